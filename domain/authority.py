@@ -1,0 +1,135 @@
+"""Which role may ask for what, and for which purposes. The default is no.
+
+The relation to the case (lead, sender, recipient) is the deciders' business; this is about the person.
+"""
+
+from collections.abc import Iterable
+
+from . import agency as a
+from .case import commands as c
+from .codes import Purpose, Role
+from .fact import Fact
+from .refusal import NotForThisRole, PurposeNotAllowed
+
+MACHINE_WORK: frozenset[type[Fact]] = frozenset(
+    {
+        c.OpenCase,
+        c.ReceiveReport,
+        c.ReceiveReferral,
+        c.AcceptReferral,
+        c.RejectReferral,
+        c.StartReferral,
+        c.HoldReferral,
+        c.ResumeReferral,
+        c.CompleteReferral,
+        c.FailReferral,
+        c.DeliverService,
+        c.RecordNote,
+        c.AttachDocument,
+    }
+)
+"""What an agency's own system may do by itself. A consent, or a referral sent out, takes a person."""
+
+CASE_WORK: frozenset[type[Fact]] = MACHINE_WORK | {
+    c.IdentifySurvivor,
+    c.CorrectSurvivorIdentity,
+    c.RecordSurvivorContact,
+    c.CorrectSurvivorContact,
+    c.RecordIncident,
+    c.CorrectIncident,
+    c.RecordAllegedPerpetrator,
+    c.AssessNeeds,
+    c.AssessRisk,
+    c.AgreeSafetyPlan,
+    c.GiveConsent,
+    c.RefuseConsent,
+    c.NarrowConsent,
+    c.WithdrawConsent,
+    c.DraftReferral,
+    c.SendReferral,
+    c.CancelReferral,
+    c.MeetClock,
+    c.RecordContactAttempt,
+    c.RecordFollowUp,
+    c.HoldConference,
+    c.AgreeAction,
+    c.FinishAction,
+    c.RecordProtectionOrder,
+    c.CloseCase,
+    c.ReopenCase,
+}
+
+HOLDS: frozenset[type[Fact]] = frozenset({c.PlaceLegalHold, c.LiftLegalHold})
+
+SUPERVISION: frozenset[type[Fact]] = CASE_WORK | {
+    c.OverrideConsent,
+    c.AssignCaseWorker,
+    c.AskLeadTransfer,
+    c.AcceptLeadTransfer,
+    c.DeclineLeadTransfer,
+    c.MergeCase,
+    c.AbsorbDuplicate,
+}
+
+ADMINISTRATION: frozenset[type[Fact]] = frozenset(
+    {
+        a.RegisterAgency,
+        a.OfferServices,
+        a.RegisterKey,
+        a.RetireKey,
+        a.AddMember,
+        a.RemoveMember,
+        a.SuspendAgency,
+        a.ReactivateAgency,
+    }
+)
+
+COMMANDS: dict[Role, frozenset[type[Fact]]] = {
+    Role.CASE_WORKER: CASE_WORK,
+    Role.SUPERVISOR: SUPERVISION,
+    Role.LEGAL_REVIEWER: HOLDS | {c.AttachDocument, c.RecordProtectionOrder, c.RecordNote},
+    Role.DATA_PROTECTION_OFFICER: HOLDS,
+    Role.AGENCY_ADMINISTRATOR: ADMINISTRATION,
+    Role.INTEGRATOR: MACHINE_WORK,
+    Role.SYSTEM: SUPERVISION | ADMINISTRATION | {c.EscalateReferral},
+}
+
+PURPOSES: dict[Role, frozenset[Purpose]] = {
+    Role.CASE_WORKER: frozenset({Purpose.CARE, Purpose.PROTECTION, Purpose.LEGAL, Purpose.COORDINATION}),
+    Role.SUPERVISOR: frozenset(
+        {Purpose.CARE, Purpose.PROTECTION, Purpose.LEGAL, Purpose.COORDINATION, Purpose.SUPERVISION}
+    ),
+    Role.LEGAL_REVIEWER: frozenset({Purpose.LEGAL, Purpose.AUDIT}),
+    Role.DATA_PROTECTION_OFFICER: frozenset({Purpose.AUDIT, Purpose.SURVIVOR_REQUEST}),
+    Role.AGENCY_ADMINISTRATOR: frozenset({Purpose.COORDINATION}),
+    Role.INTEGRATOR: frozenset({Purpose.CARE, Purpose.PROTECTION, Purpose.LEGAL, Purpose.COORDINATION}),
+    Role.SYSTEM: frozenset(Purpose),
+}
+
+READERS = frozenset({Role.CASE_WORKER, Role.SUPERVISOR, Role.LEGAL_REVIEWER, Role.INTEGRATOR})
+"""Roles that may open protected content of their agency's cases."""
+
+AUDITORS = frozenset({Role.SUPERVISOR, Role.LEGAL_REVIEWER, Role.DATA_PROTECTION_OFFICER})
+"""Roles that may see who did what, without its content."""
+
+
+def acting_role(command: type[Fact], roles: Iterable[Role]) -> Role:
+    """The first of a person's roles that may give this command. Raises NotForThisRole."""
+    for role in roles:
+        if command in COMMANDS[role]:
+            return role
+    raise NotForThisRole(needs=[r for r in Role if r is not Role.SYSTEM and command in COMMANDS[r]])
+
+
+def reading_role(roles: Iterable[Role], readers: frozenset[Role] = READERS) -> Role:
+    """The first of a person's roles that may read. Raises NotForThisRole."""
+    for role in roles:
+        if role in readers:
+            return role
+    raise NotForThisRole(needs=readers)
+
+
+def check_purpose(role: Role, purpose: Purpose) -> None:
+    """Raises PurposeNotAllowed where the role does not act for that purpose."""
+    if purpose not in PURPOSES[role]:
+        raise PurposeNotAllowed(role=role, allowed=PURPOSES[role])

@@ -1,0 +1,15 @@
+"""The case file: one stream a case, the boundary within which a rule always holds.
+
+`events`    what can be true of a case, a closed list
+`commands`  what can be asked
+`state`     what the rules need to remember, folded from the coordination compartment alone:
+            to decide, the system never opens the story
+`intake`, `consents`, `referrals`, `work`, `lifecycle`
+            decide: (command, case, act, network) -> events, by subject
+"""
+
+from . import consents, intake, lifecycle, referrals, work
+from .deciding import decide
+from .state import Case, evolve, fold
+
+__all__ = ["Case", "consents", "decide", "evolve", "fold", "intake", "lifecycle", "referrals", "work"]

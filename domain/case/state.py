@@ -1,0 +1,420 @@
+"""What the rules remember of a case, folded from its events.
+
+`evolve` reads coordination fields only, so a case can be folded from events whose other
+compartments stay sealed.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from enum import Enum
+from functools import singledispatch
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from ..codes import AgeGroup, AgencyKind, Purpose, ReferralStatus, Service, Urgency
+from ..compartment import Compartment
+from ..fact import (
+    ActionId,
+    ActorId,
+    AgencyCode,
+    CaseId,
+    ClockId,
+    ConferenceId,
+    ConsentId,
+    DocumentId,
+    Fact,
+    IncidentId,
+    ReferralId,
+    TransferId,
+)
+from . import events as e
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+EMPTY: Mapping[Any, Any] = MappingProxyType({})
+NOTHING: frozenset[Compartment] = frozenset()
+
+
+class Status(Enum):
+    OPEN = "open"
+    CLOSED = "closed"
+    MERGED = "merged"
+
+
+class Consent(Struct, frozen=True):
+    """A consent, or an override that stands in its place."""
+
+    id: ConsentId
+    compartments: frozenset[Compartment]
+    recipients: frozenset[str]
+    purposes: frozenset[Purpose]
+    expires_at: datetime | None
+    live: bool = True
+    override: bool = False
+
+    def covers(self, agency: AgencyCode, kind: AgencyKind, at: datetime) -> bool:
+        """Whether this names the agency, or its kind, and stands at that time."""
+        if not self.live or (self.expires_at is not None and at >= self.expires_at):
+            return False
+        return agency in self.recipients or f"kind:{kind}" in self.recipients
+
+
+class Referral(Struct, frozen=True):
+    id: ReferralId
+    sender: AgencyCode
+    recipient: AgencyCode
+    recipient_kind: AgencyKind
+    service: Service
+    urgency: Urgency
+    purpose: Purpose
+    compartments: frozenset[Compartment]
+    clocks: tuple[ClockId, ...]
+    redirects: ReferralId | None = None
+    status: ReferralStatus = ReferralStatus.DRAFT
+    sent_at: datetime | None = None
+    due_at: datetime | None = None
+    escalations: int = 0
+
+    @property
+    def window(self) -> timedelta:
+        """How long the recipient has to answer; zero before it is sent."""
+        return self.due_at - self.sent_at if self.due_at and self.sent_at else timedelta(0)
+
+
+class Clock(Struct, frozen=True):
+    id: ClockId
+    due_at: datetime
+    met_at: datetime | None = None
+
+
+class Action(Struct, frozen=True):
+    id: ActionId
+    owner: AgencyCode
+    done: bool = False
+
+
+class Document(Struct, frozen=True):
+    id: DocumentId
+    compartment: Compartment
+    author_known: bool = True
+    superseded_by: DocumentId | None = None
+
+
+class Transfer(Struct, frozen=True):
+    id: TransferId
+    to: AgencyCode
+    to_kind: AgencyKind
+
+
+class Case(Struct, frozen=True):
+    lead: AgencyCode
+    lead_kind: AgencyKind
+    urgency: Urgency
+    age_group: AgeGroup
+    pathway: str
+    version: int
+    opened_at: datetime
+    status: Status = Status.OPEN
+    worker: ActorId | None = None
+    referrals: Mapping[ReferralId, Referral] = EMPTY
+    consents: Mapping[ConsentId, Consent] = EMPTY
+    clocks: Mapping[ClockId, Clock] = EMPTY
+    incidents: frozenset[IncidentId] = frozenset()
+    documents: Mapping[DocumentId, Document] = EMPTY
+    actions: Mapping[ActionId, Action] = EMPTY
+    conferences: frozenset[ConferenceId] = frozenset()
+    transfer: Transfer | None = None
+    merged_into: CaseId | None = None
+    duplicates: frozenset[CaseId] = frozenset()
+    identified: bool = False
+    reachable: bool = False
+    on_hold: bool = False
+
+    def shareable(
+        self, agency: AgencyCode, kind: AgencyKind, at: datetime, purpose: Purpose | None = None
+    ) -> frozenset[Compartment]:
+        """What consent lets that agency know at that time, for that purpose (None: for any).
+        Coordination is part of every coverage; without any, the set is empty."""
+        found = NOTHING
+        for consent in self.consents.values():
+            if consent.covers(agency, kind, at) and (purpose is None or purpose in consent.purposes):
+                found |= consent.compartments | {Compartment.COORDINATION}
+        return found
+
+    def open_referrals_to(self, agency: AgencyCode) -> Iterable[Referral]:
+        """Referrals sent to that agency and not ended."""
+        return (r for r in self.referrals.values() if r.recipient == agency and r.status.is_open)
+
+    def takes_part(self, agency: AgencyCode) -> bool:
+        """Whether the agency leads the case or has an open referral of it."""
+        return agency == self.lead or any(True for _ in self.open_referrals_to(agency))
+
+    def is_known_to(self, agency: AgencyCode) -> bool:
+        """Whether the agency may know that this case exists: it leads, was sent a referral, or is asked to lead."""
+        return (
+            agency == self.lead
+            or any(
+                r.recipient == agency and r.status is not ReferralStatus.DRAFT and r.sent_at is not None
+                for r in self.referrals.values()
+            )
+            or (self.transfer is not None and self.transfer.to == agency)
+        )
+
+
+def fold(events: Iterable[Fact], case: Case | None = None) -> Case | None:
+    """The state after these events; None before the first."""
+    for event in events:
+        case = evolve(case, event)
+    return case
+
+
+def evolve(case: Case | None, event: Fact) -> Case:
+    """The state after one more event. Raises ValueError where a stream does not begin with CaseOpened."""
+    if case is None:
+        if not isinstance(event, e.CaseOpened):
+            raise ValueError(f"a case begins with CaseOpened, not {type(event).__name__}")
+        return Case(
+            lead=event.lead,
+            lead_kind=event.lead_kind,
+            urgency=event.urgency,
+            age_group=event.age_group,
+            pathway=event.pathway,
+            version=1,
+            opened_at=event.occurred_at,
+        )
+    return replace(_after(event, case), version=case.version + 1)
+
+
+def words(compartments: Iterable[str]) -> frozenset[Compartment]:
+    """Compartments by their names."""
+    return frozenset(Compartment.named(w) for w in compartments)
+
+
+def _with(mapping: Mapping[K, V], key: K, value: V) -> Mapping[K, V]:
+    return {**mapping, key: value}
+
+
+def _move(case: Case, referral: ReferralId, status: ReferralStatus, **more: Any) -> Case:
+    moved = replace(case.referrals[referral], status=status, **more)
+    return replace(case, referrals=_with(case.referrals, referral, moved))
+
+
+@singledispatch
+def _after(event: Fact, case: Case) -> Case:
+    """Most events change nothing that a rule depends on."""
+    return case
+
+
+@_after.register
+def _(event: e.SurvivorIdentified, case: Case) -> Case:
+    return replace(case, identified=True)
+
+
+@_after.register
+def _(event: e.SurvivorContactRecorded, case: Case) -> Case:
+    return replace(case, reachable=True)
+
+
+@_after.register
+def _(event: e.IncidentRecorded, case: Case) -> Case:
+    return replace(case, incidents=case.incidents | {event.incident})
+
+
+@_after.register
+def _(event: e.ClockStarted, case: Case) -> Case:
+    clock = Clock(event.clock, event.due_at)
+    return replace(case, clocks=_with(case.clocks, event.clock, clock))
+
+
+@_after.register
+def _(event: e.ClockMet, case: Case) -> Case:
+    met = replace(case.clocks[event.clock], met_at=event.occurred_at)
+    return replace(case, clocks=_with(case.clocks, event.clock, met))
+
+
+@_after.register
+def _(event: e.ConsentGiven, case: Case) -> Case:
+    return replace(case, consents=_with(case.consents, event.consent, _consent(event)))
+
+
+@_after.register
+def _(event: e.ConsentOverridden, case: Case) -> Case:
+    consent = replace(_consent(event), override=True)
+    return replace(case, consents=_with(case.consents, event.consent, consent))
+
+
+@_after.register
+def _(event: e.ConsentNarrowed, case: Case) -> Case:
+    override = case.consents[event.consent].override
+    narrowed = replace(_consent(event), override=override)
+    return replace(case, consents=_with(case.consents, event.consent, narrowed))
+
+
+@_after.register
+def _(event: e.ConsentWithdrawn, case: Case) -> Case:
+    ended = replace(case.consents[event.consent], live=False)
+    return replace(case, consents=_with(case.consents, event.consent, ended))
+
+
+@_after.register
+def _(event: e.ConsentRefused, case: Case) -> Case:
+    refused = Consent(event.consent, NOTHING, event.asked_for, frozenset(), None, live=False)
+    return replace(case, consents=_with(case.consents, event.consent, refused))
+
+
+@_after.register
+def _(event: e.ReferralDrafted, case: Case) -> Case:
+    referral = Referral(
+        id=event.referral,
+        sender=event.sender,
+        recipient=event.recipient,
+        recipient_kind=event.recipient_kind,
+        service=event.service,
+        urgency=event.urgency,
+        purpose=event.purpose,
+        compartments=words(event.compartments) | {Compartment.COORDINATION},
+        clocks=event.clocks,
+        redirects=event.redirects,
+    )
+    return replace(case, referrals=_with(case.referrals, event.referral, referral))
+
+
+@_after.register
+def _(event: e.ReferralSent, case: Case) -> Case:
+    return _move(case, event.referral, ReferralStatus.REQUESTED, sent_at=event.occurred_at, due_at=event.due_at)
+
+
+@_after.register
+def _(event: e.ReferralReceived, case: Case) -> Case:
+    return _move(case, event.referral, ReferralStatus.RECEIVED)
+
+
+@_after.register
+def _(event: e.ReferralAccepted, case: Case) -> Case:
+    return _move(case, event.referral, ReferralStatus.ACCEPTED)
+
+
+@_after.register
+def _(event: e.ReferralRejected, case: Case) -> Case:
+    return _move(case, event.referral, ReferralStatus.REJECTED)
+
+
+@_after.register
+def _(event: e.ReferralStarted, case: Case) -> Case:
+    return _move(case, event.referral, ReferralStatus.IN_PROGRESS)
+
+
+@_after.register
+def _(event: e.ReferralHeld, case: Case) -> Case:
+    return _move(case, event.referral, ReferralStatus.ON_HOLD)
+
+
+@_after.register
+def _(event: e.ReferralResumed, case: Case) -> Case:
+    return _move(case, event.referral, ReferralStatus.IN_PROGRESS)
+
+
+@_after.register
+def _(event: e.ReferralCompleted, case: Case) -> Case:
+    return _move(case, event.referral, ReferralStatus.COMPLETED)
+
+
+@_after.register
+def _(event: e.ReferralFailed, case: Case) -> Case:
+    return _move(case, event.referral, ReferralStatus.FAILED)
+
+
+@_after.register
+def _(event: e.ReferralCancelled, case: Case) -> Case:
+    return _move(case, event.referral, ReferralStatus.CANCELLED)
+
+
+@_after.register
+def _(event: e.ReferralEscalated, case: Case) -> Case:
+    return _move(case, event.referral, case.referrals[event.referral].status, escalations=event.level)
+
+
+@_after.register
+def _(event: e.DocumentAttached, case: Case) -> Case:
+    document = Document(event.document, Compartment.named(event.compartment))
+    return replace(case, documents=_with(case.documents, event.document, document))
+
+
+@_after.register
+def _(event: e.DocumentSuperseded, case: Case) -> Case:
+    old = replace(case.documents[event.document], superseded_by=event.by)
+    return replace(case, documents=_with(case.documents, event.document, old))
+
+
+@_after.register
+def _(event: e.ConferenceHeld, case: Case) -> Case:
+    return replace(case, conferences=case.conferences | {event.conference})
+
+
+@_after.register
+def _(event: e.ActionAgreed, case: Case) -> Case:
+    return replace(case, actions=_with(case.actions, event.action, Action(event.action, event.owner)))
+
+
+@_after.register
+def _(event: e.ActionDone, case: Case) -> Case:
+    done = replace(case.actions[event.action], done=True)
+    return replace(case, actions=_with(case.actions, event.action, done))
+
+
+@_after.register
+def _(event: e.CaseWorkerAssigned, case: Case) -> Case:
+    return replace(case, worker=event.worker)
+
+
+@_after.register
+def _(event: e.LeadTransferAsked, case: Case) -> Case:
+    return replace(case, transfer=Transfer(event.transfer, event.to, event.to_kind))
+
+
+@_after.register
+def _(event: e.LeadTransferAccepted, case: Case) -> Case:
+    return replace(case, lead=event.lead, lead_kind=event.lead_kind, transfer=None, worker=None)
+
+
+@_after.register
+def _(event: e.LeadTransferDeclined, case: Case) -> Case:
+    return replace(case, transfer=None)
+
+
+@_after.register
+def _(event: e.CaseClosed, case: Case) -> Case:
+    return replace(case, status=Status.CLOSED)
+
+
+@_after.register
+def _(event: e.CaseReopened, case: Case) -> Case:
+    return replace(case, status=Status.OPEN)
+
+
+@_after.register
+def _(event: e.CaseMerged, case: Case) -> Case:
+    return replace(case, status=Status.MERGED, merged_into=event.into)
+
+
+@_after.register
+def _(event: e.DuplicateAbsorbed, case: Case) -> Case:
+    return replace(case, duplicates=case.duplicates | {event.duplicate})
+
+
+@_after.register
+def _(event: e.LegalHoldPlaced, case: Case) -> Case:
+    return replace(case, on_hold=True)
+
+
+@_after.register
+def _(event: e.LegalHoldLifted, case: Case) -> Case:
+    return replace(case, on_hold=False)
+
+
+def _consent(event: e.Scope) -> Consent:
+    return Consent(event.consent, words(event.compartments), event.recipients, event.purposes, event.expires_at)

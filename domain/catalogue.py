@@ -1,0 +1,52 @@
+"""Every event by its topic, with the version of its shape, and how older shapes are read.
+
+A topic is a stable name of its own (`case.ReferralSent`), never a Python path. Stored events are never
+rewritten: when a shape changes, VERSIONS counts up and an upcast turns the older fields into the newer
+ones when they are read.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from . import access, agency
+from .case import events as case_events
+from .compartment import Compartment, compartments_of
+from .fact import Fact
+
+Fields = dict[str, Any]
+Upcast = Callable[[Fields], Fields]
+
+
+def topic_of(event: type[Fact]) -> str:
+    """The stable name an event is stored under."""
+    tag = event.__struct_config__.tag
+    if not isinstance(tag, str):
+        raise TypeError(f"{event.__name__} has no topic")
+    return tag
+
+
+TOPICS: dict[str, type[Fact]] = {
+    topic_of(event): event for event in (*case_events.EVENTS, *agency.EVENTS, *access.EVENTS)
+}
+
+COMPARTMENTS: dict[str, dict[str, Compartment]] = {topic: compartments_of(event) for topic, event in TOPICS.items()}
+"""Topic → field → compartment."""
+
+VERSIONS: dict[str, int] = {}
+"""Topic → version of its shape, where it is not 1."""
+
+UPCASTS: dict[tuple[str, int], Upcast] = {}
+"""(topic, older version) → fields as the next version has them. Fields that stay sealed are absent."""
+
+
+def version_of(topic: str) -> int:
+    """The version that new events of this topic are written in."""
+    return VERSIONS.get(topic, 1)
+
+
+def upcast(topic: str, version: int, fields: Fields) -> Fields:
+    """Fields of an older version as the present one has them. Raises KeyError for a version that cannot be read."""
+    while version < version_of(topic):
+        fields = UPCASTS[topic, version](fields)
+        version += 1
+    return fields

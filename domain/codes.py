@@ -1,0 +1,335 @@
+"""Code lists, with labels in Bahasa Indonesia and English.
+
+Sources: SIMFONI-PPA (forms and places of violence, services), GBVIMS classification tool (types of GBV),
+FHIR R4 `Task.status` (referral states), UU 12/2022, UU 23/2004, UU 35/2014. Values are stored for ever:
+a code may be added, never renamed.
+"""
+
+from enum import StrEnum
+from typing import Self
+
+
+class Code(StrEnum):
+    """A code with its labels: `code.id` in Indonesian, `code.en` in English."""
+
+    id: str
+    en: str
+
+    def __new__(cls, value: str, label_id: str, label_en: str) -> Self:
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.id = label_id
+        member.en = label_en
+        return member
+
+
+class AgencyKind(Code):
+    LEAD = "lead", "Layanan terpadu (DP3AKB, UPTD PPA)", "Lead agency / integrated service"
+    POLICE = "police", "Kepolisian (Unit PPA)", "Police, women's and children's unit"
+    HEALTH = "health", "Layanan kesehatan", "Health service"
+    PSYCHOSOCIAL = "psychosocial", "Layanan psikososial", "Psychosocial service"
+    SOCIAL = "social", "Dinas sosial", "Social services"
+    EDUCATION = "education", "Pendidikan", "Education"
+    LEGAL_AID = "legal-aid", "Bantuan hukum", "Legal aid"
+    JUSTICE = "justice", "Kejaksaan dan pengadilan", "Prosecution and court"
+    WITNESS_PROTECTION = "witness-protection", "LPSK", "Witness protection"
+    SHELTER = "shelter", "Rumah aman", "Shelter"
+    PROBATION = "probation", "Bapas", "Probation for children"
+    NGO = "ngo", "LSM dan masyarakat", "NGO, faith and community"
+    HOTLINE = "hotline", "SAPA 129", "Hotline"
+    OTHER = "other", "Lainnya", "Other"
+
+
+class Role(Code):
+    CASE_WORKER = "case-worker", "Pendamping / manajer kasus", "Case worker"
+    SUPERVISOR = "supervisor", "Penyelia", "Supervisor"
+    LEGAL_REVIEWER = "legal-reviewer", "Peninjau hukum", "Legal reviewer"
+    DATA_PROTECTION_OFFICER = "data-protection-officer", "Pejabat pelindungan data", "Data protection officer"
+    AGENCY_ADMINISTRATOR = "agency-administrator", "Administrator instansi", "Agency administrator"
+    INTEGRATOR = "integrator", "Integrator sistem", "System integrator"
+    SYSTEM = "system", "Sistem", "The system itself"
+
+
+class Purpose(Code):
+    CARE = "care", "Perawatan", "Care"
+    PROTECTION = "protection", "Perlindungan", "Protection"
+    LEGAL = "legal", "Hukum", "Legal"
+    COORDINATION = "coordination", "Koordinasi", "Coordination"
+    SUPERVISION = "supervision", "Pengawasan", "Supervision"
+    AUDIT = "audit", "Audit", "Audit"
+    STATISTICS = "statistics", "Statistik", "Statistics"
+    SURVIVOR_REQUEST = "survivor-request", "Permintaan penyintas", "Survivor's request"
+
+
+class Urgency(Code):
+    EMERGENCY = "emergency", "Darurat", "Emergency"
+    URGENT = "urgent", "Mendesak", "Urgent"
+    ROUTINE = "routine", "Rutin", "Routine"
+
+
+class RiskLevel(Code):
+    LOW = "low", "Rendah", "Low"
+    MEDIUM = "medium", "Sedang", "Medium"
+    HIGH = "high", "Tinggi", "High"
+    EXTREME = "extreme", "Sangat tinggi", "Extreme"
+
+
+class AgeGroup(Code):
+    YOUNG_CHILD = "young-child", "Anak (0-11 tahun)", "Young child (0-11)"
+    ADOLESCENT = "adolescent", "Remaja (12-17 tahun)", "Adolescent (12-17)"
+    ADULT = "adult", "Dewasa", "Adult"
+
+
+class Sex(Code):
+    FEMALE = "female", "Perempuan", "Female"
+    MALE = "male", "Laki-laki", "Male"
+    UNKNOWN = "unknown", "Tidak diketahui", "Unknown"
+
+
+class Channel(Code):
+    IN_PERSON = "in-person", "Datang langsung", "In person"
+    HOTLINE = "hotline", "Telepon (SAPA 129)", "Hotline"
+    OUTREACH = "outreach", "Penjangkauan", "Outreach"
+    AGENCY = "agency", "Rujukan instansi", "Another agency"
+    ONLINE = "online", "Daring", "Online"
+    IMPORT = "import", "Impor data", "Imported log"
+
+
+class Reporter(Code):
+    SURVIVOR = "survivor", "Korban / penyintas", "Survivor"
+    FAMILY = "family", "Keluarga", "Family"
+    WITNESS = "witness", "Saksi", "Witness"
+    PROFESSIONAL = "professional", "Petugas / tenaga profesional", "Professional"
+    ANONYMOUS = "anonymous", "Anonim", "Anonymous"
+
+
+class ViolenceForm(Code):
+    """SIMFONI-PPA: bentuk kekerasan."""
+
+    PHYSICAL = "fisik", "Fisik", "Physical"
+    PSYCHOLOGICAL = "psikis", "Psikis", "Psychological"
+    SEXUAL = "seksual", "Seksual", "Sexual"
+    EXPLOITATION = "eksploitasi", "Eksploitasi", "Exploitation"
+    TRAFFICKING = "perdagangan-orang", "Perdagangan orang", "Trafficking in persons"
+    NEGLECT = "penelantaran", "Penelantaran", "Neglect"
+    OTHER = "lainnya", "Lainnya", "Other"
+
+
+class GbvType(Code):
+    """GBVIMS classification tool: the six core types, and none of them."""
+
+    RAPE = "rape", "Perkosaan", "Rape"
+    SEXUAL_ASSAULT = "sexual-assault", "Kekerasan seksual lain", "Sexual assault"
+    PHYSICAL_ASSAULT = "physical-assault", "Kekerasan fisik", "Physical assault"
+    FORCED_MARRIAGE = "forced-marriage", "Perkawinan paksa", "Forced marriage"
+    DENIAL = "denial", "Penelantaran sumber daya, kesempatan, layanan", "Denial of resources, opportunities, services"
+    PSYCHOLOGICAL = "psychological", "Kekerasan psikis / emosional", "Psychological / emotional abuse"
+    NOT_GBV = "not-gbv", "Bukan KBG", "Not gender-based violence"
+
+
+GBV_TO_FORM: dict[GbvType, ViolenceForm] = {
+    GbvType.RAPE: ViolenceForm.SEXUAL,
+    GbvType.SEXUAL_ASSAULT: ViolenceForm.SEXUAL,
+    GbvType.PHYSICAL_ASSAULT: ViolenceForm.PHYSICAL,
+    GbvType.FORCED_MARRIAGE: ViolenceForm.SEXUAL,  # UU 12/2022 art. 10: pemaksaan perkawinan is sexual violence
+    GbvType.DENIAL: ViolenceForm.NEGLECT,
+    GbvType.PSYCHOLOGICAL: ViolenceForm.PSYCHOLOGICAL,
+    GbvType.NOT_GBV: ViolenceForm.OTHER,
+}
+
+
+class Place(Code):
+    HOUSEHOLD = "rumah-tangga", "Rumah tangga", "Household"
+    WORKPLACE = "tempat-kerja", "Tempat kerja", "Workplace"
+    SCHOOL = "sekolah", "Sekolah", "School"
+    PUBLIC = "fasilitas-umum", "Fasilitas umum", "Public place"
+    ONLINE = "daring", "Daring (KBGO)", "Online"
+    OTHER = "lainnya", "Lainnya", "Other"
+
+
+class Service(Code):
+    """SIMFONI-PPA services, widened by GBVIMS and UU 12/2022 art. 76."""
+
+    COMPLAINT = "pengaduan", "Pengaduan", "Report intake"
+    HEALTH = "kesehatan", "Kesehatan", "Health care"
+    FORENSIC = "visum", "Visum et repertum", "Forensic examination"
+    PSYCHOSOCIAL = "psikososial", "Psikososial", "Psychosocial support"
+    LEGAL_AID = "bantuan-hukum", "Bantuan hukum", "Legal aid"
+    LAW_ENFORCEMENT = "penegakan-hukum", "Penegakan hukum", "Law enforcement"
+    POLICE_PROTECTION = "perlindungan-polisi", "Perlindungan kepolisian", "Police protection"
+    SOCIAL_REHABILITATION = "rehabilitasi-sosial", "Rehabilitasi sosial", "Social rehabilitation"
+    SOCIAL_REINTEGRATION = "reintegrasi-sosial", "Reintegrasi sosial", "Social reintegration"
+    REPATRIATION = "pemulangan", "Pemulangan", "Return home"
+    FAITH_ACCOMPANIMENT = "pendampingan-tokoh-agama", "Pendampingan tokoh agama", "Faith leader's accompaniment"
+    SHELTER = "rumah-aman", "Rumah aman", "Safe house"
+    EDUCATION = "pendidikan", "Pendidikan", "Education"
+    LIVELIHOOD = "penguatan-ekonomi", "Penguatan ekonomi", "Livelihood"
+    WITNESS_PROTECTION = "perlindungan-saksi", "Perlindungan saksi dan korban", "Witness protection"
+    COORDINATION = "koordinasi", "Koordinasi", "Coordination"
+    OTHER = "lainnya", "Lainnya", "Other"
+
+
+class ReferralStatus(Code):
+    """FHIR R4 Task.status."""
+
+    DRAFT = "draft", "Konsep", "Draft"
+    REQUESTED = "requested", "Diminta", "Requested"
+    RECEIVED = "received", "Diterima", "Received"
+    ACCEPTED = "accepted", "Disanggupi", "Accepted"
+    REJECTED = "rejected", "Ditolak", "Rejected"
+    IN_PROGRESS = "in-progress", "Berjalan", "In progress"
+    ON_HOLD = "on-hold", "Ditunda", "On hold"
+    COMPLETED = "completed", "Selesai", "Completed"
+    FAILED = "failed", "Gagal", "Failed"
+    CANCELLED = "cancelled", "Dibatalkan", "Cancelled"
+
+    @property
+    def is_open(self) -> bool:
+        """Sent and not ended: the recipient has a part in the case."""
+        return self in OPEN_REFERRAL
+
+
+OPEN_REFERRAL = frozenset(
+    {
+        ReferralStatus.REQUESTED,
+        ReferralStatus.RECEIVED,
+        ReferralStatus.ACCEPTED,
+        ReferralStatus.IN_PROGRESS,
+        ReferralStatus.ON_HOLD,
+    }
+)
+
+
+class RejectReason(Code):
+    NO_CAPACITY = "no-capacity", "Tidak ada kapasitas", "No capacity"
+    NOT_OFFERED = "not-offered", "Layanan tidak tersedia", "Service not offered"
+    OUT_OF_AREA = "out-of-area", "Di luar wilayah", "Out of area"
+    NOT_ELIGIBLE = "not-eligible", "Tidak memenuhi syarat", "Not eligible"
+    CONFLICT_OF_INTEREST = "conflict-of-interest", "Konflik kepentingan", "Conflict of interest"
+    OTHER = "other", "Lainnya", "Other"
+
+
+class Outcome(Code):
+    DELIVERED = "service-delivered", "Layanan diberikan", "Service delivered"
+    DID_NOT_ATTEND = "did-not-attend", "Penyintas tidak hadir", "Survivor did not attend"
+    DECLINED = "survivor-declined", "Penyintas menolak", "Survivor declined"
+    PARTIAL = "partially-delivered", "Sebagian diberikan", "Partially delivered"
+    OTHER = "other", "Lainnya", "Other"
+
+
+class EndReason(Code):
+    """Why a referral was held, failed or cancelled."""
+
+    BY_SENDER = "by-sender", "Oleh pengirim", "By the sender"
+    CONSENT_WITHDRAWN = "consent-withdrawn", "Persetujuan ditarik", "Consent withdrawn"
+    WAITING = "waiting", "Menunggu", "Waiting for something outside"
+    UNREACHABLE = "unreachable", "Tidak dapat dihubungi", "Survivor unreachable"
+    NOT_POSSIBLE = "not-possible", "Tidak dapat dilaksanakan", "Could not be done"
+    DUPLICATE = "duplicate", "Ganda", "Duplicate"
+    OTHER = "other", "Lainnya", "Other"
+
+
+class CloseReason(Code):
+    GOALS_MET = "goals-met", "Tujuan tercapai", "Goals met"
+    SURVIVOR_ASKED = "survivor-asked", "Atas permintaan penyintas", "Survivor asked"
+    MOVED_AWAY = "moved-away", "Pindah", "Moved away"
+    LOST_CONTACT = "lost-contact", "Kehilangan kontak", "Contact lost"
+    TRANSFERRED_OUT = "transferred-out", "Dialihkan ke luar jejaring", "Transferred outside the network"
+    DIED = "died", "Meninggal", "Died"
+    IMPORTED = "imported", "Selesai pada sistem asal", "Ended in the system of origin"
+    OTHER = "other", "Lainnya", "Other"
+
+
+class ConsentBy(Code):
+    SURVIVOR = "survivor", "Penyintas", "Survivor"
+    CAREGIVER = "caregiver", "Wali", "Caregiver or guardian"
+
+
+class Obtained(Code):
+    """How a consent was obtained."""
+
+    WRITTEN = "written", "Tertulis", "In writing"
+    VERBAL = "verbal", "Lisan", "Verbal"
+    THUMBPRINT = "thumbprint", "Cap jempol", "Thumbprint"
+    IMPORTED = "imported", "Dari sistem asal", "From the system of origin"
+
+
+class LegalBasis(Code):
+    """Grounds on which something may be shared without consent. A person decides; this names the rule."""
+
+    CHILD_MANDATORY_REPORT = (
+        "child-mandatory-report",
+        "Kewajiban lapor kekerasan terhadap anak",
+        "Duty to report violence against a child",
+    )
+    IMMINENT_DANGER = "imminent-danger", "Bahaya nyawa yang mendesak", "Imminent danger to life"
+    COURT_ORDER = "court-order", "Perintah pengadilan", "Court order"
+
+
+class Need(Code):
+    HEALTH = "health", "Kesehatan", "Health"
+    SAFETY = "safety", "Keamanan", "Safety"
+    SHELTER = "shelter", "Tempat tinggal aman", "Shelter"
+    PSYCHOSOCIAL = "psychosocial", "Psikososial", "Psychosocial"
+    LEGAL = "legal", "Hukum", "Legal"
+    EDUCATION = "education", "Pendidikan", "Education"
+    ECONOMIC = "economic", "Ekonomi", "Economic"
+    DISABILITY = "disability", "Kebutuhan disabilitas", "Disability"
+
+
+class ClockNeed(Code):
+    HIV_PEP = "hiv-pep", "Profilaksis pascapajanan HIV", "HIV post-exposure prophylaxis"
+    EMERGENCY_CONTRACEPTION = "emergency-contraception", "Kontrasepsi darurat", "Emergency contraception"
+    HEPATITIS_B = "hepatitis-b", "Vaksin hepatitis B", "Hepatitis B vaccine"
+    FORENSIC_EVIDENCE = "forensic-evidence", "Visum et repertum", "Forensic evidence"
+    REPORT_TO_POLICE = "report-to-police", "Pelaporan ke kepolisian", "Report to the police"
+    POLICE_PROTECTION_DV = (
+        "police-protection-dv",
+        "Perlindungan sementara (KDRT)",
+        "Temporary police protection, domestic violence",
+    )
+    TEMPORARY_PROTECTION_SV = (
+        "temporary-protection-sv",
+        "Perlindungan sementara (TPKS)",
+        "Temporary protection, sexual violence",
+    )
+
+
+class DocumentKind(Code):
+    CONSENT_FORM = "consent-form", "Formulir persetujuan", "Consent form"
+    VISUM = "visum", "Visum et repertum", "Visum et repertum"
+    MEDICAL_RECORD = "medical-record", "Rekam medis", "Medical record"
+    PSYCHOLOGICAL_REPORT = "psychological-report", "Laporan psikologis", "Psychological report"
+    POLICE_REPORT = "police-report", "Laporan polisi", "Police report"
+    COURT_DOCUMENT = "court-document", "Dokumen pengadilan", "Court document"
+    PHOTO = "photo", "Foto", "Photo"
+    OTHER = "other", "Lainnya", "Other"
+
+
+CODE_LISTS: dict[str, type[Code]] = {
+    "agency-kinds": AgencyKind,
+    "roles": Role,
+    "purposes": Purpose,
+    "urgencies": Urgency,
+    "risk-levels": RiskLevel,
+    "age-groups": AgeGroup,
+    "sexes": Sex,
+    "channels": Channel,
+    "reporters": Reporter,
+    "violence-forms": ViolenceForm,
+    "gbv-types": GbvType,
+    "places": Place,
+    "services": Service,
+    "referral-statuses": ReferralStatus,
+    "reject-reasons": RejectReason,
+    "outcomes": Outcome,
+    "end-reasons": EndReason,
+    "close-reasons": CloseReason,
+    "consent-by": ConsentBy,
+    "obtained": Obtained,
+    "legal-bases": LegalBasis,
+    "needs": Need,
+    "clock-needs": ClockNeed,
+    "document-kinds": DocumentKind,
+}
+"""Every list by the name under which the API serves it."""

@@ -1,0 +1,203 @@
+"""Who may learn what of an event.
+
+The rule, in the order it is asked:
+1. An agency knows what it wrote itself.
+2. The lead knows the coordination of every event of its case, and of the rest what consent lets it know.
+3. Who is addressed by an event (sender and recipient of a referral once sent, owner of an action, attendee,
+   the agency asked to lead, who shares a clock, whose consent ended) knows its coordination, and of the rest
+   what it is entitled to.
+4. Who has an open referral knows of the case's content what its referral shares *and* a live consent covers.
+5. Nobody else learns anything, not even that the case exists.
+
+When an agency's entitlement grows (a referral is sent, consent given, the lead taken over), it is told of
+earlier events what it was not told yet; so what an agency was told is itself folded from the log.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from msgspec import Struct, field
+
+from .case import events as e
+from .case.state import NOTHING, Case, evolve
+from .codes import AgencyKind
+from .compartment import Compartment
+from .fact import AgencyCode, Fact
+
+COORDINATION = frozenset({Compartment.COORDINATION})
+
+CONTENT: tuple[type[Fact], ...] = (
+    e.ReportReceived,
+    e.SurvivorIdentified,
+    e.SurvivorIdentityCorrected,
+    e.SurvivorContactRecorded,
+    e.SurvivorContactCorrected,
+    e.IncidentRecorded,
+    e.IncidentCorrected,
+    e.AllegedPerpetratorRecorded,
+    e.ClockStarted,
+    e.NeedsAssessed,
+    e.RiskAssessed,
+    e.SafetyPlanAgreed,
+    e.ServiceDelivered,
+    e.NoteRecorded,
+    e.ContactAttempted,
+    e.FollowUpRecorded,
+    e.DocumentAttached,
+    e.ConferenceHeld,
+    e.ProtectionOrderRecorded,
+)
+"""Events that tell the story: shared by compartment with whoever has an open referral that covers it."""
+
+COMMON: tuple[type[Fact], ...] = (e.CaseOpened, e.LeadTransferAccepted, e.CaseReopened, e.CaseClosed)
+"""Events whose coordination everyone who takes part needs: who leads, and whether the case lives."""
+
+
+class Written(Struct, frozen=True):
+    """An event as it stands in the log: where, by whom, and which compartments it has something in."""
+
+    position: int
+    version: int
+    event: Fact
+    held: frozenset[Compartment]
+    author: AgencyCode
+    at: datetime
+
+
+class Told(Struct, frozen=True):
+    """An agency is to be told these compartments of that event (for the first time)."""
+
+    agency: AgencyCode
+    of: Written
+    compartments: frozenset[Compartment]
+
+
+class Knowledge(Struct):
+    """A case as it is followed through the log, and what each agency was told of it so far."""
+
+    case: Case | None = None
+    written: list[Written] = field(default_factory=list)
+    told: dict[AgencyCode, dict[int, frozenset[Compartment]]] = field(default_factory=dict)
+
+    def follow(self, new: Written) -> list[Told]:
+        """Take in the case's next event; say who is to be told what, earlier events first."""
+        before, after = self.case, evolve(self.case, new.event)
+        tell: list[Told] = []
+        for agency, kind in concerned(after).items():
+            grown = entitlement(after, agency, kind, new.at) - (
+                entitlement(before, agency, kind, new.at) if before else NOTHING
+            )
+            if grown:
+                for old in self.written:
+                    self._tell(tell, after, agency, kind, old, new.at)
+        self.written.append(new)
+        everyone = {**concerned(after), **_addressed(new.event, after)}
+        for agency in {new.author: None, **everyone}:
+            self._tell(tell, after, agency, everyone.get(agency), new, new.at)
+        self.case = after
+        return tell
+
+    def _tell(
+        self, tell: list[Told], case: Case, agency: AgencyCode, kind: AgencyKind | None, of: Written, now: datetime
+    ) -> None:
+        known = self.told.setdefault(agency, {})
+        before = known.get(of.version, NOTHING)
+        after = before | audience(case, of, agency, kind, now)
+        if after != before:
+            known[of.version] = after
+            tell.append(Told(agency, of, after))
+
+
+def audience(
+    case: Case, of: Written, agency: AgencyCode, kind: AgencyKind | None, now: datetime
+) -> frozenset[Compartment]:
+    """The compartments of an event that an agency may learn now; empty where it may not know of it."""
+    if agency == of.author:
+        return of.held
+    if kind is None:
+        return NOTHING
+    entitled = entitlement(case, agency, kind, now)
+    if agency == case.lead or agency in _addressed(of.event, case):
+        return of.held & (entitled | COORDINATION)
+    if isinstance(of.event, COMMON) and entitled:
+        return of.held & COORDINATION
+    if isinstance(of.event, CONTENT) and of.held & entitled - COORDINATION:
+        return of.held & entitled
+    return NOTHING
+
+
+def entitlement(case: Case, agency: AgencyCode, kind: AgencyKind, now: datetime) -> frozenset[Compartment]:
+    """The compartments of the case that the agency has a reason, and consent, to know now."""
+    entitled = NOTHING
+    if agency == case.lead:
+        entitled = COORDINATION | case.shareable(agency, kind, now)
+    for referral in case.open_referrals_to(agency):
+        shared = referral.compartments & case.shareable(agency, kind, now, referral.purpose)
+        entitled |= COORDINATION | shared
+    return entitled
+
+
+def still_readable(
+    case: Case, of: Written, told: frozenset[Compartment], agency: AgencyCode, kind: AgencyKind, now: datetime
+) -> frozenset[Compartment]:
+    """What an agency may open again of what it was told: its own words always; others' as long as consent stands."""
+    if agency == of.author:
+        return of.held
+    stands = case.shareable(agency, kind, now)
+    if agency == case.lead or agency in _addressed(of.event, case):
+        stands |= COORDINATION
+    return told & stands
+
+
+def concerned(case: Case) -> Mapping[AgencyCode, AgencyKind]:
+    """Who takes part now: the lead, and each agency with an open referral."""
+    found = {case.lead: case.lead_kind}
+    for referral in case.referrals.values():
+        if referral.status.is_open:
+            found[referral.recipient] = referral.recipient_kind
+    return found
+
+
+def _addressed(event: Fact, case: Case) -> Mapping[AgencyCode, AgencyKind]:
+    """Whom an event speaks to by its nature."""
+    match event:
+        case e.ReferralMove() | e.DraftFacts():
+            referral = case.referrals.get(event.referral)
+            if referral is None:
+                return {}
+            sender = {referral.sender: _kind_of(referral.sender, case)}
+            return sender if referral.sent_at is None else {**sender, referral.recipient: referral.recipient_kind}
+        case e.ClockStarted() | e.ClockMet():
+            return {
+                r.recipient: r.recipient_kind
+                for r in case.referrals.values()
+                if event.clock in r.clocks and r.status.is_open
+            }
+        case e.ConsentWithdrawn() | e.ConsentNarrowed():
+            consent = case.consents[event.consent]
+            return {
+                r.recipient: r.recipient_kind
+                for r in case.referrals.values()
+                if r.status.is_open and _names(consent.recipients, r.recipient, r.recipient_kind)
+            }
+        case e.ConferenceHeld():
+            return {a: k for a, k in concerned(case).items() if a in event.attendees}
+        case e.ActionAgreed() | e.ActionDone():
+            owner = case.actions[event.action].owner
+            return {owner: _kind_of(owner, case)}
+        case e.LeadTransferAsked():
+            return {event.to: event.to_kind}
+        case _:
+            return {}
+
+
+def _names(recipients: Iterable[str], agency: AgencyCode, kind: AgencyKind) -> bool:
+    return agency in recipients or f"kind:{kind}" in recipients
+
+
+def _kind_of(agency: AgencyCode, case: Case) -> AgencyKind:
+    """The kind of an agency that is or was part of the case."""
+    if agency == case.lead:
+        return case.lead_kind
+    kinds = (r.recipient_kind for r in case.referrals.values() if r.recipient == agency)
+    return next(kinds, AgencyKind.OTHER)

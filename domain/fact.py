@@ -1,0 +1,77 @@
+"""The shape that commands and events share: frozen, keyword-only, every field with its compartment."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Annotated, Any, NewType, TypeVar
+from uuid import UUID
+
+from msgspec import Meta, Struct
+
+from .codes import AgencyKind, Purpose, Role
+from .compartment import Coordination, Economic, Health, Incident, Legal, Psychosocial, Safety
+from .refusal import InTheFuture
+
+CaseId = NewType("CaseId", UUID)
+ReferralId = NewType("ReferralId", UUID)
+ConsentId = NewType("ConsentId", UUID)
+IncidentId = NewType("IncidentId", UUID)
+ClockId = NewType("ClockId", UUID)
+DocumentId = NewType("DocumentId", UUID)
+ActionId = NewType("ActionId", UUID)
+ConferenceId = NewType("ConferenceId", UUID)
+TransferId = NewType("TransferId", UUID)
+ServiceId = NewType("ServiceId", UUID)
+NoteId = NewType("NoteId", UUID)
+ActorId = NewType("ActorId", UUID)
+"""A pseudonym of a person or machine; who it is stands in the agency's member list, sealed."""
+
+AgencyCode = Annotated[str, Meta(pattern="^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$", examples=["rsud"])]
+"""An agency's short name in the network: lower-case letters, digits and hyphens, 1 to 40 long."""
+Short = Annotated[str, Meta(min_length=1, max_length=200)]
+Text = Annotated[str, Meta(min_length=1, max_length=20_000)]
+
+
+class Fact(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What was said to have happened. `occurred_at` is when it happened in the world, with its zone;
+    when it was recorded stands in the sealed record's header."""
+
+    occurred_at: Coordination[Annotated[datetime, Meta(tz=True)]]
+
+
+class Details(Fact, frozen=True, kw_only=True):
+    """Free text, each part under the key of its own compartment."""
+
+    incident: Incident[Text | None] = None
+    health: Health[Text | None] = None
+    psychosocial: Psychosocial[Text | None] = None
+    legal: Legal[Text | None] = None
+    safety: Safety[Text | None] = None
+    economic: Economic[Text | None] = None
+
+
+class Act(Struct, frozen=True, kw_only=True):
+    """Who acts: a person or machine, for an agency, in a role, for a purpose, at a recorded time."""
+
+    actor: ActorId
+    agency: AgencyCode
+    kind: AgencyKind
+    role: Role
+    purpose: Purpose
+    at: datetime
+
+
+F = TypeVar("F", bound=Fact)
+
+CLOCK_SKEW = timedelta(minutes=5)
+"""How far another agency's clock may run ahead of ours before its times are refused."""
+
+
+def recorded(event: type[F], command: Fact, act: Act, **more: Any) -> F:
+    """The event that says what the command said, with `more` beside or instead.
+
+    Raises InTheFuture when it is said to have happened after it was recorded (plus CLOCK_SKEW).
+    """
+    if command.occurred_at > act.at + CLOCK_SKEW:
+        raise InTheFuture(occurred_at=command.occurred_at, recorded_at=act.at)
+    same: Iterable[str] = (f for f in command.__struct_fields__ if f in event.__struct_fields__)
+    return event(**{**{f: getattr(command, f) for f in same}, **more})

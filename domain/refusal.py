@@ -1,0 +1,130 @@
+"""Why a command is refused. Each class is one stable reason; its attributes are safe to show:
+ids, codes and times, never what somebody wrote. api/problems.py turns each into an RFC 9457 problem."""
+
+from collections.abc import Iterable
+from datetime import date, datetime
+from enum import Enum
+from typing import Any, ClassVar
+from uuid import UUID
+
+
+class Refusal(Exception):
+    """A command that the rules do not allow. Nothing was recorded."""
+
+    says: ClassVar[str] = "The rules do not allow this."
+    mend: ClassVar[str] = ""
+
+    def __init__(self, **about: Any) -> None:
+        self.about = {k: plain(v) for k, v in about.items()}
+        super().__init__(f"{type(self).__name__}({', '.join(f'{k}={v}' for k, v in self.about.items())})")
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON has it: codes and ids as text, sets as sorted lists."""
+    match value:
+        case Enum():
+            return value.name.lower() if isinstance(value, int) else value.value
+        case UUID():
+            return str(value)
+        case datetime() | date():
+            return value.isoformat()
+        case str() | int() | None:
+            return value
+        case Iterable():
+            return sorted(plain(v) for v in value)
+        case _:
+            return str(value)
+
+
+class Unknown(Refusal):
+    says = "No such thing is known to you."
+    mend = "Check the id. What you may not know of answers the same as what does not exist."
+
+
+class InTheFuture(Refusal):
+    says = "It is said to have happened after now."
+    mend = "Send occurred_at with its time zone, not later than the present."
+
+
+class AlreadyExists(Refusal):
+    says = "There is one with this id already."
+    mend = "Use a new id, or an Idempotency-Key to repeat a request safely."
+
+
+class CaseNotOpen(Refusal):
+    says = "The case is closed or merged."
+    mend = "Re-open it first, or act on the case it was merged into."
+
+
+class CaseIsOpen(Refusal):
+    says = "The case is open already."
+
+
+class OpenReferrals(Refusal):
+    says = "Referrals are still open."
+    mend = "Complete, fail or cancel them before closing the case."
+
+
+class NotForThisAgency(Refusal):
+    says = "This agency's relation to the case does not allow it."
+    mend = "The lead agency, or the agency named in the referral, can do it."
+
+
+class NotForThisRole(Refusal):
+    says = "This role does not allow it."
+    mend = "Ask a colleague whose role allows it."
+
+
+class PurposeNotAllowed(Refusal):
+    says = "This purpose of use does not fit the role."
+    mend = "Send the purpose that you act for in the Purpose-Of-Use header."
+
+
+class ConsentMissing(Refusal):
+    says = "No live consent covers this."
+    mend = "Record a consent for the recipient, purpose and compartments, or an override with its legal basis."
+
+
+class ConsentFromWrongPerson(Refusal):
+    says = "This person cannot give consent alone at the survivor's age."
+    mend = "An adult consents herself; a young child's caregiver with the child's assent; an adolescent with a \
+caregiver, or alone with the reason why no caregiver can."
+
+
+class ConsentNotLive(Refusal):
+    says = "The consent is withdrawn, refused or expired."
+
+
+class ConsentWidened(Refusal):
+    says = "Narrowing cannot add anything."
+    mend = "Record a new consent for what is added."
+
+
+class RecipientUnavailable(Refusal):
+    says = "The agency is not active, not known, or does not offer the service."
+    mend = "See the directory for agencies that offer it."
+
+
+class WrongMove(Refusal):
+    says = "The referral's state does not allow this move."
+
+
+class StillRunning(Refusal):
+    says = "The clock has not run out."
+
+
+class HoldStands(Refusal):
+    says = "A legal hold stands or does not stand, against what was asked."
+
+
+class Invalid(Refusal):
+    says = "The values do not fit together."
+
+
+class NotAMember(Refusal):
+    says = "The person is not an active member of the agency in this role."
+    mend = "An agency administrator can add the member or the role."
+
+
+class AgencyInactive(Refusal):
+    says = "The acting agency is not registered or is suspended."
