@@ -23,6 +23,8 @@ class Compartment(IntEnum):
     SAFETY = 7
     ECONOMIC = 8
 
+    __hash__ = int.__hash__  # an Enum's own is ten times slower, and compartments are keys everywhere
+
     @property
     def word(self) -> str:
         """The name used in JSON and in the API: `health`, `coordination`, …"""

@@ -13,8 +13,9 @@ When an agency's entitlement grows (a referral is sent, consent given, the lead 
 earlier events what it was not told yet; so what an agency was told is itself folded from the log.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from uuid import UUID
 
 from msgspec import Struct, field
 
@@ -57,19 +58,31 @@ class Written(Struct, frozen=True):
     """An event as it stands in the log: where, by whom, and which compartments it has something in."""
 
     position: int
+    stream: UUID
     version: int
+    topic: str
     event: Fact
     held: frozenset[Compartment]
     author: AgencyCode
+    actor: UUID
     at: datetime
+    correlation: UUID
 
 
 class Told(Struct, frozen=True):
-    """An agency is to be told these compartments of that event (for the first time)."""
+    """An agency is to be told these compartments of that event: for the first time, or more than before."""
 
     agency: AgencyCode
     of: Written
     compartments: frozenset[Compartment]
+
+
+class Followed(Struct, frozen=True):
+    """An event as a follower of the log meets it: for one of a case, the case after it and who is told what."""
+
+    written: Written
+    case: Case | None = None
+    tell: Sequence[Told] = ()
 
 
 class Knowledge(Struct):
@@ -112,17 +125,18 @@ def audience(
     case: Case, of: Written, agency: AgencyCode, kind: AgencyKind | None, now: datetime
 ) -> frozenset[Compartment]:
     """The compartments of an event that an agency may learn now; empty where it may not know of it."""
+    holds = _holds(of)
     if agency == of.author:
-        return of.held
+        return holds
     if kind is None:
         return NOTHING
     entitled = entitlement(case, agency, kind, now)
     if agency == case.lead or agency in _addressed(of.event, case):
-        return of.held & (entitled | COORDINATION)
+        return holds & (entitled | COORDINATION)
     if isinstance(of.event, COMMON) and entitled:
-        return of.held & COORDINATION
-    if isinstance(of.event, CONTENT) and of.held & entitled - COORDINATION:
-        return of.held & entitled
+        return COORDINATION
+    if isinstance(of.event, CONTENT) and holds & entitled - COORDINATION:
+        return holds & entitled
     return NOTHING
 
 
@@ -142,7 +156,7 @@ def still_readable(
 ) -> frozenset[Compartment]:
     """What an agency may open again of what it was told: its own words always; others' as long as consent stands."""
     if agency == of.author:
-        return of.held
+        return _holds(of)
     stands = case.shareable(agency, kind, now)
     if agency == case.lead or agency in _addressed(of.event, case):
         stands |= COORDINATION
@@ -156,6 +170,13 @@ def concerned(case: Case) -> Mapping[AgencyCode, AgencyKind]:
         if referral.status.is_open:
             found[referral.recipient] = referral.recipient_kind
     return found
+
+
+def _holds(of: Written) -> frozenset[Compartment]:
+    """The compartments that an event has something in; a document's bytes count as its compartment's."""
+    if isinstance(of.event, e.DocumentAttached):
+        return of.held | {Compartment.named(of.event.compartment)}
+    return of.held
 
 
 def _addressed(event: Fact, case: Case) -> Mapping[AgencyCode, AgencyKind]:

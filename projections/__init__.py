@@ -1,1 +1,24 @@
+"""Read models: what each agency sees, folded from the log. All of them can be thrown away and built again.
 
+`projection`  what a read model must be
+`runner`      keeps them up to date, with exactly-once effect; rebuilds one while the old one serves
+`directory`, `referral_box`, `caseload`, `timeline`, `deadlines`, `audit`
+              one file a read model: its tables, its fold, its queries
+
+Columns in clear are what lists, clocks and counts need: ids, codes, times. Protected fields are not here:
+rows point at positions of the log, where they stay sealed until somebody with a reason opens them.
+"""
+
+from .audit import Audit
+from .caseload import Caseload
+from .deadlines import Deadlines
+from .directory import Directory
+from .projection import Projection
+from .referral_box import ReferralBox
+from .runner import Lag, Runner, wait_for
+from .timeline import Timeline
+
+ALL: tuple[type[Projection], ...] = (Directory, ReferralBox, Caseload, Timeline, Deadlines, Audit)
+"""Every read model there is."""
+
+__all__ = ["ALL", "Lag", "Projection", "Runner", "wait_for"]

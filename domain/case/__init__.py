@@ -9,7 +9,7 @@
 """
 
 from . import consents, intake, lifecycle, referrals, work
-from .deciding import decide
+from .deciding import Network, decide
 from .state import Case, evolve, fold
 
-__all__ = ["Case", "consents", "decide", "evolve", "fold", "intake", "lifecycle", "referrals", "work"]
+__all__ = ["Case", "Network", "consents", "decide", "evolve", "fold", "intake", "lifecycle", "referrals", "work"]

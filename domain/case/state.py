@@ -77,6 +77,8 @@ class Referral(Struct, frozen=True):
     status: ReferralStatus = ReferralStatus.DRAFT
     sent_at: datetime | None = None
     due_at: datetime | None = None
+    answered_at: datetime | None = None
+    ended_at: datetime | None = None
     escalations: int = 0
 
     @property
@@ -290,7 +292,7 @@ def _(event: e.ReferralSent, case: Case) -> Case:
 
 @_after.register
 def _(event: e.ReferralReceived, case: Case) -> Case:
-    return _move(case, event.referral, ReferralStatus.RECEIVED)
+    return _move(case, event.referral, ReferralStatus.RECEIVED, answered_at=event.occurred_at)
 
 
 @_after.register
@@ -300,7 +302,7 @@ def _(event: e.ReferralAccepted, case: Case) -> Case:
 
 @_after.register
 def _(event: e.ReferralRejected, case: Case) -> Case:
-    return _move(case, event.referral, ReferralStatus.REJECTED)
+    return _move(case, event.referral, ReferralStatus.REJECTED, ended_at=event.occurred_at)
 
 
 @_after.register
@@ -320,17 +322,17 @@ def _(event: e.ReferralResumed, case: Case) -> Case:
 
 @_after.register
 def _(event: e.ReferralCompleted, case: Case) -> Case:
-    return _move(case, event.referral, ReferralStatus.COMPLETED)
+    return _move(case, event.referral, ReferralStatus.COMPLETED, ended_at=event.occurred_at)
 
 
 @_after.register
 def _(event: e.ReferralFailed, case: Case) -> Case:
-    return _move(case, event.referral, ReferralStatus.FAILED)
+    return _move(case, event.referral, ReferralStatus.FAILED, ended_at=event.occurred_at)
 
 
 @_after.register
 def _(event: e.ReferralCancelled, case: Case) -> Case:
-    return _move(case, event.referral, ReferralStatus.CANCELLED)
+    return _move(case, event.referral, ReferralStatus.CANCELLED, ended_at=event.occurred_at)
 
 
 @_after.register

@@ -1,0 +1,40 @@
+"""The application: routes, problems, and the contract."""
+
+from typing import Any
+
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from . import documents, reading, writing
+from .casework import Casework
+from .contract import document
+from .identity import Identity
+from .ports import Ports
+from .problems import answer
+
+ANSWERS: list[type] = [*reading.ANSWERS, writing.Written]
+
+
+def create_app(ports: Ports, version: str = "0.1.0") -> FastAPI:
+    """The API on these adapters."""
+    app = FastAPI(title="Rujukan", version=version, docs_url="/docs", redoc_url=None)
+    identity = Identity(ports.tokens)
+    casework = Casework(ports.log, ports.secrets)
+    writing.add_routes(app, casework, identity, ports.now)
+    documents.add_routes(app, casework, identity, ports)
+    reading.add_routes(app, casework, identity, ports)
+
+    async def as_problem(request: Request, error: Exception) -> Response:
+        return answer(error)
+
+    app.add_exception_handler(HTTPException, as_problem)
+    app.add_exception_handler(Exception, as_problem)
+
+    def openapi() -> dict[str, Any]:
+        return document(app, ANSWERS)
+
+    app.openapi = openapi  # type: ignore[method-assign]
+    app.state.casework = casework
+    return app

@@ -1,0 +1,293 @@
+"""From a command to stored events, and from a case to what an agency may read of it."""
+
+import hashlib
+import hmac
+import time
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from threading import Lock, local
+from typing import NamedTuple
+from uuid import UUID, uuid4
+
+import msgspec
+
+from rujukan.domain import agency as agencies
+from rujukan.domain import case as cases
+from rujukan.domain.access import AccessRecorded
+from rujukan.domain.agency import Agency, agency_stream
+from rujukan.domain.case.commands import AbsorbDuplicate, MergeCase
+from rujukan.domain.case.deciding import existing
+from rujukan.domain.case.state import Case
+from rujukan.domain.compartment import Compartment
+from rujukan.domain.disclosure import Written, still_readable
+from rujukan.domain.fact import Act, AgencyCode, CaseId, Fact
+from rujukan.domain.refusal import Refusal, Unknown
+
+from .ports import Changes, Log, Moved, Retryable, Secrets, UsedBefore
+
+CASES_KEPT = 20_000
+AGENCY_SECONDS = 1.0
+"""How long an agency's state is used before the log is asked again: a suspension takes effect within this."""
+TRIES = 5
+"""How often a command is decided anew when others write to the same case, before the caller is told."""
+
+
+class VersionMismatch(Exception):
+    """The case is not at the version that the caller saw (If-Match)."""
+
+    def __init__(self, version: int) -> None:
+        super().__init__("the case moved on")
+        self.version = version
+
+
+class KeyReused(Exception):
+    """The Idempotency-Key was used for another request."""
+
+
+class Done(NamedTuple):
+    """The effect of a command."""
+
+    id: str | None
+    version: int
+    position: int
+    replayed: bool = False
+
+
+class Agencies(Mapping[AgencyCode, Agency]):
+    """The network as the log has it, at most AGENCY_SECONDS old."""
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+        self._known: dict[AgencyCode, tuple[float, Agency]] = {}
+
+    def __getitem__(self, code: AgencyCode) -> Agency:
+        asked, known = self._known.get(code, (0.0, None))
+        if known is not None and time.monotonic() - asked < AGENCY_SECONDS:
+            return known
+        fresh = agencies.fold(
+            (w.event for w in self._log.read(agency_stream(code), known.version if known else 0)), known
+        )
+        if fresh is None:
+            raise KeyError(code)
+        self._known[code] = (time.monotonic(), fresh)
+        return fresh
+
+    def __iter__(self) -> Iterator[AgencyCode]:
+        return iter(list(self._known))
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def forget(self, code: AgencyCode) -> None:
+        """Ask the log the next time."""
+        self._known.pop(code, None)
+
+
+class Casework:
+    """Handles commands and opens cases. Safe to share between threads."""
+
+    def __init__(self, log: Log, secrets: Secrets) -> None:
+        self.network = Agencies(log)
+        self._log = log
+        self._secret = secrets.secret("idempotency")
+        self._cases: OrderedDict[UUID, Case] = OrderedDict()
+        self._lock = Lock()
+        self._access = local()
+
+    # Commands --------------------------------------------------------------------------------------------------
+
+    def act_on_case(
+        self,
+        case: CaseId,
+        command: Fact,
+        act: Act,
+        *,
+        correlation: UUID,
+        id: UUID | None = None,
+        expected: int | None = None,
+        retry_key: str | None = None,
+        content: bytes = b"",
+    ) -> Done:
+        """Decide and store. `id` is what the command made, `expected` the version the caller saw, `retry_key` the
+        Idempotency-Key and `content` what identifies the request that it came with.
+
+        Raises Refusal, VersionMismatch, KeyReused, Moved (after TRIES), Unavailable.
+        """
+        answer = msgspec.json.encode({"id": id, "case": case})
+        if (before := self._repeated(act, retry_key, content)) is not None:
+            return before
+        for attempt in range(TRIES):
+            now = self.case(case)
+            version = now.version if now else 0
+            if expected is not None and expected != version:
+                existing(now, act)
+                raise VersionMismatch(version)
+            events = cases.decide(command, now, act, self.network)
+            changes = [Changes(case, version, events)]
+            if isinstance(command, MergeCase):
+                changes.append(self._absorb(case, command, act))
+            retryable = self._retryable(act, retry_key, content, msgspec.json.encode([id, version + len(events)]))
+            try:
+                positions = self._log.append(changes, act, correlation, retryable)
+            except UsedBefore:
+                repeated = self._repeated(act, retry_key, content)
+                if repeated is None:
+                    raise
+                return repeated
+            except Moved:
+                if expected is not None or attempt == TRIES - 1:
+                    raise
+                continue
+            self._keep(case, cases.fold(events, now))
+            return Done(str(id) if id else None, version + len(events), positions[-1])
+        raise AssertionError(answer)
+
+    def act_on_agency(
+        self,
+        code: AgencyCode,
+        command: Fact,
+        act: Act,
+        *,
+        correlation: UUID,
+        retry_key: str | None = None,
+        content: bytes = b"",
+    ) -> Done:
+        """Decide and store a command on an agency. Raises as `act_on_case`."""
+        if (before := self._repeated(act, retry_key, content)) is not None:
+            return before
+        stream = agency_stream(code)
+        for attempt in range(TRIES):
+            now = agencies.fold(w.event for w in self._log.read(stream))
+            events = agencies.decide(command, now, act)
+            version = now.version if now else 0
+            retryable = self._retryable(act, retry_key, content, msgspec.json.encode([code, version + len(events)]))
+            try:
+                positions = self._log.append([Changes(stream, version, events)], act, correlation, retryable)
+            except UsedBefore:
+                repeated = self._repeated(act, retry_key, content)
+                if repeated is None:
+                    raise
+                return repeated
+            except Moved:
+                if attempt == TRIES - 1:
+                    raise
+                continue
+            self.network.forget(code)
+            return Done(code, version + len(events), positions[-1])
+        raise AssertionError("unreachable")
+
+    def case(self, case: UUID) -> Case | None:
+        """The case as the log has it now; None where there is none."""
+        with self._lock:
+            known = self._cases.get(case)
+        events = [w.event for w in self._log.read(case, known.version if known else 0)]
+        if not events:
+            return known
+        if known is None and not _begins_a_case(events):
+            return None
+        fresh = cases.fold(events, known)
+        self._keep(case, fresh)
+        return fresh
+
+    def _keep(self, case: UUID, state: Case | None) -> None:
+        if state is None:
+            return
+        with self._lock:
+            self._cases[case] = state
+            self._cases.move_to_end(case)
+            if len(self._cases) > CASES_KEPT:
+                self._cases.popitem(last=False)
+
+    def _absorb(self, case: CaseId, command: MergeCase, act: Act) -> Changes:
+        """The living file's side of a merger, in the same commit."""
+        if command.into == case:
+            raise Unknown(what="case")
+        into = self.case(command.into)
+        events = cases.decide(AbsorbDuplicate(occurred_at=command.occurred_at, duplicate=case), into, act, self.network)
+        return Changes(command.into, into.version if into else 0, events)
+
+    def _repeated(self, act: Act, retry_key: str | None, content: bytes) -> Done | None:
+        if retry_key is None:
+            return None
+        before = self._log.repeated(self._hash(act, b"key", retry_key.encode()))
+        if before is None:
+            return None
+        if not hmac.compare_digest(before.fingerprint, self._hash(act, b"content", content)):
+            raise KeyReused("this Idempotency-Key came with another request")
+        id, version = msgspec.json.decode(before.answer)
+        return Done(id, version, before.position, replayed=True)
+
+    def _retryable(self, act: Act, retry_key: str | None, content: bytes, answer: bytes) -> Retryable | None:
+        if retry_key is None:
+            return None
+        return Retryable(self._hash(act, b"key", retry_key.encode()), self._hash(act, b"content", content), answer)
+
+    def _hash(self, act: Act, what: bytes, value: bytes) -> bytes:
+        """Keyed, so that a copy of the database does not tell what was asked; per agency and person."""
+        message = b"\x00".join((what, act.agency.encode(), act.actor.bytes, value))
+        return hmac.digest(self._secret, message, hashlib.sha256)
+
+    # Reading ---------------------------------------------------------------------------------------------------
+
+    def readable(
+        self, case: UUID, told: Mapping[int, frozenset[Compartment]], act: Act
+    ) -> dict[int, frozenset[Compartment]]:
+        """Of what an agency was told (position → compartments), what it may open now. Raises Unknown."""
+        now = existing(self.case(case), act)
+        allowed: dict[int, frozenset[Compartment]] = {}
+        for written in self._log.read(case):
+            if written.position in told:
+                may = still_readable(now, written, told[written.position], act.agency, act.kind, act.at)
+                if may:
+                    allowed[written.position] = may
+        return allowed
+
+    def known(self, case: UUID, act: Act) -> Case:
+        """The case, if the agency may know of it. Raises Unknown."""
+        return existing(self.case(case), act)
+
+    def written(self, case: UUID) -> Sequence[Written]:
+        """The case's events, their coordination opened. For callers that check what may be shown."""
+        return self._log.read(case)
+
+    def record_access(
+        self, act: Act, subject: UUID, compartments: Iterable[Compartment], what: str, basis: str, correlation: UUID
+    ) -> int:
+        """Make it durable that this person opens this, before it is shown. Raises Unavailable.
+
+        Each thread writes an access stream of its own, so that readers never wait for each other's versions.
+        """
+        stream: UUID | None = getattr(self._access, "stream", None)
+        if stream is None:
+            stream = self._access.stream = uuid4()
+            self._access.version = 0
+        event = AccessRecorded(
+            occurred_at=act.at,
+            reader=act.actor,
+            agency=act.agency,
+            role=act.role,
+            purpose=act.purpose,
+            subject=subject,
+            compartments=frozenset(c.word for c in compartments),
+            what=what,
+            basis=basis,
+        )
+        try:
+            position = self._log.append([Changes(stream, self._access.version, [event])], act, correlation)[-1]
+        except BaseException:
+            self._access.stream = None  # whether it was stored is not known, so its version is not either
+            raise
+        self._access.version += 1
+        return position
+
+
+def _begins_a_case(events: Sequence[Fact]) -> bool:
+    """Whether the stream is a case: agencies and access logs are streams too."""
+    try:
+        cases.evolve(None, events[0])
+    except ValueError:
+        return False
+    return True
+
+
+__all__ = ["Casework", "Done", "KeyReused", "Moved", "Refusal", "VersionMismatch"]

@@ -1,0 +1,163 @@
+"""The OpenAPI 3.1 document: schemas from the domain's own types, an example for every action."""
+
+import re
+from typing import Any
+
+import msgspec
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from rujukan.domain.compartment import compartments_of
+from rujukan.domain.fact import Fact
+
+from .actions import AGENCY_ACTIONS, CASE_ACTIONS, OPENING, Action
+
+REF = "#/components/schemas/{name}"
+
+HEADERS: list[dict[str, Any]] = [
+    {
+        "name": "Purpose-Of-Use",
+        "in": "header",
+        "required": True,
+        "description": "What the caller acts for",
+        "schema": {"type": "string", "examples": ["care"]},
+    },
+    {
+        "name": "X-Correlation-Id",
+        "in": "header",
+        "description": "Ties the events of one piece of work together",
+        "schema": {"type": "string", "format": "uuid"},
+    },
+]
+WRITE_HEADERS: list[dict[str, Any]] = [
+    *HEADERS,
+    {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "description": "The same key with the same request has one effect, however often it is sent",
+        "schema": {"type": "string", "maxLength": 200},
+    },
+    {
+        "name": "If-Match",
+        "in": "header",
+        "description": "The case's ETag; the write is refused with 412 when the case moved on",
+        "schema": {"type": "string", "examples": ['"7"']},
+    },
+]
+
+PROBLEM = {
+    "description": "A problem (RFC 9457); `type` is stable",
+    "content": {"application/problem+json": {"schema": {"$ref": REF.format(name="Problem")}}},
+}
+WRITTEN = {
+    "description": "Stored, durably",
+    "headers": {
+        "ETag": {"schema": {"type": "string"}, "description": "The new version"},
+        "Rujukan-Position": {"schema": {"type": "integer"}, "description": "Position in the log"},
+    },
+    "content": {"application/json": {"schema": {"$ref": REF.format(name="Written")}}},
+}
+
+
+def write_operation(action: Action) -> dict[str, Any]:
+    """What the document says of one action."""
+    responses: dict[str, Any] = {"201" if action.mints else "200": WRITTEN}
+    responses.update(dict.fromkeys(("400", "401", "403", "404", "409", "412", "422", "503"), PROBLEM))
+    return {
+        "parameters": [*path_parameters(action.path), *WRITE_HEADERS],
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/json": {
+                    "schema": {"$ref": REF.format(name=action.command.__name__)},
+                    "examples": {"example": {"value": action.example}},
+                }
+            },
+        },
+        "responses": responses,
+        "security": [{"access_token": []}],
+    }
+
+
+def path_parameters(path: str) -> list[dict[str, Any]]:
+    """The parameters that stand in a path."""
+    return [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        for name in re.findall(r"{(\w+)}", path)
+    ]
+
+
+def read_operation(
+    path: str, answer: Any, *query: tuple[str, str, str], purpose: bool = True, **more: Any
+) -> dict[str, Any]:
+    """What the document says of a read: its answer's type and its query parameters (name, type, description)."""
+    return {
+        "parameters": [
+            *path_parameters(path),
+            *({"name": n, "in": "query", "schema": {"type": t}, "description": d} for n, t, d in query),
+            *(HEADERS if purpose else ()),
+        ],
+        "responses": {
+            "200": {
+                "description": "What the caller may know",
+                "content": {"application/json": {"schema": {"$ref": REF.format(name=answer.__name__)}}},
+            },
+            **dict.fromkeys(("400", "401", "403", "404", "503"), PROBLEM),
+        },
+        "security": [{"access_token": []}],
+        **more,
+    }
+
+
+def document(app: FastAPI, answers: list[type]) -> dict[str, Any]:
+    """The whole document. `answers` are the types that reads answer with."""
+    if app.openapi_schema:
+        return app.openapi_schema
+    found = get_openapi(
+        title="Rujukan",
+        version=app.version,
+        openapi_version="3.1.0",
+        summary="Secure inter-agency referral: sealed events, agency read models, provable history",
+        routes=app.routes,
+    )
+    for item in found["paths"].values():
+        for operation in item.values():
+            operation.get("responses", {}).pop("422", None) if "requestBody" not in operation else None
+            operation["responses"].pop("default", None)
+    actions = (OPENING, *CASE_ACTIONS, *AGENCY_ACTIONS)
+    commands = list(dict.fromkeys(action.command for action in actions))
+    _, schemas = msgspec.json.schema_components([*commands, *answers], ref_template=REF)
+    for action in actions:
+        _trim(schemas[action.command.__name__], action, action.command)
+    components = found.setdefault("components", {})
+    components.setdefault("schemas", {}).update(schemas)
+    components["schemas"]["Problem"] = {
+        "type": "object",
+        "required": ["type", "title", "status", "detail"],
+        "properties": {
+            "type": {"type": "string", "examples": ["urn:rujukan:problem:consent-missing"]},
+            "title": {"type": "string"},
+            "status": {"type": "integer"},
+            "detail": {"type": "string"},
+            "about": {"type": "object"},
+        },
+    }
+    components["securitySchemes"] = {
+        "access_token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT (RFC 9068, typ at+jwt)"}
+    }
+    app.openapi_schema = found
+    return found
+
+
+def _trim(schema: dict[str, Any], action: Action, command: type[Fact]) -> None:
+    """A body leaves out what stands in the path, and may leave out what has a default; compartments are shown."""
+    in_path = set(re.findall(r"{(\w+)}", action.path))
+    optional = {"occurred_at", action.mints}
+    schema["required"] = [f for f in schema.get("required", ()) if f not in in_path | optional]
+    for name in in_path:
+        schema["properties"].pop(name, None)
+    if action is OPENING:
+        schema["properties"]["case"] = {"type": "string", "format": "uuid", "description": "Made when left out"}
+    for name, compartment in compartments_of(command).items():
+        if name in schema["properties"]:
+            schema["properties"][name]["x-compartment"] = compartment.word

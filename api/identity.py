@@ -1,0 +1,114 @@
+"""Who is calling: OAuth 2.0 access tokens as JWT (RFC 9068), checked against the issuer's keys.
+
+Claims: `sub` (a pseudonymous id, a UUID), `agency` (the code), `roles` (a list), besides those that RFC 9068
+§ 2.2 requires: `iss`, `exp`, `aud`, `client_id`, `iat`, `jti`. The token says who asks; whether that person is
+a member of the agency in that role, the agency's own record says.
+"""
+
+import hashlib
+import time
+from collections import OrderedDict
+from datetime import datetime
+from threading import Lock
+from uuid import UUID
+
+import jwt
+from msgspec import Struct
+
+from rujukan.domain.agency import Agency
+from rujukan.domain.authority import check_purpose
+from rujukan.domain.codes import Purpose, Role
+from rujukan.domain.fact import Act, ActorId, AgencyCode
+from rujukan.domain.refusal import AgencyInactive, NotAMember, PurposeNotAllowed
+
+from .ports import TokenKeys
+
+ALGORITHMS = ["EdDSA", "ES256", "RS256"]
+TYPES = frozenset({"at+jwt", "application/at+jwt"})
+REMEMBERED = 10_000
+REMEMBERED_SECONDS = 30.0
+"""How long a checked token is not checked again, to its expiry at most."""
+LONGEST = 8_192
+
+
+class NotAuthenticated(Exception):
+    """There is no token, or not one that can be accepted. The message says why without repeating it."""
+
+
+class Caller(Struct, frozen=True):
+    """Who asks, as their token says."""
+
+    actor: ActorId
+    agency: AgencyCode
+    roles: tuple[Role, ...]
+
+
+class Identity:
+    """Checks tokens. Safe to share between threads."""
+
+    def __init__(self, keys: TokenKeys) -> None:
+        self._keys = keys
+        self._seen: OrderedDict[bytes, tuple[float, Caller]] = OrderedDict()
+        self._lock = Lock()
+
+    def caller(self, authorization: str | None) -> Caller:
+        """Who the Authorization header says is calling. Raises NotAuthenticated."""
+        scheme, _, token = (authorization or "").partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            raise NotAuthenticated("send an access token: Authorization: Bearer …")
+        if len(token) > LONGEST:
+            raise NotAuthenticated("the token is too long")
+        digest = hashlib.sha256(token.encode()).digest()
+        now = time.time()
+        with self._lock:
+            until, known = self._seen.get(digest, (0.0, None))
+        if known is not None and now < until:
+            return known
+        caller, expires = self._check(token)
+        with self._lock:
+            self._seen[digest] = (min(expires, now + REMEMBERED_SECONDS), caller)
+            if len(self._seen) > REMEMBERED:
+                self._seen.popitem(last=False)
+        return caller
+
+    def _check(self, token: str) -> tuple[Caller, float]:
+        try:
+            header = jwt.get_unverified_header(token)
+            if str(header.get("typ", "")).lower() not in TYPES:
+                raise NotAuthenticated("the token is not an access token (typ at+jwt, RFC 9068 section 2.1)")
+            claims = jwt.decode(
+                token,
+                self._keys.key(header.get("kid")),
+                algorithms=ALGORITHMS,
+                audience=self._keys.audience,
+                issuer=self._keys.issuer,
+                options={"require": ["exp", "iat", "sub", "aud", "iss", "jti", "client_id"]},
+                leeway=5,
+            )
+            roles = tuple(Role.of(r) for r in claims["roles"])
+            if not roles or Role.SYSTEM in roles:
+                raise NotAuthenticated("the token names no role that a token can have")
+            return Caller(ActorId(UUID(claims["sub"])), str(claims["agency"]), roles), float(claims["exp"])
+        except jwt.ExpiredSignatureError:
+            raise NotAuthenticated("the token has expired") from None
+        except jwt.PyJWTError:
+            raise NotAuthenticated("the token is not valid here") from None
+        except (KeyError, ValueError, TypeError, AttributeError):
+            raise NotAuthenticated("the token lacks a claim, or one is not what it should be") from None
+
+
+def acting(caller: Caller, agency: Agency | None, role: Role, purpose: str | None, at: datetime) -> Act:
+    """The act of a caller in a role, if the agency's own record bears it out.
+
+    `purpose` is the Purpose-Of-Use header. Raises AgencyInactive, NotAMember, PurposeNotAllowed.
+    """
+    if agency is None or not agency.active:
+        raise AgencyInactive(agency=caller.agency)
+    if not agency.has_member(caller.actor, (role,)):
+        raise NotAMember(role=role)
+    try:
+        said = Purpose.of(purpose or "")
+    except ValueError:
+        raise PurposeNotAllowed(role=role, header="Purpose-Of-Use", known=[p.value for p in Purpose]) from None
+    check_purpose(role, said)
+    return Act(actor=caller.actor, agency=agency.code, kind=agency.kind, role=role, purpose=said, at=at)

@@ -1,0 +1,142 @@
+"""What the API needs of the world outside: fulfilled in infra/, wired in infra/composition.py."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
+from typing import Any, NamedTuple, Protocol
+from uuid import UUID
+
+from psycopg import Connection
+from psycopg.rows import TupleRow
+
+from rujukan.domain.compartment import Compartment
+from rujukan.domain.disclosure import Written
+from rujukan.domain.fact import Act, AgencyCode, Fact
+
+
+class Changes(NamedTuple):
+    """Events to append to a stream after the version at which it was read."""
+
+    stream: UUID
+    version: int
+    events: Sequence[Fact]
+
+
+class Retryable(NamedTuple):
+    """Keyed hashes of an idempotency key and of the request it came with, and the answer to repeat."""
+
+    key: bytes
+    fingerprint: bytes
+    answer: bytes
+
+
+class Repeated(NamedTuple):
+    """What an idempotency key was used for before."""
+
+    fingerprint: bytes
+    answer: bytes
+    position: int
+
+
+class Moved(Exception):
+    """Somebody else wrote to the stream first: read it again and decide again."""
+
+
+class UsedBefore(Exception):
+    """The idempotency key was used before."""
+
+
+class Unavailable(Exception):
+    """What is needed to answer is away. Nothing is known to be stored."""
+
+
+class Log(Protocol):
+    """The sealed event store."""
+
+    def append(
+        self, changes: Sequence[Changes], act: Act, correlation: UUID, retryable: Retryable | None = None
+    ) -> list[int]:
+        """Positions of the events, once durable. Raises Moved, UsedBefore, Unavailable."""
+        ...
+
+    def read(self, stream: UUID, after: int = 0) -> list[Written]:
+        """The stream's events after a version, their coordination opened."""
+        ...
+
+    def open(self, wanted: Mapping[int, frozenset[Compartment]]) -> dict[int, dict[Compartment, bytes]]:
+        """Position → compartment → JSON object, for those of the wanted compartments that there are."""
+        ...
+
+    def repeated(self, key: bytes) -> Repeated | None:
+        """What was done under an idempotency key."""
+        ...
+
+
+class Documents(Protocol):
+    """Where sealed documents lie."""
+
+    def put(self, case: UUID, document: UUID, compartment: Compartment, content: bytes) -> None:
+        """Seal and store; the same id again keeps the first. Durable on return."""
+        ...
+
+    def get(self, case: UUID, document: UUID, compartment: Compartment) -> bytes | None:
+        """The content, opened; None where there is none."""
+        ...
+
+
+class Views(Protocol):
+    """The read models."""
+
+    def acting_for(self, agency: AgencyCode) -> AbstractContextManager[Connection[TupleRow]]:
+        """A connection that sees that agency's rows only."""
+        ...
+
+    def wait_for(self, position: int, seconds: float) -> bool:
+        """Wait until the read models took in a position; whether they did in time."""
+        ...
+
+    def lag(self) -> Iterable[tuple[str, int]]:
+        """(read model, positions behind)."""
+        ...
+
+
+class TokenKeys(Protocol):
+    """The issuer's public keys."""
+
+    issuer: str
+    audience: str
+
+    def key(self, kid: str | None) -> Any:
+        """The key of that id, as PyJWT takes it. Raises KeyError."""
+        ...
+
+    def jwks(self) -> dict[str, Any]:
+        """The key set to publish, where this service is itself the issuer; else empty."""
+        ...
+
+
+class Secrets(Protocol):
+    """The service's own secrets."""
+
+    def secret(self, name: str) -> bytes:
+        """32 bytes, always the same for a name."""
+        ...
+
+
+class Clock(Protocol):
+    """The time."""
+
+    def __call__(self) -> datetime:
+        """Now, with its zone."""
+        ...
+
+
+class Ports(NamedTuple):
+    """All of it."""
+
+    log: Log
+    documents: Documents
+    views: Views
+    tokens: TokenKeys
+    secrets: Secrets
+    now: Clock

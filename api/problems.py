@@ -1,0 +1,121 @@
+"""Every refusal as a problem document (RFC 9457) with a stable `type`.
+
+Nothing of what was sent is repeated in a problem: it names fields and rules, ids and codes.
+"""
+
+import logging
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from rujukan.domain import refusal as r
+
+from .casework import KeyReused, VersionMismatch
+from .identity import NotAuthenticated
+from .ports import Moved, Unavailable
+
+log = logging.getLogger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+
+STATUS: dict[type[r.Refusal], int] = {
+    r.Unknown: 404,
+    r.NotForThisAgency: 403,
+    r.NotForThisRole: 403,
+    r.NotAMember: 403,
+    r.AgencyInactive: 403,
+    r.PurposeNotAllowed: 403,
+    r.InTheFuture: 422,
+    r.Invalid: 422,
+    r.ConsentFromWrongPerson: 422,
+    r.ConsentWidened: 422,
+}
+"""A refusal not named here is a conflict with the state of things: 409."""
+
+
+class BadRequest(Exception):
+    """The request cannot be read. `status` is its HTTP status; the detail repeats nothing that was sent."""
+
+    def __init__(self, status: int, name: str, detail: str, **more: Any) -> None:
+        super().__init__(name)
+        self.status, self.name, self.detail, self.more = status, name, detail, more
+
+
+class Behind(Exception):
+    """The read models did not reach the position that the caller asked to wait for."""
+
+
+def type_of(name: str) -> str:
+    """The stable type of a problem: `urn:rujukan:problem:consent-missing`."""
+    return "urn:rujukan:problem:" + re.sub(r"(?<=[a-z])(?=[A-Z])", "-", name).lower()
+
+
+def problem(status: int, name: str, detail: str, headers: dict[str, str] | None = None, **more: Any) -> Response:
+    """A problem document."""
+    body = {"type": type_of(name), "title": _title(name), "status": status, "detail": detail, **more}
+    return Response(msgspec.json.encode(body), status, headers, MEDIA_TYPE)
+
+
+def answer(error: Exception) -> Response:
+    """The problem that an error becomes. What nobody foresaw is a 500 that tells nothing; the log names its class."""
+    match error:
+        case r.Unknown():
+            return problem(404, "Unknown", f"{error.says} {error.mend}")
+        case r.Refusal():
+            status = STATUS.get(type(error), 409)
+            return problem(status, type(error).__name__, f"{error.says} {error.mend}".strip(), about=error.about)
+        case NotAuthenticated():
+            challenge = {"WWW-Authenticate": 'Bearer realm="rujukan", error="invalid_token"'}
+            return problem(401, "NotAuthenticated", f"Nobody is known to be calling: {error}.", challenge)
+        case VersionMismatch():
+            etag = {"ETag": f'"{error.version}"'}
+            return problem(412, "VersionMismatch", "The case moved on. Read it again and decide again.", etag)
+        case Moved():
+            return problem(
+                409, "Conflict", "Somebody else wrote to the case first. Send it again.", {"Retry-After": "1"}
+            )
+        case KeyReused():
+            return problem(422, "KeyReused", "This Idempotency-Key came with another request. Use a new one.")
+        case Unavailable():
+            detail = "The store is away. Send it again with the same Idempotency-Key; nothing is doubled."
+            return problem(503, "Unavailable", detail, {"Retry-After": "2"})
+        case Behind():
+            detail = "The lists have not reached that position yet. Ask again."
+            return problem(503, "Behind", detail, {"Retry-After": "1"})
+        case BadRequest():
+            return problem(error.status, error.name, error.detail, **error.more)
+        case HTTPException():
+            names = {404: "Unknown", 405: "MethodNotAllowed"}
+            return problem(error.status_code, names.get(error.status_code, "Refused"), str(error.detail))
+        case _:
+            log.error("unforeseen %s", type(error).__name__)
+            return problem(500, "Unforeseen", "Something went wrong here. Nothing is known to be stored.")
+
+
+async def as_problem(request: Request, call: Callable[[Request], Awaitable[Response]]) -> Response:
+    """Runs a call; turns what it raises into a problem."""
+    try:
+        return await call(request)
+    except Exception as error:
+        return answer(error)
+
+
+def unreadable(error: msgspec.MsgspecError) -> BadRequest:
+    """A body that does not fit: where, and what was expected, without what was sent."""
+    said = str(error)
+    where = said.rpartition(" - at `")[2].rstrip("`") if " - at `" in said else "$"
+    expected = said.partition(" - at `")[0]
+    if isinstance(error, msgspec.ValidationError):
+        expected = re.sub(r"(Invalid enum value|Object contains unknown field) .*", r"\1", expected)
+        where = re.sub(r"[^A-Za-z0-9_$.\[\]…]", "", where)[:100]
+        return BadRequest(422, "DoesNotFit", "The body does not fit its schema.", at=where, expected=expected)
+    return BadRequest(400, "NotJson", "The body is not JSON.")
+
+
+def _title(name: str) -> str:
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).capitalize()

@@ -1,0 +1,382 @@
+"""The routes that read. Lists show ids, codes and times; opening content is recorded before it is shown (D7)."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any, cast
+from uuid import UUID
+
+import msgspec
+from fastapi import FastAPI
+from msgspec import Raw, Struct
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from rujukan.domain.authority import AUDITORS, READERS, reading_role
+from rujukan.domain.case.state import Case
+from rujukan.domain.codes import CODE_LISTS, Role
+from rujukan.domain.compartment import Compartment
+from rujukan.domain.fact import Act
+from rujukan.domain.refusal import Unknown
+from rujukan.projections import audit, caseload, deadlines, directory, referral_box, timeline
+
+from .casework import Casework
+from .contract import read_operation
+from .cursor import next_page, page_of
+from .identity import Identity, acting
+from .ports import Ports, Views
+from .problems import BadRequest, Behind, as_problem
+from .writing import correlation_of
+
+WAIT_SECONDS = 5.0
+LARGEST_PAGE = 500
+
+
+class Page(Struct, frozen=True, omit_defaults=True):
+    """One page of a list; `next` is the cursor of the one after, absent at the end."""
+
+    items: list[Any]
+    next: str | None = None
+
+
+class TimelineEntry(Struct, frozen=True, omit_defaults=True):
+    """One event of a case: `data` is what the caller may know of it, `withheld` names what it may not."""
+
+    position: int
+    version: int
+    topic: str
+    occurred_at: datetime
+    recorded_at: datetime
+    author: str
+    data: Raw
+    withheld: list[str] = []
+
+
+class ReferralView(Struct, frozen=True):
+    referral: UUID
+    sender: str
+    recipient: str
+    service: str
+    urgency: str
+    status: str
+    due_at: datetime | None
+
+
+class ConsentView(Struct, frozen=True):
+    consent: UUID
+    compartments: list[str]
+    recipients: list[str]
+    purposes: list[str]
+    live: bool
+    override: bool
+    expires_at: datetime | None
+
+
+class CaseView(Struct, frozen=True, omit_defaults=True):
+    """A case as the caller's agency may see it: the lead all of its coordination, others their own part."""
+
+    case: UUID
+    relation: str
+    lead: str
+    status: str
+    urgency: str
+    opened_at: datetime
+    referrals: list[ReferralView]
+    version: int | None = None
+    age_group: str | None = None
+    worker: UUID | None = None
+    consents: list[ConsentView] | None = None
+    clocks: list[dict[str, Any]] | None = None
+    on_hold: bool | None = None
+    merged_into: UUID | None = None
+
+
+class CodeView(Struct, frozen=True):
+    code: str
+    id: str
+    en: str
+
+
+class Me(Struct, frozen=True):
+    """Who the caller is here, and what they may act for."""
+
+    actor: UUID
+    agency: str
+    kind: str
+    roles: list[str]
+
+
+class Health(Struct, frozen=True):
+    """`behind`: read model → positions of the log it has not taken in."""
+
+    status: str
+    behind: dict[str, int]
+
+
+ANSWERS: list[type] = [Page, TimelineEntry, CaseView, CodeView, Me, Health]
+
+PAGE = (("limit", "integer", "1 to 500, 50 when left out"), ("cursor", "string", "`next` of the page before"))
+WAIT = ("wait_for", "integer", "a position: answer when the lists have reached it (5 seconds at most)")
+
+
+def add_routes(app: FastAPI, casework: Casework, identity: Identity, ports: Ports) -> None:
+    """The routes that read."""
+    views, now = ports.views, ports.now
+
+    def act_of(request: Request, readers: frozenset[Role] = READERS) -> Act:
+        caller = identity.caller(request.headers.get("authorization"))
+        role = reading_role(caller.roles, readers)
+        purpose = request.headers.get("purpose-of-use")
+        return acting(caller, casework.network.get(caller.agency), role, purpose, now())
+
+    def inbox(request: Request) -> Response:
+        return _referrals(request, "in")
+
+    def outbox(request: Request) -> Response:
+        return _referrals(request, "out")
+
+    def _referrals(request: Request, box: str) -> Response:
+        act, (limit, after) = act_of(request), page_of(request, LARGEST_PAGE, int)
+        _wait(request, views)
+        with views.acting_for(act.agency) as db:
+            found = referral_box.referrals(
+                db,
+                box,
+                act.at,
+                status=request.query_params.get("status"),
+                case=_query_uuid(request, "case"),
+                before=after[0] if after else None,
+                limit=limit,
+            )
+        return _page(found, limit, lambda e: (e.position,))
+
+    def list_cases(request: Request) -> Response:
+        act, (limit, after) = act_of(request), page_of(request, LARGEST_PAGE, int)
+        _wait(request, views)
+        with views.acting_for(act.agency) as db:
+            found = caseload.cases(
+                db,
+                status=request.query_params.get("status"),
+                relation=request.query_params.get("relation"),
+                before=after[0] if after else None,
+                limit=limit,
+            )
+        return _page(found, limit, lambda e: (e.position,))
+
+    def show_case(request: Request) -> Response:
+        act, case = act_of(request), _path_uuid(request, "case")
+        known = casework.known(case, act)
+        basis = "lead" if known.lead == act.agency else "referral"
+        casework.record_access(act, case, (Compartment.COORDINATION,), "case", basis, correlation_of(request))
+        etag = {"ETag": f'"{known.version}"'} if basis == "lead" else {}
+        return _json(_case_view(case, known, act), etag)
+
+    def show_timeline(request: Request) -> Response:
+        act, case = act_of(request), _path_uuid(request, "case")
+        limit, after = page_of(request, LARGEST_PAGE, int)
+        casework.known(case, act)
+        _wait(request, views)
+        with views.acting_for(act.agency) as db:
+            found = timeline.entries(db, case, after=after[0] if after else 0, limit=limit)
+        told = {e.position: frozenset(Compartment(c) for c in e.compartments) for e in found}
+        allowed = casework.readable(case, told, act)
+        opened = ports.log.open(allowed)
+        shown = frozenset(c for compartments in opened.values() for c in compartments)
+        if shown:
+            casework.record_access(act, case, shown, "timeline", "told", correlation_of(request))
+        entries = [_entry(e, told[e.position], opened[e.position]) for e in found if e.position in opened]
+        more = (found[-1].version,) if len(found) == limit else None
+        return _json(Page(entries, next_page(more)))
+
+    def list_deadlines(request: Request) -> Response:
+        act, (limit, after) = act_of(request), page_of(request, LARGEST_PAGE, datetime.fromisoformat, UUID)
+        _wait(request, views)
+        open_only = request.query_params.get("all") != "true"
+        with views.acting_for(act.agency) as db:
+            found = deadlines.deadlines(
+                db, act.at, after=cast("tuple[datetime, UUID] | None", after), open_only=open_only, limit=limit
+            )
+        return _page(found, limit, lambda e: (e.due_at.isoformat(), e.clock))
+
+    def list_audit(request: Request) -> Response:
+        act, (limit, after) = act_of(request, AUDITORS), page_of(request, LARGEST_PAGE, int)
+        _wait(request, views)
+        with views.acting_for(act.agency) as db:
+            found = audit.entries(
+                db,
+                subject=_query_uuid(request, "subject"),
+                actor=_query_uuid(request, "actor"),
+                accesses_only=request.query_params.get("accesses") == "true",
+                after=after[0] if after else 0,
+                limit=limit,
+            )
+        return _page(found, limit, lambda e: (e.position,))
+
+    def list_agencies(request: Request) -> Response:
+        caller = identity.caller(request.headers.get("authorization"))
+        _wait(request, views)
+        with views.acting_for(caller.agency) as db:
+            query = request.query_params
+            return _json(Page(list(directory.agencies(db, query.get("service"), query.get("kind")))))
+
+    def me(request: Request) -> Response:
+        caller = identity.caller(request.headers.get("authorization"))
+        agency = casework.network.get(caller.agency)
+        roles = [r.value for r in caller.roles if agency is not None and agency.has_member(caller.actor, (r,))]
+        return _json(Me(caller.actor, caller.agency, agency.kind.value if agency else "", roles))
+
+    def codes(request: Request) -> Response:
+        found = CODE_LISTS.get(request.path_params["list"])
+        if found is None:
+            raise Unknown(what="code list")
+        return _json(Page([CodeView(c.value, c.id, c.en) for c in found]), {"Cache-Control": "max-age=3600"})
+
+    def code_lists(request: Request) -> Response:
+        return _json(Page(sorted(CODE_LISTS)), {"Cache-Control": "max-age=3600"})
+
+    def health(request: Request) -> Response:
+        return _json(Health("ok", dict(views.lag())))
+
+    def jwks(request: Request) -> Response:
+        return _json(ports.tokens.jwks(), {"Cache-Control": "max-age=300"})
+
+    case_query = (("status", "string", "open, closed or merged"), ("relation", "string", "lead, recipient or former"))
+    box_query = (("status", "string", "a referral status"), ("case", "string", "of this case only"))
+    for path, call, answer, query, tag in (
+        ("/inbox", inbox, Page, (*box_query, *PAGE, WAIT), "lists"),
+        ("/outbox", outbox, Page, (*box_query, *PAGE, WAIT), "lists"),
+        ("/cases", list_cases, Page, (*case_query, *PAGE, WAIT), "lists"),
+        ("/cases/{case}", show_case, CaseView, (), "case"),
+        ("/cases/{case}/timeline", show_timeline, Page, (*PAGE, WAIT), "case"),
+        ("/deadlines", list_deadlines, Page, (("all", "boolean", "also those met"), *PAGE, WAIT), "lists"),
+        (
+            "/audit",
+            list_audit,
+            Page,
+            (
+                ("subject", "string", "of this case or agency only"),
+                ("actor", "string", "by this person only"),
+                ("accesses", "boolean", "openings of content only"),
+                *PAGE,
+                WAIT,
+            ),
+            "audit",
+        ),
+        ("/agencies", list_agencies, Page, (("service", "string", ""), ("kind", "string", ""), WAIT), "agencies"),
+        ("/me", me, Me, (), "agencies"),
+        ("/codes", code_lists, Page, (), "codes"),
+        ("/codes/{list}", codes, Page, (), "codes"),
+        ("/health", health, Health, (), "operation"),
+        ("/.well-known/jwks.json", jwks, Page, (), "operation"),
+    ):
+        open_to_all = tag in ("codes", "operation")
+        extra: dict[str, Any] = {"security": []} if open_to_all else {}
+        app.add_api_route(
+            path,
+            _route(call),
+            methods=["GET"],
+            name=call.__name__,
+            response_model=None,
+            tags=[tag],
+            openapi_extra=read_operation(path, answer, *query, purpose=not open_to_all and tag != "agencies", **extra),
+        )
+
+
+def _route(call: Callable[[Request], Response]) -> Callable[[Request], Any]:
+    async def inner(request: Request) -> Response:
+        return await run_in_threadpool(call, request)
+
+    async def route(request: Request) -> Response:
+        return await as_problem(request, inner)
+
+    return route
+
+
+def _entry(entry: timeline.Entry, told: frozenset[Compartment], opened: dict[Compartment, bytes]) -> TimelineEntry:
+    data = b"{" + b",".join(p[1:-1] for p in opened.values() if len(p) > 2) + b"}"
+    return TimelineEntry(
+        entry.position,
+        entry.version,
+        entry.topic,
+        entry.occurred_at,
+        entry.recorded_at,
+        entry.author,
+        Raw(data),
+        sorted(c.word for c in told if c not in opened),
+    )
+
+
+def _case_view(id: UUID, case: Case, act: Act) -> CaseView:
+    leads = case.lead == act.agency
+    referrals = [
+        ReferralView(r.id, r.sender, r.recipient, r.service.value, r.urgency.value, r.status.value, r.due_at)
+        for r in case.referrals.values()
+        if leads or r.sender == act.agency or (r.recipient == act.agency and r.sent_at is not None)
+    ]
+    common = CaseView(
+        case=id,
+        relation="lead" if leads else "recipient" if case.takes_part(act.agency) else "former",
+        lead=case.lead,
+        status=case.status.value,
+        urgency=case.urgency.value,
+        opened_at=case.opened_at,
+        referrals=referrals,
+    )
+    if not leads:
+        return common
+    return msgspec.structs.replace(
+        common,
+        version=case.version,
+        age_group=case.age_group.value,
+        worker=case.worker,
+        consents=[
+            ConsentView(
+                c.id,
+                sorted(x.word for x in c.compartments),
+                sorted(c.recipients),
+                sorted(p.value for p in c.purposes),
+                c.live,
+                c.override,
+                c.expires_at,
+            )
+            for c in case.consents.values()
+        ],
+        clocks=[{"clock": c.id, "due_at": c.due_at, "met_at": c.met_at} for c in case.clocks.values()],
+        on_hold=case.on_hold,
+        merged_into=case.merged_into,
+    )
+
+
+def _wait(request: Request, views: Views) -> None:
+    said = request.query_params.get("wait_for")
+    if said is None:
+        return
+    if not (said.isascii() and said.isdigit() and len(said) < 19):
+        raise BadRequest(400, "BadQuery", "wait_for is a position.", parameter="wait_for")
+    if not views.wait_for(int(said), WAIT_SECONDS):
+        raise Behind()
+
+
+def _page(found: Sequence[Any], limit: int, cursor: Callable[[Any], tuple[Any, ...]]) -> Response:
+    return _json(Page(list(found), next_page(cursor(found[-1]) if len(found) == limit else None)))
+
+
+def _json(body: object, headers: dict[str, str] | None = None) -> Response:
+    return Response(
+        msgspec.json.encode(body), 200, {"Cache-Control": "no-store", **(headers or {})}, "application/json"
+    )
+
+
+def _path_uuid(request: Request, name: str) -> UUID:
+    try:
+        return UUID(request.path_params[name])
+    except ValueError:
+        raise Unknown(what=name) from None
+
+
+def _query_uuid(request: Request, name: str) -> UUID | None:
+    said = request.query_params.get(name)
+    try:
+        return UUID(said) if said is not None else None
+    except ValueError:
+        raise BadRequest(400, "BadQuery", f"{name} is a UUID.", parameter=name) from None

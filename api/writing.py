@@ -1,0 +1,182 @@
+"""The routes that write: one for each action of the table."""
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID, uuid4
+
+import msgspec
+from fastapi import FastAPI
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from rujukan.domain.authority import acting_role
+from rujukan.domain.fact import Act, CaseId, Fact
+from rujukan.domain.refusal import Unknown
+
+from .actions import AGENCY_ACTIONS, CASE_ACTIONS, OPENING, Action
+from .casework import Casework, Done
+from .contract import write_operation
+from .identity import Caller, Identity, acting
+from .ports import Clock
+from .problems import BadRequest, as_problem, unreadable
+
+LARGEST_BODY = 256 * 1024
+
+
+class Written(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a write answers: the id it made, the new version, and its position in the log, which a read may
+    ask to wait for."""
+
+    version: int
+    position: int
+    id: str | None = None
+
+
+def add_routes(app: FastAPI, casework: Casework, identity: Identity, now: Clock) -> None:
+    """One POST for each action."""
+
+    def perform(action: Action, request: Request, body: bytes, caller: Caller) -> Response:
+        command_type = action.command
+        at = now()
+        agency = casework.network.get(caller.agency)
+        act = acting(caller, agency, acting_role(command_type, caller.roles), request.headers.get("purpose-of-use"), at)
+        fields = _fields(action, request, body, act)
+        made = fields.pop("case", None) if action is OPENING else None
+        command = read_command(command_type, fields)
+        correlation = correlation_of(request)
+        key = retry_key(request)
+        content = b" ".join((request.url.path.encode(), body))
+        if action in AGENCY_ACTIONS:
+            code = fields.get("code") or request.path_params["code"]
+            done = casework.act_on_agency(
+                str(code), command, act, correlation=correlation, retry_key=key, content=content
+            )
+        else:
+            case = _uuid(made if made is not None else request.path_params["case"])
+            minted = fields.get(action.mints) if action.mints and action is not OPENING else made
+            done = casework.act_on_case(
+                CaseId(case),
+                command,
+                act,
+                correlation=correlation,
+                id=_uuid(minted) if minted is not None else None,
+                expected=expected_version(request),
+                retry_key=key,
+                content=content,
+            )
+        return written(done, action, request)
+
+    def route(action: Action) -> Callable[[Request], Any]:
+        async def call(request: Request) -> Response:
+            async def inner(request: Request) -> Response:
+                caller = identity.caller(request.headers.get("authorization"))
+                body = await body_of(request)
+                return await run_in_threadpool(perform, action, request, body, caller)
+
+            return await as_problem(request, inner)
+
+        return call
+
+    for action in (OPENING, *CASE_ACTIONS, *AGENCY_ACTIONS):
+        app.add_api_route(
+            action.path,
+            route(action),
+            methods=["POST"],
+            name=action.command.__name__,
+            response_model=None,
+            openapi_extra=write_operation(action),
+            summary=(action.command.__doc__ or "").split("\n")[0].rstrip(".;"),
+            tags=[action.tag],
+            status_code=201 if action.mints else 200,
+        )
+
+
+def read_command(command: type[Fact], fields: dict[str, Any]) -> Fact:
+    """The command that these JSON fields say. Raises BadRequest; nothing that was sent is in its message."""
+    try:
+        return msgspec.convert(fields, command)
+    except msgspec.MsgspecError as error:
+        raise unreadable(error) from None
+
+
+def written(done: Done, action: Action, request: Request) -> Response:
+    """The answer to a write."""
+    headers = {"ETag": f'"{done.version}"', "Rujukan-Position": str(done.position)}
+    if done.replayed:
+        headers["Idempotent-Replayed"] = "true"
+    if action.mints and done.id:
+        headers["Location"] = f"{request.url.path.rstrip('/')}/{done.id}"
+    body = msgspec.json.encode(Written(done.version, done.position, done.id))
+    return Response(body, 201 if action.mints else 200, headers, "application/json")
+
+
+async def body_of(request: Request, largest: int = LARGEST_BODY) -> bytes:
+    """The request's body. Raises BadRequest for one that is too large."""
+    parts: list[bytes] = []
+    size = 0
+    async for part in request.stream():
+        size += len(part)
+        if size > largest:
+            raise BadRequest(413, "TooLarge", f"The body may have {largest:,} bytes at most.")
+        parts.append(part)
+    return b"".join(parts)
+
+
+def correlation_of(request: Request) -> UUID:
+    """The caller's X-Correlation-Id, or a new one. Raises BadRequest for one that is no UUID."""
+    said = request.headers.get("x-correlation-id")
+    return _uuid(said, "X-Correlation-Id") if said else uuid4()
+
+
+def retry_key(request: Request) -> str | None:
+    """The Idempotency-Key. Raises BadRequest for one that is none."""
+    key = request.headers.get("idempotency-key")
+    if key is not None and not (1 <= len(key) <= 200 and key.isprintable()):
+        raise BadRequest(
+            400, "BadHeader", "Idempotency-Key has 1 to 200 printable characters.", header="Idempotency-Key"
+        )
+    return key
+
+
+def expected_version(request: Request) -> int | None:
+    """The version in If-Match. Raises BadRequest for one that is none."""
+    said = request.headers.get("if-match")
+    if said is None or said.strip() == "*":
+        return None
+    number = said.strip().removeprefix("W/").strip('"')
+    if not (number.isascii() and number.isdigit() and len(number) < 12):
+        raise BadRequest(400, "BadHeader", 'If-Match is the ETag of the case: "7".', header="If-Match")
+    return int(number)
+
+
+def _fields(action: Action, request: Request, body: bytes, act: Act) -> dict[str, Any]:
+    """The command's JSON fields: the body's, those in the path, and those that may be left out."""
+    if body:
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind != "application/json":
+            raise BadRequest(415, "NotJson", "Send Content-Type: application/json.")
+    try:
+        fields = msgspec.json.decode(body) if body else {}
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        raise BadRequest(400, "NotJson", "The body is not JSON.") from None
+    if not isinstance(fields, dict):
+        raise BadRequest(422, "DoesNotFit", "The body is a JSON object.", at="$", expected="object")
+    for name, value in request.path_params.items():
+        if name in fields and name not in ("case", "code"):
+            raise BadRequest(422, "DoesNotFit", "It stands in the path already.", at=f"$.{name}", expected="nothing")
+        if name in action.command.__struct_fields__:
+            fields[name] = value
+    fields.setdefault("occurred_at", act.at.isoformat())
+    if action.mints is not None:
+        fields.setdefault(action.mints, str(uuid4()))
+    return fields
+
+
+def _uuid(value: object, name: str = "id") -> UUID:
+    try:
+        return UUID(str(value))
+    except ValueError:
+        if name != "id":
+            raise BadRequest(400, "BadHeader", f"{name} is a UUID.", header=name) from None
+        raise Unknown(what="id") from None

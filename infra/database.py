@@ -1,0 +1,34 @@
+"""Connections to PostgreSQL: the one home of pools."""
+
+from psycopg import Connection
+from psycopg.conninfo import make_conninfo
+from psycopg.rows import TupleRow
+from psycopg_pool import ConnectionPool
+
+Pool = ConnectionPool[Connection[TupleRow]]
+
+SERVICE = "rujukan_service"
+"""The API's role: it appends through `log.append_events`, and reads under row-level security."""
+FOLLOWER = "rujukan_follower"
+"""The followers' role: it reads the log, and owns the read models."""
+
+
+def as_role(conninfo: str, role: str) -> str:
+    """The same database, under another role. Peer or trust authentication, or a passfile, lets it in."""
+    return make_conninfo(conninfo, user=role)
+
+
+def pool(conninfo: str, size: int, name: str) -> Pool:
+    """A pool of up to `size` connections in autocommit mode, opened as needed, that heals when the server returns."""
+    return ConnectionPool(
+        conninfo,
+        min_size=1,
+        max_size=size,
+        name=name,
+        kwargs={"autocommit": True, "prepare_threshold": 2},
+        open=True,
+        timeout=20,
+        reconnect_timeout=60,
+        max_idle=300,
+        check=None,
+    )

@@ -1,0 +1,236 @@
+"""The sealed event store, on the `eventsourcing` library's PostgreSQL recorder and notification log."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from threading import Event
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from eventsourcing.persistence import Notification, StoredEvent
+from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastore, PostgresSubscription
+from psycopg.conninfo import conninfo_to_dict
+from psycopg.rows import tuple_row
+
+from rujukan.domain.catalogue import version_of
+from rujukan.domain.compartment import Compartment
+from rujukan.domain.fact import Act, Fact
+
+from . import sealed_record
+from .data_keys import DataKeys
+from .database import Pool
+from .group_commit import Conflict, GroupCommit, Idempotency, LogUnavailable, Repeated, Row
+from .sealed_record import Header, Record
+from .transcoder import to_event, to_segments, topic_of
+
+__all__ = ["Conflict", "EventStore", "Idempotency", "LogRecorder", "LogUnavailable", "Opened", "Repeated", "Stream"]
+
+
+class Stream(NamedTuple):
+    """Events to append to one stream after the version at which it was read (0: it is new)."""
+
+    id: UUID
+    version: int
+    events: Sequence[Fact]
+
+
+class Opened(NamedTuple):
+    """A stored event of which some compartments were opened."""
+
+    position: int
+    version: int
+    event: Fact
+    record: Record
+
+
+def datastore(conninfo: str, pool_size: int = 2) -> PostgresDatastore:
+    """The library's datastore on our schema."""
+    about = conninfo_to_dict(conninfo)
+    return PostgresDatastore(
+        dbname=str(about.get("dbname") or "postgres"),
+        host=str(about.get("host") or ""),
+        port=str(about.get("port") or "5432"),
+        user=str(about.get("user") or ""),
+        password=str(about.get("password") or ""),
+        pool_size=pool_size,
+        max_overflow=10,
+        connect_timeout=20,
+        schema="log",
+    )
+
+
+class LogRecorder(PostgresApplicationRecorder):
+    """The library's application recorder, which appends through group commit, and reads in binary."""
+
+    def __init__(self, store: PostgresDatastore, writer: GroupCommit | None = None) -> None:
+        super().__init__(store, events_table_name="stored_events")
+        self.writer = writer
+
+    def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int] | None:
+        """Their positions once they are durable. `idempotency=` may come beside. Raises Conflict, Repeated."""
+        if self.writer is None:
+            raise PermissionError("this process follows the log and does not write it")
+        rows = [Row(UUID(str(e.originator_id)), e.originator_version, e.topic, e.state) for e in stored_events]
+        return self.writer.append(rows, kwargs.get("idempotency"))
+
+    def select_notifications(
+        self,
+        start: int | None,
+        limit: int,
+        stop: int | None = None,
+        topics: Sequence[str] = (),
+        *,
+        inclusive_of_start: bool = True,
+    ) -> Sequence[Notification]:
+        """As the library's, several times as fast: binary rows, no dictionaries."""
+        first = (start or 0) + (0 if inclusive_of_start else 1)
+        where = "notification_id >= %s"
+        params: list[object] = [first]
+        if stop is not None:
+            where, params = where + " AND notification_id <= %s", [*params, stop]
+        if topics:
+            where, params = where + " AND topic = ANY(%s)", [*params, list(topics)]
+        with self.datastore.get_connection() as db, db.cursor(row_factory=tuple_row, binary=True) as cursor:
+            cursor.execute(
+                "SELECT notification_id, originator_id, originator_version, topic, state FROM log.stored_events"  # noqa: S608
+                f" WHERE {where} ORDER BY notification_id LIMIT %s",
+                [*params, limit],
+            )
+            return [
+                Notification(id=n, originator_id=s, originator_version=v, topic=t, state=b) for n, s, v, t, b in cursor
+            ]
+
+    def follow(self, after: int) -> "Following":
+        """Notifications after that position, as they come, in batches."""
+        return Following(self, gt=after)
+
+
+class Following(PostgresSubscription):
+    """The library's subscription, read a batch at a time."""
+
+    def __init__(self, recorder: LogRecorder, gt: int) -> None:
+        super().__init__(recorder, gt=gt)
+        self._select_limit = 1000
+
+    def next_batch(self) -> Sequence[Notification]:
+        """What came since the last batch; waits for at least one. Raises StopIteration once stopped."""
+        first = next(self)
+        rest = self._notifications[self._notifications_index :]
+        self._notifications_index = len(self._notifications)
+        return [first, *rest]
+
+
+class EventStore:
+    """Appends sealed events, and opens what is asked for, no more."""
+
+    def __init__(self, recorder: LogRecorder, keys: DataKeys, pool: Pool) -> None:
+        self.recorder = recorder
+        self.keys = keys
+        self._pool = pool
+        self.stopping = Event()
+
+    def append(
+        self,
+        streams: Sequence[Stream],
+        act: Act,
+        *,
+        correlation: UUID,
+        causation: UUID,
+        idempotency: Idempotency | None = None,
+    ) -> list[int]:
+        """Seal these events and store them in one commit; their positions, in order, once they are durable.
+
+        Raises Conflict where a stream moved on since it was read, Repeated, LogUnavailable.
+        """
+        stored: list[StoredEvent] = []
+        for stream in streams:
+            segments = [to_segments(event) for event in stream.events]
+            keys = self.keys.for_sealing(stream.id, sorted({c for s in segments for c in s}))
+            for n, (event, plain) in enumerate(zip(stream.events, segments, strict=True)):
+                topic = topic_of(event)
+                header = Header(
+                    stream.id,
+                    stream.version + n + 1,
+                    topic,
+                    version_of(topic),
+                    act.at,
+                    act.actor,
+                    act.agency,
+                    correlation,
+                    causation,
+                )
+                stored.append(StoredEvent(stream.id, header.version, topic, sealed_record.seal(header, plain, keys)))
+        return list(self.recorder.insert_events(stored, idempotency=idempotency) or ())
+
+    def read(self, stream: UUID, after: int = 0, upto: int | None = None) -> list[Opened]:
+        """The stream's events after a version, with their coordination opened. Raises BrokenSeal, KeyGone."""
+        with self._pool.connection() as db, db.cursor(binary=True) as cursor:
+            cursor.execute(
+                _READ if upto is None else _READ_UPTO, (stream, after) if upto is None else (stream, after, upto)
+            )
+            rows = cursor.fetchall()
+        if not rows:
+            return []
+        key = self.keys.for_opening(stream, (Compartment.COORDINATION,))[Compartment.COORDINATION]
+        return [_opened(position, stream, version, topic, state, key) for position, version, topic, state in rows]
+
+    def open_all(self, notifications: Iterable[Notification]) -> list[Opened]:
+        """Notifications with their coordination opened; those whose key is gone (erased) are left out."""
+        batch = list(notifications)
+        keys = self.keys.coordination({UUID(str(n.originator_id)) for n in batch})
+        opened: list[Opened] = []
+        for n in batch:
+            stream = n.originator_id
+            assert isinstance(stream, UUID)
+            if key := keys.get(stream):
+                opened.append(_opened(n.id, stream, n.originator_version, n.topic, n.state, key))
+        return opened
+
+    def records(self, positions: Sequence[int]) -> dict[int, Record]:
+        """The records at these positions, sealed, by position; checked against their rows."""
+        with self._pool.connection() as db, db.cursor(binary=True) as cursor:
+            cursor.execute(_AT, (list(positions),))
+            found: dict[int, Record] = {}
+            for position, stream, version, topic, state in cursor:
+                found[position] = record = sealed_record.parse(state)
+                sealed_record.check_row(record, stream, version, topic)
+            return found
+
+    def plaintext(self, record: Record, compartments: Iterable[Compartment]) -> dict[Compartment, bytes]:
+        """The JSON of those of the compartments that the record has. Raises BrokenSeal, KeyGone."""
+        wanted = [c for c in sorted(compartments) if c in record.segments]
+        keys = self.keys.for_opening(UUID(bytes=record.stream), wanted)
+        return {c: sealed_record.unseal(record, c, keys[c]) for c in wanted}
+
+    def head(self) -> int:
+        """The position of the newest event; 0 when there is none."""
+        return self.recorder.max_notification_id() or 0
+
+    def repeated(self, key: bytes) -> tuple[bytes, bytes, int] | None:
+        """(fingerprint, answer, position) of an idempotency key that was used."""
+        with self._pool.connection() as db:
+            row = db.execute(
+                "SELECT fingerprint, answer, position FROM log.idempotency_keys WHERE key = %b", (key,), binary=True
+            ).fetchone()
+            return (row[0], row[1], row[2]) if row else None
+
+
+def _opened(position: int, stream: UUID, version: int, topic: str, state: bytes, key: bytes) -> Opened:
+    record = sealed_record.parse(state)
+    sealed_record.check_row(record, stream, version, topic)
+    plain = sealed_record.unseal(record, Compartment.COORDINATION, key)
+    return Opened(position, version, to_event(topic, record.schema, {Compartment.COORDINATION: plain}), record)
+
+
+_READ = (
+    "SELECT notification_id, originator_version, topic, state FROM log.stored_events"
+    " WHERE originator_id = %s AND originator_version > %s ORDER BY originator_version"
+)
+_READ_UPTO = (
+    "SELECT notification_id, originator_version, topic, state FROM log.stored_events"
+    " WHERE originator_id = %s AND originator_version > %s AND originator_version <= %s ORDER BY originator_version"
+)
+_AT = (
+    "SELECT notification_id, originator_id, originator_version, topic, state FROM log.stored_events"
+    " WHERE notification_id = ANY(%s)"
+)
+
+Segments = Mapping[Compartment, bytes]

@@ -1,0 +1,84 @@
+"""The log as followers meet it: each event with its case's state and who is told what."""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from uuid import UUID
+
+from eventsourcing.persistence import Notification
+
+from rujukan.domain.disclosure import Followed, Knowledge, Written
+
+from .event_store import EventStore, Opened
+
+CASES_KEPT = 20_000
+PAGE = 2_000
+
+
+class CaseFiles:
+    """Follows events in the log's order. What a case was told to whom is folded from its stream; the cases met
+    last are kept, others are folded again when they are met again. Belongs to one thread."""
+
+    def __init__(self, store: EventStore) -> None:
+        self._store = store
+        self._files: OrderedDict[UUID, Knowledge] = OrderedDict()
+
+    def follow(self, opened: Opened) -> Followed:
+        """The event with the state of its case after it, and what it lets agencies know."""
+        written = written_of(opened)
+        if not written.topic.startswith("case."):
+            return Followed(written)
+        file = self._at(written.stream, written.version - 1)
+        tell = file.follow(written)
+        return Followed(written, file.case, tell)
+
+    def _at(self, stream: UUID, version: int) -> Knowledge:
+        """What is known of a case after that version."""
+        file = self._files.get(stream)
+        if file is None or len(file.written) != version:
+            file = Knowledge()
+            if version:
+                for opened in self._store.read(stream, upto=version):
+                    file.follow(written_of(opened))
+            self._files[stream] = file
+            if len(self._files) > CASES_KEPT:
+                self._files.popitem(last=False)
+        self._files.move_to_end(stream)
+        return file
+
+
+class Follower:
+    """The log, followed: what the projection runner and the publisher read."""
+
+    def __init__(self, store: EventStore) -> None:
+        self.store = store
+        self.files = CaseFiles(store)
+
+    def after(self, position: int, limit: int = PAGE) -> Sequence[Followed]:
+        """The next events after a position, at most so many."""
+        found = self.store.recorder.select_notifications(position, limit, inclusive_of_start=False)
+        return self.take(found)
+
+    def take(self, notifications: Sequence[Notification]) -> Sequence[Followed]:
+        """These events, followed."""
+        return [self.files.follow(opened) for opened in self.store.open_all(notifications)]
+
+    def head(self) -> int:
+        """The position of the newest event, 0 for none."""
+        return self.store.head()
+
+
+def written_of(opened: Opened) -> Written:
+    """An opened record in the words of the disclosure rule."""
+    header = opened.record.header
+    return Written(
+        position=opened.position,
+        stream=header.stream,
+        version=opened.version,
+        topic=header.topic,
+        event=opened.event,
+        held=frozenset(opened.record.held),
+        author=header.agency,
+        actor=header.actor,
+        at=header.recorded_at,
+        correlation=header.correlation,
+    )

@@ -1,0 +1,271 @@
+"""The sealed record: the form in which every event is stored, for ever.
+
+    record  = header digest segment*
+    header  = format:1 length:2 stream:16 version:8 recorded_at:8 actor:16 correlation:16 causation:16
+              schema:2 compartments:2 topic:(1+n) agency:(1+n)
+    digest  = the first 8 bytes of SHA-256(header)
+    segment = compartment:1 salt:32 commitment:32 length:4 ciphertext
+
+Numbers are big-endian; `length` counts the header; `recorded_at` is in microseconds since 1970 UTC;
+`compartments` has bit n set where compartment n has a segment; segments ascend; coordination is always there.
+
+A segment is sealed with AES-256-GCM under a key of its own, so its nonce is zero. Its key and the
+commitment to it are the two halves of one block of HKDF-Expand with SHA-512 (RFC 5869 § 2.3; the data
+key is uniform, so § 3.3 lets the extract step go) over the context below. The header and the compartment
+are the associated data. GCM alone does not commit to its key: the commitment, checked first and in
+constant time, makes sure that a disclosed key opens a segment to one plaintext only.
+
+The digest refuses nothing by itself: the tag does. It tells a changed header from a changed segment.
+"""
+
+import hashlib
+import hmac
+import os
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from struct import Struct
+from typing import NamedTuple
+from uuid import UUID
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from rujukan.domain.compartment import Compartment
+
+FORMAT = 1
+CONTEXT = b"rujukan/segment/1"
+NONCE = bytes(12)
+KEY_BYTES = 32
+DIGEST_BYTES = 8
+
+_FIXED = Struct(">BH16sQq16s16s16sHH")
+_SEGMENT = Struct(">B32s32sI")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_BITS = tuple(1 << c for c in Compartment)
+_HELD: dict[int, tuple[Compartment, ...]] = {}
+
+
+class BrokenSeal(Exception):
+    """A record is not what was sealed, or not under this key. The message names no content."""
+
+
+class Truncated(BrokenSeal):
+    """The record ends too early, too late, or is not one."""
+
+
+class UnknownFormat(BrokenSeal):
+    """The record is of a format that this version does not read."""
+
+
+class MovedRow(BrokenSeal):
+    """The record stands in a row that it was not sealed for."""
+
+
+class HeaderChanged(BrokenSeal):
+    """The header is not the one that was sealed."""
+
+
+class SegmentChanged(BrokenSeal):
+    """The segment is not the one that was sealed."""
+
+
+class CompartmentSwapped(BrokenSeal):
+    """A segment stands in the place of another compartment's."""
+
+
+class WrongKey(BrokenSeal):
+    """The key is not the one that the segment was sealed under."""
+
+
+class Header(NamedTuple):
+    """What is plain of an event: who, for which agency, when, and where in the log's streams."""
+
+    stream: UUID
+    version: int
+    topic: str
+    schema: int
+    recorded_at: datetime
+    actor: UUID
+    agency: str
+    correlation: UUID
+    causation: UUID
+
+
+class Segment(NamedTuple):
+    salt: bytes
+    commitment: bytes
+    ciphertext: bytes
+
+
+class Record(NamedTuple):
+    """A parsed record; nothing of it is trusted before a segment of it was opened."""
+
+    stream: bytes
+    version: int
+    topic: str
+    schema: int
+    agency: str
+    held: tuple[Compartment, ...]
+    segments: dict[Compartment, Segment]
+    authenticated: bytes
+    digest: bytes
+    rest: tuple[int, bytes, bytes, bytes]
+
+    @property
+    def header(self) -> Header:
+        """The header in full."""
+        _, actor, correlation, causation = self.rest
+        return Header(
+            UUID(bytes=self.stream),
+            self.version,
+            self.topic,
+            self.schema,
+            self.recorded_at,
+            UUID(bytes=actor),
+            self.agency,
+            UUID(bytes=correlation),
+            UUID(bytes=causation),
+        )
+
+    @property
+    def recorded_at(self) -> datetime:
+        """When it was recorded."""
+        return _EPOCH + timedelta(microseconds=self.rest[0])
+
+    @property
+    def where(self) -> str:
+        """Its place, for messages: stream/version."""
+        return f"{UUID(bytes=self.stream)}/{self.version}"
+
+
+def seal(header: Header, segments: Mapping[Compartment, bytes], keys: Mapping[Compartment, bytes]) -> bytes:
+    """The record of these segments, each under its compartment's 32-byte data key.
+
+    Raises ValueError where coordination is missing, and KeyError where a key is.
+    """
+    held = sorted(segments)
+    if not held or held[0] is not Compartment.COORDINATION:
+        raise ValueError("every event has a coordination segment")
+    topic, agency = header.topic.encode("ascii"), header.agency.encode("ascii")
+    length = _FIXED.size + 2 + len(topic) + len(agency)
+    stream = header.stream.bytes
+    head = b"".join(
+        (
+            _FIXED.pack(
+                FORMAT,
+                length,
+                stream,
+                header.version,
+                (header.recorded_at - _EPOCH) // _MICROSECOND,
+                header.actor.bytes,
+                header.correlation.bytes,
+                header.causation.bytes,
+                header.schema,
+                sum(_BITS[c] for c in held),
+            ),
+            bytes((len(topic),)),
+            topic,
+            bytes((len(agency),)),
+            agency,
+        )
+    )
+    parts = [head, hashlib.sha256(head).digest()[:DIGEST_BYTES]]
+    for compartment in held:
+        salt = os.urandom(32)
+        block = _derive(keys[compartment], stream, header.version, compartment, salt)
+        label = bytes((compartment,))
+        ciphertext = AESGCM(block[:32]).encrypt(NONCE, segments[compartment], head + label)
+        parts.append(_SEGMENT.pack(compartment, salt, block[32:], len(ciphertext)))
+        parts.append(ciphertext)
+    return b"".join(parts)
+
+
+def parse(state: bytes) -> Record:
+    """The parts of a record, none of them trusted yet.
+
+    Raises Truncated, UnknownFormat, CompartmentSwapped.
+    """
+    try:
+        fmt, length, stream, version, at, actor, correlation, causation, schema, bits = _FIXED.unpack_from(state)
+        if fmt != FORMAT:
+            raise UnknownFormat(f"format {fmt}")
+        topic_end = _FIXED.size + 1 + state[_FIXED.size]
+        agency_end = topic_end + 1 + state[topic_end]
+        if agency_end != length:
+            raise Truncated("the header does not end where it says")
+        held = _HELD.get(bits) or _held(bits)
+        offset = length + DIGEST_BYTES
+        segments: dict[Compartment, Segment] = {}
+        for expected in held:
+            compartment, salt, commitment, size = _SEGMENT.unpack_from(state, offset)
+            if compartment != expected:
+                raise CompartmentSwapped(f"compartment {compartment} in the place of {int(expected)}")
+            start = offset + _SEGMENT.size
+            offset = start + size
+            segments[expected] = Segment(salt, commitment, state[start:offset])
+        if offset != len(state):
+            raise Truncated("the record does not end with its last segment")
+        return Record(
+            stream,
+            version,
+            state[_FIXED.size + 1 : topic_end].decode("ascii"),
+            schema,
+            state[topic_end + 1 : length].decode("ascii"),
+            held,
+            segments,
+            state[:length],
+            state[length : length + DIGEST_BYTES],
+            (at, actor, correlation, causation),
+        )
+    except BrokenSeal:
+        raise
+    except Exception:
+        raise Truncated("not a whole record") from None
+
+
+def check_row(record: Record, stream: UUID, version: int, topic: str) -> None:
+    """Raises MovedRow unless the record was sealed for this row."""
+    if record.stream != stream.bytes or record.version != version or record.topic != topic:
+        raise MovedRow(f"row {stream}/{version} holds the record of {record.where}")
+
+
+def unseal(record: Record, compartment: Compartment, key: bytes) -> bytes:
+    """The plaintext of one segment.
+
+    Raises KeyError where the record has none for that compartment, and WrongKey, CompartmentSwapped,
+    HeaderChanged or SegmentChanged where it is not what was sealed.
+    """
+    segment = record.segments[compartment]
+    block = _derive(key, record.stream, record.version, compartment, segment.salt)
+    if not hmac.compare_digest(block[32:], segment.commitment):
+        raise _why_not_committed(record, compartment, key)
+    try:
+        return AESGCM(block[:32]).decrypt(NONCE, segment.ciphertext, record.authenticated + bytes((compartment,)))
+    except InvalidTag:
+        intact = hashlib.sha256(record.authenticated).digest()[:DIGEST_BYTES] == record.digest
+        raise (SegmentChanged if intact else HeaderChanged)(record.where) from None
+
+
+def _derive(key: bytes, stream: bytes, version: int, compartment: int, salt: bytes) -> bytes:
+    """HKDF-Expand (RFC 5869 § 2.3), SHA-512, one block of 64 bytes: T(1) = HMAC(key, info || 0x01)."""
+    info = b"%b%b%b%b%b\x01" % (CONTEXT, stream, version.to_bytes(8, "big"), bytes((compartment,)), salt)
+    return hmac.digest(key, info, "sha512")
+
+
+def _why_not_committed(record: Record, compartment: Compartment, key: bytes) -> BrokenSeal:
+    for other, segment in record.segments.items():
+        block = _derive(key, record.stream, record.version, compartment, segment.salt)
+        if other != compartment and hmac.compare_digest(block[32:], segment.commitment):
+            return CompartmentSwapped(f"{record.where}: {compartment.word} stands in the place of {other.word}")
+    if hashlib.sha256(record.authenticated).digest()[:DIGEST_BYTES] != record.digest:
+        return HeaderChanged(record.where)
+    return WrongKey(f"{record.where}: {compartment.word}")
+
+
+def _held(bits: int) -> tuple[Compartment, ...]:
+    held = tuple(c for c in Compartment if bits & _BITS[c])
+    if sum(_BITS[c] for c in held) != bits or not held or held[0] is not Compartment.COORDINATION:
+        raise Truncated("the compartments are not ones that a record can have")
+    _HELD[bits] = held
+    return held

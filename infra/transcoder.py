@@ -1,0 +1,95 @@
+"""Events to sealed segments and back: the one home of JSON.
+
+Each compartment's fields of an event are one JSON object; compartments in which nothing is said have none.
+Opened again, an event whose other compartments stay sealed has `msgspec.UNSET` in their fields.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple, cast
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from rujukan.domain import catalogue
+from rujukan.domain.compartment import Compartment
+from rujukan.domain.fact import Fact
+
+_encoder = msgspec.json.Encoder(order="deterministic")
+
+
+class _Shape(NamedTuple):
+    """How one topic is written and read."""
+
+    fields: tuple[tuple[Compartment, tuple[tuple[str, Any], ...]], ...]
+    decoder: msgspec.json.Decoder[Fact]
+    opened: type[Fact]
+
+
+def topic_of(event: Fact) -> str:
+    """The stable name that the event is stored under."""
+    return catalogue.topic_of(type(event))
+
+
+def to_segments(event: Fact) -> dict[Compartment, bytes]:
+    """The event's plaintext by compartment, as JSON. Fields at their default are left out, except in coordination."""
+    segments: dict[Compartment, bytes] = {}
+    for compartment, fields in _SHAPES[topic_of(event)].fields:
+        said = {name: value for name, default in fields if (value := getattr(event, name)) != default}
+        if said:
+            segments[compartment] = _encoder.encode(said)
+    return segments
+
+
+def merged(segments: Iterable[bytes]) -> bytes:
+    """One JSON object of several."""
+    inner = b",".join(s[1:-1] for s in segments if len(s) > 2)
+    return b"{" + inner + b"}"
+
+
+def to_event(topic: str, schema: int, segments: Mapping[Compartment, bytes]) -> Fact:
+    """The event, with UNSET in fields whose compartment is not among the segments and which were said.
+
+    Raises KeyError for an unknown topic, msgspec.ValidationError where the shape does not fit.
+    """
+    shape = _SHAPES[topic]
+    if schema == catalogue.version_of(topic):
+        return shape.decoder.decode(merged(segments.values()))
+    fields = msgspec.json.decode(merged(segments.values()))
+    return msgspec.convert(catalogue.upcast(topic, schema, fields), shape.opened)
+
+
+def _shape(topic: str, event: type[Fact]) -> _Shape:
+    declared = catalogue.COMPARTMENTS[topic]
+    known = {f.name: f for f in msgspec.structs.fields(event)}
+    by_compartment: dict[Compartment, list[tuple[str, Any]]] = {}
+    for name, compartment in declared.items():
+        # Coordination is written whole, so that the rules never meet a field that is not there.
+        keep = compartment is Compartment.COORDINATION or known[name].default is msgspec.NODEFAULT
+        by_compartment.setdefault(compartment, []).append((name, _NEVER if keep else known[name].default))
+    optional = [(f.name, f.type | UnsetType, UNSET) for f in known.values() if f.required or f.default is None]
+    sealed = [(n, t, d) for n, t, d in optional if declared[n] is not Compartment.COORDINATION]
+    opened = cast(
+        type[Fact],
+        msgspec.defstruct(
+            event.__name__, sealed, bases=(event,), kw_only=True, frozen=True, tag=topic, forbid_unknown_fields=False
+        ),
+    )
+    return _Shape(
+        tuple((c, tuple(fields)) for c, fields in sorted(by_compartment.items())),
+        msgspec.json.Decoder(opened),
+        opened,
+    )
+
+
+class _Never:
+    """Equal to nothing: the default of a field that is always written."""
+
+    def __eq__(self, other: object) -> bool:
+        return False
+
+    def __hash__(self) -> int:
+        return 0
+
+
+_NEVER = _Never()
+_SHAPES: dict[str, _Shape] = {topic: _shape(topic, event) for topic, event in catalogue.TOPICS.items()}

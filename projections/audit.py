@@ -1,0 +1,117 @@
+"""The audit trail: every write, and every opening of protected content: who, for which agency, what, when."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, LiteralString
+from uuid import UUID
+
+from msgspec import Struct
+from psycopg import Connection
+from psycopg.rows import TupleRow, class_row
+
+from rujukan.domain.access import AccessRecorded
+from rujukan.domain.case import events as e
+from rujukan.domain.disclosure import Followed
+
+from .projection import Tables
+
+
+class Entry(Struct, frozen=True):
+    """One event of the log, without its content."""
+
+    position: int
+    topic: str
+    subject: UUID
+    """The case or agency it is about."""
+    agency: str
+    actor: UUID
+    recorded_at: datetime
+    correlation: UUID
+    purpose: str | None
+    """For an access: what it was for."""
+    compartments: list[str] | None
+    """For an access: what was opened."""
+
+
+class Audit:
+    name = "audit"
+    tables: Sequence[LiteralString] = ("audit", "audit_lead")
+    ddl: LiteralString = """
+        CREATE TABLE audit (
+          position bigint PRIMARY KEY, topic text NOT NULL, subject uuid NOT NULL, lead text, agency text NOT NULL,
+          actor uuid NOT NULL, recorded_at timestamptz NOT NULL, correlation uuid NOT NULL, purpose text,
+          compartments text[]
+        );
+        CREATE INDEX ON audit (subject, position);
+        CREATE INDEX ON audit (agency, position);
+        CREATE TABLE audit_lead (case_id uuid PRIMARY KEY, lead text NOT NULL);
+        ALTER TABLE audit ENABLE ROW LEVEL SECURITY;
+        -- An agency sees what was done in its name, and everything that was done in the cases it leads.
+        CREATE POLICY own ON audit FOR SELECT TO rujukan_service
+          USING (current_setting('rujukan.agency', true) IN (agency, lead));
+        GRANT SELECT ON audit TO rujukan_service;
+    """
+
+    def fold(self, db: Tables, batch: Sequence[Followed]) -> None:
+        leads: dict[UUID, str] = {}
+        moved: dict[UUID, str] = {}
+        rows: list[tuple[Any, ...]] = []
+        for followed in batch:
+            w = followed.written
+            access = w.event if isinstance(w.event, AccessRecorded) else None
+            if followed.case is not None:
+                leads[w.stream] = followed.case.lead
+                if isinstance(w.event, e.LeadTransferAccepted):
+                    moved[w.stream] = followed.case.lead
+            rows.append(
+                (
+                    w.position,
+                    w.topic,
+                    access.subject if access else w.stream,
+                    w.author,
+                    w.actor,
+                    w.at,
+                    w.correlation,
+                    access.purpose.value if access else None,
+                    "{" + ",".join(sorted(access.compartments)) + "}" if access else None,
+                )
+            )
+        if leads:
+            db.execute(_LEADS, (list(leads), list(leads.values())), binary=True)
+        db.execute(_INSERT, [list(column) for column in zip(*rows, strict=True)], binary=True)
+        for case, lead in moved.items():
+            db.execute("UPDATE audit SET lead = %s WHERE subject = %s", (lead, case))
+
+
+def entries(
+    db: Connection[TupleRow],
+    *,
+    subject: UUID | None = None,
+    actor: UUID | None = None,
+    accesses_only: bool = False,
+    after: int = 0,
+    limit: int = 100,
+) -> list[Entry]:
+    """What the acting agency may see of the audit trail, in the order of the log."""
+    with db.cursor(row_factory=class_row(Entry)) as cursor:
+        return cursor.execute(
+            "SELECT position, topic, subject, agency, actor, recorded_at, correlation, purpose, compartments"
+            " FROM views.audit WHERE position > %(after)s AND (%(subject)s::uuid IS NULL OR subject = %(subject)s)"
+            " AND (%(actor)s::uuid IS NULL OR actor = %(actor)s)"
+            " AND (NOT %(accesses)s OR topic = 'access.AccessRecorded') ORDER BY position LIMIT %(limit)s",
+            {"after": after, "subject": subject, "actor": actor, "accesses": accesses_only, "limit": limit},
+        ).fetchall()
+
+
+_LEADS: LiteralString = """
+    INSERT INTO audit_lead SELECT * FROM unnest(%b::uuid[], %b::text[])
+    ON CONFLICT (case_id) DO UPDATE SET lead = excluded.lead WHERE audit_lead.lead <> excluded.lead
+"""
+
+_INSERT: LiteralString = """
+    INSERT INTO audit (position, topic, subject, lead, agency, actor, recorded_at, correlation, purpose, compartments)
+    SELECT p, t, s, l.lead, a, w, r, c, u, k::text[]
+      FROM unnest(%b::bigint[], %b::text[], %b::uuid[], %b::text[], %b::uuid[], %b::timestamptz[], %b::uuid[],
+        %b::text[], %b::text[]) AS x (p, t, s, a, w, r, c, u, k)
+      LEFT JOIN audit_lead l ON l.case_id = x.s
+"""

@@ -1,0 +1,95 @@
+"""The deadlines board: the windows of care and law that run in an agency's cases. When each ends is in clear;
+what for stays sealed at the position it points to."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import LiteralString
+from uuid import UUID
+
+from msgspec import Struct
+from psycopg import Connection
+from psycopg.rows import TupleRow, class_row
+
+from rujukan.domain.case import events as e
+from rujukan.domain.disclosure import Followed
+
+from .projection import OWN_AGENCY, Tables
+
+
+class Entry(Struct, frozen=True):
+    """A clock, as an agency that shares it sees it."""
+
+    clock: UUID
+    case: UUID
+    starts_at: datetime
+    due_at: datetime
+    met_at: datetime | None
+    breached: bool
+    """It was met late, or was not met and is due."""
+    position: int
+
+
+class Deadlines:
+    name = "deadlines"
+    tables: Sequence[LiteralString] = ("deadline",)
+    ddl: LiteralString = f"""
+        CREATE TABLE deadline (
+          agency text NOT NULL, clock uuid NOT NULL, case_id uuid NOT NULL, starts_at timestamptz NOT NULL,
+          due_at timestamptz NOT NULL, met_at timestamptz, position bigint NOT NULL,
+          PRIMARY KEY (clock, agency)
+        );
+        CREATE INDEX ON deadline (agency, due_at, clock);
+        ALTER TABLE deadline ENABLE ROW LEVEL SECURITY;
+        CREATE POLICY own ON deadline FOR SELECT TO rujukan_service USING ({OWN_AGENCY});
+        GRANT SELECT ON deadline TO rujukan_service;
+    """
+
+    def fold(self, db: Tables, batch: Sequence[Followed]) -> None:
+        for followed in batch:
+            case, event, written = followed.case, followed.written.event, followed.written
+            if case is None:
+                continue
+            match event:
+                case e.ClockStarted():
+                    db.execute(
+                        "INSERT INTO deadline (agency, clock, case_id, starts_at, due_at, position)"
+                        " VALUES (%s, %s, %s, %s, %s, %s)",
+                        (case.lead, event.clock, written.stream, event.starts_at, event.due_at, written.position),
+                    )
+                case e.ClockMet():
+                    db.execute("UPDATE deadline SET met_at = %s WHERE clock = %s", (event.occurred_at, event.clock))
+                case e.ReferralSent():
+                    referral = case.referrals[event.referral]
+                    _share(db, referral.recipient, list(referral.clocks))
+                case e.LeadTransferAccepted():
+                    _share(db, event.lead, list(case.clocks))
+
+
+def _share(db: Tables, agency: str, clocks: list[UUID]) -> None:
+    if clocks:
+        db.execute(
+            "INSERT INTO deadline (agency, clock, case_id, starts_at, due_at, met_at, position)"
+            " SELECT DISTINCT ON (clock) %s, clock, case_id, starts_at, due_at, met_at, position"
+            " FROM deadline WHERE clock = ANY(%s) ON CONFLICT DO NOTHING",
+            (agency, clocks),
+        )
+
+
+def deadlines(
+    db: Connection[TupleRow],
+    now: datetime,
+    *,
+    after: tuple[datetime, UUID] | None = None,
+    open_only: bool = True,
+    limit: int = 50,
+) -> list[Entry]:
+    """The acting agency's clocks, the soonest first; `after` is the (due time, clock) to go on from."""
+    due, clock = after or (None, None)
+    with db.cursor(row_factory=class_row(Entry)) as cursor:
+        return cursor.execute(
+            "SELECT clock, case_id AS case, starts_at, due_at, met_at, coalesce(met_at, %(now)s) > due_at AS breached,"
+            " position FROM views.deadline WHERE (NOT %(open)s OR met_at IS NULL)"
+            " AND (%(due)s::timestamptz IS NULL OR (due_at, clock) > (%(due)s, %(clock)s::uuid))"
+            " ORDER BY due_at, clock LIMIT %(limit)s",
+            {"now": now, "open": open_only, "due": due, "clock": clock, "limit": limit},
+        ).fetchall()

@@ -1,0 +1,72 @@
+"""The agency and service directory: who is in the network, and what they offer. Every member may read it."""
+
+from collections.abc import Sequence
+from typing import Any, LiteralString
+
+from msgspec import Struct
+from psycopg import Connection
+from psycopg.rows import TupleRow, class_row
+
+from rujukan.domain import agency as a
+from rujukan.domain.disclosure import Followed
+
+from .projection import Tables
+
+
+class Entry(Struct, frozen=True):
+    """An agency as the directory shows it."""
+
+    code: str
+    kind: str
+    name: str
+    name_en: str | None
+    area: str | None
+    active: bool
+    services: list[str]
+
+
+class Directory:
+    name = "directory"
+    tables: Sequence[LiteralString] = ("agency",)
+    ddl: LiteralString = """
+        CREATE TABLE agency (
+          code text PRIMARY KEY, stream uuid NOT NULL UNIQUE, kind text NOT NULL,
+          name text NOT NULL, name_en text, area text, active boolean NOT NULL DEFAULT true,
+          services text[] NOT NULL DEFAULT '{}', has_key boolean NOT NULL DEFAULT false
+        );
+        GRANT SELECT ON agency TO rujukan_service;
+    """
+
+    def fold(self, db: Tables, batch: Sequence[Followed]) -> None:
+        for followed in batch:
+            event = followed.written.event
+            if not followed.written.topic.startswith("agency."):
+                continue
+            change: tuple[LiteralString, Any] | None = None
+            match event:
+                case a.AgencyRegistered():
+                    db.execute(
+                        "INSERT INTO agency (code, stream, kind, name, name_en, area) VALUES (%s, %s, %s, %s, %s, %s)",
+                        (event.code, followed.written.stream, event.kind.value, event.name, event.name_en, event.area),
+                    )
+                case a.ServicesOffered():
+                    change = "services = %s", sorted(s.value for s in event.services)
+                case a.KeyRegistered():
+                    change = "has_key = %s", True
+                case a.AgencySuspended():
+                    change = "active = %s", False
+                case a.AgencyReactivated():
+                    change = "active = %s", True
+            if change is not None:
+                db.execute(f"UPDATE agency SET {change[0]} WHERE stream = %s", (change[1], followed.written.stream))
+
+
+def agencies(db: Connection[TupleRow], service: str | None = None, kind: str | None = None) -> list[Entry]:
+    """The agencies, by code; those that offer a service, or are of a kind, where one is named."""
+    with db.cursor(row_factory=class_row(Entry)) as cursor:
+        return cursor.execute(
+            "SELECT code, kind, name, name_en, area, active, services FROM views.agency"
+            " WHERE (%(service)s::text IS NULL OR %(service)s = ANY (services))"
+            " AND (%(kind)s::text IS NULL OR kind = %(kind)s) ORDER BY code",
+            {"service": service, "kind": kind},
+        ).fetchall()

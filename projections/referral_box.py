@@ -1,0 +1,136 @@
+"""Inbox and outbox: each agency's referrals, received and sent, with their clocks."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, LiteralString
+from uuid import UUID
+
+from msgspec import Struct
+from psycopg import Connection
+from psycopg.rows import TupleRow, class_row
+
+from rujukan.domain.case import events as e
+from rujukan.domain.case.state import Referral
+from rujukan.domain.disclosure import Followed
+
+from .projection import OWN_AGENCY, Tables
+
+
+class Entry(Struct, frozen=True):
+    """A referral as one of its two parties sees it in a list."""
+
+    referral: UUID
+    case: UUID
+    counterpart: str
+    service: str
+    urgency: str
+    purpose: str
+    status: str
+    sent_at: datetime | None
+    due_at: datetime | None
+    answered_at: datetime | None
+    ended_at: datetime | None
+    escalations: int
+    breached: bool
+    """The answer came late, or did not come and is due."""
+    position: int
+
+
+class ReferralBox:
+    name = "referral_box"
+    tables: Sequence[LiteralString] = ("referral_box",)
+    ddl: LiteralString = f"""
+        CREATE TABLE referral_box (
+          agency text NOT NULL, referral uuid NOT NULL, box text NOT NULL CHECK (box IN ('in', 'out')),
+          case_id uuid NOT NULL, counterpart text NOT NULL, service text NOT NULL, urgency text NOT NULL,
+          purpose text NOT NULL, status text NOT NULL, sent_at timestamptz, due_at timestamptz,
+          answered_at timestamptz, ended_at timestamptz, escalations int NOT NULL, position bigint NOT NULL,
+          PRIMARY KEY (agency, referral)
+        );
+        CREATE INDEX ON referral_box (agency, box, position DESC);
+        CREATE INDEX ON referral_box (due_at) WHERE status = 'requested';
+        ALTER TABLE referral_box ENABLE ROW LEVEL SECURITY;
+        CREATE POLICY own ON referral_box FOR SELECT TO rujukan_service USING ({OWN_AGENCY});
+        GRANT SELECT ON referral_box TO rujukan_service;
+    """
+
+    def fold(self, db: Tables, batch: Sequence[Followed]) -> None:
+        changed: dict[tuple[str, UUID], tuple[Any, ...]] = {}
+        for followed in batch:
+            event = followed.written.event
+            if followed.case is None or not isinstance(event, e.ReferralMove | e.DraftFacts):
+                continue
+            referral = followed.case.referrals[event.referral]
+            for agency, box, counterpart in _parties(referral):
+                changed[agency, referral.id] = (
+                    agency,
+                    referral.id,
+                    box,
+                    followed.written.stream,
+                    counterpart,
+                    referral.service.value,
+                    referral.urgency.value,
+                    referral.purpose.value,
+                    referral.status.value,
+                    referral.sent_at,
+                    referral.due_at,
+                    referral.answered_at,
+                    referral.ended_at,
+                    referral.escalations,
+                    followed.written.position,
+                )
+        if changed:
+            db.execute(_UPSERT, [list(column) for column in zip(*changed.values(), strict=True)], binary=True)
+
+
+def _parties(referral: Referral) -> list[tuple[str, str, str]]:
+    """(agency, box, the other agency) of each that may know of the referral."""
+    sender = (referral.sender, "out", referral.recipient)
+    return [sender] if referral.sent_at is None else [sender, (referral.recipient, "in", referral.sender)]
+
+
+def referrals(
+    db: Connection[TupleRow],
+    box: str,
+    now: datetime,
+    *,
+    status: str | None = None,
+    case: UUID | None = None,
+    before: int | None = None,
+    limit: int = 50,
+) -> list[Entry]:
+    """The acting agency's referrals, the latest moved first; `before` is the position to go on from."""
+    with db.cursor(row_factory=class_row(Entry)) as cursor:
+        return cursor.execute(
+            _SELECT + " WHERE box = %(box)s AND (%(status)s::text IS NULL OR status = %(status)s)"
+            " AND (%(case)s::uuid IS NULL OR case_id = %(case)s)"
+            " AND (%(before)s::bigint IS NULL OR position < %(before)s) ORDER BY position DESC LIMIT %(limit)s",
+            {"box": box, "now": now, "status": status, "case": case, "before": before, "limit": limit},
+        ).fetchall()
+
+
+def unanswered(db: Connection[TupleRow], now: datetime, highest: int, limit: int = 100) -> list[tuple[UUID, UUID]]:
+    """(case, referral) of requests whose answer is due now, and not raised as often as it should be.
+    For followers: it looks into every agency's inbox."""
+    return db.execute(
+        "SELECT case_id, referral FROM views.referral_box WHERE box = 'in' AND status = 'requested'"
+        " AND due_at + escalations * (due_at - sent_at) <= %s AND escalations < %s ORDER BY due_at LIMIT %s",
+        (now, highest, limit),
+    ).fetchall()
+
+
+_SELECT: LiteralString = (
+    "SELECT referral, case_id AS case, counterpart, service, urgency, purpose, status, sent_at, due_at, answered_at,"
+    " ended_at, escalations, position, (due_at IS NOT NULL AND coalesce(answered_at, ended_at, %(now)s) > due_at)"
+    " AS breached FROM views.referral_box"
+)
+
+_UPSERT: LiteralString = """
+    INSERT INTO referral_box (agency, referral, box, case_id, counterpart, service, urgency, purpose, status, sent_at,
+      due_at, answered_at, ended_at, escalations, position)
+    SELECT * FROM unnest(%b::text[], %b::uuid[], %b::text[], %b::uuid[], %b::text[], %b::text[], %b::text[], %b::text[],
+      %b::text[], %b::timestamptz[], %b::timestamptz[], %b::timestamptz[], %b::timestamptz[], %b::int[], %b::bigint[])
+    ON CONFLICT (agency, referral) DO UPDATE SET status = excluded.status, sent_at = excluded.sent_at,
+      due_at = excluded.due_at, answered_at = excluded.answered_at, ended_at = excluded.ended_at,
+      escalations = excluded.escalations, position = excluded.position
+"""

@@ -1,0 +1,83 @@
+"""The case timeline: what an agency was told of a case, in order. The content stays sealed in the log;
+a row says where it stands there and which compartments the agency was told."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import LiteralString
+from uuid import UUID
+
+from msgspec import Struct
+from psycopg import Connection
+from psycopg.rows import TupleRow, class_row
+
+from rujukan.domain.disclosure import Followed
+
+from .projection import OWN_AGENCY, Tables
+
+
+class Entry(Struct, frozen=True):
+    """One event of a case, as far as the agency was told of it."""
+
+    position: int
+    version: int
+    topic: str
+    occurred_at: datetime
+    recorded_at: datetime
+    author: str
+    compartments: list[int]
+
+
+class Timeline:
+    name = "timeline"
+    tables: Sequence[LiteralString] = ("timeline",)
+    ddl: LiteralString = f"""
+        CREATE TABLE timeline (
+          agency text NOT NULL, case_id uuid NOT NULL, position bigint NOT NULL, version int NOT NULL,
+          topic text NOT NULL, occurred_at timestamptz NOT NULL, recorded_at timestamptz NOT NULL,
+          author text NOT NULL, compartments smallint[] NOT NULL,
+          PRIMARY KEY (agency, position)
+        );
+        CREATE INDEX ON timeline (agency, case_id, version);
+        ALTER TABLE timeline ENABLE ROW LEVEL SECURITY;
+        CREATE POLICY own ON timeline FOR SELECT TO rujukan_service USING ({OWN_AGENCY});
+        GRANT SELECT ON timeline TO rujukan_service;
+    """
+
+    def fold(self, db: Tables, batch: Sequence[Followed]) -> None:
+        told = {(t.agency, t.of.position): t for followed in batch for t in followed.tell}
+        if not told:
+            return
+        rows = [
+            (
+                t.agency,
+                t.of.stream,
+                t.of.position,
+                t.of.version,
+                t.of.topic,
+                t.of.event.occurred_at,
+                t.of.at,
+                t.of.author,
+                "{" + ",".join(str(int(c)) for c in sorted(t.compartments)) + "}",
+            )
+            for t in told.values()
+        ]
+        db.execute(_UPSERT, [list(column) for column in zip(*rows, strict=True)], binary=True)
+
+
+def entries(db: Connection[TupleRow], case: UUID, *, after: int = 0, limit: int = 100) -> list[Entry]:
+    """What the acting agency was told of a case, in the case's order; `after` is the version to go on from."""
+    with db.cursor(row_factory=class_row(Entry)) as cursor:
+        return cursor.execute(
+            "SELECT position, version, topic, occurred_at, recorded_at, author, compartments FROM views.timeline"
+            " WHERE case_id = %s AND version > %s ORDER BY version LIMIT %s",
+            (case, after, limit),
+        ).fetchall()
+
+
+_UPSERT: LiteralString = """
+    INSERT INTO timeline (agency, case_id, position, version, topic, occurred_at, recorded_at, author, compartments)
+    SELECT a, c, p, v, t, o, r, w, k::smallint[]
+      FROM unnest(%b::text[], %b::uuid[], %b::bigint[], %b::int[], %b::text[], %b::timestamptz[], %b::timestamptz[],
+        %b::text[], %b::text[]) AS x (a, c, p, v, t, o, r, w, k)
+    ON CONFLICT (agency, position) DO UPDATE SET compartments = excluded.compartments
+"""

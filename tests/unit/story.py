@@ -1,0 +1,352 @@
+"""Given what happened, when somebody asks for something, then this follows or is refused.
+
+    given(opened(), consent(to="rsud"), draft(R1)).when(say(c.SendReferral, referral=R1), by=LEAD).then(...)
+
+The network is that of eight agencies of Bontang; everything happens at NOON unless it says otherwise.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+from uuid import UUID, uuid5
+
+from msgspec.structs import replace
+
+from rujukan.domain.agency import Agency
+from rujukan.domain.case import Case, decide, evolve, fold
+from rujukan.domain.case import events as e
+from rujukan.domain.codes import (
+    AgeGroup,
+    AgencyKind,
+    Channel,
+    ClockNeed,
+    ConsentBy,
+    EndReason,
+    GbvType,
+    LegalBasis,
+    Obtained,
+    Outcome,
+    Place,
+    Purpose,
+    ReferralStatus,
+    RejectReason,
+    Reporter,
+    Role,
+    Service,
+    Urgency,
+    ViolenceForm,
+)
+from rujukan.domain.compartment import Compartment
+from rujukan.domain.disclosure import Written
+from rujukan.domain.fact import Act, Fact
+from rujukan.domain.refusal import Refusal, plain
+from rujukan.infra.transcoder import to_segments
+
+F = TypeVar("F", bound=Fact)
+
+NOON = datetime(2026, 3, 3, 12, 0, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+
+
+def an_id(name: str) -> UUID:
+    """Always the same id for a name."""
+    return uuid5(UUID("00000000-0000-4000-8000-000000000001"), name)
+
+
+CASE, OTHER_CASE = an_id("case"), an_id("other case")
+R1, R2, R3 = an_id("referral 1"), an_id("referral 2"), an_id("referral 3")
+C1, C2, C3 = an_id("consent 1"), an_id("consent 2"), an_id("consent 3")
+INCIDENT, CLOCK, DOCUMENT, NEWER = an_id("incident"), an_id("clock"), an_id("document"), an_id("newer document")
+ACTION, CONFERENCE, TRANSFER = an_id("action"), an_id("conference"), an_id("transfer")
+DELIVERY, NOTE, WORKER = an_id("delivery"), an_id("note"), an_id("worker")
+
+
+# The network -------------------------------------------------------------------------------------------------
+
+
+def _agency(code: str, kind: AgencyKind, name: str, *services: Service) -> Agency:
+    members = {WORKER: frozenset({Role.CASE_WORKER})} if kind is AgencyKind.LEAD else {}
+    return Agency(code, kind, name, 1, area="Bontang", services=frozenset(services), members=members)
+
+
+NETWORK: Mapping[str, Agency] = {
+    a.code: a
+    for a in (
+        _agency("uptd-ppa", AgencyKind.LEAD, "UPTD PPA", Service.COMPLAINT, Service.COORDINATION),
+        _agency("polres", AgencyKind.POLICE, "Unit PPA Polres", Service.LAW_ENFORCEMENT, Service.POLICE_PROTECTION),
+        _agency("rsud", AgencyKind.HEALTH, "RSUD", Service.HEALTH, Service.FORENSIC),
+        _agency("dinsos", AgencyKind.SOCIAL, "Dinas Sosial", Service.SOCIAL_REHABILITATION),
+        _agency("lbh", AgencyKind.LEGAL_AID, "LBH", Service.LEGAL_AID),
+        _agency("rumah-aman", AgencyKind.SHELTER, "Rumah Aman", Service.SHELTER),
+        _agency("psikolog", AgencyKind.PSYCHOSOCIAL, "Layanan Psikolog", Service.PSYCHOSOCIAL),
+        _agency("disdik", AgencyKind.EDUCATION, "Dinas Pendidikan", Service.EDUCATION),
+    )
+}
+
+
+def suspended(code: str) -> Mapping[str, Agency]:
+    """The network with that agency suspended."""
+    return {**NETWORK, code: replace(NETWORK[code], active=False)}
+
+
+def act(
+    agency: str, role: Role = Role.CASE_WORKER, at: datetime = NOON, purpose: Purpose = Purpose.COORDINATION
+) -> Act:
+    """Somebody of that agency acts in that role at that time."""
+    return Act(
+        actor=an_id(f"{role} of {agency}"),
+        agency=agency,
+        kind=NETWORK[agency].kind,
+        role=role,
+        purpose=purpose,
+        at=at,
+    )
+
+
+LEAD, SUPERVISOR = act("uptd-ppa"), act("uptd-ppa", Role.SUPERVISOR)
+HOSPITAL, POLICE, LAWYER, SCHOOL = act("rsud"), act("polres"), act("lbh"), act("disdik")
+
+
+def later(who: Act, by: timedelta) -> Act:
+    """The same person, that much later."""
+    return replace(who, at=who.at + by)
+
+
+# What is said ------------------------------------------------------------------------------------------------
+
+
+def say(what: type[F], at: datetime = NOON, **fields: Any) -> F:
+    """A command, or an event, at that time."""
+    return what(**{"occurred_at": at, **fields})
+
+
+def opened(lead: str = "uptd-ppa", age: AgeGroup = AgeGroup.ADULT, at: datetime = NOON) -> e.CaseOpened:
+    return say(
+        e.CaseOpened,
+        at,
+        lead=lead,
+        lead_kind=NETWORK[lead].kind,
+        urgency=Urgency.URGENT,
+        age_group=age,
+        pathway="2026-1",
+    )
+
+
+def report() -> e.ReportReceived:
+    return say(e.ReportReceived, channel=Channel.IN_PERSON, reporter=Reporter.SURVIVOR, account="what she said")
+
+
+def incident_fields(**other: Any) -> dict[str, Any]:
+    return {
+        "incident": INCIDENT,
+        "forms": frozenset({ViolenceForm.PHYSICAL}),
+        "gbv_type": GbvType.PHYSICAL_ASSAULT,
+        "place": Place.PUBLIC,
+        "narrative": "what happened",
+        **other,
+    }
+
+
+def incident(**other: Any) -> e.IncidentRecorded:
+    return say(e.IncidentRecorded, **incident_fields(**other))
+
+
+def clock(due_at: datetime = NOON + DAY) -> e.ClockStarted:
+    return say(
+        e.ClockStarted,
+        clock=CLOCK,
+        starts_at=NOON,
+        due_at=due_at,
+        pathway="2026-1",
+        need=ClockNeed.FORENSIC_EVIDENCE,
+    )
+
+
+def scope(
+    consent: UUID = C1,
+    to: str | Iterable[str] = "rsud",
+    of: Iterable[str] = ("incident", "health"),
+    purposes: Iterable[Purpose] = (Purpose.CARE,),
+    until: datetime | None = None,
+) -> dict[str, Any]:
+    return {
+        "consent": consent,
+        "compartments": frozenset(of),
+        "recipients": frozenset({to} if isinstance(to, str) else to),
+        "purposes": frozenset(purposes),
+        "expires_at": until,
+    }
+
+
+def consent(id: UUID = C1, *, at: datetime = NOON, **of_scope: Any) -> e.ConsentGiven:
+    return say(
+        e.ConsentGiven,
+        at,
+        **scope(id, **of_scope),
+        given_by=frozenset({ConsentBy.SURVIVOR}),
+        obtained=Obtained.VERBAL,
+    )
+
+
+def override(id: UUID = C1, **of_scope: Any) -> e.ConsentOverridden:
+    return say(
+        e.ConsentOverridden,
+        **scope(id, **of_scope),
+        basis=LegalBasis.IMMINENT_DANGER,
+        rule="UU 12/2022",
+        decided_by=SUPERVISOR.actor,
+        reason="she is in danger",
+    )
+
+
+def withdrawn(id: UUID = C1) -> e.ConsentWithdrawn:
+    return say(e.ConsentWithdrawn, consent=id)
+
+
+def draft_fields(
+    referral: UUID = R1,
+    to: str = "rsud",
+    service: Service = Service.HEALTH,
+    of: Iterable[str] = ("incident", "health"),
+    purpose: Purpose = Purpose.CARE,
+    **other: Any,
+) -> dict[str, Any]:
+    return {
+        "referral": referral,
+        "recipient": to,
+        "service": service,
+        "urgency": Urgency.URGENT,
+        "purpose": purpose,
+        "compartments": frozenset(of),
+        **other,
+    }
+
+
+def draft(referral: UUID = R1, sender: str = "uptd-ppa", to: str = "rsud", **other: Any) -> e.ReferralDrafted:
+    fields = draft_fields(referral, to, **other)
+    return say(e.ReferralDrafted, **fields, sender=sender, recipient_kind=NETWORK[to].kind)
+
+
+def sent(referral: UUID = R1, at: datetime = NOON) -> e.ReferralSent:
+    return say(e.ReferralSent, at, referral=referral, due_at=at + DAY)
+
+
+def moved(to: ReferralStatus, referral: UUID = R1) -> Fact:
+    """The event that brings a sent referral into that state."""
+    S = ReferralStatus  # noqa: N806
+    match to:
+        case S.RECEIVED:
+            return say(e.ReferralReceived, referral=referral)
+        case S.ACCEPTED:
+            return say(e.ReferralAccepted, referral=referral)
+        case S.REJECTED:
+            return say(e.ReferralRejected, referral=referral, reason=RejectReason.NO_CAPACITY)
+        case S.IN_PROGRESS:
+            return say(e.ReferralStarted, referral=referral)
+        case S.ON_HOLD:
+            return say(e.ReferralHeld, referral=referral, reason=EndReason.WAITING)
+        case S.COMPLETED:
+            return say(e.ReferralCompleted, referral=referral, outcome=Outcome.DELIVERED)
+        case S.FAILED:
+            return say(e.ReferralFailed, referral=referral, reason=EndReason.UNREACHABLE)
+        case S.CANCELLED:
+            return say(e.ReferralCancelled, referral=referral, reason=EndReason.BY_SENDER)
+        case _:
+            raise ValueError(f"no move of a sent referral leads to {to}")
+
+
+_S = ReferralStatus
+_WAY: dict[ReferralStatus, tuple[ReferralStatus, ...]] = {
+    _S.RECEIVED: (_S.RECEIVED,),
+    _S.ACCEPTED: (_S.RECEIVED, _S.ACCEPTED),
+    _S.REJECTED: (_S.RECEIVED, _S.REJECTED),
+    _S.IN_PROGRESS: (_S.RECEIVED, _S.ACCEPTED, _S.IN_PROGRESS),
+    _S.ON_HOLD: (_S.RECEIVED, _S.ACCEPTED, _S.IN_PROGRESS, _S.ON_HOLD),
+    _S.COMPLETED: (_S.RECEIVED, _S.ACCEPTED, _S.IN_PROGRESS, _S.COMPLETED),
+    _S.FAILED: (_S.RECEIVED, _S.ACCEPTED, _S.IN_PROGRESS, _S.FAILED),
+    _S.CANCELLED: (_S.CANCELLED,),
+}
+
+
+def brought_to(status: ReferralStatus, referral: UUID = R1, **of_draft: Any) -> list[Fact]:
+    """What happens to a referral until it is in that state; a consent has to be given before."""
+    events: list[Fact] = [draft(referral, **of_draft)]
+    if status is _S.DRAFT:
+        return events
+    events.append(sent(referral))
+    if status is _S.REQUESTED:
+        return events
+    return [*events, *(moved(s, referral) for s in _WAY[status])]
+
+
+def referred(status: ReferralStatus = ReferralStatus.IN_PROGRESS, **of_draft: Any) -> list[Fact]:
+    """A case with a consent, and a referral to the hospital in that state."""
+    return [opened(), consent(), *brought_to(status, **of_draft)]
+
+
+# Given, when, then -------------------------------------------------------------------------------------------
+
+
+class Given:
+    """A case to which these events happened."""
+
+    def __init__(self, events: Sequence[Fact]) -> None:
+        self.events = events
+        self.case = fold(events)
+
+    def when(self, command: Fact, by: Act = LEAD, network: Mapping[str, Agency] = NETWORK) -> "When":
+        return When(self.case, command, by, network)
+
+
+class When:
+    """What follows from a command, or why it is refused."""
+
+    def __init__(self, case: Case | None, command: Fact, by: Act, network: Mapping[str, Agency]) -> None:
+        self.case = case
+        self.events: list[Fact] = []
+        self.refusal: Refusal | None = None
+        try:
+            self.events = list(decide(command, case, by, network))
+        except Refusal as refusal:
+            self.refusal = refusal
+
+    def then(self, *events: Fact) -> Case | None:
+        """Exactly these events follow; gives the case after them."""
+        assert self.refusal is None, f"refused: {self.refusal!r}"
+        assert self.events == list(events)
+        return fold(self.events, self.case)
+
+    def then_only(self, *kinds: type[Fact]) -> Case:
+        """Events of exactly these kinds follow; gives the case after them."""
+        assert self.refusal is None, f"refused: {self.refusal!r}"
+        assert [type(event) for event in self.events] == list(kinds)
+        after = fold(self.events, self.case)
+        assert after is not None
+        return after
+
+    def refused(self, why: type[Refusal], **about: Any) -> None:
+        """It is refused for exactly this reason, which tells at least this."""
+        assert self.refusal is not None, f"not refused: {self.events}"
+        assert type(self.refusal) is why, repr(self.refusal)
+        told = {name: self.refusal.about.get(name) for name in about}
+        assert told == {name: plain(value) for name, value in about.items()}
+
+
+def given(*events: Fact) -> Given:
+    return Given(events)
+
+
+def the_case(*events: Fact) -> Case:
+    """The case after these events, of which there is at least one."""
+    case: Case | None = None
+    for event in events:
+        case = evolve(case, event)
+    assert case is not None
+    return case
+
+
+def written(version: int, event: Fact, author: str = "uptd-ppa", at: datetime = NOON) -> Written:
+    """The event as it stands in the log."""
+    held = frozenset(Compartment(c) for c in to_segments(event))
+    return Written(version, version, event, held, author, at)

@@ -1,0 +1,362 @@
+"""Consent: from whom, for whom, for what and until when; and what stops when it ends."""
+
+import pytest
+from story import (
+    C1,
+    C2,
+    DAY,
+    HOSPITAL,
+    HOUR,
+    LEAD,
+    NOON,
+    R1,
+    R2,
+    SCHOOL,
+    SUPERVISOR,
+    act,
+    an_id,
+    brought_to,
+    consent,
+    draft,
+    given,
+    later,
+    moved,
+    opened,
+    override,
+    referred,
+    say,
+    scope,
+    sent,
+    the_case,
+    withdrawn,
+)
+
+from rujukan.domain.case import commands as c
+from rujukan.domain.case import events as e
+from rujukan.domain.case.state import NOTHING
+from rujukan.domain.codes import (
+    AgeGroup,
+    AgencyKind,
+    CloseReason,
+    ConsentBy,
+    EndReason,
+    LegalBasis,
+    Obtained,
+    Purpose,
+    ReferralStatus,
+    Role,
+)
+from rujukan.domain.compartment import Compartment
+from rujukan.domain.refusal import (
+    AlreadyExists,
+    CaseNotOpen,
+    ConsentFromWrongPerson,
+    ConsentMissing,
+    ConsentNotLive,
+    ConsentWidened,
+    InTheFuture,
+    Invalid,
+    NotForThisAgency,
+    NotForThisRole,
+    Unknown,
+)
+
+S = ReferralStatus
+SURVIVOR, CAREGIVER = ConsentBy.SURVIVOR, ConsentBy.CAREGIVER
+
+
+def give(id: object = C1, *, by: tuple[ConsentBy, ...] = (SURVIVOR,), **other: object) -> c.GiveConsent:
+    asked = {k: other.pop(k) for k in ("to", "of", "purposes", "until") if k in other}
+    fields = {**scope(id, **asked), "given_by": frozenset(by), "obtained": Obtained.VERBAL, **other}  # type: ignore[arg-type]
+    return say(c.GiveConsent, **fields)
+
+
+def narrow(**of_scope: object) -> c.NarrowConsent:
+    return say(c.NarrowConsent, **scope(**of_scope))  # type: ignore[arg-type]
+
+
+WITHDRAW = say(c.WithdrawConsent, consent=C1)
+OVERRIDE = say(
+    c.OverrideConsent,
+    **scope(),
+    basis=LegalBasis.IMMINENT_DANGER,
+    rule="UU 12/2022",
+    decided_by=SUPERVISOR.actor,
+    reason="she is in danger",
+)
+
+
+# Given, and by whom ------------------------------------------------------------------------------------------
+
+
+def test_a_consent_is_recorded_as_it_was_given() -> None:
+    given(opened()).when(give()).then(consent())
+
+
+def test_a_consent_is_given_once() -> None:
+    given(opened(), consent()).when(give()).refused(AlreadyExists, id=C1)
+
+
+@pytest.mark.parametrize(
+    ("age", "by", "more", "allowed"),
+    [
+        (AgeGroup.ADULT, (SURVIVOR,), {}, True),
+        (AgeGroup.ADULT, (SURVIVOR, CAREGIVER), {}, True),
+        (AgeGroup.ADULT, (CAREGIVER,), {}, False),
+        (AgeGroup.ADOLESCENT, (SURVIVOR, CAREGIVER), {}, True),
+        (AgeGroup.ADOLESCENT, (SURVIVOR,), {}, False),
+        (AgeGroup.ADOLESCENT, (SURVIVOR,), {"no_caregiver_because": "he is the suspect"}, True),
+        (AgeGroup.ADOLESCENT, (CAREGIVER,), {}, False),
+        (AgeGroup.ADOLESCENT, (CAREGIVER,), {"child_assent": True}, False),
+        (AgeGroup.YOUNG_CHILD, (CAREGIVER,), {"child_assent": True}, True),
+        (AgeGroup.YOUNG_CHILD, (CAREGIVER,), {}, False),
+        (AgeGroup.YOUNG_CHILD, (SURVIVOR,), {"child_assent": True}, False),
+        (AgeGroup.YOUNG_CHILD, (SURVIVOR,), {"child_assent": True, "no_caregiver_because": "none is safe"}, True),
+        (AgeGroup.YOUNG_CHILD, (SURVIVOR,), {"no_caregiver_because": "none is safe"}, False),
+    ],
+)
+def test_who_consents_follows_the_survivors_age(
+    age: AgeGroup, by: tuple[ConsentBy, ...], more: dict[str, object], allowed: bool
+) -> None:
+    result = given(opened(age=age)).when(give(by=by, **more))
+    if allowed:
+        result.then_only(e.ConsentGiven)
+    else:
+        result.refused(ConsentFromWrongPerson, age_group=age)
+
+
+def test_a_consent_ends_after_it_was_given() -> None:
+    given(opened()).when(give(until=NOON)).refused(Invalid, field="expires_at")
+    given(opened()).when(give(until=NOON + HOUR)).then_only(e.ConsentGiven)
+
+
+def test_a_refusal_is_recorded_and_lets_nobody_know_anything() -> None:
+    refuse = say(c.RefuseConsent, consent=C1, given_by=frozenset({SURVIVOR}), asked_for=frozenset({"rsud"}))
+    refused = say(e.ConsentRefused, consent=C1, given_by=frozenset({SURVIVOR}), asked_for=frozenset({"rsud"}))
+    case = given(opened()).when(refuse).then(refused)
+    assert case is not None
+    assert case.shareable("rsud", AgencyKind.HEALTH, NOON) == NOTHING
+    given(opened(), refused).when(refuse).refused(AlreadyExists)
+    given(opened(), refused).when(WITHDRAW).refused(ConsentNotLive, consent=C1)
+
+
+ALL_COMMANDS = [
+    give(),
+    say(c.RefuseConsent, consent=C1, given_by=frozenset({SURVIVOR})),
+    narrow(),
+    WITHDRAW,
+    OVERRIDE,
+]
+
+
+@pytest.mark.parametrize("command", ALL_COMMANDS, ids=lambda command: type(command).__name__)
+def test_to_an_agency_outside_the_case_its_consents_do_not_exist(command: c.Fact) -> None:
+    given(*referred()).when(command, by=SCHOOL).refused(Unknown, what="case")
+
+
+@pytest.mark.parametrize("command", ALL_COMMANDS, ids=lambda command: type(command).__name__)
+def test_an_agency_whose_referral_ended_records_no_consent(command: c.Fact) -> None:
+    given(*referred(S.COMPLETED)).when(command, by=HOSPITAL).refused(NotForThisAgency)
+
+
+@pytest.mark.parametrize("command", ALL_COMMANDS, ids=lambda command: type(command).__name__)
+def test_a_closed_case_takes_no_consent(command: c.Fact) -> None:
+    given(opened(), say(e.CaseClosed, reason=CloseReason.GOALS_MET)).when(command).refused(CaseNotOpen)
+
+
+@pytest.mark.parametrize("command", ALL_COMMANDS, ids=lambda command: type(command).__name__)
+def test_no_consent_is_recorded_from_the_future(command: c.Fact) -> None:
+    ahead = type(command)(**{f: getattr(command, f) for f in command.__struct_fields__} | {"occurred_at": NOON + HOUR})
+    before = [opened(), consent()] if isinstance(command, c.NarrowConsent | c.WithdrawConsent) else [opened()]
+    given(*before).when(ahead, by=SUPERVISOR).refused(InTheFuture)
+
+
+def test_a_recipient_may_record_a_consent_that_the_survivor_gave_there() -> None:
+    given(*referred()).when(give(C2, to="psikolog", of=("psychosocial",)), by=HOSPITAL).then_only(e.ConsentGiven)
+
+
+# What a consent covers ---------------------------------------------------------------------------------------
+
+INCIDENT_AND_HEALTH = frozenset({Compartment.COORDINATION, Compartment.INCIDENT, Compartment.HEALTH})
+
+
+def test_a_consent_covers_its_compartments_and_coordination_for_its_recipient() -> None:
+    case = the_case(opened(), consent())
+    assert case.shareable("rsud", AgencyKind.HEALTH, NOON) == INCIDENT_AND_HEALTH
+    assert case.shareable("polres", AgencyKind.POLICE, NOON) == NOTHING
+
+
+def test_a_consent_for_a_kind_covers_every_agency_of_that_kind() -> None:
+    case = the_case(opened(), consent(to="kind:health"))
+    assert case.shareable("rsud", AgencyKind.HEALTH, NOON) == INCIDENT_AND_HEALTH
+    assert case.shareable("rsud", AgencyKind.POLICE, NOON) == NOTHING
+
+
+def test_a_consent_covers_its_purposes_only() -> None:
+    case = the_case(opened(), consent(purposes=(Purpose.CARE,)))
+    assert case.shareable("rsud", AgencyKind.HEALTH, NOON, Purpose.CARE) == INCIDENT_AND_HEALTH
+    assert case.shareable("rsud", AgencyKind.HEALTH, NOON, Purpose.LEGAL) == NOTHING
+
+
+def test_a_consent_covers_nothing_from_the_moment_it_expires() -> None:
+    case = the_case(opened(), consent(until=NOON + HOUR))
+    just_before = NOON + HOUR - HOUR / 3600
+    assert case.shareable("rsud", AgencyKind.HEALTH, just_before) == INCIDENT_AND_HEALTH
+    assert case.shareable("rsud", AgencyKind.HEALTH, NOON + HOUR) == NOTHING
+
+
+def test_consents_add_up() -> None:
+    case = the_case(opened(), consent(C1, of=("health",)), consent(C2, of=("legal",)))
+    assert case.shareable("rsud", AgencyKind.HEALTH, NOON) == {
+        Compartment.COORDINATION,
+        Compartment.HEALTH,
+        Compartment.LEGAL,
+    }
+
+
+# Narrowed ----------------------------------------------------------------------------------------------------
+
+
+def test_a_consent_can_be_narrowed_without_a_reason() -> None:
+    case = given(opened(), consent()).when(narrow(of=("health",))).then(say(e.ConsentNarrowed, **scope(of=("health",))))
+    assert case is not None
+    assert case.shareable("rsud", AgencyKind.HEALTH, NOON) == {Compartment.COORDINATION, Compartment.HEALTH}
+
+
+@pytest.mark.parametrize(
+    ("before", "asked"),
+    [
+        ({}, {"of": ("health", "legal")}),
+        ({}, {"to": ("rsud", "polres")}),
+        ({}, {"purposes": (Purpose.CARE, Purpose.LEGAL)}),
+        ({"until": NOON + HOUR}, {"until": NOON + DAY}),
+        ({"until": NOON + HOUR}, {"until": None}),
+    ],
+    ids=["a compartment", "a recipient", "a purpose", "a later end", "no end"],
+)
+def test_narrowing_adds_nothing(before: dict[str, object], asked: dict[str, object]) -> None:
+    given(opened(), consent(**before)).when(narrow(**asked)).refused(ConsentWidened, consent=C1)
+
+
+def test_narrowing_may_bring_the_end_nearer() -> None:
+    given(opened(), consent()).when(narrow(until=NOON + HOUR)).then_only(e.ConsentNarrowed)
+    given(opened(), consent(until=NOON + DAY)).when(narrow(until=NOON + HOUR)).then_only(e.ConsentNarrowed)
+
+
+def test_an_unknown_consent_can_be_neither_narrowed_nor_withdrawn() -> None:
+    given(opened()).when(narrow()).refused(Unknown, what="consent")
+    given(opened()).when(WITHDRAW).refused(Unknown, what="consent")
+
+
+def test_a_withdrawn_consent_can_be_neither_narrowed_nor_withdrawn_again() -> None:
+    given(opened(), consent(), withdrawn()).when(narrow()).refused(ConsentNotLive, consent=C1)
+    given(opened(), consent(), withdrawn()).when(WITHDRAW).refused(ConsentNotLive, consent=C1)
+
+
+def test_a_narrowed_override_is_an_override_still() -> None:
+    case = the_case(opened(), override(), say(e.ConsentNarrowed, **scope(of=("health",))))
+    assert case.consents[C1].override
+
+
+# Withdrawn ---------------------------------------------------------------------------------------------------
+
+
+def test_a_withdrawn_consent_covers_nothing() -> None:
+    case = given(opened(), consent()).when(WITHDRAW).then(withdrawn())
+    assert case is not None
+    assert case.shareable("rsud", AgencyKind.HEALTH, NOON) == NOTHING
+
+
+@pytest.mark.parametrize("status", [S.REQUESTED, S.RECEIVED, S.ACCEPTED])
+def test_when_consent_ends_a_referral_on_which_no_work_began_is_cancelled(status: S) -> None:
+    given(*referred(status)).when(WITHDRAW).then(
+        withdrawn(), say(e.ReferralCancelled, referral=R1, reason=EndReason.CONSENT_WITHDRAWN)
+    )
+
+
+def test_when_consent_ends_work_that_began_is_held_for_a_person_to_decide() -> None:
+    given(*referred(S.IN_PROGRESS)).when(WITHDRAW).then(
+        withdrawn(), say(e.ReferralHeld, referral=R1, reason=EndReason.CONSENT_WITHDRAWN)
+    )
+
+
+@pytest.mark.parametrize("status", [S.DRAFT, S.ON_HOLD, S.REJECTED, S.COMPLETED, S.FAILED, S.CANCELLED])
+def test_when_consent_ends_a_referral_that_shares_nothing_now_stays_as_it_is(status: S) -> None:
+    given(*referred(status)).when(WITHDRAW).then(withdrawn())
+
+
+def test_when_one_consent_ends_a_referral_that_another_covers_goes_on() -> None:
+    given(*referred(), consent(C2)).when(WITHDRAW).then(withdrawn())
+
+
+def test_when_one_consent_ends_only_the_referrals_that_stood_on_it_stop() -> None:
+    both = [
+        *referred(S.ACCEPTED),
+        consent(C2, to="polres", of=("legal",), purposes=(Purpose.PROTECTION,)),
+        *brought_to(S.ACCEPTED, R2, to="polres", of=("legal",), purpose=Purpose.PROTECTION),
+    ]
+    after = given(*both).when(WITHDRAW).then_only(e.ConsentWithdrawn, e.ReferralCancelled)
+    assert {r.id: r.status for r in after.referrals.values()} == {R1: S.CANCELLED, R2: S.ACCEPTED}
+
+
+def test_a_narrowed_consent_stops_what_it_no_longer_covers() -> None:
+    given(*referred(S.REQUESTED)).when(narrow(of=("health",))).then_only(e.ConsentNarrowed, e.ReferralCancelled)
+    given(*referred(S.IN_PROGRESS)).when(narrow(of=("health",))).then_only(e.ConsentNarrowed, e.ReferralHeld)
+    given(*referred(S.IN_PROGRESS)).when(narrow(until=NOON + DAY)).then_only(e.ConsentNarrowed)
+
+
+def test_a_referral_cannot_be_sent_after_the_consent_was_withdrawn() -> None:
+    given(opened(), consent(), draft(), withdrawn()).when(say(c.SendReferral, referral=R1)).refused(ConsentMissing)
+
+
+def test_held_work_does_not_go_on_before_there_is_consent_again() -> None:
+    held = given(*referred()).when(WITHDRAW).events
+    resume = say(c.ResumeReferral, referral=R1)
+    given(*referred(), *held).when(resume, by=HOSPITAL).refused(ConsentMissing, recipient="rsud")
+    given(*referred(), *held, consent(C2)).when(resume, by=HOSPITAL).then(say(e.ReferralResumed, referral=R1))
+
+
+def test_the_recipient_may_pass_on_that_the_survivor_withdrew() -> None:
+    given(*referred()).when(WITHDRAW, by=HOSPITAL).then_only(e.ConsentWithdrawn, e.ReferralHeld)
+
+
+def test_an_ended_consent_ends_the_referral_at_the_time_of_its_end() -> None:
+    at = NOON + 2 * HOUR
+    events = (
+        given(*referred(S.REQUESTED)).when(say(c.WithdrawConsent, at, consent=C1), by=later(LEAD, 3 * HOUR)).events
+    )
+    assert {event.occurred_at for event in events} == {at}
+
+
+# Overridden --------------------------------------------------------------------------------------------------
+
+
+def test_a_supervisor_may_share_without_consent_on_a_named_legal_basis() -> None:
+    case = given(opened()).when(OVERRIDE, by=SUPERVISOR).then(override())
+    assert case is not None
+    assert case.consents[C1].override
+    given(opened(), override(), draft()).when(say(c.SendReferral, referral=R1)).then(sent())
+
+
+@pytest.mark.parametrize("role", [r for r in Role if r is not Role.SUPERVISOR])
+def test_only_a_supervisor_overrides(role: Role) -> None:
+    given(opened()).when(OVERRIDE, by=act("uptd-ppa", role)).refused(NotForThisRole, needs="supervisor")
+
+
+def test_an_override_is_made_once_and_ends_after_it_was_made() -> None:
+    given(opened(), consent()).when(OVERRIDE, by=SUPERVISOR).refused(AlreadyExists, id=C1)
+    past = say(
+        c.OverrideConsent,
+        **scope(until=NOON),
+        basis=LegalBasis.COURT_ORDER,
+        rule="an order",
+        decided_by=an_id("judge"),
+        reason="ordered",
+    )
+    given(opened()).when(past, by=SUPERVISOR).refused(Invalid, field="expires_at")
+
+
+def test_an_override_can_be_withdrawn_like_a_consent() -> None:
+    given(opened(), override(), draft(), sent(), moved(S.RECEIVED)).when(WITHDRAW).then_only(
+        e.ConsentWithdrawn, e.ReferralCancelled
+    )

@@ -1,0 +1,405 @@
+"""The sealed record: opens to what was sealed, refuses everything else, and says which check failed."""
+
+import hashlib
+import hmac
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA512
+from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rujukan.domain.compartment import Compartment
+from rujukan.infra import sealed_record
+from rujukan.infra.sealed_record import (
+    BrokenSeal,
+    CompartmentSwapped,
+    Header,
+    HeaderChanged,
+    MovedRow,
+    SegmentChanged,
+    Truncated,
+    UnknownFormat,
+    WrongKey,
+    check_row,
+    parse,
+    seal,
+    unseal,
+)
+
+GOLDEN = json.loads((Path(__file__).parent.parent / "golden" / "sealed_record_v1.json").read_text())
+
+C = Compartment
+STREAM = UUID("11111111-2222-4333-8444-555555555555")
+HEADER = Header(
+    stream=STREAM,
+    version=7,
+    topic="case.NoteRecorded",
+    schema=1,
+    recorded_at=datetime(2026, 3, 3, 12, 0, 0, 123456, tzinfo=UTC),
+    actor=UUID("aaaaaaaa-0000-4000-8000-000000000001"),
+    agency="uptd-ppa",
+    correlation=UUID("aaaaaaaa-0000-4000-8000-000000000002"),
+    causation=UUID("aaaaaaaa-0000-4000-8000-000000000003"),
+)
+KEYS = {c: bytes((int(c) + 1,)) * 32 for c in Compartment}
+SEGMENTS = {C.COORDINATION: b'{"subject":"visit"}', C.HEALTH: b'{"health":"bruises"}', C.LEGAL: b'{"legal":"a statement"}'}
+SEALED = seal(HEADER, SEGMENTS, KEYS)
+
+FIXED = 87
+"""Bytes of the header before its two names."""
+DIGEST_AT = FIXED + 2 + len(HEADER.topic) + len(HEADER.agency)
+FIRST_SEGMENT = DIGEST_AT + 8
+SEGMENT_HEAD = 1 + 32 + 32 + 4
+
+
+def opened(state: bytes, keys: Mapping[Compartment, bytes] = KEYS) -> dict[Compartment, bytes]:
+    """Everything of a record, the way a careful reader opens it."""
+    record = parse(state)
+    check_row(record, HEADER.stream, HEADER.version, HEADER.topic)
+    return {compartment: unseal(record, compartment, keys[compartment]) for compartment in record.held}
+
+
+def starts() -> dict[Compartment, int]:
+    """Where each segment of SEALED starts."""
+    found, offset = {}, FIRST_SEGMENT
+    for compartment, text in SEGMENTS.items():
+        found[compartment] = offset
+        offset += SEGMENT_HEAD + len(text) + 16
+    assert offset == len(SEALED)
+    return found
+
+
+def changed(state: bytes, at: int, by: int = 1) -> bytes:
+    return state[:at] + bytes((state[at] ^ by,)) + state[at + 1 :]
+
+
+# Round trip --------------------------------------------------------------------------------------------------
+
+names = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=0, max_size=255)
+headers = st.builds(
+    Header,
+    stream=st.uuids(),
+    version=st.integers(0, 2**64 - 1),
+    topic=names,
+    schema=st.integers(0, 2**16 - 1),
+    recorded_at=st.datetimes(min_value=datetime(1970, 1, 1), max_value=datetime(9999, 12, 31), timezones=st.just(UTC)),
+    actor=st.uuids(),
+    agency=names,
+    correlation=st.uuids(),
+    causation=st.uuids(),
+)
+segments = st.dictionaries(st.sampled_from(list(Compartment)), st.binary(max_size=300), max_size=9).map(
+    lambda found: {C.COORDINATION: b"{}"} | found
+)
+
+
+@given(headers, segments)
+def test_what_was_sealed_opens_again(header: Header, said: dict[Compartment, bytes]) -> None:
+    record = parse(seal(header, said, KEYS))
+    check_row(record, header.stream, header.version, header.topic)
+    assert record.header == header
+    assert record.held == tuple(sorted(said))
+    assert {c: unseal(record, c, KEYS[c]) for c in record.held} == said
+
+
+def test_the_same_event_never_seals_to_the_same_bytes_twice() -> None:
+    assert seal(HEADER, SEGMENTS, KEYS) != SEALED
+
+
+def test_nothing_sealed_can_be_read_in_the_bytes() -> None:
+    assert not [text for text in SEGMENTS.values() if text in SEALED]
+
+
+def test_a_record_without_coordination_cannot_be_sealed() -> None:
+    with pytest.raises(ValueError, match="coordination"):
+        seal(HEADER, {C.HEALTH: b"{}"}, KEYS)
+
+
+def test_a_compartment_without_a_key_cannot_be_sealed() -> None:
+    with pytest.raises(KeyError):
+        seal(HEADER, SEGMENTS, {C.COORDINATION: KEYS[C.COORDINATION]})
+
+
+def test_a_compartment_in_which_nothing_was_said_is_not_there() -> None:
+    with pytest.raises(KeyError):
+        unseal(parse(SEALED), C.CONTACT, KEYS[C.CONTACT])
+
+
+def test_times_keep_their_microseconds_and_their_instant_from_other_zones() -> None:
+    wita = HEADER.recorded_at.astimezone(timezone(timedelta(hours=8)))
+    assert parse(seal(HEADER._replace(recorded_at=wita), SEGMENTS, KEYS)).recorded_at == HEADER.recorded_at
+
+
+# Each refusal ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("compartment", SEGMENTS)
+def test_another_key_is_a_wrong_key(compartment: Compartment) -> None:
+    with pytest.raises(WrongKey) as refused:
+        unseal(parse(SEALED), compartment, bytes(32))
+    assert refused.type is WrongKey
+    assert compartment.word in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("stream", "version", "topic"),
+    [
+        (UUID(int=1), HEADER.version, HEADER.topic),
+        (STREAM, HEADER.version + 1, HEADER.topic),
+        (STREAM, HEADER.version, "case.FollowUpRecorded"),
+    ],
+)
+def test_a_record_in_another_row_has_moved(stream: UUID, version: int, topic: str) -> None:
+    with pytest.raises(MovedRow):
+        check_row(parse(SEALED), stream, version, topic)
+
+
+@pytest.mark.parametrize("at", [*range(27, 35), *range(35, 83), 83, 84, *range(FIXED + 1, DIGEST_AT)])
+def test_no_byte_of_the_header_can_change(at: int) -> None:
+    with pytest.raises(BrokenSeal):
+        opened(changed(SEALED, at))
+
+
+def test_a_changed_actor_time_schema_or_agency_is_a_changed_header() -> None:
+    for field, width in (("recorded_at", 27), ("actor", 35), ("correlation", 51), ("causation", 67), ("schema", 84)):
+        with pytest.raises(BrokenSeal) as refused:
+            opened(changed(SEALED, width))
+        assert refused.type is HeaderChanged, field
+    with pytest.raises(BrokenSeal) as refused:
+        opened(SEALED.replace(b"uptd-ppa", b"uptd-ppb", 1))
+    assert refused.type is HeaderChanged
+
+
+def test_a_changed_stream_is_a_changed_header_for_who_does_not_know_the_row() -> None:
+    with pytest.raises(BrokenSeal) as refused:
+        unseal(parse(changed(SEALED, 3)), C.COORDINATION, KEYS[C.COORDINATION])
+    assert refused.type is HeaderChanged
+
+
+@pytest.mark.parametrize("compartment", SEGMENTS)
+def test_a_changed_text_is_a_changed_segment(compartment: Compartment) -> None:
+    with pytest.raises(BrokenSeal) as refused:
+        opened(changed(SEALED, starts()[compartment] + SEGMENT_HEAD))
+    assert refused.type is SegmentChanged
+
+
+@pytest.mark.parametrize("within", [1, 33], ids=["salt", "commitment"])
+def test_a_changed_salt_or_commitment_is_refused(within: int) -> None:
+    with pytest.raises(BrokenSeal):
+        opened(changed(SEALED, starts()[C.HEALTH] + within))
+
+
+def test_swapped_labels_are_swapped_compartments() -> None:
+    at = starts()
+    state = bytearray(SEALED)
+    state[at[C.HEALTH]], state[at[C.LEGAL]] = int(C.LEGAL), int(C.HEALTH)
+    with pytest.raises(BrokenSeal) as refused:
+        parse(bytes(state))
+    assert refused.type is CompartmentSwapped
+
+
+def test_swapped_bodies_are_swapped_compartments() -> None:
+    at = starts()
+    health, legal = SEALED[at[C.HEALTH] + 1 : at[C.LEGAL]], SEALED[at[C.LEGAL] + 1 :]
+    state = SEALED[: at[C.HEALTH]] + bytes((C.HEALTH,)) + legal + bytes((C.LEGAL,)) + health
+    record = parse(state)
+    for compartment in (C.HEALTH, C.LEGAL):
+        with pytest.raises(BrokenSeal) as refused:
+            unseal(record, compartment, KEYS[compartment])
+        assert refused.type is CompartmentSwapped
+
+
+def test_a_segment_of_another_event_is_refused() -> None:
+    other = seal(HEADER._replace(version=8), SEGMENTS, KEYS)
+    at = starts()[C.LEGAL]
+    with pytest.raises(WrongKey):
+        opened(SEALED[:at] + other[at:])
+
+
+def test_a_segment_of_the_same_row_sealed_under_another_header_is_refused() -> None:
+    other = seal(HEADER._replace(agency="uptd-ppb"), SEGMENTS, KEYS)
+    at = starts()[C.LEGAL]
+    with pytest.raises(SegmentChanged):
+        opened(SEALED[:at] + other[at:])
+
+
+@pytest.mark.parametrize("length", range(len(SEALED)))
+def test_a_record_cut_short_anywhere_is_refused(length: int) -> None:
+    with pytest.raises(BrokenSeal) as refused:
+        parse(SEALED[:length])
+    assert refused.type is Truncated
+
+
+def test_a_record_with_more_after_its_end_is_refused() -> None:
+    with pytest.raises(Truncated):
+        parse(SEALED + b"\0")
+
+
+@pytest.mark.parametrize("fmt", [0, 2, 255])
+def test_another_format_is_unknown(fmt: int) -> None:
+    with pytest.raises(UnknownFormat):
+        parse(bytes((fmt,)) + SEALED[1:])
+
+
+@pytest.mark.parametrize("bits", [0, 0b10000, 1 << 9, 0xFFFF])
+def test_compartments_that_no_record_has_are_refused(bits: int) -> None:
+    with pytest.raises(BrokenSeal):
+        parse(SEALED[:85] + bits.to_bytes(2, "big") + SEALED[87:])
+
+
+@pytest.mark.parametrize("by", [1, 0x80, 0xFF])
+def test_no_single_byte_outside_the_digest_can_change(by: int) -> None:
+    for at in (*range(DIGEST_AT), *range(FIRST_SEGMENT, len(SEALED))):
+        with pytest.raises(BrokenSeal):
+            opened(changed(SEALED, at, by))
+            pytest.fail(f"byte {at} changed unseen")
+
+
+def test_a_changed_digest_never_changes_what_is_read() -> None:
+    for at in range(DIGEST_AT, FIRST_SEGMENT):
+        try:
+            assert opened(changed(SEALED, at)) == SEGMENTS
+        except BrokenSeal:
+            continue
+
+
+def test_a_broken_seal_tells_nothing_of_the_content() -> None:
+    for state, key in ((changed(SEALED, len(SEALED) - 1), KEYS[C.LEGAL]), (SEALED, bytes(32))):
+        with pytest.raises(BrokenSeal) as refused:
+            unseal(parse(state), C.LEGAL, key)
+        assert "statement" not in str(refused.value)
+        assert refused.value.__cause__ is None
+
+
+# Commitment --------------------------------------------------------------------------------------------------
+
+
+def _times(x: int, y: int) -> int:
+    """In the field of GHASH (NIST SP 800-38D § 6.3)."""
+    product = 0
+    for bit in range(127, -1, -1):
+        if y >> bit & 1:
+            product ^= x
+        x = (x >> 1) ^ (0xE1 << 120 if x & 1 else 0)
+    return product
+
+
+def _inverse(x: int) -> int:
+    """x to the power of 2^128 - 2."""
+    result, square = 1 << 127, x
+    for _ in range(127):
+        square = _times(square, square)
+        result = _times(result, square)
+    return result
+
+
+def _block(key: bytes, block: bytes) -> int:
+    return int.from_bytes(Cipher(algorithms.AES(key), modes.ECB()).encryptor().update(block), "big")  # noqa: S305
+
+
+def _opens_under_both(one: bytes, two: bytes, associated: bytes) -> bytes:
+    """A ciphertext and tag that AES-256-GCM accepts under both keys, with a nonce of zeros."""
+    padded = associated + bytes(-len(associated) % 16)
+    blocks = [int.from_bytes(padded[i : i + 16], "big") for i in range(0, len(padded), 16)]
+    lengths = (len(associated) * 8) << 64 | 16 * 8
+
+    def parts(key: bytes) -> tuple[int, int]:
+        """The tag of the one-block ciphertext x is constant + x * factor."""
+        h = _block(key, bytes(16))
+        hashed = 0
+        for block in blocks:
+            hashed = _times(hashed ^ block, h)
+        squared = _times(h, h)
+        return _times(hashed, squared) ^ _times(lengths, h) ^ _block(key, bytes(15) + b"\x01"), squared
+
+    (constant1, factor1), (constant2, factor2) = parts(one), parts(two)
+    x = _times(constant1 ^ constant2, _inverse(factor1 ^ factor2))
+    tag = constant1 ^ _times(x, factor1)
+    return x.to_bytes(16, "big") + tag.to_bytes(16, "big")
+
+
+def test_two_keys_never_open_one_record_to_two_texts() -> None:
+    """GCM alone would let them: the ciphertext made here opens under both derived keys. The commitment does not."""
+    honest, forged = KEYS[C.COORDINATION], b"f" * 32
+    sealed = seal(HEADER, {C.COORDINATION: bytes(16)}, KEYS)
+    record = parse(sealed)
+    salt = record.segments[C.COORDINATION].salt
+    info = b"rujukan/segment/1" + STREAM.bytes + (7).to_bytes(8, "big") + b"\0" + salt
+    derived = [HKDFExpand(SHA512(), 64, info).derive(key) for key in (honest, forged)]
+    ciphertext = _opens_under_both(derived[0][:32], derived[1][:32], record.authenticated + b"\0")
+    texts = {AESGCM(block[:32]).decrypt(bytes(12), ciphertext, record.authenticated + b"\0") for block in derived}
+    assert len(texts) == 2
+
+    for block in derived:
+        state = sealed[: FIRST_SEGMENT + 33] + block[32:] + (32).to_bytes(4, "big") + ciphertext
+        opening = []
+        for key in (honest, forged):
+            try:
+                opening.append(unseal(parse(state), C.COORDINATION, key))
+            except WrongKey:
+                continue
+        assert len(opening) == 1
+
+
+@given(st.binary(min_size=32, max_size=32), st.sampled_from(list(SEGMENTS)))
+def test_no_other_key_opens_a_segment(key: bytes, compartment: Compartment) -> None:
+    record = parse(SEALED)
+    if key == KEYS[compartment]:
+        assert unseal(record, compartment, key) == SEGMENTS[compartment]
+    else:
+        with pytest.raises(WrongKey):
+            unseal(record, compartment, key)
+
+
+# The frozen record, and the format by the book -----------------------------------------------------------------
+
+
+def test_the_frozen_record_opens_for_ever() -> None:
+    record = parse(bytes.fromhex(GOLDEN["record"]))
+    frozen = GOLDEN["header"]
+    check_row(record, UUID(frozen["stream"]), frozen["version"], frozen["topic"])
+    assert {name: str(value) for name, value in record.header._asdict().items()} == {
+        name: str(value) for name, value in frozen.items()
+    }
+    texts = {c.word: unseal(record, c, bytes.fromhex(GOLDEN["keys"][c.word])).decode() for c in record.held}
+    assert texts == GOLDEN["plaintext"]
+
+
+def test_the_frozen_record_is_what_its_page_of_text_says() -> None:
+    """Read again by the offsets of the format alone, with HKDF-Expand (RFC 5869 § 2.3) of another library."""
+    state = bytes.fromhex(GOLDEN["record"])
+    length = int.from_bytes(state[1:3], "big")
+    header = state[:length]
+    assert header[0] == 1
+    assert state[length : length + 8] == hashlib.sha256(header).digest()[:8]
+    assert int.from_bytes(header[85:87], "big") == sum(1 << C.named(word) for word in GOLDEN["plaintext"])
+    texts, at = {}, length + 8
+    while at < len(state):
+        label, salt, commitment = state[at : at + 1], state[at + 1 : at + 33], state[at + 33 : at + 65]
+        size = int.from_bytes(state[at + 65 : at + 69], "big")
+        word = Compartment(label[0]).word
+        info = b"rujukan/segment/1" + header[3:27] + label + salt
+        block = HKDFExpand(SHA512(), 64, info).derive(bytes.fromhex(GOLDEN["keys"][word]))
+        assert block[32:] == commitment
+        ciphertext = state[at + 69 : at + 69 + size]
+        texts[word] = AESGCM(block[:32]).decrypt(bytes(12), ciphertext, header + label).decode()
+        at += 69 + size
+    assert texts == GOLDEN["plaintext"]
+
+
+@given(st.binary(min_size=32, max_size=32), st.binary(min_size=16, max_size=16), st.integers(0, 2**64 - 1))
+@settings(max_examples=30)
+def test_the_segment_key_is_hkdf_expand_of_rfc_5869(key: bytes, stream: bytes, version: int) -> None:
+    salt = hashlib.sha256(key + stream).digest()
+    info = sealed_record.CONTEXT + stream + version.to_bytes(8, "big") + b"\x04" + salt
+    by_the_book = HKDFExpand(SHA512(), 64, info).derive(key)
+    assert sealed_record._derive(key, stream, version, 4, salt) == by_the_book
+    assert by_the_book == hmac.digest(key, info + b"\x01", "sha512")
