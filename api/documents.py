@@ -15,6 +15,7 @@ from rujukan.domain.case.events import DocumentAttached
 from rujukan.domain.compartment import Compartment
 from rujukan.domain.fact import CaseId
 from rujukan.domain.refusal import Unknown
+from rujukan.projections import timeline
 
 from .actions import Action
 from .casework import Casework
@@ -90,9 +91,10 @@ def add_routes(app: FastAPI, casework: Casework, identity: Identity, ports: Port
         if attached is None or not isinstance(attached.event, DocumentAttached):
             raise Unknown(what="document")
         compartment = Compartment.named(attached.event.compartment)
-        told = attached.held | {compartment}
+        with ports.views.acting_for(act.agency) as db:
+            told = timeline.told(db, attached.position)
         may = casework.readable(case, {attached.position: told}, act).get(attached.position, frozenset())
-        if attached.author != act.agency and compartment not in may:
+        if compartment not in may:
             raise Unknown(what="document")
         casework.record_access(act, case, (compartment,), "document", "told", correlation_of(request))
         content = ports.documents.get(case, document, compartment)

@@ -90,7 +90,7 @@ class LogRecorder(PostgresApplicationRecorder):
             where, params = where + " AND topic = ANY(%s)", [*params, list(topics)]
         with self.datastore.get_connection() as db, db.cursor(row_factory=tuple_row, binary=True) as cursor:
             cursor.execute(
-                "SELECT notification_id, originator_id, originator_version, topic, state FROM log.stored_events"  # noqa: S608
+                "SELECT notification_id, originator_id, originator_version, topic, state FROM log.stored_events"
                 f" WHERE {where} ORDER BY notification_id LIMIT %s",
                 [*params, limit],
             )

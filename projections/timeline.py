@@ -10,6 +10,7 @@ from msgspec import Struct
 from psycopg import Connection
 from psycopg.rows import TupleRow, class_row
 
+from rujukan.domain.compartment import Compartment
 from rujukan.domain.disclosure import Followed
 
 from .projection import OWN_AGENCY, Tables
@@ -72,6 +73,12 @@ def entries(db: Connection[TupleRow], case: UUID, *, after: int = 0, limit: int 
             " WHERE case_id = %s AND version > %s ORDER BY version LIMIT %s",
             (case, after, limit),
         ).fetchall()
+
+
+def told(db: Connection[TupleRow], position: int) -> frozenset[Compartment]:
+    """What the acting agency was told of the event at a position."""
+    row = db.execute("SELECT compartments FROM views.timeline WHERE position = %s", (position,)).fetchone()
+    return frozenset(Compartment(c) for c in row[0]) if row else frozenset()
 
 
 _UPSERT: LiteralString = """

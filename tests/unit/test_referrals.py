@@ -50,7 +50,7 @@ from rujukan.domain.codes import (
     Urgency,
 )
 from rujukan.domain.compartment import Compartment
-from rujukan.domain.fact import Act, Fact
+from rujukan.domain.fact import Fact
 from rujukan.domain.refusal import (
     AlreadyExists,
     CaseNotOpen,

@@ -302,7 +302,7 @@ def _inverse(x: int) -> int:
 
 
 def _block(key: bytes, block: bytes) -> int:
-    return int.from_bytes(Cipher(algorithms.AES(key), modes.ECB()).encryptor().update(block), "big")  # noqa: S305
+    return int.from_bytes(Cipher(algorithms.AES(key), modes.ECB()).encryptor().update(block), "big")
 
 
 def _opens_under_both(one: bytes, two: bytes, associated: bytes) -> bytes:
