@@ -112,7 +112,10 @@ class DataKeys:
         return kept
 
 
-_SELECT = "SELECT stream, compartment, wrapped FROM log.data_keys WHERE stream = ANY(%b) AND compartment = ANY(%b::smallint[])"
+_SELECT = """
+    SELECT stream, compartment, wrapped FROM log.data_keys
+    WHERE stream = ANY(%b) AND compartment = ANY(%b::smallint[])
+"""
 
 
 def _context(stream: UUID, compartment: Compartment) -> bytes:

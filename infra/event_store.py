@@ -1,11 +1,11 @@
 """The sealed event store, on the `eventsourcing` library's PostgreSQL recorder and notification log."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from threading import Event
+from queue import Empty
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from eventsourcing.persistence import Notification, StoredEvent
+from eventsourcing.persistence import Notification, ShutDown, StoredEvent
 from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastore, PostgresSubscription
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import tuple_row
@@ -25,11 +25,13 @@ __all__ = ["Conflict", "EventStore", "Idempotency", "LogRecorder", "LogUnavailab
 
 
 class Stream(NamedTuple):
-    """Events to append to one stream after the version at which it was read (0: it is new)."""
+    """Events to append to one stream after the version at which it was read (0: it is new).
+    `acts`, where given, says of each event whose it is, in the place of the one act for all."""
 
     id: UUID
     version: int
     events: Sequence[Fact]
+    acts: Sequence[Act] | None = None
 
 
 class Opened(NamedTuple):
@@ -41,8 +43,8 @@ class Opened(NamedTuple):
     record: Record
 
 
-def datastore(conninfo: str, pool_size: int = 2) -> PostgresDatastore:
-    """The library's datastore on our schema."""
+def datastore(conninfo: str, pool_size: int = 2, schema: str = "log") -> PostgresDatastore:
+    """The library's datastore on one of our schemas."""
     about = conninfo_to_dict(conninfo)
     return PostgresDatastore(
         dbname=str(about.get("dbname") or "postgres"),
@@ -53,7 +55,7 @@ def datastore(conninfo: str, pool_size: int = 2) -> PostgresDatastore:
         pool_size=pool_size,
         max_overflow=10,
         connect_timeout=20,
-        schema="log",
+        schema=schema,
     )
 
 
@@ -110,12 +112,20 @@ class Following(PostgresSubscription):
         super().__init__(recorder, gt=gt)
         self._select_limit = 1000
 
-    def next_batch(self) -> Sequence[Notification]:
-        """What came since the last batch; waits for at least one. Raises StopIteration once stopped."""
-        first = next(self)
-        rest = self._notifications[self._notifications_index :]
-        self._notifications_index = len(self._notifications)
-        return [first, *rest]
+    def next_batch(self, seconds: float) -> Sequence[Notification]:
+        """What came since the last batch; nothing when nothing came in that time.
+        Raises what broke the subscription (the database went away, say)."""
+        try:
+            batch: Sequence[Notification] = self._notifications_queue.get(timeout=seconds)
+        except Empty:
+            batch = ()
+        except ShutDown:
+            if self._thread_error is not None:
+                raise self._thread_error from None
+            return ()
+        else:
+            self._notifications_queue.task_done()
+        return batch
 
 
 class EventStore:
@@ -124,8 +134,7 @@ class EventStore:
     def __init__(self, recorder: LogRecorder, keys: DataKeys, pool: Pool) -> None:
         self.recorder = recorder
         self.keys = keys
-        self._pool = pool
-        self.stopping = Event()
+        self.pool = pool
 
     def append(
         self,
@@ -146,14 +155,15 @@ class EventStore:
             keys = self.keys.for_sealing(stream.id, sorted({c for s in segments for c in s}))
             for n, (event, plain) in enumerate(zip(stream.events, segments, strict=True)):
                 topic = topic_of(event)
+                whose = stream.acts[n] if stream.acts is not None else act
                 header = Header(
                     stream.id,
                     stream.version + n + 1,
                     topic,
                     version_of(topic),
-                    act.at,
-                    act.actor,
-                    act.agency,
+                    whose.at,
+                    whose.actor,
+                    whose.agency,
                     correlation,
                     causation,
                 )
@@ -162,7 +172,7 @@ class EventStore:
 
     def read(self, stream: UUID, after: int = 0, upto: int | None = None) -> list[Opened]:
         """The stream's events after a version, with their coordination opened. Raises BrokenSeal, KeyGone."""
-        with self._pool.connection() as db, db.cursor(binary=True) as cursor:
+        with self.pool.connection() as db, db.cursor(binary=True) as cursor:
             cursor.execute(
                 _READ if upto is None else _READ_UPTO, (stream, after) if upto is None else (stream, after, upto)
             )
@@ -186,7 +196,7 @@ class EventStore:
 
     def records(self, positions: Sequence[int]) -> dict[int, Record]:
         """The records at these positions, sealed, by position; checked against their rows."""
-        with self._pool.connection() as db, db.cursor(binary=True) as cursor:
+        with self.pool.connection() as db, db.cursor(binary=True) as cursor:
             cursor.execute(_AT, (list(positions),))
             found: dict[int, Record] = {}
             for position, stream, version, topic, state in cursor:
@@ -206,7 +216,7 @@ class EventStore:
 
     def repeated(self, key: bytes) -> tuple[bytes, bytes, int] | None:
         """(fingerprint, answer, position) of an idempotency key that was used."""
-        with self._pool.connection() as db:
+        with self.pool.connection() as db:
             row = db.execute(
                 "SELECT fingerprint, answer, position FROM log.idempotency_keys WHERE key = %b", (key,), binary=True
             ).fetchone()

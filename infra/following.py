@@ -1,7 +1,8 @@
 """The log as followers meet it: each event with its case's state and who is told what."""
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from threading import Event
 from uuid import UUID
 
 from eventsourcing.persistence import Notification
@@ -61,6 +62,13 @@ class Follower:
     def take(self, notifications: Sequence[Notification]) -> Sequence[Followed]:
         """These events, followed."""
         return [self.files.follow(opened) for opened in self.store.open_all(notifications)]
+
+    def follow(self, after: int, stop: Event, pause: float) -> Iterator[Sequence[Followed]]:
+        """Events after a position, in batches, as they come, until told to stop; an empty batch whenever nothing
+        came for `pause` seconds. Raises what broke the connection to the database."""
+        with self.store.recorder.follow(after) as following:
+            while not stop.is_set():
+                yield self.take(following.next_batch(pause))
 
     def head(self) -> int:
         """The position of the newest event, 0 for none."""

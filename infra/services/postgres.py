@@ -23,7 +23,7 @@ from pathlib import Path
 from types import ModuleType
 from urllib.parse import quote
 
-import psutil  # type: ignore[import-untyped]
+import psutil
 
 PORT = 5432
 START_SECONDS = 60.0

@@ -36,11 +36,10 @@ from rujukan.domain.codes import (
     Urgency,
     ViolenceForm,
 )
-from rujukan.domain.compartment import Compartment
 from rujukan.domain.disclosure import Written
 from rujukan.domain.fact import Act, Fact
 from rujukan.domain.refusal import Refusal, plain
-from rujukan.infra.transcoder import to_segments
+from rujukan.infra.transcoder import to_segments, topic_of
 
 F = TypeVar("F", bound=Fact)
 
@@ -116,7 +115,7 @@ def later(who: Act, by: timedelta) -> Act:
 # What is said ------------------------------------------------------------------------------------------------
 
 
-def say(what: type[F], at: datetime = NOON, **fields: Any) -> F:
+def say(what: type[F], at: datetime = NOON, /, **fields: Any) -> F:
     """A command, or an event, at that time."""
     return what(**{"occurred_at": at, **fields})
 
@@ -348,5 +347,15 @@ def the_case(*events: Fact) -> Case:
 
 def written(version: int, event: Fact, author: str = "uptd-ppa", at: datetime = NOON) -> Written:
     """The event as it stands in the log."""
-    held = frozenset(Compartment(c) for c in to_segments(event))
-    return Written(version, version, event, held, author, at)
+    return Written(
+        position=version,
+        stream=CASE,
+        version=version,
+        topic=topic_of(event),
+        event=event,
+        held=frozenset(to_segments(event)),
+        author=author,
+        actor=act(author).actor,
+        at=at,
+        correlation=an_id("correlation"),
+    )

@@ -247,7 +247,9 @@ def test_two_incidents_have_clocks_of_their_own() -> None:
         .when(say(c.RecordIncident, **incident_fields(incident=an_id("second"), gbv_type=GbvType.RAPE)))
         .events
     )
-    assert not {clock.clock for clock in started(*first).values()} & {clock.clock for clock in started(*second).values()}
+    assert not {clock.clock for clock in started(*first).values()} & {
+        clock.clock for clock in started(*second).values()
+    }
     assert len(started(*second)) == 6
 
 

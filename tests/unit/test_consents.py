@@ -322,9 +322,7 @@ def test_the_recipient_may_pass_on_that_the_survivor_withdrew() -> None:
 
 def test_an_ended_consent_ends_the_referral_at_the_time_of_its_end() -> None:
     at = NOON + 2 * HOUR
-    events = (
-        given(*referred(S.REQUESTED)).when(say(c.WithdrawConsent, at, consent=C1), by=later(LEAD, 3 * HOUR)).events
-    )
+    events = given(*referred(S.REQUESTED)).when(say(c.WithdrawConsent, at, consent=C1), by=later(LEAD, 3 * HOUR)).events
     assert {event.occurred_at for event in events} == {at}
 
 

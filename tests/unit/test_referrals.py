@@ -124,9 +124,7 @@ def sub_referred(status: S) -> list[Fact]:
         opened(),
         consent(),
         consent(C2, to="lbh", of=("legal",), purposes=(Purpose.LEGAL,)),
-        *brought_to(
-            S.IN_PROGRESS, R2, to="lbh", service=Service.LEGAL_AID, of=("legal",), purpose=Purpose.LEGAL
-        ),
+        *brought_to(S.IN_PROGRESS, R2, to="lbh", service=Service.LEGAL_AID, of=("legal",), purpose=Purpose.LEGAL),
         *brought_to(status, R1, sender="lbh"),
     ]
 

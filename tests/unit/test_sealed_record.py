@@ -50,7 +50,11 @@ HEADER = Header(
     causation=UUID("aaaaaaaa-0000-4000-8000-000000000003"),
 )
 KEYS = {c: bytes((int(c) + 1,)) * 32 for c in Compartment}
-SEGMENTS = {C.COORDINATION: b'{"subject":"visit"}', C.HEALTH: b'{"health":"bruises"}', C.LEGAL: b'{"legal":"a statement"}'}
+SEGMENTS = {
+    C.COORDINATION: b'{"subject":"visit"}',
+    C.HEALTH: b'{"health":"bruises"}',
+    C.LEGAL: b'{"legal":"a statement"}',
+}
 SEALED = seal(HEADER, SEGMENTS, KEYS)
 
 FIXED = 87
@@ -257,10 +261,14 @@ def test_compartments_that_no_record_has_are_refused(bits: int) -> None:
 
 @pytest.mark.parametrize("by", [1, 0x80, 0xFF])
 def test_no_single_byte_outside_the_digest_can_change(by: int) -> None:
+    unseen = []
     for at in (*range(DIGEST_AT), *range(FIRST_SEGMENT, len(SEALED))):
-        with pytest.raises(BrokenSeal):
+        try:
             opened(changed(SEALED, at, by))
-            pytest.fail(f"byte {at} changed unseen")
+            unseen.append(at)
+        except BrokenSeal:
+            continue
+    assert not unseen
 
 
 def test_a_changed_digest_never_changes_what_is_read() -> None:

@@ -1,0 +1,330 @@
+"""The command line: `rujukan …`. Each command imports what it needs, so that an agency's machine, which has
+no server parts, can receive."""
+
+import argparse
+import json
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+from .settings import Settings, from_environment
+
+Command = Callable[[Settings, argparse.Namespace], int]
+
+
+class Failed(Exception):
+    """Something a person can mend; the message says what and how."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command. Returns its exit status: 0 done, 1 failed, 2 wrong usage."""
+    parser = _parser()
+    said = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)
+    try:
+        settings = from_environment()
+        if getattr(said, "data", None):
+            from msgspec.structs import replace
+
+            settings = replace(settings, data=said.data)
+        command: Command = said.run
+        return command(settings, said)
+    except BrokenPipeError:
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except ModuleNotFoundError as missing:
+        extra = "agency" if said.name in ("subscribe", "keygen") else "embedded"
+        print(f"rujukan: {missing.name} is not installed: pip install 'rujukan[{extra}]'", file=sys.stderr)
+        return 1
+    except Exception as problem:
+        if not _is_explained(problem):
+            raise
+        print(f"rujukan: {problem}", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="rujukan", description="Secure inter-agency referral, event-sourced.")
+    commands = parser.add_subparsers(dest="name", required=True, metavar="COMMAND")
+
+    def command(name: str, run: Command, help: str, data: bool = True) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=help, description=help)
+        added.set_defaults(run=run)
+        if data:
+            added.add_argument("--data", type=Path, metavar="DIR", help="data directory (default .rujukan)")
+        return added
+
+    up = command("up", _up, "start the whole system, embedded where settings name nothing else")
+    up.add_argument("--port", type=int, help="port of the API (0: a free one)")
+    demo = command("demo", _demo, "play the Bontang story and import a real log on the embedded system")
+    demo.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
+    demo.add_argument("--xes", type=Path, metavar="FILE", help="the log to import")
+    importing = command("import", _import, "import a log in XES (IEEE 1849) as cases and referrals")
+    importing.add_argument("file", type=Path, help=".xes or .xes.gz")
+    importing.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
+    token = command("token", _token, "an access token from the embedded issuer, for development")
+    token.add_argument("--agency", required=True)
+    token.add_argument("--role", action="append", required=True)
+    token.add_argument("--actor", help="the member's id (default: a fixed one for agency and role)")
+    token.add_argument("--hours", type=float, default=1.0)
+    agencies = command("agencies", _agencies, "list the network's agencies, or add one")
+    agencies.add_argument("--add", metavar="CODE")
+    agencies.add_argument("--kind", default="other")
+    agencies.add_argument("--label", metavar="NAME", help="the agency's name")
+    agencies.add_argument("--service", action="append", default=[])
+    agencies.add_argument("--member", action="append", default=[], metavar="ROLE[:UUID]")
+    agencies.add_argument("--key", type=Path, metavar="FILE", help="the agency's public key, from keygen")
+    keygen = command("keygen", _keygen, "make an agency's key pair", data=False)
+    keygen.add_argument("file", type=Path, help="the private key; the public one is written beside it as .pub")
+    keygen.add_argument("--id", default="1", help="the key's name")
+    subscribe = command("subscribe", _subscribe, "receive what an agency is told, as JSON lines")
+    subscribe.add_argument("agency")
+    subscribe.add_argument("--key", type=Path, action="append", required=True, metavar="FILE", help="private key")
+    subscribe.add_argument("--service-key", required=True, metavar="KEY|URL-FILE", help="the service's public key")
+    subscribe.add_argument("--kafka", metavar="HOST:PORT", help="default: RUJUKAN_KAFKA")
+    subscribe.add_argument("--inbox", type=Path, default=None, metavar="FILE", help="SQLite file (default AGENCY.db)")
+    subscribe.add_argument("--stop-after", type=int, metavar="N", help="stop after so many deliveries")
+    command("service-key", _service_key, "the public key that agencies check messages against")
+    command("lag", _lag, "how far each read model is behind the log")
+    rebuild = command("rebuild", _rebuild, "build a read model anew while the old one serves")
+    rebuild.add_argument("projection")
+    command("migrate", _migrate, "apply missing migrations")
+    bench = command("bench", _bench, "measure beside peers: append, read, seal, rebuild, http, fanout")
+    bench.add_argument("what", nargs="+", choices=("append", "read", "seal", "rebuild", "http", "fanout", "all"))
+    bench.add_argument("--json", type=Path, metavar="FILE")
+    bench.add_argument("--seconds", type=float, default=3.0, help="of each measurement")
+    kafka = command("kafka", _kafka, "run a real Apache Kafka 4 node (needs Java 17 and Maven)")
+    kafka.add_argument("--port", type=int, default=9092)
+    for name in ("api", "worker", "publisher"):
+        command(name, _process, f"run one {name} process on external services")
+    return parser
+
+
+def _up(settings: Settings, said: argparse.Namespace) -> int:
+    from msgspec.structs import replace
+
+    from .system import System
+
+    if said.port is not None:
+        settings = replace(settings, port=said.port)
+    stop = Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    with System(settings) as system:
+        print(f"API        {system.url}    contract {system.url}/docs")
+        print(f"PostgreSQL {system.settings.database}")
+        print(f"Kafka      {system.settings.kafka}")
+        print(f"data       {system.settings.data}    logs {system.logs}")
+        print("Ctrl-C stops everything.", flush=True)
+        system.watch(stop)
+        print("stopping …", flush=True)
+    return 0
+
+
+def _demo(settings: Settings, said: argparse.Namespace) -> int:
+    from .demo.play import play
+
+    return play(settings, keep=said.data, figures=said.json, xes=said.xes)
+
+
+def _import(settings: Settings, said: argparse.Namespace) -> int:
+    from .demo.report import import_with_progress
+    from .system import running
+
+    figures = import_with_progress(running(settings), said.file)
+    if said.json:
+        said.json.write_text(json.dumps(figures, indent=2))
+    return 0
+
+
+def _token(settings: Settings, said: argparse.Namespace) -> int:
+    from uuid import UUID
+
+    from rujukan.domain.codes import Role
+
+    from . import composition
+    from .issuer import EmbeddedIssuer, usual_actor
+
+    issuer = EmbeddedIssuer(composition.keyring(settings), settings.issuer, settings.audience)
+    roles = [_code(Role, r) for r in said.role]
+    actor = UUID(said.actor) if said.actor else usual_actor(said.agency, roles[0])
+    print(issuer.token(actor, said.agency, roles, int(said.hours * 3600)))
+    return 0
+
+
+def _agencies(settings: Settings, said: argparse.Namespace) -> int:
+    from uuid import UUID
+
+    from rujukan.api.casework import Casework
+    from rujukan.domain.codes import AgencyKind, Role, Service
+
+    from . import composition, onboarding
+    from .issuer import usual_actor
+    from .system import running
+
+    with composition.service(running(settings), connections=2) as ports:
+        casework = Casework(ports.log, ports.secrets)
+        if said.add:
+            kind, services = _code(AgencyKind, said.kind), [_code(Service, s) for s in said.service]
+            onboarding.register(casework, said.add, kind, said.label or said.add, services)
+            for member in said.member:
+                role_word, _, id = member.partition(":")
+                role = _code(Role, role_word)
+                actor = UUID(id) if id else usual_actor(said.add, role)
+                onboarding.add_member(casework, said.add, actor, [role], None)
+            if said.key:
+                about = json.loads(said.key.read_text())
+                onboarding.register_key(casework, said.add, about["id"], about["public"])
+        with ports.views.acting_for("") as db:
+            for row in db.execute("SELECT code, kind, active, has_key, services FROM views.agency ORDER BY code"):
+                code, kind_word, active, has_key, offered = row
+                state = ("active" if active else "suspended") + (", key" if has_key else ", no key")
+                print(f"{code:20} {kind_word:18} {state:18} {' '.join(offered)}")
+    return 0
+
+
+def _keygen(settings: Settings, said: argparse.Namespace) -> int:
+    from rujukan.consumers.envelope import AgencyKey
+
+    key = AgencyKey.generate(said.id)
+    try:
+        with os.fdopen(os.open(said.file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
+            out.write(key.to_json())
+    except FileExistsError:
+        raise Failed(f"{said.file} is there already; a key is never overwritten") from None
+    public = said.file.with_suffix(said.file.suffix + ".pub")
+    public.write_text(json.dumps({"id": key.id, "public": key.public}))
+    print(f"private {said.file} (keep it), public {public} (register it)")
+    return 0
+
+
+def _subscribe(settings: Settings, said: argparse.Namespace) -> int:
+    import sqlite3
+
+    from rujukan.consumers.envelope import Delivery, service_key
+    from rujukan.consumers.inbox import SqliteInbox
+    from rujukan.consumers.subscription import Subscription, key_from
+
+    kafka = said.kafka or settings.kafka
+    if not kafka:
+        raise Failed("say where Kafka is: --kafka HOST:PORT, or RUJUKAN_KAFKA")
+    stop = Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    seen = 0
+
+    def show(delivery: Delivery, db: sqlite3.Connection) -> None:
+        nonlocal seen
+        import msgspec
+
+        sys.stdout.write(msgspec.json.encode(delivery).decode() + "\n")
+        sys.stdout.flush()
+        seen += 1
+        if said.stop_after is not None and seen >= said.stop_after:
+            stop.set()
+
+    inbox = SqliteInbox(said.inbox or Path(f"{said.agency}.db"), show)
+    keys = [key_from(file) for file in said.key]
+    text = said.service_key
+    if Path(text).exists():
+        text = Path(text).read_text().strip()
+    Subscription(said.agency, keys, service_key(text), kafka, inbox).run(stop)
+    return 0
+
+
+def _service_key(settings: Settings, said: argparse.Namespace) -> int:
+    from rujukan.consumers.envelope import encoded_service_key
+
+    from . import composition
+
+    print(encoded_service_key(composition.signing_key(composition.keyring(settings)).public_key()))
+    return 0
+
+
+def _lag(settings: Settings, said: argparse.Namespace) -> int:
+    from . import composition
+    from .system import running
+
+    with composition.service(running(settings), connections=2) as ports:
+        for name, behind in ports.views.lag():
+            print(f"{name:16} {behind}")
+    return 0
+
+
+def _rebuild(settings: Settings, said: argparse.Namespace) -> int:
+    from . import composition
+    from .system import running
+
+    settings = running(settings)
+    if said.projection not in composition.NAMES:
+        raise Failed(f"there is no read model {said.projection}; there are {', '.join(composition.NAMES)}")
+    with composition.follower(settings) as source, composition.runner(settings, source) as runner:
+        print(f"{runner.rebuild(said.projection):,} events folded; {said.projection} is new")
+    return 0
+
+
+def _migrate(settings: Settings, said: argparse.Namespace) -> int:
+    from .migrations import migrate
+
+    if not settings.database:
+        raise Failed("say where PostgreSQL is: RUJUKAN_DATABASE, with the rights of the database's owner")
+    for name in migrate(settings.database):
+        print(f"applied {name}")
+    return 0
+
+
+def _bench(settings: Settings, said: argparse.Namespace) -> int:
+    from .bench import bench
+
+    return bench(said.what, said.json, said.seconds, said.data)
+
+
+def _kafka(settings: Settings, said: argparse.Namespace) -> int:
+    from .services.apache_kafka import ApacheKafka
+
+    if not ApacheKafka.available():
+        raise Failed("Apache Kafka needs Java 17 or later and Maven on the PATH")
+    settings.data.mkdir(parents=True, exist_ok=True)
+    stop = Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    kafka = ApacheKafka(settings.data / "kafka", said.port)
+    print(f"Apache Kafka answers at {kafka.start()}. Ctrl-C stops it.", flush=True)
+    try:
+        while kafka.is_alive() and not stop.wait(0.5):
+            pass
+    finally:
+        kafka.stop()
+    return 0
+
+
+def _process(settings: Settings, said: argparse.Namespace) -> int:
+    from . import processes
+
+    if not settings.database or (said.name == "publisher" and not settings.kafka):
+        raise Failed("say where PostgreSQL and Kafka are: RUJUKAN_DATABASE, RUJUKAN_KAFKA")
+    {"api": processes.api, "worker": processes.worker, "publisher": processes.publisher}[said.name](settings)
+    return 0
+
+
+def _code(codes: Any, word: str) -> Any:
+    try:
+        return codes.of(word)
+    except ValueError:
+        raise Failed(f"{word} is not one of {', '.join(c.value for c in codes)}") from None
+
+
+def _is_explained(problem: Exception) -> bool:
+    """Whether an error's message is one for people: ours are, a bug's is not."""
+    return isinstance(problem, Failed | ValueError | OSError) or type(problem).__module__.startswith("rujukan.")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

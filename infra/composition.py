@@ -1,0 +1,182 @@
+"""The composition root: every adapter is made here, and handed to who needs it."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from eventsourcing.postgres import PostgresTrackingRecorder
+from psycopg import Connection
+from psycopg.rows import TupleRow
+
+from rujukan import projections
+from rujukan.api.ports import Changes, Moved, Ports, Repeated, Retryable, TokenKeys, Unavailable, UsedBefore
+from rujukan.domain import agency as agencies
+from rujukan.domain.compartment import Compartment
+from rujukan.domain.disclosure import Written
+from rujukan.domain.fact import Act, AgencyCode
+
+from . import group_commit
+from .data_keys import DataKeys
+from .database import FOLLOWER, SERVICE, Pool, as_role, pool
+from .documents import DocumentStore
+from .event_store import EventStore, LogRecorder, Stream, datastore
+from .following import Follower, written_of
+from .group_commit import GroupCommit, Idempotency
+from .issuer import EmbeddedIssuer, OutsideIssuer
+from .keyring import KeyProvider, LocalKeyring
+from .settings import Settings
+
+NAMES = tuple(p.name for p in projections.ALL)
+
+
+class ApiLog:
+    """The event store as the API asks for it."""
+
+    def __init__(self, store: EventStore) -> None:
+        self._store = store
+
+    def append(
+        self, changes: Sequence[Changes], act: Act, correlation: UUID, retryable: Retryable | None = None
+    ) -> list[int]:
+        try:
+            return self._store.append(
+                [Stream(c.stream, c.version, c.events) for c in changes],
+                act,
+                correlation=correlation,
+                causation=correlation,
+                idempotency=Idempotency(*retryable) if retryable else None,
+            )
+        except group_commit.Conflict:
+            raise Moved from None
+        except group_commit.Repeated:
+            raise UsedBefore from None
+        except group_commit.LogUnavailable as away:
+            raise Unavailable(str(away)) from None
+
+    def read(self, stream: UUID, after: int = 0) -> list[Written]:
+        return [written_of(opened) for opened in self._store.read(stream, after)]
+
+    def open(self, wanted: Mapping[int, frozenset[Compartment]]) -> dict[int, dict[Compartment, bytes]]:
+        records = self._store.records(list(wanted))
+        return {at: self._store.plaintext(record, wanted[at]) for at, record in records.items()}
+
+    def repeated(self, key: bytes) -> Repeated | None:
+        found = self._store.repeated(key)
+        return Repeated(*found) if found else None
+
+
+class ApiViews:
+    """The read models as the API asks for them: under row-level security."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    @contextmanager
+    def acting_for(self, agency: AgencyCode) -> Iterator[Connection[TupleRow]]:
+        with self._pool.connection() as db, db.transaction():
+            db.execute("SELECT set_config('rujukan.agency', %s, true)", (agency,))
+            yield db
+
+    def wait_for(self, position: int, seconds: float) -> bool:
+        with self._pool.connection() as db:
+            return projections.wait_for(db, position, NAMES, seconds)
+
+    def lag(self) -> Iterable[tuple[str, int]]:
+        with self._pool.connection() as db:
+            return db.execute(
+                "SELECT application_name, greatest(0, coalesce((SELECT max(notification_id) FROM log.stored_events), 0)"
+                " - notification_id) FROM views.notification_tracking WHERE application_name = ANY(%s)",
+                (list(NAMES),),
+            ).fetchall()
+
+
+class PublisherSource(Follower):
+    """The log as the publisher asks for it."""
+
+    def open(
+        self, wanted: Mapping[int, frozenset[Compartment]]
+    ) -> Mapping[int, tuple[frozenset[Compartment], Mapping[Compartment, bytes]]]:
+        records = self.store.records(list(wanted))
+        return {
+            at: (frozenset(record.held), self.store.plaintext(record, wanted[at])) for at, record in records.items()
+        }
+
+    def subscribers(self) -> Mapping[str, tuple[str, str]]:
+        with self.store.pool.connection() as db:
+            rows = db.execute("SELECT code FROM views.agency WHERE has_key AND active ORDER BY code").fetchall()
+        found: dict[str, tuple[str, str]] = {}
+        for (code,) in rows:
+            agency = agencies.fold(o.event for o in self.store.read(agencies.agency_stream(code)))
+            if agency is not None and agency.sealing_key is not None:
+                found[code] = agency.sealing_key
+        return found
+
+
+def keyring(settings: Settings) -> KeyProvider:
+    """Who wraps the data keys."""
+    return LocalKeyring(settings.keyring_file)
+
+
+def signing_key(provider: KeyProvider) -> Ed25519PrivateKey:
+    """The service's own: it signs every message to an agency."""
+    return Ed25519PrivateKey.from_private_bytes(provider.secret("delivery-signature"))
+
+
+def token_keys(settings: Settings, provider: KeyProvider) -> TokenKeys:
+    """Whose tokens are accepted."""
+    if settings.jwks:
+        return OutsideIssuer(Path(settings.jwks), settings.issuer, settings.audience)
+    return EmbeddedIssuer(provider, settings.issuer, settings.audience)
+
+
+def now() -> datetime:
+    """The time, to the microsecond."""
+    return datetime.now(UTC)
+
+
+@contextmanager
+def service(settings: Settings, connections: int = 16) -> Iterator[Ports]:
+    """What the API runs on."""
+    provider = keyring(settings)
+    conninfo = as_role(settings.database, SERVICE)
+    with ExitStack() as closing:
+        connected = pool(conninfo, connections, "api")
+        closing.callback(connected.close)
+        store = _store(conninfo, connected, provider, closing, GroupCommit(conninfo))
+        documents = DocumentStore(connected, store.keys)
+        yield Ports(ApiLog(store), documents, ApiViews(connected), token_keys(settings, provider), provider, now)
+
+
+@contextmanager
+def follower(settings: Settings) -> Iterator[PublisherSource]:
+    """The log, for who follows it."""
+    conninfo = as_role(settings.database, FOLLOWER)
+    with ExitStack() as closing:
+        connected = pool(conninfo, 4, "follower")
+        closing.callback(connected.close)
+        yield PublisherSource(_store(conninfo, connected, keyring(settings), closing, None))
+
+
+@contextmanager
+def runner(settings: Settings, source: Follower) -> Iterator[projections.Runner]:
+    """What keeps the read models."""
+    conninfo = as_role(settings.database, FOLLOWER)
+    store = datastore(conninfo, 1, schema="views")
+    with store:
+        tracking = PostgresTrackingRecorder(store)
+        yield projections.Runner([p() for p in projections.ALL], source, conninfo, tracking)
+
+
+def _store(
+    conninfo: str, connected: Pool, provider: KeyProvider, closing: ExitStack, writer: GroupCommit | None
+) -> EventStore:
+    library = closing.enter_context(datastore(conninfo))
+    if writer is not None:
+        closing.callback(writer.close)
+    return EventStore(LogRecorder(library, writer), DataKeys(connected, provider), connected)
+
+
+__all__ = ["follower", "keyring", "now", "runner", "service", "signing_key", "token_keys"]

@@ -1,0 +1,59 @@
+"""The document store: bytes sealed under the data key of their case and compartment, in the database."""
+
+import hmac
+import os
+from uuid import UUID
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from rujukan.domain.compartment import Compartment
+
+from .data_keys import DataKeys
+from .database import Pool
+from .sealed_record import BrokenSeal
+
+CONTEXT = b"rujukan/document/1"
+
+
+class DocumentStore:
+    """`sealed = salt:32 AES-256-GCM(content)`; key and nonce from HKDF-Expand, as in sealed_record."""
+
+    def __init__(self, pool: Pool, keys: DataKeys) -> None:
+        self._pool = pool
+        self._keys = keys
+
+    def put(self, case: UUID, document: UUID, compartment: Compartment, content: bytes) -> None:
+        """Seal and store; the same id again keeps the first. Durable on return."""
+        key = self._keys.for_sealing(case, (compartment,))[compartment]
+        salt = os.urandom(32)
+        aead, nonce, label = _cipher(key, case, document, compartment, salt)
+        sealed = salt + aead.encrypt(nonce, content, label)
+        with self._pool.connection() as db:
+            db.execute(
+                "INSERT INTO log.documents (stream, document, sealed) VALUES (%s, %s, %b) ON CONFLICT DO NOTHING",
+                (case, document, sealed),
+            )
+
+    def get(self, case: UUID, document: UUID, compartment: Compartment) -> bytes | None:
+        """The content; None where there is none. Raises BrokenSeal, KeyGone."""
+        with self._pool.connection() as db:
+            row = db.execute(
+                "SELECT sealed FROM log.documents WHERE stream = %s AND document = %s", (case, document), binary=True
+            ).fetchone()
+        if row is None:
+            return None
+        key = self._keys.for_opening(case, (compartment,))[compartment]
+        aead, nonce, label = _cipher(key, case, document, compartment, row[0][:32])
+        try:
+            return aead.decrypt(nonce, row[0][32:], label)
+        except InvalidTag:
+            raise BrokenSeal(f"document {document} is not what was sealed") from None
+
+
+def _cipher(
+    key: bytes, case: UUID, document: UUID, compartment: Compartment, salt: bytes
+) -> tuple[AESGCM, bytes, bytes]:
+    label = CONTEXT + case.bytes + document.bytes + bytes((compartment,))
+    block = hmac.digest(key, label + salt + b"\x01", "sha512")
+    return AESGCM(block[:32]), block[32:44], label

@@ -1,0 +1,59 @@
+"""Bring agencies, their members and keys into the network from the command line, as the system itself.
+
+The first agency cannot be registered by anybody's token. Later ones can be registered by the lead's
+administrators over the API.
+"""
+
+from collections.abc import Iterable
+from uuid import UUID, uuid4
+
+from rujukan.api.casework import Casework
+from rujukan.domain.agency import AddMember, RegisterAgency, RegisterKey
+from rujukan.domain.codes import AgencyKind, Role, Service
+from rujukan.domain.fact import ActorId, AgencyCode, Fact
+from rujukan.domain.refusal import AlreadyExists
+
+from .processes import system_act
+
+
+def register(
+    casework: Casework,
+    code: AgencyCode,
+    kind: AgencyKind,
+    name: str,
+    services: Iterable[Service],
+    name_en: str | None = None,
+) -> bool:
+    """Register an agency; whether it was new."""
+    act = system_act()
+    return _once(
+        casework,
+        code,
+        RegisterAgency(
+            occurred_at=act.at, code=code, kind=kind, name=name, name_en=name_en, services=frozenset(services)
+        ),
+    )
+
+
+def add_member(casework: Casework, code: AgencyCode, member: UUID, roles: Iterable[Role], name: str | None) -> None:
+    """Let a person or machine act for an agency in these roles."""
+    act = system_act()
+    _once(
+        casework,
+        code,
+        AddMember(occurred_at=act.at, member=ActorId(member), roles=frozenset(roles), name=name),
+    )
+
+
+def register_key(casework: Casework, code: AgencyCode, key: str, public: str) -> bool:
+    """Register an agency's public key; whether it was new."""
+    act = system_act()
+    return _once(casework, code, RegisterKey(occurred_at=act.at, key=key, public_key=public))
+
+
+def _once(casework: Casework, code: AgencyCode, command: Fact) -> bool:
+    try:
+        casework.act_on_agency(code, command, system_act(), correlation=uuid4())
+    except AlreadyExists:
+        return False
+    return True

@@ -1,0 +1,143 @@
+"""The processes of a running system: API, worker, publisher. Each can be killed at any moment and started again."""
+
+import logging
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Event, Thread
+from uuid import UUID, uuid4
+
+import psycopg
+import uvicorn
+from eventsourcing.persistence import PersistenceError
+from psycopg_pool import PoolTimeout
+
+from rujukan.api.app import create_app
+from rujukan.api.casework import Casework
+from rujukan.api.ports import Moved, Unavailable
+from rujukan.consumers.publisher import Publisher
+from rujukan.domain.case.commands import EscalateReferral
+from rujukan.domain.case.referrals import HIGHEST_ESCALATION
+from rujukan.domain.codes import AgencyKind, Purpose, Role
+from rujukan.domain.fact import Act, ActorId, CaseId, ReferralId
+from rujukan.domain.refusal import Refusal
+from rujukan.projections import referral_box
+
+from . import composition
+from .database import FOLLOWER, as_role
+from .settings import Settings
+
+log = logging.getLogger(__name__)
+
+AWAY = (psycopg.OperationalError, psycopg.InterfaceError, PersistenceError, PoolTimeout)
+"""What it looks like when the database is away."""
+ESCALATION_SECONDS = 5.0
+PUBLISHER_LOCK = 727164914
+
+SYSTEM_ACTOR = ActorId(UUID(int=0))
+SYSTEM_AGENCY = "rujukan"
+
+
+def system_act() -> Act:
+    """The system itself acts: it escalates, imports, and registers the first agencies."""
+    return Act(
+        actor=SYSTEM_ACTOR,
+        agency=SYSTEM_AGENCY,
+        kind=AgencyKind.LEAD,
+        role=Role.SYSTEM,
+        purpose=Purpose.COORDINATION,
+        at=composition.now(),
+    )
+
+
+def api(settings: Settings) -> None:
+    """Serve the API until told to stop."""
+    with composition.service(settings) as ports:
+        uvicorn.run(
+            create_app(ports),
+            host=settings.host,
+            port=settings.port,
+            log_level="warning",
+            access_log=False,
+            timeout_keep_alive=30,
+            timeout_graceful_shutdown=5,
+        )
+
+
+def worker(settings: Settings) -> None:
+    """Keep the read models, and raise what nobody answers, until told to stop."""
+    with _stopped_by_signal() as stop:
+        escalator = Thread(target=_again, args=(stop, lambda: _escalate(settings, stop)), daemon=True)
+        escalator.start()
+        _again(stop, lambda: _project(settings, stop))
+
+
+def publisher(settings: Settings) -> None:
+    """Publish until told to stop. A second publisher waits until the first is gone."""
+    provider = composition.keyring(settings)
+    with _stopped_by_signal() as stop:
+        _again(
+            stop,
+            lambda: _publish(settings, stop, provider.secret("pseudonyms")),
+        )
+
+
+def _project(settings: Settings, stop: Event) -> None:
+    with composition.follower(settings) as source, composition.runner(settings, source) as runner:
+        runner.prepare()
+        reached = runner.catch_up()
+        for batch in source.follow(reached, stop, 1.0):
+            if batch:
+                runner.take(batch)
+
+
+def _publish(settings: Settings, stop: Event, pseudonyms: bytes) -> None:
+    signer = composition.signing_key(composition.keyring(settings))
+    with (
+        psycopg.connect(as_role(settings.database, FOLLOWER), autocommit=True) as alone,
+        composition.follower(settings) as source,
+    ):
+        while not stop.is_set():
+            row = alone.execute("SELECT pg_try_advisory_lock(%s)", (PUBLISHER_LOCK,)).fetchone()
+            if row is not None and row[0]:
+                break
+            stop.wait(0.5)
+        Publisher(source, settings.kafka, signer, pseudonyms, settings.network).run(stop)
+
+
+def _escalate(settings: Settings, stop: Event) -> None:
+    """Raise each referral that nobody answered in time. No timer lives in memory: what is due, the log's lists say."""
+    with composition.service(settings, connections=2) as ports, composition.follower(settings) as source:
+        casework = Casework(ports.log, ports.secrets)
+        while not stop.wait(ESCALATION_SECONDS):
+            with source.store.pool.connection() as db:
+                due = referral_box.unanswered(db, composition.now(), HIGHEST_ESCALATION)
+            for case, referral in due:
+                act = system_act()
+                command = EscalateReferral(occurred_at=act.at, referral=ReferralId(referral))
+                try:
+                    casework.act_on_case(CaseId(case), command, act, correlation=uuid4())
+                except (Refusal, Moved) as moved_on:
+                    log.info("not escalated: %s", type(moved_on).__name__)
+
+
+def _again(stop: Event, run: Callable[[], None]) -> None:
+    """Run until told to stop, again whenever the database was away."""
+    pause = 0.1
+    while not stop.is_set():
+        started = time.monotonic()
+        try:
+            run()
+        except (*AWAY, Unavailable) as away:
+            log.warning("started again: %s", type(away).__name__)
+            pause = 0.1 if time.monotonic() - started > 10 else min(pause * 2, 3.0)
+            stop.wait(pause)
+
+
+@contextmanager
+def _stopped_by_signal() -> Iterator[Event]:
+    stop = Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    yield stop

@@ -1,0 +1,67 @@
+"""Settings: environment variables `RUJUKAN_…`, the one home of configuration.
+
+Everything has a default that suits the embedded system, so that only what differs is set.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from msgspec import Struct
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """Where things are. `conninfo` and `bootstrap` are empty until the embedded system, or an operator, says."""
+
+    data: Path = Path(".rujukan")
+    """Directory of the embedded system: databases, keys, logs."""
+    database: str = ""
+    """PostgreSQL conninfo with the rights of the database's owner; service and follower use their own roles."""
+    kafka: str = ""
+    """Bootstrap address of the Kafka cluster."""
+    keyring: Path | None = None
+    """The local keyring; `keys/keyring.json` in `data` when not set."""
+    host: str = "127.0.0.1"
+    port: int = 8129
+    """Of the API. SAPA 129 is the Indonesian hotline."""
+    workers: int = 1
+    """API processes."""
+    issuer: str = "urn:rujukan:issuer:development"
+    audience: str = "urn:rujukan:api"
+    jwks: str = ""
+    """File of the issuer's JSON Web Key Set; when empty, the embedded issuer's key is accepted."""
+    network: str = "development"
+    """Name of the network, in the source of every message."""
+
+    @property
+    def keyring_file(self) -> Path:
+        """Where the keyring is."""
+        return self.keyring or self.data / "keys" / "keyring.json"
+
+
+PREFIX = "RUJUKAN_"
+
+
+def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
+    """The settings that the environment says. Raises ValueError naming a variable that cannot be read or is not one."""
+    known = {name.upper(): name for name in Settings.__struct_fields__}
+    said: dict[str, object] = {}
+    for variable, text in environment.items():
+        if not variable.startswith(PREFIX):
+            continue
+        name = known.get(variable.removeprefix(PREFIX))
+        if name is None:
+            raise ValueError(f"{variable} is not a setting; there are {', '.join(PREFIX + n for n in known)}")
+        try:
+            said[name] = (
+                Path(text) if name in ("data", "keyring") else int(text) if name in ("port", "workers") else text
+            )
+        except ValueError:
+            raise ValueError(f"{variable} must be a number") from None
+    return Settings(**said)  # type: ignore[arg-type]
+
+
+def to_environment(settings: Settings) -> dict[str, str]:
+    """The variables that make another process see the same settings."""
+    fields = {name: getattr(settings, name) for name in Settings.__struct_fields__}
+    return {PREFIX + name.upper(): str(value) for name, value in fields.items() if value is not None}

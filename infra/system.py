@@ -1,0 +1,230 @@
+"""The whole system under one supervisor: PostgreSQL, broker, migrations, API, workers, publisher.
+
+What is not given by the settings is embedded, with its data in the data directory. A process that dies is
+started again; a stop ends all of them, the API first and the database last.
+"""
+
+import fcntl
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from threading import Event
+from types import TracebackType
+from typing import Self, TextIO
+
+from msgspec.structs import replace
+
+from . import composition
+from .migrations import migrate
+from .services.broker import EmbeddedBroker, free_port
+from .services.postgres import EmbeddedPostgres
+from .settings import Settings, to_environment
+
+log = logging.getLogger(__name__)
+
+WATCH_SECONDS = 0.2
+START_SECONDS = 60.0
+PROCESSES = ("worker", "publisher", "api")
+
+
+class AlreadyRunning(Exception):
+    """Another supervisor runs on this data directory."""
+
+
+class NotStarted(Exception):
+    """A part did not come up. Its log tells why."""
+
+
+class System:
+    """A running system. Use as a context manager, and call `watch` to keep it running."""
+
+    def __init__(self, settings: Settings, processes: tuple[str, ...] = PROCESSES) -> None:
+        self.settings = replace(settings, data=settings.data.resolve())
+        self.logs = self.settings.data / "logs"
+        self._names = processes
+        self._children: dict[str, subprocess.Popen[bytes]] = {}
+        self._postgres: EmbeddedPostgres | None = None
+        self._broker: EmbeddedBroker | None = None
+        self._lock: TextIO | None = None
+        self._restarts: dict[str, list[float]] = {}
+
+    def start(self) -> None:
+        """Start everything; returns when the API answers. Raises AlreadyRunning, NotStarted."""
+        data = self.settings.data
+        data.mkdir(parents=True, exist_ok=True)
+        self.logs.mkdir(exist_ok=True)
+        self._take_lock()
+        before = self._remembered()
+        if not self.settings.database:
+            self._postgres = EmbeddedPostgres(data / "postgres")
+            self.settings = replace(self.settings, database=self._postgres.start())
+        if not self.settings.kafka:
+            self._broker = EmbeddedBroker(self.logs / "broker.log", before.get("broker_port") or free_port())
+            self.settings = replace(self.settings, kafka=self._broker.start())
+        if self.settings.port == 0:
+            self.settings = replace(self.settings, port=before.get("port") or free_port())
+        self._remember()
+        composition.keyring(self.settings)
+        migrate(self.settings.database)
+        for name in self._names:
+            self._children[name] = self._spawn(name)
+        if "api" in self._names:
+            self._wait_until_ready()
+
+    @property
+    def url(self) -> str:
+        """Where the API answers."""
+        return f"http://{self.settings.host}:{self.settings.port}"
+
+    def pid(self, name: str) -> int:
+        """The process id of a part: api, worker, publisher, postgres or broker."""
+        if name == "postgres" and self._postgres is not None:
+            return int(self._postgres.pid or 0)
+        if name == "broker" and self._broker is not None:
+            return int(self._broker.pid or 0)
+        return self._children[name].pid
+
+    def watch(self, stop: Event) -> None:
+        """Start again what dies, until told to stop."""
+        while not stop.wait(WATCH_SECONDS):
+            self.check()
+
+    def check(self) -> None:
+        """Start again what died since the last look."""
+        if self._postgres is not None and not self._postgres.is_alive():
+            self._again("postgres", self._postgres.start)
+        if self._broker is not None and not self._broker.is_alive():
+            self._again("broker", self._broker.start)
+        for name, child in list(self._children.items()):
+            if child.poll() is not None:
+                self._again(name, lambda name=name: self._children.__setitem__(name, self._spawn(name)))  # type: ignore[misc]
+
+    def stop(self) -> None:
+        """Stop everything, in an order in which nobody misses anybody."""
+        for name in reversed(self._names):
+            child = self._children.pop(name, None)
+            if child is None or child.poll() is not None:
+                continue
+            child.send_signal(signal.SIGTERM)
+            try:
+                child.wait(10)
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
+        if self._broker is not None:
+            self._broker.stop()
+        if self._postgres is not None:
+            self._postgres.stop()
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _spawn(self, name: str) -> subprocess.Popen[bytes]:
+        with (self.logs / f"{name}.log").open("ab") as out:
+            return subprocess.Popen(
+                [sys.executable, "-m", "rujukan.infra.cli", name],
+                env={**os.environ, **to_environment(self.settings)},
+                stdout=out,
+                stderr=out,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+
+    def _again(self, name: str, start: Callable[[], object]) -> None:
+        """Start a part again; slower when it keeps dying."""
+        recent = [t for t in self._restarts.get(name, []) if time.monotonic() - t < 30]
+        if len(recent) >= 3 and time.monotonic() - recent[-1] < min(2.0 ** (len(recent) - 3), 10):
+            return
+        self._restarts[name] = [*recent, time.monotonic()]
+        log.warning("%s died and is started again", name)
+        try:
+            start()
+        except Exception as problem:
+            log.error("%s did not start: %s", name, type(problem).__name__)
+
+    def _wait_until_ready(self) -> None:
+        give_up = time.monotonic() + START_SECONDS
+        while time.monotonic() < give_up:
+            try:
+                with urllib.request.urlopen(f"{self.url}/health", timeout=2) as answer:  # noqa: S310
+                    behind = json.load(answer)["behind"]
+                    if len(behind) == len(composition.NAMES):
+                        return
+            except (urllib.error.URLError, OSError, ValueError, KeyError):
+                pass
+            for name, child in self._children.items():
+                if child.poll() is not None:
+                    raise NotStarted(f"{name} ended at once: see {self.logs / name}.log")
+            time.sleep(0.05)
+        raise NotStarted(f"the API did not answer within {START_SECONDS:.0f} s: see {self.logs}")
+
+    def _take_lock(self) -> None:
+        self._lock = (self.settings.data / "lock").open("w")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._lock.close()
+            self._lock = None
+            raise AlreadyRunning(f"a system runs on {self.settings.data} already") from None
+
+    def _remembered(self) -> dict[str, int]:
+        try:
+            return dict(json.loads(self._run_file.read_text())["ports"])
+        except (OSError, ValueError, KeyError):
+            return {}
+
+    def _remember(self) -> None:
+        """Where everything is, for the other commands and for the next start."""
+        about = {
+            "api": self.url,
+            "database": self.settings.database,
+            "kafka": self.settings.kafka,
+            "ports": {
+                "port": self.settings.port,
+                **({"broker_port": self._broker.port} if self._broker else {}),
+            },
+        }
+        self._run_file.write_text(json.dumps(about, indent=2))
+
+    @property
+    def _run_file(self) -> Path:
+        return self.settings.data / "run.json"
+
+
+def running(settings: Settings) -> Settings:
+    """The settings of the system that runs, or ran last, on this data directory. Raises NotStarted."""
+    if settings.database and settings.kafka:
+        return settings
+    try:
+        about = json.loads((settings.data / "run.json").read_text())
+    except (OSError, ValueError):
+        raise NotStarted(f"nothing ran on {settings.data} yet: start it with `rujukan up`") from None
+    port = settings.port if not about["ports"].get("port") else about["ports"]["port"]
+    return replace(
+        settings,
+        data=settings.data.resolve(),
+        database=settings.database or about["database"],
+        kafka=settings.kafka or about["kafka"],
+        port=port,
+    )

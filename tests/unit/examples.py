@@ -1,0 +1,231 @@
+"""One event of every topic with something said in every field. Frozen: tests/golden/events_v1.json is these."""
+
+from datetime import UTC, date, datetime, timedelta, timezone
+from typing import Any
+from uuid import UUID
+
+from story import NETWORK, an_id
+
+from rujukan.domain import access as x
+from rujukan.domain import agency as a
+from rujukan.domain import catalogue
+from rujukan.domain import codes as k
+from rujukan.domain.case import events as e
+from rujukan.domain.fact import Fact
+
+AT = datetime(2026, 3, 3, 20, 0, 0, 123456, tzinfo=timezone(timedelta(hours=8)))
+LATER = datetime(2026, 3, 6, 12, 0, tzinfo=UTC)
+DAY = date(2026, 3, 9)
+
+DETAILS = {
+    "incident": "of the incident",
+    "health": "of health",
+    "psychosocial": "of how she is",
+    "legal": "of the law",
+    "safety": "of safety",
+    "economic": "of work and money",
+}
+SCOPE: dict[str, Any] = {
+    "consent": an_id("consent"),
+    "compartments": frozenset({"health", "incident", "coordination"}),
+    "recipients": frozenset({"rsud", "kind:police"}),
+    "purposes": frozenset({k.Purpose.CARE, k.Purpose.LEGAL}),
+    "expires_at": LATER,
+}
+REPORT: dict[str, Any] = {
+    "channel": k.Channel.HOTLINE,
+    "reporter": k.Reporter.WITNESS,
+    "reporter_name": "Pelapor A",
+    "reporter_contact": "0000",
+    "account": "kata “saksi” — baris\nkedua",
+}
+IDENTITY: dict[str, Any] = {
+    "name": "Penyintas A",
+    "nik": "6474010000000000",
+    "born_on": date(1990, 1, 2),
+    "sex": k.Sex.FEMALE,
+    "language": "id",
+    "guardian_name": "Wali A",
+}
+CONTACT: dict[str, Any] = {"phone": "0000", "address": "a street", "safe_times": "mornings", "safe_to_call": True}
+INCIDENT: dict[str, Any] = {
+    "incident": an_id("incident"),
+    "forms": frozenset({k.ViolenceForm.SEXUAL, k.ViolenceForm.PHYSICAL}),
+    "gbv_type": k.GbvType.RAPE,
+    "happened_at": LATER,
+    "place": k.Place.HOUSEHOLD,
+    "narrative": "what happened",
+    "domestic": True,
+}
+REFERRAL = {"referral": an_id("referral")}
+NOTE = {"note": an_id("note")}
+
+FIELDS: dict[type[Fact], dict[str, Any]] = {
+    e.ReportReceived: REPORT,
+    e.CaseOpened: {
+        "lead": "uptd-ppa",
+        "lead_kind": k.AgencyKind.LEAD,
+        "urgency": k.Urgency.EMERGENCY,
+        "age_group": k.AgeGroup.ADOLESCENT,
+        "pathway": "2026-1",
+        "reference": "7/2026",
+    },
+    e.SurvivorIdentified: IDENTITY,
+    e.SurvivorIdentityCorrected: {**IDENTITY, "reason": "misheard"},
+    e.SurvivorContactRecorded: CONTACT,
+    e.SurvivorContactCorrected: {**CONTACT, "reason": "a new number"},
+    e.IncidentRecorded: INCIDENT,
+    e.IncidentCorrected: {**INCIDENT, "reason": "a slip"},
+    e.AllegedPerpetratorRecorded: {
+        "name": "Terlapor A",
+        "relation": "neighbour",
+        "description": "tall",
+        "danger": "owns a knife",
+    },
+    e.ClockStarted: {
+        "clock": an_id("clock"),
+        "starts_at": AT,
+        "due_at": LATER,
+        "pathway": "2026-1",
+        "need": k.ClockNeed.HIV_PEP,
+    },
+    e.ClockMet: {"clock": an_id("clock"), "in_time": True},
+    e.NeedsAssessed: {**DETAILS, "needs": frozenset({k.Need.SHELTER, k.Need.HEALTH})},
+    e.RiskAssessed: {"level": k.RiskLevel.EXTREME, "reasons": "threats"},
+    e.SafetyPlanAgreed: {"plan": "a neighbour knows", "review_on": DAY},
+    e.ConsentGiven: {
+        **SCOPE,
+        "given_by": frozenset({k.ConsentBy.SURVIVOR, k.ConsentBy.CAREGIVER}),
+        "obtained": k.Obtained.THUMBPRINT,
+        "child_assent": True,
+        "language": "en",
+        "witness": "Saksi A",
+        "no_caregiver_because": "none is safe",
+    },
+    e.ConsentRefused: {
+        "consent": an_id("consent"),
+        "given_by": frozenset({k.ConsentBy.SURVIVOR}),
+        "asked_for": frozenset({"rsud", "kind:police"}),
+        "remark": "not now",
+    },
+    e.ConsentNarrowed: SCOPE,
+    e.ConsentWithdrawn: {"consent": an_id("consent")},
+    e.ConsentOverridden: {
+        **SCOPE,
+        "basis": k.LegalBasis.CHILD_MANDATORY_REPORT,
+        "rule": "UU 35/2014",
+        "decided_by": an_id("supervisor"),
+        "reason": "a child",
+        "survivor_told": True,
+    },
+    e.ReferralDrafted: {
+        **DETAILS,
+        **REFERRAL,
+        "recipient": "rsud",
+        "service": k.Service.FORENSIC,
+        "urgency": k.Urgency.URGENT,
+        "purpose": k.Purpose.CARE,
+        "compartments": frozenset({"incident", "health"}),
+        "clocks": (an_id("clock"), an_id("second clock")),
+        "redirects": an_id("earlier referral"),
+        "parent": an_id("parent referral"),
+        "sender": "uptd-ppa",
+        "recipient_kind": k.AgencyKind.HEALTH,
+    },
+    e.ReferralSent: {**REFERRAL, "due_at": LATER},
+    e.ReferralReceived: REFERRAL,
+    e.ReferralAccepted: {**REFERRAL, "note": "tomorrow"},
+    e.ReferralRejected: {**REFERRAL, "reason": k.RejectReason.OUT_OF_AREA, "note": "too far"},
+    e.ReferralStarted: REFERRAL,
+    e.ReferralHeld: {**REFERRAL, "reason": k.EndReason.WAITING},
+    e.ReferralResumed: REFERRAL,
+    e.ReferralCompleted: {**REFERRAL, "outcome": k.Outcome.PARTIAL, "note": "half"},
+    e.ReferralFailed: {**REFERRAL, "reason": k.EndReason.UNREACHABLE, "note": "moved"},
+    e.ReferralCancelled: {**REFERRAL, "reason": k.EndReason.CONSENT_WITHDRAWN},
+    e.ReferralEscalated: {**REFERRAL, "level": 2},
+    e.ServiceDelivered: {
+        **DETAILS,
+        **REFERRAL,
+        "delivery": an_id("delivery"),
+        "service": k.Service.HEALTH,
+        "meets": (an_id("clock"),),
+    },
+    e.NoteRecorded: {**DETAILS, **NOTE, "subject": "a visit"},
+    e.ContactAttempted: {**NOTE, "reached": True, "means": "telephone", "remark": "she answered"},
+    e.FollowUpRecorded: {**DETAILS, **NOTE, "next_on": DAY},
+    e.DocumentAttached: {
+        **DETAILS,
+        "document": an_id("document"),
+        "kind": k.DocumentKind.VISUM,
+        "compartment": "health",
+        "media_type": "application/pdf",
+        "size": 1234,
+        "sha256": "0123456789abcdef" * 4,
+        "supersedes": an_id("older document"),
+    },
+    e.DocumentSuperseded: {"document": an_id("older document"), "by": an_id("document")},
+    e.ConferenceHeld: {**DETAILS, "conference": an_id("conference"), "attendees": frozenset({"rsud", "polres"})},
+    e.ActionAgreed: {
+        "action": an_id("action"),
+        "owner": "rsud",
+        "what": "see her again",
+        "due_on": DAY,
+        "conference": an_id("conference"),
+    },
+    e.ActionDone: {"action": an_id("action"), "remark": "seen"},
+    e.ProtectionOrderRecorded: {
+        "order": "7/2026",
+        "issued_by": "the court",
+        "valid_from": DAY,
+        "valid_until": date(2026, 9, 9),
+        "terms": "stay away",
+    },
+    e.CaseWorkerAssigned: {"worker": an_id("worker")},
+    e.LeadTransferAsked: {
+        "transfer": an_id("transfer"),
+        "to": "lbh",
+        "to_kind": k.AgencyKind.LEGAL_AID,
+        "reason": "she moved",
+    },
+    e.LeadTransferAccepted: {"transfer": an_id("transfer"), "lead": "lbh", "lead_kind": k.AgencyKind.LEGAL_AID},
+    e.LeadTransferDeclined: {"transfer": an_id("transfer"), "reason": "no capacity"},
+    e.CaseClosed: {"reason": k.CloseReason.GOALS_MET, "summary": "she is well"},
+    e.CaseReopened: {"reason": "it began again"},
+    e.CaseMerged: {"into": an_id("other case")},
+    e.DuplicateAbsorbed: {"duplicate": an_id("other case")},
+    e.LegalHoldPlaced: {"reason": "a trial"},
+    e.LegalHoldLifted: {"reason": "the trial ended"},
+    a.AgencyRegistered: {
+        "code": "rsud",
+        "kind": k.AgencyKind.HEALTH,
+        "name": NETWORK["rsud"].name,
+        "name_en": "Hospital",
+        "area": "Bontang",
+    },
+    a.ServicesOffered: {"services": frozenset({k.Service.HEALTH, k.Service.FORENSIC})},
+    a.KeyRegistered: {"key": "k1", "public_key": "A" * 1622},
+    a.KeyRetired: {"key": "k1"},
+    a.MemberJoined: {
+        "member": an_id("member"),
+        "roles": frozenset({k.Role.CASE_WORKER, k.Role.SUPERVISOR}),
+        "name": "Pendamping A",
+    },
+    a.MemberLeft: {"member": an_id("member")},
+    a.AgencySuspended: {"reason": "an inquiry"},
+    a.AgencyReactivated: {},
+    x.AccessRecorded: {
+        "reader": an_id("reader"),
+        "agency": "rsud",
+        "role": k.Role.CASE_WORKER,
+        "purpose": k.Purpose.CARE,
+        "subject": UUID(int=1),
+        "compartments": frozenset({"health", "coordination"}),
+        "what": "timeline",
+        "basis": "consent",
+    },
+}
+
+EXAMPLES: dict[str, Fact] = {
+    catalogue.topic_of(event): event(**{"occurred_at": AT, **fields}) for event, fields in FIELDS.items()
+}
+"""Topic → an event of it."""

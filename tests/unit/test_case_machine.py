@@ -1,0 +1,117 @@
+"""Whatever agencies ask for, in whatever order: what must never come to pass."""
+
+from hypothesis import settings
+from hypothesis.stateful import invariant
+from story import an_id
+from walk import LED_BY, SENT_AND_NOT_ENDED, STATUS_AFTER, Walk, covered, drafts, is_closed, led_by, status_of
+
+from rujukan.domain import catalogue
+from rujukan.domain.case import Case, evolve, fold
+from rujukan.domain.case import events as e
+from rujukan.domain.case.state import Status
+from rujukan.domain.codes import EndReason
+from rujukan.domain.compartment import Compartment
+from rujukan.domain.fact import Act, Fact
+from rujukan.infra.transcoder import to_event, to_segments, topic_of
+
+ALLOWED = {
+    ("", "draft"),
+    ("draft", "requested"),
+    ("draft", "cancelled"),
+    ("requested", "received"),
+    ("requested", "cancelled"),
+    ("received", "accepted"),
+    ("received", "rejected"),
+    ("received", "cancelled"),
+    ("accepted", "in-progress"),
+    ("accepted", "cancelled"),
+    ("in-progress", "on-hold"),
+    ("in-progress", "completed"),
+    ("in-progress", "failed"),
+    ("in-progress", "cancelled"),
+    ("on-hold", "in-progress"),
+    ("on-hold", "completed"),
+    ("on-hold", "failed"),
+    ("on-hold", "cancelled"),
+}
+SENDERS = {"draft", "requested", "cancelled"}
+
+
+def coordination_of(event: Fact) -> Fact:
+    """The event as it is read by who may open its coordination only."""
+    topic = topic_of(event)
+    sealed = to_segments(event)
+    kept = {Compartment.COORDINATION: sealed[Compartment.COORDINATION]}
+    return to_event(topic, catalogue.version_of(topic), kept)
+
+
+class CaseMachine(Walk):
+    def __init__(self) -> None:
+        super().__init__()
+        self.from_coordination: Case | None = None
+
+    def accepted(self, command: Fact, by: Act, event: Fact) -> None:
+        self.from_coordination = evolve(self.from_coordination, coordination_of(event))
+        if type(event) in STATUS_AFTER:
+            self.a_referral_moved(command, by, event)
+
+    def a_referral_moved(self, command: Fact, by: Act, event: Fact) -> None:
+        referral = event.referral  # type: ignore[attr-defined]
+        draft, before = drafts(self.log)[referral], self.log[:-1]
+        was = status_of(before, referral) if referral in drafts(before) else ""
+        now = STATUS_AFTER[type(event)]
+        assert (was, now) in ALLOWED
+        if getattr(event, "reason", None) is EndReason.CONSENT_WITHDRAWN:
+            assert isinstance(self.log_of(command), e.ConsentWithdrawn | e.ConsentNarrowed)
+            assert was != "draft"
+        else:
+            assert by.agency == (draft.sender if now in SENDERS else draft.recipient)
+        if now in ("requested", "in-progress") and was in ("draft", "on-hold"):
+            shared = covered(before, draft.recipient, by.at, draft.purpose)
+            assert {"coordination", *draft.compartments} <= shared, "shared without consent"
+
+    def log_of(self, command: Fact) -> Fact | None:
+        """The last change of a consent, where the command was one."""
+        consent = getattr(command, "consent", None)
+        found = [event for event in self.log if getattr(event, "consent", an_id("none")) == consent]
+        return found[-1] if found else None
+
+    @invariant()
+    def every_referral_is_where_its_events_say(self) -> None:
+        if self.case is not None:
+            told = {id: status_of(self.log, id) for id in drafts(self.log)}
+            assert {id: referral.status.value for id, referral in self.case.referrals.items()} == told
+
+    @invariant()
+    def a_closed_case_has_no_open_referral(self) -> None:
+        if self.case is not None and self.case.status is not Status.OPEN:
+            assert is_closed(self.log)
+            assert not [r for r in self.case.referrals.values() if r.status.value in SENT_AND_NOT_ENDED]
+
+    @invariant()
+    def who_leads_was_asked_and_accepted(self) -> None:
+        if self.case is not None:
+            assert self.case.lead == led_by(self.log)
+            asked = {event.to for event in self.log if isinstance(event, e.LeadTransferAsked)}
+            assert self.case.lead in {LED_BY, *asked}
+
+    @invariant()
+    def the_rules_need_no_more_than_coordination(self) -> None:
+        assert self.from_coordination == self.case
+
+    @invariant()
+    def consent_covers_what_the_log_says(self) -> None:
+        if self.case is None:
+            return
+        for referral in self.case.referrals.values():
+            shareable = self.case.shareable(referral.recipient, referral.recipient_kind, self.now, referral.purpose)
+            assert {c.word for c in shareable} == covered(self.log, referral.recipient, self.now, referral.purpose)
+
+    def teardown(self) -> None:
+        assert fold(self.log) == self.case
+        if self.case is not None:
+            assert self.case.version == len(self.log)
+
+
+TestCaseMachine = CaseMachine.TestCase
+TestCaseMachine.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)

@@ -1,0 +1,261 @@
+"""Every event by its topic: where each field belongs, and that what was written once is read for ever."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import pytest
+from examples import EXAMPLES
+from story import NOON, NOTE, say
+
+from rujukan.domain import access, agency, catalogue
+from rujukan.domain.case import commands as c
+from rujukan.domain.case import events as e
+from rujukan.domain.compartment import Compartment, Health, compartments_of
+from rujukan.domain.fact import Fact
+from rujukan.infra.transcoder import merged, to_event, to_segments, topic_of
+
+GOLDEN: dict[str, Any] = json.loads((Path(__file__).parent.parent / "golden" / "events_v1.json").read_text())
+COORDINATION_ONLY = {
+    e.ReferralSent,
+    e.ReferralCancelled,
+    e.ConsentWithdrawn,
+    e.CaseOpened,
+    e.CaseClosed,
+    agency.ServicesOffered,
+    access.AccessRecorded,
+}
+
+
+def said(event: Fact) -> dict[str, Any]:
+    """Field → value, of the fields that are not sealed and in which something was said."""
+    values = {name: getattr(event, name) for name in event.__struct_fields__}
+    return {name: value for name, value in values.items() if value is not None and value is not msgspec.UNSET}
+
+
+def frozen(topic: str) -> dict[Compartment, bytes]:
+    return {Compartment.named(word): text.encode() for word, text in GOLDEN[topic]["segments"].items()}
+
+
+# Topics ------------------------------------------------------------------------------------------------------
+
+
+def test_every_event_has_a_topic_of_its_own() -> None:
+    events = (*e.EVENTS, *agency.EVENTS, *access.EVENTS)
+    assert len(catalogue.TOPICS) == len(set(events)) == len(events)
+
+
+@pytest.mark.parametrize("topic", list(catalogue.TOPICS))
+def test_a_topic_is_its_family_and_its_name_and_no_python_path(topic: str) -> None:
+    event = catalogue.TOPICS[topic]
+    family = {e: "case", agency: "agency", access: "access"}
+    (of,) = (word for module, word in family.items() if event.__module__ == module.__name__)
+    assert topic == f"{of}.{event.__name__}"
+
+
+@pytest.mark.parametrize(("module", "family"), [(e, "case."), (agency, "agency."), (access, "access.")])
+def test_every_event_that_is_written_is_in_the_closed_list(module: Any, family: str) -> None:
+    tagged = {
+        t
+        for t in vars(module).values()
+        if isinstance(t, type) and issubclass(t, Fact) and str(t.__struct_config__.tag).startswith(family)
+    }
+    assert tagged == set(module.EVENTS)
+
+
+def test_what_is_no_event_has_no_topic() -> None:
+    with pytest.raises(TypeError, match="has no topic"):
+        catalogue.topic_of(c.SendReferral)
+
+
+# Compartments ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("topic", list(catalogue.TOPICS))
+def test_every_field_of_an_event_declares_exactly_one_compartment(topic: str) -> None:
+    event = catalogue.TOPICS[topic]
+    declared = catalogue.COMPARTMENTS[topic]
+    assert list(declared) == list(event.__struct_fields__)
+    assert declared["occurred_at"] is Compartment.COORDINATION
+
+
+COMMANDS = [t for t in vars(c).values() if isinstance(t, type) and issubclass(t, Fact) and t.__module__ == c.__name__]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.__name__)
+def test_every_field_of_a_command_declares_exactly_one_compartment(command: type[Fact]) -> None:
+    assert set(compartments_of(command)) == set(command.__struct_fields__)
+
+
+class Undeclared(Fact, frozen=True, kw_only=True):
+    remark: str
+
+
+class Twice(Fact, frozen=True, kw_only=True):
+    remark: Annotated[str, Compartment.HEALTH, Compartment.LEGAL]
+
+
+class OneOfTwo(Fact, frozen=True, kw_only=True):
+    result: Health[str]
+    remark: Annotated[str, msgspec.Meta(max_length=9)]
+
+
+@pytest.mark.parametrize(("wrong", "count"), [(Undeclared, 0), (Twice, 2), (OneOfTwo, 0)])
+def test_a_field_without_exactly_one_compartment_is_no_field_of_an_event(wrong: type[Fact], count: int) -> None:
+    with pytest.raises(TypeError, match=f"remark declares {count} compartments"):
+        compartments_of(wrong)
+
+
+@pytest.mark.parametrize("event", COORDINATION_ONLY, ids=lambda event: event.__name__)
+def test_what_the_rules_and_lists_need_stays_in_coordination(event: type[Fact]) -> None:
+    assert set(compartments_of(event).values()) == {Compartment.COORDINATION}
+
+
+def test_the_story_is_no_coordination() -> None:
+    story_fields = {
+        e.IncidentRecorded: {"forms", "gbv_type", "happened_at", "place", "narrative", "domestic"},
+        e.SurvivorIdentified: {"name", "nik", "born_on", "sex", "language", "guardian_name"},
+        e.SurvivorContactRecorded: {"phone", "address", "safe_times", "safe_to_call"},
+        e.ClockStarted: {"need"},
+        e.RiskAssessed: {"level", "reasons"},
+        e.ProtectionOrderRecorded: {"order", "issued_by", "valid_from", "valid_until", "terms"},
+    }
+    for event, fields in story_fields.items():
+        sealed = {name for name, where in compartments_of(event).items() if where is not Compartment.COORDINATION}
+        assert sealed == fields, event.__name__
+
+
+# Written once, read for ever ---------------------------------------------------------------------------------
+
+
+def test_every_topic_has_a_frozen_example() -> None:
+    assert set(GOLDEN) == set(EXAMPLES) == set(catalogue.TOPICS)
+
+
+@pytest.mark.parametrize("topic", list(EXAMPLES))
+def test_an_example_says_something_in_every_field(topic: str) -> None:
+    example = EXAMPLES[topic]
+    fixed = {"algorithm"}
+    for field in msgspec.structs.fields(example):
+        if field.name not in fixed:
+            assert getattr(example, field.name) != field.default, field.name
+    assert set(to_segments(example)) == set(compartments_of(type(example)).values())
+
+
+@pytest.mark.parametrize("topic", list(catalogue.TOPICS))
+def test_an_event_is_written_today_as_it_was_first_written(topic: str) -> None:
+    assert catalogue.version_of(topic) == GOLDEN[topic]["schema"]
+    assert to_segments(EXAMPLES[topic]) == frozen(topic)
+
+
+@pytest.mark.parametrize("topic", list(catalogue.TOPICS))
+def test_an_event_that_was_written_once_is_read_for_ever(topic: str) -> None:
+    read = to_event(topic, GOLDEN[topic]["schema"], frozen(topic))
+    assert isinstance(read, catalogue.TOPICS[topic])
+    assert said(read) == said(EXAMPLES[topic])
+    assert topic_of(read) == topic
+
+
+@pytest.mark.parametrize("topic", list(catalogue.TOPICS))
+def test_what_was_read_whole_is_written_again_as_it_was(topic: str) -> None:
+    assert to_segments(to_event(topic, GOLDEN[topic]["schema"], frozen(topic))) == frozen(topic)
+
+
+@pytest.mark.parametrize("topic", list(catalogue.TOPICS))
+def test_with_coordination_alone_an_event_tells_coordination_alone(topic: str) -> None:
+    """Of a required field, and of one that may be left out, it shows that the rest is sealed or was not said."""
+    segments = frozen(topic)
+    read = to_event(topic, GOLDEN[topic]["schema"], {Compartment.COORDINATION: segments[Compartment.COORDINATION]})
+    event = EXAMPLES[topic]
+    defaults = {f.name: f.default for f in msgspec.structs.fields(type(event))}
+    for name, compartment in catalogue.COMPARTMENTS[topic].items():
+        if compartment is Compartment.COORDINATION:
+            assert getattr(read, name) == getattr(event, name)
+        else:
+            assert getattr(read, name) in (msgspec.UNSET, defaults[name])
+
+
+def test_nothing_said_makes_no_segment() -> None:
+    assert set(to_segments(say(e.NoteRecorded, note=NOTE))) == {Compartment.COORDINATION}
+    assert set(to_segments(say(e.NoteRecorded, note=NOTE, legal="x"))) == {
+        Compartment.COORDINATION,
+        Compartment.LEGAL,
+    }
+
+
+def test_segments_merge_to_one_object() -> None:
+    assert json.loads(merged([b'{"a":1}', b"{}", b'{"b":{"c":2}}'])) == {"a": 1, "b": {"c": 2}}
+    assert merged([]) == b"{}"
+
+
+def test_an_unknown_topic_is_not_read() -> None:
+    with pytest.raises(KeyError):
+        to_event("case.NeverHappened", 1, {})
+
+
+def test_a_segment_of_another_shape_is_not_read() -> None:
+    with pytest.raises(msgspec.ValidationError):
+        to_event("case.ReferralSent", 1, {Compartment.COORDINATION: b'{"occurred_at":"2026-03-03T12:00:00Z"}'})
+
+
+# Upcasting ---------------------------------------------------------------------------------------------------
+
+TOPIC = "case.NoteRecorded"
+
+
+@pytest.fixture
+def third_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if `subject` had been `title` in version 1, and `about` in version 2."""
+    monkeypatch.setitem(catalogue.VERSIONS, TOPIC, 3)
+    renamed = {(TOPIC, 1): ("title", "about"), (TOPIC, 2): ("about", "subject")}
+    for key, (old, new) in renamed.items():
+        monkeypatch.setitem(
+            catalogue.UPCASTS,
+            key,
+            lambda fields, old=old, new=new: {new if k == old else k: v for k, v in fields.items()},
+        )
+
+
+OLD = {
+    Compartment.COORDINATION: json.dumps(
+        {"occurred_at": NOON.isoformat(), "note": str(NOTE), "title": "a visit"}
+    ).encode(),
+    Compartment.HEALTH: b'{"health":"better"}',
+}
+
+
+@pytest.mark.usefixtures("third_version")
+def test_an_old_record_is_read_as_today_has_it() -> None:
+    read = to_event(TOPIC, 1, OLD)
+    assert said(read) == said(say(e.NoteRecorded, note=NOTE, subject="a visit", health="better"))
+    assert isinstance(read, e.NoteRecorded)
+
+
+@pytest.mark.usefixtures("third_version")
+def test_an_old_record_that_stays_sealed_in_part_is_read_in_part() -> None:
+    read = to_event(TOPIC, 1, {Compartment.COORDINATION: OLD[Compartment.COORDINATION]})
+    assert isinstance(read, e.NoteRecorded)
+    assert read.subject == "a visit"
+    assert read.health is msgspec.UNSET
+
+
+@pytest.mark.usefixtures("third_version")
+def test_a_record_of_today_is_not_upcast() -> None:
+    today = to_segments(say(e.NoteRecorded, note=NOTE, subject="a visit"))
+    assert said(to_event(TOPIC, 3, today))["subject"] == "a visit"
+    assert catalogue.version_of("case.ReferralSent") == 1
+
+
+def test_a_version_for_which_there_is_no_upcast_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(catalogue.VERSIONS, TOPIC, 2)
+    with pytest.raises(KeyError):
+        to_event(TOPIC, 1, OLD)
+
+
+def test_every_upcast_leads_to_a_version_there_is() -> None:
+    for topic, version in catalogue.UPCASTS:
+        assert topic in catalogue.TOPICS
+        assert 1 <= version < catalogue.version_of(topic)
+    for topic, version in catalogue.VERSIONS.items():
+        assert all((topic, older) in catalogue.UPCASTS for older in range(1, version))

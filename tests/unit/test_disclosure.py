@@ -1,0 +1,452 @@
+"""Who is told what of a case, and why: each rule by example, then whatever happens against an account of its own."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import pytest
+from hypothesis import settings
+from story import (
+    ACTION,
+    C2,
+    CLOCK,
+    CONFERENCE,
+    HOUR,
+    NETWORK,
+    NOON,
+    NOTE,
+    R1,
+    R2,
+    TRANSFER,
+    brought_to,
+    clock,
+    consent,
+    draft,
+    moved,
+    opened,
+    referred,
+    report,
+    say,
+    scope,
+    sent,
+    the_case,
+    withdrawn,
+    written,
+)
+from walk import LED_BY, OUTSIDER, Walk, covered, drafts, led_by, open_to, was_sent
+
+from rujukan.domain.case import events as e
+from rujukan.domain.codes import AgencyKind, Purpose, ReferralStatus, Service
+from rujukan.domain.compartment import ALL, Compartment
+from rujukan.domain.disclosure import COORDINATION, Knowledge, Told, concerned, entitlement, still_readable
+from rujukan.domain.fact import Act, Fact
+from rujukan.infra.transcoder import to_segments
+
+S = ReferralStatus
+K = AgencyKind
+
+
+def words(compartments: frozenset[Compartment]) -> set[str]:
+    return {c.word for c in compartments}
+
+
+class Log:
+    """A case followed through its log, event by event."""
+
+    def __init__(self, *events: Fact) -> None:
+        self.knowledge = Knowledge()
+        self.version = 0
+        for event in events:
+            self.add(event)
+
+    def add(self, event: Fact, author: str = "uptd-ppa", at: datetime = NOON) -> dict[tuple[str, str], set[str]]:
+        """(agency, kind of event) → what it is told of it."""
+        self.version += 1
+        told = self.knowledge.follow(written(self.version, event, author, at))
+        return {(t.agency, type(t.of.event).__name__): words(t.compartments) for t in told}
+
+    def knows(self, agency: str) -> set[str]:
+        """The kinds of events of which the agency was told anything."""
+        versions = [v for v, told in self.knowledge.told.get(agency, {}).items() if told]
+        return {type(self.knowledge.written[v - 1].event).__name__ for v in versions}
+
+
+def note(**said: str) -> e.NoteRecorded:
+    return say(e.NoteRecorded, note=NOTE, **said)
+
+
+EVERYTHING = note(incident="i", health="h", legal="l", safety="s")
+
+# 1. An agency knows what it wrote itself -----------------------------------------------------------------------
+
+
+def test_an_agency_knows_all_of_what_it_wrote_itself() -> None:
+    log = Log(*referred())
+    told = log.add(EVERYTHING, author="rsud")
+    assert told["rsud", "NoteRecorded"] == {"coordination", "incident", "health", "legal", "safety"}
+
+
+def test_the_lead_that_opens_a_case_knows_all_of_what_it_wrote() -> None:
+    log = Log()
+    assert log.add(opened()) == {("uptd-ppa", "CaseOpened"): {"coordination"}}
+    assert log.add(report()) == {("uptd-ppa", "ReportReceived"): {"coordination", "incident"}}
+
+
+# 2. The lead knows the coordination of every event ---------------------------------------------------------------
+
+
+def test_the_lead_knows_of_every_event_and_of_the_rest_what_consent_lets_it_know() -> None:
+    log = Log(*referred())
+    assert log.add(EVERYTHING, author="rsud")["uptd-ppa", "NoteRecorded"] == {"coordination"}
+    told = log.add(consent(C2, to="kind:lead", of=("health",)))
+    assert told["uptd-ppa", "NoteRecorded"] == {"coordination", "health"}
+
+
+def test_a_new_lead_is_told_the_coordination_of_all_that_went_before_and_what_consent_covers() -> None:
+    asked = say(e.LeadTransferAsked, transfer=TRANSFER, to="lbh", to_kind=K.LEGAL_AID, reason="r")
+    log = Log(opened(), EVERYTHING, consent(C2, to="lbh", of=("legal",)), asked)
+    accepted = say(e.LeadTransferAccepted, transfer=TRANSFER, lead="lbh", lead_kind=K.LEGAL_AID)
+    told = log.add(accepted, author="lbh")
+    assert told["lbh", "NoteRecorded"] == {"coordination", "legal"}
+    assert told["lbh", "CaseOpened"] == {"coordination"}
+
+
+def test_the_former_lead_is_told_nothing_of_what_comes_after() -> None:
+    accepted = say(e.LeadTransferAccepted, transfer=TRANSFER, lead="lbh", lead_kind=K.LEGAL_AID)
+    log = Log(opened(), consent(C2, to="lbh", of=("legal",)), accepted)
+    assert set(log.add(EVERYTHING, author="lbh")) == {("lbh", "NoteRecorded")}
+
+
+# 3. Who is addressed ---------------------------------------------------------------------------------------------
+
+
+def test_the_recipient_of_a_draft_is_told_nothing() -> None:
+    log = Log(opened(), report(), consent())
+    assert log.add(draft(incident="i", health="h")) == {
+        ("uptd-ppa", "ReferralDrafted"): {"coordination", "incident", "health"}
+    }
+    log.add(EVERYTHING)
+    log.add(moved(S.CANCELLED))
+    assert not log.knows("rsud")
+
+
+def test_a_referral_tells_its_recipient_of_itself_once_it_is_sent() -> None:
+    log = Log(opened(), consent(), draft(incident="i", health="h", legal="l"))
+    told = log.add(sent())
+    assert told["rsud", "ReferralSent"] == {"coordination"}
+    assert told["rsud", "ReferralDrafted"] == {"coordination", "incident", "health"}
+    assert told["rsud", "CaseOpened"] == {"coordination"}
+
+
+@pytest.mark.parametrize("status", [S.RECEIVED, S.ACCEPTED, S.IN_PROGRESS, S.COMPLETED, S.REJECTED, S.CANCELLED])
+def test_sender_and_recipient_both_see_every_move(status: S) -> None:
+    *before, last = [
+        opened(),
+        consent(),
+        consent(C2, to="lbh", of=("legal",), purposes=(Purpose.LEGAL,)),
+        *brought_to(S.ACCEPTED, R2, to="lbh", service=Service.LEGAL_AID, of=("legal",), purpose=Purpose.LEGAL),
+        *brought_to(status, R1, sender="lbh"),
+    ]
+    told = Log(*before).add(last, author="rsud")
+    assert {agency for agency, _ in told} == {"uptd-ppa", "lbh", "rsud"}
+
+
+def test_the_owner_of_an_action_is_told_of_it() -> None:
+    log = Log(*referred())
+    action = {"action": ACTION, "what": "see her", "due_on": NOON.date()}
+    assert ("rsud", "ActionAgreed") in log.add(say(e.ActionAgreed, owner="rsud", **action))
+    assert ("rsud", "ActionDone") in log.add(say(e.ActionDone, action=ACTION))
+    other = Log(*referred()).add(say(e.ActionAgreed, owner="uptd-ppa", **action))
+    assert ("rsud", "ActionAgreed") not in other
+
+
+def test_attendees_are_told_of_the_conference_and_of_the_rest_what_they_may_know() -> None:
+    log = Log(*referred(), *brought_to(S.ACCEPTED, R2, to="polres", of=()))
+    held = say(
+        e.ConferenceHeld,
+        conference=CONFERENCE,
+        attendees=frozenset({"uptd-ppa", "rsud"}),
+        health="h",
+        legal="l",
+    )
+    told = log.add(held)
+    assert told["rsud", "ConferenceHeld"] == {"coordination", "health"}
+    assert ("polres", "ConferenceHeld") not in told
+
+
+def test_the_agency_asked_to_lead_is_told_that_it_was_asked_and_no_more() -> None:
+    log = Log(opened(), EVERYTHING, consent(C2, to="lbh", of=("legal",)))
+    told = log.add(say(e.LeadTransferAsked, transfer=TRANSFER, to="lbh", to_kind=K.LEGAL_AID, reason="r"))
+    assert {event for agency, event in told if agency == "lbh"} == {"LeadTransferAsked"}
+
+
+def test_who_shares_a_clock_is_told_when_it_is_met() -> None:
+    shared = [opened(), clock(), consent(of=("health",)), draft(of=("health",), clocks=(CLOCK,)), sent()]
+    met = say(e.ClockMet, clock=CLOCK, in_time=True)
+    assert Log(*shared).add(met)["rsud", "ClockMet"] == {"coordination"}
+    alone = [opened(), clock(), consent(of=("health",)), draft(of=("health",)), sent()]
+    assert ("rsud", "ClockMet") not in Log(*alone).add(met)
+
+
+def test_whose_consent_ended_is_told_at_once() -> None:
+    told = Log(*referred()).add(withdrawn())
+    assert told["rsud", "ConsentWithdrawn"] == {"coordination"}
+    narrower = say(e.ConsentNarrowed, **scope(of=("health",)))
+    assert Log(*referred()).add(narrower)["rsud", "ConsentNarrowed"] == {"coordination"}
+    by_kind = [opened(), consent(to="kind:health"), draft(), sent()]
+    assert ("rsud", "ConsentWithdrawn") in Log(*by_kind).add(withdrawn())
+
+
+def test_who_the_ended_consent_did_not_name_is_not_told() -> None:
+    log = Log(*referred(), *brought_to(S.ACCEPTED, R2, to="polres", of=()))
+    assert ("polres", "ConsentWithdrawn") not in log.add(withdrawn())
+
+
+# 4. Who has an open referral -------------------------------------------------------------------------------------
+
+
+def test_a_recipient_knows_of_the_story_what_its_referral_shares_and_consent_covers() -> None:
+    told = Log(*referred()).add(EVERYTHING)
+    assert told["rsud", "NoteRecorded"] == {"coordination", "incident", "health"}
+
+
+def test_a_referral_that_shares_less_than_consent_covers_tells_less() -> None:
+    told = Log(opened(), consent(), draft(of=("health",)), sent()).add(EVERYTHING)
+    assert told["rsud", "NoteRecorded"] == {"coordination", "health"}
+
+
+def test_a_consent_for_another_purpose_tells_nothing() -> None:
+    log = Log(opened(), consent(purposes=(Purpose.LEGAL,)), draft(), sent())
+    assert ("rsud", "NoteRecorded") not in log.add(EVERYTHING)
+
+
+def test_what_says_nothing_that_a_recipient_may_know_does_not_exist_for_it() -> None:
+    assert ("rsud", "NoteRecorded") not in Log(*referred()).add(note(legal="l"))
+
+
+@pytest.mark.parametrize(
+    "event", [consent(C2, to="polres"), say(e.CaseWorkerAssigned, worker=NOTE), say(e.LegalHoldPlaced, reason="r")]
+)
+def test_what_is_no_part_of_the_story_is_the_leads_alone(event: Fact) -> None:
+    assert {agency for agency, _ in Log(*referred()).add(event)} == {"uptd-ppa"}
+
+
+def test_a_recipient_is_told_who_leads_from_now_on() -> None:
+    accepted = say(e.LeadTransferAccepted, transfer=TRANSFER, lead="lbh", lead_kind=K.LEGAL_AID)
+    log = Log(*referred(), consent(C2, to="lbh", of=("legal",)))
+    assert ("rsud", "LeadTransferAccepted") in log.add(accepted, author="lbh")
+
+
+def test_after_a_referral_ended_its_recipient_is_told_no_more() -> None:
+    assert ("rsud", "NoteRecorded") not in Log(*referred(S.COMPLETED)).add(EVERYTHING)
+
+
+def test_a_consent_that_expired_tells_nothing_from_then_on() -> None:
+    log = Log(opened(), consent(until=NOON + HOUR), draft(), sent())
+    just_before = NOON + HOUR - timedelta(microseconds=1)
+    assert ("rsud", "NoteRecorded") in log.add(note(health="before"), at=just_before)
+    assert ("rsud", "NoteRecorded") not in log.add(note(health="after"), at=NOON + HOUR)
+
+
+def test_nothing_is_told_after_consent_was_withdrawn() -> None:
+    log = Log(*referred(), withdrawn())
+    assert ("rsud", "NoteRecorded") not in log.add(EVERYTHING)
+
+
+# 5. Nobody else --------------------------------------------------------------------------------------------------
+
+
+def test_nobody_else_learns_that_the_case_exists() -> None:
+    log = Log(*referred(), EVERYTHING, withdrawn(), consent(C2, to=("disdik", "kind:education"), of=("health",)))
+    assert set(log.knowledge.told) <= {"uptd-ppa", "rsud"}
+    assert {agency for agency in log.knowledge.told if log.knows(agency)} == {"uptd-ppa", "rsud"}
+
+
+# When entitlement grows ------------------------------------------------------------------------------------------
+
+
+def test_who_may_know_more_is_told_of_what_went_before() -> None:
+    log = Log(*referred(), EVERYTHING)
+    log.add(consent(C2, to="polres", of=("legal",), purposes=(Purpose.PROTECTION,)))
+    log.add(draft(R2, to="polres", service=Service.LAW_ENFORCEMENT, of=("legal",), purpose=Purpose.PROTECTION))
+    told = log.add(sent(R2))
+    assert told["polres", "NoteRecorded"] == {"coordination", "legal"}
+    assert ("rsud", "NoteRecorded") not in told
+
+
+def test_a_consent_renewed_tells_what_was_said_in_between() -> None:
+    log = Log(*referred(), withdrawn())
+    log.add(note(health="in between"))
+    told = log.add(consent(C2))
+    assert told["rsud", "NoteRecorded"] == {"coordination", "health"}
+
+
+def test_earlier_events_are_told_first() -> None:
+    log = Log(opened(), report(), consent(), draft())
+    told = log.knowledge.follow(written(5, sent()))
+    versions = [t.of.version for t in told if t.agency == "rsud"]
+    assert versions == sorted(versions)
+    assert versions[-1] == 5
+
+
+def test_nothing_is_told_twice() -> None:
+    log = Log(*referred(), EVERYTHING)
+    assert not log.add(consent(C2)).keys() & {("rsud", "NoteRecorded"), ("rsud", "ReferralDrafted")}
+
+
+# Who takes part, and what may still be read ------------------------------------------------------------------------
+
+
+def test_the_lead_and_the_recipients_of_open_referrals_take_part() -> None:
+    assert dict(concerned(the_case(*referred()))) == {"uptd-ppa": K.LEAD, "rsud": K.HEALTH}
+    for status in (S.DRAFT, S.COMPLETED, S.CANCELLED, S.REJECTED):
+        assert dict(concerned(the_case(*referred(status)))) == {"uptd-ppa": K.LEAD}
+
+
+def test_an_open_referral_alone_entitles_to_coordination() -> None:
+    case = the_case(opened(), draft(), sent())
+    assert entitlement(case, "rsud", K.HEALTH, NOON) == COORDINATION
+    assert not entitlement(case, "polres", K.POLICE, NOON)
+    assert entitlement(case, "uptd-ppa", K.LEAD, NOON) == COORDINATION
+
+
+TOLD = frozenset({Compartment.COORDINATION, Compartment.HEALTH, Compartment.INCIDENT})
+
+
+@pytest.mark.parametrize("ended", ["withdrawn", "expired"])
+def test_after_consent_ended_a_recipient_reads_no_more_than_coordination(ended: str) -> None:
+    if ended == "withdrawn":
+        case, now = the_case(*referred(), withdrawn()), NOON
+    else:
+        case, now = the_case(opened(), consent(until=NOON + HOUR), draft(), sent()), NOON + HOUR
+    for event in (EVERYTHING, draft(health="h"), sent()):
+        assert still_readable(case, written(9, event), TOLD, "rsud", K.HEALTH, now) <= COORDINATION
+    assert not still_readable(case, written(9, EVERYTHING), TOLD, "rsud", K.HEALTH, now)
+
+
+def test_while_consent_stands_what_was_told_can_be_read_again_even_after_the_referral_ended() -> None:
+    for status in (S.IN_PROGRESS, S.COMPLETED):
+        case = the_case(*referred(status))
+        assert still_readable(case, written(9, EVERYTHING), TOLD, "rsud", K.HEALTH, NOON) == TOLD
+
+
+def test_nobody_reads_what_it_was_not_told() -> None:
+    case = the_case(*referred())
+    assert still_readable(case, written(9, EVERYTHING), COORDINATION, "rsud", K.HEALTH, NOON) == COORDINATION
+    assert not still_readable(case, written(9, EVERYTHING), frozenset(), "rsud", K.HEALTH, NOON)
+
+
+def test_its_own_words_an_agency_reads_always() -> None:
+    case = the_case(*referred(S.COMPLETED), withdrawn())
+    own = written(9, EVERYTHING, "rsud")
+    assert still_readable(case, own, frozenset(), "rsud", K.HEALTH, NOON) == own.held
+
+
+# Whatever happens ------------------------------------------------------------------------------------------------
+
+
+def addressed(log: Sequence[Fact], event: Fact, agency: str) -> bool:
+    """Whether an event speaks to that agency, told from the log alone."""
+    referral = getattr(event, "referral", None)
+    if isinstance(event, e.ReferralDrafted | e.ReferralMove):
+        drafted = drafts(log)[referral]
+        return agency == drafted.sender or (agency == drafted.recipient and was_sent(log, referral))
+    if isinstance(event, e.ClockStarted | e.ClockMet):
+        return any(event.clock in drafted.clocks for drafted in open_to(log, agency))
+    if isinstance(event, e.ConsentWithdrawn | e.ConsentNarrowed):
+        named = {name for s in log if isinstance(s, e.Scope) and s.consent == event.consent for name in s.recipients}
+        names = {agency, f"kind:{NETWORK[agency].kind.value}"}
+        return bool(named & names) and bool(open_to(log, agency))
+    if isinstance(event, e.ActionAgreed | e.ActionDone):
+        agreed = [a for a in log if isinstance(a, e.ActionAgreed) and a.action == event.action]
+        return agreed[0].owner == agency
+    if isinstance(event, e.ConferenceHeld):
+        return agency in event.attendees
+    return isinstance(event, e.LeadTransferAsked) and event.to == agency
+
+
+def may_know(log: Sequence[Fact], agency: str, at: datetime) -> set[str]:
+    """The compartments beyond coordination that the agency may be told anything of now."""
+    allowed: set[str] = set()
+    for drafted in open_to(log, agency):
+        allowed |= set(drafted.compartments) & covered(log, agency, at, drafted.purpose)
+    if agency == led_by(log):
+        allowed |= covered(log, agency, at)
+    return allowed - {"coordination"}
+
+
+class DisclosureMachine(Walk):
+    def __init__(self) -> None:
+        super().__init__()
+        self.knowledge = Knowledge()
+        self.said: set[tuple[str, int, frozenset[Compartment]]] = set()
+        self.known: dict[tuple[str, int], frozenset[Compartment]] = {}
+
+    def accepted(self, command: Fact, by: Act, event: Fact) -> None:
+        new = written(len(self.log), event, by.agency, by.at)
+        for told in self.knowledge.follow(new):
+            assert (told.agency, told.of.version, told.compartments) not in self.said, "told twice"
+            self.said.add((told.agency, told.of.version, told.compartments))
+            self.is_justified(told, by.at)
+            before = self.known.get((told.agency, told.of.version), frozenset())
+            self.known[told.agency, told.of.version] = before | told.compartments
+        assert self.knowledge.case == self.case
+        self.author_and_lead_know_of_it(new.version, by.agency)
+        self.sender_and_recipient_see_the_move(new.version, event)
+
+    def is_justified(self, told: Told, at: datetime) -> None:
+        agency, event = told.agency, told.of.event
+        held = {c.word for c in to_segments(event)}
+        if isinstance(event, e.DocumentAttached):
+            held.add(event.compartment)
+        new = words(told.compartments - self.known.get((agency, told.of.version), frozenset()))
+        assert new
+        assert new <= held
+        assert self.takes_or_took_part(agency), f"{agency} never took part"
+        if agency == self.authors[told.of.version - 1]:
+            return
+        beyond = new - {"coordination"}
+        assert beyond <= may_know(self.log, agency, at), f"{agency} is told {beyond} of {event!r} without consent"
+        common = isinstance(event, e.CaseOpened | e.CaseClosed | e.CaseReopened | e.LeadTransferAccepted)
+        assert (
+            agency == led_by(self.log)
+            or addressed(self.log, event, agency)
+            or (common and open_to(self.log, agency))
+            or (open_to(self.log, agency) and words(told.compartments) - {"coordination"})
+        ), f"{agency} has no reason to know of {event!r}"
+
+    def takes_or_took_part(self, agency: str) -> bool:
+        led = agency == LED_BY or any(isinstance(x, e.LeadTransferAsked) and x.to == agency for x in self.log)
+        return led or any(d.recipient == agency and was_sent(self.log, id) for id, d in drafts(self.log).items())
+
+    def author_and_lead_know_of_it(self, version: int, author: str) -> None:
+        assert self.known[author, version]
+        assert Compartment.COORDINATION in self.known[led_by(self.log), version]
+
+    def sender_and_recipient_see_the_move(self, version: int, event: Fact) -> None:
+        if isinstance(event, e.ReferralMove):
+            drafted = drafts(self.log)[event.referral]
+            assert (drafted.sender, version) in self.known
+            assert ((drafted.recipient, version) in self.known) == was_sent(self.log, event.referral)
+
+    def teardown(self) -> None:
+        assert OUTSIDER not in self.knowledge.told
+        assert self.known == {
+            (agency, version): told
+            for agency, versions in self.knowledge.told.items()
+            for version, told in versions.items()
+            if told
+        }
+        if self.case is None:
+            return
+        for (agency, version), told in self.known.items():
+            of, kind = self.knowledge.written[version - 1], NETWORK[agency].kind
+            readable = still_readable(self.case, of, told, agency, kind, self.now)
+            assert readable <= ALL
+            if agency != of.author:
+                beyond = words(readable) - {"coordination"}
+                assert beyond <= covered(self.log, agency, self.now)
+                assert readable <= told
+
+
+TestDisclosureMachine = DisclosureMachine.TestCase
+TestDisclosureMachine.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)

@@ -1,0 +1,262 @@
+"""What agencies do for the survivor: assess, plan, deliver, follow up, meet, document."""
+
+from datetime import date
+
+import pytest
+from msgspec.structs import replace
+from story import (
+    ACTION,
+    CLOCK,
+    CONFERENCE,
+    DAY,
+    DELIVERY,
+    DOCUMENT,
+    HOSPITAL,
+    HOUR,
+    LEAD,
+    NEWER,
+    NOON,
+    NOTE,
+    POLICE,
+    R1,
+    R2,
+    SCHOOL,
+    an_id,
+    brought_to,
+    clock,
+    given,
+    later,
+    opened,
+    referred,
+    say,
+)
+
+from rujukan.domain.case import commands as c
+from rujukan.domain.case import events as e
+from rujukan.domain.codes import CloseReason, DocumentKind, Need, ReferralStatus, RiskLevel, Service
+from rujukan.domain.fact import Fact
+from rujukan.domain.refusal import (
+    AlreadyExists,
+    CaseNotOpen,
+    InTheFuture,
+    Invalid,
+    NotForThisAgency,
+    Unknown,
+    WrongMove,
+)
+
+S = ReferralStatus
+
+DOCUMENT_FIELDS = {
+    "document": DOCUMENT,
+    "kind": DocumentKind.VISUM,
+    "compartment": "health",
+    "media_type": "application/pdf",
+    "size": 3,
+    "sha256": "0" * 64,
+}
+ACTION_FIELDS = {"action": ACTION, "owner": "rsud", "what": "see her again", "due_on": date(2026, 3, 10)}
+MEETING_FIELDS = {"conference": CONFERENCE, "attendees": frozenset({"uptd-ppa", "rsud"})}
+
+ANY_PARTY_MAY: list[tuple[type[Fact], type[Fact], dict[str, object]]] = [
+    (c.AssessNeeds, e.NeedsAssessed, {"needs": frozenset({Need.HEALTH}), "safety": "a plan is needed"}),
+    (c.AssessRisk, e.RiskAssessed, {"level": RiskLevel.HIGH, "reasons": "threats"}),
+    (c.AgreeSafetyPlan, e.SafetyPlanAgreed, {"plan": "a neighbour knows"}),
+    (c.DeliverService, e.ServiceDelivered, {"delivery": DELIVERY, "service": Service.HEALTH, "health": "treated"}),
+    (c.RecordNote, e.NoteRecorded, {"note": NOTE, "psychosocial": "she sleeps again"}),
+    (c.RecordContactAttempt, e.ContactAttempted, {"note": NOTE, "reached": False, "means": "telephone"}),
+    (c.RecordFollowUp, e.FollowUpRecorded, {"note": NOTE, "next_on": date(2026, 3, 10)}),
+    (c.AttachDocument, e.DocumentAttached, DOCUMENT_FIELDS),
+    (c.AgreeAction, e.ActionAgreed, ACTION_FIELDS),
+    (
+        c.RecordProtectionOrder,
+        e.ProtectionOrderRecorded,
+        {"order": "7/2026", "issued_by": "the court", "valid_from": date(2026, 3, 3)},
+    ),
+]
+COMMANDS = [say(command, **fields) for command, _, fields in ANY_PARTY_MAY]
+ids = [command.__name__ for command, _, _ in ANY_PARTY_MAY]
+
+
+@pytest.mark.parametrize(("command", "event", "fields"), ANY_PARTY_MAY, ids=ids)
+@pytest.mark.parametrize("by", [LEAD, HOSPITAL], ids=["lead", "recipient"])
+def test_who_takes_part_records_the_work(
+    command: type[Fact], event: type[Fact], fields: dict[str, object], by: c.Fact
+) -> None:
+    given(*referred()).when(say(command, **fields), by=by).then(say(event, **fields))
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=ids)
+def test_an_outsider_records_nothing(command: Fact) -> None:
+    given(*referred()).when(command, by=SCHOOL).refused(Unknown, what="case")
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=ids)
+def test_whose_referral_ended_records_no_more_work(command: Fact) -> None:
+    given(*referred(S.FAILED)).when(command, by=HOSPITAL).refused(NotForThisAgency)
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=ids)
+def test_no_work_is_recorded_in_a_closed_case(command: Fact) -> None:
+    given(opened(), say(e.CaseClosed, reason=CloseReason.GOALS_MET)).when(command).refused(CaseNotOpen)
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=ids)
+def test_no_work_is_recorded_before_it_was_done(command: Fact) -> None:
+    given(*referred()).when(replace(command, occurred_at=NOON + HOUR)).refused(InTheFuture)
+
+
+# Services and clocks -----------------------------------------------------------------------------------------
+
+
+def deliver(**other: object) -> c.DeliverService:
+    return say(c.DeliverService, delivery=DELIVERY, service=Service.HEALTH, **other)
+
+
+@pytest.mark.parametrize("status", [S.ACCEPTED, S.IN_PROGRESS])
+def test_a_recipient_delivers_under_a_referral_that_it_accepted(status: S) -> None:
+    given(*referred(status)).when(deliver(referral=R1), by=HOSPITAL).then_only(e.ServiceDelivered)
+
+
+@pytest.mark.parametrize("status", [S.REQUESTED, S.RECEIVED, S.ON_HOLD])
+def test_nothing_is_delivered_under_a_referral_that_is_not_accepted_or_on_hold(status: S) -> None:
+    given(*referred(status)).when(deliver(referral=R1), by=HOSPITAL).refused(WrongMove, status=status, move="deliver")
+
+
+def test_only_the_recipient_delivers_under_a_referral() -> None:
+    given(*referred()).when(deliver(referral=R1)).refused(NotForThisAgency, needs="recipient")
+    given(*referred(), *brought_to(S.ACCEPTED, R2, to="polres")).when(deliver(referral=R1), by=POLICE).refused(
+        Unknown, what="referral"
+    )
+
+
+def test_a_delivery_meets_the_clocks_it_names() -> None:
+    given(*referred(), clock(NOON + DAY)).when(deliver(meets=(CLOCK,)), by=HOSPITAL).then(
+        say(e.ServiceDelivered, delivery=DELIVERY, service=Service.HEALTH, meets=(CLOCK,)),
+        say(e.ClockMet, clock=CLOCK, in_time=True),
+    )
+
+
+@pytest.mark.parametrize(("due_after", "in_time"), [(2 * HOUR, True), (HOUR, True), (HOUR / 2, False)])
+def test_a_clock_is_met_in_time_up_to_its_very_end(due_after: object, in_time: bool) -> None:
+    met = say(c.MeetClock, NOON + HOUR, clock=CLOCK)
+    given(opened(), clock(NOON + due_after)).when(met, by=later(LEAD, HOUR)).then(  # type: ignore[operator]
+        say(e.ClockMet, NOON + HOUR, clock=CLOCK, in_time=in_time)
+    )
+
+
+def test_a_clock_is_met_once() -> None:
+    met = say(e.ClockMet, clock=CLOCK, in_time=True)
+    given(opened(), clock(), met).when(say(c.MeetClock, clock=CLOCK)).refused(AlreadyExists, what="the clock's end")
+    given(opened(), clock(), met).when(deliver(meets=(CLOCK,))).refused(AlreadyExists, what="the clock's end")
+
+
+def test_a_clock_that_never_started_is_not_met() -> None:
+    given(opened()).when(say(c.MeetClock, clock=CLOCK)).refused(Unknown, what="clock")
+    given(opened(), clock()).when(say(c.MeetClock, clock=CLOCK), by=SCHOOL).refused(Unknown, what="case")
+
+
+# Documents ---------------------------------------------------------------------------------------------------
+
+
+def attach(**other: object) -> c.AttachDocument:
+    return say(c.AttachDocument, **{**DOCUMENT_FIELDS, **other})
+
+
+def attached(**other: object) -> e.DocumentAttached:
+    return say(e.DocumentAttached, **{**DOCUMENT_FIELDS, **other})
+
+
+def test_a_document_is_attached_once() -> None:
+    given(opened(), attached()).when(attach()).refused(AlreadyExists, id=DOCUMENT)
+
+
+def test_a_newer_document_stands_in_the_place_of_the_older_and_both_stay() -> None:
+    case = (
+        given(opened(), attached())
+        .when(attach(document=NEWER, supersedes=DOCUMENT))
+        .then(attached(document=NEWER, supersedes=DOCUMENT), say(e.DocumentSuperseded, document=DOCUMENT, by=NEWER))
+    )
+    assert case is not None
+    assert set(case.documents) == {DOCUMENT, NEWER}
+    assert case.documents[DOCUMENT].superseded_by == NEWER
+
+
+def test_a_document_is_superseded_once_and_by_one_of_its_own_compartment() -> None:
+    superseded = [
+        attached(),
+        attached(document=NEWER, supersedes=DOCUMENT),
+        say(e.DocumentSuperseded, document=DOCUMENT, by=NEWER),
+    ]
+    third = an_id("third document")
+    given(opened(), *superseded).when(attach(document=third, supersedes=DOCUMENT)).refused(AlreadyExists, id=NEWER)
+    given(opened(), attached()).when(attach(document=NEWER, supersedes=DOCUMENT, compartment="legal")).refused(
+        Invalid, field="compartment"
+    )
+    given(opened()).when(attach(supersedes=NEWER)).refused(Unknown, what="document")
+    given(opened()).when(attach(supersedes=DOCUMENT)).refused(Unknown, what="document")
+
+
+# Conferences and actions -------------------------------------------------------------------------------------
+
+
+def test_the_lead_holds_a_conference_of_those_who_take_part() -> None:
+    given(*referred()).when(say(c.HoldConference, **MEETING_FIELDS)).then(say(e.ConferenceHeld, **MEETING_FIELDS))
+
+
+def test_nobody_learns_of_a_case_by_being_named_in_it() -> None:
+    meeting = say(c.HoldConference, **{**MEETING_FIELDS, "attendees": frozenset({"uptd-ppa", "disdik"})})
+    given(*referred()).when(meeting).refused(NotForThisAgency, agencies=["disdik"])
+    given(*referred(S.DRAFT)).when(say(c.HoldConference, **MEETING_FIELDS)).refused(NotForThisAgency, agencies=["rsud"])
+    given(opened()).when(say(c.AgreeAction, **ACTION_FIELDS)).refused(NotForThisAgency, agencies=["rsud"])
+
+
+def test_only_the_lead_holds_a_conference_and_each_once() -> None:
+    hold = say(c.HoldConference, **MEETING_FIELDS)
+    given(*referred()).when(hold, by=HOSPITAL).refused(NotForThisAgency, needs="lead")
+    given(*referred()).when(hold, by=SCHOOL).refused(Unknown, what="case")
+    given(*referred(), say(e.ConferenceHeld, **MEETING_FIELDS)).when(hold).refused(AlreadyExists, id=CONFERENCE)
+
+
+def test_an_action_may_come_from_a_conference_that_was_held() -> None:
+    agree = say(c.AgreeAction, **ACTION_FIELDS, conference=CONFERENCE)
+    given(*referred()).when(agree).refused(Unknown, what="conference")
+    given(*referred(), say(e.ConferenceHeld, **MEETING_FIELDS)).when(agree).then_only(e.ActionAgreed)
+
+
+AGREED = say(e.ActionAgreed, **ACTION_FIELDS)
+DONE = say(e.ActionDone, action=ACTION)
+FINISH = say(c.FinishAction, action=ACTION)
+
+
+def test_an_action_is_agreed_once() -> None:
+    given(*referred(), AGREED).when(say(c.AgreeAction, **ACTION_FIELDS)).refused(AlreadyExists, id=ACTION)
+
+
+def test_the_owner_or_the_lead_says_that_an_action_is_done() -> None:
+    given(*referred(), AGREED).when(FINISH, by=HOSPITAL).then(DONE)
+    given(*referred(), AGREED).when(FINISH).then(DONE)
+
+
+def test_to_anybody_else_the_action_does_not_exist() -> None:
+    police = brought_to(S.ACCEPTED, R2, to="polres")
+    given(*referred(), *police, AGREED).when(FINISH, by=POLICE).refused(Unknown, what="action")
+    given(*referred()).when(FINISH).refused(Unknown, what="action")
+    given(*referred(), AGREED).when(FINISH, by=SCHOOL).refused(Unknown, what="case")
+
+
+def test_an_action_is_done_once() -> None:
+    given(*referred(), AGREED, DONE).when(FINISH).refused(AlreadyExists, what="the action's end", id=ACTION)
+
+
+# Protection orders -------------------------------------------------------------------------------------------
+
+
+def test_a_protection_order_does_not_end_before_it_begins() -> None:
+    order = {"order": "7/2026", "issued_by": "the court", "valid_from": date(2026, 3, 3)}
+    given(opened()).when(say(c.RecordProtectionOrder, **order, valid_until=date(2026, 3, 2))).refused(
+        Invalid, field="valid_until"
+    )
+    given(opened()).when(say(c.RecordProtectionOrder, **order, valid_until=date(2026, 3, 3))).then_only(
+        e.ProtectionOrderRecorded
+    )

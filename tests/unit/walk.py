@@ -1,0 +1,456 @@
+"""A walk through a case: random commands of random agencies, with an account of the log kept another way.
+
+`Walk` is a state machine of hypothesis without invariants; who inherits it says what must hold.
+The functions above it tell, from the list of events alone and without the case's state, who led,
+which consent stood, and where a referral was: what the rules are checked against.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from story import HOUR, NETWORK, NOON, act, an_id, say
+
+from rujukan.domain.case import Case, decide, evolve
+from rujukan.domain.case import commands as c
+from rujukan.domain.case import events as e
+from rujukan.domain.codes import (
+    AgeGroup,
+    Channel,
+    CloseReason,
+    ConsentBy,
+    DocumentKind,
+    EndReason,
+    GbvType,
+    LegalBasis,
+    Obtained,
+    Outcome,
+    Purpose,
+    RejectReason,
+    Reporter,
+    Role,
+    Service,
+    Urgency,
+    ViolenceForm,
+)
+from rujukan.domain.fact import Act, Fact
+from rujukan.domain.refusal import AlreadyExists, NotForThisRole, Refusal, Unknown
+
+LED_BY = "uptd-ppa"
+AGENCIES = ("uptd-ppa", "rsud", "polres", "lbh")
+OUTSIDER = "disdik"
+"""Is in the network, is never referred to, and must never learn anything."""
+
+STATUS_AFTER: dict[type[Fact], str] = {
+    e.ReferralDrafted: "draft",
+    e.ReferralSent: "requested",
+    e.ReferralReceived: "received",
+    e.ReferralAccepted: "accepted",
+    e.ReferralRejected: "rejected",
+    e.ReferralStarted: "in-progress",
+    e.ReferralHeld: "on-hold",
+    e.ReferralResumed: "in-progress",
+    e.ReferralCompleted: "completed",
+    e.ReferralFailed: "failed",
+    e.ReferralCancelled: "cancelled",
+}
+SENT_AND_NOT_ENDED = {"requested", "received", "accepted", "in-progress", "on-hold"}
+
+
+# The account -------------------------------------------------------------------------------------------------
+
+
+def led_by(log: Sequence[Fact]) -> str:
+    """Who leads, by the last event that says so."""
+    for event in reversed(log):
+        if isinstance(event, e.CaseOpened | e.LeadTransferAccepted):
+            return event.lead
+    raise ValueError("a case has a lead")
+
+
+def drafts(log: Sequence[Fact]) -> dict[UUID, e.ReferralDrafted]:
+    return {event.referral: event for event in log if isinstance(event, e.ReferralDrafted)}
+
+
+def status_of(log: Sequence[Fact], referral: UUID) -> str:
+    """Where a referral is, by the last event that moved it."""
+    for event in reversed(log):
+        if getattr(event, "referral", None) == referral and type(event) in STATUS_AFTER:
+            return STATUS_AFTER[type(event)]
+    raise ValueError("no such referral")
+
+
+def was_sent(log: Sequence[Fact], referral: UUID) -> bool:
+    return any(isinstance(event, e.ReferralSent) and event.referral == referral for event in log)
+
+
+def open_to(log: Sequence[Fact], agency: str) -> list[e.ReferralDrafted]:
+    """The referrals to that agency that were sent and have not ended."""
+    return [
+        draft
+        for id, draft in drafts(log).items()
+        if draft.recipient == agency and status_of(log, id) in SENT_AND_NOT_ENDED
+    ]
+
+
+def covered(log: Sequence[Fact], agency: str, at: datetime, purpose: Purpose | None = None) -> set[str]:
+    """The compartments that consents in force let that agency know, by name."""
+    names = {agency, f"kind:{NETWORK[agency].kind.value}"}
+    words: set[str] = set()
+    for given in log:
+        if not isinstance(given, e.ConsentGiven | e.ConsentOverridden):
+            continue
+        if any(isinstance(event, e.ConsentWithdrawn) and event.consent == given.consent for event in log):
+            continue
+        last = [event for event in log if isinstance(event, e.Scope) and event.consent == given.consent][-1]
+        stands = last.expires_at is None or at < last.expires_at
+        if stands and names & last.recipients and (purpose is None or purpose in last.purposes):
+            words |= {"coordination", *last.compartments}
+    return words
+
+
+def is_closed(log: Sequence[Fact]) -> bool:
+    lives = [event for event in log if isinstance(event, e.CaseClosed | e.CaseReopened | e.CaseMerged)]
+    return bool(lives) and not isinstance(lives[-1], e.CaseReopened)
+
+
+# The walk ----------------------------------------------------------------------------------------------------
+
+agencies = st.sampled_from(AGENCIES)
+roles = st.sampled_from((Role.CASE_WORKER, Role.SUPERVISOR))
+words = st.frozensets(st.sampled_from(("incident", "health", "legal", "safety")), min_size=1, max_size=3)
+recipients = st.frozensets(st.sampled_from((*AGENCIES, "kind:health", "kind:police")), min_size=1, max_size=3)
+purposes = st.frozensets(st.sampled_from((Purpose.CARE, Purpose.LEGAL)), min_size=1)
+numbers = st.integers(0, 2)
+steps = st.integers(1, 4)
+SERVICE_OF = {code: sorted(agency.services)[0] for code, agency in NETWORK.items()}
+TEXTS = {"incident": "i", "health": "h", "legal": "l", "safety": "s"}
+
+MOVES: dict[str, Callable[[UUID, datetime], Fact]] = {
+    "send": lambda r, at: say(c.SendReferral, at, referral=r),
+    "receive": lambda r, at: say(c.ReceiveReferral, at, referral=r),
+    "accept": lambda r, at: say(c.AcceptReferral, at, referral=r),
+    "reject": lambda r, at: say(c.RejectReferral, at, referral=r, reason=RejectReason.NO_CAPACITY),
+    "start": lambda r, at: say(c.StartReferral, at, referral=r),
+    "hold": lambda r, at: say(c.HoldReferral, at, referral=r, reason=EndReason.WAITING),
+    "resume": lambda r, at: say(c.ResumeReferral, at, referral=r),
+    "complete": lambda r, at: say(c.CompleteReferral, at, referral=r, outcome=Outcome.DELIVERED),
+    "fail": lambda r, at: say(c.FailReferral, at, referral=r, reason=EndReason.UNREACHABLE),
+    "cancel": lambda r, at: say(c.CancelReferral, at, referral=r),
+}
+
+
+class Walk(RuleBasedStateMachine):
+    """The case so far: `log` is its events, `authors` and `times` are who recorded each and when."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = NOON
+        self.case: Case | None = None
+        self.log: list[Fact] = []
+        self.authors: list[str] = []
+        self.times: list[datetime] = []
+        self.count = 0
+
+    def accepted(self, command: Fact, by: Act, event: Fact) -> None:
+        """Called for each event, after it was taken into `log` and `case`."""
+
+    def attempt(self, command: Fact, agency: str, role: Role = Role.CASE_WORKER) -> bool:
+        """Ask; take in what follows. An agency outside the case always gets the same answer."""
+        by = act(agency, role, self.now)
+        before = repr(self.case)
+        self.outsider_is_refused(command)
+        try:
+            events = decide(command, self.case, by, NETWORK)
+        except Refusal:
+            assert repr(self.case) == before
+            return False
+        assert repr(self.case) == before, "deciding changed the state"
+        assert decide(command, self.case, by, NETWORK) == events, "deciding twice differs"
+        for event in events:
+            kept, as_it_was = self.case, repr(self.case)
+            self.case = evolve(self.case, event)
+            assert repr(kept) == as_it_was, "evolving changed the state before"
+            self.log.append(event)
+            self.authors.append(agency)
+            self.times.append(self.now)
+            self.accepted(command, by, event)
+        return True
+
+    def outsider_is_refused(self, command: Fact) -> None:
+        answer: type[Refusal] | None = None
+        try:
+            decide(command, self.case, act(OUTSIDER, Role.SUPERVISOR, self.now), NETWORK)
+        except Refusal as refusal:
+            answer = type(refusal)
+        expected: type[Refusal] | None = Unknown
+        if isinstance(command, c.OpenCase):
+            expected = None if self.case is None else AlreadyExists
+        if isinstance(command, c.EscalateReferral):
+            expected = NotForThisRole
+        assert answer is expected
+
+    def new_id(self, kind: str) -> UUID:
+        self.count += 1
+        return an_id(f"{kind} {self.count}")
+
+    def one_of(self, number: int, kind: type[Fact], field: str) -> UUID:
+        """The id of one of the latest three such events; of nothing, where there is none."""
+        found = [getattr(event, field) for event in self.log if isinstance(event, kind)]
+        return found[-1 - number % min(3, len(found))] if found else an_id("nothing")
+
+    def one_who_takes_part(self, number: int) -> str:
+        """The lead, or one of those with an open referral."""
+        others = sorted({drafted.recipient for agency in AGENCIES for drafted in open_to(self.log, agency)})
+        found = [led_by(self.log), *others]
+        return found[number % len(found)]
+
+    # What is done
+
+    @initialize()
+    def open_case(self) -> None:
+        self.attempt(
+            say(
+                c.OpenCase,
+                self.now,
+                channel=Channel.IN_PERSON,
+                reporter=Reporter.SURVIVOR,
+                account="a",
+                urgency=Urgency.URGENT,
+                age_group=AgeGroup.ADULT,
+            ),
+            LED_BY,
+        )
+
+    @rule(by=st.sampled_from((timedelta(seconds=1), HOUR, 30 * HOUR)))
+    def time_passes(self, by: timedelta) -> None:
+        self.now += by
+
+    @rule(agency=agencies, of=words, to=recipients, purposes=purposes, lasts=st.sampled_from((None, 2, 48)))
+    def give_consent(self, agency: str, of: frozenset[str], to: frozenset[str], purposes: Any, lasts: Any) -> None:
+        self.attempt(
+            say(
+                c.GiveConsent,
+                self.now,
+                consent=self.new_id("consent"),
+                compartments=of,
+                recipients=to,
+                purposes=purposes,
+                expires_at=self.now + lasts * HOUR if lasts else None,
+                given_by=frozenset({ConsentBy.SURVIVOR}),
+                obtained=Obtained.VERBAL,
+            ),
+            agency,
+        )
+
+    @rule(agency=agencies, role=roles, of=words, to=recipients)
+    def override(self, agency: str, role: Role, of: frozenset[str], to: frozenset[str]) -> None:
+        self.attempt(
+            say(
+                c.OverrideConsent,
+                self.now,
+                consent=self.new_id("consent"),
+                compartments=of,
+                recipients=to,
+                purposes=frozenset({Purpose.CARE, Purpose.LEGAL}),
+                basis=LegalBasis.COURT_ORDER,
+                rule="an order",
+                decided_by=an_id("judge"),
+                reason="ordered",
+            ),
+            agency,
+            role,
+        )
+
+    @rule(agency=agencies, number=numbers, of=words, to=recipients, purposes=purposes)
+    def narrow(self, agency: str, number: int, of: frozenset[str], to: frozenset[str], purposes: Any) -> None:
+        consent = self.one_of(number, e.Scope, "consent")
+        scopes = [event for event in self.log if isinstance(event, e.Scope) and event.consent == consent]
+        if scopes:
+            to = (to & scopes[-1].recipients) or scopes[-1].recipients
+            of = of & scopes[-1].compartments
+            purposes = (purposes & scopes[-1].purposes) or scopes[-1].purposes
+        self.attempt(
+            say(
+                c.NarrowConsent,
+                self.now,
+                consent=consent,
+                compartments=of,
+                recipients=to,
+                purposes=purposes,
+                expires_at=scopes[-1].expires_at if scopes else None,
+            ),
+            agency,
+        )
+
+    @precondition(lambda self: any(isinstance(event, e.Scope) for event in self.log))
+    @rule(who=numbers, number=numbers)
+    def withdraw(self, who: int, number: int) -> None:
+        agency = self.one_who_takes_part(who)
+        self.attempt(say(c.WithdrawConsent, self.now, consent=self.one_of(number, e.Scope, "consent")), agency)
+
+    @rule(sender=agencies, to=agencies, of=words, purpose=st.sampled_from((Purpose.CARE, Purpose.LEGAL)), wrong=numbers)
+    def draft(self, sender: str, to: str, of: frozenset[str], purpose: Purpose, wrong: int) -> None:
+        clocks = [event.clock for event in self.log if isinstance(event, e.ClockStarted)]
+        self.attempt(
+            say(
+                c.DraftReferral,
+                self.now,
+                referral=self.new_id("referral"),
+                recipient=to,
+                service=Service.OTHER if wrong == 2 else SERVICE_OF[to],
+                urgency=Urgency.URGENT,
+                purpose=purpose,
+                compartments=of,
+                clocks=tuple(clocks[:1]),
+                **TEXTS,
+            ),
+            sender,
+        )
+
+    @rule(number=numbers, to=st.sampled_from(AGENCIES[1:]), of=words, lasts=st.sampled_from((None, 2)), steps=steps)
+    def refer(self, number: int, to: str, of: frozenset[str], lasts: int | None, steps: int) -> None:
+        """The usual way: consent, draft, send, and some steps on."""
+        sender = self.one_who_takes_part(number)
+        self.give_consent(sender, of, frozenset({to}), frozenset({Purpose.CARE}), lasts)
+        self.draft(sender, to, of, Purpose.CARE, 0)
+        self.go_on(0, steps)
+
+    @precondition(lambda self: drafts(self.log))
+    @rule(number=numbers, move=st.sampled_from(sorted(MOVES)))
+    def move_by_who_may(self, number: int, move: str) -> None:
+        referral = self.one_of(number, e.ReferralDrafted, "referral")
+        draft = drafts(self.log).get(referral)
+        if draft is not None:
+            who = draft.sender if move in ("send", "cancel") else draft.recipient
+            self.attempt(MOVES[move](referral, self.now), who)
+
+    @precondition(lambda self: drafts(self.log))
+    @rule(number=numbers, steps=steps)
+    def go_on(self, number: int, steps: int) -> None:
+        """The next steps forward."""
+        referral = self.one_of(number, e.ReferralDrafted, "referral")
+        for _ in range(steps):
+            if referral in drafts(self.log):
+                forward = {"draft": "send", "requested": "receive", "received": "accept", "accepted": "start"}
+                self.move_by_who_may(number, forward.get(status_of(self.log, referral), "resume"))
+
+    @rule(agency=agencies, number=numbers, move=st.sampled_from(sorted(MOVES)))
+    def move_by_anybody(self, agency: str, number: int, move: str) -> None:
+        self.attempt(MOVES[move](self.one_of(number, e.ReferralDrafted, "referral"), self.now), agency)
+
+    @rule(number=numbers, role=st.sampled_from((Role.SYSTEM, Role.SUPERVISOR)))
+    def escalate(self, number: int, role: Role) -> None:
+        referral = self.one_of(number, e.ReferralDrafted, "referral")
+        self.attempt(say(c.EscalateReferral, self.now, referral=referral), LED_BY, role)
+
+    @rule(agency=agencies, gbv_type=st.sampled_from((GbvType.RAPE, GbvType.DENIAL)), domestic=st.booleans())
+    def record_incident(self, agency: str, gbv_type: GbvType, domestic: bool) -> None:
+        self.attempt(
+            say(
+                c.RecordIncident,
+                self.now,
+                incident=self.new_id("incident"),
+                forms=frozenset({ViolenceForm.SEXUAL}),
+                gbv_type=gbv_type,
+                domestic=domestic,
+                narrative="n",
+            ),
+            agency,
+        )
+
+    @rule(agency=agencies, number=numbers)
+    def meet_clock(self, agency: str, number: int) -> None:
+        self.attempt(say(c.MeetClock, self.now, clock=self.one_of(number, e.ClockStarted, "clock")), agency)
+
+    @rule(number=numbers, of=words)
+    def note(self, number: int, of: frozenset[str]) -> None:
+        agency, fields = self.one_who_takes_part(number), {word: TEXTS[word] for word in of}
+        self.attempt(say(c.RecordNote, self.now, note=self.new_id("note"), **fields), agency)
+
+    @rule(agency=agencies)
+    def identify(self, agency: str) -> None:
+        self.attempt(say(c.IdentifySurvivor, self.now, name="Penyintas A"), agency)
+
+    @rule(agency=agencies, number=numbers)
+    def deliver(self, agency: str, number: int) -> None:
+        self.attempt(
+            say(
+                c.DeliverService,
+                self.now,
+                delivery=self.new_id("delivery"),
+                service=Service.HEALTH,
+                referral=self.one_of(number, e.ReferralDrafted, "referral"),
+                health="h",
+            ),
+            agency,
+        )
+
+    @rule(agency=agencies, compartment=st.sampled_from(("health", "legal")))
+    def attach(self, agency: str, compartment: str) -> None:
+        self.attempt(
+            say(
+                c.AttachDocument,
+                self.now,
+                document=self.new_id("document"),
+                kind=DocumentKind.OTHER,
+                compartment=compartment,
+                media_type="text/plain",
+                size=1,
+                sha256="0" * 64,
+                **{compartment: "a document"},
+            ),
+            agency,
+        )
+
+    @rule(agency=agencies, number=numbers)
+    def confer(self, agency: str, number: int) -> None:
+        attendees = frozenset({agency, self.one_who_takes_part(number)})
+        self.attempt(
+            say(
+                c.HoldConference,
+                self.now,
+                conference=self.new_id("conference"),
+                attendees=attendees,
+                **TEXTS,
+            ),
+            led_by(self.log),
+        )
+
+    @rule(number=numbers, owner=agencies)
+    def agree_action(self, number: int, owner: str) -> None:
+        agency, action = self.one_who_takes_part(number), self.new_id("action")
+        self.attempt(
+            say(c.AgreeAction, self.now, action=action, owner=owner, what="w", due_on=date(2026, 4, 1)), agency
+        )
+
+    @rule(agency=agencies, number=numbers)
+    def finish_action(self, agency: str, number: int) -> None:
+        self.attempt(say(c.FinishAction, self.now, action=self.one_of(number, e.ActionAgreed, "action")), agency)
+
+    @rule(agency=agencies, to=agencies)
+    def ask_transfer(self, agency: str, to: str) -> None:
+        for who in (agency, led_by(self.log)):
+            asked = say(c.AskLeadTransfer, self.now, transfer=self.new_id("transfer"), to=to, reason="r")
+            self.attempt(asked, who, Role.SUPERVISOR)
+
+    @precondition(lambda self: any(isinstance(event, e.LeadTransferAsked) for event in self.log))
+    @rule(agency=agencies, answer=st.sampled_from((c.AcceptLeadTransfer, c.DeclineLeadTransfer)))
+    def answer_transfer(self, agency: str, answer: type[Fact]) -> None:
+        asked = next(event for event in reversed(self.log) if isinstance(event, e.LeadTransferAsked))
+        for who in (agency, asked.to):
+            self.attempt(say(answer, self.now, transfer=asked.transfer), who, Role.SUPERVISOR)
+
+    @precondition(lambda self: len(self.log) > 20 and not is_closed(self.log))
+    @rule(agency=agencies)
+    def close(self, agency: str) -> None:
+        self.attempt(say(c.CloseCase, self.now, reason=CloseReason.GOALS_MET), agency)
+
+    @precondition(lambda self: len(self.log) > 20)
+    @rule(agency=agencies)
+    def reopen(self, agency: str) -> None:
+        for who in (agency, led_by(self.log)):
+            self.attempt(say(c.ReopenCase, self.now, reason="again"), who)
