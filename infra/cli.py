@@ -271,11 +271,11 @@ def _rebuild(settings: Settings, said: argparse.Namespace) -> int:
 
 
 def _migrate(settings: Settings, said: argparse.Namespace) -> int:
-    from .migrations import migrate
+    from .composition import prepare
 
     if not settings.database:
         raise Failed("say where PostgreSQL is: RUJUKAN_DATABASE, with the rights of the database's owner")
-    for name in migrate(settings.database):
+    for name in prepare(settings):
         print(f"applied {name}")
     return 0
 

@@ -27,6 +27,7 @@ from .following import Follower, written_of
 from .group_commit import GroupCommit, Idempotency
 from .issuer import EmbeddedIssuer, OutsideIssuer
 from .keyring import KeyProvider, LocalKeyring
+from .migrations import migrate
 from .settings import Settings
 
 NAMES = tuple(p.name for p in projections.ALL)
@@ -135,6 +136,14 @@ def token_keys(settings: Settings, provider: KeyProvider) -> TokenKeys:
 def now() -> datetime:
     """The time, to the microsecond."""
     return datetime.now(UTC)
+
+
+def prepare(settings: Settings) -> list[str]:
+    """Apply missing migrations and make missing read models; the names of the migrations applied."""
+    applied = migrate(settings.database)
+    with follower(settings) as source, runner(settings, source) as views:
+        views.prepare()
+    return applied
 
 
 @contextmanager

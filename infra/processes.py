@@ -85,7 +85,6 @@ def publisher(settings: Settings) -> None:
 
 def _project(settings: Settings, stop: Event) -> None:
     with composition.follower(settings) as source, composition.runner(settings, source) as runner:
-        runner.prepare()
         reached = runner.catch_up()
         for batch in source.follow(reached, stop, 1.0):
             if batch:

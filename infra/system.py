@@ -23,7 +23,6 @@ from typing import Self, TextIO
 from msgspec.structs import replace
 
 from . import composition
-from .migrations import migrate
 from .services.broker import EmbeddedBroker, free_port
 from .services.postgres import EmbeddedPostgres
 from .settings import Settings, to_environment
@@ -72,8 +71,7 @@ class System:
         if self.settings.port == 0:
             self.settings = replace(self.settings, port=before.get("port") or free_port())
         self._remember()
-        composition.keyring(self.settings)
-        migrate(self.settings.database)
+        composition.prepare(self.settings)
         for name in self._names:
             self._children[name] = self._spawn(name)
         if "api" in self._names:

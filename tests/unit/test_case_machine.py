@@ -114,4 +114,4 @@ class CaseMachine(Walk):
 
 
 TestCaseMachine = CaseMachine.TestCase
-TestCaseMachine.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestCaseMachine.settings = settings(max_examples=120, stateful_step_count=40, deadline=None)

@@ -449,4 +449,4 @@ class DisclosureMachine(Walk):
 
 
 TestDisclosureMachine = DisclosureMachine.TestCase
-TestDisclosureMachine.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestDisclosureMachine.settings = settings(max_examples=120, stateful_step_count=40, deadline=None)

@@ -121,11 +121,12 @@ def is_closed(log: Sequence[Fact]) -> bool:
 
 agencies = st.sampled_from(AGENCIES)
 roles = st.sampled_from((Role.CASE_WORKER, Role.SUPERVISOR))
-words = st.frozensets(st.sampled_from(("incident", "health", "legal", "safety")), min_size=1, max_size=3)
+words = st.frozensets(st.sampled_from(("incident", "health", "legal")), min_size=1)
+purpose = st.sampled_from((Purpose.CARE, Purpose.LEGAL))
 recipients = st.frozensets(st.sampled_from((*AGENCIES, "kind:health", "kind:police")), min_size=1, max_size=3)
-purposes = st.frozensets(st.sampled_from((Purpose.CARE, Purpose.LEGAL)), min_size=1)
+purposes = st.frozensets(purpose, min_size=1)
 numbers = st.integers(0, 2)
-steps = st.integers(1, 4)
+steps = st.integers(1, 5)
 SERVICE_OF = {code: sorted(agency.services)[0] for code, agency in NETWORK.items()}
 TEXTS = {"incident": "i", "health": "h", "legal": "l", "safety": "s"}
 
@@ -292,7 +293,7 @@ class Walk(RuleBasedStateMachine):
         agency = self.one_who_takes_part(who)
         self.attempt(say(c.WithdrawConsent, self.now, consent=self.one_of(number, e.Scope, "consent")), agency)
 
-    @rule(sender=agencies, to=agencies, of=words, purpose=st.sampled_from((Purpose.CARE, Purpose.LEGAL)), wrong=numbers)
+    @rule(sender=agencies, to=agencies, of=words, purpose=purpose, wrong=numbers)
     def draft(self, sender: str, to: str, of: frozenset[str], purpose: Purpose, wrong: int) -> None:
         clocks = [event.clock for event in self.log if isinstance(event, e.ClockStarted)]
         self.attempt(
@@ -311,13 +312,36 @@ class Walk(RuleBasedStateMachine):
             sender,
         )
 
-    @rule(number=numbers, to=st.sampled_from(AGENCIES[1:]), of=words, lasts=st.sampled_from((None, 2)), steps=steps)
-    def refer(self, number: int, to: str, of: frozenset[str], lasts: int | None, steps: int) -> None:
+    @rule(
+        number=numbers,
+        to=st.sampled_from(("rsud", "rsud", "polres", "lbh")),
+        of=words,
+        purpose=purpose,
+        lasts=st.sampled_from((None, None, 2)),
+        steps=steps,
+    )
+    def refer(self, number: int, to: str, of: frozenset[str], purpose: Purpose, lasts: int | None, steps: int) -> None:
         """The usual way: consent, draft, send, and some steps on."""
         sender = self.one_who_takes_part(number)
-        self.give_consent(sender, of, frozenset({to}), frozenset({Purpose.CARE}), lasts)
-        self.draft(sender, to, of, Purpose.CARE, 0)
+        self.give_consent(sender, of, frozenset({to}), frozenset({purpose}), lasts)
+        self.draft(sender, to, of, purpose, 0)
         self.go_on(0, steps)
+
+    @precondition(lambda self: drafts(self.log))
+    @rule(number=numbers, of=words, purpose=purpose)
+    def consent_for_a_recipient(self, number: int, of: frozenset[str], purpose: Purpose) -> None:
+        """Which may be for another purpose than its referral's."""
+        recipient = drafts(self.log)[self.one_of(number, e.ReferralDrafted, "referral")].recipient
+        self.give_consent(led_by(self.log), of, frozenset({recipient}), frozenset({purpose}), None)
+
+    @precondition(lambda self: drafts(self.log))
+    @rule(number=numbers, end=st.sampled_from(("complete", "fail", "cancel")))
+    def end(self, number: int, end: str) -> None:
+        """The next steps to the end; what ended moves no more, whoever asks."""
+        self.go_on(number, 4)
+        self.move_by_who_may(number, end)
+        for move in ("cancel", "resume", "fail"):
+            self.move_by_who_may(number, move)
 
     @precondition(lambda self: drafts(self.log))
     @rule(number=numbers, move=st.sampled_from(sorted(MOVES)))
@@ -366,7 +390,7 @@ class Walk(RuleBasedStateMachine):
     def meet_clock(self, agency: str, number: int) -> None:
         self.attempt(say(c.MeetClock, self.now, clock=self.one_of(number, e.ClockStarted, "clock")), agency)
 
-    @rule(number=numbers, of=words)
+    @rule(number=numbers, of=st.just(frozenset(TEXTS)) | words)
     def note(self, number: int, of: frozenset[str]) -> None:
         agency, fields = self.one_who_takes_part(number), {word: TEXTS[word] for word in of}
         self.attempt(say(c.RecordNote, self.now, note=self.new_id("note"), **fields), agency)

@@ -1,0 +1,91 @@
+"""Real components for the tests: PostgreSQL from the wheel, started once, a fresh database for each module,
+and a whole running system for those that need one."""
+
+import logging
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import psycopg
+import pytest
+from msgspec.structs import replace
+from psycopg.conninfo import make_conninfo
+
+from rujukan.api.casework import Casework
+from rujukan.domain.codes import Purpose, Role
+from rujukan.infra import composition
+from rujukan.infra.demo import network
+from rujukan.infra.demo.story import Desk
+from rujukan.infra.issuer import EmbeddedIssuer
+from rujukan.infra.services.postgres import EmbeddedPostgres
+from rujukan.infra.settings import Settings
+from rujukan.infra.system import System
+
+logging.getLogger("kafka").setLevel(logging.CRITICAL)
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+    """A PostgreSQL server of this test run."""
+    server = EmbeddedPostgres(tmp_path_factory.mktemp("pg") / "postgres")
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def settings(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """Settings of a fresh, migrated database with its own keyring; no broker."""
+    name = f"t{uuid4().hex[:12]}"
+    with psycopg.connect(postgres.conninfo, autocommit=True) as db:
+        db.execute(f"CREATE DATABASE {name}")
+    fresh = Settings(
+        data=tmp_path_factory.mktemp("data"), database=make_conninfo(postgres.conninfo, dbname=name), kafka=""
+    )
+    composition.prepare(fresh)
+    yield fresh
+    with psycopg.connect(postgres.conninfo, autocommit=True) as db:
+        db.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+class Running:
+    """A running system with the eight agencies of Bontang, and desks in them."""
+
+    def __init__(self, system: System, keys: dict[str, Any]) -> None:
+        self.system = system
+        self.settings = system.settings
+        self.keys = keys
+        provider = composition.keyring(self.settings)
+        self.issuer = EmbeddedIssuer(provider, self.settings.issuer, self.settings.audience)
+        self.service_key = composition.signing_key(provider).public_key()
+        self.http = httpx.Client(base_url=system.url, timeout=30)
+
+    def desk(self, agency: str, role: Role = Role.CASE_WORKER, purpose: Purpose = Purpose.COORDINATION) -> Desk:
+        """A person of an agency, with a token."""
+        return Desk(self.http, self.issuer, agency, role, purpose)
+
+
+def start_system(directory: Path, **more: Any) -> Running:
+    """Start a whole system on a directory. Who starts it stops it: `running.system.stop()`."""
+    system = System(replace(Settings(data=directory, port=0), **more))
+    system.start()
+    with composition.service(system.settings, connections=2) as ports:
+        keys = network.set_up(Casework(ports.log, ports.secrets), system.settings.data / "agencies")
+    return Running(system, keys)
+
+
+@pytest.fixture(scope="session")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """One whole system for all tests that do not break it."""
+    started = start_system(tmp_path_factory.mktemp("system"))
+    yield started
+    started.http.close()
+    started.system.stop()
+
+
+@pytest.fixture
+def desk(running: Running) -> Callable[..., Desk]:
+    """`desk("rsud", Role.SUPERVISOR)`."""
+    return running.desk

@@ -1,0 +1,139 @@
+"""The local keyring: one file, for its owner only, that two processes starting at once agree on."""
+
+import json
+import multiprocessing
+from multiprocessing.queues import Queue
+from multiprocessing.synchronize import Barrier
+from pathlib import Path
+
+import pytest
+
+from rujukan.infra.keyring import LocalKeyring, UnwrapFailed
+
+KEY = bytes(range(32))
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "keys" / "keyring.json"
+
+
+@pytest.fixture
+def keyring(file: Path) -> LocalKeyring:
+    return LocalKeyring(file)
+
+
+def test_a_keyring_is_made_for_its_owner_alone(keyring: LocalKeyring) -> None:
+    assert keyring.file.stat().st_mode & 0o777 == 0o600
+    assert keyring.file.parent.stat().st_mode & 0o777 == 0o700
+    assert [p.name for p in keyring.file.parent.iterdir()] == ["keyring.json"]
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o644, 0o660, 0o666, 0o601])
+def test_a_keyring_that_others_may_read_is_refused(file: Path, mode: int) -> None:
+    LocalKeyring(file)
+    file.chmod(mode)
+    with pytest.raises(PermissionError, match="chmod 600"):
+        LocalKeyring(file)
+
+
+def test_a_wrapped_key_opens_again_also_after_a_restart(keyring: LocalKeyring, file: Path) -> None:
+    wrapped = keyring.wrap(KEY, b"case/health")
+    assert keyring.unwrap(wrapped, b"case/health") == KEY
+    assert LocalKeyring(file).unwrap(wrapped, b"case/health") == KEY
+
+
+def test_a_key_never_wraps_to_the_same_bytes_twice_and_never_shows(keyring: LocalKeyring) -> None:
+    one, two = keyring.wrap(KEY, b"c"), keyring.wrap(KEY, b"c")
+    assert one != two
+    assert KEY not in one
+
+
+def test_a_wrapped_key_opens_only_in_its_own_context(keyring: LocalKeyring) -> None:
+    wrapped = keyring.wrap(KEY, b"case/health")
+    for context in (b"case/legal", b"", b"case/health\0"):
+        with pytest.raises(UnwrapFailed):
+            keyring.unwrap(wrapped, context)
+
+
+def test_a_key_of_another_keyring_does_not_open(keyring: LocalKeyring, tmp_path: Path) -> None:
+    other = LocalKeyring(tmp_path / "other.json")
+    with pytest.raises(UnwrapFailed):
+        other.unwrap(keyring.wrap(KEY, b"c"), b"c")
+
+
+def test_no_byte_of_a_wrapped_key_can_change_and_none_can_be_missing(keyring: LocalKeyring) -> None:
+    wrapped = keyring.wrap(KEY, b"c")
+    broken = [wrapped[:at] + bytes((wrapped[at] ^ 1,)) + wrapped[at + 1 :] for at in range(len(wrapped))]
+    broken += [wrapped[:length] for length in range(len(wrapped))]
+    for attempt in [*broken, wrapped + b"\0"]:
+        with pytest.raises(UnwrapFailed):
+            keyring.unwrap(attempt, b"c")
+
+
+def test_a_failed_unwrap_tells_nothing_of_keys(keyring: LocalKeyring) -> None:
+    with pytest.raises(UnwrapFailed) as failed:
+        keyring.unwrap(b"", b"case/health")
+    assert failed.value.__cause__ is None
+    assert "health" not in str(failed.value)
+
+
+def test_a_secret_is_always_the_same_for_a_name_and_another_for_another(keyring: LocalKeyring, file: Path) -> None:
+    secret = keyring.secret("index")
+    assert len(secret) == 32
+    assert LocalKeyring(file).secret("index") == secret
+    assert keyring.secret("other") != secret
+
+
+def test_a_key_wrapped_under_an_older_key_opens_after_a_newer_one_became_active(
+    keyring: LocalKeyring, file: Path
+) -> None:
+    wrapped = keyring.wrap(KEY, b"c")
+    kept = json.loads(file.read_text())
+    kept["keys"]["kek-2"], kept["active"] = kept["root"], "kek-2"
+    file.write_text(json.dumps(kept))
+    rotated = LocalKeyring(file)
+    assert rotated.unwrap(wrapped, b"c") == KEY
+    with pytest.raises(UnwrapFailed):
+        keyring.unwrap(rotated.wrap(KEY, b"c"), b"c")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "not json",
+        "[]",
+        "{}",
+        '{"active": "a", "keys": {}, "root": ""}',
+        '{"active": "a", "keys": {"a": 7}, "root": ""}',
+        '{"active": "a", "keys": {"a": ""}}',
+    ],
+)
+def test_what_is_no_keyring_is_refused_and_left_alone(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "keyring.json"
+    file.write_text(text)
+    file.chmod(0o600)
+    with pytest.raises(ValueError, match="is not a keyring"):
+        LocalKeyring(file)
+    assert file.read_text() == text
+
+
+def _make(file: Path, barrier: Barrier, out: "Queue[bytes]") -> None:
+    barrier.wait(30)
+    out.put(LocalKeyring(file).secret("index"))
+
+
+def test_two_processes_that_start_at_once_agree_on_one_keyring(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("fork")
+    for attempt in range(10):
+        file = tmp_path / str(attempt) / "keyring.json"
+        barrier, out = context.Barrier(2), context.Queue()
+        processes = [context.Process(target=_make, args=(file, barrier, out)) for _ in range(2)]
+        for process in processes:
+            process.start()
+        secrets = {out.get(timeout=30) for _ in processes}
+        for process in processes:
+            process.join(30)
+        assert secrets == {LocalKeyring(file).secret("index")}
+        assert [p.name for p in file.parent.iterdir()] == ["keyring.json"]
