@@ -183,13 +183,8 @@ def open_sealed(
     service: Ed25519PublicKey,
 ) -> Delivery:
     """What a message says. Raises NotOurs, BadSignature, CannotOpen."""
-    found = {name: text or b"" for name, text in headers}
-    attributes = attributes_of(found, key)
+    attributes = verified(headers, key, value, service)
     info = _info(attributes)
-    try:
-        service.verify(_unb64(found.get("ce_signature", b"").decode("ascii", "replace")), info + (value or b""))
-    except (InvalidSignature, ValueError):
-        raise BadSignature("the service did not sign this message") from None
     mine = keys.get(attributes.keyid)
     if mine is None:
         raise CannotOpen("sealed to a key that is not here")
@@ -201,6 +196,20 @@ def open_sealed(
     if str(delivery.position) != attributes.position:
         raise CannotOpen("sealed for another place in the log")
     return msgspec.structs.replace(delivery, id=attributes.id)
+
+
+def verified(
+    headers: Iterable[tuple[str, bytes | None]], key: bytes | None, value: bytes | None, service: Ed25519PublicKey
+) -> Attributes:
+    """The attributes of a message that the service signed. Raises NotOurs, BadSignature."""
+    found = {name: text or b"" for name, text in headers}
+    attributes = attributes_of(found, key)
+    try:
+        signature = _unb64(found.get("ce_signature", b"").decode("ascii", "replace"))
+        service.verify(signature, _info(attributes) + (value or b""))
+    except (InvalidSignature, ValueError):
+        raise BadSignature("the service did not sign this message") from None
+    return attributes
 
 
 def attributes_of(headers: Mapping[str, bytes], key: bytes | None) -> Attributes:

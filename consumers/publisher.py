@@ -24,14 +24,12 @@ from rujukan.domain.disclosure import Followed, Told
 
 from . import envelope, topics
 from .envelope import Attributes, Delivery
+from .topics import START, Cursor
 
 log = logging.getLogger(__name__)
 
 WATCH_SECONDS = 1.0
 """How often it looks whether the topics are still those it wrote to, and for agencies that are new."""
-
-Cursor = tuple[int, int]
-START: Cursor = (0, 0)
 
 
 class Source(Protocol):
@@ -115,9 +113,9 @@ class Publisher:
         }
         agencies = sorted(self._subscribers)
         topics.ensure(admin, agencies)
-        tails = topics.tails(self._bootstrap, admin, agencies)
+        tails = topics.tails(self._bootstrap, admin, agencies, self._signer.public_key())
         self._topic_ids = {agency: tail.topic_id for agency, tail in tails.items()}
-        return {agency: _cursor(tail.last) for agency, tail in tails.items()}
+        return {agency: tail.cursor for agency, tail in tails.items()}
 
     def _changed(self, admin: KafkaAdminClient) -> bool:
         """Whether there is an agency, or a key, that was not there. Raises BrokerLostData."""
@@ -190,13 +188,3 @@ class Publisher:
         return producer.send(
             topics.topic_of(told.agency), value=value, key=attributes.key.encode(), headers=list(headers), partition=0
         )
-
-
-def _cursor(last: Mapping[str, bytes] | None) -> Cursor:
-    if last is None:
-        return START
-    try:
-        position, _, n = last["ce_cursor"].decode().partition(".")
-        return int(position), int(n)
-    except (KeyError, ValueError):
-        raise BrokerLostData from None

@@ -4,11 +4,15 @@ Settings of the Kafka client that hold on Apache Kafka and on the embedded broke
 and why each is there, stands in infra/services/README.md.
 """
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 from kafka.admin import NewTopic
 from kafka.errors import TopicAlreadyExistsError
+
+from .envelope import Rejected, verified
 
 PREFIX = "rujukan.agency."
 BACKOFF = {"reconnect_backoff_ms": 50, "reconnect_backoff_max_ms": 500}
@@ -30,14 +34,20 @@ CONSUMER: dict[str, Any] = {
     "group_id": None,
     **BACKOFF,
 }
+LOOK_BACK = 8
+POLLS = 10_000
 ADMIN: dict[str, Any] = {"bootstrap_timeout_ms": 5000, **BACKOFF}
 
 
+Cursor = tuple[int, int]
+START: Cursor = (0, 0)
+
+
 class Tail(NamedTuple):
-    """What a topic ends with: its identity, and the headers of its last message (None: it is empty)."""
+    """What a topic ends with: its identity, and the cursor of the last message that the service signed."""
 
     topic_id: str
-    last: dict[str, bytes] | None
+    cursor: Cursor
 
 
 def topic_of(agency: str) -> str:
@@ -69,29 +79,47 @@ def identities(admin: KafkaAdminClient, agencies: list[str]) -> dict[str, str]:
     }
 
 
-def tails(bootstrap: str, admin: KafkaAdminClient, agencies: list[str]) -> dict[str, Tail]:
-    """Agency → what its topic ends with."""
+def tails(bootstrap: str, admin: KafkaAdminClient, agencies: list[str], service: Ed25519PublicKey) -> dict[str, Tail]:
+    """Agency → what its topic ends with. What others wrote there counts for nothing."""
     ids = identities(admin, agencies)
     consumer = KafkaConsumer(bootstrap_servers=bootstrap, **CONSUMER)
     try:
-        return {agency: Tail(ids.get(agency, ""), _last(consumer, partition(agency))) for agency in agencies}
+        return {agency: Tail(ids.get(agency, ""), _cursor(consumer, agency, service)) for agency in agencies}
     finally:
         consumer.close()
 
 
-def _last(consumer: KafkaConsumer, at: TopicPartition) -> dict[str, bytes] | None:
-    """The headers of the last message. The embedded broker's end offset is that of the last batch's first
-    message, so everything from there to the high water mark is read."""
+def _cursor(consumer: KafkaConsumer, agency: str, service: Ed25519PublicKey) -> Cursor:
+    """The last cursor that was sent, looking back further and further for a message of the service's own."""
+    at = partition(agency)
     consumer.assign([at])
+    first = consumer.beginning_offsets([at], timeout_ms=5000)[at]
     end = consumer.end_offsets([at], timeout_ms=5000)[at]
-    if end <= 0:
-        return None
-    consumer.seek(at, max(end - 1, 0))
-    last: dict[str, bytes] | None = None
-    for _ in range(200):
+    back = LOOK_BACK
+    while end > first:
+        start = max(first, end - back)
+        found = max(_sent(consumer, at, start, agency, service), default=START)
+        if found != START or start == first:
+            return found
+        back *= 16
+    return START
+
+
+def _sent(
+    consumer: KafkaConsumer, at: TopicPartition, start: int, agency: str, service: Ed25519PublicKey
+) -> Iterator[Cursor]:
+    """The cursors of the service's own messages from an offset to the end. The embedded broker's end offset is
+    that of the last batch's first message, so the high water mark of a fetch says where the end is."""
+    consumer.seek(at, start)
+    for _ in range(POLLS):
         for record in consumer.poll(timeout_ms=200).get(at, ()):
-            last = dict(record.headers)
+            try:
+                attributes = verified(record.headers, record.key, record.value, service)
+            except Rejected:
+                continue
+            if attributes.subject == agency:
+                position, _, n = attributes.cursor.partition(".")
+                yield int(position), int(n)
         mark = consumer.highwater(at)
-        if last is not None and mark is not None and consumer.position(at) >= mark:
-            return last
-    return last
+        if mark is not None and consumer.position(at) >= mark:
+            return

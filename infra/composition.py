@@ -160,6 +160,16 @@ def service(settings: Settings, connections: int = 16) -> Iterator[Ports]:
 
 
 @contextmanager
+def writer(settings: Settings) -> Iterator[EventStore]:
+    """The event store, for who brings in what happened elsewhere."""
+    conninfo = as_role(settings.database, SERVICE)
+    with ExitStack() as closing:
+        connected = pool(conninfo, 4, "writer")
+        closing.callback(connected.close)
+        yield _store(conninfo, connected, keyring(settings), closing, GroupCommit(conninfo))
+
+
+@contextmanager
 def follower(settings: Settings) -> Iterator[PublisherSource]:
     """The log, for who follows it."""
     conninfo = as_role(settings.database, FOLLOWER)

@@ -426,7 +426,8 @@ class DisclosureMachine(Walk):
         if isinstance(event, e.ReferralMove):
             drafted = drafts(self.log)[event.referral]
             assert (drafted.sender, version) in self.known
-            assert ((drafted.recipient, version) in self.known) == was_sent(self.log, event.referral)
+            if drafted.recipient != led_by(self.log):
+                assert ((drafted.recipient, version) in self.known) == was_sent(self.log, event.referral)
 
     def teardown(self) -> None:
         assert OUTSIDER not in self.knowledge.told

@@ -386,7 +386,26 @@ class Walk(RuleBasedStateMachine):
             agency,
         )
 
-    @rule(agency=agencies, number=numbers)
+    @rule(
+        who=numbers,
+        number=numbers,
+        work=st.sampled_from(("meet_clock", "identify", "deliver", "attach", "finish_action")),
+        anybody=st.none() | agencies,
+    )
+    def work(self, who: int, number: int, work: str, anybody: str | None) -> None:
+        agency = anybody or self.one_who_takes_part(who)
+        match work:
+            case "meet_clock":
+                self.meet_clock(agency, number)
+            case "identify":
+                self.identify(agency)
+            case "deliver":
+                self.deliver(agency, number)
+            case "attach":
+                self.attach(agency, "health" if number else "legal")
+            case "finish_action":
+                self.finish_action(agency, number)
+
     def meet_clock(self, agency: str, number: int) -> None:
         self.attempt(say(c.MeetClock, self.now, clock=self.one_of(number, e.ClockStarted, "clock")), agency)
 
@@ -395,11 +414,9 @@ class Walk(RuleBasedStateMachine):
         agency, fields = self.one_who_takes_part(number), {word: TEXTS[word] for word in of}
         self.attempt(say(c.RecordNote, self.now, note=self.new_id("note"), **fields), agency)
 
-    @rule(agency=agencies)
     def identify(self, agency: str) -> None:
         self.attempt(say(c.IdentifySurvivor, self.now, name="Penyintas A"), agency)
 
-    @rule(agency=agencies, number=numbers)
     def deliver(self, agency: str, number: int) -> None:
         self.attempt(
             say(
@@ -413,7 +430,6 @@ class Walk(RuleBasedStateMachine):
             agency,
         )
 
-    @rule(agency=agencies, compartment=st.sampled_from(("health", "legal")))
     def attach(self, agency: str, compartment: str) -> None:
         self.attempt(
             say(
@@ -451,7 +467,6 @@ class Walk(RuleBasedStateMachine):
             say(c.AgreeAction, self.now, action=action, owner=owner, what="w", due_on=date(2026, 4, 1)), agency
         )
 
-    @rule(agency=agencies, number=numbers)
     def finish_action(self, agency: str, number: int) -> None:
         self.attempt(say(c.FinishAction, self.now, action=self.one_of(number, e.ActionAgreed, "action")), agency)
 

@@ -1,0 +1,337 @@
+"""From the log to the agencies' handlers, on the embedded broker always and on Apache Kafka where it can run."""
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Event, Thread
+from uuid import uuid4
+
+import pytest
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
+
+from rujukan.api.casework import Casework
+from rujukan.consumers import envelope, topics
+from rujukan.consumers.inbox import SqliteInbox
+from rujukan.consumers.publisher import Publisher
+from rujukan.consumers.subscription import Subscription
+from rujukan.domain.agency import RegisterKey
+from rujukan.domain.case import commands as c
+from rujukan.domain.codes import (
+    AgeGroup,
+    Channel,
+    ConsentBy,
+    Obtained,
+    Purpose,
+    Reporter,
+    Role,
+    Service,
+    Urgency,
+)
+from rujukan.domain.fact import Act, CaseId, ConsentId, NoteId, ReferralId
+from rujukan.infra import composition
+from rujukan.infra.demo import network
+from rujukan.infra.demo.inboxes import entitled
+from rujukan.infra.processes import system_act
+from rujukan.infra.services.apache_kafka import ApacheKafka
+from rujukan.infra.services.broker import EmbeddedBroker
+
+from rujukan.infra.issuer import usual_actor  # isort: skip
+
+MARKER = "MARKER-in-health"
+
+
+@pytest.fixture(scope="module", params=["embedded", "apache"])
+def broker(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator:
+    if request.param == "apache" and not ApacheKafka.available():
+        pytest.skip("Java 17 and Maven are not here")
+    directory = tmp_path_factory.mktemp("broker")
+    made = EmbeddedBroker(directory / "log") if request.param == "embedded" else ApacheKafka(directory)
+    made.start()
+    yield made
+    made.stop()
+
+
+class World:
+    """A database with eight agencies, and one publisher that can be stopped and started."""
+
+    def __init__(self, settings, ports, keys, bootstrap: str, directory: Path) -> None:
+        self.settings, self.ports, self.keys, self.bootstrap, self.directory = (
+            settings,
+            ports,
+            keys,
+            bootstrap,
+            directory,
+        )
+        self.casework = Casework(ports.log, ports.secrets)
+        provider = composition.keyring(settings)
+        self.signer = composition.signing_key(provider)
+        self.pseudonyms = provider.secret("pseudonyms")
+        self.stops: list[tuple[Event, Thread]] = []
+
+    def publisher(self) -> Event:
+        return self._run(self._publish)
+
+    def subscription(
+        self, agency: str, handler=lambda d, db: None, key=None, file=None
+    ) -> tuple[Subscription, SqliteInbox]:
+        inbox: list = []
+        made = Event()
+
+        def run(stop: Event) -> None:
+            box = SqliteInbox(self.directory / (file or f"{agency}-{uuid4()}.db"), handler)
+            sub = Subscription(agency, [key or self.keys[agency]], self.signer.public_key(), self.bootstrap, box)
+            inbox.extend((sub, box))
+            made.set()
+            sub.run(stop)
+
+        self._run(run)
+        made.wait(10)
+        return inbox[0], inbox[1]
+
+    def _publish(self, stop: Event) -> None:
+        with composition.follower(self.settings) as source:
+            Publisher(source, self.bootstrap, self.signer, self.pseudonyms, "test").run(stop)
+
+    def _run(self, work) -> Event:
+        stop = Event()
+        thread = Thread(target=work, args=(stop,), daemon=True)
+        thread.start()
+        self.stops.append((stop, thread))
+        return stop
+
+    def halt(self) -> None:
+        for stop, thread in self.stops:
+            stop.set()
+            thread.join(15)
+        self.stops.clear()
+
+    def act(self, agency: str, role: Role = Role.CASE_WORKER) -> Act:
+        kind = next(m.kind for m in network.BONTANG if m.code == agency)
+        return Act(
+            actor=usual_actor(agency, role),
+            agency=agency,
+            kind=kind,
+            role=role,
+            purpose=Purpose.CARE,
+            at=datetime.now(UTC),
+        )
+
+    def do(self, case, command, agency: str = "uptd-ppa") -> None:
+        self.casework.act_on_case(case, command, self.act(agency), correlation=uuid4())
+
+    def case_with_hospital(self) -> tuple[CaseId, ReferralId]:
+        case, consent, referral = CaseId(uuid4()), ConsentId(uuid4()), ReferralId(uuid4())
+        now = datetime.now(UTC)
+        self.do(
+            case,
+            c.OpenCase(
+                occurred_at=now,
+                channel=Channel.HOTLINE,
+                reporter=Reporter.SURVIVOR,
+                urgency=Urgency.URGENT,
+                age_group=AgeGroup.ADULT,
+            ),
+        )
+        self.do(
+            case,
+            c.GiveConsent(
+                occurred_at=now,
+                consent=consent,
+                compartments=frozenset({"health"}),
+                recipients=frozenset({"rsud"}),
+                purposes=frozenset({Purpose.CARE}),
+                given_by=frozenset({ConsentBy.SURVIVOR}),
+                obtained=Obtained.VERBAL,
+            ),
+        )
+        self.note(case)
+        self.do(
+            case,
+            c.DraftReferral(
+                occurred_at=now,
+                referral=referral,
+                recipient="rsud",
+                service=Service.HEALTH,
+                urgency=Urgency.EMERGENCY,
+                purpose=Purpose.CARE,
+                compartments=frozenset({"health"}),
+            ),
+        )
+        self.do(case, c.SendReferral(occurred_at=now, referral=referral))
+        return case, referral
+
+    def note(self, case) -> None:
+        self.do(case, c.RecordNote(occurred_at=datetime.now(UTC), note=NoteId(uuid4()), health=MARKER, safety="secret"))
+
+    def entitled(self, agency: str) -> set[str]:
+        with composition.follower(self.settings) as source:
+            return entitled(source, {agency})[agency]
+
+
+@pytest.fixture
+def world(settings, broker, tmp_path) -> Iterator[World]:
+    with composition.service(settings, connections=4) as ports:
+        keys = network.set_up(Casework(ports.log, ports.secrets), settings.data / "agencies")
+        with composition.follower(settings) as source, composition.runner(settings, source) as runner:
+            runner.catch_up()
+        made = World(settings, ports, keys, broker.bootstrap, tmp_path)
+        yield made
+        made.halt()
+
+
+def eventually(check, seconds: float = 20.0) -> bool:
+    give_up = time.monotonic() + seconds
+    while time.monotonic() < give_up:
+        if check():
+            return True
+        time.sleep(0.05)
+    return bool(check())
+
+
+def test_an_agency_handles_exactly_what_it_may_know_once_and_in_order(world):
+    seen: list = []
+    world.publisher()
+    world.subscription("rsud", lambda d, db: seen.append(d))
+    world.subscription("psikolog", lambda d, db: pytest.fail("an agency that took no part was told something"))
+    case, referral = world.case_with_hospital()
+    world.do(case, c.ReceiveReferral(occurred_at=datetime.now(UTC), referral=referral), "rsud")
+    expected = world.entitled("rsud")
+    assert eventually(lambda: {d.id for d in seen} >= expected)
+    assert {d.id for d in seen} == expected
+    assert len(seen) == len(expected)
+    mine = [d for d in seen if d.case == case]
+    by_topic = {d.topic: d for d in mine}
+    assert by_topic["case.NoteRecorded"].fields()["health"] == MARKER
+    assert by_topic["case.NoteRecorded"].withheld == ["safety"]
+    assert "case.ConsentGiven" not in by_topic
+    told_before = [d.topic for d in mine[: [d.topic for d in mine].index("case.ReferralSent")]]
+    assert told_before == ["case.CaseOpened", "case.NoteRecorded", "case.ReferralDrafted"]
+
+
+def test_a_publisher_that_stops_goes_on_without_loss_or_repetition(world):
+    seen: list[str] = []
+    stop = world.publisher()
+    sub, _ = world.subscription("rsud", lambda d, db: seen.append(d.id))
+    case, _ = world.case_with_hospital()
+    assert eventually(lambda: set(seen) >= world.entitled("rsud"))
+    stop.set()
+    for _ in range(5):
+        world.note(case)
+    world.publisher()
+    assert eventually(lambda: set(seen) >= world.entitled("rsud"))
+    assert len(seen) == len(set(seen))
+    assert sub.again == 0, "the publisher sent something twice"
+
+
+def test_a_subscriber_that_stops_goes_on_behind_what_it_handled(world):
+    first: list[str] = []
+    second: list[str] = []
+    world.publisher()
+    world.subscription("rsud", lambda d, db: first.append(d.id), file="same.db")
+    case, _ = world.case_with_hospital()
+    assert eventually(lambda: set(first) >= world.entitled("rsud"))
+    world.halt()
+    world.note(case)
+    world.publisher()
+    world.subscription("rsud", lambda d, db: second.append(d.id), file="same.db")
+    assert eventually(lambda: set(first) | set(second) >= world.entitled("rsud"))
+    assert not set(first) & set(second)
+
+
+def test_a_handler_that_fails_gets_the_delivery_again_and_nothing_overtakes_it(world):
+    failures = iter([True, True, False])
+    order: list[int] = []
+
+    def handler(d, db: sqlite3.Connection):
+        if not order and next(failures, False):
+            raise RuntimeError
+        order.append(d.position)
+
+    world.publisher()
+    world.subscription("rsud", handler)
+    world.case_with_hospital()
+    expected = world.entitled("rsud")
+    assert eventually(lambda: len(order) >= len(expected))
+    assert len(order) == len(expected)
+
+
+def test_a_forged_message_is_passed_over_and_noted(world):
+    topics.ensure(KafkaAdminClient(bootstrap_servers=world.bootstrap, **topics.ADMIN), ["lbh"])
+    producer = KafkaProducer(bootstrap_servers=world.bootstrap, **topics.PRODUCER)
+    producer.send(topics.topic_of("lbh"), value=b"forged", key=b"k", headers=[], partition=0).get(10)
+    producer.close()
+    sub, _ = world.subscription("lbh", file="forged.db")
+    assert eventually(lambda: sub.rejected >= 1)
+    with sqlite3.connect(world.directory / "forged.db") as db:
+        reasons = db.execute("SELECT reason FROM rujukan_rejected").fetchall()
+    assert "NotOurs" in reasons[0][0]
+
+
+def test_what_others_write_to_a_topic_does_not_stop_the_publisher(world):
+    seen: list[str] = []
+    stop = world.publisher()
+    sub, _ = world.subscription("rsud", lambda d, db: seen.append(d.id))
+    case, _ = world.case_with_hospital()
+    assert eventually(lambda: set(seen) >= world.entitled("rsud"))
+    stop.set()
+    producer = KafkaProducer(bootstrap_servers=world.bootstrap, **topics.PRODUCER)
+    for n in range(20):
+        producer.send(topics.topic_of("rsud"), value=b"forged", key=b"k", headers=[("n", b"%d" % n)], partition=0)
+    producer.flush(10)
+    producer.close()
+    world.note(case)
+    world.publisher()
+    assert eventually(lambda: set(seen) >= world.entitled("rsud"))
+    assert len(seen) == len(set(seen))
+    assert sub.again == 0, "the publisher lost its place"
+
+
+def test_a_new_key_is_used_from_the_next_message_on(world):
+    seen: list[str] = []
+    world.publisher()
+    case, _ = world.case_with_hospital()
+    new = envelope.AgencyKey.generate(f"new-{uuid4()}")
+    world.casework.act_on_agency(
+        "rsud",
+        RegisterKey(occurred_at=datetime.now(UTC), key=new.id, public_key=new.public),
+        system_act(),
+        correlation=uuid4(),
+    )
+    time.sleep(2.5)
+    world.note(case)
+    sub, _ = world.subscription("rsud", lambda d, db: seen.append(d.id), key=new)
+    assert eventually(lambda: len(seen) >= 1)
+    assert sub.rejected >= 1, "what was sealed to the old key does not open with the new one"
+
+
+def test_the_topic_tells_nothing(world):
+    world.publisher()
+    case, _ = world.case_with_hospital()
+    expected = len(world.entitled("rsud"))
+    consumer = KafkaConsumer(bootstrap_servers=world.bootstrap, **topics.CONSUMER)
+    at = topics.partition("rsud")
+    consumer.assign([at])
+    consumer.seek(at, 0)
+    records: list = []
+    assert eventually(lambda: records.extend(consumer.poll(200).get(at, ())) or len(records) >= expected)
+    consumer.close()
+    outside = b" ".join([r.value + r.key + b" ".join(n.encode() + v for n, v in r.headers) for r in records])
+    for telling in (MARKER.encode(), b"health", b"NoteRecorded", str(case).encode(), case.bytes, b"kesehatan"):
+        assert telling not in outside
+
+
+def test_a_topic_that_comes_back_empty_is_filled_again_and_handled_once(world, broker):
+    if not isinstance(broker, EmbeddedBroker):
+        return  # Apache Kafka keeps its data
+    seen: list[str] = []
+    world.publisher()
+    world.subscription("rsud", lambda d, db: seen.append(d.id))
+    case, _ = world.case_with_hospital()
+    assert eventually(lambda: set(seen) >= world.entitled("rsud"))
+    broker.stop()
+    broker.start()
+    world.note(case)
+    assert eventually(lambda: set(seen) >= world.entitled("rsud"), 40)
+    assert len(seen) == len(set(seen))

@@ -1,0 +1,53 @@
+"""The agency's inbox: handled once in effect, in the agency's own transaction."""
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+import pytest
+from msgspec import Raw
+
+from rujukan.consumers.envelope import Delivery
+from rujukan.consumers.inbox import Place, SqliteInbox
+
+
+def delivery(n: int) -> Delivery:
+    return Delivery(
+        "case.NoteRecorded", 1, UUID(int=1), n, n, datetime.now(UTC), "a", UUID(int=2), [], [], Raw(b"{}"), f"id-{n}"
+    )
+
+
+def test_a_delivery_that_comes_again_is_handled_once(tmp_path):
+    handled: list[str] = []
+    inbox = SqliteInbox(tmp_path / "inbox.db", lambda d, db: handled.append(d.id))
+    assert inbox.handle(delivery(1), "t", Place("a", 1))
+    assert not inbox.handle(delivery(1), "t", Place("b", 1))
+    inbox.close()
+    again = SqliteInbox(tmp_path / "inbox.db", lambda d, db: handled.append(d.id))
+    assert not again.handle(delivery(1), "t", Place("b", 1))
+    assert handled == ["id-1"]
+    assert again.place("t") == Place("b", 1)
+
+
+def test_what_a_failing_handler_wrote_is_not_there_and_the_delivery_comes_again(tmp_path):
+    failing = True
+
+    def handler(d, db):
+        db.execute("CREATE TABLE IF NOT EXISTS mine (id TEXT)")
+        db.execute("INSERT INTO mine VALUES (?)", (d.id,))
+        if failing:
+            raise RuntimeError
+
+    inbox = SqliteInbox(tmp_path / "inbox.db", handler)
+    with pytest.raises(RuntimeError):
+        inbox.handle(delivery(1), "t", Place("a", 1))
+    assert inbox.place("t") is None
+    failing = False
+    assert inbox.handle(delivery(1), "t", Place("a", 1))
+    assert inbox._db.execute("SELECT id FROM mine").fetchall() == [("id-1",)]
+
+
+def test_what_cannot_be_handled_is_noted_and_passed(tmp_path):
+    inbox = SqliteInbox(tmp_path / "inbox.db", lambda d, db: None)
+    inbox.skip("t", Place("a", 5), "BadSignature: …")
+    assert inbox.place("t") == Place("a", 5)
+    assert inbox.rejected() == [("t", 4, "BadSignature: …")]
