@@ -1,7 +1,8 @@
 """Every action as a resource: where it is posted, the command it becomes, and an example that works.
 
 `{case}` and what else stands in a path are not repeated in the body. `mints` names the id that the action
-makes; a caller may send its own. `occurred_at` may be left out: it happened now.
+makes; a caller may send its own, but for a case: a taken id would tell that there is such a case.
+`occurred_at` may be left out: it happened now.
 """
 
 from typing import Any, NamedTuple

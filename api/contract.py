@@ -156,8 +156,6 @@ def _trim(schema: dict[str, Any], action: Action, command: type[Fact]) -> None:
     schema["required"] = [f for f in schema.get("required", ()) if f not in in_path | optional]
     for name in in_path:
         schema["properties"].pop(name, None)
-    if action is OPENING:
-        schema["properties"]["case"] = {"type": "string", "format": "uuid", "description": "Made when left out"}
     for name, compartment in compartments_of(command).items():
         if name in schema["properties"]:
             schema["properties"][name]["x-compartment"] = compartment.word

@@ -63,8 +63,10 @@ class Log(Protocol):
         """The stream's events after a version, their coordination opened."""
         ...
 
-    def open(self, wanted: Mapping[int, frozenset[Compartment]]) -> dict[int, dict[Compartment, bytes]]:
-        """Position → compartment → JSON object, for those of the wanted compartments that there are."""
+    def open(
+        self, wanted: Mapping[int, frozenset[Compartment]]
+    ) -> Mapping[int, tuple[frozenset[Compartment], Mapping[Compartment, bytes]]]:
+        """Position → (compartments the event has, JSON objects of those wanted)."""
         ...
 
     def repeated(self, key: bytes) -> Repeated | None:

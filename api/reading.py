@@ -1,6 +1,6 @@
 """The routes that read. Lists show ids, codes and times; opening content is recorded before it is shown (D7)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
@@ -181,10 +181,10 @@ def add_routes(app: FastAPI, casework: Casework, identity: Identity, ports: Port
         told = {e.position: frozenset(Compartment(c) for c in e.compartments) for e in found}
         allowed = casework.readable(case, told, act)
         opened = ports.log.open(allowed)
-        shown = frozenset(c for compartments in opened.values() for c in compartments)
+        shown = frozenset(c for _, segments in opened.values() for c in segments)
         if shown:
             casework.record_access(act, case, shown, "timeline", "told", correlation_of(request))
-        entries = [_entry(e, told[e.position], opened[e.position]) for e in found if e.position in opened]
+        entries = [_entry(e, *opened[e.position]) for e in found if e.position in opened]
         more = (found[-1].version,) if len(found) == limit else None
         return _json(Page(entries, next_page(more)))
 
@@ -292,7 +292,7 @@ def _route(call: Callable[[Request], Response]) -> Callable[[Request], Any]:
     return route
 
 
-def _entry(entry: timeline.Entry, told: frozenset[Compartment], opened: dict[Compartment, bytes]) -> TimelineEntry:
+def _entry(entry: timeline.Entry, held: frozenset[Compartment], opened: Mapping[Compartment, bytes]) -> TimelineEntry:
     data = b"{" + b",".join(p[1:-1] for p in opened.values() if len(p) > 2) + b"}"
     return TimelineEntry(
         entry.position,
@@ -302,7 +302,7 @@ def _entry(entry: timeline.Entry, told: frozenset[Compartment], opened: dict[Com
         entry.recorded_at,
         entry.author,
         Raw(data),
-        sorted(c.word for c in told if c not in opened),
+        sorted(c.word for c in held if c not in opened),
     )
 
 

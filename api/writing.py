@@ -42,7 +42,7 @@ def add_routes(app: FastAPI, casework: Casework, identity: Identity, now: Clock)
         agency = casework.network.get(caller.agency)
         act = acting(caller, agency, acting_role(command_type, caller.roles), request.headers.get("purpose-of-use"), at)
         fields = _fields(action, request, body, act)
-        made = fields.pop("case", None) if action is OPENING else None
+        made = uuid4() if action is OPENING else None
         command = read_command(command_type, fields)
         correlation = correlation_of(request)
         key = retry_key(request)
@@ -168,7 +168,7 @@ def _fields(action: Action, request: Request, body: bytes, act: Act) -> dict[str
         if name in action.command.__struct_fields__:
             fields[name] = value
     fields.setdefault("occurred_at", act.at.isoformat())
-    if action.mints is not None:
+    if action.mints is not None and action is not OPENING:
         fields.setdefault(action.mints, str(uuid4()))
     return fields
 

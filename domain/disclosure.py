@@ -37,6 +37,7 @@ CONTENT: tuple[type[Fact], ...] = (
     e.IncidentCorrected,
     e.AllegedPerpetratorRecorded,
     e.ClockStarted,
+    e.ClockMet,
     e.NeedsAssessed,
     e.RiskAssessed,
     e.SafetyPlanAgreed,
@@ -97,10 +98,7 @@ class Knowledge(Struct):
         before, after = self.case, evolve(self.case, new.event)
         tell: list[Told] = []
         for agency, kind in concerned(after).items():
-            grown = entitlement(after, agency, kind, new.at) - (
-                entitlement(before, agency, kind, new.at) if before else NOTHING
-            )
-            if grown:
+            if _learns_more(before, after, agency, kind, new):
                 for old in self.written:
                     self._tell(tell, after, agency, kind, old, new.at)
         self.written.append(new)
@@ -115,10 +113,19 @@ class Knowledge(Struct):
     ) -> None:
         known = self.told.setdefault(agency, {})
         before = known.get(of.version, NOTHING)
-        after = before | audience(case, of, agency, kind, now)
-        if after != before:
-            known[of.version] = after
-            tell.append(Told(agency, of, after))
+        may = audience(case, of, agency, kind, now)
+        if not may <= before:
+            known[of.version] = before | may
+            tell.append(Told(agency, of, may))
+
+
+def _learns_more(before: Case | None, after: Case, agency: AgencyCode, kind: AgencyKind, new: Written) -> bool:
+    """Whether an event gives an agency reason to know of earlier ones what it was not told."""
+    if isinstance(new.event, e.ReferralSent) and after.referrals[new.event.referral].recipient == agency:
+        return True
+    if before is None or (agency == after.lead != before.lead):
+        return True
+    return not entitlement(after, agency, kind, new.at) <= entitlement(before, agency, kind, new.at)
 
 
 def audience(
@@ -173,10 +180,15 @@ def concerned(case: Case) -> Mapping[AgencyCode, AgencyKind]:
 
 
 def _holds(of: Written) -> frozenset[Compartment]:
-    """The compartments that an event has something in; a document's bytes count as its compartment's."""
-    if isinstance(of.event, e.DocumentAttached):
-        return of.held | {Compartment.named(of.event.compartment)}
-    return of.held
+    """The compartments that an event has something in, or is about: a document's bytes are its compartment's,
+    and what a clock was for is the incident's."""
+    match of.event:
+        case e.DocumentAttached():
+            return of.held | {Compartment.named(of.event.compartment)}
+        case e.ClockMet():
+            return of.held | {Compartment.INCIDENT}
+        case _:
+            return of.held
 
 
 def _addressed(event: Fact, case: Case) -> Mapping[AgencyCode, AgencyKind]:
@@ -186,7 +198,7 @@ def _addressed(event: Fact, case: Case) -> Mapping[AgencyCode, AgencyKind]:
             referral = case.referrals.get(event.referral)
             if referral is None:
                 return {}
-            sender = {referral.sender: _kind_of(referral.sender, case)}
+            sender = {referral.sender: referral.sender_kind}
             return sender if referral.sent_at is None else {**sender, referral.recipient: referral.recipient_kind}
         case e.ClockStarted() | e.ClockMet():
             return {
@@ -199,26 +211,20 @@ def _addressed(event: Fact, case: Case) -> Mapping[AgencyCode, AgencyKind]:
             return {
                 r.recipient: r.recipient_kind
                 for r in case.referrals.values()
-                if r.status.is_open and _names(consent.recipients, r.recipient, r.recipient_kind)
+                if r.status.is_open and _names(consent.ever, r.recipient, r.recipient_kind)
             }
         case e.ConferenceHeld():
             return {a: k for a, k in concerned(case).items() if a in event.attendees}
         case e.ActionAgreed() | e.ActionDone():
             owner = case.actions[event.action].owner
-            return {owner: _kind_of(owner, case)}
+            return {a: k for a, k in concerned(case).items() if a == owner}
         case e.LeadTransferAsked():
             return {event.to: event.to_kind}
+        case e.LeadTransferAccepted():
+            return case.former_leads
         case _:
             return {}
 
 
 def _names(recipients: Iterable[str], agency: AgencyCode, kind: AgencyKind) -> bool:
     return agency in recipients or f"kind:{kind}" in recipients
-
-
-def _kind_of(agency: AgencyCode, case: Case) -> AgencyKind:
-    """The kind of an agency that is or was part of the case."""
-    if agency == case.lead:
-        return case.lead_kind
-    kinds = (r.recipient_kind for r in case.referrals.values() if r.recipient == agency)
-    return next(kinds, AgencyKind.OTHER)

@@ -14,7 +14,6 @@ from psycopg.rows import TupleRow
 from rujukan import projections
 from rujukan.api.ports import Changes, Moved, Ports, Repeated, Retryable, TokenKeys, Unavailable, UsedBefore
 from rujukan.domain import agency as agencies
-from rujukan.domain.compartment import Compartment
 from rujukan.domain.disclosure import Written
 from rujukan.domain.fact import Act, AgencyCode
 
@@ -22,7 +21,7 @@ from . import group_commit
 from .data_keys import DataKeys
 from .database import FOLLOWER, SERVICE, Pool, as_role, pool
 from .documents import DocumentStore
-from .event_store import EventStore, LogRecorder, Stream, datastore
+from .event_store import EventStore, LogRecorder, OpenedAt, Stream, Wanted, datastore
 from .following import Follower, written_of
 from .group_commit import GroupCommit, Idempotency
 from .issuer import EmbeddedIssuer, OutsideIssuer
@@ -60,9 +59,8 @@ class ApiLog:
     def read(self, stream: UUID, after: int = 0) -> list[Written]:
         return [written_of(opened) for opened in self._store.read(stream, after)]
 
-    def open(self, wanted: Mapping[int, frozenset[Compartment]]) -> dict[int, dict[Compartment, bytes]]:
-        records = self._store.records(list(wanted))
-        return {at: self._store.plaintext(record, wanted[at]) for at, record in records.items()}
+    def open(self, wanted: Wanted) -> OpenedAt:
+        return self._store.open_at(wanted)
 
     def repeated(self, key: bytes) -> Repeated | None:
         found = self._store.repeated(key)
@@ -97,13 +95,8 @@ class ApiViews:
 class PublisherSource(Follower):
     """The log as the publisher asks for it."""
 
-    def open(
-        self, wanted: Mapping[int, frozenset[Compartment]]
-    ) -> Mapping[int, tuple[frozenset[Compartment], Mapping[Compartment, bytes]]]:
-        records = self.store.records(list(wanted))
-        return {
-            at: (frozenset(record.held), self.store.plaintext(record, wanted[at])) for at, record in records.items()
-        }
+    def open(self, wanted: Wanted) -> OpenedAt:
+        return self.store.open_at(wanted)
 
     def subscribers(self) -> Mapping[str, tuple[str, str]]:
         with self.store.pool.connection() as db:

@@ -24,6 +24,10 @@ from .transcoder import to_event, to_segments, topic_of
 __all__ = ["Conflict", "EventStore", "Idempotency", "LogRecorder", "LogUnavailable", "Opened", "Repeated", "Stream"]
 
 
+Wanted = Mapping[int, frozenset[Compartment]]
+OpenedAt = Mapping[int, tuple[frozenset[Compartment], Mapping[Compartment, bytes]]]
+
+
 class Stream(NamedTuple):
     """Events to append to one stream after the version at which it was read (0: it is new).
     `acts`, where given, says of each event whose it is, in the place of the one act for all."""
@@ -194,6 +198,13 @@ class EventStore:
                 opened.append(_opened(n.id, stream, n.originator_version, n.topic, n.state, key))
         return opened
 
+    def open_at(self, wanted: Wanted) -> OpenedAt:
+        """Position → (compartments the event has, JSON objects of those wanted). Raises BrokenSeal, KeyGone."""
+        return {
+            at: (frozenset(record.held), self.plaintext(record, wanted[at]))
+            for at, record in self.records(list(wanted)).items()
+        }
+
     def records(self, positions: Sequence[int]) -> dict[int, Record]:
         """The records at these positions, sealed, by position; checked against their rows."""
         with self.pool.connection() as db, db.cursor(binary=True) as cursor:
@@ -242,5 +253,3 @@ _AT = (
     "SELECT notification_id, originator_id, originator_version, topic, state FROM log.stored_events"
     " WHERE notification_id = ANY(%s)"
 )
-
-Segments = Mapping[Compartment, bytes]

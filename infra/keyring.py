@@ -58,11 +58,11 @@ class LocalKeyring:
         try:
             kept = json.loads(file.read_text())
             self._active: str = kept["active"]
-            self._keys = {id: base64.b64decode(key) for id, key in kept["keys"].items()}
-            self._root = base64.b64decode(kept["root"])
+            self._keys = {id: _key(key) for id, key in kept["keys"].items()}
+            self._root = _key(kept["root"])
             if self._active not in self._keys:
                 raise KeyError
-        except (KeyError, ValueError, TypeError):
+        except (KeyError, ValueError, TypeError, AttributeError):
             raise ValueError(f"{file} is not a keyring") from None
 
     def wrap(self, key: bytes, context: bytes) -> bytes:
@@ -96,6 +96,13 @@ def _create(file: Path) -> None:
         return
     finally:
         Path(out.name).unlink()
+
+
+def _key(text: str) -> bytes:
+    key = base64.b64decode(text, validate=True)
+    if len(key) != KEY_BYTES:
+        raise ValueError
+    return key
 
 
 def _random() -> str:

@@ -15,7 +15,8 @@ key is uniform, so § 3.3 lets the extract step go) over the context below. The 
 are the associated data. GCM alone does not commit to its key: the commitment, checked first and in
 constant time, makes sure that a disclosed key opens a segment to one plaintext only.
 
-The digest refuses nothing by itself: the tag does. It tells a changed header from a changed segment.
+The digest proves nothing by itself, the tag does: it tells a damaged header from a damaged segment. Who changes
+a header and its digest is refused by the tag, as SegmentChanged.
 """
 
 import hashlib
@@ -37,6 +38,8 @@ CONTEXT = b"rujukan/segment/1"
 NONCE = bytes(12)
 KEY_BYTES = 32
 DIGEST_BYTES = 8
+LATEST = 253_402_300_800_000_000
+"""The first microsecond after the year 9999."""
 
 _FIXED = Struct(">BH16sQq16s16s16sHH")
 _SEGMENT = Struct(">B32s32sI")
@@ -63,11 +66,11 @@ class MovedRow(BrokenSeal):
 
 
 class HeaderChanged(BrokenSeal):
-    """The header is not the one that was sealed."""
+    """The header is damaged: it does not fit its digest."""
 
 
 class SegmentChanged(BrokenSeal):
-    """The segment is not the one that was sealed."""
+    """The segment, or the header bound to it, is not the one that was sealed."""
 
 
 class CompartmentSwapped(BrokenSeal):
@@ -109,7 +112,6 @@ class Record(NamedTuple):
     held: tuple[Compartment, ...]
     segments: dict[Compartment, Segment]
     authenticated: bytes
-    digest: bytes
     rest: tuple[int, bytes, bytes, bytes]
 
     @property
@@ -184,7 +186,7 @@ def seal(header: Header, segments: Mapping[Compartment, bytes], keys: Mapping[Co
 def parse(state: bytes) -> Record:
     """The parts of a record, none of them trusted yet.
 
-    Raises Truncated, UnknownFormat, CompartmentSwapped.
+    Raises Truncated, UnknownFormat, HeaderChanged, CompartmentSwapped.
     """
     try:
         fmt, length, stream, version, at, actor, correlation, causation, schema, bits = _FIXED.unpack_from(state)
@@ -194,8 +196,12 @@ def parse(state: bytes) -> Record:
         agency_end = topic_end + 1 + state[topic_end]
         if agency_end != length:
             raise Truncated("the header does not end where it says")
+        head, offset = state[:length], length + DIGEST_BYTES
+        if hashlib.sha256(head).digest()[:DIGEST_BYTES] != state[length:offset]:
+            raise HeaderChanged("the header is not the one that its digest was made of")
+        if not -LATEST < at < LATEST:
+            raise Truncated("the time of recording is none")
         held = _HELD.get(bits) or _held(bits)
-        offset = length + DIGEST_BYTES
         segments: dict[Compartment, Segment] = {}
         for expected in held:
             compartment, salt, commitment, size = _SEGMENT.unpack_from(state, offset)
@@ -214,8 +220,7 @@ def parse(state: bytes) -> Record:
             state[topic_end + 1 : length].decode("ascii"),
             held,
             segments,
-            state[:length],
-            state[length : length + DIGEST_BYTES],
+            head,
             (at, actor, correlation, causation),
         )
     except BrokenSeal:
@@ -233,8 +238,8 @@ def check_row(record: Record, stream: UUID, version: int, topic: str) -> None:
 def unseal(record: Record, compartment: Compartment, key: bytes) -> bytes:
     """The plaintext of one segment.
 
-    Raises KeyError where the record has none for that compartment, and WrongKey, CompartmentSwapped,
-    HeaderChanged or SegmentChanged where it is not what was sealed.
+    Raises KeyError where the record has none for that compartment, and WrongKey, CompartmentSwapped
+    or SegmentChanged where it is not what was sealed.
     """
     segment = record.segments[compartment]
     block = _derive(key, record.stream, record.version, compartment, segment.salt)
@@ -243,8 +248,7 @@ def unseal(record: Record, compartment: Compartment, key: bytes) -> bytes:
     try:
         return AESGCM(block[:32]).decrypt(NONCE, segment.ciphertext, record.authenticated + bytes((compartment,)))
     except InvalidTag:
-        intact = hashlib.sha256(record.authenticated).digest()[:DIGEST_BYTES] == record.digest
-        raise (SegmentChanged if intact else HeaderChanged)(record.where) from None
+        raise SegmentChanged(record.where) from None
 
 
 def _derive(key: bytes, stream: bytes, version: int, compartment: int, salt: bytes) -> bytes:
@@ -258,8 +262,6 @@ def _why_not_committed(record: Record, compartment: Compartment, key: bytes) -> 
         block = _derive(key, record.stream, record.version, compartment, segment.salt)
         if other != compartment and hmac.compare_digest(block[32:], segment.commitment):
             return CompartmentSwapped(f"{record.where}: {compartment.word} stands in the place of {other.word}")
-    if hashlib.sha256(record.authenticated).digest()[:DIGEST_BYTES] != record.digest:
-        return HeaderChanged(record.where)
     return WrongKey(f"{record.where}: {compartment.word}")
 
 

@@ -1,7 +1,7 @@
 """Events to sealed segments and back: the one home of JSON.
 
 Each compartment's fields of an event are one JSON object; compartments in which nothing is said have none.
-Opened again, an event whose other compartments stay sealed has `msgspec.UNSET` in their fields.
+Opened again, an event has `msgspec.UNSET` in the fields of compartments that stay sealed, or have nothing.
 """
 
 from collections.abc import Iterable, Mapping
@@ -31,12 +31,13 @@ def topic_of(event: Fact) -> str:
 
 
 def to_segments(event: Fact) -> dict[Compartment, bytes]:
-    """The event's plaintext by compartment, as JSON. Fields at their default are left out, except in coordination."""
+    """The event's plaintext by compartment, as JSON. A compartment in which all is at its default has none,
+    coordination excepted; one in which something is said is written whole."""
     segments: dict[Compartment, bytes] = {}
     for compartment, fields in _SHAPES[topic_of(event)].fields:
-        said = {name: value for name, default in fields if (value := getattr(event, name)) != default}
-        if said:
-            segments[compartment] = _encoder.encode(said)
+        values = {name: getattr(event, name) for name, _ in fields}
+        if any(values[name] != default for name, default in fields):
+            segments[compartment] = _encoder.encode(values)
     return segments
 
 
@@ -66,8 +67,11 @@ def _shape(topic: str, event: type[Fact]) -> _Shape:
         # Coordination is written whole, so that the rules never meet a field that is not there.
         keep = compartment is Compartment.COORDINATION or known[name].default is msgspec.NODEFAULT
         by_compartment.setdefault(compartment, []).append((name, _NEVER if keep else known[name].default))
-    optional = [(f.name, f.type | UnsetType, UNSET) for f in known.values() if f.required or f.default is None]
-    sealed = [(n, t, d) for n, t, d in optional if declared[n] is not Compartment.COORDINATION]
+    sealed = [
+        (name, known[name].type | UnsetType, UNSET)
+        for name, compartment in declared.items()
+        if compartment is not Compartment.COORDINATION
+    ]
     opened = cast(
         type[Fact],
         msgspec.defstruct(

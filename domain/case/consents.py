@@ -8,7 +8,7 @@ from ..refusal import ConsentFromWrongPerson, ConsentNotLive, ConsentWidened, In
 from . import commands as c
 from . import events as e
 from .deciding import Network, decide, fresh, joined
-from .state import Case, Consent, evolve, words
+from .state import Case, Consent, Referral, evolve, words
 
 BEFORE_WORK = frozenset({ReferralStatus.REQUESTED, ReferralStatus.RECEIVED, ReferralStatus.ACCEPTED})
 
@@ -31,11 +31,11 @@ def refuse_consent(command: c.RefuseConsent, case: Case | None, act: Act, networ
 @decide.register
 def narrow_consent(command: c.NarrowConsent, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
     now = joined(case, act)
-    before = _live(now, command)
+    before = _live(now, command, act)
     after_end, before_end = command.expires_at, before.expires_at
     if (
         not words(command.compartments) <= before.compartments
-        or not command.recipients <= before.recipients
+        or not all(_named(r, before.recipients, network) for r in command.recipients)
         or not command.purposes <= before.purposes
         or (before_end is not None and (after_end is None or after_end > before_end))
     ):
@@ -46,7 +46,7 @@ def narrow_consent(command: c.NarrowConsent, case: Case | None, act: Act, networ
 @decide.register
 def withdraw_consent(command: c.WithdrawConsent, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
     now = joined(case, act)
-    _live(now, command)
+    _live(now, command, act)
     return _and_what_stood_on_it(recorded(e.ConsentWithdrawn, command, act), now, act)
 
 
@@ -60,13 +60,19 @@ def override_consent(command: c.OverrideConsent, case: Case | None, act: Act, ne
     return [recorded(e.ConsentOverridden, command, act)]
 
 
-def _live(case: Case, command: c.NarrowConsent | c.WithdrawConsent) -> Consent:
+def _live(case: Case, command: c.NarrowConsent | c.WithdrawConsent, act: Act) -> Consent:
     consent = case.consents.get(command.consent)
     if consent is None:
         raise Unknown(what="consent")
-    if not consent.live:
+    if not consent.live or (consent.expires_at is not None and act.at >= consent.expires_at):
         raise ConsentNotLive(consent=command.consent)
     return consent
+
+
+def _named(recipient: str, recipients: frozenset[str], network: Network) -> bool:
+    """Whether a recipient was named: itself, or, where it is an agency, by its kind."""
+    agency = network.get(recipient)
+    return recipient in recipients or (agency is not None and f"kind:{agency.kind}" in recipients)
 
 
 def _ends_later(command: e.Scope) -> None:
@@ -89,15 +95,19 @@ def _right_person(command: c.GiveConsent, age: AgeGroup) -> None:
         raise ConsentFromWrongPerson(age_group=age, given_by=by)
 
 
+def _covered(case: Case, referral: Referral, act: Act) -> bool:
+    shareable = case.shareable(referral.recipient, referral.recipient_kind, act.at, referral.purpose)
+    return referral.compartments <= shareable
+
+
 def _and_what_stood_on_it(change: Fact, case: Case, act: Act) -> list[Fact]:
     """Referrals that no live consent covers any more: stopped where no work began, held for a person where it did."""
     after = evolve(case, change)
     ended: list[Fact] = [change]
-    for referral in after.referrals.values():
+    for referral in case.referrals.values():
         if not referral.status.is_open:
             continue
-        covered = after.shareable(referral.recipient, referral.recipient_kind, act.at, referral.purpose)
-        if referral.compartments <= covered:
+        if _covered(after, referral, act) or not _covered(case, referral, act):
             continue
         if referral.status in BEFORE_WORK:
             ended.append(

@@ -290,6 +290,7 @@ class ReferralDrafted(DraftFacts, frozen=True, kw_only=True, tag="case.ReferralD
     """Prepared; the recipient knows nothing of it yet."""
 
     sender: Coordination[AgencyCode]
+    sender_kind: Coordination[AgencyKind]
     recipient_kind: Coordination[AgencyKind]
 
 

@@ -1,6 +1,7 @@
 """Reports, the survivor, the incident and its clocks."""
 
 from collections.abc import Sequence
+from datetime import UTC
 
 from ..fact import Act, ClockId, Fact, recorded
 from ..pathways import CURRENT, PATHWAYS
@@ -84,12 +85,11 @@ def record_perpetrator(
 def _clocks(command: e.IncidentFacts, case: Case, act: Act) -> list[Fact]:
     if command.happened_at is not None and command.happened_at > command.occurred_at:
         raise Invalid(field="happened_at", must="not be after occurred_at, when it was told")
+    reported_at = min(case.opened_at, command.occurred_at)
     pathway = PATHWAYS[case.pathway]
     started: list[Fact] = []
-    for need, starts_at, due_at in pathway.clocks(
-        command.gbv_type, command.domestic, command.happened_at, command.occurred_at
-    ):
-        clock = ClockId(derived(command.incident, f"{need}@{due_at.isoformat()}"))
+    for need, starts_at, due_at in pathway.clocks(command.gbv_type, command.domestic, command.happened_at, reported_at):
+        clock = ClockId(derived(command.incident, f"{need}@{due_at.astimezone(UTC).isoformat()}"))
         if clock not in case.clocks:
             started.append(
                 e.ClockStarted(

@@ -6,6 +6,7 @@ from ..codes import ReferralStatus, Role
 from ..compartment import Compartment
 from ..fact import Act, Fact, recorded
 from ..refusal import (
+    AlreadyExists,
     CaseIsOpen,
     CaseNotOpen,
     ConsentMissing,
@@ -88,12 +89,15 @@ def merge_case(command: c.MergeCase, case: Case | None, act: Act, network: Netwo
     still = [r.id for r in now.referrals.values() if r.status.is_open or r.status is ReferralStatus.DRAFT]
     if still:
         raise OpenReferrals(referrals=still)
+    if now.transfer is not None:
+        raise Invalid(field="transfer", must="be answered before the case is merged")
     return [recorded(e.CaseMerged, command, act)]
 
 
 @decide.register
 def absorb_duplicate(command: c.AbsorbDuplicate, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
-    led(case, act)
+    if command.duplicate in led(case, act).duplicates:
+        raise AlreadyExists(duplicate=command.duplicate)
     return [recorded(e.DuplicateAbsorbed, command, act)]
 
 

@@ -52,7 +52,11 @@ def draft(command: c.DraftReferral, case: Case | None, act: Act, network: Networ
             raise WrongMove(referral=old.id, status=old.status, move="redirect")
     if command.parent is not None and not party(now, command.parent, act).status.is_open:
         raise Invalid(field="parent", must="be an open referral")
-    return [recorded(e.ReferralDrafted, command, act, sender=act.agency, recipient_kind=recipient.kind)]
+    return [
+        recorded(
+            e.ReferralDrafted, command, act, sender=act.agency, sender_kind=act.kind, recipient_kind=recipient.kind
+        )
+    ]
 
 
 @decide.register
@@ -134,8 +138,9 @@ def escalate(command: c.EscalateReferral, case: Case | None, act: Act, network: 
     level = referral.escalations + 1
     if referral.status is not S.REQUESTED or level > HIGHEST_ESCALATION:
         raise WrongMove(referral=referral.id, status=referral.status, move="escalate")
-    if act.at < referral.due_at + referral.escalations * referral.window:
-        raise StillRunning(due_at=referral.due_at)
+    due_at = referral.due_at + referral.escalations * referral.window
+    if act.at < due_at:
+        raise StillRunning(due_at=due_at)
     return [recorded(e.ReferralEscalated, command, act, level=level)]
 
 

@@ -53,6 +53,8 @@ class Consent(Struct, frozen=True):
     recipients: frozenset[str]
     purposes: frozenset[Purpose]
     expires_at: datetime | None
+    ever: frozenset[str] = frozenset()
+    """Every recipient it named before it was narrowed."""
     live: bool = True
     override: bool = False
 
@@ -66,6 +68,7 @@ class Consent(Struct, frozen=True):
 class Referral(Struct, frozen=True):
     id: ReferralId
     sender: AgencyCode
+    sender_kind: AgencyKind
     recipient: AgencyCode
     recipient_kind: AgencyKind
     service: Service
@@ -121,6 +124,7 @@ class Case(Struct, frozen=True):
     version: int
     opened_at: datetime
     status: Status = Status.OPEN
+    former_leads: Mapping[AgencyCode, AgencyKind] = EMPTY
     worker: ActorId | None = None
     referrals: Mapping[ReferralId, Referral] = EMPTY
     consents: Mapping[ConsentId, Consent] = EMPTY
@@ -156,9 +160,11 @@ class Case(Struct, frozen=True):
         return agency == self.lead or any(True for _ in self.open_referrals_to(agency))
 
     def is_known_to(self, agency: AgencyCode) -> bool:
-        """Whether the agency may know that this case exists: it leads, was sent a referral, or is asked to lead."""
+        """Whether the agency may know that this case exists: it leads or led, was sent a referral, or is asked to
+        lead."""
         return (
             agency == self.lead
+            or agency in self.former_leads
             or any(
                 r.recipient == agency and r.status is not ReferralStatus.DRAFT and r.sent_at is not None
                 for r in self.referrals.values()
@@ -251,8 +257,8 @@ def _(event: e.ConsentOverridden, case: Case) -> Case:
 
 @_after.register
 def _(event: e.ConsentNarrowed, case: Case) -> Case:
-    override = case.consents[event.consent].override
-    narrowed = replace(_consent(event), override=override)
+    before = case.consents[event.consent]
+    narrowed = replace(_consent(event), override=before.override, ever=before.ever)
     return replace(case, consents=_with(case.consents, event.consent, narrowed))
 
 
@@ -264,7 +270,7 @@ def _(event: e.ConsentWithdrawn, case: Case) -> Case:
 
 @_after.register
 def _(event: e.ConsentRefused, case: Case) -> Case:
-    refused = Consent(event.consent, NOTHING, event.asked_for, frozenset(), None, live=False)
+    refused = Consent(event.consent, NOTHING, event.asked_for, frozenset(), None, event.asked_for, live=False)
     return replace(case, consents=_with(case.consents, event.consent, refused))
 
 
@@ -273,6 +279,7 @@ def _(event: e.ReferralDrafted, case: Case) -> Case:
     referral = Referral(
         id=event.referral,
         sender=event.sender,
+        sender_kind=event.sender_kind,
         recipient=event.recipient,
         recipient_kind=event.recipient_kind,
         service=event.service,
@@ -380,7 +387,8 @@ def _(event: e.LeadTransferAsked, case: Case) -> Case:
 
 @_after.register
 def _(event: e.LeadTransferAccepted, case: Case) -> Case:
-    return replace(case, lead=event.lead, lead_kind=event.lead_kind, transfer=None, worker=None)
+    former = {a: k for a, k in _with(case.former_leads, case.lead, case.lead_kind).items() if a != event.lead}
+    return replace(case, lead=event.lead, lead_kind=event.lead_kind, former_leads=former, transfer=None, worker=None)
 
 
 @_after.register
@@ -419,4 +427,11 @@ def _(event: e.LegalHoldLifted, case: Case) -> Case:
 
 
 def _consent(event: e.Scope) -> Consent:
-    return Consent(event.consent, words(event.compartments), event.recipients, event.purposes, event.expires_at)
+    return Consent(
+        event.consent,
+        words(event.compartments),
+        event.recipients,
+        event.purposes,
+        event.expires_at,
+        event.recipients,
+    )

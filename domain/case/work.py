@@ -41,12 +41,12 @@ def deliver_service(command: c.DeliverService, case: Case | None, act: Act, netw
             raise NotForThisAgency(needs="recipient")
         if referral.status not in WORKING:
             raise WrongMove(referral=referral.id, status=referral.status, move="deliver")
-    return [recorded(e.ServiceDelivered, command, act), *_met(command.meets, command, now)]
+    return [recorded(e.ServiceDelivered, command, act), *_met(command.meets, command, now, act)]
 
 
 @decide.register
 def meet_clock(command: c.MeetClock, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
-    return _met((command.clock,), command, joined(case, act))
+    return _met((command.clock,), command, joined(case, act), act)
 
 
 @decide.register
@@ -126,16 +126,16 @@ def record_protection_order(
     return [recorded(e.ProtectionOrderRecorded, command, act)]
 
 
-def _met(clocks: Iterable[ClockId], command: Fact, case: Case) -> list[Fact]:
+def _met(clocks: Iterable[ClockId], command: Fact, case: Case, act: Act) -> list[Fact]:
     met: list[Fact] = []
-    for id in clocks:
+    for id in dict.fromkeys(clocks):
         clock = case.clocks.get(id)
         if clock is None:
             raise Unknown(what="clock")
         if clock.met_at is not None:
             raise AlreadyExists(what="the clock's end", id=id)
         in_time = command.occurred_at <= clock.due_at
-        met.append(e.ClockMet(occurred_at=command.occurred_at, clock=id, in_time=in_time))
+        met.append(recorded(e.ClockMet, command, act, clock=id, in_time=in_time))
     return met
 
 

@@ -1,0 +1,272 @@
+"""The contract: what /openapi.json says is what the API does.
+
+Every action of the table is documented, and every documented example is posted here with only its ids
+replaced. The walk fails when an action is added and not walked.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+from conftest import Running
+from openapi_schema_validator import OAS31Validator
+from openapi_spec_validator import validate
+
+from rujukan.api.actions import AGENCY_ACTIONS, CASE_ACTIONS, OPENING, Action
+from rujukan.api.casework import Casework
+from rujukan.consumers.envelope import AgencyKey
+from rujukan.domain import agency as a
+from rujukan.domain.case import commands as c
+from rujukan.domain.codes import Purpose, Role
+from rujukan.domain.compartment import compartments_of
+from rujukan.domain.fact import Fact
+from rujukan.infra import composition, onboarding
+from rujukan.infra.issuer import usual_actor
+
+ACTIONS: tuple[Action, ...] = (OPENING, *CASE_ACTIONS, *AGENCY_ACTIONS)
+PROBLEMS = {"400", "401", "403", "404", "409", "412", "422", "503"}
+
+
+@pytest.fixture(scope="module")
+def document(running: Running) -> dict[str, Any]:
+    """What a stranger reads at /openapi.json."""
+    found: dict[str, Any] = running.http.get("/openapi.json").json()
+    return found
+
+
+def named(action: Action) -> str:
+    return action.command.__name__
+
+
+# The document --------------------------------------------------------------------------------------------------
+
+
+def test_the_document_is_openapi_3_1(document: dict[str, Any]) -> None:
+    assert document["openapi"].startswith("3.1")
+    validate(document)
+
+
+def test_operations_have_ids_of_their_own(document: dict[str, Any]) -> None:
+    ids = [o["operationId"] for path in document["paths"].values() for o in path.values()]
+    assert len(ids) == len(set(ids))
+
+
+@pytest.mark.parametrize("action", ACTIONS, ids=named)
+def test_an_action_is_documented(document: dict[str, Any], action: Action) -> None:
+    """With its schema, an example, what it answers, and the problems it may answer with."""
+    operation = document["paths"][action.path]["post"]
+    body = operation["requestBody"]["content"]["application/json"]
+    assert body["schema"] == {"$ref": f"#/components/schemas/{named(action)}"}
+    assert named(action) in document["components"]["schemas"]
+    assert body["examples"]["example"]["value"] == action.example
+    assert operation["responses"].keys() >= PROBLEMS | {"201" if action.mints else "200"}
+    assert operation["security"] == [{"access_token": []}]
+    for status, response in operation["responses"].items():
+        if status.startswith(("4", "5")):
+            assert response["content"].keys() == {"application/problem+json"}, status
+
+
+@pytest.mark.parametrize("action", ACTIONS, ids=named)
+def test_a_field_shows_its_compartment(document: dict[str, Any], action: Action) -> None:
+    """An agency's developer sees under whose key a field will lie before sending it."""
+    shown = document["components"]["schemas"][named(action)]["properties"]
+    for field, compartment in compartments_of(action.command).items():
+        if f"{{{field}}}" in action.path:
+            assert field not in shown, f"{field} stands in the path already"
+        else:
+            assert shown[field]["x-compartment"] == compartment.word, field
+
+
+@pytest.mark.parametrize("action", ACTIONS, ids=named)
+def test_an_example_fits_its_schema(document: dict[str, Any], action: Action) -> None:
+    schema = {"$ref": f"#/components/schemas/{named(action)}", "components": document["components"]}
+    OAS31Validator(schema).validate(action.example)
+
+
+def test_what_stands_in_a_path_is_a_parameter(document: dict[str, Any]) -> None:
+    for path, item in document["paths"].items():
+        for operation in item.values():
+            inside = {p["name"] for p in operation.get("parameters", ()) if p["in"] == "path"}
+            assert inside == {part[1:-1] for part in path.split("/") if part.startswith("{")}, path
+
+
+def test_reads_and_writes_of_content_ask_for_a_purpose(document: dict[str, Any]) -> None:
+    """Who may do without a token, or without a purpose, is a closed list."""
+    without_token, without_purpose = set(), set()
+    for path, item in document["paths"].items():
+        for operation in item.values():
+            if not operation["security"]:
+                without_token.add(path)
+            elif not any(p["name"] == "Purpose-Of-Use" for p in operation["parameters"]):
+                without_purpose.add(path)
+    assert without_token == {"/codes", "/codes/{list}", "/health", "/.well-known/jwks.json"}
+    assert without_purpose == {"/me", "/agencies"}
+
+
+# The walk ------------------------------------------------------------------------------------------------------
+
+
+class Walk:
+    """Posts documented examples, one action after another, and keeps what was answered."""
+
+    def __init__(self, running: Running) -> None:
+        self._running = running
+        self._actions = {action.command: action for action in ACTIONS}
+        self._who: dict[str, str] = {}
+        self.answers: dict[type[Fact], list[httpx.Response]] = defaultdict(list)
+
+    @contextmanager
+    def acting(
+        self, agency: str, role: Role = Role.CASE_WORKER, purpose: Purpose = Purpose.COORDINATION
+    ) -> Iterator[None]:
+        """What is taken inside is taken by this person."""
+        before = self._who
+        token = self._running.issuer.token(usual_actor(agency, role), agency, [role])
+        self._who = {"Authorization": f"Bearer {token}", "Purpose-Of-Use": purpose.value}
+        yield
+        self._who = before
+
+    def take(self, command: type[Fact], **ids: object) -> str:
+        """Post the example of an action, these ids in the place of its own; the id that it made."""
+        action = self._actions[command]
+        inside = {name for name in ids if f"{{{name}}}" in action.path}
+        beside = {name: str(value) for name, value in ids.items() if name not in inside}
+        assert beside.keys() <= action.example.keys(), "an example lacks nothing that it needs"
+        path = action.path.format(**{name: ids[name] for name in inside})
+        response = self._running.http.post(path, json={**action.example, **beside}, headers=self._who)
+        self.answers[command].append(response)
+        return str(response.json().get("id"))
+
+    def read(self, path: str) -> dict[str, Any]:
+        """What that person reads there."""
+        found: dict[str, Any] = self._running.http.get(path, headers=self._who).json()
+        return found
+
+
+@pytest.fixture(scope="module")
+def walked(running: Running) -> Mapping[type[Fact], list[httpx.Response]]:
+    """Every action, taken at least once by whoever takes it in life."""
+    walk = Walk(running)
+    with walk.acting("uptd-ppa"):
+        case = walk.take(c.OpenCase)
+    _intake(walk, case)
+    consent = _consent_and_referrals(walk, case)
+    _work(walk, case)
+    _end(walk, case, consent)
+    with composition.service(running.settings, connections=2) as ports:
+        _agencies(walk, Casework(ports.log, ports.secrets))
+    return walk.answers
+
+
+def _intake(walk: Walk, case: str) -> None:
+    with walk.acting("uptd-ppa"):
+        walk.take(c.ReceiveReport, case=case)
+        walk.take(c.IdentifySurvivor, case=case)
+        walk.take(c.CorrectSurvivorIdentity, case=case)
+        walk.take(c.RecordSurvivorContact, case=case)
+        walk.take(c.CorrectSurvivorContact, case=case)
+        incident = walk.take(c.RecordIncident, case=case)
+        walk.take(c.CorrectIncident, case=case, incident=incident)
+        walk.take(c.RecordAllegedPerpetrator, case=case)
+        walk.take(c.AssessNeeds, case=case)
+        walk.take(c.AssessRisk, case=case)
+        walk.take(c.AgreeSafetyPlan, case=case)
+        walk.take(c.MeetClock, case=case, clock=walk.read(f"/cases/{case}")["clocks"][0]["clock"])
+
+
+def _consent_and_referrals(walk: Walk, case: str) -> str:
+    with walk.acting("uptd-ppa"):
+        consent = walk.take(c.GiveConsent, case=case)
+        walk.take(c.RefuseConsent, case=case)
+        helped, declined, failed, taken_back = (walk.take(c.DraftReferral, case=case) for _ in range(4))
+        for referral in (helped, declined, failed):
+            walk.take(c.SendReferral, case=case, referral=referral)
+        walk.take(c.CancelReferral, case=case, referral=taken_back)
+    with walk.acting("uptd-ppa", Role.SUPERVISOR):
+        walk.take(c.OverrideConsent, case=case)
+    with walk.acting("rsud", purpose=Purpose.CARE):
+        for referral in (helped, declined, failed):
+            walk.take(c.ReceiveReferral, case=case, referral=referral)
+        walk.take(c.RejectReferral, case=case, referral=declined)
+        for referral in (helped, failed):
+            walk.take(c.AcceptReferral, case=case, referral=referral)
+            walk.take(c.StartReferral, case=case, referral=referral)
+        walk.take(c.HoldReferral, case=case, referral=helped)
+        walk.take(c.ResumeReferral, case=case, referral=helped)
+        walk.take(c.DeliverService, case=case)
+        walk.take(c.CompleteReferral, case=case, referral=helped)
+        walk.take(c.FailReferral, case=case, referral=failed)
+    return consent
+
+
+def _work(walk: Walk, case: str) -> None:
+    with walk.acting("uptd-ppa"):
+        walk.take(c.RecordNote, case=case)
+        walk.take(c.RecordContactAttempt, case=case)
+        walk.take(c.RecordFollowUp, case=case)
+        walk.take(c.HoldConference, case=case)
+        walk.take(c.FinishAction, case=case, action=walk.take(c.AgreeAction, case=case))
+        walk.take(c.RecordProtectionOrder, case=case)
+    with walk.acting("uptd-ppa", Role.LEGAL_REVIEWER, Purpose.LEGAL):
+        walk.take(c.PlaceLegalHold, case=case)
+        walk.take(c.LiftLegalHold, case=case)
+
+
+def _end(walk: Walk, case: str, consent: str) -> None:
+    with walk.acting("uptd-ppa", Role.SUPERVISOR):
+        walk.take(c.AssignCaseWorker, case=case, worker=usual_actor("uptd-ppa", Role.CASE_WORKER))
+        first = walk.take(c.AskLeadTransfer, case=case)
+    with walk.acting("rsud", Role.SUPERVISOR):
+        walk.take(c.DeclineLeadTransfer, case=case, transfer=first)
+    with walk.acting("uptd-ppa", Role.SUPERVISOR):
+        again = walk.take(c.AskLeadTransfer, case=case)
+    with walk.acting("rsud", Role.SUPERVISOR):
+        walk.take(c.AcceptLeadTransfer, case=case, transfer=again)
+        walk.take(c.NarrowConsent, case=case, consent=consent)
+        walk.take(c.WithdrawConsent, case=case, consent=consent)
+        walk.take(c.CloseCase, case=case)
+        walk.take(c.ReopenCase, case=case)
+        walk.take(c.MergeCase, case=case, into=walk.take(c.OpenCase))
+
+
+def _agencies(walk: Walk, system: Casework) -> None:
+    """An agency is registered by the lead; its first administrator the system adds; then it sees to itself."""
+    code = f"lsm-{uuid4().hex[:8]}"
+    with walk.acting("uptd-ppa", Role.AGENCY_ADMINISTRATOR):
+        walk.take(a.RegisterAgency, code=code)
+    administrator = usual_actor(code, Role.AGENCY_ADMINISTRATOR)
+    onboarding.add_member(system, code, administrator, [Role.AGENCY_ADMINISTRATOR], None)
+    with walk.acting(code, Role.AGENCY_ADMINISTRATOR):
+        walk.take(a.OfferServices, code=code)
+        first = AgencyKey.generate("first")
+        walk.take(a.RegisterKey, code=code, public_key=first.public)
+        walk.take(a.RegisterKey, code=code, key="next", public_key=AgencyKey.generate("next").public)
+        walk.take(a.RetireKey, code=code, key="2026-1")
+        walk.take(a.AddMember, code=code)
+        walk.take(a.RemoveMember, code=code, member=UUID("00000000-0000-4000-8000-00000000000a"))
+    with walk.acting("uptd-ppa", Role.AGENCY_ADMINISTRATOR):
+        walk.take(a.SuspendAgency, code=code)
+        walk.take(a.ReactivateAgency, code=code)
+
+
+@pytest.mark.parametrize("action", ACTIONS, ids=named)
+def test_a_documented_example_works(walked: Mapping[type[Fact], list[httpx.Response]], action: Action) -> None:
+    assert action.command in walked, "an action of the table that the walk does not take"
+    for response in walked[action.command]:
+        assert response.status_code == (201 if action.mints else 200), response.text
+
+
+@pytest.mark.parametrize("action", ACTIONS, ids=named)
+def test_an_answer_fits_the_document(
+    walked: Mapping[type[Fact], list[httpx.Response]], document: dict[str, Any], action: Action
+) -> None:
+    schema = {"$ref": "#/components/schemas/Written", "components": document["components"]}
+    for response in walked[action.command]:
+        OAS31Validator(schema).validate(response.json())
+        assert response.headers["ETag"] == f'"{response.json()["version"]}"'
+        assert response.headers["Rujukan-Position"] == str(response.json()["position"])
+        assert ("Location" in response.headers) == (action.mints is not None)
