@@ -55,7 +55,7 @@ COMMON: tuple[type[Fact], ...] = (e.CaseOpened, e.LeadTransferAccepted, e.CaseRe
 """Events whose coordination everyone who takes part needs: who leads, and whether the case lives."""
 
 
-class Written(Struct, frozen=True):
+class Written(Struct, frozen=True, gc=False):
     """An event as it stands in the log: where, by whom, and which compartments it has something in."""
 
     position: int
@@ -70,7 +70,7 @@ class Written(Struct, frozen=True):
     correlation: UUID
 
 
-class Told(Struct, frozen=True):
+class Told(Struct, frozen=True, gc=False):
     """An agency is to be told these compartments of that event: for the first time, or more than before."""
 
     agency: AgencyCode
@@ -78,7 +78,7 @@ class Told(Struct, frozen=True):
     compartments: frozenset[Compartment]
 
 
-class Followed(Struct, frozen=True):
+class Followed(Struct, frozen=True, gc=False):
     """An event as a follower of the log meets it: for one of a case, the case after it and who is told what."""
 
     written: Written

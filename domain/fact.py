@@ -31,7 +31,7 @@ Short = Annotated[str, Meta(min_length=1, max_length=200)]
 Text = Annotated[str, Meta(min_length=1, max_length=20_000)]
 
 
-class Fact(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Fact(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
     """What was said to have happened. `occurred_at` is when it happened in the world, with its zone;
     when it was recorded stands in the sealed record's header."""
 

@@ -131,7 +131,7 @@ def _up(settings: Settings, said: argparse.Namespace) -> int:
 def _demo(settings: Settings, said: argparse.Namespace) -> int:
     from .demo.play import play
 
-    return play(settings, keep=said.data, figures=said.json, xes=said.xes)
+    return int(play(settings, keep=said.data, figures=said.json, xes=said.xes))
 
 
 def _import(settings: Settings, said: argparse.Namespace) -> int:
@@ -283,7 +283,7 @@ def _migrate(settings: Settings, said: argparse.Namespace) -> int:
 def _bench(settings: Settings, said: argparse.Namespace) -> int:
     from .bench import bench
 
-    return bench(said.what, said.json, said.seconds, said.data)
+    return bench(said.what, said.json, said.seconds)
 
 
 def _kafka(settings: Settings, said: argparse.Namespace) -> int:

@@ -74,7 +74,7 @@ class LogRecorder(PostgresApplicationRecorder):
         """Their positions once they are durable. `idempotency=` may come beside. Raises Conflict, Repeated."""
         if self.writer is None:
             raise PermissionError("this process follows the log and does not write it")
-        rows = [Row(UUID(str(e.originator_id)), e.originator_version, e.topic, e.state) for e in stored_events]
+        rows = [Row(e.originator_id, e.originator_version, e.topic, e.state) for e in stored_events]  # type: ignore[arg-type]
         return self.writer.append(rows, kwargs.get("idempotency"))
 
     def select_notifications(
@@ -189,7 +189,8 @@ class EventStore:
     def open_all(self, notifications: Iterable[Notification]) -> list[Opened]:
         """Notifications with their coordination opened; those whose key is gone (erased) are left out."""
         batch = list(notifications)
-        keys = self.keys.coordination({UUID(str(n.originator_id)) for n in batch})
+        streams: set[UUID] = {n.originator_id for n in batch}  # type: ignore[misc]
+        keys = self.keys.coordination(streams)
         opened: list[Opened] = []
         for n in batch:
             stream = n.originator_id

@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 from uuid import UUID
 
@@ -58,6 +59,18 @@ class Follower:
         """The next events after a position, at most so many."""
         found = self.store.recorder.select_notifications(position, limit, inclusive_of_start=False)
         return self.take(found)
+
+    def pages(self, after: int) -> Iterator[Sequence[Followed]]:
+        """All events after a position, page by page; the next is fetched while the last is taken in."""
+        with ThreadPoolExecutor(1) as ahead:
+
+            def fetch(after: int) -> Sequence[Notification]:
+                return self.store.recorder.select_notifications(after, PAGE, inclusive_of_start=False)
+
+            coming = ahead.submit(fetch, after)
+            while page := coming.result():
+                coming = ahead.submit(fetch, page[-1].id)
+                yield self.take(page)
 
     def take(self, notifications: Sequence[Notification]) -> Sequence[Followed]:
         """These events, followed."""

@@ -43,6 +43,9 @@ def to_segments(event: Fact) -> dict[Compartment, bytes]:
 
 def merged(segments: Iterable[bytes]) -> bytes:
     """One JSON object of several."""
+    segments = list(segments)
+    if len(segments) == 1:
+        return segments[0]
     inner = b",".join(s[1:-1] for s in segments if len(s) > 2)
     return b"{" + inner + b"}"
 
@@ -75,7 +78,14 @@ def _shape(topic: str, event: type[Fact]) -> _Shape:
     opened = cast(
         type[Fact],
         msgspec.defstruct(
-            event.__name__, sealed, bases=(event,), kw_only=True, frozen=True, tag=topic, forbid_unknown_fields=False
+            event.__name__,
+            sealed,
+            bases=(event,),
+            kw_only=True,
+            frozen=True,
+            tag=topic,
+            forbid_unknown_fields=False,
+            gc=False,
         ),
     )
     return _Shape(

@@ -11,8 +11,9 @@ import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO, NoReturn, cast
+from typing import NoReturn
 from xml.parsers import expat
 
 from msgspec import Struct
@@ -98,7 +99,8 @@ class Reader:
             chunk = b"start"
             while chunk:
                 with content.problems():
-                    chunk = source.read(CHUNK)
+                    # read1 gives what is good of an archive before it meets what is not.
+                    chunk = source.read1(CHUNK)
                     digest.update(chunk)
                     content.take(chunk)
                 yield from content.traces
@@ -106,10 +108,8 @@ class Reader:
         self.empty = content.empty
         self.sha256 = digest.digest()
 
-    def _opened(self) -> BinaryIO:
-        if self.file.suffix == ".gz":
-            return cast(BinaryIO, gzip.open(self.file, "rb"))
-        return self.file.open("rb")
+    def _opened(self) -> BufferedReader | gzip.GzipFile:
+        return gzip.GzipFile(self.file, "rb") if self.file.suffix == ".gz" else self.file.open("rb")
 
 
 class _Content:

@@ -7,7 +7,7 @@ are kept by the `eventsourcing` library's tracking recorder.
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 import psycopg
@@ -32,6 +32,10 @@ class Log(Protocol):
 
     def after(self, position: int, limit: int) -> Sequence[Followed]:
         """The next events after a position, at most so many."""
+        ...
+
+    def pages(self, after: int) -> Iterator[Sequence[Followed]]:
+        """All events after a position, page by page, to the end that the log has then."""
         ...
 
     def head(self) -> int:
@@ -113,7 +117,7 @@ class Runner:
                 db.execute(SQL("CREATE SCHEMA {}").format(Identifier(shadow)))
                 _search(db, shadow)
                 db.execute(projection.ddl)
-            while batch := self._log.after(position, BATCH):
+            for batch in self._log.pages(position):
                 with db.transaction(), db.cursor() as cursor:
                     db.execute("SET LOCAL synchronous_commit = off")
                     _search(db, shadow)

@@ -52,14 +52,16 @@ def _play(settings: Settings, console: Console, out: Path | None, log: Path | No
         inboxes = Inboxes(keys, service_key, settings.kafka, settings.data / "inboxes")
         try:
             console.rule("Two cases, through the HTTP API")
-            told = story.tell(system.url, issuer, lambda who, what: console.print(f"  [cyan]{who:12}[/cyan] {what}"))
+            story.tell(system.url, issuer, lambda who, what: console.print(f"  [cyan]{who:12}[/cyan] {what}"))
             imported = _import(settings, console, log)
             with composition.follower(settings) as source:
+                head = source.head()
                 expected = entitled(source, set(keys))
-            complete = inboxes.wait_for(expected, WAIT_SECONDS)
+            with console.status("waiting for the last deliveries and lists"):
+                complete = inboxes.wait_for(expected, WAIT_SECONDS)
+                desk = story.Desk(_client(system), issuer, "rsud", Role.CASE_WORKER, Purpose.CARE)
+                inbox = _caught_up(desk, head)
             handled = inboxes.handled()
-            desk = story.Desk(_client(system), issuer, "rsud", Role.CASE_WORKER, Purpose.CARE)
-            inbox = _caught_up(desk, told.position)
             return _report(console, out, settings, started, imported, inboxes, expected, handled, complete, inbox)
         finally:
             inboxes.stop()

@@ -14,14 +14,14 @@ from rujukan.infra.settings import Settings
 
 As = Callable[[str], psycopg.Connection]
 
-APPEND: LiteralString = (
-    "SELECT * FROM log.append_events('{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}', '{}')"
-)
+APPEND: LiteralString = "SELECT * FROM log.append_events(" + ", ".join(["'{}'"] * 14) + ")"
 INSERT_EVENT: LiteralString = (
     "INSERT INTO log.stored_events (originator_id, originator_version, topic, state)"
     " VALUES (gen_random_uuid(), 1, 'case.NoteRecorded', 'x')"
 )
-INSERT_KEY: LiteralString = "INSERT INTO log.data_keys (stream, compartment, wrapped) VALUES (gen_random_uuid(), 0, 'x')"
+INSERT_KEY: LiteralString = (
+    "INSERT INTO log.data_keys (stream, compartment, wrapped) VALUES (gen_random_uuid(), 0, 'x')"
+)
 INSERT_DOCUMENT: LiteralString = (
     "INSERT INTO log.documents (stream, document, sealed) VALUES (gen_random_uuid(), gen_random_uuid(), 'x')"
 )

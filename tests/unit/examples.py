@@ -130,6 +130,7 @@ FIELDS: dict[type[Fact], dict[str, Any]] = {
         "redirects": an_id("earlier referral"),
         "parent": an_id("parent referral"),
         "sender": "uptd-ppa",
+        "sender_kind": k.AgencyKind.LEAD,
         "recipient_kind": k.AgencyKind.HEALTH,
     },
     e.ReferralSent: {**REFERRAL, "due_at": LATER},

@@ -224,7 +224,8 @@ def draft_fields(
 
 def draft(referral: UUID = R1, sender: str = "uptd-ppa", to: str = "rsud", **other: Any) -> e.ReferralDrafted:
     fields = draft_fields(referral, to, **other)
-    return say(e.ReferralDrafted, **fields, sender=sender, recipient_kind=NETWORK[to].kind)
+    kinds = {"sender_kind": NETWORK[sender].kind, "recipient_kind": NETWORK[to].kind}
+    return say(e.ReferralDrafted, **fields, sender=sender, **kinds)
 
 
 def sent(referral: UUID = R1, at: datetime = NOON) -> e.ReferralSent:

@@ -1,0 +1,423 @@
+"""Group commit: one writer, many callers, one flush to disk for all who wait; and what a dying database leaves."""
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from threading import Barrier, Event
+from typing import NamedTuple
+from uuid import UUID, uuid4
+
+import psutil
+import psycopg
+import pytest
+from psycopg.conninfo import make_conninfo
+
+from rujukan.infra import group_commit
+from rujukan.infra.database import SERVICE, as_role
+from rujukan.infra.group_commit import Conflict, GroupCommit, Idempotency, LogUnavailable, Repeated, Row
+from rujukan.infra.migrations import migrate
+from rujukan.infra.services.postgres import EmbeddedPostgres
+from rujukan.infra.settings import Settings
+
+APPENDING = 727164911
+"""The lock that whoever appends holds until its commit."""
+
+
+class Command(NamedTuple):
+    """Two streams with two rows each, to be stored whole or not at all."""
+
+    rows: list[Row]
+    positions: list[int] | None
+
+
+def rows(*streams: UUID, version: int = 1, each: int = 1) -> list[Row]:
+    return [Row(s, version + n, "case.NoteRecorded", os.urandom(40)) for s in streams for n in range(each)]
+
+
+@contextmanager
+def writing(conninfo: str, name: str = "writer") -> Iterator[GroupCommit]:
+    writer = GroupCommit(make_conninfo(as_role(conninfo, SERVICE), application_name=name))
+    try:
+        yield writer
+    finally:
+        writer.close()
+
+
+@pytest.fixture
+def writer(settings: Settings) -> Iterator[GroupCommit]:
+    with writing(settings.database) as started:
+        yield started
+
+
+@pytest.fixture
+def db(settings: Settings) -> Iterator[psycopg.Connection]:
+    with psycopg.connect(settings.database, autocommit=True) as connection:
+        yield connection
+
+
+@contextmanager
+def all_waiting(db: psycopg.Connection, writer: GroupCommit) -> Iterator[None]:
+    """Nobody can append meanwhile: the writer is held in the middle of a commit, and who comes now waits."""
+    with ThreadPoolExecutor(1) as thread:
+        with db.transaction():
+            db.execute("SELECT pg_advisory_xact_lock(%s)", (APPENDING,))
+            first = thread.submit(writer.append, rows(uuid4()))
+            until(lambda: held_up(db) == 1)
+            yield
+        first.result()
+
+
+def held_up(db: psycopg.Connection) -> int:
+    row = db.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted").fetchone()
+    return row[0] if row else 0
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+
+
+def queued(writer: GroupCommit, many: int) -> None:
+    until(lambda: writer._waiting.qsize() == many)
+
+
+def stored(db: psycopg.Connection, streams: list[UUID]) -> list[tuple[UUID, int, bytes, int]]:
+    return db.execute(
+        "SELECT originator_id, originator_version, state, notification_id FROM log.stored_events"
+        " WHERE originator_id = ANY(%s) ORDER BY notification_id",
+        (streams,),
+        binary=True,
+    ).fetchall()
+
+
+def commits(db: psycopg.Connection, positions: list[int]) -> int:
+    """In how many transactions these were stored."""
+    row = db.execute(
+        "SELECT count(DISTINCT xmin::text) FROM log.stored_events WHERE notification_id = ANY(%s)", (positions,)
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def check(db: psycopg.Connection, commands: list[Command]) -> None:
+    """What was acknowledged stands there exactly once, where it was said to; nothing is there by half."""
+    found: dict[UUID, list[tuple[int, bytes, int]]] = {}
+    for stream, version, state, position in stored(db, [r.stream for c in commands for r in c.rows]):
+        found.setdefault(stream, []).append((version, state, position))
+    for command in commands:
+        there = [row for stream in dict.fromkeys(r.stream for r in command.rows) for row in found.get(stream, [])]
+        if command.positions is None:
+            assert there == [] or [row[:2] for row in there] == [(r.version, r.state) for r in command.rows]
+        else:
+            expected = [(r.version, r.state, p) for r, p in zip(command.rows, command.positions, strict=True)]
+            assert there == expected
+
+
+# Sharing a commit --------------------------------------------------------------------------------------------
+
+
+def test_a_caller_is_answered_only_when_everyone_can_see_its_events(writer: GroupCommit, settings: Settings) -> None:
+    def one(number: int) -> None:
+        with psycopg.connect(settings.database, autocommit=True) as other:
+            for _ in range(10):
+                mine = rows(uuid4(), each=2)
+                positions = writer.append(mine)
+                seen = stored(other, [mine[0].stream])
+                assert [(row[2], row[3]) for row in seen] == [
+                    (row.state, p) for row, p in zip(mine, positions, strict=True)
+                ]
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(one, range(8)))
+
+
+def test_a_caller_is_answered_only_when_its_events_are_on_disk(writer: GroupCommit, db: psycopg.Connection) -> None:
+    for _ in range(20):
+        written = db.execute("SELECT pg_current_wal_insert_lsn()").fetchone()
+        assert written is not None
+        writer.append(rows(uuid4()))
+        assert db.execute("SELECT pg_current_wal_flush_lsn() > %s::pg_lsn", written).fetchone() == (True,)
+
+
+def test_sixty_four_threads_share_commits(writer: GroupCommit, db: psycopg.Connection) -> None:
+    start = Barrier(64)
+
+    def one(number: int) -> list[int]:
+        start.wait()
+        return [p for _ in range(8) for p in writer.append(rows(uuid4()))]
+
+    with ThreadPoolExecutor(64) as threads:
+        positions = [p for found in threads.map(one, range(64)) for p in found]
+    assert len(set(positions)) == 512
+    assert commits(db, positions) < 512 / 4
+
+
+def test_what_waited_together_is_stored_in_one_commit(writer: GroupCommit, db: psycopg.Connection) -> None:
+    with ThreadPoolExecutor(20) as threads:
+        with all_waiting(db, writer):
+            answers = [threads.submit(writer.append, rows(uuid4(), uuid4())) for _ in range(20)]
+            queued(writer, 20)
+        positions = [p for answer in answers for p in answer.result()]
+    assert len(set(positions)) == 40
+    assert commits(db, positions) == 1
+
+
+def test_a_conflict_or_a_repeated_key_does_not_fail_its_neighbours(writer: GroupCommit, db: psycopg.Connection) -> None:
+    taken, key = uuid4(), Idempotency(uuid4().bytes, b"f", b"a")
+    writer.append(rows(taken), key)
+    good = [rows(uuid4(), each=2) for _ in range(3)]
+    with ThreadPoolExecutor(8) as threads:
+        with all_waiting(db, writer):
+            answers: list[Future[list[int]]] = []
+            for command, idempotency in (
+                (good[0], None),
+                (rows(taken), None),
+                (good[1], Idempotency(uuid4().bytes, b"f", b"a")),
+                (rows(uuid4()), key),
+                (rows(uuid4(), taken), None),
+                (rows(uuid4(), version=7), None),
+                (good[2], None),
+            ):
+                answers.append(threads.submit(writer.append, command, idempotency))
+                queued(writer, len(answers))
+        wait(answers)
+    nothing = type(None)
+    outcomes = [type(answer.exception()) for answer in answers]
+    assert outcomes == [nothing, Conflict, nothing, Repeated, Conflict, Conflict, nothing]
+    check(db, [Command(command, answers[n].result()) for command, n in zip(good, (0, 2, 6), strict=True)])
+    assert commits(db, [p for n in (0, 2, 6) for p in answers[n].result()]) == 1
+
+
+def test_of_two_commands_that_waited_at_the_same_version_the_first_wins(
+    writer: GroupCommit, db: psycopg.Connection
+) -> None:
+    stream = uuid4()
+    first, second = rows(stream), rows(stream)
+    with ThreadPoolExecutor(2) as threads:
+        with all_waiting(db, writer):
+            won = threads.submit(writer.append, first)
+            queued(writer, 1)
+            lost = threads.submit(writer.append, second)
+            queued(writer, 2)
+        assert len(won.result()) == 1
+        assert isinstance(lost.exception(), Conflict)
+    check(db, [Command(first, won.result())])
+
+
+def test_commands_on_one_stream_that_waited_together_are_stored_in_their_order(
+    writer: GroupCommit, db: psycopg.Connection
+) -> None:
+    stream = uuid4()
+    with ThreadPoolExecutor(5) as threads:
+        with all_waiting(db, writer):
+            answers = []
+            for version in range(1, 6):
+                answers.append(threads.submit(writer.append, rows(stream, version=version)))
+                queued(writer, version)
+        positions = [answer.result()[0] for answer in answers]
+    assert positions == sorted(positions)
+    assert [row[1] for row in stored(db, [stream])] == [1, 2, 3, 4, 5]
+
+
+def test_a_batch_is_limited_and_the_rest_follows(
+    writer: GroupCommit, db: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(group_commit, "MOST_COMMANDS", 4)
+    with ThreadPoolExecutor(10) as threads:
+        with all_waiting(db, writer):
+            answers = [threads.submit(writer.append, rows(uuid4())) for _ in range(10)]
+            queued(writer, 10)
+        positions = [answer.result()[0] for answer in answers]
+    assert commits(db, positions) == 3
+
+
+# Ending ------------------------------------------------------------------------------------------------------
+
+
+def test_closing_writes_what_waits(settings: Settings, db: psycopg.Connection) -> None:
+    with writing(settings.database) as writer, ThreadPoolExecutor(12) as threads:
+        stream = uuid4()
+        with all_waiting(db, writer):
+            commands = [*(rows(stream, version=n + 1) for n in range(3)), *(rows(uuid4()) for _ in range(7))]
+            waiting = []
+            for number, command in enumerate(commands):
+                waiting.append(threads.submit(writer.append, command))
+                queued(writer, number + 1)
+            closing = threads.submit(writer.close)
+            queued(writer, 11)
+        closing.result(10)
+        positions = [answer.result(5)[0] for answer in waiting]
+    states = {row[3]: row[2] for row in stored(db, [row.stream for command in commands for row in command])}
+    assert states == {p: command[0].state for p, command in zip(positions, commands, strict=True)}
+
+
+# When the database dies --------------------------------------------------------------------------------------
+
+
+class Load:
+    """Threads that append command after command until told to stop."""
+
+    def __init__(self, writer: GroupCommit, threads: int) -> None:
+        self._stop = Event()
+        self._writer = writer
+        self._pool = ThreadPoolExecutor(threads)
+        self._running = [self._pool.submit(self._append) for _ in range(threads)]
+
+    def _append(self) -> list[Command]:
+        done = []
+        while not self._stop.is_set():
+            command = rows(uuid4(), uuid4(), each=2)
+            try:
+                done.append(Command(command, self._writer.append(command)))
+            except LogUnavailable:
+                done.append(Command(command, None))
+        return done
+
+    def stop(self) -> list[Command]:
+        """Everything that was tried."""
+        self._stop.set()
+        done = [command for running in self._running for command in running.result(30)]
+        self._pool.shutdown()
+        return done
+
+
+def test_killing_the_writer_s_connection_loses_and_doubles_nothing(settings: Settings, db: psycopg.Connection) -> None:
+    name = f"writer {uuid4().hex[:8]}"
+    kills = 0
+    with writing(settings.database, name) as writer:
+        load = Load(writer, 12)
+        end = time.monotonic() + 1.5
+        while time.monotonic() < end or kills < 15:
+            killed = db.execute(
+                "SELECT count(*) FILTER (WHERE pg_terminate_backend(pid)) FROM pg_stat_activity"
+                " WHERE application_name = %s",
+                (name,),
+            ).fetchone()
+            kills += killed[0] if killed else 0
+            time.sleep(0.04 + 0.001 * (kills % 40))
+        commands = load.stop()
+    assert len(commands) > 50
+    assert all(command.positions for command in commands), "every command outlasts a lost connection"
+    check(db, commands)
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+    """A server that can be broken."""
+    server = EmbeddedPostgres(tmp_path_factory.mktemp("broken") / "postgres")
+    migrate(server.start())
+    yield server
+    server.stop()
+
+
+def test_an_answer_lost_after_the_commit_is_found_again(cluster: EmbeddedPostgres) -> None:
+    """The commit waits for a standby that is not there; its connection is killed then: stored, but not answered."""
+    key, taken = Idempotency(uuid4().bytes, b"f", b"a"), uuid4()
+    command, other = rows(uuid4(), uuid4(), each=2), rows(uuid4())
+    with (
+        psycopg.connect(cluster.conninfo, autocommit=True) as db,
+        writing(cluster.conninfo) as writer,
+        ThreadPoolExecutor(3) as threads,
+    ):
+        db.execute("SET synchronous_commit = local")
+        writer.append(rows(taken))
+        db.execute("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
+        db.execute("SELECT pg_reload_conf()")
+        try:
+            with db.transaction():
+                db.execute("SELECT pg_advisory_xact_lock(%s)", (APPENDING,))
+                first = threads.submit(writer.append, command, key)
+                until(lambda: held_up(db) == 1)
+            until(lambda: _awaiting_standby(db) == 1)
+            assert len(stored(db, [r.stream for r in command])) in (0, 4)
+            assert not first.done()
+            db.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'")
+            positions = first.result(10)
+        finally:
+            db.execute("ALTER SYSTEM RESET synchronous_standby_names")
+            db.execute("SELECT pg_reload_conf()")
+        check(db, [Command(command, positions)])
+        with pytest.raises(Repeated):
+            writer.append(other, key)
+        with pytest.raises(Conflict):
+            writer.append(rows(taken))
+        check(db, [Command(other, None)])
+
+
+def _awaiting_standby(db: psycopg.Connection) -> int:
+    row = db.execute("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'SyncRep'").fetchone()
+    return row[0] if row else 0
+
+
+def test_a_server_killed_under_load_keeps_every_acknowledged_event(cluster: EmbeddedPostgres) -> None:
+    with writing(cluster.conninfo) as writer:
+        load = Load(writer, 12)
+        for _ in range(2):
+            time.sleep(0.3)
+            _kill(cluster)
+            cluster.start()
+        time.sleep(0.2)
+        commands = load.stop()
+    with psycopg.connect(cluster.conninfo) as db:
+        assert len(commands) > 50
+        check(db, commands)
+
+
+def test_who_waits_for_an_absent_database_is_told_when_the_time_is_over(
+    settings: Settings, postgres: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(group_commit, "RETRY_SECONDS", 0.3)
+    name = psycopg.conninfo.conninfo_to_dict(settings.database)["dbname"]
+    stream = uuid4()
+    with (
+        psycopg.connect(postgres.conninfo, autocommit=True) as elsewhere,
+        writing(settings.database) as writer,
+        ThreadPoolExecutor(5) as threads,
+    ):
+        writer.append(rows(stream))
+        elsewhere.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+        try:
+            elsewhere.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,))
+            begun = time.monotonic()
+            answers = [threads.submit(writer.append, rows(uuid4())) for _ in range(5)]
+            wait(answers, 10)
+            assert [type(answer.exception()) for answer in answers] == [LogUnavailable] * 5
+            assert 0.3 <= time.monotonic() - begun < 5
+        finally:
+            elsewhere.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+        assert writer.append(rows(stream, version=2)), "the writer goes on when the database is back"
+
+
+def test_a_database_that_returns_in_time_was_never_away_to_the_caller(
+    settings: Settings, postgres: EmbeddedPostgres
+) -> None:
+    name = psycopg.conninfo.conninfo_to_dict(settings.database)["dbname"]
+    with (
+        psycopg.connect(postgres.conninfo, autocommit=True) as elsewhere,
+        writing(settings.database) as writer,
+        ThreadPoolExecutor(1) as thread,
+    ):
+        writer.append(rows(uuid4()))
+        elsewhere.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+        try:
+            elsewhere.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,))
+            answer = thread.submit(writer.append, rows(uuid4()))
+            time.sleep(0.3)
+            assert not answer.done()
+        finally:
+            elsewhere.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+        assert len(answer.result(10)) == 1
+
+
+def _kill(server: EmbeddedPostgres) -> None:
+    """All of the server's processes at once, as a power cut does it."""
+    assert server.pid is not None
+    postmaster = psutil.Process(server.pid)
+    for process in (postmaster, *postmaster.children()):
+        os.kill(process.pid, signal.SIGKILL)
+    until(lambda: not server.is_alive())
