@@ -1,7 +1,7 @@
 """Connections to PostgreSQL: the one home of pools."""
 
 from psycopg import Connection
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import TupleRow
 from psycopg_pool import ConnectionPool
 
@@ -14,8 +14,10 @@ FOLLOWER = "rujukan_follower"
 
 
 def as_role(conninfo: str, role: str) -> str:
-    """The same database, under another role. Peer or trust authentication, or a passfile, lets it in."""
-    return make_conninfo(conninfo, user=role)
+    """The same database, under another role, without the owner's password: peer or trust authentication, or
+    libpq's passfile (PGPASSFILE), lets it in."""
+    about = {name: value for name, value in conninfo_to_dict(conninfo).items() if name != "password"}
+    return make_conninfo("", **{**about, "user": role})
 
 
 def pool(conninfo: str, size: int, name: str) -> Pool:

@@ -61,7 +61,7 @@ UNASSIGNED: Final = "unassigned"
 NO_GROUP = frozenset({"", "empty", "unknown"})
 LONGEST_CODE = 40
 CASES_A_COMMIT = 50
-THREADS = 3
+THREADS = 2
 TRIES = 3
 
 Progress = Callable[[int], object]

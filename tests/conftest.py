@@ -2,6 +2,7 @@
 and a whole running system for those that need one."""
 
 import logging
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -27,9 +28,18 @@ logging.getLogger("kafka").setLevel(logging.CRITICAL)
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+def places() -> Iterator[Callable[[], Path]]:
+    """Makes directories for servers: not in pytest's own, which it closes to other users, as the embedded
+    PostgreSQL is when root starts it."""
+    with tempfile.TemporaryDirectory(prefix="rujukan-test-", ignore_cleanup_errors=True) as top:
+        Path(top).chmod(0o755)
+        yield lambda: Path(tempfile.mkdtemp(dir=top))
+
+
+@pytest.fixture(scope="session")
+def postgres(places: Callable[[], Path]) -> Iterator[EmbeddedPostgres]:
     """A PostgreSQL server of this test run."""
-    server = EmbeddedPostgres(tmp_path_factory.mktemp("pg") / "postgres")
+    server = EmbeddedPostgres(places() / "postgres")
     server.start()
     yield server
     server.stop()
@@ -77,9 +87,9 @@ def start_system(directory: Path, **more: Any) -> Running:
 
 
 @pytest.fixture(scope="session")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def running(places: Callable[[], Path]) -> Iterator[Running]:
     """One whole system for all tests that do not break it."""
-    started = start_system(tmp_path_factory.mktemp("system"))
+    started = start_system(places())
     yield started
     started.http.close()
     started.system.stop()

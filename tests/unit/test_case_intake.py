@@ -1,6 +1,6 @@
 """Reports, the survivor, the incident and the clocks it starts."""
 
-from datetime import timedelta
+from datetime import timedelta, timezone
 
 import pytest
 from msgspec.structs import replace
@@ -20,6 +20,7 @@ from story import (
     given,
     incident,
     incident_fields,
+    later,
     opened,
     referred,
     report,
@@ -277,6 +278,39 @@ def test_a_correction_that_leaves_a_window_where_it_was_starts_no_second_clock()
     before = given(opened()).when(say(c.RecordIncident, **told)).events
     correction = say(c.CorrectIncident, **{**told, "narrative": "in other words"}, reason="a slip")
     given(opened(), *before).when(correction).then_only(e.IncidentCorrected)
+
+
+def test_the_same_moment_in_another_zone_is_the_same_clock() -> None:
+    wita = timezone(timedelta(hours=8))
+    told = incident_fields(gbv_type=GbvType.RAPE, happened_at=NOON - HOUR)
+    before = given(opened()).when(say(c.RecordIncident, **told)).events
+    there = {**told, "happened_at": (NOON - HOUR).astimezone(wita)}
+    correction = say(c.CorrectIncident, NOON.astimezone(wita), **there, reason="a slip")
+    given(opened(), *before).when(correction).then_only(e.IncidentCorrected)
+    elsewhere = given(opened(at=NOON.astimezone(wita))).when(say(c.RecordIncident, NOON.astimezone(wita), **there))
+    ids = {need: clock.clock for need, clock in started(*before).items()}
+    assert {need: clock.clock for need, clock in started(*elsewhere.events).items()} == ids
+
+
+def test_the_clocks_of_the_report_run_from_the_opening_however_late_the_incident_is_recorded() -> None:
+    rape = say(c.RecordIncident, NOON + 5 * HOUR, **incident_fields(gbv_type=GbvType.RAPE))
+    clocks = started(*given(opened()).when(rape, by=later(LEAD, 5 * HOUR)).events)
+    assert {clock.starts_at for clock in clocks.values()} == {NOON}
+    assert clocks[ClockNeed.REPORT_TO_POLICE].due_at == NOON + 72 * HOUR
+    assert {clock.occurred_at for clock in clocks.values()} == {NOON + 5 * HOUR}
+
+
+def test_the_clocks_of_the_report_run_from_its_telling_where_that_was_before_the_opening() -> None:
+    rape = say(c.RecordIncident, NOON - 5 * HOUR, **incident_fields(gbv_type=GbvType.RAPE))
+    clocks = started(*given(opened()).when(rape).events)
+    assert {clock.starts_at for clock in clocks.values()} == {NOON - 5 * HOUR}
+
+
+def test_a_late_correction_starts_no_clock_of_the_report_anew() -> None:
+    told = incident_fields(gbv_type=GbvType.RAPE)
+    before = given(opened()).when(say(c.RecordIncident, **told)).events
+    correction = say(c.CorrectIncident, NOON + 30 * HOUR, **told, reason="a slip")
+    given(opened(), *before).when(correction, by=later(LEAD, 30 * HOUR)).then_only(e.IncidentCorrected)
 
 
 @pytest.mark.parametrize("command", [c.RecordIncident, c.CorrectIncident])

@@ -3,7 +3,18 @@
 from hypothesis import settings
 from hypothesis.stateful import invariant
 from story import an_id
-from walk import LED_BY, SENT_AND_NOT_ENDED, STATUS_AFTER, Walk, covered, drafts, is_closed, led_by, status_of
+from walk import (
+    LED_BY,
+    SENT_AND_NOT_ENDED,
+    STATUS_AFTER,
+    Walk,
+    covered,
+    drafts,
+    is_closed,
+    led_before,
+    led_by,
+    status_of,
+)
 
 from rujukan.domain import catalogue
 from rujukan.domain.case import Case, evolve, fold
@@ -64,11 +75,19 @@ class CaseMachine(Walk):
         if getattr(event, "reason", None) is EndReason.CONSENT_WITHDRAWN:
             assert isinstance(self.log_of(command), e.ConsentWithdrawn | e.ConsentNarrowed)
             assert was != "draft"
+            self.it_stood_on_that_consent(before, draft, by)
         else:
             assert by.agency == (draft.sender if now in SENDERS else draft.recipient)
         if now in ("requested", "in-progress") and was in ("draft", "on-hold"):
             shared = covered(before, draft.recipient, by.at, draft.purpose)
             assert {"coordination", *draft.compartments} <= shared, "shared without consent"
+
+    def it_stood_on_that_consent(self, before: list[Fact], draft: e.ReferralDrafted, by: Act) -> None:
+        changes = [i for i, event in enumerate(before) if isinstance(event, e.ConsentWithdrawn | e.ConsentNarrowed)]
+        needs = {"coordination", *draft.compartments}
+        until, after = before[: changes[-1]], before[: changes[-1] + 1]
+        assert needs <= covered(until, draft.recipient, by.at, draft.purpose), "it was not covered anyway"
+        assert not needs <= covered(after, draft.recipient, by.at, draft.purpose), "it is still covered"
 
     def log_of(self, command: Fact) -> Fact | None:
         """The last change of a consent, where the command was one."""
@@ -94,6 +113,8 @@ class CaseMachine(Walk):
             assert self.case.lead == led_by(self.log)
             asked = {event.to for event in self.log if isinstance(event, e.LeadTransferAsked)}
             assert self.case.lead in {LED_BY, *asked}
+            assert set(self.case.former_leads) == led_before(self.log)
+            assert all(self.case.is_known_to(agency) for agency in led_before(self.log))
 
     @invariant()
     def the_rules_need_no_more_than_coordination(self) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import msgspec
 import pytest
 from examples import EXAMPLES
-from story import NOON, NOTE, say
+from story import NOON, NOTE, consent, say
 
 from rujukan.domain import access, agency, catalogue
 from rujukan.domain.case import commands as c
@@ -164,16 +164,15 @@ def test_what_was_read_whole_is_written_again_as_it_was(topic: str) -> None:
 
 @pytest.mark.parametrize("topic", list(catalogue.TOPICS))
 def test_with_coordination_alone_an_event_tells_coordination_alone(topic: str) -> None:
-    """Of a required field, and of one that may be left out, it shows that the rest is sealed or was not said."""
+    """Every other field is UNSET, required or not: nobody takes what is sealed for what was not said."""
     segments = frozen(topic)
     read = to_event(topic, GOLDEN[topic]["schema"], {Compartment.COORDINATION: segments[Compartment.COORDINATION]})
     event = EXAMPLES[topic]
-    defaults = {f.name: f.default for f in msgspec.structs.fields(type(event))}
     for name, compartment in catalogue.COMPARTMENTS[topic].items():
         if compartment is Compartment.COORDINATION:
             assert getattr(read, name) == getattr(event, name)
         else:
-            assert getattr(read, name) in (msgspec.UNSET, defaults[name])
+            assert getattr(read, name) is msgspec.UNSET
 
 
 def test_nothing_said_makes_no_segment() -> None:
@@ -182,6 +181,41 @@ def test_nothing_said_makes_no_segment() -> None:
         Compartment.COORDINATION,
         Compartment.LEGAL,
     }
+
+
+def test_a_segment_in_which_something_is_said_is_written_whole() -> None:
+    """So a later change of a default changes nothing of what was written."""
+    plan = to_segments(say(e.SafetyPlanAgreed, plan="a neighbour knows"))
+    assert json.loads(plan[Compartment.SAFETY]) == {"plan": "a neighbour knows", "review_on": None}
+    contact = to_segments(say(e.SurvivorContactRecorded, phone="0000"))
+    assert set(contact) == {Compartment.COORDINATION, Compartment.CONTACT}
+    assert json.loads(contact[Compartment.CONTACT]) == {"phone": "0000", "address": None}
+    given = to_segments(consent())
+    assert set(given) == {Compartment.COORDINATION}
+    assert json.loads(given[Compartment.COORDINATION]).keys() == {
+        name for name, where in compartments_of(e.ConsentGiven).items() if where is Compartment.COORDINATION
+    }
+
+
+def test_what_was_not_said_reads_unset_where_its_compartment_has_no_segment_and_its_default_where_it_has() -> None:
+    topic = "case.AllegedPerpetratorRecorded"
+    segments = to_segments(say(e.AllegedPerpetratorRecorded, relation="neighbour"))
+    assert set(segments) == {Compartment.COORDINATION, Compartment.LEGAL}
+    read = to_event(topic, 1, segments)
+    assert isinstance(read, e.AllegedPerpetratorRecorded)
+    assert (read.relation, read.name, read.description) == ("neighbour", None, None)
+    assert read.danger is msgspec.UNSET
+
+
+@pytest.mark.parametrize("topic", list(catalogue.TOPICS))
+def test_each_compartment_opens_for_itself_and_leaves_the_others_unset(topic: str) -> None:
+    segments, event = frozen(topic), EXAMPLES[topic]
+    for opened in segments:
+        kept = {c: segments[c] for c in (Compartment.COORDINATION, opened)}
+        read = to_event(topic, GOLDEN[topic]["schema"], kept)
+        for name, compartment in catalogue.COMPARTMENTS[topic].items():
+            expected = getattr(event, name) if compartment in kept else msgspec.UNSET
+            assert getattr(read, name) == expected, name
 
 
 def test_segments_merge_to_one_object() -> None:

@@ -1,5 +1,7 @@
 """Consent: from whom, for whom, for what and until when; and what stops when it ends."""
 
+from datetime import timedelta
+
 import pytest
 from story import (
     C1,
@@ -243,6 +245,37 @@ def test_narrowing_may_bring_the_end_nearer() -> None:
     given(opened(), consent(until=NOON + DAY)).when(narrow(until=NOON + HOUR)).then_only(e.ConsentNarrowed)
 
 
+def test_a_consent_for_a_kind_can_be_narrowed_to_agencies_of_that_kind() -> None:
+    case = given(opened(), consent(to="kind:health")).when(narrow(to="rsud")).then_only(e.ConsentNarrowed)
+    assert case.shareable("rsud", AgencyKind.HEALTH, NOON) == INCIDENT_AND_HEALTH
+    assert case.shareable("another-hospital", AgencyKind.HEALTH, NOON) == NOTHING
+    given(opened(), consent(to=("kind:health", "lbh"))).when(narrow(to=("rsud", "lbh"))).then_only(e.ConsentNarrowed)
+
+
+@pytest.mark.parametrize("to", ["polres", "nowhere", "kind:police", "kind:lead", ("rsud", "polres")])
+def test_narrowing_a_consent_for_a_kind_names_nobody_of_another_kind(to: str | tuple[str, ...]) -> None:
+    given(opened(), consent(to="kind:health")).when(narrow(to=to)).refused(ConsentWidened, consent=C1)
+
+
+def test_a_consent_for_an_agency_is_not_narrowed_to_its_kind() -> None:
+    given(opened(), consent(to="rsud")).when(narrow(to="kind:health")).refused(ConsentWidened, consent=C1)
+
+
+def test_a_narrowed_consent_remembers_whom_it_named_before() -> None:
+    narrowed = [say(e.ConsentNarrowed, **scope(to=to)) for to in (("rsud", "polres"), "rsud")]
+    case = the_case(opened(), consent(to=("rsud", "polres", "lbh")), *narrowed)
+    assert case.consents[C1].recipients == {"rsud"}
+    assert case.consents[C1].ever == {"rsud", "polres", "lbh"}
+
+
+def test_an_expired_consent_can_be_neither_narrowed_nor_withdrawn() -> None:
+    expiring = [opened(), consent(until=NOON + HOUR), *brought_to(S.IN_PROGRESS)]
+    for command in (narrow(of=("health",), until=NOON + HOUR), WITHDRAW):
+        given(*expiring).when(command, by=later(LEAD, HOUR)).refused(ConsentNotLive, consent=C1)
+        just_before = later(LEAD, HOUR - timedelta(microseconds=1))
+        assert given(*expiring).when(command, by=just_before).refusal is None
+
+
 def test_an_unknown_consent_can_be_neither_narrowed_nor_withdrawn() -> None:
     given(opened()).when(narrow()).refused(Unknown, what="consent")
     given(opened()).when(WITHDRAW).refused(Unknown, what="consent")
@@ -297,6 +330,16 @@ def test_when_one_consent_ends_only_the_referrals_that_stood_on_it_stop() -> Non
     ]
     after = given(*both).when(WITHDRAW).then_only(e.ConsentWithdrawn, e.ReferralCancelled)
     assert {r.id: r.status for r in after.referrals.values()} == {R1: S.CANCELLED, R2: S.ACCEPTED}
+
+
+@pytest.mark.parametrize("status", [S.REQUESTED, S.IN_PROGRESS])
+def test_when_a_consent_ends_a_referral_that_it_did_not_cover_stays_as_it_is(status: S) -> None:
+    """Its own consent ran out before; that is not what was withdrawn now."""
+    ran_out = [opened(), consent(until=NOON + HOUR), *brought_to(status), consent(C2, to="polres", of=("legal",))]
+    withdraw = say(c.WithdrawConsent, consent=C2)
+    given(*ran_out).when(withdraw, by=later(LEAD, 2 * HOUR)).then(withdrawn(C2))
+    narrower = say(c.NarrowConsent, **scope(C2, to="polres", of=()))
+    given(*ran_out).when(narrower, by=later(LEAD, 2 * HOUR)).then_only(e.ConsentNarrowed)
 
 
 def test_a_narrowed_consent_stops_what_it_no_longer_covers() -> None:

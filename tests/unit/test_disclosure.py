@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import settings
+from msgspec.structs import replace
 from story import (
     ACTION,
     C2,
@@ -23,6 +24,7 @@ from story import (
     draft,
     moved,
     opened,
+    override,
     referred,
     report,
     say,
@@ -32,12 +34,12 @@ from story import (
     withdrawn,
     written,
 )
-from walk import LED_BY, OUTSIDER, Walk, covered, drafts, led_by, open_to, was_sent
+from walk import LED_BY, OUTSIDER, Walk, covered, drafts, led_before, led_by, open_to, was_sent
 
 from rujukan.domain.case import events as e
-from rujukan.domain.codes import AgencyKind, Purpose, ReferralStatus, Service
+from rujukan.domain.codes import AgencyKind, ConsentBy, Purpose, ReferralStatus, Service
 from rujukan.domain.compartment import ALL, Compartment
-from rujukan.domain.disclosure import COORDINATION, Knowledge, Told, concerned, entitlement, still_readable
+from rujukan.domain.disclosure import CONTENT, COORDINATION, Knowledge, Told, concerned, entitlement, still_readable
 from rujukan.domain.fact import Act, Fact
 from rujukan.infra.transcoder import to_segments
 
@@ -74,6 +76,7 @@ def note(**said: str) -> e.NoteRecorded:
     return say(e.NoteRecorded, note=NOTE, **said)
 
 
+LED_BY_LAWYERS = say(e.LeadTransferAccepted, transfer=TRANSFER, lead="lbh", lead_kind=K.LEGAL_AID)
 EVERYTHING = note(incident="i", health="h", legal="l", safety="s")
 
 # 1. An agency knows what it wrote itself -----------------------------------------------------------------------
@@ -104,15 +107,30 @@ def test_the_lead_knows_of_every_event_and_of_the_rest_what_consent_lets_it_know
 def test_a_new_lead_is_told_the_coordination_of_all_that_went_before_and_what_consent_covers() -> None:
     asked = say(e.LeadTransferAsked, transfer=TRANSFER, to="lbh", to_kind=K.LEGAL_AID, reason="r")
     log = Log(opened(), EVERYTHING, consent(C2, to="lbh", of=("legal",)), asked)
-    accepted = say(e.LeadTransferAccepted, transfer=TRANSFER, lead="lbh", lead_kind=K.LEGAL_AID)
-    told = log.add(accepted, author="lbh")
+    told = log.add(LED_BY_LAWYERS, author="lbh")
     assert told["lbh", "NoteRecorded"] == {"coordination", "legal"}
     assert told["lbh", "CaseOpened"] == {"coordination"}
 
 
+def test_a_new_lead_is_told_the_earlier_coordination_also_where_it_is_entitled_to_no_more_than_before() -> None:
+    to_lawyers = consent(C2, to="lbh", of=("legal",))
+    log = Log(opened(), to_lawyers, *brought_to(S.ACCEPTED, R2, to="lbh", of=("legal",)), note(health="h"))
+    assert "NoteRecorded" not in log.knows("lbh")
+    told = log.add(LED_BY_LAWYERS, author="lbh")
+    assert told["lbh", "NoteRecorded"] == {"coordination"}
+    assert told["lbh", "ConsentGiven"] == {"coordination"}
+
+
+def test_the_former_lead_is_told_who_leads_now() -> None:
+    log = Log(opened(), consent(C2, to=("lbh", "rsud"), of=("legal",)))
+    assert log.add(LED_BY_LAWYERS, author="lbh")["uptd-ppa", "LeadTransferAccepted"] == {"coordination"}
+    on = say(e.LeadTransferAccepted, transfer=NOTE, lead="rsud", lead_kind=K.HEALTH)
+    told = log.add(on, author="rsud")
+    assert told["lbh", "LeadTransferAccepted"] == told["uptd-ppa", "LeadTransferAccepted"] == {"coordination"}
+
+
 def test_the_former_lead_is_told_nothing_of_what_comes_after() -> None:
-    accepted = say(e.LeadTransferAccepted, transfer=TRANSFER, lead="lbh", lead_kind=K.LEGAL_AID)
-    log = Log(opened(), consent(C2, to="lbh", of=("legal",)), accepted)
+    log = Log(opened(), consent(C2, to="lbh", of=("legal",)), LED_BY_LAWYERS)
     assert set(log.add(EVERYTHING, author="lbh")) == {("lbh", "NoteRecorded")}
 
 
@@ -159,6 +177,24 @@ def test_the_owner_of_an_action_is_told_of_it() -> None:
     assert ("rsud", "ActionAgreed") not in other
 
 
+def test_an_owner_that_takes_part_no_more_is_not_told_that_its_action_is_done() -> None:
+    agreed = say(e.ActionAgreed, action=ACTION, owner="rsud", what="see her", due_on=NOON.date())
+    log = Log(*referred(), agreed, moved(S.COMPLETED))
+    assert ("rsud", "ActionDone") not in log.add(say(e.ActionDone, action=ACTION))
+
+
+def test_a_sender_that_takes_part_no_more_sees_what_becomes_of_its_referral() -> None:
+    legal = {"to": "lbh", "service": Service.LEGAL_AID, "of": ("legal",), "purpose": Purpose.LEGAL}
+    log = Log(
+        opened(),
+        consent(),
+        consent(C2, to="kind:legal-aid", of=("legal",), purposes=(Purpose.LEGAL,)),
+        *brought_to(S.COMPLETED, R2, **legal),
+        *brought_to(S.REQUESTED, R1, sender="lbh"),
+    )
+    assert log.add(moved(S.RECEIVED), author="rsud")["lbh", "ReferralReceived"] == {"coordination"}
+
+
 def test_attendees_are_told_of_the_conference_and_of_the_rest_what_they_may_know() -> None:
     log = Log(*referred(), *brought_to(S.ACCEPTED, R2, to="polres", of=()))
     held = say(
@@ -185,6 +221,27 @@ def test_who_shares_a_clock_is_told_when_it_is_met() -> None:
     assert Log(*shared).add(met)["rsud", "ClockMet"] == {"coordination"}
     alone = [opened(), clock(), consent(of=("health",)), draft(of=("health",)), sent()]
     assert ("rsud", "ClockMet") not in Log(*alone).add(met)
+
+
+def test_when_a_clock_was_met_is_of_the_incident_for_who_may_know_it() -> None:
+    met = say(e.ClockMet, clock=CLOCK, in_time=True)
+    told = Log(*referred(), clock()).add(met)
+    assert told["rsud", "ClockMet"] == {"coordination", "incident"}
+    log = Log(opened(), clock(), met, consent(of=("incident",)), draft(of=("incident",)))
+    assert log.add(sent())["rsud", "ClockMet"] == {"coordination", "incident"}
+
+
+def test_who_is_narrowed_out_of_a_consent_is_told() -> None:
+    both = [opened(), consent(to=("rsud", "polres")), *brought_to(S.ACCEPTED), *brought_to(S.ACCEPTED, R2, to="polres")]
+    log = Log(*both)
+    told = log.add(say(e.ConsentNarrowed, **scope(to="rsud")))
+    assert told["polres", "ConsentNarrowed"] == told["rsud", "ConsentNarrowed"] == {"coordination"}
+    assert ("polres", "ConsentWithdrawn") in log.add(withdrawn())
+
+
+def test_who_a_consent_named_by_its_kind_is_told_when_it_is_narrowed_to_others() -> None:
+    log = Log(opened(), consent(to=("kind:health", "polres")), draft(), sent())
+    assert ("rsud", "ConsentNarrowed") in log.add(say(e.ConsentNarrowed, **scope(to="polres")))
 
 
 def test_whose_consent_ended_is_told_at_once() -> None:
@@ -224,16 +281,27 @@ def test_what_says_nothing_that_a_recipient_may_know_does_not_exist_for_it() -> 
 
 
 @pytest.mark.parametrize(
-    "event", [consent(C2, to="polres"), say(e.CaseWorkerAssigned, worker=NOTE), say(e.LegalHoldPlaced, reason="r")]
+    "event",
+    [
+        replace(consent(C2, to="polres"), witness="Saksi A", no_caregiver_because="none is safe"),
+        override(C2, to="polres"),
+        say(e.ConsentRefused, consent=C2, given_by=frozenset({ConsentBy.SURVIVOR}), remark="not now"),
+        draft(R2, to="polres", health="h", legal="l"),
+        say(e.CaseWorkerAssigned, worker=NOTE),
+        say(e.LegalHoldPlaced, reason="r"),
+    ],
+    ids=lambda event: type(event).__name__,
 )
 def test_what_is_no_part_of_the_story_is_the_leads_alone(event: Fact) -> None:
-    assert {agency for agency, _ in Log(*referred()).add(event)} == {"uptd-ppa"}
+    """Also where the recipient may know every compartment that it has something in."""
+    everything = [c.word for c in ALL]
+    log = Log(opened(), consent(of=everything), *brought_to(S.IN_PROGRESS, of=everything))
+    assert {agency for agency, _ in log.add(event)} == {"uptd-ppa"}
 
 
 def test_a_recipient_is_told_who_leads_from_now_on() -> None:
-    accepted = say(e.LeadTransferAccepted, transfer=TRANSFER, lead="lbh", lead_kind=K.LEGAL_AID)
     log = Log(*referred(), consent(C2, to="lbh", of=("legal",)))
-    assert ("rsud", "LeadTransferAccepted") in log.add(accepted, author="lbh")
+    assert ("rsud", "LeadTransferAccepted") in log.add(LED_BY_LAWYERS, author="lbh")
 
 
 def test_after_a_referral_ended_its_recipient_is_told_no_more() -> None:
@@ -278,6 +346,36 @@ def test_a_consent_renewed_tells_what_was_said_in_between() -> None:
     log.add(note(health="in between"))
     told = log.add(consent(C2))
     assert told["rsud", "NoteRecorded"] == {"coordination", "health"}
+
+
+def test_what_is_told_is_what_may_be_told_now_and_never_what_consent_no_longer_covers() -> None:
+    log = Log(opened(), consent(), draft(of=("incident", "health", "legal")), sent())
+    assert log.add(EVERYTHING)["rsud", "NoteRecorded"] == {"coordination", "incident", "health"}
+    log.add(withdrawn())
+    told = log.add(consent(C2, of=("legal",)))
+    assert told["rsud", "NoteRecorded"] == {"coordination", "legal"}
+    assert words(log.knowledge.told["rsud"][5]) == {"coordination", "incident", "health", "legal"}
+
+
+def test_a_second_referral_tells_its_recipient_of_itself() -> None:
+    log = Log(*referred())
+    assert ("rsud", "ReferralDrafted") not in log.add(draft(R2, of=("health",), health="h", legal="l"))
+    told = log.add(sent(R2))
+    assert told["rsud", "ReferralDrafted"] == {"coordination", "health"}
+    assert told["rsud", "ReferralSent"] == {"coordination"}
+    assert ("rsud", "CaseOpened") not in told
+
+
+def test_a_second_referral_tells_what_was_said_since_the_first_ended() -> None:
+    log = Log(*referred(S.COMPLETED))
+    assert ("rsud", "NoteRecorded") not in log.add(EVERYTHING)
+    log.add(draft(R2, of=("health",)))
+    assert log.add(sent(R2))["rsud", "NoteRecorded"] == {"coordination", "health"}
+
+
+def test_a_referral_to_one_tells_another_nothing_of_what_went_before() -> None:
+    log = Log(*referred(), note(legal="l"), consent(C2, to="polres", of=("legal",)), draft(R2, to="polres", of=()))
+    assert {agency for agency, _ in log.add(sent(R2))} == {"uptd-ppa", "polres"}
 
 
 def test_earlier_events_are_told_first() -> None:
@@ -358,10 +456,40 @@ def addressed(log: Sequence[Fact], event: Fact, agency: str) -> bool:
         return bool(named & names) and bool(open_to(log, agency))
     if isinstance(event, e.ActionAgreed | e.ActionDone):
         agreed = [a for a in log if isinstance(a, e.ActionAgreed) and a.action == event.action]
-        return agreed[0].owner == agency
+        return agreed[0].owner == agency and (agency == led_by(log) or bool(open_to(log, agency)))
     if isinstance(event, e.ConferenceHeld):
         return agency in event.attendees
+    if isinstance(event, e.LeadTransferAccepted):
+        return agency in led_before(log)
     return isinstance(event, e.LeadTransferAsked) and event.to == agency
+
+
+NO_STORY = (
+    e.Scope,
+    e.RefusalFacts,
+    e.ConsentWithdrawn,
+    e.DraftFacts,
+    e.ReferralMove,
+    e.ActionFacts,
+    e.ActionDone,
+    e.DocumentSuperseded,
+    e.CaseOpened,
+    e.CaseWorkerAssigned,
+    e.LeadTransferAsked,
+    e.LeadTransferAccepted,
+    e.LeadTransferDeclined,
+    e.CaseClosed,
+    e.CaseReopened,
+    e.CaseMerged,
+    e.DuplicateAbsorbed,
+    e.LegalHoldPlaced,
+    e.LegalHoldLifted,
+)
+"""Events of which nobody learns just because an open referral and a consent cover what they say."""
+
+
+def test_every_event_is_part_of_the_story_or_is_not() -> None:
+    assert {event for event in e.EVENTS if not issubclass(event, NO_STORY)} == set(CONTENT)
 
 
 def may_know(log: Sequence[Fact], agency: str, at: datetime) -> set[str]:
@@ -392,26 +520,29 @@ class DisclosureMachine(Walk):
         assert self.knowledge.case == self.case
         self.author_and_lead_know_of_it(new.version, by.agency)
         self.sender_and_recipient_see_the_move(new.version, event)
+        self.the_lead_and_the_recipients_know_what_went_before(event)
 
     def is_justified(self, told: Told, at: datetime) -> None:
         agency, event = told.agency, told.of.event
         held = {c.word for c in to_segments(event)}
         if isinstance(event, e.DocumentAttached):
             held.add(event.compartment)
+        if isinstance(event, e.ClockMet):
+            held.add("incident")
         new = words(told.compartments - self.known.get((agency, told.of.version), frozenset()))
         assert new
-        assert new <= held
+        assert words(told.compartments) <= held
         assert self.takes_or_took_part(agency), f"{agency} never took part"
         if agency == self.authors[told.of.version - 1]:
             return
-        beyond = new - {"coordination"}
+        beyond = words(told.compartments) - {"coordination"}
         assert beyond <= may_know(self.log, agency, at), f"{agency} is told {beyond} of {event!r} without consent"
         common = isinstance(event, e.CaseOpened | e.CaseClosed | e.CaseReopened | e.LeadTransferAccepted)
         assert (
             agency == led_by(self.log)
             or addressed(self.log, event, agency)
             or (common and open_to(self.log, agency))
-            or (open_to(self.log, agency) and words(told.compartments) - {"coordination"})
+            or (open_to(self.log, agency) and not isinstance(event, NO_STORY) and beyond)
         ), f"{agency} has no reason to know of {event!r}"
 
     def takes_or_took_part(self, agency: str) -> bool:
@@ -428,6 +559,14 @@ class DisclosureMachine(Walk):
             assert (drafted.sender, version) in self.known
             if drafted.recipient != led_by(self.log):
                 assert ((drafted.recipient, version) in self.known) == was_sent(self.log, event.referral)
+
+    def the_lead_and_the_recipients_know_what_went_before(self, event: Fact) -> None:
+        if isinstance(event, e.LeadTransferAccepted):
+            assert all(Compartment.COORDINATION in self.known[event.lead, v + 1] for v in range(len(self.log)))
+            assert all((agency, len(self.log)) in self.known for agency in led_before(self.log))
+        if isinstance(event, e.ReferralSent):
+            drafted = drafts(self.log)[event.referral]
+            assert (drafted.recipient, self.log.index(drafted) + 1) in self.known
 
     def teardown(self) -> None:
         assert OUTSIDER not in self.knowledge.told

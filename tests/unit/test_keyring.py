@@ -1,5 +1,6 @@
 """The local keyring: one file, for its owner only, that two processes starting at once agree on."""
 
+import base64
 import json
 import multiprocessing
 from multiprocessing.queues import Queue
@@ -117,6 +118,46 @@ def test_what_is_no_keyring_is_refused_and_left_alone(tmp_path: Path, text: str)
     with pytest.raises(ValueError, match="is not a keyring"):
         LocalKeyring(file)
     assert file.read_text() == text
+
+
+GOOD = base64.b64encode(KEY).decode()
+
+
+def encoded(length: int) -> str:
+    return base64.b64encode(bytes(length)).decode()
+
+
+@pytest.mark.parametrize("place", ["keys", "root"])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        f"{GOOD[:8]}!{GOOD[8:]}",
+        f"{GOOD}\n",
+        f" {GOOD}",
+        GOOD.rstrip("="),
+        base64.urlsafe_b64encode(b"\xff" * 32).decode(),
+        f"{GOOD[:8]}é{GOOD[9:]}",
+        *(encoded(length) for length in (0, 16, 24, 31, 33, 64)),
+    ],
+)
+def test_a_key_that_is_not_32_bytes_in_strict_base64_is_refused(tmp_path: Path, place: str, wrong: str) -> None:
+    kept = {"active": "a", "keys": {"a": GOOD}, "root": GOOD}
+    file = tmp_path / "keyring.json"
+    file.touch(0o600)
+    file.write_text(json.dumps(kept))
+    assert LocalKeyring(file).unwrap(LocalKeyring(file).wrap(KEY, b"c"), b"c") == KEY
+    file.write_text(json.dumps({**kept, place: {"a": GOOD, "b": wrong} if place == "keys" else wrong}))
+    with pytest.raises(ValueError, match="is not a keyring"):
+        LocalKeyring(file)
+
+
+@pytest.mark.parametrize("keys", [[], {}, None, GOOD, [GOOD], 7, {"b": GOOD}])
+def test_a_keyring_without_its_active_key_is_refused(tmp_path: Path, keys: object) -> None:
+    file = tmp_path / "keyring.json"
+    file.touch(0o600)
+    file.write_text(json.dumps({"active": "a", "keys": keys, "root": GOOD}))
+    with pytest.raises(ValueError, match="is not a keyring"):
+        LocalKeyring(file)
 
 
 def _make(file: Path, barrier: Barrier, out: "Queue[bytes]") -> None:

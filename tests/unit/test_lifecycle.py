@@ -4,11 +4,13 @@ import pytest
 from msgspec.structs import replace
 from story import (
     C1,
+    C2,
     HOSPITAL,
     HOUR,
     LAWYER,
     NETWORK,
     NOON,
+    NOTE,
     OTHER_CASE,
     R1,
     R2,
@@ -31,9 +33,10 @@ from story import (
 from rujukan.domain.case import commands as c
 from rujukan.domain.case import events as e
 from rujukan.domain.case.state import Status
-from rujukan.domain.codes import AgencyKind, CloseReason, ReferralStatus, Role
+from rujukan.domain.codes import AgencyKind, CloseReason, EndReason, ReferralStatus, Role
 from rujukan.domain.fact import Fact
 from rujukan.domain.refusal import (
+    AlreadyExists,
     CaseIsOpen,
     CaseNotOpen,
     ConsentMissing,
@@ -69,6 +72,8 @@ REOPENED = say(e.CaseReopened, reason="it began again")
 MERGED = say(e.CaseMerged, into=OTHER_CASE)
 PLACED = say(e.LegalHoldPlaced, reason="a trial")
 LIFTED = say(e.LegalHoldLifted, reason="the trial ended")
+
+NOTED = say(c.RecordNote, note=NOTE, health="h")
 
 TO_LAWYERS = consent(C1, to="lbh", of=("legal",))
 ALL = [ASSIGN, ASK, ACCEPT, DECLINE, CLOSE, REOPEN, MERGE, ABSORB, PLACE, LIFT]
@@ -127,8 +132,36 @@ def test_the_lead_is_asked_for_and_accepted() -> None:
 
 def test_the_former_lead_decides_no_more() -> None:
     handed_over = [opened(), TO_LAWYERS, ASKED, ACCEPTED]
-    given(*handed_over).when(CLOSE).refused(Unknown, what="case")
+    given(*handed_over).when(CLOSE).refused(NotForThisAgency, needs="lead")
+    given(*handed_over).when(NOTED).refused(NotForThisAgency)
     given(*handed_over).when(CLOSE, by=LAWYER).then(CLOSED)
+
+
+def test_a_former_lead_knows_the_case_still() -> None:
+    case = the_case(opened(), TO_LAWYERS, ASKED, ACCEPTED)
+    assert dict(case.former_leads) == {"uptd-ppa": AgencyKind.LEAD}
+    assert case.is_known_to("uptd-ppa")
+    assert not case.takes_part("uptd-ppa")
+    assert not the_case(opened(), TO_LAWYERS, ASKED).former_leads
+
+
+def test_who_leads_again_is_no_former_lead() -> None:
+    back = say(e.LeadTransferAccepted, transfer=an_id("back"), lead="uptd-ppa", lead_kind=AgencyKind.LEAD)
+    case = the_case(opened(), TO_LAWYERS, ASKED, ACCEPTED, back)
+    assert (case.lead, dict(case.former_leads)) == ("uptd-ppa", {"lbh": AgencyKind.LEGAL_AID})
+
+
+@pytest.mark.parametrize("status", [s for s in S if s.is_open or s is S.DRAFT])
+def test_a_former_lead_still_cancels_a_referral_that_it_sent_and_nobody_else_does(status: S) -> None:
+    handed_over = [*referred(status), consent(C2, to="lbh", of=("legal",)), ASKED, ACCEPTED]
+    cancel = say(c.CancelReferral, referral=R1)
+    given(*handed_over).when(cancel).then(say(e.ReferralCancelled, referral=R1, reason=EndReason.BY_SENDER))
+    given(*handed_over).when(cancel, by=LAWYER).refused(NotForThisAgency, needs="sender")
+
+
+def test_a_former_lead_sends_none_of_its_drafts() -> None:
+    handed_over = [*referred(S.DRAFT), consent(C2, to="lbh", of=("legal",)), ASKED, ACCEPTED]
+    given(*handed_over).when(say(c.SendReferral, referral=R1)).refused(NotForThisAgency)
 
 
 def test_a_declined_transfer_leaves_the_lead_where_it_was() -> None:
@@ -210,6 +243,17 @@ def test_a_duplicate_ends_for_good_and_names_the_case_that_lives_on() -> None:
 @pytest.mark.parametrize("status", [s for s in S if s.is_open or s is S.DRAFT])
 def test_a_duplicate_with_referrals_under_way_is_not_merged(status: S) -> None:
     given(*referred(status)).when(MERGE).refused(OpenReferrals, referrals=[str(R1)])
+
+
+def test_a_case_is_not_merged_while_another_agency_is_asked_to_lead() -> None:
+    given(opened(), TO_LAWYERS, ASKED).when(MERGE).refused(Invalid, field="transfer")
+    given(opened(), TO_LAWYERS, ASKED, DECLINED).when(MERGE).then(MERGED)
+
+
+def test_a_duplicate_is_absorbed_once() -> None:
+    absorbed = say(e.DuplicateAbsorbed, duplicate=OTHER_CASE)
+    given(opened(), absorbed).when(ABSORB).refused(AlreadyExists, duplicate=OTHER_CASE)
+    given(opened(), absorbed).when(replace(ABSORB, duplicate=an_id("third case"))).then_only(e.DuplicateAbsorbed)
 
 
 def test_the_living_case_notes_its_duplicate() -> None:

@@ -201,10 +201,11 @@ def drafting(**other: object) -> c.DraftReferral:
     return say(c.DraftReferral, **draft_fields(**other))  # type: ignore[arg-type]
 
 
-def test_a_draft_names_its_sender_and_the_recipients_kind() -> None:
+def test_a_draft_names_its_sender_and_the_kinds_of_both() -> None:
     case = given(opened()).when(drafting()).then(draft())
     assert case is not None
-    assert (case.referrals[R1].sender, case.referrals[R1].recipient_kind) == ("uptd-ppa", AgencyKind.HEALTH)
+    assert (case.referrals[R1].sender, case.referrals[R1].sender_kind) == ("uptd-ppa", AgencyKind.LEAD)
+    assert case.referrals[R1].recipient_kind is AgencyKind.HEALTH
     assert case.referrals[R1].status is S.DRAFT
 
 
@@ -242,7 +243,7 @@ def test_an_outsider_drafts_nothing() -> None:
 def test_a_recipient_may_refer_on() -> None:
     on = drafting(referral=R2, to="psikolog", service=Service.PSYCHOSOCIAL, parent=R1)
     case = given(*referred()).when(on, by=HOSPITAL).then_only(e.ReferralDrafted)
-    assert case.referrals[R2].sender == "rsud"
+    assert (case.referrals[R2].sender, case.referrals[R2].sender_kind) == ("rsud", AgencyKind.HEALTH)
 
 
 def test_a_sub_referral_names_an_open_parent_that_its_sender_is_party_to() -> None:
@@ -346,10 +347,16 @@ def test_silence_is_raised_when_the_window_has_passed_and_again_each_time_it_pas
     events = [*referred(S.REQUESTED)]
     for level in (1, 2, 3):
         early = later(SYSTEM, level * DAY - HOUR)
-        given(*events).when(ESCALATE, by=early).refused(StillRunning)
+        given(*events).when(ESCALATE, by=early).refused(StillRunning, due_at=NOON + level * DAY)
         given(*events).when(ESCALATE, by=later(SYSTEM, level * DAY)).then(escalated(level))
         events.append(escalated(level))
     given(*events).when(ESCALATE, by=later(SYSTEM, 30 * DAY)).refused(WrongMove, move="escalate")
+
+
+def test_what_is_not_due_yet_says_when_it_is_due_next() -> None:
+    """Not when it was due first."""
+    once = [*referred(S.REQUESTED), escalated(1)]
+    given(*once).when(ESCALATE, by=later(SYSTEM, DAY)).refused(StillRunning, due_at=NOON + 2 * DAY)
 
 
 @pytest.mark.parametrize("status", [s for s in S if s not in (S.DRAFT, S.REQUESTED)])

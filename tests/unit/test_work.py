@@ -34,7 +34,7 @@ from story import (
 from rujukan.domain.case import commands as c
 from rujukan.domain.case import events as e
 from rujukan.domain.codes import CloseReason, DocumentKind, Need, ReferralStatus, RiskLevel, Service
-from rujukan.domain.fact import Fact
+from rujukan.domain.fact import CLOCK_SKEW, Fact
 from rujukan.domain.refusal import (
     AlreadyExists,
     CaseNotOpen,
@@ -143,6 +143,27 @@ def test_a_clock_is_met_in_time_up_to_its_very_end(due_after: object, in_time: b
     given(opened(), clock(NOON + due_after)).when(met, by=later(LEAD, HOUR)).then(  # type: ignore[operator]
         say(e.ClockMet, NOON + HOUR, clock=CLOCK, in_time=in_time)
     )
+
+
+def test_a_clock_is_not_met_in_the_future() -> None:
+    ahead = NOON + HOUR
+    given(opened(), clock()).when(say(c.MeetClock, ahead, clock=CLOCK)).refused(InTheFuture, occurred_at=ahead)
+    given(opened(), clock()).when(replace(deliver(meets=(CLOCK,)), occurred_at=ahead)).refused(InTheFuture)
+    within = NOON + CLOCK_SKEW
+    given(opened(), clock()).when(say(c.MeetClock, within, clock=CLOCK)).then(
+        say(e.ClockMet, within, clock=CLOCK, in_time=True)
+    )
+
+
+def test_a_clock_that_a_delivery_names_twice_is_met_once() -> None:
+    given(opened(), clock()).when(deliver(meets=(CLOCK, CLOCK))).then_only(e.ServiceDelivered, e.ClockMet)
+
+
+def test_a_delivery_meets_its_clocks_in_the_order_it_names_them() -> None:
+    second = replace(clock(), clock=an_id("second clock"))
+    both = (second.clock, CLOCK, second.clock)
+    events = given(opened(), clock(), second).when(deliver(meets=both)).events
+    assert [event.clock for event in events if isinstance(event, e.ClockMet)] == [second.clock, CLOCK]
 
 
 def test_a_clock_is_met_once() -> None:

@@ -71,6 +71,12 @@ def led_by(log: Sequence[Fact]) -> str:
     raise ValueError("a case has a lead")
 
 
+def led_before(log: Sequence[Fact]) -> set[str]:
+    """Who led once and does not lead now."""
+    led = {event.lead for event in log if isinstance(event, e.CaseOpened | e.LeadTransferAccepted)}
+    return led - {led_by(log)}
+
+
 def drafts(log: Sequence[Fact]) -> dict[UUID, e.ReferralDrafted]:
     return {event.referral: event for event in log if isinstance(event, e.ReferralDrafted)}
 
@@ -112,6 +118,12 @@ def covered(log: Sequence[Fact], agency: str, at: datetime, purpose: Purpose | N
     return words
 
 
+def named(agencies: frozenset[str], recipients: frozenset[str]) -> frozenset[str]:
+    """Those of the first that the second name, themselves or by their kind."""
+    by_kind = {code for code, agency in NETWORK.items() if f"kind:{agency.kind.value}" in recipients}
+    return agencies & (recipients | by_kind)
+
+
 def is_closed(log: Sequence[Fact]) -> bool:
     lives = [event for event in log if isinstance(event, e.CaseClosed | e.CaseReopened | e.CaseMerged)]
     return bool(lives) and not isinstance(lives[-1], e.CaseReopened)
@@ -121,7 +133,7 @@ def is_closed(log: Sequence[Fact]) -> bool:
 
 agencies = st.sampled_from(AGENCIES)
 roles = st.sampled_from((Role.CASE_WORKER, Role.SUPERVISOR))
-words = st.frozensets(st.sampled_from(("incident", "health", "legal")), min_size=1)
+words = st.frozensets(st.sampled_from(("incident", "health", "legal", "safety")), min_size=1)
 purpose = st.sampled_from((Purpose.CARE, Purpose.LEGAL))
 recipients = st.frozensets(st.sampled_from((*AGENCIES, "kind:health", "kind:police")), min_size=1, max_size=3)
 purposes = st.frozensets(purpose, min_size=1)
@@ -243,6 +255,8 @@ class Walk(RuleBasedStateMachine):
                 expires_at=self.now + lasts * HOUR if lasts else None,
                 given_by=frozenset({ConsentBy.SURVIVOR}),
                 obtained=Obtained.VERBAL,
+                witness="Saksi A",
+                no_caregiver_because="none is safe",
             ),
             agency,
         )
@@ -271,7 +285,7 @@ class Walk(RuleBasedStateMachine):
         consent = self.one_of(number, e.Scope, "consent")
         scopes = [event for event in self.log if isinstance(event, e.Scope) and event.consent == consent]
         if scopes:
-            to = (to & scopes[-1].recipients) or scopes[-1].recipients
+            to = named(to, scopes[-1].recipients) or scopes[-1].recipients
             of = of & scopes[-1].compartments
             purposes = (purposes & scopes[-1].purposes) or scopes[-1].purposes
         self.attempt(

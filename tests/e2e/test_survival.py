@@ -1,0 +1,221 @@
+"""Killed in the middle of load, at random, everything: nothing acknowledged is lost, nothing doubled, and the
+system recovers by itself."""
+
+import os
+import random
+import signal
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from threading import Event, Thread
+from uuid import uuid4
+
+import httpx
+import psycopg
+import pytest
+from conftest import Running, start_system
+
+from rujukan.domain.case.events import NoteRecorded
+from rujukan.domain.codes import Purpose, Role
+from rujukan.infra import composition
+from rujukan.infra.database import FOLLOWER, as_role
+from rujukan.infra.demo.inboxes import Inboxes, entitled
+from rujukan.infra.demo.story import Desk
+from rujukan.infra.issuer import usual_actor
+
+PARTS = ("api", "worker", "publisher", "broker", "postgres")
+CLIENTS = 4
+
+
+@pytest.fixture(scope="module")
+def fragile(places: Callable[[], Path]) -> Iterator[Running]:
+    """A system of its own, watched by its supervisor, that tests may kill parts of."""
+    running = start_system(places())
+    stop = Event()
+    watcher = Thread(target=running.system.watch, args=(stop,), daemon=True)
+    watcher.start()
+    yield running
+    stop.set()
+    watcher.join(5)
+    running.system.stop()
+
+
+def shared_case(running: Running) -> tuple[str, str]:
+    """A case of the lead in which the hospital takes part; (case, referral)."""
+    lead, hospital = running.desk("uptd-ppa"), running.desk("rsud")
+    opening = {"channel": "hotline", "reporter": "survivor", "urgency": "urgent", "age_group": "adult"}
+    here = f"/cases/{lead.post('/cases', **opening)['id']}"
+    lead.post(
+        f"{here}/consents",
+        compartments=["health"],
+        recipients=["rsud"],
+        purposes=["care"],
+        given_by=["survivor"],
+        obtained="verbal",
+    )
+    referral = lead.post(
+        f"{here}/referrals",
+        recipient="rsud",
+        service="kesehatan",
+        urgency="urgent",
+        purpose="care",
+        compartments=["health"],
+    )["id"]
+    lead.post(f"{here}/referrals/{referral}/sending")
+    for move in ("receipt", "acceptance", "start"):
+        hospital.post(f"{here}/referrals/{referral}/{move}")
+    return here, referral
+
+
+class Client:
+    """Writes notes, each with an idempotency key, again and again until it is answered; keeps what was answered."""
+
+    def __init__(self, running: Running, here: str, agency: str) -> None:
+        self.acknowledged: dict[str, int] = {}
+        self.asked = 0
+        token = running.issuer.token(usual_actor(agency, Role.CASE_WORKER), agency, [Role.CASE_WORKER])
+        self._headers = {"Authorization": f"Bearer {token}", "Purpose-Of-Use": Purpose.CARE.value}
+        self._url = f"{running.system.url}{here}/notes"
+
+    def run(self, stop: Event) -> None:
+        with httpx.Client(timeout=10) as http:
+            while not stop.is_set():
+                note = str(uuid4())
+                self.asked += 1
+                self._until_answered(http, note)
+
+    def _until_answered(self, http: httpx.Client, note: str) -> None:
+        give_up = time.monotonic() + 60
+        while time.monotonic() < give_up:
+            try:
+                headers = {**self._headers, "Idempotency-Key": note}
+                response = http.post(self._url, json={"note": note, "health": "x"}, headers=headers)
+            except httpx.TransportError:
+                time.sleep(0.1)
+                continue
+            if response.status_code == 201:
+                self.acknowledged[note] = response.json()["position"]
+                return
+            assert response.status_code in (409, 500, 503), response.text
+            time.sleep(0.05)
+        pytest.fail("nobody answered for a minute")
+
+
+def under_load(running: Running, here: str, kills: list[str], pause: tuple[float, float]) -> list[Client]:
+    """Run clients while these parts are killed, one after the other."""
+    clients = [Client(running, here, agency) for agency in ("uptd-ppa", "rsud") * (CLIENTS // 2)]
+    stop = Event()
+    threads = [Thread(target=client.run, args=(stop,), daemon=True) for client in clients]
+    for thread in threads:
+        thread.start()
+    for part in kills:
+        time.sleep(random.uniform(*pause))
+        pid = running.system.pid(part)
+        if pid:
+            os.kill(pid, signal.SIGKILL)
+    time.sleep(2)
+    stop.set()
+    for thread in threads:
+        thread.join(70)
+    return clients
+
+
+def notes(running: Running, here: str) -> list[tuple[str, int]]:
+    """(note, position) of every note in the log."""
+    with composition.follower(running.settings) as source:
+        case = here.removeprefix("/cases/")
+        return [
+            (str(o.event.note), o.position)
+            for page in source.pages(0)
+            for f in page
+            for o in (f.written,)
+            if isinstance(o.event, NoteRecorded) and str(o.stream) == case
+        ]
+
+
+def recovered(running: Running, seconds: float = 40) -> None:
+    """Wait until the lists have everything."""
+    give_up = time.monotonic() + seconds
+    while time.monotonic() < give_up:
+        try:
+            health = httpx.get(f"{running.system.url}/health", timeout=2).json()
+            if not any(health["behind"].values()):
+                return
+        except (httpx.TransportError, KeyError, ValueError):
+            pass
+        time.sleep(0.2)
+    pytest.fail("the system did not recover")
+
+
+def check(running: Running, here: str, clients: list[Client]) -> None:
+    """Nothing acknowledged is lost, nothing is doubled."""
+    recovered(running)
+    stored = notes(running, here)
+    acknowledged = {note: position for client in clients for note, position in client.acknowledged.items()}
+    assert len(stored) == len({note for note, _ in stored}), "a command had its effect twice"
+    assert acknowledged.items() <= dict(stored).items(), "something acknowledged is lost"
+    assert len(acknowledged) == sum(client.asked for client in clients)
+    assert acknowledged
+
+
+def rows(running: Running, table: str) -> list[tuple]:
+    with psycopg.connect(as_role(running.settings.database, FOLLOWER)) as db:
+        return sorted(db.execute(f"SELECT * FROM views.{table}").fetchall(), key=str)
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_nothing_is_lost_or_doubled_when_a_part_is_killed(fragile, part):
+    here, _ = shared_case(fragile)
+    clients = under_load(fragile, here, [part, part], (0.5, 1.5))
+    check(fragile, here, clients)
+
+
+def test_everything_is_killed_at_random_and_every_agency_handles_what_it_may_know_once(fragile, tmp_path):
+    rounds = int(os.environ.get("SURVIVAL_ROUNDS", "6"))
+    inboxes = Inboxes(fragile.keys, fragile.service_key, fragile.settings.kafka, tmp_path)
+    try:
+        here, _ = shared_case(fragile)
+        kills = [random.choice(PARTS) for _ in range(rounds)]
+        clients = under_load(fragile, here, kills, (0.3, 1.5))
+        check(fragile, here, clients)
+        with composition.follower(fragile.settings) as source:
+            expected = entitled(source, set(fragile.keys))
+        assert inboxes.wait_for(expected, 60), "an agency was not told what it may know"
+        assert inboxes.handled() == expected, "an agency was told more than it may know"
+        for agency in fragile.keys:
+            positions = positions_of(tmp_path / f"{agency}.db")
+            assert len(positions) == len(expected[agency]), "something was handled twice"
+    finally:
+        inboxes.stop()
+
+
+def test_what_the_lists_say_after_all_that_is_what_a_rebuild_says(fragile):
+    recovered(fragile)
+    tables = ("referral_box", "caseload", "timeline", "deadline", "audit", "agency")
+    before = {table: rows(fragile, table) for table in tables}
+    with composition.follower(fragile.settings) as source, composition.runner(fragile.settings, source) as runner:
+        for name in composition.NAMES:
+            runner.rebuild(name)
+    assert {table: rows(fragile, table) for table in tables} == before
+
+
+def test_the_state_survives_a_clean_stop_and_start(places):
+    directory = places()
+    running = start_system(directory)
+    here, referral = shared_case(running)
+    running.system.stop()
+    again = start_system(directory)
+    try:
+        recovered(again)
+        found = again.desk("uptd-ppa").get(here)
+        assert found["referrals"][0]["referral"] == referral
+        assert [e["referral"] for e in again.desk("rsud").get("/inbox")["items"]] == [referral]
+        assert isinstance(again.desk("rsud"), Desk)
+    finally:
+        again.system.stop()
+
+
+def positions_of(file: Path) -> list[str]:
+    with sqlite3.connect(file) as db:
+        return [id for (id,) in db.execute("SELECT id FROM delivered")]

@@ -1,0 +1,245 @@
+"""Rebuilding a read model: the same rows from the log alone, while the old ones serve and the world goes on."""
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from threading import Event
+from typing import Any
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+from test_projections import NAMES, Office, catch_up, dump, head, opened_office, opened_runner, reached, tell_one_case
+
+from rujukan import projections
+from rujukan.domain.case import commands as c
+from rujukan.infra import composition
+from rujukan.infra.settings import Settings
+from rujukan.projections import audit, caseload, deadlines, directory, referral_box, timeline
+from rujukan.projections import runner as runner_module
+
+HOUR = timedelta(hours=1)
+CASES = 6
+
+
+@pytest.fixture(scope="module")
+def office(settings: Settings) -> Iterator[Office]:
+    with opened_office(settings) as opened:
+        for number in range(CASES):
+            tell_one_case(opened, composition.now() - (number + 2) * HOUR)
+        yield opened
+
+
+@pytest.fixture(autouse=True)
+def live(office: Office, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read models that took in everything, a few events at a time."""
+    monkeypatch.setattr(runner_module, "BATCH", 9)
+    catch_up(settings)
+
+
+def rebuild(settings: Settings, name: str) -> int:
+    with opened_runner(settings) as runner:
+        return runner.rebuild(name)
+
+
+def shadows(settings: Settings) -> list[str]:
+    with psycopg.connect(settings.database) as db:
+        return [name for (name,) in db.execute("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'rebuild%'")]
+
+
+@pytest.mark.parametrize("batch", [9, 2_000])
+@pytest.mark.parametrize("name", NAMES)
+def test_a_rebuilt_read_model_is_the_live_one_row_by_row(
+    settings: Settings, name: str, batch: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = dump(settings)
+    assert all(before[table] for p in projections.ALL for table in p.tables)
+    monkeypatch.setattr(runner_module, "BATCH", batch)
+    assert rebuild(settings, name) == len(before["audit"])
+    assert dump(settings) == before
+    assert shadows(settings) == []
+
+
+def test_a_rebuild_mends_rows_that_went_wrong(settings: Settings) -> None:
+    before = dump(settings)
+    with psycopg.connect(settings.database, autocommit=True) as db:
+        db.execute("UPDATE views.referral_box SET status = 'draft'")
+        db.execute("DELETE FROM views.audit WHERE position % 2 = 0")
+        db.execute("TRUNCATE views.audit_lead")
+    assert dump(settings) != before
+    for name in ("referral_box", "audit"):
+        rebuild(settings, name)
+    assert dump(settings) == before
+
+
+def test_a_rebuilt_table_keeps_its_policies_grants_and_indexes(settings: Settings) -> None:
+    def made(db: psycopg.Connection) -> list[Any]:
+        return [
+            db.execute(query).fetchall()
+            for query in (
+                "SELECT tablename, policyname, cmd, qual, roles::text FROM pg_policies WHERE schemaname = 'views'"
+                " ORDER BY 1, 2",
+                "SELECT relname, relrowsecurity, relacl::text, relowner::regrole::text FROM pg_class"
+                " WHERE relnamespace = 'views'::regnamespace ORDER BY 1",
+                "SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'views' ORDER BY 1, 2",
+                "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint"
+                " WHERE connamespace = 'views'::regnamespace ORDER BY 1, 2",
+            )
+        ]
+
+    with psycopg.connect(settings.database, autocommit=True) as db:
+        before = made(db)
+        for name in NAMES:
+            rebuild(settings, name)
+        assert made(db) == before
+
+
+def test_an_unknown_read_model_cannot_be_rebuilt(settings: Settings) -> None:
+    with pytest.raises(KeyError):
+        rebuild(settings, "no such read model")
+    assert shadows(settings) == []
+
+
+def _first_page(db: Any, case: UUID) -> list[int]:
+    """How many rows each read model answers with to the lead."""
+    now = composition.now()
+    return [
+        len(directory.agencies(db)),
+        len(referral_box.referrals(db, "out", now)),
+        len(caseload.cases(db)),
+        len(timeline.entries(db, case, limit=1000)),
+        len(deadlines.deadlines(db, now, open_only=False)),
+        len(audit.entries(db, limit=1000)),
+    ]
+
+
+def test_the_old_tables_answer_until_the_new_ones_do(office: Office, settings: Settings) -> None:
+    case = tell_one_case(office, composition.now() - HOUR)
+    catch_up(settings)
+    stop = Event()
+
+    def read() -> list[list[int]]:
+        answers = []
+        while not stop.is_set():
+            with office.ports.views.acting_for("uptd-ppa") as db:
+                answers.append(_first_page(db, case))
+        return answers
+
+    with office.ports.views.acting_for("uptd-ppa") as db:
+        whole = _first_page(db, case)
+    with ThreadPoolExecutor(2) as threads:
+        readers = [threads.submit(read) for _ in range(2)]
+        for name in NAMES * 2:
+            rebuild(settings, name)
+        stop.set()
+        answers = [answer for reader in readers for answer in reader.result(10)]
+    assert len(answers) > 10
+    assert [answer for answer in answers if answer != whole] == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_rebuild_that_is_killed_leaves_the_old_one_serving_and_can_be_run_again(
+    settings: Settings, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = dump(settings)
+    batches = []
+
+    def die(count: int) -> None:
+        batches.append(count)
+        if len(batches) == 3:
+            raise SystemExit("killed")
+
+    with opened_runner(settings) as runner, pytest.raises(SystemExit):
+        runner.rebuild(name, die)
+    assert dump(settings) == before
+    assert shadows(settings) == [f"rebuild_{name}"]
+
+    with psycopg.connect(settings.database, autocommit=True) as db, opened_runner(settings) as runner:
+
+        def cut_off(count: int) -> None:
+            db.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE usename = 'rujukan_follower' AND query NOT LIKE 'LISTEN%'"
+            )
+
+        with pytest.raises(psycopg.OperationalError):
+            runner.rebuild(name, cut_off)
+    assert dump(settings) == before
+
+    assert rebuild(settings, name) == len(before["audit"])
+    assert dump(settings) == before
+    assert shadows(settings) == []
+
+
+def test_a_rebuild_that_dies_while_it_puts_the_new_tables_in_place_changes_nothing(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = dump(settings)
+
+    class Dying(audit.Audit):
+        """Its last table cannot be moved, because it is not there."""
+
+        tables = ("audit", "audit_lead", "not_there")
+
+    with composition.follower(settings) as source, composition.runner(settings, source) as runner:
+        monkeypatch.setitem(runner._projections, "audit", Dying())
+        with pytest.raises(psycopg.errors.UndefinedTable):
+            runner.rebuild("audit")
+    assert dump(settings) == before
+
+
+def test_what_happens_during_a_rebuild_is_in_it(office: Office, settings: Settings) -> None:
+    """A writer and a worker go on while every read model is rebuilt."""
+    stop = Event()
+
+    def write() -> int:
+        told = 0
+        while not stop.is_set():
+            tell_one_case(office, composition.now() - HOUR)
+            told += 1
+        return told
+
+    def work() -> None:
+        with opened_runner(settings) as runner:
+            while not stop.is_set():
+                runner.catch_up()
+                time.sleep(0.005)
+
+    with ThreadPoolExecutor(2) as threads:
+        writer, worker = threads.submit(write), threads.submit(work)
+        for name in NAMES:
+            rebuild(settings, name)
+        stop.set()
+        assert writer.result(30) > 0
+        worker.result(30)
+    assert catch_up(settings) == head(settings)
+    after = dump(settings)
+    positions = [row[0] for row in after["audit"]]
+    assert len(set(positions)) == len(positions) == head(settings)
+    for name in NAMES:
+        rebuild(settings, name)
+    assert dump(settings) == after
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_events_that_come_after_the_last_batch_was_read_are_folded_before_the_swap(
+    office: Office, settings: Settings, name: str
+) -> None:
+    case = office.opens(composition.now())
+    catch_up(settings)
+    moments = []
+
+    def meanwhile(count: int) -> None:
+        moments.append(count)
+        if len(moments) in (1, 5):
+            office.does("uptd-ppa", case, c.RecordNote, note=uuid4())
+
+    with opened_runner(settings) as runner:
+        runner.rebuild(name, meanwhile)
+    assert dict(dump(settings)["notification_tracking"])[name] == head(settings)
+    catch_up(settings)
+    assert reached(settings) == {head(settings)}
+    after = dump(settings)
+    rebuild(settings, name)
+    assert dump(settings) == after

@@ -1,0 +1,391 @@
+"""Row-level security: the setting `rujukan.agency` says for whom a connection reads, the database refuses the rest.
+
+The setting separates agencies from each other, not the service from itself: whoever speaks SQL as the service
+may set it to any agency. So it is the API that sets it, for one transaction at a time, from a checked token.
+"""
+
+from collections.abc import Iterator
+from datetime import date
+from threading import Barrier, Thread
+from typing import Any, get_args
+from uuid import UUID, uuid4
+
+import msgspec
+import psycopg
+import pytest
+from psycopg import errors
+from psycopg.sql import SQL, Identifier
+from test_projections import KINDS, Office, catch_up, opened_office, tell_one_case
+
+from rujukan.domain.agency import AddMember
+from rujukan.domain.case import commands as c
+from rujukan.domain.case import events as e
+from rujukan.domain.codes import (
+    AgeGroup,
+    Channel,
+    ConsentBy,
+    DocumentKind,
+    GbvType,
+    LegalBasis,
+    Need,
+    Obtained,
+    Outcome,
+    Place,
+    Purpose,
+    Reporter,
+    RiskLevel,
+    Role,
+    Service,
+    Sex,
+    Urgency,
+    ViolenceForm,
+)
+from rujukan.domain.compartment import Compartment, compartments_of
+from rujukan.domain.fact import Fact
+from rujukan.infra import composition
+from rujukan.infra.database import SERVICE, as_role
+from rujukan.infra.processes import system_act
+from rujukan.infra.settings import Settings
+
+OPEN_TO_ALL = {"agency", "notification_tracking"}
+"""Tables that every member may read: the directory, and how far each read model is."""
+
+
+@pytest.fixture(scope="module")
+def office(settings: Settings) -> Iterator[Office]:
+    with opened_office(settings) as opened:
+        tell_one_case(opened, composition.now())
+        police = opened.opens(composition.now(), lead="polres")
+        opened.consents(police, "lbh", "legal", by="polres")
+        opened.refers(police, "lbh", Service.LEGAL_AID, by="polres", compartments=frozenset({"legal"}))
+        catch_up(settings)
+        yield opened
+
+
+@pytest.fixture
+def service(settings: Settings) -> Iterator[psycopg.Connection]:
+    with psycopg.connect(as_role(settings.database, SERVICE), autocommit=True) as db:
+        yield db
+
+
+@pytest.fixture
+def superuser(settings: Settings) -> Iterator[psycopg.Connection]:
+    with psycopg.connect(settings.database, autocommit=True) as db:
+        yield db
+
+
+def agency_tables(db: psycopg.Connection) -> list[str]:
+    """The tables of the read models that the service may read and that say something about cases."""
+    found = db.execute(
+        "SELECT relname FROM pg_class WHERE relnamespace = 'views'::regnamespace AND relkind = 'r'"
+        " AND has_table_privilege(%s, oid, 'SELECT') ORDER BY 1",
+        (SERVICE,),
+    ).fetchall()
+    return [name for (name,) in found if name not in OPEN_TO_ALL]
+
+
+def rows(db: psycopg.Connection, table: str) -> list[dict[str, Any]]:
+    with db.cursor(row_factory=psycopg.rows.dict_row) as cursor:
+        return cursor.execute(SQL("SELECT * FROM {}").format(Identifier("views", table))).fetchall()
+
+
+# Who sees what -----------------------------------------------------------------------------------------------
+
+
+def test_every_table_about_cases_has_row_level_security(office: Office, superuser: psycopg.Connection) -> None:
+    assert agency_tables(superuser) == ["audit", "caseload", "deadline", "referral_box", "timeline"]
+    unprotected = superuser.execute(
+        "SELECT relname FROM pg_class WHERE relnamespace = 'views'::regnamespace AND relkind = 'r'"
+        " AND NOT relrowsecurity AND has_table_privilege(%s, oid, 'SELECT')",
+        (SERVICE,),
+    ).fetchall()
+    assert {name for (name,) in unprotected} == OPEN_TO_ALL
+    attributes = superuser.execute("SELECT rolsuper, rolbypassrls FROM pg_roles WHERE rolname = %s", (SERVICE,))
+    assert attributes.fetchone() == (False, False)
+
+
+def test_who_says_no_agency_sees_no_row(
+    office: Office, service: psycopg.Connection, superuser: psycopg.Connection
+) -> None:
+    for table in agency_tables(superuser):
+        assert rows(superuser, table) != []
+        assert rows(service, table) == []
+        for nobody in ("", "nobody", "%", "RSUD", "rsud "):
+            service.execute("SELECT set_config('rujukan.agency', %s, false)", (nobody,))
+            assert rows(service, table) == []
+        service.execute("RESET ALL")
+
+
+@pytest.mark.parametrize("agency", KINDS)
+def test_an_agency_sees_exactly_its_own_rows(
+    office: Office, service: psycopg.Connection, superuser: psycopg.Connection, agency: str
+) -> None:
+    service.execute("SELECT set_config('rujukan.agency', %s, false)", (agency,))
+    for table in agency_tables(superuser):
+        own = [row for row in rows(superuser, table) if agency in (row["agency"], row.get("lead"))]
+        if table == "caseload":
+            own = [row for row in own if row["agency"] == agency]
+        assert sorted(rows(service, table), key=repr) == sorted(own, key=repr)
+
+
+def test_the_service_cannot_write_a_read_model_or_lift_its_policies(
+    office: Office, service: psycopg.Connection, superuser: psycopg.Connection
+) -> None:
+    service.execute("SELECT set_config('rujukan.agency', 'rsud', false)")
+    for table in [*agency_tables(superuser), *OPEN_TO_ALL]:
+        for statement in (
+            "DELETE FROM {}",
+            "TRUNCATE {}",
+            "INSERT INTO {} DEFAULT VALUES",
+            "ALTER TABLE {} DISABLE ROW LEVEL SECURITY",
+            "CREATE POLICY mine ON {} USING (true)",
+            "SELECT * FROM {} FOR UPDATE",
+        ):
+            with pytest.raises(errors.InsufficientPrivilege):
+                service.execute(SQL(statement).format(Identifier("views", table)))
+    for statement in ("SELECT * FROM views.audit_lead", "SET row_security = off; SELECT * FROM views.audit"):
+        with pytest.raises(errors.InsufficientPrivilege):
+            service.execute(statement)
+
+
+def test_a_function_of_one_s_own_does_not_see_more(office: Office, service: psycopg.Connection) -> None:
+    """A leaky condition runs on rows that the policy let through, and on no others."""
+    service.execute("CREATE TEMP TABLE seen (agency text)")
+    service.execute(
+        "CREATE FUNCTION pg_temp.leak(agency text) RETURNS boolean LANGUAGE plpgsql COST 0.0001 AS"
+        " $$ BEGIN INSERT INTO seen VALUES (agency); RETURN true; END $$"
+    )
+    service.execute("SELECT set_config('rujukan.agency', 'rsud', false)")
+    service.execute("SELECT count(*) FROM views.referral_box WHERE pg_temp.leak(agency)")
+    assert service.execute("SELECT DISTINCT agency FROM seen").fetchall() == [("rsud",)]
+
+
+def test_the_setting_is_all_that_separates_agencies_on_a_connection(
+    office: Office, service: psycopg.Connection
+) -> None:
+    with service.transaction():
+        service.execute("SELECT set_config('rujukan.agency', 'rsud', true)")
+        assert {row["agency"] for row in rows(service, "caseload")} == {"rsud"}
+        service.execute("SET LOCAL rujukan.agency = 'polres'")
+        assert {row["agency"] for row in rows(service, "caseload")} == {"polres"}
+
+
+# The pooled connection ---------------------------------------------------------------------------------------
+
+
+def test_the_setting_ends_with_the_transaction_of_a_pooled_connection(settings: Settings, office: Office) -> None:
+    with composition.service(settings, connections=1) as ports:
+
+        def backend(db: Any) -> tuple[int, str | None, int]:
+            (found,) = db.execute(
+                "SELECT pg_backend_pid(), nullif(current_setting('rujukan.agency', true), ''),"
+                " (SELECT count(*) FROM views.caseload)"
+            ).fetchall()
+            return found
+
+        pool = ports.views._pool  # type: ignore[attr-defined]
+        with ports.views.acting_for("rsud") as db:
+            first = backend(db)
+        with pool.connection() as db:
+            between = backend(db)
+        with pytest.raises(RuntimeError), ports.views.acting_for("rsud") as db:
+            assert backend(db) == first
+            raise RuntimeError("a request that fails")
+        with pool.connection() as db:
+            after = backend(db)
+        with ports.views.acting_for("polres") as db:
+            last = backend(db)
+        assert first[1:] == ("rsud", 1)
+        assert between == after == (first[0], None, 0)
+        assert last == (first[0], "polres", 1)
+
+
+def test_requests_of_two_agencies_at_once_do_not_see_each_other(settings: Settings, office: Office) -> None:
+    found: dict[str, set[str]] = {}
+    start = Barrier(4)
+    with composition.service(settings, connections=2) as ports:
+
+        def ask(agency: str) -> None:
+            start.wait()
+            seen = found.setdefault(agency, set())
+            for _ in range(40):
+                with ports.views.acting_for(agency) as db:
+                    seen.update(agency for (agency,) in db.execute("SELECT agency FROM views.timeline"))
+
+        threads = [Thread(target=ask, args=(agency,)) for agency in ("uptd-ppa", "rsud", "polres", "lbh")]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert found == {agency: {agency} for agency in ("uptd-ppa", "rsud", "polres", "lbh")}
+
+
+# What a copy of the database tells ---------------------------------------------------------------------------
+
+MARKER = "RAHASIA"
+BORN = date(1987, 6, 5)
+NIK = "6474998877665544"
+WORDS = {
+    "forms": frozenset({ViolenceForm.TRAFFICKING}),
+    "gbv_type": GbvType.FORCED_MARRIAGE,
+    "place": Place.WORKPLACE,
+    "needs": frozenset({Need.DISABILITY}),
+    "level": RiskLevel.EXTREME,
+    "sex": Sex.MALE,
+    "nik": NIK,
+    "safe_to_call": True,
+    "domestic": True,
+}
+"""What is said in protected fields that are not free text."""
+UNMISTAKABLE = ("perdagangan-orang", "forced-marriage", "tempat-kerja", "disability", "extreme", "report-to-police")
+"""Codes of protected fields that occur nowhere else."""
+SAID_BY_THE_SYSTEM = {("ClockStarted", "need")}
+
+
+class Secrets:
+    """Commands in which every field is said, with a marker wherever text can be."""
+
+    def __init__(self, office: Office) -> None:
+        self._office = office
+        self.markers: list[str] = []
+
+    def says(self, case: UUID, command: type[Fact], agency: str = "uptd-ppa", **fields: Any) -> None:
+        role = fields.pop("role", Role.CASE_WORKER)
+        self._office.does(agency, case, command, role=role, **(self.everything(command) | fields))
+
+    def everything(self, command: type[Fact]) -> dict[str, Any]:
+        said: dict[str, Any] = {}
+        for field in msgspec.structs.fields(command):
+            kinds = {field.type, *get_args(field.type)}
+            plain = {k if isinstance(k, type) else (get_args(k) or (k,))[0] for k in kinds}
+            if field.name in WORDS:
+                said[field.name] = WORDS[field.name]
+            elif date in plain:
+                said[field.name] = BORN
+            elif str in plain and field.name not in CODES:
+                said[field.name] = f"{MARKER}-{command.__name__}-{field.name}"
+                self.markers.append(said[field.name])
+        return said
+
+
+CODES = {"recipient", "owner", "to", "compartment", "media_type", "sha256", "lead", "language"}
+
+
+def tell_everything(office: Office) -> tuple[UUID, list[str]]:
+    """A case of an adolescent in which everything that can be said is said, markers in all free text."""
+    says = (secrets := Secrets(office)).says
+    case, consent, incident, document = uuid4(), uuid4(), uuid4(), uuid4()
+    scope = {"compartments": frozenset(x.word for x in Compartment), "recipients": frozenset({"rsud"})}
+    scope |= {"purposes": frozenset(Purpose), "expires_at": None}
+    report = {"channel": Channel.IN_PERSON, "reporter": Reporter.WITNESS}
+    by = frozenset({ConsentBy.SURVIVOR})
+    says(case, c.OpenCase, **report, urgency=Urgency.URGENT, age_group=AgeGroup.ADOLESCENT)
+    says(case, c.ReceiveReport, **report)
+    for command in (
+        c.IdentifySurvivor, c.CorrectSurvivorIdentity, c.RecordSurvivorContact, c.CorrectSurvivorContact,
+        c.RecordAllegedPerpetrator, c.AssessNeeds, c.AssessRisk, c.AgreeSafetyPlan,
+    ):  # fmt: skip
+        says(case, command)
+    says(case, c.RecordIncident, incident=incident, happened_at=None)
+    says(case, c.CorrectIncident, incident=incident, happened_at=None)
+    says(case, c.GiveConsent, consent=consent, **scope, given_by=by, obtained=Obtained.WRITTEN)
+    says(case, c.RefuseConsent, consent=uuid4(), given_by=by, asked_for=frozenset({"lbh"}))
+    override = {"basis": LegalBasis.COURT_ORDER, "decided_by": uuid4()}
+    says(case, c.OverrideConsent, consent=uuid4(), **scope, **override, role=Role.SUPERVISOR)
+    referral = {"referral": uuid4()}
+    draft = {"recipient": "rsud", "service": Service.HEALTH, "urgency": Urgency.URGENT, "purpose": Purpose.CARE}
+    says(case, c.DraftReferral, **referral, **draft, compartments=scope["compartments"], clocks=(), redirects=None)
+    says(case, c.SendReferral, **referral)
+    for command in (c.ReceiveReferral, c.AcceptReferral, c.StartReferral):
+        says(case, command, "rsud", **referral)
+    says(case, c.DeliverService, "rsud", delivery=uuid4(), service=Service.HEALTH, **referral)
+    says(case, c.CompleteReferral, "rsud", **referral, outcome=Outcome.PARTIAL)
+    says(case, c.RecordNote, note=uuid4())
+    says(case, c.RecordContactAttempt, note=uuid4(), reached=True)
+    says(case, c.RecordFollowUp, note=uuid4())
+    attached = {"kind": DocumentKind.VISUM, "compartment": "health", "media_type": "text/plain", "size": 7}
+    says(case, c.AttachDocument, document=document, **attached, sha256="0" * 64, supersedes=None)
+    office.ports.documents.put(case, document, Compartment.HEALTH, f"{MARKER}-bytes-of-a-document".encode())
+    says(case, c.HoldConference, conference=uuid4(), attendees=frozenset({"uptd-ppa"}))
+    says(case, c.AgreeAction, action=(action := uuid4()), owner="uptd-ppa", conference=None)
+    says(case, c.FinishAction, action=action)
+    says(case, c.RecordProtectionOrder)
+    says(case, c.PlaceLegalHold)
+    says(case, c.LiftLegalHold)
+    office.casework.act_on_agency(
+        "rsud",
+        AddMember(
+            occurred_at=composition.now(), member=uuid4(), roles=frozenset({Role.CASE_WORKER}), name=f"{MARKER}-name"
+        ),
+        system_act(),
+        correlation=uuid4(),
+    )
+    act = office.act("uptd-ppa")
+    office.casework.act_on_case(
+        case,
+        c.CloseCase(occurred_at=act.at, reason="goals-met", summary=f"{MARKER}-summary"),  # type: ignore[arg-type]
+        act,
+        correlation=uuid4(),
+        retry_key=f"{MARKER}-key",
+        content=f"{MARKER}-content".encode(),
+    )
+    return case, secrets.markers
+
+
+def everything_in(settings: Settings) -> Iterator[tuple[str, bytes]]:
+    """(table, value): every value of every column of every table, as text, and bytea as the bytes it is."""
+    with psycopg.connect(settings.database, autocommit=True) as db:
+        tables = db.execute(
+            "SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+            " WHERE c.relkind IN ('r', 'p', 'm', 'S') AND n.nspname NOT IN ('pg_catalog', 'information_schema')"
+        ).fetchall()
+        tables.append(("pg_catalog", "pg_statistic"))
+        for schema, table in tables:
+            query = SQL("SELECT * FROM {}").format(Identifier(schema, table))
+            for row in db.execute(query).fetchall():
+                for value in row:
+                    yield f"{schema}.{table}", bytes(value) if isinstance(value, bytes) else str(value).encode()
+
+
+@pytest.fixture(scope="module")
+def told(office: Office, settings: Settings) -> tuple[UUID, list[str]]:
+    told = tell_everything(office)
+    catch_up(settings)
+    return told
+
+
+def test_the_markers_are_in_every_protected_field_of_every_event(office: Office, told: tuple[UUID, list[str]]) -> None:
+    case, markers = told
+    said: set[tuple[str, str]] = set()
+    written = office.ports.log.read(case)
+    opened = office.ports.log.open({w.position: frozenset(Compartment) for w in written})
+    for w in written:
+        _, segments = opened[w.position]
+        name = w.topic.removeprefix("case.")
+        said |= {(name, field) for json in segments.values() for field in msgspec.json.decode(json)}
+    protected = {
+        (event.__name__, field)
+        for event in e.EVENTS
+        for field, compartment in compartments_of(event).items()
+        if compartment is not Compartment.COORDINATION
+    }
+    assert protected - said == set()
+    assert SAID_BY_THE_SYSTEM <= said
+    content = b" ".join(json for _, segments in opened.values() for json in segments.values()).decode()
+    assert [marker for marker in markers if marker not in content] == []
+    assert [word for word in (*UNMISTAKABLE, NIK, BORN.isoformat()) if word not in content] == []
+
+
+def test_a_copy_of_the_database_tells_nothing_of_what_was_said(
+    settings: Settings, told: tuple[UUID, list[str]]
+) -> None:
+    case, _ = told
+    secrets = [word.encode() for word in (MARKER, *UNMISTAKABLE, NIK, BORN.isoformat())]
+    found, tables = [], set()
+    for table, value in everything_in(settings):
+        tables.add(table)
+        found += [(table, secret) for secret in secrets if secret in value or secret.hex().encode() in value]
+    assert found == []
+    assert {"log.stored_events", "log.documents", "log.idempotency_keys", "log.data_keys"} <= tables
+    assert {"views.timeline", "views.audit", "views.caseload", "views.referral_box", "views.deadline"} <= tables
+    assert any(str(case).encode() in value for table, value in everything_in(settings) if table == "views.timeline")
