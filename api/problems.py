@@ -9,6 +9,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
+import psycopg
+from psycopg_pool import PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -81,7 +83,7 @@ def answer(error: Exception) -> Response:
             )
         case KeyReused():
             return problem(422, "KeyReused", "This Idempotency-Key came with another request. Use a new one.")
-        case Unavailable():
+        case Unavailable() | psycopg.OperationalError() | psycopg.InterfaceError() | PoolTimeout():
             detail = "The store is away. Send it again with the same Idempotency-Key; nothing is doubled."
             return problem(503, "Unavailable", detail, {"Retry-After": "2"})
         case Behind():

@@ -133,10 +133,9 @@ def test_each_compartment_opens_to_its_own_fields_only(store: EventStore) -> Non
     stream = uuid4()
     (position,) = append(store, stream, 0, note("visit", health="bruises", legal="a statement"))
     (opened,) = store.read(stream)
-    assert isinstance(opened.event, e.NoteRecorded)
-    assert opened.event.subject == "visit"
-    assert opened.event.health is msgspec.UNSET
-    assert opened.event.economic is msgspec.UNSET
+    fields = msgspec.structs.asdict(opened.event)
+    assert fields["subject"] == "visit"
+    assert {fields[name] for name in ("health", "legal", "economic")} == {msgspec.UNSET}
     record = store.records([position])[position]
     assert record.held == (C.COORDINATION, C.HEALTH, C.LEGAL)
     assert store.plaintext(record, [C.HEALTH]) == {C.HEALTH: b'{"health":"bruises"}'}
@@ -434,8 +433,6 @@ def test_an_older_version_of_an_event_is_read_in_the_shape_of_today(
     append(store, stream, 1, note("new"))
     old, new = store.read(stream)
     assert (old.record.schema, new.record.schema) == (1, 3)
-    assert isinstance(old.event, e.NoteRecorded)
-    assert isinstance(new.event, e.NoteRecorded)
-    assert (old.event.subject, new.event.subject) == ("VISIT.", "new")
-    assert old.event.health is msgspec.UNSET
+    assert subjects(store, stream) == ["VISIT.", "new"]
+    assert msgspec.structs.asdict(old.event)["health"] is msgspec.UNSET
     assert old.event.occurred_at == NOON

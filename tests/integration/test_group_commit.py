@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from pathlib import Path
 from threading import Barrier, Event
 from typing import NamedTuple
 from uuid import UUID, uuid4
@@ -307,9 +308,9 @@ def test_killing_the_writer_s_connection_loses_and_doubles_nothing(settings: Set
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+def cluster(places: Callable[[], Path]) -> Iterator[EmbeddedPostgres]:
     """A server that can be broken."""
-    server = EmbeddedPostgres(tmp_path_factory.mktemp("broken") / "postgres")
+    server = EmbeddedPostgres(places() / "postgres")
     migrate(server.start())
     yield server
     server.stop()

@@ -35,7 +35,7 @@ from rujukan.domain.codes import (
     ViolenceForm,
 )
 from rujukan.domain.compartment import Compartment
-from rujukan.domain.fact import Act, ActorId, CaseId, Fact
+from rujukan.domain.fact import Act, ActorId, CaseId, Fact, ReferralId
 from rujukan.infra import composition
 from rujukan.infra.demo import network
 from rujukan.infra.issuer import usual_actor
@@ -298,7 +298,7 @@ class Story:
         )
         self.raised = office.casework.act_on_case(
             CaseId(self.second),
-            c.EscalateReferral(occurred_at=at + 2 * HOUR, referral=self.unanswered),
+            c.EscalateReferral(occurred_at=at + 2 * HOUR, referral=ReferralId(self.unanswered)),
             system_act(),
             correlation=uuid4(),
         )

@@ -7,7 +7,8 @@ may set it to any agency. So it is the API that sets it, for one transaction at 
 from collections.abc import Iterator
 from datetime import date
 from threading import Barrier, Thread
-from typing import Any, get_args
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
 from uuid import UUID, uuid4
 
 import msgspec
@@ -23,6 +24,7 @@ from rujukan.domain.case import events as e
 from rujukan.domain.codes import (
     AgeGroup,
     Channel,
+    CloseReason,
     ConsentBy,
     DocumentKind,
     GbvType,
@@ -41,7 +43,7 @@ from rujukan.domain.codes import (
     ViolenceForm,
 )
 from rujukan.domain.compartment import Compartment, compartments_of
-from rujukan.domain.fact import Fact
+from rujukan.domain.fact import ActorId, CaseId, Fact
 from rujukan.infra import composition
 from rujukan.infra.database import SERVICE, as_role
 from rujukan.infra.processes import system_act
@@ -64,6 +66,7 @@ def office(settings: Settings) -> Iterator[Office]:
 
 @pytest.fixture
 def service(settings: Settings) -> Iterator[psycopg.Connection]:
+    """Somebody who speaks SQL as the service."""
     with psycopg.connect(as_role(settings.database, SERVICE), autocommit=True) as db:
         yield db
 
@@ -143,9 +146,10 @@ def test_the_service_cannot_write_a_read_model_or_lift_its_policies(
         ):
             with pytest.raises(errors.InsufficientPrivilege):
                 service.execute(SQL(statement).format(Identifier("views", table)))
-    for statement in ("SELECT * FROM views.audit_lead", "SET row_security = off; SELECT * FROM views.audit"):
+    service.execute("SET row_security = off")
+    for table in ("audit_lead", *agency_tables(superuser)):
         with pytest.raises(errors.InsufficientPrivilege):
-            service.execute(statement)
+            rows(service, table)
 
 
 def test_a_function_of_one_s_own_does_not_see_more(office: Office, service: psycopg.Connection) -> None:
@@ -174,23 +178,27 @@ def test_the_setting_is_all_that_separates_agencies_on_a_connection(
 
 
 def test_the_setting_ends_with_the_transaction_of_a_pooled_connection(settings: Settings, office: Office) -> None:
+    def fail(agency: str) -> None:
+        with ports.views.acting_for(agency) as db:
+            assert backend(db) == first
+            raise RuntimeError("a request that fails")
+
     with composition.service(settings, connections=1) as ports:
 
         def backend(db: Any) -> tuple[int, str | None, int]:
-            (found,) = db.execute(
+            ((pid, setting, cases),) = db.execute(
                 "SELECT pg_backend_pid(), nullif(current_setting('rujukan.agency', true), ''),"
                 " (SELECT count(*) FROM views.caseload)"
             ).fetchall()
-            return found
+            return pid, setting, cases
 
         pool = ports.views._pool  # type: ignore[attr-defined]
         with ports.views.acting_for("rsud") as db:
             first = backend(db)
         with pool.connection() as db:
             between = backend(db)
-        with pytest.raises(RuntimeError), ports.views.acting_for("rsud") as db:
-            assert backend(db) == first
-            raise RuntimeError("a request that fails")
+        with pytest.raises(RuntimeError, match="a request that fails"):
+            fail("rsud")
         with pool.connection() as db:
             after = backend(db)
         with ports.views.acting_for("polres") as db:
@@ -222,6 +230,8 @@ def test_requests_of_two_agencies_at_once_do_not_see_each_other(settings: Settin
 
 # What a copy of the database tells ---------------------------------------------------------------------------
 
+Fields = dict[str, Any]
+
 MARKER = "RAHASIA"
 BORN = date(1987, 6, 5)
 NIK = "6474998877665544"
@@ -242,6 +252,15 @@ UNMISTAKABLE = ("perdagangan-orang", "forced-marriage", "tempat-kerja", "disabil
 SAID_BY_THE_SYSTEM = {("ClockStarted", "need")}
 
 
+def plain_types(kind: Any) -> set[Any]:
+    """The types that a field may have: `str | None`, whatever was noted beside it."""
+    if get_origin(kind) is Annotated:
+        return plain_types(get_args(kind)[0])
+    if get_origin(kind) in (Union, UnionType):
+        return {plain for one in get_args(kind) for plain in plain_types(one)}
+    return {kind}
+
+
 class Secrets:
     """Commands in which every field is said, with a marker wherever text can be."""
 
@@ -256,8 +275,7 @@ class Secrets:
     def everything(self, command: type[Fact]) -> dict[str, Any]:
         said: dict[str, Any] = {}
         for field in msgspec.structs.fields(command):
-            kinds = {field.type, *get_args(field.type)}
-            plain = {k if isinstance(k, type) else (get_args(k) or (k,))[0] for k in kinds}
+            plain = plain_types(field.type)
             if field.name in WORDS:
                 said[field.name] = WORDS[field.name]
             elif date in plain:
@@ -274,10 +292,15 @@ CODES = {"recipient", "owner", "to", "compartment", "media_type", "sha256", "lea
 def tell_everything(office: Office) -> tuple[UUID, list[str]]:
     """A case of an adolescent in which everything that can be said is said, markers in all free text."""
     says = (secrets := Secrets(office)).says
-    case, consent, incident, document = uuid4(), uuid4(), uuid4(), uuid4()
-    scope = {"compartments": frozenset(x.word for x in Compartment), "recipients": frozenset({"rsud"})}
-    scope |= {"purposes": frozenset(Purpose), "expires_at": None}
-    report = {"channel": Channel.IN_PERSON, "reporter": Reporter.WITNESS}
+    case, consent, incident, document = CaseId(uuid4()), uuid4(), uuid4(), uuid4()
+    shared = frozenset(x.word for x in Compartment)
+    scope: Fields = {
+        "compartments": shared,
+        "recipients": frozenset({"rsud"}),
+        "purposes": frozenset(Purpose),
+        "expires_at": None,
+    }
+    report: Fields = {"channel": Channel.IN_PERSON, "reporter": Reporter.WITNESS}
     by = frozenset({ConsentBy.SURVIVOR})
     says(case, c.OpenCase, **report, urgency=Urgency.URGENT, age_group=AgeGroup.ADOLESCENT)
     says(case, c.ReceiveReport, **report)
@@ -290,20 +313,20 @@ def tell_everything(office: Office) -> tuple[UUID, list[str]]:
     says(case, c.CorrectIncident, incident=incident, happened_at=None)
     says(case, c.GiveConsent, consent=consent, **scope, given_by=by, obtained=Obtained.WRITTEN)
     says(case, c.RefuseConsent, consent=uuid4(), given_by=by, asked_for=frozenset({"lbh"}))
-    override = {"basis": LegalBasis.COURT_ORDER, "decided_by": uuid4()}
+    override: Fields = {"basis": LegalBasis.COURT_ORDER, "decided_by": uuid4()}
     says(case, c.OverrideConsent, consent=uuid4(), **scope, **override, role=Role.SUPERVISOR)
-    referral = {"referral": uuid4()}
-    draft = {"recipient": "rsud", "service": Service.HEALTH, "urgency": Urgency.URGENT, "purpose": Purpose.CARE}
-    says(case, c.DraftReferral, **referral, **draft, compartments=scope["compartments"], clocks=(), redirects=None)
+    referral: Fields = {"referral": uuid4()}
+    draft: Fields = {"recipient": "rsud", "service": Service.HEALTH, "urgency": Urgency.URGENT, "purpose": Purpose.CARE}
+    says(case, c.DraftReferral, **referral, **draft, compartments=shared, clocks=(), redirects=None)
     says(case, c.SendReferral, **referral)
-    for command in (c.ReceiveReferral, c.AcceptReferral, c.StartReferral):
-        says(case, command, "rsud", **referral)
+    for move in (c.ReceiveReferral, c.AcceptReferral, c.StartReferral):
+        says(case, move, "rsud", **referral)
     says(case, c.DeliverService, "rsud", delivery=uuid4(), service=Service.HEALTH, **referral)
     says(case, c.CompleteReferral, "rsud", **referral, outcome=Outcome.PARTIAL)
     says(case, c.RecordNote, note=uuid4())
     says(case, c.RecordContactAttempt, note=uuid4(), reached=True)
     says(case, c.RecordFollowUp, note=uuid4())
-    attached = {"kind": DocumentKind.VISUM, "compartment": "health", "media_type": "text/plain", "size": 7}
+    attached: Fields = {"kind": DocumentKind.VISUM, "compartment": "health", "media_type": "text/plain", "size": 7}
     says(case, c.AttachDocument, document=document, **attached, sha256="0" * 64, supersedes=None)
     office.ports.documents.put(case, document, Compartment.HEALTH, f"{MARKER}-bytes-of-a-document".encode())
     says(case, c.HoldConference, conference=uuid4(), attendees=frozenset({"uptd-ppa"}))
@@ -315,7 +338,10 @@ def tell_everything(office: Office) -> tuple[UUID, list[str]]:
     office.casework.act_on_agency(
         "rsud",
         AddMember(
-            occurred_at=composition.now(), member=uuid4(), roles=frozenset({Role.CASE_WORKER}), name=f"{MARKER}-name"
+            occurred_at=composition.now(),
+            member=ActorId(uuid4()),
+            roles=frozenset({Role.CASE_WORKER}),
+            name=f"{MARKER}-name",
         ),
         system_act(),
         correlation=uuid4(),
@@ -323,7 +349,7 @@ def tell_everything(office: Office) -> tuple[UUID, list[str]]:
     act = office.act("uptd-ppa")
     office.casework.act_on_case(
         case,
-        c.CloseCase(occurred_at=act.at, reason="goals-met", summary=f"{MARKER}-summary"),  # type: ignore[arg-type]
+        c.CloseCase(occurred_at=act.at, reason=CloseReason.GOALS_MET, summary=f"{MARKER}-summary"),
         act,
         correlation=uuid4(),
         retry_key=f"{MARKER}-key",
@@ -369,8 +395,8 @@ def test_the_markers_are_in_every_protected_field_of_every_event(office: Office,
         for field, compartment in compartments_of(event).items()
         if compartment is not Compartment.COORDINATION
     }
-    assert protected - said == set()
-    assert SAID_BY_THE_SYSTEM <= said
+    assert not protected - said
+    assert said >= SAID_BY_THE_SYSTEM
     content = b" ".join(json for _, segments in opened.values() for json in segments.values()).decode()
     assert [marker for marker in markers if marker not in content] == []
     assert [word for word in (*UNMISTAKABLE, NIK, BORN.isoformat()) if word not in content] == []

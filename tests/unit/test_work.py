@@ -160,10 +160,10 @@ def test_a_clock_that_a_delivery_names_twice_is_met_once() -> None:
 
 
 def test_a_delivery_meets_its_clocks_in_the_order_it_names_them() -> None:
-    second = replace(clock(), clock=an_id("second clock"))
-    both = (second.clock, CLOCK, second.clock)
-    events = given(opened(), clock(), second).when(deliver(meets=both)).events
-    assert [event.clock for event in events if isinstance(event, e.ClockMet)] == [second.clock, CLOCK]
+    clocks = [an_id(f"clock {n}") for n in range(6)]
+    started = [replace(clock(), clock=id) for id in clocks]
+    events = given(opened(), *started).when(deliver(meets=(*reversed(clocks), clocks[3]))).events
+    assert [event.clock for event in events if isinstance(event, e.ClockMet)] == clocks[::-1]
 
 
 def test_a_clock_is_met_once() -> None:

@@ -1,0 +1,73 @@
+"""From a command to another agency's handler, through commit, seal, Kafka, open and verify; and how much of it."""
+
+import sqlite3
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Event, Thread
+
+import httpx
+from harness import Bench, Measured, beside
+from measure_http import everything, load
+
+from rujukan.consumers.envelope import Delivery
+from rujukan.consumers.inbox import SqliteInbox
+from rujukan.consumers.subscription import Subscription
+from rujukan.domain.codes import Purpose, Role
+from rujukan.infra import composition
+from rujukan.infra.demo.story import Desk
+from rujukan.infra.issuer import EmbeddedIssuer
+
+RATE = 200.0
+TARGET_P99 = 500.0
+
+
+def run(bench: Bench) -> list[Measured]:
+    delays: list[float] = []
+    with everything() as (system, token, keys), tempfile.TemporaryDirectory() as directory:
+        settings = system.settings
+        provider = composition.keyring(settings)
+        issuer = EmbeddedIssuer(provider, settings.issuer, settings.audience)
+        with httpx.Client(base_url=system.url, timeout=30) as http:
+            lead = Desk(http, issuer, "uptd-ppa", Role.CASE_WORKER, Purpose.CARE)
+            here = ",".join(_case(lead) for _ in range(8))
+        stop = Event()
+
+        def handle(delivery: Delivery, db: sqlite3.Connection) -> None:
+            delays.append((datetime.now(UTC) - delivery.recorded_at).total_seconds() * 1000)
+
+        def receive() -> None:
+            inbox = SqliteInbox(Path(directory) / "rsud.db", handle)
+            service = composition.signing_key(provider).public_key()
+            Subscription("rsud", [keys["rsud"]], service, settings.kafka, inbox).run(stop)
+
+        thread = Thread(target=receive, daemon=True)
+        thread.start()
+        load(system, token, 4, 2.0, rate=50, path=here)
+        time.sleep(2)
+        delays.clear()
+        told = load(system, token, 8, max(bench.seconds, 5.0), rate=RATE, path=here)
+        give_up = time.monotonic() + 20
+        while len(delays) < told["commands"] and time.monotonic() < give_up:
+            time.sleep(0.1)
+        stop.set()
+        thread.join(5)
+    assert len(delays) >= told["commands"], (len(delays), told)
+    delays.sort()
+    name = f"command to another agency's handler, {told['commands'] / told['seconds']:.0f} commands/s"
+    return [
+        beside(f"{name}, p50", delays[len(delays) // 2], "ms", "target", TARGET_P99, True),
+        beside(f"{name}, p99", delays[int(len(delays) * 0.99)], "ms", "target", TARGET_P99, True),
+    ]
+
+
+def _case(lead: Desk) -> str:
+    opening = {"channel": "hotline", "reporter": "survivor", "urgency": "urgent", "age_group": "adult"}
+    here = f"/cases/{lead.post('/cases', **opening)['id']}"
+    scope = {"compartments": ["health"], "purposes": ["care"]}
+    lead.post(f"{here}/consents", **scope, recipients=["rsud"], given_by=["survivor"], obtained="verbal")
+    draft = {"recipient": "rsud", "service": "kesehatan", "urgency": "urgent", "purpose": "care"}
+    referral = lead.post(f"{here}/referrals", **draft, compartments=["health"])["id"]
+    lead.post(f"{here}/referrals/{referral}/sending")
+    return here

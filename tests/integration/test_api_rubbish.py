@@ -1,0 +1,368 @@
+"""Rubbish: whatever is sent, the answer is a problem document of the caller's making (4xx), nothing is stored,
+and nothing of what was sent is repeated, neither to the caller nor in a log.
+
+Everything sent here carries the word RAHASIA, which stands for what somebody might paste into the wrong field.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import msgspec
+import psycopg
+import pytest
+from conftest import Running
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from rujukan.api.actions import AGENCY_ACTIONS, CASE_ACTIONS, OPENING, Action
+from rujukan.api.writing import LARGEST_BODY
+from rujukan.domain.authority import COMMANDS, PURPOSES
+from rujukan.domain.codes import CODE_LISTS, Role
+from rujukan.infra.issuer import usual_actor
+
+MARKER = "RAHASIA"
+ACTIONS: tuple[Action, ...] = (OPENING, *CASE_ACTIONS, *AGENCY_ACTIONS)
+PEOPLE = (Role.SUPERVISOR, Role.LEGAL_REVIEWER, Role.AGENCY_ADMINISTRATOR)
+JSON = {"Content-Type": "application/json"}
+READS = ("/cases", "/inbox", "/outbox", "/deadlines", "/audit")
+
+
+def named(action: Action) -> str:
+    return action.command.__name__
+
+
+class Careless:
+    """Somebody with every right, who sends rubbish."""
+
+    def __init__(self, running: Running) -> None:
+        self._http = running.http
+        self._headers = {
+            role: {
+                "Authorization": f"Bearer {running.issuer.token(usual_actor('uptd-ppa', role), 'uptd-ppa', [role])}",
+                "Purpose-Of-Use": sorted(PURPOSES[role])[0],
+            }
+            for role in PEOPLE
+        }
+
+    def post(self, action: Action, content: bytes, path: str = "", **headers: str) -> httpx.Response:
+        """A body, to the action's own path with ids that nothing has."""
+        role = next(role for role in PEOPLE if action.command in COMMANDS[role])
+        nothing = {name: str(uuid4()) for name in re.findall(r"{(\w+)}", action.path)}
+        where = path or action.path.format(**nothing)
+        sent = {**self._headers[role], **JSON, **{n.replace("_", "-"): v for n, v in headers.items()}}
+        return self._http.post(where, content=content, headers=sent)
+
+    def ask(self, method: str, path: str, **more: Any) -> httpx.Response:
+        headers = {**self._headers[Role.SUPERVISOR], **more.pop("headers", {})}
+        return self._http.request(method, path, headers=headers, **more)
+
+
+@pytest.fixture(scope="module")
+def careless(running: Running) -> Careless:
+    return Careless(running)
+
+
+@pytest.fixture(scope="module")
+def case(running: Running) -> str:
+    """A case that is there, and whose lead asks."""
+    token = running.issuer.token(usual_actor("uptd-ppa", Role.CASE_WORKER), "uptd-ppa", [Role.CASE_WORKER])
+    headers = {"Authorization": f"Bearer {token}", "Purpose-Of-Use": "care"}
+    opened = running.http.post("/cases", json=OPENING.example, headers=headers)
+    return opened.headers["Location"].removeprefix("/cases/")
+
+
+def stored(running: Running) -> tuple[int, ...]:
+    """How much there is: of what people caused (the system raises late answers by itself), and of documents."""
+    with psycopg.connect(running.settings.database) as db:
+        row = db.execute(
+            "SELECT (SELECT count(*) FROM log.stored_events WHERE topic <> 'case.ReferralEscalated'),"
+            " (SELECT count(*) FROM log.documents), (SELECT count(*) FROM log.idempotency_keys)"
+        ).fetchone()
+        assert row is not None
+        return tuple(row)
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_stored(running: Running, case: str) -> Iterator[None]:
+    before = stored(running)
+    yield
+    assert stored(running) == before
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_is_logged(running: Running) -> Iterator[None]:
+    yield
+    for log in running.system.logs.iterdir():
+        assert MARKER.encode() not in log.read_bytes().upper(), log.name
+
+
+def refused(response: httpx.Response, *statuses: int) -> None:
+    """It is a problem document about a fault of the caller's, which repeats nothing."""
+    assert 400 <= response.status_code < 500, (response.status_code, response.text)
+    assert not statuses or response.status_code in statuses, (response.status_code, response.text)
+    assert response.headers["content-type"] == "application/problem+json"
+    body = response.json()
+    assert body["status"] == response.status_code
+    assert body["type"].startswith("urn:rujukan:problem:")
+    said = (response.text + str(response.headers)).upper()
+    assert MARKER not in said, response.text
+
+
+# Bodies --------------------------------------------------------------------------------------------------------
+
+NOT_JSON = {
+    "text": MARKER.encode(),
+    "half": b'{"account": "' + MARKER.encode(),
+    "two": b'{"a": "RAHASIA"} {"b": 1}',
+    "single quotes": b"{'account': 'RAHASIA'}",
+    "form": b"account=RAHASIA&b=1",
+    "xml": b"<account>RAHASIA</account>",
+    "nan": b'{"RAHASIA": NaN}',
+    "infinite": b'{"RAHASIA": 1e999}',
+    "not utf-8": b'{"account": "RAHASIA\xff\xfe"}',
+    "utf-16": '{"account": "RAHASIA"}'.encode("utf-16"),
+    "bom": '\ufeff{"account": "RAHASIA"}'.encode(),
+    "raw nul": b'{"account": "RAHASIA\x00"}',
+    "nul": b"\x00" * 100,
+    "lone surrogate": b'{"account": "RAHASIA\\ud800"}',
+    "lone surrogate key": b'{"RAHASIA\\udfff": 1}',
+    "brackets": b"[" * 100_000,
+    "braces": b'{"RAHASIA":' * 20_000,
+    "white space": b" " * 1_000,
+}
+
+
+@pytest.mark.parametrize("action", ACTIONS, ids=named)
+def test_what_is_not_json_is_refused(careless: Careless, action: Action) -> None:
+    for content in NOT_JSON.values():
+        refused(careless.post(action, content), 400)
+
+
+@pytest.mark.parametrize("action", ACTIONS, ids=named)
+def test_json_that_is_no_object_is_refused(careless: Careless, action: Action) -> None:
+    for value in ([MARKER], MARKER, 17, None, True, [[[{}]]], []):
+        refused(careless.post(action, json.dumps(value).encode()), 422)
+    deep = b'{"RAHASIA":' * 500 + b"1" + b"}" * 500
+    refused(careless.post(action, deep), 422)
+
+
+@pytest.mark.parametrize("action", ACTIONS, ids=named)
+def test_a_body_that_is_too_large_is_refused(careless: Careless, action: Action) -> None:
+    refused(careless.post(action, b'{"account": "RAHASIA' + b"x" * LARGEST_BODY + b'"}'), 413)
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/xml", "multipart/form-data; boundary=x", "", "RAHASIA"])
+def test_another_content_type_is_refused(careless: Careless, kind: str) -> None:
+    for action in ACTIONS:
+        refused(careless.post(action, json.dumps(action.example or {"a": MARKER}).encode(), Content_Type=kind), 415)
+
+
+@pytest.mark.parametrize("action", ACTIONS, ids=named)
+def test_a_field_of_another_type_is_refused(careless: Careless, action: Action) -> None:
+    """In each field: what no field is. The answer names the field and what was expected, not what was sent."""
+    wrong: tuple[Any, ...] = ({MARKER: MARKER}, [[MARKER]], 17.5, 10**40)
+    for field in action.command.__struct_fields__:
+        if f"{{{field}}}" in action.path:
+            continue
+        for value in wrong:
+            response = careless.post(action, json.dumps({**action.example, field: value}).encode())
+            refused(response, 422)
+            assert response.json()["at"].startswith(f"$.{field}"), response.text
+
+
+@pytest.mark.parametrize("action", ACTIONS, ids=named)
+def test_a_field_that_nobody_knows_is_refused(careless: Careless, action: Action) -> None:
+    for field in (MARKER, "Occurred_At", "case", "__class__", "actor", "agency", "lead", ""):
+        body = json.dumps({**action.example, field: MARKER}).encode()
+        refused(careless.post(action, body), 422)
+
+
+@pytest.mark.parametrize("action", [a for a in ACTIONS if a.example], ids=named)
+def test_a_code_that_is_on_no_list_is_refused(careless: Careless, action: Action) -> None:
+    """Nor does the answer repeat it: names get pasted into the wrong field."""
+    for field, value in action.example.items():
+        lists = [codes for codes in CODE_LISTS.values() if value in {c.value for c in codes}]
+        if isinstance(value, str) and lists and field not in ("recipient", "owner", "to", "code"):
+            for code in (MARKER, f"{MARKER}\n{MARKER}", f"x - at `${MARKER}`", "", value.upper(), f"{value}\n"):
+                if code not in {c.value for codes in lists for c in codes}:
+                    response = careless.post(action, json.dumps({**action.example, field: code}).encode())
+                    if response.status_code != 404:
+                        refused(response, 422)
+
+
+def text() -> st.SearchStrategy[str]:
+    """Text that carries the marker: with what breaks parsers, databases and logs."""
+    odd = st.text(alphabet=st.sampled_from("\x00\x1f \"'\\/%{}[]$`;-é\u202e\ufeff\U0001f600\ud800"), max_size=8)
+    return st.tuples(odd, odd).map(lambda pair: f"{pair[0]}{MARKER}{pair[1]}")
+
+
+def bodies(fields: list[str]) -> st.SearchStrategy[Any]:
+    """JSON that names an action's own fields, among others."""
+    names = st.sampled_from([*fields, MARKER, "$.RAHASIA", "../RAHASIA"])
+    leaves = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | text()
+    inner = st.recursive(
+        leaves,
+        lambda inside: st.lists(inside, max_size=3) | st.dictionaries(names, inside, max_size=3),
+        max_leaves=6,
+    )
+    return st.dictionaries(names, inner, max_size=6)
+
+
+FIELDS = sorted({field for action in ACTIONS for field in action.command.__struct_fields__})
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(action=st.sampled_from(ACTIONS), body=bodies(FIELDS))
+def test_whatever_is_in_a_body_nothing_comes_of_it(careless: Careless, action: Action, body: Any) -> None:
+    refused(careless.post(action, json.dumps(body).encode("utf-8", "surrogatepass")))
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(action=st.sampled_from(ACTIONS), content=st.binary(max_size=200))
+def test_whatever_bytes_are_sent_nothing_comes_of_them(careless: Careless, action: Action, content: bytes) -> None:
+    try:
+        an_object = isinstance(msgspec.json.decode(content), dict)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        an_object = False
+    response = careless.post(action, content or MARKER.encode())
+    refused(response, *(() if an_object else (400, 422)))
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(action=st.sampled_from([a for a in ACTIONS if a.example]), data=st.data())
+def test_one_wrong_field_spoils_a_good_body(careless: Careless, action: Action, data: st.DataObject) -> None:
+    field = data.draw(st.sampled_from(sorted(action.example)))
+    value = data.draw(st.fixed_dictionaries({MARKER: text()}) | st.lists(st.lists(text(), min_size=1), min_size=1))
+    refused(careless.post(action, json.dumps({**action.example, field: value}).encode()), 422)
+
+
+# Paths, queries, headers, methods ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "id", [MARKER, "1", "..", "%00", "%ff%fe", "'; DROP TABLE x; --RAHASIA", "0" * 5_000, str(uuid4()) + "0", "%2e%2e"]
+)
+def test_an_id_that_is_none_is_refused(careless: Careless, case: str, id: str) -> None:
+    for path in (f"/cases/{id}", f"/cases/{id}/timeline", f"/cases/{case}/documents/{id}", f"/codes/{id}"):
+        refused(careless.ask("GET", path), 404)
+    for action in ACTIONS:
+        if "{" in action.path:
+            where = re.sub(r"{\w+}", lambda _: id, action.path)
+            refused(careless.post(action, json.dumps(action.example).encode(), where), 403, 404, 405, 422)
+
+
+def test_a_field_of_the_path_is_not_in_the_body_too(careless: Careless) -> None:
+    for action in CASE_ACTIONS:
+        for field in re.findall(r"{(\w+)}", action.path):
+            refused(careless.post(action, json.dumps({**action.example, field: str(uuid4())}).encode()), 422)
+
+
+@pytest.mark.parametrize("path", READS)
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"limit": "0"},
+        {"limit": "501"},
+        {"limit": "-1"},
+        {"limit": "RAHASIA"},
+        {"limit": "9" * 500},
+        {"limit": ""},
+        {"cursor": "RAHASIA"},
+        {"cursor": ""},
+        {"cursor": "W10"},
+        {"cursor": "e30"},
+        {"cursor": "bnVsbA"},
+        {"cursor": "WyJSQUhBU0lBIl0"},
+        {"cursor": "A" * 20_000},
+        {"cursor": "W1tbW1tbW1tbW1tbW1tbW10"},
+        {"cursor": "é\x00"},
+        {"wait_for": "RAHASIA"},
+        {"wait_for": "-5"},
+        {"wait_for": "9" * 30},
+    ],
+    ids=lambda query: json.dumps(query)[:40],
+)
+def test_a_query_that_cannot_be_meant_is_refused(careless: Careless, path: str, query: dict[str, str]) -> None:
+    refused(careless.ask("GET", path, params=query), 400)
+
+
+@pytest.mark.parametrize(
+    ("path", "name"), [("/inbox", "case"), ("/outbox", "case"), ("/audit", "subject"), ("/audit", "actor")]
+)
+@pytest.mark.parametrize("said", ["", MARKER, "\x00", "0" * 31, "' OR 1=1 --RAHASIA"])
+def test_an_id_asked_for_is_a_uuid(careless: Careless, path: str, name: str, said: str) -> None:
+    refused(careless.ask("GET", path, params={name: said}), 400)
+
+
+@pytest.mark.parametrize("said", ["' OR 1=1 --RAHASIA", "%", "open; --", "RAHASIA" * 500, "é", ""])
+def test_a_filter_that_nothing_fits_finds_nothing(careless: Careless, said: str) -> None:
+    for path, name in (("/cases", "status"), ("/cases", "relation"), ("/inbox", "status"), ("/agencies", "service")):
+        response = careless.ask("GET", path, params={name: said})
+        assert (response.status_code, response.json()) == (200, {"items": []})
+
+
+@pytest.mark.parametrize("value", [MARKER, MARKER * 1_000, "\xa0\xff", "'; --RAHASIA", "{}", '"RAHASIA'])
+@pytest.mark.parametrize("header", ["Authorization", "Purpose-Of-Use", "If-Match", "X-Correlation-Id"])
+def test_a_header_that_cannot_be_meant_is_refused(careless: Careless, case: str, header: str, value: str) -> None:
+    sent = {header: value.encode("latin-1")}
+    refused(careless.ask("POST", f"/cases/{case}/notes", json={}, headers=sent), 400, 401, 403)
+    if header != "If-Match":
+        refused(careless.ask("GET", f"/cases/{case}", headers=sent), 400, 401, 403)
+
+
+@pytest.mark.parametrize("key", [MARKER * 100, "RAHASIA\tx", "\xa0RAHASIA", "\xad"])
+def test_a_key_that_cannot_be_meant_is_refused(careless: Careless, case: str, key: str) -> None:
+    sent = {"Idempotency-Key": key.encode("latin-1")}
+    refused(careless.ask("POST", f"/cases/{case}/notes", json={}, headers=sent), 400)
+
+
+def test_many_headers_and_long_ones_do_no_harm(careless: Careless) -> None:
+    many = {f"X-Rahasia-{n}": MARKER for n in range(80)}
+    refused(careless.ask("GET", f"/cases/{uuid4()}", headers={**many, "Cookie": MARKER * 2_000}), 404)
+
+
+def test_another_method_is_refused(running: Running, careless: Careless) -> None:
+    document = running.http.get("/openapi.json").json()
+    for path, item in document["paths"].items():
+        where = re.sub(r"{\w+}", lambda _: str(uuid4()), path)
+        for method in {"get", "post", "put", "patch", "delete", "options", "trace", "propfind"} - item.keys():
+            refused(careless.ask(method.upper(), where, content=MARKER.encode()), 405)
+
+
+@pytest.mark.parametrize("path", ["/RAHASIA", "/cases/x/y/z/RAHASIA", "/../RAHASIA", "/%00", "/.env", "//RAHASIA"])
+def test_a_path_that_leads_nowhere_is_unknown(careless: Careless, path: str) -> None:
+    for method in ("GET", "POST"):
+        refused(careless.ask(method, path), 404)
+
+
+# Documents -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {},
+        {"kind": "photo"},
+        {"compartment": "health"},
+        {"kind": MARKER, "compartment": "health"},
+        {"kind": "photo", "compartment": MARKER},
+        {"kind": "photo", "compartment": "\x00"},
+        {"kind": "photo", "compartment": "health", "occurred_at": MARKER},
+        {"kind": "photo", "compartment": "health", "supersedes": MARKER},
+    ],
+    ids=json.dumps,
+)
+def test_a_document_that_does_not_fit_is_not_kept(careless: Careless, case: str, query: dict[str, str]) -> None:
+    path = f"/cases/{case}/documents"
+    refused(careless.ask("POST", path, params=query, content=b"RAHASIA", headers={"Content-Type": "image/png"}), 422)
+
+
+@pytest.mark.parametrize("kind", [MARKER, "a/b/RAHASIA", "/", "image/", "image/png RAHASIA", "x/" + "y" * 200])
+def test_a_media_type_that_is_none_is_refused(careless: Careless, case: str, kind: str) -> None:
+    query, sent = {"kind": "photo", "compartment": "health"}, {"Content-Type": kind}
+    response = careless.ask("POST", f"/cases/{case}/documents", params=query, content=b"RAHASIA", headers=sent)
+    refused(response, 422)
