@@ -16,7 +16,7 @@ are the associated data. GCM alone does not commit to its key: the commitment, c
 constant time, makes sure that a disclosed key opens a segment to one plaintext only.
 
 The digest proves nothing by itself, the tag does: it tells a damaged header from a damaged segment. Who changes
-a header and its digest is refused by the tag, as SegmentChanged.
+a header and its digest is refused as MovedRow, as WrongKey (stream and version are in the context) or by the tag.
 """
 
 import hashlib
@@ -38,6 +38,8 @@ CONTEXT = b"rujukan/segment/1"
 NONCE = bytes(12)
 KEY_BYTES = 32
 DIGEST_BYTES = 8
+EARLIEST = -62_135_596_800_000_000
+"""The first microsecond of the year 1."""
 LATEST = 253_402_300_800_000_000
 """The first microsecond after the year 9999."""
 
@@ -198,9 +200,11 @@ def parse(state: bytes) -> Record:
         if agency_end != length:
             raise Truncated("the header does not end where it says")
         head, offset = state[:length], length + DIGEST_BYTES
+        if len(state) < offset:
+            raise Truncated("the record ends within its header")
         if hashlib.sha256(head).digest()[:DIGEST_BYTES] != state[length:offset]:
             raise HeaderChanged("the header is not the one that its digest was made of")
-        if not -LATEST < at < LATEST:
+        if not EARLIEST <= at < LATEST:
             raise Truncated("the time of recording is none")
         held = _HELD.get(bits) or _held(bits)
         segments: dict[Compartment, Segment] = {}

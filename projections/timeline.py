@@ -11,7 +11,7 @@ from psycopg import Connection
 from psycopg.rows import TupleRow, class_row
 
 from rujukan.domain.compartment import Compartment
-from rujukan.domain.disclosure import Followed
+from rujukan.domain.disclosure import Followed, Told
 
 from .projection import OWN_AGENCY, Tables
 
@@ -45,7 +45,11 @@ class Timeline:
     """
 
     def fold(self, db: Tables, batch: Sequence[Followed]) -> None:
-        told = {(t.agency, t.of.position): t for followed in batch for t in followed.tell}
+        told: dict[tuple[str, int], tuple[Told, frozenset[Compartment]]] = {}
+        for followed in batch:
+            for t in followed.tell:
+                _, before = told.get((t.agency, t.of.position), (t, frozenset()))
+                told[t.agency, t.of.position] = t, before | t.compartments
         if not told:
             return
         rows = [
@@ -58,9 +62,9 @@ class Timeline:
                 t.of.event.occurred_at,
                 t.of.at,
                 t.of.author,
-                "{" + ",".join(str(int(c)) for c in sorted(t.compartments)) + "}",
+                "{" + ",".join(str(int(c)) for c in sorted(compartments)) + "}",
             )
-            for t in told.values()
+            for t, compartments in told.values()
         ]
         db.execute(_UPSERT, [list(column) for column in zip(*rows, strict=True)], binary=True)
 
@@ -86,5 +90,6 @@ _UPSERT: LiteralString = """
     SELECT a, c, p, v, t, o, r, w, k::smallint[]
       FROM unnest(%b::text[], %b::uuid[], %b::bigint[], %b::int[], %b::text[], %b::timestamptz[], %b::timestamptz[],
         %b::text[], %b::text[]) AS x (a, c, p, v, t, o, r, w, k)
-    ON CONFLICT (agency, position) DO UPDATE SET compartments = excluded.compartments
+    ON CONFLICT (agency, position) DO UPDATE SET compartments =
+      (SELECT array_agg(DISTINCT c) FROM unnest(timeline.compartments || excluded.compartments) AS c)
 """

@@ -9,7 +9,7 @@ from ..refusal import AlreadyExists, Invalid, Unknown
 from . import commands as c
 from . import events as e
 from .deciding import Network, decide, derived, fresh, joined
-from .state import Case
+from .state import Case, evolve
 
 
 @decide.register
@@ -62,7 +62,8 @@ def correct_contact(command: c.CorrectSurvivorContact, case: Case | None, act: A
 def record_incident(command: c.RecordIncident, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
     now = joined(case, act)
     fresh(now.incidents, command.incident)
-    return [recorded(e.IncidentRecorded, command, act), *_clocks(command, now, act)]
+    happened = recorded(e.IncidentRecorded, command, act)
+    return [happened, *_clocks(command, evolve(now, happened), act)]
 
 
 @decide.register
@@ -85,7 +86,7 @@ def record_perpetrator(
 def _clocks(command: e.IncidentFacts, case: Case, act: Act) -> list[Fact]:
     if command.happened_at is not None and command.happened_at > command.occurred_at:
         raise Invalid(field="happened_at", must="not be after occurred_at, when it was told")
-    reported_at = min(case.opened_at, command.occurred_at)
+    reported_at = case.incidents[command.incident]
     pathway = PATHWAYS[case.pathway]
     started: list[Fact] = []
     for need, starts_at, due_at in pathway.clocks(command.gbv_type, command.domestic, command.happened_at, reported_at):

@@ -129,7 +129,8 @@ class Case(Struct, frozen=True):
     referrals: Mapping[ReferralId, Referral] = EMPTY
     consents: Mapping[ConsentId, Consent] = EMPTY
     clocks: Mapping[ClockId, Clock] = EMPTY
-    incidents: frozenset[IncidentId] = frozenset()
+    incidents: Mapping[IncidentId, datetime] = EMPTY
+    """Each incident, with when it was reported: the first with the case's opening, later ones when they were told."""
     documents: Mapping[DocumentId, Document] = EMPTY
     actions: Mapping[ActionId, Action] = EMPTY
     conferences: frozenset[ConferenceId] = frozenset()
@@ -229,7 +230,8 @@ def _(event: e.SurvivorContactRecorded, case: Case) -> Case:
 
 @_after.register
 def _(event: e.IncidentRecorded, case: Case) -> Case:
-    return replace(case, incidents=case.incidents | {event.incident})
+    reported_at = event.occurred_at if case.incidents else min(case.opened_at, event.occurred_at)
+    return replace(case, incidents=_with(case.incidents, event.incident, reported_at))
 
 
 @_after.register

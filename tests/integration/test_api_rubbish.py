@@ -181,17 +181,18 @@ def test_a_field_that_nobody_knows_is_refused(careless: Careless, action: Action
         refused(careless.post(action, body), 422)
 
 
-@pytest.mark.parametrize("action", [a for a in ACTIONS if a.example], ids=named)
+def coded(action: Action) -> Iterator[str]:
+    """The fields of an example that hold a code of a list."""
+    codes = {code.value for codes in CODE_LISTS.values() for code in codes}
+    return (field for field, value in action.example.items() if isinstance(value, str) and value in codes)
+
+
+@pytest.mark.parametrize("action", [a for a in ACTIONS if any(coded(a))], ids=named)
 def test_a_code_that_is_on_no_list_is_refused(careless: Careless, action: Action) -> None:
     """Nor does the answer repeat it: names get pasted into the wrong field."""
-    for field, value in action.example.items():
-        lists = [codes for codes in CODE_LISTS.values() if value in {c.value for c in codes}]
-        if isinstance(value, str) and lists and field not in ("recipient", "owner", "to", "code"):
-            for code in (MARKER, f"{MARKER}\n{MARKER}", f"x - at `${MARKER}`", "", value.upper(), f"{value}\n"):
-                if code not in {c.value for codes in lists for c in codes}:
-                    response = careless.post(action, json.dumps({**action.example, field: code}).encode())
-                    if response.status_code != 404:
-                        refused(response, 422)
+    for field in coded(action):
+        for code in (MARKER, f"{MARKER}\n{MARKER}", f"x - at `${MARKER}`", "", f"{action.example[field]}\n"):
+            refused(careless.post(action, json.dumps({**action.example, field: code}).encode()), 422)
 
 
 def text() -> st.SearchStrategy[str]:
@@ -237,14 +238,14 @@ def test_whatever_bytes_are_sent_nothing_comes_of_them(careless: Careless, actio
 def test_one_wrong_field_spoils_a_good_body(careless: Careless, action: Action, data: st.DataObject) -> None:
     field = data.draw(st.sampled_from(sorted(action.example)))
     value = data.draw(st.fixed_dictionaries({MARKER: text()}) | st.lists(st.lists(text(), min_size=1), min_size=1))
-    refused(careless.post(action, json.dumps({**action.example, field: value}).encode()), 422)
+    refused(careless.post(action, json.dumps({**action.example, field: value}).encode()), 400, 422)
 
 
 # Paths, queries, headers, methods ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    "id", [MARKER, "1", "..", "%00", "%ff%fe", "'; DROP TABLE x; --RAHASIA", "0" * 5_000, str(uuid4()) + "0", "%2e%2e"]
+    "id", [MARKER, "1", "%00", "%ff%fe", "'; DROP TABLE x; --RAHASIA", "0" * 5_000, str(uuid4()) + "0", "%2e%2e"]
 )
 def test_an_id_that_is_none_is_refused(careless: Careless, case: str, id: str) -> None:
     for path in (f"/cases/{id}", f"/cases/{id}/timeline", f"/cases/{case}/documents/{id}", f"/codes/{id}"):
