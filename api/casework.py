@@ -114,6 +114,9 @@ class Casework:
         """Decide and store. `id` is what the command made, `expected` the version the caller saw, `retry_key` the
         Idempotency-Key and `content` what identifies the request that it came with.
 
+        It is decided on the case as this process knows it. Where that is out of date the store refuses the append,
+        and a refusal is given only after the log was asked whether the case moved on, so one round trip is the rule.
+
         Raises Refusal, VersionMismatch, KeyReused, Moved (after TRIES), Unavailable.
         """
         with self._turns[hash(case) % TURNS]:
@@ -130,29 +133,31 @@ class Casework:
         retry_key: str | None,
         content: bytes,
     ) -> Done:
-        if (before := self._repeated(act, retry_key, content)) is not None:
-            return before
-        for attempt in range(TRIES):
+        now = self._cases.get(case)
+        fresh = now is None
+        if now is None:
             now = self.case(case)
+        for attempt in range(TRIES):
             version = now.version if now else 0
-            if expected is not None and expected != version:
-                existing(now, act)
-                raise VersionMismatch(version)
-            events = cases.decide(command, now, act, self.network)
-            changes = [Changes(case, version, events)]
-            if isinstance(command, MergeCase):
-                changes.append(self._absorb(case, command, act))
-            retryable = self._retryable(act, retry_key, content, msgspec.json.encode([id, version + len(events)]))
             try:
+                if expected is not None and expected != version:
+                    existing(now, act)
+                    raise VersionMismatch(version)
+                events = cases.decide(command, now, act, self.network)
+                changes = [Changes(case, version, events)]
+                if isinstance(command, MergeCase):
+                    changes.append(self._absorb(case, command, act))
+                answer = msgspec.json.encode([id, version + len(events)])
+                retryable = self._retryable(act, retry_key, content, answer)
                 positions = self._log.append(changes, act, correlation, retryable)
-            except UsedBefore:
-                repeated = self._repeated(act, retry_key, content)
-                if repeated is None:
+            except (Refusal, VersionMismatch, UsedBefore, Moved) as refused:
+                if (before := self._repeated(act, retry_key, content)) is not None:
+                    return before
+                now = self.case(case)
+                moved_on = now is not None and now.version != version
+                if isinstance(refused, UsedBefore) or attempt == TRIES - 1 or (fresh and not moved_on):
                     raise
-                return repeated
-            except Moved:
-                if expected is not None or attempt == TRIES - 1:
-                    raise
+                fresh = True
                 continue
             self._keep(case, cases.fold(events, now))
             return Done(str(id) if id else None, version + len(events), positions[-1])
