@@ -5,6 +5,7 @@ makes; a caller may send its own, but for a case: a taken id would tell that the
 `occurred_at` may be left out: it happened now.
 """
 
+import base64
 from typing import Any, NamedTuple
 
 from rujukan.domain import agency as a
@@ -26,6 +27,9 @@ CASE = "/cases/{case}"
 REFERRAL = "/cases/{case}/referrals/{referral}"
 
 HAPPENED = "2026-03-01T21:30:00+08:00"
+
+EXAMPLE_KEY = base64.urlsafe_b64encode(bytes(1184) + bytes((9,)) + bytes(31)).rstrip(b"=").decode()
+"""A well-formed public key whose private half everybody knows (X25519's base point): an example, never a key."""
 
 SCOPE: dict[str, Any] = {
     "compartments": ["identity", "contact", "incident", "health"],
@@ -222,7 +226,7 @@ AGENCY = "/agencies/{code}"
 AGENCY_ACTIONS: tuple[Action, ...] = (
     Action("/agencies", a.RegisterAgency, "agencies", {"code": "lsm-mitra", "kind": "ngo", "name": "LSM Mitra"}),
     Action(f"{AGENCY}/services", a.OfferServices, "agencies", {"services": ["pengaduan", "koordinasi"]}),
-    Action(f"{AGENCY}/keys", a.RegisterKey, "agencies", {"key": "2026-1", "public_key": "A" * 1622}),
+    Action(f"{AGENCY}/keys", a.RegisterKey, "agencies", {"key": "2026-1", "public_key": EXAMPLE_KEY}),
     Action(f"{AGENCY}/keys/{{key}}/retirement", a.RetireKey, "agencies", {}),
     Action(
         f"{AGENCY}/members",

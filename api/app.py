@@ -19,10 +19,10 @@ ANSWERS: list[type] = [*reading.ANSWERS, writing.Written]
 
 def create_app(ports: Ports, version: str = "0.1.0") -> FastAPI:
     """The API on these adapters."""
-    app = FastAPI(title="Rujukan", version=version, docs_url="/docs", redoc_url=None)
+    app = FastAPI(title="Rujukan", version=version, docs_url="/docs", redoc_url=None, redirect_slashes=False)
     identity = Identity(ports.tokens)
     casework = Casework(ports.log, ports.secrets)
-    writing.add_routes(app, casework, identity, ports.now)
+    writing.add_routes(app, casework, identity, ports)
     documents.add_routes(app, casework, identity, ports)
     reading.add_routes(app, casework, identity, ports)
 

@@ -147,6 +147,7 @@ class Casework:
                 changes = [Changes(case, version, events)]
                 if isinstance(command, MergeCase):
                     changes.append(self._absorb(case, command, act))
+                after = cases.fold(events, now)  # before it is stored: what cannot be folded must not be there
                 answer = msgspec.json.encode([id, version + len(events)])
                 retryable = self._retryable(act, retry_key, content, answer)
                 positions = self._log.append(changes, act, correlation, retryable)
@@ -159,7 +160,7 @@ class Casework:
                     raise
                 fresh = True
                 continue
-            self._keep(case, cases.fold(events, now))
+            self._keep(case, after)
             return Done(str(id) if id else None, version + len(events), positions[-1])
         raise AssertionError("unreachable")
 
@@ -170,6 +171,7 @@ class Casework:
         act: Act,
         *,
         correlation: UUID,
+        expected: int | None = None,
         retry_key: str | None = None,
         content: bytes = b"",
     ) -> Done:
@@ -179,8 +181,11 @@ class Casework:
         stream = agency_stream(code)
         for attempt in range(TRIES):
             now = agencies.fold(w.event for w in self._log.read(stream))
-            events = agencies.decide(command, now, act)
             version = now.version if now else 0
+            if expected is not None and expected != version:
+                raise VersionMismatch(version)
+            events = agencies.decide(command, now, act)
+            agencies.fold(events, now)
             retryable = self._retryable(act, retry_key, content, msgspec.json.encode([code, version + len(events)]))
             try:
                 positions = self._log.append([Changes(stream, version, events)], act, correlation, retryable)

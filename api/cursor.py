@@ -19,6 +19,13 @@ def next_page(last: tuple[Any, ...] | None) -> str | None:
     return base64.urlsafe_b64encode(msgspec.json.encode(last)).rstrip(b"=").decode()
 
 
+def place(value: Any) -> int:
+    """A position or version in a cursor. Raises ValueError for what can be neither."""
+    if not isinstance(value, int) or not 0 <= value < 2**63:
+        raise ValueError
+    return value
+
+
 def page_of(request: Request, largest: int, *parts: Callable[[Any], Any]) -> tuple[int, tuple[Any, ...] | None]:
     """(limit, what the cursor says). Raises BadRequest for what is not a limit or not one of our cursors."""
     said = request.query_params.get("limit", str(USUAL))

@@ -2,14 +2,14 @@
 
 import hashlib
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID, uuid4, uuid5
 
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from rujukan.domain.authority import acting_role, reading_role
+from rujukan.domain.authority import READERS, roles_for
 from rujukan.domain.case.commands import AttachDocument
 from rujukan.domain.case.events import DocumentAttached
 from rujukan.domain.compartment import Compartment
@@ -34,16 +34,14 @@ def add_routes(app: FastAPI, casework: Casework, identity: Identity, ports: Port
     """POST the bytes of a document; GET them back."""
 
     def attach(request: Request, body: bytes, caller: Caller) -> Response:
-        role = acting_role(AttachDocument, caller.roles)
         agency = casework.network.get(caller.agency)
-        act = acting(caller, agency, role, request.headers.get("purpose-of-use"), ports.now())
+        act = acting(caller, agency, roles_for(AttachDocument), request.headers.get("purpose-of-use"), ports.now())
         case = _uuid(request.path_params["case"])
         query = request.query_params
-        document = uuid4()
-        if retry_key(request) is not None:
-            # Sent again with its key, the same document must have the same id.
-            digest = hashlib.sha256(f"{case}/{act.agency}/{act.actor}/{retry_key(request)}".encode()).digest()
-            document = UUID(bytes=digest[:16], version=8)
+        digest = hashlib.sha256(body).hexdigest()
+        key = retry_key(request)
+        # Sent again with its key, the same document has the same id; other bytes have another.
+        document = uuid4() if key is None else uuid5(case, f"{act.agency}/{act.actor}/{key}/{digest}")
         fields: dict[str, Any] = {
             "occurred_at": query.get("occurred_at", act.at.isoformat()),
             "document": str(document),
@@ -51,7 +49,7 @@ def add_routes(app: FastAPI, casework: Casework, identity: Identity, ports: Port
             "compartment": query.get("compartment"),
             "media_type": request.headers.get("content-type", "application/octet-stream").partition(";")[0].strip(),
             "size": len(body),
-            "sha256": hashlib.sha256(body).hexdigest(),
+            "sha256": digest,
         }
         if "supersedes" in query:
             fields["supersedes"] = query["supersedes"]
@@ -68,16 +66,15 @@ def add_routes(app: FastAPI, casework: Casework, identity: Identity, ports: Port
             correlation=correlation_of(request),
             id=document,
             expected=expected_version(request),
-            retry_key=retry_key(request),
-            content=b" ".join((request.url.path.encode(), str(query).encode(), fields["sha256"].encode())),
+            retry_key=key,
+            content=b" ".join((request.url.path.encode(), str(query).encode(), digest.encode())),
         )
         return written(done, ATTACHING, request)
 
     def show(request: Request) -> Response:
         caller = identity.caller(request.headers.get("authorization"))
-        role = reading_role(caller.roles)
         agency = casework.network.get(caller.agency)
-        act = acting(caller, agency, role, request.headers.get("purpose-of-use"), ports.now())
+        act = acting(caller, agency, READERS, request.headers.get("purpose-of-use"), ports.now())
         case, document = _uuid(request.path_params["case"]), _uuid(request.path_params["document"])
         casework.known(case, act)
         attached = next(

@@ -13,13 +13,14 @@ from threading import Lock
 from uuid import UUID
 
 import jwt
+import msgspec
 from msgspec import Struct
 
 from rujukan.domain.agency import Agency
-from rujukan.domain.authority import check_purpose
+from rujukan.domain.authority import PURPOSES
 from rujukan.domain.codes import Purpose, Role
 from rujukan.domain.fact import Act, ActorId, AgencyCode
-from rujukan.domain.refusal import AgencyInactive, NotAMember, PurposeNotAllowed
+from rujukan.domain.refusal import AgencyInactive, NotAMember, NotForThisRole, PurposeNotAllowed
 
 from .ports import TokenKeys
 
@@ -88,27 +89,44 @@ class Identity:
             roles = tuple(Role.of(r) for r in claims["roles"])
             if not roles or Role.SYSTEM in roles:
                 raise NotAuthenticated("the token names no role that a token can have")
-            return Caller(ActorId(UUID(claims["sub"])), str(claims["agency"]), roles), float(claims["exp"])
+            agency = msgspec.convert(claims["agency"], AgencyCode)
+            return Caller(ActorId(UUID(claims["sub"])), agency, roles), float(claims["exp"])
         except jwt.ExpiredSignatureError:
             raise NotAuthenticated("the token has expired") from None
         except jwt.PyJWTError:
             raise NotAuthenticated("the token is not valid here") from None
-        except (KeyError, ValueError, TypeError, AttributeError):
+        except (KeyError, ValueError, TypeError, AttributeError, msgspec.MsgspecError):
             raise NotAuthenticated("the token lacks a claim, or one is not what it should be") from None
 
 
-def acting(caller: Caller, agency: Agency | None, role: Role, purpose: str | None, at: datetime) -> Act:
-    """The act of a caller in a role, if the agency's own record bears it out.
-
-    `purpose` is the Purpose-Of-Use header. Raises AgencyInactive, NotAMember, PurposeNotAllowed.
-    """
+def member(caller: Caller, agency: Agency | None) -> tuple[Agency, tuple[Role, ...]]:
+    """The caller's agency, and those of the token's roles that the agency's own record bears out.
+    Raises AgencyInactive, NotAMember."""
     if agency is None or not agency.active:
         raise AgencyInactive(agency=caller.agency)
-    if not agency.has_member(caller.actor, (role,)):
-        raise NotAMember(role=role)
+    held = tuple(role for role in caller.roles if agency.has_member(caller.actor, (role,)))
+    if not held:
+        raise NotAMember(roles=caller.roles)
+    return agency, held
+
+
+def acting(caller: Caller, agency: Agency | None, allowed: frozenset[Role], purpose: str | None, at: datetime) -> Act:
+    """The act of a caller, in the first role that the token names, the agency's record bears out, may do this, and
+    fits the purpose, which the Purpose-Of-Use header says.
+
+    Raises NotForThisRole, AgencyInactive, NotAMember, PurposeNotAllowed.
+    """
+    if not allowed & frozenset(caller.roles):
+        raise NotForThisRole(needs=allowed - {Role.SYSTEM})
+    found, held = member(caller, agency)
+    roles = [role for role in held if role in allowed]
+    if not roles:
+        raise NotAMember(roles=allowed & frozenset(caller.roles))
     try:
         said = Purpose.of(purpose or "")
     except ValueError:
-        raise PurposeNotAllowed(role=role, header="Purpose-Of-Use", known=[p.value for p in Purpose]) from None
-    check_purpose(role, said)
-    return Act(actor=caller.actor, agency=agency.code, kind=agency.kind, role=role, purpose=said, at=at)
+        raise PurposeNotAllowed(header="Purpose-Of-Use", known=[p.value for p in Purpose]) from None
+    role = next((r for r in roles if said in PURPOSES[r]), None)
+    if role is None:
+        raise PurposeNotAllowed(role=roles[0], allowed=PURPOSES[roles[0]])
+    return Act(actor=caller.actor, agency=found.code, kind=found.kind, role=role, purpose=said, at=at)

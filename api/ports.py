@@ -133,6 +133,14 @@ class Clock(Protocol):
         ...
 
 
+class KeyCheck(Protocol):
+    """Looks at a public key before an agency is told anything under it."""
+
+    def __call__(self, encoded: str) -> None:
+        """Raises ValueError for a key that nothing could be sealed to."""
+        ...
+
+
 class Ports(NamedTuple):
     """All of it."""
 
@@ -142,3 +150,4 @@ class Ports(NamedTuple):
     tokens: TokenKeys
     secrets: Secrets
     now: Clock
+    check_key: KeyCheck

@@ -24,6 +24,7 @@ from .ports import Moved, Unavailable
 log = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
+DOES_NOT_FIT = "The body does not fit its schema."
 
 STATUS: dict[type[r.Refusal], int] = {
     r.Unknown: 404,
@@ -54,7 +55,7 @@ class Behind(Exception):
 
 def type_of(name: str) -> str:
     """The stable type of a problem: `urn:rujukan:problem:consent-missing`."""
-    return "urn:rujukan:problem:" + re.sub(r"(?<=[a-z])(?=[A-Z])", "-", name).lower()
+    return "urn:rujukan:problem:" + re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower()
 
 
 def problem(status: int, name: str, detail: str, headers: dict[str, str] | None = None, **more: Any) -> Response:
@@ -93,7 +94,8 @@ def answer(error: Exception) -> Response:
             return problem(error.status, error.name, error.detail, **error.more)
         case HTTPException():
             names = {404: "Unknown", 405: "MethodNotAllowed"}
-            return problem(error.status_code, names.get(error.status_code, "Refused"), str(error.detail))
+            name = names.get(error.status_code, "Refused")
+            return problem(error.status_code, name, str(error.detail), dict(error.headers or {}))
         case _:
             log.error("unforeseen %s", type(error).__name__)
             return problem(500, "Unforeseen", "Something went wrong here. Nothing is known to be stored.")
@@ -109,15 +111,19 @@ async def as_problem(request: Request, call: Callable[[Request], Awaitable[Respo
 
 def unreadable(error: msgspec.MsgspecError) -> BadRequest:
     """A body that does not fit: where, and what was expected, without what was sent."""
+    if not isinstance(error, msgspec.ValidationError):
+        return BadRequest(400, "NotJson", "The body is not JSON.")
     said = str(error)
-    where = said.rpartition(" - at `")[2].rstrip("`") if " - at `" in said else "$"
-    expected = said.partition(" - at `")[0]
-    if isinstance(error, msgspec.ValidationError):
-        expected = re.sub(r"(Invalid enum value|Object contains unknown field) .*", r"\1", expected)
-        where = re.sub(r"[^A-Za-z0-9_$.\[\]…]", "", where)[:100]
-        return BadRequest(422, "DoesNotFit", "The body does not fit its schema.", at=where, expected=expected)
-    return BadRequest(400, "NotJson", "The body is not JSON.")
+    known = re.fullmatch(r"([A-Za-z0-9 `|,<>=.+-]{1,120}?)( - at `([A-Za-z0-9_$.\[\]]{1,100})`)?", said)
+    if "unknown field" in said:
+        return BadRequest(422, "DoesNotFit", DOES_NOT_FIT, at="$", expected="no unknown field")
+    if known is None or "Invalid enum value" in said:
+        where = re.search(r" - at `(\$[a-z_.\[\]]{0,60})`\Z", said)
+        return BadRequest(
+            422, "DoesNotFit", DOES_NOT_FIT, at=where[1] if where else "$", expected="what its schema says"
+        )
+    return BadRequest(422, "DoesNotFit", DOES_NOT_FIT, at=known[3] or "$", expected=known[1])
 
 
 def _title(name: str) -> str:
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).capitalize()
+    return re.sub(r"(?<!^)(?=[A-Z])", " ", name).capitalize()

@@ -12,18 +12,18 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from rujukan.domain.authority import AUDITORS, READERS, reading_role
+from rujukan.domain.authority import AUDITORS, READERS
 from rujukan.domain.case.state import Case
 from rujukan.domain.codes import CODE_LISTS, Role
 from rujukan.domain.compartment import Compartment
-from rujukan.domain.fact import Act
+from rujukan.domain.fact import Act, AgencyCode
 from rujukan.domain.refusal import Unknown
 from rujukan.projections import audit, caseload, deadlines, directory, referral_box, timeline
 
 from .casework import Casework
 from .contract import read_operation
-from .cursor import next_page, page_of
-from .identity import Identity, acting
+from .cursor import next_page, page_of, place
+from .identity import Identity, acting, member
 from .ports import Ports, Views
 from .problems import BadRequest, Behind, as_problem
 from .writing import correlation_of
@@ -82,7 +82,7 @@ class CaseView(Struct, frozen=True, omit_defaults=True):
     urgency: str
     opened_at: datetime
     referrals: list[ReferralView]
-    version: int | None = None
+    version: int
     age_group: str | None = None
     worker: UUID | None = None
     consents: list[ConsentView] | None = None
@@ -125,9 +125,8 @@ def add_routes(app: FastAPI, casework: Casework, identity: Identity, ports: Port
 
     def act_of(request: Request, readers: frozenset[Role] = READERS) -> Act:
         caller = identity.caller(request.headers.get("authorization"))
-        role = reading_role(caller.roles, readers)
         purpose = request.headers.get("purpose-of-use")
-        return acting(caller, casework.network.get(caller.agency), role, purpose, now())
+        return acting(caller, casework.network.get(caller.agency), readers, purpose, now())
 
     def inbox(request: Request) -> Response:
         return _referrals(request, "in")
@@ -136,7 +135,7 @@ def add_routes(app: FastAPI, casework: Casework, identity: Identity, ports: Port
         return _referrals(request, "out")
 
     def _referrals(request: Request, box: str) -> Response:
-        act, (limit, after) = act_of(request), page_of(request, LARGEST_PAGE, int)
+        act, (limit, after) = act_of(request), page_of(request, LARGEST_PAGE, place)
         _wait(request, views)
         with views.acting_for(act.agency) as db:
             found = referral_box.referrals(
@@ -151,7 +150,7 @@ def add_routes(app: FastAPI, casework: Casework, identity: Identity, ports: Port
         return _page(found, limit, lambda e: (e.position,))
 
     def list_cases(request: Request) -> Response:
-        act, (limit, after) = act_of(request), page_of(request, LARGEST_PAGE, int)
+        act, (limit, after) = act_of(request), page_of(request, LARGEST_PAGE, place)
         _wait(request, views)
         with views.acting_for(act.agency) as db:
             found = caseload.cases(
@@ -168,12 +167,11 @@ def add_routes(app: FastAPI, casework: Casework, identity: Identity, ports: Port
         known = casework.known(case, act)
         basis = "lead" if known.lead == act.agency else "referral"
         casework.record_access(act, case, (Compartment.COORDINATION,), "case", basis, correlation_of(request))
-        etag = {"ETag": f'"{known.version}"'} if basis == "lead" else {}
-        return _json(_case_view(case, known, act), etag)
+        return _json(_case_view(case, known, act), {"ETag": f'"{known.version}"'})
 
     def show_timeline(request: Request) -> Response:
         act, case = act_of(request), _path_uuid(request, "case")
-        limit, after = page_of(request, LARGEST_PAGE, int)
+        limit, after = page_of(request, LARGEST_PAGE, place)
         casework.known(case, act)
         _wait(request, views)
         with views.acting_for(act.agency) as db:
@@ -199,7 +197,7 @@ def add_routes(app: FastAPI, casework: Casework, identity: Identity, ports: Port
         return _page(found, limit, lambda e: (e.due_at.isoformat(), e.clock))
 
     def list_audit(request: Request) -> Response:
-        act, (limit, after) = act_of(request, AUDITORS), page_of(request, LARGEST_PAGE, int)
+        act, (limit, after) = act_of(request, AUDITORS), page_of(request, LARGEST_PAGE, place)
         _wait(request, views)
         with views.acting_for(act.agency) as db:
             found = audit.entries(
@@ -214,6 +212,7 @@ def add_routes(app: FastAPI, casework: Casework, identity: Identity, ports: Port
 
     def list_agencies(request: Request) -> Response:
         caller = identity.caller(request.headers.get("authorization"))
+        member(caller, casework.network.get(caller.agency))
         _wait(request, views)
         with views.acting_for(caller.agency) as db:
             query = request.query_params
@@ -240,7 +239,10 @@ def add_routes(app: FastAPI, casework: Casework, identity: Identity, ports: Port
     def jwks(request: Request) -> Response:
         return _json(ports.tokens.jwks(), {"Cache-Control": "max-age=300"})
 
-    case_query = (("status", "string", "open, closed or merged"), ("relation", "string", "lead, recipient or former"))
+    case_query = (
+        ("status", "string", "open, closed or merged"),
+        ("relation", "string", "lead, recipient, asked or former"),
+    )
     box_query = (("status", "string", "a referral status"), ("case", "string", "of this case only"))
     for path, call, answer, query, tag in (
         ("/inbox", inbox, Page, (*box_query, *PAGE, WAIT), "lists"),
@@ -284,6 +286,8 @@ def add_routes(app: FastAPI, casework: Casework, identity: Identity, ports: Port
 
 def _route(call: Callable[[Request], Response]) -> Callable[[Request], Any]:
     async def inner(request: Request) -> Response:
+        if any("\x00" in value for value in request.query_params.values()):
+            raise BadRequest(400, "BadQuery", "A query value has no NUL.")
         return await run_in_threadpool(call, request)
 
     async def route(request: Request) -> Response:
@@ -315,7 +319,8 @@ def _case_view(id: UUID, case: Case, act: Act) -> CaseView:
     ]
     common = CaseView(
         case=id,
-        relation="lead" if leads else "recipient" if case.takes_part(act.agency) else "former",
+        relation=_relation(case, act.agency),
+        version=case.version,
         lead=case.lead,
         status=case.status.value,
         urgency=case.urgency.value,
@@ -326,7 +331,6 @@ def _case_view(id: UUID, case: Case, act: Act) -> CaseView:
         return common
     return msgspec.structs.replace(
         common,
-        version=case.version,
         age_group=case.age_group.value,
         worker=case.worker,
         consents=[
@@ -345,6 +349,14 @@ def _case_view(id: UUID, case: Case, act: Act) -> CaseView:
         on_hold=case.on_hold,
         merged_into=case.merged_into,
     )
+
+
+def _relation(case: Case, agency: AgencyCode) -> str:
+    if agency == case.lead:
+        return "lead"
+    if case.takes_part(agency):
+        return "recipient"
+    return "asked" if case.transfer is not None and case.transfer.to == agency else "former"
 
 
 def _wait(request: Request, views: Views) -> None:

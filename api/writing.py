@@ -10,15 +10,16 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from rujukan.domain.authority import acting_role
+from rujukan.domain.agency import RegisterKey
+from rujukan.domain.authority import roles_for
 from rujukan.domain.fact import Act, CaseId, Fact
-from rujukan.domain.refusal import Unknown
+from rujukan.domain.refusal import Invalid, Unknown
 
 from .actions import AGENCY_ACTIONS, CASE_ACTIONS, OPENING, Action
 from .casework import Casework, Done
 from .contract import write_operation
 from .identity import Caller, Identity, acting
-from .ports import Clock
+from .ports import Ports
 from .problems import BadRequest, as_problem, unreadable
 
 LARGEST_BODY = 256 * 1024
@@ -33,24 +34,32 @@ class Written(msgspec.Struct, frozen=True, omit_defaults=True):
     id: str | None = None
 
 
-def add_routes(app: FastAPI, casework: Casework, identity: Identity, now: Clock) -> None:
+def add_routes(app: FastAPI, casework: Casework, identity: Identity, ports: Ports) -> None:
     """One POST for each action."""
 
     def perform(action: Action, request: Request, body: bytes, caller: Caller) -> Response:
         command_type = action.command
-        at = now()
+        at = ports.now()
         agency = casework.network.get(caller.agency)
-        act = acting(caller, agency, acting_role(command_type, caller.roles), request.headers.get("purpose-of-use"), at)
+        act = acting(caller, agency, roles_for(command_type), request.headers.get("purpose-of-use"), at)
         fields = _fields(action, request, body, act)
         made = uuid4() if action is OPENING else None
         command = read_command(command_type, fields)
+        if isinstance(command, RegisterKey):
+            _check_key(command, ports)
         correlation = correlation_of(request)
         key = retry_key(request)
         content = b" ".join((request.url.path.encode(), body))
         if action in AGENCY_ACTIONS:
             code = fields.get("code") or request.path_params["code"]
             done = casework.act_on_agency(
-                str(code), command, act, correlation=correlation, retry_key=key, content=content
+                str(code),
+                command,
+                act,
+                correlation=correlation,
+                expected=expected_version(request),
+                retry_key=key,
+                content=content,
             )
         else:
             case = _uuid(made if made is not None else request.path_params["case"])
@@ -148,6 +157,13 @@ def expected_version(request: Request) -> int | None:
     if not (number.isascii() and number.isdigit() and len(number) < 12):
         raise BadRequest(400, "BadHeader", 'If-Match is the ETag of the case: "7".', header="If-Match")
     return int(number)
+
+
+def _check_key(command: RegisterKey, ports: Ports) -> None:
+    try:
+        ports.check_key(command.public_key)
+    except ValueError:
+        raise Invalid(field="public_key", must="be one that a message can be sealed to") from None
 
 
 def _fields(action: Action, request: Request, body: bytes, act: Act) -> dict[str, Any]:

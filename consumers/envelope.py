@@ -142,8 +142,15 @@ class AgencyKey:
 def public_key(encoded: str) -> MLKEM768X25519PublicKey:
     """A registered public key. Raises ValueError for what is none."""
     raw = _unb64(encoded)
+    if len(raw) != _MLKEM_PUBLIC + 32:
+        raise ValueError("a public key has 1,216 bytes")
     mlkem = MLKEM768PublicKey.from_public_bytes(raw[:_MLKEM_PUBLIC])
     return MLKEM768X25519PublicKey(mlkem, X25519PublicKey.from_public_bytes(raw[_MLKEM_PUBLIC:]))
+
+
+def check_public_key(encoded: str) -> None:
+    """Seals something to a public key. Raises ValueError where that cannot be done."""
+    SUITE.encrypt(b"", public_key(encoded), info=INFO)
 
 
 def delivery_id(agency: str, position: int, compartments: Iterable[int]) -> str:

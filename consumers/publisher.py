@@ -107,21 +107,25 @@ class Publisher:
 
     def _resume(self, admin: KafkaAdminClient) -> dict[str, Cursor]:
         """Where each agency's topic ends."""
-        self._subscribers = {
-            agency: _Subscriber(id, envelope.public_key(key))
-            for agency, (id, key) in self._source.subscribers().items()
-        }
+        self._subscribers = dict(self._sealable())
         agencies = sorted(self._subscribers)
         topics.ensure(admin, agencies)
         tails = topics.tails(self._bootstrap, admin, agencies, self._signer.public_key())
         self._topic_ids = {agency: tail.topic_id for agency, tail in tails.items()}
         return {agency: tail.cursor for agency, tail in tails.items()}
 
+    def _sealable(self) -> Iterator[tuple[str, _Subscriber]]:
+        for agency, (id, key) in self._source.subscribers().items():
+            try:
+                yield agency, _Subscriber(id, envelope.public_key(key))
+            except ValueError:
+                log.error("nothing can be sealed to the key of %s; it is told nothing", agency)
+
     def _changed(self, admin: KafkaAdminClient) -> bool:
         """Whether there is an agency, or a key, that was not there. Raises BrokerLostData."""
         if topics.identities(admin, sorted(self._subscribers)) != self._topic_ids:
             raise BrokerLostData
-        now = {agency: key_id for agency, (key_id, _) in self._source.subscribers().items()}
+        now = {agency: subscriber.key_id for agency, subscriber in self._sealable()}
         return now != {agency: s.key_id for agency, s in self._subscribers.items()}
 
     def _publish(self, producer: KafkaProducer, batch: Sequence[Followed], cursors: dict[str, Cursor]) -> None:

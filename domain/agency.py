@@ -20,8 +20,10 @@ AGENCIES = UUID("6f1c9a2e-1f0b-5d3a-9a57-52756a756b61")
 HPKE_MLKEM768_X25519: Final = "hpke-mlkem768-x25519-hkdfsha256-aes256gcm"
 """RFC 9180 with the hybrid KEM ML-KEM-768 + X25519, HKDF-SHA256, AES-256-GCM."""
 
-KeyId = Annotated[str, Meta(pattern="^[A-Za-z0-9._-]{1,64}$")]
-PublicKey = Annotated[str, Meta(pattern="^[A-Za-z0-9_-]{1600,1640}$", description="1,216 bytes in base64url, unpadded")]
+KeyId = Annotated[str, Meta(pattern="^[A-Za-z0-9._-]{1,64}$(?!\n)")]
+PublicKey = Annotated[
+    str, Meta(pattern="^[A-Za-z0-9_-]{1622}$(?!\n)", description="1,216 bytes in base64url, unpadded")
+]
 
 EMPTY: Mapping[Any, Any] = MappingProxyType({})
 
@@ -252,7 +254,11 @@ def _(command: RetireKey, agency: Agency | None, act: Act) -> Sequence[Fact]:
 
 @decide.register
 def _(command: AddMember, agency: Agency | None, act: Act) -> Sequence[Fact]:
-    _own(agency, act)
+    found = _existing(agency)
+    if any(Role.AGENCY_ADMINISTRATOR in roles for roles in found.members.values()):
+        _own(agency, act)
+    else:
+        _operator(act, found)  # somebody has to let the first administrator in
     if Role.SYSTEM in command.roles:
         raise NotForThisRole(role=Role.SYSTEM)
     return [recorded(MemberJoined, command, act)]
@@ -295,7 +301,9 @@ def _own(agency: Agency | None, act: Act) -> Agency:
     return found
 
 
-def _operator(act: Act) -> None:
+def _operator(act: Act, own: Agency | None = None) -> None:
     """The network is run by the lead agency's administrators. Raises NotForThisAgency."""
+    if own is not None and act.agency == own.code:
+        return
     if act.role is not Role.SYSTEM and act.kind is not AgencyKind.LEAD:
         raise NotForThisAgency(needs=AgencyKind.LEAD)

@@ -3,13 +3,10 @@
 The relation to the case (lead, sender, recipient) is the deciders' business; this is about the person.
 """
 
-from collections.abc import Iterable
-
 from . import agency as a
 from .case import commands as c
 from .codes import Purpose, Role
 from .fact import Fact
-from .refusal import NotForThisRole, PurposeNotAllowed
 
 MACHINE_WORK: frozenset[type[Fact]] = frozenset(
     {
@@ -113,23 +110,6 @@ AUDITORS = frozenset({Role.SUPERVISOR, Role.LEGAL_REVIEWER, Role.DATA_PROTECTION
 """Roles that may see who did what, without its content."""
 
 
-def acting_role(command: type[Fact], roles: Iterable[Role]) -> Role:
-    """The first of a person's roles that may give this command. Raises NotForThisRole."""
-    for role in roles:
-        if command in COMMANDS[role]:
-            return role
-    raise NotForThisRole(needs=[r for r in Role if r is not Role.SYSTEM and command in COMMANDS[r]])
-
-
-def reading_role(roles: Iterable[Role], readers: frozenset[Role] = READERS) -> Role:
-    """The first of a person's roles that may read. Raises NotForThisRole."""
-    for role in roles:
-        if role in readers:
-            return role
-    raise NotForThisRole(needs=readers)
-
-
-def check_purpose(role: Role, purpose: Purpose) -> None:
-    """Raises PurposeNotAllowed where the role does not act for that purpose."""
-    if purpose not in PURPOSES[role]:
-        raise PurposeNotAllowed(role=role, allowed=PURPOSES[role])
+def roles_for(command: type[Fact]) -> frozenset[Role]:
+    """The roles that may give this command."""
+    return frozenset(role for role in Role if command in COMMANDS[role])

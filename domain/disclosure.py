@@ -161,11 +161,12 @@ def entitlement(case: Case, agency: AgencyCode, kind: AgencyKind, now: datetime)
 def still_readable(
     case: Case, of: Written, told: frozenset[Compartment], agency: AgencyCode, kind: AgencyKind, now: datetime
 ) -> frozenset[Compartment]:
-    """What an agency may open again of what it was told: its own words always; others' as long as consent stands."""
+    """What an agency may open again of what it was told: its own words and what was addressed to it always, the
+    story as long as consent stands."""
     if agency == of.author:
         return _holds(of)
     stands = case.shareable(agency, kind, now)
-    if agency == case.lead or agency in _addressed(of.event, case):
+    if agency == case.lead or not isinstance(of.event, CONTENT):
         stands |= COORDINATION
     return told & stands
 

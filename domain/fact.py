@@ -1,7 +1,6 @@
 """The shape that commands and events share: frozen, keyword-only, every field with its compartment."""
 
-from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, NewType, TypeVar
 from uuid import UUID
 
@@ -9,7 +8,7 @@ from msgspec import Meta, Struct
 
 from .codes import AgencyKind, Purpose, Role
 from .compartment import Coordination, Economic, Health, Incident, Legal, Psychosocial, Safety
-from .refusal import InTheFuture
+from .refusal import InTheFuture, Invalid
 
 CaseId = NewType("CaseId", UUID)
 ReferralId = NewType("ReferralId", UUID)
@@ -25,10 +24,10 @@ NoteId = NewType("NoteId", UUID)
 ActorId = NewType("ActorId", UUID)
 """A pseudonym of a person or machine; who it is stands in the agency's member list, sealed."""
 
-AgencyCode = Annotated[str, Meta(pattern="^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$", examples=["rsud"])]
+AgencyCode = Annotated[str, Meta(pattern="^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$(?!\n)", examples=["rsud"])]
 """An agency's short name in the network: lower-case letters, digits and hyphens, 1 to 40 long."""
-Short = Annotated[str, Meta(min_length=1, max_length=200)]
-Text = Annotated[str, Meta(min_length=1, max_length=20_000)]
+Short = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$(?!\n)")]
+Text = Annotated[str, Meta(min_length=1, max_length=20_000, pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$")]
 
 
 class Fact(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
@@ -62,6 +61,8 @@ class Act(Struct, frozen=True, kw_only=True):
 
 F = TypeVar("F", bound=Fact)
 
+EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
+LATEST = datetime(2900, 1, 1, tzinfo=UTC)
 CLOCK_SKEW = timedelta(minutes=5)
 """How far another agency's clock may run ahead of ours before its times are refused."""
 
@@ -69,9 +70,14 @@ CLOCK_SKEW = timedelta(minutes=5)
 def recorded(event: type[F], command: Fact, act: Act, **more: Any) -> F:
     """The event that says what the command said, with `more` beside or instead.
 
-    Raises InTheFuture when it is said to have happened after it was recorded (plus CLOCK_SKEW).
+    Raises InTheFuture when it is said to have happened after it was recorded (plus CLOCK_SKEW), and Invalid for
+    a time outside of EARLIEST and LATEST, which no list could order in every zone.
     """
     if command.occurred_at > act.at + CLOCK_SKEW:
         raise InTheFuture(occurred_at=command.occurred_at, recorded_at=act.at)
-    same: Iterable[str] = (f for f in command.__struct_fields__ if f in event.__struct_fields__)
-    return event(**{**{f: getattr(command, f) for f in same}, **more})
+    fields = event.__struct_fields__
+    said = {f: getattr(command, f) for f in command.__struct_fields__ if f in fields}
+    for name, value in said.items():
+        if isinstance(value, datetime) and not EARLIEST <= value <= LATEST:
+            raise Invalid(field=name, must=f"lie between {EARLIEST.year} and {LATEST.year}")
+    return event(**{**said, **more})

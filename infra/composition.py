@@ -13,6 +13,7 @@ from psycopg.rows import TupleRow
 
 from rujukan import projections
 from rujukan.api.ports import Changes, Moved, Ports, Repeated, Retryable, TokenKeys, Unavailable, UsedBefore
+from rujukan.consumers.envelope import check_public_key
 from rujukan.domain import agency as agencies
 from rujukan.domain.disclosure import Written
 from rujukan.domain.fact import Act, AgencyCode
@@ -149,7 +150,15 @@ def service(settings: Settings, connections: int = 16) -> Iterator[Ports]:
         closing.callback(connected.close)
         store = _store(conninfo, connected, provider, closing, GroupCommit(conninfo))
         documents = DocumentStore(connected, store.keys)
-        yield Ports(ApiLog(store), documents, ApiViews(connected), token_keys(settings, provider), provider, now)
+        yield Ports(
+            ApiLog(store),
+            documents,
+            ApiViews(connected),
+            token_keys(settings, provider),
+            provider,
+            now,
+            check_public_key,
+        )
 
 
 @contextmanager

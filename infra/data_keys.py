@@ -1,7 +1,7 @@
 """Data keys: one for each stream and compartment, random, wrapped, kept in the database.
 
-A new key is committed without waiting for the disk: the events sealed under it commit after it and wait,
-and the write-ahead log is flushed in order, so a durable event always has its key.
+A new key is durable before anything is sealed under it: a process that kept a key which a crash of the server
+took away would seal events that nobody could ever open.
 """
 
 import os
@@ -40,7 +40,6 @@ class DataKeys:
         found, missing = self._cached(stream, compartments)
         if missing:
             with self._pool.connection() as db, db.transaction():
-                db.execute("SET LOCAL synchronous_commit = off")
                 fresh = [
                     (stream, int(c), self._provider.wrap(os.urandom(KEY_BYTES), _context(stream, c))) for c in missing
                 ]

@@ -56,9 +56,12 @@ class Follower:
         self.files = CaseFiles(store)
 
     def after(self, position: int, limit: int = PAGE) -> Sequence[Followed]:
-        """The next events after a position, at most so many."""
-        found = self.store.recorder.select_notifications(position, limit, inclusive_of_start=False)
-        return self.take(found)
+        """The next events after a position, at most so many; empty only at the end of the log."""
+        while found := self.store.recorder.select_notifications(position, limit, inclusive_of_start=False):
+            if taken := self.take(found):
+                return taken
+            position = found[-1].id  # all of them were erased
+        return ()
 
     def pages(self, after: int) -> Iterator[Sequence[Followed]]:
         """All events after a position, page by page; the next is fetched while the last is taken in."""
@@ -70,7 +73,8 @@ class Follower:
             coming = ahead.submit(fetch, after)
             while page := coming.result():
                 coming = ahead.submit(fetch, page[-1].id)
-                yield self.take(page)
+                if taken := self.take(page):
+                    yield taken
 
     def take(self, notifications: Sequence[Notification]) -> Sequence[Followed]:
         """These events, followed."""

@@ -69,22 +69,31 @@ class GroupCommit:
         self._waiting: queue.SimpleQueue[_Append | None] = queue.SimpleQueue()
         self._put_back: list[_Append] = []
         self._db: psycopg.Connection | None = None
+        self._closed = False
         self._thread = Thread(target=self._run, name="group-commit", daemon=True)
         self._thread.start()
 
     def append(self, rows: Sequence[Row], idempotency: Idempotency | None = None) -> list[int]:
         """Store these events in one commit, all or none; their positions, in order, once they are durable.
 
-        Raises Conflict, Repeated, LogUnavailable.
+        Raises Conflict, Repeated, LogUnavailable, and ValueError where the versions of a stream do not run on.
         """
+        _check(rows)
+        if self._closed:
+            raise LogUnavailable("the store is closed")
         done: Future[list[int]] = Future()
         self._waiting.put(_Append(rows, idempotency, done, sum(len(r.state) for r in rows)))
         return done.result()
 
     def close(self) -> None:
         """Write what waits, then stop."""
+        self._closed = True
         self._waiting.put(None)
         self._thread.join()
+        while not self._waiting.empty():
+            late = self._waiting.get()
+            if late is not None:
+                late.done.set_exception(LogUnavailable("the store is closed"))
         if self._db is not None:
             self._db.close()
 
@@ -96,11 +105,23 @@ class GroupCommit:
             try:
                 self._commit(batch)
             except Exception as problem:
+                if len(batch) > 1 and not isinstance(problem, LogUnavailable):
+                    self._one_by_one(batch)  # one of them is at fault, and its neighbours are not
+                    continue
                 error = problem if isinstance(problem, LogUnavailable) else LogUnavailable(type(problem).__name__)
                 log.error("a batch of %d commands was not stored: %s", len(batch), type(problem).__name__)
                 for append in batch:
                     if not append.done.done():
                         append.done.set_exception(error)
+
+    def _one_by_one(self, batch: list[_Append]) -> None:
+        for append in batch:
+            try:
+                if not append.done.done():
+                    self._commit([append])
+            except Exception as problem:
+                log.error("a command was not stored: %s", type(problem).__name__)
+                append.done.set_exception(LogUnavailable(type(problem).__name__))
 
     def _next_batch(self) -> list[_Append] | None:
         """What waits, up to a limit; of commands on one stream, or with one idempotency key, only the first."""
@@ -147,8 +168,8 @@ class GroupCommit:
                     batch = [append for append in batch if not self._was_stored(db, append)]
                     if not batch:
                         return None
-                return self._append(db, batch)
-            except (psycopg.OperationalError, psycopg.InterfaceError) as problem:
+                return self._append(db, batch, unsure)
+            except (psycopg.OperationalError, psycopg.InterfaceError, psycopg.errors.ReadOnlySqlTransaction) as problem:
                 unsure = True
                 self._disconnect()
                 if time.monotonic() > give_up:
@@ -156,7 +177,7 @@ class GroupCommit:
                 time.sleep(pause)
                 pause = min(pause * 2, 1.0)
 
-    def _append(self, db: psycopg.Connection, batch: list[_Append]) -> None:
+    def _append(self, db: psycopg.Connection, batch: list[_Append], unsure: bool = False) -> None:
         rows = [(n, row) for n, append in enumerate(batch) for row in append.rows]
         firsts: dict[tuple[int, UUID], int] = {}
         for n, row in rows:
@@ -188,6 +209,8 @@ class GroupCommit:
             why = refused.get(n)
             if why is None:
                 append.done.set_result([next(positions) for _ in append.rows])
+            elif unsure and why == "conflict" and self._was_stored(db, append):
+                continue  # the backend of the broken connection stored it while this one waited
             else:
                 append.done.set_exception(Repeated() if why == "repeated" else Conflict())
 
@@ -213,6 +236,17 @@ class GroupCommit:
         if self._db is not None:
             self._db.close()
             self._db = None
+
+
+def _check(rows: Sequence[Row]) -> None:
+    """Raises ValueError unless there is a row, and each stream's versions run on from its first."""
+    if not rows:
+        raise ValueError("there is nothing to append")
+    last: dict[UUID, int] = {}
+    for row in rows:
+        if row.stream in last and row.version != last[row.stream] + 1:
+            raise ValueError("the versions of a stream run on")
+        last[row.stream] = row.version
 
 
 _APPEND = (

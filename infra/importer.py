@@ -28,7 +28,7 @@ from msgspec.structs import replace
 from rujukan.domain import agency as agencies
 from rujukan.domain import case as cases
 from rujukan.domain.agency import AddMember, Agency, RegisterAgency, agency_stream
-from rujukan.domain.authority import acting_role
+from rujukan.domain.authority import roles_for
 from rujukan.domain.case import commands as c
 from rujukan.domain.case.state import Case
 from rujukan.domain.codes import (
@@ -46,7 +46,7 @@ from rujukan.domain.codes import (
     Urgency,
 )
 from rujukan.domain.fact import Act, ActorId, AgencyCode, CaseId, Fact
-from rujukan.domain.refusal import Refusal
+from rujukan.domain.refusal import NotForThisRole, Refusal
 
 from .event_store import Conflict, EventStore, Stream
 from .processes import SYSTEM_AGENCY, system_act
@@ -332,7 +332,8 @@ class _File:
         Raises XesError with the source's line, or the one given, where the rules refuse it."""
         act = self._planner.act(agency, source.resource)
         with _refusals(line or source.line):
-            acting_role(command, (act.role,))
+            if act.role not in roles_for(command):
+                raise NotForThisRole(role=act.role)
             asked = msgspec.convert({"occurred_at": source.at, **said}, command)
             events = cases.decide(asked, self._case, act, self._planner.network)
             self._case = cases.fold(events, self._case)

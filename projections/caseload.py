@@ -1,6 +1,6 @@
 """The caseload: the cases that an agency leads or takes or took part in."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, LiteralString
 from uuid import UUID
@@ -11,6 +11,7 @@ from psycopg.rows import TupleRow, class_row
 
 from rujukan.domain.case.state import Case
 from rujukan.domain.disclosure import Followed
+from rujukan.domain.fact import AgencyCode
 
 from .projection import OWN_AGENCY, Tables
 
@@ -48,51 +49,46 @@ class Caseload:
     """
 
     def fold(self, db: Tables, batch: Sequence[Followed]) -> None:
-        latest = {f.written.stream: f for f in batch if f.case is not None}
-        if not latest:
-            return
-        told: dict[tuple[UUID, str], int] = {}
+        rows: dict[tuple[UUID, str], tuple[Any, ...] | None] = {}
         for followed in batch:
-            for t in followed.tell:
-                told[followed.written.stream, t.agency] = followed.written.position
-        rows = [
-            row
-            for stream, followed in latest.items()
-            if followed.case
-            for row in _rows(stream, followed.case, followed, told)
-        ]
-        kept = [f"{row[1]}/{row[0]}" for row in rows]
-        db.execute(
-            "DELETE FROM caseload WHERE case_id = ANY(%b) AND case_id || '/' || agency <> ALL (%b::text[])",
-            (list(latest), kept),
-        )
-        db.execute(_UPSERT, [list(column) for column in zip(*rows, strict=True)], binary=True)
+            case, stream = followed.case, followed.written.stream
+            if case is None:
+                continue
+            rows[stream, case.lead] = _lead_row(stream, case, followed.written.position)
+            for told in followed.tell:
+                if told.agency != case.lead:
+                    rows[stream, told.agency] = _row(stream, case, told.agency, followed.written.position)
+        gone = [key for key, row in rows.items() if row is None]
+        if gone:
+            db.execute(
+                "DELETE FROM caseload USING unnest(%b::uuid[], %b::text[]) AS gone (c, a)"
+                " WHERE case_id = gone.c AND agency = gone.a",
+                ([case for case, _ in gone], [agency for _, agency in gone]),
+            )
+        kept = [row for row in rows.values() if row is not None]
+        if kept:
+            db.execute(_UPSERT, [list(column) for column in zip(*kept, strict=True)], binary=True)
 
 
-def _rows(stream: UUID, case: Case, followed: Followed, told: dict[tuple[UUID, str], int]) -> Iterator[tuple[Any, ...]]:
-    """A row for each agency that may know of the case. What others do in it, only the lead's row shows;
-    its position moves only with what the agency itself was told, so that its order tells no more."""
-    open_now = [r for r in case.referrals.values() if r.status.is_open]
+def _lead_row(stream: UUID, case: Case, position: int) -> tuple[Any, ...]:
+    """The lead sees all that happens in its case."""
     unmet = [c.due_at for c in case.clocks.values() if c.met_at is None]
+    count = sum(r.status.is_open for r in case.referrals.values())
     common = (case.lead, case.status.value, case.urgency.value, case.opened_at)
-    yield (
-        case.lead,
-        stream,
-        "lead",
-        *common,
-        case.worker,
-        len(open_now),
-        min(unmet, default=None),
-        case.version,
-        followed.written.position,
-    )
-    for agency in {r.recipient for r in case.referrals.values() if r.sent_at is not None} - {case.lead}:
-        mine = [r for r in open_now if r.recipient == agency]
-        shared = [case.clocks[c] for r in mine for c in r.clocks]
-        due = [c.due_at for c in shared if c.met_at is None]
-        relation = "recipient" if mine else "former"
-        position = told.get((stream, agency), 0)
-        yield (agency, stream, relation, *common, None, len(mine), min(due, default=None), None, position)
+    return (case.lead, stream, "lead", *common, case.worker, count, min(unmet, default=None), case.version, position)
+
+
+def _row(stream: UUID, case: Case, agency: AgencyCode, position: int) -> tuple[Any, ...] | None:
+    """Another agency's row: written only when it is told something, so that it tells no more than that; None where
+    the agency may not know of the case any more."""
+    if not case.is_known_to(agency):
+        return None
+    mine = list(case.open_referrals_to(agency))
+    due = [c.due_at for r in mine for c in (case.clocks[id] for id in r.clocks) if c.met_at is None]
+    asked = case.transfer is not None and case.transfer.to == agency
+    relation = "recipient" if mine else "asked" if asked else "former"
+    common = (case.lead, case.status.value, case.urgency.value, case.opened_at)
+    return (agency, stream, relation, *common, None, len(mine), min(due, default=None), None, position)
 
 
 def cases(

@@ -36,7 +36,7 @@ class Deadlines:
         CREATE TABLE deadline (
           agency text NOT NULL, clock uuid NOT NULL, case_id uuid NOT NULL, starts_at timestamptz NOT NULL,
           due_at timestamptz NOT NULL, met_at timestamptz, position bigint NOT NULL,
-          PRIMARY KEY (clock, agency)
+          PRIMARY KEY (case_id, clock, agency)
         );
         CREATE INDEX ON deadline (agency, due_at, clock);
         ALTER TABLE deadline ENABLE ROW LEVEL SECURITY;
@@ -57,21 +57,25 @@ class Deadlines:
                         (case.lead, event.clock, written.stream, event.starts_at, event.due_at, written.position),
                     )
                 case e.ClockMet():
-                    db.execute("UPDATE deadline SET met_at = %s WHERE clock = %s", (event.occurred_at, event.clock))
+                    told = [t.agency for t in followed.tell if t.of is written]
+                    db.execute(
+                        "UPDATE deadline SET met_at = %s WHERE case_id = %s AND clock = %s AND agency = ANY(%s)",
+                        (event.occurred_at, written.stream, event.clock, told),
+                    )
                 case e.ReferralSent():
                     referral = case.referrals[event.referral]
-                    _share(db, referral.recipient, list(referral.clocks))
+                    _share(db, written.stream, referral.recipient, list(referral.clocks))
                 case e.LeadTransferAccepted():
-                    _share(db, event.lead, list(case.clocks))
+                    _share(db, written.stream, event.lead, list(case.clocks))
 
 
-def _share(db: Tables, agency: str, clocks: list[UUID]) -> None:
+def _share(db: Tables, case: UUID, agency: str, clocks: list[UUID]) -> None:
     if clocks:
         db.execute(
             "INSERT INTO deadline (agency, clock, case_id, starts_at, due_at, met_at, position)"
             " SELECT DISTINCT ON (clock) %s, clock, case_id, starts_at, due_at, met_at, position"
-            " FROM deadline WHERE clock = ANY(%s) ON CONFLICT DO NOTHING",
-            (agency, clocks),
+            " FROM deadline WHERE case_id = %s AND clock = ANY(%s) ON CONFLICT DO NOTHING",
+            (agency, case, clocks),
         )
 
 

@@ -45,7 +45,7 @@ class ReferralBox:
           case_id uuid NOT NULL, counterpart text NOT NULL, service text NOT NULL, urgency text NOT NULL,
           purpose text NOT NULL, status text NOT NULL, sent_at timestamptz, due_at timestamptz,
           answered_at timestamptz, ended_at timestamptz, escalations int NOT NULL, position bigint NOT NULL,
-          PRIMARY KEY (agency, referral)
+          PRIMARY KEY (agency, case_id, referral)
         );
         CREATE INDEX ON referral_box (agency, box, position DESC);
         CREATE INDEX ON referral_box (due_at) WHERE status = 'requested';
@@ -55,14 +55,14 @@ class ReferralBox:
     """
 
     def fold(self, db: Tables, batch: Sequence[Followed]) -> None:
-        changed: dict[tuple[str, UUID], tuple[Any, ...]] = {}
+        changed: dict[tuple[str, UUID, UUID], tuple[Any, ...]] = {}
         for followed in batch:
             event = followed.written.event
             if followed.case is None or not isinstance(event, e.ReferralMove | e.DraftFacts):
                 continue
             referral = followed.case.referrals[event.referral]
             for agency, box, counterpart in _parties(referral):
-                changed[agency, referral.id] = (
+                changed[agency, followed.written.stream, referral.id] = (
                     agency,
                     referral.id,
                     box,
@@ -130,7 +130,7 @@ _UPSERT: LiteralString = """
       due_at, answered_at, ended_at, escalations, position)
     SELECT * FROM unnest(%b::text[], %b::uuid[], %b::text[], %b::uuid[], %b::text[], %b::text[], %b::text[], %b::text[],
       %b::text[], %b::timestamptz[], %b::timestamptz[], %b::timestamptz[], %b::timestamptz[], %b::int[], %b::bigint[])
-    ON CONFLICT (agency, referral) DO UPDATE SET status = excluded.status, sent_at = excluded.sent_at,
+    ON CONFLICT (agency, case_id, referral) DO UPDATE SET status = excluded.status, sent_at = excluded.sent_at,
       due_at = excluded.due_at, answered_at = excluded.answered_at, ended_at = excluded.ended_at,
       escalations = excluded.escalations, position = excluded.position
 """

@@ -43,6 +43,10 @@ class Log(Protocol):
         ...
 
 
+class RebuildRunning(Exception):
+    """Somebody rebuilds this read model now."""
+
+
 class Lag(NamedTuple):
     """How far a read model is behind: in positions of the log."""
 
@@ -65,9 +69,9 @@ class Runner:
 
     def prepare(self) -> None:
         """Make what tables are missing. Safe to call from several processes at once."""
-        self._tracking.create_table()
         with self._open() as db, db.transaction():
             db.execute("SELECT pg_advisory_xact_lock(727164913)")
+            self._tracking.create_table()
             db.execute("GRANT SELECT ON views.notification_tracking TO rujukan_service")
             for projection in self._projections.values():
                 there = db.execute("SELECT to_regclass(%s)", (f"{SCHEMA}.{projection.tables[0]}",)).fetchone()
@@ -107,11 +111,15 @@ class Runner:
 
     def rebuild(self, name: str, done: Callable[[int], object] = lambda count: None) -> int:
         """Fold a read model anew from the whole log, in tables of its own, while the old ones serve; then
-        put them in place at once. Returns how many events were folded. Raises KeyError for an unknown name."""
+        put them in place at once. Returns how many events were folded. Raises KeyError for an unknown name,
+        RebuildRunning."""
         projection = self._projections[name]
         shadow = f"rebuild_{name}"
         folded, position = 0, 0
         with self._open() as db:
+            alone = db.execute("SELECT pg_try_advisory_lock(727164915, hashtext(%s))", (name,)).fetchone()
+            if alone is None or not alone[0]:
+                raise RebuildRunning(f"{name} is being rebuilt already")
             with db.transaction():
                 db.execute(SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(Identifier(shadow)))
                 db.execute(SQL("CREATE SCHEMA {}").format(Identifier(shadow)))

@@ -1,9 +1,5 @@
 """What can be asked of a case. The case itself is named beside the command, never in it."""
 
-from typing import Annotated
-
-from msgspec import Meta
-
 from ..codes import AgeGroup, CloseReason, EndReason, Outcome, RejectReason, Urgency
 from ..compartment import Contact, Coordination, Identity, Incident, Legal
 from ..fact import (
@@ -293,4 +289,4 @@ class PlaceLegalHold(Fact, frozen=True, kw_only=True):
 class LiftLegalHold(Fact, frozen=True, kw_only=True):
     """Allow erasure again."""
 
-    reason: Legal[Annotated[str, Meta(min_length=1, max_length=20_000)]]
+    reason: Legal[Text]

@@ -54,11 +54,11 @@ from ..fact import (
     TransferId,
 )
 
-Nik = Annotated[str, Meta(pattern="^[0-9]{16}$", description="National identity number, 16 digits")]
+Nik = Annotated[str, Meta(pattern="^[0-9]{16}$(?!\n)", description="National identity number, 16 digits")]
 Recipient = Annotated[
     str,
     Meta(
-        pattern="^(kind:)?[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$",
+        pattern="^(kind:)?[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$(?!\n)",
         description="An agency's code, or kind:KIND for every agency of that kind",
         examples=["rsud", "kind:health"],
     ),
@@ -66,11 +66,11 @@ Recipient = Annotated[
 CompartmentWord = Annotated[
     str,
     Meta(
-        pattern="^(coordination|identity|contact|incident|health|psychosocial|legal|safety|economic)$",
+        pattern="^(coordination|identity|contact|incident|health|psychosocial|legal|safety|economic)$(?!\n)",
         description="A compartment by its name",
     ),
 ]
-Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\n)")]
 
 
 # Intake ------------------------------------------------------------------------------------------------------
@@ -408,7 +408,7 @@ class DocumentFacts(Details, frozen=True, kw_only=True):
     document: Coordination[DocumentId]
     kind: Coordination[DocumentKind]
     compartment: Coordination[CompartmentWord]
-    media_type: Coordination[Annotated[str, Meta(pattern=r"^[\w.+-]+/[\w.+-]+$", max_length=100)]]
+    media_type: Coordination[Annotated[str, Meta(pattern=r"^[\w.+-]+/[\w.+-]+$(?!\n)", max_length=100)]]
     size: Coordination[Annotated[int, Meta(ge=0)]]
     sha256: Coordination[Sha256]
     supersedes: Coordination[DocumentId | None] = None

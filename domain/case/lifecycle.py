@@ -19,7 +19,7 @@ from ..refusal import (
 )
 from . import commands as c
 from . import events as e
-from .deciding import Network, active, decide, existing, led, opened
+from .deciding import Network, active, decide, existing, fresh, led, opened
 from .state import Case, Status
 
 
@@ -35,6 +35,7 @@ def assign_worker(command: c.AssignCaseWorker, case: Case | None, act: Act, netw
 def ask_transfer(command: c.AskLeadTransfer, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
     """The new lead will know the case, so consent must cover it."""
     now = led(case, act)
+    fresh(now.noted, command.transfer)
     to = active(network, command.to)
     if command.to == now.lead:
         raise Invalid(field="to", must="be another agency")

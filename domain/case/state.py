@@ -10,6 +10,7 @@ from enum import Enum
 from functools import singledispatch
 from types import MappingProxyType
 from typing import Any, TypeVar
+from uuid import UUID
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -135,6 +136,8 @@ class Case(Struct, frozen=True):
     actions: Mapping[ActionId, Action] = EMPTY
     conferences: frozenset[ConferenceId] = frozenset()
     transfer: Transfer | None = None
+    noted: frozenset[UUID] = frozenset()
+    """Ids of notes, contact attempts, follow-ups, deliveries and transfers: none is taken twice."""
     merged_into: CaseId | None = None
     duplicates: frozenset[CaseId] = frozenset()
     identified: bool = False
@@ -383,8 +386,19 @@ def _(event: e.CaseWorkerAssigned, case: Case) -> Case:
 
 
 @_after.register
+def _(event: e.NoteFacts | e.ContactAttemptFacts | e.FollowUpFacts, case: Case) -> Case:
+    return replace(case, noted=case.noted | {event.note})
+
+
+@_after.register
+def _(event: e.ServiceDelivered, case: Case) -> Case:
+    return replace(case, noted=case.noted | {event.delivery})
+
+
+@_after.register
 def _(event: e.LeadTransferAsked, case: Case) -> Case:
-    return replace(case, transfer=Transfer(event.transfer, event.to, event.to_kind))
+    transfer = Transfer(event.transfer, event.to, event.to_kind)
+    return replace(case, transfer=transfer, noted=case.noted | {event.transfer})
 
 
 @_after.register

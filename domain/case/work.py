@@ -35,6 +35,7 @@ def agree_safety_plan(command: c.AgreeSafetyPlan, case: Case | None, act: Act, n
 @decide.register
 def deliver_service(command: c.DeliverService, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
     now = joined(case, act)
+    fresh(now.noted, command.delivery)
     if command.referral is not None:
         referral = party(now, command.referral, act)
         if referral.recipient != act.agency:
@@ -51,7 +52,7 @@ def meet_clock(command: c.MeetClock, case: Case | None, act: Act, network: Netwo
 
 @decide.register
 def record_note(command: c.RecordNote, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
-    joined(case, act)
+    fresh(joined(case, act).noted, command.note)
     return [recorded(e.NoteRecorded, command, act)]
 
 
@@ -59,13 +60,13 @@ def record_note(command: c.RecordNote, case: Case | None, act: Act, network: Net
 def record_contact_attempt(
     command: c.RecordContactAttempt, case: Case | None, act: Act, network: Network
 ) -> Sequence[Fact]:
-    joined(case, act)
+    fresh(joined(case, act).noted, command.note)
     return [recorded(e.ContactAttempted, command, act)]
 
 
 @decide.register
 def record_follow_up(command: c.RecordFollowUp, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
-    joined(case, act)
+    fresh(joined(case, act).noted, command.note)
     return [recorded(e.FollowUpRecorded, command, act)]
 
 
@@ -91,7 +92,7 @@ def attach_document(command: c.AttachDocument, case: Case | None, act: Act, netw
 def hold_conference(command: c.HoldConference, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
     now = led(case, act)
     fresh(now.conferences, command.conference)
-    _taking_part(command.attendees, now)
+    _taking_part(command.attendees, now, act)
     return [recorded(e.ConferenceHeld, command, act)]
 
 
@@ -99,7 +100,7 @@ def hold_conference(command: c.HoldConference, case: Case | None, act: Act, netw
 def agree_action(command: c.AgreeAction, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
     now = joined(case, act)
     fresh(now.actions, command.action)
-    _taking_part((command.owner,), now)
+    _taking_part((command.owner,), now, act)
     if command.conference is not None and command.conference not in now.conferences:
         raise Unknown(what="conference")
     return [recorded(e.ActionAgreed, command, act)]
@@ -139,8 +140,12 @@ def _met(clocks: Iterable[ClockId], command: Fact, case: Case, act: Act) -> list
     return met
 
 
-def _taking_part(agencies: Iterable[str], case: Case) -> None:
-    """Nobody may learn of a case by being named in it."""
-    outside = [a for a in agencies if not case.takes_part(a)]
+def _taking_part(agencies: Iterable[str], case: Case, act: Act) -> None:
+    """Nobody may learn of a case by being named in it; and who does not lead names only itself and the lead, so
+    that nobody can find out who else takes part."""
+    if act.agency != case.lead:
+        outside = [a for a in agencies if a not in (act.agency, case.lead)]
+    else:
+        outside = [a for a in agencies if not case.takes_part(a)]
     if outside:
         raise NotForThisAgency(needs="to take part in the case", agencies=outside)

@@ -354,6 +354,16 @@ def test_the_lead_changes_when_it_was_asked_and_accepted(lead: httpx.Client, per
     assert problem(hospital.post(f"{case}/lead-transfers/{asked}/acceptance")) == (404, "unknown")
 
 
+def test_who_sent_a_referral_may_take_it_back_after_it_led(lead: httpx.Client, person: Person, case: str) -> None:
+    referral = sent(lead, case, recipient="polres", service="penegakan-hukum")
+    asked = done(
+        person("uptd-ppa", Role.SUPERVISOR).post(f"{case}/lead-transfers", json={"to": "rsud", "reason": "Rawat inap."})
+    )
+    done(person("rsud", Role.SUPERVISOR).post(f"{case}/lead-transfers/{asked['id']}/acceptance"))
+    assert problem(person("rsud").post(f"{referral}/cancellation")) == (403, "not-for-this-agency")
+    assert lead.post(f"{referral}/cancellation").status_code == 200
+
+
 def test_who_declines_the_lead_knows_nothing_of_the_case_any_more(
     lead: httpx.Client, person: Person, case: str
 ) -> None:

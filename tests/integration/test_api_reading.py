@@ -378,6 +378,25 @@ def test_after_consent_is_narrowed_what_it_no_longer_covers_is_withheld(
     assert "Perlu PEP" not in said
 
 
+def test_what_consent_covers_again_is_shown_again(lead: Desk, helper: Desk, pair: Pair, one: Shared) -> None:
+    """The work was held when consent ended, another referral told of something else, then consent came back."""
+    for move in ("receipt", "acceptance", "start"):
+        helper.post(f"{one.case}/referrals/{one.referral}/{move}")
+    lead.post(f"{one.case}/consents/{one.consent}/withdrawal")
+    obtained = {"given_by": ["survivor"], "obtained": "written", "purposes": ["care"], "recipients": [pair.helper]}
+    lead.post(f"{one.case}/consents", compartments=["legal"], **obtained)
+    about = {"recipient": pair.helper, "service": "kesehatan", "urgency": "routine", "purpose": "care"}
+    second = lead.post(f"{one.case}/referrals", **about, compartments=["legal"])["id"]
+    sent = lead.post(f"{one.case}/referrals/{second}/sending")
+    assert "Perkara 12/2026." in str(timeline(helper, one, sent["position"]))
+    assert "Perlu PEP." not in str(timeline(helper, one))
+    lead.post(f"{one.case}/consents", compartments=["identity", "health"], **obtained)
+    resumed = helper.post(f"{one.case}/referrals/{one.referral}/resumption")
+    said = str(timeline(helper, one, resumed["position"]))
+    assert "Perlu PEP." in said
+    assert "Perkara 12/2026." in said
+
+
 def test_what_an_agency_wrote_it_may_always_read(lead: Desk, helper: Desk, one: Shared) -> None:
     helper.post(f"{one.case}/notes", health="Ditulis rumah sakit.")
     withdrawn = lead.post(f"{one.case}/consents/{one.consent}/withdrawal")

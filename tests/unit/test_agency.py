@@ -86,8 +86,16 @@ OF_ITS_OWN = [
 
 @pytest.mark.parametrize("command", OF_ITS_OWN, ids=lambda command: type(command).__name__)
 def test_an_agency_is_changed_by_its_own_people_only(command: Fact) -> None:
-    refused([REGISTERED, JOINED, FIRST_KEY], command, OTHER, NotForThisAgency)
-    refused([REGISTERED, JOINED, FIRST_KEY], command, OPERATOR, NotForThisAgency)
+    with_administrator = say(a.AddMember, member=an_id(77), roles=frozenset({Role.AGENCY_ADMINISTRATOR}))
+    administrator = a.decide(with_administrator, a.fold([REGISTERED]), SYSTEM)[0]
+    refused([REGISTERED, administrator, JOINED, FIRST_KEY], command, OTHER, NotForThisAgency)
+    refused([REGISTERED, administrator, JOINED, FIRST_KEY], command, OPERATOR, NotForThisAgency)
+
+
+def test_the_networks_operator_lets_an_agencys_first_administrator_in_and_nobody_else_does() -> None:
+    first = say(a.AddMember, member=MEMBER, roles=frozenset({Role.AGENCY_ADMINISTRATOR}))
+    refused([REGISTERED], first, OTHER, NotForThisAgency)
+    assert a.decide(first, a.fold([REGISTERED]), OPERATOR)
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,18 @@
 """Which role may ask for what, and for which purposes."""
 
+from datetime import UTC, datetime
+from uuid import UUID
+
 import pytest
 
+from rujukan.api.identity import Caller, acting
 from rujukan.domain import agency
 from rujukan.domain import authority as au
 from rujukan.domain.case import commands as c
 from rujukan.domain.case import decide
-from rujukan.domain.codes import Purpose, Role
-from rujukan.domain.fact import Fact
-from rujukan.domain.refusal import NotForThisRole, PurposeNotAllowed
+from rujukan.domain.codes import AgencyKind, Purpose, Role
+from rujukan.domain.fact import ActorId, Fact
+from rujukan.domain.refusal import AgencyInactive, NotAMember, NotForThisRole, PurposeNotAllowed
 
 CASE_COMMANDS = {t for t in decide.registry if t is not object and issubclass(t, Fact) and t is not Fact}
 AGENCY_COMMANDS = {t for t in agency.decide.registry if t is not object and issubclass(t, Fact) and t is not Fact}
@@ -42,8 +46,7 @@ def test_a_machine_records_no_consent_and_sends_nothing_out() -> None:
         c.CancelReferral,
         c.CloseCase,
     ):
-        with pytest.raises(NotForThisRole):
-            au.acting_role(command, [Role.INTEGRATOR])
+        assert Role.INTEGRATOR not in au.roles_for(command)
 
 
 @pytest.mark.parametrize("role", [r for r in PEOPLE if r is not Role.SUPERVISOR])
@@ -51,9 +54,8 @@ def test_a_machine_records_no_consent_and_sends_nothing_out() -> None:
     "command", [c.OverrideConsent, c.AskLeadTransfer, c.AcceptLeadTransfer, c.MergeCase, c.AssignCaseWorker]
 )
 def test_grave_decisions_are_a_supervisors(command: type[Fact], role: Role) -> None:
-    assert au.acting_role(command, [Role.SUPERVISOR]) is Role.SUPERVISOR
-    with pytest.raises(NotForThisRole):
-        au.acting_role(command, [role])
+    assert Role.SUPERVISOR in au.roles_for(command)
+    assert role not in au.roles_for(command)
 
 
 @pytest.mark.parametrize("command", [c.PlaceLegalHold, c.LiftLegalHold])
@@ -71,38 +73,68 @@ def test_administrators_see_to_agencies_and_never_to_cases() -> None:
     assert Role.DATA_PROTECTION_OFFICER not in au.READERS
 
 
-def test_who_has_several_roles_acts_in_the_first_that_allows_it() -> None:
-    roles = [Role.DATA_PROTECTION_OFFICER, Role.SUPERVISOR, Role.CASE_WORKER]
-    assert au.acting_role(c.SendReferral, roles) is Role.SUPERVISOR
-    assert au.reading_role(roles) is Role.SUPERVISOR
-    assert au.reading_role(roles, au.AUDITORS) is Role.DATA_PROTECTION_OFFICER
+MEMBER = ActorId(UUID(int=5))
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
 
-def test_without_a_role_nothing_is_allowed() -> None:
+def office(*roles: Role, active: bool = True) -> agency.Agency:
+    members = {MEMBER: frozenset(roles)} if roles else {}
+    return agency.Agency("rsud", AgencyKind.HEALTH, "RSUD", 1, members=members, active=active)
+
+
+def caller(*roles: Role) -> Caller:
+    return Caller(MEMBER, "rsud", roles)
+
+
+def test_who_has_several_roles_acts_in_the_first_that_allows_it_and_fits_the_purpose() -> None:
+    roles = (Role.CASE_WORKER, Role.SUPERVISOR)
+    may = au.roles_for(c.SendReferral)
+    assert acting(caller(*roles), office(*roles), may, "care", NOW).role is Role.CASE_WORKER
+    assert acting(caller(*roles), office(*roles), may, "supervision", NOW).role is Role.SUPERVISOR
+    assert acting(caller(*roles), office(Role.SUPERVISOR), may, "care", NOW).role is Role.SUPERVISOR
+
+
+def test_a_role_that_only_the_token_names_is_none() -> None:
+    with pytest.raises(NotAMember):
+        acting(caller(Role.SUPERVISOR), office(Role.CASE_WORKER), au.roles_for(c.OverrideConsent), "care", NOW)
+    with pytest.raises(NotAMember):
+        acting(caller(Role.CASE_WORKER), office(), au.READERS, "care", NOW)
+
+
+def test_nobody_acts_for_an_agency_that_is_suspended_or_unknown() -> None:
+    for where in (office(Role.CASE_WORKER, active=False), None):
+        with pytest.raises(AgencyInactive):
+            acting(caller(Role.CASE_WORKER), where, au.READERS, "care", NOW)
+
+
+def test_without_a_role_that_may_nothing_is_allowed_and_who_may_is_said() -> None:
     with pytest.raises(NotForThisRole) as refused:
-        au.acting_role(c.OverrideConsent, [])
+        acting(caller(Role.CASE_WORKER), office(Role.CASE_WORKER), au.roles_for(c.OverrideConsent), "care", NOW)
     assert refused.value.about["needs"] == ["supervisor"]
-    with pytest.raises(NotForThisRole):
-        au.reading_role([])
-    with pytest.raises(NotForThisRole):
-        au.reading_role([Role.AGENCY_ADMINISTRATOR])
 
 
 def test_the_system_is_named_to_nobody_as_who_could_do_it() -> None:
     with pytest.raises(NotForThisRole) as refused:
-        au.acting_role(c.EscalateReferral, [Role.SUPERVISOR])
+        acting(caller(Role.SUPERVISOR), office(Role.SUPERVISOR), au.roles_for(c.EscalateReferral), "care", NOW)
     assert refused.value.about["needs"] == []
 
 
-@pytest.mark.parametrize("role", list(Role))
+@pytest.mark.parametrize("role", [r for r in Role if r is not Role.SYSTEM])
 @pytest.mark.parametrize("purpose", list(Purpose))
 def test_a_role_acts_for_its_purposes_only(role: Role, purpose: Purpose) -> None:
+    everyone = frozenset(Role)
     if purpose in au.PURPOSES[role]:
-        au.check_purpose(role, purpose)
+        assert acting(caller(role), office(role), everyone, purpose.value, NOW).purpose is purpose
     else:
         with pytest.raises(PurposeNotAllowed) as refused:
-            au.check_purpose(role, purpose)
+            acting(caller(role), office(role), everyone, purpose.value, NOW)
         assert refused.value.about["role"] == role.value
+
+
+def test_without_a_purpose_nothing_is_allowed() -> None:
+    for said in (None, "", "curiosity"):
+        with pytest.raises(PurposeNotAllowed):
+            acting(caller(Role.CASE_WORKER), office(Role.CASE_WORKER), au.READERS, said, NOW)
 
 
 def test_nobody_who_works_on_cases_acts_for_audit_and_no_auditor_for_care() -> None:
