@@ -86,7 +86,7 @@ OF_ITS_OWN = [
 
 @pytest.mark.parametrize("command", OF_ITS_OWN, ids=lambda command: type(command).__name__)
 def test_an_agency_is_changed_by_its_own_people_only(command: Fact) -> None:
-    with_administrator = say(a.AddMember, member=an_id(77), roles=frozenset({Role.AGENCY_ADMINISTRATOR}))
+    with_administrator = say(a.AddMember, member=an_id("administrator"), roles=frozenset({Role.AGENCY_ADMINISTRATOR}))
     administrator = a.decide(with_administrator, a.fold([REGISTERED]), SYSTEM)[0]
     refused([REGISTERED, administrator, JOINED, FIRST_KEY], command, OTHER, NotForThisAgency)
     refused([REGISTERED, administrator, JOINED, FIRST_KEY], command, OPERATOR, NotForThisAgency)
