@@ -45,6 +45,9 @@ WRITE_HEADERS: list[dict[str, Any]] = [
     },
 ]
 
+MADE_HERE = frozenset({"nik_index"})
+"""Fields of commands that the service makes and no caller sends."""
+
 PROBLEM = {
     "description": "A problem (RFC 9457); `type` is stable",
     "content": {"application/problem+json": {"schema": {"$ref": REF.format(name="Problem")}}},
@@ -154,7 +157,7 @@ def _trim(schema: dict[str, Any], action: Action, command: type[Fact]) -> None:
     in_path = set(re.findall(r"{(\w+)}", action.path))
     optional = {"occurred_at", action.mints}
     schema["required"] = [f for f in schema.get("required", ()) if f not in in_path | optional]
-    for name in in_path:
+    for name in in_path | MADE_HERE:
         schema["properties"].pop(name, None)
     for name, compartment in compartments_of(command).items():
         if name in schema["properties"]:

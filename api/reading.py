@@ -30,6 +30,9 @@ from .writing import correlation_of
 
 WAIT_SECONDS = 5.0
 LARGEST_PAGE = 500
+EXPORTED = 100_000
+"""The most events of one case that an export has."""
+EXPORT_HEADERS = {"Cache-Control": "no-store", "Content-Disposition": 'attachment; filename="case.ndjson"'}
 
 
 class Page(Struct, frozen=True, omit_defaults=True):
@@ -176,15 +179,29 @@ def add_routes(app: FastAPI, casework: Casework, identity: Identity, ports: Port
         _wait(request, views)
         with views.acting_for(act.agency) as db:
             found = timeline.entries(db, case, after=after[0] if after else 0, limit=limit)
-        told = {e.position: frozenset(Compartment(c) for c in e.compartments) for e in found}
-        allowed = casework.readable(case, told, act)
-        opened = ports.log.open(allowed)
-        shown = frozenset(c for _, segments in opened.values() for c in segments)
-        if shown:
-            casework.record_access(act, case, shown, "timeline", "told", correlation_of(request))
-        entries = [_entry(e, *opened[e.position]) for e in found if e.position in opened]
+        entries = _opened(case, found, act, request, "timeline")
         more = (found[-1].version,) if len(found) == limit else None
         return _json(Page(entries, next_page(more)))
+
+    def export(request: Request) -> Response:
+        act, case = act_of(request), _path_uuid(request, "case")
+        casework.known(case, act)
+        _wait(request, views)
+        with views.acting_for(act.agency) as db:
+            found = timeline.entries(db, case, limit=EXPORTED)
+        entries = _opened(case, found, act, request, "export")
+        return Response(msgspec.json.Encoder().encode_lines(entries), 200, EXPORT_HEADERS, "application/x-ndjson")
+
+    def _opened(
+        case: UUID, found: Sequence[timeline.Entry], act: Act, request: Request, what: str
+    ) -> list[TimelineEntry]:
+        """What of these entries the agency may open now, opened, after that was recorded."""
+        told = {e.position: frozenset(Compartment(c) for c in e.compartments) for e in found}
+        opened = ports.log.open(casework.readable(case, told, act))
+        shown = frozenset(c for _, segments in opened.values() for c in segments)
+        if shown:
+            casework.record_access(act, case, shown, what, "told", correlation_of(request))
+        return [_entry(e, *opened[e.position]) for e in found if e.position in opened]
 
     def list_deadlines(request: Request) -> Response:
         act, (limit, after) = act_of(request), page_of(request, LARGEST_PAGE, datetime.fromisoformat, UUID)
@@ -250,6 +267,7 @@ def add_routes(app: FastAPI, casework: Casework, identity: Identity, ports: Port
         ("/cases", list_cases, Page, (*case_query, *PAGE, WAIT), "lists"),
         ("/cases/{case}", show_case, CaseView, (), "case"),
         ("/cases/{case}/timeline", show_timeline, Page, (*PAGE, WAIT), "case"),
+        ("/cases/{case}/export", export, TimelineEntry, (WAIT,), "case"),
         ("/deadlines", list_deadlines, Page, (("all", "boolean", "also those met"), *PAGE, WAIT), "lists"),
         (
             "/audit",

@@ -21,6 +21,7 @@ from .contract import write_operation
 from .identity import Caller, Identity, acting
 from .ports import Ports
 from .problems import BadRequest, as_problem, unreadable
+from .secrets import nik_index
 
 LARGEST_BODY = 256 * 1024
 
@@ -43,6 +44,8 @@ def add_routes(app: FastAPI, casework: Casework, identity: Identity, ports: Port
         agency = casework.network.get(caller.agency)
         act = acting(caller, agency, roles_for(command_type), request.headers.get("purpose-of-use"), at)
         fields = _fields(action, request, body, act)
+        if "nik_index" in command_type.__struct_fields__:
+            _index_nik(fields, ports)
         made = uuid4() if action is OPENING else None
         command = read_command(command_type, fields)
         if isinstance(command, RegisterKey):
@@ -157,6 +160,14 @@ def expected_version(request: Request) -> int | None:
     if not (number.isascii() and number.isdigit() and len(number) < 12):
         raise BadRequest(400, "BadHeader", 'If-Match is the ETag of the case: "7".', header="If-Match")
     return int(number)
+
+
+def _index_nik(fields: dict[str, Any], ports: Ports) -> None:
+    """The number's keyed hash is the service's to make."""
+    if "nik_index" in fields:
+        raise BadRequest(422, "DoesNotFit", "The body does not fit its schema.", at="$.nik_index", expected="nothing")
+    if isinstance(nik := fields.get("nik"), str):
+        fields["nik_index"] = nik_index(ports.secrets, nik)
 
 
 def _check_key(command: RegisterKey, ports: Ports) -> None:

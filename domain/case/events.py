@@ -102,6 +102,8 @@ class CaseOpened(Fact, frozen=True, kw_only=True, tag="case.CaseOpened"):
 class IdentityFacts(Fact, frozen=True, kw_only=True):
     name: Identity[Short]
     nik: Identity[Nik | None] = None
+    nik_index: Coordination[Sha256 | None] = None
+    """A keyed hash of the number, made by the service; told to nobody who is not told the identity."""
     born_on: Identity[date | None] = None
     sex: Identity[Sex] = Sex.UNKNOWN
     language: Identity[Short | None] = None

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC
 
 from ..fact import Act, ClockId, Fact, recorded
+from ..nik import contradiction
 from ..pathways import CURRENT, PATHWAYS
 from ..refusal import AlreadyExists, Invalid, Unknown
 from . import commands as c
@@ -32,6 +33,7 @@ def receive_report(command: c.ReceiveReport, case: Case | None, act: Act, networ
 def identify_survivor(command: c.IdentifySurvivor, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
     if joined(case, act).identified:
         raise AlreadyExists(what="survivor identity", use="correction")
+    _consistent(command)
     return [recorded(e.SurvivorIdentified, command, act)]
 
 
@@ -41,6 +43,7 @@ def correct_identity(
 ) -> Sequence[Fact]:
     if not joined(case, act).identified:
         raise Unknown(what="survivor identity")
+    _consistent(command)
     return [recorded(e.SurvivorIdentityCorrected, command, act)]
 
 
@@ -81,6 +84,11 @@ def record_perpetrator(
 ) -> Sequence[Fact]:
     joined(case, act)
     return [recorded(e.AllegedPerpetratorRecorded, command, act)]
+
+
+def _consistent(command: e.IdentityFacts) -> None:
+    if command.nik is not None and (must := contradiction(command.nik, command.born_on, command.sex)):
+        raise Invalid(field="nik", must=must)
 
 
 def _clocks(command: e.IncidentFacts, case: Case, act: Act) -> list[Fact]:

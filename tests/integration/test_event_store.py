@@ -2,8 +2,6 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from threading import Barrier
 from typing import Any
@@ -14,52 +12,27 @@ import psycopg
 import pytest
 from eventsourcing.persistence import StoredEvent
 from msgspec.structs import replace
+from office import ACT, NOON, append, note, opened_store
 
 from rujukan.domain import catalogue
 from rujukan.domain.case import events as e
-from rujukan.domain.codes import AgeGroup, AgencyKind, CloseReason, Purpose, Role, Urgency
+from rujukan.domain.codes import AgeGroup, AgencyKind, CloseReason, Urgency
 from rujukan.domain.compartment import Compartment
-from rujukan.domain.fact import Act, ActorId, Fact, NoteId
+from rujukan.domain.fact import ActorId
 from rujukan.infra import composition, sealed_record
-from rujukan.infra.data_keys import DataKeys, KeyGone
-from rujukan.infra.database import SERVICE, as_role, pool
+from rujukan.infra.data_keys import KeyGone
 from rujukan.infra.event_store import (
     Conflict,
     EventStore,
     Idempotency,
-    LogRecorder,
     Repeated,
     Stream,
-    datastore,
 )
-from rujukan.infra.group_commit import GroupCommit
 from rujukan.infra.keyring import UnwrapFailed
 from rujukan.infra.sealed_record import BrokenSeal, HeaderChanged, MovedRow, SegmentChanged, Truncated, WrongKey
 from rujukan.infra.settings import Settings
 
 C = Compartment
-NOON = datetime(2026, 3, 3, 12, 0, 0, 123456, tzinfo=UTC)
-ACT = Act(
-    actor=ActorId(uuid4()),
-    agency="uptd-ppa",
-    kind=AgencyKind.LEAD,
-    role=Role.CASE_WORKER,
-    purpose=Purpose.COORDINATION,
-    at=NOON,
-)
-
-
-@contextmanager
-def opened_store(settings: Settings) -> Iterator[EventStore]:
-    """A store of its own: own connections, own writer, own cache of keys, as a process that just started has."""
-    conninfo = as_role(settings.database, SERVICE)
-    with ExitStack() as closing:
-        connected = pool(conninfo, 4, "store")
-        closing.callback(connected.close)
-        library = closing.enter_context(datastore(conninfo))
-        writer = GroupCommit(conninfo)
-        closing.callback(writer.close)
-        yield EventStore(LogRecorder(library, writer), DataKeys(connected, composition.keyring(settings)), connected)
 
 
 @pytest.fixture
@@ -74,14 +47,6 @@ def superuser(settings: Settings) -> Iterator[psycopg.Connection]:
     with psycopg.connect(settings.database, autocommit=True) as db:
         db.execute("SET session_replication_role = replica")
         yield db
-
-
-def note(text: str = "a visit", **details: Any) -> e.NoteRecorded:
-    return e.NoteRecorded(occurred_at=NOON, note=NoteId(uuid4()), subject=text, **details)
-
-
-def append(store: EventStore, stream: UUID, version: int, *events: Fact, key: Idempotency | None = None) -> list[int]:
-    return store.append([Stream(stream, version, events)], ACT, correlation=uuid4(), causation=uuid4(), idempotency=key)
 
 
 def subjects(store: EventStore, stream: UUID) -> list[str | None]:

@@ -1,7 +1,5 @@
 """Group commit: one writer, many callers, one flush to disk for all who wait; and what a dying database leaves."""
 
-import os
-import signal
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -11,20 +9,15 @@ from threading import Barrier, Event
 from typing import NamedTuple
 from uuid import UUID, uuid4
 
-import psutil
 import psycopg
 import pytest
-from psycopg.conninfo import make_conninfo
+from office import APPENDING, held_up, kill, rows, stored, until, writing
 
 from rujukan.infra import group_commit
-from rujukan.infra.database import SERVICE, as_role
 from rujukan.infra.group_commit import Conflict, GroupCommit, Idempotency, LogUnavailable, Repeated, Row
 from rujukan.infra.migrations import migrate
 from rujukan.infra.services.postgres import EmbeddedPostgres
 from rujukan.infra.settings import Settings
-
-APPENDING = 727164911
-"""The lock that whoever appends holds until its commit."""
 
 
 class Command(NamedTuple):
@@ -32,19 +25,6 @@ class Command(NamedTuple):
 
     rows: list[Row]
     positions: list[int] | None
-
-
-def rows(*streams: UUID, version: int = 1, each: int = 1) -> list[Row]:
-    return [Row(s, version + n, "case.NoteRecorded", os.urandom(40)) for s in streams for n in range(each)]
-
-
-@contextmanager
-def writing(conninfo: str, name: str = "writer") -> Iterator[GroupCommit]:
-    writer = GroupCommit(make_conninfo(as_role(conninfo, SERVICE), application_name=name))
-    try:
-        yield writer
-    finally:
-        writer.close()
 
 
 @pytest.fixture
@@ -71,29 +51,8 @@ def all_waiting(db: psycopg.Connection, writer: GroupCommit) -> Iterator[None]:
         first.result()
 
 
-def held_up(db: psycopg.Connection) -> int:
-    row = db.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted").fetchone()
-    return row[0] if row else 0
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
-
-
 def queued(writer: GroupCommit, many: int) -> None:
     until(lambda: writer._waiting.qsize() == many)
-
-
-def stored(db: psycopg.Connection, streams: list[UUID]) -> list[tuple[UUID, int, bytes, int]]:
-    return db.execute(
-        "SELECT originator_id, originator_version, state, notification_id FROM log.stored_events"
-        " WHERE originator_id = ANY(%s) ORDER BY notification_id",
-        (streams,),
-        binary=True,
-    ).fetchall()
 
 
 def commits(db: psycopg.Connection, positions: list[int]) -> int:
@@ -360,7 +319,7 @@ def test_a_server_killed_under_load_keeps_every_acknowledged_event(cluster: Embe
         load = Load(writer, 12)
         for _ in range(2):
             time.sleep(0.3)
-            _kill(cluster)
+            kill(cluster)
             cluster.start()
         time.sleep(0.2)
         commands = load.stop()
@@ -413,12 +372,3 @@ def test_a_database_that_returns_in_time_was_never_away_to_the_caller(
         finally:
             elsewhere.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
         assert len(answer.result(10)) == 1
-
-
-def _kill(server: EmbeddedPostgres) -> None:
-    """All of the server's processes at once, as a power cut does it."""
-    assert server.pid is not None
-    postmaster = psutil.Process(server.pid)
-    for process in (postmaster, *postmaster.children()):
-        os.kill(process.pid, signal.SIGKILL)
-    until(lambda: not server.is_alive())

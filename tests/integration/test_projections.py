@@ -3,46 +3,49 @@
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
-from datetime import datetime, timedelta
+from contextlib import ExitStack
+from datetime import datetime
 from threading import Barrier, Event
 from typing import Any
 from uuid import UUID, uuid4
 
 import psycopg
 import pytest
-from psycopg.sql import SQL, Identifier
+from office import (
+    HOUR,
+    KINDS,
+    MINUTE,
+    NAMES,
+    Office,
+    catch_up,
+    clocks_of,
+    dump,
+    forget_everything,
+    head,
+    opened_office,
+    opened_runner,
+    reached,
+)
 
 from rujukan import projections
-from rujukan.api.casework import Casework, Done
-from rujukan.api.ports import Ports
 from rujukan.domain.case import commands as c
 from rujukan.domain.codes import (
-    AgeGroup,
     AgencyKind,
-    Channel,
-    ConsentBy,
-    GbvType,
-    Obtained,
     Outcome,
-    Place,
     Purpose,
     RejectReason,
-    Reporter,
     Role,
     Service,
     Urgency,
-    ViolenceForm,
 )
 from rujukan.domain.compartment import Compartment
-from rujukan.domain.fact import Act, ActorId, CaseId, Fact, ReferralId
+from rujukan.domain.fact import CaseId, ReferralId
 from rujukan.infra import composition
 from rujukan.infra.demo import network
 from rujukan.infra.issuer import usual_actor
 from rujukan.infra.processes import AWAY, SYSTEM_ACTOR, system_act
 from rujukan.infra.settings import Settings
 from rujukan.projections import (
-    Runner,
     audit,
     caseload,
     deadlines,
@@ -52,182 +55,6 @@ from rujukan.projections import (
     wait_for,
 )
 from rujukan.projections import runner as runner_module
-
-HOUR = timedelta(hours=1)
-MINUTE = timedelta(minutes=1)
-NAMES = [p.name for p in projections.ALL]
-KINDS = {member.code: member.kind for member in network.BONTANG}
-Rows = dict[str, list[tuple[Any, ...]]]
-
-
-# Telling cases -----------------------------------------------------------------------------------------------
-
-
-class Office:
-    """The case workers of the network at their desks: `office.does("rsud", case, SendReferral, referral=…)`."""
-
-    def __init__(self, ports: Ports) -> None:
-        self.ports = ports
-        self.casework = Casework(ports.log, ports.secrets)
-        self.position = 0
-
-    def act(self, agency: str, role: Role = Role.CASE_WORKER, purpose: Purpose = Purpose.CARE) -> Act:
-        return Act(
-            actor=ActorId(usual_actor(agency, role)),
-            agency=agency,
-            kind=KINDS[agency],
-            role=role,
-            purpose=purpose,
-            at=composition.now(),
-        )
-
-    def does(
-        self,
-        agency: str,
-        case: UUID,
-        command: type[Fact],
-        at: datetime | None = None,
-        role: Role = Role.CASE_WORKER,
-        **fields: Any,
-    ) -> Done:
-        act = self.act(agency, role)
-        said = command(**{"occurred_at": at or act.at, **fields})
-        done = self.casework.act_on_case(CaseId(case), said, act, correlation=uuid4())
-        self.position = max(self.position, done.position)
-        return done
-
-    def opens(self, at: datetime, lead: str = "uptd-ppa", **fields: Any) -> UUID:
-        case = uuid4()
-        said = {
-            "channel": Channel.IN_PERSON,
-            "reporter": Reporter.SURVIVOR,
-            "urgency": Urgency.URGENT,
-            "age_group": AgeGroup.ADULT,
-        }
-        self.does(lead, case, c.OpenCase, at, **(said | fields))
-        return case
-
-    def records_incident(self, case: UUID, at: datetime, gbv_type: GbvType = GbvType.SEXUAL_ASSAULT) -> None:
-        self.does(
-            "uptd-ppa",
-            case,
-            c.RecordIncident,
-            at,
-            incident=uuid4(),
-            forms=frozenset({ViolenceForm.SEXUAL}),
-            gbv_type=gbv_type,
-            happened_at=at - HOUR,
-            place=Place.PUBLIC,
-            narrative="what happened",
-        )
-
-    def consents(
-        self, case: UUID, to: str, *of: str, purposes: tuple[Purpose, ...] = tuple(Purpose), by: str = "uptd-ppa"
-    ) -> UUID:
-        consent = uuid4()
-        self.does(
-            by,
-            case,
-            c.GiveConsent,
-            consent=consent,
-            compartments=frozenset(of),
-            recipients=frozenset({to}),
-            purposes=frozenset(purposes),
-            given_by=frozenset({ConsentBy.SURVIVOR}),
-            obtained=Obtained.VERBAL,
-        )
-        return consent
-
-    def drafts(self, case: UUID, to: str, service: Service, by: str = "uptd-ppa", **fields: Any) -> UUID:
-        referral = uuid4()
-        said = {"urgency": Urgency.URGENT, "purpose": Purpose.CARE, "compartments": frozenset({"incident"})}
-        self.does(by, case, c.DraftReferral, referral=referral, recipient=to, service=service, **(said | fields))
-        return referral
-
-    def refers(self, case: UUID, to: str, service: Service, at: datetime | None = None, **fields: Any) -> UUID:
-        referral = self.drafts(case, to, service, **fields)
-        self.does(fields.get("by", "uptd-ppa"), case, c.SendReferral, at, referral=referral)
-        return referral
-
-
-def tell_one_case(office: Office, at: datetime) -> UUID:
-    """A case that moves every read model: incident, clocks, consent, a referral to its end, an opening of content."""
-    case = office.opens(at)
-    office.records_incident(case, at)
-    office.consents(case, "rsud", "incident", "health")
-    clock = next(iter(_clocks(office, case)))
-    referral = office.refers(case, "rsud", Service.HEALTH, at + MINUTE, clocks=(clock,))
-    for move in (c.ReceiveReferral, c.AcceptReferral, c.StartReferral):
-        office.does("rsud", case, move, referral=referral)
-    office.does("rsud", case, c.DeliverService, delivery=uuid4(), service=Service.HEALTH, meets=(clock,), health="seen")
-    office.does("rsud", case, c.CompleteReferral, referral=referral, outcome=Outcome.DELIVERED)
-    reader = office.act("rsud")
-    position = office.casework.record_access(reader, case, [Compartment.HEALTH], "timeline", "consent", uuid4())
-    office.position = max(office.position, position)
-    return case
-
-
-def _clocks(office: Office, case: UUID) -> list[UUID]:
-    """The case's clocks, the soonest first."""
-    now = office.casework.case(case)
-    assert now is not None
-    return [clock.id for clock in sorted(now.clocks.values(), key=lambda clock: (clock.due_at, clock.id))]
-
-
-@contextmanager
-def opened_office(settings: Settings) -> Iterator[Office]:
-    """An office in a network of eight agencies."""
-    with composition.service(settings, connections=4) as ports:
-        office = Office(ports)
-        network.set_up(office.casework, settings.data / "agencies")
-        yield office
-
-
-@contextmanager
-def opened_runner(settings: Settings) -> Iterator[Runner]:
-    """A runner of its own, as a worker process that just started has."""
-    with composition.follower(settings) as source, composition.runner(settings, source) as runner:
-        yield runner
-
-
-def catch_up(settings: Settings) -> int:
-    with opened_runner(settings) as runner:
-        return runner.catch_up()
-
-
-# Looking at tables -------------------------------------------------------------------------------------------
-
-
-def dump(settings: Settings, schema: str = "views") -> Rows:
-    """Every row of every read model, and the positions reached."""
-    with psycopg.connect(settings.database, autocommit=True) as db:
-        names = [name for (name,) in db.execute("SELECT tablename FROM pg_tables WHERE schemaname = %s", (schema,))]
-        return {
-            name: sorted(db.execute(SQL("SELECT * FROM {}").format(Identifier(schema, name))).fetchall(), key=repr)
-            for name in names
-        }
-
-
-def forget_everything(settings: Settings) -> None:
-    """Empty read models at position 0, as after their tables were made."""
-    with psycopg.connect(settings.database, autocommit=True) as db, db.transaction():
-        for name in dump(settings):
-            if name != "notification_tracking":
-                db.execute(SQL("TRUNCATE {}").format(Identifier("views", name)))
-        db.execute(
-            "UPDATE views.notification_tracking SET notification_id = 0 WHERE application_name = ANY(%s)", (NAMES,)
-        )
-
-
-def reached(settings: Settings) -> set[int]:
-    """The positions that the read models reached."""
-    return {position for name, position in dump(settings)["notification_tracking"] if name in NAMES}
-
-
-def head(settings: Settings) -> int:
-    with composition.follower(settings) as source:
-        return source.head()
-
 
 # The story ---------------------------------------------------------------------------------------------------
 
@@ -241,7 +68,7 @@ class Story:
         # A case with a referral brought to its end, one rejected, one drafted only.
         self.first = office.opens(at)
         office.records_incident(self.first, at)
-        self.clocks = _clocks(office, self.first)
+        self.clocks = clocks_of(office, self.first)
         office.consents(self.first, "rsud", "incident", "health")
         office.consents(self.first, "rumah-aman", "incident")
         self.health = office.refers(
@@ -567,7 +394,7 @@ def test_a_new_lead_takes_over_caseload_clocks_and_audit_trail(office: Office, s
     with office.ports.views.acting_for("dinsos") as db:
         (entry,) = caseload.cases(db)
         assert (entry.case, entry.relation, entry.lead) == (case, "lead", "dinsos")
-        assert [b.clock for b in deadlines.deadlines(db, at)] == _clocks(office, case)
+        assert [b.clock for b in deadlines.deadlines(db, at)] == clocks_of(office, case)
         assert [a.topic for a in audit.entries(db, subject=case)] == [w.topic for w in office.ports.log.read(case)]
         assert timeline.entries(db, case)[0].topic == "case.CaseOpened"
     with office.ports.views.acting_for("uptd-ppa") as db:

@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 import psycopg
 import pytest
-from test_projections import NAMES, Office, catch_up, dump, head, opened_office, opened_runner, reached, tell_one_case
+from office import NAMES, Office, catch_up, dump, head, opened_office, opened_runner, reached, tell_one_case
 
 from rujukan import projections
 from rujukan.domain.case import commands as c

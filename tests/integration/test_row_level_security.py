@@ -14,9 +14,9 @@ from uuid import UUID, uuid4
 import msgspec
 import psycopg
 import pytest
+from office import KINDS, Office, catch_up, opened_office, tell_one_case
 from psycopg import errors
 from psycopg.sql import SQL, Identifier
-from test_projections import KINDS, Office, catch_up, opened_office, tell_one_case
 
 from rujukan.domain.agency import AddMember
 from rujukan.domain.case import commands as c

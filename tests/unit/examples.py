@@ -42,6 +42,7 @@ REPORT: dict[str, Any] = {
 IDENTITY: dict[str, Any] = {
     "name": "Penyintas A",
     "nik": "6474010000000000",
+    "nik_index": "0f" * 32,
     "born_on": date(1990, 1, 2),
     "sex": k.Sex.FEMALE,
     "language": "id",

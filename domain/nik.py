@@ -1,0 +1,24 @@
+"""NIK, the national identity number: 16 digits: area (6), birth date DDMMYY (day + 40 for women), serial (4).
+
+Source: Permendagri on population administration; the layout is that of every KTP. The number is sealed with the
+identity; lists know it by a keyed hash only.
+"""
+
+from datetime import date
+
+from .codes import Sex
+
+WOMAN = 40
+
+
+def contradiction(nik: str, born_on: date | None, sex: Sex) -> str | None:
+    """What does not fit in a number of 16 digits, in words that repeat nothing of it; None where all does."""
+    day, month, year = int(nik[6:8]), int(nik[8:10]), int(nik[10:12])
+    woman = day > WOMAN
+    if not (1 <= month <= 12 and 1 <= day - WOMAN * woman <= 31) or nik[12:] == "0000" or nik[:2] < "11":
+        return "have an area, a date of birth and a serial in it"
+    if (sex is Sex.FEMALE and not woman) or (sex is Sex.MALE and woman):
+        return "fit the sex that is given"
+    if born_on is not None and (born_on.day, born_on.month, born_on.year % 100) != (day - WOMAN * woman, month, year):
+        return "fit the date of birth that is given"
+    return None

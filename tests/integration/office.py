@@ -1,0 +1,303 @@
+"""What the tests on a real PostgreSQL share: an office whose workers tell cases, the read models' tables, rows and
+records straight into the log, and a server to be killed."""
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import psutil
+import psycopg
+from psycopg.conninfo import make_conninfo
+from psycopg.sql import SQL, Identifier
+
+from rujukan import projections
+from rujukan.api.casework import Casework, Done
+from rujukan.api.ports import Ports
+from rujukan.domain.case import commands as c
+from rujukan.domain.case import events as e
+from rujukan.domain.codes import (
+    AgeGroup,
+    AgencyKind,
+    Channel,
+    ConsentBy,
+    GbvType,
+    Obtained,
+    Outcome,
+    Place,
+    Purpose,
+    Reporter,
+    Role,
+    Service,
+    Urgency,
+    ViolenceForm,
+)
+from rujukan.domain.compartment import Compartment
+from rujukan.domain.fact import Act, ActorId, CaseId, Fact, NoteId
+from rujukan.infra import composition
+from rujukan.infra.data_keys import DataKeys
+from rujukan.infra.database import SERVICE, as_role, pool
+from rujukan.infra.demo import network
+from rujukan.infra.event_store import EventStore, Idempotency, LogRecorder, Stream, datastore
+from rujukan.infra.group_commit import GroupCommit, Row
+from rujukan.infra.issuer import usual_actor
+from rujukan.infra.services.postgres import EmbeddedPostgres
+from rujukan.infra.settings import Settings
+from rujukan.projections import Runner
+
+HOUR = timedelta(hours=1)
+MINUTE = timedelta(minutes=1)
+NAMES = [p.name for p in projections.ALL]
+KINDS = {member.code: member.kind for member in network.BONTANG}
+Rows = dict[str, list[tuple[Any, ...]]]
+NOON = datetime(2026, 3, 3, 12, 0, 0, 123456, tzinfo=UTC)
+ACT = Act(
+    actor=ActorId(uuid4()),
+    agency="uptd-ppa",
+    kind=AgencyKind.LEAD,
+    role=Role.CASE_WORKER,
+    purpose=Purpose.COORDINATION,
+    at=NOON,
+)
+APPENDING = 727164911
+"""The lock that whoever appends holds until its commit."""
+
+
+# Telling cases -----------------------------------------------------------------------------------------------
+
+
+class Office:
+    """The case workers of the network at their desks: `office.does("rsud", case, SendReferral, referral=…)`."""
+
+    def __init__(self, ports: Ports) -> None:
+        self.ports = ports
+        self.casework = Casework(ports.log, ports.secrets)
+        self.position = 0
+
+    def act(self, agency: str, role: Role = Role.CASE_WORKER, purpose: Purpose = Purpose.CARE) -> Act:
+        return Act(
+            actor=ActorId(usual_actor(agency, role)),
+            agency=agency,
+            kind=KINDS[agency],
+            role=role,
+            purpose=purpose,
+            at=composition.now(),
+        )
+
+    def does(
+        self,
+        agency: str,
+        case: UUID,
+        command: type[Fact],
+        at: datetime | None = None,
+        role: Role = Role.CASE_WORKER,
+        **fields: Any,
+    ) -> Done:
+        act = self.act(agency, role)
+        said = command(**{"occurred_at": at or act.at, **fields})
+        done = self.casework.act_on_case(CaseId(case), said, act, correlation=uuid4())
+        self.position = max(self.position, done.position)
+        return done
+
+    def opens(self, at: datetime, lead: str = "uptd-ppa", **fields: Any) -> UUID:
+        case = uuid4()
+        said = {
+            "channel": Channel.IN_PERSON,
+            "reporter": Reporter.SURVIVOR,
+            "urgency": Urgency.URGENT,
+            "age_group": AgeGroup.ADULT,
+        }
+        self.does(lead, case, c.OpenCase, at, **(said | fields))
+        return case
+
+    def records_incident(self, case: UUID, at: datetime, gbv_type: GbvType = GbvType.SEXUAL_ASSAULT) -> None:
+        self.does(
+            "uptd-ppa",
+            case,
+            c.RecordIncident,
+            at,
+            incident=uuid4(),
+            forms=frozenset({ViolenceForm.SEXUAL}),
+            gbv_type=gbv_type,
+            happened_at=at - HOUR,
+            place=Place.PUBLIC,
+            narrative="what happened",
+        )
+
+    def consents(
+        self, case: UUID, to: str, *of: str, purposes: tuple[Purpose, ...] = tuple(Purpose), by: str = "uptd-ppa"
+    ) -> UUID:
+        consent = uuid4()
+        self.does(
+            by,
+            case,
+            c.GiveConsent,
+            consent=consent,
+            compartments=frozenset(of),
+            recipients=frozenset({to}),
+            purposes=frozenset(purposes),
+            given_by=frozenset({ConsentBy.SURVIVOR}),
+            obtained=Obtained.VERBAL,
+        )
+        return consent
+
+    def drafts(self, case: UUID, to: str, service: Service, by: str = "uptd-ppa", **fields: Any) -> UUID:
+        referral = uuid4()
+        said = {"urgency": Urgency.URGENT, "purpose": Purpose.CARE, "compartments": frozenset({"incident"})}
+        self.does(by, case, c.DraftReferral, referral=referral, recipient=to, service=service, **(said | fields))
+        return referral
+
+    def refers(self, case: UUID, to: str, service: Service, at: datetime | None = None, **fields: Any) -> UUID:
+        referral = self.drafts(case, to, service, **fields)
+        self.does(fields.get("by", "uptd-ppa"), case, c.SendReferral, at, referral=referral)
+        return referral
+
+
+def tell_one_case(office: Office, at: datetime) -> UUID:
+    """A case that moves every read model: incident, clocks, consent, a referral to its end, an opening of content."""
+    case = office.opens(at)
+    office.records_incident(case, at)
+    office.consents(case, "rsud", "incident", "health")
+    clock = next(iter(clocks_of(office, case)))
+    referral = office.refers(case, "rsud", Service.HEALTH, at + MINUTE, clocks=(clock,))
+    for move in (c.ReceiveReferral, c.AcceptReferral, c.StartReferral):
+        office.does("rsud", case, move, referral=referral)
+    office.does("rsud", case, c.DeliverService, delivery=uuid4(), service=Service.HEALTH, meets=(clock,), health="seen")
+    office.does("rsud", case, c.CompleteReferral, referral=referral, outcome=Outcome.DELIVERED)
+    reader = office.act("rsud")
+    position = office.casework.record_access(reader, case, [Compartment.HEALTH], "timeline", "consent", uuid4())
+    office.position = max(office.position, position)
+    return case
+
+
+def clocks_of(office: Office, case: UUID) -> list[UUID]:
+    """The case's clocks, the soonest first."""
+    now = office.casework.case(case)
+    assert now is not None
+    return [clock.id for clock in sorted(now.clocks.values(), key=lambda clock: (clock.due_at, clock.id))]
+
+
+@contextmanager
+def opened_office(settings: Settings) -> Iterator[Office]:
+    """An office in a network of eight agencies."""
+    with composition.service(settings, connections=4) as ports:
+        office = Office(ports)
+        network.set_up(office.casework, settings.data / "agencies")
+        yield office
+
+
+@contextmanager
+def opened_runner(settings: Settings) -> Iterator[Runner]:
+    """A runner of its own, as a worker process that just started has."""
+    with composition.follower(settings) as source, composition.runner(settings, source) as runner:
+        yield runner
+
+
+def catch_up(settings: Settings) -> int:
+    with opened_runner(settings) as runner:
+        return runner.catch_up()
+
+
+# Looking at tables -------------------------------------------------------------------------------------------
+
+
+def dump(settings: Settings, schema: str = "views") -> Rows:
+    """Every row of every read model, and the positions reached."""
+    with psycopg.connect(settings.database, autocommit=True) as db:
+        names = [name for (name,) in db.execute("SELECT tablename FROM pg_tables WHERE schemaname = %s", (schema,))]
+        return {
+            name: sorted(db.execute(SQL("SELECT * FROM {}").format(Identifier(schema, name))).fetchall(), key=repr)
+            for name in names
+        }
+
+
+def forget_everything(settings: Settings) -> None:
+    """Empty read models at position 0, as after their tables were made."""
+    with psycopg.connect(settings.database, autocommit=True) as db, db.transaction():
+        for name in dump(settings):
+            if name != "notification_tracking":
+                db.execute(SQL("TRUNCATE {}").format(Identifier("views", name)))
+        db.execute(
+            "UPDATE views.notification_tracking SET notification_id = 0 WHERE application_name = ANY(%s)", (NAMES,)
+        )
+
+
+def reached(settings: Settings) -> set[int]:
+    """The positions that the read models reached."""
+    return {position for name, position in dump(settings)["notification_tracking"] if name in NAMES}
+
+
+def head(settings: Settings) -> int:
+    with composition.follower(settings) as source:
+        return source.head()
+
+
+# The log itself ----------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def opened_store(settings: Settings) -> Iterator[EventStore]:
+    """A store of its own: own connections, own writer, own cache of keys, as a process that just started has."""
+    conninfo = as_role(settings.database, SERVICE)
+    with ExitStack() as closing:
+        connected = pool(conninfo, 4, "store")
+        closing.callback(connected.close)
+        library = closing.enter_context(datastore(conninfo))
+        writer = GroupCommit(conninfo)
+        closing.callback(writer.close)
+        yield EventStore(LogRecorder(library, writer), DataKeys(connected, composition.keyring(settings)), connected)
+
+
+def note(text: str = "a visit", **details: Any) -> e.NoteRecorded:
+    return e.NoteRecorded(occurred_at=NOON, note=NoteId(uuid4()), subject=text, **details)
+
+
+def append(store: EventStore, stream: UUID, version: int, *events: Fact, key: Idempotency | None = None) -> list[int]:
+    return store.append([Stream(stream, version, events)], ACT, correlation=uuid4(), causation=uuid4(), idempotency=key)
+
+
+def rows(*streams: UUID, version: int = 1, each: int = 1) -> list[Row]:
+    return [Row(s, version + n, "case.NoteRecorded", os.urandom(40)) for s in streams for n in range(each)]
+
+
+@contextmanager
+def writing(conninfo: str, name: str = "writer") -> Iterator[GroupCommit]:
+    writer = GroupCommit(make_conninfo(as_role(conninfo, SERVICE), application_name=name))
+    try:
+        yield writer
+    finally:
+        writer.close()
+
+
+def stored(db: psycopg.Connection, streams: list[UUID]) -> list[tuple[UUID, int, bytes, int]]:
+    return db.execute(
+        "SELECT originator_id, originator_version, state, notification_id FROM log.stored_events"
+        " WHERE originator_id = ANY(%s) ORDER BY notification_id",
+        (streams,),
+        binary=True,
+    ).fetchall()
+
+
+def held_up(db: psycopg.Connection) -> int:
+    row = db.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted").fetchone()
+    return row[0] if row else 0
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+
+
+def kill(server: EmbeddedPostgres) -> None:
+    """All of the server's processes at once, as a power cut does it."""
+    assert server.pid is not None
+    postmaster = psutil.Process(server.pid)
+    for process in (postmaster, *postmaster.children()):
+        os.kill(process.pid, signal.SIGKILL)
+    until(lambda: not server.is_alive())
