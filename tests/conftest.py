@@ -19,7 +19,7 @@ from rujukan.domain.codes import Purpose, Role
 from rujukan.infra import composition
 from rujukan.infra.demo import network
 from rujukan.infra.demo.story import Desk
-from rujukan.infra.issuer import EmbeddedIssuer
+from rujukan.infra.issuer import EmbeddedIssuer, usual_actor
 from rujukan.infra.services.postgres import EmbeddedPostgres
 from rujukan.infra.settings import Settings
 from rujukan.infra.system import System
@@ -71,14 +71,32 @@ class Running:
         self.issuer = EmbeddedIssuer(provider, self.settings.issuer, self.settings.audience)
         self.service_key = composition.signing_key(provider).public_key()
         self.http = httpx.Client(base_url=system.url, timeout=30)
+        self._clients: dict[tuple[str, Role, Purpose], httpx.Client] = {}
+
+    def client(
+        self, agency: str, role: Role = Role.CASE_WORKER, purpose: Purpose = Purpose.COORDINATION
+    ) -> httpx.Client:
+        """A client that calls as a person of an agency; the same one each time."""
+        who = agency, role, purpose
+        if who not in self._clients:
+            token = self.issuer.token(usual_actor(agency, role), agency, [role])
+            headers = {"Authorization": f"Bearer {token}", "Purpose-Of-Use": purpose.value}
+            self._clients[who] = httpx.Client(base_url=self.system.url, headers=headers, timeout=30)
+        return self._clients[who]
 
     def desk(self, agency: str, role: Role = Role.CASE_WORKER, purpose: Purpose = Purpose.COORDINATION) -> Desk:
         """A person of an agency, with a token."""
         return Desk(self.http, self.issuer, agency, role, purpose)
 
+    def stop(self) -> None:
+        """Hang up, and stop the system."""
+        for client in (self.http, *self._clients.values()):
+            client.close()
+        self.system.stop()
+
 
 def start_system(directory: Path, **more: Any) -> Running:
-    """Start a whole system on a directory. Who starts it stops it: `running.system.stop()`."""
+    """Start a whole system on a directory. Who starts it stops it: `running.stop()`."""
     system = System(replace(Settings(data=directory, port=0), **more))
     system.start()
     with composition.service(system.settings, connections=2) as ports:
@@ -91,8 +109,7 @@ def running(places: Callable[[], Path]) -> Iterator[Running]:
     """One whole system for all tests that do not break it."""
     started = start_system(places())
     yield started
-    started.http.close()
-    started.system.stop()
+    started.stop()
 
 
 @pytest.fixture

@@ -1,10 +1,8 @@
 """Acting over HTTP: what a write answers, how it is repeated or refused, and what the rules say to each."""
 
 import hashlib
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from functools import cache
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
@@ -15,7 +13,6 @@ from conftest import Running
 from rujukan.api.problems import type_of
 from rujukan.domain import refusal as r
 from rujukan.domain.codes import Purpose, Role
-from rujukan.infra.issuer import usual_actor
 
 Person = Callable[..., httpx.Client]
 
@@ -39,17 +36,9 @@ HELD = {"reason": "Perkara berjalan."}
 
 
 @pytest.fixture(scope="module")
-def person(running: Running) -> Iterator[Person]:
+def person(running: Running) -> Person:
     """`person("rsud", Role.SUPERVISOR)` is a client that calls as that person."""
-    with ExitStack() as open_clients:
-
-        @cache
-        def known(agency: str, role: Role = Role.CASE_WORKER, purpose: Purpose = Purpose.COORDINATION) -> httpx.Client:
-            token = running.issuer.token(usual_actor(agency, role), agency, [role])
-            headers = {"Authorization": f"Bearer {token}", "Purpose-Of-Use": purpose.value}
-            return open_clients.enter_context(httpx.Client(base_url=running.system.url, headers=headers, timeout=30))
-
-        yield known
+    return running.client
 
 
 @pytest.fixture

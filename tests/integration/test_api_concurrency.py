@@ -11,8 +11,7 @@ import httpx
 import pytest
 from conftest import Running
 
-from rujukan.domain.codes import Purpose, Role
-from rujukan.infra.issuer import usual_actor
+from rujukan.domain.codes import Role
 
 T = TypeVar("T")
 
@@ -25,15 +24,11 @@ class Desk:
     """A person's desk: posts and reads, and looks at the whole answer."""
 
     def __init__(self, running: Running, agency: str, role: Role = Role.CASE_WORKER) -> None:
-        self._http = running.http
-        token = running.issuer.token(usual_actor(agency, role), agency, [role])
-        self._headers = {"Authorization": f"Bearer {token}", "Purpose-Of-Use": Purpose.CARE.value}
-        if role is Role.AGENCY_ADMINISTRATOR:
-            self._headers["Purpose-Of-Use"] = Purpose.COORDINATION.value
+        self._http = running.client(agency, role)
 
     def post(self, path: str, body: dict[str, Any] | None = None, **headers: str) -> httpx.Response:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        return self._http.post(path, json=body, headers={**self._headers, **named})
+        return self._http.post(path, json=body, headers=named)
 
     def post_until_done(self, path: str, body: dict[str, Any]) -> httpx.Response:
         """As a well-behaved client: sent again, with its key, as long as somebody else was first."""
@@ -47,7 +42,7 @@ class Desk:
         return response
 
     def get(self, path: str, **query: Any) -> dict[str, Any]:
-        response = self._http.get(path, params=query, headers=self._headers)
+        response = self._http.get(path, params=query)
         assert response.status_code == 200, response.text
         found: dict[str, Any] = response.json()
         return found

@@ -27,13 +27,11 @@ class Desk:
     def __init__(
         self, running: Running, agency: str, role: Role = Role.CASE_WORKER, purpose: Purpose = Purpose.CARE
     ) -> None:
-        self._http = running.http
+        self._http = running.client(agency, role, purpose)
         self.actor = str(usual_actor(agency, role))
-        token = running.issuer.token(usual_actor(agency, role), agency, [role])
-        self._headers = {"Authorization": f"Bearer {token}", "Purpose-Of-Use": purpose.value}
 
     def look(self, path: str, headers: dict[str, str] | None = None, **query: Any) -> httpx.Response:
-        return self._http.get(path, params=query, headers={**self._headers, **(headers or {})})
+        return self._http.get(path, params=query, headers=headers)
 
     def get(self, path: str, **query: Any) -> dict[str, Any]:
         response = self.look(path, **query)
@@ -42,16 +40,14 @@ class Desk:
         return found
 
     def post(self, path: str, **body: Any) -> dict[str, Any]:
-        response = self._http.post(path, json=body, headers=self._headers)
+        response = self._http.post(path, json=body)
         assert response.is_success, response.text
         found: dict[str, Any] = response.json()
         return found
 
     def attach(self, case: str, content: bytes, compartment: str) -> dict[str, Any]:
         query, headers = {"kind": "visum", "compartment": compartment}, {"Content-Type": "application/pdf"}
-        response = self._http.post(
-            f"{case}/documents", params=query, content=content, headers={**self._headers, **headers}
-        )
+        response = self._http.post(f"{case}/documents", params=query, content=content, headers=headers)
         assert response.is_success, response.text
         found: dict[str, Any] = response.json()
         return found

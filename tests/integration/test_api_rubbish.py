@@ -22,7 +22,6 @@ from rujukan.api.actions import AGENCY_ACTIONS, CASE_ACTIONS, OPENING, Action
 from rujukan.api.writing import LARGEST_BODY
 from rujukan.domain.authority import COMMANDS, PURPOSES
 from rujukan.domain.codes import CODE_LISTS, Role
-from rujukan.infra.issuer import usual_actor
 
 MARKER = "RAHASIA"
 ACTIONS: tuple[Action, ...] = (OPENING, *CASE_ACTIONS, *AGENCY_ACTIONS)
@@ -39,26 +38,18 @@ class Careless:
     """Somebody with every right, who sends rubbish."""
 
     def __init__(self, running: Running) -> None:
-        self._http = running.http
-        self._headers = {
-            role: {
-                "Authorization": f"Bearer {running.issuer.token(usual_actor('uptd-ppa', role), 'uptd-ppa', [role])}",
-                "Purpose-Of-Use": sorted(PURPOSES[role])[0],
-            }
-            for role in PEOPLE
-        }
+        self._clients = {role: running.client("uptd-ppa", role, min(PURPOSES[role])) for role in PEOPLE}
 
     def post(self, action: Action, content: bytes, path: str = "", **headers: str) -> httpx.Response:
         """A body, to the action's own path with ids that nothing has."""
         role = next(role for role in PEOPLE if action.command in COMMANDS[role])
         nothing = {name: str(uuid4()) for name in re.findall(r"{(\w+)}", action.path)}
         where = path or action.path.format(**nothing)
-        sent = {**self._headers[role], **JSON, **{n.replace("_", "-"): v for n, v in headers.items()}}
-        return self._http.post(where, content=content, headers=sent)
+        sent = {**JSON, **{n.replace("_", "-"): v for n, v in headers.items()}}
+        return self._clients[role].post(where, content=content, headers=sent)
 
     def ask(self, method: str, path: str, **more: Any) -> httpx.Response:
-        headers = {**self._headers[Role.SUPERVISOR], **more.pop("headers", {})}
-        return self._http.request(method, path, headers=headers, **more)
+        return self._clients[Role.SUPERVISOR].request(method, path, **more)
 
 
 @pytest.fixture(scope="module")
@@ -69,9 +60,7 @@ def careless(running: Running) -> Careless:
 @pytest.fixture(scope="module")
 def case(running: Running) -> str:
     """A case that is there, and whose lead asks."""
-    token = running.issuer.token(usual_actor("uptd-ppa", Role.CASE_WORKER), "uptd-ppa", [Role.CASE_WORKER])
-    headers = {"Authorization": f"Bearer {token}", "Purpose-Of-Use": "care"}
-    opened = running.http.post("/cases", json=OPENING.example, headers=headers)
+    opened = running.client("uptd-ppa").post("/cases", json=OPENING.example)
     return opened.headers["Location"].removeprefix("/cases/")
 
 

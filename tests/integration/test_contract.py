@@ -117,7 +117,7 @@ class Walk:
     def __init__(self, running: Running) -> None:
         self._running = running
         self._actions = {action.command: action for action in ACTIONS}
-        self._who: dict[str, str] = {}
+        self._client = running.http
         self.answers: dict[type[Fact], list[httpx.Response]] = defaultdict(list)
 
     @contextmanager
@@ -125,11 +125,10 @@ class Walk:
         self, agency: str, role: Role = Role.CASE_WORKER, purpose: Purpose = Purpose.COORDINATION
     ) -> Iterator[None]:
         """What is taken inside is taken by this person."""
-        before = self._who
-        token = self._running.issuer.token(usual_actor(agency, role), agency, [role])
-        self._who = {"Authorization": f"Bearer {token}", "Purpose-Of-Use": purpose.value}
+        before = self._client
+        self._client = self._running.client(agency, role, purpose)
         yield
-        self._who = before
+        self._client = before
 
     def take(self, command: type[Fact], **ids: object) -> str:
         """Post the example of an action, these ids in the place of its own; the id that it made."""
@@ -138,13 +137,13 @@ class Walk:
         beside = {name: str(value) for name, value in ids.items() if name not in inside}
         assert beside.keys() <= action.example.keys(), "an example lacks nothing that it needs"
         path = action.path.format(**{name: ids[name] for name in inside})
-        response = self._running.http.post(path, json={**action.example, **beside}, headers=self._who)
+        response = self._client.post(path, json={**action.example, **beside})
         self.answers[command].append(response)
         return str(response.json().get("id"))
 
     def read(self, path: str) -> dict[str, Any]:
         """What that person reads there."""
-        found: dict[str, Any] = self._running.http.get(path, headers=self._who).json()
+        found: dict[str, Any] = self._client.get(path).json()
         return found
 
 
