@@ -85,7 +85,8 @@ class Runner:
     def catch_up(self, done: Callable[[int], object] = lambda count: None) -> int:
         """Fold until nothing new is in the log; the position reached. `done` is told of each batch's size."""
         while True:
-            position, count = self._step(self._log.after)
+            head = self._log.head()
+            position, count = self._step(self._log.after, head)
             done(count)
             if count == 0:
                 return position
@@ -156,8 +157,9 @@ class Runner:
                 db.execute(SQL("DROP SCHEMA {} CASCADE").format(Identifier(shadow)))
         return folded
 
-    def _step(self, read: Callable[[int, int], Sequence[Followed]]) -> tuple[int, int]:
-        """One batch in one transaction: (the position now reached by all, events folded)."""
+    def _step(self, read: Callable[[int, int], Sequence[Followed]], head: int = 0) -> tuple[int, int]:
+        """One batch in one transaction: (the position now reached by all, events folded). Where nothing can be
+        read up to `head`, which the log had before, all of that was erased, and is passed by."""
         db = self._connected()
         try:
             with db.transaction(), db.cursor() as cursor:
@@ -165,7 +167,10 @@ class Runner:
                 behind = min(positions.values())
                 batch = read(behind, BATCH)
                 if not batch:
-                    return behind, 0
+                    for name, position in positions.items():
+                        if position < head:
+                            self._tracking._insert_tracking(cursor, Tracking(name, head))  # type: ignore[arg-type]
+                    return max(behind, head), 0
                 last = batch[-1].written.position
                 _search(db, SCHEMA)
                 for name, position in positions.items():

@@ -57,6 +57,7 @@ class Bench:
         self.seconds = seconds
         self.postgres = EmbeddedPostgres(directory / "postgres")
         self.conninfo = self.postgres.start()
+        self._peers: list[dict] | None = None
 
     @contextmanager
     def database(self) -> Iterator[Settings]:
@@ -71,10 +72,12 @@ class Bench:
             db.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
     def peers(self, what: set[str]) -> list[dict]:
-        """The peers' numbers of these kinds, measured now on the same server."""
+        """The peers' numbers of these kinds, measured once in this run, on the same server."""
         from peers.peers import run
 
-        return [r for r in run(self.conninfo, self.directory / "peers", self.seconds) if r["what"] in what]
+        if self._peers is None:
+            self._peers = run(self.conninfo, self.directory / "peers", self.seconds)
+        return [r for r in self._peers if r["what"] in what]
 
 
 def timed(work: Callable[[], object], seconds: float, batch: int = 1) -> float:

@@ -146,9 +146,14 @@ class Office:
         return consent
 
     def drafts(self, case: UUID, to: str, service: Service, by: str = "uptd-ppa", **fields: Any) -> UUID:
-        referral = uuid4()
-        said = {"urgency": Urgency.URGENT, "purpose": Purpose.CARE, "compartments": frozenset({"incident"})}
-        self.does(by, case, c.DraftReferral, referral=referral, recipient=to, service=service, **(said | fields))
+        said: dict[str, Any] = {
+            "urgency": Urgency.URGENT,
+            "purpose": Purpose.CARE,
+            "compartments": frozenset({"incident"}),
+        }
+        said |= {"referral": uuid4(), "recipient": to, "service": service, **fields}
+        self.does(by, case, c.DraftReferral, **said)
+        referral: UUID = said["referral"]
         return referral
 
     def refers(self, case: UUID, to: str, service: Service, at: datetime | None = None, **fields: Any) -> UUID:
