@@ -39,12 +39,19 @@ class Stream(NamedTuple):
 
 
 class Opened(NamedTuple):
-    """A stored event of which some compartments were opened."""
+    """A stored event whose coordination was opened."""
 
     position: int
+    stream: UUID
     version: int
+    topic: str
     event: Fact
-    record: Record
+    state: bytes
+
+    @property
+    def record(self) -> Record:
+        """The whole record. Raises BrokenSeal."""
+        return sealed_record.parse(self.state)
 
 
 def datastore(conninfo: str, pool_size: int = 2, schema: str = "log") -> PostgresDatastore:
@@ -236,10 +243,9 @@ class EventStore:
 
 
 def _opened(position: int, stream: UUID, version: int, topic: str, state: bytes, key: bytes) -> Opened:
-    record = sealed_record.parse(state)
-    sealed_record.check_row(record, stream, version, topic)
-    plain = sealed_record.unseal(record, Compartment.COORDINATION, key)
-    return Opened(position, version, to_event(topic, record.schema, {Compartment.COORDINATION: plain}), record)
+    plain = sealed_record.open_coordination(state, stream, version, topic, key)
+    event = to_event(topic, sealed_record.schema_of(state), {Compartment.COORDINATION: plain})
+    return Opened(position, stream, version, topic, event, state)
 
 
 _READ = (

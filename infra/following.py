@@ -11,6 +11,7 @@ from eventsourcing.persistence import Notification
 from rujukan.domain.disclosure import Followed, Knowledge, Written
 
 from .event_store import EventStore, Opened
+from .sealed_record import author_of, held_in
 
 CASES_KEPT = 20_000
 PAGE = 2_000
@@ -94,16 +95,16 @@ class Follower:
 
 def written_of(opened: Opened) -> Written:
     """An opened record in the words of the disclosure rule."""
-    header = opened.record.header
+    agency, actor, correlation, at = author_of(opened.state)
     return Written(
         position=opened.position,
-        stream=header.stream,
+        stream=opened.stream,
         version=opened.version,
-        topic=header.topic,
+        topic=opened.topic,
         event=opened.event,
-        held=frozenset(opened.record.held),
-        author=header.agency,
-        actor=header.actor,
-        at=header.recorded_at,
-        correlation=header.correlation,
+        held=frozenset(held_in(opened.state)),
+        author=agency,
+        actor=actor,
+        at=at,
+        correlation=correlation,
     )

@@ -256,6 +256,63 @@ def unseal(record: Record, compartment: Compartment, key: bytes) -> bytes:
         raise SegmentChanged(record.where) from None
 
 
+def open_coordination(state: bytes, stream: UUID, version: int, topic: str, key: bytes) -> bytes:
+    """The plaintext of a row's coordination segment: what `parse`, `check_row` and `unseal` give, in half the time.
+
+    It checks the same: the row's place and the extent of every segment, the commitment, and the tag over the
+    header. Whatever does not fit is asked of those three, which say what it is. Raises as they do.
+    """
+    try:
+        length = state[1] << 8 | state[2]
+        head = state[:length]
+        start = length + DIGEST_BYTES + _SEGMENT.size
+        end = start + int.from_bytes(state[start - 4 : start], "big")
+        held = held_in(state)
+        whole, in_place = end, True
+        for compartment in held[1:]:
+            in_place &= state[whole] == compartment
+            whole += _SEGMENT.size
+            whole += int.from_bytes(state[whole - 4 : whole], "big")
+        topic_end = _FIXED.size + 1 + state[_FIXED.size]
+        if (
+            state[0] == FORMAT
+            and in_place
+            and whole == len(state)
+            and state[start - _SEGMENT.size] == Compartment.COORDINATION
+            and state[3:27] == stream.bytes + version.to_bytes(8, "big")
+            and state[_FIXED.size + 1 : topic_end] == topic.encode()
+            and hashlib.sha256(head).digest()[:DIGEST_BYTES] == state[length : length + DIGEST_BYTES]
+        ):
+            salt_at = start - _SEGMENT.size + 1
+            block = _derive(key, state[3:19], version, 0, state[salt_at : salt_at + 32])
+            if hmac.compare_digest(block[32:], state[salt_at + 32 : salt_at + 64]):
+                return AESGCM(block[:32]).decrypt(NONCE, state[start:end], head + b"\x00")
+    except (IndexError, ValueError, InvalidTag, Truncated):
+        pass
+    record = parse(state)
+    check_row(record, stream, version, topic)
+    return unseal(record, Compartment.COORDINATION, key)
+
+
+def held_in(state: bytes) -> tuple[Compartment, ...]:
+    """The compartments of a record that was opened."""
+    bits = state[_FIXED.size - 2] << 8 | state[_FIXED.size - 1]
+    return _HELD.get(bits) or _held(bits)
+
+
+def author_of(state: bytes) -> tuple[str, UUID, UUID, datetime]:
+    """(agency, actor, correlation, time of recording) of a record that was opened."""
+    _, length, _, _, at, actor, correlation, _, _, _ = _FIXED.unpack_from(state)
+    topic_end = _FIXED.size + 1 + state[_FIXED.size]
+    agency = state[topic_end + 1 : length].decode("ascii")
+    return agency, _uuid(actor), _uuid(correlation), _EPOCH + timedelta(microseconds=at)
+
+
+def schema_of(state: bytes) -> int:
+    """The schema version of a record that was opened."""
+    return state[_FIXED.size - 4] << 8 | state[_FIXED.size - 3]
+
+
 def _derive(key: bytes, stream: bytes, version: int, compartment: int, salt: bytes) -> bytes:
     """HKDF-Expand (RFC 5869 § 2.3), SHA-512, one block of 64 bytes: T(1) = HMAC(key, info || 0x01)."""
     info = b"%b%b%b%b%b\x01" % (CONTEXT, stream, version.to_bytes(8, "big"), bytes((compartment,)), salt)
