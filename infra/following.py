@@ -73,9 +73,13 @@ class Follower:
 
             coming = ahead.submit(fetch, after)
             while page := coming.result():
-                coming = ahead.submit(fetch, page[-1].id)
+                last = len(page) < PAGE  # the end of the log for now: who reads on chases its writers
+                if not last:
+                    coming = ahead.submit(fetch, page[-1].id)
                 if taken := self.take(page):
                     yield taken
+                if last:
+                    return
 
     def take(self, notifications: Sequence[Notification]) -> Sequence[Followed]:
         """These events, followed."""

@@ -10,7 +10,7 @@ import queue
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future
-from threading import Thread
+from threading import Lock, Thread
 from typing import NamedTuple
 from uuid import UUID
 
@@ -70,6 +70,7 @@ class GroupCommit:
         self._put_back: list[_Append] = []
         self._db: psycopg.Connection | None = None
         self._closed = False
+        self._door = Lock()
         self._thread = Thread(target=self._run, name="group-commit", daemon=True)
         self._thread.start()
 
@@ -79,16 +80,18 @@ class GroupCommit:
         Raises Conflict, Repeated, LogUnavailable, and ValueError where the versions of a stream do not run on.
         """
         _check(rows)
-        if self._closed:
-            raise LogUnavailable("the store is closed")
         done: Future[list[int]] = Future()
-        self._waiting.put(_Append(rows, idempotency, done, sum(len(r.state) for r in rows)))
+        with self._door:
+            if self._closed:
+                raise LogUnavailable("the store is closed")
+            self._waiting.put(_Append(rows, idempotency, done, sum(len(r.state) for r in rows)))
         return done.result()
 
     def close(self) -> None:
         """Write what waits, then stop."""
-        self._closed = True
-        self._waiting.put(None)
+        with self._door:
+            self._closed = True
+            self._waiting.put(None)
         self._thread.join()
         while not self._waiting.empty():
             late = self._waiting.get()

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
+import hypothesis
 import psycopg
 import pytest
 from msgspec.structs import replace
@@ -25,6 +26,8 @@ from rujukan.infra.settings import Settings
 from rujukan.infra.system import System
 
 logging.getLogger("kafka").setLevel(logging.CRITICAL)
+hypothesis.settings.register_profile("here", deadline=None, max_examples=100, print_blob=True)
+hypothesis.settings.load_profile("here")
 
 
 @pytest.fixture(scope="session")

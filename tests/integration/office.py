@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -114,13 +115,15 @@ class Office:
         self.does(lead, case, c.OpenCase, at, **(said | fields))
         return case
 
-    def records_incident(self, case: UUID, at: datetime, gbv_type: GbvType = GbvType.SEXUAL_ASSAULT) -> None:
+    def records_incident(
+        self, case: UUID, at: datetime, gbv_type: GbvType = GbvType.SEXUAL_ASSAULT, incident: UUID | None = None
+    ) -> None:
         self.does(
             "uptd-ppa",
             case,
             c.RecordIncident,
             at,
-            incident=uuid4(),
+            incident=incident or uuid4(),
             forms=frozenset({ViolenceForm.SEXUAL}),
             gbv_type=gbv_type,
             happened_at=at - HOUR,
@@ -147,12 +150,13 @@ class Office:
 
     def drafts(self, case: UUID, to: str, service: Service, by: str = "uptd-ppa", **fields: Any) -> UUID:
         said: dict[str, Any] = {
+            "referral": uuid4(),
             "urgency": Urgency.URGENT,
             "purpose": Purpose.CARE,
             "compartments": frozenset({"incident"}),
         }
-        said |= {"referral": uuid4(), "recipient": to, "service": service, **fields}
-        self.does(by, case, c.DraftReferral, **said)
+        said |= fields
+        self.does(by, case, c.DraftReferral, recipient=to, service=service, **said)
         referral: UUID = said["referral"]
         return referral
 
@@ -163,8 +167,10 @@ class Office:
 
 
 def tell_one_case(office: Office, at: datetime) -> UUID:
-    """A case that moves every read model: incident, clocks, consent, a referral to its end, an opening of content."""
+    """A case that moves every read model: identity, incident, clocks, consent, a referral to its end, an opening of
+    content."""
     case = office.opens(at)
+    office.does("uptd-ppa", case, c.IdentifySurvivor, at, name="Melati", nik_index=sha256(case.bytes).hexdigest())
     office.records_incident(case, at)
     office.consents(case, "rsud", "incident", "health")
     clock = next(iter(clocks_of(office, case)))

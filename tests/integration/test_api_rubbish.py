@@ -320,7 +320,9 @@ def test_another_method_is_refused(running: Running, careless: Careless) -> None
     for path, item in document["paths"].items():
         where = re.sub(r"{\w+}", lambda _: str(uuid4()), path)
         for method in {"get", "post", "put", "patch", "delete", "options", "trace", "propfind"} - item.keys():
-            refused(careless.ask(method.upper(), where, content=MARKER.encode()), 405)
+            # What one posts to /cases/search is, to who reads, a case that is not there.
+            expected = 404 if (method, path) == ("get", "/cases/search") else 405
+            refused(careless.ask(method.upper(), where, content=MARKER.encode()), expected)
 
 
 @pytest.mark.parametrize("path", ["/RAHASIA", "/cases/x/y/z/RAHASIA", "/../RAHASIA", "/%00", "/.env", "//RAHASIA"])

@@ -398,7 +398,9 @@ def test_a_new_lead_takes_over_caseload_clocks_and_audit_trail(office: Office, s
         assert [a.topic for a in audit.entries(db, subject=case)] == [w.topic for w in office.ports.log.read(case)]
         assert timeline.entries(db, case)[0].topic == "case.CaseOpened"
     with office.ports.views.acting_for("uptd-ppa") as db:
-        assert case not in [r.case for r in caseload.cases(db)]
+        (left,) = [r for r in caseload.cases(db) if r.case == case]
+        assert (left.relation, left.lead, left.worker, left.open_referrals) == ("former", "dinsos", None, 0)
+        assert left.version is None
 
 
 # Exactly once ------------------------------------------------------------------------------------------------

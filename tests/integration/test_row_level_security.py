@@ -96,7 +96,7 @@ def rows(db: psycopg.Connection, table: str) -> list[dict[str, Any]]:
 
 
 def test_every_table_about_cases_has_row_level_security(office: Office, superuser: psycopg.Connection) -> None:
-    assert agency_tables(superuser) == ["audit", "caseload", "deadline", "referral_box", "timeline"]
+    assert agency_tables(superuser) == ["audit", "caseload", "deadline", "person", "referral_box", "timeline"]
     unprotected = superuser.execute(
         "SELECT relname FROM pg_class WHERE relnamespace = 'views'::regnamespace AND relkind = 'r'"
         " AND NOT relrowsecurity AND has_table_privilege(%s, oid, 'SELECT')",
@@ -234,7 +234,8 @@ Fields = dict[str, Any]
 
 MARKER = "RAHASIA"
 BORN = date(1987, 6, 5)
-NIK = "6474998877665544"
+NIK = "6474990506877654"
+"""Of a man born then."""
 WORDS = {
     "forms": frozenset({ViolenceForm.TRAFFICKING}),
     "gbv_type": GbvType.FORCED_MARRIAGE,
@@ -243,6 +244,7 @@ WORDS = {
     "level": RiskLevel.EXTREME,
     "sex": Sex.MALE,
     "nik": NIK,
+    "nik_index": "5e" * 32,
     "safe_to_call": True,
     "domestic": True,
 }

@@ -35,7 +35,7 @@ from office import (
 from psycopg.conninfo import make_conninfo
 
 from rujukan.domain.case import commands as c
-from rujukan.domain.codes import CloseReason, GbvType, Place, Service, ViolenceForm
+from rujukan.domain.codes import CloseReason, Service
 from rujukan.domain.compartment import Compartment
 from rujukan.domain.fact import CaseId
 from rujukan.infra import composition, following
@@ -316,17 +316,7 @@ def test_one_incident_id_in_two_cases_stops_no_read_model(office: Office, settin
     at, incident = composition.now() - HOUR, uuid4()
     cases = [office.opens(at) for _ in range(2)]
     for case in cases:
-        office.does(
-            "uptd-ppa",
-            case,
-            c.RecordIncident,
-            at,
-            incident=incident,
-            forms=frozenset({ViolenceForm.SEXUAL}),
-            gbv_type=GbvType.RAPE,
-            happened_at=at - HOUR,
-            place=Place.PUBLIC,
-        )
+        office.records_incident(case, at, incident=incident)
     catch_up(settings)
     with office.ports.views.acting_for("uptd-ppa") as db:
         board = Counter(d.case for d in deadlines.deadlines(db, at, limit=500) if d.case in cases)

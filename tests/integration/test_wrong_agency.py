@@ -20,6 +20,7 @@ from rujukan.domain.codes import Purpose, Role
 PEOPLE = (Role.CASE_WORKER, Role.SUPERVISOR, Role.LEGAL_REVIEWER, Role.INTEGRATOR)
 OUTSIDERS = ("psikolog", "disdik")
 """One that never took part, and one that a referral is drafted to but not sent."""
+READS = ("/cases/{case}", "/cases/{case}/timeline", "/cases/{case}/export", "/cases/{case}/documents/{document}")
 
 SECRETS = {
     "identity": "Mawar-Rahasia",
@@ -154,7 +155,7 @@ def test_an_outsider_attaches_nothing(running: Running, told: Told, agency: str)
 
 @pytest.mark.parametrize("agency", OUTSIDERS)
 @pytest.mark.parametrize("role", PEOPLE)
-@pytest.mark.parametrize("path", ["/cases/{case}", "/cases/{case}/timeline", "/cases/{case}/documents/{document}"])
+@pytest.mark.parametrize("path", READS)
 def test_an_outsider_reads_the_case_as_none(running: Running, told: Told, path: str, role: Role, agency: str) -> None:
     same_as_nothing(Desk(running, agency, role), told, "GET", path)
 
@@ -162,8 +163,7 @@ def test_an_outsider_reads_the_case_as_none(running: Running, told: Told, path: 
 def test_nothing_under_a_case_is_left_out_above(running: Running) -> None:
     document = running.http.get("/openapi.json").json()
     under_a_case = {(m, path) for path, item in document["paths"].items() if "{case}" in path for m in item}
-    reads = {"/cases/{case}", "/cases/{case}/timeline", "/cases/{case}/documents/{document}"}
-    asked = {("post", action.path) for action in CASE_ACTIONS} | {("get", path) for path in reads}
+    asked = {("post", action.path) for action in CASE_ACTIONS} | {("get", path) for path in READS}
     assert under_a_case == asked | {("post", "/cases/{case}/documents")}
 
 
