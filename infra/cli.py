@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from threading import Event
@@ -182,6 +183,9 @@ def _agencies(settings: Settings, said: argparse.Namespace) -> int:
             if said.key:
                 about = json.loads(said.key.read_text())
                 onboarding.register_key(casework, said.add, about["id"], about["public"])
+        give_up = time.monotonic() + 10
+        while any(behind for _, behind in ports.views.lag()) and time.monotonic() < give_up:
+            time.sleep(0.05)  # the list is to show what was just added
         with ports.views.acting_for("") as db:
             for row in db.execute("SELECT code, kind, active, has_key, services FROM views.agency ORDER BY code"):
                 code, kind_word, active, has_key, offered = row
