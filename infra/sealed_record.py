@@ -9,11 +9,14 @@
 Numbers are big-endian; `length` counts the header; `recorded_at` is in microseconds since 1970 UTC;
 `compartments` has bit n set where compartment n has a segment; segments ascend; coordination is always there.
 
-A segment is sealed with AES-256-GCM under a key of its own, so its nonce is zero. Its key and the
-commitment to it are the two halves of one block of HKDF-Expand with SHA-512 (RFC 5869 § 2.3; the data
-key is uniform, so § 3.3 lets the extract step go) over the context below. The header and the compartment
-are the associated data. GCM alone does not commit to its key: the commitment, checked first and in
-constant time, makes sure that a disclosed key opens a segment to one plaintext only.
+A segment is sealed with AES-256-GCM under a key of its own, so its nonce is zero. Its key is the first 32 bytes
+of HKDF-Expand with SHA-512 (RFC 5869 § 2.3; the data key is uniform, so § 3.3 lets the extract step go) over the
+context below. The header and the compartment are the associated data. GCM alone does not commit to its key: the
+commitment, checked first and in constant time, makes sure that a key opens a segment to one plaintext only.
+
+Format 2, which is written, commits with SHA-256("rujukan/commitment/2" || key), so that a court can check it with
+the disclosed key of one segment (consumers/evidence/records.py). Format 1, which is read, commits with the second
+half of the same HKDF block: that binds the data key, but who has a segment's key alone cannot check it.
 
 The digest proves nothing by itself, the tag does: it tells a damaged header from a damaged segment. Who changes
 a header and its digest is refused as MovedRow, as WrongKey (stream and version are in the context) or by the tag.
@@ -33,8 +36,9 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from rujukan.domain.compartment import Compartment
 
-FORMAT = 1
-CONTEXT = b"rujukan/segment/1"
+FORMAT = 2
+CONTEXTS = {1: b"rujukan/segment/1", 2: b"rujukan/segment/2"}
+COMMITMENT = b"rujukan/commitment/2"
 NONCE = bytes(12)
 KEY_BYTES = 32
 DIGEST_BYTES = 8
@@ -134,6 +138,11 @@ class Record(NamedTuple):
         )
 
     @property
+    def format(self) -> int:
+        """The format that it was sealed in."""
+        return self.authenticated[0]
+
+    @property
     def recorded_at(self) -> datetime:
         """When it was recorded."""
         return _EPOCH + timedelta(microseconds=self.rest[0])
@@ -178,10 +187,10 @@ def seal(header: Header, segments: Mapping[Compartment, bytes], keys: Mapping[Co
     parts = [head, hashlib.sha256(head).digest()[:DIGEST_BYTES]]
     for compartment in held:
         salt = os.urandom(32)
-        block = _derive(keys[compartment], stream, header.version, compartment, salt)
+        key, commitment = _derive(FORMAT, keys[compartment], stream, header.version, compartment, salt)
         label = bytes((compartment,))
-        ciphertext = AESGCM(block[:32]).encrypt(NONCE, segments[compartment], head + label)
-        parts.append(_SEGMENT.pack(compartment, salt, block[32:], len(ciphertext)))
+        ciphertext = AESGCM(key).encrypt(NONCE, segments[compartment], head + label)
+        parts.append(_SEGMENT.pack(compartment, salt, commitment, len(ciphertext)))
         parts.append(ciphertext)
     return b"".join(parts)
 
@@ -193,7 +202,7 @@ def parse(state: bytes) -> Record:
     """
     try:
         fmt, length, stream, version, at, actor, correlation, causation, schema, bits = _FIXED.unpack_from(state)
-        if fmt != FORMAT:
+        if fmt not in CONTEXTS:
             raise UnknownFormat(f"format {fmt}")
         topic_end = _FIXED.size + 1 + state[_FIXED.size]
         agency_end = topic_end + 1 + state[topic_end]
@@ -247,13 +256,24 @@ def unseal(record: Record, compartment: Compartment, key: bytes) -> bytes:
     or SegmentChanged where it is not what was sealed.
     """
     segment = record.segments[compartment]
-    block = _derive(key, record.stream, record.version, compartment, segment.salt)
-    if not hmac.compare_digest(block[32:], segment.commitment):
-        raise _why_not_committed(record, compartment, key)
+    own = segment_key(record, compartment, key)
     try:
-        return AESGCM(block[:32]).decrypt(NONCE, segment.ciphertext, record.authenticated + bytes((compartment,)))
+        return AESGCM(own).decrypt(NONCE, segment.ciphertext, record.authenticated + bytes((compartment,)))
     except InvalidTag:
         raise SegmentChanged(record.where) from None
+
+
+def segment_key(record: Record, compartment: Compartment, key: bytes) -> bytes:
+    """The key of one segment, which opens nothing else: what a bundle discloses.
+
+    Raises KeyError where the record has none for that compartment, WrongKey or CompartmentSwapped where the data
+    key is not the one that it was sealed under.
+    """
+    segment = record.segments[compartment]
+    own, commitment = _derive(record.format, key, record.stream, record.version, compartment, segment.salt)
+    if not hmac.compare_digest(commitment, segment.commitment):
+        raise _why_not_committed(record, compartment, key)
+    return own
 
 
 def open_coordination(state: bytes, stream: UUID, version: int, topic: str, key: bytes) -> bytes:
@@ -275,7 +295,7 @@ def open_coordination(state: bytes, stream: UUID, version: int, topic: str, key:
             whole += int.from_bytes(state[whole - 4 : whole], "big")
         topic_end = _FIXED.size + 1 + state[_FIXED.size]
         if (
-            state[0] == FORMAT
+            state[0] in CONTEXTS
             and in_place
             and whole == len(state)
             and state[start - _SEGMENT.size] == Compartment.COORDINATION
@@ -284,9 +304,9 @@ def open_coordination(state: bytes, stream: UUID, version: int, topic: str, key:
             and hashlib.sha256(head).digest()[:DIGEST_BYTES] == state[length : length + DIGEST_BYTES]
         ):
             salt_at = start - _SEGMENT.size + 1
-            block = _derive(key, state[3:19], version, 0, state[salt_at : salt_at + 32])
-            if hmac.compare_digest(block[32:], state[salt_at + 32 : salt_at + 64]):
-                return AESGCM(block[:32]).decrypt(NONCE, state[start:end], head + b"\x00")
+            own, commitment = _derive(state[0], key, state[3:19], version, 0, state[salt_at : salt_at + 32])
+            if hmac.compare_digest(commitment, state[salt_at + 32 : salt_at + 64]):
+                return AESGCM(own).decrypt(NONCE, state[start:end], head + b"\x00")
     except (IndexError, ValueError, InvalidTag, Truncated):
         pass
     record = parse(state)
@@ -313,16 +333,19 @@ def schema_of(state: bytes) -> int:
     return state[_FIXED.size - 4] << 8 | state[_FIXED.size - 3]
 
 
-def _derive(key: bytes, stream: bytes, version: int, compartment: int, salt: bytes) -> bytes:
-    """HKDF-Expand (RFC 5869 § 2.3), SHA-512, one block of 64 bytes: T(1) = HMAC(key, info || 0x01)."""
-    info = b"%b%b%b%b%b\x01" % (CONTEXT, stream, version.to_bytes(8, "big"), bytes((compartment,)), salt)
-    return hmac.digest(key, info, "sha512")
+def _derive(format: int, key: bytes, stream: bytes, version: int, compartment: int, salt: bytes) -> tuple[bytes, bytes]:
+    """(key of the segment, commitment to it). HKDF-Expand (RFC 5869 § 2.3): T(1) = HMAC(key, info || 0x01)."""
+    place = version.to_bytes(8, "big")
+    info = b"%b%b%b%b%b\x01" % (CONTEXTS[format], stream, place, bytes((compartment,)), salt)
+    block = hmac.digest(key, info, "sha512")
+    own = block[:32]
+    return own, block[32:] if format == 1 else hashlib.sha256(COMMITMENT + own).digest()
 
 
 def _why_not_committed(record: Record, compartment: Compartment, key: bytes) -> BrokenSeal:
     for other, segment in record.segments.items():
-        block = _derive(key, record.stream, record.version, compartment, segment.salt)
-        if other != compartment and hmac.compare_digest(block[32:], segment.commitment):
+        _, commitment = _derive(record.format, key, record.stream, record.version, compartment, segment.salt)
+        if other != compartment and hmac.compare_digest(commitment, segment.commitment):
             return CompartmentSwapped(f"{record.where}: {compartment.word} stands in the place of {other.word}")
     return WrongKey(f"{record.where}: {compartment.word}")
 

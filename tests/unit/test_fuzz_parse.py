@@ -50,7 +50,7 @@ def test_arbitrary_bytes_are_opened_or_refused_with_a_broken_seal(state: bytes) 
 def test_bytes_that_begin_like_a_record_are_opened_or_refused_with_a_broken_seal(
     rest: bytes, length: int, bits: int
 ) -> None:
-    try_to_open(b"\x01" + length.to_bytes(2, "big") + rest[:82] + bits.to_bytes(2, "big") + rest[82:])
+    try_to_open(b"\x02" + length.to_bytes(2, "big") + rest[:82] + bits.to_bytes(2, "big") + rest[82:])
 
 
 @given(records(), st.data())

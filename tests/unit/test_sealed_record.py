@@ -1,11 +1,11 @@
 """The sealed record: opens to what was sealed, refuses everything else, and says which check failed."""
 
 import hashlib
-import hmac
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -16,6 +16,8 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from rujukan.consumers.evidence import records
+from rujukan.consumers.evidence.refused import WrongSegmentKey
 from rujukan.domain.compartment import Compartment
 from rujukan.infra import sealed_record
 from rujukan.infra.sealed_record import (
@@ -39,7 +41,8 @@ from rujukan.infra.sealed_record import (
     unseal,
 )
 
-GOLDEN = json.loads((Path(__file__).parent.parent / "golden" / "sealed_record_v1.json").read_text())
+FOLDER = Path(__file__).parent.parent / "golden"
+GOLDEN = {n: json.loads((FOLDER / f"sealed_record_v{n}.json").read_text()) for n in (1, 2)}
 
 C = Compartment
 STREAM = UUID("11111111-2222-4333-8444-555555555555")
@@ -322,7 +325,7 @@ def test_a_record_with_more_after_its_end_is_refused() -> None:
         parse(SEALED + b"\0")
 
 
-@pytest.mark.parametrize("fmt", [0, 2, 255])
+@pytest.mark.parametrize("fmt", [0, 3, 255])
 def test_another_format_is_unknown(fmt: int) -> None:
     with pytest.raises(UnknownFormat):
         parse(bytes((fmt,)) + SEALED[1:])
@@ -414,14 +417,16 @@ def test_two_keys_never_open_one_record_to_two_texts() -> None:
     sealed = seal(HEADER, {C.COORDINATION: bytes(16)}, KEYS)
     record = parse(sealed)
     salt = record.segments[C.COORDINATION].salt
-    info = b"rujukan/segment/1" + STREAM.bytes + (7).to_bytes(8, "big") + b"\0" + salt
-    derived = [HKDFExpand(SHA512(), 64, info).derive(key) for key in (honest, forged)]
-    ciphertext = _opens_under_both(derived[0][:32], derived[1][:32], record.authenticated + b"\0")
-    texts = {AESGCM(block[:32]).decrypt(bytes(12), ciphertext, record.authenticated + b"\0") for block in derived}
+    info = b"rujukan/segment/2" + STREAM.bytes + (7).to_bytes(8, "big") + b"\0" + salt
+    derived = [HKDFExpand(SHA512(), 32, info).derive(key) for key in (honest, forged)]
+    ciphertext = _opens_under_both(*derived, record.authenticated + b"\0")
+    texts = {AESGCM(own).decrypt(bytes(12), ciphertext, record.authenticated + b"\0") for own in derived}
     assert len(texts) == 2
 
-    for block in derived:
-        state = sealed[: FIRST_SEGMENT + 33] + block[32:] + (32).to_bytes(4, "big") + ciphertext
+    for own in derived:
+        commitment = hashlib.sha256(b"rujukan/commitment/2" + own).digest()
+        segment = b"\0" + salt + commitment + (32).to_bytes(4, "big") + ciphertext
+        state = sealed[:FIRST_SEGMENT] + segment
         opening = []
         for key in (honest, forged):
             try:
@@ -429,6 +434,13 @@ def test_two_keys_never_open_one_record_to_two_texts() -> None:
             except WrongKey:
                 continue
         assert len(opening) == 1
+        disclosed = []
+        for key in derived:  # and who is shown the segment with its key alone, as a court is, finds the same
+            try:
+                disclosed.append(records.open_segment(record.authenticated, segment, key))
+            except WrongSegmentKey:
+                continue
+        assert disclosed == opening
 
 
 @given(st.binary(min_size=32, max_size=32), st.sampled_from(list(SEGMENTS)))
@@ -444,47 +456,58 @@ def test_no_other_key_opens_a_segment(key: bytes, compartment: Compartment) -> N
 # The frozen record, and the format by the book -----------------------------------------------------------------
 
 
-def test_the_frozen_record_opens_for_ever() -> None:
-    record = parse(bytes.fromhex(GOLDEN["record"]))
-    frozen = GOLDEN["header"]
+@pytest.mark.parametrize("golden", GOLDEN.values(), ids=["v1", "v2"])
+def test_the_frozen_record_opens_for_ever(golden: dict[str, Any]) -> None:
+    record = parse(bytes.fromhex(golden["record"]))
+    frozen = golden["header"]
     check_row(record, UUID(frozen["stream"]), frozen["version"], frozen["topic"])
     assert {name: str(value) for name, value in record.header._asdict().items()} == {
         name: str(value) for name, value in frozen.items()
     }
-    texts = {c.word: unseal(record, c, bytes.fromhex(GOLDEN["keys"][c.word])).decode() for c in record.held}
-    assert texts == GOLDEN["plaintext"]
+    texts = {c.word: unseal(record, c, bytes.fromhex(golden["keys"][c.word])).decode() for c in record.held}
+    assert texts == golden["plaintext"]
 
 
-def test_the_frozen_record_is_what_its_page_of_text_says() -> None:
+@pytest.mark.parametrize("version", GOLDEN)
+def test_the_frozen_record_is_what_its_page_of_text_says(version: int) -> None:
     """Read again by the offsets of the format alone, with HKDF-Expand (RFC 5869 § 2.3) of another library."""
-    state = bytes.fromhex(GOLDEN["record"])
+    golden = GOLDEN[version]
+    state = bytes.fromhex(golden["record"])
     length = int.from_bytes(state[1:3], "big")
     header = state[:length]
-    assert header[0] == 1
+    assert header[0] == version
     assert state[length : length + 8] == hashlib.sha256(header).digest()[:8]
-    assert int.from_bytes(header[85:87], "big") == sum(1 << C.named(word) for word in GOLDEN["plaintext"])
-    texts, at = {}, length + 8
+    assert int.from_bytes(header[85:87], "big") == sum(1 << C.named(word) for word in golden["plaintext"])
+    texts, at, hashes = {}, length + 8, b""
     while at < len(state):
         label, salt, commitment = state[at : at + 1], state[at + 1 : at + 33], state[at + 33 : at + 65]
         size = int.from_bytes(state[at + 65 : at + 69], "big")
         word = Compartment(label[0]).word
-        info = b"rujukan/segment/1" + header[3:27] + label + salt
-        block = HKDFExpand(SHA512(), 64, info).derive(bytes.fromhex(GOLDEN["keys"][word]))
-        assert block[32:] == commitment
+        info = b"rujukan/segment/%d" % version + header[3:27] + label + salt
+        block = HKDFExpand(SHA512(), 64, info).derive(bytes.fromhex(golden["keys"][word]))
+        own = block[:32]
+        assert commitment == (block[32:], hashlib.sha256(b"rujukan/commitment/2" + own).digest())[version - 1]
         ciphertext = state[at + 69 : at + 69 + size]
-        texts[word] = AESGCM(block[:32]).decrypt(bytes(12), ciphertext, header + label).decode()
+        texts[word] = AESGCM(own).decrypt(bytes(12), ciphertext, header + label).decode()
+        hashes += hashlib.sha256(state[at : at + 69 + size]).digest()
         at += 69 + size
-    assert texts == GOLDEN["plaintext"]
+    assert texts == golden["plaintext"]
+    assert records.entry_of(state) == hashlib.sha256(header + hashes).digest()
+
+
+def test_the_frozen_entry_of_the_ledger_stays() -> None:
+    assert records.entry_of(bytes.fromhex(GOLDEN[2]["record"])).hex() == GOLDEN[2]["entry"]
 
 
 @given(st.binary(min_size=32, max_size=32), st.binary(min_size=16, max_size=16), st.integers(0, 2**64 - 1))
 @settings(max_examples=30)
 def test_the_segment_key_is_hkdf_expand_of_rfc_5869(key: bytes, stream: bytes, version: int) -> None:
     salt = hashlib.sha256(key + stream).digest()
-    info = sealed_record.CONTEXT + stream + version.to_bytes(8, "big") + b"\x04" + salt
-    by_the_book = HKDFExpand(SHA512(), 64, info).derive(key)
-    assert sealed_record._derive(key, stream, version, 4, salt) == by_the_book
-    assert by_the_book == hmac.digest(key, info + b"\x01", "sha512")
+    info = sealed_record.CONTEXTS[2] + stream + version.to_bytes(8, "big") + b"\x04" + salt
+    by_the_book = HKDFExpand(SHA512(), 32, info).derive(key)
+    own, commitment = sealed_record._derive(2, key, stream, version, 4, salt)
+    assert own == by_the_book
+    assert commitment == records.commitment_to(own)
 
 
 # The quick way to a row's coordination -------------------------------------------------------------------------------
