@@ -7,14 +7,14 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from . import documents, reading, searching, writing
+from . import documents, ledger, reading, searching, writing
 from .casework import Casework
 from .contract import document
 from .identity import Identity
 from .ports import Ports
 from .problems import answer
 
-ANSWERS: list[type] = [*reading.ANSWERS, writing.Written, searching.Search, searching.Found]
+ANSWERS: list[type] = [*reading.ANSWERS, writing.Written, searching.Search, searching.Found, *ledger.ANSWERS]
 
 
 def create_app(ports: Ports, version: str = "0.1.0") -> FastAPI:
@@ -26,6 +26,7 @@ def create_app(ports: Ports, version: str = "0.1.0") -> FastAPI:
     documents.add_routes(app, casework, identity, ports)
     searching.add_routes(app, casework, identity, ports)
     reading.add_routes(app, casework, identity, ports)
+    ledger.add_routes(app, ports.ledger)
 
     async def as_problem(request: Request, error: Exception) -> Response:
         return answer(error)

@@ -50,6 +50,18 @@ class Unavailable(Exception):
     """What is needed to answer is away. Nothing is known to be stored."""
 
 
+class NotSealedYet(Exception):
+    """The ledger has no leaf for a position, or not enough witnesses have seen it."""
+
+    def __init__(self, position: int) -> None:
+        super().__init__("not sealed yet")
+        self.position = position
+
+
+class NotTaken(Exception):
+    """What was brought to the ledger is not for it. The message says why."""
+
+
 class Log(Protocol):
     """The sealed event store."""
 
@@ -102,6 +114,35 @@ class Views(Protocol):
         ...
 
 
+class Ledger(Protocol):
+    """The transparency log over the stored events."""
+
+    def checkpoint(self) -> bytes | None:
+        """The newest signed checkpoint (C2SP tlog-checkpoint), with its cosignatures; None where nothing is sealed."""
+        ...
+
+    def tile(self, path: str) -> bytes | None:
+        """A tile or entry bundle by its path (C2SP tlog-tiles); None where there is none."""
+        ...
+
+    def receipt(self, position: int, witnessed: bool) -> bytes:
+        """The proof that a position is sealed (C2SP tlog-proof), under the newest checkpoint that enough witnesses
+        cosigned, else, unless it must be witnessed, under the newest. Raises NotSealedYet."""
+        ...
+
+    def take_cosignatures(self, body: bytes) -> int:
+        """Keep the cosignatures of known witnesses on a checkpoint; how many are new. Raises NotTaken."""
+        ...
+
+    def keys(self) -> Sequence[str]:
+        """The log's verifier keys."""
+        ...
+
+    def lag(self) -> tuple[int, int]:
+        """(events not sealed yet, milliseconds that the newest sealed ones had waited)."""
+        ...
+
+
 class TokenKeys(Protocol):
     """The issuer's public keys."""
 
@@ -151,3 +192,4 @@ class Ports(NamedTuple):
     secrets: Secrets
     now: Clock
     check_key: KeyCheck
+    ledger: Ledger

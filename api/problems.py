@@ -19,7 +19,7 @@ from rujukan.domain import refusal as r
 
 from .casework import KeyReused, VersionMismatch
 from .identity import NotAuthenticated
-from .ports import Moved, Unavailable
+from .ports import Moved, NotSealedYet, NotTaken, Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -90,6 +90,11 @@ def answer(error: Exception) -> Response:
         case Behind():
             detail = "The lists have not reached that position yet. Ask again."
             return problem(503, "Behind", detail, {"Retry-After": "1"})
+        case NotSealedYet():
+            detail = "Not sealed, or not seen by enough witnesses, yet. Ask again."
+            return problem(404, "NotSealedYet", detail, {"Retry-After": "1"})
+        case NotTaken():
+            return problem(422, "NotTaken", str(error))
         case BadRequest():
             return problem(error.status, error.name, error.detail, **error.more)
         case HTTPException():

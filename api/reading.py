@@ -109,14 +109,22 @@ class Me(Struct, frozen=True):
     roles: list[str]
 
 
+class Sealing(Struct, frozen=True):
+    """`behind`: events that are not in the ledger yet; `lag_ms`: how long the newest sealed ones had waited."""
+
+    behind: int
+    lag_ms: int
+
+
 class Health(Struct, frozen=True):
     """`behind`: read model → positions of the log it has not taken in."""
 
     status: str
     behind: dict[str, int]
+    ledger: Sealing
 
 
-ANSWERS: list[type] = [Page, TimelineEntry, CaseView, CodeView, Me, Health]
+ANSWERS: list[type] = [Page, TimelineEntry, CaseView, CodeView, Me, Health, Sealing]
 
 PAGE = (("limit", "integer", "1 to 500, 50 when left out"), ("cursor", "string", "`next` of the page before"))
 WAIT = ("wait_for", "integer", "a position: answer when the lists have reached it (5 seconds at most)")
@@ -170,7 +178,7 @@ def add_routes(app: FastAPI, casework: Casework, identity: Identity, ports: Port
         known = casework.known(case, act)
         basis = "lead" if known.lead == act.agency else "referral"
         casework.record_access(act, case, (Compartment.COORDINATION,), "case", basis, correlation_of(request))
-        return _json(_case_view(case, known, act), {"ETag": f'"{known.version}"'})
+        return json_answer(_case_view(case, known, act), {"ETag": f'"{known.version}"'})
 
     def show_timeline(request: Request) -> Response:
         act, case = act_of(request), _path_uuid(request, "case")
@@ -181,7 +189,7 @@ def add_routes(app: FastAPI, casework: Casework, identity: Identity, ports: Port
             found = timeline.entries(db, case, after=after[0] if after else 0, limit=limit)
         entries = _opened(case, found, act, request, "timeline")
         more = (found[-1].version,) if len(found) == limit else None
-        return _json(Page(entries, next_page(more)))
+        return json_answer(Page(entries, next_page(more)))
 
     def export(request: Request) -> Response:
         act, case = act_of(request), _path_uuid(request, "case")
@@ -233,28 +241,28 @@ def add_routes(app: FastAPI, casework: Casework, identity: Identity, ports: Port
         _wait(request, views)
         with views.acting_for(caller.agency) as db:
             query = request.query_params
-            return _json(Page(list(directory.agencies(db, query.get("service"), query.get("kind")))))
+            return json_answer(Page(list(directory.agencies(db, query.get("service"), query.get("kind")))))
 
     def me(request: Request) -> Response:
         caller = identity.caller(request.headers.get("authorization"))
         agency = casework.network.get(caller.agency)
         roles = [r.value for r in caller.roles if agency is not None and agency.has_member(caller.actor, (r,))]
-        return _json(Me(caller.actor, caller.agency, agency.kind.value if agency else "", roles))
+        return json_answer(Me(caller.actor, caller.agency, agency.kind.value if agency else "", roles))
 
     def codes(request: Request) -> Response:
         found = CODE_LISTS.get(request.path_params["list"])
         if found is None:
             raise Unknown(what="code list")
-        return _json(Page([CodeView(c.value, c.id, c.en) for c in found]), {"Cache-Control": "max-age=3600"})
+        return json_answer(Page([CodeView(c.value, c.id, c.en) for c in found]), {"Cache-Control": "max-age=3600"})
 
     def code_lists(request: Request) -> Response:
-        return _json(Page(sorted(CODE_LISTS)), {"Cache-Control": "max-age=3600"})
+        return json_answer(Page(sorted(CODE_LISTS)), {"Cache-Control": "max-age=3600"})
 
     def health(request: Request) -> Response:
-        return _json(Health("ok", dict(views.lag())))
+        return json_answer(Health("ok", dict(views.lag()), Sealing(*ports.ledger.lag())))
 
     def jwks(request: Request) -> Response:
-        return _json(ports.tokens.jwks(), {"Cache-Control": "max-age=300"})
+        return json_answer(ports.tokens.jwks(), {"Cache-Control": "max-age=300"})
 
     case_query = (
         ("status", "string", "open, closed or merged"),
@@ -388,10 +396,11 @@ def _wait(request: Request, views: Views) -> None:
 
 
 def _page(found: Sequence[Any], limit: int, cursor: Callable[[Any], tuple[Any, ...]]) -> Response:
-    return _json(Page(list(found), next_page(cursor(found[-1]) if len(found) == limit else None)))
+    return json_answer(Page(list(found), next_page(cursor(found[-1]) if len(found) == limit else None)))
 
 
-def _json(body: object, headers: dict[str, str] | None = None) -> Response:
+def json_answer(body: object, headers: dict[str, str] | None = None) -> Response:
+    """A JSON answer that nobody keeps."""
     return Response(
         msgspec.json.encode(body), 200, {"Cache-Control": "no-store", **(headers or {})}, "application/json"
     )

@@ -27,11 +27,12 @@ LARGEST_BODY = 256 * 1024
 
 
 class Written(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a write answers: the id it made, the new version, and its position in the log, which a read may
-    ask to wait for."""
+    """What a write answers: the id it made, the new version, its position in the log, which a read may ask to wait
+    for, and where its receipt will be: the proof that it is in the ledger (C2SP tlog-proof), once it is sealed."""
 
     version: int
     position: int
+    receipt: str
     id: str | None = None
 
 
@@ -119,7 +120,7 @@ def written(done: Done, action: Action, request: Request) -> Response:
         headers["Idempotent-Replayed"] = "true"
     if action.mints and done.id:
         headers["Location"] = f"{request.url.path.rstrip('/')}/{done.id}"
-    body = msgspec.json.encode(Written(done.version, done.position, done.id))
+    body = msgspec.json.encode(Written(done.version, done.position, f"/ledger/receipts/{done.position}", done.id))
     return Response(body, 201 if action.mints else 200, headers, "application/json")
 
 

@@ -96,6 +96,11 @@ def _parser() -> argparse.ArgumentParser:
     command("lag", _lag, "how far each read model is behind the log")
     rebuild = command("rebuild", _rebuild, "build a read model anew while the old one serves")
     rebuild.add_argument("projection")
+    ledger = command("ledger", _ledger, "the ledger: show its keys, or verify it from the rows")
+    ledger.add_argument("what", choices=("keys", "checkpoint", "verify"))
+    ledger.add_argument(
+        "--known", type=Path, action="append", default=[], metavar="FILE", help="a checkpoint seen before, by anybody"
+    )
     command("migrate", _migrate, "apply missing migrations")
     bench = command("bench", _bench, "measure beside peers: append, read, seal, rebuild, http, fanout")
     bench.add_argument("what", nargs="+", choices=("append", "read", "seal", "rebuild", "http", "fanout", "all"))
@@ -103,7 +108,7 @@ def _parser() -> argparse.ArgumentParser:
     bench.add_argument("--seconds", type=float, default=3.0, help="of each measurement")
     kafka = command("kafka", _kafka, "run a real Apache Kafka 4 node (needs Java 17 and Maven)")
     kafka.add_argument("--port", type=int, default=9092)
-    for name in ("api", "worker", "publisher"):
+    for name in ("api", "worker", "publisher", "sealer"):
         command(name, _process, f"run one {name} process on external services")
     return parser
 
@@ -274,6 +279,34 @@ def _rebuild(settings: Settings, said: argparse.Namespace) -> int:
     return 0
 
 
+def _ledger(settings: Settings, said: argparse.Namespace) -> int:
+    from rujukan.consumers.evidence.notes import parse_note
+
+    from . import composition
+    from .database import FOLLOWER, as_role
+    from .ledger.auditing import audit
+    from .system import running
+
+    settings = running(settings)
+    keys = composition.ledger_key(settings, composition.keyring(settings)).public
+    if said.what == "keys":
+        print("\n".join(key.vkey for key in keys))
+        return 0
+    if said.what == "checkpoint":
+        with composition.ledger(settings) as store:
+            note = store.newest()
+        if note is None:
+            raise Failed("nothing is sealed yet; is the sealer running?")
+        sys.stdout.write(note.data.decode())
+        return 0
+    report = audit(as_role(settings.database, FOLLOWER), keys, [parse_note(f.read_bytes()) for f in said.known])
+    if report.difference is not None:
+        at, what = report.difference
+        raise Failed(f"THE LEDGER DOES NOT MATCH{f' at position {at}' if at is not None else ''}: {what}")
+    print(f"{report.leaves:,} events are what was sealed; root {report.root.hex()}; {report.unsealed} not sealed yet")
+    return 0
+
+
 def _migrate(settings: Settings, said: argparse.Namespace) -> int:
     from .composition import prepare
 
@@ -314,7 +347,13 @@ def _process(settings: Settings, said: argparse.Namespace) -> int:
 
     if not settings.database or (said.name == "publisher" and not settings.kafka):
         raise Failed("say where PostgreSQL and Kafka are: RUJUKAN_DATABASE, RUJUKAN_KAFKA")
-    {"api": processes.api, "worker": processes.worker, "publisher": processes.publisher}[said.name](settings)
+    run = {
+        "api": processes.api,
+        "worker": processes.worker,
+        "publisher": processes.publisher,
+        "sealer": processes.sealer,
+    }
+    run[said.name](settings)
     return 0
 
 

@@ -27,6 +27,9 @@ from .following import Follower, written_of
 from .group_commit import GroupCommit, Idempotency
 from .issuer import EmbeddedIssuer, OutsideIssuer
 from .keyring import KeyProvider, LocalKeyring
+from .ledger.publishing import ApiLedger
+from .ledger.sealer import Guard, LogKey, Sealer
+from .ledger.store import LedgerStore
 from .migrations import migrate
 from .settings import Settings
 
@@ -120,6 +123,17 @@ def signing_key(provider: KeyProvider) -> Ed25519PrivateKey:
     return Ed25519PrivateKey.from_private_bytes(provider.secret("delivery-signature"))
 
 
+def ledger_key(settings: Settings, provider: KeyProvider) -> LogKey:
+    """The ledger's keys, from the keyring's root: they stay when key-encryption keys are rotated."""
+    return LogKey(settings.ledger_origin, provider.secret("ledger/ed25519"), provider.secret("ledger/ml-dsa-44"))
+
+
+def sealer(settings: Settings) -> Sealer:
+    """What seals the ledger."""
+    conninfo = as_role(settings.database, FOLLOWER)
+    return Sealer(conninfo, ledger_key(settings, keyring(settings)), Guard(settings.ledger_guard))
+
+
 def token_keys(settings: Settings, provider: KeyProvider) -> TokenKeys:
     """Whose tokens are accepted."""
     if settings.jwks:
@@ -158,7 +172,18 @@ def service(settings: Settings, connections: int = 16) -> Iterator[Ports]:
             provider,
             now,
             check_public_key,
+            ApiLedger(LedgerStore(connected), ledger_key(settings, provider).public, settings.witnesses),
         )
+
+
+@contextmanager
+def ledger(settings: Settings) -> Iterator[LedgerStore]:
+    """What is sealed."""
+    connected = pool(as_role(settings.database, FOLLOWER), 2, "ledger")
+    try:
+        yield LedgerStore(connected)
+    finally:
+        connected.close()
 
 
 @contextmanager

@@ -26,6 +26,8 @@ from rujukan.projections import referral_box
 
 from . import composition
 from .database import FOLLOWER, as_role
+from .ledger.sealer import NotExtended
+from .ledger.witnessing import ask_witnesses
 from .settings import Settings
 
 log = logging.getLogger(__name__)
@@ -33,6 +35,8 @@ log = logging.getLogger(__name__)
 AWAY = (psycopg.OperationalError, psycopg.InterfaceError, PersistenceError, PoolTimeout)
 """What it looks like when the database is away."""
 ESCALATION_SECONDS = 5.0
+UNSEALED_SECONDS = 10.0
+"""How often a ledger that does not extend what was signed is looked at again, and said to be so."""
 PUBLISHER_LOCK = 727164914
 
 SYSTEM_ACTOR = ActorId(UUID(int=0))
@@ -83,6 +87,22 @@ def publisher(settings: Settings) -> None:
         )
 
 
+def sealer(settings: Settings) -> None:
+    """Seal the ledger, and ask the witnesses that can be reached, until told to stop. A second sealer waits."""
+    with _stopped_by_signal() as stop:
+        asking = Thread(target=_again, args=(stop, lambda: _ask_witnesses(settings, stop)), daemon=True)
+        asking.start()
+        _again(stop, lambda: composition.sealer(settings).run(stop))
+
+
+def _ask_witnesses(settings: Settings, stop: Event) -> None:
+    with (
+        psycopg.connect(as_role(settings.database, FOLLOWER), autocommit=True) as db,
+        composition.ledger(settings) as store,
+    ):
+        ask_witnesses(db, store, settings.witnesses, stop)
+
+
 def _project(settings: Settings, stop: Event) -> None:
     with composition.follower(settings) as source, composition.runner(settings, source) as runner:
         reached = runner.catch_up()
@@ -128,6 +148,9 @@ def _again(stop: Event, run: Callable[[], None]) -> None:
         started = time.monotonic()
         try:
             run()
+        except NotExtended as problem:
+            log.critical("THE LEDGER IS NOT SEALED: %s", problem)
+            stop.wait(UNSEALED_SECONDS)
         except (*AWAY, Unavailable) as away:
             log.warning("started again: %s", type(away).__name__)
             pause = 0.1 if time.monotonic() - started > 10 else min(pause * 2, 3.0)

@@ -33,6 +33,22 @@ class Settings(Struct, frozen=True, kw_only=True):
     network: str = "development"
     """Name of the network, in the source of every message."""
 
+    ledger: str = ""
+    """Origin of the ledger: the name that its checkpoints bear for ever. `rujukan/NETWORK` when empty."""
+    witnesses: Path | None = None
+    """Policy file (C2SP tlog-policy) that names the witnesses whose cosignatures are kept, those with an address
+    are asked for them, and its quorum says which checkpoint a receipt is made under."""
+
+    @property
+    def ledger_origin(self) -> str:
+        """The ledger's origin."""
+        return self.ledger or f"rujukan/{self.network}"
+
+    @property
+    def ledger_guard(self) -> Path:
+        """The file that remembers, outside of the database, what was signed last."""
+        return self.data / "ledger" / "signed"
+
     @property
     def keyring_file(self) -> Path:
         """Where the keyring is."""
@@ -40,6 +56,7 @@ class Settings(Struct, frozen=True, kw_only=True):
 
 
 PREFIX = "RUJUKAN_"
+PATHS = ("data", "keyring", "witnesses")
 
 
 def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
@@ -53,9 +70,7 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
         if name is None:
             raise ValueError(f"{variable} is not a setting; there are {', '.join(PREFIX + n for n in known)}")
         try:
-            said[name] = (
-                Path(text) if name in ("data", "keyring") else int(text) if name in ("port", "workers") else text
-            )
+            said[name] = Path(text) if name in PATHS else int(text) if name in ("port", "workers") else text
         except ValueError:
             raise ValueError(f"{variable} must be a number") from None
     return Settings(**said)  # type: ignore[arg-type]

@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 WATCH_SECONDS = 0.2
 START_SECONDS = 60.0
-PROCESSES = ("worker", "publisher", "api")
+PROCESSES = ("worker", "publisher", "sealer", "api")
 
 
 class AlreadyRunning(Exception):

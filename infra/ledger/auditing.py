@@ -1,0 +1,176 @@
+"""Recomputes the ledger from the rows of the log, and names the first position that differs.
+
+It trusts the log's public key and nothing else: not the batches, not the tiles, not the positions. What a signed
+checkpoint covers must be in the rows: an event that was edited, deleted, put in, moved or swapped since is found.
+A database that was rolled back as a whole is consistent in itself; a checkpoint from outside, a witness's or an
+earlier one, shows it: hand it in as `known`.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+import psycopg
+from psycopg import Connection
+from psycopg.rows import TupleRow
+
+from rujukan.consumers.evidence.checkpoints import parse_checkpoint
+from rujukan.consumers.evidence.notes import Note, PublicKey, verify
+from rujukan.consumers.evidence.records import entry_of, leaf_entry
+from rujukan.consumers.evidence.refused import Malformed, NotProven
+from rujukan.consumers.evidence.tiles import Tile, TiledTree
+
+from . import store
+from .sealer import Edge
+from .store import ENTRY_BYTES, Batch
+
+PAGE = 20_000
+"""Leaves that are recomputed at a time."""
+TOPIC_AT = 87
+"""Where a record's header says how long its topic is (infra/sealed_record.py)."""
+
+
+class Difference(NamedTuple):
+    """The first place at which the rows are not what was sealed. `position` is None where it is the tree."""
+
+    position: int | None
+    what: str
+
+
+class Report(NamedTuple):
+    """What was recomputed. `unsealed` counts events that came after the newest checkpoint."""
+
+    leaves: int
+    root: bytes
+    unsealed: int
+    difference: Difference | None
+
+
+def audit(conninfo: str, keys: Sequence[PublicKey], known: Iterable[Note] = ()) -> Report:
+    """Recompute everything, in one snapshot of the database. `known` are checkpoints seen before, by anybody."""
+    with psycopg.connect(conninfo) as db:
+        db.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        edge = Edge()
+        position, difference = 0, None
+        for batches in _pages(db):
+            position, difference = _compare(db, edge, batches, position)
+            if difference is None:
+                difference = _compare_tiles(db, edge)
+            if difference is not None:
+                break
+        row = db.execute("SELECT count(*) FROM log.stored_events WHERE notification_id > %s", (position,)).fetchone()
+        unsealed = row[0] if row and difference is None else 0
+        if difference is None:
+            difference = _compare_heads(db, edge, keys, known)
+        return Report(edge.size, edge.root, unsealed, difference)
+
+
+def _pages(db: Connection[TupleRow]) -> Iterator[list[Batch]]:
+    """The batches in order, about PAGE leaves at a time."""
+    with db.cursor(name="batches", binary=True) as cursor:
+        cursor.itersize = 2_000
+        cursor.execute(
+            "SELECT first_leaf, entries, first_position, last_position, skipped FROM ledger.batches ORDER BY first_leaf"
+        )
+        page: list[Batch] = []
+        leaves = 0
+        for row in cursor:
+            page.append(Batch(*row))
+            leaves += page[-1].leaves
+            if leaves >= PAGE:
+                yield page
+                page, leaves = [], 0
+        if page:
+            yield page
+
+
+def _compare(db: Connection[TupleRow], edge: Edge, batches: list[Batch], after: int) -> tuple[int, Difference | None]:
+    """Compare the rows after a position with these batches, and add them to the tree."""
+    last = batches[-1].last_position
+    rows = db.execute(_ROWS, (after, last), binary=True).fetchall()
+    entries = b"".join([b.entries for b in batches])
+    positions = [p for b in batches for p in b.positions()]
+    found = [leaf_entry(state) for _, _, state in rows]
+    moved = next((p for p, place, state in rows if not _in_place(place, state)), None)
+    if moved is None and b"".join(found) == entries and [p for p, _, _ in rows] == positions:
+        for entry in found:
+            edge.add(entry)
+        return last, None
+    return after, _first_difference([p for p, _, _ in rows], found, positions, entries, moved)
+
+
+def _in_place(place: bytes, state: bytes) -> bool:
+    """Whether a record stands in the row that its header names: stream, version and topic. What is no record,
+    and was sealed as it is, names none."""
+    end = TOPIC_AT + 1 + state[TOPIC_AT] if len(state) > TOPIC_AT else 0
+    if place == state[3:27] + state[TOPIC_AT + 1 : end]:
+        return True
+    try:
+        entry_of(state)
+    except Malformed:
+        return True
+    return False
+
+
+def _first_difference(
+    stored: Sequence[int], found: Sequence[bytes], sealed: Sequence[int], entries: bytes, moved: int | None
+) -> Difference:
+    was = {p: entries[i * ENTRY_BYTES : (i + 1) * ENTRY_BYTES] for i, p in enumerate(sealed)}
+    now = dict(zip(stored, found, strict=True))
+    for position in sorted(was.keys() | now.keys()):
+        if position not in now:
+            return Difference(position, "an event was deleted")
+        if position not in was:
+            return Difference(position, "an event was put in that was never sealed")
+        if now[position] != was[position]:
+            other = next((p for p, entry in was.items() if entry == now[position]), None)
+            if other is not None:
+                return Difference(position, f"the event of position {other} stands here")
+            return Difference(position, "the event was edited")
+        if position == moved:
+            return Difference(position, "the row names another stream, version or topic than its record")
+    return Difference(None, "the batches are not in the order of positions")
+
+
+def _compare_tiles(db: Connection[TupleRow], edge: Edge) -> Difference | None:
+    for level, number, hashes, root in edge.taken():
+        row = db.execute(
+            "SELECT hashes, root FROM ledger.tiles WHERE level = %s AND number = %s", (level, number), binary=True
+        ).fetchone()
+        if row is None or row[0] != hashes or row[1] != root:
+            return Difference(None, f"{Tile(level, number).path} is not what the events hash to")
+    return None
+
+
+def _compare_heads(
+    db: Connection[TupleRow], edge: Edge, keys: Sequence[PublicKey], known: Iterable[Note]
+) -> Difference | None:
+    """The newest checkpoint, the newest that were cosigned, and those that were handed in."""
+    newest = store.checkpoint(db)
+    if newest is None:
+        return None if edge.size == 0 else Difference(None, "there are leaves, and no checkpoint")
+    if parse_checkpoint(newest.text).size != edge.size:
+        return Difference(None, "the newest checkpoint is not of this many leaves")
+    cosigned = db.execute("SELECT DISTINCT size FROM ledger.cosignatures ORDER BY size DESC LIMIT 100").fetchall()
+    notes = [newest, *(n for (size,) in cosigned if (n := store.checkpoint(db, size))), *known]
+
+    def read(tile: Tile) -> bytes:
+        return store.read_tile(db, tile) or b""
+
+    for note in notes:
+        try:
+            verify(note, keys)
+            head = parse_checkpoint(note.text)
+            if head.size > edge.size:
+                return Difference(None, f"a tree of {head.size} leaves was signed; the database has {edge.size}")
+            root = edge.root if head.size == edge.size else TiledTree(head.size, read).root
+            if head.root != root:
+                return Difference(None, f"the first {head.size} leaves are not those that were signed")
+        except NotProven as problem:
+            return Difference(None, f"a checkpoint is not the log's: {problem}")
+    return None
+
+
+_ROWS = (
+    "SELECT notification_id, uuid_send(originator_id) || int8send(originator_version) || convert_to(topic, 'UTF8'),"
+    " state FROM log.stored_events WHERE notification_id > %s AND notification_id <= %s ORDER BY notification_id"
+)

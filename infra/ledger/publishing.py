@@ -1,0 +1,95 @@
+"""The ledger as it is served: checkpoint, tiles, receipts; and cosignatures as they are brought."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from threading import Lock
+
+from rujukan.api.ports import NotSealedYet, NotTaken
+from rujukan.consumers.evidence import notes
+from rujukan.consumers.evidence.checkpoints import parse_checkpoint
+from rujukan.consumers.evidence.notes import Note, PublicKey, parse_note
+from rujukan.consumers.evidence.policies import Policy, parse_policy
+from rujukan.consumers.evidence.refused import NotProven
+from rujukan.consumers.evidence.tiles import parse_path
+
+from .store import LedgerStore, NotSealed
+
+
+class WitnessPolicy:
+    """The policy file, read again when it changed. Without a file, no witness is known and none is asked for."""
+
+    def __init__(self, file: Path | None) -> None:
+        self._file = file
+        self._read: tuple[float, Policy | None] = (-1.0, None)
+        self._lock = Lock()
+
+    def now(self) -> Policy | None:
+        """The policy. Raises Malformed for a file that is none, OSError for one that cannot be read."""
+        if self._file is None:
+            return None
+        changed = self._file.stat().st_mtime
+        with self._lock:
+            if self._read[0] != changed:
+                self._read = changed, parse_policy(self._file.read_bytes())
+            return self._read[1]
+
+
+class ApiLedger:
+    """The ledger as the API asks for it."""
+
+    def __init__(self, store: LedgerStore, keys: Sequence[PublicKey], policy: Path | None) -> None:
+        self._store = store
+        self._keys = tuple(keys)
+        self._policy = WitnessPolicy(policy)
+
+    def checkpoint(self) -> bytes | None:
+        note = self._store.newest()
+        return note.data if note else None
+
+    def tile(self, path: str) -> bytes | None:
+        try:
+            return self._store.tile(parse_path(path))
+        except NotProven:
+            return None
+
+    def keys(self) -> Sequence[str]:
+        return [key.vkey for key in self._keys]
+
+    def lag(self) -> tuple[int, int]:
+        return self._store.lag()
+
+    def receipt(self, position: int, witnessed: bool) -> bytes:
+        try:
+            leaf, _ = self._store.leaf_of(position)
+            note = self._store.witnessed(leaf + 1, self._is_enough)
+            if note is None and witnessed:
+                raise NotSealedYet(position)
+            return self._store.proof(position, note).data
+        except NotSealed:
+            raise NotSealedYet(position) from None
+
+    def take_cosignatures(self, body: bytes) -> int:
+        policy = self._policy.now()
+        if policy is None:
+            raise NotTaken("No witness is known here.")
+        try:
+            note = parse_note(body)
+            checkpoint = parse_checkpoint(note.text)
+            signed = notes.verify(note, policy.witnesses.values())
+            known = {(key.name, key.key_id) for key in signed}
+            return self._store.take_cosignatures(
+                checkpoint, [s for s in note.signatures if (s.name, s.key_id) in known]
+            )
+        except (NotProven, NotSealed) as problem:
+            raise NotTaken(f"The note is not taken: {problem}.") from None
+
+    def _is_enough(self, note: Note) -> bool:
+        """Whether the witnesses that the policy asks for cosigned; without a policy, one does."""
+        policy = self._policy.now()
+        if policy is None:
+            return True
+        try:
+            policy._replace(logs=self._keys).check(note)
+        except NotProven:
+            return False
+        return True

@@ -1,0 +1,273 @@
+"""The sealer: follows the log, adds each event's leaf, and signs the tree.
+
+Leaves, the tiles they fill and the checkpoint over all are stored in one commit, and a batch is refused unless it
+begins where the last one ended: a sealer that is killed anywhere, or a second one, makes no gap and no fork. What
+was signed last stands in a file beside the database too: where the database does not extend it (an old backup was
+restored, say), the sealer signs nothing and says so.
+"""
+
+import logging
+import os
+import struct
+import tempfile
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from threading import Event
+
+import psycopg
+from psycopg import Connection
+from psycopg.rows import TupleRow
+
+from rujukan.consumers.evidence import merkle
+from rujukan.consumers.evidence.checkpoints import Checkpoint, parse_checkpoint
+from rujukan.consumers.evidence.notes import (
+    COSIGNATURE_ML_DSA,
+    ED25519,
+    Note,
+    PublicKey,
+    SigningKey,
+    parse_note,
+    verify,
+)
+from rujukan.consumers.evidence.records import leaf_entry
+from rujukan.consumers.evidence.refused import NotProven
+from rujukan.consumers.evidence.tiles import WIDTH, Tile, TiledTree, tile_of
+
+from ..sealed_record import author_of
+from . import store
+from .store import Batch
+
+log = logging.getLogger(__name__)
+
+INTERVAL = 0.1
+"""Seconds between checkpoints while events come: what comes in between is sealed together."""
+PAGE = 4_000
+SEALER_LOCK = 727164915
+
+
+class NotExtended(Exception):
+    """The database does not extend what was signed before. Nothing is signed until a person has looked."""
+
+
+class LogKey:
+    """The log's keys: Ed25519, and ML-DSA-44 beside it, which holds against quantum computers too."""
+
+    def __init__(self, origin: str, ed25519_seed: bytes, ml_dsa_seed: bytes) -> None:
+        self.origin = origin
+        self._ed25519 = SigningKey(origin, ED25519, ed25519_seed)
+        self._ml_dsa = SigningKey(origin, COSIGNATURE_ML_DSA, ml_dsa_seed)
+
+    @property
+    def public(self) -> tuple[PublicKey, PublicKey]:
+        """The public halves."""
+        return self._ed25519.public, self._ml_dsa.public
+
+    def sign(self, size: int, root: bytes, now: float) -> Note:
+        """The signed checkpoint."""
+        text = Checkpoint(self.origin, size, root).text
+        return Note(text, (self._ed25519.sign(text), self._ml_dsa.sign(text, int(now))))
+
+
+class Edge:
+    """The tree's right edge: of each level, the hashes that do not fill a tile yet."""
+
+    def __init__(self, size: int = 0, levels: Iterable[list[bytes]] = ()) -> None:
+        self.size = size
+        self._levels = [list(level) for level in levels] or [[]]
+        self.filled: list[tuple[int, int, bytes, bytes]] = []
+        """(level, number, hashes, root) of the tiles filled since `taken`."""
+
+    @classmethod
+    def load(cls, db: Connection[TupleRow], size: int) -> "Edge":
+        """The right edge of the stored tree of that size. Raises NotExtended where it is not all there."""
+        levels: list[list[bytes]] = []
+        level = 0
+        while size >> (8 * level):
+            width = (size >> (8 * level)) % WIDTH
+            data = b""
+            if width:
+                read = store.read_tile(db, tile_of(level, (size >> (8 * level)) // WIDTH, size))
+                if read is None:
+                    raise NotExtended(f"the ledger lacks hashes of level {level} below leaf {size}")
+                data = read
+            levels.append([data[i : i + 32] for i in range(0, len(data), 32)])
+            level += 1
+        return cls(size, levels)
+
+    def add(self, entry: bytes) -> None:
+        """Add a leaf."""
+        self._push(0, merkle.leaf_hash(entry))
+        self.size += 1
+
+    def _push(self, level: int, hash: bytes) -> None:
+        if level == len(self._levels):
+            self._levels.append([])
+        hashes = self._levels[level]
+        hashes.append(hash)
+        if len(hashes) == WIDTH:
+            root = merkle.root_of(hashes)
+            number = (self.size + 1 >> 8 * (level + 1)) - 1
+            self.filled.append((level, number, b"".join(hashes), root))
+            self._levels[level] = []
+            self._push(level + 1, root)
+
+    @property
+    def root(self) -> bytes:
+        """The root of the tree. A shorter right subtree stands after its level's hashes as one more of them."""
+        rest: bytes | None = None
+        for hashes in self._levels:
+            if items := hashes + ([rest] if rest is not None else []):
+                rest = merkle.root_of(items)
+        return rest if rest is not None else merkle.EMPTY_ROOT
+
+    def taken(self) -> list[tuple[int, int, bytes, bytes]]:
+        """The tiles filled since the last time."""
+        filled, self.filled = self.filled, []
+        return filled
+
+
+class Guard:
+    """What was signed last, kept outside of the database."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    def last(self) -> Note | None:
+        """What was signed last; None where nothing was. Raises Malformed for a file that is not a checkpoint."""
+        return parse_note(self._file.read_bytes()) if self._file.exists() else None
+
+    def keep(self, note: Note) -> None:
+        """Remember, durably."""
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=self._file.parent, delete=False) as out:
+            out.write(note.data)
+            out.flush()
+            os.fsync(out.fileno())
+        Path(out.name).replace(self._file)
+
+
+class Sealer:
+    """One sealer. A second one waits, in `run`, until the first is gone."""
+
+    def __init__(self, conninfo: str, key: LogKey, guard: Guard) -> None:
+        self._conninfo = conninfo
+        self._key = key
+        self._guard = guard
+
+    def run(self, stop: Event) -> None:
+        """Seal until told to stop. Raises NotExtended, and what breaks the connection to the database."""
+        with psycopg.connect(self._conninfo, autocommit=True) as db:
+            while not stop.is_set():
+                row = db.execute("SELECT pg_try_advisory_lock(%s)", (SEALER_LOCK,)).fetchone()
+                if row is not None and row[0]:
+                    break
+                stop.wait(0.5)
+            else:
+                return
+            db.execute("LISTEN stored_events")
+            for _ in self._seal(db, stop):
+                pass
+
+    def seal_all(self) -> int:
+        """Seal what there is, and return; how many leaves were added. For tests, benchmarks and the command line."""
+        with psycopg.connect(self._conninfo, autocommit=True) as db:
+            db.execute("SELECT pg_advisory_lock(%s)", (SEALER_LOCK,))
+            return sum(self._seal(db, None))
+
+    def _seal(self, db: Connection[TupleRow], stop: Event | None) -> Iterator[int]:
+        edge, position = self._load(db)
+        while stop is None or not stop.is_set():
+            began = time.monotonic()
+            rows = db.execute(_PENDING, (position, PAGE), binary=True).fetchall()
+            if rows:
+                position = self._add(db, edge, rows)
+                yield len(rows)
+            elif stop is None:
+                return
+            else:
+                for _ in db.notifies(timeout=1.0, stop_after=1):
+                    pass
+            if stop is not None and len(rows) < PAGE:
+                stop.wait(max(0.0, INTERVAL - (time.monotonic() - began)))
+
+    def _load(self, db: Connection[TupleRow]) -> tuple[Edge, int]:
+        """The tree as it is stored, once it is sure that it extends what was signed."""
+        last = store.newest_batch(db)
+        size = last.first_leaf + last.leaves if last else 0
+        edge = Edge.load(db, size)
+        newest = store.checkpoint(db)
+        if newest is not None:
+            try:
+                verify(newest, self._key.public)
+            except NotProven as problem:
+                raise NotExtended(f"the newest checkpoint in the database is not this log's: {problem}") from None
+            if parse_checkpoint(newest.text) != Checkpoint(self._key.origin, size, edge.root):
+                raise NotExtended("the stored tree is not the one that was signed")
+        signed = self._guard.last()
+        if signed is not None:
+            self._check_extends(db, edge, parse_checkpoint(signed.text))
+        return edge, last.last_position if last else 0
+
+    def _check_extends(self, db: Connection[TupleRow], edge: Edge, signed: Checkpoint) -> None:
+        if signed.origin != self._key.origin:
+            raise NotExtended(f"what was signed last is of another log, {signed.origin}")
+        if signed.size > edge.size:
+            raise NotExtended(f"the database has {edge.size} leaves, and a tree of {signed.size} was signed before")
+
+        def read(tile: Tile) -> bytes:
+            return store.read_tile(db, tile) or b""
+
+        try:
+            was = TiledTree(signed.size, read).root
+        except NotProven:
+            was = b""
+        if was != signed.root:
+            raise NotExtended(f"the first {signed.size} leaves in the database are not those that were signed before")
+
+    def _add(self, db: Connection[TupleRow], edge: Edge, rows: list[tuple[int, bytes]]) -> int:
+        entries = [leaf_entry(state) for _, state in rows]
+        for entry in entries:
+            edge.add(entry)
+        first, last = rows[0][0], rows[-1][0]
+        skipped = [] if last - first + 1 == len(rows) else sorted(set(range(first, last)) - {p for p, _ in rows})
+        now = time.time()
+        batch = Batch(edge.size - len(rows), b"".join(entries), first, last, skipped)
+        lag = _waited(rows[0][1], now)
+        filled = edge.taken()
+        note = self._key.sign(edge.size, edge.root, now)
+        db.execute(
+            _ADD,
+            (
+                batch.first_leaf,
+                batch.entries,
+                first,
+                last,
+                skipped,
+                lag,
+                [level for level, _, _, _ in filled],
+                [number for _, number, _, _ in filled],
+                [hashes for _, _, hashes, _ in filled],
+                [root for _, _, _, root in filled],
+                note.data,
+            ),
+        )
+        self._guard.keep(note)
+        return last
+
+
+def _waited(record: bytes, now: float) -> int:
+    """Milliseconds since an event was recorded."""
+    try:
+        return max(0, min(2**31 - 1, int((now - author_of(record)[3].timestamp()) * 1000)))
+    except (struct.error, IndexError, ValueError, OverflowError):
+        return 0  # a damaged record says no time
+
+
+_PENDING = (
+    "SELECT notification_id, state FROM log.stored_events WHERE notification_id > %s ORDER BY notification_id LIMIT %s"
+)
+_ADD = (
+    "SELECT ledger.add_batch(%b::bigint, %b::bytea, %b::bigint, %b::bigint, %b::bigint[], %b::int,"
+    " %b::smallint[], %b::bigint[], %b::bytea[], %b::bytea[], %b::bytea)"
+)

@@ -1,0 +1,209 @@
+"""What is sealed: leaves, tiles, checkpoints, cosignatures, and the proofs that are made from them.
+
+A leaf is the entry of one stored event (consumers/evidence/records.py). Full tiles are stored; partial ones are
+made from the batches and the tiles below, so nothing that was stored is ever changed.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
+
+from psycopg import Connection
+from psycopg.rows import TupleRow
+
+from rujukan.consumers.evidence import merkle, tiles
+from rujukan.consumers.evidence.checkpoints import Checkpoint, parse_checkpoint
+from rujukan.consumers.evidence.notes import Note, Signature, parse_note, parse_signature
+from rujukan.consumers.evidence.proofs import Proof
+from rujukan.consumers.evidence.tiles import ENTRIES, WIDTH, Tile, TiledTree
+
+from ..database import Pool
+
+ENTRY_BYTES = 32
+
+
+class NotSealed(LookupError):
+    """There is no leaf for that position (yet)."""
+
+
+class Batch(NamedTuple):
+    """Consecutive leaves that were sealed at once, and the positions that they stand for."""
+
+    first_leaf: int
+    entries: bytes
+    first_position: int
+    last_position: int
+    skipped: Sequence[int]
+
+    @property
+    def leaves(self) -> int:
+        """How many leaves it has."""
+        return len(self.entries) // ENTRY_BYTES
+
+    def positions(self) -> Iterable[int]:
+        """The position of each leaf."""
+        if not self.skipped:
+            return range(self.first_position, self.last_position + 1)
+        left_out = set(self.skipped)
+        return (p for p in range(self.first_position, self.last_position + 1) if p not in left_out)
+
+
+class LedgerStore:
+    """Reads the ledger. Safe to share between threads."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    def size(self) -> int:
+        """How many leaves are sealed."""
+        newest = self.newest()
+        return parse_checkpoint(newest.text).size if newest else 0
+
+    def newest(self, size: int | None = None) -> Note | None:
+        """The newest checkpoint, or the one of a size, with all that was put under it."""
+        with self._pool.connection() as db:
+            return checkpoint(db, size)
+
+    def witnessed(self, leaves: int, enough: Callable[[Note], bool]) -> Note | None:
+        """The newest checkpoint of at least so many leaves that has enough cosignatures; None where none has."""
+        with self._pool.connection() as db:
+            rows = db.execute(
+                "SELECT c.size FROM ledger.checkpoints c WHERE size >= %s AND EXISTS"
+                " (SELECT FROM ledger.cosignatures s WHERE s.size = c.size) ORDER BY size DESC LIMIT 50",
+                (leaves,),
+            ).fetchall()
+            for (size,) in rows:
+                note = checkpoint(db, size)
+                if note is not None and enough(note):
+                    return note
+        return None
+
+    def tile(self, tile: Tile) -> bytes | None:
+        """A tile or entry bundle; None where the tree does not have it."""
+        with self._pool.connection() as db:
+            return read_tile(db, tile)
+
+    def leaf_of(self, position: int) -> tuple[int, bytes]:
+        """(leaf, entry) of a position. Raises NotSealed."""
+        with self._pool.connection() as db:
+            batch = _batch(db, "first_position <= %s ORDER BY first_position DESC LIMIT 1", position)
+        if batch is None or position > batch.last_position or position in batch.skipped:
+            raise NotSealed(f"position {position} is not sealed")
+        offset = position - batch.first_position - sum(s < position for s in batch.skipped)
+        return batch.first_leaf + offset, batch.entries[offset * ENTRY_BYTES : (offset + 1) * ENTRY_BYTES]
+
+    def tree(self, size: int) -> TiledTree:
+        """The tree at that size; it reads as it is asked."""
+
+        def read(tile: Tile) -> bytes:
+            data = self.tile(tile)
+            if data is None:
+                raise NotSealed(f"the ledger has no {tile.path}")
+            return data
+
+        return TiledTree(size, read)
+
+    def proof(self, position: int, note: Note | None = None) -> Proof:
+        """The inclusion proof of a position, under a checkpoint or the newest. Raises NotSealed."""
+        leaf, _ = self.leaf_of(position)
+        under = note or self.newest()
+        if under is None:
+            raise NotSealed("nothing is sealed yet")
+        size = parse_checkpoint(under.text).size
+        if leaf >= size:
+            raise NotSealed(f"position {position} is not under that checkpoint")
+        return Proof(leaf, self.tree(size).inclusion(leaf), under)
+
+    def take_cosignatures(self, checkpoint: Checkpoint, signatures: Iterable[Signature]) -> int:
+        """Keep cosignatures, which were checked, under the checkpoint of that size; how many are new.
+        Raises NotSealed where that is not a checkpoint of this ledger."""
+        own = self.newest(checkpoint.size)
+        if own is None or parse_checkpoint(own.text) != checkpoint:
+            raise NotSealed("that is not a checkpoint of this ledger")
+        with self._pool.connection() as db:
+            return sum(
+                db.execute(
+                    "INSERT INTO ledger.cosignatures (size, name, key_id, line) VALUES (%s, %s, %b, %s)"
+                    " ON CONFLICT DO NOTHING",
+                    (checkpoint.size, s.name, s.key_id, s.line.rstrip("\n")),
+                ).rowcount
+                for s in signatures
+            )
+
+    def lag(self) -> tuple[int, int]:
+        """(events that are not sealed yet, milliseconds that the newest batch had waited to be sealed)."""
+        with self._pool.connection() as db:
+            row = db.execute(
+                "WITH last AS (SELECT last_position, lag_ms FROM ledger.batches ORDER BY first_leaf DESC LIMIT 1)"
+                " SELECT (SELECT count(*) FROM log.stored_events WHERE notification_id >"
+                " coalesce((SELECT last_position FROM last), 0)), coalesce((SELECT lag_ms FROM last), 0)"
+            ).fetchone()
+        return (row[0], row[1]) if row else (0, 0)
+
+
+def checkpoint(db: Connection[TupleRow], size: int | None = None) -> Note | None:
+    """The newest checkpoint, or the one of a size, with its cosignatures."""
+    row = db.execute(
+        "SELECT size, note FROM ledger.checkpoints WHERE %s::bigint IS NULL OR size = %s ORDER BY size DESC LIMIT 1",
+        (size, size),
+        binary=True,
+    ).fetchone()
+    if row is None:
+        return None
+    note = parse_note(row[1])
+    lines = db.execute(
+        "SELECT line FROM ledger.cosignatures WHERE size = %s ORDER BY name, key_id", (row[0],)
+    ).fetchall()
+    return Note(note.text, (*note.signatures, *(parse_signature(line) for (line,) in lines)))
+
+
+def read_tile(db: Connection[TupleRow], tile: Tile) -> bytes | None:
+    """A tile or entry bundle; None where the tree does not have it."""
+    start = tile.number * WIDTH
+    if tile.level == ENTRIES:
+        entries = _entries(db, start, tile.width)
+        return tiles.bundle(entries) if len(entries) == tile.width else None
+    if tile.width == WIDTH:
+        row = db.execute(
+            "SELECT hashes FROM ledger.tiles WHERE level = %s AND number = %s", (tile.level, tile.number), binary=True
+        ).fetchone()
+        return row[0] if row else None
+    if tile.level == 0:
+        hashes = [merkle.leaf_hash(entry) for entry in _entries(db, start, tile.width)]
+    else:
+        below = tile.level - 1
+        rows = db.execute(
+            "SELECT root FROM ledger.tiles WHERE level = %s AND number >= %s AND number < %s ORDER BY number",
+            (below, start, start + tile.width),
+            binary=True,
+        )
+        hashes = [root for (root,) in rows]
+    return b"".join(hashes) if len(hashes) == tile.width else None
+
+
+def newest_batch(db: Connection[TupleRow]) -> Batch | None:
+    """The batch that was sealed last."""
+    return _batch(db, "%s::int IS NULL ORDER BY first_leaf DESC LIMIT 1", None)
+
+
+def _batch(db: Connection[TupleRow], where: str, value: object) -> Batch | None:
+    row = db.execute(f"{_BATCH} WHERE {where}", (value,), binary=True).fetchone()
+    return Batch(*row) if row else None
+
+
+def _entries(db: Connection[TupleRow], start: int, count: int) -> list[bytes]:
+    """The entries of consecutive leaves, as many as there are."""
+    rows = db.execute(
+        f"{_BATCH} WHERE first_leaf < %s AND first_leaf >= coalesce("
+        "(SELECT max(first_leaf) FROM ledger.batches WHERE first_leaf <= %s), 0) ORDER BY first_leaf",
+        (start + count, start),
+        binary=True,
+    )
+    found: list[bytes] = []
+    for batch in map(Batch._make, rows):
+        first = max(0, start - batch.first_leaf)
+        last = min(batch.leaves, start + count - batch.first_leaf)
+        found += [batch.entries[i * ENTRY_BYTES : (i + 1) * ENTRY_BYTES] for i in range(first, last)]
+    return found
+
+
+_BATCH = "SELECT first_leaf, entries, first_position, last_position, skipped FROM ledger.batches"
