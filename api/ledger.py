@@ -46,7 +46,7 @@ def add_routes(app: FastAPI, ledger: Ledger) -> None:
         found = ledger.checkpoint()
         if found is None:
             raise BadRequest(404, "NotSealedYet", "Nothing is sealed yet.")
-        return Response(found, 200, {"Cache-Control": "max-age=1"}, TEXT)
+        return Response(found, 200, {"Cache-Control": "no-cache"}, TEXT)
 
     def tile(request: Request) -> Response:
         found = ledger.tile("tile/" + request.path_params["tile"])

@@ -5,21 +5,19 @@ import argparse
 import json
 import logging
 import os
-import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from threading import Event
 from typing import Any
 
+from . import cli_evidence
+from .cli_evidence import Failed, stopped_by_signal
 from .settings import Settings, from_environment
 
+EXTRAS = {"subscribe": "agency", "keygen": "agency", "verify": "verify", "witness": "verify"}
+"""What a command needs, where that is less than everything."""
 Command = Callable[[Settings, argparse.Namespace], int]
-
-
-class Failed(Exception):
-    """Something a person can mend; the message says what and how."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -41,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except ModuleNotFoundError as missing:
-        extra = "agency" if said.name in ("subscribe", "keygen") else "embedded"
+        extra = EXTRAS.get(said.name, "embedded")
         print(f"rujukan: {missing.name} is not installed: pip install 'rujukan[{extra}]'", file=sys.stderr)
         return 1
     except Exception as problem:
@@ -91,16 +89,13 @@ def _parser() -> argparse.ArgumentParser:
     subscribe.add_argument("--service-key", required=True, metavar="KEY|URL-FILE", help="the service's public key")
     subscribe.add_argument("--kafka", metavar="HOST:PORT", help="default: RUJUKAN_KAFKA")
     subscribe.add_argument("--inbox", type=Path, default=None, metavar="FILE", help="SQLite file (default AGENCY.db)")
+    cli_evidence.add_witnessing(subscribe)
     subscribe.add_argument("--stop-after", type=int, metavar="N", help="stop after so many deliveries")
     command("service-key", _service_key, "the public key that agencies check messages against")
     command("lag", _lag, "how far each read model is behind the log")
     rebuild = command("rebuild", _rebuild, "build a read model anew while the old one serves")
     rebuild.add_argument("projection")
-    ledger = command("ledger", _ledger, "the ledger: show its keys, or verify it from the rows")
-    ledger.add_argument("what", choices=("keys", "checkpoint", "verify"))
-    ledger.add_argument(
-        "--known", type=Path, action="append", default=[], metavar="FILE", help="a checkpoint seen before, by anybody"
-    )
+    cli_evidence.add_commands(command)
     command("migrate", _migrate, "apply missing migrations")
     bench = command("bench", _bench, "measure beside peers: append, read, seal, rebuild, http, fanout")
     bench.add_argument("what", nargs="+", choices=("append", "read", "seal", "rebuild", "http", "fanout", "all"))
@@ -120,9 +115,7 @@ def _up(settings: Settings, said: argparse.Namespace) -> int:
 
     if said.port is not None:
         settings = replace(settings, port=said.port)
-    stop = Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+    stop = stopped_by_signal()
     with System(settings) as system:
         print(f"API        {system.url}    contract {system.url}/docs")
         print(f"PostgreSQL {system.settings.database}")
@@ -224,9 +217,7 @@ def _subscribe(settings: Settings, said: argparse.Namespace) -> int:
     kafka = said.kafka or settings.kafka
     if not kafka:
         raise Failed("say where Kafka is: --kafka HOST:PORT, or RUJUKAN_KAFKA")
-    stop = Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+    stop = stopped_by_signal()
     seen = 0
 
     def show(delivery: Delivery, db: sqlite3.Connection) -> None:
@@ -244,8 +235,9 @@ def _subscribe(settings: Settings, said: argparse.Namespace) -> int:
     text = said.service_key
     if Path(text).exists():
         text = Path(text).read_text().strip()
-    Subscription(said.agency, keys, service_key(text), kafka, inbox).run(stop)
-    return 0
+    with cli_evidence.witnessing(said, stop) as failed:
+        Subscription(said.agency, keys, service_key(text), kafka, inbox).run(stop)
+    return 3 if failed else 0
 
 
 def _service_key(settings: Settings, said: argparse.Namespace) -> int:
@@ -279,34 +271,6 @@ def _rebuild(settings: Settings, said: argparse.Namespace) -> int:
     return 0
 
 
-def _ledger(settings: Settings, said: argparse.Namespace) -> int:
-    from rujukan.consumers.evidence.notes import parse_note
-
-    from . import composition
-    from .database import FOLLOWER, as_role
-    from .ledger.auditing import audit
-    from .system import running
-
-    settings = running(settings)
-    keys = composition.ledger_key(settings, composition.keyring(settings)).public
-    if said.what == "keys":
-        print("\n".join(key.vkey for key in keys))
-        return 0
-    if said.what == "checkpoint":
-        with composition.ledger(settings) as store:
-            note = store.newest()
-        if note is None:
-            raise Failed("nothing is sealed yet; is the sealer running?")
-        sys.stdout.write(note.data.decode())
-        return 0
-    report = audit(as_role(settings.database, FOLLOWER), keys, [parse_note(f.read_bytes()) for f in said.known])
-    if report.difference is not None:
-        at, what = report.difference
-        raise Failed(f"THE LEDGER DOES NOT MATCH{f' at position {at}' if at is not None else ''}: {what}")
-    print(f"{report.leaves:,} events are what was sealed; root {report.root.hex()}; {report.unsealed} not sealed yet")
-    return 0
-
-
 def _migrate(settings: Settings, said: argparse.Namespace) -> int:
     from .composition import prepare
 
@@ -329,9 +293,7 @@ def _kafka(settings: Settings, said: argparse.Namespace) -> int:
     if not ApacheKafka.available():
         raise Failed("Apache Kafka needs Java 17 or later and Maven on the PATH")
     settings.data.mkdir(parents=True, exist_ok=True)
-    stop = Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+    stop = stopped_by_signal()
     kafka = ApacheKafka(settings.data / "kafka", said.port)
     print(f"Apache Kafka answers at {kafka.start()}. Ctrl-C stops it.", flush=True)
     try:

@@ -172,7 +172,7 @@ def service(settings: Settings, connections: int = 16) -> Iterator[Ports]:
             provider,
             now,
             check_public_key,
-            ApiLedger(LedgerStore(connected), ledger_key(settings, provider).public, settings.witnesses),
+            ApiLedger(LedgerStore(connected), ledger_key(settings, provider).public, settings.witness_policy),
         )
 
 

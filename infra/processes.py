@@ -100,7 +100,7 @@ def _ask_witnesses(settings: Settings, stop: Event) -> None:
         psycopg.connect(as_role(settings.database, FOLLOWER), autocommit=True) as db,
         composition.ledger(settings) as store,
     ):
-        ask_witnesses(db, store, settings.witnesses, stop)
+        ask_witnesses(db, store, settings.witness_policy, stop)
 
 
 def _project(settings: Settings, stop: Event) -> None:

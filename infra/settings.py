@@ -37,12 +37,18 @@ class Settings(Struct, frozen=True, kw_only=True):
     """Origin of the ledger: the name that its checkpoints bear for ever. `rujukan/NETWORK` when empty."""
     witnesses: Path | None = None
     """Policy file (C2SP tlog-policy) that names the witnesses whose cosignatures are kept, those with an address
-    are asked for them, and its quorum says which checkpoint a receipt is made under."""
+    are asked for them, and its quorum says which checkpoint a receipt is made under. `ledger/witnesses` in `data`
+    when not set; it may come and change while the system runs."""
 
     @property
     def ledger_origin(self) -> str:
         """The ledger's origin."""
         return self.ledger or f"rujukan/{self.network}"
+
+    @property
+    def witness_policy(self) -> Path:
+        """Where the policy is, or may come to be."""
+        return self.witnesses or self.data / "ledger" / "witnesses"
 
     @property
     def ledger_guard(self) -> Path:

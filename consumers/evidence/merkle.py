@@ -7,7 +7,7 @@ the hash of any complete subtree (`tiles.TiledTree`, or a list of leaf hashes).
 from collections.abc import Callable, Sequence
 from hashlib import sha256
 
-from .refused import Malformed, NotConsistent, NotIncluded
+from .refused import Forked, Malformed, NotConsistent, NotIncluded
 
 HASH_BYTES = 32
 EMPTY_ROOT = sha256(b"").digest()
@@ -107,7 +107,8 @@ def verify_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes],
 
 
 def verify_consistency(old: int, old_root: bytes, new: int, new_root: bytes, proof: Sequence[bytes]) -> None:
-    """RFC 9162 § 2.1.4.2. Raises NotConsistent unless the new tree begins with the leaves of the old one."""
+    """RFC 9162 § 2.1.4.2. Raises NotConsistent unless the new tree begins with the leaves of the old one,
+    and Forked where the proof shows that it does not."""
     _hashes(old_root, new_root, *proof)
     if not 0 <= old <= new:
         raise NotConsistent(f"a tree of {new} does not extend one of {old}")
@@ -117,7 +118,7 @@ def verify_consistency(old: int, old_root: bytes, new: int, new_root: bytes, pro
         if old == 0 and old_root != EMPTY_ROOT:
             raise NotConsistent("the old tree is empty and its root is not")
         if old == new and old_root != new_root:
-            raise NotConsistent(f"two trees of {new} leaves have two roots")
+            raise Forked(f"two trees of {new} leaves have two roots")
         return
     path = list(proof)
     if old & (old - 1) == 0:
@@ -140,10 +141,10 @@ def verify_consistency(old: int, old_root: bytes, new: int, new_root: bytes, pro
         at, last = at >> 1, last >> 1
     if last:
         raise NotConsistent("the proof is too short")
-    if was != old_root:
-        raise NotConsistent(f"the proof does not begin with the tree of {old}")
     if now != new_root:
         raise NotConsistent(f"the proof does not end with the tree of {new}")
+    if was != old_root:
+        raise Forked(f"the tree of {new} does not begin with the tree of {old}")
 
 
 def _hashes(*hashes: bytes) -> None:

@@ -25,6 +25,11 @@ class NotConsistent(NotProven):
     """The newer tree is not proved to be the older one with leaves added."""
 
 
+class Forked(NotConsistent):
+    """The newer tree is the one that was signed, and it does not begin with the older one: the log has two
+    histories. No proof that anybody makes up does this to an honest log."""
+
+
 class NoQuorum(NotProven):
     """Too few of the witnesses that the policy asks for cosigned."""
 

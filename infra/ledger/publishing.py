@@ -16,18 +16,19 @@ from .store import LedgerStore, NotSealed
 
 
 class WitnessPolicy:
-    """The policy file, read again when it changed. Without a file, no witness is known and none is asked for."""
+    """The policy file, read again when it changed. While there is none, no witness is known and none is asked for."""
 
-    def __init__(self, file: Path | None) -> None:
+    def __init__(self, file: Path) -> None:
         self._file = file
         self._read: tuple[float, Policy | None] = (-1.0, None)
         self._lock = Lock()
 
     def now(self) -> Policy | None:
         """The policy. Raises Malformed for a file that is none, OSError for one that cannot be read."""
-        if self._file is None:
+        try:
+            changed = self._file.stat().st_mtime
+        except FileNotFoundError:
             return None
-        changed = self._file.stat().st_mtime
         with self._lock:
             if self._read[0] != changed:
                 self._read = changed, parse_policy(self._file.read_bytes())
@@ -37,7 +38,7 @@ class WitnessPolicy:
 class ApiLedger:
     """The ledger as the API asks for it."""
 
-    def __init__(self, store: LedgerStore, keys: Sequence[PublicKey], policy: Path | None) -> None:
+    def __init__(self, store: LedgerStore, keys: Sequence[PublicKey], policy: Path) -> None:
         self._store = store
         self._keys = tuple(keys)
         self._policy = WitnessPolicy(policy)

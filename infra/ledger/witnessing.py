@@ -16,10 +16,11 @@ from psycopg.rows import TupleRow
 
 from rujukan.consumers.evidence import notes
 from rujukan.consumers.evidence.checkpoints import Checkpoint, parse_checkpoint
-from rujukan.consumers.evidence.coding import decimal, to_base64
+from rujukan.consumers.evidence.coding import decimal
 from rujukan.consumers.evidence.notes import Note, PublicKey, parse_signature
 from rujukan.consumers.evidence.policies import parse_policy
 from rujukan.consumers.evidence.refused import Malformed, NotProven
+from rujukan.consumers.witness import request
 
 from .store import LedgerStore
 
@@ -50,7 +51,7 @@ class Asked:
             if self._size > checkpoint.size:
                 raise Refused(f"{self._key.name} has seen a tree of {self._size} leaves; this has {checkpoint.size}")
             proof = store.tree(checkpoint.size).consistency(self._size)
-            body = add_checkpoint(self._size, proof, note)
+            body = request(self._size, proof, note)
             answer = self._http.post(self._url, content=body, timeout=SECONDS)
             if answer.status_code == 409:
                 self._size = _size_in(answer)
@@ -71,17 +72,8 @@ class Asked:
         return store.take_cosignatures(checkpoint, own)
 
 
-def add_checkpoint(old: int, proof: list[bytes], note: Note) -> bytes:
-    """The body of tlog-witness's `add-checkpoint`."""
-    lines = "".join(f"{to_base64(h)}\n" for h in proof)
-    return f"old {old}\n{lines}\n".encode() + note.data
-
-
-def ask_witnesses(db: Connection[TupleRow], store: LedgerStore, policy: Path | None, stop: Event) -> None:
+def ask_witnesses(db: Connection[TupleRow], store: LedgerStore, policy: Path, stop: Event) -> None:
     """Ask each witness of the policy that has an address to cosign each new checkpoint, until told to stop."""
-    if policy is None:
-        stop.wait()
-        return
     with httpx.Client() as http, ThreadPoolExecutor(8) as at_once:
         known: dict[str, Asked] = {}
         seen: str | None = None
@@ -103,8 +95,12 @@ def ask_witnesses(db: Connection[TupleRow], store: LedgerStore, policy: Path | N
 
 
 def addresses(policy: Path) -> Mapping[str, PublicKey]:
-    """Address → key of the witnesses that a policy file gives an address for. Raises Malformed."""
-    data = policy.read_bytes()
+    """Address → key of the witnesses that a policy file gives an address for; nothing while there is no file.
+    Raises Malformed."""
+    try:
+        data = policy.read_bytes()
+    except FileNotFoundError:
+        return {}
     witnesses = parse_policy(data).witnesses
     found: dict[str, PublicKey] = {}
     for line in data.split(b"\n"):

@@ -239,7 +239,7 @@ def roll_back(settings: Settings, size: int) -> None:
         db.execute("DELETE FROM log.stored_events WHERE notification_id > %s", (size,))
         db.execute("DELETE FROM ledger.batches WHERE first_leaf >= %s", (size,))
         db.execute("DELETE FROM ledger.checkpoints WHERE size > %s", (size,))
-        db.execute("SELECT setval('log.stored_events_notification_id_seq', %s)", (size,))
+        db.execute("SELECT setval('log.stored_events_notification_id_seq', %s, false)", (size + 1,))
 
 
 def test_the_sealer_signs_nothing_over_a_database_that_was_rolled_back(fresh, ledger):

@@ -1,0 +1,140 @@
+"""A witness at work: it fetches a log's checkpoints and brings its cosignatures back, or serves `add-checkpoint`.
+
+Both need no more than Python: an agency behind a firewall runs the first beside its subscription.
+"""
+
+import http.client
+import logging
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Event
+from urllib.parse import urlsplit
+
+from .evidence.notes import Note, parse_note
+from .evidence.refused import NotProven
+from .evidence.tiles import Tile, TiledTree
+from .witness import Answer, Misbehaviour, Witness
+
+log = logging.getLogger(__name__)
+
+SECONDS = 10
+"""How long the log may take to answer."""
+LARGEST = 1024 * 1024
+UNREACHABLE = (OSError, http.client.HTTPException)
+
+
+class LogClient:
+    """A log over HTTP: its checkpoint and tiles (C2SP tlog-tiles), and the way back for cosignatures."""
+
+    def __init__(self, prefix: str) -> None:
+        """Raises ValueError for an address that is not of HTTP."""
+        if urlsplit(prefix).scheme not in ("http", "https"):
+            raise ValueError("the log's address begins with http:// or https://")
+        self._prefix = prefix.rstrip("/")
+
+    def checkpoint(self) -> Note:
+        """The newest checkpoint. Raises Malformed, and what UNREACHABLE names."""
+        return parse_note(self._get("checkpoint"))
+
+    def tree(self, size: int) -> TiledTree:
+        """The tree at that size, fetched as it is asked."""
+        return TiledTree(size, self.tile)
+
+    def tile(self, tile: Tile) -> bytes:
+        """A tile or entry bundle."""
+        return self._get(tile.path)
+
+    def bring(self, note: Note) -> None:
+        """Bring a checkpoint with cosignatures to the log."""
+        headers = {"Content-Type": "text/plain; charset=utf-8"}
+        sent = urllib.request.Request(f"{self._prefix}/cosignatures", note.data, headers, method="POST")  # noqa: S310
+        with urllib.request.urlopen(sent, timeout=SECONDS):  # noqa: S310
+            pass
+
+    def _get(self, path: str) -> bytes:
+        with urllib.request.urlopen(f"{self._prefix}/{path}", timeout=SECONDS) as answer:  # noqa: S310
+            data: bytes = answer.read(LARGEST)
+            return data
+
+
+def watch(witness: Witness, client: LogClient) -> bool:
+    """Look at the log once: verify, cosign, bring the cosignature; whether there was something new.
+    Raises Misbehaviour, NotProven, and what UNREACHABLE names."""
+    note = client.checkpoint()
+
+    def proof(old: int, new: int) -> Sequence[bytes]:
+        return client.tree(new).consistency(old)
+
+    cosignatures = witness.follow(note, proof)
+    if cosignatures:
+        client.bring(Note(note.text, (*note.signatures, *cosignatures)))
+    return bool(cosignatures)
+
+
+def follow(witness: Witness, client: LogClient, stop: Event, pause: float = 1.0) -> None:
+    """Watch the log until told to stop. Raises Misbehaviour as soon as it contradicts itself."""
+    while not stop.is_set():
+        try:
+            watch(witness, client)
+        except Misbehaviour:
+            raise
+        except NotProven as problem:
+            log.warning("the log shows what does not prove: %s", problem)
+        except UNREACHABLE as problem:
+            log.warning("the log cannot be reached: %s", type(problem).__name__)
+        stop.wait(pause)
+
+
+class WitnessServer(ThreadingHTTPServer):
+    """`add-checkpoint`, and the monitoring prefix, of one witness. Use as a context manager; it serves in a thread."""
+
+    daemon_threads = True
+
+    def __init__(self, witness: Witness, host: str = "127.0.0.1", port: int = 0) -> None:
+        self.witness = witness
+        super().__init__((host, port), _Handler)
+
+    @property
+    def url(self) -> str:
+        """Where it answers."""
+        host, port = self.server_address[:2]
+        return f"http://{host!s}:{port}"
+
+    def start(self) -> None:
+        """Serve in a thread of its own."""
+        threading.Thread(target=self.serve_forever, name="witness", daemon=True).start()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    timeout = 30
+    server: WitnessServer
+
+    def do_POST(self) -> None:
+        said = self.headers.get("Content-Length", "")
+        if self.path != "/add-checkpoint":
+            self.close_connection = True
+            self._answer(Answer(404, b"there is /add-checkpoint\n"))
+        elif not said.isdigit() or int(said) > LARGEST:
+            self.close_connection = True
+            self._answer(Answer(400, b"the request says no length, or one that is too large\n"))
+        else:
+            self._answer(self.server.witness.add_checkpoint(self.rfile.read(int(said))))
+
+    def do_GET(self) -> None:
+        parts = self.path.strip("/").split("/")
+        found = self.server.witness.cosigned(parts[0]) if len(parts) == 2 and parts[1] == "checkpoint" else None
+        self._answer(Answer(200, found) if found is not None else Answer(404, b"nothing was cosigned\n"))
+
+    def _answer(self, answer: Answer) -> None:
+        self.send_response(answer.status)
+        self.send_header("Content-Type", answer.media_type)
+        self.send_header("Content-Length", str(len(answer.body)))
+        self.end_headers()
+        self.wfile.write(answer.body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Requests are not logged."""

@@ -1,0 +1,310 @@
+"""Witnesses: an honest log is cosigned, pushed or fetched; one that forks or rolls back is refused and kept."""
+
+import hashlib
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from threading import Event, Thread
+
+import httpx
+import pytest
+from test_ledger import fresh, ledger, public, roll_back, seal, superuser, write  # noqa: F401
+
+from rujukan.consumers.evidence import notes, policies, proofs
+from rujukan.consumers.evidence.checkpoints import parse_checkpoint
+from rujukan.consumers.evidence.notes import COSIGNATURE, COSIGNATURE_ML_DSA, Note, SigningKey, parse_note
+from rujukan.consumers.evidence.refused import NoQuorum
+from rujukan.consumers.evidence.tiles import ENTRIES, entries_in, tile_of
+from rujukan.consumers.witness import Evidence, Misbehaviour, Witness, request
+from rujukan.consumers.witnessing import LogClient, WitnessServer, follow
+from rujukan.infra import composition
+from rujukan.infra.ledger.sealer import LogKey
+from rujukan.infra.ledger.store import LedgerStore
+from rujukan.infra.ledger.witnessing import Asked, Refused
+
+Made = Callable[..., Witness]
+
+
+def keys(name: str = "polres.example/witness") -> list[SigningKey]:
+    return [SigningKey(name, kind, os.urandom(32)) for kind in (COSIGNATURE_ML_DSA, COSIGNATURE)]
+
+
+@pytest.fixture
+def made(fresh, tmp_path: Path) -> Iterator[Made]:  # noqa: F811
+    opened: list[Witness] = []
+
+    def make(file: str = "w.db", alarm: Callable[[Evidence], None] | None = None) -> Witness:
+        opened.append(Witness(tmp_path / file, keys(), public(fresh), alarm=alarm, now=lambda: 1_800_000_000.0))
+        return opened[-1]
+
+    yield make
+    for witness in opened:
+        witness.close()
+
+
+def proof(store: LedgerStore) -> Callable[[int, int], list[bytes]]:
+    return lambda old, new: store.tree(new).consistency(old)
+
+
+def grow(settings, store: LedgerStore, count: int) -> Note:
+    write(settings, count)
+    seal(settings)
+    newest = store.newest()
+    assert newest is not None
+    return newest
+
+
+# An honest log --------------------------------------------------------------------------------------------------------
+
+
+def test_each_extension_is_cosigned_by_both_keys(fresh, ledger, made):  # noqa: F811
+    witness = made()
+    for count in (1, 5, 300, 2):
+        note = grow(fresh, ledger, count)
+        cosignatures = witness.follow(note, proof(ledger))
+        signed = notes.verify(Note(note.text, tuple(cosignatures)), [k.public for k in witness.keys])
+        assert set(signed.values()) == {1_800_000_000}
+        assert len(signed) == 2
+        assert witness.seen(fresh.ledger_origin) == parse_checkpoint(note.text)
+        assert witness.follow(note, proof(ledger)) == ()
+
+
+def test_a_witness_remembers_over_a_restart(fresh, ledger, made):  # noqa: F811
+    first = made()
+    note = grow(fresh, ledger, 5)
+    first.follow(note, proof(ledger))
+    first.close()
+    assert made().seen(fresh.ledger_origin) == parse_checkpoint(note.text)
+
+
+def test_the_log_asks_a_witness_and_its_receipts_then_meet_the_policy(fresh, ledger, made):  # noqa: F811
+    witness = made()
+    with WitnessServer(witness) as server, httpx.Client() as http:
+        server.start()
+        asked = Asked(server.url, witness.keys[0].public, http)
+        for _ in range(3):
+            note = grow(fresh, ledger, 4)
+            assert asked.ask(note, ledger) == 1
+        again = Asked(server.url, witness.keys[0].public, http)  # a new process, which learns the size by 409
+        assert again.ask(grow(fresh, ledger, 4), ledger) == 1
+        server.shutdown()
+    vkey = witness.keys[0].public.vkey
+    policy = policies.parse_policy(f"log {public(fresh)[0].vkey}\nwitness w {vkey}\nquorum w\n".encode())
+    shown = policy.check(ledger.newest())
+    assert shown.witnesses == {"w": 1_800_000_000}
+    with pytest.raises(NoQuorum):
+        policy.check(grow(fresh, ledger, 1))
+
+
+def test_the_monitoring_prefix_serves_what_was_cosigned(fresh, ledger, made):  # noqa: F811
+    witness = made()
+    note = grow(fresh, ledger, 3)
+    witness.follow(note, proof(ledger))
+    with WitnessServer(witness) as server, httpx.Client(base_url=server.url) as http:
+        server.start()
+        answer = http.get(f"/{hashlib.sha256(fresh.ledger_origin.encode()).hexdigest()}/checkpoint")
+        served = parse_note(answer.content)
+        assert len(notes.verify(served, [*public(fresh), *(k.public for k in witness.keys)])) == 4
+        assert http.get("/0/checkpoint").status_code == 404
+        assert http.post("/elsewhere").status_code == 404
+        server.shutdown()
+
+
+# The statuses of C2SP tlog-witness ------------------------------------------------------------------------------------
+
+
+def test_every_refusal_has_the_status_that_the_specification_gives_it(fresh, ledger, made):  # noqa: F811
+    witness = made()
+    note = grow(fresh, ledger, 5)
+    later = grow(fresh, ledger, 4)
+    assert witness.add_checkpoint(request(0, [], note)).status == 200
+    good = ledger.tree(9).consistency(5)
+
+    assert witness.add_checkpoint(b"new 5\n\n" + later.data).status == 400
+    assert witness.add_checkpoint(b"old 05\n\n" + later.data).status == 400
+    assert witness.add_checkpoint(request(10, [], later)).status == 400
+    assert witness.add_checkpoint(request(5, good * 32, later)).status == 400
+    stranger = composition.ledger_key(fresh, composition.keyring(fresh)).__class__(
+        "example.com/x", b"1" * 32, b"2" * 32
+    )
+    assert witness.add_checkpoint(request(0, [], stranger.sign(1, b"0" * 32, 0))).status == 404
+    forger = LogKey(fresh.ledger_origin, b"1" * 32, b"2" * 32)
+    assert witness.add_checkpoint(request(5, good, forger.sign(9, b"0" * 32, 0))).status == 403
+    broken = Note(later.text, (later.signatures[0]._replace(blob=bytes(64)), *later.signatures[1:]))
+    assert witness.add_checkpoint(request(5, good, broken)).status == 403
+    conflict = witness.add_checkpoint(request(4, ledger.tree(9).consistency(4), later))
+    assert conflict == (409, b"5\n", "text/x.tlog.size")
+    assert witness.add_checkpoint(request(5, good[:-1], later)).status == 422
+    assert witness.add_checkpoint(request(5, good[::-1], later)).status == 422
+    log = composition.ledger_key(fresh, composition.keyring(fresh))
+    assert witness.add_checkpoint(request(0, [], log.sign(0, b"0" * 32, 0))).status == 422
+    assert not witness.alarms()
+    assert witness.add_checkpoint(request(5, good, later)).status == 200
+
+
+# A log that lies ------------------------------------------------------------------------------------------------------
+
+
+def rewritten(settings, store: LedgerStore, size: int) -> Note:
+    """The log's operator rewrites history and has the log's own key sign it."""
+    roll_back(settings, 0)
+    with superuser(settings) as db:
+        db.execute("DELETE FROM ledger.tiles")
+    settings.ledger_guard.unlink()
+    return grow(settings, store, size)
+
+
+@pytest.mark.parametrize("size", [10, 16, 300])
+def test_a_fork_is_refused_kept_and_raises_the_alarm(fresh, ledger, made, size):  # noqa: F811
+    alarms: list[Evidence] = []
+    witness = made(alarm=alarms.append)
+    honest = grow(fresh, ledger, 10)
+    witness.follow(honest, proof(ledger))
+    forked = rewritten(fresh, ledger, size)
+    with pytest.raises(Misbehaviour):
+        witness.follow(forked, proof(ledger))
+    assert [e.why for e in alarms] == [e.why for e in witness.alarms()]
+    (evidence,) = witness.alarms()
+    assert parse_note(evidence.contradicts).text == honest.text
+    assert forked.text.encode() in evidence.request
+    for claim in (honest, forked):  # both are the log's own words
+        notes.verify(claim, public(fresh))
+    assert witness.seen(fresh.ledger_origin) == parse_checkpoint(honest.text)
+
+
+def test_a_restored_backup_is_refused_kept_and_raises_the_alarm(fresh, ledger, made):  # noqa: F811
+    witness = made()
+    old = grow(fresh, ledger, 10)
+    new = grow(fresh, ledger, 10)
+    witness.follow(new, proof(ledger))
+    roll_back(fresh, 10)
+    assert ledger.newest() == old
+    with pytest.raises(Misbehaviour, match="10 leaves; 20 were cosigned"):
+        witness.follow(old, proof(ledger))
+    fresh.ledger_guard.unlink()
+    with pytest.raises(Misbehaviour, match="an alarm stands"):
+        witness.follow(grow(fresh, ledger, 30), proof(ledger))
+
+
+def test_the_asking_log_is_refused_after_it_rolled_back(fresh, ledger, made):  # noqa: F811
+    witness = made()
+    grow(fresh, ledger, 10)
+    with WitnessServer(witness) as server, httpx.Client() as http:
+        server.start()
+        asked = Asked(server.url, witness.keys[0].public, http)
+        asked.ask(grow(fresh, ledger, 10), ledger)
+        roll_back(fresh, 10)
+        fresh.ledger_guard.unlink()
+        with pytest.raises(Refused, match="has seen a tree of 20"):
+            Asked(server.url, witness.keys[0].public, http).ask(ledger.newest(), ledger)
+        with pytest.raises(Refused, match="answered 422"):
+            asked.ask(grow(fresh, ledger, 15), ledger)
+        server.shutdown()
+    assert [e.why for e in witness.alarms()] == ["the log has two histories"]
+
+
+def test_an_alarm_stands_until_a_person_at_the_witness_ends_it(fresh, ledger, made):  # noqa: F811
+    witness = made()
+    witness.follow(grow(fresh, ledger, 10), proof(ledger))
+    forked = rewritten(fresh, ledger, 12)
+    with pytest.raises(Misbehaviour):
+        witness.follow(forked, proof(ledger))
+    witness.close()
+    witness = made()
+    (evidence,) = witness.alarms()
+    for _ in range(2):
+        later = grow(fresh, ledger, 3)
+        assert (
+            witness.add_checkpoint(
+                request(10, ledger.tree(parse_checkpoint(later.text).size).consistency(10), later)
+            ).status
+            >= 400
+        )
+        with pytest.raises(Misbehaviour):
+            witness.follow(later, proof(ledger))
+    assert witness.alarms()[0] == evidence
+    assert not witness.clear(evidence.number + 99)
+    assert witness.clear(evidence.number)
+    assert not [e for e in witness.alarms() if e.number == evidence.number]
+
+
+def test_nobody_makes_an_honest_log_look_forked(fresh, ledger, made):  # noqa: F811
+    """Every proof of the wrong shape, and every flipped bit, is refused without an alarm."""
+    witness = made()
+    witness.follow(grow(fresh, ledger, 11), proof(ledger))
+    later = grow(fresh, ledger, 12)
+    good = ledger.tree(23).consistency(11)
+    for i in range(len(good)):
+        for bad in (good[:i], good[i:], [*good[:i], bytes(32), *good[i + 1 :]], [*good, good[i]], good[::-1]):
+            if bad != good:
+                assert witness.add_checkpoint(request(11, bad, later)).status == 422
+    assert not witness.alarms()
+    assert witness.follow(later, proof(ledger))
+
+
+# Over HTTP, on a running system ---------------------------------------------------------------------------------------
+
+
+def test_an_agency_behind_its_firewall_witnesses_the_running_log(running, tmp_path):
+    url = f"{running.system.url}/ledger"
+    vkeys = httpx.get(f"{url}/keys").json()["keys"]
+    logs = [notes.parse_vkey(v) for v in vkeys]
+    witness = Witness(tmp_path / "w.db", keys(), logs)
+    client = LogClient(url)
+    policy = f"log {vkeys[0]}\n" + "".join(f"witness w{n} {k.public.vkey}\n" for n, k in enumerate(witness.keys))
+    policy += "group both all w0 w1\nquorum both\n"
+    running.settings.witness_policy.parent.mkdir(parents=True, exist_ok=True)
+    running.settings.witness_policy.write_text(policy)
+    stop = Event()
+    following = Thread(target=follow, args=(witness, client, stop, 0.05), daemon=True)
+    following.start()
+    try:
+        worker = running.client("uptd-ppa")
+        opened = worker.post(
+            "/cases", json={"channel": "hotline", "reporter": "family", "urgency": "urgent", "age_group": "adult"}
+        )
+        answer = opened.json()
+        assert opened.headers["Rujukan-Position"] == str(answer["position"])
+        proved = receipt(running, answer["receipt"])
+        parsed = proofs.parse_proof(proved)
+        tile = tile_of(ENTRIES, parsed.leaf // 256, parse_checkpoint(parsed.checkpoint.text).size)
+        entry = entries_in(client.tile(tile), tile)[parsed.leaf % 256]  # public: a hash of the sealed record
+        shown = proofs.verify_proof(parsed, entry, policies.parse_policy(policy.encode()))
+        assert set(shown.witnesses) == {"w0", "w1"}
+        assert httpx.get(f"{running.system.url}/health").json()["ledger"]["lag_ms"] >= 0
+    finally:
+        stop.set()
+        following.join(5)
+        running.settings.witness_policy.unlink()
+        witness.close()
+
+
+def receipt(running, path: str) -> bytes:
+    """The witnessed receipt, as soon as there is one."""
+    give_up = time.monotonic() + 20
+    while True:
+        answer = httpx.get(f"{running.system.url}{path}", params={"witnessed": "true"})
+        if answer.status_code == 200:
+            return answer.content
+        assert answer.status_code == 404
+        assert answer.json()["type"] == "urn:rujukan:problem:not-sealed-yet"
+        assert time.monotonic() < give_up, "no witnessed receipt"
+        time.sleep(0.05)
+
+
+def test_rubbish_brought_as_cosignatures_is_refused(running):
+    url = f"{running.system.url}/ledger/cosignatures"
+    for body in (b"", b"\xff" * 100, b"a\n\nb\n", b"x" * 600_000):
+        answer = httpx.post(url, content=body)
+        assert answer.status_code in (413, 422)
+        assert answer.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize(
+    "path", ["tile/0/0", "tile/0/x1/000", "tile/9/000", "tile/0/000.p/0", "tile/entries/999", "receipts/x"]
+)
+def test_what_the_ledger_does_not_have_is_not_found(running, path):
+    answer = httpx.get(f"{running.system.url}/ledger/{path}")
+    assert answer.status_code == 404
+    assert answer.headers["content-type"] == "application/problem+json"
