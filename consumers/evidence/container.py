@@ -1,0 +1,82 @@
+"""The file of a bundle: a ZIP archive (PKWARE APPNOTE 6.3.3) in which every byte is determined by its parts.
+
+Any ZIP program opens it. Parts are stored, not compressed, in the order given, with one fixed date and no extras;
+an archive that is not byte for byte what `pack` makes of its parts is refused, so there is no room in it for
+anything that nobody checks.
+"""
+
+import struct
+import zlib
+from collections.abc import Mapping
+
+from .refused import Malformed
+
+_LOCAL = struct.Struct("<4s5H3I2H")
+_CENTRAL = struct.Struct("<4s6H3I5H2I")
+_END = struct.Struct("<4s4H2IH")
+_DATE = 33
+"""1980-01-01, the first that the format has."""
+_UTF8 = 1 << 11
+LARGEST = 2**32 - 1
+MOST_PARTS = 2**16 - 1
+
+
+class Damaged(Malformed):
+    """The archive is not what its parts make; `part` names the one that the first differing byte belongs to."""
+
+    def __init__(self, part: str, what: str) -> None:
+        super().__init__(f"{part}: {what}")
+        self.part = part
+
+
+def pack(parts: Mapping[str, bytes]) -> bytes:
+    """The archive of these parts. Raises ValueError for too many, or too much."""
+    if len(parts) > MOST_PARTS or sum(map(len, parts.values())) > LARGEST // 2:
+        raise ValueError("too much for one bundle")
+    out: list[bytes] = []
+    central: list[bytes] = []
+    at = 0
+    for name, data in parts.items():
+        local, entry = _headers(name, data, at)
+        out += [local, data]
+        central.append(entry)
+        at += len(local) + len(data)
+    directory = b"".join(central)
+    end = _END.pack(b"PK\x05\x06", 0, 0, len(parts), len(parts), len(directory), at, 0)
+    return b"".join([*out, directory, end])
+
+
+def unpack(data: bytes) -> dict[str, bytes]:
+    """The parts of an archive, in order. Raises Damaged for one that `pack` did not make."""
+    parts: dict[str, bytes] = {}
+    at = 0
+    last = "the beginning of the file"
+    while data[at : at + 4] == b"PK\x03\x04":
+        try:
+            fields = _LOCAL.unpack_from(data, at)
+        except struct.error:
+            raise Damaged(f"after {last}", "the file ends within a part") from None
+        start = at + _LOCAL.size + fields[9]
+        name = data[at + _LOCAL.size : start].decode("utf-8", "replace")
+        end = start + fields[7]
+        if end > len(data) or name in parts or fields[10] or len(parts) == MOST_PARTS:
+            raise Damaged(name if name.isprintable() else f"after {last}", "the part does not end where it says")
+        content = data[start:end]
+        if zlib.crc32(content) != fields[6]:
+            raise Damaged(name, "its bytes were changed")
+        if data[at:start] != _headers(name, content, at)[0]:
+            raise Damaged(name, "the archive says something else of it than it did")
+        parts[name] = content
+        at, last = end, name
+    if data != pack(parts):
+        raise Damaged(f"the directory after {last}", "it is not that of the parts before it")
+    return parts
+
+
+def _headers(name: str, data: bytes, at: int) -> tuple[bytes, bytes]:
+    """(local header, entry of the central directory) of a part."""
+    raw = name.encode()
+    crc, size = zlib.crc32(data), len(data)
+    local = _LOCAL.pack(b"PK\x03\x04", 20, _UTF8, 0, 0, _DATE, crc, size, size, len(raw), 0)
+    entry = _CENTRAL.pack(b"PK\x01\x02", 20, 20, _UTF8, 0, 0, _DATE, crc, size, size, len(raw), 0, 0, 0, 0, 0, at)
+    return local + raw, entry + raw
