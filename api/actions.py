@@ -209,6 +209,19 @@ CASE_ACTIONS: tuple[Action, ...] = (
         "life of the case",
         {"into": "00000000-0000-4000-8000-00000000000f"},
     ),
+    Action(
+        f"{CASE}/disclosures",
+        c.DiscloseCase,
+        "legal file",
+        {
+            "recipient": "Pengadilan Negeri Bontang",
+            "basis": "court-order",
+            "rule": "1/Pen.Pid/2026/PN Bon",
+            "compartments": ["incident", "legal"],
+            "as_of": 1,
+        },
+        "disclosure",
+    ),
     Action(f"{CASE}/legal-hold", c.PlaceLegalHold, "life of the case", {"reason": "Perkara berjalan."}),
     Action(f"{CASE}/legal-hold/lifting", c.LiftLegalHold, "life of the case", {"reason": "Putusan inkrah."}),
 )

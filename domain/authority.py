@@ -84,7 +84,7 @@ ADMINISTRATION: frozenset[type[Fact]] = frozenset(
 COMMANDS: dict[Role, frozenset[type[Fact]]] = {
     Role.CASE_WORKER: CASE_WORK,
     Role.SUPERVISOR: SUPERVISION,
-    Role.LEGAL_REVIEWER: HOLDS | {c.AttachDocument, c.RecordProtectionOrder, c.RecordNote},
+    Role.LEGAL_REVIEWER: HOLDS | {c.AttachDocument, c.RecordProtectionOrder, c.RecordNote, c.DiscloseCase},
     Role.DATA_PROTECTION_OFFICER: HOLDS,
     Role.AGENCY_ADMINISTRATOR: ADMINISTRATION,
     Role.INTEGRATOR: MACHINE_WORK,

@@ -276,6 +276,17 @@ class LegalBasis(Code):
     COURT_ORDER = "court-order", "Perintah pengadilan", "Court order"
 
 
+class DisclosureBasis(Code):
+    """Grounds on which a case file may be taken out of the system. A person decides; the rule is named beside it."""
+
+    COURT_ORDER = "court-order", "Perintah pengadilan", "Court order"
+    INVESTIGATION = "investigation", "Permintaan tertulis penyidik", "Written request of the investigators"
+    PROSECUTION = "prosecution", "Permintaan penuntut umum", "Request of the public prosecutor"
+    RESTITUTION = "restitution", "Permohonan restitusi (LPSK)", "Claim for restitution (LPSK)"
+    SURVIVOR_REQUEST = "survivor-request", "Permintaan penyintas", "Survivor's request"
+    AUDIT = "audit", "Pemeriksaan (audit)", "Audit"
+
+
 class Need(Code):
     HEALTH = "health", "Kesehatan", "Health"
     SAFETY = "safety", "Keamanan", "Safety"
@@ -338,6 +349,7 @@ CODE_LISTS: dict[str, type[Code]] = {
     "consent-by": ConsentBy,
     "obtained": Obtained,
     "legal-bases": LegalBasis,
+    "disclosure-bases": DisclosureBasis,
     "needs": Need,
     "clock-needs": ClockNeed,
     "document-kinds": DocumentKind,

@@ -105,6 +105,11 @@ class RecipientUnavailable(Refusal):
     mend = "See the directory for agencies that offer it."
 
 
+class BasisTooNarrow(Refusal):
+    says = "The basis does not allow all of these compartments to be disclosed."
+    mend = "Leave out those it does not allow, or disclose on a court order that names them."
+
+
 class WrongMove(Refusal):
     says = "The referral's state does not allow this move."
 

@@ -3,7 +3,7 @@
 Parts, in this order (FORMATS.md shows each byte by byte):
 
     READ-ME.txt                   what this is, in Indonesian and English
-    manifest.json                 what was disclosed, of which case, to whom and on what basis; size and SHA-256 of each part
+    manifest.json                 what of which case was disclosed, to whom, on what basis; size and SHA-256 of parts
     seal.note                     the log's signature (signed-note) over manifest, checkpoint and signed reports
     checkpoint                    the ledger's signed head with its witnesses' cosignatures
     disclosure.json               the event that recorded the making of this bundle
@@ -18,7 +18,8 @@ withheld, the hash of the sealed bytes. So what is withheld shows as withheld, a
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from hashlib import sha256
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -45,6 +46,7 @@ SEALED_WHOLE = (MANIFEST, CHECKPOINT, *REPORTS)
 """The parts that the seal names by the hash of all their bytes."""
 DISCLOSURE_TOPIC, ACCESS_TOPIC, DOCUMENT_TOPIC = "case.DisclosureMade", "access.AccessRecorded", "case.DocumentAttached"
 WITHHELD = ("not-disclosed", "erased")
+PLACES = {ABOUT, MANIFEST, SEAL, CHECKPOINT, DISCLOSURE, "events", "accesses", "proofs", "documents", *REPORTS}
 PROOF_OF = "proofs/{}.tlog-proof"
 
 
@@ -149,6 +151,9 @@ def verify_bundle(data: bytes, policy: Policy | None = None) -> Verified:
     events = tuple(proofs.entry(name) for name in parts if name.startswith("events/"))
     accesses = tuple(proofs.entry(name) for name in parts if name.startswith("accesses/"))
     disclosure = proofs.entry(DISCLOSURE)
+    for name in parts:
+        if name.startswith("proofs/") and name not in proofs.used:
+            raise Refused(name, "it is the proof of nothing here")
     _check_events(events, case, manifest)
     _check_accesses(accesses, case)
     _check_disclosure(disclosure, case, manifest, len(events))
@@ -168,22 +173,17 @@ def verify_bundle(data: bytes, policy: Policy | None = None) -> Verified:
     )
 
 
-class _part:
+@contextmanager
+def _part(name: str) -> Iterator[None]:
     """Whatever is refused within is refused of this part."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: object) -> None:
-        if isinstance(value, Refused):
-            return
-        if isinstance(value, NotProven):
-            raise Refused(self._name, str(value)) from None
-        if isinstance(value, KeyError | TypeError | ValueError | AttributeError | RecursionError | IndexError):
-            raise Refused(self._name, "it is not in the format that it should be in") from None
+    try:
+        yield
+    except Refused:
+        raise
+    except NotProven as problem:
+        raise Refused(name, str(problem)) from None
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError, IndexError):
+        raise Refused(name, "it is not in the format that it should be in") from None
 
 
 def _manifest(parts: Mapping[str, bytes]) -> Mapping[str, Any]:
@@ -238,6 +238,8 @@ def _check_parts(parts: Mapping[str, bytes], manifest: Mapping[str, Any]) -> Non
     for name in parts:
         if name not in listed and name not in (MANIFEST, SEAL, CHECKPOINT):
             raise Refused(name, "the manifest does not list it")
+        if name.partition("/")[0] not in PLACES:
+            raise Refused(name, "a bundle has no such part")
     for name, (size, digest) in listed.items():
         if name not in parts:
             raise Refused(name, "it is missing")
@@ -273,6 +275,7 @@ class _Proofs:
         proof_name = PROOF_OF.format(name.removesuffix(".json"))
         if proof_name not in self._parts:
             raise Refused(proof_name, "it is missing")
+        self.used.add(proof_name)
         with _part(proof_name):
             proof = parse_proof(self._parts[proof_name])
             if proof.checkpoint.data != self._checked:
@@ -354,7 +357,7 @@ def _check_disclosure(made: Entry, case: UUID, manifest: Mapping[str, Any], even
     with _part(MANIFEST):
         if sorted(text["compartments"]) != sorted(manifest["disclosed"]):
             raise Malformed("it names other compartments than the record of the disclosure")
-        if text["as_of"] != manifest["as_of"]["position"]:
+        if text.get("as_of") != manifest["as_of"]["asked"]:
             raise Malformed("it is of another instant than the record of the disclosure")
 
 

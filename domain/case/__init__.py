@@ -4,12 +4,24 @@
 `commands`  what can be asked
 `state`     what the rules need to remember, folded from the coordination compartment alone:
             to decide, the system never opens the story
-`intake`, `consents`, `referrals`, `work`, `lifecycle`
+`intake`, `consents`, `referrals`, `work`, `lifecycle`, `bundles`
             decide: (command, case, act, network) -> events, by subject
 """
 
-from . import consents, intake, lifecycle, referrals, work
+from . import bundles, consents, intake, lifecycle, referrals, work
 from .deciding import Network, decide
 from .state import Case, evolve, fold
 
-__all__ = ["Case", "Network", "consents", "decide", "evolve", "fold", "intake", "lifecycle", "referrals", "work"]
+__all__ = [
+    "Case",
+    "Network",
+    "bundles",
+    "consents",
+    "decide",
+    "evolve",
+    "fold",
+    "intake",
+    "lifecycle",
+    "referrals",
+    "work",
+]

@@ -20,6 +20,7 @@ from .events import (
     ConsentFacts,
     ContactAttemptFacts,
     ContactFacts,
+    DisclosureFacts,
     DocumentFacts,
     DraftFacts,
     FollowUpFacts,
@@ -278,6 +279,10 @@ class AbsorbDuplicate(Fact, frozen=True, kw_only=True):
     """Note in the living file that a duplicate of it ended."""
 
     duplicate: Coordination[CaseId]
+
+
+class DiscloseCase(DisclosureFacts, frozen=True, kw_only=True):
+    """Make a bundle of the case for a court or another outside the network."""
 
 
 class PlaceLegalHold(Fact, frozen=True, kw_only=True):

@@ -16,6 +16,7 @@ from ..codes import (
     ClockNeed,
     CloseReason,
     ConsentBy,
+    DisclosureBasis,
     DocumentKind,
     EndReason,
     GbvType,
@@ -43,6 +44,7 @@ from ..fact import (
     ConferenceId,
     ConsentId,
     Details,
+    DisclosureId,
     DocumentId,
     Fact,
     IncidentId,
@@ -525,6 +527,23 @@ class DuplicateAbsorbed(Fact, frozen=True, kw_only=True, tag="case.DuplicateAbso
     duplicate: Coordination[CaseId]
 
 
+class DisclosureFacts(Fact, frozen=True, kw_only=True):
+    disclosure: Coordination[DisclosureId]
+    recipient: Coordination[Short]
+    basis: Coordination[DisclosureBasis]
+    rule: Coordination[Short]
+    """The order, letter or article that it stands on, by its number."""
+    compartments: Coordination[frozenset[CompartmentWord]]
+    as_of: Coordination[Annotated[int, Meta(ge=0)] | None] = None
+    """The position of the log up to which the case is disclosed; all that came before this when absent."""
+    withheld_events: Coordination[tuple[Annotated[int, Meta(ge=1)], ...]] = ()
+    """Versions of events of which nothing is disclosed but that they are there."""
+
+
+class DisclosureMade(DisclosureFacts, frozen=True, kw_only=True, tag="case.DisclosureMade"):
+    """A bundle of the case was made for somebody outside, on this basis."""
+
+
 class LegalHoldPlaced(Fact, frozen=True, kw_only=True, tag="case.LegalHoldPlaced"):
     """Nothing of this case may be erased, for this reason."""
 
@@ -587,6 +606,7 @@ EVENTS: tuple[type[Fact], ...] = (
     CaseReopened,
     CaseMerged,
     DuplicateAbsorbed,
+    DisclosureMade,
     LegalHoldPlaced,
     LegalHoldLifted,
 )

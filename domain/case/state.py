@@ -433,6 +433,11 @@ def _(event: e.DuplicateAbsorbed, case: Case) -> Case:
 
 
 @_after.register
+def _(event: e.DisclosureMade, case: Case) -> Case:
+    return replace(case, noted=case.noted | {event.disclosure})
+
+
+@_after.register
 def _(event: e.LegalHoldPlaced, case: Case) -> Case:
     return replace(case, on_hold=True)
 

@@ -195,6 +195,15 @@ FIELDS: dict[type[Fact], dict[str, Any]] = {
     e.CaseReopened: {"reason": "it began again"},
     e.CaseMerged: {"into": an_id("other case")},
     e.DuplicateAbsorbed: {"duplicate": an_id("other case")},
+    e.DisclosureMade: {
+        "disclosure": an_id("disclosure"),
+        "recipient": "the court",
+        "basis": k.DisclosureBasis.COURT_ORDER,
+        "rule": "1/Pen.Pid/2026",
+        "compartments": frozenset({"incident", "legal"}),
+        "as_of": 12,
+        "withheld_events": (3, 4),
+    },
     e.LegalHoldPlaced: {"reason": "a trial"},
     e.LegalHoldLifted: {"reason": "the trial ended"},
     a.AgencyRegistered: {

@@ -475,6 +475,7 @@ NO_STORY = (
     e.DocumentSuperseded,
     e.CaseOpened,
     e.CaseWorkerAssigned,
+    e.DisclosureMade,
     e.LeadTransferAsked,
     e.LeadTransferAccepted,
     e.LeadTransferDeclined,
