@@ -33,6 +33,8 @@ STATUS: dict[type[r.Refusal], int] = {
     r.NotAMember: 403,
     r.AgencyInactive: 403,
     r.PurposeNotAllowed: 403,
+    r.GlassNotOpen: 403,
+    r.NotByTheSamePerson: 403,
     r.InTheFuture: 422,
     r.Invalid: 422,
     r.ConsentFromWrongPerson: 422,

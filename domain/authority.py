@@ -58,6 +58,9 @@ CASE_WORK: frozenset[type[Fact]] = MACHINE_WORK | {
 
 HOLDS: frozenset[type[Fact]] = frozenset({c.PlaceLegalHold, c.LiftLegalHold})
 
+EMERGENCY: frozenset[type[Fact]] = frozenset({c.BreakGlass, c.CloseGlass})
+"""For persons, never for machines, and not for the system either."""
+
 SUPERVISION: frozenset[type[Fact]] = CASE_WORK | {
     c.OverrideConsent,
     c.AssignCaseWorker,
@@ -82,13 +85,13 @@ ADMINISTRATION: frozenset[type[Fact]] = frozenset(
 )
 
 COMMANDS: dict[Role, frozenset[type[Fact]]] = {
-    Role.CASE_WORKER: CASE_WORK,
-    Role.SUPERVISOR: SUPERVISION,
+    Role.CASE_WORKER: CASE_WORK | EMERGENCY,
+    Role.SUPERVISOR: SUPERVISION | EMERGENCY | {c.ReviewGlass},
     Role.LEGAL_REVIEWER: HOLDS | {c.AttachDocument, c.RecordProtectionOrder, c.RecordNote, c.DiscloseCase},
-    Role.DATA_PROTECTION_OFFICER: HOLDS,
+    Role.DATA_PROTECTION_OFFICER: HOLDS | {c.ReviewGlass},
     Role.AGENCY_ADMINISTRATOR: ADMINISTRATION,
     Role.INTEGRATOR: MACHINE_WORK,
-    Role.SYSTEM: SUPERVISION | ADMINISTRATION | {c.EscalateReferral},
+    Role.SYSTEM: SUPERVISION | ADMINISTRATION | {c.EscalateReferral, c.RaiseGlassReview},
 }
 
 PURPOSES: dict[Role, frozenset[Purpose]] = {

@@ -287,6 +287,14 @@ class DisclosureBasis(Code):
     AUDIT = "audit", "Pemeriksaan (audit)", "Audit"
 
 
+class GlassVerdict(Code):
+    """What a reviewer found of a broken glass."""
+
+    JUSTIFIED = "justified", "Beralasan", "Justified"
+    NOT_JUSTIFIED = "not-justified", "Tidak beralasan", "Not justified"
+    NEEDS_INQUIRY = "needs-inquiry", "Perlu pemeriksaan lebih lanjut", "Needs an inquiry"
+
+
 class Need(Code):
     HEALTH = "health", "Kesehatan", "Health"
     SAFETY = "safety", "Keamanan", "Safety"
@@ -353,5 +361,6 @@ CODE_LISTS: dict[str, type[Code]] = {
     "needs": Need,
     "clock-needs": ClockNeed,
     "document-kinds": DocumentKind,
+    "glass-verdicts": GlassVerdict,
 }
 """Every list by the name under which the API serves it."""

@@ -4,8 +4,8 @@ The rule, in the order it is asked:
 1. An agency knows what it wrote itself.
 2. The lead knows the coordination of every event of its case, and of the rest what consent lets it know.
 3. Who is addressed by an event (sender and recipient of a referral once sent, owner of an action, attendee,
-   the agency asked to lead, who shares a clock, whose consent ended) knows its coordination, and of the rest
-   what it is entitled to.
+   the agency asked to lead, who shares a clock, whose consent ended, for whom a glass was broken) knows its
+   coordination, and of the rest what it is entitled to.
 4. Who has an open referral knows of the case's content what its referral shares *and* a live consent covers.
 5. Nobody else learns anything, not even that the case exists.
 
@@ -20,10 +20,10 @@ from uuid import UUID
 from msgspec import Struct, field
 
 from .case import events as e
-from .case.state import NOTHING, Case, evolve
+from .case.state import NOTHING, Case, Glass, evolve
 from .codes import AgencyKind
 from .compartment import Compartment
-from .fact import AgencyCode, Fact
+from .fact import ActorId, AgencyCode, Fact
 
 COORDINATION = frozenset({Compartment.COORDINATION})
 
@@ -171,6 +171,15 @@ def still_readable(
     return told & stands
 
 
+def through_glass(glass: Glass, of: Written, agency: AgencyCode, actor: UUID, now: datetime) -> frozenset[Compartment]:
+    """What a broken glass lets a person read of an event: of the story what its compartments cover, with its
+    coordination; nothing to anybody but who broke it, and nothing once it ended."""
+    if not (glass.was_broken_by(agency, ActorId(actor)) and glass.is_open(now) and isinstance(of.event, CONTENT)):
+        return NOTHING
+    covered = _holds(of) & glass.compartments - COORDINATION
+    return covered | COORDINATION if covered else NOTHING
+
+
 def concerned(case: Case) -> Mapping[AgencyCode, AgencyKind]:
     """Who takes part now: the lead, and each agency with an open referral."""
     found = {case.lead: case.lead_kind}
@@ -219,6 +228,9 @@ def _addressed(event: Fact, case: Case) -> Mapping[AgencyCode, AgencyKind]:
         case e.ActionAgreed() | e.ActionDone():
             owner = case.actions[event.action].owner
             return {a: k for a, k in concerned(case).items() if a == owner}
+        case e.GlassMove():
+            glass = case.glasses[event.glass]
+            return {glass.agency: glass.kind}
         case e.LeadTransferAsked():
             return {event.to: event.to_kind}
         case e.LeadTransferAccepted():

@@ -22,6 +22,7 @@ TransferId = NewType("TransferId", UUID)
 ServiceId = NewType("ServiceId", UUID)
 NoteId = NewType("NoteId", UUID)
 DisclosureId = NewType("DisclosureId", UUID)
+GlassId = NewType("GlassId", UUID)
 ActorId = NewType("ActorId", UUID)
 """A pseudonym of a person or machine; who it is stands in the agency's member list, sealed."""
 

@@ -133,3 +133,13 @@ class NotAMember(Refusal):
 
 class AgencyInactive(Refusal):
     says = "The acting agency is not registered or is suspended."
+
+
+class GlassNotOpen(Refusal):
+    says = "What was opened in an emergency is closed, or its time is over."
+    mend = "If the danger lasts, break the glass again, with the reason why."
+
+
+class NotByTheSamePerson(Refusal):
+    says = "Another person has to do this."
+    mend = "Ask a colleague whose role allows it: nobody reviews themselves."

@@ -4,11 +4,11 @@
 `commands`  what can be asked
 `state`     what the rules need to remember, folded from the coordination compartment alone:
             to decide, the system never opens the story
-`intake`, `consents`, `referrals`, `work`, `lifecycle`, `bundles`
+`intake`, `consents`, `referrals`, `work`, `lifecycle`, `glass`, `bundles`
             decide: (command, case, act, network) -> events, by subject
 """
 
-from . import bundles, consents, intake, lifecycle, referrals, work
+from . import bundles, consents, glass, intake, lifecycle, referrals, work
 from .deciding import Network, decide
 from .state import Case, evolve, fold
 
@@ -20,6 +20,7 @@ __all__ = [
     "decide",
     "evolve",
     "fold",
+    "glass",
     "intake",
     "lifecycle",
     "referrals",

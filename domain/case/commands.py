@@ -1,5 +1,9 @@
 """What can be asked of a case. The case itself is named beside the command, never in it."""
 
+from typing import Annotated
+
+from msgspec import Meta
+
 from ..codes import AgeGroup, CloseReason, EndReason, Outcome, RejectReason, Urgency
 from ..compartment import Contact, Coordination, Identity, Incident, Legal
 from ..fact import (
@@ -24,6 +28,9 @@ from .events import (
     DocumentFacts,
     DraftFacts,
     FollowUpFacts,
+    GlassFacts,
+    GlassMove,
+    GlassReviewFacts,
     IdentityFacts,
     IncidentFacts,
     NeedsFacts,
@@ -295,3 +302,22 @@ class LiftLegalHold(Fact, frozen=True, kw_only=True):
     """Allow erasure again."""
 
     reason: Legal[Text]
+
+
+class BreakGlass(GlassFacts, frozen=True, kw_only=True):
+    """Open, in an emergency, what no consent covers: at once, for a time, and not unseen."""
+
+    minutes: Coordination[Annotated[int, Meta(ge=1, le=1_000_000)] | None] = None
+    """For how long; as long as is usual, when left out."""
+
+
+class CloseGlass(GlassMove, frozen=True, kw_only=True):
+    """End an emergency opening before its time is over."""
+
+
+class ReviewGlass(GlassReviewFacts, frozen=True, kw_only=True):
+    """Judge an emergency opening by somebody else."""
+
+
+class RaiseGlassReview(GlassMove, frozen=True, kw_only=True):
+    """Raise that nobody reviewed an emergency opening in time."""

@@ -20,6 +20,7 @@ from ..codes import (
     DocumentKind,
     EndReason,
     GbvType,
+    GlassVerdict,
     LegalBasis,
     Need,
     Obtained,
@@ -29,6 +30,7 @@ from ..codes import (
     RejectReason,
     Reporter,
     RiskLevel,
+    Role,
     Service,
     Sex,
     Urgency,
@@ -47,6 +49,7 @@ from ..fact import (
     DisclosureId,
     DocumentId,
     Fact,
+    GlassId,
     IncidentId,
     NoteId,
     ReferralId,
@@ -556,6 +559,52 @@ class LegalHoldLifted(Fact, frozen=True, kw_only=True, tag="case.LegalHoldLifted
     reason: Legal[Text]
 
 
+# Emergency ---------------------------------------------------------------------------------------------------
+
+
+class GlassMove(Fact, frozen=True, kw_only=True):
+    glass: Coordination[GlassId]
+
+
+class GlassFacts(GlassMove, frozen=True, kw_only=True):
+    compartments: Coordination[Annotated[frozenset[CompartmentWord], Meta(min_length=1)]]
+    basis: Coordination[LegalBasis]
+    rule: Coordination[Short]
+    reason: Legal[Text]
+
+
+class GlassBroken(GlassFacts, frozen=True, kw_only=True, tag="case.GlassBroken"):
+    """In an emergency a person opened compartments that no consent let them know, until a time."""
+
+    agency: Coordination[AgencyCode]
+    kind: Coordination[AgencyKind]
+    actor: Coordination[ActorId]
+    role: Coordination[Role]
+    expires_at: Coordination[datetime]
+    review_due_at: Coordination[datetime]
+
+
+class GlassClosed(GlassMove, frozen=True, kw_only=True, tag="case.GlassClosed"):
+    """The person who had opened them needed them no longer."""
+
+
+class GlassReviewFacts(GlassMove, frozen=True, kw_only=True):
+    verdict: Coordination[GlassVerdict]
+    remark: Legal[Text]
+
+
+class GlassReviewed(GlassReviewFacts, frozen=True, kw_only=True, tag="case.GlassReviewed"):
+    """Another person judged whether the emergency was one. What was not justified is closed by that."""
+
+    reviewer: Coordination[ActorId]
+
+
+class GlassReviewOverdue(GlassMove, frozen=True, kw_only=True, tag="case.GlassReviewOverdue"):
+    """Nobody reviewed it in time; `level` counts how often that was raised."""
+
+    level: Coordination[int]
+
+
 EVENTS: tuple[type[Fact], ...] = (
     ReportReceived,
     CaseOpened,
@@ -609,5 +658,9 @@ EVENTS: tuple[type[Fact], ...] = (
     DisclosureMade,
     LegalHoldPlaced,
     LegalHoldLifted,
+    GlassBroken,
+    GlassClosed,
+    GlassReviewed,
+    GlassReviewOverdue,
 )
 """The closed list. `catalogue.py` reads it."""

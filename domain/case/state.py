@@ -15,7 +15,7 @@ from uuid import UUID
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ..codes import AgeGroup, AgencyKind, Purpose, ReferralStatus, Service, Urgency
+from ..codes import AgeGroup, AgencyKind, GlassVerdict, LegalBasis, Purpose, ReferralStatus, Service, Urgency
 from ..compartment import Compartment
 from ..fact import (
     ActionId,
@@ -27,6 +27,7 @@ from ..fact import (
     ConsentId,
     DocumentId,
     Fact,
+    GlassId,
     IncidentId,
     ReferralId,
     TransferId,
@@ -116,6 +117,32 @@ class Transfer(Struct, frozen=True):
     to_kind: AgencyKind
 
 
+class Glass(Struct, frozen=True):
+    """What one person opened in an emergency."""
+
+    id: GlassId
+    agency: AgencyCode
+    kind: AgencyKind
+    actor: ActorId
+    compartments: frozenset[Compartment]
+    basis: LegalBasis
+    expires_at: datetime
+    review_due_at: datetime
+    closed: bool = False
+    verdict: GlassVerdict | None = None
+    overdue: int = 0
+    """How often it was raised that nobody reviewed it."""
+
+    def is_open(self, at: datetime) -> bool:
+        """Whether it lets its opener read at that time: it ends by itself, early by its opener, and at once by a
+        reviewer who finds that it was not justified."""
+        return not self.closed and self.verdict is not GlassVerdict.NOT_JUSTIFIED and at < self.expires_at
+
+    def was_broken_by(self, agency: AgencyCode, actor: ActorId) -> bool:
+        """Whether it is this person's, for this agency: a person of two agencies opened it for one of them."""
+        return self.agency == agency and self.actor == actor
+
+
 class Case(Struct, frozen=True):
     lead: AgencyCode
     lead_kind: AgencyKind
@@ -143,6 +170,7 @@ class Case(Struct, frozen=True):
     identified: bool = False
     reachable: bool = False
     on_hold: bool = False
+    glasses: Mapping[GlassId, Glass] = EMPTY
 
     def shareable(
         self, agency: AgencyCode, kind: AgencyKind, at: datetime, purpose: Purpose | None = None
@@ -445,6 +473,40 @@ def _(event: e.LegalHoldPlaced, case: Case) -> Case:
 @_after.register
 def _(event: e.LegalHoldLifted, case: Case) -> Case:
     return replace(case, on_hold=False)
+
+
+@_after.register
+def _(event: e.GlassBroken, case: Case) -> Case:
+    glass = Glass(
+        id=event.glass,
+        agency=event.agency,
+        kind=event.kind,
+        actor=event.actor,
+        compartments=words(event.compartments),
+        basis=event.basis,
+        expires_at=event.expires_at,
+        review_due_at=event.review_due_at,
+    )
+    return replace(case, glasses=_with(case.glasses, event.glass, glass))
+
+
+@_after.register
+def _(event: e.GlassClosed, case: Case) -> Case:
+    return _change(case, event.glass, closed=True)
+
+
+@_after.register
+def _(event: e.GlassReviewed, case: Case) -> Case:
+    return _change(case, event.glass, verdict=event.verdict)
+
+
+@_after.register
+def _(event: e.GlassReviewOverdue, case: Case) -> Case:
+    return _change(case, event.glass, overdue=event.level)
+
+
+def _change(case: Case, glass: GlassId, **changed: Any) -> Case:
+    return replace(case, glasses=_with(case.glasses, glass, replace(case.glasses[glass], **changed)))
 
 
 def _consent(event: e.Scope) -> Consent:

@@ -60,6 +60,7 @@ INCIDENT: dict[str, Any] = {
 }
 REFERRAL = {"referral": an_id("referral")}
 NOTE = {"note": an_id("note")}
+GLASS = {"glass": an_id("glass")}
 
 FIELDS: dict[type[Fact], dict[str, Any]] = {
     e.ReportReceived: REPORT,
@@ -206,6 +207,27 @@ FIELDS: dict[type[Fact], dict[str, Any]] = {
     },
     e.LegalHoldPlaced: {"reason": "a trial"},
     e.LegalHoldLifted: {"reason": "the trial ended"},
+    e.GlassBroken: {
+        **GLASS,
+        "compartments": frozenset({"health", "contact"}),
+        "basis": k.LegalBasis.IMMINENT_DANGER,
+        "rule": "UU 12/2022",
+        "reason": "she does not wake up",
+        "agency": "rsud",
+        "kind": k.AgencyKind.HEALTH,
+        "actor": an_id("opener"),
+        "role": k.Role.CASE_WORKER,
+        "expires_at": LATER,
+        "review_due_at": LATER,
+    },
+    e.GlassClosed: GLASS,
+    e.GlassReviewed: {
+        **GLASS,
+        "verdict": k.GlassVerdict.JUSTIFIED,
+        "remark": "nobody could be asked",
+        "reviewer": an_id("reviewer"),
+    },
+    e.GlassReviewOverdue: {**GLASS, "level": 1},
     a.AgencyRegistered: {
         "code": "rsud",
         "kind": k.AgencyKind.HEALTH,

@@ -485,6 +485,7 @@ NO_STORY = (
     e.DuplicateAbsorbed,
     e.LegalHoldPlaced,
     e.LegalHoldLifted,
+    e.GlassMove,
 )
 """Events of which nobody learns just because an open referral and a consent cover what they say."""
 
