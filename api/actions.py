@@ -224,6 +224,26 @@ CASE_ACTIONS: tuple[Action, ...] = (
     ),
     Action(f"{CASE}/legal-hold", c.PlaceLegalHold, "life of the case", {"reason": "Perkara berjalan."}),
     Action(f"{CASE}/legal-hold/lifting", c.LiftLegalHold, "life of the case", {"reason": "Putusan inkrah."}),
+    Action(
+        f"{CASE}/break-glass",
+        c.BreakGlass,
+        "emergency",
+        {
+            "compartments": ["health", "safety"],
+            "basis": "imminent-danger",
+            "rule": "UU 27/2022 ps. 20 ayat (2) huruf d",
+            "reason": "Tidak sadarkan diri di IGD; riwayat obat tidak diketahui.",
+            "minutes": 60,
+        },
+        "glass",
+    ),
+    Action(f"{CASE}/break-glass/{{glass}}/closure", c.CloseGlass, "emergency", {}),
+    Action(
+        f"{CASE}/break-glass/{{glass}}/review",
+        c.ReviewGlass,
+        "emergency",
+        {"verdict": "justified", "remark": "Nyawa terancam; tidak ada yang dapat dimintai persetujuan."},
+    ),
 )
 
 OPENING = Action(

@@ -7,14 +7,21 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from . import documents, ledger, reading, searching, writing
+from . import documents, emergency, ledger, reading, searching, writing
 from .casework import Casework
 from .contract import document
 from .identity import Identity
 from .ports import Ports
 from .problems import answer
 
-ANSWERS: list[type] = [*reading.ANSWERS, writing.Written, searching.Search, searching.Found, *ledger.ANSWERS]
+ANSWERS: list[type] = [
+    *reading.ANSWERS,
+    writing.Written,
+    searching.Search,
+    searching.Found,
+    *ledger.ANSWERS,
+    *emergency.ANSWERS,
+]
 
 
 def create_app(ports: Ports, version: str = "0.1.0") -> FastAPI:
@@ -27,6 +34,7 @@ def create_app(ports: Ports, version: str = "0.1.0") -> FastAPI:
     searching.add_routes(app, casework, identity, ports)
     reading.add_routes(app, casework, identity, ports)
     ledger.add_routes(app, ports.ledger)
+    emergency.add_routes(app, casework, identity, ports)
 
     async def as_problem(request: Request, error: Exception) -> Response:
         return answer(error)

@@ -17,12 +17,13 @@ from rujukan.api.app import create_app
 from rujukan.api.casework import Casework
 from rujukan.api.ports import Moved, Unavailable
 from rujukan.consumers.publisher import Publisher
-from rujukan.domain.case.commands import EscalateReferral
+from rujukan.domain.case.commands import EscalateReferral, RaiseGlassReview
+from rujukan.domain.case.glass import HIGHEST_REMINDER, RULE
 from rujukan.domain.case.referrals import HIGHEST_ESCALATION
 from rujukan.domain.codes import AgencyKind, Purpose, Role
-from rujukan.domain.fact import Act, ActorId, CaseId, ReferralId
+from rujukan.domain.fact import Act, ActorId, CaseId, Fact, GlassId, ReferralId
 from rujukan.domain.refusal import Refusal
-from rujukan.projections import referral_box
+from rujukan.projections import emergencies, referral_box
 
 from . import composition
 from .database import FOLLOWER, as_role
@@ -126,19 +127,27 @@ def _publish(settings: Settings, stop: Event, pseudonyms: bytes) -> None:
 
 
 def _escalate(settings: Settings, stop: Event) -> None:
-    """Raise each referral that nobody answered in time. No timer lives in memory: what is due, the log's lists say."""
+    """Raise each referral that nobody answered, and each emergency opening that nobody reviewed, in time. No timer
+    lives in memory: what is due, the log's lists say."""
     with composition.service(settings, connections=2) as ports, composition.follower(settings) as source:
         casework = Casework(ports.log, ports.secrets)
         while not stop.wait(ESCALATION_SECONDS):
             with source.store.pool.connection() as db:
                 due = referral_box.unanswered(db, composition.now(), HIGHEST_ESCALATION)
+                unreviewed = emergencies.unreviewed(db, composition.now(), RULE.review, HIGHEST_REMINDER)
             for case, referral in due:
                 act = system_act()
-                command = EscalateReferral(occurred_at=act.at, referral=ReferralId(referral))
-                try:
-                    casework.act_on_case(CaseId(case), command, act, correlation=uuid4())
-                except (Refusal, Moved) as moved_on:
-                    log.info("not escalated: %s", type(moved_on).__name__)
+                _raise(casework, case, EscalateReferral(occurred_at=act.at, referral=ReferralId(referral)), act)
+            for case, glass in unreviewed:
+                act = system_act()
+                _raise(casework, case, RaiseGlassReview(occurred_at=act.at, glass=GlassId(glass)), act)
+
+
+def _raise(casework: Casework, case: UUID, command: Fact, act: Act) -> None:
+    try:
+        casework.act_on_case(CaseId(case), command, act, correlation=uuid4())
+    except (Refusal, Moved) as moved_on:
+        log.info("not escalated: %s", type(moved_on).__name__)
 
 
 def _again(stop: Event, run: Callable[[], None]) -> None:
