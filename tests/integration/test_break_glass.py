@@ -1,6 +1,7 @@
 """Breaking the glass over HTTP, on a whole running system: what it opens and to whom, what it leaves in the log,
 who is told through their topics, and what comes of a review that nobody gives."""
 
+import asyncio
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 from conftest import Running
-from starlette.testclient import TestClient
+from fastapi import FastAPI
 
 from rujukan.api.app import create_app
 from rujukan.api.casework import Casework
@@ -44,7 +45,26 @@ HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 OFFICER = Role.DATA_PROTECTION_OFFICER
 
-Client = httpx.Client
+
+class Seat:
+    """A client's place at another API of the same system, in this process."""
+
+    def __init__(self, app: FastAPI, client: httpx.Client) -> None:
+        self._app, self._headers = app, client.headers
+
+    def get(self, path: str, **more: Any) -> httpx.Response:
+        return asyncio.run(self._ask("GET", path, more))
+
+    def post(self, path: str, **more: Any) -> httpx.Response:
+        return asyncio.run(self._ask("POST", path, more))
+
+    async def _ask(self, method: str, path: str, more: dict[str, Any]) -> httpx.Response:
+        here = httpx.ASGITransport(self._app)
+        async with httpx.AsyncClient(transport=here, base_url="http://here", headers=self._headers) as http:
+            return await http.request(method, path, **more)
+
+
+Client = httpx.Client | Seat
 
 
 class Told(NamedTuple):
@@ -74,24 +94,24 @@ def officers(running: Running) -> None:
 
 
 @pytest.fixture
-def lead(running: Running) -> Client:
+def lead(running: Running) -> httpx.Client:
     return running.client("uptd-ppa")
 
 
 @pytest.fixture
-def doctor(running: Running) -> Client:
+def doctor(running: Running) -> httpx.Client:
     """A person of an agency with no part in the case."""
     return running.client(OPENER, purpose=Purpose.CARE)
 
 
 @pytest.fixture
-def chief(running: Running) -> Client:
+def chief(running: Running) -> httpx.Client:
     """The supervisor of the agency that leads."""
     return running.client("uptd-ppa", Role.SUPERVISOR, Purpose.SUPERVISION)
 
 
 @pytest.fixture
-def told(lead: Client) -> Told:
+def told(lead: httpx.Client) -> Told:
     path = lead.post("/cases", json=OPENING).headers["Location"]
     done(lead.post(f"{path}/survivor/identity", json={"name": SECRETS["identity"]}))
     done(lead.post(f"{path}/notes", json={word: SECRETS[word] for word in ("health", "legal", "safety")}))
@@ -105,7 +125,7 @@ def done(response: httpx.Response) -> dict[str, Any]:
     return found
 
 
-def attached(lead: Client, path: str, of: str) -> str:
+def attached(lead: httpx.Client, path: str, of: str) -> str:
     query = {"kind": "visum", "compartment": of}
     named = {"Content-Type": "application/pdf"}
     found = lead.post(f"{path}/documents", params=query, content=f"bytes of {of}".encode(), headers=named)
@@ -122,15 +142,11 @@ def problem(response: httpx.Response) -> tuple[int, str]:
 
 
 @contextmanager
-def in_time(running: Running, by: timedelta) -> Iterator[Callable[[Client], Client]]:
+def in_time(running: Running, by: timedelta) -> Iterator[Callable[[httpx.Client], Seat]]:
     """The same system's API, that much later: the clock is a port. Gives who asks a seat at it."""
     with composition.service(running.settings, connections=2) as ports:
         app = create_app(ports._replace(now=lambda: composition.now() + by))
-
-        def seated(client: Client) -> Client:
-            return TestClient(app, headers=dict(client.headers), raise_server_exceptions=False)
-
-        yield seated
+        yield lambda client: Seat(app, client)
 
 
 def accesses(running: Running, glass: str) -> list[AccessRecorded]:
@@ -147,7 +163,7 @@ def accesses(running: Running, glass: str) -> list[AccessRecorded]:
 # What it opens -------------------------------------------------------------------------------------------------
 
 
-def test_an_outsider_reads_the_named_compartments_and_nothing_else(doctor: Client, told: Told) -> None:
+def test_an_outsider_reads_the_named_compartments_and_nothing_else(doctor: httpx.Client, told: Told) -> None:
     assert doctor.get(told.path).status_code == 404
     glass = broken(doctor, told)
     said = doctor.get(f"{glass}/timeline")
@@ -160,14 +176,14 @@ def test_an_outsider_reads_the_named_compartments_and_nothing_else(doctor: Clien
     assert items[1]["data"]["document"] == told.health
 
 
-def test_each_page_goes_on_behind_the_last(doctor: Client, told: Told) -> None:
+def test_each_page_goes_on_behind_the_last(doctor: httpx.Client, told: Told) -> None:
     glass = broken(doctor, told)
     first = done(doctor.get(f"{glass}/timeline", params={"limit": 1}))
     second = done(doctor.get(f"{glass}/timeline", params={"limit": 1, "cursor": first["next"]}))
     assert [i["topic"] for i in first["items"] + second["items"]] == ["case.NoteRecorded", "case.DocumentAttached"]
 
 
-def test_documents_of_the_named_compartments_open_and_no_others(doctor: Client, told: Told) -> None:
+def test_documents_of_the_named_compartments_open_and_no_others(doctor: httpx.Client, told: Told) -> None:
     glass = broken(doctor, told)
     shown = doctor.get(f"{glass}/documents/{told.health}")
     assert (shown.content, shown.headers["content-type"]) == (b"bytes of health", "application/pdf")
@@ -177,7 +193,7 @@ def test_documents_of_the_named_compartments_open_and_no_others(doctor: Client, 
     assert len({answer.content for answer in refused}) == 1
 
 
-def test_who_takes_part_opens_what_consent_does_not_cover(running: Running, lead: Client, told: Told) -> None:
+def test_who_takes_part_opens_what_consent_does_not_cover(running: Running, lead: httpx.Client, told: Told) -> None:
     hospital = running.client("rsud", purpose=Purpose.CARE)
     done(
         lead.post(
@@ -203,7 +219,7 @@ def test_who_takes_part_opens_what_consent_does_not_cover(running: Running, lead
     assert SECRETS["safety"] not in after.text, "the usual way shows what consent covers, and no more"
 
 
-def test_the_rest_of_the_api_knows_of_nothing(running: Running, doctor: Client, told: Told) -> None:
+def test_the_rest_of_the_api_knows_of_nothing(running: Running, doctor: httpx.Client, told: Told) -> None:
     """Nor do the lists of the opener's agency; but its own trail has what it did."""
     position = done(doctor.post(f"{told.path}/break-glass", json=BREAKING))["position"]
     assert doctor.get("/cases", params={"wait_for": position, "limit": 500}).text.count(told.id) == 0
@@ -218,7 +234,7 @@ def test_the_rest_of_the_api_knows_of_nothing(running: Running, doctor: Client, 
 # To whom, and how long -----------------------------------------------------------------------------------------
 
 
-def test_nobody_else_reads_through_it(running: Running, doctor: Client, told: Told) -> None:
+def test_nobody_else_reads_through_it(running: Running, doctor: httpx.Client, told: Told) -> None:
     glass = broken(doctor, told)
     nowhere = f"{told.path}/break-glass/{uuid4()}"
     others = [(OPENER, Role.SUPERVISOR), ("uptd-ppa", Role.CASE_WORKER), ("uptd-ppa", Role.SUPERVISOR)]
@@ -237,7 +253,7 @@ def test_nobody_else_reads_through_it(running: Running, doctor: Client, told: To
         assert running.client(OPENER, role, purpose).get(f"{glass}/timeline").status_code == 403
 
 
-def test_it_ends_at_its_time_by_itself(running: Running, doctor: Client, told: Told) -> None:
+def test_it_ends_at_its_time_by_itself(running: Running, doctor: httpx.Client, told: Told) -> None:
     glass = broken(doctor, told, minutes=30)
     ways = (f"{glass}/timeline", f"{glass}/documents/{told.health}")
     with in_time(running, timedelta(minutes=29)) as seated:
@@ -251,7 +267,7 @@ def test_it_ends_at_its_time_by_itself(running: Running, doctor: Client, told: T
         assert SECRETS["health"] in seated(doctor).get(f"{again}/timeline").text
 
 
-def test_it_ends_when_its_opener_closes_it(doctor: Client, told: Told) -> None:
+def test_it_ends_when_its_opener_closes_it(doctor: httpx.Client, told: Told) -> None:
     glass = broken(doctor, told)
     assert problem(doctor.post(f"{told.path}/break-glass", json=BREAKING)) == (409, "already-exists")
     done(doctor.post(f"{glass}/closure"))
@@ -259,7 +275,7 @@ def test_it_ends_when_its_opener_closes_it(doctor: Client, told: Told) -> None:
     assert broken(doctor, told) != glass
 
 
-def test_a_reviewer_ends_what_was_not_justified(doctor: Client, chief: Client, told: Told) -> None:
+def test_a_reviewer_ends_what_was_not_justified(doctor: httpx.Client, chief: httpx.Client, told: Told) -> None:
     glass = broken(doctor, told)
     done(chief.post(f"{glass}/review", json={"verdict": "needs-inquiry", "remark": "Ditanyakan."}))
     assert doctor.get(f"{glass}/timeline").status_code == 200
@@ -282,7 +298,7 @@ UNFIT: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("name", UNFIT)
 def test_a_refused_attempt_is_the_same_for_a_case_and_for_none(
-    running: Running, doctor: Client, told: Told, name: str
+    running: Running, doctor: httpx.Client, told: Told, name: str
 ) -> None:
     def without_times(response: httpx.Response) -> dict[str, Any]:
         body: dict[str, Any] = response.json()
@@ -299,7 +315,7 @@ def test_a_refused_attempt_is_the_same_for_a_case_and_for_none(
         assert here.headers.keys() == nowhere.headers.keys()
 
 
-def test_a_case_that_is_not_there_answers_as_anything_unknown(doctor: Client, told: Told) -> None:
+def test_a_case_that_is_not_there_answers_as_anything_unknown(doctor: httpx.Client, told: Told) -> None:
     answers = [doctor.post(f"/cases/{id}/break-glass", json=BREAKING) for id in (uuid4(), "x")]
     answers.append(doctor.get(told.path))
     assert {(answer.status_code, answer.content) for answer in answers} == {(404, answers[0].content)}
@@ -309,7 +325,7 @@ def test_a_case_that_is_not_there_answers_as_anything_unknown(doctor: Client, to
 
 
 def test_each_opening_is_recorded_with_its_basis_and_traced_by_the_glass(
-    running: Running, doctor: Client, chief: Client, told: Told
+    running: Running, doctor: httpx.Client, chief: httpx.Client, told: Told
 ) -> None:
     glass = broken(doctor, told)
     assert accesses(running, glass) == []
@@ -327,7 +343,7 @@ def test_each_opening_is_recorded_with_its_basis_and_traced_by_the_glass(
     assert [e["agency"] for e in trail if e["correlation"] == glass.rpartition("/")[2]] == [OPENER, OPENER]
 
 
-def test_that_there_was_nothing_to_see_is_recorded_too(running: Running, doctor: Client, told: Told) -> None:
+def test_that_there_was_nothing_to_see_is_recorded_too(running: Running, doctor: httpx.Client, told: Told) -> None:
     glass = broken(doctor, told, compartments=["economic"])
     assert done(doctor.get(f"{glass}/timeline"))["items"] == []
     assert [sorted(a.compartments) for a in accesses(running, glass)] == [["economic"]]
@@ -352,7 +368,7 @@ class NoAccessLog:
 
 
 def test_nothing_is_shown_that_could_not_be_recorded(
-    running: Running, doctor: Client, chief: Client, told: Told
+    running: Running, doctor: httpx.Client, chief: httpx.Client, told: Told
 ) -> None:
     glass = broken(doctor, told)
     with composition.service(running.settings, connections=2) as ports:
@@ -362,7 +378,7 @@ def test_nothing_is_shown_that_could_not_be_recorded(
             (doctor, f"{glass}/documents/{told.health}"),
             (chief, glass),
         ):
-            answer = TestClient(app, headers=dict(client.headers), raise_server_exceptions=False).get(path)
+            answer = Seat(app, client).get(path)
             assert problem(answer) == (503, "unavailable")
             assert "rahasia" not in answer.text.lower()
     assert accesses(running, glass) == []
@@ -378,7 +394,7 @@ def waiting(client: Client, glass: str, **query: Any) -> dict[str, Any] | None:
 
 
 def test_both_sides_see_what_waits_for_their_review_and_nobody_else_does(
-    running: Running, doctor: Client, chief: Client, told: Told
+    running: Running, doctor: httpx.Client, chief: httpx.Client, told: Told
 ) -> None:
     before = composition.now()
     glass = broken(doctor, told, minutes=10)
@@ -401,7 +417,7 @@ def test_both_sides_see_what_waits_for_their_review_and_nobody_else_does(
 
 
 def test_a_verdict_takes_it_off_the_list_of_what_waits(
-    running: Running, doctor: Client, chief: Client, told: Told
+    running: Running, doctor: httpx.Client, chief: httpx.Client, told: Told
 ) -> None:
     glass = broken(doctor, told)
     remark = {"remark": "Nyawa terancam."}
@@ -419,7 +435,9 @@ def test_a_verdict_takes_it_off_the_list_of_what_waits(
     assert problem(chief.post(f"{glass}/review", json={"verdict": "justified", **remark})) == (409, "already-exists")
 
 
-def test_the_list_goes_on_page_by_page(running: Running, chief: Client, doctor: Client, lead: Client) -> None:
+def test_the_list_goes_on_page_by_page(
+    running: Running, chief: httpx.Client, doctor: httpx.Client, lead: httpx.Client
+) -> None:
     glasses, position = [], 0
     for _ in range(3):
         told = Told(lead.post("/cases", json=OPENING).headers["Location"], "", "")
@@ -438,7 +456,7 @@ def test_the_list_goes_on_page_by_page(running: Running, chief: Client, doctor: 
 
 
 def test_a_reviewer_is_told_the_reason_and_that_is_recorded(
-    running: Running, doctor: Client, chief: Client, told: Told
+    running: Running, doctor: httpx.Client, chief: httpx.Client, told: Told
 ) -> None:
     glass = broken(doctor, told)
     done(chief.post(f"{glass}/review", json={"verdict": "justified", "remark": "Nyawa terancam."}))
@@ -504,7 +522,7 @@ def ears(running: Running, tmp_path: Path) -> Iterator[Ears]:
 
 
 def test_the_lead_and_the_openers_agency_hear_every_turn_and_the_opener_nothing_of_the_case(
-    ears: Ears, running: Running, doctor: Client, chief: Client, told: Told
+    ears: Ears, running: Running, doctor: httpx.Client, chief: httpx.Client, told: Told
 ) -> None:
     glass = broken(doctor, told)
     doctor.get(f"{glass}/timeline")
@@ -531,7 +549,7 @@ def test_the_lead_and_the_openers_agency_hear_every_turn_and_the_opener_nothing_
 
 
 def test_a_review_that_nobody_gives_is_raised_once_and_both_sides_hear_of_it(
-    ears: Ears, running: Running, chief: Client, told: Told
+    ears: Ears, running: Running, chief: httpx.Client, told: Told
 ) -> None:
     glass = GlassId(uuid4())
     ago = composition.now() - 3 * DAY - HOUR

@@ -158,6 +158,7 @@ def walked(running: Running) -> Mapping[type[Fact], list[httpx.Response]]:
     _intake(walk, case)
     consent = _consent_and_referrals(walk, case)
     _work(walk, case)
+    _emergency(walk, case)
     _end(walk, case, consent)
     with composition.service(running.settings, connections=2) as ports:
         _agencies(walk, Casework(ports.log, ports.secrets))
@@ -216,6 +217,14 @@ def _work(walk: Walk, case: str) -> None:
     with walk.acting("uptd-ppa", Role.LEGAL_REVIEWER, Purpose.LEGAL):
         walk.take(c.PlaceLegalHold, case=case)
         walk.take(c.LiftLegalHold, case=case)
+
+
+def _emergency(walk: Walk, case: str) -> None:
+    with walk.acting("psikolog", purpose=Purpose.CARE):
+        glass = walk.take(c.BreakGlass, case=case)
+        walk.take(c.CloseGlass, case=case, glass=glass)
+    with walk.acting("uptd-ppa", Role.SUPERVISOR, Purpose.SUPERVISION):
+        walk.take(c.ReviewGlass, case=case, glass=glass)
 
 
 def _end(walk: Walk, case: str, consent: str) -> None:

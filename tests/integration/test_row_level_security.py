@@ -28,6 +28,7 @@ from rujukan.domain.codes import (
     ConsentBy,
     DocumentKind,
     GbvType,
+    GlassVerdict,
     LegalBasis,
     Need,
     Obtained,
@@ -53,6 +54,13 @@ OPEN_TO_ALL = {"agency", "notification_tracking"}
 """Tables that every member may read: the directory, and how far each read model is."""
 
 
+def breaks_glass(office: Office, case: UUID, agency: str) -> UUID:
+    glass = uuid4()
+    danger: dict[str, Any] = {"basis": LegalBasis.IMMINENT_DANGER, "rule": "UU 27/2022", "reason": "danger"}
+    office.does(agency, case, c.BreakGlass, glass=glass, compartments=frozenset({"health"}), **danger)
+    return glass
+
+
 @pytest.fixture(scope="module")
 def office(settings: Settings) -> Iterator[Office]:
     with opened_office(settings) as opened:
@@ -60,6 +68,7 @@ def office(settings: Settings) -> Iterator[Office]:
         police = opened.opens(composition.now(), lead="polres")
         opened.consents(police, "lbh", "legal", by="polres")
         opened.refers(police, "lbh", Service.LEGAL_AID, by="polres", compartments=frozenset({"legal"}))
+        breaks_glass(opened, police, "rsud")
         catch_up(settings)
         yield opened
 
@@ -96,7 +105,8 @@ def rows(db: psycopg.Connection, table: str) -> list[dict[str, Any]]:
 
 
 def test_every_table_about_cases_has_row_level_security(office: Office, superuser: psycopg.Connection) -> None:
-    assert agency_tables(superuser) == ["audit", "caseload", "deadline", "person", "referral_box", "timeline"]
+    tables = ["audit", "caseload", "deadline", "emergency", "person", "referral_box", "timeline"]
+    assert agency_tables(superuser) == tables
     unprotected = superuser.execute(
         "SELECT relname FROM pg_class WHERE relnamespace = 'views'::regnamespace AND relkind = 'r'"
         " AND NOT relrowsecurity AND has_table_privilege(%s, oid, 'SELECT')",
@@ -337,6 +347,10 @@ def tell_everything(office: Office) -> tuple[UUID, list[str]]:
     says(case, c.RecordProtectionOrder)
     says(case, c.PlaceLegalHold)
     says(case, c.LiftLegalHold)
+    glass: Fields = {"glass": uuid4()}
+    danger: Fields = {"compartments": frozenset({"health"}), "basis": LegalBasis.IMMINENT_DANGER, "minutes": None}
+    says(case, c.BreakGlass, "lbh", **glass, **danger)
+    says(case, c.ReviewGlass, **glass, verdict=GlassVerdict.JUSTIFIED, role=Role.SUPERVISOR)
     office.casework.act_on_agency(
         "rsud",
         AddMember(

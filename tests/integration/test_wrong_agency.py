@@ -15,12 +15,17 @@ from conftest import Running
 
 from rujukan.api.actions import CASE_ACTIONS, Action
 from rujukan.domain.authority import COMMANDS, PURPOSES
+from rujukan.domain.case.commands import BreakGlass
 from rujukan.domain.codes import Purpose, Role
 
 PEOPLE = (Role.CASE_WORKER, Role.SUPERVISOR, Role.LEGAL_REVIEWER, Role.INTEGRATOR)
 OUTSIDERS = ("psikolog", "disdik")
 """One that never took part, and one that a referral is drafted to but not sent."""
 READS = ("/cases/{case}", "/cases/{case}/timeline", "/cases/{case}/export", "/cases/{case}/documents/{document}")
+GLASS = "/cases/{case}/break-glass/{glass}"
+EMERGENCY_READS = (GLASS, f"{GLASS}/timeline", f"{GLASS}/documents/{{document}}")
+SHOWS = tuple(action for action in CASE_ACTIONS if action.command is not BreakGlass)
+"""Who breaks the glass, whoever it is, finds the case, and is heard: tests/integration/test_break_glass.py."""
 
 SECRETS = {
     "identity": "Mawar-Rahasia",
@@ -99,6 +104,8 @@ def told(running: Running) -> Told:
         headers={"Content-Type": "application/pdf"},
     )
     ids["document"] = document.json()["id"]
+    danger = {"basis": "imminent-danger", "rule": "UU 27/2022", "reason": "Bahaya."}
+    ids["glass"] = lead.post(f"{case}/break-glass", compartments=["health"], **danger)["id"]
     ids["transfer"] = str(uuid4())
     last = supervisor.post(f"{case}/notes", subject="Semua sudah.")
     lead.get("/cases", wait_for=last["position"], limit=1)
@@ -125,7 +132,7 @@ def who_may(action: Action) -> Role:
 
 
 @pytest.mark.parametrize("agency", OUTSIDERS)
-@pytest.mark.parametrize("action", CASE_ACTIONS, ids=lambda action: action.command.__name__)
+@pytest.mark.parametrize("action", SHOWS, ids=lambda action: action.command.__name__)
 def test_an_outsider_acts_on_the_case_as_on_none(running: Running, told: Told, action: Action, agency: str) -> None:
     same_as_nothing(Desk(running, agency, who_may(action)), told, "POST", action.path, json=action.example)
 
@@ -160,10 +167,19 @@ def test_an_outsider_reads_the_case_as_none(running: Running, told: Told, path: 
     same_as_nothing(Desk(running, agency, role), told, "GET", path)
 
 
+@pytest.mark.parametrize("agency", OUTSIDERS)
+@pytest.mark.parametrize("path", EMERGENCY_READS)
+def test_what_another_opened_in_an_emergency_is_none_to_an_outsider(
+    running: Running, told: Told, path: str, agency: str
+) -> None:
+    """Not even to a supervisor, who might break a glass and might review one."""
+    same_as_nothing(Desk(running, agency, Role.SUPERVISOR), told, "GET", path)
+
+
 def test_nothing_under_a_case_is_left_out_above(running: Running) -> None:
     document = running.http.get("/openapi.json").json()
     under_a_case = {(m, path) for path, item in document["paths"].items() if "{case}" in path for m in item}
-    asked = {("post", action.path) for action in CASE_ACTIONS} | {("get", path) for path in READS}
+    asked = {("post", action.path) for action in CASE_ACTIONS} | {("get", path) for path in (*READS, *EMERGENCY_READS)}
     assert under_a_case == asked | {("post", "/cases/{case}/documents")}
 
 
