@@ -27,6 +27,8 @@ from rujukan.domain.codes import (
     Channel,
     ConsentBy,
     GbvType,
+    GlassVerdict,
+    LegalBasis,
     Obtained,
     Outcome,
     Place,
@@ -165,10 +167,17 @@ class Office:
         self.does(fields.get("by", "uptd-ppa"), case, c.SendReferral, at, referral=referral)
         return referral
 
+    def breaks_glass(self, agency: str, case: UUID, *of: str, minutes: int | None = None) -> UUID:
+        glass = uuid4()
+        danger = {"basis": LegalBasis.IMMINENT_DANGER, "rule": "UU 27/2022", "reason": "danger"}
+        named = frozenset(of)
+        self.does(agency, case, c.BreakGlass, glass=glass, compartments=named, minutes=minutes, **danger)
+        return glass
+
 
 def tell_one_case(office: Office, at: datetime) -> UUID:
     """A case that moves every read model: identity, incident, clocks, consent, a referral to its end, an opening of
-    content."""
+    content, and one in an emergency that somebody judged."""
     case = office.opens(at)
     office.does("uptd-ppa", case, c.IdentifySurvivor, at, name="Melati", nik_index=sha256(case.bytes).hexdigest())
     office.records_incident(case, at)
@@ -179,6 +188,10 @@ def tell_one_case(office: Office, at: datetime) -> UUID:
         office.does("rsud", case, move, referral=referral)
     office.does("rsud", case, c.DeliverService, delivery=uuid4(), service=Service.HEALTH, meets=(clock,), health="seen")
     office.does("rsud", case, c.CompleteReferral, referral=referral, outcome=Outcome.DELIVERED)
+    glass = office.breaks_glass("lbh", case, "safety")
+    office.does("lbh", case, c.CloseGlass, glass=glass)
+    judged = {"verdict": GlassVerdict.JUSTIFIED, "remark": "she was in danger"}
+    office.does("uptd-ppa", case, c.ReviewGlass, role=Role.SUPERVISOR, glass=glass, **judged)
     reader = office.act("rsud")
     position = office.casework.record_access(reader, case, [Compartment.HEALTH], "timeline", "consent", uuid4())
     office.position = max(office.position, position)

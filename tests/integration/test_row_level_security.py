@@ -54,13 +54,6 @@ OPEN_TO_ALL = {"agency", "notification_tracking"}
 """Tables that every member may read: the directory, and how far each read model is."""
 
 
-def breaks_glass(office: Office, case: UUID, agency: str) -> UUID:
-    glass = uuid4()
-    danger: dict[str, Any] = {"basis": LegalBasis.IMMINENT_DANGER, "rule": "UU 27/2022", "reason": "danger"}
-    office.does(agency, case, c.BreakGlass, glass=glass, compartments=frozenset({"health"}), **danger)
-    return glass
-
-
 @pytest.fixture(scope="module")
 def office(settings: Settings) -> Iterator[Office]:
     with opened_office(settings) as opened:
@@ -68,7 +61,7 @@ def office(settings: Settings) -> Iterator[Office]:
         police = opened.opens(composition.now(), lead="polres")
         opened.consents(police, "lbh", "legal", by="polres")
         opened.refers(police, "lbh", Service.LEGAL_AID, by="polres", compartments=frozenset({"legal"}))
-        breaks_glass(opened, police, "rsud")
+        opened.breaks_glass("rsud", police, "health")
         catch_up(settings)
         yield opened
 
