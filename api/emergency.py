@@ -94,7 +94,7 @@ def add_routes(app: FastAPI, casework: Casework, identity: Identity, ports: Port
     def record(act: Act, case: UUID, glass: Glass, shown: frozenset[Compartment]) -> None:
         casework.record_access(act, case, shown, "break-glass", f"break-glass:{glass.basis}", glass.id)
 
-    def show_timeline(request: Request) -> Response:
+    def show_opened_timeline(request: Request) -> Response:
         act, case, glass = opened(request)
         limit, after = page_of(request, LARGEST_PAGE, place)
         behind = after[0] if after else 0
@@ -106,7 +106,7 @@ def add_routes(app: FastAPI, casework: Casework, identity: Identity, ports: Port
         more = (found[-1][0].version,) if len(found) == limit else None
         return _json(Page([_entry(w, of) for w, of in held], next_page(more)))
 
-    def show_document(request: Request) -> Response:
+    def show_opened_document(request: Request) -> Response:
         act, case, glass = opened(request)
         document = _uuid(request, "document")
         attached = next(
@@ -176,14 +176,14 @@ def add_routes(app: FastAPI, casework: Casework, identity: Identity, ports: Port
     for path, call, operation in (
         (LIST, list_glasses, read_operation(LIST, Page, everything, *PAGE, WAIT)),
         (GLASS, show_glass, read_operation(GLASS, GlassView)),
-        (f"{GLASS}/timeline", show_timeline, read_operation(f"{GLASS}/timeline", Page, *PAGE)),
-        (DOCUMENT, show_document, of_document),
+        (f"{GLASS}/timeline", show_opened_timeline, read_operation(f"{GLASS}/timeline", Page, *PAGE)),
+        (DOCUMENT, show_opened_document, of_document),
     ):
         app.add_api_route(
             path,
             _route(call),
             methods=["GET"],
-            name=f"{call.__name__}_of_glass" if call in (show_timeline, show_document) else call.__name__,
+            name=call.__name__,
             response_model=None,
             tags=["emergency"],
             openapi_extra=operation,

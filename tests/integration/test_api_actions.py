@@ -519,6 +519,22 @@ def happened_after_it_was_told(person: Person, case: str) -> httpx.Response:
     return person("uptd-ppa").post(f"{case}/incidents", json={**INCIDENT, "happened_at": later})
 
 
+DANGER = {"compartments": ["health"], "basis": "imminent-danger", "rule": "UU 27/2022", "reason": "Tidak sadar."}
+
+
+def closed_glass_read(person: Person, case: str) -> httpx.Response:
+    doctor = person("rsud", purpose=Purpose.CARE)
+    glass = f"{case}/break-glass/{done(doctor.post(f'{case}/break-glass', json=DANGER))['id']}"
+    done(doctor.post(f"{glass}/closure"))
+    return doctor.get(f"{glass}/timeline")
+
+
+def reviewed_by_the_opener(person: Person, case: str) -> httpx.Response:
+    supervisor = person("rsud", Role.SUPERVISOR)
+    glass = done(supervisor.post(f"{case}/break-glass", json=DANGER))["id"]
+    return supervisor.post(f"{case}/break-glass/{glass}/review", json={"verdict": "justified", "remark": "Perlu."})
+
+
 REFUSED: tuple[Act, ...] = (
     Act(r.Unknown, 404, "unknown", lambda person, case: person("polres").post(f"{case}/notes", json={})),
     Act(
@@ -564,6 +580,8 @@ REFUSED: tuple[Act, ...] = (
         "agency-inactive",
         lambda person, case: person("not-registered").post(f"{case}/notes", json={}),
     ),
+    Act(r.GlassNotOpen, 403, "glass-not-open", closed_glass_read),
+    Act(r.NotByTheSamePerson, 403, "not-by-the-same-person", reviewed_by_the_opener),
 )
 NOT_OVER_HTTP = {r.StillRunning}
 """Only the system itself escalates, and asks too early."""

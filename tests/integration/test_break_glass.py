@@ -4,6 +4,7 @@ who is told through their topics, and what comes of a review that nobody gives."
 import asyncio
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -273,6 +274,17 @@ def test_it_ends_when_its_opener_closes_it(doctor: httpx.Client, told: Told) -> 
     done(doctor.post(f"{glass}/closure"))
     assert problem(doctor.get(f"{glass}/timeline")) == (403, "glass-not-open")
     assert broken(doctor, told) != glass
+
+
+def test_however_often_it_is_asked_for_at_once_one_is_open(running: Running, told: Told) -> None:
+    client = running.client(OPENER, purpose=Purpose.CARE)
+    with ThreadPoolExecutor(8) as at_once:
+        answers = list(at_once.map(lambda _: client.post(f"{told.path}/break-glass", json=BREAKING), range(8)))
+    assert sorted(answer.status_code for answer in answers) == [201] + [409] * 7
+    key = {"Idempotency-Key": str(uuid4())}
+    hospital = running.client("rsud", purpose=Purpose.CARE)
+    same = [hospital.post(f"{told.path}/break-glass", json=BREAKING, headers=key) for _ in range(2)]
+    assert same[0].json()["id"] == same[1].json()["id"], "sent again with its key, it is the same glass"
 
 
 def test_a_reviewer_ends_what_was_not_justified(doctor: httpx.Client, chief: httpx.Client, told: Told) -> None:
