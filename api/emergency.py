@@ -33,7 +33,7 @@ from .cursor import next_page, page_of, place
 from .identity import Identity, acting
 from .ports import Ports
 from .problems import BadRequest, Behind, as_problem
-from .reading import LARGEST_PAGE, PAGE, WAIT, WAIT_SECONDS, Page, TimelineEntry
+from .reading import LARGEST_PAGE, PAGE, WAIT, WAIT_SECONDS, Page, TimelineEntry, json_answer
 
 LIST = "/break-glass"
 GLASS = "/cases/{case}/break-glass/{glass}"
@@ -104,7 +104,7 @@ def add_routes(app: FastAPI, casework: Casework, identity: Identity, ports: Port
         # That there is nothing is an answer too: then what was asked for is recorded.
         record(act, case, glass, frozenset(c for _, of in held for c in of) or glass.compartments)
         more = (found[-1][0].version,) if len(found) == limit else None
-        return _json(Page([_entry(w, of) for w, of in held], next_page(more)))
+        return json_answer(Page([_entry(w, of) for w, of in held], next_page(more)))
 
     def show_opened_document(request: Request) -> Response:
         act, case, glass = opened(request)
@@ -138,7 +138,7 @@ def add_routes(app: FastAPI, casework: Casework, identity: Identity, ports: Port
         segments = ports.log.open({w.position: REVIEWED for w in written})
         said = {w.position: _said(segments[w.position][1]) for w in written if w.position in segments}
         casework.record_access(act, case, REVIEWED, "break-glass-review", "review", id)
-        return _json(_glass_view(case, glass, written, said, act))
+        return json_answer(_glass_view(case, glass, written, said, act))
 
     def list_glasses(request: Request) -> Response:
         act = act_of(request, REVIEWERS)
@@ -153,7 +153,7 @@ def add_routes(app: FastAPI, casework: Casework, identity: Identity, ports: Port
                 limit=limit,
             )
         last = (found[-1].review_due_at.isoformat(), found[-1].glass) if len(found) == limit else None
-        return _json(Page(list(found), next_page(last)))
+        return json_answer(Page(list(found), next_page(last)))
 
     def _wait(request: Request) -> None:
         said = request.query_params.get("wait_for")
@@ -247,10 +247,6 @@ def _glass_view(
         review_due_at=glass.review_due_at,
         reviews=reviews,
     )
-
-
-def _json(body: object) -> Response:
-    return Response(msgspec.json.encode(body), 200, {"Cache-Control": "no-store"}, "application/json")
 
 
 def _uuid(request: Request, name: str) -> UUID:
