@@ -1,0 +1,185 @@
+"""What a report says: plain data, filled by whoever makes the bundle, printed by `pages.py`.
+
+Nothing here is looked up or decided. Every datetime has a zone. Codes (`rape`, `in-progress`, `health`) stand as
+they are stored; the report puts their labels beside them. What was withheld is named, and never carried.
+"""
+
+from datetime import datetime
+from typing import Literal
+
+from msgspec import Struct
+
+Value = str | int | float | bool | None | tuple[str, ...]
+"""A field as its disclosed JSON has it: times and dates are ISO 8601 texts, sets are sorted tuples."""
+
+
+class Agency(Struct, frozen=True, kw_only=True):
+    """An agency's code with its names; a code that is not on the list is printed as it is."""
+
+    code: str
+    name: str
+    name_en: str = ""
+
+
+class Field(Struct, frozen=True, kw_only=True):
+    """One disclosed field of an event."""
+
+    name: str
+    """As the event's type calls it: `narrative`."""
+    compartment: str
+    value: Value
+
+
+class Event(Struct, frozen=True, kw_only=True):
+    """One event of the case, in the order of the log."""
+
+    position: int
+    """In the log of the whole network: one less than this is its leaf in the ledger."""
+    version: int
+    """In the case's own stream."""
+    recorded_at: datetime
+    agency: str
+    """Code of the agency that recorded it."""
+    topic: str = ""
+    """`case.ReferralSent`; empty where even that is withheld."""
+    actor: str = ""
+    """Pseudonym of the person or machine."""
+    occurred_at: datetime | None = None
+    """When it happened; None where that is withheld."""
+    fields: tuple[Field, ...] = ()
+    withheld: tuple[str, ...] = ()
+    """Compartments in which this event says something that is not shown."""
+    erased: tuple[str, ...] = ()
+    """Compartments whose keys were destroyed: nobody can show them any more."""
+    wholly_withheld: bool = False
+    """That it was recorded is shown, and nothing of what it says."""
+    leaf_hash: str = ""
+    """Hexadecimal RFC 6962 leaf hash of the stored record."""
+
+
+class Holding(Struct, frozen=True, kw_only=True):
+    """One stretch of a referral's chain of custody: who had to act, in which state, from when to when."""
+
+    agency: str
+    status: str
+    """A `ReferralStatus`."""
+    since: datetime
+    until: datetime | None = None
+    """None: still so at the report's instant."""
+
+
+class Referral(Struct, frozen=True, kw_only=True):
+    referral: str
+    sender: str
+    recipient: str
+    status: str
+    custody: tuple[Holding, ...]
+    service: str = ""
+    urgency: str = ""
+    due_at: datetime | None = None
+    """When an answer was due."""
+    parent: str = ""
+    redirects: str = ""
+
+
+class Clock(Struct, frozen=True, kw_only=True):
+    """A window that a pathway opened."""
+
+    clock: str
+    starts_at: datetime
+    due_at: datetime
+    state: Literal["running", "met", "met-late", "breached"]
+    need: str = ""
+    """A `ClockNeed`; empty where it is withheld."""
+    met_at: datetime | None = None
+    held_by: tuple[str, ...] = ()
+    """Agencies that held an open referral of this case when it was due (or now, while it runs)."""
+
+
+class Document(Struct, frozen=True, kw_only=True):
+    document: str
+    kind: str
+    compartment: str
+    media_type: str
+    size: int
+    """Bytes."""
+    sha256: str
+    disclosed: bool
+    erased: bool = False
+    attached_at: datetime | None = None
+    superseded_by: str = ""
+    file: str = ""
+    """Where its bytes lie in the bundle, if disclosed."""
+
+
+class Access(Struct, frozen=True, kw_only=True):
+    """Somebody was shown protected content of this case."""
+
+    position: int
+    at: datetime
+    agency: str
+    role: str
+    purpose: str
+    compartments: tuple[str, ...]
+    basis: str
+    what: str = ""
+    reader: str = ""
+    """Pseudonym."""
+
+
+class Witness(Struct, frozen=True, kw_only=True):
+    """An independent party that signed the same checkpoint."""
+
+    name: str
+    algorithm: str
+    """`Ed25519` or `ML-DSA-44`."""
+    at: datetime
+    key_id: str = ""
+
+
+class Ledger(Struct, frozen=True, kw_only=True):
+    origin: str
+    size: int
+    """Leaves of the tree that the proofs lead to."""
+    root_hash: str
+    """As the checkpoint writes it (base64)."""
+    log_key: str
+    """Verifier key of the log (`name+hash+key`)."""
+    witnesses: tuple[Witness, ...] = ()
+    witnesses_needed: int | None = None
+    """By the policy that the bundle was made under; None where none was given."""
+    checkpoint: str = ""
+    """The signed note, whole."""
+
+
+class ReportFacts(Struct, frozen=True, kw_only=True):
+    """All that one report says."""
+
+    network: str
+    case: str
+    bundle: str
+    """Id of the bundle that this report is part of."""
+    recipient: str
+    basis: str
+    """Legal basis of the disclosure, as typed."""
+    as_of: datetime
+    position: int
+    """The last position of the log that was read."""
+    made_at: datetime
+    """Of the report and of its PDF's metadata; it comes from the event that records the disclosure."""
+    made_by: str
+    """Pseudonym of the person."""
+    made_for: str
+    """Code of the agency the person acted for."""
+    disclosed: tuple[str, ...]
+    withheld: tuple[str, ...]
+    ledger: Ledger
+    events: tuple[Event, ...]
+    referrals: tuple[Referral, ...] = ()
+    clocks: tuple[Clock, ...] = ()
+    documents: tuple[Document, ...] = ()
+    accesses: tuple[Access, ...] = ()
+    agencies: tuple[Agency, ...] = ()
+    erased: tuple[str, ...] = ()
+    utc_offset_minutes: int = 480
+    """Zone that every time is printed in; WITA (UTC+8) unless said otherwise."""
