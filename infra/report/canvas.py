@@ -305,7 +305,7 @@ def _add_fonts(pdf: FPDF) -> None:
     with tempfile.TemporaryDirectory() as folder:
         for face, style in (("regular", ""), ("bold", "B")):
             file = Path(folder) / f"NotoSans-{face}.ttf"
-            file.write_bytes(font(face).data)  # type: ignore[arg-type]
+            file.write_bytes(font(face).data)
             os.utime(file, (0, 0))
             pdf.add_font("noto", style, file)
 

@@ -211,7 +211,7 @@ EN = Words(
         "every event named here stands in the ledger at the position named, in this order, and was not changed since "
         "that ledger's root was signed;",
         "what is disclosed is the only content that its sealed record opens to; no other text can be put in its place;",
-        "what is withheld exists and is fixed: should it be disclosed one day, it can be checked that it did not change;",
+        "what is withheld exists and is fixed: should it be disclosed one day, it can be checked that it is the same;",
         "the numbers within the case file show whether any event between those shown was left out.",
     ),
     witnessed="This ledger root is also signed by {n} witnesses (page on the ledger's proof). A record cannot be made "
