@@ -32,6 +32,12 @@ class Settings(Struct, frozen=True, kw_only=True):
     """File of the issuer's JSON Web Key Set; when empty, the embedded issuer's key is accepted."""
     network: str = "development"
     """Name of the network, in the source of every message."""
+    report_signer: Path | None = None
+    """PKCS#12 file, or PEM file with key and certificates, that signs reports; they are unsigned when not set."""
+    report_signer_passphrase: Path | None = None
+    """File that holds the passphrase of that file."""
+    timestamp_url: str = ""
+    """RFC 3161 timestamp server; signatures carry no timestamp when empty."""
 
     ledger: str = ""
     """Origin of the ledger: the name that its checkpoints bear for ever. `rujukan/NETWORK` when empty."""
@@ -62,7 +68,7 @@ class Settings(Struct, frozen=True, kw_only=True):
 
 
 PREFIX = "RUJUKAN_"
-PATHS = ("data", "keyring", "witnesses")
+PATHS = ("data", "keyring", "witnesses", "report_signer", "report_signer_passphrase")
 
 
 def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:

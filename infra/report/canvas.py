@@ -185,19 +185,31 @@ class Canvas:
         self._row(((x, lines, face, colour),), size)
 
     def _row(self, cells: Sequence[tuple[float, Sequence[str], Any, Colour]], size: float, again: Any = None) -> None:
-        """Cells beside each other, line by line. A row that fits on a page is kept whole."""
+        """Cells beside each other. A row that is not long is kept on one page; another goes on, after `again`.
+
+        What stands on one page is written cell by cell, so that a text copied out of a cell is in one piece.
+        """
         leading = size * LEADING
         count = max(len(lines) for _, lines, _, _ in cells)
-        whole = count * leading <= (BOTTOM - TOP) / 3
-        for n in range(count):
-            if self.y + leading * (count - n if whole and n == 0 else 1) > BOTTOM and self.y > TOP:
-                self.page()
-                if again is not None:
-                    again()
+        if count * leading <= (BOTTOM - TOP) / 3:
+            self._fresh(count * leading, again)
+        done = 0
+        while done < count:
+            self._fresh(leading, again)
+            fits = min(count - done, max(1, int((BOTTOM - self.y) / leading + 1e-6)))
             for x, lines, face, colour in cells:
-                if n < len(lines) and lines[n]:
-                    self.pages[-1].append(Text(x, self.y + size, lines[n], face, size, colour))
-            self.y += leading
+                for n, line in enumerate(lines[done : done + fits]):
+                    if line:
+                        self.pages[-1].append(Text(x, self.y + leading * n + size, line, face, size, colour))
+            self.y += fits * leading
+            done += fits
+
+    def _fresh(self, height: float, again: Any) -> None:
+        """A new page, begun with `again`, unless so much room is left."""
+        if self.y + height > BOTTOM and self.y > TOP:
+            self.page()
+            if again is not None:
+                again()
 
     def legible(self, text: str) -> str:
         """The text with a replacement for each character that cannot be shown, which is counted.

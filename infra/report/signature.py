@@ -5,6 +5,7 @@ Both run an event loop of their own: call them from a thread that has none.
 """
 
 import io
+import logging
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -31,6 +32,9 @@ from pyhanko_certvalidator.registry import SimpleCertificateStore
 
 from .labels import Language
 
+logging.getLogger("pyhanko.sign.validation").setLevel(logging.CRITICAL)
+# A chain that leads nowhere is a finding of ours; pyhanko would print a traceback with the signer's name beside it.
+
 FIELD = "Rujukan"
 """Name of the signature field."""
 
@@ -55,7 +59,7 @@ class Signer:
         chain = SimpleCertificateStore()  # type: ignore[no-untyped-call]
         chain.register_multiple(_asn1(c) for c in certificates if c is not own[0])
         private = key.private_bytes(s.Encoding.DER, s.PrivateFormat.PKCS8, s.NoEncryption())
-        self.subject = str(_asn1(own[0]).subject.human_friendly)
+        self.subject = own[0].subject.rfc4514_string()
         """As the certificate names it."""
         self._signer = signers.SimpleSigner(
             signing_cert=_asn1(own[0]), signing_key=asn1_keys.PrivateKeyInfo.load(private), cert_registry=chain
@@ -181,7 +185,7 @@ def _told(status: PdfSignatureStatus, *, padded: bool, with_roots: bool, say: "S
     intact = judge(status.intact and status.valid, "intact", "not intact")
     whole = status.coverage == SignatureCoverageLevel.ENTIRE_FILE and bool(status.docmdp_ok) and padded
     judge(whole, "whole", "not whole")
-    subject = str(status.signing_cert.subject.human_friendly)
+    subject = _name(status.signing_cert)
     trusted: bool | None = None
     if with_roots:
         trusted = judge(bool(status.trusted), "trusted", "not trusted", subject=subject)
@@ -191,7 +195,7 @@ def _told(status: PdfSignatureStatus, *, padded: bool, with_roots: bool, say: "S
         intact=intact,
         covers_whole_file=whole,
         signer=subject,
-        issuer=str(status.signing_cert.issuer.human_friendly),
+        issuer=_pyca(status.signing_cert).issuer.rfc4514_string(),
         claimed_at=status.signer_reported_dt,
         trusted=trusted,
     )
@@ -199,7 +203,7 @@ def _told(status: PdfSignatureStatus, *, padded: bool, with_roots: bool, say: "S
     if stamped is None:
         not_checked.append(say("no timestamp"))
     else:
-        authority = str(stamped.signing_cert.subject.human_friendly)
+        authority = _name(stamped.signing_cert)
         details = {"at": stamped.timestamp.astimezone(UTC).isoformat(" ", "seconds"), "authority": authority}
         judge(stamped.intact and stamped.valid, "timestamp", "timestamp broken", **details)
         by_authority = {"timestamp": stamped.timestamp, "timestamp_authority": authority}
@@ -223,7 +227,7 @@ def _gap_is_canonical(pdf: bytes, cms: bytes) -> bool:
     start, first, second, length = map(int, ranges[0])
     gap = pdf[first:second]
     whole = start == 0 and second + length == len(pdf)
-    return whole and gap == b"<" + cms.hex().encode() + b">" and not cms[_der_length(cms) :].strip(b"\0")
+    return whole and gap == b"<" + cms.hex().upper().encode() + b">" and not cms[_der_length(cms) :].strip(b"\0")
 
 
 def _der_length(der: bytes) -> int:
@@ -236,6 +240,14 @@ def _der_length(der: bytes) -> int:
 
 def _asn1(certificate: x509.Certificate) -> asn1_x509.Certificate:
     return asn1_x509.Certificate.load(certificate.public_bytes(s.Encoding.DER))
+
+
+def _pyca(certificate: asn1_x509.Certificate) -> x509.Certificate:
+    return x509.load_der_x509_certificate(certificate.dump())
+
+
+def _name(certificate: asn1_x509.Certificate) -> str:
+    return _pyca(certificate).subject.rfc4514_string()
 
 
 class Sentences:

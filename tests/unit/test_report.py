@@ -1,0 +1,452 @@
+"""The readable report: what it says, what it never says, that it is one file for one set of facts, and its signature."""
+
+import io
+import os
+import re
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+import pytest
+from cryptography.hazmat.primitives import serialization as s
+from cryptography.hazmat.primitives.serialization import pkcs12
+from pypdf import PdfReader
+from report_certificates import Holder, a_holder, timestamp_server
+from report_facts import AT, SAID, an_event, facts
+
+from rujukan.domain.catalogue import TOPICS
+from rujukan.domain.compartment import Compartment
+from rujukan.infra.report import facts as f
+from rujukan.infra.report import labels
+from rujukan.infra.report.canvas import font
+from rujukan.infra.report.labels import Language
+from rujukan.infra.report.pages import Contradiction, render
+from rujukan.infra.report.signature import (
+    FINDINGS,
+    Signer,
+    SignerUnusable,
+    TimestampRefused,
+    sign,
+    verify_signature,
+)
+from rujukan.infra.report.words import WORDS
+
+LANGUAGES: tuple[Language, ...] = ("id", "en")
+HOSTILE = {
+    "control characters": "\x00\x01\x07\x1b[31m\x7f\x9b" * 50,
+    "right to left": "aman \u202e\u2066بسم الله\u2069\u202c שלום" * 20,
+    "emoji": "\U0001f600\U0001f469\u200d\U0001f467" * 50,
+    "lone surrogate": "\ud800 \udfff",
+    "one long word": "w" * 20_000,
+    "only line breaks": "\n" * 20_000,
+    "only spaces": " " * 20_000,
+    "line breaks of all kinds": "a\r\nb\rc\u2028d\u2029e\x0bf\x0cg\x85h",
+    "marks upon marks": "a" + "\u0301" * 5_000,
+    "syntax": "%s {page} {0} ) ( \\ << >> endobj /Contents <script>&amp;",
+    "a full text": "Uraian yang panjang sekali. " * 714,
+    "non-characters": "\ufffe\uffff\ufeff\u00ad\ufdd0",
+}
+
+
+def text_of(pdf: bytes) -> str:
+    """All text, pages parted by form feeds."""
+    return "\f".join(page.extract_text() for page in PdfReader(io.BytesIO(pdf)).pages)
+
+
+def flat(text: str) -> str:
+    return re.sub(r"\s+", "", text)
+
+
+def telling(value: f.Value, **more: object) -> f.ReportFacts:
+    """Facts whose only event tells this."""
+    return facts(events=(an_event(fields=(f.Field(name="narrative", compartment="incident", value=value),)),), **more)
+
+
+# Labels ------------------------------------------------------------------------------------------------------
+
+
+def test_every_topic_has_a_label_in_both_languages() -> None:
+    assert labels.EVENTS.keys() == TOPICS.keys()
+    assert all(all(pair) for pair in labels.EVENTS.values())
+
+
+def test_every_field_and_compartment_has_a_label_in_both_languages() -> None:
+    assert labels.FIELDS.keys() == {name for event in TOPICS.values() for name in event.__struct_fields__}
+    assert list(labels.COMPARTMENTS) == [c.word for c in Compartment]
+    assert all(all(pair) for pair in (*labels.FIELDS.values(), *labels.COMPARTMENTS.values(), *FINDINGS.values()))
+
+
+def test_labels_tell_events_apart() -> None:
+    for n in range(2):
+        assert len({pair[n] for pair in labels.EVENTS.values()}) == len(labels.EVENTS)
+
+
+def test_what_has_no_label_stands_under_its_own_name() -> None:
+    said = text_of(
+        render(
+            facts(
+                events=(
+                    an_event(
+                        topic="case.OfALaterRelease",
+                        fields=(f.Field(name="of_a_later_release", compartment="incident", value="baru"),),
+                    ),
+                )
+            ),
+            "id",
+        )
+    )
+    assert "case.OfALaterRelease" in said
+    assert "of_a_later_release" in said
+
+
+def test_both_languages_have_every_sentence_and_the_font_has_its_characters() -> None:
+    shown = font("regular").widths.keys() & font("bold").widths.keys()
+    for words in WORDS.values():
+        said = msgspec.structs.asdict(words)
+        assert all(said.values())
+        flattened = msgspec.json.encode(said).decode()
+        assert set(flattened) <= {*shown, "\n"}
+    holes = re.compile(r"\{+\w+\}+")
+    for name in WORDS["id"].__struct_fields__:
+        ours, theirs = (sorted(holes.findall(str(getattr(WORDS[one], name)))) for one in LANGUAGES)
+        assert ours == theirs or name == "clock_states", name
+
+
+# What it says ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_report_says_what_it_was_given(language: Language) -> None:
+    told = facts()
+    pages = text_of(render(told, language)).split("\f")
+    said = "\n".join(pages)
+    for value in (told.case, told.bundle, told.recipient, told.basis, "RSUD Taman Husada", "cd" * 16, "ef" * 16, "41"):
+        assert flat(value) in flat(said)
+    front = pages[0]
+    assert "2026-03-04 16:00:00" in front  # as of, eight hours ahead of UTC
+    assert {"id": "kesehatan, identitas, kontak", "en": "health, identity, contact"}[language] in front
+    words = WORDS[language]
+    for title in (words.meaning, words.chronology, words.referrals, words.documents, words.accesses, words.ledger):
+        assert title in said
+    assert flat(told.ledger.root_hash) in flat(said)
+    assert flat(told.ledger.witnesses[0].name) in flat(said)
+    for sentence in (*words.proven, *words.not_proven):
+        assert flat(sentence) in flat(said)
+
+
+def test_codes_times_and_agencies_are_said_in_words() -> None:
+    said = text_of(render(facts(), "id"))
+    for words in (
+        "Kekerasan seksual lain",
+        "Fisik, Seksual",
+        "2026-03-03 18:00:00",
+        "Kepolisian (Unit PPA), RSUD Taman Husada (rsud)",
+        "kesehatan, kejadian",
+        "Dalam rumah tangga",
+    ):
+        assert words in said
+    assert "Women's Office (dp3akb)" in text_of(render(facts(), "en"))
+
+
+def test_withheld_and_erased_compartments_show_as_such() -> None:
+    events = (
+        an_event(3, fields=(), withheld=("health", "contact")),
+        an_event(4, fields=(), erased=("safety",)),
+        an_event(5, topic="", fields=(), occurred_at=None, wholly_withheld=True),
+    )
+    told = facts(events=events)
+    ours, theirs = text_of(render(told, "id")), text_of(render(told, "en"))
+    assert "[tidak diungkap: kesehatan, kontak]" in ours
+    assert "[withheld: health, contact]" in theirs
+    assert "[telah dihapus, kunci dimusnahkan: keselamatan]" in ours
+    assert "[seluruh isi peristiwa ini tidak diungkap]" in ours
+    assert "[all that this event says is withheld]" in theirs
+    assert "5 · Peristiwa" in ours
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        an_event(fields=(f.Field(name="health", compartment="health", value=SAID),)),
+        an_event(fields=(f.Field(name="economic", compartment="economic", value=SAID),)),
+        an_event(fields=(f.Field(name="narrative", compartment="incident", value=SAID),), withheld=("incident",)),
+        an_event(fields=(f.Field(name="narrative", compartment="incident", value=SAID),), erased=("incident",)),
+        an_event(fields=(f.Field(name="narrative", compartment="incident", value=SAID),), wholly_withheld=True),
+    ],
+    ids=["withheld", "not disclosed", "withheld in this event", "erased in this event", "wholly withheld"],
+)
+def test_content_of_what_is_withheld_is_refused_and_not_repeated(event: f.Event) -> None:
+    with pytest.raises(Contradiction) as refused:
+        render(facts(events=(event,)), "id")
+    assert SAID not in str(refused.value)
+
+
+def test_a_report_without_witnesses_says_so() -> None:
+    ledger = msgspec.structs.replace(facts().ledger, witnesses=())
+    said = flat(text_of(render(facts(ledger=ledger), "en")))
+    assert flat(WORDS["en"].unwitnessed) in said
+    assert flat(WORDS["en"].no_witness) in said
+
+
+def test_an_empty_case_is_a_report_too() -> None:
+    bare = facts(events=(), referrals=(), clocks=(), documents=(), accesses=(), agencies=(), withheld=())
+    assert text_of(render(bare, "id")).count(WORDS["id"].none) >= 6
+
+
+def test_a_time_without_a_zone_is_refused() -> None:
+    with pytest.raises(ValueError, match="zone"):
+        render(facts(as_of=datetime(2026, 3, 3)), "id")  # noqa: DTZ001
+
+
+# Pages -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
+def test_any_text_becomes_pages(text: str) -> None:
+    pdf = render(telling(text, case=text[:40], recipient=text), "id")
+    assert text_of(pdf).count("Halaman ") == len(PdfReader(io.BytesIO(pdf)).pages)
+
+
+def test_a_long_text_is_all_there_and_within_the_page() -> None:
+    words = " ".join(f"kata{n}" for n in range(2400))
+    reader = PdfReader(io.BytesIO(render(telling(words), "id")))
+    assert words.replace(" ", "") in flat(re.sub(r"Kasus \S+ · .*", "", text_of(render(telling(words), "id"))))
+    for page in reader.pages:
+        places: list[tuple[float, float]] = []
+        page.extract_text(visitor_text=lambda t, _c, tm, _f, _s: places.append((tm[4], tm[5])) if t.strip() else None)
+        assert all(0 < x < 560 and 20 < y < 842 for x, y in places)
+
+
+def test_lines_are_never_wider_than_the_page() -> None:
+    from rujukan.infra.report.canvas import Canvas
+
+    paper = Canvas("{n}")
+    for text in HOSTILE.values():
+        for width in (20.0, 130.0, 480.0):
+            lines = paper.wrap(text, "regular", 9, width)
+            assert all(font("regular").width(line, 9) <= width or len(line) == 1 for line in lines)
+
+
+def test_characters_that_cannot_be_shown_are_replaced_counted_and_named() -> None:
+    said = flat(text_of(render(telling("aman \U0001f600\U0001f600 \u202e selesai"), "id")))
+    assert flat("aman �� � selesai") in said
+    assert flat(WORDS["id"].unshown.format(n=3, codes="U+1F600 ×2, U+202E ×1")) in said
+
+
+def test_a_table_goes_on_over_the_page_under_its_titles() -> None:
+    accesses = tuple(
+        msgspec.structs.replace(facts().accesses[0], position=n, reader=f"pembaca-{n}") for n in range(300)
+    )
+    pages = text_of(render(facts(accesses=accesses), "id")).split("\f")
+    over = [page for page in pages if "pembaca-" in page]
+    assert len(over) > 3
+    assert all("Pembaca (samaran)" in page for page in over)
+    assert all(flat(f"pembaca-{n}") in flat("".join(over)) for n in range(300))
+
+
+def test_pages_are_numbered_and_named() -> None:
+    for language, phrase in (("id", "Halaman {} dari {}"), ("en", "Page {} of {}")):
+        pages = text_of(render(facts(), language)).split("\f")  # type: ignore[arg-type]
+        for n, page in enumerate(pages, 1):
+            assert phrase.format(n, len(pages)) in page
+            assert facts().case in page
+
+
+def test_chapters_stand_in_the_outline() -> None:
+    outline = PdfReader(io.BytesIO(render(facts(), "en"))).outline
+    chapters = [entry["/Title"] for entry in outline if not isinstance(entry, list)]
+    words = WORDS["en"]
+    assert chapters[1:] == [
+        words.meaning,
+        words.chronology,
+        words.referrals,
+        words.documents,
+        words.accesses,
+        words.ledger,
+    ]
+
+
+# The file ----------------------------------------------------------------------------------------------------
+
+AGAIN = """
+import hashlib, sys
+sys.path.insert(0, sys.argv[1])
+from report_facts import facts
+from rujukan.infra.report.pages import render
+print(hashlib.sha256(render(facts(), "id") + render(facts(), "en")).hexdigest())
+"""
+
+
+def test_the_same_facts_are_the_same_bytes_in_another_process_zone_and_hash_seed() -> None:
+    def made(seed: str, zone: str) -> bytes:
+        where = os.environ | {"PYTHONHASHSEED": seed, "TZ": zone}
+        return subprocess.check_output([sys.executable, "-c", AGAIN, str(Path(__file__).parent)], env=where)
+
+    assert made("1", "UTC") == made("2", "Asia/Makassar")
+
+
+def test_other_facts_are_other_bytes_with_another_id() -> None:
+    def identity(pdf: bytes) -> object:
+        return PdfReader(io.BytesIO(pdf)).trailer["/ID"]
+
+    one, other = render(facts(), "id"), render(facts(basis="lain"), "id")
+    assert one != other
+    assert identity(one) != identity(other)
+    assert identity(one) == identity(render(facts(), "id"))
+
+
+def test_the_file_is_built_as_pdfa_2u() -> None:
+    """The parts that do not need veraPDF (tests/integration/test_report_pdfa.py asks it)."""
+    reader = PdfReader(io.BytesIO(render(facts(), "id")))
+    root = reader.trailer["/Root"].get_object()
+    xmp = root["/Metadata"].get_object().get_data().decode()
+    assert "<pdfaid:part>2</pdfaid:part><pdfaid:conformance>U</pdfaid:conformance>" in xmp
+    assert root["/OutputIntents"][0].get_object()["/S"] == "/GTS_PDFA1"
+    assert root["/Lang"] == "id-ID"
+    assert reader.metadata is not None
+    assert reader.metadata.creation_date == (AT + timedelta(hours=24)).replace(microsecond=0)
+    assert not reader.is_encrypted
+    assert "/JavaScript" not in str(root)
+    for page in reader.pages:
+        for written in page["/Resources"]["/Font"].values():  # type: ignore[index]
+            inner = written.get_object()["/DescendantFonts"][0].get_object()
+            assert "/FontFile2" in inner["/FontDescriptor"].get_object()
+            assert "/ToUnicode" in written.get_object()
+
+
+# Signature ---------------------------------------------------------------------------------------------------
+
+ROOT = a_holder("Akar Uji")
+ME = a_holder("Penanda Tangan", ROOT)
+STAMPER = a_holder("Stempel Waktu", ROOT, stamps=True)
+OTHER = a_holder("Akar Lain")
+
+
+def signer(holder: Holder = ME) -> Signer:
+    return Signer(holder.key, [holder.certificate])
+
+
+@pytest.fixture(scope="module")
+def report() -> bytes:
+    return render(facts(), "id")
+
+
+@pytest.fixture(scope="module")
+def signed(report: bytes) -> bytes:
+    return sign(report, signer())
+
+
+def test_a_signature_is_pades_and_leaves_what_was_there(report: bytes, signed: bytes) -> None:
+    assert signed.startswith(report)
+    assert b"/ETSI.CAdES.detached" in signed[len(report) :]
+    shown = verify_signature(signed, [ROOT.certificate])
+    assert shown.ok
+    assert shown.trusted is True
+    assert shown.signer == "CN=Penanda Tangan"
+    assert shown.issuer == "CN=Akar Uji"
+    assert shown.timestamp is None
+    assert not shown.failed
+    assert any("timestamp" in sentence for sentence in shown.not_checked)
+    assert any("revoked" in sentence for sentence in shown.not_checked)
+
+
+def test_without_a_root_nobody_is_trusted_and_it_says_so(signed: bytes) -> None:
+    shown = verify_signature(signed, language="id")
+    assert shown.ok
+    assert shown.trusted is None
+    assert any("siapa penanda tangan sebenarnya" in sentence for sentence in shown.not_checked)
+
+
+def test_a_signer_under_another_root_fails(signed: bytes) -> None:
+    shown = verify_signature(signed, [OTHER.certificate])
+    assert shown.intact
+    assert shown.trusted is False
+    assert not shown.ok
+
+
+def test_a_certificate_that_ended_is_not_trusted(report: bytes) -> None:
+    ended = a_holder("Sudah Berakhir", ROOT, ended=True)
+    assert verify_signature(sign(report, signer(ended)), [ROOT.certificate]).trusted is False
+
+
+def test_a_timestamp_from_a_server_is_shown_and_outlives_the_certificate(report: bytes) -> None:
+    ended = a_holder("Sudah Berakhir", ROOT, ended=True)
+    at = datetime.now(UTC).replace(microsecond=0) - timedelta(days=5)
+    with timestamp_server(STAMPER, at) as url:
+        stamped = sign(report, signer(ended), url)
+    shown = verify_signature(stamped, [ROOT.certificate])
+    assert shown.ok
+    assert shown.trusted is True
+    assert shown.timestamp == at
+    assert shown.timestamp_trusted is True
+    assert shown.timestamp_authority == "CN=Stempel Waktu"
+    foreign = verify_signature(stamped, [OTHER.certificate])
+    assert foreign.timestamp_trusted is False
+    assert any("timestamp authority" in sentence for sentence in foreign.not_checked)
+
+
+def test_without_the_timestamp_that_was_asked_for_there_is_no_signature(report: bytes) -> None:
+    with timestamp_server(STAMPER) as url:
+        pass
+    with pytest.raises(TimestampRefused):
+        sign(report, signer(), url)
+
+
+def test_a_changed_byte_anywhere_is_found(signed: bytes) -> None:
+    """In what is signed: every 97th byte. In the signature's own gap: its brackets, padding and case of digits."""
+    opened, closed = (int(n) for n in re.findall(rb"/ByteRange \[0 (\d+) (\d+) ", signed)[0])
+    places = [n for n in range(0, len(signed), 97) if not opened <= n < closed]
+    for n in (*places, opened, closed - 1, closed - 2, closed - 20):
+        changed = bytearray(signed)
+        changed[n] ^= 1
+        assert not verify_signature(bytes(changed), [ROOT.certificate]).ok, n
+    lower = signed[:opened] + signed[opened:closed].lower() + signed[closed:]
+    assert not verify_signature(lower).ok
+
+
+def test_what_is_added_or_cut_is_found(report: bytes, signed: bytes) -> None:
+    for changed in (signed + b"\n", signed + b" ", signed[:-1], signed[: len(signed) // 2], report, b"", b"%PDF-1.7"):
+        shown = verify_signature(changed, [ROOT.certificate])
+        assert not shown.ok
+        assert shown.failed
+    twice = sign_again(signed)
+    assert not verify_signature(twice).ok
+
+
+def sign_again(signed: bytes) -> bytes:
+    """Another's signature over a signed report, as a forger would put it there."""
+    from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
+    from pyhanko.sign import signers
+    from pyhanko.sign.fields import SigFieldSpec, append_signature_field
+
+    writer = IncrementalPdfFileWriter(io.BytesIO(signed))
+    append_signature_field(writer, SigFieldSpec("Lain"))
+    metadata = signers.PdfSignatureMetadata(field_name="Lain", md_algorithm="sha256")
+    other = a_holder("Pemalsu", OTHER)
+    pdf_signer = signers.PdfSigner(metadata, Signer(other.key, [other.certificate])._signer)
+    return pdf_signer.sign_pdf(writer).getvalue()
+
+
+def test_a_signer_is_read_from_pem_and_pkcs12(report: bytes, tmp_path: Path) -> None:
+    pem, p12 = tmp_path / "signer.pem", tmp_path / "signer.p12"
+    pem.write_bytes(ME.pem)
+    sealed = s.BestAvailableEncryption(b"kata sandi")
+    p12.write_bytes(pkcs12.serialize_key_and_certificates(b"x", ME.key, ME.certificate, [ROOT.certificate], sealed))
+    for found in (Signer.load(pem), Signer.load(p12, b"kata sandi")):
+        assert found.subject == "CN=Penanda Tangan"
+        assert verify_signature(sign(report, found), [ROOT.certificate]).trusted is True
+    for file, word in ((p12, b"salah"), (p12, None)):
+        with pytest.raises(SignerUnusable):
+            Signer.load(file, word)
+    pem.write_bytes(b"no key")
+    with pytest.raises(SignerUnusable):
+        Signer.load(pem)
+    with pytest.raises(SignerUnusable):
+        Signer(ME.key, [OTHER.certificate])
+
+
+def test_a_report_that_is_no_pdf_is_not_signed() -> None:
+    with pytest.raises(ValueError, match="PDF"):
+        sign(b"text", signer())
