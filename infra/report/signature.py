@@ -87,7 +87,7 @@ class Signer:
 def sign(pdf: bytes, signer: Signer, timestamp_url: str | None = None) -> bytes:
     """The PDF with an invisible certifying signature that allows no change. It is appended: what was there stays.
 
-    Raises TimestampRefused, when a timestamp is asked for and not given, and ValueError for what is not a PDF.
+    Raises TimestampRefused, when a timestamp is asked for and not given, and ValueError for what is not a PDF or is signed already.
     """
     metadata = signers.PdfSignatureMetadata(
         field_name=FIELD,
@@ -99,6 +99,8 @@ def sign(pdf: bytes, signer: Signer, timestamp_url: str | None = None) -> bytes:
     timestamper = HTTPTimeStamper(timestamp_url, timeout=20) if timestamp_url else None
     if not pdf.startswith(b"%PDF-"):
         raise ValueError("not a PDF")
+    if b"/ByteRange" in pdf:
+        raise ValueError("signed already")
     try:
         signed = signers.sign_pdf(
             IncrementalPdfFileWriter(io.BytesIO(pdf)), metadata, signer._signer, timestamper=timestamper

@@ -1,4 +1,4 @@
-"""The readable report: what it says, what it never says, that it is one file for one set of facts, and its signature."""
+"""The readable report: what it says and never says, that the same facts are the same file, and its signature."""
 
 import io
 import os
@@ -12,6 +12,10 @@ import msgspec
 import pytest
 from cryptography.hazmat.primitives import serialization as s
 from cryptography.hazmat.primitives.serialization import pkcs12
+from hypothesis import given
+from hypothesis import strategies as st
+from pyhanko.pdf_utils.generic import pdf_string
+from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
 from pypdf import PdfReader
 from report_certificates import Holder, a_holder, timestamp_server
 from report_facts import AT, SAID, an_event, facts
@@ -20,7 +24,7 @@ from rujukan.domain.catalogue import TOPICS
 from rujukan.domain.compartment import Compartment
 from rujukan.infra.report import facts as f
 from rujukan.infra.report import labels
-from rujukan.infra.report.canvas import font
+from rujukan.infra.report.canvas import Canvas, font
 from rujukan.infra.report.labels import Language
 from rujukan.infra.report.pages import Contradiction, render
 from rujukan.infra.report.signature import (
@@ -197,7 +201,7 @@ def test_an_empty_case_is_a_report_too() -> None:
 
 def test_a_time_without_a_zone_is_refused() -> None:
     with pytest.raises(ValueError, match="zone"):
-        render(facts(as_of=datetime(2026, 3, 3)), "id")  # noqa: DTZ001
+        render(facts(as_of=datetime(2026, 3, 3)), "id")
 
 
 # Pages -------------------------------------------------------------------------------------------------------
@@ -211,17 +215,31 @@ def test_any_text_becomes_pages(text: str) -> None:
 
 def test_a_long_text_is_all_there_and_within_the_page() -> None:
     words = " ".join(f"kata{n}" for n in range(2400))
-    reader = PdfReader(io.BytesIO(render(telling(words), "id")))
-    assert words.replace(" ", "") in flat(re.sub(r"Kasus \S+ · .*", "", text_of(render(telling(words), "id"))))
-    for page in reader.pages:
-        places: list[tuple[float, float]] = []
-        page.extract_text(visitor_text=lambda t, _c, tm, _f, _s: places.append((tm[4], tm[5])) if t.strip() else None)
-        assert all(0 < x < 560 and 20 < y < 842 for x, y in places)
+    pdf = render(telling(words), "id")
+    assert flat(words) in flat(re.sub(r"Kasus \S+ · [^\n\f]*", "", text_of(pdf)))
+    places: list[tuple[float, float]] = []
+
+    def seen(text: str, _cm: object, at: list[float], *_: object) -> None:
+        if text.strip():
+            places.append((at[4], at[5]))
+
+    for page in PdfReader(io.BytesIO(pdf)).pages:
+        page.extract_text(visitor_text=seen)
+    assert len(places) > 500
+    assert all(50 < x < 545 and 20 < y < 800 for x, y in places)
+
+
+@given(st.text(), st.sampled_from([8.0, 60.0, 480.0]))
+def test_wrapping_loses_nothing_that_is_seen(text: str, width: float) -> None:
+    paper = Canvas("{n}")
+    lines = paper.wrap(text, "bold", 9, width)
+    assert all(font("bold").width(line, 9) <= width or len(line) == 1 for line in lines)
+    kept = "".join(lines).replace(" ", "")
+    wanted = paper.legible(text).replace(" ", "").replace("\n", "")
+    assert kept == wanted or "\n" * 4 in re.sub(" +", "", paper.legible(text))
 
 
 def test_lines_are_never_wider_than_the_page() -> None:
-    from rujukan.infra.report.canvas import Canvas
-
     paper = Canvas("{n}")
     for text in HOSTILE.values():
         for width in (20.0, 130.0, 480.0):
@@ -305,8 +323,7 @@ def test_the_file_is_built_as_pdfa_2u() -> None:
     assert "<pdfaid:part>2</pdfaid:part><pdfaid:conformance>U</pdfaid:conformance>" in xmp
     assert root["/OutputIntents"][0].get_object()["/S"] == "/GTS_PDFA1"
     assert root["/Lang"] == "id-ID"
-    assert reader.metadata is not None
-    assert reader.metadata.creation_date == (AT + timedelta(hours=24)).replace(microsecond=0)
+    assert (AT + timedelta(hours=24)).strftime('xmp:CreateDate="%Y-%m-%dT%H:%M:%S+00:00"') in xmp
     assert not reader.is_encrypted
     assert "/JavaScript" not in str(root)
     for page in reader.pages:
@@ -411,22 +428,21 @@ def test_what_is_added_or_cut_is_found(report: bytes, signed: bytes) -> None:
         shown = verify_signature(changed, [ROOT.certificate])
         assert not shown.ok
         assert shown.failed
-    twice = sign_again(signed)
-    assert not verify_signature(twice).ok
+    with pytest.raises(ValueError, match="signed already"):
+        sign(signed, signer())
 
 
-def sign_again(signed: bytes) -> bytes:
-    """Another's signature over a signed report, as a forger would put it there."""
-    from pyhanko.pdf_utils.incremental_writer import IncrementalPdfFileWriter
-    from pyhanko.sign import signers
-    from pyhanko.sign.fields import SigFieldSpec, append_signature_field
-
+def test_an_update_after_the_signature_is_found(signed: bytes) -> None:
+    """The signature itself still holds, as a PDF may grow; but a report may not."""
     writer = IncrementalPdfFileWriter(io.BytesIO(signed))
-    append_signature_field(writer, SigFieldSpec("Lain"))
-    metadata = signers.PdfSignatureMetadata(field_name="Lain", md_algorithm="sha256")
-    other = a_holder("Pemalsu", OTHER)
-    pdf_signer = signers.PdfSigner(metadata, Signer(other.key, [other.certificate])._signer)
-    return pdf_signer.sign_pdf(writer).getvalue()
+    writer.root["/Lang"] = pdf_string("en-GB")
+    writer.update_root()
+    grown = io.BytesIO()
+    writer.write(grown)
+    shown = verify_signature(grown.getvalue(), [ROOT.certificate])
+    assert shown.intact
+    assert not shown.covers_whole_file
+    assert not shown.ok
 
 
 def test_a_signer_is_read_from_pem_and_pkcs12(report: bytes, tmp_path: Path) -> None:
