@@ -87,7 +87,8 @@ class Signer:
 def sign(pdf: bytes, signer: Signer, timestamp_url: str | None = None) -> bytes:
     """The PDF with an invisible certifying signature that allows no change. It is appended: what was there stays.
 
-    Raises TimestampRefused, when a timestamp is asked for and not given, and ValueError for what is not a PDF or is signed already.
+    Raises TimestampRefused when a timestamp is asked for and not given, and ValueError for what is not a PDF or is
+    signed already.
     """
     metadata = signers.PdfSignatureMetadata(
         field_name=FIELD,
