@@ -44,7 +44,7 @@ def parse_path(path: str) -> Tile:
         int(number.replace("x", "").replace("/", "")),
         WIDTH if width is None else int(width),
     )
-    if tile.level > 63 or tile.path != path:
+    if tile.level > 63 or not 1 <= tile.width <= WIDTH or tile.number >= 1 << 63 or tile.path != path:
         raise Malformed("not the path of a tile")
     return tile
 
