@@ -1,6 +1,6 @@
 """Whose signatures suffice: C2SP tlog-policy. Logs, witnesses, and how many of which of them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
 from . import notes
@@ -44,6 +44,8 @@ class Policy(NamedTuple):
         if not keys:
             raise UnknownLog("the policy does not name the log")
         signed = notes.verify(note, keys)
+        if checkpoint.extensions and all(key.kind == notes.COSIGNATURE_ML_DSA for key in signed):
+            raise NoTrustedSignature("the log's signature does not cover the checkpoint's extension lines")
         cosigned: Mapping[PublicKey, int | None] = {}
         if self.witnesses:
             try:
@@ -51,16 +53,17 @@ class Policy(NamedTuple):
             except NoTrustedSignature:
                 cosigned = {}
         seen = {name for name, key in self.witnesses.items() if key in cosigned}
-        if not self._is_met(self.quorum, seen):
+        if not self._is_met(seen):
             raise NoQuorum(f"{len(seen)} of {len(self.witnesses)} known witnesses cosigned; the quorum asks for more")
-        times = {name.decode("utf-8", "replace"): cosigned[self.witnesses[name]] or 0 for name in sorted(seen)}
+        times = {n.decode("utf-8", "backslashreplace"): cosigned[self.witnesses[n]] or 0 for n in sorted(seen)}
         return Accepted(checkpoint, tuple(signed), times)
 
-    def _is_met(self, name: bytes, seen: Iterable[bytes]) -> bool:
-        if name == NONE or name in seen:
-            return True
-        group = self.groups.get(name)
-        return group is not None and sum(self._is_met(m, seen) for m in group.members) >= group.threshold
+    def _is_met(self, seen: Collection[bytes]) -> bool:
+        met = {NONE, *seen}
+        for name, group in self.groups.items():  # a group stands after its members
+            if sum(member in met for member in group.members) >= group.threshold:
+                met.add(name)
+        return self.quorum in met
 
 
 def parse_policy(data: bytes) -> Policy:
@@ -118,6 +121,8 @@ def _key(vkey: bytes, others: Iterable[PublicKey], kinds: tuple[int, ...]) -> Pu
         raise Malformed("a key of another kind")
     if any(key.public == other.public for other in others):
         raise Malformed("the same key twice")
+    if any(key.name == other.name and key.key_id == other.key_id for other in others):
+        raise Malformed("a key whose name and id are another key's")
     return key
 
 
@@ -129,6 +134,6 @@ def _fresh(name: bytes, *defined: Mapping[bytes, object]) -> None:
 def _threshold(how: bytes, members: int) -> int:
     if how in (b"any", b"all"):
         return 1 if how == b"any" else members
-    if not how.isdigit() or not 1 <= int(how) <= members or how.startswith(b"0"):
+    if not how.isdigit() or how.startswith(b"0") or len(how) > 3 or int(how) > members:
         raise Malformed("a group's threshold is any, all, or a number of its members")
     return int(how)
