@@ -6,6 +6,7 @@ ED25519 (0x01) over the text; COSIGNATURE (0x04), Ed25519 with a time; COSIGNATU
 """
 
 import hashlib
+import re
 import struct
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
@@ -25,7 +26,11 @@ KEY_BYTES = {ED25519: 32, COSIGNATURE: 32, COSIGNATURE_ML_DSA: 1312}
 SIGNATURE_BYTES = {ED25519: 64, COSIGNATURE: 8 + 64, COSIGNATURE_ML_DSA: 8 + 2420}
 LARGEST_NOTE = 512 * 1024
 MOST_SIGNATURES = 128
+LATEST = (1 << 63) - 1
+"""The last second that a cosignature may be made in."""
 DASH = "\u2014 "
+
+_TEXT = re.compile("[\n -\ud7ff\ue000-\U0010ffff]*")
 
 
 class Signature(NamedTuple):
@@ -75,6 +80,8 @@ class PublicKey(NamedTuple):
         if len(signature.blob) != SIGNATURE_BYTES[self.kind]:
             raise WrongSignature(f"the signature of {self.name} has another length")
         time = None if self.kind == ED25519 else int.from_bytes(signature.blob[:8], "big")
+        if time is not None and time > LATEST:
+            raise WrongSignature(f"the signature of {self.name} has a time that there is not")
         raw = signature.blob if time is None else signature.blob[8:]
         message = _message(self.kind, self.name, note.text, time)
         try:
@@ -91,9 +98,11 @@ class SigningKey:
     """A private key that signs notes, from its 32-byte seed (RFC 8032 § 5.1.5, FIPS 204 § 3.6.3)."""
 
     def __init__(self, name: str, kind: int, seed: bytes) -> None:
-        """Raises ValueError for a name that no note can have."""
+        """Raises ValueError for a name that no note can have, and a kind that there is not."""
         if not _is_name(name):
             raise ValueError("a key's name has no space, plus or control character")
+        if kind not in KEY_BYTES:
+            raise ValueError("a key of an unknown kind")
         self._mldsa = MLDSA44PrivateKey.from_seed_bytes(seed) if kind == COSIGNATURE_ML_DSA else None
         self._ed25519 = Ed25519PrivateKey.from_private_bytes(seed)
         public = self._mldsa.public_key() if self._mldsa else self._ed25519.public_key()
@@ -101,7 +110,10 @@ class SigningKey:
 
     def sign(self, text: str, time: int = 0) -> Signature:
         """The signature under a note's text; for a cosignature, the text is a checkpoint's and `time` the present in
-        seconds since 1970."""
+        seconds since 1970. Raises ValueError for a text that no note can have or a time that there is not, and
+        Malformed for a cosignature's text that is no checkpoint."""
+        if not text.endswith("\n") or not _is_text(text) or not 0 <= time <= LATEST:
+            raise ValueError("a text or time that cannot be signed")
         kind, name = self.public.kind, self.public.name
         message = _message(kind, name, text, None if kind == ED25519 else time)
         raw = self._mldsa.sign(message) if self._mldsa else self._ed25519.sign(message)
@@ -117,7 +129,7 @@ def parse_note(data: bytes) -> Note:
         whole = data.decode("utf-8")
     except UnicodeDecodeError:
         raise Malformed("the note is not UTF-8") from None
-    if any(c < " " and c != "\n" for c in whole):
+    if not _is_text(whole):
         raise Malformed("the note has a control character")
     text, gap, below = whole.rpartition("\n\n")
     if not gap or not below.endswith("\n"):
@@ -171,9 +183,9 @@ def verify(note: Note, keys: Iterable[PublicKey]) -> Mapping[PublicKey, int | No
 def _message(kind: int, name: str, text: str, time: int | None) -> bytes:
     if time is None:
         return text.encode()
+    at: Checkpoint = parse_checkpoint(text)
     if kind == COSIGNATURE:
         return f"cosignature/v1\ntime {time}\n{text}".encode()
-    at: Checkpoint = parse_checkpoint(text)
     cosigner, origin = name.encode(), at.origin.encode()
     if len(cosigner) > 255 or len(origin) > 255:
         raise Malformed("a name that is too long to be cosigned")
@@ -192,4 +204,9 @@ def _message(kind: int, name: str, text: str, time: int | None) -> bytes:
 
 
 def _is_name(name: str) -> bool:
-    return bool(name) and "+" not in name and not any(c.isspace() or c < " " for c in name)
+    return bool(name) and "+" not in name and not any(c.isspace() for c in name) and _is_text(name)
+
+
+def _is_text(text: str) -> bool:
+    """UTF-8 can write it (it has no half of a surrogate pair), and newline is its only ASCII control character."""
+    return _TEXT.fullmatch(text) is not None
