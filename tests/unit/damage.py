@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 @st.composite
 def damaged(draw: st.DrawFn, good: st.SearchStrategy[bytes], *pieces: bytes) -> bytes:
-    """One of these with up to four changes: a byte set, bytes cut, put in, doubled or moved; `pieces` are put in too."""
+    """One of these with up to four changes: bytes set, cut, put in (`pieces` too), doubled or moved."""
     data = bytearray(draw(good))
     inserted = st.binary(max_size=8) | (st.sampled_from(pieces) if pieces else st.nothing())
     for _ in range(draw(st.integers(1, 4))):
