@@ -89,8 +89,12 @@ def leaf_entry(record: bytes) -> bytes:
 
 
 def entry_from(header: bytes, hashes: Iterable[bytes]) -> bytes:
-    """The ledger's entry, from the header and the hashes of its segments."""
-    return sha256(header + b"".join(hashes)).digest()
+    """The ledger's entry, from the header and the hashes of its segments. Raises Malformed for other than 32 bytes a
+    hash, one for each compartment that the header says: what is hashed can be read in one way only."""
+    each = tuple(hashes)
+    if any(len(h) != 32 for h in each) or len(each) != len(read_header(header).compartments):
+        raise Malformed("not one hash for each segment that the header says")
+    return sha256(header + b"".join(each)).digest()
 
 
 def split_record(record: bytes) -> tuple[bytes, list[bytes]]:
@@ -102,7 +106,7 @@ def split_record(record: bytes) -> tuple[bytes, list[bytes]]:
         stop = at + 69 + int.from_bytes(record[at + 65 : at + 69], "big")
         segments.append(record[at:stop])
         at = stop
-    if len(segments) != len(read_header(header).compartments):
+    if [s[0] for s in segments] != [COMPARTMENTS.index(c) for c in read_header(header).compartments]:
         raise Malformed("the record has other segments than its header says")
     return header, segments
 
@@ -115,6 +119,8 @@ def read_header(header: bytes) -> Header:
         agency = header[topic_end + 1 :]
         if length != len(header) or len(agency) != header[topic_end] or format not in (1, COMMITTING):
             raise Malformed("the header does not end where it says, or is of an unknown format")
+        if bits >> len(COMPARTMENTS) or not bits & 1:
+            raise Malformed("the header names an unknown compartment, or does not name coordination")
         return Header(
             format,
             UUID(bytes=stream),
@@ -140,7 +146,7 @@ def open_segment(header: bytes, segment: bytes, key: bytes) -> bytes:
     """
     if len(key) != 32 or len(segment) < _SEGMENT.size:
         raise Malformed("a segment or key of another length")
-    if header[0] < COMMITTING:
+    if read_header(header).format < COMMITTING:
         raise WrongSegmentKey("the record is of a format whose commitment cannot be checked with a segment's key")
     compartment, _, commitment, length = _SEGMENT.unpack_from(segment)
     if length != len(segment) - _SEGMENT.size:

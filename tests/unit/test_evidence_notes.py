@@ -59,7 +59,7 @@ def refused(parse: Callable[[], object]) -> bool:
     return False
 
 
-# Numbers and base64 -----------------------------------------------------------------------------------------------
+# Numbers and base64 -----------------------------------------------------------------------------------------
 
 
 @given(st.integers(0, (1 << 63) - 1))
@@ -115,7 +115,7 @@ def test_any_text_is_base64_or_a_number_as_it_is_written_or_refused(text: str) -
     assert refused(lambda: decimal(text)) or str(decimal(text)) == text
 
 
-# Notes ------------------------------------------------------------------------------------------------------------
+# Notes ------------------------------------------------------------------------------------------------------
 
 
 @given(texts, st.lists(signatures, min_size=1, max_size=5))
@@ -221,7 +221,7 @@ def test_hostile_notes_are_refused_at_once(unit: str) -> None:
     assert time.perf_counter() - began < 1
 
 
-# Names and keys -----------------------------------------------------------------------------------------------------
+# Names and keys ---------------------------------------------------------------------------------------------
 
 
 def vkey_of(name: str, kind: int = ED25519) -> str:
@@ -294,7 +294,7 @@ def test_a_vkey_says_its_own_id_in_lower_case_and_is_of_a_known_kind() -> None:
             parse_vkey(text)
 
 
-# Signatures -----------------------------------------------------------------------------------------------------------
+# Signatures -------------------------------------------------------------------------------------------------
 
 
 @kinds
@@ -471,7 +471,7 @@ def test_an_ed25519_signature_cannot_be_written_in_a_second_way() -> None:
         verify(Note(TEXT, (good._replace(blob=blob),)), [key.public])
 
 
-# Checkpoints --------------------------------------------------------------------------------------------------------
+# Checkpoints ------------------------------------------------------------------------------------------------
 
 lines = st.text(st.characters(codec="utf-8", min_codepoint=32), min_size=1, max_size=30)
 

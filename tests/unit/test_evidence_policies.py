@@ -53,7 +53,7 @@ def accepts(policy: Policy, note: Note) -> bool:
     return True
 
 
-# What a policy accepts ------------------------------------------------------------------------------------------
+# What a policy accepts --------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,7 @@ def test_a_witness_and_a_policys_name_may_be_any_octets() -> None:
     assert policy.check(signed("ABC")).witnesses == {"\\xff": NOW, "\\xfe": NOW, "\u212a": NOW}
 
 
-# What is a policy -----------------------------------------------------------------------------------------------
+# What is a policy -------------------------------------------------------------------------------------------
 
 
 def test_white_space_comments_urls_and_any_order_of_lines() -> None:

@@ -114,7 +114,7 @@ def test_a_tile_of_another_width_is_malformed(change: bytes) -> None:
         tree.inclusion(3)
 
 
-# Names ----------------------------------------------------------------------------------------------------------
+# Names ------------------------------------------------------------------------------------------------------
 
 all_tiles = st.builds(
     Tile, st.integers(-1, 63), st.integers(0, 2000) | st.integers(0, (1 << 63) - 1), st.integers(1, 256)
@@ -206,7 +206,7 @@ def test_a_tree_has_no_tile_beyond_its_size(level: int, index: int, size: int) -
         tile_of(level, index, size)
 
 
-# Entry bundles ----------------------------------------------------------------------------------------------------
+# Entry bundles ----------------------------------------------------------------------------------------------
 
 
 @given(st.lists(st.binary(max_size=70), min_size=1, max_size=256))
