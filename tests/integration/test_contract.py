@@ -215,6 +215,7 @@ def _work(walk: Walk, case: str) -> None:
         walk.take(c.FinishAction, case=case, action=walk.take(c.AgreeAction, case=case))
         walk.take(c.RecordProtectionOrder, case=case)
     with walk.acting("uptd-ppa", Role.LEGAL_REVIEWER, Purpose.LEGAL):
+        walk.take(c.DiscloseCase, case=case)
         walk.take(c.PlaceLegalHold, case=case)
         walk.take(c.LiftLegalHold, case=case)
 
