@@ -7,7 +7,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from . import documents, emergency, ledger, reading, searching, writing
+from . import bundles, documents, emergency, ledger, reading, searching, writing
 from .casework import Casework
 from .contract import document
 from .identity import Identity
@@ -34,6 +34,7 @@ def create_app(ports: Ports, version: str = "0.1.0") -> FastAPI:
     searching.add_routes(app, casework, identity, ports)
     reading.add_routes(app, casework, identity, ports)
     ledger.add_routes(app, ports.ledger)
+    bundles.add_routes(app, casework, identity, ports)
     emergency.add_routes(app, casework, identity, ports)
 
     async def as_problem(request: Request, error: Exception) -> Response:

@@ -143,6 +143,24 @@ class Ledger(Protocol):
         ...
 
 
+class Bundles(Protocol):
+    """What makes bundles of disclosures that were recorded."""
+
+    def make(
+        self,
+        case: UUID,
+        disclosure: UUID,
+        accesses: Sequence[int],
+        names: Mapping[str, tuple[str, str]],
+        *,
+        reports: bool = True,
+        witnessed: bool = True,
+    ) -> bytes:
+        """The file. `accesses` are the positions of the readings of the case, `names` each agency's names in
+        Indonesian and English. Raises KeyError for an unknown disclosure, NotSealedYet."""
+        ...
+
+
 class TokenKeys(Protocol):
     """The issuer's public keys."""
 
@@ -193,3 +211,4 @@ class Ports(NamedTuple):
     now: Clock
     check_key: KeyCheck
     ledger: Ledger
+    bundles: Bundles

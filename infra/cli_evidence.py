@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
-from .settings import Settings
+from .settings import TOKEN, Settings
 
 ALARMED = 3
 """Exit status of a witness that found the log to contradict itself."""
@@ -38,6 +38,33 @@ def add_commands(command: AddCommand) -> None:
     ledger.add_argument(
         "--known", type=Path, action="append", default=[], metavar="FILE", help="a checkpoint seen before, by anybody"
     )
+    verify = command("verify", _verify, "verify a bundle or a .tlog-proof, offline", data=False)
+    verify.add_argument("file", type=Path)
+    verify.add_argument(
+        "--policy", type=Path, metavar="FILE", help="whose keys and witnesses you trust (C2SP tlog-policy)"
+    )
+    verify.add_argument(
+        "--root",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="PEM",
+        help="certificate that leads to the reports' signer",
+    )
+    verify.add_argument("--language", choices=("id", "en"), default="en")
+    verify.add_argument("--extract", type=Path, metavar="DIR", help="write the parts there, once they hold")
+    bundle = command("bundle", _bundle, "take a case file out for a court: record the disclosure, fetch its bundle")
+    bundle.add_argument("case", help="the case's id")
+    bundle.add_argument("--as-of", metavar="POSITION", type=int, help="up to this position of the log (default: now)")
+    bundle.add_argument("--disclose", required=True, metavar="WORDS", help="compartments, with commas: incident,legal")
+    bundle.add_argument("--recipient", required=True, help="for whom: Pengadilan Negeri Bontang")
+    bundle.add_argument("--basis", required=True, help="court-order, investigation, prosecution, restitution, …")
+    bundle.add_argument("--rule", required=True, help="the order's number, or the article")
+    bundle.add_argument("--withhold", metavar="VERSIONS", default="", help="events of which nothing is shown: 3,7")
+    bundle.add_argument("--out", type=Path, metavar="FILE", help="where to write it (default: DISCLOSURE.rujukan.zip)")
+    bundle.add_argument("--no-reports", action="store_true", help="without the readable reports")
+    bundle.add_argument("--unwitnessed", action="store_true", help="do not wait for witnesses")
+    add_asking(bundle)
     witness = command("witness", _witness, "witness a log: verify what it adds, and cosign it", data=False)
     witness.add_argument("--keygen", metavar="NAME", help="make the key file, print the verifier keys, and stop")
     add_witnessing(witness)
@@ -64,6 +91,13 @@ def stopped_by_signal() -> threading.Event:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     return stop
+
+
+def add_asking(parser: argparse.ArgumentParser) -> None:
+    """The arguments of a command that asks the API as a person."""
+    parser.add_argument("--token", help=f"an access token (better in {TOKEN}, which other users cannot list)")
+    parser.add_argument("--purpose", default="legal", help="what it is for (default legal)")
+    parser.add_argument("--url", help="where the API answers (default: the system that runs here)")
 
 
 @contextmanager
@@ -172,6 +206,101 @@ def _open(said: argparse.Namespace) -> Any:
 def _state(said: argparse.Namespace) -> Path:
     state: Path = said.witness_state or said.witness_key.with_suffix(said.witness_key.suffix + ".db")
     return state
+
+
+def _verify(settings: Settings, said: argparse.Namespace) -> int:
+    from rujukan.consumers.evidence import words
+    from rujukan.consumers.evidence.bundles import Refused, verify_bundle
+    from rujukan.consumers.evidence.policies import parse_policy
+    from rujukan.consumers.evidence.proofs import FIRST_LINE, parse_proof, verify_proof
+    from rujukan.consumers.evidence.refused import NotProven
+
+    data = said.file.read_bytes()
+    say = words.say
+    try:
+        policy = parse_policy(said.policy.read_bytes()) if said.policy else None
+        if data.startswith(FIRST_LINE.encode()):
+            proof = parse_proof(data)
+            if policy is None or proof.extra is None:
+                raise Failed("a proof needs --policy FILE, and the entry that it is of in its extra line")
+            shown = verify_proof(proof, proof.extra, policy)
+            print(say("proof", said.language, leaf=proof.leaf, log=shown.checkpoint.origin))
+            if shown.witnesses:
+                print(say("witnesses", said.language, words=words.witnesses(shown.witnesses)))
+            print(say("position", said.language))
+            return 0
+        verified = verify_bundle(data, policy)
+        signatures = [_signature(verified.parts[name], name, said) for name in _signed(verified.unchecked)]
+    except Refused as problem:
+        print(f"{'TIDAK SAH' if said.language == 'id' else 'NOT VALID'}: {problem}", file=sys.stderr)
+        return 1
+    except NotProven as problem:
+        print(f"{'TIDAK TERBUKTI' if said.language == 'id' else 'NOT PROVEN'}: {problem}", file=sys.stderr)
+        return 1
+    print("SAH" if said.language == "id" else "VALID")
+    for sentence in words.told(verified, said.language):
+        print(f"  + {sentence}")
+    for checked in signatures:
+        print("\n".join(f"  {line}" for line in checked))
+    print("Yang tidak dapat diperiksa:" if said.language == "id" else "What could not be checked:")
+    for key in verified.unchecked:
+        if not key.startswith("signature:"):
+            print(f"  - {say(key, said.language)}")
+    if said.extract:
+        for name, content in verified.parts.items():
+            file = said.extract / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(content)
+    return 0
+
+
+def _signed(unchecked: Sequence[str]) -> list[str]:
+    return [key.partition(":")[2] for key in unchecked if key.startswith("signature:")]
+
+
+def _signature(pdf: bytes, name: str, said: argparse.Namespace) -> list[str]:
+    """What the electronic signature in a report shows. Raises Refused where it is broken."""
+    from rujukan.consumers.evidence import words
+    from rujukan.consumers.evidence.bundles import Refused
+
+    try:
+        from cryptography.x509 import load_pem_x509_certificates
+
+        from .report.signature import verify_signature
+    except ModuleNotFoundError:
+        why = "pip install 'rujukan[report]'"
+        return ["- " + words.say("signature", said.language, name=name, why=why)]
+    roots = [c for file in said.root for c in load_pem_x509_certificates(file.read_bytes())]
+    shown = verify_signature(pdf, roots, said.language)
+    if shown.failed:
+        raise Refused(name, "; ".join(shown.failed))
+    return [f"+ {name}: {text}" for text in shown.checked] + [f"- {name}: {text}" for text in shown.not_checked]
+
+
+def _bundle(settings: Settings, said: argparse.Namespace) -> int:
+    from uuid import UUID
+
+    from .asking import Api
+
+    case = UUID(said.case)
+    with Api(settings, said) as api:
+        asked: dict[str, Any] = {
+            "recipient": said.recipient,
+            "basis": said.basis,
+            "rule": said.rule,
+            "compartments": [w for w in said.disclose.split(",") if w],
+            "withheld_events": [int(v) for v in said.withhold.split(",") if v],
+        }
+        if said.as_of is not None:
+            asked["as_of"] = said.as_of
+        disclosure = api.post(f"/cases/{case}/disclosures", asked)["id"]
+        query = {"reports": str(not said.no_reports).lower(), "witnessed": str(not said.unwitnessed).lower()}
+        content = api.get_when_sealed(f"/cases/{case}/disclosures/{disclosure}/bundle", query)
+    out: Path = said.out or Path(f"{disclosure}.rujukan.zip")
+    with os.fdopen(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(content)
+    print(f"{out}: {len(content):,} bytes; check it with: rujukan verify {out} --policy POLICY")
+    return 0
 
 
 def _ledger(settings: Settings, said: argparse.Namespace) -> int:

@@ -19,6 +19,8 @@ from rujukan.domain.disclosure import Written
 from rujukan.domain.fact import Act, AgencyCode
 
 from . import group_commit
+from .bundle.building import Bundles, Reporter
+from .bundle.facts import PdfReporter
 from .data_keys import DataKeys
 from .database import FOLLOWER, SERVICE, Pool, as_role, pool
 from .documents import DocumentStore
@@ -27,7 +29,7 @@ from .following import Follower, written_of
 from .group_commit import GroupCommit, Idempotency
 from .issuer import EmbeddedIssuer, OutsideIssuer
 from .keyring import KeyProvider, LocalKeyring
-from .ledger.publishing import ApiLedger
+from .ledger.publishing import ApiLedger, Enough, WitnessPolicy
 from .ledger.sealer import Guard, LogKey, Sealer
 from .ledger.store import LedgerStore
 from .migrations import migrate
@@ -154,6 +156,17 @@ def prepare(settings: Settings) -> list[str]:
     return applied
 
 
+def reporter(settings: Settings, key: LogKey, enough: Enough) -> Reporter:
+    """Who prints the readable reports, and signs them where the settings say with what."""
+    if settings.report_signer is None:
+        return PdfReporter(settings.network, key, enough)
+    from .report.signature import Signer, sign
+
+    passphrase = settings.report_signer_passphrase
+    signer = Signer.load(settings.report_signer, passphrase.read_bytes().rstrip(b"\r\n") if passphrase else None)
+    return PdfReporter(settings.network, key, enough, lambda pdf: sign(pdf, signer, settings.timestamp_url or None))
+
+
 @contextmanager
 def service(settings: Settings, connections: int = 16) -> Iterator[Ports]:
     """What the API runs on."""
@@ -164,6 +177,9 @@ def service(settings: Settings, connections: int = 16) -> Iterator[Ports]:
         closing.callback(connected.close)
         store = _store(conninfo, connected, provider, closing, GroupCommit(conninfo))
         documents = DocumentStore(connected, store.keys)
+        sealed, key = LedgerStore(connected), ledger_key(settings, provider)
+        policy = WitnessPolicy(settings.witness_policy)
+        enough = Enough(policy, key.public)
         yield Ports(
             ApiLog(store),
             documents,
@@ -172,7 +188,8 @@ def service(settings: Settings, connections: int = 16) -> Iterator[Ports]:
             provider,
             now,
             check_public_key,
-            ApiLedger(LedgerStore(connected), ledger_key(settings, provider).public, settings.witness_policy),
+            ApiLedger(sealed, key.public, policy),
+            Bundles(store, documents, sealed, key, enough, settings.network, reporter(settings, key, enough)),
         )
 
 

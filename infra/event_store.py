@@ -213,6 +213,15 @@ class EventStore:
             for at, record in self.records(list(wanted)).items()
         }
 
+    def opened(self, positions: Sequence[int]) -> list[Opened]:
+        """The events at these positions, in order, their coordination opened; those whose key is gone are left out."""
+        with self.pool.connection() as db, db.cursor(binary=True) as cursor:
+            cursor.execute(f"{_AT} ORDER BY notification_id", (list(positions),))
+            rows = [
+                Notification(id=n, originator_id=s, originator_version=v, topic=t, state=x) for n, s, v, t, x in cursor
+            ]
+        return self.open_all(rows)
+
     def records(self, positions: Sequence[int]) -> dict[int, Record]:
         """The records at these positions, sealed, by position; checked against their rows."""
         with self.pool.connection() as db, db.cursor(binary=True) as cursor:

@@ -68,6 +68,8 @@ class Settings(Struct, frozen=True, kw_only=True):
 
 
 PREFIX = "RUJUKAN_"
+TOKEN = PREFIX + "TOKEN"
+"""An access token, for the commands that act as a person; not a setting of the service."""
 PATHS = ("data", "keyring", "witnesses", "report_signer", "report_signer_passphrase")
 
 
@@ -76,7 +78,7 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
     known = {name.upper(): name for name in Settings.__struct_fields__}
     said: dict[str, object] = {}
     for variable, text in environment.items():
-        if not variable.startswith(PREFIX):
+        if not variable.startswith(PREFIX) or variable == TOKEN:
             continue
         name = known.get(variable.removeprefix(PREFIX))
         if name is None:

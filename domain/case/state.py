@@ -59,6 +59,9 @@ class Consent(Struct, frozen=True):
     """Every recipient it named before it was narrowed."""
     live: bool = True
     override: bool = False
+    basis: LegalBasis | None = None
+    rule: str | None = None
+    """For an override: the ground, and the rule that was named."""
 
     def covers(self, agency: AgencyCode, kind: AgencyKind, at: datetime) -> bool:
         """Whether this names the agency, or its kind, and stands at that time."""
@@ -284,14 +287,15 @@ def _(event: e.ConsentGiven, case: Case) -> Case:
 
 @_after.register
 def _(event: e.ConsentOverridden, case: Case) -> Case:
-    consent = replace(_consent(event), override=True)
+    consent = replace(_consent(event), override=True, basis=event.basis, rule=event.rule)
     return replace(case, consents=_with(case.consents, event.consent, consent))
 
 
 @_after.register
 def _(event: e.ConsentNarrowed, case: Case) -> Case:
     before = case.consents[event.consent]
-    narrowed = replace(_consent(event), override=before.override, ever=before.ever)
+    kept = {"override": before.override, "basis": before.basis, "rule": before.rule, "ever": before.ever}
+    narrowed = replace(_consent(event), **kept)
     return replace(case, consents=_with(case.consents, event.consent, narrowed))
 
 

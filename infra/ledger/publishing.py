@@ -35,13 +35,43 @@ class WitnessPolicy:
             return self._read[1]
 
 
+class Enough:
+    """Whether the witnesses that the policy asks for cosigned a checkpoint of the log with these keys."""
+
+    def __init__(self, policy: WitnessPolicy, keys: Sequence[PublicKey]) -> None:
+        self._policy = policy
+        self._keys = tuple(keys)
+
+    def __call__(self, note: Note) -> bool:
+        """Whether they did; where there is no policy, nobody is asked for."""
+        policy = self._policy.now()
+        if policy is None:
+            return True
+        try:
+            policy._replace(logs=self._keys).check(note)
+        except NotProven:
+            return False
+        return True
+
+    def seen(self, note: Note) -> list[tuple[PublicKey, int]]:
+        """The witnesses of the policy that cosigned, each with the time it says."""
+        policy = self._policy.now()
+        if policy is None or not policy.witnesses:
+            return []
+        try:
+            return [(key, time or 0) for key, time in notes.verify(note, policy.witnesses.values()).items()]
+        except NotProven:
+            return []
+
+
 class ApiLedger:
     """The ledger as the API asks for it."""
 
-    def __init__(self, store: LedgerStore, keys: Sequence[PublicKey], policy: Path) -> None:
+    def __init__(self, store: LedgerStore, keys: Sequence[PublicKey], policy: WitnessPolicy) -> None:
         self._store = store
         self._keys = tuple(keys)
-        self._policy = WitnessPolicy(policy)
+        self._policy = policy
+        self._enough = Enough(policy, keys)
 
     def checkpoint(self) -> bytes | None:
         note = self._store.newest()
@@ -62,7 +92,7 @@ class ApiLedger:
     def receipt(self, position: int, witnessed: bool) -> bytes:
         try:
             leaf, _ = self._store.leaf_of(position)
-            note = self._store.witnessed(leaf + 1, self._is_enough)
+            note = self._store.witnessed(leaf + 1, self._enough)
             if note is None and witnessed:
                 raise NotSealedYet(position)
             return self._store.proof(position, note).data
@@ -83,14 +113,3 @@ class ApiLedger:
             )
         except (NotProven, NotSealed) as problem:
             raise NotTaken(f"The note is not taken: {problem}.") from None
-
-    def _is_enough(self, note: Note) -> bool:
-        """Whether the witnesses that the policy asks for cosigned; without a policy, one does."""
-        policy = self._policy.now()
-        if policy is None:
-            return True
-        try:
-            policy._replace(logs=self._keys).check(note)
-        except NotProven:
-            return False
-        return True

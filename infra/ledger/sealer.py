@@ -68,6 +68,15 @@ class LogKey:
         text = Checkpoint(self.origin, size, root).text
         return Note(text, (self._ed25519.sign(text), self._ml_dsa.sign(text, int(now))))
 
+    def sign_note(self, text: str) -> Note:
+        """A note that is no checkpoint, signed with Ed25519."""
+        return Note(text, (self._ed25519.sign(text),))
+
+    def only(self, note: Note) -> Note:
+        """The note with the log's own signatures alone."""
+        own = {(key.name, key.key_id) for key in self.public}
+        return Note(note.text, tuple(s for s in note.signatures if (s.name, s.key_id) in own))
+
 
 class Edge:
     """The tree's right edge: of each level, the hashes that do not fill a tile yet."""

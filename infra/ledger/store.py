@@ -4,7 +4,7 @@ A leaf is the entry of one stored event (consumers/evidence/records.py). Full ti
 made from the batches and the tiles below, so nothing that was stored is ever changed.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from psycopg import Connection
@@ -76,6 +76,32 @@ class LedgerStore:
                 if note is not None and enough(note):
                     return note
         return None
+
+    def covering(self, leaves: int, enough: Callable[[Note], bool] | None) -> Note | None:
+        """The oldest checkpoint of at least so many leaves, of those that have enough signatures where that is asked
+        for: the same whenever it is asked, once there is one. None where there is none."""
+        with self._pool.connection() as db:
+            rows = db.execute(
+                "SELECT size FROM ledger.checkpoints WHERE size >= %s ORDER BY size LIMIT 1000", (leaves,)
+            ).fetchall()
+            for (size,) in rows:
+                note = checkpoint(db, size)
+                if note is not None and (enough is None or enough(note)):
+                    return note
+        return None
+
+    def leaves_of(self, positions: Sequence[int]) -> Mapping[int, int]:
+        """Position → leaf, in one round trip. Raises NotSealed where one is not sealed."""
+        with self._pool.connection() as db:
+            rows = db.execute(_LEAVES, (list(positions),), binary=True).fetchall()
+        found = {
+            position: first_leaf + position - first - sum(s < position for s in skipped)
+            for position, first_leaf, first, last, skipped in rows
+            if position <= last and position not in skipped
+        }
+        if missing := set(positions) - found.keys():
+            raise NotSealed(f"position {min(missing)} is not sealed")
+        return found
 
     def tile(self, tile: Tile) -> bytes | None:
         """A tile or entry bundle; None where the tree does not have it."""
@@ -206,4 +232,8 @@ def _entries(db: Connection[TupleRow], start: int, count: int) -> list[bytes]:
     return found
 
 
+_LEAVES = (
+    "SELECT p, first_leaf, first_position, last_position, skipped FROM unnest(%b::bigint[]) AS p JOIN LATERAL"
+    " (SELECT * FROM ledger.batches WHERE first_position <= p ORDER BY first_position DESC LIMIT 1) b ON true"
+)
 _BATCH = "SELECT first_leaf, entries, first_position, last_position, skipped FROM ledger.batches"

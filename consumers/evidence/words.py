@@ -1,0 +1,132 @@
+"""What verifying a bundle or a proof showed, and what it could not show, in plain Indonesian and English."""
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Literal
+
+from .bundles import Verified
+
+Language = Literal["id", "en"]
+
+SAYS: dict[str, tuple[str, str]] = {
+    "whole": (
+        "Berkas ini utuh: setiap bita termasuk dalam segel, dan segelnya dibuat dengan kunci log {log}.",
+        "The file is whole: every byte is under its seal, and the seal was made with the key of the log {log}.",
+    ),
+    "about": (
+        "Isinya: kasus {case}, diserahkan kepada {recipient}, dengan dasar {basis} ({rule}), oleh {made_for}.",
+        "It is of case {case}, disclosed to {recipient}, on the basis {basis} ({rule}), by {made_for}.",
+    ),
+    "disclosed": ("Yang diungkap: {words}.", "Disclosed: {words}."),
+    "events": (
+        "{count} peristiwa kasus, dari yang pertama berturut-turut tanpa ada yang hilang, sampai {at}. Masing-masing "
+        "terbukti tercatat dalam log di tempatnya dan tidak berubah sejak itu.",
+        "{count} events of the case, from its first one without a gap, up to {at}. Each is proved to stand in the log "
+        "in its place, unchanged since.",
+    ),
+    "opened": (
+        "{count} bagian dibuka dengan kuncinya sendiri; setiap kunci terikat pada bagiannya, sehingga tidak ada teks "
+        "lain yang dapat dibuka darinya.",
+        "{count} parts are opened with their own keys; each key is bound to its part, so no other text can be opened "
+        "from it.",
+    ),
+    "withheld": (
+        "{count} bagian tidak diungkap; hanya sidik jarinya yang ada di sini: {words}.",
+        "{count} parts are withheld; only their hashes are here: {words}.",
+    ),
+    "erased": (
+        "{count} bagian telah dihapus: kuncinya dimusnahkan, tidak ada yang dapat membukanya lagi.",
+        "{count} parts were erased: their keys are destroyed, and nobody can open them any more.",
+    ),
+    "accesses": (
+        "{count} pembacaan kasus ini tercatat, dengan bukti yang sama.",
+        "{count} readings of this case are recorded, under the same proofs.",
+    ),
+    "disclosure": (
+        "Pembuatan berkas ini sendiri tercatat dalam log, sebelum berkas ini dibuat.",
+        "The making of this file is itself recorded in the log, before there was a file.",
+    ),
+    "documents": (
+        "{count} dokumen sama dengan yang dicatat peristiwanya.",
+        "{count} documents are those that their events record.",
+    ),
+    "witnesses": (
+        "Log ini disaksikan (jumlah dan siapa, menurut kebijakan yang diberikan): {words}.",
+        "The log was witnessed (how many and who, by the policy that was given): {words}.",
+    ),
+    "head": (
+        "Keadaan log: {size} catatan, akar {root}.",
+        "The state of the log: {size} entries, root {root}.",
+    ),
+    "proof": (
+        "Catatan nomor {leaf} ada dalam log {log}.",
+        "Entry {leaf} is in the log {log}.",
+    ),
+}
+UNCHECKED: dict[str, tuple[str, str]] = {
+    "log-key": (
+        "Siapa yang memegang kunci log: tidak ada kebijakan yang diberikan, kuncinya diambil dari berkas ini sendiri. "
+        "Siapa pun dapat membuat berkas yang utuh dengan kunci sendiri. Pakai --policy dengan kunci dari pihak yang "
+        "dipercaya.",
+        "Whose the log's key is: no policy was given, so the key was taken from the file itself. Anybody can make a "
+        "file that is whole under a key of their own. Use --policy, with a key from somebody you trust.",
+    ),
+    "no-witnesses": (
+        "Apakah orang lain melihat log yang sama: kebijakan ini tidak meminta saksi, jadi penyelenggara log sendirilah "
+        "yang dipercaya bahwa hanya ada satu log.",
+        "Whether others saw the same log: the policy asks for no witness, so the log's operator alone is trusted that "
+        "there is one log only.",
+    ),
+    "more-accesses": (
+        "Bahwa tidak ada pembacaan lain: yang ada di sini terbukti, tetapi bukti tidak menunjukkan bahwa daftarnya "
+        "lengkap.",
+        "That there were no other readings: those here are proved, but no proof shows that the list is complete.",
+    ),
+    "truth": (
+        "Bahwa yang tertulis benar. Bukti menunjukkan apa yang dicatat, oleh siapa dan kapan; bukan bahwa itu terjadi.",
+        "That what was written is true. The proof shows what was recorded, by whom and when; not that it happened.",
+    ),
+    "signature": (
+        "Tanda tangan elektronik dalam {name}: {why}.",
+        "The electronic signature in {name}: {why}.",
+    ),
+    "position": (
+        "Apa yang tertulis dalam catatan itu: bukti ini hanya menunjukkan bahwa catatan itu ada.",
+        "What the entry says: this proof shows that it is there, and no more.",
+    ),
+}
+
+
+def told(verified: Verified, language: Language) -> Iterator[str]:
+    """What was checked, a sentence each."""
+    manifest = verified.manifest
+    segments = [s for e in (*verified.events, *verified.accesses, verified.disclosure) for s in e.segments]
+    withheld = sorted({s.compartment for s in segments if s.withheld == "not-disclosed"})
+    yield say("whole", language, log=verified.checkpoint.origin)
+    yield say("about", language, **{k: manifest[k] for k in ("case", "recipient", "basis", "rule", "made_for")})
+    yield say("disclosed", language, words=", ".join(manifest["disclosed"]) or "coordination")
+    yield say("events", language, count=len(verified.events), at=manifest["as_of"]["at"])
+    yield say("opened", language, count=sum(s.withheld is None for s in segments))
+    if withheld:
+        count = sum(s.withheld == "not-disclosed" for s in segments)
+        yield say("withheld", language, count=count, words=", ".join(withheld))
+    if erased := sum(s.withheld == "erased" for s in segments):
+        yield say("erased", language, count=erased)
+    yield say("accesses", language, count=len(verified.accesses))
+    yield say("disclosure", language)
+    if verified.documents:
+        yield say("documents", language, count=len(verified.documents))
+    yield say("head", language, size=verified.checkpoint.size, root=verified.checkpoint.root.hex())
+    if verified.witnesses:
+        yield say("witnesses", language, words=witnesses(verified.witnesses))
+
+
+def witnesses(seen: Mapping[str, int]) -> str:
+    """Each witness with the time it says."""
+    return ", ".join(f"{name} ({datetime.fromtimestamp(at, UTC).isoformat()})" for name, at in seen.items())
+
+
+def say(key: str, language: Language, **about: object) -> str:
+    """The sentence of a key."""
+    indonesian, english = (SAYS | UNCHECKED)[key]
+    return (indonesian if language == "id" else english).format(**about)

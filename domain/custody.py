@@ -1,0 +1,200 @@
+"""Custody: who led a case when, who held which referral in which state, and which clock ran out under whom.
+
+A referral is its sender's until a person at the recipient has received it: silence is not acceptance. Spans are
+measured in recorded time, which is the log's; whether a clock was met is measured in the time in which things
+happened, as the rules do.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from uuid import UUID
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from .case import events as e
+from .catalogue import topic_of
+from .codes import ReferralStatus
+from .disclosure import Written
+from .fact import AgencyCode, Fact
+from .history import breached
+
+_MOVES: dict[type[Fact], ReferralStatus] = {
+    e.ReferralSent: ReferralStatus.REQUESTED,
+    e.ReferralReceived: ReferralStatus.RECEIVED,
+    e.ReferralAccepted: ReferralStatus.ACCEPTED,
+    e.ReferralRejected: ReferralStatus.REJECTED,
+    e.ReferralStarted: ReferralStatus.IN_PROGRESS,
+    e.ReferralHeld: ReferralStatus.ON_HOLD,
+    e.ReferralResumed: ReferralStatus.IN_PROGRESS,
+    e.ReferralCompleted: ReferralStatus.COMPLETED,
+    e.ReferralFailed: ReferralStatus.FAILED,
+    e.ReferralCancelled: ReferralStatus.CANCELLED,
+}
+MOVES: dict[str, ReferralStatus] = {topic_of(event): status for event, status in _MOVES.items()}
+"""The status that a move of a referral leads to, by topic."""
+WITH_SENDER = frozenset({ReferralStatus.DRAFT, ReferralStatus.REQUESTED})
+
+
+class Led(Struct, frozen=True):
+    """An agency led the case; `until` is absent where it still does."""
+
+    agency: AgencyCode
+    position: int
+    since: datetime
+    until: datetime | None = None
+
+
+class Accompanied(Struct, frozen=True):
+    """A person of the lead was the survivor's case worker."""
+
+    worker: UUID
+    agency: AgencyCode
+    position: int
+    since: datetime
+    until: datetime | None = None
+
+
+class Held(Struct, frozen=True):
+    """A referral was in one state, with one agency holding it. `occurred_at` is when that state was said to begin."""
+
+    referral: UUID
+    holder: AgencyCode
+    sender: AgencyCode
+    recipient: AgencyCode
+    status: ReferralStatus
+    position: int
+    occurred_at: datetime
+    since: datetime
+    until: datetime | None = None
+
+
+class Ran(Struct, frozen=True):
+    """A clock: a window of care or law, or (`referral` is given) the time to answer a referral.
+    `breached_at` is when it ran out, where that had happened by the instant asked for; `held_by` who led the case
+    and who held a referral that shared the clock at that moment."""
+
+    clock: UUID | None
+    referral: UUID | None
+    starts_at: datetime
+    due_at: datetime
+    met_at: datetime | None = None
+    breached_at: datetime | None = None
+    held_by: tuple[AgencyCode, ...] = ()
+
+
+class Custody(Struct, frozen=True):
+    led: list[Led]
+    accompanied: list[Accompanied]
+    referrals: list[Held]
+    clocks: list[Ran]
+
+
+def custody(events: Iterable[Written], at: datetime) -> Custody:
+    """The custody of a case told by these events, as of an instant. They may be those that one agency knows of:
+    what the others are about is then not told."""
+    story = _Story()
+    for written in events:
+        story.add(written)
+    return Custody(story.led, story.accompanied, story.held, story.clocks(at))
+
+
+class _Story:
+    """Custody while it is told. The last span of each kind is open until something ends it."""
+
+    def __init__(self) -> None:
+        self.led: list[Led] = []
+        self.accompanied: list[Accompanied] = []
+        self.held: list[Held] = []
+        self._drafts: dict[UUID, e.ReferralDrafted] = {}
+        self._last: dict[UUID, int] = {}
+        self._ran: dict[UUID, Ran] = {}
+
+    def add(self, written: Written) -> None:
+        event, at = written.event, written.at
+        match event:
+            case e.CaseOpened() | e.LeadTransferAccepted():
+                if self.led:
+                    self.led[-1] = replace(self.led[-1], until=at)
+                self._end_worker(at)
+                self.led.append(Led(event.lead, written.position, at))
+            case e.CaseWorkerAssigned():
+                self._end_worker(at)
+                agency = self.led[-1].agency if self.led else written.author
+                self.accompanied.append(Accompanied(event.worker, agency, written.position, at))
+            case e.ReferralDrafted():
+                self._drafts[event.referral] = event
+                self._move(written, event.referral, ReferralStatus.DRAFT)
+            case e.ReferralMove() if written.topic in MOVES:
+                self._move(written, event.referral, MOVES[written.topic])
+            case e.ClockStarted():
+                self._ran[event.clock] = Ran(event.clock, None, event.starts_at, event.due_at)
+            case e.ClockMet() if event.clock in self._ran:
+                self._ran[event.clock] = replace(self._ran[event.clock], met_at=event.occurred_at)
+        self._answer(event)
+
+    def _move(self, written: Written, referral: UUID, status: ReferralStatus) -> None:
+        """The referral's open span ends; another begins, unless the referral ended."""
+        draft = self._drafts.get(referral)
+        if draft is None:
+            return
+        if referral in self._last:
+            before = self._last[referral]
+            self.held[before] = replace(self.held[before], until=written.at)
+        self._last[referral] = len(self.held)
+        over = not (status.is_open or status is ReferralStatus.DRAFT)
+        self.held.append(
+            Held(
+                referral,
+                draft.sender if status in WITH_SENDER else draft.recipient,
+                draft.sender,
+                draft.recipient,
+                status,
+                written.position,
+                written.event.occurred_at,
+                written.at,
+                written.at if over else None,
+            )
+        )
+
+    def _answer(self, event: Fact) -> None:
+        """The clock that runs from a referral's sending until somebody at the recipient answers, or it ends."""
+        match event:
+            case e.ReferralSent():
+                self._ran[event.referral] = Ran(None, event.referral, event.occurred_at, event.due_at)
+            case e.ReferralReceived() | e.ReferralRejected() | e.ReferralCancelled():
+                asked = self._ran.get(event.referral)
+                if asked is not None and asked.met_at is None:
+                    self._ran[event.referral] = replace(asked, met_at=event.occurred_at)
+
+    def _end_worker(self, at: datetime) -> None:
+        if self.accompanied and self.accompanied[-1].until is None:
+            self.accompanied[-1] = replace(self.accompanied[-1], until=at)
+
+    def clocks(self, at: datetime) -> list[Ran]:
+        """The clocks as of an instant, the soonest first."""
+        found = []
+        for ran in self._ran.values():
+            if breached(ran.due_at, ran.met_at, at):
+                found.append(replace(ran, breached_at=ran.due_at, held_by=self._holders(ran)))
+            else:
+                found.append(ran)
+        return sorted(found, key=lambda ran: (ran.due_at, str(ran.clock or ran.referral)))
+
+    def _holders(self, ran: Ran) -> tuple[AgencyCode, ...]:
+        """Who led, and who held a referral that shares the clock (or is it), when it ran out. A clock that was
+        recorded after it had run out was held by who led first."""
+        lead = [led.agency for led in self.led if _spans(led.since, led.until, ran.due_at)] or [
+            led.agency for led in self.led[:1]
+        ]
+        held = [
+            h.holder
+            for h in self.held
+            if _spans(h.since, h.until, ran.due_at)
+            and (h.referral == ran.referral or ran.clock in self._drafts[h.referral].clocks)
+        ]
+        return tuple(dict.fromkeys((*lead, *held)))
+
+
+def _spans(since: datetime, until: datetime | None, at: datetime) -> bool:
+    return since <= at and (until is None or at < until)

@@ -1,0 +1,208 @@
+"""A case at an instant: as it was, as an agency could see it then, and what changed between two instants.
+
+The order of the log is the truth; an instant is a question to it. `as_of` takes the longest beginning of the case
+in which nothing was recorded later than the instant, so that what it shows had certainly been written by then.
+Where server clocks disagree an event can stand behind one with a later time; such events are left out and named,
+and asking by position takes them in.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from itertools import takewhile
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from .case.state import NOTHING, Case, Clock, Consent, Referral, fold
+from .codes import AgencyKind
+from .compartment import Compartment
+from .disclosure import Knowledge, Written, still_readable
+from .fact import EARLIEST, AgencyCode
+from .refusal import plain
+
+When = int | datetime
+"""A position of the log, or an instant."""
+
+
+class AsOf(Struct, frozen=True):
+    """A case as it was. `at` is the instant at which consents and clocks are looked at: for a position, when the
+    last event up to it was recorded."""
+
+    events: Sequence[Written]
+    case: Case | None
+    at: datetime
+    left_out: Sequence[int] = ()
+    """Positions of events whose recorded time lies before the instant, but which stand behind a later one."""
+
+
+class Seen(Struct, frozen=True, gc=False):
+    """An event as an agency knew it: what it had been told of it, and what of that it could open again."""
+
+    of: Written
+    told: frozenset[Compartment]
+    could_open: frozenset[Compartment]
+
+
+class Field(NamedTuple):
+    """One thing that the rules remember: `Field("referral", id, "status")`."""
+
+    of: str
+    id: UUID | None
+    name: str
+
+
+class Change(Struct, frozen=True):
+    """A field that has another value than before; None where there was, or is, no such thing."""
+
+    of: str
+    id: UUID | None
+    field: str
+    before: Any
+    after: Any
+
+
+class Difference(Struct, frozen=True):
+    """What changed from one instant to a later one."""
+
+    events: Sequence[Written]
+    changes: Sequence[Change]
+
+
+def as_of(events: Sequence[Written], when: When) -> AsOf:
+    """The case as it was at a position or an instant. `events` are all of the case's, in its order."""
+    if isinstance(when, datetime):
+        then = list(takewhile(lambda w: w.at <= when, events))
+        left_out = [w.position for w in events[len(then) :] if w.at <= when]
+        return AsOf(then, fold(w.event for w in then), when, left_out)
+    then = list(takewhile(lambda w: w.position <= when, events))
+    return AsOf(then, fold(w.event for w in then), max((w.at for w in then), default=EARLIEST))
+
+
+def as_seen_by(then: AsOf, agency: AgencyCode, kind: AgencyKind, active: bool = True) -> list[Seen]:
+    """What an agency had been told by then, and what of that it could have opened again at that instant: with the
+    consents that stood then, if the agency was active and might know of the case."""
+    knowledge = Knowledge()
+    for written in then.events:
+        knowledge.follow(written)
+    if knowledge.case is None:
+        return []
+    may_open = active and knowledge.case.is_known_to(agency)
+    told = knowledge.told.get(agency, {})
+    return [
+        Seen(w, known, still_readable(knowledge.case, w, known, agency, kind, then.at) if may_open else NOTHING)
+        for w in then.events
+        if (known := told.get(w.version, NOTHING))
+    ]
+
+
+def diff(before: AsOf, after: AsOf) -> Difference:
+    """What happened between two instants of the same case, and what it changed. An expiry is a change without an
+    event. Raises ValueError where `after` is not the later one."""
+    if len(before.events) > len(after.events) or before.at > after.at:
+        raise ValueError("the second instant is not the later one")
+    was, now = facts(before.case, before.at), facts(after.case, after.at)
+    changed = [f for f in {**was, **now} if was.get(f) != now.get(f)]
+    return Difference(
+        after.events[len(before.events) :], [Change(*f, before=was.get(f), after=now.get(f)) for f in changed]
+    )
+
+
+def part_of(case: Case, agency: AgencyCode) -> Case:
+    """A case as far as an agency that does not lead it may know its state: who leads it, whether it lives, and the
+    agency's own referrals."""
+    mine = {
+        r.id: r
+        for r in case.referrals.values()
+        if r.sender == agency or (r.recipient == agency and r.sent_at is not None)
+    }
+    return Case(
+        lead=case.lead,
+        lead_kind=case.lead_kind,
+        urgency=case.urgency,
+        age_group=case.age_group,
+        pathway=case.pathway,
+        version=case.version,
+        opened_at=case.opened_at,
+        status=case.status,
+        referrals=mine,
+        transfer=case.transfer if case.transfer is not None and case.transfer.to == agency else None,
+    )
+
+
+def facts(case: Case | None, at: datetime) -> Mapping[Field, Any]:
+    """What the rules remember of a case at an instant, field by field, as JSON has it."""
+    if case is None:
+        return {}
+    found: dict[Field, Any] = {
+        Field("case", None, name): plain(getattr(case, name))
+        for name in ("status", "lead", "urgency", "worker", "on_hold", "identified", "reachable", "merged_into")
+    }
+    found[Field("case", None, "lead_asked_of")] = case.transfer.to if case.transfer else None
+    for consent in case.consents.values():
+        found |= _each("consent", consent.id, _of_consent(consent, at))
+    for referral in case.referrals.values():
+        found |= _each("referral", referral.id, _of_referral(referral))
+    for clock in case.clocks.values():
+        found |= _each("clock", clock.id, _of_clock(clock, at))
+    for action in case.actions.values():
+        found |= _each("action", action.id, {"owner": action.owner, "done": action.done})
+    for document in case.documents.values():
+        about = {"compartment": document.compartment.word, "superseded_by": plain(document.superseded_by)}
+        found |= _each("document", document.id, about)
+    for kind, ids in (
+        ("incident", case.incidents),
+        ("conference", case.conferences),
+        ("duplicate", case.duplicates),
+    ):
+        for id in ids:
+            found[Field(kind, id, "recorded")] = True
+    return found
+
+
+def breached(due_at: datetime, met_at: datetime | None, at: datetime) -> bool:
+    """Whether a deadline had passed at an instant without being met in time."""
+    return (met_at if met_at is not None and met_at <= at else at) > due_at
+
+
+def known_events(events: Iterable[Written], readable: Mapping[int, frozenset[Compartment]]) -> list[Written]:
+    """Those events of which an agency may open the coordination."""
+    return [w for w in events if Compartment.COORDINATION in readable.get(w.position, NOTHING)]
+
+
+def narrowed(then: AsOf, agency: AgencyCode) -> AsOf:
+    """The state reduced to an agency's own part; none where it could not know of the case then."""
+    known = then.case is not None and then.case.is_known_to(agency)
+    return replace(then, case=part_of(then.case, agency) if known and then.case is not None else None)
+
+
+def _each(of: str, id: UUID, values: Mapping[str, Any]) -> dict[Field, Any]:
+    return {Field(of, id, name): value for name, value in values.items()}
+
+
+def _of_consent(consent: Consent, at: datetime) -> dict[str, Any]:
+    expired = consent.expires_at is not None and at >= consent.expires_at
+    return {
+        "stands": consent.live and not expired,
+        "compartments": plain(consent.compartments),
+        "recipients": plain(consent.recipients),
+        "purposes": plain(consent.purposes),
+        "expires_at": plain(consent.expires_at),
+        "override": consent.override,
+    }
+
+
+def _of_referral(referral: Referral) -> dict[str, Any]:
+    return {
+        name: plain(getattr(referral, name))
+        for name in ("status", "sender", "recipient", "service", "sent_at", "due_at", "answered_at", "ended_at")
+    } | {"escalations": referral.escalations}
+
+
+def _of_clock(clock: Clock, at: datetime) -> dict[str, Any]:
+    return {
+        "due_at": plain(clock.due_at),
+        "met_at": plain(clock.met_at),
+        "breached": breached(clock.due_at, clock.met_at, at),
+    }

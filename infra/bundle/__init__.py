@@ -1,0 +1,5 @@
+"""Bundles: a case's history in one file, made here, checked by `consumers.evidence.bundles` with nothing of ours.
+
+`building`  gathers events, proofs, readings and documents, and seals them
+`facts`     what the readable report says, taken from the same parts
+"""

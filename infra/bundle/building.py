@@ -1,0 +1,276 @@
+"""Makes bundles. The same disclosure under the same checkpoint gives the same parts, byte for byte; only the
+signatures in the reports, and what witnesses added to the checkpoint since, may differ.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+from typing import Any, NamedTuple, Protocol
+from uuid import UUID
+
+from rujukan.api.ports import NotSealedYet
+from rujukan.consumers.evidence import bundles as b
+from rujukan.consumers.evidence import container, records
+from rujukan.consumers.evidence.bundles import Segment
+from rujukan.consumers.evidence.checkpoints import parse_checkpoint
+from rujukan.consumers.evidence.notes import Note
+from rujukan.consumers.evidence.proofs import Proof
+from rujukan.domain.case.events import DisclosureMade, DocumentAttached
+from rujukan.domain.case.state import words
+from rujukan.domain.compartment import Compartment
+
+from .. import sealed_record
+from ..data_keys import KeyGone
+from ..documents import DocumentStore
+from ..event_store import EventStore, Opened
+from ..ledger.publishing import Enough
+from ..ledger.sealer import LogKey
+from ..ledger.store import LedgerStore, NotSealed
+from ..sealed_record import author_of
+
+ABOUT = """\
+Berkas perkara Rujukan / A Rujukan case bundle
+
+Berkas ini dapat diperiksa tanpa jaringan dan tanpa pembuatnya:
+This file can be checked with no network, and without those who made it:
+
+    pip install 'rujukan[verify]'
+    rujukan verify BERKAS --policy KEBIJAKAN
+
+Laporan untuk dibaca, bila ada / The report to read, where there is one: report.id.pdf, report.en.pdf
+Yang tidak diungkap tampak sebagai tidak diungkap. / What is withheld shows as withheld.
+"""
+
+
+class Made(NamedTuple):
+    """One event of the bundle: where it stands, and what of it is shown."""
+
+    position: int
+    leaf: int
+    header: bytes
+    segments: tuple[Segment, ...]
+    opened: Opened
+
+    @property
+    def part(self) -> bytes:
+        """Its JSON."""
+        return b.entry_part(self.leaf, self.position, self.header, self.segments)
+
+
+class Gathered(NamedTuple):
+    """All that a bundle is made of, before it is written."""
+
+    case: UUID
+    disclosure: Opened
+    said: DisclosureMade
+    events: Sequence[Made]
+    accesses: Sequence[Made]
+    made: Made
+    documents: Mapping[str, bytes]
+    erased: frozenset[Compartment]
+    checkpoint: Note
+    names: Mapping[str, tuple[str, str]]
+
+
+class Reporter(Protocol):
+    """Prints the readable reports."""
+
+    def reports(self, gathered: Gathered, bundle: str) -> Mapping[str, tuple[bytes, bytes]]:
+        """Name → (the report, the report signed; the same where nothing signs)."""
+        ...
+
+
+class Bundles:
+    """Makes bundles of disclosures that were recorded. Safe to share between threads."""
+
+    def __init__(
+        self,
+        store: EventStore,
+        documents: DocumentStore,
+        ledger: LedgerStore,
+        key: LogKey,
+        enough: Enough,
+        network: str,
+        reporter: Reporter,
+    ) -> None:
+        self._store = store
+        self._documents = documents
+        self._ledger = ledger
+        self._key = key
+        self._enough = enough
+        self._network = network
+        self._reporter = reporter
+
+    def make(
+        self,
+        case: UUID,
+        disclosure: UUID,
+        accesses: Sequence[int],
+        names: Mapping[str, tuple[str, str]],
+        *,
+        reports: bool = True,
+        witnessed: bool = True,
+    ) -> bytes:
+        """The bundle. `accesses` are the positions of the readings of the case; those after the disclosure are left
+        out. `names` has each agency's names in Indonesian and English.
+
+        Raises KeyError where the case has no such disclosure, and NotSealedYet while the ledger does not prove all
+        of it, or enough witnesses (where any are asked for, and unless it need not be `witnessed`) have not seen it.
+        """
+        gathered = self._gather(case, disclosure, accesses, names, witnessed)
+        parts = self._parts(gathered)
+        signed: Mapping[str, tuple[bytes, bytes]] = {}
+        if reports:
+            signed = self._reporter.reports(gathered, str(disclosure))
+        parts |= {name: plain for name, (plain, _) in signed.items()}
+        manifest = b.to_json(self._manifest(gathered, parts))
+        parts |= {name: whole for name, (_, whole) in signed.items()}
+        sealed = {b.MANIFEST: manifest, b.CHECKPOINT: gathered.checkpoint.data, **parts}
+        text = b.seal_text(str(case), sealed)
+        front = {b.ABOUT: parts.pop(b.ABOUT), b.MANIFEST: manifest, b.SEAL: self._key.sign_note(text).data}
+        return container.pack({**front, b.CHECKPOINT: gathered.checkpoint.data, **parts})
+
+    def _gather(
+        self,
+        case: UUID,
+        disclosure: UUID,
+        accesses: Sequence[int],
+        names: Mapping[str, tuple[str, str]],
+        witnessed: bool,
+    ) -> Gathered:
+        stream = self._store.read(case)
+        made = next(
+            (o for o in stream if isinstance(o.event, DisclosureMade) and o.event.disclosure == disclosure), None
+        )
+        if made is None:
+            raise KeyError(disclosure)
+        said = made.event
+        assert isinstance(said, DisclosureMade)
+        last = made.position - 1 if said.as_of is None else said.as_of
+        events = [o for o in stream if o.version < made.version and o.position <= last]
+        readings = self._store.opened([p for p in accesses if p < made.position])
+        leaves = self._leaves([o.position for o in (*events, *readings, made)], made.position)
+        disclosed = words(said.compartments) | {Compartment.COORDINATION}
+        keys, erased = self._keys(case, disclosed)
+        hidden = frozenset(said.withheld_events)
+        checkpoint = self._ledger.covering(leaves[made.position] + 1, self._enough if witnessed else None)
+        if checkpoint is None:
+            raise NotSealedYet(made.position)
+        coordination = {Compartment.COORDINATION}
+        shown = [_made(o, leaves, set() if o.version in hidden else disclosed, keys) for o in events]
+        read = [_made(o, leaves, coordination, self._store.keys.for_opening(o.stream, coordination)) for o in readings]
+        return Gathered(
+            case=case,
+            disclosure=made,
+            said=said,
+            events=shown,
+            accesses=read,
+            made=_made(made, leaves, coordination, keys),
+            documents=self._attached(case, events, disclosed - erased, hidden),
+            erased=erased,
+            checkpoint=checkpoint,
+            names=names,
+        )
+
+    def _leaves(self, positions: Sequence[int], last: int) -> Mapping[int, int]:
+        try:
+            return self._ledger.leaves_of(positions)
+        except NotSealed:
+            raise NotSealedYet(last) from None
+
+    def _keys(
+        self, case: UUID, disclosed: frozenset[Compartment]
+    ) -> tuple[Mapping[Compartment, bytes], frozenset[Compartment]]:
+        """The data keys of these compartments, and those whose keys are no more (or never were)."""
+        keys: dict[Compartment, bytes] = {}
+        for compartment in disclosed:
+            try:
+                keys |= self._store.keys.for_opening(case, (compartment,))
+            except KeyGone:
+                continue
+        return keys, disclosed - keys.keys()
+
+    def _attached(
+        self, case: UUID, events: Sequence[Opened], disclosed: frozenset[Compartment], hidden: frozenset[int]
+    ) -> Mapping[str, bytes]:
+        found: dict[str, bytes] = {}
+        for o in events:
+            if not isinstance(o.event, DocumentAttached) or o.version in hidden:
+                continue
+            compartment = Compartment.named(o.event.compartment)
+            if compartment in disclosed:
+                content = self._documents.get(case, o.event.document, compartment)
+                if content is not None:
+                    found[str(o.event.document)] = content
+        return found
+
+    def _parts(self, gathered: Gathered) -> dict[str, bytes]:
+        parts = {b.ABOUT: ABOUT.encode(), b.DISCLOSURE: gathered.made.part}
+        listed = {b.DISCLOSURE: gathered.made}
+        listed |= {f"events/{made.opened.version:06}.json": made for made in gathered.events}
+        listed |= {f"accesses/{n:06}.json": made for n, made in enumerate(gathered.accesses, 1)}
+        bare = self._key.only(gathered.checkpoint)
+        tree = self._ledger.tree(parse_checkpoint(bare.text).size)
+        for name, made in listed.items():
+            parts[name] = made.part
+        for name, made in listed.items():
+            proof = Proof(made.leaf, tree.inclusion(made.leaf), bare)
+            parts[b.PROOF_OF.format(name.removesuffix(".json"))] = proof.data
+        return parts | {f"documents/{id}": content for id, content in gathered.documents.items()}
+
+    def _manifest(self, gathered: Gathered, parts: Mapping[str, bytes]) -> Mapping[str, Any]:
+        made, said = gathered.disclosure, gathered.said
+        agency, actor, _, at = author_of(made.state)
+        head = parse_checkpoint(gathered.checkpoint.text)
+        last = gathered.events[-1].opened.state if gathered.events else made.state
+        return {
+            "format": b.FORMAT,
+            "network": self._network,
+            "case": str(gathered.case),
+            "disclosure": str(said.disclosure),
+            "recipient": said.recipient,
+            "basis": said.basis.value,
+            "rule": said.rule,
+            "made_by": str(actor),
+            "made_for": agency,
+            "made_at": at.isoformat(),
+            "as_of": {
+                "asked": said.as_of,
+                "position": made.position - 1 if said.as_of is None else said.as_of,
+                "at": author_of(last)[3].isoformat(),
+            },
+            "events": len(gathered.events),
+            "accesses": len(gathered.accesses),
+            "disclosed": sorted(said.compartments),
+            "erased": sorted(c.word for c in gathered.erased & _held(gathered.events)),
+            "log": {"origin": head.origin, "size": head.size, "keys": [key.vkey for key in self._key.public]},
+            "parts": [
+                {"name": name, "size": len(data), "sha256": sha256(data).hexdigest()} for name, data in parts.items()
+            ],
+        }
+
+
+def _made(
+    opened: Opened,
+    leaves: Mapping[int, int],
+    disclosed: set[Compartment] | frozenset[Compartment],
+    keys: Mapping[Compartment, bytes],
+) -> Made:
+    """An event with the segments of these compartments opened, as far as there are keys."""
+    record = opened.record
+    header, sealed = records.split_record(opened.state)
+    segments: list[Segment] = []
+    for compartment, raw in zip(record.held, sealed, strict=True):
+        digest = sha256(raw).digest()
+        if compartment in disclosed and compartment in keys:
+            own = sealed_record.segment_key(record, compartment, keys[compartment])
+            text = json.loads(sealed_record.unseal(record, compartment, keys[compartment]))
+            segments.append(Segment(compartment.word, raw, own, text, digest, None))
+        else:
+            why = "erased" if compartment in disclosed else "not-disclosed"
+            segments.append(Segment(compartment.word, None, None, None, digest, why))
+    return Made(opened.position, leaves[opened.position], header, tuple(segments), opened)
+
+
+def _held(events: Sequence[Made]) -> frozenset[Compartment]:
+    return frozenset(Compartment.named(s.compartment) for made in events for s in made.segments)

@@ -1,0 +1,240 @@
+"""What the readable report says, taken from what the bundle holds: nothing that the bundle withholds is in it."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from rujukan.consumers.evidence import bundles as b
+from rujukan.consumers.evidence import merkle
+from rujukan.consumers.evidence.bundles import Segment
+from rujukan.consumers.evidence.checkpoints import parse_checkpoint
+from rujukan.consumers.evidence.coding import to_base64
+from rujukan.consumers.evidence.notes import COSIGNATURE_ML_DSA, PublicKey
+from rujukan.consumers.evidence.records import entry_from, read_header
+from rujukan.domain.access import AccessRecorded
+from rujukan.domain.case.events import DocumentAttached, DocumentSuperseded, ReferralDrafted
+from rujukan.domain.compartment import ALL
+from rujukan.domain.custody import Custody, Ran, custody
+from rujukan.domain.disclosure import Written
+
+from ..following import written_of
+from ..ledger.publishing import Enough
+from ..ledger.sealer import LogKey
+from ..report import facts as f
+from .building import Gathered, Made
+
+LANGUAGES = {"report.id.pdf": "id", "report.en.pdf": "en"}
+
+
+class PdfReporter:
+    """Prints reports as PDF/A, and signs them (PAdES) where there is a signer."""
+
+    def __init__(
+        self, network: str, key: LogKey, enough: Enough, sign: Callable[[bytes], bytes] = lambda pdf: pdf
+    ) -> None:
+        self._network = network
+        self._key = key
+        self._enough = enough
+        self._sign = sign
+
+    def reports(self, gathered: Gathered, bundle: str) -> Mapping[str, tuple[bytes, bytes]]:
+        from ..report.pages import render  # its libraries take half a second to load
+
+        facts = self.facts(gathered, bundle)
+        made: dict[str, tuple[bytes, bytes]] = {}
+        for name in b.REPORTS:
+            plain = render(facts, "id" if LANGUAGES[name] == "id" else "en")
+            made[name] = plain, self._sign(plain)
+        return made
+
+    def facts(self, gathered: Gathered, bundle: str) -> f.ReportFacts:
+        """What the reports of a bundle say."""
+        made, said = gathered.disclosure, gathered.said
+        about = written_of(made)
+        hidden = frozenset(said.withheld_events)
+        known = [written_of(m.opened) for m in gathered.events if m.opened.version not in hidden]
+        last = gathered.events[-1] if gathered.events else None
+        as_of = written_of(last.opened).at if last else about.at
+        held = custody(known, as_of)
+        disclosed = {"coordination", *said.compartments}
+        return f.ReportFacts(
+            network=self._network,
+            case=str(gathered.case),
+            bundle=bundle,
+            recipient=said.recipient,
+            basis=f"{said.basis.value}: {said.rule}",
+            as_of=as_of,
+            position=made.position - 1 if said.as_of is None else said.as_of,
+            made_at=about.at,
+            made_by=str(about.actor),
+            made_for=about.author,
+            disclosed=tuple(c.word for c in sorted(ALL) if c.word in disclosed),
+            withheld=tuple(c.word for c in sorted(ALL) if c.word not in disclosed),
+            erased=tuple(c.word for c in sorted(gathered.erased) if _is_held(gathered, c.word)),
+            ledger=self._ledger(gathered),
+            events=tuple(_event(m, hidden) for m in gathered.events),
+            referrals=_referrals(held, known),
+            clocks=tuple(_clock(ran, gathered) for ran in held.clocks if ran.clock is not None),
+            documents=_documents(gathered, hidden),
+            accesses=tuple(_access(m) for m in gathered.accesses),
+            agencies=tuple(
+                f.Agency(code=code, name=id, name_en=en) for code, (id, en) in sorted(gathered.names.items())
+            ),
+        )
+
+    def _ledger(self, gathered: Gathered) -> f.Ledger:
+        head = parse_checkpoint(gathered.checkpoint.text)
+        own: PublicKey = self._key.public[0]
+        witnesses = tuple(
+            f.Witness(
+                name=key.name,
+                algorithm="ML-DSA-44" if key.kind == COSIGNATURE_ML_DSA else "Ed25519",
+                at=datetime.fromtimestamp(time, UTC),
+                key_id=key.key_id.hex(),
+            )
+            for key, time in self._enough.seen(gathered.checkpoint)
+        )
+        return f.Ledger(
+            origin=head.origin,
+            size=head.size,
+            root_hash=to_base64(head.root),
+            log_key=own.vkey,
+            witnesses=witnesses,
+            checkpoint=gathered.checkpoint.text,
+        )
+
+
+def _event(made: Made, hidden: frozenset[int]) -> f.Event:
+    header = read_header(made.header)
+    leaf = merkle.leaf_hash(entry_from(made.header, [s.sha256 for s in made.segments]))
+    wholly = made.opened.version in hidden
+    fields = tuple(field for s in made.segments if not s.withheld for field in _fields(s))
+    return f.Event(
+        position=made.position,
+        version=header.version,
+        recorded_at=header.recorded_at,
+        agency=header.agency,
+        topic=header.topic,
+        actor=str(header.actor),
+        occurred_at=None if wholly else made.opened.event.occurred_at,
+        fields=fields,
+        withheld=tuple(s.compartment for s in made.segments if s.withheld == "not-disclosed"),
+        erased=tuple(s.compartment for s in made.segments if s.withheld == "erased"),
+        wholly_withheld=wholly,
+        leaf_hash=leaf.hex(),
+    )
+
+
+def _fields(segment: Segment) -> list[f.Field]:
+    return [
+        f.Field(name=name, compartment=segment.compartment, value=_value(value))
+        for name, value in segment.text.items()
+        if value is not None and name != "occurred_at"
+    ]
+
+
+def _value(value: Any) -> f.Value:
+    if isinstance(value, list):
+        return tuple(v if isinstance(v, str) else json.dumps(v, ensure_ascii=False) for v in value)
+    return value if isinstance(value, str | int | float | bool) else json.dumps(value, ensure_ascii=False)
+
+
+def _referrals(held: Custody, known: Sequence[Written]) -> tuple[f.Referral, ...]:
+    drafts = {w.event.referral: w.event for w in known if isinstance(w.event, ReferralDrafted)}
+    found: list[f.Referral] = []
+    for id, draft in drafts.items():
+        spans = [h for h in held.referrals if h.referral == id]
+        answer = next((ran for ran in held.clocks if ran.referral == id), None)
+        found.append(
+            f.Referral(
+                referral=str(id),
+                sender=draft.sender,
+                recipient=draft.recipient,
+                status=spans[-1].status.value,
+                custody=tuple(
+                    f.Holding(agency=h.holder, status=h.status.value, since=h.since, until=h.until) for h in spans
+                ),
+                service=draft.service.value,
+                urgency=draft.urgency.value,
+                due_at=answer.due_at if answer else None,
+                parent=str(draft.parent or ""),
+                redirects=str(draft.redirects or ""),
+            )
+        )
+    return tuple(found)
+
+
+def _clock(ran: Ran, gathered: Gathered) -> f.Clock:
+    if ran.met_at is not None:
+        state = "met" if ran.met_at <= ran.due_at else "met-late"
+    else:
+        state = "breached" if ran.breached_at is not None else "running"
+    return f.Clock(
+        clock=str(ran.clock),
+        starts_at=ran.starts_at,
+        due_at=ran.due_at,
+        state=state,  # type: ignore[arg-type]
+        need=_need(ran, gathered),
+        met_at=ran.met_at,
+        held_by=ran.held_by,
+    )
+
+
+def _need(ran: Ran, gathered: Gathered) -> str:
+    """What a clock is for, where the incident is disclosed."""
+    for made in gathered.events:
+        shown = {s.compartment: s.text for s in made.segments if not s.withheld}
+        if shown.get("coordination", {}).get("clock") == str(ran.clock) and "need" in shown.get("incident", {}):
+            return str(shown["incident"]["need"])
+    return ""
+
+
+def _documents(gathered: Gathered, hidden: frozenset[int]) -> tuple[f.Document, ...]:
+    newer = {
+        m.opened.event.document: m.opened.event.by
+        for m in gathered.events
+        if isinstance(m.opened.event, DocumentSuperseded) and m.opened.version not in hidden
+    }
+    found: list[f.Document] = []
+    for made in gathered.events:
+        event = made.opened.event
+        if not isinstance(event, DocumentAttached) or made.opened.version in hidden:
+            continue
+        disclosed = str(event.document) in gathered.documents
+        found.append(
+            f.Document(
+                document=str(event.document),
+                kind=event.kind.value,
+                compartment=event.compartment,
+                media_type=event.media_type,
+                size=event.size,
+                sha256=event.sha256,
+                disclosed=disclosed,
+                erased=event.compartment in {c.word for c in gathered.erased},
+                attached_at=written_of(made.opened).at,
+                superseded_by=str(newer.get(event.document, "")),
+                file=f"documents/{event.document}" if disclosed else "",
+            )
+        )
+    return tuple(found)
+
+
+def _access(made: Made) -> f.Access:
+    event = made.opened.event
+    assert isinstance(event, AccessRecorded)
+    return f.Access(
+        position=made.position,
+        at=written_of(made.opened).at,
+        agency=event.agency,
+        role=event.role.value,
+        purpose=event.purpose.value,
+        compartments=tuple(sorted(event.compartments)),
+        basis=event.basis,
+        what=event.what,
+        reader=str(event.reader),
+    )
+
+
+def _is_held(gathered: Gathered, word: str) -> bool:
+    return any(s.compartment == word for m in gathered.events for s in m.segments)

@@ -1,0 +1,349 @@
+"""Bundles on a running system: made for a court, verified with nothing of ours, changed nowhere unseen."""
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import httpx
+import pytest
+
+from rujukan.consumers.evidence import bundles, container
+from rujukan.consumers.evidence.bundles import Refused, Verified, verify_bundle
+from rujukan.consumers.evidence.notes import parse_vkey
+from rujukan.consumers.evidence.policies import Policy, parse_policy
+from rujukan.domain.codes import Purpose, Role
+
+
+class Filed(NamedTuple):
+    """A case with something in many compartments, and a disclosure of some of them."""
+
+    case: str
+    disclosure: str
+    data: bytes
+    policy: Policy
+    document: bytes
+
+
+def reviewer(running: Any) -> httpx.Client:
+    return running.client("uptd-ppa", Role.LEGAL_REVIEWER, Purpose.LEGAL)
+
+
+def done(answer: httpx.Response) -> dict[str, Any]:
+    assert answer.status_code < 300, answer.text
+    return answer.json()
+
+
+def a_case(running: Any, document: bytes = b"the report of the doctor") -> str:
+    worker = running.client("uptd-ppa", Role.CASE_WORKER, Purpose.CARE)
+    body = {"channel": "in-person", "reporter": "family", "urgency": "emergency", "age_group": "adult"}
+    case = done(worker.post("/cases", json=body))["id"]
+    here = f"/cases/{case}"
+    done(worker.post(f"{here}/survivor/identity", json={"name": "SURVIVOR-NAME", "sex": "female"}))
+    done(worker.post(f"{here}/survivor/contact", json={"phone": "SURVIVOR-PHONE", "safe_to_call": True}))
+    incident = {"forms": ["fisik"], "gbv_type": "physical-assault", "narrative": "INCIDENT-NARRATIVE"}
+    done(worker.post(f"{here}/incidents", json=incident))
+    done(worker.post(f"{here}/notes", json={"health": "HEALTH-NOTE", "legal": "LEGAL-NOTE", "safety": "SAFETY-NOTE"}))
+    for compartment, content in (("legal", document), ("health", b"HEALTH-DOCUMENT")):
+        query = {"kind": "visum", "compartment": compartment}
+        text = {"Content-Type": "text/plain"}
+        last = done(worker.post(f"{here}/documents", params=query, content=content, headers=text))["position"]
+    assert worker.get(f"{here}/export", params={"wait_for": last}).status_code == 200
+    return case
+
+
+def disclose(running: Any, case: str, **more: Any) -> str:
+    body = {
+        "recipient": "Pengadilan Negeri Bontang",
+        "basis": "court-order",
+        "rule": "1/Pen.Pid/2026",
+        "compartments": ["incident", "legal"],
+        **more,
+    }
+    return done(reviewer(running).post(f"/cases/{case}/disclosures", json=body))["id"]
+
+
+def fetch(running: Any, case: str, disclosure: str, **query: str) -> bytes:
+    give_up = time.monotonic() + 20
+    while True:
+        answer = reviewer(running).get(f"/cases/{case}/disclosures/{disclosure}/bundle", params=query)
+        if answer.status_code == 200:
+            return answer.content
+        assert answer.json()["type"] == "urn:rujukan:problem:not-sealed-yet", answer.text
+        assert time.monotonic() < give_up
+        time.sleep(0.05)
+
+
+def policy_of(running: Any) -> Policy:
+    keys = httpx.get(f"{running.system.url}/ledger/keys").json()["keys"]
+    return parse_policy(f"log {keys[0]}\nquorum none\n".encode())
+
+
+@pytest.fixture(scope="module")
+def filed(running: Any) -> Filed:
+    document = b"the report of the doctor"
+    case = a_case(running, document)
+    disclosure = disclose(running, case)
+    return Filed(case, disclosure, fetch(running, case, disclosure, reports="false"), policy_of(running), document)
+
+
+@pytest.fixture(scope="module")
+def verified(filed: Filed) -> Verified:
+    return verify_bundle(filed.data, filed.policy)
+
+
+# What a court holds ---------------------------------------------------------------------------------------------------
+
+
+def test_it_verifies_with_the_logs_key_and_nothing_else_of_ours(filed: Filed, verified: Verified) -> None:
+    assert verified.manifest["case"] == filed.case
+    assert [e.header.version for e in verified.events] == list(range(1, len(verified.events) + 1))
+    assert (
+        verified.events[0].header.topic == "case.ReportReceived" or verified.events[0].header.topic == "case.CaseOpened"
+    )
+    assert verified.disclosure.text()["recipient"] == "Pengadilan Negeri Bontang"
+
+
+def test_what_is_disclosed_is_in_clear_and_what_is_not_is_nowhere(filed: Filed, verified: Verified) -> None:
+    for word in (b"INCIDENT-NARRATIVE", b"LEGAL-NOTE", filed.document):
+        assert word in filed.data
+    for word in (b"SURVIVOR-NAME", b"SURVIVOR-PHONE", b"HEALTH-NOTE", b"SAFETY-NOTE", b"HEALTH-DOCUMENT"):
+        assert word not in filed.data
+    for event in verified.events:
+        shown = {s.compartment for s in event.segments if not s.withheld}
+        assert shown <= {"coordination", "incident", "legal"}
+        assert all(s.sealed is None and s.key is None for s in event.segments if s.withheld)
+
+
+def test_the_readings_of_the_case_are_in_it_under_the_same_proofs(verified: Verified) -> None:
+    assert [a.text()["what"] for a in verified.accesses] == ["export"]
+    assert verified.accesses[0].text()["compartments"]
+
+
+def test_that_it_was_made_and_fetched_is_in_the_log(running: Any, filed: Filed) -> None:
+    supervisor = running.client("uptd-ppa", Role.SUPERVISOR, Purpose.SUPERVISION)
+    head = done(supervisor.get("/health"))
+    assert head["status"] == "ok"
+    found = done(supervisor.get("/audit", params={"subject": filed.case, "limit": 500}))["items"]
+    topics = [e["topic"] for e in found]
+    assert "case.DisclosureMade" in topics
+    assert "access.AccessRecorded" in topics[topics.index("case.DisclosureMade") :]
+
+
+def test_the_same_disclosure_gives_the_same_bytes(running: Any, filed: Filed) -> None:
+    assert fetch(running, filed.case, filed.disclosure, reports="false") == filed.data
+
+
+def test_reports_are_the_same_bytes_each_time_and_say_what_is_disclosed_only(running: Any, filed: Filed) -> None:
+    import io
+
+    from pypdf import PdfReader
+
+    whole = fetch(running, filed.case, filed.disclosure)
+    assert fetch(running, filed.case, filed.disclosure) == whole
+    parts = verify_bundle(whole, filed.policy).parts
+    for name in bundles.REPORTS:
+        said = "".join(page.extract_text() for page in PdfReader(io.BytesIO(parts[name])).pages).replace("\n", "")
+        assert "INCIDENT-NARRATIVE" in said
+        assert "HEALTH-NOTE" not in said
+        assert "SURVIVOR-NAME" not in said
+        assert "Pengadilan Negeri Bontang" in said
+
+
+def test_it_is_of_the_instant_that_was_asked_for(running: Any) -> None:
+    case = a_case(running)
+    worker = running.client("uptd-ppa", Role.CASE_WORKER, Purpose.CARE)
+    until = done(worker.post(f"/cases/{case}/notes", json={"legal": "BEFORE"}))["position"]
+    done(worker.post(f"/cases/{case}/notes", json={"legal": "AFTERWARDS"}))
+    disclosure = disclose(running, case, as_of=until)
+    data = fetch(running, case, disclosure, reports="false")
+    assert verify_bundle(data, policy_of(running)).events[-1].position == until
+    assert b"BEFORE" in data
+    assert b"AFTERWARDS" not in data
+
+
+def test_an_event_can_be_withheld_whole_and_shows_as_withheld(running: Any) -> None:
+    case = a_case(running)
+    worker = running.client("uptd-ppa", Role.CASE_WORKER, Purpose.CARE)
+    note = done(worker.post(f"/cases/{case}/notes", json={"subject": "SECRET-SUBJECT", "legal": "SECRET-LEGAL"}))
+    disclosure = disclose(running, case, withheld_events=[note["version"]])
+    data = fetch(running, case, disclosure)
+    event = verify_bundle(data, policy_of(running)).events[note["version"] - 1]
+    assert event.withheld == event.header.compartments
+    assert b"SECRET" not in data
+
+
+# Who may --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("agency", "role", "status"),
+    [
+        ("uptd-ppa", Role.CASE_WORKER, 403),
+        ("uptd-ppa", Role.SUPERVISOR, 403),
+        ("rsud", Role.LEGAL_REVIEWER, 404),
+    ],
+)
+def test_nobody_but_the_leads_legal_reviewer_makes_or_fetches_one(running, filed, agency, role, status):
+    if role is Role.LEGAL_REVIEWER:
+        from rujukan.api.casework import Casework
+        from rujukan.infra import composition, onboarding
+        from rujukan.infra.issuer import usual_actor
+
+        with composition.service(running.settings, connections=2) as ports:
+            casework = Casework(ports.log, ports.secrets)
+            onboarding.add_member(casework, agency, usual_actor(agency, role), [role], None)
+        time.sleep(1.1)
+    client = running.client(agency, role, Purpose.LEGAL)
+    body = {"recipient": "x", "basis": "court-order", "rule": "x", "compartments": []}
+    assert client.post(f"/cases/{filed.case}/disclosures", json=body).status_code == status
+    assert client.get(f"/cases/{filed.case}/disclosures/{filed.disclosure}/bundle").status_code == status
+
+
+def test_a_basis_does_not_cover_more_than_it_does(running, filed):
+    body = {"recipient": "Polres", "basis": "investigation", "rule": "B/1", "compartments": ["incident", "safety"]}
+    answer = reviewer(running).post(f"/cases/{filed.case}/disclosures", json=body)
+    assert answer.status_code == 409
+    assert answer.json()["type"] == "urn:rujukan:problem:basis-too-narrow"
+    assert answer.json()["about"]["compartments"] == ["safety"]
+
+
+# What was changed is refused, and named -------------------------------------------------------------------------------
+
+
+def spans(data: bytes) -> Mapping[str, range]:
+    """Where each part's header and bytes lie in the file."""
+    found: dict[str, range] = {}
+    at = 0
+    for name, content in container.unpack(data).items():
+        end = at + 30 + len(name.encode()) + len(content)
+        found[name] = range(at, end)
+        at = end
+    return found
+
+
+def test_a_byte_changed_anywhere_is_refused_and_its_part_is_named(running: Any) -> None:
+    """Every offset of a small bundle."""
+    worker = running.client("uptd-ppa", Role.CASE_WORKER, Purpose.CARE)
+    body = {"channel": "hotline", "reporter": "survivor", "urgency": "routine", "age_group": "adult"}
+    case = done(worker.post("/cases", json=body))["id"]
+    data = fetch(running, case, disclose(running, case, compartments=[]), reports="false")
+    policy = policy_of(running)
+    verify_bundle(data, policy)
+    where = spans(data)
+    for at in range(len(data)):
+        changed = bytearray(data)
+        changed[at] ^= 1 + at % 255
+        with pytest.raises(Refused) as refused:
+            verify_bundle(bytes(changed), policy)
+        part = next((name for name, span in where.items() if at in span), None)
+        if part is not None and at >= where[part].start + 30 + len(part):
+            assert refused.value.part == part, at
+
+
+def repacked(filed: Filed, running: Any, change: dict[str, bytes | None]) -> bytes:
+    """The bundle with other parts, and a manifest and archive that fit them; only the seal cannot be made."""
+    import json
+    from hashlib import sha256
+
+    parts = {n: d for n, d in container.unpack(filed.data).items() if change.get(n, d) is not None}
+    parts |= {n: d for n, d in change.items() if d is not None}
+    manifest = json.loads(parts[bundles.MANIFEST])
+    outside = (bundles.MANIFEST, bundles.SEAL, bundles.CHECKPOINT)
+    manifest["parts"] = [
+        {"name": n, "size": len(d), "sha256": sha256(d).hexdigest()} for n, d in parts.items() if n not in outside
+    ]
+    parts[bundles.MANIFEST] = bundles.to_json(manifest)
+    from rujukan.infra import composition
+
+    key = composition.ledger_key(running.settings, composition.keyring(running.settings))
+    parts[bundles.SEAL] = key.sign_note(bundles.seal_text(filed.case, parts)).data  # the log's operator lies
+    return container.pack(parts)
+
+
+def proof(name: str) -> str:
+    return bundles.PROOF_OF.format(name.removesuffix(".json"))
+
+
+def test_even_the_logs_operator_cannot_forge_one(running: Any, filed: Filed) -> None:
+    """With the log's own key over the manifest: what the tree does not hold is refused, and its part named."""
+    parts = container.unpack(filed.data)
+    events = sorted(n for n in parts if n.startswith("events/"))
+    first, second, last = events[0], events[1], events[-1]
+
+    def text(name: str, old: bytes, new: bytes) -> dict[str, bytes | None]:
+        assert old in parts[name]
+        return {name: parts[name].replace(old, new)}
+
+    told = next(n for n in events if b"INCIDENT-NARRATIVE" in parts[n])
+    forged: list[tuple[dict[str, bytes | None], str]] = [
+        (text(told, b"INCIDENT-NARRATIVE", b"ANOTHER-NARRATIVE!"), told),
+        (
+            {
+                first: parts[second],
+                second: parts[first],
+                proof(first): parts[proof(second)],
+                proof(second): parts[proof(first)],
+            },
+            first,
+        ),
+        ({last: None, proof(last): None}, bundles.MANIFEST),
+        ({first: None, proof(first): None}, second),
+        (text(told, b'"leaf": ', b'"leaf": 1'), told),
+        ({proof(first): parts[proof(second)]}, first),
+        ({"accesses/000001.json": parts[first]}, "accesses/000001.json"),
+        ({"events/something.json": b"{}"}, "events/something.json"),
+        ({"something": b"{}"}, "something"),
+        ({"documents/x": b"{}"}, "documents/x"),
+        (text(bundles.MANIFEST, b"Pengadilan Negeri Bontang", b"Pengadilan Negeri Kutai!!"), bundles.MANIFEST),
+        (text(bundles.MANIFEST, b'"court-order"', b'"prosecution"'), bundles.MANIFEST),
+        (text(bundles.MANIFEST, b'"incident",', b'"health",'), told),
+    ]
+    verify_bundle(repacked(filed, running, {}), filed.policy)
+    for change, part in forged:
+        with pytest.raises(Refused) as refused:
+            verify_bundle(repacked(filed, running, change), filed.policy)
+        assert refused.value.part in (part, proof(part)), str(refused.value)
+
+
+def test_a_policy_of_another_log_or_more_witnesses_refuses_it(filed: Filed) -> None:
+    other = parse_vkey("example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k")
+    with pytest.raises(Refused):
+        verify_bundle(filed.data, filed.policy._replace(logs=(other,)))
+    unchecked = verify_bundle(filed.data).unchecked
+    assert "log-key" in unchecked
+    assert "no-witnesses" in verify_bundle(filed.data, filed.policy).unchecked
+
+
+# The command line -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def policy_file(running: Any, tmp_path: Path) -> Path:
+    keys = httpx.get(f"{running.system.url}/ledger/keys").json()["keys"]
+    file = tmp_path / "policy"
+    file.write_text(f"log {keys[0]}\nquorum none\n")
+    return file
+
+
+def test_a_clerk_makes_one_and_a_lawyer_checks_it(running, filed, policy_file, tmp_path, monkeypatch, capsys):
+    from rujukan.infra.cli import main
+    from rujukan.infra.issuer import usual_actor
+
+    token = running.issuer.token(usual_actor("uptd-ppa", Role.LEGAL_REVIEWER), "uptd-ppa", [Role.LEGAL_REVIEWER])
+    monkeypatch.setenv("RUJUKAN_TOKEN", token)
+    out = tmp_path / "b.zip"
+    asked = ["--disclose", "incident,legal", "--recipient", "PN Bontang", "--basis", "court-order", "--rule", "1/2026"]
+    assert main(["bundle", filed.case, *asked, "--url", running.system.url, "--out", str(out)]) == 0
+    assert out.stat().st_mode & 0o077 == 0
+    capsys.readouterr()
+    assert main(["verify", str(out), "--policy", str(policy_file), "--language", "id"]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("SAH")
+    assert "PN Bontang" in said
+    assert "tidak diungkap" in said
+    changed = bytearray(out.read_bytes())
+    changed[len(changed) // 3] ^= 1
+    out.write_bytes(changed)
+    assert main(["verify", str(out), "--policy", str(policy_file)]) == 1
+    assert capsys.readouterr().err.startswith("NOT VALID: ")
