@@ -7,7 +7,18 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from . import bundles, documents, emergency, ledger, reading, searching, writing
+from . import (
+    bundles,
+    documents,
+    emergency,
+    history,
+    ledger,
+    reading,
+    reports,
+    searching,
+    survivor,
+    writing,
+)
 from .casework import Casework
 from .contract import document
 from .identity import Identity
@@ -21,6 +32,9 @@ ANSWERS: list[type] = [
     searching.Found,
     *ledger.ANSWERS,
     *emergency.ANSWERS,
+    *history.ANSWERS,
+    *reports.ANSWERS,
+    *survivor.ANSWERS,
 ]
 
 
@@ -36,6 +50,9 @@ def create_app(ports: Ports, version: str = "0.1.0") -> FastAPI:
     ledger.add_routes(app, ports.ledger)
     bundles.add_routes(app, casework, identity, ports)
     emergency.add_routes(app, casework, identity, ports)
+    history.add_routes(app, casework, identity, ports)
+    reports.add_routes(app, casework, identity, ports)
+    survivor.add_routes(app, casework, identity, ports)
 
     async def as_problem(request: Request, error: Exception) -> Response:
         return answer(error)

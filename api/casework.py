@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import time
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from threading import Lock, local
 from typing import NamedTuple
 from uuid import UUID, uuid4
@@ -13,7 +13,7 @@ import msgspec
 
 from rujukan.domain import agency as agencies
 from rujukan.domain import case as cases
-from rujukan.domain.access import AccessRecorded
+from rujukan.domain.access import AccessRecorded, basis_of
 from rujukan.domain.agency import Agency, agency_stream
 from rujukan.domain.case.commands import AbsorbDuplicate, MergeCase
 from rujukan.domain.case.deciding import existing
@@ -275,6 +275,10 @@ class Casework:
     def written(self, case: UUID) -> Sequence[Written]:
         """The case's events, their coordination opened. For callers that check what may be shown."""
         return self._log.read(case)
+
+    def basis(self, case: UUID, act: Act, shown: Collection[Compartment], own: bool = False) -> str:
+        """On what a reading stands (`domain.access.basis_of`). Raises Unknown."""
+        return basis_of(self.known(case, act), act.agency, act.kind, shown, act.at, own)
 
     def record_access(
         self, act: Act, subject: UUID, compartments: Iterable[Compartment], what: str, basis: str, correlation: UUID

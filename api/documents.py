@@ -93,7 +93,8 @@ def add_routes(app: FastAPI, casework: Casework, identity: Identity, ports: Port
         may = casework.readable(case, {attached.position: told}, act).get(attached.position, frozenset())
         if compartment not in may:
             raise Unknown(what="document")
-        casework.record_access(act, case, (compartment,), "document", "told", correlation_of(request))
+        basis = casework.basis(case, act, (compartment,), attached.author == act.agency)
+        casework.record_access(act, case, (compartment,), "document", basis, correlation_of(request))
         content = ports.documents.get(case, document, compartment)
         if content is None:
             raise Unknown(what="document")

@@ -27,13 +27,14 @@ from rujukan.domain.fact import Act, GlassId
 from rujukan.domain.refusal import Unknown
 from rujukan.projections import emergencies
 
+from .asking import WAIT_SECONDS, json_answer
 from .casework import Casework
 from .contract import HEADERS, PROBLEM, path_parameters, read_operation
 from .cursor import next_page, page_of, place
 from .identity import Identity, acting
 from .ports import Ports
 from .problems import BadRequest, Behind, as_problem
-from .reading import LARGEST_PAGE, PAGE, WAIT, WAIT_SECONDS, Page, TimelineEntry, json_answer
+from .reading import LARGEST_PAGE, PAGE, WAIT, Page, TimelineEntry
 
 LIST = "/break-glass"
 GLASS = "/cases/{case}/break-glass/{glass}"

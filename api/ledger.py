@@ -11,10 +11,10 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
+from .asking import json_answer
 from .contract import PROBLEM, path_parameters
 from .ports import Ledger
 from .problems import BadRequest, as_problem
-from .reading import json_answer
 from .writing import body_of
 
 PREFIX = "/ledger"

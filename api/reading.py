@@ -8,7 +8,6 @@ from uuid import UUID
 import msgspec
 from fastapi import FastAPI
 from msgspec import Raw, Struct
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -20,15 +19,18 @@ from rujukan.domain.fact import Act, AgencyCode
 from rujukan.domain.refusal import Unknown
 from rujukan.projections import audit, caseload, deadlines, directory, referral_box, timeline
 
+from .asking import json_answer
+from .asking import path_uuid as _path_uuid
+from .asking import query_uuid as _query_uuid
+from .asking import reading_route as _route
+from .asking import wait as _wait
 from .casework import Casework
 from .contract import read_operation
 from .cursor import next_page, page_of, place
 from .identity import Identity, acting, member
-from .ports import Ports, Views
-from .problems import BadRequest, Behind, as_problem
+from .ports import Ports
 from .writing import correlation_of
 
-WAIT_SECONDS = 5.0
 LARGEST_PAGE = 500
 EXPORTED = 100_000
 """The most events of one case that an export has."""
@@ -176,9 +178,9 @@ def add_routes(app: FastAPI, casework: Casework, identity: Identity, ports: Port
     def show_case(request: Request) -> Response:
         act, case = act_of(request), _path_uuid(request, "case")
         known = casework.known(case, act)
-        basis = "lead" if known.lead == act.agency else "referral"
-        casework.record_access(act, case, (Compartment.COORDINATION,), "case", basis, correlation_of(request))
-        return json_answer(_case_view(case, known, act), {"ETag": f'"{known.version}"'})
+        shown = (Compartment.COORDINATION,)
+        casework.record_access(act, case, shown, "case", casework.basis(case, act, shown), correlation_of(request))
+        return json_answer(case_view(case, known, act.agency), {"ETag": f'"{known.version}"'})
 
     def show_timeline(request: Request) -> Response:
         act, case = act_of(request), _path_uuid(request, "case")
@@ -208,7 +210,9 @@ def add_routes(app: FastAPI, casework: Casework, identity: Identity, ports: Port
         opened = ports.log.open(casework.readable(case, told, act))
         shown = frozenset(c for _, segments in opened.values() for c in segments)
         if shown:
-            casework.record_access(act, case, shown, what, "told", correlation_of(request))
+            own = all(e.author == act.agency for e in found if e.position in opened)
+            basis = casework.basis(case, act, shown, own)
+            casework.record_access(act, case, shown, what, basis, correlation_of(request))
         return [_entry(e, *opened[e.position]) for e in found if e.position in opened]
 
     def list_deadlines(request: Request) -> Response:
@@ -310,18 +314,6 @@ def add_routes(app: FastAPI, casework: Casework, identity: Identity, ports: Port
         )
 
 
-def _route(call: Callable[[Request], Response]) -> Callable[[Request], Any]:
-    async def inner(request: Request) -> Response:
-        if any("\x00" in value for value in request.query_params.values()):
-            raise BadRequest(400, "BadQuery", "A query value has no NUL.")
-        return await run_in_threadpool(call, request)
-
-    async def route(request: Request) -> Response:
-        return await as_problem(request, inner)
-
-    return route
-
-
 def _entry(entry: timeline.Entry, held: frozenset[Compartment], opened: Mapping[Compartment, bytes]) -> TimelineEntry:
     data = b"{" + b",".join(p[1:-1] for p in opened.values() if len(p) > 2) + b"}"
     return TimelineEntry(
@@ -336,16 +328,17 @@ def _entry(entry: timeline.Entry, held: frozenset[Compartment], opened: Mapping[
     )
 
 
-def _case_view(id: UUID, case: Case, act: Act) -> CaseView:
-    leads = case.lead == act.agency
+def case_view(id: UUID, case: Case, agency: AgencyCode, leads: bool | None = None) -> CaseView:
+    """A case as an agency may see it; `leads`, where given, says in its place whether all of it is shown."""
+    leads = case.lead == agency if leads is None else leads
     referrals = [
         ReferralView(r.id, r.sender, r.recipient, r.service.value, r.urgency.value, r.status.value, r.due_at)
         for r in case.referrals.values()
-        if leads or r.sender == act.agency or (r.recipient == act.agency and r.sent_at is not None)
+        if leads or r.sender == agency or (r.recipient == agency and r.sent_at is not None)
     ]
     common = CaseView(
         case=id,
-        relation=_relation(case, act.agency),
+        relation=_relation(case, agency),
         version=case.version,
         lead=case.lead,
         status=case.status.value,
@@ -385,37 +378,5 @@ def _relation(case: Case, agency: AgencyCode) -> str:
     return "asked" if case.transfer is not None and case.transfer.to == agency else "former"
 
 
-def _wait(request: Request, views: Views) -> None:
-    said = request.query_params.get("wait_for")
-    if said is None:
-        return
-    if not (said.isascii() and said.isdigit() and len(said) < 19):
-        raise BadRequest(400, "BadQuery", "wait_for is a position.", parameter="wait_for")
-    if not views.wait_for(int(said), WAIT_SECONDS):
-        raise Behind()
-
-
 def _page(found: Sequence[Any], limit: int, cursor: Callable[[Any], tuple[Any, ...]]) -> Response:
     return json_answer(Page(list(found), next_page(cursor(found[-1]) if len(found) == limit else None)))
-
-
-def json_answer(body: object, headers: dict[str, str] | None = None) -> Response:
-    """A JSON answer that nobody keeps."""
-    return Response(
-        msgspec.json.encode(body), 200, {"Cache-Control": "no-store", **(headers or {})}, "application/json"
-    )
-
-
-def _path_uuid(request: Request, name: str) -> UUID:
-    try:
-        return UUID(request.path_params[name])
-    except ValueError:
-        raise Unknown(what=name) from None
-
-
-def _query_uuid(request: Request, name: str) -> UUID | None:
-    said = request.query_params.get(name)
-    try:
-        return UUID(said) if said is not None else None
-    except ValueError:
-        raise BadRequest(400, "BadQuery", f"{name} is a UUID.", parameter=name) from None

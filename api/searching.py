@@ -48,7 +48,10 @@ def add_routes(app: FastAPI, casework: Casework, identity: Identity, ports: Port
         with ports.views.acting_for(act.agency) as db:
             found = people.cases_of(db, nik_index(ports.secrets, asked.nik))
         for case in found:
-            casework.record_access(act, case, (Compartment.IDENTITY,), "search", "told", correlation_of(request))
+            shown = (Compartment.IDENTITY,)
+            casework.record_access(
+                act, case, shown, "search", casework.basis(case, act, shown), correlation_of(request)
+            )
         answer = msgspec.json.encode(Found([str(case) for case in found]))
         return Response(answer, 200, {"Cache-Control": "no-store"}, "application/json")
 

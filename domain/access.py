@@ -1,14 +1,23 @@
-"""The access log: that somebody opened protected content is an event, recorded before it is shown."""
+"""The access log: that somebody opened protected content is an event, recorded before it is shown, with the basis on
+which it may be."""
 
+import re
+from collections.abc import Collection
+from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
 from msgspec import Meta
 
 from .case.events import CompartmentWord
-from .codes import Purpose, Role
-from .compartment import Coordination
+from .case.state import Case, Consent
+from .codes import AgencyKind, Purpose, Role
+from .compartment import Compartment, Coordination
 from .fact import ActorId, AgencyCode, Fact
+
+LONGEST_BASIS = 1_000
+GROUNDS = ("own", "lead", "told", "consent", "referral", "override", "survivor-request", "break-glass", "review")
+"""The words that a part of a basis begins with."""
 
 
 class AccessRecorded(Fact, frozen=True, kw_only=True, tag="access.AccessRecorded"):
@@ -23,8 +32,60 @@ class AccessRecorded(Fact, frozen=True, kw_only=True, tag="access.AccessRecorded
     compartments: Coordination[frozenset[CompartmentWord]]
     what: Coordination[Annotated[str, Meta(max_length=60)]]
     """Which view was shown: `timeline`, `document`, …"""
-    basis: Coordination[Annotated[str, Meta(max_length=60)]]
-    """Why it was allowed: `own`, `lead`, `consent`."""
+    basis: Coordination[Annotated[str, Meta(max_length=LONGEST_BASIS)]]
+    """Why it was allowed, in the words of `basis_of`."""
 
 
 EVENTS: tuple[type[Fact], ...] = (AccessRecorded,)
+
+
+def basis_of(
+    case: Case,
+    agency: AgencyCode,
+    kind: AgencyKind,
+    shown: Collection[Compartment],
+    at: datetime,
+    own: bool = False,
+) -> str:
+    """On what an agency's reading of these compartments stands, all that holds, parted by "; ":
+
+    `own` where everything shown is the agency's own words; `override ID CODE: RULE`, a legal basis in the place of
+    consent; `consent ID`; `lead`; `referral ID`, one that is open; `told` where it is none of these: what was once
+    addressed to it.
+    """
+    if own:
+        return "own"
+    content = frozenset(shown) - {Compartment.COORDINATION}
+    stands = [c for c in case.consents.values() if c.covers(agency, kind, at) and c.compartments & content]
+    found = [_override(c) for c in stands if c.override]
+    found += [f"consent {c.id}" for c in stands if not c.override]
+    found += ["lead"] if agency == case.lead else []
+    found += [f"referral {r.id}" for r in case.open_referrals_to(agency) if r.compartments & frozenset(shown)]
+    return _cut(found) if found else "told"
+
+
+def codes_of(basis: str) -> str:
+    """A basis without what people typed: words, ids and codes, fit for a column in clear."""
+    parts = (part.partition(":")[0] for part in basis.split("; "))
+    return "; ".join(part for part in parts if _CODES.fullmatch(part))
+
+
+_CODES = re.compile(rf"({'|'.join(GROUNDS)})( [0-9a-f-]{{36}})?( [a-z-]{{1,40}})?|and \d+ more")
+
+
+def _override(consent: Consent) -> str:
+    basis = consent.basis.value if consent.basis is not None else "unknown"
+    rule = (consent.rule or "").replace(";", ",")  # "; " parts one basis from the next
+    return f"override {consent.id} {basis}: {rule}"
+
+
+def _cut(parts: list[str]) -> str:
+    """As many of the parts as fit; how many more there are."""
+    kept = list(parts)
+    while len(said := "; ".join(kept + _more(len(parts) - len(kept)))) > LONGEST_BASIS:
+        kept.pop()
+    return said
+
+
+def _more(count: int) -> list[str]:
+    return [f"and {count} more"] if count else []

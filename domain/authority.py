@@ -95,7 +95,9 @@ COMMANDS: dict[Role, frozenset[type[Fact]]] = {
 }
 
 PURPOSES: dict[Role, frozenset[Purpose]] = {
-    Role.CASE_WORKER: frozenset({Purpose.CARE, Purpose.PROTECTION, Purpose.LEGAL, Purpose.COORDINATION}),
+    Role.CASE_WORKER: frozenset(
+        {Purpose.CARE, Purpose.PROTECTION, Purpose.LEGAL, Purpose.COORDINATION, Purpose.SURVIVOR_REQUEST}
+    ),
     Role.SUPERVISOR: frozenset(
         {Purpose.CARE, Purpose.PROTECTION, Purpose.LEGAL, Purpose.COORDINATION, Purpose.SUPERVISION}
     ),

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from . import cli_evidence
+from . import cli_evidence, cli_history
 from .cli_evidence import Failed, stopped_by_signal
 from .settings import Settings, from_environment
 
@@ -91,14 +91,17 @@ def _parser() -> argparse.ArgumentParser:
     subscribe.add_argument("--inbox", type=Path, default=None, metavar="FILE", help="SQLite file (default AGENCY.db)")
     cli_evidence.add_witnessing(subscribe)
     subscribe.add_argument("--stop-after", type=int, metavar="N", help="stop after so many deliveries")
+    cli_history.add_arguments(command("history", cli_history.run, "a case as it was, through the API, by your token"))
     command("service-key", _service_key, "the public key that agencies check messages against")
     command("lag", _lag, "how far each read model is behind the log")
     rebuild = command("rebuild", _rebuild, "build a read model anew while the old one serves")
     rebuild.add_argument("projection")
     cli_evidence.add_commands(command)
     command("migrate", _migrate, "apply missing migrations")
-    bench = command("bench", _bench, "measure beside peers: append, read, seal, rebuild, http, fanout")
-    bench.add_argument("what", nargs="+", choices=("append", "read", "seal", "rebuild", "http", "fanout", "all"))
+    bench = command("bench", _bench, "measure beside peers: append, read, seal, rebuild, http, fanout, history")
+    bench.add_argument(
+        "what", nargs="+", choices=("append", "read", "seal", "rebuild", "http", "fanout", "history", "all")
+    )
     bench.add_argument("--json", type=Path, metavar="FILE")
     bench.add_argument("--seconds", type=float, default=3.0, help="of each measurement")
     kafka = command("kafka", _kafka, "run a real Apache Kafka 4 node (needs Java 17 and Maven)")

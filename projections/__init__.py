@@ -2,7 +2,7 @@
 
 `projection`  what a read model must be
 `runner`      keeps them up to date, with exactly-once effect; rebuilds one while the old one serves
-`directory`, `referral_box`, `caseload`, `timeline`, `deadlines`, `people`, `audit`, `emergencies`
+`directory`, `referral_box`, `caseload`, `timeline`, `deadlines`, `people`, `audit`, `emergencies`, `holdings`
               one file a read model: its tables, its fold, its queries
 
 Columns in clear are what lists, clocks and counts need: ids, codes, times. Protected fields are not here:
@@ -14,13 +14,24 @@ from .caseload import Caseload
 from .deadlines import Deadlines
 from .directory import Directory
 from .emergencies import Emergencies
+from .holdings import Holdings
 from .people import People
 from .projection import Projection
 from .referral_box import ReferralBox
 from .runner import Lag, Runner, wait_for
 from .timeline import Timeline
 
-ALL: tuple[type[Projection], ...] = (Directory, ReferralBox, Caseload, Timeline, Deadlines, People, Audit, Emergencies)
+ALL: tuple[type[Projection], ...] = (
+    Directory,
+    ReferralBox,
+    Caseload,
+    Timeline,
+    Deadlines,
+    People,
+    Audit,
+    Emergencies,
+    Holdings,
+)
 """Every read model there is."""
 
 __all__ = ["ALL", "Lag", "Projection", "Runner", "wait_for"]

@@ -1,15 +1,15 @@
 """The audit trail: every write, and every opening of protected content: who, for which agency, what, when."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, LiteralString
 from uuid import UUID
 
 from msgspec import Struct
 from psycopg import Connection
-from psycopg.rows import TupleRow, class_row
+from psycopg.rows import TupleRow, class_row, dict_row
 
-from rujukan.domain.access import AccessRecorded
+from rujukan.domain.access import AccessRecorded, codes_of
 from rujukan.domain.case import events as e
 from rujukan.domain.disclosure import Followed
 
@@ -31,6 +31,11 @@ class Entry(Struct, frozen=True):
     """For an access: what it was for."""
     compartments: list[str] | None
     """For an access: what was opened."""
+    role: str | None
+    what: str | None
+    """For an access: which view was shown."""
+    basis: str | None
+    """For an access: why it was allowed, in ids and codes; the rule of an override stays sealed in the log."""
 
 
 class Audit:
@@ -40,10 +45,11 @@ class Audit:
         CREATE TABLE audit (
           position bigint PRIMARY KEY, topic text NOT NULL, subject uuid NOT NULL, lead text, agency text NOT NULL,
           actor uuid NOT NULL, recorded_at timestamptz NOT NULL, correlation uuid NOT NULL, purpose text,
-          compartments text[]
+          compartments text[], role text, what text, basis text
         );
         CREATE INDEX ON audit (subject, position);
         CREATE INDEX ON audit (agency, position);
+        CREATE INDEX ON audit (recorded_at) WHERE purpose IS NOT NULL;
         CREATE TABLE audit_lead (case_id uuid PRIMARY KEY, lead text NOT NULL);
         ALTER TABLE audit ENABLE ROW LEVEL SECURITY;
         -- An agency sees what was done in its name, and everything that was done in the cases it leads.
@@ -74,6 +80,9 @@ class Audit:
                     w.correlation,
                     access.purpose.value if access else None,
                     "{" + ",".join(sorted(access.compartments)) + "}" if access else None,
+                    access.role.value if access else None,
+                    access.what if access else None,
+                    codes_of(access.basis) if access else None,
                 )
             )
         if leads:
@@ -88,6 +97,7 @@ def entries(
     *,
     subject: UUID | None = None,
     actor: UUID | None = None,
+    agency: str | None = None,
     accesses_only: bool = False,
     after: int = 0,
     limit: int = 100,
@@ -95,13 +105,44 @@ def entries(
     """What the acting agency may see of the audit trail, in the order of the log."""
     with db.cursor(row_factory=class_row(Entry)) as cursor:
         return cursor.execute(
-            "SELECT position, topic, subject, agency, actor, recorded_at, correlation, purpose, compartments"
-            " FROM views.audit WHERE position > %(after)s AND (%(subject)s::uuid IS NULL OR subject = %(subject)s)"
+            "SELECT position, topic, subject, agency, actor, recorded_at, correlation, purpose, compartments, role,"
+            " what, basis FROM views.audit WHERE position > %(after)s"
+            " AND (%(subject)s::uuid IS NULL OR subject = %(subject)s)"
             " AND (%(actor)s::uuid IS NULL OR actor = %(actor)s)"
+            " AND (%(agency)s::text IS NULL OR agency = %(agency)s)"
             " AND (NOT %(accesses)s OR topic = 'access.AccessRecorded') ORDER BY position LIMIT %(limit)s",
-            {"after": after, "subject": subject, "actor": actor, "accesses": accesses_only, "limit": limit},
+            {
+                "after": after,
+                "subject": subject,
+                "actor": actor,
+                "agency": agency,
+                "accesses": accesses_only,
+                "limit": limit,
+            },
         ).fetchall()
 
+
+def looks(
+    db: Connection[TupleRow], since: datetime, until: datetime, grace: timedelta, limit: int
+) -> list[dict[str, Any]]:
+    """The openings of content of cases that the acting agency may see, from `since` to before `until`, in the order of
+    the log, as fields of `domain.oversight.Look` (its `kind` excepted): how the reader stood to the case then."""
+    with db.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(_LOOKS, {"since": since, "until": until, "grace": grace, "limit": limit}).fetchall()
+
+
+_LOOKS: LiteralString = """
+    SELECT a.position, a.subject AS case, a.agency, a.actor, a.role, a.purpose, a.what, a.recorded_at AS at,
+      EXISTS (SELECT FROM views.audit w WHERE w.subject = a.subject AND w.actor = a.actor AND w.purpose IS NULL
+        AND w.recorded_at <= a.recorded_at + %(grace)s) AS acted,
+      EXISTS (SELECT FROM views.holding h WHERE h.case_id = a.subject AND h.worker = a.actor
+        AND h.from_position < a.position AND coalesce(h.until_position, a.position + 1) > a.position) AS accompanied,
+      EXISTS (SELECT FROM views.holding h WHERE h.case_id = a.subject AND h.agency = a.agency AND h.status <> 'draft'
+        AND h.from_position < a.position AND coalesce(h.until_position, a.position + 1) > a.position) AS took_part
+      FROM views.audit a
+     WHERE a.purpose IS NOT NULL AND a.compartments <> '{}' AND a.recorded_at >= %(since)s AND a.recorded_at < %(until)s
+     ORDER BY a.position LIMIT %(limit)s
+"""
 
 _LEADS: LiteralString = """
     INSERT INTO audit_lead SELECT * FROM unnest(%b::uuid[], %b::text[])
@@ -109,9 +150,11 @@ _LEADS: LiteralString = """
 """
 
 _INSERT: LiteralString = """
-    INSERT INTO audit (position, topic, subject, lead, agency, actor, recorded_at, correlation, purpose, compartments)
-    SELECT p, t, s, l.lead, a, w, r, c, u, k::text[]
+    INSERT INTO audit (position, topic, subject, lead, agency, actor, recorded_at, correlation, purpose, compartments,
+      role, what, basis)
+    SELECT p, t, s, l.lead, a, w, r, c, u, k::text[], o, v, b
       FROM unnest(%b::bigint[], %b::text[], %b::uuid[], %b::text[], %b::uuid[], %b::timestamptz[], %b::uuid[],
-        %b::text[], %b::text[]) AS x (p, t, s, a, w, r, c, u, k)
+        %b::text[], %b::text[], %b::text[], %b::text[], %b::text[])
+        AS x (p, t, s, a, w, r, c, u, k, o, v, b)
       LEFT JOIN audit_lead l ON l.case_id = x.s
 """

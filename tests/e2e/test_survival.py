@@ -192,7 +192,7 @@ def test_everything_is_killed_at_random_and_every_agency_handles_what_it_may_kno
 
 def test_what_the_lists_say_after_all_that_is_what_a_rebuild_says(fragile):
     recovered(fragile)
-    tables = ("referral_box", "caseload", "timeline", "deadline", "audit", "agency")
+    tables = ("referral_box", "caseload", "timeline", "deadline", "audit", "agency", "holding")
     before = {table: rows(fragile, table) for table in tables}
     with composition.follower(fragile.settings) as source, composition.runner(fragile.settings, source) as runner:
         for name in composition.NAMES:

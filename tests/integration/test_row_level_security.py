@@ -98,7 +98,7 @@ def rows(db: psycopg.Connection, table: str) -> list[dict[str, Any]]:
 
 
 def test_every_table_about_cases_has_row_level_security(office: Office, superuser: psycopg.Connection) -> None:
-    tables = ["audit", "caseload", "deadline", "emergency", "person", "referral_box", "timeline"]
+    tables = ["audit", "caseload", "deadline", "emergency", "holding", "person", "referral_box", "timeline"]
     assert agency_tables(superuser) == tables
     unprotected = superuser.execute(
         "SELECT relname FROM pg_class WHERE relnamespace = 'views'::regnamespace AND relkind = 'r'"

@@ -21,7 +21,15 @@ from rujukan.domain.codes import Purpose, Role
 PEOPLE = (Role.CASE_WORKER, Role.SUPERVISOR, Role.LEGAL_REVIEWER, Role.INTEGRATOR)
 OUTSIDERS = ("psikolog", "disdik")
 """One that never took part, and one that a referral is drafted to but not sent."""
-READS = ("/cases/{case}", "/cases/{case}/timeline", "/cases/{case}/export", "/cases/{case}/documents/{document}")
+READS = (
+    "/cases/{case}",
+    "/cases/{case}/timeline",
+    "/cases/{case}/export",
+    "/cases/{case}/documents/{document}",
+    "/cases/{case}/history",
+    "/cases/{case}/history/diff",
+    "/cases/{case}/custody",
+)
 GLASS = "/cases/{case}/break-glass/{glass}"
 EMERGENCY_READS = (GLASS, f"{GLASS}/timeline", f"{GLASS}/documents/{{document}}")
 SHOWS = tuple(action for action in CASE_ACTIONS if action.command is not BreakGlass)

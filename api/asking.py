@@ -1,0 +1,90 @@
+"""What every route that reads does: run on a thread, look into path and query, answer JSON that nobody keeps."""
+
+import re
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from rujukan.domain.fact import EARLIEST
+from rujukan.domain.history import When
+from rujukan.domain.refusal import Unknown
+
+from .ports import Views
+from .problems import BadRequest, Behind, as_problem
+
+WAIT_SECONDS = 5.0
+
+
+def reading_route(call: Callable[[Request], Response]) -> Callable[[Request], Any]:
+    async def inner(request: Request) -> Response:
+        if any("\x00" in value for value in request.query_params.values()):
+            raise BadRequest(400, "BadQuery", "A query value has no NUL.")
+        return await run_in_threadpool(call, request)
+
+    async def route(request: Request) -> Response:
+        return await as_problem(request, inner)
+
+    return route
+
+
+def wait(request: Request, views: Views) -> None:
+    said = request.query_params.get("wait_for")
+    if said is None:
+        return
+    if not (said.isascii() and said.isdigit() and len(said) < 19):
+        raise BadRequest(400, "BadQuery", "wait_for is a position.", parameter="wait_for")
+    if not views.wait_for(int(said), WAIT_SECONDS):
+        raise Behind()
+
+
+def json_answer(body: object, headers: dict[str, str] | None = None) -> Response:
+    return Response(
+        msgspec.json.encode(body), 200, {"Cache-Control": "no-store", **(headers or {})}, "application/json"
+    )
+
+
+def path_uuid(request: Request, name: str) -> UUID:
+    try:
+        return UUID(request.path_params[name])
+    except ValueError:
+        raise Unknown(what=name) from None
+
+
+def query_uuid(request: Request, name: str) -> UUID | None:
+    said = request.query_params.get(name)
+    try:
+        return UUID(said) if said is not None else None
+    except ValueError:
+        raise BadRequest(400, "BadQuery", f"{name} is a UUID.", parameter=name) from None
+
+
+def query_when(request: Request, name: str, now: datetime) -> When | None:
+    """A position, or an instant with its zone that is not in the future; None where nothing is said.
+    Raises BadRequest."""
+    said = request.query_params.get(name)
+    if said is None:
+        return None
+    if said.isascii() and said.isdigit() and len(said) < 19:
+        return int(said)
+    try:  # a "+" that was not escaped arrives as a space
+        instant = datetime.fromisoformat(re.sub(r" (\d\d:?\d\d)\Z", r"+\1", said))
+        if instant.tzinfo is None or not EARLIEST <= instant <= now:
+            raise ValueError
+    except (ValueError, OverflowError):
+        detail = f"{name} is a position, or an instant with its zone that is not in the future."
+        raise BadRequest(400, "BadQuery", detail, parameter=name) from None
+    return instant
+
+
+def query_choice(request: Request, name: str, choices: tuple[str, ...], usual: str) -> str:
+    """One of a few words. Raises BadRequest for another."""
+    said = request.query_params.get(name, usual)
+    if said not in choices:
+        raise BadRequest(400, "BadQuery", f"{name} is one of {', '.join(choices)}.", parameter=name)
+    return said

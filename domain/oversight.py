@@ -1,0 +1,163 @@
+"""Unusual reading: rules that mark what a supervisor should look at. They accuse nobody; a person judges.
+
+The limits are data with their reasons. They are defaults where no norm sets them: a network sets its own.
+"""
+
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime, time, timedelta, timezone
+from uuid import UUID
+
+from msgspec import Struct
+
+from .codes import AgencyKind, Code, Purpose, Role
+from .fact import AgencyCode
+from .plain_words import Words
+
+SURVIVOR_REPORT = "survivor-report"
+"""What an opening of a survivor's report is recorded as."""
+
+
+class Unusual(Code):
+    """Which rule a reading tripped."""
+
+    BULK = "bulk", "Membaca banyak kasus", "Many cases read"
+    NO_RELATION = "no-relation", "Tanpa hubungan dengan kasus", "No relation to the case"
+    NO_PART = "no-part", "Instansi tidak lagi terlibat", "The agency takes no part any more"
+    OUT_OF_HOURS = "out-of-hours", "Di luar jam kerja", "Out of hours"
+    EVERYTHING = "everything", "Laporan penyintas dibuka", "A survivor's report was opened"
+
+
+REASONS: dict[Unusual, Words] = {
+    Unusual.BULK: Words(
+        "Lebih banyak kasus dalam rentang waktu itu daripada yang ditangani satu pendamping: tidak ada yang "
+        "mengerjakan semua kasusnya sekaligus, sedangkan yang menyalin atau mencari-cari berbuat demikian.",
+        "More cases within the window than one worker carries at a time: nobody works on a whole caseload at once, "
+        "while who copies or browses does just that.",
+    ),
+    Unusual.NO_RELATION: Words(
+        "Bukan pendampingnya, dan tidak berbuat apa pun dalam kasus itu sebelumnya atau segera sesudahnya: yang "
+        "membaca untuk bekerja meninggalkan jejak. Pengawas dan mesin tidak perlu.",
+        "Not the case worker, and nothing done in the case before or within the grace after: whoever reads a case to "
+        "work on it leaves a trace in it. Who oversees, and a machine, need not.",
+    ),
+    Unusual.NO_PART: Words(
+        "Instansi boleh membuka lagi yang pernah diberitahukan, tetapi saat itu tidak memimpin dan tidak memegang atau "
+        "mengirim rujukan.",
+        "The agency may open again what it was told, but neither led, nor sent, nor held a referral then.",
+    ),
+    Unusual.OUT_OF_HOURS: Words(
+        "Perpres 21/2023: kantor bekerja Senin sampai Jumat mulai 07.30 waktu setempat, 37,5 jam seminggu. Kelonggaran "
+        "diberikan untuk kerja lapangan; layanan yang tidak pernah tutup dan mesin tidak dihitung.",
+        "Perpres 21/2023: offices work Monday to Friday from 07:30 local time, 37.5 hours a week. The margin leaves "
+        "room for field work; services that never close, and machines, are left out.",
+    ),
+    Unusual.EVERYTHING: Words(
+        "Laporan itu menunjukkan semua data penyintas, apa pun persetujuannya: pastikan bahwa ia memintanya.",
+        "The report shows all of the survivor's own data whatever consent says: see that she asked.",
+    ),
+}
+
+
+class Limits(Struct, frozen=True):
+    """Where usual ends."""
+
+    cases: int = 20
+    window: timedelta = timedelta(hours=1)
+    grace: timedelta = timedelta(hours=24)
+    zone: timezone = timezone(timedelta(hours=8), "WITA")
+    """Central Indonesia Time, that of Bontang: UTC+8 all year."""
+    opens: time = time(6, 0)
+    closes: time = time(20, 0)
+    workdays: frozenset[int] = frozenset(range(5))
+    """Monday is 0. Holidays are not known here."""
+    never_close: frozenset[AgencyKind] = frozenset(
+        {AgencyKind.POLICE, AgencyKind.HEALTH, AgencyKind.SHELTER, AgencyKind.HOTLINE}
+    )
+    overseers: frozenset[Role] = frozenset({Role.SUPERVISOR, Role.LEGAL_REVIEWER, Role.DATA_PROTECTION_OFFICER})
+    oversight: frozenset[Purpose] = frozenset(
+        {Purpose.SUPERVISION, Purpose.AUDIT, Purpose.LEGAL, Purpose.SURVIVOR_REQUEST}
+    )
+
+
+LIMITS = Limits()
+
+
+class Look(Struct, frozen=True):
+    """An opening of protected content, with how the reader stood to the case at that moment."""
+
+    position: int
+    case: UUID
+    agency: AgencyCode
+    kind: AgencyKind | None
+    actor: UUID
+    role: Role
+    purpose: Purpose
+    what: str
+    at: datetime
+    acted: bool
+    """The person did something in the case before, or within the grace after."""
+    accompanied: bool
+    """The person was its case worker."""
+    took_part: bool
+    """The agency led it, or had an open referral from or to it."""
+
+
+class Finding(Struct, frozen=True):
+    """A reading, and the rules it tripped."""
+
+    look: Look
+    rules: tuple[Unusual, ...]
+
+
+def unusual(looks: Sequence[Look], limits: Limits = LIMITS) -> list[Finding]:
+    """Those of these readings, in the order of the log, that trip a rule."""
+    many = _Bulk(limits)
+    rules: tuple[tuple[Unusual, Callable[[Look], bool]], ...] = (
+        (Unusual.BULK, many.is_too_many),
+        (Unusual.NO_RELATION, lambda look: _has_no_relation(look, limits)),
+        (Unusual.NO_PART, lambda look: not look.took_part),
+        (Unusual.OUT_OF_HOURS, lambda look: _is_out_of_hours(look, limits)),
+        (Unusual.EVERYTHING, lambda look: look.what == SURVIVOR_REPORT),
+    )
+    found = (Finding(look, tuple(code for code, trips in rules if trips(look))) for look in looks)
+    return [finding for finding in found if finding.rules]
+
+
+def by_rule(findings: Iterable[Finding]) -> dict[Unusual, int]:
+    """How many readings tripped each rule."""
+    return dict(Counter(rule for finding in findings for rule in finding.rules))
+
+
+class _Bulk:
+    """Counts the different cases that each person opened within the window that ends with a reading."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._recent: dict[UUID, deque[tuple[datetime, UUID]]] = {}
+        self._cases: dict[UUID, Counter[UUID]] = {}
+
+    def is_too_many(self, look: Look) -> bool:
+        recent = self._recent.setdefault(look.actor, deque())
+        cases = self._cases.setdefault(look.actor, Counter())
+        recent.append((look.at, look.case))
+        cases[look.case] += 1
+        while recent[0][0] <= look.at - self._limits.window:
+            _, gone = recent.popleft()
+            cases[gone] -= 1
+            if not cases[gone]:
+                del cases[gone]
+        return len(cases) > self._limits.cases
+
+
+def _has_no_relation(look: Look, limits: Limits) -> bool:
+    if look.role is Role.INTEGRATOR or (look.role in limits.overseers and look.purpose in limits.oversight):
+        return False
+    return not (look.acted or look.accompanied)
+
+
+def _is_out_of_hours(look: Look, limits: Limits) -> bool:
+    if look.kind in limits.never_close or look.role is Role.INTEGRATOR:
+        return False
+    local = look.at.astimezone(limits.zone)
+    return local.weekday() not in limits.workdays or not limits.opens <= local.time() < limits.closes

@@ -1,0 +1,118 @@
+"""`rujukan history`: a look back at a case, through the API, as the person whose access token is given.
+
+There is no other way in: what the API refuses is refused here, and what it shows was recorded before.
+"""
+
+import argparse
+from collections.abc import Iterable
+from typing import Any
+
+from .cli_evidence import add_asking
+from .settings import Settings
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What the command takes."""
+    parser.add_argument("case", help="the case's id")
+    view = parser.add_mutually_exclusive_group()
+    view.add_argument("--as-of", metavar="WHEN", help="an instant with its zone, or a position (default: now)")
+    view.add_argument("--diff", nargs=2, metavar=("FROM", "TO"), help="what changed between two of these")
+    parser.add_argument("--agency", metavar="CODE", help="as this agency could see it then")
+    parser.add_argument("--custody", action="store_true", help="who led, who held what, which clock ran out")
+    add_asking(parser)
+    parser.add_argument("--json", action="store_true", help="the API's answer as it is")
+
+
+def run(settings: Settings, said: argparse.Namespace) -> int:
+    """Ask, and print. Raises NotAnswered, ValueError for arguments that do not go together."""
+    import msgspec
+
+    from .asking import Api
+
+    if said.agency and (said.diff or said.custody):
+        raise ValueError("--agency is a view of the history; it goes with neither --diff nor --custody")
+    if said.diff and said.custody:
+        raise ValueError("--custody is as of one instant; it does not go with --diff")
+    path, query = _asked(said)
+    with Api(settings, said) as api:
+        content = api.get(path, query)
+    found = msgspec.json.decode(content)
+    if said.json:
+        print(msgspec.json.format(content, indent=2).decode())
+    else:
+        print("\n".join(_lines(found)))
+    return 0
+
+
+def _asked(said: argparse.Namespace) -> tuple[str, dict[str, str]]:
+    from uuid import UUID
+
+    case = f"/cases/{UUID(said.case)}"
+    if said.diff:
+        return f"{case}/history/diff", {"from": said.diff[0], "to": said.diff[1]}
+    as_of = {"as_of": said.as_of} if said.as_of else {}
+    if said.custody:
+        return f"{case}/custody", as_of
+    return f"{case}/history", {**as_of, **({"agency": said.agency} if said.agency else {})}
+
+
+def _lines(found: dict[str, Any]) -> Iterable[str]:
+    """The answer, for a person to read."""
+    if "custody" in found:
+        yield from _custody(found)
+    elif "changes" in found:
+        yield f"case {found['case']}, from {_point(found['from'])} to {_point(found['to'])}"
+        yield from (_event(e) for e in found["events"])
+        for change in found["changes"]:
+            of = f"{change['of']} {change['id']}" if change["id"] else change["of"]
+            yield f"  {of}: {change['field']} {change['before']} -> {change['after']}"
+    else:
+        whose = f", as {found['seen_by']} could see it" if "seen_by" in found else ""
+        yield f"case {found['case']}, as of {_point(found['as_of'])}{whose}"
+        yield from _state(found.get("state"))
+        yield from (_event(e) for e in found["events"])
+
+
+def _state(state: dict[str, Any] | None) -> Iterable[str]:
+    if state is None:
+        yield "  there was no such case, or it was not known there"
+        return
+    yield f"  {state['status']}, {state['urgency']}, led by {state['lead']}, opened {state['opened_at']}"
+    for r in state["referrals"]:
+        yield f"  referral {r['referral']}: {r['sender']} -> {r['recipient']}, {r['service']}, {r['status']}"
+    for c in state.get("consents") or ():
+        stands = "live" if c["live"] else "ended"
+        yield f"  consent {c['consent']}: {' '.join(c['compartments'])} to {' '.join(c['recipients'])}, {stands}"
+
+
+def _event(event: dict[str, Any]) -> str:
+    line = f"{event['position']:>8} {event['recorded_at']} {event['author']:16} {event['topic']}"
+    for name in ("told", "could_open", "withheld"):
+        if event.get(name):
+            line += f"  {name.replace('_', ' ')}: {' '.join(event[name])}"
+    return line
+
+
+def _custody(found: dict[str, Any]) -> Iterable[str]:
+    held = found["custody"]
+    yield f"case {found['case']}, custody as of {_point(found['as_of'])}"
+    for span in held["led"]:
+        yield f"  led by {span['agency']}: {_span(span)}"
+    for span in held["accompanied"]:
+        yield f"  case worker {span['worker']} of {span['agency']}: {_span(span)}"
+    for span in held["referrals"]:
+        yield f"  referral {span['referral']}: {span['status']} with {span['holder']}: {_span(span)}"
+    for clock in held["clocks"]:
+        what = f"clock {clock['clock']}" if clock["clock"] else f"answer to referral {clock['referral']}"
+        met = f"met {clock['met_at']}" if clock["met_at"] else "not met"
+        if clock["breached_at"]:
+            met += f", BREACHED {clock['breached_at']} with {' '.join(clock['held_by'])}"
+        yield f"  {what}: due {clock['due_at']}, {met}"
+
+
+def _span(span: dict[str, Any]) -> str:
+    return f"{span['since']} to {span['until'] or 'now'}"
+
+
+def _point(point: dict[str, Any]) -> str:
+    return f"{point['at']} (position {point['position']})"

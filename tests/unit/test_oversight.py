@@ -1,0 +1,121 @@
+"""Which reading is marked as unusual, and which is not: each rule, and each exception from it."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from msgspec.structs import replace
+
+from rujukan.domain.codes import AgencyKind, Purpose, Role
+from rujukan.domain.oversight import LIMITS, REASONS, Finding, Look, Unusual, by_rule, unusual
+
+TUESDAY = datetime(2026, 3, 3, 2, 0, tzinfo=UTC)
+"""10:00 in Bontang."""
+USUAL = Look(
+    position=1,
+    case=UUID(int=1),
+    agency="uptd-ppa",
+    kind=AgencyKind.LEAD,
+    actor=UUID(int=7),
+    role=Role.CASE_WORKER,
+    purpose=Purpose.CARE,
+    what="timeline",
+    at=TUESDAY,
+    acted=True,
+    accompanied=False,
+    took_part=True,
+)
+
+
+def rules(**other: Any) -> set[Unusual]:
+    return {rule for finding in unusual([replace(USUAL, **other)]) for rule in finding.rules}
+
+
+def many(cases: int, apart: timedelta = timedelta(seconds=1), **other: Any) -> list[Finding]:
+    """One person opens so many cases, one after another."""
+    looks = [replace(USUAL, position=n, case=UUID(int=n), at=TUESDAY + n * apart, **other) for n in range(1, cases + 1)]
+    return unusual(looks)
+
+
+def test_a_worker_who_reads_a_case_they_work_on_in_the_morning_is_not_marked() -> None:
+    assert not rules()
+
+
+def test_every_rule_has_its_reason() -> None:
+    assert set(REASONS) == set(Unusual)
+
+
+def test_bulk_begins_with_the_case_after_a_caseload_within_the_window() -> None:
+    assert not many(LIMITS.cases)
+    found = many(LIMITS.cases + 2)
+    assert [f.look.position for f in found] == [LIMITS.cases + 1, LIMITS.cases + 2]
+    assert by_rule(found) == {Unusual.BULK: 2}
+
+
+def test_many_cases_over_the_day_or_one_case_many_times_or_by_many_people_are_not_bulk() -> None:
+    assert not many(LIMITS.cases + 5, timedelta(minutes=5))
+    again = [replace(USUAL, position=n, at=TUESDAY + timedelta(seconds=n)) for n in range(100)]
+    assert not unusual(again)
+    crowd = [replace(USUAL, position=n, case=UUID(int=n), actor=UUID(int=n)) for n in range(100)]
+    assert not unusual(crowd)
+
+
+def test_a_machine_that_reads_in_bulk_is_marked_like_a_person() -> None:
+    assert many(LIMITS.cases + 1, role=Role.INTEGRATOR)
+
+
+@pytest.mark.parametrize(
+    ("reader", "marked"),
+    [
+        ({"acted": False}, True),
+        ({"acted": False, "accompanied": True}, False),
+        ({"acted": False, "role": Role.SUPERVISOR, "purpose": Purpose.SUPERVISION}, False),
+        ({"acted": False, "role": Role.SUPERVISOR, "purpose": Purpose.CARE}, True),
+        ({"acted": False, "role": Role.LEGAL_REVIEWER, "purpose": Purpose.LEGAL}, False),
+        ({"acted": False, "role": Role.CASE_WORKER, "purpose": Purpose.LEGAL}, True),
+        ({"acted": False, "role": Role.INTEGRATOR}, False),
+    ],
+)
+def test_who_neither_accompanies_nor_acts_nor_oversees_has_no_relation(reader: dict[str, Any], marked: bool) -> None:
+    assert (Unusual.NO_RELATION in rules(**reader)) == marked
+
+
+def test_a_reader_of_an_agency_that_takes_no_part_any_more_is_marked() -> None:
+    assert rules(took_part=False) == {Unusual.NO_PART}
+
+
+@pytest.mark.parametrize(
+    ("utc", "marked"),
+    [
+        (datetime(2026, 3, 2, 22, 0, tzinfo=UTC), False),  # Tuesday 06:00 in Bontang
+        (datetime(2026, 3, 2, 21, 59, tzinfo=UTC), True),
+        (datetime(2026, 3, 3, 11, 59, tzinfo=UTC), False),
+        (datetime(2026, 3, 3, 12, 0, tzinfo=UTC), True),  # 20:00
+        (datetime(2026, 3, 6, 17, 0, tzinfo=UTC), True),  # Saturday 01:00 there, Friday here
+        (datetime(2026, 3, 7, 2, 0, tzinfo=UTC), True),
+        (datetime(2026, 3, 8, 23, 0, tzinfo=UTC), False),  # Monday 07:00 there, Sunday here
+    ],
+)
+def test_hours_are_those_of_bontang(utc: datetime, marked: bool) -> None:
+    assert (Unusual.OUT_OF_HOURS in rules(at=utc)) == marked
+
+
+def test_services_that_never_close_and_machines_read_at_night() -> None:
+    night = TUESDAY + timedelta(hours=16)
+    assert rules(at=night) == {Unusual.OUT_OF_HOURS}
+    assert not rules(at=night, kind=AgencyKind.HEALTH)
+    assert not rules(at=night, role=Role.INTEGRATOR)
+
+
+def test_a_survivor_s_report_is_always_shown_to_who_oversees() -> None:
+    assert rules(what="survivor-report") == {Unusual.EVERYTHING}
+
+
+def test_a_reading_names_every_rule_that_it_tripped() -> None:
+    night = TUESDAY + timedelta(hours=16)
+    assert rules(at=night, acted=False, took_part=False) == {
+        Unusual.OUT_OF_HOURS,
+        Unusual.NO_RELATION,
+        Unusual.NO_PART,
+    }

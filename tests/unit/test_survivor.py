@@ -1,0 +1,156 @@
+"""The survivor's report: everything has words, others are not endangered, and the paper can be carried home."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from rujukan.domain.case import events as e
+from rujukan.domain.catalogue import COMPARTMENTS as COMPARTMENTS_OF
+from rujukan.domain.catalogue import topic_of
+from rujukan.domain.codes import AgencyKind, Purpose, Role
+from rujukan.domain.compartment import Compartment
+from rujukan.domain.plain_words import COMPARTMENTS, EVENTS, FIELDS, IDS, LANGUAGES, Language
+from rujukan.domain.survivor import WITHHELD, Agency, Handling, Reading, Record, Recorded, looked, moment, recorded, why
+from rujukan.domain.survivor_paper import WIDTH, paper
+
+AT = datetime(2026, 3, 3, 12, 5, tzinfo=UTC)
+RECORDED = [topic_of(event) for event in e.EVENTS]
+
+
+def agencies(code: str) -> Agency:
+    return Agency({"rsud": "RSUD Taman Husada"}.get(code, code), AgencyKind.HEALTH)
+
+
+def entry(topic: str, language: Language = "en", **values: Any) -> Recorded:
+    return recorded(Record(1, topic, AT, "uptd-ppa", values), language, agencies)
+
+
+def said(entry: Recorded) -> dict[str, str | None]:
+    return {item.label: item.value for item in entry.items}
+
+
+def handling(topic: str, field: str, **values: Any) -> Handling:
+    (item,) = [i for i in entry(topic, **{field: "x", **values}).items if i.label == FIELDS[field].en]
+    return item.handling
+
+
+# Words -----------------------------------------------------------------------------------------------------------
+
+
+def test_every_event_every_field_and_every_compartment_has_words_in_both_languages() -> None:
+    assert set(RECORDED) <= set(EVENTS)
+    fields = {field for topic in RECORDED for field in COMPARTMENTS_OF[topic]}
+    assert fields <= FIELDS.keys() | IDS
+    assert {c.word for c in Compartment} == set(COMPARTMENTS)
+    assert all(words.id and words.en for words in (*EVENTS.values(), *FIELDS.values(), *COMPARTMENTS.values()))
+
+
+def test_no_sealed_field_is_taken_for_an_id() -> None:
+    sealed = {f for t in RECORDED for f, c in COMPARTMENTS_OF[t].items() if c is not Compartment.COORDINATION}
+    assert not sealed & IDS
+
+
+def test_what_is_withheld_is_a_field_that_there_is() -> None:
+    assert all(field in COMPARTMENTS_OF[topic] for topic, field in WITHHELD)
+
+
+def test_codes_times_agencies_and_kinds_of_data_are_said_in_words() -> None:
+    incident = {"incident": "0b0e7a7e-5c3a-4a0e-9f6e-0d6f0a1b2c3d", "forms": ["seksual", "fisik"], "gbv_type": "rape"}
+    found = said(entry("case.IncidentRecorded", "id", **incident, happened_at="2026-03-03T12:05:00Z", domestic=True))
+    assert found == {
+        "Bentuk kekerasan": "Seksual, Fisik",
+        "Jenis kekerasan": "Perkosaan",
+        "Waktu kejadian": "3 Maret 2026 20.05 WITA",
+        "Dalam rumah tangga": "ya",
+    }
+    scope = {"compartments": ["health"], "recipients": ["rsud", "kind:police"], "purposes": ["care"]}
+    assert said(entry("case.ConsentGiven", **scope, expires_at=None)) == {
+        "Data that is shared": "Health",
+        "Recipients": "RSUD Taman Husada, Police, women's and children's unit",
+        "Purposes": "Care",
+    }
+    assert said(entry("case.SurvivorContactRecorded", safe_to_call=False)) == {"Safe to call": "no"}
+    assert said(entry("case.ProtectionOrderRecorded", valid_from="2026-03-09")) == {"Valid from": "9 March 2026"}
+
+
+def test_an_event_or_a_code_that_has_no_words_yet_breaks_nothing() -> None:
+    assert entry("case.SomethingNew", name="x").title == "Another record"
+    assert said(entry("case.NeedsAssessed", needs=["new-need"])) == {"Needs": "new-need"}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_midnight_in_bontang_is_the_next_day(language: Language) -> None:
+    assert moment(datetime(2026, 12, 31, 16, 0, tzinfo=UTC), language).startswith("1 Januar")
+
+
+# What endangers others, or herself ---------------------------------------------------------------------------------
+
+
+def test_who_reported_is_withheld_unless_she_did_herself() -> None:
+    topic = "case.ReportReceived"
+    assert handling(topic, "reporter_name", reporter="witness") is Handling.WITHHELD
+    assert handling(topic, "reporter_contact", reporter="anonymous") is Handling.WITHHELD
+    assert handling(topic, "reporter", reporter="family") is Handling.WITHHELD
+    assert handling(topic, "reporter_name", reporter="survivor") is Handling.PRINTED
+
+
+@pytest.mark.parametrize(("topic", "field"), [k for k in WITHHELD if not k[1].startswith("reporter")])
+def test_what_endangers_others_is_withheld_with_the_reason_and_without_its_value(topic: str, field: str) -> None:
+    (item,) = entry(topic, **{field: "Budi, Jalan Melati 3"}).items
+    assert (item.handling, item.value) == (Handling.WITHHELD, None)
+    assert item.why
+
+
+def test_where_she_can_be_found_and_her_plan_are_shown_and_not_printed() -> None:
+    for topic, field in (("case.SurvivorContactRecorded", "address"), ("case.SafetyPlanAgreed", "plan")):
+        assert handling(topic, field) is Handling.ON_SCREEN
+    assert handling("case.NoteRecorded", "health") is Handling.PRINTED
+
+
+# Who looked, and why -----------------------------------------------------------------------------------------------
+
+
+def test_a_basis_is_said_without_ids_and_an_override_with_its_rule() -> None:
+    id = "0b0e7a7e-5c3a-4a0e-9f6e-0d6f0a1b2c3d"
+    assert why(f"consent {id}; consent {id}; referral {id}", "en") == "you consented; you were referred to that agency"
+    assert why(f"override {id} court-order: Penetapan 12/2026", "id") == (
+        "tanpa persetujuan, atas dasar hukum: Perintah pengadilan, Penetapan 12/2026"
+    )
+    assert why("survivor-request: UU 27/2022", "en") == "you asked for it"
+    assert why("break-glass:imminent-danger", "en") == "an emergency: Imminent danger to life"
+
+
+def test_a_reading_is_told_with_role_agency_data_and_purpose() -> None:
+    reading = Reading(AT, "rsud", Role.CASE_WORKER, Purpose.CARE, ["health"], "timeline", "lead")
+    found = looked(reading, "en", agencies)
+    assert (found.agency, found.role, found.purpose) == ("RSUD Taman Husada", "Case worker", "Care")
+    assert (found.data, found.what) == (["Health"], "the timeline")
+    unknown = looked(Reading(AT, "rsud", Role.SUPERVISOR, Purpose.CARE, [], "a new view", "new"), "en", agencies)
+    assert unknown.what == "a new view"
+
+
+# The paper ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_paper_has_no_address_no_other_person_and_no_character_that_is_not_seen() -> None:
+    entries = [
+        entry("case.SurvivorContactRecorded", address="Jalan Rahasia 1"),
+        entry("case.AllegedPerpetratorRecorded", name="Budi"),
+        entry("case.NoteRecorded", health="baris satu\nbaris\u202e dua\u200b\x07 " + "panjang " * 40),
+    ]
+    reading = looked(Reading(AT, "rsud", Role.CASE_WORKER, Purpose.CARE, ["health"], "case", "lead"), "id", agencies)
+    for language in LANGUAGES:
+        text = paper(entries, [reading], language, moment(AT, language), "UPTD PPA")
+        assert "Rahasia" not in text
+        assert "Budi" not in text
+        assert "baris satu\n" in text
+        assert not [c for c in text if (ord(c) < 32 and c != "\n") or c in "\u202e\u200b"]
+        assert max(map(len, text.splitlines())) <= WIDTH
+        assert "RSUD Taman Husada" in text
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_paper_without_readings_says_so(language: Language) -> None:
+    text = paper([], [], language, moment(AT, language), "UPTD PPA")
+    assert {"id": "Belum ada yang membuka", "en": "Nobody has opened"}[language] in text
