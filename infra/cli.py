@@ -100,7 +100,7 @@ def _parser() -> argparse.ArgumentParser:
     command("migrate", _migrate, "apply missing migrations")
     bench = command("bench", _bench, "measure beside peers: append, read, seal, rebuild, http, fanout, history")
     bench.add_argument(
-        "what", nargs="+", choices=("append", "read", "seal", "rebuild", "http", "fanout", "history", "all")
+        "what", nargs="+", choices=("append", "read", "seal", "rebuild", "http", "fanout", "history", "ledger", "all")
     )
     bench.add_argument("--json", type=Path, metavar="FILE")
     bench.add_argument("--seconds", type=float, default=3.0, help="of each measurement")

@@ -1,7 +1,7 @@
 """The tree in tiles: C2SP tlog-tiles. A tile is up to 256 hashes of one level, 8 levels of the tree apart."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, MutableMapping, Sequence
 from typing import NamedTuple
 
 from . import merkle
@@ -13,6 +13,10 @@ ENTRIES = -1
 """The level that stands for entry bundles."""
 
 _PATH = re.compile(r"tile/(entries|0|[1-9][0-9]?)/((?:x[0-9]{3}/)*[0-9]{3})(?:\.p/([1-9][0-9]{0,2}))?\Z", re.ASCII)
+
+
+Levels = list[list[bytes]]
+"""The hashes of a tile, and above them what can be computed of them."""
 
 
 class Tile(NamedTuple):
@@ -88,10 +92,14 @@ class TiledTree:
     """A tree of a size, whose tiles `read` gives; what is read once is kept. The proofs it makes are to be verified
     against a signed root: a wrong tile gives a proof that does not verify."""
 
-    def __init__(self, size: int, read: Callable[[Tile], bytes]) -> None:
+    def __init__(
+        self, size: int, read: Callable[[Tile], bytes], full: MutableMapping[tuple[int, int], Levels] | None = None
+    ) -> None:
+        """`full` keeps full tiles, which never change, from one tree to the next."""
         self.size = size
         self._read = read
-        self._known: dict[tuple[int, int], list[list[bytes]]] = {}
+        self._full = full if full is not None else {}
+        self._partial: dict[tuple[int, int], Levels] = {}
 
     @property
     def root(self) -> bytes:
@@ -116,16 +124,17 @@ class TiledTree:
         index, offset = divmod(start >> (HEIGHT * level), WIDTH)
         return self._levels(level, index)[height][offset >> height]
 
-    def _levels(self, level: int, index: int) -> list[list[bytes]]:
+    def _levels(self, level: int, index: int) -> Levels:
         """A tile with the levels above its hashes, as far as they are complete."""
-        known = self._known.get((level, index))
+        tile = tile_of(level, index, self.size)
+        kept = self._full if tile.width == WIDTH else self._partial
+        known = kept.get((level, index))
         if known is None:
-            tile = tile_of(level, index, self.size)
-            known = self._known[level, index] = complete(hashes_in(self._read(tile), tile))
+            known = kept[level, index] = complete(hashes_in(self._read(tile), tile))
         return known
 
 
-def complete(hashes: list[bytes]) -> list[list[bytes]]:
+def complete(hashes: list[bytes]) -> Levels:
     """Hashes, and above them level by level what can be computed of them."""
     levels = [hashes]
     while len(hashes) > 1:

@@ -91,11 +91,11 @@ class ApiLedger:
 
     def receipt(self, position: int, witnessed: bool) -> bytes:
         try:
-            leaf, _ = self._store.leaf_of(position)
+            leaf, entry = self._store.leaf_of(position)
             note = self._store.witnessed(leaf + 1, self._enough)
             if note is None and witnessed:
                 raise NotSealedYet(position)
-            return self._store.proof(position, note).data
+            return self._store.proof(position, note)._replace(extra=entry).data
         except NotSealed:
             raise NotSealedYet(position) from None
 

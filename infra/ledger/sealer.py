@@ -40,7 +40,7 @@ from .store import Batch
 
 log = logging.getLogger(__name__)
 
-INTERVAL = 0.1
+INTERVAL = 0.2
 """Seconds between checkpoints while events come: what comes in between is sealed together."""
 PAGE = 4_000
 SEALER_LOCK = 727164915

@@ -4,8 +4,10 @@ A leaf is the entry of one stored event (consumers/evidence/records.py). Full ti
 made from the batches and the tiles below, so nothing that was stored is ever changed.
 """
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import NamedTuple
+from contextlib import suppress
+from typing import Any, NamedTuple
 
 from psycopg import Connection
 from psycopg.rows import TupleRow
@@ -14,11 +16,13 @@ from rujukan.consumers.evidence import merkle, tiles
 from rujukan.consumers.evidence.checkpoints import Checkpoint, parse_checkpoint
 from rujukan.consumers.evidence.notes import Note, Signature, parse_note, parse_signature
 from rujukan.consumers.evidence.proofs import Proof
-from rujukan.consumers.evidence.tiles import ENTRIES, WIDTH, Tile, TiledTree
+from rujukan.consumers.evidence.tiles import ENTRIES, WIDTH, Levels, Tile, TiledTree
 
 from ..database import Pool
 
 ENTRY_BYTES = 32
+TILES_KEPT = 512
+"""Full tiles that are kept in memory, with the hashes above theirs: 40 kB each."""
 
 
 class NotSealed(LookupError):
@@ -47,11 +51,28 @@ class Batch(NamedTuple):
         return (p for p in range(self.first_position, self.last_position + 1) if p not in left_out)
 
 
+class _Kept(OrderedDict[tuple[int, int], Levels]):
+    """The full tiles that were used last. A lock is not needed: whoever reads a tile twice reads the same."""
+
+    def get(self, key: tuple[int, int], default: object = None) -> Any:
+        found = super().get(key, default)
+        with suppress(KeyError):  # there is none, or another thread let it go
+            self.move_to_end(key)
+        return found
+
+    def __setitem__(self, key: tuple[int, int], levels: Levels) -> None:
+        super().__setitem__(key, levels)
+        while len(self) > TILES_KEPT:
+            with suppress(KeyError):
+                self.popitem(last=False)
+
+
 class LedgerStore:
     """Reads the ledger. Safe to share between threads."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
+        self._full = _Kept()
 
     def size(self) -> int:
         """How many leaves are sealed."""
@@ -110,12 +131,12 @@ class LedgerStore:
 
     def leaf_of(self, position: int) -> tuple[int, bytes]:
         """(leaf, entry) of a position. Raises NotSealed."""
+        leaf = self.leaves_of((position,))[position]
         with self._pool.connection() as db:
-            batch = _batch(db, "first_position <= %s ORDER BY first_position DESC LIMIT 1", position)
-        if batch is None or position > batch.last_position or position in batch.skipped:
+            row = db.execute(_ENTRY, (leaf, leaf), binary=True).fetchone()
+        if row is None:
             raise NotSealed(f"position {position} is not sealed")
-        offset = position - batch.first_position - sum(s < position for s in batch.skipped)
-        return batch.first_leaf + offset, batch.entries[offset * ENTRY_BYTES : (offset + 1) * ENTRY_BYTES]
+        return leaf, row[0]
 
     def tree(self, size: int) -> TiledTree:
         """The tree at that size; it reads as it is asked."""
@@ -126,11 +147,11 @@ class LedgerStore:
                 raise NotSealed(f"the ledger has no {tile.path}")
             return data
 
-        return TiledTree(size, read)
+        return TiledTree(size, read, self._full)
 
     def proof(self, position: int, note: Note | None = None) -> Proof:
         """The inclusion proof of a position, under a checkpoint or the newest. Raises NotSealed."""
-        leaf, _ = self.leaf_of(position)
+        leaf = self.leaves_of((position,))[position]
         under = note or self.newest()
         if under is None:
             raise NotSealed("nothing is sealed yet")
@@ -234,6 +255,11 @@ def _entries(db: Connection[TupleRow], start: int, count: int) -> list[bytes]:
 
 _LEAVES = (
     "SELECT p, first_leaf, first_position, last_position, skipped FROM unnest(%b::bigint[]) AS p JOIN LATERAL"
-    " (SELECT * FROM ledger.batches WHERE first_position <= p ORDER BY first_position DESC LIMIT 1) b ON true"
+    " (SELECT first_leaf, first_position, last_position, skipped FROM ledger.batches WHERE first_position <= p"
+    " ORDER BY first_position DESC LIMIT 1) b ON true"
+)
+_ENTRY = (
+    "SELECT substring(entries FROM ((%b::bigint - first_leaf) * 32 + 1)::int FOR 32) FROM ledger.batches"
+    " WHERE first_leaf <= %b::bigint ORDER BY first_leaf DESC LIMIT 1"
 )
 _BATCH = "SELECT first_leaf, entries, first_position, last_position, skipped FROM ledger.batches"

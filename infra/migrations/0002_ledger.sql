@@ -16,6 +16,8 @@ CREATE TABLE ledger.batches (
   sealed_at timestamptz NOT NULL DEFAULT now(),
   CHECK (last_position - first_position + 1 = leaves + cardinality(skipped))
 );
+-- Hashes do not compress; and one entry is read without the others.
+ALTER TABLE ledger.batches ALTER COLUMN entries SET STORAGE EXTERNAL;
 -- Full tiles of every level, with the hash that stands for each in the level above.
 CREATE TABLE ledger.tiles (
   level smallint NOT NULL,
