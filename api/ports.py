@@ -126,8 +126,8 @@ class Ledger(Protocol):
         ...
 
     def receipt(self, position: int, witnessed: bool) -> bytes:
-        """The proof that a position is sealed (C2SP tlog-proof; its `extra` is the entry), under the newest checkpoint that enough witnesses
-        cosigned, else, unless it must be witnessed, under the newest. Raises NotSealedYet."""
+        """The proof that a position is sealed (C2SP tlog-proof; its `extra` is the entry), under the newest checkpoint
+        that enough witnesses cosigned, else, unless it must be witnessed, under the newest. Raises NotSealedYet."""
         ...
 
     def take_cosignatures(self, body: bytes) -> int:

@@ -17,8 +17,8 @@ from .. import composition
 from ..issuer import EmbeddedIssuer
 from ..settings import Settings
 from ..system import System
+from . import court, network, report, story
 from . import figures as counting
-from . import network, report, story
 from .inboxes import Inboxes, entitled
 
 WAIT_SECONDS = 120.0
@@ -52,8 +52,14 @@ def _play(settings: Settings, console: Console, out: Path | None, log: Path | No
         inboxes = Inboxes(keys, service_key, settings.kafka, settings.data / "inboxes")
         try:
             console.rule("Two cases, through the HTTP API")
-            story.tell(system.url, issuer, lambda who, what: console.print(f"  [cyan]{who:12}[/cyan] {what}"))
-            imported = _import(settings, console, log)
+            with court.witnessed(settings, system.url):
+                told = story.tell(
+                    system.url, issuer, lambda who, what: console.print(f"  [cyan]{who:12}[/cyan] {what}")
+                )
+                imported = _import(settings, console, log)
+                console.rule("A bundle for the court · Berkas untuk pengadilan")
+                reviewer = story.Desk(_client(system), issuer, "uptd-ppa", Role.LEGAL_REVIEWER, Purpose.LEGAL)
+                proved = court.disclose(settings, console, _client(system), reviewer, told.cases[0])
             with composition.follower(settings) as source:
                 head = source.head()
                 expected = entitled(source, set(keys))
@@ -62,7 +68,9 @@ def _play(settings: Settings, console: Console, out: Path | None, log: Path | No
                 desk = story.Desk(_client(system), issuer, "rsud", Role.CASE_WORKER, Purpose.CARE)
                 inbox = _caught_up(desk, head)
             handled = inboxes.handled()
-            return _report(console, out, settings, started, imported, inboxes, expected, handled, complete, inbox)
+            return _report(
+                console, out, settings, started, imported, inboxes, expected, handled, complete and proved, inbox
+            )
         finally:
             inboxes.stop()
     finally:

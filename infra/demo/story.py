@@ -31,22 +31,22 @@ class Desk:
     def __init__(self, http: httpx.Client, issuer: EmbeddedIssuer, agency: str, role: Role, purpose: Purpose) -> None:
         self.agency = agency
         self._http = http
-        self._headers = {
+        self.headers = {
             "Authorization": f"Bearer {issuer.token(usual_actor(agency, role), agency, [role])}",
             "Purpose-Of-Use": purpose.value,
         }
 
     def post(self, path: str, **body: Any) -> dict[str, Any]:
         """Act. Raises Refused."""
-        return self._answer(self._http.post(path, json=body, headers=self._headers))
+        return self._answer(self._http.post(path, json=body, headers=self.headers))
 
     def get(self, path: str, **query: Any) -> dict[str, Any]:
         """Read. Raises Refused."""
-        return self._answer(self._http.get(path, params=query, headers=self._headers))
+        return self._answer(self._http.get(path, params=query, headers=self.headers))
 
     def status(self, path: str) -> int:
         """The HTTP status that reading this gives."""
-        return self._http.get(path, headers=self._headers).status_code
+        return self._http.get(path, headers=self.headers).status_code
 
     def _answer(self, response: httpx.Response) -> dict[str, Any]:
         body: dict[str, Any] = response.json()

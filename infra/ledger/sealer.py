@@ -43,7 +43,7 @@ log = logging.getLogger(__name__)
 INTERVAL = 0.2
 """Seconds between checkpoints while events come: what comes in between is sealed together."""
 PAGE = 4_000
-SEALER_LOCK = 727164915
+SEALER_LOCK = 727164916
 
 
 class NotExtended(Exception):

@@ -70,7 +70,7 @@ def marked(running: Running, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         f"{here}/documents",
         params={"kind": "visum", "compartment": "health"},
         content=MARK.encode(),
-        headers={**hospital._headers, "Content-Type": "text/plain"},
+        headers={**hospital.headers, "Content-Type": "text/plain"},
     ).raise_for_status()
     opened = lead.get(f"{here}/timeline", wait_for=last["position"])
     assert MARK in str(opened), "who may read it reads it"

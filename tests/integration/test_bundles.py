@@ -1,5 +1,7 @@
 """Bundles on a running system: made for a court, verified with nothing of ours, changed nowhere unseen."""
 
+import subprocess
+import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -347,3 +349,32 @@ def test_a_clerk_makes_one_and_a_lawyer_checks_it(running, filed, policy_file, t
     out.write_bytes(changed)
     assert main(["verify", str(out), "--policy", str(policy_file)]) == 1
     assert capsys.readouterr().err.startswith("NOT VALID: ")
+
+
+ALONE = """
+import importlib.abc, socket, sys
+ALLOWED = {"rujukan", "cryptography", "msgspec", "_cffi_backend", "cffi", *sys.stdlib_module_names}
+class Only(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] not in ALLOWED:
+            raise ModuleNotFoundError(name=name)
+def refuse(*arguments, **more):
+    raise OSError("there is no network")
+sys.meta_path.insert(0, Only())
+socket.socket = socket.create_connection = socket.getaddrinfo = refuse
+from rujukan.infra.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_it_is_verified_with_the_verify_extra_alone_and_no_network(running, filed, policy_file, tmp_path):
+    whole = tmp_path / "whole.zip"
+    whole.write_bytes(fetch(running, filed.case, filed.disclosure))
+    checked = subprocess.run(
+        [sys.executable, "-c", ALONE, "verify", str(whole), "--policy", str(policy_file)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert checked.returncode == 0, checked.stderr
+    assert checked.stdout.startswith("VALID")

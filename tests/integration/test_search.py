@@ -38,13 +38,13 @@ def test_the_hash_is_the_services_to_make(running):
     lead = running.desk("uptd-ppa")
     here = f"/cases/{lead.post('/cases', **OPENING)['id']}"
     body = {"name": "N", "nik_index": "0" * 64}
-    assert lead._http.post(f"{here}/survivor/identity", json=body, headers=lead._headers).status_code == 422
+    assert lead._http.post(f"{here}/survivor/identity", json=body, headers=lead.headers).status_code == 422
 
 
 def test_a_number_that_is_none_is_refused_and_not_repeated(running):
     lead = running.desk("uptd-ppa")
     for body in ({"nik": "x" * 16}, {"nik": 7}, {}, {"nik": NIK, "more": 1}):
-        refused = lead._http.post("/cases/search", json=body, headers=lead._headers)
+        refused = lead._http.post("/cases/search", json=body, headers=lead.headers)
         assert refused.status_code == 422
         assert "xxxx" not in refused.text
 
@@ -54,7 +54,7 @@ def test_an_export_is_the_timeline_and_a_stranger_gets_none(running):
     case = lead.post("/cases", **OPENING)["id"]
     last = lead.post(f"/cases/{case}/notes", health="h")["position"]
     lead.get("/cases", wait_for=last)
-    exported = lead._http.get(f"/cases/{case}/export", headers=lead._headers)
+    exported = lead._http.get(f"/cases/{case}/export", headers=lead.headers)
     assert len(exported.text.strip().splitlines()) == len(lead.get(f"/cases/{case}/timeline")["items"]) == 3
     stranger = running.desk("disdik")
     assert stranger.status(f"/cases/{case}/export") == 404
