@@ -110,9 +110,11 @@ def _report(
     if out is not None:
         out.write_text(json.dumps(counting.as_json(counted, delivered, seconds, imported), indent=2))
     if exact:
-        console.print("[bold green]Each agency received exactly what it may know, once.[/bold green]")
+        console.print("[bold green]Each agency received exactly what it may know, once; the bundle holds.[/bold green]")
         return 0
-    console.print("[bold red]An agency did not receive what it may know, or received more.[/bold red]")
+    console.print(
+        "[bold red]An agency did not receive what it may know, or more, or the bundle does not hold.[/bold red]"
+    )
     return 1
 
 

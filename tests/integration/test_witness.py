@@ -11,6 +11,7 @@ import httpx
 import pytest
 from test_ledger import fresh, ledger, public, roll_back, seal, superuser, write  # noqa: F401
 
+from rujukan.api.actions import OPENING
 from rujukan.consumers.evidence import notes, policies, proofs
 from rujukan.consumers.evidence.checkpoints import parse_checkpoint
 from rujukan.consumers.evidence.notes import COSIGNATURE, COSIGNATURE_ML_DSA, Note, SigningKey, parse_note
@@ -19,6 +20,7 @@ from rujukan.consumers.evidence.tiles import ENTRIES, entries_in, tile_of
 from rujukan.consumers.witness import Evidence, Misbehaviour, Witness, request
 from rujukan.consumers.witnessing import LogClient, WitnessServer, follow
 from rujukan.infra import composition
+from rujukan.infra.cli import main
 from rujukan.infra.ledger.sealer import LogKey
 from rujukan.infra.ledger.store import LedgerStore
 from rujukan.infra.ledger.witnessing import Asked, Refused
@@ -308,3 +310,24 @@ def test_what_the_ledger_does_not_have_is_not_found(running, path):
     answer = httpx.get(f"{running.system.url}/ledger/{path}")
     assert answer.status_code == 404
     assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_an_agencys_operator_makes_a_witness_and_looks_once(running, tmp_path, capsys):
+    key = tmp_path / "witness.key"
+    assert main(["witness", "--witness-key", str(key), "--keygen", "dinsos.example/w"]) == 0
+    own = [notes.parse_vkey(line) for line in capsys.readouterr().out.split()]
+    assert [k.kind for k in own] == [COSIGNATURE_ML_DSA, COSIGNATURE]
+    assert key.stat().st_mode & 0o077 == 0
+    assert main(["witness", "--witness-key", str(key), "--keygen", "x"]) == 1  # a key is never overwritten
+    url = f"{running.system.url}/ledger"
+    logs = [v for vkey in httpx.get(f"{url}/keys").json()["keys"] for v in ("--log-key", vkey)]
+    running.settings.witness_policy.parent.mkdir(parents=True, exist_ok=True)
+    running.settings.witness_policy.write_text(f"witness w {own[0].vkey}\nquorum w\n")
+    try:
+        running.client("uptd-ppa").post("/cases", json=OPENING.example)
+        assert main(["witness", "--witness-key", str(key), "--log", url, *logs, "--once"]) == 0
+        with composition.ledger(running.settings) as ledger:
+            assert any(s.name == "dinsos.example/w" for s in ledger.witnessed(1, lambda note: True).signatures)
+    finally:
+        running.settings.witness_policy.unlink()
+    assert main(["witness", "--witness-key", str(key), "--alarms"]) == 0
