@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 from kafka.admin import NewTopic
-from kafka.errors import TopicAlreadyExistsError
+from kafka.errors import KafkaTimeoutError, TopicAlreadyExistsError
 
 from .envelope import Rejected, verified
 
@@ -35,7 +35,9 @@ CONSUMER: dict[str, Any] = {
     **BACKOFF,
 }
 LOOK_BACK = 8
-POLLS = 10_000
+IDLE_POLLS = 25
+"""Polls, of 0.2 s, that may bring nothing before a topic's end is held to be out of reach: a broker that died and came
+back without its data while it was read never says where the end is."""
 ADMIN: dict[str, Any] = {"bootstrap_timeout_ms": 5000, **BACKOFF}
 
 
@@ -109,10 +111,14 @@ def _sent(
     consumer: KafkaConsumer, at: TopicPartition, start: int, agency: str, service: Ed25519PublicKey
 ) -> Iterator[Cursor]:
     """The cursors of the service's own messages from an offset to the end. The embedded broker's end offset is
-    that of the last batch's first message, so the high water mark of a fetch says where the end is."""
+    that of the last batch's first message, so the high water mark of a fetch says where the end is.
+    Raises KafkaTimeoutError where no fetch says it."""
     consumer.seek(at, start)
-    for _ in range(POLLS):
-        for record in consumer.poll(timeout_ms=200).get(at, ()):
+    idle = 0
+    while idle < IDLE_POLLS:
+        records = consumer.poll(timeout_ms=200).get(at, ())
+        idle = 0 if records else idle + 1
+        for record in records:
             try:
                 attributes = verified(record.headers, record.key, record.value, service)
             except Rejected:
@@ -123,3 +129,4 @@ def _sent(
         mark = consumer.highwater(at)
         if mark is not None and consumer.position(at) >= mark:
             return
+    raise KafkaTimeoutError("the end of a topic is out of reach")
