@@ -1,7 +1,7 @@
 """The composition root: every adapter is made here, and handed to who needs it."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
@@ -17,6 +17,7 @@ from rujukan.consumers.envelope import check_public_key
 from rujukan.domain import agency as agencies
 from rujukan.domain.disclosure import Written
 from rujukan.domain.fact import Act, AgencyCode
+from rujukan.projections.runner import RebuildRunning
 
 from . import group_commit
 from .bundle.building import Bundles, Reporter
@@ -152,7 +153,9 @@ def prepare(settings: Settings) -> list[str]:
     """Apply missing migrations and make missing read models; the names of the migrations applied."""
     applied = migrate(settings.database)
     with follower(settings) as source, runner(settings, source) as views:
-        views.prepare()
+        for name in views.prepare():
+            with suppress(RebuildRunning):  # another process does it; this one's lists wait for it
+                views.rebuild(name)
     return applied
 
 

@@ -5,6 +5,7 @@ the effect of every event is exactly once however many runners there are and whe
 are kept by the `eventsourcing` library's tracking recorder.
 """
 
+import hashlib
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -15,7 +16,7 @@ from eventsourcing.persistence import Tracking
 from eventsourcing.postgres import PostgresTrackingRecorder
 from psycopg import Connection
 from psycopg.rows import TupleRow
-from psycopg.sql import SQL, Identifier
+from psycopg.sql import SQL, Identifier, Literal
 
 from rujukan.domain.disclosure import Followed
 
@@ -67,20 +68,28 @@ class Runner:
         self._tracking = tracking
         self._db: Connection[TupleRow] | None = None
 
-    def prepare(self) -> None:
-        """Make what tables are missing. Safe to call from several processes at once."""
+    def prepare(self) -> list[str]:
+        """Make what tables are missing; the names of read models whose tables are those of an older version, which
+        are to be rebuilt before anything is folded. Safe to call from several processes at once."""
+        older: list[str] = []
         with self._open() as db, db.transaction():
             db.execute("SELECT pg_advisory_xact_lock(727164913)")
             self._tracking.create_table()
             db.execute("GRANT SELECT ON views.notification_tracking TO rujukan_service")
             for projection in self._projections.values():
-                there = db.execute("SELECT to_regclass(%s)", (f"{SCHEMA}.{projection.tables[0]}",)).fetchone()
-                if there is not None and there[0] is None:
+                there = db.execute(
+                    "SELECT to_regclass(%s), obj_description(to_regclass(%s), 'pg_class')",
+                    (f"{SCHEMA}.{projection.tables[0]}",) * 2,
+                ).fetchone()
+                if there is not None and there[0] is not None and there[1] != _shape(projection):
+                    older.append(projection.name)
+                elif there is not None and there[0] is None:
                     _search(db, SCHEMA)
-                    db.execute(projection.ddl)
+                    _make(db, projection)
                     db.execute(
                         "INSERT INTO notification_tracking VALUES (%s, 0) ON CONFLICT DO NOTHING", (projection.name,)
                     )
+        return older
 
     def catch_up(self, done: Callable[[int], object] = lambda count: None) -> int:
         """Fold until nothing new is in the log; the position reached. `done` is told of each batch's size."""
@@ -125,7 +134,7 @@ class Runner:
                 db.execute(SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(Identifier(shadow)))
                 db.execute(SQL("CREATE SCHEMA {}").format(Identifier(shadow)))
                 _search(db, shadow)
-                db.execute(projection.ddl)
+                _make(db, projection)
             for batch in self._log.pages(position):
                 with db.transaction(), db.cursor() as cursor:
                     db.execute("SET LOCAL synchronous_commit = off")
@@ -222,6 +231,17 @@ def wait_for(db: Connection[TupleRow], position: int, projections: Iterable[str]
         if time.monotonic() > give_up:
             return False
         time.sleep(0.01)
+
+
+def _make(db: Connection[TupleRow], projection: Projection) -> None:
+    """Make a read model's tables; the first says in its comment what they were made from."""
+    db.execute(projection.ddl)
+    about = SQL("COMMENT ON TABLE {} IS {}")
+    db.execute(about.format(Identifier(projection.tables[0]), Literal(_shape(projection))))
+
+
+def _shape(projection: Projection) -> str:
+    return "ddl " + hashlib.sha256(projection.ddl.encode()).hexdigest()
 
 
 def _search(db: Connection[TupleRow], schema: str) -> None:

@@ -15,6 +15,7 @@ from office import NAMES, Office, catch_up, dump, head, opened_office, opened_ru
 from rujukan import projections
 from rujukan.domain.case import commands as c
 from rujukan.infra import composition, following
+from rujukan.infra.database import FOLLOWER, as_role
 from rujukan.infra.processes import AWAY
 from rujukan.infra.settings import Settings
 from rujukan.projections import audit, caseload, deadlines, directory, referral_box, timeline
@@ -251,3 +252,15 @@ def test_what_a_worker_took_in_after_the_last_batch_was_read_is_folded_before_th
     assert reached(settings) == {head(settings)}
     rebuild(settings, name)
     assert dump(settings) == after
+
+
+def test_a_read_model_of_an_older_shape_is_rebuilt_before_it_is_used(settings: Settings) -> None:
+    """As after an upgrade: the table lacks a column, and says that it was made from other words."""
+    before = dump(settings)
+    with psycopg.connect(as_role(settings.database, FOLLOWER), autocommit=True) as db:
+        db.execute("ALTER TABLE views.audit DROP COLUMN purpose")
+        db.execute("COMMENT ON TABLE views.audit IS 'ddl of an older version'")
+    composition.prepare(settings)
+    assert dump(settings) == before
+    composition.prepare(settings)
+    assert dump(settings) == before
