@@ -4,7 +4,7 @@
 `casework`  from a command to stored events, and from a case to what one may read of it
 `identity`  who is calling: RFC 9068 access tokens
 `problems`  every refusal as an RFC 9457 problem with a stable type
-`writing`, `reading`, `documents`, `searching`  the routes
+`writing`, `reading`, `documents`, `searching`, `erasing`  the routes
 `contract`  the OpenAPI 3.1 document
 `app`       puts them together
 

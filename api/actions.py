@@ -224,6 +224,17 @@ CASE_ACTIONS: tuple[Action, ...] = (
     ),
     Action(f"{CASE}/legal-hold", c.PlaceLegalHold, "life of the case", {"reason": "Perkara berjalan."}),
     Action(f"{CASE}/legal-hold/lifting", c.LiftLegalHold, "life of the case", {"reason": "Putusan inkrah."}),
+    Action(f"{CASE}/legal-hold/lifting/approval", c.ApproveHoldLifting, "life of the case", {"reason": "Diperiksa."}),
+    Action(f"{CASE}/legal-hold/lifting/refusal", c.RefuseHoldLifting, "life of the case", {"reason": "Ada banding."}),
+    Action(
+        f"{CASE}/erasures",
+        c.RequestErasure,
+        "erasure",
+        {"whole": True, "basis": "survivor-request", "reason": "Atas permintaan penyintas."},
+        "erasure",
+    ),
+    Action(f"{CASE}/erasures/{{erasure}}/approval", c.ApproveErasure, "erasure", {}),
+    Action(f"{CASE}/erasures/{{erasure}}/refusal", c.RefuseErasure, "erasure", {"reason": "Perkara akan diajukan."}),
     Action(
         f"{CASE}/break-glass",
         c.BreakGlass,

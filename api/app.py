@@ -11,6 +11,7 @@ from . import (
     bundles,
     documents,
     emergency,
+    erasing,
     history,
     ledger,
     reading,
@@ -47,6 +48,7 @@ def create_app(ports: Ports, version: str = "0.1.0") -> FastAPI:
     documents.add_routes(app, casework, identity, ports)
     searching.add_routes(app, casework, identity, ports)
     reading.add_routes(app, casework, identity, ports)
+    erasing.add_routes(app, casework, identity, ports)
     ledger.add_routes(app, ports.ledger)
     bundles.add_routes(app, casework, identity, ports)
     emergency.add_routes(app, casework, identity, ports)
@@ -61,7 +63,7 @@ def create_app(ports: Ports, version: str = "0.1.0") -> FastAPI:
     app.add_exception_handler(Exception, as_problem)
 
     def openapi() -> dict[str, Any]:
-        return document(app, ANSWERS)
+        return document(app, ANSWERS, [erasing.ACKNOWLEDGING])
 
     app.openapi = openapi  # type: ignore[method-assign]
     app.state.casework = casework

@@ -13,17 +13,19 @@ import msgspec
 
 from rujukan.domain import agency as agencies
 from rujukan.domain import case as cases
+from rujukan.domain import erasure as erasures
 from rujukan.domain.access import AccessRecorded, basis_of
 from rujukan.domain.agency import Agency, agency_stream
-from rujukan.domain.case.commands import AbsorbDuplicate, MergeCase
+from rujukan.domain.case.commands import AbsorbDuplicate, ApproveErasure, MergeCase
 from rujukan.domain.case.deciding import existing
-from rujukan.domain.case.state import Case
+from rujukan.domain.case.events import CaseErased
+from rujukan.domain.case.state import Case, words
 from rujukan.domain.compartment import Compartment
 from rujukan.domain.disclosure import Written, still_readable
 from rujukan.domain.fact import Act, AgencyCode, CaseId, Fact
 from rujukan.domain.refusal import Refusal, Unknown
 
-from .ports import Changes, Log, Moved, Retryable, Secrets, UsedBefore
+from .ports import Changes, Gone, Log, Moved, Retryable, Secrets, UsedBefore
 
 CASES_KEPT = 20_000
 AGENCY_SECONDS = 1.0
@@ -96,6 +98,7 @@ class Casework:
         self._lock = Lock()
         self._turns = [Lock() for _ in range(TURNS)]
         self._access = local()
+        log.when_erased(self._drop)
 
     # Commands --------------------------------------------------------------------------------------------------
 
@@ -120,7 +123,10 @@ class Casework:
         Raises Refusal, VersionMismatch, KeyReused, Moved (after TRIES), Unavailable.
         """
         with self._turns[hash(case) % TURNS]:
-            return self._act_on_case(case, command, act, correlation, id, expected, retry_key, content)
+            done = self._act_on_case(case, command, act, correlation, id, expected, retry_key, content)
+        if isinstance(command, ApproveErasure):
+            self._finish(command.erasure)  # also when it was asked for again: "done" means that it cannot be read
+        return done
 
     def _act_on_case(
         self,
@@ -147,6 +153,9 @@ class Casework:
                 changes = [Changes(case, version, events)]
                 if isinstance(command, MergeCase):
                     changes.append(self._absorb(case, command, act))
+                changes += [
+                    self._record(case, version, event, act) for event in events if isinstance(event, CaseErased)
+                ]
                 after = cases.fold(events, now)  # before it is stored: what cannot be folded must not be there
                 answer = msgspec.json.encode([id, version + len(events)])
                 retryable = self._retryable(act, retry_key, content, answer)
@@ -202,27 +211,80 @@ class Casework:
             return Done(code, version + len(events), positions[-1])
         raise AssertionError("unreachable")
 
+    def acknowledge_erasure(
+        self,
+        command: erasures.AcknowledgeErasure,
+        act: Act,
+        *,
+        correlation: UUID,
+        retry_key: str | None = None,
+        content: bytes = b"",
+    ) -> Done:
+        """Decide and store that an agency deleted what it was told. Raises as `act_on_case`."""
+        stream = erasures.erasure_stream(command.erasure)
+        for attempt in range(TRIES):
+            if (before := self._repeated(act, retry_key, content)) is not None:
+                return before
+            now = erasures.fold(w.event for w in self._log.read(stream))
+            events = erasures.acknowledge(command, now, act)
+            version = (now.version if now else 0) + len(events)
+            answer = msgspec.json.encode([None, version])
+            try:
+                changes = [Changes(stream, version - len(events), events)]
+                retryable = self._retryable(act, retry_key, content, answer)
+                return Done(None, version, self._log.append(changes, act, correlation, retryable)[-1])
+            except (Moved, UsedBefore):
+                if attempt == TRIES - 1:
+                    raise
+        raise AssertionError("unreachable")
+
     def case(self, case: UUID) -> Case | None:
-        """The case as the log has it now; None where there is none."""
+        """The case as the log has it now; None where there is none, or it was erased."""
         with self._lock:
             known = self._cases.get(case)
-        events = [w.event for w in self._log.read(case, known.version if known else 0)]
+        try:
+            events = [w.event for w in self._log.read(case, known.version if known else 0)]
+        except Gone:
+            self._drop(case)
+            return None
         if not events:
             return known
         if known is None and not _begins_a_case(events):
             return None
         fresh = cases.fold(events, known)
         self._keep(case, fresh)
-        return fresh
+        return None if fresh is None or fresh.is_erased else fresh
 
     def _keep(self, case: UUID, state: Case | None) -> None:
         if state is None:
+            return
+        if state.is_erased:
+            self._drop(case)
             return
         with self._lock:
             self._cases[case] = state
             self._cases.move_to_end(case)
             if len(self._cases) > CASES_KEPT:
                 self._cases.popitem(last=False)
+
+    def _drop(self, case: UUID) -> None:
+        with self._lock:
+            self._cases.pop(case, None)
+
+    def _record(self, case: CaseId, version: int, erased: CaseErased, act: Act) -> Changes:
+        """What remains of an erasure, in the same commit. Raises Moved where the case moved on."""
+        written = self._log.read(case)
+        if len(written) != version:
+            raise Moved
+        events = erasures.record(case, erased, written, act, self.network)
+        return Changes(erasures.erasure_stream(erased.erasure), 0, events)
+
+    def _finish(self, erasure: UUID) -> None:
+        """Destroy the keys, and wait until no process has them. Where this one is killed before, the worker does it."""
+        now = erasures.fold(w.event for w in self._log.read(erasures.erasure_stream(erasure)))
+        if now is not None:
+            record = now.record
+            self._log.erase(record.case, record.version, words(record.compartments))
 
     def _absorb(self, case: CaseId, command: MergeCase, act: Act) -> Changes:
         """The living file's side of a merger, in the same commit."""

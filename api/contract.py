@@ -1,6 +1,7 @@
 """The OpenAPI 3.1 document: schemas from the domain's own types, an example for every action."""
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -112,8 +113,8 @@ def read_operation(
     }
 
 
-def document(app: FastAPI, answers: list[type]) -> dict[str, Any]:
-    """The whole document. `answers` are the types that reads answer with."""
+def document(app: FastAPI, answers: list[type], more: Sequence[Action] = ()) -> dict[str, Any]:
+    """The whole document. `answers` are the types that reads answer with, `more` the actions beside the table's."""
     if app.openapi_schema:
         return app.openapi_schema
     found = get_openapi(
@@ -127,7 +128,7 @@ def document(app: FastAPI, answers: list[type]) -> dict[str, Any]:
         for operation in item.values():
             operation.get("responses", {}).pop("422", None) if "requestBody" not in operation else None
             operation["responses"].pop("default", None)
-    actions = (OPENING, *CASE_ACTIONS, *AGENCY_ACTIONS)
+    actions = (OPENING, *CASE_ACTIONS, *AGENCY_ACTIONS, *more)
     commands = list(dict.fromkeys(action.command for action in actions))
     _, schemas = msgspec.json.schema_components([*commands, *answers], ref_template=REF)
     for action in actions:

@@ -1,6 +1,6 @@
 """What the API needs of the world outside: fulfilled in infra/, wired in infra/composition.py."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
@@ -46,6 +46,10 @@ class UsedBefore(Exception):
     """The idempotency key was used before."""
 
 
+class Gone(Exception):
+    """The stream was erased: there is nothing to read any more."""
+
+
 class Unavailable(Exception):
     """What is needed to answer is away. Nothing is known to be stored."""
 
@@ -72,7 +76,16 @@ class Log(Protocol):
         ...
 
     def read(self, stream: UUID, after: int = 0) -> list[Written]:
-        """The stream's events after a version, their coordination opened."""
+        """The stream's events after a version, their coordination opened. Raises Gone."""
+        ...
+
+    def erase(self, stream: UUID, version: int, compartments: Iterable[Compartment]) -> None:
+        """Destroy the keys of these compartments, as the stream's event of that version says. On return no process
+        opens anything with them any more. May be called again."""
+        ...
+
+    def when_erased(self, forget: Callable[[UUID], object]) -> None:
+        """Have this called with each stream of which something was erased, by whatever process."""
         ...
 
     def open(

@@ -19,7 +19,7 @@ from rujukan.domain import refusal as r
 
 from .casework import KeyReused, VersionMismatch
 from .identity import NotAuthenticated
-from .ports import Moved, NotSealedYet, NotTaken, Unavailable
+from .ports import Gone, Moved, NotSealedYet, NotTaken, Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +33,7 @@ STATUS: dict[type[r.Refusal], int] = {
     r.NotAMember: 403,
     r.AgencyInactive: 403,
     r.PurposeNotAllowed: 403,
+    r.AnotherPersonNeeded: 403,
     r.GlassNotOpen: 403,
     r.NotByTheSamePerson: 403,
     r.InTheFuture: 422,
@@ -69,8 +70,8 @@ def problem(status: int, name: str, detail: str, headers: dict[str, str] | None 
 def answer(error: Exception) -> Response:
     """The problem that an error becomes. What nobody foresaw is a 500 that tells nothing; the log names its class."""
     match error:
-        case r.Unknown():
-            return problem(404, "Unknown", f"{error.says} {error.mend}")
+        case r.Unknown() | Gone():
+            return problem(404, "Unknown", f"{r.Unknown.says} {r.Unknown.mend}")
         case r.Refusal():
             status = STATUS.get(type(error), 409)
             return problem(status, type(error).__name__, f"{error.says} {error.mend}".strip(), about=error.about)

@@ -94,6 +94,10 @@ class CaseView(Struct, frozen=True, omit_defaults=True):
     clocks: list[dict[str, Any]] | None = None
     on_hold: bool | None = None
     merged_into: UUID | None = None
+    hold_lifting_asked_by: UUID | None = None
+    erasure: UUID | None = None
+    """Asked for, and undecided."""
+    erased: list[str] | None = None
 
 
 class CodeView(Struct, frozen=True):
@@ -367,6 +371,9 @@ def case_view(id: UUID, case: Case, agency: AgencyCode, leads: bool | None = Non
         clocks=[{"clock": c.id, "due_at": c.due_at, "met_at": c.met_at} for c in case.clocks.values()],
         on_hold=case.on_hold,
         merged_into=case.merged_into,
+        hold_lifting_asked_by=case.hold_lifting,
+        erasure=case.erasure.id if case.erasure else None,
+        erased=sorted(c.word for c in case.erased) or None,
     )
 
 

@@ -44,7 +44,7 @@ def add_routes(app: FastAPI, casework: Casework, identity: Identity, ports: Port
         at = ports.now()
         agency = casework.network.get(caller.agency)
         act = acting(caller, agency, roles_for(command_type), request.headers.get("purpose-of-use"), at)
-        fields = _fields(action, request, body, act)
+        fields = fields_of(action, request, body, act)
         if "nik_index" in command_type.__struct_fields__:
             _index_nik(fields, ports)
         made = uuid4() if action is OPENING else None
@@ -178,7 +178,7 @@ def _check_key(command: RegisterKey, ports: Ports) -> None:
         raise Invalid(field="public_key", must="be one that a message can be sealed to") from None
 
 
-def _fields(action: Action, request: Request, body: bytes, act: Act) -> dict[str, Any]:
+def fields_of(action: Action, request: Request, body: bytes, act: Act) -> dict[str, Any]:
     """The command's JSON fields: the body's, those in the path, and those that may be left out."""
     if body:
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()

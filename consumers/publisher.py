@@ -21,6 +21,7 @@ from msgspec import Raw
 from rujukan.domain.catalogue import version_of
 from rujukan.domain.compartment import Compartment
 from rujukan.domain.disclosure import Followed, Told
+from rujukan.domain.erasure import DeletionAsked
 
 from . import envelope, topics
 from .envelope import Attributes, Delivery
@@ -165,11 +166,12 @@ class Publisher:
         segments: Mapping[Compartment, bytes],
     ) -> Any:
         of, to = told.of, self._subscribers[told.agency]
+        case = of.event.case if isinstance(of.event, DeletionAsked) else of.stream
         shown = {c: segments[c] for c in sorted(told.compartments) if c in segments}
         delivery = Delivery(
             topic=of.topic,
             schema=version_of(of.topic),
-            case=of.stream,
+            case=case,
             version=of.version,
             position=of.position,
             recorded_at=of.at,
@@ -186,7 +188,7 @@ class Publisher:
             position=str(of.position),
             cursor=f"{cursor[0]}.{cursor[1]}",
             keyid=to.key_id,
-            key=envelope.pseudonym(self._pseudonyms, told.agency, of.stream),
+            key=envelope.pseudonym(self._pseudonyms, told.agency, case),
         )
         headers, value = envelope.seal(delivery, attributes, to.key, self._signer)
         return producer.send(

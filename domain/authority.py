@@ -4,6 +4,7 @@ The relation to the case (lead, sender, recipient) is the deciders' business; th
 """
 
 from . import agency as a
+from . import erasure as x
 from .case import commands as c
 from .codes import Purpose, Role
 from .fact import Fact
@@ -56,7 +57,12 @@ CASE_WORK: frozenset[type[Fact]] = MACHINE_WORK | {
     c.ReopenCase,
 }
 
-HOLDS: frozenset[type[Fact]] = frozenset({c.PlaceLegalHold, c.LiftLegalHold})
+HOLDS: frozenset[type[Fact]] = frozenset({c.PlaceLegalHold, c.LiftLegalHold, c.ApproveHoldLifting, c.RefuseHoldLifting})
+
+ERASURE: frozenset[type[Fact]] = frozenset({c.RequestErasure, c.ApproveErasure, c.RefuseErasure})
+"""It takes two people, both of the lead, in any of these roles: supervisor, legal reviewer, data protection officer."""
+
+ACKNOWLEDGEMENT: frozenset[type[Fact]] = frozenset({x.AcknowledgeErasure})
 
 EMERGENCY: frozenset[type[Fact]] = frozenset({c.BreakGlass, c.CloseGlass})
 """For persons, never for machines, and not for the system either."""
@@ -86,11 +92,11 @@ ADMINISTRATION: frozenset[type[Fact]] = frozenset(
 
 COMMANDS: dict[Role, frozenset[type[Fact]]] = {
     Role.CASE_WORKER: CASE_WORK | EMERGENCY,
-    Role.SUPERVISOR: SUPERVISION | EMERGENCY | {c.ReviewGlass},
-    Role.LEGAL_REVIEWER: HOLDS | {c.AttachDocument, c.RecordProtectionOrder, c.RecordNote, c.DiscloseCase},
-    Role.DATA_PROTECTION_OFFICER: HOLDS | {c.ReviewGlass},
+    Role.SUPERVISOR: SUPERVISION | EMERGENCY | ERASURE | ACKNOWLEDGEMENT | {c.ReviewGlass},
+    Role.LEGAL_REVIEWER: HOLDS | ERASURE | {c.AttachDocument, c.RecordProtectionOrder, c.RecordNote, c.DiscloseCase},
+    Role.DATA_PROTECTION_OFFICER: HOLDS | ERASURE | ACKNOWLEDGEMENT | {c.ReviewGlass},
     Role.AGENCY_ADMINISTRATOR: ADMINISTRATION,
-    Role.INTEGRATOR: MACHINE_WORK,
+    Role.INTEGRATOR: MACHINE_WORK | ACKNOWLEDGEMENT,
     Role.SYSTEM: SUPERVISION | ADMINISTRATION | {c.EscalateReferral, c.RaiseGlassReview},
 }
 

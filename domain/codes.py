@@ -276,6 +276,14 @@ class LegalBasis(Code):
     COURT_ORDER = "court-order", "Perintah pengadilan", "Court order"
 
 
+class ErasureBasis(Code):
+    """Why content may be destroyed. A person decides; this names the ground."""
+
+    SURVIVOR_REQUEST = "survivor-request", "Permintaan penyintas", "Survivor's request"
+    RETENTION_ENDED = "retention-ended", "Masa simpan berakhir", "Retention ended"
+    COURT_ORDER = "court-order", "Perintah pengadilan", "Court order"
+
+
 class DisclosureBasis(Code):
     """Grounds on which a case file may be taken out of the system. A person decides; the rule is named beside it."""
 
@@ -361,6 +369,7 @@ CODE_LISTS: dict[str, type[Code]] = {
     "needs": Need,
     "clock-needs": ClockNeed,
     "document-kinds": DocumentKind,
+    "erasure-bases": ErasureBasis,
     "glass-verdicts": GlassVerdict,
 }
 """Every list by the name under which the API serves it."""

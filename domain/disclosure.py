@@ -132,7 +132,9 @@ def audience(
     case: Case, of: Written, agency: AgencyCode, kind: AgencyKind | None, now: datetime
 ) -> frozenset[Compartment]:
     """The compartments of an event that an agency may learn now; empty where it may not know of it."""
-    holds = _holds(of)
+    holds = _holds(of) - case.erased
+    if case.is_erased:
+        return NOTHING
     if agency == of.author:
         return holds
     if kind is None:
@@ -163,8 +165,9 @@ def still_readable(
 ) -> frozenset[Compartment]:
     """What an agency may open again of what it was told: its own words and what was addressed to it always, the
     story as long as consent stands."""
+    told -= case.erased
     if agency == of.author:
-        return _holds(of)
+        return _holds(of) - case.erased
     stands = case.shareable(agency, kind, now)
     if agency == case.lead or not isinstance(of.event, CONTENT):
         stands |= COORDINATION

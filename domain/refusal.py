@@ -122,6 +122,21 @@ class HoldStands(Refusal):
     says = "A legal hold stands or does not stand, against what was asked."
 
 
+class AnotherPersonNeeded(Refusal):
+    says = "Who asked for it cannot also decide it."
+    mend = "Another person of the lead agency, in a role that allows it, decides."
+
+
+class NotDueYet(Refusal):
+    says = "The time for which it is to be kept has not ended."
+    mend = "See the retention report for when it does, or name another ground."
+
+
+class Erased(Refusal):
+    says = "This part of the case was erased; nothing of it is recorded any more."
+    mend = "Open a new case if there is something new to record."
+
+
 class Invalid(Refusal):
     says = "The values do not fit together."
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from . import cli_evidence, cli_history
+from . import cli_evidence, cli_history, cli_keys
 from .cli_evidence import Failed, stopped_by_signal
 from .settings import Settings, from_environment
 
@@ -97,6 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     rebuild = command("rebuild", _rebuild, "build a read model anew while the old one serves")
     rebuild.add_argument("projection")
     cli_evidence.add_commands(command)
+    cli_keys.add_commands(command)
     command("migrate", _migrate, "apply missing migrations")
     bench = command("bench", _bench, "measure beside peers: append, read, seal, rebuild, http, fanout, history")
     bench.add_argument(

@@ -1,9 +1,11 @@
 """The composition root: every adapter is made here, and handed to who needs it."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Event, Thread
 from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -12,9 +14,10 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from rujukan import projections
-from rujukan.api.ports import Changes, Moved, Ports, Repeated, Retryable, TokenKeys, Unavailable, UsedBefore
+from rujukan.api.ports import Changes, Gone, Moved, Ports, Repeated, Retryable, TokenKeys, Unavailable, UsedBefore
 from rujukan.consumers.envelope import check_public_key
 from rujukan.domain import agency as agencies
+from rujukan.domain.compartment import Compartment
 from rujukan.domain.disclosure import Written
 from rujukan.domain.fact import Act, AgencyCode
 from rujukan.projections.runner import RebuildRunning
@@ -22,7 +25,7 @@ from rujukan.projections.runner import RebuildRunning
 from . import group_commit
 from .bundle.building import Bundles, Reporter
 from .bundle.facts import PdfReporter
-from .data_keys import DataKeys
+from .data_keys import WITHIN_SECONDS, DataKeys, KeyGone
 from .database import FOLLOWER, SERVICE, Pool, as_role, pool
 from .documents import DocumentStore
 from .event_store import EventStore, LogRecorder, OpenedAt, Stream, Wanted, datastore
@@ -64,7 +67,19 @@ class ApiLog:
             raise Unavailable(str(away)) from None
 
     def read(self, stream: UUID, after: int = 0) -> list[Written]:
-        return [written_of(opened) for opened in self._store.read(stream, after)]
+        try:
+            return [written_of(opened) for opened in self._store.read(stream, after)]
+        except KeyGone:
+            if Compartment.COORDINATION in self._store.keys.erased(stream):
+                raise Gone from None
+            raise
+
+    def erase(self, stream: UUID, version: int, compartments: Iterable[Compartment]) -> None:
+        self._store.keys.erase(stream, version, compartments)
+        time.sleep(WITHIN_SECONDS)
+
+    def when_erased(self, forget: Callable[[UUID], object]) -> None:
+        self._store.keys.when_erased(forget)
 
     def open(self, wanted: Wanted) -> OpenedAt:
         return self._store.open_at(wanted)
@@ -180,6 +195,9 @@ def service(settings: Settings, connections: int = 16) -> Iterator[Ports]:
         closing.callback(connected.close)
         store = _store(conninfo, connected, provider, closing, GroupCommit(conninfo))
         documents = DocumentStore(connected, store.keys)
+        stop = Event()
+        Thread(target=store.keys.watch, args=(stop,), name="key-lease", daemon=True).start()
+        closing.callback(stop.set)
         sealed, key = LedgerStore(connected), ledger_key(settings, provider)
         policy = WitnessPolicy(settings.witness_policy)
         enough = Enough(policy, key.public)

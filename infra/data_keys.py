@@ -2,24 +2,42 @@
 
 A new key is durable before anything is sealed under it: a process that kept a key which a crash of the server
 took away would seal events that nobody could ever open.
+
+**Erased is erased in every process.** Keys are remembered under a lease: at least once in LEASE_SECONDS a process asks
+the database what was erased since it last asked (one indexed query, whatever the number of reads), forgets those keys,
+and tells whoever keeps something that was opened with them. While the database cannot be asked, the lease runs out
+and nothing is opened. So LEASE_SECONDS after the tombstones are durable no process opens anything with those keys,
+and who erases answers after that time. What a process was asked for before may still be on its way out; and a process
+that is halted in the middle of an answer, by a debugger or a suspended machine, goes on where it was.
 """
 
 import os
+import time
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
-from threading import Lock
+from collections.abc import Callable, Iterable, Mapping
+from threading import Event, Lock
 from uuid import UUID
 
+import psycopg
 from psycopg import Connection
-from psycopg_pool import ConnectionPool
+from psycopg_pool import ConnectionPool, PoolTimeout
 
 from rujukan.domain.compartment import Compartment
+from rujukan.domain.refusal import Erased, Unknown
 
-from .keyring import KEY_BYTES, KeyProvider
+from .keyring import KEY_BYTES, KeyProvider, UnwrapFailed
 
 CACHED = 50_000
+LEASE_SECONDS = 1.0
+TRIES = 5
+"""How often a key is read or wrapped again where it crosses with a rotation."""
+WITHIN_SECONDS = LEASE_SECONDS + 0.1
+"""How long after an erasure every process has forgotten the keys: a lease, and what clocks may differ in pace."""
+ERASED, RETIRED = "RJ001", "RJ002"
+"""What the database answers to a new key of an erased compartment, and to one wrapped under a retired key."""
 
 Keys = Mapping[Compartment, bytes]
+Forget = Callable[[UUID], object]
 
 
 class KeyGone(LookupError):
@@ -34,32 +52,33 @@ class DataKeys:
         self._provider = provider
         self._cache: OrderedDict[tuple[UUID, Compartment], bytes] = OrderedDict()
         self._lock = Lock()
+        self._asking = Lock()
+        self._until = 0.0
+        self._known = 0
+        self._forget: list[Forget] = []
+
+    def when_erased(self, forget: Forget) -> None:
+        """Have this called with each stream of which something was erased, in whatever thread learns of it."""
+        self._forget.append(forget)
 
     def for_sealing(self, stream: UUID, compartments: Iterable[Compartment]) -> Keys:
-        """The keys of these compartments, made where there is none yet."""
+        """The keys of these compartments, made where there is none yet. Raises Erased, or Unknown where the whole
+        case was: nothing is added to what was erased."""
+        self.renew()
         found, missing = self._cached(stream, compartments)
         if missing:
-            with self._pool.connection() as db, db.transaction():
-                fresh = [
-                    (stream, int(c), self._provider.wrap(os.urandom(KEY_BYTES), _context(stream, c))) for c in missing
-                ]
-                with db.cursor() as cursor:
-                    cursor.executemany(
-                        "INSERT INTO log.data_keys (stream, compartment, wrapped) VALUES (%s, %s, %b)"
-                        " ON CONFLICT DO NOTHING",
-                        fresh,
-                    )
-                rows = db.execute(_SELECT, ([stream], [int(c) for c in missing]), binary=True).fetchall()
-            found |= self._keep(rows).get(stream, {})
+            self._make(stream, missing)
+            found |= self._read([stream], missing).get(stream, {})
+            if gone := [c.word for c in missing if c not in found]:
+                raise Erased(compartments=gone)
         return found
 
     def for_opening(self, stream: UUID, compartments: Iterable[Compartment]) -> Keys:
         """The keys of these compartments. Raises KeyGone where one is not there."""
+        self.renew()
         found, missing = self._cached(stream, compartments)
         if missing:
-            with self._pool.connection() as db:
-                rows = db.execute(_SELECT, ([stream], [int(c) for c in missing]), binary=True).fetchall()
-            found |= self._keep(rows).get(stream, {})
+            found |= self._read([stream], missing).get(stream, {})
             for compartment in missing:
                 if compartment not in found:
                     raise KeyGone(f"{stream} has no key for {compartment.word}")
@@ -67,21 +86,90 @@ class DataKeys:
 
     def coordination(self, streams: Iterable[UUID]) -> Mapping[UUID, bytes]:
         """The coordination keys of many streams at once; streams without one are left out."""
+        self.renew()
         compartment = Compartment.COORDINATION
         with self._lock:
             found = {s: k for s in streams if (k := self._cache.get((s, compartment)))}
         missing = [s for s in set(streams) if s not in found]
         if missing:
-            with self._pool.connection() as db:
-                rows = db.execute(_SELECT, (missing, [int(compartment)]), binary=True).fetchall()
-            found |= {stream: keys[compartment] for stream, keys in self._keep(rows).items()}
+            found |= {stream: keys[compartment] for stream, keys in self._read(missing, [compartment]).items()}
         return found
+
+    def erased(self, stream: UUID) -> frozenset[Compartment]:
+        """What was erased of a stream."""
+        with self._pool.connection() as db:
+            rows = db.execute("SELECT compartment FROM log.erased_keys WHERE stream = %s", (stream,)).fetchall()
+        return frozenset(Compartment(c) for (c,) in rows)
+
+    def erase(self, stream: UUID, version: int, compartments: Iterable[Compartment]) -> bool:
+        """Destroy these keys for good, as the stream's event of that version says; False where there is no such event.
+        Durable on return; every process has forgotten them WITHIN_SECONDS later. May be called again."""
+        with self._pool.connection() as db:
+            row = db.execute(
+                "SELECT log.erase_keys(%s, %s, %s::smallint[])", (stream, version, [int(c) for c in compartments])
+            ).fetchone()
+        self.renew(at_once=True)
+        return row is not None and row[0] is not None
 
     def forget(self, stream: UUID) -> None:
         """Drop what is cached of a stream."""
         with self._lock:
             for compartment in Compartment:
                 self._cache.pop((stream, compartment), None)
+
+    def renew(self, at_once: bool = False) -> None:
+        """Begin a new lease where the last one ran out: learn what was erased, and forget it. Raises what the database
+        raises where it cannot be asked; then nothing may be opened."""
+        if not at_once and time.monotonic() < self._until:
+            return
+        with self._asking:
+            if not at_once and time.monotonic() < self._until:
+                return
+            asked = time.monotonic()
+            with self._pool.connection() as db:
+                rows = db.execute(
+                    "SELECT n, stream FROM log.erased_keys WHERE n > %s ORDER BY n", (self._known,)
+                ).fetchall()
+            with self._lock:
+                self._known = rows[-1][0] if rows else self._known
+                for _, stream in rows:
+                    for compartment in Compartment:
+                        self._cache.pop((stream, compartment), None)
+            for stream in {stream for _, stream in rows}:
+                for forget in self._forget:
+                    forget(stream)
+            self._provider.refresh()  # so that destroyed key-encryption keys do not live on in this process either
+            self._until = asked + LEASE_SECONDS
+
+    def watch(self, stop: Event) -> None:
+        """Keep the lease new until told to stop, so that no request waits for it, and what was erased does not stay
+        in the memory of a process that nobody asks for anything."""
+        while not stop.wait(LEASE_SECONDS / 2):
+            try:
+                self.renew(at_once=True)
+            except (psycopg.Error, PoolTimeout, OSError, ValueError):
+                continue  # the lease runs out; who wants to open something is told why
+
+    def _make(self, stream: UUID, missing: Iterable[Compartment]) -> None:
+        for tried in range(TRIES):
+            fresh = [(stream, int(c), self._provider.wrap(os.urandom(KEY_BYTES), context(stream, c))) for c in missing]
+            try:
+                with self._pool.connection() as db, db.transaction(), db.cursor() as cursor:
+                    cursor.executemany(
+                        "INSERT INTO log.data_keys (stream, compartment, wrapped) VALUES (%s, %s, %b)"
+                        " ON CONFLICT DO NOTHING",
+                        fresh,
+                    )
+                return
+            except psycopg.Error as refused:
+                if refused.sqlstate == ERASED:
+                    gone = self.erased(stream)
+                    if Compartment.COORDINATION in gone:
+                        raise Unknown(what="case") from None
+                    raise Erased(compartments=[c.word for c in missing if c in gone]) from None
+                if refused.sqlstate != RETIRED or tried == TRIES - 1:
+                    raise
+                self._provider.refresh()  # wrapped under a key that was retired meanwhile
 
     def _cached(
         self, stream: UUID, compartments: Iterable[Compartment]
@@ -97,12 +185,27 @@ class DataKeys:
                     found[compartment] = key
         return found, missing
 
-    def _keep(self, rows: Iterable[tuple[UUID, int, bytes]]) -> dict[UUID, dict[Compartment, bytes]]:
+    def _read(self, streams: list[UUID], compartments: Iterable[Compartment]) -> dict[UUID, dict[Compartment, bytes]]:
+        """The keys as the database has them now, remembered unless something was erased while they were read."""
+        for tried in range(TRIES):
+            known = self._known
+            with self._pool.connection() as db:
+                rows = db.execute(_SELECT, (streams, [int(c) for c in compartments]), binary=True).fetchall()
+            try:
+                return self._keep(rows, known)
+            except UnwrapFailed:
+                if tried == TRIES - 1:
+                    raise  # until then: they were wrapped anew between the reading of the row and of the keyring
+        raise AssertionError("unreachable")
+
+    def _keep(self, rows: Iterable[tuple[UUID, int, bytes]], known: int) -> dict[UUID, dict[Compartment, bytes]]:
         kept: dict[UUID, dict[Compartment, bytes]] = {}
         for stream, number, wrapped in rows:
             compartment = Compartment(number)
-            kept.setdefault(stream, {})[compartment] = self._provider.unwrap(wrapped, _context(stream, compartment))
+            kept.setdefault(stream, {})[compartment] = self._provider.unwrap(wrapped, context(stream, compartment))
         with self._lock:
+            if self._known != known:
+                return kept  # good for this once: what was erased must not come back into the cache
             for stream, keys in kept.items():
                 for compartment, key in keys.items():
                     self._cache[stream, compartment] = key
@@ -112,10 +215,13 @@ class DataKeys:
 
 
 _SELECT = """
-    SELECT stream, compartment, wrapped FROM log.data_keys
+    SELECT stream, compartment, wrapped FROM log.data_keys k
     WHERE stream = ANY(%b) AND compartment = ANY(%b::smallint[])
+      AND NOT EXISTS (SELECT FROM log.erased_keys e WHERE e.stream = k.stream AND e.compartment = k.compartment)
 """
+# A key that somebody put back, from a backup, say, past the trigger that refuses it, stays erased.
 
 
-def _context(stream: UUID, compartment: Compartment) -> bytes:
+def context(stream: UUID, compartment: Compartment) -> bytes:
+    """What a data key's wrapping is bound to."""
     return b"rujukan/data-key/1" + stream.bytes + bytes((compartment,))

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from rujukan.domain.compartment import Compartment
 
-from .data_keys import DataKeys
+from .data_keys import DataKeys, KeyGone
 from .database import Pool
 from .sealed_record import BrokenSeal
 
@@ -36,14 +36,19 @@ class DocumentStore:
             )
 
     def get(self, case: UUID, document: UUID, compartment: Compartment) -> bytes | None:
-        """The content; None where there is none. Raises BrokenSeal, KeyGone."""
+        """The content; None where there is none, or it was erased. Raises BrokenSeal, KeyGone."""
         with self._pool.connection() as db:
             row = db.execute(
                 "SELECT sealed FROM log.documents WHERE stream = %s AND document = %s", (case, document), binary=True
             ).fetchone()
         if row is None:
             return None
-        key = self._keys.for_opening(case, (compartment,))[compartment]
+        try:
+            key = self._keys.for_opening(case, (compartment,))[compartment]
+        except KeyGone:
+            if compartment in self._keys.erased(case):
+                return None
+            raise
         aead, nonce, label = _cipher(key, case, document, compartment, row[0][:32])
         try:
             return aead.decrypt(nonce, row[0][32:], label)

@@ -15,7 +15,7 @@ from rujukan.domain.compartment import Compartment
 from rujukan.domain.fact import Act, Fact
 
 from . import sealed_record
-from .data_keys import DataKeys
+from .data_keys import DataKeys, KeyGone
 from .database import Pool
 from .group_commit import Conflict, GroupCommit, Idempotency, LogUnavailable, Repeated, Row
 from .sealed_record import Header, Record
@@ -207,11 +207,20 @@ class EventStore:
         return opened
 
     def open_at(self, wanted: Wanted) -> OpenedAt:
-        """Position → (compartments the event has, JSON objects of those wanted). Raises BrokenSeal, KeyGone."""
-        return {
-            at: (frozenset(record.held), self.plaintext(record, wanted[at]))
-            for at, record in self.records(list(wanted)).items()
-        }
+        """Position → (compartments the event has, JSON objects of those wanted). What was erased meanwhile is left out,
+        a whole case with its positions. Raises BrokenSeal, and KeyGone where a key is missing that nobody erased."""
+        opened: dict[int, tuple[frozenset[Compartment], Mapping[Compartment, bytes]]] = {}
+        for at, record in self.records(list(wanted)).items():
+            held = frozenset(record.held)
+            try:
+                opened[at] = held, self.plaintext(record, wanted[at])
+            except KeyGone:
+                gone = self.keys.erased(UUID(bytes=record.stream))
+                if not gone:
+                    raise
+                if Compartment.COORDINATION not in gone:
+                    opened[at] = held, self.plaintext(record, wanted[at] - gone)
+        return opened
 
     def opened(self, positions: Sequence[int]) -> list[Opened]:
         """The events at these positions, in order, their coordination opened; those whose key is gone are left out."""
@@ -237,6 +246,14 @@ class EventStore:
         wanted = [c for c in sorted(compartments) if c in record.segments]
         keys = self.keys.for_opening(UUID(bytes=record.stream), wanted)
         return {c: sealed_record.unseal(record, c, keys[c]) for c in wanted}
+
+    def erasures(self, after: int) -> list[Opened]:
+        """The records of erasures after a position, in order."""
+        with self.pool.connection() as db, db.cursor(binary=True) as cursor:
+            found = cursor.execute(_ERASURES, (after,)).fetchall()
+        return self.open_all(
+            Notification(id=n, originator_id=s, originator_version=v, topic=t, state=b) for n, s, v, t, b in found
+        )
 
     def head(self) -> int:
         """The position of the newest event; 0 when there is none."""
@@ -264,6 +281,10 @@ _READ = (
 _READ_UPTO = (
     "SELECT notification_id, originator_version, topic, state FROM log.stored_events"
     " WHERE originator_id = %s AND originator_version > %s AND originator_version <= %s ORDER BY originator_version"
+)
+_ERASURES = (
+    "SELECT notification_id, originator_id, originator_version, topic, state FROM log.stored_events"
+    " WHERE topic = 'erasure.ErasureRecorded' AND notification_id > %s ORDER BY notification_id"
 )
 _AT = (
     "SELECT notification_id, originator_id, originator_version, topic, state FROM log.stored_events"

@@ -8,8 +8,11 @@ from uuid import UUID
 
 from eventsourcing.persistence import Notification
 
-from rujukan.domain.disclosure import Followed, Knowledge, Written
+from rujukan.domain.compartment import Compartment
+from rujukan.domain.disclosure import Followed, Knowledge, Told, Written
+from rujukan.domain.erasure import DeletionAsked
 
+from .data_keys import KeyGone
 from .event_store import EventStore, Opened
 from .sealed_record import author_of, held_in
 
@@ -24,10 +27,13 @@ class CaseFiles:
     def __init__(self, store: EventStore) -> None:
         self._store = store
         self._files: OrderedDict[UUID, Knowledge] = OrderedDict()
+        store.keys.when_erased(lambda stream: self._files.pop(stream, None))
 
     def follow(self, opened: Opened) -> Followed:
         """The event with the state of its case after it, and what it lets agencies know."""
         written = written_of(opened)
+        if isinstance(written.event, DeletionAsked):
+            return Followed(written, None, [Told(written.event.agency, written, written.held)])
         if not written.topic.startswith("case."):
             return Followed(written)
         file = self._at(written.stream, written.version - 1)
@@ -55,6 +61,8 @@ class Follower:
     def __init__(self, store: EventStore) -> None:
         self.store = store
         self.files = CaseFiles(store)
+        self.passed = 0
+        """The last position that `follow` met, which it passes by without a word where it was erased."""
 
     def after(self, position: int, limit: int = PAGE) -> Sequence[Followed]:
         """The next events after a position, at most so many; empty only at the end of the log."""
@@ -82,15 +90,27 @@ class Follower:
                     return
 
     def take(self, notifications: Sequence[Notification]) -> Sequence[Followed]:
-        """These events, followed."""
-        return [self.files.follow(opened) for opened in self.store.open_all(notifications)]
+        """These events, followed; those that were erased are left out, also where that happens meanwhile."""
+        taken: list[Followed] = []
+        for opened in self.store.open_all(notifications):
+            try:
+                taken.append(self.files.follow(opened))
+            except KeyGone:
+                if Compartment.COORDINATION not in self.store.keys.erased(opened.stream):
+                    raise
+        return taken
 
     def follow(self, after: int, stop: Event, pause: float) -> Iterator[Sequence[Followed]]:
         """Events after a position, in batches, as they come, until told to stop; an empty batch whenever nothing
         came for `pause` seconds. Raises what broke the connection to the database."""
         with self.store.recorder.follow(after) as following:
             while not stop.is_set():
-                yield self.take(following.next_batch(pause))
+                batch = following.next_batch(pause)
+                if batch:
+                    self.passed = batch[-1].id
+                else:
+                    self.store.keys.renew()  # also a follower that has nothing to do forgets what was erased
+                yield self.take(batch)
 
     def head(self) -> int:
         """The position of the newest event, 0 for none."""

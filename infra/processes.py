@@ -27,6 +27,7 @@ from rujukan.projections import emergencies, referral_box
 
 from . import composition
 from .database import FOLLOWER, as_role
+from .erasing import finish_erasures
 from .ledger.sealer import NotExtended
 from .ledger.witnessing import ask_witnesses
 from .settings import Settings
@@ -36,6 +37,7 @@ log = logging.getLogger(__name__)
 AWAY = (psycopg.OperationalError, psycopg.InterfaceError, PersistenceError, PoolTimeout)
 """What it looks like when the database is away."""
 ESCALATION_SECONDS = 5.0
+ERASURE_SECONDS = 0.5
 UNSEALED_SECONDS = 10.0
 """How often a ledger that does not extend what was signed is looked at again, and said to be so."""
 PUBLISHER_LOCK = 727164914
@@ -75,6 +77,7 @@ def worker(settings: Settings) -> None:
     with _stopped_by_signal() as stop:
         escalator = Thread(target=_again, args=(stop, lambda: _escalate(settings, stop)), daemon=True)
         escalator.start()
+        Thread(target=_again, args=(stop, lambda: _erase(settings, stop)), daemon=True).start()
         _again(stop, lambda: _project(settings, stop))
 
 
@@ -110,6 +113,9 @@ def _project(settings: Settings, stop: Event) -> None:
         for batch in source.follow(reached, stop, 1.0):
             if batch:
                 runner.take(batch)
+            reached = batch[-1].written.position if batch else reached
+            if source.passed > reached:  # what came last was erased, and is passed by
+                reached = runner.catch_up()
 
 
 def _publish(settings: Settings, stop: Event, pseudonyms: bytes) -> None:
@@ -124,6 +130,15 @@ def _publish(settings: Settings, stop: Event, pseudonyms: bytes) -> None:
                 break
             stop.wait(0.5)
         Publisher(source, settings.kafka, signer, pseudonyms, settings.network).run(stop)
+
+
+def _erase(settings: Settings, stop: Event) -> None:
+    """Destroy keys that were to be destroyed, where the process that was to do it is no more."""
+    with composition.follower(settings) as source:
+        reached = 0
+        while not stop.is_set():
+            reached = finish_erasures(source.store, reached)
+            stop.wait(ERASURE_SECONDS)
 
 
 def _escalate(settings: Settings, stop: Event) -> None:

@@ -2,7 +2,8 @@
 
 `projection`  what a read model must be
 `runner`      keeps them up to date, with exactly-once effect; rebuilds one while the old one serves
-`directory`, `referral_box`, `caseload`, `timeline`, `deadlines`, `people`, `audit`, `emergencies`, `holdings`
+`directory`, `referral_box`, `caseload`, `timeline`, `deadlines`, `people`, `audit`, `emergencies`, `holdings`,
+`erasures`, `retention`
               one file a read model: its tables, its fold, its queries
 
 Columns in clear are what lists, clocks and counts need: ids, codes, times. Protected fields are not here:
@@ -14,10 +15,12 @@ from .caseload import Caseload
 from .deadlines import Deadlines
 from .directory import Directory
 from .emergencies import Emergencies
+from .erasures import Erasures
 from .holdings import Holdings
 from .people import People
 from .projection import Projection
 from .referral_box import ReferralBox
+from .retention import Retention
 from .runner import Lag, Runner, wait_for
 from .timeline import Timeline
 
@@ -31,6 +34,8 @@ ALL: tuple[type[Projection], ...] = (
     Audit,
     Emergencies,
     Holdings,
+    Erasures,
+    Retention,
 )
 """Every read model there is."""
 

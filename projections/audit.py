@@ -1,4 +1,9 @@
-"""The audit trail: every write, and every opening of protected content: who, for which agency, what, when."""
+"""The audit trail: every write, and every opening of protected content: who, for which agency, what, when.
+
+Of an erased case it keeps the openings and the erasure: they prove that there was access, they are in the log under
+keys of their own, and they say nothing of what was read. What was written in the case goes with the case: when it
+was worked on, and how, tells a story too.
+"""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -12,7 +17,9 @@ from psycopg.rows import TupleRow, class_row, dict_row
 from rujukan.domain.access import AccessRecorded, codes_of
 from rujukan.domain.case import events as e
 from rujukan.domain.disclosure import Followed
+from rujukan.domain.erasure import DeletionAsked, ErasureAcknowledged, ErasureRecorded
 
+from .erased import records
 from .projection import Tables
 
 
@@ -65,6 +72,11 @@ class Audit:
         for followed in batch:
             w = followed.written
             access = w.event if isinstance(w.event, AccessRecorded) else None
+            subject = access.subject if access else w.stream
+            if isinstance(w.event, ErasureRecorded | DeletionAsked | ErasureAcknowledged):
+                subject = w.event.case
+            if isinstance(w.event, ErasureRecorded):
+                leads[w.event.case] = w.event.lead
             if followed.case is not None:
                 leads[w.stream] = followed.case.lead
                 if isinstance(w.event, e.LeadTransferAccepted):
@@ -73,7 +85,7 @@ class Audit:
                 (
                     w.position,
                     w.topic,
-                    access.subject if access else w.stream,
+                    subject,
                     w.author,
                     w.actor,
                     w.at,
@@ -90,6 +102,9 @@ class Audit:
         db.execute(_INSERT, [list(column) for column in zip(*rows, strict=True)], binary=True)
         for case, lead in moved.items():
             db.execute("UPDATE audit SET lead = %s WHERE subject = %s", (lead, case))
+        for record in records(batch):
+            db.execute("UPDATE audit SET lead = %s WHERE subject = %s", (record.lead, record.case))
+            db.execute("DELETE FROM audit WHERE subject = %s AND topic LIKE 'case.%%'", (record.case,))
 
 
 def entries(

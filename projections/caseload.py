@@ -13,6 +13,7 @@ from rujukan.domain.case.state import Case
 from rujukan.domain.disclosure import Followed
 from rujukan.domain.fact import AgencyCode
 
+from .erased import drop
 from .projection import OWN_AGENCY, Tables
 
 
@@ -68,6 +69,7 @@ class Caseload:
         kept = [row for row in rows.values() if row is not None]
         if kept:
             db.execute(_UPSERT, [list(column) for column in zip(*kept, strict=True)], binary=True)
+        drop(db, "caseload", batch)
 
 
 def _lead_row(stream: UUID, case: Case, position: int) -> tuple[Any, ...]:

@@ -11,8 +11,10 @@ from psycopg import Connection
 from psycopg.rows import TupleRow, class_row
 
 from rujukan.domain.case import events as e
+from rujukan.domain.compartment import Compartment
 from rujukan.domain.disclosure import Followed
 
+from .erased import drop
 from .projection import OWN_AGENCY, Tables
 
 
@@ -67,6 +69,7 @@ class Deadlines:
                     _share(db, written.stream, referral.recipient, list(referral.clocks))
                 case e.LeadTransferAccepted():
                     _share(db, written.stream, event.lead, list(case.clocks))
+        drop(db, "deadline", batch, Compartment.INCIDENT)  # how long a window is tells what it was for
 
 
 def _share(db: Tables, case: UUID, agency: str, clocks: list[UUID]) -> None:

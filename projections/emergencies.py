@@ -14,6 +14,7 @@ from rujukan.domain.case import events as e
 from rujukan.domain.codes import GlassVerdict
 from rujukan.domain.disclosure import Followed
 
+from .erased import drop
 from .projection import Tables
 
 
@@ -108,6 +109,7 @@ class Emergencies:
                     )
                 case e.LeadTransferAccepted():
                     db.execute("UPDATE emergency SET lead = %s WHERE case_id = %s", (case.lead, written.stream))
+        drop(db, "emergency", batch)
 
 
 def emergencies(

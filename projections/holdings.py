@@ -18,6 +18,7 @@ from rujukan.domain.disclosure import Followed, Written
 from rujukan.domain.fact import AgencyCode
 from rujukan.domain.history import When
 
+from .erased import drop
 from .projection import Tables
 
 TELLING = frozenset(MOVES) | {
@@ -90,6 +91,7 @@ class Holdings:
             db.execute(_INSERT, [list(column) for column in zip(*begun, strict=True)], binary=True)
         for case, lead in moved.items():
             db.execute("UPDATE holding SET lead = %s WHERE case_id = %s AND lead <> %s", (lead, case, lead))
+        drop(db, "holding", batch)
 
 
 class _Spans:

@@ -12,6 +12,7 @@ from rujukan.domain.case.events import IdentityFacts
 from rujukan.domain.compartment import Compartment
 from rujukan.domain.disclosure import Followed
 
+from .erased import drop
 from .projection import OWN_AGENCY, Tables
 
 
@@ -41,6 +42,7 @@ class People:
                 [list(column) for column in zip(*rows, strict=True)],
                 binary=True,
             )
+        drop(db, "person", batch, Compartment.IDENTITY)
 
 
 def cases_of(db: Connection[TupleRow], nik_index: str) -> list[UUID]:

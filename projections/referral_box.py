@@ -13,6 +13,7 @@ from rujukan.domain.case import events as e
 from rujukan.domain.case.state import Referral
 from rujukan.domain.disclosure import Followed
 
+from .erased import drop
 from .projection import OWN_AGENCY, Tables
 
 
@@ -81,6 +82,7 @@ class ReferralBox:
                 )
         if changed:
             db.execute(_UPSERT, [list(column) for column in zip(*changed.values(), strict=True)], binary=True)
+        drop(db, "referral_box", batch)
 
 
 def _parties(referral: Referral) -> list[tuple[str, str, str]]:

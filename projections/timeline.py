@@ -1,7 +1,7 @@
 """The case timeline: what an agency was told of a case, in order. The content stays sealed in the log;
 a row says where it stands there and which compartments the agency was told."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import LiteralString
 from uuid import UUID
@@ -10,9 +10,12 @@ from msgspec import Struct
 from psycopg import Connection
 from psycopg.rows import TupleRow, class_row
 
+from rujukan.domain.case.state import words
 from rujukan.domain.compartment import Compartment
 from rujukan.domain.disclosure import Followed, Told
+from rujukan.domain.erasure import ErasureRecorded
 
+from .erased import drop
 from .projection import OWN_AGENCY, Tables
 
 
@@ -50,8 +53,16 @@ class Timeline:
             for t in followed.tell:
                 _, before = told.get((t.agency, t.of.position), (t, frozenset()))
                 told[t.agency, t.of.position] = t, before | t.compartments
-        if not told:
-            return
+        if told:
+            self._upsert(db, told)
+        drop(db, "timeline", batch)
+        for record in (f.written.event for f in batch):
+            if isinstance(record, ErasureRecorded):
+                gone = [int(c) for c in words(record.compartments)]
+                db.execute(_FORGET, {"case": record.case, "gone": gone})
+                db.execute("DELETE FROM timeline WHERE case_id = %s AND compartments = '{}'", (record.case,))
+
+    def _upsert(self, db: Tables, told: Mapping[tuple[str, int], tuple[Told, frozenset[Compartment]]]) -> None:
         rows = [
             (
                 t.agency,
@@ -84,6 +95,12 @@ def told(db: Connection[TupleRow], position: int) -> frozenset[Compartment]:
     row = db.execute("SELECT compartments FROM views.timeline WHERE position = %s", (position,)).fetchone()
     return frozenset(Compartment(c) for c in row[0]) if row else frozenset()
 
+
+_FORGET: LiteralString = """
+    UPDATE timeline SET compartments = ARRAY(
+      SELECT c FROM unnest(compartments) AS c WHERE c <> ALL (%(gone)s::smallint[]) ORDER BY c)
+    WHERE case_id = %(case)s AND compartments && %(gone)s::smallint[]
+"""
 
 _UPSERT: LiteralString = """
     INSERT INTO timeline (agency, case_id, position, version, topic, occurred_at, recorded_at, author, compartments)

@@ -4,11 +4,11 @@
 `commands`  what can be asked
 `state`     what the rules need to remember, folded from the coordination compartment alone:
             to decide, the system never opens the story
-`intake`, `consents`, `referrals`, `work`, `lifecycle`, `glass`, `bundles`
+`intake`, `consents`, `referrals`, `work`, `lifecycle`, `glass`, `bundles`, `erasure`
             decide: (command, case, act, network) -> events, by subject
 """
 
-from . import bundles, consents, glass, intake, lifecycle, referrals, work
+from . import bundles, consents, erasure, glass, intake, lifecycle, referrals, work
 from .deciding import Network, decide
 from .state import Case, evolve, fold
 
@@ -18,6 +18,7 @@ __all__ = [
     "bundles",
     "consents",
     "decide",
+    "erasure",
     "evolve",
     "fold",
     "glass",

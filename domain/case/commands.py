@@ -4,7 +4,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from ..codes import AgeGroup, CloseReason, EndReason, Outcome, RejectReason, Urgency
+from ..codes import AgeGroup, CloseReason, EndReason, ErasureBasis, Outcome, RejectReason, Urgency
 from ..compartment import Contact, Coordination, Identity, Incident, Legal
 from ..fact import (
     ActionId,
@@ -13,6 +13,7 @@ from ..fact import (
     CaseId,
     ClockId,
     ConsentId,
+    ErasureId,
     Fact,
     Short,
     Text,
@@ -20,6 +21,7 @@ from ..fact import (
 )
 from .events import (
     ActionFacts,
+    CompartmentWord,
     ConferenceFacts,
     ConsentFacts,
     ContactAttemptFacts,
@@ -299,8 +301,44 @@ class PlaceLegalHold(Fact, frozen=True, kw_only=True):
 
 
 class LiftLegalHold(Fact, frozen=True, kw_only=True):
-    """Allow erasure again."""
+    """Ask that erasure be allowed again; another person decides."""
 
+    reason: Legal[Text]
+
+
+class ApproveHoldLifting(Fact, frozen=True, kw_only=True):
+    """Allow erasure again, as another person asked."""
+
+    reason: Legal[Text]
+
+
+class RefuseHoldLifting(Fact, frozen=True, kw_only=True):
+    """Keep the legal hold, or take back the asking."""
+
+    reason: Legal[Text]
+
+
+class RequestErasure(Fact, frozen=True, kw_only=True):
+    """Ask that compartments, or the whole case, be destroyed; another person decides."""
+
+    erasure: Coordination[ErasureId]
+    basis: Coordination[ErasureBasis]
+    compartments: Coordination[frozenset[CompartmentWord]] = frozenset()
+    whole: Coordination[bool] = False
+    """The whole case. One of the two is said, so that nothing is destroyed by leaving a field out."""
+    reason: Legal[Text]
+
+
+class ApproveErasure(Fact, frozen=True, kw_only=True):
+    """Destroy what another person asked to be destroyed. There is no way back."""
+
+    erasure: Coordination[ErasureId]
+
+
+class RefuseErasure(Fact, frozen=True, kw_only=True):
+    """Refuse an erasure, or take back the asking."""
+
+    erasure: Coordination[ErasureId]
     reason: Legal[Text]
 
 

@@ -19,6 +19,7 @@ from ..codes import (
     DisclosureBasis,
     DocumentKind,
     EndReason,
+    ErasureBasis,
     GbvType,
     GlassVerdict,
     LegalBasis,
@@ -48,6 +49,7 @@ from ..fact import (
     Details,
     DisclosureId,
     DocumentId,
+    ErasureId,
     Fact,
     GlassId,
     IncidentId,
@@ -559,6 +561,48 @@ class LegalHoldLifted(Fact, frozen=True, kw_only=True, tag="case.LegalHoldLifted
     reason: Legal[Text]
 
 
+class HoldLiftingAsked(Fact, frozen=True, kw_only=True, tag="case.HoldLiftingAsked"):
+    """Somebody asks that the hold ends; another person decides."""
+
+    asked_by: Coordination[ActorId]
+    reason: Legal[Text]
+
+
+class HoldLiftingRefused(Fact, frozen=True, kw_only=True, tag="case.HoldLiftingRefused"):
+    """The hold stays."""
+
+    reason: Legal[Text]
+
+
+class ErasureRequested(Fact, frozen=True, kw_only=True, tag="case.ErasureRequested"):
+    """Somebody asks that these compartments be destroyed; another person decides. With `coordination` among them
+    it is the whole case, and all of them are named."""
+
+    erasure: Coordination[ErasureId]
+    compartments: Coordination[frozenset[CompartmentWord]]
+    basis: Coordination[ErasureBasis]
+    asked_by: Coordination[ActorId]
+    reason: Legal[Text]
+
+
+class ErasureRefused(Fact, frozen=True, kw_only=True, tag="case.ErasureRefused"):
+    """Nothing is destroyed: it was refused, or taken back."""
+
+    erasure: Coordination[ErasureId]
+    reason: Legal[Text]
+
+
+class CaseErased(Fact, frozen=True, kw_only=True, tag="case.CaseErased"):
+    """The data keys of these compartments are destroyed; what follows the log sees to it. When `coordination` is
+    among them, this is the last event of the case, and cannot be read for long: `erasure.ErasureRecorded`, of the same
+    commit, is what remains."""
+
+    erasure: Coordination[ErasureId]
+    compartments: Coordination[frozenset[CompartmentWord]]
+    requested_by: Coordination[ActorId]
+    approved_by: Coordination[ActorId]
+
+
 # Emergency ---------------------------------------------------------------------------------------------------
 
 
@@ -658,6 +702,11 @@ EVENTS: tuple[type[Fact], ...] = (
     DisclosureMade,
     LegalHoldPlaced,
     LegalHoldLifted,
+    HoldLiftingAsked,
+    HoldLiftingRefused,
+    ErasureRequested,
+    ErasureRefused,
+    CaseErased,
     GlassBroken,
     GlassClosed,
     GlassReviewed,

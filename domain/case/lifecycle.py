@@ -7,6 +7,7 @@ from ..compartment import Compartment
 from ..fact import Act, Fact, recorded
 from ..refusal import (
     AlreadyExists,
+    AnotherPersonNeeded,
     CaseIsOpen,
     CaseNotOpen,
     ConsentMissing,
@@ -111,12 +112,39 @@ def place_hold(command: c.PlaceLegalHold, case: Case | None, act: Act, network: 
 
 @decide.register
 def lift_hold(command: c.LiftLegalHold, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
+    """The first of two people asks; who approves is the second."""
+    now = _held(case, act)
+    if now.hold_lifting is not None:
+        raise AlreadyExists(what="the asking")
+    return [recorded(e.HoldLiftingAsked, command, act, asked_by=act.actor)]
+
+
+@decide.register
+def approve_lifting(command: c.ApproveHoldLifting, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
+    now = _held(case, act)
+    if now.hold_lifting is None:
+        raise Unknown(what="the asking")
+    if now.hold_lifting == act.actor:
+        raise AnotherPersonNeeded()
+    return [recorded(e.LegalHoldLifted, command, act)]
+
+
+@decide.register
+def refuse_lifting(command: c.RefuseHoldLifting, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
+    """Who asked may take it back: that needs no second person."""
+    if _held(case, act).hold_lifting is None:
+        raise Unknown(what="the asking")
+    return [recorded(e.HoldLiftingRefused, command, act)]
+
+
+def _held(case: Case | None, act: Act) -> Case:
+    """The case, on hold, that the acting agency leads. Raises Unknown, NotForThisAgency, HoldStands."""
     now = existing(case, act)
     if act.agency != now.lead:
         raise NotForThisAgency(needs="lead")
     if not now.on_hold:
         raise HoldStands(holds=0)
-    return [recorded(e.LegalHoldLifted, command, act)]
+    return now
 
 
 def _asked(command: c.AcceptLeadTransfer | c.DeclineLeadTransfer, case: Case, act: Act) -> None:

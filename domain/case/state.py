@@ -15,7 +15,18 @@ from uuid import UUID
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ..codes import AgeGroup, AgencyKind, GlassVerdict, LegalBasis, Purpose, ReferralStatus, Service, Urgency
+from ..codes import (
+    AgeGroup,
+    AgencyKind,
+    CloseReason,
+    ErasureBasis,
+    GlassVerdict,
+    LegalBasis,
+    Purpose,
+    ReferralStatus,
+    Service,
+    Urgency,
+)
 from ..compartment import Compartment
 from ..fact import (
     ActionId,
@@ -26,6 +37,7 @@ from ..fact import (
     ConferenceId,
     ConsentId,
     DocumentId,
+    ErasureId,
     Fact,
     GlassId,
     IncidentId,
@@ -120,6 +132,16 @@ class Transfer(Struct, frozen=True):
     to_kind: AgencyKind
 
 
+class Erasure(Struct, frozen=True):
+    """An erasure that was asked for and is not decided."""
+
+    id: ErasureId
+    compartments: frozenset[Compartment]
+    basis: ErasureBasis
+    asked_by: ActorId
+    asked_at: datetime
+
+
 class Glass(Struct, frozen=True):
     """What one person opened in an emergency."""
 
@@ -173,7 +195,19 @@ class Case(Struct, frozen=True):
     identified: bool = False
     reachable: bool = False
     on_hold: bool = False
+    hold_lifting: ActorId | None = None
+    """Who asked that the hold end, while that is undecided."""
+    erasure: Erasure | None = None
+    erased: frozenset[Compartment] = NOTHING
+    """What was destroyed; with coordination among it, the case is no more."""
+    ended_at: datetime | None = None
+    close_reason: CloseReason | None = None
     glasses: Mapping[GlassId, Glass] = EMPTY
+
+    @property
+    def is_erased(self) -> bool:
+        """Whether the whole case was."""
+        return Compartment.COORDINATION in self.erased
 
     def shareable(
         self, agency: AgencyCode, kind: AgencyKind, at: datetime, purpose: Purpose | None = None
@@ -196,8 +230,8 @@ class Case(Struct, frozen=True):
 
     def is_known_to(self, agency: AgencyCode) -> bool:
         """Whether the agency may know that this case exists: it leads or led, was sent a referral, or is asked to
-        lead."""
-        return (
+        lead. Nobody knows of one that was erased."""
+        return not self.is_erased and (
             agency == self.lead
             or agency in self.former_leads
             or any(
@@ -436,6 +470,7 @@ def _(event: e.LeadTransferAsked, case: Case) -> Case:
 @_after.register
 def _(event: e.LeadTransferAccepted, case: Case) -> Case:
     former = {a: k for a, k in _with(case.former_leads, case.lead, case.lead_kind).items() if a != event.lead}
+    case = replace(case, erasure=None, hold_lifting=None)  # what the former lead's people asked ends with its lead
     return replace(case, lead=event.lead, lead_kind=event.lead_kind, former_leads=former, transfer=None, worker=None)
 
 
@@ -446,17 +481,17 @@ def _(event: e.LeadTransferDeclined, case: Case) -> Case:
 
 @_after.register
 def _(event: e.CaseClosed, case: Case) -> Case:
-    return replace(case, status=Status.CLOSED)
+    return replace(case, status=Status.CLOSED, ended_at=event.occurred_at, close_reason=event.reason)
 
 
 @_after.register
 def _(event: e.CaseReopened, case: Case) -> Case:
-    return replace(case, status=Status.OPEN)
+    return replace(case, status=Status.OPEN, ended_at=None, close_reason=None)
 
 
 @_after.register
 def _(event: e.CaseMerged, case: Case) -> Case:
-    return replace(case, status=Status.MERGED, merged_into=event.into)
+    return replace(case, status=Status.MERGED, merged_into=event.into, ended_at=event.occurred_at)
 
 
 @_after.register
@@ -476,7 +511,34 @@ def _(event: e.LegalHoldPlaced, case: Case) -> Case:
 
 @_after.register
 def _(event: e.LegalHoldLifted, case: Case) -> Case:
-    return replace(case, on_hold=False)
+    return replace(case, on_hold=False, hold_lifting=None)
+
+
+@_after.register
+def _(event: e.HoldLiftingAsked, case: Case) -> Case:
+    return replace(case, hold_lifting=event.asked_by)
+
+
+@_after.register
+def _(event: e.HoldLiftingRefused, case: Case) -> Case:
+    return replace(case, hold_lifting=None)
+
+
+@_after.register
+def _(event: e.ErasureRequested, case: Case) -> Case:
+    what = words(event.compartments)
+    asked = Erasure(event.erasure, what, event.basis, event.asked_by, event.occurred_at)
+    return replace(case, erasure=asked, noted=case.noted | {event.erasure})
+
+
+@_after.register
+def _(event: e.ErasureRefused, case: Case) -> Case:
+    return replace(case, erasure=None)
+
+
+@_after.register
+def _(event: e.CaseErased, case: Case) -> Case:
+    return replace(case, erasure=None, erased=case.erased | words(event.compartments))
 
 
 @_after.register

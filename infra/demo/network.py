@@ -10,7 +10,14 @@ from rujukan.domain.codes import AgencyKind, Role, Service
 from .. import onboarding
 from ..issuer import usual_actor
 
-PEOPLE = (Role.CASE_WORKER, Role.SUPERVISOR, Role.LEGAL_REVIEWER, Role.AGENCY_ADMINISTRATOR, Role.INTEGRATOR)
+PEOPLE = (
+    Role.CASE_WORKER,
+    Role.SUPERVISOR,
+    Role.LEGAL_REVIEWER,
+    Role.AGENCY_ADMINISTRATOR,
+    Role.INTEGRATOR,
+    Role.DATA_PROTECTION_OFFICER,
+)
 
 
 class Member(NamedTuple):

@@ -153,6 +153,18 @@ def test_the_agencys_side_needs_no_server_part(tmp_path):
     assert (tmp_path / "agency.key").exists()
 
 
+def test_an_operator_replaces_the_key_encryption_key_and_sees_erasures_and_what_falls_due(up):
+    directory, _ = up
+    (first,) = run("keys", directory=directory).stdout.splitlines()
+    assert "active" in first
+    assert f"destroyed: {first.split()[0]}" in run("keys", "rotate", directory=directory).stdout
+    assert "dead in every copy" in run("keys", "epoch", directory=directory).stdout
+    listed = run("keys", "list", directory=directory).stdout.splitlines()
+    assert [line.split()[1] for line in listed] == ["destroyed", "destroyed", "active"]
+    for command in ("erasures", "retention"):
+        assert run(command, directory=directory).stdout == ""
+
+
 def test_ctrl_c_stops_everything_and_says_so(up):
     directory, process = up
     about = json.loads((directory / ".rujukan" / "run.json").read_text())

@@ -25,7 +25,9 @@ from rujukan.domain.codes import (
     AgeGroup,
     AgencyKind,
     Channel,
+    CloseReason,
     ConsentBy,
+    ErasureBasis,
     GbvType,
     GlassVerdict,
     LegalBasis,
@@ -40,7 +42,8 @@ from rujukan.domain.codes import (
     ViolenceForm,
 )
 from rujukan.domain.compartment import Compartment
-from rujukan.domain.fact import Act, ActorId, CaseId, Fact, NoteId
+from rujukan.domain.erasure import AcknowledgeErasure
+from rujukan.domain.fact import Act, ActorId, CaseId, ErasureId, Fact, NoteId
 from rujukan.infra import composition
 from rujukan.infra.data_keys import DataKeys
 from rujukan.infra.database import SERVICE, as_role, pool
@@ -196,6 +199,49 @@ def tell_one_case(office: Office, at: datetime) -> UUID:
     position = office.casework.record_access(reader, case, [Compartment.HEALTH], "timeline", "consent", uuid4())
     office.position = max(office.position, position)
     return case
+
+
+LEAD_PEOPLE = (Role.SUPERVISOR, Role.DATA_PROTECTION_OFFICER)
+
+
+def erases(office: Office, case: UUID, *compartments: str) -> UUID:
+    """Two people of the lead erase these compartments, or the whole case."""
+    erasure = asks_to_erase(office, case, *compartments)
+    office.does("uptd-ppa", case, c.ApproveErasure, role=LEAD_PEOPLE[1], erasure=erasure)
+    return erasure
+
+
+def asks_to_erase(office: Office, case: UUID, *compartments: str) -> UUID:
+    erasure = uuid4()
+    office.does(
+        "uptd-ppa",
+        case,
+        c.RequestErasure,
+        role=LEAD_PEOPLE[0],
+        erasure=erasure,
+        basis=ErasureBasis.SURVIVOR_REQUEST,
+        compartments=frozenset(compartments),
+        whole=not compartments,
+        reason="she asks",
+    )
+    return erasure
+
+
+def tell_erasures(office: Office, at: datetime) -> UUID:
+    """A case that is erased, one of which a part is, one whose erasure is asked, one that is held after its end;
+    the first."""
+    gone, part, asked, held = (tell_one_case(office, at) for _ in range(4))
+    office.casework.record_access(office.act("rsud"), gone, [Compartment.HEALTH], "timeline", "consent", uuid4())
+    erasure = erases(office, gone)
+    erases(office, part, "incident", "identity")
+    office.does("uptd-ppa", part, c.RecordNote, note=uuid4(), health="after")
+    asks_to_erase(office, asked)
+    office.does("uptd-ppa", held, c.CloseCase, at + MINUTE, reason=CloseReason.GOALS_MET)
+    office.does("uptd-ppa", held, c.PlaceLegalHold, role=Role.LEGAL_REVIEWER, reason="a trial")
+    act = office.act("rsud", Role.DATA_PROTECTION_OFFICER)
+    said = AcknowledgeErasure(occurred_at=act.at, erasure=ErasureId(erasure))
+    office.position = max(office.position, office.casework.acknowledge_erasure(said, act, correlation=uuid4()).position)
+    return gone
 
 
 def clocks_of(office: Office, case: UUID) -> list[UUID]:

@@ -454,6 +454,33 @@ def identified_twice(person: Person, case: str) -> httpx.Response:
     return person("uptd-ppa").post(f"{case}/survivor/identity", json=bunga)
 
 
+ERASURE = {"basis": "survivor-request", "compartments": ["health"], "reason": "she asks"}
+
+
+def approved_by_who_asked(person: Person, case: str) -> httpx.Response:
+    supervisor = person("uptd-ppa", Role.SUPERVISOR)
+    erasure = done(supervisor.post(f"{case}/erasures", json=ERASURE))["id"]
+    return supervisor.post(f"{case}/erasures/{erasure}/approval", json={})
+
+
+def disclosed_beyond_its_basis(person: Person, case: str) -> httpx.Response:
+    reviewer = person("uptd-ppa", Role.LEGAL_REVIEWER, purpose=Purpose.LEGAL)
+    body = {"recipient": "Polres", "basis": "investigation", "rule": "B/1", "compartments": ["safety"]}
+    return reviewer.post(f"{case}/disclosures", json=body)
+
+
+def erased_before_its_time(person: Person, case: str) -> httpx.Response:
+    early = {**ERASURE, "basis": "retention-ended"}
+    return person("uptd-ppa", Role.SUPERVISOR).post(f"{case}/erasures", json=early)
+
+
+def told_again_after_it_was_erased(person: Person, case: str) -> httpx.Response:
+    erasure = done(person("uptd-ppa", Role.SUPERVISOR).post(f"{case}/erasures", json=ERASURE))["id"]
+    reviewer = person("uptd-ppa", Role.LEGAL_REVIEWER, purpose=Purpose.LEGAL)
+    done(reviewer.post(f"{case}/erasures/{erasure}/approval", json={}))
+    return person("uptd-ppa").post(f"{case}/notes", json={"health": "of health"})
+
+
 def withdrawn_twice(person: Person, case: str) -> httpx.Response:
     lead = person("uptd-ppa")
     consent = done(lead.post(f"{case}/consents", json=CONSENT))["id"]
@@ -566,12 +593,16 @@ REFUSED: tuple[Act, ...] = (
         lambda person, case: person("uptd-ppa", purpose=Purpose.STATISTICS).post(f"{case}/notes", json={}),
     ),
     Act(r.ConsentMissing, 409, "consent-missing", sent_without_consent),
+    Act(r.BasisTooNarrow, 409, "basis-too-narrow", disclosed_beyond_its_basis),
     Act(r.ConsentFromWrongPerson, 422, "consent-from-wrong-person", consent_of_an_adult_by_somebody_else),
     Act(r.ConsentNotLive, 409, "consent-not-live", withdrawn_twice),
     Act(r.ConsentWidened, 422, "consent-widened", narrowed_to_more),
     Act(r.RecipientUnavailable, 409, "recipient-unavailable", sent_for_a_service_not_offered),
     Act(r.WrongMove, 409, "wrong-move", accepted_before_received),
     Act(r.HoldStands, 409, "hold-stands", held_twice),
+    Act(r.AnotherPersonNeeded, 403, "another-person-needed", approved_by_who_asked),
+    Act(r.NotDueYet, 409, "not-due-yet", erased_before_its_time),
+    Act(r.Erased, 409, "erased", told_again_after_it_was_erased),
     Act(r.Invalid, 422, "invalid", happened_after_it_was_told),
     Act(r.NotAMember, 403, type_of("NotAMember").removeprefix("urn:rujukan:problem:"), a_stranger_accompanies),
     Act(

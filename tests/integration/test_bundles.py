@@ -15,6 +15,8 @@ from rujukan.consumers.evidence.bundles import Refused, Verified, verify_bundle
 from rujukan.consumers.evidence.notes import parse_vkey
 from rujukan.consumers.evidence.policies import Policy, parse_policy
 from rujukan.domain.codes import Purpose, Role
+from rujukan.infra import composition
+from rujukan.infra.ledger.auditing import audit
 
 
 class Filed(NamedTuple):
@@ -349,6 +351,44 @@ def test_a_clerk_makes_one_and_a_lawyer_checks_it(running, filed, policy_file, t
     out.write_bytes(changed)
     assert main(["verify", str(out), "--policy", str(policy_file)]) == 1
     assert capsys.readouterr().err.startswith("NOT VALID: ")
+
+
+def test_a_bundle_that_is_made_after_an_erasure_shows_what_is_gone_as_erased_and_still_verifies(running):
+    case = a_case(running)
+    before = fetch(running, case, disclose(running, case, compartments=["health", "incident"]))
+    assert b"HEALTH-NOTE" in b"".join(verify_bundle(before, policy_of(running)).parts.values())
+    supervisor = running.client("uptd-ppa", Role.SUPERVISOR)
+    asking = {"compartments": ["health"], "basis": "survivor-request", "reason": "she asks"}
+    erasure = done(supervisor.post(f"/cases/{case}/erasures", json=asking))["id"]
+    done(reviewer(running).post(f"/cases/{case}/erasures/{erasure}/approval", json={}))
+    data = fetch(running, case, disclose(running, case, compartments=["health", "incident"]))
+    found = verify_bundle(data, policy_of(running))
+    assert found.manifest["erased"] == ["health"]
+    everything = b"".join(found.parts.values())
+    assert b"INCIDENT-NARRATIVE" in everything
+    assert b"HEALTH-NOTE" not in everything
+    assert b"HEALTH-DOCUMENT" not in everything
+    withheld = {s.withheld for e in found.events for s in e.segments if s.compartment == "health"}
+    assert withheld == {"erased"}
+
+
+def test_of_an_erased_case_no_bundle_is_made_and_the_ledger_still_verifies(running):
+    case = a_case(running)
+    disclosure = disclose(running, case)
+    fetch(running, case, disclosure, reports="false")
+    supervisor = running.client("uptd-ppa", Role.SUPERVISOR)
+    asking = {"whole": True, "basis": "survivor-request", "reason": "she asks"}
+    erasure = done(supervisor.post(f"/cases/{case}/erasures", json=asking))["id"]
+    done(reviewer(running).post(f"/cases/{case}/erasures/{erasure}/approval", json={}))
+    here = f"/cases/{case}/disclosures/{disclosure}/bundle"
+    assert reviewer(running).get(here).status_code == 404
+    provider = composition.keyring(running.settings)
+    keys = composition.ledger_key(running.settings, provider).public
+    give_up = time.monotonic() + 20
+    while (report := audit(running.settings.database, keys)).unsealed and time.monotonic() < give_up:
+        time.sleep(0.1)
+    assert (report.difference, report.unsealed) == (None, 0)
+    assert report.leaves
 
 
 ALONE = """

@@ -160,6 +160,7 @@ def walked(running: Running) -> Mapping[type[Fact], list[httpx.Response]]:
     _work(walk, case)
     _emergency(walk, case)
     _end(walk, case, consent)
+    _erasure(walk)
     with composition.service(running.settings, connections=2) as ports:
         _agencies(walk, Casework(ports.log, ports.secrets))
     return walk.answers
@@ -218,6 +219,22 @@ def _work(walk: Walk, case: str) -> None:
         walk.take(c.DiscloseCase, case=case)
         walk.take(c.PlaceLegalHold, case=case)
         walk.take(c.LiftLegalHold, case=case)
+    with walk.acting("uptd-ppa", Role.DATA_PROTECTION_OFFICER, Purpose.AUDIT):
+        walk.take(c.RefuseHoldLifting, case=case)
+        walk.take(c.LiftLegalHold, case=case)
+    with walk.acting("uptd-ppa", Role.LEGAL_REVIEWER, Purpose.LEGAL):
+        walk.take(c.ApproveHoldLifting, case=case)
+
+
+def _erasure(walk: Walk) -> None:
+    with walk.acting("uptd-ppa"):
+        case = walk.take(c.OpenCase)
+    with walk.acting("uptd-ppa", Role.SUPERVISOR):
+        erasure = walk.take(c.RequestErasure, case=case)
+        walk.take(c.RefuseErasure, case=case, erasure=erasure)
+        erasure = walk.take(c.RequestErasure, case=case)
+    with walk.acting("uptd-ppa", Role.DATA_PROTECTION_OFFICER, Purpose.SURVIVOR_REQUEST):
+        walk.take(c.ApproveErasure, case=case, erasure=erasure)
 
 
 def _emergency(walk: Walk, case: str) -> None:

@@ -22,6 +22,7 @@ from rujukan.domain.codes import (
     AgeGroup,
     Channel,
     ConsentBy,
+    ErasureBasis,
     Obtained,
     Purpose,
     Reporter,
@@ -29,7 +30,7 @@ from rujukan.domain.codes import (
     Service,
     Urgency,
 )
-from rujukan.domain.fact import Act, CaseId, ConsentId, NoteId, ReferralId
+from rujukan.domain.fact import Act, CaseId, ConsentId, ErasureId, NoteId, ReferralId
 from rujukan.infra import composition
 from rujukan.infra.demo import network
 from rujukan.infra.demo.inboxes import entitled
@@ -74,13 +75,13 @@ class World:
         return self._run(self._publish)
 
     def subscription(
-        self, agency: str, handler=lambda d, db: None, key=None, file=None
+        self, agency: str, handler=lambda d, db: None, key=None, file=None, forget=None
     ) -> tuple[Subscription, SqliteInbox]:
         inbox: list = []
         made = Event()
 
         def run(stop: Event) -> None:
-            box = SqliteInbox(self.directory / (file or f"{agency}-{uuid4()}.db"), handler)
+            box = SqliteInbox(self.directory / (file or f"{agency}-{uuid4()}.db"), handler, forget)
             sub = Subscription(agency, [key or self.keys[agency]], self.signer.public_key(), self.bootstrap, box)
             inbox.extend((sub, box))
             made.set()
@@ -118,8 +119,8 @@ class World:
             at=datetime.now(UTC),
         )
 
-    def do(self, case, command, agency: str = "uptd-ppa") -> None:
-        self.casework.act_on_case(case, command, self.act(agency), correlation=uuid4())
+    def do(self, case, command, agency: str = "uptd-ppa", role: Role = Role.CASE_WORKER) -> None:
+        self.casework.act_on_case(case, command, self.act(agency, role), correlation=uuid4())
 
     def case_with_hospital(self) -> tuple[CaseId, ReferralId]:
         case, consent, referral = CaseId(uuid4()), ConsentId(uuid4()), ReferralId(uuid4())
@@ -338,3 +339,44 @@ def test_a_new_key_is_used_from_the_next_message_on(world):
     world.casework.act_on_agency(
         "rsud", RetireKey(occurred_at=datetime.now(UTC), key=new.id), system_act(), correlation=uuid4()
     )
+
+
+def test_an_erasure_reaches_each_agency_that_was_told_and_its_inbox_deletes(world):
+    """In order with the rest, about the case by its number and pseudonym, and with no word of who else took part."""
+    kept: list = []
+    asked: list = []
+    world.publisher()
+
+    def forget(deletion, db):
+        asked.append(deletion)
+        kept[:] = [d for d in kept if d.case != deletion.case]
+
+    world.subscription("rsud", lambda d, db: kept.append(d), forget=forget, file="deleting.db")
+    world.subscription("psikolog", lambda d, db: pytest.fail("an agency that took no part was told something"))
+    case, referral = world.case_with_hospital()
+    other, _ = world.case_with_hospital()
+    world.do(case, c.CancelReferral(occurred_at=datetime.now(UTC), referral=referral))
+    assert eventually(lambda: {d.case for d in kept} >= {case, other})
+    erasure = ErasureId(uuid4())
+    request = c.RequestErasure(
+        occurred_at=datetime.now(UTC),
+        erasure=erasure,
+        basis=ErasureBasis.SURVIVOR_REQUEST,
+        whole=True,
+        reason="she asks",
+    )
+    world.do(case, request, role=Role.SUPERVISOR)
+    world.do(case, c.ApproveErasure(occurred_at=datetime.now(UTC), erasure=erasure), role=Role.LEGAL_REVIEWER)
+    assert eventually(lambda: case in {d.case for d in asked})
+    deletion = asked[-1]
+    assert (deletion.erasure, deletion.case, len(deletion.compartments)) == (erasure, case, 9)
+    assert case not in {d.case for d in kept}
+    assert other in {d.case for d in kept}
+    assert erasure in SqliteInbox(world.directory / "deleting.db", print).unacknowledged()
+    told = world.entitled("rsud")
+    assert told, "a topic that is filled anew tells of the erasure, and of nothing that was erased"
+    again: list = []
+    world.subscription("rsud", lambda d, db: again.append(d))
+    assert eventually(lambda: {d.id for d in again} >= told)
+    message = next(d for d in again if d.topic == "erasure.DeletionAsked" and d.case == case)
+    assert message.fields().keys() == {"occurred_at", "erasure", "case", "compartments", "agency"}

@@ -14,7 +14,7 @@ from uuid import UUID, uuid4
 import msgspec
 import psycopg
 import pytest
-from office import KINDS, Office, catch_up, opened_office, tell_one_case
+from office import KINDS, Office, catch_up, opened_office, tell_erasures, tell_one_case
 from psycopg import errors
 from psycopg.sql import SQL, Identifier
 
@@ -27,6 +27,7 @@ from rujukan.domain.codes import (
     CloseReason,
     ConsentBy,
     DocumentKind,
+    ErasureBasis,
     GbvType,
     GlassVerdict,
     LegalBasis,
@@ -61,6 +62,7 @@ def office(settings: Settings) -> Iterator[Office]:
         police = opened.opens(composition.now(), lead="polres")
         opened.consents(police, "lbh", "legal", by="polres")
         opened.refers(police, "lbh", Service.LEGAL_AID, by="polres", compartments=frozenset({"legal"}))
+        tell_erasures(opened, composition.now())
         opened.breaks_glass("rsud", police, "health")
         catch_up(settings)
         yield opened
@@ -98,8 +100,19 @@ def rows(db: psycopg.Connection, table: str) -> list[dict[str, Any]]:
 
 
 def test_every_table_about_cases_has_row_level_security(office: Office, superuser: psycopg.Connection) -> None:
-    tables = ["audit", "caseload", "deadline", "emergency", "holding", "person", "referral_box", "timeline"]
-    assert agency_tables(superuser) == tables
+    assert agency_tables(superuser) == [
+        "audit",
+        "caseload",
+        "deadline",
+        "emergency",
+        "erasure",
+        "erasure_copy",
+        "holding",
+        "person",
+        "referral_box",
+        "retention",
+        "timeline",
+    ]
     unprotected = superuser.execute(
         "SELECT relname FROM pg_class WHERE relnamespace = 'views'::regnamespace AND relkind = 'r'"
         " AND NOT relrowsecurity AND has_table_privilege(%s, oid, 'SELECT')",
@@ -128,7 +141,7 @@ def test_an_agency_sees_exactly_its_own_rows(
 ) -> None:
     service.execute("SELECT set_config('rujukan.agency', %s, false)", (agency,))
     for table in agency_tables(superuser):
-        own = [row for row in rows(superuser, table) if agency in (row["agency"], row.get("lead"))]
+        own = [row for row in rows(superuser, table) if agency in (row.get("agency"), row.get("lead"))]
         if table == "caseload":
             own = [row for row in own if row["agency"] == agency]
         assert sorted(rows(service, table), key=repr) == sorted(own, key=repr)
@@ -206,7 +219,7 @@ def test_the_setting_ends_with_the_transaction_of_a_pooled_connection(settings: 
             after = backend(db)
         with ports.views.acting_for("polres") as db:
             last = backend(db)
-        assert first[1:] == ("rsud", 1)
+        assert first[1:] == ("rsud", 4)
         assert between == after == (first[0], None, 0)
         assert last == (first[0], "polres", 1)
 
@@ -340,6 +353,12 @@ def tell_everything(office: Office) -> tuple[UUID, list[str]]:
     says(case, c.RecordProtectionOrder)
     says(case, c.PlaceLegalHold)
     says(case, c.LiftLegalHold)
+    says(case, c.RefuseHoldLifting)
+    says(case, c.LiftLegalHold)
+    says(case, c.ApproveHoldLifting, role=Role.SUPERVISOR)
+    part: Fields = {"erasure": uuid4(), "basis": ErasureBasis.SURVIVOR_REQUEST, "whole": False}
+    says(case, c.RequestErasure, **part, compartments=frozenset({"economic"}))
+    says(case, c.RefuseErasure, erasure=part["erasure"])
     glass: Fields = {"glass": uuid4()}
     danger: Fields = {"compartments": frozenset({"health"}), "basis": LegalBasis.IMMINENT_DANGER, "minutes": None}
     says(case, c.BreakGlass, "lbh", **glass, **danger)

@@ -115,6 +115,7 @@ def told(running: Running) -> Told:
     danger = {"basis": "imminent-danger", "rule": "UU 27/2022", "reason": "Bahaya."}
     ids["glass"] = lead.post(f"{case}/break-glass", compartments=["health"], **danger)["id"]
     ids["transfer"] = str(uuid4())
+    ids["erasure"] = str(uuid4())
     last = supervisor.post(f"{case}/notes", subject="Semua sudah.")
     lead.get("/cases", wait_for=last["position"], limit=1)
     return Told(case, ids, last["position"])
@@ -188,7 +189,8 @@ def test_nothing_under_a_case_is_left_out_above(running: Running) -> None:
     document = running.http.get("/openapi.json").json()
     under_a_case = {(m, path) for path, item in document["paths"].items() if "{case}" in path for m in item}
     asked = {("post", action.path) for action in CASE_ACTIONS} | {("get", path) for path in (*READS, *EMERGENCY_READS)}
-    assert under_a_case == asked | {("post", "/cases/{case}/documents")}
+    bundles = ("get", "/cases/{case}/disclosures/{disclosure}/bundle")  # tests/integration/test_bundles.py
+    assert under_a_case == asked | {("post", "/cases/{case}/documents"), bundles}
 
 
 @pytest.mark.parametrize("agency", OUTSIDERS)

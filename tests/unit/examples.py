@@ -10,6 +10,7 @@ from rujukan.domain import access as x
 from rujukan.domain import agency as a
 from rujukan.domain import catalogue
 from rujukan.domain import codes as k
+from rujukan.domain import erasure as r
 from rujukan.domain.case import events as e
 from rujukan.domain.fact import Fact
 
@@ -207,6 +208,22 @@ FIELDS: dict[type[Fact], dict[str, Any]] = {
     },
     e.LegalHoldPlaced: {"reason": "a trial"},
     e.LegalHoldLifted: {"reason": "the trial ended"},
+    e.HoldLiftingAsked: {"asked_by": an_id("reviewer"), "reason": "the trial ended"},
+    e.HoldLiftingRefused: {"reason": "an appeal"},
+    e.ErasureRequested: {
+        "erasure": an_id("erasure"),
+        "compartments": frozenset({"health", "contact"}),
+        "basis": k.ErasureBasis.SURVIVOR_REQUEST,
+        "asked_by": an_id("reviewer"),
+        "reason": "she asks for it",
+    },
+    e.ErasureRefused: {"erasure": an_id("erasure"), "reason": "an appeal"},
+    e.CaseErased: {
+        "erasure": an_id("erasure"),
+        "compartments": frozenset({"health", "contact"}),
+        "requested_by": an_id("reviewer"),
+        "approved_by": an_id("officer"),
+    },
     e.GlassBroken: {
         **GLASS,
         "compartments": frozenset({"health", "contact"}),
@@ -256,6 +273,24 @@ FIELDS: dict[type[Fact], dict[str, Any]] = {
         "what": "timeline",
         "basis": "consent",
     },
+    r.ErasureRecorded: {
+        "erasure": an_id("erasure"),
+        "case": an_id("case"),
+        "version": 7,
+        "compartments": frozenset({"health", "contact"}),
+        "basis": k.ErasureBasis.RETENTION_ENDED,
+        "lead": "uptd-ppa",
+        "requested_by": an_id("reviewer"),
+        "requested_at": LATER,
+        "approved_by": an_id("officer"),
+    },
+    r.DeletionAsked: {
+        "erasure": an_id("erasure"),
+        "case": an_id("case"),
+        "compartments": frozenset({"health", "contact"}),
+        "agency": "rsud",
+    },
+    r.ErasureAcknowledged: {"erasure": an_id("erasure"), "case": an_id("case"), "agency": "rsud"},
 }
 
 EXAMPLES: dict[str, Fact] = {

@@ -27,7 +27,7 @@ def test_every_command_that_is_written_is_decided() -> None:
 
 
 def test_every_command_is_somebodys_to_give_and_nothing_else_is() -> None:
-    assert frozenset().union(*au.COMMANDS.values()) == CASE_COMMANDS | AGENCY_COMMANDS
+    assert frozenset().union(*au.COMMANDS.values()) == CASE_COMMANDS | AGENCY_COMMANDS | au.ACKNOWLEDGEMENT
 
 
 def test_every_role_has_its_commands_and_purposes() -> None:
@@ -58,7 +58,7 @@ def test_grave_decisions_are_a_supervisors(command: type[Fact], role: Role) -> N
     assert role not in au.roles_for(command)
 
 
-@pytest.mark.parametrize("command", [c.PlaceLegalHold, c.LiftLegalHold])
+@pytest.mark.parametrize("command", [c.PlaceLegalHold, c.LiftLegalHold, c.ApproveHoldLifting, c.RefuseHoldLifting])
 def test_legal_holds_are_for_the_reviewer_and_the_data_protection_officer(command: type[Fact]) -> None:
     assert {r for r in Role if command in au.COMMANDS[r]} == {Role.LEGAL_REVIEWER, Role.DATA_PROTECTION_OFFICER}
 

@@ -485,6 +485,11 @@ NO_STORY = (
     e.DuplicateAbsorbed,
     e.LegalHoldPlaced,
     e.LegalHoldLifted,
+    e.HoldLiftingAsked,
+    e.HoldLiftingRefused,
+    e.ErasureRequested,
+    e.ErasureRefused,
+    e.CaseErased,
     e.GlassMove,
 )
 """Events of which nobody learns just because an open referral and a consent cover what they say."""

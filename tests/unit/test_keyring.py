@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from rujukan.infra.keyring import LocalKeyring, UnwrapFailed
+from rujukan.infra.keyring import LocalKeyring, UnwrapFailed, id_of
 
 KEY = bytes(range(32))
 
@@ -95,8 +95,59 @@ def test_a_key_wrapped_under_an_older_key_opens_after_a_newer_one_became_active(
     file.write_text(json.dumps(kept))
     rotated = LocalKeyring(file)
     assert rotated.unwrap(wrapped, b"c") == KEY
-    with pytest.raises(UnwrapFailed):
-        keyring.unwrap(rotated.wrap(KEY, b"c"), b"c")
+    assert keyring.unwrap(rotated.wrap(KEY, b"c"), b"c") == KEY, "a keyring reads its file again for a key it lacks"
+
+
+def test_every_keyring_on_a_file_learns_of_a_new_key_and_forgets_a_destroyed_one(
+    keyring: LocalKeyring, file: Path
+) -> None:
+    other = LocalKeyring(file)
+    before = other.wrap(KEY, b"c")
+    new = keyring.add()
+    assert id_of(other.wrap(KEY, b"c")) == new, "who wraps wraps under the newest"
+    assert other.ids() == [id_of(before), new]
+    keyring.destroy(id_of(before))
+    keyring.destroy(id_of(before))
+    other.refresh()
+    for ring in (keyring, other, LocalKeyring(file)):
+        assert ring.ids() == [new]
+        with pytest.raises(UnwrapFailed):
+            ring.unwrap(before, b"c")
+    assert keyring.secret("index") == LocalKeyring(file).secret("index")
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
+def test_the_active_key_is_not_destroyed(keyring: LocalKeyring) -> None:
+    wrapped = keyring.wrap(KEY, b"c")
+    with pytest.raises(ValueError, match="active"):
+        keyring.destroy(id_of(wrapped))
+    assert keyring.unwrap(wrapped, b"c") == KEY
+
+
+def test_a_destroyed_key_is_overwritten_where_it_stood(keyring: LocalKeyring, file: Path) -> None:
+    old = json.loads(file.read_text())["keys"]["kek-1"]
+    keyring.add()
+    with file.open() as kept_open:
+        keyring.destroy("kek-1")
+        assert old not in kept_open.read()
+    assert old not in file.read_text()
+
+
+def _add(file: Path, barrier: Barrier) -> None:
+    barrier.wait(30)
+    LocalKeyring(file).add()
+
+
+def test_two_processes_that_change_a_keyring_at_once_lose_nothing(file: Path) -> None:
+    LocalKeyring(file)
+    context = multiprocessing.get_context("fork")
+    barrier = context.Barrier(4)
+    processes = [context.Process(target=_add, args=(file, barrier)) for _ in range(4)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(30)
+    assert len(LocalKeyring(file).ids()) == 5
 
 
 @pytest.mark.parametrize(

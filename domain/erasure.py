@@ -1,0 +1,143 @@
+"""What remains of an erasure: a stream of its own, which names the case by its number and nobody by name.
+
+The case's own events cannot be read any more when its coordination is gone. So the commit that erases also writes, to
+a stream of the erasure's own: who asked, who approved, what and when (`ErasureRecorded`), and for each agency that was
+told something of it that it must delete its copy (`DeletionAsked`). Each agency is named in an event of its own, so
+that none learns from another's who took part. What it says when it has done so is the third event.
+"""
+
+from collections.abc import Container, Iterable, Sequence
+from datetime import datetime
+from uuid import UUID, uuid5
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from .case.events import CaseErased, CompartmentWord
+from .case.state import words
+from .codes import ErasureBasis
+from .compartment import Coordination
+from .disclosure import Knowledge, Written
+from .fact import Act, ActorId, AgencyCode, CaseId, ErasureId, Fact, recorded
+from .refusal import AlreadyExists, Unknown
+
+ERASURES = UUID("6c1b0f39-5a0e-5d0f-9b51-65726173757a")
+"""Namespace of erasure streams (RFC 9562, version 5)."""
+
+
+def erasure_stream(erasure: UUID) -> UUID:
+    """The stream of an erasure."""
+    return uuid5(ERASURES, str(erasure))
+
+
+class ErasureRecorded(Fact, frozen=True, kw_only=True, tag="erasure.ErasureRecorded"):
+    """Two people had these compartments of that case destroyed. `occurred_at` is when it was approved."""
+
+    erasure: Coordination[ErasureId]
+    case: Coordination[CaseId]
+    version: Coordination[int]
+    """Of the case's `CaseErased`: that many events of the case are in the log, and stay there, sealed."""
+    compartments: Coordination[frozenset[CompartmentWord]]
+    basis: Coordination[ErasureBasis]
+    lead: Coordination[AgencyCode]
+    requested_by: Coordination[ActorId]
+    requested_at: Coordination[datetime]
+    approved_by: Coordination[ActorId]
+
+
+class DeletionAsked(Fact, frozen=True, kw_only=True, tag="erasure.DeletionAsked"):
+    """This agency was told something of what was erased, and must delete its copies."""
+
+    erasure: Coordination[ErasureId]
+    case: Coordination[CaseId]
+    compartments: Coordination[frozenset[CompartmentWord]]
+    agency: Coordination[AgencyCode]
+
+
+class ErasureAcknowledged(Fact, frozen=True, kw_only=True, tag="erasure.ErasureAcknowledged"):
+    """The agency says that it deleted what it was told."""
+
+    erasure: Coordination[ErasureId]
+    case: Coordination[CaseId]
+    agency: Coordination[AgencyCode]
+
+
+EVENTS: tuple[type[Fact], ...] = (ErasureRecorded, DeletionAsked, ErasureAcknowledged)
+
+
+class AcknowledgeErasure(Fact, frozen=True, kw_only=True):
+    """Say that the agency deleted what it was told."""
+
+    erasure: Coordination[ErasureId]
+
+
+class Asked(Struct, frozen=True):
+    """An erasure: which agencies have to delete, and which said that they did."""
+
+    record: ErasureRecorded
+    version: int = 1
+    told: frozenset[AgencyCode] = frozenset()
+    acknowledged: frozenset[AgencyCode] = frozenset()
+
+
+def fold(events: Iterable[Fact]) -> Asked | None:
+    """The erasure after these events of its stream; None before the first."""
+    asked: Asked | None = None
+    for event in events:
+        match event:
+            case ErasureRecorded():
+                asked = Asked(event)
+                continue
+            case DeletionAsked() if asked is not None:
+                asked = replace(asked, told=asked.told | {event.agency})
+            case ErasureAcknowledged() if asked is not None:
+                asked = replace(asked, acknowledged=asked.acknowledged | {event.agency})
+        if asked is None:
+            return None
+        asked = replace(asked, version=asked.version + 1)
+    return asked
+
+
+def record(
+    case: CaseId, erased: CaseErased, written: Sequence[Written], act: Act, network: Container[AgencyCode]
+) -> Sequence[Fact]:
+    """What is written to the erasure's own stream beside `erased`; `written` is all of the case before it.
+
+    The agencies are those of the network that were told anything of what goes, by the rule that also told them, or
+    could open it in an emergency.
+    """
+    knowledge = Knowledge()
+    for event in written:
+        knowledge.follow(event)
+    before = knowledge.case
+    if before is None or before.erasure is None:
+        raise ValueError("only what was asked for is erased")
+    gone = words(erased.compartments)
+    told = {agency for agency, known in knowledge.told.items() if any(gone & may for may in known.values())}
+    told |= {glass.agency for glass in before.glasses.values() if gone & glass.compartments}
+    return [
+        recorded(
+            ErasureRecorded,
+            erased,
+            act,
+            case=case,
+            version=before.version + 1,
+            basis=before.erasure.basis,
+            lead=before.lead,
+            requested_at=before.erasure.asked_at,
+        ),
+        *(
+            recorded(DeletionAsked, erased, act, case=case, agency=agency)
+            for agency in sorted(told)
+            if agency in network
+        ),
+    ]
+
+
+def acknowledge(command: AcknowledgeErasure, asked: Asked | None, act: Act) -> Sequence[Fact]:
+    """The agency's answer. Raises Unknown for one that was not asked, AlreadyExists the second time."""
+    if asked is None or act.agency not in asked.told:
+        raise Unknown(what="erasure")
+    if act.agency in asked.acknowledged:
+        raise AlreadyExists(what="the acknowledgement")
+    return [recorded(ErasureAcknowledged, command, act, case=asked.record.case, agency=act.agency)]

@@ -1,0 +1,91 @@
+"""How long a case is kept after it ended. Versioned data; a person decides, this says what falls due.
+
+UU 27/2022 (personal data protection) art. 43 and 44 ask that personal data be erased or destroyed when it is no longer
+needed and when its retention period ends; it names no period for referral files. The periods here are DEFAULTS of
+this software, for the network to replace with those of its own regulation (JRA, jadwal retensi arsip); each says
+so in its source. They run from the case's end, longer where the survivor was a child, who may go to law as an adult.
+"""
+
+from datetime import datetime, timedelta
+
+from msgspec import Struct
+
+from .case.state import Case, Status
+from .codes import AgeGroup, CloseReason
+
+YEAR = timedelta(days=365.25)
+
+
+class RetentionRule(Struct, frozen=True):
+    """Cases that ended in this way are kept so long. Empty sets hold for all; the first rule that fits counts."""
+
+    name: str
+    keep: timedelta
+    source: str
+    statuses: frozenset[Status] = frozenset()
+    reasons: frozenset[CloseReason] = frozenset()
+    ages: frozenset[AgeGroup] = frozenset()
+
+    def fits(self, case: Case) -> bool:
+        """Whether the rule speaks of such a case."""
+        return (
+            (not self.statuses or case.status in self.statuses)
+            and (not self.reasons or case.close_reason in self.reasons)
+            and (not self.ages or case.age_group in self.ages)
+        )
+
+
+class Schedule(Struct, frozen=True):
+    version: str
+    rules: tuple[RetentionRule, ...]
+
+    def rule_for(self, case: Case) -> RetentionRule:
+        """The first rule that fits. The last fits every case."""
+        return next(rule for rule in self.rules if rule.fits(case))
+
+    def due(self, case: Case) -> datetime | None:
+        """When the time for which the case is kept ends; None while it is open."""
+        return None if case.ended_at is None else case.ended_at + self.rule_for(case).keep
+
+
+V2026_1 = Schedule(
+    version="2026-1",
+    rules=(
+        RetentionRule(
+            "duplicate",
+            1 * YEAR,
+            "default: a file merged into another; what counts is kept there",
+            statuses=frozenset({Status.MERGED}),
+        ),
+        RetentionRule(
+            "young-child",
+            25 * YEAR,
+            "default: until a child of 0 to 11 years is a grown person who can ask for it herself",
+            ages=frozenset({AgeGroup.YOUNG_CHILD}),
+        ),
+        RetentionRule(
+            "adolescent",
+            15 * YEAR,
+            "default: until an adolescent is a grown person who can ask for it herself",
+            ages=frozenset({AgeGroup.ADOLESCENT}),
+        ),
+        RetentionRule(
+            "lost-contact",
+            10 * YEAR,
+            "default: she may come back",
+            reasons=frozenset({CloseReason.LOST_CONTACT, CloseReason.MOVED_AWAY}),
+        ),
+        RetentionRule(
+            "imported",
+            5 * YEAR,
+            "default: the system of origin keeps its own",
+            reasons=frozenset({CloseReason.IMPORTED}),
+        ),
+        RetentionRule("closed", 10 * YEAR, "default: every other case that ended"),
+    ),
+)
+
+SCHEDULES = {V2026_1.version: V2026_1}
+"""Every version ever in use; none is ever edited."""
+
+CURRENT = V2026_1

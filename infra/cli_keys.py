@@ -1,0 +1,86 @@
+"""The operator's commands on keys, erasures and retention: `rujukan keys`, `rujukan erasures`, `rujukan retention`."""
+
+import argparse
+import sys
+from typing import Any
+
+from .settings import Settings
+
+MOST = 500
+
+
+def add_commands(command: Any) -> None:
+    """The commands, added to the parser of cli.py."""
+    which = command("keys", keys, "key-encryption keys: list them, rotate, make an erasure epoch")
+    which.add_argument("what", nargs="?", choices=("list", "rotate", "epoch"), default="list")
+    command("erasures", list_erasures, "what was erased, and which agencies have not deleted their copies")
+    command("retention", list_retention, "which ended cases fall due when, and what is held against it")
+
+
+def keys(settings: Settings, said: argparse.Namespace) -> int:
+    """List the key-encryption keys, replace the active one, or make an erasure epoch."""
+    from . import composition, rotation
+    from .erasing import finish_erasures
+    from .system import running
+
+    settings = running(settings)
+    provider = composition.keyring(settings)
+
+    def step(what: str) -> None:
+        print(what, file=sys.stderr, flush=True)
+
+    match said.what:
+        case "rotate":
+            done = rotation.rotate(settings.database, provider, step)
+            _say(done)
+        case "epoch":
+            with composition.follower(settings) as source:
+                finish_erasures(source.store)
+            for done in rotation.epoch(settings.database, provider, step):
+                _say(done)
+            print("What was erased until now is dead in every copy of the database. Copy log.data_keys anew now:")
+            print("a backup from before is restored with the log.data_keys of after.")
+        case _:
+            for key in rotation.states(settings.database, provider):
+                since = f"retired {key.retired_at:%Y-%m-%d %H:%M}" if key.retired_at else ""
+                print(f"{key.id:24} {key.state:14} {key.data_keys:>9,} data keys  {since}")
+    return 0
+
+
+def list_erasures(settings: Settings, said: argparse.Namespace) -> int:
+    """Every erasure of the network, the latest first."""
+    from rujukan.projections import erasures
+
+    from . import composition
+    from .system import running
+
+    with composition.follower(running(settings)) as source, source.store.pool.connection() as db:
+        for entry in erasures.erasures(db, limit=MOST):
+            waiting = [c.agency for c in entry.copies if c.acknowledged_at is None]
+            when = f"{entry.erased_at or entry.requested_at:%Y-%m-%d %H:%M}"
+            keys = "keys destroyed" if entry.keys_destroyed_at else "keys there"
+            backups = "also in backups" if entry.beyond_backups else "not yet in backups"
+            state = f"{keys}, {backups}" if entry.status == "erased" else "undecided"
+            copies = f"waiting for {' '.join(waiting)}" if waiting else ""
+            print(f"{when}  {entry.erasure}  case {entry.case}  {entry.status:7} {state}  {copies}".rstrip())
+    return 0
+
+
+def list_retention(settings: Settings, said: argparse.Namespace) -> int:
+    """What falls due, what is held against it, and by which rule."""
+    from rujukan.projections import retention
+
+    from . import composition
+    from .system import running
+
+    with composition.follower(running(settings)) as source, source.store.pool.connection() as db:
+        for entry in retention.due(db, limit=MOST):
+            due = f"{entry.due_at:%Y-%m-%d}" if entry.due_at else "open      "
+            held = f"HELD by {entry.held_by} since {entry.held_since:%Y-%m-%d}" if entry.held else ""
+            print(f"{due}  case {entry.case}  {entry.rule or '':14} {entry.source or ''}  {held}".rstrip())
+    return 0
+
+
+def _say(done: Any) -> None:
+    gone = ", ".join(done.destroyed)
+    print(f"{done.active} is active; {done.wrapped_anew:,} data keys wrapped anew; destroyed: {gone}")

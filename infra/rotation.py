@@ -1,0 +1,189 @@
+"""Rotation of the key-encryption key while the system works, and the erasure epoch that it makes.
+
+The steps, each durable before the next, and each found done or undone by looking, so that whoever is killed anywhere is
+finished by running it again:
+
+1. A new key-encryption key is made, and is active: every process reads the keyring again before it wraps.
+2. The old ones are retired in the database: from then on it refuses a new data key wrapped under one of them
+   (`log.check_new_key`), and who meets that refusal reads the keyring and wraps again. What is left to do only shrinks.
+3. The data keys wrapped under the old ones are wrapped anew, some hundreds a transaction, each only if it is still
+   what was read. Nobody waits: who reads meanwhile opens the old wrapping or the new one.
+4. When none is left under it, an old key-encryption key is destroyed.
+
+**Erasure epoch.** A copy of `log.data_keys` made before, in a backup, in a replica's old files, in what PostgreSQL did
+not overwrite yet, is wrapped under keys that are destroyed now. So what was erased before the epoch is gone from all
+of them; and for the same reason a backup made before an epoch is restored with the `log.data_keys` of after it
+(infra/ERASURE.md).
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+import psycopg
+from psycopg import Connection
+from psycopg.rows import TupleRow
+
+from rujukan.domain.compartment import Compartment
+
+from .data_keys import context
+from .keyring import KeyProvider
+
+BATCH = 500
+_ALONE = 727164918
+_KEYS = 727164917
+"""The lock of infra/migrations/0003_erasure.sql."""
+
+
+class RotationRunning(Exception):
+    """Somebody rotates the keys now."""
+
+
+class NotFinished(Exception):
+    """Data keys are still wrapped under a key that was to be destroyed; nothing was destroyed. Run it again."""
+
+
+class Rotated(NamedTuple):
+    """What a rotation did."""
+
+    active: str
+    destroyed: list[str]
+    wrapped_anew: int
+
+
+class KeyState(NamedTuple):
+    """A key-encryption key: whether new keys are wrapped under it, how many are, and since when it is retired."""
+
+    id: str
+    state: str
+    data_keys: int
+    retired_at: datetime | None
+    destroyed_at: datetime | None
+
+
+def rotate(conninfo: str, provider: KeyProvider, done: Callable[[str], object] = lambda step: None) -> Rotated:
+    """Replace the key-encryption key, or finish a rotation that was not finished. Needs the rights of the database's
+    owner. `done` is told of each step. Raises RotationRunning, NotFinished."""
+    with _alone(conninfo) as db:
+        if len(provider.ids()) == 1:
+            provider.add()
+        done("a new key-encryption key is active")
+        *old, active = provider.ids()
+        wrapped_anew = 0
+        for id in old:
+            _retire(db, id)
+            done(f"{id} is retired")
+            for count in _wrap_anew(db, provider, id):
+                wrapped_anew += count
+                done(f"{wrapped_anew} data keys are wrapped anew")
+        for id in old:
+            _none_left(db, id)
+            provider.destroy(id)
+            done(f"{id} is destroyed")
+        db.execute(  # also those that somebody destroyed who was killed before this line
+            "UPDATE log.retired_keks SET destroyed_at = clock_timestamp()"
+            " WHERE destroyed_at IS NULL AND id <> ALL (%s)",
+            (list(provider.ids()),),
+        )
+        return Rotated(active, old, wrapped_anew)
+
+
+def epoch(conninfo: str, provider: KeyProvider, done: Callable[[str], object] = lambda step: None) -> Iterator[Rotated]:
+    """Rotate until what was erased before is dead in every copy of the database: once, or twice where a rotation of
+    before an erasure had not been finished. Raises as `rotate`."""
+    with psycopg.connect(conninfo, autocommit=True) as db:
+        row = db.execute("SELECT coalesce(max(n), 0) FROM log.erased_keys").fetchone()
+        erased = row[0] if row else 0
+        started = _now(db)
+        while True:
+            yield rotate(conninfo, provider, done)
+            row = db.execute(
+                "SELECT count(*) FROM log.retired_keks"
+                " WHERE destroyed_at IS NOT NULL AND destroyed_at > %s AND erased_to >= %s",
+                (started, erased),
+            ).fetchone()
+            if row is not None and row[0]:
+                return
+
+
+def states(conninfo: str, provider: KeyProvider) -> list[KeyState]:
+    """Every key-encryption key there is or was, the active one last."""
+    with psycopg.connect(conninfo, autocommit=True) as db:
+        wrapped: dict[str, int] = dict(
+            db.execute("SELECT log.kek_of(wrapped), count(*) FROM log.data_keys GROUP BY 1").fetchall()
+        )
+        retired = {
+            id: (at, destroyed)
+            for id, at, destroyed in db.execute(
+                "SELECT id, retired_at, destroyed_at FROM log.retired_keks ORDER BY retired_at"
+            )
+        }
+    here = provider.ids()
+    found: list[KeyState] = []
+    for id in dict.fromkeys([*retired, *wrapped, *here]):
+        state = "active" if id == here[-1] else "being replaced" if id in here else "destroyed"
+        found.append(KeyState(id, state, wrapped.get(id, 0), *retired.get(id, (None, None))))
+    return sorted(found, key=lambda k: k.state == "active")
+
+
+def _retire(db: Connection[TupleRow], id: str) -> None:
+    """Nothing new is wrapped under it once this is durable: who was about to holds the lock until it is there."""
+    with db.transaction():
+        db.execute("SELECT pg_advisory_xact_lock(%s)", (_KEYS,))
+        db.execute(
+            "INSERT INTO log.retired_keks (id, erased_to)"
+            " VALUES (%s, coalesce((SELECT max(n) FROM log.erased_keys), 0)) ON CONFLICT DO NOTHING",
+            (id,),
+        )
+
+
+def _wrap_anew(db: Connection[TupleRow], provider: KeyProvider, id: str) -> Iterator[int]:
+    """Wraps every data key under `id` anew; yields how many, batch by batch."""
+    while True:
+        with db.transaction():
+            db.execute("SELECT pg_advisory_xact_lock_shared(%s)", (_KEYS,))  # before the rows, as who erases does
+            rows = db.execute(
+                "SELECT stream, compartment, wrapped FROM log.data_keys WHERE log.kek_of(wrapped) = %s"
+                " ORDER BY stream, compartment LIMIT %s FOR UPDATE",
+                (id, BATCH),
+                binary=True,
+            ).fetchall()
+            if not rows:
+                return
+            with db.cursor() as cursor:
+                cursor.executemany(
+                    "UPDATE log.data_keys SET wrapped = %b WHERE stream = %s AND compartment = %s",
+                    [(_anew(provider, stream, number, wrapped), stream, number) for stream, number, wrapped in rows],
+                )
+        yield len(rows)
+
+
+def _anew(provider: KeyProvider, stream: UUID, number: int, wrapped: bytes) -> bytes:
+    bound = context(stream, Compartment(number))
+    return provider.wrap(provider.unwrap(wrapped, bound), bound)
+
+
+def _none_left(db: Connection[TupleRow], id: str) -> None:
+    with db.transaction():
+        db.execute("SELECT pg_advisory_xact_lock(%s)", (_KEYS,))
+        row = db.execute("SELECT count(*) FROM log.data_keys WHERE log.kek_of(wrapped) = %s", (id,)).fetchone()
+    if row is None or row[0]:
+        raise NotFinished(f"{row[0] if row else 'some'} data keys are still wrapped under {id}; run it again")
+
+
+def _now(db: Connection[TupleRow]) -> datetime:
+    row = db.execute("SELECT clock_timestamp()").fetchone()
+    assert row is not None
+    at: datetime = row[0]
+    return at
+
+
+@contextmanager
+def _alone(conninfo: str) -> Iterator[Connection[TupleRow]]:
+    with psycopg.connect(conninfo, autocommit=True) as db:
+        row = db.execute("SELECT pg_try_advisory_lock(%s)", (_ALONE,)).fetchone()
+        if row is None or not row[0]:
+            raise RotationRunning("the keys are being rotated already")
+        yield db

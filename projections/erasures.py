@@ -1,0 +1,139 @@
+"""Erasures of the cases that an agency leads: asked for, and carried out; who has to delete copies, and who said so."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, LiteralString
+from uuid import UUID
+
+from msgspec import Struct
+from psycopg import Connection
+from psycopg.rows import TupleRow, dict_row
+
+from rujukan.domain.case import events as e
+from rujukan.domain.disclosure import Followed
+from rujukan.domain.erasure import DeletionAsked, ErasureAcknowledged, ErasureRecorded
+
+from .projection import Tables
+
+
+class Copies(Struct, frozen=True):
+    """An agency that was told something of what was erased. `acknowledged_at`: when it said that it deleted it."""
+
+    agency: str
+    acknowledged_at: datetime | None = None
+    acknowledged_by: UUID | None = None
+
+
+class Entry(Struct, frozen=True):
+    """An erasure. Of a whole case, this and the openings in the audit trail are all that is left to be read."""
+
+    erasure: UUID
+    case: UUID
+    status: str
+    """asked, or erased."""
+    compartments: list[str]
+    basis: str
+    requested_by: UUID
+    requested_at: datetime
+    approved_by: UUID | None
+    erased_at: datetime | None
+    keys_destroyed_at: datetime | None
+    """Since when there are no keys in the database."""
+    beyond_backups: bool
+    """An erasure epoch came after: copies of the keys in backups are dead too."""
+    position: int
+    copies: list[Copies]
+
+
+class Erasures:
+    name = "erasures"
+    tables: Sequence[LiteralString] = ("erasure_copy", "erasure")
+    ddl: LiteralString = """
+        CREATE TABLE erasure (
+          erasure uuid PRIMARY KEY, case_id uuid NOT NULL, lead text NOT NULL, status text NOT NULL,
+          compartments text[] NOT NULL, basis text NOT NULL, requested_by uuid NOT NULL,
+          requested_at timestamptz NOT NULL, approved_by uuid, erased_at timestamptz, position bigint NOT NULL
+        );
+        CREATE INDEX ON erasure (lead, position DESC);
+        CREATE INDEX ON erasure (case_id);
+        ALTER TABLE erasure ENABLE ROW LEVEL SECURITY;
+        CREATE POLICY own ON erasure FOR SELECT TO rujukan_service
+          USING (lead = current_setting('rujukan.agency', true));
+        GRANT SELECT ON erasure TO rujukan_service;
+        CREATE TABLE erasure_copy (
+          erasure uuid NOT NULL, agency text NOT NULL, lead text NOT NULL, acknowledged_at timestamptz,
+          acknowledged_by uuid, PRIMARY KEY (erasure, agency)
+        );
+        ALTER TABLE erasure_copy ENABLE ROW LEVEL SECURITY;
+        CREATE POLICY own ON erasure_copy FOR SELECT TO rujukan_service
+          USING (current_setting('rujukan.agency', true) IN (agency, lead));
+        GRANT SELECT ON erasure_copy TO rujukan_service;
+    """
+
+    def fold(self, db: Tables, batch: Sequence[Followed]) -> None:
+        for followed in batch:
+            written = followed.written
+            match written.event:
+                case e.ErasureRequested() as asked if followed.case is not None:
+                    row = (asked.erasure, written.stream, followed.case.lead, "asked", sorted(asked.compartments))
+                    who = (asked.basis.value, asked.asked_by, asked.occurred_at)
+                    db.execute(_UPSERT, (*row, *who, None, None, written.position))
+                case e.ErasureRefused() as refused:
+                    db.execute("DELETE FROM erasure WHERE erasure = %s AND status = 'asked'", (refused.erasure,))
+                case e.LeadTransferAccepted():  # and what was asked before ends with the former lead
+                    db.execute("DELETE FROM erasure WHERE case_id = %s AND status = 'asked'", (written.stream,))
+                case ErasureRecorded() as done:
+                    db.execute("DELETE FROM erasure WHERE case_id = %s AND status = 'asked'", (done.case,))
+                    row = (done.erasure, done.case, done.lead, "erased", sorted(done.compartments))
+                    who = (done.basis.value, done.requested_by, done.requested_at)
+                    db.execute(_UPSERT, (*row, *who, done.approved_by, done.occurred_at, written.position))
+                case DeletionAsked() as asked_of:
+                    db.execute(
+                        "INSERT INTO erasure_copy (erasure, agency, lead)"
+                        " SELECT erasure, %s, lead FROM erasure WHERE erasure = %s ON CONFLICT DO NOTHING",
+                        (asked_of.agency, asked_of.erasure),
+                    )
+                case ErasureAcknowledged() as said:
+                    db.execute(
+                        "UPDATE erasure_copy SET acknowledged_at = %s, acknowledged_by = %s"
+                        " WHERE erasure = %s AND agency = %s",
+                        (said.occurred_at, written.actor, said.erasure, said.agency),
+                    )
+
+
+def erasures(db: Connection[TupleRow], *, before: int | None = None, limit: int = 50) -> list[Entry]:
+    """The erasures of the cases that the acting agency leads or led, the latest first; `before` is the position to go
+    on from."""
+    with db.cursor(row_factory=dict_row) as cursor:
+        rows: list[dict[str, Any]] = cursor.execute(_SELECT, {"before": before, "limit": limit}).fetchall()
+        copies: dict[UUID, list[Copies]] = {}
+        for row in cursor.execute(
+            "SELECT erasure, agency, acknowledged_at, acknowledged_by FROM views.erasure_copy"
+            " WHERE erasure = ANY(%s) ORDER BY agency",
+            ([row["erasure"] for row in rows],),
+        ):
+            of = copies.setdefault(row.pop("erasure"), [])
+            of.append(Copies(**row))
+    return [Entry(**row, copies=copies.get(row["erasure"], [])) for row in rows]
+
+
+_UPSERT: LiteralString = """
+    INSERT INTO erasure (erasure, case_id, lead, status, compartments, basis, requested_by, requested_at, approved_by,
+      erased_at, position)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+    ON CONFLICT (erasure) DO UPDATE SET status = excluded.status, compartments = excluded.compartments,
+      lead = excluded.lead, approved_by = excluded.approved_by, erased_at = excluded.erased_at,
+      position = excluded.position
+"""
+
+_SELECT: LiteralString = """
+    SELECT x.erasure, x.case_id AS case, x.status, x.compartments, x.basis, x.requested_by, x.requested_at,
+      x.approved_by, x.erased_at, x.position,
+      CASE WHEN x.status = 'erased' THEN (SELECT max(k.at) FROM log.erased_keys k
+        WHERE k.stream = x.case_id AND k.position <= x.position) END AS keys_destroyed_at,
+      x.status = 'erased' AND EXISTS (SELECT FROM log.retired_keks r WHERE r.destroyed_at IS NOT NULL
+        AND r.erased_to >= (SELECT max(k.n) FROM log.erased_keys k
+          WHERE k.stream = x.case_id AND k.position <= x.position)) AS beyond_backups
+    FROM views.erasure x WHERE %(before)s::bigint IS NULL OR x.position < %(before)s
+    ORDER BY x.position DESC LIMIT %(limit)s
+"""

@@ -1,0 +1,131 @@
+"""Retention: which ended cases fall due when, by which rule, and what is held against it.
+
+The rule is the schedule's of when this read model is built: after a change of the schedule, rebuild it.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, LiteralString
+from uuid import UUID
+
+from msgspec import Struct
+from psycopg import Connection
+from psycopg.rows import TupleRow, class_row
+
+from rujukan.domain import retention
+from rujukan.domain.case import events as e
+from rujukan.domain.case.state import Case
+from rujukan.domain.disclosure import Followed, Written
+
+from .erased import drop
+from .projection import OWN_AGENCY, Tables
+
+MOVES = (
+    e.CaseClosed,
+    e.CaseReopened,
+    e.CaseMerged,
+    e.LegalHoldPlaced,
+    e.LegalHoldLifted,
+    e.HoldLiftingAsked,
+    e.HoldLiftingRefused,
+    e.LeadTransferAccepted,
+)
+
+
+class Entry(Struct, frozen=True):
+    """A case that ended, or that is held."""
+
+    case: UUID
+    status: str
+    ended_at: datetime | None
+    rule: str | None
+    source: str | None
+    """Of the rule: a law, or that it is a default."""
+    due_at: datetime | None
+    """When it is to be erased; none for an open case."""
+    held: bool
+    held_since: datetime | None
+    held_by: str | None
+    """The agency that placed the legal hold; its reason is sealed at `held_position`."""
+    held_position: int | None
+    lifting_asked: bool
+    """Somebody asked that the hold end."""
+
+
+class Retention:
+    name = "retention"
+    tables: Sequence[LiteralString] = ("retention",)
+    ddl: LiteralString = f"""
+        CREATE TABLE retention (
+          case_id uuid PRIMARY KEY, agency text NOT NULL, status text NOT NULL, ended_at timestamptz, rule text,
+          source text, due_at timestamptz, held boolean NOT NULL DEFAULT false, held_since timestamptz, held_by text,
+          held_position bigint, lifting_asked boolean NOT NULL DEFAULT false
+        );
+        CREATE INDEX ON retention (agency, due_at, case_id);
+        ALTER TABLE retention ENABLE ROW LEVEL SECURITY;
+        CREATE POLICY own ON retention FOR SELECT TO rujukan_service USING ({OWN_AGENCY});
+        GRANT SELECT ON retention TO rujukan_service;
+    """
+
+    def fold(self, db: Tables, batch: Sequence[Followed]) -> None:
+        for followed in batch:
+            case, written = followed.case, followed.written
+            if case is None or not isinstance(written.event, MOVES):
+                continue
+            if case.ended_at is None and not case.on_hold:
+                db.execute("DELETE FROM retention WHERE case_id = %s", (written.stream,))
+                continue
+            db.execute(_UPSERT, _row(case, written))
+            match written.event:
+                case e.LegalHoldPlaced():
+                    placed = (written.at, written.author, written.position, written.stream)
+                    db.execute(_PLACED, placed)
+                case e.LegalHoldLifted():
+                    db.execute(_PLACED, (None, None, None, written.stream))
+        drop(db, "retention", batch)
+
+
+def _row(case: Case, written: Written) -> tuple[Any, ...]:
+    rule = retention.CURRENT.rule_for(case) if case.ended_at is not None else None
+    named = (rule.name, rule.source) if rule else (None, None)
+    due = retention.CURRENT.due(case)
+    asked = case.hold_lifting is not None
+    return (written.stream, case.lead, case.status.value, case.ended_at, *named, due, case.on_hold, asked)
+
+
+def due(
+    db: Connection[TupleRow],
+    *,
+    until: datetime | None = None,
+    held_only: bool = False,
+    after: tuple[datetime, UUID] | None = None,
+    limit: int = 50,
+) -> list[Entry]:
+    """The acting agency's cases, what falls due first first, open ones that are held last; `after` is the (due time,
+    case) to go on from."""
+    with db.cursor(row_factory=class_row(Entry)) as cursor:
+        return cursor.execute(
+            "SELECT case_id AS case, status, ended_at, rule, source, due_at, held, held_since, held_by, held_position,"
+            " lifting_asked FROM views.retention"
+            " WHERE (%(until)s::timestamptz IS NULL OR due_at <= %(until)s) AND (held OR NOT %(held)s)"
+            " AND (%(after)s::timestamptz IS NULL OR (coalesce(due_at, 'infinity'), case_id) > (%(after)s, %(case)s))"
+            " ORDER BY coalesce(due_at, 'infinity'), case_id LIMIT %(limit)s",
+            {
+                "until": until,
+                "held": held_only,
+                "after": after[0] if after else None,
+                "case": after[1] if after else None,
+                "limit": limit,
+            },
+        ).fetchall()
+
+
+_UPSERT: LiteralString = """
+    INSERT INTO retention (case_id, agency, status, ended_at, rule, source, due_at, held, lifting_asked)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
+    ON CONFLICT (case_id) DO UPDATE SET agency = excluded.agency, status = excluded.status,
+      ended_at = excluded.ended_at, rule = excluded.rule, source = excluded.source, due_at = excluded.due_at,
+      held = excluded.held, lifting_asked = excluded.lifting_asked
+"""
+
+_PLACED: LiteralString = "UPDATE retention SET held_since = %s, held_by = %s, held_position = %s WHERE case_id = %s"

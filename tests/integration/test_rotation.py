@@ -1,0 +1,349 @@
+"""The key-encryption key is replaced while the system works; whoever is killed, no key is lost; and what was erased
+before an epoch is dead in copies of the database too."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from threading import Event, Thread
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+from office import Office, append, erases, note, opened_office, opened_store, tell_one_case
+
+from rujukan.domain.compartment import Compartment
+from rujukan.infra import composition, rotation
+from rujukan.infra.data_keys import KeyGone
+from rujukan.infra.database import SERVICE, as_role
+from rujukan.infra.keyring import LocalKeyring, UnwrapFailed, id_of
+from rujukan.infra.settings import Settings, to_environment
+
+C = Compartment
+KILLS = int(os.environ.get("ROTATION_KILLS", "12"))
+
+
+@pytest.fixture
+def office(settings: Settings) -> Iterator[Office]:
+    with opened_office(settings) as opened:
+        yield opened
+
+
+@pytest.fixture
+def superuser(settings: Settings) -> Iterator[psycopg.Connection]:
+    with psycopg.connect(settings.database, autocommit=True) as db:
+        yield db
+
+
+def wrapped_under(db: psycopg.Connection) -> set[str]:
+    return {id_of(bytes(wrapped)) for (wrapped,) in db.execute("SELECT wrapped FROM log.data_keys").fetchall()}
+
+
+def everything_opens(settings: Settings) -> int:
+    """Every segment of every event of the log, in a process that just started; how many events."""
+    with opened_store(settings) as store, psycopg.connect(settings.database) as db:
+        positions = [
+            p
+            for (p,) in db.execute(
+                "SELECT notification_id FROM log.stored_events s WHERE NOT EXISTS"
+                " (SELECT FROM log.erased_keys e WHERE e.stream = s.originator_id)"
+            )
+        ]
+        opened = store.open_at({position: frozenset(Compartment) for position in positions})
+        assert len(opened) == len(positions)
+        assert all(set(segments) == held for held, segments in opened.values())
+        return len(positions)
+
+
+class Writers:
+    """Threads, each with a store of its own as a process has, that make new cases and read old ones all the time."""
+
+    def __init__(self, settings: Settings, count: int = 3) -> None:
+        self.written: list[UUID] = []
+        self.problems: list[BaseException] = []
+        self._stop = Event()
+        self._threads = [Thread(target=self._write, args=(settings,)) for _ in range(count)]
+        for thread in self._threads:
+            thread.start()
+
+    def _write(self, settings: Settings) -> None:
+        try:
+            with opened_store(settings) as store:
+                while not self._stop.is_set():
+                    stream = uuid4()
+                    append(store, stream, 0, note(health="of health", legal="of the law"))
+                    self.written.append(stream)
+                    old = random.choice(self.written)
+                    store.keys.forget(old)
+                    assert store.read(old)
+        except BaseException as problem:
+            self.problems.append(problem)
+
+    def __enter__(self) -> "Writers":
+        return self
+
+    def __exit__(self, kind: object, problem: BaseException | None, trace: object) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(30)
+        if problem is None:
+            assert not self.problems, self.problems
+            assert self.written
+
+
+def test_the_key_is_replaced_under_load_and_everything_opens(settings: Settings, superuser: psycopg.Connection) -> None:
+    provider = LocalKeyring(settings.keyring_file)
+    with Writers(settings) as writers:
+        time.sleep(0.3)
+        for _ in range(3):
+            (old,) = provider.ids()
+            done = rotation.rotate(settings.database, provider)
+            assert done.destroyed == [old]
+            assert provider.ids() == [done.active]
+            assert old not in settings.keyring_file.read_text()
+        before = len(writers.written)
+        time.sleep(0.3)
+    assert len(writers.written) > before, "who works, works on"
+    assert wrapped_under(superuser) == {done.active}
+    assert everything_opens(settings) >= len(writers.written)
+
+
+def test_a_straggler_wraps_nothing_under_a_retired_key(settings: Settings, superuser: psycopg.Connection) -> None:
+    """A process that has not heard of the new key meets the database's refusal, reads the keyring, and goes on."""
+    provider = LocalKeyring(settings.keyring_file)
+    stale = provider.wrap(bytes(32), b"")
+    with opened_store(settings) as store:
+        store.keys._provider.refresh = lambda: None  # type: ignore[method-assign]
+        rotation.rotate(settings.database, provider)
+        with pytest.raises(psycopg.Error) as refused:
+            append(store, uuid4(), 0, note())
+        assert refused.value.sqlstate == "RJ002"
+        del store.keys._provider.refresh
+        assert append(store, uuid4(), 0, note())
+    with (
+        psycopg.connect(as_role(settings.database, SERVICE), autocommit=True) as db,
+        pytest.raises(psycopg.Error, match="retired"),
+    ):
+        db.execute("INSERT INTO log.data_keys VALUES (%s, 0, %s)", (uuid4(), stale))
+    assert id_of(stale) not in wrapped_under(superuser)
+
+
+def test_two_rotations_at_once_are_one(settings: Settings, superuser: psycopg.Connection) -> None:
+    provider = LocalKeyring(settings.keyring_file)
+    superuser.execute("SELECT pg_advisory_lock(727164918)")
+    with pytest.raises(rotation.RotationRunning):
+        rotation.rotate(settings.database, provider)
+
+
+def test_a_key_is_not_destroyed_while_something_is_wrapped_under_it(
+    settings: Settings, superuser: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    provider = LocalKeyring(settings.keyring_file)
+    with opened_store(settings) as store:
+        append(store, uuid4(), 0, note())
+    with monkeypatch.context() as skipped:
+        skipped.setattr(rotation, "_wrap_anew", lambda db, provider, id: iter(()))
+        with pytest.raises(rotation.NotFinished):
+            rotation.rotate(settings.database, provider)
+    assert len(provider.ids()) == 2
+    rotation.rotate(settings.database, provider)
+    assert len(provider.ids()) == 1
+    everything_opens(settings)
+
+
+def rotating(settings: Settings) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "rujukan.infra.cli", "keys", "rotate"],
+        env={**os.environ, **to_environment(settings), "RUJUKAN_KAFKA": "nowhere:1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+
+
+def test_no_key_is_lost_where_a_rotation_is_killed_at_random_under_load(
+    settings: Settings, superuser: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with opened_store(settings) as store:
+        for _ in range(1_500):
+            store.keys.for_sealing(uuid4(), [C.COORDINATION])
+    killed = 0
+    with Writers(settings, 2) as writers:
+        begun = time.monotonic()
+        rotating(settings).wait(60)
+        takes = time.monotonic() - begun
+        for _ in range(KILLS):
+            process = rotating(settings)
+            time.sleep(random.uniform(takes * 0.5, takes * 1.05))
+            process.send_signal(signal.SIGKILL)
+            killed += process.wait(30) == -signal.SIGKILL
+    assert killed, "no rotation was killed in its middle"
+    last = rotating(settings)
+    _, said = last.communicate(timeout=60)
+    assert last.returncode == 0, said
+    provider = LocalKeyring(settings.keyring_file)
+    assert wrapped_under(superuser) == set(provider.ids()) == {provider.ids()[-1]}
+    assert not list(settings.keyring_file.parent.glob("keyring-new-*"))
+    assert everything_opens(settings) >= len(writers.written)
+    row = superuser.execute("SELECT count(*) FROM log.data_keys").fetchone()
+    assert row is not None
+    with opened_store(settings) as store:
+        streams = [s for (s,) in superuser.execute("SELECT stream FROM log.data_keys WHERE compartment = 0")]
+        assert len(store.keys.coordination(streams)) == len(streams)
+
+
+@pytest.mark.parametrize("step", range(1, 8))
+def test_a_rotation_that_ends_at_any_step_is_finished_by_the_next(
+    settings: Settings, superuser: psycopg.Connection, step: int
+) -> None:
+    provider = LocalKeyring(settings.keyring_file)
+    with opened_store(settings) as store:
+        append(store, uuid4(), 0, note(health="x"))
+    steps = 0
+
+    class Killed(BaseException):
+        pass
+
+    def die(what: str) -> None:
+        nonlocal steps
+        steps += 1
+        if steps == step:
+            raise Killed
+
+    try:
+        rotation.rotate(settings.database, provider, die)
+    except Killed:
+        everything_opens(settings)
+        rotation.rotate(settings.database, LocalKeyring(settings.keyring_file))
+    assert len(LocalKeyring(settings.keyring_file).ids()) == 1
+    assert wrapped_under(superuser) == set(LocalKeyring(settings.keyring_file).ids())
+    everything_opens(settings)
+    rotation.rotate(settings.database, LocalKeyring(settings.keyring_file))
+    assert superuser.execute("SELECT count(*) FROM log.retired_keks WHERE destroyed_at IS NULL").fetchone() == (0,)
+
+
+def test_cases_are_erased_while_keys_are_wrapped_anew(
+    office: Office, settings: Settings, superuser: psycopg.Connection
+) -> None:
+    """Both take the same locks, in one order: neither ends the other, and nothing comes back."""
+    cases = [tell_one_case(office, composition.now()) for _ in range(3)]
+    provider = LocalKeyring(settings.keyring_file)
+    stop = Event()
+    problems: list[BaseException] = []
+
+    def rotate() -> None:
+        try:
+            while not stop.is_set():
+                rotation.rotate(settings.database, provider)
+        except BaseException as problem:
+            problems.append(problem)
+
+    rotating = Thread(target=rotate)
+    rotating.start()
+    try:
+        for case in cases:
+            erases(office, case)
+    finally:
+        stop.set()
+        rotating.join(30)
+    assert not problems
+    row = superuser.execute("SELECT count(*) FROM log.data_keys WHERE stream = ANY(%s)", (cases,)).fetchone()
+    assert row == (0,)
+    everything_opens(settings)
+
+
+# The erasure epoch -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def copied(office: Office, settings: Settings, superuser: psycopg.Connection) -> Iterator[Callable[[], None]]:
+    """A copy of the keys and tombstones as a backup has them; called, it puts the copy in the place of what is."""
+    superuser.execute("DROP TABLE IF EXISTS public.keys_copy, public.erased_copy")
+    superuser.execute("CREATE TABLE public.keys_copy AS SELECT * FROM log.data_keys")
+    superuser.execute("CREATE TABLE public.erased_copy AS SELECT * FROM log.erased_keys")
+    superuser.execute("CREATE TABLE public.keys_now AS SELECT * FROM log.data_keys WHERE false")
+    superuser.execute("CREATE TABLE public.erased_now AS SELECT * FROM log.erased_keys WHERE false")
+
+    def put(keys: str, erased: str) -> None:
+        with superuser.transaction():
+            superuser.execute("SET LOCAL session_replication_role = replica")
+            superuser.execute("DELETE FROM log.data_keys")
+            superuser.execute("DELETE FROM log.erased_keys")
+            superuser.execute(f"INSERT INTO log.data_keys SELECT * FROM public.{keys}")
+            superuser.execute(f"INSERT INTO log.erased_keys OVERRIDING SYSTEM VALUE SELECT * FROM public.{erased}")
+
+    def restore() -> None:
+        superuser.execute("INSERT INTO public.keys_now SELECT * FROM log.data_keys")
+        superuser.execute("INSERT INTO public.erased_now SELECT * FROM log.erased_keys")
+        put("keys_copy", "erased_copy")
+
+    yield restore
+    row = superuser.execute("SELECT count(*) FROM public.keys_now").fetchone()
+    if row is not None and row[0]:
+        put("keys_now", "erased_now")
+    superuser.execute("DROP TABLE public.keys_copy, public.erased_copy, public.keys_now, public.erased_now")
+
+
+@pytest.fixture
+def told(office: Office) -> UUID:
+    return tell_one_case(office, composition.now())
+
+
+def test_without_an_epoch_a_restored_backup_brings_erased_content_back(
+    told: UUID, office: Office, settings: Settings, copied: Callable[[], None]
+) -> None:
+    """What the epoch is for: this is the honest limit of deleting a key from a table."""
+    erases(office, told)
+    copied()
+    with opened_store(settings) as store:
+        assert store.read(told)
+
+
+def test_after_an_epoch_a_restored_backup_brings_nothing_back(
+    told: UUID, office: Office, settings: Settings, copied: Callable[[], None]
+) -> None:
+    other = tell_one_case(office, composition.now())
+    erases(office, told)
+    provider = LocalKeyring(settings.keyring_file)
+    (done,) = rotation.epoch(settings.database, provider)
+    assert done.destroyed
+    with opened_store(settings) as store:
+        assert store.read(other), "what lives, lives"
+    copied()
+    with opened_store(settings) as store, pytest.raises((UnwrapFailed, KeyGone)):
+        store.read(told)
+
+
+def test_an_epoch_goes_on_until_what_was_erased_is_covered(
+    told: UUID, office: Office, settings: Settings, superuser: psycopg.Connection
+) -> None:
+    """A rotation of before the erasure was not finished; finishing it does not count."""
+    provider = LocalKeyring(settings.keyring_file)
+
+    class Killed(BaseException):
+        pass
+
+    def die(what: str) -> None:
+        if "retired" in what:
+            raise Killed
+
+    with pytest.raises(Killed):
+        rotation.rotate(settings.database, provider, die)
+    erases(office, told)
+    assert len(list(rotation.epoch(settings.database, provider))) == 2
+    covered = superuser.execute(
+        "SELECT count(*) > 0 FROM log.retired_keks WHERE destroyed_at IS NOT NULL"
+        " AND erased_to >= (SELECT max(n) FROM log.erased_keys)"
+    ).fetchone()
+    assert covered == (True,)
+
+
+def test_the_operator_sees_the_keys(settings: Settings) -> None:
+    provider = LocalKeyring(settings.keyring_file)
+    rotation.rotate(settings.database, provider)
+    found = rotation.states(settings.database, provider)
+    assert [k.state for k in found].count("active") == 1
+    assert found[-1].id == provider.ids()[-1]
+    assert all(k.data_keys == 0 and k.destroyed_at for k in found[:-1])

@@ -1,0 +1,393 @@
+"""Erasure and the lifting of a hold: two people, no hold, nothing open; and what remains afterwards."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given as each
+from hypothesis import strategies as st
+from msgspec.structs import replace
+from story import (
+    C1,
+    CASE,
+    HOSPITAL,
+    HOUR,
+    LAWYER,
+    LEAD,
+    NETWORK,
+    NOON,
+    R1,
+    SCHOOL,
+    SUPERVISOR,
+    TRANSFER,
+    act,
+    an_id,
+    consent,
+    given,
+    incident,
+    opened,
+    referred,
+    say,
+    the_case,
+)
+
+from rujukan.domain import erasure as r
+from rujukan.domain import retention
+from rujukan.domain.case import Case, decide, evolve
+from rujukan.domain.case import commands as c
+from rujukan.domain.case import events as e
+from rujukan.domain.codes import (
+    AgeGroup,
+    AgencyKind,
+    CloseReason,
+    ErasureBasis,
+    GlassVerdict,
+    LegalBasis,
+    ReferralStatus,
+    Role,
+)
+from rujukan.domain.compartment import ALL, Compartment
+from rujukan.domain.disclosure import Written, audience, still_readable
+from rujukan.domain.fact import Act, Fact
+from rujukan.domain.refusal import (
+    AlreadyExists,
+    AnotherPersonNeeded,
+    HoldStands,
+    Invalid,
+    NotDueYet,
+    NotForThisAgency,
+    OpenReferrals,
+    Refusal,
+    Unknown,
+)
+from rujukan.infra.transcoder import to_segments, topic_of
+
+ERASURE = an_id("erasure")
+OFFICER = act("uptd-ppa", Role.DATA_PROTECTION_OFFICER)
+EVERY = frozenset(w.word for w in Compartment)
+
+
+def asking(**other: Any) -> c.RequestErasure:
+    fields = {"erasure": ERASURE, "basis": ErasureBasis.SURVIVOR_REQUEST, "whole": True, "reason": "she asks"}
+    return say(c.RequestErasure, **(fields | other))
+
+
+def asked(by: Act = SUPERVISOR, of: frozenset[str] = EVERY, basis: Any = ErasureBasis.SURVIVOR_REQUEST) -> Fact:
+    return say(e.ErasureRequested, erasure=ERASURE, compartments=of, basis=basis, asked_by=by.actor, reason="she asks")
+
+
+def erased(of: frozenset[str] = EVERY) -> e.CaseErased:
+    return say(e.CaseErased, erasure=ERASURE, compartments=of, requested_by=SUPERVISOR.actor, approved_by=OFFICER.actor)
+
+
+def glass_of(agency: str, *compartments: str) -> e.GlassBroken:
+    """Somebody of that agency opened these compartments in an emergency."""
+    return say(
+        e.GlassBroken,
+        glass=an_id("glass"),
+        compartments=frozenset(compartments),
+        basis=LegalBasis.IMMINENT_DANGER,
+        rule="UU 12/2022",
+        reason="she does not wake up",
+        agency=agency,
+        kind=NETWORK[agency].kind,
+        actor=an_id("opener"),
+        role=Role.CASE_WORKER,
+        expires_at=NOON + HOUR,
+        review_due_at=NOON + HOUR,
+    )
+
+
+APPROVE = say(c.ApproveErasure, erasure=ERASURE)
+REFUSE = say(c.RefuseErasure, erasure=ERASURE, reason="not now")
+REFUSED = say(e.ErasureRefused, erasure=ERASURE, reason="not now")
+PLACED = say(e.LegalHoldPlaced, reason="a trial")
+LIFT = say(c.LiftLegalHold, reason="over")
+LIFTING = say(e.HoldLiftingAsked, asked_by=SUPERVISOR.actor, reason="over")
+APPROVE_LIFTING = say(c.ApproveHoldLifting, reason="seen")
+LIFTED = say(e.LegalHoldLifted, reason="seen")
+REFUSE_LIFTING = say(c.RefuseHoldLifting, reason="an appeal")
+CLOSED = say(e.CaseClosed, reason=CloseReason.GOALS_MET)
+
+
+# Two people --------------------------------------------------------------------------------------------------
+
+
+def test_one_asks_and_another_erases() -> None:
+    given(opened()).when(asking(), by=SUPERVISOR).then(asked())
+    case = given(opened(), asked()).when(APPROVE, by=OFFICER).then(erased())
+    assert case is not None
+    assert (case.is_erased, case.erasure, case.erased) == (True, None, ALL)
+
+
+@pytest.mark.parametrize("role", [Role.DATA_PROTECTION_OFFICER, Role.LEGAL_REVIEWER, Role.SUPERVISOR])
+def test_who_asked_does_not_approve_in_whatever_role(role: Role) -> None:
+    same = replace(SUPERVISOR, role=role)
+    given(opened(), asked(SUPERVISOR)).when(APPROVE, by=same).refused(AnotherPersonNeeded)
+    given(opened(), PLACED, LIFTING).when(APPROVE_LIFTING, by=same).refused(AnotherPersonNeeded)
+
+
+def test_who_asked_does_not_approve_for_another_agency() -> None:
+    elsewhere = replace(HOSPITAL, actor=SUPERVISOR.actor)
+    given(*referred(ReferralStatus.COMPLETED), asked()).when(APPROVE, by=elsewhere).refused(NotForThisAgency)
+
+
+def test_a_hold_is_lifted_by_two() -> None:
+    case = given(opened(), PLACED).when(LIFT, by=SUPERVISOR).then(LIFTING)
+    assert case is not None
+    assert case.on_hold, "asking ends nothing"
+    given(opened(), PLACED, LIFTING).when(LIFT, by=OFFICER).refused(AlreadyExists)
+    case = given(opened(), PLACED, LIFTING).when(APPROVE_LIFTING, by=OFFICER).then(LIFTED)
+    assert case is not None
+    assert (case.on_hold, case.hold_lifting) == (False, None)
+
+
+def test_a_lifting_that_nobody_asked_is_not_approved() -> None:
+    given(opened(), PLACED).when(APPROVE_LIFTING, by=OFFICER).refused(Unknown)
+    given(opened(), PLACED).when(REFUSE_LIFTING, by=OFFICER).refused(Unknown)
+    given(opened()).when(APPROVE_LIFTING, by=OFFICER).refused(HoldStands, holds=0)
+    given(*referred(), PLACED, LIFTING).when(APPROVE_LIFTING, by=HOSPITAL).refused(NotForThisAgency, needs="lead")
+
+
+@pytest.mark.parametrize("by", [SUPERVISOR, OFFICER], ids=["who asked", "another"])
+def test_to_keep_things_one_person_is_enough(by: Act) -> None:
+    kept = say(e.HoldLiftingRefused, reason="an appeal")
+    case = given(opened(), PLACED, LIFTING).when(REFUSE_LIFTING, by=by).then(kept)
+    assert case is not None
+    assert (case.on_hold, case.hold_lifting) == (True, None)
+    case = given(opened(), asked()).when(REFUSE, by=by).then(REFUSED)
+    assert case is not None
+    assert case.erasure is None
+
+
+def test_a_hold_that_was_lifted_by_one_person_before_there_were_two_is_lifted() -> None:
+    assert not the_case(opened(), PLACED, LIFTED).on_hold
+
+
+# What stands against it --------------------------------------------------------------------------------------
+
+
+def test_a_hold_stands_against_asking_and_against_approving() -> None:
+    given(opened(), PLACED).when(asking(), by=SUPERVISOR).refused(HoldStands, holds=1)
+    given(opened(), asked(), PLACED).when(APPROVE, by=OFFICER).refused(HoldStands, holds=1)
+    given(opened(), asked(), PLACED, LIFTING, LIFTED).when(APPROVE, by=OFFICER).then(erased())
+
+
+@pytest.mark.parametrize("status", [s for s in ReferralStatus if s.is_open])
+def test_a_case_that_others_work_with_is_not_erased_whole(status: ReferralStatus) -> None:
+    given(*referred(status)).when(asking(), by=SUPERVISOR).refused(OpenReferrals, referrals=[str(R1)])
+    given(*referred(status), asked()).when(APPROVE, by=OFFICER).refused(OpenReferrals)
+    part = asking(whole=False, compartments=frozenset({"health"}))
+    given(*referred(status)).when(part, by=SUPERVISOR).then(asked(of=frozenset({"health"})))
+
+
+def test_a_case_whose_lead_is_asked_for_is_not_erased() -> None:
+    moving = say(e.LeadTransferAsked, transfer=TRANSFER, to="lbh", to_kind=AgencyKind.LEGAL_AID, reason="she moved")
+    covers = consent(C1, to="lbh", of=("legal",))
+    given(opened(), covers, moving).when(asking(), by=SUPERVISOR).refused(Invalid, field="transfer")
+
+
+def test_an_emergency_opening_that_nobody_judged_keeps_the_whole_case() -> None:
+    broken = glass_of("rsud", "health")
+    verdict = {"verdict": GlassVerdict.JUSTIFIED, "remark": "seen", "reviewer": OFFICER.actor}
+    judged = say(e.GlassReviewed, glass=broken.glass, **verdict)
+    given(opened(), broken).when(asking(), by=SUPERVISOR).refused(Invalid, field="glasses")
+    given(opened(), broken, judged).when(asking(), by=SUPERVISOR).then_only(e.ErasureRequested)
+
+
+def test_what_the_former_leads_people_asked_ends_with_its_lead() -> None:
+    moved = say(e.LeadTransferAccepted, transfer=TRANSFER, lead="lbh", lead_kind=AgencyKind.LEGAL_AID)
+    given(opened(), asked(), moved).when(APPROVE, by=LAWYER).refused(Unknown, what="erasure")
+    given(opened(), PLACED, LIFTING, moved).when(APPROVE_LIFTING, by=LAWYER).refused(Unknown)
+
+
+@pytest.mark.parametrize("command", [asking(), APPROVE, REFUSE], ids=lambda command: type(command).__name__)
+def test_only_the_lead_erases_and_to_strangers_there_is_no_case(command: Fact) -> None:
+    given(*referred(ReferralStatus.COMPLETED), asked()).when(command, by=HOSPITAL).refused(NotForThisAgency)
+    given(opened(), asked()).when(command, by=SCHOOL).refused(Unknown, what="case")
+
+
+@pytest.mark.parametrize(
+    ("whole", "compartments"), [(False, ()), (True, ("health",)), (False, ("coordination",)), (False, ("legal",))]
+)
+def test_what_is_to_go_is_said_plainly(whole: bool, compartments: Sequence[str]) -> None:
+    command = asking(whole=whole, compartments=frozenset(compartments))
+    given(opened()).when(command, by=SUPERVISOR).refused(Invalid, field="compartments")
+
+
+def test_one_erasure_at_a_time_and_each_once() -> None:
+    given(opened(), asked()).when(asking(erasure=an_id("second")), by=OFFICER).refused(AlreadyExists)
+    given(opened(), asked(), REFUSED).when(asking(), by=OFFICER).refused(AlreadyExists)
+    health = frozenset({"health"})
+    again = asking(erasure=an_id("second"), whole=False, compartments=health)
+    given(opened(), asked(of=health), erased(health)).when(again, by=SUPERVISOR).refused(AlreadyExists)
+    given(opened(), asked()).when(replace(APPROVE, erasure=an_id("second")), by=OFFICER).refused(Unknown)
+
+
+# Retention ---------------------------------------------------------------------------------------------------
+
+
+def test_retention_is_a_ground_once_it_ended() -> None:
+    kept = retention.CURRENT.rule_for(the_case(opened(), CLOSED)).keep
+    over = asking(basis=ErasureBasis.RETENTION_ENDED)
+    given(opened()).when(over, by=SUPERVISOR).refused(NotDueYet)
+    early = replace(SUPERVISOR, at=NOON + kept - HOUR)
+    given(opened(), CLOSED).when(over, by=early).refused(NotDueYet, due=(NOON + kept).isoformat())
+    given(opened(), CLOSED).when(over, by=replace(SUPERVISOR, at=NOON + kept)).then_only(e.ErasureRequested)
+    reopened = [CLOSED, say(e.CaseReopened, reason="again")]
+    given(opened(), *reopened).when(over, by=replace(SUPERVISOR, at=NOON + kept)).refused(NotDueYet)
+
+
+def test_every_case_that_ended_has_a_rule_and_children_are_kept_for_longer() -> None:
+    def keep(age: AgeGroup, reason: CloseReason) -> timedelta:
+        return retention.CURRENT.rule_for(the_case(opened(age=age), say(e.CaseClosed, reason=reason))).keep
+
+    for reason in CloseReason:
+        assert timedelta(0) < keep(AgeGroup.ADULT, reason) < keep(AgeGroup.ADOLESCENT, reason)
+        assert keep(AgeGroup.ADOLESCENT, reason) < keep(AgeGroup.YOUNG_CHILD, reason)
+    assert all(rule.source for rule in retention.CURRENT.rules)
+
+
+# Afterwards --------------------------------------------------------------------------------------------------
+
+
+def test_an_erased_case_is_known_to_nobody() -> None:
+    for command in (
+        asking(erasure=an_id("second")),
+        say(c.PlaceLegalHold, reason="late"),
+        say(c.ReopenCase, reason="x"),
+    ):
+        given(opened(), asked(), erased()).when(command, by=SUPERVISOR).refused(Unknown, what="case")
+
+
+def written(*events: Fact, author: str = "uptd-ppa") -> list[Written]:
+    """The events as they stand in the log, written by that agency."""
+    return [
+        Written(
+            n,
+            CASE,
+            n,
+            topic_of(event),
+            event,
+            frozenset(to_segments(event)),
+            author,
+            LEAD.actor,
+            NOON,
+            an_id("correlation"),
+        )
+        for n, event in enumerate(events, 1)
+    ]
+
+
+def test_what_was_erased_is_told_to_nobody_any_more() -> None:
+    story = written(opened(), consent(to="rsud", of=("incident", "health")), incident())
+    case = the_case(*(w.event for w in story), asked(of=frozenset({"incident"})), erased(frozenset({"incident"})))
+    gone = {Compartment.INCIDENT}
+    for agency in ("uptd-ppa", "rsud"):
+        kind = NETWORK[agency].kind
+        assert not audience(case, story[2], agency, kind, NOON) & gone
+        assert not still_readable(case, story[2], ALL, agency, kind, NOON) & gone
+    whole = evolve(evolve(case, asked()), erased())
+    assert all(not audience(whole, w, "uptd-ppa", AgencyKind.LEAD, NOON) for w in story)
+
+
+def recorded_of(compartments: frozenset[str], *story: Fact) -> Sequence[Fact]:
+    log = written(*story, asked(of=compartments))
+    return r.record(CASE, erased(compartments), log, OFFICER, NETWORK)
+
+
+def test_the_record_names_what_who_and_when_and_asks_each_agency_that_was_told() -> None:
+    record, *deletions = recorded_of(EVERY, *referred(ReferralStatus.COMPLETED), incident())
+    assert record == say(
+        r.ErasureRecorded,
+        erasure=ERASURE,
+        case=CASE,
+        version=11,
+        compartments=EVERY,
+        basis=ErasureBasis.SURVIVOR_REQUEST,
+        lead="uptd-ppa",
+        requested_by=SUPERVISOR.actor,
+        requested_at=NOON,
+        approved_by=OFFICER.actor,
+    )
+    common = {"erasure": ERASURE, "case": CASE, "compartments": EVERY}
+    assert deletions == [say(r.DeletionAsked, **common, agency=agency) for agency in ("rsud", "uptd-ppa")]
+
+
+def test_who_was_told_nothing_of_what_goes_is_not_asked() -> None:
+    log = [opened(), consent(to="rsud", of=("health",)), *referred(of=("health",))[2:], incident()]
+    _, *deletions = recorded_of(frozenset({"incident"}), *log)
+    assert [d.agency for d in deletions if isinstance(d, r.DeletionAsked)] == ["uptd-ppa"]
+
+
+def test_who_could_open_it_in_an_emergency_is_asked_too() -> None:
+    broken = glass_of("lbh", "health")
+    for gone, expected in (("health", ["lbh", "uptd-ppa"]), ("safety", [])):
+        note = say(e.NoteRecorded, note=an_id("note"), health="of health")
+        _, *deletions = recorded_of(frozenset({gone}), opened(), note, broken)
+        assert [d.agency for d in deletions if isinstance(d, r.DeletionAsked)] == expected
+
+
+def test_an_agency_that_was_asked_acknowledges_once() -> None:
+    events = recorded_of(EVERY, *referred(ReferralStatus.COMPLETED))
+    command = say(r.AcknowledgeErasure, erasure=ERASURE)
+    (done,) = r.acknowledge(command, r.fold(events), HOSPITAL)
+    assert done == say(r.ErasureAcknowledged, erasure=ERASURE, case=CASE, agency="rsud")
+    after = r.fold([*events, done])
+    assert after is not None
+    assert (after.version, after.acknowledged) == (len(events) + 1, {"rsud"})
+    with pytest.raises(AlreadyExists):
+        r.acknowledge(command, after, HOSPITAL)
+    for asked_of in (None, after):
+        with pytest.raises(Unknown):
+            r.acknowledge(command, asked_of, SCHOOL)
+
+
+# Whatever is tried -------------------------------------------------------------------------------------------
+
+PEOPLE = [SUPERVISOR, OFFICER, act("uptd-ppa", Role.LEGAL_REVIEWER), replace(OFFICER, role=Role.SUPERVISOR)]
+TRIED = [
+    asking(),
+    asking(erasure=an_id("part"), whole=False, compartments=frozenset({"health"})),
+    APPROVE,
+    say(c.ApproveErasure, erasure=an_id("part")),
+    REFUSE,
+    say(c.PlaceLegalHold, reason="a trial"),
+    LIFT,
+    APPROVE_LIFTING,
+    REFUSE_LIFTING,
+]
+
+
+@each(st.lists(st.tuples(st.sampled_from(TRIED), st.sampled_from(PEOPLE)), max_size=14))
+def test_nothing_is_erased_and_no_hold_lifted_but_by_two_people_and_nothing_under_a_hold(
+    tried: list[tuple[Fact, Act]],
+) -> None:
+    """The account is kept from the events alone: who asked last, and whether a hold stands."""
+    case: Case | None = the_case(opened())
+    hold, asked_lifting, asked_erasure = False, None, None
+    for command, by in tried:
+        try:
+            (event,) = decide(command, case, by, NETWORK)
+        except Refusal:
+            continue
+        match event:
+            case e.LegalHoldPlaced():
+                hold = True
+            case e.HoldLiftingAsked():
+                asked_lifting = by.actor
+            case e.LegalHoldLifted():
+                assert hold
+                assert asked_lifting not in (None, by.actor)
+                hold, asked_lifting = False, None
+            case e.HoldLiftingRefused():
+                asked_lifting = None
+            case e.ErasureRequested():
+                assert not hold
+                asked_erasure = by.actor
+            case e.CaseErased():
+                assert not hold
+                assert (event.requested_by, event.approved_by) == (asked_erasure, by.actor)
+                assert event.requested_by != event.approved_by
+        case = evolve(case, event)
