@@ -15,6 +15,7 @@ from . import cli_evidence, cli_history, cli_keys
 from .cli_evidence import Failed, stopped_by_signal
 from .settings import Settings, from_environment
 
+MEASURES = ("append", "read", "seal", "rebuild", "http", "fanout", "history", "ledger", "bundle")
 EXTRAS = {"subscribe": "agency", "keygen": "agency", "verify": "verify", "witness": "verify"}
 """What a command needs, where that is less than everything."""
 Command = Callable[[Settings, argparse.Namespace], int]
@@ -99,10 +100,8 @@ def _parser() -> argparse.ArgumentParser:
     cli_evidence.add_commands(command)
     cli_keys.add_commands(command)
     command("migrate", _migrate, "apply missing migrations")
-    bench = command("bench", _bench, "measure beside peers: append, read, seal, rebuild, http, fanout, history")
-    bench.add_argument(
-        "what", nargs="+", choices=("append", "read", "seal", "rebuild", "http", "fanout", "history", "ledger", "all")
-    )
+    bench = command("bench", _bench, f"measure beside peers: {', '.join(MEASURES)}")
+    bench.add_argument("what", nargs="+", choices=(*MEASURES, "all"))
     bench.add_argument("--json", type=Path, metavar="FILE")
     bench.add_argument("--seconds", type=float, default=3.0, help="of each measurement")
     kafka = command("kafka", _kafka, "run a real Apache Kafka 4 node (needs Java 17 and Maven)")
