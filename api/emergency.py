@@ -5,7 +5,6 @@ glass, only what its compartments cover, only while it lasts. Each opening is re
 the glass as its correlation, so that the audit trail of a glass is one query.
 """
 
-from collections.abc import Callable
 from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
@@ -13,7 +12,6 @@ from uuid import UUID
 import msgspec
 from fastapi import FastAPI
 from msgspec import Raw, Struct
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -27,13 +25,13 @@ from rujukan.domain.fact import Act, GlassId
 from rujukan.domain.refusal import Unknown
 from rujukan.projections import emergencies
 
-from .asking import WAIT_SECONDS, json_answer
+from .asking import WAIT_SECONDS, json_answer, path_uuid, reading_route
 from .casework import Casework
 from .contract import HEADERS, PROBLEM, path_parameters, read_operation
 from .cursor import next_page, page_of, place
 from .identity import Identity, acting
 from .ports import Ports
-from .problems import BadRequest, Behind, as_problem
+from .problems import BadRequest, Behind
 from .reading import LARGEST_PAGE, PAGE, WAIT, Page, TimelineEntry
 
 LIST = "/break-glass"
@@ -85,8 +83,8 @@ def add_routes(app: FastAPI, casework: Casework, identity: Identity, ports: Port
 
     def opened(request: Request) -> tuple[Act, UUID, Glass]:
         """Who asks, the case, and the glass that this person broke and that is still open."""
-        act, case = act_of(request, OPENERS), _uuid(request, "case")
-        return act, case, opened_by(casework.case(case), GlassId(_uuid(request, "glass")), act)
+        act, case = act_of(request, OPENERS), path_uuid(request, "case")
+        return act, case, opened_by(casework.case(case), GlassId(path_uuid(request, "glass")), act)
 
     def readable(act: Act, case: UUID, glass: Glass) -> list[tuple[Written, frozenset[Compartment]]]:
         found = ((w, through_glass(glass, w, act.agency, act.actor, act.at)) for w in casework.written(case))
@@ -109,7 +107,7 @@ def add_routes(app: FastAPI, casework: Casework, identity: Identity, ports: Port
 
     def show_opened_document(request: Request) -> Response:
         act, case, glass = opened(request)
-        document = _uuid(request, "document")
+        document = path_uuid(request, "document")
         attached = next(
             (
                 w.event
@@ -129,7 +127,7 @@ def add_routes(app: FastAPI, casework: Casework, identity: Identity, ports: Port
         return Response(content, 200, {"Cache-Control": "no-store", **headers}, attached.media_type)
 
     def show_glass(request: Request) -> Response:
-        act, case, id = act_of(request, REVIEWERS), _uuid(request, "case"), GlassId(_uuid(request, "glass"))
+        act, case, id = act_of(request, REVIEWERS), path_uuid(request, "case"), GlassId(path_uuid(request, "glass"))
         glass = reviewable(casework.case(case), id, act)
         written = [
             w
@@ -182,25 +180,13 @@ def add_routes(app: FastAPI, casework: Casework, identity: Identity, ports: Port
     ):
         app.add_api_route(
             path,
-            _route(call),
+            reading_route(call),
             methods=["GET"],
             name=call.__name__,
             response_model=None,
             tags=["emergency"],
             openapi_extra=operation,
         )
-
-
-def _route(call: Callable[[Request], Response]) -> Callable[[Request], Any]:
-    async def inner(request: Request) -> Response:
-        if any("\x00" in value for value in request.query_params.values()):
-            raise BadRequest(400, "BadQuery", "A query value has no NUL.")
-        return await run_in_threadpool(call, request)
-
-    async def route(request: Request) -> Response:
-        return await as_problem(request, inner)
-
-    return route
 
 
 def _entry(written: Written, opened: Any) -> TimelineEntry:
@@ -248,10 +234,3 @@ def _glass_view(
         review_due_at=glass.review_due_at,
         reviews=reviews,
     )
-
-
-def _uuid(request: Request, name: str) -> UUID:
-    try:
-        return UUID(request.path_params[name])
-    except ValueError:
-        raise Unknown(what=name) from None
