@@ -14,6 +14,7 @@ import struct
 import subprocess
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -75,7 +76,7 @@ def _exactly(connection: socket.socket, length: int) -> bytes:
     return bytes(received)
 
 
-class BrokerProcess:
+class BrokerProcess(ABC):
     """One broker as a child process, listening on the loopback; subclasses say how to run it.
 
     The port is chosen once and kept: every later start listens on it again.  The child does not get this
@@ -154,9 +155,9 @@ class BrokerProcess:
                 process.kill()
                 process.wait()
 
+    @abstractmethod
     def _command(self) -> Sequence[str]:
         """The command line; may prepare files first."""
-        raise NotImplementedError
 
     def _environment(self) -> Mapping[str, str]:
         return os.environ
