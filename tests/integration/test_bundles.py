@@ -4,18 +4,29 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
+from uuid import UUID
 
 import httpx
+import msgspec
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
+from rujukan.api.casework import Casework
 from rujukan.consumers.evidence import bundles, container
 from rujukan.consumers.evidence.bundles import Refused, Verified, verify_bundle
 from rujukan.consumers.evidence.notes import parse_vkey
 from rujukan.consumers.evidence.policies import Policy, parse_policy
 from rujukan.domain.codes import Purpose, Role
-from rujukan.infra import composition
+from rujukan.infra import composition, onboarding
+from rujukan.infra.cli import main
+from rujukan.infra.issuer import usual_actor
 from rujukan.infra.ledger.auditing import audit
 
 
@@ -190,10 +201,6 @@ def test_an_event_can_be_withheld_whole_and_shows_as_withheld(running: Any) -> N
 )
 def test_nobody_but_the_leads_legal_reviewer_makes_or_fetches_one(running, filed, agency, role, status):
     if role is Role.LEGAL_REVIEWER:
-        from rujukan.api.casework import Casework
-        from rujukan.infra import composition, onboarding
-        from rujukan.infra.issuer import usual_actor
-
         with composition.service(running.settings, connections=2) as ports:
             casework = Casework(ports.log, ports.secrets)
             onboarding.add_member(casework, agency, usual_actor(agency, role), [role], None)
@@ -258,8 +265,6 @@ def repacked(filed: Filed, running: Any, change: dict[str, bytes | None]) -> byt
         {"name": n, "size": len(d), "sha256": sha256(d).hexdigest()} for n, d in parts.items() if n not in outside
     ]
     parts[bundles.MANIFEST] = bundles.to_json(manifest)
-    from rujukan.infra import composition
-
     key = composition.ledger_key(running.settings, composition.keyring(running.settings))
     parts[bundles.SEAL] = key.sign_note(bundles.seal_text(filed.case, parts)).data  # the log's operator lies
     return container.pack(parts)
@@ -331,9 +336,6 @@ def policy_file(running: Any, tmp_path: Path) -> Path:
 
 
 def test_a_clerk_makes_one_and_a_lawyer_checks_it(running, filed, policy_file, tmp_path, monkeypatch, capsys):
-    from rujukan.infra.cli import main
-    from rujukan.infra.issuer import usual_actor
-
     token = running.issuer.token(usual_actor("uptd-ppa", Role.LEGAL_REVIEWER), "uptd-ppa", [Role.LEGAL_REVIEWER])
     monkeypatch.setenv("RUJUKAN_TOKEN", token)
     out = tmp_path / "b.zip"
@@ -418,3 +420,53 @@ def test_it_is_verified_with_the_verify_extra_alone_and_no_network(running, file
     )
     assert checked.returncode == 0, checked.stderr
     assert checked.stdout.startswith("VALID")
+
+
+def self_made(name: str) -> tuple[bytes, bytes]:
+    """(key and certificate, certificate alone), as PEM: a signer of its own making."""
+    key = rsa.generate_private_key(65537, 2048)
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    now = datetime.now(UTC)
+    usage = dict.fromkeys(
+        ("key_encipherment", "data_encipherment", "key_agreement", "key_cert_sign", "crl_sign"), False
+    )
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=30))
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(
+            x509.KeyUsage(
+                digital_signature=True, content_commitment=True, encipher_only=False, decipher_only=False, **usage
+            ),
+            critical=True,
+        )
+        .sign(key, hashes.SHA256())
+    )
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    public = certificate.public_bytes(Encoding.PEM)
+    return private + public, public
+
+
+def test_reports_are_signed_where_the_settings_say_with_what(running, filed, policy_file, tmp_path, capsys):
+    """PAdES; the signature is beside the content: the unsigned beginning is what the manifest lists."""
+    signer, root = tmp_path / "signer.pem", tmp_path / "root.pem"
+    both, public = self_made("UPTD PPA Kota Bontang")
+    signer.write_bytes(both)
+    root.write_bytes(public)
+    with composition.service(msgspec.structs.replace(running.settings, report_signer=signer)) as ports:
+        data = ports.bundles.make(UUID(filed.case), UUID(filed.disclosure), [], {})
+    unsigned = container.unpack(fetch(running, filed.case, filed.disclosure))
+    signed = verify_bundle(data, filed.policy)
+    out = tmp_path / "signed.zip"
+    out.write_bytes(data)
+    assert main(["verify", str(out), "--policy", str(policy_file), "--root", str(root)]) == 0
+    said = capsys.readouterr().out
+    for name in bundles.REPORTS:
+        assert len(signed.parts[name]) > len(unsigned[name])
+        assert f"+ {name}: " in said
+    assert "UPTD PPA Kota Bontang" in said
