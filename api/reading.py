@@ -32,6 +32,7 @@ from .ports import Ports
 from .writing import correlation_of
 
 LARGEST_PAGE = 500
+UNSEALED_MS = 60_000
 EXPORTED = 100_000
 """The most events of one case that an export has."""
 EXPORT_HEADERS = {"Cache-Control": "no-store", "Content-Disposition": 'attachment; filename="case.ndjson"'}
@@ -116,14 +117,16 @@ class Me(Struct, frozen=True):
 
 
 class Sealing(Struct, frozen=True):
-    """`behind`: events that are not in the ledger yet; `lag_ms`: how long the newest sealed ones had waited."""
+    """`behind`: events that are not in the ledger yet; `lag_ms`: how long the oldest of them has waited, or, where there
+    is none, the newest sealed ones had."""
 
     behind: int
     lag_ms: int
 
 
 class Health(Struct, frozen=True):
-    """`behind`: read model → positions of the log it has not taken in."""
+    """`status` is `ok`, or `unsealed` where events have waited a minute for the ledger. `behind`: read model →
+    positions of the log it has not taken in."""
 
     status: str
     behind: dict[str, int]
@@ -267,7 +270,7 @@ def add_routes(app: FastAPI, casework: Casework, identity: Identity, ports: Port
         return json_answer(Page(sorted(CODE_LISTS)), {"Cache-Control": "max-age=3600"})
 
     def health(request: Request) -> Response:
-        return json_answer(Health("ok", dict(views.lag()), Sealing(*ports.ledger.lag())))
+        return json_answer(_health(dict(views.lag()), Sealing(*ports.ledger.lag())))
 
     def jwks(request: Request) -> Response:
         return json_answer(ports.tokens.jwks(), {"Cache-Control": "max-age=300"})
@@ -316,6 +319,11 @@ def add_routes(app: FastAPI, casework: Casework, identity: Identity, ports: Port
             tags=[tag],
             openapi_extra=read_operation(path, answer, *query, purpose=not open_to_all and tag != "agencies", **extra),
         )
+
+
+def _health(behind: dict[str, int], ledger: Sealing) -> Health:
+    unsealed = ledger.behind > 0 and ledger.lag_ms > UNSEALED_MS
+    return Health("unsealed" if unsealed else "ok", behind, ledger)
 
 
 def _entry(entry: timeline.Entry, held: frozenset[Compartment], opened: Mapping[Compartment, bytes]) -> TimelineEntry:

@@ -262,12 +262,13 @@ def _made(
     segments: list[Segment] = []
     for compartment, raw in zip(record.held, sealed, strict=True):
         digest = sha256(raw).digest()
-        if compartment in disclosed and compartment in keys:
+        # Of a record in format 1 no court could check the key (infra/sealed_record.py), so nothing of it is shown.
+        if compartment in disclosed and compartment in keys and record.format >= records.COMMITTING:
             own = sealed_record.segment_key(record, compartment, keys[compartment])
             text = json.loads(sealed_record.unseal(record, compartment, keys[compartment]))
             segments.append(Segment(compartment.word, raw, own, text, digest, None))
         else:
-            why = "erased" if compartment in disclosed else "not-disclosed"
+            why = "erased" if compartment in disclosed and compartment not in keys else "not-disclosed"
             segments.append(Segment(compartment.word, None, None, None, digest, why))
     return Made(opened.position, leaves[opened.position], header, tuple(segments), opened)
 

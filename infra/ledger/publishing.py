@@ -1,5 +1,6 @@
 """The ledger as it is served: checkpoint, tiles, receipts; and cosignatures as they are brought."""
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from threading import Lock
@@ -14,9 +15,12 @@ from rujukan.consumers.evidence.tiles import parse_path
 
 from .store import LedgerStore, NotSealed
 
+log = logging.getLogger(__name__)
+
 
 class WitnessPolicy:
-    """The policy file, read again when it changed. While there is none, no witness is known and none is asked for."""
+    """The policy file, read again when it changed. While there is none, no witness is known and none is asked for; while
+    it cannot be read (half written, say), what it said before holds."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
@@ -24,14 +28,18 @@ class WitnessPolicy:
         self._lock = Lock()
 
     def now(self) -> Policy | None:
-        """The policy. Raises Malformed for a file that is none, OSError for one that cannot be read."""
+        """The policy."""
         try:
             changed = self._file.stat().st_mtime
         except FileNotFoundError:
             return None
         with self._lock:
             if self._read[0] != changed:
-                self._read = changed, parse_policy(self._file.read_bytes())
+                try:
+                    self._read = changed, parse_policy(self._file.read_bytes())
+                except (NotProven, OSError) as problem:
+                    log.error("the witness policy is not used: %s", problem)
+                    self._read = changed, self._read[1]
             return self._read[1]
 
 

@@ -8,7 +8,6 @@ restored, say), the sealer signs nothing and says so.
 
 import logging
 import os
-import struct
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
@@ -34,7 +33,6 @@ from rujukan.consumers.evidence.records import leaf_entry
 from rujukan.consumers.evidence.refused import NotProven
 from rujukan.consumers.evidence.tiles import WIDTH, Tile, TiledTree, tile_of
 
-from ..sealed_record import author_of
 from . import store
 from .store import Batch
 
@@ -242,7 +240,7 @@ class Sealer:
         skipped = [] if last - first + 1 == len(rows) else sorted(set(range(first, last)) - {p for p, _ in rows})
         now = time.time()
         batch = Batch(edge.size - len(rows), b"".join(entries), first, last, skipped)
-        lag = _waited(rows[0][1], now)
+        lag = store.waited(rows[0][1], now)
         filled = edge.taken()
         note = self._key.sign(edge.size, edge.root, now)
         db.execute(
@@ -263,14 +261,6 @@ class Sealer:
         )
         self._guard.keep(note)
         return last
-
-
-def _waited(record: bytes, now: float) -> int:
-    """Milliseconds since an event was recorded."""
-    try:
-        return max(0, min(2**31 - 1, int((now - author_of(record)[3].timestamp()) * 1000)))
-    except (struct.error, IndexError, ValueError, OverflowError):
-        return 0  # a damaged record says no time
 
 
 _PENDING = (

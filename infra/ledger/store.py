@@ -4,6 +4,8 @@ A leaf is the entry of one stored event (consumers/evidence/records.py). Full ti
 made from the batches and the tiles below, so nothing that was stored is ever changed.
 """
 
+import struct
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -19,6 +21,7 @@ from rujukan.consumers.evidence.proofs import Proof
 from rujukan.consumers.evidence.tiles import ENTRIES, WIDTH, Levels, Tile, TiledTree
 
 from ..database import Pool
+from ..sealed_record import author_of
 
 ENTRY_BYTES = 32
 TILES_KEPT = 512
@@ -177,14 +180,22 @@ class LedgerStore:
             )
 
     def lag(self) -> tuple[int, int]:
-        """(events that are not sealed yet, milliseconds that the newest batch had waited to be sealed)."""
+        """(events that are not sealed yet, milliseconds that the oldest of them has waited; where there is none, what
+        the newest batch had waited)."""
         with self._pool.connection() as db:
-            row = db.execute(
-                "WITH last AS (SELECT last_position, lag_ms FROM ledger.batches ORDER BY first_leaf DESC LIMIT 1)"
-                " SELECT (SELECT count(*) FROM log.stored_events WHERE notification_id >"
-                " coalesce((SELECT last_position FROM last), 0)), coalesce((SELECT lag_ms FROM last), 0)"
-            ).fetchone()
-        return (row[0], row[1]) if row else (0, 0)
+            row = db.execute(_LAG, binary=True).fetchone()
+        if row is None:
+            return 0, 0
+        behind, oldest, lag = row
+        return (behind, waited(oldest, time.time())) if behind else (0, lag)
+
+
+def waited(record: bytes, now: float) -> int:
+    """Milliseconds since an event was recorded."""
+    try:
+        return max(0, min(2**31 - 1, int((now - author_of(record)[3].timestamp()) * 1000)))
+    except (struct.error, IndexError, ValueError, OverflowError):
+        return 0  # a damaged record says no time
 
 
 def checkpoint(db: Connection[TupleRow], size: int | None = None) -> Note | None:
@@ -253,6 +264,13 @@ def _entries(db: Connection[TupleRow], start: int, count: int) -> list[bytes]:
     return found
 
 
+_LAG = (
+    "WITH last AS (SELECT last_position, lag_ms FROM ledger.batches ORDER BY first_leaf DESC LIMIT 1),"
+    " waiting AS (SELECT notification_id, state FROM log.stored_events"
+    " WHERE notification_id > coalesce((SELECT last_position FROM last), 0))"
+    " SELECT (SELECT count(*) FROM waiting), (SELECT state FROM waiting ORDER BY notification_id LIMIT 1),"
+    " coalesce((SELECT lag_ms FROM last), 0)"
+)
 _LEAVES = (
     "SELECT p, first_leaf, first_position, last_position, skipped FROM unnest(%b::bigint[]) AS p JOIN LATERAL"
     " (SELECT first_leaf, first_position, last_position, skipped FROM ledger.batches WHERE first_position <= p"

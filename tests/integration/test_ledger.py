@@ -28,6 +28,7 @@ from rujukan.infra.event_store import Stream
 from rujukan.infra.group_commit import Row
 from rujukan.infra.ledger import sealer as sealing
 from rujukan.infra.ledger.auditing import Difference, audit
+from rujukan.infra.ledger.publishing import WitnessPolicy
 from rujukan.infra.ledger.sealer import Edge, NotExtended
 from rujukan.infra.ledger.store import LedgerStore, NotSealed
 from rujukan.infra.services.postgres import EmbeddedPostgres
@@ -388,3 +389,26 @@ def test_the_edge_of_a_tree_is_loaded_as_it_was_left(fresh):
         assert loaded.size == 300
         (stored,) = db.execute("SELECT note FROM ledger.checkpoints ORDER BY size DESC LIMIT 1").fetchone()
         assert parse_checkpoint(bytes(stored).decode().split("\n\n")[0] + "\n").root == loaded.root
+
+
+def test_what_waits_to_be_sealed_is_counted_and_timed(fresh, ledger):
+    assert ledger.lag() == (0, 0)
+    write(fresh, 3)
+    behind, waited = ledger.lag()
+    assert behind == 3
+    assert waited > 0  # NOON of the office lies in the past
+    seal(fresh)
+    assert ledger.lag()[0] == 0
+
+
+def test_a_policy_half_written_leaves_what_it_said_before(fresh):
+    file = fresh.witness_policy
+    file.parent.mkdir(parents=True, exist_ok=True)
+    policy = WitnessPolicy(file)
+    assert policy.now() is None
+    file.write_text("quorum none\n")
+    said = policy.now()
+    assert said is not None
+    file.write_text("quorum no")
+    os.utime(file, (1, 1))
+    assert policy.now() == said
