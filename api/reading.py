@@ -117,8 +117,8 @@ class Me(Struct, frozen=True):
 
 
 class Sealing(Struct, frozen=True):
-    """`behind`: events that are not in the ledger yet; `lag_ms`: how long the oldest of them has waited, or, where there
-    is none, the newest sealed ones had."""
+    """`behind`: events that are not in the ledger yet; `lag_ms`: how long the oldest of them has waited, or, where
+    there is none, the newest sealed ones had."""
 
     behind: int
     lag_ms: int

@@ -19,8 +19,8 @@ log = logging.getLogger(__name__)
 
 
 class WitnessPolicy:
-    """The policy file, read again when it changed. While there is none, no witness is known and none is asked for; while
-    it cannot be read (half written, say), what it said before holds."""
+    """The policy file, read again when it changed. While there is none, no witness is known and none is asked for;
+    while it cannot be read (half written, say), what it said before holds."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
