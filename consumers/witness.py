@@ -13,9 +13,10 @@ import hashlib
 import logging
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from threading import Lock
+from threading import RLock
 from typing import NamedTuple
 
 from .evidence import merkle, notes
@@ -27,6 +28,10 @@ from .evidence.refused import Forked, Malformed, NotConsistent, NotProven
 log = logging.getLogger(__name__)
 
 MOST_HASHES = 63
+MOST_ALARMS = 100
+"""Of one log, while nobody has looked: it cannot fill the witness's disk."""
+BUSY_SECONDS = 30.0
+"""How long another process may hold the file."""
 
 SCHEMA = """
     CREATE TABLE IF NOT EXISTS cosigned (origin TEXT PRIMARY KEY, size INTEGER NOT NULL, root BLOB NOT NULL,
@@ -61,7 +66,8 @@ class Misbehaviour(Exception):
 
 
 class Witness:
-    """One witness and what it has seen, in a SQLite file. Safe to share between threads."""
+    """One witness and what it has seen, in a SQLite file. Safe to share between threads, and the file between
+    processes: what is cosigned is compared with what was, and kept, in one transaction."""
 
     def __init__(
         self,
@@ -76,8 +82,9 @@ class Witness:
         self._logs = tuple(logs)
         self._alarm = alarm
         self._now = now
-        self._lock = Lock()
-        self._db = sqlite3.connect(file, check_same_thread=False, isolation_level=None)
+        self._lock = RLock()
+        self._raised: list[Evidence] = []
+        self._db = sqlite3.connect(file, BUSY_SECONDS, check_same_thread=False, isolation_level=None)
         self._db.execute("PRAGMA synchronous = FULL")
         self._db.executescript(SCHEMA)
 
@@ -87,29 +94,34 @@ class Witness:
 
     def seen(self, origin: str) -> Checkpoint:
         """The newest checkpoint that was cosigned of a log; the empty tree where none was."""
-        row = self._db.execute("SELECT size, root FROM cosigned WHERE origin = ?", (origin,)).fetchone()
+        with self._lock:
+            row = self._db.execute("SELECT size, root FROM cosigned WHERE origin = ?", (origin,)).fetchone()
         return Checkpoint(origin, row[0], row[1]) if row else Checkpoint(origin, 0, merkle.EMPTY_ROOT)
 
     def cosigned(self, origin_hash: str) -> bytes | None:
         """The checkpoint that was cosigned last of the log with that SHA-256 (hex) of its origin, with all
         signatures that were checked: what the monitoring prefix serves."""
-        for origin, note in self._db.execute("SELECT origin, note FROM cosigned"):
+        with self._lock:
+            rows = self._db.execute("SELECT origin, note FROM cosigned").fetchall()
+        for origin, note in rows:
             if hashlib.sha256(origin.encode()).hexdigest() == origin_hash:
                 return bytes(note)
         return None
 
     def alarms(self) -> Sequence[Evidence]:
         """The evidence that nobody has cleared."""
-        rows = self._db.execute(
-            "SELECT n, origin, why, at, request, contradicts FROM evidence WHERE cleared IS NULL ORDER BY n"
-        )
+        with self._lock:
+            rows = self._db.execute(
+                "SELECT n, origin, why, at, request, contradicts FROM evidence WHERE cleared IS NULL ORDER BY n"
+            ).fetchall()
         return [Evidence(*row) for row in rows]
 
     def clear(self, number: int) -> bool:
         """A person here has looked: the alarm ends, the evidence stays. Whether there was one."""
-        done = self._db.execute(
-            "UPDATE evidence SET cleared = ? WHERE n = ? AND cleared IS NULL", (int(self._now()), number)
-        )
+        with self._alone():
+            done = self._db.execute(
+                "UPDATE evidence SET cleared = ? WHERE n = ? AND cleared IS NULL", (self._time(), number)
+            )
         return done.rowcount == 1
 
     def add_checkpoint(self, body: bytes) -> Answer:
@@ -126,12 +138,18 @@ class Witness:
             signed = notes.verify(note, keys)
         except NotProven as problem:
             return Answer(403, f"{problem}\n".encode())
+        if checkpoint.extensions and all(key.kind == notes.COSIGNATURE_ML_DSA for key in signed):
+            return Answer(403, b"the log's signature does not cover the checkpoint's extension lines\n")
         if checkpoint.size == 0 and checkpoint.root != merkle.EMPTY_ROOT:
             return Answer(422, b"the empty tree has another root\n")
         if old > checkpoint.size:
             return Answer(400, b"the old size is larger than the checkpoint's\n")
-        with self._lock:
-            return self._consider(checkpoint, old, proof, self._checked(note, signed))
+        try:
+            with self._alone():
+                return self._consider(checkpoint, old, proof, self._checked(note, signed))
+        except sqlite3.Error as problem:
+            log.critical("nothing is cosigned, for it cannot be kept: %s", type(problem).__name__)
+            return Answer(500, b"the witness cannot keep what it cosigns\n")
 
     def _consider(self, checkpoint: Checkpoint, old: int, proof: Sequence[bytes], note: Note) -> Answer:
         seen = self.seen(checkpoint.origin)
@@ -150,7 +168,7 @@ class Witness:
             return Answer(422, f"{problem}\n".encode())
         except NotProven as problem:
             return Answer(422, f"{problem}\n".encode())
-        cosignatures = [key.sign(note.text, int(self._now())) for key in self.keys]
+        cosignatures = [key.sign(note.text, self._time()) for key in self.keys]
         kept = Note(note.text, (*note.signatures, *cosignatures))
         self._db.execute(
             "INSERT INTO cosigned VALUES (?, ?, ?, ?) ON CONFLICT (origin)"
@@ -168,13 +186,15 @@ class Witness:
         checkpoint = parse_checkpoint(note.text)
         keys = [key for key in self._logs if key.name == checkpoint.origin]
         own = self._checked(note, notes.verify(note, keys))
-        seen = self.seen(checkpoint.origin)
-        if any(e.origin == checkpoint.origin for e in self.alarms()):
-            raise Misbehaviour("an alarm stands over this log; a person has to look")
-        if checkpoint == seen:
-            return ()
+        with self._alone():
+            seen = self.seen(checkpoint.origin)
+            if any(e.origin == checkpoint.origin for e in self.alarms()):
+                raise Misbehaviour("an alarm stands over this log; a person has to look")
+            if checkpoint == seen:
+                return ()
+            if checkpoint.size < seen.size:
+                self._keep_evidence(checkpoint.origin, "the log was rolled back", request(0, (), own))
         if checkpoint.size < seen.size:
-            self._keep_evidence(checkpoint.origin, "the log was rolled back", request(0, (), own))
             raise Misbehaviour(f"the log shows {checkpoint.size} leaves; {seen.size} were cosigned")
         hashes = list(proof(seen.size, checkpoint.size))
         answer = self.add_checkpoint(request(seen.size, hashes, own))
@@ -184,26 +204,53 @@ class Witness:
             raise Misbehaviour(f"the log shows another tree of {checkpoint.size} leaves")
         raise NotConsistent(answer.body.decode().strip())
 
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Nobody else looks or writes meanwhile, in this process or another; afterwards it is durable, and the alarms
+        of what was kept are raised."""
+        with self._lock:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._db.execute("COMMIT")
+            except BaseException:
+                self._raised.clear()
+                self._db.execute("ROLLBACK")
+                raise
+            raised, self._raised = self._raised, []
+        for found in raised:
+            log.critical("ALARM: %s: %s (evidence %d)", found.origin, found.why, found.number)
+            if self._alarm is not None:
+                try:
+                    self._alarm(found)
+                except Exception:  # whatever a person's command does, the alarm stands in the file
+                    log.exception("the alarm could not be passed on")
+
+    def _time(self) -> int:
+        """The present, in seconds since 1970; a clock that is wrong stops nothing."""
+        return min(max(0, int(self._now())), notes.LATEST)
+
     def _keep_evidence(self, origin: str, why: str, body: bytes) -> None:
-        known = self._db.execute("SELECT 1 FROM evidence WHERE origin = ? AND request = ?", (origin, body)).fetchone()
-        if known:
+        text = parse_request(body)[2].text
+        rows = self._db.execute("SELECT request, cleared FROM evidence WHERE origin = ?", (origin,)).fetchall()
+        if any(parse_request(kept)[2].text == text for kept, _ in rows):
+            return  # the same words of the log with another proof, or other signatures beside, are no news
+        if sum(cleared is None for _, cleared in rows) >= MOST_ALARMS:
             return
         row = self._db.execute("SELECT note FROM cosigned WHERE origin = ?", (origin,)).fetchone()
-        at, contradicts = int(self._now()), bytes(row[0]) if row else b""
+        at, contradicts = self._time(), bytes(row[0]) if row else b""
         kept = self._db.execute(
             "INSERT INTO evidence (origin, why, at, request, contradicts) VALUES (?, ?, ?, ?, ?)",
             (origin, why, at, body, contradicts),
         )
-        found = Evidence(kept.lastrowid or 0, origin, why, at, body, contradicts)
-        log.critical("ALARM: %s: %s (evidence %d)", found.origin, found.why, found.number)
-        if self._alarm is not None:
-            self._alarm(found)
+        self._raised.append(Evidence(kept.lastrowid or 0, origin, why, at, body, contradicts))
 
     @staticmethod
     def _checked(note: Note, signed: Iterable[PublicKey]) -> Note:
-        """The note with those signatures only that were verified."""
+        """The note with those signatures only that were verified, one of each key."""
         ids = {(key.name, key.key_id) for key in signed}
-        return Note(note.text, tuple(s for s in note.signatures if (s.name, s.key_id) in ids))
+        each = {(s.name, s.key_id): s for s in note.signatures if (s.name, s.key_id) in ids}
+        return Note(note.text, tuple(each.values()))
 
 
 def parse_request(body: bytes) -> tuple[int, list[bytes], Note]:

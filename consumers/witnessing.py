@@ -3,9 +3,11 @@
 Both need no more than Python: an agency behind a firewall runs the first beside its subscription.
 """
 
+import hashlib
 import http.client
 import logging
 import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
@@ -13,6 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event
 from urllib.parse import urlsplit
 
+from .evidence.checkpoints import parse_checkpoint
 from .evidence.notes import Note, parse_note
 from .evidence.refused import NotProven
 from .evidence.tiles import Tile, TiledTree
@@ -21,7 +24,7 @@ from .witness import Answer, Misbehaviour, Witness
 log = logging.getLogger(__name__)
 
 SECONDS = 10
-"""How long the log may take to answer."""
+"""How long the log may take to answer, and to send what it answers."""
 LARGEST = 1024 * 1024
 UNREACHABLE = (OSError, http.client.HTTPException)
 
@@ -34,6 +37,9 @@ class LogClient:
         if urlsplit(prefix).scheme not in ("http", "https"):
             raise ValueError("the log's address begins with http:// or https://")
         self._prefix = prefix.rstrip("/")
+        self._open = urllib.request.build_opener(_StayHere()).open
+        self.brought: bytes | None = None
+        """The last note that the log took."""
 
     def checkpoint(self) -> Note:
         """The newest checkpoint. Raises Malformed, and what UNREACHABLE names."""
@@ -51,13 +57,25 @@ class LogClient:
         """Bring a checkpoint with cosignatures to the log."""
         headers = {"Content-Type": "text/plain; charset=utf-8"}
         sent = urllib.request.Request(f"{self._prefix}/cosignatures", note.data, headers, method="POST")  # noqa: S310
-        with urllib.request.urlopen(sent, timeout=SECONDS):  # noqa: S310
-            pass
+        with self._open(sent, timeout=SECONDS):
+            self.brought = note.data
 
     def _get(self, path: str) -> bytes:
-        with urllib.request.urlopen(f"{self._prefix}/{path}", timeout=SECONDS) as answer:  # noqa: S310
-            data: bytes = answer.read(LARGEST)
-            return data
+        give_up = time.monotonic() + SECONDS
+        data = bytearray()
+        with self._open(f"{self._prefix}/{path}", timeout=SECONDS) as answer:
+            while chunk := answer.read1(LARGEST):
+                data += chunk
+                if len(data) > LARGEST or time.monotonic() > give_up:
+                    raise http.client.HTTPException("an answer that is too large, or too slow")
+        return bytes(data)
+
+
+class _StayHere(urllib.request.HTTPRedirectHandler):
+    """Follows no redirection: who answers is the log that was named, or nobody."""
+
+    def redirect_request(self, *_: object) -> None:
+        return None
 
 
 def watch(witness: Witness, client: LogClient) -> bool:
@@ -69,8 +87,10 @@ def watch(witness: Witness, client: LogClient) -> bool:
         return client.tree(new).consistency(old)
 
     cosignatures = witness.follow(note, proof)
-    if cosignatures:
-        client.bring(Note(note.text, (*note.signatures, *cosignatures)))
+    origin = parse_checkpoint(note.text).origin
+    kept = witness.cosigned(hashlib.sha256(origin.encode()).hexdigest())
+    if kept is not None and kept != client.brought:  # also what an earlier process kept, and could not bring
+        client.bring(parse_note(kept))
     return bool(cosignatures)
 
 
@@ -118,7 +138,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.path != "/add-checkpoint":
             self.close_connection = True
             self._answer(Answer(404, b"there is /add-checkpoint\n"))
-        elif not said.isdigit() or int(said) > LARGEST:
+        elif not (said.isascii() and said.isdigit() and len(said) < 8 and int(said) <= LARGEST):
             self.close_connection = True
             self._answer(Answer(400, b"the request says no length, or one that is too large\n"))
         else:

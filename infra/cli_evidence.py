@@ -209,13 +209,14 @@ def _state(said: argparse.Namespace) -> Path:
 
 
 def _verify(settings: Settings, said: argparse.Namespace) -> int:
-    from rujukan.consumers.evidence import words
+    from rujukan.consumers.evidence import container, words
     from rujukan.consumers.evidence.bundles import Refused, verify_bundle
     from rujukan.consumers.evidence.policies import parse_policy
     from rujukan.consumers.evidence.proofs import FIRST_LINE, parse_proof, verify_proof
     from rujukan.consumers.evidence.refused import NotProven
 
-    data = said.file.read_bytes()
+    with said.file.open("rb") as file:
+        data = file.read(container.LARGEST // 2 + 1)
     say = words.say
     try:
         policy = parse_policy(said.policy.read_bytes()) if said.policy else None
@@ -247,6 +248,9 @@ def _verify(settings: Settings, said: argparse.Namespace) -> int:
         if not key.startswith("signature:"):
             print(f"  - {say(key, said.language)}")
     if said.extract:
+        said.extract.mkdir(parents=True, exist_ok=True)
+        if any(said.extract.iterdir()):
+            raise Failed(f"{said.extract} has something in it already; nothing is written over it")
         for name, content in verified.parts.items():
             file = said.extract / name
             file.parent.mkdir(parents=True, exist_ok=True)

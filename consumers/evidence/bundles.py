@@ -18,6 +18,7 @@ withheld, the hash of the sealed bytes. So what is withheld shows as withheld, a
 """
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
@@ -46,8 +47,51 @@ SEALED_WHOLE = (MANIFEST, CHECKPOINT, *REPORTS)
 """The parts that the seal names by the hash of all their bytes."""
 DISCLOSURE_TOPIC, ACCESS_TOPIC, DOCUMENT_TOPIC = "case.DisclosureMade", "access.AccessRecorded", "case.DocumentAttached"
 WITHHELD = ("not-disclosed", "erased")
-PLACES = {ABOUT, MANIFEST, SEAL, CHECKPOINT, DISCLOSURE, "events", "accesses", "proofs", "documents", *REPORTS}
 PROOF_OF = "proofs/{}.tlog-proof"
+READ_ME = """\
+Berkas perkara Rujukan / A Rujukan case bundle
+
+Berkas ini dapat diperiksa tanpa jaringan dan tanpa pembuatnya:
+This file can be checked with no network, and without those who made it:
+
+    pip install 'rujukan[verify]'
+    rujukan verify BERKAS --policy KEBIJAKAN
+
+Laporan untuk dibaca, bila ada / The report to read, where there is one: report.id.pdf, report.en.pdf
+Yang tidak diungkap tampak sebagai tidak diungkap. / What is withheld shows as withheld.
+"""
+LARGEST_ENTRY = 4 * 1024 * 1024
+LARGEST_MANIFEST = 16 * 1024 * 1024
+"""What is read as JSON takes up to thirty times its size in memory."""
+MOST_KEYS = 16
+
+_NAME = re.compile(
+    r"READ-ME\.txt|manifest\.json|seal\.note|checkpoint|disclosure\.json|report\.(?:id|en)\.pdf"
+    r"|(?:events|accesses)/[0-9]{6,9}\.json|proofs/(?:disclosure|(?:events|accesses)/[0-9]{6,9})\.tlog-proof"
+    r"|documents/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}",
+    re.ASCII,
+)
+_OPTIONAL_INT = (int, type(None))
+_SAYS: Mapping[str, Any] = {
+    "format": str,
+    "network": str,
+    "case": str,
+    "disclosure": str,
+    "recipient": str,
+    "basis": str,
+    "rule": str,
+    "made_by": str,
+    "made_for": str,
+    "made_at": str,
+    "as_of": {"asked": _OPTIONAL_INT, "position": int, "at": str},
+    "events": int,
+    "accesses": int,
+    "disclosed": [str],
+    "erased": [str],
+    "log": {"origin": str, "size": int, "keys": [str]},
+    "parts": [{"name": str, "size": int, "sha256": str}],
+}
+"""What a manifest says, in this order, and nothing else."""
 
 
 class Refused(NotProven):
@@ -101,6 +145,8 @@ class Verified(NamedTuple):
     documents: tuple[str, ...]
     parts: Mapping[str, bytes]
     unchecked: tuple[str, ...]
+    absent: tuple[str, ...]
+    """Documents that shown events record under a disclosed compartment, and that are not here."""
 
 
 def entry_part(leaf: int, position: int, header: bytes, segments: Iterable[Segment]) -> bytes:
@@ -134,31 +180,47 @@ def verify_bundle(data: bytes, policy: Policy | None = None) -> Verified:
         parts = unpack(data)
     except Damaged as problem:
         raise Refused(problem.part, str(problem).removeprefix(f"{problem.part}: ")) from None
+    for name in parts:
+        if _NAME.fullmatch(name) is None:
+            raise Refused(name if name.isprintable() else repr(name), "a bundle has no such part")
     manifest = _manifest(parts)
     unchecked: list[str] = []
     if policy is None:
         policy = _own_policy(manifest)
         unchecked.append("log-key")
-    elif not policy.witnesses:
-        unchecked.append("no-witnesses")
-    _check_seal(parts, manifest, policy)
+    signer = _check_seal(parts, manifest, policy)
     _check_parts(parts, manifest)
     with _part(CHECKPOINT):
         accepted = policy.check(parse_note(parts[CHECKPOINT]))
     head = accepted.checkpoint
-    proofs = _Proofs(parts, policy, head)
+    if signer.name != head.origin:
+        raise Refused(SEAL, "another log than the checkpoint's sealed it")
+    if not accepted.witnesses and not unchecked:
+        unchecked.append("no-witnesses")
+    proofs = _Proofs(parts, accepted.log, head)
     case = UUID(manifest["case"])
     events = tuple(proofs.entry(name) for name in parts if name.startswith("events/"))
     accesses = tuple(proofs.entry(name) for name in parts if name.startswith("accesses/"))
-    disclosure = proofs.entry(DISCLOSURE)
+    made = proofs.entry(DISCLOSURE)
     for name in parts:
         if name.startswith("proofs/") and name not in proofs.used:
             raise Refused(name, "it is the proof of nothing here")
-    _check_events(events, case, manifest)
-    _check_accesses(accesses, case)
-    _check_disclosure(disclosure, case, manifest, len(events))
-    documents = _check_documents(parts, events, manifest)
-    unchecked += ["more-accesses", "truth"] + [f"signature:{n}" for n in REPORTS if _is_signed(parts, manifest, n)]
+    hidden = _withheld_events(made)
+    _check_events(events, case, manifest, hidden)
+    _check_disclosure(made, case, manifest, events)
+    _check_accesses(accesses, case, made, manifest)
+    _check_positions((*events, *accesses, made))
+    _check_log(manifest, accepted)
+    documents, absent = _check_documents(parts, events, manifest, hidden)
+    _check_order(parts, (DISCLOSURE, *(e.part for e in (*events, *accesses))), documents)
+    if len(events) < made.header.version - 1:
+        unchecked.append("until")
+    if manifest["erased"]:
+        unchecked.append("erased")
+    if any(name in parts for name in REPORTS):
+        unchecked.append("reports")
+    unchecked += ["more-accesses", "numbers", "truth"]
+    unchecked += [f"signature:{n}" for n in REPORTS if _is_signed(parts, manifest, n)]
     return Verified(
         manifest,
         head,
@@ -166,10 +228,11 @@ def verify_bundle(data: bytes, policy: Policy | None = None) -> Verified:
         accepted.witnesses,
         events,
         accesses,
-        disclosure,
+        made,
         documents,
         parts,
         tuple(unchecked),
+        absent,
     )
 
 
@@ -182,7 +245,7 @@ def _part(name: str) -> Iterator[None]:
         raise
     except NotProven as problem:
         raise Refused(name, str(problem)) from None
-    except (KeyError, TypeError, ValueError, AttributeError, RecursionError, IndexError):
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError, ArithmeticError, IndexError):
         raise Refused(name, "it is not in the format that it should be in") from None
 
 
@@ -190,34 +253,52 @@ def _manifest(parts: Mapping[str, bytes]) -> Mapping[str, Any]:
     for name in (ABOUT, MANIFEST, SEAL, CHECKPOINT, DISCLOSURE):
         if name not in parts:
             raise Refused(name, "it is missing")
+    if parts[ABOUT] != READ_ME.encode():
+        raise Refused(ABOUT, "it is not what stands before every bundle")
     with _part(MANIFEST):
-        manifest = _read_json(parts[MANIFEST])
-        if manifest["format"] != FORMAT:
+        manifest: dict[str, Any] = _read_json(parts[MANIFEST], LARGEST_MANIFEST)
+        if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
             raise Malformed("a bundle of another format")
-        if str(UUID(manifest["case"])) != manifest["case"]:
-            raise Malformed("the case is not named as it should be")
-        for name in ("recipient", "basis", "rule", "disclosure", "made_by", "made_for", "made_at"):
-            if not isinstance(manifest[name], str):
-                raise Malformed(f"{name} is not a text")
-        listed: Mapping[str, Any] = manifest
-        return listed
+        if not _is_shaped(manifest, _SAYS) or to_json(manifest) != parts[MANIFEST]:
+            raise Malformed("it does not say what a manifest says, in the one way that it is said")
+        for name in ("case", "disclosure"):
+            if str(UUID(manifest[name])) != manifest[name]:
+                raise Malformed(f"the {name} is not named as it should be")
+        for name in ("disclosed", "erased"):
+            if manifest[name] != sorted(set(manifest[name])):
+                raise Malformed(f"{name} is not a list of compartments, in order")
+        if not set(manifest["erased"]) <= set(manifest["disclosed"]) - {"coordination"}:
+            raise Malformed("it names as erased what was not to be disclosed")
+        return manifest
     raise AssertionError("unreachable")
+
+
+def _is_shaped(value: Any, shape: Any) -> bool:
+    """Whether a value of JSON has exactly this shape: a bool is no int, and an object's fields stand in order."""
+    if isinstance(shape, dict):
+        return type(value) is dict and list(value) == list(shape) and all(_is_shaped(value[k], shape[k]) for k in shape)
+    if isinstance(shape, list):
+        return type(value) is list and all(_is_shaped(v, shape[0]) for v in value)
+    return type(value) in (shape if isinstance(shape, tuple) else (shape,))
 
 
 def _own_policy(manifest: Mapping[str, Any]) -> Policy:
     """No policy was given: the bundle's own word for its log's keys, which proves that it is in one piece only."""
     with _part(MANIFEST):
+        if len(manifest["log"]["keys"]) > MOST_KEYS:
+            raise Malformed("it names more keys than a log has")
         return Policy(tuple(parse_vkey(key) for key in manifest["log"]["keys"]), {}, {}, policies.NONE)
     raise AssertionError("unreachable")
 
 
-def _check_seal(parts: Mapping[str, bytes], manifest: Mapping[str, Any], policy: Policy) -> None:
+def _check_seal(parts: Mapping[str, bytes], manifest: Mapping[str, Any], policy: Policy) -> PublicKey:
+    """The key that sealed it."""
     with _part(SEAL):
         note = parse_note(parts[SEAL])
         keys = [key for key in policy.logs if key.kind == notes.ED25519]
         if len(note.signatures) != 1:
             raise Malformed("it has other than one signature")
-        notes.verify(note, keys)
+        (signer,) = notes.verify(note, keys)
         said = note.text.split("\n")
     if said[:2] != [FORMAT, manifest["case"]]:
         raise Refused(SEAL, "it seals another bundle")
@@ -227,24 +308,28 @@ def _check_seal(parts: Mapping[str, bytes], manifest: Mapping[str, Any], policy:
             raise Refused(name, "it is not what was sealed")
     if note.text != seal_text(manifest["case"], parts):
         raise Refused(SEAL, "it names other parts than there are")
+    return signer
 
 
 def _check_parts(parts: Mapping[str, bytes], manifest: Mapping[str, Any]) -> None:
     """Each part but those that the seal names is in the manifest, with its hash; a report by its unsigned beginning."""
     with _part(MANIFEST):
-        listed = {p["name"]: (int(p["size"]), str(p["sha256"])) for p in manifest["parts"]}
+        listed = {p["name"]: (p["size"], p["sha256"]) for p in manifest["parts"]}
         if len(listed) != len(manifest["parts"]):
             raise Malformed("it lists a part twice")
+        order = [name for name in parts if name in listed]
+        if order != [name for name in listed if name in parts]:
+            raise Malformed("it lists the parts in another order than they stand in")
     for name in parts:
         if name not in listed and name not in (MANIFEST, SEAL, CHECKPOINT):
             raise Refused(name, "the manifest does not list it")
-        if name.partition("/")[0] not in PLACES:
-            raise Refused(name, "a bundle has no such part")
     for name, (size, digest) in listed.items():
+        if _NAME.fullmatch(name) is None or name in (MANIFEST, SEAL, CHECKPOINT):
+            raise Refused(MANIFEST, "it lists what is no part to be listed")
         if name not in parts:
             raise Refused(name, "it is missing")
         data = parts[name]
-        if len(data) < size or (len(data) != size and name not in REPORTS):
+        if not 0 <= size <= len(data) or (len(data) != size and name not in REPORTS):
             raise Refused(name, "it has another length than the manifest says")
         if sha256(data[:size]).hexdigest() != digest:
             raise Refused(name, "it is not what the manifest lists")
@@ -253,24 +338,26 @@ def _check_parts(parts: Mapping[str, bytes], manifest: Mapping[str, Any]) -> Non
 class _Proofs:
     """Reads entries and checks each against the checkpoint."""
 
-    def __init__(self, parts: Mapping[str, bytes], policy: Policy, head: Checkpoint) -> None:
+    def __init__(self, parts: Mapping[str, bytes], logs: Sequence[PublicKey], head: Checkpoint) -> None:
         self._parts = parts
-        self._logs = policy.logs
+        self._logs = logs
         self._head = head
         self._checked: bytes | None = None
         self.used: set[str] = set()
 
     def entry(self, name: str) -> Entry:
         with _part(name):
-            said = _read_json(self._parts[name])
+            said = _read_json(self._parts[name], LARGEST_ENTRY)
             raw = from_base64(said["header"])
             header = records.read_header(raw)
             segments = tuple(_segment(raw, s) for s in said["segments"])
             if tuple(s.compartment for s in segments) != header.compartments:
                 raise Malformed("its segments are not those that its header names")
             entry = records.entry_from(raw, (s.sha256 for s in segments))
-            leaf, position = int(said["leaf"]), int(said["position"])
-            if position <= leaf:
+            leaf, position = said["leaf"], said["position"]
+            if entry_part(leaf, position, raw, segments) != self._parts[name]:
+                raise Malformed("it says something else, or in another way, than what was sealed")
+            if type(leaf) is not int or type(position) is not int or position <= leaf:
                 raise Malformed("its position lies before its leaf")
         proof_name = PROOF_OF.format(name.removesuffix(".json"))
         if proof_name not in self._parts:
@@ -294,23 +381,41 @@ def _segment(header: bytes, said: Mapping[str, Any]) -> Segment:
     compartment = str(said["compartment"])
     if "withheld" in said:
         digest = bytes.fromhex(said["sha256"])
-        if (
-            len(digest) != 32
-            or said["withheld"] not in WITHHELD
-            or said.keys() != {"compartment", "sha256", "withheld"}
-        ):
+        if len(digest) != 32 or said["withheld"] not in WITHHELD:
             raise Malformed(f"{compartment} is withheld in a way that there is not")
         return Segment(compartment, None, None, None, digest, said["withheld"])
     sealed, key = from_base64(said["sealed"]), from_base64(said["key"])
-    plain = records.open_segment(header, sealed, key)
-    if records.compartments_in([sealed]) != [compartment] or json.loads(plain) != said["text"]:
+    text = json.loads(records.open_segment(header, sealed, key), parse_constant=_no_number)
+    if records.compartments_in([sealed]) != [compartment] or text != said["text"] or type(text) is not dict:
         raise Malformed(f"the text of {compartment} is not what was sealed")
-    if said.keys() != {"compartment", "sealed", "key", "text"}:
-        raise Malformed(f"{compartment} has something else beside it")
-    return Segment(compartment, sealed, key, said["text"], sha256(sealed).digest(), None)
+    return Segment(compartment, sealed, key, text, sha256(sealed).digest(), None)
 
 
-def _check_events(events: Sequence[Entry], case: UUID, manifest: Mapping[str, Any]) -> None:
+def _withheld_events(made: Entry) -> frozenset[int]:
+    """The versions of events of which nothing is to be shown, by the record of the disclosure."""
+    with _part(DISCLOSURE):
+        if made.header.topic != DISCLOSURE_TOPIC or made.text() is None:
+            raise Malformed("it is not the record of a disclosure of this case")
+        versions = made.text().get("withheld_events") or ()
+        if not all(type(v) is int for v in versions):
+            raise Malformed("it withholds what is no event")
+        return frozenset(versions)
+    raise AssertionError("unreachable")
+
+
+def _check_shown(entry: Entry, disclosed: Iterable[str], erased: Iterable[str] = ()) -> None:
+    """That it shows all that is disclosed and is not erased, and nothing else, and says why of the rest."""
+    for segment in entry.segments:
+        if segment.compartment not in disclosed:
+            if segment.withheld is None:
+                raise Refused(entry.part, "it shows what the disclosure does not cover")
+            if segment.withheld != "not-disclosed":
+                raise Refused(entry.part, f"{segment.compartment} is said to be erased, and was not to be disclosed")
+        elif segment.withheld != ("erased" if segment.compartment in erased else None):
+            raise Refused(entry.part, f"{segment.compartment} is not shown, or withheld, as the manifest says")
+
+
+def _check_events(events: Sequence[Entry], case: UUID, manifest: Mapping[str, Any], hidden: frozenset[int]) -> None:
     disclosed = {"coordination", *manifest["disclosed"]}
     before: Entry | None = None
     for version, event in enumerate(events, 1):
@@ -324,71 +429,124 @@ def _check_events(events: Sequence[Entry], case: UUID, manifest: Mapping[str, An
             raise Refused(event.part, "it does not stand behind the one before it in the ledger")
         if event.position > manifest["as_of"]["position"]:
             raise Refused(event.part, "it came after the instant that the bundle is of")
-        shown = {s.compartment for s in event.segments if not s.withheld}
-        if not shown <= disclosed:
-            raise Refused(event.part, "it shows what the disclosure does not cover")
+        _check_shown(event, () if version in hidden else disclosed, manifest["erased"])
         before = event
     if len(events) != manifest["events"]:
         raise Refused(MANIFEST, "it counts another number of events")
+    if not set(manifest["erased"]) <= {s.compartment for e in events for s in e.segments}:
+        raise Refused(MANIFEST, "it names as erased what no event has")
 
 
-def _check_accesses(accesses: Sequence[Entry], case: UUID) -> None:
+def _check_accesses(accesses: Sequence[Entry], case: UUID, made: Entry, manifest: Mapping[str, Any]) -> None:
     leaf = -1
     for number, access in enumerate(accesses, 1):
         text = access.text()
-        if access.part != f"accesses/{number:06}.json" or access.leaf <= leaf:
+        if access.part != f"accesses/{number:06}.json" or not leaf < access.leaf < made.leaf:
             raise Refused(access.part, "it is not in its place")
-        if access.header.topic != ACCESS_TOPIC or not isinstance(text, dict) or text.get("subject") != str(case):
+        if access.header.topic != ACCESS_TOPIC or text is None or text.get("subject") != str(case):
             raise Refused(access.part, "it is not a reading of this case")
+        _check_shown(access, ("coordination",))
         leaf = access.leaf
+    if len(accesses) != manifest["accesses"]:
+        raise Refused(MANIFEST, "it counts another number of readings")
 
 
-def _check_disclosure(made: Entry, case: UUID, manifest: Mapping[str, Any], events: int) -> None:
+def _check_positions(entries: Iterable[Entry]) -> None:
+    """Positions run ahead of leaves by the numbers that no event got, so never by less than they did before."""
+    ahead = 1
+    for entry in sorted(entries, key=lambda e: e.leaf):
+        if entry.position - entry.leaf < ahead:
+            raise Refused(entry.part, "its position does not fit to its place in the ledger")
+        ahead = entry.position - entry.leaf
+
+
+def _check_log(manifest: Mapping[str, Any], accepted: policies.Accepted) -> None:
+    said, head = manifest["log"], accepted.checkpoint
+    if (said["origin"], said["size"]) != (head.origin, head.size):
+        raise Refused(MANIFEST, "it names another state of the log than the checkpoint")
+    if not {key.vkey for key in accepted.log} <= set(said["keys"]):
+        raise Refused(MANIFEST, "it names other keys of the log than those that signed the checkpoint")
+
+
+def _check_disclosure(made: Entry, case: UUID, manifest: Mapping[str, Any], events: Sequence[Entry]) -> None:
     text = made.text()
-    if made.header.topic != DISCLOSURE_TOPIC or made.header.stream != case or not isinstance(text, dict):
+    if made.header.stream != case:
         raise Refused(DISCLOSURE, "it is not the record of a disclosure of this case")
-    if made.header.version <= events:
+    _check_shown(made, ("coordination",))
+    last = events[-1] if events else None
+    if made.header.version <= len(events) or (last is not None and made.leaf <= last.leaf):
         raise Refused(DISCLOSURE, "it does not come after the events")
     if (made.header.agency, str(made.header.actor)) != (manifest["made_for"], manifest["made_by"]):
         raise Refused(MANIFEST, "it names another maker than the record of the disclosure")
+    if made.header.recorded_at.isoformat() != manifest["made_at"]:
+        raise Refused(MANIFEST, "it names another time of making than the record of the disclosure")
     for name in ("disclosure", "recipient", "basis", "rule"):
         if text.get(name) != manifest[name]:
             raise Refused(MANIFEST, f"its {name} is not that of the record of the disclosure")
+    as_of, asked = manifest["as_of"], text.get("as_of")
     with _part(MANIFEST):
-        if sorted(text["compartments"]) != sorted(manifest["disclosed"]):
+        if sorted(text["compartments"]) != manifest["disclosed"]:
             raise Malformed("it names other compartments than the record of the disclosure")
-        if text.get("as_of") != manifest["as_of"]["asked"]:
+        if type(asked) not in _OPTIONAL_INT or asked != as_of["asked"]:
             raise Malformed("it is of another instant than the record of the disclosure")
+        if as_of["position"] != (made.position - 1 if asked is None else asked):
+            raise Malformed("it is up to another position than the record of the disclosure asks")
+        if as_of["at"] != (last or made).header.recorded_at.isoformat():
+            raise Malformed("its last instant is not that of the last event")
+    if (asked is None or asked >= made.position - 1) and len(events) != made.header.version - 1:
+        raise Refused(MANIFEST, "events are missing between the last one here and the record of the disclosure")
 
 
 def _check_documents(
-    parts: Mapping[str, bytes], events: Sequence[Entry], manifest: Mapping[str, Any]
-) -> tuple[str, ...]:
-    attached: dict[str, tuple[Any, str]] = {}
+    parts: Mapping[str, bytes], events: Sequence[Entry], manifest: Mapping[str, Any], hidden: frozenset[int]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """(documents that are here, documents that should be), in the order in which events record them."""
+    disclosed = {"coordination", *manifest["disclosed"]} - set(manifest["erased"])
+    attached: dict[str, Any] = {}
     for event in events:
-        text = event.text()
-        if event.header.topic == DOCUMENT_TOPIC and isinstance(text, dict):
-            attached[f"documents/{text.get('document')}"] = text, str(text.get("compartment"))
-    found = tuple(name for name in parts if name.startswith("documents/"))
-    for name in found:
-        about, compartment = attached.get(name, (None, ""))
-        if (
-            about is None
-            or about.get("sha256") != sha256(parts[name]).hexdigest()
-            or about.get("size") != len(parts[name])
-        ):
-            raise Refused(name, "no event of the case records this document")
-        if compartment not in manifest["disclosed"]:
-            raise Refused(name, "it is of a compartment that the disclosure does not cover")
-    return found
+        if event.header.topic == DOCUMENT_TOPIC and event.header.version not in hidden:
+            about = event.text()
+            name = f"documents/{about.get('document')}"
+            if name in attached or _NAME.fullmatch(name) is None:
+                raise Refused(event.part, "it records a document under a name that is another's, or is none")
+            attached[name] = about
+    for name in parts:
+        if name.startswith("documents/"):
+            about = attached.get(name)
+            if about is None or (about.get("sha256"), about.get("size")) != (
+                sha256(parts[name]).hexdigest(),
+                len(parts[name]),
+            ):
+                raise Refused(name, "no event of the case records this document")
+            if about.get("compartment") not in disclosed:
+                raise Refused(name, "it is of a compartment that the disclosure does not cover")
+    here = tuple(name for name in attached if name in parts)
+    absent = (n for n, about in attached.items() if n not in parts and about.get("compartment") in disclosed)
+    return here, tuple(absent)
+
+
+def _check_order(parts: Mapping[str, bytes], entries: Sequence[str], documents: Sequence[str]) -> None:
+    """One order for the same parts, in the file and in the manifest, so that one disclosure is one file."""
+    proofs = [PROOF_OF.format(name.removesuffix(".json")) for name in entries]
+    reports = [name for name in REPORTS if name in parts]
+    order = [ABOUT, MANIFEST, SEAL, CHECKPOINT, *entries, *proofs, *documents, *reports]
+    for name, expected in zip(parts, order, strict=True):
+        if name != expected:
+            raise Refused(name, "it stands where another part should")
 
 
 def _is_signed(parts: Mapping[str, bytes], manifest: Mapping[str, Any], name: str) -> bool:
     return any(p["name"] == name and len(parts[name]) > p["size"] for p in manifest["parts"])
 
 
-def _read_json(data: bytes) -> Any:
+def _read_json(data: bytes, largest: int) -> Any:
+    if len(data) > largest:
+        raise Malformed("it is larger than such a part can be")
     try:
-        return json.loads(data)
+        return json.loads(data.decode("utf-8"), parse_constant=_no_number)
     except (ValueError, RecursionError):
         raise Malformed("it is not JSON") from None
+
+
+def _no_number(word: str) -> Any:
+    raise Malformed(f"{word} is no number of JSON")

@@ -41,14 +41,15 @@ def pack(parts: Mapping[str, bytes]) -> bytes:
         out += [local, data]
         central.append(entry)
         at += len(local) + len(data)
-    directory = b"".join(central)
-    end = _END.pack(b"PK\x05\x06", 0, 0, len(parts), len(parts), len(directory), at, 0)
-    return b"".join([*out, directory, end])
+    return b"".join([*out, _directory(central, at)])
 
 
 def unpack(data: bytes) -> dict[str, bytes]:
     """The parts of an archive, in order. Raises Damaged for one that `pack` did not make."""
+    if len(data) > LARGEST // 2:
+        raise Damaged("the file", "it is larger than a bundle can be")
     parts: dict[str, bytes] = {}
+    central: list[bytes] = []
     at = 0
     last = "the beginning of the file"
     while data[at : at + 4] == b"PK\x03\x04":
@@ -58,19 +59,28 @@ def unpack(data: bytes) -> dict[str, bytes]:
             raise Damaged(f"after {last}", "the file ends within a part") from None
         start = at + _LOCAL.size + fields[9]
         name = data[at + _LOCAL.size : start].decode("utf-8", "replace")
+        shown = name if name.isprintable() and len(name) < 200 else f"after {last}"
         end = start + fields[7]
         if end > len(data) or name in parts or fields[10] or len(parts) == MOST_PARTS:
-            raise Damaged(name if name.isprintable() else f"after {last}", "the part does not end where it says")
+            raise Damaged(shown, "the part does not end where it says")
         content = data[start:end]
         if zlib.crc32(content) != fields[6]:
-            raise Damaged(name, "its bytes were changed")
-        if data[at:start] != _headers(name, content, at)[0]:
-            raise Damaged(name, "the archive says something else of it than it did")
+            raise Damaged(shown, "its bytes were changed")
+        local, entry = _headers(name, content, at)
+        if data[at:start] != local:
+            raise Damaged(shown, "the archive says something else of it than it did")
         parts[name] = content
-        at, last = end, name
-    if data != pack(parts):
+        central.append(entry)
+        at, last = end, shown
+    if data[at:] != _directory(central, at):
         raise Damaged(f"the directory after {last}", "it is not that of the parts before it")
     return parts
+
+
+def _directory(central: list[bytes], at: int) -> bytes:
+    """The central directory, which begins there, and the end of the archive."""
+    entries = b"".join(central)
+    return entries + _END.pack(b"PK\x05\x06", 0, 0, len(central), len(central), len(entries), at, 0)
 
 
 def _headers(name: str, data: bytes, at: int) -> tuple[bytes, bytes]:

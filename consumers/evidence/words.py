@@ -34,9 +34,11 @@ SAYS: dict[str, tuple[str, str]] = {
         "{count} bagian tidak diungkap; hanya sidik jarinya yang ada di sini: {words}.",
         "{count} parts are withheld; only their hashes are here: {words}.",
     ),
-    "erased": (
-        "{count} bagian telah dihapus: kuncinya dimusnahkan, tidak ada yang dapat membukanya lagi.",
-        "{count} parts were erased: their keys are destroyed, and nobody can open them any more.",
+    "said-erased": (
+        "{count} bagian diungkap tetapi telah dihapus, menurut pembuat berkas ini; hanya sidik jarinya yang ada di "
+        "sini: {words}.",
+        "{count} parts were to be disclosed and are erased, says the maker of this file; only their hashes are here: "
+        "{words}.",
     ),
     "accesses": (
         "{count} pembacaan kasus ini tercatat, dengan bukti yang sama.",
@@ -49,6 +51,10 @@ SAYS: dict[str, tuple[str, str]] = {
     "documents": (
         "{count} dokumen sama dengan yang dicatat peristiwanya.",
         "{count} documents are those that their events record.",
+    ),
+    "absent": (
+        "{count} dokumen yang dicatat peristiwa, dan termasuk yang diungkap, TIDAK ada di sini: {words}.",
+        "{count} documents that events record, and that are among what is disclosed, are NOT here: {words}.",
     ),
     "witnesses": (
         "Log ini disaksikan (jumlah dan siapa, menurut kebijakan yang diberikan): {words}.",
@@ -76,6 +82,27 @@ UNCHECKED: dict[str, tuple[str, str]] = {
         "yang dipercaya bahwa hanya ada satu log.",
         "Whether others saw the same log: the policy asks for no witness, so the log's operator alone is trusted that "
         "there is one log only.",
+    ),
+    "until": (
+        "Bahwa tidak ada peristiwa lain sebelum saat yang diminta: berkas ini berhenti sebelum peristiwa terakhir, dan "
+        "nomor urut penyelenggara log yang menentukan di mana.",
+        "That no other event came before the instant that was asked for: this file stops before the case's last event, "
+        "and the log operator's numbers say where.",
+    ),
+    "erased": (
+        "Bahwa yang disebut terhapus memang tidak dapat dibuka siapa pun lagi: itu hanya dinyatakan.",
+        "That what is said to be erased can be opened by nobody any more: it is said, not proved.",
+    ),
+    "reports": (
+        "Bahwa laporan PDF mengatakan apa yang dikatakan peristiwa: segelnya menunjukkan siapa yang membuatnya. Yang "
+        "terbukti adalah peristiwa dalam berkas ini.",
+        "That the PDF reports say what the events say: their seal shows who made them. What is proved is the events in "
+        "this file.",
+    ),
+    "numbers": (
+        "Bahwa log tidak memuat peristiwa lain dengan nomor yang sama: itu hanya terlihat oleh yang memeriksa seluruh "
+        "log.",
+        "That the log holds no other event under the same numbers: only who audits the whole log sees that.",
     ),
     "more-accesses": (
         "Bahwa tidak ada pembacaan lain: yang ada di sini terbukti, tetapi bukti tidak menunjukkan bahwa daftarnya "
@@ -111,11 +138,15 @@ def told(verified: Verified, language: Language) -> Iterator[str]:
         count = sum(s.withheld == "not-disclosed" for s in segments)
         yield say("withheld", language, count=count, words=", ".join(withheld))
     if erased := sum(s.withheld == "erased" for s in segments):
-        yield say("erased", language, count=erased)
+        gone = sorted({s.compartment for s in segments if s.withheld == "erased"})
+        yield say("said-erased", language, count=erased, words=", ".join(gone))
     yield say("accesses", language, count=len(verified.accesses))
     yield say("disclosure", language)
     if verified.documents:
         yield say("documents", language, count=len(verified.documents))
+    if verified.absent:
+        absent = [name.rpartition("/")[2] for name in verified.absent]
+        yield say("absent", language, count=len(absent), words=", ".join(absent))
     yield say("head", language, size=verified.checkpoint.size, root=verified.checkpoint.root.hex())
     if verified.witnesses:
         yield say("witnesses", language, words=witnesses(verified.witnesses))
@@ -123,10 +154,24 @@ def told(verified: Verified, language: Language) -> Iterator[str]:
 
 def witnesses(seen: Mapping[str, int]) -> str:
     """Each witness with the time it says."""
-    return ", ".join(f"{name} ({datetime.fromtimestamp(at, UTC).isoformat()})" for name, at in seen.items())
+    return ", ".join(f"{name} ({_instant(at)})" for name, at in seen.items())
 
 
 def say(key: str, language: Language, **about: object) -> str:
     """The sentence of a key."""
     indonesian, english = (SAYS | UNCHECKED)[key]
-    return (indonesian if language == "id" else english).format(**about)
+    shown = {name: _printable(str(value)) for name, value in about.items()}
+    return (indonesian if language == "id" else english).format(**shown)
+
+
+def _instant(seconds: int) -> str:
+    """A witness may say any number."""
+    try:
+        return datetime.fromtimestamp(seconds, UTC).isoformat()
+    except (ValueError, OverflowError, OSError):
+        return f"{seconds} s"
+
+
+def _printable(text: str) -> str:
+    """Without what would move the cursor, turn the direction of writing, or begin a line of its own."""
+    return "".join(c if c.isprintable() else "\ufffd" for c in text)

@@ -28,19 +28,6 @@ from ..ledger.sealer import LogKey
 from ..ledger.store import LedgerStore, NotSealed
 from ..sealed_record import author_of
 
-ABOUT = """\
-Berkas perkara Rujukan / A Rujukan case bundle
-
-Berkas ini dapat diperiksa tanpa jaringan dan tanpa pembuatnya:
-This file can be checked with no network, and without those who made it:
-
-    pip install 'rujukan[verify]'
-    rujukan verify BERKAS --policy KEBIJAKAN
-
-Laporan untuk dibaca, bila ada / The report to read, where there is one: report.id.pdf, report.en.pdf
-Yang tidak diungkap tampak sebagai tidak diungkap. / What is withheld shows as withheld.
-"""
-
 
 class Made(NamedTuple):
     """One event of the bundle: where it stands, and what of it is shown."""
@@ -205,7 +192,7 @@ class Bundles:
         return found
 
     def _parts(self, gathered: Gathered) -> dict[str, bytes]:
-        parts = {b.ABOUT: ABOUT.encode(), b.DISCLOSURE: gathered.made.part}
+        parts = {b.ABOUT: b.READ_ME.encode(), b.DISCLOSURE: gathered.made.part}
         listed = {b.DISCLOSURE: gathered.made}
         listed |= {f"events/{made.opened.version:06}.json": made for made in gathered.events}
         listed |= {f"accesses/{n:06}.json": made for n, made in enumerate(gathered.accesses, 1)}

@@ -24,6 +24,8 @@ from ..ledger.sealer import LogKey
 from ..report import facts as f
 from .building import Gathered, Made
 
+LAST_SECOND = 253_402_300_799
+"""Of the year 9999: a witness may say any time, and the report is printed all the same."""
 LANGUAGES = {"report.id.pdf": "id", "report.en.pdf": "en"}
 
 
@@ -90,7 +92,7 @@ class PdfReporter:
             f.Witness(
                 name=key.name,
                 algorithm="ML-DSA-44" if key.kind == COSIGNATURE_ML_DSA else "Ed25519",
-                at=datetime.fromtimestamp(time, UTC),
+                at=datetime.fromtimestamp(min(time, LAST_SECOND), UTC),
                 key_id=key.key_id.hex(),
             )
             for key, time in self._enough.seen(gathered.checkpoint)

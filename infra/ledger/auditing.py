@@ -25,6 +25,8 @@ from .store import ENTRY_BYTES, Batch
 
 PAGE = 20_000
 """Leaves that are recomputed at a time."""
+BEFORE_ALL = -(2**63) - 1
+"""No position is before it: an event put in before the first one is found too."""
 TOPIC_AT = 87
 """Where a record's header says how long its topic is (infra/sealed_record.py)."""
 
@@ -50,14 +52,16 @@ def audit(conninfo: str, keys: Sequence[PublicKey], known: Iterable[Note] = ()) 
     with psycopg.connect(conninfo) as db:
         db.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         edge = Edge()
-        position, difference = 0, None
+        position, difference = BEFORE_ALL, None
         for batches in _pages(db):
             position, difference = _compare(db, edge, batches, position)
             if difference is None:
                 difference = _compare_tiles(db, edge)
             if difference is not None:
                 break
-        row = db.execute("SELECT count(*) FROM log.stored_events WHERE notification_id > %s", (position,)).fetchone()
+        row = db.execute(
+            "SELECT count(*) FROM log.stored_events WHERE notification_id >= %s", (position + 1,)
+        ).fetchone()
         unsealed = row[0] if row and difference is None else 0
         if difference is None:
             difference = _compare_heads(db, edge, keys, known)
@@ -86,7 +90,10 @@ def _pages(db: Connection[TupleRow]) -> Iterator[list[Batch]]:
 def _compare(db: Connection[TupleRow], edge: Edge, batches: list[Batch], after: int) -> tuple[int, Difference | None]:
     """Compare the rows after a position with these batches, and add them to the tree."""
     last = batches[-1].last_position
-    rows = db.execute(_ROWS, (after, last), binary=True).fetchall()
+    wrong = _misnumbered(batches, edge.size, after)
+    if wrong is not None:
+        return after, wrong
+    rows = db.execute(_ROWS, (after + 1, last), binary=True).fetchall()
     entries = b"".join([b.entries for b in batches])
     positions = [p for b in batches for p in b.positions()]
     found = [leaf_entry(state) for _, _, state in rows]
@@ -96,6 +103,24 @@ def _compare(db: Connection[TupleRow], edge: Edge, batches: list[Batch], after: 
             edge.add(entry)
         return last, None
     return after, _first_difference([p for p, _, _ in rows], found, positions, entries, moved)
+
+
+def _misnumbered(batches: Sequence[Batch], size: int, after: int) -> Difference | None:
+    """Whether batches do not follow each other, or name other positions than they have leaves."""
+    for batch in batches:
+        span = batch.last_position - batch.first_position + 1
+        skipped = batch.skipped
+        sound = (
+            batch.first_leaf == size
+            and after < batch.first_position
+            and 0 < batch.leaves == span - len(set(skipped))
+            and len(batch.entries) == batch.leaves * ENTRY_BYTES
+            and all(batch.first_position < p < batch.last_position for p in skipped)
+        )
+        if not sound:
+            return Difference(batch.first_position, "the batch that begins here names other leaves or positions")
+        size, after = size + batch.leaves, batch.last_position
+    return None
 
 
 def _in_place(place: bytes, state: bytes) -> bool:
@@ -146,12 +171,13 @@ def _compare_heads(
 ) -> Difference | None:
     """The newest checkpoint, the newest that were cosigned, and those that were handed in."""
     newest = store.checkpoint(db)
-    if newest is None:
-        return None if edge.size == 0 else Difference(None, "there are leaves, and no checkpoint")
-    if parse_checkpoint(newest.text).size != edge.size:
+    if newest is None and edge.size:
+        return Difference(None, "there are leaves, and no checkpoint")
+    if newest is not None and parse_checkpoint(newest.text).size != edge.size:
         return Difference(None, "the newest checkpoint is not of this many leaves")
     cosigned = db.execute("SELECT DISTINCT size FROM ledger.cosignatures ORDER BY size DESC LIMIT 100").fetchall()
-    notes = [newest, *(n for (size,) in cosigned if (n := store.checkpoint(db, size))), *known]
+    own = [newest] if newest is not None else []
+    notes = [*own, *(n for (size,) in cosigned if (n := store.checkpoint(db, size))), *known]
 
     def read(tile: Tile) -> bytes:
         return store.read_tile(db, tile) or b""
@@ -172,5 +198,5 @@ def _compare_heads(
 
 _ROWS = (
     "SELECT notification_id, uuid_send(originator_id) || int8send(originator_version) || convert_to(topic, 'UTF8'),"
-    " state FROM log.stored_events WHERE notification_id > %s AND notification_id <= %s ORDER BY notification_id"
+    " state FROM log.stored_events WHERE notification_id >= %s AND notification_id <= %s ORDER BY notification_id"
 )

@@ -41,6 +41,8 @@ log = logging.getLogger(__name__)
 INTERVAL = 0.2
 """Seconds between checkpoints while events come: what comes in between is sealed together."""
 PAGE = 4_000
+WIDEST_GAP = 10_000
+"""More positions than these in a row that no event has are not listed: a new batch begins behind them."""
 SEALER_LOCK = 727164916
 
 
@@ -141,17 +143,31 @@ class Guard:
         self._file = file
 
     def last(self) -> Note | None:
-        """What was signed last; None where nothing was. Raises Malformed for a file that is not a checkpoint."""
-        return parse_note(self._file.read_bytes()) if self._file.exists() else None
+        """What was signed last; None where nothing was. Raises NotExtended for a file that does not say it."""
+        try:
+            note = parse_note(self._file.read_bytes())
+            parse_checkpoint(note.text)
+        except FileNotFoundError:
+            return None
+        except (OSError, NotProven) as problem:
+            raise NotExtended(f"{self._file} does not say what was signed last: {problem}") from None
+        return note
 
     def keep(self, note: Note) -> None:
-        """Remember, durably."""
-        self._file.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=self._file.parent, delete=False) as out:
-            out.write(note.data)
-            out.flush()
-            os.fsync(out.fileno())
-        Path(out.name).replace(self._file)
+        """Remember, durably. Raises NotExtended where it cannot be kept."""
+        try:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile(dir=self._file.parent, delete=False) as out:
+                try:
+                    out.write(note.data)
+                    out.flush()
+                    os.fsync(out.fileno())
+                    Path(out.name).replace(self._file)
+                except BaseException:
+                    Path(out.name).unlink(missing_ok=True)
+                    raise
+        except OSError as problem:
+            raise NotExtended(f"{self._file} cannot keep what was signed last: {problem.strerror}") from None
 
 
 class Sealer:
@@ -187,6 +203,8 @@ class Sealer:
         while stop is None or not stop.is_set():
             began = time.monotonic()
             rows = db.execute(_PENDING, (position, PAGE), binary=True).fetchall()
+            found = len(rows)
+            rows = _before_a_gap(rows)
             if rows:
                 position = self._add(db, edge, rows)
                 yield len(rows)
@@ -195,7 +213,7 @@ class Sealer:
             else:
                 for _ in db.notifies(timeout=1.0, stop_after=1):
                     pass
-            if stop is not None and len(rows) < PAGE:
+            if stop is not None and found < PAGE and len(rows) == found:
                 stop.wait(max(0.0, INTERVAL - (time.monotonic() - began)))
 
     def _load(self, db: Connection[TupleRow]) -> tuple[Edge, int]:
@@ -214,6 +232,8 @@ class Sealer:
         signed = self._guard.last()
         if signed is not None:
             self._check_extends(db, edge, parse_checkpoint(signed.text))
+        if newest is not None:
+            self._guard.keep(newest)  # before anything is signed: it can be kept, and is behind by nothing
         return edge, last.last_position if last else 0
 
     def _check_extends(self, db: Connection[TupleRow], edge: Edge, signed: Checkpoint) -> None:
@@ -261,6 +281,14 @@ class Sealer:
         )
         self._guard.keep(note)
         return last
+
+
+def _before_a_gap(rows: list[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
+    """The rows up to the first wide gap. Sequences can be set to anything; a list of what is skipped can not."""
+    for n in range(1, len(rows)):
+        if rows[n][0] - rows[n - 1][0] > WIDEST_GAP:
+            return rows[:n]
+    return rows
 
 
 _PENDING = (

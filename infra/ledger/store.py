@@ -116,6 +116,8 @@ class LedgerStore:
 
     def leaves_of(self, positions: Sequence[int]) -> Mapping[int, int]:
         """Position → leaf, in one round trip. Raises NotSealed where one is not sealed."""
+        if beyond := [p for p in positions if not 0 < p < 1 << 63]:
+            raise NotSealed(f"there is no position {min(beyond)}")
         with self._pool.connection() as db:
             rows = db.execute(_LEAVES, (list(positions),), binary=True).fetchall()
         found = {

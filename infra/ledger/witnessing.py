@@ -6,7 +6,7 @@ A witness behind a firewall is not asked; it comes by itself (consumers/witness.
 import logging
 import time
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from threading import Event
 
@@ -22,13 +22,15 @@ from rujukan.consumers.evidence.policies import parse_policy
 from rujukan.consumers.evidence.refused import Malformed, NotProven
 from rujukan.consumers.witness import request
 
-from .store import LedgerStore
+from .store import LedgerStore, NotSealed
 
 log = logging.getLogger(__name__)
 
 SECONDS = 10.0
 """How long a witness may take to answer."""
 LARGEST_ANSWER = 64 * 1024
+AGAIN_SECONDS = 5.0
+"""After what time a witness that did not cosign is asked again."""
 
 
 class Refused(Exception):
@@ -49,49 +51,76 @@ class Asked:
         checkpoint = parse_checkpoint(note.text)
         for _ in range(2):
             if self._size > checkpoint.size:
-                raise Refused(f"{self._key.name} has seen a tree of {self._size} leaves; this has {checkpoint.size}")
+                size, self._size = self._size, 0  # it may have been mistaken: the next time it is asked anew
+                raise Refused(f"{self._key.name} has seen a tree of {size} leaves; this has {checkpoint.size}")
             proof = store.tree(checkpoint.size).consistency(self._size)
             body = request(self._size, proof, note)
-            answer = self._http.post(self._url, content=body, timeout=SECONDS)
-            if answer.status_code == 409:
+            status, answer = self._post(body)
+            if status == 409:
                 self._size = _size_in(answer)
                 continue
-            if answer.status_code != 200 or len(answer.content) > LARGEST_ANSWER:
-                raise Refused(f"{self._key.name} answered {answer.status_code}")
+            if status != 200:
+                raise Refused(f"{self._key.name} answered {status}")
             self._size = checkpoint.size
-            return self._take(checkpoint, note, answer.text, store)
+            return self._take(checkpoint, note, answer, store)
         raise Refused(f"{self._key.name} does not say which tree it has seen")
+
+    def _post(self, body: bytes) -> tuple[int, str]:
+        """Status and body. Raises Refused for one that is too long, too slow or no text."""
+        give_up = time.monotonic() + SECONDS
+        said = bytearray()
+        with self._http.stream("POST", self._url, content=body, timeout=SECONDS) as answer:
+            for chunk in answer.iter_raw():
+                said += chunk
+                if len(said) > LARGEST_ANSWER or time.monotonic() > give_up:
+                    raise Refused(f"{self._key.name} answered too much, or too slowly")
+        try:
+            return answer.status_code, said.decode("utf-8")
+        except UnicodeDecodeError:
+            raise Refused(f"{self._key.name} answered no text") from None
 
     def _take(self, checkpoint: Checkpoint, note: Note, lines: str, store: LedgerStore) -> int:
         try:
-            signatures = [parse_signature(line) for line in lines.splitlines()]
+            signatures = [parse_signature(line) for line in lines.removesuffix("\n").split("\n")]
             notes.verify(Note(note.text, tuple(signatures)), [self._key])
-        except NotProven as problem:
+            own = [s for s in signatures if (s.name, s.key_id) == (self._key.name, self._key.key_id)]
+            return store.take_cosignatures(checkpoint, own)
+        except (NotProven, NotSealed) as problem:
             raise Refused(f"{self._key.name}: {problem}") from None
-        own = [s for s in signatures if (s.name, s.key_id) == (self._key.name, self._key.key_id)]
-        return store.take_cosignatures(checkpoint, own)
 
 
 def ask_witnesses(db: Connection[TupleRow], store: LedgerStore, policy: Path, stop: Event) -> None:
     """Ask each witness of the policy that has an address to cosign each new checkpoint, until told to stop."""
-    with httpx.Client() as http, ThreadPoolExecutor(8) as at_once:
+    with httpx.Client(follow_redirects=False) as http, ThreadPoolExecutor(8) as at_once:
         known: dict[str, Asked] = {}
-        seen: str | None = None
+        taken: dict[str, str] = {}
+        asking: dict[str, Future[int]] = {}
+        later: dict[str, float] = {}
         db.execute("LISTEN checkpoints")
         while not stop.is_set():
-            known = {url: known.get(url) or Asked(url, key, http) for url, key in addresses(policy).items()}
+            try:
+                named = addresses(policy)
+            except (Malformed, OSError) as problem:
+                log.warning("the witness policy cannot be read: %s", problem)  # somebody is writing it, or will mend it
+                named = {}
+            known = {url: known.get(url) or Asked(url, key, http) for url, key in named.items()}
             note = store.newest() if known else None
-            if note is None or note.text == seen:
+            now = time.monotonic()
+            due = [u for u in known if note and taken.get(u) != note.text and u not in asking and later.get(u, 0) < now]
+            if note is None or not due:
                 for _ in db.notifies(timeout=1.0, stop_after=1):
                     pass
-                continue
-            seen = note.text
-            for url, asked in [(url, at_once.submit(witness.ask, note, store)) for url, witness in known.items()]:
+            else:
+                asking |= {url: at_once.submit(known[url].ask, note, store) for url in due}
+                taken |= dict.fromkeys(due, note.text)
+            done, _ = wait(asking.values(), timeout=0.2)  # one that is slow keeps nobody waiting but itself
+            for url in [url for url, asked in asking.items() if asked in done]:
                 try:
-                    asked.result()
-                except (Refused, httpx.HTTPError) as problem:
+                    asking.pop(url).result()
+                except (Refused, httpx.HTTPError, httpx.InvalidURL) as problem:
+                    taken.pop(url)
+                    later[url] = time.monotonic() + AGAIN_SECONDS
                     log.warning("a witness does not cosign: %s", problem if isinstance(problem, Refused) else url)
-            time.sleep(0.2)
 
 
 def addresses(policy: Path) -> Mapping[str, PublicKey]:
@@ -110,8 +139,8 @@ def addresses(policy: Path) -> Mapping[str, PublicKey]:
     return found
 
 
-def _size_in(answer: httpx.Response) -> int:
+def _size_in(answer: str) -> int:
     try:
-        return decimal(answer.text.removesuffix("\n"))
+        return decimal(answer.removesuffix("\n"))
     except Malformed:
         raise Refused("a witness did not say which tree it has seen") from None
