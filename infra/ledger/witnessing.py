@@ -124,13 +124,16 @@ def ask_witnesses(db: Connection[TupleRow], store: LedgerStore, policy: Path, st
 
 
 def addresses(policy: Path) -> Mapping[str, PublicKey]:
-    """Address → key of the witnesses that a policy file gives an address for; nothing while there is no file.
-    Raises Malformed."""
+    """Address → key of the witnesses that a policy file gives an address for; nothing while there is no file, or
+    one that cannot be read, as it may be for a moment while somebody writes it."""
     try:
         data = policy.read_bytes()
+        witnesses = parse_policy(data).witnesses
     except FileNotFoundError:
         return {}
-    witnesses = parse_policy(data).witnesses
+    except (OSError, Malformed) as problem:
+        log.warning("the policy of witnesses cannot be read: %s", problem)
+        return {}
     found: dict[str, PublicKey] = {}
     for line in data.split(b"\n"):
         words = line.split()

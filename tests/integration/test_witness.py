@@ -8,6 +8,7 @@ from pathlib import Path
 from threading import Event, Thread
 
 import httpx
+import psycopg
 import pytest
 from test_ledger import fresh, ledger, public, roll_back, seal, superuser, write  # noqa: F401
 
@@ -21,9 +22,10 @@ from rujukan.consumers.witness import Evidence, Misbehaviour, Witness, request
 from rujukan.consumers.witnessing import LogClient, WitnessServer, follow
 from rujukan.infra import composition
 from rujukan.infra.cli import main
+from rujukan.infra.database import FOLLOWER, as_role
 from rujukan.infra.ledger.sealer import LogKey
 from rujukan.infra.ledger.store import LedgerStore
-from rujukan.infra.ledger.witnessing import Asked, Refused
+from rujukan.infra.ledger.witnessing import Asked, Refused, ask_witnesses
 
 Made = Callable[..., Witness]
 
@@ -274,12 +276,38 @@ def test_an_agency_behind_its_firewall_witnesses_the_running_log(running, tmp_pa
         entry = entries_in(client.tile(tile), tile)[parsed.leaf % 256]  # public: a hash of the sealed record
         shown = proofs.verify_proof(parsed, entry, policies.parse_policy(policy.encode()))
         assert set(shown.witnesses) == {"w0", "w1"}
+        assert parsed.extra == entry
+        (tmp_path / "policy").write_text(policy)
+        (tmp_path / "receipt.tlog-proof").write_bytes(proved)
+        assert main(["verify", str(tmp_path / "receipt.tlog-proof"), "--policy", str(tmp_path / "policy")]) == 0
         assert httpx.get(f"{running.system.url}/health").json()["ledger"]["lag_ms"] >= 0
     finally:
         stop.set()
         following.join(5)
         running.settings.witness_policy.unlink()
         witness.close()
+
+
+def test_a_policy_that_cannot_be_read_does_not_end_the_asking(fresh, ledger, made, tmp_path):  # noqa: F811
+    witness, policy, stop = made(), tmp_path / "policy", Event()
+    policy.write_text("half a li")
+    note = grow(fresh, ledger, 3)
+    server = WitnessServer(witness)
+    server.start()
+    with psycopg.connect(as_role(fresh.database, FOLLOWER), autocommit=True) as db:
+        asking = Thread(target=ask_witnesses, args=(db, ledger, policy, stop), daemon=True)
+        asking.start()
+        try:
+            time.sleep(0.3)
+            policy.write_text(f"witness w {witness.keys[0].public.vkey} {server.url}\nquorum w\n")
+            give_up = time.monotonic() + 20
+            while witness.seen(fresh.ledger_origin) != parse_checkpoint(note.text):
+                assert time.monotonic() < give_up, "nobody asked"
+                time.sleep(0.05)
+        finally:
+            stop.set()
+            asking.join(5)
+            server.shutdown()
 
 
 def receipt(running, path: str) -> bytes:
