@@ -102,14 +102,21 @@ class Follower:
 
     def follow(self, after: int, stop: Event, pause: float) -> Iterator[Sequence[Followed]]:
         """Events after a position, in batches, as they come, until told to stop; an empty batch whenever nothing
-        came for `pause` seconds. Raises what broke the connection to the database."""
+        came for `pause` seconds. Raises what broke the connection to the database.
+
+        What wakes it may be lost: a notification that was sent while the connection that listens was being made again.
+        So whenever nothing came it looks for itself, and nothing waits longer than `pause` for the next event.
+        """
+        position = after
         with self.store.recorder.follow(after) as following:
             while not stop.is_set():
                 batch = following.next_batch(pause)
-                if batch:
-                    self.passed = batch[-1].id
-                else:
+                if not batch:
                     self.store.keys.renew()  # also a follower that has nothing to do forgets what was erased
+                    batch = self.store.recorder.select_notifications(position, PAGE, inclusive_of_start=False)
+                batch = [n for n in batch if n.id > position]  # what it found for itself comes again
+                if batch:
+                    self.passed = position = batch[-1].id
                 yield self.take(batch)
 
     def head(self) -> int:

@@ -539,9 +539,9 @@ class DisclosureFacts(Fact, frozen=True, kw_only=True):
     rule: Coordination[Short]
     """The order, letter or article that it stands on, by its number."""
     compartments: Coordination[frozenset[CompartmentWord]]
-    as_of: Coordination[Annotated[int, Meta(ge=0)] | None] = None
+    as_of: Coordination[Annotated[int, Meta(ge=0, le=2**53)] | None] = None
     """The position of the log up to which the case is disclosed; all that came before this when absent."""
-    withheld_events: Coordination[tuple[Annotated[int, Meta(ge=1)], ...]] = ()
+    withheld_events: Coordination[tuple[Annotated[int, Meta(ge=1, le=2**31)], ...]] = ()
     """Versions of events of which nothing is disclosed but that they are there."""
 
 

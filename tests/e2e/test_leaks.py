@@ -74,8 +74,8 @@ def marked(running: Running, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     ).raise_for_status()
     opened = lead.get(f"{here}/timeline", wait_for=last["position"])
     assert MARK in str(opened), "who may read it reads it"
-    lead._http.post(f"{here}/notes", json={"subject": 7, "health": MARK}, headers=lead._headers)
-    lead._http.post(f"{here}/notes", content=MARK, headers=lead._headers)
+    lead._http.post(f"{here}/notes", json={"subject": 7, "health": MARK}, headers=lead.headers)
+    lead._http.post(f"{here}/notes", content=MARK, headers=lead.headers)
     inboxes = Inboxes(running.keys, running.service_key, running.settings.kafka, tmp_path_factory.mktemp("inboxes"))
     with composition.follower(running.settings) as source:
         assert inboxes.wait_for(entitled(source, set(running.keys)), 60)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import Barrier
+from threading import Barrier, Event
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -12,7 +12,7 @@ import psycopg
 import pytest
 from eventsourcing.persistence import StoredEvent
 from msgspec.structs import replace
-from office import ACT, NOON, append, note, opened_store
+from office import ACT, NOON, append, note, opened_store, until
 
 from rujukan.domain import catalogue
 from rujukan.domain.case import events as e
@@ -28,6 +28,7 @@ from rujukan.infra.event_store import (
     Repeated,
     Stream,
 )
+from rujukan.infra.following import Follower
 from rujukan.infra.keyring import UnwrapFailed
 from rujukan.infra.sealed_record import BrokenSeal, HeaderChanged, MovedRow, SegmentChanged, Truncated, WrongKey
 from rujukan.infra.settings import Settings
@@ -401,3 +402,49 @@ def test_an_older_version_of_an_event_is_read_in_the_shape_of_today(
     assert subjects(store, stream) == ["VISIT.", "new"]
     assert msgspec.structs.asdict(old.event)["health"] is msgspec.UNSET
     assert old.event.occurred_at == NOON
+
+
+def test_a_follower_that_nobody_wakes_looks_for_itself(store: EventStore, superuser: psycopg.Connection) -> None:
+    """A notification can be lost while a connection is made again; the event is not, nor late by more than a pause."""
+    stream = uuid4()
+    opening = e.CaseOpened(
+        occurred_at=NOON,
+        lead="uptd-ppa",
+        lead_kind=AgencyKind.LEAD,
+        urgency=Urgency.URGENT,
+        age_group=AgeGroup.ADULT,
+        pathway="2026-1",
+    )
+    first = append(store, stream, 0, opening, note("first"))[0]
+    follower = Follower(store)
+    stop, found = Event(), []
+    with ThreadPoolExecutor(2) as apart:
+
+        def follow() -> None:
+            for batch in follower.follow(first - 1, stop, 0.2):
+                found.extend(f.written.position for f in batch)
+
+        apart.submit(stop.wait, 30).add_done_callback(lambda _: stop.set())  # a test that fails ends all the same
+        running = apart.submit(follow)
+        until(lambda: len(found) == 2)
+        keys = store.keys.for_sealing(stream, (C.COORDINATION,))
+        record = superuser.execute(
+            "SELECT topic, state FROM log.stored_events WHERE originator_id = %s AND originator_version = 2",
+            (stream,),
+            binary=True,
+        ).fetchone()
+        assert record is not None
+        parsed = sealed_record.parse(record[1])
+        header = parsed.header._replace(version=3)
+        plain = {C.COORDINATION: sealed_record.unseal(parsed, C.COORDINATION, keys[C.COORDINATION])}
+        superuser.execute(  # straight into the table: nobody is notified
+            "INSERT INTO log.stored_events (originator_id, originator_version, topic, state) VALUES (%s, 3, %s, %b)",
+            (stream, record[0], sealed_record.seal(header, plain, keys)),
+        )
+        before = len(found)
+        until(lambda: len(found) > before)
+        append(store, stream, 3, note("third"))
+        until(lambda: len(found) > before + 1)
+        stop.set()
+        running.result(10)
+    assert found == sorted(set(found))
