@@ -6,6 +6,7 @@ Both need no more than Python: an agency behind a firewall runs the first beside
 import hashlib
 import http.client
 import logging
+import sys
 import threading
 import time
 import urllib.error
@@ -122,6 +123,10 @@ class WitnessServer(ThreadingHTTPServer):
         """Where it answers."""
         host, port = self.server_address[:2]
         return f"http://{host!s}:{port}"
+
+    def handle_error(self, request: object, client_address: object) -> None:  # noqa: ARG002
+        """A connection that broke is nobody's error; what else went wrong is named, without what was sent."""
+        log.warning("a request was not answered: %s", type(sys.exception()).__name__)
 
     def start(self) -> None:
         """Serve in a thread of its own."""

@@ -264,8 +264,9 @@ def test_what_happens_during_a_rebuild_is_in_it(
 
 @pytest.mark.parametrize("name", NAMES)
 def test_what_a_worker_took_in_after_the_last_batch_was_read_is_folded_before_the_swap(
-    office: Office, settings: Settings, name: str
+    office: Office, settings: Settings, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    in_batches_of(100, monkeypatch)
     case = office.opens(composition.now())
     catch_up(settings)
 
