@@ -2,6 +2,8 @@
 
 import hashlib
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +15,7 @@ import pytest
 from test_ledger import fresh, ledger, public, roll_back, seal, superuser, write  # noqa: F401
 
 from rujukan.api.actions import OPENING
+from rujukan.consumers.envelope import encoded_service_key
 from rujukan.consumers.evidence import notes, policies, proofs
 from rujukan.consumers.evidence.checkpoints import parse_checkpoint
 from rujukan.consumers.evidence.notes import COSIGNATURE, COSIGNATURE_ML_DSA, Note, SigningKey, parse_note
@@ -359,3 +362,30 @@ def test_an_agencys_operator_makes_a_witness_and_looks_once(running, tmp_path, c
     finally:
         running.settings.witness_policy.unlink()
     assert main(["witness", "--witness-key", str(key), "--alarms"]) == 0
+
+
+def test_a_subscriber_witnesses_beside_its_subscription(running, tmp_path, capsys):
+    key, inbox = tmp_path / "witness.key", tmp_path / "inbox.db"
+    assert main(["witness", "--witness-key", str(key), "--keygen", "rsud.example/w"]) == 0
+    own = notes.parse_vkey(capsys.readouterr().out.split()[0])
+    url = f"{running.system.url}/ledger"
+    vkey = httpx.get(f"{url}/keys").json()["keys"][0]
+    running.settings.witness_policy.parent.mkdir(parents=True, exist_ok=True)
+    running.settings.witness_policy.write_text(f"witness w {own.vkey}\nquorum w\n")
+    hospital = running.settings.data / "agencies" / "rsud.key"
+    service = encoded_service_key(running.service_key)
+    asked = ["--key", str(hospital), "--service-key", service, "--kafka", running.settings.kafka, "--inbox", str(inbox)]
+    witness = ["--log", url, "--log-key", vkey, "--witness-key", str(key)]
+    command = [sys.executable, "-m", "rujukan.infra.cli", "subscribe", "rsud", *asked, *witness]
+    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        running.client("uptd-ppa").post("/cases", json=OPENING.example)
+        with composition.ledger(running.settings) as ledger:
+            give_up = time.monotonic() + 30
+            while not ledger.witnessed(1, lambda note: any(s.name == own.name for s in note.signatures)):
+                assert time.monotonic() < give_up, "the subscriber cosigned nothing"
+                time.sleep(0.1)
+    finally:
+        child.terminate()
+        assert child.wait(20) == 0
+        running.settings.witness_policy.unlink()
