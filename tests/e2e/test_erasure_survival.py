@@ -22,7 +22,7 @@ from rujukan.domain.codes import Purpose, Role
 from rujukan.infra.services.broker import free_port
 from rujukan.infra.settings import to_environment
 
-ROUNDS = int(os.environ.get("SURVIVAL_ROUNDS", "8"))
+ROUNDS = int(os.environ.get("SURVIVAL_ROUNDS", "5"))
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +72,7 @@ def test_an_erasure_is_carried_out_whoever_is_killed(fragile: Running) -> None:
         done = answered(lambda path=path, key=erasure: officer.post(path, json={}, headers={"Idempotency-Key": key}))
         killer.join()
         assert done.status_code == 200, done.text
-        with psycopg.connect(fragile.settings.database) as db:
+        with connected(fragile) as db:
             assert keys_of(db, case) == 0
         found = answered(lambda case=case: fragile.client("uptd-ppa").get(f"/cases/{case}"))
         assert found.status_code == 404
@@ -89,7 +89,7 @@ def test_the_worker_finishes_what_the_api_was_killed_before(fragile: Running) ->
             officer.post(f"/cases/{case}/erasures/{erasure}/approval", json={})
         killer.join()
         give_up = time.monotonic() + 20
-        with psycopg.connect(fragile.settings.database, autocommit=True) as db:
+        with connected(fragile) as db:
             if not erased(db, case):
                 continue
             while keys_of(db, case):
@@ -150,6 +150,17 @@ def kill(running: Running, part: str, after: float) -> None:
     time.sleep(after)
     if pid := running.system.pid(part):
         os.kill(pid, signal.SIGKILL)
+
+
+def connected(running: Running) -> psycopg.Connection:
+    """A connection, once the server that was killed is back."""
+    give_up = time.monotonic() + 30
+    while True:
+        try:
+            return psycopg.connect(running.settings.database, autocommit=True)
+        except psycopg.OperationalError:
+            assert time.monotonic() < give_up, "the database did not come back"
+            time.sleep(0.1)
 
 
 def keys_of(db: psycopg.Connection, case: str) -> int:
