@@ -9,7 +9,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from psycopg import Connection
 from psycopg.rows import TupleRow
@@ -26,6 +26,11 @@ from ..sealed_record import author_of
 ENTRY_BYTES = 32
 TILES_KEPT = 512
 """Full tiles that are kept in memory, with the hashes above theirs: 40 kB each."""
+TREES_KEPT = 4
+"""Trees whose partial tiles are kept: those of the checkpoints that proofs were asked under last."""
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 
 class NotSealed(LookupError):
@@ -54,18 +59,22 @@ class Batch(NamedTuple):
         return (p for p in range(self.first_position, self.last_position + 1) if p not in left_out)
 
 
-class _Kept(OrderedDict[tuple[int, int], Levels]):
-    """The full tiles that were used last. A lock is not needed: whoever reads a tile twice reads the same."""
+class _Kept(OrderedDict[K, V]):
+    """What was used last. A lock is not needed: whoever reads a thing twice reads the same."""
 
-    def get(self, key: tuple[int, int], default: object = None) -> Any:
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self._most = most
+
+    def get(self, key: K, default: Any = None) -> Any:
         found = super().get(key, default)
         with suppress(KeyError):  # there is none, or another thread let it go
             self.move_to_end(key)
         return found
 
-    def __setitem__(self, key: tuple[int, int], levels: Levels) -> None:
-        super().__setitem__(key, levels)
-        while len(self) > TILES_KEPT:
+    def __setitem__(self, key: K, value: V) -> None:
+        super().__setitem__(key, value)
+        while len(self) > self._most:
             with suppress(KeyError):
                 self.popitem(last=False)
 
@@ -75,7 +84,8 @@ class LedgerStore:
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
-        self._full = _Kept()
+        self._full: _Kept[tuple[int, int], Levels] = _Kept(TILES_KEPT)
+        self._trees: _Kept[Checkpoint, TiledTree] = _Kept(TREES_KEPT)
 
     def size(self) -> int:
         """How many leaves are sealed."""
@@ -160,10 +170,13 @@ class LedgerStore:
         under = note or self.newest()
         if under is None:
             raise NotSealed("nothing is sealed yet")
-        size = parse_checkpoint(under.text).size
-        if leaf >= size:
+        head = parse_checkpoint(under.text)
+        if leaf >= head.size:
             raise NotSealed(f"position {position} is not under that checkpoint")
-        return Proof(leaf, self.tree(size).inclusion(leaf), under)
+        tree = self._trees.get(head)
+        if tree is None:
+            tree = self._trees[head] = self.tree(head.size)
+        return Proof(leaf, tree.inclusion(leaf), under)
 
     def take_cosignatures(self, checkpoint: Checkpoint, signatures: Iterable[Signature]) -> int:
         """Keep cosignatures, which were checked, under the checkpoint of that size; how many are new.

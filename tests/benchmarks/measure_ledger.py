@@ -111,8 +111,7 @@ def _cost(bench: Bench) -> list[Measured]:
     """Appends with and without a sealer at work, by turns; the median of each."""
     without: list[float] = []
     beside_a_sealer: list[float] = []
-    with bench.database() as made, composition.writer(made) as store:
-        settings = replace(made, data=bench.directory / "cost", keyring=made.keyring_file)
+    with bench.database() as settings, composition.writer(settings) as store:
         _measure(store, CLIENTS, 1.0)
         for _ in range(5):
             without.append(_measure(store, CLIENTS, bench.seconds))
