@@ -40,6 +40,9 @@ log = logging.getLogger(__name__)
 
 INTERVAL = 0.2
 """Seconds between checkpoints while events come: what comes in between is sealed together."""
+RARER = 15
+"""On a slow disk checkpoints come further apart, so that at most one part in so many of the time is spent on them: who
+appends waits for the same disk."""
 PAGE = 4_000
 WIDEST_GAP = 10_000
 """More positions than these in a row that no event has are not listed: a new batch begins behind them."""
@@ -213,8 +216,9 @@ class Sealer:
             else:
                 for _ in db.notifies(timeout=1.0, stop_after=1):
                     pass
-            if stop is not None and found < PAGE and len(rows) == found:
-                stop.wait(max(0.0, INTERVAL - (time.monotonic() - began)))
+            if rows and stop is not None and found < PAGE and len(rows) == found:
+                took = time.monotonic() - began
+                stop.wait(max(INTERVAL, took * RARER) - took)
 
     def _load(self, db: Connection[TupleRow]) -> tuple[Edge, int]:
         """The tree as it is stored, once it is sure that it extends what was signed."""
