@@ -40,7 +40,7 @@ log = logging.getLogger(__name__)
 
 INTERVAL = 0.2
 """Seconds between checkpoints while events come: what comes in between is sealed together."""
-RARER = 15
+RARER = 30
 """On a slow disk checkpoints come further apart, so that at most one part in so many of the time is spent on them: who
 appends waits for the same disk."""
 PAGE = 4_000
