@@ -2,10 +2,8 @@
 each time the file is fetched is a recorded reading."""
 
 from typing import Any
-from uuid import UUID
 
 from fastapi import FastAPI
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -16,11 +14,12 @@ from rujukan.domain.compartment import Compartment
 from rujukan.domain.refusal import NotForThisAgency, Unknown
 from rujukan.projections import audit
 
+from .asking import path_uuid, reading_route
 from .casework import Casework
 from .contract import HEADERS, PROBLEM, path_parameters
 from .identity import Identity, acting
 from .ports import Ports
-from .problems import Behind, as_problem
+from .problems import Behind
 from .writing import correlation_of
 
 PATH = "/cases/{case}/disclosures/{disclosure}/bundle"
@@ -36,7 +35,7 @@ def add_routes(app: FastAPI, casework: Casework, identity: Identity, ports: Port
         caller = identity.caller(request.headers.get("authorization"))
         agency = casework.network.get(caller.agency)
         act = acting(caller, agency, REVIEWERS, request.headers.get("purpose-of-use"), ports.now())
-        case, disclosure = _uuid(request.path_params["case"]), _uuid(request.path_params["disclosure"])
+        case, disclosure = path_uuid(request, "case"), path_uuid(request, "disclosure")
         known = casework.known(case, act)
         if act.agency != known.lead:
             raise NotForThisAgency(needs="lead")
@@ -78,12 +77,6 @@ def add_routes(app: FastAPI, casework: Casework, identity: Identity, ports: Port
         }
         return Response(content, 200, headers, "application/zip")
 
-    async def get(request: Request) -> Response:
-        async def inner(request: Request) -> Response:
-            return await run_in_threadpool(bundle, request)
-
-        return await as_problem(request, inner)
-
     switches: list[dict[str, Any]] = [
         {
             "name": name,
@@ -98,7 +91,7 @@ def add_routes(app: FastAPI, casework: Casework, identity: Identity, ports: Port
     ]
     app.add_api_route(
         PATH,
-        get,
+        reading_route(bundle),
         methods=["GET"],
         name="bundle",
         response_model=None,
@@ -116,10 +109,3 @@ def add_routes(app: FastAPI, casework: Casework, identity: Identity, ports: Port
             "security": [{"access_token": []}],
         },
     )
-
-
-def _uuid(value: str) -> UUID:
-    try:
-        return UUID(value)
-    except ValueError:
-        raise Unknown(what="id") from None

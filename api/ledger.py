@@ -2,7 +2,6 @@
 witnesses bring. Public: an entry is a hash that tells nothing of its event; what is told is how many there are.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 from fastapi import FastAPI
@@ -11,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from .asking import json_answer
+from .asking import json_answer, reading_route
 from .contract import PROBLEM, path_parameters
 from .ports import Ledger
 from .problems import BadRequest, as_problem
@@ -89,7 +88,7 @@ def add_routes(app: FastAPI, ledger: Ledger) -> None:
     ):
         app.add_api_route(
             PREFIX + path,
-            _route(call),
+            reading_route(call),
             methods=["GET"],
             name=f"ledger_{call.__name__}",
             response_model=None,
@@ -124,13 +123,3 @@ def add_routes(app: FastAPI, ledger: Ledger) -> None:
             "security": [],
         },
     )
-
-
-def _route(call: Callable[[Request], Response]) -> Callable[[Request], Any]:
-    async def inner(request: Request) -> Response:
-        return await run_in_threadpool(call, request)
-
-    async def route(request: Request) -> Response:
-        return await as_problem(request, inner)
-
-    return route

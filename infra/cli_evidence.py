@@ -248,14 +248,21 @@ def _verify(settings: Settings, said: argparse.Namespace) -> int:
         if not key.startswith("signature:"):
             print(f"  - {say(key, said.language)}")
     if said.extract:
-        said.extract.mkdir(parents=True, exist_ok=True)
+        said.extract.mkdir(parents=True, exist_ok=True, mode=0o700)
         if any(said.extract.iterdir()):
             raise Failed(f"{said.extract} has something in it already; nothing is written over it")
         for name, content in verified.parts.items():
             file = said.extract / name
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(content)
+            file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            _keep(file, content)
     return 0
+
+
+def _keep(path: Path, content: bytes) -> None:
+    """Write what is of a case file: for its owner's eyes alone, also where the file was there before."""
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        os.fchmod(file.fileno(), 0o600)
+        file.write(content)
 
 
 def _signed(unchecked: Sequence[str]) -> list[str]:
@@ -301,8 +308,7 @@ def _bundle(settings: Settings, said: argparse.Namespace) -> int:
         query = {"reports": str(not said.no_reports).lower(), "witnessed": str(not said.unwitnessed).lower()}
         content = api.get_when_sealed(f"/cases/{case}/disclosures/{disclosure}/bundle", query)
     out: Path = said.out or Path(f"{disclosure}.rujukan.zip")
-    with os.fdopen(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(content)
+    _keep(out, content)
     print(f"{out}: {len(content):,} bytes; check it with: rujukan verify {out} --policy POLICY")
     return 0
 

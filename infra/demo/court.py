@@ -65,6 +65,7 @@ def disclose(settings: Settings, console: Console, http: httpx.Client, desk: Des
     )
     data = _fetch(http, desk, f"/cases/{case}/disclosures/{made['id']}/bundle")
     file = settings.data / f"{made['id']}.rujukan.zip"
+    file.touch(mode=0o600)
     file.write_bytes(data)
     policy = Path(settings.witness_policy)
     try:

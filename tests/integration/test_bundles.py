@@ -343,7 +343,10 @@ def test_a_clerk_makes_one_and_a_lawyer_checks_it(running, filed, policy_file, t
     assert main(["bundle", filed.case, *asked, "--url", running.system.url, "--out", str(out)]) == 0
     assert out.stat().st_mode & 0o077 == 0
     capsys.readouterr()
-    assert main(["verify", str(out), "--policy", str(policy_file), "--language", "id"]) == 0
+    parts = tmp_path / "parts"
+    asked = ["--policy", str(policy_file), "--language", "id", "--extract", str(parts)]
+    assert main(["verify", str(out), *asked]) == 0
+    assert all(part.stat().st_mode & 0o077 == 0 for part in (parts, *parts.rglob("*")))
     said = capsys.readouterr().out
     assert said.startswith("SAH")
     assert "PN Bontang" in said
