@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from threading import Event, Thread
 from uuid import uuid4
@@ -109,15 +110,17 @@ def under_load(running: Running, here: str, kills: list[str], pause: tuple[float
     threads = [Thread(target=client.run, args=(stop,), daemon=True) for client in clients]
     for thread in threads:
         thread.start()
-    for part in kills:
-        time.sleep(random.uniform(*pause))
-        pid = running.system.pid(part)
-        if pid:
-            os.kill(pid, signal.SIGKILL)
-    time.sleep(2)
-    stop.set()
-    for thread in threads:
-        thread.join(70)
+    try:
+        for part in kills:
+            time.sleep(random.uniform(*pause))
+            with suppress(ProcessLookupError):  # it died by the last kill, and is not started again yet
+                if pid := running.system.pid(part):
+                    os.kill(pid, signal.SIGKILL)
+        time.sleep(2)
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join(70)
     return clients
 
 
