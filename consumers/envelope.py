@@ -6,8 +6,8 @@ type is the same for all, the key is a pseudonym of the case that differs for ev
 
 Inside it is HPKE (RFC 9180, base mode) under the agency's public key, with the hybrid KEM ML-KEM-768 + X25519,
 HKDF-SHA256 and AES-256-GCM: these records must stay secret for decades. The attributes are HPKE's `info`, so
-none of them can be changed or moved to another message; an Ed25519 signature of the service over attributes
-and ciphertext says who sent it.
+none of them can be changed or moved to another message; an Ed25519 signature of the service over a batch of
+attributes and ciphertexts (batch.py) says who sent it.
 """
 
 import base64
@@ -15,11 +15,11 @@ import hashlib
 import hmac
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
-from uuid import UUID, uuid5
+from typing import Any, NamedTuple
+from uuid import UUID
 
 import msgspec
-from cryptography.exceptions import InvalidSignature, InvalidTag
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey, MLKEM768PublicKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
@@ -33,17 +33,16 @@ from cryptography.hazmat.primitives.hpke import (
 )
 from msgspec import Raw, Struct
 
+from . import batch
+from .batch import HASH_BYTES, Signatures
+
 SUITE = Suite(KEM.MLKEM768_X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
-TYPE = "id.rujukan.sealed.v1"
+TYPE = "id.rujukan.sealed.v2"
 CONTENT_TYPE = "application/vnd.rujukan.sealed"
-INFO = b"rujukan/delivery/1"
-DELIVERIES = UUID("0d1a7b60-52c5-5b0e-8f5e-64656c697672")
-"""Namespace of event ids (RFC 9562, version 5)."""
+INFO = b"rujukan/delivery/2"
 SMALLEST = 512
 _MLKEM_PUBLIC = 1184
 _MLKEM_SEED = 64
-
-Headers = Sequence[tuple[str, bytes]]
 
 
 class Rejected(Exception):
@@ -62,23 +61,37 @@ class CannotOpen(Rejected):
     """It is not sealed to any of these keys, or was changed."""
 
 
-class Attributes(Struct, frozen=True):
-    """What is plain of a message. Bound into the seal, in this order."""
+class Attributes(Struct, frozen=True, kw_only=True):
+    """What is plain of a message: CloudEvents attributes. Bound into the seal and the signature, in this order."""
 
     id: str
+    """The same whenever the same is told again."""
     source: str
+    type: str = TYPE
     subject: str
     """The agency it is for."""
+    sequence: str
+    """1, 2, 3 … for what the agency is told, without gaps: the cursor of every transport."""
+    casesequence: str
+    """The same for what it is told of this case."""
     position: str
     """Where the event stands in the log."""
-    cursor: str
-    """`P.N`: it is the N-th thing to tell this agency after the event at position P. Cursors only grow."""
+    caseversion: str
+    """Which event of its stream it is."""
+    schemaversion: str
+    """Of the event's type, which only the seal tells."""
     keyid: str
-    key: str
+    """The agency's key that it is sealed to."""
+    correlation: str
+    """A pseudonym, for this agency, of what was done by one request."""
+    partitionkey: str
     """The case's pseudonym for this agency; also the Kafka key."""
 
 
-class Delivery(Struct, frozen=True):
+ATTRIBUTES = Attributes.__struct_fields__
+
+
+class Delivery(Struct, frozen=True, kw_only=True):
     """An event as an agency is told of it: `data` has the fields of `compartments`, not those of `withheld`."""
 
     topic: str
@@ -86,18 +99,35 @@ class Delivery(Struct, frozen=True):
     case: UUID
     version: int
     position: int
+    sequence: int
     recorded_at: datetime
     author: str
     actor: UUID
+    correlation: UUID
     compartments: list[str]
     withheld: list[str]
     data: Raw
+    receipt: str
+    """Who shows it to the service has opened the seal."""
     id: str = ""
     """The same whenever this is delivered again."""
 
     def fields(self) -> dict[str, Any]:
         """`data`, decoded."""
         return dict(msgspec.json.decode(self.data))
+
+
+class Message(NamedTuple):
+    """A sealed message, as Kafka carries it."""
+
+    sequence: int
+    key: bytes
+    headers: list[tuple[str, bytes]]
+    value: bytes
+
+
+ERASED = "delivery.Erased"
+"""Topic of the placeholder that goes out for what was erased since: it holds its place in the sequence."""
 
 
 class AgencyKey:
@@ -153,85 +183,144 @@ def check_public_key(encoded: str) -> None:
     SUITE.encrypt(b"", public_key(encoded), info=INFO)
 
 
-def delivery_id(agency: str, position: int, compartments: Iterable[int]) -> str:
-    """The id of telling an agency these compartments of that event: always the same."""
-    return str(uuid5(DELIVERIES, f"{agency}/{position}/{sum(1 << c for c in compartments)}"))
+def pseudonym(secret: bytes, agency: str, of: UUID) -> str:
+    """What stands for a case, or a request, in an agency's topic; two agencies cannot join theirs."""
+    return _b64(hmac.digest(secret, agency.encode() + b"\x00" + of.bytes, hashlib.sha256)[:16])
 
 
-def pseudonym(secret: bytes, agency: str, case: UUID) -> str:
-    """What stands for a case in an agency's topic; two agencies cannot join theirs."""
-    return _b64(hmac.digest(secret, agency.encode() + b"\x00" + case.bytes, hashlib.sha256)[:16])
+class Unsigned(NamedTuple):
+    """A message that is sealed, and not signed yet."""
+
+    attributes: Attributes
+    value: bytes
 
 
-def seal(
-    delivery: Delivery, attributes: Attributes, to: MLKEM768X25519PublicKey, signer: Ed25519PrivateKey
-) -> tuple[Headers, bytes]:
-    """(headers, value) of the message."""
-    plain = msgspec.json.encode(delivery)
-    info = _info(attributes)
-    value = SUITE.encrypt(_padded(plain), to, info=info)
-    signature = signer.sign(info + value)
-    fields = msgspec.structs.asdict(attributes)
-    headers = [
-        ("ce_specversion", b"1.0"),
-        ("ce_type", TYPE.encode()),
-        ("content-type", CONTENT_TYPE.encode()),
-        *((f"ce_{name}", text.encode()) for name, text in fields.items() if name != "key"),
-        ("ce_signature", _b64(signature).encode()),
+def seal(delivery: Delivery, attributes: Attributes, to: MLKEM768X25519PublicKey) -> Unsigned:
+    """A delivery sealed to an agency's key, its attributes bound into the seal."""
+    value = SUITE.encrypt(_padded(msgspec.json.encode(delivery)), to, info=_info(attributes))
+    return Unsigned(attributes, value)
+
+
+def sign(messages: Sequence[Unsigned], signer: Ed25519PrivateKey) -> list[Message]:
+    """These messages, in order, under one signature. At most `batch.LARGEST`."""
+    signature, paths = batch.signed(signer, [_signed_part(m.attributes, m.value) for m in messages])
+    return [
+        Message(
+            int(attributes.sequence),
+            attributes.partitionkey.encode(),
+            [
+                ("ce_specversion", b"1.0"),
+                *((f"ce_{name}", str(getattr(attributes, name)).encode()) for name in ATTRIBUTES),
+                ("content-type", CONTENT_TYPE.encode()),
+                ("ce_batch", f"{n}.{len(messages)}.{_b64(b''.join(path))}".encode()),
+                ("ce_signature", _b64(signature).encode()),
+            ],
+            value,
+        )
+        for n, ((attributes, value), path) in enumerate(zip(messages, paths, strict=True))
     ]
-    return headers, value
 
 
-def open_sealed(
-    headers: Iterable[tuple[str, bytes | None]],
-    key: bytes | None,
-    value: bytes | None,
-    keys: Mapping[str, AgencyKey],
-    service: Ed25519PublicKey,
-) -> Delivery:
-    """What a message says. Raises NotOurs, BadSignature, CannotOpen."""
-    attributes = verified(headers, key, value, service)
-    info = _info(attributes)
-    mine = keys.get(attributes.keyid)
-    if mine is None:
-        raise CannotOpen("sealed to a key that is not here")
-    try:
-        plain = SUITE.decrypt(value or b"", mine.private, info=info)
-        delivery = msgspec.json.decode(plain, type=Delivery)
-    except (InvalidTag, ValueError, msgspec.MsgspecError):
-        raise CannotOpen("not sealed to this key, or not whole") from None
-    if str(delivery.position) != attributes.position:
-        raise CannotOpen("sealed for another place in the log")
-    return msgspec.structs.replace(delivery, id=attributes.id)
+class Opener:
+    """Opens what was sealed to these keys and signed by one of these keys of the service."""
 
+    def __init__(self, keys: Iterable[AgencyKey], services: Iterable[Ed25519PublicKey]) -> None:
+        self.keys = {key.id: key for key in keys}
+        self._signatures = Signatures(services)
 
-def verified(
-    headers: Iterable[tuple[str, bytes | None]], key: bytes | None, value: bytes | None, service: Ed25519PublicKey
-) -> Attributes:
-    """The attributes of a message that the service signed. Raises NotOurs, BadSignature."""
-    found = {name: text or b"" for name, text in headers}
-    attributes = attributes_of(found, key)
-    try:
-        signature = _unb64(found.get("ce_signature", b"").decode("ascii", "replace"))
-        service.verify(signature, _info(attributes) + (value or b""))
-    except (InvalidSignature, ValueError):
-        raise BadSignature("the service did not sign this message") from None
-    return attributes
+    def open(self, headers: Iterable[tuple[str, bytes | None]], key: bytes | None, value: bytes | None) -> Delivery:
+        """What a message says. Raises NotOurs, BadSignature, CannotOpen."""
+        return self.unseal(self.verified(headers, key, value), value)
+
+    def verified(
+        self, headers: Iterable[tuple[str, bytes | None]], key: bytes | None, value: bytes | None
+    ) -> Attributes:
+        """The attributes of a message that the service signed. Raises NotOurs, BadSignature."""
+        found = {name: text or b"" for name, text in headers}
+        attributes = attributes_of(found, key)
+        try:
+            index, size, path = found["ce_batch"].decode("ascii").split(".")
+            hashes = _unb64(path)
+            proof = [hashes[i : i + HASH_BYTES] for i in range(0, len(hashes), HASH_BYTES)]
+            signature = _unb64(found["ce_signature"].decode("ascii"))
+            place = _number(index), _number(size)
+        except (KeyError, ValueError):
+            raise BadSignature("it carries no signature that can be read") from None
+        if not self._signatures.is_signed(_signed_part(attributes, value or b""), *place, proof, signature):
+            raise BadSignature("the service did not sign this message")
+        return attributes
+
+    def unseal(self, attributes: Attributes, value: bytes | None) -> Delivery:
+        """What a message with these attributes, whose signature was checked, says. Raises CannotOpen."""
+        mine = self.keys.get(attributes.keyid)
+        if mine is None:
+            raise CannotOpen("sealed to a key that is not here")
+        try:
+            plain = SUITE.decrypt(value or b"", mine.private, info=_info(attributes))
+            delivery = msgspec.json.decode(plain, type=Delivery)
+        except (InvalidTag, ValueError, msgspec.MsgspecError):
+            raise CannotOpen("not sealed to this key, or not whole") from None
+        outside = attributes.position, attributes.sequence, attributes.caseversion, attributes.schemaversion
+        inside = delivery.position, delivery.sequence, delivery.version, delivery.schema
+        if tuple(map(str, inside)) != outside:
+            raise CannotOpen("sealed for another place in the log")
+        return msgspec.structs.replace(delivery, id=attributes.id)
 
 
 def attributes_of(headers: Mapping[str, bytes], key: bytes | None) -> Attributes:
-    """The attributes of a message. Raises NotOurs."""
+    """The attributes of a message, not verified. Raises NotOurs."""
     try:
         if headers["ce_specversion"] != b"1.0" or headers["ce_type"] != TYPE.encode():
             raise NotOurs("of a type that this version does not read")
-        values = {f: headers[f"ce_{f}"].decode("ascii") for f in Attributes.__struct_fields__ if f != "key"}
-        return Attributes(**values, key=(key or b"").decode("ascii"))
+        values = {name: headers[f"ce_{name}"].decode("ascii") for name in ATTRIBUTES}
     except (KeyError, UnicodeDecodeError):
         raise NotOurs("an attribute is missing") from None
+    if any(not text.isprintable() for text in values.values()):
+        raise NotOurs("an attribute is not text on one line")
+    numbers = "sequence", "casesequence", "position", "caseversion", "schemaversion"
+    if not all(values[name].isdigit() and len(values[name]) < 19 for name in numbers):
+        raise NotOurs("an attribute is not a number")
+    if (key or b"") != values["partitionkey"].encode():
+        raise NotOurs("the key is not the partition key")
+    return Attributes(**values)
+
+
+def to_cloudevent(message: Message) -> dict[str, str]:
+    """A message as CloudEvents in JSON (cloudevents spec, json-format § 2 and 3.1.1): what goes over HTTP."""
+    event = {name.removeprefix("ce_"): text.decode() for name, text in message.headers if name.startswith("ce_")}
+    return {
+        **event,
+        "datacontenttype": CONTENT_TYPE,
+        "data_base64": base64.b64encode(message.value).decode(),
+    }
+
+
+def from_cloudevent(event: Mapping[str, object]) -> tuple[list[tuple[str, bytes]], bytes, bytes]:
+    """(headers, key, value) of a message that came as JSON. Raises NotOurs."""
+    if not all(isinstance(text, str) for text in event.values()):
+        raise NotOurs("an attribute is not text")
+    texts = {name: str(text) for name, text in event.items()}
+    try:
+        value = base64.b64decode(texts.pop("data_base64"), validate=True)
+        content = texts.pop("datacontenttype").encode()
+        headers = [(f"ce_{name}", text.encode("ascii")) for name, text in texts.items()]
+        return [*headers, ("content-type", content)], texts["partitionkey"].encode(), value
+    except (KeyError, ValueError):
+        raise NotOurs("not a sealed message as CloudEvents JSON") from None
 
 
 def _info(attributes: Attributes) -> bytes:
-    return b"\n".join((INFO, TYPE.encode(), *(str(v).encode() for v in msgspec.structs.astuple(attributes))))
+    return b"\n".join((INFO, *(getattr(attributes, name).encode() for name in ATTRIBUTES)))
+
+
+def _signed_part(attributes: Attributes, value: bytes) -> bytes:
+    return _info(attributes) + b"\n" + value
+
+
+def _number(text: str) -> int:
+    if not text.isdigit() or len(text) > 6:
+        raise ValueError("not a number")
+    return int(text)
 
 
 def _padded(plain: bytes) -> bytes:

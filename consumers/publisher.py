@@ -1,196 +1,222 @@
-"""The publisher: tells each agency, through its own topic, sealed to its own key, what it may know.
+"""The publisher: sends each agency, through its own topic, what it was told.
 
-It keeps no state of its own. Where it stopped, each topic says: its last message carries the cursor it was
-sent for, messages are sent in the order of cursors, and the producer is idempotent, so what a topic holds is
-always a prefix of what it is to hold. After a crash the publisher goes on behind it; a topic that came back
-empty is filled again from the log, which is the truth.
+It keeps no state of its own. What to send, the register says; where it stopped, each topic: the last message there
+that carries the service's signature has the sequence that was sent. A topic that came back empty is filled again.
+
+Several publishers share the agencies: an agency belongs to a share, a share to one publisher for as long as its lease
+runs (`Shares`). Each share is published under a transactional id of its own. Who takes a share over makes the broker
+refuse everything of who had it before (KIP-98: `init_transactions` raises the id's epoch), so a publisher that was
+halted and wakes up cannot publish any more; and a transaction is there as a whole or not at all.
 """
 
 import logging
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from threading import Event
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Mapping, Sequence
+from threading import Event, Thread
+from typing import Any, Protocol, TypeVar
+from zlib import crc32
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.hpke import MLKEM768X25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from kafka import KafkaAdminClient, KafkaProducer
-from kafka.errors import KafkaError
-from msgspec import Raw
+from kafka.errors import KafkaTimeoutError
 
-from rujukan.domain.catalogue import version_of
-from rujukan.domain.compartment import Compartment
-from rujukan.domain.disclosure import Followed, Told
-from rujukan.domain.erasure import DeletionAsked
-
-from . import envelope, topics
-from .envelope import Attributes, Delivery
-from .topics import START, Cursor
+from . import topics
+from .envelope import Message
+from .kafka_access import Access, options
+from .topics import topic_of
 
 log = logging.getLogger(__name__)
 
+SHARES = 4
+BATCH = 1000
+LEASE_SECONDS = 3.0
+RENEW_SECONDS = 0.5
+IDLE_SECONDS = 0.5
 WATCH_SECONDS = 1.0
 """How often it looks whether the topics are still those it wrote to, and for agencies that are new."""
+SEND_SECONDS = 10.0
 
 
-class Source(Protocol):
-    """The log, as the publisher needs it."""
+class Waiting(Protocol):
+    """Something told to an agency."""
 
-    def follow(self, after: int, stop: Event, pause: float) -> Iterator[Sequence[Followed]]:
-        """Events after a position, in batches, as they come; an empty batch whenever `pause` seconds passed."""
+    @property
+    def agency(self) -> str: ...
+    @property
+    def sequence(self) -> int: ...
+
+
+W = TypeVar("W", bound=Waiting)
+
+
+class Source(Protocol[W]):
+    """The register, as the publisher needs it."""
+
+    def subscribers(self) -> Sequence[str]:
+        """The agencies that take part and have a key."""
         ...
 
-    def open(
-        self, wanted: Mapping[int, frozenset[Compartment]]
-    ) -> Mapping[int, tuple[frozenset[Compartment], Mapping[Compartment, bytes]]]:
-        """Position → (compartments the event has, JSON of those wanted)."""
+    def waiting(self, sent: Mapping[str, int], limit: int) -> Sequence[W]:
+        """What comes after what was sent to each agency, in order for each; about so many."""
         ...
 
-    def subscribers(self) -> Mapping[str, tuple[str, str]]:
-        """Agency → (key id, public key) of those that are told."""
+    def seal_all(self, tellings: Sequence[W]) -> Mapping[str, Sequence[Message]]:
+        """Agency → its messages, sealed and signed, in order."""
+        ...
+
+    def wait(self, heard: int, seconds: float) -> int:
+        """Until something was told since `heard`, or so many seconds passed; what to give as `heard` next."""
         ...
 
 
-class BrokerLostData(Exception):
-    """A topic is not the one that was written to: it is to be filled again."""
+class Shares(Protocol):
+    """Which publisher holds which share of the agencies. Leases end by themselves."""
+
+    def hold(self, most: int, seconds: float) -> frozenset[int]:
+        """Say that this publisher lives, keep its shares for so long, take what is free, and give back what is more
+        than a fair part of `most`. Returns the shares it holds."""
+        ...
+
+    def give_back(self) -> None:
+        """Release everything."""
+        ...
 
 
-class _Subscriber(NamedTuple):
-    key_id: str
-    key: MLKEM768X25519PublicKey
+class TopicsChanged(Exception):
+    """A topic is not the one that was written to, or there are agencies that were not there: look again."""
+
+
+def share_of(agency: str) -> int:
+    """The share that an agency belongs to, the same for every publisher."""
+    return crc32(agency.encode()) % SHARES
 
 
 class Publisher:
-    """One publisher. Only one may run at a time; who starts it makes sure (infra/processes.py)."""
+    """One publisher of several, or the only one."""
 
     def __init__(
-        self, source: Source, bootstrap: str, signer: Ed25519PrivateKey, pseudonyms: bytes, network: str
+        self, source: Source[Any], shares: Shares, access: Access, service: Ed25519PublicKey, network: str
     ) -> None:
         self._source = source
-        self._bootstrap = bootstrap
-        self._signer = signer
-        self._pseudonyms = pseudonyms
+        self._shares = shares
+        self._access = access
+        self._service = service
         self._network = network
-        self._subscribers: dict[str, _Subscriber] = {}
-        self._topic_ids: dict[str, str] = {}
-        self.sent = 0
+        self._running: dict[int, tuple[Event, Thread]] = {}
+        self._until = 0.0
+        self._sent: dict[int, int] = {}
+
+    @property
+    def sent(self) -> int:
+        """How many messages this publisher sent."""
+        return sum(self._sent.values())
 
     def run(self, stop: Event) -> None:
-        """Publish until told to stop. Whatever goes wrong with the broker, it starts again from what topics hold."""
+        """Publish the shares that it holds until told to stop. Raises what `Shares` raises, with all shares halted."""
+        try:
+            while not stop.is_set():
+                asked = time.monotonic()
+                held = self._shares.hold(SHARES, LEASE_SECONDS)
+                self._until = asked + LEASE_SECONDS
+                for share in set(self._running) - held:
+                    self._halt(share)
+                for share in held - set(self._running):
+                    self._start(share)
+                stop.wait(RENEW_SECONDS)
+        finally:
+            for share in list(self._running):
+                self._halt(share)
+        self._shares.give_back()
+
+    def _start(self, share: int) -> None:
+        stop = Event()
+        thread = Thread(target=self._publish, args=(share, stop), name=f"share-{share}", daemon=True)
+        self._running[share] = stop, thread
+        thread.start()
+
+    def _halt(self, share: int) -> None:
+        stop, thread = self._running.pop(share)
+        stop.set()
+        thread.join(SEND_SECONDS)
+
+    def _publish(self, share: int, stop: Event) -> None:
+        """Publish one share. Whatever goes wrong with the broker, it starts again from what the topics hold."""
         pause = 0.2
         while not stop.is_set():
+            if not self._has_lease():
+                stop.wait(RENEW_SECONDS)  # another may have the share: whoever begins a session halts that of the other
+                continue
             try:
-                self._session(stop)
+                self._session(share, stop)
                 pause = 0.2
-            except (KafkaError, BrokerLostData) as problem:
+            except TopicsChanged:
+                log.info("publishing starts again: topics changed")
+            except Exception as problem:
                 log.warning("publishing starts again: %s", type(problem).__name__)
                 stop.wait(pause)
                 pause = min(pause * 2, 5.0)
 
-    def _session(self, stop: Event) -> None:
-        admin = KafkaAdminClient(bootstrap_servers=self._bootstrap, **topics.ADMIN)
+    def _session(self, share: int, stop: Event) -> None:
+        mine = [agency for agency in self._source.subscribers() if share_of(agency) == share]
+        if not mine:
+            stop.wait(WATCH_SECONDS)
+            return
+        admin = KafkaAdminClient(**topics.ADMIN, **options(self._access))
         producer = None
         try:
-            cursors = self._resume(admin)
-            producer = KafkaProducer(bootstrap_servers=self._bootstrap, **topics.PRODUCER)
-            looked = time.monotonic()
-            after = min((p for p, _ in cursors.values()), default=0)
-            for batch in self._source.follow(max(0, after - 1), stop, WATCH_SECONDS):
-                self._publish(producer, batch, cursors)
+            topics.ensure(admin, mine)
+            producer = KafkaProducer(
+                **topics.PRODUCER,
+                **options(self._access),
+                transactional_id=f"rujukan.{self._network}.share.{share}",
+            )
+            producer.init_transactions()
+            tails = topics.tails(self._access, admin, mine, self._service)
+            sent = {agency: tail.sequence for agency, tail in tails.items()}
+            ids = {agency: tail.topic_id for agency, tail in tails.items()}
+            looked, heard = time.monotonic(), -1
+            while not stop.is_set() and self._has_lease():
+                waiting = self._source.waiting(sent, BATCH)
+                if waiting:
+                    self._send(producer, self._source.seal_all(waiting), sent)
+                    self._sent[share] = self._sent.get(share, 0) + len(waiting)
+                else:
+                    heard = self._source.wait(heard, IDLE_SECONDS)
                 if time.monotonic() - looked >= WATCH_SECONDS:
+                    self._look(admin, share, ids)
                     looked = time.monotonic()
-                    if self._changed(admin):
-                        return
         finally:
             if producer is not None:
                 producer.close(timeout=1)
             admin.close()
 
-    def _resume(self, admin: KafkaAdminClient) -> dict[str, Cursor]:
-        """Where each agency's topic ends."""
-        self._subscribers = dict(self._sealable())
-        agencies = sorted(self._subscribers)
-        topics.ensure(admin, agencies)
-        tails = topics.tails(self._bootstrap, admin, agencies, self._signer.public_key())
-        self._topic_ids = {agency: tail.topic_id for agency, tail in tails.items()}
-        return {agency: tail.cursor for agency, tail in tails.items()}
+    def _has_lease(self) -> bool:
+        return time.monotonic() < self._until
 
-    def _sealable(self) -> Iterator[tuple[str, _Subscriber]]:
-        for agency, (id, key) in self._source.subscribers().items():
-            try:
-                yield agency, _Subscriber(id, envelope.public_key(key))
-            except ValueError:
-                log.error("nothing can be sealed to the key of %s; it is told nothing", agency)
+    def _look(self, admin: KafkaAdminClient, share: int, ids: Mapping[str, str]) -> None:
+        now = [agency for agency in self._source.subscribers() if share_of(agency) == share]
+        if sorted(now) != sorted(ids) or topics.identities(admin, sorted(ids)) != ids:
+            raise TopicsChanged
 
-    def _changed(self, admin: KafkaAdminClient) -> bool:
-        """Whether there is an agency, or a key, that was not there. Raises BrokerLostData."""
-        if topics.identities(admin, sorted(self._subscribers)) != self._topic_ids:
-            raise BrokerLostData
-        now = {agency: subscriber.key_id for agency, subscriber in self._sealable()}
-        return now != {agency: s.key_id for agency, s in self._subscribers.items()}
-
-    def _publish(self, producer: KafkaProducer, batch: Sequence[Followed], cursors: dict[str, Cursor]) -> None:
-        """Send what the batch lets agencies know, and wait until the broker has it."""
-        due = list(self._due(batch, cursors))
-        wanted: dict[int, frozenset[Compartment]] = {}
-        for _, told in due:
-            wanted[told.of.position] = wanted.get(told.of.position, frozenset()) | told.compartments
-        opened = self._source.open(wanted) if wanted else {}
-        sending: list[Any] = []
-        for cursor, told in due:
-            if told.of.position not in opened:
-                continue  # erased since: there is nothing to tell
-            held, segments = opened[told.of.position]
-            sending.append(self._send(producer, cursor, told, held, segments))
+    def _send(self, producer: KafkaProducer, sealed: Mapping[str, Sequence[Message]], sent: dict[str, int]) -> None:
+        """Send these in one transaction, and wait until the broker has it. Raises KafkaError."""
+        producer.begin_transaction()
+        sending = [
+            producer.send(topic_of(agency), value=message.value, key=message.key, headers=message.headers, partition=0)
+            for agency, messages in sealed.items()
+            for message in messages
+        ]
+        producer.flush(SEND_SECONDS)
         for future in sending:
-            future.get(timeout=10)
-        for cursor, told in due:
-            cursors[told.agency] = cursor
-        self.sent += len(sending)
+            future.get(timeout=SEND_SECONDS)
+        _commit(producer)
+        for agency, messages in sealed.items():
+            sent[agency] = messages[-1].sequence
 
-    def _due(self, batch: Sequence[Followed], cursors: Mapping[str, Cursor]) -> Iterator[tuple[Cursor, Told]]:
-        for followed in batch:
-            count: dict[str, int] = {}
-            for told in followed.tell:
-                n = count[told.agency] = count.get(told.agency, 0) + 1
-                cursor = (followed.written.position, n)
-                if told.agency in self._subscribers and cursor > cursors.get(told.agency, START):
-                    yield cursor, told
 
-    def _send(
-        self,
-        producer: KafkaProducer,
-        cursor: Cursor,
-        told: Told,
-        held: frozenset[Compartment],
-        segments: Mapping[Compartment, bytes],
-    ) -> Any:
-        of, to = told.of, self._subscribers[told.agency]
-        case = of.event.case if isinstance(of.event, DeletionAsked) else of.stream
-        shown = {c: segments[c] for c in sorted(told.compartments) if c in segments}
-        delivery = Delivery(
-            topic=of.topic,
-            schema=version_of(of.topic),
-            case=case,
-            version=of.version,
-            position=of.position,
-            recorded_at=of.at,
-            author=of.author,
-            actor=of.actor,
-            compartments=[c.word for c in shown],
-            withheld=[c.word for c in sorted(held) if c not in shown],
-            data=Raw(b"{" + b",".join(s[1:-1] for s in shown.values() if len(s) > 2) + b"}"),
-        )
-        attributes = Attributes(
-            id=envelope.delivery_id(told.agency, of.position, told.compartments),
-            source=f"urn:rujukan:{self._network}",
-            subject=told.agency,
-            position=str(of.position),
-            cursor=f"{cursor[0]}.{cursor[1]}",
-            keyid=to.key_id,
-            key=envelope.pseudonym(self._pseudonyms, told.agency, case),
-        )
-        headers, value = envelope.seal(delivery, attributes, to.key, self._signer)
-        return producer.send(
-            topics.topic_of(told.agency), value=value, key=attributes.key.encode(), headers=list(headers), partition=0
-        )
+def _commit(producer: KafkaProducer) -> None:
+    """`producer.commit_transaction()`, which waits without a limit where the broker is away (kafka-python 3.0.12)."""
+    result = producer._transaction_manager.begin_commit()
+    producer._sender.wakeup()
+    if not result.wait(timeout_ms=SEND_SECONDS * 1000):
+        raise KafkaTimeoutError("the broker did not say that the transaction is committed")

@@ -25,7 +25,7 @@ from kafka import KafkaAdminClient, KafkaConsumer
 from kafka.errors import KafkaError
 
 from . import topics
-from .envelope import AgencyKey, Rejected, open_sealed
+from .envelope import AgencyKey, Opener, Rejected
 from .inbox import Inbox, Place
 
 log = logging.getLogger(__name__)
@@ -48,8 +48,7 @@ class Subscription:
     def __init__(
         self, agency: str, keys: Iterable[AgencyKey], service: Ed25519PublicKey, bootstrap: str, inbox: Inbox
     ) -> None:
-        self._keys = {key.id: key for key in keys}
-        self._service = service
+        self._opener = Opener(keys, (service,))
         self._bootstrap = bootstrap
         self._inbox = inbox
         self._agency = agency
@@ -101,7 +100,7 @@ class Subscription:
 
     def _take(self, record: "KafkaRecord", next: Place) -> None:
         try:
-            delivery = open_sealed(record.headers, record.key, record.value, self._keys, self._service)
+            delivery = self._opener.open(record.headers, record.key, record.value)
         except Rejected as reason:
             self.rejected += 1
             self._inbox.skip(self._at.topic, next, f"{type(reason).__name__}: {reason}")

@@ -4,7 +4,7 @@ Settings of the Kafka client that hold on Apache Kafka and on the embedded broke
 and why each is there, stands in infra/services/README.md.
 """
 
-from collections.abc import Iterator
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -12,7 +12,8 @@ from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 from kafka.admin import NewTopic
 from kafka.errors import KafkaTimeoutError, TopicAlreadyExistsError
 
-from .envelope import Rejected, verified
+from .envelope import Opener, Rejected
+from .kafka_access import Access, options
 
 PREFIX = "rujukan.agency."
 BACKOFF = {"reconnect_backoff_ms": 50, "reconnect_backoff_max_ms": 500}
@@ -23,10 +24,13 @@ PRODUCER: dict[str, Any] = {
     "max_block_ms": 3000,
     "request_timeout_ms": 3000,
     "delivery_timeout_ms": 5000,
+    "retry_backoff_ms": 5,
+    "transaction_timeout_ms": 10000,
     "allow_auto_create_topics": False,
     **BACKOFF,
 }
 CONSUMER: dict[str, Any] = {
+    "isolation_level": "read_committed",
     "enable_auto_commit": False,
     "auto_offset_reset": "earliest",
     "fetch_max_wait_ms": 50,
@@ -35,21 +39,21 @@ CONSUMER: dict[str, Any] = {
     **BACKOFF,
 }
 LOOK_BACK = 8
+SLICE = 250
+"""How many topics are looked at at once."""
+RESENT = "rujukan-resent"
+"""Header of a message that was sealed anew to another key: it says nothing of how far the topic goes."""
 IDLE_POLLS = 25
 """Polls, of 0.2 s, that may bring nothing before a topic's end is held to be out of reach: a broker that died and came
 back without its data while it was read never says where the end is."""
 ADMIN: dict[str, Any] = {"bootstrap_timeout_ms": 5000, **BACKOFF}
 
 
-Cursor = tuple[int, int]
-START: Cursor = (0, 0)
-
-
 class Tail(NamedTuple):
-    """What a topic ends with: its identity, and the cursor of the last message that the service signed."""
+    """What a topic ends with: its identity, and the highest sequence there that the service signed, 0 for none."""
 
     topic_id: str
-    cursor: Cursor
+    sequence: int
 
 
 def topic_of(agency: str) -> str:
@@ -62,71 +66,88 @@ def partition(agency: str) -> TopicPartition:
     return TopicPartition(topic_of(agency), 0)
 
 
-def ensure(admin: KafkaAdminClient, agencies: list[str], replication: int = 1) -> None:
-    """Make the topics that are missing. A topic must be there before anything is sent to it."""
-    for agency in agencies:
+def ensure(admin: KafkaAdminClient, agencies: Sequence[str]) -> None:
+    """Make the topics that are missing, as the broker makes topics by default (`rujukan agencies sync` makes them as an
+    operator wants them). A topic must be there before anything is sent to it."""
+    there = identities(admin, agencies)
+    missing = [agency for agency in agencies if agency not in there]
+    for agency in missing:
         try:
-            admin.create_topics([NewTopic(topic_of(agency), num_partitions=1, replication_factor=replication)])
+            admin.create_topics([NewTopic(topic_of(agency), num_partitions=1, replication_factor=-1)])
         except TopicAlreadyExistsError:
             continue
 
 
-def identities(admin: KafkaAdminClient, agencies: list[str]) -> dict[str, str]:
+def identities(admin: KafkaAdminClient, agencies: Sequence[str]) -> dict[str, str]:
     """Agency → its topic's id. A broker that came back without its data gives another, or none."""
-    found = admin.describe_topics([topic_of(a) for a in agencies]) if agencies else []
-    return {
-        str(t["name"]).removeprefix(PREFIX): str(t["topic_id"])
-        for t in found
-        if not t.get("error_code") and t.get("partitions")
-    }
+    found: dict[str, str] = {}
+    for start in range(0, len(agencies), SLICE):
+        for topic in admin.describe_topics([topic_of(a) for a in agencies[start : start + SLICE]]):
+            if not topic.get("error_code") and topic.get("partitions"):
+                found[str(topic["name"]).removeprefix(PREFIX)] = str(topic["topic_id"])
+    return found
 
 
-def tails(bootstrap: str, admin: KafkaAdminClient, agencies: list[str], service: Ed25519PublicKey) -> dict[str, Tail]:
+def tails(
+    access: Access, admin: KafkaAdminClient, agencies: Sequence[str], service: Ed25519PublicKey
+) -> dict[str, Tail]:
     """Agency → what its topic ends with. What others wrote there counts for nothing."""
     ids = identities(admin, agencies)
-    consumer = KafkaConsumer(bootstrap_servers=bootstrap, **CONSUMER)
+    opener = Opener((), (service,))
+    consumer = KafkaConsumer(**CONSUMER, **options(access))
     try:
-        return {agency: Tail(ids.get(agency, ""), _cursor(consumer, agency, service)) for agency in agencies}
+        found: dict[str, int] = {}
+        for start in range(0, len(agencies), SLICE):
+            found |= _sequences(consumer, agencies[start : start + SLICE], opener)
+        return {agency: Tail(ids.get(agency, ""), found[agency]) for agency in agencies}
     finally:
         consumer.close()
 
 
-def _cursor(consumer: KafkaConsumer, agency: str, service: Ed25519PublicKey) -> Cursor:
-    """The last cursor that was sent, looking back further and further for a message of the service's own."""
-    at = partition(agency)
-    consumer.assign([at])
-    first = consumer.beginning_offsets([at], timeout_ms=5000)[at]
-    end = consumer.end_offsets([at], timeout_ms=5000)[at]
+def _sequences(consumer: KafkaConsumer, agencies: Sequence[str], opener: Opener) -> dict[str, int]:
+    """The highest sequence that was sent to each, looking back further and further for a message of its own."""
+    at = {partition(agency): agency for agency in agencies}
+    consumer.assign(list(at))
+    first = consumer.beginning_offsets(list(at), timeout_ms=10000)
+    end = consumer.end_offsets(list(at), timeout_ms=10000)
+    found = dict.fromkeys(agencies, 0)
+    looking = {p: end[p] for p in at if end[p] > first[p]}
     back = LOOK_BACK
-    while end > first:
-        start = max(first, end - back)
-        found = max(_sent(consumer, at, start, agency, service), default=START)
-        if found != START or start == first:
-            return found
+    while looking:
+        start = {p: max(first[p], end[p] - back) for p in looking}
+        for p, sequence in _read_to_end(consumer, start, opener, at).items():
+            found[at[p]] = sequence
+        looking = {p: end[p] for p in looking if not found[at[p]] and start[p] > first[p]}
         back *= 16
-    return START
+    return found
 
 
-def _sent(
-    consumer: KafkaConsumer, at: TopicPartition, start: int, agency: str, service: Ed25519PublicKey
-) -> Iterator[Cursor]:
-    """The cursors of the service's own messages from an offset to the end. The embedded broker's end offset is
-    that of the last batch's first message, so the high water mark of a fetch says where the end is.
+def _read_to_end(
+    consumer: KafkaConsumer, start: Mapping[TopicPartition, int], opener: Opener, at: Mapping[TopicPartition, str]
+) -> dict[TopicPartition, int]:
+    """The highest sequence of the service's own messages from these offsets to the ends. The embedded broker's end
+    offset is that of the last batch's first message, so the high water mark of a fetch says where the end is.
     Raises KafkaTimeoutError where no fetch says it."""
-    consumer.seek(at, start)
-    idle = 0
-    while idle < IDLE_POLLS:
-        records = consumer.poll(timeout_ms=200).get(at, ())
-        idle = 0 if records else idle + 1
-        for record in records:
-            try:
-                attributes = verified(record.headers, record.key, record.value, service)
-            except Rejected:
-                continue
-            if attributes.subject == agency:
-                position, _, n = attributes.cursor.partition(".")
-                yield int(position), int(n)
-        mark = consumer.highwater(at)
-        if mark is not None and consumer.position(at) >= mark:
-            return
-    raise KafkaTimeoutError("the end of a topic is out of reach")
+    consumer.assign(list(start))
+    for p, offset in start.items():
+        consumer.seek(p, offset)
+    found: dict[TopicPartition, int] = {}
+    left, idle = set(start), 0
+    while left:
+        polled = consumer.poll(timeout_ms=200)
+        idle = 0 if polled else idle + 1
+        for p, records in polled.items():
+            for record in records:
+                try:
+                    attributes = opener.verified(record.headers, record.key, record.value)
+                except Rejected:
+                    continue
+                if attributes.subject == at[p] and RESENT not in dict(record.headers):
+                    found[p] = max(found.get(p, 0), int(attributes.sequence))
+        for p in list(left):
+            mark = consumer.highwater(p)
+            if mark is not None and consumer.position(p) >= mark:
+                left.discard(p)
+        if left and idle >= IDLE_POLLS:
+            raise KafkaTimeoutError("the end of a topic is out of reach")
+    return found

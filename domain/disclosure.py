@@ -15,7 +15,7 @@ earlier events what it was not told yet; so what an agency was told is itself fo
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from msgspec import Struct, field
 
@@ -26,6 +26,14 @@ from .compartment import Compartment
 from .fact import ActorId, AgencyCode, Fact
 
 COORDINATION = frozenset({Compartment.COORDINATION})
+DELIVERIES = UUID("0d1a7b60-52c5-5b0e-8f5e-64656c697672")
+"""Namespace of delivery ids (RFC 9562, version 5)."""
+
+
+def delivery_id(agency: AgencyCode, position: int, compartments: Iterable[Compartment]) -> UUID:
+    """The id of telling an agency these compartments of that event: always the same."""
+    return uuid5(DELIVERIES, f"{agency}/{position}/{sum(1 << c for c in compartments)}")
+
 
 CONTENT: tuple[type[Fact], ...] = (
     e.ReportReceived,

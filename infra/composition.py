@@ -1,7 +1,7 @@
 """The composition root: every adapter is made here, and handed to who needs it."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +16,7 @@ from psycopg.rows import TupleRow
 from rujukan import projections
 from rujukan.api.ports import Changes, Gone, Moved, Ports, Repeated, Retryable, TokenKeys, Unavailable, UsedBefore
 from rujukan.consumers.envelope import check_public_key
-from rujukan.domain import agency as agencies
+from rujukan.consumers.publisher import SHARES, Publisher
 from rujukan.domain.compartment import Compartment
 from rujukan.domain.disclosure import Written
 from rujukan.domain.fact import Act, AgencyCode
@@ -37,7 +37,10 @@ from .ledger.publishing import ApiLedger, Enough, WitnessPolicy
 from .ledger.sealer import Guard, LogKey, Sealer
 from .ledger.store import LedgerStore
 from .migrations import migrate
+from .register import Register
 from .settings import Settings
+from .shares import LeasedShares
+from .telling import Bell, Sealing, Tellings
 
 NAMES = tuple(p.name for p in projections.ALL)
 
@@ -114,21 +117,17 @@ class ApiViews:
             ).fetchall()
 
 
-class PublisherSource(Follower):
-    """The log as the publisher asks for it."""
+class PublisherSource:
+    """The register as the publisher asks for it."""
 
-    def open(self, wanted: Wanted) -> OpenedAt:
-        return self.store.open_at(wanted)
+    def __init__(self, tellings: Tellings, pool: Pool, bell: Bell) -> None:
+        self._pool = pool
+        self.waiting, self.seal_all, self.wait = tellings.waiting, tellings.seal_all, bell.wait
 
-    def subscribers(self) -> Mapping[str, tuple[str, str]]:
-        with self.store.pool.connection() as db:
+    def subscribers(self) -> list[str]:
+        with self._pool.connection() as db:
             rows = db.execute("SELECT code FROM views.agency WHERE has_key AND active ORDER BY code").fetchall()
-        found: dict[str, tuple[str, str]] = {}
-        for (code,) in rows:
-            agency = agencies.fold(o.event for o in self.store.read(agencies.agency_stream(code)))
-            if agency is not None and agency.sealing_key is not None:
-                found[code] = agency.sealing_key
-        return found
+        return [code for (code,) in rows]
 
 
 def keyring(settings: Settings) -> KeyProvider:
@@ -138,7 +137,7 @@ def keyring(settings: Settings) -> KeyProvider:
 
 def signing_key(provider: KeyProvider) -> Ed25519PrivateKey:
     """The service's own: it signs every message to an agency."""
-    return Ed25519PrivateKey.from_private_bytes(provider.secret("delivery-signature"))
+    return Sealing.of(provider, "").signer
 
 
 def ledger_key(settings: Settings, provider: KeyProvider) -> LogKey:
@@ -235,13 +234,36 @@ def writer(settings: Settings) -> Iterator[EventStore]:
 
 
 @contextmanager
-def follower(settings: Settings) -> Iterator[PublisherSource]:
+def follower(settings: Settings) -> Iterator[Follower]:
     """The log, for who follows it."""
     conninfo = as_role(settings.database, FOLLOWER)
     with ExitStack() as closing:
         connected = pool(conninfo, 4, "follower")
         closing.callback(connected.close)
-        yield PublisherSource(_store(conninfo, connected, keyring(settings), closing, None))
+        yield Follower(_store(conninfo, connected, keyring(settings), closing, None))
+
+
+@contextmanager
+def publisher(settings: Settings) -> Iterator[Publisher]:
+    """What sends agencies what they were told. Who keeps the register beside it is another matter: `register`."""
+    conninfo, provider = as_role(settings.database, FOLLOWER), keyring(settings)
+    with ExitStack() as closing:
+        connected = pool(conninfo, SHARES + 2, "publisher")
+        closing.callback(connected.close)
+        store = _store(conninfo, connected, provider, closing, None)
+        bell, stop = Bell(conninfo), Event()
+        Thread(target=bell.listen, args=(stop,), name="bell", daemon=True).start()
+        closing.callback(stop.set)
+        tellings = Tellings(store, connected, Sealing.of(provider, settings.network))
+        source = PublisherSource(tellings, connected, bell)
+        service = signing_key(provider).public_key()
+        yield Publisher(source, LeasedShares(connected), settings.kafka, service, settings.network)
+
+
+def keep_register(settings: Settings, stop: Event) -> None:
+    """Keep the register of what was told to whom until told to stop; wait while another does."""
+    with follower(settings) as source:
+        Register(source, as_role(settings.database, FOLLOWER)).run(stop)
 
 
 @contextmanager

@@ -16,7 +16,6 @@ from psycopg_pool import PoolTimeout
 from rujukan.api.app import create_app
 from rujukan.api.casework import Casework
 from rujukan.api.ports import Moved, Unavailable
-from rujukan.consumers.publisher import Publisher
 from rujukan.domain.case.commands import EscalateReferral, RaiseGlassReview
 from rujukan.domain.case.glass import HIGHEST_REMINDER, RULE
 from rujukan.domain.case.referrals import HIGHEST_ESCALATION
@@ -40,7 +39,6 @@ ESCALATION_SECONDS = 5.0
 ERASURE_SECONDS = 0.5
 UNSEALED_SECONDS = 10.0
 """How often a ledger that does not extend what was signed is looked at again, and said to be so."""
-PUBLISHER_LOCK = 727164914
 
 SYSTEM_ACTOR = ActorId(UUID(int=0))
 SYSTEM_AGENCY = "rujukan"
@@ -82,13 +80,12 @@ def worker(settings: Settings) -> None:
 
 
 def publisher(settings: Settings) -> None:
-    """Publish until told to stop. A second publisher waits until the first is gone."""
-    provider = composition.keyring(settings)
+    """Keep the register of what was told to whom, and publish it, until told to stop. Several share the work: one keeps
+    the register, and each publishes its shares of the agencies."""
     with _stopped_by_signal() as stop:
-        _again(
-            stop,
-            lambda: _publish(settings, stop, provider.secret("pseudonyms")),
-        )
+        keeper = Thread(target=_again, args=(stop, lambda: composition.keep_register(settings, stop)), daemon=True)
+        keeper.start()
+        _again(stop, lambda: _publish(settings, stop))
 
 
 def sealer(settings: Settings) -> None:
@@ -118,18 +115,9 @@ def _project(settings: Settings, stop: Event) -> None:
                 reached = runner.catch_up()
 
 
-def _publish(settings: Settings, stop: Event, pseudonyms: bytes) -> None:
-    signer = composition.signing_key(composition.keyring(settings))
-    with (
-        psycopg.connect(as_role(settings.database, FOLLOWER), autocommit=True) as alone,
-        composition.follower(settings) as source,
-    ):
-        while not stop.is_set():
-            row = alone.execute("SELECT pg_try_advisory_lock(%s)", (PUBLISHER_LOCK,)).fetchone()
-            if row is not None and row[0]:
-                break
-            stop.wait(0.5)
-        Publisher(source, settings.kafka, signer, pseudonyms, settings.network).run(stop)
+def _publish(settings: Settings, stop: Event) -> None:
+    with composition.publisher(settings) as publisher:
+        publisher.run(stop)
 
 
 def _erase(settings: Settings, stop: Event) -> None:

@@ -86,7 +86,14 @@ def consistency_proof(old: int, new: int, subtree: Subtree) -> list[bytes]:
 
 def verify_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes], root: bytes) -> None:
     """RFC 9162 § 2.1.3.2. Raises NotIncluded unless the leaf hash stands at that index of the tree with that root."""
-    _hashes(leaf, root, *proof)
+    _hashes(root)
+    if root_over(leaf, index, size, proof) != root:
+        raise NotIncluded(f"the proof of leaf {index} leads to another root")
+
+
+def root_over(leaf: bytes, index: int, size: int, proof: Sequence[bytes]) -> bytes:
+    """The root that a proof leads to from the leaf hash at that index. Raises NotIncluded for one of another length."""
+    _hashes(leaf, *proof)
     if not 0 <= index < size:
         raise NotIncluded(f"there is no leaf {index} in a tree of {size}")
     at, last, found = index, size - 1, leaf
@@ -102,8 +109,7 @@ def verify_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes],
         at, last = at >> 1, last >> 1
     if last:
         raise NotIncluded("the proof is too short")
-    if found != root:
-        raise NotIncluded(f"the proof of leaf {index} leads to another root")
+    return found
 
 
 def verify_consistency(old: int, old_root: bytes, new: int, new_root: bytes, proof: Sequence[bytes]) -> None:

@@ -7,9 +7,10 @@ from threading import Event, Thread
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from rujukan.consumers.envelope import AgencyKey, Delivery, delivery_id
+from rujukan.consumers.envelope import AgencyKey, Delivery
 from rujukan.consumers.inbox import SqliteInbox
 from rujukan.consumers.subscription import Subscription
+from rujukan.domain.disclosure import delivery_id
 
 from ..following import Follower
 
@@ -87,6 +88,6 @@ def entitled(follower: Follower, agencies: set[str], after: int = 0) -> dict[str
         for followed in batch:
             for told in followed.tell:
                 if told.agency in agencies:
-                    expected[told.agency].add(delivery_id(told.agency, told.of.position, told.compartments))
+                    expected[told.agency].add(str(delivery_id(told.agency, told.of.position, told.compartments)))
         after = batch[-1].written.position
     return expected

@@ -11,7 +11,19 @@ from hypothesis import strategies as st
 from msgspec import Raw
 
 from rujukan.consumers import envelope
-from rujukan.consumers.envelope import AgencyKey, Attributes, BadSignature, CannotOpen, Delivery, NotOurs, Rejected
+from rujukan.consumers.envelope import (
+    AgencyKey,
+    Attributes,
+    BadSignature,
+    CannotOpen,
+    Delivery,
+    Message,
+    NotOurs,
+    Opener,
+    Rejected,
+)
+from rujukan.domain.compartment import Compartment
+from rujukan.domain.disclosure import delivery_id
 
 KEY, OTHER = AgencyKey.generate("1"), AgencyKey.generate("1")
 SERVICE = Ed25519PrivateKey.generate()
@@ -22,30 +34,46 @@ DELIVERY = Delivery(
     case=CASE,
     version=3,
     position=41,
+    sequence=5,
     recorded_at=datetime(2026, 3, 1, tzinfo=UTC),
     author="rsud",
     actor=UUID(int=9),
+    correlation=UUID(int=10),
     compartments=["coordination", "health"],
     withheld=["safety"],
     data=Raw(b'{"health":"MARKER"}'),
+    receipt="r",
 )
 ATTRIBUTES = Attributes(
-    id=envelope.delivery_id("rsud", 41, [0, 4]),
+    id=str(delivery_id("rsud", 41, [Compartment.COORDINATION, Compartment.HEALTH])),
     source="urn:rujukan:test",
     subject="rsud",
+    sequence="5",
+    casesequence="2",
     position="41",
-    cursor="41.1",
+    caseversion="3",
+    schemaversion="1",
     keyid="1",
-    key=envelope.pseudonym(b"k" * 32, "rsud", CASE),
+    correlation=envelope.pseudonym(b"k" * 32, "rsud", DELIVERY.correlation),
+    partitionkey=envelope.pseudonym(b"k" * 32, "rsud", CASE),
 )
-HEADERS, VALUE = envelope.seal(DELIVERY, ATTRIBUTES, envelope.public_key(KEY.public), SERVICE)
+PUBLIC = envelope.public_key(KEY.public)
 
 
-KAFKA_KEY = ATTRIBUTES.key.encode()
+def batch_of(size: int) -> list[Message]:
+    unsigned = []
+    for n in range(size):
+        delivery = msgspec.structs.replace(DELIVERY, sequence=5 + n)
+        attributes = msgspec.structs.replace(ATTRIBUTES, sequence=str(5 + n))
+        unsigned.append(envelope.seal(delivery, attributes, PUBLIC))
+    return envelope.sign(unsigned, SERVICE)
 
 
-def opened(headers=HEADERS, key=KAFKA_KEY, value=VALUE, keys=None, service=SERVICE):
-    return envelope.open_sealed(headers, key, value, keys or {"1": KEY}, service.public_key())
+_, KAFKA_KEY, HEADERS, VALUE = batch_of(1)[0]
+
+
+def opened(headers=HEADERS, key=KAFKA_KEY, value=VALUE, keys=(KEY,), service=SERVICE):
+    return Opener(keys, [service.public_key()]).open(headers, key, value)
 
 
 def test_the_agency_opens_what_was_sealed_to_it():
@@ -57,12 +85,12 @@ def test_the_agency_opens_what_was_sealed_to_it():
 
 def test_another_agencys_key_opens_nothing():
     with pytest.raises(CannotOpen):
-        opened(keys={"1": OTHER})
+        opened(keys=[OTHER])
 
 
 def test_a_key_that_is_not_here_is_said_to_be_missing():
     with pytest.raises(CannotOpen):
-        opened(keys={"2": KEY})
+        opened(keys=[AgencyKey.generate("2")])
 
 
 def test_another_service_is_not_believed():
@@ -70,7 +98,7 @@ def test_another_service_is_not_believed():
         opened(service=Ed25519PrivateKey.generate())
 
 
-@pytest.mark.parametrize("name", [n for n, _ in HEADERS if n not in ("content-type", "ce_signature")])
+@pytest.mark.parametrize("name", [n for n, _ in HEADERS if n not in ("content-type", "ce_signature", "ce_batch")])
 def test_no_attribute_can_be_changed(name):
     changed = [(n, v + b"0" if n == name else v) for n, v in HEADERS]
     with pytest.raises(Rejected):
@@ -78,7 +106,7 @@ def test_no_attribute_can_be_changed(name):
 
 
 def test_the_kafka_key_cannot_be_changed():
-    with pytest.raises(BadSignature):
+    with pytest.raises(NotOurs):
         opened(key=b"another")
 
 
@@ -106,23 +134,72 @@ def test_rubbish_is_rejected_and_nothing_else(value, key):
 
 
 def test_a_rogue_signature_over_rubbish_still_opens_nothing():
-    forged = b"x" * 2000
-    signature = SERVICE.sign(envelope._info(ATTRIBUTES) + forged)
-    headers = [(n, envelope._b64(signature).encode() if n == "ce_signature" else v) for n, v in HEADERS]
+    _, key, headers, value = envelope.sign([envelope.Unsigned(ATTRIBUTES, b"x" * 2000)], SERVICE)[0]
     with pytest.raises(CannotOpen):
-        opened(headers=headers, value=forged)
+        opened(headers, key, value)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5, 8, 21])
+def test_each_message_of_a_batch_opens_alone_and_none_with_anothers_proof(size):
+    messages = batch_of(size)
+    for n, (_, key, headers, value) in enumerate(messages):
+        assert opened(headers, key, value).sequence == 5 + n
+        other = dict(messages[n - 1].headers)["ce_batch"]
+        if size > 1:
+            with pytest.raises(BadSignature):
+                opened([(name, other if name == "ce_batch" else text) for name, text in headers], key, value)
+
+
+def test_a_batchs_signature_is_checked_once_and_what_it_does_not_cover_is_refused_all_the_same():
+    opener = Opener([KEY], [SERVICE.public_key()])
+    first, second = batch_of(2)
+    opener.open(first.headers, first.key, first.value)
+    with pytest.raises(BadSignature):
+        opener.open(second.headers, second.key, second.value[:-1] + b"\0")
+    assert opener.open(second.headers, second.key, second.value).sequence == 6
+
+
+@pytest.mark.parametrize(
+    "proof", [b"", b"0", b"0.1", b"0.1.AA", b"1.1.", b"0.0.", b"-1.1.", b"0.99999999.", b"0.257.", b"\xff"]
+)
+def test_a_proof_that_cannot_be_one_is_no_signature(proof):
+    with pytest.raises(BadSignature):
+        opened([(n, proof if n == "ce_batch" else v) for n, v in HEADERS])
+
+
+def test_what_is_inside_stands_where_the_outside_says():
+    moved = envelope.seal(DELIVERY, msgspec.structs.replace(ATTRIBUTES, sequence="6"), PUBLIC)
+    _, key, headers, value = envelope.sign([moved], SERVICE)[0]
+    with pytest.raises(CannotOpen):
+        opened(headers, key, value)
+
+
+def test_it_is_the_same_message_over_http():
+    for message in batch_of(3):
+        event = msgspec.json.decode(msgspec.json.encode(envelope.to_cloudevent(message)), type=dict)
+        headers, key, value = envelope.from_cloudevent(event)
+        assert opened(headers, key, value).sequence == message.sequence
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["data_base64", "datacontenttype", "partitionkey", "id", "x"]), st.text() | st.integers()
+    )
+)
+def test_json_that_is_no_message_is_not_ours(event):
+    with pytest.raises(Rejected):
+        opened(*envelope.from_cloudevent(event))
 
 
 def test_nothing_outside_tells_what_it_is_about():
-    outside = b" ".join([VALUE, ATTRIBUTES.key.encode(), *(n.encode() + v for n, v in HEADERS)])
+    outside = b" ".join([VALUE, KAFKA_KEY, *(n.encode() + v for n, v in HEADERS)])
     for telling in (b"MARKER", b"NoteRecorded", b"health", str(CASE).encode(), CASE.bytes):
         assert telling not in outside
 
 
 def test_sizes_tell_little():
     longer = msgspec.structs.replace(DELIVERY, data=Raw(b'{"health":"a much longer text than before"}'))
-    _, value = envelope.seal(longer, ATTRIBUTES, envelope.public_key(KEY.public), SERVICE)
-    assert len(value) == len(VALUE)
+    assert len(envelope.seal(longer, ATTRIBUTES, PUBLIC).value) == len(VALUE)
 
 
 def test_two_agencies_cannot_join_their_topics():
@@ -130,14 +207,15 @@ def test_two_agencies_cannot_join_their_topics():
 
 
 def test_the_same_telling_has_the_same_id_and_another_has_not():
-    assert envelope.delivery_id("rsud", 41, [0, 4]) == ATTRIBUTES.id
-    assert len({envelope.delivery_id(a, p, c) for a in ("a", "b") for p in (1, 2) for c in ([0], [0, 4])}) == 8
+    few, more = [Compartment.COORDINATION], [Compartment.COORDINATION, Compartment.HEALTH]
+    assert str(delivery_id("rsud", 41, more)) == ATTRIBUTES.id
+    assert len({delivery_id(a, p, c) for a in ("a", "b") for p in (1, 2) for c in (few, more)}) == 8
 
 
 def test_a_key_file_opens_again_and_rubbish_does_not():
     again = AgencyKey.from_json(KEY.to_json())
     assert again.public == KEY.public
-    assert opened(keys={"1": again}).position == 41
+    assert opened(keys=[again]).position == 41
     for rubbish in (b"", b"{}", b'{"id":"1","mlkem768":"AA","x25519":"AA"}', b"\xff"):
         with pytest.raises(ValueError, match="not an agency key file"):
             AgencyKey.from_json(rubbish)

@@ -1,0 +1,159 @@
+"""The register of what was told to whom: `delivery.told`, one row for each telling.
+
+Who may learn what of an event, the domain's rule says (domain/disclosure.py). The register keeps its answer for ever,
+numbered: 1, 2, 3 … for each agency. That number is the cursor of every transport. It is written once, when the event
+is first followed, because it could not be worked out again: of an erased case nothing can be folded any more, and a
+later version of the rule may answer otherwise; but an agency that holds number 7 must find number 8 behind it.
+
+One keeper works at a time (an advisory lock); rows and position commit together, so the effect is exactly once.
+"""
+
+from collections.abc import Sequence
+from threading import Event
+from typing import NamedTuple
+from uuid import UUID
+
+import psycopg
+from psycopg import Connection
+from psycopg.rows import TupleRow
+
+from rujukan.domain import agency as agencies
+from rujukan.domain.disclosure import Followed, Told, delivery_id
+from rujukan.domain.erasure import DeletionAsked
+
+from .following import Follower
+
+KEEPER_LOCK = 727164915
+STANDBY_SECONDS = 0.5
+LOOK_SECONDS = 1.0
+CHANNEL = "told"
+
+
+class _Row(NamedTuple):
+    n: int
+    agency: str
+    sequence: int
+    case_sequence: int
+    at_position: int
+    position: int
+    stream: UUID
+    case: UUID
+    compartments: int
+    key_id: str
+    told_at: object
+    id: UUID
+
+
+class Register:
+    """Keeps the register. Belongs to one thread, and to one connection of its own."""
+
+    def __init__(self, source: Follower, conninfo: str) -> None:
+        self._source = source
+        self._conninfo = conninfo
+        self._sequences: dict[str, int] = {}
+        self._keys: dict[str, str] = {}
+        self._n = 0
+
+    def run(self, stop: Event) -> None:
+        """Keep the register until told to stop; wait while another does. Raises what broke the connection."""
+        with psycopg.connect(self._conninfo, autocommit=True) as db:
+            while not stop.is_set():
+                row = db.execute("SELECT pg_try_advisory_lock(%s)", (KEEPER_LOCK,)).fetchone()
+                if row is not None and row[0]:
+                    break
+                stop.wait(STANDBY_SECONDS)
+            reached = self._load(db)
+            for batch in self._source.follow(reached, stop, LOOK_SECONDS):
+                if batch or self._source.passed > reached:
+                    reached = max(self._source.passed, reached)
+                    self._take(db, batch, reached)
+
+    def _load(self, db: Connection[TupleRow]) -> int:
+        self._keys = dict(db.execute("SELECT agency, key_id FROM delivery.sealing_keys").fetchall())
+        self._sequences = dict(db.execute("SELECT agency, sequence FROM delivery.heads").fetchall())
+        row = db.execute("SELECT position, (SELECT coalesce(max(n), 0) FROM delivery.told) FROM delivery.reached")
+        reached, self._n = row.fetchone() or (0, 0)
+        return int(reached)
+
+    def _take(self, db: Connection[TupleRow], batch: Sequence[Followed], reached: int) -> None:
+        """Write down what these events let agencies know. Whatever fails, the next keeper starts where the last
+        commit ended."""
+        cases = {_case_of(told) for followed in batch for told in followed.tell}
+        counts: dict[tuple[UUID, str], int] = {}
+        if cases:
+            found = db.execute(
+                "SELECT case_id, agency, max(case_sequence) FROM delivery.told WHERE case_id = ANY(%s)"
+                " GROUP BY case_id, agency",
+                (list(cases),),
+            )
+            counts = {(case, agency): count for case, agency, count in found}
+        rows: list[_Row] = []
+        changed: dict[str, str | None] = {}
+        for followed in batch:
+            if isinstance(
+                followed.written.event, agencies.AgencyRegistered | agencies.KeyRegistered | agencies.KeyRetired
+            ):
+                changed |= self._key_after(followed)
+            rows += (self._row(told, followed, counts) for told in followed.tell)
+        with db.transaction():
+            if rows:
+                db.cursor(binary=True).execute(_INSERT, [list(column) for column in zip(*rows, strict=True)])
+                heads = {row.agency: row.sequence for row in rows}
+                db.execute(_HEADS, (list(heads), list(heads.values())))
+            for agency, key in changed.items():
+                db.execute("DELETE FROM delivery.sealing_keys WHERE agency = %s", (agency,))
+                if key is not None:
+                    db.execute("INSERT INTO delivery.sealing_keys VALUES (%s, %s)", (agency, key))
+            db.execute("UPDATE delivery.reached SET position = %s", (reached,))
+            if rows:
+                db.execute(f"NOTIFY {CHANNEL}")
+
+    def _row(self, told: Told, followed: Followed, counts: dict[tuple[UUID, str], int]) -> _Row:
+        case = _case_of(told)
+        self._n += 1
+        sequence = self._sequences[told.agency] = self._sequences.get(told.agency, 0) + 1
+        count = counts[case, told.agency] = counts.get((case, told.agency), 0) + 1
+        return _Row(
+            self._n,
+            told.agency,
+            sequence,
+            count,
+            followed.written.position,
+            told.of.position,
+            told.of.stream,
+            case,
+            sum(1 << c for c in told.compartments),
+            self._keys.get(told.agency, ""),
+            followed.written.at,
+            delivery_id(told.agency, told.of.position, told.compartments),
+        )
+
+    def _key_after(self, followed: Followed) -> dict[str, str | None]:
+        """The agency's key after this event of its stream."""
+        written = followed.written
+        agency = agencies.fold(o.event for o in self._source.store.read(written.stream, upto=written.version))
+        if agency is None:
+            return {}
+        key = agency.sealing_key
+        if key is None:
+            self._keys.pop(agency.code, None)
+            return {agency.code: None}
+        self._keys[agency.code] = key[0]
+        return {agency.code: key[0]}
+
+
+def _case_of(told: Told) -> UUID:
+    event = told.of.event
+    return event.case if isinstance(event, DeletionAsked) else told.of.stream
+
+
+_INSERT = """
+    INSERT INTO delivery.told (n, agency, sequence, case_sequence, at_position, position, stream, case_id, compartments,
+      key_id, told_at, id)
+    SELECT * FROM unnest(%b::int8[], %b::text[], %b::int8[], %b::int8[], %b::int8[], %b::int8[], %b::uuid[], %b::uuid[],
+      %b::int4[], %b::text[], %b::timestamptz[], %b::uuid[])
+"""
+_HEADS = (
+    "INSERT INTO delivery.heads (agency, sequence) SELECT * FROM unnest(%s::text[], %s::bigint[])"
+    " ON CONFLICT (agency) DO UPDATE SET sequence = excluded.sequence"
+)

@@ -1,0 +1,278 @@
+"""Tellings, read from the register and sealed: the same for every transport.
+
+A telling is sealed whenever it is sent, to the key that the agency had when it was told. So whoever registers a new key
+is not handed the history: that takes two people (`agency.ResealingApproved`). What was erased since goes out as a
+placeholder, so that the sequence an agency counts has no holes.
+"""
+
+import hmac
+from base64 import urlsafe_b64encode
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from threading import Condition, Event
+from time import monotonic
+from typing import NamedTuple
+from uuid import UUID
+
+import psycopg
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.hpke import MLKEM768X25519PublicKey
+from msgspec import Raw, Struct
+from psycopg import Connection
+from psycopg.rows import TupleRow
+
+from rujukan.consumers import batch, envelope
+from rujukan.consumers.envelope import ERASED, Attributes, Delivery, Message, Unsigned
+from rujukan.domain import agency as agencies
+from rujukan.domain.compartment import Compartment
+
+from .data_keys import KeyGone
+from .database import Pool
+from .event_store import EventStore
+from .keyring import KeyProvider
+from .register import CHANNEL
+from .sealed_record import Record
+
+ALL = tuple(Compartment)
+KEYS_SECONDS = 1.0
+
+
+class NoKey(Exception):
+    """The agency has registered no key: nothing can be sealed to it."""
+
+
+class Telling(Struct, frozen=True, gc=False):
+    """A row of the register. `compartments` is a bit set, `told_at` the recording of the event that let it be told."""
+
+    n: int
+    agency: str
+    sequence: int
+    case_sequence: int
+    at_position: int
+    position: int
+    stream: UUID
+    case: UUID
+    compartments: int
+    key_id: str
+    told_at: datetime
+    id: UUID
+
+    def told(self) -> frozenset[Compartment]:
+        """The compartments it is told of."""
+        return frozenset(c for c in ALL if self.compartments >> c & 1)
+
+
+class Sealing(NamedTuple):
+    """What the service seals and signs with."""
+
+    signer: Ed25519PrivateKey
+    pseudonyms: bytes
+    receipts: bytes
+    network: str
+
+    @classmethod
+    def of(cls, provider: KeyProvider, network: str) -> "Sealing":
+        """The network's."""
+        signer = Ed25519PrivateKey.from_private_bytes(provider.secret("delivery-signature"))
+        return cls(signer, provider.secret("pseudonyms"), provider.secret("delivery-receipt"), network)
+
+
+class Tellings:
+    """The register, read and sealed. Safe to share between threads. The API's role sees the acting
+    agency's rows only."""
+
+    def __init__(self, store: EventStore, pool: Pool, sealing: Sealing) -> None:
+        self._store = store
+        self._pool = pool
+        self._sealing = sealing
+        self._keys = KeyBook(store)
+
+    def after(self, agency: str, sequence: int, limit: int, case: UUID | None = None) -> list[Telling]:
+        """The agency's tellings after that one, in order; at most so many."""
+        with self._acting_for(agency) as db:
+            found = db.execute(
+                f"{_SELECT} WHERE agency = %s AND sequence > %s AND (%s::uuid IS NULL OR case_id = %s)"
+                " ORDER BY sequence LIMIT %s",
+                (agency, sequence, case, case, limit),
+            )
+            return [Telling(*row) for row in found]
+
+    def waiting(self, sent: Mapping[str, int], limit: int) -> list[Telling]:
+        """Tellings that come after what was sent to each of these agencies, in order for each; about `limit` of them,
+        shared evenly between those that wait. For followers."""
+        with self._pool.connection() as db:
+            heads = db.execute("SELECT agency, sequence FROM delivery.heads WHERE agency = ANY(%s)", (list(sent),))
+            behind = {agency: sent[agency] for agency, head in heads if head > sent[agency]}
+            if not behind:
+                return []
+            found = db.execute(
+                "SELECT t.* FROM unnest(%s::text[], %s::bigint[]) AS w (agency, sent) CROSS JOIN LATERAL"
+                f" ({_SELECT} WHERE agency = w.agency AND sequence > w.sent ORDER BY sequence LIMIT %s) t",
+                (list(behind), list(behind.values()), max(1, limit // len(behind))),
+            )
+            return [Telling(*row) for row in found]
+
+    def head(self, agency: str) -> int:
+        """The agency's newest sequence; 0 for none."""
+        with self._acting_for(agency) as db:
+            row = db.execute("SELECT sequence FROM delivery.heads WHERE agency = %s", (agency,)).fetchone()
+        return int(row[0]) if row else 0
+
+    def first_at(self, agency: str, *, time: datetime | None = None, position: int | None = None) -> int:
+        """The sequence after which comes everything that was told at or after that time, or by events from that
+        position on. The register grows in the order of positions, and a clock that was set back tells some twice."""
+        with self._acting_for(agency) as db:
+            row = db.execute(
+                "SELECT min(sequence) - 1 FROM delivery.told WHERE agency = %s"
+                " AND (%s::timestamptz IS NULL OR told_at >= %s) AND (%s::bigint IS NULL OR at_position >= %s)",
+                (agency, time, time, position, position),
+            ).fetchone()
+        return int(row[0]) if row and row[0] is not None else self.head(agency)
+
+    def seal(self, tellings: Sequence[Telling]) -> list[Message]:
+        """These tellings of one agency, sealed and signed. Raises NoKey."""
+        return [m for sealed in self.seal_all(tellings).values() for m in sealed]
+
+    def seal_all(self, tellings: Sequence[Telling]) -> dict[str, list[Message]]:
+        """Agency → its tellings of these, sealed and signed, in order. Each event is read once. Raises NoKey."""
+        records = self._store.records(sorted({t.position for t in tellings})) if tellings else {}
+        unsigned: dict[str, list[Unsigned]] = {}
+        for telling in tellings:
+            sealed = self._sealed(telling, records[telling.position])
+            unsigned.setdefault(telling.agency, []).append(sealed)
+        return {
+            agency: [m for part in _parts(waiting) for m in envelope.sign(part, self._sealing.signer)]
+            for agency, waiting in unsigned.items()
+        }
+
+    def _sealed(self, telling: Telling, record: Record) -> Unsigned:
+        key_id, public = self._keys.key(telling.agency, telling.key_id)
+        header, shown = record.header, self._open(telling, record)
+        secret, agency = self._sealing.pseudonyms, telling.agency
+        delivery = Delivery(
+            topic=header.topic if shown else ERASED,
+            schema=header.schema,
+            case=telling.case,
+            version=header.version,
+            position=telling.position,
+            sequence=telling.sequence,
+            recorded_at=header.recorded_at,
+            author=header.agency,
+            actor=header.actor,
+            correlation=header.correlation,
+            compartments=[c.word for c in shown],
+            withheld=[c.word for c in sorted(record.held) if c not in shown] if shown else [],
+            data=Raw(b"{" + b",".join(s[1:-1] for s in shown.values() if len(s) > 2) + b"}"),
+            receipt=receipt_of(self._sealing.receipts, telling.id),
+        )
+        attributes = Attributes(
+            id=str(telling.id),
+            source=f"urn:rujukan:{self._sealing.network}",
+            subject=agency,
+            sequence=str(telling.sequence),
+            casesequence=str(telling.case_sequence),
+            position=str(telling.position),
+            caseversion=str(header.version),
+            schemaversion=str(header.schema),
+            keyid=key_id,
+            correlation=envelope.pseudonym(secret, agency, header.correlation),
+            partitionkey=envelope.pseudonym(secret, agency, telling.case),
+        )
+        return envelope.seal(delivery, attributes, public)
+
+    def _open(self, telling: Telling, record: Record) -> Mapping[Compartment, bytes]:
+        """What the telling shows of its event; nothing where that was erased since."""
+        told = telling.told()
+        try:
+            return self._store.plaintext(record, told)
+        except KeyGone:
+            gone = self._store.keys.erased(telling.stream)
+            if not gone:
+                raise
+            return {} if Compartment.COORDINATION in gone else self._store.plaintext(record, told - gone)
+
+    @contextmanager
+    def _acting_for(self, agency: str) -> Iterator[Connection[TupleRow]]:
+        with self._pool.connection() as db, db.transaction():
+            db.execute("SELECT set_config('rujukan.agency', %s, true)", (agency,))
+            yield db
+
+
+class KeyBook:
+    """The agencies' public keys, from their streams; read again after a while, as a key may have come meanwhile."""
+
+    def __init__(self, store: EventStore) -> None:
+        self._store = store
+        self._agencies: dict[str, tuple[float, agencies.Agency | None]] = {}
+        self._public: dict[str, MLKEM768X25519PublicKey] = {}
+
+    def key(self, agency: str, id: str) -> tuple[str, MLKEM768X25519PublicKey]:
+        """(id, key) that what was told under this key is sealed to now: that key, or the one that its history was
+        re-sealed to; the agency's first where it had none. Raises NoKey."""
+        known = self._agency(agency)
+        found = known.sealed_to(id) if known is not None else None
+        if found is None:
+            raise NoKey(f"{agency} has registered no key")
+        id, public = found
+        if public not in self._public:
+            self._public[public] = envelope.public_key(public)
+        return id, self._public[public]
+
+    def _agency(self, code: str) -> agencies.Agency | None:
+        now = monotonic()
+        read, agency = self._agencies.get(code, (0.0, None))
+        if agency is None or now - read > KEYS_SECONDS:
+            agency = agencies.fold(o.event for o in self._store.read(agencies.agency_stream(code)))
+            self._agencies[code] = now, agency
+        return agency
+
+
+class Bell:
+    """Rings whenever something was told: `NOTIFY told`, which may be lost, so who waits looks for itself at times."""
+
+    def __init__(self, conninfo: str) -> None:
+        self._conninfo = conninfo
+        self._changed = Condition()
+        self.rung = 0
+
+    def listen(self, stop: Event) -> None:
+        """Ring until told to stop; a connection that breaks is made again."""
+        while not stop.is_set():
+            try:
+                with psycopg.connect(self._conninfo, autocommit=True) as db:
+                    db.execute(f"LISTEN {CHANNEL}")
+                    self._ring()
+                    while not stop.is_set():
+                        for _ in db.notifies(timeout=1.0, stop_after=1):
+                            self._ring()
+            except psycopg.OperationalError:
+                stop.wait(0.5)
+
+    def wait(self, heard: int, seconds: float) -> int:
+        """Until it rang more often than was heard, or so many seconds passed. Returns how often it rang."""
+        with self._changed:
+            if self.rung == heard:
+                self._changed.wait(seconds)
+            return self.rung
+
+    def _ring(self) -> None:
+        with self._changed:
+            self.rung += 1
+            self._changed.notify_all()
+
+
+def receipt_of(secret: bytes, id: UUID) -> str:
+    """What only who opened a delivery can show."""
+    return urlsafe_b64encode(hmac.digest(secret, id.bytes, "sha256")[:16]).rstrip(b"=").decode()
+
+
+def _parts(messages: Sequence[Unsigned]) -> Iterable[Sequence[Unsigned]]:
+    return (messages[i : i + batch.LARGEST] for i in range(0, len(messages), batch.LARGEST))
+
+
+_SELECT = (
+    "SELECT n, agency, sequence, case_sequence, at_position, position, stream, case_id, compartments, key_id, told_at,"
+    " id"
+    " FROM delivery.told"
+)
