@@ -266,12 +266,18 @@ OPENING = Action(
 )
 
 AGENCY = "/agencies/{code}"
+KEY = "/agencies/{code}/keys/{key}"
 
 AGENCY_ACTIONS: tuple[Action, ...] = (
     Action("/agencies", a.RegisterAgency, "agencies", {"code": "lsm-mitra", "kind": "ngo", "name": "LSM Mitra"}),
     Action(f"{AGENCY}/services", a.OfferServices, "agencies", {"services": ["pengaduan", "koordinasi"]}),
     Action(f"{AGENCY}/keys", a.RegisterKey, "agencies", {"key": "2026-1", "public_key": EXAMPLE_KEY}),
     Action(f"{AGENCY}/keys/{{key}}/retirement", a.RetireKey, "agencies", {}),
+    Action(f"{KEY}/resealing", a.AskResealing, "agencies", {"lost": ["2026-1"], "reason": "Peladen terbakar."}),
+    Action(f"{KEY}/resealing/approval", a.ApproveResealing, "agencies", {"lost": ["2026-1"]}),
+    Action(
+        f"{KEY}/resealing/refusal", a.RefuseResealing, "agencies", {"lost": ["2026-1"], "reason": "Belum diperiksa."}
+    ),
     Action(
         f"{AGENCY}/members",
         a.AddMember,

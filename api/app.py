@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from . import (
+    agency_keys,
     bundles,
     documents,
     emergency,
@@ -36,6 +37,7 @@ ANSWERS: list[type] = [
     *history.ANSWERS,
     *reports.ANSWERS,
     *survivor.ANSWERS,
+    *agency_keys.ANSWERS,
 ]
 
 
@@ -48,6 +50,7 @@ def create_app(ports: Ports, version: str = "0.1.0") -> FastAPI:
     documents.add_routes(app, casework, identity, ports)
     searching.add_routes(app, casework, identity, ports)
     reading.add_routes(app, casework, identity, ports)
+    agency_keys.add_routes(app, casework, identity, ports)
     erasing.add_routes(app, casework, identity, ports)
     ledger.add_routes(app, ports.ledger)
     bundles.add_routes(app, casework, identity, ports)

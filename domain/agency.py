@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from .codes import AgencyKind, Role, Service
 from .compartment import Coordination, Identity
 from .fact import Act, ActorId, AgencyCode, Fact, Short, recorded
-from .refusal import AlreadyExists, Invalid, NotForThisAgency, NotForThisRole, Unknown
+from .refusal import AlreadyExists, AnotherPersonNeeded, Invalid, NotForThisAgency, NotForThisRole, Unknown
 
 AGENCIES = UUID("6f1c9a2e-1f0b-5d3a-9a57-52756a756b61")
 """Namespace of agency stream ids (RFC 9562, version 5)."""
@@ -67,9 +67,34 @@ class KeyRegistered(KeyFacts, frozen=True, kw_only=True, tag="agency.KeyRegister
 
 
 class KeyRetired(Fact, frozen=True, kw_only=True, tag="agency.KeyRetired"):
-    """Nothing is sealed to this key any more."""
+    """Nothing new is sealed to this key. What was told under it stays sealed to it."""
 
     key: Coordination[KeyId]
+
+
+class ResealingFacts(Fact, frozen=True, kw_only=True):
+    key: Coordination[KeyId]
+    lost: Coordination[Annotated[frozenset[KeyId], Meta(min_length=1, max_length=100)]]
+
+
+class ResealingAsked(ResealingFacts, frozen=True, kw_only=True, tag="agency.ResealingAsked"):
+    """The agency lost the private halves of these keys, and asks for all that was told under them under another."""
+
+    reason: Coordination[Short]
+    asked_by: Coordination[ActorId]
+
+
+class ResealingApproved(ResealingFacts, frozen=True, kw_only=True, tag="agency.ResealingApproved"):
+    """From now on what was told under the lost keys is sealed to this one."""
+
+    asked_by: Coordination[ActorId]
+    approved_by: Coordination[ActorId]
+
+
+class ResealingRefused(ResealingFacts, frozen=True, kw_only=True, tag="agency.ResealingRefused"):
+    """History stays sealed as it was."""
+
+    reason: Coordination[Short]
 
 
 class MemberFacts(Fact, frozen=True, kw_only=True):
@@ -107,6 +132,9 @@ EVENTS: tuple[type[Fact], ...] = (
     MemberLeft,
     AgencySuspended,
     AgencyReactivated,
+    ResealingAsked,
+    ResealingApproved,
+    ResealingRefused,
 )
 
 
@@ -133,6 +161,22 @@ class RetireKey(Fact, frozen=True, kw_only=True):
     key: Coordination[KeyId]
 
 
+class AskResealing(ResealingFacts, frozen=True, kw_only=True):
+    """Say that private keys are lost, and ask for what was told under them under another; retires the lost ones."""
+
+    reason: Coordination[Short]
+
+
+class ApproveResealing(ResealingFacts, frozen=True, kw_only=True):
+    """Let what was told under the lost keys be sealed to the other one, as another person asked."""
+
+
+class RefuseResealing(ResealingFacts, frozen=True, kw_only=True):
+    """Leave history sealed as it was."""
+
+    reason: Coordination[Short]
+
+
 class AddMember(MemberFacts, frozen=True, kw_only=True):
     """Add a member, or change a member's roles."""
 
@@ -156,6 +200,15 @@ class ReactivateAgency(Fact, frozen=True, kw_only=True):
 # State ---------------------------------------------------------------------------------------------------------
 
 
+class Resealing(Struct, frozen=True):
+    """A re-sealing that was asked for and not decided."""
+
+    key: KeyId
+    lost: frozenset[KeyId]
+    reason: str
+    asked_by: ActorId
+
+
 class Agency(Struct, frozen=True):
     code: AgencyCode
     kind: AgencyKind
@@ -166,7 +219,12 @@ class Agency(Struct, frozen=True):
     services: frozenset[Service] = frozenset()
     active: bool = True
     keys: Mapping[str, str] = EMPTY
-    """Key id → public key of the keys not retired, the newest last."""
+    """Key id → public key of the keys in use, the newest last."""
+    public_keys: Mapping[str, str] = EMPTY
+    """Key id → public key of every key ever registered, retired ones too, the newest last. An id is never used anew."""
+    resealed: Mapping[str, str] = EMPTY
+    """Lost key id → id of the key that what was told under it is sealed to now. One step: never itself a lost one."""
+    resealing: Resealing | None = None
     members: Mapping[ActorId, frozenset[Role]] = EMPTY
 
     def has_member(self, actor: ActorId, roles: Iterable[Role]) -> bool:
@@ -177,6 +235,13 @@ class Agency(Struct, frozen=True):
     def sealing_key(self) -> tuple[str, str] | None:
         """(key id, public key) that the next message is sealed to; None before one is registered."""
         return next(reversed(list(self.keys.items())), None)
+
+    def sealed_to(self, told_under: str) -> tuple[str, str] | None:
+        """(key id, public key) that what was told under a key is sealed to; '' is for what was told before there was
+        a key, which waits for the first one. None where there is no such key."""
+        told_under = told_under or next(iter(self.public_keys), "")
+        now = self.resealed.get(told_under, told_under)
+        return (now, self.public_keys[now]) if now in self.public_keys else None
 
 
 def fold(events: Iterable[Fact], agency: Agency | None = None) -> Agency | None:
@@ -197,9 +262,15 @@ def evolve(agency: Agency | None, event: Fact) -> Agency:
         case ServicesOffered():
             after = replace(agency, services=event.services)
         case KeyRegistered():
-            after = replace(agency, keys={**agency.keys, event.key: event.public_key})
+            after = _with_key(agency, event)
         case KeyRetired():
             after = replace(agency, keys={k: v for k, v in agency.keys.items() if k != event.key})
+        case ResealingAsked():
+            after = replace(agency, resealing=Resealing(event.key, event.lost, event.reason, event.asked_by))
+        case ResealingApproved():
+            after = replace(agency, resealing=None, resealed=_resealed(agency, event))
+        case ResealingRefused():
+            after = replace(agency, resealing=None)
         case MemberJoined():
             after = replace(agency, members={**agency.members, event.member: event.roles})
         case MemberLeft():
@@ -209,6 +280,19 @@ def evolve(agency: Agency | None, event: Fact) -> Agency:
         case AgencyReactivated():
             after = replace(agency, active=True)
     return replace(after, version=agency.version + 1)
+
+
+def _with_key(agency: Agency, event: KeyRegistered) -> Agency:
+    """An id that was registered before keeps its first key: history under it goes to nobody else."""
+    public_key = agency.public_keys.get(event.key, event.public_key)
+    keys, public_keys = {**agency.keys, event.key: public_key}, {**agency.public_keys, event.key: public_key}
+    return replace(agency, keys=keys, public_keys=public_keys)
+
+
+def _resealed(agency: Agency, event: ResealingApproved) -> Mapping[str, str]:
+    """What had been sealed anew to a key that is lost in its turn goes along."""
+    moved = {old: event.key if new in event.lost else new for old, new in agency.resealed.items()}
+    return {**moved, **dict.fromkeys(sorted(event.lost), event.key)}
 
 
 # Decisions -----------------------------------------------------------------------------------------------------
@@ -237,7 +321,7 @@ def _(command: OfferServices, agency: Agency | None, act: Act) -> Sequence[Fact]
 
 @decide.register
 def _(command: RegisterKey, agency: Agency | None, act: Act) -> Sequence[Fact]:
-    if command.key in _own(agency, act).keys:
+    if command.key in _own(agency, act).public_keys:
         raise AlreadyExists(key=command.key)
     return [recorded(KeyRegistered, command, act)]
 
@@ -250,6 +334,57 @@ def _(command: RetireKey, agency: Agency | None, act: Act) -> Sequence[Fact]:
     if len(own.keys) == 1:
         raise Invalid(field="key", must="not be the agency's only one; register its successor first")
     return [recorded(KeyRetired, command, act)]
+
+
+@decide.register
+def _(command: AskResealing, agency: Agency | None, act: Act) -> Sequence[Fact]:
+    own = _existing(agency)
+    if act.role is not Role.AGENCY_ADMINISTRATOR:  # nor the system: a person has to stand for it
+        raise NotForThisRole(role=act.role, needs=[Role.AGENCY_ADMINISTRATOR])
+    if act.agency != own.code:
+        raise NotForThisAgency(needs=own.code)
+    if own.resealing is not None:
+        raise AlreadyExists(what="an undecided re-sealing", key=own.resealing.key)
+    _may_take_over(command, own)
+    retired = [recorded(KeyRetired, command, act, key=key) for key in sorted(command.lost & own.keys.keys())]
+    return [*retired, recorded(ResealingAsked, command, act, asked_by=act.actor)]
+
+
+@decide.register
+def _(command: ApproveResealing, agency: Agency | None, act: Act) -> Sequence[Fact]:
+    own, asked = _judged(command, agency, act)
+    _may_take_over(command, own)
+    return [recorded(ResealingApproved, command, act, asked_by=asked.asked_by, approved_by=act.actor)]
+
+
+@decide.register
+def _(command: RefuseResealing, agency: Agency | None, act: Act) -> Sequence[Fact]:
+    _judged(command, agency, act)
+    return [recorded(ResealingRefused, command, act)]
+
+
+def _may_take_over(command: AskResealing | ApproveResealing, agency: Agency) -> None:
+    """The lost keys are the agency's, the other is in use. Raises Unknown, Invalid."""
+    if not command.lost | {command.key} <= agency.public_keys.keys():
+        raise Unknown(what="key")
+    if command.key in command.lost or command.key not in agency.keys:
+        raise Invalid(field="key", must="be one in use, and none of the lost")
+
+
+def _judged(command: ApproveResealing | RefuseResealing, agency: Agency | None, act: Act) -> tuple[Agency, Resealing]:
+    """The re-sealing that this person may decide. A decision names what it decides, so that a request that took the
+    place of the one somebody saw is not decided unseen. Raises Unknown, NotForThisAgency, AnotherPersonNeeded."""
+    found = _existing(agency)
+    of_the_agency = act.agency == found.code and act.role is Role.DATA_PROTECTION_OFFICER
+    of_the_lead = act.kind is AgencyKind.LEAD and act.role is Role.AGENCY_ADMINISTRATOR
+    if not (of_the_agency or of_the_lead):
+        raise NotForThisAgency(needs=[found.code, AgencyKind.LEAD])
+    asked = found.resealing
+    if asked is None or (asked.key, asked.lost) != (command.key, command.lost):
+        raise Unknown(what="re-sealing")
+    if asked.asked_by == act.actor:
+        raise AnotherPersonNeeded()
+    return found, asked
 
 
 @decide.register

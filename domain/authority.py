@@ -90,12 +90,15 @@ ADMINISTRATION: frozenset[type[Fact]] = frozenset(
     }
 )
 
+RESEALING: frozenset[type[Fact]] = frozenset({a.ApproveResealing, a.RefuseResealing})
+"""By another person than the administrator who asked, and never by the system."""
+
 COMMANDS: dict[Role, frozenset[type[Fact]]] = {
     Role.CASE_WORKER: CASE_WORK | EMERGENCY,
     Role.SUPERVISOR: SUPERVISION | EMERGENCY | ERASURE | ACKNOWLEDGEMENT | {c.ReviewGlass},
     Role.LEGAL_REVIEWER: HOLDS | ERASURE | {c.AttachDocument, c.RecordProtectionOrder, c.RecordNote, c.DiscloseCase},
-    Role.DATA_PROTECTION_OFFICER: HOLDS | ERASURE | ACKNOWLEDGEMENT | {c.ReviewGlass},
-    Role.AGENCY_ADMINISTRATOR: ADMINISTRATION,
+    Role.DATA_PROTECTION_OFFICER: HOLDS | ERASURE | ACKNOWLEDGEMENT | RESEALING | {c.ReviewGlass},
+    Role.AGENCY_ADMINISTRATOR: ADMINISTRATION | RESEALING | {a.AskResealing},
     Role.INTEGRATOR: MACHINE_WORK | ACKNOWLEDGEMENT,
     Role.SYSTEM: SUPERVISION | ADMINISTRATION | {c.EscalateReferral, c.RaiseGlassReview},
 }
@@ -113,6 +116,9 @@ PURPOSES: dict[Role, frozenset[Purpose]] = {
     Role.INTEGRATOR: frozenset({Purpose.CARE, Purpose.PROTECTION, Purpose.LEGAL, Purpose.COORDINATION}),
     Role.SYSTEM: frozenset(Purpose),
 }
+
+KEEPERS = frozenset({Role.AGENCY_ADMINISTRATOR, Role.DATA_PROTECTION_OFFICER})
+"""Roles that may see an agency's keys, and what is asked for them."""
 
 READERS = frozenset({Role.CASE_WORKER, Role.SUPERVISOR, Role.LEGAL_REVIEWER, Role.INTEGRATOR})
 """Roles that may open protected content of their agency's cases."""

@@ -124,7 +124,7 @@ class HoldStands(Refusal):
 
 class AnotherPersonNeeded(Refusal):
     says = "Who asked for it cannot also decide it."
-    mend = "Another person of the lead agency, in a role that allows it, decides."
+    mend = "Another person, in a role that allows it, decides."
 
 
 class NotDueYet(Refusal):

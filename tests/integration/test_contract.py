@@ -275,6 +275,14 @@ def _agencies(walk: Walk, system: Casework) -> None:
         walk.take(a.RegisterKey, code=code, public_key=first.public)
         walk.take(a.RegisterKey, code=code, key="next", public_key=AgencyKey.generate("next").public)
         walk.take(a.RetireKey, code=code, key="2026-1")
+        walk.take(a.AskResealing, code=code, key="next")
+    with walk.acting("uptd-ppa", Role.AGENCY_ADMINISTRATOR):
+        walk.take(a.RefuseResealing, code=code, key="next")
+    with walk.acting(code, Role.AGENCY_ADMINISTRATOR):
+        walk.take(a.AskResealing, code=code, key="next")
+    with walk.acting("uptd-ppa", Role.AGENCY_ADMINISTRATOR):
+        walk.take(a.ApproveResealing, code=code, key="next")
+    with walk.acting(code, Role.AGENCY_ADMINISTRATOR):
         walk.take(a.AddMember, code=code)
         walk.take(a.RemoveMember, code=code, member=UUID("00000000-0000-4000-8000-00000000000a"))
     with walk.acting("uptd-ppa", Role.AGENCY_ADMINISTRATOR):

@@ -63,6 +63,7 @@ REFERRAL = {"referral": an_id("referral")}
 NOTE = {"note": an_id("note")}
 GLASS = {"glass": an_id("glass")}
 
+RESEALING: dict[str, Any] = {"key": "k3", "lost": frozenset({"k1", "k2"})}
 FIELDS: dict[type[Fact], dict[str, Any]] = {
     e.ReportReceived: REPORT,
     e.CaseOpened: {
@@ -263,6 +264,9 @@ FIELDS: dict[type[Fact], dict[str, Any]] = {
     a.MemberLeft: {"member": an_id("member")},
     a.AgencySuspended: {"reason": "an inquiry"},
     a.AgencyReactivated: {},
+    a.ResealingAsked: {**RESEALING, "reason": "the server burnt", "asked_by": an_id("administrator")},
+    a.ResealingApproved: {**RESEALING, "asked_by": an_id("administrator"), "approved_by": an_id("officer")},
+    a.ResealingRefused: {**RESEALING, "reason": "nobody knows of a fire"},
     x.AccessRecorded: {
         "reader": an_id("reader"),
         "agency": "rsud",

@@ -1,0 +1,90 @@
+"""An agency's public keys, and the re-sealing that waits for a second person: what to see before one approves it."""
+
+import base64
+import hashlib
+
+from fastapi import FastAPI
+from msgspec import Struct
+from starlette.requests import Request
+from starlette.responses import Response
+
+from rujukan.domain.agency import Agency, Resealing
+from rujukan.domain.authority import KEEPERS
+from rujukan.domain.codes import AgencyKind, Role
+from rujukan.domain.fact import Act
+from rujukan.domain.refusal import NotForThisAgency, Unknown
+
+from .asking import json_answer, reading_route
+from .casework import Casework
+from .contract import read_operation
+from .identity import Identity, acting
+from .ports import Ports
+
+PATH = "/agencies/{code}/keys"
+
+
+class KeyView(Struct, frozen=True):
+    """A key that was registered. To be compared with what the agency says by another way than this one."""
+
+    key: str
+    fingerprint: str
+    """SHA-256 of the public key's bytes, in hex."""
+    in_use: bool
+    resealed_to: str | None
+    """The key that what was told under this one is sealed to now, where it was lost."""
+
+
+class KeysView(Struct, frozen=True):
+    """An agency's keys, the newest last, and the re-sealing that somebody asked for and nobody decided."""
+
+    keys: list[KeyView]
+    resealing: Resealing | None
+
+
+ANSWERS: list[type] = [KeysView]
+
+
+def add_routes(app: FastAPI, casework: Casework, identity: Identity, ports: Ports) -> None:
+    """GET an agency's keys."""
+
+    def show_keys(request: Request) -> Response:
+        caller = identity.caller(request.headers.get("authorization"))
+        purpose = request.headers.get("purpose-of-use")
+        act = acting(caller, casework.network.get(caller.agency), KEEPERS, purpose, ports.now())
+        code = request.path_params["code"]
+        casework.network.forget(code)  # who approves what was asked a moment ago has to see it
+        return json_answer(_view(_seen(casework.network.get(code), act)))
+
+    app.add_api_route(
+        PATH,
+        reading_route(show_keys),
+        methods=["GET"],
+        name=show_keys.__name__,
+        response_model=None,
+        tags=["agencies"],
+        summary="An agency's public keys, and the re-sealing that waits for a second person",
+        openapi_extra=read_operation(PATH, KeysView),
+    )
+
+
+def _seen(agency: Agency | None, act: Act) -> Agency:
+    """The agency, for its own people and the administrators of a lead. Raises Unknown, NotForThisAgency."""
+    if agency is None:
+        raise Unknown(what="agency")
+    of_the_lead = act.kind is AgencyKind.LEAD and act.role is Role.AGENCY_ADMINISTRATOR
+    if act.agency != agency.code and not of_the_lead:
+        raise NotForThisAgency(needs=[agency.code, AgencyKind.LEAD])
+    return agency
+
+
+def _view(agency: Agency) -> KeysView:
+    keys = [
+        KeyView(key, _fingerprint(public), key in agency.keys, agency.resealed.get(key))
+        for key, public in agency.public_keys.items()
+    ]
+    return KeysView(keys, agency.resealing)
+
+
+def _fingerprint(public_key: str) -> str:
+    raw = base64.urlsafe_b64decode(public_key + "=" * (-len(public_key) % 4))
+    return hashlib.sha256(raw).hexdigest()
