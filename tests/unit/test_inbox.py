@@ -13,7 +13,21 @@ from rujukan.consumers.inbox import Deletion, Place, SqliteInbox
 
 def delivery(n: int) -> Delivery:
     return Delivery(
-        "case.NoteRecorded", 1, UUID(int=1), n, n, datetime.now(UTC), "a", UUID(int=2), [], [], Raw(b"{}"), f"id-{n}"
+        topic="case.NoteRecorded",
+        schema=1,
+        case=UUID(int=1),
+        version=n,
+        position=n,
+        sequence=n,
+        recorded_at=datetime.now(UTC),
+        author="a",
+        actor=UUID(int=2),
+        correlation=UUID(int=3),
+        compartments=[],
+        withheld=[],
+        data=Raw(b"{}"),
+        receipt="",
+        id=f"id-{n}",
     )
 
 
