@@ -20,6 +20,7 @@ from rujukan.consumers.publisher import SHARES, Publisher
 from rujukan.domain.compartment import Compartment
 from rujukan.domain.disclosure import Written
 from rujukan.domain.fact import Act, AgencyCode
+from rujukan.projections import directory
 from rujukan.projections.runner import RebuildRunning
 
 from . import group_commit
@@ -126,8 +127,7 @@ class PublisherSource:
 
     def subscribers(self) -> list[str]:
         with self._pool.connection() as db:
-            rows = db.execute("SELECT code FROM views.agency WHERE has_key AND active ORDER BY code").fetchall()
-        return [code for (code,) in rows]
+            return directory.subscribers(db)
 
 
 def keyring(settings: Settings) -> KeyProvider:

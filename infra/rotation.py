@@ -186,4 +186,8 @@ def _alone(conninfo: str) -> Iterator[Connection[TupleRow]]:
         row = db.execute("SELECT pg_try_advisory_lock(%s)", (_ALONE,)).fetchone()
         if row is None or not row[0]:
             raise RotationRunning("the keys are being rotated already")
-        yield db
+        try:
+            yield db
+        finally:  # not by hanging up, which the server may notice after the next one asks
+            if not db.broken:
+                db.execute("SELECT pg_advisory_unlock(%s)", (_ALONE,))

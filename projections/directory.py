@@ -70,3 +70,9 @@ def agencies(db: Connection[TupleRow], service: str | None = None, kind: str | N
             " AND (%(kind)s::text IS NULL OR kind = %(kind)s) ORDER BY code",
             {"service": service, "kind": kind},
         ).fetchall()
+
+
+def subscribers(db: Connection[TupleRow]) -> list[str]:
+    """The agencies that take part and have registered a key, by code."""
+    rows = db.execute("SELECT code FROM views.agency WHERE has_key AND active ORDER BY code").fetchall()
+    return [code for (code,) in rows]

@@ -164,6 +164,8 @@ class Runner:
                     (max(position, live), name),
                 )
                 db.execute(SQL("DROP SCHEMA {} CASCADE").format(Identifier(shadow)))
+            # Not by hanging up, which the server may notice after the next one asks.
+            db.execute("SELECT pg_advisory_unlock(727164915, hashtext(%s))", (name,))
         return folded
 
     def _step(self, read: Callable[[int, int], Sequence[Followed]], head: int = 0) -> tuple[int, int]:

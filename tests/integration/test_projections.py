@@ -163,8 +163,8 @@ def test_the_directory_lists_every_agency_with_its_services(story: Story) -> Non
 
 
 def test_who_has_a_key_is_a_subscriber(story: Story, settings: Settings) -> None:
-    with composition.follower(settings) as source:
-        assert sorted(source.subscribers()) == sorted(KINDS)
+    with composition.follower(settings) as source, source.store.pool.connection() as db:
+        assert directory.subscribers(db) == sorted(KINDS)
 
 
 # Inbox and outbox --------------------------------------------------------------------------------------------
