@@ -22,8 +22,8 @@ from rujukan.domain.disclosure import Followed, Told, delivery_id
 from rujukan.domain.erasure import DeletionAsked
 
 from .following import Follower
+from .locks import Lock
 
-KEEPER_LOCK = 727164915
 STANDBY_SECONDS = 0.5
 LOOK_SECONDS = 1.0
 CHANNEL = "told"
@@ -58,7 +58,7 @@ class Register:
         """Keep the register until told to stop; wait while another does. Raises what broke the connection."""
         with psycopg.connect(self._conninfo, autocommit=True) as db:
             while not stop.is_set():
-                row = db.execute("SELECT pg_try_advisory_lock(%s)", (KEEPER_LOCK,)).fetchone()
+                row = db.execute("SELECT pg_try_advisory_lock(%s)", (Lock.KEEPING_REGISTER,)).fetchone()
                 if row is not None and row[0]:
                     break
                 stop.wait(STANDBY_SECONDS)

@@ -30,11 +30,9 @@ from rujukan.domain.compartment import Compartment
 
 from .data_keys import context
 from .keyring import KeyProvider
+from .locks import Lock
 
 BATCH = 500
-_ALONE = 727164918
-_KEYS = 727164917
-"""The lock of infra/migrations/0003_erasure.sql."""
 
 
 class RotationRunning(Exception):
@@ -131,7 +129,7 @@ def states(conninfo: str, provider: KeyProvider) -> list[KeyState]:
 def _retire(db: Connection[TupleRow], id: str) -> None:
     """Nothing new is wrapped under it once this is durable: who was about to holds the lock until it is there."""
     with db.transaction():
-        db.execute("SELECT pg_advisory_xact_lock(%s)", (_KEYS,))
+        db.execute("SELECT pg_advisory_xact_lock(%s)", (Lock.DATA_KEYS,))
         db.execute(
             "INSERT INTO log.retired_keks (id, erased_to)"
             " VALUES (%s, coalesce((SELECT max(n) FROM log.erased_keys), 0)) ON CONFLICT DO NOTHING",
@@ -143,7 +141,9 @@ def _wrap_anew(db: Connection[TupleRow], provider: KeyProvider, id: str) -> Iter
     """Wraps every data key under `id` anew; yields how many, batch by batch."""
     while True:
         with db.transaction():
-            db.execute("SELECT pg_advisory_xact_lock_shared(%s)", (_KEYS,))  # before the rows, as who erases does
+            db.execute(
+                "SELECT pg_advisory_xact_lock_shared(%s)", (Lock.DATA_KEYS,)
+            )  # before the rows, as who erases does
             rows = db.execute(
                 "SELECT stream, compartment, wrapped FROM log.data_keys WHERE log.kek_of(wrapped) = %s"
                 " ORDER BY stream, compartment LIMIT %s FOR UPDATE",
@@ -167,7 +167,7 @@ def _anew(provider: KeyProvider, stream: UUID, number: int, wrapped: bytes) -> b
 
 def _none_left(db: Connection[TupleRow], id: str) -> None:
     with db.transaction():
-        db.execute("SELECT pg_advisory_xact_lock(%s)", (_KEYS,))
+        db.execute("SELECT pg_advisory_xact_lock(%s)", (Lock.DATA_KEYS,))
         row = db.execute("SELECT count(*) FROM log.data_keys WHERE log.kek_of(wrapped) = %s", (id,)).fetchone()
     if row is None or row[0]:
         raise NotFinished(f"{row[0] if row else 'some'} data keys are still wrapped under {id}; run it again")
@@ -183,11 +183,11 @@ def _now(db: Connection[TupleRow]) -> datetime:
 @contextmanager
 def _alone(conninfo: str) -> Iterator[Connection[TupleRow]]:
     with psycopg.connect(conninfo, autocommit=True) as db:
-        row = db.execute("SELECT pg_try_advisory_lock(%s)", (_ALONE,)).fetchone()
+        row = db.execute("SELECT pg_try_advisory_lock(%s)", (Lock.ROTATING,)).fetchone()
         if row is None or not row[0]:
             raise RotationRunning("the keys are being rotated already")
         try:
             yield db
         finally:  # not by hanging up, which the server may notice after the next one asks
             if not db.broken:
-                db.execute("SELECT pg_advisory_unlock(%s)", (_ALONE,))
+                db.execute("SELECT pg_advisory_unlock(%s)", (Lock.ROTATING,))

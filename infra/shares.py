@@ -7,8 +7,7 @@ asked, so it holds itself to a little less.
 from uuid import uuid4
 
 from .database import Pool
-
-LOCK = 727164916
+from .locks import Lock
 
 
 class LeasedShares:
@@ -21,7 +20,7 @@ class LeasedShares:
     def hold(self, most: int, seconds: float) -> frozenset[int]:
         """Keep what it has, take what is free, give back what is more than a fair part."""
         with self._pool.connection() as db, db.transaction():
-            db.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
+            db.execute("SELECT pg_advisory_xact_lock(%s)", (Lock.SHARING_OUT,))
             db.execute("DELETE FROM delivery.publishers WHERE seen_at < now() - %s * interval '1 second'", (seconds,))
             db.execute(
                 "INSERT INTO delivery.publishers VALUES (%s, now()) ON CONFLICT (id) DO UPDATE SET seen_at = now()",

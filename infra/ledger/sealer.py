@@ -33,6 +33,7 @@ from rujukan.consumers.evidence.records import leaf_entry
 from rujukan.consumers.evidence.refused import NotProven
 from rujukan.consumers.evidence.tiles import WIDTH, Tile, TiledTree, tile_of
 
+from ..locks import Lock
 from . import store
 from .store import Batch
 
@@ -46,7 +47,6 @@ appends waits for the same disk."""
 PAGE = 4_000
 WIDEST_GAP = 10_000
 """More positions than these in a row that no event has are not listed: a new batch begins behind them."""
-SEALER_LOCK = 727164916
 
 
 class NotExtended(Exception):
@@ -185,7 +185,7 @@ class Sealer:
         """Seal until told to stop. Raises NotExtended, and what breaks the connection to the database."""
         with psycopg.connect(self._conninfo, autocommit=True) as db:
             while not stop.is_set():
-                row = db.execute("SELECT pg_try_advisory_lock(%s)", (SEALER_LOCK,)).fetchone()
+                row = db.execute("SELECT pg_try_advisory_lock(%s)", (Lock.SEALING,)).fetchone()
                 if row is not None and row[0]:
                     break
                 stop.wait(0.5)
@@ -198,7 +198,7 @@ class Sealer:
     def seal_all(self) -> int:
         """Seal what there is, and return; how many leaves were added. For tests, benchmarks and the command line."""
         with psycopg.connect(self._conninfo, autocommit=True) as db:
-            db.execute("SELECT pg_advisory_lock(%s)", (SEALER_LOCK,))
+            db.execute("SELECT pg_advisory_lock(%s)", (Lock.SEALING,))
             return sum(self._seal(db, None))
 
     def _seal(self, db: Connection[TupleRow], stop: Event | None) -> Iterator[int]:

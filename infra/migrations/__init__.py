@@ -5,6 +5,8 @@ from importlib.resources import files
 
 import psycopg
 
+from ..locks import Lock
+
 
 class MigrationChanged(Exception):
     """A migration that was applied is no longer what it was. Write a new one instead."""
@@ -17,7 +19,7 @@ def migrate(conninfo: str) -> list[str]:
     """
     applied: list[str] = []
     with psycopg.connect(conninfo, autocommit=True) as db:
-        db.execute("SELECT pg_advisory_lock(727164912)")
+        db.execute("SELECT pg_advisory_lock(%s)", (Lock.MIGRATING,))
         db.execute(
             "CREATE TABLE IF NOT EXISTS public.migrations ("
             " name text PRIMARY KEY, sha256 text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())"

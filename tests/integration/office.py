@@ -51,6 +51,7 @@ from rujukan.infra.demo import network
 from rujukan.infra.event_store import EventStore, Idempotency, LogRecorder, Stream, datastore
 from rujukan.infra.group_commit import GroupCommit, Row
 from rujukan.infra.issuer import usual_actor
+from rujukan.infra.locks import Lock
 from rujukan.infra.services.postgres import EmbeddedPostgres
 from rujukan.infra.settings import Settings
 from rujukan.projections import Runner
@@ -69,7 +70,7 @@ ACT = Act(
     purpose=Purpose.COORDINATION,
     at=NOON,
 )
-APPENDING = 727164911
+APPENDING = Lock.APPENDING
 """The lock that whoever appends holds until its commit."""
 
 

@@ -20,6 +20,7 @@ from rujukan.infra import composition, rotation
 from rujukan.infra.data_keys import KeyGone
 from rujukan.infra.database import SERVICE, as_role
 from rujukan.infra.keyring import LocalKeyring, UnwrapFailed, id_of
+from rujukan.infra.locks import Lock
 from rujukan.infra.settings import Settings, to_environment
 
 C = Compartment
@@ -133,7 +134,7 @@ def test_a_straggler_wraps_nothing_under_a_retired_key(settings: Settings, super
 
 def test_two_rotations_at_once_are_one(settings: Settings, superuser: psycopg.Connection) -> None:
     provider = LocalKeyring(settings.keyring_file)
-    superuser.execute("SELECT pg_advisory_lock(727164918)")
+    superuser.execute("SELECT pg_advisory_lock(%s)", (Lock.ROTATING,))
     with pytest.raises(rotation.RotationRunning):
         rotation.rotate(settings.database, provider)
 
