@@ -1,5 +1,7 @@
 """A person's cases are found by number, by agencies that were told who the person is; and by nobody else."""
 
+from office import until
+
 from rujukan.domain.codes import Purpose, Role
 
 NIK = "6474014107120077"
@@ -30,8 +32,12 @@ def test_a_case_is_found_by_who_was_told_the_identity_and_the_search_is_recorded
     assert found(running, "rsud", position=last) == [case]
     assert found(running, "psikolog") == []
     auditor = running.desk("uptd-ppa", Role.LEGAL_REVIEWER, Purpose.AUDIT)
-    opened = auditor.get("/audit", subject=case, accesses="true", limit=500)["items"]
-    assert {e["agency"] for e in opened} >= {"uptd-ppa", "rsud"}
+    until(
+        lambda: (
+            {e["agency"] for e in auditor.get("/audit", subject=case, accesses="true", limit=500)["items"]}
+            >= {"uptd-ppa", "rsud"}
+        )
+    )
 
 
 def test_the_hash_is_the_services_to_make(running):

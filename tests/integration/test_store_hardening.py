@@ -6,6 +6,7 @@ import socket
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from threading import Barrier
 from uuid import UUID, uuid4
@@ -182,6 +183,8 @@ def test_what_is_sealed_after_a_power_cut_can_be_opened(places: Callable[[], Pat
             store.keys.for_sealing(stream, [Compartment.COORDINATION])
             kill(server)
             server.start()
+            with suppress(psycopg.OperationalError):  # the first may meet a connection that died, which costs a retry
+                store.keys.renew()
             append(store, stream, 0, note())
         with opened_store(settings) as restarted:
             assert len(restarted.read(stream)) == 1
