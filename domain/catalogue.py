@@ -32,6 +32,10 @@ TOPICS: dict[str, type[Fact]] = {
 COMPARTMENTS: dict[str, dict[str, Compartment]] = {topic: compartments_of(event) for topic, event in TOPICS.items()}
 """Topic → field → compartment."""
 
+TOLD: tuple[str, ...] = (*map(topic_of, case_events.EVENTS), topic_of(erasure.DeletionAsked))
+"""What an agency can be told of: what happens in a case, and that it must delete its copies. Who is told of one such
+event, disclosure.py says."""
+
 VERSIONS: dict[str, int] = {}
 """Topic → version of its shape, where it is not 1."""
 

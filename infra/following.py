@@ -8,6 +8,7 @@ from uuid import UUID
 
 from eventsourcing.persistence import Notification
 
+from rujukan.domain.catalogue import TOLD
 from rujukan.domain.compartment import Compartment
 from rujukan.domain.disclosure import Followed, Knowledge, Told, Written
 from rujukan.domain.erasure import DeletionAsked
@@ -34,7 +35,7 @@ class CaseFiles:
         written = written_of(opened)
         if isinstance(written.event, DeletionAsked):
             return Followed(written, None, [Told(written.event.agency, written, written.held)])
-        if not written.topic.startswith("case."):
+        if written.topic not in TOLD:
             return Followed(written)
         file = self._at(written.stream, written.version - 1)
         tell = file.follow(written)
