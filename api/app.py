@@ -15,6 +15,7 @@ from . import (
     erasing,
     history,
     ledger,
+    messages,
     reading,
     reports,
     searching,
@@ -33,6 +34,7 @@ ANSWERS: list[type] = [
     searching.Search,
     searching.Found,
     *ledger.ANSWERS,
+    *messages.ANSWERS,
     *emergency.ANSWERS,
     *history.ANSWERS,
     *reports.ANSWERS,
@@ -54,6 +56,7 @@ def create_app(ports: Ports, version: str = "0.1.0") -> FastAPI:
     erasing.add_routes(app, casework, identity, ports)
     ledger.add_routes(app, ports.ledger)
     bundles.add_routes(app, casework, identity, ports)
+    messages.add_routes(app, ports.messages)
     emergency.add_routes(app, casework, identity, ports)
     history.add_routes(app, casework, identity, ports)
     reports.add_routes(app, casework, identity, ports)

@@ -174,6 +174,26 @@ class Bundles(Protocol):
         ...
 
 
+class Messages(Protocol):
+    """What agencies are sent, described."""
+
+    def names(self) -> Sequence[tuple[str, int]]:
+        """Every topic, and part of a message, with each version of its schema."""
+        ...
+
+    def schema(self, topic: str, version: int) -> bytes | None:
+        """That JSON Schema; None where there is none."""
+        ...
+
+    def asyncapi(self) -> bytes:
+        """The AsyncAPI document."""
+        ...
+
+    def page(self) -> tuple[str, str]:
+        """The same for people, as HTML, and the Content-Security-Policy that it is to be shown under."""
+        ...
+
+
 class TokenKeys(Protocol):
     """The issuer's public keys."""
 
@@ -225,3 +245,4 @@ class Ports(NamedTuple):
     check_key: KeyCheck
     ledger: Ledger
     bundles: Bundles
+    messages: Messages

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from . import cli_evidence, cli_history, cli_keys
+from . import cli_evidence, cli_history, cli_keys, cli_schemas
 from .cli_evidence import Failed, stopped_by_signal
 from .settings import Settings, from_environment
 
@@ -99,6 +99,7 @@ def _parser() -> argparse.ArgumentParser:
     rebuild.add_argument("projection")
     cli_evidence.add_commands(command)
     cli_keys.add_commands(command)
+    cli_schemas.add_commands(command)
     command("migrate", _migrate, "apply missing migrations")
     bench = command("bench", _bench, f"measure beside peers: {', '.join(MEASURES)}")
     bench.add_argument("what", nargs="+", choices=(*MEASURES, "all"))

@@ -39,6 +39,7 @@ from .ledger.sealer import Guard, LogKey, Sealer
 from .ledger.store import LedgerStore
 from .migrations import migrate
 from .register import Register
+from .schemas.serving import MessageSchemas
 from .settings import Settings
 from .shares import LeasedShares
 from .telling import Bell, Sealing, Tellings
@@ -210,6 +211,7 @@ def service(settings: Settings, connections: int = 16) -> Iterator[Ports]:
             check_public_key,
             ApiLedger(sealed, key.public, policy),
             Bundles(store, documents, sealed, key, enough, settings.network, reporter(settings, key, enough)),
+            MessageSchemas(),
         )
 
 

@@ -3,12 +3,12 @@
 A version of a shape holds for all that was ever written under it, and for all that will be: history is told again,
 so what is promised less breaks readers of tomorrow's messages, and what is promised more is untrue of yesterday's.
 Hence almost nothing may change: an optional field may be added, and a value to a list that says it may grow
-(`x-extensible-enum`). What only describes (titles, examples) binds nobody and is passed over. Every other difference is
-a break, also one in a keyword that this module has never heard of; it takes a new version, under which the old one
-stays what it was.
+(`x-extensible-enum`). What only describes (titles, examples) binds nobody and is passed over. Every other difference
+is a break, also one in a keyword that this module has never heard of; it takes a new version, under which the old
+one stays what it was.
 
-Of what agencies write and the service reads, the service may ask for less: a field need not be there any more, a type or
-value more is taken.
+Of what agencies write and the service reads, the service may ask for less: a field need not be there any more,
+a type or value more is taken.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -76,7 +76,9 @@ def breaks_of_all(promised: Mapping[Name, Schema], now: Mapping[Name, Schema]) -
 
 def breaks(name: Name, promised: Schema, now: Schema) -> list[Break]:
     """What breaks who relies on the shape that was promised under this name."""
-    return [Break(name, kind, where, said) for kind, where, said in _Comparison(name.is_sent_by_agency).of(promised, now)]
+    return [
+        Break(name, kind, where, said) for kind, where, said in _Comparison(name.is_sent_by_agency).of(promised, now)
+    ]
 
 
 Found = Iterator[tuple[Kind, str, str]]

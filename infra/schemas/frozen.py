@@ -1,7 +1,7 @@
 """Shapes as they were promised: one small file for each, which no later version of the code may break.
 
-`tests/golden/schemas/` holds all of them; `earlier/`, beside this file and installed with it, those of versions that are
-written no more and still told, as history is. When a topic's version counts up, its golden file is copied there.
+`tests/golden/schemas/` holds all of them; `earlier/`, beside this file and installed with it, those of versions that
+are written no more and still told, as history is. When a topic's version counts up, its golden file is copied there.
 """
 
 import json

@@ -1,0 +1,33 @@
+"""The text of consumers/known_events.py: which events an agency's side of this release knows, without the domain."""
+
+from .frozen import all_shapes
+from .shapes import PLACEHOLDER
+
+TEXT = '''"""Which events this release knows: topic → the highest version of its schema. All up to it are known.
+
+Written by `rujukan schemas known`; an agency's side has it instead of the domain, which it does not install.
+"""
+
+from typing import Final
+
+ERASED: Final = "{erased}"
+HIGHEST: Final[dict[str, int]] = {{
+{lines}
+}}
+
+
+def is_known(topic: str, schema: int) -> bool:
+    """Whether a delivery of this topic and version can be understood here. The placeholder of what was erased bears the
+    version of what stood there, which need not be known: it holds nothing."""
+    return topic == ERASED or 1 <= schema <= HIGHEST.get(topic, 0)
+'''
+
+
+def module() -> str:
+    """The whole file."""
+    highest: dict[str, int] = {}
+    for name in all_shapes():
+        if name.is_event and name != PLACEHOLDER:
+            highest[name.topic] = max(name.version, highest.get(name.topic, 0))
+    lines = "\n".join(f'    "{topic}": {version},' for topic, version in sorted(highest.items()))
+    return TEXT.format(erased=PLACEHOLDER.topic, lines=lines)

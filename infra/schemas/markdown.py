@@ -1,0 +1,79 @@
+"""consumers/EVENTS.md, generated."""
+
+from collections.abc import Iterator
+
+from .reading import Entry, Field, around, chapters, code_lists, compartments
+from .words import LEAD_IS_TOLD
+
+HEAD = """\
+# Events that agencies are told
+
+Written by `rujukan schemas page`, from the types that are sent: change those, not this. The schemas themselves are at
+`/schemas` of a running service, the AsyncAPI document at `/asyncapi.json`, and this page, with it, at `/docs/events`.
+
+**What is there.** `data` of a delivery has the fields of the compartments that the agency is told (`compartments`), and
+not those it is not (`withheld`). Coordination is told to whoever is told anything: its fields are always there. Every
+other field is absent where its compartment is withheld, or where nothing was said in it; a compartment is told whole or
+not at all. `null` says that nothing was said.
+
+**Who is told** stands with each event. {told.en} {told.id}
+
+**What may change.** Under one version nothing does, but: a field may be added that need not be there (pass over fields
+that you do not know), and a value to a list that *may grow* (take one that you do not know for `other`, or `lainnya`).
+Everything else is a new version, beside the old one; history keeps the version that it was written in.
+
+**A schema of the future.** A topic that is not here, or a version above those here, is none that you can handle yet: it
+goes to the dead letters as `unknown-schema`, and is replayed from there when your side was brought up to date.
+"""
+
+
+def page() -> str:
+    """The whole page."""
+    return "\n".join(_lines())
+
+
+def _lines() -> Iterator[str]:
+    yield HEAD.replace("{told.en}", LEAD_IS_TOLD.en).replace("{told.id}", f"*{LEAD_IS_TOLD.id}*")
+    yield from ("| compartment | in Indonesian |", "|---|---|")
+    yield from (f"| `{word}` | {words.id} |" for word, words in compartments().items())
+    yield ""
+    for chapter in chapters():
+        yield f"## {chapter.title.en} · {chapter.title.id}\n"
+        for entry in chapter.entries:
+            yield from _entry(entry)
+    yield "## Around an event\n"
+    for entry in around():
+        yield from _entry(entry)
+    yield "## Code lists\n"
+    for codes in code_lists():
+        yield f"### {codes.name}\n\n{'May grow.' if codes.may_grow else 'Closed.'}\n"
+        yield from ("| value | Indonesian | English |", "|---|---|---|")
+        yield from (f"| `{value}` | {_cell(words.id)} | {_cell(words.en)} |" for value, words in codes.codes)
+        yield ""
+
+
+def _entry(entry: Entry) -> Iterator[str]:
+    yield f"### {entry.name.topic}"
+    yield f"\n**{entry.title.en}** · *{entry.title.id}* · version {entry.name.version}\n"
+    yield f"{entry.meaning.en}  \n*{entry.meaning.id}*\n"
+    if entry.told:
+        yield f"Told: {'; '.join(words.en for words in entry.told)}.  "
+        yield f"*Diberitahukan kepada: {'; '.join(words.id for words in entry.told)}.*\n"
+    if not entry.fields:
+        return
+    compartment = entry.name.is_event
+    yield "| field | | type |" + (" compartment |" if compartment else "")
+    yield "|---|---|---|" + ("---|" if compartment else "")
+    for field in entry.fields:
+        row = f"| `{field.name}` | {_cell(field.title.en)} · *{_cell(field.title.id)}* | {_type(field)} |"
+        yield row + (f" {field.compartment} |" if compartment else "")
+    yield ""
+
+
+def _type(field: Field) -> str:
+    said = _cell(field.type)
+    return said.replace(f"of {field.list}", f"of [{field.list}](#{field.list})") if field.list else said
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")

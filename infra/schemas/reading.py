@@ -1,0 +1,142 @@
+"""What a person reads of the schemas: the same for the page in the docs and the one that the API serves."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from rujukan.domain import catalogue
+from rujukan.domain.codes import CODE_LISTS
+from rujukan.infra.report import labels
+
+from .described import field_title, meaning, title
+from .frozen import all_shapes
+from .shapes import ACKNOWLEDGEMENT, COMPARTMENT_WORDS, DELIVERY, HEADERS, NUMBER, PLACEHOLDER, Name, Schema
+from .words import STEPS, Words, told_to
+
+
+class Field(NamedTuple):
+    """A field, as a row of a table."""
+
+    name: str
+    title: Words
+    type: str
+    list: str | None
+    """The code list that its values come from."""
+    compartment: str | None
+    required: bool
+
+
+class Entry(NamedTuple):
+    """An event, or a part of the message around it."""
+
+    name: Name
+    title: Words
+    meaning: Words
+    told: list[Words]
+    fields: list[Field]
+
+
+class Chapter(NamedTuple):
+    """A step of the work, with its events by topic."""
+
+    title: Words
+    entries: list[Entry]
+
+
+class CodeList(NamedTuple):
+    """A code list, for who reads its values."""
+
+    name: str
+    may_grow: bool
+    codes: list[tuple[str, Words]]
+
+
+def chapters() -> list[Chapter]:
+    """Every event that an agency can be told of, by the steps of the work; a topic's versions behind each other."""
+    shapes = all_shapes()
+    found = []
+    for step in STEPS:
+        names = [name for name in shapes if name.topic in step.events]
+        found.append(Chapter(step.title, [entry(name, shapes[name]) for name in sorted(names)]))
+    return found
+
+
+def around() -> list[Entry]:
+    """What carries an event, and what an agency answers."""
+    return [entry(name, all_shapes()[name]) for name in (DELIVERY, HEADERS, ACKNOWLEDGEMENT)]
+
+
+def entry(name: Name, shape: Schema) -> Entry:
+    """What a person reads of one shape."""
+    told: list[Words] = []
+    if name.is_event:
+        told = told_to(None if name == PLACEHOLDER else catalogue.TOPICS[name.topic])
+    must = shape.get("required", ())
+    fields = [
+        Field(
+            field,
+            field_title(name, field),
+            type_of(said),
+            _list_of(said),
+            said.get("x-compartment"),
+            field in must,
+        )
+        for field, said in shape.get("properties", {}).items()
+    ]
+    return Entry(name, title(name), meaning(name), told, fields)
+
+
+def code_lists() -> list[CodeList]:
+    """The code lists that fields of events take their values from, by name."""
+    used: dict[str, bool] = {}
+    for name, shape in all_shapes().items():
+        for said in shape.get("properties", {}).values() if name.is_event else ():
+            inner = said.get("items", said)
+            if "x-list" in inner:
+                used[inner["x-list"]] = "x-extensible-enum" in inner
+    return [
+        CodeList(name, grows, [(code.value, Words(code.id, code.en)) for code in CODE_LISTS[name]])
+        for name, grows in sorted(used.items())
+    ]
+
+
+def compartments() -> Mapping[str, Words]:
+    """What each compartment is called."""
+    return {word: Words(*labels.COMPARTMENTS[word]) for word in COMPARTMENT_WORDS}
+
+
+def type_of(shape: Schema) -> str:
+    """A type in a few words."""
+    if "const" in shape:
+        return f"always `{shape['const']}`"
+    types = [shape["type"]] if isinstance(shape.get("type"), str) else list(shape.get("type", ()))
+    null = ", or null" if "null" in types else ""
+    kinds = [t for t in types if t != "null"]
+    if "array" in kinds:
+        set_of = "set" if shape.get("uniqueItems") else "list"
+        least = ", at least one" if shape.get("minItems") else ""
+        return f"{set_of} of {type_of(shape['items'])}{least}{null}"
+    if "x-list" in shape:
+        return f"code of {shape['x-list']}{null}"
+    if "enum" in shape:
+        return ("compartment" if shape["enum"] == COMPARTMENT_WORDS else "one of a list") + null
+    if "object" in kinds:
+        inner = ", ".join(shape.get("properties", ()))
+        return (f"object: {inner}" if inner else "object") + null
+    word = shape.get("format") or _SAID_BY_PATTERN.get(shape.get("pattern", "")) or kinds[0].replace("string", "text")
+    longest = f", at most {shape['maxLength']:,} characters" if "maxLength" in shape else ""
+    return f"{word}{longest}{null}"
+
+
+_AGENCY = "[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$"
+_SAID_BY_PATTERN = {
+    f"^{_AGENCY}": "agency's code",
+    f"^(kind:)?{_AGENCY}": "agency's code, or `kind:KIND`",
+    "^[0-9a-f]{64}$": "64 hexadecimal digits",
+    "^[0-9]{16}$": "16 digits",
+    NUMBER["pattern"]: "digits",
+}
+
+
+def _list_of(shape: Schema) -> str | None:
+    found: str | None = shape.get("items", shape).get("x-list")
+    return found
