@@ -1,4 +1,4 @@
-"""What agencies are sent, described: schemas, the AsyncAPI document, and a page for people. Public, as the contract is."""
+"""What agencies are sent, described: schemas, the AsyncAPI document, and a page for people. All of it is public."""
 
 from typing import Any
 

@@ -36,9 +36,7 @@ that differs for every agency, its size is padded. Inside, sealed to the agency'
 the service, is a delivery; its `data` has the fields of the compartments that the agency is told, and no others.
 
 Each event has a schema, at `/schemas/{topic}/{version}`. No attribute names it outside of the seal, as CloudEvents'
-`dataschema` would: it would tell what kind of event this is. Pass over fields that you do not know. A schema of the
-future (an unknown topic, or a version above those you know) goes to the dead letters as `unknown-schema`, and is
-replayed from there once your side knows it.
+`dataschema` would: it would tell what kind of event this is.
 """
 
 

@@ -62,7 +62,7 @@ def _with_labels(name: Name, shape: Schema) -> Schema:
     """A field's shape with the labels of its codes, and those of the shapes inside."""
     found: dict[str, Any] = dict(shape)
     if "x-list" in shape:
-        listed = shape.get("enum", shape.get("x-extensible-enum", ()))
+        listed = shape["enum"] if "enum" in shape else shape["x-extensible-enum"]
         codes = [code for code in CODE_LISTS[shape["x-list"]] if code.value in listed]
         found["x-labels"] = {code.value: {"id": code.id, "en": code.en} for code in codes}
     elif shape.get("enum") == [c.word for c in sorted(ALL)]:

@@ -1,4 +1,4 @@
-"""/docs/events: the AsyncAPI document as one page for people. No script, nothing fetched from elsewhere; dark at night."""
+"""/docs/events: the AsyncAPI document as one page for people. No script, nothing from elsewhere; dark at night."""
 
 from base64 import b64encode
 from collections.abc import Iterator
@@ -7,8 +7,8 @@ from html import escape
 from typing import Any
 
 from .asyncapi import ABOUT
-from .reading import Chapter, CodeList, Entry, Field, around, chapters, code_lists, compartments
-from .words import LEAD_IS_TOLD, Words
+from .reading import RULES, Chapter, CodeList, Entry, Field, around, chapters, code_lists, compartments
+from .words import Words
 
 STYLE = """\
 :root{color-scheme:light dark;--ink:#1c2430;--soft:#5a6675;--paper:#fbfaf8;--line:#e2ddd5;--card:#fff;--link:#0b5c8f}
@@ -50,6 +50,15 @@ POLICY = (
 """Content-Security-Policy of the page: its own style, and nothing else."""
 
 
+PARTS = {
+    "channels": "Channels",
+    "security": "How you are let in",
+    "message": "Around an event",
+    "compartments": "Compartments",
+    "codes": "Code lists",
+}
+
+
 def page(said: dict[str, Any]) -> str:
     """The whole page, of the AsyncAPI document."""
     told, lists = chapters(), code_lists()
@@ -63,11 +72,13 @@ def page(said: dict[str, Any]) -> str:
 
 
 def _navigation(told: list[Chapter]) -> str:
-    parts = [("How to subscribe", ["channels", "security", "message", "compartments", "codes"])]
-    parts += [(c.title.en, [e.name.topic for e in c.entries]) for c in told]
+    parts = [("How to subscribe", PARTS)]
+    parts += [(c.title.en, {e.name.topic: e.name.topic.partition(".")[2] for e in c.entries}) for c in told]
     lists = "".join(
-        f"<h2>{escape(title)}</h2><ul>" + "".join(f"<li>{_anchor(id)}</li>" for id in dict.fromkeys(ids)) + "</ul>"
-        for title, ids in parts
+        f"<h2>{escape(title)}</h2><ul>"
+        + "".join(f'<li><a href="#{escape(id)}">{escape(shown)}</a>' for id, shown in links.items())
+        + "</ul>"
+        for title, links in parts
     )
     return f'<nav aria-label="Contents"><strong>Rujukan</strong> · events{lists}</nav>'
 
@@ -75,18 +86,17 @@ def _navigation(told: list[Chapter]) -> str:
 def _main(said: dict[str, Any], told: list[Chapter], lists: list[CodeList]) -> Iterator[str]:
     yield f"<h1>{escape(said['info']['title'])}</h1>"
     yield from (f"<p>{_words(part)}</p>" for part in ABOUT.strip().split("\n\n"))
+    yield from (f"<p><strong>{_words(title)}.</strong> {_words(text)}</p>" for title, text in RULES)
     yield '<p><a href="/asyncapi.json">asyncapi.json</a> · <a href="/schemas">schemas</a> · <a href="/docs">API</a></p>'
-    yield "<h2 id=channels>Channels</h2>"
-    for name, channel in said["channels"].items():
-        yield _channel(channel, [o for o in said["operations"].values() if o["channel"]["$ref"].endswith(f"/{name}")])
-    yield "<h2 id=security>Who lets you in</h2><article>"
+    yield f"<h2 id=channels>Channels</h2><article>{_channels(said)}</article>"
+    yield "<h2 id=security>How you are let in</h2><article>"
     for scheme in said["components"]["securitySchemes"].values():
-        yield f"<p><strong>{escape(scheme['type'])}</strong>: {escape(scheme['description'])}</p>"
+        yield f"<p><strong>{escape(scheme['type'])}</strong>: {_words(scheme['description'])}</p>"
     yield "</article><h2 id=message>Around an event</h2>"
     yield from (_article(entry) for entry in around())
     yield "<h2 id=compartments>Compartments</h2><article>"
-    yield from (f"<p>{_tag(word)} {_both(words)}</p>" for word, words in compartments().items())
-    yield f"<p>{_both(LEAD_IS_TOLD, '<br>')}</p></article>"
+    yield from (f"<p>{_tag(word)} <span lang=id>{_words(w.id)}</span></p>" for word, w in compartments().items())
+    yield "</article>"
     for chapter in told:
         yield f"<h2>{_both(chapter.title)}</h2>"
         yield from (_article(entry) for entry in chapter.entries)
@@ -94,11 +104,17 @@ def _main(said: dict[str, Any], told: list[Chapter], lists: list[CodeList]) -> I
     yield from (_codes(codes) for codes in lists)
 
 
-def _channel(channel: dict[str, Any], operations: list[dict[str, Any]]) -> str:
-    address = f"<code>{escape(channel['address'])}</code>" if channel["address"] else "no address of ours"
-    about = f"<p>{escape(channel['description'])}</p>" if "description" in channel else ""
-    rows = "".join(f"<p>{_operation(operation)}</p>" for operation in operations)
-    return f"<article><h3>{escape(channel['title'])}</h3><p class=soft>{address}</p>{about}{rows}</article>"
+def _channels(said: dict[str, Any]) -> str:
+    rows = ""
+    for name, channel in said["channels"].items():
+        does = [o for o in said["operations"].values() if o["channel"]["$ref"] == f"#/channels/{name}"]
+        address = f"<code>{escape(channel['address'])}</code>" if channel["address"] else "—"
+        about = f"<br><span class=soft>{_words(channel['description'])}</span>" if "description" in channel else ""
+        rows += (
+            f"<tr><td>{_words(channel['title'])}{about}<td>{address}<td>{'<br>'.join(_operation(o) for o in does)}</tr>"
+        )
+    head = "<th>Channel<th>Topic or path<th>The agency's system"
+    return f"<div class=scroll><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
 
 
 def _operation(operation: dict[str, Any]) -> str:
@@ -154,12 +170,8 @@ def _tag(word: str) -> str:
     return f'<span class="tag {escape(word)}">{escape(word)}</span>'
 
 
-def _anchor(id: str) -> str:
-    return f'<a href="#{escape(id)}">{escape(id.partition(".")[2] or id)}</a>'
-
-
-def _both(words: Words, between: str = " · ") -> str:
-    return f"{_words(words.en)}{between}<span lang=id>{_words(words.id)}</span>"
+def _both(words: Words) -> str:
+    return f"{_words(words.en)} · <span lang=id>{_words(words.id)}</span>"
 
 
 def _words(text: str) -> str:

@@ -1,29 +1,15 @@
 """consumers/EVENTS.md, generated."""
 
 from collections.abc import Iterator
+from textwrap import fill
 
-from .reading import Entry, Field, around, chapters, code_lists, compartments
-from .words import LEAD_IS_TOLD
+from .reading import RULES, Entry, Field, around, chapters, code_lists, compartments
 
 HEAD = """\
 # Events that agencies are told
 
 Written by `rujukan schemas page`, from the types that are sent: change those, not this. The schemas themselves are at
 `/schemas` of a running service, the AsyncAPI document at `/asyncapi.json`, and this page, with it, at `/docs/events`.
-
-**What is there.** `data` of a delivery has the fields of the compartments that the agency is told (`compartments`), and
-not those it is not (`withheld`). Coordination is told to whoever is told anything: its fields are always there. Every
-other field is absent where its compartment is withheld, or where nothing was said in it; a compartment is told whole or
-not at all. `null` says that nothing was said.
-
-**Who is told** stands with each event. {told.en} {told.id}
-
-**What may change.** Under one version nothing does, but: a field may be added that need not be there (pass over fields
-that you do not know), and a value to a list that *may grow* (take one that you do not know for `other`, or `lainnya`).
-Everything else is a new version, beside the old one; history keeps the version that it was written in.
-
-**A schema of the future.** A topic that is not here, or a version above those here, is none that you can handle yet: it
-goes to the dead letters as `unknown-schema`, and is replayed from there when your side was brought up to date.
 """
 
 
@@ -33,7 +19,9 @@ def page() -> str:
 
 
 def _lines() -> Iterator[str]:
-    yield HEAD.replace("{told.en}", LEAD_IS_TOLD.en).replace("{told.id}", f"*{LEAD_IS_TOLD.id}*")
+    yield HEAD
+    for title, text in RULES:
+        yield fill(f"**{title}.** {text}", 120, break_long_words=False, break_on_hyphens=False) + "\n"
     yield from ("| compartment | in Indonesian |", "|---|---|")
     yield from (f"| `{word}` | {words.id} |" for word, words in compartments().items())
     yield ""

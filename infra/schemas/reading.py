@@ -10,7 +10,30 @@ from rujukan.infra.report import labels
 from .described import field_title, meaning, title
 from .frozen import all_shapes
 from .shapes import ACKNOWLEDGEMENT, COMPARTMENT_WORDS, DELIVERY, HEADERS, NUMBER, PLACEHOLDER, Name, Schema
-from .words import STEPS, Words, told_to
+from .words import LEAD_IS_TOLD, STEPS, Words, told_to
+
+RULES: tuple[tuple[str, str], ...] = (
+    (
+        "What is there",
+        "`data` of a delivery has the fields of the compartments that the agency is told (`compartments`), and not "
+        "those of others (`withheld`). Coordination is told to whoever is told anything: its fields are always there. "
+        "Every other field is absent where its compartment is withheld, or where nothing was said in it; a compartment "
+        "is told whole or not at all. `null` says that nothing was said.",
+    ),
+    ("Who is told", f"It stands with each event. {LEAD_IS_TOLD.en}"),
+    (
+        "What may change",
+        "Under one version nothing does, but: a field may be added that need not be there (pass over those that you do "
+        "not know), and a value to a list that may grow (take one that you do not know for `other`, or `lainnya`). "
+        "Everything else is a new version, beside the old one; history keeps the version that it was written in.",
+    ),
+    (
+        "A schema of the future",
+        "A topic that is not here, or a version above those here, is none that you can handle yet: it goes to the dead "
+        "letters as `unknown-schema`, and is replayed from there when your side was brought up to date.",
+    ),
+)
+"""What holds for all of them."""
 
 
 class Field(NamedTuple):
