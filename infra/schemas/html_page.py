@@ -73,7 +73,7 @@ def page(said: dict[str, Any]) -> str:
 
 def _navigation(told: list[Chapter]) -> str:
     parts = [("How to subscribe", PARTS)]
-    parts += [(c.title.en, {e.name.topic: e.name.topic.partition(".")[2] for e in c.entries}) for c in told]
+    parts += [(c.title.en, {e.anchor: e.anchor.partition(".")[2] for e in c.entries}) for c in told]
     lists = "".join(
         f"<h2>{escape(title)}</h2><ul>"
         + "".join(f'<li><a href="#{escape(id)}">{escape(shown)}</a>' for id, shown in links.items())
@@ -126,7 +126,7 @@ def _operation(operation: dict[str, Any]) -> str:
 
 
 def _article(entry: Entry) -> str:
-    topic, version = escape(entry.name.topic), entry.name.version
+    topic, version, anchor = escape(entry.name.topic), entry.name.version, escape(entry.anchor)
     told = (
         f"<p class=soft>Told: {escape('; '.join(w.en for w in entry.told))}"
         f"<br><span lang=id>Diberitahukan kepada: {escape('; '.join(w.id for w in entry.told))}</span></p>"
@@ -135,7 +135,7 @@ def _article(entry: Entry) -> str:
     )
     schema = f'<a href="/schemas/{topic}/{version}">version {version}</a>'
     return (
-        f'<article id="{topic}"><h3><a href="#{topic}">{escape(entry.title.en)}</a></h3>'
+        f'<article id="{anchor}"><h3><a href="#{anchor}">{escape(entry.title.en)}</a></h3>'
         f"<p class=soft><code>{topic}</code> · {schema} · <span lang=id>{escape(entry.title.id)}</span></p>"
         f"<p>{_words(entry.meaning.en)}<br><span lang=id>{_words(entry.meaning.id)}</span></p>{told}"
         f"{_table(entry) if entry.fields else ''}</article>"

@@ -41,7 +41,7 @@ def _lines() -> Iterator[str]:
 
 
 def _entry(entry: Entry) -> Iterator[str]:
-    yield f"### {entry.name.topic}"
+    yield f"### {entry.anchor}"
     yield f"\n**{entry.title.en}** · *{entry.title.id}* · version {entry.name.version}\n"
     yield f"{entry.meaning.en}  \n*{entry.meaning.id}*\n"
     if entry.told:

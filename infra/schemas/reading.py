@@ -52,6 +52,8 @@ class Entry(NamedTuple):
     """An event, or a part of the message around it."""
 
     name: Name
+    anchor: str
+    """Its topic; an earlier version has its version behind it."""
     title: Words
     meaning: Words
     told: list[Words]
@@ -105,7 +107,9 @@ def entry(name: Name, shape: Schema) -> Entry:
         )
         for field, said in shape.get("properties", {}).items()
     ]
-    return Entry(name, title(name), meaning(name), told, fields)
+    latest = max(n.version for n in all_shapes() if n.topic == name.topic)
+    anchor = name.topic if name.version == latest else str(name)
+    return Entry(name, anchor, title(name), meaning(name), told, fields)
 
 
 def code_lists() -> list[CodeList]:

@@ -106,7 +106,8 @@ def test_reads_and_writes_of_content_ask_for_a_purpose(document: dict[str, Any])
                 without_purpose.add(path)
     ledger = {p for p in document["paths"] if p.startswith("/ledger/")}  # hashes that tell nothing of their events
     assert len(ledger) == 5
-    assert without_token == {"/codes", "/codes/{list}", "/health", "/.well-known/jwks.json"} | ledger
+    messages = {"/schemas", "/schemas/{topic}/{version}", "/asyncapi.json", "/docs/events"}  # what could be sent
+    assert without_token == {"/codes", "/codes/{list}", "/health", "/.well-known/jwks.json"} | ledger | messages
     assert without_purpose == {"/me", "/agencies"}
 
 

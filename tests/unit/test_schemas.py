@@ -23,7 +23,7 @@ from rujukan.domain.codes import CODE_LISTS
 from rujukan.domain.compartment import Compartment
 from rujukan.infra import cli
 from rujukan.infra.report import labels
-from rujukan.infra.schemas import frozen, known, markdown, shapes, words
+from rujukan.infra.schemas import frozen, known, markdown, reading, shapes, words
 from rujukan.infra.schemas.compatibility import Kind, breaks_of_all
 from rujukan.infra.schemas.described import described, field_title, meaning, title
 from rujukan.infra.schemas.shapes import ACKNOWLEDGEMENT, CLOUDEVENT, DELIVERY, HEADERS, PLACEHOLDER, Name
@@ -294,3 +294,15 @@ def test_a_schema_of_the_future_is_not_known() -> None:
     assert not known_events.is_known("case.NeverHappened", 1)
     assert known_events.ERASED == envelope.ERASED
     assert known_events.is_known(envelope.ERASED, 99)
+
+
+def test_an_earlier_version_is_read_beside_the_present_one(
+    second_version: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    earlier, topic = Name("case.NoteRecorded", 1), "case.NoteRecorded"
+    both = {**second_version, earlier: frozen.read(PROMISED)[earlier]}
+    for module in (reading, known):
+        monkeypatch.setattr(module, "all_shapes", lambda: dict(sorted(both.items())))
+    text = markdown.page()
+    assert text.index(f"### {topic}.v1\n") < text.index(f"### {topic}\n")
+    assert f'    "{topic}": 2,' in known.module()
