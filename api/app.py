@@ -19,6 +19,7 @@ from . import (
     reading,
     reports,
     searching,
+    subscribing,
     survivor,
     writing,
 )
@@ -40,6 +41,7 @@ ANSWERS: list[type] = [
     *reports.ANSWERS,
     *survivor.ANSWERS,
     *agency_keys.ANSWERS,
+    *subscribing.ANSWERS,
 ]
 
 
@@ -61,6 +63,7 @@ def create_app(ports: Ports, version: str = "0.1.0") -> FastAPI:
     history.add_routes(app, casework, identity, ports)
     reports.add_routes(app, casework, identity, ports)
     survivor.add_routes(app, casework, identity, ports)
+    subscribing.add_routes(app, casework, identity, ports)
 
     async def as_problem(request: Request, error: Exception) -> Response:
         return answer(error)

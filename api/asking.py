@@ -64,6 +64,16 @@ def query_uuid(request: Request, name: str) -> UUID | None:
         raise BadRequest(400, "BadQuery", f"{name} is a UUID.", parameter=name) from None
 
 
+def query_number(request: Request, name: str, least: int, most: int, usual: int) -> int:
+    """A number within these bounds. Raises BadRequest for another."""
+    said = request.query_params.get(name)
+    if said is None:
+        return usual
+    if not (said.isascii() and said.isdigit() and len(said) < 20 and least <= int(said) <= most):
+        raise BadRequest(400, "BadQuery", f"{name} is a number from {least} to {most}.", parameter=name)
+    return int(said)
+
+
 def query_when(request: Request, name: str, now: datetime) -> When | None:
     """A position, or an instant with its zone that is not in the future; None where nothing is said.
     Raises BadRequest."""

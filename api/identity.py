@@ -6,6 +6,7 @@ a member of the agency in that role, the agency's own record says.
 """
 
 import hashlib
+import math
 import time
 from collections import OrderedDict
 from datetime import datetime
@@ -17,7 +18,7 @@ import msgspec
 from msgspec import Struct
 
 from rujukan.domain.agency import Agency
-from rujukan.domain.authority import PURPOSES
+from rujukan.domain.authority import PURPOSES, SUBSCRIBERS
 from rujukan.domain.codes import Purpose, Role
 from rujukan.domain.fact import Act, ActorId, AgencyCode
 from rujukan.domain.refusal import AgencyInactive, NotAMember, NotForThisRole, PurposeNotAllowed
@@ -42,6 +43,8 @@ class Caller(Struct, frozen=True):
     actor: ActorId
     agency: AgencyCode
     roles: tuple[Role, ...]
+    expires: float = math.inf
+    """When the token ends, in seconds since the epoch."""
 
 
 class Identity:
@@ -65,14 +68,14 @@ class Identity:
             until, known = self._seen.get(digest, (0.0, None))
         if known is not None and now < until:
             return known
-        caller, expires = self._check(token)
+        caller = self._check(token)
         with self._lock:
-            self._seen[digest] = (min(expires, now + REMEMBERED_SECONDS), caller)
+            self._seen[digest] = (min(caller.expires, now + REMEMBERED_SECONDS), caller)
             if len(self._seen) > REMEMBERED:
                 self._seen.popitem(last=False)
         return caller
 
-    def _check(self, token: str) -> tuple[Caller, float]:
+    def _check(self, token: str) -> Caller:
         try:
             header = jwt.get_unverified_header(token)
             if str(header.get("typ", "")).lower() not in TYPES:
@@ -90,7 +93,7 @@ class Identity:
             if not roles or Role.SYSTEM in roles:
                 raise NotAuthenticated("the token names no role that a token can have")
             agency = msgspec.convert(claims["agency"], AgencyCode)
-            return Caller(ActorId(UUID(claims["sub"])), agency, roles), float(claims["exp"])
+            return Caller(ActorId(UUID(claims["sub"])), agency, roles, float(claims["exp"]))
         except jwt.ExpiredSignatureError:
             raise NotAuthenticated("the token has expired") from None
         except jwt.PyJWTError:
@@ -108,6 +111,19 @@ def member(caller: Caller, agency: Agency | None) -> tuple[Agency, tuple[Role, .
     if not held:
         raise NotAMember(roles=caller.roles)
     return agency, held
+
+
+def subscriber(caller: Caller, agency: Agency | None, at: datetime) -> Agency:
+    """The agency that the caller's machine subscribes for, now. No purpose is asked for: what is fetched was told for
+    a purpose already, and is sealed. Raises NotAuthenticated, NotForThisRole, AgencyInactive, NotAMember."""
+    if at.timestamp() >= caller.expires:
+        raise NotAuthenticated("the token has expired")
+    if not SUBSCRIBERS & frozenset(caller.roles):
+        raise NotForThisRole(needs=SUBSCRIBERS)
+    found, held = member(caller, agency)
+    if not SUBSCRIBERS & frozenset(held):
+        raise NotAMember(roles=SUBSCRIBERS)
+    return found
 
 
 def acting(caller: Caller, agency: Agency | None, allowed: frozenset[Role], purpose: str | None, at: datetime) -> Act:

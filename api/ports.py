@@ -194,6 +194,34 @@ class Messages(Protocol):
         ...
 
 
+class Sealed(NamedTuple):
+    """Something an agency was told, sealed to its key: a CloudEvent as JSON, on one line."""
+
+    sequence: int
+    event: bytes
+
+
+class Feed(Protocol):
+    """What agencies are told, numbered 1, 2, 3 … for each."""
+
+    def head(self, agency: AgencyCode) -> int:
+        """The agency's newest sequence; 0 for none."""
+        ...
+
+    def first_at(self, agency: AgencyCode, *, time: datetime | None = None, position: int | None = None) -> int:
+        """The sequence after which comes what was told at or after a time, or by events from a position on."""
+        ...
+
+    def page(self, agency: AgencyCode, after: int, limit: int, case: UUID | None = None) -> Sequence[Sealed]:
+        """What comes after a sequence, in order; of one case only where one is named. Raises KeyMissing."""
+        ...
+
+    def when_told(self, call: Callable[[frozenset[AgencyCode] | None], object]) -> None:
+        """Have this called with the agencies that were just told something, or with None where it is not known which.
+        On a thread of its own; it may miss one."""
+        ...
+
+
 class TokenKeys(Protocol):
     """The issuer's public keys."""
 
@@ -246,3 +274,4 @@ class Ports(NamedTuple):
     ledger: Ledger
     bundles: Bundles
     messages: Messages
+    feed: Feed

@@ -52,6 +52,10 @@ class BadRequest(Exception):
         self.status, self.name, self.detail, self.more = status, name, detail, more
 
 
+class TooMany(Exception):
+    """The caller has as many of these open as it may. The message says how many."""
+
+
 class Behind(Exception):
     """The read models did not reach the position that the caller asked to wait for."""
 
@@ -98,6 +102,8 @@ def answer(error: Exception) -> Response:
             return problem(404, "NotSealedYet", detail, {"Retry-After": "1"})
         case NotTaken():
             return problem(422, "NotTaken", str(error))
+        case TooMany():
+            return problem(429, "TooMany", str(error), {"Retry-After": "5"})
         case BadRequest():
             return problem(error.status, error.name, error.detail, **error.more)
         case HTTPException():

@@ -123,6 +123,10 @@ KEEPERS = frozenset({Role.AGENCY_ADMINISTRATOR, Role.DATA_PROTECTION_OFFICER})
 READERS = frozenset({Role.CASE_WORKER, Role.SUPERVISOR, Role.LEGAL_REVIEWER, Role.INTEGRATOR})
 """Roles that may open protected content of their agency's cases."""
 
+SUBSCRIBERS = frozenset({Role.INTEGRATOR})
+"""Roles that may fetch what their agency is told, sealed to its key. Only who has the key can read it, so it is no
+reading of content, and no access is recorded: the register says for ever what was told."""
+
 AUDITORS = frozenset({Role.SUPERVISOR, Role.LEGAL_REVIEWER, Role.DATA_PROTECTION_OFFICER})
 """Roles that may see who did what, without its content."""
 

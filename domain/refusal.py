@@ -150,6 +150,14 @@ class AgencyInactive(Refusal):
     says = "The acting agency is not registered or is suspended."
 
 
+class KeyMissing(Refusal):
+    says = "The agency has registered no key that messages could be sealed to."
+    mend = (
+        "Make a key pair with `rujukan keygen`; an agency administrator registers its public half under the agency's \
+keys."
+    )
+
+
 class GlassNotOpen(Refusal):
     says = "What was opened in an emergency is closed, or its time is over."
     mend = "If the danger lasts, break the glass again, with the reason why."

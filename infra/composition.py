@@ -15,6 +15,7 @@ from psycopg.rows import TupleRow
 
 from rujukan import projections
 from rujukan.api.ports import Changes, Gone, Moved, Ports, Repeated, Retryable, TokenKeys, Unavailable, UsedBefore
+from rujukan.api.waiting import LOOKERS
 from rujukan.consumers.envelope import check_public_key
 from rujukan.consumers.publisher import SHARES, Publisher
 from rujukan.domain.compartment import Compartment
@@ -30,6 +31,7 @@ from .data_keys import WITHIN_SECONDS, DataKeys, KeyGone
 from .database import FOLLOWER, SERVICE, Pool, as_role, pool
 from .documents import DocumentStore
 from .event_store import EventStore, LogRecorder, OpenedAt, Stream, Wanted, datastore
+from .feed import ApiFeed
 from .following import Follower, written_of
 from .group_commit import GroupCommit, Idempotency
 from .issuer import EmbeddedIssuer, OutsideIssuer
@@ -198,6 +200,7 @@ def service(settings: Settings, connections: int = 16) -> Iterator[Ports]:
         stop = Event()
         Thread(target=store.keys.watch, args=(stop,), name="key-lease", daemon=True).start()
         closing.callback(stop.set)
+        feed = _feed(conninfo, store, Sealing.of(provider, settings.network), stop, closing)
         sealed, key = LedgerStore(connected), ledger_key(settings, provider)
         policy = WitnessPolicy(settings.witness_policy)
         enough = Enough(policy, key.public)
@@ -212,6 +215,7 @@ def service(settings: Settings, connections: int = 16) -> Iterator[Ports]:
             ApiLedger(sealed, key.public, policy),
             Bundles(store, documents, sealed, key, enough, settings.network, reporter(settings, key, enough)),
             MessageSchemas(),
+            feed,
         )
 
 
@@ -276,6 +280,14 @@ def runner(settings: Settings, source: Follower) -> Iterator[projections.Runner]
     with store:
         tracking = PostgresTrackingRecorder(store)
         yield projections.Runner([p() for p in projections.ALL], source, conninfo, tracking)
+
+
+def _feed(conninfo: str, store: EventStore, sealing: Sealing, stop: Event, closing: ExitStack) -> ApiFeed:
+    """The feed, on connections of its own."""
+    connected = pool(conninfo, LOOKERS, "feed")
+    closing.callback(connected.close)
+    tellings = Tellings(EventStore(store.recorder, store.keys, connected), connected, sealing)
+    return ApiFeed(tellings, Bell(conninfo), stop)
 
 
 def _store(

@@ -8,7 +8,7 @@ later version of the rule may answer otherwise; but an agency that holds number 
 One keeper works at a time (an advisory lock); rows and position commit together, so the effect is exactly once.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from threading import Event
 from typing import NamedTuple
 from uuid import UUID
@@ -27,6 +27,7 @@ from .locks import Lock
 STANDBY_SECONDS = 0.5
 LOOK_SECONDS = 1.0
 CHANNEL = "told"
+NOTIFICATION_BYTES = 7000
 
 
 class _Row(NamedTuple):
@@ -106,7 +107,7 @@ class Register:
                     db.execute("INSERT INTO delivery.sealing_keys VALUES (%s, %s)", (agency, key))
             db.execute("UPDATE delivery.reached SET position = %s", (reached,))
             if rows:
-                db.execute(f"NOTIFY {CHANNEL}")
+                db.execute("SELECT pg_notify(%s, %s)", (CHANNEL, _named(heads)))
 
     def _row(self, told: Told, followed: Followed, counts: dict[tuple[UUID, str], int]) -> _Row:
         case = _case_of(told)
@@ -140,6 +141,12 @@ class Register:
             return {agency.code: None}
         self._keys[agency.code] = key[0]
         return {agency.code: key[0]}
+
+
+def _named(agencies: Iterable[str]) -> str:
+    """Who was told something, for those that wait; nothing, which wakes all, where a notification has no room."""
+    names = " ".join(agencies)
+    return names if len(names) <= NOTIFICATION_BYTES else ""
 
 
 def _case_of(told: Told) -> UUID:

@@ -7,7 +7,7 @@ placeholder, so that the sequence an agency counts has no holes.
 
 import hmac
 from base64 import urlsafe_b64encode
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from threading import Condition, Event
@@ -234,7 +234,13 @@ class Bell:
     def __init__(self, conninfo: str) -> None:
         self._conninfo = conninfo
         self._changed = Condition()
+        self._told: list[Callable[[frozenset[str] | None], object]] = []
         self.rung = 0
+
+    def when_rung(self, call: Callable[[frozenset[str] | None], object]) -> None:
+        """Have this called with the agencies that were told something; with None where that is not known. It is called
+        on the thread that listens, and must not wait."""
+        self._told.append(call)
 
     def listen(self, stop: Event) -> None:
         """Ring until told to stop; a connection that breaks is made again."""
@@ -242,10 +248,10 @@ class Bell:
             try:
                 with psycopg.connect(self._conninfo, autocommit=True) as db:
                     db.execute(f"LISTEN {CHANNEL}")
-                    self._ring()
+                    self._ring(None)
                     while not stop.is_set():
-                        for _ in db.notifies(timeout=1.0, stop_after=1):
-                            self._ring()
+                        for note in db.notifies(timeout=1.0, stop_after=1):
+                            self._ring(frozenset(note.payload.split()) or None)
             except psycopg.OperationalError:
                 stop.wait(0.5)
 
@@ -256,10 +262,12 @@ class Bell:
                 self._changed.wait(seconds)
             return self.rung
 
-    def _ring(self) -> None:
+    def _ring(self, agencies: frozenset[str] | None) -> None:
         with self._changed:
             self.rung += 1
             self._changed.notify_all()
+        for call in self._told:
+            call(agencies)
 
 
 def receipt_of(secret: bytes, id: UUID) -> str:

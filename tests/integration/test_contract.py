@@ -108,7 +108,8 @@ def test_reads_and_writes_of_content_ask_for_a_purpose(document: dict[str, Any])
     assert len(ledger) == 5
     messages = {"/schemas", "/schemas/{topic}/{version}", "/asyncapi.json", "/docs/events"}  # what could be sent
     assert without_token == {"/codes", "/codes/{list}", "/health", "/.well-known/jwks.json"} | ledger | messages
-    assert without_purpose == {"/me", "/agencies"}
+    subscribing = {"/subscription", "/subscription/events", "/subscription/stream"}  # sealed: told for a purpose before
+    assert without_purpose == {"/me", "/agencies"} | subscribing
 
 
 # The walk ------------------------------------------------------------------------------------------------------

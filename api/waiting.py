@@ -1,0 +1,95 @@
+"""Waiting for something to be told, without a thread or a connection: hundreds of streams and long-polls wait as
+asyncio events, which one bell of the process sets; what they then have to look up, a few threads of their own do, so
+that commands never wait for them.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from threading import Lock
+from typing import ParamSpec, TypeVar
+
+from rujukan.domain.fact import AgencyCode
+
+from .problems import TooMany
+
+LOOKERS = 4
+"""Threads that read and seal for all who subscribe; the feed has as many connections of its own."""
+MOST_OF_AN_AGENCY = 32
+"""Streams and long-polls that an agency may have open with one API process."""
+MOST = 2_000
+"""The same for all agencies together."""
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Waiting:
+    """Who waits for what, in one process."""
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(LOOKERS, "feed")
+        self._lock = Lock()
+        self._waiters: dict[asyncio.Event, tuple[AgencyCode, asyncio.AbstractEventLoop]] = {}
+        self._open: Counter[AgencyCode] = Counter()
+
+    async def look(self, call: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
+        """What the call answers, made on one of the few threads."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, lambda: call(*arguments, **named))
+
+    def take_place(self, agency: AgencyCode) -> None:
+        """Count a stream or long-poll of the agency, until `leave`. Raises TooMany."""
+        with self._lock:
+            if self._open[agency] >= MOST_OF_AN_AGENCY or self._open.total() >= MOST:
+                raise TooMany(f"{self._open[agency]} subscriptions of this agency are open; close one first.")
+            self._open[agency] += 1
+
+    def leave(self, agency: AgencyCode) -> None:
+        """It ended."""
+        with self._lock:
+            self._open[agency] -= 1
+            if self._open[agency] <= 0:
+                del self._open[agency]
+
+    @contextmanager
+    def place(self, agency: AgencyCode) -> Iterator[None]:
+        """`take_place`, and `leave` at the end."""
+        self.take_place(agency)
+        try:
+            yield
+        finally:
+            self.leave(agency)
+
+    @contextmanager
+    def listening(self, agency: AgencyCode) -> Iterator[asyncio.Event]:
+        """An event that is set whenever something may have been told to the agency. Look for what was told after
+        entering, and what comes behind your look is not missed."""
+        event = asyncio.Event()
+        with self._lock:
+            self._waiters[event] = agency, asyncio.get_running_loop()
+        try:
+            yield event
+        finally:
+            with self._lock:
+                del self._waiters[event]
+
+    def ring(self, agencies: frozenset[AgencyCode] | None) -> None:
+        """Something was told to these agencies; None: to whom is not known. From any thread."""
+        with self._lock:
+            woken = [(e, loop) for e, (a, loop) in self._waiters.items() if agencies is None or a in agencies]
+        for event, loop in woken:
+            with suppress(RuntimeError):  # that loop is closed: nobody waits there any more
+                loop.call_soon_threadsafe(event.set)
+
+
+async def rung(event: asyncio.Event, seconds: float) -> bool:
+    """Until the event is set, or so many seconds passed; whether it was. It can be waited for again."""
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        return False
+    event.clear()
+    return True

@@ -1,0 +1,41 @@
+"""The register as the API asks for it: read under row-level security, sealed, as CloudEvents in JSON.
+
+It has connections of its own, so that hundreds who subscribe leave those of the commands alone.
+"""
+
+from collections.abc import Callable, Sequence
+from threading import Event, Thread
+from uuid import UUID
+
+import msgspec
+
+from rujukan.api.ports import Sealed
+from rujukan.consumers import envelope
+from rujukan.domain.refusal import KeyMissing
+
+from .telling import Bell, NoKey, Tellings
+
+
+class ApiFeed:
+    """What agencies are told, sealed. Safe to share between threads."""
+
+    def __init__(self, tellings: Tellings, bell: Bell, stop: Event) -> None:
+        """Listens for the bell from when somebody wants to know, until told to stop."""
+        self._tellings = tellings
+        self._bell = bell
+        self._stop = stop
+        self._listening: Thread | None = None
+        self.head, self.first_at = tellings.head, tellings.first_at
+
+    def when_told(self, call: Callable[[frozenset[str] | None], object]) -> None:
+        self._bell.when_rung(call)
+        if self._listening is None:
+            self._listening = Thread(target=self._bell.listen, args=(self._stop,), name="bell", daemon=True)
+            self._listening.start()
+
+    def page(self, agency: str, after: int, limit: int, case: UUID | None = None) -> Sequence[Sealed]:
+        try:
+            messages = self._tellings.seal(self._tellings.after(agency, after, limit, case))
+        except NoKey:
+            raise KeyMissing(agency=agency) from None
+        return [Sealed(m.sequence, msgspec.json.encode(envelope.to_cloudevent(m))) for m in messages]
