@@ -5,6 +5,7 @@
 `identity`  who is calling: RFC 9068 access tokens
 `problems`  every refusal as an RFC 9457 problem with a stable type
 `writing`, `reading`, `documents`, `searching`, `erasing`  the routes
+`subscribing`  what an agency is told, by pages, long-poll and streams; `waiting` for it without a thread
 `contract`  the OpenAPI 3.1 document
 `app`       puts them together
 

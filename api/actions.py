@@ -9,6 +9,7 @@ import base64
 from typing import Any, NamedTuple
 
 from rujukan.domain import agency as a
+from rujukan.domain import webhook as w
 from rujukan.domain.case import commands as c
 from rujukan.domain.fact import Fact
 
@@ -267,6 +268,7 @@ OPENING = Action(
 
 AGENCY = "/agencies/{code}"
 KEY = "/agencies/{code}/keys/{key}"
+WEBHOOK = "/agencies/{code}/webhook"
 
 AGENCY_ACTIONS: tuple[Action, ...] = (
     Action("/agencies", a.RegisterAgency, "agencies", {"code": "lsm-mitra", "kind": "ngo", "name": "LSM Mitra"}),
@@ -285,6 +287,10 @@ AGENCY_ACTIONS: tuple[Action, ...] = (
         {"member": "00000000-0000-4000-8000-00000000000a", "roles": ["case-worker"]},
     ),
     Action(f"{AGENCY}/members/{{member}}/removal", a.RemoveMember, "agencies", {}),
+    Action(WEBHOOK, w.SetWebhook, "agencies", {"url": "https://rsud.example/rujukan"}),
+    Action(f"{WEBHOOK}/enabling", w.EnableWebhook, "agencies", {}),
+    Action(f"{WEBHOOK}/replay", w.ReplayWebhook, "agencies", {"after": 17}),
+    Action(f"{WEBHOOK}/removal", w.RemoveWebhook, "agencies", {}),
     Action(f"{AGENCY}/suspension", a.SuspendAgency, "agencies", {"reason": "Izin berakhir."}),
     Action(f"{AGENCY}/reactivation", a.ReactivateAgency, "agencies", {}),
 )

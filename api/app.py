@@ -21,6 +21,7 @@ from . import (
     searching,
     subscribing,
     survivor,
+    webhooks,
     writing,
 )
 from .casework import Casework
@@ -42,6 +43,7 @@ ANSWERS: list[type] = [
     *survivor.ANSWERS,
     *agency_keys.ANSWERS,
     *subscribing.ANSWERS,
+    *webhooks.ANSWERS,
 ]
 
 
@@ -64,6 +66,7 @@ def create_app(ports: Ports, version: str = "0.1.0") -> FastAPI:
     reports.add_routes(app, casework, identity, ports)
     survivor.add_routes(app, casework, identity, ports)
     subscribing.add_routes(app, casework, identity, ports)
+    webhooks.add_routes(app, casework, identity, ports)
 
     async def as_problem(request: Request, error: Exception) -> Response:
         return answer(error)

@@ -222,6 +222,32 @@ class Feed(Protocol):
         ...
 
 
+class WebhookState(NamedTuple):
+    """A webhook's secret and key, as Standard Webhooks writes them, and how far it is."""
+
+    secret: str
+    public_key: str
+    head: int
+    sent: int
+    failures: int
+    failing_since: datetime | None
+    next_at: datetime | None
+    outcome: str
+    last_at: datetime | None
+
+
+class Webhooks(Protocol):
+    """What posts to agencies' webhooks."""
+
+    def check(self, url: str) -> None:
+        """Raises ValueError, whose message says what the address must be, for one that is never posted to."""
+        ...
+
+    def state(self, agency: AgencyCode, registration: int) -> WebhookState:
+        """How far the webhook is that was set with that version of the agency's stream."""
+        ...
+
+
 class TokenKeys(Protocol):
     """The issuer's public keys."""
 
@@ -275,3 +301,4 @@ class Ports(NamedTuple):
     bundles: Bundles
     messages: Messages
     feed: Feed
+    webhooks: Webhooks

@@ -14,6 +14,7 @@ from rujukan.domain.agency import RegisterKey
 from rujukan.domain.authority import roles_for
 from rujukan.domain.fact import Act, CaseId, Fact
 from rujukan.domain.refusal import Invalid, Unknown
+from rujukan.domain.webhook import SetWebhook
 
 from .actions import AGENCY_ACTIONS, CASE_ACTIONS, OPENING, Action
 from .casework import Casework, Done
@@ -51,6 +52,8 @@ def add_routes(app: FastAPI, casework: Casework, identity: Identity, ports: Port
         command = read_command(command_type, fields)
         if isinstance(command, RegisterKey):
             _check_key(command, ports)
+        if isinstance(command, SetWebhook):
+            _check_url(command, ports)
         correlation = correlation_of(request)
         key = retry_key(request)
         content = b" ".join((request.url.path.encode(), body))
@@ -176,6 +179,13 @@ def _check_key(command: RegisterKey, ports: Ports) -> None:
         ports.check_key(command.public_key)
     except ValueError:
         raise Invalid(field="public_key", must="be one that a message can be sealed to") from None
+
+
+def _check_url(command: SetWebhook, ports: Ports) -> None:
+    try:
+        ports.webhooks.check(command.url)
+    except ValueError as refused:
+        raise Invalid(field="url", must=str(refused)) from None
 
 
 def fields_of(action: Action, request: Request, body: bytes, act: Act) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from uuid import UUID, uuid5
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
+from . import webhook as webhooks
 from .codes import AgencyKind, Role, Service
 from .compartment import Coordination, Identity
 from .fact import Act, ActorId, AgencyCode, Fact, Short, recorded
@@ -226,6 +227,7 @@ class Agency(Struct, frozen=True):
     """Lost key id → id of the key that what was told under it is sealed to now. One step: never itself a lost one."""
     resealing: Resealing | None = None
     members: Mapping[ActorId, frozenset[Role]] = EMPTY
+    webhook: webhooks.Webhook | None = None
 
     def has_member(self, actor: ActorId, roles: Iterable[Role]) -> bool:
         """Whether that person is a member in one of these roles."""
@@ -279,6 +281,8 @@ def evolve(agency: Agency | None, event: Fact) -> Agency:
             after = replace(agency, active=False)
         case AgencyReactivated():
             after = replace(agency, active=True)
+        case _ if isinstance(event, webhooks.EVENTS):
+            after = replace(agency, webhook=webhooks.evolve(agency.webhook, event, agency.version + 1))
     return replace(after, version=agency.version + 1)
 
 
@@ -420,6 +424,21 @@ def _(command: ReactivateAgency, agency: Agency | None, act: Act) -> Sequence[Fa
     if _existing(agency).active:
         raise Unknown(what="suspension")
     return [recorded(AgencyReactivated, command, act)]
+
+
+@decide.register(webhooks.SetWebhook)
+@decide.register(webhooks.RemoveWebhook)
+@decide.register(webhooks.EnableWebhook)
+@decide.register(webhooks.ReplayWebhook)
+def _(command: Fact, agency: Agency | None, act: Act) -> Sequence[Fact]:
+    return webhooks.decide(command, _own(agency, act).webhook, act)
+
+
+@decide.register
+def _(command: webhooks.DisableWebhook, agency: Agency | None, act: Act) -> Sequence[Fact]:
+    if act.role is not Role.SYSTEM:
+        raise NotForThisRole(role=act.role)
+    return webhooks.decide(command, _existing(agency).webhook, act)
 
 
 def _existing(agency: Agency | None) -> Agency:

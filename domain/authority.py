@@ -5,6 +5,7 @@ The relation to the case (lead, sender, recipient) is the deciders' business; th
 
 from . import agency as a
 from . import erasure as x
+from . import webhook as w
 from .case import commands as c
 from .codes import Purpose, Role
 from .fact import Fact
@@ -90,6 +91,8 @@ ADMINISTRATION: frozenset[type[Fact]] = frozenset(
     }
 )
 
+WEBHOOKS: frozenset[type[Fact]] = frozenset({w.SetWebhook, w.RemoveWebhook, w.EnableWebhook, w.ReplayWebhook})
+
 RESEALING: frozenset[type[Fact]] = frozenset({a.ApproveResealing, a.RefuseResealing})
 """By another person than the administrator who asked, and never by the system."""
 
@@ -98,9 +101,9 @@ COMMANDS: dict[Role, frozenset[type[Fact]]] = {
     Role.SUPERVISOR: SUPERVISION | EMERGENCY | ERASURE | ACKNOWLEDGEMENT | {c.ReviewGlass},
     Role.LEGAL_REVIEWER: HOLDS | ERASURE | {c.AttachDocument, c.RecordProtectionOrder, c.RecordNote, c.DiscloseCase},
     Role.DATA_PROTECTION_OFFICER: HOLDS | ERASURE | ACKNOWLEDGEMENT | RESEALING | {c.ReviewGlass},
-    Role.AGENCY_ADMINISTRATOR: ADMINISTRATION | RESEALING | {a.AskResealing},
+    Role.AGENCY_ADMINISTRATOR: ADMINISTRATION | RESEALING | WEBHOOKS | {a.AskResealing},
     Role.INTEGRATOR: MACHINE_WORK | ACKNOWLEDGEMENT,
-    Role.SYSTEM: SUPERVISION | ADMINISTRATION | {c.EscalateReferral, c.RaiseGlassReview},
+    Role.SYSTEM: SUPERVISION | ADMINISTRATION | {c.EscalateReferral, c.RaiseGlassReview, w.DisableWebhook},
 }
 
 PURPOSES: dict[Role, frozenset[Purpose]] = {

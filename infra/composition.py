@@ -14,6 +14,7 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from rujukan import projections
+from rujukan.api.casework import Casework
 from rujukan.api.ports import Changes, Gone, Moved, Ports, Repeated, Retryable, TokenKeys, Unavailable, UsedBefore
 from rujukan.api.waiting import LOOKERS
 from rujukan.consumers.envelope import check_public_key
@@ -45,7 +46,13 @@ from .schemas.serving import MessageSchemas
 from .settings import Settings
 from .shares import LeasedShares
 from .telling import Bell, Sealing, Tellings
+from .webhooks.addresses import Networks
+from .webhooks.rows import LEASE_SECONDS, Rows
+from .webhooks.sending import THREADS, Patience, Sender
+from .webhooks.serving import ApiWebhooks
 
+SECRET_SECONDS = 86_400.0
+"""How long the secret of a webhook that was set anew signs beside its successor."""
 NAMES = tuple(p.name for p in projections.ALL)
 
 
@@ -216,6 +223,7 @@ def service(settings: Settings, connections: int = 16) -> Iterator[Ports]:
             Bundles(store, documents, sealed, key, enough, settings.network, reporter(settings, key, enough)),
             MessageSchemas(),
             feed,
+            ApiWebhooks(connected, provider, Networks(settings.webhook_networks)),
         )
 
 
@@ -270,6 +278,32 @@ def keep_register(settings: Settings, stop: Event) -> None:
     """Keep the register of what was told to whom until told to stop; wait while another does."""
     with follower(settings) as source:
         Register(source, as_role(settings.database, FOLLOWER)).run(stop)
+
+
+@contextmanager
+def webhooks(
+    settings: Settings, act: Callable[[], Act], patience: Patience | None = None, lease_seconds: float = LEASE_SECONDS
+) -> Iterator[Sender]:
+    """What posts to the agencies' webhooks. `act` is the system's, which disables one that fails for too long."""
+    conninfo, provider = as_role(settings.database, FOLLOWER), keyring(settings)
+    with ExitStack() as closing:
+        connected = pool(conninfo, THREADS, "webhooks")
+        closing.callback(connected.close)
+        store = _store(conninfo, connected, provider, closing, None)
+        bell, stop = Bell(conninfo), Event()
+        Thread(target=bell.listen, args=(stop,), name="bell", daemon=True).start()
+        closing.callback(stop.set)
+        yield Sender(
+            store,
+            Tellings(store, connected, Sealing.of(provider, settings.network)),
+            Rows(connected, SECRET_SECONDS, lease_seconds),
+            provider,
+            Networks(settings.webhook_networks),
+            bell,
+            Casework(ApiLog(closing.enter_context(writer(settings))), provider),
+            act,
+            patience or Patience(disable_seconds=settings.webhook_disable_after),
+        )
 
 
 @contextmanager

@@ -81,10 +81,11 @@ def worker(settings: Settings) -> None:
 
 def publisher(settings: Settings) -> None:
     """Keep the register of what was told to whom, and publish it, until told to stop. Several share the work: one keeps
-    the register, and each publishes its shares of the agencies."""
+    the register, each publishes its shares of the agencies, and posts to the webhooks that no other does."""
     with _stopped_by_signal() as stop:
         keeper = Thread(target=_again, args=(stop, lambda: composition.keep_register(settings, stop)), daemon=True)
         keeper.start()
+        Thread(target=_again, args=(stop, lambda: _post(settings, stop)), name="webhooks", daemon=True).start()
         _again(stop, lambda: _publish(settings, stop))
 
 
@@ -118,6 +119,11 @@ def _project(settings: Settings, stop: Event) -> None:
 def _publish(settings: Settings, stop: Event) -> None:
     with composition.publisher(settings) as publisher:
         publisher.run(stop)
+
+
+def _post(settings: Settings, stop: Event) -> None:
+    with composition.webhooks(settings, system_act) as sender:
+        sender.run(stop)
 
 
 def _erase(settings: Settings, stop: Event) -> None:

@@ -18,11 +18,13 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from rujukan.domain import agency as agencies
+from rujukan.domain import webhook
 from rujukan.domain.disclosure import Followed, Told, delivery_id
 from rujukan.domain.erasure import DeletionAsked
 
 from .following import Follower
 from .locks import Lock
+from .webhooks import rows as webhook_rows
 
 STANDBY_SECONDS = 0.5
 LOOK_SECONDS = 1.0
@@ -90,11 +92,14 @@ class Register:
             counts = {(case, agency): count for case, agency, count in found}
         rows: list[_Row] = []
         changed: dict[str, str | None] = {}
+        of_webhooks: list[Followed] = []
         for followed in batch:
             if isinstance(
                 followed.written.event, agencies.AgencyRegistered | agencies.KeyRegistered | agencies.KeyRetired
             ):
                 changed |= self._key_after(followed)
+            elif isinstance(followed.written.event, webhook.EVENTS):
+                of_webhooks.append(followed)
             rows += (self._row(told, followed, counts) for told in followed.tell)
         with db.transaction():
             if rows:
@@ -105,6 +110,8 @@ class Register:
                 db.execute("DELETE FROM delivery.sealing_keys WHERE agency = %s", (agency,))
                 if key is not None:
                     db.execute("INSERT INTO delivery.sealing_keys VALUES (%s, %s)", (agency, key))
+            for followed in of_webhooks:
+                self._webhook(db, followed)
             db.execute("UPDATE delivery.reached SET position = %s", (reached,))
             if rows:
                 db.execute("SELECT pg_notify(%s, %s)", (CHANNEL, _named(heads)))
@@ -129,10 +136,20 @@ class Register:
             delivery_id(told.agency, told.of.position, told.compartments),
         )
 
+    def _webhook(self, db: Connection[TupleRow], followed: Followed) -> None:
+        """The webhook goes on as this event of the agency's stream says."""
+        agency, written = self._agency_after(followed), followed.written
+        if agency is not None:
+            webhook_rows.follow(db, agency.code, written.event, written.version, written.at)
+
+    def _agency_after(self, followed: Followed) -> agencies.Agency | None:
+        """The agency after this event of its stream."""
+        written = followed.written
+        return agencies.fold(o.event for o in self._source.store.read(written.stream, upto=written.version))
+
     def _key_after(self, followed: Followed) -> dict[str, str | None]:
         """The agency's key after this event of its stream."""
-        written = followed.written
-        agency = agencies.fold(o.event for o in self._source.store.read(written.stream, upto=written.version))
+        agency = self._agency_after(followed)
         if agency is None:
             return {}
         key = agency.sealing_key

@@ -46,6 +46,12 @@ class Settings(Struct, frozen=True, kw_only=True):
     are asked for them, and its quorum says which checkpoint a receipt is made under. `ledger/witnesses` in `data`
     when not set; it may come and change while the system runs."""
 
+    webhook_networks: str = ""
+    """Networks (CIDR, parted by commas) that webhooks may lead into beside public addresses, and where http is allowed:
+    a ministry's own. The embedded system allows its own machine."""
+    webhook_disable_after: int = 5 * 86_400
+    """Seconds after which a webhook that took nothing is disabled."""
+
     @property
     def ledger_origin(self) -> str:
         """The ledger's origin."""
@@ -70,6 +76,7 @@ class Settings(Struct, frozen=True, kw_only=True):
 PREFIX = "RUJUKAN_"
 TOKEN = PREFIX + "TOKEN"
 """An access token, for the commands that act as a person; not a setting of the service."""
+NUMBERS = ("port", "workers", "webhook_disable_after")
 PATHS = ("data", "keyring", "witnesses", "report_signer", "report_signer_passphrase")
 
 
@@ -84,7 +91,7 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
         if name is None:
             raise ValueError(f"{variable} is not a setting; there are {', '.join(PREFIX + n for n in known)}")
         try:
-            said[name] = Path(text) if name in PATHS else int(text) if name in ("port", "workers") else text
+            said[name] = Path(text) if name in PATHS else int(text) if name in NUMBERS else text
         except ValueError:
             raise ValueError(f"{variable} must be a number") from None
     return Settings(**said)  # type: ignore[arg-type]

@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 
 WATCH_SECONDS = 0.2
 START_SECONDS = 60.0
+OWN_MACHINE = "127.0.0.0/8,::1/128"
 PROCESSES = ("worker", "publisher", "sealer", "api")
 
 
@@ -64,7 +65,11 @@ class System:
         before = self._remembered()
         if not self.settings.database:
             self._postgres = EmbeddedPostgres(data / "postgres")
-            self.settings = replace(self.settings, database=self._postgres.start())
+            self.settings = replace(
+                self.settings,
+                database=self._postgres.start(),
+                webhook_networks=self.settings.webhook_networks or OWN_MACHINE,
+            )
         if not self.settings.kafka:
             self._broker = EmbeddedBroker(self.logs / "broker.log", before.get("broker_port") or free_port())
             self.settings = replace(self.settings, kafka=self._broker.start())

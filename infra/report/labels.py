@@ -96,12 +96,18 @@ EVENTS: dict[str, tuple[str, str]] = {
     "agency.MemberLeft": ("Anggota keluar", "Member left"),
     "agency.AgencySuspended": ("Instansi dinonaktifkan", "Agency suspended"),
     "agency.AgencyReactivated": ("Instansi diaktifkan kembali", "Agency reactivated"),
+    "agency.WebhookSet": ("Alamat penerusan pesan ditetapkan", "Webhook set"),
+    "agency.WebhookRemoved": ("Alamat penerusan pesan dihapus", "Webhook removed"),
+    "agency.WebhookDisabled": ("Penerusan pesan dihentikan sistem", "Webhook disabled by the system"),
+    "agency.WebhookEnabled": ("Penerusan pesan diaktifkan kembali", "Webhook enabled again"),
+    "agency.WebhookReplayed": ("Penerusan pesan diulang dari satu nomor", "Webhook replayed from a number on"),
     "access.AccessRecorded": ("Akses dicatat", "Access recorded"),
 }
 """Topic → (Indonesian, English)."""
 
 FIELDS: dict[str, tuple[str, str]] = {
     "occurred_at": ("Terjadi", "Happened"),
+    "after": ("Setelah nomor", "After number"),
     "channel": ("Saluran", "Channel"),
     "reporter": ("Pelapor", "Reporter"),
     "reporter_name": ("Nama pelapor", "Reporter's name"),

@@ -312,7 +312,7 @@ def test_two_hundred_open_streams_leave_the_commands_alone(running: Running) -> 
             listening = [asyncio.create_task(listen(agencies[n % 8])) for n in range(200)]
             assert {await opened.get() for _ in listening} == {200}
             took = []
-            for n in range(30):
+            for _ in range(30):
                 began = time.monotonic()
                 answer = await asyncio.to_thread(lead.post, "/cases", json=OPENING.example)
                 took.append(time.monotonic() - began)

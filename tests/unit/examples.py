@@ -11,6 +11,7 @@ from rujukan.domain import agency as a
 from rujukan.domain import catalogue
 from rujukan.domain import codes as k
 from rujukan.domain import erasure as r
+from rujukan.domain import webhook as w
 from rujukan.domain.case import events as e
 from rujukan.domain.fact import Fact
 
@@ -267,6 +268,11 @@ FIELDS: dict[type[Fact], dict[str, Any]] = {
     a.ResealingAsked: {**RESEALING, "reason": "the server burnt", "asked_by": an_id("administrator")},
     a.ResealingApproved: {**RESEALING, "asked_by": an_id("administrator"), "approved_by": an_id("officer")},
     a.ResealingRefused: {**RESEALING, "reason": "nobody knows of a fire"},
+    w.WebhookSet: {"url": "https://rsud.example/rujukan"},
+    w.WebhookRemoved: {},
+    w.WebhookDisabled: {"reason": "failing"},
+    w.WebhookEnabled: {},
+    w.WebhookReplayed: {"after": 17},
     x.AccessRecorded: {
         "reader": an_id("reader"),
         "agency": "rsud",

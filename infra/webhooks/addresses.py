@@ -1,0 +1,95 @@
+"""Where may be posted to. An agency names the address, so it must not lead into the network that the service stands in
+(server-side request forgery): only to public addresses over TLS, or into networks that the operator allowed.
+
+The name is resolved once, the addresses found are judged, and it is those that are connected to: a name that
+resolves otherwise a moment later changes nothing.
+"""
+
+import asyncio
+import socket
+from collections.abc import Iterable, Sequence
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+
+import httpx
+
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+
+NAT64 = IPv6Network("64:ff9b::/96")
+
+
+class Refused(ValueError):
+    """Nothing is posted there. The message says which rule it breaks, and repeats nothing of the address."""
+
+
+class Networks:
+    """The networks that the operator allowed beside the public ones: there http is allowed, too."""
+
+    def __init__(self, said: str) -> None:
+        """From CIDR ranges, parted by commas or spaces. Raises ValueError for what is none."""
+        self._allowed: list[Network] = [ip_network(part) for part in said.replace(",", " ").split()]
+
+    def check(self, url: str) -> httpx.URL:
+        """The address as it will be called. Raises Refused for one that can never be posted to."""
+        try:
+            parsed = httpx.URL(url)
+        except (httpx.InvalidURL, ValueError):
+            raise Refused("be an address") from None
+        if parsed.scheme not in ("https", "http") or not parsed.host:
+            raise Refused("be an https address")
+        if parsed.userinfo or parsed.fragment:
+            raise Refused("have no credentials and no fragment")
+        if parsed.port is not None and not 0 < parsed.port < 65536:
+            raise Refused("have a port that there is")
+        if parsed.scheme == "http" and not self._allowed:
+            raise Refused("be an https address")
+        literal = _literal(parsed.host)
+        if literal is not None:
+            self._judge(parsed, literal)
+        return parsed
+
+    async def resolve(self, url: httpx.URL) -> Sequence[str]:
+        """The addresses that may be connected to. Raises Refused where there is none, OSError where the name does not
+        resolve."""
+        port = url.port or (443 if url.scheme == "https" else 80)
+        found = await asyncio.get_running_loop().getaddrinfo(url.host, port, type=socket.SOCK_STREAM)
+        allowed: list[str] = []
+        for *_, at in found:
+            try:
+                address = ip_address(str(at[0]).partition("%")[0])
+                self._judge(url, address)
+            except ValueError:
+                continue
+            allowed.append(str(address))
+        if not allowed:
+            raise Refused("lead to a public address, or into a network that the operator allows")
+        return list(dict.fromkeys(allowed))
+
+    def _judge(self, url: httpx.URL, address: Address) -> None:
+        if any(address.version == network.version and address in network for network in self._allowed):
+            return
+        if url.scheme != "https":
+            raise Refused("be an https address")
+        if not all(_public(each) for each in _meant(address)):
+            raise Refused("lead to a public address, or into a network that the operator allows")
+
+
+def _public(address: Address) -> bool:
+    return address.is_global and not (address.is_multicast or address.is_reserved or address.is_unspecified)
+
+
+def _meant(address: Address) -> Iterable[Address]:
+    """The address, and the IPv4 addresses that it stands for: mapped, 6to4, Teredo, NAT64."""
+    yield address
+    if isinstance(address, IPv6Address):
+        yield from (each for each in (address.ipv4_mapped, address.sixtofour) if each is not None)
+        yield from address.teredo or ()
+        if address in NAT64:
+            yield IPv4Address(int(address) & 0xFFFFFFFF)
+
+
+def _literal(host: str) -> Address | None:
+    try:
+        return ip_address(host)
+    except ValueError:
+        return None

@@ -1,0 +1,386 @@
+"""Webhooks, to a real receiver on loopback: in order, again until it is taken, by whichever sender lives."""
+
+import logging
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import psycopg
+import pytest
+from feeding import Feeding, eventually, serving
+from msgspec.structs import replace
+from receiver import Answer, Post, Receiver, certified, receiving
+
+from rujukan.domain.agency import ReactivateAgency, SuspendAgency
+from rujukan.domain.codes import Role
+from rujukan.infra import composition
+from rujukan.infra.database import SERVICE, as_role
+from rujukan.infra.processes import system_act
+from rujukan.infra.settings import Settings, to_environment
+from rujukan.infra.webhooks.sending import Patience
+
+QUICK = Patience(schedule=(0.1, 0.2), attempt_seconds=10)
+
+
+@pytest.fixture(scope="module")
+def feeding(settings: Settings) -> Iterator[Feeding]:
+    with serving(replace(settings, webhook_networks="127.0.0.0/8")) as served:
+        yield served
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with receiving() as made:
+        yield made
+
+
+@contextmanager
+def sending(feeding: Feeding, patience: Patience = QUICK, lease_seconds: float = 5.0) -> Iterator[None]:
+    """A sender, until the end."""
+    stop = Event()
+    with composition.webhooks(feeding.settings, system_act, patience, lease_seconds) as sender:
+        thread = Thread(target=sender.run, args=(stop,), daemon=True)
+        thread.start()
+        yield
+        stop.set()
+        thread.join(20)
+        assert not thread.is_alive()
+
+
+class Administrator:
+    """An agency's administrator, at the agency's webhook."""
+
+    def __init__(self, feeding: Feeding, agency: str) -> None:
+        self._http = feeding.client(agency, Role.AGENCY_ADMINISTRATOR)
+        self._at = f"/agencies/{agency}/webhook"
+
+    def post(self, action: str = "", **body: Any) -> httpx.Response:
+        return self._http.post(f"{self._at}{action}", json=body)
+
+    def does(self, action: str = "", **body: Any) -> None:
+        answer = self.post(action, **body)
+        assert answer.status_code == 200, answer.text
+
+    def sees(self) -> dict[str, Any]:
+        answer = self._http.get(self._at)
+        assert answer.status_code == 200, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+
+def problem(response: httpx.Response) -> tuple[int, str]:
+    return response.status_code, response.json()["type"].removeprefix("urn:rujukan:problem:")
+
+
+# What is posted ------------------------------------------------------------------------------------------------
+
+
+def test_what_the_agency_is_told_is_posted_in_order_signed_and_sealed(feeding: Feeding, receiver: Receiver) -> None:
+    administrator, case = Administrator(feeding, "rsud"), feeding.case_with("rsud")
+    administrator.does(url=receiver.url)
+    head, shown = feeding.head("rsud"), administrator.sees()
+    assert (shown["url"], shown["head"], shown["disabled"]) == (receiver.url, head, None)
+    with sending(feeding):
+        assert eventually(lambda: len(receiver.taken) == head)
+        feeding.note(case, "while it runs")
+        assert eventually(lambda: len(receiver.taken) == head + 1)
+    assert receiver.sequences() == list(range(1, head + 2))
+    for post in receiver.posts:
+        assert post.headers["content-type"] == "application/cloudevents+json"
+        assert post.headers["webhook-id"] == post.event["id"]
+        assert abs(int(post.headers["webhook-timestamp"]) - time.time()) < 120
+        assert post.signed(shown["secret"])
+        post.check(shown["public_key"])
+    assert feeding.opened("rsud", receiver.taken[-1].event).fields()["health"] == "while it runs"
+    after = administrator.sees()
+    assert (after["sent"], after["failures"], after["outcome"]) == (head + 1, 0, "taken")
+
+
+def test_the_next_is_posted_only_when_the_last_was_taken(
+    feeding: Feeding, receiver: Receiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever else is answered, with whatever body: nobody keeps that, and a redirect leads nowhere."""
+    caplog.set_level(logging.DEBUG)
+    with receiving() as elsewhere:
+        refusals = iter(
+            [
+                Answer(500, (), b"RAHASIA" * 100_000),
+                Answer(302, (("location", elsewhere.url),)),
+                Answer(429, (("retry-after", "1"),)),
+                Answer(200, (), b"RAHASIA" * 100_000),
+            ]
+        )
+        receiver.answer = lambda post: next(refusals, Answer())
+        feeding.case_with("polres")
+        head = feeding.head("polres")
+        Administrator(feeding, "polres").does(url=receiver.url)
+        with sending(feeding):
+            assert eventually(lambda: len(receiver.taken) == head)
+    assert [post.sequence for post in receiver.posts] == [1, 1, 1, *range(1, head + 1)]
+    assert len({post.headers["webhook-id"] for post in receiver.posts[:4]}) == 1
+    assert elsewhere.posts == []
+    assert "RAHASIA" not in caplog.text
+
+
+def test_what_hangs_is_given_up_and_holds_nobody_else_back(feeding: Feeding, receiver: Receiver) -> None:
+    hung = Event()
+    receiver.answer = lambda post: Answer(204 if hung.wait(20) else 500)
+    feeding.case_with("lbh")
+    case = feeding.case_with("dinsos")
+    Administrator(feeding, "lbh").does(url=receiver.url)
+    with receiving() as lively, sending(feeding, QUICK._replace(attempt_seconds=1.0)):
+        Administrator(feeding, "dinsos").does(url=lively.url)
+        assert eventually(lambda: len(lively.taken) == feeding.head("dinsos"))
+        assert eventually(lambda: Administrator(feeding, "lbh").sees()["outcome"] == "no answer in time")
+        feeding.note(case)
+        assert eventually(lambda: len(lively.taken) == feeding.head("dinsos"))
+        hung.set()
+        assert eventually(lambda: len(receiver.taken) >= feeding.head("lbh"))
+    assert sorted(set(receiver.sequences())) == list(range(1, feeding.head("lbh") + 1))
+
+
+def test_nothing_is_posted_for_a_suspended_agency(feeding: Feeding, receiver: Receiver) -> None:
+    casework, act = feeding.office.casework, system_act()
+    feeding.case_with("psikolog")
+    Administrator(feeding, "psikolog").does(url=receiver.url)
+    casework.act_on_agency("psikolog", SuspendAgency(occurred_at=act.at, reason="x"), act, correlation=uuid4())
+    feeding.head("psikolog")
+    with sending(feeding):
+        time.sleep(1.5)
+        assert receiver.posts == []
+        casework.act_on_agency("psikolog", ReactivateAgency(occurred_at=act.at), system_act(), correlation=uuid4())
+        assert eventually(lambda: len(receiver.taken) == feeding.head("psikolog"))
+
+
+# When it fails -------------------------------------------------------------------------------------------------
+
+
+def test_what_is_gone_is_disabled_at_once_until_it_is_enabled(feeding: Feeding, receiver: Receiver) -> None:
+    administrator = Administrator(feeding, "rumah-aman")
+    receiver.answer = lambda post: Answer(410 if post.sequence == 2 else 204)
+    feeding.case_with("rumah-aman")
+    head = feeding.head("rumah-aman")
+    administrator.does(url=receiver.url)
+    with sending(feeding):
+        assert eventually(lambda: administrator.sees()["disabled"] == "gone")
+        time.sleep(0.7)
+        assert [post.sequence for post in receiver.posts] == [1, 2]
+        receiver.answer = lambda post: Answer()
+        administrator.does("/enabling")
+        assert eventually(lambda: receiver.sequences() == list(range(1, head + 1)))
+    assert administrator.sees()["disabled"] is None
+    assert problem(administrator.post("/enabling")) == (409, "already-exists")
+
+
+def test_what_fails_for_too_long_is_disabled(feeding: Feeding, receiver: Receiver) -> None:
+    administrator = Administrator(feeding, "disdik")
+    receiver.answer = lambda post: Answer(503)
+    feeding.case_with("disdik")
+    feeding.head("disdik")
+    administrator.does(url=receiver.url)
+    with sending(feeding, QUICK._replace(disable_seconds=0.5)):
+        assert eventually(lambda: administrator.sees()["disabled"] == "failing")
+        tried = len(receiver.posts)
+        assert tried >= 3
+        time.sleep(0.7)
+        assert len(receiver.posts) == tried
+    shown = administrator.sees()
+    assert shown["outcome"] == "status 503"
+    assert (shown["sent"], shown["failures"]) == (0, tried)
+
+
+def test_it_is_replayed_from_a_sequence_and_goes_on_from_there(feeding: Feeding, receiver: Receiver) -> None:
+    """Back to post again, forward to leave out what a receiver cannot take."""
+    administrator, case = Administrator(feeding, "rsud"), feeding.case_with("rsud")
+    administrator.does(url=receiver.url)
+    head = feeding.head("rsud")
+    with sending(feeding):
+        assert eventually(lambda: administrator.sees()["sent"] == head)
+        receiver.taken.clear()
+        administrator.does("/replay", after=head - 2)
+        assert eventually(lambda: receiver.sequences() == [head - 1, head])
+        receiver.answer = lambda post: Answer(204 if post.sequence > head + 1 else 500)
+        feeding.note(case, "cannot be taken")
+        feeding.note(case, "can be taken")
+        assert eventually(lambda: administrator.sees()["failures"] > 0)
+        administrator.does("/replay", after=head + 1)
+        assert eventually(lambda: receiver.sequences()[-1] == head + 2)
+        administrator.does("/replay", after=10**6)
+        feeding.note(case, "the next")
+        assert eventually(lambda: receiver.sequences()[-1] == head + 3), "nothing is skipped that was not told yet"
+
+
+# Setting, secrets, removing ------------------------------------------------------------------------------------
+
+
+def test_a_webhook_that_is_set_anew_has_another_secret_and_goes_on(feeding: Feeding, receiver: Receiver) -> None:
+    administrator, case = Administrator(feeding, "rsud"), feeding.case_with("rsud")
+    administrator.does(url=receiver.url)
+    old = administrator.sees()["secret"]
+    with sending(feeding):
+        assert eventually(lambda: administrator.sees()["sent"] == feeding.head("rsud"))
+        administrator.does(url=receiver.url)
+        new = administrator.sees()["secret"]
+        assert new != old
+        feeding.head("rsud")
+        receiver.posts.clear()
+        feeding.note(case)
+        assert eventually(lambda: receiver.posts)
+        assert receiver.posts[-1].signed(new)
+        assert receiver.posts[-1].signed(old), "for a day both sign, so that nothing is lost in between"
+        administrator.does("/removal")
+        feeding.note(case)
+        feeding.head("rsud")
+        before = len(receiver.posts)
+        time.sleep(0.7)
+        assert len(receiver.posts) == before
+    assert problem(feeding.client("rsud", Role.AGENCY_ADMINISTRATOR).get("/agencies/rsud/webhook")) == (404, "unknown")
+
+
+def test_a_webhook_is_its_own_administrators_alone(feeding: Feeding, receiver: Receiver) -> None:
+    Administrator(feeding, "polres").does(url=receiver.url)
+    at = "/agencies/polres/webhook"
+    for agency, role, said in (
+        ("rsud", Role.AGENCY_ADMINISTRATOR, "not-for-this-agency"),
+        ("uptd-ppa", Role.AGENCY_ADMINISTRATOR, "not-for-this-agency"),
+        ("polres", Role.INTEGRATOR, "not-for-this-role"),
+        ("polres", Role.SUPERVISOR, "not-for-this-role"),
+    ):
+        client = feeding.client(agency, role)
+        assert problem(client.get(at)) == (403, said)
+        for action, body in (("", {"url": receiver.url}), ("/removal", {}), ("/replay", {"after": 0})):
+            assert problem(client.post(at + action, json=body)) == (403, said)
+    with psycopg.connect(as_role(feeding.settings.database, SERVICE), autocommit=True) as db:
+        count = "SELECT count(*) FROM delivery.webhooks"
+        assert db.execute(count).fetchone() == (0,)
+        db.execute("SELECT set_config('rujukan.agency', 'rsud', false)")
+        agencies = db.execute("SELECT DISTINCT agency FROM delivery.webhooks").fetchall()
+        assert agencies in ([], [("rsud",)])
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            db.execute("UPDATE delivery.webhooks SET sent = 0")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://10.0.0.1/",
+        "https://169.254.169.254/latest/meta-data",
+        "https://[::1]/",
+        "http://93.184.215.14/",
+        "https://user:RAHASIA@rsud.example/",
+        "https://rsud.example/#RAHASIA",
+        "ftp://rsud.example/RAHASIA",
+        "RAHASIA",
+    ],
+)
+def test_an_address_that_may_not_be_posted_to_is_not_set(feeding: Feeding, url: str) -> None:
+    refused = Administrator(feeding, "dinsos").post(url=url)
+    assert refused.status_code == 422
+    assert "RAHASIA" not in refused.text
+
+
+def test_a_name_that_leads_inside_is_found_out_when_it_is_resolved(feeding: Feeding, receiver: Receiver) -> None:
+    """That name may lead elsewhere whenever it is asked for: what it leads to is judged, and connected to."""
+    administrator = Administrator(feeding, "dinsos")
+    feeding.case_with("dinsos")
+    administrator.does(url=receiver.url.replace("127.0.0.1", "localhost"))
+    feeding.head("dinsos")
+    outside = Feeding(
+        replace(feeding.settings, webhook_networks="10.0.0.0/8"), feeding.office, feeding.keys, feeding.url
+    )
+    with sending(outside):
+        assert eventually(lambda: administrator.sees()["outcome"] == "address not allowed")
+    assert receiver.posts == []
+
+
+def test_over_tls_the_name_is_checked_though_its_address_is_called(
+    feeding: Feeding, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    administrator = Administrator(feeding, "lbh")
+    feeding.case_with("lbh")
+    trusted, other = certified(tmp_path, "localhost"), certified(tmp_path, "rsud.example")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "trusted.pem"))
+    (tmp_path / "trusted.pem").write_bytes(trusted.read_bytes() + other.read_bytes())
+    with receiving(other, "localhost") as wrong, sending(feeding):
+        administrator.does(url=wrong.url)
+        assert eventually(lambda: administrator.sees()["outcome"] == "no connection")
+        with receiving(trusted, "localhost") as right:
+            administrator.does(url=right.url)
+            assert eventually(lambda: right.taken)
+            assert right.taken[0].headers["host"] == right.url.removeprefix("https://").removesuffix("/hook")
+        assert wrong.posts == []
+
+
+# Several senders, and killed ones ------------------------------------------------------------------------------
+
+
+def test_several_senders_share_the_work_and_post_once(feeding: Feeding) -> None:
+    agencies = ("rsud", "polres", "lbh", "dinsos")
+    with receiving() as one, receiving() as two, receiving() as three, receiving() as four:
+        receivers = dict(zip(agencies, (one, two, three, four), strict=True))
+        cases = {agency: feeding.case_with(agency) for agency in agencies}
+        for agency, receiver in receivers.items():
+            Administrator(feeding, agency).does(url=receiver.url)
+            Administrator(feeding, agency).does("/replay", after=0)
+        with sending(feeding), sending(feeding), sending(feeding):
+            for case in cases.values():
+                feeding.note(case)
+            heads = {agency: feeding.head(agency) for agency in agencies}
+            assert eventually(lambda: all(len(receivers[a].taken) >= heads[a] for a in agencies), 60)
+        for agency, receiver in receivers.items():
+            assert receiver.sequences() == list(range(1, heads[agency] + 1))
+
+
+PROGRAM = """
+from threading import Event
+from rujukan.infra import composition
+from rujukan.infra.processes import system_act
+from rujukan.infra.settings import from_environment
+with composition.webhooks(from_environment(), system_act, None, 2.0) as sender:
+    print("ready", flush=True)
+    sender.run(Event())
+"""
+
+
+def test_a_killed_sender_loses_nothing(feeding: Feeding, receiver: Receiver) -> None:
+    """In the middle of a message: another sender posts it again under the same id, and all behind it."""
+    feeding.case_with("rsud")
+    head = feeding.head("rsud")
+    reached, go_on = Event(), Event()
+
+    def hold(post: Post) -> Answer:
+        if post.sequence == head - 1 and not go_on.is_set():
+            reached.set()
+            go_on.wait(30)
+            return Answer(500)
+        return Answer()
+
+    receiver.answer = hold
+    Administrator(feeding, "rsud").does(url=receiver.url)
+    Administrator(feeding, "rsud").does("/replay", after=0)
+    feeding.head("rsud")
+    child = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM], env=to_environment(feeding.settings), stdout=subprocess.DEVNULL
+    )
+    try:
+        assert reached.wait(60)
+        child.send_signal(signal.SIGKILL)
+        child.wait(10)
+    finally:
+        child.kill()
+        go_on.set()
+    assert receiver.sequences() == list(range(1, head - 1))
+    with sending(feeding):
+        assert eventually(lambda: len(receiver.taken) >= head)
+    assert receiver.sequences() == list(range(1, head + 1))
+    again = [post.headers["webhook-id"] for post in receiver.posts if post.sequence == head - 1]
+    assert len(again) == 2
+    assert len(set(again)) == 1

@@ -1,0 +1,162 @@
+"""What is posted to a webhook, signed as Standard Webhooks 1.0.0 has it, and where nothing may be posted."""
+
+import asyncio
+import base64
+import statistics
+from pathlib import Path
+
+import pytest
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from rujukan.infra.keyring import LocalKeyring
+from rujukan.infra.webhooks.addresses import Networks, Refused
+from rujukan.infra.webhooks.sending import JITTER, SCHEDULE, Patience
+from rujukan.infra.webhooks.signature import public_key, secret_of, signatures, signer_of
+
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+ID, TIMESTAMP, BODY = "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, b'{"test": 2432232314}'
+EXPECTED = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+"""The vector in the tests of the specification's own libraries."""
+
+
+@pytest.fixture(scope="module")
+def keyring(tmp_path_factory: pytest.TempPathFactory) -> LocalKeyring:
+    return LocalKeyring(Path(tmp_path_factory.mktemp("keys")) / "keyring.json")
+
+
+# Signatures ----------------------------------------------------------------------------------------------------
+
+
+def test_the_shared_secret_signs_as_the_specifications_libraries_do(keyring: LocalKeyring) -> None:
+    assert signatures([SECRET], signer_of(keyring, "rsud"), ID, TIMESTAMP, BODY).split()[0] == EXPECTED
+
+
+def test_the_services_key_signs_the_same_content(keyring: LocalKeyring) -> None:
+    signer = signer_of(keyring, "rsud")
+    signed = signatures([SECRET], signer, ID, TIMESTAMP, BODY).split()[-1]
+    shown = public_key(signer)
+    assert signed.startswith("v1a,")
+    assert shown.startswith("whpk_")
+    key = Ed25519PublicKey.from_public_bytes(base64.b64decode(shown.removeprefix("whpk_")))
+    signature = base64.b64decode(signed.removeprefix("v1a,"))
+    key.verify(signature, b"%s.%d.%s" % (ID.encode(), TIMESTAMP, BODY))
+    with pytest.raises(InvalidSignature):
+        key.verify(signature, b"%s.%d.%s" % (ID.encode(), TIMESTAMP + 1, BODY))
+
+
+def test_while_a_secret_is_replaced_both_sign(keyring: LocalKeyring) -> None:
+    signed = signatures([secret_of(keyring, "rsud", 9), SECRET], signer_of(keyring, "rsud"), ID, TIMESTAMP, BODY)
+    kinds = [each.partition(",")[0] for each in signed.split(" ")]
+    assert kinds == ["v1", "v1", "v1a"]
+    assert signed.split(" ")[1] == EXPECTED
+
+
+def test_no_two_registrations_or_agencies_share_a_secret(keyring: LocalKeyring) -> None:
+    secrets = {secret_of(keyring, agency, n) for agency in ("rsud", "polres") for n in (2, 3)}
+    assert len(secrets) == 4
+    assert all(len(base64.b64decode(secret.removeprefix("whsec_"))) == 32 for secret in secrets)
+    assert secret_of(keyring, "rsud", 2) in secrets, "always the same"
+    assert public_key(signer_of(keyring, "rsud")) != public_key(signer_of(keyring, "polres"))
+
+
+# Addresses -----------------------------------------------------------------------------------------------------
+
+
+def may(url: str, networks: str = "") -> bool:
+    """Whether that is posted to. Names here are addresses, so that nobody is asked."""
+    allowed = Networks(networks)
+    try:
+        return bool(asyncio.run(allowed.resolve(allowed.check(url))))
+    except Refused:
+        return False
+
+
+PRIVATE = (
+    "127.0.0.1",
+    "127.8.9.10",
+    "10.0.0.1",
+    "172.16.0.1",
+    "192.168.1.1",
+    "169.254.169.254",
+    "100.64.0.1",
+    "0.0.0.0",
+    "224.0.0.1",
+    "255.255.255.255",
+    "[::1]",
+    "[::]",
+    "[fe80::1]",
+    "[fd00::1]",
+    "[ff02::1]",
+    "[::ffff:127.0.0.1]",
+    "[::ffff:169.254.169.254]",
+    "[64:ff9b::7f00:1]",
+    "[2002:7f00:1::]",
+    "localhost",
+    "2130706433",
+    "0x7f.1",
+    "127.1",
+)
+
+
+@pytest.mark.parametrize("host", PRIVATE)
+def test_nothing_is_posted_into_the_services_own_network(host: str) -> None:
+    for scheme in ("https", "http"):
+        assert not may(f"{scheme}://{host}/"), scheme
+        assert not may(f"{scheme}://{host}:8443/x"), scheme
+
+
+@pytest.mark.parametrize("host", ["93.184.215.14", "[2606:2800:21f:cb07:6820:80da:af6b:8b2c]"])
+def test_a_public_address_is_posted_to_over_tls_only(host: str) -> None:
+    assert may(f"https://{host}/")
+    assert not may(f"http://{host}/")
+    assert not may(f"http://{host}/", "10.0.0.0/8")
+
+
+def test_the_operator_allows_networks_and_http_in_them() -> None:
+    allowed = "10.20.0.0/16, 127.0.0.0/8 fd12::/16"
+    for url in ("https://10.20.1.1/", "http://10.20.1.1/", "http://127.0.0.1:8080/x", "https://[fd12::7]/"):
+        assert may(url, allowed), url
+    for url in ("https://10.21.1.1/", "http://192.168.0.1/", "https://[::1]/", "https://[::ffff:10.21.0.1]/"):
+        assert not may(url, allowed), url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://user@93.184.215.14/",
+        "https://user:secret@93.184.215.14/",
+        "https://93.184.215.14/#part",
+        "https://93.184.215.14:0/",
+        "https:///path",
+        "gopher://93.184.215.14/",
+        "file:///etc/passwd",
+        "https://93.184.215.14:99999/",
+        "https://[::1",
+    ],
+)
+def test_an_address_that_says_more_or_less_than_where_is_refused(url: str) -> None:
+    with pytest.raises(Refused):
+        Networks("").check(url)
+
+
+def test_networks_are_ranges() -> None:
+    with pytest.raises(ValueError, match="does not appear to be"):
+        Networks("the ministry")
+
+
+# Patience ------------------------------------------------------------------------------------------------------
+
+
+def test_pauses_grow_to_a_bound_and_no_two_are_alike() -> None:
+    patience = Patience()
+    for failures, seconds in enumerate((*SCHEDULE, SCHEDULE[-1], SCHEDULE[-1]), 1):
+        pauses = [patience.pause(failures, 0.0) for _ in range(200)]
+        assert seconds * (1 - JITTER) <= min(pauses) < max(pauses) <= seconds * (1 + JITTER)
+        assert statistics.mean(pauses) == pytest.approx(seconds, rel=0.1)
+
+
+def test_a_receiver_may_ask_for_more_time_within_bounds() -> None:
+    assert Patience().pause(1, 600.0) == 600.0
+    assert Patience().pause(1, 10.0**9) == 3600.0
+    assert Patience().pause(len(SCHEDULE), 1.0) > 1000.0
