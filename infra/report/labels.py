@@ -127,6 +127,7 @@ FIELDS: dict[str, tuple[str, str]] = {
     "language": ("Bahasa", "Language"),
     "guardian_name": ("Nama wali", "Guardian's name"),
     "reason": ("Alasan", "Reason"),
+    "url": ("Alamat", "Address"),
     "phone": ("Telepon", "Telephone"),
     "address": ("Alamat", "Address"),
     "safe_times": ("Waktu aman dihubungi", "Safe times to call"),

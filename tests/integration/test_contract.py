@@ -21,12 +21,14 @@ from rujukan.api.casework import Casework
 from rujukan.api.contract import MADE_HERE
 from rujukan.consumers.envelope import AgencyKey
 from rujukan.domain import agency as a
+from rujukan.domain import webhook as w
 from rujukan.domain.case import commands as c
 from rujukan.domain.codes import Purpose, Role
 from rujukan.domain.compartment import compartments_of
 from rujukan.domain.fact import Fact
 from rujukan.infra import composition, onboarding
 from rujukan.infra.issuer import usual_actor
+from rujukan.infra.processes import system_act
 
 ACTIONS: tuple[Action, ...] = (OPENING, *CASE_ACTIONS, *AGENCY_ACTIONS)
 PROBLEMS = {"400", "401", "403", "404", "409", "412", "422", "503"}
@@ -285,11 +287,26 @@ def _agencies(walk: Walk, system: Casework) -> None:
     with walk.acting("uptd-ppa", Role.AGENCY_ADMINISTRATOR):
         walk.take(a.ApproveResealing, code=code, key="next")
     with walk.acting(code, Role.AGENCY_ADMINISTRATOR):
+        walk.take(w.SetWebhook, code=code)
+        walk.take(w.ReplayWebhook, code=code)
+        _disable_webhook(system, code)
+        walk.take(w.EnableWebhook, code=code)
+        walk.take(w.RemoveWebhook, code=code)
         walk.take(a.AddMember, code=code)
         walk.take(a.RemoveMember, code=code, member=UUID("00000000-0000-4000-8000-00000000000a"))
     with walk.acting("uptd-ppa", Role.AGENCY_ADMINISTRATOR):
         walk.take(a.SuspendAgency, code=code)
         walk.take(a.ReactivateAgency, code=code)
+
+
+def _disable_webhook(system: Casework, code: str) -> None:
+    """As the system does when a webhook fails for too long."""
+    act = system_act()
+    agency = system.network.get(code)
+    assert agency is not None
+    assert agency.webhook is not None
+    said = w.DisableWebhook(occurred_at=act.at, registration=agency.webhook.registration, reason="failing")
+    system.act_on_agency(code, said, act, correlation=uuid4())
 
 
 @pytest.mark.parametrize("action", ACTIONS, ids=named)
