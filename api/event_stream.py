@@ -5,10 +5,14 @@ holds back its own stream, and nothing piles up here.
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable
 
+from starlette.requests import ClientDisconnect
 from starlette.responses import StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
+
+log = logging.getLogger(__name__)
 
 STALLED_SECONDS = 60.0
 """How long a connection may take nothing before it is given up."""
@@ -30,5 +34,7 @@ class EventStream(StreamingResponse):
 
         try:
             await super().__call__(scope, receive, in_time)
+        except (TimeoutError, ClientDisconnect):
+            log.info("a stream was cut off: nobody took it")
         finally:
             self._ended()

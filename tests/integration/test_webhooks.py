@@ -15,10 +15,12 @@ from uuid import uuid4
 import httpx
 import psycopg
 import pytest
+from conftest import Running
 from feeding import Feeding, eventually, serving
 from msgspec.structs import replace
 from receiver import Answer, Post, Receiver, certified, receiving
 
+from rujukan.api.actions import OPENING
 from rujukan.domain.agency import ReactivateAgency, SuspendAgency
 from rujukan.domain.codes import Role
 from rujukan.infra import composition
@@ -384,3 +386,13 @@ def test_a_killed_sender_loses_nothing(feeding: Feeding, receiver: Receiver) -> 
     again = [post.headers["webhook-id"] for post in receiver.posts if post.sequence == head - 1]
     assert len(again) == 2
     assert len(set(again)) == 1
+
+
+def test_a_whole_system_posts_to_its_own_machine(running: Running, receiver: Receiver) -> None:
+    """Its publisher process does, and the embedded system allows it."""
+    administrator = running.client("uptd-ppa", Role.AGENCY_ADMINISTRATOR)
+    at = "/agencies/uptd-ppa/webhook"
+    assert administrator.post(at, json={"url": receiver.url}).status_code == 200
+    assert running.client("uptd-ppa").post("/cases", json=OPENING.example).status_code == 201
+    assert eventually(lambda: receiver.taken and administrator.get(at).json()["sent"] == len(receiver.taken))
+    assert administrator.post(f"{at}/removal", json={}).status_code == 200
