@@ -35,6 +35,8 @@ from .rows import Claim, Rows
 from .signature import secret_of, signatures, signer_of
 
 log = logging.getLogger(__name__)
+for noisy in ("httpx", "httpcore"):  # they log addresses, and an address may hold a secret
+    logging.getLogger(noisy).setLevel(logging.WARNING)
 
 SCHEDULE = (5.0, 15.0, 60.0, 300.0, 900.0, 1800.0, 3600.0)
 """Seconds to the next attempt after one failure, two …; the last is for all behind. The specification's example goes on
@@ -46,13 +48,15 @@ ATTEMPT_SECONDS = 20.0
 LONGEST_RETRY_AFTER = 3_600.0
 LARGEST_ANSWER = 4_096
 """What is read of an answer, so that the connection can be used again; it goes nowhere."""
-AT_ONCE = 64
+DRAIN_SECONDS = 1.0
+AT_ONCE = 256
 """Webhooks that one sender posts to at a time."""
 PAGE = 20
 THREADS = 4
 LOOK_SECONDS = 0.5
 LATER_SECONDS = 5.0
 """When to look again at an agency that is suspended, or has no key."""
+NO_CONNECTION = (httpx.ConnectError, httpx.ConnectTimeout)
 CONTENT_TYPE = "application/cloudevents+json"
 
 P = ParamSpec("P")
@@ -160,7 +164,8 @@ class Sender:
         secrets = [secret_of(self._provider, claim.agency, n) for n in (claim.registration, claim.previous) if n]
         signer, sent, failures = signer_of(self._provider, claim.agency), claim.sent, claim.failures
         seconds = self._patience.attempt_seconds
-        client = httpx.AsyncClient(verify=self._trust, trust_env=False, follow_redirects=False, timeout=seconds)
+        patience = httpx.Timeout(seconds, connect=seconds / 4)  # so that there is time for another address
+        client = httpx.AsyncClient(verify=self._trust, trust_env=False, follow_redirects=False, timeout=patience)
         async with client:
             while True:
                 url = await self._work(self._url, claim)
@@ -194,10 +199,12 @@ class Sender:
             return Outcome("no answer in time")
         except Refused:
             return Outcome("address not allowed")
-        except OSError:
+        except (OSError, UnicodeError):
             return Outcome("name not resolved")
-        except httpx.HTTPError as problem:
-            return Outcome("no connection" if isinstance(problem, httpx.ConnectError) else "connection broken")
+        except NO_CONNECTION:
+            return Outcome("no connection")
+        except httpx.HTTPError:
+            return Outcome("connection broken")
 
     async def _post(self, client: httpx.AsyncClient, url: httpx.URL, headers: dict[str, str], body: bytes) -> Outcome:
         """Post to the addresses that the name has, the first that can be connected to. Raises Refused, OSError,
@@ -211,14 +218,14 @@ class Sender:
             )
             try:
                 answer = await client.send(request, stream=True)
-            except httpx.ConnectError:
+            except NO_CONNECTION:
                 if n == len(addresses) - 1:
                     raise
                 continue
-            try:
-                await _drain(answer)
-            finally:
-                await answer.aclose()
+            with suppress(TimeoutError, httpx.HTTPError):  # its status is here, which is all that counts
+                async with asyncio.timeout(DRAIN_SECONDS):
+                    await _drain(answer)
+            await answer.aclose()
             return Outcome(f"status {answer.status_code}", answer.status_code, _retry_after(answer))
         raise AssertionError("unreachable")
 
