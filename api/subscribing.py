@@ -68,6 +68,7 @@ def add_routes(app: FastAPI, casework: Casework, identity: Identity, ports: Port
     """The routes of subscribing."""
     feed, waiting = ports.feed, Waiting()
     feed.when_told(waiting.ring)
+    app.state.waiting = waiting
 
     def subscribed(caller: Caller) -> Agency:
         return subscriber(caller, casework.network.get(caller.agency), ports.now())
@@ -111,7 +112,7 @@ def add_routes(app: FastAPI, casework: Casework, identity: Identity, ports: Port
                     cursor = max(cursor, head)
                     head, found = await waiting.look(look, cursor)
                     left = give_up - time.monotonic()
-                    if found or left <= 0:
+                    if found or left <= 0 or waiting.closed:
                         break
                     await rung(event, min(left, LOOK_SECONDS))
         last = found[-1].sequence if found else cursor
@@ -135,7 +136,7 @@ def add_routes(app: FastAPI, casework: Casework, identity: Identity, ports: Port
         yield b"retry: 2000\n\n"
         with waiting.listening(caller.agency) as event:
             quiet_since = time.monotonic()
-            while True:
+            while not waiting.closed:
                 try:
                     head, found = await waiting.look(look)
                 except (Refusal, NotAuthenticated):

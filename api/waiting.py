@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from threading import Lock
+from threading import RLock
 from typing import ParamSpec, TypeVar
 
 from rujukan.domain.fact import AgencyCode
@@ -31,9 +31,15 @@ class Waiting:
 
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(LOOKERS, "feed")
-        self._lock = Lock()
+        self._lock = RLock()  # a signal may close it in the middle of what the same thread does
         self._waiters: dict[asyncio.Event, tuple[AgencyCode, asyncio.AbstractEventLoop]] = {}
         self._open: Counter[AgencyCode] = Counter()
+        self.closed = False
+
+    def close(self) -> None:
+        """End what waits: the process is about to stop."""
+        self.closed = True
+        self.ring(None)
 
     async def look(self, call: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
         """What the call answers, made on one of the few threads."""

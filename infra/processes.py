@@ -4,8 +4,9 @@ import logging
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from threading import Event, Thread
+from types import FrameType
 from uuid import UUID, uuid4
 
 import psycopg
@@ -40,6 +41,9 @@ ERASURE_SECONDS = 0.5
 UNSEALED_SECONDS = 10.0
 """How often a ledger that does not extend what was signed is looked at again, and said to be so."""
 
+NOT_STARTED = 3
+"""Status of an API that did not come up."""
+
 SYSTEM_ACTOR = ActorId(UUID(int=0))
 SYSTEM_AGENCY = "rujukan"
 
@@ -59,8 +63,9 @@ def system_act() -> Act:
 def api(settings: Settings) -> None:
     """Serve the API until told to stop."""
     with composition.service(settings) as ports:
-        uvicorn.run(
-            create_app(ports),
+        app = create_app(ports)
+        config = uvicorn.Config(
+            app,
             host=settings.host,
             port=settings.port,
             log_level="warning",
@@ -68,6 +73,23 @@ def api(settings: Settings) -> None:
             timeout_keep_alive=30,
             timeout_graceful_shutdown=5,
         )
+        server = _Server(config, app.state.waiting.close)
+        with suppress(KeyboardInterrupt):
+            server.run()
+        if not server.started:
+            raise SystemExit(NOT_STARTED)
+
+
+class _Server(uvicorn.Server):
+    """Ends open streams when it is told to stop, as they would never end by themselves."""
+
+    def __init__(self, config: uvicorn.Config, stopping: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._stopping = stopping
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        super().handle_exit(sig, frame)
+        self._stopping()
 
 
 def worker(settings: Settings) -> None:

@@ -1,7 +1,10 @@
 """Subscribing over HTTP: pages, long-poll and server-sent events give what the topic gives, under the same cursor."""
 
 import asyncio
+import os
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +16,7 @@ import msgspec
 import pytest
 from conftest import Running
 from feeding import Feeding, eventually, serving
+from msgspec.structs import replace
 
 from rujukan.api import subscribing, waiting
 from rujukan.api.actions import OPENING
@@ -24,7 +28,8 @@ from rujukan.infra.demo import network
 from rujukan.infra.demo.inboxes import entitled
 from rujukan.infra.issuer import usual_actor
 from rujukan.infra.processes import system_act
-from rujukan.infra.settings import Settings
+from rujukan.infra.services.broker import free_port
+from rujukan.infra.settings import Settings, to_environment
 
 EVENTS, STREAM = "/subscription/events", "/subscription/stream"
 
@@ -220,6 +225,33 @@ def test_an_agency_has_so_many_streams_open_and_no_more(feeding: Feeding, monkey
             return response.status_code == 200
 
     assert eventually(free), "who hung up gives the place free"
+
+
+def test_a_process_that_is_told_to_stop_ends_its_streams(feeding: Feeding) -> None:
+    """In full, with the last part that says so: they are not cut off when its patience is over."""
+    port = free_port()
+    settings = replace(feeding.settings, port=port)
+    child = subprocess.Popen(
+        [sys.executable, "-m", "rujukan.infra.cli", "api"], env={**os.environ, **to_environment(settings)}
+    )
+    try:
+        url = f"http://127.0.0.1:{port}"
+        assert eventually(lambda: answers(url), 60)
+        headers = feeding.client("rsud").headers
+        with httpx.stream("GET", url + STREAM, params={"after": 10**6}, headers=headers, timeout=40) as response:
+            assert response.status_code == 200
+            child.terminate()
+            assert said(response.iter_lines(), 1) == []
+        child.wait(20)
+    finally:
+        child.kill()
+
+
+def answers(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/.well-known/jwks.json").is_success
+    except httpx.HTTPError:
+        return False
 
 
 # Who may, and what can be asked --------------------------------------------------------------------------------
