@@ -52,9 +52,12 @@ class Post(NamedTuple):
 
 
 class Answer(NamedTuple):
+    """What is answered; of the body, so many bytes more are promised than come."""
+
     status: int = 204
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes = b""
+    lacking: int = 0
 
 
 class Receiver:
@@ -89,7 +92,7 @@ def receiving(certificate: Path | None = None, host: str = "127.0.0.1") -> Itera
             for name, value in answer.headers:
                 self.send_header(name, value)
             if answer.status != 204:
-                self.send_header("content-length", str(len(answer.body)))
+                self.send_header("content-length", str(len(answer.body) + answer.lacking))
             self.end_headers()
             self.wfile.write(answer.body)
 

@@ -151,6 +151,18 @@ def test_what_hangs_is_given_up_and_holds_nobody_else_back(feeding: Feeding, rec
     assert sorted(set(receiver.sequences())) == list(range(1, feeding.head("lbh") + 1))
 
 
+def test_the_status_counts_whatever_becomes_of_the_rest(feeding: Feeding, receiver: Receiver) -> None:
+    receiver.answer = lambda post: Answer(200, (), b"half", lacking=10) if post.sequence == 1 else Answer()
+    administrator = Administrator(feeding, "rumah-aman")
+    feeding.case_with("rumah-aman")
+    administrator.does(url=receiver.url)
+    administrator.does("/replay", after=0)
+    head = feeding.head("rumah-aman")
+    with sending(feeding):
+        assert eventually(lambda: administrator.sees()["sent"] == head)
+    assert [post.sequence for post in receiver.posts] == list(range(1, head + 1))
+
+
 def test_nothing_is_posted_for_a_suspended_agency(
     feeding: Feeding, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -174,8 +186,9 @@ def test_what_is_gone_is_disabled_at_once_until_it_is_enabled(feeding: Feeding, 
     administrator = Administrator(feeding, "rumah-aman")
     receiver.answer = lambda post: Answer(410 if post.sequence == 2 else 204)
     feeding.case_with("rumah-aman")
-    head = feeding.head("rumah-aman")
     administrator.does(url=receiver.url)
+    administrator.does("/replay", after=0)
+    head = feeding.head("rumah-aman")
     with sending(feeding):
         assert eventually(lambda: administrator.sees()["disabled"] == "gone")
         time.sleep(0.7)
