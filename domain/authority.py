@@ -4,6 +4,7 @@ The relation to the case (lead, sender, recipient) is the deciders' business; th
 """
 
 from . import agency as a
+from . import delivery as d
 from . import erasure as x
 from . import webhook as w
 from .case import commands as c
@@ -63,7 +64,7 @@ HOLDS: frozenset[type[Fact]] = frozenset({c.PlaceLegalHold, c.LiftLegalHold, c.A
 ERASURE: frozenset[type[Fact]] = frozenset({c.RequestErasure, c.ApproveErasure, c.RefuseErasure})
 """It takes two people, both of the lead, in any of these roles: supervisor, legal reviewer, data protection officer."""
 
-ACKNOWLEDGEMENT: frozenset[type[Fact]] = frozenset({x.AcknowledgeErasure})
+ACKNOWLEDGEMENT: frozenset[type[Fact]] = frozenset({x.AcknowledgeErasure, d.AcknowledgeDeliveries})
 
 EMERGENCY: frozenset[type[Fact]] = frozenset({c.BreakGlass, c.CloseGlass})
 """For persons, never for machines, and not for the system either."""
@@ -93,6 +94,11 @@ ADMINISTRATION: frozenset[type[Fact]] = frozenset(
 
 WEBHOOKS: frozenset[type[Fact]] = frozenset({w.SetWebhook, w.RemoveWebhook, w.EnableWebhook, w.ReplayWebhook})
 
+ESCALATION: frozenset[type[Fact]] = frozenset(
+    {c.EscalateReferral, c.RaiseUndelivered, c.RaiseClock, c.RaiseGlassReview}
+)
+"""What the system raises when time runs out."""
+
 RESEALING: frozenset[type[Fact]] = frozenset({a.ApproveResealing, a.RefuseResealing})
 """By another person than the administrator who asked, and never by the system."""
 
@@ -103,7 +109,7 @@ COMMANDS: dict[Role, frozenset[type[Fact]]] = {
     Role.DATA_PROTECTION_OFFICER: HOLDS | ERASURE | ACKNOWLEDGEMENT | RESEALING | {c.ReviewGlass},
     Role.AGENCY_ADMINISTRATOR: ADMINISTRATION | RESEALING | WEBHOOKS | {a.AskResealing},
     Role.INTEGRATOR: MACHINE_WORK | ACKNOWLEDGEMENT,
-    Role.SYSTEM: SUPERVISION | ADMINISTRATION | {c.EscalateReferral, c.RaiseGlassReview, w.DisableWebhook},
+    Role.SYSTEM: SUPERVISION | ADMINISTRATION | ESCALATION | {w.DisableWebhook},
 }
 
 PURPOSES: dict[Role, frozenset[Purpose]] = {

@@ -8,7 +8,7 @@ ones when they are read.
 from collections.abc import Callable
 from typing import Any
 
-from . import access, agency, erasure, webhook
+from . import access, agency, delivery, erasure, webhook
 from .case import events as case_events
 from .compartment import Compartment, compartments_of
 from .fact import Fact
@@ -27,7 +27,14 @@ def topic_of(event: type[Fact]) -> str:
 
 TOPICS: dict[str, type[Fact]] = {
     topic_of(event): event
-    for event in (*case_events.EVENTS, *agency.EVENTS, *webhook.EVENTS, *access.EVENTS, *erasure.EVENTS)
+    for event in (
+        *case_events.EVENTS,
+        *agency.EVENTS,
+        *webhook.EVENTS,
+        *access.EVENTS,
+        *erasure.EVENTS,
+        *delivery.EVENTS,
+    )
 }
 
 COMPARTMENTS: dict[str, dict[str, Compartment]] = {topic: compartments_of(event) for topic, event in TOPICS.items()}

@@ -221,7 +221,7 @@ def _addressed(event: Fact, case: Case) -> Mapping[AgencyCode, AgencyKind]:
                 return {}
             sender = {referral.sender: referral.sender_kind}
             return sender if referral.sent_at is None else {**sender, referral.recipient: referral.recipient_kind}
-        case e.ClockStarted() | e.ClockMet():
+        case e.ClockStarted() | e.ClockMet() | e.ClockOverdue():
             return {
                 r.recipient: r.recipient_kind
                 for r in case.referrals.values()

@@ -9,9 +9,11 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from .codes import ClockNeed, GbvType, Urgency
 
+MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 
@@ -39,6 +41,8 @@ class Pathway(Struct, frozen=True):
     rules: tuple[ClockRule, ...]
     answers: dict[Urgency, timedelta]
     """How soon a referral is to be answered, by urgency."""
+    deliveries: dict[Urgency, timedelta] = {}
+    """How soon the recipient's system is to say that a referral arrived, by urgency; empty where nobody watches."""
 
     def clocks(
         self, gbv_type: GbvType, domestic: bool, happened_at: datetime | None, reported_at: datetime
@@ -97,7 +101,14 @@ V2026_1 = Pathway(
     answers={Urgency.EMERGENCY: HOUR, Urgency.URGENT: DAY, Urgency.ROUTINE: 3 * DAY},
 )
 
-PATHWAYS = {V2026_1.version: V2026_1}
+V2026_2 = replace(
+    V2026_1,
+    version="2026-2",
+    deliveries={Urgency.EMERGENCY: 10 * MINUTE, Urgency.URGENT: 2 * HOUR, Urgency.ROUTINE: DAY},
+)
+"""Watches whether referrals arrive: a message that is lost is found long before its answer is due."""
+
+PATHWAYS = {V2026_1.version: V2026_1, V2026_2.version: V2026_2}
 """Every version ever in use; none is ever taken out, none is ever edited."""
 
-CURRENT = V2026_1
+CURRENT = V2026_2

@@ -163,6 +163,16 @@ class GlassNotOpen(Refusal):
     mend = "If the danger lasts, break the glass again, with the reason why."
 
 
+class NotTold(Refusal):
+    says = "The agency was not told so much."
+    mend = "Acknowledge what was delivered; GET /subscription says how far that goes."
+
+
+class WrongReceipt(Refusal):
+    says = "The receipt is not the one in the delivery with this sequence."
+    mend = "Send the receipt that lies inside the seal of that very delivery."
+
+
 class NotByTheSamePerson(Refusal):
     says = "Another person has to do this."
     mend = "Ask a colleague whose role allows it: nobody reviews themselves."

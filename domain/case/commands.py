@@ -193,6 +193,16 @@ class EscalateReferral(ReferralMove, frozen=True, kw_only=True):
     """Raise that nobody answered in time."""
 
 
+class RaiseUndelivered(ReferralMove, frozen=True, kw_only=True):
+    """Raise that the recipient's system did not say in time that the referral arrived."""
+
+
+class RaiseClock(Fact, frozen=True, kw_only=True):
+    """Raise that a clock ran out."""
+
+    clock: Coordination[ClockId]
+
+
 class MeetClock(Fact, frozen=True, kw_only=True):
     """Say that what a clock waits for was done outside the system."""
 

@@ -195,6 +195,12 @@ class ClockMet(Fact, frozen=True, kw_only=True, tag="case.ClockMet"):
 # Assessment --------------------------------------------------------------------------------------------------
 
 
+class ClockOverdue(Fact, frozen=True, kw_only=True, tag="case.ClockOverdue"):
+    """The clock ran out, and nobody had said that it was met."""
+
+    clock: Coordination[ClockId]
+
+
 class NeedsFacts(Details, frozen=True, kw_only=True):
     needs: Psychosocial[frozenset[Need]]
 
@@ -368,6 +374,14 @@ class ReferralEscalated(ReferralMove, frozen=True, kw_only=True, tag="case.Refer
     """Nobody answered in time; `level` counts how often that was raised."""
 
     level: Coordination[int]
+
+
+class ReferralUndelivered(ReferralMove, frozen=True, kw_only=True, tag="case.ReferralUndelivered"):
+    """The recipient's system did not say in time that it arrived; `level` counts how often that was raised, `to` is the
+    agency whose supervisors are to see to it: the recipient first, then the lead."""
+
+    level: Coordination[int]
+    to: Coordination[AgencyCode]
 
 
 # Work --------------------------------------------------------------------------------------------------------
@@ -661,6 +675,7 @@ EVENTS: tuple[type[Fact], ...] = (
     AllegedPerpetratorRecorded,
     ClockStarted,
     ClockMet,
+    ClockOverdue,
     NeedsAssessed,
     RiskAssessed,
     SafetyPlanAgreed,
@@ -681,6 +696,7 @@ EVENTS: tuple[type[Fact], ...] = (
     ReferralFailed,
     ReferralCancelled,
     ReferralEscalated,
+    ReferralUndelivered,
     ServiceDelivered,
     NoteRecorded,
     ContactAttempted,

@@ -144,6 +144,25 @@ def escalate(command: c.EscalateReferral, case: Case | None, act: Act, network: 
     return [recorded(e.ReferralEscalated, command, act, level=level)]
 
 
+@decide.register
+def raise_undelivered(command: c.RaiseUndelivered, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
+    """Each time the window passes again and the recipient's system is silent, one level more: the first to the
+    recipient's supervisors, the others to the lead. That it is silent, who asks has looked up."""
+    if act.role is not Role.SYSTEM:
+        raise NotForThisRole(needs=Role.SYSTEM)
+    referral = case.referrals.get(command.referral) if case else None
+    if case is None or referral is None or referral.sent_at is None or referral.delivery is None:
+        raise Unknown(what="referral")
+    level = referral.undelivered + 1
+    if referral.status is not S.REQUESTED or level > HIGHEST_ESCALATION:
+        raise WrongMove(referral=referral.id, status=referral.status, move="raise")
+    due_at = referral.sent_at + level * referral.delivery
+    if act.at < due_at:
+        raise StillRunning(due_at=due_at)
+    to = referral.recipient if level == 1 else case.lead
+    return [recorded(e.ReferralUndelivered, command, act, level=level, to=to)]
+
+
 def _from(
     case: Case,
     referral: ReferralId,

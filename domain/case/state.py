@@ -44,6 +44,7 @@ from ..fact import (
     ReferralId,
     TransferId,
 )
+from ..pathways import PATHWAYS
 from . import events as e
 
 K = TypeVar("K")
@@ -100,6 +101,10 @@ class Referral(Struct, frozen=True):
     answered_at: datetime | None = None
     ended_at: datetime | None = None
     escalations: int = 0
+    delivery: timedelta | None = None
+    """How long the recipient's system has to say that it arrived; None where the case's pathway has no such window."""
+    undelivered: int = 0
+    """How often it was raised that it did not arrive."""
 
     @property
     def window(self) -> timedelta:
@@ -111,6 +116,8 @@ class Clock(Struct, frozen=True):
     id: ClockId
     due_at: datetime
     met_at: datetime | None = None
+    overdue: bool = False
+    """It was raised that it ran out."""
 
 
 class Action(Struct, frozen=True):
@@ -315,6 +322,12 @@ def _(event: e.ClockMet, case: Case) -> Case:
 
 
 @_after.register
+def _(event: e.ClockOverdue, case: Case) -> Case:
+    raised = replace(case.clocks[event.clock], overdue=True)
+    return replace(case, clocks=_with(case.clocks, event.clock, raised))
+
+
+@_after.register
 def _(event: e.ConsentGiven, case: Case) -> Case:
     return replace(case, consents=_with(case.consents, event.consent, _consent(event)))
 
@@ -365,7 +378,10 @@ def _(event: e.ReferralDrafted, case: Case) -> Case:
 
 @_after.register
 def _(event: e.ReferralSent, case: Case) -> Case:
-    return _move(case, event.referral, ReferralStatus.REQUESTED, sent_at=event.occurred_at, due_at=event.due_at)
+    pathway = PATHWAYS.get(case.pathway)
+    delivery = pathway.deliveries.get(case.referrals[event.referral].urgency) if pathway else None
+    times = {"sent_at": event.occurred_at, "due_at": event.due_at, "delivery": delivery}
+    return _move(case, event.referral, ReferralStatus.REQUESTED, **times)
 
 
 @_after.register
@@ -416,6 +432,11 @@ def _(event: e.ReferralCancelled, case: Case) -> Case:
 @_after.register
 def _(event: e.ReferralEscalated, case: Case) -> Case:
     return _move(case, event.referral, case.referrals[event.referral].status, escalations=event.level)
+
+
+@_after.register
+def _(event: e.ReferralUndelivered, case: Case) -> Case:
+    return _move(case, event.referral, case.referrals[event.referral].status, undelivered=event.level)
 
 
 @_after.register

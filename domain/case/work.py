@@ -2,14 +2,14 @@
 
 from collections.abc import Iterable, Sequence
 
-from ..codes import ReferralStatus
+from ..codes import ReferralStatus, Role
 from ..compartment import Compartment
 from ..fact import Act, ClockId, Fact, recorded
-from ..refusal import AlreadyExists, Invalid, NotForThisAgency, Unknown, WrongMove
+from ..refusal import AlreadyExists, Invalid, NotForThisAgency, NotForThisRole, StillRunning, Unknown, WrongMove
 from . import commands as c
 from . import events as e
 from .deciding import Network, decide, fresh, joined, led, party
-from .state import Case
+from .state import Case, Status
 
 WORKING = frozenset({ReferralStatus.ACCEPTED, ReferralStatus.IN_PROGRESS})
 
@@ -48,6 +48,21 @@ def deliver_service(command: c.DeliverService, case: Case | None, act: Act, netw
 @decide.register
 def meet_clock(command: c.MeetClock, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
     return _met((command.clock,), command, joined(case, act), act)
+
+
+@decide.register
+def raise_clock(command: c.RaiseClock, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
+    """Once, when it has run out."""
+    if act.role is not Role.SYSTEM:
+        raise NotForThisRole(needs=Role.SYSTEM)
+    clock = case.clocks.get(command.clock) if case else None
+    if case is None or clock is None:
+        raise Unknown(what="clock")
+    if case.status is not Status.OPEN or clock.met_at is not None or clock.overdue:
+        raise WrongMove(clock=clock.id, move="raise")
+    if act.at < clock.due_at:
+        raise StillRunning(due_at=clock.due_at)
+    return [recorded(e.ClockOverdue, command, act)]
 
 
 @decide.register

@@ -10,6 +10,7 @@ from rujukan.domain import access as x
 from rujukan.domain import agency as a
 from rujukan.domain import catalogue
 from rujukan.domain import codes as k
+from rujukan.domain import delivery as d
 from rujukan.domain import erasure as r
 from rujukan.domain import webhook as w
 from rujukan.domain.case import events as e
@@ -95,6 +96,7 @@ FIELDS: dict[type[Fact], dict[str, Any]] = {
         "need": k.ClockNeed.HIV_PEP,
     },
     e.ClockMet: {"clock": an_id("clock"), "in_time": True},
+    e.ClockOverdue: {"clock": an_id("clock")},
     e.NeedsAssessed: {**DETAILS, "needs": frozenset({k.Need.SHELTER, k.Need.HEALTH})},
     e.RiskAssessed: {"level": k.RiskLevel.EXTREME, "reasons": "threats"},
     e.SafetyPlanAgreed: {"plan": "a neighbour knows", "review_on": DAY},
@@ -149,6 +151,7 @@ FIELDS: dict[type[Fact], dict[str, Any]] = {
     e.ReferralFailed: {**REFERRAL, "reason": k.EndReason.UNREACHABLE, "note": "moved"},
     e.ReferralCancelled: {**REFERRAL, "reason": k.EndReason.CONSENT_WITHDRAWN},
     e.ReferralEscalated: {**REFERRAL, "level": 2},
+    e.ReferralUndelivered: {**REFERRAL, "level": 1, "to": "rsud"},
     e.ServiceDelivered: {
         **DETAILS,
         **REFERRAL,
@@ -301,6 +304,13 @@ FIELDS: dict[type[Fact], dict[str, Any]] = {
         "agency": "rsud",
     },
     r.ErasureAcknowledged: {"erasure": an_id("erasure"), "case": an_id("case"), "agency": "rsud"},
+    d.Acknowledged: {
+        "agency": "rsud",
+        "received": 9,
+        "handled": 8,
+        "failed": (d.Failure(4, "cannot-open"), d.Failure(7, "handler-failed")),
+        "recovered": (3,),
+    },
 }
 
 EXAMPLES: dict[str, Fact] = {

@@ -128,7 +128,7 @@ def opened(lead: str = "uptd-ppa", age: AgeGroup = AgeGroup.ADULT, at: datetime 
         lead_kind=NETWORK[lead].kind,
         urgency=Urgency.URGENT,
         age_group=age,
-        pathway="2026-1",
+        pathway="2026-2",
     )
 
 
@@ -157,7 +157,7 @@ def clock(due_at: datetime = NOON + DAY) -> e.ClockStarted:
         clock=CLOCK,
         starts_at=NOON,
         due_at=due_at,
-        pathway="2026-1",
+        pathway="2026-2",
         need=ClockNeed.FORENSIC_EVIDENCE,
     )
 

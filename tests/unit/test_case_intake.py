@@ -70,7 +70,7 @@ def test_any_member_agency_may_receive_the_first_report() -> None:
 
 
 def test_a_case_keeps_the_pathway_version_it_was_opened_under() -> None:
-    assert given().when(OPEN).then_only(e.CaseOpened, e.ReportReceived).pathway == "2026-1"
+    assert given().when(OPEN).then_only(e.CaseOpened, e.ReportReceived).pathway == "2026-2"
 
 
 def test_a_case_is_opened_once() -> None:
@@ -232,7 +232,7 @@ def test_rape_starts_the_clocks_of_care_from_the_incident_and_those_of_protectio
         ClockNeed.TEMPORARY_PROTECTION_SV: NOON + 24 * HOUR,
     }
     assert {clock.starts_at for clock in clocks.values()} == {happened, NOON}
-    assert {clock.pathway for clock in clocks.values()} == {"2026-1"}
+    assert {clock.pathway for clock in clocks.values()} == {"2026-2"}
 
 
 def test_violence_within_the_household_starts_the_clock_of_police_protection_whatever_its_type() -> None:

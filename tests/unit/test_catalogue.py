@@ -9,7 +9,7 @@ import pytest
 from examples import EXAMPLES
 from story import NOON, NOTE, consent, say
 
-from rujukan.domain import access, agency, catalogue, erasure, webhook
+from rujukan.domain import access, agency, catalogue, delivery, erasure, webhook
 from rujukan.domain.case import commands as c
 from rujukan.domain.case import events as e
 from rujukan.domain.compartment import Compartment, Health, compartments_of
@@ -42,21 +42,35 @@ def frozen(topic: str) -> dict[Compartment, bytes]:
 
 
 def test_every_event_has_a_topic_of_its_own() -> None:
-    events = (*e.EVENTS, *agency.EVENTS, *webhook.EVENTS, *access.EVENTS, *erasure.EVENTS)
+    events = (*e.EVENTS, *agency.EVENTS, *webhook.EVENTS, *access.EVENTS, *erasure.EVENTS, *delivery.EVENTS)
     assert len(catalogue.TOPICS) == len(set(events)) == len(events)
 
 
 @pytest.mark.parametrize("topic", list(catalogue.TOPICS))
 def test_a_topic_is_its_family_and_its_name_and_no_python_path(topic: str) -> None:
     event = catalogue.TOPICS[topic]
-    family = {e: "case", agency: "agency", webhook: "agency", access: "access", erasure: "erasure"}
+    family = {
+        e: "case",
+        agency: "agency",
+        webhook: "agency",
+        access: "access",
+        erasure: "erasure",
+        delivery: "delivery",
+    }
     (of,) = (word for module, word in family.items() if event.__module__ == module.__name__)
     assert topic == f"{of}.{event.__name__}"
 
 
 @pytest.mark.parametrize(
     ("module", "family"),
-    [(e, "case."), (agency, "agency."), (webhook, "agency."), (access, "access."), (erasure, "erasure.")],
+    [
+        (e, "case."),
+        (agency, "agency."),
+        (webhook, "agency."),
+        (access, "access."),
+        (erasure, "erasure."),
+        (delivery, "delivery."),
+    ],
 )
 def test_every_event_that_is_written_is_in_the_closed_list(module: Any, family: str) -> None:
     tagged = {

@@ -491,6 +491,7 @@ NO_STORY = (
     e.ErasureRefused,
     e.CaseErased,
     e.GlassMove,
+    e.ClockOverdue,
 )
 """Events of which nobody learns just because an open referral and a consent cover what they say."""
 

@@ -74,6 +74,16 @@ def test_a_referral_is_answered_within_an_hour_a_day_or_three_days() -> None:
     }
 
 
+def test_a_referral_arrives_within_ten_minutes_two_hours_or_a_day() -> None:
+    assert CURRENT.deliveries == {Urgency.EMERGENCY: HOURS / 6, Urgency.URGENT: 2 * HOURS, Urgency.ROUTINE: 24 * HOURS}
+    assert all(CURRENT.deliveries[u] < CURRENT.answers[u] for u in Urgency), "found before the answer is due"
+
+
+def test_a_case_of_the_first_version_has_the_rules_that_it_had() -> None:
+    assert V2026_1.deliveries == {}
+    assert (CURRENT.rules, CURRENT.answers) == (V2026_1.rules, V2026_1.answers)
+
+
 def test_every_version_answers_every_urgency_and_is_found_by_its_name() -> None:
     assert CURRENT in PATHWAYS.values()
     for version, pathway in PATHWAYS.items():

@@ -1,5 +1,7 @@
 """The referral's state machine: which move, from which state, by whom."""
 
+from datetime import timedelta
+
 import pytest
 from msgspec.structs import replace
 from story import (
@@ -33,6 +35,7 @@ from story import (
     suspended,
     the_case,
     withdrawn,
+    written,
 )
 
 from rujukan.domain.case import commands as c
@@ -50,6 +53,7 @@ from rujukan.domain.codes import (
     Urgency,
 )
 from rujukan.domain.compartment import Compartment
+from rujukan.domain.disclosure import Knowledge
 from rujukan.domain.fact import Fact
 from rujukan.domain.refusal import (
     AlreadyExists,
@@ -367,6 +371,64 @@ def test_what_was_answered_is_not_escalated(status: S) -> None:
 def test_a_draft_waits_for_nobody() -> None:
     given(*referred(S.DRAFT)).when(ESCALATE, by=later(SYSTEM, 2 * DAY)).refused(Unknown, what="referral")
     given().when(ESCALATE, by=SYSTEM).refused(Unknown, what="referral")
+
+
+def undelivered(level: int, to: str) -> e.ReferralUndelivered:
+    return say(e.ReferralUndelivered, referral=R1, level=level, to=to)
+
+
+UNDELIVERED = say(c.RaiseUndelivered, referral=R1)
+
+
+def test_what_did_not_arrive_is_raised_to_the_recipient_first_and_then_to_the_lead() -> None:
+    events = [*referred(S.REQUESTED)]
+    for level, to in ((1, "rsud"), (2, "uptd-ppa"), (3, "uptd-ppa")):
+        early = later(SYSTEM, level * 2 * HOUR - timedelta(microseconds=1))
+        given(*events).when(UNDELIVERED, by=early).refused(StillRunning, due_at=NOON + level * 2 * HOUR)
+        given(*events).when(UNDELIVERED, by=later(SYSTEM, level * 2 * HOUR)).then(undelivered(level, to))
+        events.append(undelivered(level, to))
+    given(*events).when(UNDELIVERED, by=later(SYSTEM, 30 * DAY)).refused(WrongMove, move="raise")
+
+
+@pytest.mark.parametrize(
+    ("urgency", "window"), [(Urgency.EMERGENCY, HOUR / 6), (Urgency.URGENT, 2 * HOUR), (Urgency.ROUTINE, DAY)]
+)
+def test_how_soon_it_is_to_arrive_follows_from_its_urgency(urgency: Urgency, window: timedelta) -> None:
+    events = referred(S.REQUESTED, urgency=urgency)
+    given(*events).when(UNDELIVERED, by=later(SYSTEM, window - HOUR / 60)).refused(StillRunning, due_at=NOON + window)
+    given(*events).when(UNDELIVERED, by=later(SYSTEM, window)).then(undelivered(1, "rsud"))
+
+
+@pytest.mark.parametrize("status", [s for s in S if s not in (S.DRAFT, S.REQUESTED)])
+def test_what_was_answered_has_arrived(status: S) -> None:
+    given(*referred(status)).when(UNDELIVERED, by=later(SYSTEM, 2 * DAY)).refused(WrongMove, status=status)
+
+
+def test_a_case_of_the_first_pathway_has_no_such_window() -> None:
+    first = replace(opened(), pathway="2026-1")
+    log = [first, *referred(S.REQUESTED)[1:]]
+    given(*log).when(UNDELIVERED, by=later(SYSTEM, 2 * DAY)).refused(Unknown, what="referral")
+
+
+def test_that_it_did_not_arrive_counts_apart_from_that_nobody_answered() -> None:
+    case = the_case(*referred(S.REQUESTED), undelivered(1, "rsud"), escalated(1), undelivered(2, "uptd-ppa"))
+    assert (case.referrals[R1].escalations, case.referrals[R1].undelivered) == (1, 2)
+    assert case.referrals[R1].status is S.REQUESTED
+
+
+def test_lead_and_recipient_are_told_of_both_and_nobody_else() -> None:
+    for event in (undelivered(1, "rsud"), escalated(2)):
+        knowledge = Knowledge()
+        for version, before in enumerate((*referred(S.REQUESTED), event), 1):
+            author = "rujukan" if before is event else "uptd-ppa"
+            told = knowledge.follow(replace(written(version, before), author=author))
+        assert {t.agency for t in told} == {"rujukan", "uptd-ppa", "rsud"}
+
+
+@pytest.mark.parametrize("role", [r for r in Role if r is not Role.SYSTEM])
+def test_only_the_system_says_that_it_did_not_arrive(role: Role) -> None:
+    late = later(act("uptd-ppa", role), 2 * DAY)
+    given(*referred(S.REQUESTED)).when(UNDELIVERED, by=late).refused(NotForThisRole, needs="system")
 
 
 def test_escalation_moves_the_referral_nowhere() -> None:

@@ -21,19 +21,24 @@ from story import (
     R1,
     R2,
     SCHOOL,
+    act,
     an_id,
     brought_to,
     clock,
+    consent,
     given,
     later,
     opened,
     referred,
     say,
+    written,
 )
 
 from rujukan.domain.case import commands as c
 from rujukan.domain.case import events as e
-from rujukan.domain.codes import CloseReason, DocumentKind, Need, ReferralStatus, RiskLevel, Service
+from rujukan.domain.codes import CloseReason, DocumentKind, Need, ReferralStatus, RiskLevel, Role, Service
+from rujukan.domain.compartment import Compartment
+from rujukan.domain.disclosure import Knowledge
 from rujukan.domain.fact import CLOCK_SKEW, Fact
 from rujukan.domain.refusal import (
     AlreadyExists,
@@ -41,6 +46,8 @@ from rujukan.domain.refusal import (
     InTheFuture,
     Invalid,
     NotForThisAgency,
+    NotForThisRole,
+    StillRunning,
     Unknown,
     WrongMove,
 )
@@ -186,6 +193,56 @@ def attach(**other: object) -> c.AttachDocument:
 
 def attached(**other: object) -> e.DocumentAttached:
     return say(e.DocumentAttached, **{**DOCUMENT_FIELDS, **other})
+
+
+SYSTEM = act("uptd-ppa", Role.SYSTEM)
+RAISE = say(c.RaiseClock, clock=CLOCK)
+OVERDUE = say(e.ClockOverdue, clock=CLOCK)
+
+
+def test_a_clock_that_ran_out_is_raised_once() -> None:
+    ran = [opened(), clock(NOON + DAY)]
+    given(*ran).when(RAISE, by=later(SYSTEM, DAY - HOUR)).refused(StillRunning, due_at=NOON + DAY)
+    given(*ran).when(RAISE, by=later(SYSTEM, DAY)).then(OVERDUE)
+    given(*ran, OVERDUE).when(RAISE, by=later(SYSTEM, 2 * DAY)).refused(WrongMove, move="raise")
+
+
+def test_a_clock_that_was_met_or_whose_case_is_closed_is_not_raised() -> None:
+    late = later(SYSTEM, 2 * DAY)
+    met = say(e.ClockMet, clock=CLOCK, in_time=True)
+    given(opened(), clock(), met).when(RAISE, by=late).refused(WrongMove)
+    closed = say(e.CaseClosed, reason=CloseReason.GOALS_MET)
+    given(opened(), clock(), closed).when(RAISE, by=late).refused(WrongMove)
+    given(opened()).when(RAISE, by=late).refused(Unknown, what="clock")
+    given().when(RAISE, by=late).refused(Unknown, what="clock")
+
+
+def test_a_clock_that_was_raised_can_be_met_late() -> None:
+    met = say(c.MeetClock, NOON + 2 * DAY, clock=CLOCK)
+    given(opened(), clock(), OVERDUE).when(met, by=later(LEAD, 2 * DAY)).then(
+        say(e.ClockMet, NOON + 2 * DAY, clock=CLOCK, in_time=False)
+    )
+
+
+@pytest.mark.parametrize("role", [r for r in Role if r is not Role.SYSTEM])
+def test_only_the_system_raises_a_clock(role: Role) -> None:
+    given(opened(), clock()).when(RAISE, by=later(act("uptd-ppa", role), 2 * DAY)).refused(NotForThisRole)
+
+
+def test_who_shares_a_clock_is_told_that_it_ran_out() -> None:
+    """The lead and who was referred to for it; not another agency with an open referral, whatever it may know."""
+    referrals = [
+        *brought_to(ReferralStatus.IN_PROGRESS, clocks=(CLOCK,)),
+        *brought_to(ReferralStatus.IN_PROGRESS, R2, to="polres", service=Service.LAW_ENFORCEMENT),
+    ]
+    knowledge = Knowledge()
+    for version, event in enumerate((opened(), consent(to=("rsud", "polres")), clock(), *referrals, OVERDUE), 1):
+        author = "rujukan" if event is OVERDUE else "uptd-ppa"
+        told = knowledge.follow(replace(written(version, event), author=author))
+    assert {(t.agency, *t.compartments) for t in told if t.agency != "rujukan"} == {
+        ("uptd-ppa", Compartment.COORDINATION),
+        ("rsud", Compartment.COORDINATION),
+    }
 
 
 def test_a_document_is_attached_once() -> None:
