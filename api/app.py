@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from . import (
+    acknowledging,
     agency_keys,
     bundles,
     documents,
@@ -21,6 +22,7 @@ from . import (
     searching,
     subscribing,
     survivor,
+    watching,
     webhooks,
     writing,
 )
@@ -44,6 +46,7 @@ ANSWERS: list[type] = [
     *agency_keys.ANSWERS,
     *subscribing.ANSWERS,
     *webhooks.ANSWERS,
+    *acknowledging.ANSWERS,
 ]
 
 
@@ -67,6 +70,8 @@ def create_app(ports: Ports, version: str = "0.1.0") -> FastAPI:
     survivor.add_routes(app, casework, identity, ports)
     subscribing.add_routes(app, casework, identity, ports)
     webhooks.add_routes(app, casework, identity, ports)
+    acknowledging.add_routes(app, casework, identity, ports)
+    watching.add_routes(app, casework, identity, ports)
 
     async def as_problem(request: Request, error: Exception) -> Response:
         return answer(error)
@@ -75,7 +80,7 @@ def create_app(ports: Ports, version: str = "0.1.0") -> FastAPI:
     app.add_exception_handler(Exception, as_problem)
 
     def openapi() -> dict[str, Any]:
-        return document(app, ANSWERS, [erasing.ACKNOWLEDGING])
+        return document(app, ANSWERS, [erasing.ACKNOWLEDGING, acknowledging.ACKNOWLEDGING])
 
     app.openapi = openapi  # type: ignore[method-assign]
     app.state.casework = casework

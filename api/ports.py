@@ -10,6 +10,7 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from rujukan.domain.compartment import Compartment
+from rujukan.domain.delivery import Told
 from rujukan.domain.disclosure import Written
 from rujukan.domain.fact import Act, AgencyCode, Fact
 
@@ -174,6 +175,14 @@ class Bundles(Protocol):
         ...
 
 
+class Deliveries(Protocol):
+    """The register of what was told to whom."""
+
+    def told(self, agency: AgencyCode, sequences: Iterable[int]) -> Told:
+        """How far what the agency was told goes, and the receipts that lie in these deliveries."""
+        ...
+
+
 class Messages(Protocol):
     """What agencies are sent, described."""
 
@@ -302,3 +311,4 @@ class Ports(NamedTuple):
     messages: Messages
     feed: Feed
     webhooks: Webhooks
+    deliveries: Deliveries

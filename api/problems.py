@@ -36,6 +36,7 @@ STATUS: dict[type[r.Refusal], int] = {
     r.AnotherPersonNeeded: 403,
     r.GlassNotOpen: 403,
     r.NotByTheSamePerson: 403,
+    r.WrongReceipt: 403,
     r.InTheFuture: 422,
     r.Invalid: 422,
     r.ConsentFromWrongPerson: 422,

@@ -4,7 +4,7 @@ Settings of the Kafka client that hold on Apache Kafka and on the embedded broke
 and why each is there, stands in infra/services/README.md.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -61,6 +61,16 @@ def topic_of(agency: str) -> str:
     return PREFIX + agency
 
 
+def acks_of(agency: str) -> str:
+    """The topic where an agency says what it received and handled."""
+    return f"{topic_of(agency)}.acks"
+
+
+def dead_letters_of(agency: str) -> str:
+    """The topic where an agency puts what it could not handle."""
+    return f"{topic_of(agency)}.dead-letters"
+
+
 def partition(agency: str) -> TopicPartition:
     """The one partition of an agency's topic."""
     return TopicPartition(topic_of(agency), 0)
@@ -68,23 +78,30 @@ def partition(agency: str) -> TopicPartition:
 
 def ensure(admin: KafkaAdminClient, agencies: Sequence[str]) -> None:
     """Make the topics that are missing, as the broker makes topics by default (`rujukan agencies sync` makes them as an
-    operator wants them). A topic must be there before anything is sent to it."""
-    there = identities(admin, agencies)
-    missing = [agency for agency in agencies if agency not in there]
-    for agency in missing:
-        try:
-            admin.create_topics([NewTopic(topic_of(agency), num_partitions=1, replication_factor=-1)])
-        except TopicAlreadyExistsError:
-            continue
+    operator wants them): deliveries, acknowledgements and dead letters. A topic must be there before anything is sent
+    to it."""
+    for name in (topic_of, acks_of, dead_letters_of):
+        there = identities(admin, agencies, name)
+        for agency in agencies:
+            if agency in there:
+                continue
+            try:
+                admin.create_topics([NewTopic(name(agency), num_partitions=1, replication_factor=-1)])
+            except TopicAlreadyExistsError:
+                continue
 
 
-def identities(admin: KafkaAdminClient, agencies: Sequence[str]) -> dict[str, str]:
-    """Agency → its topic's id. A broker that came back without its data gives another, or none."""
+def identities(
+    admin: KafkaAdminClient, agencies: Sequence[str], name: Callable[[str], str] = topic_of
+) -> dict[str, str]:
+    """Agency → its topic's id; by `name` which of its topics. A broker that came back without its data gives another,
+    or none."""
     found: dict[str, str] = {}
     for start in range(0, len(agencies), SLICE):
-        for topic in admin.describe_topics([topic_of(a) for a in agencies[start : start + SLICE]]):
+        asked = {name(agency): agency for agency in agencies[start : start + SLICE]}
+        for topic in admin.describe_topics(list(asked)):
             if not topic.get("error_code") and topic.get("partitions"):
-                found[str(topic["name"]).removeprefix(PREFIX)] = str(topic["topic_id"])
+                found[asked[str(topic["name"])]] = str(topic["topic_id"])
     return found
 
 

@@ -94,6 +94,7 @@ def _parser() -> argparse.ArgumentParser:
     subscribe.add_argument("--stop-after", type=int, metavar="N", help="stop after so many deliveries")
     cli_history.add_arguments(command("history", cli_history.run, "a case as it was, through the API, by your token"))
     command("service-key", _service_key, "the public key that agencies check messages against")
+    command("deliveries", _deliveries, "how far each agency is with what it was told")
     command("lag", _lag, "how far each read model is behind the log")
     rebuild = command("rebuild", _rebuild, "build a read model anew while the old one serves")
     rebuild.add_argument("projection")
@@ -260,6 +261,20 @@ def _lag(settings: Settings, said: argparse.Namespace) -> int:
     with composition.service(running(settings), connections=2) as ports:
         for name, behind in ports.views.lag():
             print(f"{name:16} {behind}")
+    return 0
+
+
+def _deliveries(settings: Settings, said: argparse.Namespace) -> int:
+    from rujukan.projections.deliveries import progress
+
+    from . import composition
+    from .system import running
+
+    with composition.follower(running(settings)) as source, source.store.pool.connection() as db:
+        print(f"{'agency':20} {'told':>8} {'received':>8} {'handled':>8} {'behind':>8} {'failed':>6}  acknowledged")
+        for agency, head, received, handled, failed, at in progress(db):
+            last = at.isoformat(timespec="seconds") if at else "never"
+            print(f"{agency:20} {head:8} {received:8} {handled:8} {head - handled:8} {failed:6}  {last}")
     return 0
 
 

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event, Thread
 from uuid import UUID
@@ -14,6 +13,7 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from rujukan import projections
+from rujukan.api.acknowledging import Acknowledgements
 from rujukan.api.casework import Casework
 from rujukan.api.ports import Changes, Gone, Moved, Ports, Repeated, Retryable, TokenKeys, Unavailable, UsedBefore
 from rujukan.api.waiting import LOOKERS
@@ -26,8 +26,10 @@ from rujukan.projections import directory
 from rujukan.projections.runner import RebuildRunning
 
 from . import group_commit
+from .acknowledging import AcknowledgementReader, Taking
 from .bundle.building import Bundles, Reporter
 from .bundle.facts import PdfReporter
+from .clock import now
 from .data_keys import WITHIN_SECONDS, DataKeys, KeyGone
 from .database import FOLLOWER, SERVICE, Pool, as_role, pool
 from .documents import DocumentStore
@@ -168,11 +170,6 @@ def token_keys(settings: Settings, provider: KeyProvider) -> TokenKeys:
     return EmbeddedIssuer(provider, settings.issuer, settings.audience)
 
 
-def now() -> datetime:
-    """The time, to the microsecond."""
-    return datetime.now(UTC)
-
-
 def prepare(settings: Settings) -> list[str]:
     """Apply missing migrations and make missing read models; the names of the migrations applied."""
     applied = migrate(settings.database)
@@ -224,6 +221,7 @@ def service(settings: Settings, connections: int = 16) -> Iterator[Ports]:
             MessageSchemas(),
             feed,
             ApiWebhooks(connected, provider, Networks(settings.webhook_networks)),
+            Tellings(store, connected, Sealing.of(provider, settings.network)),
         )
 
 
@@ -304,6 +302,20 @@ def webhooks(
             act,
             patience or Patience(disable_seconds=settings.webhook_disable_after),
         )
+
+
+@contextmanager
+def acknowledgement_reader(settings: Settings) -> Iterator[AcknowledgementReader]:
+    """What takes in the acknowledgements that agencies put on their topics."""
+    with service(settings, connections=3) as ports:
+
+        def agencies() -> list[str]:
+            with ports.views.acting_for("") as db:
+                return directory.subscribers(db)
+
+        casework = Casework(ports.log, ports.secrets)
+        taking = Taking(Acknowledgements(ports.log, ports.deliveries, casework), casework, now)
+        yield AcknowledgementReader(settings.kafka, as_role(settings.database, FOLLOWER), agencies, taking)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from rujukan.domain.codes import AgencyKind, Role, Service
 from rujukan.domain.fact import ActorId, AgencyCode, Fact
 from rujukan.domain.refusal import AlreadyExists
 
-from .processes import system_act
+from .system_act import system_act
 
 
 def register(

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from threading import Event, Thread
 from types import FrameType
-from uuid import UUID, uuid4
 
 import psycopg
 import uvicorn
@@ -16,48 +15,27 @@ from psycopg_pool import PoolTimeout
 
 from rujukan.api.app import create_app
 from rujukan.api.casework import Casework
-from rujukan.api.ports import Moved, Unavailable
-from rujukan.domain.case.commands import EscalateReferral, RaiseGlassReview
-from rujukan.domain.case.glass import HIGHEST_REMINDER, RULE
-from rujukan.domain.case.referrals import HIGHEST_ESCALATION
-from rujukan.domain.codes import AgencyKind, Purpose, Role
-from rujukan.domain.fact import Act, ActorId, CaseId, Fact, GlassId, ReferralId
-from rujukan.domain.refusal import Refusal
-from rujukan.projections import emergencies, referral_box
+from rujukan.api.ports import Unavailable
 
 from . import composition
 from .database import FOLLOWER, as_role
 from .erasing import finish_erasures
+from .escalating import Escalator
 from .ledger.sealer import NotExtended
 from .ledger.witnessing import ask_witnesses
 from .settings import Settings
+from .system_act import system_act
 
 log = logging.getLogger(__name__)
 
 AWAY = (psycopg.OperationalError, psycopg.InterfaceError, PersistenceError, PoolTimeout)
 """What it looks like when the database is away."""
-ESCALATION_SECONDS = 5.0
 ERASURE_SECONDS = 0.5
 UNSEALED_SECONDS = 10.0
 """How often a ledger that does not extend what was signed is looked at again, and said to be so."""
 
 NOT_STARTED = 3
 """Status of an API that did not come up."""
-
-SYSTEM_ACTOR = ActorId(UUID(int=0))
-SYSTEM_AGENCY = "rujukan"
-
-
-def system_act() -> Act:
-    """The system itself acts: it escalates, imports, and registers the first agencies."""
-    return Act(
-        actor=SYSTEM_ACTOR,
-        agency=SYSTEM_AGENCY,
-        kind=AgencyKind.LEAD,
-        role=Role.SYSTEM,
-        purpose=Purpose.COORDINATION,
-        at=composition.now(),
-    )
 
 
 def api(settings: Settings) -> None:
@@ -102,11 +80,13 @@ def worker(settings: Settings) -> None:
 
 
 def publisher(settings: Settings) -> None:
-    """Keep the register of what was told to whom, and publish it, until told to stop. Several share the work: one keeps
-    the register, each publishes its shares of the agencies, and posts to the webhooks that no other does."""
+    """Keep the register of what was told to whom, publish it, and take in what agencies acknowledge, until told to
+    stop. Several share the work: one keeps the register, one reads acknowledgements, each publishes its shares of the
+    agencies, and posts to the webhooks that no other does."""
     with _stopped_by_signal() as stop:
         keeper = Thread(target=_again, args=(stop, lambda: composition.keep_register(settings, stop)), daemon=True)
         keeper.start()
+        Thread(target=_again, args=(stop, lambda: _take_acknowledgements(settings, stop)), daemon=True).start()
         Thread(target=_again, args=(stop, lambda: _post(settings, stop)), name="webhooks", daemon=True).start()
         _again(stop, lambda: _publish(settings, stop))
 
@@ -148,6 +128,11 @@ def _post(settings: Settings, stop: Event) -> None:
         sender.run(stop)
 
 
+def _take_acknowledgements(settings: Settings, stop: Event) -> None:
+    with composition.acknowledgement_reader(settings) as reader:
+        reader.run(stop)
+
+
 def _erase(settings: Settings, stop: Event) -> None:
     """Destroy keys that were to be destroyed, where the process that was to do it is no more."""
     with composition.follower(settings) as source:
@@ -158,27 +143,9 @@ def _erase(settings: Settings, stop: Event) -> None:
 
 
 def _escalate(settings: Settings, stop: Event) -> None:
-    """Raise each referral that nobody answered, and each emergency opening that nobody reviewed, in time. No timer
-    lives in memory: what is due, the log's lists say."""
+    """Raise what nobody answered, what did not arrive, what ran out and what nobody reviewed, in time."""
     with composition.service(settings, connections=2) as ports, composition.follower(settings) as source:
-        casework = Casework(ports.log, ports.secrets)
-        while not stop.wait(ESCALATION_SECONDS):
-            with source.store.pool.connection() as db:
-                due = referral_box.unanswered(db, composition.now(), HIGHEST_ESCALATION)
-                unreviewed = emergencies.unreviewed(db, composition.now(), RULE.review, HIGHEST_REMINDER)
-            for case, referral in due:
-                act = system_act()
-                _raise(casework, case, EscalateReferral(occurred_at=act.at, referral=ReferralId(referral)), act)
-            for case, glass in unreviewed:
-                act = system_act()
-                _raise(casework, case, RaiseGlassReview(occurred_at=act.at, glass=GlassId(glass)), act)
-
-
-def _raise(casework: Casework, case: UUID, command: Fact, act: Act) -> None:
-    try:
-        casework.act_on_case(CaseId(case), command, act, correlation=uuid4())
-    except (Refusal, Moved) as moved_on:
-        log.info("not escalated: %s", type(moved_on).__name__)
+        Escalator(Casework(ports.log, ports.secrets), source.store, composition.now).run(stop)
 
 
 def _again(stop: Event, run: Callable[[], None]) -> None:

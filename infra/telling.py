@@ -26,6 +26,7 @@ from rujukan.consumers import batch, envelope
 from rujukan.consumers.envelope import ERASED, Attributes, Delivery, Message, Unsigned
 from rujukan.domain import agency as agencies
 from rujukan.domain.compartment import Compartment
+from rujukan.domain.delivery import Told
 
 from .data_keys import KeyGone
 from .database import Pool
@@ -118,6 +119,16 @@ class Tellings:
         with self._acting_for(agency) as db:
             row = db.execute("SELECT sequence FROM delivery.heads WHERE agency = %s", (agency,)).fetchone()
         return int(row[0]) if row else 0
+
+    def told(self, agency: str, sequences: Iterable[int]) -> Told:
+        """How far what the agency was told goes, and the receipts that lie in these deliveries, of those there are."""
+        with self._acting_for(agency) as db:
+            row = db.execute("SELECT sequence FROM delivery.heads WHERE agency = %s", (agency,)).fetchone()
+            found = db.execute(
+                "SELECT sequence, id FROM delivery.told WHERE agency = %s AND sequence = ANY(%s)",
+                (agency, list(sequences)),
+            ).fetchall()
+        return Told(int(row[0]) if row else 0, {s: receipt_of(self._sealing.receipts, id) for s, id in found})
 
     def first_at(self, agency: str, *, time: datetime | None = None, position: int | None = None) -> int:
         """The sequence after which comes everything that was told at or after that time, or by events from that

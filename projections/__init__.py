@@ -3,7 +3,7 @@
 `projection`  what a read model must be
 `runner`      keeps them up to date, with exactly-once effect; rebuilds one while the old one serves
 `directory`, `referral_box`, `caseload`, `timeline`, `deadlines`, `people`, `audit`, `emergencies`, `holdings`,
-`erasures`, `retention`
+`erasures`, `retention`, `deliveries`, `escalations`
               one file a read model: its tables, its fold, its queries
 
 Columns in clear are what lists, clocks and counts need: ids, codes, times. Protected fields are not here:
@@ -13,9 +13,11 @@ rows point at positions of the log, where they stay sealed until somebody with a
 from .audit import Audit
 from .caseload import Caseload
 from .deadlines import Deadlines
+from .deliveries import Deliveries
 from .directory import Directory
 from .emergencies import Emergencies
 from .erasures import Erasures
+from .escalations import Escalations
 from .holdings import Holdings
 from .people import People
 from .projection import Projection
@@ -36,7 +38,9 @@ ALL: tuple[type[Projection], ...] = (
     Holdings,
     Erasures,
     Retention,
+    Deliveries,
+    Escalations,
 )
 """Every read model there is."""
 
-__all__ = ["ALL", "Lag", "Projection", "Runner", "wait_for"]
+__all__ = ["ALL", "Deliveries", "Escalations", "Lag", "Projection", "ReferralBox", "Runner", "wait_for"]

@@ -16,6 +16,7 @@ from psycopg.rows import TupleRow, class_row, dict_row
 
 from rujukan.domain.access import AccessRecorded, codes_of
 from rujukan.domain.case import events as e
+from rujukan.domain.delivery import Acknowledged
 from rujukan.domain.disclosure import Followed
 from rujukan.domain.erasure import DeletionAsked, ErasureAcknowledged, ErasureRecorded
 
@@ -71,6 +72,8 @@ class Audit:
         rows: list[tuple[Any, ...]] = []
         for followed in batch:
             w = followed.written
+            if isinstance(w.event, Acknowledged):
+                continue  # machines say it many times a minute; nobody did anything with a case
             access = w.event if isinstance(w.event, AccessRecorded) else None
             subject = access.subject if access else w.stream
             if isinstance(w.event, ErasureRecorded | DeletionAsked | ErasureAcknowledged):
@@ -99,7 +102,8 @@ class Audit:
             )
         if leads:
             db.execute(_LEADS, (list(leads), list(leads.values())), binary=True)
-        db.execute(_INSERT, [list(column) for column in zip(*rows, strict=True)], binary=True)
+        if rows:
+            db.execute(_INSERT, [list(column) for column in zip(*rows, strict=True)], binary=True)
         for case, lead in moved.items():
             db.execute("UPDATE audit SET lead = %s WHERE subject = %s", (lead, case))
         for record in records(batch):

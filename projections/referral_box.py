@@ -34,6 +34,14 @@ class Entry(Struct, frozen=True):
     escalations: int
     breached: bool
     """The answer came late, or did not come and is due."""
+    delivered_at: datetime | None
+    """For its sender: when the recipient's system said that it arrived and was opened there."""
+    opened_at: datetime | None
+    """For its sender: when the recipient's system said that it was handled."""
+    undelivered: bool
+    """For its sender: it should have arrived, and nothing says that it did."""
+    delivery_failed: str | None
+    """For its sender: why it waits in the recipient's dead letters."""
     position: int
 
 
@@ -104,9 +112,9 @@ def referrals(
     """The acting agency's referrals, the latest moved first; `before` is the position to go on from."""
     with db.cursor(row_factory=class_row(Entry)) as cursor:
         return cursor.execute(
-            _SELECT + " WHERE box = %(box)s AND (%(status)s::text IS NULL OR status = %(status)s)"
-            " AND (%(case)s::uuid IS NULL OR case_id = %(case)s)"
-            " AND (%(before)s::bigint IS NULL OR position < %(before)s) ORDER BY position DESC LIMIT %(limit)s",
+            _SELECT + " WHERE r.box = %(box)s AND (%(status)s::text IS NULL OR r.status = %(status)s)"
+            " AND (%(case)s::uuid IS NULL OR r.case_id = %(case)s)"
+            " AND (%(before)s::bigint IS NULL OR r.position < %(before)s) ORDER BY r.position DESC LIMIT %(limit)s",
             {"box": box, "now": now, "status": status, "case": case, "before": before, "limit": limit},
         ).fetchall()
 
@@ -121,11 +129,15 @@ def unanswered(db: Connection[TupleRow], now: datetime, highest: int, limit: int
     ).fetchall()
 
 
-_SELECT: LiteralString = (
-    "SELECT referral, case_id AS case, counterpart, service, urgency, purpose, status, sent_at, due_at, answered_at,"
-    " ended_at, escalations, position, (due_at IS NOT NULL AND coalesce(answered_at, ended_at, %(now)s) > due_at)"
-    " AS breached FROM views.referral_box"
-)
+_SELECT: LiteralString = """
+    SELECT r.referral, r.case_id AS case, r.counterpart, r.service, r.urgency, r.purpose, r.status, r.sent_at, r.due_at,
+      r.answered_at, r.ended_at, r.escalations, r.position,
+      (r.due_at IS NOT NULL AND coalesce(r.answered_at, r.ended_at, %(now)s) > r.due_at) AS breached,
+      d.delivered_at, d.opened_at, d.failed AS delivery_failed,
+      coalesce(d.waits AND d.delivered_at IS NULL AND d.sent_at + d.every <= %(now)s, false) AS undelivered
+    FROM views.referral_box r LEFT JOIN views.referral_delivery d
+      ON r.box = 'out' AND d.case_id = r.case_id AND d.referral = r.referral
+"""
 
 _UPSERT: LiteralString = """
     INSERT INTO referral_box (agency, referral, box, case_id, counterpart, service, urgency, purpose, status, sent_at,

@@ -29,8 +29,9 @@ from rujukan.domain.case.commands import BreakGlass
 from rujukan.domain.codes import AgencyKind, LegalBasis, Purpose, Role
 from rujukan.domain.fact import Act, ActorId, CaseId, GlassId
 from rujukan.infra import composition
+from rujukan.infra.escalating import LOOK_SECONDS
 from rujukan.infra.issuer import usual_actor
-from rujukan.infra.processes import ESCALATION_SECONDS, system_act
+from rujukan.infra.system_act import system_act
 
 OPENER = "psikolog"
 """An agency that has no part in the cases here."""
@@ -591,7 +592,7 @@ def test_a_review_that_nobody_gives_is_raised_once_and_both_sides_hear_of_it(
     row = waiting(chief, str(glass), wait_for=ears.of(OPENER, told.id)[-1].position)
     assert row is not None
     assert (row["overdue"], row["reminders"]) == (True, 1)
-    time.sleep(ESCALATION_SECONDS + 1)
+    time.sleep(LOOK_SECONDS + 1)
     assert [d.topic for d in ears.of(OPENER, told.id)] == ["case.GlassBroken", "case.GlassReviewOverdue"]
     late = done(chief.post(f"{told.path}/break-glass/{glass}/review", json={"verdict": "justified", "remark": "x"}))
     row = waiting(chief, str(glass), wait_for=late["position"], all="true")

@@ -28,7 +28,7 @@ from rujukan.domain.compartment import compartments_of
 from rujukan.domain.fact import Fact
 from rujukan.infra import composition, onboarding
 from rujukan.infra.issuer import usual_actor
-from rujukan.infra.processes import system_act
+from rujukan.infra.system_act import system_act
 
 ACTIONS: tuple[Action, ...] = (OPENING, *CASE_ACTIONS, *AGENCY_ACTIONS)
 PROBLEMS = {"400", "401", "403", "404", "409", "412", "422", "503"}

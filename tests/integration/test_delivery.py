@@ -34,9 +34,9 @@ from rujukan.domain.fact import Act, CaseId, ConsentId, ErasureId, NoteId, Refer
 from rujukan.infra import composition
 from rujukan.infra.demo import network
 from rujukan.infra.demo.inboxes import entitled
-from rujukan.infra.processes import system_act
 from rujukan.infra.services.apache_kafka import ApacheKafka
 from rujukan.infra.services.broker import EmbeddedBroker
+from rujukan.infra.system_act import system_act
 
 from rujukan.infra.issuer import usual_actor  # isort: skip
 

@@ -13,8 +13,8 @@ from rujukan.domain.case.glass import HIGHEST_REMINDER, RULE
 from rujukan.domain.codes import GlassVerdict, Role
 from rujukan.domain.fact import CaseId, GlassId
 from rujukan.infra import composition
-from rujukan.infra.processes import system_act
 from rujukan.infra.settings import Settings
+from rujukan.infra.system_act import system_act
 from rujukan.projections import emergencies
 from rujukan.projections.emergencies import Entry
 

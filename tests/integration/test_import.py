@@ -24,9 +24,9 @@ from rujukan.infra import composition, importer
 from rujukan.infra.event_store import EventStore, Stream
 from rujukan.infra.importer import CASES_A_COMMIT, IMPORTER, CodeTaken, PlannedCase, plan, store
 from rujukan.infra.migrations import migrate
-from rujukan.infra.processes import system_act
 from rujukan.infra.services.postgres import EmbeddedPostgres
 from rujukan.infra.settings import Settings
+from rujukan.infra.system_act import system_act
 from rujukan.infra.xes import XesError
 
 DATA = Path(__file__).parent.parent / "unit" / "data"

@@ -43,8 +43,9 @@ from rujukan.domain.fact import CaseId, ReferralId
 from rujukan.infra import composition
 from rujukan.infra.demo import network
 from rujukan.infra.issuer import usual_actor
-from rujukan.infra.processes import AWAY, SYSTEM_ACTOR, system_act
+from rujukan.infra.processes import AWAY
 from rujukan.infra.settings import Settings
+from rujukan.infra.system_act import SYSTEM_ACTOR, system_act
 from rujukan.projections import (
     audit,
     caseload,

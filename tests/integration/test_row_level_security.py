@@ -48,8 +48,8 @@ from rujukan.domain.compartment import Compartment, compartments_of
 from rujukan.domain.fact import ActorId, CaseId, Fact
 from rujukan.infra import composition
 from rujukan.infra.database import SERVICE, as_role
-from rujukan.infra.processes import system_act
 from rujukan.infra.settings import Settings
+from rujukan.infra.system_act import system_act
 
 OPEN_TO_ALL = {"agency", "notification_tracking"}
 """Tables that every member may read: the directory, and how far each read model is."""

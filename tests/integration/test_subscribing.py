@@ -27,9 +27,9 @@ from rujukan.infra import composition, onboarding
 from rujukan.infra.demo import network
 from rujukan.infra.demo.inboxes import entitled
 from rujukan.infra.issuer import usual_actor
-from rujukan.infra.processes import system_act
 from rujukan.infra.services.broker import free_port
 from rujukan.infra.settings import Settings, to_environment
+from rujukan.infra.system_act import system_act
 
 EVENTS, STREAM = "/subscription/events", "/subscription/stream"
 

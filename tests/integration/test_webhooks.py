@@ -25,8 +25,8 @@ from rujukan.domain.agency import ReactivateAgency, SuspendAgency
 from rujukan.domain.codes import Role
 from rujukan.infra import composition
 from rujukan.infra.database import SERVICE, as_role
-from rujukan.infra.processes import system_act
 from rujukan.infra.settings import Settings, to_environment
+from rujukan.infra.system_act import system_act
 from rujukan.infra.webhooks.sending import Patience
 
 QUICK = Patience(schedule=(0.1, 0.2), attempt_seconds=10)
@@ -362,7 +362,7 @@ def test_several_senders_share_the_work_and_post_once(feeding: Feeding) -> None:
 PROGRAM = """
 from threading import Event
 from rujukan.infra import composition
-from rujukan.infra.processes import system_act
+from rujukan.infra.system_act import system_act
 from rujukan.infra.settings import from_environment
 with composition.webhooks(from_environment(), system_act, None, 2.0) as sender:
     print("ready", flush=True)

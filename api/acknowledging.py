@@ -1,0 +1,135 @@
+"""What agencies acknowledge, taken in: over HTTP here, and from their topics by the service (infra/acknowledging.py).
+
+The same word may come again, late, or by both ways: marks only grow, so that nothing is recorded twice.
+"""
+
+from threading import Lock
+from uuid import UUID
+
+from fastapi import FastAPI
+from msgspec import Struct
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from rujukan.domain import delivery
+from rujukan.domain.authority import roles_for
+from rujukan.domain.delivery import AcknowledgeDeliveries, Marks, delivery_stream
+from rujukan.domain.erasure import AcknowledgeErasure
+from rujukan.domain.fact import Act, AgencyCode
+from rujukan.domain.refusal import AlreadyExists
+
+from .actions import Action
+from .asking import json_answer
+from .casework import TRIES, Casework
+from .contract import HEADERS, REF, write_operation
+from .identity import Identity, acting
+from .ports import Changes, Deliveries, Log, Moved, Ports
+from .problems import as_problem
+from .writing import body_of, correlation_of, fields_of, read_command
+
+PATH = "/subscription/acknowledgements"
+EXAMPLE = {
+    "received": {"sequence": 12, "receipt": "l5WvDqcrUjEdmAFnbQVsPw"},
+    "handled": {"sequence": 11, "receipt": "gYdV0Bn6FPwpBQ1wpF0bjQ"},
+    "failed": [{"sequence": 9, "reason": "handler-failed"}],
+}
+ACKNOWLEDGING = Action(PATH, AcknowledgeDeliveries, "subscription", EXAMPLE)
+
+
+class MarksView(Struct, frozen=True):
+    """How far the service knows the agency to be: everything up to these sequences, but for what failed."""
+
+    received: int
+    handled: int
+
+
+ANSWERS: list[type] = [MarksView]
+
+
+class Acknowledgements:
+    """Records what agencies acknowledge. Safe to share between threads."""
+
+    def __init__(self, log: Log, deliveries: Deliveries, casework: Casework) -> None:
+        self._log = log
+        self._deliveries = deliveries
+        self._casework = casework
+        self._known: dict[AgencyCode, Marks] = {}
+        self._lock = Lock()
+
+    def marks(self, agency: AgencyCode) -> Marks:
+        """How far the agency is, as the log has it now."""
+        with self._lock:
+            known = self._known.get(agency, Marks())
+        events = [w.event for w in self._log.read(delivery_stream(agency), known.version)]
+        now = delivery.fold(events, known)
+        with self._lock:
+            if now.version >= self._known.get(agency, now).version:
+                self._known[agency] = now
+        return now
+
+    def take(self, agency: AgencyCode, command: AcknowledgeDeliveries, act: Act, correlation: UUID) -> Marks:
+        """Record what is new, durably; the marks after it. What was deleted is acknowledged to each erasure; one that
+        was acknowledged before is no matter. Raises Refusal, Moved (after TRIES), Unavailable."""
+        marks = self._record(agency, command, act, correlation)
+        for erasure in dict.fromkeys(command.deleted):
+            try:
+                said = AcknowledgeErasure(occurred_at=command.occurred_at, erasure=erasure)
+                self._casework.acknowledge_erasure(said, act, correlation=correlation)
+            except AlreadyExists:
+                continue
+        return marks
+
+    def _record(self, agency: AgencyCode, command: AcknowledgeDeliveries, act: Act, correlation: UUID) -> Marks:
+        told = self._deliveries.told(agency, delivery.named(command))
+        for attempt in range(TRIES):
+            marks = self.marks(agency)
+            events = delivery.acknowledge(agency, command, marks, told, act)
+            if not events:
+                return marks
+            try:
+                self._log.append([Changes(delivery_stream(agency), marks.version, events)], act, correlation)
+            except Moved:
+                if attempt == TRIES - 1:
+                    raise
+                continue
+            return delivery.fold(events, marks)
+        raise AssertionError("unreachable")
+
+
+def add_routes(app: FastAPI, casework: Casework, identity: Identity, ports: Ports) -> None:
+    """POST what arrived and was handled."""
+    acknowledgements = Acknowledgements(ports.log, ports.deliveries, casework)
+
+    def acknowledge(request: Request, body: bytes) -> Response:
+        caller = identity.caller(request.headers.get("authorization"))
+        agency = casework.network.get(caller.agency)
+        purpose = request.headers.get("purpose-of-use")
+        act = acting(caller, agency, roles_for(AcknowledgeDeliveries), purpose, ports.now())
+        command = read_command(AcknowledgeDeliveries, fields_of(ACKNOWLEDGING, request, body, act))
+        assert isinstance(command, AcknowledgeDeliveries)
+        marks = acknowledgements.take(act.agency, command, act, correlation_of(request))
+        return json_answer(MarksView(marks.received, marks.handled))
+
+    async def post(request: Request) -> Response:
+        async def inner(request: Request) -> Response:
+            return await run_in_threadpool(acknowledge, request, await body_of(request))
+
+        return await as_problem(request, inner)
+
+    operation = write_operation(ACKNOWLEDGING)
+    operation["parameters"] = HEADERS
+    operation["responses"]["200"] = {
+        "description": "Recorded, durably",
+        "content": {"application/json": {"schema": {"$ref": REF.format(name=MarksView.__name__)}}},
+    }
+    app.add_api_route(
+        PATH,
+        post,
+        methods=["POST"],
+        name=AcknowledgeDeliveries.__name__,
+        response_model=None,
+        tags=["subscription"],
+        summary="Say what arrived, what was handled, and what could not be",
+        openapi_extra=operation,
+    )

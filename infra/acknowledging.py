@@ -1,0 +1,224 @@
+"""Reads what agencies acknowledge on their topics, and has it recorded.
+
+One reader works at a time (an advisory lock); another waits. Up to where a topic was read stands in the database, and
+is written after the events: whatever fails between, some is read again, and says nothing new. Whatever stands there
+that is no acknowledgement, or one that the rules refuse, is counted and passed by. Who may write there, the broker's
+ACLs say; that a mark is the agency's own, its receipt shows.
+
+What an agency says within a quarter of a second becomes one event: marks are cumulative, so the highest says it all.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Sequence
+from threading import Event
+from uuid import uuid4
+
+import msgspec
+import psycopg
+from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
+from kafka.errors import KafkaError
+from msgspec.structs import replace
+from psycopg import Connection
+from psycopg.rows import TupleRow
+
+from rujukan.api.acknowledging import Acknowledgements
+from rujukan.api.casework import Casework
+from rujukan.api.ports import Clock, Moved
+from rujukan.consumers import acknowledgement, topics
+from rujukan.consumers.kafka_access import Access, options
+from rujukan.domain.codes import Purpose, Role
+from rujukan.domain.delivery import AcknowledgeDeliveries, Mark
+from rujukan.domain.fact import Act, AgencyCode
+from rujukan.domain.refusal import AgencyInactive, Refusal
+
+from .system_act import SYSTEM_ACTOR
+
+log = logging.getLogger(__name__)
+
+READER_LOCK = 727164919
+STANDBY_SECONDS = 0.5
+LOOK_SECONDS = 1.0
+"""How often it looks for agencies that are new, and whether the topics are still those that it read."""
+PACE_SECONDS = 0.25
+"""How long what an agency says is gathered into one event."""
+POLL_MS = 100
+AGAIN_SECONDS = 0.5
+
+
+class Taking:
+    """Has acknowledgements recorded in the name of the agencies whose they are."""
+
+    def __init__(self, acknowledgements: Acknowledgements, casework: Casework, now: Clock) -> None:
+        self._acknowledgements = acknowledgements
+        self._casework = casework
+        self._now = now
+        self.refused = 0
+
+    def take(self, agency: AgencyCode, said: Sequence[AcknowledgeDeliveries]) -> None:
+        """Record what is new in these. Where the rules refuse them together, halves are tried, so that one that is
+        forged keeps none of the others from being recorded. Raises Moved, Unavailable."""
+        if not said:
+            return
+        try:
+            self._acknowledgements.take(agency, merged(said), self._act(agency), uuid4())
+        except Refusal as refusal:
+            if len(said) == 1:
+                self.refused += 1
+                log.warning("an acknowledgement of %s is refused: %s", agency, type(refusal).__name__)
+                return
+            middle = len(said) // 2
+            self.take(agency, said[:middle])
+            self.take(agency, said[middle:])
+
+    def read(self, value: bytes | None) -> AcknowledgeDeliveries:
+        """Raises ValueError for what is no acknowledgement."""
+        fields = msgspec.to_builtins(acknowledgement.read(value or b""))
+        try:
+            return msgspec.convert({**fields, "occurred_at": self._now()}, AcknowledgeDeliveries)
+        except msgspec.MsgspecError:
+            raise ValueError("not an acknowledgement") from None
+
+    def _act(self, code: AgencyCode) -> Act:
+        """The agency's system acts, through its topic: which of its machines, nobody knows. Raises AgencyInactive."""
+        agency = self._casework.network.get(code)
+        if agency is None or not agency.active:
+            raise AgencyInactive(agency=code)
+        return Act(
+            actor=SYSTEM_ACTOR,
+            agency=code,
+            kind=agency.kind,
+            role=Role.INTEGRATOR,
+            purpose=Purpose.COORDINATION,
+            at=self._now(),
+        )
+
+
+class AcknowledgementReader:
+    """Reads the topics of all agencies. Belongs to one thread."""
+
+    def __init__(self, access: Access, conninfo: str, agencies: Callable[[], Sequence[str]], taking: Taking) -> None:
+        self._access = access
+        self._conninfo = conninfo
+        self._agencies = agencies
+        self._taking = taking
+        self.read = 0
+        self.garbage = 0
+
+    def run(self, stop: Event) -> None:
+        """Read until told to stop; wait while another does. Raises what broke the connection to the database."""
+        with psycopg.connect(self._conninfo, autocommit=True) as db:
+            while not stop.is_set():
+                row = db.execute("SELECT pg_try_advisory_lock(%s)", (READER_LOCK,)).fetchone()
+                if row is not None and row[0]:
+                    break
+                stop.wait(STANDBY_SECONDS)
+            while not stop.is_set():
+                try:
+                    self._session(db, stop)
+                except (KafkaError, Moved, OSError, AssertionError, ValueError) as problem:
+                    log.warning("reading acknowledgements starts again: %s", type(problem).__name__)
+                    stop.wait(AGAIN_SECONDS)
+
+    def _session(self, db: Connection[TupleRow], stop: Event) -> None:
+        admin = KafkaAdminClient(**topics.ADMIN, **options(self._access))
+        consumer = KafkaConsumer(**topics.CONSUMER, **options(self._access))
+        try:
+            ids: dict[str, str] = {}
+            gathered = _Gathered()
+            looked = float("-inf")
+            while not stop.is_set():
+                if time.monotonic() - looked >= LOOK_SECONDS:
+                    looked = time.monotonic()
+                    db.execute("SELECT 1")  # with the connection the lock is gone: then another reads
+                    found = topics.identities(admin, self._agencies(), topics.acks_of)
+                    if found != ids:
+                        ids, gathered = found, _Gathered()
+                        _assign(db, consumer, ids)
+                if not ids:
+                    stop.wait(LOOK_SECONDS)
+                    continue
+                for at, records in consumer.poll(timeout_ms=POLL_MS).items():
+                    said = [one for record in records if (one := self._read(record.value)) is not None]
+                    gathered.add(_agency_of(at), said, records[-1].offset + 1)
+                for agency, said, upto in gathered.ripe():
+                    self._taking.take(agency, said)
+                    db.execute(_STORE, (agency, ids[agency], upto))
+        finally:
+            consumer.close()
+            admin.close()
+
+    def _read(self, value: bytes | None) -> AcknowledgeDeliveries | None:
+        try:
+            said = self._taking.read(value)
+        except ValueError:
+            self.garbage += 1
+            return None
+        self.read += 1
+        return said
+
+
+class _Gathered:
+    """What each agency said since its last event, and up to where its topic was read."""
+
+    def __init__(self) -> None:
+        self._said: dict[str, tuple[list[AcknowledgeDeliveries], int]] = {}
+        self._taken: dict[str, float] = {}
+
+    def add(self, agency: str, said: list[AcknowledgeDeliveries], upto: int) -> None:
+        before = self._said.get(agency)
+        self._said[agency] = ((before[0] if before else []) + said, upto)
+
+    def ripe(self) -> list[tuple[str, list[AcknowledgeDeliveries], int]]:
+        """What need not wait any more: of agencies whose last event is long enough ago."""
+        now = time.monotonic()
+        ripe = [a for a in self._said if now - self._taken.get(a, float("-inf")) >= PACE_SECONDS]
+        self._taken |= dict.fromkeys(ripe, now)
+        return [(agency, *self._said.pop(agency)) for agency in ripe]
+
+
+def merged(said: Sequence[AcknowledgeDeliveries]) -> AcknowledgeDeliveries:
+    """One acknowledgement that says what these say."""
+    if len(said) == 1:
+        return said[0]
+    return replace(
+        said[-1],
+        received=_highest(one.received for one in said),
+        handled=_highest(one.handled for one in said),
+        failed=tuple(f for one in said for f in one.failed),
+        recovered=tuple(s for one in said for s in one.recovered),
+        deleted=tuple(x for one in said for x in one.deleted),
+    )
+
+
+def _highest(marks: Iterable[Mark | None]) -> Mark | None:
+    return max((mark for mark in marks if mark is not None), key=lambda mark: mark.sequence, default=None)
+
+
+def _assign(db: Connection[TupleRow], consumer: KafkaConsumer, ids: dict[str, str]) -> None:
+    """Read on where each topic was read to, and one that was made anew from its start."""
+    stored = {
+        agency: offset
+        for agency, id, offset in db.execute(
+            "SELECT agency, topic_id, next_offset FROM delivery.acknowledgement_offsets WHERE agency = ANY(%s)",
+            (list(ids),),
+        )
+        if id == ids[agency]
+    }
+    partitions = {agency: TopicPartition(topics.acks_of(agency), 0) for agency in ids}
+    consumer.assign(list(partitions.values()))
+    for agency, at in partitions.items():
+        if agency in stored:
+            consumer.seek(at, stored[agency])
+        else:
+            consumer.seek_to_beginning(at)
+
+
+def _agency_of(at: TopicPartition) -> str:
+    return str(at.topic).removeprefix(topics.PREFIX).removesuffix(".acks")
+
+
+_STORE = (
+    "INSERT INTO delivery.acknowledgement_offsets VALUES (%s, %s, %s)"
+    " ON CONFLICT (agency) DO UPDATE SET topic_id = excluded.topic_id, next_offset = excluded.next_offset"
+)

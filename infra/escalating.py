@@ -1,0 +1,93 @@
+"""The process manager that turns clocks into events.
+
+It remembers nothing: what is due, the lists say (`projections`), and what was raised, the log. So it can be killed at
+any moment, and several may run: each looks, each decides, and the version of the case's stream lets one of them write.
+The other decides anew on the case as it is then, and the rules refuse to raise the same thing twice.
+"""
+
+import logging
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from threading import Event
+from typing import NamedTuple
+from uuid import UUID, uuid4
+
+from msgspec.structs import replace
+
+from rujukan import projections
+from rujukan.api.casework import Casework
+from rujukan.api.ports import Clock, Moved
+from rujukan.domain.case.commands import EscalateReferral, RaiseClock, RaiseGlassReview, RaiseUndelivered
+from rujukan.domain.case.glass import HIGHEST_REMINDER, RULE
+from rujukan.domain.case.referrals import HIGHEST_ESCALATION
+from rujukan.domain.fact import CaseId, ClockId, Fact, GlassId, ReferralId
+from rujukan.domain.refusal import Refusal
+from rujukan.projections import deliveries, emergencies, escalations, referral_box
+
+from .event_store import EventStore
+from .system_act import system_act
+
+log = logging.getLogger(__name__)
+
+LOOK_SECONDS = 5.0
+LISTS = tuple(p.name for p in (projections.ReferralBox, projections.Deliveries, projections.Escalations))
+CATCH_UP_SECONDS = 5.0
+"""How long it waits for the lists before it goes by older ones: better to raise what was answered a moment ago (the
+rules refuse most of that) than to raise nothing while a list is built anew."""
+
+
+class Due(NamedTuple):
+    """Something that ran out."""
+
+    case: UUID
+    command: Fact
+
+
+class Escalator:
+    """Looks for what ran out, and raises it. Belongs to one thread."""
+
+    def __init__(self, casework: Casework, store: EventStore, now: Clock) -> None:
+        self._casework = casework
+        self._store = store
+        self._now = now
+
+    def run(self, stop: Event, seconds: float = LOOK_SECONDS) -> None:
+        """Look every few seconds until told to stop."""
+        while not stop.wait(seconds):
+            self.once(stop.is_set)
+
+    def once(self, halted: Callable[[], bool] = lambda: False) -> int:
+        """One pass: raise what is due now. Returns how much was raised."""
+        now = self._now()
+        raised = 0
+        for case, command in self.due(now):
+            if halted():
+                break
+            raised += self._raise(case, command, now)
+        return raised
+
+    def due(self, now: datetime) -> Iterator[Due]:
+        """What ran out by now and was not raised as often as it should be."""
+        with self._store.pool.connection() as db:
+            if not projections.wait_for(db, self._store.head(), LISTS, CATCH_UP_SECONDS):
+                log.warning("escalating by lists that are behind the log")
+            late = deliveries.undelivered(db, now, HIGHEST_ESCALATION)
+            unanswered = referral_box.unanswered(db, now, HIGHEST_ESCALATION)
+            ran_out = escalations.ran_out(db, now)
+            unreviewed = emergencies.unreviewed(db, now, RULE.review, HIGHEST_REMINDER)
+        for case, referral in late:
+            yield Due(case, RaiseUndelivered(occurred_at=now, referral=ReferralId(referral)))
+        for case, referral in unanswered:
+            yield Due(case, EscalateReferral(occurred_at=now, referral=ReferralId(referral)))
+        for case, clock in ran_out:
+            yield Due(case, RaiseClock(occurred_at=now, clock=ClockId(clock)))
+        for case, glass in unreviewed:
+            yield Due(case, RaiseGlassReview(occurred_at=now, glass=GlassId(glass)))
+
+    def _raise(self, case: UUID, command: Fact, now: datetime) -> bool:
+        try:
+            self._casework.act_on_case(CaseId(case), command, replace(system_act(), at=now), correlation=uuid4())
+        except (Refusal, Moved) as moved_on:
+            log.info("not raised: %s", type(moved_on).__name__)
+            return False
+        return True

@@ -1,0 +1,260 @@
+"""Deliveries: how far each agency is with what it was told; for the sender of a referral, whether it arrived; for the
+lead of a case, how far everybody is with it.
+
+What an agency acknowledged are numbers. What they told of, the register knows (`delivery.told`): it is written before
+an agency can hold a receipt, so it is always ahead of what is folded here.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+from typing import LiteralString, NamedTuple
+from uuid import UUID
+
+from msgspec import Struct
+from psycopg import Connection
+from psycopg.rows import TupleRow, class_row
+
+from rujukan.domain.case import events as e
+from rujukan.domain.codes import ReferralStatus
+from rujukan.domain.delivery import OPENED, Acknowledged
+from rujukan.domain.disclosure import Followed
+from rujukan.domain.erasure import DeletionAsked
+
+from .erased import drop
+from .projection import OWN_AGENCY, Tables
+
+
+class CaseEntry(Struct, frozen=True):
+    """How far an agency is with a case, for its lead: of `told` things up to which one they arrived and were handled,
+    and how many wait in its dead letters."""
+
+    agency: str
+    told: int
+    received: int
+    received_at: datetime | None
+    handled: int
+    handled_at: datetime | None
+    failed: int
+
+
+class Progress(NamedTuple):
+    """How far an agency is, for the operator. `head` is what it was told."""
+
+    agency: str
+    head: int
+    received: int
+    handled: int
+    failed: int
+    acknowledged_at: datetime | None
+
+
+class Deliveries:
+    name = "deliveries"
+    tables: Sequence[LiteralString] = ("delivery_mark", "case_delivery", "referral_delivery")
+    ddl: LiteralString = f"""
+        CREATE TABLE delivery_mark (
+          agency text PRIMARY KEY, received bigint NOT NULL, handled bigint NOT NULL, failed int NOT NULL,
+          acknowledged_at timestamptz NOT NULL
+        );
+        ALTER TABLE delivery_mark ENABLE ROW LEVEL SECURITY;
+        CREATE POLICY own ON delivery_mark FOR SELECT TO rujukan_service USING ({OWN_AGENCY});
+        GRANT SELECT ON delivery_mark TO rujukan_service;
+        CREATE TABLE case_delivery (
+          case_id uuid NOT NULL, agency text NOT NULL, lead text NOT NULL, told int NOT NULL,
+          received int NOT NULL DEFAULT 0, received_at timestamptz, handled int NOT NULL DEFAULT 0,
+          handled_at timestamptz, failed int NOT NULL DEFAULT 0,
+          PRIMARY KEY (case_id, agency)
+        );
+        ALTER TABLE case_delivery ENABLE ROW LEVEL SECURITY;
+        -- It names who takes part: the lead's alone.
+        CREATE POLICY own ON case_delivery FOR SELECT TO rujukan_service
+          USING (lead = current_setting('rujukan.agency', true));
+        GRANT SELECT ON case_delivery TO rujukan_service;
+        CREATE TABLE referral_delivery (
+          case_id uuid NOT NULL, referral uuid NOT NULL, recipient text NOT NULL, sender text NOT NULL,
+          lead text NOT NULL, position bigint NOT NULL, sent_at timestamptz NOT NULL, every interval,
+          waits boolean NOT NULL DEFAULT true, raised int NOT NULL DEFAULT 0, delivered_at timestamptz,
+          opened_at timestamptz, failed text,
+          PRIMARY KEY (case_id, referral)
+        );
+        CREATE INDEX ON referral_delivery (sent_at) WHERE waits AND delivered_at IS NULL AND every IS NOT NULL;
+        ALTER TABLE referral_delivery ENABLE ROW LEVEL SECURITY;
+        CREATE POLICY own ON referral_delivery FOR SELECT TO rujukan_service
+          USING (current_setting('rujukan.agency', true) IN (sender, recipient, lead));
+        GRANT SELECT ON referral_delivery TO rujukan_service;
+    """
+
+    def fold(self, db: Tables, batch: Sequence[Followed]) -> None:
+        told: Counter[tuple[UUID, str]] = Counter()
+        leads: dict[UUID, str] = {}
+        for followed in batch:
+            case, event, written = followed.case, followed.written.event, followed.written
+            if case is not None:
+                leads[written.stream] = case.lead
+                told.update((written.stream, t.agency) for t in followed.tell)
+            match event:
+                case DeletionAsked():
+                    _flush(db, told, leads)  # its row is there unless the whole case is gone
+                    db.execute(_DELETION, (event.case, event.agency))
+                case Acknowledged():
+                    _flush(db, told, leads)
+                    _acknowledge(db, event, written.at)
+                case e.LeadTransferAccepted() if case is not None:
+                    _flush(db, told, leads)
+                    for table in _OF_CASES:
+                        db.execute(f"UPDATE {table} SET lead = %s WHERE case_id = %s", (case.lead, written.stream))
+                case e.ReferralSent() if case is not None:
+                    of = case.referrals[event.referral]
+                    sent_at = max(written.at, event.occurred_at)
+                    parties = (of.recipient, of.sender, case.lead)
+                    row = (written.stream, of.id, *parties, written.position, sent_at, of.delivery)
+                    db.execute(_SENT, row)
+                case e.ReferralUndelivered():
+                    db.execute(
+                        "UPDATE referral_delivery SET raised = %s WHERE case_id = %s AND referral = %s",
+                        (event.level, written.stream, event.referral),
+                    )
+                case e.ReferralMove() if case is not None:
+                    if case.referrals[event.referral].status is not ReferralStatus.REQUESTED:
+                        db.execute(
+                            "UPDATE referral_delivery SET waits = false WHERE case_id = %s AND referral = %s AND waits",
+                            (written.stream, event.referral),
+                        )
+        _flush(db, told, leads)
+        for table in _OF_CASES:
+            drop(db, table, batch)
+
+
+_OF_CASES: tuple[LiteralString, ...] = ("case_delivery", "referral_delivery")
+
+
+def _flush(db: Tables, told: Counter[tuple[UUID, str]], leads: dict[UUID, str]) -> None:
+    """Write down what agencies were told since."""
+    if told:
+        rows = [(case, agency, leads[case], count) for (case, agency), count in told.items()]
+        db.execute(_TOLD, [list(column) for column in zip(*rows, strict=True)], binary=True)
+        told.clear()
+
+
+def _acknowledge(db: Tables, event: Acknowledged, at: datetime) -> None:
+    """Failures first: what could not be opened is not delivered, whatever mark goes past it."""
+    agency = event.agency
+    row = db.execute("SELECT received, handled FROM delivery_mark WHERE agency = %s", (agency,)).fetchone()
+    received, handled = row or (0, 0)
+    common = {"agency": agency, "at": at}
+    if event.failed:
+        sequences, reasons = [f.sequence for f in event.failed], [f.reason for f in event.failed]
+        failed = common | {"failed": sequences, "reasons": reasons, "opened": list(OPENED), "change": 1}
+        db.execute(_CASES_FAILED, failed)
+        db.execute(_REFERRALS_FAILED, failed)
+    if event.received > received:
+        arrived = common | {"after": received, "upto": event.received, "opened": list(OPENED)}
+        db.execute(_CASES_RECEIVED, arrived)
+        db.execute(_REFERRALS_RECEIVED, arrived)
+    if event.handled > handled:
+        done = common | {"after": handled, "upto": event.handled}
+        db.execute(_CASES_HANDLED, done)
+        db.execute(_REFERRALS_HANDLED, done)
+    if event.recovered:
+        recovered = common | {"failed": list(event.recovered), "change": -1}
+        db.execute(_CASES_FAILED, recovered)
+        db.execute(_REFERRALS_RECOVERED, recovered)
+    waiting = len(event.failed) - len(event.recovered)
+    db.execute(_MARK, (agency, event.received, event.handled, waiting, at))
+
+
+def marks(db: Connection[TupleRow]) -> tuple[int, int]:
+    """(received, handled) of the acting agency, as far as the log was folded; 0 where nothing was acknowledged."""
+    row = db.execute(
+        "SELECT received, handled FROM views.delivery_mark WHERE agency = current_setting('rujukan.agency', true)"
+    ).fetchone()
+    return (int(row[0]), int(row[1])) if row else (0, 0)
+
+
+def of_case(db: Connection[TupleRow], case: UUID) -> list[CaseEntry]:
+    """How far each agency is with a case that the acting agency leads; nothing for others."""
+    with db.cursor(row_factory=class_row(CaseEntry)) as cursor:
+        return cursor.execute(
+            "SELECT agency, told, received, received_at, handled, handled_at, failed FROM views.case_delivery d"
+            " WHERE case_id = %s AND EXISTS (SELECT FROM views.agency a WHERE a.code = d.agency) ORDER BY agency",
+            (case,),
+        ).fetchall()
+
+
+def progress(db: Connection[TupleRow]) -> list[Progress]:
+    """How far every agency is that was told something. For followers."""
+    return [
+        Progress(*row)
+        for row in db.execute(
+            "SELECT a.code, h.sequence, coalesce(m.received, 0), coalesce(m.handled, 0), coalesce(m.failed, 0),"
+            " m.acknowledged_at FROM views.agency a JOIN delivery.heads h ON h.agency = a.code"
+            " LEFT JOIN views.delivery_mark m ON m.agency = a.code ORDER BY a.code"
+        )
+    ]
+
+
+def undelivered(db: Connection[TupleRow], now: datetime, highest: int) -> list[tuple[UUID, UUID]]:
+    """(case, referral) of those that should have arrived by now, and of which that was not raised as often as it
+    should be. For followers: it looks into every agency's."""
+    return db.execute(
+        "SELECT case_id, referral FROM views.referral_delivery WHERE waits AND delivered_at IS NULL"
+        " AND every IS NOT NULL AND sent_at + (raised + 1) * every <= %s AND raised < %s ORDER BY sent_at",
+        (now, highest),
+    ).fetchall()
+
+
+_TOLD: LiteralString = """
+    INSERT INTO case_delivery (case_id, agency, lead, told)
+    SELECT * FROM unnest(%b::uuid[], %b::text[], %b::text[], %b::int[])
+    ON CONFLICT (case_id, agency) DO UPDATE SET told = case_delivery.told + excluded.told, lead = excluded.lead
+"""
+_DELETION: LiteralString = "UPDATE case_delivery SET told = told + 1 WHERE case_id = %s AND agency = %s"
+_SENT: LiteralString = """
+    INSERT INTO referral_delivery (case_id, referral, recipient, sender, lead, position, sent_at, every)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
+"""
+_RANGE: LiteralString = (
+    "(SELECT case_id, max(case_sequence) AS upto FROM delivery.told"
+    " WHERE agency = %(agency)s AND sequence > %(after)s AND sequence <= %(upto)s GROUP BY case_id) t"
+    " WHERE c.case_id = t.case_id AND c.agency = %(agency)s"
+)
+_CASES_RECEIVED: LiteralString = (
+    "UPDATE case_delivery c SET received = greatest(c.received, t.upto), received_at = %(at)s FROM " + _RANGE
+)
+_CASES_HANDLED: LiteralString = (
+    "UPDATE case_delivery c SET handled = greatest(c.handled, t.upto), handled_at = %(at)s FROM " + _RANGE
+)
+_CASES_FAILED: LiteralString = """
+    UPDATE case_delivery c SET failed = c.failed + %(change)s * t.count FROM
+      (SELECT case_id, count(*)::int AS count FROM delivery.told
+        WHERE agency = %(agency)s AND sequence = ANY(%(failed)s) GROUP BY case_id) t
+    WHERE c.case_id = t.case_id AND c.agency = %(agency)s
+"""
+_SAME: LiteralString = (
+    " d.case_id = t.case_id AND d.position = t.position AND d.recipient = t.agency AND t.agency = %(agency)s"
+)
+_REFERRALS_FAILED: LiteralString = (
+    "UPDATE referral_delivery d SET failed = f.reason, opened_at = NULL,"
+    " delivered_at = CASE WHEN f.reason = ANY(%(opened)s) THEN coalesce(delivered_at, %(at)s) END"
+    " FROM unnest(%(failed)s::bigint[], %(reasons)s::text[]) AS f (sequence, reason), delivery.told t"
+    " WHERE t.sequence = f.sequence AND" + _SAME
+)
+_REFERRALS_RECEIVED: LiteralString = (
+    "UPDATE referral_delivery d SET delivered_at = coalesce(d.delivered_at, %(at)s) FROM delivery.told t"
+    " WHERE t.sequence > %(after)s AND t.sequence <= %(upto)s"
+    " AND (d.failed IS NULL OR d.failed = ANY(%(opened)s)) AND" + _SAME
+)
+_REFERRALS_HANDLED: LiteralString = (
+    "UPDATE referral_delivery d SET opened_at = coalesce(d.opened_at, %(at)s) FROM delivery.told t"
+    " WHERE t.sequence > %(after)s AND t.sequence <= %(upto)s AND d.failed IS NULL AND" + _SAME
+)
+_REFERRALS_RECOVERED: LiteralString = (
+    "UPDATE referral_delivery d SET failed = NULL, delivered_at = coalesce(d.delivered_at, %(at)s),"
+    " opened_at = coalesce(d.opened_at, %(at)s) FROM delivery.told t WHERE t.sequence = ANY(%(failed)s) AND" + _SAME
+)
+_MARK: LiteralString = """
+    INSERT INTO delivery_mark (agency, received, handled, failed, acknowledged_at) VALUES (%s, %s, %s, %s, %s)
+    ON CONFLICT (agency) DO UPDATE SET received = excluded.received, handled = excluded.handled,
+      failed = delivery_mark.failed + excluded.failed, acknowledged_at = excluded.acknowledged_at
+"""

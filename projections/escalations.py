@@ -1,0 +1,174 @@
+"""Escalations: what was raised because time ran out, for who is to see to it; and which clocks still run.
+
+A referral that nobody answered, or that did not arrive, is first the business of the recipient's supervisors, and from
+the second level on of the lead too. A clock that ran out is the lead's, and of who was referred to for it.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import LiteralString
+from uuid import UUID
+
+from msgspec import Struct
+from psycopg import Connection
+from psycopg.rows import TupleRow, class_row
+
+from rujukan.domain.case import events as e
+from rujukan.domain.case.state import Case, Status
+from rujukan.domain.codes import ReferralStatus
+from rujukan.domain.compartment import Compartment
+from rujukan.domain.disclosure import Followed
+from rujukan.domain.fact import ReferralId
+
+from .erased import drop, records
+from .projection import Tables
+
+UNANSWERED, UNDELIVERED, CLOCK = "unanswered", "undelivered", "clock"
+
+
+class Entry(Struct, frozen=True):
+    """Something that was raised. `subject` is the referral, or the clock."""
+
+    kind: str
+    case: UUID
+    subject: UUID
+    level: int
+    relation: str
+    """lead, or recipient: as what it concerns the caller's agency."""
+    recipient: str | None
+    """To whom the referral was sent; absent where the clock is the lead's own."""
+    raised_at: datetime
+    resolved_at: datetime | None
+    position: int
+
+
+class Escalations:
+    name = "escalations"
+    tables: Sequence[LiteralString] = ("escalation", "running_clock")
+    ddl: LiteralString = """
+        CREATE TABLE escalation (
+          case_id uuid NOT NULL, kind text NOT NULL, subject uuid NOT NULL, level int NOT NULL,
+          recipient text NOT NULL, lead text NOT NULL, raised_at timestamptz NOT NULL, resolved_at timestamptz,
+          position bigint NOT NULL,
+          PRIMARY KEY (case_id, kind, subject, level, recipient)
+        );
+        CREATE INDEX ON escalation (recipient, position DESC);
+        CREATE INDEX ON escalation (lead, position DESC) WHERE level > 1;
+        ALTER TABLE escalation ENABLE ROW LEVEL SECURITY;
+        CREATE POLICY own ON escalation FOR SELECT TO rujukan_service
+          USING (recipient = current_setting('rujukan.agency', true)
+            OR (level > 1 AND lead = current_setting('rujukan.agency', true)));
+        GRANT SELECT ON escalation TO rujukan_service;
+        -- For the system alone: it looks here for what ran out.
+        CREATE TABLE running_clock (
+          case_id uuid NOT NULL, clock uuid NOT NULL, due_at timestamptz NOT NULL, open boolean NOT NULL DEFAULT true,
+          PRIMARY KEY (case_id, clock)
+        );
+        CREATE INDEX ON running_clock (due_at) WHERE open;
+        ALTER TABLE running_clock ENABLE ROW LEVEL SECURITY;
+    """
+
+    def fold(self, db: Tables, batch: Sequence[Followed]) -> None:
+        for followed in batch:
+            case, event, written = followed.case, followed.written.event, followed.written
+            if case is None:
+                continue
+            stream, at = written.stream, written.at
+            told = {t.agency for t in followed.tell if t.of is written} - {case.lead, written.author}
+            match event:
+                case e.ReferralEscalated() | e.ReferralUndelivered():
+                    kind = UNANSWERED if isinstance(event, e.ReferralEscalated) else UNDELIVERED
+                    recipient = case.referrals[event.referral].recipient
+                    row = (stream, kind, event.referral, event.level, recipient, case.lead, at, written.position)
+                    db.execute(_RAISE, row)
+                case e.ReferralMove():
+                    _moved(db, stream, case, event.referral, at)
+                case e.ClockStarted() if event.due_at > at:  # one that had run out before needs nobody to say so
+                    db.execute(
+                        "INSERT INTO running_clock (case_id, clock, due_at) VALUES (%s, %s, %s)",
+                        (stream, event.clock, event.due_at),
+                    )
+                case e.ClockOverdue():
+                    _stop(db, stream, event.clock)
+                    db.execute(_RAISE, (stream, CLOCK, event.clock, 2, "", case.lead, at, written.position))
+                    for agency in sorted(told):
+                        db.execute(_RAISE, (stream, CLOCK, event.clock, 1, agency, case.lead, at, written.position))
+                case e.ClockMet():
+                    _stop(db, stream, event.clock)
+                    db.execute(
+                        _RESOLVE + " AND kind = 'clock' AND subject = %s AND recipient = ANY(%s)",
+                        (at, stream, event.clock, ["", *told]),
+                    )
+                case e.LeadTransferAccepted():
+                    db.execute("UPDATE escalation SET lead = %s WHERE case_id = %s", (case.lead, stream))
+                case e.CaseClosed() | e.CaseMerged() | e.CaseReopened():
+                    is_open = case.status is Status.OPEN
+                    db.execute("UPDATE running_clock SET open = %s WHERE case_id = %s", (is_open, stream))
+                    if not is_open:
+                        db.execute(_RESOLVE, (at, stream))
+        drop(db, "escalation", batch)
+        drop(db, "running_clock", batch, Compartment.INCIDENT)
+        for record in records(batch, Compartment.INCIDENT):  # how long a window was tells what it was for
+            db.execute("DELETE FROM escalation WHERE case_id = %s AND kind = 'clock'", (record.case,))
+
+
+def _moved(db: Tables, stream: UUID, case: Case, id: ReferralId, at: datetime) -> None:
+    """An answer, or an end, resolves what was raised of a referral; with its end, its clocks are its recipient's no
+    more."""
+    referral = case.referrals[id]
+    if referral.status in (ReferralStatus.DRAFT, ReferralStatus.REQUESTED):
+        return
+    db.execute(_RESOLVE + " AND kind <> 'clock' AND subject = %s", (at, stream, id))
+    if not referral.status.is_open and referral.clocks:
+        left = {clock for other in case.open_referrals_to(referral.recipient) for clock in other.clocks}
+        db.execute(
+            _RESOLVE + " AND kind = 'clock' AND recipient = %s AND subject = ANY(%s)",
+            (at, stream, referral.recipient, [clock for clock in referral.clocks if clock not in left]),
+        )
+
+
+def _stop(db: Tables, case: UUID, clock: UUID) -> None:
+    db.execute("DELETE FROM running_clock WHERE case_id = %s AND clock = %s", (case, clock))
+
+
+def escalations(
+    db: Connection[TupleRow],
+    *,
+    open_only: bool = True,
+    leading_only: bool = False,
+    before: int | None = None,
+    limit: int = 50,
+) -> list[Entry]:
+    """What was raised to the acting agency, the latest first; `before` is the position to go on from. `leading_only`:
+    what concerns it as the lead."""
+    with db.cursor(row_factory=class_row(Entry)) as cursor:
+        return cursor.execute(
+            _SELECT,
+            {"open": open_only, "leading": leading_only, "before": before, "limit": limit},
+        ).fetchall()
+
+
+def ran_out(db: Connection[TupleRow], now: datetime) -> list[tuple[UUID, UUID]]:
+    """(case, clock) of those that ran out. For followers."""
+    return db.execute(
+        "SELECT case_id, clock FROM views.running_clock WHERE open AND due_at <= %s ORDER BY due_at", (now,)
+    ).fetchall()
+
+
+_RAISE: LiteralString = """
+    INSERT INTO escalation (case_id, kind, subject, level, recipient, lead, raised_at, position)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING
+"""
+_RESOLVE: LiteralString = "UPDATE escalation SET resolved_at = %s WHERE case_id = %s AND resolved_at IS NULL"
+_SELECT: LiteralString = """
+    SELECT kind, case_id AS case, subject, level, relation, recipient, raised_at, resolved_at, position FROM (
+      SELECT x.kind, x.case_id, x.subject, x.level, nullif(x.recipient, '') AS recipient, x.raised_at, x.position,
+        CASE WHEN x.recipient = current_setting('rujukan.agency', true) THEN 'recipient' ELSE 'lead' END AS relation,
+        CASE WHEN x.kind = 'undelivered' THEN least(x.resolved_at, d.delivered_at) ELSE x.resolved_at END AS resolved_at
+      FROM views.escalation x
+      LEFT JOIN views.referral_delivery d ON d.case_id = x.case_id AND d.referral = x.subject
+      WHERE %(before)s::bigint IS NULL OR x.position < %(before)s
+    ) e
+    WHERE (NOT %(open)s OR resolved_at IS NULL) AND (NOT %(leading)s OR relation = 'lead')
+    ORDER BY position DESC, level LIMIT %(limit)s
+"""

@@ -1,0 +1,430 @@
+"""Clocks become events: on a clock that the tests turn, against a real PostgreSQL."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from threading import Barrier, Event, Thread
+from uuid import UUID, uuid4
+
+import pytest
+from office import HOUR, MINUTE, Office, catch_up, clocks_of, dump, opened_office, opened_runner, until
+
+from rujukan.api.acknowledging import Acknowledgements
+from rujukan.domain.case import commands as c
+from rujukan.domain.case import events as e
+from rujukan.domain.codes import CloseReason, EndReason, Role, Service, Urgency
+from rujukan.domain.delivery import AcknowledgeDeliveries, Failure, Mark, Marks
+from rujukan.domain.fact import Fact
+from rujukan.infra import composition
+from rujukan.infra.escalating import Escalator
+from rujukan.infra.settings import Settings
+from rujukan.projections import deliveries, escalations, referral_box
+
+DAY = timedelta(days=1)
+INSTANT = timedelta(microseconds=1)
+WINDOW = 10 * MINUTE
+"""In which the recipient's system is to say that an emergency referral arrived."""
+
+
+class Tower:
+    """Where time is turned. What it raises is what a worker would raise at that time."""
+
+    def __init__(self, office: Office, settings: Settings) -> None:
+        self.office, self.settings = office, settings
+        self.now = composition.now()
+        self.acknowledgements = Acknowledgements(office.ports.log, office.ports.deliveries, office.casework)
+
+    def refers(self, case: UUID, to: str = "rsud", urgency: Urgency = Urgency.EMERGENCY, **fields: object) -> UUID:
+        service = {"rsud": Service.HEALTH, "polres": Service.LAW_ENFORCEMENT}[to]
+        self.office.consents(case, to, "incident")
+        referral = self.office.refers(case, to, service, urgency=urgency, **fields)
+        self.now = composition.now()  # not before it was recorded
+        return referral
+
+    def opens(self) -> UUID:
+        return self.office.opens(composition.now())
+
+    def turns(self, to: datetime) -> int:
+        """Turn the clock there and look once, as a worker that just started does."""
+        self.now = to
+        catch_up(self.settings)
+        with composition.follower(self.settings) as source:
+            return Escalator(self.office.casework, source.store, lambda: self.now).once()
+
+    def raised(self, case: UUID) -> list[Fact]:
+        kinds = e.ReferralUndelivered | e.ReferralEscalated | e.ClockOverdue
+        return [w.event for w in self.office.ports.log.read(case) if isinstance(w.event, kinds)]
+
+    def sent_at(self, case: UUID, referral: UUID) -> datetime:
+        """When the sending was recorded."""
+        return next(
+            w.at
+            for w in self.office.ports.log.read(case)
+            if isinstance(w.event, e.ReferralSent) and w.event.referral == referral
+        )
+
+    def told(self, agency: str, case: UUID, topic: type[Fact]) -> int:
+        """The sequence under which the agency was told of the case's last event of a kind."""
+        position = max(w.position for w in self.office.ports.log.read(case) if isinstance(w.event, topic))
+        until(lambda: self._sequence(agency, position) is not None)
+        sequence = self._sequence(agency, position)
+        assert sequence is not None
+        return sequence
+
+    def _sequence(self, agency: str, position: int) -> int | None:
+        with self.office.ports.views.acting_for(agency) as db:
+            row = db.execute(
+                "SELECT min(sequence) FROM delivery.told WHERE agency = %s AND position = %s", (agency, position)
+            ).fetchone()
+        return row[0] if row else None
+
+    def acknowledges(
+        self, agency: str, received: int | None = None, handled: int | None = None, **more: object
+    ) -> Marks:
+        """As the agency's system does, which has the receipts from the deliveries that it opened."""
+        shown = self.office.ports.deliveries.told(agency, [n for n in (received, handled) if n]).receipts
+        act = self.office.act(agency, Role.INTEGRATOR)
+        marks = {name: Mark(n, shown[n]) for name, n in (("received", received), ("handled", handled)) if n is not None}
+        command = AcknowledgeDeliveries(occurred_at=act.at, **marks, **more)
+        return self.acknowledgements.take(agency, command, act, uuid4())
+
+    def sees(
+        self, agency: str, case: UUID, *, all: bool = True, leading: bool = False
+    ) -> list[tuple[str, int, str, bool]]:
+        """(kind, level, relation, resolved) of what was raised to the agency, the first first."""
+        catch_up(self.settings)
+        with self.office.ports.views.acting_for(agency) as db:
+            found = escalations.escalations(db, open_only=not all, leading_only=leading, limit=500)
+        rows = [(x.kind, x.level, x.relation, x.resolved_at is not None) for x in found if x.case == case]
+        return rows[::-1]
+
+    def outbox(self, agency: str, referral: UUID, now: datetime | None = None) -> referral_box.Entry:
+        return self._entry(agency, "out", referral, now)
+
+    def inbox(self, agency: str, referral: UUID) -> referral_box.Entry:
+        return self._entry(agency, "in", referral, None)
+
+    def _entry(self, agency: str, box: str, referral: UUID, now: datetime | None) -> referral_box.Entry:
+        catch_up(self.settings)
+        with self.office.ports.views.acting_for(agency) as db:
+            found = referral_box.referrals(db, box, now or composition.now(), limit=500)
+        return next(entry for entry in found if entry.referral == referral)
+
+    def of_case(self, agency: str, case: UUID) -> dict[str, deliveries.CaseEntry]:
+        catch_up(self.settings)
+        with self.office.ports.views.acting_for(agency) as db:
+            return {entry.agency: entry for entry in deliveries.of_case(db, case)}
+
+
+@pytest.fixture(scope="module")
+def tower(settings: Settings) -> Iterator[Tower]:
+    stop = Event()
+    with opened_office(settings) as office:
+        keeper = Thread(target=composition.keep_register, args=(settings, stop), daemon=True)
+        keeper.start()
+        yield Tower(office, settings)
+        stop.set()
+        keeper.join(10)
+
+
+def test_an_emergency_that_does_not_arrive_goes_to_the_recipient_and_then_to_the_lead(tower: Tower) -> None:
+    case = tower.opens()
+    referral = tower.refers(case)
+    sent = tower.sent_at(case, referral)
+    assert tower.turns(sent + WINDOW - INSTANT) == 0
+    for level, to in ((1, "rsud"), (2, "uptd-ppa"), (3, "uptd-ppa")):
+        tower.turns(sent + level * WINDOW - INSTANT)
+        assert len(tower.raised(case)) == level - 1
+        tower.turns(sent + level * WINDOW)
+        last = tower.raised(case)[-1]
+        assert isinstance(last, e.ReferralUndelivered)
+        assert (last.referral, last.level, last.to) == (referral, level, to)
+        tower.turns(sent + level * WINDOW)
+        assert len(tower.raised(case)) == level, "once for each time that the window passes"
+    tower.turns(sent + HOUR - INSTANT)
+    assert len(tower.raised(case)) == 3
+
+
+def test_silence_after_that_is_raised_too_and_counts_apart(tower: Tower) -> None:
+    case = tower.opens()
+    referral = tower.refers(case)
+    tower.turns(tower.sent_at(case, referral) + 2 * HOUR)
+    levels = [(type(x).__name__, x.level) for x in tower.raised(case)]
+    assert levels == [("ReferralUndelivered", 1), ("ReferralEscalated", 1)], "one level a pass"
+    for _ in range(3):
+        tower.turns(tower.sent_at(case, referral) + 2 * HOUR)
+    assert [x.level for x in tower.raised(case) if isinstance(x, e.ReferralUndelivered)] == [1, 2, 3]
+    assert [x.level for x in tower.raised(case) if isinstance(x, e.ReferralEscalated)] == [1, 2]
+
+
+def test_one_that_arrived_is_not_raised_and_its_sender_sees_when(tower: Tower) -> None:
+    case = tower.opens()
+    referral = tower.refers(case)
+    number = tower.told("rsud", case, e.ReferralSent)
+    before = tower.outbox("uptd-ppa", referral)
+    assert (before.delivered_at, before.opened_at, before.undelivered) == (None, None, False)
+    late = tower.sent_at(case, referral) + WINDOW
+    assert tower.outbox("uptd-ppa", referral, late).undelivered
+    assert tower.acknowledges("rsud", received=number).received == number
+    arrived = tower.outbox("uptd-ppa", referral, late)
+    assert arrived.delivered_at is not None
+    assert (arrived.opened_at, arrived.undelivered) == (None, False)
+    tower.acknowledges("rsud", handled=number)
+    opened = tower.outbox("uptd-ppa", referral)
+    assert opened.opened_at is not None
+    assert opened.opened_at > arrived.delivered_at == opened.delivered_at
+    theirs = tower.inbox("rsud", referral)
+    assert (theirs.delivered_at, theirs.opened_at) == (None, None), "it is the sender's to see"
+    tower.turns(late + 2 * WINDOW)
+    assert tower.raised(case) == []
+
+
+def test_one_that_arrives_late_is_raised_no_more_and_resolved(tower: Tower) -> None:
+    case = tower.opens()
+    referral = tower.refers(case)
+    tower.turns(tower.sent_at(case, referral) + WINDOW)
+    tower.turns(tower.sent_at(case, referral) + 2 * WINDOW)
+    assert tower.sees("rsud", case) == [("undelivered", 1, "recipient", False), ("undelivered", 2, "recipient", False)]
+    tower.acknowledges("rsud", received=tower.told("rsud", case, e.ReferralSent))
+    tower.turns(tower.sent_at(case, referral) + 5 * WINDOW)
+    assert len(tower.raised(case)) == 2
+    assert tower.sees("rsud", case) == [("undelivered", 1, "recipient", True), ("undelivered", 2, "recipient", True)]
+    assert tower.sees("uptd-ppa", case) == [("undelivered", 2, "lead", True)]
+    assert tower.sees("uptd-ppa", case, all=False) == []
+
+
+def test_one_that_could_not_be_opened_did_not_arrive_whatever_mark_goes_past_it(tower: Tower) -> None:
+    case = tower.opens()
+    referral = tower.refers(case)
+    number = tower.told("rsud", case, e.ReferralSent)
+    tower.office.does("uptd-ppa", case, c.RecordNote, note=uuid4(), incident="more")
+    further = tower.told("rsud", case, e.NoteRecorded)
+    assert further > number
+    tower.acknowledges("rsud", received=further, handled=further, failed=(Failure(number, "cannot-open"),))
+    entry = tower.outbox("uptd-ppa", referral)
+    assert (entry.delivered_at, entry.opened_at, entry.delivery_failed) == (None, None, "cannot-open")
+    tower.turns(tower.sent_at(case, referral) + WINDOW)
+    assert [type(x) for x in tower.raised(case)] == [e.ReferralUndelivered]
+    assert tower.of_case("uptd-ppa", case)["rsud"].failed == 1
+    tower.acknowledges("rsud", recovered=(number,))
+    entry = tower.outbox("uptd-ppa", referral)
+    assert entry.delivered_at is not None
+    assert entry.delivery_failed is None
+    assert tower.of_case("uptd-ppa", case)["rsud"].failed == 0
+
+
+def test_one_that_arrived_and_that_no_handler_took_arrived(tower: Tower) -> None:
+    case = tower.opens()
+    referral = tower.refers(case)
+    number = tower.told("rsud", case, e.ReferralSent)
+    tower.acknowledges("rsud", handled=number, failed=(Failure(number, "handler-failed"),))
+    entry = tower.outbox("uptd-ppa", referral)
+    assert entry.delivered_at is not None
+    assert (entry.opened_at, entry.delivery_failed) == (None, "handler-failed")
+    tower.turns(tower.sent_at(case, referral) + WINDOW)
+    assert tower.raised(case) == []
+
+
+@pytest.mark.parametrize("answer", ["receipt", "cancelling"])
+def test_an_answer_ends_it(tower: Tower, answer: str) -> None:
+    case = tower.opens()
+    referral = tower.refers(case)
+    tower.turns(tower.sent_at(case, referral) + HOUR)
+    tower.turns(tower.sent_at(case, referral) + HOUR)
+    if answer == "receipt":
+        tower.office.does("rsud", case, c.ReceiveReferral, referral=referral)
+    else:
+        tower.office.does("uptd-ppa", case, c.CancelReferral, referral=referral, reason=EndReason.BY_SENDER)
+    before = len(tower.raised(case))
+    tower.turns(tower.sent_at(case, referral) + 5 * HOUR)
+    assert len(tower.raised(case)) == before
+    seen = tower.sees("rsud", case)
+    assert {(kind, resolved) for kind, _, _, resolved in seen} == {("undelivered", True), ("unanswered", True)}
+
+
+def test_an_agency_that_never_acknowledged_anything_is_no_exception(tower: Tower) -> None:
+    case = tower.opens()
+    referral = tower.refers(case, to="polres", urgency=Urgency.URGENT)
+    sent = tower.sent_at(case, referral)
+    tower.turns(sent + 2 * HOUR - INSTANT)
+    assert tower.raised(case) == []
+    tower.turns(sent + 2 * HOUR)
+    assert [x.to for x in tower.raised(case) if isinstance(x, e.ReferralUndelivered)] == ["polres"]
+
+
+def test_one_that_was_written_down_afterwards_is_late_from_when_it_was_written(tower: Tower) -> None:
+    """Nothing can arrive before it is told, though it was sent on paper yesterday."""
+    case = tower.opens()
+    tower.office.consents(case, "rsud", "incident")
+    ago = composition.now() - 5 * HOUR
+    referral = tower.office.refers(case, "rsud", Service.HEALTH, ago, urgency=Urgency.EMERGENCY)
+    sent = tower.sent_at(case, referral)
+    tower.turns(sent + WINDOW - INSTANT)
+    assert [type(x) for x in tower.raised(case)] == [e.ReferralEscalated]
+    tower.turns(sent + WINDOW)
+    assert e.ReferralUndelivered in {type(x) for x in tower.raised(case)}
+
+
+def test_who_sees_what_was_raised(tower: Tower) -> None:
+    """Its recipient all of it; the lead from the second level on; the sender, if it is another, and strangers nothing;
+    whoever leads later what the lead saw."""
+    case = tower.opens()
+    office = tower.office
+    started = tower.refers(case, to="polres")
+    for move in (c.ReceiveReferral, c.AcceptReferral, c.StartReferral):
+        office.does("polres", case, move, referral=started)
+    referral = tower.refers(case, by="polres")
+    sent = tower.sent_at(case, referral)
+    tower.turns(sent + WINDOW)
+    assert tower.sees("rsud", case) == [("undelivered", 1, "recipient", False)]
+    assert tower.sees("uptd-ppa", case) == []
+    tower.turns(sent + 2 * WINDOW)
+    assert tower.sees("uptd-ppa", case, leading=True) == [("undelivered", 2, "lead", False)]
+    assert tower.sees("rsud", case, leading=True) == []
+    for agency in ("polres", "lbh", "dinsos"):
+        assert tower.sees(agency, case) == []
+    transfer = uuid4()
+    office.consents(case, "dinsos", "incident")
+    office.does("uptd-ppa", case, c.AskLeadTransfer, role=Role.SUPERVISOR, transfer=transfer, to="dinsos", reason="r")
+    office.does("dinsos", case, c.AcceptLeadTransfer, role=Role.SUPERVISOR, transfer=transfer)
+    assert tower.sees("uptd-ppa", case) == []
+    assert tower.sees("dinsos", case) == [("undelivered", 2, "lead", False)]
+    tower.turns(sent + 3 * WINDOW)
+    (*_, last) = (x for x in tower.raised(case) if isinstance(x, e.ReferralUndelivered))
+    assert last.to == "dinsos"
+
+
+def test_the_lead_sees_how_far_each_agency_is_and_nobody_else_does(tower: Tower) -> None:
+    case = tower.opens()
+    tower.refers(case)
+    tower.refers(case, to="polres")
+    number = tower.told("rsud", case, e.ReferralSent)
+    number = tower.told("rsud", case, e.CaseOpened)
+    tower.told("polres", case, e.ReferralSent)
+    tower.acknowledges("rsud", received=number)
+    seen = tower.of_case("uptd-ppa", case)
+    assert set(seen) == {"uptd-ppa", "rsud", "polres"}, "and not the system"
+    hospital, police = seen["rsud"], seen["polres"]
+    assert (hospital.received, hospital.handled) == (1, 0), "it was told of the opening first"
+    assert hospital.told > 1
+    assert hospital.received_at is not None
+    assert (police.received, police.received_at, police.handled_at) == (0, None, None)
+    for agency in ("rsud", "polres", "lbh"):
+        assert tower.of_case(agency, case) == {}
+
+
+def test_what_was_told_is_counted_as_the_register_counts_it(tower: Tower) -> None:
+    case = tower.opens()
+    tower.refers(case)
+    tower.told("rsud", case, e.ReferralSent)
+    told = tower.of_case("uptd-ppa", case)["rsud"].told
+    with tower.office.ports.views.acting_for("rsud") as db:
+        row = db.execute("SELECT max(case_sequence) FROM delivery.told WHERE case_id = %s", (case,)).fetchone()
+    assert row == (told,)
+
+
+# Clocks ------------------------------------------------------------------------------------------------------
+
+
+def test_a_clock_that_runs_out_is_raised_once_to_who_shares_it(tower: Tower) -> None:
+    case = tower.opens()
+    tower.office.records_incident(case, composition.now())
+    soonest = clocks_of(tower.office, case)[0]
+    now = tower.office.casework.case(case)
+    assert now is not None
+    due_at = now.clocks[soonest].due_at
+    tower.refers(case, clocks=(soonest,))
+    started = tower.refers(case, to="polres")
+    for agency, kind in (("rsud", c.ReceiveReferral), ("polres", c.ReceiveReferral)):
+        referral = started if agency == "polres" else next(r for r in now_referrals(tower, case) if r != started)
+        tower.office.does(agency, case, kind, referral=referral)
+    tower.turns(due_at - INSTANT)
+    assert tower.raised(case) == []
+    tower.turns(due_at)
+    tower.turns(due_at + INSTANT)
+    assert [x.clock for x in tower.raised(case) if isinstance(x, e.ClockOverdue)] == [soonest]
+    assert tower.sees("uptd-ppa", case) == [("clock", 2, "lead", False)]
+    assert tower.sees("rsud", case) == [("clock", 1, "recipient", False)]
+    assert tower.sees("polres", case) == []
+    tower.office.does("uptd-ppa", case, c.MeetClock, clock=soonest)
+    assert tower.sees("uptd-ppa", case) == [("clock", 2, "lead", True)]
+    assert tower.sees("rsud", case) == [("clock", 1, "recipient", True)]
+
+
+def now_referrals(tower: Tower, case: UUID) -> list[UUID]:
+    now = tower.office.casework.case(case)
+    assert now is not None
+    return list(now.referrals)
+
+
+def test_a_clock_that_was_met_or_had_run_out_when_it_was_written_down_is_not_raised(tower: Tower) -> None:
+    met, old, closed = (tower.opens() for _ in range(3))
+    now = composition.now()
+    for case, at in ((met, now), (old, now - 30 * DAY), (closed, now)):
+        tower.office.records_incident(case, at)
+    for clock in clocks_of(tower.office, met):
+        tower.office.does("uptd-ppa", met, c.MeetClock, clock=clock)
+    tower.office.does("uptd-ppa", closed, c.CloseCase, reason=CloseReason.GOALS_MET)
+    tower.turns(now + 60 * DAY)
+    assert [tower.raised(case) for case in (met, old, closed)] == [[], [], []]
+    tower.office.does("uptd-ppa", closed, c.ReopenCase, reason="she came back")
+    tower.turns(now + 60 * DAY)
+    assert len(tower.raised(closed)) == len(clocks_of(tower.office, closed))
+
+
+# Several workers ---------------------------------------------------------------------------------------------
+
+
+def test_two_workers_at_once_raise_nothing_twice(tower: Tower, settings: Settings) -> None:
+    cases = [tower.opens() for _ in range(8)]
+    sent = max(tower.sent_at(case, tower.refers(case)) for case in cases)
+    catch_up(settings)
+    barrier, raised = Barrier(2), [0, 0]
+
+    def work(n: int) -> None:
+        with (
+            composition.service(settings, connections=2) as ports,
+            composition.follower(settings) as source,
+        ):
+            escalator = Escalator(Office(ports).casework, source.store, lambda: sent + WINDOW)
+            due = list(escalator.due(sent + WINDOW))
+            barrier.wait(20)  # both have looked, and saw the same
+            raised[n] = sum(escalator._raise(case, command, sent + WINDOW) for case, command in due if case in cases)
+
+    workers = [Thread(target=work, args=(n,)) for n in range(2)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(60)
+    assert sum(raised) == len(cases)
+    assert [len(tower.raised(case)) for case in cases] == [1] * len(cases)
+
+
+def test_a_worker_whose_lists_are_old_raises_nothing_that_was_answered(tower: Tower, settings: Settings) -> None:
+    case = tower.opens()
+    referral = tower.refers(case)
+    catch_up(settings)
+    with composition.follower(settings) as source:
+        later = tower.sent_at(case, referral) + 2 * HOUR
+        escalator = Escalator(tower.office.casework, source.store, lambda: later)
+        due = [(of, command) for of, command in escalator.due(later) if of == case]
+        assert len(due) == 2
+        tower.office.does("rsud", case, c.ReceiveReferral, referral=referral)
+        assert [escalator._raise(of, command, later) for of, command in due] == [False, False]
+    assert tower.raised(case) == []
+
+
+# Built anew --------------------------------------------------------------------------------------------------
+
+TABLES = ("delivery_mark", "case_delivery", "referral_delivery", "escalation", "running_clock")
+
+
+def test_built_anew_the_lists_are_the_same(tower: Tower, settings: Settings) -> None:
+    catch_up(settings)
+    before = dump(settings)
+    assert all(before[table] for table in TABLES)
+    with opened_runner(settings) as runner:
+        for name in ("deliveries", "escalations"):
+            runner.rebuild(name)
+    after = dump(settings)
+    for table in TABLES:
+        assert after[table] == before[table], table
