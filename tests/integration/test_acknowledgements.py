@@ -1,0 +1,399 @@
+"""What agencies acknowledge, taken in: from their topics on a broker, and over HTTP. The agency's end is a plain client
+of Kafka here, which opens what it is sent and says so."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import msgspec
+import psycopg
+import pytest
+from conftest import Running
+from kafka import KafkaConsumer, KafkaProducer
+from msgspec.structs import replace
+from office import Office, catch_up, erases, opened_office
+
+from rujukan.consumers import topics
+from rujukan.consumers.acknowledgement import Acknowledgement, Failure, Mark
+from rujukan.consumers.envelope import AgencyKey, Delivery, Opener
+from rujukan.domain import delivery
+from rujukan.domain.case import commands as c
+from rujukan.domain.codes import Purpose, Role, Service
+from rujukan.domain.delivery import Acknowledged, delivery_stream
+from rujukan.domain.erasure import ErasureAcknowledged, erasure_stream
+from rujukan.infra import composition
+from rujukan.infra.acknowledging import PACE_SECONDS, READER_LOCK, AcknowledgementReader
+from rujukan.infra.services.broker import EmbeddedBroker
+from rujukan.infra.settings import Settings
+from rujukan.projections import deliveries, referral_box
+
+
+def eventually(check: Callable[[], Any], seconds: float = 60.0) -> Any:
+    give_up = time.monotonic() + seconds
+    while not (found := check()):
+        assert time.monotonic() < give_up
+        time.sleep(0.05)
+    return found
+
+
+def opened(bootstrap: str, agency: str, key: AgencyKey, service: Any, enough: Callable[[list[Delivery]], Any]) -> Any:
+    """What the agency's topic has, opened with its key, as soon as that is enough; what `enough` says then."""
+    opener, found = Opener([key], [service]), list[Delivery]()
+    consumer = KafkaConsumer(bootstrap_servers=bootstrap, **topics.CONSUMER)
+    try:
+        consumer.assign([topics.partition(agency)])
+        consumer.seek_to_beginning(topics.partition(agency))
+        give_up = time.monotonic() + 60
+        while not (said := enough(found)):
+            assert time.monotonic() < give_up
+            for records in consumer.poll(timeout_ms=200).values():
+                found += [opener.open(r.headers, r.key, r.value) for r in records]
+        return said
+    finally:
+        consumer.close()
+
+
+def mark(of: Delivery) -> Mark:
+    return Mark(of.sequence, of.receipt)
+
+
+class World:
+    """Eight agencies, a broker, a publisher, and a reader of acknowledgements that can be stopped and started."""
+
+    def __init__(self, settings: Settings, office: Office, broker: EmbeddedBroker) -> None:
+        self.settings = replace(settings, kafka=broker.bootstrap)
+        self.office, self.broker = office, broker
+        self.keys = {
+            file.stem: AgencyKey.from_json(file.read_bytes()) for file in (settings.data / "agencies").glob("*.key")
+        }
+        self.service = composition.signing_key(composition.keyring(settings)).public_key()
+
+    @contextmanager
+    def reading(self) -> Iterator[AcknowledgementReader]:
+        stop = Event()
+        with composition.acknowledgement_reader(self.settings) as reader:
+            thread = Thread(target=reader.run, args=(stop,), daemon=True)
+            thread.start()
+            yield reader
+            stop.set()
+            thread.join(20)
+
+    def refers(self, to: str = "rsud", service: Service = Service.HEALTH) -> tuple[UUID, UUID]:
+        case = self.office.opens(composition.now())
+        self.office.consents(case, to, "incident")
+        return case, self.office.refers(case, to, service)
+
+    def opens(self, agency: str, case: UUID, topic: str = "case.ReferralSent") -> Delivery:
+        """What the agency was sent of that case, opened: the last of that topic."""
+
+        def enough(found: list[Delivery]) -> Delivery | None:
+            return next((d for d in found if d.case == case and d.topic == topic), None)
+
+        one: Delivery = opened(self.broker.bootstrap, agency, self.keys[agency], self.service, enough)
+        return one
+
+    def says(self, agency: str, *said: Acknowledgement | bytes) -> None:
+        producer = KafkaProducer(bootstrap_servers=self.broker.bootstrap, **topics.PRODUCER)
+        for one in said:
+            value = one if isinstance(one, bytes) else one.to_json()
+            producer.send(topics.acks_of(agency), value=value, partition=0)
+        producer.flush(20)
+        producer.close(timeout=5)
+
+    def recorded(self, agency: str) -> list[Acknowledged]:
+        events = (w.event for w in self.office.ports.log.read(delivery_stream(agency)))
+        return [event for event in events if isinstance(event, Acknowledged)]
+
+    def marks(self, agency: str) -> tuple[int, int]:
+        now = delivery.fold(self.recorded(agency))
+        return now.received, now.handled
+
+    def offsets(self) -> dict[str, tuple[str, int]]:
+        with psycopg.connect(self.settings.database) as db:
+            rows = db.execute("SELECT agency, topic_id, next_offset FROM delivery.acknowledgement_offsets")
+            return {agency: (id, offset) for agency, id, offset in rows}
+
+
+@pytest.fixture(scope="module")
+def world(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    broker = EmbeddedBroker(Path(tmp_path_factory.mktemp("broker")) / "log")
+    broker.start()
+    stop = Event()
+    with opened_office(settings) as office:
+        catch_up(settings)
+        made = World(settings, office, broker)
+        keeper = Thread(target=composition.keep_register, args=(settings, stop), daemon=True)
+        with composition.publisher(made.settings) as publisher:
+            publishing = Thread(target=publisher.run, args=(stop,), daemon=True)
+            keeper.start()
+            publishing.start()
+            yield made
+            stop.set()
+            publishing.join(20)
+            keeper.join(20)
+    broker.stop()
+
+
+def test_what_an_agency_opened_its_sender_sees(world: World) -> None:
+    case, referral = world.refers()
+    one = world.opens("rsud", case)
+    with world.reading() as reader:
+        world.says("rsud", Acknowledgement(received=mark(one)))
+        eventually(lambda: world.marks("rsud") == (one.sequence, 0))
+        world.says("rsud", Acknowledgement(received=mark(one), handled=mark(one)))
+        eventually(lambda: world.marks("rsud") == (one.sequence, one.sequence))
+        assert (reader.read, reader.garbage) == (2, 0)
+    catch_up(world.settings)
+    with world.office.ports.views.acting_for("uptd-ppa") as db:
+        (entry,) = referral_box.referrals(db, "out", composition.now(), case=case)
+    assert entry.referral == referral
+    assert entry.delivered_at is not None
+    assert entry.opened_at is not None
+    assert entry.delivered_at < entry.opened_at
+    with world.office.ports.views.acting_for("rsud") as db:
+        assert deliveries.marks(db) == (one.sequence, one.sequence)
+    with world.office.ports.views.acting_for("polres") as db:
+        assert deliveries.marks(db) == (0, 0)
+
+
+def test_what_is_forged_or_garbage_is_counted_and_hides_nothing_that_is_true(world: World) -> None:
+    """On a broker without ACLs anybody writes anywhere: what shows no receipt of the agency's own has no effect."""
+    case, _ = world.refers()
+    other, _ = world.refers("polres", Service.LAW_ENFORCEMENT)
+    mine, theirs = world.opens("rsud", case), world.opens("polres", other)
+    before = world.marks("rsud")
+    assert before < (mine.sequence, mine.sequence)
+    ahead = Mark(mine.sequence + 1000, mine.receipt)
+    wrong = Mark(mine.sequence, "A" * 22)
+    with world.reading() as reader:
+        world.says("rsud", Acknowledgement(received=ahead), Acknowledgement(received=wrong))
+        world.says("polres", Acknowledgement(received=mark(mine)))
+        eventually(lambda: reader._taking.refused == 3)
+        assert world.marks("rsud") == before
+        assert world.marks("polres") == (0, 0)
+        world.says(
+            "rsud",
+            b"",
+            b"\xff\xfe",
+            b"[]",
+            b'{"received":{"sequence":-1,"receipt":""}}',
+            b'{"received":{"sequence":1e400,"receipt":""}}',
+            b'{"unheard":1}',
+            b"[" * 100_000,
+            Acknowledgement(received=wrong),
+            Acknowledgement(handled=mark(mine)),
+            Acknowledgement(received=ahead),
+            Acknowledgement(failed=[Failure(mine.sequence + 1000, "cannot-open")]),
+        )
+        eventually(lambda: world.marks("rsud") == (mine.sequence, mine.sequence))
+        eventually(lambda: reader.garbage == 7)
+        eventually(lambda: reader._taking.refused == 6)
+        world.says("polres", Acknowledgement(received=mark(theirs)))
+        eventually(lambda: world.marks("polres") == (theirs.sequence, 0))
+
+
+def test_what_is_said_quickly_becomes_few_events(world: World) -> None:
+    case, _ = world.refers()
+    for _ in range(60):
+        world.office.does("uptd-ppa", case, c.RecordNote, note=uuid4(), incident="more")
+
+    def all_notes(found: list[Delivery]) -> list[Delivery]:
+        notes = [d for d in found if d.case == case and d.topic == "case.NoteRecorded"]
+        return notes if len(notes) == 60 else []
+
+    notes = opened(world.broker.bootstrap, "rsud", world.keys["rsud"], world.service, all_notes)
+    before, started = len(world.recorded("rsud")), time.monotonic()
+    with world.reading() as reader:
+        for note in notes:
+            world.says("rsud", Acknowledgement(received=mark(note), handled=mark(note)))
+        eventually(lambda: world.marks("rsud") == (notes[-1].sequence, notes[-1].sequence))
+        assert reader.read == 60
+    took = time.monotonic() - started
+    assert len(world.recorded("rsud")) - before <= took / PACE_SECONDS + 1
+
+
+def test_what_is_read_again_says_nothing_new(world: World) -> None:
+    """As after a crash between the event and the offset."""
+    case, _ = world.refers()
+    one = world.opens("rsud", case)
+    said = Acknowledgement(handled=mark(one), failed=[Failure(one.sequence - 1, "handler-failed")])
+    with world.reading():
+        world.says("rsud", said, replace(said, failed=[], recovered=[one.sequence - 1]))
+        eventually(lambda: world.recorded("rsud")[-1].recovered == (one.sequence - 1,))
+    before = world.recorded("rsud")
+    with psycopg.connect(world.settings.database, autocommit=True) as db:
+        db.execute("UPDATE delivery.acknowledgement_offsets SET next_offset = 0")
+    with world.reading() as reader:
+        eventually(lambda: world.offsets()["rsud"][1] > 0)
+        assert reader.read > 2
+    assert world.recorded("rsud") == before
+
+
+def test_one_reads_and_another_goes_on_where_it_stops(world: World) -> None:
+    case, _ = world.refers()
+    one = world.opens("rsud", case)
+    with world.reading() as second_to_be, psycopg.connect(world.settings.database, autocommit=True) as db:
+
+        def reading() -> int:
+            row = db.execute(
+                "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND objid = %s", (READER_LOCK,)
+            ).fetchone()
+            return row[0] if row else 0
+
+        eventually(reading)
+        with world.reading() as waits:
+            world.says("rsud", Acknowledgement(received=mark(one)))
+            eventually(lambda: world.marks("rsud")[0] == one.sequence)
+            assert (second_to_be.read, waits.read, reading()) == (1, 0, 1)
+    with world.reading() as waits:
+        world.says("rsud", Acknowledgement(handled=mark(one)))
+        eventually(lambda: world.marks("rsud") == (one.sequence, one.sequence))
+        assert waits.read == 1, "it read on, and not again"
+
+
+def test_deleted_copies_are_acknowledged_to_their_erasure(world: World) -> None:
+    case, referral = world.refers()
+    world.opens("rsud", case)
+    world.office.does("uptd-ppa", case, c.CancelReferral, referral=referral)
+    erasure = erases(world.office, case)
+    asked = world.opens("rsud", case, "erasure.DeletionAsked")
+    with world.reading() as reader:
+        said = Acknowledgement(handled=mark(asked), deleted=[erasure])
+        world.says("rsud", said)
+
+        def acknowledged() -> list[ErasureAcknowledged]:
+            events = (w.event for w in world.office.ports.log.read(erasure_stream(erasure)))
+            return [event for event in events if isinstance(event, ErasureAcknowledged)]
+
+        eventually(lambda: [x.agency for x in acknowledged()] == ["rsud"])
+        world.says("rsud", said)
+        eventually(lambda: reader.read == 2)
+        world.says("polres", Acknowledgement(deleted=[erasure]))  # who was never told cannot have deleted
+        world.says("rsud", Acknowledgement(deleted=[uuid4()]))
+        eventually(lambda: reader._taking.refused == 2)
+        assert len(acknowledged()) == 1
+
+
+def test_a_topic_that_was_made_anew_is_read_from_its_start(world: World) -> None:
+    case, _ = world.refers()
+    one = world.opens("rsud", case)
+    with world.reading():
+        world.says("rsud", Acknowledgement(received=mark(one)))
+        eventually(lambda: world.marks("rsud")[0] == one.sequence)
+        id, offset = eventually(lambda: world.offsets().get("rsud"))
+        world.broker.stop()
+        world.broker.start()
+        again = world.opens("rsud", case)  # once the publisher filled its topic anew, the others are there too
+        assert again.receipt == one.receipt
+        world.says("rsud", Acknowledgement(handled=mark(again)))
+        eventually(lambda: world.marks("rsud")[1] == one.sequence)
+        new = eventually(lambda: (found := world.offsets()["rsud"]) != (id, offset) and found)
+        assert new[0] != id
+        assert new[1] < offset
+
+
+# Over HTTP ---------------------------------------------------------------------------------------------------
+
+PATH = "/subscription/acknowledgements"
+OPENING = {"channel": "hotline", "reporter": "survivor", "urgency": "emergency", "age_group": "adult"}
+SCOPE = {"compartments": ["health"], "recipients": ["rsud"], "purposes": ["care"]}
+DRAFT = {"recipient": "rsud", "service": "kesehatan", "urgency": "emergency", "purpose": "care"}
+
+
+class Posting:
+    """A case of the lead with a referral to the hospital, whose machine opens what it is sent."""
+
+    def __init__(self, running: Running) -> None:
+        self.running = running
+        lead = running.client("uptd-ppa", purpose=Purpose.CARE)
+        self.here = lead.post("/cases", json=OPENING).headers["Location"]
+        lead.post(f"{self.here}/consents", json={**SCOPE, "given_by": ["survivor"], "obtained": "verbal"})
+        made = lead.post(f"{self.here}/referrals", json={**DRAFT, "compartments": ["health"]})
+        self.referral = made.json()["id"]
+        sent = lead.post(f"{self.here}/referrals/{self.referral}/sending", json={})
+        assert sent.is_success, sent.text
+        self.position = sent.json()["position"]
+        case = UUID(self.here.removeprefix("/cases/"))
+
+        def enough(found: list[Delivery]) -> Delivery | None:
+            return next((d for d in found if d.case == case and d.topic == "case.ReferralSent"), None)
+
+        service = running.service_key
+        self.one: Delivery = opened(running.settings.kafka, "rsud", running.keys["rsud"], service, enough)
+
+    def machine(self, agency: str = "rsud", role: Role = Role.INTEGRATOR) -> httpx.Client:
+        purpose = {Role.DATA_PROTECTION_OFFICER: Purpose.AUDIT}.get(role, Purpose.COORDINATION)
+        return self.running.client(agency, role, purpose)
+
+    def post(self, body: Mapping[str, Any], agency: str = "rsud", role: Role = Role.INTEGRATOR) -> httpx.Response:
+        return self.machine(agency, role).post(PATH, json=body)
+
+    def mark(self) -> dict[str, Any]:
+        return {"sequence": self.one.sequence, "receipt": self.one.receipt}
+
+
+@pytest.fixture(scope="module")
+def posting(running: Running) -> Posting:
+    return Posting(running)
+
+
+def problem(response: httpx.Response) -> tuple[int, str]:
+    return response.status_code, response.json()["type"].removeprefix("urn:rujukan:problem:")
+
+
+def test_over_http_what_nobody_can_show_is_refused(posting: Posting) -> None:
+    sequence, receipt = posting.one.sequence, posting.one.receipt
+    assert problem(posting.post({"received": {"sequence": sequence, "receipt": "B" * 22}})) == (403, "wrong-receipt")
+    assert problem(posting.post({"handled": {"sequence": 10**9, "receipt": receipt}})) == (409, "not-told")
+    assert problem(posting.post({"received": posting.mark()}, agency="dinsos"))[0] in (403, 409)
+    assert problem(posting.post({"received": posting.mark()}, role=Role.CASE_WORKER)) == (403, "not-for-this-role")
+    assert problem(posting.post({"received": {"sequence": 0, "receipt": receipt}})) == (422, "does-not-fit")
+    assert problem(posting.post({"read": posting.mark()})) == (422, "does-not-fit")
+    assert problem(posting.post({"deleted": [str(uuid4())]})) == (404, "unknown")
+    assert posting.running.http.post(PATH, json={"received": posting.mark()}).status_code == 401
+
+
+def test_over_http_the_marks_come_back_and_the_sender_sees_them(posting: Posting) -> None:
+    received = posting.post({"received": posting.mark()})
+    assert received.status_code == 200
+    assert received.json()["received"] >= posting.one.sequence
+    handled = posting.post({"handled": posting.mark()}).json()
+    assert handled["handled"] >= posting.one.sequence
+    assert posting.post({}).json() == handled, "nothing new is an answer too"
+    assert msgspec.json.decode(posting.post({"received": posting.mark()}).content) == handled
+
+    lead = posting.running.client("uptd-ppa", purpose=Purpose.CARE)
+
+    def entry() -> dict[str, Any] | None:
+        items = lead.get("/outbox", params={"case": posting.here.removeprefix("/cases/")}).json()["items"]
+        return next((i for i in items if i["referral"] == posting.referral and i["opened_at"]), None)
+
+    found = eventually(entry)
+    assert found["delivered_at"] <= found["opened_at"]
+    assert (found["undelivered"], found["delivery_failed"]) == (False, None)
+
+
+def test_over_http_the_lead_alone_sees_who_is_how_far(posting: Posting) -> None:
+    path = f"{posting.here}/deliveries"
+    lead = posting.running.client("uptd-ppa", purpose=Purpose.CARE)
+    found = lead.get(path, params={"wait_for": posting.position}).json()["items"]
+    assert {item["agency"] for item in found} == {"uptd-ppa", "rsud"}
+    assert all(item["told"] >= item["received"] >= item["handled"] for item in found)
+    recipient, stranger = posting.running.client("rsud", purpose=Purpose.CARE), posting.running.client("lbh")
+    assert problem(recipient.get(path)) == (403, "not-for-this-agency")
+    assert problem(stranger.get(path)) == (404, "unknown")
+
+
+def test_over_http_escalations_are_for_supervisors_and_who_leads(posting: Posting) -> None:
+    for agency, role, status in (
+        ("rsud", Role.SUPERVISOR, 200),
+        ("uptd-ppa", Role.CASE_WORKER, 200),
+        ("rsud", Role.LEGAL_REVIEWER, 403),
+        ("rsud", Role.INTEGRATOR, 403),
+    ):
+        assert posting.machine(agency, role).get("/escalations").status_code == status, (agency, role)
