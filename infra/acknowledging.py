@@ -32,11 +32,11 @@ from rujukan.domain.delivery import AcknowledgeDeliveries, Mark
 from rujukan.domain.fact import Act, AgencyCode
 from rujukan.domain.refusal import AgencyInactive, Refusal
 
+from .locks import Lock
 from .system_act import SYSTEM_ACTOR
 
 log = logging.getLogger(__name__)
 
-READER_LOCK = 727164919
 STANDBY_SECONDS = 0.5
 LOOK_SECONDS = 1.0
 """How often it looks for agencies that are new, and whether the topics are still those that it read."""
@@ -109,7 +109,7 @@ class AcknowledgementReader:
         """Read until told to stop; wait while another does. Raises what broke the connection to the database."""
         with psycopg.connect(self._conninfo, autocommit=True) as db:
             while not stop.is_set():
-                row = db.execute("SELECT pg_try_advisory_lock(%s)", (READER_LOCK,)).fetchone()
+                row = db.execute("SELECT pg_try_advisory_lock(%s)", (Lock.READING_ACKNOWLEDGEMENTS,)).fetchone()
                 if row is not None and row[0]:
                     break
                 stop.wait(STANDBY_SECONDS)
@@ -119,6 +119,7 @@ class AcknowledgementReader:
                 except (KafkaError, Moved, OSError, AssertionError, ValueError) as problem:
                     log.warning("reading acknowledgements starts again: %s", type(problem).__name__)
                     stop.wait(AGAIN_SECONDS)
+            db.execute("SELECT pg_advisory_unlock(%s)", (Lock.READING_ACKNOWLEDGEMENTS,))
 
     def _session(self, db: Connection[TupleRow], stop: Event) -> None:
         admin = KafkaAdminClient(**topics.ADMIN, **options(self._access))

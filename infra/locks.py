@@ -25,3 +25,4 @@ class Lock(IntEnum):
     ROTATING = 727164918
     SHARING_OUT = 727164919
     """To say who publishes what."""
+    READING_ACKNOWLEDGEMENTS = 727164920

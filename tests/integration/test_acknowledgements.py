@@ -27,7 +27,8 @@ from rujukan.domain.codes import Purpose, Role, Service
 from rujukan.domain.delivery import Acknowledged, delivery_stream
 from rujukan.domain.erasure import ErasureAcknowledged, erasure_stream
 from rujukan.infra import composition
-from rujukan.infra.acknowledging import PACE_SECONDS, READER_LOCK, AcknowledgementReader
+from rujukan.infra.acknowledging import PACE_SECONDS, AcknowledgementReader
+from rujukan.infra.locks import Lock
 from rujukan.infra.services.broker import EmbeddedBroker
 from rujukan.infra.settings import Settings
 from rujukan.projections import deliveries, referral_box
@@ -241,7 +242,8 @@ def test_one_reads_and_another_goes_on_where_it_stops(world: World) -> None:
 
         def reading() -> int:
             row = db.execute(
-                "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND objid = %s", (READER_LOCK,)
+                "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND objid = %s",
+                (Lock.READING_ACKNOWLEDGEMENTS,),
             ).fetchone()
             return row[0] if row else 0
 
