@@ -27,7 +27,7 @@ MARKER = "RAHASIA"
 ACTIONS: tuple[Action, ...] = (OPENING, *CASE_ACTIONS, *AGENCY_ACTIONS)
 PEOPLE = (Role.SUPERVISOR, Role.LEGAL_REVIEWER, Role.AGENCY_ADMINISTRATOR)
 JSON = {"Content-Type": "application/json"}
-READS = ("/cases", "/inbox", "/outbox", "/deadlines", "/audit", "/break-glass")
+READS = ("/cases", "/inbox", "/outbox", "/deadlines", "/escalations", "/audit", "/break-glass")
 
 
 def named(action: Action) -> str:

@@ -5,7 +5,7 @@ may set it to any agency. So it is the API that sets it, for one transaction at 
 """
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 from threading import Barrier, Thread
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
@@ -14,10 +14,12 @@ from uuid import UUID, uuid4
 import msgspec
 import psycopg
 import pytest
+from msgspec.structs import replace
 from office import KINDS, Office, catch_up, opened_office, tell_erasures, tell_one_case
 from psycopg import errors
 from psycopg.sql import SQL, Identifier
 
+from rujukan.api.ports import Changes
 from rujukan.domain.agency import AddMember
 from rujukan.domain.case import commands as c
 from rujukan.domain.case import events as e
@@ -45,7 +47,8 @@ from rujukan.domain.codes import (
     ViolenceForm,
 )
 from rujukan.domain.compartment import Compartment, compartments_of
-from rujukan.domain.fact import ActorId, CaseId, Fact
+from rujukan.domain.delivery import Acknowledged, delivery_stream
+from rujukan.domain.fact import ActorId, CaseId, Fact, ReferralId
 from rujukan.infra import composition
 from rujukan.infra.database import SERVICE, as_role
 from rujukan.infra.settings import Settings
@@ -61,7 +64,14 @@ def office(settings: Settings) -> Iterator[Office]:
         tell_one_case(opened, composition.now())
         police = opened.opens(composition.now(), lead="polres")
         opened.consents(police, "lbh", "legal", by="polres")
-        opened.refers(police, "lbh", Service.LEGAL_AID, by="polres", compartments=frozenset({"legal"}))
+        asked = opened.refers(police, "lbh", Service.LEGAL_AID, by="polres", compartments=frozenset({"legal"}))
+        for days in (1, 2):
+            late = replace(system_act(), at=composition.now() + timedelta(days=days))
+            raised = c.EscalateReferral(occurred_at=late.at, referral=ReferralId(asked))
+            opened.casework.act_on_case(CaseId(police), raised, late, correlation=uuid4())
+        said = opened.act("lbh", Role.INTEGRATOR)
+        marks = Acknowledged(occurred_at=said.at, agency="lbh", received=2, handled=1)
+        opened.ports.log.append([Changes(delivery_stream("lbh"), 0, [marks])], said, uuid4())
         tell_erasures(opened, composition.now())
         opened.breaks_glass("rsud", police, "health")
         catch_up(settings)
@@ -102,14 +112,18 @@ def rows(db: psycopg.Connection, table: str) -> list[dict[str, Any]]:
 def test_every_table_about_cases_has_row_level_security(office: Office, superuser: psycopg.Connection) -> None:
     assert agency_tables(superuser) == [
         "audit",
+        "case_delivery",
         "caseload",
         "deadline",
+        "delivery_mark",
         "emergency",
         "erasure",
         "erasure_copy",
+        "escalation",
         "holding",
         "person",
         "referral_box",
+        "referral_delivery",
         "retention",
         "timeline",
     ]
@@ -135,15 +149,28 @@ def test_who_says_no_agency_sees_no_row(
         service.execute("RESET ALL")
 
 
+def whose(table: str, row: dict[str, Any]) -> set[str | None]:
+    """The agencies that may see a row."""
+    match table:
+        case "caseload":
+            return {row["agency"]}
+        case "case_delivery":  # it names who takes part
+            return {row["lead"]}
+        case "referral_delivery":
+            return {row["sender"], row["recipient"], row["lead"]}
+        case "escalation":
+            return {row["recipient"], row["lead"]} if row["level"] > 1 else {row["recipient"]}
+        case _:
+            return {row.get("agency"), row.get("lead")}
+
+
 @pytest.mark.parametrize("agency", KINDS)
 def test_an_agency_sees_exactly_its_own_rows(
     office: Office, service: psycopg.Connection, superuser: psycopg.Connection, agency: str
 ) -> None:
     service.execute("SELECT set_config('rujukan.agency', %s, false)", (agency,))
     for table in agency_tables(superuser):
-        own = [row for row in rows(superuser, table) if agency in (row.get("agency"), row.get("lead"))]
-        if table == "caseload":
-            own = [row for row in own if row["agency"] == agency]
+        own = [row for row in rows(superuser, table) if agency in whose(table, row)]
         assert sorted(rows(service, table), key=repr) == sorted(own, key=repr)
 
 

@@ -29,6 +29,7 @@ READS = (
     "/cases/{case}/history",
     "/cases/{case}/history/diff",
     "/cases/{case}/custody",
+    "/cases/{case}/deliveries",
 )
 GLASS = "/cases/{case}/break-glass/{glass}"
 EMERGENCY_READS = (GLASS, f"{GLASS}/timeline", f"{GLASS}/documents/{{document}}")
@@ -198,7 +199,7 @@ def test_no_list_of_an_outsider_shows_the_case(running: Running, told: Told, age
     """Nor does the trail show what was done in it, or the clocks that run in it; not even by name."""
     worker, supervisor = Desk(running, agency), Desk(running, agency, Role.SUPERVISOR)
     case = told.case.removeprefix("/cases/")
-    for path in ("/cases", "/inbox", "/outbox", "/deadlines"):
+    for path in ("/cases", "/inbox", "/outbox", "/deadlines", "/escalations"):
         everything = {"all": "true"} if path == "/deadlines" else {}
         assert case not in json.dumps(worker.get(path, limit=500, wait_for=told.position, **everything))
     for box in ("/inbox", "/outbox"):
