@@ -13,12 +13,13 @@ from uuid import UUID, uuid4
 
 import psutil
 import psycopg
+from msgspec.structs import replace
 from psycopg.conninfo import make_conninfo
 from psycopg.sql import SQL, Identifier
 
 from rujukan import projections
 from rujukan.api.casework import Casework, Done
-from rujukan.api.ports import Ports
+from rujukan.api.ports import Changes, Ports
 from rujukan.domain.case import commands as c
 from rujukan.domain.case import events as e
 from rujukan.domain.codes import (
@@ -42,8 +43,9 @@ from rujukan.domain.codes import (
     ViolenceForm,
 )
 from rujukan.domain.compartment import Compartment
+from rujukan.domain.delivery import Acknowledged, delivery_stream
 from rujukan.domain.erasure import AcknowledgeErasure
-from rujukan.domain.fact import Act, ActorId, CaseId, ErasureId, Fact, NoteId
+from rujukan.domain.fact import Act, ActorId, CaseId, ErasureId, Fact, NoteId, ReferralId
 from rujukan.infra import composition
 from rujukan.infra.data_keys import DataKeys
 from rujukan.infra.database import SERVICE, as_role, pool
@@ -54,6 +56,7 @@ from rujukan.infra.issuer import usual_actor
 from rujukan.infra.locks import Lock
 from rujukan.infra.services.postgres import EmbeddedPostgres
 from rujukan.infra.settings import Settings
+from rujukan.infra.system_act import system_act
 from rujukan.projections import Runner
 
 HOUR = timedelta(hours=1)
@@ -243,6 +246,23 @@ def tell_erasures(office: Office, at: datetime) -> UUID:
     said = AcknowledgeErasure(occurred_at=act.at, erasure=ErasureId(erasure))
     office.position = max(office.position, office.casework.acknowledge_erasure(said, act, correlation=uuid4()).position)
     return gone
+
+
+def tell_lateness(office: Office) -> UUID:
+    """A referral to the legal aid office that nobody answers, which is raised twice; and one acknowledgement of that
+    office's system. The case, which the police leads."""
+    case = office.opens(composition.now(), lead="polres")
+    office.consents(case, "lbh", "legal", by="polres")
+    asked = office.refers(case, "lbh", Service.LEGAL_AID, by="polres", compartments=frozenset({"legal"}))
+    for days in (1, 2):
+        late = replace(system_act(), at=composition.now() + timedelta(days=days))
+        raised = c.EscalateReferral(occurred_at=late.at, referral=ReferralId(asked))
+        office.casework.act_on_case(CaseId(case), raised, late, correlation=uuid4())
+    said = office.act("lbh", Role.INTEGRATOR)
+    marks = Acknowledged(occurred_at=said.at, agency="lbh", received=2, handled=1)
+    (position,) = office.ports.log.append([Changes(delivery_stream("lbh"), 0, [marks])], said, uuid4())
+    office.position = max(office.position, position)
+    return case
 
 
 def clocks_of(office: Office, case: UUID) -> list[UUID]:

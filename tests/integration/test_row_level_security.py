@@ -5,7 +5,7 @@ may set it to any agency. So it is the API that sets it, for one transaction at 
 """
 
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import date
 from threading import Barrier, Thread
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
@@ -14,12 +14,10 @@ from uuid import UUID, uuid4
 import msgspec
 import psycopg
 import pytest
-from msgspec.structs import replace
-from office import KINDS, Office, catch_up, opened_office, tell_erasures, tell_one_case
+from office import KINDS, Office, catch_up, opened_office, tell_erasures, tell_lateness, tell_one_case
 from psycopg import errors
 from psycopg.sql import SQL, Identifier
 
-from rujukan.api.ports import Changes
 from rujukan.domain.agency import AddMember
 from rujukan.domain.case import commands as c
 from rujukan.domain.case import events as e
@@ -47,8 +45,7 @@ from rujukan.domain.codes import (
     ViolenceForm,
 )
 from rujukan.domain.compartment import Compartment, compartments_of
-from rujukan.domain.delivery import Acknowledged, delivery_stream
-from rujukan.domain.fact import ActorId, CaseId, Fact, ReferralId
+from rujukan.domain.fact import ActorId, CaseId, Fact
 from rujukan.infra import composition
 from rujukan.infra.database import SERVICE, as_role
 from rujukan.infra.settings import Settings
@@ -62,16 +59,7 @@ OPEN_TO_ALL = {"agency", "notification_tracking"}
 def office(settings: Settings) -> Iterator[Office]:
     with opened_office(settings) as opened:
         tell_one_case(opened, composition.now())
-        police = opened.opens(composition.now(), lead="polres")
-        opened.consents(police, "lbh", "legal", by="polres")
-        asked = opened.refers(police, "lbh", Service.LEGAL_AID, by="polres", compartments=frozenset({"legal"}))
-        for days in (1, 2):
-            late = replace(system_act(), at=composition.now() + timedelta(days=days))
-            raised = c.EscalateReferral(occurred_at=late.at, referral=ReferralId(asked))
-            opened.casework.act_on_case(CaseId(police), raised, late, correlation=uuid4())
-        said = opened.act("lbh", Role.INTEGRATOR)
-        marks = Acknowledged(occurred_at=said.at, agency="lbh", received=2, handled=1)
-        opened.ports.log.append([Changes(delivery_stream("lbh"), 0, [marks])], said, uuid4())
+        police = tell_lateness(opened)
         tell_erasures(opened, composition.now())
         opened.breaks_glass("rsud", police, "health")
         catch_up(settings)
