@@ -73,7 +73,7 @@ class Audit:
         for followed in batch:
             w = followed.written
             if isinstance(w.event, Acknowledged):
-                continue  # machines say it many times a minute; nobody did anything with a case
+                continue  # machines say it, several times a minute; nobody did anything with a case
             access = w.event if isinstance(w.event, AccessRecorded) else None
             subject = access.subject if access else w.stream
             if isinstance(w.event, ErasureRecorded | DeletionAsked | ErasureAcknowledged):

@@ -13,6 +13,7 @@ import pytest
 from office import (
     NAMES,
     Office,
+    Rows,
     catch_up,
     dump,
     erases,
@@ -79,6 +80,11 @@ def erased_events(settings: Settings) -> int:
         return int(row[0])
 
 
+def readable(views: Rows) -> int:
+    """How many events of the log can be read: those in the trail, and the one that a machine acknowledged."""
+    return len(views["audit"]) + len(views["delivery_mark"])
+
+
 def shadows(settings: Settings) -> list[str]:
     with psycopg.connect(settings.database) as db:
         return [name for (name,) in db.execute("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'rebuild%'")]
@@ -92,7 +98,7 @@ def test_a_rebuilt_read_model_is_the_live_one_row_by_row(
     before = dump(settings)
     assert all(before[table] for p in projections.ALL for table in p.tables)
     in_batches_of(batch, monkeypatch)
-    assert rebuild(settings, name) == len(before["audit"]) + len(before["delivery_mark"])  # which is in no trail
+    assert rebuild(settings, name) == readable(before)
     assert dump(settings) == before
     assert shadows(settings) == []
 
@@ -206,7 +212,7 @@ def test_a_rebuild_that_is_killed_leaves_the_old_one_serving_and_can_be_run_agai
             runner.rebuild(name, cut_off)
     assert dump(settings) == before
 
-    assert rebuild(settings, name) == len(before["audit"])
+    assert rebuild(settings, name) == readable(before)
     assert dump(settings) == before
     assert shadows(settings) == []
 
@@ -258,7 +264,8 @@ def test_what_happens_during_a_rebuild_is_in_it(
     assert catch_up(settings) == head(settings)
     after = dump(settings)
     positions = [row[0] for row in after["audit"]]
-    assert len(set(positions)) == len(positions) == head(settings) - erased_events(settings)
+    assert len(set(positions)) == len(positions)
+    assert readable(after) == head(settings) - erased_events(settings)
     for name in NAMES:
         rebuild(settings, name)
     assert dump(settings) == after
