@@ -203,7 +203,7 @@ def test_one_that_could_not_be_opened_did_not_arrive_whatever_mark_goes_past_it(
     entry = tower.outbox("uptd-ppa", referral)
     assert (entry.delivered_at, entry.opened_at, entry.delivery_failed) == (None, None, "cannot-open")
     tower.turns(tower.sent_at(case, referral) + WINDOW)
-    assert [type(x) for x in tower.raised(case)] == [e.ReferralUndelivered]
+    assert [type(x).__name__ for x in tower.raised(case)] == ["ReferralUndelivered"]
     assert tower.of_case("uptd-ppa", case)["rsud"].failed == 1
     tower.acknowledges("rsud", recovered=(number,))
     entry = tower.outbox("uptd-ppa", referral)
@@ -259,9 +259,9 @@ def test_one_that_was_written_down_afterwards_is_late_from_when_it_was_written(t
     referral = tower.office.refers(case, "rsud", Service.HEALTH, ago, urgency=Urgency.EMERGENCY)
     sent = tower.sent_at(case, referral)
     tower.turns(sent + WINDOW - INSTANT)
-    assert [type(x) for x in tower.raised(case)] == [e.ReferralEscalated]
+    assert [type(x).__name__ for x in tower.raised(case)] == ["ReferralEscalated"]
     tower.turns(sent + WINDOW)
-    assert e.ReferralUndelivered in {type(x) for x in tower.raised(case)}
+    assert "ReferralUndelivered" in {type(x).__name__ for x in tower.raised(case)}
 
 
 def test_who_sees_what_was_raised(tower: Tower) -> None:
@@ -411,6 +411,7 @@ TABLES = ("delivery_mark", "case_delivery", "referral_delivery", "escalation", "
 
 
 def test_built_anew_the_lists_are_the_same(tower: Tower, settings: Settings) -> None:
+    tower.office.records_incident(tower.opens(), composition.now())
     catch_up(settings)
     before = dump(settings)
     assert all(before[table] for table in TABLES)
