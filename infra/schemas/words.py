@@ -34,6 +34,7 @@ STEPS: tuple[Step, ...] = (
             "case.CaseOpened": "Sebuah instansi memimpin kasus baru. `reference`: nomor berkasnya sendiri, bila ada.",
             "case.CaseWorkerAssigned": "Petugas instansi penanggung jawab mendampingi penyintas mulai sekarang.",
             "case.ClockMet": "Yang ditunggu tenggat ini telah dilakukan, pada `occurred_at`.",
+            "case.ClockOverdue": "Tenggat berakhir, dan belum ada yang menyatakan bahwa yang ditunggu telah dilakukan.",
             "case.ClockStarted": "Tenggat mulai berjalan. Kapan berakhir, terbuka; untuk apa, ikut kejadian.",
             "case.IncidentCorrected": "Catatan kejadian keliru; inilah yang benar.",
             "case.IncidentRecorded": "Apa yang terjadi. Tenggat yang dimulainya adalah peristiwa tersendiri.",
@@ -81,6 +82,8 @@ STEPS: tuple[Step, ...] = (
             "case.ReferralResumed": "ditunda → berjalan.",
             "case.ReferralSent": "konsep → diminta. Penerima boleh tahu yang dibagikan; jawaban ditunggu.",
             "case.ReferralStarted": "disanggupi → berjalan.",
+            "case.ReferralUndelivered": "Sistem penerima belum menyatakan pada waktunya bahwa rujukan sampai; `level` "
+            "menghitung berapa kali itu diangkat, `to` instansi yang penyelianya diminta menindaklanjuti.",
         },
     ),
     Step(
@@ -164,6 +167,9 @@ ADDRESSED: dict[type[Fact], Words] = {
         "penerima rujukan terbuka yang terkait tenggat ini", "the recipient of an open referral that shares the clock"
     ),
     e.ClockMet: Words(
+        "penerima rujukan terbuka yang terkait tenggat ini", "the recipient of an open referral that shares the clock"
+    ),
+    e.ClockOverdue: Words(
         "penerima rujukan terbuka yang terkait tenggat ini", "the recipient of an open referral that shares the clock"
     ),
     e.ConsentWithdrawn: Words(
