@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from rujukan.domain import delivery
 from rujukan.domain.authority import roles_for
+from rujukan.domain.codes import Purpose
 from rujukan.domain.delivery import AcknowledgeDeliveries, Marks, delivery_stream
 from rujukan.domain.erasure import AcknowledgeErasure
 from rujukan.domain.fact import Act, AgencyCode
@@ -104,7 +105,7 @@ def add_routes(app: FastAPI, casework: Casework, identity: Identity, ports: Port
     def acknowledge(request: Request, body: bytes) -> Response:
         caller = identity.caller(request.headers.get("authorization"))
         agency = casework.network.get(caller.agency)
-        purpose = request.headers.get("purpose-of-use")
+        purpose = request.headers.get("purpose-of-use", Purpose.COORDINATION.value)  # a machine need not say it
         act = acting(caller, agency, roles_for(AcknowledgeDeliveries), purpose, ports.now())
         command = read_command(AcknowledgeDeliveries, fields_of(ACKNOWLEDGING, request, body, act))
         assert isinstance(command, AcknowledgeDeliveries)
@@ -118,7 +119,7 @@ def add_routes(app: FastAPI, casework: Casework, identity: Identity, ports: Port
         return await as_problem(request, inner)
 
     operation = write_operation(ACKNOWLEDGING)
-    operation["parameters"] = HEADERS
+    operation["parameters"] = [{**header, "required": False} for header in HEADERS]
     operation["responses"]["200"] = {
         "description": "Recorded, durably",
         "content": {"application/json": {"schema": {"$ref": REF.format(name=MarksView.__name__)}}},

@@ -18,6 +18,7 @@ from starlette.responses import Response
 
 from rujukan.domain.agency import Agency
 from rujukan.domain.refusal import KeyMissing, Refusal
+from rujukan.projections import deliveries
 
 from .asking import json_answer, query_number, query_uuid, query_when
 from .casework import Casework
@@ -87,7 +88,10 @@ def add_routes(app: FastAPI, casework: Casework, identity: Identity, ports: Port
         return feed.first_at(caller.agency, time=asked.since, position=asked.position)
 
     def state(caller: Caller) -> Subscription:
-        return Subscription(subscribed(caller).code, feed.head(caller.agency), 0, 0)
+        code = subscribed(caller).code
+        with ports.views.acting_for(code) as db:
+            received, handled = deliveries.marks(db)
+        return Subscription(code, feed.head(code), received, handled)
 
     async def show(request: Request) -> Response:
         caller = identity.caller(request.headers.get("authorization"))

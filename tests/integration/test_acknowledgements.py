@@ -369,6 +369,12 @@ def test_over_http_the_marks_come_back_and_the_sender_sees_them(posting: Posting
     assert posting.post({}).json() == handled, "nothing new is an answer too"
     assert msgspec.json.decode(posting.post({"received": posting.mark()}).content) == handled
 
+    machine = posting.machine()
+    eventually(lambda: handled.items() <= machine.get("/subscription").json().items())
+    without = {"Authorization": machine.headers["Authorization"]}
+    answer = posting.running.http.post(PATH, json={"handled": posting.mark()}, headers=without)
+    assert answer.json() == handled, "a machine need not say for which purpose"
+
     lead = posting.running.client("uptd-ppa", purpose=Purpose.CARE)
 
     def entry() -> dict[str, Any] | None:
