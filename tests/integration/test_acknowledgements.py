@@ -28,9 +28,10 @@ from rujukan.domain.delivery import Acknowledged, delivery_stream
 from rujukan.domain.erasure import ErasureAcknowledged, erasure_stream
 from rujukan.infra import composition
 from rujukan.infra.acknowledging import PACE_SECONDS, AcknowledgementReader
+from rujukan.infra.cli import main
 from rujukan.infra.locks import Lock
 from rujukan.infra.services.broker import EmbeddedBroker
-from rujukan.infra.settings import Settings
+from rujukan.infra.settings import Settings, to_environment
 from rujukan.projections import deliveries, referral_box
 
 
@@ -160,6 +161,21 @@ def test_what_an_agency_opened_its_sender_sees(world: World) -> None:
         assert deliveries.marks(db) == (one.sequence, one.sequence)
     with world.office.ports.views.acting_for("polres") as db:
         assert deliveries.marks(db) == (0, 0)
+
+
+def test_the_operator_sees_who_is_behind(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    catch_up(world.settings)
+    for variable, value in to_environment(world.settings).items():
+        monkeypatch.setenv(variable, value)
+    assert main(["deliveries"]) == 0
+    rows = {line.split()[0]: line.split()[1:] for line in capsys.readouterr().out.splitlines()[1:]}
+    told, received, handled, behind, failed = (int(n) for n in rows["rsud"][:5])
+    assert (received, handled) == world.marks("rsud")
+    assert (behind, failed) == (told - handled, 0)
+    assert rows["rsud"][5] != "never"
+    assert rows["uptd-ppa"][1:] == ["0", "0", rows["uptd-ppa"][0], "0", "never"]
 
 
 def test_what_is_forged_or_garbage_is_counted_and_hides_nothing_that_is_true(world: World) -> None:
