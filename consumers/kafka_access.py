@@ -5,6 +5,8 @@ from typing import Any
 
 from msgspec import Struct
 
+PASSWORD_PROPERTY = "sasl.password="  # noqa: S105 - the property's name
+
 
 class KafkaAccess(Struct, frozen=True):
     """`bootstrap` is `HOST:PORT[,…]`; `ca` a PEM file. A user needs a CA: no password goes over a plain line."""
@@ -34,6 +36,19 @@ class KafkaAccess(Struct, frozen=True):
                 "sasl_plain_password": self.password,
             }
         return found
+
+
+def password_in(file: Path) -> str:
+    """The password that a file holds: by itself, or as a property, as `rujukan agencies sync` writes it.
+    Raises PermissionError where others may read the file, ValueError where it holds none."""
+    if file.stat().st_mode & 0o077:
+        raise PermissionError(f"{file} can be read by others; chmod 600 it")
+    text = file.read_text(encoding="utf-8").strip()
+    found = next((line for line in text.splitlines() if line.startswith(PASSWORD_PROPERTY)), text)
+    password = found.removeprefix(PASSWORD_PROPERTY)
+    if not password or "\n" in password:
+        raise ValueError(f"{file} holds no password")
+    return password
 
 
 Access = KafkaAccess | str

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from . import cli_evidence, cli_history, cli_keys, cli_schemas
+from . import cli_evidence, cli_history, cli_kafka, cli_keys, cli_schemas
 from .cli_evidence import Failed, stopped_by_signal
 from .settings import Settings, from_environment
 
@@ -74,7 +74,8 @@ def _parser() -> argparse.ArgumentParser:
     token.add_argument("--role", action="append", required=True)
     token.add_argument("--actor", help="the member's id (default: a fixed one for agency and role)")
     token.add_argument("--hours", type=float, default=1.0)
-    agencies = command("agencies", _agencies, "list the network's agencies, or add one")
+    agencies = command("agencies", _agencies, "list the network's agencies, add one, or bring Kafka in line with them")
+    cli_kafka.add_sync(agencies)
     agencies.add_argument("--add", metavar="CODE")
     agencies.add_argument("--kind", default="other")
     agencies.add_argument("--label", metavar="NAME", help="the agency's name")
@@ -164,6 +165,8 @@ def _token(settings: Settings, said: argparse.Namespace) -> int:
 
 
 def _agencies(settings: Settings, said: argparse.Namespace) -> int:
+    if said.what == "sync":
+        return cli_kafka.sync(settings, said)
     from uuid import UUID
 
     from rujukan.api.casework import Casework

@@ -39,6 +39,7 @@ from .following import Follower, written_of
 from .group_commit import GroupCommit, Idempotency
 from .issuer import EmbeddedIssuer, OutsideIssuer
 from .keyring import KeyProvider, LocalKeyring
+from .kafka.access import service_access
 from .ledger.publishing import ApiLedger, Enough, WitnessPolicy
 from .ledger.sealer import Guard, LogKey, Sealer
 from .ledger.store import LedgerStore
@@ -269,7 +270,7 @@ def publisher(settings: Settings) -> Iterator[Publisher]:
         tellings = Tellings(store, connected, Sealing.of(provider, settings.network))
         source = PublisherSource(tellings, connected, bell)
         service = signing_key(provider).public_key()
-        yield Publisher(source, LeasedShares(connected), settings.kafka, service, settings.network)
+        yield Publisher(source, LeasedShares(connected), service_access(settings), service, settings.network)
 
 
 def keep_register(settings: Settings, stop: Event) -> None:

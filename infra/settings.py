@@ -19,6 +19,16 @@ class Settings(Struct, frozen=True, kw_only=True):
     """PostgreSQL conninfo with the rights of the database's owner; service and follower use their own roles."""
     kafka: str = ""
     """Bootstrap address of the Kafka cluster."""
+    kafka_ca: Path | None = None
+    """PEM file of the authority that signs the brokers' certificates; the connection is not encrypted without one."""
+    kafka_user: str = ""
+    """The service's user there (SASL/SCRAM-SHA-512)."""
+    kafka_password: Path | None = None
+    """File that holds that user's password."""
+    kafka_admin_user: str = ""
+    """Who administers the cluster: for `rujukan agencies sync` only. The service needs nothing of it."""
+    kafka_admin_password: Path | None = None
+    """File that holds that user's password."""
     keyring: Path | None = None
     """The local keyring; `keys/keyring.json` in `data` when not set."""
     host: str = "127.0.0.1"
@@ -77,7 +87,16 @@ PREFIX = "RUJUKAN_"
 TOKEN = PREFIX + "TOKEN"
 """An access token, for the commands that act as a person; not a setting of the service."""
 NUMBERS = ("port", "workers", "webhook_disable_after")
-PATHS = ("data", "keyring", "witnesses", "report_signer", "report_signer_passphrase")
+PATHS = (
+    "data",
+    "kafka_ca",
+    "kafka_password",
+    "kafka_admin_password",
+    "keyring",
+    "witnesses",
+    "report_signer",
+    "report_signer_passphrase",
+)
 
 
 def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:

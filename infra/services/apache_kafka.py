@@ -1,7 +1,8 @@
 """A real Apache Kafka 4, one node that is broker and controller at once, started from Maven packages.
 
 For tests and trials against the original: the same interface as the embedded broker, but messages are kept
-on disk and survive a restart.  Needs Java 17 or newer and Maven on the PATH; Maven downloads Kafka's jars
+on disk and survive a restart.  It is open to everybody on this machine; with security on, and with several
+brokers, it is in kafka_cluster.py, which stands on what every Kafka from packages shares, also here.  Needs Java 17 or newer and Maven on the PATH; Maven downloads Kafka's jars
 on the first start (about 45 MB into Maven's own repository folder).
 """
 
@@ -15,6 +16,7 @@ import re
 import shutil
 import subprocess
 import uuid
+from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -61,92 +63,129 @@ appender.console.layout.pattern=%d{ISO8601} %p %c{1} %m%n
 """
 
 
-class ApacheKafka(BrokerProcess):
-    """Apache Kafka with all its files in ``data_dir`` (created when missing): settings, messages, broker.log.
+class JavaBroker(BrokerProcess):
+    """An Apache Kafka node with all its files in ``data_dir`` (created when missing): settings, messages, broker.log.
 
-    Topics are not created by a client's mere question for them.  See :class:`BrokerProcess` for start, stop
-    and liveness; :meth:`start` also raises BrokerError when Maven or the formatting of the storage fails.
+    Subclasses say its settings.  See :class:`BrokerProcess` for start, stop and liveness; :meth:`start` also
+    raises BrokerError when Maven or the formatting of the storage fails.
     """
 
     start_seconds = 90.0
+    heap_mb = 512
 
     def __init__(self, data_dir: Path, port: int | None = None) -> None:
         self._data_dir = data_dir.expanduser().resolve()
+        self._messages = self._data_dir / "messages"
         super().__init__(self._data_dir / "broker.log", port)
-        self._controller_port = free_port()
-        while self._controller_port == self._port:
-            self._controller_port = free_port()
 
     @staticmethod
     def available() -> bool:
         """True when Maven and a Java of version 17 or newer are on the PATH (asked once per process)."""
         return _available()
 
+    @abstractmethod
+    def _properties(self) -> str:
+        """The node's settings."""
+
+    def _formatting(self) -> Sequence[str]:
+        """What the storage tool is told beside the settings, before the first start."""
+        return ("-t", new_cluster_id())
+
     def _command(self) -> Sequence[str]:
         self._data_dir.mkdir(parents=True, exist_ok=True)
         class_path = self._class_path()
         properties = self._data_dir / "server.properties"
-        messages = self._data_dir / "messages"
-        properties.write_text(
-            _PROPERTIES.format(
-                host=HOST,
-                port=self._port,
-                controller_port=self._controller_port,
-                # A backslash escapes in a properties file.
-                log_dir=str(messages).replace("\\", "\\\\"),
-            ),
-            encoding="utf-8",
-        )
+        properties.write_text(self._properties(), encoding="utf-8")
         logging = self._data_dir / "log4j2.properties"
         logging.write_text(_LOGGING, encoding="utf-8")
         java = (
             "java",
-            "-Xms128m",
-            "-Xmx512m",
+            f"-Xms{min(self.heap_mb, 128)}m",
+            f"-Xmx{self.heap_mb}m",
             "-XX:+UseSerialGC",
             f"-Dlog4j2.configurationFile={logging.as_uri()}",
             "-cp",
             class_path,
         )
-        if not (messages / "meta.properties").exists():
-            cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-            self._tool(
-                [*java, "kafka.tools.StorageTool", "format", "-g", "-t", cluster, "-c", str(properties)],
-                FORMAT_SECONDS,
-            )
+        if not (self._messages / "meta.properties").exists():
+            told = ("kafka.tools.StorageTool", "format", "-g", "-c", str(properties), *self._formatting())
+            self._java_tool([*java[1:], *told])
         return (*java, "kafka.Kafka", str(properties))
 
     def _class_path(self) -> str:
         """The jars Kafka needs, resolved by Maven and remembered in the data directory."""
-        pom = importlib.resources.files("rujukan.infra.kafka").joinpath("pom.xml").read_text(encoding="utf-8")
-        copy, cache = self._data_dir / "pom.xml", self._data_dir / "classpath.txt"
-        if copy.exists() and cache.exists() and copy.read_text(encoding="utf-8") == pom:
-            known = cache.read_text(encoding="utf-8").strip()
-            if known and all(Path(jar).exists() for jar in known.split(os.pathsep)):
-                return known
-        cache.unlink(missing_ok=True)
-        copy.write_text(pom, encoding="utf-8")
-        self._tool(
-            ["mvn", "-q", "-B", "-f", str(copy), "dependency:build-classpath", f"-Dmdep.outputFile={cache}"],
-            MAVEN_SECONDS,
-        )
-        return cache.read_text(encoding="utf-8").strip()
+        return class_path(self._data_dir, self._log_file)
 
-    def _tool(self, command: Sequence[str], seconds: float) -> None:
-        """Run a helper program to its end, its output going to the broker's log."""
-        with self._log_file.open("ab") as log:
-            try:
-                subprocess.run(
-                    list(command),
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                    cwd=self._data_dir,
-                    timeout=seconds,
-                    check=True,
-                )
-            except (OSError, subprocess.SubprocessError) as problem:
-                raise BrokerError(f"{command[0]} failed ({problem}); see {self._log_file}") from problem
+    def _java_tool(self, arguments: Sequence[str]) -> None:
+        """Run a Java program. Passwords are among its arguments, so these go through a file that nobody else can read;
+        and among what it prints is what came of them, so that is not kept."""
+        file = self._data_dir / "java.arguments"
+        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as out:
+            out.writelines(f'"{_escaped(argument)}"\n' for argument in arguments)
+        try:
+            _run(["java", f"@{file}"], FORMAT_SECONDS, self._data_dir, self._log_file, keep=False)
+        finally:
+            file.unlink()
+
+
+class ApacheKafka(JavaBroker):
+    """One node without security.  Topics are not created by a client's mere question for them."""
+
+    def __init__(self, data_dir: Path, port: int | None = None) -> None:
+        super().__init__(data_dir, port)
+        self._controller_port = free_port()
+        while self._controller_port == self._port:
+            self._controller_port = free_port()
+
+    def _properties(self) -> str:
+        return _PROPERTIES.format(
+            host=HOST,
+            port=self._port,
+            controller_port=self._controller_port,
+            log_dir=_escaped(str(self._messages)),
+        )
+
+
+def new_cluster_id() -> str:
+    """A name for a Kafka cluster, as Kafka makes them."""
+    return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+
+
+def class_path(directory: Path, log_file: Path) -> str:
+    """The jars Kafka needs, resolved by Maven and remembered in a directory. Raises BrokerError."""
+    pom = importlib.resources.files("rujukan.infra.kafka").joinpath("pom.xml").read_text(encoding="utf-8")
+    copy, cache = directory / "pom.xml", directory / "classpath.txt"
+    if copy.exists() and cache.exists() and copy.read_text(encoding="utf-8") == pom:
+        known = cache.read_text(encoding="utf-8").strip()
+        if known and all(Path(jar).exists() for jar in known.split(os.pathsep)):
+            return known
+    cache.unlink(missing_ok=True)
+    copy.write_text(pom, encoding="utf-8")
+    maven = ["mvn", "-q", "-B", "-f", str(copy), "dependency:build-classpath", f"-Dmdep.outputFile={cache}"]
+    _run(maven, MAVEN_SECONDS, directory, log_file)
+    return cache.read_text(encoding="utf-8").strip()
+
+
+def _escaped(text: str) -> str:
+    """As a properties file and a file of Java arguments take it: a backslash escapes there."""
+    return text.replace("\\", "\\\\").replace('"', '\\"')
+
+
+def _run(command: Sequence[str], seconds: float, directory: Path, log_file: Path, keep: bool = True) -> None:
+    """Run a helper program to its end, its errors going to a log, and what it prints too where that may be kept."""
+    with log_file.open("ab") as log:
+        try:
+            subprocess.run(
+                list(command),
+                stdin=subprocess.DEVNULL,
+                stdout=log if keep else subprocess.DEVNULL,
+                stderr=log,
+                cwd=directory,
+                timeout=seconds,
+                check=True,
+            )
+        except (OSError, subprocess.SubprocessError) as problem:
+            raise BrokerError(f"{command[0]} failed ({problem}); see {log_file}") from problem
 
 
 @functools.cache

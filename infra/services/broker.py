@@ -125,7 +125,7 @@ class BrokerProcess(ABC):
         answer within ``start_seconds``.
         """
         with self._lock:
-            if self.is_alive() and answers_metadata(self._port):
+            if self.is_alive() and self._answers():
                 return self.bootstrap
             for attempt in range(3):
                 self.stop()
@@ -155,12 +155,25 @@ class BrokerProcess(ABC):
                 process.kill()
                 process.wait()
 
+    def kill(self) -> None:
+        """End the broker at once, as a power cut does (SIGKILL); no effect when it does not run."""
+        with self._lock:
+            process = self._process
+            self._process = None
+            if process is not None:
+                process.kill()
+                process.wait()
+
     @abstractmethod
     def _command(self) -> Sequence[str]:
         """The command line; may prepare files first."""
 
     def _environment(self) -> Mapping[str, str]:
         return os.environ
+
+    def _answers(self) -> bool:
+        """Whether it can be used now."""
+        return answers_metadata(self._port)
 
     def _launch(self) -> None:
         self._log_file.parent.mkdir(parents=True, exist_ok=True)
@@ -179,7 +192,7 @@ class BrokerProcess(ABC):
             )
         self._process = process
         deadline = time.monotonic() + self.start_seconds
-        while not answers_metadata(self._port):
+        while not self._answers():
             if process.poll() is not None:
                 raise BrokerError(f"the broker ended with status {process.returncode}; see {self._log_file}")
             if time.monotonic() >= deadline:

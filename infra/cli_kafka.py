@@ -1,0 +1,76 @@
+"""`rujukan agencies sync`: bring a Kafka cluster in line with the agencies of the network."""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .settings import Settings
+
+if TYPE_CHECKING:
+    from .kafka.planning import Member
+
+CATCH_UP_SECONDS = 10.0
+
+
+def add_sync(parser: argparse.ArgumentParser) -> None:
+    """`sync`, and what goes with it."""
+    parser.add_argument(
+        "what", nargs="?", choices=("list", "sync"), default="list", help="sync: topics, users, permissions, quotas"
+    )
+    kafka = parser.add_argument_group("sync", "what is not said stays as it is, or is usual where it is new")
+    kafka.add_argument("--replication", type=int, metavar="N", help="brokers that keep each topic")
+    kafka.add_argument("--min-insync", type=int, metavar="N", help="that must have a message before it counts")
+    kafka.add_argument("--retention", type=int, metavar="DAYS", help="how long messages stay (new topics: 30)")
+    kafka.add_argument("--quota-bytes-in", type=int, metavar="N", help="an agency may write each second (1 MiB)")
+    kafka.add_argument("--quota-bytes-out", type=int, metavar="N", help="an agency may read each second (20 MiB)")
+    kafka.add_argument("--credentials", type=Path, metavar="DIR", help="for new passwords (default DATA/credentials)")
+    kafka.add_argument("--new-password", action="append", default=[], metavar="CODE", help="of this agency")
+    kafka.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
+
+
+def sync(settings: Settings, said: argparse.Namespace) -> int:
+    """Bring Kafka in line with the agencies."""
+    from .kafka import syncing
+    from .kafka.access import admin_access
+    from .kafka.planning import Options
+    from .system import running
+
+    settings = running(settings)
+    options = Options(
+        replication=said.replication,
+        min_insync=said.min_insync,
+        retention_days=said.retention,
+        quota_bytes_in=said.quota_bytes_in,
+        quota_bytes_out=said.quota_bytes_out,
+    )
+    credentials = said.credentials or settings.data / "credentials"
+    planned = syncing.sync(
+        admin_access(settings),
+        members(settings),
+        options,
+        credentials,
+        frozenset(said.new_password),
+        said.dry_run,
+        lambda step: print(f"would {step}" if said.dry_run else step, flush=True),
+    )
+    for notice in planned.notices:
+        print(f"notice: {notice}", file=sys.stderr)
+    if not planned.steps:
+        print("nothing to do")
+    return 0
+
+
+def members(settings: Settings) -> "list[Member]":
+    """The network's agencies, as the list has them once it is up to date."""
+    from . import composition
+    from .kafka.planning import Member
+
+    with composition.service(settings, connections=2) as ports:
+        give_up = time.monotonic() + CATCH_UP_SECONDS
+        while any(behind for _, behind in ports.views.lag()) and time.monotonic() < give_up:
+            time.sleep(0.05)
+        with ports.views.acting_for("") as db:
+            rows = db.execute("SELECT code, active FROM views.agency ORDER BY code").fetchall()
+        return [Member(code, active) for code, active in rows]
