@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .cli_evidence import Failed
 from .settings import Settings
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ def add_sync(parser: argparse.ArgumentParser) -> None:
 
 def sync(settings: Settings, said: argparse.Namespace) -> int:
     """Bring Kafka in line with the agencies."""
+    from kafka.errors import KafkaError
+
     from .kafka import syncing
     from .kafka.access import admin_access
     from .kafka.planning import Options
@@ -46,15 +49,18 @@ def sync(settings: Settings, said: argparse.Namespace) -> int:
         quota_bytes_out=said.quota_bytes_out,
     )
     credentials = said.credentials or settings.data / "credentials"
-    planned = syncing.sync(
-        admin_access(settings),
-        members(settings),
-        options,
-        credentials,
-        frozenset(said.new_password),
-        said.dry_run,
-        lambda step: print(f"would {step}" if said.dry_run else step, flush=True),
-    )
+    try:
+        planned = syncing.sync(
+            admin_access(settings),
+            members(settings),
+            options,
+            credentials,
+            frozenset(said.new_password),
+            said.dry_run,
+            lambda step: print(f"would {step}" if said.dry_run else step, flush=True),
+        )
+    except KafkaError as problem:
+        raise Failed(f"Kafka could not be asked: {type(problem).__name__}") from problem
     for notice in planned.notices:
         print(f"notice: {notice}", file=sys.stderr)
     if not planned.steps:

@@ -38,8 +38,8 @@ from .feed import ApiFeed
 from .following import Follower, written_of
 from .group_commit import GroupCommit, Idempotency
 from .issuer import EmbeddedIssuer, OutsideIssuer
-from .keyring import KeyProvider, LocalKeyring
 from .kafka.access import service_access
+from .keyring import KeyProvider, LocalKeyring
 from .ledger.publishing import ApiLedger, Enough, WitnessPolicy
 from .ledger.sealer import Guard, LogKey, Sealer
 from .ledger.store import LedgerStore

@@ -5,7 +5,7 @@ from itertools import groupby
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from kafka import KafkaAdminClient
+from kafka import KafkaAdminClient, TopicPartition
 from kafka.admin import (
     ACL,
     ACLFilter,
@@ -83,7 +83,7 @@ class Administration:
             topics=there,
             users=frozenset(self._users()),
             permissions=frozenset(self._permissions()),
-            quotas={user: rates for user, rates in self._quotas()},
+            quotas=dict(self._quotas()),
         )
 
     def do(self, steps: Sequence[Step], credentials: Credentials) -> Iterator[Step]:
@@ -99,11 +99,10 @@ class Administration:
             self._admin.create_topics({s.name: _new(s) for s in steps}, wait_for_metadata=True)
         elif kind is Configure:
             of = [ConfigResource(ConfigResourceType.TOPIC, s.name, dict(s.settings)) for s in steps]
-            self._admin.alter_configs(of, raise_on_unknown=False)
+            answers = self._admin.alter_configs(of, raise_on_unknown=False)["topic"]
+            _check([f"{name}: {answer}" for name, answer in answers.items() if answer != "OK"])
         elif kind is MoveReplicas:
-            self._admin.alter_partition_reassignments(
-                {topics.TopicPartition(s.name, 0): list(s.replicas) for s in steps}
-            )
+            self._admin.alter_partition_reassignments({TopicPartition(s.name, 0): list(s.replicas) for s in steps})
         elif kind is MakeUser:
             self._set({s.user: credentials.password_for_new(s.file, s.user, self._access) for s in steps})
         elif kind is NewPassword:
@@ -176,7 +175,7 @@ class Administration:
             for user, password in passwords.items()
         ]
         answers = self._admin.alter_user_scram_credentials(with_password)
-        _check([f"{user}: {problem}" for user, problem in answers.items() if problem is not None])
+        _check([f"a password for {user}" for user, problem in answers.items() if problem is not None])
 
     def _ask(self, request: Any) -> Any:
         """Ask what kafka-python 3.0.12 has the message for, and no method."""

@@ -164,6 +164,9 @@ class Limit(NamedTuple):
 
 Step = MakeTopic | Configure | MoveReplicas | MakeUser | NewPassword | Allow | Forbid | Limit
 
+ORDER = (Forbid, MakeTopic, Configure, MoveReplicas, MakeUser, NewPassword, Limit, Allow)
+"""What is to be taken back is taken back first; nobody may do anything before there is a limit to it."""
+
 
 class Plan(NamedTuple):
     """Steps in the order in which they are to be done, and what a person should look at."""
@@ -213,8 +216,8 @@ def permissions_of_service(agencies: Iterable[AgencyCode]) -> frozenset[Permissi
 def plan(
     agencies: Sequence[Member], found: Found, options: Options, new_passwords: frozenset[AgencyCode] = frozenset()
 ) -> Plan:
-    """How the cluster comes to hold what these agencies need. What is to be taken back is taken back first.
-    Raises ValueError for a password of nobody, or more replicas than brokers."""
+    """How the cluster comes to hold what these agencies need. Raises ValueError for a password of nobody, or more
+    replicas than brokers."""
     if unknown := new_passwords - {agency.code for agency in agencies}:
         raise ValueError(f"there is no agency {', '.join(sorted(unknown))}")
     if options.replication and options.replication > len(found.brokers):
@@ -239,7 +242,8 @@ def plan(
     granting += map(Allow, sorted(wanted - found.permissions))
     ours = {p for p in found.permissions if _is_our_principal(p.principal)}
     notices += (f"not ours, and left as it is: {p}" for p in sorted(found.permissions - ours) if _concerns_us(p))
-    return Plan([*map(Forbid, sorted(ours - wanted)), *making, *granting], notices)
+    steps = [*map(Forbid, sorted(ours - wanted)), *making, *granting]
+    return Plan(sorted(steps, key=lambda step: ORDER.index(type(step))), notices)
 
 
 def _topic(name: str, found: Found, options: Options, notices: list[str]) -> Iterator[Step]:

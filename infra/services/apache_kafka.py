@@ -1,9 +1,9 @@
 """A real Apache Kafka 4, one node that is broker and controller at once, started from Maven packages.
 
 For tests and trials against the original: the same interface as the embedded broker, but messages are kept
-on disk and survive a restart.  It is open to everybody on this machine; with security on, and with several
-brokers, it is in kafka_cluster.py, which stands on what every Kafka from packages shares, also here.  Needs Java 17 or newer and Maven on the PATH; Maven downloads Kafka's jars
-on the first start (about 45 MB into Maven's own repository folder).
+on disk and survive a restart.  It is open to everybody on this machine; kafka_cluster.py has one with security
+on, and several brokers, and stands on what is shared here.  Needs Java 17 or newer and Maven on the PATH; Maven
+downloads Kafka's jars on the first start (about 45 MB into Maven's own repository folder).
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ class Authority:
             self._make()
 
     def issue(self, name: str, hosts: tuple[str, ...], file: Path) -> None:
-        """Write a new private key, a certificate on it for a broker of this name on these hosts, and the authority's."""
+        """Write a new private key, a certificate for a broker of this name on these hosts, and the authority's."""
         authority = x509.load_pem_x509_certificate(self.certificate.read_bytes())
         signer = load_pem_private_key(self._key_file.read_bytes(), None)
         assert isinstance(signer, ec.EllipticCurvePrivateKey)

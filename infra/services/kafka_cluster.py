@@ -9,7 +9,7 @@ know each other by their certificates. Nobody may do anything that no ACL allows
     cluster.brokers[0].kill()            # the two others go on
     cluster.brokers[0].start()           # on its port, with its data; returns when it is a member again
 
-What a directory was begun with (authority, passwords, cluster, ports) stays: a later process finds the same cluster there.
+What a directory was begun with (authority, passwords, cluster, ports) stays: a later process finds it there.
 """
 
 import json
@@ -24,11 +24,13 @@ from typing import Any
 
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
+from msgspec.structs import replace
 
 from rujukan.consumers.kafka_access import KafkaAccess
 from rujukan.infra.kafka.planning import ADMIN_USER, SERVICE_USER
+from rujukan.infra.settings import Settings
 
-from .apache_kafka import JavaBroker, new_cluster_id
+from .apache_kafka import JavaBroker, class_path, new_cluster_id
 from .broker import HOST, free_port
 from .certificates import Authority
 
@@ -140,10 +142,20 @@ class KafkaCluster:
         """How one of the users that the cluster began with comes in. Raises KeyError for another."""
         return KafkaAccess(bootstrap or self.bootstrap, self.authority.certificate, user, self.passwords[user])
 
-    def start(self) -> str:
-        """Start every node that does not run; returns the bootstrap addresses when all are members. Raises BrokerError."""
-        from .apache_kafka import class_path
+    def settings(self, settings: Settings) -> Settings:
+        """These settings, on this cluster: as the service, and with what it takes to administer it."""
+        return replace(
+            settings,
+            kafka=self.bootstrap,
+            kafka_ca=self.authority.certificate,
+            kafka_user=SERVICE_USER,
+            kafka_password=self._password_file(SERVICE_USER),
+            kafka_admin_user=ADMIN_USER,
+            kafka_admin_password=self._password_file(ADMIN_USER),
+        )
 
+    def start(self) -> str:
+        """Start every node that does not run; returns the addresses when all are members. Raises BrokerError."""
         self.class_path = class_path(self.directory, self.directory / "maven.log")
         with ThreadPoolExecutor(len(self.brokers)) as pool:
             for _ in pool.map(lambda broker: broker.start(), self.brokers):
@@ -176,6 +188,12 @@ class KafkaCluster:
             in_sync=min(nodes, MIN_IN_SYNC),
             **broker.ports,
         )
+
+    def _password_file(self, user: str) -> Path:
+        file = self.directory / f"{user}.password"
+        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
+            out.write(self.passwords[user])
+        return file
 
     def _begun(self, nodes: int, users: Sequence[str]) -> dict[str, Any]:
         """What the directory was begun with, or is begun with now."""
