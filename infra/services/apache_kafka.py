@@ -72,6 +72,7 @@ class JavaBroker(BrokerProcess):
 
     start_seconds = 90.0
     heap_mb = 512
+    java_options: Sequence[str] = ()
 
     def __init__(self, data_dir: Path, port: int | None = None) -> None:
         self._data_dir = data_dir.expanduser().resolve()
@@ -103,6 +104,7 @@ class JavaBroker(BrokerProcess):
             f"-Xms{min(self.heap_mb, 128)}m",
             f"-Xmx{self.heap_mb}m",
             "-XX:+UseSerialGC",
+            *self.java_options,
             f"-Dlog4j2.configurationFile={logging.as_uri()}",
             "-cp",
             class_path,
