@@ -91,6 +91,16 @@ def test_each_topic_is_kept_by_three_brokers_and_written_when_two_have_it(cluste
     assert sync(cluster) == []
 
 
+def test_a_topic_is_moved_to_fewer_brokers_and_back(cluster):
+    for many in (2, 3):
+        assert len(sync(cluster, replication=many)) == 3
+        give_up = time.monotonic() + 30
+        while in_sync(cluster) != many:
+            assert time.monotonic() < give_up
+            time.sleep(0.2)
+        assert sync(cluster, replication=many) == []
+
+
 def test_the_leader_is_killed_while_all_is_written_and_comes_back_with_its_data(cluster):
     writer = Writer(cluster)
     writer.wait_for(100)
