@@ -1,132 +1,374 @@
-"""The agency's side: receive, open, verify, dedupe, hand to a handler, commit after it.
-
-    from rujukan.consumers.inbox import SqliteInbox
-    from rujukan.consumers.subscription import Subscription
+"""The agency's side: receive, open, verify, put in order, hand to a handler, and say so.
 
     def handle(delivery, db):            # db: the inbox's own connection; what it writes commits with it
         print(delivery.topic, delivery.fields())
 
-    with open("rsud.key", "rb") as file:
-        key = AgencyKey.from_json(file.read())
-    Subscription("rsud", [key], service_key, "localhost:9092", SqliteInbox("inbox.db", handle)).run(stop)
+    source = KafkaSource("rsud", "kafka:9092")           # or FeedSource("rsud", Feed("https://…", token))
+    inbox = SqliteInbox("inbox.db", handle)
+    Subscription(source, [key_from(Path("rsud.key"))], service_key("…"), inbox).run(Event())
 
-The order in which an agency is told is the order in which its handler is called. A handler that raises is
-called again with the same delivery; nothing after it is handled before it. A message that the service did
-not sign, or that none of the keys opens, is noted with its reason and passed over.
+The order in which an agency is told is the order in which its handler is called, each delivery once in effect. A
+handler that raises is called again, and nothing overtakes it; after `Rules.tries` the delivery is a dead letter. That a
+number is missing is noticed when a later one comes: it is fetched from the feed where one is given; otherwise what came
+waits for it, or `Rules.skip_gaps`.
 """
 
 import logging
-from collections.abc import Iterable
-from pathlib import Path
+import random
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from itertools import islice
 from threading import Event
+from typing import Any, TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from kafka import KafkaAdminClient, KafkaConsumer
-from kafka.errors import KafkaError
+from msgspec.structs import replace
 
-from . import topics
-from .envelope import AgencyKey, Opener, Rejected
-from .inbox import Inbox, Place
+from .acknowledgement import Mark, Reason
+from .courier import EVERY_SECONDS, Courier, Parcel
+from .envelope import Attributes, BadSignature, CannotOpen, NotOurs, Opener
+from .feed import PAGE, Feed
+from .inbox import Inbox, Opened, Rules, Taken
+from .inbox_notes import Cursor
+from .keys import KeyDirectory, Keys
+from .order import Gap, Order
+from .recovery import recover
+from .transport import Place, Sealed, Source, Unreachable
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
-IDLE_POLLS = 5
-"""After so many polls without a message it looks whether the topic is still the one it read."""
+RECEIVE_SECONDS = 0.2
+LOOK_SECONDS = 1.0
+"""So often, at the most, it looks for keys that were added, and for what another process noted in the inbox."""
+HEAL_SECONDS = 60.0
+"""So often it asks the feed for what was gone on without."""
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
+GAP_PAUSE = 60.0
 
 
-class HandlerFailed(Exception):
-    """The agency's handler raised; the delivery will be handed to it again."""
+class GapStands(Exception):
+    """A number is missing, and nobody has it now."""
 
 
-class _TopicChanged(Exception):
-    """The broker came back without its data."""
+class Part:
+    """Which part of what an agency is told is meant, and by which number it is in order. This is all of it."""
+
+    behind: int | None = 0
+    """The number behind which it begins; None: it begins with the first message that it wants."""
+
+    def number(self, attributes: Attributes) -> int:
+        """The number that has no gaps in this part."""
+        return int(attributes.sequence)
+
+    def after(self, handled: int) -> int:
+        """The sequence after which a source has to look, with everything up to that number handled."""
+        return handled
+
+    def wants(self, attributes: Attributes, sealed: Sealed, opener: Opener) -> bool:  # noqa: ARG002
+        """Whether a message belongs to this part."""
+        return True
 
 
 class Subscription:
     """One agency's subscription. `run` belongs to one thread."""
 
     def __init__(
-        self, agency: str, keys: Iterable[AgencyKey], service: Ed25519PublicKey, bootstrap: str, inbox: Inbox
+        self,
+        source: Source,
+        keys: Keys,
+        service: Ed25519PublicKey | Iterable[Ed25519PublicKey],
+        inbox: Inbox[Any],
+        *,
+        feed: Feed | None = None,
+        rules: Rules | None = None,
+        name: str | None = None,
+        part: Part | None = None,
     ) -> None:
-        self._opener = Opener(keys, (service,))
-        self._bootstrap = bootstrap
+        """`service` is the service's key, pinned, or several while it is rotated. `feed` has what the source lost.
+        `part` and `name` are for a replay (replay.py): it has a cursor of its own, and says nothing to the service."""
+        self._source = source
+        self._keys = keys if isinstance(keys, KeyDirectory) else tuple(keys)
+        self._opener = Opener(self._keys, (service,) if isinstance(service, Ed25519PublicKey) else service)
         self._inbox = inbox
-        self._agency = agency
-        self._at = topics.partition(agency)
+        self._feed = feed
+        self._rules = rules or Rules()
+        self.name = name or source.agency
+        """Of its cursor in the inbox."""
+        self._part = part or Part()
+        self._is_replay = part is not None
+        self._outages: tuple[type[Exception], ...] = (Unreachable, *inbox.errors)
+        self._order: Order[tuple[Attributes, Sealed]] = Order(0)
+        self._tried_keys: set[str] = set()
+        self._begun = False
+        self._rewind = False
+        self._received: Mark | None = None
+        self._courier: Courier | None = None
+        self._reported = self._looked = self._healed = 0.0
+        self._waited_for: Gap | None = None
         self.handled = 0
         self.again = 0
         self.rejected = 0
+        """What the service did not sign."""
+        self.dead = 0
 
     def run(self, stop: Event) -> None:
-        """Receive until told to stop. Outages of the broker, and handlers that raise, are tried again."""
-        pause = 0.1
-        while not stop.is_set():
-            try:
-                self._session(stop)
-                pause = 0.1
-            except (KafkaError, _TopicChanged, HandlerFailed) as problem:
-                log.warning("receiving starts again: %s", type(problem).__name__)
-                stop.wait(pause)
-                pause = min(pause * 2, 5.0)
+        """Receive until told to stop; a replay, until its end. Outages, of either side, are waited out."""
+        pause = FIRST_PAUSE
+        self._courier = None if self._is_replay else Courier(self._source.replies())
+        try:
+            while not stop.is_set():
+                done = self.handled + self.again
+                try:
+                    self._session(stop)
+                    return
+                except GapStands:
+                    longest = GAP_PAUSE
+                except self._outages as problem:
+                    longest = LONGEST_PAUSE
+                    log.warning("receiving starts again: %s: %s", type(problem).__name__, _plain(problem))
+                pause = FIRST_PAUSE if self.handled + self.again > done and longest < GAP_PAUSE else pause
+                stop.wait(pause * random.uniform(0.5, 1))  # noqa: S311
+                pause = min(pause * 2, longest)
+        finally:
+            self._source.close()
+            if self._courier is not None:
+                with suppress(*self._outages):
+                    self._report(at_once=True)
+                    self._courier.close()
+                    self._note_heard(self._courier)
+                self._courier = None
+
+    @property
+    def gap(self) -> Gap | None:
+        """The numbers that it waits for now."""
+        return self._waited_for
 
     def _session(self, stop: Event) -> None:
-        topic = self._at.topic
-        admin = KafkaAdminClient(bootstrap_servers=self._bootstrap, **topics.ADMIN)
-        consumer = KafkaConsumer(bootstrap_servers=self._bootstrap, **topics.CONSUMER)
-        try:
-            topic_id = self._identity(admin)
-            if topic_id is None:
-                stop.wait(0.5)
+        cursor = self._inbox.notes.cursor(self.name)
+        if cursor is None and self._part.behind is not None:
+            cursor = self._inbox.begin(self.name, self._part.behind)
+        self._begun = cursor is not None
+        self._waited_for = next((gap for gap, state in self._inbox.notes.gaps(self.name) if state == "open"), None)
+        cursor = cursor or Cursor(0)
+        self._order = Order(cursor.handled)
+        self._look_for_keys()
+        self._source.start(None if self._rewind else cursor.place, self._part.after(cursor.handled))
+        self._rewind = False
+        while not stop.is_set():
+            received = () if self._order.full else self._source.receive(RECEIVE_SECONDS)
+            if received:
+                self._arrive(received, stop, received[-1].after)
+            if self._order.gap is not None:
+                self._close_gap(idle=not received, stop=stop)
+            elif self._waited_for is not None and self._order.done >= self._waited_for.last:
+                self._wait_for(None)
+            if not received and self._is_replay and self._source.at_end:
                 return
-            place = self._inbox.place(topic)
-            offset = place.offset if place is not None and place.topic_id == topic_id else 0
-            consumer.assign([self._at])
-            consumer.seek(self._at, offset)
-            idle = 0
-            while not stop.is_set():
-                records = consumer.poll(timeout_ms=200).get(self._at, ())
-                for record in records:
-                    self._take(record, Place(topic_id, record.offset + 1))
-                    if stop.is_set():
-                        return
-                idle = 0 if records else idle + 1
-                if idle >= IDLE_POLLS:
-                    idle = 0
-                    if self._identity(admin) != topic_id:
-                        raise _TopicChanged
-        finally:
-            consumer.close()
-            admin.close()
+            self._look_around(stop)
 
-    def _take(self, record: "KafkaRecord", next: Place) -> None:
+    # What arrives
+
+    def _arrive(self, received: Iterable[Sealed], stop: Event, place: Place | None = None) -> None:
+        """Handle what is next, and what was missing; pass over repeats; let what is early wait."""
+        ready: list[tuple[Attributes, Sealed]] = []
+        passed: list[tuple[Attributes, Sealed]] = []
+        refused: list[tuple[Sealed, Reason]] = []
+        for sealed in received:
+            try:
+                attributes = self._opener.verified(sealed.headers, sealed.key, sealed.value)
+                if attributes.subject != self._source.agency:
+                    raise NotOurs("it is for another agency")
+            except (NotOurs, BadSignature) as problem:
+                refused.append((sealed, "not-ours" if isinstance(problem, NotOurs) else "bad-signature"))
+                continue
+            if not self._part.wants(attributes, sealed, self._opener):
+                continue
+            number = self._part.number(attributes)
+            if not self._begun:
+                self._begun = True
+                self._order = Order(self._inbox.begin(self.name, number - 1).handled)
+            if number <= self._order.done:
+                passed.append((attributes, sealed))
+            else:
+                ready += self._order.take(number, (attributes, sealed))
+        if refused:
+            self.rejected += self._inbox.reject(self.name, refused)
+        place = place if self._order.gap is None else None
+        self._handle(ready, stop, place)
+        if passed and not stop.is_set():
+            self._handle(self._missing(passed), stop)
+
+    def _missing(self, passed: Sequence[tuple[Attributes, Sealed]]) -> list[tuple[Attributes, Sealed]]:
+        """Those that were passed without being handled; the rest are repeats."""
+        numbers = [self._part.number(attributes) for attributes, _ in passed]
+        missing = self._inbox.missing(self.name, min(numbers), max(numbers))
+        known = {number: id for id, number in self._inbox.notes.recent(self.name).items()}
+        late = []
+        for number, (attributes, sealed) in zip(numbers, passed, strict=True):
+            if number in missing:
+                late.append((attributes, sealed))
+            elif known.get(number, attributes.id) != attributes.id:
+                log.critical("number %d came again with another delivery than before: see the dead letters", number)
+                self.dead += self._inbox.set_aside(self.name, attributes, sealed)
+            else:
+                self.again += 1
+        return late
+
+    def _handle(self, messages: Sequence[tuple[Attributes, Sealed]], stop: Event, place: Place | None = None) -> None:
+        """Open these, hand them on, and call a handler that raised again."""
+        left = len(messages)
+        for some in _parts(messages, self._rules.together):
+            left -= len(some)
+            opened = [self._open(*message) for message in some]
+            self._say_received(opened)
+            failures = 0
+            while opened and not stop.is_set():
+                taken = self._inbox.take(self.name, opened, place if not left else None, self._rules)
+                opened = opened[taken.done :]
+                self._count(taken)
+                self._report()
+                if taken.stopped_by:
+                    failures = max(1 if taken.done else failures + 1, taken.tries)
+                    log.warning("the handler raised %s; it is called again", taken.stopped_by)
+                    stop.wait(self._pause(failures))
+            if stop.is_set():
+                return
+        if not messages and place is not None:
+            self._inbox.take(self.name, (), place, self._rules)
+
+    def _open(self, attributes: Attributes, sealed: Sealed) -> Opened:
+        number = self._part.number(attributes)
+        if attributes.keyid not in self._opener.keys:
+            self._look_for_keys()
         try:
-            delivery = self._opener.open(record.headers, record.key, record.value)
-        except Rejected as reason:
-            self.rejected += 1
-            self._inbox.skip(self._at.topic, next, f"{type(reason).__name__}: {reason}")
+            delivery = self._opener.unseal(attributes, sealed.value)
+        except CannotOpen:
+            return Opened(number, sealed, attributes, None, "cannot-open")
+        knows = self._rules.knows
+        if knows is not None and not knows(delivery.topic, delivery.schema):
+            return Opened(number, sealed, attributes, delivery, "unknown-schema")
+        return Opened(number, sealed, attributes, delivery)
+
+    def _pause(self, failures: int) -> float:
+        longest: float = min(self._rules.first_pause * 2 ** (min(failures, 32) - 1), self._rules.longest_pause)
+        return longest * random.uniform(0.5, 1)  # noqa: S311
+
+    def _count(self, taken: Taken) -> None:
+        self.handled += taken.handled
+        self.again += taken.again
+        self.dead += taken.dead
+        if taken.dead:
+            log.error("%d deliveries are dead letters now", taken.dead)
+        if taken.disordered:
+            log.error("%d deliveries do not follow the last one of their case", taken.disordered)
+
+    # What is missing
+
+    def _close_gap(self, idle: bool, stop: Event) -> None:
+        """Fetch what is missing; without a feed see whether it comes; then go on without it, or raise GapStands."""
+        answered = self._feed is None
+        while (gap := self._order.gap) is not None and not stop.is_set():
+            if self._waited_for is None or gap.last != self._waited_for.last:
+                log.error("%d to %d are missing; what comes after them waits", *gap)
+            if gap != self._waited_for:
+                self._wait_for(gap)
+            if self._feed is not None:
+                try:
+                    self._arrive(self._fetched(gap), stop)
+                    answered = True
+                except Unreachable as problem:
+                    log.warning("the feed does not help: %s", problem)
+            elif not (idle or self._order.full):
+                return
+            if self._order.gap != gap:
+                continue
+            if not (self._rules.skip_gaps and answered):
+                self._rewind = self._feed is None
+                raise GapStands
+            log.error("going on without %d to %d", *gap)
+            self._inbox.skip(self.name, gap)
+            self._waited_for = None
+            self._handle(self._order.skip(gap), stop)
+
+    def _fetched(self, gap: Gap) -> Sequence[Sealed]:
+        assert self._feed is not None
+        return self._feed.page(gap.first - 1, min(PAGE, gap.last - gap.first + 1)).messages
+
+    def _wait_for(self, gap: Gap | None) -> None:
+        self._inbox.wait_for(self.name, gap)
+        self._waited_for = gap
+
+    def _heal(self, stop: Event) -> None:
+        """Fetch what was gone on without, and what no key opened: it may be sealed to another by now."""
+        first = 0
+        while (sealed := self._inbox.letters.first_cannot_open(self.name, first)) is not None and not stop.is_set():
+            before = self.handled
+            messages = self._fetched(Gap(sealed, sealed + PAGE))
+            self._arrive(messages, stop)
+            if self.handled == before:
+                break
+            first = sealed
+        for gap, state in self._inbox.notes.gaps(self.name):
+            if state == "skipped" and not stop.is_set():
+                self._arrive(self._fetched(gap), stop)
+
+    # What is beside it
+
+    def _look_around(self, stop: Event) -> None:
+        """Now and then: report, keys that were added, gaps that the feed may close."""
+        self._report()
+        self._look_for_keys()
+        now = time.monotonic()
+        if self._feed is not None and not self._is_replay and now - self._healed > HEAL_SECONDS:
+            self._healed = now
+            try:
+                self._heal(stop)
+            except Unreachable as problem:
+                log.warning("the feed does not help: %s", problem)
+
+    def _look_for_keys(self) -> None:
+        """Take in keys that were added, and handle what lies in the dead letters for want of them."""
+        if time.monotonic() - self._looked < LOOK_SECONDS:
             return
-        try:
-            new = self._inbox.handle(delivery, self._at.topic, next)
-        except Exception as problem:
-            raise HandlerFailed(type(problem).__name__) from problem
-        self.handled += new
-        self.again += not new
+        self._looked = time.monotonic()
+        self._opener.keys.update({key.id: key for key in self._keys})
+        for key in self._opener.keys.keys() - self._tried_keys:
+            self._tried_keys.add(key)
+            for n in self._inbox.letters.sealed_to(self.name, key):
+                recover(self._inbox, self.name, n, self._opener, self._feed)
 
-    def _identity(self, admin: KafkaAdminClient) -> str | None:
-        return topics.identities(admin, [self._agency]).get(self._agency)
+    def _say_received(self, opened: Sequence[Opened]) -> None:
+        for one in opened:
+            if one.delivery is not None and (self._received is None or one.number > self._received.sequence):
+                self._received = Mark(int(one.attributes.sequence), one.delivery.receipt)
+        self._report()
+
+    def _report(self, at_once: bool = False) -> None:
+        """Let the courier bring what there is to say, and note what was heard."""
+        now = time.monotonic()
+        if self._courier is None or (now - self._reported < EVERY_SECONDS and not at_once):
+            return
+        self._reported = now
+        self._note_heard(self._courier)
+        said, rows = self._inbox.notes.to_say(self.name)
+        if self._received is not None and (said.received is None or self._received.sequence > said.received.sequence):
+            said = replace(said, received=self._received)
+        self._courier.offer(Parcel(said, rows, self._inbox.letters.unsent(self.name, 50)))
+
+    def _note_heard(self, courier: Courier) -> None:
+        for parcel in courier.heard():
+            if parcel.rows or parcel.letters:
+                self._inbox.was_heard(parcel.rows, parcel.letters)
 
 
-class KafkaRecord:
-    """What is used of kafka-python's ConsumerRecord."""
-
-    headers: list[tuple[str, bytes | None]]
-    key: bytes | None
-    value: bytes | None
-    offset: int
+def _parts(what: Sequence[T], size: int) -> Iterator[list[T]]:
+    rest = iter(what)
+    while part := list(islice(rest, size)):
+        yield part
 
 
-def key_from(file: Path) -> AgencyKey:
-    """The key in a file. Raises ValueError for what is not one, PermissionError where others may read it."""
-    if file.stat().st_mode & 0o077:
-        raise PermissionError(f"{file} can be read by others; chmod 600 it")
-    return AgencyKey.from_json(file.read_bytes())
+def _plain(problem: Exception) -> str:
+    """What a problem says, where it is ours and so names no content."""
+    return str(problem) if isinstance(problem, Unreachable) else ""

@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from rujukan.consumers.envelope import AgencyKey, Delivery
 from rujukan.consumers.inbox import SqliteInbox
+from rujukan.consumers.kafka_source import KafkaSource
 from rujukan.consumers.subscription import Subscription
 from rujukan.domain.disclosure import delivery_id
 
@@ -77,7 +78,7 @@ class Inboxes:
                 " (n INTEGER PRIMARY KEY, id TEXT UNIQUE, topic TEXT, told TEXT, withheld TEXT)"
             )
         inbox = SqliteInbox(self._files[agency], keep)
-        Subscription(agency, [key], service, bootstrap, inbox).run(self._stop)
+        Subscription(KafkaSource(agency, bootstrap), [key], service, inbox).run(self._stop)
         inbox.close()
 
 

@@ -13,6 +13,7 @@ from measure_http import everything, load
 
 from rujukan.consumers.envelope import Delivery
 from rujukan.consumers.inbox import SqliteInbox
+from rujukan.consumers.kafka_source import KafkaSource
 from rujukan.consumers.subscription import Subscription
 from rujukan.domain.codes import Purpose, Role
 from rujukan.infra import composition
@@ -40,7 +41,7 @@ def run(bench: Bench) -> list[Measured]:
         def receive() -> None:
             inbox = SqliteInbox(Path(directory) / "rsud.db", handle)
             service = composition.signing_key(provider).public_key()
-            Subscription("rsud", [keys["rsud"]], service, settings.kafka, inbox).run(stop)
+            Subscription(KafkaSource("rsud", settings.kafka), [keys["rsud"]], service, inbox).run(stop)
 
         thread = Thread(target=receive, daemon=True)
         thread.start()

@@ -22,6 +22,7 @@ from rujukan.api.casework import Casework
 from rujukan.api.ports import Changes, Retryable, Unavailable
 from rujukan.consumers.envelope import Delivery
 from rujukan.consumers.inbox import SqliteInbox
+from rujukan.consumers.kafka_source import KafkaSource
 from rujukan.consumers.subscription import Subscription
 from rujukan.domain.access import AccessRecorded
 from rujukan.domain.agency import AddMember
@@ -510,7 +511,7 @@ class Ears:
     def _listen(self, running: Running, directory: Path, agency: str) -> None:
         inbox = SqliteInbox(directory / f"{agency}.db", lambda delivery, db: self.heard[agency].append(delivery))
         key, kafka = running.keys[agency], running.settings.kafka
-        Subscription(agency, [key], running.service_key, kafka, inbox).run(self._stop)
+        Subscription(KafkaSource(agency, kafka), [key], running.service_key, inbox).run(self._stop)
 
     def of(self, agency: str, case: str) -> list[Delivery]:
         return [d for d in self.heard[agency] if str(d.case) == case]

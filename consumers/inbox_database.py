@@ -1,0 +1,151 @@
+"""The little that an inbox asks of a database, and SQLite behind it. PostgreSQL is in inbox_postgres.py.
+
+SQL is written once, in what both understand, with `?` for parameters.
+"""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+C_co = TypeVar("C_co", covariant=True)
+Row = tuple[Any, ...]
+
+BUSY_SECONDS = 60
+"""How long it waits while another process, a replay say, is writing."""
+TABLES = """
+    CREATE TABLE IF NOT EXISTS rujukan_cursor (
+      name TEXT PRIMARY KEY,
+      handled BIGINT NOT NULL,
+      opened BIGINT NOT NULL DEFAULT 0,
+      receipt TEXT NOT NULL DEFAULT '',
+      topic_id TEXT,
+      place BIGINT,
+      trying BIGINT NOT NULL DEFAULT 0,
+      tries INTEGER NOT NULL DEFAULT 0
+    );
+    CREATE TABLE IF NOT EXISTS rujukan_case (
+      name TEXT NOT NULL, pseudonym TEXT NOT NULL, handled BIGINT NOT NULL, PRIMARY KEY (name, pseudonym)
+    );
+    CREATE TABLE IF NOT EXISTS rujukan_recent (
+      name TEXT NOT NULL, slot INTEGER NOT NULL, number BIGINT NOT NULL, id TEXT NOT NULL, PRIMARY KEY (name, slot)
+    );
+    CREATE TABLE IF NOT EXISTS rujukan_gap (
+      name TEXT NOT NULL,
+      first BIGINT NOT NULL,
+      last BIGINT NOT NULL,
+      state TEXT NOT NULL,
+      found_at TEXT NOT NULL,
+      PRIMARY KEY (name, first)
+    );
+    CREATE TABLE IF NOT EXISTS rujukan_dead_letter (
+      n {number},
+      name TEXT NOT NULL,
+      digest TEXT NOT NULL,
+      sequence BIGINT,
+      id TEXT NOT NULL,
+      pseudonym TEXT NOT NULL,
+      key_id TEXT NOT NULL,
+      reason TEXT NOT NULL,
+      problem TEXT NOT NULL,
+      tries INTEGER NOT NULL,
+      at TEXT NOT NULL,
+      state TEXT NOT NULL DEFAULT 'open',
+      sent INTEGER NOT NULL DEFAULT 0,
+      sealed {bytes},
+      UNIQUE (name, digest)
+    );
+    CREATE INDEX IF NOT EXISTS rujukan_dead_letter_sequence ON rujukan_dead_letter (name, sequence);
+    CREATE TABLE IF NOT EXISTS rujukan_to_say (
+      n {number},
+      name TEXT NOT NULL,
+      what TEXT NOT NULL,
+      first BIGINT NOT NULL DEFAULT 0,
+      last BIGINT NOT NULL DEFAULT 0,
+      word TEXT NOT NULL DEFAULT ''
+    );
+    CREATE INDEX IF NOT EXISTS rujukan_to_say_name ON rujukan_to_say (name, n);
+"""
+
+
+class Done(Protocol):
+    """What a statement gave."""
+
+    @property
+    def rowcount(self) -> int: ...
+    def fetchall(self) -> list[Any]: ...
+    def fetchone(self) -> Any: ...
+
+
+class Database(Protocol[C_co]):
+    """A connection, of one thread. It is made again where it broke."""
+
+    errors: tuple[type[Exception], ...]
+    """What is raised where the database itself fails."""
+
+    @property
+    def connection(self) -> C_co:
+        """What a handler writes through: it commits with the inbox."""
+        ...
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """All of it, or nothing."""
+        ...
+
+    def savepoint(self) -> AbstractContextManager[None]:
+        """The same, inside of a transaction."""
+        ...
+
+    def execute(self, sql: str, parameters: Sequence[object] = ()) -> Done: ...
+
+    def each(self, sql: str, rows: Sequence[Sequence[object]]) -> None:
+        """The same statement with each of these."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Sqlite:
+    """One SQLite file, which several processes may use."""
+
+    errors: tuple[type[Exception], ...] = (sqlite3.Error,)
+
+    def __init__(self, file: Path | str) -> None:
+        self.connection = sqlite3.connect(file, isolation_level=None, timeout=BUSY_SECONDS)
+        if file != ":memory:":
+            Path(file).chmod(0o600)
+        self.connection.execute("PRAGMA journal_mode = WAL")
+        self.connection.execute("PRAGMA synchronous = FULL")
+        self.connection.executescript(TABLES.format(number="INTEGER PRIMARY KEY AUTOINCREMENT", bytes="BLOB"))
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        self.connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self.connection.execute("COMMIT")
+        except BaseException:
+            if self.connection.in_transaction:
+                self.connection.execute("ROLLBACK")
+            raise
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        self.connection.execute("SAVEPOINT rujukan")
+        try:
+            yield
+        except BaseException:
+            self.connection.execute("ROLLBACK TO rujukan")
+            self.connection.execute("RELEASE rujukan")
+            raise
+        self.connection.execute("RELEASE rujukan")
+
+    def execute(self, sql: str, parameters: Sequence[object] = ()) -> sqlite3.Cursor:
+        return self.connection.execute(sql, parameters)
+
+    def each(self, sql: str, rows: Sequence[Sequence[object]]) -> None:
+        self.connection.executemany(sql, rows)
+
+    def close(self) -> None:
+        self.connection.close()

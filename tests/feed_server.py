@@ -1,0 +1,134 @@
+"""A small feed over HTTP for tests of the agency's side: it speaks as the service does, and misbehaves when told to."""
+
+import json
+import time
+from collections.abc import Sequence
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socket import SHUT_RDWR
+from threading import Condition, Thread
+from urllib.parse import parse_qs, urlsplit
+
+from rujukan.consumers import acknowledgement, envelope
+from rujukan.consumers.acknowledgement import Acknowledgement
+from rujukan.consumers.envelope import Message
+
+TOKEN = "token-of-rsud"
+
+
+class FeedServer(ThreadingHTTPServer):
+    """Use as a context manager. `messages` may grow."""
+
+    daemon_threads = True
+
+    def __init__(self, messages: Sequence[Message] = ()) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.messages = list(messages)
+        self.hidden: set[int] = set()
+        self.said: list[Acknowledgement] = []
+        self.asked: list[str] = []
+        self.fails = 0
+        """So many requests are answered 503."""
+        self.cuts = 0
+        """So many answers end in the middle."""
+        self.token = TOKEN
+        self.changed = Condition()
+        Thread(target=self.serve_forever, daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+    def tell(self, *messages: Message) -> None:
+        with self.changed:
+            self.messages += messages
+            self.changed.notify_all()
+
+    def after(self, sequence: int, limit: int) -> list[Message]:
+        return [m for m in self.messages if m.sequence > sequence and m.sequence not in self.hidden][:limit]
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Who hangs up is no error."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: FeedServer
+
+    def do_GET(self) -> None:
+        self.server.asked.append(self.path)
+        if self._is_refused():
+            return
+        parts = urlsplit(self.path)
+        asked = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+        if parts.path == "/subscription/stream":
+            self._stream(int(self.headers.get("Last-Event-ID") or asked.get("after", 0)))
+        else:
+            self._page(asked)
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if not self._is_refused():
+            self.server.said.append(acknowledgement.read(body))
+            self._answer(200, b"{}")
+
+    def _is_refused(self) -> bool:
+        if self.headers["Authorization"] != f"Bearer {self.server.token}":
+            self._answer(401, b"{}")
+            return True
+        if self.server.fails:
+            self.server.fails -= 1
+            self._answer(503, b"{}")
+            return True
+        return False
+
+    def _page(self, asked: dict[str, str]) -> None:
+        after, limit = int(asked.get("after", 0)), int(asked.get("limit", 100))
+        if "position" in asked:
+            positions = [dict(m.headers)["ce_position"] for m in self.server.messages]
+            after = sum(int(p) < int(asked["position"]) for p in positions)
+        give_up = time.monotonic() + int(asked.get("wait", 0))
+        with self.server.changed:
+            while not (found := self.server.after(after, limit)) and time.monotonic() < give_up:
+                self.server.changed.wait(0.1)
+        body = json.dumps([envelope.to_cloudevent(m) for m in found]).encode()
+        self._answer(200, body, head=max((m.sequence for m in self.server.messages), default=0))
+
+    def _stream(self, after: int) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        self._chunk(b"retry: 2000\n\n:\n\n")
+        while True:
+            with self.server.changed:
+                while not (found := self.server.after(after, 20)):
+                    self.server.changed.wait(0.1)
+            for message in found:
+                text = json.dumps(envelope.to_cloudevent(message)).encode()
+                after = message.sequence
+                self._chunk(b"id: %d\ndata: %s\n\n" % (after, text))
+                if self.server.cuts:
+                    self.server.cuts -= 1
+                    self._chunk(b"id: 99\ndata: {")
+                    self.connection.shutdown(SHUT_RDWR)
+                    self.close_connection = True
+                    return
+
+    def _chunk(self, data: bytes) -> None:
+        self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
+        self.wfile.flush()
+
+    def _answer(self, status: int, body: bytes, head: int = 0) -> None:
+        cut = status == 200 and self.server.cuts > 0
+        if cut:
+            self.server.cuts -= 1
+            self.close_connection = True
+        self.send_response(status)
+        self.send_header("Content-Type", "application/cloudevents-batch+json")
+        self.send_header("Rujukan-Head", str(head))
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body[: len(body) // 2] if cut else body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Requests are not logged."""

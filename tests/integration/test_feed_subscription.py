@@ -1,0 +1,241 @@
+"""Subscribing over HTTP: pages, long-poll and a stream of events, over real connections."""
+
+import io
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any
+
+import pytest
+from feed_server import TOKEN, FeedServer
+from hypothesis import given
+from hypothesis import strategies as st
+from told import AGENCY, CASES, KEY, PINNED, Wire, delivery, sealed, told
+
+from rujukan.consumers import feed_source
+from rujukan.consumers.acknowledgement import Mark
+from rujukan.consumers.envelope import AgencyKey
+from rujukan.consumers.feed import Feed, events
+from rujukan.consumers.feed import sealed as of_feed
+from rujukan.consumers.feed_source import FeedSource
+from rujukan.consumers.inbox import Rules, SqliteInbox
+from rujukan.consumers.order import Gap
+from rujukan.consumers.replay import Begin, from_feed, replay
+from rujukan.consumers.subscription import Subscription
+from rujukan.consumers.transport import Unreachable
+
+MANY = told(40)
+QUICK = Rules(first_pause=0.01)
+
+
+@pytest.fixture
+def server() -> Iterator[FeedServer]:
+    with FeedServer(MANY[:30]) as running:
+        yield running
+        running.shutdown()
+
+
+class Receiving:
+    """A subscription in a thread."""
+
+    def __init__(self, directory: Path, source: Any, feed: Feed | None = None, rules: Rules = QUICK) -> None:
+        self.seen: list[int] = []
+        self.stop = Event()
+        self.inbox: Any = None
+        self.subscription: Any = None
+        self._thread = Thread(target=self._run, args=(directory, source, feed, rules), daemon=True)
+        self._thread.start()
+
+    def _run(self, directory: Path, source: Any, feed: Feed | None, rules: Rules) -> None:
+        inbox = SqliteInbox(directory / "inbox.db", lambda d, db: self.seen.append(d.sequence))
+        self.subscription = Subscription(source, [KEY], PINNED, inbox, feed=feed, rules=rules)
+        self.subscription.run(self.stop)
+        inbox.close()
+
+    def end(self) -> None:
+        self.stop.set()
+        self._thread.join(10)
+        assert not self._thread.is_alive()
+
+
+def eventually(check: Any, seconds: float = 20.0) -> bool:
+    give_up = time.monotonic() + seconds
+    while time.monotonic() < give_up:
+        if check():
+            return True
+        time.sleep(0.02)
+    return bool(check())
+
+
+def feed_of(server: FeedServer) -> Feed:
+    return Feed(server.url, TOKEN)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_everything_is_handled_in_order_and_acknowledged_and_what_is_new_comes_at_once(server, tmp_path, stream):
+    receiving = Receiving(tmp_path, FeedSource(AGENCY, feed_of(server), stream=stream))
+    assert eventually(lambda: receiving.seen == list(range(1, 31)))
+    told_at = time.monotonic()
+    server.tell(*MANY[30:32])
+    assert eventually(lambda: receiving.seen == list(range(1, 33)))
+    assert time.monotonic() - told_at < 5, "a long-poll, or a stream, does not wait for the next round"
+    assert eventually(lambda: server.said and server.said[-1].handled == Mark(32, "receipt-32"))
+    receiving.end()
+    server.tell(*MANY[32:])
+    again = Receiving(tmp_path, FeedSource(AGENCY, feed_of(server), stream=stream))
+    assert eventually(lambda: again.seen == list(range(33, 41))), "it goes on behind what was handled"
+    again.end()
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_answers_that_fail_or_end_in_the_middle_lose_and_double_nothing(server, tmp_path, stream, monkeypatch):
+    monkeypatch.setattr(feed_source, "PAGE", 7)
+    server.fails, server.cuts = 2, 3
+    receiving = Receiving(tmp_path, FeedSource(AGENCY, feed_of(server), stream=stream))
+    assert eventually(lambda: len(receiving.seen) >= 30)
+    receiving.end()
+    assert receiving.seen == list(range(1, 31))
+    assert receiving.subscription.rejected == 0
+
+
+def test_a_token_is_asked_for_anew_so_that_a_renewed_one_is_used(server, tmp_path):
+    token = ["old"]
+    receiving = Receiving(tmp_path, FeedSource(AGENCY, Feed(server.url, lambda: token[0])))
+    assert eventually(lambda: len(server.asked) >= 2)
+    assert receiving.seen == []
+    token[0] = TOKEN
+    assert eventually(lambda: receiving.seen == list(range(1, 31)))
+    receiving.end()
+
+
+def test_a_gap_in_a_topic_is_healed_from_the_feed_before_anything_later_is_handled(server, tmp_path):
+    """The subscriber was off for longer than the topic keeps, and the broker lost some more."""
+    wire = Wire([m for m in MANY[:30] if m.sequence > 12 and m.sequence not in (20, 21)])
+    receiving = Receiving(tmp_path, wire, feed_of(server))
+    assert eventually(lambda: len(receiving.seen) >= 30)
+    receiving.end()
+    assert receiving.seen == list(range(1, 31))
+    assert wire.clerk.said[-1].handled == Mark(30, "receipt-30")
+    assert wire.clerk.said[-1].failed == []
+
+
+def test_while_the_feed_does_not_answer_what_is_missing_is_waited_for_even_with_leave_to_skip(server, tmp_path):
+    server.token = "another"
+    wire = Wire([m for m in MANY[:30] if m.sequence != 5])
+    receiving = Receiving(tmp_path, wire, feed_of(server), Rules(skip_gaps=True))
+    assert eventually(lambda: len(server.asked) >= 2)
+    assert receiving.seen == [1, 2, 3, 4]
+    server.token = TOKEN
+    assert eventually(lambda: receiving.seen == list(range(1, 31)))
+    receiving.end()
+
+
+def test_what_the_feed_has_not_either_is_skipped_with_leave_and_healed_when_it_has_it(server, tmp_path, monkeypatch):
+    from rujukan.consumers import subscription
+
+    monkeypatch.setattr(subscription, "HEAL_SECONDS", 0.2)
+    server.hidden = {5, 6}
+    wire = Wire([m for m in MANY[:10] if m.sequence not in (5, 6)])
+    receiving = Receiving(tmp_path, wire, feed_of(server), Rules(skip_gaps=True))
+    assert eventually(lambda: len(receiving.seen) >= 8)
+    assert receiving.seen == [1, 2, 3, 4, 7, 8, 9, 10]
+    server.hidden = set()
+    assert eventually(lambda: receiving.seen[8:] == [5, 6])
+    assert eventually(lambda: any(said.recovered == [5, 6] for said in wire.clerk.said))
+    receiving.end()
+
+
+def test_what_was_sealed_to_a_lost_key_is_fetched_when_it_is_sealed_anew(server, tmp_path, monkeypatch):
+    from rujukan.consumers import subscription
+
+    monkeypatch.setattr(subscription, "HEAL_SECONDS", 0.2)
+    lost = AgencyKey.generate("lost")
+    server.messages = [*MANY[:10], *sealed_to(lost, range(11, 21)), *MANY[20:30]]
+    feed = feed_of(server)
+    receiving = Receiving(tmp_path, FeedSource(AGENCY, feed), feed)
+    assert eventually(lambda: len(receiving.seen) >= 20)
+    server.messages = MANY[:30]
+    assert eventually(lambda: len(receiving.seen) >= 30)
+    assert receiving.seen == [*range(1, 11), *range(21, 31), *range(11, 21)]
+    assert eventually(lambda: {n for said in server.said for n in said.recovered} == set(range(11, 21)))
+    receiving.end()
+
+
+def sealed_to(key: AgencyKey, numbers: range) -> list[Any]:
+    return sealed((delivery(n, CASES[n % 3]) for n in numbers), key=key)
+
+
+def test_a_feed_with_a_hole_in_it_is_waited_for(server, tmp_path):
+    server.hidden = {5}
+    receiving = Receiving(tmp_path, FeedSource(AGENCY, feed_of(server)))
+    assert eventually(lambda: receiving.subscription is not None and receiving.subscription.gap == Gap(5, 5))
+    assert receiving.seen == [1, 2, 3, 4]
+    server.hidden = set()
+    assert eventually(lambda: receiving.seen == list(range(1, 31)))
+    receiving.end()
+
+
+@pytest.mark.parametrize(
+    ("begin", "case", "expected"),
+    [
+        ("beginning", None, range(1, 31)),
+        ("12", None, range(12, 31)),
+        ("position:150", None, range(25, 31)),
+        ("beginning", CASES[1], range(1, 31, 3)),
+        ("12", CASES[1], range(13, 31, 3)),
+    ],
+)
+def test_a_replay_from_the_feed_ends_at_the_present(server, tmp_path, begin, case, expected):
+    seen: list[int] = []
+    inbox = SqliteInbox(tmp_path / "inbox.db", lambda d, db: seen.append(d.sequence))
+    where = Begin.read(begin)
+    source = from_feed(AGENCY, feed_of(server), where, case)
+    replay(source, [KEY], PINNED, inbox, where, case=case).run(Event())
+    assert seen == list(expected)
+    assert server.said == []
+
+
+def test_it_ends_at_once_while_a_long_poll_waits(server, tmp_path):
+    receiving = Receiving(tmp_path, FeedSource(AGENCY, feed_of(server)))
+    assert eventually(lambda: any("wait=" in path for path in server.asked))
+    began = time.monotonic()
+    receiving.end()
+    assert time.monotonic() - began < 5
+
+
+def test_an_answer_too_large_is_asked_for_in_smaller_pages(server, monkeypatch):
+    from rujukan.consumers import feed as module
+
+    monkeypatch.setattr(module, "LARGEST", 30_000)
+    page = feed_of(server).page(0, 30)
+    assert 1 < len(page.messages) < 30
+    assert not page.is_last
+    monkeypatch.setattr(module, "LARGEST", 100)
+    with pytest.raises(Unreachable, match="too large"):
+        feed_of(server).page(0, 30)
+
+
+@pytest.mark.parametrize("url", ["ftp://x", "http://rujukan.example", "rujukan.example", "http://"])
+def test_a_token_goes_over_tls_only(url):
+    with pytest.raises(ValueError, match="address begins"):
+        Feed(url, TOKEN)
+
+
+@given(st.lists(st.text(alphabet=st.characters(exclude_characters="\r\n", exclude_categories=["Cs"])), min_size=1))
+def test_events_of_a_stream_are_read_as_they_were_sent(texts):
+    lines = b"".join(b": comment\nid: 1\n" + b"".join(b"data: %s\n" % t.encode() for t in [x]) + b"\n" for x in texts)
+    assert list(events(io.BytesIO(lines))) == texts
+
+
+@given(st.binary(max_size=200))
+def test_a_stream_of_rubbish_is_events_or_refused(data):
+    try:
+        assert all(isinstance(text, str) for text in events(io.BytesIO(data)))
+    except ValueError:
+        return
+
+
+@given(st.dictionaries(st.text(max_size=12), st.none() | st.integers() | st.text(max_size=20), max_size=6))
+def test_json_of_the_feed_is_a_message_or_rubbish_that_will_be_rejected(event):
+    assert isinstance(of_feed(event).headers, list | tuple)

@@ -1,0 +1,345 @@
+"""An agency's inbox, in SQLite and in PostgreSQL: each delivery once in effect, in the agency's own transaction."""
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+from psycopg.conninfo import make_conninfo
+from told import AGENCY, CASES, KEY, PINNED, asked_to_delete, delivery, rubbish, sealed
+
+from rujukan.consumers.acknowledgement import Failure, Mark
+from rujukan.consumers.dead_letters import MOST_UNSIGNED
+from rujukan.consumers.envelope import Opener
+from rujukan.consumers.inbox import Deletion, Inbox, NotNow, Opened, Rules, SqliteInbox
+from rujukan.consumers.inbox_postgres import PostgresInbox
+from rujukan.consumers.order import Gap
+from rujukan.consumers.transport import Place, Sealed
+
+RULES = Rules(tries=3)
+OPENER = Opener([KEY], [PINNED])
+NOTES = [Sealed.of(message) for message in sealed(delivery(n, CASES[n % 2]) for n in range(1, 9))]
+Boxes = Callable[..., Inbox[Any]]
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def boxes(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Boxes]:
+    """Makes inboxes over one database, as several processes have them."""
+    made: list[Inbox[Any]] = []
+    if request.param == "sqlite":
+        where: Any = tmp_path / "inbox.db"
+    else:
+        server = request.getfixturevalue("postgres").conninfo
+        name = f"inbox{uuid4().hex[:12]}"
+        with psycopg.connect(server, autocommit=True) as db:
+            db.execute(f"CREATE DATABASE {name}")
+        where = make_conninfo(server, dbname=name)
+
+    def make(handler: Any = lambda d, db: None, *more: Any, **options: Any) -> Inbox[Any]:
+        kind: Any = SqliteInbox if request.param == "sqlite" else PostgresInbox
+        made.append(kind(where, handler, *more, **options))
+        return made[-1]
+
+    yield make
+    for inbox in made:
+        inbox.close()
+
+
+def opened(n: int) -> Opened:
+    return of(NOTES[n - 1])
+
+
+def of(message: Sealed) -> Opened:
+    attributes = OPENER.verified(message.headers, message.key, message.value)
+    return Opened(int(attributes.sequence), message, attributes, OPENER.unseal(attributes, message.value))
+
+
+def unopened(n: int) -> Opened:
+    return opened(n)._replace(delivery=None, reason="cannot-open")
+
+
+def take(inbox: Inbox[Any], *some: Opened, place: Place | None = None, rules: Rules = RULES) -> Any:
+    inbox.begin(AGENCY)
+    return inbox.take(AGENCY, some, place, rules)
+
+
+def handled(inbox: Inbox[Any]) -> int:
+    cursor = inbox.notes.cursor(AGENCY)
+    assert cursor is not None
+    return cursor.handled
+
+
+def keeping(inbox_of: Boxes) -> tuple[Inbox[Any], Callable[[], list[int]]]:
+    """An inbox whose handler writes to its database, and what is there."""
+    inbox = inbox_of(lambda d, db: db.execute(f"INSERT INTO mine VALUES ({d.sequence})"))
+    with inbox.transaction():
+        inbox._db.execute("CREATE TABLE IF NOT EXISTS mine (n INTEGER)")
+    return inbox, lambda: [n for (n,) in inbox._db.execute("SELECT n FROM mine ORDER BY n").fetchall()]
+
+
+def test_a_delivery_that_comes_again_is_handled_once_by_whatever_process(boxes):
+    inbox, mine = keeping(boxes)
+    assert take(inbox, opened(1), opened(2), place=Place("a", 2)).handled == 2
+    assert take(inbox, opened(2)).again == 1
+    other, _ = keeping(boxes)
+    assert take(other, opened(1), opened(2), opened(3), place=Place("b", 9)).handled == 1
+    assert mine() == [1, 2, 3]
+    assert (handled(inbox), inbox.notes.cursor(AGENCY).place) == (3, Place("b", 9))
+
+
+def test_what_a_failing_handler_wrote_is_not_there_and_what_was_before_it_is(boxes):
+    failing = {2}
+
+    def handler(d, db):
+        db.execute(f"INSERT INTO mine VALUES ({d.sequence})")
+        if d.sequence in failing:
+            raise RuntimeError("SECRET")
+
+    _, mine = keeping(boxes)
+    inbox = boxes(handler)
+    taken = take(inbox, opened(1), opened(2), opened(3), place=Place("a", 3))
+    assert (taken.done, taken.handled, taken.stopped_by, taken.tries) == (1, 1, "RuntimeError", 1)
+    assert (mine(), handled(inbox), inbox.notes.cursor(AGENCY).place) == ([1], 1, None)
+    failing.clear()
+    assert take(inbox, opened(2), opened(3)).handled == 2
+    assert mine() == [1, 2, 3]
+
+
+def test_tries_are_counted_across_processes_and_then_it_is_a_dead_letter_and_the_next_is_handled(boxes):
+    seen: list[int] = []
+
+    def handler(d, db):
+        if d.sequence == 1:
+            raise KeyError("SECRET")
+        seen.append(d.sequence)
+
+    assert take(boxes(handler), opened(1)).tries == 1
+    assert take(boxes(handler), opened(1)).tries == 2
+    inbox = boxes(handler)
+    taken = take(inbox, opened(1), opened(2))
+    assert (taken.dead, taken.handled, seen) == (1, 1, [2])
+    (letter,) = inbox.letters.all(AGENCY)
+    assert (letter.sequence, letter.reason, letter.problem, letter.tries) == (1, "handler-failed", "KeyError", 3)
+    kept = inbox.letters.get(AGENCY, letter.n).sealed
+    assert (kept.value, kept.key, list(kept.headers)) == (NOTES[0].value, NOTES[0].key, list(NOTES[0].headers))
+    assert not any(b"SECRET" in text for _, text in inbox.letters.get(AGENCY, letter.n).headers())
+    said = inbox.notes.to_say(AGENCY).acknowledgement
+    assert (said.handled, said.failed) == (Mark(2, "receipt-2"), [Failure(1, "handler-failed")])
+
+
+def test_not_now_is_no_try(boxes):
+    def handler(d, db):
+        raise NotNow
+
+    inbox = boxes(handler)
+    for _ in range(RULES.tries * 2):
+        assert take(inbox, opened(1)).stopped_by == "NotNow"
+    assert (handled(inbox), inbox.letters.all(AGENCY)) == (0, [])
+
+
+def test_what_cannot_be_opened_is_kept_sealed_and_handled_when_it_can(boxes):
+    inbox, mine = keeping(boxes)
+    taken = take(inbox, unopened(1), opened(2), unopened(3))
+    assert (taken.dead, taken.handled, handled(inbox)) == (2, 1, 3)
+    said = inbox.notes.to_say(AGENCY).acknowledgement
+    assert said.handled == Mark(2, "receipt-2"), "a mark names the last that could be opened"
+    assert said.failed == [Failure(1, "cannot-open"), Failure(3, "cannot-open")]
+    assert inbox.missing(AGENCY, 1, 3) == {1, 3}
+    assert take(inbox, unopened(3)).again == 1, "that it cannot be opened still is nothing new"
+    assert take(inbox, opened(3)).handled == 1
+    assert take(inbox, opened(3)).again == 1
+    assert mine() == [2, 3]
+    states = {letter.sequence: (letter.state, letter.sealed) for letter in inbox.letters.all(AGENCY)}
+    assert states == {1: ("open", None), 3: ("recovered", None)}
+    assert inbox.notes.to_say(AGENCY).acknowledgement.recovered == [3]
+
+
+def test_a_dead_letter_is_recovered_once(boxes):
+    failing = [True]
+    inbox, mine = keeping(boxes)
+
+    def handler(d, db):
+        db.execute(f"INSERT INTO mine VALUES ({d.sequence})")
+        if failing:
+            raise RuntimeError
+
+    inbox = boxes(handler)
+    take(inbox, opened(1), rules=Rules(tries=1))
+    with pytest.raises(RuntimeError):
+        inbox.recover(AGENCY, opened(1))
+    failing.clear()
+    assert inbox.recover(AGENCY, opened(1))
+    assert not inbox.recover(AGENCY, opened(1))
+    assert mine() == [1]
+    assert inbox.notes.to_say(AGENCY).acknowledgement.recovered == [1]
+
+
+def test_behind_a_dead_letter_its_case_is_held_and_others_are_not(boxes):
+    seen: list[int] = []
+
+    def handler(d, db):
+        if d.sequence == 1 and not seen[2:]:
+            raise RuntimeError
+        seen.append(d.sequence)
+
+    inbox = boxes(handler)
+    rules = Rules(tries=1, hold_case=True)
+    assert take(inbox, *map(opened, (1, 2, 3, 4)), rules=rules).dead == 2
+    assert take(inbox, *map(opened, (5, 6)), rules=rules).dead == 1
+    assert seen == [2, 4, 6]
+    for letter in inbox.letters.all(AGENCY, "open"):
+        assert inbox.recover(AGENCY, opened(letter.sequence))
+    assert seen == [2, 4, 6, 1, 3, 5], "a replay keeps the order of the case"
+    assert take(inbox, opened(7), rules=rules).handled == 1
+
+
+def test_a_gap_is_waited_for_or_gone_on_without_and_what_comes_late_is_handled(boxes):
+    inbox, mine = keeping(boxes)
+    take(inbox, opened(1))
+    inbox.wait_for(AGENCY, Gap(2, 4))
+    assert inbox.notes.gaps(AGENCY) == [(Gap(2, 4), "open")]
+    inbox.skip(AGENCY, Gap(2, 4))
+    inbox.skip(AGENCY, Gap(2, 4))
+    assert inbox.notes.gaps(AGENCY) == [(Gap(2, 4), "skipped")]
+    assert take(inbox, opened(5)).handled == 1
+    assert [f.sequence for f in inbox.notes.to_say(AGENCY).acknowledgement.failed] == [2, 3, 4]
+    assert take(inbox, opened(3)).handled == 1
+    assert inbox.notes.gaps(AGENCY) == [(Gap(2, 2), "skipped"), (Gap(4, 4), "skipped")]
+    assert inbox.missing(AGENCY, 1, 5) == {2, 4}
+    assert take(inbox, opened(2), opened(4), opened(3)).handled == 2
+    assert (inbox.notes.gaps(AGENCY), mine()) == ([], [1, 2, 3, 4, 5])
+    assert inbox.notes.to_say(AGENCY).acknowledgement.recovered == [3, 2, 4]
+    assert handled(inbox) == 5
+
+
+def test_it_never_goes_on_past_what_is_missing_by_itself(boxes):
+    inbox = boxes()
+    with pytest.raises(ValueError, match="follow"):
+        take(inbox, opened(1), opened(3))
+    assert handled(inbox) == 0
+
+
+def test_an_id_that_comes_under_a_new_number_is_a_repeat(boxes):
+    inbox, mine = keeping(boxes)
+    take(inbox, opened(1))
+    again = opened(2)
+    again = again._replace(attributes=type(again.attributes)(**{**_fields(again), "id": opened(1).attributes.id}))
+    assert take(inbox, again, opened(3)).again == 1
+    assert (mine(), handled(inbox)) == ([1, 3], 3)
+
+
+def _fields(one: Opened) -> dict[str, str]:
+    return {name: getattr(one.attributes, name) for name in one.attributes.__struct_fields__}
+
+
+def test_what_does_not_follow_in_its_case_is_said(boxes):
+    inbox = boxes()
+    jumping = [Sealed.of(m) for m in sealed([delivery(1), delivery(2)], in_case=lambda d: d.sequence * 2)]
+    assert take(inbox, *map(of, jumping)).disordered == 1
+
+
+def test_what_is_said_is_said_until_it_was_heard_and_a_long_gap_in_parts(boxes):
+    inbox = boxes()
+    inbox.begin(AGENCY)
+    inbox.skip(AGENCY, Gap(1, 1200))
+    heard: list[int] = []
+    for _ in range(3):
+        said, rows = inbox.notes.to_say(AGENCY)
+        assert inbox.notes.to_say(AGENCY) == (said, rows)
+        assert len(said.failed) <= 500
+        heard += [failure.sequence for failure in said.failed]
+        inbox.was_heard(rows, [])
+    assert heard == list(range(1, 1201))
+    assert inbox.notes.to_say(AGENCY).rows == []
+
+
+def test_dead_letters_are_sent_once_to_where_they_are_kept_too(boxes):
+    inbox = boxes()
+    take(inbox, unopened(1), unopened(2))
+    letters = inbox.letters.unsent(AGENCY, 10)
+    assert [letter.sequence for letter in letters] == [1, 2]
+    inbox.was_heard([], letters[:1])
+    assert [letter.sequence for letter in inbox.letters.unsent(AGENCY, 10)] == [2]
+
+
+def test_what_the_service_did_not_sign_is_kept_once_and_not_without_end(boxes):
+    inbox = boxes()
+    forged = rubbish()
+    assert inbox.reject(AGENCY, [(forged, "not-ours"), (forged, "not-ours")]) == 1
+    assert inbox.reject(AGENCY, [(rubbish(), "bad-signature") for _ in range(MOST_UNSIGNED + 50)]) > MOST_UNSIGNED
+    assert len(inbox.letters.all(AGENCY)) == MOST_UNSIGNED
+    assert inbox.notes.to_say(AGENCY).rows == [], "nobody vouches for its number"
+
+
+def test_the_inbox_does_not_grow_with_what_was_handled(boxes):
+    inbox = boxes()
+    many = sealed(delivery(n, CASES[n % 3], data=delivery(1).data) for n in range(1, 41))
+    for _ in range(3):
+        for message in many:
+            take(inbox, of(Sealed.of(message)))
+    rows = {
+        table: inbox._db.execute(f"SELECT count(*) FROM rujukan_{table}").fetchone()[0]
+        for table in ("cursor", "case", "gap", "dead_letter", "to_say")
+    }
+    assert rows == {"cursor": 1, "case": 3, "gap": 0, "dead_letter": 0, "to_say": 0}
+
+
+def test_what_is_to_be_deleted_is_deleted_once_and_acknowledged_until_heard(boxes):
+    kept: list[int] = []
+    asked: list[Deletion] = []
+
+    def forget(deletion, db):
+        asked.append(deletion)
+        kept.clear()
+
+    inbox = boxes(lambda d, db: kept.append(d.sequence), forget)
+    one, two, three = (Sealed.of(m) for m in sealed([delivery(1), delivery(2), asked_to_delete(3)]))
+    take(inbox, of(one), of(two)._replace(delivery=None, reason="cannot-open"))
+    take(inbox, of(three), of(three))
+    assert (kept, asked) == ([], [Deletion(UUID(int=7), CASES[0], frozenset({"health"}))])
+    (letter,) = inbox.letters.all(AGENCY)
+    assert inbox.letters.get(AGENCY, letter.n).sealed is None, "a dead letter of the case went too"
+    assert inbox.notes.deletions(AGENCY) == [UUID(int=7)]
+    said, rows = inbox.notes.to_say(AGENCY)
+    assert said.deleted == [UUID(int=7)]
+    inbox.was_heard(rows, [])
+    assert inbox.notes.deletions(AGENCY) == []
+
+
+def test_a_deletion_that_fails_comes_again(boxes):
+    def forget(deletion, db):
+        raise RuntimeError
+
+    inbox = boxes(lambda d, db: None, forget)
+    (asked,) = sealed([asked_to_delete(1)])
+    assert take(inbox, of(Sealed.of(asked))).stopped_by == "RuntimeError"
+    assert (handled(inbox), inbox.notes.deletions(AGENCY)) == (0, [])
+
+
+@pytest.mark.parametrize("said", [False, True])
+def test_who_gives_no_way_to_forget_is_told_like_of_anything_and_says_what_that_means(boxes, said):
+    seen: list[str] = []
+    inbox = boxes(lambda d, db: seen.append(d.topic), handled_is_deleted=said)
+    (asked,) = sealed([asked_to_delete(1)])
+    take(inbox, of(Sealed.of(asked)))
+    assert seen == ["erasure.DeletionAsked"]
+    assert bool(inbox.notes.deletions(AGENCY)) == said
+
+
+def test_a_replay_has_a_cursor_of_its_own(boxes):
+    inbox, mine = keeping(boxes)
+    take(inbox, opened(1), opened(2))
+    inbox.begin("rsud/replay/1", 1)
+    assert inbox.take("rsud/replay/1", [opened(2)], None, RULES).handled == 1
+    assert (mine(), handled(inbox)) == ([1, 2, 2], 2)
+    assert inbox.notes.names() == ["rsud", "rsud/replay/1"]
+
+
+def test_a_handler_that_ends_the_transaction_fails(boxes):
+    inbox = boxes(lambda d, db: db.commit())
+    with suppress(inbox.errors):
+        assert take(inbox, opened(1)).stopped_by
+    assert handled(boxes()) == 0
