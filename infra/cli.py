@@ -4,19 +4,21 @@ no server parts, can receive."""
 import argparse
 import json
 import logging
-import os
 import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from . import cli_evidence, cli_history, cli_kafka, cli_keys, cli_schemas
+from . import cli_evidence, cli_history, cli_kafka, cli_keys, cli_schemas, cli_subscribe
 from .cli_evidence import Failed, stopped_by_signal
 from .settings import Settings, from_environment
 
-MEASURES = ("append", "read", "seal", "rebuild", "http", "fanout", "history", "ledger", "bundle")
-EXTRAS = {"subscribe": "agency", "keygen": "agency", "verify": "verify", "witness": "verify"}
+MEASURES = ("append", "read", "seal", "rebuild", "http", "fanout", "subscribe", "history", "ledger", "bundle")
+EXTRAS = {
+    **dict.fromkeys(("subscribe", "keygen", "inbox", "dead-letters"), "agency"),
+    **dict.fromkeys(("verify", "witness"), "verify"),
+}
 """What a command needs, where that is less than everything."""
 Command = Callable[[Settings, argparse.Namespace], int]
 
@@ -40,7 +42,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except ModuleNotFoundError as missing:
-        extra = EXTRAS.get(said.name, "embedded")
+        extra = (
+            "agency-postgres"
+            if str(missing.name) == "psycopg" and said.name in EXTRAS
+            else EXTRAS.get(said.name, "embedded")
+        )
         print(f"rujukan: {missing.name} is not installed: pip install 'rujukan[{extra}]'", file=sys.stderr)
         return 1
     except Exception as problem:
@@ -82,17 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     agencies.add_argument("--service", action="append", default=[])
     agencies.add_argument("--member", action="append", default=[], metavar="ROLE[:UUID]")
     agencies.add_argument("--key", type=Path, metavar="FILE", help="the agency's public key, from keygen")
-    keygen = command("keygen", _keygen, "make an agency's key pair", data=False)
-    keygen.add_argument("file", type=Path, help="the private key; the public one is written beside it as .pub")
-    keygen.add_argument("--id", default="1", help="the key's name")
-    subscribe = command("subscribe", _subscribe, "receive what an agency is told, as JSON lines")
-    subscribe.add_argument("agency")
-    subscribe.add_argument("--key", type=Path, action="append", required=True, metavar="FILE", help="private key")
-    subscribe.add_argument("--service-key", required=True, metavar="KEY|URL-FILE", help="the service's public key")
-    subscribe.add_argument("--kafka", metavar="HOST:PORT", help="default: RUJUKAN_KAFKA")
-    subscribe.add_argument("--inbox", type=Path, default=None, metavar="FILE", help="SQLite file (default AGENCY.db)")
-    cli_evidence.add_witnessing(subscribe)
-    subscribe.add_argument("--stop-after", type=int, metavar="N", help="stop after so many deliveries")
+    cli_subscribe.add_commands(command)
     cli_history.add_arguments(command("history", cli_history.run, "a case as it was, through the API, by your token"))
     command("service-key", _service_key, "the public key that agencies check messages against")
     command("deliveries", _deliveries, "how far each agency is with what it was told")
@@ -198,54 +194,6 @@ def _agencies(settings: Settings, said: argparse.Namespace) -> int:
                 state = ("active" if active else "suspended") + (", key" if has_key else ", no key")
                 print(f"{code:20} {kind_word:18} {state:18} {' '.join(offered)}")
     return 0
-
-
-def _keygen(settings: Settings, said: argparse.Namespace) -> int:
-    from rujukan.consumers.envelope import AgencyKey
-
-    key = AgencyKey.generate(said.id)
-    try:
-        with os.fdopen(os.open(said.file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
-            out.write(key.to_json())
-    except FileExistsError:
-        raise Failed(f"{said.file} is there already; a key is never overwritten") from None
-    public = said.file.with_suffix(said.file.suffix + ".pub")
-    public.write_text(json.dumps({"id": key.id, "public": key.public}))
-    print(f"private {said.file} (keep it), public {public} (register it)")
-    return 0
-
-
-def _subscribe(settings: Settings, said: argparse.Namespace) -> int:
-    import sqlite3
-
-    from rujukan.consumers.envelope import Delivery, service_key
-    from rujukan.consumers.inbox import SqliteInbox
-    from rujukan.consumers.subscription import Subscription, key_from
-
-    kafka = said.kafka or settings.kafka
-    if not kafka:
-        raise Failed("say where Kafka is: --kafka HOST:PORT, or RUJUKAN_KAFKA")
-    stop = stopped_by_signal()
-    seen = 0
-
-    def show(delivery: Delivery, db: sqlite3.Connection) -> None:
-        nonlocal seen
-        import msgspec
-
-        sys.stdout.write(msgspec.json.encode(delivery).decode() + "\n")
-        sys.stdout.flush()
-        seen += 1
-        if said.stop_after is not None and seen >= said.stop_after:
-            stop.set()
-
-    inbox = SqliteInbox(said.inbox or Path(f"{said.agency}.db"), show)
-    keys = [key_from(file) for file in said.key]
-    text = said.service_key
-    if Path(text).exists():
-        text = Path(text).read_text().strip()
-    with cli_evidence.witnessing(said, stop) as failed:
-        Subscription(said.agency, keys, service_key(text), kafka, inbox).run(stop)
-    return 3 if failed else 0
 
 
 def _service_key(settings: Settings, said: argparse.Namespace) -> int:

@@ -1,0 +1,342 @@
+"""An agency's commands: `rujukan keygen`, `subscribe`, `inbox`, `dead-letters`; the agency extra is all they need."""
+
+import argparse
+import json
+import logging
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from threading import Event
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from . import cli_evidence
+from .cli_evidence import Failed, stopped_by_signal
+from .settings import TOKEN, Settings
+
+if TYPE_CHECKING:
+    from rujukan.consumers.envelope import Opener
+    from rujukan.consumers.feed import Feed
+    from rujukan.consumers.inbox import Inbox
+    from rujukan.consumers.kafka_access import KafkaAccess
+    from rujukan.consumers.keys import Keys
+    from rujukan.consumers.subscription import Subscription
+
+MISSING = 3
+"""Exit status where something is missing: a gap stands, or a witness found the log contradicting itself."""
+
+
+def add_commands(command: Any) -> None:
+    """The commands, added to the parser of cli.py."""
+    made = command("keygen", keygen, "make an agency's key pair", data=False)
+    made.add_argument("file", type=Path, help="the private key; the public one is written beside it as .pub")
+    made.add_argument("--id", default="1", help="the key's name")
+
+    subscribing = command("subscribe", subscribe, "receive what an agency is told")
+    subscribing.add_argument("agency")
+    _add_keys(subscribing)
+    _add_sources(subscribing)
+    _add_sinks(subscribing)
+    subscribing.add_argument("--tries", type=int, default=8, metavar="N", help="then a delivery is a dead letter")
+    subscribing.add_argument("--skip-gaps", action="store_true", help="go on without what is missing and nobody has")
+    subscribing.add_argument(
+        "--hold-case", action="store_true", help="behind a dead letter hold all of its case until it is replayed"
+    )
+    subscribing.add_argument(
+        "--strict", action="store_true", help="what is of a later release than this is a dead letter, to be replayed"
+    )
+    subscribing.add_argument(
+        "--from", dest="begin", metavar="WHERE", help="a replay: beginning, SEQ, TIME or position:N"
+    )
+    subscribing.add_argument("--case", type=UUID, help="a replay of this case only")
+    subscribing.add_argument("--name", help="the replay's name: given again, it goes on where it was")
+    subscribing.add_argument("--stop-after", type=int, metavar="N", help="stop after so many deliveries")
+    cli_evidence.add_witnessing(subscribing)
+
+    state = command(
+        "inbox", show_inbox, f"how far an inbox is; status {MISSING} where something is missing", data=False
+    )
+    state.add_argument("agency")
+    _add_inbox(state)
+
+    letters = command("dead-letters", dead_letters, "what could not be handled: list it, show it, replay it")
+    letters.add_argument("what", choices=("list", "show", "replay"))
+    letters.add_argument("agency")
+    letters.add_argument("number", type=int, nargs="*", help="which; replay: all that are open, when none is said")
+    letters.add_argument("--open", action="store_true", help="show: what is in it too, with the key")
+    _add_keys(letters, required=False)
+    _add_sources(letters)
+    _add_sinks(letters)
+
+
+def _add_keys(parser: argparse.ArgumentParser, required: bool = True) -> None:
+    parser.add_argument("--key", type=Path, action="append", default=[], metavar="FILE", help="private key")
+    parser.add_argument("--keys", type=Path, metavar="DIR", help="private keys, *.key; may be added to meanwhile")
+    parser.add_argument(
+        "--service-key", action="append", required=required, metavar="KEY|FILE", help="the service's public key"
+    )
+
+
+def _add_sources(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--kafka", metavar="HOST:PORT", help="default: RUJUKAN_KAFKA")
+    parser.add_argument("--kafka-ca", type=Path, metavar="FILE", help="who signs the brokers' certificates: TLS")
+    parser.add_argument("--kafka-user", default="", metavar="NAME", help="SASL/SCRAM-SHA-512")
+    parser.add_argument("--kafka-password-file", type=Path, metavar="FILE")
+    parser.add_argument(
+        "--feed", metavar="URL", help="the service's address: instead of Kafka, or to fetch what it lost"
+    )
+    parser.add_argument("--feed-ca", type=Path, metavar="FILE", help="who signs the service's certificate")
+    parser.add_argument("--token-file", type=Path, metavar="FILE", help=f"access token for the feed (default {TOKEN})")
+    parser.add_argument("--stream", action="store_true", help="take the feed as server-sent events")
+
+
+def _add_inbox(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--inbox", metavar="FILE|postgresql://…", help="SQLite file (default AGENCY.db), or PostgreSQL")
+
+
+def _add_sinks(parser: argparse.ArgumentParser) -> None:
+    _add_inbox(parser)
+    to = parser.add_mutually_exclusive_group()
+    to.add_argument("--to-directory", type=Path, metavar="DIR", help="one file a delivery")
+    to.add_argument(
+        "--to-command", metavar="COMMAND", help="run for each, JSON on its standard input; status 0: handled"
+    )
+    to.add_argument("--to-webhook", metavar="URL", help="POST each there, with Idempotency-Key")
+    parser.add_argument(
+        "--handled-is-deleted",
+        action="store_true",
+        help="that a deletion was handled means that the copies are deleted: acknowledge it",
+    )
+
+
+def keygen(settings: Settings, said: argparse.Namespace) -> int:
+    """Make a key pair; a file that is there is never overwritten."""
+    from rujukan.consumers.envelope import AgencyKey
+
+    key = AgencyKey.generate(said.id)
+    try:
+        with os.fdopen(os.open(said.file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
+            out.write(key.to_json())
+    except FileExistsError:
+        raise Failed(f"{said.file} is there already; a key is never overwritten") from None
+    public = said.file.with_suffix(said.file.suffix + ".pub")
+    public.write_text(json.dumps({"id": key.id, "public": key.public}))
+    print(f"private {said.file} (keep it), public {public} (register it)")
+    return 0
+
+
+def subscribe(settings: Settings, said: argparse.Namespace) -> int:
+    """Receive until stopped; a replay until its end. Status 3 where something is missing."""
+    logging.getLogger("rujukan.consumers").setLevel(logging.INFO)
+    if (said.case or said.name) and not said.begin:
+        raise Failed("--case and --name are of a replay: say where it begins, --from beginning")
+    kafka, feed = _kafka(settings, said), _feed(said)
+    if kafka is None and feed is None:
+        raise Failed("say where to receive: --kafka HOST:PORT (or RUJUKAN_KAFKA), or --feed URL")
+    keys = _keys(said)
+    stop = stopped_by_signal()
+    inbox = _inbox(said, _counted(_sink(said), said.stop_after, stop))
+    subscription = _subscription(said, keys, inbox, kafka, feed)
+    with cli_evidence.witnessing(said, stop) as failed:
+        subscription.run(stop)
+        stop.set()
+    missing = inbox.notes.gaps(subscription.name)
+    inbox.close()
+    return MISSING if failed or missing else 0
+
+
+def show_inbox(settings: Settings, said: argparse.Namespace) -> int:
+    """How far it is, what is missing, what lies in the dead letters, what was not said yet."""
+    inbox = _inbox(said, lambda delivery, db: None)
+    for name in inbox.notes.names():
+        cursor = inbox.notes.cursor(name)
+        if cursor is None or not (name == said.agency or name.startswith(f"{said.agency}/")):
+            continue
+        print(f"{name}: handled to {cursor.handled}")
+        if cursor.tries:
+            print(f"  {cursor.trying} failed {cursor.tries} times, and is tried again")
+        for gap, state in inbox.notes.gaps(name):
+            print(f"  missing {gap.first} to {gap.last}: {'waits' if state == 'open' else 'went on without'}")
+        if letters := inbox.letters.all(name, "open"):
+            print(f"  {len(letters)} dead letters: rujukan dead-letters list {said.agency}")
+        if deletions := inbox.notes.deletions(name):
+            print(f"  {len(deletions)} deletions not acknowledged yet")
+    return MISSING if inbox.notes.gaps(said.agency) else 0
+
+
+def dead_letters(settings: Settings, said: argparse.Namespace) -> int:
+    """List them, show some, or hand them to the handler once more. Status 1 where one still is one."""
+    from rujukan.consumers.recovery import NotRecovered, opened, recover
+
+    inbox = _inbox(said, _sink(said))
+    name: str = said.agency
+    if said.what == "list":
+        for letter in inbox.letters.all(name):
+            print(
+                f"{letter.n:>6}  sequence {letter.sequence or '?':>8}  {letter.reason:15} {letter.problem:20}"
+                f" {letter.tries:>3} tries  {letter.at}  {letter.state}"
+            )
+        return 0
+    feed = _feed(said)
+    if said.what == "show":
+        for n in said.number:
+            found = inbox.letters.get(name, n)
+            if found is None:
+                raise Failed(f"there is no dead letter {n}")
+            about = {
+                field: getattr(found, field) for field in found.__struct_fields__ if field not in ("sealed", "case")
+            }
+            about["bytes"] = len(found.sealed.value or b"") if found.sealed is not None else None
+            print(json.dumps(about, indent=2))
+            if said.open:
+                from rujukan.consumers.sinks import to_json
+
+                try:
+                    delivery = opened(found, _opener(said), feed).delivery
+                except NotRecovered as problem:
+                    raise Failed(str(problem)) from None
+                assert delivery is not None
+                print(to_json(delivery).decode())
+        return 0
+    opener = _opener(said)
+    numbers = said.number or [letter.n for letter in inbox.letters.all(name, "open")]
+    failures = 0
+    for n in numbers:
+        why = recover(inbox, name, n, opener, feed)
+        failures += bool(why)
+        print(f"{n}: {why or 'recovered'}", file=sys.stderr)
+    return 1 if failures else 0
+
+
+# What they are made of
+
+
+def _subscription(
+    said: argparse.Namespace, keys: "Keys", inbox: "Inbox[Any]", kafka: "KafkaAccess | None", feed: "Feed | None"
+) -> "Subscription":
+    from rujukan.consumers import replay
+    from rujukan.consumers.feed_source import FeedSource
+    from rujukan.consumers.inbox import Rules
+    from rujukan.consumers.known_events import is_known
+    from rujukan.consumers.subscription import Subscription
+    from rujukan.consumers.transport import Source
+
+    outside = said.to_command or said.to_webhook or said.stop_after
+    rules = Rules(
+        tries=said.tries,
+        together=1 if outside else Rules().together,
+        skip_gaps=said.skip_gaps,
+        hold_case=said.hold_case,
+        knows=is_known if said.strict else None,
+    )
+    service = _service_keys(said)
+    source: Source
+    if said.begin:
+        begin = replay.Begin.read(said.begin)
+        if feed is not None:
+            source = replay.from_feed(said.agency, feed, begin, said.case)
+        else:
+            assert kafka is not None
+            source = replay.from_kafka(said.agency, kafka, begin)
+        return replay.replay(source, keys, service, inbox, begin, case=said.case, rules=rules, name=said.name)
+    if kafka is not None:
+        from rujukan.consumers.kafka_source import KafkaSource
+
+        source = KafkaSource(said.agency, kafka)
+        return Subscription(source, keys, service, inbox, feed=feed, rules=rules)
+    assert feed is not None
+    source = FeedSource(said.agency, feed, stream=said.stream)
+    return Subscription(source, keys, service, inbox, feed=feed, rules=rules)
+
+
+def _kafka(settings: Settings, said: argparse.Namespace) -> "KafkaAccess | None":
+    from rujukan.consumers.kafka_access import KafkaAccess
+
+    address = said.kafka or ("" if said.feed else settings.kafka)
+    if not address:
+        return None
+    password = said.kafka_password_file.read_text().strip() if said.kafka_password_file else ""
+    return KafkaAccess(address, said.kafka_ca, said.kafka_user, password)
+
+
+def _feed(said: argparse.Namespace) -> "Feed | None":
+    from rujukan.consumers.feed import Feed
+
+    if not said.feed:
+        return None
+
+    def token() -> str:
+        """Read anew each time: whoever renews it writes the file."""
+        found: str = said.token_file.read_text().strip() if said.token_file else os.environ.get(TOKEN, "")
+        return found
+
+    if not token():
+        raise Failed(f"the feed needs an access token: --token-file FILE, or {TOKEN}")
+    return Feed(said.feed, token, said.feed_ca)
+
+
+def _keys(said: argparse.Namespace) -> "Keys":
+    from rujukan.consumers.keys import KeyDirectory, key_from
+
+    if said.key and said.keys:
+        raise Failed("say --key or --keys, not both")
+    if said.keys:
+        return KeyDirectory(said.keys)
+    if not said.key:
+        raise Failed("say where the private key is: --key FILE, or --keys DIR")
+    return [key_from(file) for file in said.key]
+
+
+def _service_keys(said: argparse.Namespace) -> list[Any]:
+    from rujukan.consumers.envelope import service_key
+
+    if not said.service_key:
+        raise Failed("say the service's public key: --service-key KEY|FILE")
+    return [service_key(Path(text).read_text().strip() if Path(text).exists() else text) for text in said.service_key]
+
+
+def _opener(said: argparse.Namespace) -> "Opener":
+    from rujukan.consumers.envelope import Opener
+
+    return Opener(_keys(said), _service_keys(said))
+
+
+def _inbox(said: argparse.Namespace, handler: Any) -> "Inbox[Any]":
+    where = said.inbox or f"{said.agency}.db"
+    handled_is_deleted = getattr(said, "handled_is_deleted", False)
+    if where.startswith(("postgresql://", "postgres://")):
+        from rujukan.consumers.inbox_postgres import PostgresInbox
+
+        return PostgresInbox(where, handler, handled_is_deleted=handled_is_deleted)
+    from rujukan.consumers.inbox import SqliteInbox
+
+    return SqliteInbox(where, handler, handled_is_deleted=handled_is_deleted)
+
+
+def _sink(said: argparse.Namespace) -> Callable[[Any, Any], object]:
+    from rujukan.consumers import sinks
+
+    if said.to_directory:
+        return sinks.to_directory(said.to_directory)
+    if said.to_command:
+        return sinks.to_command(said.to_command)
+    if said.to_webhook:
+        return sinks.to_webhook(said.to_webhook)
+    return sinks.to_lines(sys.stdout)
+
+
+def _counted(sink: Callable[[Any, Any], object], most: int | None, stop: Event) -> Callable[[Any, Any], object]:
+    """The sink; after so many deliveries it says stop."""
+    if most is None:
+        return sink
+    seen = 0
+
+    def count(delivery: Any, db: Any) -> None:
+        nonlocal seen
+        sink(delivery, db)
+        seen += 1
+        if seen >= most:
+            stop.set()
+
+    return count
