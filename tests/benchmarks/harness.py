@@ -27,7 +27,7 @@ from rujukan.infra import composition
 from rujukan.infra.services.postgres import EmbeddedPostgres
 from rujukan.infra.settings import Settings
 
-ALL = ("append", "read", "seal", "rebuild", "http", "fanout", "history", "ledger", "bundle")
+ALL = ("append", "read", "seal", "rebuild", "http", "fanout", "subscribe", "history", "ledger", "bundle")
 
 
 class Measured(Struct):
