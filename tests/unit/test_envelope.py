@@ -191,6 +191,53 @@ def test_json_that_is_no_message_is_not_ours(event):
         opened(*envelope.from_cloudevent(event))
 
 
+NAMES = st.sampled_from([name for name, _ in HEADERS]) | st.text(max_size=12)
+
+
+@given(st.dictionaries(NAMES, st.binary(max_size=40) | st.sampled_from([v for _, v in HEADERS]) | st.none()))
+@settings(max_examples=200)
+def test_any_headers_are_a_message_or_rejected(headers):
+    with pytest.raises(Rejected):
+        opened([*headers.items()])
+
+
+@given(st.data())
+@settings(max_examples=150)
+def test_a_message_of_which_headers_were_changed_is_rejected(data):
+    changed = dict(HEADERS)
+    name = data.draw(st.sampled_from([n for n in changed if n != "content-type"]))
+    text = bytearray(changed[name])
+    match data.draw(st.sampled_from(("set", "cut", "put", "drop"))):
+        case "set":
+            at = data.draw(st.integers(0, len(text) - 1))
+            text[at] ^= data.draw(st.integers(1, 255))
+        case "cut":
+            del text[data.draw(st.integers(0, len(text) - 1)) :]
+        case "put":
+            text += data.draw(st.binary(min_size=1, max_size=9))
+        case "drop":
+            del changed[name]
+    if name in changed:
+        changed[name] = bytes(text)
+    try:
+        opened([*changed.items()])
+    except Rejected:
+        return
+    assert name == "ce_signature", "base64 has more than one form of the same bytes, and nothing else has"
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from([*envelope.to_cloudevent(batch_of(1)[0]), "x"]),
+        st.text() | st.integers() | st.none(),
+        max_size=16,
+    )
+)
+def test_any_json_of_the_feed_is_a_message_or_rejected(event):
+    with pytest.raises(Rejected):
+        opened(*envelope.from_cloudevent(event))
+
+
 def test_nothing_outside_tells_what_it_is_about():
     outside = b" ".join([VALUE, KAFKA_KEY, *(n.encode() + v for n, v in HEADERS)])
     for telling in (b"MARKER", b"NoteRecorded", b"health", str(CASE).encode(), CASE.bytes):
