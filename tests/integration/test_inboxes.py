@@ -343,3 +343,26 @@ def test_a_handler_that_ends_the_transaction_fails(boxes):
     with suppress(inbox.errors):
         assert take(inbox, opened(1)).stopped_by
     assert handled(boxes()) == 0
+
+
+def test_a_connection_that_breaks_inside_of_a_transaction_takes_all_of_it_and_is_made_again(postgres):
+    name = f"inbox{uuid4().hex[:12]}"
+    with psycopg.connect(postgres.conninfo, autocommit=True) as db:
+        db.execute(f"CREATE DATABASE {name}")
+    breaking = {2}
+
+    def handler(d, db):
+        db.execute("INSERT INTO mine VALUES (%s)", (d.sequence,))
+        if d.sequence in breaking:
+            breaking.clear()
+            with suppress(psycopg.Error):
+                db.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+
+    inbox = PostgresInbox(make_conninfo(postgres.conninfo, dbname=name), handler)
+    inbox._db.execute("CREATE TABLE mine (n INTEGER)")
+    with pytest.raises(psycopg.Error):
+        take(inbox, opened(1), opened(2), opened(3))
+    assert handled(inbox) == 0
+    assert take(inbox, opened(1), opened(2), opened(3)).handled == 3
+    assert inbox._db.execute("SELECT n FROM mine ORDER BY n").fetchall() == [(1,), (2,), (3,)]
+    inbox.close()
