@@ -44,7 +44,8 @@ class FeedServer(ThreadingHTTPServer):
             self.changed.notify_all()
 
     def after(self, sequence: int, limit: int) -> list[Message]:
-        return [m for m in self.messages if m.sequence > sequence and m.sequence not in self.hidden][:limit]
+        found = [m for m in self.messages if m.sequence > sequence and m.sequence not in self.hidden]
+        return sorted(found, key=lambda m: m.sequence)[:limit]
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Who hangs up is no error."""
