@@ -40,8 +40,14 @@ class Courier:
         self._last = Acknowledgement()
         self._heard: list[Parcel] = []
         self._ending = False
+        self._said, self._letters = _Patience("acknowledgements"), _Patience("dead letters")
         self._thread = threading.Thread(target=self._run, name="courier", daemon=True)
         self._thread.start()
+
+    @property
+    def takes_letters(self) -> bool:
+        """Whether dead letters would be brought now."""
+        return self._letters.is_over
 
     def offer(self, parcel: Parcel) -> None:
         """Bring this, rather than what waits still."""
@@ -64,18 +70,17 @@ class Courier:
         self._thread.join(LAST_SECONDS)
 
     def _run(self) -> None:
-        said, letters = _Patience("acknowledgements"), _Patience("dead letters")
         while parcel := self._next():
             if parcel.said != self._last:
-                if not said.tries(self._replies.acknowledge, parcel.said):
+                if not self._said.tries(self._replies.acknowledge, parcel.said):
                     self._put_back(parcel)
-                    self._rest(said.pause)
+                    self._rest(self._said.pause)
                     continue
                 with self._changed:
                     self._last = Acknowledgement(received=parcel.said.received, handled=parcel.said.handled)
                     self._heard.append(parcel._replace(letters=()))
             unheard = self._unheard(parcel.letters)
-            if unheard and letters.is_over and letters.tries(self._replies.dead_letters, unheard):
+            if unheard and self._letters.is_over and self._letters.tries(self._replies.dead_letters, unheard):
                 with self._changed:
                     self._heard.append(Parcel(parcel.said, (), unheard))
             self._rest(EVERY_SECONDS)

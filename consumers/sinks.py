@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from .envelope import Delivery
+from .feed import LOOPBACK
 from .inbox import NotNow
 
 Sink = Callable[[Delivery, Any], object]
@@ -95,6 +96,8 @@ def to_webhook(url: str, secret: str = "") -> Sink:
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("the address begins with http:// or https://")
+    if parts.scheme == "http" and parts.hostname not in LOOPBACK:
+        raise ValueError("what survivors said goes to another machine over TLS only: the address begins with https://")
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     host, port = parts.hostname, parts.port
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")

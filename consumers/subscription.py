@@ -41,7 +41,10 @@ T = TypeVar("T")
 
 RECEIVE_SECONDS = 0.2
 LOOK_SECONDS = 1.0
-"""So often, at the most, it looks for keys that were added, and for what another process noted in the inbox."""
+"""So often, at the most, it looks for keys that were added."""
+IDLE_REPORT_SECONDS = 2.0
+"""While nothing happens here, so often it looks for what another process, a replay of dead letters, has to say."""
+MOST_LETTERS = 50
 HEAL_SECONDS = 60.0
 """So often it asks the feed for what was gone on without."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
@@ -106,6 +109,7 @@ class Subscription:
         self._received: Mark | None = None
         self._courier: Courier | None = None
         self._reported = self._looked = self._healed = 0.0
+        self._reported_so_far: object = None
         self._waited_for: Gap | None = None
         self.handled = 0
         self.again = 0
@@ -350,17 +354,25 @@ class Subscription:
         now = time.monotonic()
         if self._courier is None or (now - self._reported < EVERY_SECONDS and not at_once):
             return
-        self._reported = now
-        self._note_heard(self._courier)
+        heard = self._note_heard(self._courier)
+        so_far = self.handled, self.dead, self.rejected, self._received
+        if so_far == self._reported_so_far and not heard and now - self._reported < IDLE_REPORT_SECONDS and not at_once:
+            return
+        self._reported, self._reported_so_far = now, so_far
         said, rows = self._inbox.notes.to_say(self.name)
+        letters = self._inbox.letters.unsent(self.name, MOST_LETTERS) if self._courier.takes_letters else ()
         if self._received is not None and (said.received is None or self._received.sequence > said.received.sequence):
             said = replace(said, received=self._received)
-        self._courier.offer(Parcel(said, rows, self._inbox.letters.unsent(self.name, 50)))
+        self._courier.offer(Parcel(said, rows, letters))
 
-    def _note_heard(self, courier: Courier) -> None:
+    def _note_heard(self, courier: Courier) -> bool:
+        """Note what the service has heard; whether that leaves something more to say."""
+        noted = False
         for parcel in courier.heard():
             if parcel.rows or parcel.letters:
                 self._inbox.was_heard(parcel.rows, parcel.letters)
+                noted = True
+        return noted
 
 
 def _parts(what: Sequence[T], size: int) -> Iterator[list[T]]:

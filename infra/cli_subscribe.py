@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import logging
 import os
 import sys
 from collections.abc import Callable
@@ -128,12 +127,11 @@ def keygen(settings: Settings, said: argparse.Namespace) -> int:
 
 def subscribe(settings: Settings, said: argparse.Namespace) -> int:
     """Receive until stopped; a replay until its end. Status 3 where something is missing."""
-    logging.getLogger("rujukan.consumers").setLevel(logging.INFO)
     if (said.case or said.name) and not said.begin:
         raise Failed("--case and --name are of a replay: say where it begins, --from beginning")
     kafka, feed = _kafka(settings, said), _feed(said)
     if kafka is None and feed is None:
-        raise Failed("say where to receive: --kafka HOST:PORT (or RUJUKAN_KAFKA), or --feed URL")
+        raise Failed("say where Kafka is, --kafka HOST:PORT (or RUJUKAN_KAFKA), or the feed, --feed URL")
     keys = _keys(said)
     stop = stopped_by_signal()
     inbox = _inbox(said, _counted(_sink(said), said.stop_after, stop))
