@@ -112,6 +112,7 @@ class Sqlite:
     errors: tuple[type[Exception], ...] = (sqlite3.Error,)
 
     def __init__(self, file: Path | str) -> None:
+        self._is_inside = False
         self.connection = sqlite3.connect(file, isolation_level=None, timeout=BUSY_SECONDS)
         if file != ":memory:":
             Path(file).chmod(0o600)
@@ -122,6 +123,7 @@ class Sqlite:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         self.connection.execute("BEGIN IMMEDIATE")
+        self._is_inside = True
         try:
             yield
             self.connection.execute("COMMIT")
@@ -129,6 +131,8 @@ class Sqlite:
             if self.connection.in_transaction:
                 self.connection.execute("ROLLBACK")
             raise
+        finally:
+            self._is_inside = False
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
@@ -136,16 +140,23 @@ class Sqlite:
         try:
             yield
         except BaseException:
-            self.connection.execute("ROLLBACK TO rujukan")
-            self.connection.execute("RELEASE rujukan")
+            self.execute("ROLLBACK TO rujukan")
+            self.execute("RELEASE rujukan")
             raise
-        self.connection.execute("RELEASE rujukan")
+        self.execute("RELEASE rujukan")
 
     def execute(self, sql: str, parameters: Sequence[object] = ()) -> sqlite3.Cursor:
+        self._check()
         return self.connection.execute(sql, parameters)
 
     def each(self, sql: str, rows: Sequence[Sequence[object]]) -> None:
+        self._check()
         self.connection.executemany(sql, rows)
+
+    def _check(self) -> None:
+        """Nothing is written by itself that belongs to a transaction: a full disk ends one, and so may a handler."""
+        if self._is_inside and not self.connection.in_transaction:
+            raise sqlite3.OperationalError("the transaction was ended from elsewhere")
 
     def close(self) -> None:
         self.connection.close()

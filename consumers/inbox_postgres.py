@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import psycopg
+from psycopg.pq import TransactionStatus
 from psycopg.rows import TupleRow
 
 from .inbox import Forget, Handler, Inbox
@@ -44,6 +45,7 @@ class Postgres:
     @contextmanager
     def savepoint(self) -> Iterator[None]:
         """A savepoint is released when the next is made: one journey to the server for both."""
+        self._check()
         self.connection.execute(("RELEASE SAVEPOINT rujukan; " if self._is_saved else "") + "SAVEPOINT rujukan")
         self._is_saved = True
         try:
@@ -54,9 +56,11 @@ class Postgres:
 
     def execute(self, sql: str, parameters: Sequence[object] = ()) -> psycopg.Cursor[TupleRow]:
         self._connect_again()
+        self._check()
         return self.connection.execute(sql.replace("?", "%s").encode(), parameters)
 
     def each(self, sql: str, rows: Sequence[Sequence[object]]) -> None:
+        self._check()
         if rows:
             with self.connection.cursor() as cursor:
                 cursor.executemany(sql.replace("?", "%s").encode(), rows)
@@ -65,6 +69,11 @@ class Postgres:
         """Where the connection broke; never inside of a transaction, whose first part was lost with it."""
         if self.connection.closed and not self._is_inside:
             self.connection = self._connect()
+
+    def _check(self) -> None:
+        """Nothing is written by itself that belongs to a transaction, which a handler may have ended."""
+        if self._is_inside and self.connection.pgconn.transaction_status == TransactionStatus.IDLE:
+            raise psycopg.OperationalError("the transaction was ended from elsewhere")
 
     def close(self) -> None:
         self.connection.close()

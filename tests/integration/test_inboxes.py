@@ -345,6 +345,25 @@ def test_a_handler_that_ends_the_transaction_fails(boxes):
     assert handled(boxes()) == 0
 
 
+def test_a_transaction_that_ends_by_itself_takes_all_of_it(boxes):
+    """As SQLite ends one where the disk is full."""
+    _, mine = keeping(boxes)
+    ending = {2}
+
+    def handler(d, db):
+        db.execute(f"INSERT INTO mine VALUES ({d.sequence})")
+        if d.sequence in ending:
+            ending.clear()
+            db.execute("ROLLBACK")
+
+    inbox = boxes(handler)
+    with pytest.raises(inbox.errors):
+        take(inbox, opened(1), opened(2), opened(3))
+    assert (handled(inbox), mine()) == (0, [])
+    assert take(inbox, opened(1), opened(2), opened(3)).handled == 3
+    assert mine() == [1, 2, 3]
+
+
 def test_a_connection_that_breaks_inside_of_a_transaction_takes_all_of_it_and_is_made_again(postgres):
     name = f"inbox{uuid4().hex[:12]}"
     with psycopg.connect(postgres.conninfo, autocommit=True) as db:
