@@ -261,6 +261,8 @@ class Inbox(Generic[C]):
         except NotNow as why:
             return _Outcome(problem=type(why).__name__, stops=True)
         except Exception as why:
+            if self._db.is_outage(why):
+                raise
             problem = type(why).__name__
             tries = (cursor.tries if cursor.trying == opened.number else 0) + 1
             if tries < rules.tries:

@@ -14,6 +14,15 @@ Row = tuple[Any, ...]
 
 BUSY_SECONDS = 60
 """How long it waits while another process, a replay say, is writing."""
+OUTAGES = {
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_NOMEM,
+    sqlite3.SQLITE_READONLY,
+}
 TABLES = """
     CREATE TABLE IF NOT EXISTS rujukan_cursor (
       name TEXT PRIMARY KEY,
@@ -84,6 +93,10 @@ class Database(Protocol[C_co]):
     errors: tuple[type[Exception], ...]
     """What is raised where the database itself fails."""
 
+    def is_outage(self, problem: Exception) -> bool:
+        """Whether this, raised where a handler wrote, is of the database rather than of the handler."""
+        ...
+
     @property
     def connection(self) -> C_co:
         """What a handler writes through: it commits with the inbox."""
@@ -120,6 +133,9 @@ class Sqlite:
         self.connection.execute("PRAGMA synchronous = FULL")
         self.connection.executescript(TABLES.format(number="INTEGER PRIMARY KEY AUTOINCREMENT", bytes="BLOB"))
 
+    def is_outage(self, problem: Exception) -> bool:
+        return isinstance(problem, sqlite3.Error) and getattr(problem, "sqlite_errorcode", 0) & 0xFF in OUTAGES
+
     @contextmanager
     def transaction(self) -> Iterator[None]:
         self.connection.execute("BEGIN IMMEDIATE")
@@ -140,8 +156,9 @@ class Sqlite:
         try:
             yield
         except BaseException:
-            self.execute("ROLLBACK TO rujukan")
-            self.execute("RELEASE rujukan")
+            if self.connection.in_transaction:  # a full disk ends all of it
+                self.connection.execute("ROLLBACK TO rujukan")
+                self.connection.execute("RELEASE rujukan")
             raise
         self.execute("RELEASE rujukan")
 

@@ -29,6 +29,10 @@ class Postgres:
             self.connection.execute("SELECT pg_advisory_xact_lock(hashtext('rujukan_inbox'))")
             self.connection.execute(tables)
 
+    def is_outage(self, problem: Exception) -> bool:
+        """Connection, disk, memory, deadlock, shutdown: all of them are OperationalError."""
+        return isinstance(problem, psycopg.OperationalError)
+
     def _connect(self) -> Connection:
         return psycopg.connect(self._conninfo, autocommit=True, options="-c client_min_messages=warning")
 

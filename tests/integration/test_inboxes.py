@@ -364,6 +364,28 @@ def test_a_transaction_that_ends_by_itself_takes_all_of_it(boxes):
     assert mine() == [1, 2, 3]
 
 
+def test_a_full_disk_makes_no_dead_letters(tmp_path):
+    inbox = SqliteInbox(tmp_path / "inbox.db", lambda d, db: db.execute("INSERT INTO mine VALUES (randomblob(9000))"))
+    db = inbox._db.connection
+    db.execute("CREATE TABLE mine (b BLOB)")
+    take(inbox)
+    (pages,) = db.execute("PRAGMA page_count").fetchone()
+    db.execute(f"PRAGMA max_page_count = {pages + 4}")
+    for _ in range(RULES.tries + 1):
+        with pytest.raises(inbox.errors, match="full"):
+            take(inbox, *map(opened, range(handled(inbox) + 1, 9)))
+    assert inbox.letters.all(AGENCY) == []
+    db.execute("PRAGMA max_page_count = 100000")
+    take(inbox, *map(opened, range(1, 9)))
+    assert (handled(inbox), db.execute("SELECT count(*) FROM mine").fetchone()) == (8, (8,))
+    inbox.close()
+
+
+def test_a_statement_of_the_handler_that_is_wrong_is_the_handlers(boxes):
+    inbox = boxes(lambda d, db: db.execute("INSERT INTO nowhere VALUES (1)"))
+    assert take(inbox, opened(1), rules=Rules(tries=1)).dead == 1
+
+
 def test_a_connection_that_breaks_inside_of_a_transaction_takes_all_of_it_and_is_made_again(postgres):
     name = f"inbox{uuid4().hex[:12]}"
     with psycopg.connect(postgres.conninfo, autocommit=True) as db:
