@@ -36,11 +36,14 @@ def to_json(delivery: Delivery) -> bytes:
 
 
 def to_lines(out: TextIO) -> Sink:
-    """One line of JSON a delivery."""
+    """One line of JSON a delivery. Where nobody reads them any more the program ends: that is no failure."""
 
     def write(delivery: Delivery, _: Any) -> None:
-        out.write(to_json(delivery).decode() + "\n")
-        out.flush()
+        try:
+            out.write(to_json(delivery).decode() + "\n")
+            out.flush()
+        except BrokenPipeError:
+            raise SystemExit(1) from None
 
     return write
 

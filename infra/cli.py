@@ -42,11 +42,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except ModuleNotFoundError as missing:
-        extra = (
-            "agency-postgres"
-            if str(missing.name) == "psycopg" and said.name in EXTRAS
-            else EXTRAS.get(said.name, "embedded")
-        )
+        extra = EXTRAS.get(said.name, "embedded")
+        if extra == "agency" and missing.name == "psycopg":
+            extra = "agency-postgres"
         print(f"rujukan: {missing.name} is not installed: pip install 'rujukan[{extra}]'", file=sys.stderr)
         return 1
     except Exception as problem:

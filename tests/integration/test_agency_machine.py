@@ -73,6 +73,19 @@ def test_deliveries_come_as_lines_and_again_from_where_they_stopped(machine):
     assert "rsud: handled to 6" in machine.run("inbox", AGENCY).stdout
 
 
+def test_a_reader_that_goes_away_makes_no_dead_letters(machine):
+    machine.server.messages = told(3000)
+    with subprocess.Popen(
+        [*RUJUKAN, "subscribe", *machine.receive], cwd=machine.directory, stdout=subprocess.PIPE
+    ) as receiving:
+        assert receiving.stdout is not None
+        first = json.loads(receiving.stdout.readline())["sequence"]
+        receiving.stdout.close()
+        assert receiving.wait(30) == 1
+    assert first == 1
+    assert machine.run("dead-letters", "list", AGENCY).stdout == ""
+
+
 def test_deliveries_come_as_files_that_are_whole_and_for_nobody_else(machine):
     machine.run("subscribe", *machine.receive, "--to-directory", "in", "--from", "beginning")
     files = sorted((machine.directory / "in").iterdir())
