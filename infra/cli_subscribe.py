@@ -249,12 +249,12 @@ def _subscription(
 
 
 def _kafka(settings: Settings, said: argparse.Namespace) -> "KafkaAccess | None":
-    from rujukan.consumers.kafka_access import KafkaAccess
+    from rujukan.consumers.kafka_access import KafkaAccess, password_in
 
     address = said.kafka or ("" if said.feed else settings.kafka)
     if not address:
         return None
-    password = said.kafka_password_file.read_text().strip() if said.kafka_password_file else ""
+    password = password_in(said.kafka_password_file) if said.kafka_password_file else ""
     return KafkaAccess(address, said.kafka_ca, said.kafka_user, password)
 
 
