@@ -61,6 +61,7 @@ await consumer.connect();
 await consumer.subscribe({ topic: `rujukan.agency.${agency}`, fromBeginning: true });
 await consumer.run({
   eachMessage: async ({ message }) => {
+    if (+howMany && seen >= +howMany) return; // it is about to end
     const headers = Object.fromEntries(Object.entries(message.headers).map(([name, text]) => [name, text.toString()]));
     const event = Binding.toEvent({ headers, key: message.key.toString(), value: message.value });
     const sequence = Number(event.sequence);
