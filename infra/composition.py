@@ -316,7 +316,7 @@ def acknowledgement_reader(settings: Settings) -> Iterator[AcknowledgementReader
 
         casework = Casework(ports.log, ports.secrets)
         taking = Taking(Acknowledgements(ports.log, ports.deliveries, casework), casework, now)
-        yield AcknowledgementReader(settings.kafka, as_role(settings.database, FOLLOWER), agencies, taking)
+        yield AcknowledgementReader(service_access(settings), as_role(settings.database, FOLLOWER), agencies, taking)
 
 
 @contextmanager

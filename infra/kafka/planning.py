@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from rujukan.consumers.topics import topic_of
+from rujukan.consumers.topics import acks_of, dead_letters_of, topic_of
 from rujukan.domain.fact import AgencyCode
 
 ADMIN_USER = "rujukan-admin"
@@ -22,7 +22,6 @@ SERVICE_USER = "rujukan-service"
 USER_PREFIX = "agency-"
 OURS = "rujukan."
 """What every name of ours begins with: topics, groups, transactional ids."""
-ACKS, DEAD_LETTERS = ".acks", ".dead-letters"
 
 RETENTION_DAYS = 30
 """Of a new topic. Who is off for longer heals its gap over HTTP."""
@@ -182,8 +181,7 @@ def user_of(agency: AgencyCode) -> str:
 
 def topics_of(agency: AgencyCode) -> tuple[str, str, str]:
     """What it is told, what it acknowledges, what it could not handle."""
-    deliveries = topic_of(agency)
-    return deliveries, deliveries + ACKS, deliveries + DEAD_LETTERS
+    return topic_of(agency), acks_of(agency), dead_letters_of(agency)
 
 
 def permissions_of(agency: AgencyCode) -> frozenset[Permission]:
@@ -203,13 +201,14 @@ def permissions_of(agency: AgencyCode) -> frozenset[Permission]:
 
 def permissions_of_service(agencies: Iterable[AgencyCode]) -> frozenset[Permission]:
     """What the publisher and the reader of acknowledgements need, topic by topic: a prefix would let them write
-    what only agencies may say."""
+    what only agencies may say. That all three topics are there the publisher looks before it sends."""
     principal = f"User:{SERVICE_USER}"
     found = {Permission(principal, op, "TRANSACTIONAL_ID", OURS, "PREFIXED") for op in ("WRITE", "DESCRIBE")}
     for agency in agencies:
         deliveries, acks, _ = topics_of(agency)
-        found |= {Permission(principal, op, "TOPIC", deliveries) for op in ("WRITE", "READ", "DESCRIBE")}
-        found |= {Permission(principal, op, "TOPIC", acks) for op in ("READ", "DESCRIBE")}
+        found |= {Permission(principal, op, "TOPIC", deliveries) for op in ("WRITE", "READ")}
+        found |= {Permission(principal, "READ", "TOPIC", acks)}
+        found |= {Permission(principal, "DESCRIBE", "TOPIC", name) for name in topics_of(agency)}
     return frozenset(found)
 
 
@@ -225,8 +224,10 @@ def plan(
     making: list[Step] = []
     notices: list[str] = []
     for agency in agencies:
-        for name in topics_of(agency.code):
-            making += _topic(name, found, options, notices)
+        deliveries, *written_by_agency = topics_of(agency.code)
+        making += _topic(deliveries, {}, found, options, notices)
+        for name in written_by_agency:
+            making += _topic(name, WRITTEN_BY_AGENCY, found, options, notices)
     if found.users is None or found.permissions is None or found.quotas is None:
         if new_passwords:
             raise ValueError("the cluster knows no users")
@@ -246,11 +247,9 @@ def plan(
     return Plan(sorted(steps, key=lambda step: ORDER.index(type(step))), notices)
 
 
-def _topic(name: str, found: Found, options: Options, notices: list[str]) -> Iterator[Step]:
+def _topic(name: str, more: Mapping[str, str], found: Found, options: Options, notices: list[str]) -> Iterator[Step]:
     """The steps to one topic."""
-    fixed = {"cleanup.policy": "delete", "max.message.bytes": str(MESSAGE_BYTES + 64 * 1024)}
-    if name.endswith((ACKS, DEAD_LETTERS)):
-        fixed |= WRITTEN_BY_AGENCY
+    fixed = {"cleanup.policy": "delete", "max.message.bytes": str(MESSAGE_BYTES + 64 * 1024), **more}
     if options.min_insync is not None:
         fixed["min.insync.replicas"] = str(options.min_insync)
     if options.retention_days is not None:
