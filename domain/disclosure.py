@@ -13,7 +13,7 @@ When an agency's entitlement grows (a referral is sent, consent given, the lead 
 earlier events what it was not told yet; so what an agency was told is itself folded from the log.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID, uuid5
 
@@ -21,7 +21,7 @@ from msgspec import Struct, field
 
 from .case import events as e
 from .case.state import NOTHING, Case, Glass, evolve
-from .codes import AgencyKind
+from .codes import AgencyKind, Purpose
 from .compartment import Compartment
 from .fact import ActorId, AgencyCode, Fact
 
@@ -107,24 +107,25 @@ class Knowledge(Struct):
         tell: list[Told] = []
         for agency, kind in concerned(after).items():
             if _learns_more(before, after, agency, kind, new):
-                for old in self.written:
-                    self._tell(tell, after, agency, kind, old, new.at)
+                tell += self._tell(after, agency, kind, self.written, new.at)
         self.written.append(new)
         everyone = {**concerned(after), **_addressed(new.event, after)}
         for agency in {new.author: None, **everyone}:
-            self._tell(tell, after, agency, everyone.get(agency), new, new.at)
+            tell += self._tell(after, agency, everyone.get(agency), (new,), new.at)
         self.case = after
         return tell
 
     def _tell(
-        self, tell: list[Told], case: Case, agency: AgencyCode, kind: AgencyKind | None, of: Written, now: datetime
-    ) -> None:
+        self, case: Case, agency: AgencyCode, kind: AgencyKind | None, events: Iterable[Written], now: datetime
+    ) -> Iterator[Told]:
         known = self.told.setdefault(agency, {})
-        before = known.get(of.version, NOTHING)
-        may = audience(case, of, agency, kind, now)
-        if not may <= before:
-            known[of.version] = before | may
-            tell.append(Told(agency, of, may))
+        entitled = entitlement(case, agency, kind, now) if kind is not None else NOTHING
+        for of in events:
+            before = known.get(of.version, NOTHING)
+            may = _may_learn(case, of, agency, kind, entitled)
+            if not may <= before:
+                known[of.version] = before | may
+                yield Told(agency, of, may)
 
 
 def _learns_more(before: Case | None, after: Case, agency: AgencyCode, kind: AgencyKind, new: Written) -> bool:
@@ -133,6 +134,8 @@ def _learns_more(before: Case | None, after: Case, agency: AgencyCode, kind: Age
         return True
     if before is None or (agency == after.lead != before.lead):
         return True
+    if after.referrals is before.referrals and after.consents is before.consents:
+        return False  # most events change nothing that an entitlement comes of
     return not entitlement(after, agency, kind, new.at) <= entitlement(before, agency, kind, new.at)
 
 
@@ -140,6 +143,14 @@ def audience(
     case: Case, of: Written, agency: AgencyCode, kind: AgencyKind | None, now: datetime
 ) -> frozenset[Compartment]:
     """The compartments of an event that an agency may learn now; empty where it may not know of it."""
+    entitled = entitlement(case, agency, kind, now) if kind is not None else NOTHING
+    return _may_learn(case, of, agency, kind, entitled)
+
+
+def _may_learn(
+    case: Case, of: Written, agency: AgencyCode, kind: AgencyKind | None, entitled: frozenset[Compartment]
+) -> frozenset[Compartment]:
+    """The same, once it is known what of the case the agency is entitled to."""
     holds = _holds(of) - case.erased
     if case.is_erased:
         return NOTHING
@@ -147,7 +158,6 @@ def audience(
         return holds
     if kind is None:
         return NOTHING
-    entitled = entitlement(case, agency, kind, now)
     if agency == case.lead or agency in _addressed(of.event, case):
         return holds & (entitled | COORDINATION)
     if isinstance(of.event, COMMON) and entitled:
@@ -162,9 +172,11 @@ def entitlement(case: Case, agency: AgencyCode, kind: AgencyKind, now: datetime)
     entitled = NOTHING
     if agency == case.lead:
         entitled = COORDINATION | case.shareable(agency, kind, now)
+    asked: dict[Purpose, frozenset[Compartment]] = {}
     for referral in case.open_referrals_to(agency):
-        shared = referral.compartments & case.shareable(agency, kind, now, referral.purpose)
-        entitled |= COORDINATION | shared
+        asked[referral.purpose] = asked.get(referral.purpose, COORDINATION) | referral.compartments
+    for purpose, compartments in asked.items():
+        entitled |= COORDINATION | compartments & case.shareable(agency, kind, now, purpose)
     return entitled
 
 
