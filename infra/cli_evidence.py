@@ -55,7 +55,7 @@ def add_commands(command: AddCommand) -> None:
     verify.add_argument("--extract", type=Path, metavar="DIR", help="write the parts there, once they hold")
     bundle = command("bundle", _bundle, "take a case file out for a court: record the disclosure, fetch its bundle")
     bundle.add_argument("case", help="the case's id")
-    bundle.add_argument("--as-of", metavar="POSITION", type=int, help="up to this position of the log (default: now)")
+    bundle.add_argument("--as-of", metavar="WHEN", help="an instant with its zone, or a position (default: now)")
     bundle.add_argument("--disclose", required=True, metavar="WORDS", help="compartments, with commas: incident,legal")
     bundle.add_argument("--recipient", required=True, help="for whom: Pengadilan Negeri Bontang")
     bundle.add_argument("--basis", required=True, help="court-order, investigation, prosecution, restitution, …")
@@ -303,7 +303,7 @@ def _bundle(settings: Settings, said: argparse.Namespace) -> int:
             "withheld_events": [int(v) for v in said.withhold.split(",") if v],
         }
         if said.as_of is not None:
-            asked["as_of"] = said.as_of
+            asked["as_of"] = _position(api, case, said.as_of)
         disclosure = api.post(f"/cases/{case}/disclosures", asked)["id"]
         query = {"reports": str(not said.no_reports).lower(), "witnessed": str(not said.unwitnessed).lower()}
         content = api.get_when_sealed(f"/cases/{case}/disclosures/{disclosure}/bundle", query)
@@ -311,6 +311,18 @@ def _bundle(settings: Settings, said: argparse.Namespace) -> int:
     _keep(out, content)
     print(f"{out}: {len(content):,} bytes; check it with: rujukan verify {out} --policy POLICY")
     return 0
+
+
+def _position(api: Any, case: object, when: str) -> int:
+    """The position that an instant stands for in the case, as its history has it."""
+    if when.isdecimal():
+        return int(when)
+    point = json.loads(api.get(f"/cases/{case}/history", {"as_of": when}))["as_of"]
+    if not point["position"]:
+        raise Failed(f"there was nothing of this case at {when}")
+    if left_out := point.get("left_out"):
+        raise Failed(f"clocks disagree about {when}: say by position whether {left_out} are to be in it")
+    return int(point["position"])
 
 
 def _ledger(settings: Settings, said: argparse.Namespace) -> int:

@@ -7,7 +7,7 @@ anything that nobody checks.
 
 import struct
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from .refused import Malformed
 
@@ -73,8 +73,19 @@ def unpack(data: bytes) -> dict[str, bytes]:
         central.append(entry)
         at, last = end, shown
     if data[at:] != _directory(central, at):
-        raise Damaged(f"the directory after {last}", "it is not that of the parts before it")
+        raise _misfit(data, at, zip(parts, central, strict=True), last)
     return parts
+
+
+def _misfit(data: bytes, at: int, listed: Iterable[tuple[str, bytes]], last: str) -> Damaged:
+    """What is wrong with the end of an archive, whose directory should begin there and list these."""
+    if data[at : at + 4] != b"PK\x01\x02":
+        return Damaged(f"after {last}", "neither a part nor the archive's directory begins there")
+    for name, entry in listed:
+        if data[at : at + len(entry)] != entry:
+            return Damaged(name, "the archive's directory says something else of it")
+        at += len(entry)
+    return Damaged("the end of the file", "it is not that of the parts before it")
 
 
 def _directory(central: list[bytes], at: int) -> bytes:

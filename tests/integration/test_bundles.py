@@ -3,7 +3,7 @@
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -222,34 +222,44 @@ def test_a_basis_does_not_cover_more_than_it_does(running, filed):
 # What was changed is refused, and named -------------------------------------------------------------------------------
 
 
-def spans(data: bytes) -> Mapping[str, range]:
-    """Where each part's header and bytes lie in the file."""
-    found: dict[str, range] = {}
-    at = 0
-    for name, content in container.unpack(data).items():
-        end = at + 30 + len(name.encode()) + len(content)
-        found[name] = range(at, end)
-        at = end
-    return found
+def spans(data: bytes) -> Iterator[tuple[str, str, range]]:
+    """(part, the part before it, where it lies in the file): its header, its bytes, its line in the directory; at last
+    the end of the file."""
+    parts = container.unpack(data)
+    at, before = 0, "the beginning of the file"
+    for name, content in parts.items():
+        yield name, before, range(at, at + 30 + len(name.encode()))
+        at += 30 + len(name.encode())
+        yield name, name, range(at, at + len(content))
+        at, before = at + len(content), name
+    for name in parts:
+        yield name, before, range(at, at + 46 + len(name.encode()))
+        at += 46 + len(name.encode())
+    yield "the end of the file", before, range(at, len(data))
 
 
 def test_a_byte_changed_anywhere_is_refused_and_its_part_is_named(running: Any) -> None:
-    """Every offset of a small bundle."""
+    """Every offset of a small bundle: also of the archive's own words, where a part whose name or beginning was changed
+    is named by the one before it, or by as much of a name as it has now."""
     worker = running.client("uptd-ppa", Role.CASE_WORKER, Purpose.CARE)
     body = {"channel": "hotline", "reporter": "survivor", "urgency": "routine", "age_group": "adult"}
     case = done(worker.post("/cases", json=body))["id"]
     data = fetch(running, case, disclose(running, case, compartments=[]), reports="false")
     policy = policy_of(running)
     verify_bundle(data, policy)
-    where = spans(data)
-    for at in range(len(data)):
-        changed = bytearray(data)
-        changed[at] ^= 1 + at % 255
-        with pytest.raises(Refused) as refused:
-            verify_bundle(bytes(changed), policy)
-        part = next((name for name, span in where.items() if at in span), None)
-        if part is not None and at >= where[part].start + 30 + len(part):
-            assert refused.value.part == part, at
+    tried = 0
+    for part, before, where in spans(data):
+        for at in where:
+            changed = bytearray(data)
+            changed[at] ^= 1 + at % 255
+            with pytest.raises(Refused) as refused:
+                verify_bundle(bytes(changed), policy)
+            named = refused.value.part
+            renamed = changed[where.start + 30 : where.stop].decode("utf-8", "replace")
+            in_header = named in (f"after {before}", renamed) or named.startswith(part) or part.startswith(named)
+            assert named == part or (before != part and in_header), (at, named)
+            tried += 1
+    assert tried == len(data)
 
 
 def repacked(filed: Filed, running: Any, change: dict[str, bytes | None]) -> bytes:
@@ -356,6 +366,23 @@ def test_a_clerk_makes_one_and_a_lawyer_checks_it(running, filed, policy_file, t
     out.write_bytes(changed)
     assert main(["verify", str(out), "--policy", str(policy_file)]) == 1
     assert capsys.readouterr().err.startswith("NOT VALID: ")
+
+
+def test_a_clerk_says_the_instant_or_the_position(running, filed, policy_file, tmp_path, monkeypatch, capsys):
+    token = running.issuer.token(usual_actor("uptd-ppa", Role.LEGAL_REVIEWER), "uptd-ppa", [Role.LEGAL_REVIEWER])
+    monkeypatch.setenv("RUJUKAN_TOKEN", token)
+    asked = ["--disclose", "incident", "--recipient", "PN Bontang", "--basis", "court-order", "--rule", "1/2026"]
+    asked += ["--no-reports", "--url", running.system.url]
+    third = verify_bundle(filed.data, filed.policy).events[2]
+    shown = []
+    for when in (third.header.recorded_at.isoformat(), str(third.position)):
+        out = tmp_path / f"{len(shown)}.zip"
+        assert main(["bundle", filed.case, *asked, "--as-of", when, "--out", str(out)]) == 0
+        shown.append(verify_bundle(out.read_bytes(), filed.policy).manifest["as_of"])
+    assert shown[0] == shown[1]
+    assert shown[0]["asked"] == third.position
+    assert main(["bundle", filed.case, *asked, "--as-of", "2001-01-01T00:00:00+08:00", "--out", str(out)]) == 1
+    assert "nothing of this case" in capsys.readouterr().err
 
 
 def test_a_bundle_that_is_made_after_an_erasure_shows_what_is_gone_as_erased_and_still_verifies(running):
