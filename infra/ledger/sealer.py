@@ -44,6 +44,9 @@ INTERVAL = 0.2
 RARER = 30
 """On a slow disk checkpoints come further apart, so that at most one part in so many of the time is spent on them: who
 appends waits for the same disk."""
+LONGEST = 3.0
+"""Seconds between checkpoints at most: one that took long once, as where a lock or the machine stood still, is no slow
+disk."""
 PAGE = 4_000
 WIDEST_GAP = 10_000
 """More positions than these in a row that no event has are not listed: a new batch begins behind them."""
@@ -218,7 +221,7 @@ class Sealer:
                     pass
             if rows and stop is not None and found < PAGE and len(rows) == found:
                 took = time.monotonic() - began
-                stop.wait(max(INTERVAL, took * RARER) - took)
+                stop.wait(min(max(INTERVAL, took * RARER), LONGEST) - took)
 
     def _load(self, db: Connection[TupleRow]) -> tuple[Edge, int]:
         """The tree as it is stored, once it is sure that it extends what was signed."""

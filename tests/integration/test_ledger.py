@@ -371,6 +371,23 @@ def test_a_sealer_killed_at_random_under_load_neither_forks_nor_gaps(fresh, ledg
         merkle.verify_consistency(old.size, old.root, newest.size, newest.root, proof)
 
 
+def test_a_checkpoint_that_was_held_up_delays_the_next_by_seconds_at_most(fresh, ledger):
+    child = sealer_process(fresh)
+    try:
+        write(fresh, 1)
+        until_sealed(ledger, 1)
+        with psycopg.connect(fresh.database) as db:
+            db.execute("LOCK TABLE ledger.batches IN EXCLUSIVE MODE")
+            write(fresh, 1)
+            time.sleep(1.0)
+        until_sealed(ledger, 2)
+        write(fresh, 1)
+        until_sealed(ledger, 3, 4 * sealing.LONGEST)
+    finally:
+        child.kill()
+        child.wait()
+
+
 def test_the_clock_may_jump_either_way(fresh, ledger, monkeypatch):
     for jump in (0, 10**9, -(10**9)):
         monkeypatch.setattr(sealing.time, "time", lambda jump=jump: 1_800_000_000.0 + jump)
