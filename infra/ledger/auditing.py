@@ -64,8 +64,17 @@ def audit(conninfo: str, keys: Sequence[PublicKey], known: Iterable[Note] = ()) 
         ).fetchone()
         unsealed = row[0] if row and difference is None else 0
         if difference is None:
-            difference = _compare_heads(db, edge, keys, known)
+            difference = _compare_heads(db, edge, keys, known) or _ahead(db)
         return Report(edge.size, edge.root, unsealed, difference)
+
+
+def _ahead(db: Connection[TupleRow]) -> Difference | None:
+    """An event under a number that the log has not given yet, which is never sealed."""
+    row = db.execute(
+        "SELECT min(notification_id) FROM log.stored_events"
+        " WHERE notification_id > (SELECT last_value FROM log.stored_events_notification_id_seq)"
+    ).fetchone()
+    return Difference(row[0], "an event was put in ahead of the log") if row and row[0] is not None else None
 
 
 def _pages(db: Connection[TupleRow]) -> Iterator[list[Batch]]:

@@ -108,6 +108,17 @@ def test_an_event_put_in_before_the_first_of_an_empty_ledger_is_counted(fresh): 
     assert audited(fresh).unsealed == 1
 
 
+def test_an_event_put_in_far_ahead_is_found_and_lets_none_pass_unsealed(fresh, ledger):  # noqa: F811
+    """Sealed under its number, it would have all that come after it stand behind what is sealed."""
+    write(fresh, 5)
+    put_in(fresh, 10**6)
+    assert seal(fresh) == 5
+    write(fresh, 5)
+    assert seal(fresh) == 5
+    assert ledger.lag()[0] == 1
+    assert audited(fresh).difference == Difference(10**6, "an event was put in ahead of the log")
+
+
 BATCHES = {
     "leaves": "UPDATE ledger.batches SET first_leaf = first_leaf + 1",
     "end": f"UPDATE ledger.batches SET last_position = {2**62}",
