@@ -110,8 +110,8 @@ def _proofs(settings: Settings) -> list[Measured]:
 
 
 def _cost(bench: Bench) -> list[Measured]:
-    """Appends with and without a sealer at work, by turns. What a sealer costs is the median over its turns, each beside
-    the mean of the turns before and after it: a disk drifts more in a minute than a sealer takes from it."""
+    """Appends with and without a sealer at work, by turns. What a sealer costs is the median over its turns, each
+    beside the mean of the turns before and after it: a disk drifts more in a minute than a sealer takes from it."""
     with bench.database() as settings, composition.writer(settings) as store:
         _measure(store, CLIENTS, 1.0)
         without = [_measure(store, CLIENTS, bench.seconds)]
