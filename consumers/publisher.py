@@ -1,72 +1,68 @@
 """The publisher: sends each agency, through its own topic, what it was told.
 
-It keeps no state of its own. What to send, the register says; where it stopped, each topic: the last message there
-that carries the service's signature has the sequence that was sent. A topic that came back empty is filled again.
+What to send, the register says; where it stopped, each topic: the last message there that carries the service's
+signature has the sequence that was sent. A topic that came back empty is filled again; one that retention emptied is
+not: that it is the same topic, and how far it was written, is remembered in the database.
 
 Several publishers share the agencies: an agency belongs to a share, a share to one publisher for as long as its lease
 runs (`Shares`). Each share is published under a transactional id of its own. Who takes a share over makes the broker
 refuse everything of who had it before (KIP-98: `init_transactions` raises the id's epoch), so a publisher that was
 halted and wakes up cannot publish any more; and a transaction is there as a whole or not at all.
+
+An agency to which nothing can be sent now, as its key is none or its topic refuses, is set aside for a while: no other
+waits for it. A history that is sealed anew to another key goes between what is new, a little with each transaction.
+
+What is in memory is bounded, whatever an agency is behind and whoever is away: the next transaction is read only when
+the broker has the last one, and has BATCH messages or BATCH_BYTES at most.
 """
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from threading import Event, Thread
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 from zlib import crc32
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from kafka import KafkaAdminClient, KafkaProducer
-from kafka.errors import KafkaTimeoutError
+from kafka.errors import (
+    InvalidTopicError,
+    KafkaError,
+    KafkaTimeoutError,
+    MessageSizeTooLargeError,
+    RecordListTooLargeError,
+    TopicAuthorizationFailedError,
+)
 
 from . import topics
 from .envelope import Message
 from .kafka_access import Access, options
+from .source import Again, Place, Source
 from .topics import topic_of
 
 log = logging.getLogger(__name__)
 
 SHARES = 4
 BATCH = 1000
+BATCH_BYTES = 8 * 1024 * 1024
+HISTORY = 100
+"""So many messages of histories that are sealed anew go with each transaction."""
 LEASE_SECONDS = 3.0
 RENEW_SECONDS = 0.5
 IDLE_SECONDS = 0.5
 WATCH_SECONDS = 1.0
 """How often it looks whether the topics are still those it wrote to, and for agencies that are new."""
+ASIDE_SECONDS = 10.0
+"""When an agency that was set aside is tried again."""
 SEND_SECONDS = 10.0
 
-
-class Waiting(Protocol):
-    """Something told to an agency."""
-
-    @property
-    def agency(self) -> str: ...
-    @property
-    def sequence(self) -> int: ...
-
-
-W = TypeVar("W", bound=Waiting)
-
-
-class Source(Protocol[W]):
-    """The register, as the publisher needs it."""
-
-    def subscribers(self) -> Sequence[str]:
-        """The agencies that take part and have a key."""
-        ...
-
-    def waiting(self, sent: Mapping[str, int], limit: int) -> Sequence[W]:
-        """What comes after what was sent to each agency, in order for each; about so many."""
-        ...
-
-    def seal_all(self, tellings: Sequence[W]) -> Mapping[str, Sequence[Message]]:
-        """Agency → its messages, sealed and signed, in order."""
-        ...
-
-    def wait(self, heard: int, seconds: float) -> int:
-        """Until something was told since `heard`, or so many seconds passed; what to give as `heard` next."""
-        ...
+OF_ONE_TOPIC = (
+    InvalidTopicError,
+    MessageSizeTooLargeError,
+    RecordListTooLargeError,
+    TopicAuthorizationFailedError,
+)
+"""What a broker refuses of one topic, and would refuse again."""
 
 
 class Shares(Protocol):
@@ -82,8 +78,12 @@ class Shares(Protocol):
         ...
 
 
-class TopicsChanged(Exception):
-    """A topic is not the one that was written to, or there are agencies that were not there: look again."""
+class Refused(Exception):
+    """The broker refuses what is for these agencies."""
+
+    def __init__(self, problems: Mapping[str, Exception]) -> None:
+        super().__init__(", ".join(sorted(problems)))
+        self.problems = problems
 
 
 def share_of(agency: str) -> int:
@@ -105,6 +105,9 @@ class Publisher:
         self._running: dict[int, tuple[Event, Thread]] = {}
         self._until = 0.0
         self._sent: dict[int, int] = {}
+        self._aside = Aside()
+        self._held = Aside()
+        """Of these a history waits, and what is new goes on."""
 
     @property
     def sent(self) -> int:
@@ -149,42 +152,39 @@ class Publisher:
             try:
                 self._session(share, stop)
                 pause = 0.2
-            except TopicsChanged:
-                log.info("publishing starts again: topics changed")
+            except Refused as refused:
+                for agency, problem in refused.problems.items():
+                    self._aside.put(agency, f"the topic of {agency} refuses: {type(problem).__name__}")
             except Exception as problem:
                 log.warning("publishing starts again: %s", type(problem).__name__)
                 stop.wait(pause)
                 pause = min(pause * 2, 5.0)
 
     def _session(self, share: int, stop: Event) -> None:
-        mine = [agency for agency in self._source.subscribers() if share_of(agency) == share]
-        if not mine:
+        if not self._mine(share):
             stop.wait(WATCH_SECONDS)
             return
         admin = KafkaAdminClient(**topics.ADMIN, **options(self._access))
         producer = None
         try:
-            topics.ensure(admin, mine)
             producer = KafkaProducer(
                 **topics.PRODUCER,
                 **options(self._access),
                 transactional_id=f"rujukan.{self._network}.share.{share}",
             )
             producer.init_transactions()
-            tails = topics.tails(self._access, admin, mine, self._service)
-            sent = {agency: tail.sequence for agency, tail in tails.items()}
-            ids = {agency: tail.topic_id for agency, tail in tails.items()}
-            looked, heard = time.monotonic(), -1
+            written: dict[str, Place] = {}
+            remembered: dict[str, Place] = {}
+            looked, heard = 0.0, -1
             while not stop.is_set() and self._has_lease():
-                waiting = self._source.waiting(sent, BATCH)
-                if waiting:
-                    self._send(producer, self._source.seal_all(waiting), sent)
-                    self._sent[share] = self._sent.get(share, 0) + len(waiting)
-                else:
-                    heard = self._source.wait(heard, IDLE_SECONDS)
                 if time.monotonic() - looked >= WATCH_SECONDS:
-                    self._look(admin, share, ids)
+                    self._look(admin, share, written)
+                    self._remember(written, remembered)
                     looked = time.monotonic()
+                if not self._turn(producer, share, written):
+                    heard = self._source.wait(heard, IDLE_SECONDS)
+            if self._has_lease():
+                self._remember(written, remembered)
         finally:
             if producer is not None:
                 producer.close(timeout=1)
@@ -193,25 +193,123 @@ class Publisher:
     def _has_lease(self) -> bool:
         return time.monotonic() < self._until
 
-    def _look(self, admin: KafkaAdminClient, share: int, ids: Mapping[str, str]) -> None:
-        now = [agency for agency in self._source.subscribers() if share_of(agency) == share]
-        if sorted(now) != sorted(ids) or topics.identities(admin, sorted(ids)) != ids:
-            raise TopicsChanged
+    def _mine(self, share: int) -> list[str]:
+        return [agency for agency in self._source.subscribers() if share_of(agency) == share]
 
-    def _send(self, producer: KafkaProducer, sealed: Mapping[str, Sequence[Message]], sent: dict[str, int]) -> None:
-        """Send these in one transaction, and wait until the broker has it. Raises KafkaError."""
-        producer.begin_transaction()
-        sending = [
-            producer.send(topic_of(agency), value=message.value, key=message.key, headers=message.headers, partition=0)
-            for agency, messages in sealed.items()
-            for message in messages
-        ]
+    def _look(self, admin: KafkaAdminClient, share: int, written: dict[str, Place]) -> None:
+        """Bring `written` up to date: who is new, who takes part no more, whose topic is another than it was."""
+        mine = self._mine(share)
+        for agency in written.keys() - set(mine):
+            del written[agency]
+        ids = topics.identities(admin, mine)
+        new = [a for a in mine if a not in written or ids.get(a) != written[a].topic_id]
+        if not new:
+            return
+        topics.ensure(admin, new)
+        before = self._source.places(new)
+        for agency, tail in topics.tails(self._access, admin, new, self._service).items():
+            written[agency] = Place(tail.topic_id, _goes_on(tail, before.get(agency)))
+
+    def _remember(self, written: Mapping[str, Place], remembered: dict[str, Place]) -> None:
+        if changed := {a: place for a, place in written.items() if remembered.get(a) != place}:
+            self._source.remember(changed)
+            remembered |= changed
+
+    def _turn(self, producer: KafkaProducer, share: int, written: dict[str, Place]) -> bool:
+        """Send what waits, in one transaction, and a part of a history with it; False where there is neither."""
+        sent = {agency: place.sequence for agency, place in written.items() if not self._aside.holds(agency)}
+        new = self._seal(self._source.waiting(sent, BATCH), self._aside)
+        history = {agency: sequence for agency, sequence in sent.items() if not self._held.holds(agency)}
+        again = [self._resealed(part) for part in self._source.resealing(history, HISTORY)]
+        sending = {agency: list(messages) for agency, messages in new.items()}
+        for part, messages in again:
+            sending.setdefault(part.agency, []).extend(messages)
+        count = sum(map(len, sending.values()))
+        if count:
+            _send(producer, sending)
+        for agency, sealed in new.items():
+            written[agency] = written[agency]._replace(sequence=sealed[-1].sequence)
+        for part, _ in again:
+            self._source.resealed(part.job, part.to)
+        self._sent[share] = self._sent.get(share, 0) + count
+        return count > 0
+
+    def _resealed(self, part: Again[Any]) -> tuple[Again[Any], list[Message]]:
+        """A part of a history, sealed anew, as far as that goes."""
+        sealed = self._seal(part.tellings, self._held).get(part.agency, ())
+        if len(sealed) < len(part.tellings):
+            part = part._replace(to=sealed[-1].sequence if sealed else 0)
+        return part, [m._replace(headers=[*m.headers, (topics.RESENT, b"1")]) for m in sealed]
+
+    def _seal(self, tellings: Sequence[Any], aside: "Aside") -> Mapping[str, Sequence[Message]]:
+        sealed = self._source.seal_all(tellings, BATCH_BYTES)
+        for agency, problem in sealed.problems.items():
+            aside.put(agency, f"{problem}")
+        return sealed.messages
+
+
+class Aside:
+    """Agencies that are set aside for a while, so that nobody else waits for what is the matter with them."""
+
+    def __init__(self) -> None:
+        self._until: dict[str, float] = {}
+        self._said: dict[str, str] = {}
+
+    def put(self, agency: str, why: str) -> None:
+        """Set it aside. `why`, which names no content, is logged where it is new."""
+        self._until[agency] = time.monotonic() + ASIDE_SECONDS
+        if self._said.get(agency) != why:
+            self._said[agency] = why
+            log.error("set aside: %s", why)
+
+    def holds(self, agency: str) -> bool:
+        """Whether it is not its turn yet."""
+        return time.monotonic() < self._until.get(agency, 0.0)
+
+
+def _goes_on(tail: topics.Tail, before: Place | None) -> int:
+    """The sequence that a topic was written to. Where it has no message of ours: retention took them if it is the
+    topic that was written before, cut at its beginning; otherwise it lost them, or never had any."""
+    if not tail.sequence and tail.cut and before is not None and before.topic_id == tail.topic_id:
+        return before.sequence
+    return tail.sequence
+
+
+def _send(producer: KafkaProducer, sealed: Mapping[str, Iterable[Message]]) -> None:
+    """Send these in one transaction, and wait until the broker has it. Raises KafkaError, and Refused where it is one
+    topic's own."""
+    producer.begin_transaction()
+    problems: dict[str, Exception] = {}
+    sending = []
+    for agency, messages in sealed.items():
+        try:
+            for m in messages:
+                future = producer.send(topic_of(agency), value=m.value, key=m.key, headers=m.headers, partition=0)
+                sending.append((agency, future))
+        except OF_ONE_TOPIC as problem:
+            problems[agency] = problem
+    if not problems:
         producer.flush(SEND_SECONDS)
-        for future in sending:
+    failed: Exception | None = None
+    for agency, future in sending if not problems else ():
+        try:
             future.get(timeout=SEND_SECONDS)
-        _commit(producer)
-        for agency, messages in sealed.items():
-            sent[agency] = messages[-1].sequence
+        except KafkaError as problem:
+            failed = problem
+            if isinstance(problem, OF_ONE_TOPIC) and _is_of(problem, topic_of(agency)):
+                problems[agency] = problem
+    if problems:
+        raise Refused(problems)
+    if failed is not None:
+        raise failed
+    _commit(producer)
+
+
+def _is_of(problem: Exception, topic: str) -> bool:
+    """Whether this topic is the cause: where a transaction may not write to one, all that is in it fails, and the
+    error names the one."""
+    named = problem.args[0] if isinstance(problem, TopicAuthorizationFailedError) and problem.args else topic
+    return topic == named if isinstance(named, str) else topic in named
 
 
 def _commit(producer: KafkaProducer) -> None:

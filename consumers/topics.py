@@ -9,8 +9,7 @@ from typing import Any, NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
-from kafka.admin import NewTopic
-from kafka.errors import KafkaTimeoutError, TopicAlreadyExistsError
+from kafka.errors import KafkaTimeoutError, NoError, TopicAlreadyExistsError, for_code
 
 from .envelope import Opener, Rejected
 from .kafka_access import Access, options
@@ -27,6 +26,7 @@ PRODUCER: dict[str, Any] = {
     "retry_backoff_ms": 5,
     "transaction_timeout_ms": 10000,
     "allow_auto_create_topics": False,
+    "metrics_enabled": False,
     **BACKOFF,
 }
 CONSUMER: dict[str, Any] = {
@@ -50,10 +50,12 @@ ADMIN: dict[str, Any] = {"bootstrap_timeout_ms": 5000, **BACKOFF}
 
 
 class Tail(NamedTuple):
-    """What a topic ends with: its identity, and the highest sequence there that the service signed, 0 for none."""
+    """What a topic ends with: its identity, the highest sequence there that the service signed, 0 for none, and
+    whether retention took something from its beginning."""
 
     topic_id: str
     sequence: int
+    cut: bool
 
 
 def topic_of(agency: str) -> str:
@@ -113,16 +115,16 @@ def tails(
     opener = Opener((), (service,))
     consumer = KafkaConsumer(**CONSUMER, **options(access))
     try:
-        found: dict[str, int] = {}
+        found: dict[str, Tail] = {}
         for start in range(0, len(agencies), SLICE):
-            found |= _sequences(consumer, agencies[start : start + SLICE], opener)
-        return {agency: Tail(ids.get(agency, ""), found[agency]) for agency in agencies}
+            found |= _tails(consumer, agencies[start : start + SLICE], opener, ids)
+        return found
     finally:
         consumer.close()
 
 
-def _sequences(consumer: KafkaConsumer, agencies: Sequence[str], opener: Opener) -> dict[str, int]:
-    """The highest sequence that was sent to each, looking back further and further for a message of its own."""
+def _tails(consumer: KafkaConsumer, agencies: Sequence[str], opener: Opener, ids: Mapping[str, str]) -> dict[str, Tail]:
+    """What each ends with, looking back further and further for a message of its own."""
     at = {partition(agency): agency for agency in agencies}
     consumer.assign(list(at))
     first = consumer.beginning_offsets(list(at), timeout_ms=10000)
@@ -136,7 +138,7 @@ def _sequences(consumer: KafkaConsumer, agencies: Sequence[str], opener: Opener)
             found[at[p]] = sequence
         looking = {p: end[p] for p in looking if not found[at[p]] and start[p] > first[p]}
         back *= 16
-    return found
+    return {agency: Tail(ids.get(agency, ""), found[agency], first[p] > 0) for p, agency in at.items()}
 
 
 def _read_to_end(

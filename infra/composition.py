@@ -1,7 +1,7 @@
 """The composition root: every adapter is made here, and handed to who needs it."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from threading import Event, Thread
@@ -19,6 +19,7 @@ from rujukan.api.ports import Changes, Gone, Moved, Ports, Repeated, Retryable, 
 from rujukan.api.waiting import LOOKERS
 from rujukan.consumers.envelope import check_public_key
 from rujukan.consumers.publisher import SHARES, Publisher
+from rujukan.consumers.source import Place
 from rujukan.domain.compartment import Compartment
 from rujukan.domain.disclosure import Written
 from rujukan.domain.fact import Act, AgencyCode
@@ -137,10 +138,27 @@ class PublisherSource:
     def __init__(self, tellings: Tellings, pool: Pool, bell: Bell) -> None:
         self._pool = pool
         self.waiting, self.seal_all, self.wait = tellings.waiting, tellings.seal_all, bell.wait
+        self.resealing, self.resealed = tellings.resealing, tellings.resealed
 
     def subscribers(self) -> list[str]:
         with self._pool.connection() as db:
             return directory.subscribers(db)
+
+    def places(self, agencies: Iterable[str]) -> dict[str, Place]:
+        with self._pool.connection() as db:
+            rows = db.execute(
+                "SELECT agency, topic, sequence FROM delivery.topics WHERE agency = ANY(%s)", (list(agencies),)
+            ).fetchall()
+        return {agency: Place(topic, sequence) for agency, topic, sequence in rows}
+
+    def remember(self, places: Mapping[str, Place]) -> None:
+        with self._pool.connection() as db:
+            db.execute(
+                "INSERT INTO delivery.topics (agency, topic, sequence) SELECT * FROM"
+                " unnest(%s::text[], %s::text[], %s::bigint[]) ON CONFLICT (agency) DO UPDATE"
+                " SET topic = excluded.topic, sequence = excluded.sequence",
+                (list(places), [p.topic_id for p in places.values()], [p.sequence for p in places.values()]),
+            )
 
 
 def keyring(settings: Settings) -> KeyProvider:

@@ -92,14 +92,16 @@ class Register:
             counts = {(case, agency): count for case, agency, count in found}
         rows: list[_Row] = []
         changed: dict[str, str | None] = {}
+        resealings: list[tuple[int, str, list[str], int]] = []
         of_webhooks: list[Followed] = []
         for followed in batch:
-            if isinstance(
-                followed.written.event, agencies.AgencyRegistered | agencies.KeyRegistered | agencies.KeyRetired
-            ):
-                changed |= self._key_after(followed)
-            elif isinstance(followed.written.event, webhook.EVENTS):
-                of_webhooks.append(followed)
+            match followed.written.event:
+                case agencies.AgencyRegistered() | agencies.KeyRegistered() | agencies.KeyRetired():
+                    changed |= self._key_after(followed)
+                case agencies.ResealingApproved():
+                    resealings += self._resealing(followed)
+                case event if isinstance(event, webhook.EVENTS):
+                    of_webhooks.append(followed)
             rows += (self._row(told, followed, counts) for told in followed.tell)
         with db.transaction():
             if rows:
@@ -112,9 +114,12 @@ class Register:
                     db.execute("INSERT INTO delivery.sealing_keys VALUES (%s, %s)", (agency, key))
             for followed in of_webhooks:
                 self._webhook(db, followed)
+            if resealings:
+                db.cursor().executemany(_RESEAL, resealings)
             db.execute("UPDATE delivery.reached SET position = %s", (reached,))
-            if rows:
-                db.execute("SELECT pg_notify(%s, %s)", (CHANNEL, _named(heads)))
+            if rows or resealings:
+                told = [*heads, *(agency for _, agency, _, _ in resealings)]
+                db.execute("SELECT pg_notify(%s, %s)", (CHANNEL, _named(told)))
 
     def _row(self, told: Told, followed: Followed, counts: dict[tuple[UUID, str], int]) -> _Row:
         case = _case_of(told)
@@ -159,6 +164,16 @@ class Register:
         self._keys[agency.code] = key[0]
         return {agency.code: key[0]}
 
+    def _resealing(self, followed: Followed) -> list[tuple[int, str, list[str], int]]:
+        """The history that an approved re-sealing has published again: all that was told so far under keys whose
+        successor it changed."""
+        written = followed.written
+        events = [o.event for o in self._source.store.read(written.stream, upto=written.version)]
+        before, after = agencies.fold(events[:-1]), agencies.fold(events)
+        if before is None or after is None or not self._sequences.get(after.code):
+            return []
+        return [(written.position, after.code, sorted(agencies.moved(before, after)), self._sequences[after.code])]
+
 
 def _named(agencies: Iterable[str]) -> str:
     """Who was told something, for those that wait; nothing, which wakes all, where a notification has no room."""
@@ -181,3 +196,4 @@ _HEADS = (
     "INSERT INTO delivery.heads (agency, sequence) SELECT * FROM unnest(%s::text[], %s::bigint[])"
     " ON CONFLICT (agency) DO UPDATE SET sequence = excluded.sequence"
 )
+_RESEAL = "INSERT INTO delivery.resealings (position, agency, keys, upto) VALUES (%s, %s, %s, %s)"

@@ -3,6 +3,9 @@
 A telling is sealed whenever it is sent, to the key that the agency had when it was told. So whoever registers a new key
 is not handed the history: that takes two people (`agency.ResealingApproved`). What was erased since goes out as a
 placeholder, so that the sequence an agency counts has no holes.
+
+What cannot be sealed, because the key is none or the event does not open, holds up the agency that it is for: nothing
+may overtake it. It holds up nobody else.
 """
 
 import hmac
@@ -24,6 +27,7 @@ from psycopg.rows import TupleRow
 
 from rujukan.consumers import batch, envelope
 from rujukan.consumers.envelope import ERASED, Attributes, Delivery, Message, Unsigned
+from rujukan.consumers.source import Again, Sealed
 from rujukan.domain import agency as agencies
 from rujukan.domain.compartment import Compartment
 from rujukan.domain.delivery import Told
@@ -33,14 +37,28 @@ from .database import Pool
 from .event_store import EventStore
 from .keyring import KeyProvider
 from .register import CHANNEL
-from .sealed_record import Record
+from .sealed_record import BrokenSeal, Record
 
 ALL = tuple(Compartment)
 KEYS_SECONDS = 1.0
+READ_AT_ONCE = 64
+"""Records are read so many at a time: a note may have half a megabyte."""
 
 
-class NoKey(Exception):
+class NotTold(Exception):
+    """A telling that cannot be sealed now. The words name the agency, and no content."""
+
+
+class NoKey(NotTold):
     """The agency has registered no key: nothing can be sealed to it."""
+
+
+class BadKey(NotTold):
+    """Its key was stored before keys were checked, and is none."""
+
+
+class NotOpened(NotTold):
+    """The event that it tells of does not open: its record is damaged, or a key is missing that nobody erased."""
 
 
 class Telling(Struct, frozen=True, gc=False):
@@ -109,10 +127,41 @@ class Tellings:
                 return []
             found = db.execute(
                 "SELECT t.* FROM unnest(%s::text[], %s::bigint[]) AS w (agency, sent) CROSS JOIN LATERAL"
-                f" ({_SELECT} WHERE agency = w.agency AND sequence > w.sent ORDER BY sequence LIMIT %s) t",
+                f" ({_SELECT} WHERE agency = w.agency AND sequence > w.sent ORDER BY sequence LIMIT %s) t"
+                " ORDER BY t.sequence - w.sent, t.position",  # each agency's turn comes round, however far it is behind
                 (list(behind), list(behind.values()), max(1, limit // len(behind))),
             )
             return [Telling(*row) for row in found]
+
+    def resealing(self, sent: Mapping[str, int], limit: int) -> list[Again[Telling]]:
+        """What was sent to these agencies, two people let them have under another key, and was not sent again yet: of
+        each the oldest re-sealing first, in order; about `limit` tellings. For followers."""
+        with self._pool.connection() as db:
+            jobs = db.execute(_RESEALINGS, (list(sent),)).fetchall()
+            most = max(1, limit // max(1, len(jobs)))
+            found: list[Again[Telling]] = []
+            for job, agency, keys, done, upto in jobs:
+                if not done:  # what was not sent before goes out under the new key, once
+                    self._keys.forget(agency)  # what is remembered of it may be from before the approval
+                    upto = min(upto, sent[agency])
+                    db.execute("UPDATE delivery.resealings SET upto = %s WHERE position = %s", (upto, job))
+                rows = db.execute(
+                    f"{_SELECT} WHERE agency = %s AND sequence > %s AND sequence <= %s AND key_id = ANY(%s)"
+                    " ORDER BY sequence LIMIT %s",
+                    (agency, done, upto, keys, most),
+                )
+                tellings = [Telling(*row) for row in rows]
+                found.append(Again(job, agency, tellings, tellings[-1].sequence if len(tellings) == most else upto))
+        return found
+
+    def resealed(self, job: int, to: int) -> None:
+        """Remember that this re-sealing was sent up to that sequence."""
+        with self._pool.connection() as db:
+            db.execute(
+                "UPDATE delivery.resealings SET sent = greatest(sent, %s),"
+                " done_at = CASE WHEN %s >= upto THEN coalesce(done_at, now()) END WHERE position = %s",
+                (to, to, job),
+            )
 
     def head(self, agency: str) -> int:
         """The agency's newest sequence; 0 for none."""
@@ -142,25 +191,62 @@ class Tellings:
         return int(row[0]) if row and row[0] is not None else self.head(agency)
 
     def seal(self, tellings: Sequence[Telling]) -> list[Message]:
-        """These tellings of one agency, sealed and signed. Raises NoKey."""
-        return [m for sealed in self.seal_all(tellings).values() for m in sealed]
+        """These tellings of one agency, sealed and signed; up to the first that cannot be. Raises NotTold where that is
+        the first of all."""
+        sealed = self.seal_all(tellings)
+        if sealed.problems and not sealed.messages:
+            raise next(iter(sealed.problems.values()))
+        return [m for messages in sealed.messages.values() for m in messages]
 
-    def seal_all(self, tellings: Sequence[Telling]) -> dict[str, list[Message]]:
-        """Agency → its tellings of these, sealed and signed, in order. Each event is read once. Raises NoKey."""
-        records = self._store.records(sorted({t.position for t in tellings})) if tellings else {}
+    def seal_all(self, tellings: Sequence[Telling], most: int | None = None) -> Sealed:
+        """Agency → its tellings of these, sealed and signed, in order, until they have `most` bytes together. An agency
+        of which one cannot be sealed is named among the problems, and has those before it."""
         unsigned: dict[str, list[Unsigned]] = {}
-        for telling in tellings:
-            sealed = self._sealed(telling, records[telling.position])
-            unsigned.setdefault(telling.agency, []).append(sealed)
-        return {
-            agency: [m for part in _parts(waiting) for m in envelope.sign(part, self._sealing.signer)]
-            for agency, waiting in unsigned.items()
-        }
+        problems: dict[str, Exception] = {}
+        size = 0
+        for start in range(0, len(tellings), READ_AT_ONCE):
+            if most is not None and size >= most:
+                break
+            part = [t for t in tellings[start : start + READ_AT_ONCE] if t.agency not in problems]
+            records = self._records({t.position for t in part})
+            for telling in part:
+                if telling.agency in problems:
+                    continue
+                try:
+                    sealed = self._sealed(telling, records[telling.position])
+                except NotTold as problem:
+                    problems[telling.agency] = problem
+                    continue
+                unsigned.setdefault(telling.agency, []).append(sealed)
+                size += len(sealed.value)
+        return Sealed(
+            {
+                agency: [m for part in _parts(waiting) for m in envelope.sign(part, self._sealing.signer)]
+                for agency, waiting in unsigned.items()
+            },
+            problems,
+        )
 
-    def _sealed(self, telling: Telling, record: Record) -> Unsigned:
-        key_id, public = self._keys.key(telling.agency, telling.key_id)
-        header, shown = record.header, self._open(telling, record)
-        secret, agency = self._sealing.pseudonyms, telling.agency
+    def _records(self, positions: set[int]) -> Mapping[int, Record | None]:
+        """The records at these positions; None for one that is damaged or not there."""
+        try:
+            found = self._store.records(list(positions))
+        except BrokenSeal:
+            if len(positions) == 1:
+                return dict.fromkeys(positions)
+            return {p: record for one in positions for p, record in self._records({one}).items()}
+        return {p: found.get(p) for p in positions}
+
+    def _sealed(self, telling: Telling, record: Record | None) -> Unsigned:
+        agency = telling.agency
+        key_id, public = self._keys.key(agency, telling.key_id)
+        if record is None:
+            raise NotOpened(f"what {agency} was told cannot be opened: its record is damaged")
+        try:
+            shown = self._open(telling, record)
+        except (BrokenSeal, KeyGone) as problem:
+            raise NotOpened(f"what {agency} was told cannot be opened: {type(problem).__name__}") from None
+        header, secret = record.header, self._sealing.pseudonyms
         delivery = Delivery(
             topic=header.topic if shown else ERASED,
             schema=header.schema,
@@ -190,7 +276,10 @@ class Tellings:
             correlation=envelope.pseudonym(secret, agency, header.correlation),
             partitionkey=envelope.pseudonym(secret, agency, telling.case),
         )
-        return envelope.seal(delivery, attributes, public)
+        try:
+            return envelope.seal(delivery, attributes, public)
+        except ValueError:
+            raise BadKey(f"nothing can be sealed to the key of {agency}") from None
 
     def _open(self, telling: Telling, record: Record) -> Mapping[Compartment, bytes]:
         """What the telling shows of its event; nothing where that was erased since."""
@@ -220,15 +309,28 @@ class KeyBook:
 
     def key(self, agency: str, id: str) -> tuple[str, MLKEM768X25519PublicKey]:
         """(id, key) that what was told under this key is sealed to now: that key, or the one that its history was
-        re-sealed to; the agency's first where it had none. Raises NoKey."""
-        known = self._agency(agency)
-        found = known.sealed_to(id) if known is not None else None
+        re-sealed to; the agency's first where it had none. Raises NoKey, BadKey."""
+        found = self._sealed_to(agency, id)
+        if found is None:
+            self.forget(agency)  # it may have been registered since
+            found = self._sealed_to(agency, id)
         if found is None:
             raise NoKey(f"{agency} has registered no key")
         id, public = found
         if public not in self._public:
-            self._public[public] = envelope.public_key(public)
+            try:
+                self._public[public] = envelope.public_key(public)
+            except ValueError:
+                raise BadKey(f"nothing can be sealed to the key of {agency}") from None
         return id, self._public[public]
+
+    def forget(self, agency: str) -> None:
+        """Read the agency anew the next time."""
+        self._agencies.pop(agency, None)
+
+    def _sealed_to(self, agency: str, id: str) -> tuple[str, str] | None:
+        known = self._agency(agency)
+        return known.sealed_to(id) if known is not None else None
 
     def _agency(self, code: str) -> agencies.Agency | None:
         now = monotonic()
@@ -294,4 +396,9 @@ _SELECT = (
     "SELECT n, agency, sequence, case_sequence, at_position, position, stream, case_id, compartments, key_id, told_at,"
     " id"
     " FROM delivery.told"
+)
+
+_RESEALINGS = (
+    "SELECT DISTINCT ON (agency) position, agency, keys, sent, upto FROM delivery.resealings"
+    " WHERE done_at IS NULL AND agency = ANY(%s) ORDER BY agency, position"
 )

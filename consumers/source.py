@@ -1,0 +1,79 @@
+"""What the publisher asks of the register of what was told to whom."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Generic, NamedTuple, Protocol, TypeVar
+
+from .envelope import Message
+
+
+class Waiting(Protocol):
+    """Something told to an agency."""
+
+    @property
+    def agency(self) -> str: ...
+    @property
+    def sequence(self) -> int: ...
+
+
+W = TypeVar("W", bound=Waiting)
+
+
+class Sealed(NamedTuple):
+    """Agency → its messages, in order; and what was in the way where there is one that cannot be sealed: that agency
+    has the messages before it. The words of a problem name the agency, and no content."""
+
+    messages: Mapping[str, Sequence[Message]]
+    problems: Mapping[str, Exception]
+
+
+class Again(NamedTuple, Generic[W]):
+    """A part of a history that is sent anew: which re-sealing, for whom, and how far it came once this is sent."""
+
+    job: int
+    agency: str
+    tellings: Sequence[W]
+    to: int
+
+
+class Place(NamedTuple):
+    """How far an agency's topic was written, and which topic that was."""
+
+    topic_id: str
+    sequence: int
+
+
+class Source(Protocol[W]):
+    """The register, as the publisher needs it."""
+
+    def subscribers(self) -> Sequence[str]:
+        """The agencies that take part and have a key."""
+        ...
+
+    def waiting(self, sent: Mapping[str, int], limit: int) -> Sequence[W]:
+        """What comes after what was sent to each agency, in order for each, in turns; about so many."""
+        ...
+
+    def resealing(self, sent: Mapping[str, int], limit: int) -> Sequence[Again[W]]:
+        """What was sent to these agencies, two people let them have under another key, and was not sent again yet;
+        about so many. Whatever is sealed after this answer is sealed to that other key."""
+        ...
+
+    def resealed(self, job: int, to: int) -> None:
+        """Remember how far a re-sealing was sent."""
+        ...
+
+    def seal_all(self, tellings: Sequence[W], most: int) -> Sealed:
+        """These, sealed and signed, until there are so many bytes of them."""
+        ...
+
+    def places(self, agencies: Iterable[str]) -> Mapping[str, Place]:
+        """Agency → what was last remembered of its topic."""
+        ...
+
+    def remember(self, places: Mapping[str, Place]) -> None:
+        """Remember how far these topics were written."""
+        ...
+
+    def wait(self, heard: int, seconds: float) -> int:
+        """Until something was told since `heard`, or so many seconds passed; what to give as `heard` next."""
+        ...
