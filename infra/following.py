@@ -108,7 +108,7 @@ class Follower:
         What wakes it may be lost: a notification that was sent while the connection that listens was being made again.
         So whenever nothing came it looks for itself, and nothing waits longer than `pause` for the next event.
         """
-        position = after
+        position = self.passed = after
         with self.store.recorder.follow(after) as following:
             while not stop.is_set():
                 batch = following.next_batch(pause)

@@ -16,7 +16,6 @@ class Lock(IntEnum):
     MIGRATING = 727164912
     PREPARING_VIEWS = 727164913
     """To make the read models' tables; in projections/runner.py."""
-    KEEPING_REGISTER = 727164914
     REBUILDING = 727164915
     """With the hash of a read model's name as second number; in projections/runner.py."""
     SEALING = 727164916

@@ -5,13 +5,16 @@ numbered: 1, 2, 3 … for each agency. That number is the cursor of every transp
 is first followed, because it could not be worked out again: of an erased case nothing can be folded any more, and a
 later version of the rule may answer otherwise; but an agency that holds number 7 must find number 8 behind it.
 
-One keeper works at a time (an advisory lock); rows and position commit together, so the effect is exactly once.
+One keeper works at a time: a lease, so that one that was halted holds up nobody. Rows and position commit together, and
+only where the position is still the one that the keeper started from, so the effect is exactly once, also where two
+meet.
 """
 
+import logging
 from collections.abc import Iterable, Sequence
 from threading import Event
 from typing import NamedTuple
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import psycopg
 from psycopg import Connection
@@ -23,9 +26,11 @@ from rujukan.domain.disclosure import Followed, Told, delivery_id
 from rujukan.domain.erasure import DeletionAsked
 
 from .following import Follower
-from .locks import Lock
 from .webhooks import rows as webhook_rows
 
+log = logging.getLogger(__name__)
+
+LEASE_SECONDS = 3.0
 STANDBY_SECONDS = 0.5
 LOOK_SECONDS = 1.0
 CHANNEL = "told"
@@ -47,12 +52,17 @@ class _Row(NamedTuple):
     id: UUID
 
 
+class Deposed(Exception):
+    """Another keeper went on meanwhile."""
+
+
 class Register:
     """Keeps the register. Belongs to one thread, and to one connection of its own."""
 
     def __init__(self, source: Follower, conninfo: str) -> None:
         self._source = source
         self._conninfo = conninfo
+        self._id = uuid4()
         self._sequences: dict[str, int] = {}
         self._keys: dict[str, str] = {}
         self._n = 0
@@ -60,27 +70,43 @@ class Register:
     def run(self, stop: Event) -> None:
         """Keep the register until told to stop; wait while another does. Raises what broke the connection."""
         with psycopg.connect(self._conninfo, autocommit=True) as db:
+            db.execute(HALTED)
             while not stop.is_set():
-                row = db.execute("SELECT pg_try_advisory_lock(%s)", (Lock.KEEPING_REGISTER,)).fetchone()
-                if row is not None and row[0]:
-                    break
-                stop.wait(STANDBY_SECONDS)
-            reached = self._load(db)
-            for batch in self._source.follow(reached, stop, LOOK_SECONDS):
-                if batch or self._source.passed > reached:
-                    reached = max(self._source.passed, reached)
-                    self._take(db, batch, reached)
+                if not self._hold(db):
+                    stop.wait(STANDBY_SECONDS)
+                    continue
+                try:
+                    self._keep(db, stop)
+                except Deposed:
+                    log.info("another keeps the register")
+            db.execute("UPDATE delivery.reached SET until = now() WHERE keeper = %s", (self._id,))
+
+    def _keep(self, db: Connection[TupleRow], stop: Event) -> None:
+        reached = self._load(db)
+        for batch in self._source.follow(reached, stop, LOOK_SECONDS):
+            if batch or self._source.passed > reached:
+                now = max(self._source.passed, reached)
+                self._take(db, batch, reached, now)
+                reached = now
+            elif not self._hold(db):
+                raise Deposed
+
+    def _hold(self, db: Connection[TupleRow]) -> bool:
+        """Keep the lease, or take it where it is free."""
+        return bool(db.execute(_HOLD, {"id": self._id, "seconds": LEASE_SECONDS}).rowcount)
 
     def _load(self, db: Connection[TupleRow]) -> int:
-        self._keys = dict(db.execute("SELECT agency, key_id FROM delivery.sealing_keys").fetchall())
-        self._sequences = dict(db.execute("SELECT agency, sequence FROM delivery.heads").fetchall())
-        row = db.execute("SELECT position, (SELECT coalesce(max(n), 0) FROM delivery.told) FROM delivery.reached")
-        reached, self._n = row.fetchone() or (0, 0)
+        with db.transaction():
+            db.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")  # as it was after one commit
+            self._keys = dict(db.execute("SELECT agency, key_id FROM delivery.sealing_keys").fetchall())
+            self._sequences = dict(db.execute("SELECT agency, sequence FROM delivery.heads").fetchall())
+            found = db.execute("SELECT position, (SELECT coalesce(max(n), 0) FROM delivery.told) FROM delivery.reached")
+            reached, self._n = found.fetchone() or (0, 0)
         return int(reached)
 
-    def _take(self, db: Connection[TupleRow], batch: Sequence[Followed], reached: int) -> None:
+    def _take(self, db: Connection[TupleRow], batch: Sequence[Followed], before: int, reached: int) -> None:
         """Write down what these events let agencies know. Whatever fails, the next keeper starts where the last
-        commit ended."""
+        commit ended. Raises Deposed."""
         cases = {_case_of(told) for followed in batch for told in followed.tell}
         counts: dict[tuple[UUID, str], int] = {}
         if cases:
@@ -104,9 +130,12 @@ class Register:
                     of_webhooks.append(followed)
             rows += (self._row(told, followed, counts) for told in followed.tell)
         with db.transaction():
+            params = {"id": self._id, "seconds": LEASE_SECONDS, "before": before, "reached": reached}
+            if not db.execute(_REACHED, params).rowcount:
+                raise Deposed
+            heads = {row.agency: row.sequence for row in rows}
             if rows:
                 db.cursor(binary=True).execute(_INSERT, [list(column) for column in zip(*rows, strict=True)])
-                heads = {row.agency: row.sequence for row in rows}
                 db.execute(_HEADS, (list(heads), list(heads.values())))
             for agency, key in changed.items():
                 db.execute("DELETE FROM delivery.sealing_keys WHERE agency = %s", (agency,))
@@ -116,7 +145,6 @@ class Register:
                 self._webhook(db, followed)
             if resealings:
                 db.cursor().executemany(_RESEAL, resealings)
-            db.execute("UPDATE delivery.reached SET position = %s", (reached,))
             if rows or resealings:
                 told = [*heads, *(agency for _, agency, _, _ in resealings)]
                 db.execute("SELECT pg_notify(%s, %s)", (CHANNEL, _named(told)))
@@ -197,3 +225,13 @@ _HEADS = (
     " ON CONFLICT (agency) DO UPDATE SET sequence = excluded.sequence"
 )
 _RESEAL = "INSERT INTO delivery.resealings (position, agency, keys, upto) VALUES (%s, %s, %s, %s)"
+HALTED = "SET idle_in_transaction_session_timeout = '3s'"
+"""The server ends the transaction of a process that was halted in the middle of it: others wait for its locks."""
+_HOLD = """
+    UPDATE delivery.reached SET keeper = %(id)s, until = now() + %(seconds)s * interval '1 second'
+    WHERE keeper IS NULL OR keeper = %(id)s OR until < now()
+"""
+_REACHED = """
+    UPDATE delivery.reached SET keeper = %(id)s, until = now() + %(seconds)s * interval '1 second',
+      position = %(reached)s WHERE position = %(before)s
+"""

@@ -9,6 +9,9 @@ from uuid import uuid4
 from .database import Pool
 from .locks import Lock
 
+HALTED = "SET LOCAL idle_in_transaction_session_timeout = '3s'"
+"""The server ends the transaction of a process that was halted in the middle of it: others wait for its lock."""
+
 
 class LeasedShares:
     """The shares of one publisher. Belongs to one thread."""
@@ -20,6 +23,7 @@ class LeasedShares:
     def hold(self, most: int, seconds: float) -> frozenset[int]:
         """Keep what it has, take what is free, give back what is more than a fair part."""
         with self._pool.connection() as db, db.transaction():
+            db.execute(HALTED)
             db.execute("SELECT pg_advisory_xact_lock(%s)", (Lock.SHARING_OUT,))
             db.execute("DELETE FROM delivery.publishers WHERE seen_at < now() - %s * interval '1 second'", (seconds,))
             db.execute(

@@ -39,11 +39,13 @@ CREATE POLICY own ON delivery.heads FOR SELECT TO rujukan_service
   USING (agency = current_setting('rujukan.agency', true));
 CREATE POLICY every ON delivery.heads TO rujukan_follower USING (true) WITH CHECK (true);
 
--- Up to where the log was followed.
+-- Up to where the log was followed, and who follows it, for how long.
 CREATE TABLE delivery.reached (
   one boolean PRIMARY KEY DEFAULT true CHECK (one),
-  position bigint NOT NULL
-);
+  position bigint NOT NULL,
+  keeper uuid,
+  until timestamptz
+) WITH (fillfactor = 50);
 INSERT INTO delivery.reached (position) VALUES (0);
 
 -- The key that the next telling is sealed to, as far as the log was followed.

@@ -1,0 +1,254 @@
+"""The publisher: histories sealed anew, what is in nobody else's way, take-over, fencing, and topics that lost
+something; on the embedded broker always, and on Apache Kafka where it can run."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+from publishing import Publishing, live, publishing, until
+
+from rujukan.consumers import publisher as publishers
+from rujukan.consumers import topics
+from rujukan.infra.services.apache_kafka import ApacheKafka
+from rujukan.infra.services.broker import BrokerProcess, EmbeddedBroker
+from rujukan.infra.settings import Settings
+
+
+@pytest.fixture(scope="module", params=["embedded", "apache"])
+def broker(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrokerProcess]:
+    if request.param == "apache" and not ApacheKafka.available():
+        pytest.skip("Java 17 and Maven are not here")
+    directory = tmp_path_factory.mktemp("broker")
+    made = EmbeddedBroker(directory / "log") if request.param == "embedded" else ApacheKafka(directory)
+    made.start()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def world(settings: Settings, broker: BrokerProcess, tmp_path: Path) -> Iterator[Publishing]:
+    with publishing(settings, broker, tmp_path) as made:
+        yield made
+
+
+# A history sealed anew -----------------------------------------------------------------------------------------
+
+
+def test_a_history_is_sealed_anew_whole_in_order_and_what_is_new_does_not_wait(world: Publishing) -> None:
+    old = world.new_key("lbh")
+    case = world.case_with("lbh")
+    for _ in range(350):
+        world.note(case)
+    world.thread()
+    head = world.head("lbh")
+    until(lambda: world.tail("lbh") == head)
+    told_before = [s for s in world.topic("lbh", old) if s.delivery is not None]
+    new = world.new_key("lbh")
+    world.reseal("lbh", new, old)
+    world.note(case, "said meanwhile")
+    until(lambda: _resealed(world, "lbh"))
+    seen = world.topic("lbh", new)
+    again = [s for s in seen if s.resent]
+    assert [s.sequence for s in again] == [s.sequence for s in told_before]
+    assert all(s.delivery is not None for s in again), "the new key opens all of it"
+    assert [s.attributes.id for s in again] == [s.attributes.id for s in told_before]
+    head = world.head("lbh")
+    until(lambda: world.tail("lbh") == head)
+    assert live(world.topic("lbh")) == list(range(1, head + 1))
+    places = [n for n, s in enumerate(world.topic("lbh", new)) if s.sequence == head and not s.resent]
+    last = max(n for n, s in enumerate(seen) if s.resent)
+    assert places[0] < last, "what was said meanwhile came before the end of the history"
+
+
+def test_a_key_that_is_lost_after_another_takes_the_whole_history_along(world: Publishing) -> None:
+    first, case = world.new_key("dinsos"), world.case_with("dinsos")
+    second = world.new_key("dinsos")
+    world.note(case)
+    world.reseal("dinsos", second, first)
+    third = world.new_key("dinsos")
+    world.note(case)
+    world.reseal("dinsos", third, second)
+    world.note(case)
+    world.thread()
+    until(lambda: _resealed(world, "dinsos"))
+    head = world.head("dinsos")
+    until(lambda: world.tail("dinsos") == head)
+    mine = {s.sequence for s in world.topic("dinsos", third) if s.delivery is not None}
+    assert mine == _sequences_of(world, "dinsos", case)
+
+
+def test_a_publisher_killed_in_the_middle_of_a_history_leaves_nothing_out(world: Publishing) -> None:
+    old, case = world.new_key("psikolog"), world.case_with("psikolog")
+    for _ in range(300):
+        world.note(case)
+    process = world.process()
+    head = world.head("psikolog")
+    until(lambda: world.tail("psikolog") == head)
+    new = world.new_key("psikolog")
+    world.reseal("psikolog", new, old)
+    until(lambda: _sent_anew(world, "psikolog") > 0)
+    process.kill()
+    process.wait()
+    world.process()
+    until(lambda: _resealed(world, "psikolog"))
+    again = [s.sequence for s in world.topic("psikolog", new) if s.resent]
+    assert set(again) == _sequences_of(world, "psikolog", case)
+    assert len(again) - len(set(again)) <= publishers.HISTORY, "at most the part that was under way is there twice"
+    assert live(world.topic("psikolog")) == list(range(1, world.head("psikolog") + 1))
+
+
+# In nobody else's way ------------------------------------------------------------------------------------------
+
+
+def test_an_event_that_does_not_open_holds_up_its_agency_alone(
+    world: Publishing, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(publishers, "ASIDE_SECONDS", 0.5)
+    monkeypatch.setattr(publishers, "SHARES", 1)  # so that one transaction would hold both
+    mine, other = world.case_with("rsud"), world.case_with("rumah-aman")
+    damaged = world.note(mine)
+    world.note(mine)
+    with _altered(world.settings, damaged):
+        world.thread()
+        head = world.head("rumah-aman")
+        until(lambda: world.tail("rumah-aman") == head)
+        world.note(other)
+        until(lambda: world.tail("rumah-aman") == head + 1)
+        assert world.tail("rsud") == world.head("rsud") - 2, "up to the damaged one, and nothing overtook it"
+        assert "what rsud was told cannot be opened" in caplog.text
+    until(lambda: world.tail("rsud") == world.head("rsud"))
+    assert live(world.topic("rsud")) == list(range(1, world.head("rsud") + 1))
+
+
+# Take-over -----------------------------------------------------------------------------------------------------
+
+
+def test_the_agencies_of_a_publisher_that_is_killed_are_told_by_another_within_seconds(world: Publishing) -> None:
+    case = world.case_with("rsud", "polres", "disdik", "rumah-aman")
+    agencies = ("rsud", "polres", "disdik", "rumah-aman", "uptd-ppa")
+    one, _ = world.process(), world.process()
+    until(lambda: all(world.tail(a) == world.head(a) for a in agencies))
+    world.note(case)
+    one.kill()
+    one.wait()
+    world.note(case)
+    took = until(lambda: all(world.tail(a) == world.head(a) for a in agencies))
+    print(f"taken over after {took:.1f} s")
+    assert took < 20
+    for agency in agencies:
+        assert live(world.topic(agency)) == list(range(1, world.head(agency) + 1))
+
+
+def test_a_publisher_that_was_halted_past_its_lease_publishes_nothing_when_it_wakes_up(world: Publishing) -> None:
+    case = world.case_with("rsud", "polres", "disdik")
+    agencies = ("rsud", "polres", "disdik", "uptd-ppa")
+    halted = world.process()
+    until(lambda: all(world.tail(a) == world.head(a) for a in agencies))
+    for _ in range(30):
+        world.note(case)
+    halted.send_signal(signal.SIGSTOP)
+    for _ in range(30):
+        world.note(case)
+    world.process()
+    until(lambda: all(world.tail(a) == world.head(a) for a in agencies))
+    halted.send_signal(signal.SIGCONT)
+    for _ in range(30):
+        world.note(case)
+    until(lambda: all(world.tail(a) == world.head(a) for a in agencies))
+    for agency in agencies:
+        assert live(world.topic(agency)) == list(range(1, world.head(agency) + 1)), "once each, under read_committed"
+
+
+# Topics that lost something ------------------------------------------------------------------------------------
+
+
+def test_a_broker_that_lost_its_data_is_filled_again(world: Publishing) -> None:
+    if not isinstance(world.broker, EmbeddedBroker):
+        pytest.skip("Apache Kafka keeps its data")
+    case = world.case_with("rsud")
+    world.thread()
+    until(lambda: world.tail("rsud") == world.head("rsud"))
+    world.broker.stop()
+    world.broker.start()
+    world.note(case)
+    until(lambda: world.tail("rsud") == world.head("rsud"))
+    assert live(world.topic("rsud")) == list(range(1, world.head("rsud") + 1))
+
+
+@pytest.mark.parametrize("running", [True, False], ids=["while it runs", "while none runs"])
+def test_a_topic_that_retention_emptied_goes_on_and_one_that_was_made_anew_is_filled(
+    world: Publishing, running: bool
+) -> None:
+    if isinstance(world.broker, EmbeddedBroker):
+        pytest.skip("the embedded broker has no retention")
+    case = world.case_with("polres")
+    halt = world.thread()
+    until(lambda: world.tail("polres") == world.head("polres"))
+    until(lambda: _remembered(world, "polres") == world.head("polres"))
+    if not running:
+        halt()
+    head = world.head("polres")
+    with world.admin() as admin:
+        admin.delete_records({topics.partition("polres"): -1})
+    assert world.topic("polres") == []
+    world.note(case)
+    if not running:
+        halt = world.thread()
+    until(lambda: world.tail("polres") == head + 1)
+    assert live(world.topic("polres")) == [head + 1], "what retention took does not come again"
+    halt()
+    with world.admin() as admin:
+        admin.delete_topics([topics.topic_of("polres")])
+    world.thread()
+    until(lambda: world.tail("polres") == head + 1)
+    assert live(world.topic("polres")) == list(range(1, head + 2))
+
+
+# Looking at the register -----------------------------------------------------------------------------------------
+
+
+def _one(world: Publishing, sql: str, *values: object) -> object:
+    with psycopg.connect(world.settings.database, autocommit=True) as db:
+        row = db.execute(sql, values).fetchone()  # type: ignore[arg-type]
+    return row[0] if row else None
+
+
+def _resealed(world: Publishing, agency: str) -> bool:
+    done = "SELECT count(*) > 0 AND bool_and(done_at IS NOT NULL) FROM delivery.resealings"
+    return bool(_one(world, f"{done} WHERE agency = %s AND position > %s", agency, world.started_at))
+
+
+def _sent_anew(world: Publishing, agency: str) -> int:
+    sent = "SELECT coalesce(max(sent), 0) FROM delivery.resealings WHERE agency = %s AND position > %s"
+    return int(str(_one(world, sent, agency, world.started_at)))
+
+
+def _remembered(world: Publishing, agency: str) -> object:
+    return _one(world, "SELECT sequence FROM delivery.topics WHERE agency = %s", agency)
+
+
+def _sequences_of(world: Publishing, agency: str, case: object) -> set[int]:
+    with psycopg.connect(world.settings.database, autocommit=True) as db:
+        found = db.execute("SELECT sequence FROM delivery.told WHERE agency = %s AND case_id = %s", (agency, case))
+        return {sequence for (sequence,) in found}
+
+
+@contextmanager
+def _altered(settings: Settings, position: int) -> Iterator[None]:
+    """One byte of an event's last segment is another, as a superuser could do it; and put right at the end."""
+    with psycopg.connect(settings.database, autocommit=True) as db:
+        row = db.execute("SELECT state FROM log.stored_events WHERE notification_id = %s", (position,)).fetchone()
+        assert row is not None
+        whole: bytes = row[0]
+
+        def put(state: bytes) -> None:
+            with db.transaction():
+                db.execute("SET LOCAL session_replication_role = replica")  # no trigger refuses
+                db.execute("UPDATE log.stored_events SET state = %s WHERE notification_id = %s", (state, position))
+
+        put(whole[:-1] + bytes((whole[-1] ^ 1,)))
+        yield
+        put(whole)
