@@ -14,11 +14,12 @@ import msgspec
 from rujukan.domain import agency as agencies
 from rujukan.domain import case as cases
 from rujukan.domain import erasure as erasures
+from rujukan.domain import recall
 from rujukan.domain.access import AccessRecorded, basis_of
 from rujukan.domain.agency import Agency, agency_stream
 from rujukan.domain.case.commands import AbsorbDuplicate, ApproveErasure, MergeCase
 from rujukan.domain.case.deciding import existing
-from rujukan.domain.case.events import CaseErased
+from rujukan.domain.case.events import CaseErased, ConsentNarrowed, ConsentWithdrawn
 from rujukan.domain.case.state import Case, words
 from rujukan.domain.compartment import Compartment
 from rujukan.domain.disclosure import Written, still_readable
@@ -156,6 +157,8 @@ class Casework:
                 changes += [
                     self._record(case, version, event, act) for event in events if isinstance(event, CaseErased)
                 ]
+                if events and isinstance(events[0], ConsentWithdrawn | ConsentNarrowed):
+                    changes += self._recall(case, version, events, act)
                 after = cases.fold(events, now)  # before it is stored: what cannot be folded must not be there
                 answer = msgspec.json.encode([id, version + len(events)])
                 retryable = self._retryable(act, retry_key, content, answer)
@@ -279,10 +282,19 @@ class Casework:
         events = erasures.record(case, erased, written, act, self.network)
         return Changes(erasures.erasure_stream(erased.erasure), 0, events)
 
+    def _recall(self, case: CaseId, version: int, events: Sequence[Fact], act: Act) -> list[Changes]:
+        """Who has to delete copies as a consent ends, in the same commit. Raises Moved where the case moved on."""
+        written = self._log.read(case)
+        if len(written) != version:
+            raise Moved
+        asked = recall.record(case, events, written, act, self.network)
+        stream = erasures.erasure_stream(recall.recall_id(case, version + 1))
+        return [Changes(stream, 0, asked)] if asked else []
+
     def _finish(self, erasure: UUID) -> None:
         """Destroy the keys, and wait until no process has them. Where this one is killed before, the worker does it."""
         now = erasures.fold(w.event for w in self._log.read(erasures.erasure_stream(erasure)))
-        if now is not None:
+        if now is not None and isinstance(now.record, erasures.ErasureRecorded):
             record = now.record
             self._log.erase(record.case, record.version, words(record.compartments))
 

@@ -11,6 +11,9 @@ The rule, in the order it is asked:
 
 When an agency's entitlement grows (a referral is sent, consent given, the lead taken over), it is told of
 earlier events what it was not told yet; so what an agency was told is itself folded from the log.
+
+When consent ends, what an agency was told and may open no more is recalled (recall.py): it has to delete it. Where
+consent is given anew it is told of it again, under another id.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -30,9 +33,10 @@ DELIVERIES = UUID("0d1a7b60-52c5-5b0e-8f5e-64656c697672")
 """Namespace of delivery ids (RFC 9562, version 5)."""
 
 
-def delivery_id(agency: AgencyCode, position: int, compartments: Iterable[Compartment]) -> UUID:
-    """The id of telling an agency these compartments of that event: always the same."""
-    return uuid5(DELIVERIES, f"{agency}/{position}/{sum(1 << c for c in compartments)}")
+def delivery_id(agency: AgencyCode, position: int, compartments: Iterable[Compartment], recalls: int = 0) -> UUID:
+    """The id of telling an agency these compartments of that event, after so many recalls: always the same."""
+    again = f"/{recalls}" if recalls else ""
+    return uuid5(DELIVERIES, f"{agency}/{position}/{sum(1 << c for c in compartments)}{again}")
 
 
 CONTENT: tuple[type[Fact], ...] = (
@@ -84,6 +88,13 @@ class Told(Struct, frozen=True, gc=False):
     agency: AgencyCode
     of: Written
     compartments: frozenset[Compartment]
+    recalls: int = 0
+    """How often before something of the case was recalled from it."""
+
+    @property
+    def id(self) -> UUID:
+        """Always the same, and of no other telling."""
+        return delivery_id(self.agency, self.of.position, self.compartments, self.recalls)
 
 
 class Followed(Struct, frozen=True, gc=False):
@@ -100,6 +111,9 @@ class Knowledge(Struct):
     case: Case | None = None
     written: list[Written] = field(default_factory=list)
     told: dict[AgencyCode, dict[int, frozenset[Compartment]]] = field(default_factory=dict)
+    recalled: dict[AgencyCode, dict[int, frozenset[Compartment]]] = field(default_factory=dict)
+    """Of that, what it had to delete and was not told again since."""
+    recalls: dict[AgencyCode, int] = field(default_factory=dict)
 
     def follow(self, new: Written) -> list[Told]:
         """Take in the case's next event; say who is to be told what, earlier events first."""
@@ -112,20 +126,48 @@ class Knowledge(Struct):
         everyone = {**concerned(after), **_addressed(new.event, after)}
         for agency in {new.author: None, **everyone}:
             tell += self._tell(after, agency, everyone.get(agency), (new,), new.at)
+        if before is not None and isinstance(new.event, e.ConsentWithdrawn | e.ConsentNarrowed):
+            for agency, versions in self.ended(after, new.at).items():
+                gone = self.recalled.setdefault(agency, {})
+                gone |= {version: gone.get(version, NOTHING) | these for version, these in versions.items()}
+                self.recalls[agency] = self.recalls.get(agency, 0) + 1
         self.case = after
         return tell
+
+    def ended(self, after: Case, now: datetime) -> dict[AgencyCode, dict[int, frozenset[Compartment]]]:
+        """What each agency was told, may open now, and could open no more in the case as it would be after: agency →
+        version → compartments. Its own words stay, and coordination: that it took part, it may know."""
+        if self.case is None:
+            return {}
+        ended: dict[AgencyCode, dict[int, frozenset[Compartment]]] = {}
+        kinds = _ever_concerned(self.case)
+        for agency in self.told.keys() & kinds.keys():
+            gone = self.recalled.get(agency, {})
+            for of in self.written:
+                told = self.told[agency].get(of.version, NOTHING) - gone.get(of.version, NOTHING) - COORDINATION
+                if not told or of.author == agency:
+                    continue
+                kind = kinds[agency]
+                open_now, open_after = (
+                    still_readable(case, of, told, agency, kind, now) for case in (self.case, after)
+                )
+                if lost := open_now - open_after:
+                    ended.setdefault(agency, {})[of.version] = lost
+        return ended
 
     def _tell(
         self, case: Case, agency: AgencyCode, kind: AgencyKind | None, events: Iterable[Written], now: datetime
     ) -> Iterator[Told]:
-        known = self.told.setdefault(agency, {})
+        known, gone = self.told.setdefault(agency, {}), self.recalled.get(agency, {})
         entitled = entitlement(case, agency, kind, now) if kind is not None else NOTHING
         for of in events:
-            before = known.get(of.version, NOTHING)
+            before, deleted = known.get(of.version, NOTHING), gone.get(of.version, NOTHING)
             may = _may_learn(case, of, agency, kind, entitled)
-            if not may <= before:
+            if not may <= before - deleted:
                 known[of.version] = before | may
-                yield Told(agency, of, may)
+                if deleted:
+                    gone[of.version] = deleted - may
+                yield Told(agency, of, may, self.recalls.get(agency, 0))
 
 
 def _learns_more(before: Case | None, after: Case, agency: AgencyCode, kind: AgencyKind, new: Written) -> bool:
@@ -210,6 +252,12 @@ def concerned(case: Case) -> Mapping[AgencyCode, AgencyKind]:
         if referral.status.is_open:
             found[referral.recipient] = referral.recipient_kind
     return found
+
+
+def _ever_concerned(case: Case) -> Mapping[AgencyCode, AgencyKind]:
+    """Who leads, led, or was referred to."""
+    referred = {r.recipient: r.recipient_kind for r in case.referrals.values() if r.sent_at is not None}
+    return {**case.former_leads, **referred, case.lead: case.lead_kind}
 
 
 def _holds(of: Written) -> frozenset[Compartment]:

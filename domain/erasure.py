@@ -4,10 +4,14 @@ The case's own events cannot be read any more when its coordination is gone. So 
 a stream of the erasure's own: who asked, who approved, what and when (`ErasureRecorded`), and for each agency that was
 told something of it that it must delete its copy (`DeletionAsked`). Each agency is named in an event of its own, so
 that none learns from another's who took part. What it says when it has done so is the third event.
+
+Where consent ended, nothing is destroyed, but agencies have to delete the copies of what they were told (recall.py):
+that is a stream of the same kind, which begins with `RecallRecorded`.
 """
 
 from collections.abc import Container, Iterable, Sequence
 from datetime import datetime
+from typing import Literal
 from uuid import UUID, uuid5
 
 from msgspec import Struct
@@ -18,7 +22,7 @@ from .case.state import words
 from .codes import ErasureBasis
 from .compartment import Coordination
 from .disclosure import Knowledge, Written
-from .fact import Act, ActorId, AgencyCode, CaseId, ErasureId, Fact, recorded
+from .fact import Act, ActorId, AgencyCode, CaseId, ConsentId, ErasureId, Fact, Short, recorded
 from .refusal import AlreadyExists, Unknown
 
 ERASURES = UUID("6c1b0f39-5a0e-5d0f-9b51-65726173757a")
@@ -45,8 +49,24 @@ class ErasureRecorded(Fact, frozen=True, kw_only=True, tag="erasure.ErasureRecor
     approved_by: Coordination[ActorId]
 
 
+class RecallRecorded(Fact, frozen=True, kw_only=True, tag="erasure.RecallRecorded"):
+    """A consent ended, in whole or in part, on which agencies were told something: they have to delete the copies of
+    what they were told, and keep what they wrote themselves. Nothing is destroyed here."""
+
+    erasure: Coordination[ErasureId]
+    """The recall's own id: agencies answer a recall as they answer an erasure."""
+    case: Coordination[CaseId]
+    consent: Coordination[ConsentId]
+    version: Coordination[int]
+    """Of the case's event that ended it."""
+    ended: Coordination[Literal["withdrawn", "narrowed"]]
+    compartments: Coordination[frozenset[CompartmentWord]]
+    lead: Coordination[AgencyCode]
+    recorded_by: Coordination[ActorId]
+
+
 class DeletionAsked(Fact, frozen=True, kw_only=True, tag="erasure.DeletionAsked"):
-    """This agency was told something of what was erased, and must delete its copies."""
+    """This agency was told something of what was erased or recalled, and must delete its copies of what it was told."""
 
     erasure: Coordination[ErasureId]
     case: Coordination[CaseId]
@@ -62,30 +82,41 @@ class ErasureAcknowledged(Fact, frozen=True, kw_only=True, tag="erasure.ErasureA
     agency: Coordination[AgencyCode]
 
 
-EVENTS: tuple[type[Fact], ...] = (ErasureRecorded, DeletionAsked, ErasureAcknowledged)
+class CopiesKept(Fact, frozen=True, kw_only=True, tag="erasure.CopiesKept"):
+    """Of what it is to delete the agency keeps a part, by a duty of its own that it names (a hospital's to keep medical
+    records, say). That it deleted the rest, `ErasureAcknowledged` says."""
+
+    erasure: Coordination[ErasureId]
+    case: Coordination[CaseId]
+    agency: Coordination[AgencyCode]
+    kept_basis: Coordination[Short]
+
+
+EVENTS: tuple[type[Fact], ...] = (ErasureRecorded, DeletionAsked, ErasureAcknowledged, RecallRecorded, CopiesKept)
 
 
 class AcknowledgeErasure(Fact, frozen=True, kw_only=True):
-    """Say that the agency deleted what it was told."""
+    """Say that the agency deleted what it was told; `kept_basis`: but for what this rule has it keep."""
 
     erasure: Coordination[ErasureId]
+    kept_basis: Coordination[Short | None] = None
 
 
 class Asked(Struct, frozen=True):
-    """An erasure: which agencies have to delete, and which said that they did."""
+    """An erasure or a recall: which agencies have to delete, and which said that they did."""
 
-    record: ErasureRecorded
+    record: ErasureRecorded | RecallRecorded
     version: int = 1
     told: frozenset[AgencyCode] = frozenset()
     acknowledged: frozenset[AgencyCode] = frozenset()
 
 
 def fold(events: Iterable[Fact]) -> Asked | None:
-    """The erasure after these events of its stream; None before the first."""
+    """The erasure, or the recall, after these events of its stream; None before the first."""
     asked: Asked | None = None
     for event in events:
         match event:
-            case ErasureRecorded():
+            case ErasureRecorded() | RecallRecorded():
                 asked = Asked(event)
                 continue
             case DeletionAsked() if asked is not None:
@@ -140,4 +171,6 @@ def acknowledge(command: AcknowledgeErasure, asked: Asked | None, act: Act) -> S
         raise Unknown(what="erasure")
     if act.agency in asked.acknowledged:
         raise AlreadyExists(what="the acknowledgement")
-    return [recorded(ErasureAcknowledged, command, act, case=asked.record.case, agency=act.agency)]
+    about = {"case": asked.record.case, "agency": act.agency}
+    kept = [recorded(CopiesKept, command, act, **about)] if command.kept_basis is not None else []
+    return [*kept, recorded(ErasureAcknowledged, command, act, **about)]

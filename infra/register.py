@@ -22,7 +22,7 @@ from psycopg.rows import TupleRow
 
 from rujukan.domain import agency as agencies
 from rujukan.domain import webhook
-from rujukan.domain.disclosure import Followed, Told, delivery_id
+from rujukan.domain.disclosure import Followed, Told
 from rujukan.domain.erasure import DeletionAsked
 
 from .following import Follower
@@ -166,7 +166,7 @@ class Register:
             sum(1 << c for c in told.compartments),
             self._keys.get(told.agency, ""),
             followed.written.at,
-            delivery_id(told.agency, told.of.position, told.compartments),
+            told.id,
         )
 
     def _webhook(self, db: Connection[TupleRow], followed: Followed) -> None:

@@ -1,4 +1,5 @@
-"""Erasures of the cases that an agency leads: asked for, and carried out; who has to delete copies, and who said so."""
+"""Erasures of the cases that an agency leads: asked for, and carried out; recalls, where a consent ended; who has to
+delete copies, and who said so."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -11,17 +12,19 @@ from psycopg.rows import TupleRow, dict_row
 
 from rujukan.domain.case import events as e
 from rujukan.domain.disclosure import Followed
-from rujukan.domain.erasure import DeletionAsked, ErasureAcknowledged, ErasureRecorded
+from rujukan.domain.erasure import CopiesKept, DeletionAsked, ErasureAcknowledged, ErasureRecorded, RecallRecorded
 
 from .projection import Tables
 
 
 class Copies(Struct, frozen=True):
-    """An agency that was told something of what was erased. `acknowledged_at`: when it said that it deleted it."""
+    """An agency that was told something of what was erased. `acknowledged_at`: when it said that it deleted it, or by
+    which rule it keeps a part."""
 
     agency: str
     acknowledged_at: datetime | None = None
     acknowledged_by: UUID | None = None
+    kept_basis: str | None = None
 
 
 class Entry(Struct, frozen=True):
@@ -30,9 +33,10 @@ class Entry(Struct, frozen=True):
     erasure: UUID
     case: UUID
     status: str
-    """asked, or erased."""
+    """asked, erased, or recalled."""
     compartments: list[str]
     basis: str
+    """Of an erasure; of a recall: consent-withdrawn, or consent-narrowed."""
     requested_by: UUID
     requested_at: datetime
     approved_by: UUID | None
@@ -62,7 +66,7 @@ class Erasures:
         GRANT SELECT ON erasure TO rujukan_service;
         CREATE TABLE erasure_copy (
           erasure uuid NOT NULL, agency text NOT NULL, lead text NOT NULL, acknowledged_at timestamptz,
-          acknowledged_by uuid, PRIMARY KEY (erasure, agency)
+          acknowledged_by uuid, kept_basis text, PRIMARY KEY (erasure, agency)
         );
         ALTER TABLE erasure_copy ENABLE ROW LEVEL SECURITY;
         CREATE POLICY own ON erasure_copy FOR SELECT TO rujukan_service
@@ -87,6 +91,10 @@ class Erasures:
                     row = (done.erasure, done.case, done.lead, "erased", sorted(done.compartments))
                     who = (done.basis.value, done.requested_by, done.requested_at)
                     db.execute(_UPSERT, (*row, *who, done.approved_by, done.occurred_at, written.position))
+                case RecallRecorded() as recall:
+                    row = (recall.erasure, recall.case, recall.lead, "recalled", sorted(recall.compartments))
+                    who = (f"consent-{recall.ended}", recall.recorded_by, recall.occurred_at)
+                    db.execute(_UPSERT, (*row, *who, None, None, written.position))
                 case DeletionAsked() as asked_of:
                     db.execute(
                         "INSERT INTO erasure_copy (erasure, agency, lead)"
@@ -99,6 +107,11 @@ class Erasures:
                         " WHERE erasure = %s AND agency = %s",
                         (said.occurred_at, written.actor, said.erasure, said.agency),
                     )
+                case CopiesKept() as kept:
+                    db.execute(
+                        "UPDATE erasure_copy SET kept_basis = %s WHERE erasure = %s AND agency = %s",
+                        (kept.kept_basis, kept.erasure, kept.agency),
+                    )
 
 
 def erasures(db: Connection[TupleRow], *, before: int | None = None, limit: int = 50) -> list[Entry]:
@@ -108,7 +121,7 @@ def erasures(db: Connection[TupleRow], *, before: int | None = None, limit: int 
         rows: list[dict[str, Any]] = cursor.execute(_SELECT, {"before": before, "limit": limit}).fetchall()
         copies: dict[UUID, list[Copies]] = {}
         for row in cursor.execute(
-            "SELECT erasure, agency, acknowledged_at, acknowledged_by FROM views.erasure_copy"
+            "SELECT erasure, agency, acknowledged_at, acknowledged_by, kept_basis FROM views.erasure_copy"
             " WHERE erasure = ANY(%s) ORDER BY agency",
             ([row["erasure"] for row in rows],),
         ):

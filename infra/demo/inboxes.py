@@ -11,7 +11,6 @@ from rujukan.consumers.envelope import AgencyKey, Delivery
 from rujukan.consumers.inbox import SqliteInbox
 from rujukan.consumers.kafka_source import KafkaSource
 from rujukan.consumers.subscription import Subscription
-from rujukan.domain.disclosure import delivery_id
 
 from ..following import Follower
 
@@ -89,6 +88,6 @@ def entitled(follower: Follower, agencies: set[str], after: int = 0) -> dict[str
         for followed in batch:
             for told in followed.tell:
                 if told.agency in agencies:
-                    expected[told.agency].add(str(delivery_id(told.agency, told.of.position, told.compartments)))
+                    expected[told.agency].add(str(told.id))
         after = batch[-1].written.position
     return expected

@@ -12,6 +12,9 @@ from publishing import Publishing, live, publishing, until
 
 from rujukan.consumers import publisher as publishers
 from rujukan.consumers import topics
+from rujukan.domain.case import commands as c
+from rujukan.domain.codes import Service
+from rujukan.infra import composition
 from rujukan.infra.services.apache_kafka import ApacheKafka
 from rujukan.infra.services.broker import BrokerProcess, EmbeddedBroker
 from rujukan.infra.settings import Settings
@@ -98,6 +101,35 @@ def test_a_publisher_killed_in_the_middle_of_a_history_leaves_nothing_out(world:
     assert set(again) == _sequences_of(world, "psikolog", case)
     assert len(again) - len(set(again)) <= publishers.HISTORY, "at most the part that was under way is there twice"
     assert live(world.topic("psikolog")) == list(range(1, world.head("psikolog") + 1))
+
+
+# Recall --------------------------------------------------------------------------------------------------------
+
+
+def test_an_agency_is_asked_to_delete_what_it_was_told_when_consent_is_withdrawn(world: Publishing) -> None:
+    office, key = world.office, world.new_key("dinsos")
+    case = office.opens(composition.now())
+    consent = office.consents(case, "dinsos", "health")
+    office.refers(case, "dinsos", Service.SOCIAL_REHABILITATION, compartments=frozenset({"health"}))
+    world.note(case)
+    office.does("uptd-ppa", case, c.WithdrawConsent, consent=consent)
+    world.note(case, "dinsos is told this only when she consents again")
+    office.consents(case, "dinsos", "health")
+    office.refers(case, "dinsos", Service.SOCIAL_REHABILITATION, compartments=frozenset({"health"}))
+    world.thread()
+    head = world.head("dinsos")
+    until(lambda: world.tail("dinsos") == head)
+    told = [s.delivery for s in world.topic("dinsos", key) if s.delivery is not None and s.delivery.case == case]
+    names = [delivery.topic for delivery in told]
+    withdrawn, asked = names.index("case.ConsentWithdrawn"), names.index("erasure.DeletionAsked")
+    first, *others = [n for n, name in enumerate(names) if name == "case.NoteRecorded"]
+    assert first < withdrawn < asked < min(others)
+    assert told[asked].fields()["compartments"] == ["health"]
+    assert [told[n].fields()["health"] for n in others] == [
+        "a note",
+        "dinsos is told this only when she consents again",
+    ], "on a new consent it is told again of what it deleted"
+    assert told[first].id != told[others[0]].id
 
 
 # In nobody else's way ------------------------------------------------------------------------------------------

@@ -311,6 +311,22 @@ FIELDS: dict[type[Fact], dict[str, Any]] = {
         "failed": (d.Failure(4, "cannot-open"), d.Failure(7, "handler-failed")),
         "recovered": (3,),
     },
+    r.CopiesKept: {
+        "erasure": an_id("recall"),
+        "case": an_id("case"),
+        "agency": "rsud",
+        "kept_basis": "medical records are kept for 25 years",
+    },
+    r.RecallRecorded: {
+        "erasure": an_id("recall"),
+        "case": an_id("case"),
+        "consent": an_id("consent"),
+        "version": 7,
+        "ended": "narrowed",
+        "compartments": frozenset({"health", "contact"}),
+        "lead": "uptd-ppa",
+        "recorded_by": an_id("reviewer"),
+    },
 }
 
 EXAMPLES: dict[str, Fact] = {

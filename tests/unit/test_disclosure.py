@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from uuid import UUID
 
 import pytest
 from hypothesis import settings
@@ -514,21 +515,40 @@ class DisclosureMachine(Walk):
     def __init__(self) -> None:
         super().__init__()
         self.knowledge = Knowledge()
-        self.said: set[tuple[str, int, frozenset[Compartment]]] = set()
+        self.said: set[UUID] = set()
         self.known: dict[tuple[str, int], frozenset[Compartment]] = {}
+        self.deleted: dict[tuple[str, int], frozenset[Compartment]] = {}
+        """Of that, what it had to delete and was not told again."""
 
     def accepted(self, command: Fact, by: Act, event: Fact) -> None:
         new = written(len(self.log), event, by.agency, by.at)
         for told in self.knowledge.follow(new):
-            assert (told.agency, told.of.version, told.compartments) not in self.said, "told twice"
-            self.said.add((told.agency, told.of.version, told.compartments))
+            assert told.id not in self.said, "told twice"
+            self.said.add(told.id)
             self.is_justified(told, by.at)
-            before = self.known.get((told.agency, told.of.version), frozenset())
-            self.known[told.agency, told.of.version] = before | told.compartments
+            of = told.agency, told.of.version
+            self.known[of] = self.known.get(of, frozenset()) | told.compartments
+            self.deleted[of] = self.deleted.get(of, frozenset()) - told.compartments
+        if isinstance(event, e.ConsentWithdrawn | e.ConsentNarrowed):
+            self.what_no_consent_covers_any_more_is_recalled(by.at)
         assert self.knowledge.case == self.case
         self.author_and_lead_know_of_it(new.version, by.agency)
         self.sender_and_recipient_see_the_move(new.version, event)
         self.the_lead_and_the_recipients_know_what_went_before(event)
+
+    def what_no_consent_covers_any_more_is_recalled(self, at: datetime) -> None:
+        for (agency, version), told in self.known.items():
+            if self.authors[version - 1] != agency:
+                ended = covered(self.log[:-1], agency, at) - covered(self.log, agency, at) - {"coordination"}
+                gone = self.deleted.get((agency, version), frozenset())
+                self.deleted[agency, version] = gone | {c for c in told if c.word in ended}
+        recalled = {
+            (agency, version): gone
+            for agency, versions in self.knowledge.recalled.items()
+            for version, gone in versions.items()
+            if gone
+        }
+        assert recalled == {of: gone for of, gone in self.deleted.items() if gone}
 
     def is_justified(self, told: Told, at: datetime) -> None:
         agency, event = told.agency, told.of.event
@@ -537,7 +557,8 @@ class DisclosureMachine(Walk):
             held.add(event.compartment)
         if isinstance(event, e.ClockMet):
             held.add("incident")
-        new = words(told.compartments - self.known.get((agency, told.of.version), frozenset()))
+        of = agency, told.of.version
+        new = words(told.compartments - (self.known.get(of, frozenset()) - self.deleted.get(of, frozenset())))
         assert new
         assert words(told.compartments) <= held
         assert self.takes_or_took_part(agency), f"{agency} never took part"

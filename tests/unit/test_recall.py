@@ -1,0 +1,191 @@
+"""Recall: when a consent ends, those who were told something on it delete their copies, and nobody else is asked."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given as each
+from hypothesis import strategies as st
+from story import (
+    C1,
+    C2,
+    CASE,
+    DAY,
+    HOSPITAL,
+    LEAD,
+    NETWORK,
+    NOON,
+    NOTE,
+    R2,
+    act,
+    brought_to,
+    consent,
+    incident,
+    later,
+    opened,
+    override,
+    referred,
+    say,
+    scope,
+    withdrawn,
+    written,
+)
+
+from rujukan.domain import erasure as r
+from rujukan.domain import recall
+from rujukan.domain.case import commands as c
+from rujukan.domain.case import decide, fold
+from rujukan.domain.case import events as e
+from rujukan.domain.codes import ReferralStatus, Service
+from rujukan.domain.disclosure import Knowledge, Written
+from rujukan.domain.fact import Fact
+from rujukan.domain.refusal import AlreadyExists, Unknown
+
+WITHDRAW = say(c.WithdrawConsent, consent=C1)
+NOTED = say(e.NoteRecorded, note=NOTE, health="seen", safety="not for the hospital")
+SHARED = [*referred(), incident(), NOTED]
+"""The hospital has a referral, and was told of the incident and of what concerns health."""
+
+
+def recalled(*story: Fact, ends: Fact = WITHDRAW, at: Any = LEAD) -> Sequence[Fact]:
+    """What the recall's own stream begins with when a consent ends."""
+    log = logged(*story)
+    events = decide(ends, fold(w.event for w in log), at, NETWORK)
+    return recall.record(CASE, events, log, at, NETWORK)
+
+
+def logged(*events: Fact, by: Mapping[int, str] | None = None) -> list[Written]:
+    """The events as they stand in the log; `by` says of some of them whose they are."""
+    return [written(n, event, (by or {}).get(n, "uptd-ppa")) for n, event in enumerate(events, 1)]
+
+
+def asked(*events: Fact) -> dict[str, set[str]]:
+    """Agency → the compartments of which it has to delete its copies."""
+    return {d.agency: set(d.compartments) for d in events if isinstance(d, r.DeletionAsked)}
+
+
+def test_who_was_told_on_a_consent_that_is_withdrawn_has_to_delete_it() -> None:
+    record, asking = recalled(*SHARED)
+    assert record == say(
+        r.RecallRecorded,
+        erasure=recall.recall_id(CASE, len(SHARED) + 1),
+        case=CASE,
+        consent=C1,
+        version=len(SHARED) + 1,
+        ended="withdrawn",
+        compartments=frozenset({"incident", "health"}),
+        lead="uptd-ppa",
+        recorded_by=LEAD.actor,
+    )
+    assert asking == say(
+        r.DeletionAsked,
+        erasure=recall.recall_id(CASE, len(SHARED) + 1),
+        case=CASE,
+        agency="rsud",
+        compartments=frozenset({"incident", "health"}),
+    )
+
+
+def test_of_a_consent_that_is_narrowed_only_what_was_taken_out_is_recalled() -> None:
+    narrower = say(c.NarrowConsent, **scope(C1, of=("incident",)))
+    record, *asking = recalled(*SHARED, ends=narrower)
+    assert isinstance(record, r.RecallRecorded)
+    assert record.ended == "narrowed"
+    assert asked(*asking) == {"rsud": {"health"}}
+
+
+def test_a_narrowing_that_takes_an_agency_out_recalls_all_from_it() -> None:
+    two = [opened(), consent(to=("rsud", "polres")), *brought_to(ReferralStatus.REQUESTED)]
+    police = brought_to(ReferralStatus.REQUESTED, R2, to="polres", service=Service.LAW_ENFORCEMENT)
+    without = say(c.NarrowConsent, **scope(C1, to="rsud"))
+    assert asked(*recalled(*two, *police, NOTED, ends=without)) == {"polres": {"health"}}
+
+
+@pytest.mark.parametrize("still", [consent(C2), override(C2), consent(C2, to="kind:health")])
+def test_what_another_consent_or_an_override_covers_is_not_recalled(still: Fact) -> None:
+    assert recalled(*SHARED, still) == ()
+
+
+def test_what_another_consent_covers_in_part_is_recalled_for_the_rest() -> None:
+    assert asked(*recalled(*SHARED, consent(C2, of=("health",)))) == {"rsud": {"incident"}}
+
+
+def test_nobody_who_was_told_nothing_on_it_is_asked() -> None:
+    assert recalled(opened(), consent(), NOTED) == (), "a consent on which nothing was told"
+    drafted = [opened(), consent(), *brought_to(ReferralStatus.DRAFT), NOTED]
+    assert recalled(*drafted) == (), "a referral that was not sent"
+
+
+def test_an_agency_keeps_what_it_wrote_itself() -> None:
+    own = logged(*referred(), NOTED, by={len(referred()) + 1: "rsud"})
+    events = decide(WITHDRAW, fold(w.event for w in own), LEAD, NETWORK)
+    assert asked(*recall.record(CASE, events, own, LEAD, NETWORK)) == {}
+
+
+def test_a_referral_that_ended_does_not_keep_the_copies() -> None:
+    done = [opened(), consent(), incident(), *brought_to(ReferralStatus.COMPLETED)]
+    assert asked(*recalled(*done)) == {"rsud": {"incident"}}
+
+
+def test_what_was_recalled_is_not_recalled_again_and_is_told_again_on_a_new_consent() -> None:
+    knowledge = Knowledge()
+    log = logged(*SHARED, withdrawn(), consent(C2))
+    for w in log[:-1]:
+        knowledge.follow(w)
+    again = [t for t in knowledge.follow(log[-1]) if t.agency == "rsud"]
+    first = Knowledge()
+    before = {t.id for w in log[:-1] for t in first.follow(w)}
+    assert [type(t.of.event) for t in again] == [e.IncidentRecorded, e.NoteRecorded]
+    assert before.isdisjoint(t.id for t in again), "under an id of its own, or its inbox would pass it by"
+    withdrawn_twice = recalled(
+        *SHARED, withdrawn(), consent(C2, of=("safety",)), ends=say(c.WithdrawConsent, consent=C2)
+    )
+    assert asked(*withdrawn_twice) == {}
+
+
+def test_a_consent_that_ran_out_before_recalls_nothing_more() -> None:
+    two = [
+        opened(),
+        consent(until=NOON + DAY),
+        *brought_to(ReferralStatus.REQUESTED),
+        NOTED,
+        consent(C2, of=("safety",)),
+    ]
+    assert recalled(*two, ends=say(c.WithdrawConsent, NOON + 2 * DAY, consent=C2), at=later(LEAD, 2 * DAY)) == ()
+
+
+def test_the_agency_answers_a_recall_as_it_answers_an_erasure() -> None:
+    events = recalled(*SHARED)
+    done = say(r.AcknowledgeErasure, erasure=recall.recall_id(CASE, len(SHARED) + 1))
+    (answer,) = r.acknowledge(done, r.fold(events), HOSPITAL)
+    about = {"erasure": done.erasure, "case": CASE, "agency": "rsud"}
+    assert answer == say(r.ErasureAcknowledged, **about)
+    now = r.fold([*events, answer])
+    assert now is not None
+    assert (now.told, now.acknowledged, now.version) == ({"rsud"}, {"rsud"}, 3)
+    with pytest.raises(AlreadyExists):
+        r.acknowledge(done, now, HOSPITAL)
+    with pytest.raises(Unknown):
+        r.acknowledge(done, now, act("polres"))
+
+
+def test_an_agency_that_has_to_keep_records_names_the_rule() -> None:
+    events = recalled(*SHARED)
+    rule = "Medical records are kept for 25 years"
+    said = say(r.AcknowledgeErasure, erasure=recall.recall_id(CASE, len(SHARED) + 1), kept_basis=rule)
+    about = {"erasure": said.erasure, "case": CASE, "agency": "rsud"}
+    kept, answer = r.acknowledge(said, r.fold(events), HOSPITAL)
+    assert (kept, answer) == (say(r.CopiesKept, **about, kept_basis=rule), say(r.ErasureAcknowledged, **about))
+    assert r.fold([*events, kept, answer]).version == 4  # type: ignore[union-attr]
+
+
+COMPARTMENTS = st.sets(st.sampled_from(["incident", "health", "legal"]), min_size=1)
+
+
+@each(COMPARTMENTS, COMPARTMENTS, COMPARTMENTS)
+def test_whatever_is_consented_the_two_ways_to_say_it_agree(first: set[str], second: set[str], rest: set[str]) -> None:
+    """What is recalled is what the first consent covered of what was told, less what the second still covers."""
+    said = say(e.NoteRecorded, note=NOTE, incident="a", health="b", legal="c")
+    log = [opened(), consent(of=first), consent(C2, of=second), *brought_to(ReferralStatus.REQUESTED, of=rest), said]
+    lost = (first & rest) - second
+    assert asked(*recalled(*log)) == ({"rsud": lost} if lost else {})
