@@ -4,7 +4,7 @@ from typing import Any
 
 from conftest import Running
 
-from rujukan.domain.codes import Role
+from rujukan.domain.codes import Purpose, Role
 
 OPENING = {"channel": "in-person", "reporter": "survivor", "urgency": "urgent", "age_group": "adult"}
 RULE = "Permenkes 24/2022: rekam medis disimpan 25 tahun"
@@ -17,7 +17,7 @@ def done(response: Any) -> dict[str, Any]:
 
 
 def test_the_lead_sees_who_has_to_delete_copies_and_by_which_rule_one_keeps_some(running: Running) -> None:
-    lead, officer = running.client("uptd-ppa"), running.client("uptd-ppa", Role.DATA_PROTECTION_OFFICER)
+    lead, officer = running.client("uptd-ppa"), running.client("uptd-ppa", Role.DATA_PROTECTION_OFFICER, Purpose.AUDIT)
     case = f"/cases/{done(lead.post('/cases', json=OPENING))['id']}"
     scope = {"compartments": ["health"], "recipients": ["rsud"], "purposes": ["care"]}
     said = {"given_by": ["survivor"], "obtained": "verbal"}
@@ -32,10 +32,11 @@ def test_the_lead_sees_who_has_to_delete_copies_and_by_which_rule_one_keeps_some
     assert entry["copies"] == [{"agency": "rsud", "acknowledged_at": None, "acknowledged_by": None, "kept_basis": None}]
     assert entry["erased_at"] is None, "nothing is destroyed here"
     path = f"/erasures/{entry['erasure']}/acknowledgement"
-    hospital = running.client("rsud", Role.DATA_PROTECTION_OFFICER)
+    hospital = running.client("rsud", Role.DATA_PROTECTION_OFFICER, Purpose.AUDIT)
     answered = done(hospital.post(path, json={"kept_basis": RULE}))
     assert hospital.post(path, json={}).status_code == 409
-    assert running.client("polres", Role.DATA_PROTECTION_OFFICER).post(path, json={}).status_code == 404
+    police = running.client("polres", Role.DATA_PROTECTION_OFFICER, Purpose.AUDIT)
+    assert police.post(path, json={}).status_code == 404
     (copies,) = entry_of(officer, case, answered["position"])["copies"]
     assert (copies["agency"], copies["kept_basis"]) == ("rsud", RULE)
     assert copies["acknowledged_at"] is not None

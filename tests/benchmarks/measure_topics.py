@@ -1,0 +1,84 @@
+"""How much the publisher gets out: sealed messages a second beside the plain Kafka client with the same bytes, what a
+subscriber opens, and a thousand topics on one publisher."""
+
+from fanning import Network, brokers, elapsed, on, produce, publishers, read
+from harness import Bench, Measured, beside
+
+from rujukan.consumers import topics
+from rujukan.consumers.envelope import Opener
+from rujukan.infra import composition
+
+TARGET, TARGET_OPENED = 3000.0, 5000.0
+AGENCIES, NOTES = 20, 1500
+MANY, CASES = 1000, 20
+START_TARGET = 20.0
+
+
+def run(bench: Bench) -> list[Measured]:
+    found: list[Measured] = []
+    with brokers(bench) as each:
+        for name, broker in each():
+            for processes in (1, 2):
+                found += _fan_out(bench, name, broker, processes)
+            found += _many_topics(bench, name, broker)
+    return found
+
+
+def _fan_out(bench: Bench, name: str, broker: object, processes: int) -> list[Measured]:
+    """A backlog of NOTES notes, told to AGENCIES agencies: followed, registered, sealed, signed and published."""
+    with bench.database() as fresh:
+        settings = on(fresh, broker)  # type: ignore[arg-type]
+        network = Network(settings, AGENCIES, 4)
+        with publishers(settings, processes):
+            elapsed(lambda: network.registered() and network.sent() == network.told())
+            before = network.told()
+            network.note(NOTES // 4)
+            took = elapsed(lambda: network.registered() and network.sent() == network.told())
+            count = network.told() - before
+        agency = network.codes[0]
+        service = composition.signing_key(composition.keyring(settings)).public_key()
+        opener = Opener([network.key], [service])
+        records, opening = read(settings.kafka, agency, lambda r: opener.open(r.headers, r.key, r.value))
+        _, reading = read(settings.kafka, agency, lambda r: None)
+        plain = produce(settings.kafka, topics.topic_of(agency), records)
+        _drop(settings.kafka, network.codes)
+    label = f"{name}, {processes} publisher{'s' if processes > 1 else ''}"
+    rate, opened, ceiling = count / took, len(records) / opening, len(records) / reading
+    return [
+        beside(f"fan-out of {count:,} messages, {label}", rate, "messages/s", "plain kafka-python", plain),
+        beside(f"fan-out, {label}", rate, "messages/s", "target", TARGET),
+        beside(
+            f"opened by a subscriber, {label}", len(records) / opening, "messages/s", "plain", len(records) / reading
+        ),
+        beside(f"opened, {label}", len(records) / opening, "messages/s", "target", TARGET_OPENED),
+    ]
+
+
+def _many_topics(bench: Bench, name: str, broker: object) -> list[Measured]:
+    with bench.database() as fresh:
+        settings = on(fresh, broker)  # type: ignore[arg-type]
+        network = Network(settings, MANY, CASES)
+
+        def all_sent() -> bool:
+            return network.registered() and network.sent() == network.told()
+
+        with publishers(settings, 1):
+            first = elapsed(all_sent)
+            before = network.told()
+            network.note(10)
+            rate = (network.told() - before) / elapsed(all_sent)
+        network.note(1)
+        with publishers(settings, 1):
+            again = elapsed(all_sent)
+        _drop(settings.kafka, network.codes)
+    return [
+        beside(f"{MANY} topics made and filled, {name}", first, "s", "target", START_TARGET, True),
+        beside(f"{MANY} topics found again and written to, {name}", again, "s", "target", START_TARGET, True),
+        beside(f"{MANY} topics, {name}", rate, "messages/s", "target", TARGET),
+    ]
+
+
+def _drop(bootstrap: str, agencies: list[str]) -> None:
+    admin = KafkaAdminClient(bootstrap_servers=bootstrap, **topics.ADMIN)
+    admin.delete_topics([topics.topic_of(agency) for agency in agencies], raise_errors=False)
+    admin.close()
