@@ -18,8 +18,7 @@ from rujukan.domain.access import AccessRecorded, codes_of
 from rujukan.domain.case import events as e
 from rujukan.domain.delivery import Acknowledged
 from rujukan.domain.disclosure import Followed
-from rujukan.domain.erasure import EVENTS as OF_AN_ERASURE
-from rujukan.domain.erasure import ErasureRecorded
+from rujukan.domain.erasure import CopiesKept, DeletionAsked, ErasureAcknowledged, ErasureRecorded, RecallRecorded
 
 from .erased import records
 from .projection import Tables
@@ -77,7 +76,7 @@ class Audit:
                 continue  # machines say it, several times a minute; nobody did anything with a case
             access = w.event if isinstance(w.event, AccessRecorded) else None
             subject = access.subject if access else w.stream
-            if isinstance(w.event, OF_AN_ERASURE):
+            if isinstance(w.event, ErasureRecorded | RecallRecorded | DeletionAsked | ErasureAcknowledged | CopiesKept):
                 subject = w.event.case
             if isinstance(w.event, ErasureRecorded):
                 leads[w.event.case] = w.event.lead
