@@ -8,11 +8,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from threading import Event, Thread
 from uuid import UUID, uuid4
 
 import psycopg
 from harness import Bench
-from kafka import KafkaConsumer, KafkaProducer
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.consumer.fetcher import ConsumerRecord
 from msgspec.structs import replace
 
@@ -223,6 +224,41 @@ def produce(bootstrap: str, topic: str, records: Sequence[ConsumerRecord], batch
         return len(records) / (time.perf_counter() - started)
     finally:
         producer.close()
+
+
+def round_trip(bootstrap: str, rate: float, seconds: float) -> list[float]:
+    """Milliseconds from a plain producer's call to a plain consumer's, each message by itself, sorted."""
+    topic, stop = f"plain-{uuid4().hex[:8]}", Event()
+    admin = KafkaAdminClient(bootstrap_servers=bootstrap, **topics.ADMIN)
+    admin.create_topics({topic: {"num_partitions": 1, "replication_factor": -1}})
+    admin.close()
+    delays: list[float] = []
+
+    def receive() -> None:
+        consumer = KafkaConsumer(bootstrap_servers=bootstrap, **topics.CONSUMER)
+        consumer.assign([TopicPartition(topic, 0)])
+        consumer.seek_to_beginning()
+        while not stop.is_set():
+            for records in consumer.poll(timeout_ms=200).values():
+                delays.extend((time.time() - float(r.value)) * 1000 for r in records)
+        consumer.close()
+
+    thread = Thread(target=receive, daemon=True)
+    thread.start()
+    producer = KafkaProducer(bootstrap_servers=bootstrap, **topics.PRODUCER)
+    started, count = time.monotonic(), 0
+    while (now := time.monotonic() - started) < seconds:
+        if now * rate > count:
+            producer.send(topic, value=str(time.time()).encode().ljust(2048), partition=0)
+            count += 1
+        else:
+            time.sleep(0.001)
+    producer.flush(10)
+    producer.close()
+    elapsed(lambda: len(delays) >= count, 30)
+    stop.set()
+    thread.join(5)
+    return sorted(delays)
 
 
 def on(settings: Settings, broker: BrokerProcess) -> Settings:
