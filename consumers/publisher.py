@@ -203,9 +203,13 @@ class Publisher:
             del written[agency]
         ids = topics.identities(admin, mine)
         new = [a for a in mine if a not in written or ids.get(a) != written[a].topic_id]
+        new = [agency for agency in new if not self._aside.holds(agency)]
         if not new:
             return
-        topics.ensure(admin, new)
+        for agency, problem in topics.ensure(admin, new).items():
+            self._aside.put(agency, f"the topic of {agency} cannot be made: {problem.__name__}")
+            written.pop(agency, None)
+            new.remove(agency)
         before = self._source.places(new)
         for agency, tail in topics.tails(self._access, admin, new, self._service).items():
             written[agency] = Place(tail.topic_id, _goes_on(tail, before.get(agency)))

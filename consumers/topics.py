@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
-from kafka.errors import KafkaTimeoutError, NoError, TopicAlreadyExistsError, for_code
+from kafka.errors import KafkaError, KafkaTimeoutError, NoError, TopicAlreadyExistsError, for_code
 
 from .envelope import Opener, Rejected
 from .kafka_access import Access, options
@@ -38,6 +38,7 @@ CONSUMER: dict[str, Any] = {
     "group_id": None,
     **BACKOFF,
 }
+ONE_PARTITION = {"num_partitions": 1, "replication_factor": -1}
 LOOK_BACK = 8
 SLICE = 250
 """How many topics are looked at at once."""
@@ -78,19 +79,21 @@ def partition(agency: str) -> TopicPartition:
     return TopicPartition(topic_of(agency), 0)
 
 
-def ensure(admin: KafkaAdminClient, agencies: Sequence[str]) -> None:
+def ensure(admin: KafkaAdminClient, agencies: Sequence[str]) -> dict[str, type[KafkaError]]:
     """Make the topics that are missing, as the broker makes topics by default (`rujukan agencies sync` makes them as an
     operator wants them): deliveries, acknowledgements and dead letters. A topic must be there before anything is sent
-    to it."""
+    to it. Returns the agencies to whom nothing can be delivered, each with the broker's reason."""
+    failed: dict[str, type[KafkaError]] = {}
     for name in (topic_of, acks_of, dead_letters_of):
         there = identities(admin, agencies, name)
-        for agency in agencies:
-            if agency in there:
-                continue
-            try:
-                admin.create_topics([NewTopic(name(agency), num_partitions=1, replication_factor=-1)])
-            except TopicAlreadyExistsError:
-                continue
+        missing = {name(agency): agency for agency in agencies if agency not in there}
+        for start in range(0, len(missing), SLICE):
+            new = dict.fromkeys(list(missing)[start : start + SLICE], ONE_PARTITION)
+            for topic in admin.create_topics(new, raise_errors=False)["topics"]:
+                problem = for_code(topic["error_code"])
+                if name is topic_of and problem is not NoError and problem is not TopicAlreadyExistsError:
+                    failed[missing[str(topic["name"])]] = problem
+    return failed
 
 
 def identities(

@@ -79,5 +79,6 @@ def _many_topics(bench: Bench, name: str, broker: object) -> list[Measured]:
 
 def _drop(bootstrap: str, agencies: list[str]) -> None:
     admin = KafkaAdminClient(bootstrap_servers=bootstrap, **topics.ADMIN)
-    admin.delete_topics([topics.topic_of(agency) for agency in agencies], raise_errors=False)
+    names = (topics.topic_of, topics.acks_of, topics.dead_letters_of)
+    admin.delete_topics([name(agency) for agency in agencies for name in names], raise_errors=False)
     admin.close()

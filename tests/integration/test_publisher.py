@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from kafka.admin import ConfigResource, ConfigResourceType
 from publishing import Publishing, live, publishing, until
 
 from rujukan.consumers import publisher as publishers
@@ -155,6 +156,28 @@ def test_an_event_that_does_not_open_holds_up_its_agency_alone(
     assert live(world.topic("rsud")) == list(range(1, world.head("rsud") + 1))
 
 
+def test_a_topic_that_refuses_holds_up_its_agency_alone(
+    world: Publishing, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    if isinstance(world.broker, EmbeddedBroker):
+        pytest.skip("the embedded broker takes messages of any size")
+    monkeypatch.setattr(publishers, "ASIDE_SECONDS", 0.5)
+    monkeypatch.setattr(publishers, "SHARES", 1)
+    case = world.case_with("lbh", "psikolog")
+    world.thread()
+    until(lambda: all(world.tail(a) == world.head(a) for a in ("lbh", "psikolog")))
+    before = world.tail("lbh")
+    _most_bytes(world, "lbh", 100)
+    world.note(case)
+    until(lambda: world.tail("psikolog") == world.head("psikolog"))
+    until(lambda: "the topic of lbh refuses" in caplog.text)
+    assert world.tail("lbh") == before
+    _most_bytes(world, "lbh", 1_000_000)
+    until(lambda: world.tail("lbh") == world.head("lbh"))
+    for agency in ("lbh", "psikolog"):
+        assert live(world.topic(agency)) == list(range(1, world.head(agency) + 1))
+
+
 # Take-over -----------------------------------------------------------------------------------------------------
 
 
@@ -284,3 +307,10 @@ def _altered(settings: Settings, position: int) -> Iterator[None]:
         put(whole[:-1] + bytes((whole[-1] ^ 1,)))
         yield
         put(whole)
+
+
+def _most_bytes(world: Publishing, agency: str, most: int) -> None:
+    """No larger message is taken by the agency's topic."""
+    about = ConfigResource(ConfigResourceType.TOPIC, topics.topic_of(agency), {"max.message.bytes": str(most)})
+    with world.admin() as admin:
+        admin.alter_configs([about])
