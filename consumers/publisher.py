@@ -175,13 +175,14 @@ class Publisher:
             producer.init_transactions()
             written: dict[str, Place] = {}
             remembered: dict[str, Place] = {}
-            looked, heard = 0.0, -1
+            looked, heard, history = 0.0, -1, True
             while not stop.is_set() and self._has_lease():
                 if time.monotonic() - looked >= WATCH_SECONDS:
                     self._look(admin, share, written)
                     self._remember(written, remembered)
-                    looked = time.monotonic()
-                if not self._turn(producer, share, written):
+                    looked, history = time.monotonic(), True
+                sent, history = self._turn(producer, share, written, history)
+                if not sent:
                     heard = self._source.wait(heard, IDLE_SECONDS)
             if self._has_lease():
                 self._remember(written, remembered)
@@ -219,12 +220,13 @@ class Publisher:
             self._source.remember(changed)
             remembered |= changed
 
-    def _turn(self, producer: KafkaProducer, share: int, written: dict[str, Place]) -> bool:
-        """Send what waits, in one transaction, and a part of a history with it; False where there is neither."""
+    def _turn(self, producer: KafkaProducer, share: int, written: dict[str, Place], history: bool) -> tuple[int, bool]:
+        """Send what waits, in one transaction, and a part of a history with it, if that is to be looked for. Returns
+        how many were sent, and whether there was some of a history."""
         sent = {agency: place.sequence for agency, place in written.items() if not self._aside.holds(agency)}
         new = self._seal(self._source.waiting(sent, BATCH), self._aside)
-        history = {agency: sequence for agency, sequence in sent.items() if not self._held.holds(agency)}
-        again = [self._resealed(part) for part in self._source.resealing(history, HISTORY)]
+        whole = {agency: sequence for agency, sequence in sent.items() if not self._held.holds(agency)}
+        again = [self._resealed(part) for part in self._source.resealing(whole, HISTORY)] if history else []
         sending = {agency: list(messages) for agency, messages in new.items()}
         for part, messages in again:
             sending.setdefault(part.agency, []).extend(messages)
@@ -236,7 +238,7 @@ class Publisher:
         for part, _ in again:
             self._source.resealed(part.job, part.to)
         self._sent[share] = self._sent.get(share, 0) + count
-        return count > 0
+        return count, bool(again)
 
     def _resealed(self, part: Again[Any]) -> tuple[Again[Any], list[Message]]:
         """A part of a history, sealed anew, as far as that goes."""
