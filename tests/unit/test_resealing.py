@@ -221,6 +221,17 @@ def test_history_does_not_move_to_a_key_that_was_retired_in_between() -> None:
     assert a.decide(REFUSE, a.fold(retired), OFFICER)
 
 
+def test_what_moved_is_what_is_sealed_to_another_key_than_before() -> None:
+    before, moved = after([*RETIRED, ASKED]), after([*RETIRED, ASKED, APPROVED])
+    assert a.moved(before, moved) == {"k1", ""}, "k1 was the first: what was told before there was a key goes along"
+    asked = say(a.ResealingAsked, key="k2", lost=frozenset({"k3"}), reason="a theft", asked_by=ASKED_BY)
+    approved = say(a.ResealingApproved, key="k2", lost=frozenset({"k3"}), asked_by=ASKED_BY, approved_by=OFFICER.actor)
+    again = after([*RETIRED, ASKED, APPROVED, asked, approved])
+    assert a.moved(moved, again) == {"k3", "k1", ""}, "and what had moved to the lost one goes on with it"
+    newer = say(a.KeyRegistered, key="k4", public_key=PUBLIC["k4"])
+    assert a.moved(again, a.evolve(again, newer)) == frozenset(), "a new key moves nothing"
+
+
 def test_the_key_that_history_moved_to_may_be_lost_in_its_turn() -> None:
     again = {"key": "k2", "lost": frozenset({"k3"})}
     events = [*RETIRED, ASKED, APPROVED, say(a.KeyRetired, key="k3")]
