@@ -302,7 +302,7 @@ def _resealed(agency: Agency, event: ResealingApproved) -> Mapping[str, str]:
 def moved(before: Agency, after: Agency) -> frozenset[KeyId]:
     """The keys under which something was told that is sealed to another key since; '' stands for none, as in
     `Agency.sealed_to`."""
-    return frozenset(key for key in ("", *after.public_keys) if before.sealed_to(key) != after.sealed_to(key))
+    return frozenset(key for key in ("", *before.public_keys) if before.sealed_to(key) != after.sealed_to(key))
 
 
 # Decisions -----------------------------------------------------------------------------------------------------
