@@ -60,9 +60,9 @@ def list_erasures(settings: Settings, said: argparse.Namespace) -> int:
             when = f"{entry.erased_at or entry.requested_at:%Y-%m-%d %H:%M}"
             keys = "keys destroyed" if entry.keys_destroyed_at else "keys there"
             backups = "also in backups" if entry.beyond_backups else "not yet in backups"
-            state = f"{keys}, {backups}" if entry.status == "erased" else "undecided"
+            state = {"erased": f"{keys}, {backups}", "recalled": entry.basis}.get(entry.status, "undecided")
             copies = f"waiting for {' '.join(waiting)}" if waiting else ""
-            print(f"{when}  {entry.erasure}  case {entry.case}  {entry.status:7} {state}  {copies}".rstrip())
+            print(f"{when}  {entry.erasure}  case {entry.case}  {entry.status:8} {state}  {copies}".rstrip())
     return 0
 
 
