@@ -19,6 +19,7 @@ the broker has the last one, and has BATCH messages or BATCH_BYTES at most.
 import logging
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from threading import Event, Thread
 from typing import Any, Protocol
 from zlib import crc32
@@ -45,6 +46,8 @@ log = logging.getLogger(__name__)
 SHARES = 4
 BATCH = 1000
 BATCH_BYTES = 8 * 1024 * 1024
+TOPICS = 50
+"""So many topics are written to in one transaction: the broker marks its end in each of them, and in time."""
 HISTORY = 100
 """So many messages of histories that are sealed anew go with each transaction."""
 LEASE_SECONDS = 3.0
@@ -178,7 +181,7 @@ class Publisher:
             looked, heard, history = 0.0, -1, True
             while not stop.is_set() and self._has_lease():
                 if time.monotonic() - looked >= WATCH_SECONDS:
-                    self._look(admin, share, written)
+                    self._look(admin, producer, share, written)
                     self._remember(written, remembered)
                     looked, history = time.monotonic(), True
                 sent, history = self._turn(producer, share, written, history)
@@ -197,7 +200,7 @@ class Publisher:
     def _mine(self, share: int) -> list[str]:
         return [agency for agency in self._source.subscribers() if share_of(agency) == share]
 
-    def _look(self, admin: KafkaAdminClient, share: int, written: dict[str, Place]) -> None:
+    def _look(self, admin: KafkaAdminClient, producer: KafkaProducer, share: int, written: dict[str, Place]) -> None:
         """Bring `written` up to date: who is new, who takes part no more, whose topic is another than it was."""
         mine = self._mine(share)
         for agency in written.keys() - set(mine):
@@ -214,6 +217,7 @@ class Publisher:
         before = self._source.places(new)
         for agency, tail in topics.tails(self._access, admin, new, self._service).items():
             written[agency] = Place(tail.topic_id, _goes_on(tail, before.get(agency)))
+        _ask_for(producer, [topic_of(agency) for agency in new])
 
     def _remember(self, written: Mapping[str, Place], remembered: dict[str, Place]) -> None:
         if changed := {a: place for a, place in written.items() if remembered.get(a) != place}:
@@ -224,7 +228,7 @@ class Publisher:
         """Send what waits, in one transaction, and a part of a history with it, if that is to be looked for. Returns
         how many were sent, and whether there was some of a history."""
         sent = {agency: place.sequence for agency, place in written.items() if not self._aside.holds(agency)}
-        new = self._seal(self._source.waiting(sent, BATCH), self._aside)
+        new = self._seal(self._source.waiting(sent, BATCH, TOPICS), self._aside)
         whole = {agency: sequence for agency, sequence in sent.items() if not self._held.holds(agency)}
         again = [self._resealed(part) for part in self._source.resealing(whole, HISTORY)] if history else []
         sending = {agency: list(messages) for agency, messages in new.items()}
@@ -234,7 +238,8 @@ class Publisher:
         if count:
             _send(producer, sending)
         for agency, sealed in new.items():
-            written[agency] = written[agency]._replace(sequence=sealed[-1].sequence)
+            place = written.pop(agency)  # it goes behind the others: next time it is their turn first
+            written[agency] = place._replace(sequence=sealed[-1].sequence)
         for part, _ in again:
             self._source.resealed(part.job, part.to)
         self._sent[share] = self._sent.get(share, 0) + count
@@ -279,6 +284,16 @@ def _goes_on(tail: topics.Tail, before: Place | None) -> int:
     if not tail.sequence and tail.cut and before is not None and before.topic_id == tail.topic_id:
         return before.sequence
     return tail.sequence
+
+
+def _ask_for(producer: KafkaProducer, names: Sequence[str]) -> None:
+    """Where these topics are led: asked at once, as the producer would ask for one after the other when they are
+    written to first, and what was given to it meanwhile would be too old (kafka-python 3.0.12)."""
+    for name in names:
+        producer._sender.add_topic(name)
+    for name in names[-1:]:
+        with suppress(KafkaError):  # who sends to it will hear why
+            producer.partitions_for(name)
 
 
 def _send(producer: KafkaProducer, sealed: Mapping[str, Iterable[Message]]) -> None:

@@ -49,8 +49,9 @@ class Source(Protocol[W]):
         """The agencies that take part and have a key."""
         ...
 
-    def waiting(self, sent: Mapping[str, int], limit: int) -> Sequence[W]:
-        """What comes after what was sent to each agency, in order for each, in turns; about so many."""
+    def waiting(self, sent: Mapping[str, int], limit: int, agencies: int) -> Sequence[W]:
+        """What comes after what was sent to each agency, in order for each, in turns; about so many, for so many
+        agencies, those that come first in `sent`."""
         ...
 
     def resealing(self, sent: Mapping[str, int], limit: int) -> Sequence[Again[W]]:

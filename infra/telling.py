@@ -13,6 +13,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from itertools import islice
 from threading import Condition, Event
 from time import monotonic
 from typing import NamedTuple
@@ -117,12 +118,14 @@ class Tellings:
             )
             return [Telling(*row) for row in found]
 
-    def waiting(self, sent: Mapping[str, int], limit: int) -> list[Telling]:
+    def waiting(self, sent: Mapping[str, int], limit: int, agencies: int) -> list[Telling]:
         """Tellings that come after what was sent to each of these agencies, in order for each; about `limit` of them,
-        shared evenly between those that wait. For followers."""
+        shared evenly between the first so many that wait. For followers."""
         with self._pool.connection() as db:
-            heads = db.execute("SELECT agency, sequence FROM delivery.heads WHERE agency = ANY(%s)", (list(sent),))
-            behind = {agency: sent[agency] for agency, head in heads if head > sent[agency]}
+            rows = db.execute("SELECT agency, sequence FROM delivery.heads WHERE agency = ANY(%s)", (list(sent),))
+            heads: dict[str, int] = dict(rows.fetchall())
+            waiting = (agency for agency, sequence in sent.items() if heads.get(agency, 0) > sequence)
+            behind = {agency: sent[agency] for agency in islice(waiting, agencies)}
             if not behind:
                 return []
             found = db.execute(
