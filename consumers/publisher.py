@@ -47,7 +47,8 @@ SHARES = 4
 BATCH = 1000
 BATCH_BYTES = 8 * 1024 * 1024
 TOPICS = 50
-"""So many topics are written to in one transaction: the broker marks its end in each of them, and in time."""
+"""So many topics are written to in one transaction: the broker marks its end in each of them, and in time. Where that is
+too slow, fewer; so what a broker can do at all gets through."""
 HISTORY = 100
 """So many messages of histories that are sealed anew go with each transaction."""
 LEASE_SECONDS = 3.0
@@ -57,7 +58,7 @@ WATCH_SECONDS = 1.0
 """How often it looks whether the topics are still those it wrote to, and for agencies that are new."""
 ASIDE_SECONDS = 10.0
 """When an agency that was set aside is tried again."""
-SEND_SECONDS = 10.0
+SEND_SECONDS = 15.0
 
 OF_ONE_TOPIC = (
     InvalidTopicError,
@@ -108,6 +109,8 @@ class Publisher:
         self._running: dict[int, tuple[Event, Thread]] = {}
         self._until = 0.0
         self._sent: dict[int, int] = {}
+        self._topics: dict[int, int] = {}
+        """Share → how many topics its next transaction writes to, where the last ones were too slow."""
         self._aside = Aside()
         self._held = Aside()
         """Of these a history waits, and what is new goes on."""
@@ -159,6 +162,7 @@ class Publisher:
                 for agency, problem in refused.problems.items():
                     self._aside.put(agency, f"the topic of {agency} refuses: {type(problem).__name__}")
             except Exception as problem:
+                self._topics[share] = max(1, self._topics.get(share, TOPICS) // 4)
                 log.warning("publishing starts again: %s", type(problem).__name__)
                 stop.wait(pause)
                 pause = min(pause * 2, 5.0)
@@ -228,7 +232,8 @@ class Publisher:
         """Send what waits, in one transaction, and a part of a history with it, if that is to be looked for. Returns
         how many were sent, and whether there was some of a history."""
         sent = {agency: place.sequence for agency, place in written.items() if not self._aside.holds(agency)}
-        new = self._seal(self._source.waiting(sent, BATCH, TOPICS), self._aside)
+        most = self._topics.get(share, TOPICS)
+        new = self._seal(self._source.waiting(sent, BATCH * most // TOPICS, most), self._aside)
         whole = {agency: sequence for agency, sequence in sent.items() if not self._held.holds(agency)}
         again = [self._resealed(part) for part in self._source.resealing(whole, HISTORY)] if history else []
         sending = {agency: list(messages) for agency, messages in new.items()}
@@ -237,6 +242,7 @@ class Publisher:
         count = sum(map(len, sending.values()))
         if count:
             _send(producer, sending)
+            self._topics[share] = min(TOPICS, most * 2)
         for agency, sealed in new.items():
             place = written.pop(agency)  # it goes behind the others: next time it is their turn first
             written[agency] = place._replace(sequence=sealed[-1].sequence)
