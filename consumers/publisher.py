@@ -47,8 +47,8 @@ SHARES = 4
 BATCH = 1000
 BATCH_BYTES = 8 * 1024 * 1024
 TOPICS = 50
-"""So many topics are written to in one transaction: the broker marks its end in each of them, and in time. Where that is
-too slow, fewer; so what a broker can do at all gets through."""
+"""So many topics are written to in one transaction: the broker marks its end in each of them, and in time. Where that
+is too slow, fewer."""
 HISTORY = 100
 """So many messages of histories that are sealed anew go with each transaction."""
 LEASE_SECONDS = 3.0

@@ -9,11 +9,11 @@ from uuid import UUID
 
 import msgspec
 
-from rujukan.api.ports import Sealed
+from rujukan.api.ports import Sealed, Unavailable
 from rujukan.consumers import envelope
 from rujukan.domain.refusal import KeyMissing
 
-from .telling import Bell, NoKey, Tellings
+from .telling import Bell, NoKey, NotTold, Tellings
 
 
 class ApiFeed:
@@ -38,4 +38,6 @@ class ApiFeed:
             messages = self._tellings.seal(self._tellings.after(agency, after, limit, case))
         except NoKey:
             raise KeyMissing(agency=agency) from None
+        except NotTold as problem:
+            raise Unavailable(str(problem)) from None
         return [Sealed(m.sequence, msgspec.json.encode(envelope.to_cloudevent(m))) for m in messages]

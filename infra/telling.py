@@ -54,7 +54,7 @@ class NoKey(NotTold):
     """The agency has registered no key: nothing can be sealed to it."""
 
 
-class BadKey(NotTold):
+class BadKey(NoKey):
     """Its key was stored before keys were checked, and is none."""
 
 

@@ -29,7 +29,7 @@ from rujukan.domain.webhook import DisableWebhook, Reason
 
 from ..event_store import EventStore
 from ..keyring import KeyProvider
-from ..telling import Bell, NoKey, Tellings
+from ..telling import Bell, NotTold, Tellings
 from .addresses import Networks, Refused
 from .rows import Claim, Rows
 from .signature import secret_of, signatures, signer_of
@@ -155,7 +155,7 @@ class Sender:
         except asyncio.CancelledError:
             await asyncio.shield(self._work(self._rows.leave, claim))
             raise
-        except NoKey:
+        except NotTold:
             await self._work(self._rows.leave, claim, LATER_SECONDS)
         except Exception as problem:  # the lease runs out, and it is tried again
             log.warning("posting to a webhook starts again: %s", type(problem).__name__)
