@@ -149,8 +149,10 @@ class ApacheKafka(JavaBroker):
 
 
 def new_cluster_id() -> str:
-    """A name for a Kafka cluster, as Kafka makes them."""
-    return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    """A name for a Kafka cluster, as Kafka makes them: none that a command would take for an option."""
+    while (name := base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")).startswith("-"):
+        continue
+    return name
 
 
 def class_path(directory: Path, log_file: Path) -> str:
