@@ -122,7 +122,8 @@ class Database(Protocol[C_co]):
 class Sqlite:
     """One SQLite file, which several processes may use."""
 
-    errors: tuple[type[Exception], ...] = (sqlite3.Error,)
+    errors: tuple[type[Exception], ...] = (sqlite3.OperationalError, sqlite3.IntegrityError, sqlite3.InternalError)
+    """What may pass. A ProgrammingError does not: another thread's connection, or a file that is no inbox."""
 
     def __init__(self, file: Path | str) -> None:
         self._is_inside = False

@@ -17,7 +17,12 @@ Connection = psycopg.Connection[TupleRow]
 class Postgres:
     """A connection to PostgreSQL, made again where it broke."""
 
-    errors: tuple[type[Exception], ...] = (psycopg.Error,)
+    errors: tuple[type[Exception], ...] = (
+        psycopg.OperationalError,
+        psycopg.InterfaceError,
+        psycopg.IntegrityError,
+        psycopg.InternalError,
+    )
 
     def __init__(self, conninfo: str) -> None:
         self._conninfo = conninfo

@@ -5,6 +5,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Event, Thread
 
 import psycopg
 import pytest
@@ -13,6 +14,9 @@ from publishing import Publishing, live, publishing, until
 
 from rujukan.consumers import publisher as publishers
 from rujukan.consumers import topics
+from rujukan.consumers.inbox import SqliteInbox
+from rujukan.consumers.kafka_source import KafkaSource
+from rujukan.consumers.subscription import Subscription
 from rujukan.domain.case import commands as c
 from rujukan.domain.codes import Service
 from rujukan.infra import composition
@@ -72,6 +76,44 @@ def test_a_history_is_sealed_anew_whole_in_order_and_what_is_new_does_not_wait(w
     places = [n for n, s in enumerate(world.topic("lbh", new)) if s.sequence == head and not s.resent]
     last = max(n for n, s in enumerate(seen) if s.resent)
     assert places[0] < last, "what was said meanwhile came before the end of the history"
+
+
+def test_an_agency_that_lost_its_key_handles_its_history_once_it_is_sealed_anew(
+    world: Publishing, tmp_path: Path
+) -> None:
+    """The lost key opens nothing any more: what was told under it lies in the dead letters until two people agreed."""
+    lost = world.new_key("disdik")
+    case = world.case_with("disdik")
+    for _ in range(20):
+        world.note(case)
+    world.thread()
+    head = world.head("disdik")
+    until(lambda: world.tail("disdik") == head)
+    under_lost = [s.sequence for s in world.topic("disdik", lost) if s.delivery is not None]
+    new = world.new_key("disdik")
+    handled: list[int] = []
+    stop, subscriptions = Event(), []
+
+    def receive() -> None:
+        box = SqliteInbox(tmp_path / "inbox.db", lambda delivery, db: handled.append(delivery.sequence))
+        source = KafkaSource("disdik", world.broker.bootstrap)
+        subscriptions.append(Subscription(source, [new], world.service, box))
+        subscriptions[0].run(stop)
+
+    receiving = Thread(target=receive, daemon=True)
+    receiving.start()
+    try:
+        until(lambda: bool(subscriptions) and subscriptions[0].dead >= len(under_lost))
+        assert not set(handled) & set(under_lost)
+        world.reseal("disdik", new, lost)
+        until(lambda: set(handled) >= set(under_lost))
+        world.note(case)
+        until(lambda: world.head("disdik") in handled)
+    finally:
+        stop.set()
+        receiving.join(20)
+    assert len(handled) == len(set(handled))
+    assert [n for n in handled if n in under_lost] == under_lost
 
 
 def test_a_key_that_is_lost_after_another_takes_the_whole_history_along(world: Publishing) -> None:
