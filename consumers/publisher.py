@@ -114,6 +114,8 @@ class Publisher:
         self._aside = Aside()
         self._held = Aside()
         """Of these a history waits, and what is new goes on."""
+        self._bells = tuple(Event() for _ in range(SHARES))
+        source.when_told(self._ring)
 
     @property
     def sent(self) -> int:
@@ -182,21 +184,27 @@ class Publisher:
             producer.init_transactions()
             written: dict[str, Place] = {}
             remembered: dict[str, Place] = {}
-            looked, heard, history = 0.0, -1, True
+            bell, looked, history = self._bells[share], 0.0, True
             while not stop.is_set() and self._has_lease():
                 if time.monotonic() - looked >= WATCH_SECONDS:
                     self._look(admin, producer, share, written)
                     self._remember(written, remembered)
                     looked, history = time.monotonic(), True
+                bell.clear()
                 sent, history = self._turn(producer, share, written, history)
                 if not sent:
-                    heard = self._source.wait(heard, IDLE_SECONDS)
+                    bell.wait(IDLE_SECONDS)  # what nobody rang for is found by looking
             if self._has_lease():
                 self._remember(written, remembered)
         finally:
             if producer is not None:
                 producer.close(timeout=1)
             admin.close()
+
+    def _ring(self, agencies: Iterable[str] | None) -> None:
+        """Wake the shares of these, or all: who has nothing to do keeps out of the others' way."""
+        for share in range(SHARES) if agencies is None else {share_of(agency) for agency in agencies}:
+            self._bells[share].set()
 
     def _has_lease(self) -> bool:
         return time.monotonic() < self._until

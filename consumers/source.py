@@ -1,6 +1,6 @@
 """What the publisher asks of the register of what was told to whom."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from .envelope import Message
@@ -75,6 +75,7 @@ class Source(Protocol[W]):
         """Remember how far these topics were written."""
         ...
 
-    def wait(self, heard: int, seconds: float) -> int:
-        """Until something was told since `heard`, or so many seconds passed; what to give as `heard` next."""
+    def when_told(self, call: Callable[[Iterable[str] | None], object]) -> None:
+        """Have this called, on another thread, with the agencies that were told something; with None where that is not
+        known. A call may be lost."""
         ...

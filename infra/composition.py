@@ -137,7 +137,7 @@ class PublisherSource:
 
     def __init__(self, tellings: Tellings, pool: Pool, bell: Bell) -> None:
         self._pool = pool
-        self.waiting, self.seal_all, self.wait = tellings.waiting, tellings.seal_all, bell.wait
+        self.waiting, self.seal_all, self.when_told = tellings.waiting, tellings.seal_all, bell.when_rung
         self.resealing, self.resealed = tellings.resealing, tellings.resealed
 
     def subscribers(self) -> list[str]:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from itertools import islice
-from threading import Condition, Event
+from threading import Event
 from time import monotonic
 from typing import NamedTuple
 from uuid import UUID
@@ -349,9 +349,7 @@ class Bell:
 
     def __init__(self, conninfo: str) -> None:
         self._conninfo = conninfo
-        self._changed = Condition()
         self._told: list[Callable[[frozenset[str] | None], object]] = []
-        self.rung = 0
 
     def when_rung(self, call: Callable[[frozenset[str] | None], object]) -> None:
         """Have this called with the agencies that were told something; with None where that is not known. It is called
@@ -371,17 +369,7 @@ class Bell:
             except psycopg.OperationalError:
                 stop.wait(0.5)
 
-    def wait(self, heard: int, seconds: float) -> int:
-        """Until it rang more often than was heard, or so many seconds passed. Returns how often it rang."""
-        with self._changed:
-            if self.rung == heard:
-                self._changed.wait(seconds)
-            return self.rung
-
     def _ring(self, agencies: frozenset[str] | None) -> None:
-        with self._changed:
-            self.rung += 1
-            self._changed.notify_all()
         for call in self._told:
             call(agencies)
 
