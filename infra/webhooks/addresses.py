@@ -16,6 +16,8 @@ Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
 NAT64 = IPv6Network("64:ff9b::/96")
+UNICAST = IPv6Network("2000::/3")
+"""All that is assigned as global unicast: what lies outside, the old site-local fec0::/10 among it, is none (RFC 4291)."""
 
 
 class Refused(ValueError):
@@ -33,9 +35,10 @@ class Networks:
         """The address as it will be called. Raises Refused for one that can never be posted to."""
         try:
             parsed = httpx.URL(url)
+            host = parsed.host  # is decoded only now, and what is no name repeats itself in what is raised
         except (httpx.InvalidURL, ValueError):
             raise Refused("be an address") from None
-        if parsed.scheme not in ("https", "http") or not parsed.host:
+        if parsed.scheme not in ("https", "http") or not host:
             raise Refused("be an https address")
         if parsed.userinfo or parsed.fragment:
             raise Refused("have no credentials and no fragment")
@@ -43,7 +46,7 @@ class Networks:
             raise Refused("have a port that there is")
         if parsed.scheme == "http" and not self._allowed:
             raise Refused("be an https address")
-        literal = _literal(parsed.host)
+        literal = _literal(host)
         if literal is not None:
             self._judge(parsed, literal)
         return parsed
@@ -75,6 +78,8 @@ class Networks:
 
 
 def _public(address: Address) -> bool:
+    if isinstance(address, IPv6Address) and address not in UNICAST:
+        return False
     return address.is_global and not (address.is_multicast or address.is_reserved or address.is_unspecified)
 
 

@@ -2,12 +2,15 @@
 
 import asyncio
 import base64
+import socket
 import statistics
 from pathlib import Path
 
 import pytest
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from hypothesis import given
+from hypothesis import strategies as st
 
 from rujukan.infra.keyring import LocalKeyring
 from rujukan.infra.webhooks.addresses import Networks, Refused
@@ -60,6 +63,15 @@ def test_no_two_registrations_or_agencies_share_a_secret(keyring: LocalKeyring) 
     assert public_key(signer_of(keyring, "rsud")) != public_key(signer_of(keyring, "polres"))
 
 
+WORDS = {
+    "be an address",
+    "be an https address",
+    "have no credentials and no fragment",
+    "have a port that there is",
+    "lead to a public address, or into a network that the operator allows",
+}
+
+
 # Addresses -----------------------------------------------------------------------------------------------------
 
 
@@ -87,15 +99,24 @@ PRIVATE = (
     "[::]",
     "[fe80::1]",
     "[fd00::1]",
+    "[fec0::1]",
+    "[fe80::1%25eth0]",
     "[ff02::1]",
     "[::ffff:127.0.0.1]",
     "[::ffff:169.254.169.254]",
     "[64:ff9b::7f00:1]",
+    "[64:ff9b:1::7f00:1]",
+    "[::127.0.0.1]",
+    "[::ffff:0:127.0.0.1]",
     "[2002:7f00:1::]",
     "localhost",
     "2130706433",
     "0x7f.1",
     "127.1",
+    "0177.0.0.1",
+    "0",
+    "１２７.0.0.1",
+    "127。0。0。1",
 )
 
 
@@ -133,11 +154,53 @@ def test_the_operator_allows_networks_and_http_in_them() -> None:
         "file:///etc/passwd",
         "https://93.184.215.14:99999/",
         "https://[::1",
+        "https://xn--/",
+        "https://xn--a-rahasia\u00ad.example/",
     ],
 )
 def test_an_address_that_says_more_or_less_than_where_is_refused(url: str) -> None:
     with pytest.raises(Refused):
         Networks("").check(url)
+
+
+@given(st.text(max_size=80), st.sampled_from(["", "10.0.0.0/8"]))
+def test_whatever_an_address_says_it_is_one_or_refused_in_words_of_ours(said: str, networks: str) -> None:
+    for url in (said, f"https://{said}", f"http://{said}/"):
+        try:
+            Networks(networks).check(url)
+        except Refused as refused:
+            assert str(refused) in WORDS
+
+
+class Resolver:
+    """Answers every name with these addresses."""
+
+    def __init__(self, *addresses: str) -> None:
+        self._addresses = addresses
+
+    async def __call__(self, host: str, port: int, **_: object) -> list[tuple[object, ...]]:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (a, port)) for a in self._addresses]
+
+
+RESOLVED = [
+    h.strip("[]").replace("%25", "%") for h in PRIVATE if h.startswith("[") or h.count(".") == 3 and h.isascii()
+]
+
+
+@pytest.mark.parametrize("address", [a for a in RESOLVED if not a.startswith("01")])
+def test_a_name_that_resolves_inside_is_not_posted_to_and_its_public_address_is(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    networks = Networks("")
+    url = networks.check("https://agency.example/in")
+
+    async def resolved(*addresses: str) -> list[str]:
+        monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", Resolver(*addresses), raising=False)
+        return list(await networks.resolve(url))
+
+    with pytest.raises(Refused):
+        asyncio.run(resolved(address))
+    assert asyncio.run(resolved(address, "93.184.215.14")) == ["93.184.215.14"]
 
 
 def test_networks_are_ranges() -> None:
