@@ -1,11 +1,15 @@
 """Connections to PostgreSQL: the one home of pools."""
 
-from psycopg import Connection
+from eventsourcing.persistence import PersistenceError
+from psycopg import Connection, InterfaceError, OperationalError
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import TupleRow
-from psycopg_pool import ConnectionPool
+from psycopg_pool import ConnectionPool, PoolTimeout
 
 Pool = ConnectionPool[Connection[TupleRow]]
+
+AWAY = (OperationalError, InterfaceError, PersistenceError, PoolTimeout)
+"""What it looks like when the database is away."""
 
 SERVICE = "rujukan_service"
 """The API's role: it appends through `log.append_events`, and reads under row-level security."""

@@ -10,26 +10,23 @@ from types import FrameType
 
 import psycopg
 import uvicorn
-from eventsourcing.persistence import PersistenceError
-from psycopg_pool import PoolTimeout
 
 from rujukan.api.app import create_app
 from rujukan.api.casework import Casework
 from rujukan.api.ports import Unavailable
 
 from . import composition
-from .database import FOLLOWER, as_role
+from .database import AWAY, FOLLOWER, as_role
 from .erasing import finish_erasures
 from .escalating import Escalator
 from .ledger.sealer import NotExtended
 from .ledger.witnessing import ask_witnesses
 from .settings import Settings
 from .system_act import system_act
+from .unforeseen import where
 
 log = logging.getLogger(__name__)
 
-AWAY = (psycopg.OperationalError, psycopg.InterfaceError, PersistenceError, PoolTimeout)
-"""What it looks like when the database is away."""
 ERASURE_SECONDS = 0.5
 UNSEALED_SECONDS = 10.0
 """How often a ledger that does not extend what was signed is looked at again, and said to be so."""
@@ -149,19 +146,24 @@ def _escalate(settings: Settings, stop: Event) -> None:
 
 
 def _again(stop: Event, run: Callable[[], None]) -> None:
-    """Run until told to stop, again whenever the database was away."""
+    """Run until told to stop, again whenever the database was away; and whatever else broke it: a thread that ended
+    would leave a process that looks well, and in which nobody escalates, posts or keeps the register any more."""
     pause = 0.1
     while not stop.is_set():
         started = time.monotonic()
         try:
             run()
+            continue
         except NotExtended as problem:
             log.critical("THE LEDGER IS NOT SEALED: %s", problem)
             stop.wait(UNSEALED_SECONDS)
+            continue
         except (*AWAY, Unavailable) as away:
             log.warning("started again: %s", type(away).__name__)
-            pause = 0.1 if time.monotonic() - started > 10 else min(pause * 2, 3.0)
-            stop.wait(pause)
+        except Exception as unforeseen:
+            log.error("started again: unforeseen %s", where(unforeseen))
+        pause = 0.1 if time.monotonic() - started > 10 else min(pause * 2, 3.0)
+        stop.wait(pause)
 
 
 @contextmanager

@@ -17,7 +17,7 @@ Network = IPv4Network | IPv6Network
 
 NAT64 = IPv6Network("64:ff9b::/96")
 UNICAST = IPv6Network("2000::/3")
-"""All that is assigned as global unicast: what lies outside, the old site-local fec0::/10 among it, is none (RFC 4291)."""
+"""All that is global unicast so far; the site-local fec0::/10 of old lies outside, and leads inside (RFC 3879)."""
 
 
 class Refused(ValueError):

@@ -41,9 +41,9 @@ from rujukan.domain.codes import (
 from rujukan.domain.compartment import Compartment
 from rujukan.domain.fact import CaseId, ReferralId
 from rujukan.infra import composition
+from rujukan.infra.database import AWAY
 from rujukan.infra.demo import network
 from rujukan.infra.issuer import usual_actor
-from rujukan.infra.processes import AWAY
 from rujukan.infra.settings import Settings
 from rujukan.infra.system_act import SYSTEM_ACTOR, system_act
 from rujukan.projections import (

@@ -29,8 +29,7 @@ from office import (
 from rujukan import projections
 from rujukan.domain.case import commands as c
 from rujukan.infra import composition, following
-from rujukan.infra.database import FOLLOWER, as_role
-from rujukan.infra.processes import AWAY
+from rujukan.infra.database import AWAY, FOLLOWER, as_role
 from rujukan.infra.settings import Settings
 from rujukan.projections import audit, caseload, deadlines, directory, referral_box, timeline
 from rujukan.projections import runner as runner_module

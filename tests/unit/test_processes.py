@@ -1,0 +1,38 @@
+"""What keeps the parts of a process running, whatever breaks them."""
+
+import logging
+from threading import Event
+
+import psycopg
+import pytest
+
+from rujukan.infra import processes
+from rujukan.infra.unforeseen import where
+
+
+@pytest.mark.parametrize("problem", [KeyError("RAHASIA"), AssertionError("RAHASIA"), psycopg.DataError("RAHASIA")])
+def test_what_nobody_foresaw_ends_no_part_of_a_process_and_is_not_repeated_in_a_log(
+    problem: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    stop, runs = Event(), list[int]()
+
+    def run() -> None:
+        runs.append(1)
+        if len(runs) == 3:
+            stop.set()
+            return
+        raise problem
+
+    with caplog.at_level(logging.INFO):
+        processes._again(stop, run)
+    assert len(runs) == 3
+    said = [record.getMessage() for record in caplog.records]
+    assert [type(problem).__name__ in line and "test_processes.py" in line for line in said] == [True, True]
+    assert "RAHASIA" not in caplog.text
+
+
+def test_where_it_came_from_is_said_without_its_words() -> None:
+    with pytest.raises(KeyError) as raised:
+        {}["RAHASIA"]
+    assert where(raised.value).startswith("KeyError at test_processes.py:")
+    assert where(KeyError("RAHASIA")) == "KeyError"
