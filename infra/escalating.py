@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from rujukan import projections
 from rujukan.api.casework import Casework
-from rujukan.api.ports import Clock, Moved
+from rujukan.api.ports import Clock, Gone, Moved, Unavailable
 from rujukan.domain.case.commands import EscalateReferral, RaiseClock, RaiseGlassReview, RaiseUndelivered
 from rujukan.domain.case.glass import HIGHEST_REMINDER, RULE
 from rujukan.domain.case.referrals import HIGHEST_ESCALATION
@@ -24,8 +24,10 @@ from rujukan.domain.fact import CaseId, ClockId, Fact, GlassId, ReferralId
 from rujukan.domain.refusal import Refusal
 from rujukan.projections import deliveries, emergencies, escalations, referral_box
 
+from .database import AWAY
 from .event_store import EventStore
 from .system_act import system_act
+from .unforeseen import where
 
 log = logging.getLogger(__name__)
 
@@ -87,7 +89,12 @@ class Escalator:
     def _raise(self, case: UUID, command: Fact, now: datetime) -> bool:
         try:
             self._casework.act_on_case(CaseId(case), command, replace(system_act(), at=now), correlation=uuid4())
-        except (Refusal, Moved) as moved_on:
+        except (Refusal, Moved, Gone) as moved_on:
             log.info("not raised: %s", type(moved_on).__name__)
+            return False
+        except (*AWAY, Unavailable):
+            raise
+        except Exception as unforeseen:  # one case that cannot be read keeps none of the others from being raised
+            log.error("not raised: unforeseen %s", where(unforeseen))
             return False
         return True

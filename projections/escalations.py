@@ -97,7 +97,7 @@ class Escalations:
                     _stop(db, stream, event.clock)
                     db.execute(
                         _RESOLVE + " AND kind = 'clock' AND subject = %s AND recipient = ANY(%s)",
-                        (at, stream, event.clock, ["", *told]),
+                        (at, stream, event.clock, ["", *told, written.author]),
                     )
                 case e.LeadTransferAccepted():
                     db.execute("UPDATE escalation SET lead = %s WHERE case_id = %s", (case.lead, stream))

@@ -3,17 +3,19 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from threading import Barrier, Event, Thread
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 from office import HOUR, MINUTE, Office, catch_up, clocks_of, dump, opened_office, opened_runner, until
 
 from rujukan.api.acknowledging import Acknowledgements
+from rujukan.api.casework import Done
 from rujukan.domain.case import commands as c
 from rujukan.domain.case import events as e
 from rujukan.domain.codes import CloseReason, EndReason, Role, Service, Urgency
 from rujukan.domain.delivery import AcknowledgeDeliveries, Failure, Mark, Marks
-from rujukan.domain.fact import Fact
+from rujukan.domain.fact import CaseId, Fact
 from rujukan.infra import composition
 from rujukan.infra.escalating import Escalator
 from rujukan.infra.settings import Settings
@@ -389,6 +391,44 @@ def test_two_workers_at_once_raise_nothing_twice(tower: Tower, settings: Setting
         worker.join(60)
     assert sum(raised) == len(cases)
     assert [len(tower.raised(case)) for case in cases] == [1] * len(cases)
+
+
+def test_a_case_that_cannot_be_read_keeps_no_other_from_being_raised(
+    tower: Tower, settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken, whole = (tower.opens() for _ in range(2))
+    sent = [tower.refers(case) for case in (broken, whole)]
+    late = max(tower.sent_at(case, r) for case, r in zip((broken, whole), sent, strict=True)) + WINDOW
+    act_on_case = tower.office.casework.act_on_case
+
+    def breaks(case: UUID, *said: Any, **more: Any) -> Done:
+        if case == broken:
+            raise ValueError("RAHASIA")
+        return act_on_case(CaseId(case), *said, **more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(tower.office.casework, "act_on_case", breaks)
+        tower.turns(late)
+    assert (tower.raised(broken), len(tower.raised(whole))) == ([], 1)
+    assert "unforeseen ValueError" in caplog.text
+    assert "RAHASIA" not in caplog.text
+    tower.turns(late)
+    assert len(tower.raised(broken)) == 1
+
+
+def test_a_clock_that_its_recipient_met_is_raised_to_it_no_more(tower: Tower) -> None:
+    case = tower.opens()
+    tower.office.records_incident(case, composition.now())
+    soonest = clocks_of(tower.office, case)[0]
+    now = tower.office.casework.case(case)
+    assert now is not None
+    shared = tower.refers(case, clocks=(soonest,))
+    tower.office.does("rsud", case, c.ReceiveReferral, referral=shared)
+    tower.turns(now.clocks[soonest].due_at)
+    assert tower.sees("rsud", case) == [("clock", 1, "recipient", False)]
+    tower.office.does("rsud", case, c.MeetClock, clock=soonest)
+    assert tower.sees("rsud", case) == [("clock", 1, "recipient", True)]
+    assert tower.sees("uptd-ppa", case) == [("clock", 2, "lead", True)]
 
 
 def test_a_worker_whose_lists_are_old_raises_nothing_that_was_answered(tower: Tower, settings: Settings) -> None:
