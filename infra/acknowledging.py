@@ -42,6 +42,8 @@ LOOK_SECONDS = 1.0
 """How often it looks for agencies that are new, and whether the topics are still those that it read."""
 PACE_SECONDS = 0.25
 """How long what an agency says is gathered into one event."""
+MOST_REFUSED = 16
+"""After so many refusals in a batch the rest of it is taken or refused in the parts that it has."""
 POLL_MS = 100
 AGAIN_SECONDS = 0.5
 
@@ -57,19 +59,21 @@ class Taking:
 
     def take(self, agency: AgencyCode, said: Sequence[AcknowledgeDeliveries]) -> None:
         """Record what is new in these. Where the rules refuse them together, halves are tried, so that one that is
-        forged keeps none of the others from being recorded. Raises Moved, Unavailable."""
-        if not said:
-            return
-        try:
-            self._acknowledgements.take(agency, merged(said), self._act(agency), uuid4())
-        except Refusal as refusal:
-            if len(said) == 1:
-                self.refused += 1
-                log.warning("an acknowledgement of %s is refused: %s", agency, type(refusal).__name__)
-                return
-            middle = len(said) // 2
-            self.take(agency, said[:middle])
-            self.take(agency, said[middle:])
+        forged keeps none of the others from being recorded; but not for as long as somebody likes to forge, as all
+        agencies wait here for each other. Raises Moved, Unavailable."""
+        parts, refused = [said] if said else [], 0
+        while parts:
+            part = parts.pop()
+            try:
+                self._acknowledgements.take(agency, merged(part), self._act(agency), uuid4())
+            except Refusal as refusal:
+                middle = len(part) // 2
+                if middle and refused < MOST_REFUSED:
+                    parts += part[middle:], part[:middle]
+                    continue
+                refused += len(part)
+                log.warning("acknowledgements of %s are refused, %d: %s", agency, len(part), type(refusal).__name__)
+        self.refused += refused
 
     def read(self, value: bytes | None) -> AcknowledgeDeliveries:
         """Raises ValueError for what is no acknowledgement."""
