@@ -4,6 +4,7 @@ The messages are those of the agency's Kafka topic, sealed to its key, and the c
 reads anything here, so no access is recorded: what was told, and may be fetched as often as wanted, the register says.
 """
 
+import logging
 import time
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
@@ -28,6 +29,8 @@ from .identity import Caller, Identity, NotAuthenticated, subscriber
 from .ports import Ports, Sealed
 from .problems import BadRequest, as_problem
 from .waiting import Waiting, rung
+
+log = logging.getLogger(__name__)
 
 PATH = "/subscription"
 LARGEST_PAGE = 500
@@ -143,7 +146,9 @@ def add_routes(app: FastAPI, casework: Casework, identity: Identity, ports: Port
             while not waiting.closed:
                 try:
                     head, found = await waiting.look(look)
-                except (Refusal, NotAuthenticated):
+                except Exception as problem:  # raised from here it would be in the server's log with all its words
+                    if not isinstance(problem, Refusal | NotAuthenticated):
+                        log.warning("a stream ends: %s", type(problem).__name__)
                     yield b": ended; ask again to learn why\n\n"
                     return
                 for sealed in found:

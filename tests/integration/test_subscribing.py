@@ -1,6 +1,7 @@
 """Subscribing over HTTP: pages, long-poll and server-sent events give what the topic gives, under the same cursor."""
 
 import asyncio
+import logging
 import os
 import statistics
 import subprocess
@@ -26,6 +27,7 @@ from rujukan.domain.codes import AgencyKind, Role
 from rujukan.infra import composition, onboarding
 from rujukan.infra.demo import network
 from rujukan.infra.demo.inboxes import entitled
+from rujukan.infra.feed import ApiFeed
 from rujukan.infra.issuer import usual_actor
 from rujukan.infra.services.broker import free_port
 from rujukan.infra.settings import Settings, to_environment
@@ -205,6 +207,26 @@ def test_a_stream_ends_when_its_agency_is_suspended(feeding: Feeding) -> None:
         "dinsos", ReactivateAgency(occurred_at=act.at), system_act(), correlation=uuid4()
     )
     assert eventually(lambda: client.get(EVENTS).status_code == 200)
+
+
+def test_what_breaks_a_stream_ends_it_and_leaves_no_words_in_a_log(
+    feeding: Feeding, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    head = feeding.head("rsud")
+
+    def breaks(*_: object) -> None:
+        raise ValueError("RAHASIA")
+
+    server = logging.getLogger("uvicorn.error")
+    server.addHandler(caplog.handler)
+    try:
+        with feeding.client("rsud").stream("GET", STREAM, params={"after": head}) as response:
+            monkeypatch.setattr(ApiFeed, "page", breaks)
+            assert said(response.iter_lines(), 1) == []
+    finally:
+        server.removeHandler(caplog.handler)
+    assert "a stream ends: ValueError" in caplog.text
+    assert "RAHASIA" not in caplog.text
 
 
 def test_an_agency_has_so_many_streams_open_and_no_more(feeding: Feeding, monkeypatch: pytest.MonkeyPatch) -> None:
