@@ -5,6 +5,7 @@ Python's own HTTP client.
 """
 
 import http.client
+import re
 import socket
 import ssl
 from collections.abc import Callable, Iterator, Sequence
@@ -28,6 +29,7 @@ LARGEST = 64 * 1024 * 1024
 LONGEST_LINE = 4 * 1024 * 1024
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 BROKEN = (OSError, http.client.HTTPException)
+PROBLEM = re.compile(rb'"urn:rujukan:problem:([a-z-]{1,60})"')
 
 
 class Lines(Protocol):
@@ -107,7 +109,8 @@ class Feed:
         headers = {"Accept": "text/event-stream", "Last-Event-ID": str(after)}
         try:
             answer = self._send("GET", f"/subscription/stream?after={after}", None, headers, TIMEOUT_SECONDS * 2)
-            self._refuse(answer)
+            if answer.status != 200:
+                self._refuse(answer, answer.read(LONGEST_LINE))
             for data in events(answer):
                 yield sealed(msgspec.json.decode(data, type=dict[str, object]))
         except (*BROKEN, msgspec.MsgspecError, ValueError) as problem:
@@ -138,7 +141,7 @@ class Feed:
         try:
             answer = self._send(method, path, body, {}, timeout)
             read = answer.read(LARGEST + 1)
-            self._refuse(answer)
+            self._refuse(answer, read)
             if len(read) > LARGEST:
                 raise _TooLarge
             return answer, read
@@ -187,9 +190,15 @@ class Feed:
         return self._http
 
     @staticmethod
-    def _refuse(answer: http.client.HTTPResponse) -> None:
+    def _refuse(answer: http.client.HTTPResponse, body: bytes) -> None:
         if answer.status != 200:
-            raise Unreachable(f"the service answers {answer.status}")
+            raise Unreachable(" ".join((f"the service answers {answer.status}", *_words(body))))
+
+
+def _words(problem: bytes) -> Sequence[str]:
+    """What a problem document (RFC 9457) of the service is called; nothing where it is none."""
+    found = PROBLEM.search(problem[:4096])
+    return [found[1].decode()] if found else []
 
 
 def sealed(event: dict[str, object]) -> Sealed:
