@@ -23,6 +23,7 @@ from rujukan.projections import deliveries, escalations, referral_box
 
 DAY = timedelta(days=1)
 INSTANT = timedelta(microseconds=1)
+RAISED = (e.ReferralUndelivered, e.ReferralEscalated, e.ClockOverdue)
 WINDOW = 10 * MINUTE
 """In which the recipient's system is to say that an emergency referral arrived."""
 
@@ -391,6 +392,29 @@ def test_two_workers_at_once_raise_nothing_twice(tower: Tower, settings: Setting
         worker.join(60)
     assert sum(raised) == len(cases)
     assert [len(tower.raised(case)) for case in cases] == [1] * len(cases)
+
+
+def test_who_takes_part_otherwise_is_not_told_of_what_was_raised(tower: Tower) -> None:
+    """Nor is it told that there is another, by a telling of nothing."""
+    case = tower.opens()
+    tower.office.records_incident(case, composition.now())
+    soonest = clocks_of(tower.office, case)[0]
+    now = tower.office.casework.case(case)
+    assert now is not None
+    apart = tower.refers(case, to="polres")
+    tower.office.does("polres", case, c.ReceiveReferral, referral=apart)
+    late = tower.refers(case, clocks=(soonest,))
+    tower.turns(tower.sent_at(case, late) + WINDOW)
+    tower.turns(max(tower.sent_at(case, late) + HOUR, now.clocks[soonest].due_at))
+    raised = [w for w in tower.office.ports.log.read(case) if isinstance(w.event, RAISED)]
+    kinds = {kind for kind in RAISED for written in raised if isinstance(written.event, kind)}
+    assert kinds == set(RAISED)
+    for kind in kinds:
+        tower.told("uptd-ppa", case, kind)
+    for written in raised:
+        asked = {a: tower._sequence(a, written.position) is not None for a in ("uptd-ppa", "rsud", "polres", "lbh")}
+        assert asked == {"uptd-ppa": True, "rsud": True, "polres": False, "lbh": False}, written.topic
+    assert tower.sees("polres", case) == []
 
 
 def test_a_case_that_cannot_be_read_keeps_no_other_from_being_raised(

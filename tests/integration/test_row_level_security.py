@@ -6,7 +6,7 @@ may set it to any agency. So it is the API that sets it, for one transaction at 
 
 from collections.abc import Iterator
 from datetime import date
-from threading import Barrier, Thread
+from threading import Barrier, Event, Thread
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 from uuid import UUID, uuid4
@@ -14,9 +14,10 @@ from uuid import UUID, uuid4
 import msgspec
 import psycopg
 import pytest
-from office import KINDS, Office, catch_up, opened_office, tell_erasures, tell_lateness, tell_one_case
+from office import KINDS, Office, catch_up, opened_office, tell_erasures, tell_lateness, tell_one_case, until
 from psycopg import errors
 from psycopg.sql import SQL, Identifier
+from psycopg.types.string import TextLoader
 
 from rujukan.domain.agency import AddMember
 from rujukan.domain.case import commands as c
@@ -46,6 +47,7 @@ from rujukan.domain.codes import (
 )
 from rujukan.domain.compartment import Compartment, compartments_of
 from rujukan.domain.fact import ActorId, CaseId, Fact
+from rujukan.domain.webhook import SetWebhook
 from rujukan.infra import composition
 from rujukan.infra.database import SERVICE, as_role
 from rujukan.infra.settings import Settings
@@ -123,6 +125,39 @@ def test_every_table_about_cases_has_row_level_security(office: Office, superuse
     assert {name for (name,) in unprotected} == OPEN_TO_ALL
     attributes = superuser.execute("SELECT rolsuper, rolbypassrls FROM pg_roles WHERE rolname = %s", (SERVICE,))
     assert attributes.fetchone() == (False, False)
+
+
+def test_what_agencies_were_told_is_each_agencys_own(
+    office: Office, settings: Settings, service: psycopg.Connection, superuser: psycopg.Connection
+) -> None:
+    """The register, its heads, webhooks: the rest of that schema the service may not even look into, but for how far
+    the register is."""
+    found = superuser.execute(
+        "SELECT relname, relrowsecurity FROM pg_class WHERE relnamespace = 'delivery'::regnamespace AND relkind = 'r'"
+        " AND has_table_privilege(%s, oid, 'SELECT') ORDER BY 1",
+        (SERVICE,),
+    ).fetchall()
+    assert found == [("heads", True), ("reached", False), ("told", True), ("webhooks", True)]
+    at = composition.now()
+    for agency in ("rsud", "polres"):
+        act = office.act(agency, Role.AGENCY_ADMINISTRATOR)
+        said = SetWebhook(occurred_at=at, url=f"https://{agency}.example/")
+        office.casework.act_on_agency(agency, said, act, correlation=uuid4())
+    stop = Event()
+    keeper = Thread(target=composition.keep_register, args=(settings, stop), daemon=True)
+    keeper.start()
+    until(lambda: superuser.execute("SELECT count(*) FROM delivery.webhooks").fetchone() == (2,))
+    stop.set()
+    keeper.join(20)
+    for table in ("told", "heads", "webhooks"):
+        count = SQL("SELECT DISTINCT agency FROM {}").format(Identifier("delivery", table))
+        assert {"rsud", "polres"} <= {agency for (agency,) in superuser.execute(count)}
+        for agency, seen in (("", []), ("nobody", []), ("rsud", [("rsud",)]), ("polres", [("polres",)])):
+            service.execute("SELECT set_config('rujukan.agency', %s, false)", (agency,))
+            assert service.execute(count).fetchall() == seen, (table, agency)
+        for change in ("DELETE FROM {}", "UPDATE {} SET agency = 'lbh'", "TRUNCATE {}"):
+            with pytest.raises(errors.InsufficientPrivilege):
+                service.execute(SQL(change).format(Identifier("delivery", table)))
 
 
 def test_who_says_no_agency_sees_no_row(
@@ -404,6 +439,7 @@ def tell_everything(office: Office) -> tuple[UUID, list[str]]:
 def everything_in(settings: Settings) -> Iterator[tuple[str, bytes]]:
     """(table, value): every value of every column of every table, as text, and bytea as the bytes it is."""
     with psycopg.connect(settings.database, autocommit=True) as db:
+        db.adapters.register_loader("timestamptz", TextLoader)  # -infinity is no datetime
         tables = db.execute(
             "SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
             " WHERE c.relkind IN ('r', 'p', 'm', 'S') AND n.nspname NOT IN ('pg_catalog', 'information_schema')"

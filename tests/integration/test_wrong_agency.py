@@ -6,14 +6,17 @@ own part, and nothing of the others'.
 """
 
 import json
+import time
 from typing import Any, NamedTuple
 from uuid import uuid4
 
 import httpx
+import msgspec
 import pytest
 from conftest import Running
 
 from rujukan.api.actions import CASE_ACTIONS, Action
+from rujukan.consumers.envelope import Delivery, Opener, from_cloudevent
 from rujukan.domain.authority import COMMANDS, PURPOSES
 from rujukan.domain.case.commands import BreakGlass
 from rujukan.domain.codes import Purpose, Role
@@ -244,6 +247,54 @@ def test_a_recipient_reads_what_was_shared_and_nothing_else(
     said = json.dumps(Desk(running, agency).get(f"{told.case}/timeline", limit=500))
     for compartment, secret in SECRETS.items():
         assert (secret in said) == (compartment in shared), compartment
+
+
+@pytest.mark.parametrize(("agency", "other"), [("rsud", "polres"), ("polres", "rsud")])
+def test_what_a_recipient_is_sent_tells_nothing_of_the_others(
+    running: Running, told: Told, agency: str, other: str
+) -> None:
+    """Not even opened: neither who they are, nor that they are, nor what was shared with them."""
+    case = told.case.removeprefix("/cases/")
+    machine = running.client(agency, Role.INTEGRATOR)
+    opener = Opener([running.keys[agency]], [running.service_key])
+
+    def sent() -> list[Delivery]:
+        events = machine.get("/subscription/events", params={"case": case, "limit": 500}).json()
+        return [opener.open(*from_cloudevent(event)) for event in events]
+
+    give_up = time.monotonic() + 30
+    while not any(d.topic == "case.ReferralSent" for d in sent()) and time.monotonic() < give_up:
+        time.sleep(0.1)
+    said = " ".join(msgspec.json.encode(delivery).decode() for delivery in sent())
+    assert told.ids[f"referral to {agency}"] in said
+    for hidden in (other, "disdik", told.ids[f"referral to {other}"], told.ids[f"consent of {other}"]):
+        assert hidden not in said, hidden
+    shared = {"rsud": {"identity", "health"}, "polres": {"identity", "contact", "incident"}}[agency]
+    for compartment, secret in SECRETS.items():
+        assert (secret in said) == (compartment in shared), compartment
+
+
+@pytest.mark.parametrize("agency", OUTSIDERS)
+def test_a_subscription_of_an_outsider_tells_of_the_case_as_of_none(running: Running, told: Told, agency: str) -> None:
+    machine = running.client(agency, Role.INTEGRATOR)
+    asked = [told.case.removeprefix("/cases/"), str(uuid4())]
+    pages = [machine.get("/subscription/events", params={"case": case}) for case in asked]
+    assert [page.json() for page in pages] == [[], []]
+    of_case, of_none = (
+        [(n, v.replace(case, "CASE")) for n, v in headers_of(page)] for page, case in zip(pages, asked, strict=True)
+    )
+    assert of_case == of_none
+
+
+@pytest.mark.parametrize("role", [Role.CASE_WORKER, Role.SUPERVISOR])
+def test_how_far_others_are_is_the_leads_alone_and_what_is_refused_names_nobody(
+    running: Running, told: Told, role: Role
+) -> None:
+    for agency in ("rsud", "polres"):
+        answer = Desk(running, agency, role).ask("GET", f"{told.case}/deliveries")
+        assert answer.status_code == 403
+        for other in ("uptd-ppa", "rsud", "polres", "disdik"):
+            assert other not in answer.text
 
 
 def test_a_recipient_sees_the_clocks_it_shares(running: Running, told: Told) -> None:
