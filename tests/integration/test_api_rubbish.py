@@ -360,3 +360,76 @@ def test_a_media_type_that_is_none_is_refused(careless: Careless, case: str, kin
     query, sent = {"kind": "photo", "compartment": "health"}, {"Content-Type": kind}
     response = careless.ask("POST", f"/cases/{case}/documents", params=query, content=b"RAHASIA", headers=sent)
     refused(response, 422)
+
+
+# What machines send -------------------------------------------------------------------------------------------------
+
+LEAVES = st.none() | st.booleans() | st.integers() | st.floats() | st.just(MARKER) | st.just("handler-failed")
+SAID = st.dictionaries(
+    st.sampled_from(["received", "handled", "failed", "recovered", "deleted", "sequence", "receipt", MARKER]),
+    st.recursive(
+        LEAVES,
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(st.sampled_from(["sequence", "receipt", MARKER]), inner, max_size=3)
+        ),
+        max_leaves=6,
+    ),
+    min_size=1,
+    max_size=4,
+)
+PLACES = st.text(max_size=30) | st.integers().map(str) | st.datetimes().map(str) | st.just(MARKER)
+
+
+@pytest.fixture(scope="module")
+def machine(running: Running) -> httpx.Client:
+    return running.client("uptd-ppa", Role.INTEGRATOR)
+
+
+@given(body=SAID)
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_is_acknowledged_that_was_not_told_is_refused_or_nothing_new(
+    machine: httpx.Client, body: dict[str, Any]
+) -> None:
+    content = json.dumps(body, allow_nan=True).encode()
+    response = machine.post("/subscription/acknowledgements", content=content, headers=JSON)
+    if response.status_code == 200:
+        assert response.json() == {"received": 0, "handled": 0}
+    else:
+        refused(response)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'{"failed":['
+        + b",".join(b'{"sequence":%d,"reason":"handler-failed"}' % n for n in range(10**9, 10**9 + 5000)),
+        b'{"recovered":[' + b"9" * 200_000 + b"]}",
+        b'{"deleted":[' + b'"00000000-0000-0000-0000-000000000000",' * 6000 + b"1]}",
+        b'{"received":' + b'{"sequence":' * 20_000,
+        b'{"failed":' + b"[" * 200_000,
+        b'{"handled":{"sequence":1e308,"receipt":"RAHASIA"}}',
+        b'{"handled":{"sequence":4611686018427387904,"receipt":"RAHASIA"}}',
+        b'{"handled":{"sequence":1,"receipt":"' + b"R" * 200_000 + b'"}}',
+    ],
+    ids=lambda content: repr(content[:20]),
+)
+def test_what_is_acknowledged_without_end_is_refused(machine: httpx.Client, content: bytes) -> None:
+    refused(machine.post("/subscription/acknowledgements", content=content, headers=JSON))
+
+
+@given(query=st.dictionaries(st.sampled_from(["after", "since", "position", "case", "limit"]), PLACES, max_size=3))
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_wherever_a_page_is_to_begin_there_is_a_page_or_a_problem(machine: httpx.Client, query: dict[str, str]) -> None:
+    response = machine.get("/subscription/events", params=query)
+    if response.status_code == 200:
+        assert isinstance(response.json(), list)
+    else:
+        refused(response, 400, 409)
+
+
+@given(said=st.text(st.characters(min_codepoint=0x20, max_codepoint=0xFF, exclude_categories=["Cc"]), max_size=40))
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_last_event_id_that_is_none_is_refused(machine: httpx.Client, said: str) -> None:
+    sent = {"Last-Event-ID": f"1{said}{MARKER}".encode("latin-1")}
+    refused(machine.get("/subscription/stream", headers=sent), 400, 409)

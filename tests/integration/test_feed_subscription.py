@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from told import AGENCY, CASES, KEY, PINNED, Wire, delivery, sealed, told
 
-from rujukan.consumers import feed_source
+from rujukan.consumers import feed, feed_source
 from rujukan.consumers.acknowledgement import Mark
 from rujukan.consumers.envelope import AgencyKey
 from rujukan.consumers.feed import Feed, events
@@ -239,3 +239,16 @@ def test_a_stream_of_rubbish_is_events_or_refused(data):
 @given(st.dictionaries(st.text(max_size=12), st.none() | st.integers() | st.text(max_size=20), max_size=6))
 def test_json_of_the_feed_is_a_message_or_rubbish_that_will_be_rejected(event):
     assert isinstance(of_feed(event).headers, list | tuple)
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b'{"type":"urn:rujukan:problem:not-a-member","title":"Not a member","status":403}', ["not-a-member"]),
+        (b'{"type":"urn:rujukan:problem:SECRET","title":"SECRET"}', []),
+        (b"<html>SECRET</html>", []),
+        (b"", []),
+    ],
+)
+def test_why_the_feed_refuses_is_said_in_words_of_the_service_only(body, words):
+    assert list(feed._words(body)) == words
