@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Iterator
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
 import msgspec
@@ -236,7 +236,7 @@ def test_one_wrong_field_spoils_a_good_body(careless: Careless, action: Action, 
 
 
 @pytest.mark.parametrize(
-    "id", [MARKER, "1", "%00", "%ff%fe", "'; DROP TABLE x; --RAHASIA", "0" * 5_000, str(uuid4()) + "0", "%2e%2e"]
+    "id", [MARKER, "1", "%00", "%ff%fe", "'; DROP TABLE x; --RAHASIA", "0" * 5_000, f"{UUID(int=7)}0", "%2e%2e"]
 )
 def test_an_id_that_is_none_is_refused(careless: Careless, case: str, id: str) -> None:
     for path in (f"/cases/{id}", f"/cases/{id}/timeline", f"/cases/{case}/documents/{id}", f"/codes/{id}"):
