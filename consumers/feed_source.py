@@ -77,6 +77,9 @@ class FeedSource:
         except Empty:
             return found
 
+    def settled(self, waiting: Sequence[Sealed], refused: Sequence[Sealed]) -> None:
+        """Nobody waits: the sequence is kept in the inbox."""
+
     @property
     def at_end(self) -> bool:
         """Whether the last page had all there was, and was received."""

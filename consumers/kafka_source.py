@@ -60,6 +60,9 @@ class KafkaSource:
             Sealed(r.headers, r.key, r.value, Place(self._topic_id, r.offset + 1), r.timestamp / 1000) for r in records
         ]
 
+    def settled(self, waiting: Sequence[Sealed], refused: Sequence[Sealed]) -> None:
+        """Nobody waits: the place is kept in the inbox."""
+
     @property
     def at_end(self) -> bool:
         if self._clients is None:

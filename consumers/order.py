@@ -4,6 +4,7 @@ The numbers 1, 2, 3 … have no gaps, so one number says all that was handled, a
 own: the next one, a repeat, or one that comes too early and waits for those before it.
 """
 
+from collections.abc import Collection
 from typing import Generic, NamedTuple, TypeVar
 
 T = TypeVar("T")
@@ -42,6 +43,11 @@ class Order(Generic[T]):
     def gap(self) -> Gap | None:
         """What is missing before that which waits."""
         return Gap(self.done + 1, min(self._early) - 1) if self._early else None
+
+    @property
+    def early(self) -> Collection[T]:
+        """What waits."""
+        return self._early.values()
 
     @property
     def full(self) -> bool:

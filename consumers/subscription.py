@@ -162,20 +162,22 @@ class Subscription:
         self._rewind = False
         while not stop.is_set():
             received = () if self._order.full else self._source.receive(RECEIVE_SECONDS)
-            if received:
-                self._arrive(received, stop, received[-1].after)
+            refused = self._arrive(received, stop, received[-1].after) if received else ()
             if self._order.gap is not None:
                 self._close_gap(idle=not received, stop=stop)
             elif self._waited_for is not None and self._order.done >= self._waited_for.last:
                 self._wait_for(None)
+            if not stop.is_set():
+                self._source.settled([sealed for _, sealed in self._order.early], refused)
             if not received and self._is_replay and self._source.at_end:
                 return
             self._look_around(stop)
 
     # What arrives
 
-    def _arrive(self, received: Iterable[Sealed], stop: Event, place: Place | None = None) -> None:
-        """Handle what is next, and what was missing; pass over repeats; let what is early wait."""
+    def _arrive(self, received: Iterable[Sealed], stop: Event, place: Place | None = None) -> list[Sealed]:
+        """Handle what is next, and what was missing; pass over repeats; let what is early wait. Returns what the
+        service did not sign."""
         ready: list[tuple[Attributes, Sealed]] = []
         passed: list[tuple[Attributes, Sealed]] = []
         refused: list[tuple[Sealed, Reason]] = []
@@ -203,6 +205,7 @@ class Subscription:
         self._handle(ready, stop, place)
         if passed and not stop.is_set():
             self._handle(self._missing(passed), stop)
+        return [sealed for sealed, _ in refused]
 
     def _missing(self, passed: Sequence[tuple[Attributes, Sealed]]) -> list[tuple[Attributes, Sealed]]:
         """Those that were passed without being handled; the rest are repeats."""

@@ -99,6 +99,11 @@ class Source(Protocol):
         """What came next; nothing after so many seconds without anything. Raises Unreachable."""
         ...
 
+    def settled(self, waiting: Sequence[Sealed], refused: Sequence[Sealed]) -> None:
+        """All that was received is committed in the inbox, handled or not, but for those that wait for one that is
+        missing; `refused` is what the service did not sign. For a transport whose other side waits for an answer."""
+        ...
+
     @property
     def at_end(self) -> bool:
         """Whether everything that was there was received, as far as can be told."""

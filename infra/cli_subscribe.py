@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from rujukan.consumers.kafka_access import KafkaAccess
     from rujukan.consumers.keys import Keys
     from rujukan.consumers.subscription import Subscription
+    from rujukan.consumers.webhook_source import WebhookSource
 
 MISSING = 3
 """Exit status where something is missing: a gap stands, or a witness found the log contradicting itself."""
@@ -36,6 +37,7 @@ def add_commands(command: Any) -> None:
     subscribing.add_argument("agency")
     _add_keys(subscribing)
     _add_sources(subscribing)
+    _add_listening(subscribing)
     _add_sinks(subscribing)
     subscribing.add_argument("--tries", type=int, default=8, metavar="N", help="then a delivery is a dead letter")
     subscribing.add_argument("--skip-gaps", action="store_true", help="go on without what is missing and nobody has")
@@ -90,6 +92,18 @@ def _add_sources(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--stream", action="store_true", help="take the feed as server-sent events")
 
 
+def _add_listening(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--listen", metavar="HOST:PORT", help="be posted to, as the agency's webhook: instead of Kafka")
+    parser.add_argument(
+        "--webhook-secret-file", type=Path, metavar="FILE", help="whsec_…, or the service's key whpk_…; one a line"
+    )
+    parser.add_argument("--webhook-tolerance", type=float, default=300.0, metavar="SECONDS", help="between the clocks")
+    parser.add_argument(
+        "--tls-certificate", type=Path, metavar="FILE", help="PEM with chain and key; none: behind a proxy that has it"
+    )
+    parser.add_argument("--tls-key", type=Path, metavar="FILE", help="where the certificate's key is in another file")
+
+
 def _add_inbox(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--inbox", metavar="FILE|postgresql://…", help="SQLite file (default AGENCY.db), or PostgreSQL")
 
@@ -129,8 +143,10 @@ def subscribe(settings: Settings, said: argparse.Namespace) -> int:
     """Receive until stopped; a replay until its end. Status 3 where something is missing."""
     if (said.case or said.name) and not said.begin:
         raise Failed("--case and --name are of a replay: say where it begins, --from beginning")
-    kafka, feed = _kafka(settings, said), _feed(said)
-    if kafka is None and feed is None:
+    kafka, feed = None if said.listen else _kafka(settings, said), _feed(said)
+    if said.listen and said.kafka:
+        raise Failed("say --listen or --kafka, not both")
+    if kafka is None and feed is None and (said.begin or not said.listen):
         raise Failed("say where Kafka is, --kafka HOST:PORT (or RUJUKAN_KAFKA), or the feed, --feed URL")
     keys = _keys(said)
     stop = stopped_by_signal()
@@ -238,6 +254,8 @@ def _subscription(
             assert kafka is not None
             source = replay.from_kafka(said.agency, kafka, begin)
         return replay.replay(source, keys, service, inbox, begin, case=said.case, rules=rules, name=said.name)
+    if said.listen:
+        return Subscription(_listening(said, feed), keys, service, inbox, feed=feed, rules=rules)
     if kafka is not None:
         from rujukan.consumers.kafka_source import KafkaSource
 
@@ -246,6 +264,30 @@ def _subscription(
     assert feed is not None
     source = FeedSource(said.agency, feed, stream=said.stream)
     return Subscription(source, keys, service, inbox, feed=feed, rules=rules)
+
+
+def _listening(said: argparse.Namespace, feed: "Feed | None") -> "WebhookSource":
+    from rujukan.consumers.webhook_signature import keys_in
+    from rujukan.consumers.webhook_source import WebhookSource
+
+    if not said.webhook_secret_file:
+        raise Failed("say what is posted is checked with: --webhook-secret-file FILE")
+    host, _, port = said.listen.rpartition(":")
+    if not host or not (port.isascii() and port.isdigit() and int(port) < 65536):
+        raise Failed(f"{said.listen}: say HOST:PORT")
+    keys_in(said.webhook_secret_file)
+    try:
+        return WebhookSource(
+            said.agency,
+            (host.strip("[]"), int(port)),
+            lambda: keys_in(said.webhook_secret_file),  # read anew each time: a secret is replaced while this runs
+            feed=feed,
+            certificate=said.tls_certificate,
+            certificate_key=said.tls_key,
+            tolerance=said.webhook_tolerance,
+        )
+    except OSError as problem:
+        raise Failed(f"cannot listen at {said.listen}: {problem}") from None
 
 
 def _kafka(settings: Settings, said: argparse.Namespace) -> "KafkaAccess | None":

@@ -115,6 +115,9 @@ class Wire:
             self._stop.set()
         return found
 
+    def settled(self, waiting: Sequence[Sealed], refused: Sequence[Sealed]) -> None:
+        """Nobody waits."""
+
     @property
     def at_end(self) -> bool:
         return self._at >= len(self.sent)
