@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from .envelope import Attributes, CannotOpen, Opener
 from .feed import Feed
-from .feed_source import FeedSource
+from .feed_source import FeedSource, sequence_of
 from .inbox import Inbox, Rules
 from .kafka_access import Access
 from .keys import Keys
@@ -101,7 +101,13 @@ def replay(
     rules: Rules | None = None,
     name: str | None = None,
 ) -> Subscription:
-    """A replay, to `run`. What is missing, and no feed has, is gone on without, and stands in the inbox as a gap."""
+    """A replay, to `run`. What is missing, and no feed has, is gone on without, and stands in the inbox as a gap.
+
+    From a position means all that was told by events from there on, older ones among it that a consent opened then. A
+    topic does not say that of a message, so `feed`, where it is given, is asked which is the first; without one it is
+    the first of an event that itself stands there or behind. Raises Unreachable."""
+    if begin.position is not None and feed is not None:
+        begin = Begin(sequence=_first_at(feed, begin.position))
     return Subscription(
         source,
         keys,
@@ -112,6 +118,12 @@ def replay(
         name=name or f"{source.agency}/replay/{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%f}",
         part=Replayed(begin, case),
     )
+
+
+def _first_at(feed: Feed, position: int) -> int:
+    """The sequence of the first that was told at that position or behind it."""
+    page = feed.page(limit=1, position=position)
+    return sequence_of(page.messages[0]) if page.messages else page.head + 1
 
 
 def from_feed(agency: str, feed: Feed, begin: Begin, case: UUID | None = None) -> Source:

@@ -103,6 +103,8 @@ class Subscription:
         self._is_replay = part is not None
         self._outages: tuple[type[Exception], ...] = (Unreachable, *inbox.errors)
         self._order: Order[tuple[Attributes, Sealed]] = Order(0)
+        self._left: list[Sealed] = []
+        """Not handled any more, as it was told to stop."""
         self._tried_keys: set[str] = set()
         self._begun = False
         self._rewind = False
@@ -157,6 +159,7 @@ class Subscription:
         self._waited_for = next((gap for gap, state in self._inbox.notes.gaps(self.name) if state == "open"), None)
         cursor = cursor or Cursor(0)
         self._order = Order(cursor.handled)
+        self._left = []
         self._look_for_keys()
         self._source.start(None if self._rewind else cursor.place, self._part.after(cursor.handled))
         self._rewind = False
@@ -167,8 +170,7 @@ class Subscription:
                 self._close_gap(idle=not received, stop=stop)
             elif self._waited_for is not None and self._order.done >= self._waited_for.last:
                 self._wait_for(None)
-            if not stop.is_set():
-                self._source.settled([sealed for _, sealed in self._order.early], refused)
+            self._source.settled([*(sealed for _, sealed in self._order.early), *self._left], refused)
             if not received and self._is_replay and self._source.at_end:
                 return
             self._look_around(stop)
@@ -203,7 +205,9 @@ class Subscription:
             self.rejected += self._inbox.reject(self.name, refused)
         place = place if self._order.gap is None else None
         self._handle(ready, stop, place)
-        if passed and not stop.is_set():
+        if passed and stop.is_set():
+            self._left += [sealed for _, sealed in passed]
+        elif passed:
             self._handle(self._missing(passed), stop)
         return [sealed for sealed, _ in refused]
 
@@ -241,6 +245,8 @@ class Subscription:
                     log.warning("the handler raised %s; it is called again", taken.stopped_by)
                     stop.wait(self._pause(failures))
             if stop.is_set():
+                self._left += [one.sealed for one in opened]
+                self._left += [sealed for _, sealed in messages[len(messages) - left :]]
                 return
         if not messages and place is not None:
             self._inbox.take(self.name, (), place, self._rules)

@@ -1,178 +1,191 @@
-"""What holds over every transport: the same messages, the same order, the same words back."""
+"""One suite over all transports, each between the real service and an agency's machine: Kafka (the embedded broker, and
+Apache Kafka where Java is), pages with long-poll, server-sent events, and the webhook."""
 
-import random
+import itertools
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
-from threading import Event, Thread
-from typing import Any
 
 import pytest
-from feed_server import TOKEN, FeedServer
-from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
-from kafka.admin import NewTopic
-from told import AGENCY, KEY, PINNED, told
+from feeding import eventually, serving
+from msgspec.structs import replace
+from office import erases
+from transports import AGENCY, RULES, Carrier, Hospital, Lossy, OverKafka, OverWebhook, World
 
-from rujukan.consumers import acknowledgement, topics
-from rujukan.consumers.acknowledgement import Acknowledgement, Failure, Mark
-from rujukan.consumers.envelope import Message
-from rujukan.consumers.feed import Feed
-from rujukan.consumers.feed_source import FeedSource
-from rujukan.consumers.inbox import Rules, SqliteInbox
-from rujukan.consumers.kafka_source import KafkaSource
-from rujukan.consumers.order import Gap
-from rujukan.consumers.subscription import Subscription
-from rujukan.consumers.transport import Source
+from rujukan.consumers.envelope import ERASED, AgencyKey
+from rujukan.consumers.inbox import DELETION_ASKED
+from rujukan.consumers.replay import Begin
+from rujukan.infra import composition
+from rujukan.infra.services.apache_kafka import ApacheKafka
 from rujukan.infra.services.broker import EmbeddedBroker
-
-MANY = told(40)
-RULES = Rules(tries=2, first_pause=0.01)
-
-
-class Carrier:
-    """A transport with its two ends: `send` puts messages in, `source` takes them out, `said` is what came back."""
-
-    def __init__(
-        self,
-        send: Callable[[Sequence[Message]], None],
-        source: Callable[[], Source],
-        said: Callable[[], list[Acknowledgement]],
-    ) -> None:
-        self.send, self.source, self.said = send, source, said
+from rujukan.infra.settings import Settings
 
 
 @pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    broker = EmbeddedBroker(tmp_path_factory.mktemp("broker") / "log")
-    broker.start()
-    yield broker.bootstrap
-    broker.stop()
+def world(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with serving(replace(settings, webhook_networks="127.0.0.0/8")) as feeding:
+        made = World(feeding, tmp_path_factory.mktemp("keys"))
+        for _ in range(2):
+            feeding.case_with(AGENCY)
+        feeding.case_with("polres")
+        yield made
 
 
-@pytest.fixture(params=["kafka", "pages", "stream"])
-def carrier(request: pytest.FixtureRequest) -> Iterator[Carrier]:
-    if request.param == "kafka":
-        with over_kafka(request.getfixturevalue("broker")) as made:
-            yield made
-        return
-    with FeedServer() as server:
-        feed = Feed(server.url, TOKEN)
-        yield Carrier(
-            lambda messages: server.tell(*messages),
-            lambda: FeedSource(AGENCY, feed, stream=request.param == "stream"),
-            lambda: list(server.said),
-        )
-        server.shutdown()
+@pytest.fixture(scope="module", params=["pages", "stream", "webhook", "kafka", "apache-kafka"])
+def carrier(
+    request: pytest.FixtureRequest, world: World, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Carrier]:
+    match request.param:
+        case "pages" | "stream":
+            yield Carrier(world, stream=request.param == "stream")
+        case "webhook":
+            with OverWebhook(world).running() as over_webhook:
+                yield over_webhook
+        case _:
+            directory: Path = tmp_path_factory.mktemp("broker")
+            is_apache = request.param == "apache-kafka"
+            if is_apache and not ApacheKafka.available():
+                pytest.skip("Java 17 and Maven are not here")
+            broker = ApacheKafka(directory) if is_apache else EmbeddedBroker(directory / "log")
+            broker.start()
+            try:
+                with OverKafka(world, broker.bootstrap).running() as over_kafka:
+                    yield over_kafka
+            finally:
+                broker.stop()
 
 
-@contextmanager
-def over_kafka(bootstrap: str) -> Iterator[Carrier]:
-    names = [topics.topic_of(AGENCY), topics.acks_of(AGENCY), topics.dead_letters_of(AGENCY)]
-    admin = KafkaAdminClient(bootstrap_servers=bootstrap, **topics.ADMIN)
-    admin.create_topics([NewTopic(name, num_partitions=1, replication_factor=-1) for name in names])
-    producer = KafkaProducer(bootstrap_servers=bootstrap, **topics.PRODUCER)
-    consumer = KafkaConsumer(bootstrap_servers=bootstrap, **topics.CONSUMER)
-    at = TopicPartition(topics.acks_of(AGENCY), 0)
-    consumer.assign([at])
-    consumer.seek(at, 0)
-    heard: list[Acknowledgement] = []
-
-    def send(messages: Sequence[Message]) -> None:
-        for m in messages:
-            producer.send(topics.topic_of(AGENCY), value=m.value, key=m.key, headers=m.headers, partition=0)
-        producer.flush(20)
-
-    def said() -> list[Acknowledgement]:
-        heard.extend(acknowledgement.read(r.value) for r in consumer.poll(100).get(at, ()))
-        return heard
-
-    yield Carrier(send, lambda: KafkaSource(AGENCY, bootstrap), said)
-    consumer.close()
-    producer.close()
-    admin.delete_topics(names)
-    admin.close()
-
-
-class Agency:
-    """An agency's machine, over that carrier; it fails at some deliveries."""
-
-    def __init__(self, carrier: Carrier, file: Path, failing: frozenset[int] = frozenset()) -> None:
-        self.seen: list[int] = []
-        self.subscription: Any = None
-        self._failing = failing
-        self._stop = Event()
-        self._thread = Thread(target=self._run, args=(carrier.source(), file), daemon=True)
-        self._thread.start()
-
-    def _run(self, source: Source, file: Path) -> None:
-        inbox = SqliteInbox(file, self._handle)
-        self.subscription = Subscription(source, [KEY], PINNED, inbox, rules=RULES)
-        self.subscription.run(self._stop)
-        inbox.close()
-
-    def _handle(self, delivery: Any, db: Any) -> None:
-        if delivery.sequence in self._failing:
-            raise RuntimeError
-        self.seen.append(delivery.sequence)
-
-    def saw(self, count: int) -> list[int]:
-        """What the handler saw, once it saw so many."""
-        assert eventually(lambda: len(self.seen) >= count), self.seen
-        return list(self.seen)
-
-    def stop(self) -> None:
-        self._stop.set()
-        self._thread.join(20)
-        assert not self._thread.is_alive()
-
-
-def eventually(check: Callable[[], object], seconds: float = 40.0) -> bool:
-    give_up = time.monotonic() + seconds
-    while time.monotonic() < give_up:
-        if check():
-            return True
-        time.sleep(0.02)
-    return bool(check())
-
-
-def test_once_in_order_across_restarts_and_what_was_handled_is_said(carrier, tmp_path):
-    carrier.send(MANY[:20])
-    agency = Agency(carrier, tmp_path / "inbox.db")
-    assert agency.saw(20) == list(range(1, 21))
-    carrier.send(MANY[20:25])
-    assert agency.saw(25) == list(range(1, 26))
-    agency.stop()
-    carrier.send(MANY[25:])
-    again = Agency(carrier, tmp_path / "inbox.db")
-    assert again.saw(15) == list(range(26, 41))
+def test_all_it_is_entitled_to_once_in_order_across_a_restart_and_the_service_hears_of_it(world, carrier, tmp_path):
+    case = world.feeding.case_with(AGENCY)
+    hospital = Hospital(world, carrier.fresh(), tmp_path / "inbox.db")
+    before = world.told()
+    hospital.saw(before)
+    asked = time.monotonic()
+    world.feeding.note(case, "MARKER")
+    hospital.saw(world.told())
+    assert time.monotonic() - asked < 10
+    assert hospital.seen[-1].fields()["health"] == "MARKER"
+    assert eventually(lambda: world.marks().handled == len(before) + 1)
+    hospital.stop()
+    world.feeding.note(case)
+    other = world.feeding.case_with(AGENCY)
+    world.feeding.note(case)
+    again = Hospital(world, carrier.source(), tmp_path / "inbox.db")
+    told = world.told()
+    again.saw(told[len(before) + 1 :])
     again.stop()
-    last = Mark(40, "receipt-40")
-    assert eventually(lambda: carrier.said()[-1:] == [Acknowledgement(received=last, handled=last)])
+    seen = hospital.seen + again.seen
+    erased = {d.case for d in seen if d.topic == DELETION_ASKED}
+    alive, recalled = ({d.id for d in seen if (d.case in erased) is gone} for gone in (False, True))
+    assert alive == world.entitled() - recalled
+    assert [d.sequence for d in seen] == list(range(1, len(seen) + 1))
+    assert [(d.id, d.case) for d in seen] == [(t.id, t.case) for t in told]
+    assert {d.case for d in seen} >= {case, other}
+    assert eventually(lambda: world.marks().received == world.marks().handled == len(told))
+    assert world.shown() == {"agency": AGENCY, "head": len(told), "received": len(told), "handled": len(told)}
 
 
-def test_repeats_and_reorderings_change_nothing(carrier, tmp_path):
-    carrier.send(random.sample([*MANY, *MANY[10:20], *MANY[:5]], 55))
-    agency = Agency(carrier, tmp_path / "inbox.db")
-    assert agency.saw(40) == list(range(1, 41))
-    agency.stop()
-    assert agency.seen == list(range(1, 41))
+def test_what_comes_again_is_not_handled_again(world, carrier, tmp_path):
+    case = world.feeding.case_with(AGENCY)
+    hospital = Hospital(world, carrier.fresh(), tmp_path / "inbox.db")
+    told = world.told()
+    hospital.saw(told)
+    hospital.stop()
+    again = Hospital(world, carrier.repeating(), tmp_path / "inbox.db")
+    assert eventually(lambda: again.subscription and again.subscription.again >= len(told))
+    world.feeding.note(case)
+    again.saw(world.told()[len(told) :])
+    again.stop()
 
 
-def test_what_is_missing_is_waited_for(carrier, tmp_path):
-    carrier.send([m for m in MANY if m.sequence not in (7, 8)])
-    agency = Agency(carrier, tmp_path / "inbox.db")
-    assert eventually(lambda: agency.subscription and agency.subscription.gap == Gap(7, 8))
-    assert agency.seen == [1, 2, 3, 4, 5, 6]
-    carrier.send(MANY[6:8])
-    assert agency.saw(40) == list(range(1, 41))
-    agency.stop()
+def test_what_is_lost_on_the_way_is_noticed_and_fetched_from_the_feed(world, carrier, tmp_path, caplog):
+    case = world.feeding.case_with(AGENCY)
+    head = world.feeding.head(AGENCY)
+    loses = {2, 3, head + 1}
+    source = Lossy(carrier.fresh(), loses)
+    hospital = Hospital(world, source, tmp_path / "inbox.db")
+    hospital.saw(world.told())
+    world.feeding.note(case)
+    assert eventually(lambda: not loses)
+    world.feeding.note(case)
+    hospital.saw(world.told())
+    hospital.stop()
+    assert "2 to 3 are missing" in caplog.text
+    assert f"{head + 1} to {head + 1} are missing" in caplog.text
 
 
-def test_a_delivery_that_fails_for_good_is_said_to_have_and_stops_no_other(carrier, tmp_path):
-    carrier.send(MANY[:10])
-    agency = Agency(carrier, tmp_path / "inbox.db", frozenset({3}))
-    assert agency.saw(9) == [1, 2, *range(4, 11)]
-    assert eventually(lambda: Failure(3, "handler-failed") in [f for said in carrier.said() for f in said.failed])
-    assert eventually(lambda: carrier.said()[-1].handled == Mark(10, "receipt-10"))
-    agency.stop()
+def test_a_replay_is_the_same_whatever_it_comes_over(world, carrier, tmp_path):
+    """From the beginning, a sequence, a time or a position, and of one case: what the register says, in its order."""
+    case = world.feeding.case_with(AGENCY)
+    hospital = Hospital(world, carrier.fresh(), tmp_path / "inbox.db")
+    hospital.saw(world.told())
+    time.sleep(0.05)
+    between, position = composition.now(), world.feeding.office.position + 1
+    time.sleep(0.05)
+    world.feeding.case_with(AGENCY)
+    world.feeding.note(case)
+    everything = world.told()
+    hospital.saw(everything)
+    hospital.stop()
+    middle = len(everything) // 2
+    of_case = world.told("case_id = %s", case)
+    since = world.told("told_at >= %s", between)
+    assert 0 < len(of_case) < len(since) + len(of_case) < len(everything)
+    names = map("{}.db".format, itertools.count())
+    for begin, of, expected in (
+        (Begin(), None, everything),
+        (Begin(sequence=middle), None, everything[middle - 1 :]),
+        (Begin(time=between), None, since),
+        (Begin(position=position), None, since),
+        (Begin(), case, of_case),
+        (Begin(sequence=of_case[1].sequence), case, of_case[1:]),
+    ):
+        found = carrier.replayed(begin, of, tmp_path / next(names))
+        assert found == [one.id for one in expected], (begin, of)
+
+
+def test_what_was_erased_before_it_was_sent_comes_as_a_placeholder_and_its_copies_are_recalled(
+    world, carrier, tmp_path
+):
+    with carrier.halted():
+        first = world.feeding.head(AGENCY)
+        case = world.case_that_ended()
+        last = world.feeding.head(AGENCY)
+        erases(world.feeding.office, case)
+        world.feeding.case_with(AGENCY)
+        told = world.told()
+    hospital = Hospital(world, carrier.fresh(), tmp_path / "inbox.db")
+    hospital.saw(told)
+    hospital.stop()
+    assert {d.topic for d in hospital.seen[first:last]} == {ERASED}
+    assert hospital.seen[last].topic == DELETION_ASKED
+    assert ERASED not in {d.topic for d in hospital.seen[last:]}
+
+
+def test_a_new_key_while_messages_are_in_flight_loses_none(world, carrier, tmp_path):
+    case = world.feeding.case_with(AGENCY)
+    hospital = Hospital(world, carrier.fresh(), tmp_path / "inbox.db")
+    world.feeding.note(case)
+    new = AgencyKey.generate(f"of-{tmp_path.name}")
+    world.keep_key(new)
+    world.registers(new)
+    for _ in range(3):
+        world.feeding.note(case)
+    hospital.saw(world.told())
+    hospital.stop()
+    assert hospital.subscription.dead == 0
+    assert len(world.told("key_id = %s", new.id)) >= 3
+
+
+def test_what_fails_for_good_is_a_dead_letter_of_which_the_service_hears_and_the_rest_goes_on(world, carrier, tmp_path):
+    case = world.feeding.case_with(AGENCY)
+    bad = world.feeding.head(AGENCY)
+    world.feeding.note(case)
+    hospital = Hospital(world, carrier.fresh(), tmp_path / "inbox.db", frozenset({bad}))
+    told = world.told()
+    hospital.saw([one for one in told if one.sequence != bad])
+    assert hospital.failures == RULES.tries
+    assert hospital.subscription.dead == 1
+    assert eventually(lambda: bad in world.marks().failed)
+    assert eventually(lambda: world.marks().handled == len(told))
+    hospital.stop()

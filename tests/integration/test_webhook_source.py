@@ -4,6 +4,8 @@ import base64
 import socket
 import sqlite3
 import ssl
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -20,7 +22,7 @@ from receiver import certified
 from told import AGENCY, KEY, PINNED, sealed, told
 from told import delivery as made
 
-from rujukan.consumers.envelope import Message, to_cloudevent
+from rujukan.consumers.envelope import Message, encoded_service_key, to_cloudevent
 from rujukan.consumers.feed import Feed
 from rujukan.consumers.inbox import NotNow, Rules, SqliteInbox
 from rujukan.consumers.listener import Limits
@@ -205,6 +207,30 @@ def test_what_the_service_did_not_sign_inside_is_refused_and_the_real_one_is_tak
     for_another = sealed([made(1)], agency="polres")[0]
     assert [post(machine, m) for m in (forged, for_another, MANY[0])] == [422, 422, 204]
     assert machine.seen == [1]
+
+
+def test_the_command_listens_and_what_it_handled_before_it_stops_is_taken(tmp_path):
+    for name, text in (("rsud.key", KEY.to_json()), ("secret", SECRET.encode())):
+        (tmp_path / name).touch(0o600)
+        (tmp_path / name).write_bytes(text)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "rujukan.infra.cli", "subscribe", AGENCY, "--key", "rsud.key", "--service-key"]
+    command += [encoded_service_key(PINNED), "--listen", f"127.0.0.1:{port}", "--webhook-secret-file", "secret"]
+    running = subprocess.Popen([*command, "--stop-after", "2"], cwd=tmp_path, stdout=subprocess.PIPE, text=True)
+    answers: list[int] = []
+
+    def posted() -> bool:
+        headers, body = request(MANY[len(answers)])
+        with suppress(httpx.ConnectError):
+            answers.append(httpx.post(f"http://127.0.0.1:{port}/", headers=headers, content=body).status_code)
+        return len(answers) == 2
+
+    assert eventually(posted, 40)
+    out, _ = running.communicate(timeout=40)
+    assert answers == [204, 204]
+    assert [msgspec.json.decode(line)["sequence"] for line in out.splitlines()] == [1, 2]
+    assert running.returncode == 0
 
 
 # What is no message --------------------------------------------------------------------------------------------
