@@ -73,22 +73,6 @@ def feed_of(server: FeedServer) -> Feed:
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_everything_is_handled_in_order_and_acknowledged_and_what_is_new_comes_at_once(server, tmp_path, stream):
-    receiving = Receiving(tmp_path, FeedSource(AGENCY, feed_of(server), stream=stream))
-    assert eventually(lambda: receiving.seen == list(range(1, 31)))
-    told_at = time.monotonic()
-    server.tell(*MANY[30:32])
-    assert eventually(lambda: receiving.seen == list(range(1, 33)))
-    assert time.monotonic() - told_at < 5, "a long-poll, or a stream, does not wait for the next round"
-    assert eventually(lambda: server.said and server.said[-1].handled == Mark(32, "receipt-32"))
-    receiving.end()
-    server.tell(*MANY[32:])
-    again = Receiving(tmp_path, FeedSource(AGENCY, feed_of(server), stream=stream))
-    assert eventually(lambda: again.seen == list(range(33, 41))), "it goes on behind what was handled"
-    again.end()
-
-
-@pytest.mark.parametrize("stream", [False, True])
 def test_answers_that_fail_or_end_in_the_middle_lose_and_double_nothing(server, tmp_path, stream, monkeypatch):
     monkeypatch.setattr(feed_source, "PAGE", 7)
     server.fails, server.cuts = 2, 3
