@@ -106,6 +106,7 @@ class Subscription:
         self._left: list[Sealed] = []
         """Not handled any more, as it was told to stop."""
         self._tried_keys: set[str] = set()
+        self._sought: set[str] = set()
         self._begun = False
         self._rewind = False
         self._received: Mark | None = None
@@ -254,6 +255,9 @@ class Subscription:
     def _open(self, attributes: Attributes, sealed: Sealed) -> Opened:
         number = self._part.number(attributes)
         if attributes.keyid not in self._opener.keys:
+            if attributes.keyid not in self._sought:  # its file is there before anything is sealed to it
+                self._sought.add(attributes.keyid)
+                self._looked = 0.0
             self._look_for_keys()
         try:
             delivery = self._opener.unseal(attributes, sealed.value)

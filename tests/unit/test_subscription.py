@@ -277,6 +277,21 @@ def test_a_key_that_is_added_while_it_runs_is_used_and_opens_what_waited_for_it(
     assert sorted(desk.seen) == [1, 2, 3]
 
 
+def test_a_key_is_looked_for_at_once_when_the_first_message_is_sealed_to_it(tmp_path):
+    new, stop, seen = AgencyKey.generate("new"), Event(), list[int]()
+    write_key(tmp_path / "old.key", KEY)
+
+    def handle(delivery: Any, db: Any) -> None:
+        seen.append(delivery.sequence)
+        if delivery.sequence == 1:
+            write_key(tmp_path / "new.key", new)
+
+    inbox = SqliteInbox(tmp_path / "a.db", handle)
+    wire = Wire([*sealed([delivery(1)]), *sealed([delivery(2)], key=new)], page=1, stop=stop)
+    Subscription(wire, KeyDirectory(tmp_path), PINNED, inbox, rules=QUICK).run(stop)
+    assert (seen, inbox.letters.all(AGENCY)) == ([1, 2], [])
+
+
 def test_a_key_is_picked_up_without_a_new_start_and_without_a_message(desk, tmp_path, monkeypatch):
     monkeypatch.setattr(subscriptions, "LOOK_SECONDS", 0.0)
     new = AgencyKey.generate("new")
