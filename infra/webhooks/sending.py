@@ -128,22 +128,25 @@ class Sender:
                 loop.call_soon_threadsafe(wake.set)
 
         self._bell.when_rung(ring)
-        posting: set[asyncio.Task[None]] = set()
+        posting: dict[asyncio.Task[None], Claim] = {}
         try:
             while not stop.is_set():
                 wake.clear()
                 if len(posting) < AT_ONCE:
                     for claim in await self._work(self._rows.claim, AT_ONCE - len(posting)):
                         task = asyncio.create_task(self._post_all(claim))
-                        posting.add(task)
-                        task.add_done_callback(posting.discard)
+                        posting[task] = claim
+                        task.add_done_callback(posting.pop)
                 with suppress(TimeoutError):
                     async with asyncio.timeout(LOOK_SECONDS):
                         await wake.wait()
         finally:
-            for task in posting:
+            left = dict(posting)
+            for task in left:
                 task.cancel()
-            await asyncio.gather(*posting, return_exceptions=True)
+            await asyncio.gather(*left, return_exceptions=True)
+            given_back = (self._work(self._rows.leave, claim) for claim in left.values())  # also what had not begun yet
+            await asyncio.gather(*given_back, return_exceptions=True)
 
     async def _work(self, call: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, lambda: call(*arguments, **named))
@@ -152,9 +155,6 @@ class Sender:
         """Post to one webhook what waits for it, until all is taken, or something is not."""
         try:
             await self._session(claim)
-        except asyncio.CancelledError:
-            await asyncio.shield(self._work(self._rows.leave, claim))
-            raise
         except NotTold:
             await self._work(self._rows.leave, claim, LATER_SECONDS)
         except Exception as problem:  # the lease runs out, and it is tried again

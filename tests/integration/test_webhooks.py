@@ -238,6 +238,29 @@ def test_it_is_replayed_from_a_sequence_and_goes_on_from_there(feeding: Feeding,
         assert eventually(lambda: receiver.sequences()[-1] == head + 3), "nothing is skipped that was not told yet"
 
 
+def test_what_a_sender_had_only_just_taken_when_it_was_stopped_waits_for_no_lease(
+    feeding: Feeding, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    feeding.case_with("rsud")
+    Administrator(feeding, "rsud").does(url=receiver.url)
+    head, stop = feeding.head("rsud"), Event()
+    with composition.webhooks(feeding.settings, system_act, QUICK, 120.0) as sender:
+        claim = sender._rows.claim
+
+        def claimed(most: int) -> Any:
+            found = claim(most)
+            stop.set()
+            for ring in sender._bell._told:
+                ring(None)
+            return found
+
+        monkeypatch.setattr(sender._rows, "claim", claimed)
+        sender.run(stop)
+    assert receiver.posts == []
+    with sending(feeding):
+        assert eventually(lambda: receiver.taken and receiver.sequences()[-1] == head)
+
+
 # Setting, secrets, removing ------------------------------------------------------------------------------------
 
 
