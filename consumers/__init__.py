@@ -8,7 +8,8 @@ The agency's side:
 
 `subscription`  receives, opens, verifies, puts in order, hands to a handler, says so
 `order`         the order, restored from whatever a transport does to it
-`transport`     what a transport has to offer; `kafka_source`, `feed_source` (over `feed`, HTTP) offer it
+`transport`     what a transport has to offer; `kafka_source`, `feed_source` (over `feed`, HTTP) and
+                `webhook_source` (over `listener`, and `webhook_signature`) offer it
 `inbox`         what was handled, in a database of the agency's own; `inbox_postgres`; beneath them `inbox_notes`,
                 `inbox_database`
 `dead_letters`  what could not be handled, still sealed; `recovery` hands it over after all
