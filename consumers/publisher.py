@@ -59,6 +59,8 @@ WATCH_SECONDS = 1.0
 ASIDE_SECONDS = 10.0
 """When an agency that was set aside is tried again."""
 SEND_SECONDS = 15.0
+UNABLE_SECONDS = 15.0
+"""When a publisher that reaches the database, and publishes nothing, leaves its shares to another."""
 
 OF_ONE_TOPIC = (
     InvalidTopicError,
@@ -75,6 +77,10 @@ class Shares(Protocol):
     def hold(self, most: int, seconds: float) -> frozenset[int]:
         """Say that this publisher lives, keep its shares for so long, take what is free, and give back what is more
         than a fair part of `most`. Returns the shares it holds."""
+        ...
+
+    def others(self) -> bool:
+        """Whether another publisher lives."""
         ...
 
     def give_back(self) -> None:
@@ -108,6 +114,8 @@ class Publisher:
         self._network = network
         self._running: dict[int, tuple[Event, Thread]] = {}
         self._until = 0.0
+        self._worked: dict[int, float] = {}
+        """Share that has agencies → when it was last published as it should, or begun."""
         self._sent: dict[int, int] = {}
         self._topics: dict[int, int] = {}
         """Share → how many topics its next transaction writes to, where the last ones were too slow."""
@@ -129,26 +137,46 @@ class Publisher:
                 asked = time.monotonic()
                 held = self._shares.hold(SHARES, LEASE_SECONDS)
                 self._until = asked + LEASE_SECONDS
-                for share in set(self._running) - held:
-                    self._halt(share)
+                self._halt(set(self._running) - held)
                 for share in held - set(self._running):
                     self._start(share)
+                if self._is_unable() and self._shares.others():
+                    self._stand_back(stop)
                 stop.wait(RENEW_SECONDS)
-        finally:
-            for share in list(self._running):
-                self._halt(share)
+        except BaseException:
+            self._halt(set(self._running), LEASE_SECONDS)
+            raise
+        self._halt(set(self._running))
         self._shares.give_back()
+
+    def _is_unable(self) -> bool:
+        """Whether nothing of what it holds could be published for a while. Shares without agencies do not count."""
+        worked = [at for share in self._running if (at := self._worked.get(share)) is not None]
+        return bool(worked) and time.monotonic() - max(worked) > UNABLE_SECONDS
+
+    def _stand_back(self, stop: Event) -> None:
+        """Leave everything to another: this one may be cut off from the broker, or not let in there."""
+        log.warning("it cannot publish, and leaves that to another publisher for a while")
+        self._until = 0.0
+        self._halt(set(self._running), LEASE_SECONDS)
+        self._shares.give_back()
+        stop.wait(ASIDE_SECONDS)
 
     def _start(self, share: int) -> None:
         stop = Event()
+        self._worked[share] = time.monotonic()
         thread = Thread(target=self._publish, args=(share, stop), name=f"share-{share}", daemon=True)
         self._running[share] = stop, thread
         thread.start()
 
-    def _halt(self, share: int) -> None:
-        stop, thread = self._running.pop(share)
-        stop.set()
-        thread.join(SEND_SECONDS)
+    def _halt(self, shares: Iterable[int], seconds: float = SEND_SECONDS) -> None:
+        """Publish these no more. What does not end in time may end later: without a lease it begins nothing."""
+        halting = [self._running.pop(share) for share in shares]
+        for stop, _ in halting:
+            stop.set()
+        give_up = time.monotonic() + seconds
+        for _, thread in halting:
+            thread.join(max(0.0, give_up - time.monotonic()))
 
     def _publish(self, share: int, stop: Event) -> None:
         """Publish one share. Whatever goes wrong with the broker, it starts again from what the topics hold."""
@@ -171,6 +199,7 @@ class Publisher:
 
     def _session(self, share: int, stop: Event) -> None:
         if not self._mine(share):
+            self._worked.pop(share, None)
             stop.wait(WATCH_SECONDS)
             return
         admin = KafkaAdminClient(**topics.ADMIN, **options(self._access))
@@ -192,6 +221,7 @@ class Publisher:
                     looked, history = time.monotonic(), True
                 bell.clear()
                 sent, history = self._turn(producer, share, written, history)
+                self._worked[share] = time.monotonic()
                 if not sent:
                     bell.wait(IDLE_SECONDS)  # what nobody rang for is found by looking
             if self._has_lease():

@@ -51,6 +51,12 @@ class LeasedShares:
             )
         return frozenset(mine)
 
+    def others(self) -> bool:
+        """Whether another publisher lives, as was seen when this one held its shares last."""
+        with self._pool.connection() as db:
+            row = db.execute("SELECT EXISTS (SELECT FROM delivery.publishers WHERE id <> %s)", (self._id,)).fetchone()
+        return bool(row and row[0])
+
     def give_back(self) -> None:
         """Release everything: another need not wait for the leases to run out."""
         with self._pool.connection() as db, db.transaction():

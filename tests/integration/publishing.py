@@ -59,12 +59,12 @@ class Publishing:
 
     # Publishers ------------------------------------------------------------------------------------------------
 
-    def process(self) -> subprocess.Popen[bytes]:
-        """A publisher that can be killed."""
+    def process(self, **other: str) -> subprocess.Popen[bytes]:
+        """A publisher that can be killed; `other` settings than everybody's are its own."""
         with self._log.open("ab") as out:
             started = subprocess.Popen(
                 [sys.executable, "-m", "rujukan.infra.cli", "publisher"],
-                env={**os.environ, **to_environment(self.settings)},
+                env={**os.environ, **to_environment(replace(self.settings, **other))},
                 stdout=out,
                 stderr=out,
                 stdin=subprocess.DEVNULL,

@@ -21,7 +21,7 @@ from rujukan.domain.case import commands as c
 from rujukan.domain.codes import Service
 from rujukan.infra import composition
 from rujukan.infra.services.apache_kafka import ApacheKafka
-from rujukan.infra.services.broker import BrokerProcess, EmbeddedBroker
+from rujukan.infra.services.broker import BrokerProcess, EmbeddedBroker, free_port
 from rujukan.infra.settings import Settings
 
 
@@ -249,6 +249,22 @@ def test_the_agencies_of_a_publisher_that_is_killed_are_told_by_another_within_s
 
 
 @pytest.mark.usefixtures("processes")
+def test_a_publisher_that_does_not_reach_the_broker_leaves_its_agencies_to_another(
+    world: Publishing,
+) -> None:
+    cut_off = world.process(kafka=f"127.0.0.1:{free_port()}")
+    until(lambda: _held(world) == {(publishers.SHARES,)})
+    case = world.case_with("lbh", "rsud", "polres", "dinsos")
+    world.process()
+    heads = {agency: world.head(agency) for agency in ("uptd-ppa", "lbh", "rsud", "polres", "dinsos")}
+    until(lambda: all(world.tail(agency) == head for agency, head in heads.items()))
+    world.note(case)
+    assert cut_off.poll() is None
+    head = world.head("uptd-ppa")
+    assert until(lambda: world.tail("uptd-ppa") == head) < publishers.UNABLE_SECONDS
+
+
+@pytest.mark.usefixtures("processes")
 def test_a_publisher_that_was_halted_past_its_lease_publishes_nothing_when_it_wakes_up(world: Publishing) -> None:
     case = world.case_with("rsud", "polres", "disdik")
     agencies = ("rsud", "polres", "disdik", "uptd-ppa")
@@ -361,3 +377,14 @@ def _most_bytes(world: Publishing, agency: str, most: int) -> None:
     about = ConfigResource(ConfigResourceType.TOPIC, topics.topic_of(agency), {"max.message.bytes": str(most)})
     with world.admin() as admin:
         admin.alter_configs([about])
+
+
+def _held(world: Publishing) -> set[tuple[int]]:
+    """How many shares each publisher holds."""
+    with psycopg.connect(world.settings.database) as db:
+        return {
+            (int(count),)
+            for (count,) in db.execute(
+                "SELECT count(*) FROM delivery.shares WHERE publisher IS NOT NULL AND until > now() GROUP BY publisher"
+            )
+        }
