@@ -28,11 +28,15 @@ RETENTION_DAYS = 30
 BYTES_IN, BYTES_OUT = 1024 * 1024, 20 * 1024 * 1024
 """Of a new user, each second and on each broker."""
 MESSAGE_BYTES = 1024 * 1024
-WRITTEN_BY_AGENCY: Mapping[str, str] = {
+EVERY_TOPIC: Mapping[str, str] = {
+    "cleanup.policy": "delete",
+    "max.message.bytes": str(MESSAGE_BYTES + 64 * 1024),
     "message.timestamp.type": "LogAppendTime",
-    "retention.bytes": str(1024**3),
 }
-"""What an agency writes ends in time, whatever time it claims, and cannot fill the disk."""
+"""The broker's clock counts. A writer whose clock is an hour ahead would be refused (`message.timestamp.after.max.ms`),
+and what one writes whose clock is behind by more than the retention would be deleted at once."""
+WRITTEN_BY_AGENCY: Mapping[str, str] = {"retention.bytes": str(1024**3)}
+"""What an agency writes cannot fill the disk."""
 REPLICATION_AS_THE_BROKER_SAYS = -1
 DAY_MS = 24 * 3600 * 1000
 
@@ -249,7 +253,7 @@ def plan(
 
 def _topic(name: str, more: Mapping[str, str], found: Found, options: Options, notices: list[str]) -> Iterator[Step]:
     """The steps to one topic."""
-    fixed = {"cleanup.policy": "delete", "max.message.bytes": str(MESSAGE_BYTES + 64 * 1024), **more}
+    fixed = {**EVERY_TOPIC, **more}
     if options.min_insync is not None:
         fixed["min.insync.replicas"] = str(options.min_insync)
     if options.retention_days is not None:
