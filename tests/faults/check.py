@@ -1,0 +1,131 @@
+"""The check at the end: every agency handled exactly what it was entitled to, once in effect, in order per case; nobody
+else could open any of it; and nothing that was acknowledged to who wrote it is lost."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from random import Random
+from uuid import UUID
+
+from rujukan.consumers.envelope import AgencyKey, CannotOpen, Opener, Rejected
+from rujukan.domain.case.events import NoteRecorded
+from rujukan.infra import composition
+from rujukan.infra.demo.inboxes import entitled
+
+from .poison import Raw, read
+from .world import Handled, World
+
+FORGERIES = {"not-ours", "bad-signature"}
+
+
+def expected(world: World) -> dict[str, set[str]]:
+    """Agency → the ids of what it is to be told, worked out from the log alone."""
+    with composition.follower(world.settings) as source:
+        return entitled(source, set(world.keys))
+
+
+def missing(world: World, due: dict[str, set[str]]) -> dict[str, int]:
+    """Agency → how many it has not handled yet; of those that have not handled all."""
+    left = {agency: len(ids - {row.id for row in world.handled(agency)}) for agency, ids in due.items()}
+    return {agency: count for agency, count in left.items() if count}
+
+
+def check_inboxes(world: World, due: dict[str, set[str]]) -> int:
+    """Exactly these, once, in the order in which the register tells them. Returns how many were handled."""
+    for agency, ids in due.items():
+        rows = world.handled(agency)
+        twice = [id for id, times in Counter(row.id for row in rows).items() if times > 1]
+        assert not twice, f"{agency} handled {len(twice)} twice"
+        handled = {row.id for row in rows}
+        assert not ids - handled, f"{agency} did not handle {len(ids - handled)} that it is entitled to"
+        assert not handled - ids, f"{agency} handled {len(handled - ids)} that it is not entitled to"
+        check_order(agency, rows, told(world, agency))
+        gaps = world.rows(agency, "SELECT * FROM rujukan_gap")
+        assert not gaps, f"{agency} goes without {gaps}"
+    return sum(map(len, due.values()))
+
+
+def check_order(agency: str, rows: Sequence[Handled], told: Sequence[tuple[str, str]]) -> None:
+    """As the register has it: 1, 2, 3 … without gaps, and each case in its order."""
+    assert [row.sequence for row in rows] == list(range(1, len(rows) + 1)), f"{agency} handled out of order"
+    assert [(row.id, row.case) for row in rows] == list(told), f"{agency} handled another order than it was told"
+
+
+def told(world: World, agency: str) -> list[tuple[str, str]]:
+    """(id, case) of what the register says the agency was told, each case's in the case's own order."""
+    with composition.follower(world.settings) as source, source.store.pool.connection() as db:
+        rows = db.execute(
+            "SELECT id::text, case_id::text, case_sequence FROM delivery.told WHERE agency = %s ORDER BY sequence",
+            (agency,),
+        ).fetchall()
+    count: Counter[str] = Counter()
+    for _, case, number in rows:
+        count[case] += 1
+        assert number == count[case], f"the register numbers {agency}'s case {case} otherwise than in order"
+    return [(id, case) for id, case, _ in rows]
+
+
+def check_dead_letters(world: World) -> int:
+    """What lies in the dead letters the service did not sign. Returns how many lie there."""
+    reasons: Counter[str] = Counter()
+    for agency in world.keys:
+        reasons.update(reason for (reason,) in world.rows(agency, "SELECT reason FROM rujukan_dead_letter"))
+    assert set(reasons) <= FORGERIES, f"deliveries that could not be handled: {dict(reasons)}"
+    return sum(reasons.values())
+
+
+def check_sealed(world: World, random: Random, most: int | None = None) -> int:
+    """No key but the agency's own opens what is in its topic. Tries every other agency's on every message, or on
+    so many of each topic. Returns how many times a key was tried."""
+    tried = 0
+    for agency in world.keys:
+        messages = read(world, agency)
+        some = messages if most is None or len(messages) <= most else random.sample(messages, most)
+        tried += sum(_try(raw, world) for raw in some)
+    return tried
+
+
+def _try(raw: Raw, world: World) -> int:
+    opener = Opener([], [world.service_key])
+    try:
+        attributes = opener.verified(raw.headers, raw.key, raw.value)
+    except Rejected:
+        return 0  # poison
+    for other, key in world.keys.items():
+        opener.keys = {attributes.keyid: AgencyKey.from_json(key.to_json())}
+        try:
+            opener.unseal(attributes, raw.value)
+        except CannotOpen:
+            assert other != attributes.subject, f"{other} cannot open its own"
+            continue
+        assert other == attributes.subject, f"{other} opened what was sealed to {attributes.subject}"
+    return len(world.keys) - 1
+
+
+def check_log(world: World, written: dict[str, int]) -> None:
+    """What was acknowledged to writers is in the log, where it was said to be, once."""
+    with composition.follower(world.settings) as source:
+        stored = [
+            (str(followed.written.event.note), followed.written.position)
+            for page in source.pages(0)
+            for followed in page
+            if isinstance(followed.written.event, NoteRecorded)
+        ]
+    assert len(stored) == len({note for note, _ in stored}), "a command had its effect twice"
+    lost = written.items() - dict(stored).items()
+    assert not lost, f"{len(lost)} that were acknowledged are not in the log"
+
+
+def repeats(world: World, agencies: Iterable[str]) -> int:
+    """How many messages in these topics are there again."""
+    found = 0
+    for agency in agencies:
+        ids = Counter(dict(raw.headers).get("ce_id", b"") for raw in read(world, agency))
+        found += sum(times - 1 for id, times in ids.items() if _is_uuid(id))
+    return found
+
+
+def _is_uuid(text: bytes) -> bool:
+    try:
+        return bool(UUID(text.decode()))
+    except ValueError:
+        return False

@@ -1,0 +1,150 @@
+"""Rounds of faults under load, and what came of them."""
+
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from random import Random
+from statistics import median
+
+from msgspec import Struct, field
+from msgspec import json as structured
+
+from . import check
+from .catalogue import Fault, catalogue
+from .load import Load
+from .world import World
+
+RECOVER_SECONDS = 240.0
+END_SECONDS = 180.0
+SAMPLE = 40
+KEEPING = ("off longer than retention", "clock of publisher", "wiped broker", "full disk")
+"""What shows only where a broker keeps messages."""
+OVERLAPPING = 0.3
+"""So often the next fault comes while the last one is still being recovered from."""
+
+
+class Report(Struct):
+    """Figures of a run."""
+
+    kind: str
+    seed: int
+    rounds: int = 0
+    written: int = 0
+    handled: int = 0
+    again: int = 0
+    """Messages that a subscriber was sent again; at least: one that is killed takes its last count along."""
+    rejected: int = 0
+    refused_opening: int = 0
+    seconds: float = 0.0
+    recovery: dict[str, list[float]] = field(default_factory=dict)
+    """Kind of fault → seconds until something was handled everywhere that was written when the fault was taken away;
+    for what has to be endured, when it was put in."""
+
+    def lines(self) -> list[str]:
+        """For people."""
+        found = [
+            f"{self.kind}, seed {self.seed}: {self.rounds} rounds in {self.seconds:.0f} s; {self.written} notes "
+            f"written, {self.handled} deliveries handled, {self.again} repeats, {self.rejected} rejected, "
+            f"{self.refused_opening} times a foreign key tried"
+        ]
+        for kind, seconds in sorted(self.recovery.items()):
+            found.append(f"  {kind:32} {len(seconds):3} × median {median(seconds):5.1f} s, most {max(seconds):5.1f} s")
+        return found
+
+
+class NotRecovered(AssertionError):
+    """Something that was written after a fault did not arrive in time."""
+
+
+def run(world: World, seed: int, rounds: int, disk: Path | None, short: bool) -> Report:
+    """So many rounds, and the check at the end; in `short`, foreign keys are tried on a sample of the messages. Raises
+    AssertionError, NotRecovered, Unanswered."""
+    random = Random(seed)
+    report = Report(world.kind, seed)
+    began = time.monotonic()
+    load = Load(world)
+    faults = draw(world, random, rounds, disk, short)
+    load.start()
+    try:
+        recovery(world, load)  # everybody is there
+        for n, fault in enumerate(faults):
+            say(f"{n}: {fault.about}")
+            fault.inject(world)
+            if fault.endured:
+                report.recovery.setdefault(fault.kind, []).append(recovery(world, load))
+            else:
+                time.sleep(random.uniform(*fault.seconds))
+            fault.heal(world)
+            report.rounds += 1
+            if fault.endured:
+                continue
+            if random.random() < OVERLAPPING:
+                time.sleep(random.uniform(0, 1))
+            else:
+                report.recovery.setdefault(fault.kind, []).append(recovery(world, load))
+        recovery(world, load)
+    finally:
+        world.wires.mend()
+        load.stop()
+    finish(world, load, report, random, SAMPLE if short else None)
+    for fault in faults:
+        fault.check(world)
+    report.seconds = time.monotonic() - began
+    return report
+
+
+def draw(world: World, random: Random, rounds: int, disk: Path | None, short: bool) -> Sequence[Fault]:
+    """Faults of every kind in turn, each turn shuffled; in `short`, first what the embedded broker cannot show."""
+    makers = catalogue(world, random, disk)
+    drawn: list[Fault] = []
+    while len(drawn) < rounds:
+        random.shuffle(makers)
+        drawn += [make() for make in makers]
+    if short and world.cluster is not None:
+        drawn.sort(key=lambda fault: fault.kind not in KEEPING)
+    return drawn[:rounds]
+
+
+def recovery(world: World, load: Load) -> float:
+    """Seconds until something that is written now was handled by every agency. Raises NotRecovered."""
+    began = time.monotonic()
+    position = load.probe()
+    waiting = set(world.keys)
+    while waiting:
+        waiting = {a for a in waiting if all(row.position != position for row in world.handled(a, position - 1))}
+        if time.monotonic() - began > RECOVER_SECONDS:
+            raise NotRecovered(f"{sorted(waiting)} did not handle position {position}")
+        time.sleep(0.02)
+    return time.monotonic() - began
+
+
+def finish(world: World, load: Load, report: Report, random: Random, sample: int | None) -> None:
+    """The check at the end."""
+    due = check.expected(world)
+    give_up = time.monotonic() + END_SECONDS
+    while (left := check.missing(world, due)) and time.monotonic() < give_up:
+        time.sleep(0.2)
+    assert not left, f"not handled: {left}"
+    report.written, report.handled = len(load.written), check.check_inboxes(world, due)
+    check.check_dead_letters(world)
+    check.check_log(world, load.written)
+    report.refused_opening = check.check_sealed(world, random, sample)
+    report.again = sum(world.counted(agency, "again") for agency in world.keys)
+    report.rejected = sum(world.counted(agency, "rejected") for agency in world.keys)
+
+
+def say(line: str) -> None:
+    """pytest shows it when the run fails."""
+    print(f"{time.strftime('%H:%M:%S')} {line}", flush=True)
+
+
+def keep(report: Report, file: str) -> None:
+    """Add a report to a file of them."""
+    with Path(file).open("a") as out:
+        out.write(structured.encode(report).decode() + "\n")
+
+
+def kept(file: Path) -> list[Report]:
+    """The reports in a file."""
+    return [structured.decode(json.dumps(json.loads(line)), type=Report) for line in file.read_text().splitlines()]

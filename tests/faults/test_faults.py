@@ -1,0 +1,65 @@
+"""What delivery survives: README.md here. `FAULT_ROUNDS`, `_SEED`, `_KINDS`, `_REPORT`, `_FILES`."""
+
+import os
+import random
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from rujukan.infra.services.kafka_cluster import KafkaCluster
+
+from .catalogue import can_mount
+from .rounds import keep, run, say
+from .world import World
+
+ROUNDS = int(os.environ.get("FAULT_ROUNDS", "0"))
+SEED = int(os.environ.get("FAULT_SEED", str(random.randrange(10**6))))
+KINDS = os.environ.get("FAULT_KINDS", "embedded,secured" + (",cluster" if ROUNDS else "")).split(",")
+SHORT = {"embedded": 8, "secured": 2, "cluster": 4}
+DISK = "size=192m"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.timeout(600 + 60 * ROUNDS)
+def test_whatever_goes_wrong_every_agency_handles_exactly_what_it_may_know_once_and_in_order(kind, places):
+    if kind != "embedded" and not KafkaCluster.available():
+        pytest.skip("Java 17 and Maven are not here")
+    rounds = ROUNDS or SHORT[kind]
+    say(f"FAULT_KINDS={kind} FAULT_SEED={SEED} FAULT_ROUNDS={rounds} repeats these faults")
+    kept = os.environ.get("FAULT_FILES")
+    with world_of(kind, Path(kept) / f"{kind}-{SEED}" if kept else places()) as (world, disk):
+        say(f"files: {world.directory}")
+        report = run(world, SEED, rounds, disk, short=not ROUNDS)
+    print("\n".join(report.lines()))
+    if file := os.environ.get("FAULT_REPORT"):
+        keep(report, file)
+    assert report.rounds == rounds
+    assert report.refused_opening
+
+
+@contextmanager
+def world_of(kind: str, directory: Path) -> Iterator[tuple[World, Path | None]]:
+    """A world that runs; and where it has a small disk, where that is."""
+    mounted: list[Path] = []
+
+    def mount(folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        done = subprocess.run(["mount", "-t", "tmpfs", "-o", DISK, "tmpfs", str(folder)], check=False)
+        if done.returncode == 0:
+            mounted.append(folder)
+
+    why = can_mount(directory) if kind == "cluster" else "it has one broker"
+    disk: Callable[[Path], None] | None = None if why else mount
+    world = World(directory, kind, disk)
+    try:
+        world.start()
+        if not mounted:
+            say(f"no disk is filled: {why or 'it could not be mounted'}")
+        yield world, mounted[0] if mounted else None
+    finally:
+        world.stop()
+        for folder in mounted:
+            subprocess.run(["umount", "-l", str(folder)], check=False)
