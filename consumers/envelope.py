@@ -240,9 +240,9 @@ class Opener:
         attributes = attributes_of(found, key)
         try:
             index, size, path = found["ce_batch"].decode("ascii").split(".")
-            hashes = _unb64(path)
+            hashes = _exactly(path)
             proof = [hashes[i : i + HASH_BYTES] for i in range(0, len(hashes), HASH_BYTES)]
-            signature = _unb64(found["ce_signature"].decode("ascii"))
+            signature = _exactly(found["ce_signature"].decode("ascii"))
             place = _number(index), _number(size)
         except (KeyError, ValueError):
             raise BadSignature("it carries no signature that can be read") from None
@@ -318,7 +318,7 @@ def _signed_part(attributes: Attributes, value: bytes) -> bytes:
 
 
 def _number(text: str) -> int:
-    if not text.isdigit() or len(text) > 6:
+    if not text.isdigit() or len(text) > 6 or (text[0] == "0" and text != "0"):
         raise ValueError("not a number")
     return int(text)
 
@@ -342,6 +342,14 @@ def _unb64(text: str) -> bytes:
 def encoded_service_key(key: Ed25519PublicKey) -> str:
     """The service's public key as text, for agencies to pin."""
     return _b64(key.public_bytes_raw())
+
+
+def _exactly(text: str) -> bytes:
+    """The bytes, from the one text that they have. Raises ValueError for another (RFC 4648 § 3.5)."""
+    raw = _unb64(text)
+    if _b64(raw) != text:
+        raise ValueError("not canonical")
+    return raw
 
 
 def service_key(text: str) -> Ed25519PublicKey:

@@ -616,6 +616,8 @@ REFUSED: tuple[Act, ...] = (
 )
 NOT_OVER_HTTP = {r.StillRunning}
 """Only the system itself escalates, and asks too early."""
+OF_SUBSCRIBERS = {r.KeyMissing, r.NotTold, r.WrongReceipt}
+"""Shown in test_subscribing.py and test_acknowledgements.py."""
 
 
 @pytest.mark.parametrize("act", REFUSED, ids=lambda act: act.refusal.__name__)
@@ -624,7 +626,7 @@ def test_a_refusal_has_its_status_and_its_stable_type(person: Person, case: str,
 
 
 def test_every_refusal_is_shown_above() -> None:
-    assert {act.refusal for act in REFUSED} == set(r.Refusal.__subclasses__()) - NOT_OVER_HTTP
+    assert {act.refusal for act in REFUSED} == set(r.Refusal.__subclasses__()) - NOT_OVER_HTTP - OF_SUBSCRIBERS
 
 
 def test_a_refusal_says_what_it_is_about_and_records_nothing(lead: httpx.Client, case: str) -> None:

@@ -246,7 +246,7 @@ def test_every_route_but_the_open_ones_asks_who_calls(running: Running) -> None:
         here = path.format(case=uuid4(), referral=uuid4(), consent=uuid4(), incident=uuid4(), clock=uuid4(),
                            action=uuid4(), transfer=uuid4(), erasure=uuid4(), document=uuid4(), member=uuid4(),
                            code="rsud", key="1", list="roles", glass=uuid4(), disclosure=uuid4(),
-                           tile="0/000", position=10**12)  # fmt: skip
+                           tile="0/000", position=10**12, topic="case.CaseOpened", version=1)  # fmt: skip
         for method, operation in item.items():
             response = running.http.request(method, here)
             if operation["security"]:

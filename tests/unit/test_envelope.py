@@ -219,11 +219,8 @@ def test_a_message_of_which_headers_were_changed_is_rejected(data):
             del changed[name]
     if name in changed:
         changed[name] = bytes(text)
-    try:
+    with pytest.raises(Rejected):
         opened([*changed.items()])
-    except Rejected:
-        return
-    assert name == "ce_signature", "base64 has more than one form of the same bytes, and nothing else has"
 
 
 @given(
