@@ -23,7 +23,7 @@ PRODUCER: dict[str, Any] = {
     "max_block_ms": 10000,
     "request_timeout_ms": 5000,
     "delivery_timeout_ms": 10000,
-    "retry_backoff_ms": 5,
+    "retry_backoff_ms": 2,
     "transaction_timeout_ms": 20000,
     "allow_auto_create_topics": False,
     "metrics_enabled": False,
