@@ -22,7 +22,7 @@ from rujukan.domain.compartment import Compartment
 from rujukan.infra import composition, sealed_record
 from rujukan.infra.database import FOLLOWER, as_role
 from rujukan.infra.ledger.auditing import audit
-from rujukan.infra.ledger.sealer import SEALER_LOCK
+from rujukan.infra.locks import Lock
 from rujukan.infra.settings import Settings, to_environment
 from rujukan.infra.transcoder import to_segments, topic_of
 
@@ -138,7 +138,7 @@ def _sealer(settings: Settings) -> Iterator[None]:
         env={**os.environ, **to_environment(replace(settings, kafka="-"))},
     )
     with psycopg.connect(settings.database, autocommit=True) as db:  # a start is not what is measured
-        while not db.execute("SELECT FROM pg_locks WHERE objid = %s AND granted", (SEALER_LOCK,)).fetchall():
+        while not db.execute("SELECT FROM pg_locks WHERE objid = %s AND granted", (Lock.SEALING,)).fetchall():
             time.sleep(0.1)
     time.sleep(0.5)
     try:
