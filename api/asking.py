@@ -11,11 +11,14 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from rujukan.domain.fact import EARLIEST
+from rujukan.domain.codes import Role
+from rujukan.domain.fact import EARLIEST, Act
 from rujukan.domain.history import When
 from rujukan.domain.refusal import Unknown
 
-from .ports import Views
+from .casework import Casework
+from .identity import Identity, acting
+from .ports import Ports, Views
 from .problems import BadRequest, Behind, as_problem
 
 WAIT_SECONDS = 5.0
@@ -31,6 +34,17 @@ def reading_route(call: Callable[[Request], Response]) -> Callable[[Request], An
         return await as_problem(request, inner)
 
     return route
+
+
+def asker(casework: Casework, identity: Identity, ports: Ports) -> Callable[[Request, frozenset[Role]], Act]:
+    """Says who asks: the act of a request's caller, in one of the roles that may read this. Raises as `acting` does."""
+
+    def act_of(request: Request, roles: frozenset[Role]) -> Act:
+        caller = identity.caller(request.headers.get("authorization"))
+        purpose = request.headers.get("purpose-of-use")
+        return acting(caller, casework.network.get(caller.agency), roles, purpose, ports.now())
+
+    return act_of
 
 
 def wait(request: Request, views: Views) -> None:

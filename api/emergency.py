@@ -18,18 +18,17 @@ from starlette.responses import Response
 from rujukan.domain.case.events import DocumentAttached, GlassBroken, GlassReviewed
 from rujukan.domain.case.glass import OPENERS, REVIEWERS, opened_by, reviewable
 from rujukan.domain.case.state import Glass
-from rujukan.domain.codes import Role
 from rujukan.domain.compartment import Compartment
 from rujukan.domain.disclosure import Written, through_glass
 from rujukan.domain.fact import Act, GlassId
 from rujukan.domain.refusal import Unknown
 from rujukan.projections import emergencies
 
-from .asking import WAIT_SECONDS, json_answer, path_uuid, reading_route
+from .asking import WAIT_SECONDS, asker, json_answer, path_uuid, reading_route
 from .casework import Casework
 from .contract import HEADERS, PROBLEM, path_parameters, read_operation
 from .cursor import next_page, page_of, place
-from .identity import Identity, acting
+from .identity import Identity
 from .ports import Ports
 from .problems import BadRequest, Behind
 from .reading import LARGEST_PAGE, PAGE, WAIT, Page, TimelineEntry
@@ -76,10 +75,7 @@ ANSWERS: list[type] = [GlassView, ReviewView]
 def add_routes(app: FastAPI, casework: Casework, identity: Identity, ports: Ports) -> None:
     """The routes of an emergency; breaking, closing and reviewing are actions (actions.py)."""
 
-    def act_of(request: Request, roles: frozenset[Role]) -> Act:
-        caller = identity.caller(request.headers.get("authorization"))
-        purpose = request.headers.get("purpose-of-use")
-        return acting(caller, casework.network.get(caller.agency), roles, purpose, ports.now())
+    act_of = asker(casework, identity, ports)
 
     def opened(request: Request) -> tuple[Act, UUID, Glass]:
         """Who asks, the case, and the glass that this person broke and that is still open."""

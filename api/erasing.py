@@ -11,17 +11,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from rujukan.domain.authority import AUDITORS, roles_for
-from rujukan.domain.codes import Role
 from rujukan.domain.erasure import AcknowledgeErasure
-from rujukan.domain.fact import Act
 from rujukan.projections import erasures, retention
 
 from .actions import Action
-from .asking import reading_route, wait
+from .asking import asker, reading_route, wait
 from .casework import Casework
 from .contract import read_operation, write_operation
 from .cursor import page_of, place
-from .identity import Identity, acting
+from .identity import Identity
 from .ports import Ports
 from .problems import BadRequest, as_problem
 from .reading import LARGEST_PAGE, PAGE, WAIT, Page, _page
@@ -35,10 +33,7 @@ NEVER = datetime.max.isoformat() + "+00:00"
 def add_routes(app: FastAPI, casework: Casework, identity: Identity, ports: Ports) -> None:
     """GET what was erased and what falls due; POST that a copy was deleted."""
 
-    def act_of(request: Request, roles: frozenset[Role]) -> Act:
-        caller = identity.caller(request.headers.get("authorization"))
-        purpose = request.headers.get("purpose-of-use")
-        return acting(caller, casework.network.get(caller.agency), roles, purpose, ports.now())
+    act_of = asker(casework, identity, ports)
 
     def list_erasures(request: Request) -> Response:
         act, (limit, after) = act_of(request, AUDITORS), page_of(request, LARGEST_PAGE, place)

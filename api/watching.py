@@ -9,15 +9,14 @@ from starlette.responses import Response
 
 from rujukan.domain.authority import READERS
 from rujukan.domain.codes import Role
-from rujukan.domain.fact import Act
 from rujukan.domain.refusal import NotForThisAgency
 from rujukan.projections import deliveries, escalations
 
-from .asking import json_answer, path_uuid, reading_route, wait
+from .asking import asker, json_answer, path_uuid, reading_route, wait
 from .casework import Casework
 from .contract import read_operation
 from .cursor import page_of, place
-from .identity import Identity, acting
+from .identity import Identity
 from .ports import Ports
 from .reading import LARGEST_PAGE, PAGE, WAIT, Page, _page
 
@@ -31,10 +30,7 @@ ALL = ("all", "boolean", "also those resolved")
 def add_routes(app: FastAPI, casework: Casework, identity: Identity, ports: Ports) -> None:
     """GET how far each agency is with a case; GET what was raised."""
 
-    def act_of(request: Request, roles: frozenset[Role]) -> Act:
-        caller = identity.caller(request.headers.get("authorization"))
-        purpose = request.headers.get("purpose-of-use")
-        return acting(caller, casework.network.get(caller.agency), roles, purpose, ports.now())
+    act_of = asker(casework, identity, ports)
 
     def show_deliveries(request: Request) -> Response:
         act, case = act_of(request, READERS), path_uuid(request, "case")
