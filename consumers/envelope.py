@@ -339,9 +339,14 @@ def _unb64(text: str) -> bytes:
     return base64.urlsafe_b64decode(text.encode() + b"=" * (-len(text) % 4))
 
 
+SERVICE_KEY = "ed25519:"
+"""So a service's key begins as text: it says what it is, and no command line takes it for an option, as one key in 64
+would be that begins with a hyphen."""
+
+
 def encoded_service_key(key: Ed25519PublicKey) -> str:
-    """The service's public key as text, for agencies to pin."""
-    return _b64(key.public_bytes_raw())
+    """The service's public key as text, for agencies to pin: `ed25519:` and the key in base64url (RFC 4648 § 5)."""
+    return SERVICE_KEY + _b64(key.public_bytes_raw())
 
 
 def _exactly(text: str) -> bytes:
@@ -353,5 +358,5 @@ def _exactly(text: str) -> bytes:
 
 
 def service_key(text: str) -> Ed25519PublicKey:
-    """The service's public key. Raises ValueError for what is none."""
-    return Ed25519PublicKey.from_public_bytes(_unb64(text))
+    """The service's public key, with `ed25519:` before it or without. Raises ValueError for what is none."""
+    return Ed25519PublicKey.from_public_bytes(_unb64(text.removeprefix(SERVICE_KEY)))

@@ -15,7 +15,7 @@ const ATTRIBUTES = ["id", "source", "type", "subject", "sequence", "casesequence
   "schemaversion", "keyid", "correlation", "partitionkey"];
 const ED25519 = Buffer.from("302a300506032b6570032100", "hex"); // SubjectPublicKeyInfo, RFC 8410
 const key = createPublicKey({
-  key: Buffer.concat([ED25519, Buffer.from(serviceKey, "base64url")]), format: "der", type: "spki",
+  key: Buffer.concat([ED25519, Buffer.from(serviceKey.replace(/^ed25519:/, ""), "base64url")]), format: "der", type: "spki",
 });
 
 const sha256 = (...parts) => createHash("sha256").update(Buffer.concat(parts)).digest();

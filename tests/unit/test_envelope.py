@@ -1,11 +1,12 @@
 """The message on the wire: sealed to one agency, bound to its attributes, signed by the service."""
 
+import argparse
 from datetime import UTC, datetime
 from uuid import UUID
 
 import msgspec
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import Raw
@@ -263,3 +264,23 @@ def test_a_key_file_opens_again_and_rubbish_does_not():
     for rubbish in (b"", b"{}", b'{"id":"1","mlkem768":"AA","x25519":"AA"}', b"\xff"):
         with pytest.raises(ValueError, match="not an agency key file"):
             AgencyKey.from_json(rubbish)
+
+
+# What an agency pins
+
+
+@given(st.binary(min_size=32, max_size=32))
+@settings(max_examples=100)
+def test_the_services_key_is_pinned_as_text_that_no_command_line_takes_for_an_option(raw):
+    key = Ed25519PublicKey.from_public_bytes(raw)
+    text = envelope.encoded_service_key(key)
+    said = argparse.ArgumentParser()
+    said.add_argument("--service-key")
+    assert envelope.service_key(said.parse_args(["--service-key", text]).service_key) == key
+    assert envelope.service_key(text.removeprefix("ed25519:")) == key
+
+
+def test_a_key_whose_text_would_begin_with_a_hyphen_is_pinned_too():
+    text = envelope.encoded_service_key(Ed25519PublicKey.from_public_bytes(b"\xf8" * 32))
+    assert text.removeprefix("ed25519:").startswith("-")
+    assert not text.startswith("-")
