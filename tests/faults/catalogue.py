@@ -94,7 +94,8 @@ class Wire(Fault):
 
     def __init__(self, kind: str, pairs: Sequence[tuple[str, str]], line: Line, endured: bool = False) -> None:
         self.kind = kind
-        self.endured = endured or not (line.refused or line.silent)
+        # On a line too narrow for what is written nobody catches up while it is that narrow.
+        self.endured = endured or not (line.refused or line.silent or line.bytes_per_second)
         self._pairs, self._line = pairs, line
 
     def inject(self, world: World) -> None:
