@@ -14,7 +14,10 @@ from . import cli_evidence, cli_history, cli_kafka, cli_keys, cli_schemas, cli_s
 from .cli_evidence import Failed, stopped_by_signal
 from .settings import Settings, from_environment
 
-MEASURES = ("append", "read", "seal", "rebuild", "http", "fanout", "topics", "subscribe", "history", "ledger", "bundle")
+MEASURES = (
+    *("append", "read", "seal", "rebuild", "http", "fanout", "topics", "subscribe", "history", "ledger", "bundle"),
+    "replay",
+)
 EXTRAS = {
     **dict.fromkeys(("subscribe", "keygen", "inbox", "dead-letters"), "agency"),
     **dict.fromkeys(("verify", "witness"), "verify"),
