@@ -89,6 +89,7 @@ class Attributes(Struct, frozen=True, kw_only=True):
 
 
 ATTRIBUTES = Attributes.__struct_fields__
+_HEADERS = tuple(f"ce_{name}" for name in ATTRIBUTES)
 
 
 class Delivery(Struct, frozen=True, kw_only=True):
@@ -185,7 +186,7 @@ def check_public_key(encoded: str) -> None:
 
 def pseudonym(secret: bytes, agency: str, of: UUID) -> str:
     """What stands for a case, or a request, in an agency's topic; two agencies cannot join theirs."""
-    return _b64(hmac.digest(secret, agency.encode() + b"\x00" + of.bytes, hashlib.sha256)[:16])
+    return _b64(hmac.new(secret, agency.encode() + b"\x00" + of.bytes, hashlib.sha256).digest()[:16])
 
 
 class Unsigned(NamedTuple):
@@ -204,16 +205,17 @@ def seal(delivery: Delivery, attributes: Attributes, to: MLKEM768X25519PublicKey
 def sign(messages: Sequence[Unsigned], signer: Ed25519PrivateKey) -> list[Message]:
     """These messages, in order, under one signature. At most `batch.LARGEST`."""
     signature, paths = batch.signed(signer, [_signed_part(m.attributes, m.value) for m in messages])
+    first, content, signed = ("ce_specversion", b"1.0"), ("content-type", CONTENT_TYPE.encode()), _b64(signature).encode()
     return [
         Message(
             int(attributes.sequence),
             attributes.partitionkey.encode(),
             [
-                ("ce_specversion", b"1.0"),
-                *((f"ce_{name}", str(getattr(attributes, name)).encode()) for name in ATTRIBUTES),
-                ("content-type", CONTENT_TYPE.encode()),
+                first,
+                *zip(_HEADERS, _encoded(attributes), strict=True),
+                content,
                 ("ce_batch", f"{n}.{len(messages)}.{_b64(b''.join(path))}".encode()),
-                ("ce_signature", _b64(signature).encode()),
+                ("ce_signature", signed),
             ],
             value,
         )
@@ -309,8 +311,12 @@ def from_cloudevent(event: Mapping[str, object]) -> tuple[list[tuple[str, bytes]
         raise NotOurs("not a sealed message as CloudEvents JSON") from None
 
 
+def _encoded(attributes: Attributes) -> list[bytes]:
+    return [text.encode() for text in msgspec.structs.astuple(attributes)]
+
+
 def _info(attributes: Attributes) -> bytes:
-    return b"\n".join((INFO, *(getattr(attributes, name).encode() for name in ATTRIBUTES)))
+    return b"\n".join((INFO, *_encoded(attributes)))
 
 
 def _signed_part(attributes: Attributes, value: bytes) -> bytes:

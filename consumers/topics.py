@@ -18,6 +18,7 @@ PREFIX = "rujukan.agency."
 BACKOFF = {"reconnect_backoff_ms": 50, "reconnect_backoff_max_ms": 500}
 PRODUCER: dict[str, Any] = {
     "acks": "all",
+    "batch_size": 128 * 1024,
     "enable_idempotence": True,
     "linger_ms": 2,
     "max_block_ms": 10000,

@@ -337,7 +337,7 @@ def _derive(format: int, key: bytes, stream: bytes, version: int, compartment: i
     """(key of the segment, commitment to it). HKDF-Expand (RFC 5869 § 2.3): T(1) = HMAC(key, info || 0x01)."""
     place = version.to_bytes(8, "big")
     info = b"%b%b%b%b%b\x01" % (CONTEXTS[format], stream, place, bytes((compartment,)), salt)
-    block = hmac.digest(key, info, "sha512")
+    block = hmac.new(key, info, "sha512").digest()
     own = block[:32]
     return own, block[32:] if format == 1 else hashlib.sha256(COMMITMENT + own).digest()
 

@@ -376,7 +376,7 @@ class Bell:
 
 def receipt_of(secret: bytes, id: UUID) -> str:
     """What only who opened a delivery can show."""
-    return urlsafe_b64encode(hmac.digest(secret, id.bytes, "sha256")[:16]).rstrip(b"=").decode()
+    return urlsafe_b64encode(hmac.new(secret, id.bytes, "sha256").digest()[:16]).rstrip(b"=").decode()
 
 
 def _parts(messages: Sequence[Unsigned]) -> Iterable[Sequence[Unsigned]]:
