@@ -38,9 +38,11 @@ from .database import Pool
 from .event_store import EventStore
 from .keyring import KeyProvider
 from .register import CHANNEL
-from .sealed_record import BrokenSeal, Record
+from .sealed_record import BrokenSeal, Header, Record
 
 ALL = tuple(Compartment)
+_Opened = dict[tuple[int, int], tuple[Header, Mapping[Compartment, bytes]]]
+"""(position, compartments) → what they show."""
 KEYS_SECONDS = 1.0
 READ_AT_ONCE = 64
 """Records are read so many at a time: a note may have half a megabyte."""
@@ -212,11 +214,12 @@ class Tellings:
                 break
             part = [t for t in tellings[start : start + READ_AT_ONCE] if t.agency not in problems]
             records = self._records({t.position for t in part})
+            opened: _Opened = {}
             for telling in part:
                 if telling.agency in problems:
                     continue
                 try:
-                    sealed = self._sealed(telling, records[telling.position])
+                    sealed = self._sealed(telling, records[telling.position], opened)
                 except NotTold as problem:
                     problems[telling.agency] = problem
                     continue
@@ -240,16 +243,20 @@ class Tellings:
             return {p: record for one in positions for p, record in self._records({one}).items()}
         return {p: found.get(p) for p in positions}
 
-    def _sealed(self, telling: Telling, record: Record | None) -> Unsigned:
+    def _sealed(self, telling: Telling, record: Record | None, opened: _Opened) -> Unsigned:
+        """A telling, sealed; what it shows of its record is opened once for all agencies that are told the same."""
         agency = telling.agency
         key_id, public = self._keys.key(agency, telling.key_id)
         if record is None:
             raise NotOpened(f"what {agency} was told cannot be opened: its record is damaged")
-        try:
-            shown = self._open(telling, record)
-        except (BrokenSeal, KeyGone) as problem:
-            raise NotOpened(f"what {agency} was told cannot be opened: {type(problem).__name__}") from None
-        header, secret = record.header, self._sealing.pseudonyms
+        same = telling.position, telling.compartments
+        if same not in opened:
+            try:
+                opened[same] = record.header, self._open(telling, record)
+            except (BrokenSeal, KeyGone) as problem:
+                raise NotOpened(f"what {agency} was told cannot be opened: {type(problem).__name__}") from None
+        header, shown = opened[same]
+        secret = self._sealing.pseudonyms
         delivery = Delivery(
             topic=header.topic if shown else ERASED,
             schema=header.schema,
