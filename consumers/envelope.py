@@ -205,7 +205,8 @@ def seal(delivery: Delivery, attributes: Attributes, to: MLKEM768X25519PublicKey
 def sign(messages: Sequence[Unsigned], signer: Ed25519PrivateKey) -> list[Message]:
     """These messages, in order, under one signature. At most `batch.LARGEST`."""
     signature, paths = batch.signed(signer, [_signed_part(m.attributes, m.value) for m in messages])
-    first, content, signed = ("ce_specversion", b"1.0"), ("content-type", CONTENT_TYPE.encode()), _b64(signature).encode()
+    first, content = ("ce_specversion", b"1.0"), ("content-type", CONTENT_TYPE.encode())
+    signed = _b64(signature).encode()
     return [
         Message(
             int(attributes.sequence),

@@ -34,8 +34,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     host: str = "127.0.0.1"
     port: int = 8129
     """Of the API. SAPA 129 is the Indonesian hotline."""
-    workers: int = 1
-    """API processes."""
+    publishers: int = 2
+    """How many the embedded system starts. They share the agencies, and each takes over from one that dies; more than
+    four have nothing to do."""
     issuer: str = "urn:rujukan:issuer:development"
     audience: str = "urn:rujukan:api"
     jwks: str = ""
@@ -86,7 +87,7 @@ class Settings(Struct, frozen=True, kw_only=True):
 PREFIX = "RUJUKAN_"
 TOKEN = PREFIX + "TOKEN"
 """An access token, for the commands that act as a person; not a setting of the service."""
-NUMBERS = ("port", "workers", "webhook_disable_after")
+NUMBERS = ("port", "publishers", "webhook_disable_after")
 PATHS = (
     "data",
     "kafka_ca",

@@ -1,7 +1,7 @@
-"""The whole system under one supervisor: PostgreSQL, broker, migrations, API, workers, publisher.
+"""The whole system under one supervisor: PostgreSQL, broker, migrations, API, worker, publishers, sealer.
 
 What is not given by the settings is embedded, with its data in the data directory. A process that dies is
-started again; a stop ends all of them, the API first and the database last.
+started again; a stop ends all of them, those who ask before those who answer, the database last.
 """
 
 import fcntl
@@ -32,7 +32,6 @@ log = logging.getLogger(__name__)
 WATCH_SECONDS = 0.2
 START_SECONDS = 60.0
 OWN_MACHINE = "127.0.0.0/8,::1/128"
-PROCESSES = ("worker", "publisher", "sealer", "api")
 
 
 class AlreadyRunning(Exception):
@@ -43,13 +42,19 @@ class NotStarted(Exception):
     """A part did not come up. Its log tells why."""
 
 
+def processes(settings: Settings) -> tuple[str, ...]:
+    """The processes beside database and broker. What is behind the API need not be there for it to answer, and is
+    started when it does."""
+    return ("worker", "publisher", "sealer", "api", *(f"publisher-{n}" for n in range(2, settings.publishers + 1)))
+
+
 class System:
     """A running system. Use as a context manager, and call `watch` to keep it running."""
 
-    def __init__(self, settings: Settings, processes: tuple[str, ...] = PROCESSES) -> None:
+    def __init__(self, settings: Settings) -> None:
         self.settings = replace(settings, data=settings.data.resolve())
         self.logs = self.settings.data / "logs"
-        self._names = processes
+        self._names = processes(settings)
         self._children: dict[str, subprocess.Popen[bytes]] = {}
         self._postgres: EmbeddedPostgres | None = None
         self._broker: EmbeddedBroker | None = None
@@ -79,8 +84,8 @@ class System:
         composition.prepare(self.settings)
         for name in self._names:
             self._children[name] = self._spawn(name)
-        if "api" in self._names:
-            self._wait_until_ready()
+            if name == "api":
+                self._wait_until_ready()
 
     @property
     def url(self) -> str:
@@ -88,7 +93,7 @@ class System:
         return f"http://{self.settings.host}:{self.settings.port}"
 
     def pid(self, name: str) -> int:
-        """The process id of a part: api, worker, publisher, postgres or broker."""
+        """The process id of a part: postgres, broker, or one of `processes`."""
         if name == "postgres" and self._postgres is not None:
             return int(self._postgres.pid or 0)
         if name == "broker" and self._broker is not None:
@@ -146,7 +151,7 @@ class System:
     def _spawn(self, name: str) -> subprocess.Popen[bytes]:
         with (self.logs / f"{name}.log").open("ab") as out:
             return subprocess.Popen(
-                [sys.executable, "-m", "rujukan.infra.cli", name],
+                [sys.executable, "-m", "rujukan.infra.cli", name.partition("-")[0]],
                 env={**os.environ, **to_environment(self.settings)},
                 stdout=out,
                 stderr=out,

@@ -99,8 +99,9 @@ class Running:
 
 
 def start_system(directory: Path, **more: Any) -> Running:
-    """Start a whole system on a directory. Who starts it stops it: `running.stop()`."""
-    system = System(replace(Settings(data=directory, port=0), **more))
+    """Start a whole system on a directory, with one publisher unless more are asked for: what several do together is
+    tried in test_publisher and tests/faults. Who starts it stops it: `running.stop()`."""
+    system = System(replace(Settings(data=directory, port=0, publishers=1), **more))
     system.start()
     with composition.service(system.settings, connections=2) as ports:
         keys = network.set_up(Casework(ports.log, ports.secrets), system.settings.data / "agencies")

@@ -38,7 +38,7 @@ def play(settings: Settings, keep: Path | None, figures: Path | None, xes: Path 
 
 def _play(settings: Settings, console: Console, out: Path | None, log: Path | None) -> int:
     started = time.perf_counter()
-    with console.status("starting PostgreSQL, the broker, the API, the projections and the publisher"):
+    with console.status("starting PostgreSQL, the broker, the API, the projections and the publishers"):
         system = System(settings)
         system.start()
     try:

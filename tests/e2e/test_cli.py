@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
+import psycopg
 import pytest
 
 RUJUKAN = [sys.executable, "-m", "rujukan.infra.cli"]
@@ -103,6 +104,17 @@ def test_a_log_that_is_damaged_stops_with_its_line_and_stores_nothing(up):
     assert "line" in refused.stderr
     assert "Traceback" not in refused.stderr
     assert run("lag", directory=directory).stdout == before
+
+
+def test_two_publishers_share_the_agencies(up):
+    directory, _ = up
+    shared = "SELECT count(*) FROM delivery.shares WHERE until > now() AND publisher IS NOT NULL GROUP BY publisher"
+    about = json.loads((directory / ".rujukan" / "run.json").read_text())
+    give_up = time.monotonic() + 60
+    with psycopg.connect(about["database"], autocommit=True) as db:
+        while (counts := db.execute(shared).fetchall()) != [(2,), (2,)] and time.monotonic() < give_up:
+            time.sleep(0.1)
+    assert counts == [(2,), (2,)]
 
 
 def test_a_second_system_on_the_same_directory_is_refused(up):

@@ -6,7 +6,8 @@ from threading import Event
 import psycopg
 import pytest
 
-from rujukan.infra import processes
+from rujukan.infra import processes, system
+from rujukan.infra.settings import from_environment
 from rujukan.infra.unforeseen import where
 
 
@@ -36,3 +37,20 @@ def test_where_it_came_from_is_said_without_its_words() -> None:
         {}["RAHASIA"]
     assert where(raised.value).startswith("KeyError at test_processes.py:")
     assert where(KeyError("RAHASIA")) == "KeyError"
+
+
+@pytest.mark.parametrize(
+    ("environment", "publishers"),
+    [
+        ({}, ["publisher", "publisher-2"]),
+        ({"RUJUKAN_PUBLISHERS": "1"}, ["publisher"]),
+        ({"RUJUKAN_PUBLISHERS": "3"}, ["publisher", "publisher-2", "publisher-3"]),
+    ],
+)
+def test_there_are_as_many_publishers_as_are_asked_for_and_the_api_waits_for_one(
+    environment: dict[str, str], publishers: list[str]
+) -> None:
+    started = system.processes(from_environment(environment))
+    assert [name for name in started if name.startswith("publisher")] == publishers
+    assert started[: started.index("api")] == ("worker", "publisher", "sealer")
+    assert set(started) == {"worker", "sealer", "api", *publishers}
