@@ -100,6 +100,16 @@ class DeadLetters:
         """A replay failed too."""
         self._db.execute("UPDATE rujukan_dead_letter SET tries = tries + 1, problem = ? WHERE n = ?", (problem, n))
 
+    def failed(self, name: str, sequence: int, problem: str, tries: int) -> bool:
+        """What lay here for want of a key could be opened, and the handler failed at it: it is not looked for any more.
+        False where nothing lay here so."""
+        done = self._db.execute(
+            "UPDATE rujukan_dead_letter SET reason = 'handler-failed', problem = ?, tries = ?"
+            " WHERE name = ? AND sequence = ? AND state = 'open' AND reason = 'cannot-open'",
+            (problem, tries, name, sequence),
+        )
+        return done.rowcount > 0
+
     def forget(self, name: str, pseudonym: str) -> None:
         """Let go of the bytes of a case. Whoever replays gets from the feed what was not erased."""
         self._db.execute(

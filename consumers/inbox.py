@@ -26,6 +26,7 @@ from .dead_letters import DeadLetters
 from .envelope import Attributes, Delivery
 from .inbox_database import Database, Sqlite
 from .inbox_notes import Cursor, Notes
+from .inbox_watch import Watch
 from .order import Gap
 from .transport import DeadLetter, Place, Sealed
 
@@ -43,6 +44,8 @@ class Deletion(NamedTuple):
 
 Forget = Callable[[Deletion, C], object]
 DELETION_ASKED = "erasure.DeletionAsked"
+PROCESS_DIED = "ProcessDied"
+"""Said as the problem of a delivery at which no handler raised anything, as its whole process died each time."""
 
 
 class NotNow(Exception):
@@ -50,11 +53,19 @@ class NotNow(Exception):
     for as long as it takes, and this is no try."""
 
 
+class Leaving(SystemExit):
+    """Raised by a handler to end the program, for a reason that has nothing to do with the delivery. It is called again
+    when the program is started again, and this is no try."""
+
+
 class Rules(Struct, frozen=True, kw_only=True):
     """How deliveries are handled."""
 
     tries: int = 8
     """So often a handler may raise; then the delivery is a dead letter, and those behind it are handled."""
+    deaths: int = 8
+    """So many processes, one after the other, may die while they handle it; then the same. The first of them need not
+    count: see inbox_watch.py. An innocent delivery would have to be under way at as many kills."""
     first_pause: float = 0.5
     """Seconds between the first tries; doubled each time, less a random part."""
     longest_pause: float = 60.0
@@ -93,8 +104,20 @@ class Taken(NamedTuple):
     disordered: int = 0
     """Deliveries whose number in their case does not follow the last one."""
     stopped_by: str = ""
-    """The class of what the handler raised at the next one; it is to be called again."""
+    """The class of what the handler raised at the next one, or PROCESS_DIED; it is to be called again."""
     tries: int = 0
+
+    def then(self, more: "Taken") -> "Taken":
+        """What became of these, and of those behind them."""
+        return Taken(
+            self.done + more.done,
+            self.handled + more.handled,
+            self.again + more.again,
+            self.dead + more.dead,
+            self.disordered + more.disordered,
+            more.stopped_by,
+            more.tries,
+        )
 
 
 class _Outcome(NamedTuple):
@@ -126,6 +149,7 @@ class Inbox(Generic[C]):
         """What it raises where the database fails; nothing was done then."""
         self.letters = DeadLetters(database)
         self.notes = Notes(database)
+        self.watch = Watch(database)
 
     def transaction(self) -> AbstractContextManager[None]:
         """All that is noted inside of it, or nothing."""
@@ -140,6 +164,9 @@ class Inbox(Generic[C]):
     def take(self, name: str, batch: Sequence[Opened], place: Place | None, rules: Rules) -> Taken:
         """Handle deliveries, which follow one another or were missing, in one transaction, as far as `rules` let it.
         With all of them done the transport's place is noted, where one is given."""
+        self.watch.begin(name, rules.together)
+        if batch and self._is_watched(name, batch[0]):
+            return self._take_one_by_one(name, batch, place, rules)
         with self.transaction():
             return self._take(name, batch, place, rules)
 
@@ -147,12 +174,29 @@ class Inbox(Generic[C]):
         """Handle a dead letter now; False where that was done meanwhile. Raises what the handler raises, and then
         nothing was done."""
         sequence = int(opened.attributes.sequence)
+        self.watch.note(name, sequence)
+        try:
+            with self.transaction():
+                self.notes.cursor(name, lock=True)
+                is_open = self.letters.recovered(name, sequence)
+                if is_open:
+                    self._hand(name, opened)
+                    self.notes.say(name, "recovered", Gap(sequence, sequence))
+                    self.watch.done(name, sequence)
+        except (Exception, Leaving, KeyboardInterrupt):
+            self.watch.survived(name, sequence)
+            raise
+        self.watch.survived(name, sequence)
+        return is_open
+
+    def kills(self, name: str, letter: DeadLetter, rules: Rules) -> bool:
+        """Whether a dead letter, to be handled now that there is a key for it, was the end of so many processes that
+        it is to lie until a person has looked."""
+        deaths = self.watch.deaths(name, letter.sequence or 0)
+        if deaths < rules.deaths:
+            return False
         with self.transaction():
-            self.notes.cursor(name, lock=True)
-            if not self.letters.recovered(name, sequence):
-                return False
-            self._hand(name, opened)
-            self.notes.say(name, "recovered", Gap(sequence, sequence))
+            self.letters.failed(name, letter.sequence or 0, PROCESS_DIED, deaths)
         return True
 
     def reject(self, name: str, refused: Iterable[tuple[Sealed, Reason]]) -> int:
@@ -195,7 +239,55 @@ class Inbox(Generic[C]):
         """Close the database."""
         self._db.close()
 
-    def _take(self, name: str, batch: Sequence[Opened], place: Place | None, rules: Rules) -> Taken:
+    def _is_watched(self, name: str, first: Opened) -> bool:
+        """Whether it is to be noted before the handler is called. What comes late is so for as long as this process
+        lives: whoever died may have died of it at any time."""
+        if self.watch.watches(name):
+            return True
+        cursor = self.notes.cursor(name) if self.watch.died_before(name) else None
+        return cursor is not None and first.number <= cursor.handled
+
+    def _take_one_by_one(self, name: str, batch: Sequence[Opened], place: Place | None, rules: Rules) -> Taken:
+        """The same, each in a transaction of its own, so that it shows afterwards if the process died of one."""
+        taken = Taken()
+        give_up = time.monotonic() + rules.commit_seconds
+        for opened in batch:
+            taken = taken.then(self._take_watched(name, opened, place if opened is batch[-1] else None, rules))
+            if taken.stopped_by or time.monotonic() > give_up:
+                break
+        return taken
+
+    def _take_watched(self, name: str, opened: Opened, place: Place | None, rules: Rules) -> Taken:
+        number, calls = opened.number, opened.reason is None
+        deaths = self.watch.deaths(name, number) if calls else 0
+        over = _Outcome("handler-failed", PROCESS_DIED, deaths) if deaths >= rules.deaths else None
+        if deaths and over is None and self.watch.waits(name, number):
+            return Taken(stopped_by=PROCESS_DIED, tries=deaths)
+        if calls and over is None:
+            self.watch.note(name, number)
+        try:
+            with self.transaction():
+                taken = self._take(name, (opened,), place, rules, over)
+                if taken.done:
+                    self.watch.done(name, number)
+        except (Leaving, KeyboardInterrupt):
+            self.watch.survived(name, number)
+            raise
+        if taken.done:
+            self.watch.passed(name, number)
+        else:
+            self.watch.survived(name, number)
+        return taken
+
+    def _take(
+        self,
+        name: str,
+        batch: Sequence[Opened],
+        place: Place | None,
+        rules: Rules,
+        known: "_Outcome | None" = None,
+    ) -> Taken:
+        """`known` is the outcome of the only one in the batch, where no handler is to be called."""
         cursor = self.notes.cursor(name, lock=True) or Cursor(0)
         cases = self.notes.cases(name, {opened.attributes.partitionkey for opened in batch})
         held = self.letters.cases(name) if rules.hold_case else set()
@@ -218,7 +310,7 @@ class Inbox(Generic[C]):
             elif about.partitionkey in held:
                 outcome = _Outcome(opened.reason or "handler-failed")
             else:
-                outcome = self._attempt(name, opened, cursor, rules)
+                outcome = known or self._attempt(name, opened, cursor, rules)
             if outcome.stops:
                 taken = taken._replace(stopped_by=outcome.problem, tries=outcome.tries)
                 if outcome.tries:
@@ -283,7 +375,9 @@ class Inbox(Generic[C]):
         """Note what became of a delivery."""
         sequence = int(opened.attributes.sequence)
         reason, problem, tries, _ = outcome
-        if reason is not None and self.letters.put(name, opened.sealed, opened.attributes, reason, problem, tries):
+        if late and reason == "handler-failed" and self.letters.failed(name, sequence, problem, tries):
+            pass  # it lay here already, for want of a key
+        elif reason is not None and self.letters.put(name, opened.sealed, opened.attributes, reason, problem, tries):
             self.notes.say(name, "failed", Gap(sequence, sequence), reason)
         if late:
             self.notes.came(name, opened.number)

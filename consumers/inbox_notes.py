@@ -84,6 +84,8 @@ class Notes:
     def cases(self, name: str, pseudonyms: Iterable[str]) -> dict[str, int]:
         """The last number of each of these cases; none for a new one."""
         asked = list(pseudonyms)
+        if not asked:
+            return {}  # PostgreSQL knows no empty list
         rows = self._db.execute(
             "SELECT pseudonym, handled FROM rujukan_case"
             f" WHERE name = ? AND pseudonym IN ({', '.join('?' for _ in asked)})",

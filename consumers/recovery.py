@@ -4,7 +4,7 @@ from typing import Any
 
 from .envelope import Opener, Rejected
 from .feed import Feed
-from .inbox import Inbox, Opened
+from .inbox import Inbox, Opened, Rules
 from .transport import DeadLetter, Sealed, Unreachable
 
 
@@ -26,11 +26,16 @@ def opened(letter: DeadLetter, opener: Opener, feed: Feed | None = None) -> Open
     return _opened(_fetched(letter.sequence, feed), letter.sequence, opener)
 
 
-def recover(inbox: Inbox[Any], name: str, n: int, opener: Opener, feed: Feed | None = None) -> str:
-    """Hand a dead letter to the inbox's handler; empty where that went well, otherwise why not."""
+def recover(
+    inbox: Inbox[Any], name: str, n: int, opener: Opener, feed: Feed | None = None, rules: Rules | None = None
+) -> str:
+    """Hand a dead letter to the inbox's handler; empty where that went well, otherwise why not. By `rules`, where no
+    person asks for it: what killed too many processes is left alone."""
     letter = inbox.letters.get(name, n)
     if letter is None or letter.state != "open":
         return "there is no such dead letter"
+    if rules is not None and inbox.kills(name, letter, rules):
+        return "processes died of it"
     try:
         ready = opened(letter, opener, feed)
     except NotRecovered as problem:

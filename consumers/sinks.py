@@ -16,7 +16,7 @@ import msgspec
 
 from .envelope import Delivery
 from .feed import LOOPBACK
-from .inbox import NotNow
+from .inbox import Leaving, NotNow
 
 Sink = Callable[[Delivery, Any], object]
 
@@ -43,7 +43,7 @@ def to_lines(out: TextIO) -> Sink:
             out.write(to_json(delivery).decode() + "\n")
             out.flush()
         except BrokenPipeError:
-            raise SystemExit(1) from None
+            raise Leaving(1) from None
 
     return write
 

@@ -8,7 +8,8 @@
     Subscription(source, [key_from(Path("rsud.key"))], service_key("…"), inbox).run(Event())
 
 The order in which an agency is told is the order in which its handler is called, each delivery once in effect. A
-handler that raises is called again, and nothing overtakes it; after `Rules.tries` the delivery is a dead letter. That a
+handler that raises is called again, and nothing overtakes it; after `Rules.tries` the delivery is a dead letter, and so
+it is after `Rules.deaths` of processes that died of it. That a
 number is missing is noticed when a later one comes: it is fetched from the feed where one is given; otherwise what came
 waits for it, or `Rules.skip_gaps`.
 """
@@ -29,7 +30,7 @@ from .acknowledgement import Mark, Reason
 from .courier import EVERY_SECONDS, Courier, Parcel
 from .envelope import Attributes, BadSignature, CannotOpen, NotOurs, Opener
 from .feed import PAGE, Feed
-from .inbox import Inbox, Opened, Rules, Taken
+from .inbox import PROCESS_DIED, Inbox, Opened, Rules, Taken
 from .inbox_notes import Cursor
 from .keys import KeyDirectory, Keys
 from .order import Gap, Order
@@ -129,7 +130,7 @@ class Subscription:
                 done = self.handled + self.again
                 try:
                     self._session(stop)
-                    return
+                    break
                 except GapStands:
                     longest = GAP_PAUSE
                 except self._outages as problem:
@@ -138,6 +139,8 @@ class Subscription:
                 pause = FIRST_PAUSE if self.handled + self.again > done and longest < GAP_PAUSE else pause
                 stop.wait(pause * random.uniform(0.5, 1))  # noqa: S311
                 pause = min(pause * 2, longest)
+            with suppress(*self._outages):
+                self._inbox.watch.end(self.name)
         finally:
             self._source.close()
             if self._courier is not None:
@@ -243,7 +246,10 @@ class Subscription:
                 self._report()
                 if taken.stopped_by:
                     failures = max(1 if taken.done else failures + 1, taken.tries)
-                    log.warning("the handler raised %s; it is called again", taken.stopped_by)
+                    if taken.stopped_by == PROCESS_DIED:
+                        log.error("%d processes died while they handled one delivery; it is handled again", taken.tries)
+                    else:
+                        log.warning("the handler raised %s; it is called again", taken.stopped_by)
                     stop.wait(self._pause(failures))
             if stop.is_set():
                 self._left += [one.sealed for one in opened]
@@ -354,7 +360,7 @@ class Subscription:
         for key in self._opener.keys.keys() - self._tried_keys:
             self._tried_keys.add(key)
             for n in self._inbox.letters.sealed_to(self.name, key):
-                recover(self._inbox, self.name, n, self._opener, self._feed)
+                recover(self._inbox, self.name, n, self._opener, self._feed, self._rules)
 
     def _say_received(self, opened: Sequence[Opened]) -> None:
         for one in opened:

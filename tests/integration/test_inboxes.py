@@ -1,5 +1,7 @@
 """An agency's inbox, in SQLite and in PostgreSQL: each delivery once in effect, in the agency's own transaction."""
 
+import sqlite3
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -14,9 +16,10 @@ from told import AGENCY, CASES, KEY, PINNED, asked_to_delete, delivery, rubbish,
 from rujukan.consumers.acknowledgement import Failure, Mark
 from rujukan.consumers.dead_letters import MOST_UNSIGNED
 from rujukan.consumers.envelope import Opener
-from rujukan.consumers.inbox import Deletion, Inbox, NotNow, Opened, Rules, SqliteInbox
+from rujukan.consumers.inbox import PROCESS_DIED, Deletion, Inbox, Leaving, NotNow, Opened, Rules, SqliteInbox
 from rujukan.consumers.inbox_postgres import PostgresInbox
 from rujukan.consumers.order import Gap
+from rujukan.consumers.recovery import recover
 from rujukan.consumers.transport import Place, Sealed
 
 RULES = Rules(tries=3)
@@ -128,6 +131,114 @@ def test_tries_are_counted_across_processes_and_then_it_is_a_dead_letter_and_the
     assert not any(b"SECRET" in text for _, text in inbox.letters.get(AGENCY, letter.n).headers())
     said = inbox.notes.to_say(AGENCY).acknowledgement
     assert (said.handled, said.failed) == (Mark(2, "receipt-2"), [Failure(1, "handler-failed")])
+
+
+def test_where_nothing_came_but_rubbish_the_place_moves_on(boxes):
+    inbox = boxes()
+    assert take(inbox, place=Place("a", 7)).done == 0
+    assert inbox.notes.cursor(AGENCY).place == Place("a", 7)
+
+
+def killing(boxes: Boxes, *some: Opened, rules: Rules = RULES) -> Any:
+    """A process that dies at what it handles, if it comes to that; a SystemExit leaves as little behind as kill -9."""
+
+    def handler(d, db):
+        raise SystemExit
+
+    inbox = boxes(handler)
+    with suppress(SystemExit):
+        while (taken := take(inbox, *some, rules=rules)).stopped_by:
+            assert taken.stopped_by == PROCESS_DIED, "and it waits before it tries again"
+        return taken
+    return None
+
+
+def test_what_was_under_way_at_kills_is_no_dead_letter_unless_it_was_so_at_each_of_many(boxes):
+    rules = Rules(deaths=3)
+    for n in range(1, 9):
+        for _ in range(rules.deaths - (n > 1)):  # the first of all is not counted
+            assert killing(boxes, opened(n), rules=rules) is None
+        survivor = boxes()
+        waits = take(survivor, opened(n), rules=rules)
+        assert (waits.stopped_by, waits.tries) == (PROCESS_DIED, rules.deaths - 1)
+        assert take(survivor, opened(n), rules=rules).handled == 1
+    assert survivor.letters.all(AGENCY) == []
+    assert killing(boxes, unopened(1), rules=rules).again == 1, "and what does not reach the handler kills nobody"
+
+
+def test_a_process_that_lives_on_or_says_goodbye_did_not_die_of_a_delivery(boxes):
+    what: list[BaseException] = [RuntimeError(), NotNow(), Leaving(), KeyboardInterrupt()]
+
+    def handler(d, db):
+        raise what[0]
+
+    rules = Rules(deaths=1, tries=99)
+    killing(boxes, opened(1), rules=rules)
+    while what:
+        inbox = boxes(handler)
+        with suppress(Leaving, KeyboardInterrupt):
+            for _ in range(3):
+                assert take(inbox, opened(1), opened(2), rules=rules).dead == 0
+        what.pop(0)
+    again = boxes()
+    assert take(again, opened(1), opened(2), rules=rules).handled == 2
+    again.watch.end(AGENCY)
+    fresh = boxes()
+    assert take(fresh, opened(3), rules=rules).handled == 1
+    assert not fresh.watch.died_before(AGENCY)
+
+
+def test_an_outage_of_its_database_is_no_death_though_it_is_told_to_stop_then(boxes):
+    def handler(d, db):
+        raise inbox.errors[0] if isinstance(inbox, PostgresInbox) else full()
+
+    def full() -> Exception:
+        problem = sqlite3.OperationalError("database or disk is full")
+        problem.sqlite_errorcode = sqlite3.SQLITE_FULL
+        return problem
+
+    rules = Rules(deaths=1)
+    killing(boxes, opened(1), rules=rules)
+    for _ in range(3):
+        inbox = boxes(handler)
+        for _ in range(2):
+            with pytest.raises(inbox.errors):
+                take(inbox, opened(1), rules=rules)
+        inbox.watch.end(AGENCY)
+        killing(boxes, rules=rules)
+    assert take(boxes(), opened(1), rules=rules).handled == 1
+
+
+def test_a_dead_letter_that_kills_whoever_opens_it_is_left_for_a_person(boxes):
+    rules = Rules(deaths=2)
+    first = boxes()
+    take(first, unopened(1))
+    (letter,) = first.letters.all(AGENCY)
+    for _ in range(rules.deaths):
+        dying = boxes(lambda d, db: sys.exit())
+        assert not dying.kills(AGENCY, letter, rules)
+        with pytest.raises(SystemExit):
+            dying.recover(AGENCY, opened(1))
+    last = boxes()
+    assert recover(last, AGENCY, letter.n, OPENER, rules=rules) == "processes died of it"
+    (letter,) = last.letters.all(AGENCY)
+    assert (letter.reason, letter.problem, letter.tries) == ("handler-failed", PROCESS_DIED, 2)
+    assert last.missing(AGENCY, 1, 1) == set()
+    assert recover(last, AGENCY, letter.n, OPENER) == "", "who mended the handler replays it"
+    assert last.notes.to_say(AGENCY).acknowledgement.recovered == [1]
+
+
+def test_what_comes_late_and_kills_is_a_dead_letter_too(boxes):
+    rules = Rules(deaths=2)
+    inbox = boxes()
+    take(inbox, unopened(1), opened(2))
+    inbox.watch.end(AGENCY)
+    for _ in range(1 + rules.deaths):
+        assert killing(boxes, opened(1), rules=rules) is None
+    assert killing(boxes, opened(1), rules=rules).dead == 1
+    (letter,) = inbox.letters.all(AGENCY)
+    assert (letter.reason, letter.problem) == ("handler-failed", PROCESS_DIED)
+    assert killing(boxes, opened(1), rules=rules).again == 1
 
 
 def test_not_now_is_no_try(boxes):
