@@ -1,6 +1,10 @@
 """What agencies acknowledge, taken in: from their topics on a broker, and over HTTP. The agency's end is a plain client
 of Kafka here, which opens what it is sent and says so."""
 
+import os
+import random
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -330,6 +334,123 @@ def test_who_forges_many_keeps_no_other_agency_waiting(world: World, caplog: pyt
     said = [record.getMessage() for record in caplog.records if "are refused" in record.getMessage()]
     assert len(said) < 600, "the log does not grow with what is forged"
     assert "RAHASIA" not in caplog.text
+
+
+# The reader, killed ------------------------------------------------------------------------------------------
+
+READER = """
+from threading import Event
+from rujukan.infra import composition
+from rujukan.infra.settings import from_environment
+
+with composition.acknowledgement_reader(from_environment()) as reader:
+    reader.run(Event())
+"""
+
+
+@contextmanager
+def another_reader(world: World) -> Iterator[subprocess.Popen[bytes]]:
+    """A reader in a process of its own, killed at the end."""
+    environment = {**os.environ, **to_environment(world.settings)}
+    process = subprocess.Popen([sys.executable, "-c", READER], env=environment)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+@contextmanager
+def waiting_for(world: World, lock: str, waits: str) -> Iterator[Callable[[], object]]:
+    """Holds a lock of the database; gives what waits until another wants it."""
+    with psycopg.connect(world.settings.database) as holder, psycopg.connect(world.settings.database) as looking:
+        looking.autocommit = True
+        holder.execute(lock)
+        yield lambda: eventually(lambda: looking.execute(waits).fetchone())
+        holder.rollback()
+
+
+AT_ITS_EVENT = (
+    f"SELECT pg_advisory_xact_lock({Lock.APPENDING})",
+    f"SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND objid = {Lock.APPENDING} AND NOT granted",
+)
+AT_ITS_OFFSET = (
+    "LOCK TABLE delivery.acknowledgement_offsets IN SHARE MODE",
+    "SELECT 1 FROM pg_locks WHERE relation = 'delivery.acknowledgement_offsets'::regclass AND NOT granted",
+)
+
+
+@pytest.mark.parametrize("at", [AT_ITS_EVENT, AT_ITS_OFFSET], ids=["before the event", "between event and offset"])
+def test_killed_with_what_it_read_in_its_hand_it_loses_nothing_and_says_nothing_twice(
+    world: World, at: tuple[str, str]
+) -> None:
+    case, _ = world.refers()
+    one = world.opens("rsud", case)
+    said = Acknowledgement(handled=mark(one), failed=[Failure(one.sequence - 2, "handler-failed")])
+    before = len(world.recorded("rsud"))
+    with waiting_for(world, *at) as until_it_waits, another_reader(world):
+        world.says("rsud", said)
+        until_it_waits()
+    with another_reader(world):
+        eventually(lambda: world.marks("rsud") == (one.sequence, one.sequence))
+        case, _ = world.refers()
+        after = world.opens("rsud", case)
+        world.says("rsud", Acknowledgement(received=mark(after)))  # what comes behind it is read once it was
+        eventually(lambda: world.marks("rsud")[0] == after.sequence)
+    first, *rest = world.recorded("rsud")[before:]
+    assert (first.handled, [f.sequence for f in first.failed]) == (one.sequence, [one.sequence - 2])
+    assert [(e.received, e.handled, e.failed) for e in rest] == [(after.sequence, one.sequence, ())]
+
+
+def test_killed_at_random_while_agencies_say_much_it_notes_each_word_once(world: World) -> None:
+    notes_of = {"rsud": 25, "polres": 25}
+    cases = {
+        agency: world.refers(agency, Service.LAW_ENFORCEMENT if agency == "polres" else Service.HEALTH)[0]
+        for agency in notes_of
+    }
+    for agency, count in notes_of.items():
+        for _ in range(count):
+            world.office.does("uptd-ppa", cases[agency], c.RecordNote, note=uuid4(), incident="more")
+
+    def told(agency: str) -> list[Delivery]:
+        def enough(found: list[Delivery]) -> list[Delivery]:
+            notes = [d for d in found if d.case == cases[agency] and d.topic == "case.NoteRecorded"]
+            return notes if len(notes) == notes_of[agency] else []
+
+        key = world.keys[agency]
+        notes: list[Delivery] = opened(world.broker.bootstrap, agency, key, world.service, enough)
+        return notes
+
+    deliveries = {agency: told(agency) for agency in notes_of}
+    before = {agency: len(world.recorded(agency)) for agency in notes_of}
+    stop = Event()
+
+    def saying() -> None:
+        for turn in zip(*deliveries.values(), strict=True):
+            for agency, one in zip(deliveries, turn, strict=True):
+                failed = [Failure(one.sequence, "handler-failed")] if one.sequence % 3 == 0 else []
+                world.says(agency, Acknowledgement(handled=mark(one), failed=failed))
+            stop.wait(0.05)
+
+    thread = Thread(target=saying)
+    thread.start()
+    try:
+        for _ in range(int(os.environ.get("SURVIVAL_ROUNDS", "3"))):
+            with another_reader(world):
+                read = world.offsets()
+                eventually(lambda read=read: world.offsets() != read or not thread.is_alive())
+                time.sleep(random.uniform(0, 0.4))
+        with another_reader(world):
+            for agency, all_of_it in deliveries.items():
+                eventually(lambda a=agency, last=all_of_it[-1].sequence: world.marks(a) == (last, last))
+    finally:
+        stop.set()
+        thread.join(30)
+    for agency, all_of_it in deliveries.items():
+        events = world.recorded(agency)[before[agency] :]
+        assert [e.handled for e in events] == sorted({e.handled for e in events}), "marks only move forward"
+        failed = [f.sequence for e in events for f in e.failed]
+        assert failed == [d.sequence for d in all_of_it if d.sequence % 3 == 0], "each once, none lost"
 
 
 # Over HTTP ---------------------------------------------------------------------------------------------------
