@@ -18,6 +18,8 @@ from .transport import DeadLetter, Sealed
 
 MOST_UNSIGNED = 1000
 """Of what the service did not sign only the newest are kept: anybody who can write to a topic can write much."""
+LARGEST_UNSIGNED = 64 * 1024
+"""Of one that is larger only that it came, and its hash."""
 MOST_SEALED = 10000
 """Of so many the bytes are kept. Of older ones the feed has them."""
 _COLUMNS = "n, sequence, id, pseudonym, key_id, reason, problem, tries, at, state, sealed"
@@ -43,6 +45,7 @@ class DeadLetters:
         sequence = None if attributes is None else int(attributes.sequence)
         kept = _encode(sealed)
         digest = hashlib.sha256(kept).hexdigest()
+        bytes_kept = None if attributes is None and len(kept) > LARGEST_UNSIGNED else kept
         here = self._db.execute(
             "UPDATE rujukan_dead_letter SET reason = ?, problem = ?, tries = ? WHERE name = ? AND digest = ?",
             (reason, problem, tries, name, digest),
@@ -53,7 +56,7 @@ class DeadLetters:
             "INSERT INTO rujukan_dead_letter"
             " (name, digest, sequence, id, pseudonym, key_id, reason, problem, tries, at, sealed)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (name, digest, sequence, *about, reason, problem, tries, now(), kept),
+            (name, digest, sequence, *about, reason, problem, tries, now(), bytes_kept),
         )
         self._trim(name)
         return True

@@ -261,7 +261,7 @@ class Opener:
         try:
             plain = SUITE.decrypt(value or b"", mine.private, info=_info(attributes))
             delivery = msgspec.json.decode(plain, type=Delivery)
-        except (InvalidTag, ValueError, msgspec.MsgspecError):
+        except (InvalidTag, ValueError, RecursionError):
             raise CannotOpen("not sealed to this key, or not whole") from None
         outside = attributes.position, attributes.sequence, attributes.caseversion, attributes.schemaversion
         inside = delivery.position, delivery.sequence, delivery.version, delivery.schema

@@ -16,8 +16,9 @@ from typing import NamedTuple, Protocol
 from urllib.parse import urlencode, urlsplit
 from uuid import UUID
 
-import msgspec
+from msgspec import Raw
 
+from . import flat_json
 from .acknowledgement import Acknowledgement
 from .envelope import Rejected, from_cloudevent
 from .transport import Sealed, Unreachable
@@ -93,16 +94,16 @@ class Feed:
             try:
                 path = f"/subscription/events?{urlencode(asked)}"
                 answer, body = self._ask("GET", path, timeout=wait + TIMEOUT_SECONDS)
-                found = msgspec.json.decode(body, type=list[dict[str, object]])
+                found = flat_json.read(body, list[Raw], limit)
                 head = int(answer.getheader("Rujukan-Head", "0"))
             except _TooLarge:
                 if limit == 1:
                     raise Unreachable("the feed's answer is too large") from None
                 limit //= 2
                 continue
-            except (msgspec.MsgspecError, ValueError):
+            except ValueError:
                 raise Unreachable("the feed's answer is no page") from None
-            return Page([sealed(event) for event in found], len(found) < limit, head)
+            return Page([sealed(bytes(event)) for event in found], len(found) < limit, head)
 
     def stream(self, after: int) -> Iterator[Sealed]:
         """What comes after that sequence, as it comes, until the connection ends. Raises Unreachable."""
@@ -112,8 +113,8 @@ class Feed:
             if answer.status != 200:
                 self._refuse(answer, answer.read(LONGEST_LINE))
             for data in events(answer):
-                yield sealed(msgspec.json.decode(data, type=dict[str, object]))
-        except (*BROKEN, msgspec.MsgspecError, ValueError) as problem:
+                yield sealed(data.encode())
+        except (*BROKEN, ValueError) as problem:
             raise Unreachable(type(problem).__name__) from None
         finally:
             self._hang_up()
@@ -201,17 +202,18 @@ def _words(problem: bytes) -> Sequence[str]:
     return [found[1].decode()] if found else []
 
 
-def sealed(event: dict[str, object]) -> Sealed:
+def sealed(event: bytes) -> Sealed:
     """A message of the feed; what is none has no headers, and will be rejected as any other rubbish."""
     try:
-        return Sealed(*from_cloudevent(event))
-    except Rejected:
-        return Sealed((), None, msgspec.json.encode(event))
+        return Sealed(*from_cloudevent(flat_json.read(event, dict[str, object])))
+    except (Rejected, ValueError):
+        return Sealed((), None, event)
 
 
 def events(lines: Lines) -> Iterator[str]:
     """The data of server-sent events, as they arrive. Raises ValueError for a line without end."""
     data: list[str] = []
+    size = 0
     while line := lines.readline(LONGEST_LINE):
         if not line.endswith(b"\n"):
             raise ValueError("an event that does not end")
@@ -219,8 +221,9 @@ def events(lines: Lines) -> Iterator[str]:
         if not text:
             if data:
                 yield "\n".join(data)
-            data = []
+            data, size = [], 0
         elif text.startswith("data:"):
             data.append(text.removeprefix("data:").removeprefix(" "))
-            if sum(map(len, data)) > LONGEST_LINE:
+            size += len(line)
+            if size > LONGEST_LINE:
                 raise ValueError("an event that does not end")

@@ -14,8 +14,7 @@ from functools import partial
 from pathlib import Path
 from threading import Condition
 
-import msgspec
-
+from . import flat_json
 from .acknowledgement import Acknowledgement
 from .envelope import Rejected, from_cloudevent
 from .feed import Feed
@@ -155,8 +154,8 @@ class WebhookSource:
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() != CONTENT_TYPE:
             return Answer(415, f"it is not {CONTENT_TYPE}")
         try:
-            sealed = Sealed(*from_cloudevent(msgspec.json.decode(request.body, type=dict[str, object])))
-        except (msgspec.MsgspecError, UnicodeDecodeError, Rejected):
+            sealed = Sealed(*from_cloudevent(flat_json.read(request.body, dict[str, object])))
+        except (ValueError, Rejected):
             return Answer(400, "not a sealed message as CloudEvents JSON")
         heard: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         if not self._put(sealed, heard):

@@ -30,6 +30,8 @@ class FeedServer(ThreadingHTTPServer):
         """So many requests are answered 503."""
         self.cuts = 0
         """So many answers end in the middle."""
+        self.rubbish: list[bytes] = []
+        """Each is written instead of an answer, head and all, and then the connection is closed."""
         self.token = TOKEN
         self.changed = Condition()
         Thread(target=self.serve_forever, daemon=True).start()
@@ -57,6 +59,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.asked.append(self.path)
+        if self.server.rubbish:
+            self.wfile.write(self.server.rubbish.pop(0))
+            self.close_connection = True
+            return
         if self._is_refused():
             return
         parts = urlsplit(self.path)
