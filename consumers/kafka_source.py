@@ -1,6 +1,7 @@
 """Kafka as a transport: the agency's own topic, read by assignment and from a place of its own, so without a group;
 and on the way back two topics that it may write to: what it acknowledges, and its dead letters."""
 
+import logging
 import time
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -12,6 +13,9 @@ from . import topics
 from .acknowledgement import Acknowledgement
 from .kafka_access import Access, options
 from .transport import DeadLetter, Place, Replies, Sealed, Unreachable
+from .unreadable import UNREADABLE, in_hand, pass_by
+
+log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 1.0
 """So often, while nothing comes, it looks whether the topic is still the one it reads."""
@@ -57,6 +61,12 @@ class KafkaSource:
             records = self._clients[1].poll(timeout_ms=int(seconds * 1000)).get(self._at, ())
             if not records and time.monotonic() - self._looked > LOOK_SECONDS and self._identity() != self._topic_id:
                 raise Unreachable("the topic is another than before")
+        except UNREADABLE as problem:
+            if in_hand(self._clients[1]) is None:
+                raise Unreachable(type(problem).__name__) from None
+            passed = pass_by(self._clients[1], self._at) - 1
+            log.critical("offset %d of the topic cannot be read (%s): passed by", passed, type(problem).__name__)
+            return ()
         except (KafkaError, OSError) as problem:
             raise Unreachable(type(problem).__name__) from None
         return [

@@ -12,6 +12,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
 from threading import Event
+from typing import Any
 from uuid import uuid4
 
 import msgspec
@@ -27,6 +28,7 @@ from rujukan.api.casework import Casework
 from rujukan.api.ports import Clock, Moved
 from rujukan.consumers import acknowledgement, topics
 from rujukan.consumers.kafka_access import Access, options
+from rujukan.consumers.unreadable import UNREADABLE, in_hand, pass_by
 from rujukan.domain.codes import Purpose, Role
 from rujukan.domain.delivery import AcknowledgeDeliveries, Mark
 from rujukan.domain.fact import Act, AgencyCode
@@ -106,6 +108,9 @@ class AcknowledgementReader:
         self._conninfo = conninfo
         self._agencies = agencies
         self._taking = taking
+        self._steps: dict[TopicPartition, int] = {}
+        """How far was gone on last in a topic where something cannot be read: twice as far each time, as what lies
+        together in one batch cannot be read for the sake of one. A later acknowledgement says it all again."""
         self.read = 0
         self.garbage = 0
 
@@ -120,7 +125,7 @@ class AcknowledgementReader:
             while not stop.is_set():
                 try:
                     self._session(db, stop)
-                except (KafkaError, Moved, OSError, AssertionError, ValueError) as problem:
+                except (KafkaError, Moved, OSError, AssertionError, *UNREADABLE) as problem:
                     log.warning("reading acknowledgements starts again: %s", type(problem).__name__)
                     stop.wait(AGAIN_SECONDS)
             db.execute("SELECT pg_advisory_unlock(%s)", (Lock.READING_ACKNOWLEDGEMENTS,))
@@ -143,7 +148,7 @@ class AcknowledgementReader:
                 if not ids:
                     stop.wait(LOOK_SECONDS)
                     continue
-                for at, records in consumer.poll(timeout_ms=POLL_MS).items():
+                for at, records in self._polled(consumer, gathered).items():
                     said = [one for record in records if (one := self._read(record.value)) is not None]
                     gathered.add(_agency_of(at), said, records[-1].offset + 1)
                 for agency, said, upto in gathered.ripe():
@@ -152,6 +157,24 @@ class AcknowledgementReader:
         finally:
             consumer.close()
             admin.close()
+
+    def _polled(self, consumer: KafkaConsumer, gathered: "_Gathered") -> dict[TopicPartition, list[Any]]:
+        """What came. A record that the client cannot read (headers that are no UTF-8, a compression that is not
+        installed) is passed by in its own topic, as all agencies are read here."""
+        try:
+            found: dict[TopicPartition, list[Any]] = consumer.poll(timeout_ms=POLL_MS)
+        except UNREADABLE as problem:
+            at = in_hand(consumer)
+            if at is None:
+                raise
+            step = self._steps[at] = 2 * self._steps.get(at, 0) or 1
+            gathered.add(_agency_of(at), [], pass_by(consumer, at, step))
+            self.garbage += 1
+            log.warning("what %s wrote cannot be read (%s): passed by", _agency_of(at), type(problem).__name__)
+            return {}
+        for at in found:
+            self._steps.pop(at, None)
+        return found
 
     def _read(self, value: bytes | None) -> AcknowledgeDeliveries | None:
         try:

@@ -84,6 +84,15 @@ def told(count: int) -> list[Message]:
     return sealed(delivery(n, CASES[n % 3]) for n in range(1, count + 1))
 
 
+class NoText(str):
+    """The name of a header, which a client of Kafka writes as bytes that are no UTF-8: no client in Python reads it."""
+
+    __slots__ = ()
+
+    def encode(self, encoding: str = "utf-8", errors: str = "strict") -> bytes:
+        return b"\xff\xfe"
+
+
 class Wire:
     """A transport over a list, which has everything that was ever sent, in the order it was sent in."""
 

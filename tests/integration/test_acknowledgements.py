@@ -21,6 +21,7 @@ from conftest import Running
 from kafka import KafkaConsumer, KafkaProducer
 from msgspec.structs import replace
 from office import Office, catch_up, erases, opened_office
+from told import NoText
 
 from rujukan.consumers import topics
 from rujukan.consumers.acknowledgement import Acknowledgement, Failure, Mark
@@ -334,6 +335,30 @@ def test_who_forges_many_keeps_no_other_agency_waiting(world: World, caplog: pyt
     said = [record.getMessage() for record in caplog.records if "are refused" in record.getMessage()]
     assert len(said) < 600, "the log does not grow with what is forged"
     assert "RAHASIA" not in caplog.text
+
+
+def test_a_record_that_no_client_can_read_keeps_no_other_agency_waiting(world: World) -> None:
+    mine, _ = world.refers()
+    theirs, _ = world.refers("polres", Service.LAW_ENFORCEMENT)
+    one, other = world.opens("rsud", mine), world.opens("polres", theirs)
+    with world.reading() as reader:
+        producer = KafkaProducer(bootstrap_servers=world.broker.bootstrap, **{**topics.PRODUCER, "linger_ms": 100})
+        good = Acknowledgement(received=mark(other)).to_json()
+        for n in range(60):  # one batch; nothing in it behind the second can be read
+            headers = [(NoText("x"), b"")] if n == 1 else []
+            producer.send(topics.acks_of("polres"), value=good, partition=0, headers=headers)
+        producer.flush(20)
+        world.says("rsud", Acknowledgement(received=mark(one)))
+        eventually(lambda: world.marks("rsud")[0] == one.sequence, seconds=10)
+        eventually(lambda: world.marks("polres")[0] == other.sequence)
+        world.says("polres", Acknowledgement(handled=mark(other)))
+        eventually(lambda: world.marks("polres")[1] == other.sequence, seconds=20)
+        assert 1 <= reader.garbage <= 8
+        producer.close(timeout=5)
+    with world.reading() as reader:
+        world.says("rsud", Acknowledgement(handled=mark(one)))
+        eventually(lambda: world.marks("rsud")[1] == one.sequence, seconds=10)
+        assert reader.garbage == 0, "and nobody comes back to it"
 
 
 # The reader, killed ------------------------------------------------------------------------------------------

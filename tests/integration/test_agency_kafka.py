@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import NewTopic
-from told import AGENCY, CASES, KEY, PINNED, told
+from told import AGENCY, CASES, KEY, PINNED, NoText, told
 
 from rujukan.consumers import acknowledgement, topics
 from rujukan.consumers.acknowledgement import Failure, Mark
@@ -148,3 +148,18 @@ def test_a_replay_begins_at_a_time_a_position_a_sequence_or_the_beginning_and_of
         assert seen == list(expected), begin
     assert inbox.notes.cursor(AGENCY) is None
     inbox.close()
+
+
+def test_records_that_the_client_cannot_read_are_passed_by(bootstrap, tmp_path, caplog):
+    publish(bootstrap, MANY[:5])
+    producer = KafkaProducer(bootstrap_servers=bootstrap, **topics.PRODUCER)
+    for _ in range(3):
+        producer.send(topics.topic_of(AGENCY), value=b"x", partition=0, headers=[(NoText("x"), b"")])
+        producer.flush(20)
+    producer.close()
+    publish(bootstrap, MANY[5:10])
+    hospital = Hospital(bootstrap, tmp_path / "inbox.db")
+    assert eventually(lambda: len(hospital.seen) == 10)
+    hospital.end()
+    assert hospital.seen == list(range(1, 11))
+    assert sum("cannot be read" in record.getMessage() for record in caplog.records) == 3
