@@ -5,12 +5,12 @@ The name is resolved once, the addresses found are judged, and it is those that 
 resolves otherwise a moment later changes nothing.
 """
 
-import asyncio
-import socket
 from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 import httpx
+
+from .names import Names
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -30,6 +30,7 @@ class Networks:
     def __init__(self, said: str) -> None:
         """From CIDR ranges, parted by commas or spaces. Raises ValueError for what is none."""
         self._allowed: list[Network] = [ip_network(part) for part in said.replace(",", " ").split()]
+        self._names = Names()
 
     def check(self, url: str) -> httpx.URL:
         """The address as it will be called. Raises Refused for one that can never be posted to."""
@@ -55,11 +56,10 @@ class Networks:
         """The addresses that may be connected to. Raises Refused where there is none, OSError where the name does not
         resolve."""
         port = url.port or (443 if url.scheme == "https" else 80)
-        found = await asyncio.get_running_loop().getaddrinfo(url.host, port, type=socket.SOCK_STREAM)
         allowed: list[str] = []
-        for *_, at in found:
+        for found in await self._names.addresses(url.host, port):
             try:
-                address = ip_address(str(at[0]).partition("%")[0])
+                address = ip_address(found.partition("%")[0])
                 self._judge(url, address)
             except ValueError:
                 continue

@@ -6,9 +6,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from socketserver import BaseRequestHandler, ThreadingTCPServer
 from threading import Event, Thread
+from threading import enumerate as enumerate_threads
 from typing import Any
 from uuid import uuid4
 
@@ -27,6 +29,7 @@ from rujukan.infra import composition
 from rujukan.infra.database import SERVICE, as_role
 from rujukan.infra.settings import Settings, to_environment
 from rujukan.infra.system_act import system_act
+from rujukan.infra.webhooks import names
 from rujukan.infra.webhooks.sending import Patience
 
 QUICK = Patience(schedule=(0.1, 0.2), attempt_seconds=10)
@@ -149,6 +152,92 @@ def test_what_hangs_is_given_up_and_holds_nobody_else_back(feeding: Feeding, rec
         hung.set()
         assert eventually(lambda: len(receiver.taken) >= feeding.head("lbh"))
     assert sorted(set(receiver.sequences())) == list(range(1, feeding.head("lbh") + 1))
+
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 9999999999\r\n\r\n"
+DRIPS, FLOODS = 0.05, 0.0
+TAKEN = "taken"
+NASTY = {
+    "the head byte by byte": (b"HTTP/1.1 200 OK\r\nX: " + b"y" * 9999, DRIPS, "no answer in time"),
+    "a head without end": (b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 9_999_999, FLOODS, "connection broken"),
+    "one more moment, for ever": (b"HTTP/1.1 100 Continue\r\n\r\n" * 999, DRIPS, "no answer in time"),
+    "the body byte by byte": (OK + b"y" * 9999, DRIPS, TAKEN),
+    "gigabytes": (OK + b"y" * 60_000_000, FLOODS, TAKEN),
+    "no HTTP": (b"\x00" * 60_000_000, FLOODS, "connection broken"),
+}
+
+
+@contextmanager
+def nasty(answer: bytes, pause: float) -> Iterator[tuple[str, list[int]]]:
+    """A receiver that says this to everybody, so fast; its address, and how much was taken of each."""
+    sent: list[int] = []
+    step = 1 if pause else 65536
+
+    class Handler(BaseRequestHandler):
+        def handle(self) -> None:
+            n = len(sent)
+            sent.append(0)
+            with suppress(OSError):
+                self.request.recv(65536)
+                begin = len(OK) if answer.startswith(OK) else 0
+                self.request.sendall(answer[:begin])
+                for at in range(begin, len(answer), step):
+                    self.request.sendall(answer[at : at + step])
+                    sent[n] += step
+                    time.sleep(pause)
+
+    class Server(ThreadingTCPServer):
+        daemon_threads = allow_reuse_address = True
+
+    with Server(("127.0.0.1", 0), Handler) as server:
+        Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}/hook", sent
+        server.shutdown()
+
+
+def test_whatever_a_receiver_answers_it_is_done_with_in_time_and_little_of_it_is_read(feeding: Feeding) -> None:
+    feeding.case_with("lbh")
+    administrator = Administrator(feeding, "lbh")
+    patience, head = Patience(schedule=(60,), attempt_seconds=2.0), feeding.head("lbh")
+    for what, (answer, pause, outcome) in NASTY.items():
+        with nasty(answer, pause) as (url, sent), sending(feeding, patience):
+            administrator.does(url=url)
+            administrator.does("/replay", after=head - 1)
+
+            def is_done(outcome: str = outcome) -> bool:
+                seen = administrator.sees()
+                return seen["sent"] == head if outcome == TAKEN else seen["outcome"] == outcome
+
+            assert eventually(is_done), what
+            assert sum(sent) < 16 * 1024 * 1024, what
+
+
+def test_a_name_that_is_looked_up_for_ever_keeps_no_other_waiting(
+    feeding: Feeding, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers, real = Event(), names.look_up
+
+    def look_up(host: str, port: int) -> list[str]:
+        if host.endswith(".example"):
+            answers.wait(60)
+        return real(host, port)
+
+    monkeypatch.setattr(names, "look_up", look_up)
+    slow = ("lbh", "rumah-aman", "polres", "kejari", "dinsos", "disdik")
+    agencies = [agency for agency in slow if agency in feeding.keys and agency != "dinsos"]
+    for agency in (*agencies, "dinsos"):
+        feeding.case_with(agency)
+    try:
+        with sending(feeding, Patience(schedule=(0.1,), attempt_seconds=1.0)):
+            for agency in agencies:
+                Administrator(feeding, agency).does(url=f"https://{agency}.example/hook")
+            for agency in agencies:
+                assert eventually(lambda a=agency: Administrator(feeding, a).sees()["outcome"] == "no answer in time")
+            Administrator(feeding, "dinsos").does(url=receiver.url)
+            assert eventually(lambda: receiver.taken)
+            assert sum(thread.name == "look-up" for thread in enumerate_threads()) <= len(agencies)
+    finally:
+        answers.set()
 
 
 def test_the_status_counts_whatever_becomes_of_the_rest(feeding: Feeding, receiver: Receiver) -> None:

@@ -2,9 +2,10 @@
 
 import asyncio
 import base64
-import socket
 import statistics
+import time
 from pathlib import Path
+from threading import Event
 
 import pytest
 from cryptography.exceptions import InvalidSignature
@@ -13,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rujukan.infra.keyring import LocalKeyring
+from rujukan.infra.webhooks import names
 from rujukan.infra.webhooks.addresses import Networks, Refused
 from rujukan.infra.webhooks.sending import JITTER, SCHEDULE, Patience
 from rujukan.infra.webhooks.signature import public_key, secret_of, signatures, signer_of
@@ -175,16 +177,6 @@ def test_whatever_an_address_says_it_is_one_or_refused_in_words_of_ours(said: st
         assert words in WORDS
 
 
-class Resolver:
-    """Answers every name with these addresses."""
-
-    def __init__(self, *addresses: str) -> None:
-        self._addresses = addresses
-
-    async def __call__(self, host: str, port: int, **_: object) -> list[tuple[object, ...]]:
-        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (a, port)) for a in self._addresses]
-
-
 RESOLVED = [
     h.strip("[]").replace("%25", "%") for h in PRIVATE if h.startswith("[") or (h.count(".") == 3 and h.isascii())
 ]
@@ -197,13 +189,73 @@ def test_a_name_that_resolves_inside_is_not_posted_to_and_its_public_address_is(
     networks = Networks("")
     url = networks.check("https://agency.example/in")
 
-    async def resolved(*addresses: str) -> list[str]:
-        monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", Resolver(*addresses), raising=False)
-        return list(await networks.resolve(url))
+    def resolved(*addresses: str) -> list[str]:
+        monkeypatch.setattr(names, "look_up", lambda host, port: list(addresses))
+        return list(asyncio.run(networks.resolve(url)))  # type: ignore[arg-type]
 
     with pytest.raises(Refused):
-        asyncio.run(resolved(address))
-    assert asyncio.run(resolved(address, "93.184.215.14")) == ["93.184.215.14"]
+        resolved(address)
+    assert resolved(address, "93.184.215.14") == ["93.184.215.14"]
+
+
+def test_names_that_hang_hold_up_neither_others_nor_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    answers = Event()
+
+    def look_up(host: str, port: int) -> list[str]:
+        asked.append(host)
+        if host.startswith("hangs"):
+            answers.wait(60)
+        return ["93.184.215.14"]
+
+    monkeypatch.setattr(names, "look_up", look_up)
+
+    async def all_of_it() -> None:
+        here = names.Names(most=20)
+
+        async def at_most(host: str, seconds: float) -> list[str]:
+            async with asyncio.timeout(seconds):
+                return await here.addresses(host, 443)
+
+        hanging = [at_most(f"hangs-{n % 19}", 0.5) for n in range(200)]
+        began = time.monotonic()
+        *hung, good = await asyncio.gather(*hanging, at_most("good", 20), return_exceptions=True)
+        assert all(isinstance(one, TimeoutError) for one in hung)
+        assert good == ["93.184.215.14"]
+        assert await at_most("good", 20) == ["93.184.215.14"]
+        for _ in range(3):  # and when they are tried again
+            with pytest.raises(TimeoutError):
+                await at_most("hangs-1", 0.01)
+        assert sorted(asked) == sorted(["good", "good", *(f"hangs-{n}" for n in range(19))])
+        assert time.monotonic() - began < 20
+        one = asyncio.create_task(at_most("hangs-20", 20))
+        await asyncio.sleep(0)
+        with pytest.raises(TimeoutError):
+            await at_most("late", 0.1)
+        answers.set()
+        assert await one == await at_most("late", 20) == ["93.184.215.14"], "a place is free again"
+
+    asyncio.run(all_of_it())
+
+
+def test_a_loop_ends_while_a_name_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = Event()
+    monkeypatch.setattr(names, "look_up", lambda host, port: [str(answers.wait(60))])
+    began = time.monotonic()
+    with pytest.raises(TimeoutError):
+        asyncio.run(asyncio.wait_for(names.Names().addresses("hangs", 443), 0.1))
+    assert time.monotonic() - began < 20
+    answers.set()
+
+
+@pytest.mark.parametrize("problem", [OSError("no"), UnicodeError("no"), OverflowError("no")])
+def test_a_name_that_cannot_be_looked_up_is_an_oserror(problem: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    def look_up(host: str, port: int) -> list[str]:
+        raise problem
+
+    monkeypatch.setattr(names, "look_up", look_up)
+    with pytest.raises((OSError, UnicodeError)):
+        asyncio.run(names.Names().addresses("none", 443))
 
 
 def test_networks_are_ranges() -> None:
