@@ -276,6 +276,12 @@ def _listening(said: argparse.Namespace, feed: "Feed | None") -> "WebhookSource"
     if not host or not (port.isascii() and port.isdigit() and int(port) < 65536):
         raise Failed(f"{said.listen}: say HOST:PORT")
     keys_in(said.webhook_secret_file)
+    if feed is None:
+        print(
+            "without --feed nothing goes back: the sender is not told what arrived or was handled, an emergency"
+            " escalates as if nobody had it, and what is missing is not fetched; give --feed URL and --token-file FILE",
+            file=sys.stderr,
+        )
     try:
         return WebhookSource(
             said.agency,

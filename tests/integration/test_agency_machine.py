@@ -140,6 +140,22 @@ def test_what_is_missing_is_said_by_the_status(machine):
     assert out.count(b"\n") == 2
 
 
+@pytest.mark.parametrize("with_feed", [False, True])
+def test_who_is_posted_to_and_has_no_way_back_is_told_so(machine, with_feed):
+    secret = machine.directory / "secret"
+    secret.touch(0o600)
+    secret.write_text("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n")
+    listening = ("--listen", "127.0.0.1:0", "--webhook-secret-file", "secret")
+    received = machine.receive if with_feed else machine.receive[:5]
+    command = [*RUJUKAN, "subscribe", *received, *listening]
+    receiving = subprocess.Popen(command, cwd=machine.directory, stderr=subprocess.PIPE, text=True)
+    assert eventually(lambda: count(machine.directory / "rsud.db", "SELECT count(*) FROM rujukan_cursor") == 1)
+    receiving.send_signal(signal.SIGTERM)
+    _, problems = receiving.communicate(timeout=30)
+    assert receiving.returncode == 0
+    assert ("without --feed nothing goes back" in problems) is not with_feed
+
+
 def test_that_a_deletion_was_handled_is_acknowledged_only_where_that_means_deleted(machine):
     machine.server.messages = sealed([delivery(1), asked_to_delete(2)])
     machine.run("subscribe", *machine.receive, "--stop-after", "2")
