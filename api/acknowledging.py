@@ -3,6 +3,8 @@
 The same word may come again, late, or by both ways: marks only grow, so that nothing is recorded twice.
 """
 
+import time
+from collections.abc import Callable
 from threading import Lock
 from uuid import UUID
 
@@ -23,10 +25,10 @@ from rujukan.domain.refusal import AlreadyExists
 from .actions import Action
 from .asking import json_answer
 from .casework import TRIES, Casework
-from .contract import HEADERS, REF, write_operation
+from .contract import HEADERS, PROBLEM, REF, write_operation
 from .identity import Identity, acting
 from .ports import Changes, Deliveries, Log, Moved, Ports
-from .problems import as_problem
+from .problems import TooMany, as_problem
 from .writing import body_of, correlation_of, fields_of, read_command
 
 PATH = "/subscription/acknowledgements"
@@ -46,6 +48,29 @@ class MarksView(Struct, frozen=True):
 
 
 ANSWERS: list[type] = [MarksView]
+
+AT_ONCE, EACH_SECOND = 20, 10.0
+"""So many acknowledgements an agency may post in one go, and so many a second after that, to each API process. They are
+cumulative, and a subscriber says five a second at most."""
+
+
+class Pace:
+    """How often each agency posts. Safe to share between threads."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = Lock()
+        self._left: dict[AgencyCode, tuple[float, float]] = {}
+
+    def check(self, agency: AgencyCode) -> None:
+        """One more. Raises TooMany."""
+        now = self._clock()
+        with self._lock:
+            left, at = self._left.get(agency, (AT_ONCE, now))
+            left = min(AT_ONCE, left + (now - at) * EACH_SECOND)
+            self._left[agency] = max(0.0, left - 1) if left >= 1 else left, now
+        if left < 1:
+            raise TooMany(f"An agency says how far it is {EACH_SECOND:.0f} times a second at most.", retry_after=1)
 
 
 class Acknowledgements:
@@ -101,9 +126,11 @@ class Acknowledgements:
 def add_routes(app: FastAPI, casework: Casework, identity: Identity, ports: Ports) -> None:
     """POST what arrived and was handled."""
     acknowledgements = Acknowledgements(ports.log, ports.deliveries, casework)
+    pace = Pace()
 
     def acknowledge(request: Request, body: bytes) -> Response:
         caller = identity.caller(request.headers.get("authorization"))
+        pace.check(caller.agency)
         agency = casework.network.get(caller.agency)
         purpose = request.headers.get("purpose-of-use", Purpose.COORDINATION.value)  # a machine need not say it
         act = acting(caller, agency, roles_for(AcknowledgeDeliveries), purpose, ports.now())
@@ -124,6 +151,7 @@ def add_routes(app: FastAPI, casework: Casework, identity: Identity, ports: Port
         "description": "Recorded, durably",
         "content": {"application/json": {"schema": {"$ref": REF.format(name=MarksView.__name__)}}},
     }
+    operation["responses"]["429"] = PROBLEM
     app.add_api_route(
         PATH,
         post,

@@ -54,7 +54,11 @@ class BadRequest(Exception):
 
 
 class TooMany(Exception):
-    """The caller has as many of these open as it may. The message says how many."""
+    """The caller has as many of these open as it may, or comes as often. The message says how many."""
+
+    def __init__(self, said: str, retry_after: int = 5) -> None:
+        super().__init__(said)
+        self.retry_after = retry_after
 
 
 class Behind(Exception):
@@ -104,7 +108,7 @@ def answer(error: Exception) -> Response:
         case NotTaken():
             return problem(422, "NotTaken", str(error))
         case TooMany():
-            return problem(429, "TooMany", str(error), {"Retry-After": "5"})
+            return problem(429, "TooMany", str(error), {"Retry-After": str(error.retry_after)})
         case BadRequest():
             return problem(error.status, error.name, error.detail, **error.more)
         case HTTPException():

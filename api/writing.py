@@ -1,5 +1,6 @@
 """The routes that write: one for each action of the table."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 from uuid import UUID, uuid4
@@ -25,6 +26,9 @@ from .problems import BadRequest, as_problem, unreadable
 from .secrets import nik_index
 
 LARGEST_BODY = 256 * 1024
+BODY_SECONDS = 20.0
+"""So long a body may take, and longer where it brings SLOWEST bytes a second: a photograph over a telephone."""
+SLOWEST = 16 * 1024
 
 
 class Written(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -128,14 +132,21 @@ def written(done: Done, action: Action, request: Request) -> Response:
 
 
 async def body_of(request: Request, largest: int = LARGEST_BODY) -> bytes:
-    """The request's body. Raises BadRequest for one that is too large."""
+    """The request's body. Raises BadRequest for one that is too large, or comes too slowly."""
     parts: list[bytes] = []
     size = 0
-    async for part in request.stream():
-        size += len(part)
-        if size > largest:
-            raise BadRequest(413, "TooLarge", f"The body may have {largest:,} bytes at most.")
-        parts.append(part)
+    began = asyncio.get_running_loop().time()
+    try:
+        async with asyncio.timeout(BODY_SECONDS) as limit:
+            async for part in request.stream():
+                size += len(part)
+                if size > largest:
+                    raise BadRequest(413, "TooLarge", f"The body may have {largest:,} bytes at most.")
+                parts.append(part)
+                limit.reschedule(began + BODY_SECONDS + size / SLOWEST)
+    except TimeoutError:
+        detail = f"A body comes within {BODY_SECONDS:.0f} s, and a large one at {SLOWEST // 1024} KiB/s. Send it again."
+        raise BadRequest(408, "TooSlow", detail, headers={"Connection": "close"}) from None
     return b"".join(parts)
 
 

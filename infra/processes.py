@@ -22,6 +22,7 @@ from .escalating import Escalator
 from .ledger.sealer import NotExtended
 from .ledger.witnessing import ask_witnesses
 from .settings import Settings
+from .slow_heads import Protocol
 from .system_act import system_act
 from .unforeseen import where
 
@@ -45,6 +46,7 @@ def api(settings: Settings) -> None:
             port=settings.port,
             log_level="warning",
             access_log=False,
+            http=Protocol,
             timeout_keep_alive=30,
             timeout_graceful_shutdown=5,
         )

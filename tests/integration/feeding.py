@@ -20,6 +20,7 @@ from rujukan.infra import composition
 from rujukan.infra.demo import network
 from rujukan.infra.issuer import EmbeddedIssuer, usual_actor
 from rujukan.infra.settings import Settings
+from rujukan.infra.slow_heads import Protocol
 
 
 class Feeding:
@@ -83,7 +84,7 @@ def serving(settings: Settings) -> Iterator[Feeding]:
         keys = network.set_up(office.casework, settings.data / "agencies")
         keeper.start()
         server = uvicorn.Server(
-            uvicorn.Config(create_app(ports), port=0, log_level="error", timeout_graceful_shutdown=1)
+            uvicorn.Config(create_app(ports), port=0, log_level="error", timeout_graceful_shutdown=1, http=Protocol)
         )
         thread = Thread(target=server.run, daemon=True)
         thread.start()
