@@ -4,6 +4,7 @@ and a whole running system for those that need one."""
 import logging
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -90,6 +91,18 @@ class Running:
     def desk(self, agency: str, role: Role = Role.CASE_WORKER, purpose: Purpose = Purpose.COORDINATION) -> Desk:
         """A person of an agency, with a token."""
         return Desk(self.http, self.issuer, agency, role, purpose)
+
+    @contextmanager
+    def witnessed_under(self, policy: str) -> Iterator[None]:
+        """The log goes by a witness policy inside the block, and by none after it, whatever happens there: other
+        tests' bundles would lack the quorum it asks for."""
+        file = self.settings.witness_policy
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(policy)
+        try:
+            yield
+        finally:
+            file.unlink()
 
     def stop(self) -> None:
         """Hang up, and stop the system."""

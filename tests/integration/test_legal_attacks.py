@@ -334,16 +334,12 @@ def test_a_witness_that_says_an_absurd_time_does_not_stop_the_report(running: An
     witness = SigningKey("liar.example", COSIGNATURE, os.urandom(32))
     note = parse_note(found)
     keys = httpx.get(f"{running.system.url}/ledger/keys").json()["keys"]
-    running.settings.witness_policy.parent.mkdir(parents=True, exist_ok=True)
-    running.settings.witness_policy.write_text(f"log {keys[0]}\nwitness liar {witness.public.vkey}\nquorum none\n")
-    try:
+    with running.witnessed_under(f"log {keys[0]}\nwitness liar {witness.public.vkey}\nquorum none\n"):
         signed = Note(note.text, (*note.signatures, witness.sign(note.text, LATEST)))
         assert httpx.post(f"{running.system.url}/ledger/cosignatures", content=signed.data).json() == {"taken": 1}
         parts = verify_bundle(fetch(running, case, made), policy_of(running)).parts
         assert b"liar.example" in parts[bundles.CHECKPOINT]
         assert bundles.REPORTS[0] in parts
-    finally:
-        running.settings.witness_policy.unlink()
 
 
 # Taking it apart ------------------------------------------------------------------------------------------------------

@@ -261,34 +261,32 @@ def test_an_agency_behind_its_firewall_witnesses_the_running_log(running, tmp_pa
     client = LogClient(url)
     policy = f"log {vkeys[0]}\n" + "".join(f"witness w{n} {k.public.vkey}\n" for n, k in enumerate(witness.keys))
     policy += "group both all w0 w1\nquorum both\n"
-    running.settings.witness_policy.parent.mkdir(parents=True, exist_ok=True)
-    running.settings.witness_policy.write_text(policy)
     stop = Event()
     following = Thread(target=follow, args=(witness, client, stop, 0.05), daemon=True)
-    following.start()
-    try:
-        worker = running.client("uptd-ppa")
-        opened = worker.post(
-            "/cases", json={"channel": "hotline", "reporter": "family", "urgency": "urgent", "age_group": "adult"}
-        )
-        answer = opened.json()
-        assert opened.headers["Rujukan-Position"] == str(answer["position"])
-        proved = receipt(running, answer["receipt"])
-        parsed = proofs.parse_proof(proved)
-        tile = tile_of(ENTRIES, parsed.leaf // 256, parse_checkpoint(parsed.checkpoint.text).size)
-        entry = entries_in(client.tile(tile), tile)[parsed.leaf % 256]  # public: a hash of the sealed record
-        shown = proofs.verify_proof(parsed, entry, policies.parse_policy(policy.encode()))
-        assert set(shown.witnesses) == {"w0", "w1"}
-        assert parsed.extra == entry
-        (tmp_path / "policy").write_text(policy)
-        (tmp_path / "receipt.tlog-proof").write_bytes(proved)
-        assert main(["verify", str(tmp_path / "receipt.tlog-proof"), "--policy", str(tmp_path / "policy")]) == 0
-        assert httpx.get(f"{running.system.url}/health").json()["ledger"]["lag_ms"] >= 0
-    finally:
-        stop.set()
-        following.join(5)
-        running.settings.witness_policy.unlink()
-        witness.close()
+    with running.witnessed_under(policy):
+        following.start()
+        try:
+            worker = running.client("uptd-ppa")
+            opened = worker.post(
+                "/cases", json={"channel": "hotline", "reporter": "family", "urgency": "urgent", "age_group": "adult"}
+            )
+            answer = opened.json()
+            assert opened.headers["Rujukan-Position"] == str(answer["position"])
+            proved = receipt(running, answer["receipt"])
+            parsed = proofs.parse_proof(proved)
+            tile = tile_of(ENTRIES, parsed.leaf // 256, parse_checkpoint(parsed.checkpoint.text).size)
+            entry = entries_in(client.tile(tile), tile)[parsed.leaf % 256]  # public: a hash of the sealed record
+            shown = proofs.verify_proof(parsed, entry, policies.parse_policy(policy.encode()))
+            assert set(shown.witnesses) == {"w0", "w1"}
+            assert parsed.extra == entry
+            (tmp_path / "policy").write_text(policy)
+            (tmp_path / "receipt.tlog-proof").write_bytes(proved)
+            assert main(["verify", str(tmp_path / "receipt.tlog-proof"), "--policy", str(tmp_path / "policy")]) == 0
+            assert httpx.get(f"{running.system.url}/health").json()["ledger"]["lag_ms"] >= 0
+        finally:
+            stop.set()
+            following.join(5)
+            witness.close()
 
 
 def test_a_policy_that_cannot_be_read_does_not_end_the_asking(fresh, ledger, made, tmp_path):  # noqa: F811
@@ -352,15 +350,11 @@ def test_an_agencys_operator_makes_a_witness_and_looks_once(running, tmp_path, c
     assert main(["witness", "--witness-key", str(key), "--keygen", "x"]) == 1  # a key is never overwritten
     url = f"{running.system.url}/ledger"
     logs = [v for vkey in httpx.get(f"{url}/keys").json()["keys"] for v in ("--log-key", vkey)]
-    running.settings.witness_policy.parent.mkdir(parents=True, exist_ok=True)
-    running.settings.witness_policy.write_text(f"witness w {own[0].vkey}\nquorum w\n")
-    try:
+    with running.witnessed_under(f"witness w {own[0].vkey}\nquorum w\n"):
         running.client("uptd-ppa").post("/cases", json=OPENING.example)
         assert main(["witness", "--witness-key", str(key), "--log", url, *logs, "--once"]) == 0
         with composition.ledger(running.settings) as ledger:
             assert any(s.name == "dinsos.example/w" for s in ledger.witnessed(1, lambda note: True).signatures)
-    finally:
-        running.settings.witness_policy.unlink()
     assert main(["witness", "--witness-key", str(key), "--alarms"]) == 0
 
 
@@ -370,22 +364,21 @@ def test_a_subscriber_witnesses_beside_its_subscription(running, tmp_path, capsy
     own = notes.parse_vkey(capsys.readouterr().out.split()[0])
     url = f"{running.system.url}/ledger"
     vkey = httpx.get(f"{url}/keys").json()["keys"][0]
-    running.settings.witness_policy.parent.mkdir(parents=True, exist_ok=True)
-    running.settings.witness_policy.write_text(f"witness w {own.vkey}\nquorum w\n")
     hospital = running.settings.data / "agencies" / "rsud.key"
     service = encoded_service_key(running.service_key)
     asked = ["--key", str(hospital), "--service-key", service, "--kafka", running.settings.kafka, "--inbox", str(inbox)]
     witness = ["--log", url, "--log-key", vkey, "--witness-key", str(key)]
     command = [sys.executable, "-m", "rujukan.infra.cli", "subscribe", "rsud", *asked, *witness]
-    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        running.client("uptd-ppa").post("/cases", json=OPENING.example)
-        with composition.ledger(running.settings) as ledger:
-            give_up = time.monotonic() + 30
-            while not ledger.witnessed(1, lambda note: any(s.name == own.name for s in note.signatures)):
-                assert time.monotonic() < give_up, "the subscriber cosigned nothing"
-                time.sleep(0.1)
-    finally:
-        child.terminate()
-        assert child.wait(20) == 0
-        running.settings.witness_policy.unlink()
+    with running.witnessed_under(f"witness w {own.vkey}\nquorum w\n"):
+        child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            running.client("uptd-ppa").post("/cases", json=OPENING.example)
+            with composition.ledger(running.settings) as ledger:
+                give_up = time.monotonic() + 30
+                while not ledger.witnessed(1, lambda note: any(s.name == own.name for s in note.signatures)):
+                    assert time.monotonic() < give_up, "the subscriber cosigned nothing"
+                    time.sleep(0.1)
+        finally:
+            child.terminate()
+            ended = child.wait(20)
+    assert ended == 0
