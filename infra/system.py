@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 
 WATCH_SECONDS = 0.2
 START_SECONDS = 60.0
+STOP_SECONDS = 10.0
 OWN_MACHINE = "127.0.0.0/8,::1/128"
 
 
@@ -116,17 +117,10 @@ class System:
                 self._again(name, lambda name=name: self._children.__setitem__(name, self._spawn(name)))  # type: ignore[misc]
 
     def stop(self) -> None:
-        """Stop everything, in an order in which nobody misses anybody."""
-        for name in reversed(self._names):
-            child = self._children.pop(name, None)
-            if child is None or child.poll() is not None:
-                continue
-            child.send_signal(signal.SIGTERM)
-            try:
-                child.wait(10)
-            except subprocess.TimeoutExpired:
-                child.kill()
-                child.wait()
+        """Stop everything: the API, on which others call; then at once what follows the log, as none of those
+        misses another; then the broker and the database, on which all of them call."""
+        self._end("api")
+        self._end(*self._children)
         if self._broker is not None:
             self._broker.stop()
         if self._postgres is not None:
@@ -147,6 +141,19 @@ class System:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+    def _end(self, *names: str) -> None:
+        """Ask processes to end, all at once, and kill those that still run after 10 s."""
+        ending = [child for name in names if (child := self._children.pop(name, None)) and child.poll() is None]
+        for child in ending:
+            child.send_signal(signal.SIGTERM)
+        give_up = time.monotonic() + STOP_SECONDS
+        for child in ending:
+            try:
+                child.wait(max(0.0, give_up - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
 
     def _spawn(self, name: str) -> subprocess.Popen[bytes]:
         with (self.logs / f"{name}.log").open("ab") as out:
