@@ -119,6 +119,10 @@ class Database(Protocol[C_co]):
         """The same statement with each of these."""
         ...
 
+    def put(self, table: str, key: Sequence[str], value: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+        """Rows of these columns, first those of the key, each in the place of one that has its key. Keys differ."""
+        ...
+
     def close(self) -> None: ...
 
 
@@ -174,6 +178,10 @@ class Sqlite:
         self._check()
         self.connection.executemany(sql, rows)
 
+    def put(self, table: str, key: Sequence[str], value: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+        marks = ", ".join("?" for _ in (*key, *value))
+        self.each(upsert(table, key, value, f"VALUES ({marks})"), rows)
+
     def _check(self) -> None:
         """Nothing is written by itself that belongs to a transaction: a full disk ends one, and so may a handler."""
         if self._is_inside and not self.connection.in_transaction:
@@ -181,3 +189,10 @@ class Sqlite:
 
     def close(self) -> None:
         self.connection.close()
+
+
+def upsert(table: str, key: Sequence[str], value: Sequence[str], rows: str) -> str:
+    """The statement that puts these rows in the place of those that have their keys."""
+    changes = ", ".join(f"{column} = excluded.{column}" for column in value)
+    columns = ", ".join((*key, *value))
+    return f"INSERT INTO {table} ({columns}) {rows} ON CONFLICT ({', '.join(key)}) DO UPDATE SET {changes}"

@@ -95,11 +95,8 @@ class Notes:
 
     def move_cases(self, name: str, numbers: Mapping[str, int]) -> None:
         """These are their last numbers now."""
-        self._db.each(
-            "INSERT INTO rujukan_case (name, pseudonym, handled) VALUES (?, ?, ?)"
-            " ON CONFLICT (name, pseudonym) DO UPDATE SET handled = excluded.handled",
-            [(name, pseudonym, number) for pseudonym, number in numbers.items()],
-        )
+        rows = [(name, pseudonym, number) for pseudonym, number in numbers.items()]
+        self._db.put("rujukan_case", ("name", "pseudonym"), ("handled",), rows)
 
     def recent(self, name: str) -> dict[str, int]:
         """Id → number of what was handled last."""
@@ -108,11 +105,9 @@ class Notes:
 
     def remember(self, name: str, numbers: Mapping[str, int]) -> None:
         """These ids came under these numbers. Each takes the slot of one that is long past."""
-        self._db.each(
-            "INSERT INTO rujukan_recent (name, slot, number, id) VALUES (?, ?, ?, ?)"
-            " ON CONFLICT (name, slot) DO UPDATE SET number = excluded.number, id = excluded.id",
-            [(name, number % RECENT, number, id) for id, number in numbers.items()],
-        )
+        slots = {number % RECENT: (number, id) for id, number in numbers.items()}
+        rows = [(name, slot, *of) for slot, of in slots.items()]
+        self._db.put("rujukan_recent", ("name", "slot"), ("number", "id"), rows)
 
     # What is missing
 
