@@ -19,7 +19,8 @@ ROUNDS = int(os.environ.get("FAULT_ROUNDS", "0"))
 SEED = int(os.environ.get("FAULT_SEED", str(random.randrange(10**6))))
 KINDS = os.environ.get("FAULT_KINDS", "embedded,secured" + (",cluster" if ROUNDS else "")).split(",")
 SHORT = {"embedded": 8, "secured": 2, "cluster": 4}
-DISK = "size=192m"
+DISK = f"size={192 + 2 * ROUNDS}m"
+"""Of the broker whose disk is filled: enough for what is written while none does."""
 
 
 @pytest.mark.parametrize("kind", KINDS)
