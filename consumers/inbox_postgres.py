@@ -59,6 +59,8 @@ class Postgres:
         self._is_saved = True
         try:
             yield
+            if self.connection.pgconn.transaction_status == TransactionStatus.INERROR:
+                raise psycopg.errors.InFailedSqlTransaction("a statement failed, and what called it went on")
         except BaseException:
             self.connection.execute("ROLLBACK TO SAVEPOINT rujukan")
             raise

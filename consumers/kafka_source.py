@@ -9,7 +9,7 @@ from datetime import datetime
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 from kafka.errors import KafkaError
 
-from . import topics
+from . import kafka_clients, topics
 from .acknowledgement import Acknowledgement
 from .kafka_access import Access, options
 from .transport import DeadLetter, Place, Replies, Sealed, Unreachable
@@ -41,9 +41,9 @@ class KafkaSource:
     def start(self, place: Place | None, handled: int) -> None:  # noqa: ARG002  # repeats are cheap to pass over
         self.close()
         try:
-            admin = KafkaAdminClient(**topics.ADMIN, **options(self._access))
+            admin = kafka_clients.admin(**topics.ADMIN, **options(self._access))
             try:
-                consumer = KafkaConsumer(**topics.CONSUMER, **FETCH, **options(self._access))
+                consumer = kafka_clients.consumer(**topics.CONSUMER, **FETCH, **options(self._access))
             except BaseException:
                 admin.close()
                 raise
@@ -134,12 +134,12 @@ class KafkaReplies:
     def close(self) -> None:
         producer, self._producer = self._producer, None
         if producer is not None:
-            producer.close(timeout=1)
+            kafka_clients.end(producer)
 
     def _send(self, topic: str, messages: Sequence[tuple[bytes, bytes | None, list[tuple[str, bytes]]]]) -> None:
         try:
             if self._producer is None:
-                self._producer = KafkaProducer(**topics.PRODUCER, **options(self._access))
+                self._producer = kafka_clients.producer(**topics.PRODUCER, **options(self._access))
             sending = [
                 self._producer.send(topic, value=value, key=key, headers=headers, partition=0)
                 for value, key, headers in messages

@@ -19,7 +19,7 @@ the broker has the last one, and has BATCH messages or BATCH_BYTES at most.
 import logging
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, closing, suppress
 from threading import Event, Thread
 from typing import Any, Protocol
 from zlib import crc32
@@ -35,7 +35,7 @@ from kafka.errors import (
     TopicAuthorizationFailedError,
 )
 
-from . import topics
+from . import kafka_clients, topics
 from .envelope import Message
 from .kafka_access import Access, options
 from .source import Again, Place, Source
@@ -202,14 +202,12 @@ class Publisher:
             self._worked.pop(share, None)
             stop.wait(WATCH_SECONDS)
             return
-        admin = KafkaAdminClient(**topics.ADMIN, **options(self._access))
-        producer = None
-        try:
-            producer = KafkaProducer(
-                **topics.PRODUCER,
-                **options(self._access),
-                transactional_id=f"rujukan.{self._network}.share.{share}",
-            )
+        reached = options(self._access)
+        with ExitStack() as open_clients:
+            admin = open_clients.enter_context(closing(kafka_clients.admin(**topics.ADMIN, **reached)))
+            named = f"rujukan.{self._network}.share.{share}"
+            producer = kafka_clients.producer(**topics.PRODUCER, **reached, transactional_id=named)
+            open_clients.enter_context(kafka_clients.ending(producer))
             producer.init_transactions()
             written: dict[str, Place] = {}
             remembered: dict[str, Place] = {}
@@ -226,10 +224,6 @@ class Publisher:
                     bell.wait(IDLE_SECONDS)  # what nobody rang for is found by looking
             if self._has_lease():
                 self._remember(written, remembered)
-        finally:
-            if producer is not None:
-                producer.close(timeout=1)
-            admin.close()
 
     def _ring(self, agencies: Iterable[str] | None) -> None:
         """Wake the shares of these, or all: who has nothing to do keeps out of the others' way."""

@@ -5,12 +5,14 @@ and why each is there, stands in infra/services/README.md.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from typing import Any, NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError, KafkaTimeoutError, NoError, TopicAlreadyExistsError, for_code
 
+from . import kafka_clients
 from .envelope import Opener, Rejected
 from .kafka_access import Access, options
 
@@ -117,14 +119,11 @@ def tails(
     """Agency → what its topic ends with. What others wrote there counts for nothing."""
     ids = identities(admin, agencies)
     opener = Opener((), (service,))
-    consumer = KafkaConsumer(**CONSUMER, **options(access))
-    try:
+    with closing(kafka_clients.consumer(**CONSUMER, **options(access))) as consumer:
         found: dict[str, Tail] = {}
         for start in range(0, len(agencies), SLICE):
             found |= _tails(consumer, agencies[start : start + SLICE], opener, ids)
         return found
-    finally:
-        consumer.close()
 
 
 def _tails(consumer: KafkaConsumer, agencies: Sequence[str], opener: Opener, ids: Mapping[str, str]) -> dict[str, Tail]:

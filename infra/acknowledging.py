@@ -11,13 +11,14 @@ What an agency says within a quarter of a second becomes one event: marks are cu
 import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
 from threading import Event
 from typing import Any
 from uuid import uuid4
 
 import msgspec
 import psycopg
-from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
+from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 from msgspec.structs import replace
 from psycopg import Connection
@@ -26,7 +27,7 @@ from psycopg.rows import TupleRow
 from rujukan.api.acknowledging import Acknowledgements
 from rujukan.api.casework import Casework
 from rujukan.api.ports import Clock, Moved
-from rujukan.consumers import acknowledgement, topics
+from rujukan.consumers import acknowledgement, kafka_clients, topics
 from rujukan.consumers.kafka_access import Access, options
 from rujukan.consumers.unreadable import UNREADABLE, in_hand, pass_by
 from rujukan.domain.codes import Purpose, Role
@@ -131,9 +132,11 @@ class AcknowledgementReader:
             db.execute("SELECT pg_advisory_unlock(%s)", (Lock.READING_ACKNOWLEDGEMENTS,))
 
     def _session(self, db: Connection[TupleRow], stop: Event) -> None:
-        admin = KafkaAdminClient(**topics.ADMIN, **options(self._access))
-        consumer = KafkaConsumer(**topics.CONSUMER, **options(self._access))
-        try:
+        reached = options(self._access)
+        with (
+            closing(kafka_clients.admin(**topics.ADMIN, **reached)) as admin,
+            closing(kafka_clients.consumer(**topics.CONSUMER, **reached)) as consumer,
+        ):
             ids: dict[str, str] = {}
             gathered = _Gathered()
             looked = float("-inf")
@@ -154,9 +157,6 @@ class AcknowledgementReader:
                 for agency, said, upto in gathered.ripe():
                     self._taking.take(agency, said)
                     db.execute(_STORE, (agency, ids[agency], upto))
-        finally:
-            consumer.close()
-            admin.close()
 
     def _polled(self, consumer: KafkaConsumer, gathered: "_Gathered") -> dict[TopicPartition, list[Any]]:
         """What came. A record that the client cannot read (headers that are no UTF-8, a compression that is not

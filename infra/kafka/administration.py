@@ -5,7 +5,7 @@ from itertools import groupby
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from kafka import KafkaAdminClient, TopicPartition
+from kafka import TopicPartition
 from kafka.admin import (
     ACL,
     ACLFilter,
@@ -23,7 +23,7 @@ from kafka.admin import (
 from kafka.errors import for_code
 from kafka.protocol.admin import AlterClientQuotasRequest, DescribeClientQuotasRequest
 
-from rujukan.consumers import topics
+from rujukan.consumers import kafka_clients, topics
 from rujukan.consumers.kafka_access import KafkaAccess
 
 from .credentials import Credentials
@@ -61,7 +61,7 @@ class Administration:
 
     def __init__(self, access: KafkaAccess) -> None:
         self._access = access
-        self._admin = KafkaAdminClient(**topics.ADMIN, **access.options())
+        self._admin = kafka_clients.admin(**topics.ADMIN, **access.options())
 
     def __enter__(self) -> Self:
         return self

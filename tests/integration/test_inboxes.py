@@ -22,7 +22,7 @@ from rujukan.consumers.order import Gap
 from rujukan.consumers.recovery import recover
 from rujukan.consumers.transport import Place, Sealed
 
-RULES = Rules(tries=3)
+RULES = Rules(commit_seconds=60, tries=3)
 OPENER = Opener([KEY], [PINNED])
 NOTES = [Sealed.of(message) for message in sealed(delivery(n, CASES[n % 2]) for n in range(1, 9))]
 Boxes = Callable[..., Inbox[Any]]
@@ -154,7 +154,7 @@ def killing(boxes: Boxes, *some: Opened, rules: Rules = RULES) -> Any:
 
 
 def test_what_was_under_way_at_kills_is_no_dead_letter_unless_it_was_so_at_each_of_many(boxes):
-    rules = Rules(deaths=3)
+    rules = Rules(commit_seconds=60, deaths=3)
     for n in range(1, 9):
         for _ in range(rules.deaths - (n > 1)):  # the first of all is not counted
             assert killing(boxes, opened(n), rules=rules) is None
@@ -172,7 +172,7 @@ def test_a_process_that_lives_on_or_says_goodbye_did_not_die_of_a_delivery(boxes
     def handler(d, db):
         raise what[0]
 
-    rules = Rules(deaths=1, tries=99)
+    rules = Rules(commit_seconds=60, deaths=1, tries=99)
     killing(boxes, opened(1), rules=rules)
     while what:
         inbox = boxes(handler)
@@ -197,7 +197,7 @@ def test_an_outage_of_its_database_is_no_death_though_it_is_told_to_stop_then(bo
         problem.sqlite_errorcode = sqlite3.SQLITE_FULL
         return problem
 
-    rules = Rules(deaths=1)
+    rules = Rules(commit_seconds=60, deaths=1)
     killing(boxes, opened(1), rules=rules)
     for _ in range(3):
         inbox = boxes(handler)
@@ -210,7 +210,7 @@ def test_an_outage_of_its_database_is_no_death_though_it_is_told_to_stop_then(bo
 
 
 def test_a_dead_letter_that_kills_whoever_opens_it_is_left_for_a_person(boxes):
-    rules = Rules(deaths=2)
+    rules = Rules(commit_seconds=60, deaths=2)
     first = boxes()
     take(first, unopened(1))
     (letter,) = first.letters.all(AGENCY)
@@ -229,7 +229,7 @@ def test_a_dead_letter_that_kills_whoever_opens_it_is_left_for_a_person(boxes):
 
 
 def test_what_comes_late_and_kills_is_a_dead_letter_too(boxes):
-    rules = Rules(deaths=2)
+    rules = Rules(commit_seconds=60, deaths=2)
     inbox = boxes()
     take(inbox, unopened(1), opened(2))
     inbox.watch.end(AGENCY)
@@ -278,7 +278,7 @@ def test_a_dead_letter_is_recovered_once(boxes):
             raise RuntimeError
 
     inbox = boxes(handler)
-    take(inbox, opened(1), rules=Rules(tries=1))
+    take(inbox, opened(1), rules=Rules(commit_seconds=60, tries=1))
     with pytest.raises(RuntimeError):
         inbox.recover(AGENCY, opened(1))
     failing.clear()
@@ -297,7 +297,7 @@ def test_behind_a_dead_letter_its_case_is_held_and_others_are_not(boxes):
         seen.append(d.sequence)
 
     inbox = boxes(handler)
-    rules = Rules(tries=1, hold_case=True)
+    rules = Rules(commit_seconds=60, tries=1, hold_case=True)
     assert take(inbox, *map(opened, (1, 2, 3, 4)), rules=rules).dead == 2
     assert take(inbox, *map(opened, (5, 6)), rules=rules).dead == 1
     assert seen == [2, 4, 6]
@@ -494,7 +494,85 @@ def test_a_full_disk_makes_no_dead_letters(tmp_path):
 
 def test_a_statement_of_the_handler_that_is_wrong_is_the_handlers(boxes):
     inbox = boxes(lambda d, db: db.execute("INSERT INTO nowhere VALUES (1)"))
-    assert take(inbox, opened(1), rules=Rules(tries=1)).dead == 1
+    assert take(inbox, opened(1), rules=Rules(commit_seconds=60, tries=1)).dead == 1
+
+
+@pytest.fixture
+def fresh(postgres):
+    """A PostgreSQL database that has nothing but a table of the agency's own."""
+    name = f"inbox{uuid4().hex[:12]}"
+    with psycopg.connect(postgres.conninfo, autocommit=True) as db:
+        db.execute(f"CREATE DATABASE {name}")
+    conninfo = make_conninfo(postgres.conninfo, dbname=name)
+    with psycopg.connect(conninfo, autocommit=True) as db:
+        db.execute("CREATE TABLE mine (n INTEGER UNIQUE)")
+    return conninfo
+
+
+def written(conninfo: str) -> list[int]:
+    with psycopg.connect(conninfo) as db:
+        return [n for (n,) in db.execute("SELECT n FROM mine ORDER BY n").fetchall()]
+
+
+def test_a_handler_that_swallows_what_the_database_refused_fails_and_those_before_it_stay(fresh):
+    def handler(d, db):
+        db.execute("INSERT INTO mine VALUES (%s)", (d.sequence,))
+        if d.sequence == 2:
+            with suppress(psycopg.Error):
+                db.execute("INSERT INTO mine VALUES (1)")
+
+    inbox = PostgresInbox(fresh, handler)
+    taken = take(inbox, opened(1), opened(2), opened(3), rules=Rules(commit_seconds=60, tries=1))
+    assert (taken.handled, taken.dead, written(fresh)) == (2, 1, [1, 3])
+    inbox.close()
+
+
+def test_what_psycopg_offers_a_handler_works_and_is_rolled_back_alone(fresh):
+    def statement(n, db):
+        db.execute("INSERT INTO mine VALUES (%s)", (n,))
+
+    def many(n, db):
+        db.cursor().executemany("INSERT INTO mine VALUES (%s)", [(n,), (n + 100,)])
+
+    def copy(n, db):
+        with db.cursor().copy("COPY mine FROM STDIN") as rows:
+            rows.write_row((n,))
+
+    def pipeline(n, db):
+        with db.pipeline():
+            db.execute("INSERT INTO mine VALUES (%s)", (n,))
+
+    def nested(n, db):
+        with suppress(psycopg.errors.UniqueViolation), db.transaction():
+            db.execute("INSERT INTO mine VALUES (1)")
+            db.execute("INSERT INTO mine VALUES (1)")
+        db.execute("INSERT INTO mine VALUES (%s)", (n,))
+
+    def stream(n, db):
+        assert list(db.cursor().stream("INSERT INTO mine VALUES (%s) RETURNING n", (n,))) == [(n,)]
+
+    def nothing(n, db):
+        pass
+
+    ways = (statement, many, copy, pipeline, nested, stream, nothing)
+    failing = {4}
+
+    def handler(d, db):
+        ways[(d.sequence + shift) % len(ways)](d.sequence, db)
+        if d.sequence in failing:
+            raise RuntimeError
+
+    expected = [n for n in range(1, 9) if n not in failing]
+    for shift in range(len(ways)):
+        inbox = PostgresInbox(fresh, handler)
+        inbox._db.execute("DELETE FROM mine")
+        inbox.begin(f"{AGENCY}{shift}")
+        rules = Rules(commit_seconds=60, tries=1)
+        taken = inbox.take(f"{AGENCY}{shift}", [opened(n) for n in range(1, 9)], None, rules)
+        assert (taken.handled, taken.dead) == (7, 1)
+        silent = {n for n in expected if ways[(n + shift) % len(ways)] is nothing}
+        assert [n for n in written(fresh) if n < 100] == [n for n in expected if n not in silent]
+        inbox.close()
 
 
 def test_a_connection_that_breaks_inside_of_a_transaction_takes_all_of_it_and_is_made_again(postgres):
