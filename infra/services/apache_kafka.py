@@ -26,6 +26,9 @@ MINIMUM_JAVA = 17
 MAVEN_SECONDS = 600.0
 FORMAT_SECONDS = 60.0
 
+_resolved: dict[str, str] = {}
+"""pom.xml → the jars that it means: Maven takes seconds to say so again for every new directory."""
+
 # The short broker session: a killed broker may register again only when its old session has run out.
 _PROPERTIES = """\
 process.roles=broker,controller
@@ -156,18 +159,21 @@ def new_cluster_id() -> str:
 
 
 def class_path(directory: Path, log_file: Path) -> str:
-    """The jars Kafka needs, resolved by Maven and remembered in a directory. Raises BrokerError."""
+    """The jars Kafka needs, resolved by Maven, and remembered in a directory and this process. Raises BrokerError."""
     pom = importlib.resources.files("rujukan.infra.kafka").joinpath("pom.xml").read_text(encoding="utf-8")
     copy, cache = directory / "pom.xml", directory / "classpath.txt"
+    kept = [_resolved.get(pom, "")]
     if copy.exists() and cache.exists() and copy.read_text(encoding="utf-8") == pom:
-        known = cache.read_text(encoding="utf-8").strip()
+        kept.append(cache.read_text(encoding="utf-8").strip())
+    for known in kept:
         if known and all(Path(jar).exists() for jar in known.split(os.pathsep)):
             return known
     cache.unlink(missing_ok=True)
     copy.write_text(pom, encoding="utf-8")
     maven = ["mvn", "-q", "-B", "-f", str(copy), "dependency:build-classpath", f"-Dmdep.outputFile={cache}"]
     _run(maven, MAVEN_SECONDS, directory, log_file)
-    return cache.read_text(encoding="utf-8").strip()
+    _resolved[pom] = cache.read_text(encoding="utf-8").strip()
+    return _resolved[pom]
 
 
 def _escaped(text: str) -> str:
