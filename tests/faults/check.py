@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from random import Random
 from uuid import UUID
 
-from rujukan.consumers.envelope import AgencyKey, CannotOpen, Opener, Rejected
+from rujukan.consumers.envelope import CannotOpen, Opener, Rejected
 from rujukan.domain.case.events import NoteRecorded
 from rujukan.infra import composition
 from rujukan.infra.demo.inboxes import entitled
@@ -91,7 +91,7 @@ def _try(raw: Raw, world: World) -> int:
     except Rejected:
         return 0  # poison
     for other, key in world.keys.items():
-        opener.keys = {attributes.keyid: AgencyKey.from_json(key.to_json())}
+        opener.keys = {attributes.keyid: key}
         try:
             opener.unseal(attributes, raw.value)
         except CannotOpen:
