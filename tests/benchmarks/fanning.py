@@ -19,7 +19,7 @@ from msgspec.structs import replace
 
 from rujukan.consumers import topics
 from rujukan.consumers.envelope import AgencyKey
-from rujukan.domain.agency import AgencyRegistered, KeyRegistered, MemberJoined, agency_stream
+from rujukan.domain.agency import AgencyRegistered, KeyRegistered, agency_stream
 from rujukan.domain.case import events as e
 from rujukan.domain.codes import (
     AgeGroup,
@@ -27,14 +27,12 @@ from rujukan.domain.codes import (
     ConsentBy,
     Obtained,
     Purpose,
-    Role,
     Service,
     Urgency,
 )
 from rujukan.domain.fact import Fact, NoteId
 from rujukan.infra import composition
 from rujukan.infra.event_store import EventStore, Stream
-from rujukan.infra.issuer import usual_actor
 from rujukan.infra.processes import system_act
 from rujukan.infra.services.apache_kafka import ApacheKafka
 from rujukan.infra.services.broker import BrokerProcess, EmbeddedBroker
@@ -80,7 +78,7 @@ class Network:
             for code in self.codes:
                 self._append(store, agency_stream(code), *self._registration(code))
             for n in range(cases):
-                self._append(store, uuid4(), *self._case(self.codes[n % agencies :: cases]), is_case=True)
+                self._append(store, uuid4(), *self._case(self.codes[n::cases]), is_case=True)
         with composition.follower(settings) as source, composition.runner(settings, source) as runner:
             runner.catch_up()
 
@@ -102,8 +100,7 @@ class Network:
 
     def _registration(self, code: str) -> list[Fact]:
         registered = say(AgencyRegistered, code=code, kind=AgencyKind.NGO, name=code)
-        machine = say(MemberJoined, member=usual_actor(code, Role.INTEGRATOR), roles=frozenset({Role.INTEGRATOR}))
-        return [registered, say(KeyRegistered, key=self.key.id, public_key=self.key.public), machine]
+        return [registered, say(KeyRegistered, key=self.key.id, public_key=self.key.public)]
 
     def _case(self, codes: Sequence[str]) -> list[Fact]:
         about = {"compartments": frozenset({"health"}), "recipients": frozenset({f"kind:{AgencyKind.NGO}"})}
@@ -164,8 +161,8 @@ class Network:
 
 
 @contextmanager
-def publishers(settings: Settings, count: int) -> Iterator[list[int]]:
-    """So many publishers, each a process; their ids."""
+def publishers(settings: Settings, count: int) -> Iterator[None]:
+    """So many publishers, each a process."""
     running = [
         subprocess.Popen(
             [sys.executable, "-m", "rujukan.infra.cli", "publisher"],
@@ -177,7 +174,7 @@ def publishers(settings: Settings, count: int) -> Iterator[list[int]]:
         for _ in range(count)
     ]
     try:
-        yield [process.pid for process in running]
+        yield
     finally:
         for process in running:
             process.terminate()

@@ -29,7 +29,7 @@ from rujukan.infra.settings import Settings
 
 ALL = ("append", "read", "seal", "rebuild", "http", "fanout", "topics", "subscribe", "history", "ledger", "bundle")
 LONG = ("replay",)
-"""What takes half an hour, and only by name."""
+"""What takes ten minutes, and only by name."""
 
 
 class Measured(Struct):
