@@ -124,7 +124,9 @@ def test_a_field_without_exactly_one_compartment_is_no_field_of_an_event(wrong: 
         compartments_of(wrong)
 
 
-@pytest.mark.parametrize("event", COORDINATION_ONLY, ids=lambda event: event.__name__)
+@pytest.mark.parametrize(
+    "event", sorted(COORDINATION_ONLY, key=lambda event: event.__name__), ids=lambda event: event.__name__
+)
 def test_what_the_rules_and_lists_need_stays_in_coordination(event: type[Fact]) -> None:
     assert set(compartments_of(event).values()) == {Compartment.COORDINATION}
 
