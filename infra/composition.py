@@ -28,6 +28,7 @@ from rujukan.projections.runner import RebuildRunning
 
 from . import group_commit
 from .acknowledging import AcknowledgementReader, Taking
+from .bell import Bell
 from .bundle.building import Bundles, Reporter
 from .bundle.facts import PdfReporter
 from .clock import now
@@ -49,7 +50,7 @@ from .register import Register
 from .schemas.serving import MessageSchemas
 from .settings import Settings
 from .shares import LeasedShares
-from .telling import Bell, Sealing, Tellings
+from .telling import Sealing, Tellings
 from .webhooks.addresses import Networks
 from .webhooks.rows import LEASE_SECONDS, Rows
 from .webhooks.sending import THREADS, Patience, Sender

@@ -13,7 +13,9 @@ from rujukan.api.ports import Sealed, Unavailable
 from rujukan.consumers import envelope
 from rujukan.domain.refusal import KeyMissing
 
-from .telling import Bell, NoKey, NotTold, Tellings
+from .agency_keys import NoKey, NotTold
+from .bell import Bell
+from .telling import Tellings
 
 
 class ApiFeed:

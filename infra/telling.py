@@ -10,18 +10,14 @@ may overtake it. It holds up nobody else.
 
 import hmac
 from base64 import urlsafe_b64encode
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from itertools import islice
-from threading import Event
-from time import monotonic
 from typing import NamedTuple
 from uuid import UUID
 
-import psycopg
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.hpke import MLKEM768X25519PublicKey
 from msgspec import Raw, Struct
 from psycopg import Connection
 from psycopg.rows import TupleRow
@@ -29,35 +25,21 @@ from psycopg.rows import TupleRow
 from rujukan.consumers import batch, envelope
 from rujukan.consumers.envelope import ERASED, Attributes, Delivery, Message, Unsigned
 from rujukan.consumers.source import Again, Sealed
-from rujukan.domain import agency as agencies
 from rujukan.domain.compartment import Compartment
 from rujukan.domain.delivery import Told
 
+from .agency_keys import BadKey, KeyBook, NotTold
 from .data_keys import KeyGone
 from .database import Pool
 from .event_store import EventStore
 from .keyring import KeyProvider
-from .register import CHANNEL
 from .sealed_record import BrokenSeal, Header, Record
 
 ALL = tuple(Compartment)
 _Opened = dict[tuple[int, int], tuple[Header, Mapping[Compartment, bytes]]]
 """(position, compartments) → what they show."""
-KEYS_SECONDS = 1.0
 READ_AT_ONCE = 64
 """Records are read so many at a time: a note may have half a megabyte."""
-
-
-class NotTold(Exception):
-    """A telling that cannot be sealed now. The words name the agency, and no content."""
-
-
-class NoKey(NotTold):
-    """The agency has registered no key: nothing can be sealed to it."""
-
-
-class BadKey(NoKey):
-    """Its key was stored before keys were checked, and is none."""
 
 
 class NotOpened(NotTold):
@@ -307,78 +289,6 @@ class Tellings:
         with self._pool.connection() as db, db.transaction():
             db.execute("SELECT set_config('rujukan.agency', %s, true)", (agency,))
             yield db
-
-
-class KeyBook:
-    """The agencies' public keys, from their streams; read again after a while, as a key may have come meanwhile."""
-
-    def __init__(self, store: EventStore) -> None:
-        self._store = store
-        self._agencies: dict[str, tuple[float, agencies.Agency | None]] = {}
-        self._public: dict[str, MLKEM768X25519PublicKey] = {}
-
-    def key(self, agency: str, id: str) -> tuple[str, MLKEM768X25519PublicKey]:
-        """(id, key) that what was told under this key is sealed to now: that key, or the one that its history was
-        re-sealed to; the agency's first where it had none. Raises NoKey, BadKey."""
-        found = self._sealed_to(agency, id)
-        if found is None:
-            self.forget(agency)  # it may have been registered since
-            found = self._sealed_to(agency, id)
-        if found is None:
-            raise NoKey(f"{agency} has registered no key")
-        id, public = found
-        if public not in self._public:
-            try:
-                self._public[public] = envelope.public_key(public)
-            except ValueError:
-                raise BadKey(f"nothing can be sealed to the key of {agency}") from None
-        return id, self._public[public]
-
-    def forget(self, agency: str) -> None:
-        """Read the agency anew the next time."""
-        self._agencies.pop(agency, None)
-
-    def _sealed_to(self, agency: str, id: str) -> tuple[str, str] | None:
-        known = self._agency(agency)
-        return known.sealed_to(id) if known is not None else None
-
-    def _agency(self, code: str) -> agencies.Agency | None:
-        now = monotonic()
-        read, agency = self._agencies.get(code, (0.0, None))
-        if agency is None or now - read > KEYS_SECONDS:
-            agency = agencies.fold(o.event for o in self._store.read(agencies.agency_stream(code)))
-            self._agencies[code] = now, agency
-        return agency
-
-
-class Bell:
-    """Rings whenever something was told: `NOTIFY told`, which may be lost, so who waits looks for itself at times."""
-
-    def __init__(self, conninfo: str) -> None:
-        self._conninfo = conninfo
-        self._told: list[Callable[[frozenset[str] | None], object]] = []
-
-    def when_rung(self, call: Callable[[frozenset[str] | None], object]) -> None:
-        """Have this called with the agencies that were told something; with None where that is not known. It is called
-        on the thread that listens, and must not wait."""
-        self._told.append(call)
-
-    def listen(self, stop: Event) -> None:
-        """Ring until told to stop; a connection that breaks is made again."""
-        while not stop.is_set():
-            try:
-                with psycopg.connect(self._conninfo, autocommit=True) as db:
-                    db.execute(f"LISTEN {CHANNEL}")
-                    self._ring(None)
-                    while not stop.is_set():
-                        for note in db.notifies(timeout=1.0, stop_after=1):
-                            self._ring(frozenset(note.payload.split()) or None)
-            except psycopg.OperationalError:
-                stop.wait(0.5)
-
-    def _ring(self, agencies: frozenset[str] | None) -> None:
-        for call in self._told:
-            call(agencies)
 
 
 def receipt_of(secret: bytes, id: UUID) -> str:

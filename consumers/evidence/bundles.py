@@ -1,135 +1,46 @@
-"""The bundle: a case's history in one file, and its verification, offline.
-
-Parts, in this order (FORMATS.md shows each byte by byte):
-
-    READ-ME.txt                   what this is, in Indonesian and English
-    manifest.json                 what of which case was disclosed, to whom, on what basis; size and SHA-256 of parts
-    seal.note                     the log's signature (signed-note) over manifest, checkpoint and signed reports
-    checkpoint                    the ledger's signed head with its witnesses' cosignatures
-    disclosure.json               the event that recorded the making of this bundle
-    events/NNNNNN.json            each event of the case, by its version, in order
-    accesses/NNNNNN.json          each recorded reading of the case, in order
-    proofs/….tlog-proof           for each of these, the proof that it is in the ledger
-    documents/ID                  documents, where their compartment is disclosed
-    report.id.pdf, report.en.pdf  the same to read, where reports were made
-
-An event holds its header, and of each segment either the sealed bytes with the key that opens them and the text, or,
-withheld, the hash of the sealed bytes. So what is withheld shows as withheld, and the proof holds all the same.
+"""Verification of a bundle, offline: that each part is what the log sealed, that each entry is in the ledger, that
+nothing is missing between them, and that what is shown is what the disclosure covers. bundle_parts.py says what the
+parts are.
 """
 
-import json
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from . import merkle, notes, policies, records
-from .checkpoints import Checkpoint, parse_checkpoint
-from .coding import from_base64, to_base64
+from . import notes, policies
+from .bundle_entries import Entry, Proofs, Refused, blaming
+from .bundle_parts import (
+    ABOUT,
+    ACCESS_TOPIC,
+    CHECKPOINT,
+    DISCLOSURE,
+    DISCLOSURE_TOPIC,
+    DOCUMENT_TOPIC,
+    FORMAT,
+    MANIFEST,
+    NAME,
+    OPTIONAL_INT,
+    PROOF_OF,
+    READ_ME,
+    REPORTS,
+    SEAL,
+    SEALED_WHOLE,
+    is_shaped,
+    read_json,
+    seal_text,
+    to_json,
+)
+from .checkpoints import Checkpoint
 from .container import Damaged, unpack
 from .notes import PublicKey, parse_note, parse_vkey
 from .policies import Policy
-from .proofs import parse_proof
-from .refused import Malformed, NotProven
+from .refused import Malformed
 
-FORMAT = "rujukan/bundle/1"
-MANIFEST, SEAL, CHECKPOINT, DISCLOSURE, ABOUT = (
-    "manifest.json",
-    "seal.note",
-    "checkpoint",
-    "disclosure.json",
-    "READ-ME.txt",
-)
-REPORTS = ("report.id.pdf", "report.en.pdf")
-SEALED_WHOLE = (MANIFEST, CHECKPOINT, *REPORTS)
-"""The parts that the seal names by the hash of all their bytes."""
-DISCLOSURE_TOPIC, ACCESS_TOPIC, DOCUMENT_TOPIC = "case.DisclosureMade", "access.AccessRecorded", "case.DocumentAttached"
-WITHHELD = ("not-disclosed", "erased")
-PROOF_OF = "proofs/{}.tlog-proof"
-READ_ME = """\
-Berkas perkara Rujukan / A Rujukan case bundle
-
-Berkas ini dapat diperiksa tanpa jaringan dan tanpa pembuatnya:
-This file can be checked with no network, and without those who made it:
-
-    pip install 'rujukan[verify]'
-    rujukan verify BERKAS --policy KEBIJAKAN
-
-Laporan untuk dibaca, bila ada / The report to read, where there is one: report.id.pdf, report.en.pdf
-Yang tidak diungkap tampak sebagai tidak diungkap. / What is withheld shows as withheld.
-"""
-LARGEST_ENTRY = 4 * 1024 * 1024
+__all__ = ["Entry", "Refused", "Verified", "verify_bundle"]
 LARGEST_MANIFEST = 16 * 1024 * 1024
 """What is read as JSON takes up to thirty times its size in memory."""
 MOST_KEYS = 16
-
-_NAME = re.compile(
-    r"READ-ME\.txt|manifest\.json|seal\.note|checkpoint|disclosure\.json|report\.(?:id|en)\.pdf"
-    r"|(?:events|accesses)/[0-9]{6,9}\.json|proofs/(?:disclosure|(?:events|accesses)/[0-9]{6,9})\.tlog-proof"
-    r"|documents/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}",
-    re.ASCII,
-)
-_OPTIONAL_INT = (int, type(None))
-_SAYS: Mapping[str, Any] = {
-    "format": str,
-    "network": str,
-    "case": str,
-    "disclosure": str,
-    "recipient": str,
-    "basis": str,
-    "rule": str,
-    "made_by": str,
-    "made_for": str,
-    "made_at": str,
-    "as_of": {"asked": _OPTIONAL_INT, "position": int, "at": str},
-    "events": int,
-    "accesses": int,
-    "disclosed": [str],
-    "erased": [str],
-    "log": {"origin": str, "size": int, "keys": [str]},
-    "parts": [{"name": str, "size": int, "sha256": str}],
-}
-"""What a manifest says, in this order, and nothing else."""
-
-
-class Refused(NotProven):
-    """A part of the bundle does not hold. `part` names it; the message says why."""
-
-    def __init__(self, part: str, why: str) -> None:
-        super().__init__(f"{part}: {why}")
-        self.part = part
-
-
-class Segment(NamedTuple):
-    """One compartment of an event: opened, or withheld."""
-
-    compartment: str
-    sealed: bytes | None
-    key: bytes | None
-    text: Any
-    sha256: bytes
-    withheld: str | None
-
-
-class Entry(NamedTuple):
-    """One event, checked to be in the ledger."""
-
-    part: str
-    leaf: int
-    position: int
-    header: records.Header
-    segments: tuple[Segment, ...]
-
-    def text(self, compartment: str = "coordination") -> Any:
-        """What the event says in a compartment; None where it says nothing, or it is withheld."""
-        return next((s.text for s in self.segments if s.compartment == compartment), None)
-
-    @property
-    def withheld(self) -> tuple[str, ...]:
-        """The compartments that are not shown."""
-        return tuple(s.compartment for s in self.segments if s.withheld)
 
 
 class Verified(NamedTuple):
@@ -149,31 +60,6 @@ class Verified(NamedTuple):
     """Documents that shown events record under a disclosed compartment, and that are not here."""
 
 
-def entry_part(leaf: int, position: int, header: bytes, segments: Iterable[Segment]) -> bytes:
-    """The JSON of an event."""
-    shown: list[dict[str, Any]] = []
-    for s in segments:
-        if s.withheld:
-            shown.append({"compartment": s.compartment, "sha256": s.sha256.hex(), "withheld": s.withheld})
-        else:
-            assert s.sealed is not None
-            assert s.key is not None
-            sealed, key = to_base64(s.sealed), to_base64(s.key)
-            shown.append({"compartment": s.compartment, "text": s.text, "key": key, "sealed": sealed})
-    return to_json({"leaf": leaf, "position": position, "header": to_base64(header), "segments": shown})
-
-
-def to_json(value: Any) -> bytes:
-    """As every JSON part is written."""
-    return (json.dumps(value, ensure_ascii=False, indent=1) + "\n").encode()
-
-
-def seal_text(case: str, parts: Mapping[str, bytes]) -> str:
-    """What the log's key signs of a bundle."""
-    named = [f"{name} {sha256(parts[name]).hexdigest()}" for name in SEALED_WHOLE if name in parts]
-    return "\n".join((FORMAT, case, *named)) + "\n"
-
-
 def verify_bundle(data: bytes, policy: Policy | None = None) -> Verified:
     """Check everything that can be checked with no one's help. Raises Refused, naming the part that does not hold."""
     try:
@@ -181,7 +67,7 @@ def verify_bundle(data: bytes, policy: Policy | None = None) -> Verified:
     except Damaged as problem:
         raise Refused(problem.part, str(problem).removeprefix(f"{problem.part}: ")) from None
     for name in parts:
-        if _NAME.fullmatch(name) is None:
+        if NAME.fullmatch(name) is None:
             raise Refused(name if name.isprintable() else repr(name), "a bundle has no such part")
     manifest = _manifest(parts)
     unchecked: list[str] = []
@@ -190,14 +76,14 @@ def verify_bundle(data: bytes, policy: Policy | None = None) -> Verified:
         unchecked.append("log-key")
     signer = _check_seal(parts, manifest, policy)
     _check_parts(parts, manifest)
-    with _part(CHECKPOINT):
+    with blaming(CHECKPOINT):
         accepted = policy.check(parse_note(parts[CHECKPOINT]))
     head = accepted.checkpoint
     if signer.name != head.origin:
         raise Refused(SEAL, "another log than the checkpoint's sealed it")
     if not accepted.witnesses and not unchecked:
         unchecked.append("no-witnesses")
-    proofs = _Proofs(parts, accepted.log, head)
+    proofs = Proofs(parts, accepted.log, head)
     case = UUID(manifest["case"])
     events = tuple(proofs.entry(name) for name in parts if name.startswith("events/"))
     accesses = tuple(proofs.entry(name) for name in parts if name.startswith("accesses/"))
@@ -236,30 +122,17 @@ def verify_bundle(data: bytes, policy: Policy | None = None) -> Verified:
     )
 
 
-@contextmanager
-def _part(name: str) -> Iterator[None]:
-    """Whatever is refused within is refused of this part."""
-    try:
-        yield
-    except Refused:
-        raise
-    except NotProven as problem:
-        raise Refused(name, str(problem)) from None
-    except (KeyError, TypeError, ValueError, AttributeError, RecursionError, ArithmeticError, IndexError):
-        raise Refused(name, "it is not in the format that it should be in") from None
-
-
 def _manifest(parts: Mapping[str, bytes]) -> Mapping[str, Any]:
     for name in (ABOUT, MANIFEST, SEAL, CHECKPOINT, DISCLOSURE):
         if name not in parts:
             raise Refused(name, "it is missing")
     if parts[ABOUT] != READ_ME.encode():
         raise Refused(ABOUT, "it is not what stands before every bundle")
-    with _part(MANIFEST):
-        manifest: dict[str, Any] = _read_json(parts[MANIFEST], LARGEST_MANIFEST)
+    with blaming(MANIFEST):
+        manifest: dict[str, Any] = read_json(parts[MANIFEST], LARGEST_MANIFEST)
         if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
             raise Malformed("a bundle of another format")
-        if not _is_shaped(manifest, _SAYS) or to_json(manifest) != parts[MANIFEST]:
+        if not is_shaped(manifest) or to_json(manifest) != parts[MANIFEST]:
             raise Malformed("it does not say what a manifest says, in the one way that it is said")
         for name in ("case", "disclosure"):
             if str(UUID(manifest[name])) != manifest[name]:
@@ -273,18 +146,9 @@ def _manifest(parts: Mapping[str, bytes]) -> Mapping[str, Any]:
     raise AssertionError("unreachable")
 
 
-def _is_shaped(value: Any, shape: Any) -> bool:
-    """Whether a value of JSON has exactly this shape: a bool is no int, and an object's fields stand in order."""
-    if isinstance(shape, dict):
-        return type(value) is dict and list(value) == list(shape) and all(_is_shaped(value[k], shape[k]) for k in shape)
-    if isinstance(shape, list):
-        return type(value) is list and all(_is_shaped(v, shape[0]) for v in value)
-    return type(value) in (shape if isinstance(shape, tuple) else (shape,))
-
-
 def _own_policy(manifest: Mapping[str, Any]) -> Policy:
     """No policy was given: the bundle's own word for its log's keys, which proves that it is in one piece only."""
-    with _part(MANIFEST):
+    with blaming(MANIFEST):
         if len(manifest["log"]["keys"]) > MOST_KEYS:
             raise Malformed("it names more keys than a log has")
         return Policy(tuple(parse_vkey(key) for key in manifest["log"]["keys"]), {}, {}, policies.NONE)
@@ -293,7 +157,7 @@ def _own_policy(manifest: Mapping[str, Any]) -> Policy:
 
 def _check_seal(parts: Mapping[str, bytes], manifest: Mapping[str, Any], policy: Policy) -> PublicKey:
     """The key that sealed it."""
-    with _part(SEAL):
+    with blaming(SEAL):
         note = parse_note(parts[SEAL])
         keys = [key for key in policy.logs if key.kind == notes.ED25519]
         if len(note.signatures) != 1:
@@ -313,7 +177,7 @@ def _check_seal(parts: Mapping[str, bytes], manifest: Mapping[str, Any], policy:
 
 def _check_parts(parts: Mapping[str, bytes], manifest: Mapping[str, Any]) -> None:
     """Each part but those that the seal names is in the manifest, with its hash; a report by its unsigned beginning."""
-    with _part(MANIFEST):
+    with blaming(MANIFEST):
         listed = {p["name"]: (p["size"], p["sha256"]) for p in manifest["parts"]}
         if len(listed) != len(manifest["parts"]):
             raise Malformed("it lists a part twice")
@@ -324,7 +188,7 @@ def _check_parts(parts: Mapping[str, bytes], manifest: Mapping[str, Any]) -> Non
         if name not in listed and name not in (MANIFEST, SEAL, CHECKPOINT):
             raise Refused(name, "the manifest does not list it")
     for name, (size, digest) in listed.items():
-        if _NAME.fullmatch(name) is None or name in (MANIFEST, SEAL, CHECKPOINT):
+        if NAME.fullmatch(name) is None or name in (MANIFEST, SEAL, CHECKPOINT):
             raise Refused(MANIFEST, "it lists what is no part to be listed")
         if name not in parts:
             raise Refused(name, "it is missing")
@@ -335,65 +199,9 @@ def _check_parts(parts: Mapping[str, bytes], manifest: Mapping[str, Any]) -> Non
             raise Refused(name, "it is not what the manifest lists")
 
 
-class _Proofs:
-    """Reads entries and checks each against the checkpoint."""
-
-    def __init__(self, parts: Mapping[str, bytes], logs: Sequence[PublicKey], head: Checkpoint) -> None:
-        self._parts = parts
-        self._logs = logs
-        self._head = head
-        self._checked: bytes | None = None
-        self.used: set[str] = set()
-
-    def entry(self, name: str) -> Entry:
-        with _part(name):
-            said = _read_json(self._parts[name], LARGEST_ENTRY)
-            raw = from_base64(said["header"])
-            header = records.read_header(raw)
-            segments = tuple(_segment(raw, s) for s in said["segments"])
-            if tuple(s.compartment for s in segments) != header.compartments:
-                raise Malformed("its segments are not those that its header names")
-            entry = records.entry_from(raw, (s.sha256 for s in segments))
-            leaf, position = said["leaf"], said["position"]
-            if entry_part(leaf, position, raw, segments) != self._parts[name]:
-                raise Malformed("it says something else, or in another way, than what was sealed")
-            if type(leaf) is not int or type(position) is not int or position <= leaf:
-                raise Malformed("its position lies before its leaf")
-        proof_name = PROOF_OF.format(name.removesuffix(".json"))
-        if proof_name not in self._parts:
-            raise Refused(proof_name, "it is missing")
-        self.used.add(proof_name)
-        with _part(proof_name):
-            proof = parse_proof(self._parts[proof_name])
-            if proof.checkpoint.data != self._checked:
-                notes.verify(proof.checkpoint, self._logs)
-                if parse_checkpoint(proof.checkpoint.text) != self._head:
-                    raise Malformed("it is a proof under another checkpoint")
-                self._checked = proof.checkpoint.data
-            if proof.leaf != leaf or proof.extra is not None:
-                raise Malformed("it is the proof of another leaf")
-        with _part(name):
-            merkle.verify_inclusion(merkle.leaf_hash(entry), leaf, self._head.size, proof.hashes, self._head.root)
-        return Entry(name, leaf, position, header, segments)
-
-
-def _segment(header: bytes, said: Mapping[str, Any]) -> Segment:
-    compartment = str(said["compartment"])
-    if "withheld" in said:
-        digest = bytes.fromhex(said["sha256"])
-        if len(digest) != 32 or said["withheld"] not in WITHHELD:
-            raise Malformed(f"{compartment} is withheld in a way that there is not")
-        return Segment(compartment, None, None, None, digest, said["withheld"])
-    sealed, key = from_base64(said["sealed"]), from_base64(said["key"])
-    text = json.loads(records.open_segment(header, sealed, key), parse_constant=_no_number)
-    if records.compartments_in([sealed]) != [compartment] or text != said["text"] or type(text) is not dict:
-        raise Malformed(f"the text of {compartment} is not what was sealed")
-    return Segment(compartment, sealed, key, text, sha256(sealed).digest(), None)
-
-
 def _withheld_events(made: Entry) -> frozenset[int]:
     """The versions of events of which nothing is to be shown, by the record of the disclosure."""
-    with _part(DISCLOSURE):
+    with blaming(DISCLOSURE):
         if made.header.topic != DISCLOSURE_TOPIC or made.text() is None:
             raise Malformed("it is not the record of a disclosure of this case")
         versions = made.text().get("withheld_events") or ()
@@ -484,10 +292,10 @@ def _check_disclosure(made: Entry, case: UUID, manifest: Mapping[str, Any], even
         if text.get(name) != manifest[name]:
             raise Refused(MANIFEST, f"its {name} is not that of the record of the disclosure")
     as_of, asked = manifest["as_of"], text.get("as_of")
-    with _part(MANIFEST):
+    with blaming(MANIFEST):
         if sorted(text["compartments"]) != manifest["disclosed"]:
             raise Malformed("it names other compartments than the record of the disclosure")
-        if type(asked) not in _OPTIONAL_INT or asked != as_of["asked"]:
+        if type(asked) not in OPTIONAL_INT or asked != as_of["asked"]:
             raise Malformed("it is of another instant than the record of the disclosure")
         if as_of["position"] != (made.position - 1 if asked is None else asked):
             raise Malformed("it is up to another position than the record of the disclosure asks")
@@ -507,7 +315,7 @@ def _check_documents(
         if event.header.topic == DOCUMENT_TOPIC and event.header.version not in hidden:
             about = event.text()
             name = f"documents/{about.get('document')}"
-            if name in attached or _NAME.fullmatch(name) is None:
+            if name in attached or NAME.fullmatch(name) is None:
                 raise Refused(event.part, "it records a document under a name that is another's, or is none")
             attached[name] = about
     for name in parts:
@@ -537,16 +345,3 @@ def _check_order(parts: Mapping[str, bytes], entries: Sequence[str], documents: 
 
 def _is_signed(parts: Mapping[str, bytes], manifest: Mapping[str, Any], name: str) -> bool:
     return any(p["name"] == name and len(parts[name]) > p["size"] for p in manifest["parts"])
-
-
-def _read_json(data: bytes, largest: int) -> Any:
-    if len(data) > largest:
-        raise Malformed("it is larger than such a part can be")
-    try:
-        return json.loads(data.decode("utf-8"), parse_constant=_no_number)
-    except (ValueError, RecursionError):
-        raise Malformed("it is not JSON") from None
-
-
-def _no_number(word: str) -> Any:
-    raise Malformed(f"{word} is no number of JSON")

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 from rujukan.api.ports import NotSealedYet
-from rujukan.consumers.evidence import bundles as b
+from rujukan.consumers.evidence import bundle_parts as b
 from rujukan.consumers.evidence import container, records
-from rujukan.consumers.evidence.bundles import Segment
+from rujukan.consumers.evidence.bundle_parts import Segment
 from rujukan.consumers.evidence.checkpoints import parse_checkpoint
 from rujukan.consumers.evidence.notes import Note
 from rujukan.consumers.evidence.proofs import Proof

@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from rujukan.consumers.evidence import bundles as b
+from rujukan.consumers.evidence import bundle_parts as b
 from rujukan.consumers.evidence import merkle
-from rujukan.consumers.evidence.bundles import Segment
+from rujukan.consumers.evidence.bundle_parts import Segment
 from rujukan.consumers.evidence.checkpoints import parse_checkpoint
 from rujukan.consumers.evidence.coding import to_base64
 from rujukan.consumers.evidence.notes import COSIGNATURE_ML_DSA, PublicKey

@@ -27,9 +27,11 @@ from rujukan.domain.fact import Act, AgencyCode
 from rujukan.domain.refusal import Refusal
 from rujukan.domain.webhook import DisableWebhook, Reason
 
+from ..agency_keys import NotTold
+from ..bell import Bell
 from ..event_store import EventStore
 from ..keyring import KeyProvider
-from ..telling import Bell, NotTold, Tellings
+from ..telling import Tellings
 from .addresses import Networks, Refused
 from .rows import Claim, Rows
 from .signature import secret_of, signatures, signer_of

@@ -19,7 +19,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from rujukan.api.casework import Casework
-from rujukan.consumers.evidence import bundles, container
+from rujukan.consumers.evidence import bundle_parts as b
+from rujukan.consumers.evidence import container
 from rujukan.consumers.evidence.bundles import Refused, Verified, verify_bundle
 from rujukan.consumers.evidence.notes import parse_vkey
 from rujukan.consumers.evidence.policies import Policy, parse_policy
@@ -157,7 +158,7 @@ def test_reports_are_the_same_bytes_each_time_and_say_what_is_disclosed_only(run
     whole = fetch(running, filed.case, filed.disclosure)
     assert fetch(running, filed.case, filed.disclosure) == whole
     parts = verify_bundle(whole, filed.policy).parts
-    for name in bundles.REPORTS:
+    for name in b.REPORTS:
         said = "".join(page.extract_text() for page in PdfReader(io.BytesIO(parts[name])).pages).replace("\n", "")
         assert "INCIDENT-NARRATIVE" in said
         assert "HEALTH-NOTE" not in said
@@ -269,19 +270,19 @@ def repacked(filed: Filed, running: Any, change: dict[str, bytes | None]) -> byt
 
     parts = {n: d for n, d in container.unpack(filed.data).items() if change.get(n, d) is not None}
     parts |= {n: d for n, d in change.items() if d is not None}
-    manifest = json.loads(parts[bundles.MANIFEST])
-    outside = (bundles.MANIFEST, bundles.SEAL, bundles.CHECKPOINT)
+    manifest = json.loads(parts[b.MANIFEST])
+    outside = (b.MANIFEST, b.SEAL, b.CHECKPOINT)
     manifest["parts"] = [
         {"name": n, "size": len(d), "sha256": sha256(d).hexdigest()} for n, d in parts.items() if n not in outside
     ]
-    parts[bundles.MANIFEST] = bundles.to_json(manifest)
+    parts[b.MANIFEST] = b.to_json(manifest)
     key = composition.ledger_key(running.settings, composition.keyring(running.settings))
-    parts[bundles.SEAL] = key.sign_note(bundles.seal_text(filed.case, parts)).data  # the log's operator lies
+    parts[b.SEAL] = key.sign_note(b.seal_text(filed.case, parts)).data  # the log's operator lies
     return container.pack(parts)
 
 
 def proof(name: str) -> str:
-    return bundles.PROOF_OF.format(name.removesuffix(".json"))
+    return b.PROOF_OF.format(name.removesuffix(".json"))
 
 
 def test_even_the_logs_operator_cannot_forge_one(running: Any, filed: Filed) -> None:
@@ -306,7 +307,7 @@ def test_even_the_logs_operator_cannot_forge_one(running: Any, filed: Filed) -> 
             },
             first,
         ),
-        ({last: None, proof(last): None}, bundles.MANIFEST),
+        ({last: None, proof(last): None}, b.MANIFEST),
         ({first: None, proof(first): None}, second),
         (text(told, b'"leaf": ', b'"leaf": 1'), told),
         ({proof(first): parts[proof(second)]}, first),
@@ -314,9 +315,12 @@ def test_even_the_logs_operator_cannot_forge_one(running: Any, filed: Filed) -> 
         ({"events/something.json": b"{}"}, "events/something.json"),
         ({"something": b"{}"}, "something"),
         ({"documents/x": b"{}"}, "documents/x"),
-        (text(bundles.MANIFEST, b"Pengadilan Negeri Bontang", b"Pengadilan Negeri Kutai!!"), bundles.MANIFEST),
-        (text(bundles.MANIFEST, b'"court-order"', b'"prosecution"'), bundles.MANIFEST),
-        (text(bundles.MANIFEST, b'"incident",', b'"health",'), told),
+        (
+            text(b.MANIFEST, b"Pengadilan Negeri Bontang", b"Pengadilan Negeri Kutai!!"),
+            b.MANIFEST,
+        ),
+        (text(b.MANIFEST, b'"court-order"', b'"prosecution"'), b.MANIFEST),
+        (text(b.MANIFEST, b'"incident",', b'"health",'), told),
     ]
     verify_bundle(repacked(filed, running, {}), filed.policy)
     for change, part in forged:
@@ -496,7 +500,7 @@ def test_reports_are_signed_where_the_settings_say_with_what(running, filed, pol
     out.write_bytes(data)
     assert main(["verify", str(out), "--policy", str(policy_file), "--root", str(root)]) == 0
     said = capsys.readouterr().out
-    for name in bundles.REPORTS:
+    for name in b.REPORTS:
         assert len(signed.parts[name]) > len(unsigned[name])
         assert f"+ {name}: " in said
     assert "UPTD PPA Kota Bontang" in said

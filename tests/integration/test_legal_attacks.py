@@ -15,7 +15,7 @@ from psycopg.sql import SQL, Identifier
 from test_bundles import a_case, disclose, done, fetch, policy_of, reviewer
 from test_ledger import audited, fresh, ledger, public, seal, superuser, write  # noqa: F401
 
-from rujukan.consumers.evidence import bundles, container, merkle
+from rujukan.consumers.evidence import bundle_parts, container, merkle
 from rujukan.consumers.evidence.bundles import verify_bundle
 from rujukan.consumers.evidence.checkpoints import parse_checkpoint
 from rujukan.consumers.evidence.notes import COSIGNATURE, LATEST, Note, SigningKey, parse_note
@@ -330,7 +330,7 @@ def names_of(code: str) -> list[str]:
 
 def test_a_witness_that_says_an_absurd_time_does_not_stop_the_report(running: Any, case: str) -> None:
     made = disclose(running, case)
-    found = container.unpack(fetch(running, case, made, reports="false"))[bundles.CHECKPOINT]
+    found = container.unpack(fetch(running, case, made, reports="false"))[bundle_parts.CHECKPOINT]
     witness = SigningKey("liar.example", COSIGNATURE, os.urandom(32))
     note = parse_note(found)
     keys = httpx.get(f"{running.system.url}/ledger/keys").json()["keys"]
@@ -338,8 +338,8 @@ def test_a_witness_that_says_an_absurd_time_does_not_stop_the_report(running: An
         signed = Note(note.text, (*note.signatures, witness.sign(note.text, LATEST)))
         assert httpx.post(f"{running.system.url}/ledger/cosignatures", content=signed.data).json() == {"taken": 1}
         parts = verify_bundle(fetch(running, case, made), policy_of(running)).parts
-        assert b"liar.example" in parts[bundles.CHECKPOINT]
-        assert bundles.REPORTS[0] in parts
+        assert b"liar.example" in parts[bundle_parts.CHECKPOINT]
+        assert bundle_parts.REPORTS[0] in parts
 
 
 # Taking it apart ------------------------------------------------------------------------------------------------------
@@ -354,9 +354,9 @@ def test_it_is_extracted_where_nothing_is_and_only_there(running: Any, case: str
     assert main(["verify", str(file), "--extract", str(out)]) == 0
     found = {str(f.relative_to(out)): f.read_bytes() for f in out.rglob("*") if f.is_file()}
     assert found == container.unpack(data)
-    (out / bundles.ABOUT).write_text("mine")
+    (out / bundle_parts.ABOUT).write_text("mine")
     assert main(["verify", str(file), "--extract", str(out)]) != 0
-    assert (out / bundles.ABOUT).read_text() == "mine"
+    assert (out / bundle_parts.ABOUT).read_text() == "mine"
     changed = bytearray(data)
     changed[-30] ^= 1
     file.write_bytes(changed)

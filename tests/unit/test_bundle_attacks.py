@@ -16,9 +16,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rujukan.consumers.evidence import bundles as b
+from rujukan.consumers.evidence import bundle_parts as b
 from rujukan.consumers.evidence import merkle, policies, records, words
-from rujukan.consumers.evidence.bundles import Refused, Segment, verify_bundle
+from rujukan.consumers.evidence.bundle_parts import Segment
+from rujukan.consumers.evidence.bundles import Refused, verify_bundle
+from rujukan.consumers.evidence.coding import from_base64
 from rujukan.consumers.evidence.container import Damaged, pack, unpack
 from rujukan.consumers.evidence.notes import COSIGNATURE, Note, SigningKey
 from rujukan.consumers.evidence.policies import Policy
@@ -336,7 +338,7 @@ def withhold(compartment: str, why: str) -> Callable[[Any], None]:
     def change(said: Any) -> None:
         for s in said["segments"]:
             if s["compartment"] == compartment:
-                digest = sha256(b.from_base64(s["sealed"])).hexdigest() if "sealed" in s else s["sha256"]
+                digest = sha256(from_base64(s["sealed"])).hexdigest() if "sealed" in s else s["sha256"]
                 s.clear()
                 s |= {"compartment": compartment, "sha256": digest, "withheld": why}
 

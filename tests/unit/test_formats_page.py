@@ -15,8 +15,8 @@ import pytest
 from rujukan.api.ledger import PREFIX
 from rujukan.api.ledger import add_routes as ledger_routes
 from rujukan.consumers import witness
-from rujukan.consumers.evidence import bundles, container, merkle, notes, policies, proofs, records, tiles
-from rujukan.consumers.evidence.bundles import Segment
+from rujukan.consumers.evidence import bundle_parts, container, merkle, notes, policies, proofs, records, tiles
+from rujukan.consumers.evidence.bundle_parts import Segment
 from rujukan.consumers.evidence.checkpoints import Checkpoint
 from rujukan.consumers.evidence.coding import to_base64
 from rujukan.consumers.evidence.notes import COSIGNATURE, COSIGNATURE_ML_DSA, ED25519, Note, SigningKey
@@ -103,7 +103,7 @@ def event_part() -> bytes:
             key = segment_key(word)[1]
             text = json.loads(records.open_segment(HEADER, segment, key))
             shown.append(Segment(word, segment, key, text, sha256(segment), None))
-    return bundles.entry_part(1, 2, HEADER, shown)
+    return bundle_parts.entry_part(1, 2, HEADER, shown)
 
 
 def blocks() -> Iterator[str]:
@@ -264,8 +264,8 @@ def test_the_places_of_a_bundle() -> None:
     for name in said:
         for pattern, number in (("NNNNNN", "000001"), ("NAME", "disclosure"), ("UUID", str(UUID(int=0)))):
             name = name.replace(pattern, number)
-        assert bundles._NAME.fullmatch(name)
+        assert bundle_parts.NAME.fullmatch(name)
 
 
 def test_the_manifests_fields_stand_in_their_order() -> None:
-    assert [f.strip("` ") for row in rows("### manifest.json") for f in row[0].split(",")] == list(bundles._SAYS)
+    assert [f.strip("` ") for row in rows("### manifest.json") for f in row[0].split(",")] == list(bundle_parts.SAYS)

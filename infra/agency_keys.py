@@ -1,0 +1,66 @@
+"""What tellings are sealed to: the public keys that the agencies have registered, read from their streams."""
+
+from time import monotonic
+
+from cryptography.hazmat.primitives.hpke import MLKEM768X25519PublicKey
+
+from rujukan.consumers import envelope
+from rujukan.domain import agency as agencies
+
+from .event_store import EventStore
+
+KEYS_SECONDS = 1.0
+
+
+class NotTold(Exception):
+    """A telling that cannot be sealed now. The words name the agency, and no content."""
+
+
+class NoKey(NotTold):
+    """The agency has registered no key: nothing can be sealed to it."""
+
+
+class BadKey(NoKey):
+    """Its key was stored before keys were checked, and is none."""
+
+
+class KeyBook:
+    """The agencies' public keys, from their streams; read again after a while, as a key may have come meanwhile."""
+
+    def __init__(self, store: EventStore) -> None:
+        self._store = store
+        self._agencies: dict[str, tuple[float, agencies.Agency | None]] = {}
+        self._public: dict[str, MLKEM768X25519PublicKey] = {}
+
+    def key(self, agency: str, id: str) -> tuple[str, MLKEM768X25519PublicKey]:
+        """(id, key) that what was told under this key is sealed to now: that key, or the one that its history was
+        re-sealed to; the agency's first where it had none. Raises NoKey, BadKey."""
+        found = self._sealed_to(agency, id)
+        if found is None:
+            self.forget(agency)  # it may have been registered since
+            found = self._sealed_to(agency, id)
+        if found is None:
+            raise NoKey(f"{agency} has registered no key")
+        id, public = found
+        if public not in self._public:
+            try:
+                self._public[public] = envelope.public_key(public)
+            except ValueError:
+                raise BadKey(f"nothing can be sealed to the key of {agency}") from None
+        return id, self._public[public]
+
+    def forget(self, agency: str) -> None:
+        """Read the agency anew the next time."""
+        self._agencies.pop(agency, None)
+
+    def _sealed_to(self, agency: str, id: str) -> tuple[str, str] | None:
+        known = self._agency(agency)
+        return known.sealed_to(id) if known is not None else None
+
+    def _agency(self, code: str) -> agencies.Agency | None:
+        now = monotonic()
+        read, agency = self._agencies.get(code, (0.0, None))
+        if agency is None or now - read > KEYS_SECONDS:
+            agency = agencies.fold(o.event for o in self._store.read(agencies.agency_stream(code)))
+            self._agencies[code] = now, agency
+        return agency

@@ -1,0 +1,38 @@
+"""Wakes what waits for tellings."""
+
+from collections.abc import Callable
+from threading import Event
+
+import psycopg
+
+from .register import CHANNEL
+
+
+class Bell:
+    """Rings whenever something was told: `NOTIFY told`, which may be lost, so who waits looks for itself at times."""
+
+    def __init__(self, conninfo: str) -> None:
+        self._conninfo = conninfo
+        self._told: list[Callable[[frozenset[str] | None], object]] = []
+
+    def when_rung(self, call: Callable[[frozenset[str] | None], object]) -> None:
+        """Have this called with the agencies that were told something; with None where that is not known. It is called
+        on the thread that listens, and must not wait."""
+        self._told.append(call)
+
+    def listen(self, stop: Event) -> None:
+        """Ring until told to stop; a connection that breaks is made again."""
+        while not stop.is_set():
+            try:
+                with psycopg.connect(self._conninfo, autocommit=True) as db:
+                    db.execute(f"LISTEN {CHANNEL}")
+                    self._ring(None)
+                    while not stop.is_set():
+                        for note in db.notifies(timeout=1.0, stop_after=1):
+                            self._ring(frozenset(note.payload.split()) or None)
+            except psycopg.OperationalError:
+                stop.wait(0.5)
+
+    def _ring(self, agencies: frozenset[str] | None) -> None:
+        for call in self._told:
+            call(agencies)
