@@ -14,7 +14,7 @@ from rujukan.domain.codes import AgencyKind, Role
 from rujukan.domain.fact import Act
 from rujukan.domain.refusal import NotForThisAgency, Unknown
 
-from .asking import json_answer, reading_route
+from .asking import add_reading, json_answer
 from .casework import Casework
 from .contract import read_operation
 from .identity import Identity, acting
@@ -55,15 +55,13 @@ def add_routes(app: FastAPI, casework: Casework, identity: Identity, ports: Port
         casework.network.forget(code)  # who approves what was asked a moment ago has to see it
         return json_answer(_view(_seen(casework.network.get(code), act)))
 
-    app.add_api_route(
+    add_reading(
+        app,
         PATH,
-        reading_route(show_keys),
-        methods=["GET"],
-        name=show_keys.__name__,
-        response_model=None,
-        tags=["agencies"],
+        show_keys,
+        "agencies",
+        read_operation(PATH, KeysView),
         summary="An agency's public keys, and the re-sealing that waits for a second person",
-        openapi_extra=read_operation(PATH, KeysView),
     )
 
 

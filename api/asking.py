@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
+from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
@@ -24,7 +25,30 @@ from .problems import BadRequest, Behind, as_problem
 WAIT_SECONDS = 5.0
 
 
-def reading_route(call: Callable[[Request], Response]) -> Callable[[Request], Any]:
+def add_reading(
+    app: FastAPI,
+    path: str,
+    call: Callable[[Request], Response],
+    tag: str,
+    operation: dict[str, Any],
+    *,
+    name: str | None = None,
+    summary: str | None = None,
+) -> None:
+    """Answer GET at this path with the call, on a thread; `operation` is what OpenAPI says of it."""
+    app.add_api_route(
+        path,
+        _on_a_thread(call),
+        methods=["GET"],
+        name=name or call.__name__,
+        response_model=None,
+        tags=[tag],
+        summary=summary,
+        openapi_extra=operation,
+    )
+
+
+def _on_a_thread(call: Callable[[Request], Response]) -> Callable[[Request], Any]:
     async def inner(request: Request) -> Response:
         if any("\x00" in value for value in request.query_params.values()):
             raise BadRequest(400, "BadQuery", "A query value has no NUL.")

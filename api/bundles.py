@@ -14,7 +14,7 @@ from rujukan.domain.compartment import Compartment
 from rujukan.domain.refusal import NotForThisAgency, Unknown
 from rujukan.projections import audit
 
-from .asking import path_uuid, reading_route
+from .asking import add_reading, path_uuid
 from .casework import Casework
 from .contract import HEADERS, PROBLEM, path_parameters
 from .identity import Identity, acting
@@ -89,15 +89,12 @@ def add_routes(app: FastAPI, casework: Casework, identity: Identity, ports: Port
             ("witnessed", "wait for the witnesses that the policy asks for; 404 until they have cosigned"),
         )
     ]
-    app.add_api_route(
+    add_reading(
+        app,
         PATH,
-        reading_route(bundle),
-        methods=["GET"],
-        name="bundle",
-        response_model=None,
-        tags=["legal file"],
-        summary="The bundle of a disclosure: one file, to be verified offline",
-        openapi_extra={
+        bundle,
+        "legal file",
+        {
             "parameters": [*path_parameters(PATH), *switches, *HEADERS],
             "responses": {
                 "200": {
@@ -108,4 +105,5 @@ def add_routes(app: FastAPI, casework: Casework, identity: Identity, ports: Port
             },
             "security": [{"access_token": []}],
         },
+        summary="The bundle of a disclosure: one file, to be verified offline",
     )

@@ -24,7 +24,7 @@ from rujukan.domain.fact import Act, GlassId
 from rujukan.domain.refusal import Unknown
 from rujukan.projections import emergencies
 
-from .asking import WAIT_SECONDS, asker, json_answer, path_uuid, reading_route
+from .asking import WAIT_SECONDS, add_reading, asker, json_answer, path_uuid
 from .casework import Casework
 from .contract import HEADERS, PROBLEM, path_parameters, read_operation
 from .cursor import next_page, page_of, place
@@ -174,15 +174,7 @@ def add_routes(app: FastAPI, casework: Casework, identity: Identity, ports: Port
         (f"{GLASS}/timeline", show_opened_timeline, read_operation(f"{GLASS}/timeline", Page, *PAGE)),
         (DOCUMENT, show_opened_document, of_document),
     ):
-        app.add_api_route(
-            path,
-            reading_route(call),
-            methods=["GET"],
-            name=call.__name__,
-            response_model=None,
-            tags=["emergency"],
-            openapi_extra=operation,
-        )
+        add_reading(app, path, call, "emergency", operation)
 
 
 def _entry(written: Written, opened: Any) -> TimelineEntry:

@@ -15,7 +15,7 @@ from rujukan.domain.erasure import AcknowledgeErasure
 from rujukan.projections import erasures, retention
 
 from .actions import Action
-from .asking import asker, reading_route, wait
+from .asking import add_reading, asker, wait
 from .casework import Casework
 from .contract import read_operation, write_operation
 from .cursor import page_of, place
@@ -81,15 +81,7 @@ def add_routes(app: FastAPI, casework: Casework, identity: Identity, ports: Port
     )
     for path, call, query in reads:
         extra: dict[str, Any] = read_operation(path, Page, *query)
-        app.add_api_route(
-            path,
-            reading_route(call),
-            methods=["GET"],
-            name=call.__name__,
-            response_model=None,
-            tags=["erasure"],
-            openapi_extra=extra,
-        )
+        add_reading(app, path, call, "erasure", extra)
     app.add_api_route(
         ACKNOWLEDGING.path,
         post,

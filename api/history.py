@@ -23,7 +23,7 @@ from rujukan.domain.fact import Act, AgencyCode
 from rujukan.domain.history import AsOf, Change, Seen, as_of, as_seen_by, diff, known_events, narrowed
 from rujukan.domain.refusal import NotForThisAgency, NotForThisRole, Unknown
 
-from .asking import json_answer, path_uuid, query_when, reading_route
+from .asking import add_reading, json_answer, path_uuid, query_when
 from .casework import Casework
 from .contract import read_operation
 from .identity import Identity, acting
@@ -181,15 +181,7 @@ def add_routes(app: FastAPI, casework: Casework, identity: Identity, ports: Port
         ),
         ("/cases/{case}/custody", show_custody, CaseCustody, (AS_OF,)),
     ):
-        app.add_api_route(
-            path,
-            reading_route(call),
-            methods=["GET"],
-            name=call.__name__,
-            response_model=None,
-            tags=["history"],
-            openapi_extra=read_operation(path, answer, *query),
-        )
+        add_reading(app, path, call, "history", read_operation(path, answer, *query))
 
 
 def _point(request: Request, name: str, events: Sequence[Written], now: datetime, needed: bool = False) -> AsOf:

@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from .asking import json_answer, reading_route
+from .asking import add_reading, json_answer
 from .contract import PROBLEM, path_parameters
 from .ports import Ledger
 from .problems import BadRequest, as_problem
@@ -86,15 +86,12 @@ def add_routes(app: FastAPI, ledger: Ledger) -> None:
         ("/receipts/{position}", receipt, text, [witnessed]),
         ("/keys", keys, {"application/json": {"schema": {"$ref": "#/components/schemas/LogKeys"}}}, []),
     ):
-        app.add_api_route(
+        add_reading(
+            app,
             PREFIX + path,
-            reading_route(call),
-            methods=["GET"],
-            name=f"ledger_{call.__name__}",
-            response_model=None,
-            tags=["ledger"],
-            summary=(call.__name__.capitalize()),
-            openapi_extra={
+            call,
+            "ledger",
+            {
                 "parameters": [*path_parameters(path.replace(":path", "")), *parameters],
                 "responses": {
                     "200": {"description": "As the specification has it", "content": content},
@@ -102,6 +99,8 @@ def add_routes(app: FastAPI, ledger: Ledger) -> None:
                 },
                 "security": [],
             },
+            name=f"ledger_{call.__name__}",
+            summary=call.__name__.capitalize(),
         )
     app.add_api_route(
         f"{PREFIX}/cosignatures",

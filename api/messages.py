@@ -7,7 +7,7 @@ from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
-from .asking import json_answer, reading_route
+from .asking import add_reading, json_answer
 from .contract import PROBLEM, path_parameters
 from .ports import Messages
 from .problems import BadRequest
@@ -64,15 +64,12 @@ def add_routes(app: FastAPI, messages: Messages) -> None:
         ("/asyncapi.json", asyncapi, {ASYNCAPI: anything}, "The AsyncAPI 3.0 document of an agency's subscription"),
         ("/docs/events", events, {"text/html": {"schema": {"type": "string"}}}, "The same for people"),
     ):
-        app.add_api_route(
+        add_reading(
+            app,
             path,
-            reading_route(call),
-            methods=["GET"],
-            name=f"messages_{call.__name__}",
-            response_model=None,
-            tags=["messages"],
-            summary=summary,
-            openapi_extra={
+            call,
+            "messages",
+            {
                 "parameters": path_parameters(path),
                 "responses": {
                     "200": {"description": "The same for everybody", "content": content},
@@ -80,4 +77,6 @@ def add_routes(app: FastAPI, messages: Messages) -> None:
                 },
                 "security": [],
             },
+            name=f"messages_{call.__name__}",
+            summary=summary,
         )

@@ -19,10 +19,9 @@ from rujukan.domain.fact import Act, AgencyCode
 from rujukan.domain.refusal import Unknown
 from rujukan.projections import audit, caseload, deadlines, directory, referral_box, timeline
 
-from .asking import json_answer
+from .asking import add_reading, json_answer
 from .asking import path_uuid as _path_uuid
 from .asking import query_uuid as _query_uuid
-from .asking import reading_route as _route
 from .asking import wait as _wait
 from .casework import Casework
 from .contract import read_operation
@@ -310,14 +309,12 @@ def add_routes(app: FastAPI, casework: Casework, identity: Identity, ports: Port
     ):
         open_to_all = tag in ("codes", "operation")
         extra: dict[str, Any] = {"security": []} if open_to_all else {}
-        app.add_api_route(
+        add_reading(
+            app,
             path,
-            _route(call),
-            methods=["GET"],
-            name=call.__name__,
-            response_model=None,
-            tags=[tag],
-            openapi_extra=read_operation(path, answer, *query, purpose=not open_to_all and tag != "agencies", **extra),
+            call,
+            tag,
+            read_operation(path, answer, *query, purpose=not open_to_all and tag != "agencies", **extra),
         )
 
 

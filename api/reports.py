@@ -19,7 +19,7 @@ from rujukan.domain.fact import Act
 from rujukan.domain.oversight import LIMITS, REASONS, Finding, Look, Unusual, by_rule, unusual
 from rujukan.projections import audit, holdings
 
-from .asking import json_answer, query_uuid, query_when, reading_route, wait
+from .asking import add_reading, json_answer, query_uuid, query_when, wait
 from .casework import Casework
 from .contract import read_operation
 from .cursor import next_page, page_of, place
@@ -186,14 +186,13 @@ def add_routes(app: FastAPI, casework: Casework, identity: Identity, ports: Port
             ),
         ),
     ):
-        app.add_api_route(
+        add_reading(
+            app,
             path,
-            reading_route(cast("Callable[[Request], Response]", call)),
-            methods=["GET"],
+            cast("Callable[[Request], Response]", call),
+            "reports",
+            read_operation(path, answer, *query),
             name=call.__name__,
-            response_model=None,
-            tags=["reports"],
-            openapi_extra=read_operation(path, answer, *query),
         )
 
 

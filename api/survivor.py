@@ -19,7 +19,7 @@ from rujukan.domain.refusal import NotForThisAgency, PurposeNotAllowed
 from rujukan.domain.survivor_paper import UNNAMED, paper
 from rujukan.projections import audit
 
-from .asking import json_answer, query_choice, query_uuid, reading_route
+from .asking import add_reading, json_answer, query_choice, query_uuid
 from .casework import Casework
 from .contract import read_operation
 from .identity import Identity, acting
@@ -133,15 +133,7 @@ def add_routes(app: FastAPI, casework: Casework, identity: Identity, ports: Port
         ("format", "string", "json (when left out), or text: what is to be printed"),
     )
     operation["responses"]["200"]["content"]["text/plain"] = {"schema": {"type": "string"}}
-    app.add_api_route(
-        path,
-        reading_route(survivor_report),
-        methods=["GET"],
-        name="survivor_report",
-        response_model=None,
-        tags=["reports"],
-        openapi_extra=operation,
-    )
+    add_reading(app, path, survivor_report, "reports", operation)
 
 
 def _values(segments: Any) -> dict[str, Any]:

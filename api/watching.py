@@ -12,7 +12,7 @@ from rujukan.domain.codes import Role
 from rujukan.domain.refusal import NotForThisAgency
 from rujukan.projections import deliveries, escalations
 
-from .asking import asker, json_answer, path_uuid, reading_route, wait
+from .asking import add_reading, asker, json_answer, path_uuid, wait
 from .casework import Casework
 from .contract import read_operation
 from .cursor import page_of, place
@@ -59,12 +59,4 @@ def add_routes(app: FastAPI, casework: Casework, identity: Identity, ports: Port
     )
     for path, call, query, tag in routes:
         extra: dict[str, Any] = read_operation(path, Page, *query)
-        app.add_api_route(
-            path,
-            reading_route(call),
-            methods=["GET"],
-            name=call.__name__,
-            response_model=None,
-            tags=[tag],
-            openapi_extra=extra,
-        )
+        add_reading(app, path, call, tag, extra)

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from rujukan.domain.codes import Role
 from rujukan.domain.refusal import NotForThisAgency, Unknown
 
-from .asking import json_answer, reading_route
+from .asking import add_reading, json_answer
 from .casework import Casework
 from .contract import read_operation
 from .identity import Identity, acting
@@ -63,13 +63,11 @@ def add_routes(app: FastAPI, casework: Casework, identity: Identity, ports: Port
         state = ports.webhooks.state(code, webhook.registration)
         return json_answer(WebhookView(url=webhook.url, disabled=webhook.disabled, **state._asdict()))
 
-    app.add_api_route(
+    add_reading(
+        app,
         PATH,
-        reading_route(show_webhook),
-        methods=["GET"],
-        name=show_webhook.__name__,
-        response_model=None,
-        tags=["agencies"],
+        show_webhook,
+        "agencies",
+        read_operation(PATH, WebhookView),
         summary="An agency's webhook: its secret, and how far it is",
-        openapi_extra=read_operation(PATH, WebhookView),
     )
