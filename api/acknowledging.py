@@ -1,4 +1,5 @@
-"""What agencies acknowledge, taken in: over HTTP here, and from their topics by the service (infra/acknowledging.py).
+"""What agencies acknowledge, taken in: over HTTP here, and from their topics by
+the service (infra/delivery/acknowledging.py).
 
 The same word may come again, late, or by both ways: marks only grow, so that nothing is recorded twice.
 """

@@ -1,7 +1,7 @@
 """Compartments: the kinds of knowledge in a case, each sealed under a key of its own.
 
 A field says its compartment in its type: `narrative: Incident[str]`. The numbers are part of the
-stored format (infra/sealed_record.py) and never change meaning.
+stored format (infra/store/sealed_record.py) and never change meaning.
 """
 
 from enum import IntEnum

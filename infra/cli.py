@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from . import cli_evidence, cli_history, cli_kafka, cli_keys, cli_schemas, cli_subscribe
-from .cli_evidence import Failed, stopped_by_signal
+from .commands import evidence, history, kafka, keys, schemas, subscribe
+from .commands.evidence import Failed, stopped_by_signal
 from .settings import Settings, from_environment
 
 MEASURES = (
@@ -82,30 +82,30 @@ def _parser() -> argparse.ArgumentParser:
     token.add_argument("--actor", help="the member's id (default: a fixed one for agency and role)")
     token.add_argument("--hours", type=float, default=1.0)
     agencies = command("agencies", _agencies, "list the network's agencies, add one, or bring Kafka in line with them")
-    cli_kafka.add_sync(agencies)
+    kafka.add_sync(agencies)
     agencies.add_argument("--add", metavar="CODE")
     agencies.add_argument("--kind", default="other")
     agencies.add_argument("--label", metavar="NAME", help="the agency's name")
     agencies.add_argument("--service", action="append", default=[])
     agencies.add_argument("--member", action="append", default=[], metavar="ROLE[:UUID]")
     agencies.add_argument("--key", type=Path, metavar="FILE", help="the agency's public key, from keygen")
-    cli_subscribe.add_commands(command)
-    cli_history.add_arguments(command("history", cli_history.run, "a case as it was, through the API, by your token"))
+    subscribe.add_commands(command)
+    history.add_arguments(command("history", history.run, "a case as it was, through the API, by your token"))
     command("service-key", _service_key, "the public key that agencies check messages against")
     command("deliveries", _deliveries, "how far each agency is with what it was told")
     command("lag", _lag, "how far each read model is behind the log")
     rebuild = command("rebuild", _rebuild, "build a read model anew while the old one serves")
     rebuild.add_argument("projection")
-    cli_evidence.add_commands(command)
-    cli_keys.add_commands(command)
-    cli_schemas.add_commands(command)
+    evidence.add_commands(command)
+    keys.add_commands(command)
+    schemas.add_commands(command)
     command("migrate", _migrate, "apply missing migrations")
     bench = command("bench", _bench, f"measure beside peers: {', '.join(MEASURES)}")
     bench.add_argument("what", nargs="+", choices=(*MEASURES, "all"))
     bench.add_argument("--json", type=Path, metavar="FILE")
     bench.add_argument("--seconds", type=float, default=3.0, help="of each measurement")
-    kafka = command("kafka", _kafka, "run a real Apache Kafka 4 node (needs Java 17 and Maven)")
-    kafka.add_argument("--port", type=int, default=9092)
+    broker = command("kafka", _kafka, "run a real Apache Kafka 4 node (needs Java 17 and Maven)")
+    broker.add_argument("--port", type=int, default=9092)
     for name in ("api", "worker", "publisher", "sealer"):
         command(name, _process, f"run one {name} process on external services")
     return parser
@@ -163,7 +163,7 @@ def _token(settings: Settings, said: argparse.Namespace) -> int:
 
 def _agencies(settings: Settings, said: argparse.Namespace) -> int:
     if said.what == "sync":
-        return cli_kafka.sync(settings, said)
+        return kafka.sync(settings, said)
     from uuid import UUID
 
     from rujukan.api.casework import Casework
@@ -253,7 +253,7 @@ def _migrate(settings: Settings, said: argparse.Namespace) -> int:
 
 
 def _bench(settings: Settings, said: argparse.Namespace) -> int:
-    from .bench import bench
+    from .commands.bench import bench
 
     return bench(said.what, said.json, said.seconds)
 
@@ -265,13 +265,13 @@ def _kafka(settings: Settings, said: argparse.Namespace) -> int:
         raise Failed("Apache Kafka needs Java 17 or later and Maven on the PATH")
     settings.data.mkdir(parents=True, exist_ok=True)
     stop = stopped_by_signal()
-    kafka = ApacheKafka(settings.data / "kafka", said.port)
-    print(f"Apache Kafka answers at {kafka.start()}. Ctrl-C stops it.", flush=True)
+    broker = ApacheKafka(settings.data / "kafka", said.port)
+    print(f"Apache Kafka answers at {broker.start()}. Ctrl-C stops it.", flush=True)
     try:
-        while kafka.is_alive() and not stop.wait(0.5):
+        while broker.is_alive() and not stop.wait(0.5):
             pass
     finally:
-        kafka.stop()
+        broker.stop()
     return 0
 
 

@@ -26,31 +26,31 @@ from rujukan.domain.fact import Act, AgencyCode
 from rujukan.projections import directory
 from rujukan.projections.runner import RebuildRunning
 
-from . import group_commit
-from .acknowledging import AcknowledgementReader, Taking
-from .bell import Bell
 from .bundle.building import Bundles, Reporter
 from .bundle.facts import PdfReporter
 from .clock import now
-from .data_keys import WITHIN_SECONDS, DataKeys, KeyGone
 from .database import FOLLOWER, SERVICE, Pool, as_role, pool
-from .documents import DocumentStore
-from .event_store import EventStore, LogRecorder, OpenedAt, Stream, Wanted, datastore
-from .feed import ApiFeed
-from .following import Follower, written_of
-from .group_commit import GroupCommit, Idempotency
+from .delivery.acknowledging import AcknowledgementReader, Taking
+from .delivery.bell import Bell
+from .delivery.feed import ApiFeed
+from .delivery.register import Register
+from .delivery.shares import LeasedShares
+from .delivery.telling import Sealing, Tellings
 from .issuer import EmbeddedIssuer, OutsideIssuer
 from .kafka.access import service_access
-from .keyring import KeyProvider, LocalKeyring
 from .ledger.publishing import ApiLedger, Enough, WitnessPolicy
 from .ledger.sealer import Guard, LogKey, Sealer
 from .ledger.store import LedgerStore
 from .migrations import migrate
-from .register import Register
 from .schemas.serving import MessageSchemas
 from .settings import Settings
-from .shares import LeasedShares
-from .telling import Sealing, Tellings
+from .store import group_commit
+from .store.data_keys import WITHIN_SECONDS, DataKeys, KeyGone
+from .store.documents import DocumentStore
+from .store.event_store import EventStore, LogRecorder, OpenedAt, Stream, Wanted, datastore
+from .store.following import Follower, written_of
+from .store.group_commit import GroupCommit, Idempotency
+from .store.keyring import KeyProvider, LocalKeyring
 from .webhooks.addresses import Networks
 from .webhooks.rows import LEASE_SECONDS, Rows
 from .webhooks.sending import THREADS, Patience, Sender

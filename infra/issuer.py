@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from rujukan.domain.codes import Role
 
-from .keyring import KeyProvider
+from .store.keyring import KeyProvider
 
 KEY_ID = "development"
 

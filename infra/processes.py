@@ -17,12 +17,12 @@ from rujukan.api.ports import Unavailable
 
 from . import composition
 from .database import AWAY, FOLLOWER, as_role
-from .erasing import finish_erasures
-from .escalating import Escalator
+from .delivery.escalating import Escalator
 from .ledger.sealer import NotExtended
 from .ledger.witnessing import ask_witnesses
 from .settings import Settings
 from .slow_heads import Protocol
+from .store.erasing import finish_erasures
 from .system_act import system_act
 from .unforeseen import where
 

@@ -1,4 +1,4 @@
-"""The sealed record as its reader meets it (infra/sealed_record.py seals it; its format is there in words).
+"""The sealed record as its reader meets it (infra/store/sealed_record.py seals it; its format is there in words).
 
 The ledger's entry for a stored event is
 

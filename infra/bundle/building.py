@@ -19,14 +19,14 @@ from rujukan.domain.case.events import DisclosureMade, DocumentAttached
 from rujukan.domain.case.state import words
 from rujukan.domain.compartment import Compartment
 
-from .. import sealed_record
-from ..data_keys import KeyGone
-from ..documents import DocumentStore
-from ..event_store import EventStore, Opened
 from ..ledger.publishing import Enough
 from ..ledger.sealer import LogKey
 from ..ledger.store import LedgerStore, NotSealed
-from ..sealed_record import author_of
+from ..store import sealed_record
+from ..store.data_keys import KeyGone
+from ..store.documents import DocumentStore
+from ..store.event_store import EventStore, Opened
+from ..store.sealed_record import author_of
 
 
 class Made(NamedTuple):
@@ -249,7 +249,7 @@ def _made(
     segments: list[Segment] = []
     for compartment, raw in zip(record.held, sealed, strict=True):
         digest = sha256(raw).digest()
-        # Of a record in format 1 no court could check the key (infra/sealed_record.py), so nothing of it is shown.
+        # Of a record in format 1 (sealed_record.py) no court could check the key, so nothing of it is shown.
         if compartment in disclosed and compartment in keys and record.format >= records.COMMITTING:
             own = sealed_record.segment_key(record, compartment, keys[compartment])
             text = json.loads(sealed_record.unseal(record, compartment, keys[compartment]))

@@ -18,10 +18,10 @@ from rujukan.domain.compartment import ALL
 from rujukan.domain.custody import Custody, Ran, custody
 from rujukan.domain.disclosure import Written
 
-from ..following import written_of
 from ..ledger.publishing import Enough
 from ..ledger.sealer import LogKey
 from ..report import facts as f
+from ..store.following import written_of
 from .building import Gathered, Made
 
 LAST_SECOND = 253_402_300_799

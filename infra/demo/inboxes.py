@@ -12,7 +12,7 @@ from rujukan.consumers.inbox import SqliteInbox
 from rujukan.consumers.kafka_source import KafkaSource
 from rujukan.consumers.subscription import Subscription
 
-from ..following import Follower
+from ..store.following import Follower
 
 
 class Inboxes:

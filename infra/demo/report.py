@@ -11,7 +11,8 @@ from rich.table import Table
 
 from rujukan.domain.codes import ReferralStatus, Service, Urgency
 
-from .. import composition, importer
+from .. import composition
+from ..importing import importer
 from ..settings import Settings
 from .figures import Figures
 

@@ -28,7 +28,7 @@ PAGE = 20_000
 BEFORE_ALL = -(2**63) - 1
 """No position is before it: an event put in before the first one is found too."""
 TOPIC_AT = 87
-"""Where a record's header says how long its topic is (infra/sealed_record.py)."""
+"""Where a record's header says how long its topic is (infra/store/sealed_record.py)."""
 
 
 class Difference(NamedTuple):

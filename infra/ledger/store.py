@@ -21,7 +21,7 @@ from rujukan.consumers.evidence.proofs import Proof
 from rujukan.consumers.evidence.tiles import ENTRIES, WIDTH, Levels, Tile, TiledTree
 
 from ..database import Pool
-from ..sealed_record import author_of
+from ..store.sealed_record import author_of
 
 ENTRY_BYTES = 32
 TILES_KEPT = 512

@@ -27,11 +27,11 @@ from rujukan.domain.fact import Act, AgencyCode
 from rujukan.domain.refusal import Refusal
 from rujukan.domain.webhook import DisableWebhook, Reason
 
-from ..agency_keys import NotTold
-from ..bell import Bell
-from ..event_store import EventStore
-from ..keyring import KeyProvider
-from ..telling import Tellings
+from ..delivery.agency_keys import NotTold
+from ..delivery.bell import Bell
+from ..delivery.telling import Tellings
+from ..store.event_store import EventStore
+from ..store.keyring import KeyProvider
 from .addresses import Networks, Refused
 from .rows import Claim, Rows
 from .signature import secret_of, signatures, signer_of

@@ -7,7 +7,7 @@ from rujukan.api.ports import WebhookState
 from rujukan.domain.fact import AgencyCode
 
 from ..database import Pool
-from ..keyring import KeyProvider
+from ..store.keyring import KeyProvider
 from . import rows
 from .addresses import Networks
 from .signature import public_key, secret_of, signer_of

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from ..keyring import KeyProvider
+from ..store.keyring import KeyProvider
 
 
 def secret_of(provider: KeyProvider, agency: str, registration: int) -> str:

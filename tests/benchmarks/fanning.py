@@ -32,11 +32,11 @@ from rujukan.domain.codes import (
 )
 from rujukan.domain.fact import Fact, NoteId
 from rujukan.infra import composition
-from rujukan.infra.event_store import EventStore, Stream
 from rujukan.infra.processes import system_act
 from rujukan.infra.services.apache_kafka import ApacheKafka
 from rujukan.infra.services.broker import BrokerProcess, EmbeddedBroker
 from rujukan.infra.settings import Settings, to_environment
+from rujukan.infra.store.event_store import EventStore, Stream
 
 TEXT = "She was seen at the clinic, and comes again in two weeks. " * 6
 

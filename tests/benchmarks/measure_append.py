@@ -8,7 +8,7 @@ from events import ACT, one_compartment
 from harness import Bench, Measured, beside
 
 from rujukan.infra import composition
-from rujukan.infra.event_store import EventStore, Stream
+from rujukan.infra.store.event_store import EventStore, Stream
 
 CLIENTS = (1, 8, 32, 128)
 

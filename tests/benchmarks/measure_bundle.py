@@ -16,7 +16,7 @@ from rujukan.domain.case import events as e
 from rujukan.domain.codes import DisclosureBasis, DocumentKind
 from rujukan.domain.compartment import Compartment
 from rujukan.infra import composition
-from rujukan.infra.event_store import EventStore, Stream
+from rujukan.infra.store.event_store import EventStore, Stream
 
 TIMES = 15
 TARGET = 300.0

@@ -13,8 +13,8 @@ from rujukan.domain.custody import custody
 from rujukan.domain.fact import Fact, NoteId
 from rujukan.domain.history import as_of, as_seen_by, diff
 from rujukan.infra import composition
-from rujukan.infra.event_store import EventStore, Stream
-from rujukan.infra.following import written_of
+from rujukan.infra.store.event_store import EventStore, Stream
+from rujukan.infra.store.following import written_of
 
 EVENTS = 200
 TARGET = 10.0

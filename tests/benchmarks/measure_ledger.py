@@ -19,12 +19,13 @@ from msgspec.structs import replace
 
 from rujukan.consumers.evidence import merkle, policies, proofs, records
 from rujukan.domain.compartment import Compartment
-from rujukan.infra import composition, sealed_record
+from rujukan.infra import composition
 from rujukan.infra.database import FOLLOWER, as_role
 from rujukan.infra.ledger.auditing import audit
 from rujukan.infra.locks import Lock
 from rujukan.infra.settings import Settings, to_environment
-from rujukan.infra.transcoder import to_segments, topic_of
+from rujukan.infra.store import sealed_record
+from rujukan.infra.store.transcoder import to_segments, topic_of
 
 EVENTS = int(os.environ.get("LEDGER_EVENTS", "1000000"))
 CLIENTS = 32

@@ -11,7 +11,7 @@ from harness import Bench, Measured, beside, timed
 
 from rujukan.infra import composition
 from rujukan.infra import settings as settings_of
-from rujukan.infra.event_store import Stream
+from rujukan.infra.store.event_store import Stream
 
 STREAMS = 200
 PROCESSES = 2

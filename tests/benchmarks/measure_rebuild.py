@@ -11,7 +11,7 @@ from rujukan.domain.case import decide, fold
 from rujukan.domain.codes import AgeGroup, Channel, Reporter, Urgency
 from rujukan.domain.fact import NoteId
 from rujukan.infra import composition
-from rujukan.infra.event_store import EventStore, Stream
+from rujukan.infra.store.event_store import EventStore, Stream
 
 CASES = 600
 NOTES = 98

@@ -8,9 +8,9 @@ from events import NOW, one_compartment, two_compartments
 from harness import Bench, Measured, beside, timed
 
 from rujukan.domain.compartment import Compartment
-from rujukan.infra import sealed_record
-from rujukan.infra.sealed_record import Header
-from rujukan.infra.transcoder import to_event, to_segments, topic_of
+from rujukan.infra.store import sealed_record
+from rujukan.infra.store.sealed_record import Header
+from rujukan.infra.store.transcoder import to_event, to_segments, topic_of
 
 TARGET = 15.0
 

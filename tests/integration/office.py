@@ -47,15 +47,15 @@ from rujukan.domain.delivery import Acknowledged, delivery_stream
 from rujukan.domain.erasure import AcknowledgeErasure
 from rujukan.domain.fact import Act, ActorId, CaseId, ErasureId, Fact, NoteId, ReferralId
 from rujukan.infra import composition
-from rujukan.infra.data_keys import DataKeys
 from rujukan.infra.database import SERVICE, as_role, pool
 from rujukan.infra.demo import network
-from rujukan.infra.event_store import EventStore, Idempotency, LogRecorder, Stream, datastore
-from rujukan.infra.group_commit import GroupCommit, Row
 from rujukan.infra.issuer import usual_actor
 from rujukan.infra.locks import Lock
 from rujukan.infra.services.postgres import EmbeddedPostgres
 from rujukan.infra.settings import Settings
+from rujukan.infra.store.data_keys import DataKeys
+from rujukan.infra.store.event_store import EventStore, Idempotency, LogRecorder, Stream, datastore
+from rujukan.infra.store.group_commit import GroupCommit, Row
 from rujukan.infra.system_act import system_act
 from rujukan.projections import Runner
 

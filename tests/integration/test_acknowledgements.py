@@ -32,8 +32,8 @@ from rujukan.domain.codes import Purpose, Role, Service
 from rujukan.domain.delivery import Acknowledged, delivery_stream
 from rujukan.domain.erasure import ErasureAcknowledged, erasure_stream
 from rujukan.infra import composition
-from rujukan.infra.acknowledging import PACE_SECONDS, AcknowledgementReader
 from rujukan.infra.cli import main
+from rujukan.infra.delivery.acknowledging import PACE_SECONDS, AcknowledgementReader
 from rujukan.infra.locks import Lock
 from rujukan.infra.services.broker import EmbeddedBroker
 from rujukan.infra.settings import Settings, to_environment

@@ -9,8 +9,8 @@ import pytest
 from psycopg import errors
 
 from rujukan.infra.database import FOLLOWER, SERVICE, as_role
-from rujukan.infra.group_commit import GroupCommit, Idempotency, Row
 from rujukan.infra.settings import Settings
+from rujukan.infra.store.group_commit import GroupCommit, Idempotency, Row
 
 As = Callable[[str], psycopg.Connection]
 

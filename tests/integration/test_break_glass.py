@@ -30,7 +30,7 @@ from rujukan.domain.case.commands import BreakGlass
 from rujukan.domain.codes import AgencyKind, LegalBasis, Purpose, Role
 from rujukan.domain.fact import Act, ActorId, CaseId, GlassId
 from rujukan.infra import composition
-from rujukan.infra.escalating import LOOK_SECONDS
+from rujukan.infra.delivery.escalating import LOOK_SECONDS
 from rujukan.infra.issuer import usual_actor
 from rujukan.infra.system_act import system_act
 

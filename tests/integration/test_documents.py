@@ -14,12 +14,12 @@ from msgspec.structs import replace
 
 from rujukan.domain.compartment import Compartment
 from rujukan.infra import composition
-from rujukan.infra.data_keys import DataKeys, KeyGone
 from rujukan.infra.database import SERVICE, as_role, pool
-from rujukan.infra.documents import DocumentStore
-from rujukan.infra.keyring import UnwrapFailed
-from rujukan.infra.sealed_record import BrokenSeal
 from rujukan.infra.settings import Settings
+from rujukan.infra.store.data_keys import DataKeys, KeyGone
+from rujukan.infra.store.documents import DocumentStore
+from rujukan.infra.store.keyring import UnwrapFailed
+from rujukan.infra.store.sealed_record import BrokenSeal
 
 C = Compartment
 CONTENT = b"%PDF-1.7 visum et repertum " + os.urandom(2_000)

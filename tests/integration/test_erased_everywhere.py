@@ -42,11 +42,11 @@ from rujukan.domain.refusal import (
     Unknown,
 )
 from rujukan.infra import composition, processes
-from rujukan.infra.data_keys import LEASE_SECONDS, WITHIN_SECONDS, KeyGone
 from rujukan.infra.database import FOLLOWER, SERVICE, as_role
-from rujukan.infra.erasing import finish_erasures
 from rujukan.infra.issuer import EmbeddedIssuer, usual_actor
 from rujukan.infra.settings import Settings
+from rujukan.infra.store.data_keys import LEASE_SECONDS, WITHIN_SECONDS, KeyGone
+from rujukan.infra.store.erasing import finish_erasures
 
 C = Compartment
 

@@ -17,7 +17,7 @@ from rujukan.domain.codes import CloseReason, EndReason, Role, Service, Urgency
 from rujukan.domain.delivery import AcknowledgeDeliveries, Failure, Mark, Marks
 from rujukan.domain.fact import CaseId, Fact
 from rujukan.infra import composition
-from rujukan.infra.escalating import Escalator
+from rujukan.infra.delivery.escalating import Escalator
 from rujukan.infra.settings import Settings
 from rujukan.projections import deliveries, escalations, referral_box
 

@@ -19,19 +19,20 @@ from rujukan.domain.case import events as e
 from rujukan.domain.codes import AgeGroup, AgencyKind, CloseReason, Urgency
 from rujukan.domain.compartment import Compartment
 from rujukan.domain.fact import ActorId
-from rujukan.infra import composition, sealed_record
-from rujukan.infra.data_keys import KeyGone
-from rujukan.infra.event_store import (
+from rujukan.infra import composition
+from rujukan.infra.settings import Settings
+from rujukan.infra.store import sealed_record
+from rujukan.infra.store.data_keys import KeyGone
+from rujukan.infra.store.event_store import (
     Conflict,
     EventStore,
     Idempotency,
     Repeated,
     Stream,
 )
-from rujukan.infra.following import Follower
-from rujukan.infra.keyring import UnwrapFailed
-from rujukan.infra.sealed_record import BrokenSeal, HeaderChanged, MovedRow, SegmentChanged, Truncated, WrongKey
-from rujukan.infra.settings import Settings
+from rujukan.infra.store.following import Follower
+from rujukan.infra.store.keyring import UnwrapFailed
+from rujukan.infra.store.sealed_record import BrokenSeal, HeaderChanged, MovedRow, SegmentChanged, Truncated, WrongKey
 
 C = Compartment
 

@@ -13,11 +13,11 @@ import psycopg
 import pytest
 from office import APPENDING, held_up, kill, rows, stored, until, writing
 
-from rujukan.infra import group_commit
-from rujukan.infra.group_commit import Conflict, GroupCommit, Idempotency, LogUnavailable, Repeated, Row
 from rujukan.infra.migrations import migrate
 from rujukan.infra.services.postgres import EmbeddedPostgres
 from rujukan.infra.settings import Settings
+from rujukan.infra.store import group_commit
+from rujukan.infra.store.group_commit import Conflict, GroupCommit, Idempotency, LogUnavailable, Repeated, Row
 
 
 class Command(NamedTuple):

@@ -20,14 +20,15 @@ from rujukan.domain.case import events as e
 from rujukan.domain.case.state import Case, Status
 from rujukan.domain.codes import AgencyKind, CloseReason, ReferralStatus, Role, Service
 from rujukan.domain.fact import Fact
-from rujukan.infra import composition, importer
-from rujukan.infra.event_store import EventStore, Stream
-from rujukan.infra.importer import CASES_A_COMMIT, IMPORTER, CodeTaken, PlannedCase, plan, store
+from rujukan.infra import composition
+from rujukan.infra.importing import importer
+from rujukan.infra.importing.importer import CASES_A_COMMIT, IMPORTER, CodeTaken, PlannedCase, plan, store
+from rujukan.infra.importing.xes import XesError
 from rujukan.infra.migrations import migrate
 from rujukan.infra.services.postgres import EmbeddedPostgres
 from rujukan.infra.settings import Settings
+from rujukan.infra.store.event_store import EventStore, Stream
 from rujukan.infra.system_act import system_act
-from rujukan.infra.xes import XesError
 
 DATA = Path(__file__).parent.parent / "unit" / "data"
 SMALL = DATA / "small.xes"

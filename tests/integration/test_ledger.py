@@ -24,8 +24,6 @@ from rujukan.consumers.evidence.notes import verify
 from rujukan.consumers.evidence.tiles import ENTRIES, Tile, entries_in, tile_of
 from rujukan.infra import composition
 from rujukan.infra.database import FOLLOWER, SERVICE, as_role
-from rujukan.infra.event_store import Stream
-from rujukan.infra.group_commit import Row
 from rujukan.infra.ledger import sealer as sealing
 from rujukan.infra.ledger.auditing import Difference, audit
 from rujukan.infra.ledger.publishing import WitnessPolicy
@@ -33,6 +31,8 @@ from rujukan.infra.ledger.sealer import Edge, NotExtended
 from rujukan.infra.ledger.store import LedgerStore, NotSealed
 from rujukan.infra.services.postgres import EmbeddedPostgres
 from rujukan.infra.settings import Settings
+from rujukan.infra.store.event_store import Stream
+from rujukan.infra.store.group_commit import Row
 from rujukan.infra.system import to_environment
 
 

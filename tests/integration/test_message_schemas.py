@@ -15,9 +15,9 @@ from jsonschema import Draft202012Validator
 from rujukan.consumers.envelope import Opener, from_cloudevent, to_cloudevent
 from rujukan.consumers.known_events import is_known
 from rujukan.infra import composition
+from rujukan.infra.delivery.telling import Sealing, Tellings
 from rujukan.infra.demo.story import tell
 from rujukan.infra.schemas import serving
-from rujukan.infra.telling import Sealing, Tellings
 
 HERE = Path(__file__).parents[1] / "asyncapi"
 PROGRAM = ("package.json", ".npmrc", "check.mjs")

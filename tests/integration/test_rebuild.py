@@ -28,9 +28,10 @@ from office import (
 
 from rujukan import projections
 from rujukan.domain.case import commands as c
-from rujukan.infra import composition, following
+from rujukan.infra import composition
 from rujukan.infra.database import AWAY, FOLLOWER, as_role
 from rujukan.infra.settings import Settings
+from rujukan.infra.store import following
 from rujukan.projections import audit, caseload, deadlines, directory, referral_box, timeline
 from rujukan.projections import runner as runner_module
 

@@ -16,12 +16,13 @@ import pytest
 from office import Office, append, erases, note, opened_office, opened_store, tell_one_case
 
 from rujukan.domain.compartment import Compartment
-from rujukan.infra import composition, rotation
-from rujukan.infra.data_keys import KeyGone
+from rujukan.infra import composition
 from rujukan.infra.database import SERVICE, as_role
-from rujukan.infra.keyring import LocalKeyring, UnwrapFailed, id_of
 from rujukan.infra.locks import Lock
 from rujukan.infra.settings import Settings, to_environment
+from rujukan.infra.store import rotation
+from rujukan.infra.store.data_keys import KeyGone
+from rujukan.infra.store.keyring import LocalKeyring, UnwrapFailed, id_of
 
 C = Compartment
 KILLS = int(os.environ.get("ROTATION_KILLS", "8"))

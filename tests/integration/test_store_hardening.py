@@ -39,10 +39,11 @@ from rujukan.domain.case import commands as c
 from rujukan.domain.codes import CloseReason, Service
 from rujukan.domain.compartment import Compartment
 from rujukan.domain.fact import CaseId
-from rujukan.infra import composition, following
-from rujukan.infra.group_commit import GroupCommit, Idempotency, LogUnavailable, Row
+from rujukan.infra import composition
 from rujukan.infra.services.postgres import EmbeddedPostgres
 from rujukan.infra.settings import Settings
+from rujukan.infra.store import following
+from rujukan.infra.store.group_commit import GroupCommit, Idempotency, LogUnavailable, Row
 from rujukan.projections import caseload, deadlines, referral_box, timeline
 from rujukan.projections import runner as runner_module
 from rujukan.projections.runner import RebuildRunning

@@ -25,9 +25,9 @@ from rujukan.consumers.envelope import from_cloudevent
 from rujukan.domain.agency import ReactivateAgency, SuspendAgency
 from rujukan.domain.codes import AgencyKind, Role
 from rujukan.infra import composition, onboarding
+from rujukan.infra.delivery.feed import ApiFeed
 from rujukan.infra.demo import network
 from rujukan.infra.demo.inboxes import entitled
-from rujukan.infra.feed import ApiFeed
 from rujukan.infra.issuer import usual_actor
 from rujukan.infra.services.broker import free_port
 from rujukan.infra.settings import Settings, to_environment

@@ -39,7 +39,7 @@ from rujukan.domain.codes import (
 from rujukan.domain.disclosure import Written
 from rujukan.domain.fact import Act, Fact
 from rujukan.domain.refusal import Refusal, plain
-from rujukan.infra.transcoder import to_segments, topic_of
+from rujukan.infra.store.transcoder import to_segments, topic_of
 
 F = TypeVar("F", bound=Fact)
 

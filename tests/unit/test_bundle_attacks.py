@@ -26,8 +26,8 @@ from rujukan.consumers.evidence.notes import COSIGNATURE, Note, SigningKey
 from rujukan.consumers.evidence.policies import Policy
 from rujukan.consumers.evidence.proofs import Proof
 from rujukan.domain.compartment import Compartment
-from rujukan.infra import sealed_record
 from rujukan.infra.ledger.sealer import LogKey
+from rujukan.infra.store import sealed_record
 
 C = Compartment
 SPACE = UUID("b7c9c3c6-1f0e-4a7e-9b59-0d6d6c2f1a11")

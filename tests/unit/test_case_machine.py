@@ -23,7 +23,7 @@ from rujukan.domain.case.state import Status
 from rujukan.domain.codes import EndReason
 from rujukan.domain.compartment import Compartment
 from rujukan.domain.fact import Act, Fact
-from rujukan.infra.transcoder import to_event, to_segments, topic_of
+from rujukan.infra.store.transcoder import to_event, to_segments, topic_of
 
 ALLOWED = {
     ("", "draft"),

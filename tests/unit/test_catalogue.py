@@ -14,7 +14,7 @@ from rujukan.domain.case import commands as c
 from rujukan.domain.case import events as e
 from rujukan.domain.compartment import Compartment, Health, compartments_of
 from rujukan.domain.fact import Fact
-from rujukan.infra.transcoder import merged, to_event, to_segments, topic_of
+from rujukan.infra.store.transcoder import merged, to_event, to_segments, topic_of
 
 GOLDEN: dict[str, Any] = json.loads((Path(__file__).parent.parent / "golden" / "events_v1.json").read_text())
 COORDINATION_ONLY = {

@@ -42,7 +42,7 @@ from rujukan.domain.codes import AgencyKind, ConsentBy, Purpose, ReferralStatus,
 from rujukan.domain.compartment import ALL, Compartment
 from rujukan.domain.disclosure import CONTENT, COORDINATION, Knowledge, Told, concerned, entitlement, still_readable
 from rujukan.domain.fact import Act, Fact
-from rujukan.infra.transcoder import to_segments
+from rujukan.infra.store.transcoder import to_segments
 
 S = ReferralStatus
 K = AgencyKind

@@ -61,7 +61,7 @@ from rujukan.domain.refusal import (
     Refusal,
     Unknown,
 )
-from rujukan.infra.transcoder import to_segments, topic_of
+from rujukan.infra.store.transcoder import to_segments, topic_of
 
 ERASURE = an_id("erasure")
 OFFICER = act("uptd-ppa", Role.DATA_PROTECTION_OFFICER)

@@ -15,8 +15,8 @@ from rujukan.consumers.evidence import records
 from rujukan.consumers.evidence.records import entry_from, entry_of, open_segment, read_header, split_record
 from rujukan.consumers.evidence.refused import Malformed, NotProven, WrongSegmentKey
 from rujukan.domain.compartment import Compartment
-from rujukan.infra import sealed_record
-from rujukan.infra.sealed_record import BrokenSeal, Header, parse, seal, segment_key
+from rujukan.infra.store import sealed_record
+from rujukan.infra.store.sealed_record import BrokenSeal, Header, parse, seal, segment_key
 
 FIRST = bytes.fromhex(GOLDEN[1]["record"])
 HEAD, PARTS = split_record(SEALED)

@@ -20,7 +20,7 @@ from rujukan.consumers.evidence.bundle_parts import Segment
 from rujukan.consumers.evidence.checkpoints import Checkpoint
 from rujukan.consumers.evidence.coding import to_base64
 from rujukan.consumers.evidence.notes import COSIGNATURE, COSIGNATURE_ML_DSA, ED25519, Note, SigningKey
-from rujukan.infra import sealed_record
+from rujukan.infra.store import sealed_record
 
 HERE = Path(__file__).parent
 PAGE = (HERE.parent.parent / "consumers" / "evidence" / "FORMATS.md").read_text("utf-8")

@@ -14,8 +14,8 @@ from rujukan.domain import catalogue
 from rujukan.domain.authority import COMMANDS
 from rujukan.domain.compartment import Compartment
 from rujukan.domain.fact import Fact
-from rujukan.infra import transcoder
-from rujukan.infra.sealed_record import BrokenSeal, Header, parse, seal, unseal
+from rujukan.infra.store import transcoder
+from rujukan.infra.store.sealed_record import BrokenSeal, Header, parse, seal, unseal
 
 KEY = b"k" * 32
 CASE_AND_AGENCY = sorted(frozenset().union(*COMMANDS.values()), key=lambda command: command.__name__)

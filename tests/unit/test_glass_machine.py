@@ -20,7 +20,7 @@ from rujukan.domain.compartment import Compartment
 from rujukan.domain.disclosure import Knowledge, Written, through_glass
 from rujukan.domain.fact import Act, Fact
 from rujukan.domain.refusal import Refusal
-from rujukan.infra.transcoder import to_event, to_segments, topic_of
+from rujukan.infra.store.transcoder import to_event, to_segments, topic_of
 
 LED_BY = "uptd-ppa"
 WORDS = ("health", "legal", "safety")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from rujukan.infra.keyring import LocalKeyring, UnwrapFailed, id_of
+from rujukan.infra.store.keyring import LocalKeyring, UnwrapFailed, id_of
 
 KEY = bytes(range(32))
 

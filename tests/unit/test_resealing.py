@@ -24,7 +24,7 @@ from rujukan.domain.refusal import (
     Refusal,
     Unknown,
 )
-from rujukan.infra.transcoder import to_event, to_segments, topic_of
+from rujukan.infra.store.transcoder import to_event, to_segments, topic_of
 
 
 def by(name: str, agency: str, role: Role) -> Act:

@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from rujukan.consumers.evidence import records
 from rujukan.consumers.evidence.refused import WrongSegmentKey
 from rujukan.domain.compartment import Compartment
-from rujukan.infra import sealed_record
-from rujukan.infra.sealed_record import (
+from rujukan.infra.store import sealed_record
+from rujukan.infra.store.sealed_record import (
     BrokenSeal,
     CompartmentSwapped,
     Header,

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rujukan.infra.keyring import LocalKeyring
+from rujukan.infra.store.keyring import LocalKeyring
 from rujukan.infra.webhooks import names
 from rujukan.infra.webhooks.addresses import Networks, Refused
 from rujukan.infra.webhooks.sending import JITTER, SCHEDULE, Patience

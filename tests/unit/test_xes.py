@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rujukan.infra.xes import CHUNK, Limits, Reader, Trace, XesError
+from rujukan.infra.importing.xes import CHUNK, Limits, Reader, Trace, XesError
 
 DATA = Path(__file__).parent / "data"
 SMALL = (DATA / "small.xes").read_bytes()

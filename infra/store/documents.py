@@ -9,8 +9,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from rujukan.domain.compartment import Compartment
 
+from ..database import Pool
 from .data_keys import DataKeys, KeyGone
-from .database import Pool
 from .sealed_record import BrokenSeal
 
 CONTEXT = b"rujukan/document/1"

@@ -10,9 +10,9 @@ from threading import Event
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from . import cli_evidence
-from .cli_evidence import Failed, stopped_by_signal
-from .settings import TOKEN, Settings
+from ..settings import TOKEN, Settings
+from . import evidence
+from .evidence import Failed, stopped_by_signal
 
 if TYPE_CHECKING:
     from rujukan.consumers.envelope import Opener
@@ -53,7 +53,7 @@ def add_commands(command: Any) -> None:
     subscribing.add_argument("--case", type=UUID, help="a replay of this case only")
     subscribing.add_argument("--name", help="the replay's name: given again, it goes on where it was")
     subscribing.add_argument("--stop-after", type=int, metavar="N", help="stop after so many deliveries")
-    cli_evidence.add_witnessing(subscribing)
+    evidence.add_witnessing(subscribing)
 
     state = command(
         "inbox", show_inbox, f"how far an inbox is; status {MISSING} where something is missing", data=False
@@ -152,7 +152,7 @@ def subscribe(settings: Settings, said: argparse.Namespace) -> int:
     stop = stopped_by_signal()
     inbox = _inbox(said, _counted(_sink(said), said.stop_after, stop))
     subscription = _subscription(said, keys, inbox, kafka, feed)
-    with cli_evidence.witnessing(said, stop) as failed:
+    with evidence.witnessing(said, stop) as failed:
         subscription.run(stop)
         stop.set()
     missing = inbox.notes.gaps(subscription.name)

@@ -6,8 +6,8 @@ asked, so it holds itself to a little less.
 
 from uuid import uuid4
 
-from .database import Pool
-from .locks import Lock
+from ..database import Pool
+from ..locks import Lock
 
 HALTED = "SET LOCAL idle_in_transaction_session_timeout = '3s'"
 """The server ends the transaction of a process that was halted in the middle of it: others wait for its lock."""

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
-from .settings import TOKEN, Settings
+from ..settings import TOKEN, Settings
 
 ALARMED = 3
 """Exit status of a witness that found the log to contradict itself."""
@@ -277,7 +277,7 @@ def _signature(pdf: bytes, name: str, said: argparse.Namespace) -> list[str]:
     try:
         from cryptography.x509 import load_pem_x509_certificates
 
-        from .report.signature import verify_signature
+        from ..report.signature import verify_signature
     except ModuleNotFoundError:
         why = "pip install 'rujukan[report]'"
         return ["- " + words.say("signature", said.language, name=name, why=why)]
@@ -328,10 +328,10 @@ def _position(api: Any, case: object, when: str) -> int:
 def _ledger(settings: Settings, said: argparse.Namespace) -> int:
     from rujukan.consumers.evidence.notes import parse_note
 
-    from . import composition
-    from .database import FOLLOWER, as_role
-    from .ledger.auditing import audit
-    from .system import running
+    from .. import composition
+    from ..database import FOLLOWER, as_role
+    from ..ledger.auditing import audit
+    from ..system import running
 
     settings = running(settings)
     keys = composition.ledger_key(settings, composition.keyring(settings)).public

@@ -28,12 +28,12 @@ from rujukan.consumers.source import Again, Sealed
 from rujukan.domain.compartment import Compartment
 from rujukan.domain.delivery import Told
 
+from ..database import Pool
+from ..store.data_keys import KeyGone
+from ..store.event_store import EventStore
+from ..store.keyring import KeyProvider
+from ..store.sealed_record import BrokenSeal, Header, Record
 from .agency_keys import BadKey, KeyBook, NotTold
-from .data_keys import KeyGone
-from .database import Pool
-from .event_store import EventStore
-from .keyring import KeyProvider
-from .sealed_record import BrokenSeal, Header, Record
 
 ALL = tuple(Compartment)
 _Opened = dict[tuple[int, int], tuple[Header, Mapping[Compartment, bytes]]]

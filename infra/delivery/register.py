@@ -25,8 +25,8 @@ from rujukan.domain import webhook
 from rujukan.domain.disclosure import Followed, Told
 from rujukan.domain.erasure import DeletionAsked
 
-from .following import Follower
-from .webhooks import rows as webhook_rows
+from ..store.following import Follower
+from ..webhooks import rows as webhook_rows
 
 log = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ class NoCheckout(Exception):
 
 def bench(what: Sequence[str], out: Path | None, seconds: float) -> int:
     """Measure beside peers; the harness's exit status. Raises NoCheckout."""
-    for top in (Path.cwd(), Path(__file__).resolve().parents[1]):
+    for top in (Path.cwd(), Path(__file__).resolve().parents[2]):
         if (top / HARNESS).exists():
             command = [sys.executable, str(top / HARNESS), *what, "--seconds", str(seconds)]
             return subprocess.run([*command, *(["--json", str(out)] if out else [])], check=False).returncode

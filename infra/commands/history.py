@@ -7,8 +7,8 @@ import argparse
 from collections.abc import Iterable
 from typing import Any
 
-from .cli_evidence import add_asking
-from .settings import Settings
+from ..settings import Settings
+from .evidence import add_asking
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -14,9 +14,9 @@ from rujukan.domain.catalogue import version_of
 from rujukan.domain.compartment import Compartment
 from rujukan.domain.fact import Act, Fact
 
+from ..database import Pool
 from . import sealed_record
 from .data_keys import DataKeys, KeyGone
-from .database import Pool
 from .group_commit import Conflict, GroupCommit, Idempotency, LogUnavailable, Repeated, Row
 from .sealed_record import Header, Record
 from .transcoder import to_event, to_segments, topic_of

@@ -13,7 +13,7 @@ finished by running it again:
 **Erasure epoch.** A copy of `log.data_keys` made before, in a backup, in a replica's old files, in what PostgreSQL did
 not overwrite yet, is wrapped under keys that are destroyed now. So what was erased before the epoch is gone from all
 of them; and for the same reason a backup made before an epoch is restored with the `log.data_keys` of after it
-(infra/ERASURE.md).
+(ERASURE.md).
 """
 
 from collections.abc import Callable, Iterator
@@ -28,9 +28,9 @@ from psycopg.rows import TupleRow
 
 from rujukan.domain.compartment import Compartment
 
+from ..locks import Lock
 from .data_keys import context
 from .keyring import KeyProvider
-from .locks import Lock
 
 BATCH = 500
 

@@ -24,10 +24,10 @@ from rujukan.domain.fact import CaseId, ClockId, Fact, GlassId, ReferralId
 from rujukan.domain.refusal import Refusal
 from rujukan.projections import deliveries, emergencies, escalations, referral_box
 
-from .database import AWAY
-from .event_store import EventStore
-from .system_act import system_act
-from .unforeseen import where
+from ..database import AWAY
+from ..store.event_store import EventStore
+from ..system_act import system_act
+from ..unforeseen import where
 
 log = logging.getLogger(__name__)
 

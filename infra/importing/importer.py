@@ -48,8 +48,8 @@ from rujukan.domain.codes import (
 from rujukan.domain.fact import Act, ActorId, AgencyCode, CaseId, Fact
 from rujukan.domain.refusal import NotForThisRole, Refusal
 
-from .event_store import Conflict, EventStore, Stream
-from .system_act import SYSTEM_AGENCY, system_act
+from ..store.event_store import Conflict, EventStore, Stream
+from ..system_act import SYSTEM_AGENCY, system_act
 from .xes import USUAL, Limits, Reader, Trace, XesError, XesEvent
 
 LOGS = UUID("c4f1a0d2-6b5e-5c1d-9a55-696d706f7274")

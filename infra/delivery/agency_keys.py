@@ -7,7 +7,7 @@ from cryptography.hazmat.primitives.hpke import MLKEM768X25519PublicKey
 from rujukan.consumers import envelope
 from rujukan.domain import agency as agencies
 
-from .event_store import EventStore
+from ..store.event_store import EventStore
 
 KEYS_SECONDS = 1.0
 

@@ -6,11 +6,11 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .cli_evidence import Failed
-from .settings import Settings
+from ..settings import Settings
+from .evidence import Failed
 
 if TYPE_CHECKING:
-    from .kafka.planning import Member
+    from ..kafka.planning import Member
 
 CATCH_UP_SECONDS = 10.0
 
@@ -35,10 +35,10 @@ def sync(settings: Settings, said: argparse.Namespace) -> int:
     """Bring Kafka in line with the agencies."""
     from kafka.errors import KafkaError
 
-    from .kafka import syncing
-    from .kafka.access import admin_access
-    from .kafka.planning import Options
-    from .system import running
+    from ..kafka import syncing
+    from ..kafka.access import admin_access
+    from ..kafka.planning import Options
+    from ..system import running
 
     settings = running(settings)
     options = Options(
@@ -70,8 +70,8 @@ def sync(settings: Settings, said: argparse.Namespace) -> int:
 
 def members(settings: Settings) -> "list[Member]":
     """The network's agencies, as the list has them once it is up to date."""
-    from . import composition
-    from .kafka.planning import Member
+    from .. import composition
+    from ..kafka.planning import Member
 
     with composition.service(settings, connections=2) as ports:
         give_up = time.monotonic() + CATCH_UP_SECONDS

@@ -5,8 +5,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from .cli_evidence import Failed
-from .settings import Settings
+from ..settings import Settings
+from .evidence import Failed
 
 DOCUMENTS = ("asyncapi", "page", "html", "known")
 
@@ -31,7 +31,7 @@ def add_commands(command: Any) -> None:
 
 def run(settings: Settings, said: argparse.Namespace) -> int:
     """List, print or write."""
-    from .schemas import frozen
+    from ..schemas import frozen
 
     if said.write is not None:
         if said.what is not None:
@@ -53,7 +53,7 @@ def run(settings: Settings, said: argparse.Namespace) -> int:
 
 
 def _text(what: str) -> str:
-    from .schemas import frozen, known, markdown, serving
+    from ..schemas import frozen, known, markdown, serving
 
     match what:
         case "asyncapi":

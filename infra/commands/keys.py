@@ -4,7 +4,7 @@ import argparse
 import sys
 from typing import Any
 
-from .settings import Settings
+from ..settings import Settings
 
 MOST = 500
 
@@ -19,9 +19,10 @@ def add_commands(command: Any) -> None:
 
 def keys(settings: Settings, said: argparse.Namespace) -> int:
     """List the key-encryption keys, replace the active one, or make an erasure epoch."""
-    from . import composition, rotation
-    from .erasing import finish_erasures
-    from .system import running
+    from .. import composition
+    from ..store import rotation
+    from ..store.erasing import finish_erasures
+    from ..system import running
 
     settings = running(settings)
     provider = composition.keyring(settings)
@@ -51,8 +52,8 @@ def list_erasures(settings: Settings, said: argparse.Namespace) -> int:
     """Every erasure of the network, the latest first."""
     from rujukan.projections import erasures
 
-    from . import composition
-    from .system import running
+    from .. import composition
+    from ..system import running
 
     with composition.follower(running(settings)) as source, source.store.pool.connection() as db:
         for entry in erasures.erasures(db, limit=MOST):
@@ -70,8 +71,8 @@ def list_retention(settings: Settings, said: argparse.Namespace) -> int:
     """What falls due, what is held against it, and by which rule."""
     from rujukan.projections import retention
 
-    from . import composition
-    from .system import running
+    from .. import composition
+    from ..system import running
 
     with composition.follower(running(settings)) as source, source.store.pool.connection() as db:
         for entry in retention.due(db, limit=MOST):

@@ -10,7 +10,7 @@ from typing import Any, Self
 import httpx
 import msgspec
 
-from .settings import TOKEN, Settings
+from ..settings import TOKEN, Settings
 
 SECONDS = 60.0
 SEALED_SECONDS = 60.0
@@ -25,7 +25,7 @@ class Api:
     """The API, asked as a person. Use as a context manager."""
 
     def __init__(self, settings: Settings, said: argparse.Namespace) -> None:
-        """`said` has token, purpose and url (cli_evidence.add_asking). Raises ValueError where nobody asks."""
+        """`said` has token, purpose and url (evidence.add_asking). Raises ValueError where nobody asks."""
         token = said.token or os.environ.get(TOKEN)
         if not token:
             raise ValueError(f"say who asks: an access token in {TOKEN}, or --token")
@@ -81,7 +81,7 @@ class NotSealed(NotAnswered):
 def _url(settings: Settings, said: argparse.Namespace) -> str:
     if said.url:
         return str(said.url).rstrip("/")
-    from .system import running
+    from ..system import running
 
     found = running(settings)
     return f"http://{found.host}:{found.port}"

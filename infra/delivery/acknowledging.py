@@ -35,8 +35,8 @@ from rujukan.domain.delivery import AcknowledgeDeliveries, Mark
 from rujukan.domain.fact import Act, AgencyCode
 from rujukan.domain.refusal import AgencyInactive, Refusal
 
-from .locks import Lock
-from .system_act import SYSTEM_ACTOR
+from ..locks import Lock
+from ..system_act import SYSTEM_ACTOR
 
 log = logging.getLogger(__name__)
 

@@ -1,0 +1,1 @@
+"""Logs of other systems, which become cases and referrals."""
