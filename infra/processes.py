@@ -8,7 +8,6 @@ from contextlib import contextmanager, suppress
 from threading import Event, Thread
 from types import FrameType
 
-import psycopg
 import uvicorn
 
 from rujukan.api.app import create_app
@@ -16,7 +15,7 @@ from rujukan.api.casework import Casework
 from rujukan.api.ports import Unavailable
 
 from . import composition
-from .database import AWAY, FOLLOWER, as_role
+from .database import AWAY
 from .delivery.escalating import Escalator
 from .ledger.sealer import NotExtended
 from .ledger.witnessing import ask_witnesses
@@ -99,11 +98,8 @@ def sealer(settings: Settings) -> None:
 
 
 def _ask_witnesses(settings: Settings, stop: Event) -> None:
-    with (
-        psycopg.connect(as_role(settings.database, FOLLOWER), autocommit=True) as db,
-        composition.ledger(settings) as store,
-    ):
-        ask_witnesses(db, store, settings.witness_policy, stop)
+    with composition.ledger(settings) as store:
+        ask_witnesses(store, settings.witness_policy, stop)
 
 
 def _project(settings: Settings, stop: Event) -> None:

@@ -41,7 +41,7 @@ log = logging.getLogger(__name__)
 
 INTERVAL = 0.2
 """Seconds between checkpoints while events come: what comes in between is sealed together."""
-RARER = 30
+RARER = 50
 """On a slow disk checkpoints come further apart, so that at most one part in so many of the time is spent on them: who
 appends waits for the same disk."""
 LONGEST = 3.0
@@ -194,7 +194,6 @@ class Sealer:
                 stop.wait(0.5)
             else:
                 return
-            db.execute("LISTEN stored_events")
             for _ in self._seal(db, stop):
                 pass
 
@@ -206,6 +205,7 @@ class Sealer:
 
     def _seal(self, db: Connection[TupleRow], stop: Event | None) -> Iterator[int]:
         edge, position = self._load(db)
+        listens = False
         while stop is None or not stop.is_set():
             began = time.monotonic()
             rows = db.execute(_PENDING, (position, PAGE), binary=True).fetchall()
@@ -216,9 +216,12 @@ class Sealer:
                 yield len(rows)
             elif stop is None:
                 return
-            else:
+            elif listens:
                 for _ in db.notifies(timeout=1.0, stop_after=1):
                     pass
+            if listens == bool(rows):  # who is busy looks anyway, and each append would wake it in vain
+                db.execute("UNLISTEN stored_events" if listens else "LISTEN stored_events")
+                listens = not listens
             if rows and stop is not None and found < PAGE and len(rows) == found:
                 took = time.monotonic() - began
                 stop.wait(min(max(INTERVAL, took * RARER), LONGEST) - took)

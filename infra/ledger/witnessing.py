@@ -11,8 +11,6 @@ from pathlib import Path
 from threading import Event
 
 import httpx
-from psycopg import Connection
-from psycopg.rows import TupleRow
 
 from rujukan.consumers.evidence import notes
 from rujukan.consumers.evidence.checkpoints import Checkpoint, parse_checkpoint
@@ -29,6 +27,10 @@ log = logging.getLogger(__name__)
 SECONDS = 10.0
 """How long a witness may take to answer."""
 LARGEST_ANSWER = 64 * 1024
+LOOK_SECONDS = 0.2
+"""How often it looks for a new checkpoint. To be told of one would cost more: PostgreSQL wakes whoever listens to
+anything for every append."""
+IDLE_SECONDS = 1.0
 AGAIN_SECONDS = 5.0
 """After what time a witness that did not cosign is asked again."""
 
@@ -89,14 +91,13 @@ class Asked:
             raise Refused(f"{self._key.name}: {problem}") from None
 
 
-def ask_witnesses(db: Connection[TupleRow], store: LedgerStore, policy: Path, stop: Event) -> None:
+def ask_witnesses(store: LedgerStore, policy: Path, stop: Event) -> None:
     """Ask each witness of the policy that has an address to cosign each new checkpoint, until told to stop."""
     with httpx.Client(follow_redirects=False) as http, ThreadPoolExecutor(8) as at_once:
         known: dict[str, Asked] = {}
         taken: dict[str, str] = {}
         asking: dict[str, Future[int]] = {}
         later: dict[str, float] = {}
-        db.execute("LISTEN checkpoints")
         while not stop.is_set():
             try:
                 named = addresses(policy)
@@ -108,8 +109,7 @@ def ask_witnesses(db: Connection[TupleRow], store: LedgerStore, policy: Path, st
             now = time.monotonic()
             due = [u for u in known if note and taken.get(u) != note.text and u not in asking and later.get(u, 0) < now]
             if note is None or not due:
-                for _ in db.notifies(timeout=1.0, stop_after=1):
-                    pass
+                stop.wait(LOOK_SECONDS if known else IDLE_SECONDS)
             else:
                 asking |= {url: at_once.submit(known[url].ask, note, store) for url in due}
                 taken |= dict.fromkeys(due, note.text)

@@ -10,7 +10,6 @@ from pathlib import Path
 from threading import Event, Thread
 
 import httpx
-import psycopg
 import pytest
 from test_ledger import fresh, ledger, public, roll_back, seal, superuser, write  # noqa: F401
 
@@ -25,7 +24,6 @@ from rujukan.consumers.witness import Evidence, Misbehaviour, Witness, request
 from rujukan.consumers.witnessing import LogClient, WitnessServer, follow
 from rujukan.infra import composition
 from rujukan.infra.cli import main
-from rujukan.infra.database import FOLLOWER, as_role
 from rujukan.infra.ledger.sealer import LogKey
 from rujukan.infra.ledger.store import LedgerStore
 from rujukan.infra.ledger.witnessing import Asked, Refused, ask_witnesses
@@ -295,20 +293,19 @@ def test_a_policy_that_cannot_be_read_does_not_end_the_asking(fresh, ledger, mad
     note = grow(fresh, ledger, 3)
     server = WitnessServer(witness)
     server.start()
-    with psycopg.connect(as_role(fresh.database, FOLLOWER), autocommit=True) as db:
-        asking = Thread(target=ask_witnesses, args=(db, ledger, policy, stop), daemon=True)
-        asking.start()
-        try:
-            time.sleep(0.3)
-            policy.write_text(f"witness w {witness.keys[0].public.vkey} {server.url}\nquorum w\n")
-            give_up = time.monotonic() + 20
-            while witness.seen(fresh.ledger_origin) != parse_checkpoint(note.text):
-                assert time.monotonic() < give_up, "nobody asked"
-                time.sleep(0.05)
-        finally:
-            stop.set()
-            asking.join(5)
-            server.shutdown()
+    asking = Thread(target=ask_witnesses, args=(ledger, policy, stop), daemon=True)
+    asking.start()
+    try:
+        time.sleep(0.3)
+        policy.write_text(f"witness w {witness.keys[0].public.vkey} {server.url}\nquorum w\n")
+        give_up = time.monotonic() + 20
+        while witness.seen(fresh.ledger_origin) != parse_checkpoint(note.text):
+            assert time.monotonic() < give_up, "nobody asked"
+            time.sleep(0.05)
+    finally:
+        stop.set()
+        asking.join(5)
+        server.shutdown()
 
 
 def receipt(running, path: str) -> bytes:

@@ -507,7 +507,6 @@ def test_a_slow_witness_keeps_no_other_waiting_and_one_that_was_away_is_asked_ag
     monkeypatch,
 ):
     """On a real ledger that gets no new event meanwhile."""
-    import psycopg
 
     monkeypatch.setattr(asking, "AGAIN_SECONDS", 0.3)
     write(fresh, 3)
@@ -532,11 +531,10 @@ def test_a_slow_witness_keeps_no_other_waiting_and_one_that_was_away_is_asked_ag
     stop = Event()
     with ExitStack() as open_now:
         servers = {name: open_now.enter_context(serving(answer(name))) for name in keys}
-        db = open_now.enter_context(psycopg.connect(fresh.database, autocommit=True))
         lines = "".join(f"witness {n} {k.public.vkey} {servers[n].url}\n" for n, k in keys.items())
         policy = tmp_path / "policy"
         policy.write_text("half of a policy\n")
-        thread = Thread(target=ask_witnesses, args=(db, ledger, policy, stop), daemon=True)
+        thread = Thread(target=ask_witnesses, args=(ledger, policy, stop), daemon=True)
         thread.start()
         thread.join(0.3)
         assert thread.is_alive()
