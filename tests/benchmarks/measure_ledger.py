@@ -7,8 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from itertools import pairwise
+from contextlib import contextmanager, nullcontext
 from uuid import uuid4
 
 import psycopg
@@ -29,7 +28,7 @@ from rujukan.infra.store.transcoder import to_segments, topic_of
 
 EVENTS = int(os.environ.get("LEDGER_EVENTS", "1000000"))
 CLIENTS = 32
-TURNS = 10
+TURNS = 20
 
 
 def run(bench: Bench) -> list[Measured]:
@@ -112,28 +111,31 @@ def _proofs(settings: Settings) -> list[Measured]:
 
 
 def _cost(bench: Bench) -> list[Measured]:
-    """Appends with and without a sealer at work, by turns. What a sealer costs is the median over its turns, each
-    beside the mean of the turns before and after it: a disk drifts more in a minute than a sealer takes from it."""
+    """Appends with and without a sealer at work, by turns, in the order AB BA AB, the same done before each.
+    A disk drifts more in a minute than a sealer takes from it: what it takes is the median over pairs of turns."""
     with bench.database() as settings, composition.writer(settings) as store:
         _measure(store, CLIENTS, 1.0)
-        without = [_measure(store, CLIENTS, bench.seconds)]
-        beside_a_sealer: list[float] = []
-        for _ in range(TURNS):
-            with _sealer(settings):
-                beside_a_sealer.append(_measure(store, CLIENTS, bench.seconds))
-            without.append(_measure(store, CLIENTS, bench.seconds))
-    around = [statistics.mean(pair) for pair in pairwise(without)]
-    costs = [100 * (1 - ours / plain) for ours, plain in zip(beside_a_sealer, around, strict=True)]
-    ours, plain = statistics.median(beside_a_sealer), statistics.median(without)
+        with_one: list[float] = []
+        without: list[float] = []
+        for turn in range(TURNS):
+            for is_sealed in (True, False) if turn % 2 else (False, True):
+                composition.sealer(settings).seal_all()
+                with _sealer(settings) if is_sealed else nullcontext():
+                    time.sleep(0.5)
+                    (with_one if is_sealed else without).append(_measure(store, CLIENTS, bench.seconds))
+    costs = [100 * (1 - ours / plain) for ours, plain in zip(with_one, without, strict=True)]
+    low, cost, high = statistics.quantiles(costs, n=4)
+    ours, plain = statistics.median(with_one), statistics.median(without)
     return [
         beside(f"append beside a sealer, {CLIENTS} clients", ours, "events/s", "no sealer", plain),
-        beside("what a sealer takes of appends", statistics.median(costs), "%", "target", 5, True),
+        beside("what a sealer takes of appends", cost, "%", "target", 5, True),
+        beside("the same, lower quartile of the turns", low, "%", "-", None),
+        beside("the same, upper quartile", high, "%", "-", None),
     ]
 
 
 @contextmanager
 def _sealer(settings: Settings) -> Iterator[None]:
-    composition.sealer(settings).seal_all()
     child = subprocess.Popen(
         [sys.executable, "-m", "rujukan.infra.cli", "sealer"],
         env={**os.environ, **to_environment(replace(settings, kafka="-"))},
@@ -141,7 +143,6 @@ def _sealer(settings: Settings) -> Iterator[None]:
     with psycopg.connect(settings.database, autocommit=True) as db:  # a start is not what is measured
         while not db.execute("SELECT FROM pg_locks WHERE objid = %s AND granted", (Lock.SEALING,)).fetchall():
             time.sleep(0.1)
-    time.sleep(0.5)
     try:
         yield
     finally:
