@@ -10,6 +10,7 @@ WRITTEN_OUT = {
     "projections/runner.py": {Lock.PREPARING_VIEWS, Lock.REBUILDING},
     "infra/migrations/0001_log.sql": {Lock.APPENDING},
     "infra/migrations/0003_erasure.sql": {Lock.DATA_KEYS},
+    "infra/migrations/0009_planned.sql": {Lock.APPENDING},
 }
 
 
