@@ -109,7 +109,9 @@ class AcknowledgementReader:
         self._conninfo = conninfo
         self._agencies = agencies
         self._taking = taking
-        self._steps: dict[TopicPartition, int] = {}
+        self._passed: dict[TopicPartition, tuple[int, int]] = {}
+        """Of topics at whose records the client breaks off: how many it passed by at once, and what is behind the last
+        at which it did."""
         """How far was gone on last in a topic where something cannot be read: twice as far each time, as what lies
         together in one batch cannot be read for the sake of one. A later acknowledgement says it all again."""
         self.read = 0
@@ -160,20 +162,29 @@ class AcknowledgementReader:
 
     def _polled(self, consumer: KafkaConsumer, gathered: "_Gathered") -> dict[TopicPartition, list[Any]]:
         """What came. A record that the client cannot read (headers that are no UTF-8, a compression that is not
-        installed) is passed by in its own topic, as all agencies are read here."""
+        installed) is passed by in its own topic, as all agencies are read here. Of many in a row twice as many are
+        passed by each time; as that leads past good ones too, it goes back, until what was passed by is bad only."""
         try:
             found: dict[TopicPartition, list[Any]] = consumer.poll(timeout_ms=POLL_MS)
         except UNREADABLE as problem:
             at = in_hand(consumer)
             if at is None:
                 raise
-            step = self._steps[at] = 2 * self._steps.get(at, 0) or 1
-            gathered.add(_agency_of(at), [], pass_by(consumer, at, step))
+            step = 2 * self._passed.get(at, (0, 0))[0] or 1
+            behind = consumer.position(at) + 1
+            gathered.add(_agency_of(at), [], behind)
+            if pass_by(consumer, at, step) > behind and consumer.position(at) == consumer.highwater(at):
+                consumer.seek(at, behind)
+                step = 0
+            self._passed[at] = step, behind
             self.garbage += 1
             log.warning("what %s wrote cannot be read (%s): passed by", _agency_of(at), type(problem).__name__)
             return {}
-        for at in found:
-            self._steps.pop(at, None)
+        for at in list(found):
+            steps, behind = self._passed.pop(at, (1, 0))
+            if steps > 1 and found[at][0].offset > behind:
+                del found[at]
+                consumer.seek(at, behind)
         return found
 
     def _read(self, value: bytes | None) -> AcknowledgeDeliveries | None:
