@@ -11,8 +11,9 @@ from contextlib import closing, suppress
 from pathlib import Path
 from random import Random
 
-from kafka import TopicPartition
+from kafka import KafkaAdminClient, TopicPartition
 
+from rujukan.consumers import topics
 from rujukan.consumers.topics import topic_of
 
 from .parts import Broker, Program
@@ -23,8 +24,6 @@ from .world import SERVICE, TRANSPORTS, World, subscriber
 HALT_SECONDS = 5.0
 """Longer than every lease."""
 FULL = "filled"
-MARKERS = 20
-"""So many offsets behind an agency's place may be marks of transactions, and no messages."""
 
 
 class Fault(ABC):
@@ -129,10 +128,16 @@ class Retention(Fault):
     def heal(self, world: World) -> None:
         with suppress_outage(), closing(world.admin()) as admin:
             at = TopicPartition(topic_of(self._agency), 0)
-            deleted = admin.delete_records({at: -1})[at]["low_watermark"]
-            places = world.rows(self._agency, "SELECT place FROM rujukan_cursor WHERE place IS NOT NULL")
-            self._deleted = bool(places) and deleted - places[0][0] > MARKERS
+            last = self._last(world, admin)
+            admin.delete_records({at: -1})
+            if not self._last(world, admin):  # or a publisher sent it again meanwhile
+                handled = world.rows(self._agency, "SELECT handled FROM rujukan_cursor WHERE place IS NOT NULL")
+                self._deleted = bool(handled) and last > handled[0][0]
         world.parts[subscriber(self._agency)].release()
+
+    def _last(self, world: World, admin: KafkaAdminClient) -> int:
+        """The highest sequence that the topic holds."""
+        return topics.tails(world.access(), admin, [self._agency], world.service_key)[self._agency].sequence
 
     def check(self, world: World) -> None:
         said = world.log_of(subscriber(self._agency))[self._said :]
