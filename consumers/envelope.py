@@ -305,9 +305,10 @@ def from_cloudevent(event: Mapping[str, object]) -> tuple[list[tuple[str, bytes]
     texts = {name: str(text) for name, text in event.items()}
     try:
         value = base64.b64decode(texts.pop("data_base64"), validate=True)
-        content = texts.pop("datacontenttype").encode()
+        if texts.pop("datacontenttype") != CONTENT_TYPE:
+            raise NotOurs("not a sealed message by its content type")
         headers = [(f"ce_{name}", text.encode("ascii")) for name, text in texts.items()]
-        return [*headers, ("content-type", content)], texts["partitionkey"].encode(), value
+        return [*headers, ("content-type", CONTENT_TYPE.encode())], texts["partitionkey"].encode(), value
     except (KeyError, ValueError):
         raise NotOurs("not a sealed message as CloudEvents JSON") from None
 

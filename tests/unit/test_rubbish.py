@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from told import AGENCY, KEY, PINNED, told
 
@@ -68,6 +68,7 @@ def test_what_is_no_message_is_refused(text: bytes) -> None:
 
 
 @given(st.sampled_from(sorted(EVENT)), values)
+@example("datacontenttype", "\x00")
 def test_a_message_with_one_thing_changed_is_refused(name: str, value: Any) -> None:
     changed = {**EVENT, name: value}
     assert is_refused(sealed(json.dumps(changed).encode())) == (changed != EVENT)
