@@ -14,7 +14,6 @@ from random import Random
 from kafka import KafkaAdminClient, TopicPartition
 
 from rujukan.consumers import topics
-from rujukan.consumers.topics import topic_of
 
 from .parts import Broker, Program
 from .poison import pour
@@ -127,7 +126,7 @@ class Retention(Fault):
 
     def heal(self, world: World) -> None:
         with suppress_outage(), closing(world.admin()) as admin:
-            at = TopicPartition(topic_of(self._agency), 0)
+            at = TopicPartition(topics.topic_of(self._agency), 0)
             last = self._last(world, admin)
             admin.delete_records({at: -1})
             if not self._last(world, admin):  # or a publisher sent it again meanwhile
