@@ -105,7 +105,7 @@ def test_the_key_is_replaced_under_load_and_everything_opens(settings: Settings,
             done = rotation.rotate(settings.database, provider)
             assert done.destroyed == [old]
             assert provider.ids() == [done.active]
-            assert old not in settings.keyring_file.read_text()
+            assert f'"{old}"' not in settings.keyring_file.read_text()
         before = len(writers.written)
         time.sleep(0.3)
     assert len(writers.written) > before, "who works, works on"
