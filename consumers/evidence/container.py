@@ -45,7 +45,8 @@ def pack(parts: Mapping[str, bytes]) -> bytes:
 
 
 def unpack(data: bytes) -> dict[str, bytes]:
-    """The parts of an archive, in order. Raises Damaged for one that `pack` did not make."""
+    """The parts of an archive, in order. Raises Damaged for one that `pack` did not make, or with a name
+    that cannot be shown."""
     if len(data) > LARGEST // 2:
         raise Damaged("the file", "it is larger than a bundle can be")
     parts: dict[str, bytes] = {}
@@ -59,22 +60,28 @@ def unpack(data: bytes) -> dict[str, bytes]:
             raise Damaged(f"after {last}", "the file ends within a part") from None
         start = at + _LOCAL.size + fields[9]
         name = data[at + _LOCAL.size : start].decode("utf-8", "replace")
-        shown = name if name.isprintable() and len(name) < 200 else f"after {last}"
+        if not _can_be_shown(name):
+            raise Damaged(f"after {last}", "the name of the part cannot be shown")
         end = start + fields[7]
         if end > len(data) or name in parts or fields[10] or len(parts) == MOST_PARTS:
-            raise Damaged(shown, "the part does not end where it says")
+            raise Damaged(name, "the part does not end where it says")
         content = data[start:end]
         if zlib.crc32(content) != fields[6]:
-            raise Damaged(shown, "its bytes were changed")
+            raise Damaged(name, "its bytes were changed")
         local, entry = _headers(name, content, at)
         if data[at:start] != local:
-            raise Damaged(shown, "the archive says something else of it than it did")
+            raise Damaged(name, "the archive says something else of it than it did")
         parts[name] = content
         central.append(entry)
-        at, last = end, shown
+        at, last = end, name
     if data[at:] != _directory(central, at):
         raise _misfit(data, at, zip(parts, central, strict=True), last)
     return parts
+
+
+def _can_be_shown(name: str) -> bool:
+    """Whether a part is named so that a refusal may repeat it: a stranger's file moves no cursor of a terminal."""
+    return name.isprintable() and len(name) < 200
 
 
 def _misfit(data: bytes, at: int, listed: Iterable[tuple[str, bytes]], last: str) -> Damaged:

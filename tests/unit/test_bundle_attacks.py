@@ -559,7 +559,7 @@ def test_no_word_of_the_file_makes_a_line_or_moves_the_cursor() -> None:
 
 # The archive ----------------------------------------------------------------------------------------------------------
 
-names = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
+names = st.text(st.characters(exclude_categories=["Cs"]), max_size=30).filter(str.isprintable)
 
 
 @given(st.dictionaries(names, st.binary(max_size=50), max_size=6))
@@ -588,6 +588,17 @@ def test_rubbish_is_no_archive(data: bytes) -> None:
         if begun != pack({"a": data}):
             with pytest.raises(Damaged):
                 unpack(begun)
+
+
+@pytest.mark.parametrize("by", ["\x04", "\x1b[2J", "\n", "\u202e"])
+def test_a_name_that_cannot_be_shown_is_refused_and_not_shown(by: str) -> None:
+    """Whoever changes a name in both places, or in one, writes nothing of their own on the reader's terminal."""
+    honest, raw = pack({"first": b"1", "a" * len(by.encode()): b"2"}), by.encode()
+    for often in (1, 2):
+        with pytest.raises(Damaged) as refusal:
+            unpack(honest.replace(b"a" * len(raw), raw, often))
+        assert refusal.value.part == "after first"
+        assert str(refusal.value).isprintable()
 
 
 def test_what_other_programs_pack_is_refused(tmp_path) -> None:
