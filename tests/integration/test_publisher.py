@@ -187,7 +187,7 @@ def test_an_agency_is_asked_to_delete_what_it_was_told_when_consent_is_withdrawn
 
 
 def test_an_event_that_does_not_open_holds_up_its_agency_alone(
-    world: Publishing, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    monkeypatch: pytest.MonkeyPatch, world: Publishing, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(publishers, "ASIDE_SECONDS", 0.5)
     monkeypatch.setattr(publishers, "SHARES", 1)  # so that one transaction would hold both
@@ -207,7 +207,7 @@ def test_an_event_that_does_not_open_holds_up_its_agency_alone(
 
 
 def test_a_topic_that_refuses_holds_up_its_agency_alone(
-    world: Publishing, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    monkeypatch: pytest.MonkeyPatch, world: Publishing, caplog: pytest.LogCaptureFixture
 ) -> None:
     if isinstance(world.broker, EmbeddedBroker):
         pytest.skip("the embedded broker takes messages of any size")
