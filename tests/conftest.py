@@ -27,8 +27,12 @@ from rujukan.infra.settings import Settings
 from rujukan.infra.system import System
 
 logging.getLogger("kafka").setLevel(logging.CRITICAL)
-hypothesis.settings.register_profile("here", deadline=None, max_examples=100, print_blob=True)
-hypothesis.settings.load_profile("here")
+
+# The same examples each time, so that a run tells of the code and not of luck. Who looks for new ones says
+# `--hypothesis-profile search`, and what is found becomes an `@example`.
+hypothesis.settings.register_profile("search", deadline=None, max_examples=100, print_blob=True)
+hypothesis.settings.register_profile("repeatable", hypothesis.settings.get_profile("search"), derandomize=True)
+hypothesis.settings.load_profile("repeatable")
 
 
 @pytest.fixture(scope="session")
