@@ -68,7 +68,7 @@ def verify_bundle(data: bytes, policy: Policy | None = None) -> Verified:
         raise Refused(problem.part, str(problem).removeprefix(f"{problem.part}: ")) from None
     for name in parts:
         if NAME.fullmatch(name) is None:
-            raise Refused(name if name.isprintable() else repr(name), "a bundle has no such part")
+            raise Refused(name, "a bundle has no such part")
     manifest = _manifest(parts)
     unchecked: list[str] = []
     if policy is None:
