@@ -5,9 +5,10 @@ signature has the sequence that was sent. A topic that came back empty is filled
 not: that it is the same topic, and how far it was written, is remembered in the database.
 
 Several publishers share the agencies: an agency belongs to a share, a share to one publisher for as long as its lease
-runs (`Shares`). Each share is published under a transactional id of its own. Who takes a share over makes the broker
-refuse everything of who had it before (KIP-98: `init_transactions` raises the id's epoch), so a publisher that was
-halted and wakes up cannot publish any more; and a transaction is there as a whole or not at all.
+runs (`Shares`). Who reaches no broker takes none. Each share is published under a transactional id of its own. Who
+takes a share over makes the broker refuse everything of who had it before (KIP-98: `init_transactions` raises the id's
+epoch), so a publisher that was halted and wakes up cannot publish any more; and a transaction is there as a whole or
+not at all.
 
 An agency to which nothing can be sent now, as its key is none or its topic refuses, is set aside for a while: no other
 waits for it. A history that is sealed anew to another key goes between what is new, a little with each transaction.
@@ -132,6 +133,7 @@ class Publisher:
 
     def run(self, stop: Event) -> None:
         """Publish the shares that it holds until told to stop. Raises what `Shares` raises, with all shares halted."""
+        self._reach(stop)
         try:
             while not stop.is_set():
                 asked = time.monotonic()
@@ -161,6 +163,19 @@ class Publisher:
         self._halt(set(self._running), LEASE_SECONDS)
         self._shares.give_back()
         stop.wait(ASIDE_SECONDS)
+        self._reach(stop)
+
+    def _reach(self, stop: Event) -> None:
+        """Wait until a broker answers: a share that is held by who reaches none is published by nobody."""
+        said = ""
+        while not stop.is_set():
+            try:
+                kafka_clients.admin(**topics.ADMIN, **options(self._access)).close()
+                return
+            except Exception as problem:
+                if said != (said := type(problem).__name__):
+                    log.warning("no broker answers: %s", said)
+                stop.wait(WATCH_SECONDS)
 
     def _start(self, share: int) -> None:
         stop = Event()

@@ -108,7 +108,7 @@ class World:
         if self.kind == "embedded":
             broker = RelayedBroker(self.directory / "broker.log")
             broker.advertised = self.wires.before("broker", broker.port)
-            self.bootstrap = f"{HOST}:{broker.advertised}"
+            self.bootstrap = broker.bootstrap
             self._run(Broker("broker", broker))
             return
         self.cluster = RelayedCluster(self.directory / "kafka", nodes=1 if self.kind == "secured" else 3)
@@ -253,6 +253,10 @@ class RelayedBroker(EmbeddedBroker):
     """The embedded broker, saying that it is where its relay is."""
 
     advertised = 0
+
+    @property
+    def bootstrap(self) -> str:
+        return f"{HOST}:{self.advertised}"
 
     def _command(self) -> Sequence[str]:
         command = list(super()._command())

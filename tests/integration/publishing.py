@@ -20,6 +20,7 @@ from office import Office, catch_up
 from rujukan.consumers import topics
 from rujukan.consumers.envelope import AgencyKey, Attributes, CannotOpen, Delivery, Opener
 from rujukan.consumers.kafka_access import options
+from rujukan.consumers.publisher import UNABLE_SECONDS
 from rujukan.domain.agency import ApproveResealing, AskResealing, RegisterKey
 from rujukan.domain.case import commands as c
 from rujukan.domain.codes import Role, Service
@@ -59,11 +60,16 @@ class Publishing:
 
     # Publishers ------------------------------------------------------------------------------------------------
 
-    def process(self, **other: str) -> subprocess.Popen[bytes]:
-        """A publisher that can be killed; `other` settings than everybody's are its own."""
+    def process(self, patience: float = UNABLE_SECONDS, **other: str) -> subprocess.Popen[bytes]:
+        """A publisher that can be killed; so many seconds it waits where it can publish nothing, and before it takes
+        part again; `other` settings than everybody's are its own."""
+        run = (
+            "from rujukan.infra import cli; from rujukan.consumers import publisher as p; p.UNABLE_SECONDS ="
+            f" {patience}; p.ASIDE_SECONDS = min(p.ASIDE_SECONDS, p.UNABLE_SECONDS); cli.main(['publisher'])"
+        )
         with self._log.open("ab") as out:
             started = subprocess.Popen(
-                [sys.executable, "-m", "rujukan.infra.cli", "publisher"],
+                [sys.executable, "-c", run],
                 env={**os.environ, **to_environment(replace(self.settings, **other))},
                 stdout=out,
                 stderr=out,

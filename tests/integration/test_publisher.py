@@ -2,13 +2,16 @@
 something; on the embedded broker always, and on Apache Kafka where it can run."""
 
 import signal
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from threading import Event, Thread
 
 import psycopg
 import pytest
+from faults.wires import Line, Wires
+from faults.world import RelayedBroker
 from kafka.admin import ConfigResource, ConfigResourceType
 from publishing import Publishing, live, publishing, until
 
@@ -31,6 +34,16 @@ def broker(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         pytest.skip("Java 17 and Maven are not here")
     directory = tmp_path_factory.mktemp("broker")
     made = EmbeddedBroker(directory / "log") if request.param == "embedded" else ApacheKafka(directory)
+    made.start()
+    yield made
+    made.stop()
+
+
+@contextmanager
+def relayed(wires: Wires, directory: Path) -> Iterator[RelayedBroker]:
+    """A broker that everybody reaches through a relay."""
+    made = RelayedBroker(directory / "broker.log")
+    made.advertised = wires.before("broker", made.port)
     made.start()
     yield made
     made.stop()
@@ -249,19 +262,50 @@ def test_the_agencies_of_a_publisher_that_is_killed_are_told_by_another_within_s
 
 
 @pytest.mark.usefixtures("processes")
-def test_a_publisher_that_does_not_reach_the_broker_leaves_its_agencies_to_another(
-    world: Publishing,
-) -> None:
+def test_a_publisher_that_never_reached_the_broker_takes_nothing(world: Publishing) -> None:
     cut_off = world.process(kafka=f"127.0.0.1:{free_port()}")
+    until(lambda: "no broker answers" in world.log())
+    assert _held(world) == set()
+    world.process()
     until(lambda: _held(world) == {(publishers.SHARES,)})
     case = world.case_with("lbh", "rsud", "polres", "dinsos")
-    world.process()
     heads = {agency: world.head(agency) for agency in ("uptd-ppa", "lbh", "rsud", "polres", "dinsos")}
     until(lambda: all(world.tail(agency) == head for agency, head in heads.items()))
     world.note(case)
+    until(lambda: world.tail("uptd-ppa") == heads["uptd-ppa"] + 1)
     assert cut_off.poll() is None
-    head = world.head("uptd-ppa")
-    assert until(lambda: world.tail("uptd-ppa") == head) < publishers.UNABLE_SECONDS
+    assert _held(world) == {(publishers.SHARES,)}
+
+
+def test_a_publisher_that_is_cut_off_leaves_its_agencies_to_another_until_it_reaches_the_broker_again(
+    settings: Settings, tmp_path: Path
+) -> None:
+    """The embedded broker, as that is reached nowhere but through the relay that it says it is at."""
+    processes: dict[str, int] = {}
+    with (
+        closing(Wires(lambda: processes)) as wires,
+        relayed(wires, tmp_path) as broker,
+        publishing(settings, broker, tmp_path) as world,
+    ):
+        agencies = ("uptd-ppa", "lbh", "rsud", "polres", "dinsos")
+        case = world.case_with(*agencies[1:])
+        processes["cut off"] = world.process(patience=1.0).pid
+        until(lambda: _held(world) == {(publishers.SHARES,)})
+        world.process()
+        until(lambda: _held(world) == {(publishers.SHARES // 2,)})
+        wires.connect("cut off", "broker", Line(silent=True))
+        until(lambda: _held(world) == {(publishers.SHARES,)})
+        world.note(case)
+        until(lambda: all(world.tail(agency) == world.head(agency) for agency in agencies))
+        for _ in range(30):
+            time.sleep(0.1)
+            assert _held(world) == {(publishers.SHARES,)}, "it comes back before it reaches the broker"
+        wires.mend()
+        until(lambda: _held(world) == {(publishers.SHARES // 2,)})
+        world.note(case)
+        until(lambda: all(world.tail(agency) == world.head(agency) for agency in agencies))
+        for agency in agencies:
+            assert live(world.topic(agency)) == list(range(1, world.head(agency) + 1))
 
 
 @pytest.mark.usefixtures("processes")

@@ -30,7 +30,7 @@ def narrow(tmp_path: Path) -> Iterator[str]:
     broker = RelayedBroker(tmp_path / "broker.log")
     broker.advertised = wires.before("broker", broker.port)
     broker.start()
-    relayed = f"127.0.0.1:{broker.advertised}"
+    relayed = broker.bootstrap
     with closing(KafkaAdminClient(bootstrap_servers=relayed, **topics.ADMIN)) as admin:
         topics.ensure(admin, [AGENCY])
     producer = KafkaProducer(bootstrap_servers=relayed, **topics.PRODUCER)
