@@ -550,7 +550,7 @@ def test_a_read_waits_until_a_write_was_taken_in_and_no_longer(office: Office, s
     done = office.does("uptd-ppa", case, c.RecordNote, note=uuid4())
     begun = time.monotonic()
     assert not office.ports.views.wait_for(done.position, 0.1)
-    assert 0.1 <= time.monotonic() - begun < 1
+    assert 0.1 <= time.monotonic() - begun < 8
     with ThreadPoolExecutor(1) as thread:
         waiting = thread.submit(office.ports.views.wait_for, done.position, 10)
         time.sleep(0.05)

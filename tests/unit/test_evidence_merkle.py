@@ -315,4 +315,4 @@ def test_a_hostile_proof_is_refused_at_once() -> None:
     ):
         with pytest.raises(NotProven):
             call()
-    assert time.perf_counter() - began < 2
+    assert time.perf_counter() - began < 5

@@ -218,7 +218,7 @@ def test_hostile_notes_are_refused_at_once(unit: str) -> None:
     refused(lambda: parse_checkpoint(data.decode() + "\n"))
     refused(lambda: parse_vkey(data.decode()))
     refused(lambda: parse_signature(data.decode()))
-    assert time.perf_counter() - began < 1
+    assert time.perf_counter() - began < 5
 
 
 # Names and keys ---------------------------------------------------------------------------------------------

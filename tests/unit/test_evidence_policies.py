@@ -363,4 +363,4 @@ def test_hostile_policies_are_refused_at_once(unit: bytes) -> None:
     began = time.perf_counter()
     with pytest.raises(Malformed):
         parse_policy(unit * (250_000 // len(unit)))
-    assert time.perf_counter() - began < 2
+    assert time.perf_counter() - began < 5

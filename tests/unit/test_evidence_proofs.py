@@ -236,4 +236,4 @@ def test_hostile_proofs_are_refused_at_once(unit: bytes) -> None:
     ):
         with pytest.raises(NotProven):
             verify_proof(parse_proof(data), ENTRIES[6], POLICY)
-    assert time.perf_counter() - began < 2
+    assert time.perf_counter() - began < 5
