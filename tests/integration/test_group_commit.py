@@ -289,6 +289,7 @@ def test_an_answer_lost_after_the_commit_is_found_again(cluster: EmbeddedPostgre
         db.execute("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
         db.execute("SELECT pg_reload_conf()")
         try:
+            until(lambda: _standby_counts(db, cluster.conninfo, threads))
             with db.transaction():
                 db.execute("SELECT pg_advisory_xact_lock(%s)", (APPENDING,))
                 first = threads.submit(writer.append, command, key)
@@ -307,6 +308,19 @@ def test_an_answer_lost_after_the_commit_is_found_again(cluster: EmbeddedPostgre
         with pytest.raises(Conflict):
             writer.append(rows(taken))
         check(db, [Command(other, None)])
+
+
+def _standby_counts(db: psycopg.Connection, conninfo: str, threads: ThreadPoolExecutor) -> bool:
+    """Whether commits wait for a standby already: the checkpointer says nowhere whether it has read the settings."""
+    with psycopg.connect(conninfo, autocommit=True) as tries:
+        done = threads.submit(tries.execute, "SELECT pg_logical_emit_message(true, 'test', '')")
+        until(lambda: done.done() or _awaiting_standby(db) == 1)
+        if done.done():
+            return False
+        db.execute("SELECT pg_terminate_backend(%s)", (tries.info.backend_pid,))
+        assert isinstance(done.exception(10), psycopg.OperationalError)
+    until(lambda: _awaiting_standby(db) == 0)
+    return True
 
 
 def _awaiting_standby(db: psycopg.Connection) -> int:

@@ -203,7 +203,7 @@ def test_an_event_that_does_not_open_holds_up_its_agency_alone(
     monkeypatch: pytest.MonkeyPatch, world: Publishing, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(publishers, "ASIDE_SECONDS", 0.5)
-    monkeypatch.setattr(publishers, "SHARES", 1)  # so that one transaction would hold both
+    monkeypatch.setattr(publishers, "share_of", lambda agency: 0)  # so that one transaction would hold both
     mine, other = world.case_with("rsud"), world.case_with("rumah-aman")
     damaged = world.note(mine)
     world.note(mine)
@@ -225,7 +225,7 @@ def test_a_topic_that_refuses_holds_up_its_agency_alone(
     if isinstance(world.broker, EmbeddedBroker):
         pytest.skip("the embedded broker takes messages of any size")
     monkeypatch.setattr(publishers, "ASIDE_SECONDS", 0.5)
-    monkeypatch.setattr(publishers, "SHARES", 1)
+    monkeypatch.setattr(publishers, "share_of", lambda agency: 0)
     case = world.case_with("lbh", "psikolog")
     world.thread()
     until(lambda: all(world.tail(a) == world.head(a) for a in ("lbh", "psikolog")))
