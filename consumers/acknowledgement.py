@@ -11,6 +11,9 @@ from uuid import UUID
 import msgspec
 from msgspec import Struct
 
+LARGEST = 64 * 1024
+"""Bytes that one has at most on the way: ours say 500 things at once, in half of it. Compressed by who means harm, so
+much becomes 64 MB in the memory of who reads it, and not a gigabyte."""
 Reason = Literal["not-ours", "bad-signature", "cannot-open", "unknown-schema", "handler-failed"]
 """Why a message went to the dead letters; says nothing of what is in it."""
 

@@ -48,6 +48,11 @@ PACE_SECONDS = 0.25
 MOST_REFUSED = 16
 """After so many refusals in a batch the rest of it is taken or refused in the parts that it has."""
 POLL_MS = 100
+FETCH: dict[str, Any] = {
+    "max_partition_fetch_bytes": acknowledgement.LARGEST,
+    "fetch_max_bytes": 16 * acknowledgement.LARGEST,
+}
+"""At once: what an agency wrote compressed is larger here."""
 AGAIN_SECONDS = 0.5
 
 
@@ -137,7 +142,7 @@ class AcknowledgementReader:
         reached = options(self._access)
         with (
             closing(kafka_clients.admin(**topics.ADMIN, **reached)) as admin,
-            closing(kafka_clients.consumer(**topics.CONSUMER, **reached)) as consumer,
+            closing(kafka_clients.consumer(**topics.CONSUMER, **FETCH, **reached)) as consumer,
         ):
             ids: dict[str, str] = {}
             gathered = _Gathered()

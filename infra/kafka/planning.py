@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
+from rujukan.consumers import acknowledgement
 from rujukan.consumers.topics import acks_of, dead_letters_of, topic_of
 from rujukan.domain.fact import AgencyCode
 
@@ -37,6 +38,7 @@ EVERY_TOPIC: Mapping[str, str] = {
 and what one writes whose clock is behind by more than the retention would be deleted at once."""
 WRITTEN_BY_AGENCY: Mapping[str, str] = {"retention.bytes": str(1024**3)}
 """What an agency writes cannot fill the disk."""
+ACKNOWLEDGED: Mapping[str, str] = {**WRITTEN_BY_AGENCY, "max.message.bytes": str(acknowledgement.LARGEST)}
 REPLICATION_AS_THE_BROKER_SAYS = -1
 DAY_MS = 24 * 3600 * 1000
 
@@ -228,10 +230,9 @@ def plan(
     making: list[Step] = []
     notices: list[str] = []
     for agency in agencies:
-        deliveries, *written_by_agency = topics_of(agency.code)
-        making += _topic(deliveries, {}, found, options, notices)
-        for name in written_by_agency:
-            making += _topic(name, WRITTEN_BY_AGENCY, found, options, notices)
+        more_settings = {}, ACKNOWLEDGED, WRITTEN_BY_AGENCY
+        for name, more in zip(topics_of(agency.code), more_settings, strict=True):
+            making += _topic(name, more, found, options, notices)
     if found.users is None or found.permissions is None or found.quotas is None:
         if new_passwords:
             raise ValueError("the cluster knows no users")

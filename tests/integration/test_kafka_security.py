@@ -21,6 +21,7 @@ from kafka.errors import (
     GroupAuthorizationFailedError,
     KafkaError,
     KafkaTimeoutError,
+    MessageSizeTooLargeError,
     TopicAuthorizationFailedError,
     TransactionalIdAuthorizationFailedError,
 )
@@ -32,14 +33,17 @@ from kafka.structs import OffsetAndMetadata
 from msgspec.structs import replace
 
 from rujukan.api.casework import Casework
-from rujukan.consumers import topics
+from rujukan.consumers import acknowledgement, topics
+from rujukan.consumers.acknowledgement import Acknowledgement, Failure, Mark
 from rujukan.consumers.envelope import Opener
+from rujukan.consumers.inbox_notes import MOST_SAID
 from rujukan.consumers.kafka_access import KafkaAccess, password_in
 from rujukan.domain.agency import ReactivateAgency, SuspendAgency
 from rujukan.domain.case import commands as c
 from rujukan.domain.codes import AgeGroup, Channel, Reporter, Urgency
 from rujukan.domain.fact import CaseId
 from rujukan.infra import cli, composition
+from rujukan.infra.delivery import acknowledging
 from rujukan.infra.demo import network
 from rujukan.infra.kafka import syncing
 from rujukan.infra.kafka.planning import (
@@ -120,12 +124,12 @@ def ids(world: World, *names: str) -> dict[str, UUID]:
         return {t["name"]: UUID(str(t["topic_id"])) for t in admin.describe_topics(list(names))}
 
 
-def send(access: KafkaAccess, topic: str, **more: Any) -> Any:
+def send(access: KafkaAccess, topic: str, value: bytes = b"x", **more: Any) -> Any:
     producer = KafkaProducer(**{**topics.PRODUCER, **more}, **access.options())
     try:
         if more:
             producer.init_transactions()
-        return producer.send(topic, b"x", partition=0).get(10)
+        return producer.send(topic, value, partition=0).get(10)
     finally:
         producer.close(timeout=1)
 
@@ -210,6 +214,35 @@ def test_a_message_sent_past_the_client_is_refused_too(malicious, topic):
     sent = [data(name=topic, partition_data=[part])]
     request = ProduceRequest(transactional_id=None, acks=-1, timeout_ms=5000, topic_data=sent, max_version=9)
     assert ask(malicious, request).responses[0].partition_responses[0].error_code == TOPIC_REFUSED
+
+
+def test_the_longest_acknowledgement_of_ours_is_taken_and_what_is_longer_is_none(world):
+    failed = [Failure(10**12 + n, "handler-failed") for n in range(MOST_SAID)]
+    last = Mark(10**12, "r" * 64)
+    longest = Acknowledgement(received=last, handled=last, failed=failed).to_json()
+    assert send(world.access(MINE), OWN[1], longest).offset >= 0
+    too_long = b"x" * acknowledgement.LARGEST
+    with pytest.raises(MessageSizeTooLargeError):
+        send(world.access(MINE), OWN[1], too_long)
+    assert send(world.access(MINE), OWN[2], too_long).offset >= 0, "a dead letter may be"
+
+
+def test_what_an_agency_wrote_compressed_is_read_a_little_at_a_time(world):
+    """30 kB in the topic are 30 MB for the service that reads it: it has two of them in memory, and not all."""
+    packing = {"compression_type": "gzip", "max_request_size": 10**9}
+    at, bomb = TopicPartition(OWN[1], 0), b"0" * 30_000_000
+    with closing(KafkaProducer(**{**topics.PRODUCER, **packing}, **world.access(MINE).options())) as producer:
+        first = producer.send(at.topic, bomb, partition=0).get(30).offset
+        for _ in range(5):
+            producer.send(at.topic, bomb, partition=0).get(30)
+    service = world.cluster.access(SERVICE_USER)
+    with closing(KafkaConsumer(**topics.CONSUMER, **acknowledging.FETCH, **service.options())) as consumer:
+        consumer.assign([at])
+        consumer.seek(at, first)
+        read: list[int] = []
+        while sum(read) < 6:
+            read += [len(records) for records in consumer.poll(200).values()]
+    assert max(read) <= 2
 
 
 def test_what_an_agency_claims_of_the_time_counts_for_nothing(world):
