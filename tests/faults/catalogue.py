@@ -5,12 +5,14 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 from random import Random
 
+import psycopg
 from kafka import KafkaAdminClient, TopicPartition
 
 from rujukan.consumers import topics
@@ -22,6 +24,7 @@ from .world import SERVICE, TRANSPORTS, World, subscriber
 
 HALT_SECONDS = 5.0
 """Longer than every lease."""
+NOTED_SECONDS = 10.0
 FULL = "filled"
 
 
@@ -128,11 +131,24 @@ class Retention(Fault):
         with suppress_outage(), closing(world.admin()) as admin:
             at = TopicPartition(topics.topic_of(self._agency), 0)
             last = self._last(world, admin)
+            noted = self._noted(world, last)
             admin.delete_records({at: -1})
-            if not self._last(world, admin):  # or a publisher sent it again meanwhile
+            if noted and not self._last(world, admin):  # or a publisher sent it again meanwhile
                 handled = world.rows(self._agency, "SELECT handled FROM rujukan_cursor WHERE place IS NOT NULL")
                 self._deleted = bool(handled) and last > handled[0][0]
         world.parts[subscriber(self._agency)].release()
+
+    def _noted(self, world: World, last: int) -> bool:
+        """Whether the database knows that the topic was written so far, or does in a while, as it does when retention
+        comes in life: who takes over from a publisher that died a second ago sends again what that had not noted."""
+        give_up = time.monotonic() + NOTED_SECONDS
+        while time.monotonic() < give_up:
+            with suppress(psycopg.OperationalError), psycopg.connect(world.settings.database) as db:
+                sql = "SELECT 1 FROM delivery.topics WHERE agency = %s AND sequence >= %s"
+                if db.execute(sql, (self._agency, last)).fetchone():
+                    return True
+            time.sleep(0.1)
+        return False
 
     def _last(self, world: World, admin: KafkaAdminClient) -> int:
         """The highest sequence that the topic holds."""
