@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 EVERY_SECONDS = 0.2
 LONGEST_PAUSE = 30.0
-LAST_SECONDS = 2.0
+LAST_SECONDS = 5.0
 """So long it tries to bring the last word before it goes."""
 
 

@@ -5,7 +5,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
@@ -379,7 +379,7 @@ def held_up(db: psycopg.Connection) -> int:
 
 
 def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.002)
@@ -390,5 +390,6 @@ def kill(server: EmbeddedPostgres) -> None:
     assert server.pid is not None
     postmaster = psutil.Process(server.pid)
     for process in (postmaster, *postmaster.children()):
-        os.kill(process.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # it may have gone with its postmaster
+            os.kill(process.pid, signal.SIGKILL)
     until(lambda: not server.is_alive())

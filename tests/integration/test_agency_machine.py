@@ -294,7 +294,7 @@ def test_killed_at_random_while_it_handles_it_handles_each_once_and_in_order(mac
                 )
                 time.sleep(random.uniform(0, 0.15))
             else:
-                assert eventually(lambda: machine.server.said and machine.server.said[-1].handled.sequence == last)
+                assert eventually(lambda: machine.server.said and machine.server.said[-1].handled.sequence == last, 90)
         finally:
             process.kill()
             process.wait()

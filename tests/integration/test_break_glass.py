@@ -516,7 +516,7 @@ class Ears:
     def of(self, agency: str, case: str) -> list[Delivery]:
         return [d for d in self.heard[agency] if str(d.case) == case]
 
-    def wait_for(self, agency: str, case: str, topic: str, seconds: float = 30) -> None:
+    def wait_for(self, agency: str, case: str, topic: str, seconds: float = 80) -> None:
         give_up = time.monotonic() + seconds
         while not any(d.topic == topic for d in self.of(agency, case)):
             assert time.monotonic() < give_up, f"{agency} did not hear of {topic}"

@@ -197,7 +197,7 @@ def world(settings, broker, tmp_path) -> Iterator[World]:
         made.halt()
 
 
-def eventually(check, seconds: float = 20.0) -> bool:
+def eventually(check, seconds: float = 60.0) -> bool:
     give_up = time.monotonic() + seconds
     while time.monotonic() < give_up:
         if check():

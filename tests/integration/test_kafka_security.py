@@ -390,8 +390,8 @@ def test_only_who_has_a_nodes_certificate_speaks_to_it_as_a_node(world, listener
     known = ssl.create_default_context(cafile=str(world.cluster.authority.certificate))
     known.load_cert_chain(world.cluster.directory / "node-1.pem")
 
-    def stays_open(context: ssl.SSLContext) -> bool:
-        with socket.create_connection(("127.0.0.1", node.ports[listener]), timeout=1) as raw:
+    def stays_open(context: ssl.SSLContext, seconds: float) -> bool:
+        with socket.create_connection(("127.0.0.1", node.ports[listener]), timeout=seconds) as raw:
             try:
                 with context.wrap_socket(raw, server_hostname="127.0.0.1") as connection:
                     return connection.recv(1) != b""
@@ -400,8 +400,8 @@ def test_only_who_has_a_nodes_certificate_speaks_to_it_as_a_node(world, listener
             except (ssl.SSLError, ConnectionError):
                 return False
 
-    assert stays_open(known)
-    assert not stays_open(plain)
+    assert stays_open(known, 1)
+    assert not stays_open(plain, 20)
 
 
 # Bringing it in line -----------------------------------------------------------------------------------------
