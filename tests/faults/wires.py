@@ -102,7 +102,8 @@ class Wires:
     async def _relay(
         self, server: str, target: int | str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        client = await self._loop.run_in_executor(None, self._whose, writer.get_extra_info("peername")[1])
+        ports = writer.get_extra_info("peername")[1], writer.get_extra_info("sockname")[1]
+        client = await self._loop.run_in_executor(None, self._whose, *ports)
         ends = [writer]
         try:
             await self._passes(client, server, 0)
@@ -144,9 +145,10 @@ class Wires:
     def _line(self, client: str, server: str) -> Line:
         return self._lines.get((client, server), OPEN)
 
-    def _whose(self, port: int) -> str:
-        """The part that holds this end of a connection; empty for a process that is no part, or no more."""
-        held = f"socket:[{_inode(port)}]"
+    def _whose(self, port: int, relay: int) -> str:
+        """The part that holds the other end of a connection to a relay; empty for a process that is no part, or no
+        more."""
+        held = f"socket:[{_inode(port, relay)}]"
         for name, pid in self._parts().items():
             with suppress(OSError):
                 if any(_link(file) == held for file in os.scandir(f"/proc/{pid}/fd")):
@@ -154,13 +156,14 @@ class Wires:
         return ""
 
 
-def _inode(port: int) -> str:
-    """Of the socket at this end, as Linux's table has it (proc(5), /proc/net/tcp). It is read once for each connection
+def _inode(port: int, to: int) -> str:
+    """Of the socket at this end of a connection, as Linux's table has it (proc(5), /proc/net/tcp): by both its ends, as
+    others may have the same port on their way elsewhere, and none that are ending. It is read once for each connection
     and not once for each part: when a broker comes back everybody calls at once, and again where nobody answers."""
-    end = f":{port:04X}"
+    ends = f":{port:04X}", f":{to:04X}"
     for line in Path("/proc/net/tcp").read_text().splitlines():
         fields = line.split()
-        if fields[1].endswith(end):
+        if fields[1].endswith(ends[0]) and fields[2].endswith(ends[1]) and fields[9] != "0":
             return fields[9]
     return ""
 
