@@ -81,7 +81,7 @@ def unpack(data: bytes) -> dict[str, bytes]:
 
 def _can_be_shown(name: str) -> bool:
     """Whether a part is named so that a refusal may repeat it: a stranger's file moves no cursor of a terminal."""
-    return name.isprintable() and len(name) < 200
+    return name.isprintable() and 0 < len(name) < 200
 
 
 def _misfit(data: bytes, at: int, listed: Iterable[tuple[str, bytes]], last: str) -> Damaged:

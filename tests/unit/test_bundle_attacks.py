@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from rujukan.consumers.evidence import bundle_parts as b
 from rujukan.consumers.evidence import merkle, policies, records, words
 from rujukan.consumers.evidence.bundle_parts import Segment
-from rujukan.consumers.evidence.bundles import Refused, verify_bundle
+from rujukan.consumers.evidence.bundles import Refused, Verified, verify_bundle
 from rujukan.consumers.evidence.coding import from_base64
 from rujukan.consumers.evidence.container import Damaged, pack, unpack
 from rujukan.consumers.evidence.notes import COSIGNATURE, Note, SigningKey
@@ -282,10 +282,14 @@ def test_every_honest_one_holds(log: Log) -> None:
 
 @given(logs(), st.data())
 @settings(max_examples=60)
-def test_whatever_the_operator_changes_in_any_one_is_refused_and_a_part_is_named(log: Log, data: st.DataObject) -> None:
-    """A part changed, lost, doubled or swapped, listed and sealed anew with the log's own key."""
+def test_whatever_the_operator_changes_in_any_one_is_refused_but_for_the_log_s_numbers(
+    log: Log, data: st.DataObject
+) -> None:
+    """A part changed, lost, doubled or swapped, listed and sealed anew with the log's own key. That nobody else can see
+    whether an event's number is right is said with each bundle."""
     made = make(log)
     honest = made.file
+    del made.manifest["parts"]
     names = list(made.parts)
     name = data.draw(st.sampled_from(names))
     match data.draw(st.sampled_from(["byte", "lose", "swap", "double", "order", "number"])):
@@ -311,8 +315,22 @@ def test_whatever_the_operator_changes_in_any_one_is_refused_and_a_part_is_named
     if b.ABOUT not in made.parts:
         return
     changed = made.file
-    if changed != honest:
+    if changed == honest:
+        return
+    try:
+        verified = verify_bundle(changed, POLICY)
+    except Refused:
         refused(changed)
+        return
+    assert "numbers" in verified.unchecked
+    assert without_numbers(verified) == without_numbers(verify_bundle(honest, POLICY))
+
+
+def without_numbers(verified: Verified) -> list[Any]:
+    """Everything that a bundle shows, but for where in the log its events are."""
+    entries = [e._replace(position=0) for e in (*verified.events, *verified.accesses, verified.disclosure)]
+    manifest = {key: said for key, said in verified.manifest.items() if key != "parts"}
+    return [entries, manifest, verified.checkpoint, verified.documents, verified.absent, verified.unchecked]
 
 
 @given(logs(), st.integers(0, 10**9), st.integers(1, 255))
@@ -559,7 +577,7 @@ def test_no_word_of_the_file_makes_a_line_or_moves_the_cursor() -> None:
 
 # The archive ----------------------------------------------------------------------------------------------------------
 
-names = st.text(st.characters(exclude_categories=["Cs"]), max_size=30).filter(str.isprintable)
+names = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=30).filter(str.isprintable)
 
 
 @given(st.dictionaries(names, st.binary(max_size=50), max_size=6))
@@ -588,6 +606,12 @@ def test_rubbish_is_no_archive(data: bytes) -> None:
         if begun != pack({"a": data}):
             with pytest.raises(Damaged):
                 unpack(begun)
+
+
+def test_a_part_without_a_name_is_refused_under_the_name_of_the_one_before_it() -> None:
+    with pytest.raises(Damaged) as refusal:
+        unpack(pack({"first": b"1", "": b"2"}))
+    assert refusal.value.part == "after first"
 
 
 @pytest.mark.parametrize("by", ["\x04", "\x1b[2J", "\n", "\u202e"])

@@ -146,7 +146,8 @@ def test_two_processes_that_change_a_keyring_at_once_lose_nothing(file: Path) ->
     for process in processes:
         process.start()
     for process in processes:
-        process.join(30)
+        process.join(120)
+        assert process.exitcode == 0
     assert len(LocalKeyring(file).ids()) == 5
 
 
