@@ -88,7 +88,7 @@ def test_the_worker_finishes_what_the_api_was_killed_before(fragile: Running) ->
         with contextlib.suppress(httpx.TransportError):
             officer.post(f"/cases/{case}/erasures/{erasure}/approval", json={})
         killer.join()
-        give_up = time.monotonic() + 20
+        give_up = time.monotonic() + 60
         with connected(fragile) as db:
             if not erased(db, case):
                 continue

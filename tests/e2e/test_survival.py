@@ -120,7 +120,7 @@ def notes(running: Running, here: str) -> list[tuple[str, int]]:
         ]
 
 
-def recovered(running: Running, seconds: float = 40) -> None:
+def recovered(running: Running, seconds: float = 120) -> None:
     """Wait until the lists have everything."""
     give_up = time.monotonic() + seconds
     while time.monotonic() < give_up:

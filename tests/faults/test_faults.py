@@ -16,7 +16,7 @@ from .rounds import keep, run, say
 from .world import World
 
 ROUNDS = int(os.environ.get("FAULT_ROUNDS", "0"))
-SEED = int(os.environ.get("FAULT_SEED", str(random.randrange(10**6))))
+SEED = int(os.environ.get("FAULT_SEED", random.randrange(10**6) if ROUNDS else 1))
 KINDS = os.environ.get("FAULT_KINDS", "embedded,secured" + (",cluster" if ROUNDS else "")).split(",")
 SHORT = {"embedded": 8, "secured": 2, "cluster": 4}
 DISK = f"size={192 + 2 * ROUNDS}m"

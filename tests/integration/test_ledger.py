@@ -313,7 +313,7 @@ def sealer_process(settings: Settings) -> subprocess.Popen:
     )
 
 
-def until_sealed(ledger: LedgerStore, size: int, seconds: float = 30) -> None:
+def until_sealed(ledger: LedgerStore, size: int, seconds: float = 60) -> None:
     give_up = time.monotonic() + seconds
     while ledger.size() < size:
         assert time.monotonic() < give_up, f"{ledger.size()} of {size} leaves were sealed"

@@ -153,6 +153,7 @@ def test_hundreds_of_them_keep_nobody_waiting(feeding: Feeding) -> None:
 def test_who_acknowledges_in_a_tight_loop_is_told_to_wait_and_harms_nobody(feeding: Feeding) -> None:
     feeding.case_with("rsud")
     feeding.case_with("lbh")
+    assert feeding.head("rsud")
     eager, other = feeding.client("rsud", Role.INTEGRATOR), feeding.client("lbh", Role.INTEGRATOR)
     said = {"failed": [{"sequence": 1, "reason": "cannot-open"}]}
     began = time.monotonic()

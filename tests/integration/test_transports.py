@@ -63,7 +63,7 @@ def test_all_it_is_entitled_to_once_in_order_across_a_restart_and_the_service_he
     asked = time.monotonic()
     world.feeding.note(case, "MARKER")
     hospital.saw(world.told())
-    assert time.monotonic() - asked < 10
+    assert time.monotonic() - asked < 40
     assert hospital.seen[-1].fields()["health"] == "MARKER"
     assert eventually(lambda: world.marks().handled == len(before) + 1)
     hospital.stop()

@@ -99,6 +99,7 @@ def test_what_the_agency_is_told_is_posted_in_order_signed_and_sealed(feeding: F
         assert eventually(lambda: len(receiver.taken) == head)
         feeding.note(case, "while it runs")
         assert eventually(lambda: len(receiver.taken) == head + 1)
+        assert eventually(lambda: administrator.sees()["sent"] == head + 1)
     assert receiver.sequences() == list(range(1, head + 2))
     for post in receiver.posts:
         assert post.headers["content-type"] == "application/cloudevents+json"
@@ -145,10 +146,10 @@ def test_what_hangs_is_given_up_and_holds_nobody_else_back(feeding: Feeding, rec
     Administrator(feeding, "lbh").does(url=receiver.url)
     with receiving() as lively, sending(feeding, QUICK._replace(attempt_seconds=1.0)):
         Administrator(feeding, "dinsos").does(url=lively.url)
-        assert eventually(lambda: len(lively.taken) == feeding.head("dinsos"))
+        assert eventually(lambda: len(lively.taken) >= feeding.head("dinsos"))
         assert eventually(lambda: Administrator(feeding, "lbh").sees()["outcome"] == "no answer in time")
         feeding.note(case)
-        assert eventually(lambda: len(lively.taken) == feeding.head("dinsos"))
+        assert eventually(lambda: len(lively.taken) >= feeding.head("dinsos"))
         hung.set()
         assert eventually(lambda: len(receiver.taken) >= feeding.head("lbh"))
     assert sorted(set(receiver.sequences())) == list(range(1, feeding.head("lbh") + 1))
@@ -198,7 +199,7 @@ def nasty(answer: bytes, pause: float) -> Iterator[tuple[str, list[int]]]:
 def test_whatever_a_receiver_answers_it_is_done_with_in_time_and_little_of_it_is_read(feeding: Feeding) -> None:
     feeding.case_with("lbh")
     administrator = Administrator(feeding, "lbh")
-    patience, head = Patience(schedule=(60,), attempt_seconds=2.0), feeding.head("lbh")
+    patience, head = Patience(schedule=(0.5,), attempt_seconds=2.0), feeding.head("lbh")
     for what, (answer, pause, outcome) in NASTY.items():
         with nasty(answer, pause) as (url, sent), sending(feeding, patience):
             administrator.does(url=url)
@@ -209,7 +210,7 @@ def test_whatever_a_receiver_answers_it_is_done_with_in_time_and_little_of_it_is
                 return seen["sent"] == head if outcome == TAKEN else seen["outcome"] == outcome
 
             assert eventually(is_done), what
-            assert sum(sent) < 16 * 1024 * 1024, what
+            assert max(sent, default=0) < 16 * 1024 * 1024, what
 
 
 def test_a_name_that_is_looked_up_for_ever_keeps_no_other_waiting(

@@ -298,7 +298,7 @@ def test_a_policy_that_cannot_be_read_does_not_end_the_asking(fresh, ledger, mad
     try:
         time.sleep(0.3)
         policy.write_text(f"witness w {witness.keys[0].public.vkey} {server.url}\nquorum w\n")
-        give_up = time.monotonic() + 20
+        give_up = time.monotonic() + 60
         while witness.seen(fresh.ledger_origin) != parse_checkpoint(note.text):
             assert time.monotonic() < give_up, "nobody asked"
             time.sleep(0.05)
@@ -310,7 +310,7 @@ def test_a_policy_that_cannot_be_read_does_not_end_the_asking(fresh, ledger, mad
 
 def receipt(running, path: str) -> bytes:
     """The witnessed receipt, as soon as there is one."""
-    give_up = time.monotonic() + 20
+    give_up = time.monotonic() + 60
     while True:
         answer = httpx.get(f"{running.system.url}{path}", params={"witnessed": "true"})
         if answer.status_code == 200:
@@ -371,7 +371,7 @@ def test_a_subscriber_witnesses_beside_its_subscription(running, tmp_path, capsy
         try:
             running.client("uptd-ppa").post("/cases", json=OPENING.example)
             with composition.ledger(running.settings) as ledger:
-                give_up = time.monotonic() + 30
+                give_up = time.monotonic() + 60
                 while not ledger.witnessed(1, lambda note: any(s.name == own.name for s in note.signatures)):
                     assert time.monotonic() < give_up, "the subscriber cosigned nothing"
                     time.sleep(0.1)

@@ -356,7 +356,7 @@ def test_a_log_that_never_stops_answering_is_left(opened, hurried, pause):
     left = pytest.raises((*UNREACHABLE, NotProven))
     with serving(lambda h: h.endless(piece, pause)) as log, left:
         watch(opened(), LogClient(log.url))
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 20
 
 
 @pytest.mark.parametrize("tile", [b"", b"x", bytes(31), bytes(33), bytes(256 * 32), bytes(10**6)])
@@ -497,7 +497,7 @@ def test_a_witness_that_never_stops_answering_is_left(hurried, pause):
     piece = b"x" * (10_000 if not pause else 1)
     with serving(lambda h: h.endless(piece, pause)) as server, httpx.Client() as client, pytest.raises(Refused):
         Asked(server.url, WITNESS.public, client).ask(head(GROWN), Tree())
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 20
 
 
 def test_a_slow_witness_keeps_no_other_waiting_and_one_that_was_away_is_asked_again(
@@ -520,7 +520,7 @@ def test_a_slow_witness_keeps_no_other_waiting_and_one_that_was_away_is_asked_ag
     def answer(name: str) -> Callable[[Any], None]:
         def says(h: Any) -> None:
             if name == "slow":
-                h.server.over.wait(8)
+                h.server.over.wait(60)
             if name == "bad" or (name == "away" and not up.is_set()):
                 return h.says(500, b"")
             found = witnesses[name].add_checkpoint(h.body)
@@ -560,7 +560,7 @@ def seen(store: Any, policy: Path) -> set[str]:
         return set()
 
 
-def until(condition: Callable[[], bool], seconds: float = 7) -> None:
+def until(condition: Callable[[], bool], seconds: float = 40) -> None:
     give_up = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < give_up
