@@ -230,7 +230,7 @@ def plan(
     making: list[Step] = []
     notices: list[str] = []
     for agency in agencies:
-        more_settings = {}, ACKNOWLEDGED, WRITTEN_BY_AGENCY
+        more_settings: Sequence[Mapping[str, str]] = ({}, ACKNOWLEDGED, WRITTEN_BY_AGENCY)
         for name, more in zip(topics_of(agency.code), more_settings, strict=True):
             making += _topic(name, more, found, options, notices)
     if found.users is None or found.permissions is None or found.quotas is None:
