@@ -256,6 +256,7 @@ def test_the_agencies_of_a_publisher_that_is_killed_are_told_by_another_within_s
     world.note(case)
     took = until(lambda: all(world.tail(a) == world.head(a) for a in agencies))
     print(f"taken over after {took:.1f} s")
+    assert took < 40
     for agency in agencies:
         assert live(world.topic(agency)) == list(range(1, world.head(agency) + 1))
 
