@@ -8,7 +8,7 @@ from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
-from rujukan.domain.agency import Agency, Resealing
+from rujukan.domain.agency_state import Agency, Resealing
 from rujukan.domain.authority import KEEPERS
 from rujukan.domain.codes import AgencyKind, Role
 from rujukan.domain.fact import Act

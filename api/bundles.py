@@ -7,8 +7,8 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
 
-from rujukan.domain.case.events import DisclosureMade
-from rujukan.domain.case.state import words
+from rujukan.domain.case.disclosures import DisclosureMade
+from rujukan.domain.casefile.state import compartments_named
 from rujukan.domain.codes import Role
 from rujukan.domain.compartment import Compartment
 from rujukan.domain.refusal import NotForThisAgency, Unknown
@@ -67,7 +67,7 @@ def add_routes(app: FastAPI, casework: Casework, identity: Identity, ports: Port
             reports=query.get("reports") != "false",
             witnessed=query.get("witnessed") != "false",
         )
-        shown = words(made.event.compartments) | {Compartment.COORDINATION}
+        shown = compartments_named(made.event.compartments) | {Compartment.COORDINATION}
         basis = f"{made.event.basis.value}: {made.event.rule}"
         casework.record_access(act, case, shown, "bundle", basis, correlation_of(request))
         headers = {

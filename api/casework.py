@@ -12,15 +12,17 @@ from uuid import UUID, uuid4
 import msgspec
 
 from rujukan.domain import agency as agencies
+from rujukan.domain import agency_state, recall
 from rujukan.domain import case as cases
 from rujukan.domain import erasure as erasures
-from rujukan.domain import recall
 from rujukan.domain.access import AccessRecorded, basis_of
-from rujukan.domain.agency import Agency, agency_stream
-from rujukan.domain.case.commands import AbsorbDuplicate, ApproveErasure, MergeCase
-from rujukan.domain.case.deciding import existing
-from rujukan.domain.case.events import CaseErased, ConsentNarrowed, ConsentWithdrawn
-from rujukan.domain.case.state import Case, words
+from rujukan.domain.agency import agency_stream
+from rujukan.domain.agency_state import Agency
+from rujukan.domain.case.consents import ConsentNarrowed, ConsentWithdrawn
+from rujukan.domain.case.erasure import ApproveErasure, CaseErased
+from rujukan.domain.case.lifecycle import AbsorbDuplicate, MergeCase
+from rujukan.domain.casefile.deciding import require_known
+from rujukan.domain.casefile.state import Case, compartments_named
 from rujukan.domain.compartment import Compartment
 from rujukan.domain.disclosure import Written, still_readable
 from rujukan.domain.fact import Act, AgencyCode, CaseId, Fact
@@ -148,7 +150,7 @@ class Casework:
             version = now.version if now else 0
             try:
                 if expected is not None and expected != version:
-                    existing(now, act)
+                    require_known(now, act)
                     raise VersionMismatch(version)
                 events = cases.decide(command, now, act, self.network)
                 changes = [Changes(case, version, events)]
@@ -196,7 +198,7 @@ class Casework:
             version = now.version if now else 0
             if expected is not None and expected != version:
                 raise VersionMismatch(version)
-            events = agencies.decide(command, now, act)
+            events = agency_state.decide(command, now, act)
             agencies.fold(events, now)
             retryable = self._retryable(act, retry_key, content, msgspec.json.encode([code, version + len(events)]))
             try:
@@ -296,7 +298,7 @@ class Casework:
         now = erasures.fold(w.event for w in self._log.read(erasures.erasure_stream(erasure)))
         if now is not None and isinstance(now.record, erasures.ErasureRecorded):
             record = now.record
-            self._log.erase(record.case, record.version, words(record.compartments))
+            self._log.erase(record.case, record.version, compartments_named(record.compartments))
 
     def _absorb(self, case: CaseId, command: MergeCase, act: Act) -> Changes:
         """The living file's side of a merger, in the same commit."""
@@ -333,7 +335,7 @@ class Casework:
         self, case: UUID, told: Mapping[int, frozenset[Compartment]], act: Act
     ) -> dict[int, frozenset[Compartment]]:
         """Of what an agency was told (position → compartments), what it may open now. Raises Unknown."""
-        now = existing(self.case(case), act)
+        now = require_known(self.case(case), act)
         allowed: dict[int, frozenset[Compartment]] = {}
         for written in self._log.read(case):
             if written.position in told:
@@ -344,7 +346,7 @@ class Casework:
 
     def known(self, case: UUID, act: Act) -> Case:
         """The case, if the agency may know of it. Raises Unknown."""
-        return existing(self.case(case), act)
+        return require_known(self.case(case), act)
 
     def written(self, case: UUID) -> Sequence[Written]:
         """The case's events, their coordination opened. For callers that check what may be shown."""

@@ -10,8 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from rujukan.domain.authority import READERS, roles_for
-from rujukan.domain.case.commands import AttachDocument
-from rujukan.domain.case.events import DocumentAttached
+from rujukan.domain.case.documents import AttachDocument, DocumentAttached
 from rujukan.domain.compartment import Compartment
 from rujukan.domain.fact import CaseId
 from rujukan.domain.refusal import Unknown

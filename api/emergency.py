@@ -15,9 +15,9 @@ from msgspec import Raw, Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
-from rujukan.domain.case.events import DocumentAttached, GlassBroken, GlassReviewed
-from rujukan.domain.case.glass import OPENERS, REVIEWERS, opened_by, reviewable
-from rujukan.domain.case.state import Glass
+from rujukan.domain.case.documents import DocumentAttached
+from rujukan.domain.case.glass import OPENERS, REVIEWERS, GlassBroken, GlassReviewed, opened_by, reviewable
+from rujukan.domain.casefile.state import Glass
 from rujukan.domain.compartment import Compartment
 from rujukan.domain.disclosure import Written, through_glass
 from rujukan.domain.fact import Act, GlassId

@@ -15,7 +15,7 @@ from starlette.responses import Response
 from rujukan.domain import agency as agencies
 from rujukan.domain.agency import agency_stream
 from rujukan.domain.authority import AUDITORS, READERS
-from rujukan.domain.case.state import Case
+from rujukan.domain.casefile.state import Case
 from rujukan.domain.compartment import Compartment
 from rujukan.domain.custody import Custody, custody
 from rujukan.domain.disclosure import Written

@@ -17,7 +17,7 @@ import jwt
 import msgspec
 from msgspec import Struct
 
-from rujukan.domain.agency import Agency
+from rujukan.domain.agency_state import Agency
 from rujukan.domain.authority import PURPOSES, SUBSCRIBERS
 from rujukan.domain.codes import Purpose, Role
 from rujukan.domain.fact import Act, ActorId, AgencyCode

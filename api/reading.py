@@ -12,7 +12,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from rujukan.domain.authority import AUDITORS, READERS
-from rujukan.domain.case.state import Case
+from rujukan.domain.case.erasure import Erasing
+from rujukan.domain.case.holds import Lifting
+from rujukan.domain.case.lead import Accompanying
+from rujukan.domain.case.lifecycle import Files
+from rujukan.domain.casefile.state import Case
 from rujukan.domain.codes import CODE_LISTS, Role
 from rujukan.domain.compartment import Compartment
 from rujukan.domain.fact import Act, AgencyCode
@@ -357,10 +361,11 @@ def case_view(id: UUID, case: Case, agency: AgencyCode, leads: bool | None = Non
     )
     if not leads:
         return common
+    asked = case.of(Erasing).asked
     return msgspec.structs.replace(
         common,
         age_group=case.age_group.value,
-        worker=case.worker,
+        worker=case.of(Accompanying).worker,
         consents=[
             ConsentView(
                 c.id,
@@ -375,9 +380,9 @@ def case_view(id: UUID, case: Case, agency: AgencyCode, leads: bool | None = Non
         ],
         clocks=[{"clock": c.id, "due_at": c.due_at, "met_at": c.met_at} for c in case.clocks.values()],
         on_hold=case.on_hold,
-        merged_into=case.merged_into,
-        hold_lifting_asked_by=case.hold_lifting,
-        erasure=case.erasure.id if case.erasure else None,
+        merged_into=case.of(Files).merged_into,
+        hold_lifting_asked_by=case.of(Lifting).asked_by,
+        erasure=asked.id if asked else None,
         erased=sorted(c.word for c in case.erased) or None,
     )
 

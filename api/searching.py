@@ -8,8 +8,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from rujukan.domain.authority import READERS
-from rujukan.domain.case.events import Nik
 from rujukan.domain.compartment import Compartment
+from rujukan.domain.nik import Nik
 from rujukan.projections import people
 
 from .casework import Casework

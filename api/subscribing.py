@@ -17,7 +17,7 @@ from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
-from rujukan.domain.agency import Agency
+from rujukan.domain.agency_state import Agency
 from rujukan.domain.refusal import KeyMissing, Refusal
 from rujukan.projections import deliveries
 

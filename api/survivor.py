@@ -14,9 +14,9 @@ from rujukan.domain.codes import AgencyKind, Purpose, Role
 from rujukan.domain.compartment import ALL
 from rujukan.domain.fact import Act
 from rujukan.domain.oversight import SURVIVOR_REPORT
-from rujukan.domain.plain_words import LANGUAGES, Language
 from rujukan.domain.refusal import NotForThisAgency, PurposeNotAllowed
 from rujukan.domain.survivor_paper import UNNAMED, paper
+from rujukan.domain.words import LANGUAGES, Language
 from rujukan.projections import audit
 
 from .asking import add_reading, json_answer, query_choice, query_uuid

@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from rujukan.domain.agency import RegisterKey
+from rujukan.domain.agency_keys import RegisterKey
 from rujukan.domain.authority import roles_for
 from rujukan.domain.fact import Act, CaseId, Fact
 from rujukan.domain.refusal import Invalid, Unknown

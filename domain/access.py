@@ -2,24 +2,26 @@
 which it may be."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
 from msgspec import Meta
 
-from .case.events import CompartmentWord
-from .case.state import Case, Consent
+from .casefile.state import Case, Consent
 from .codes import AgencyKind, Purpose, Role
-from .compartment import Compartment, Coordination
+from .compartment import Compartment, CompartmentWord, Coordination
+from .declaring import field, happened, name_fields
 from .fact import ActorId, AgencyCode, Fact
+from .words import Words
 
 LONGEST_BASIS = 1_000
 GROUNDS = ("own", "lead", "told", "consent", "referral", "override", "survivor-request", "break-glass", "review")
 """The words that a part of a basis begins with."""
 
 
+@happened(Words("Akses dicatat", "Access recorded"))
 class AccessRecorded(Fact, frozen=True, kw_only=True, tag="access.AccessRecorded"):
     """This person, for this agency, in this role and for this purpose, was shown these compartments."""
 
@@ -34,9 +36,6 @@ class AccessRecorded(Fact, frozen=True, kw_only=True, tag="access.AccessRecorded
     """Which view was shown: `timeline`, `document`, …"""
     basis: Coordination[Annotated[str, Meta(max_length=LONGEST_BASIS)]]
     """Why it was allowed, in the words of `basis_of`."""
-
-
-EVENTS: tuple[type[Fact], ...] = (AccessRecorded,)
 
 
 def basis_of(
@@ -89,3 +88,24 @@ def _cut(parts: list[str]) -> str:
 
 def _more(count: int) -> list[str]:
     return [f"and {count} more"] if count else []
+
+
+name_fields(
+    reader=field("Pembaca", "Reader"),
+)
+
+VIEWS: Mapping[str, Words] = {
+    "case": Words("ringkasan kasus", "the case in short"),
+    "timeline": Words("riwayat kasus", "the timeline"),
+    "export": Words("salinan riwayat kasus", "a copy of the timeline"),
+    "document": Words("dokumen", "a document"),
+    "search": Words("pencarian dengan NIK", "a search by identity number"),
+    "history": Words("riwayat pada waktu lampau", "the case as it was"),
+    "history-diff": Words("perubahan riwayat", "what changed"),
+    "custody": Words("siapa memegang berkas", "who held the file"),
+    "break-glass": Words("data darurat", "data in an emergency"),
+    "break-glass-review": Words("penilaian pembukaan darurat", "an emergency opening, to judge it"),
+    "case-access": Words("daftar pembaca", "who looked"),
+    "survivor-report": Words("laporan ini, atas permintaan Anda", "this report, as you asked"),
+}
+"""View → what the survivor's report calls it."""

@@ -1,116 +1,44 @@
 """Which role may ask for what, and for which purposes. The default is no.
 
-The relation to the case (lead, sender, recipient) is the deciders' business; this is about the person.
+A command names the roles that may give it (`@asked(by=CASE_WORK)`), in these groups where they recur. The relation to
+the case (lead, sender, recipient) is the deciders' business; this is about the person.
 """
 
-from . import agency as a
-from . import delivery as d
-from . import erasure as x
-from . import webhook as w
-from .case import commands as c
 from .codes import Purpose, Role
+from .declaring import ASKED
 from .fact import Fact
 
-MACHINE_WORK: frozenset[type[Fact]] = frozenset(
-    {
-        c.OpenCase,
-        c.ReceiveReport,
-        c.ReceiveReferral,
-        c.AcceptReferral,
-        c.RejectReferral,
-        c.StartReferral,
-        c.HoldReferral,
-        c.ResumeReferral,
-        c.CompleteReferral,
-        c.FailReferral,
-        c.DeliverService,
-        c.RecordNote,
-        c.AttachDocument,
-    }
-)
-"""What an agency's own system may do by itself. A consent, or a referral sent out, takes a person."""
+MACHINE_WORK = frozenset({Role.CASE_WORKER, Role.SUPERVISOR, Role.INTEGRATOR, Role.SYSTEM})
+"""What an agency's own system may do by itself, too. A consent, or a referral sent out, takes a person."""
 
-CASE_WORK: frozenset[type[Fact]] = MACHINE_WORK | {
-    c.IdentifySurvivor,
-    c.CorrectSurvivorIdentity,
-    c.RecordSurvivorContact,
-    c.CorrectSurvivorContact,
-    c.RecordIncident,
-    c.CorrectIncident,
-    c.RecordAllegedPerpetrator,
-    c.AssessNeeds,
-    c.AssessRisk,
-    c.AgreeSafetyPlan,
-    c.GiveConsent,
-    c.RefuseConsent,
-    c.NarrowConsent,
-    c.WithdrawConsent,
-    c.DraftReferral,
-    c.SendReferral,
-    c.CancelReferral,
-    c.MeetClock,
-    c.RecordContactAttempt,
-    c.RecordFollowUp,
-    c.HoldConference,
-    c.AgreeAction,
-    c.FinishAction,
-    c.RecordProtectionOrder,
-    c.CloseCase,
-    c.ReopenCase,
-}
+CASE_WORK = frozenset({Role.CASE_WORKER, Role.SUPERVISOR, Role.SYSTEM})
 
-HOLDS: frozenset[type[Fact]] = frozenset({c.PlaceLegalHold, c.LiftLegalHold, c.ApproveHoldLifting, c.RefuseHoldLifting})
+SUPERVISION = frozenset({Role.SUPERVISOR, Role.SYSTEM})
 
-ERASURE: frozenset[type[Fact]] = frozenset({c.RequestErasure, c.ApproveErasure, c.RefuseErasure})
-"""It takes two people, both of the lead, in any of these roles: supervisor, legal reviewer, data protection officer."""
+LEGAL = frozenset({Role.LEGAL_REVIEWER})
 
-ACKNOWLEDGEMENT: frozenset[type[Fact]] = frozenset({x.AcknowledgeErasure, d.AcknowledgeDeliveries})
+HOLDS = frozenset({Role.LEGAL_REVIEWER, Role.DATA_PROTECTION_OFFICER})
 
-EMERGENCY: frozenset[type[Fact]] = frozenset({c.BreakGlass, c.CloseGlass})
+ERASURE = frozenset({Role.SUPERVISOR, Role.LEGAL_REVIEWER, Role.DATA_PROTECTION_OFFICER})
+"""It takes two people, both of the lead, in any of these roles."""
+
+ACKNOWLEDGEMENT = frozenset({Role.SUPERVISOR, Role.DATA_PROTECTION_OFFICER, Role.INTEGRATOR})
+
+EMERGENCY = frozenset({Role.CASE_WORKER, Role.SUPERVISOR})
 """For persons, never for machines, and not for the system either."""
 
-SUPERVISION: frozenset[type[Fact]] = CASE_WORK | {
-    c.OverrideConsent,
-    c.AssignCaseWorker,
-    c.AskLeadTransfer,
-    c.AcceptLeadTransfer,
-    c.DeclineLeadTransfer,
-    c.MergeCase,
-    c.AbsorbDuplicate,
-}
+REVIEW = frozenset({Role.SUPERVISOR, Role.DATA_PROTECTION_OFFICER})
+"""Who judges what was opened in an emergency."""
 
-ADMINISTRATION: frozenset[type[Fact]] = frozenset(
-    {
-        a.RegisterAgency,
-        a.OfferServices,
-        a.RegisterKey,
-        a.RetireKey,
-        a.AddMember,
-        a.RemoveMember,
-        a.SuspendAgency,
-        a.ReactivateAgency,
-    }
-)
+ADMINISTRATION = frozenset({Role.AGENCY_ADMINISTRATOR, Role.SYSTEM})
 
-WEBHOOKS: frozenset[type[Fact]] = frozenset({w.SetWebhook, w.RemoveWebhook, w.EnableWebhook, w.ReplayWebhook})
+WEBHOOKS = frozenset({Role.AGENCY_ADMINISTRATOR})
 
-ESCALATION: frozenset[type[Fact]] = frozenset(
-    {c.EscalateReferral, c.RaiseUndelivered, c.RaiseClock, c.RaiseGlassReview}
-)
+ESCALATION = frozenset({Role.SYSTEM})
 """What the system raises when time runs out."""
 
-RESEALING: frozenset[type[Fact]] = frozenset({a.ApproveResealing, a.RefuseResealing})
+RESEALING = frozenset({Role.DATA_PROTECTION_OFFICER, Role.AGENCY_ADMINISTRATOR})
 """By another person than the administrator who asked, and never by the system."""
-
-COMMANDS: dict[Role, frozenset[type[Fact]]] = {
-    Role.CASE_WORKER: CASE_WORK | EMERGENCY,
-    Role.SUPERVISOR: SUPERVISION | EMERGENCY | ERASURE | ACKNOWLEDGEMENT | {c.ReviewGlass},
-    Role.LEGAL_REVIEWER: HOLDS | ERASURE | {c.AttachDocument, c.RecordProtectionOrder, c.RecordNote, c.DiscloseCase},
-    Role.DATA_PROTECTION_OFFICER: HOLDS | ERASURE | ACKNOWLEDGEMENT | RESEALING | {c.ReviewGlass},
-    Role.AGENCY_ADMINISTRATOR: ADMINISTRATION | RESEALING | WEBHOOKS | {a.AskResealing},
-    Role.INTEGRATOR: MACHINE_WORK | ACKNOWLEDGEMENT,
-    Role.SYSTEM: SUPERVISION | ADMINISTRATION | ESCALATION | {w.DisableWebhook},
-}
 
 PURPOSES: dict[Role, frozenset[Purpose]] = {
     Role.CASE_WORKER: frozenset(
@@ -141,5 +69,11 @@ AUDITORS = frozenset({Role.SUPERVISOR, Role.LEGAL_REVIEWER, Role.DATA_PROTECTION
 
 
 def roles_for(command: type[Fact]) -> frozenset[Role]:
-    """The roles that may give this command."""
-    return frozenset(role for role in Role if command in COMMANDS[role])
+    """The roles that may give this command; none for what is no command."""
+    declared = ASKED.get(command)
+    return declared.by if declared is not None else frozenset()
+
+
+def commands_of(role: Role) -> frozenset[type[Fact]]:
+    """The commands that a role may give."""
+    return frozenset(command for command, declared in ASKED.items() if role in declared.by)

@@ -1,4 +1,4 @@
-"""Every event by its topic, with the version of its shape, and how older shapes are read.
+"""Every event by its topic, as the subjects declare it, with the version of its shape, and how older shapes are read.
 
 A topic is a stable name of its own (`case.ReferralSent`), never a Python path. Stored events are never
 rewritten: when a shape changes, VERSIONS counts up and an upcast turns the older fields into the newer
@@ -8,10 +8,13 @@ ones when they are read.
 from collections.abc import Callable
 from typing import Any
 
-from . import access, agency, delivery, erasure, webhook
-from .case import events as case_events
+from . import access, agency, case, delivery, erasure, field_words, webhook
 from .compartment import Compartment, compartments_of
+from .declaring import HAPPENED
 from .fact import Fact
+
+DECLARED_IN = (case, agency, webhook, access, erasure, delivery, field_words)
+"""What has to be imported for all that is declared to be known."""
 
 Fields = dict[str, Any]
 Upcast = Callable[[Fields], Fields]
@@ -25,22 +28,13 @@ def topic_of(event: type[Fact]) -> str:
     return tag
 
 
-TOPICS: dict[str, type[Fact]] = {
-    topic_of(event): event
-    for event in (
-        *case_events.EVENTS,
-        *agency.EVENTS,
-        *webhook.EVENTS,
-        *access.EVENTS,
-        *erasure.EVENTS,
-        *delivery.EVENTS,
-    )
-}
+TOPICS: dict[str, type[Fact]] = {topic_of(event): event for event in HAPPENED}
+"""Topic → event, of every event that is declared."""
 
 COMPARTMENTS: dict[str, dict[str, Compartment]] = {topic: compartments_of(event) for topic, event in TOPICS.items()}
 """Topic → field → compartment."""
 
-TOLD: tuple[str, ...] = (*map(topic_of, case_events.EVENTS), topic_of(erasure.DeletionAsked))
+TOLD: tuple[str, ...] = tuple(topic for topic, event in TOPICS.items() if HAPPENED[event].step is not None)
 """What an agency can be told of: what happens in a case, and that it must delete its copies. Who is told of one such
 event, disclosure.py says."""
 

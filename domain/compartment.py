@@ -7,6 +7,8 @@ stored format (infra/store/sealed_record.py) and never change meaning.
 from enum import IntEnum
 from typing import Annotated, TypeVar, get_args, get_origin, get_type_hints
 
+from msgspec import Meta
+
 T = TypeVar("T")
 
 
@@ -50,6 +52,14 @@ Safety = Annotated[T, Compartment.SAFETY]
 Economic = Annotated[T, Compartment.ECONOMIC]
 
 ALL = frozenset(Compartment)
+
+CompartmentWord = Annotated[
+    str,
+    Meta(
+        pattern="^(coordination|identity|contact|incident|health|psychosocial|legal|safety|economic)$(?!\n)",
+        description="A compartment by its name",
+    ),
+]
 
 
 def compartments_of(cls: type) -> dict[str, Compartment]:

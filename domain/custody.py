@@ -12,26 +12,25 @@ from uuid import UUID
 from msgspec import Struct
 from msgspec.structs import replace
 
-from .case import events as e
+from .case.fulfilment import ReferralReceived, ReferralRejected
+from .case.intake import CaseOpened
+from .case.lead import CaseWorkerAssigned, LeadTransferAccepted
+from .case.referrals import (
+    ReferralCancelled,
+    ReferralDrafted,
+    ReferralSent,
+)
+from .casefile.clocks import ClockMet, ClockStarted
+from .casefile.moves import LEADS_TO, ReferralMove
 from .catalogue import topic_of
 from .codes import ReferralStatus
 from .disclosure import Written
 from .fact import AgencyCode, Fact
 from .history import breached
 
-_MOVES: dict[type[Fact], ReferralStatus] = {
-    e.ReferralSent: ReferralStatus.REQUESTED,
-    e.ReferralReceived: ReferralStatus.RECEIVED,
-    e.ReferralAccepted: ReferralStatus.ACCEPTED,
-    e.ReferralRejected: ReferralStatus.REJECTED,
-    e.ReferralStarted: ReferralStatus.IN_PROGRESS,
-    e.ReferralHeld: ReferralStatus.ON_HOLD,
-    e.ReferralResumed: ReferralStatus.IN_PROGRESS,
-    e.ReferralCompleted: ReferralStatus.COMPLETED,
-    e.ReferralFailed: ReferralStatus.FAILED,
-    e.ReferralCancelled: ReferralStatus.CANCELLED,
+MOVES: dict[str, ReferralStatus] = {
+    topic_of(event): status for event, status in LEADS_TO.items() if status is not ReferralStatus.DRAFT
 }
-MOVES: dict[str, ReferralStatus] = {topic_of(event): status for event, status in _MOVES.items()}
 """The status that a move of a referral leads to, by topic."""
 WITH_SENDER = frozenset({ReferralStatus.DRAFT, ReferralStatus.REQUESTED})
 
@@ -106,30 +105,30 @@ class _Story:
         self.led: list[Led] = []
         self.accompanied: list[Accompanied] = []
         self.held: list[Held] = []
-        self._drafts: dict[UUID, e.ReferralDrafted] = {}
+        self._drafts: dict[UUID, ReferralDrafted] = {}
         self._last: dict[UUID, int] = {}
         self._ran: dict[UUID, Ran] = {}
 
     def add(self, written: Written) -> None:
         event, at = written.event, written.at
         match event:
-            case e.CaseOpened() | e.LeadTransferAccepted():
+            case CaseOpened() | LeadTransferAccepted():
                 if self.led:
                     self.led[-1] = replace(self.led[-1], until=at)
                 self._end_worker(at)
                 self.led.append(Led(event.lead, written.position, at))
-            case e.CaseWorkerAssigned():
+            case CaseWorkerAssigned():
                 self._end_worker(at)
                 agency = self.led[-1].agency if self.led else written.author
                 self.accompanied.append(Accompanied(event.worker, agency, written.position, at))
-            case e.ReferralDrafted():
+            case ReferralDrafted():
                 self._drafts[event.referral] = event
                 self._move(written, event.referral, ReferralStatus.DRAFT)
-            case e.ReferralMove() if written.topic in MOVES:
+            case ReferralMove() if written.topic in MOVES:
                 self._move(written, event.referral, MOVES[written.topic])
-            case e.ClockStarted():
+            case ClockStarted():
                 self._ran[event.clock] = Ran(event.clock, None, event.starts_at, event.due_at)
-            case e.ClockMet() if event.clock in self._ran:
+            case ClockMet() if event.clock in self._ran:
                 self._ran[event.clock] = replace(self._ran[event.clock], met_at=event.occurred_at)
         self._answer(event)
 
@@ -160,9 +159,9 @@ class _Story:
     def _answer(self, event: Fact) -> None:
         """The clock that runs from a referral's sending until somebody at the recipient answers, or it ends."""
         match event:
-            case e.ReferralSent():
+            case ReferralSent():
                 self._ran[event.referral] = Ran(None, event.referral, event.occurred_at, event.due_at)
-            case e.ReferralReceived() | e.ReferralRejected() | e.ReferralCancelled():
+            case ReferralReceived() | ReferralRejected() | ReferralCancelled():
                 asked = self._ran.get(event.referral)
                 if asked is not None and asked.met_at is None:
                     self._ran[event.referral] = replace(asked, met_at=event.occurred_at)

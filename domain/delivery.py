@@ -14,9 +14,12 @@ from uuid import UUID, uuid5
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
+from .authority import ACKNOWLEDGEMENT
 from .compartment import Coordination
+from .declaring import asked, field, happened, name_fields
 from .fact import Act, AgencyCode, ErasureId, Fact, recorded
 from .refusal import NotForThisAgency, NotTold, WrongReceipt
+from .words import Words
 
 ACKNOWLEDGEMENTS = UUID("3f6f1e8c-8c1d-5b7e-9a34-61636b6e6f77")
 """Namespace of these streams (RFC 9562, version 5)."""
@@ -44,6 +47,7 @@ class Failure(Struct, frozen=True, forbid_unknown_fields=True):
     reason: Reason
 
 
+@happened(Words("Instansi menyatakan telah menerima kiriman", "Agency acknowledged what it was sent"))
 class Acknowledged(Fact, frozen=True, kw_only=True, tag="delivery.Acknowledged"):
     """Everything up to `received` arrived and was opened, everything up to `handled` was handled, but for what
     failed; `failed` and `recovered` are those that are new."""
@@ -55,9 +59,6 @@ class Acknowledged(Fact, frozen=True, kw_only=True, tag="delivery.Acknowledged")
     recovered: Coordination[tuple[int, ...]] = ()
 
 
-EVENTS: tuple[type[Fact], ...] = (Acknowledged,)
-
-
 class Mark(Struct, frozen=True, forbid_unknown_fields=True):
     """Everything up to this sequence; `receipt` is the one in the delivery with this sequence."""
 
@@ -65,6 +66,7 @@ class Mark(Struct, frozen=True, forbid_unknown_fields=True):
     receipt: Annotated[str, Meta(max_length=100)]
 
 
+@asked(by=ACKNOWLEDGEMENT)
 class AcknowledgeDeliveries(Fact, frozen=True, kw_only=True):
     """Say what arrived, what was handled, what could not be, and which erasures' copies were deleted."""
 
@@ -152,3 +154,11 @@ def acknowledge(
 
 def _shows(mark: Mark, receipt: str) -> bool:
     return bool(receipt) and hmac.compare_digest(mark.receipt.encode(), receipt.encode())
+
+
+name_fields(
+    received=field("Diterima sampai nomor", "Received up to number"),
+    handled=field("Diproses sampai nomor", "Handled up to number"),
+    failed=field("Gagal diproses", "Could not be handled"),
+    recovered=field("Berhasil diproses kemudian", "Handled after all"),
+)

@@ -22,10 +22,13 @@ from uuid import UUID, uuid5
 
 from msgspec import Struct, field
 
-from .case import events as e
-from .case.state import NOTHING, Case, Glass, evolve
+from .case.consents import ConsentNarrowed, ConsentWithdrawn
+from .case.referrals import ReferralSent
+from .casefile.evolving import evolve
+from .casefile.state import NOTHING, Case, Glass
 from .codes import AgencyKind, Purpose
 from .compartment import Compartment
+from .declaring import Shared, declared
 from .fact import ActorId, AgencyCode, Fact
 
 COORDINATION = frozenset({Compartment.COORDINATION})
@@ -39,32 +42,9 @@ def delivery_id(agency: AgencyCode, position: int, compartments: Iterable[Compar
     return uuid5(DELIVERIES, f"{agency}/{position}/{sum(1 << c for c in compartments)}{again}")
 
 
-CONTENT: tuple[type[Fact], ...] = (
-    e.ReportReceived,
-    e.SurvivorIdentified,
-    e.SurvivorIdentityCorrected,
-    e.SurvivorContactRecorded,
-    e.SurvivorContactCorrected,
-    e.IncidentRecorded,
-    e.IncidentCorrected,
-    e.AllegedPerpetratorRecorded,
-    e.ClockStarted,
-    e.ClockMet,
-    e.NeedsAssessed,
-    e.RiskAssessed,
-    e.SafetyPlanAgreed,
-    e.ServiceDelivered,
-    e.NoteRecorded,
-    e.ContactAttempted,
-    e.FollowUpRecorded,
-    e.DocumentAttached,
-    e.ConferenceHeld,
-    e.ProtectionOrderRecorded,
-)
-"""Events that tell the story: shared by compartment with whoever has an open referral that covers it."""
-
-COMMON: tuple[type[Fact], ...] = (e.CaseOpened, e.LeadTransferAccepted, e.CaseReopened, e.CaseClosed)
-"""Events whose coordination everyone who takes part needs: who leads, and whether the case lives."""
+def tells_story(event: Fact) -> bool:
+    """Whether an event is shared by compartment with whoever has an open referral that covers it."""
+    return declared(event).shared is Shared.STORY
 
 
 class Written(Struct, frozen=True, gc=False):
@@ -119,14 +99,14 @@ class Knowledge(Struct):
         """Take in the case's next event; say who is to be told what, earlier events first."""
         before, after = self.case, evolve(self.case, new.event)
         tell: list[Told] = []
-        for agency, kind in concerned(after).items():
+        for agency, kind in after.participants().items():
             if _learns_more(before, after, agency, kind, new):
                 tell += self._tell(after, agency, kind, self.written, new.at)
         self.written.append(new)
-        everyone = {**concerned(after), **_addressed(new.event, after)}
+        everyone = {**after.participants(), **_addressed(new.event, after)}
         for agency in {new.author: None, **everyone}:
             tell += self._tell(after, agency, everyone.get(agency), (new,), new.at)
-        if before is not None and isinstance(new.event, e.ConsentWithdrawn | e.ConsentNarrowed):
+        if before is not None and isinstance(new.event, ConsentWithdrawn | ConsentNarrowed):
             for agency, versions in self.ended(after, new.at).items():
                 gone = self.recalled.setdefault(agency, {})
                 gone |= {version: gone.get(version, NOTHING) | these for version, these in versions.items()}
@@ -140,7 +120,7 @@ class Knowledge(Struct):
         if self.case is None:
             return {}
         ended: dict[AgencyCode, dict[int, frozenset[Compartment]]] = {}
-        kinds = _ever_concerned(self.case)
+        kinds = _ever_participants(self.case)
         for agency in self.told.keys() & kinds.keys():
             gone = self.recalled.get(agency, {})
             for of in self.written:
@@ -172,7 +152,7 @@ class Knowledge(Struct):
 
 def _learns_more(before: Case | None, after: Case, agency: AgencyCode, kind: AgencyKind, new: Written) -> bool:
     """Whether an event gives an agency reason to know of earlier ones what it was not told."""
-    if isinstance(new.event, e.ReferralSent) and after.referrals[new.event.referral].recipient == agency:
+    if isinstance(new.event, ReferralSent) and after.referrals[new.event.referral].recipient == agency:
         return True
     if before is None or (agency == after.lead != before.lead):
         return True
@@ -202,9 +182,9 @@ def _may_learn(
         return NOTHING
     if agency == case.lead or agency in _addressed(of.event, case):
         return holds & (entitled | COORDINATION)
-    if isinstance(of.event, COMMON) and entitled:
+    if declared(of.event).shared is Shared.COMMON and entitled:
         return COORDINATION
-    if isinstance(of.event, CONTENT) and holds & entitled - COORDINATION:
+    if tells_story(of.event) and holds & entitled - COORDINATION:
         return holds & entitled
     return NOTHING
 
@@ -231,7 +211,7 @@ def still_readable(
     if agency == of.author:
         return _holds(of) - case.erased
     stands = case.shareable(agency, kind, now)
-    if agency == case.lead or not isinstance(of.event, CONTENT):
+    if agency == case.lead or not tells_story(of.event):
         stands |= COORDINATION
     return told & stands
 
@@ -239,76 +219,25 @@ def still_readable(
 def through_glass(glass: Glass, of: Written, agency: AgencyCode, actor: UUID, now: datetime) -> frozenset[Compartment]:
     """What a broken glass lets a person read of an event: of the story what its compartments cover, with its
     coordination; nothing to anybody but who broke it, and nothing once it ended."""
-    if not (glass.was_broken_by(agency, ActorId(actor)) and glass.is_open(now) and isinstance(of.event, CONTENT)):
+    if not (glass.was_broken_by(agency, ActorId(actor)) and glass.is_open(now) and tells_story(of.event)):
         return NOTHING
     covered = _holds(of) & glass.compartments - COORDINATION
     return covered | COORDINATION if covered else NOTHING
 
 
-def concerned(case: Case) -> Mapping[AgencyCode, AgencyKind]:
-    """Who takes part now: the lead, and each agency with an open referral."""
-    found = {case.lead: case.lead_kind}
-    for referral in case.referrals.values():
-        if referral.status.is_open:
-            found[referral.recipient] = referral.recipient_kind
-    return found
-
-
-def _ever_concerned(case: Case) -> Mapping[AgencyCode, AgencyKind]:
+def _ever_participants(case: Case) -> Mapping[AgencyCode, AgencyKind]:
     """Who leads, led, or was referred to."""
     referred = {r.recipient: r.recipient_kind for r in case.referrals.values() if r.sent_at is not None}
     return {**case.former_leads, **referred, case.lead: case.lead_kind}
 
 
 def _holds(of: Written) -> frozenset[Compartment]:
-    """The compartments that an event has something in, or is about: a document's bytes are its compartment's,
-    and what a clock was for is the incident's."""
-    match of.event:
-        case e.DocumentAttached():
-            return of.held | {Compartment.named(of.event.compartment)}
-        case e.ClockMet():
-            return of.held | {Compartment.INCIDENT}
-        case _:
-            return of.held
+    """The compartments that an event has something in, or is about."""
+    about = declared(of.event).about
+    return of.held if about is None else of.held | about(of.event)
 
 
 def _addressed(event: Fact, case: Case) -> Mapping[AgencyCode, AgencyKind]:
     """Whom an event speaks to by its nature."""
-    match event:
-        case e.ReferralMove() | e.DraftFacts():
-            referral = case.referrals.get(event.referral)
-            if referral is None:
-                return {}
-            sender = {referral.sender: referral.sender_kind}
-            return sender if referral.sent_at is None else {**sender, referral.recipient: referral.recipient_kind}
-        case e.ClockStarted() | e.ClockMet() | e.ClockOverdue():
-            return {
-                r.recipient: r.recipient_kind
-                for r in case.referrals.values()
-                if event.clock in r.clocks and r.status.is_open
-            }
-        case e.ConsentWithdrawn() | e.ConsentNarrowed():
-            consent = case.consents[event.consent]
-            return {
-                r.recipient: r.recipient_kind
-                for r in case.referrals.values()
-                if r.status.is_open and _names(consent.ever, r.recipient, r.recipient_kind)
-            }
-        case e.ConferenceHeld():
-            return {a: k for a, k in concerned(case).items() if a in event.attendees}
-        case e.ActionAgreed() | e.ActionDone():
-            owner = case.actions[event.action].owner
-            return {a: k for a, k in concerned(case).items() if a == owner}
-        case e.GlassMove():
-            glass = case.glasses[event.glass]
-            return {glass.agency: glass.kind}
-        case e.LeadTransferAsked():
-            return {event.to: event.to_kind}
-        case e.LeadTransferAccepted():
-            return case.former_leads
-        case _:
-            return {}
-
-
-def _names(recipients: Iterable[str], agency: AgencyCode, kind: AgencyKind) -> bool:
-    return agency in recipients or f"kind:{kind}" in recipients
+    to = declared(event).to
+    return {} if to is None else to.of(event, case)

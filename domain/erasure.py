@@ -17,13 +17,16 @@ from uuid import UUID, uuid5
 from msgspec import Struct
 from msgspec.structs import replace
 
-from .case.events import CaseErased, CompartmentWord
-from .case.state import words
+from .authority import ACKNOWLEDGEMENT
+from .case.erasure import CaseErased, Erasing
+from .casefile.state import compartments_named
 from .codes import ErasureBasis
-from .compartment import Coordination
+from .compartment import CompartmentWord, Coordination
+from .declaring import Step, asked, field, happened, name_fields
 from .disclosure import Knowledge, Written
 from .fact import Act, ActorId, AgencyCode, CaseId, ConsentId, ErasureId, Fact, Short, recorded
 from .refusal import AlreadyExists, Unknown
+from .words import Words
 
 ERASURES = UUID("6c1b0f39-5a0e-5d0f-9b51-65726173757a")
 """Namespace of erasure streams (RFC 9562, version 5)."""
@@ -34,6 +37,7 @@ def erasure_stream(erasure: UUID) -> UUID:
     return uuid5(ERASURES, str(erasure))
 
 
+@happened(Words("Penghapusan dicatat", "Erasure recorded"))
 class ErasureRecorded(Fact, frozen=True, kw_only=True, tag="erasure.ErasureRecorded"):
     """Two people had these compartments of that case destroyed. `occurred_at` is when it was approved."""
 
@@ -49,6 +53,7 @@ class ErasureRecorded(Fact, frozen=True, kw_only=True, tag="erasure.ErasureRecor
     approved_by: Coordination[ActorId]
 
 
+@happened(Words("Penarikan salinan dicatat", "Recall recorded"))
 class RecallRecorded(Fact, frozen=True, kw_only=True, tag="erasure.RecallRecorded"):
     """A consent ended, in whole or in part, on which agencies were told something: they have to delete the copies of
     what they were told, and keep what they wrote themselves. Nothing is destroyed here."""
@@ -65,6 +70,11 @@ class RecallRecorded(Fact, frozen=True, kw_only=True, tag="erasure.RecallRecorde
     recorded_by: Coordination[ActorId]
 
 
+@happened(
+    Words("Instansi diminta menghapus salinannya", "Agency asked to delete its copies"),
+    means="Instansi ini pernah diberi tahu sesuatu yang kini dihapus, dan wajib menghapus salinannya.",
+    step=Step.LEGAL,
+)
 class DeletionAsked(Fact, frozen=True, kw_only=True, tag="erasure.DeletionAsked"):
     """This agency was told something of what was erased or recalled, and must delete its copies of what it was told."""
 
@@ -74,6 +84,7 @@ class DeletionAsked(Fact, frozen=True, kw_only=True, tag="erasure.DeletionAsked"
     agency: Coordination[AgencyCode]
 
 
+@happened(Words("Instansi menyatakan telah menghapus", "Agency says that it has deleted"))
 class ErasureAcknowledged(Fact, frozen=True, kw_only=True, tag="erasure.ErasureAcknowledged"):
     """The agency says that it deleted what it was told."""
 
@@ -82,6 +93,7 @@ class ErasureAcknowledged(Fact, frozen=True, kw_only=True, tag="erasure.ErasureA
     agency: Coordination[AgencyCode]
 
 
+@happened(Words("Instansi menyimpan sebagian salinan", "Agency keeps a part of its copies"))
 class CopiesKept(Fact, frozen=True, kw_only=True, tag="erasure.CopiesKept"):
     """Of what it is to delete the agency keeps a part, by a duty of its own that it names (a hospital's to keep medical
     records, say). That it deleted the rest, `ErasureAcknowledged` says."""
@@ -92,9 +104,7 @@ class CopiesKept(Fact, frozen=True, kw_only=True, tag="erasure.CopiesKept"):
     kept_basis: Coordination[Short]
 
 
-EVENTS: tuple[type[Fact], ...] = (ErasureRecorded, DeletionAsked, ErasureAcknowledged, RecallRecorded, CopiesKept)
-
-
+@asked(by=ACKNOWLEDGEMENT)
 class AcknowledgeErasure(Fact, frozen=True, kw_only=True):
     """Say that the agency deleted what it was told; `kept_basis`: but for what this rule has it keep."""
 
@@ -141,9 +151,10 @@ def record(
     for event in written:
         knowledge.follow(event)
     before = knowledge.case
-    if before is None or before.erasure is None:
+    asked = before.of(Erasing).asked if before is not None else None
+    if before is None or asked is None:
         raise ValueError("only what was asked for is erased")
-    gone = words(erased.compartments)
+    gone = compartments_named(erased.compartments)
     told = {agency for agency, known in knowledge.told.items() if any(gone & may for may in known.values())}
     told |= {glass.agency for glass in before.glasses.values() if gone & glass.compartments}
     return [
@@ -153,9 +164,9 @@ def record(
             act,
             case=case,
             version=before.version + 1,
-            basis=before.erasure.basis,
+            basis=asked.basis,
             lead=before.lead,
-            requested_at=before.erasure.asked_at,
+            requested_at=asked.asked_at,
         ),
         *(
             recorded(DeletionAsked, erased, act, case=case, agency=agency)
@@ -174,3 +185,13 @@ def acknowledge(command: AcknowledgeErasure, asked: Asked | None, act: Act) -> S
     about = {"case": asked.record.case, "agency": act.agency}
     kept = [recorded(CopiesKept, command, act, **about)] if command.kept_basis is not None else []
     return [*kept, recorded(ErasureAcknowledged, command, act, **about)]
+
+
+name_fields(
+    ended=field("Berakhirnya persetujuan", "How consent ended"),
+    kept_basis=field("Dasar penyimpanan", "Ground for keeping"),
+    recorded_by=field("Dicatat oleh", "Recorded by"),
+    requested_at=field("Diminta pada", "Requested at"),
+    case=field("Kasus", "Case"),
+    version=field("Versi", "Version"),
+)

@@ -29,6 +29,15 @@ ActorId = NewType("ActorId", UUID)
 
 AgencyCode = Annotated[str, Meta(pattern="^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$(?!\n)", examples=["rsud"])]
 """An agency's short name in the network: lower-case letters, digits and hyphens, 1 to 40 long."""
+Recipient = Annotated[
+    str,
+    Meta(
+        pattern="^(kind:)?[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$(?!\n)",
+        description="An agency's code, or kind:KIND for every agency of that kind",
+        examples=["rsud", "kind:health"],
+    ),
+]
+Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\n)")]
 Short = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$(?!\n)")]
 Text = Annotated[str, Meta(min_length=1, max_length=20_000, pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$")]
 

@@ -15,7 +15,14 @@ from uuid import UUID
 from msgspec import Struct
 from msgspec.structs import replace
 
-from .case.state import NOTHING, Case, Clock, Consent, Referral, fold
+from .case.conferences import Conferences
+from .case.documents import Documents
+from .case.identity import Survivor
+from .case.incidents import Incidents
+from .case.lead import Accompanying
+from .case.lifecycle import Files
+from .casefile.evolving import fold
+from .casefile.state import NOTHING, Case, Clock, Consent, Referral
 from .codes import AgencyKind
 from .compartment import Compartment
 from .disclosure import Knowledge, Written, still_readable
@@ -135,10 +142,18 @@ def facts(case: Case | None, at: datetime) -> Mapping[Field, Any]:
     """What the rules remember of a case at an instant, field by field, as JSON has it."""
     if case is None:
         return {}
-    found: dict[Field, Any] = {
-        Field("case", None, name): plain(getattr(case, name))
-        for name in ("status", "lead", "urgency", "worker", "on_hold", "identified", "reachable", "merged_into")
+    survivor, files, conferences = case.of(Survivor), case.of(Files), case.of(Conferences)
+    of_the_case = {
+        "status": case.status,
+        "lead": case.lead,
+        "urgency": case.urgency,
+        "worker": case.of(Accompanying).worker,
+        "on_hold": case.on_hold,
+        "identified": survivor.identified,
+        "reachable": survivor.reachable,
+        "merged_into": files.merged_into,
     }
+    found = {Field("case", None, name): plain(value) for name, value in of_the_case.items()}
     found[Field("case", None, "lead_asked_of")] = case.transfer.to if case.transfer else None
     for consent in case.consents.values():
         found |= _each("consent", consent.id, _of_consent(consent, at))
@@ -146,16 +161,17 @@ def facts(case: Case | None, at: datetime) -> Mapping[Field, Any]:
         found |= _each("referral", referral.id, _of_referral(referral))
     for clock in case.clocks.values():
         found |= _each("clock", clock.id, _of_clock(clock, at))
-    for action in case.actions.values():
-        found |= _each("action", action.id, {"owner": action.owner, "done": action.done})
-    for document in case.documents.values():
+    for task, action in conferences.actions.items():
+        found |= _each("action", task, {"owner": action.owner, "done": action.done})
+    for paper, document in case.of(Documents).attached.items():
         about = {"compartment": document.compartment.word, "superseded_by": plain(document.superseded_by)}
-        found |= _each("document", document.id, about)
-    for kind, ids in (
-        ("incident", case.incidents),
-        ("conference", case.conferences),
-        ("duplicate", case.duplicates),
-    ):
+        found |= _each("document", paper, about)
+    recorded: Mapping[str, Iterable[UUID]] = {
+        "incident": case.of(Incidents).told_at,
+        "conference": conferences.held,
+        "duplicate": files.duplicates,
+    }
+    for kind, ids in recorded.items():
         for id in ids:
             found[Field(kind, id, "recorded")] = True
     return found

@@ -5,8 +5,13 @@ identity; lists know it by a keyed hash only.
 """
 
 from datetime import date
+from typing import Annotated
+
+from msgspec import Meta
 
 from .codes import Sex
+
+Nik = Annotated[str, Meta(pattern="^[0-9]{16}$(?!\n)", description="National identity number, 16 digits")]
 
 WOMAN = 40
 

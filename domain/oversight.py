@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from .codes import AgencyKind, Code, Purpose, Role
 from .fact import AgencyCode
-from .plain_words import Words
+from .words import Words
 
 SURVIVOR_REPORT = "survivor-report"
 """What an opening of a survivor's report is recorded as."""

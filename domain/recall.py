@@ -9,9 +9,9 @@ An agency with a duty of its own to keep what it was told names the rule when it
 from collections.abc import Mapping, Sequence
 from uuid import UUID, uuid5
 
-from .agency import Agency
-from .case.events import ConsentNarrowed, ConsentWithdrawn
-from .case.state import fold
+from .agency_state import Agency
+from .case.consents import ConsentNarrowed, ConsentWithdrawn
+from .casefile.evolving import fold
 from .disclosure import Knowledge, Written
 from .erasure import DeletionAsked, RecallRecorded
 from .fact import Act, AgencyCode, CaseId, ErasureId, Fact, recorded

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from msgspec import Struct
 
-from .case.state import Case, Status
+from .casefile.state import Case, Status
 from .codes import AgeGroup, CloseReason
 
 YEAR = timedelta(days=365.25)

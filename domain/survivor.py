@@ -18,12 +18,15 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from .access import VIEWS
 from .catalogue import COMPARTMENTS as COMPARTMENTS_OF
 from .catalogue import TOPICS
 from .codes import AgencyKind, Code, LegalBasis, Purpose, Reporter, Role
 from .compartment import Compartment
+from .declaring import FIELDS, HAPPENED
+from .field_words import COMPARTMENTS
 from .oversight import LIMITS
-from .plain_words import COMPARTMENTS, EVENTS, FIELDS, IDS, OTHER, VIEWS, Language, Words
+from .words import Language, Words
 
 
 class Handling(Enum):
@@ -34,20 +37,8 @@ class Handling(Enum):
     WITHHELD = "withheld"
 
 
-OF_OTHERS = Words("data orang lain", "another person's data")
-PROCEEDING = Words("alasan proses hukum", "reasons of a legal proceeding")
+OTHER = Words("Catatan lain", "Another record")
 
-WITHHELD: dict[tuple[str, str], Words] = {
-    ("case.ReportReceived", "reporter"): OF_OTHERS,
-    ("case.ReportReceived", "reporter_name"): OF_OTHERS,
-    ("case.ReportReceived", "reporter_contact"): OF_OTHERS,
-    ("case.ConsentGiven", "witness"): OF_OTHERS,
-    ("case.AllegedPerpetratorRecorded", "name"): OF_OTHERS,
-    ("case.AllegedPerpetratorRecorded", "description"): OF_OTHERS,
-    ("case.LegalHoldPlaced", "reason"): PROCEEDING,
-    ("case.LegalHoldLifted", "reason"): PROCEEDING,
-}
-"""(topic, field) → why it is withheld."""
 HER_OWN_REPORT = frozenset(("case.ReportReceived", f) for f in ("reporter", "reporter_name", "reporter_contact"))
 """Not withheld where she reported herself. That it was "family" can be enough to know who it was."""
 NOT_PRINTED = frozenset({Compartment.CONTACT, Compartment.SAFETY})
@@ -133,9 +124,15 @@ def recorded(record: Record, language: Language, agencies: Agencies) -> Recorded
         for name, compartment in COMPARTMENTS_OF.get(record.topic, {}).items()
         if (item := _item(record, name, compartment, language, agencies)) is not None
     ]
-    title = EVENTS.get(record.topic, OTHER).said_in(language)
+    event = TOPICS.get(record.topic)
+    title = (HAPPENED[event].her if event is not None else None) or OTHER
     return Recorded(
-        record.position, record.topic, title, moment(record.at, language), agencies(record.agency).name, items
+        record.position,
+        record.topic,
+        title.said_in(language),
+        moment(record.at, language),
+        agencies(record.agency).name,
+        items,
     )
 
 
@@ -148,7 +145,7 @@ def looked(reading: Reading, language: Language, agencies: Agencies) -> Looked:
         _label(reading.role, language),
         _label(reading.purpose, language),
         what.said_in(language) if what else reading.what,
-        [COMPARTMENTS[c].said_in(language) for c in reading.compartments if c in COMPARTMENTS],
+        [_compartment(c, language) for c in reading.compartments if c in COMPARTMENTS],
         why(reading.basis, language),
     )
 
@@ -173,12 +170,13 @@ def day(on: date, language: Language) -> str:
 
 def _item(record: Record, name: str, compartment: Compartment, language: Language, agencies: Agencies) -> Item | None:
     said = record.values.get(name)
-    if name in IDS or name not in FIELDS or said in (None, "", []) or _is_id(said):
+    words = FIELDS[name].her if name in FIELDS else None
+    if words is None or said in (None, "", []) or _is_id(said):
         return None
     if said is False and name not in TELLING_NO:
         return None
-    label = FIELDS[name].said_in(language)
-    reason = WITHHELD.get((record.topic, name))
+    label = words.said_in(language)
+    reason = HAPPENED[TOPICS[record.topic]].withheld.get(name)
     if reason is not None and not ((record.topic, name) in HER_OWN_REPORT and _reported_herself(record)):
         return Item(label, Handling.WITHHELD, None, reason.said_in(language))
     value = _value(record.topic, name, said, language, agencies)
@@ -195,7 +193,7 @@ def _value(topic: str, name: str, said: Any, language: Language, agencies: Agenc
     if isinstance(said, bool):
         return {("id", True): "ya", ("en", True): "yes"}.get((language, said), "no" if language == "en" else "tidak")
     if name in ("compartment", "compartments"):
-        return COMPARTMENTS[said].said_in(language) if said in COMPARTMENTS else str(said)
+        return _compartment(said, language) if said in COMPARTMENTS else str(said)
     if name in ("lead", "recipient", "sender", "owner", "to", "attendees", "recipients", "asked_for", "agency"):
         return _whom(said, language, agencies)
     code = _code(topic, name)
@@ -238,6 +236,11 @@ def _is_id(said: Any) -> bool:
     except (ValueError, AttributeError, TypeError):
         return False
     return True
+
+
+def _compartment(word: str, language: Language) -> str:
+    words = COMPARTMENTS[word].her
+    return words.said_in(language) if words is not None else word
 
 
 def _label(code: Code, language: Language) -> str:

@@ -4,8 +4,8 @@ import textwrap
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 
-from .plain_words import Language, Words
 from .survivor import Handling, Looked, Recorded
+from .words import Language, Words
 
 WIDTH = 80
 UNNAMED = Words("layanan yang tidak disebut di sini", "a service that is not named here")

@@ -10,9 +10,12 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
+from .authority import ESCALATION, WEBHOOKS
 from .compartment import Coordination
+from .declaring import asked, field, happened, name_fields
 from .fact import Act, Fact, recorded
 from .refusal import AlreadyExists, Unknown
+from .words import Words
 
 Url = Annotated[
     str,
@@ -35,21 +38,25 @@ class WebhookFacts(Fact, frozen=True, kw_only=True):
     url: Coordination[Url]
 
 
+@happened(Words("Alamat penerusan pesan ditetapkan", "Webhook set"))
 class WebhookSet(WebhookFacts, frozen=True, kw_only=True, tag="agency.WebhookSet"):
     """From now on what the agency is told is posted there, signed with a new secret; the first time from the
     beginning, later behind what was posted before."""
 
 
+@happened(Words("Alamat penerusan pesan dihapus", "Webhook removed"))
 class WebhookRemoved(Fact, frozen=True, kw_only=True, tag="agency.WebhookRemoved"):
     """Nothing is posted any more."""
 
 
+@happened(Words("Penerusan pesan dihentikan sistem", "Webhook disabled by the system"))
 class WebhookDisabled(Fact, frozen=True, kw_only=True, tag="agency.WebhookDisabled"):
     """The system stopped posting, until somebody of the agency has looked."""
 
     reason: Coordination[Reason]
 
 
+@happened(Words("Penerusan pesan diaktifkan kembali", "Webhook enabled again"))
 class WebhookEnabled(Fact, frozen=True, kw_only=True, tag="agency.WebhookEnabled"):
     """It is posted again, behind what was posted before."""
 
@@ -58,6 +65,7 @@ class ReplayFacts(Fact, frozen=True, kw_only=True):
     after: Coordination[SequenceNumber]
 
 
+@happened(Words("Penerusan pesan diulang dari satu nomor", "Webhook replayed from a number on"))
 class WebhookReplayed(ReplayFacts, frozen=True, kw_only=True, tag="agency.WebhookReplayed"):
     """What comes after that sequence is posted next, whether it was before or not."""
 
@@ -68,22 +76,27 @@ EVENTS: tuple[type[Fact], ...] = (WebhookSet, WebhookRemoved, WebhookDisabled, W
 # Commands ------------------------------------------------------------------------------------------------------
 
 
+@asked("/agencies/{code}/webhook", by=WEBHOOKS, tag="agencies", example={"url": "https://rsud.example/rujukan"})
 class SetWebhook(WebhookFacts, frozen=True, kw_only=True):
     """Have what the agency is told posted to an address, signed with a new secret."""
 
 
+@asked("/agencies/{code}/webhook/removal", by=WEBHOOKS, tag="agencies")
 class RemoveWebhook(Fact, frozen=True, kw_only=True):
     """Have nothing posted any more."""
 
 
+@asked("/agencies/{code}/webhook/enabling", by=WEBHOOKS, tag="agencies")
 class EnableWebhook(Fact, frozen=True, kw_only=True):
     """Have it posted again, after the system stopped."""
 
 
+@asked("/agencies/{code}/webhook/replay", by=WEBHOOKS, tag="agencies", example={"after": 17})
 class ReplayWebhook(ReplayFacts, frozen=True, kw_only=True):
     """Have posted next what comes after a sequence: again, or with something left out that cannot be taken."""
 
 
+@asked(by=ESCALATION)
 class DisableWebhook(Fact, frozen=True, kw_only=True):
     """Stop posting to a webhook that was set with that version of the agency's stream."""
 
@@ -140,3 +153,9 @@ def decide(command: Fact, webhook: Webhook | None, act: Act) -> Sequence[Fact]:
                 raise AlreadyExists(what="a disabled webhook")
             return [recorded(WebhookDisabled, command, act)]
     raise TypeError(f"{type(command).__name__} is not a command of a webhook")
+
+
+name_fields(
+    after=field("Setelah nomor", "After number"),
+    url=field("Alamat", "Address"),
+)

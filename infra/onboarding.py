@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from uuid import UUID, uuid4
 
 from rujukan.api.casework import Casework
-from rujukan.domain.agency import AddMember, RegisterAgency, RegisterKey
+from rujukan.domain.agency import AddMember, RegisterAgency
+from rujukan.domain.agency_keys import RegisterKey
 from rujukan.domain.codes import AgencyKind, Role, Service
 from rujukan.domain.fact import ActorId, AgencyCode, Fact
 from rujukan.domain.refusal import AlreadyExists

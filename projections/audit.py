@@ -15,7 +15,7 @@ from psycopg import Connection
 from psycopg.rows import TupleRow, class_row, dict_row
 
 from rujukan.domain.access import AccessRecorded, codes_of
-from rujukan.domain.case import events as e
+from rujukan.domain.case.lead import LeadTransferAccepted
 from rujukan.domain.delivery import Acknowledged
 from rujukan.domain.disclosure import Followed
 from rujukan.domain.erasure import CopiesKept, DeletionAsked, ErasureAcknowledged, ErasureRecorded, RecallRecorded
@@ -82,7 +82,7 @@ class Audit:
                 leads[w.event.case] = w.event.lead
             if followed.case is not None:
                 leads[w.stream] = followed.case.lead
-                if isinstance(w.event, e.LeadTransferAccepted):
+                if isinstance(w.event, LeadTransferAccepted):
                     moved[w.stream] = followed.case.lead
             rows.append(
                 (

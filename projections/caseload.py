@@ -9,7 +9,8 @@ from msgspec import Struct
 from psycopg import Connection
 from psycopg.rows import TupleRow, class_row
 
-from rujukan.domain.case.state import Case
+from rujukan.domain.case.lead import Accompanying
+from rujukan.domain.casefile.state import Case
 from rujukan.domain.disclosure import Followed
 from rujukan.domain.fact import AgencyCode
 
@@ -77,7 +78,17 @@ def _lead_row(stream: UUID, case: Case, position: int) -> tuple[Any, ...]:
     unmet = [c.due_at for c in case.clocks.values() if c.met_at is None]
     count = sum(r.status.is_open for r in case.referrals.values())
     common = (case.lead, case.status.value, case.urgency.value, case.opened_at)
-    return (case.lead, stream, "lead", *common, case.worker, count, min(unmet, default=None), case.version, position)
+    return (
+        case.lead,
+        stream,
+        "lead",
+        *common,
+        case.of(Accompanying).worker,
+        count,
+        min(unmet, default=None),
+        case.version,
+        position,
+    )
 
 
 def _row(stream: UUID, case: Case, agency: AgencyCode, position: int) -> tuple[Any, ...] | None:

@@ -10,7 +10,9 @@ from msgspec import Struct
 from psycopg import Connection
 from psycopg.rows import TupleRow, class_row
 
-from rujukan.domain.case import events as e
+from rujukan.domain.case.lead import LeadTransferAccepted
+from rujukan.domain.case.referrals import ReferralSent
+from rujukan.domain.casefile.clocks import ClockMet, ClockStarted
 from rujukan.domain.compartment import Compartment
 from rujukan.domain.disclosure import Followed
 
@@ -52,22 +54,22 @@ class Deadlines:
             if case is None:
                 continue
             match event:
-                case e.ClockStarted():
+                case ClockStarted():
                     db.execute(
                         "INSERT INTO deadline (agency, clock, case_id, starts_at, due_at, position)"
                         " VALUES (%s, %s, %s, %s, %s, %s)",
                         (case.lead, event.clock, written.stream, event.starts_at, event.due_at, written.position),
                     )
-                case e.ClockMet():
+                case ClockMet():
                     told = [t.agency for t in followed.tell if t.of is written]
                     db.execute(
                         "UPDATE deadline SET met_at = %s WHERE case_id = %s AND clock = %s AND agency = ANY(%s)",
                         (event.occurred_at, written.stream, event.clock, told),
                     )
-                case e.ReferralSent():
+                case ReferralSent():
                     referral = case.referrals[event.referral]
                     _share(db, written.stream, referral.recipient, list(referral.clocks))
-                case e.LeadTransferAccepted():
+                case LeadTransferAccepted():
                     _share(db, written.stream, event.lead, list(case.clocks))
         drop(db, "deadline", batch, Compartment.INCIDENT)  # how long a window is tells what it was for
 

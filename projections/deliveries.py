@@ -15,7 +15,10 @@ from msgspec import Struct
 from psycopg import Connection
 from psycopg.rows import TupleRow, class_row
 
-from rujukan.domain.case import events as e
+from rujukan.domain.case.lead import LeadTransferAccepted
+from rujukan.domain.case.referrals import ReferralSent
+from rujukan.domain.case.reminders import ReferralUndelivered
+from rujukan.domain.casefile.moves import ReferralMove
 from rujukan.domain.codes import ReferralStatus
 from rujukan.domain.delivery import OPENED, Acknowledged
 from rujukan.domain.disclosure import Followed
@@ -100,22 +103,22 @@ class Deliveries:
                 case Acknowledged():
                     _flush(db, told, leads)
                     _acknowledge(db, event, written.at)
-                case e.LeadTransferAccepted() if case is not None:
+                case LeadTransferAccepted() if case is not None:
                     _flush(db, told, leads)
                     for table in _OF_CASES:
                         db.execute(f"UPDATE {table} SET lead = %s WHERE case_id = %s", (case.lead, written.stream))
-                case e.ReferralSent() if case is not None:
+                case ReferralSent() if case is not None:
                     of = case.referrals[event.referral]
                     sent_at = max(written.at, event.occurred_at)
                     parties = (of.recipient, of.sender, case.lead)
                     row = (written.stream, of.id, *parties, written.position, sent_at, of.delivery)
                     db.execute(_SENT, row)
-                case e.ReferralUndelivered():
+                case ReferralUndelivered():
                     db.execute(
                         "UPDATE referral_delivery SET raised = %s WHERE case_id = %s AND referral = %s",
                         (event.level, written.stream, event.referral),
                     )
-                case e.ReferralMove() if case is not None:
+                case ReferralMove() if case is not None:
                     if case.referrals[event.referral].status is not ReferralStatus.REQUESTED:
                         db.execute(
                             "UPDATE referral_delivery SET waits = false WHERE case_id = %s AND referral = %s AND waits",

@@ -8,6 +8,7 @@ from psycopg import Connection
 from psycopg.rows import TupleRow, class_row
 
 from rujukan.domain import agency as a
+from rujukan.domain.agency_keys import KeyRegistered
 from rujukan.domain.disclosure import Followed
 
 from .projection import Tables
@@ -51,7 +52,7 @@ class Directory:
                     )
                 case a.ServicesOffered():
                     change = "services = %s", sorted(s.value for s in event.services)
-                case a.KeyRegistered():
+                case KeyRegistered():
                     change = "has_key = %s", True
                 case a.AgencySuspended():
                     change = "active = %s", False

@@ -10,7 +10,8 @@ from msgspec import Struct
 from psycopg import Connection
 from psycopg.rows import TupleRow, class_row
 
-from rujukan.domain.case import events as e
+from rujukan.domain.case.glass import GlassBroken, GlassClosed, GlassReviewed, GlassReviewOverdue
+from rujukan.domain.case.lead import LeadTransferAccepted
 from rujukan.domain.codes import GlassVerdict
 from rujukan.domain.disclosure import Followed
 
@@ -72,7 +73,7 @@ class Emergencies:
             if case is None:
                 continue
             match event:
-                case e.GlassBroken():
+                case GlassBroken():
                     db.execute(
                         "INSERT INTO emergency (case_id, glass, agency, lead, actor, role, compartments, basis,"
                         " opened_at, expires_at, review_due_at, position)"
@@ -92,9 +93,9 @@ class Emergencies:
                             written.position,
                         ),
                     )
-                case e.GlassClosed():
+                case GlassClosed():
                     db.execute(_END, (written.at, written.stream, event.glass))
-                case e.GlassReviewed():
+                case GlassReviewed():
                     db.execute(
                         "UPDATE emergency SET reviewed_at = coalesce(reviewed_at, %s), reviewer = %s, verdict = %s"
                         " WHERE case_id = %s AND glass = %s",
@@ -102,12 +103,12 @@ class Emergencies:
                     )
                     if event.verdict is GlassVerdict.NOT_JUSTIFIED:
                         db.execute(_END, (written.at, written.stream, event.glass))
-                case e.GlassReviewOverdue():
+                case GlassReviewOverdue():
                     db.execute(
                         "UPDATE emergency SET reminders = %s WHERE case_id = %s AND glass = %s",
                         (event.level, written.stream, event.glass),
                     )
-                case e.LeadTransferAccepted():
+                case LeadTransferAccepted():
                     db.execute("UPDATE emergency SET lead = %s WHERE case_id = %s", (case.lead, written.stream))
         drop(db, "emergency", batch)
 

@@ -7,7 +7,7 @@ so a rebuild, which does not see an erased case's events any more, comes to the 
 from collections.abc import Sequence
 from typing import LiteralString
 
-from rujukan.domain.case.state import words
+from rujukan.domain.casefile.state import compartments_named
 from rujukan.domain.compartment import Compartment
 from rujukan.domain.disclosure import Followed
 from rujukan.domain.erasure import ErasureRecorded
@@ -18,7 +18,7 @@ from .projection import Tables
 def records(batch: Sequence[Followed], of: Compartment = Compartment.COORDINATION) -> list[ErasureRecorded]:
     """The erasures in a batch that took that compartment; by default those of whole cases."""
     found = (f.written.event for f in batch)
-    return [e for e in found if isinstance(e, ErasureRecorded) and of in words(e.compartments)]
+    return [e for e in found if isinstance(e, ErasureRecorded) and of in compartments_named(e.compartments)]
 
 
 def drop(

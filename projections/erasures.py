@@ -10,7 +10,8 @@ from msgspec import Struct
 from psycopg import Connection
 from psycopg.rows import TupleRow, dict_row
 
-from rujukan.domain.case import events as e
+from rujukan.domain.case.erasure import ErasureRefused, ErasureRequested
+from rujukan.domain.case.lead import LeadTransferAccepted
 from rujukan.domain.disclosure import Followed
 from rujukan.domain.erasure import CopiesKept, DeletionAsked, ErasureAcknowledged, ErasureRecorded, RecallRecorded
 
@@ -78,13 +79,13 @@ class Erasures:
         for followed in batch:
             written = followed.written
             match written.event:
-                case e.ErasureRequested() as asked if followed.case is not None:
+                case ErasureRequested() as asked if followed.case is not None:
                     row = (asked.erasure, written.stream, followed.case.lead, "asked", sorted(asked.compartments))
                     who = (asked.basis.value, asked.asked_by, asked.occurred_at)
                     db.execute(_UPSERT, (*row, *who, None, None, written.position))
-                case e.ErasureRefused() as refused:
+                case ErasureRefused() as refused:
                     db.execute("DELETE FROM erasure WHERE erasure = %s AND status = 'asked'", (refused.erasure,))
-                case e.LeadTransferAccepted():  # and what was asked before ends with the former lead
+                case LeadTransferAccepted():  # and what was asked before ends with the former lead
                     db.execute("DELETE FROM erasure WHERE case_id = %s AND status = 'asked'", (written.stream,))
                 case ErasureRecorded() as done:
                     db.execute("DELETE FROM erasure WHERE case_id = %s AND status = 'asked'", (done.case,))

@@ -13,8 +13,12 @@ from msgspec import Struct
 from psycopg import Connection
 from psycopg.rows import TupleRow, class_row
 
-from rujukan.domain.case import events as e
-from rujukan.domain.case.state import Case, Status
+from rujukan.domain.case.lead import LeadTransferAccepted
+from rujukan.domain.case.lifecycle import CaseClosed, CaseMerged, CaseReopened
+from rujukan.domain.case.reminders import ReferralEscalated, ReferralUndelivered
+from rujukan.domain.casefile.clocks import ClockMet, ClockOverdue, ClockStarted
+from rujukan.domain.casefile.moves import ReferralMove
+from rujukan.domain.casefile.state import Case, Status
 from rujukan.domain.codes import ReferralStatus
 from rujukan.domain.compartment import Compartment
 from rujukan.domain.disclosure import Followed
@@ -76,32 +80,32 @@ class Escalations:
             stream, at = written.stream, written.at
             told = {t.agency for t in followed.tell if t.of is written} - {case.lead, written.author}
             match event:
-                case e.ReferralEscalated() | e.ReferralUndelivered():
-                    kind = UNANSWERED if isinstance(event, e.ReferralEscalated) else UNDELIVERED
+                case ReferralEscalated() | ReferralUndelivered():
+                    kind = UNANSWERED if isinstance(event, ReferralEscalated) else UNDELIVERED
                     recipient = case.referrals[event.referral].recipient
                     row = (stream, kind, event.referral, event.level, recipient, case.lead, at, written.position)
                     db.execute(_RAISE, row)
-                case e.ReferralMove():
+                case ReferralMove():
                     _moved(db, stream, case, event.referral, at)
-                case e.ClockStarted() if event.due_at > at:  # one that had run out before needs nobody to say so
+                case ClockStarted() if event.due_at > at:  # one that had run out before needs nobody to say so
                     db.execute(
                         "INSERT INTO running_clock (case_id, clock, due_at) VALUES (%s, %s, %s)",
                         (stream, event.clock, event.due_at),
                     )
-                case e.ClockOverdue():
+                case ClockOverdue():
                     _stop(db, stream, event.clock)
                     db.execute(_RAISE, (stream, CLOCK, event.clock, 2, "", case.lead, at, written.position))
                     for agency in sorted(told):
                         db.execute(_RAISE, (stream, CLOCK, event.clock, 1, agency, case.lead, at, written.position))
-                case e.ClockMet():
+                case ClockMet():
                     _stop(db, stream, event.clock)
                     db.execute(
                         _RESOLVE + " AND kind = 'clock' AND subject = %s AND recipient = ANY(%s)",
                         (at, stream, event.clock, ["", *told, written.author]),
                     )
-                case e.LeadTransferAccepted():
+                case LeadTransferAccepted():
                     db.execute("UPDATE escalation SET lead = %s WHERE case_id = %s", (case.lead, stream))
-                case e.CaseClosed() | e.CaseMerged() | e.CaseReopened():
+                case CaseClosed() | CaseMerged() | CaseReopened():
                     is_open = case.status is Status.OPEN
                     db.execute("UPDATE running_clock SET open = %s WHERE case_id = %s", (is_open, stream))
                     if not is_open:

@@ -10,8 +10,12 @@ from msgspec import Struct
 from psycopg import Connection
 from psycopg.rows import TupleRow, class_row
 
-from rujukan.domain.case import events as e
-from rujukan.domain.case.state import Case
+from rujukan.domain.case.intake import CaseOpened
+from rujukan.domain.case.lead import Accompanying, CaseWorkerAssigned, LeadTransferAccepted
+from rujukan.domain.case.lifecycle import CaseClosed, CaseMerged, CaseReopened
+from rujukan.domain.case.referrals import ReferralDrafted
+from rujukan.domain.casefile.moves import ReferralMove
+from rujukan.domain.casefile.state import Case
 from rujukan.domain.catalogue import topic_of
 from rujukan.domain.custody import MOVES
 from rujukan.domain.disclosure import Followed, Written
@@ -24,13 +28,13 @@ from .projection import Tables
 TELLING = frozenset(MOVES) | {
     topic_of(event)
     for event in (
-        e.CaseOpened,
-        e.CaseClosed,
-        e.CaseReopened,
-        e.CaseMerged,
-        e.LeadTransferAccepted,
-        e.CaseWorkerAssigned,
-        e.ReferralDrafted,
+        CaseOpened,
+        CaseClosed,
+        CaseReopened,
+        CaseMerged,
+        LeadTransferAccepted,
+        CaseWorkerAssigned,
+        ReferralDrafted,
     )
 }
 """Topics that change who holds what; most events do not."""
@@ -82,7 +86,7 @@ class Holdings:
         for followed in batch:
             if followed.case is not None and followed.written.topic in TELLING:
                 _take_in(spans, followed.written, followed.case)
-                if isinstance(followed.written.event, e.LeadTransferAccepted):
+                if isinstance(followed.written.event, LeadTransferAccepted):
                     moved[followed.written.stream] = followed.case.lead
         if spans.ended:
             rows = [(*key, *when) for key, when in spans.ended.items()]
@@ -105,7 +109,7 @@ class _Spans:
 
     def begin(self, key: _Key, agency: AgencyCode, case: Case, status: str, at: Written) -> None:
         self.end(key, at)
-        worker = case.worker if key.relation == "worker" else None
+        worker = case.of(Accompanying).worker if key.relation == "worker" else None
         self.open[key] = (*key, agency, case.lead, status, worker, at.at, at.position, None, None)
 
     def end(self, key: _Key, at: Written) -> None:
@@ -119,16 +123,16 @@ def _take_in(spans: _Spans, written: Written, case: Case) -> None:
     id, event = written.stream, written.event
     lead, worker = _Key(id, "lead", id), _Key(id, "worker", id)
     match event:
-        case e.CaseOpened() | e.CaseClosed() | e.CaseReopened() | e.CaseMerged():
+        case CaseOpened() | CaseClosed() | CaseReopened() | CaseMerged():
             spans.begin(lead, case.lead, case, case.status.value, written)
-        case e.LeadTransferAccepted():
+        case LeadTransferAccepted():
             spans.begin(lead, case.lead, case, case.status.value, written)
             spans.end(worker, written)
-        case e.CaseWorkerAssigned():
+        case CaseWorkerAssigned():
             spans.begin(worker, case.lead, case, case.status.value, written)
-        case e.ReferralDrafted():
+        case ReferralDrafted():
             spans.begin(_Key(id, "sender", event.referral), event.sender, case, "draft", written)
-        case e.ReferralMove() if written.topic in MOVES:
+        case ReferralMove() if written.topic in MOVES:
             referral = case.referrals[event.referral]
             for relation, agency in (("sender", referral.sender), ("recipient", referral.recipient)):
                 if referral.status.is_open:

@@ -8,7 +8,7 @@ from uuid import UUID
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from rujukan.domain.case.events import IdentityFacts
+from rujukan.domain.case.identity import IdentityFacts
 from rujukan.domain.compartment import Compartment
 from rujukan.domain.disclosure import Followed
 

@@ -9,8 +9,9 @@ from msgspec import Struct
 from psycopg import Connection
 from psycopg.rows import TupleRow, class_row
 
-from rujukan.domain.case import events as e
-from rujukan.domain.case.state import Referral
+from rujukan.domain.case.referrals import DraftFacts
+from rujukan.domain.casefile.moves import ReferralMove
+from rujukan.domain.casefile.state import Referral
 from rujukan.domain.disclosure import Followed
 
 from .erased import drop
@@ -67,7 +68,7 @@ class ReferralBox:
         changed: dict[tuple[str, UUID, UUID], tuple[Any, ...]] = {}
         for followed in batch:
             event = followed.written.event
-            if followed.case is None or not isinstance(event, e.ReferralMove | e.DraftFacts):
+            if followed.case is None or not isinstance(event, ReferralMove | DraftFacts):
                 continue
             referral = followed.case.referrals[event.referral]
             for agency, box, counterpart in _parties(referral):

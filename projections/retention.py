@@ -13,22 +13,24 @@ from psycopg import Connection
 from psycopg.rows import TupleRow, class_row
 
 from rujukan.domain import retention
-from rujukan.domain.case import events as e
-from rujukan.domain.case.state import Case
+from rujukan.domain.case.holds import HoldLiftingAsked, HoldLiftingRefused, LegalHoldLifted, LegalHoldPlaced, Lifting
+from rujukan.domain.case.lead import LeadTransferAccepted
+from rujukan.domain.case.lifecycle import CaseClosed, CaseMerged, CaseReopened
+from rujukan.domain.casefile.state import Case
 from rujukan.domain.disclosure import Followed, Written
 
 from .erased import drop
 from .projection import OWN_AGENCY, Tables
 
 MOVES = (
-    e.CaseClosed,
-    e.CaseReopened,
-    e.CaseMerged,
-    e.LegalHoldPlaced,
-    e.LegalHoldLifted,
-    e.HoldLiftingAsked,
-    e.HoldLiftingRefused,
-    e.LeadTransferAccepted,
+    CaseClosed,
+    CaseReopened,
+    CaseMerged,
+    LegalHoldPlaced,
+    LegalHoldLifted,
+    HoldLiftingAsked,
+    HoldLiftingRefused,
+    LeadTransferAccepted,
 )
 
 
@@ -77,10 +79,10 @@ class Retention:
                 continue
             db.execute(_UPSERT, _row(case, written))
             match written.event:
-                case e.LegalHoldPlaced():
+                case LegalHoldPlaced():
                     placed = (written.at, written.author, written.position, written.stream)
                     db.execute(_PLACED, placed)
-                case e.LegalHoldLifted():
+                case LegalHoldLifted():
                     db.execute(_PLACED, (None, None, None, written.stream))
         drop(db, "retention", batch)
 
@@ -89,7 +91,7 @@ def _row(case: Case, written: Written) -> tuple[Any, ...]:
     rule = retention.CURRENT.rule_for(case) if case.ended_at is not None else None
     named = (rule.name, rule.source) if rule else (None, None)
     due = retention.CURRENT.due(case)
-    asked = case.hold_lifting is not None
+    asked = case.of(Lifting).asked_by is not None
     return (written.stream, case.lead, case.status.value, case.ended_at, *named, due, case.on_hold, asked)
 
 

@@ -10,7 +10,7 @@ from msgspec import Struct
 from psycopg import Connection
 from psycopg.rows import TupleRow, class_row
 
-from rujukan.domain.case.state import words
+from rujukan.domain.casefile.state import compartments_named
 from rujukan.domain.compartment import Compartment
 from rujukan.domain.disclosure import Followed, Told
 from rujukan.domain.erasure import ErasureRecorded
@@ -58,7 +58,7 @@ class Timeline:
         drop(db, "timeline", batch)
         for record in (f.written.event for f in batch):
             if isinstance(record, ErasureRecorded):
-                gone = [int(c) for c in words(record.compartments)]
+                gone = [int(c) for c in compartments_named(record.compartments)]
                 db.execute(_FORGET, {"case": record.case, "gone": gone})
                 db.execute("DELETE FROM timeline WHERE case_id = %s AND compartments = '{}'", (record.case,))
 

@@ -1,29 +1,61 @@
-"""The case file: one stream a case, the boundary within which a rule always holds.
+"""The case file: one stream a case, the boundary within which a rule always holds. One file a subject.
 
-`events`    what can be true of a case, a closed list
-`commands`  what can be asked
-`state`     what the rules need to remember, folded from the coordination compartment alone:
-            to decide, the system never opens the story
-`intake`, `consents`, `referrals`, `work`, `lifecycle`, `glass`, `bundles`, `erasure`
-            decide: (command, case, act, network) -> events, by subject
+A subject's file tells its story from top to bottom: what can be true (events), what can be asked (commands), what is
+remembered of it, what is decided, and its words. It imports what subjects share (domain/casefile/) and no other
+subject. This list is their table of contents, in the order of the work; there is no other.
 """
 
-from . import bundles, consents, erasure, glass, intake, lifecycle, referrals, work
-from .deciding import Network, decide
-from .state import Case, evolve, fold
+from ..casefile import clocks
+from ..casefile.deciding import Network, decide
+from ..casefile.evolving import evolve, fold
+from ..casefile.state import Case
+
+from . import (  # isort: skip
+    intake,
+    identity,
+    incidents,
+    assessments,
+    consents,
+    referrals,
+    fulfilment,
+    reminders,
+    services,
+    notes,
+    documents,
+    conferences,
+    orders,
+    lead,
+    lifecycle,
+    disclosures,
+    holds,
+    erasure,
+    glass,
+)
 
 __all__ = [
     "Case",
     "Network",
-    "bundles",
+    "assessments",
+    "clocks",
+    "conferences",
     "consents",
     "decide",
+    "disclosures",
+    "documents",
     "erasure",
     "evolve",
     "fold",
+    "fulfilment",
     "glass",
+    "holds",
+    "identity",
+    "incidents",
     "intake",
+    "lead",
     "lifecycle",
+    "notes",
+    "orders",
     "referrals",
-    "work",
+    "reminders",
+    "services",
 ]

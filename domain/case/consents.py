@@ -1,66 +1,282 @@
 """Consent: given, refused, narrowed, withdrawn at any time; overridden on a named legal basis only."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Annotated, Any
 
-from ..codes import AgeGroup, ConsentBy, EndReason, ReferralStatus, Role
-from ..fact import Act, Fact, recorded
+from msgspec import Meta
+from msgspec.structs import replace
+
+from ..authority import CASE_WORK, SUPERVISION
+from ..casefile.deciding import Network, decides, fresh, require_participant
+from ..casefile.evolving import applies
+from ..casefile.state import NOTHING, Case, Consent, compartments_named, put
+from ..codes import AgeGroup, AgencyKind, ConsentBy, LegalBasis, Obtained, Purpose, Role
+from ..compartment import CompartmentWord, Coordination, Identity, Legal, Psychosocial, Safety
+from ..declaring import Audience, Step, asked, field, happened, name_fields
+from ..fact import Act, ActorId, AgencyCode, ConsentId, Fact, Recipient, Short, Text, recorded
 from ..refusal import ConsentFromWrongPerson, ConsentNotLive, ConsentWidened, Invalid, NotForThisRole, Unknown
-from . import commands as c
-from . import events as e
-from .deciding import Network, decide, fresh, joined
-from .state import Case, Consent, Referral, evolve, words
-
-BEFORE_WORK = frozenset({ReferralStatus.REQUESTED, ReferralStatus.RECEIVED, ReferralStatus.ACCEPTED})
+from ..words import OF_OTHERS, Words
 
 
-@decide.register
-def give_consent(command: c.GiveConsent, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
-    now = joined(case, act)
+class Scope(Fact, frozen=True, kw_only=True):
+    """Who may know what, why, until when. Coordination is always part of what a recipient may know."""
+
+    consent: Coordination[ConsentId]
+    compartments: Coordination[frozenset[CompartmentWord]]
+    recipients: Coordination[Annotated[frozenset[Recipient], Meta(min_length=1)]]
+    purposes: Coordination[Annotated[frozenset[Purpose], Meta(min_length=1)]]
+    expires_at: Coordination[Annotated[datetime, Meta(tz=True)] | None] = None
+
+
+def _named_in_it(event: "ConsentNarrowed | ConsentWithdrawn", case: Case) -> Mapping[AgencyCode, AgencyKind]:
+    ever = case.consents[event.consent].ever
+    return {
+        r.recipient: r.recipient_kind
+        for r in case.referrals.values()
+        if r.status.is_open and (r.recipient in ever or f"kind:{r.recipient_kind}" in ever)
+    }
+
+
+NAMED = Audience(
+    Words(
+        "instansi dengan rujukan terbuka yang pernah disebut persetujuan itu",
+        "an agency with an open referral that the consent ever named",
+    ),
+    _named_in_it,
+)
+SCOPE: dict[str, Any] = {
+    "compartments": ["identity", "contact", "incident", "health"],
+    "recipients": ["rsud", "kind:police"],
+    "purposes": ["care", "protection"],
+}
+"""An example."""
+
+
+class ConsentFacts(Scope, frozen=True, kw_only=True):
+    given_by: Coordination[Annotated[frozenset[ConsentBy], Meta(min_length=1)]]
+    obtained: Coordination[Obtained]
+    child_assent: Coordination[bool] = False
+    language: Coordination[Short] = "id"
+    witness: Identity[Short | None] = None
+    no_caregiver_because: Safety[Text | None] = None
+
+
+@happened(
+    Words("Persetujuan diberikan", "Consent given"),
+    her=Words("Persetujuan Anda dicatat", "Your consent was recorded"),
+    means="Penyintas, atau yang berbicara bagi anak, mengizinkan penerima mengetahuinya.",
+    step=Step.CONSENT,
+    withheld={"witness": OF_OTHERS},
+)
+class ConsentGiven(ConsentFacts, frozen=True, kw_only=True, tag="case.ConsentGiven"):
+    """The survivor, or who speaks for a child, lets these recipients know this."""
+
+
+class RefusalFacts(Fact, frozen=True, kw_only=True):
+    consent: Coordination[ConsentId]
+    given_by: Coordination[Annotated[frozenset[ConsentBy], Meta(min_length=1)]]
+    asked_for: Coordination[frozenset[Recipient]] = frozenset()
+    remark: Psychosocial[Text | None] = None
+
+
+@happened(
+    Words("Persetujuan ditolak", "Consent refused"),
+    her=Words("Anda tidak setuju, dan itu dicatat", "You said no, and that was recorded"),
+    means="Ditanya, dan menjawab tidak. Tidak perlu alasan.",
+    step=Step.CONSENT,
+)
+class ConsentRefused(RefusalFacts, frozen=True, kw_only=True, tag="case.ConsentRefused"):
+    """Asked, and said no. Needs no reason."""
+
+
+@happened(
+    Words("Persetujuan dipersempit", "Consent narrowed"),
+    her=Words("Persetujuan Anda dipersempit", "Your consent was narrowed"),
+    means="Persetujuan yang berlaku kini hanya mencakup hal ini.",
+    step=Step.CONSENT,
+    to=NAMED,
+)
+class ConsentNarrowed(Scope, frozen=True, kw_only=True, tag="case.ConsentNarrowed"):
+    """A live consent now covers only this."""
+
+
+@happened(
+    Words("Persetujuan dicabut", "Consent withdrawn"),
+    her=Words("Persetujuan Anda ditarik", "Your consent was withdrawn"),
+    means="Persetujuan tidak mencakup apa pun lagi. Tidak perlu alasan.",
+    step=Step.CONSENT,
+    to=NAMED,
+)
+class ConsentWithdrawn(Fact, frozen=True, kw_only=True, tag="case.ConsentWithdrawn"):
+    """A consent covers nothing any more. Needs no reason."""
+
+    consent: Coordination[ConsentId]
+
+
+class OverrideFacts(Scope, frozen=True, kw_only=True):
+    basis: Coordination[LegalBasis]
+    rule: Coordination[Short]
+    decided_by: Coordination[ActorId]
+    reason: Legal[Text]
+    survivor_told: Coordination[bool] = False
+
+
+@happened(
+    Words("Berbagi tanpa persetujuan atas dasar hukum", "Sharing without consent on a legal basis"),
+    her=Words(
+        "Data dibagikan tanpa persetujuan, atas dasar hukum", "Data was shared without consent, on a legal basis"
+    ),
+    means="Sesuatu boleh dibagikan tanpa persetujuan, menurut aturan yang disebut, atas keputusan seseorang.",
+    step=Step.CONSENT,
+)
+class ConsentOverridden(OverrideFacts, frozen=True, kw_only=True, tag="case.ConsentOverridden"):
+    """Something may be shared without consent, under a rule that is named, by a person who decided."""
+
+
+@asked(
+    "/cases/{case}/consents",
+    by=CASE_WORK,
+    tag="consent",
+    example={**SCOPE, "given_by": ["survivor", "caregiver"], "obtained": "written"},
+    mints="consent",
+)
+class GiveConsent(ConsentFacts, frozen=True, kw_only=True):
+    """Record a consent."""
+
+
+@asked(
+    "/cases/{case}/consent-refusals", by=CASE_WORK, tag="consent", example={"given_by": ["survivor"]}, mints="consent"
+)
+class RefuseConsent(RefusalFacts, frozen=True, kw_only=True):
+    """Record that consent was refused."""
+
+
+@asked(
+    "/cases/{case}/consents/{consent}/narrowing",
+    by=CASE_WORK,
+    tag="consent",
+    example={**SCOPE, "compartments": ["identity", "incident", "health"]},
+)
+class NarrowConsent(Scope, frozen=True, kw_only=True):
+    """Record that a consent now covers less."""
+
+
+@asked("/cases/{case}/consents/{consent}/withdrawal", by=CASE_WORK, tag="consent")
+class WithdrawConsent(Fact, frozen=True, kw_only=True):
+    """Record that a consent was withdrawn; what stood on it stops."""
+
+    consent: Coordination[ConsentId]
+
+
+@asked(
+    "/cases/{case}/consent-overrides",
+    by=SUPERVISION,
+    tag="consent",
+    example={
+        "compartments": ["identity", "incident"],
+        "recipients": ["polres"],
+        "purposes": ["protection"],
+        "basis": "child-mandatory-report",
+        "rule": "UU 35/2014",
+        "decided_by": "00000000-0000-4000-8000-000000000002",
+        "reason": "Anak dalam bahaya.",
+    },
+    mints="consent",
+)
+class OverrideConsent(OverrideFacts, frozen=True, kw_only=True):
+    """Share without consent, on a legal basis."""
+
+
+@applies(ConsentGiven)
+def consent_given(case: Case, event: ConsentGiven) -> Case:
+    return replace(case, consents=put(case.consents, event.consent, _consent(event)))
+
+
+@applies(ConsentOverridden)
+def consent_overridden(case: Case, event: ConsentOverridden) -> Case:
+    consent = replace(_consent(event), override=True, basis=event.basis, rule=event.rule)
+    return replace(case, consents=put(case.consents, event.consent, consent))
+
+
+@applies(ConsentNarrowed)
+def consent_narrowed(case: Case, event: ConsentNarrowed) -> Case:
+    before = case.consents[event.consent]
+    kept = {"override": before.override, "basis": before.basis, "rule": before.rule, "ever": before.ever}
+    narrowed = replace(_consent(event), **kept)
+    return replace(case, consents=put(case.consents, event.consent, narrowed))
+
+
+@applies(ConsentWithdrawn)
+def consent_withdrawn(case: Case, event: ConsentWithdrawn) -> Case:
+    ended = replace(case.consents[event.consent], live=False)
+    return replace(case, consents=put(case.consents, event.consent, ended))
+
+
+@applies(ConsentRefused)
+def consent_refused(case: Case, event: ConsentRefused) -> Case:
+    refused = Consent(event.consent, NOTHING, event.asked_for, frozenset(), None, event.asked_for, live=False)
+    return replace(case, consents=put(case.consents, event.consent, refused))
+
+
+def _consent(event: Scope) -> Consent:
+    return Consent(
+        event.consent,
+        compartments_named(event.compartments),
+        event.recipients,
+        event.purposes,
+        event.expires_at,
+        event.recipients,
+    )
+
+
+@decides.register
+def give_consent(command: GiveConsent, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
+    now = require_participant(case, act)
     fresh(now.consents, command.consent)
     _right_person(command, now.age_group)
     _ends_later(command)
-    return [recorded(e.ConsentGiven, command, act)]
+    return [recorded(ConsentGiven, command, act)]
 
 
-@decide.register
-def refuse_consent(command: c.RefuseConsent, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
-    fresh(joined(case, act).consents, command.consent)
-    return [recorded(e.ConsentRefused, command, act)]
+@decides.register
+def refuse_consent(command: RefuseConsent, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
+    fresh(require_participant(case, act).consents, command.consent)
+    return [recorded(ConsentRefused, command, act)]
 
 
-@decide.register
-def narrow_consent(command: c.NarrowConsent, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
-    now = joined(case, act)
+@decides.register
+def narrow_consent(command: NarrowConsent, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
+    now = require_participant(case, act)
     before = _live(now, command, act)
     after_end, before_end = command.expires_at, before.expires_at
     if (
-        not words(command.compartments) <= before.compartments
+        not compartments_named(command.compartments) <= before.compartments
         or not all(_named(r, before.recipients, network) for r in command.recipients)
         or not command.purposes <= before.purposes
         or (before_end is not None and (after_end is None or after_end > before_end))
     ):
         raise ConsentWidened(consent=command.consent)
-    return _and_what_stood_on_it(recorded(e.ConsentNarrowed, command, act), now, act)
+    return [recorded(ConsentNarrowed, command, act)]
 
 
-@decide.register
-def withdraw_consent(command: c.WithdrawConsent, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
-    now = joined(case, act)
-    _live(now, command, act)
-    return _and_what_stood_on_it(recorded(e.ConsentWithdrawn, command, act), now, act)
+@decides.register
+def withdraw_consent(command: WithdrawConsent, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
+    _live(require_participant(case, act), command, act)
+    return [recorded(ConsentWithdrawn, command, act)]
 
 
-@decide.register
-def override_consent(command: c.OverrideConsent, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
-    now = joined(case, act)
+@decides.register
+def override_consent(command: OverrideConsent, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
+    now = require_participant(case, act)
     fresh(now.consents, command.consent)
     if act.role is not Role.SUPERVISOR:
         raise NotForThisRole(needs=Role.SUPERVISOR)
     _ends_later(command)
-    return [recorded(e.ConsentOverridden, command, act)]
+    return [recorded(ConsentOverridden, command, act)]
 
 
-def _live(case: Case, command: c.NarrowConsent | c.WithdrawConsent, act: Act) -> Consent:
+def _live(case: Case, command: NarrowConsent | WithdrawConsent, act: Act) -> Consent:
     consent = case.consents.get(command.consent)
     if consent is None:
         raise Unknown(what="consent")
@@ -75,12 +291,12 @@ def _named(recipient: str, recipients: frozenset[str], network: Network) -> bool
     return recipient in recipients or (agency is not None and f"kind:{agency.kind}" in recipients)
 
 
-def _ends_later(command: e.Scope) -> None:
+def _ends_later(command: Scope) -> None:
     if command.expires_at is not None and command.expires_at <= command.occurred_at:
         raise Invalid(field="expires_at", must="be later than occurred_at")
 
 
-def _right_person(command: c.GiveConsent, age: AgeGroup) -> None:
+def _right_person(command: GiveConsent, age: AgeGroup) -> None:
     """IRC/UNICEF, Caring for Child Survivors (2012), informed consent and assent by age; UU 35/2014: a child
     is under 18. A caregiver may be the perpetrator, so an adolescent may consent alone with the reason given."""
     by = command.given_by
@@ -95,28 +311,18 @@ def _right_person(command: c.GiveConsent, age: AgeGroup) -> None:
         raise ConsentFromWrongPerson(age_group=age, given_by=by)
 
 
-def _covered(case: Case, referral: Referral, act: Act) -> bool:
-    shareable = case.shareable(referral.recipient, referral.recipient_kind, act.at, referral.purpose)
-    return referral.compartments <= shareable
-
-
-def _and_what_stood_on_it(change: Fact, case: Case, act: Act) -> list[Fact]:
-    """Referrals that no live consent covers any more: stopped where no work began, held for a person where it did."""
-    after = evolve(case, change)
-    ended: list[Fact] = [change]
-    for referral in case.referrals.values():
-        if not referral.status.is_open:
-            continue
-        if _covered(after, referral, act) or not _covered(case, referral, act):
-            continue
-        if referral.status in BEFORE_WORK:
-            ended.append(
-                e.ReferralCancelled(
-                    occurred_at=change.occurred_at, referral=referral.id, reason=EndReason.CONSENT_WITHDRAWN
-                )
-            )
-        elif referral.status is ReferralStatus.IN_PROGRESS:
-            ended.append(
-                e.ReferralHeld(occurred_at=change.occurred_at, referral=referral.id, reason=EndReason.CONSENT_WITHDRAWN)
-            )
-    return ended
+name_fields(
+    consent=field("Persetujuan", "Consent"),
+    recipients=field("Penerima", "Recipients", ("Penerima", "Recipients")),
+    purposes=field("Tujuan", "Purposes", ("Tujuan", "Purposes")),
+    given_by=field("Diberikan oleh", "Given by", ("Diberikan oleh", "Given by")),
+    obtained=field("Cara memperoleh", "How obtained", ("Cara diberikan", "How it was given")),
+    child_assent=field("Anak menyetujui", "Child assents", ("Anak setuju", "The child agrees")),
+    witness=field("Saksi", "Witness", ("Saksi", "Witness")),
+    no_caregiver_because=field(
+        "Alasan tanpa wali", "Why without a caregiver", ("Tanpa wali karena", "Without a caregiver because")
+    ),
+    asked_for=field("Diminta untuk", "Asked for", ("Yang diminta", "What was asked for")),
+    decided_by=field("Diputuskan oleh", "Decided by"),
+    survivor_told=field("Penyintas diberi tahu", "Survivor told", ("Anda diberi tahu", "You were told")),
+)

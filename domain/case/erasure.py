@@ -11,78 +11,181 @@ the store refuses the later of two that cross.
 """
 
 from collections.abc import Sequence
+from datetime import datetime
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from .. import retention
+from ..authority import ERASURE
+from ..casefile.deciding import Network, decides, fresh, require_lead_of_any
+from ..casefile.evolving import applies
+from ..casefile.state import Case, Part, compartments_named
 from ..codes import ErasureBasis
-from ..compartment import ALL, Compartment
-from ..fact import Act, Fact, recorded
-from ..refusal import (
-    AlreadyExists,
-    AnotherPersonNeeded,
-    HoldStands,
-    Invalid,
-    NotDueYet,
-    NotForThisAgency,
-    OpenReferrals,
-    Unknown,
+from ..compartment import ALL, Compartment, CompartmentWord, Coordination, Legal
+from ..declaring import Step, asked, field, happened, name_fields
+from ..fact import Act, ActorId, ErasureId, Fact, Text, recorded
+from ..refusal import AlreadyExists, AnotherPersonNeeded, HoldStands, Invalid, NotDueYet, OpenReferrals, Unknown
+from ..words import Words
+
+
+@happened(
+    Words("Penghapusan diminta", "Erasure asked for"),
+    her=Words("Penghapusan data Anda diminta", "Erasure of your data was asked for"),
+    means="Seseorang meminta kompartemen ini dimusnahkan; orang lain memutuskan. Bila `coordination` termasuk, itu "
+    "seluruh kasus, dan semuanya disebut.",
+    step=Step.LEGAL,
 )
-from . import commands as c
-from . import events as e
-from .deciding import Network, decide, existing, fresh
-from .state import Case, Erasure, words
+class ErasureRequested(Fact, frozen=True, kw_only=True, tag="case.ErasureRequested"):
+    """Somebody asks that these compartments be destroyed; another person decides. With `coordination` among them
+    it is the whole case, and all of them are named."""
+
+    erasure: Coordination[ErasureId]
+    compartments: Coordination[frozenset[CompartmentWord]]
+    basis: Coordination[ErasureBasis]
+    asked_by: Coordination[ActorId]
+    reason: Legal[Text]
 
 
-@decide.register
-def request_erasure(command: c.RequestErasure, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
-    now = _of_the_lead(case, act)
-    fresh(now.noted, command.erasure)
+@happened(
+    Words("Penghapusan ditolak", "Erasure refused"),
+    her=Words("Penghapusan data Anda ditolak", "Erasure of your data was refused"),
+    means="Tidak ada yang dimusnahkan: ditolak, atau ditarik kembali.",
+    step=Step.LEGAL,
+)
+class ErasureRefused(Fact, frozen=True, kw_only=True, tag="case.ErasureRefused"):
+    """Nothing is destroyed: it was refused, or taken back."""
+
+    erasure: Coordination[ErasureId]
+    reason: Legal[Text]
+
+
+@happened(
+    Words("Isi kasus dihapus", "Content of the case erased"),
+    her=Words("Data Anda dihapus", "Your data was erased"),
+    means="Kunci data kompartemen ini dimusnahkan.",
+    step=Step.LEGAL,
+)
+class CaseErased(Fact, frozen=True, kw_only=True, tag="case.CaseErased"):
+    """The data keys of these compartments are destroyed; what follows the log sees to it. When `coordination` is
+    among them, this is the last event of the case, and cannot be read for long: `erasure.ErasureRecorded`, of the same
+    commit, is what remains."""
+
+    erasure: Coordination[ErasureId]
+    compartments: Coordination[frozenset[CompartmentWord]]
+    requested_by: Coordination[ActorId]
+    approved_by: Coordination[ActorId]
+
+
+@asked(
+    "/cases/{case}/erasures",
+    by=ERASURE,
+    tag="erasure",
+    example={"whole": True, "basis": "survivor-request", "reason": "Atas permintaan penyintas."},
+    mints="erasure",
+)
+class RequestErasure(Fact, frozen=True, kw_only=True):
+    """Ask that compartments, or the whole case, be destroyed; another person decides."""
+
+    erasure: Coordination[ErasureId]
+    basis: Coordination[ErasureBasis]
+    compartments: Coordination[frozenset[CompartmentWord]] = frozenset()
+    whole: Coordination[bool] = False
+    """The whole case. One of the two is said, so that nothing is destroyed by leaving a field out."""
+    reason: Legal[Text]
+
+
+@asked("/cases/{case}/erasures/{erasure}/approval", by=ERASURE, tag="erasure")
+class ApproveErasure(Fact, frozen=True, kw_only=True):
+    """Destroy what another person asked to be destroyed. There is no way back."""
+
+    erasure: Coordination[ErasureId]
+
+
+@asked(
+    "/cases/{case}/erasures/{erasure}/refusal", by=ERASURE, tag="erasure", example={"reason": "Perkara akan diajukan."}
+)
+class RefuseErasure(Fact, frozen=True, kw_only=True):
+    """Refuse an erasure, or take back the asking."""
+
+    erasure: Coordination[ErasureId]
+    reason: Legal[Text]
+
+
+class Erasure(Struct, frozen=True):
+    """An erasure that was asked for and is not decided."""
+
+    id: ErasureId
+    compartments: frozenset[Compartment]
+    basis: ErasureBasis
+    asked_by: ActorId
+    asked_at: datetime
+
+
+class Erasing(Part, frozen=True):
+    ends_with_lead = True
+    asked: Erasure | None = None
+
+
+@applies(ErasureRequested)
+def erasure_requested(case: Case, event: ErasureRequested) -> Case:
+    what = compartments_named(event.compartments)
+    asked = Erasure(event.erasure, what, event.basis, event.asked_by, event.occurred_at)
+    return case.with_part(Erasing(asked)).using(event.erasure)
+
+
+@applies(ErasureRefused)
+def erasure_refused(part: Erasing, event: ErasureRefused) -> Erasing:
+    return Erasing()
+
+
+@applies(CaseErased)
+def case_erased(case: Case, event: CaseErased) -> Case:
+    return replace(case.with_part(Erasing()), erased=case.erased | compartments_named(event.compartments))
+
+
+@decides.register
+def request_erasure(command: RequestErasure, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
+    now = require_lead_of_any(case, act)
+    fresh(now.used_ids, command.erasure)
     if bool(command.compartments) == command.whole:
         raise Invalid(field="compartments", must="be named, or the whole case; one of the two")
-    what = ALL if command.whole else words(command.compartments)
+    what = ALL if command.whole else compartments_named(command.compartments)
     if not command.whole and what & {Compartment.COORDINATION, Compartment.LEGAL}:
         raise Invalid(field="compartments", must="leave coordination and legal, which go with the whole case only")
     if what <= now.erased:
         raise AlreadyExists(what="the erasure", compartments=[w.word for w in what])
-    if now.erasure is not None:
-        raise AlreadyExists(what="an undecided erasure", id=now.erasure.id)
+    if (undecided := now.of(Erasing).asked) is not None:
+        raise AlreadyExists(what="an undecided erasure", id=undecided.id)
     asked = Erasure(command.erasure, what, command.basis, act.actor, command.occurred_at)
     _may_go(now, asked, act)
     named = frozenset(w.word for w in what)
-    return [recorded(e.ErasureRequested, command, act, compartments=named, asked_by=act.actor)]
+    return [recorded(ErasureRequested, command, act, compartments=named, asked_by=act.actor)]
 
 
-@decide.register
-def approve_erasure(command: c.ApproveErasure, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
-    now = _of_the_lead(case, act)
+@decides.register
+def approve_erasure(command: ApproveErasure, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
+    now = require_lead_of_any(case, act)
     asked = _asked(command, now)
     if asked.asked_by == act.actor:
         raise AnotherPersonNeeded()
     _may_go(now, asked, act)
     named = frozenset(w.word for w in asked.compartments)
-    return [
-        recorded(e.CaseErased, command, act, compartments=named, requested_by=asked.asked_by, approved_by=act.actor)
-    ]
+    return [recorded(CaseErased, command, act, compartments=named, requested_by=asked.asked_by, approved_by=act.actor)]
 
 
-@decide.register
-def refuse_erasure(command: c.RefuseErasure, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
+@decides.register
+def refuse_erasure(command: RefuseErasure, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
     """Who asked may take it back: to keep things needs no second person."""
-    _asked(command, _of_the_lead(case, act))
-    return [recorded(e.ErasureRefused, command, act)]
+    _asked(command, require_lead_of_any(case, act))
+    return [recorded(ErasureRefused, command, act)]
 
 
-def _of_the_lead(case: Case | None, act: Act) -> Case:
-    """The case, open or ended, that the acting agency leads. Raises Unknown, NotForThisAgency."""
-    now = existing(case, act)
-    if act.agency != now.lead:
-        raise NotForThisAgency(needs="lead")
-    return now
-
-
-def _asked(command: c.ApproveErasure | c.RefuseErasure, case: Case) -> Erasure:
-    if case.erasure is None or case.erasure.id != command.erasure:
+def _asked(command: ApproveErasure | RefuseErasure, case: Case) -> Erasure:
+    asked = case.of(Erasing).asked
+    if asked is None or asked.id != command.erasure:
         raise Unknown(what="erasure")
-    return case.erasure
+    return asked
 
 
 def _may_go(case: Case, asked: Erasure, act: Act) -> None:
@@ -101,3 +204,10 @@ def _may_go(case: Case, asked: Erasure, act: Act) -> None:
         due = retention.CURRENT.due(case)
         if due is None or act.at < due:
             raise NotDueYet(due=due)
+
+
+name_fields(
+    erasure=field("Penghapusan", "Erasure"),
+    requested_by=field("Diminta oleh orang", "Requested by"),
+    approved_by=field("Disetujui oleh", "Approved by"),
+)

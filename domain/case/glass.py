@@ -7,14 +7,21 @@ has one was told of the case by somebody who knew it; and who uses one is named 
 refused is refused before the case is looked at, so that a refused attempt never tells whether there is one.
 """
 
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Annotated, Any
 
-from msgspec import Struct
+from msgspec import Meta, Struct
+from msgspec.structs import replace
 
-from ..codes import GlassVerdict, LegalBasis, Role
-from ..compartment import Compartment
-from ..fact import Act, AgencyCode, Fact, GlassId, recorded
+from ..authority import EMERGENCY, ESCALATION, REVIEW
+from ..casefile.deciding import Network, decides
+from ..casefile.evolving import applies
+from ..casefile.state import Case, Glass, compartments_named, put
+from ..codes import AgencyKind, GlassVerdict, LegalBasis, Role
+from ..compartment import Compartment, CompartmentWord, Coordination, Legal
+from ..declaring import Audience, Step, asked, field, happened, name_fields
+from ..fact import Act, ActorId, AgencyCode, Fact, GlassId, Short, Text, recorded
 from ..refusal import (
     AgencyInactive,
     AlreadyExists,
@@ -26,14 +33,15 @@ from ..refusal import (
     Unknown,
     WrongMove,
 )
-from . import commands as c
-from . import events as e
-from .deciding import Network, decide
-from .state import Case, Glass, words
+from ..words import Words
 
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
+
+OPENERS = frozenset({Role.CASE_WORKER, Role.SUPERVISOR})
+REVIEWERS = frozenset({Role.SUPERVISOR, Role.DATA_PROTECTION_OFFICER})
+HIGHEST_REMINDER = 3
 
 
 class GlassRule(Struct, frozen=True):
@@ -61,16 +69,165 @@ RULE = GlassRule(
     " an override",
 )
 
-OPENERS = frozenset({Role.CASE_WORKER, Role.SUPERVISOR})
-REVIEWERS = frozenset({Role.SUPERVISOR, Role.DATA_PROTECTION_OFFICER})
-HIGHEST_REMINDER = 3
+
+class GlassMove(Fact, frozen=True, kw_only=True):
+    glass: Coordination[GlassId]
 
 
-@decide.register
-def break_glass(command: c.BreakGlass, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
+def _opener(event: GlassMove, case: Case) -> Mapping[AgencyCode, AgencyKind]:
+    glass = case.glasses[event.glass]
+    return {glass.agency: glass.kind}
+
+
+OPENER = Audience(Words("instansi yang membuka akses darurat", "the agency for which the glass was broken"), _opener)
+
+
+class GlassFacts(GlassMove, frozen=True, kw_only=True):
+    compartments: Coordination[Annotated[frozenset[CompartmentWord], Meta(min_length=1)]]
+    basis: Coordination[LegalBasis]
+    rule: Coordination[Short]
+    reason: Legal[Text]
+
+
+@happened(
+    Words("Akses darurat dibuka", "Glass broken: emergency access"),
+    her=Words("Data dibuka dalam keadaan darurat", "Data was opened in an emergency"),
+    means="Dalam keadaan darurat seseorang membuka kompartemen tanpa persetujuan, sementara.",
+    step=Step.EMERGENCY,
+    to=OPENER,
+)
+class GlassBroken(GlassFacts, frozen=True, kw_only=True, tag="case.GlassBroken"):
+    """In an emergency a person opened compartments that no consent let them know, until a time."""
+
+    agency: Coordination[AgencyCode]
+    kind: Coordination[AgencyKind]
+    actor: Coordination[ActorId]
+    role: Coordination[Role]
+    expires_at: Coordination[datetime]
+    review_due_at: Coordination[datetime]
+
+
+@happened(
+    Words("Akses darurat ditutup", "Emergency access closed"),
+    her=Words("Pembukaan darurat berakhir", "An emergency opening ended"),
+    means="Yang membukanya tidak membutuhkannya lagi.",
+    step=Step.EMERGENCY,
+    to=OPENER,
+)
+class GlassClosed(GlassMove, frozen=True, kw_only=True, tag="case.GlassClosed"):
+    """The person who had opened them needed them no longer."""
+
+
+class GlassReviewFacts(GlassMove, frozen=True, kw_only=True):
+    verdict: Coordination[GlassVerdict]
+    remark: Legal[Text]
+
+
+@happened(
+    Words("Akses darurat ditinjau", "Emergency access reviewed"),
+    her=Words("Pembukaan darurat dinilai", "An emergency opening was judged"),
+    means="Orang lain menilai apakah itu darurat. Yang tidak beralasan ditutup karenanya.",
+    step=Step.EMERGENCY,
+    to=OPENER,
+)
+class GlassReviewed(GlassReviewFacts, frozen=True, kw_only=True, tag="case.GlassReviewed"):
+    """Another person judged whether the emergency was one. What was not justified is closed by that."""
+
+    reviewer: Coordination[ActorId]
+
+
+@happened(
+    Words("Tinjauan akses darurat terlambat", "Review of emergency access overdue"),
+    her=Words("Penilaian pembukaan darurat terlambat", "The review of an opening is overdue"),
+    means="Tidak ditinjau pada waktunya; `level` menghitung berapa kali itu diangkat.",
+    step=Step.EMERGENCY,
+    to=OPENER,
+)
+class GlassReviewOverdue(GlassMove, frozen=True, kw_only=True, tag="case.GlassReviewOverdue"):
+    """Nobody reviewed it in time; `level` counts how often that was raised."""
+
+    level: Coordination[int]
+
+
+@asked(
+    "/cases/{case}/break-glass",
+    by=EMERGENCY,
+    tag="emergency",
+    example={
+        "compartments": ["health", "safety"],
+        "basis": "imminent-danger",
+        "rule": "UU 27/2022 ps. 20 ayat (2) huruf d",
+        "reason": "Tidak sadarkan diri di IGD; riwayat obat tidak diketahui.",
+        "minutes": 60,
+    },
+    mints="glass",
+)
+class BreakGlass(GlassFacts, frozen=True, kw_only=True):
+    """Open, in an emergency, what no consent covers: at once, for a time, and not unseen."""
+
+    minutes: Coordination[Annotated[int, Meta(ge=1, le=1_000_000)] | None] = None
+    """For how long; as long as is usual, when left out."""
+
+
+@asked("/cases/{case}/break-glass/{glass}/closure", by=EMERGENCY, tag="emergency")
+class CloseGlass(GlassMove, frozen=True, kw_only=True):
+    """End an emergency opening before its time is over."""
+
+
+@asked(
+    "/cases/{case}/break-glass/{glass}/review",
+    by=REVIEW,
+    tag="emergency",
+    example={"verdict": "justified", "remark": "Nyawa terancam; tidak ada yang dapat dimintai persetujuan."},
+)
+class ReviewGlass(GlassReviewFacts, frozen=True, kw_only=True):
+    """Judge an emergency opening by somebody else."""
+
+
+@asked(by=ESCALATION)
+class RaiseGlassReview(GlassMove, frozen=True, kw_only=True):
+    """Raise that nobody reviewed an emergency opening in time."""
+
+
+@applies(GlassBroken)
+def glass_broken(case: Case, event: GlassBroken) -> Case:
+    glass = Glass(
+        id=event.glass,
+        agency=event.agency,
+        kind=event.kind,
+        actor=event.actor,
+        compartments=compartments_named(event.compartments),
+        basis=event.basis,
+        expires_at=event.expires_at,
+        review_due_at=event.review_due_at,
+    )
+    return replace(case, glasses=put(case.glasses, event.glass, glass))
+
+
+@applies(GlassClosed)
+def glass_closed(case: Case, event: GlassClosed) -> Case:
+    return _change(case, event.glass, closed=True)
+
+
+@applies(GlassReviewed)
+def glass_reviewed(case: Case, event: GlassReviewed) -> Case:
+    return _change(case, event.glass, verdict=event.verdict)
+
+
+@applies(GlassReviewOverdue)
+def glass_review_overdue(case: Case, event: GlassReviewOverdue) -> Case:
+    return _change(case, event.glass, overdue=event.level)
+
+
+def _change(case: Case, glass: GlassId, **changed: Any) -> Case:
+    return replace(case, glasses=put(case.glasses, glass, replace(case.glasses[glass], **changed)))
+
+
+@decides.register
+def break_glass(command: BreakGlass, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
     lasts = _allowed(command, act, network)
     broken = recorded(
-        e.GlassBroken,
+        GlassBroken,
         command,
         act,
         agency=act.agency,
@@ -90,25 +247,25 @@ def break_glass(command: c.BreakGlass, case: Case | None, act: Act, network: Net
     return [broken]
 
 
-@decide.register
-def close_glass(command: c.CloseGlass, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
+@decides.register
+def close_glass(command: CloseGlass, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
     opened_by(case, command.glass, act)
-    return [recorded(e.GlassClosed, command, act)]
+    return [recorded(GlassClosed, command, act)]
 
 
-@decide.register
-def review_glass(command: c.ReviewGlass, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
+@decides.register
+def review_glass(command: ReviewGlass, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
     """An inquiry is a verdict for the time being; the others are the last word."""
     glass = reviewable(case, command.glass, act)
     if act.actor == glass.actor:
         raise NotByTheSamePerson(glass=glass.id)
     if glass.verdict not in (None, GlassVerdict.NEEDS_INQUIRY):
         raise AlreadyExists(glass=glass.id, verdict=glass.verdict)
-    return [recorded(e.GlassReviewed, command, act, reviewer=act.actor)]
+    return [recorded(GlassReviewed, command, act, reviewer=act.actor)]
 
 
-@decide.register
-def raise_review(command: c.RaiseGlassReview, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
+@decides.register
+def raise_review(command: RaiseGlassReview, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
     """Each time the window passes again without a review, one level more."""
     if act.role is not Role.SYSTEM:
         raise NotForThisRole(needs=Role.SYSTEM)
@@ -120,7 +277,7 @@ def raise_review(command: c.RaiseGlassReview, case: Case | None, act: Act, netwo
     due_at = glass.review_due_at + glass.overdue * RULE.review
     if act.at < due_at:
         raise StillRunning(due_at=due_at)
-    return [recorded(e.GlassReviewOverdue, command, act, level=glass.overdue + 1)]
+    return [recorded(GlassReviewOverdue, command, act, level=glass.overdue + 1)]
 
 
 def opened_by(case: Case | None, id: GlassId, act: Act) -> Glass:
@@ -144,7 +301,7 @@ def reviewable(case: Case | None, id: GlassId, act: Act) -> Glass:
     return glass
 
 
-def _allowed(command: c.BreakGlass, act: Act, network: Network) -> timedelta:
+def _allowed(command: BreakGlass, act: Act, network: Network) -> timedelta:
     """How long it lasts, if the person and what they say allow it; nothing here depends on the case.
     Raises NotForThisRole, AgencyInactive, Invalid."""
     agency = network.get(act.agency)
@@ -154,7 +311,7 @@ def _allowed(command: c.BreakGlass, act: Act, network: Network) -> timedelta:
         raise AgencyInactive(agency=act.agency)
     if command.basis not in RULE.bases:
         raise Invalid(field="basis", must=f"be one of {', '.join(sorted(RULE.bases))}")
-    if not words(command.compartments) - {Compartment.COORDINATION}:
+    if not compartments_named(command.compartments) - {Compartment.COORDINATION}:
         raise Invalid(field="compartments", must="name at least one beside coordination")
     lasts = RULE.usual if command.minutes is None else command.minutes * MINUTE
     if lasts > RULE.longest:
@@ -164,3 +321,12 @@ def _allowed(command: c.BreakGlass, act: Act, network: Network) -> timedelta:
 
 def _may_know(case: Case, agency: AgencyCode) -> bool:
     return case.is_known_to(agency) or any(glass.agency == agency for glass in case.glasses.values())
+
+
+name_fields(
+    glass=field("Akses darurat", "Emergency access"),
+    actor=field("Pelaku", "Person"),
+    review_due_at=field("Batas waktu tinjauan", "Review due", ("Dinilai paling lambat", "To be judged by")),
+    reviewer=field("Peninjau", "Reviewer"),
+    verdict=field("Putusan", "Verdict", ("Penilaian", "Judgement")),
+)

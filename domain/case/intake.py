@@ -1,113 +1,118 @@
-"""Reports, the survivor, the incident and its clocks."""
+"""Reports, and the opening of a case."""
 
 from collections.abc import Sequence
-from datetime import UTC
 
-from ..fact import Act, ClockId, Fact, recorded
-from ..nik import contradiction
-from ..pathways import CURRENT, PATHWAYS
-from ..refusal import AlreadyExists, Invalid, Unknown
-from . import commands as c
-from . import events as e
-from .deciding import Network, decide, derived, fresh, joined
-from .state import Case, evolve
+from ..authority import MACHINE_WORK
+from ..casefile.deciding import Network, decides, require_participant
+from ..casefile.evolving import begins
+from ..casefile.state import Case
+from ..codes import AgeGroup, AgencyKind, Channel, Reporter, Urgency
+from ..compartment import Contact, Coordination, Identity, Incident
+from ..declaring import Shared, Step, asked, field, happened, name_fields
+from ..fact import Act, AgencyCode, Fact, Short, Text, recorded
+from ..pathways import CURRENT
+from ..refusal import AlreadyExists
+from ..words import OF_OTHERS, Words
 
 
-@decide.register
-def open_case(command: c.OpenCase, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
+class ReportFacts(Fact, frozen=True, kw_only=True):
+    channel: Coordination[Channel]
+    reporter: Coordination[Reporter]
+    reporter_name: Identity[Short | None] = None
+    reporter_contact: Contact[Short | None] = None
+    account: Incident[Text | None] = None
+
+
+@happened(
+    Words("Laporan diterima", "Report received"),
+    her=Words("Laporan diterima", "A report was received"),
+    means="Seseorang melapor kepada instansi anggota tentang yang (mungkin) terjadi.",
+    step=Step.REPORT,
+    shared=Shared.STORY,
+    withheld={"reporter": OF_OTHERS, "reporter_name": OF_OTHERS, "reporter_contact": OF_OTHERS},
+)
+class ReportReceived(ReportFacts, frozen=True, kw_only=True, tag="case.ReportReceived"):
+    """Somebody told a member agency what happened or may have happened."""
+
+
+@happened(
+    Words("Kasus dibuka", "Case opened"),
+    her=Words("Kasus Anda dibuka", "Your case was opened"),
+    means="Sebuah instansi memimpin kasus baru. `reference`: nomor berkasnya sendiri, bila ada.",
+    step=Step.REPORT,
+    shared=Shared.COMMON,
+)
+class CaseOpened(Fact, frozen=True, kw_only=True, tag="case.CaseOpened"):
+    """An agency took the lead of a new case. `reference` is its own file number, if any."""
+
+    lead: Coordination[AgencyCode]
+    lead_kind: Coordination[AgencyKind]
+    urgency: Coordination[Urgency]
+    age_group: Coordination[AgeGroup]
+    pathway: Coordination[str]
+    reference: Coordination[Short | None] = None
+
+
+@asked(
+    "/cases",
+    by=MACHINE_WORK,
+    tag="intake",
+    example={"channel": "in-person", "reporter": "family", "urgency": "emergency", "age_group": "adolescent"},
+    mints="case",
+)
+class OpenCase(ReportFacts, frozen=True, kw_only=True):
+    """Receive a report and open a case that the acting agency leads."""
+
+    urgency: Coordination[Urgency]
+    age_group: Coordination[AgeGroup]
+    reference: Coordination[Short | None] = None
+
+
+@asked(
+    "/cases/{case}/reports",
+    by=MACHINE_WORK,
+    tag="intake",
+    example={"channel": "hotline", "reporter": "witness", "account": "Tetangga mendengar teriakan."},
+)
+class ReceiveReport(ReportFacts, frozen=True, kw_only=True):
+    """Add a further report to a case."""
+
+
+@begins(CaseOpened)
+def case_opened(event: CaseOpened) -> Case:
+    return Case(
+        lead=event.lead,
+        lead_kind=event.lead_kind,
+        urgency=event.urgency,
+        age_group=event.age_group,
+        pathway=event.pathway,
+        version=1,
+        opened_at=event.occurred_at,
+    )
+
+
+@decides.register
+def open_case(command: OpenCase, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
     if case is not None:
         raise AlreadyExists(what="case")
     return [
-        recorded(e.CaseOpened, command, act, lead=act.agency, lead_kind=act.kind, pathway=CURRENT.version),
-        recorded(e.ReportReceived, command, act),
+        recorded(CaseOpened, command, act, lead=act.agency, lead_kind=act.kind, pathway=CURRENT.version),
+        recorded(ReportReceived, command, act),
     ]
 
 
-@decide.register
-def receive_report(command: c.ReceiveReport, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
-    joined(case, act)
-    return [recorded(e.ReportReceived, command, act)]
+@decides.register
+def receive_report(command: ReceiveReport, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
+    require_participant(case, act)
+    return [recorded(ReportReceived, command, act)]
 
 
-@decide.register
-def identify_survivor(command: c.IdentifySurvivor, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
-    if joined(case, act).identified:
-        raise AlreadyExists(what="survivor identity", use="correction")
-    _consistent(command)
-    return [recorded(e.SurvivorIdentified, command, act)]
-
-
-@decide.register
-def correct_identity(
-    command: c.CorrectSurvivorIdentity, case: Case | None, act: Act, network: Network
-) -> Sequence[Fact]:
-    if not joined(case, act).identified:
-        raise Unknown(what="survivor identity")
-    _consistent(command)
-    return [recorded(e.SurvivorIdentityCorrected, command, act)]
-
-
-@decide.register
-def record_contact(command: c.RecordSurvivorContact, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
-    if joined(case, act).reachable:
-        raise AlreadyExists(what="survivor contact", use="correction")
-    return [recorded(e.SurvivorContactRecorded, command, act)]
-
-
-@decide.register
-def correct_contact(command: c.CorrectSurvivorContact, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
-    if not joined(case, act).reachable:
-        raise Unknown(what="survivor contact")
-    return [recorded(e.SurvivorContactCorrected, command, act)]
-
-
-@decide.register
-def record_incident(command: c.RecordIncident, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
-    now = joined(case, act)
-    fresh(now.incidents, command.incident)
-    happened = recorded(e.IncidentRecorded, command, act)
-    return [happened, *_clocks(command, evolve(now, happened), act)]
-
-
-@decide.register
-def correct_incident(command: c.CorrectIncident, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
-    """A clock that the correction adds or moves starts anew under an id of its own; none is taken away."""
-    now = joined(case, act)
-    if command.incident not in now.incidents:
-        raise Unknown(what="incident")
-    return [recorded(e.IncidentCorrected, command, act), *_clocks(command, now, act)]
-
-
-@decide.register
-def record_perpetrator(
-    command: c.RecordAllegedPerpetrator, case: Case | None, act: Act, network: Network
-) -> Sequence[Fact]:
-    joined(case, act)
-    return [recorded(e.AllegedPerpetratorRecorded, command, act)]
-
-
-def _consistent(command: e.IdentityFacts) -> None:
-    if command.nik is not None and (must := contradiction(command.nik, command.born_on, command.sex)):
-        raise Invalid(field="nik", must=must)
-
-
-def _clocks(command: e.IncidentFacts, case: Case, act: Act) -> list[Fact]:
-    if command.happened_at is not None and command.happened_at > command.occurred_at:
-        raise Invalid(field="happened_at", must="not be after occurred_at, when it was told")
-    reported_at = case.incidents[command.incident]
-    pathway = PATHWAYS[case.pathway]
-    started: list[Fact] = []
-    for need, starts_at, due_at in pathway.clocks(command.gbv_type, command.domestic, command.happened_at, reported_at):
-        clock = ClockId(derived(command.incident, f"{need}@{due_at.astimezone(UTC).isoformat()}"))
-        if clock not in case.clocks:
-            started.append(
-                e.ClockStarted(
-                    occurred_at=command.occurred_at,
-                    clock=clock,
-                    starts_at=starts_at,
-                    due_at=due_at,
-                    pathway=pathway.version,
-                    need=need,
-                )
-            )
-    return started
+name_fields(
+    channel=field("Saluran", "Channel", ("Cara melapor", "How it was reported")),
+    reporter=field("Pelapor", "Reporter", ("Pelapor", "Who reported")),
+    reporter_name=field("Nama pelapor", "Reporter's name", ("Nama pelapor", "The reporter's name")),
+    reporter_contact=field("Kontak pelapor", "Reporter's contact", ("Kontak pelapor", "The reporter's contact")),
+    account=field("Uraian pelapor", "Reporter's account", ("Yang disampaikan", "What was said")),
+    age_group=field("Kelompok usia", "Age group", ("Kelompok umur", "Age group")),
+    reference=field("Nomor berkas instansi", "Agency's own file number", ("Nomor berkas", "File number")),
+)

@@ -1,152 +1,174 @@
-"""Who leads, who accompanies, and how a case ends, begins again, or turns out to be another."""
+"""How a case ends, begins again, or turns out to be another."""
 
 from collections.abc import Sequence
 
-from ..codes import ReferralStatus, Role
-from ..compartment import Compartment
-from ..fact import Act, Fact, recorded
-from ..refusal import (
-    AlreadyExists,
-    AnotherPersonNeeded,
-    CaseIsOpen,
-    CaseNotOpen,
-    ConsentMissing,
-    HoldStands,
-    Invalid,
-    NotAMember,
-    NotForThisAgency,
-    OpenReferrals,
-    Unknown,
+from msgspec.structs import replace
+
+from ..authority import CASE_WORK, SUPERVISION
+from ..casefile.deciding import Network, decides, require_lead, require_lead_of_any
+from ..casefile.evolving import applies
+from ..casefile.state import Case, Part, Status
+from ..codes import CloseReason, ReferralStatus
+from ..compartment import Coordination
+from ..declaring import Shared, Step, asked, field, happened, name_fields
+from ..fact import Act, CaseId, Fact, Text, recorded
+from ..refusal import AlreadyExists, CaseIsOpen, CaseNotOpen, Invalid, OpenReferrals
+from ..words import Words
+
+
+@happened(
+    Words("Kasus ditutup", "Case closed"),
+    her=Words("Kasus ditutup", "The case was closed"),
+    means="Pekerjaan berakhir, dengan alasan ini.",
+    step=Step.LEAD,
+    shared=Shared.COMMON,
 )
-from . import commands as c
-from . import events as e
-from .deciding import Network, active, decide, existing, fresh, led, opened
-from .state import Case, Status
+class CaseClosed(Fact, frozen=True, kw_only=True, tag="case.CaseClosed"):
+    """The work is over, for this reason."""
+
+    reason: Coordination[CloseReason]
+    summary: Coordination[Text | None] = None
 
 
-@decide.register
-def assign_worker(command: c.AssignCaseWorker, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
-    now = led(case, act)
-    if not network[now.lead].has_member(command.worker, (Role.CASE_WORKER, Role.SUPERVISOR)):
-        raise NotAMember(worker=command.worker)
-    return [recorded(e.CaseWorkerAssigned, command, act)]
+@happened(
+    Words("Kasus dibuka kembali", "Case re-opened"),
+    her=Words("Kasus dibuka kembali", "The case was opened again"),
+    means="Pekerjaan dimulai lagi.",
+    step=Step.LEAD,
+    shared=Shared.COMMON,
+)
+class CaseReopened(Fact, frozen=True, kw_only=True, tag="case.CaseReopened"):
+    """Work begins again."""
+
+    reason: Coordination[Text]
 
 
-@decide.register
-def ask_transfer(command: c.AskLeadTransfer, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
-    """The new lead will know the case, so consent must cover it."""
-    now = led(case, act)
-    fresh(now.noted, command.transfer)
-    to = active(network, command.to)
-    if command.to == now.lead:
-        raise Invalid(field="to", must="be another agency")
-    if now.transfer is not None:
-        raise Invalid(field="transfer", must="wait until the earlier one is answered")
-    if not now.shareable(command.to, to.kind, act.at):
-        raise ConsentMissing(recipient=command.to, compartments=[Compartment.COORDINATION])
-    return [recorded(e.LeadTransferAsked, command, act, to_kind=to.kind)]
+@happened(
+    Words("Kasus digabungkan ke kasus lain", "Case merged into another"),
+    her=Words("Berkas disatukan dengan berkas lain", "The file was merged into another"),
+    means="Berkas ini berkas kedua dari kasus yang sama; `into` adalah yang diteruskan.",
+    step=Step.LEAD,
+)
+class CaseMerged(Fact, frozen=True, kw_only=True, tag="case.CaseMerged"):
+    """This file was a second one of the same case; `into` is the one that lives on."""
+
+    into: Coordination[CaseId]
 
 
-@decide.register
-def accept_transfer(command: c.AcceptLeadTransfer, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
-    now = opened(case, act)
-    _asked(command, now, act)
-    if not now.shareable(act.agency, act.kind, act.at):
-        raise ConsentMissing(recipient=act.agency, compartments=[Compartment.COORDINATION])
-    return [recorded(e.LeadTransferAccepted, command, act, lead=act.agency, lead_kind=act.kind)]
+@happened(
+    Words("Berkas ganda digabungkan ke kasus ini", "Duplicate file absorbed"),
+    her=Words("Berkas ganda disatukan", "A duplicate file was taken in"),
+    means="Berkas lain dari kasus yang sama berakhir; isinya dibaca bersama berkas ini.",
+    step=Step.LEAD,
+)
+class DuplicateAbsorbed(Fact, frozen=True, kw_only=True, tag="case.DuplicateAbsorbed"):
+    """Another file of the same case ended; what it holds is to be read with this one."""
+
+    duplicate: Coordination[CaseId]
 
 
-@decide.register
-def decline_transfer(command: c.DeclineLeadTransfer, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
-    _asked(command, opened(case, act), act)
-    return [recorded(e.LeadTransferDeclined, command, act)]
+@asked("/cases/{case}/closure", by=CASE_WORK, tag="life of the case", example={"reason": "goals-met"})
+class CloseCase(Fact, frozen=True, kw_only=True):
+    """Close the case."""
+
+    reason: Coordination[CloseReason]
+    summary: Coordination[Text | None] = None
 
 
-@decide.register
-def close_case(command: c.CloseCase, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
-    now = led(case, act)
+@asked("/cases/{case}/reopening", by=CASE_WORK, tag="life of the case", example={"reason": "Laporan baru."})
+class ReopenCase(Fact, frozen=True, kw_only=True):
+    """Open a closed case again."""
+
+    reason: Coordination[Text]
+
+
+@asked(
+    "/cases/{case}/merger",
+    by=SUPERVISION,
+    tag="life of the case",
+    example={"into": "00000000-0000-4000-8000-00000000000f"},
+)
+class MergeCase(Fact, frozen=True, kw_only=True):
+    """End this file as a duplicate of another that the same agency leads."""
+
+    into: Coordination[CaseId]
+
+
+@asked(by=SUPERVISION)
+class AbsorbDuplicate(Fact, frozen=True, kw_only=True):
+    """Note in the living file that a duplicate of it ended."""
+
+    duplicate: Coordination[CaseId]
+
+
+class Files(Part, frozen=True):
+    """Other files of the same case."""
+
+    merged_into: CaseId | None = None
+    duplicates: frozenset[CaseId] = frozenset()
+
+
+@applies(CaseClosed)
+def case_closed(case: Case, event: CaseClosed) -> Case:
+    return replace(case, status=Status.CLOSED, ended_at=event.occurred_at, close_reason=event.reason)
+
+
+@applies(CaseReopened)
+def case_reopened(case: Case, event: CaseReopened) -> Case:
+    return replace(case, status=Status.OPEN, ended_at=None, close_reason=None)
+
+
+@applies(CaseMerged)
+def case_merged(case: Case, event: CaseMerged) -> Case:
+    return replace(case.with_part(Files(merged_into=event.into)), status=Status.MERGED, ended_at=event.occurred_at)
+
+
+@applies(DuplicateAbsorbed)
+def duplicate_absorbed(part: Files, event: DuplicateAbsorbed) -> Files:
+    return replace(part, duplicates=part.duplicates | {event.duplicate})
+
+
+@decides.register
+def close_case(command: CloseCase, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
+    now = require_lead(case, act)
     still = [r.id for r in now.referrals.values() if r.status.is_open]
     if still:
         raise OpenReferrals(referrals=still)
     if now.transfer is not None:
         raise Invalid(field="transfer", must="be answered before the case is closed")
-    return [recorded(e.CaseClosed, command, act)]
+    return [recorded(CaseClosed, command, act)]
 
 
-@decide.register
-def reopen_case(command: c.ReopenCase, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
-    now = existing(case, act)
-    if act.agency != now.lead:
-        raise NotForThisAgency(needs="lead")
+@decides.register
+def reopen_case(command: ReopenCase, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
+    now = require_lead_of_any(case, act)
     if now.status is Status.OPEN:
         raise CaseIsOpen()
     if now.status is Status.MERGED:
-        raise CaseNotOpen(status=now.status, merged_into=now.merged_into)
-    return [recorded(e.CaseReopened, command, act)]
+        raise CaseNotOpen(status=now.status, merged_into=now.of(Files).merged_into)
+    return [recorded(CaseReopened, command, act)]
 
 
-@decide.register
-def merge_case(command: c.MergeCase, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
-    now = led(case, act)
+@decides.register
+def merge_case(command: MergeCase, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
+    now = require_lead(case, act)
     still = [r.id for r in now.referrals.values() if r.status.is_open or r.status is ReferralStatus.DRAFT]
     if still:
         raise OpenReferrals(referrals=still)
     if now.transfer is not None:
         raise Invalid(field="transfer", must="be answered before the case is merged")
-    return [recorded(e.CaseMerged, command, act)]
+    return [recorded(CaseMerged, command, act)]
 
 
-@decide.register
-def absorb_duplicate(command: c.AbsorbDuplicate, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
-    if command.duplicate in led(case, act).duplicates:
+@decides.register
+def absorb_duplicate(command: AbsorbDuplicate, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
+    if command.duplicate in require_lead(case, act).of(Files).duplicates:
         raise AlreadyExists(duplicate=command.duplicate)
-    return [recorded(e.DuplicateAbsorbed, command, act)]
+    return [recorded(DuplicateAbsorbed, command, act)]
 
 
-@decide.register
-def place_hold(command: c.PlaceLegalHold, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
-    if existing(case, act).on_hold:
-        raise HoldStands(holds=1)
-    return [recorded(e.LegalHoldPlaced, command, act)]
-
-
-@decide.register
-def lift_hold(command: c.LiftLegalHold, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
-    """The first of two people asks; who approves is the second."""
-    now = _held(case, act)
-    if now.hold_lifting is not None:
-        raise AlreadyExists(what="the asking")
-    return [recorded(e.HoldLiftingAsked, command, act, asked_by=act.actor)]
-
-
-@decide.register
-def approve_lifting(command: c.ApproveHoldLifting, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
-    now = _held(case, act)
-    if now.hold_lifting is None:
-        raise Unknown(what="the asking")
-    if now.hold_lifting == act.actor:
-        raise AnotherPersonNeeded()
-    return [recorded(e.LegalHoldLifted, command, act)]
-
-
-@decide.register
-def refuse_lifting(command: c.RefuseHoldLifting, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
-    """Who asked may take it back: that needs no second person."""
-    if _held(case, act).hold_lifting is None:
-        raise Unknown(what="the asking")
-    return [recorded(e.HoldLiftingRefused, command, act)]
-
-
-def _held(case: Case | None, act: Act) -> Case:
-    """The case, on hold, that the acting agency leads. Raises Unknown, NotForThisAgency, HoldStands."""
-    now = existing(case, act)
-    if act.agency != now.lead:
-        raise NotForThisAgency(needs="lead")
-    if not now.on_hold:
-        raise HoldStands(holds=0)
-    return now
-
-
-def _asked(command: c.AcceptLeadTransfer | c.DeclineLeadTransfer, case: Case, act: Act) -> None:
-    if case.transfer is None or case.transfer.id != command.transfer or case.transfer.to != act.agency:
-        raise Unknown(what="transfer")
+name_fields(
+    summary=field("Ringkasan", "Summary", ("Ringkasan", "Summary")),
+    into=field("Digabungkan ke", "Merged into"),
+    duplicate=field("Berkas ganda", "Duplicate"),
+)

@@ -4,41 +4,159 @@ draft ─▶ requested ─▶ received ─▶ accepted ─▶ in-progress ⇄ on
              │            └─▶ rejected            (cancelled: by the sender, or when consent is withdrawn)
              └─▶ cancelled
 
-Only the recipient moves it through received … completed; only the sender cancels.
+Only the recipient moves it through received … completed; only the sender cancels. A referral that no live consent
+covers any more stops, or is held where work began, whatever ended the consent.
 """
 
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from functools import partial
 
-from ..codes import ReferralStatus, Role
-from ..compartment import Compartment
-from ..fact import Act, Fact, ReferralId, recorded
-from ..pathways import PATHWAYS
-from ..refusal import (
-    ConsentMissing,
-    Invalid,
-    NotForThisAgency,
-    NotForThisRole,
-    RecipientUnavailable,
-    StillRunning,
-    Unknown,
-    WrongMove,
+from msgspec.structs import replace
+
+from ..authority import CASE_WORK
+from ..casefile.deciding import Network, active, decides, follows, fresh, require_open, require_participant
+from ..casefile.evolving import applies
+from ..casefile.moves import (
+    LEADS_TO,
+    PARTIES,
+    ReferralMove,
+    leads_to,
+    moved,
+    newly_uncovered,
+    party,
+    require_cover,
+    require_move,
 )
-from . import commands as c
-from . import events as e
-from .deciding import Network, active, decide, fresh, joined, opened, party
-from .state import Case, Referral
+from ..casefile.state import Case, Referral, compartments_named, put
+from ..codes import AgencyKind, EndReason, Purpose, ReferralStatus, Service, Urgency
+from ..compartment import Compartment, CompartmentWord, Coordination
+from ..declaring import Step, asked, field, happened, name_fields
+from ..fact import Act, AgencyCode, ClockId, Details, Fact, ReferralId, recorded
+from ..pathways import PATHWAYS
+from ..refusal import Invalid, RecipientUnavailable, Unknown, WrongMove
+from ..words import Words
 
 S = ReferralStatus
 
-MAY_CANCEL = frozenset({S.DRAFT, S.REQUESTED, S.RECEIVED, S.ACCEPTED, S.IN_PROGRESS, S.ON_HOLD})
+BEFORE_WORK = frozenset({S.REQUESTED, S.RECEIVED, S.ACCEPTED})
+MAY_CANCEL = BEFORE_WORK | {S.DRAFT, S.IN_PROGRESS, S.ON_HOLD}
 MAY_BE_REDIRECTED = frozenset({S.REJECTED, S.CANCELLED, S.FAILED})
-HIGHEST_ESCALATION = 3
+
+said = partial(happened, step=Step.REFERRAL, to=PARTIES)
 
 
-@decide.register
-def draft(command: c.DraftReferral, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
-    now = joined(case, act)
+class DraftFacts(Details, frozen=True, kw_only=True):
+    referral: Coordination[ReferralId]
+    recipient: Coordination[AgencyCode]
+    service: Coordination[Service]
+    urgency: Coordination[Urgency]
+    purpose: Coordination[Purpose]
+    compartments: Coordination[frozenset[CompartmentWord]]
+    clocks: Coordination[tuple[ClockId, ...]] = ()
+    redirects: Coordination[ReferralId | None] = None
+    parent: Coordination[ReferralId | None] = None
+
+
+@said(
+    Words("Rujukan disusun", "Referral drafted"),
+    her=Words("Rujukan disiapkan", "A referral was prepared"),
+    means="Disiapkan; penerima belum tahu apa-apa.",
+)
+class ReferralDrafted(DraftFacts, frozen=True, kw_only=True, tag="case.ReferralDrafted"):
+    """Prepared; the recipient knows nothing of it yet."""
+
+    sender: Coordination[AgencyCode]
+    sender_kind: Coordination[AgencyKind]
+    recipient_kind: Coordination[AgencyKind]
+
+
+@said(
+    Words("Rujukan dikirim", "Referral sent"),
+    her=Words("Rujukan dikirim", "A referral was sent"),
+    means="konsep → diminta. Penerima boleh tahu yang dibagikan; jawaban ditunggu.",
+)
+class ReferralSent(ReferralMove, frozen=True, kw_only=True, tag="case.ReferralSent"):
+    """draft → requested. The recipient may know the compartments shared; an answer is due."""
+
+    due_at: Coordination[datetime]
+
+
+@said(
+    Words("Rujukan dibatalkan", "Referral cancelled"),
+    her=Words("Rujukan dibatalkan", "A referral was cancelled"),
+    means="Diakhiri pengirim, atau karena persetujuan dasarnya dicabut.",
+)
+class ReferralCancelled(ReferralMove, frozen=True, kw_only=True, tag="case.ReferralCancelled"):
+    """Ended by the sender, or because the consent it stood on was withdrawn."""
+
+    reason: Coordination[EndReason]
+
+
+@asked(
+    "/cases/{case}/referrals",
+    by=CASE_WORK,
+    tag="referral",
+    example={
+        "recipient": "rsud",
+        "service": "kesehatan",
+        "urgency": "emergency",
+        "purpose": "care",
+        "compartments": ["identity", "incident", "health"],
+        "health": "PEP dan visum.",
+    },
+    mints="referral",
+)
+class DraftReferral(DraftFacts, frozen=True, kw_only=True):
+    """Prepare a referral."""
+
+
+@asked("/cases/{case}/referrals/{referral}/sending", by=CASE_WORK, tag="referral")
+class SendReferral(ReferralMove, frozen=True, kw_only=True):
+    """Send a drafted referral to its recipient."""
+
+
+@asked("/cases/{case}/referrals/{referral}/cancellation", by=CASE_WORK, tag="referral", example={"reason": "by-sender"})
+class CancelReferral(ReferralMove, frozen=True, kw_only=True):
+    """Take the referral back."""
+
+    reason: Coordination[EndReason] = EndReason.BY_SENDER
+
+
+LEADS_TO[ReferralDrafted] = S.DRAFT
+LEADS_TO[ReferralSent] = S.REQUESTED
+leads_to(ReferralCancelled, S.CANCELLED, ends=True)
+
+
+@applies(ReferralDrafted)
+def referral_drafted(case: Case, event: ReferralDrafted) -> Case:
+    referral = Referral(
+        id=event.referral,
+        sender=event.sender,
+        sender_kind=event.sender_kind,
+        recipient=event.recipient,
+        recipient_kind=event.recipient_kind,
+        service=event.service,
+        urgency=event.urgency,
+        purpose=event.purpose,
+        compartments=compartments_named(event.compartments) | {Compartment.COORDINATION},
+        clocks=event.clocks,
+        redirects=event.redirects,
+    )
+    return replace(case, referrals=put(case.referrals, event.referral, referral))
+
+
+@applies(ReferralSent)
+def referral_sent(case: Case, event: ReferralSent) -> Case:
+    pathway = PATHWAYS.get(case.pathway)
+    delivery = pathway.deliveries.get(case.referrals[event.referral].urgency) if pathway else None
+    times = {"sent_at": event.occurred_at, "due_at": event.due_at, "delivery": delivery}
+    return moved(case, event.referral, S.REQUESTED, **times)
+
+
+@decides.register
+def draft(command: DraftReferral, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
+    now = require_participant(case, act)
     fresh(now.referrals, command.referral)
     recipient = active(network, command.recipient)
     if command.recipient == act.agency:
@@ -53,136 +171,43 @@ def draft(command: c.DraftReferral, case: Case | None, act: Act, network: Networ
     if command.parent is not None and not party(now, command.parent, act).status.is_open:
         raise Invalid(field="parent", must="be an open referral")
     return [
-        recorded(
-            e.ReferralDrafted, command, act, sender=act.agency, sender_kind=act.kind, recipient_kind=recipient.kind
-        )
+        recorded(ReferralDrafted, command, act, sender=act.agency, sender_kind=act.kind, recipient_kind=recipient.kind)
     ]
 
 
-@decide.register
-def send(command: c.SendReferral, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
-    now = joined(case, act)
-    referral = _from(now, command.referral, act, "sender", {S.DRAFT}, "send")
+@decides.register
+def send(command: SendReferral, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
+    now = require_participant(case, act)
+    referral = require_move(now, command.referral, act, "sender", {S.DRAFT}, "send")
     recipient = active(network, referral.recipient)
     if referral.service not in recipient.services:
         raise RecipientUnavailable(agency=referral.recipient, service=referral.service)
-    _covered(now, referral, act)
+    require_cover(now, referral, act)
     due_at = command.occurred_at + PATHWAYS[now.pathway].answers[referral.urgency]
-    return [recorded(e.ReferralSent, command, act, due_at=due_at)]
+    return [recorded(ReferralSent, command, act, due_at=due_at)]
 
 
-@decide.register
-def receive(command: c.ReceiveReferral, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
-    _from(opened(case, act), command.referral, act, "recipient", {S.REQUESTED}, "receive")
-    return [recorded(e.ReferralReceived, command, act)]
+@decides.register
+def cancel(command: CancelReferral, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
+    require_move(require_open(case, act), command.referral, act, "sender", MAY_CANCEL, "cancel")
+    return [recorded(ReferralCancelled, command, act)]
 
 
-@decide.register
-def accept(command: c.AcceptReferral, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
-    _from(opened(case, act), command.referral, act, "recipient", {S.RECEIVED}, "accept")
-    return [recorded(e.ReferralAccepted, command, act)]
+@follows
+def stop_uncovered(before: Case, after: Case, change: Fact, act: Act) -> Iterable[Fact]:
+    """Referrals on which no work began, and that no live consent covers any more, stop."""
+    for referral in newly_uncovered(before, after, act):
+        if referral.status in BEFORE_WORK:
+            why = EndReason.CONSENT_WITHDRAWN
+            yield ReferralCancelled(occurred_at=change.occurred_at, referral=referral.id, reason=why)
 
 
-@decide.register
-def reject(command: c.RejectReferral, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
-    _from(opened(case, act), command.referral, act, "recipient", {S.RECEIVED}, "reject")
-    return [recorded(e.ReferralRejected, command, act)]
-
-
-@decide.register
-def start(command: c.StartReferral, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
-    _from(opened(case, act), command.referral, act, "recipient", {S.ACCEPTED}, "start")
-    return [recorded(e.ReferralStarted, command, act)]
-
-
-@decide.register
-def hold(command: c.HoldReferral, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
-    _from(opened(case, act), command.referral, act, "recipient", {S.IN_PROGRESS}, "hold")
-    return [recorded(e.ReferralHeld, command, act)]
-
-
-@decide.register
-def resume(command: c.ResumeReferral, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
-    now = opened(case, act)
-    referral = _from(now, command.referral, act, "recipient", {S.ON_HOLD}, "resume")
-    _covered(now, referral, act)
-    return [recorded(e.ReferralResumed, command, act)]
-
-
-@decide.register
-def complete(command: c.CompleteReferral, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
-    _from(opened(case, act), command.referral, act, "recipient", {S.IN_PROGRESS, S.ON_HOLD}, "complete")
-    return [recorded(e.ReferralCompleted, command, act)]
-
-
-@decide.register
-def fail(command: c.FailReferral, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
-    _from(opened(case, act), command.referral, act, "recipient", {S.IN_PROGRESS, S.ON_HOLD}, "fail")
-    return [recorded(e.ReferralFailed, command, act)]
-
-
-@decide.register
-def cancel(command: c.CancelReferral, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
-    _from(opened(case, act), command.referral, act, "sender", MAY_CANCEL, "cancel")
-    return [recorded(e.ReferralCancelled, command, act)]
-
-
-@decide.register
-def escalate(command: c.EscalateReferral, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
-    """Silence is not acceptance: each time the window passes again without an answer, one level more."""
-    if act.role is not Role.SYSTEM:
-        raise NotForThisRole(needs=Role.SYSTEM)
-    referral = case.referrals.get(command.referral) if case else None
-    if referral is None or referral.due_at is None:
-        raise Unknown(what="referral")
-    level = referral.escalations + 1
-    if referral.status is not S.REQUESTED or level > HIGHEST_ESCALATION:
-        raise WrongMove(referral=referral.id, status=referral.status, move="escalate")
-    due_at = referral.due_at + referral.escalations * referral.window
-    if act.at < due_at:
-        raise StillRunning(due_at=due_at)
-    return [recorded(e.ReferralEscalated, command, act, level=level)]
-
-
-@decide.register
-def raise_undelivered(command: c.RaiseUndelivered, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
-    """Each time the window passes again and the recipient's system is silent, one level more: the first to the
-    recipient's supervisors, the others to the lead. That it is silent, who asks has looked up."""
-    if act.role is not Role.SYSTEM:
-        raise NotForThisRole(needs=Role.SYSTEM)
-    referral = case.referrals.get(command.referral) if case else None
-    if case is None or referral is None or referral.sent_at is None or referral.delivery is None:
-        raise Unknown(what="referral")
-    level = referral.undelivered + 1
-    if referral.status is not S.REQUESTED or level > HIGHEST_ESCALATION:
-        raise WrongMove(referral=referral.id, status=referral.status, move="raise")
-    due_at = referral.sent_at + level * referral.delivery
-    if act.at < due_at:
-        raise StillRunning(due_at=due_at)
-    to = referral.recipient if level == 1 else case.lead
-    return [recorded(e.ReferralUndelivered, command, act, level=level, to=to)]
-
-
-def _from(
-    case: Case,
-    referral: ReferralId,
-    act: Act,
-    who: Literal["sender", "recipient"],
-    states: set[ReferralStatus] | frozenset[ReferralStatus],
-    move: str,
-) -> Referral:
-    """The referral, if this agency is the one that makes the move and its state allows it."""
-    found = party(case, referral, act)
-    if act.agency != (found.sender if who == "sender" else found.recipient):
-        raise NotForThisAgency(needs=who)
-    if found.status not in states:
-        raise WrongMove(referral=referral, status=found.status, move=move)
-    return found
-
-
-def _covered(case: Case, referral: Referral, act: Act) -> None:
-    """Raises ConsentMissing unless live consent covers recipient, purpose and every compartment."""
-    allowed = case.shareable(referral.recipient, referral.recipient_kind, act.at, referral.purpose)
-    missing = (referral.compartments | {Compartment.COORDINATION}) - allowed
-    if missing:
-        raise ConsentMissing(recipient=referral.recipient, purpose=referral.purpose, compartments=missing)
+name_fields(
+    purpose=field("Tujuan", "Purpose", ("Tujuan", "Purpose")),
+    clocks=field("Tenggat terkait", "Clocks"),
+    redirects=field("Mengalihkan rujukan", "Redirects referral"),
+    parent=field("Rujukan induk", "Parent referral"),
+    sender=field("Pengirim", "Sender", ("Dirujuk oleh", "Referred by")),
+    sender_kind=field("Jenis pengirim", "Kind of sender"),
+    recipient_kind=field("Jenis penerima", "Kind of recipient"),
+)

@@ -15,8 +15,9 @@ from rujukan.consumers.evidence.bundle_parts import Segment
 from rujukan.consumers.evidence.checkpoints import parse_checkpoint
 from rujukan.consumers.evidence.notes import Note
 from rujukan.consumers.evidence.proofs import Proof
-from rujukan.domain.case.events import DisclosureMade, DocumentAttached
-from rujukan.domain.case.state import words
+from rujukan.domain.case.disclosures import DisclosureMade
+from rujukan.domain.case.documents import DocumentAttached
+from rujukan.domain.casefile.state import compartments_named
 from rujukan.domain.compartment import Compartment
 
 from ..ledger.publishing import Enough
@@ -137,7 +138,7 @@ class Bundles:
         events = [o for o in stream if o.version < made.version and o.position <= last]
         readings = self._store.opened([p for p in accesses if p < made.position])
         leaves = self._leaves([o.position for o in (*events, *readings, made)], made.position)
-        disclosed = words(said.compartments) | {Compartment.COORDINATION}
+        disclosed = compartments_named(said.compartments) | {Compartment.COORDINATION}
         keys, erased = self._keys(case, disclosed)
         hidden = frozenset(said.withheld_events)
         checkpoint = self._ledger.covering(leaves[made.position] + 1, self._enough if witnessed else None)

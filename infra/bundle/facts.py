@@ -13,7 +13,8 @@ from rujukan.consumers.evidence.coding import to_base64
 from rujukan.consumers.evidence.notes import COSIGNATURE_ML_DSA, PublicKey
 from rujukan.consumers.evidence.records import entry_from, read_header
 from rujukan.domain.access import AccessRecorded
-from rujukan.domain.case.events import DocumentAttached, DocumentSuperseded, ReferralDrafted
+from rujukan.domain.case.documents import DocumentAttached, DocumentSuperseded
+from rujukan.domain.case.referrals import ReferralDrafted
 from rujukan.domain.compartment import ALL
 from rujukan.domain.custody import Custody, Ran, custody
 from rujukan.domain.disclosure import Written

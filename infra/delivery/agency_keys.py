@@ -6,6 +6,7 @@ from cryptography.hazmat.primitives.hpke import MLKEM768X25519PublicKey
 
 from rujukan.consumers import envelope
 from rujukan.domain import agency as agencies
+from rujukan.domain.agency_state import Agency
 
 from ..store.event_store import EventStore
 
@@ -29,7 +30,7 @@ class KeyBook:
 
     def __init__(self, store: EventStore) -> None:
         self._store = store
-        self._agencies: dict[str, tuple[float, agencies.Agency | None]] = {}
+        self._agencies: dict[str, tuple[float, Agency | None]] = {}
         self._public: dict[str, MLKEM768X25519PublicKey] = {}
 
     def key(self, agency: str, id: str) -> tuple[str, MLKEM768X25519PublicKey]:
@@ -57,7 +58,7 @@ class KeyBook:
         known = self._agency(agency)
         return known.sealed_to(id) if known is not None else None
 
-    def _agency(self, code: str) -> agencies.Agency | None:
+    def _agency(self, code: str) -> Agency | None:
         now = monotonic()
         read, agency = self._agencies.get(code, (0.0, None))
         if agency is None or now - read > KEYS_SECONDS:

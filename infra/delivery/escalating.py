@@ -17,9 +17,9 @@ from msgspec.structs import replace
 from rujukan import projections
 from rujukan.api.casework import Casework
 from rujukan.api.ports import Clock, Gone, Moved, Unavailable
-from rujukan.domain.case.commands import EscalateReferral, RaiseClock, RaiseGlassReview, RaiseUndelivered
-from rujukan.domain.case.glass import HIGHEST_REMINDER, RULE
-from rujukan.domain.case.referrals import HIGHEST_ESCALATION
+from rujukan.domain.case.glass import HIGHEST_REMINDER, RULE, RaiseGlassReview
+from rujukan.domain.case.reminders import HIGHEST_ESCALATION, EscalateReferral, RaiseUndelivered
+from rujukan.domain.casefile.clocks import RaiseClock
 from rujukan.domain.fact import CaseId, ClockId, Fact, GlassId, ReferralId
 from rujukan.domain.refusal import Refusal
 from rujukan.projections import deliveries, emergencies, escalations, referral_box

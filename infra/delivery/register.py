@@ -21,7 +21,9 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from rujukan.domain import agency as agencies
-from rujukan.domain import webhook
+from rujukan.domain import agency_keys, webhook
+from rujukan.domain.agency_keys import KeyRegistered, KeyRetired, ResealingApproved
+from rujukan.domain.agency_state import Agency
 from rujukan.domain.disclosure import Followed, Told
 from rujukan.domain.erasure import DeletionAsked
 
@@ -122,9 +124,9 @@ class Register:
         of_webhooks: list[Followed] = []
         for followed in batch:
             match followed.written.event:
-                case agencies.AgencyRegistered() | agencies.KeyRegistered() | agencies.KeyRetired():
+                case agencies.AgencyRegistered() | KeyRegistered() | KeyRetired():
                     changed |= self._key_after(followed)
-                case agencies.ResealingApproved():
+                case ResealingApproved():
                     resealings += self._resealing(followed)
                 case event if isinstance(event, webhook.EVENTS):
                     of_webhooks.append(followed)
@@ -175,7 +177,7 @@ class Register:
         if agency is not None:
             webhook_rows.follow(db, agency.code, written.event, written.version, written.at)
 
-    def _agency_after(self, followed: Followed) -> agencies.Agency | None:
+    def _agency_after(self, followed: Followed) -> Agency | None:
         """The agency after this event of its stream."""
         written = followed.written
         return agencies.fold(o.event for o in self._source.store.read(written.stream, upto=written.version))
@@ -200,7 +202,7 @@ class Register:
         before, after = agencies.fold(events[:-1]), agencies.fold(events)
         if before is None or after is None or not self._sequences.get(after.code):
             return []
-        return [(written.position, after.code, sorted(agencies.moved(before, after)), self._sequences[after.code])]
+        return [(written.position, after.code, sorted(agency_keys.moved(before, after)), self._sequences[after.code])]
 
 
 def _named(agencies: Iterable[str]) -> str:

@@ -26,11 +26,18 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from rujukan.domain import agency as agencies
+from rujukan.domain import agency_state
 from rujukan.domain import case as cases
-from rujukan.domain.agency import AddMember, Agency, RegisterAgency, agency_stream
+from rujukan.domain.agency import AddMember, RegisterAgency, agency_stream
+from rujukan.domain.agency_state import Agency
 from rujukan.domain.authority import roles_for
-from rujukan.domain.case import commands as c
-from rujukan.domain.case.state import Case
+from rujukan.domain.case.consents import GiveConsent
+from rujukan.domain.case.fulfilment import AcceptReferral, CompleteReferral, ReceiveReferral, StartReferral
+from rujukan.domain.case.intake import OpenCase
+from rujukan.domain.case.lifecycle import CloseCase
+from rujukan.domain.case.notes import RecordNote
+from rujukan.domain.case.referrals import DraftReferral, SendReferral
+from rujukan.domain.casefile.state import Case
 from rujukan.domain.codes import (
     AgeGroup,
     AgencyKind,
@@ -211,7 +218,7 @@ class _Planner:
         file.say(
             lead,
             first,
-            c.OpenCase,
+            OpenCase,
             line=trace.line,
             channel=Channel.IMPORT,
             reporter=Reporter.PROFESSIONAL,
@@ -224,7 +231,7 @@ class _Planner:
             file.say(
                 lead,
                 first,
-                c.GiveConsent,
+                GiveConsent,
                 consent=file.new_id(),
                 compartments=frozenset(),
                 recipients=involved,
@@ -235,7 +242,7 @@ class _Planner:
         referral: UUID | None = None
         for stint, after in zip(stints, [*stints[1:], None], strict=True):
             referral = _work(file, stint, referral, after.agency if after and after.agency != lead else None)
-        file.say(lead, last, c.CloseCase, reason=CloseReason.IMPORTED)
+        file.say(lead, last, CloseCase, reason=CloseReason.IMPORTED)
         return file.planned(len(events))
 
     def act(self, agency: AgencyCode, resource: str | None) -> Act:
@@ -290,7 +297,7 @@ class _Planner:
             agency: Agency | None = None
             events: list[Fact] = []
             for command in (registration, membership):
-                decided = agencies.decide(command, agency, self.system)
+                decided = agency_state.decide(command, agency, self.system)
                 agency = agencies.fold(decided, agency)
                 events += decided
         assert agency is not None
@@ -359,17 +366,17 @@ def _work(file: _File, stint: _Stint, referral: UUID | None, to: AgencyCode | No
     the work to the next, if to anybody but the lead."""
     agency, first, last = stint.agency, stint.events[0], stint.events[-1]
     if referral is not None:
-        for move in (c.ReceiveReferral, c.AcceptReferral, c.StartReferral):
+        for move in (ReceiveReferral, AcceptReferral, StartReferral):
             file.say(agency, first, move, referral=referral)
     for event in stint.events:
-        file.say(agency, event, c.RecordNote, note=file.new_id(), subject=event.activity)
+        file.say(agency, event, RecordNote, note=file.new_id(), subject=event.activity)
     onward = None
     if to is not None:
         onward = file.new_id()
         file.say(
             agency,
             last,
-            c.DraftReferral,
+            DraftReferral,
             referral=onward,
             recipient=to,
             service=Service.COORDINATION,
@@ -378,9 +385,9 @@ def _work(file: _File, stint: _Stint, referral: UUID | None, to: AgencyCode | No
             compartments=frozenset(),
             parent=referral,
         )
-        file.say(agency, last, c.SendReferral, referral=onward)
+        file.say(agency, last, SendReferral, referral=onward)
     if referral is not None:
-        file.say(agency, last, c.CompleteReferral, referral=referral, outcome=Outcome.DELIVERED)
+        file.say(agency, last, CompleteReferral, referral=referral, outcome=Outcome.DELIVERED)
     return onward
 
 

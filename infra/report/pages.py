@@ -5,11 +5,11 @@ from collections import Counter
 from msgspec import Struct
 
 from rujukan.domain import codes
+from rujukan.domain.words import Language
 
 from . import labels
 from .canvas import GREY, WARN, Canvas
 from .facts import Clock, Document, Event, Referral, ReportFacts
-from .labels import Language
 from .words import WORDS, Words
 
 MOST_CODES = 12

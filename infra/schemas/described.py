@@ -7,14 +7,17 @@ from typing import Any
 from rujukan.domain import catalogue
 from rujukan.domain.codes import CODE_LISTS
 from rujukan.domain.compartment import ALL
+from rujukan.domain.declaring import Step
+from rujukan.domain.field_words import COMPARTMENTS
+from rujukan.domain.words import Words
 from rujukan.infra.report import labels
 
 from .envelope_words import ACKNOWLEDGEMENT, ATTRIBUTES, DELIVERY, ENVELOPE
 from .shapes import PLACEHOLDER, Name, Schema
 from .words import PLACEHOLDER as PLACEHOLDER_TITLE
-from .words import PLACEHOLDER_MEANS, STEPS, Words
+from .words import PLACEHOLDER_MEANS, chapter
 
-_INDONESIAN = {topic: meaning for step in STEPS for topic, meaning in step.events.items()}
+_INDONESIAN = {topic: meaning for step in Step for topic, meaning in chapter(step).items()}
 
 
 def described(name: Name, shape: Schema) -> Schema:
@@ -66,7 +69,7 @@ def _with_labels(name: Name, shape: Schema) -> Schema:
         codes = [code for code in CODE_LISTS[shape["x-list"]] if code.value in listed]
         found["x-labels"] = {code.value: {"id": code.id, "en": code.en} for code in codes}
     elif shape.get("enum") == [c.word for c in sorted(ALL)]:
-        found["x-labels"] = {w: dict(zip(("id", "en"), labels.COMPARTMENTS[w], strict=True)) for w in shape["enum"]}
+        found["x-labels"] = {w: COMPARTMENTS[w].label._asdict() for w in shape["enum"]}
     if "items" in shape:
         found["items"] = _with_labels(name, shape["items"])
     if "properties" in shape:

@@ -6,9 +6,10 @@ from hashlib import sha256
 from html import escape
 from typing import Any
 
+from rujukan.domain.words import Words
+
 from .asyncapi import ABOUT
 from .reading import RULES, Chapter, CodeList, Entry, Field, around, chapters, code_lists, compartments
-from .words import Words
 
 STYLE = """\
 :root{color-scheme:light dark;--ink:#1c2430;--soft:#5a6675;--paper:#fbfaf8;--line:#e2ddd5;--card:#fff;--link:#0b5c8f}

@@ -5,12 +5,14 @@ from typing import NamedTuple
 
 from rujukan.domain import catalogue
 from rujukan.domain.codes import CODE_LISTS
-from rujukan.infra.report import labels
+from rujukan.domain.declaring import Step
+from rujukan.domain.field_words import COMPARTMENTS
+from rujukan.domain.words import Words
 
 from .described import field_title, meaning, title
 from .frozen import all_shapes
 from .shapes import ACKNOWLEDGEMENT, COMPARTMENT_WORDS, DELIVERY, HEADERS, NUMBER, PLACEHOLDER, Name, Schema
-from .words import LEAD_IS_TOLD, STEPS, Words, told_to
+from .words import LEAD_IS_TOLD, chapter, told_to
 
 RULES: tuple[tuple[str, str], ...] = (
     (
@@ -79,9 +81,10 @@ def chapters() -> list[Chapter]:
     """Every event that an agency can be told of, by the steps of the work; a topic's versions behind each other."""
     shapes = all_shapes()
     found = []
-    for step in STEPS:
-        names = [name for name in shapes if name.topic in step.events]
-        found.append(Chapter(step.title, [entry(name, shapes[name]) for name in sorted(names)]))
+    for step in Step:
+        topics = chapter(step)
+        names = [name for name in shapes if name.topic in topics]
+        found.append(Chapter(step.value, [entry(name, shapes[name]) for name in sorted(names)]))
     return found
 
 
@@ -128,7 +131,7 @@ def code_lists() -> list[CodeList]:
 
 def compartments() -> Mapping[str, Words]:
     """What each compartment is called."""
-    return {word: Words(*labels.COMPARTMENTS[word]) for word in COMPARTMENT_WORDS}
+    return {word: COMPARTMENTS[word].label for word in COMPARTMENT_WORDS}
 
 
 def type_of(shape: Schema) -> str:

@@ -21,9 +21,8 @@ from rujukan.consumers.acknowledgement import Acknowledgement
 from rujukan.consumers.batch import LARGEST
 from rujukan.consumers.envelope import ATTRIBUTES, CONTENT_TYPE, ERASED, TYPE, Delivery
 from rujukan.domain import catalogue
-from rujukan.domain.case.events import CompartmentWord
 from rujukan.domain.codes import CODE_LISTS
-from rujukan.domain.compartment import ALL, Compartment
+from rujukan.domain.compartment import ALL, Compartment, CompartmentWord
 
 Schema = dict[str, Any]
 

@@ -3,7 +3,8 @@
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
-from rujukan.domain.case import events as e
+from rujukan.domain.case.fulfilment import ReferralAccepted
+from rujukan.domain.case.notes import NoteRecorded
 from rujukan.domain.codes import AgencyKind, Purpose, Role
 from rujukan.domain.fact import Act, NoteId
 
@@ -18,11 +19,11 @@ ACT = Act(
 )
 
 
-def one_compartment() -> e.ReferralAccepted:
+def one_compartment() -> ReferralAccepted:
     """About 450 bytes of JSON in the coordination compartment."""
-    return e.ReferralAccepted(occurred_at=NOW, referral=uuid4(), note="n" * 340)
+    return ReferralAccepted(occurred_at=NOW, referral=uuid4(), note="n" * 340)
 
 
-def two_compartments() -> e.NoteRecorded:
+def two_compartments() -> NoteRecorded:
     """About 450 bytes of JSON in two compartments."""
-    return e.NoteRecorded(occurred_at=NOW, note=NoteId(uuid4()), subject="s" * 100, psychosocial="p" * 220)
+    return NoteRecorded(occurred_at=NOW, note=NoteId(uuid4()), subject="s" * 100, psychosocial="p" * 220)

@@ -19,8 +19,12 @@ from msgspec.structs import replace
 
 from rujukan.consumers import topics
 from rujukan.consumers.envelope import AgencyKey
-from rujukan.domain.agency import AgencyRegistered, KeyRegistered, agency_stream
-from rujukan.domain.case import events as e
+from rujukan.domain.agency import AgencyRegistered, agency_stream
+from rujukan.domain.agency_keys import KeyRegistered
+from rujukan.domain.case.consents import ConsentGiven
+from rujukan.domain.case.intake import CaseOpened
+from rujukan.domain.case.notes import NoteRecorded
+from rujukan.domain.case.referrals import ReferralDrafted, ReferralSent
 from rujukan.domain.codes import (
     AgeGroup,
     AgencyKind,
@@ -88,7 +92,7 @@ class Network:
             for case in self._versions:
                 for start in range(0, each, 100):
                     notes = (
-                        say(e.NoteRecorded, note=NoteId(uuid4()), health=TEXT) for _ in range(min(100, each - start))
+                        say(NoteRecorded, note=NoteId(uuid4()), health=TEXT) for _ in range(min(100, each - start))
                     )
                     self._append(store, case, *notes, is_case=True)
 
@@ -106,7 +110,7 @@ class Network:
         about = {"compartments": frozenset({"health"}), "recipients": frozenset({f"kind:{AgencyKind.NGO}"})}
         events: list[Fact] = [
             say(
-                e.CaseOpened,
+                CaseOpened,
                 lead="rujukan",
                 lead_kind=AgencyKind.LEAD,
                 urgency=Urgency.URGENT,
@@ -114,7 +118,7 @@ class Network:
                 pathway="2026-1",
             ),
             say(
-                e.ConsentGiven,
+                ConsentGiven,
                 consent=uuid4(),
                 **about,
                 purposes=frozenset({Purpose.CARE}),
@@ -126,7 +130,7 @@ class Network:
             referral = uuid4()
             events.append(
                 say(
-                    e.ReferralDrafted,
+                    ReferralDrafted,
                     referral=referral,
                     sender="rujukan",
                     sender_kind=AgencyKind.LEAD,
@@ -138,7 +142,7 @@ class Network:
                     compartments=frozenset({"health"}),
                 )
             )
-            events.append(say(e.ReferralSent, referral=referral, due_at=datetime.now(UTC)))
+            events.append(say(ReferralSent, referral=referral, due_at=datetime.now(UTC)))
         return events
 
     def told(self) -> int:

@@ -12,7 +12,8 @@ from measure_history import _story
 from rujukan.consumers.evidence.bundles import verify_bundle
 from rujukan.consumers.evidence.policies import parse_policy
 from rujukan.domain.access import AccessRecorded
-from rujukan.domain.case import events as e
+from rujukan.domain.case.disclosures import DisclosureMade
+from rujukan.domain.case.documents import DocumentAttached
 from rujukan.domain.codes import DisclosureBasis, DocumentKind
 from rujukan.domain.compartment import Compartment
 from rujukan.infra import composition
@@ -61,7 +62,7 @@ def _case(store: EventStore, ports: composition.Ports) -> tuple[UUID, UUID, list
         document = uuid4()
         ports.documents.put(case, document, Compartment.HEALTH, DOCUMENT)
         events.append(
-            e.DocumentAttached(
+            DocumentAttached(
                 occurred_at=NOW,
                 document=document,
                 kind=DocumentKind.OTHER,
@@ -84,7 +85,7 @@ def _case(store: EventStore, ports: composition.Ports) -> tuple[UUID, UUID, list
         basis="lead",
     )
     readings = store.append([Stream(uuid4(), 0, [reading] * 20)], ACT, correlation=case, causation=case)
-    made = e.DisclosureMade(
+    made = DisclosureMade(
         occurred_at=NOW,
         disclosure=disclosure,
         recipient="Pengadilan Negeri Bontang",

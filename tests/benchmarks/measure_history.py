@@ -7,7 +7,11 @@ from events import ACT, NOW
 from harness import Bench, Measured, beside, timed
 
 from rujukan.domain import case as cases
-from rujukan.domain.case import events as e
+from rujukan.domain.case.consents import ConsentGiven
+from rujukan.domain.case.fulfilment import ReferralAccepted, ReferralReceived, ReferralStarted
+from rujukan.domain.case.intake import CaseOpened
+from rujukan.domain.case.notes import NoteRecorded
+from rujukan.domain.case.referrals import ReferralDrafted, ReferralSent
 from rujukan.domain.codes import AgeGroup, AgencyKind, ConsentBy, Obtained, Purpose, Service, Urgency
 from rujukan.domain.custody import custody
 from rujukan.domain.fact import Fact, NoteId
@@ -67,7 +71,7 @@ def _bare(store: EventStore, case: UUID):
 
 def _story() -> list[Fact]:
     """A case in which referrals come and go, and much is noted."""
-    consent = e.ConsentGiven(
+    consent = ConsentGiven(
         occurred_at=NOW,
         consent=uuid4(),
         compartments=frozenset({"health", "psychosocial"}),
@@ -76,7 +80,7 @@ def _story() -> list[Fact]:
         given_by=frozenset({ConsentBy.SURVIVOR}),
         obtained=Obtained.WRITTEN,
     )
-    opened = e.CaseOpened(
+    opened = CaseOpened(
         occurred_at=NOW,
         lead="uptd-ppa",
         lead_kind=AgencyKind.LEAD,
@@ -92,7 +96,7 @@ def _story() -> list[Fact]:
 
 def _referral() -> list[Fact]:
     id = uuid4()
-    drafted = e.ReferralDrafted(
+    drafted = ReferralDrafted(
         occurred_at=NOW,
         referral=id,
         recipient="rsud",
@@ -107,12 +111,12 @@ def _referral() -> list[Fact]:
     )
     return [
         drafted,
-        e.ReferralSent(occurred_at=NOW, referral=id, due_at=NOW),
-        e.ReferralReceived(occurred_at=NOW, referral=id),
-        e.ReferralAccepted(occurred_at=NOW, referral=id),
-        e.ReferralStarted(occurred_at=NOW, referral=id),
+        ReferralSent(occurred_at=NOW, referral=id, due_at=NOW),
+        ReferralReceived(occurred_at=NOW, referral=id),
+        ReferralAccepted(occurred_at=NOW, referral=id),
+        ReferralStarted(occurred_at=NOW, referral=id),
     ]
 
 
-def _note() -> e.NoteRecorded:
-    return e.NoteRecorded(occurred_at=NOW, note=NoteId(uuid4()), subject="s" * 100, psychosocial="p" * 220)
+def _note() -> NoteRecorded:
+    return NoteRecorded(occurred_at=NOW, note=NoteId(uuid4()), subject="s" * 100, psychosocial="p" * 220)

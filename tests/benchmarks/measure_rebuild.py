@@ -6,8 +6,9 @@ from uuid import uuid4
 from events import ACT, NOW
 from harness import Bench, Measured, beside
 
-from rujukan.domain.case import commands as c
 from rujukan.domain.case import decide, fold
+from rujukan.domain.case.intake import OpenCase
+from rujukan.domain.case.notes import RecordNote
 from rujukan.domain.codes import AgeGroup, Channel, Reporter, Urgency
 from rujukan.domain.fact import NoteId
 from rujukan.infra import composition
@@ -52,7 +53,7 @@ def run(bench: Bench) -> list[Measured]:
 
 
 def _cases(store: EventStore) -> None:
-    opening = c.OpenCase(
+    opening = OpenCase(
         occurred_at=NOW,
         channel=Channel.HOTLINE,
         reporter=Reporter.SURVIVOR,
@@ -64,6 +65,6 @@ def _cases(store: EventStore) -> None:
         events = list(decide(opening, None, ACT, {}))
         case = fold(events)
         for _ in range(NOTES):
-            note = c.RecordNote(occurred_at=NOW, note=NoteId(uuid4()), subject="s" * 100, psychosocial="p" * 220)
+            note = RecordNote(occurred_at=NOW, note=NoteId(uuid4()), subject="s" * 100, psychosocial="p" * 220)
             events += decide(note, case, ACT, {})
         store.append([Stream(stream, 0, events)], ACT, correlation=stream, causation=stream)

@@ -17,7 +17,7 @@ import pytest
 from conftest import Running, start_system
 from faults.load import Person
 
-from rujukan.domain.case.events import NoteRecorded
+from rujukan.domain.case.notes import NoteRecorded
 from rujukan.domain.codes import Role
 from rujukan.infra import composition
 from rujukan.infra.database import FOLLOWER, as_role

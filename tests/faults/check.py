@@ -7,7 +7,7 @@ from random import Random
 from uuid import UUID
 
 from rujukan.consumers.envelope import CannotOpen, Opener, Rejected
-from rujukan.domain.case.events import NoteRecorded
+from rujukan.domain.case.notes import NoteRecorded
 from rujukan.infra import composition
 from rujukan.infra.demo.inboxes import entitled
 

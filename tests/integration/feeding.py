@@ -14,7 +14,7 @@ from office import Office
 
 from rujukan.api.app import create_app
 from rujukan.consumers.envelope import AgencyKey, Delivery, Opener, from_cloudevent
-from rujukan.domain.case import commands as c
+from rujukan.domain.case.notes import RecordNote
 from rujukan.domain.codes import Purpose, Role, Service
 from rujukan.infra import composition
 from rujukan.infra.demo import network
@@ -56,7 +56,7 @@ class Feeding:
 
     def note(self, case: UUID, text: str = "a note") -> None:
         """Something more that who is told of the case's health is told."""
-        self.office.does("uptd-ppa", case, c.RecordNote, note=uuid4(), health=text)
+        self.office.does("uptd-ppa", case, RecordNote, note=uuid4(), health=text)
 
     def head(self, agency: str) -> int:
         """The agency's newest sequence, once the register has caught up with the log."""

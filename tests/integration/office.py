@@ -20,8 +20,19 @@ from psycopg.sql import SQL, Identifier
 from rujukan import projections
 from rujukan.api.casework import Casework, Done
 from rujukan.api.ports import Changes, Ports
-from rujukan.domain.case import commands as c
-from rujukan.domain.case import events as e
+from rujukan.domain.case.consents import GiveConsent
+from rujukan.domain.case.erasure import ApproveErasure, RequestErasure
+from rujukan.domain.case.fulfilment import AcceptReferral, CompleteReferral, ReceiveReferral, StartReferral
+from rujukan.domain.case.glass import BreakGlass, CloseGlass, ReviewGlass
+from rujukan.domain.case.holds import PlaceLegalHold
+from rujukan.domain.case.identity import IdentifySurvivor
+from rujukan.domain.case.incidents import RecordIncident
+from rujukan.domain.case.intake import OpenCase
+from rujukan.domain.case.lifecycle import CloseCase
+from rujukan.domain.case.notes import NoteRecorded, RecordNote
+from rujukan.domain.case.referrals import DraftReferral, SendReferral
+from rujukan.domain.case.reminders import EscalateReferral
+from rujukan.domain.case.services import DeliverService
 from rujukan.domain.codes import (
     AgeGroup,
     AgencyKind,
@@ -121,7 +132,7 @@ class Office:
             "urgency": Urgency.URGENT,
             "age_group": AgeGroup.ADULT,
         }
-        self.does(lead, case, c.OpenCase, at, **(said | fields))
+        self.does(lead, case, OpenCase, at, **(said | fields))
         return case
 
     def records_incident(
@@ -130,7 +141,7 @@ class Office:
         self.does(
             "uptd-ppa",
             case,
-            c.RecordIncident,
+            RecordIncident,
             at,
             incident=incident or uuid4(),
             forms=frozenset({ViolenceForm.SEXUAL}),
@@ -147,7 +158,7 @@ class Office:
         self.does(
             by,
             case,
-            c.GiveConsent,
+            GiveConsent,
             consent=consent,
             compartments=frozenset(of),
             recipients=frozenset({to}),
@@ -165,20 +176,20 @@ class Office:
             "compartments": frozenset({"incident"}),
         }
         said |= fields
-        self.does(by, case, c.DraftReferral, recipient=to, service=service, **said)
+        self.does(by, case, DraftReferral, recipient=to, service=service, **said)
         referral: UUID = said["referral"]
         return referral
 
     def refers(self, case: UUID, to: str, service: Service, at: datetime | None = None, **fields: Any) -> UUID:
         referral = self.drafts(case, to, service, **fields)
-        self.does(fields.get("by", "uptd-ppa"), case, c.SendReferral, at, referral=referral)
+        self.does(fields.get("by", "uptd-ppa"), case, SendReferral, at, referral=referral)
         return referral
 
     def breaks_glass(self, agency: str, case: UUID, *of: str, minutes: int | None = None) -> UUID:
         glass = uuid4()
         danger = {"basis": LegalBasis.IMMINENT_DANGER, "rule": "UU 27/2022", "reason": "danger"}
         named = frozenset(of)
-        self.does(agency, case, c.BreakGlass, glass=glass, compartments=named, minutes=minutes, **danger)
+        self.does(agency, case, BreakGlass, glass=glass, compartments=named, minutes=minutes, **danger)
         return glass
 
 
@@ -186,19 +197,19 @@ def tell_one_case(office: Office, at: datetime) -> UUID:
     """A case that moves every read model: identity, incident, clocks, consent, a referral to its end, an opening of
     content, and one in an emergency that somebody judged."""
     case = office.opens(at)
-    office.does("uptd-ppa", case, c.IdentifySurvivor, at, name="Melati", nik_index=sha256(case.bytes).hexdigest())
+    office.does("uptd-ppa", case, IdentifySurvivor, at, name="Melati", nik_index=sha256(case.bytes).hexdigest())
     office.records_incident(case, at)
     office.consents(case, "rsud", "incident", "health")
     clock = next(iter(clocks_of(office, case)))
     referral = office.refers(case, "rsud", Service.HEALTH, at + MINUTE, clocks=(clock,))
-    for move in (c.ReceiveReferral, c.AcceptReferral, c.StartReferral):
+    for move in (ReceiveReferral, AcceptReferral, StartReferral):
         office.does("rsud", case, move, referral=referral)
-    office.does("rsud", case, c.DeliverService, delivery=uuid4(), service=Service.HEALTH, meets=(clock,), health="seen")
-    office.does("rsud", case, c.CompleteReferral, referral=referral, outcome=Outcome.DELIVERED)
+    office.does("rsud", case, DeliverService, delivery=uuid4(), service=Service.HEALTH, meets=(clock,), health="seen")
+    office.does("rsud", case, CompleteReferral, referral=referral, outcome=Outcome.DELIVERED)
     glass = office.breaks_glass("lbh", case, "safety")
-    office.does("lbh", case, c.CloseGlass, glass=glass)
+    office.does("lbh", case, CloseGlass, glass=glass)
     judged = {"verdict": GlassVerdict.JUSTIFIED, "remark": "she was in danger"}
-    office.does("uptd-ppa", case, c.ReviewGlass, role=Role.SUPERVISOR, glass=glass, **judged)
+    office.does("uptd-ppa", case, ReviewGlass, role=Role.SUPERVISOR, glass=glass, **judged)
     reader = office.act("rsud")
     position = office.casework.record_access(reader, case, [Compartment.HEALTH], "timeline", "consent", uuid4())
     office.position = max(office.position, position)
@@ -211,7 +222,7 @@ LEAD_PEOPLE = (Role.SUPERVISOR, Role.DATA_PROTECTION_OFFICER)
 def erases(office: Office, case: UUID, *compartments: str) -> UUID:
     """Two people of the lead erase these compartments, or the whole case."""
     erasure = asks_to_erase(office, case, *compartments)
-    office.does("uptd-ppa", case, c.ApproveErasure, role=LEAD_PEOPLE[1], erasure=erasure)
+    office.does("uptd-ppa", case, ApproveErasure, role=LEAD_PEOPLE[1], erasure=erasure)
     return erasure
 
 
@@ -220,7 +231,7 @@ def asks_to_erase(office: Office, case: UUID, *compartments: str) -> UUID:
     office.does(
         "uptd-ppa",
         case,
-        c.RequestErasure,
+        RequestErasure,
         role=LEAD_PEOPLE[0],
         erasure=erasure,
         basis=ErasureBasis.SURVIVOR_REQUEST,
@@ -238,10 +249,10 @@ def tell_erasures(office: Office, at: datetime) -> UUID:
     office.casework.record_access(office.act("rsud"), gone, [Compartment.HEALTH], "timeline", "consent", uuid4())
     erasure = erases(office, gone)
     erases(office, part, "incident", "identity")
-    office.does("uptd-ppa", part, c.RecordNote, note=uuid4(), health="after")
+    office.does("uptd-ppa", part, RecordNote, note=uuid4(), health="after")
     asks_to_erase(office, asked)
-    office.does("uptd-ppa", held, c.CloseCase, at + MINUTE, reason=CloseReason.GOALS_MET)
-    office.does("uptd-ppa", held, c.PlaceLegalHold, role=Role.LEGAL_REVIEWER, reason="a trial")
+    office.does("uptd-ppa", held, CloseCase, at + MINUTE, reason=CloseReason.GOALS_MET)
+    office.does("uptd-ppa", held, PlaceLegalHold, role=Role.LEGAL_REVIEWER, reason="a trial")
     act = office.act("rsud", Role.DATA_PROTECTION_OFFICER)
     said = AcknowledgeErasure(occurred_at=act.at, erasure=ErasureId(erasure))
     office.position = max(office.position, office.casework.acknowledge_erasure(said, act, correlation=uuid4()).position)
@@ -256,7 +267,7 @@ def tell_lateness(office: Office) -> UUID:
     asked = office.refers(case, "lbh", Service.LEGAL_AID, by="polres", compartments=frozenset({"legal"}))
     for days in (1, 2):
         late = replace(system_act(), at=composition.now() + timedelta(days=days))
-        raised = c.EscalateReferral(occurred_at=late.at, referral=ReferralId(asked))
+        raised = EscalateReferral(occurred_at=late.at, referral=ReferralId(asked))
         office.casework.act_on_case(CaseId(case), raised, late, correlation=uuid4())
     said = office.act("lbh", Role.INTEGRATOR)
     marks = Acknowledged(occurred_at=said.at, agency="lbh", received=2, handled=1)
@@ -343,8 +354,8 @@ def opened_store(settings: Settings) -> Iterator[EventStore]:
         yield EventStore(LogRecorder(library, writer), DataKeys(connected, composition.keyring(settings)), connected)
 
 
-def note(text: str = "a visit", **details: Any) -> e.NoteRecorded:
-    return e.NoteRecorded(occurred_at=NOON, note=NoteId(uuid4()), subject=text, **details)
+def note(text: str = "a visit", **details: Any) -> NoteRecorded:
+    return NoteRecorded(occurred_at=NOON, note=NoteId(uuid4()), subject=text, **details)
 
 
 def append(store: EventStore, stream: UUID, version: int, *events: Fact, key: Idempotency | None = None) -> list[int]:

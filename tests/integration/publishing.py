@@ -21,8 +21,8 @@ from rujukan.consumers import topics
 from rujukan.consumers.envelope import AgencyKey, Attributes, CannotOpen, Delivery, Opener
 from rujukan.consumers.kafka_access import options
 from rujukan.consumers.publisher import UNABLE_SECONDS
-from rujukan.domain.agency import ApproveResealing, AskResealing, RegisterKey
-from rujukan.domain.case import commands as c
+from rujukan.domain.agency_keys import ApproveResealing, AskResealing, RegisterKey
+from rujukan.domain.case.notes import RecordNote
 from rujukan.domain.codes import Role, Service
 from rujukan.domain.fact import Fact
 from rujukan.infra import composition
@@ -130,7 +130,7 @@ class Publishing:
         return case
 
     def note(self, case: UUID, text: str = "a note") -> int:
-        return self.office.does("uptd-ppa", case, c.RecordNote, note=uuid4(), health=text).position
+        return self.office.does("uptd-ppa", case, RecordNote, note=uuid4(), health=text).position
 
     def new_key(self, agency: str) -> AgencyKey:
         """A key of the agency that it uses from now on."""

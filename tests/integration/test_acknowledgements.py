@@ -27,7 +27,8 @@ from rujukan.consumers import topics
 from rujukan.consumers.acknowledgement import Acknowledgement, Failure, Mark
 from rujukan.consumers.envelope import AgencyKey, Delivery, Opener
 from rujukan.domain import delivery
-from rujukan.domain.case import commands as c
+from rujukan.domain.case.notes import RecordNote
+from rujukan.domain.case.referrals import CancelReferral
 from rujukan.domain.codes import Purpose, Role, Service
 from rujukan.domain.delivery import Acknowledged, delivery_stream
 from rujukan.domain.erasure import ErasureAcknowledged, erasure_stream
@@ -222,7 +223,7 @@ def test_what_is_forged_or_garbage_is_counted_and_hides_nothing_that_is_true(wor
 def test_what_is_said_quickly_becomes_few_events(world: World) -> None:
     case, _ = world.refers()
     for _ in range(60):
-        world.office.does("uptd-ppa", case, c.RecordNote, note=uuid4(), incident="more")
+        world.office.does("uptd-ppa", case, RecordNote, note=uuid4(), incident="more")
 
     def all_notes(found: list[Delivery]) -> list[Delivery]:
         notes = [d for d in found if d.case == case and d.topic == "case.NoteRecorded"]
@@ -283,7 +284,7 @@ def test_one_reads_and_another_goes_on_where_it_stops(world: World) -> None:
 def test_deleted_copies_are_acknowledged_to_their_erasure(world: World) -> None:
     case, referral = world.refers()
     world.opens("rsud", case)
-    world.office.does("uptd-ppa", case, c.CancelReferral, referral=referral)
+    world.office.does("uptd-ppa", case, CancelReferral, referral=referral)
     erasure = erases(world.office, case)
     asked = world.opens("rsud", case, "erasure.DeletionAsked")
     with world.reading() as reader:
@@ -435,7 +436,7 @@ def test_killed_at_random_while_agencies_say_much_it_notes_each_word_once(world:
     }
     for agency, count in notes_of.items():
         for _ in range(count):
-            world.office.does("uptd-ppa", cases[agency], c.RecordNote, note=uuid4(), incident="more")
+            world.office.does("uptd-ppa", cases[agency], RecordNote, note=uuid4(), incident="more")
 
     def told(agency: str) -> list[Delivery]:
         def enough(found: list[Delivery]) -> list[Delivery]:

@@ -18,7 +18,7 @@ from office import Office, until
 from rujukan.api.actions import EXAMPLE_KEY
 from rujukan.consumers import topics
 from rujukan.consumers.kafka_access import options
-from rujukan.domain.agency import RegisterKey
+from rujukan.domain.agency_keys import RegisterKey
 from rujukan.domain.codes import Role
 from rujukan.infra import composition
 from rujukan.infra.issuer import usual_actor

@@ -19,8 +19,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from rujukan.api.casework import Casework
 from rujukan.api.problems import type_of
-from rujukan.domain.authority import AUDITORS, COMMANDS, PURPOSES, READERS
-from rujukan.domain.case.commands import OpenCase
+from rujukan.domain.authority import AUDITORS, PURPOSES, READERS, commands_of
+from rujukan.domain.case.intake import OpenCase
 from rujukan.domain.codes import AgencyKind, Purpose, Role, Service
 from rujukan.infra import composition, onboarding
 from rujukan.infra.issuer import KEY_ID, usual_actor
@@ -336,7 +336,7 @@ def test_a_role_opens_what_it_is_for(running: Running, agency: str, role: Role) 
         allowed = role in (AUDITORS if path == "/audit" else READERS)
         assert response.status_code == 200 if allowed else refused(response, 403, "not-for-this-role"), path
     opened = running.http.post("/cases", json=OPENING, headers=headers)
-    assert opened.status_code == 201 if OpenCase in COMMANDS[role] else refused(opened, 403, "not-for-this-role")
+    assert opened.status_code == 201 if OpenCase in commands_of(role) else refused(opened, 403, "not-for-this-role")
 
 
 def test_a_role_acts_for_its_purposes_only(running: Running, agency: str) -> None:

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from rujukan.api.actions import AGENCY_ACTIONS, CASE_ACTIONS, OPENING, Action
 from rujukan.api.writing import LARGEST_BODY
-from rujukan.domain.authority import COMMANDS, PURPOSES
+from rujukan.domain.authority import PURPOSES, commands_of
 from rujukan.domain.codes import CODE_LISTS, Role
 
 MARKER = "RAHASIA"
@@ -42,7 +42,7 @@ class Careless:
 
     def post(self, action: Action, content: bytes, path: str = "", **headers: str) -> httpx.Response:
         """A body, to the action's own path with ids that nothing has."""
-        role = next(role for role in PEOPLE if action.command in COMMANDS[role])
+        role = next(role for role in PEOPLE if action.command in commands_of(role))
         nothing = {name: str(uuid4()) for name in re.findall(r"{(\w+)}", action.path)}
         where = path or action.path.format(**nothing)
         sent = {**JSON, **{n.replace("_", "-"): v for n, v in headers.items()}}

@@ -26,7 +26,7 @@ from rujukan.consumers.kafka_source import KafkaSource
 from rujukan.consumers.subscription import Subscription
 from rujukan.domain.access import AccessRecorded
 from rujukan.domain.agency import AddMember
-from rujukan.domain.case.commands import BreakGlass
+from rujukan.domain.case.glass import BreakGlass
 from rujukan.domain.codes import AgencyKind, LegalBasis, Purpose, Role
 from rujukan.domain.fact import Act, ActorId, CaseId, GlassId
 from rujukan.infra import composition

@@ -22,7 +22,39 @@ from rujukan.api.contract import MADE_HERE
 from rujukan.consumers.envelope import AgencyKey
 from rujukan.domain import agency as a
 from rujukan.domain import webhook as w
-from rujukan.domain.case import commands as c
+from rujukan.domain.agency_keys import ApproveResealing, AskResealing, RefuseResealing, RegisterKey, RetireKey
+from rujukan.domain.case.assessments import AgreeSafetyPlan, AssessNeeds, AssessRisk
+from rujukan.domain.case.conferences import AgreeAction, FinishAction, HoldConference
+from rujukan.domain.case.consents import GiveConsent, NarrowConsent, OverrideConsent, RefuseConsent, WithdrawConsent
+from rujukan.domain.case.disclosures import DiscloseCase
+from rujukan.domain.case.erasure import ApproveErasure, RefuseErasure, RequestErasure
+from rujukan.domain.case.fulfilment import (
+    AcceptReferral,
+    CompleteReferral,
+    FailReferral,
+    HoldReferral,
+    ReceiveReferral,
+    RejectReferral,
+    ResumeReferral,
+    StartReferral,
+)
+from rujukan.domain.case.glass import BreakGlass, CloseGlass, ReviewGlass
+from rujukan.domain.case.holds import ApproveHoldLifting, LiftLegalHold, PlaceLegalHold, RefuseHoldLifting
+from rujukan.domain.case.identity import (
+    CorrectSurvivorContact,
+    CorrectSurvivorIdentity,
+    IdentifySurvivor,
+    RecordSurvivorContact,
+)
+from rujukan.domain.case.incidents import CorrectIncident, RecordAllegedPerpetrator, RecordIncident
+from rujukan.domain.case.intake import OpenCase, ReceiveReport
+from rujukan.domain.case.lead import AcceptLeadTransfer, AskLeadTransfer, AssignCaseWorker, DeclineLeadTransfer
+from rujukan.domain.case.lifecycle import CloseCase, MergeCase, ReopenCase
+from rujukan.domain.case.notes import RecordContactAttempt, RecordFollowUp, RecordNote
+from rujukan.domain.case.orders import RecordProtectionOrder
+from rujukan.domain.case.referrals import CancelReferral, DraftReferral, SendReferral
+from rujukan.domain.case.services import DeliverService
+from rujukan.domain.casefile.clocks import MeetClock
 from rujukan.domain.codes import Purpose, Role
 from rujukan.domain.compartment import compartments_of
 from rujukan.domain.fact import Fact
@@ -158,7 +190,7 @@ def walked(running: Running) -> Mapping[type[Fact], list[httpx.Response]]:
     """Every action, taken at least once by whoever takes it in life."""
     walk = Walk(running)
     with walk.acting("uptd-ppa"):
-        case = walk.take(c.OpenCase)
+        case = walk.take(OpenCase)
     _intake(walk, case)
     consent = _consent_and_referrals(walk, case)
     _work(walk, case)
@@ -172,98 +204,98 @@ def walked(running: Running) -> Mapping[type[Fact], list[httpx.Response]]:
 
 def _intake(walk: Walk, case: str) -> None:
     with walk.acting("uptd-ppa"):
-        walk.take(c.ReceiveReport, case=case)
-        walk.take(c.IdentifySurvivor, case=case)
-        walk.take(c.CorrectSurvivorIdentity, case=case)
-        walk.take(c.RecordSurvivorContact, case=case)
-        walk.take(c.CorrectSurvivorContact, case=case)
-        incident = walk.take(c.RecordIncident, case=case)
-        walk.take(c.CorrectIncident, case=case, incident=incident)
-        walk.take(c.RecordAllegedPerpetrator, case=case)
-        walk.take(c.AssessNeeds, case=case)
-        walk.take(c.AssessRisk, case=case)
-        walk.take(c.AgreeSafetyPlan, case=case)
-        walk.take(c.MeetClock, case=case, clock=walk.read(f"/cases/{case}")["clocks"][0]["clock"])
+        walk.take(ReceiveReport, case=case)
+        walk.take(IdentifySurvivor, case=case)
+        walk.take(CorrectSurvivorIdentity, case=case)
+        walk.take(RecordSurvivorContact, case=case)
+        walk.take(CorrectSurvivorContact, case=case)
+        incident = walk.take(RecordIncident, case=case)
+        walk.take(CorrectIncident, case=case, incident=incident)
+        walk.take(RecordAllegedPerpetrator, case=case)
+        walk.take(AssessNeeds, case=case)
+        walk.take(AssessRisk, case=case)
+        walk.take(AgreeSafetyPlan, case=case)
+        walk.take(MeetClock, case=case, clock=walk.read(f"/cases/{case}")["clocks"][0]["clock"])
 
 
 def _consent_and_referrals(walk: Walk, case: str) -> str:
     with walk.acting("uptd-ppa"):
-        consent = walk.take(c.GiveConsent, case=case)
-        walk.take(c.RefuseConsent, case=case)
-        helped, declined, failed, taken_back = (walk.take(c.DraftReferral, case=case) for _ in range(4))
+        consent = walk.take(GiveConsent, case=case)
+        walk.take(RefuseConsent, case=case)
+        helped, declined, failed, taken_back = (walk.take(DraftReferral, case=case) for _ in range(4))
         for referral in (helped, declined, failed):
-            walk.take(c.SendReferral, case=case, referral=referral)
-        walk.take(c.CancelReferral, case=case, referral=taken_back)
+            walk.take(SendReferral, case=case, referral=referral)
+        walk.take(CancelReferral, case=case, referral=taken_back)
     with walk.acting("uptd-ppa", Role.SUPERVISOR):
-        walk.take(c.OverrideConsent, case=case)
+        walk.take(OverrideConsent, case=case)
     with walk.acting("rsud", purpose=Purpose.CARE):
         for referral in (helped, declined, failed):
-            walk.take(c.ReceiveReferral, case=case, referral=referral)
-        walk.take(c.RejectReferral, case=case, referral=declined)
+            walk.take(ReceiveReferral, case=case, referral=referral)
+        walk.take(RejectReferral, case=case, referral=declined)
         for referral in (helped, failed):
-            walk.take(c.AcceptReferral, case=case, referral=referral)
-            walk.take(c.StartReferral, case=case, referral=referral)
-        walk.take(c.HoldReferral, case=case, referral=helped)
-        walk.take(c.ResumeReferral, case=case, referral=helped)
-        walk.take(c.DeliverService, case=case)
-        walk.take(c.CompleteReferral, case=case, referral=helped)
-        walk.take(c.FailReferral, case=case, referral=failed)
+            walk.take(AcceptReferral, case=case, referral=referral)
+            walk.take(StartReferral, case=case, referral=referral)
+        walk.take(HoldReferral, case=case, referral=helped)
+        walk.take(ResumeReferral, case=case, referral=helped)
+        walk.take(DeliverService, case=case)
+        walk.take(CompleteReferral, case=case, referral=helped)
+        walk.take(FailReferral, case=case, referral=failed)
     return consent
 
 
 def _work(walk: Walk, case: str) -> None:
     with walk.acting("uptd-ppa"):
-        walk.take(c.RecordNote, case=case)
-        walk.take(c.RecordContactAttempt, case=case)
-        walk.take(c.RecordFollowUp, case=case)
-        walk.take(c.HoldConference, case=case)
-        walk.take(c.FinishAction, case=case, action=walk.take(c.AgreeAction, case=case))
-        walk.take(c.RecordProtectionOrder, case=case)
+        walk.take(RecordNote, case=case)
+        walk.take(RecordContactAttempt, case=case)
+        walk.take(RecordFollowUp, case=case)
+        walk.take(HoldConference, case=case)
+        walk.take(FinishAction, case=case, action=walk.take(AgreeAction, case=case))
+        walk.take(RecordProtectionOrder, case=case)
     with walk.acting("uptd-ppa", Role.LEGAL_REVIEWER, Purpose.LEGAL):
-        walk.take(c.DiscloseCase, case=case)
-        walk.take(c.PlaceLegalHold, case=case)
-        walk.take(c.LiftLegalHold, case=case)
+        walk.take(DiscloseCase, case=case)
+        walk.take(PlaceLegalHold, case=case)
+        walk.take(LiftLegalHold, case=case)
     with walk.acting("uptd-ppa", Role.DATA_PROTECTION_OFFICER, Purpose.AUDIT):
-        walk.take(c.RefuseHoldLifting, case=case)
-        walk.take(c.LiftLegalHold, case=case)
+        walk.take(RefuseHoldLifting, case=case)
+        walk.take(LiftLegalHold, case=case)
     with walk.acting("uptd-ppa", Role.LEGAL_REVIEWER, Purpose.LEGAL):
-        walk.take(c.ApproveHoldLifting, case=case)
+        walk.take(ApproveHoldLifting, case=case)
 
 
 def _erasure(walk: Walk) -> None:
     with walk.acting("uptd-ppa"):
-        case = walk.take(c.OpenCase)
+        case = walk.take(OpenCase)
     with walk.acting("uptd-ppa", Role.SUPERVISOR):
-        erasure = walk.take(c.RequestErasure, case=case)
-        walk.take(c.RefuseErasure, case=case, erasure=erasure)
-        erasure = walk.take(c.RequestErasure, case=case)
+        erasure = walk.take(RequestErasure, case=case)
+        walk.take(RefuseErasure, case=case, erasure=erasure)
+        erasure = walk.take(RequestErasure, case=case)
     with walk.acting("uptd-ppa", Role.DATA_PROTECTION_OFFICER, Purpose.SURVIVOR_REQUEST):
-        walk.take(c.ApproveErasure, case=case, erasure=erasure)
+        walk.take(ApproveErasure, case=case, erasure=erasure)
 
 
 def _emergency(walk: Walk, case: str) -> None:
     with walk.acting("psikolog", purpose=Purpose.CARE):
-        glass = walk.take(c.BreakGlass, case=case)
-        walk.take(c.CloseGlass, case=case, glass=glass)
+        glass = walk.take(BreakGlass, case=case)
+        walk.take(CloseGlass, case=case, glass=glass)
     with walk.acting("uptd-ppa", Role.SUPERVISOR, Purpose.SUPERVISION):
-        walk.take(c.ReviewGlass, case=case, glass=glass)
+        walk.take(ReviewGlass, case=case, glass=glass)
 
 
 def _end(walk: Walk, case: str, consent: str) -> None:
     with walk.acting("uptd-ppa", Role.SUPERVISOR):
-        walk.take(c.AssignCaseWorker, case=case, worker=usual_actor("uptd-ppa", Role.CASE_WORKER))
-        first = walk.take(c.AskLeadTransfer, case=case)
+        walk.take(AssignCaseWorker, case=case, worker=usual_actor("uptd-ppa", Role.CASE_WORKER))
+        first = walk.take(AskLeadTransfer, case=case)
     with walk.acting("rsud", Role.SUPERVISOR):
-        walk.take(c.DeclineLeadTransfer, case=case, transfer=first)
+        walk.take(DeclineLeadTransfer, case=case, transfer=first)
     with walk.acting("uptd-ppa", Role.SUPERVISOR):
-        again = walk.take(c.AskLeadTransfer, case=case)
+        again = walk.take(AskLeadTransfer, case=case)
     with walk.acting("rsud", Role.SUPERVISOR):
-        walk.take(c.AcceptLeadTransfer, case=case, transfer=again)
-        walk.take(c.NarrowConsent, case=case, consent=consent)
-        walk.take(c.WithdrawConsent, case=case, consent=consent)
-        walk.take(c.CloseCase, case=case)
-        walk.take(c.ReopenCase, case=case)
-        walk.take(c.MergeCase, case=case, into=walk.take(c.OpenCase))
+        walk.take(AcceptLeadTransfer, case=case, transfer=again)
+        walk.take(NarrowConsent, case=case, consent=consent)
+        walk.take(WithdrawConsent, case=case, consent=consent)
+        walk.take(CloseCase, case=case)
+        walk.take(ReopenCase, case=case)
+        walk.take(MergeCase, case=case, into=walk.take(OpenCase))
 
 
 def _agencies(walk: Walk, system: Casework) -> None:
@@ -276,16 +308,16 @@ def _agencies(walk: Walk, system: Casework) -> None:
     with walk.acting(code, Role.AGENCY_ADMINISTRATOR):
         walk.take(a.OfferServices, code=code)
         first = AgencyKey.generate("first")
-        walk.take(a.RegisterKey, code=code, public_key=first.public)
-        walk.take(a.RegisterKey, code=code, key="next", public_key=AgencyKey.generate("next").public)
-        walk.take(a.RetireKey, code=code, key="2026-1")
-        walk.take(a.AskResealing, code=code, key="next")
+        walk.take(RegisterKey, code=code, public_key=first.public)
+        walk.take(RegisterKey, code=code, key="next", public_key=AgencyKey.generate("next").public)
+        walk.take(RetireKey, code=code, key="2026-1")
+        walk.take(AskResealing, code=code, key="next")
     with walk.acting("uptd-ppa", Role.AGENCY_ADMINISTRATOR):
-        walk.take(a.RefuseResealing, code=code, key="next")
+        walk.take(RefuseResealing, code=code, key="next")
     with walk.acting(code, Role.AGENCY_ADMINISTRATOR):
-        walk.take(a.AskResealing, code=code, key="next")
+        walk.take(AskResealing, code=code, key="next")
     with walk.acting("uptd-ppa", Role.AGENCY_ADMINISTRATOR):
-        walk.take(a.ApproveResealing, code=code, key="next")
+        walk.take(ApproveResealing, code=code, key="next")
     with walk.acting(code, Role.AGENCY_ADMINISTRATOR):
         walk.take(w.SetWebhook, code=code)
         walk.take(w.ReplayWebhook, code=code)

@@ -20,8 +20,13 @@ from rujukan.consumers import acknowledgement, envelope, topics
 from rujukan.consumers.inbox import Rules, SqliteInbox
 from rujukan.consumers.kafka_source import KafkaSource
 from rujukan.consumers.subscription import Subscription
-from rujukan.domain.agency import RegisterKey, RetireKey
-from rujukan.domain.case import commands as c
+from rujukan.domain.agency_keys import RegisterKey, RetireKey
+from rujukan.domain.case.consents import GiveConsent
+from rujukan.domain.case.erasure import ApproveErasure, RequestErasure
+from rujukan.domain.case.fulfilment import ReceiveReferral
+from rujukan.domain.case.intake import OpenCase
+from rujukan.domain.case.notes import RecordNote
+from rujukan.domain.case.referrals import CancelReferral, DraftReferral, SendReferral
 from rujukan.domain.codes import (
     AgeGroup,
     Channel,
@@ -138,7 +143,7 @@ class World:
         now = datetime.now(UTC)
         self.do(
             case,
-            c.OpenCase(
+            OpenCase(
                 occurred_at=now,
                 channel=Channel.HOTLINE,
                 reporter=Reporter.SURVIVOR,
@@ -148,7 +153,7 @@ class World:
         )
         self.do(
             case,
-            c.GiveConsent(
+            GiveConsent(
                 occurred_at=now,
                 consent=consent,
                 compartments=frozenset({"health"}),
@@ -161,7 +166,7 @@ class World:
         self.note(case)
         self.do(
             case,
-            c.DraftReferral(
+            DraftReferral(
                 occurred_at=now,
                 referral=referral,
                 recipient="rsud",
@@ -171,11 +176,11 @@ class World:
                 compartments=frozenset({"health"}),
             ),
         )
-        self.do(case, c.SendReferral(occurred_at=now, referral=referral))
+        self.do(case, SendReferral(occurred_at=now, referral=referral))
         return case, referral
 
     def note(self, case) -> None:
-        self.do(case, c.RecordNote(occurred_at=datetime.now(UTC), note=NoteId(uuid4()), health=MARKER, safety="secret"))
+        self.do(case, RecordNote(occurred_at=datetime.now(UTC), note=NoteId(uuid4()), health=MARKER, safety="secret"))
 
     def entitled(self, agency: str, after: int = 0) -> set[str]:
         with composition.follower(self.settings) as source:
@@ -212,7 +217,7 @@ def test_an_agency_handles_exactly_what_it_may_know_once_and_in_order(world):
     world.subscription("rsud", lambda d, db: seen.append(d))
     world.subscription("psikolog", lambda d, db: pytest.fail("an agency that took no part was told something"))
     case, referral = world.case_with_hospital()
-    world.do(case, c.ReceiveReferral(occurred_at=datetime.now(UTC), referral=referral), "rsud")
+    world.do(case, ReceiveReferral(occurred_at=datetime.now(UTC), referral=referral), "rsud")
     expected = world.entitled("rsud")
     assert eventually(lambda: {d.id for d in seen} >= expected)
     told = [d.id for d in seen if d.topic != envelope.ERASED]
@@ -389,10 +394,10 @@ def test_an_erasure_reaches_each_agency_that_was_told_and_its_inbox_deletes(worl
     world.subscription("psikolog", lambda d, db: pytest.fail("an agency that took no part was told something"))
     case, referral = world.case_with_hospital()
     other, _ = world.case_with_hospital()
-    world.do(case, c.CancelReferral(occurred_at=datetime.now(UTC), referral=referral))
+    world.do(case, CancelReferral(occurred_at=datetime.now(UTC), referral=referral))
     assert eventually(lambda: {d.case for d in kept} >= {case, other})
     erasure = ErasureId(uuid4())
-    request = c.RequestErasure(
+    request = RequestErasure(
         occurred_at=datetime.now(UTC),
         erasure=erasure,
         basis=ErasureBasis.SURVIVOR_REQUEST,
@@ -400,7 +405,7 @@ def test_an_erasure_reaches_each_agency_that_was_told_and_its_inbox_deletes(worl
         reason="she asks",
     )
     world.do(case, request, role=Role.SUPERVISOR)
-    world.do(case, c.ApproveErasure(occurred_at=datetime.now(UTC), erasure=erasure), role=Role.LEGAL_REVIEWER)
+    world.do(case, ApproveErasure(occurred_at=datetime.now(UTC), erasure=erasure), role=Role.LEGAL_REVIEWER)
     assert eventually(lambda: case in {d.case for d in asked})
     deletion = asked[-1]
     assert (deletion.erasure, deletion.case, len(deletion.compartments)) == (erasure, case, 9)

@@ -8,8 +8,8 @@ import pytest
 from msgspec.structs import replace
 from office import HOUR, MINUTE, Office, catch_up, dump, opened_office, opened_runner
 
-from rujukan.domain.case import commands as c
-from rujukan.domain.case.glass import HIGHEST_REMINDER, RULE
+from rujukan.domain.case.glass import HIGHEST_REMINDER, RULE, CloseGlass, RaiseGlassReview, ReviewGlass
+from rujukan.domain.case.lead import AcceptLeadTransfer, AskLeadTransfer
 from rujukan.domain.codes import GlassVerdict, Role
 from rujukan.domain.fact import CaseId, GlassId
 from rujukan.infra import composition
@@ -41,7 +41,7 @@ class Reviewers:
 
     def judge(self, case: UUID, glass: UUID, verdict: GlassVerdict) -> None:
         fields = {"glass": glass, "verdict": verdict, "remark": "seen"}
-        self.office.does("uptd-ppa", case, c.ReviewGlass, role=Role.SUPERVISOR, **fields)
+        self.office.does("uptd-ppa", case, ReviewGlass, role=Role.SUPERVISOR, **fields)
 
     def due(self, case: UUID, now: datetime) -> list[UUID]:
         catch_up(self.settings)
@@ -81,7 +81,7 @@ def test_it_is_open_until_its_time_and_overdue_after_its_clock(reviewers: Review
 
 def test_one_that_was_closed_waits_for_its_review(reviewers: Reviewers, case: UUID) -> None:
     glass = reviewers.office.breaks_glass("rsud", case, "health")
-    reviewers.office.does("rsud", case, c.CloseGlass, glass=glass)
+    reviewers.office.does("rsud", case, CloseGlass, glass=glass)
     row = reviewers.row(glass)
     assert not row.is_open
     assert row.ended_at is not None
@@ -122,9 +122,9 @@ def test_whoever_leads_now_judges_and_the_former_lead_no_more(reviewers: Reviewe
     office, transfer = reviewers.office, uuid4()
     glass = office.breaks_glass("rsud", case, "health")
     office.consents(case, "dinsos", "health")
-    office.does("uptd-ppa", case, c.AskLeadTransfer, role=Role.SUPERVISOR, transfer=transfer, to="dinsos", reason="r")
+    office.does("uptd-ppa", case, AskLeadTransfer, role=Role.SUPERVISOR, transfer=transfer, to="dinsos", reason="r")
     assert reviewers.listed("dinsos", glass) is None
-    office.does("dinsos", case, c.AcceptLeadTransfer, role=Role.SUPERVISOR, transfer=transfer)
+    office.does("dinsos", case, AcceptLeadTransfer, role=Role.SUPERVISOR, transfer=transfer)
     assert reviewers.listed("dinsos", glass) is not None
     assert reviewers.listed("rsud", glass) is not None
     assert reviewers.listed("uptd-ppa", glass) is None
@@ -139,7 +139,7 @@ def test_what_nobody_reviewed_is_due_once_each_time_the_window_passes(reviewers:
         assert reviewers.due(case, now - INSTANT) == []
         assert reviewers.due(case, now) == [glass]
         then = replace(system_act(), at=now)
-        raised = c.RaiseGlassReview(occurred_at=now, glass=GlassId(glass))
+        raised = RaiseGlassReview(occurred_at=now, glass=GlassId(glass))
         reviewers.office.casework.act_on_case(CaseId(case), raised, then, correlation=uuid4())
     assert reviewers.due(case, due_at + 100 * DAY) == []
 

@@ -32,7 +32,10 @@ from starlette.testclient import TestClient
 from rujukan.api.app import create_app
 from rujukan.api.casework import Casework
 from rujukan.api.ports import Gone, Ports
-from rujukan.domain.case import commands as c
+from rujukan.domain.case.erasure import ApproveErasure, RefuseErasure, RequestErasure
+from rujukan.domain.case.holds import PlaceLegalHold
+from rujukan.domain.case.lifecycle import CloseCase
+from rujukan.domain.case.notes import RecordNote
 from rujukan.domain.codes import CloseReason, ErasureBasis, Purpose, Role
 from rujukan.domain.compartment import Compartment
 from rujukan.domain.refusal import (
@@ -138,9 +141,9 @@ def test_an_erased_compartment_is_withheld_and_the_rest_goes_on(
         assert not any(entry["data"].get("health") for entry in after)
         assert any("health" in entry.get("withheld", []) for entry in after)
         catch_up(settings)
-    office.does("uptd-ppa", case, c.RecordNote, note=uuid4(), safety="goes on")
+    office.does("uptd-ppa", case, RecordNote, note=uuid4(), safety="goes on")
     with pytest.raises(Erased):
-        office.does("uptd-ppa", case, c.RecordNote, note=uuid4(), health="of health")
+        office.does("uptd-ppa", case, RecordNote, note=uuid4(), health="of health")
     with pytest.raises(Erased):
         office.ports.documents.put(case, uuid4(), C.HEALTH, b"a visum")
 
@@ -175,7 +178,7 @@ def test_a_running_process_forgets_within_the_bound(office: Office, settings: Se
         asking = Thread(target=ask)
         asking.start()
         erasure = asks_to_erase(office, case)
-        office.does("uptd-ppa", case, c.ApproveErasure, role=LEAD_PEOPLE[1], erasure=erasure)
+        office.does("uptd-ppa", case, ApproveErasure, role=LEAD_PEOPLE[1], erasure=erasure)
         answered = time.monotonic()
         time.sleep(0.2)
         stop.set()
@@ -305,7 +308,7 @@ def test_a_hold_and_an_erasure_that_cross_do_not_both_happen(office: Office, set
 
             def hold(case: UUID = case, happened: list[str] = happened) -> None:
                 try:
-                    elsewhere.does("uptd-ppa", case, c.PlaceLegalHold, role=Role.LEGAL_REVIEWER, reason="a trial")
+                    elsewhere.does("uptd-ppa", case, PlaceLegalHold, role=Role.LEGAL_REVIEWER, reason="a trial")
                     happened.append("held")
                 except Unknown:
                     pass
@@ -313,7 +316,7 @@ def test_a_hold_and_an_erasure_that_cross_do_not_both_happen(office: Office, set
             placing = Thread(target=hold)
             placing.start()
             try:
-                office.does("uptd-ppa", case, c.ApproveErasure, role=LEAD_PEOPLE[1], erasure=erasure)
+                office.does("uptd-ppa", case, ApproveErasure, role=LEAD_PEOPLE[1], erasure=erasure)
                 happened.append("erased")
             except HoldStands:
                 pass
@@ -361,7 +364,7 @@ def test_keys_are_destroyed_also_where_who_erased_is_killed_after_the_commit(
     erasure = asks_to_erase(office, case)
     with monkeypatch.context() as killed:
         killed.setattr(Casework, "_finish", lambda self, erasure: None)  # as if it died on the line before
-        office.does("uptd-ppa", case, c.ApproveErasure, role=LEAD_PEOPLE[1], erasure=erasure)
+        office.does("uptd-ppa", case, ApproveErasure, role=LEAD_PEOPLE[1], erasure=erasure)
     assert superuser.execute("SELECT count(*) > 0 FROM log.data_keys WHERE stream = %s", (case,)).fetchone() == (True,)
     assert office.casework.case(case) is None
     with pytest.raises(Unknown):
@@ -447,7 +450,7 @@ def test_an_asking_is_in_the_list_until_it_is_decided(office: Office, settings: 
     catch_up(settings)
     listed = api.get("/erasures", role=Role.SUPERVISOR).json()["items"]
     assert [(i["status"], i["compartments"]) for i in listed if i["erasure"] == str(erasure)] == [("asked", ["health"])]
-    office.does("uptd-ppa", case, c.RefuseErasure, role=Role.LEGAL_REVIEWER, erasure=erasure, reason="no")
+    office.does("uptd-ppa", case, RefuseErasure, role=Role.LEGAL_REVIEWER, erasure=erasure, reason="no")
     catch_up(settings)
     assert str(erasure) not in api.get("/erasures", role=Role.SUPERVISOR).text
 
@@ -455,8 +458,8 @@ def test_an_asking_is_in_the_list_until_it_is_decided(office: Office, settings: 
 def test_retention_lists_what_falls_due_and_what_is_held(office: Office, settings: Settings, api: Caller) -> None:
     closed, held = told(office), told(office)
     for case in (closed, held):
-        office.does("uptd-ppa", case, c.CloseCase, reason=CloseReason.GOALS_MET)
-    office.does("uptd-ppa", held, c.PlaceLegalHold, role=Role.LEGAL_REVIEWER, reason="a trial")
+        office.does("uptd-ppa", case, CloseCase, reason=CloseReason.GOALS_MET)
+    office.does("uptd-ppa", held, PlaceLegalHold, role=Role.LEGAL_REVIEWER, reason="a trial")
     catch_up(settings)
     officer = Role.DATA_PROTECTION_OFFICER
     listed = {i["case"]: i for i in api.get("/retention", role=officer, limit="500").json()["items"]}
@@ -476,7 +479,7 @@ def test_retention_lists_what_falls_due_and_what_is_held(office: Office, setting
         office.does(
             "uptd-ppa",
             closed,
-            c.RequestErasure,
+            RequestErasure,
             role=Role.SUPERVISOR,
             erasure=uuid4(),
             basis=ErasureBasis.RETENTION_ENDED,

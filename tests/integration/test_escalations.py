@@ -11,8 +11,14 @@ from office import HOUR, MINUTE, Office, catch_up, clocks_of, dump, opened_offic
 
 from rujukan.api.acknowledging import Acknowledgements
 from rujukan.api.casework import Done
-from rujukan.domain.case import commands as c
-from rujukan.domain.case import events as e
+from rujukan.domain.case.fulfilment import AcceptReferral, ReceiveReferral, StartReferral
+from rujukan.domain.case.intake import CaseOpened
+from rujukan.domain.case.lead import AcceptLeadTransfer, AskLeadTransfer
+from rujukan.domain.case.lifecycle import CloseCase, ReopenCase
+from rujukan.domain.case.notes import NoteRecorded, RecordNote
+from rujukan.domain.case.referrals import CancelReferral, ReferralSent
+from rujukan.domain.case.reminders import ReferralEscalated, ReferralUndelivered
+from rujukan.domain.casefile.clocks import ClockOverdue, MeetClock
 from rujukan.domain.codes import CloseReason, EndReason, Role, Service, Urgency
 from rujukan.domain.delivery import AcknowledgeDeliveries, Failure, Mark, Marks
 from rujukan.domain.fact import CaseId, Fact
@@ -23,7 +29,7 @@ from rujukan.projections import deliveries, escalations, referral_box
 
 DAY = timedelta(days=1)
 INSTANT = timedelta(microseconds=1)
-RAISED = (e.ReferralUndelivered, e.ReferralEscalated, e.ClockOverdue)
+RAISED = (ReferralUndelivered, ReferralEscalated, ClockOverdue)
 WINDOW = 10 * MINUTE
 """In which the recipient's system is to say that an emergency referral arrived."""
 
@@ -54,7 +60,7 @@ class Tower:
             return Escalator(self.office.casework, source.store, lambda: self.now).once()
 
     def raised(self, case: UUID) -> list[Fact]:
-        kinds = e.ReferralUndelivered | e.ReferralEscalated | e.ClockOverdue
+        kinds = ReferralUndelivered | ReferralEscalated | ClockOverdue
         return [w.event for w in self.office.ports.log.read(case) if isinstance(w.event, kinds)]
 
     def sent_at(self, case: UUID, referral: UUID) -> datetime:
@@ -62,7 +68,7 @@ class Tower:
         return next(
             w.at
             for w in self.office.ports.log.read(case)
-            if isinstance(w.event, e.ReferralSent) and w.event.referral == referral
+            if isinstance(w.event, ReferralSent) and w.event.referral == referral
         )
 
     def told(self, agency: str, case: UUID, topic: type[Fact]) -> int:
@@ -139,7 +145,7 @@ def test_an_emergency_that_does_not_arrive_goes_to_the_recipient_and_then_to_the
         assert len(tower.raised(case)) == level - 1
         tower.turns(sent + level * WINDOW)
         last = tower.raised(case)[-1]
-        assert isinstance(last, e.ReferralUndelivered)
+        assert isinstance(last, ReferralUndelivered)
         assert (last.referral, last.level, last.to) == (referral, level, to)
         tower.turns(sent + level * WINDOW)
         assert len(tower.raised(case)) == level, "once for each time that the window passes"
@@ -155,14 +161,14 @@ def test_silence_after_that_is_raised_too_and_counts_apart(tower: Tower) -> None
     assert levels == [("ReferralUndelivered", 1), ("ReferralEscalated", 1)], "one level a pass"
     for _ in range(3):
         tower.turns(tower.sent_at(case, referral) + 2 * HOUR)
-    assert [x.level for x in tower.raised(case) if isinstance(x, e.ReferralUndelivered)] == [1, 2, 3]
-    assert [x.level for x in tower.raised(case) if isinstance(x, e.ReferralEscalated)] == [1, 2]
+    assert [x.level for x in tower.raised(case) if isinstance(x, ReferralUndelivered)] == [1, 2, 3]
+    assert [x.level for x in tower.raised(case) if isinstance(x, ReferralEscalated)] == [1, 2]
 
 
 def test_one_that_arrived_is_not_raised_and_its_sender_sees_when(tower: Tower) -> None:
     case = tower.opens()
     referral = tower.refers(case)
-    number = tower.told("rsud", case, e.ReferralSent)
+    number = tower.told("rsud", case, ReferralSent)
     before = tower.outbox("uptd-ppa", referral)
     assert (before.delivered_at, before.opened_at, before.undelivered) == (None, None, False)
     late = tower.sent_at(case, referral) + WINDOW
@@ -187,7 +193,7 @@ def test_one_that_arrives_late_is_raised_no_more_and_resolved(tower: Tower) -> N
     tower.turns(tower.sent_at(case, referral) + WINDOW)
     tower.turns(tower.sent_at(case, referral) + 2 * WINDOW)
     assert tower.sees("rsud", case) == [("undelivered", 1, "recipient", False), ("undelivered", 2, "recipient", False)]
-    tower.acknowledges("rsud", received=tower.told("rsud", case, e.ReferralSent))
+    tower.acknowledges("rsud", received=tower.told("rsud", case, ReferralSent))
     tower.turns(tower.sent_at(case, referral) + 5 * WINDOW)
     assert len(tower.raised(case)) == 2
     assert tower.sees("rsud", case) == [("undelivered", 1, "recipient", True), ("undelivered", 2, "recipient", True)]
@@ -198,9 +204,9 @@ def test_one_that_arrives_late_is_raised_no_more_and_resolved(tower: Tower) -> N
 def test_one_that_could_not_be_opened_did_not_arrive_whatever_mark_goes_past_it(tower: Tower) -> None:
     case = tower.opens()
     referral = tower.refers(case)
-    number = tower.told("rsud", case, e.ReferralSent)
-    tower.office.does("uptd-ppa", case, c.RecordNote, note=uuid4(), incident="more")
-    further = tower.told("rsud", case, e.NoteRecorded)
+    number = tower.told("rsud", case, ReferralSent)
+    tower.office.does("uptd-ppa", case, RecordNote, note=uuid4(), incident="more")
+    further = tower.told("rsud", case, NoteRecorded)
     assert further > number
     tower.acknowledges("rsud", received=further, handled=further, failed=(Failure(number, "cannot-open"),))
     entry = tower.outbox("uptd-ppa", referral)
@@ -218,7 +224,7 @@ def test_one_that_could_not_be_opened_did_not_arrive_whatever_mark_goes_past_it(
 def test_one_that_arrived_and_that_no_handler_took_arrived(tower: Tower) -> None:
     case = tower.opens()
     referral = tower.refers(case)
-    number = tower.told("rsud", case, e.ReferralSent)
+    number = tower.told("rsud", case, ReferralSent)
     tower.acknowledges("rsud", handled=number, failed=(Failure(number, "handler-failed"),))
     entry = tower.outbox("uptd-ppa", referral)
     assert entry.delivered_at is not None
@@ -234,9 +240,9 @@ def test_an_answer_ends_it(tower: Tower, answer: str) -> None:
     tower.turns(tower.sent_at(case, referral) + HOUR)
     tower.turns(tower.sent_at(case, referral) + HOUR)
     if answer == "receipt":
-        tower.office.does("rsud", case, c.ReceiveReferral, referral=referral)
+        tower.office.does("rsud", case, ReceiveReferral, referral=referral)
     else:
-        tower.office.does("uptd-ppa", case, c.CancelReferral, referral=referral, reason=EndReason.BY_SENDER)
+        tower.office.does("uptd-ppa", case, CancelReferral, referral=referral, reason=EndReason.BY_SENDER)
     before = len(tower.raised(case))
     tower.turns(tower.sent_at(case, referral) + 5 * HOUR)
     assert len(tower.raised(case)) == before
@@ -251,7 +257,7 @@ def test_an_agency_that_never_acknowledged_anything_is_no_exception(tower: Tower
     tower.turns(sent + 2 * HOUR - INSTANT)
     assert tower.raised(case) == []
     tower.turns(sent + 2 * HOUR)
-    assert [x.to for x in tower.raised(case) if isinstance(x, e.ReferralUndelivered)] == ["polres"]
+    assert [x.to for x in tower.raised(case) if isinstance(x, ReferralUndelivered)] == ["polres"]
 
 
 def test_one_that_was_written_down_afterwards_is_late_from_when_it_was_written(tower: Tower) -> None:
@@ -273,7 +279,7 @@ def test_who_sees_what_was_raised(tower: Tower) -> None:
     case = tower.opens()
     office = tower.office
     started = tower.refers(case, to="polres")
-    for move in (c.ReceiveReferral, c.AcceptReferral, c.StartReferral):
+    for move in (ReceiveReferral, AcceptReferral, StartReferral):
         office.does("polres", case, move, referral=started)
     referral = tower.refers(case, by="polres")
     sent = tower.sent_at(case, referral)
@@ -287,12 +293,12 @@ def test_who_sees_what_was_raised(tower: Tower) -> None:
         assert tower.sees(agency, case) == []
     transfer = uuid4()
     office.consents(case, "dinsos", "incident")
-    office.does("uptd-ppa", case, c.AskLeadTransfer, role=Role.SUPERVISOR, transfer=transfer, to="dinsos", reason="r")
-    office.does("dinsos", case, c.AcceptLeadTransfer, role=Role.SUPERVISOR, transfer=transfer)
+    office.does("uptd-ppa", case, AskLeadTransfer, role=Role.SUPERVISOR, transfer=transfer, to="dinsos", reason="r")
+    office.does("dinsos", case, AcceptLeadTransfer, role=Role.SUPERVISOR, transfer=transfer)
     assert tower.sees("uptd-ppa", case) == []
     assert tower.sees("dinsos", case) == [("undelivered", 2, "lead", False)]
     tower.turns(sent + 3 * WINDOW)
-    (*_, last) = (x for x in tower.raised(case) if isinstance(x, e.ReferralUndelivered))
+    (*_, last) = (x for x in tower.raised(case) if isinstance(x, ReferralUndelivered))
     assert last.to == "dinsos"
 
 
@@ -300,7 +306,7 @@ def test_the_lead_sees_how_far_each_agency_is_and_nobody_else_does(tower: Tower)
     case = tower.opens()
     referral = tower.refers(case)
     tower.refers(case, to="polres")
-    tower.acknowledges("rsud", received=tower.told("rsud", case, e.CaseOpened))
+    tower.acknowledges("rsud", received=tower.told("rsud", case, CaseOpened))
     tower.turns(tower.sent_at(case, referral) + WINDOW)
     assert tower.raised(case) != []
     seen = tower.of_case("uptd-ppa", case)
@@ -317,7 +323,7 @@ def test_the_lead_sees_how_far_each_agency_is_and_nobody_else_does(tower: Tower)
 def test_what_was_told_is_counted_as_the_register_counts_it(tower: Tower) -> None:
     case = tower.opens()
     tower.refers(case)
-    tower.told("rsud", case, e.ReferralSent)
+    tower.told("rsud", case, ReferralSent)
     told = tower.of_case("uptd-ppa", case)["rsud"].told
     with tower.office.ports.views.acting_for("rsud") as db:
         row = db.execute("SELECT max(case_sequence) FROM delivery.told WHERE case_id = %s", (case,)).fetchone()
@@ -336,17 +342,17 @@ def test_a_clock_that_runs_out_is_raised_once_to_who_shares_it(tower: Tower) -> 
     due_at = now.clocks[soonest].due_at
     shared = tower.refers(case, clocks=(soonest,))
     apart = tower.refers(case, to="polres")
-    tower.office.does("rsud", case, c.ReceiveReferral, referral=shared)
-    tower.office.does("polres", case, c.ReceiveReferral, referral=apart)
+    tower.office.does("rsud", case, ReceiveReferral, referral=shared)
+    tower.office.does("polres", case, ReceiveReferral, referral=apart)
     tower.turns(due_at - INSTANT)
     assert tower.raised(case) == []
     tower.turns(due_at)
     tower.turns(due_at + INSTANT)
-    assert [x.clock for x in tower.raised(case) if isinstance(x, e.ClockOverdue)] == [soonest]
+    assert [x.clock for x in tower.raised(case) if isinstance(x, ClockOverdue)] == [soonest]
     assert tower.sees("uptd-ppa", case) == [("clock", 2, "lead", False)]
     assert tower.sees("rsud", case) == [("clock", 1, "recipient", False)]
     assert tower.sees("polres", case) == []
-    tower.office.does("uptd-ppa", case, c.MeetClock, clock=soonest)
+    tower.office.does("uptd-ppa", case, MeetClock, clock=soonest)
     assert tower.sees("uptd-ppa", case) == [("clock", 2, "lead", True)]
     assert tower.sees("rsud", case) == [("clock", 1, "recipient", True)]
 
@@ -357,11 +363,11 @@ def test_a_clock_that_was_met_or_had_run_out_when_it_was_written_down_is_not_rai
     for case, at in ((met, now), (old, now - 30 * DAY), (closed, now)):
         tower.office.records_incident(case, at)
     for clock in clocks_of(tower.office, met):
-        tower.office.does("uptd-ppa", met, c.MeetClock, clock=clock)
-    tower.office.does("uptd-ppa", closed, c.CloseCase, reason=CloseReason.GOALS_MET)
+        tower.office.does("uptd-ppa", met, MeetClock, clock=clock)
+    tower.office.does("uptd-ppa", closed, CloseCase, reason=CloseReason.GOALS_MET)
     tower.turns(now + 60 * DAY)
     assert [tower.raised(case) for case in (met, old, closed)] == [[], [], []]
-    tower.office.does("uptd-ppa", closed, c.ReopenCase, reason="she came back")
+    tower.office.does("uptd-ppa", closed, ReopenCase, reason="she came back")
     tower.turns(now + 60 * DAY)
     assert len(tower.raised(closed)) == len(clocks_of(tower.office, closed))
 
@@ -402,7 +408,7 @@ def test_who_takes_part_otherwise_is_not_told_of_what_was_raised(tower: Tower) -
     now = tower.office.casework.case(case)
     assert now is not None
     apart = tower.refers(case, to="polres")
-    tower.office.does("polres", case, c.ReceiveReferral, referral=apart)
+    tower.office.does("polres", case, ReceiveReferral, referral=apart)
     late = tower.refers(case, clocks=(soonest,))
     tower.turns(tower.sent_at(case, late) + WINDOW)
     tower.turns(max(tower.sent_at(case, late) + HOUR, now.clocks[soonest].due_at))
@@ -447,10 +453,10 @@ def test_a_clock_that_its_recipient_met_is_raised_to_it_no_more(tower: Tower) ->
     now = tower.office.casework.case(case)
     assert now is not None
     shared = tower.refers(case, clocks=(soonest,))
-    tower.office.does("rsud", case, c.ReceiveReferral, referral=shared)
+    tower.office.does("rsud", case, ReceiveReferral, referral=shared)
     tower.turns(now.clocks[soonest].due_at)
     assert tower.sees("rsud", case) == [("clock", 1, "recipient", False)]
-    tower.office.does("rsud", case, c.MeetClock, clock=soonest)
+    tower.office.does("rsud", case, MeetClock, clock=soonest)
     assert tower.sees("rsud", case) == [("clock", 1, "recipient", True)]
     assert tower.sees("uptd-ppa", case) == [("clock", 2, "lead", True)]
 
@@ -464,7 +470,7 @@ def test_a_worker_whose_lists_are_old_raises_nothing_that_was_answered(tower: To
         escalator = Escalator(tower.office.casework, source.store, lambda: later)
         due = [(of, command) for of, command in escalator.due(later) if of == case]
         assert len(due) == 2
-        tower.office.does("rsud", case, c.ReceiveReferral, referral=referral)
+        tower.office.does("rsud", case, ReceiveReferral, referral=referral)
         assert [escalator._raise(of, command, later) for of, command in due] == [False, False]
     assert tower.raised(case) == []
 

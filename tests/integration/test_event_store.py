@@ -15,7 +15,10 @@ from msgspec.structs import replace
 from office import ACT, NOON, append, note, opened_store, until
 
 from rujukan.domain import catalogue
-from rujukan.domain.case import events as e
+from rujukan.domain.case.intake import CaseOpened
+from rujukan.domain.case.lead import CaseWorkerAssigned
+from rujukan.domain.case.lifecycle import CaseClosed, CaseReopened
+from rujukan.domain.case.notes import NoteRecorded
 from rujukan.domain.codes import AgeGroup, AgencyKind, CloseReason, Urgency
 from rujukan.domain.compartment import Compartment
 from rujukan.domain.fact import ActorId
@@ -52,7 +55,7 @@ def superuser(settings: Settings) -> Iterator[psycopg.Connection]:
 
 
 def subjects(store: EventStore, stream: UUID) -> list[str | None]:
-    return [o.event.subject for o in store.read(stream) if isinstance(o.event, e.NoteRecorded)]
+    return [o.event.subject for o in store.read(stream) if isinstance(o.event, NoteRecorded)]
 
 
 # Order and content -------------------------------------------------------------------------------------------
@@ -61,9 +64,9 @@ def subjects(store: EventStore, stream: UUID) -> list[str | None]:
 def test_what_is_appended_is_read_back_in_order_with_its_header(store: EventStore) -> None:
     stream, correlation, causation = uuid4(), uuid4(), uuid4()
     written = [
-        e.CaseWorkerAssigned(occurred_at=NOON, worker=ActorId(uuid4())),
-        e.CaseReopened(occurred_at=NOON, reason="it began again"),
-        e.CaseClosed(occurred_at=NOON, reason=CloseReason.GOALS_MET, summary="she is well"),
+        CaseWorkerAssigned(occurred_at=NOON, worker=ActorId(uuid4())),
+        CaseReopened(occurred_at=NOON, reason="it began again"),
+        CaseClosed(occurred_at=NOON, reason=CloseReason.GOALS_MET, summary="she is well"),
     ]
     positions = store.append([Stream(stream, 0, written)], ACT, correlation=correlation, causation=causation)
     opened = store.read(stream)
@@ -132,7 +135,7 @@ def test_positions_strictly_grow_in_the_order_of_commits(store: EventStore, sett
 
 def test_a_follower_meets_every_event_once_and_in_order(store: EventStore, settings: Settings) -> None:
     start = store.head()
-    opening = e.CaseOpened(
+    opening = CaseOpened(
         occurred_at=NOON,
         lead="uptd-ppa",
         lead_kind=AgencyKind.LEAD,
@@ -408,7 +411,7 @@ def test_an_older_version_of_an_event_is_read_in_the_shape_of_today(
 def test_a_follower_that_nobody_wakes_looks_for_itself(store: EventStore, superuser: psycopg.Connection) -> None:
     """A notification can be lost while a connection is made again; the event is not, nor late by more than a pause."""
     stream = uuid4()
-    opening = e.CaseOpened(
+    opening = CaseOpened(
         occurred_at=NOON,
         lead="uptd-ppa",
         lead_kind=AgencyKind.LEAD,

@@ -9,7 +9,10 @@ import psycopg
 import pytest
 from office import Office, catch_up, dump, forget_everything, opened_office, opened_runner
 
-from rujukan.domain.case import commands as c
+from rujukan.domain.case.fulfilment import AcceptReferral, ReceiveReferral
+from rujukan.domain.case.lead import AcceptLeadTransfer, AskLeadTransfer, AssignCaseWorker
+from rujukan.domain.case.lifecycle import CloseCase
+from rujukan.domain.case.referrals import CancelReferral
 from rujukan.domain.codes import CloseReason, ReferralStatus, Role, Service
 from rujukan.domain.history import as_of
 from rujukan.infra import composition
@@ -39,7 +42,7 @@ def story(office: Office, settings: Settings) -> Story:
     office.does(
         "uptd-ppa",
         case,
-        c.AssignCaseWorker,
+        AssignCaseWorker,
         role=Role.SUPERVISOR,
         worker=usual_actor("uptd-ppa", Role.CASE_WORKER),
     )
@@ -47,13 +50,13 @@ def story(office: Office, settings: Settings) -> Story:
     office.consents(case, "lbh", "legal")
     referral = office.refers(case, "rsud", Service.HEALTH)
     sent = office.position
-    for move in (c.ReceiveReferral, c.AcceptReferral):
+    for move in (ReceiveReferral, AcceptReferral):
         office.does("rsud", case, move, referral=referral)
     accepted = office.position
     transfer = uuid4()
     ask = {"transfer": transfer, "to": "lbh", "reason": "perkara"}
-    office.does("uptd-ppa", case, c.AskLeadTransfer, role=Role.SUPERVISOR, **ask)
-    office.does("lbh", case, c.AcceptLeadTransfer, role=Role.SUPERVISOR, transfer=transfer)
+    office.does("uptd-ppa", case, AskLeadTransfer, role=Role.SUPERVISOR, **ask)
+    office.does("lbh", case, AcceptLeadTransfer, role=Role.SUPERVISOR, transfer=transfer)
     transferred = office.position
     catch_up(settings)
     return Story(case, referral, sent, accepted, transferred)
@@ -98,8 +101,8 @@ def test_a_draft_is_its_sender_s_alone_and_what_ended_is_held_no_more(office: Of
     case = office.opens(composition.now())
     referral = office.drafts(case, "polres", Service.LAW_ENFORCEMENT)
     drafted = office.position
-    office.does("uptd-ppa", case, c.CancelReferral, referral=referral, reason="by-sender")
-    office.does("uptd-ppa", case, c.CloseCase, reason=CloseReason.GOALS_MET)
+    office.does("uptd-ppa", case, CancelReferral, referral=referral, reason="by-sender")
+    office.does("uptd-ppa", case, CloseCase, reason=CloseReason.GOALS_MET)
     catch_up(settings)
     assert held(office, "uptd-ppa", "uptd-ppa", drafted, case) == [("lead", "open"), ("sender", "draft")]
     assert held(office, "uptd-ppa", "uptd-ppa", office.position, case) == [("lead", "closed")]

@@ -13,11 +13,15 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from rujukan.domain import case as cases
-from rujukan.domain.agency import Agency, RegisterAgency, agency_stream
-from rujukan.domain.agency import decide as decide_agency
+from rujukan.domain.agency import RegisterAgency, agency_stream
 from rujukan.domain.agency import fold as fold_agency
-from rujukan.domain.case import events as e
-from rujukan.domain.case.state import Case, Status
+from rujukan.domain.agency_state import Agency
+from rujukan.domain.agency_state import decide as decide_agency
+from rujukan.domain.case.consents import ConsentGiven
+from rujukan.domain.case.lifecycle import CaseClosed
+from rujukan.domain.case.notes import NoteRecorded
+from rujukan.domain.case.referrals import ReferralDrafted
+from rujukan.domain.casefile.state import Case, Status
 from rujukan.domain.codes import AgencyKind, CloseReason, ReferralStatus, Role, Service
 from rujukan.domain.fact import Fact
 from rujukan.infra import composition
@@ -138,18 +142,16 @@ def test_a_chain_of_hand_overs() -> None:
         ("NoteRecorded", "unit-a", "10-21 07:00"),
         ("CaseClosed", "unit-a", "10-21 07:00"),
     ]
-    first, second = (event for event in chain.events if isinstance(event, e.ReferralDrafted))
+    first, second = (event for event in chain.events if isinstance(event, ReferralDrafted))
     assert (first.sender, first.recipient, first.parent) == ("unit-a", "unit-b", None)
     assert (second.sender, second.recipient, second.parent) == ("unit-b", "unit-c", first.referral)
-    notes = [event.subject for event in chain.events if isinstance(event, e.NoteRecorded)]
+    notes = [event.subject for event in chain.events if isinstance(event, NoteRecorded)]
     assert notes == ["receive", "assess", "ask back", "decide", "answer"]
     assert (chain.source_events, chain.referrals, chain.clocks_met) == (5, 2, 1)
 
 
 def test_consent_covers_who_takes_part_and_coordination_alone() -> None:
-    consents = [
-        [event for event in planned.events if isinstance(event, e.ConsentGiven)] for planned in plan(SMALL).cases
-    ]
+    consents = [[event for event in planned.events if isinstance(event, ConsentGiven)] for planned in plan(SMALL).cases]
     assert [[given.recipients for given in some] for some in consents] == [
         [{"unit-a", "unit-b", "unit-c"}],
         [{"unassigned", "unit-b"}],
@@ -164,7 +166,7 @@ def test_every_case_ends_with_its_referrals() -> None:
         assert case.status is Status.CLOSED
         assert {r.status for r in case.referrals.values()} <= {ReferralStatus.COMPLETED}
         closed = planned.events[-1]
-        assert isinstance(closed, e.CaseClosed)
+        assert isinstance(closed, CaseClosed)
         assert closed.reason is CloseReason.IMPORTED
         assert closed.occurred_at == max(event.occurred_at for event in planned.events)
 
@@ -173,7 +175,7 @@ def test_work_that_begins_with_nobody() -> None:
     """Unassigned leads; an event without a group stays with whoever has the work."""
     nobody = plan(SMALL).cases[1]
     authors = [
-        act.agency for event, act in zip(nobody.events, nobody.acts, strict=True) if isinstance(event, e.NoteRecorded)
+        act.agency for event, act in zip(nobody.events, nobody.acts, strict=True) if isinstance(event, NoteRecorded)
     ]
     assert authors == ["unassigned", "unit-b", "unit-b"]
     assert folded(nobody).lead == "unassigned"
@@ -184,7 +186,7 @@ def test_a_resource_is_a_pseudonym_that_the_log_alone_resolves() -> None:
     actors = {
         event.subject: act.actor
         for event, act in zip(chain.events, chain.acts, strict=True)
-        if isinstance(event, e.NoteRecorded)
+        if isinstance(event, NoteRecorded)
     }
     assert actors["receive"] == actors["answer"] != actors["assess"]
     assert actors["ask back"] == IMPORTER
@@ -200,7 +202,7 @@ def test_groups_whose_codes_meet_stay_apart() -> None:
     assert codes[:2] == ["unit-a", "unit-b"]
     assert codes[2].startswith("unit-b-")
     (case,) = planned.cases
-    notes = [act.agency for event, act in zip(case.events, case.acts, strict=True) if isinstance(event, e.NoteRecorded)]
+    notes = [act.agency for event, act in zip(case.events, case.acts, strict=True) if isinstance(event, NoteRecorded)]
     assert notes == ["unit-a", "unit-b", codes[2], "unit-b", "unit-a", "unit-b"]
     assert (case.referrals, case.clocks_met) == (4, 3)
 

@@ -39,7 +39,7 @@ from rujukan.consumers.envelope import Opener
 from rujukan.consumers.inbox_notes import MOST_SAID
 from rujukan.consumers.kafka_access import KafkaAccess, password_in
 from rujukan.domain.agency import ReactivateAgency, SuspendAgency
-from rujukan.domain.case import commands as c
+from rujukan.domain.case.intake import OpenCase
 from rujukan.domain.codes import AgeGroup, Channel, Reporter, Urgency
 from rujukan.domain.fact import CaseId
 from rujukan.infra import cli, composition
@@ -547,7 +547,7 @@ def test_the_service_publishes_and_the_agency_reads_its_own(secured, world):
         with composition.follower(secured) as source, composition.runner(secured, source) as runner:
             runner.catch_up()
         case, act = CaseId(uuid4()), replace(system_act(), agency="uptd-ppa")
-        opened = c.OpenCase(
+        opened = OpenCase(
             occurred_at=act.at,
             channel=Channel.HOTLINE,
             reporter=Reporter.SURVIVOR,

@@ -28,7 +28,17 @@ from office import (
 )
 
 from rujukan import projections
-from rujukan.domain.case import commands as c
+from rujukan.domain.case.fulfilment import (
+    AcceptReferral,
+    CompleteReferral,
+    ReceiveReferral,
+    RejectReferral,
+    StartReferral,
+)
+from rujukan.domain.case.lead import AcceptLeadTransfer, AskLeadTransfer, AssignCaseWorker
+from rujukan.domain.case.notes import RecordNote
+from rujukan.domain.case.reminders import EscalateReferral
+from rujukan.domain.case.services import DeliverService
 from rujukan.domain.codes import (
     AgencyKind,
     Outcome,
@@ -81,15 +91,15 @@ class Story:
             compartments=frozenset({"incident", "health"}),
             clocks=(self.clocks[1],),
         )
-        office.does("rsud", self.first, c.ReceiveReferral, at + 3 * HOUR, referral=self.health)
-        office.does("rsud", self.first, c.AcceptReferral, referral=self.health)
-        office.does("rsud", self.first, c.StartReferral, referral=self.health)
+        office.does("rsud", self.first, ReceiveReferral, at + 3 * HOUR, referral=self.health)
+        office.does("rsud", self.first, AcceptReferral, referral=self.health)
+        office.does("rsud", self.first, StartReferral, referral=self.health)
         self.shelter = office.refers(self.first, "rumah-aman", Service.SHELTER, at + HOUR)
-        office.does("rumah-aman", self.first, c.ReceiveReferral, at + 2 * HOUR, referral=self.shelter)
+        office.does("rumah-aman", self.first, ReceiveReferral, at + 2 * HOUR, referral=self.shelter)
         office.does(
             "rumah-aman",
             self.first,
-            c.RejectReferral,
+            RejectReferral,
             at + 2 * HOUR,
             referral=self.shelter,
             reason=RejectReason.NO_CAPACITY,
@@ -97,7 +107,7 @@ class Story:
         office.does(
             "rsud",
             self.first,
-            c.DeliverService,
+            DeliverService,
             at + 3 * HOUR,
             delivery=uuid4(),
             service=Service.HEALTH,
@@ -105,12 +115,10 @@ class Story:
             meets=(self.clocks[1],),
             health="seen",
         )
-        office.does(
-            "rsud", self.first, c.CompleteReferral, at + 4 * HOUR, referral=self.health, outcome=Outcome.PARTIAL
-        )
+        office.does("rsud", self.first, CompleteReferral, at + 4 * HOUR, referral=self.health, outcome=Outcome.PARTIAL)
         self.draft = office.drafts(self.first, "lbh", Service.LEGAL_AID)
         worker = usual_actor("uptd-ppa", Role.CASE_WORKER)
-        office.does("uptd-ppa", self.first, c.AssignCaseWorker, worker=worker)
+        office.does("uptd-ppa", self.first, AssignCaseWorker, worker=worker)
         # A case of the police, whose request nobody answers, and which is raised once.
         self.second = office.opens(at, lead="polres", urgency=Urgency.EMERGENCY)
         office.consents(self.second, "lbh", "legal", by="polres")
@@ -126,7 +134,7 @@ class Story:
         )
         self.raised = office.casework.act_on_case(
             CaseId(self.second),
-            c.EscalateReferral(occurred_at=at + 2 * HOUR, referral=ReferralId(self.unanswered)),
+            EscalateReferral(occurred_at=at + 2 * HOUR, referral=ReferralId(self.unanswered)),
             system_act(),
             correlation=uuid4(),
         )
@@ -389,8 +397,8 @@ def test_a_new_lead_takes_over_caseload_clocks_and_audit_trail(office: Office, s
     office.records_incident(case, at)
     office.consents(case, "dinsos", "incident")
     transfer = uuid4()
-    office.does("uptd-ppa", case, c.AskLeadTransfer, transfer=transfer, to="dinsos", reason="she moved")
-    office.does("dinsos", case, c.AcceptLeadTransfer, transfer=transfer)
+    office.does("uptd-ppa", case, AskLeadTransfer, transfer=transfer, to="dinsos", reason="she moved")
+    office.does("dinsos", case, AcceptLeadTransfer, transfer=transfer)
     catch_up(settings)
     with office.ports.views.acting_for("dinsos") as db:
         (entry,) = caseload.cases(db)
@@ -508,7 +516,7 @@ def test_events_are_followed_as_they_come(office: Office, settings: Settings) ->
         for batch in source.follow(reached, stop, 0.2):
             if batch:
                 runner.take(batch)
-                office.does("uptd-ppa", case, c.RecordNote, note=uuid4()) if batch[-1].written.version == 2 else None
+                office.does("uptd-ppa", case, RecordNote, note=uuid4()) if batch[-1].written.version == 2 else None
             elif runner.lag()[0].behind == 0:
                 stop.set()
         assert {lag.behind for lag in runner.lag()} == {0}
@@ -538,7 +546,7 @@ def test_lag_is_how_many_positions_a_read_model_is_behind(office: Office, settin
         }
         assert sorted(office.ports.views.lag()) == sorted((name, 0) for name in NAMES)
         case = office.opens(composition.now())
-        office.does("uptd-ppa", case, c.RecordNote, note=uuid4())
+        office.does("uptd-ppa", case, RecordNote, note=uuid4())
         assert {lag.behind for lag in runner.lag()} == {office.position - at} == {3}
         assert {behind for _, behind in office.ports.views.lag()} == {3}
         runner.catch_up()
@@ -547,7 +555,7 @@ def test_lag_is_how_many_positions_a_read_model_is_behind(office: Office, settin
 
 def test_a_read_waits_until_a_write_was_taken_in_and_no_longer(office: Office, settings: Settings) -> None:
     case = office.opens(composition.now())
-    done = office.does("uptd-ppa", case, c.RecordNote, note=uuid4())
+    done = office.does("uptd-ppa", case, RecordNote, note=uuid4())
     begun = time.monotonic()
     assert not office.ports.views.wait_for(done.position, 0.1)
     assert 0.1 <= time.monotonic() - begun < 8

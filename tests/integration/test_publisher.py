@@ -20,7 +20,7 @@ from rujukan.consumers import topics
 from rujukan.consumers.inbox import SqliteInbox
 from rujukan.consumers.kafka_source import KafkaSource
 from rujukan.consumers.subscription import Subscription
-from rujukan.domain.case import commands as c
+from rujukan.domain.case.consents import WithdrawConsent
 from rujukan.domain.codes import Service
 from rujukan.infra import composition
 from rujukan.infra.services.apache_kafka import ApacheKafka
@@ -176,7 +176,7 @@ def test_an_agency_is_asked_to_delete_what_it_was_told_when_consent_is_withdrawn
     consent = office.consents(case, "dinsos", "health")
     office.refers(case, "dinsos", Service.SOCIAL_REHABILITATION, compartments=frozenset({"health"}))
     world.note(case)
-    office.does("uptd-ppa", case, c.WithdrawConsent, consent=consent)
+    office.does("uptd-ppa", case, WithdrawConsent, consent=consent)
     world.note(case, "dinsos is told this only when she consents again")
     office.consents(case, "dinsos", "health")
     office.refers(case, "dinsos", Service.SOCIAL_REHABILITATION, compartments=frozenset({"health"}))

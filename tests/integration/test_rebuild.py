@@ -27,7 +27,7 @@ from office import (
 )
 
 from rujukan import projections
-from rujukan.domain.case import commands as c
+from rujukan.domain.case.notes import RecordNote
 from rujukan.infra import composition
 from rujukan.infra.database import AWAY, FOLLOWER, as_role
 from rujukan.infra.settings import Settings
@@ -280,7 +280,7 @@ def test_what_a_worker_took_in_after_the_last_batch_was_read_is_folded_before_th
     catch_up(settings)
 
     def meanwhile(count: int) -> None:
-        office.does("uptd-ppa", case, c.RecordNote, note=uuid4())
+        office.does("uptd-ppa", case, RecordNote, note=uuid4())
         catch_up(settings)
 
     with opened_runner(settings) as runner:

@@ -35,7 +35,12 @@ from office import (
 )
 from psycopg.conninfo import make_conninfo
 
-from rujukan.domain.case import commands as c
+from rujukan.domain.case.consents import WithdrawConsent
+from rujukan.domain.case.fulfilment import AcceptReferral, ReceiveReferral, StartReferral
+from rujukan.domain.case.lifecycle import CloseCase
+from rujukan.domain.case.notes import RecordNote
+from rujukan.domain.case.referrals import CancelReferral, SendReferral
+from rujukan.domain.casefile.clocks import MeetClock
 from rujukan.domain.codes import CloseReason, Service
 from rujukan.domain.compartment import Compartment
 from rujukan.domain.fact import CaseId
@@ -108,7 +113,7 @@ def test_an_act_is_not_done_twice_when_its_connection_breaks(office: Office, db:
     case = office.opens(composition.now() - HOUR)
     before = len(office.ports.log.read(case))
     writer = office.ports.log._store.recorder.writer  # type: ignore[attr-defined]
-    twice_at_it(db, writer, lambda: office.does("uptd-ppa", case, c.RecordNote, note=uuid4()))
+    twice_at_it(db, writer, lambda: office.does("uptd-ppa", case, RecordNote, note=uuid4()))
     assert len(office.ports.log.read(case)) == before + 1
 
 
@@ -155,7 +160,7 @@ def test_one_retry_key_fifty_times_at_once_sends_one_referral(office: Office) ->
     case = office.opens(composition.now() - HOUR)
     office.consents(case, "rsud", "incident")
     referral, act = office.drafts(case, "rsud", Service.HEALTH), office.act("uptd-ppa")
-    send = c.SendReferral(occurred_at=act.at, referral=referral)
+    send = SendReferral(occurred_at=act.at, referral=referral)
     start = Barrier(50)
 
     def once(number: int) -> bool:
@@ -200,7 +205,7 @@ def erased(office: Office, db: psycopg.Connection, notes: int) -> UUID:
     """A case that was told and whose keys are gone since."""
     case = office.opens(composition.now())
     for _ in range(notes):
-        office.does("uptd-ppa", case, c.RecordNote, note=uuid4())
+        office.does("uptd-ppa", case, RecordNote, note=uuid4())
     db.execute("DELETE FROM log.data_keys WHERE stream = %s", (case,))
     return case
 
@@ -211,7 +216,7 @@ def test_a_page_of_what_was_erased_is_not_the_end_of_the_log(
     case = office.opens(composition.now())
     catch_up(settings)
     erased(office, db, notes=10)
-    last = office.does("uptd-ppa", case, c.RecordNote, note=uuid4())
+    last = office.does("uptd-ppa", case, RecordNote, note=uuid4())
     monkeypatch.setattr(runner_module, "BATCH", 5)
     catch_up(settings)
     assert reached(settings) == {last.position}
@@ -278,11 +283,11 @@ def test_a_fresh_database_is_prepared_once_however_many_prepare_it(postgres: Emb
 def test_the_timeline_keeps_what_was_told_whatever_becomes_of_the_referral(office: Office, settings: Settings) -> None:
     case = office.opens(composition.now() - HOUR)
     consent = office.consents(case, "rsud", "incident")
-    told = office.does("uptd-ppa", case, c.RecordNote, note=uuid4(), incident="i", health="h")
+    told = office.does("uptd-ppa", case, RecordNote, note=uuid4(), incident="i", health="h")
     first = office.refers(case, "rsud", Service.HEALTH, compartments=frozenset({"incident"}))
-    for move in (c.ReceiveReferral, c.AcceptReferral, c.StartReferral):
+    for move in (ReceiveReferral, AcceptReferral, StartReferral):
         office.does("rsud", case, move, referral=first)
-    office.does("uptd-ppa", case, c.WithdrawConsent, consent=consent)
+    office.does("uptd-ppa", case, WithdrawConsent, consent=consent)
     office.consents(case, "rsud", "health")
     office.refers(case, "rsud", Service.HEALTH, compartments=frozenset({"health"}))
     office.consents(case, "rsud", "incident")
@@ -302,9 +307,9 @@ def test_who_took_part_is_told_nothing_that_came_after(office: Office, settings:
     assert known is not None
     clock = next(iter(known.clocks))
     referral = office.refers(case, "rsud", Service.HEALTH, clocks=(clock,))
-    last = office.does("uptd-ppa", case, c.CancelReferral, referral=referral)
-    office.does("uptd-ppa", case, c.MeetClock, clock=clock)
-    office.does("uptd-ppa", case, c.CloseCase, reason=CloseReason.GOALS_MET)
+    last = office.does("uptd-ppa", case, CancelReferral, referral=referral)
+    office.does("uptd-ppa", case, MeetClock, clock=clock)
+    office.does("uptd-ppa", case, CloseCase, reason=CloseReason.GOALS_MET)
     catch_up(settings)
     with office.ports.views.acting_for("rsud") as db:
         topics = {entry.topic for entry in timeline.entries(db, case)}
@@ -334,7 +339,7 @@ def test_one_referral_id_in_two_cases_is_two_referrals(office: Office, settings:
     for case in (sent, drafted):
         office.consents(case, "rsud", "incident")
         office.drafts(case, "rsud", Service.HEALTH, referral=referral)
-    office.does("uptd-ppa", sent, c.SendReferral, referral=referral)
+    office.does("uptd-ppa", sent, SendReferral, referral=referral)
     catch_up(settings)
     found = {}
     for agency, box in (("uptd-ppa", "out"), ("rsud", "in")):

@@ -23,8 +23,8 @@ from rujukan.consumers.subscription import Subscription
 from rujukan.consumers.transport import Place, Replies, Sealed, Source
 from rujukan.consumers.webhook_source import WebhookSource
 from rujukan.domain import delivery
-from rujukan.domain.agency import RegisterKey
-from rujukan.domain.case import commands as c
+from rujukan.domain.agency_keys import RegisterKey
+from rujukan.domain.case.referrals import CancelReferral
 from rujukan.domain.codes import Role, Service
 from rujukan.domain.delivery import Acknowledged, delivery_stream
 from rujukan.infra import composition
@@ -89,7 +89,7 @@ class World:
         office.consents(case, AGENCY, "health")
         self.feeding.note(case)
         referral = office.refers(case, AGENCY, Service.HEALTH, compartments=frozenset({"health"}))
-        office.does("uptd-ppa", case, c.CancelReferral, referral=referral)
+        office.does("uptd-ppa", case, CancelReferral, referral=referral)
         return case
 
     def keep_key(self, key: AgencyKey) -> None:

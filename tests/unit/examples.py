@@ -13,7 +13,47 @@ from rujukan.domain import codes as k
 from rujukan.domain import delivery as d
 from rujukan.domain import erasure as r
 from rujukan.domain import webhook as w
-from rujukan.domain.case import events as e
+from rujukan.domain.agency_keys import KeyRegistered, KeyRetired, ResealingApproved, ResealingAsked, ResealingRefused
+from rujukan.domain.case.assessments import NeedsAssessed, RiskAssessed, SafetyPlanAgreed
+from rujukan.domain.case.conferences import ActionAgreed, ActionDone, ConferenceHeld
+from rujukan.domain.case.consents import (
+    ConsentGiven,
+    ConsentNarrowed,
+    ConsentOverridden,
+    ConsentRefused,
+    ConsentWithdrawn,
+)
+from rujukan.domain.case.disclosures import DisclosureMade
+from rujukan.domain.case.documents import DocumentAttached, DocumentSuperseded
+from rujukan.domain.case.erasure import CaseErased, ErasureRefused, ErasureRequested
+from rujukan.domain.case.fulfilment import (
+    ReferralAccepted,
+    ReferralCompleted,
+    ReferralFailed,
+    ReferralHeld,
+    ReferralReceived,
+    ReferralRejected,
+    ReferralResumed,
+    ReferralStarted,
+)
+from rujukan.domain.case.glass import GlassBroken, GlassClosed, GlassReviewed, GlassReviewOverdue
+from rujukan.domain.case.holds import HoldLiftingAsked, HoldLiftingRefused, LegalHoldLifted, LegalHoldPlaced
+from rujukan.domain.case.identity import (
+    SurvivorContactCorrected,
+    SurvivorContactRecorded,
+    SurvivorIdentified,
+    SurvivorIdentityCorrected,
+)
+from rujukan.domain.case.incidents import AllegedPerpetratorRecorded, IncidentCorrected, IncidentRecorded
+from rujukan.domain.case.intake import CaseOpened, ReportReceived
+from rujukan.domain.case.lead import CaseWorkerAssigned, LeadTransferAccepted, LeadTransferAsked, LeadTransferDeclined
+from rujukan.domain.case.lifecycle import CaseClosed, CaseMerged, CaseReopened, DuplicateAbsorbed
+from rujukan.domain.case.notes import ContactAttempted, FollowUpRecorded, NoteRecorded
+from rujukan.domain.case.orders import ProtectionOrderRecorded
+from rujukan.domain.case.referrals import ReferralCancelled, ReferralDrafted, ReferralSent
+from rujukan.domain.case.reminders import ReferralEscalated, ReferralUndelivered
+from rujukan.domain.case.services import ServiceDelivered
+from rujukan.domain.casefile.clocks import ClockMet, ClockOverdue, ClockStarted
 from rujukan.domain.fact import Fact
 
 AT = datetime(2026, 3, 3, 20, 0, 0, 123456, tzinfo=timezone(timedelta(hours=8)))
@@ -67,8 +107,8 @@ GLASS = {"glass": an_id("glass")}
 
 RESEALING: dict[str, Any] = {"key": "k3", "lost": frozenset({"k1", "k2"})}
 FIELDS: dict[type[Fact], dict[str, Any]] = {
-    e.ReportReceived: REPORT,
-    e.CaseOpened: {
+    ReportReceived: REPORT,
+    CaseOpened: {
         "lead": "uptd-ppa",
         "lead_kind": k.AgencyKind.LEAD,
         "urgency": k.Urgency.EMERGENCY,
@@ -76,31 +116,31 @@ FIELDS: dict[type[Fact], dict[str, Any]] = {
         "pathway": "2026-1",
         "reference": "7/2026",
     },
-    e.SurvivorIdentified: IDENTITY,
-    e.SurvivorIdentityCorrected: {**IDENTITY, "reason": "misheard"},
-    e.SurvivorContactRecorded: CONTACT,
-    e.SurvivorContactCorrected: {**CONTACT, "reason": "a new number"},
-    e.IncidentRecorded: INCIDENT,
-    e.IncidentCorrected: {**INCIDENT, "reason": "a slip"},
-    e.AllegedPerpetratorRecorded: {
+    SurvivorIdentified: IDENTITY,
+    SurvivorIdentityCorrected: {**IDENTITY, "reason": "misheard"},
+    SurvivorContactRecorded: CONTACT,
+    SurvivorContactCorrected: {**CONTACT, "reason": "a new number"},
+    IncidentRecorded: INCIDENT,
+    IncidentCorrected: {**INCIDENT, "reason": "a slip"},
+    AllegedPerpetratorRecorded: {
         "name": "Terlapor A",
         "relation": "neighbour",
         "description": "tall",
         "danger": "owns a knife",
     },
-    e.ClockStarted: {
+    ClockStarted: {
         "clock": an_id("clock"),
         "starts_at": AT,
         "due_at": LATER,
         "pathway": "2026-1",
         "need": k.ClockNeed.HIV_PEP,
     },
-    e.ClockMet: {"clock": an_id("clock"), "in_time": True},
-    e.ClockOverdue: {"clock": an_id("clock")},
-    e.NeedsAssessed: {**DETAILS, "needs": frozenset({k.Need.SHELTER, k.Need.HEALTH})},
-    e.RiskAssessed: {"level": k.RiskLevel.EXTREME, "reasons": "threats"},
-    e.SafetyPlanAgreed: {"plan": "a neighbour knows", "review_on": DAY},
-    e.ConsentGiven: {
+    ClockMet: {"clock": an_id("clock"), "in_time": True},
+    ClockOverdue: {"clock": an_id("clock")},
+    NeedsAssessed: {**DETAILS, "needs": frozenset({k.Need.SHELTER, k.Need.HEALTH})},
+    RiskAssessed: {"level": k.RiskLevel.EXTREME, "reasons": "threats"},
+    SafetyPlanAgreed: {"plan": "a neighbour knows", "review_on": DAY},
+    ConsentGiven: {
         **SCOPE,
         "given_by": frozenset({k.ConsentBy.SURVIVOR, k.ConsentBy.CAREGIVER}),
         "obtained": k.Obtained.THUMBPRINT,
@@ -109,15 +149,15 @@ FIELDS: dict[type[Fact], dict[str, Any]] = {
         "witness": "Saksi A",
         "no_caregiver_because": "none is safe",
     },
-    e.ConsentRefused: {
+    ConsentRefused: {
         "consent": an_id("consent"),
         "given_by": frozenset({k.ConsentBy.SURVIVOR}),
         "asked_for": frozenset({"rsud", "kind:police"}),
         "remark": "not now",
     },
-    e.ConsentNarrowed: SCOPE,
-    e.ConsentWithdrawn: {"consent": an_id("consent")},
-    e.ConsentOverridden: {
+    ConsentNarrowed: SCOPE,
+    ConsentWithdrawn: {"consent": an_id("consent")},
+    ConsentOverridden: {
         **SCOPE,
         "basis": k.LegalBasis.CHILD_MANDATORY_REPORT,
         "rule": "UU 35/2014",
@@ -125,7 +165,7 @@ FIELDS: dict[type[Fact], dict[str, Any]] = {
         "reason": "a child",
         "survivor_told": True,
     },
-    e.ReferralDrafted: {
+    ReferralDrafted: {
         **DETAILS,
         **REFERRAL,
         "recipient": "rsud",
@@ -140,29 +180,29 @@ FIELDS: dict[type[Fact], dict[str, Any]] = {
         "sender_kind": k.AgencyKind.LEAD,
         "recipient_kind": k.AgencyKind.HEALTH,
     },
-    e.ReferralSent: {**REFERRAL, "due_at": LATER},
-    e.ReferralReceived: REFERRAL,
-    e.ReferralAccepted: {**REFERRAL, "note": "tomorrow"},
-    e.ReferralRejected: {**REFERRAL, "reason": k.RejectReason.OUT_OF_AREA, "note": "too far"},
-    e.ReferralStarted: REFERRAL,
-    e.ReferralHeld: {**REFERRAL, "reason": k.EndReason.WAITING},
-    e.ReferralResumed: REFERRAL,
-    e.ReferralCompleted: {**REFERRAL, "outcome": k.Outcome.PARTIAL, "note": "half"},
-    e.ReferralFailed: {**REFERRAL, "reason": k.EndReason.UNREACHABLE, "note": "moved"},
-    e.ReferralCancelled: {**REFERRAL, "reason": k.EndReason.CONSENT_WITHDRAWN},
-    e.ReferralEscalated: {**REFERRAL, "level": 2},
-    e.ReferralUndelivered: {**REFERRAL, "level": 1, "to": "rsud"},
-    e.ServiceDelivered: {
+    ReferralSent: {**REFERRAL, "due_at": LATER},
+    ReferralReceived: REFERRAL,
+    ReferralAccepted: {**REFERRAL, "note": "tomorrow"},
+    ReferralRejected: {**REFERRAL, "reason": k.RejectReason.OUT_OF_AREA, "note": "too far"},
+    ReferralStarted: REFERRAL,
+    ReferralHeld: {**REFERRAL, "reason": k.EndReason.WAITING},
+    ReferralResumed: REFERRAL,
+    ReferralCompleted: {**REFERRAL, "outcome": k.Outcome.PARTIAL, "note": "half"},
+    ReferralFailed: {**REFERRAL, "reason": k.EndReason.UNREACHABLE, "note": "moved"},
+    ReferralCancelled: {**REFERRAL, "reason": k.EndReason.CONSENT_WITHDRAWN},
+    ReferralEscalated: {**REFERRAL, "level": 2},
+    ReferralUndelivered: {**REFERRAL, "level": 1, "to": "rsud"},
+    ServiceDelivered: {
         **DETAILS,
         **REFERRAL,
         "delivery": an_id("delivery"),
         "service": k.Service.HEALTH,
         "meets": (an_id("clock"),),
     },
-    e.NoteRecorded: {**DETAILS, **NOTE, "subject": "a visit"},
-    e.ContactAttempted: {**NOTE, "reached": True, "means": "telephone", "remark": "she answered"},
-    e.FollowUpRecorded: {**DETAILS, **NOTE, "next_on": DAY},
-    e.DocumentAttached: {
+    NoteRecorded: {**DETAILS, **NOTE, "subject": "a visit"},
+    ContactAttempted: {**NOTE, "reached": True, "means": "telephone", "remark": "she answered"},
+    FollowUpRecorded: {**DETAILS, **NOTE, "next_on": DAY},
+    DocumentAttached: {
         **DETAILS,
         "document": an_id("document"),
         "kind": k.DocumentKind.VISUM,
@@ -172,37 +212,37 @@ FIELDS: dict[type[Fact], dict[str, Any]] = {
         "sha256": "0123456789abcdef" * 4,
         "supersedes": an_id("older document"),
     },
-    e.DocumentSuperseded: {"document": an_id("older document"), "by": an_id("document")},
-    e.ConferenceHeld: {**DETAILS, "conference": an_id("conference"), "attendees": frozenset({"rsud", "polres"})},
-    e.ActionAgreed: {
+    DocumentSuperseded: {"document": an_id("older document"), "by": an_id("document")},
+    ConferenceHeld: {**DETAILS, "conference": an_id("conference"), "attendees": frozenset({"rsud", "polres"})},
+    ActionAgreed: {
         "action": an_id("action"),
         "owner": "rsud",
         "what": "see her again",
         "due_on": DAY,
         "conference": an_id("conference"),
     },
-    e.ActionDone: {"action": an_id("action"), "remark": "seen"},
-    e.ProtectionOrderRecorded: {
+    ActionDone: {"action": an_id("action"), "remark": "seen"},
+    ProtectionOrderRecorded: {
         "order": "7/2026",
         "issued_by": "the court",
         "valid_from": DAY,
         "valid_until": date(2026, 9, 9),
         "terms": "stay away",
     },
-    e.CaseWorkerAssigned: {"worker": an_id("worker")},
-    e.LeadTransferAsked: {
+    CaseWorkerAssigned: {"worker": an_id("worker")},
+    LeadTransferAsked: {
         "transfer": an_id("transfer"),
         "to": "lbh",
         "to_kind": k.AgencyKind.LEGAL_AID,
         "reason": "she moved",
     },
-    e.LeadTransferAccepted: {"transfer": an_id("transfer"), "lead": "lbh", "lead_kind": k.AgencyKind.LEGAL_AID},
-    e.LeadTransferDeclined: {"transfer": an_id("transfer"), "reason": "no capacity"},
-    e.CaseClosed: {"reason": k.CloseReason.GOALS_MET, "summary": "she is well"},
-    e.CaseReopened: {"reason": "it began again"},
-    e.CaseMerged: {"into": an_id("other case")},
-    e.DuplicateAbsorbed: {"duplicate": an_id("other case")},
-    e.DisclosureMade: {
+    LeadTransferAccepted: {"transfer": an_id("transfer"), "lead": "lbh", "lead_kind": k.AgencyKind.LEGAL_AID},
+    LeadTransferDeclined: {"transfer": an_id("transfer"), "reason": "no capacity"},
+    CaseClosed: {"reason": k.CloseReason.GOALS_MET, "summary": "she is well"},
+    CaseReopened: {"reason": "it began again"},
+    CaseMerged: {"into": an_id("other case")},
+    DuplicateAbsorbed: {"duplicate": an_id("other case")},
+    DisclosureMade: {
         "disclosure": an_id("disclosure"),
         "recipient": "the court",
         "basis": k.DisclosureBasis.COURT_ORDER,
@@ -211,25 +251,25 @@ FIELDS: dict[type[Fact], dict[str, Any]] = {
         "as_of": 12,
         "withheld_events": (3, 4),
     },
-    e.LegalHoldPlaced: {"reason": "a trial"},
-    e.LegalHoldLifted: {"reason": "the trial ended"},
-    e.HoldLiftingAsked: {"asked_by": an_id("reviewer"), "reason": "the trial ended"},
-    e.HoldLiftingRefused: {"reason": "an appeal"},
-    e.ErasureRequested: {
+    LegalHoldPlaced: {"reason": "a trial"},
+    LegalHoldLifted: {"reason": "the trial ended"},
+    HoldLiftingAsked: {"asked_by": an_id("reviewer"), "reason": "the trial ended"},
+    HoldLiftingRefused: {"reason": "an appeal"},
+    ErasureRequested: {
         "erasure": an_id("erasure"),
         "compartments": frozenset({"health", "contact"}),
         "basis": k.ErasureBasis.SURVIVOR_REQUEST,
         "asked_by": an_id("reviewer"),
         "reason": "she asks for it",
     },
-    e.ErasureRefused: {"erasure": an_id("erasure"), "reason": "an appeal"},
-    e.CaseErased: {
+    ErasureRefused: {"erasure": an_id("erasure"), "reason": "an appeal"},
+    CaseErased: {
         "erasure": an_id("erasure"),
         "compartments": frozenset({"health", "contact"}),
         "requested_by": an_id("reviewer"),
         "approved_by": an_id("officer"),
     },
-    e.GlassBroken: {
+    GlassBroken: {
         **GLASS,
         "compartments": frozenset({"health", "contact"}),
         "basis": k.LegalBasis.IMMINENT_DANGER,
@@ -242,14 +282,14 @@ FIELDS: dict[type[Fact], dict[str, Any]] = {
         "expires_at": LATER,
         "review_due_at": LATER,
     },
-    e.GlassClosed: GLASS,
-    e.GlassReviewed: {
+    GlassClosed: GLASS,
+    GlassReviewed: {
         **GLASS,
         "verdict": k.GlassVerdict.JUSTIFIED,
         "remark": "nobody could be asked",
         "reviewer": an_id("reviewer"),
     },
-    e.GlassReviewOverdue: {**GLASS, "level": 1},
+    GlassReviewOverdue: {**GLASS, "level": 1},
     a.AgencyRegistered: {
         "code": "rsud",
         "kind": k.AgencyKind.HEALTH,
@@ -258,8 +298,8 @@ FIELDS: dict[type[Fact], dict[str, Any]] = {
         "area": "Bontang",
     },
     a.ServicesOffered: {"services": frozenset({k.Service.HEALTH, k.Service.FORENSIC})},
-    a.KeyRegistered: {"key": "k1", "public_key": "A" * 1622},
-    a.KeyRetired: {"key": "k1"},
+    KeyRegistered: {"key": "k1", "public_key": "A" * 1622},
+    KeyRetired: {"key": "k1"},
     a.MemberJoined: {
         "member": an_id("member"),
         "roles": frozenset({k.Role.CASE_WORKER, k.Role.SUPERVISOR}),
@@ -268,9 +308,9 @@ FIELDS: dict[type[Fact], dict[str, Any]] = {
     a.MemberLeft: {"member": an_id("member")},
     a.AgencySuspended: {"reason": "an inquiry"},
     a.AgencyReactivated: {},
-    a.ResealingAsked: {**RESEALING, "reason": "the server burnt", "asked_by": an_id("administrator")},
-    a.ResealingApproved: {**RESEALING, "asked_by": an_id("administrator"), "approved_by": an_id("officer")},
-    a.ResealingRefused: {**RESEALING, "reason": "nobody knows of a fire"},
+    ResealingAsked: {**RESEALING, "reason": "the server burnt", "asked_by": an_id("administrator")},
+    ResealingApproved: {**RESEALING, "asked_by": an_id("administrator"), "approved_by": an_id("officer")},
+    ResealingRefused: {**RESEALING, "reason": "nobody knows of a fire"},
     w.WebhookSet: {"url": "https://rsud.example/rujukan"},
     w.WebhookRemoved: {},
     w.WebhookDisabled: {"reason": "failing"},

@@ -12,9 +12,22 @@ from uuid import UUID, uuid5
 
 from msgspec.structs import replace
 
-from rujukan.domain.agency import Agency
+from rujukan.domain.agency_state import Agency
 from rujukan.domain.case import Case, decide, evolve, fold
-from rujukan.domain.case import events as e
+from rujukan.domain.case.consents import ConsentGiven, ConsentOverridden, ConsentWithdrawn
+from rujukan.domain.case.fulfilment import (
+    ReferralAccepted,
+    ReferralCompleted,
+    ReferralFailed,
+    ReferralHeld,
+    ReferralReceived,
+    ReferralRejected,
+    ReferralStarted,
+)
+from rujukan.domain.case.incidents import IncidentRecorded
+from rujukan.domain.case.intake import CaseOpened, ReportReceived
+from rujukan.domain.case.referrals import ReferralCancelled, ReferralDrafted, ReferralSent
+from rujukan.domain.casefile.clocks import ClockStarted
 from rujukan.domain.codes import (
     AgeGroup,
     AgencyKind,
@@ -120,9 +133,9 @@ def say(what: type[F], at: datetime = NOON, /, **fields: Any) -> F:
     return what(**{"occurred_at": at, **fields})
 
 
-def opened(lead: str = "uptd-ppa", age: AgeGroup = AgeGroup.ADULT, at: datetime = NOON) -> e.CaseOpened:
+def opened(lead: str = "uptd-ppa", age: AgeGroup = AgeGroup.ADULT, at: datetime = NOON) -> CaseOpened:
     return say(
-        e.CaseOpened,
+        CaseOpened,
         at,
         lead=lead,
         lead_kind=NETWORK[lead].kind,
@@ -132,8 +145,8 @@ def opened(lead: str = "uptd-ppa", age: AgeGroup = AgeGroup.ADULT, at: datetime 
     )
 
 
-def report() -> e.ReportReceived:
-    return say(e.ReportReceived, channel=Channel.IN_PERSON, reporter=Reporter.SURVIVOR, account="what she said")
+def report() -> ReportReceived:
+    return say(ReportReceived, channel=Channel.IN_PERSON, reporter=Reporter.SURVIVOR, account="what she said")
 
 
 def incident_fields(**other: Any) -> dict[str, Any]:
@@ -147,13 +160,13 @@ def incident_fields(**other: Any) -> dict[str, Any]:
     }
 
 
-def incident(**other: Any) -> e.IncidentRecorded:
-    return say(e.IncidentRecorded, **incident_fields(**other))
+def incident(**other: Any) -> IncidentRecorded:
+    return say(IncidentRecorded, **incident_fields(**other))
 
 
-def clock(due_at: datetime = NOON + DAY) -> e.ClockStarted:
+def clock(due_at: datetime = NOON + DAY) -> ClockStarted:
     return say(
-        e.ClockStarted,
+        ClockStarted,
         clock=CLOCK,
         starts_at=NOON,
         due_at=due_at,
@@ -178,9 +191,9 @@ def scope(
     }
 
 
-def consent(id: UUID = C1, *, at: datetime = NOON, **of_scope: Any) -> e.ConsentGiven:
+def consent(id: UUID = C1, *, at: datetime = NOON, **of_scope: Any) -> ConsentGiven:
     return say(
-        e.ConsentGiven,
+        ConsentGiven,
         at,
         **scope(id, **of_scope),
         given_by=frozenset({ConsentBy.SURVIVOR}),
@@ -188,9 +201,9 @@ def consent(id: UUID = C1, *, at: datetime = NOON, **of_scope: Any) -> e.Consent
     )
 
 
-def override(id: UUID = C1, **of_scope: Any) -> e.ConsentOverridden:
+def override(id: UUID = C1, **of_scope: Any) -> ConsentOverridden:
     return say(
-        e.ConsentOverridden,
+        ConsentOverridden,
         **scope(id, **of_scope),
         basis=LegalBasis.IMMINENT_DANGER,
         rule="UU 12/2022",
@@ -199,8 +212,8 @@ def override(id: UUID = C1, **of_scope: Any) -> e.ConsentOverridden:
     )
 
 
-def withdrawn(id: UUID = C1) -> e.ConsentWithdrawn:
-    return say(e.ConsentWithdrawn, consent=id)
+def withdrawn(id: UUID = C1) -> ConsentWithdrawn:
+    return say(ConsentWithdrawn, consent=id)
 
 
 def draft_fields(
@@ -222,14 +235,14 @@ def draft_fields(
     }
 
 
-def draft(referral: UUID = R1, sender: str = "uptd-ppa", to: str = "rsud", **other: Any) -> e.ReferralDrafted:
+def draft(referral: UUID = R1, sender: str = "uptd-ppa", to: str = "rsud", **other: Any) -> ReferralDrafted:
     fields = draft_fields(referral, to, **other)
     kinds = {"sender_kind": NETWORK[sender].kind, "recipient_kind": NETWORK[to].kind}
-    return say(e.ReferralDrafted, **fields, sender=sender, **kinds)
+    return say(ReferralDrafted, **fields, sender=sender, **kinds)
 
 
-def sent(referral: UUID = R1, at: datetime = NOON) -> e.ReferralSent:
-    return say(e.ReferralSent, at, referral=referral, due_at=at + DAY)
+def sent(referral: UUID = R1, at: datetime = NOON) -> ReferralSent:
+    return say(ReferralSent, at, referral=referral, due_at=at + DAY)
 
 
 def moved(to: ReferralStatus, referral: UUID = R1) -> Fact:
@@ -237,21 +250,21 @@ def moved(to: ReferralStatus, referral: UUID = R1) -> Fact:
     S = ReferralStatus  # noqa: N806
     match to:
         case S.RECEIVED:
-            return say(e.ReferralReceived, referral=referral)
+            return say(ReferralReceived, referral=referral)
         case S.ACCEPTED:
-            return say(e.ReferralAccepted, referral=referral)
+            return say(ReferralAccepted, referral=referral)
         case S.REJECTED:
-            return say(e.ReferralRejected, referral=referral, reason=RejectReason.NO_CAPACITY)
+            return say(ReferralRejected, referral=referral, reason=RejectReason.NO_CAPACITY)
         case S.IN_PROGRESS:
-            return say(e.ReferralStarted, referral=referral)
+            return say(ReferralStarted, referral=referral)
         case S.ON_HOLD:
-            return say(e.ReferralHeld, referral=referral, reason=EndReason.WAITING)
+            return say(ReferralHeld, referral=referral, reason=EndReason.WAITING)
         case S.COMPLETED:
-            return say(e.ReferralCompleted, referral=referral, outcome=Outcome.DELIVERED)
+            return say(ReferralCompleted, referral=referral, outcome=Outcome.DELIVERED)
         case S.FAILED:
-            return say(e.ReferralFailed, referral=referral, reason=EndReason.UNREACHABLE)
+            return say(ReferralFailed, referral=referral, reason=EndReason.UNREACHABLE)
         case S.CANCELLED:
-            return say(e.ReferralCancelled, referral=referral, reason=EndReason.BY_SENDER)
+            return say(ReferralCancelled, referral=referral, reason=EndReason.BY_SENDER)
         case _:
             raise ValueError(f"no move of a sent referral leads to {to}")
 

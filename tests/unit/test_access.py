@@ -7,8 +7,8 @@ from msgspec.structs import replace
 from story import C1, C2, C3, DAY, NOON, R1, brought_to, consent, opened, override, say, sent, the_case, withdrawn
 
 from rujukan.domain.access import GROUNDS, LONGEST_BASIS, basis_of, codes_of
-from rujukan.domain.case import events as e
-from rujukan.domain.case.state import Case
+from rujukan.domain.case.consents import ConsentNarrowed
+from rujukan.domain.casefile.state import Case
 from rujukan.domain.codes import AgencyKind, LegalBasis, ReferralStatus
 from rujukan.domain.compartment import Compartment
 
@@ -37,7 +37,7 @@ def test_a_reading_in_the_place_of_consent_names_the_legal_basis_and_its_rule() 
 
 def test_a_narrowed_override_still_names_its_rule() -> None:
     narrowed = say(
-        e.ConsentNarrowed,
+        ConsentNarrowed,
         consent=C1,
         compartments=frozenset({"health"}),
         recipients=frozenset({"rsud"}),

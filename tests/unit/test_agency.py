@@ -6,6 +6,9 @@ import pytest
 from story import LEAD, NOON, act, an_id, say
 
 from rujukan.domain import agency as a
+from rujukan.domain import agency_state
+from rujukan.domain.agency_keys import KeyRegistered, RegisterKey, RetireKey
+from rujukan.domain.agency_state import Agency
 from rujukan.domain.codes import AgencyKind, Role, Service
 from rujukan.domain.fact import Act, Fact
 from rujukan.domain.refusal import (
@@ -28,24 +31,24 @@ KEY = "A" * 1622
 WHO = {"code": "rsud", "kind": AgencyKind.HEALTH, "name": "RSUD", "area": "Bontang"}
 REGISTERED = say(a.AgencyRegistered, **WHO)
 JOINED = say(a.MemberJoined, member=MEMBER, roles=frozenset({Role.CASE_WORKER}))
-FIRST_KEY = say(a.KeyRegistered, key="k1", public_key=KEY)
-SECOND_KEY = say(a.KeyRegistered, key="k2", public_key=KEY)
+FIRST_KEY = say(KeyRegistered, key="k1", public_key=KEY)
+SECOND_KEY = say(KeyRegistered, key="k2", public_key=KEY)
 SUSPENDED = say(a.AgencySuspended, reason="an inquiry")
 
 
-def decided(events: Sequence[Fact], command: Fact, by: Act) -> a.Agency | None:
+def decided(events: Sequence[Fact], command: Fact, by: Act) -> Agency | None:
     before = a.fold(events)
-    return a.fold(a.decide(command, before, by), before)
+    return a.fold(agency_state.decide(command, before, by), before)
 
 
 def refused(events: Sequence[Fact], command: Fact, by: Act, why: type[Refusal]) -> None:
     with pytest.raises(Refusal) as refusal:
-        a.decide(command, a.fold(events), by)
+        agency_state.decide(command, a.fold(events), by)
     assert refusal.type is why
 
 
 def test_the_lead_registers_an_agency() -> None:
-    assert a.decide(say(a.RegisterAgency, **WHO), None, OPERATOR) == [REGISTERED]
+    assert agency_state.decide(say(a.RegisterAgency, **WHO), None, OPERATOR) == [REGISTERED]
     agency = decided([], say(a.RegisterAgency, **WHO, services=frozenset({Service.HEALTH})), OPERATOR)
     assert agency is not None
     assert (agency.code, agency.kind, agency.services, agency.active) == (
@@ -71,14 +74,14 @@ def test_only_the_lead_or_the_system_runs_the_network(command: Fact) -> None:
 
 
 def test_the_system_runs_the_network_too() -> None:
-    assert a.decide(say(a.RegisterAgency, **WHO), None, SYSTEM) == [REGISTERED]
-    assert a.decide(say(a.OfferServices, services=frozenset()), a.fold([REGISTERED]), SYSTEM)
+    assert agency_state.decide(say(a.RegisterAgency, **WHO), None, SYSTEM) == [REGISTERED]
+    assert agency_state.decide(say(a.OfferServices, services=frozenset()), a.fold([REGISTERED]), SYSTEM)
 
 
 OF_ITS_OWN = [
     say(a.OfferServices, services=frozenset({Service.HEALTH})),
-    say(a.RegisterKey, key="k1", public_key=KEY),
-    say(a.RetireKey, key="k1"),
+    say(RegisterKey, key="k1", public_key=KEY),
+    say(RetireKey, key="k1"),
     say(a.AddMember, member=MEMBER, roles=frozenset({Role.CASE_WORKER})),
     say(a.RemoveMember, member=MEMBER),
 ]
@@ -87,7 +90,7 @@ OF_ITS_OWN = [
 @pytest.mark.parametrize("command", OF_ITS_OWN, ids=lambda command: type(command).__name__)
 def test_an_agency_is_changed_by_its_own_people_only(command: Fact) -> None:
     with_administrator = say(a.AddMember, member=an_id("administrator"), roles=frozenset({Role.AGENCY_ADMINISTRATOR}))
-    administrator = a.decide(with_administrator, a.fold([REGISTERED]), SYSTEM)[0]
+    administrator = agency_state.decide(with_administrator, a.fold([REGISTERED]), SYSTEM)[0]
     refused([REGISTERED, administrator, JOINED, FIRST_KEY], command, OTHER, NotForThisAgency)
     refused([REGISTERED, administrator, JOINED, FIRST_KEY], command, OPERATOR, NotForThisAgency)
 
@@ -95,7 +98,7 @@ def test_an_agency_is_changed_by_its_own_people_only(command: Fact) -> None:
 def test_the_networks_operator_lets_an_agencys_first_administrator_in_and_nobody_else_does() -> None:
     first = say(a.AddMember, member=MEMBER, roles=frozenset({Role.AGENCY_ADMINISTRATOR}))
     refused([REGISTERED], first, OTHER, NotForThisAgency)
-    assert a.decide(first, a.fold([REGISTERED]), OPERATOR)
+    assert agency_state.decide(first, a.fold([REGISTERED]), OPERATOR)
 
 
 @pytest.mark.parametrize(
@@ -125,19 +128,21 @@ def test_messages_are_sealed_to_the_newest_key() -> None:
     agency = a.fold([REGISTERED, FIRST_KEY, SECOND_KEY])
     assert agency is not None
     assert agency.sealing_key == ("k2", KEY)
-    without = decided([REGISTERED, FIRST_KEY, SECOND_KEY], say(a.RetireKey, key="k2"), OWN)
+    without = decided([REGISTERED, FIRST_KEY, SECOND_KEY], say(RetireKey, key="k2"), OWN)
     assert without is not None
     assert without.sealing_key == ("k1", KEY)
 
 
 def test_a_key_is_registered_once() -> None:
-    refused([REGISTERED, FIRST_KEY], say(a.RegisterKey, key="k1", public_key=KEY), OWN, AlreadyExists)
-    assert a.decide(say(a.RegisterKey, key="k2", public_key=KEY), a.fold([REGISTERED, FIRST_KEY]), OWN) == [SECOND_KEY]
+    refused([REGISTERED, FIRST_KEY], say(RegisterKey, key="k1", public_key=KEY), OWN, AlreadyExists)
+    assert agency_state.decide(say(RegisterKey, key="k2", public_key=KEY), a.fold([REGISTERED, FIRST_KEY]), OWN) == [
+        SECOND_KEY
+    ]
 
 
 def test_the_only_key_is_not_retired_and_an_unknown_one_neither() -> None:
-    refused([REGISTERED, FIRST_KEY], say(a.RetireKey, key="k1"), OWN, Invalid)
-    refused([REGISTERED, FIRST_KEY], say(a.RetireKey, key="k9"), OWN, Unknown)
+    refused([REGISTERED, FIRST_KEY], say(RetireKey, key="k1"), OWN, Invalid)
+    refused([REGISTERED, FIRST_KEY], say(RetireKey, key="k9"), OWN, Unknown)
 
 
 def test_members_join_change_roles_and_leave() -> None:
@@ -193,4 +198,4 @@ def test_every_event_of_an_agency_counts_one_version() -> None:
 
 def test_what_is_no_command_of_an_agency_is_not_decided() -> None:
     with pytest.raises(TypeError, match="not a command"):
-        a.decide(REGISTERED, None, LEAD)
+        agency_state.decide(REGISTERED, None, LEAD)

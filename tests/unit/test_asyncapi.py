@@ -13,10 +13,10 @@ from jsonschema import Draft7Validator
 
 from rujukan.consumers import topics
 from rujukan.domain import catalogue
+from rujukan.domain.words import Words
 from rujukan.infra.schemas import asyncapi, frozen, html_page, serving
 from rujukan.infra.schemas.reading import Chapter, Entry, Field, code_lists
 from rujukan.infra.schemas.shapes import DELIVERY, PLACEHOLDER, Name
-from rujukan.infra.schemas.words import Words
 
 OFFICIAL = Draft7Validator(json.loads((Path(__file__).parent / "data" / "asyncapi" / "3.0.0.json").read_text("utf-8")))
 DOCUMENT: dict[str, Any] = json.loads(asyncapi.as_json(asyncapi.document("1.2.3")))

@@ -18,8 +18,10 @@ from walk import (
 
 from rujukan.domain import catalogue
 from rujukan.domain.case import Case, evolve, fold
-from rujukan.domain.case import events as e
-from rujukan.domain.case.state import Status
+from rujukan.domain.case.consents import ConsentNarrowed, ConsentWithdrawn
+from rujukan.domain.case.lead import LeadTransferAsked
+from rujukan.domain.case.referrals import ReferralDrafted
+from rujukan.domain.casefile.state import Status
 from rujukan.domain.codes import EndReason
 from rujukan.domain.compartment import Compartment
 from rujukan.domain.fact import Act, Fact
@@ -73,7 +75,7 @@ class CaseMachine(Walk):
         now = STATUS_AFTER[type(event)]
         assert (was, now) in ALLOWED
         if getattr(event, "reason", None) is EndReason.CONSENT_WITHDRAWN:
-            assert isinstance(self.log_of(command), e.ConsentWithdrawn | e.ConsentNarrowed)
+            assert isinstance(self.log_of(command), ConsentWithdrawn | ConsentNarrowed)
             assert was != "draft"
             self.it_stood_on_that_consent(before, draft, by)
         else:
@@ -82,8 +84,8 @@ class CaseMachine(Walk):
             shared = covered(before, draft.recipient, by.at, draft.purpose)
             assert {"coordination", *draft.compartments} <= shared, "shared without consent"
 
-    def it_stood_on_that_consent(self, before: list[Fact], draft: e.ReferralDrafted, by: Act) -> None:
-        changes = [i for i, event in enumerate(before) if isinstance(event, e.ConsentWithdrawn | e.ConsentNarrowed)]
+    def it_stood_on_that_consent(self, before: list[Fact], draft: ReferralDrafted, by: Act) -> None:
+        changes = [i for i, event in enumerate(before) if isinstance(event, ConsentWithdrawn | ConsentNarrowed)]
         needs = {"coordination", *draft.compartments}
         until, after = before[: changes[-1]], before[: changes[-1] + 1]
         assert needs <= covered(until, draft.recipient, by.at, draft.purpose), "it was not covered anyway"
@@ -111,7 +113,7 @@ class CaseMachine(Walk):
     def who_leads_was_asked_and_accepted(self) -> None:
         if self.case is not None:
             assert self.case.lead == led_by(self.log)
-            asked = {event.to for event in self.log if isinstance(event, e.LeadTransferAsked)}
+            asked = {event.to for event in self.log if isinstance(event, LeadTransferAsked)}
             assert self.case.lead in {LED_BY, *asked}
             assert set(self.case.former_leads) == led_before(self.log)
             assert all(self.case.is_known_to(agency) for agency in led_before(self.log))

@@ -33,9 +33,21 @@ from story import (
     withdrawn,
 )
 
-from rujukan.domain.case import commands as c
-from rujukan.domain.case import events as e
-from rujukan.domain.case.state import NOTHING
+from rujukan.domain.case.consents import (
+    ConsentGiven,
+    ConsentNarrowed,
+    ConsentRefused,
+    ConsentWithdrawn,
+    GiveConsent,
+    NarrowConsent,
+    OverrideConsent,
+    RefuseConsent,
+    WithdrawConsent,
+)
+from rujukan.domain.case.fulfilment import ReferralHeld, ReferralResumed, ResumeReferral
+from rujukan.domain.case.lifecycle import CaseClosed
+from rujukan.domain.case.referrals import ReferralCancelled, SendReferral
+from rujukan.domain.casefile.state import NOTHING
 from rujukan.domain.codes import (
     AgeGroup,
     AgencyKind,
@@ -49,6 +61,7 @@ from rujukan.domain.codes import (
     Role,
 )
 from rujukan.domain.compartment import Compartment
+from rujukan.domain.fact import Fact
 from rujukan.domain.refusal import (
     AlreadyExists,
     CaseNotOpen,
@@ -67,19 +80,19 @@ S = ReferralStatus
 SURVIVOR, CAREGIVER = ConsentBy.SURVIVOR, ConsentBy.CAREGIVER
 
 
-def give(id: object = C1, *, by: tuple[ConsentBy, ...] = (SURVIVOR,), **other: object) -> c.GiveConsent:
+def give(id: object = C1, *, by: tuple[ConsentBy, ...] = (SURVIVOR,), **other: object) -> GiveConsent:
     asked = {k: other.pop(k) for k in ("to", "of", "purposes", "until") if k in other}
     fields = {**scope(id, **asked), "given_by": frozenset(by), "obtained": Obtained.VERBAL, **other}  # type: ignore[arg-type]
-    return say(c.GiveConsent, **fields)
+    return say(GiveConsent, **fields)
 
 
-def narrow(**of_scope: object) -> c.NarrowConsent:
-    return say(c.NarrowConsent, **scope(**of_scope))  # type: ignore[arg-type]
+def narrow(**of_scope: object) -> NarrowConsent:
+    return say(NarrowConsent, **scope(**of_scope))  # type: ignore[arg-type]
 
 
-WITHDRAW = say(c.WithdrawConsent, consent=C1)
+WITHDRAW = say(WithdrawConsent, consent=C1)
 OVERRIDE = say(
-    c.OverrideConsent,
+    OverrideConsent,
     **scope(),
     basis=LegalBasis.IMMINENT_DANGER,
     rule="UU 12/2022",
@@ -122,19 +135,19 @@ def test_who_consents_follows_the_survivors_age(
 ) -> None:
     result = given(opened(age=age)).when(give(by=by, **more))
     if allowed:
-        result.then_only(e.ConsentGiven)
+        result.then_only(ConsentGiven)
     else:
         result.refused(ConsentFromWrongPerson, age_group=age)
 
 
 def test_a_consent_ends_after_it_was_given() -> None:
     given(opened()).when(give(until=NOON)).refused(Invalid, field="expires_at")
-    given(opened()).when(give(until=NOON + HOUR)).then_only(e.ConsentGiven)
+    given(opened()).when(give(until=NOON + HOUR)).then_only(ConsentGiven)
 
 
 def test_a_refusal_is_recorded_and_lets_nobody_know_anything() -> None:
-    refuse = say(c.RefuseConsent, consent=C1, given_by=frozenset({SURVIVOR}), asked_for=frozenset({"rsud"}))
-    refused = say(e.ConsentRefused, consent=C1, given_by=frozenset({SURVIVOR}), asked_for=frozenset({"rsud"}))
+    refuse = say(RefuseConsent, consent=C1, given_by=frozenset({SURVIVOR}), asked_for=frozenset({"rsud"}))
+    refused = say(ConsentRefused, consent=C1, given_by=frozenset({SURVIVOR}), asked_for=frozenset({"rsud"}))
     case = given(opened()).when(refuse).then(refused)
     assert case is not None
     assert case.shareable("rsud", AgencyKind.HEALTH, NOON) == NOTHING
@@ -144,7 +157,7 @@ def test_a_refusal_is_recorded_and_lets_nobody_know_anything() -> None:
 
 ALL_COMMANDS = [
     give(),
-    say(c.RefuseConsent, consent=C1, given_by=frozenset({SURVIVOR})),
+    say(RefuseConsent, consent=C1, given_by=frozenset({SURVIVOR})),
     narrow(),
     WITHDRAW,
     OVERRIDE,
@@ -152,29 +165,29 @@ ALL_COMMANDS = [
 
 
 @pytest.mark.parametrize("command", ALL_COMMANDS, ids=lambda command: type(command).__name__)
-def test_to_an_agency_outside_the_case_its_consents_do_not_exist(command: c.Fact) -> None:
+def test_to_an_agency_outside_the_case_its_consents_do_not_exist(command: Fact) -> None:
     given(*referred()).when(command, by=SCHOOL).refused(Unknown, what="case")
 
 
 @pytest.mark.parametrize("command", ALL_COMMANDS, ids=lambda command: type(command).__name__)
-def test_an_agency_whose_referral_ended_records_no_consent(command: c.Fact) -> None:
+def test_an_agency_whose_referral_ended_records_no_consent(command: Fact) -> None:
     given(*referred(S.COMPLETED)).when(command, by=HOSPITAL).refused(NotForThisAgency)
 
 
 @pytest.mark.parametrize("command", ALL_COMMANDS, ids=lambda command: type(command).__name__)
-def test_a_closed_case_takes_no_consent(command: c.Fact) -> None:
-    given(opened(), say(e.CaseClosed, reason=CloseReason.GOALS_MET)).when(command).refused(CaseNotOpen)
+def test_a_closed_case_takes_no_consent(command: Fact) -> None:
+    given(opened(), say(CaseClosed, reason=CloseReason.GOALS_MET)).when(command).refused(CaseNotOpen)
 
 
 @pytest.mark.parametrize("command", ALL_COMMANDS, ids=lambda command: type(command).__name__)
-def test_no_consent_is_recorded_from_the_future(command: c.Fact) -> None:
+def test_no_consent_is_recorded_from_the_future(command: Fact) -> None:
     ahead = type(command)(**{f: getattr(command, f) for f in command.__struct_fields__} | {"occurred_at": NOON + HOUR})
-    before = [opened(), consent()] if isinstance(command, c.NarrowConsent | c.WithdrawConsent) else [opened()]
+    before = [opened(), consent()] if isinstance(command, NarrowConsent | WithdrawConsent) else [opened()]
     given(*before).when(ahead, by=SUPERVISOR).refused(InTheFuture)
 
 
 def test_a_recipient_may_record_a_consent_that_the_survivor_gave_there() -> None:
-    given(*referred()).when(give(C2, to="psikolog", of=("psychosocial",)), by=HOSPITAL).then_only(e.ConsentGiven)
+    given(*referred()).when(give(C2, to="psikolog", of=("psychosocial",)), by=HOSPITAL).then_only(ConsentGiven)
 
 
 # What a consent covers ---------------------------------------------------------------------------------------
@@ -220,7 +233,7 @@ def test_consents_add_up() -> None:
 
 
 def test_a_consent_can_be_narrowed_without_a_reason() -> None:
-    case = given(opened(), consent()).when(narrow(of=("health",))).then(say(e.ConsentNarrowed, **scope(of=("health",))))
+    case = given(opened(), consent()).when(narrow(of=("health",))).then(say(ConsentNarrowed, **scope(of=("health",))))
     assert case is not None
     assert case.shareable("rsud", AgencyKind.HEALTH, NOON) == {Compartment.COORDINATION, Compartment.HEALTH}
 
@@ -241,15 +254,15 @@ def test_narrowing_adds_nothing(before: dict[str, object], asked: dict[str, obje
 
 
 def test_narrowing_may_bring_the_end_nearer() -> None:
-    given(opened(), consent()).when(narrow(until=NOON + HOUR)).then_only(e.ConsentNarrowed)
-    given(opened(), consent(until=NOON + DAY)).when(narrow(until=NOON + HOUR)).then_only(e.ConsentNarrowed)
+    given(opened(), consent()).when(narrow(until=NOON + HOUR)).then_only(ConsentNarrowed)
+    given(opened(), consent(until=NOON + DAY)).when(narrow(until=NOON + HOUR)).then_only(ConsentNarrowed)
 
 
 def test_a_consent_for_a_kind_can_be_narrowed_to_agencies_of_that_kind() -> None:
-    case = given(opened(), consent(to="kind:health")).when(narrow(to="rsud")).then_only(e.ConsentNarrowed)
+    case = given(opened(), consent(to="kind:health")).when(narrow(to="rsud")).then_only(ConsentNarrowed)
     assert case.shareable("rsud", AgencyKind.HEALTH, NOON) == INCIDENT_AND_HEALTH
     assert case.shareable("another-hospital", AgencyKind.HEALTH, NOON) == NOTHING
-    given(opened(), consent(to=("kind:health", "lbh"))).when(narrow(to=("rsud", "lbh"))).then_only(e.ConsentNarrowed)
+    given(opened(), consent(to=("kind:health", "lbh"))).when(narrow(to=("rsud", "lbh"))).then_only(ConsentNarrowed)
 
 
 @pytest.mark.parametrize("to", ["polres", "nowhere", "kind:police", "kind:lead", ("rsud", "polres")])
@@ -262,7 +275,7 @@ def test_a_consent_for_an_agency_is_not_narrowed_to_its_kind() -> None:
 
 
 def test_a_narrowed_consent_remembers_whom_it_named_before() -> None:
-    narrowed = [say(e.ConsentNarrowed, **scope(to=to)) for to in (("rsud", "polres"), "rsud")]
+    narrowed = [say(ConsentNarrowed, **scope(to=to)) for to in (("rsud", "polres"), "rsud")]
     case = the_case(opened(), consent(to=("rsud", "polres", "lbh")), *narrowed)
     assert case.consents[C1].recipients == {"rsud"}
     assert case.consents[C1].ever == {"rsud", "polres", "lbh"}
@@ -287,7 +300,7 @@ def test_a_withdrawn_consent_can_be_neither_narrowed_nor_withdrawn_again() -> No
 
 
 def test_a_narrowed_override_is_an_override_still() -> None:
-    case = the_case(opened(), override(), say(e.ConsentNarrowed, **scope(of=("health",))))
+    case = the_case(opened(), override(), say(ConsentNarrowed, **scope(of=("health",))))
     assert case.consents[C1].override
 
 
@@ -303,13 +316,13 @@ def test_a_withdrawn_consent_covers_nothing() -> None:
 @pytest.mark.parametrize("status", [S.REQUESTED, S.RECEIVED, S.ACCEPTED])
 def test_when_consent_ends_a_referral_on_which_no_work_began_is_cancelled(status: S) -> None:
     given(*referred(status)).when(WITHDRAW).then(
-        withdrawn(), say(e.ReferralCancelled, referral=R1, reason=EndReason.CONSENT_WITHDRAWN)
+        withdrawn(), say(ReferralCancelled, referral=R1, reason=EndReason.CONSENT_WITHDRAWN)
     )
 
 
 def test_when_consent_ends_work_that_began_is_held_for_a_person_to_decide() -> None:
     given(*referred(S.IN_PROGRESS)).when(WITHDRAW).then(
-        withdrawn(), say(e.ReferralHeld, referral=R1, reason=EndReason.CONSENT_WITHDRAWN)
+        withdrawn(), say(ReferralHeld, referral=R1, reason=EndReason.CONSENT_WITHDRAWN)
     )
 
 
@@ -328,7 +341,7 @@ def test_when_one_consent_ends_only_the_referrals_that_stood_on_it_stop() -> Non
         consent(C2, to="polres", of=("legal",), purposes=(Purpose.PROTECTION,)),
         *brought_to(S.ACCEPTED, R2, to="polres", of=("legal",), purpose=Purpose.PROTECTION),
     ]
-    after = given(*both).when(WITHDRAW).then_only(e.ConsentWithdrawn, e.ReferralCancelled)
+    after = given(*both).when(WITHDRAW).then_only(ConsentWithdrawn, ReferralCancelled)
     assert {r.id: r.status for r in after.referrals.values()} == {R1: S.CANCELLED, R2: S.ACCEPTED}
 
 
@@ -336,36 +349,36 @@ def test_when_one_consent_ends_only_the_referrals_that_stood_on_it_stop() -> Non
 def test_when_a_consent_ends_a_referral_that_it_did_not_cover_stays_as_it_is(status: S) -> None:
     """Its own consent ran out before; that is not what was withdrawn now."""
     ran_out = [opened(), consent(until=NOON + HOUR), *brought_to(status), consent(C2, to="polres", of=("legal",))]
-    withdraw = say(c.WithdrawConsent, consent=C2)
+    withdraw = say(WithdrawConsent, consent=C2)
     given(*ran_out).when(withdraw, by=later(LEAD, 2 * HOUR)).then(withdrawn(C2))
-    narrower = say(c.NarrowConsent, **scope(C2, to="polres", of=()))
-    given(*ran_out).when(narrower, by=later(LEAD, 2 * HOUR)).then_only(e.ConsentNarrowed)
+    narrower = say(NarrowConsent, **scope(C2, to="polres", of=()))
+    given(*ran_out).when(narrower, by=later(LEAD, 2 * HOUR)).then_only(ConsentNarrowed)
 
 
 def test_a_narrowed_consent_stops_what_it_no_longer_covers() -> None:
-    given(*referred(S.REQUESTED)).when(narrow(of=("health",))).then_only(e.ConsentNarrowed, e.ReferralCancelled)
-    given(*referred(S.IN_PROGRESS)).when(narrow(of=("health",))).then_only(e.ConsentNarrowed, e.ReferralHeld)
-    given(*referred(S.IN_PROGRESS)).when(narrow(until=NOON + DAY)).then_only(e.ConsentNarrowed)
+    given(*referred(S.REQUESTED)).when(narrow(of=("health",))).then_only(ConsentNarrowed, ReferralCancelled)
+    given(*referred(S.IN_PROGRESS)).when(narrow(of=("health",))).then_only(ConsentNarrowed, ReferralHeld)
+    given(*referred(S.IN_PROGRESS)).when(narrow(until=NOON + DAY)).then_only(ConsentNarrowed)
 
 
 def test_a_referral_cannot_be_sent_after_the_consent_was_withdrawn() -> None:
-    given(opened(), consent(), draft(), withdrawn()).when(say(c.SendReferral, referral=R1)).refused(ConsentMissing)
+    given(opened(), consent(), draft(), withdrawn()).when(say(SendReferral, referral=R1)).refused(ConsentMissing)
 
 
 def test_held_work_does_not_go_on_before_there_is_consent_again() -> None:
     held = given(*referred()).when(WITHDRAW).events
-    resume = say(c.ResumeReferral, referral=R1)
+    resume = say(ResumeReferral, referral=R1)
     given(*referred(), *held).when(resume, by=HOSPITAL).refused(ConsentMissing, recipient="rsud")
-    given(*referred(), *held, consent(C2)).when(resume, by=HOSPITAL).then(say(e.ReferralResumed, referral=R1))
+    given(*referred(), *held, consent(C2)).when(resume, by=HOSPITAL).then(say(ReferralResumed, referral=R1))
 
 
 def test_the_recipient_may_pass_on_that_the_survivor_withdrew() -> None:
-    given(*referred()).when(WITHDRAW, by=HOSPITAL).then_only(e.ConsentWithdrawn, e.ReferralHeld)
+    given(*referred()).when(WITHDRAW, by=HOSPITAL).then_only(ConsentWithdrawn, ReferralHeld)
 
 
 def test_an_ended_consent_ends_the_referral_at_the_time_of_its_end() -> None:
     at = NOON + 2 * HOUR
-    events = given(*referred(S.REQUESTED)).when(say(c.WithdrawConsent, at, consent=C1), by=later(LEAD, 3 * HOUR)).events
+    events = given(*referred(S.REQUESTED)).when(say(WithdrawConsent, at, consent=C1), by=later(LEAD, 3 * HOUR)).events
     assert {event.occurred_at for event in events} == {at}
 
 
@@ -376,7 +389,7 @@ def test_a_supervisor_may_share_without_consent_on_a_named_legal_basis() -> None
     case = given(opened()).when(OVERRIDE, by=SUPERVISOR).then(override())
     assert case is not None
     assert case.consents[C1].override
-    given(opened(), override(), draft()).when(say(c.SendReferral, referral=R1)).then(sent())
+    given(opened(), override(), draft()).when(say(SendReferral, referral=R1)).then(sent())
 
 
 @pytest.mark.parametrize("role", [r for r in Role if r is not Role.SUPERVISOR])
@@ -387,7 +400,7 @@ def test_only_a_supervisor_overrides(role: Role) -> None:
 def test_an_override_is_made_once_and_ends_after_it_was_made() -> None:
     given(opened(), consent()).when(OVERRIDE, by=SUPERVISOR).refused(AlreadyExists, id=C1)
     past = say(
-        c.OverrideConsent,
+        OverrideConsent,
         **scope(until=NOON),
         basis=LegalBasis.COURT_ORDER,
         rule="an order",
@@ -399,5 +412,5 @@ def test_an_override_is_made_once_and_ends_after_it_was_made() -> None:
 
 def test_an_override_can_be_withdrawn_like_a_consent() -> None:
     given(opened(), override(), draft(), sent(), moved(S.RECEIVED)).when(WITHDRAW).then_only(
-        e.ConsentWithdrawn, e.ReferralCancelled
+        ConsentWithdrawn, ReferralCancelled
     )

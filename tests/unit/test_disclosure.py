@@ -37,10 +37,25 @@ from story import (
 )
 from walk import LED_BY, OUTSIDER, Walk, covered, drafts, led_before, led_by, open_to, was_sent
 
-from rujukan.domain.case import events as e
+from rujukan.domain.case.conferences import ActionAgreed, ActionDone, ActionFacts, ConferenceHeld
+from rujukan.domain.case.consents import ConsentNarrowed, ConsentRefused, ConsentWithdrawn, RefusalFacts, Scope
+from rujukan.domain.case.disclosures import DisclosureMade
+from rujukan.domain.case.documents import DocumentAttached, DocumentSuperseded
+from rujukan.domain.case.erasure import CaseErased, ErasureRefused, ErasureRequested
+from rujukan.domain.case.glass import GlassMove
+from rujukan.domain.case.holds import HoldLiftingAsked, HoldLiftingRefused, LegalHoldLifted, LegalHoldPlaced
+from rujukan.domain.case.intake import CaseOpened
+from rujukan.domain.case.lead import CaseWorkerAssigned, LeadTransferAccepted, LeadTransferAsked, LeadTransferDeclined
+from rujukan.domain.case.lifecycle import CaseClosed, CaseMerged, CaseReopened, DuplicateAbsorbed
+from rujukan.domain.case.notes import NoteRecorded
+from rujukan.domain.case.referrals import DraftFacts, ReferralDrafted, ReferralSent
+from rujukan.domain.casefile.clocks import ClockMet, ClockOverdue, ClockStarted
+from rujukan.domain.casefile.moves import ReferralMove
+from rujukan.domain.catalogue import TOPICS
 from rujukan.domain.codes import AgencyKind, ConsentBy, Purpose, ReferralStatus, Service
 from rujukan.domain.compartment import ALL, Compartment
-from rujukan.domain.disclosure import CONTENT, COORDINATION, Knowledge, Told, concerned, entitlement, still_readable
+from rujukan.domain.declaring import HAPPENED, Shared
+from rujukan.domain.disclosure import COORDINATION, Knowledge, Told, entitlement, still_readable
 from rujukan.domain.fact import Act, Fact
 from rujukan.infra.store.transcoder import to_segments
 
@@ -73,11 +88,11 @@ class Log:
         return {type(self.knowledge.written[v - 1].event).__name__ for v in versions}
 
 
-def note(**said: str) -> e.NoteRecorded:
-    return say(e.NoteRecorded, note=NOTE, **said)
+def note(**said: str) -> NoteRecorded:
+    return say(NoteRecorded, note=NOTE, **said)
 
 
-LED_BY_LAWYERS = say(e.LeadTransferAccepted, transfer=TRANSFER, lead="lbh", lead_kind=K.LEGAL_AID)
+LED_BY_LAWYERS = say(LeadTransferAccepted, transfer=TRANSFER, lead="lbh", lead_kind=K.LEGAL_AID)
 EVERYTHING = note(incident="i", health="h", legal="l", safety="s")
 
 # 1. An agency knows what it wrote itself -----------------------------------------------------------------------
@@ -106,7 +121,7 @@ def test_the_lead_knows_of_every_event_and_of_the_rest_what_consent_lets_it_know
 
 
 def test_a_new_lead_is_told_the_coordination_of_all_that_went_before_and_what_consent_covers() -> None:
-    asked = say(e.LeadTransferAsked, transfer=TRANSFER, to="lbh", to_kind=K.LEGAL_AID, reason="r")
+    asked = say(LeadTransferAsked, transfer=TRANSFER, to="lbh", to_kind=K.LEGAL_AID, reason="r")
     log = Log(opened(), EVERYTHING, consent(C2, to="lbh", of=("legal",)), asked)
     told = log.add(LED_BY_LAWYERS, author="lbh")
     assert told["lbh", "NoteRecorded"] == {"coordination", "legal"}
@@ -125,7 +140,7 @@ def test_a_new_lead_is_told_the_earlier_coordination_also_where_it_is_entitled_t
 def test_the_former_lead_is_told_who_leads_now() -> None:
     log = Log(opened(), consent(C2, to=("lbh", "rsud"), of=("legal",)))
     assert log.add(LED_BY_LAWYERS, author="lbh")["uptd-ppa", "LeadTransferAccepted"] == {"coordination"}
-    on = say(e.LeadTransferAccepted, transfer=NOTE, lead="rsud", lead_kind=K.HEALTH)
+    on = say(LeadTransferAccepted, transfer=NOTE, lead="rsud", lead_kind=K.HEALTH)
     told = log.add(on, author="rsud")
     assert told["lbh", "LeadTransferAccepted"] == told["uptd-ppa", "LeadTransferAccepted"] == {"coordination"}
 
@@ -172,16 +187,16 @@ def test_sender_and_recipient_both_see_every_move(status: S) -> None:
 def test_the_owner_of_an_action_is_told_of_it() -> None:
     log = Log(*referred())
     action = {"action": ACTION, "what": "see her", "due_on": NOON.date()}
-    assert ("rsud", "ActionAgreed") in log.add(say(e.ActionAgreed, owner="rsud", **action))
-    assert ("rsud", "ActionDone") in log.add(say(e.ActionDone, action=ACTION))
-    other = Log(*referred()).add(say(e.ActionAgreed, owner="uptd-ppa", **action))
+    assert ("rsud", "ActionAgreed") in log.add(say(ActionAgreed, owner="rsud", **action))
+    assert ("rsud", "ActionDone") in log.add(say(ActionDone, action=ACTION))
+    other = Log(*referred()).add(say(ActionAgreed, owner="uptd-ppa", **action))
     assert ("rsud", "ActionAgreed") not in other
 
 
 def test_an_owner_that_takes_part_no_more_is_not_told_that_its_action_is_done() -> None:
-    agreed = say(e.ActionAgreed, action=ACTION, owner="rsud", what="see her", due_on=NOON.date())
+    agreed = say(ActionAgreed, action=ACTION, owner="rsud", what="see her", due_on=NOON.date())
     log = Log(*referred(), agreed, moved(S.COMPLETED))
-    assert ("rsud", "ActionDone") not in log.add(say(e.ActionDone, action=ACTION))
+    assert ("rsud", "ActionDone") not in log.add(say(ActionDone, action=ACTION))
 
 
 def test_a_sender_that_takes_part_no_more_sees_what_becomes_of_its_referral() -> None:
@@ -199,7 +214,7 @@ def test_a_sender_that_takes_part_no_more_sees_what_becomes_of_its_referral() ->
 def test_attendees_are_told_of_the_conference_and_of_the_rest_what_they_may_know() -> None:
     log = Log(*referred(), *brought_to(S.ACCEPTED, R2, to="polres", of=()))
     held = say(
-        e.ConferenceHeld,
+        ConferenceHeld,
         conference=CONFERENCE,
         attendees=frozenset({"uptd-ppa", "rsud"}),
         health="h",
@@ -212,20 +227,20 @@ def test_attendees_are_told_of_the_conference_and_of_the_rest_what_they_may_know
 
 def test_the_agency_asked_to_lead_is_told_that_it_was_asked_and_no_more() -> None:
     log = Log(opened(), EVERYTHING, consent(C2, to="lbh", of=("legal",)))
-    told = log.add(say(e.LeadTransferAsked, transfer=TRANSFER, to="lbh", to_kind=K.LEGAL_AID, reason="r"))
+    told = log.add(say(LeadTransferAsked, transfer=TRANSFER, to="lbh", to_kind=K.LEGAL_AID, reason="r"))
     assert {event for agency, event in told if agency == "lbh"} == {"LeadTransferAsked"}
 
 
 def test_who_shares_a_clock_is_told_when_it_is_met() -> None:
     shared = [opened(), clock(), consent(of=("health",)), draft(of=("health",), clocks=(CLOCK,)), sent()]
-    met = say(e.ClockMet, clock=CLOCK, in_time=True)
+    met = say(ClockMet, clock=CLOCK, in_time=True)
     assert Log(*shared).add(met)["rsud", "ClockMet"] == {"coordination"}
     alone = [opened(), clock(), consent(of=("health",)), draft(of=("health",)), sent()]
     assert ("rsud", "ClockMet") not in Log(*alone).add(met)
 
 
 def test_when_a_clock_was_met_is_of_the_incident_for_who_may_know_it() -> None:
-    met = say(e.ClockMet, clock=CLOCK, in_time=True)
+    met = say(ClockMet, clock=CLOCK, in_time=True)
     told = Log(*referred(), clock()).add(met)
     assert told["rsud", "ClockMet"] == {"coordination", "incident"}
     log = Log(opened(), clock(), met, consent(of=("incident",)), draft(of=("incident",)))
@@ -235,20 +250,20 @@ def test_when_a_clock_was_met_is_of_the_incident_for_who_may_know_it() -> None:
 def test_who_is_narrowed_out_of_a_consent_is_told() -> None:
     both = [opened(), consent(to=("rsud", "polres")), *brought_to(S.ACCEPTED), *brought_to(S.ACCEPTED, R2, to="polres")]
     log = Log(*both)
-    told = log.add(say(e.ConsentNarrowed, **scope(to="rsud")))
+    told = log.add(say(ConsentNarrowed, **scope(to="rsud")))
     assert told["polres", "ConsentNarrowed"] == told["rsud", "ConsentNarrowed"] == {"coordination"}
     assert ("polres", "ConsentWithdrawn") in log.add(withdrawn())
 
 
 def test_who_a_consent_named_by_its_kind_is_told_when_it_is_narrowed_to_others() -> None:
     log = Log(opened(), consent(to=("kind:health", "polres")), draft(), sent())
-    assert ("rsud", "ConsentNarrowed") in log.add(say(e.ConsentNarrowed, **scope(to="polres")))
+    assert ("rsud", "ConsentNarrowed") in log.add(say(ConsentNarrowed, **scope(to="polres")))
 
 
 def test_whose_consent_ended_is_told_at_once() -> None:
     told = Log(*referred()).add(withdrawn())
     assert told["rsud", "ConsentWithdrawn"] == {"coordination"}
-    narrower = say(e.ConsentNarrowed, **scope(of=("health",)))
+    narrower = say(ConsentNarrowed, **scope(of=("health",)))
     assert Log(*referred()).add(narrower)["rsud", "ConsentNarrowed"] == {"coordination"}
     by_kind = [opened(), consent(to="kind:health"), draft(), sent()]
     assert ("rsud", "ConsentWithdrawn") in Log(*by_kind).add(withdrawn())
@@ -286,10 +301,10 @@ def test_what_says_nothing_that_a_recipient_may_know_does_not_exist_for_it() -> 
     [
         replace(consent(C2, to="polres"), witness="Saksi A", no_caregiver_because="none is safe"),
         override(C2, to="polres"),
-        say(e.ConsentRefused, consent=C2, given_by=frozenset({ConsentBy.SURVIVOR}), remark="not now"),
+        say(ConsentRefused, consent=C2, given_by=frozenset({ConsentBy.SURVIVOR}), remark="not now"),
         draft(R2, to="polres", health="h", legal="l"),
-        say(e.CaseWorkerAssigned, worker=NOTE),
-        say(e.LegalHoldPlaced, reason="r"),
+        say(CaseWorkerAssigned, worker=NOTE),
+        say(LegalHoldPlaced, reason="r"),
     ],
     ids=lambda event: type(event).__name__,
 )
@@ -396,9 +411,9 @@ def test_nothing_is_told_twice() -> None:
 
 
 def test_the_lead_and_the_recipients_of_open_referrals_take_part() -> None:
-    assert dict(concerned(the_case(*referred()))) == {"uptd-ppa": K.LEAD, "rsud": K.HEALTH}
+    assert dict(the_case(*referred()).participants()) == {"uptd-ppa": K.LEAD, "rsud": K.HEALTH}
     for status in (S.DRAFT, S.COMPLETED, S.CANCELLED, S.REJECTED):
-        assert dict(concerned(the_case(*referred(status)))) == {"uptd-ppa": K.LEAD}
+        assert dict(the_case(*referred(status)).participants()) == {"uptd-ppa": K.LEAD}
 
 
 def test_an_open_referral_alone_entitles_to_coordination() -> None:
@@ -446,59 +461,61 @@ def test_its_own_words_an_agency_reads_always() -> None:
 def addressed(log: Sequence[Fact], event: Fact, agency: str) -> bool:
     """Whether an event speaks to that agency, told from the log alone."""
     referral = getattr(event, "referral", None)
-    if isinstance(event, e.ReferralDrafted | e.ReferralMove):
+    if isinstance(event, ReferralDrafted | ReferralMove):
         drafted = drafts(log)[referral]
         return agency == drafted.sender or (agency == drafted.recipient and was_sent(log, referral))
-    if isinstance(event, e.ClockStarted | e.ClockMet):
+    if isinstance(event, ClockStarted | ClockMet):
         return any(event.clock in drafted.clocks for drafted in open_to(log, agency))
-    if isinstance(event, e.ConsentWithdrawn | e.ConsentNarrowed):
-        named = {name for s in log if isinstance(s, e.Scope) and s.consent == event.consent for name in s.recipients}
+    if isinstance(event, ConsentWithdrawn | ConsentNarrowed):
+        named = {name for s in log if isinstance(s, Scope) and s.consent == event.consent for name in s.recipients}
         names = {agency, f"kind:{NETWORK[agency].kind.value}"}
         return bool(named & names) and bool(open_to(log, agency))
-    if isinstance(event, e.ActionAgreed | e.ActionDone):
-        agreed = [a for a in log if isinstance(a, e.ActionAgreed) and a.action == event.action]
+    if isinstance(event, ActionAgreed | ActionDone):
+        agreed = [a for a in log if isinstance(a, ActionAgreed) and a.action == event.action]
         return agreed[0].owner == agency and (agency == led_by(log) or bool(open_to(log, agency)))
-    if isinstance(event, e.ConferenceHeld):
+    if isinstance(event, ConferenceHeld):
         return agency in event.attendees
-    if isinstance(event, e.LeadTransferAccepted):
+    if isinstance(event, LeadTransferAccepted):
         return agency in led_before(log)
-    return isinstance(event, e.LeadTransferAsked) and event.to == agency
+    return isinstance(event, LeadTransferAsked) and event.to == agency
 
 
 NO_STORY = (
-    e.Scope,
-    e.RefusalFacts,
-    e.ConsentWithdrawn,
-    e.DraftFacts,
-    e.ReferralMove,
-    e.ActionFacts,
-    e.ActionDone,
-    e.DocumentSuperseded,
-    e.CaseOpened,
-    e.CaseWorkerAssigned,
-    e.DisclosureMade,
-    e.LeadTransferAsked,
-    e.LeadTransferAccepted,
-    e.LeadTransferDeclined,
-    e.CaseClosed,
-    e.CaseReopened,
-    e.CaseMerged,
-    e.DuplicateAbsorbed,
-    e.LegalHoldPlaced,
-    e.LegalHoldLifted,
-    e.HoldLiftingAsked,
-    e.HoldLiftingRefused,
-    e.ErasureRequested,
-    e.ErasureRefused,
-    e.CaseErased,
-    e.GlassMove,
-    e.ClockOverdue,
+    Scope,
+    RefusalFacts,
+    ConsentWithdrawn,
+    DraftFacts,
+    ReferralMove,
+    ActionFacts,
+    ActionDone,
+    DocumentSuperseded,
+    CaseOpened,
+    CaseWorkerAssigned,
+    DisclosureMade,
+    LeadTransferAsked,
+    LeadTransferAccepted,
+    LeadTransferDeclined,
+    CaseClosed,
+    CaseReopened,
+    CaseMerged,
+    DuplicateAbsorbed,
+    LegalHoldPlaced,
+    LegalHoldLifted,
+    HoldLiftingAsked,
+    HoldLiftingRefused,
+    ErasureRequested,
+    ErasureRefused,
+    CaseErased,
+    GlassMove,
+    ClockOverdue,
 )
 """Events of which nobody learns just because an open referral and a consent cover what they say."""
 
 
 def test_every_event_is_part_of_the_story_or_is_not() -> None:
-    assert {event for event in e.EVENTS if not issubclass(event, NO_STORY)} == set(CONTENT)
+    of_a_case = [event for topic, event in TOPICS.items() if topic.startswith("case.")]
+    story = {event for event in of_a_case if HAPPENED[event].shared is Shared.STORY}
+    assert {event for event in of_a_case if not issubclass(event, NO_STORY)} == story
 
 
 def may_know(log: Sequence[Fact], agency: str, at: datetime) -> set[str]:
@@ -529,7 +546,7 @@ class DisclosureMachine(Walk):
             of = told.agency, told.of.version
             self.known[of] = self.known.get(of, frozenset()) | told.compartments
             self.deleted[of] = self.deleted.get(of, frozenset()) - told.compartments
-        if isinstance(event, e.ConsentWithdrawn | e.ConsentNarrowed):
+        if isinstance(event, ConsentWithdrawn | ConsentNarrowed):
             self.what_no_consent_covers_any_more_is_recalled(by.at)
         assert self.knowledge.case == self.case
         self.author_and_lead_know_of_it(new.version, by.agency)
@@ -553,9 +570,9 @@ class DisclosureMachine(Walk):
     def is_justified(self, told: Told, at: datetime) -> None:
         agency, event = told.agency, told.of.event
         held = {c.word for c in to_segments(event)}
-        if isinstance(event, e.DocumentAttached):
+        if isinstance(event, DocumentAttached):
             held.add(event.compartment)
-        if isinstance(event, e.ClockMet):
+        if isinstance(event, ClockMet):
             held.add("incident")
         of = agency, told.of.version
         new = words(told.compartments - (self.known.get(of, frozenset()) - self.deleted.get(of, frozenset())))
@@ -566,7 +583,7 @@ class DisclosureMachine(Walk):
             return
         beyond = words(told.compartments) - {"coordination"}
         assert beyond <= may_know(self.log, agency, at), f"{agency} is told {beyond} of {event!r} without consent"
-        common = isinstance(event, e.CaseOpened | e.CaseClosed | e.CaseReopened | e.LeadTransferAccepted)
+        common = isinstance(event, CaseOpened | CaseClosed | CaseReopened | LeadTransferAccepted)
         assert (
             agency == led_by(self.log)
             or addressed(self.log, event, agency)
@@ -575,7 +592,7 @@ class DisclosureMachine(Walk):
         ), f"{agency} has no reason to know of {event!r}"
 
     def takes_or_took_part(self, agency: str) -> bool:
-        led = agency == LED_BY or any(isinstance(x, e.LeadTransferAsked) and x.to == agency for x in self.log)
+        led = agency == LED_BY or any(isinstance(x, LeadTransferAsked) and x.to == agency for x in self.log)
         return led or any(d.recipient == agency and was_sent(self.log, id) for id, d in drafts(self.log).items())
 
     def author_and_lead_know_of_it(self, version: int, author: str) -> None:
@@ -583,17 +600,17 @@ class DisclosureMachine(Walk):
         assert Compartment.COORDINATION in self.known[led_by(self.log), version]
 
     def sender_and_recipient_see_the_move(self, version: int, event: Fact) -> None:
-        if isinstance(event, e.ReferralMove):
+        if isinstance(event, ReferralMove):
             drafted = drafts(self.log)[event.referral]
             assert (drafted.sender, version) in self.known
             if drafted.recipient != led_by(self.log):
                 assert ((drafted.recipient, version) in self.known) == was_sent(self.log, event.referral)
 
     def the_lead_and_the_recipients_know_what_went_before(self, event: Fact) -> None:
-        if isinstance(event, e.LeadTransferAccepted):
+        if isinstance(event, LeadTransferAccepted):
             assert all(Compartment.COORDINATION in self.known[event.lead, v + 1] for v in range(len(self.log)))
             assert all((agency, len(self.log)) in self.known for agency in led_before(self.log))
-        if isinstance(event, e.ReferralSent):
+        if isinstance(event, ReferralSent):
             drafted = drafts(self.log)[event.referral]
             assert (drafted.recipient, self.log.index(drafted) + 1) in self.known
 

@@ -35,8 +35,30 @@ from story import (
 from rujukan.domain import erasure as r
 from rujukan.domain import retention
 from rujukan.domain.case import Case, decide, evolve
-from rujukan.domain.case import commands as c
-from rujukan.domain.case import events as e
+from rujukan.domain.case.erasure import (
+    ApproveErasure,
+    CaseErased,
+    Erasing,
+    ErasureRefused,
+    ErasureRequested,
+    RefuseErasure,
+    RequestErasure,
+)
+from rujukan.domain.case.glass import GlassBroken, GlassReviewed
+from rujukan.domain.case.holds import (
+    ApproveHoldLifting,
+    HoldLiftingAsked,
+    HoldLiftingRefused,
+    LegalHoldLifted,
+    LegalHoldPlaced,
+    Lifting,
+    LiftLegalHold,
+    PlaceLegalHold,
+    RefuseHoldLifting,
+)
+from rujukan.domain.case.lead import LeadTransferAccepted, LeadTransferAsked
+from rujukan.domain.case.lifecycle import CaseClosed, CaseReopened, ReopenCase
+from rujukan.domain.case.notes import NoteRecorded
 from rujukan.domain.codes import (
     AgeGroup,
     AgencyKind,
@@ -68,23 +90,23 @@ OFFICER = act("uptd-ppa", Role.DATA_PROTECTION_OFFICER)
 EVERY = frozenset(w.word for w in Compartment)
 
 
-def asking(**other: Any) -> c.RequestErasure:
+def asking(**other: Any) -> RequestErasure:
     fields = {"erasure": ERASURE, "basis": ErasureBasis.SURVIVOR_REQUEST, "whole": True, "reason": "she asks"}
-    return say(c.RequestErasure, **(fields | other))
+    return say(RequestErasure, **(fields | other))
 
 
 def asked(by: Act = SUPERVISOR, of: frozenset[str] = EVERY, basis: Any = ErasureBasis.SURVIVOR_REQUEST) -> Fact:
-    return say(e.ErasureRequested, erasure=ERASURE, compartments=of, basis=basis, asked_by=by.actor, reason="she asks")
+    return say(ErasureRequested, erasure=ERASURE, compartments=of, basis=basis, asked_by=by.actor, reason="she asks")
 
 
-def erased(of: frozenset[str] = EVERY) -> e.CaseErased:
-    return say(e.CaseErased, erasure=ERASURE, compartments=of, requested_by=SUPERVISOR.actor, approved_by=OFFICER.actor)
+def erased(of: frozenset[str] = EVERY) -> CaseErased:
+    return say(CaseErased, erasure=ERASURE, compartments=of, requested_by=SUPERVISOR.actor, approved_by=OFFICER.actor)
 
 
-def glass_of(agency: str, *compartments: str) -> e.GlassBroken:
+def glass_of(agency: str, *compartments: str) -> GlassBroken:
     """Somebody of that agency opened these compartments in an emergency."""
     return say(
-        e.GlassBroken,
+        GlassBroken,
         glass=an_id("glass"),
         compartments=frozenset(compartments),
         basis=LegalBasis.IMMINENT_DANGER,
@@ -99,16 +121,16 @@ def glass_of(agency: str, *compartments: str) -> e.GlassBroken:
     )
 
 
-APPROVE = say(c.ApproveErasure, erasure=ERASURE)
-REFUSE = say(c.RefuseErasure, erasure=ERASURE, reason="not now")
-REFUSED = say(e.ErasureRefused, erasure=ERASURE, reason="not now")
-PLACED = say(e.LegalHoldPlaced, reason="a trial")
-LIFT = say(c.LiftLegalHold, reason="over")
-LIFTING = say(e.HoldLiftingAsked, asked_by=SUPERVISOR.actor, reason="over")
-APPROVE_LIFTING = say(c.ApproveHoldLifting, reason="seen")
-LIFTED = say(e.LegalHoldLifted, reason="seen")
-REFUSE_LIFTING = say(c.RefuseHoldLifting, reason="an appeal")
-CLOSED = say(e.CaseClosed, reason=CloseReason.GOALS_MET)
+APPROVE = say(ApproveErasure, erasure=ERASURE)
+REFUSE = say(RefuseErasure, erasure=ERASURE, reason="not now")
+REFUSED = say(ErasureRefused, erasure=ERASURE, reason="not now")
+PLACED = say(LegalHoldPlaced, reason="a trial")
+LIFT = say(LiftLegalHold, reason="over")
+LIFTING = say(HoldLiftingAsked, asked_by=SUPERVISOR.actor, reason="over")
+APPROVE_LIFTING = say(ApproveHoldLifting, reason="seen")
+LIFTED = say(LegalHoldLifted, reason="seen")
+REFUSE_LIFTING = say(RefuseHoldLifting, reason="an appeal")
+CLOSED = say(CaseClosed, reason=CloseReason.GOALS_MET)
 
 
 # Two people --------------------------------------------------------------------------------------------------
@@ -118,7 +140,7 @@ def test_one_asks_and_another_erases() -> None:
     given(opened()).when(asking(), by=SUPERVISOR).then(asked())
     case = given(opened(), asked()).when(APPROVE, by=OFFICER).then(erased())
     assert case is not None
-    assert (case.is_erased, case.erasure, case.erased) == (True, None, ALL)
+    assert (case.is_erased, case.of(Erasing).asked, case.erased) == (True, None, ALL)
 
 
 @pytest.mark.parametrize("role", [Role.DATA_PROTECTION_OFFICER, Role.LEGAL_REVIEWER, Role.SUPERVISOR])
@@ -140,7 +162,7 @@ def test_a_hold_is_lifted_by_two() -> None:
     given(opened(), PLACED, LIFTING).when(LIFT, by=OFFICER).refused(AlreadyExists)
     case = given(opened(), PLACED, LIFTING).when(APPROVE_LIFTING, by=OFFICER).then(LIFTED)
     assert case is not None
-    assert (case.on_hold, case.hold_lifting) == (False, None)
+    assert (case.on_hold, case.of(Lifting).asked_by) == (False, None)
 
 
 def test_a_lifting_that_nobody_asked_is_not_approved() -> None:
@@ -152,13 +174,13 @@ def test_a_lifting_that_nobody_asked_is_not_approved() -> None:
 
 @pytest.mark.parametrize("by", [SUPERVISOR, OFFICER], ids=["who asked", "another"])
 def test_to_keep_things_one_person_is_enough(by: Act) -> None:
-    kept = say(e.HoldLiftingRefused, reason="an appeal")
+    kept = say(HoldLiftingRefused, reason="an appeal")
     case = given(opened(), PLACED, LIFTING).when(REFUSE_LIFTING, by=by).then(kept)
     assert case is not None
-    assert (case.on_hold, case.hold_lifting) == (True, None)
+    assert (case.on_hold, case.of(Lifting).asked_by) == (True, None)
     case = given(opened(), asked()).when(REFUSE, by=by).then(REFUSED)
     assert case is not None
-    assert case.erasure is None
+    assert case.of(Erasing).asked is None
 
 
 def test_a_hold_that_was_lifted_by_one_person_before_there_were_two_is_lifted() -> None:
@@ -183,7 +205,7 @@ def test_a_case_that_others_work_with_is_not_erased_whole(status: ReferralStatus
 
 
 def test_a_case_whose_lead_is_asked_for_is_not_erased() -> None:
-    moving = say(e.LeadTransferAsked, transfer=TRANSFER, to="lbh", to_kind=AgencyKind.LEGAL_AID, reason="she moved")
+    moving = say(LeadTransferAsked, transfer=TRANSFER, to="lbh", to_kind=AgencyKind.LEGAL_AID, reason="she moved")
     covers = consent(C1, to="lbh", of=("legal",))
     given(opened(), covers, moving).when(asking(), by=SUPERVISOR).refused(Invalid, field="transfer")
 
@@ -191,13 +213,13 @@ def test_a_case_whose_lead_is_asked_for_is_not_erased() -> None:
 def test_an_emergency_opening_that_nobody_judged_keeps_the_whole_case() -> None:
     broken = glass_of("rsud", "health")
     verdict = {"verdict": GlassVerdict.JUSTIFIED, "remark": "seen", "reviewer": OFFICER.actor}
-    judged = say(e.GlassReviewed, glass=broken.glass, **verdict)
+    judged = say(GlassReviewed, glass=broken.glass, **verdict)
     given(opened(), broken).when(asking(), by=SUPERVISOR).refused(Invalid, field="glasses")
-    given(opened(), broken, judged).when(asking(), by=SUPERVISOR).then_only(e.ErasureRequested)
+    given(opened(), broken, judged).when(asking(), by=SUPERVISOR).then_only(ErasureRequested)
 
 
 def test_what_the_former_leads_people_asked_ends_with_its_lead() -> None:
-    moved = say(e.LeadTransferAccepted, transfer=TRANSFER, lead="lbh", lead_kind=AgencyKind.LEGAL_AID)
+    moved = say(LeadTransferAccepted, transfer=TRANSFER, lead="lbh", lead_kind=AgencyKind.LEGAL_AID)
     given(opened(), asked(), moved).when(APPROVE, by=LAWYER).refused(Unknown, what="erasure")
     given(opened(), PLACED, LIFTING, moved).when(APPROVE_LIFTING, by=LAWYER).refused(Unknown)
 
@@ -234,14 +256,14 @@ def test_retention_is_a_ground_once_it_ended() -> None:
     given(opened()).when(over, by=SUPERVISOR).refused(NotDueYet)
     early = replace(SUPERVISOR, at=NOON + kept - HOUR)
     given(opened(), CLOSED).when(over, by=early).refused(NotDueYet, due=(NOON + kept).isoformat())
-    given(opened(), CLOSED).when(over, by=replace(SUPERVISOR, at=NOON + kept)).then_only(e.ErasureRequested)
-    reopened = [CLOSED, say(e.CaseReopened, reason="again")]
+    given(opened(), CLOSED).when(over, by=replace(SUPERVISOR, at=NOON + kept)).then_only(ErasureRequested)
+    reopened = [CLOSED, say(CaseReopened, reason="again")]
     given(opened(), *reopened).when(over, by=replace(SUPERVISOR, at=NOON + kept)).refused(NotDueYet)
 
 
 def test_every_case_that_ended_has_a_rule_and_children_are_kept_for_longer() -> None:
     def keep(age: AgeGroup, reason: CloseReason) -> timedelta:
-        return retention.CURRENT.rule_for(the_case(opened(age=age), say(e.CaseClosed, reason=reason))).keep
+        return retention.CURRENT.rule_for(the_case(opened(age=age), say(CaseClosed, reason=reason))).keep
 
     for reason in CloseReason:
         assert timedelta(0) < keep(AgeGroup.ADULT, reason) < keep(AgeGroup.ADOLESCENT, reason)
@@ -255,8 +277,8 @@ def test_every_case_that_ended_has_a_rule_and_children_are_kept_for_longer() -> 
 def test_an_erased_case_is_known_to_nobody() -> None:
     for command in (
         asking(erasure=an_id("second")),
-        say(c.PlaceLegalHold, reason="late"),
-        say(c.ReopenCase, reason="x"),
+        say(PlaceLegalHold, reason="late"),
+        say(ReopenCase, reason="x"),
     ):
         given(opened(), asked(), erased()).when(command, by=SUPERVISOR).refused(Unknown, what="case")
 
@@ -324,7 +346,7 @@ def test_who_was_told_nothing_of_what_goes_is_not_asked() -> None:
 def test_who_could_open_it_in_an_emergency_is_asked_too() -> None:
     broken = glass_of("lbh", "health")
     for gone, expected in (("health", ["lbh", "uptd-ppa"]), ("safety", [])):
-        note = say(e.NoteRecorded, note=an_id("note"), health="of health")
+        note = say(NoteRecorded, note=an_id("note"), health="of health")
         _, *deletions = recorded_of(frozenset({gone}), opened(), note, broken)
         assert [d.agency for d in deletions if isinstance(d, r.DeletionAsked)] == expected
 
@@ -351,9 +373,9 @@ TRIED = [
     asking(),
     asking(erasure=an_id("part"), whole=False, compartments=frozenset({"health"})),
     APPROVE,
-    say(c.ApproveErasure, erasure=an_id("part")),
+    say(ApproveErasure, erasure=an_id("part")),
     REFUSE,
-    say(c.PlaceLegalHold, reason="a trial"),
+    say(PlaceLegalHold, reason="a trial"),
     LIFT,
     APPROVE_LIFTING,
     REFUSE_LIFTING,
@@ -373,20 +395,20 @@ def test_nothing_is_erased_and_no_hold_lifted_but_by_two_people_and_nothing_unde
         except Refusal:
             continue
         match event:
-            case e.LegalHoldPlaced():
+            case LegalHoldPlaced():
                 hold = True
-            case e.HoldLiftingAsked():
+            case HoldLiftingAsked():
                 asked_lifting = by.actor
-            case e.LegalHoldLifted():
+            case LegalHoldLifted():
                 assert hold
                 assert asked_lifting not in (None, by.actor)
                 hold, asked_lifting = False, None
-            case e.HoldLiftingRefused():
+            case HoldLiftingRefused():
                 asked_lifting = None
-            case e.ErasureRequested():
+            case ErasureRequested():
                 assert not hold
                 asked_erasure = by.actor
-            case e.CaseErased():
+            case CaseErased():
                 assert not hold
                 assert (event.requested_by, event.approved_by) == (asked_erasure, by.actor)
                 assert event.requested_by != event.approved_by

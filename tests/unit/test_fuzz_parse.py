@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from story import CASE, NOON, NOTE
 
 from rujukan.domain import catalogue
-from rujukan.domain.authority import COMMANDS
 from rujukan.domain.compartment import Compartment
+from rujukan.domain.declaring import ASKED
 from rujukan.domain.fact import Fact
 from rujukan.infra.store import transcoder
 from rujukan.infra.store.sealed_record import BrokenSeal, Header, parse, seal, unseal
 
 KEY = b"k" * 32
-CASE_AND_AGENCY = sorted(frozenset().union(*COMMANDS.values()), key=lambda command: command.__name__)
+CASE_AND_AGENCY = sorted((command for command in ASKED if catalogue.DECLARED_IN), key=lambda command: command.__name__)
 
 
 def records() -> st.SearchStrategy[bytes]:

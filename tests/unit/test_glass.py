@@ -31,9 +31,23 @@ from story import (
 )
 
 from rujukan.domain.case import Case
-from rujukan.domain.case import commands as c
-from rujukan.domain.case import events as e
-from rujukan.domain.case.glass import HIGHEST_REMINDER, REVIEWERS, RULE
+from rujukan.domain.case.documents import DocumentAttached
+from rujukan.domain.case.glass import (
+    HIGHEST_REMINDER,
+    REVIEWERS,
+    RULE,
+    BreakGlass,
+    CloseGlass,
+    GlassBroken,
+    GlassClosed,
+    GlassReviewed,
+    GlassReviewOverdue,
+    RaiseGlassReview,
+    ReviewGlass,
+)
+from rujukan.domain.case.holds import LegalHoldPlaced
+from rujukan.domain.case.lifecycle import CaseClosed
+from rujukan.domain.case.notes import NoteRecorded
 from rujukan.domain.codes import AgencyKind, CloseReason, DocumentKind, GlassVerdict, LegalBasis, Role
 from rujukan.domain.compartment import Compartment
 from rujukan.domain.disclosure import Knowledge, through_glass
@@ -61,7 +75,7 @@ OFFICER = act("uptd-ppa", Role.DATA_PROTECTION_OFFICER)
 SYSTEM = act("uptd-ppa", Role.SYSTEM)
 
 
-def breaking(glass: UUID = G1, **other: Any) -> c.BreakGlass:
+def breaking(glass: UUID = G1, **other: Any) -> BreakGlass:
     fields: dict[str, Any] = {
         "glass": glass,
         "compartments": frozenset({"health"}),
@@ -69,14 +83,14 @@ def breaking(glass: UUID = G1, **other: Any) -> c.BreakGlass:
         "rule": "UU 12/2022",
         "reason": "she does not wake up",
     }
-    return say(c.BreakGlass, **(fields | other))
+    return say(BreakGlass, **(fields | other))
 
 
 def broken(
     glass: UUID = G1, by: Act = DOCTOR, of: frozenset[str] = frozenset({"health"}), lasts: timedelta = HOUR
-) -> e.GlassBroken:
+) -> GlassBroken:
     return say(
-        e.GlassBroken,
+        GlassBroken,
         by.at,
         glass=glass,
         compartments=of,
@@ -92,12 +106,12 @@ def broken(
     )
 
 
-def reviewing(verdict: GlassVerdict = GlassVerdict.JUSTIFIED, glass: UUID = G1) -> c.ReviewGlass:
-    return say(c.ReviewGlass, glass=glass, verdict=verdict, remark="nobody could be asked")
+def reviewing(verdict: GlassVerdict = GlassVerdict.JUSTIFIED, glass: UUID = G1) -> ReviewGlass:
+    return say(ReviewGlass, glass=glass, verdict=verdict, remark="nobody could be asked")
 
 
-def reviewed(verdict: GlassVerdict = GlassVerdict.JUSTIFIED, by: Act = SUPERVISOR) -> e.GlassReviewed:
-    return say(e.GlassReviewed, glass=G1, verdict=verdict, remark="nobody could be asked", reviewer=by.actor)
+def reviewed(verdict: GlassVerdict = GlassVerdict.JUSTIFIED, by: Act = SUPERVISOR) -> GlassReviewed:
+    return say(GlassReviewed, glass=G1, verdict=verdict, remark="nobody could be asked", reviewer=by.actor)
 
 
 def a_case() -> Given:
@@ -141,7 +155,7 @@ def test_every_limit_has_its_reason() -> None:
 
 def test_a_court_is_not_an_emergency() -> None:
     a_case().when(breaking(basis=LegalBasis.COURT_ORDER), by=DOCTOR).refused(Invalid, field="basis")
-    a_case().when(breaking(basis=LegalBasis.CHILD_MANDATORY_REPORT), by=DOCTOR).then_only(e.GlassBroken)
+    a_case().when(breaking(basis=LegalBasis.CHILD_MANDATORY_REPORT), by=DOCTOR).then_only(GlassBroken)
 
 
 def test_coordination_alone_is_nothing_to_break_a_glass_for() -> None:
@@ -153,25 +167,25 @@ def test_a_person_has_one_open_glass_in_a_case() -> None:
     one.when(breaking(G2), by=DOCTOR).refused(AlreadyExists, glass=G1)
     one.when(breaking(G2), by=COLLEAGUE).then(broken(G2, by=COLLEAGUE))
     one.when(breaking(G2), by=POLICE).then(broken(G2, by=POLICE))
-    one.when(breaking(G2), by=replace(DOCTOR, agency="polres", kind=AgencyKind.POLICE)).then_only(e.GlassBroken)
+    one.when(breaking(G2), by=replace(DOCTOR, agency="polres", kind=AgencyKind.POLICE)).then_only(GlassBroken)
 
 
 def test_after_it_ended_a_new_one_is_a_new_decision() -> None:
     after = later(DOCTOR, HOUR)
     given(opened(), broken()).when(breaking(G2), by=after).then(replace(broken(G2, by=after), occurred_at=NOON))
-    given(opened(), broken(), say(e.GlassClosed, glass=G1)).when(breaking(G2), by=DOCTOR).then(broken(G2))
+    given(opened(), broken(), say(GlassClosed, glass=G1)).when(breaking(G2), by=DOCTOR).then(broken(G2))
     given(opened(), broken()).when(breaking(G1), by=after).refused(AlreadyExists, id=G1)
 
 
 def test_a_closed_case_can_be_opened_in_an_emergency_too() -> None:
-    closed = say(e.CaseClosed, reason=CloseReason.GOALS_MET)
+    closed = say(CaseClosed, reason=CloseReason.GOALS_MET)
     given(opened(), closed).when(breaking(), by=DOCTOR).then(broken())
 
 
 # What a refusal tells ------------------------------------------------------------------------------------------
 
 
-REFUSED: dict[str, tuple[c.BreakGlass, Act]] = {
+REFUSED: dict[str, tuple[BreakGlass, Act]] = {
     "no such basis": (breaking(basis=LegalBasis.COURT_ORDER), DOCTOR),
     "too long": (breaking(minutes=241), DOCTOR),
     "coordination only": (breaking(compartments=frozenset({"coordination"})), DOCTOR),
@@ -205,17 +219,17 @@ def test_it_is_not_broken_in_the_future() -> None:
 
 
 def test_who_broke_it_closes_it_early_and_once() -> None:
-    closing = say(c.CloseGlass, glass=G1)
-    after = given(opened(), broken()).when(closing, by=DOCTOR).then(say(e.GlassClosed, glass=G1))
+    closing = say(CloseGlass, glass=G1)
+    after = given(opened(), broken()).when(closing, by=DOCTOR).then(say(GlassClosed, glass=G1))
     assert after is not None
     assert not after.glasses[G1].is_open(NOON)
-    given(opened(), broken(), say(e.GlassClosed, glass=G1)).when(closing, by=DOCTOR).refused(GlassNotOpen)
+    given(opened(), broken(), say(GlassClosed, glass=G1)).when(closing, by=DOCTOR).refused(GlassNotOpen)
     given(opened(), broken()).when(closing, by=later(DOCTOR, HOUR)).refused(GlassNotOpen, glass=G1)
 
 
 @pytest.mark.parametrize("by", [COLLEAGUE, LEAD, SUPERVISOR, POLICE, replace(DOCTOR, agency="polres")])
 def test_to_everybody_else_it_is_not_theirs_to_close(by: Act) -> None:
-    given(opened(), broken()).when(say(c.CloseGlass, glass=G1), by=by).refused(Unknown)
+    given(opened(), broken()).when(say(CloseGlass, glass=G1), by=by).refused(Unknown)
 
 
 # Reviewing -----------------------------------------------------------------------------------------------------
@@ -267,20 +281,20 @@ def test_what_was_not_justified_is_closed_by_that() -> None:
 
 
 def test_a_review_that_nobody_gives_is_raised_each_time_the_window_passes() -> None:
-    raising = say(c.RaiseGlassReview, glass=G1)
+    raising = say(RaiseGlassReview, glass=G1)
     events: list[Fact] = [opened(), broken()]
     for level in range(1, HIGHEST_REMINDER + 1):
         due_at = NOON + level * 3 * DAY
         early = replace(SYSTEM, at=due_at - timedelta(microseconds=1))
         given(*events).when(raising, by=early).refused(StillRunning, due_at=due_at)
-        overdue = say(e.GlassReviewOverdue, glass=G1, level=level)
+        overdue = say(GlassReviewOverdue, glass=G1, level=level)
         given(*events).when(raising, by=replace(SYSTEM, at=due_at)).then(overdue)
         events.append(overdue)
     given(*events).when(raising, by=later(SYSTEM, 300 * DAY)).refused(WrongMove)
 
 
 def test_only_the_system_raises_and_only_what_nobody_reviewed() -> None:
-    raising, much_later = say(c.RaiseGlassReview, glass=G1), 30 * DAY
+    raising, much_later = say(RaiseGlassReview, glass=G1), 30 * DAY
     given(opened(), broken()).when(raising, by=later(SUPERVISOR, much_later)).refused(NotForThisRole)
     given(opened(), broken(), reviewed()).when(raising, by=later(SYSTEM, much_later)).refused(WrongMove)
     given(opened()).when(raising, by=SYSTEM).refused(Unknown)
@@ -289,9 +303,9 @@ def test_only_the_system_raises_and_only_what_nobody_reviewed() -> None:
 # What it opens -------------------------------------------------------------------------------------------------
 
 
-NOTE = say(e.NoteRecorded, note=an_id("note"), health="h", legal="l")
+NOTE = say(NoteRecorded, note=an_id("note"), health="h", legal="l")
 DOCUMENT = say(
-    e.DocumentAttached,
+    DocumentAttached,
     document=an_id("document"),
     kind=DocumentKind.VISUM,
     compartment="health",
@@ -314,13 +328,13 @@ def test_it_opens_the_named_compartments_of_the_story_with_their_coordination() 
     _, glass = glass_of()
     assert read(glass, NOTE) == WITH_COORDINATION
     assert read(glass, DOCUMENT) == WITH_COORDINATION, "a document's bytes are its compartment's"
-    assert read(glass, say(e.NoteRecorded, note=NOTE.note, legal="l")) == frozenset()
+    assert read(glass, say(NoteRecorded, note=NOTE.note, legal="l")) == frozenset()
     assert read(glass, report()) == frozenset()
 
 
 def test_reasons_of_other_acts_are_not_the_story() -> None:
     case = the_case(opened(), broken(of=frozenset({"legal"})))
-    for event in (say(e.LegalHoldPlaced, reason="r"), broken(G2, by=POLICE), reviewed()):
+    for event in (say(LegalHoldPlaced, reason="r"), broken(G2, by=POLICE), reviewed()):
         assert read(case.glasses[G1], event) == frozenset()
 
 
@@ -331,7 +345,7 @@ def test_it_ends_at_its_time_by_itself() -> None:
 
 
 def test_it_ends_when_closed_or_found_not_justified() -> None:
-    for end in (say(e.GlassClosed, glass=G1), reviewed(GlassVerdict.NOT_JUSTIFIED)):
+    for end in (say(GlassClosed, glass=G1), reviewed(GlassVerdict.NOT_JUSTIFIED)):
         _, glass = glass_of(end)
         assert read(glass, NOTE) == frozenset()
 
@@ -360,9 +374,9 @@ def test_the_lead_and_the_openers_agency_are_told_every_turn_and_nobody_else_is(
         (opened(), "uptd-ppa"),
         (NOTE, "uptd-ppa"),
         (broken(), "rsud"),
-        (say(e.GlassClosed, glass=G1), "rsud"),
+        (say(GlassClosed, glass=G1), "rsud"),
         (reviewed(), "uptd-ppa"),
-        (say(e.GlassReviewOverdue, glass=G1, level=1), "rujukan"),
+        (say(GlassReviewOverdue, glass=G1, level=1), "rujukan"),
     )
     assert at_opening == {"rsud": {"coordination", "legal"}, "uptd-ppa": {"coordination"}}
     assert at_closing == {"rsud": {"coordination"}, "uptd-ppa": {"coordination"}}

@@ -13,8 +13,8 @@ from story import HOUR, NETWORK, NOON, an_id, opened, say, written
 
 from rujukan.domain import catalogue
 from rujukan.domain.case import Case, decide, evolve
-from rujukan.domain.case import commands as c
-from rujukan.domain.case import events as e
+from rujukan.domain.case.glass import BreakGlass, CloseGlass, GlassMove, RaiseGlassReview, ReviewGlass
+from rujukan.domain.case.notes import NoteRecorded
 from rujukan.domain.codes import GlassVerdict, LegalBasis, Purpose, Role
 from rujukan.domain.compartment import Compartment
 from rujukan.domain.disclosure import Knowledge, Written, through_glass
@@ -94,7 +94,7 @@ class GlassMachine(RuleBasedStateMachine):
         self.log.append(of)
         for told in self.knowledge.follow(of):
             if told.agency not in (LED_BY, author):
-                assert isinstance(told.of.event, e.GlassMove)
+                assert isinstance(told.of.event, GlassMove)
                 assert self.accounts[told.of.event.glass].opener.agency == told.agency
                 assert told.compartments == {Compartment.COORDINATION}
 
@@ -121,7 +121,7 @@ class GlassMachine(RuleBasedStateMachine):
     @rule(of=st.frozensets(st.sampled_from(WORDS), min_size=1))
     def note(self, of: frozenset[str]) -> None:
         fields: dict[str, Any] = dict.fromkeys(of, "said")
-        self.take_in(say(e.NoteRecorded, self.now, note=an_id(f"note {len(self.log)}"), **fields), LED_BY)
+        self.take_in(say(NoteRecorded, self.now, note=an_id(f"note {len(self.log)}"), **fields), LED_BY)
         self.said[len(self.log)] = of
 
     @rule(
@@ -133,7 +133,7 @@ class GlassMachine(RuleBasedStateMachine):
         until = self.now + (HOUR if minutes is None else timedelta(minutes=minutes))
         self.accounts[glass] = Account(by, of - {"coordination"}, until)
         fields: dict[str, Any] = {"compartments": of, "basis": basis, "rule": "r", "reason": "s", "minutes": minutes}
-        accepted = self.asked(say(c.BreakGlass, self.now, glass=glass, **fields), by)
+        accepted = self.asked(say(BreakGlass, self.now, glass=glass, **fields), by)
         may = by.role in (Role.CASE_WORKER, Role.SUPERVISOR) and basis is not LegalBasis.COURT_ORDER
         assert accepted == (may and minutes != 241 and of != {"coordination"} and not had_one)
         if not accepted:
@@ -142,7 +142,7 @@ class GlassMachine(RuleBasedStateMachine):
     @rule(by=people, number=numbers)
     def close(self, by: Person, number: int) -> None:
         glass = self.a_glass(number)
-        accepted = self.asked(say(c.CloseGlass, self.now, glass=glass), by)
+        accepted = self.asked(say(CloseGlass, self.now, glass=glass), by)
         account = self.accounts.get(glass)
         assert accepted == (account is not None and account.opener[:2] == by[:2] and self.now < account.until)
         if account is not None and accepted:
@@ -151,7 +151,7 @@ class GlassMachine(RuleBasedStateMachine):
     @rule(by=people, number=numbers, verdict=st.sampled_from(GlassVerdict))
     def review(self, by: Person, number: int, verdict: GlassVerdict) -> None:
         glass = self.a_glass(number)
-        if self.asked(say(c.ReviewGlass, self.now, glass=glass, verdict=verdict, remark="m"), by):
+        if self.asked(say(ReviewGlass, self.now, glass=glass, verdict=verdict, remark="m"), by):
             account = self.accounts[glass]
             assert by.name != account.opener.name
             assert by.agency in (LED_BY, account.opener.agency)
@@ -161,7 +161,7 @@ class GlassMachine(RuleBasedStateMachine):
 
     @rule(number=numbers)
     def raise_it(self, number: int) -> None:
-        self.asked(say(c.RaiseGlassReview, self.now, glass=self.a_glass(number)), Person("system", LED_BY, Role.SYSTEM))
+        self.asked(say(RaiseGlassReview, self.now, glass=self.a_glass(number)), Person("system", LED_BY, Role.SYSTEM))
 
     @invariant()
     def a_glass_lets_its_opener_read_what_it_names_while_it_lasts_and_nothing_else_to_anybody(self) -> None:

@@ -32,8 +32,15 @@ from story import (
 )
 from walk import AGENCIES, OUTSIDER, Walk
 
-from rujukan.domain.case import events as e
 from rujukan.domain.case import fold
+from rujukan.domain.case.conferences import ActionAgreed
+from rujukan.domain.case.consents import ConsentGiven
+from rujukan.domain.case.holds import LegalHoldPlaced
+from rujukan.domain.case.lead import CaseWorkerAssigned, LeadTransferAccepted, LeadTransferAsked
+from rujukan.domain.case.lifecycle import CaseClosed
+from rujukan.domain.case.notes import NoteRecorded
+from rujukan.domain.case.referrals import ReferralDrafted
+from rujukan.domain.casefile.clocks import ClockMet
 from rujukan.domain.codes import AgencyKind, ReferralStatus
 from rujukan.domain.compartment import Compartment
 from rujukan.domain.custody import Custody, custody
@@ -55,8 +62,8 @@ def hourly(*events: Fact) -> list[Written]:
     return told_at(*((NOON + n * HOUR, event) for n, event in enumerate(events)))
 
 
-def note(**said: str) -> e.NoteRecorded:
-    return say(e.NoteRecorded, note=NOTE, **said)
+def note(**said: str) -> NoteRecorded:
+    return say(NoteRecorded, note=NOTE, **said)
 
 
 def seen(then: AsOf, agency: str) -> dict[str, tuple[set[str], set[str]]]:
@@ -77,7 +84,7 @@ def test_a_case_as_of_a_position_is_folded_from_what_stood_there_by_then() -> No
 
 
 def test_a_case_as_of_an_instant_has_what_was_recorded_by_then_whenever_it_had_happened() -> None:
-    late = say(e.NoteRecorded, NOON - DAY, note=NOTE)
+    late = say(NoteRecorded, NOON - DAY, note=NOTE)
     log = told_at((NOON, opened()), (NOON + 2 * HOUR, late))
     assert len(as_of(log, NOON + HOUR).events) == 1
     assert len(as_of(log, NOON + 2 * HOUR).events) == 2
@@ -127,20 +134,20 @@ def test_a_consent_that_expired_between_two_instants_closes_what_was_told_withou
 
 
 def test_later_consents_say_nothing_about_what_could_be_seen_before() -> None:
-    other = say(e.ConsentGiven, **scope(WORKER, of=("legal",)), given_by=frozenset(), obtained="verbal")
+    other = say(ConsentGiven, **scope(WORKER, of=("legal",)), given_by=frozenset(), obtained="verbal")
     log = hourly(*referred(), note(health="h", legal="l"), other)
     assert seen(as_of(log, len(log) - 1), "rsud")["NoteRecorded"][0] == {"coordination", "health"}
 
 
 def test_the_new_lead_sees_from_the_transfer_on_and_the_former_one_keeps_what_it_was_told() -> None:
-    asked = say(e.LeadTransferAsked, transfer=TRANSFER, to="lbh", to_kind=AgencyKind.LEGAL_AID, reason="r")
-    moved_on = say(e.LeadTransferAccepted, transfer=TRANSFER, lead="lbh", lead_kind=AgencyKind.LEGAL_AID)
+    asked = say(LeadTransferAsked, transfer=TRANSFER, to="lbh", to_kind=AgencyKind.LEGAL_AID, reason="r")
+    moved_on = say(LeadTransferAccepted, transfer=TRANSFER, lead="lbh", lead_kind=AgencyKind.LEGAL_AID)
     log = told_at(
         (NOON, opened()),
         (NOON + HOUR, note(legal="l")),
         (NOON + 2 * HOUR, asked),
         (NOON + 3 * HOUR, moved_on, "lbh"),
-        (NOON + 4 * HOUR, say(e.ActionAgreed, action=WORKER, owner="lbh", what="w", due_on=NOON.date()), "lbh"),
+        (NOON + 4 * HOUR, say(ActionAgreed, action=WORKER, owner="lbh", what="w", due_on=NOON.date()), "lbh"),
     )
     assert seen(as_of(log, 3), "lbh").keys() == {"LeadTransferAsked"}
     assert seen(as_of(log, 4), "lbh")["NoteRecorded"] == ({"coordination"}, {"coordination"})
@@ -177,10 +184,10 @@ def test_a_diff_names_the_events_in_between_and_the_fields_they_changed() -> Non
 def test_status_lead_hold_and_worker_are_among_what_changes() -> None:
     log = hourly(
         opened(),
-        say(e.CaseWorkerAssigned, worker=WORKER),
-        say(e.LegalHoldPlaced, reason="a trial"),
-        say(e.LeadTransferAccepted, transfer=TRANSFER, lead="lbh", lead_kind=AgencyKind.LEGAL_AID),
-        say(e.CaseClosed, reason="goals-met"),
+        say(CaseWorkerAssigned, worker=WORKER),
+        say(LegalHoldPlaced, reason="a trial"),
+        say(LeadTransferAccepted, transfer=TRANSFER, lead="lbh", lead_kind=AgencyKind.LEGAL_AID),
+        say(CaseClosed, reason="goals-met"),
     )
     assert changes(log, 1, 3) == {("case", "worker"): (None, str(WORKER)), ("case", "on_hold"): (False, True)}
     assert changes(log, 3, 5) == {
@@ -215,7 +222,7 @@ def test_before_an_agency_could_know_of_the_case_there_was_none_for_it() -> None
 
 def test_who_does_not_lead_sees_no_change_of_what_is_others() -> None:
     to_lawyers = draft(WORKER, to="lbh", of=("legal",))
-    log = hourly(*referred(S.REQUESTED), say(e.CaseWorkerAssigned, worker=WORKER), to_lawyers, moved(S.RECEIVED))
+    log = hourly(*referred(S.REQUESTED), say(CaseWorkerAssigned, worker=WORKER), to_lawyers, moved(S.RECEIVED))
     mine = [narrowed(as_of(log, at), "rsud") for at in (4, 7)]
     assert {c.id for c in diff(*mine).changes} == {R1}
 
@@ -245,8 +252,8 @@ def test_a_referral_is_its_sender_s_until_somebody_received_it() -> None:
 def test_who_led_and_who_was_case_worker_from_when_to_when() -> None:
     log = hourly(
         opened(),
-        say(e.CaseWorkerAssigned, worker=WORKER),
-        say(e.LeadTransferAccepted, transfer=TRANSFER, lead="lbh", lead_kind=AgencyKind.LEGAL_AID),
+        say(CaseWorkerAssigned, worker=WORKER),
+        say(LeadTransferAccepted, transfer=TRANSFER, lead="lbh", lead_kind=AgencyKind.LEGAL_AID),
     )
     found = custody(log, NOON + DAY)
     assert [(led.agency, led.since, led.until) for led in found.led] == [
@@ -272,7 +279,7 @@ def test_a_clock_is_breached_when_it_ran_out_as_of_the_instant_asked() -> None:
 def test_a_clock_met_in_time_is_never_breached_and_one_met_late_always_was() -> None:
     due = NOON + DAY
     for met_at, breached_at in ((due, None), (due + HOUR, due)):
-        met = say(e.ClockMet, met_at, clock=CLOCK, in_time=met_at <= due)
+        met = say(ClockMet, met_at, clock=CLOCK, in_time=met_at <= due)
         log = told_at((NOON, opened()), (NOON, clock(due_at=due)), (met_at, met))
         assert ran(log, NOON + 9 * DAY) == (met_at, breached_at)
 
@@ -286,7 +293,7 @@ def test_silence_breaches_the_time_to_answer() -> None:
 
 def test_a_breach_names_who_led_and_who_held_the_file_then() -> None:
     shared = [clock(), consent(), draft(clocks=(CLOCK,)), sent(at=NOON + HOUR), moved(S.RECEIVED)]
-    lead_moves = say(e.LeadTransferAccepted, transfer=TRANSFER, lead="lbh", lead_kind=AgencyKind.LEGAL_AID)
+    lead_moves = say(LeadTransferAccepted, transfer=TRANSFER, lead="lbh", lead_kind=AgencyKind.LEGAL_AID)
     log = [*hourly(opened(), *shared), written(7, lead_moves, "lbh", NOON + 2 * DAY)]
     (breach,) = [c for c in custody(log, NOON + 3 * DAY).clocks if c.breached_at]
     assert breach.clock == CLOCK
@@ -295,7 +302,7 @@ def test_a_breach_names_who_led_and_who_held_the_file_then() -> None:
 
 def test_custody_of_what_one_agency_knows_leaves_out_the_others() -> None:
     log = hourly(*referred(S.REQUESTED))
-    unknown = [w for w in log if not isinstance(w.event, e.ReferralDrafted)]
+    unknown = [w for w in log if not isinstance(w.event, ReferralDrafted)]
     assert not custody(unknown, NOON + DAY).referrals
     assert custody(unknown, NOON + DAY).led
 

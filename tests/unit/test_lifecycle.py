@@ -31,9 +31,32 @@ from story import (
     withdrawn,
 )
 
-from rujukan.domain.case import commands as c
-from rujukan.domain.case import events as e
-from rujukan.domain.case.state import Status
+from rujukan.domain.case.holds import HoldLiftingAsked, LegalHoldLifted, LegalHoldPlaced, LiftLegalHold, PlaceLegalHold
+from rujukan.domain.case.lead import (
+    AcceptLeadTransfer,
+    Accompanying,
+    AskLeadTransfer,
+    AssignCaseWorker,
+    CaseWorkerAssigned,
+    DeclineLeadTransfer,
+    LeadTransferAccepted,
+    LeadTransferAsked,
+    LeadTransferDeclined,
+)
+from rujukan.domain.case.lifecycle import (
+    AbsorbDuplicate,
+    CaseClosed,
+    CaseMerged,
+    CaseReopened,
+    CloseCase,
+    DuplicateAbsorbed,
+    Files,
+    MergeCase,
+    ReopenCase,
+)
+from rujukan.domain.case.notes import RecordNote
+from rujukan.domain.case.referrals import CancelReferral, ReferralCancelled, SendReferral
+from rujukan.domain.casefile.state import Status
 from rujukan.domain.codes import AgencyKind, CloseReason, EndReason, ReferralStatus, Role
 from rujukan.domain.fact import Fact
 from rujukan.domain.refusal import (
@@ -53,29 +76,29 @@ from rujukan.domain.refusal import (
 
 S = ReferralStatus
 
-ASSIGN = say(c.AssignCaseWorker, worker=WORKER)
-ASK = say(c.AskLeadTransfer, transfer=TRANSFER, to="lbh", reason="she moved")
-ACCEPT = say(c.AcceptLeadTransfer, transfer=TRANSFER)
-DECLINE = say(c.DeclineLeadTransfer, transfer=TRANSFER, reason="no capacity")
-CLOSE = say(c.CloseCase, reason=CloseReason.GOALS_MET)
-REOPEN = say(c.ReopenCase, reason="it began again")
-MERGE = say(c.MergeCase, into=OTHER_CASE)
-ABSORB = say(c.AbsorbDuplicate, duplicate=OTHER_CASE)
-PLACE = say(c.PlaceLegalHold, reason="a trial")
-LIFT = say(c.LiftLegalHold, reason="the trial ended")
+ASSIGN = say(AssignCaseWorker, worker=WORKER)
+ASK = say(AskLeadTransfer, transfer=TRANSFER, to="lbh", reason="she moved")
+ACCEPT = say(AcceptLeadTransfer, transfer=TRANSFER)
+DECLINE = say(DeclineLeadTransfer, transfer=TRANSFER, reason="no capacity")
+CLOSE = say(CloseCase, reason=CloseReason.GOALS_MET)
+REOPEN = say(ReopenCase, reason="it began again")
+MERGE = say(MergeCase, into=OTHER_CASE)
+ABSORB = say(AbsorbDuplicate, duplicate=OTHER_CASE)
+PLACE = say(PlaceLegalHold, reason="a trial")
+LIFT = say(LiftLegalHold, reason="the trial ended")
 
-ASSIGNED = say(e.CaseWorkerAssigned, worker=WORKER)
-ASKED = say(e.LeadTransferAsked, transfer=TRANSFER, to="lbh", to_kind=AgencyKind.LEGAL_AID, reason="she moved")
-ACCEPTED = say(e.LeadTransferAccepted, transfer=TRANSFER, lead="lbh", lead_kind=AgencyKind.LEGAL_AID)
-DECLINED = say(e.LeadTransferDeclined, transfer=TRANSFER, reason="no capacity")
-CLOSED = say(e.CaseClosed, reason=CloseReason.GOALS_MET)
-REOPENED = say(e.CaseReopened, reason="it began again")
-MERGED = say(e.CaseMerged, into=OTHER_CASE)
-PLACED = say(e.LegalHoldPlaced, reason="a trial")
-LIFTING = say(e.HoldLiftingAsked, asked_by=LEAD.actor, reason="the trial ended")
-LIFTED = say(e.LegalHoldLifted, reason="the trial ended")
+ASSIGNED = say(CaseWorkerAssigned, worker=WORKER)
+ASKED = say(LeadTransferAsked, transfer=TRANSFER, to="lbh", to_kind=AgencyKind.LEGAL_AID, reason="she moved")
+ACCEPTED = say(LeadTransferAccepted, transfer=TRANSFER, lead="lbh", lead_kind=AgencyKind.LEGAL_AID)
+DECLINED = say(LeadTransferDeclined, transfer=TRANSFER, reason="no capacity")
+CLOSED = say(CaseClosed, reason=CloseReason.GOALS_MET)
+REOPENED = say(CaseReopened, reason="it began again")
+MERGED = say(CaseMerged, into=OTHER_CASE)
+PLACED = say(LegalHoldPlaced, reason="a trial")
+LIFTING = say(HoldLiftingAsked, asked_by=LEAD.actor, reason="the trial ended")
+LIFTED = say(LegalHoldLifted, reason="the trial ended")
 
-NOTED = say(c.RecordNote, note=NOTE, health="h")
+NOTED = say(RecordNote, note=NOTE, health="h")
 
 TO_LAWYERS = consent(C1, to="lbh", of=("legal",))
 ALL = [ASSIGN, ASK, ACCEPT, DECLINE, CLOSE, REOPEN, MERGE, ABSORB, PLACE, LIFT]
@@ -112,11 +135,11 @@ def test_nothing_of_it_is_recorded_from_the_future(command: Fact) -> None:
 def test_a_member_of_the_lead_accompanies_the_survivor() -> None:
     case = given(opened()).when(ASSIGN).then(ASSIGNED)
     assert case is not None
-    assert case.worker == WORKER
+    assert case.of(Accompanying).worker == WORKER
 
 
 def test_who_is_no_case_worker_of_the_lead_is_not_assigned() -> None:
-    given(opened()).when(say(c.AssignCaseWorker, worker=an_id("stranger"))).refused(NotAMember)
+    given(opened()).when(say(AssignCaseWorker, worker=an_id("stranger"))).refused(NotAMember)
     lead = replace(NETWORK["uptd-ppa"], members={WORKER: frozenset({Role.AGENCY_ADMINISTRATOR})})
     given(opened()).when(ASSIGN, network={**NETWORK, "uptd-ppa": lead}).refused(NotAMember, worker=WORKER)
 
@@ -129,7 +152,7 @@ def test_the_lead_is_asked_for_and_accepted() -> None:
     case = given(opened(), TO_LAWYERS, ASKED, ASSIGNED).when(ACCEPT, by=LAWYER).then(ACCEPTED)
     assert case is not None
     assert (case.lead, case.lead_kind, case.transfer) == ("lbh", AgencyKind.LEGAL_AID, None)
-    assert case.worker is None
+    assert case.of(Accompanying).worker is None
 
 
 def test_the_former_lead_decides_no_more() -> None:
@@ -148,7 +171,7 @@ def test_a_former_lead_knows_the_case_still() -> None:
 
 
 def test_who_leads_again_is_no_former_lead() -> None:
-    back = say(e.LeadTransferAccepted, transfer=an_id("back"), lead="uptd-ppa", lead_kind=AgencyKind.LEAD)
+    back = say(LeadTransferAccepted, transfer=an_id("back"), lead="uptd-ppa", lead_kind=AgencyKind.LEAD)
     case = the_case(opened(), TO_LAWYERS, ASKED, ACCEPTED, back)
     assert (case.lead, dict(case.former_leads)) == ("uptd-ppa", {"lbh": AgencyKind.LEGAL_AID})
 
@@ -156,14 +179,14 @@ def test_who_leads_again_is_no_former_lead() -> None:
 @pytest.mark.parametrize("status", [s for s in S if s.is_open or s is S.DRAFT])
 def test_a_former_lead_still_cancels_a_referral_that_it_sent_and_nobody_else_does(status: S) -> None:
     handed_over = [*referred(status), consent(C2, to="lbh", of=("legal",)), ASKED, ACCEPTED]
-    cancel = say(c.CancelReferral, referral=R1)
-    given(*handed_over).when(cancel).then(say(e.ReferralCancelled, referral=R1, reason=EndReason.BY_SENDER))
+    cancel = say(CancelReferral, referral=R1)
+    given(*handed_over).when(cancel).then(say(ReferralCancelled, referral=R1, reason=EndReason.BY_SENDER))
     given(*handed_over).when(cancel, by=LAWYER).refused(NotForThisAgency, needs="sender")
 
 
 def test_a_former_lead_sends_none_of_its_drafts() -> None:
     handed_over = [*referred(S.DRAFT), consent(C2, to="lbh", of=("legal",)), ASKED, ACCEPTED]
-    given(*handed_over).when(say(c.SendReferral, referral=R1)).refused(NotForThisAgency)
+    given(*handed_over).when(say(SendReferral, referral=R1)).refused(NotForThisAgency)
 
 
 def test_a_declined_transfer_leaves_the_lead_where_it_was() -> None:
@@ -238,7 +261,7 @@ def test_an_open_case_is_not_reopened() -> None:
 def test_a_duplicate_ends_for_good_and_names_the_case_that_lives_on() -> None:
     case = given(opened()).when(MERGE).then(MERGED)
     assert case is not None
-    assert (case.status, case.merged_into) == (Status.MERGED, OTHER_CASE)
+    assert (case.status, case.of(Files).merged_into) == (Status.MERGED, OTHER_CASE)
     given(opened(), MERGED).when(REOPEN).refused(CaseNotOpen, status="merged", merged_into=OTHER_CASE)
 
 
@@ -253,15 +276,15 @@ def test_a_case_is_not_merged_while_another_agency_is_asked_to_lead() -> None:
 
 
 def test_a_duplicate_is_absorbed_once() -> None:
-    absorbed = say(e.DuplicateAbsorbed, duplicate=OTHER_CASE)
+    absorbed = say(DuplicateAbsorbed, duplicate=OTHER_CASE)
     given(opened(), absorbed).when(ABSORB).refused(AlreadyExists, duplicate=OTHER_CASE)
-    given(opened(), absorbed).when(replace(ABSORB, duplicate=an_id("third case"))).then_only(e.DuplicateAbsorbed)
+    given(opened(), absorbed).when(replace(ABSORB, duplicate=an_id("third case"))).then_only(DuplicateAbsorbed)
 
 
 def test_the_living_case_notes_its_duplicate() -> None:
-    case = given(opened()).when(ABSORB).then(say(e.DuplicateAbsorbed, duplicate=OTHER_CASE))
+    case = given(opened()).when(ABSORB).then(say(DuplicateAbsorbed, duplicate=OTHER_CASE))
     assert case is not None
-    assert case.duplicates == {OTHER_CASE}
+    assert case.of(Files).duplicates == {OTHER_CASE}
 
 
 # Legal holds -------------------------------------------------------------------------------------------------

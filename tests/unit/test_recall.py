@@ -33,16 +33,17 @@ from story import (
 
 from rujukan.domain import erasure as r
 from rujukan.domain import recall
-from rujukan.domain.case import commands as c
 from rujukan.domain.case import decide, fold
-from rujukan.domain.case import events as e
+from rujukan.domain.case.consents import NarrowConsent, WithdrawConsent
+from rujukan.domain.case.incidents import IncidentRecorded
+from rujukan.domain.case.notes import NoteRecorded
 from rujukan.domain.codes import ReferralStatus, Service
 from rujukan.domain.disclosure import Knowledge, Written
 from rujukan.domain.fact import Fact
 from rujukan.domain.refusal import AlreadyExists, Unknown
 
-WITHDRAW = say(c.WithdrawConsent, consent=C1)
-NOTED = say(e.NoteRecorded, note=NOTE, health="seen", safety="not for the hospital")
+WITHDRAW = say(WithdrawConsent, consent=C1)
+NOTED = say(NoteRecorded, note=NOTE, health="seen", safety="not for the hospital")
 SHARED = [*referred(), incident(), NOTED]
 """The hospital has a referral, and was told of the incident and of what concerns health."""
 
@@ -87,7 +88,7 @@ def test_who_was_told_on_a_consent_that_is_withdrawn_has_to_delete_it() -> None:
 
 
 def test_of_a_consent_that_is_narrowed_only_what_was_taken_out_is_recalled() -> None:
-    narrower = say(c.NarrowConsent, **scope(C1, of=("incident",)))
+    narrower = say(NarrowConsent, **scope(C1, of=("incident",)))
     record, *asking = recalled(*SHARED, ends=narrower)
     assert isinstance(record, r.RecallRecorded)
     assert record.ended == "narrowed"
@@ -97,7 +98,7 @@ def test_of_a_consent_that_is_narrowed_only_what_was_taken_out_is_recalled() -> 
 def test_a_narrowing_that_takes_an_agency_out_recalls_all_from_it() -> None:
     two = [opened(), consent(to=("rsud", "polres")), *brought_to(ReferralStatus.REQUESTED)]
     police = brought_to(ReferralStatus.REQUESTED, R2, to="polres", service=Service.LAW_ENFORCEMENT)
-    without = say(c.NarrowConsent, **scope(C1, to="rsud"))
+    without = say(NarrowConsent, **scope(C1, to="rsud"))
     assert asked(*recalled(*two, *police, NOTED, ends=without)) == {"polres": {"health"}}
 
 
@@ -135,11 +136,9 @@ def test_what_was_recalled_is_not_recalled_again_and_is_told_again_on_a_new_cons
     again = [t for t in knowledge.follow(log[-1]) if t.agency == "rsud"]
     first = Knowledge()
     before = {t.id for w in log[:-1] for t in first.follow(w)}
-    assert [type(t.of.event) for t in again] == [e.IncidentRecorded, e.NoteRecorded]
+    assert [type(t.of.event) for t in again] == [IncidentRecorded, NoteRecorded]
     assert before.isdisjoint(t.id for t in again), "under an id of its own, or its inbox would pass it by"
-    withdrawn_twice = recalled(
-        *SHARED, withdrawn(), consent(C2, of=("safety",)), ends=say(c.WithdrawConsent, consent=C2)
-    )
+    withdrawn_twice = recalled(*SHARED, withdrawn(), consent(C2, of=("safety",)), ends=say(WithdrawConsent, consent=C2))
     assert asked(*withdrawn_twice) == {}
 
 
@@ -151,7 +150,7 @@ def test_a_consent_that_ran_out_before_recalls_nothing_more() -> None:
         NOTED,
         consent(C2, of=("safety",)),
     ]
-    assert recalled(*two, ends=say(c.WithdrawConsent, NOON + 2 * DAY, consent=C2), at=later(LEAD, 2 * DAY)) == ()
+    assert recalled(*two, ends=say(WithdrawConsent, NOON + 2 * DAY, consent=C2), at=later(LEAD, 2 * DAY)) == ()
 
 
 def test_the_agency_answers_a_recall_as_it_answers_an_erasure() -> None:
@@ -185,7 +184,7 @@ COMPARTMENTS = st.sets(st.sampled_from(["incident", "health", "legal"]), min_siz
 @each(COMPARTMENTS, COMPARTMENTS, COMPARTMENTS)
 def test_whatever_is_consented_the_two_ways_to_say_it_agree(first: set[str], second: set[str], rest: set[str]) -> None:
     """What is recalled is what the first consent covered of what was told, less what the second still covers."""
-    said = say(e.NoteRecorded, note=NOTE, incident="a", health="b", legal="c")
+    said = say(NoteRecorded, note=NOTE, incident="a", health="b", legal="c")
     log = [opened(), consent(of=first), consent(C2, of=second), *brought_to(ReferralStatus.REQUESTED, of=rest), said]
     lost = (first & rest) - second
     assert asked(*recalled(*log)) == ({"rsud": lost} if lost else {})

@@ -38,8 +38,21 @@ from story import (
     written,
 )
 
-from rujukan.domain.case import commands as c
-from rujukan.domain.case import events as e
+from rujukan.domain.case.fulfilment import (
+    AcceptReferral,
+    CompleteReferral,
+    FailReferral,
+    HoldReferral,
+    ReceiveReferral,
+    ReferralAccepted,
+    ReferralResumed,
+    RejectReferral,
+    ResumeReferral,
+    StartReferral,
+)
+from rujukan.domain.case.lifecycle import CaseClosed
+from rujukan.domain.case.referrals import CancelReferral, DraftReferral, ReferralDrafted, ReferralSent, SendReferral
+from rujukan.domain.case.reminders import EscalateReferral, RaiseUndelivered, ReferralEscalated, ReferralUndelivered
 from rujukan.domain.codes import (
     AgencyKind,
     CloseReason,
@@ -71,17 +84,17 @@ from rujukan.domain.refusal import (
 
 S = ReferralStatus
 
-SEND = say(c.SendReferral, referral=R1)
-RECEIVE = say(c.ReceiveReferral, referral=R1)
-ACCEPT = say(c.AcceptReferral, referral=R1)
-REJECT = say(c.RejectReferral, referral=R1, reason=RejectReason.NO_CAPACITY)
-START = say(c.StartReferral, referral=R1)
-HOLD = say(c.HoldReferral, referral=R1, reason=EndReason.WAITING)
-RESUME = say(c.ResumeReferral, referral=R1)
-COMPLETE = say(c.CompleteReferral, referral=R1, outcome=Outcome.DELIVERED)
-FAIL = say(c.FailReferral, referral=R1, reason=EndReason.UNREACHABLE)
-CANCEL = say(c.CancelReferral, referral=R1)
-ESCALATE = say(c.EscalateReferral, referral=R1)
+SEND = say(SendReferral, referral=R1)
+RECEIVE = say(ReceiveReferral, referral=R1)
+ACCEPT = say(AcceptReferral, referral=R1)
+REJECT = say(RejectReferral, referral=R1, reason=RejectReason.NO_CAPACITY)
+START = say(StartReferral, referral=R1)
+HOLD = say(HoldReferral, referral=R1, reason=EndReason.WAITING)
+RESUME = say(ResumeReferral, referral=R1)
+COMPLETE = say(CompleteReferral, referral=R1, outcome=Outcome.DELIVERED)
+FAIL = say(FailReferral, referral=R1, reason=EndReason.UNREACHABLE)
+CANCEL = say(CancelReferral, referral=R1)
+ESCALATE = say(EscalateReferral, referral=R1)
 MOVES: dict[str, Fact] = {
     "send": SEND,
     "receive": RECEIVE,
@@ -160,13 +173,13 @@ def test_every_move_from_every_state_by_everybody(status: S, move: str, who: str
 def test_each_move_is_recorded_as_it_was_made() -> None:
     note = "with a note"
     given(*referred(S.REQUESTED)).when(RECEIVE, by=HOSPITAL).then(moved(S.RECEIVED))
-    given(*referred(S.RECEIVED)).when(say(c.AcceptReferral, referral=R1, note=note), by=HOSPITAL).then(
-        say(e.ReferralAccepted, referral=R1, note=note)
+    given(*referred(S.RECEIVED)).when(say(AcceptReferral, referral=R1, note=note), by=HOSPITAL).then(
+        say(ReferralAccepted, referral=R1, note=note)
     )
     given(*referred(S.RECEIVED)).when(REJECT, by=HOSPITAL).then(moved(S.REJECTED))
     given(*referred(S.ACCEPTED)).when(START, by=HOSPITAL).then(moved(S.IN_PROGRESS))
     given(*referred(S.IN_PROGRESS)).when(HOLD, by=HOSPITAL).then(moved(S.ON_HOLD))
-    given(*referred(S.ON_HOLD)).when(RESUME, by=HOSPITAL).then(say(e.ReferralResumed, referral=R1))
+    given(*referred(S.ON_HOLD)).when(RESUME, by=HOSPITAL).then(say(ReferralResumed, referral=R1))
     given(*referred(S.IN_PROGRESS)).when(COMPLETE, by=HOSPITAL).then(moved(S.COMPLETED))
     given(*referred(S.IN_PROGRESS)).when(FAIL, by=HOSPITAL).then(moved(S.FAILED))
     given(*referred(S.IN_PROGRESS)).when(CANCEL).then(moved(S.CANCELLED))
@@ -188,21 +201,21 @@ def test_no_move_is_made_of_a_referral_that_is_not_there(move: str) -> None:
 
 @pytest.mark.parametrize("move", list(MOVES))
 def test_no_move_is_made_in_a_closed_case(move: str) -> None:
-    closed = say(e.CaseClosed, reason=CloseReason.GOALS_MET)
+    closed = say(CaseClosed, reason=CloseReason.GOALS_MET)
     by = LEAD if move in BY_SENDER else HOSPITAL
     given(*referred(S.COMPLETED), closed).when(MOVES[move], by=by).refused(CaseNotOpen)
 
 
 def test_a_recipient_of_an_ended_referral_sends_none_of_its_drafts() -> None:
     events = [*referred(), draft(R2, sender="rsud", to="psikolog", service=Service.PSYCHOSOCIAL), moved(S.COMPLETED)]
-    given(*events).when(say(c.SendReferral, referral=R2), by=HOSPITAL).refused(NotForThisAgency)
+    given(*events).when(say(SendReferral, referral=R2), by=HOSPITAL).refused(NotForThisAgency)
 
 
 # Drafts ------------------------------------------------------------------------------------------------------
 
 
-def drafting(**other: object) -> c.DraftReferral:
-    return say(c.DraftReferral, **draft_fields(**other))  # type: ignore[arg-type]
+def drafting(**other: object) -> DraftReferral:
+    return say(DraftReferral, **draft_fields(**other))  # type: ignore[arg-type]
 
 
 def test_a_draft_names_its_sender_and_the_kinds_of_both() -> None:
@@ -214,7 +227,7 @@ def test_a_draft_names_its_sender_and_the_kinds_of_both() -> None:
 
 
 def test_a_draft_needs_no_consent_yet() -> None:
-    given(opened()).when(drafting()).then_only(e.ReferralDrafted)
+    given(opened()).when(drafting()).then_only(ReferralDrafted)
 
 
 def test_coordination_is_shared_by_every_referral() -> None:
@@ -236,7 +249,7 @@ def test_a_referral_goes_to_an_agency_of_the_network_that_is_active() -> None:
 
 def test_a_referral_shares_only_clocks_of_the_case() -> None:
     given(opened()).when(drafting(clocks=(CLOCK,))).refused(Unknown, what="clock")
-    given(opened(), clock()).when(drafting(clocks=(CLOCK,))).then_only(e.ReferralDrafted)
+    given(opened(), clock()).when(drafting(clocks=(CLOCK,))).then_only(ReferralDrafted)
 
 
 def test_an_outsider_drafts_nothing() -> None:
@@ -246,7 +259,7 @@ def test_an_outsider_drafts_nothing() -> None:
 
 def test_a_recipient_may_refer_on() -> None:
     on = drafting(referral=R2, to="psikolog", service=Service.PSYCHOSOCIAL, parent=R1)
-    case = given(*referred()).when(on, by=HOSPITAL).then_only(e.ReferralDrafted)
+    case = given(*referred()).when(on, by=HOSPITAL).then_only(ReferralDrafted)
     assert (case.referrals[R2].sender, case.referrals[R2].sender_kind) == ("rsud", AgencyKind.HEALTH)
 
 
@@ -254,7 +267,7 @@ def test_a_sub_referral_names_an_open_parent_that_its_sender_is_party_to() -> No
     on = drafting(referral=R3, to="psikolog", service=Service.PSYCHOSOCIAL, parent=R1)
     given(*referred(S.COMPLETED)).when(on).refused(Invalid, field="parent")
     given(opened()).when(on).refused(Unknown, what="referral")
-    given(*sub_referred(S.DRAFT)).when(replace(on, parent=R2), by=LAWYER).then_only(e.ReferralDrafted)
+    given(*sub_referred(S.DRAFT)).when(replace(on, parent=R2), by=LAWYER).then_only(ReferralDrafted)
     police = brought_to(S.ACCEPTED, R3, to="polres")
     not_theirs = drafting(referral=CLOCK, to="psikolog", parent=R1)
     given(*referred(), *police).when(not_theirs, by=POLICE).refused(Unknown, what="referral")
@@ -263,7 +276,7 @@ def test_a_sub_referral_names_an_open_parent_that_its_sender_is_party_to() -> No
 @pytest.mark.parametrize("status", [S.REJECTED, S.CANCELLED, S.FAILED])
 def test_a_referral_that_came_to_nothing_may_be_redirected(status: S) -> None:
     again = drafting(referral=R2, to="psikolog", redirects=R1)
-    case = given(*referred(status)).when(again).then_only(e.ReferralDrafted)
+    case = given(*referred(status)).when(again).then_only(ReferralDrafted)
     assert case.referrals[R2].redirects == R1
 
 
@@ -288,7 +301,7 @@ def test_only_a_known_referral_is_redirected() -> None:
 )
 def test_an_answer_is_due_by_the_urgency(urgency: Urgency, answer_within: object) -> None:
     given(opened(), consent(), draft(urgency=urgency)).when(SEND).then(
-        say(e.ReferralSent, referral=R1, due_at=NOON + answer_within)  # type: ignore[operator]
+        say(ReferralSent, referral=R1, due_at=NOON + answer_within)  # type: ignore[operator]
     )
 
 
@@ -343,8 +356,8 @@ def test_a_referral_is_sent_only_to_an_active_agency_that_offers_the_service() -
 SYSTEM = act("uptd-ppa", Role.SYSTEM)
 
 
-def escalated(level: int) -> e.ReferralEscalated:
-    return say(e.ReferralEscalated, referral=R1, level=level)
+def escalated(level: int) -> ReferralEscalated:
+    return say(ReferralEscalated, referral=R1, level=level)
 
 
 def test_silence_is_raised_when_the_window_has_passed_and_again_each_time_it_passes_again() -> None:
@@ -373,11 +386,11 @@ def test_a_draft_waits_for_nobody() -> None:
     given().when(ESCALATE, by=SYSTEM).refused(Unknown, what="referral")
 
 
-def undelivered(level: int, to: str) -> e.ReferralUndelivered:
-    return say(e.ReferralUndelivered, referral=R1, level=level, to=to)
+def undelivered(level: int, to: str) -> ReferralUndelivered:
+    return say(ReferralUndelivered, referral=R1, level=level, to=to)
 
 
-UNDELIVERED = say(c.RaiseUndelivered, referral=R1)
+UNDELIVERED = say(RaiseUndelivered, referral=R1)
 
 
 def test_what_did_not_arrive_is_raised_to_the_recipient_first_and_then_to_the_lead() -> None:

@@ -22,8 +22,9 @@ from report_facts import AT, SAID, an_event, facts
 
 from rujukan.domain.catalogue import TOPICS
 from rujukan.domain.compartment import Compartment
+from rujukan.domain.declaring import FIELDS, HAPPENED
+from rujukan.domain.field_words import COMPARTMENTS
 from rujukan.infra.report import facts as f
-from rujukan.infra.report import labels
 from rujukan.infra.report.canvas import Canvas, font
 from rujukan.infra.report.labels import Language
 from rujukan.infra.report.pages import Contradiction, render
@@ -72,19 +73,20 @@ def telling(value: f.Value, **more: object) -> f.ReportFacts:
 
 
 def test_every_topic_has_a_label_in_both_languages() -> None:
-    assert labels.EVENTS.keys() == TOPICS.keys()
-    assert all(all(pair) for pair in labels.EVENTS.values())
+    assert all(all(HAPPENED[event].label) for event in TOPICS.values())
 
 
 def test_every_field_and_compartment_has_a_label_in_both_languages() -> None:
-    assert labels.FIELDS.keys() == {name for event in TOPICS.values() for name in event.__struct_fields__}
-    assert list(labels.COMPARTMENTS) == [c.word for c in Compartment]
-    assert all(all(pair) for pair in (*labels.FIELDS.values(), *labels.COMPARTMENTS.values(), *FINDINGS.values()))
+    assert set(FIELDS) == {name for event in TOPICS.values() for name in event.__struct_fields__}
+    assert list(COMPARTMENTS) == [c.word for c in Compartment]
+    assert all(
+        all(pair) for pair in (*(w.label for w in (*FIELDS.values(), *COMPARTMENTS.values())), *FINDINGS.values())
+    )
 
 
 def test_labels_tell_events_apart() -> None:
     for n in range(2):
-        assert len({pair[n] for pair in labels.EVENTS.values()}) == len(labels.EVENTS)
+        assert len({HAPPENED[event].label[n] for event in TOPICS.values()}) == len(TOPICS)
 
 
 def test_what_has_no_label_stands_under_its_own_name() -> None:

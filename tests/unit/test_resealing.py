@@ -12,7 +12,19 @@ from msgspec.structs import replace
 from story import act, an_id, say
 
 from rujukan.domain import agency as a
-from rujukan.domain import catalogue
+from rujukan.domain import agency_keys, agency_state, catalogue
+from rujukan.domain.agency_keys import (
+    ApproveResealing,
+    AskResealing,
+    KeyRegistered,
+    KeyRetired,
+    RefuseResealing,
+    RegisterKey,
+    ResealingApproved,
+    ResealingAsked,
+    RetireKey,
+)
+from rujukan.domain.agency_state import Agency, Resealing
 from rujukan.domain.codes import AgencyKind, Role
 from rujukan.domain.fact import Act, Fact
 from rujukan.domain.refusal import (
@@ -39,18 +51,18 @@ ASKED_BY = ADMINISTRATOR.actor
 
 PUBLIC = {name: letter * 1622 for name, letter in (("k1", "A"), ("k2", "B"), ("k3", "C"), ("k4", "D"))}
 REGISTERED = say(a.AgencyRegistered, code="rsud", kind=AgencyKind.HEALTH, name="RSUD")
-KEYS = [REGISTERED, *(say(a.KeyRegistered, key=k, public_key=PUBLIC[k]) for k in ("k1", "k2", "k3"))]
-RETIRED = [*KEYS, say(a.KeyRetired, key="k1")]
+KEYS = [REGISTERED, *(say(KeyRegistered, key=k, public_key=PUBLIC[k]) for k in ("k1", "k2", "k3"))]
+RETIRED = [*KEYS, say(KeyRetired, key="k1")]
 
 FIRST = {"key": "k3", "lost": frozenset({"k1"})}
-ASK = say(a.AskResealing, **FIRST, reason="the server burnt")
-APPROVE = say(a.ApproveResealing, **FIRST)
-REFUSE = say(a.RefuseResealing, **FIRST, reason="nobody knows of a fire")
-ASKED = say(a.ResealingAsked, **FIRST, reason="the server burnt", asked_by=ASKED_BY)
-APPROVED = say(a.ResealingApproved, **FIRST, asked_by=ASKED_BY, approved_by=OFFICER.actor)
+ASK = say(AskResealing, **FIRST, reason="the server burnt")
+APPROVE = say(ApproveResealing, **FIRST)
+REFUSE = say(RefuseResealing, **FIRST, reason="nobody knows of a fire")
+ASKED = say(ResealingAsked, **FIRST, reason="the server burnt", asked_by=ASKED_BY)
+APPROVED = say(ResealingApproved, **FIRST, asked_by=ASKED_BY, approved_by=OFFICER.actor)
 
 
-def after(events: Sequence[Fact]) -> a.Agency:
+def after(events: Sequence[Fact]) -> Agency:
     agency = a.fold(events)
     assert agency is not None
     return agency
@@ -58,7 +70,7 @@ def after(events: Sequence[Fact]) -> a.Agency:
 
 def refused(events: Sequence[Fact], command: Fact, who: Act, why: type[Refusal]) -> None:
     with pytest.raises(Refusal) as refusal:
-        a.decide(command, a.fold(events), who)
+        agency_state.decide(command, a.fold(events), who)
     assert refusal.type is why
 
 
@@ -83,13 +95,13 @@ def test_nothing_is_sealed_to_a_key_nobody_registered() -> None:
 
 
 def test_whoever_registers_a_key_is_not_handed_history() -> None:
-    refused(RETIRED, say(a.RegisterKey, key="k1", public_key=PUBLIC["k4"]), ADMINISTRATOR, AlreadyExists)
-    agency = after([*RETIRED, say(a.KeyRegistered, key="k4", public_key=PUBLIC["k4"])])
+    refused(RETIRED, say(RegisterKey, key="k1", public_key=PUBLIC["k4"]), ADMINISTRATOR, AlreadyExists)
+    agency = after([*RETIRED, say(KeyRegistered, key="k4", public_key=PUBLIC["k4"])])
     assert [agency.sealed_to(k) for k in ("k1", "k2")] == [(k, PUBLIC[k]) for k in ("k1", "k2")]
 
 
 def test_an_id_that_an_older_log_registered_anew_keeps_its_first_key() -> None:
-    agency = after([*RETIRED, say(a.KeyRegistered, key="k1", public_key=PUBLIC["k4"])])
+    agency = after([*RETIRED, say(KeyRegistered, key="k1", public_key=PUBLIC["k4"])])
     assert agency.sealed_to("k1") == ("k1", PUBLIC["k1"])
     assert agency.keys["k1"] == agency.public_keys["k1"] == PUBLIC["k1"]
 
@@ -98,17 +110,17 @@ def test_an_id_that_an_older_log_registered_anew_keeps_its_first_key() -> None:
 
 
 def test_an_administrator_asks_and_nothing_moves_yet() -> None:
-    assert a.decide(ASK, a.fold(RETIRED), ADMINISTRATOR) == [ASKED]
+    assert agency_state.decide(ASK, a.fold(RETIRED), ADMINISTRATOR) == [ASKED]
     agency = after([*RETIRED, ASKED])
-    assert agency.resealing == a.Resealing("k3", frozenset({"k1"}), "the server burnt", ASKED_BY)
+    assert agency.resealing == Resealing("k3", frozenset({"k1"}), "the server burnt", ASKED_BY)
     assert agency.sealed_to("k1") == ("k1", PUBLIC["k1"])
 
 
 def test_a_lost_key_that_is_in_use_is_retired_at_once_as_nobody_could_read_what_comes() -> None:
-    both = say(a.AskResealing, key="k1", lost=frozenset({"k3", "k2"}), reason="the server burnt")
-    events = a.decide(both, a.fold(KEYS), ADMINISTRATOR)
-    assert events[:2] == [say(a.KeyRetired, key="k2"), say(a.KeyRetired, key="k3")]
-    assert isinstance(events[2], a.ResealingAsked)
+    both = say(AskResealing, key="k1", lost=frozenset({"k3", "k2"}), reason="the server burnt")
+    events = agency_state.decide(both, a.fold(KEYS), ADMINISTRATOR)
+    assert events[:2] == [say(KeyRetired, key="k2"), say(KeyRetired, key="k3")]
+    assert isinstance(events[2], ResealingAsked)
     assert after([*KEYS, *events]).sealing_key == ("k1", PUBLIC["k1"])
 
 
@@ -128,7 +140,7 @@ def test_lost_keys_are_the_agencys_and_the_new_one_is_in_use(change: dict[str, A
 
 def test_who_asks_says_which_keys_are_lost() -> None:
     with pytest.raises(msgspec.ValidationError):
-        msgspec.convert({"occurred_at": "2026-03-03T12:00:00Z", "key": "k3", "lost": [], "reason": "x"}, a.AskResealing)
+        msgspec.convert({"occurred_at": "2026-03-03T12:00:00Z", "key": "k3", "lost": [], "reason": "x"}, AskResealing)
 
 
 @pytest.mark.parametrize(
@@ -154,8 +166,8 @@ def test_one_request_waits_at_a_time() -> None:
 
 @pytest.mark.parametrize("who", [OFFICER, OF_THE_LEAD], ids=["the agency's officer", "the lead's administrator"])
 def test_another_person_approves_and_history_moves(who: Act) -> None:
-    (approved,) = a.decide(APPROVE, a.fold([*RETIRED, ASKED]), who)
-    assert approved == say(a.ResealingApproved, **FIRST, asked_by=ASKED_BY, approved_by=who.actor)
+    (approved,) = agency_state.decide(APPROVE, a.fold([*RETIRED, ASKED]), who)
+    assert approved == say(ResealingApproved, **FIRST, asked_by=ASKED_BY, approved_by=who.actor)
     agency = after([*RETIRED, ASKED, approved])
     assert agency.resealing is None
     assert agency.resealed == {"k1": "k3"}
@@ -163,10 +175,10 @@ def test_another_person_approves_and_history_moves(who: Act) -> None:
 
 
 def test_another_person_refuses_and_it_can_be_asked_anew() -> None:
-    (said,) = a.decide(REFUSE, a.fold([*RETIRED, ASKED]), OFFICER)
+    (said,) = agency_state.decide(REFUSE, a.fold([*RETIRED, ASKED]), OFFICER)
     agency = after([*RETIRED, ASKED, said])
     assert (agency.resealing, agency.resealed) == (None, {})
-    assert a.decide(ASK, agency, ADMINISTRATOR) == [ASKED]
+    assert agency_state.decide(ASK, agency, ADMINISTRATOR) == [ASKED]
 
 
 @pytest.mark.parametrize("command", [APPROVE, REFUSE], ids=lambda command: type(command).__name__)
@@ -196,9 +208,9 @@ def test_nobody_else_decides(command: Fact, who: Act, why: type[Refusal]) -> Non
 def test_two_administrators_of_the_lead_do_it_for_the_lead_itself() -> None:
     lead = [say(a.AgencyRegistered, code="uptd-ppa", kind=AgencyKind.LEAD, name="UPTD"), *RETIRED[1:]]
     asking = by("Dian", "uptd-ppa", Role.AGENCY_ADMINISTRATOR)
-    asked = a.decide(ASK, a.fold(lead), asking)
+    asked = agency_state.decide(ASK, a.fold(lead), asking)
     refused([*lead, *asked], APPROVE, asking, AnotherPersonNeeded)
-    assert a.decide(APPROVE, a.fold([*lead, *asked]), OF_THE_LEAD)
+    assert agency_state.decide(APPROVE, a.fold([*lead, *asked]), OF_THE_LEAD)
 
 
 @pytest.mark.parametrize(
@@ -212,31 +224,33 @@ def test_a_decision_names_what_waits(events: Sequence[Fact]) -> None:
 
 def test_a_request_for_other_lost_keys_is_not_approved_unseen() -> None:
     asked = replace(ASKED, lost=frozenset({"k1", "k2"}))
-    refused([*RETIRED, say(a.KeyRetired, key="k2"), asked], APPROVE, OFFICER, Unknown)
+    refused([*RETIRED, say(KeyRetired, key="k2"), asked], APPROVE, OFFICER, Unknown)
 
 
 def test_history_does_not_move_to_a_key_that_was_retired_in_between() -> None:
-    retired = [*RETIRED, ASKED, say(a.KeyRetired, key="k3")]
+    retired = [*RETIRED, ASKED, say(KeyRetired, key="k3")]
     refused(retired, APPROVE, OFFICER, Invalid)
-    assert a.decide(REFUSE, a.fold(retired), OFFICER)
+    assert agency_state.decide(REFUSE, a.fold(retired), OFFICER)
 
 
 def test_what_moved_is_what_is_sealed_to_another_key_than_before() -> None:
     before, moved = after([*RETIRED, ASKED]), after([*RETIRED, ASKED, APPROVED])
-    assert a.moved(before, moved) == {"k1", ""}, "k1 was the first: what was told before there was a key goes along"
-    asked = say(a.ResealingAsked, key="k2", lost=frozenset({"k3"}), reason="a theft", asked_by=ASKED_BY)
-    approved = say(a.ResealingApproved, key="k2", lost=frozenset({"k3"}), asked_by=ASKED_BY, approved_by=OFFICER.actor)
+    assert agency_keys.moved(before, moved) == {"k1", ""}, (
+        "k1 was the first: what was told before there was a key goes along"
+    )
+    asked = say(ResealingAsked, key="k2", lost=frozenset({"k3"}), reason="a theft", asked_by=ASKED_BY)
+    approved = say(ResealingApproved, key="k2", lost=frozenset({"k3"}), asked_by=ASKED_BY, approved_by=OFFICER.actor)
     again = after([*RETIRED, ASKED, APPROVED, asked, approved])
-    assert a.moved(moved, again) == {"k3", "k1", ""}, "and what had moved to the lost one goes on with it"
-    newer = say(a.KeyRegistered, key="k4", public_key=PUBLIC["k4"])
-    assert a.moved(again, a.evolve(again, newer)) == frozenset(), "a new key moves nothing"
+    assert agency_keys.moved(moved, again) == {"k3", "k1", ""}, "and what had moved to the lost one goes on with it"
+    newer = say(KeyRegistered, key="k4", public_key=PUBLIC["k4"])
+    assert agency_keys.moved(again, a.evolve(again, newer)) == frozenset(), "a new key moves nothing"
 
 
 def test_the_key_that_history_moved_to_may_be_lost_in_its_turn() -> None:
     again = {"key": "k2", "lost": frozenset({"k3"})}
-    events = [*RETIRED, ASKED, APPROVED, say(a.KeyRetired, key="k3")]
-    events += [say(a.ResealingAsked, **again, reason="again", asked_by=ASKED_BY)]
-    events += [say(a.ResealingApproved, **again, asked_by=ASKED_BY, approved_by=OFFICER.actor)]
+    events = [*RETIRED, ASKED, APPROVED, say(KeyRetired, key="k3")]
+    events += [say(ResealingAsked, **again, reason="again", asked_by=ASKED_BY)]
+    events += [say(ResealingApproved, **again, asked_by=ASKED_BY, approved_by=OFFICER.actor)]
     agency = after(events)
     assert agency.resealed == {"k1": "k2", "k3": "k2"}
     assert agency.sealed_to("") == agency.sealed_to("k1") == agency.sealed_to("k3") == ("k2", PUBLIC["k2"])
@@ -264,7 +278,7 @@ class KeysMachine(RuleBasedStateMachine):
 
     def ask_for(self, command: Fact, who: Act) -> bool:
         try:
-            events = a.decide(command, self.agency, who)
+            events = agency_state.decide(command, self.agency, who)
         except Refusal:
             return False
         for event in events:
@@ -276,18 +290,18 @@ class KeysMachine(RuleBasedStateMachine):
 
     @rule(key=names, letter=st.sampled_from("ABCDEF"))
     def register(self, key: str, letter: str) -> None:
-        new = self.ask_for(say(a.RegisterKey, key=key, public_key=letter * 1622), ADMINISTRATOR)
+        new = self.ask_for(say(RegisterKey, key=key, public_key=letter * 1622), ADMINISTRATOR)
         assert new is (key not in self.registered)
         self.registered.setdefault(key, letter * 1622)
         self.lies_under.setdefault(key, key)
 
     @rule(key=names)
     def retire(self, key: str) -> None:
-        self.ask_for(say(a.RetireKey, key=key), ADMINISTRATOR)
+        self.ask_for(say(RetireKey, key=key), ADMINISTRATOR)
 
     @rule(key=names, lost=lost_keys, who=people)
     def ask(self, key: str, lost: frozenset[str], who: Act) -> None:
-        if self.ask_for(say(a.AskResealing, key=key, lost=lost, reason="lost"), who):
+        if self.ask_for(say(AskResealing, key=key, lost=lost, reason="lost"), who):
             assert who is ADMINISTRATOR
             assert self.waiting is None
             self.waiting = ((key, lost), who)
@@ -300,7 +314,7 @@ class KeysMachine(RuleBasedStateMachine):
     @rule(key=names, lost=lost_keys, who=people, approve=st.booleans())
     def decide(self, key: str, lost: frozenset[str], who: Act, approve: bool) -> None:
         about = {"key": key, "lost": lost}
-        command = say(a.ApproveResealing, **about) if approve else say(a.RefuseResealing, **about, reason="no")
+        command = say(ApproveResealing, **about) if approve else say(RefuseResealing, **about, reason="no")
         if not self.ask_for(command, who):
             return
         assert self.waiting is not None

@@ -5,17 +5,19 @@ from typing import Any
 
 import pytest
 
-from rujukan.domain.case import events as e
 from rujukan.domain.catalogue import COMPARTMENTS as COMPARTMENTS_OF
-from rujukan.domain.catalogue import topic_of
+from rujukan.domain.catalogue import TOPICS, topic_of
 from rujukan.domain.codes import AgencyKind, Purpose, Role
 from rujukan.domain.compartment import Compartment
-from rujukan.domain.plain_words import COMPARTMENTS, EVENTS, FIELDS, IDS, LANGUAGES, Language
-from rujukan.domain.survivor import WITHHELD, Agency, Handling, Reading, Record, Recorded, looked, moment, recorded, why
+from rujukan.domain.declaring import FIELDS, HAPPENED
+from rujukan.domain.field_words import COMPARTMENTS
+from rujukan.domain.survivor import Agency, Handling, Reading, Record, Recorded, looked, moment, recorded, why
 from rujukan.domain.survivor_paper import WIDTH, paper
+from rujukan.domain.words import LANGUAGES, Language
 
 AT = datetime(2026, 3, 3, 12, 5, tzinfo=UTC)
-RECORDED = [topic_of(event) for event in e.EVENTS]
+RECORDED = [topic for topic in COMPARTMENTS_OF if topic.startswith("case.")]
+WITHHELD = {(topic_of(event), field): why for event, said in HAPPENED.items() for field, why in said.withheld.items()}
 
 
 def agencies(code: str) -> Agency:
@@ -30,8 +32,14 @@ def said(entry: Recorded) -> dict[str, str | None]:
     return {item.label: item.value for item in entry.items}
 
 
+def called(field: str, language: Language = "en") -> str:
+    words = FIELDS[field].her
+    assert words is not None
+    return words.said_in(language)
+
+
 def handling(topic: str, field: str, **values: Any) -> Handling:
-    (item,) = [i for i in entry(topic, **{field: "x", **values}).items if i.label == FIELDS[field].en]
+    (item,) = [i for i in entry(topic, **{field: "x", **values}).items if i.label == called(field)]
     return item.handling
 
 
@@ -39,16 +47,18 @@ def handling(topic: str, field: str, **values: Any) -> Handling:
 
 
 def test_every_event_every_field_and_every_compartment_has_words_in_both_languages() -> None:
-    assert set(RECORDED) <= set(EVENTS)
+    titles = [HAPPENED[TOPICS[topic]].her for topic in RECORDED]
     fields = {field for topic in RECORDED for field in COMPARTMENTS_OF[topic]}
-    assert fields <= FIELDS.keys() | IDS
+    assert fields <= FIELDS.keys()
     assert {c.word for c in Compartment} == set(COMPARTMENTS)
-    assert all(words.id and words.en for words in (*EVENTS.values(), *FIELDS.values(), *COMPARTMENTS.values()))
+    assert all(titles)
+    said = [words.her for words in (*FIELDS.values(), *COMPARTMENTS.values()) if words.her is not None]
+    assert all(words.id and words.en for words in (*titles, *said) if words is not None)
 
 
 def test_no_sealed_field_is_taken_for_an_id() -> None:
     sealed = {f for t in RECORDED for f, c in COMPARTMENTS_OF[t].items() if c is not Compartment.COORDINATION}
-    assert not sealed & IDS
+    assert all(FIELDS[field].her is not None for field in sealed)
 
 
 def test_what_is_withheld_is_a_field_that_there_is() -> None:

@@ -7,6 +7,7 @@ import pytest
 from story import act, say
 
 from rujukan.domain import agency as a
+from rujukan.domain import agency_state
 from rujukan.domain import webhook as w
 from rujukan.domain.codes import AgencyKind, Role
 from rujukan.domain.fact import Act, Fact
@@ -31,7 +32,7 @@ def after(*events: Fact) -> w.Webhook | None:
 
 
 def decided(events: Sequence[Fact], command: Fact, by: Act) -> Sequence[Fact]:
-    return a.decide(command, a.fold([REGISTERED, *events]), by)
+    return agency_state.decide(command, a.fold([REGISTERED, *events]), by)
 
 
 def refused(events: Sequence[Fact], command: Fact, by: Act, why: type[Refusal]) -> None:

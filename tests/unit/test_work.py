@@ -34,8 +34,35 @@ from story import (
     written,
 )
 
-from rujukan.domain.case import commands as c
-from rujukan.domain.case import events as e
+from rujukan.domain.case.assessments import (
+    AgreeSafetyPlan,
+    AssessNeeds,
+    AssessRisk,
+    NeedsAssessed,
+    RiskAssessed,
+    SafetyPlanAgreed,
+)
+from rujukan.domain.case.conferences import (
+    ActionAgreed,
+    ActionDone,
+    AgreeAction,
+    ConferenceHeld,
+    FinishAction,
+    HoldConference,
+)
+from rujukan.domain.case.documents import AttachDocument, DocumentAttached, Documents, DocumentSuperseded
+from rujukan.domain.case.lifecycle import CaseClosed
+from rujukan.domain.case.notes import (
+    ContactAttempted,
+    FollowUpRecorded,
+    NoteRecorded,
+    RecordContactAttempt,
+    RecordFollowUp,
+    RecordNote,
+)
+from rujukan.domain.case.orders import ProtectionOrderRecorded, RecordProtectionOrder
+from rujukan.domain.case.services import DeliverService, ServiceDelivered
+from rujukan.domain.casefile.clocks import ClockMet, ClockOverdue, MeetClock, RaiseClock
 from rujukan.domain.codes import CloseReason, DocumentKind, Need, ReferralStatus, RiskLevel, Role, Service
 from rujukan.domain.compartment import Compartment
 from rujukan.domain.disclosure import Knowledge
@@ -66,18 +93,18 @@ ACTION_FIELDS = {"action": ACTION, "owner": "rsud", "what": "see her again", "du
 MEETING_FIELDS = {"conference": CONFERENCE, "attendees": frozenset({"uptd-ppa", "rsud"})}
 
 ANY_PARTY_MAY: list[tuple[type[Fact], type[Fact], dict[str, object]]] = [
-    (c.AssessNeeds, e.NeedsAssessed, {"needs": frozenset({Need.HEALTH}), "safety": "a plan is needed"}),
-    (c.AssessRisk, e.RiskAssessed, {"level": RiskLevel.HIGH, "reasons": "threats"}),
-    (c.AgreeSafetyPlan, e.SafetyPlanAgreed, {"plan": "a neighbour knows"}),
-    (c.DeliverService, e.ServiceDelivered, {"delivery": DELIVERY, "service": Service.HEALTH, "health": "treated"}),
-    (c.RecordNote, e.NoteRecorded, {"note": NOTE, "psychosocial": "she sleeps again"}),
-    (c.RecordContactAttempt, e.ContactAttempted, {"note": NOTE, "reached": False, "means": "telephone"}),
-    (c.RecordFollowUp, e.FollowUpRecorded, {"note": NOTE, "next_on": date(2026, 3, 10)}),
-    (c.AttachDocument, e.DocumentAttached, DOCUMENT_FIELDS),
-    (c.AgreeAction, e.ActionAgreed, ACTION_FIELDS),
+    (AssessNeeds, NeedsAssessed, {"needs": frozenset({Need.HEALTH}), "safety": "a plan is needed"}),
+    (AssessRisk, RiskAssessed, {"level": RiskLevel.HIGH, "reasons": "threats"}),
+    (AgreeSafetyPlan, SafetyPlanAgreed, {"plan": "a neighbour knows"}),
+    (DeliverService, ServiceDelivered, {"delivery": DELIVERY, "service": Service.HEALTH, "health": "treated"}),
+    (RecordNote, NoteRecorded, {"note": NOTE, "psychosocial": "she sleeps again"}),
+    (RecordContactAttempt, ContactAttempted, {"note": NOTE, "reached": False, "means": "telephone"}),
+    (RecordFollowUp, FollowUpRecorded, {"note": NOTE, "next_on": date(2026, 3, 10)}),
+    (AttachDocument, DocumentAttached, DOCUMENT_FIELDS),
+    (AgreeAction, ActionAgreed, ACTION_FIELDS),
     (
-        c.RecordProtectionOrder,
-        e.ProtectionOrderRecorded,
+        RecordProtectionOrder,
+        ProtectionOrderRecorded,
         {"order": "7/2026", "issued_by": "the court", "valid_from": date(2026, 3, 3)},
     ),
 ]
@@ -88,7 +115,7 @@ ids = [command.__name__ for command, _, _ in ANY_PARTY_MAY]
 @pytest.mark.parametrize(("command", "event", "fields"), ANY_PARTY_MAY, ids=ids)
 @pytest.mark.parametrize("by", [LEAD, HOSPITAL], ids=["lead", "recipient"])
 def test_who_takes_part_records_the_work(
-    command: type[Fact], event: type[Fact], fields: dict[str, object], by: c.Fact
+    command: type[Fact], event: type[Fact], fields: dict[str, object], by: Fact
 ) -> None:
     given(*referred()).when(say(command, **fields), by=by).then(say(event, **fields))
 
@@ -105,7 +132,7 @@ def test_whose_referral_ended_records_no_more_work(command: Fact) -> None:
 
 @pytest.mark.parametrize("command", COMMANDS, ids=ids)
 def test_no_work_is_recorded_in_a_closed_case(command: Fact) -> None:
-    given(opened(), say(e.CaseClosed, reason=CloseReason.GOALS_MET)).when(command).refused(CaseNotOpen)
+    given(opened(), say(CaseClosed, reason=CloseReason.GOALS_MET)).when(command).refused(CaseNotOpen)
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=ids)
@@ -116,13 +143,13 @@ def test_no_work_is_recorded_before_it_was_done(command: Fact) -> None:
 # Services and clocks -----------------------------------------------------------------------------------------
 
 
-def deliver(**other: object) -> c.DeliverService:
-    return say(c.DeliverService, delivery=DELIVERY, service=Service.HEALTH, **other)
+def deliver(**other: object) -> DeliverService:
+    return say(DeliverService, delivery=DELIVERY, service=Service.HEALTH, **other)
 
 
 @pytest.mark.parametrize("status", [S.ACCEPTED, S.IN_PROGRESS])
 def test_a_recipient_delivers_under_a_referral_that_it_accepted(status: S) -> None:
-    given(*referred(status)).when(deliver(referral=R1), by=HOSPITAL).then_only(e.ServiceDelivered)
+    given(*referred(status)).when(deliver(referral=R1), by=HOSPITAL).then_only(ServiceDelivered)
 
 
 @pytest.mark.parametrize("status", [S.REQUESTED, S.RECEIVED, S.ON_HOLD])
@@ -139,65 +166,65 @@ def test_only_the_recipient_delivers_under_a_referral() -> None:
 
 def test_a_delivery_meets_the_clocks_it_names() -> None:
     given(*referred(), clock(NOON + DAY)).when(deliver(meets=(CLOCK,)), by=HOSPITAL).then(
-        say(e.ServiceDelivered, delivery=DELIVERY, service=Service.HEALTH, meets=(CLOCK,)),
-        say(e.ClockMet, clock=CLOCK, in_time=True),
+        say(ServiceDelivered, delivery=DELIVERY, service=Service.HEALTH, meets=(CLOCK,)),
+        say(ClockMet, clock=CLOCK, in_time=True),
     )
 
 
 @pytest.mark.parametrize(("due_after", "in_time"), [(2 * HOUR, True), (HOUR, True), (HOUR / 2, False)])
 def test_a_clock_is_met_in_time_up_to_its_very_end(due_after: object, in_time: bool) -> None:
-    met = say(c.MeetClock, NOON + HOUR, clock=CLOCK)
+    met = say(MeetClock, NOON + HOUR, clock=CLOCK)
     given(opened(), clock(NOON + due_after)).when(met, by=later(LEAD, HOUR)).then(  # type: ignore[operator]
-        say(e.ClockMet, NOON + HOUR, clock=CLOCK, in_time=in_time)
+        say(ClockMet, NOON + HOUR, clock=CLOCK, in_time=in_time)
     )
 
 
 def test_a_clock_is_not_met_in_the_future() -> None:
     ahead = NOON + HOUR
-    given(opened(), clock()).when(say(c.MeetClock, ahead, clock=CLOCK)).refused(InTheFuture, occurred_at=ahead)
+    given(opened(), clock()).when(say(MeetClock, ahead, clock=CLOCK)).refused(InTheFuture, occurred_at=ahead)
     given(opened(), clock()).when(replace(deliver(meets=(CLOCK,)), occurred_at=ahead)).refused(InTheFuture)
     within = NOON + CLOCK_SKEW
-    given(opened(), clock()).when(say(c.MeetClock, within, clock=CLOCK)).then(
-        say(e.ClockMet, within, clock=CLOCK, in_time=True)
+    given(opened(), clock()).when(say(MeetClock, within, clock=CLOCK)).then(
+        say(ClockMet, within, clock=CLOCK, in_time=True)
     )
 
 
 def test_a_clock_that_a_delivery_names_twice_is_met_once() -> None:
-    given(opened(), clock()).when(deliver(meets=(CLOCK, CLOCK))).then_only(e.ServiceDelivered, e.ClockMet)
+    given(opened(), clock()).when(deliver(meets=(CLOCK, CLOCK))).then_only(ServiceDelivered, ClockMet)
 
 
 def test_a_delivery_meets_its_clocks_in_the_order_it_names_them() -> None:
     clocks = [an_id(f"clock {n}") for n in range(6)]
     started = [replace(clock(), clock=id) for id in clocks]
     events = given(opened(), *started).when(deliver(meets=(*reversed(clocks), clocks[3]))).events
-    assert [event.clock for event in events if isinstance(event, e.ClockMet)] == clocks[::-1]
+    assert [event.clock for event in events if isinstance(event, ClockMet)] == clocks[::-1]
 
 
 def test_a_clock_is_met_once() -> None:
-    met = say(e.ClockMet, clock=CLOCK, in_time=True)
-    given(opened(), clock(), met).when(say(c.MeetClock, clock=CLOCK)).refused(AlreadyExists, what="the clock's end")
+    met = say(ClockMet, clock=CLOCK, in_time=True)
+    given(opened(), clock(), met).when(say(MeetClock, clock=CLOCK)).refused(AlreadyExists, what="the clock's end")
     given(opened(), clock(), met).when(deliver(meets=(CLOCK,))).refused(AlreadyExists, what="the clock's end")
 
 
 def test_a_clock_that_never_started_is_not_met() -> None:
-    given(opened()).when(say(c.MeetClock, clock=CLOCK)).refused(Unknown, what="clock")
-    given(opened(), clock()).when(say(c.MeetClock, clock=CLOCK), by=SCHOOL).refused(Unknown, what="case")
+    given(opened()).when(say(MeetClock, clock=CLOCK)).refused(Unknown, what="clock")
+    given(opened(), clock()).when(say(MeetClock, clock=CLOCK), by=SCHOOL).refused(Unknown, what="case")
 
 
 # Documents ---------------------------------------------------------------------------------------------------
 
 
-def attach(**other: object) -> c.AttachDocument:
-    return say(c.AttachDocument, **{**DOCUMENT_FIELDS, **other})
+def attach(**other: object) -> AttachDocument:
+    return say(AttachDocument, **{**DOCUMENT_FIELDS, **other})
 
 
-def attached(**other: object) -> e.DocumentAttached:
-    return say(e.DocumentAttached, **{**DOCUMENT_FIELDS, **other})
+def attached(**other: object) -> DocumentAttached:
+    return say(DocumentAttached, **{**DOCUMENT_FIELDS, **other})
 
 
 SYSTEM = act("uptd-ppa", Role.SYSTEM)
-RAISE = say(c.RaiseClock, clock=CLOCK)
-OVERDUE = say(e.ClockOverdue, clock=CLOCK)
+RAISE = say(RaiseClock, clock=CLOCK)
+OVERDUE = say(ClockOverdue, clock=CLOCK)
 
 
 def test_a_clock_that_ran_out_is_raised_once() -> None:
@@ -209,18 +236,18 @@ def test_a_clock_that_ran_out_is_raised_once() -> None:
 
 def test_a_clock_that_was_met_or_whose_case_is_closed_is_not_raised() -> None:
     late = later(SYSTEM, 2 * DAY)
-    met = say(e.ClockMet, clock=CLOCK, in_time=True)
+    met = say(ClockMet, clock=CLOCK, in_time=True)
     given(opened(), clock(), met).when(RAISE, by=late).refused(WrongMove)
-    closed = say(e.CaseClosed, reason=CloseReason.GOALS_MET)
+    closed = say(CaseClosed, reason=CloseReason.GOALS_MET)
     given(opened(), clock(), closed).when(RAISE, by=late).refused(WrongMove)
     given(opened()).when(RAISE, by=late).refused(Unknown, what="clock")
     given().when(RAISE, by=late).refused(Unknown, what="clock")
 
 
 def test_a_clock_that_was_raised_can_be_met_late() -> None:
-    met = say(c.MeetClock, NOON + 2 * DAY, clock=CLOCK)
+    met = say(MeetClock, NOON + 2 * DAY, clock=CLOCK)
     given(opened(), clock(), OVERDUE).when(met, by=later(LEAD, 2 * DAY)).then(
-        say(e.ClockMet, NOON + 2 * DAY, clock=CLOCK, in_time=False)
+        say(ClockMet, NOON + 2 * DAY, clock=CLOCK, in_time=False)
     )
 
 
@@ -253,18 +280,18 @@ def test_a_newer_document_stands_in_the_place_of_the_older_and_both_stay() -> No
     case = (
         given(opened(), attached())
         .when(attach(document=NEWER, supersedes=DOCUMENT))
-        .then(attached(document=NEWER, supersedes=DOCUMENT), say(e.DocumentSuperseded, document=DOCUMENT, by=NEWER))
+        .then(attached(document=NEWER, supersedes=DOCUMENT), say(DocumentSuperseded, document=DOCUMENT, by=NEWER))
     )
     assert case is not None
-    assert set(case.documents) == {DOCUMENT, NEWER}
-    assert case.documents[DOCUMENT].superseded_by == NEWER
+    assert set(case.of(Documents).attached) == {DOCUMENT, NEWER}
+    assert case.of(Documents).attached[DOCUMENT].superseded_by == NEWER
 
 
 def test_a_document_is_superseded_once_and_by_one_of_its_own_compartment() -> None:
     superseded = [
         attached(),
         attached(document=NEWER, supersedes=DOCUMENT),
-        say(e.DocumentSuperseded, document=DOCUMENT, by=NEWER),
+        say(DocumentSuperseded, document=DOCUMENT, by=NEWER),
     ]
     third = an_id("third document")
     given(opened(), *superseded).when(attach(document=third, supersedes=DOCUMENT)).refused(AlreadyExists, id=NEWER)
@@ -279,36 +306,36 @@ def test_a_document_is_superseded_once_and_by_one_of_its_own_compartment() -> No
 
 
 def test_the_lead_holds_a_conference_of_those_who_take_part() -> None:
-    given(*referred()).when(say(c.HoldConference, **MEETING_FIELDS)).then(say(e.ConferenceHeld, **MEETING_FIELDS))
+    given(*referred()).when(say(HoldConference, **MEETING_FIELDS)).then(say(ConferenceHeld, **MEETING_FIELDS))
 
 
 def test_nobody_learns_of_a_case_by_being_named_in_it() -> None:
-    meeting = say(c.HoldConference, **{**MEETING_FIELDS, "attendees": frozenset({"uptd-ppa", "disdik"})})
+    meeting = say(HoldConference, **{**MEETING_FIELDS, "attendees": frozenset({"uptd-ppa", "disdik"})})
     given(*referred()).when(meeting).refused(NotForThisAgency, agencies=["disdik"])
-    given(*referred(S.DRAFT)).when(say(c.HoldConference, **MEETING_FIELDS)).refused(NotForThisAgency, agencies=["rsud"])
-    given(opened()).when(say(c.AgreeAction, **ACTION_FIELDS)).refused(NotForThisAgency, agencies=["rsud"])
+    given(*referred(S.DRAFT)).when(say(HoldConference, **MEETING_FIELDS)).refused(NotForThisAgency, agencies=["rsud"])
+    given(opened()).when(say(AgreeAction, **ACTION_FIELDS)).refused(NotForThisAgency, agencies=["rsud"])
 
 
 def test_only_the_lead_holds_a_conference_and_each_once() -> None:
-    hold = say(c.HoldConference, **MEETING_FIELDS)
+    hold = say(HoldConference, **MEETING_FIELDS)
     given(*referred()).when(hold, by=HOSPITAL).refused(NotForThisAgency, needs="lead")
     given(*referred()).when(hold, by=SCHOOL).refused(Unknown, what="case")
-    given(*referred(), say(e.ConferenceHeld, **MEETING_FIELDS)).when(hold).refused(AlreadyExists, id=CONFERENCE)
+    given(*referred(), say(ConferenceHeld, **MEETING_FIELDS)).when(hold).refused(AlreadyExists, id=CONFERENCE)
 
 
 def test_an_action_may_come_from_a_conference_that_was_held() -> None:
-    agree = say(c.AgreeAction, **ACTION_FIELDS, conference=CONFERENCE)
+    agree = say(AgreeAction, **ACTION_FIELDS, conference=CONFERENCE)
     given(*referred()).when(agree).refused(Unknown, what="conference")
-    given(*referred(), say(e.ConferenceHeld, **MEETING_FIELDS)).when(agree).then_only(e.ActionAgreed)
+    given(*referred(), say(ConferenceHeld, **MEETING_FIELDS)).when(agree).then_only(ActionAgreed)
 
 
-AGREED = say(e.ActionAgreed, **ACTION_FIELDS)
-DONE = say(e.ActionDone, action=ACTION)
-FINISH = say(c.FinishAction, action=ACTION)
+AGREED = say(ActionAgreed, **ACTION_FIELDS)
+DONE = say(ActionDone, action=ACTION)
+FINISH = say(FinishAction, action=ACTION)
 
 
 def test_an_action_is_agreed_once() -> None:
-    given(*referred(), AGREED).when(say(c.AgreeAction, **ACTION_FIELDS)).refused(AlreadyExists, id=ACTION)
+    given(*referred(), AGREED).when(say(AgreeAction, **ACTION_FIELDS)).refused(AlreadyExists, id=ACTION)
 
 
 def test_the_owner_or_the_lead_says_that_an_action_is_done() -> None:
@@ -332,9 +359,9 @@ def test_an_action_is_done_once() -> None:
 
 def test_a_protection_order_does_not_end_before_it_begins() -> None:
     order = {"order": "7/2026", "issued_by": "the court", "valid_from": date(2026, 3, 3)}
-    given(opened()).when(say(c.RecordProtectionOrder, **order, valid_until=date(2026, 3, 2))).refused(
+    given(opened()).when(say(RecordProtectionOrder, **order, valid_until=date(2026, 3, 2))).refused(
         Invalid, field="valid_until"
     )
-    given(opened()).when(say(c.RecordProtectionOrder, **order, valid_until=date(2026, 3, 3))).then_only(
-        e.ProtectionOrderRecorded
+    given(opened()).when(say(RecordProtectionOrder, **order, valid_until=date(2026, 3, 3))).then_only(
+        ProtectionOrderRecorded
     )

@@ -15,8 +15,59 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from story import HOUR, NETWORK, NOON, act, an_id, say
 
 from rujukan.domain.case import Case, decide, evolve
-from rujukan.domain.case import commands as c
-from rujukan.domain.case import events as e
+from rujukan.domain.case.conferences import ActionAgreed, AgreeAction, FinishAction, HoldConference
+from rujukan.domain.case.consents import (
+    ConsentGiven,
+    ConsentOverridden,
+    ConsentWithdrawn,
+    GiveConsent,
+    NarrowConsent,
+    OverrideConsent,
+    Scope,
+    WithdrawConsent,
+)
+from rujukan.domain.case.documents import AttachDocument
+from rujukan.domain.case.fulfilment import (
+    AcceptReferral,
+    CompleteReferral,
+    FailReferral,
+    HoldReferral,
+    ReceiveReferral,
+    ReferralAccepted,
+    ReferralCompleted,
+    ReferralFailed,
+    ReferralHeld,
+    ReferralReceived,
+    ReferralRejected,
+    ReferralResumed,
+    ReferralStarted,
+    RejectReferral,
+    ResumeReferral,
+    StartReferral,
+)
+from rujukan.domain.case.identity import IdentifySurvivor
+from rujukan.domain.case.incidents import RecordIncident
+from rujukan.domain.case.intake import CaseOpened, OpenCase
+from rujukan.domain.case.lead import (
+    AcceptLeadTransfer,
+    AskLeadTransfer,
+    DeclineLeadTransfer,
+    LeadTransferAccepted,
+    LeadTransferAsked,
+)
+from rujukan.domain.case.lifecycle import CaseClosed, CaseMerged, CaseReopened, CloseCase, ReopenCase
+from rujukan.domain.case.notes import RecordNote
+from rujukan.domain.case.referrals import (
+    CancelReferral,
+    DraftReferral,
+    ReferralCancelled,
+    ReferralDrafted,
+    ReferralSent,
+    SendReferral,
+)
+from rujukan.domain.case.reminders import EscalateReferral
+from rujukan.domain.case.services import DeliverService
+from rujukan.domain.casefile.clocks import ClockStarted, MeetClock
 from rujukan.domain.codes import (
     AgeGroup,
     Channel,
@@ -45,17 +96,17 @@ OUTSIDER = "disdik"
 """Is in the network, is never referred to, and must never learn anything."""
 
 STATUS_AFTER: dict[type[Fact], str] = {
-    e.ReferralDrafted: "draft",
-    e.ReferralSent: "requested",
-    e.ReferralReceived: "received",
-    e.ReferralAccepted: "accepted",
-    e.ReferralRejected: "rejected",
-    e.ReferralStarted: "in-progress",
-    e.ReferralHeld: "on-hold",
-    e.ReferralResumed: "in-progress",
-    e.ReferralCompleted: "completed",
-    e.ReferralFailed: "failed",
-    e.ReferralCancelled: "cancelled",
+    ReferralDrafted: "draft",
+    ReferralSent: "requested",
+    ReferralReceived: "received",
+    ReferralAccepted: "accepted",
+    ReferralRejected: "rejected",
+    ReferralStarted: "in-progress",
+    ReferralHeld: "on-hold",
+    ReferralResumed: "in-progress",
+    ReferralCompleted: "completed",
+    ReferralFailed: "failed",
+    ReferralCancelled: "cancelled",
 }
 SENT_AND_NOT_ENDED = {"requested", "received", "accepted", "in-progress", "on-hold"}
 
@@ -66,19 +117,19 @@ SENT_AND_NOT_ENDED = {"requested", "received", "accepted", "in-progress", "on-ho
 def led_by(log: Sequence[Fact]) -> str:
     """Who leads, by the last event that says so."""
     for event in reversed(log):
-        if isinstance(event, e.CaseOpened | e.LeadTransferAccepted):
+        if isinstance(event, CaseOpened | LeadTransferAccepted):
             return event.lead
     raise ValueError("a case has a lead")
 
 
 def led_before(log: Sequence[Fact]) -> set[str]:
     """Who led once and does not lead now."""
-    led = {event.lead for event in log if isinstance(event, e.CaseOpened | e.LeadTransferAccepted)}
+    led = {event.lead for event in log if isinstance(event, CaseOpened | LeadTransferAccepted)}
     return led - {led_by(log)}
 
 
-def drafts(log: Sequence[Fact]) -> dict[UUID, e.ReferralDrafted]:
-    return {event.referral: event for event in log if isinstance(event, e.ReferralDrafted)}
+def drafts(log: Sequence[Fact]) -> dict[UUID, ReferralDrafted]:
+    return {event.referral: event for event in log if isinstance(event, ReferralDrafted)}
 
 
 def status_of(log: Sequence[Fact], referral: UUID) -> str:
@@ -90,10 +141,10 @@ def status_of(log: Sequence[Fact], referral: UUID) -> str:
 
 
 def was_sent(log: Sequence[Fact], referral: UUID) -> bool:
-    return any(isinstance(event, e.ReferralSent) and event.referral == referral for event in log)
+    return any(isinstance(event, ReferralSent) and event.referral == referral for event in log)
 
 
-def open_to(log: Sequence[Fact], agency: str) -> list[e.ReferralDrafted]:
+def open_to(log: Sequence[Fact], agency: str) -> list[ReferralDrafted]:
     """The referrals to that agency that were sent and have not ended."""
     return [
         draft
@@ -107,11 +158,11 @@ def covered(log: Sequence[Fact], agency: str, at: datetime, purpose: Purpose | N
     names = {agency, f"kind:{NETWORK[agency].kind.value}"}
     words: set[str] = set()
     for given in log:
-        if not isinstance(given, e.ConsentGiven | e.ConsentOverridden):
+        if not isinstance(given, ConsentGiven | ConsentOverridden):
             continue
-        if any(isinstance(event, e.ConsentWithdrawn) and event.consent == given.consent for event in log):
+        if any(isinstance(event, ConsentWithdrawn) and event.consent == given.consent for event in log):
             continue
-        last = [event for event in log if isinstance(event, e.Scope) and event.consent == given.consent][-1]
+        last = [event for event in log if isinstance(event, Scope) and event.consent == given.consent][-1]
         stands = last.expires_at is None or at < last.expires_at
         if stands and names & last.recipients and (purpose is None or purpose in last.purposes):
             words |= {"coordination", *last.compartments}
@@ -125,8 +176,8 @@ def named(agencies: frozenset[str], recipients: frozenset[str]) -> frozenset[str
 
 
 def is_closed(log: Sequence[Fact]) -> bool:
-    lives = [event for event in log if isinstance(event, e.CaseClosed | e.CaseReopened | e.CaseMerged)]
-    return bool(lives) and not isinstance(lives[-1], e.CaseReopened)
+    lives = [event for event in log if isinstance(event, CaseClosed | CaseReopened | CaseMerged)]
+    return bool(lives) and not isinstance(lives[-1], CaseReopened)
 
 
 # The walk ----------------------------------------------------------------------------------------------------
@@ -143,16 +194,16 @@ SERVICE_OF = {code: sorted(agency.services)[0] for code, agency in NETWORK.items
 TEXTS = {"incident": "i", "health": "h", "legal": "l", "safety": "s"}
 
 MOVES: dict[str, Callable[[UUID, datetime], Fact]] = {
-    "send": lambda r, at: say(c.SendReferral, at, referral=r),
-    "receive": lambda r, at: say(c.ReceiveReferral, at, referral=r),
-    "accept": lambda r, at: say(c.AcceptReferral, at, referral=r),
-    "reject": lambda r, at: say(c.RejectReferral, at, referral=r, reason=RejectReason.NO_CAPACITY),
-    "start": lambda r, at: say(c.StartReferral, at, referral=r),
-    "hold": lambda r, at: say(c.HoldReferral, at, referral=r, reason=EndReason.WAITING),
-    "resume": lambda r, at: say(c.ResumeReferral, at, referral=r),
-    "complete": lambda r, at: say(c.CompleteReferral, at, referral=r, outcome=Outcome.DELIVERED),
-    "fail": lambda r, at: say(c.FailReferral, at, referral=r, reason=EndReason.UNREACHABLE),
-    "cancel": lambda r, at: say(c.CancelReferral, at, referral=r),
+    "send": lambda r, at: say(SendReferral, at, referral=r),
+    "receive": lambda r, at: say(ReceiveReferral, at, referral=r),
+    "accept": lambda r, at: say(AcceptReferral, at, referral=r),
+    "reject": lambda r, at: say(RejectReferral, at, referral=r, reason=RejectReason.NO_CAPACITY),
+    "start": lambda r, at: say(StartReferral, at, referral=r),
+    "hold": lambda r, at: say(HoldReferral, at, referral=r, reason=EndReason.WAITING),
+    "resume": lambda r, at: say(ResumeReferral, at, referral=r),
+    "complete": lambda r, at: say(CompleteReferral, at, referral=r, outcome=Outcome.DELIVERED),
+    "fail": lambda r, at: say(FailReferral, at, referral=r, reason=EndReason.UNREACHABLE),
+    "cancel": lambda r, at: say(CancelReferral, at, referral=r),
 }
 
 
@@ -200,9 +251,9 @@ class Walk(RuleBasedStateMachine):
         except Refusal as refusal:
             answer = type(refusal)
         expected: type[Refusal] | None = Unknown
-        if isinstance(command, c.OpenCase):
+        if isinstance(command, OpenCase):
             expected = None if self.case is None else AlreadyExists
-        if isinstance(command, c.EscalateReferral):
+        if isinstance(command, EscalateReferral):
             expected = NotForThisRole
         assert answer is expected
 
@@ -227,7 +278,7 @@ class Walk(RuleBasedStateMachine):
     def open_case(self) -> None:
         self.attempt(
             say(
-                c.OpenCase,
+                OpenCase,
                 self.now,
                 channel=Channel.IN_PERSON,
                 reporter=Reporter.SURVIVOR,
@@ -246,7 +297,7 @@ class Walk(RuleBasedStateMachine):
     def give_consent(self, agency: str, of: frozenset[str], to: frozenset[str], purposes: Any, lasts: Any) -> None:
         self.attempt(
             say(
-                c.GiveConsent,
+                GiveConsent,
                 self.now,
                 consent=self.new_id("consent"),
                 compartments=of,
@@ -265,7 +316,7 @@ class Walk(RuleBasedStateMachine):
     def override(self, agency: str, role: Role, of: frozenset[str], to: frozenset[str]) -> None:
         self.attempt(
             say(
-                c.OverrideConsent,
+                OverrideConsent,
                 self.now,
                 consent=self.new_id("consent"),
                 compartments=of,
@@ -282,15 +333,15 @@ class Walk(RuleBasedStateMachine):
 
     @rule(agency=agencies, number=numbers, of=words, to=recipients, purposes=purposes)
     def narrow(self, agency: str, number: int, of: frozenset[str], to: frozenset[str], purposes: Any) -> None:
-        consent = self.one_of(number, e.Scope, "consent")
-        scopes = [event for event in self.log if isinstance(event, e.Scope) and event.consent == consent]
+        consent = self.one_of(number, Scope, "consent")
+        scopes = [event for event in self.log if isinstance(event, Scope) and event.consent == consent]
         if scopes:
             to = named(to, scopes[-1].recipients) or scopes[-1].recipients
             of = of & scopes[-1].compartments
             purposes = (purposes & scopes[-1].purposes) or scopes[-1].purposes
         self.attempt(
             say(
-                c.NarrowConsent,
+                NarrowConsent,
                 self.now,
                 consent=consent,
                 compartments=of,
@@ -301,18 +352,18 @@ class Walk(RuleBasedStateMachine):
             agency,
         )
 
-    @precondition(lambda self: any(isinstance(event, e.Scope) for event in self.log))
+    @precondition(lambda self: any(isinstance(event, Scope) for event in self.log))
     @rule(who=numbers, number=numbers)
     def withdraw(self, who: int, number: int) -> None:
         agency = self.one_who_takes_part(who)
-        self.attempt(say(c.WithdrawConsent, self.now, consent=self.one_of(number, e.Scope, "consent")), agency)
+        self.attempt(say(WithdrawConsent, self.now, consent=self.one_of(number, Scope, "consent")), agency)
 
     @rule(sender=agencies, to=agencies, of=words, purpose=purpose, wrong=numbers)
     def draft(self, sender: str, to: str, of: frozenset[str], purpose: Purpose, wrong: int) -> None:
-        clocks = [event.clock for event in self.log if isinstance(event, e.ClockStarted)]
+        clocks = [event.clock for event in self.log if isinstance(event, ClockStarted)]
         self.attempt(
             say(
-                c.DraftReferral,
+                DraftReferral,
                 self.now,
                 referral=self.new_id("referral"),
                 recipient=to,
@@ -345,7 +396,7 @@ class Walk(RuleBasedStateMachine):
     @rule(number=numbers, of=words, purpose=purpose)
     def consent_for_a_recipient(self, number: int, of: frozenset[str], purpose: Purpose) -> None:
         """Which may be for another purpose than its referral's."""
-        recipient = drafts(self.log)[self.one_of(number, e.ReferralDrafted, "referral")].recipient
+        recipient = drafts(self.log)[self.one_of(number, ReferralDrafted, "referral")].recipient
         self.give_consent(led_by(self.log), of, frozenset({recipient}), frozenset({purpose}), None)
 
     @precondition(lambda self: drafts(self.log))
@@ -360,7 +411,7 @@ class Walk(RuleBasedStateMachine):
     @precondition(lambda self: drafts(self.log))
     @rule(number=numbers, move=st.sampled_from(sorted(MOVES)))
     def move_by_who_may(self, number: int, move: str) -> None:
-        referral = self.one_of(number, e.ReferralDrafted, "referral")
+        referral = self.one_of(number, ReferralDrafted, "referral")
         draft = drafts(self.log).get(referral)
         if draft is not None:
             who = draft.sender if move in ("send", "cancel") else draft.recipient
@@ -370,7 +421,7 @@ class Walk(RuleBasedStateMachine):
     @rule(number=numbers, steps=steps)
     def go_on(self, number: int, steps: int) -> None:
         """The next steps forward."""
-        referral = self.one_of(number, e.ReferralDrafted, "referral")
+        referral = self.one_of(number, ReferralDrafted, "referral")
         for _ in range(steps):
             if referral in drafts(self.log):
                 forward = {"draft": "send", "requested": "receive", "received": "accept", "accepted": "start"}
@@ -378,18 +429,18 @@ class Walk(RuleBasedStateMachine):
 
     @rule(agency=agencies, number=numbers, move=st.sampled_from(sorted(MOVES)))
     def move_by_anybody(self, agency: str, number: int, move: str) -> None:
-        self.attempt(MOVES[move](self.one_of(number, e.ReferralDrafted, "referral"), self.now), agency)
+        self.attempt(MOVES[move](self.one_of(number, ReferralDrafted, "referral"), self.now), agency)
 
     @rule(number=numbers, role=st.sampled_from((Role.SYSTEM, Role.SUPERVISOR)))
     def escalate(self, number: int, role: Role) -> None:
-        referral = self.one_of(number, e.ReferralDrafted, "referral")
-        self.attempt(say(c.EscalateReferral, self.now, referral=referral), LED_BY, role)
+        referral = self.one_of(number, ReferralDrafted, "referral")
+        self.attempt(say(EscalateReferral, self.now, referral=referral), LED_BY, role)
 
     @rule(agency=agencies, gbv_type=st.sampled_from((GbvType.RAPE, GbvType.DENIAL)), domestic=st.booleans())
     def record_incident(self, agency: str, gbv_type: GbvType, domestic: bool) -> None:
         self.attempt(
             say(
-                c.RecordIncident,
+                RecordIncident,
                 self.now,
                 incident=self.new_id("incident"),
                 forms=frozenset({ViolenceForm.SEXUAL}),
@@ -421,24 +472,24 @@ class Walk(RuleBasedStateMachine):
                 self.finish_action(agency, number)
 
     def meet_clock(self, agency: str, number: int) -> None:
-        self.attempt(say(c.MeetClock, self.now, clock=self.one_of(number, e.ClockStarted, "clock")), agency)
+        self.attempt(say(MeetClock, self.now, clock=self.one_of(number, ClockStarted, "clock")), agency)
 
     @rule(number=numbers, of=st.just(frozenset(TEXTS)) | words)
     def note(self, number: int, of: frozenset[str]) -> None:
         agency, fields = self.one_who_takes_part(number), {word: TEXTS[word] for word in of}
-        self.attempt(say(c.RecordNote, self.now, note=self.new_id("note"), **fields), agency)
+        self.attempt(say(RecordNote, self.now, note=self.new_id("note"), **fields), agency)
 
     def identify(self, agency: str) -> None:
-        self.attempt(say(c.IdentifySurvivor, self.now, name="Penyintas A"), agency)
+        self.attempt(say(IdentifySurvivor, self.now, name="Penyintas A"), agency)
 
     def deliver(self, agency: str, number: int) -> None:
         self.attempt(
             say(
-                c.DeliverService,
+                DeliverService,
                 self.now,
                 delivery=self.new_id("delivery"),
                 service=Service.HEALTH,
-                referral=self.one_of(number, e.ReferralDrafted, "referral"),
+                referral=self.one_of(number, ReferralDrafted, "referral"),
                 health="h",
             ),
             agency,
@@ -447,7 +498,7 @@ class Walk(RuleBasedStateMachine):
     def attach(self, agency: str, compartment: str) -> None:
         self.attempt(
             say(
-                c.AttachDocument,
+                AttachDocument,
                 self.now,
                 document=self.new_id("document"),
                 kind=DocumentKind.OTHER,
@@ -465,7 +516,7 @@ class Walk(RuleBasedStateMachine):
         attendees = frozenset({agency, self.one_who_takes_part(number)})
         self.attempt(
             say(
-                c.HoldConference,
+                HoldConference,
                 self.now,
                 conference=self.new_id("conference"),
                 attendees=attendees,
@@ -477,33 +528,31 @@ class Walk(RuleBasedStateMachine):
     @rule(number=numbers, owner=agencies)
     def agree_action(self, number: int, owner: str) -> None:
         agency, action = self.one_who_takes_part(number), self.new_id("action")
-        self.attempt(
-            say(c.AgreeAction, self.now, action=action, owner=owner, what="w", due_on=date(2026, 4, 1)), agency
-        )
+        self.attempt(say(AgreeAction, self.now, action=action, owner=owner, what="w", due_on=date(2026, 4, 1)), agency)
 
     def finish_action(self, agency: str, number: int) -> None:
-        self.attempt(say(c.FinishAction, self.now, action=self.one_of(number, e.ActionAgreed, "action")), agency)
+        self.attempt(say(FinishAction, self.now, action=self.one_of(number, ActionAgreed, "action")), agency)
 
     @rule(agency=agencies, to=agencies)
     def ask_transfer(self, agency: str, to: str) -> None:
         for who in (agency, led_by(self.log)):
-            asked = say(c.AskLeadTransfer, self.now, transfer=self.new_id("transfer"), to=to, reason="r")
+            asked = say(AskLeadTransfer, self.now, transfer=self.new_id("transfer"), to=to, reason="r")
             self.attempt(asked, who, Role.SUPERVISOR)
 
-    @precondition(lambda self: any(isinstance(event, e.LeadTransferAsked) for event in self.log))
-    @rule(agency=agencies, answer=st.sampled_from((c.AcceptLeadTransfer, c.DeclineLeadTransfer)))
+    @precondition(lambda self: any(isinstance(event, LeadTransferAsked) for event in self.log))
+    @rule(agency=agencies, answer=st.sampled_from((AcceptLeadTransfer, DeclineLeadTransfer)))
     def answer_transfer(self, agency: str, answer: type[Fact]) -> None:
-        asked = next(event for event in reversed(self.log) if isinstance(event, e.LeadTransferAsked))
+        asked = next(event for event in reversed(self.log) if isinstance(event, LeadTransferAsked))
         for who in (agency, asked.to):
             self.attempt(say(answer, self.now, transfer=asked.transfer), who, Role.SUPERVISOR)
 
     @precondition(lambda self: len(self.log) > 20 and not is_closed(self.log))
     @rule(agency=agencies)
     def close(self, agency: str) -> None:
-        self.attempt(say(c.CloseCase, self.now, reason=CloseReason.GOALS_MET), agency)
+        self.attempt(say(CloseCase, self.now, reason=CloseReason.GOALS_MET), agency)
 
     @precondition(lambda self: len(self.log) > 20)
     @rule(agency=agencies)
     def reopen(self, agency: str) -> None:
         for who in (agency, led_by(self.log)):
-            self.attempt(say(c.ReopenCase, self.now, reason="again"), who)
+            self.attempt(say(ReopenCase, self.now, reason="again"), who)

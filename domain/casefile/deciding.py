@@ -4,67 +4,85 @@ A decider is pure: the same case, command, act and network give the same events.
 `Refusal` when the rules do not allow the command; then nothing is recorded.
 """
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from functools import singledispatch
 from uuid import UUID, uuid5
 
-from ..agency import Agency
-from ..fact import Act, AgencyCode, Fact, ReferralId
+from ..agency_state import Agency
+from ..fact import Act, AgencyCode, Fact
 from ..refusal import AlreadyExists, CaseNotOpen, NotForThisAgency, RecipientUnavailable, Unknown
-from .state import Case, Referral, Status
+from .evolving import fold
+from .state import Case, Status
 
 Network = Mapping[AgencyCode, Agency]
 """The agencies as they are now, by code."""
 
+Consequence = Callable[[Case, Case, Fact, Act], Iterable[Fact]]
+"""(before, after, the first event of a decision, act) → further events of the same decision."""
 
-@singledispatch
+CONSEQUENCES: list[Consequence] = []
+
+
 def decide(command: Fact, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
     """The events that follow from a command; raises Refusal, and TypeError for what is no command."""
+    events = decides(command, case, act, network)
+    if case is None or not events:
+        return events
+    after = fold(events, case)
+    assert after is not None
+    return [*events, *(event for of in CONSEQUENCES for event in of(case, after, events[0], act))]
+
+
+@singledispatch
+def decides(command: Fact, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
+    """What a subject decides of a command of its own; `@decides.register` in the subject's file."""
     raise TypeError(f"{type(command).__name__} is not a command of the case")
 
 
-def opened(case: Case | None, act: Act) -> Case:
-    """The case, if this agency may know of it and it is open. Raises Unknown, CaseNotOpen."""
-    known = existing(case, act)
-    if known.status is not Status.OPEN:
-        raise CaseNotOpen(status=known.status)
-    return known
+def follows(consequence: Consequence) -> Consequence:
+    """The function says what else follows from a decision of another subject, from what it changed of the case."""
+    CONSEQUENCES.append(consequence)
+    return consequence
 
 
-def existing(case: Case | None, act: Act) -> Case:
+def require_known(case: Case | None, act: Act) -> Case:
     """The case, open or not, if this agency may know of it. Raises Unknown."""
     if case is None or not case.is_known_to(act.agency):
         raise Unknown(what="case")
     return case
 
 
-def led(case: Case | None, act: Act) -> Case:
+def require_open(case: Case | None, act: Act) -> Case:
+    """The case, if this agency may know of it and it is open. Raises Unknown, CaseNotOpen."""
+    known = require_known(case, act)
+    if known.status is not Status.OPEN:
+        raise CaseNotOpen(status=known.status)
+    return known
+
+
+def require_lead(case: Case | None, act: Act) -> Case:
     """The open case that the acting agency leads. Raises Unknown, CaseNotOpen, NotForThisAgency."""
-    found = opened(case, act)
+    found = require_open(case, act)
     if act.agency != found.lead:
         raise NotForThisAgency(needs="lead")
     return found
 
 
-def joined(case: Case | None, act: Act) -> Case:
-    """The open case in which the acting agency takes part: it leads, or has an open referral.
-    Raises Unknown, CaseNotOpen, NotForThisAgency."""
-    found = opened(case, act)
-    if not found.takes_part(act.agency):
-        raise NotForThisAgency(needs="an open referral, or the lead")
+def require_lead_of_any(case: Case | None, act: Act) -> Case:
+    """The case, open or ended, that the acting agency leads. Raises Unknown, NotForThisAgency."""
+    found = require_known(case, act)
+    if act.agency != found.lead:
+        raise NotForThisAgency(needs="lead")
     return found
 
 
-def party(case: Case, referral: ReferralId, act: Act) -> Referral:
-    """The referral, if the acting agency is its sender or, once sent, its recipient. Raises Unknown."""
-    found = case.referrals.get(referral)
-    if found is None:
-        raise Unknown(what="referral")
-    if act.agency == found.sender or (act.agency == found.recipient and found.sent_at is not None):
-        return found
-    if act.agency == case.lead:
-        return found
-    raise Unknown(what="referral")
+def require_participant(case: Case | None, act: Act) -> Case:
+    """The open case in which the acting agency takes part: it leads, or has an open referral.
+    Raises Unknown, CaseNotOpen, NotForThisAgency."""
+    found = require_open(case, act)
+    if not found.takes_part(act.agency):
+        raise NotForThisAgency(needs="an open referral, or the lead")
+    return found
 
 
 def fresh(taken: Container[object], new: UUID) -> None:

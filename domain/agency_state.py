@@ -1,0 +1,90 @@
+"""An agency as the rules remember it, and what every decision on one asks first."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import singledispatch
+from types import MappingProxyType
+from typing import Annotated, Any
+
+from msgspec import Meta, Struct
+
+from . import webhook as webhooks
+from .codes import AgencyKind, Role, Service
+from .fact import Act, ActorId, AgencyCode, Fact
+from .refusal import NotForThisAgency, Unknown
+
+KeyId = Annotated[str, Meta(pattern="^[A-Za-z0-9._-]{1,64}$(?!\n)")]
+
+EMPTY: Mapping[Any, Any] = MappingProxyType({})
+
+
+class Resealing(Struct, frozen=True):
+    """A re-sealing that was asked for and not decided."""
+
+    key: KeyId
+    lost: frozenset[KeyId]
+    reason: str
+    asked_by: ActorId
+
+
+class Agency(Struct, frozen=True):
+    code: AgencyCode
+    kind: AgencyKind
+    name: str
+    version: int
+    name_en: str | None = None
+    area: str | None = None
+    services: frozenset[Service] = frozenset()
+    active: bool = True
+    keys: Mapping[str, str] = EMPTY
+    """Key id → public key of the keys in use, the newest last."""
+    public_keys: Mapping[str, str] = EMPTY
+    """Key id → public key of every key ever registered, retired ones too, the newest last. An id is never used anew."""
+    resealed: Mapping[str, str] = EMPTY
+    """Lost key id → id of the key that what was told under it is sealed to now. One step: never itself a lost one."""
+    resealing: Resealing | None = None
+    members: Mapping[ActorId, frozenset[Role]] = EMPTY
+    webhook: webhooks.Webhook | None = None
+
+    def has_member(self, actor: ActorId, roles: Iterable[Role]) -> bool:
+        """Whether that person is a member in one of these roles."""
+        return bool(self.members.get(actor, frozenset()) & frozenset(roles))
+
+    @property
+    def sealing_key(self) -> tuple[str, str] | None:
+        """(key id, public key) that the next message is sealed to; None before one is registered."""
+        return next(reversed(list(self.keys.items())), None)
+
+    def sealed_to(self, told_under: str) -> tuple[str, str] | None:
+        """(key id, public key) that what was told under a key is sealed to; '' is for what was told before there was
+        a key, which waits for the first one. None where there is no such key."""
+        told_under = told_under or next(iter(self.public_keys), "")
+        now = self.resealed.get(told_under, told_under)
+        return (now, self.public_keys[now]) if now in self.public_keys else None
+
+
+@singledispatch
+def decide(command: Fact, agency: Agency | None, act: Act) -> Sequence[Fact]:
+    """The events that follow from a command on one agency. Raises Refusal; TypeError for what is no command."""
+    raise TypeError(f"{type(command).__name__} is not a command of the agency")
+
+
+def require_agency(agency: Agency | None) -> Agency:
+    if agency is None:
+        raise Unknown(what="agency")
+    return agency
+
+
+def require_own(agency: Agency | None, act: Act) -> Agency:
+    """The agency that the act is for, or any for the system. Raises Unknown, NotForThisAgency."""
+    found = require_agency(agency)
+    if act.agency != found.code and act.role is not Role.SYSTEM:
+        raise NotForThisAgency(needs=found.code)
+    return found
+
+
+def require_operator(act: Act, own: Agency | None = None) -> None:
+    """The network is run by the lead agency's administrators. Raises NotForThisAgency."""
+    if own is not None and act.agency == own.code:
+        return
+    if act.role is not Role.SYSTEM and act.kind is not AgencyKind.LEAD:
+        raise NotForThisAgency(needs=AgencyKind.LEAD)

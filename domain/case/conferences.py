@@ -1,0 +1,182 @@
+"""Case conferences (rapat koordinasi kasus), and the tasks that agencies take on, there or elsewhere."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from typing import Annotated
+
+from msgspec import Meta, Struct
+from msgspec.structs import replace
+
+from ..authority import CASE_WORK
+from ..casefile.deciding import Network, decides, fresh, require_lead, require_participant
+from ..casefile.evolving import applies
+from ..casefile.state import EMPTY, Case, Part, put
+from ..codes import AgencyKind
+from ..compartment import Coordination
+from ..declaring import Audience, Shared, Step, asked, field, happened, name_fields
+from ..fact import Act, ActionId, AgencyCode, ConferenceId, Details, Fact, Text, recorded
+from ..refusal import AlreadyExists, NotForThisAgency, Unknown
+from ..words import Words
+
+
+def _attending(event: "ConferenceHeld", case: Case) -> Mapping[AgencyCode, AgencyKind]:
+    return {agency: kind for agency, kind in case.participants().items() if agency in event.attendees}
+
+
+def _owner(event: "ActionAgreed | ActionDone", case: Case) -> Mapping[AgencyCode, AgencyKind]:
+    owner = case.of(Conferences).actions[event.action].owner
+    return {agency: kind for agency, kind in case.participants().items() if agency == owner}
+
+
+ATTENDEES = Audience(Words("peserta yang ikut serta dalam kasus", "attendees that take part in the case"), _attending)
+OWNER = Audience(Words("penanggung jawab tugas", "the owner of the action"), _owner)
+
+
+class ConferenceFacts(Details, frozen=True, kw_only=True):
+    conference: Coordination[ConferenceId]
+    attendees: Coordination[Annotated[frozenset[AgencyCode], Meta(min_length=1)]]
+
+
+@happened(
+    Words("Rapat koordinasi kasus", "Case conference held"),
+    her=Words("Rapat koordinasi kasus diadakan", "Agencies met about your case"),
+    means="Instansi-instansi bertemu tentang satu kasus (rapat koordinasi kasus).",
+    step=Step.ASSESSMENT,
+    shared=Shared.STORY,
+    to=ATTENDEES,
+)
+class ConferenceHeld(ConferenceFacts, frozen=True, kw_only=True, tag="case.ConferenceHeld"):
+    """Agencies met over one case (rapat koordinasi kasus)."""
+
+
+class ActionFacts(Fact, frozen=True, kw_only=True):
+    action: Coordination[ActionId]
+    owner: Coordination[AgencyCode]
+    what: Coordination[Text]
+    due_on: Coordination[date]
+    conference: Coordination[ConferenceId | None] = None
+
+
+@happened(
+    Words("Tindakan disepakati", "Action agreed"),
+    her=Words("Tugas disepakati", "A task was agreed"),
+    means="Sebuah instansi menyanggupi tugas sampai tanggal tertentu.",
+    step=Step.ASSESSMENT,
+    to=OWNER,
+)
+class ActionAgreed(ActionFacts, frozen=True, kw_only=True, tag="case.ActionAgreed"):
+    """An agency took on a task by a date."""
+
+
+@happened(
+    Words("Tindakan selesai", "Action done"),
+    her=Words("Tugas selesai", "A task was done"),
+    means="Tugas itu selesai.",
+    step=Step.ASSESSMENT,
+    to=OWNER,
+)
+class ActionDone(Fact, frozen=True, kw_only=True, tag="case.ActionDone"):
+    """The task is done."""
+
+    action: Coordination[ActionId]
+    remark: Coordination[Text | None] = None
+
+
+@asked("/cases/{case}/conferences", by=CASE_WORK, tag="work", example={"attendees": ["uptd-ppa"]}, mints="conference")
+class HoldConference(ConferenceFacts, frozen=True, kw_only=True):
+    """Record a case conference."""
+
+
+@asked(
+    "/cases/{case}/actions",
+    by=CASE_WORK,
+    tag="work",
+    example={"owner": "uptd-ppa", "what": "Antar ke sekolah.", "due_on": "2026-04-01"},
+    mints="action",
+)
+class AgreeAction(ActionFacts, frozen=True, kw_only=True):
+    """Record a task that an agency took on."""
+
+
+@asked("/cases/{case}/actions/{action}/completion", by=CASE_WORK, tag="work", example={"remark": "Selesai."})
+class FinishAction(Fact, frozen=True, kw_only=True):
+    """Say that an agreed task is done."""
+
+    action: Coordination[ActionId]
+    remark: Coordination[Text | None] = None
+
+
+class Action(Struct, frozen=True):
+    owner: AgencyCode
+    done: bool = False
+
+
+class Conferences(Part, frozen=True):
+    held: frozenset[ConferenceId] = frozenset()
+    actions: Mapping[ActionId, Action] = EMPTY
+
+
+@applies(ConferenceHeld)
+def conference_held(part: Conferences, event: ConferenceHeld) -> Conferences:
+    return replace(part, held=part.held | {event.conference})
+
+
+@applies(ActionAgreed)
+def action_agreed(part: Conferences, event: ActionAgreed) -> Conferences:
+    return replace(part, actions=put(part.actions, event.action, Action(event.owner)))
+
+
+@applies(ActionDone)
+def action_done(part: Conferences, event: ActionDone) -> Conferences:
+    done = replace(part.actions[event.action], done=True)
+    return replace(part, actions=put(part.actions, event.action, done))
+
+
+@decides.register
+def hold_conference(command: HoldConference, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
+    now = require_lead(case, act)
+    fresh(now.of(Conferences).held, command.conference)
+    _taking_part(command.attendees, now, act)
+    return [recorded(ConferenceHeld, command, act)]
+
+
+@decides.register
+def agree_action(command: AgreeAction, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
+    now = require_participant(case, act)
+    fresh(now.of(Conferences).actions, command.action)
+    _taking_part((command.owner,), now, act)
+    if command.conference is not None and command.conference not in now.of(Conferences).held:
+        raise Unknown(what="conference")
+    return [recorded(ActionAgreed, command, act)]
+
+
+@decides.register
+def finish_action(command: FinishAction, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
+    now = require_participant(case, act)
+    action = now.of(Conferences).actions.get(command.action)
+    if action is None or act.agency not in (action.owner, now.lead):
+        raise Unknown(what="action")
+    if action.done:
+        raise AlreadyExists(what="the action's end", id=command.action)
+    return [recorded(ActionDone, command, act)]
+
+
+def _taking_part(agencies: Iterable[str], case: Case, act: Act) -> None:
+    """Nobody may learn of a case by being named in it; and who does not lead names only itself and the lead, so
+    that nobody can find out who else takes part."""
+    if act.agency != case.lead:
+        outside = [a for a in agencies if a not in (act.agency, case.lead)]
+    else:
+        outside = [a for a in agencies if not case.takes_part(a)]
+    if outside:
+        raise NotForThisAgency(needs="to take part in the case", agencies=outside)
+
+
+name_fields(
+    conference=field("Rapat", "Conference"),
+    attendees=field("Peserta", "Attendees", ("Instansi yang hadir", "Agencies present")),
+    action=field("Tindakan", "Action"),
+    owner=field("Penanggung jawab", "Owner", ("Penanggung jawab", "Who does it")),
+    what=field("Isi", "What", ("Tugas", "Task")),
+    due_on=field("Batas tanggal", "Due on", ("Paling lambat", "Due on")),
+)

@@ -1,0 +1,98 @@
+"""Disclosure to a court, or to another outside the network: who may be given what, on which basis.
+
+That a bundle is made is an event before there is one, so nobody takes a case file out unseen.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated
+
+from msgspec import Meta
+
+from ..authority import LEGAL
+from ..casefile.deciding import Network, decides, fresh, require_lead_of_any
+from ..casefile.evolving import applies
+from ..casefile.state import Case, compartments_named
+from ..codes import DisclosureBasis
+from ..compartment import ALL, Compartment, CompartmentWord, Coordination
+from ..declaring import Step, asked, field, happened, name_fields
+from ..fact import Act, DisclosureId, Fact, Short, recorded
+from ..refusal import BasisTooNarrow, Invalid
+from ..words import Words
+
+WITHOUT_WHEREABOUTS = ALL - {Compartment.CONTACT, Compartment.SAFETY}
+
+ALLOWED: Mapping[DisclosureBasis, frozenset[Compartment]] = {
+    DisclosureBasis.COURT_ORDER: ALL,
+    DisclosureBasis.SURVIVOR_REQUEST: ALL,
+    DisclosureBasis.INVESTIGATION: WITHOUT_WHEREABOUTS - {Compartment.PSYCHOSOCIAL, Compartment.ECONOMIC},
+    DisclosureBasis.PROSECUTION: WITHOUT_WHEREABOUTS - {Compartment.ECONOMIC},
+    DisclosureBasis.RESTITUTION: WITHOUT_WHEREABOUTS,
+    DisclosureBasis.AUDIT: frozenset({Compartment.COORDINATION}),
+}
+"""What a basis can cover at most: a default of the network's, not a rule of law. Where the survivor lives, and how she
+is kept safe, leaves the system on a court's order or at her own request alone: a file passes through many hands."""
+
+
+class DisclosureFacts(Fact, frozen=True, kw_only=True):
+    disclosure: Coordination[DisclosureId]
+    recipient: Coordination[Short]
+    basis: Coordination[DisclosureBasis]
+    rule: Coordination[Short]
+    """The order, letter or article that it stands on, by its number."""
+    compartments: Coordination[frozenset[CompartmentWord]]
+    as_of: Coordination[Annotated[int, Meta(ge=0, le=2**53)] | None] = None
+    """The position of the log up to which the case is disclosed; all that came before this when absent."""
+    withheld_events: Coordination[tuple[Annotated[int, Meta(ge=1, le=2**31)], ...]] = ()
+    """Versions of events of which nothing is disclosed but that they are there."""
+
+
+@happened(
+    Words("Berkas perkara diserahkan", "Case file disclosed"),
+    her=Words("Berkas diserahkan ke pihak luar", "A bundle was made for somebody outside"),
+    means="Berkas kasus dibuat bagi pihak luar, atas dasar ini.",
+    step=Step.LEGAL,
+)
+class DisclosureMade(DisclosureFacts, frozen=True, kw_only=True, tag="case.DisclosureMade"):
+    """A bundle of the case was made for somebody outside, on this basis."""
+
+
+@asked(
+    "/cases/{case}/disclosures",
+    by=LEGAL,
+    tag="legal file",
+    example={
+        "recipient": "Pengadilan Negeri Bontang",
+        "basis": "court-order",
+        "rule": "1/Pen.Pid/2026/PN Bon",
+        "compartments": ["incident", "legal"],
+        "as_of": 1,
+    },
+    mints="disclosure",
+)
+class DiscloseCase(DisclosureFacts, frozen=True, kw_only=True):
+    """Make a bundle of the case for a court or another outside the network."""
+
+
+@applies(DisclosureMade)
+def disclosure_made(case: Case, event: DisclosureMade) -> Case:
+    return case.using(event.disclosure)
+
+
+@decides.register
+def disclose(command: DiscloseCase, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
+    """The lead's to make. Withdrawn consent does not stand against it: the basis is another than consent."""
+    now = require_lead_of_any(case, act)
+    fresh(now.used_ids, command.disclosure)
+    beyond = compartments_named(command.compartments) - ALLOWED[command.basis] - {Compartment.COORDINATION}
+    if beyond:
+        raise BasisTooNarrow(basis=command.basis, compartments=beyond)
+    if any(version > now.version for version in command.withheld_events):
+        raise Invalid(field="withheld_events", must=f"be versions of events that there are, up to {now.version}")
+    return [recorded(DisclosureMade, command, act)]
+
+
+name_fields(
+    disclosure=field("Penyerahan berkas", "Disclosure"),
+    as_of=field("Sampai posisi", "Up to position", ("Keadaan per", "As of")),
+    withheld_events=field("Peristiwa yang tidak diungkap", "Events withheld"),
+)

@@ -1,0 +1,108 @@
+"""Documents: their hash and kind stand in the case, their bytes lie sealed beside it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated
+
+from msgspec import Meta, Struct
+from msgspec.structs import replace
+
+from ..authority import LEGAL, MACHINE_WORK
+from ..casefile.deciding import Network, decides, fresh, require_participant
+from ..casefile.evolving import applies
+from ..casefile.state import EMPTY, Case, Part, put
+from ..codes import DocumentKind
+from ..compartment import Compartment, CompartmentWord, Coordination
+from ..declaring import Shared, Step, asked, field, happened, name_fields
+from ..fact import Act, Details, DocumentId, Fact, Sha256, recorded
+from ..refusal import AlreadyExists, Invalid, Unknown
+from ..words import Words
+
+
+class DocumentFacts(Details, frozen=True, kw_only=True):
+    document: Coordination[DocumentId]
+    kind: Coordination[DocumentKind]
+    compartment: Coordination[CompartmentWord]
+    media_type: Coordination[Annotated[str, Meta(pattern=r"^[\w.+-]+/[\w.+-]+$(?!\n)", max_length=100)]]
+    size: Coordination[Annotated[int, Meta(ge=0)]]
+    sha256: Coordination[Sha256]
+    supersedes: Coordination[DocumentId | None] = None
+
+
+@happened(
+    Words("Dokumen dilampirkan", "Document attached"),
+    her=Words("Dokumen dilampirkan", "A document was attached"),
+    means="Sidik dan jenis sebuah dokumen; isinya tersegel dengan kunci kompartemennya.",
+    step=Step.SERVICES,
+    shared=Shared.STORY,
+    about=lambda event: frozenset({Compartment.named(event.compartment)}),
+)
+class DocumentAttached(DocumentFacts, frozen=True, kw_only=True, tag="case.DocumentAttached"):
+    """A document's hash and kind; its bytes lie sealed under the key of its compartment."""
+
+
+@happened(
+    Words("Dokumen digantikan", "Document superseded"),
+    her=Words("Dokumen digantikan", "A document was replaced"),
+    means="Dokumen yang lebih baru menggantikannya. Keduanya tetap ada.",
+    step=Step.SERVICES,
+)
+class DocumentSuperseded(Fact, frozen=True, kw_only=True, tag="case.DocumentSuperseded"):
+    """A newer document stands in this one's place. Both stay."""
+
+    document: Coordination[DocumentId]
+    by: Coordination[DocumentId]
+
+
+@asked(by=MACHINE_WORK | LEGAL)
+class AttachDocument(DocumentFacts, frozen=True, kw_only=True):
+    """Attach a document whose bytes are stored already."""
+
+
+class Document(Struct, frozen=True):
+    compartment: Compartment
+    superseded_by: DocumentId | None = None
+
+
+class Documents(Part, frozen=True):
+    attached: Mapping[DocumentId, Document] = EMPTY
+
+
+@applies(DocumentAttached)
+def document_attached(part: Documents, event: DocumentAttached) -> Documents:
+    document = Document(Compartment.named(event.compartment))
+    return replace(part, attached=put(part.attached, event.document, document))
+
+
+@applies(DocumentSuperseded)
+def document_superseded(part: Documents, event: DocumentSuperseded) -> Documents:
+    old = replace(part.attached[event.document], superseded_by=event.by)
+    return replace(part, attached=put(part.attached, event.document, old))
+
+
+@decides.register
+def attach_document(command: AttachDocument, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
+    there = require_participant(case, act).of(Documents).attached
+    fresh(there, command.document)
+    attached = recorded(DocumentAttached, command, act)
+    if command.supersedes is None:
+        return [attached]
+    old = there.get(command.supersedes)
+    if old is None:
+        raise Unknown(what="document")
+    if old.superseded_by is not None:
+        raise AlreadyExists(what="a newer document", id=old.superseded_by)
+    if old.compartment is not Compartment.named(command.compartment):
+        raise Invalid(field="compartment", must="be that of the document it supersedes")
+    superseded = DocumentSuperseded(occurred_at=command.occurred_at, document=command.supersedes, by=command.document)
+    return [attached, superseded]
+
+
+name_fields(
+    document=field("Dokumen", "Document"),
+    compartment=field("Kompartemen", "Compartment", ("Kelompok data", "Kind of data")),
+    media_type=field("Jenis media", "Media type"),
+    size=field("Ukuran (bita)", "Size (bytes)"),
+    sha256=field("SHA-256", "SHA-256"),
+    supersedes=field("Menggantikan", "Supersedes"),
+    by=field("Digantikan oleh", "By"),
+)

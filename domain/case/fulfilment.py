@@ -1,0 +1,253 @@
+"""The recipient's side of a referral: received, accepted or rejected, begun, held, resumed, completed or failed.
+
+The whole state machine is drawn in referrals.py, which is the sender's side.
+"""
+
+from collections.abc import Iterable, Sequence
+from functools import partial
+
+from ..authority import MACHINE_WORK
+from ..casefile.deciding import Network, decides, follows, require_open
+from ..casefile.evolving import applies
+from ..casefile.moves import (
+    LEADS_TO,
+    PARTIES,
+    ReferralMove,
+    leads_to,
+    moved,
+    newly_uncovered,
+    require_cover,
+    require_move,
+)
+from ..casefile.state import Case
+from ..codes import EndReason, Outcome, ReferralStatus, RejectReason
+from ..compartment import Coordination
+from ..declaring import Step, asked, field, happened, name_fields
+from ..fact import Act, Fact, Text, recorded
+from ..words import Words
+
+S = ReferralStatus
+
+said = partial(happened, step=Step.REFERRAL, to=PARTIES)
+
+
+@said(
+    Words("Rujukan diterima", "Referral received"),
+    her=Words("Rujukan diterima", "A referral was received"),
+    means="diminta → diterima: seseorang di pihak penerima memegangnya.",
+)
+class ReferralReceived(ReferralMove, frozen=True, kw_only=True, tag="case.ReferralReceived"):
+    """requested → received: a person at the recipient has it."""
+
+
+@said(
+    Words("Rujukan disanggupi", "Referral accepted"),
+    her=Words("Rujukan disanggupi", "A referral was accepted"),
+    means="diterima → disanggupi.",
+)
+class ReferralAccepted(ReferralMove, frozen=True, kw_only=True, tag="case.ReferralAccepted"):
+    """received → accepted."""
+
+    note: Coordination[Text | None] = None
+
+
+@said(
+    Words("Rujukan ditolak", "Referral rejected"),
+    her=Words("Rujukan ditolak", "A referral was rejected"),
+    means="diterima → ditolak.",
+)
+class ReferralRejected(ReferralMove, frozen=True, kw_only=True, tag="case.ReferralRejected"):
+    """received → rejected."""
+
+    reason: Coordination[RejectReason]
+    note: Coordination[Text | None] = None
+
+
+@said(
+    Words("Rujukan mulai dikerjakan", "Work on the referral started"),
+    her=Words("Layanan rujukan dimulai", "Work on a referral began"),
+    means="disanggupi → berjalan.",
+)
+class ReferralStarted(ReferralMove, frozen=True, kw_only=True, tag="case.ReferralStarted"):
+    """accepted → in-progress."""
+
+
+@said(
+    Words("Rujukan ditunda", "Referral put on hold"),
+    her=Words("Layanan rujukan ditunda", "Work on a referral was put on hold"),
+    means="berjalan → ditunda.",
+)
+class ReferralHeld(ReferralMove, frozen=True, kw_only=True, tag="case.ReferralHeld"):
+    """in-progress → on-hold."""
+
+    reason: Coordination[EndReason]
+
+
+@said(
+    Words("Rujukan dilanjutkan", "Referral resumed"),
+    her=Words("Layanan rujukan dilanjutkan", "Work on a referral went on"),
+    means="ditunda → berjalan.",
+)
+class ReferralResumed(ReferralMove, frozen=True, kw_only=True, tag="case.ReferralResumed"):
+    """on-hold → in-progress."""
+
+
+@said(
+    Words("Rujukan selesai", "Referral completed"),
+    her=Words("Rujukan selesai", "A referral was completed"),
+    means="berjalan → selesai: pengirim tahu hasilnya.",
+)
+class ReferralCompleted(ReferralMove, frozen=True, kw_only=True, tag="case.ReferralCompleted"):
+    """in-progress → completed: the loop to the sender is closed."""
+
+    outcome: Coordination[Outcome]
+    note: Coordination[Text | None] = None
+
+
+@said(
+    Words("Rujukan gagal", "Referral failed"),
+    her=Words("Rujukan gagal", "A referral failed"),
+    means="berjalan → gagal.",
+)
+class ReferralFailed(ReferralMove, frozen=True, kw_only=True, tag="case.ReferralFailed"):
+    """in-progress → failed."""
+
+    reason: Coordination[EndReason]
+    note: Coordination[Text | None] = None
+
+
+@asked("/cases/{case}/referrals/{referral}/receipt", by=MACHINE_WORK, tag="referral")
+class ReceiveReferral(ReferralMove, frozen=True, kw_only=True):
+    """Say that a person at the recipient has the referral."""
+
+
+@asked("/cases/{case}/referrals/{referral}/acceptance", by=MACHINE_WORK, tag="referral", example={"note": "IGD siap."})
+class AcceptReferral(ReferralMove, frozen=True, kw_only=True):
+    """Take the referral on."""
+
+    note: Coordination[Text | None] = None
+
+
+@asked(
+    "/cases/{case}/referrals/{referral}/rejection", by=MACHINE_WORK, tag="referral", example={"reason": "no-capacity"}
+)
+class RejectReferral(ReferralMove, frozen=True, kw_only=True):
+    """Decline the referral."""
+
+    reason: Coordination[RejectReason]
+    note: Coordination[Text | None] = None
+
+
+@asked("/cases/{case}/referrals/{referral}/start", by=MACHINE_WORK, tag="referral")
+class StartReferral(ReferralMove, frozen=True, kw_only=True):
+    """Begin the work that was referred."""
+
+
+@asked("/cases/{case}/referrals/{referral}/hold", by=MACHINE_WORK, tag="referral", example={"reason": "waiting"})
+class HoldReferral(ReferralMove, frozen=True, kw_only=True):
+    """Pause the work that was referred."""
+
+    reason: Coordination[EndReason]
+
+
+@asked("/cases/{case}/referrals/{referral}/resumption", by=MACHINE_WORK, tag="referral")
+class ResumeReferral(ReferralMove, frozen=True, kw_only=True):
+    """Go on after a pause; consent must still cover it."""
+
+
+@asked(
+    "/cases/{case}/referrals/{referral}/completion",
+    by=MACHINE_WORK,
+    tag="referral",
+    example={"outcome": "service-delivered"},
+)
+class CompleteReferral(ReferralMove, frozen=True, kw_only=True):
+    """End the referral with its outcome."""
+
+    outcome: Coordination[Outcome]
+    note: Coordination[Text | None] = None
+
+
+@asked("/cases/{case}/referrals/{referral}/failure", by=MACHINE_WORK, tag="referral", example={"reason": "unreachable"})
+class FailReferral(ReferralMove, frozen=True, kw_only=True):
+    """End the referral without what was asked for."""
+
+    reason: Coordination[EndReason]
+    note: Coordination[Text | None] = None
+
+
+leads_to(ReferralAccepted, S.ACCEPTED)
+leads_to(ReferralRejected, S.REJECTED, ends=True)
+leads_to(ReferralStarted, S.IN_PROGRESS)
+leads_to(ReferralHeld, S.ON_HOLD)
+leads_to(ReferralResumed, S.IN_PROGRESS)
+leads_to(ReferralCompleted, S.COMPLETED, ends=True)
+leads_to(ReferralFailed, S.FAILED, ends=True)
+LEADS_TO[ReferralReceived] = S.RECEIVED
+
+
+@applies(ReferralReceived)
+def referral_received(case: Case, event: ReferralReceived) -> Case:
+    return moved(case, event.referral, S.RECEIVED, answered_at=event.occurred_at)
+
+
+@decides.register
+def receive(command: ReceiveReferral, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
+    require_move(require_open(case, act), command.referral, act, "recipient", {S.REQUESTED}, "receive")
+    return [recorded(ReferralReceived, command, act)]
+
+
+@decides.register
+def accept(command: AcceptReferral, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
+    require_move(require_open(case, act), command.referral, act, "recipient", {S.RECEIVED}, "accept")
+    return [recorded(ReferralAccepted, command, act)]
+
+
+@decides.register
+def reject(command: RejectReferral, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
+    require_move(require_open(case, act), command.referral, act, "recipient", {S.RECEIVED}, "reject")
+    return [recorded(ReferralRejected, command, act)]
+
+
+@decides.register
+def start(command: StartReferral, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
+    require_move(require_open(case, act), command.referral, act, "recipient", {S.ACCEPTED}, "start")
+    return [recorded(ReferralStarted, command, act)]
+
+
+@decides.register
+def hold(command: HoldReferral, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
+    require_move(require_open(case, act), command.referral, act, "recipient", {S.IN_PROGRESS}, "hold")
+    return [recorded(ReferralHeld, command, act)]
+
+
+@decides.register
+def resume(command: ResumeReferral, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
+    now = require_open(case, act)
+    referral = require_move(now, command.referral, act, "recipient", {S.ON_HOLD}, "resume")
+    require_cover(now, referral, act)
+    return [recorded(ReferralResumed, command, act)]
+
+
+@decides.register
+def complete(command: CompleteReferral, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
+    require_move(require_open(case, act), command.referral, act, "recipient", {S.IN_PROGRESS, S.ON_HOLD}, "complete")
+    return [recorded(ReferralCompleted, command, act)]
+
+
+@decides.register
+def fail(command: FailReferral, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
+    require_move(require_open(case, act), command.referral, act, "recipient", {S.IN_PROGRESS, S.ON_HOLD}, "fail")
+    return [recorded(ReferralFailed, command, act)]
+
+
+@follows
+def hold_uncovered(before: Case, after: Case, change: Fact, act: Act) -> Iterable[Fact]:
+    """Work under way that no live consent covers any more is held, for a person to decide."""
+    for referral in newly_uncovered(before, after, act):
+        if referral.status is S.IN_PROGRESS:
+            why = EndReason.CONSENT_WITHDRAWN
+            yield ReferralHeld(occurred_at=change.occurred_at, referral=referral.id, reason=why)
+
+
+name_fields(outcome=field("Hasil", "Outcome", ("Hasil", "Outcome")))

@@ -1,0 +1,193 @@
+"""Who the survivor is, and how to reach her."""
+
+from collections.abc import Sequence
+from datetime import date
+
+from msgspec.structs import replace
+
+from ..authority import CASE_WORK
+from ..casefile.deciding import Network, decides, require_participant
+from ..casefile.evolving import applies
+from ..casefile.state import Case, Part
+from ..codes import Sex
+from ..compartment import Contact, Coordination, Identity, Safety
+from ..declaring import Shared, Step, asked, field, happened, name_fields
+from ..fact import Act, Fact, Sha256, Short, Text, recorded
+from ..nik import Nik, contradiction
+from ..refusal import AlreadyExists, Invalid, Unknown
+from ..words import Words
+
+
+class IdentityFacts(Fact, frozen=True, kw_only=True):
+    name: Identity[Short]
+    nik: Identity[Nik | None] = None
+    nik_index: Coordination[Sha256 | None] = None
+    """A keyed hash of the number, made by the service; told to nobody who is not told the identity."""
+    born_on: Identity[date | None] = None
+    sex: Identity[Sex] = Sex.UNKNOWN
+    language: Identity[Short | None] = None
+    guardian_name: Identity[Short | None] = None
+
+
+@happened(
+    Words("Identitas penyintas dicatat", "Survivor's identity recorded"),
+    her=Words("Identitas Anda dicatat", "Who you are was recorded"),
+    means="Siapa penyintas.",
+    step=Step.REPORT,
+    shared=Shared.STORY,
+)
+class SurvivorIdentified(IdentityFacts, frozen=True, kw_only=True, tag="case.SurvivorIdentified"):
+    """Who the survivor is."""
+
+
+@happened(
+    Words("Identitas penyintas diperbaiki", "Survivor's identity corrected"),
+    her=Words("Identitas Anda dibetulkan", "Who you are was corrected"),
+    means="Catatan identitas penyintas keliru; inilah yang benar.",
+    step=Step.REPORT,
+    shared=Shared.STORY,
+)
+class SurvivorIdentityCorrected(IdentityFacts, frozen=True, kw_only=True, tag="case.SurvivorIdentityCorrected"):
+    """What was recorded of the survivor's identity was wrong; this is right."""
+
+    reason: Identity[Text]
+
+
+class ContactFacts(Fact, frozen=True, kw_only=True):
+    phone: Contact[Short | None] = None
+    address: Contact[Text | None] = None
+    safe_times: Safety[Short | None] = None
+    safe_to_call: Safety[bool] = False
+
+
+@happened(
+    Words("Kontak penyintas dicatat", "Survivor's contact recorded"),
+    her=Words("Cara menghubungi Anda dicatat", "How to reach you was recorded"),
+    means="Bagaimana, dan kapan, penyintas aman dihubungi.",
+    step=Step.REPORT,
+    shared=Shared.STORY,
+)
+class SurvivorContactRecorded(ContactFacts, frozen=True, kw_only=True, tag="case.SurvivorContactRecorded"):
+    """How, and when it is safe, to reach the survivor."""
+
+
+@happened(
+    Words("Kontak penyintas diperbaiki", "Survivor's contact corrected"),
+    her=Words("Cara menghubungi Anda dibetulkan", "How to reach you was corrected"),
+    means="Catatan kontak penyintas keliru atau usang; inilah yang benar.",
+    step=Step.REPORT,
+    shared=Shared.STORY,
+)
+class SurvivorContactCorrected(ContactFacts, frozen=True, kw_only=True, tag="case.SurvivorContactCorrected"):
+    """What was recorded of the survivor's contact was wrong or is out of date; this is right."""
+
+    reason: Contact[Text]
+
+
+@asked(
+    "/cases/{case}/survivor/identity",
+    by=CASE_WORK,
+    tag="intake",
+    example={"name": "Bunga (nama samaran)", "nik": "6474014107120001", "born_on": "2012-07-01", "sex": "female"},
+)
+class IdentifySurvivor(IdentityFacts, frozen=True, kw_only=True):
+    """Record who the survivor is."""
+
+
+@asked(
+    "/cases/{case}/survivor/identity/corrections",
+    by=CASE_WORK,
+    tag="intake",
+    example={"name": "Bunga (nama samaran)", "born_on": "2012-07-02", "sex": "female", "reason": "Sesuai akta lahir."},
+)
+class CorrectSurvivorIdentity(IdentityFacts, frozen=True, kw_only=True):
+    """Correct who the survivor is."""
+
+    reason: Identity[Text]
+
+
+@asked(
+    "/cases/{case}/survivor/contact",
+    by=CASE_WORK,
+    tag="intake",
+    example={"phone": "0000-0000", "safe_times": "pagi", "safe_to_call": True},
+)
+class RecordSurvivorContact(ContactFacts, frozen=True, kw_only=True):
+    """Record how to reach the survivor."""
+
+
+@asked(
+    "/cases/{case}/survivor/contact/corrections",
+    by=CASE_WORK,
+    tag="intake",
+    example={"phone": "0000-0001", "safe_to_call": False, "reason": "Telepon dipegang pelaku."},
+)
+class CorrectSurvivorContact(ContactFacts, frozen=True, kw_only=True):
+    """Correct how to reach the survivor."""
+
+    reason: Contact[Text]
+
+
+class Survivor(Part, frozen=True):
+    """What is known of her, as far as the rules ask."""
+
+    identified: bool = False
+    reachable: bool = False
+
+
+@applies(SurvivorIdentified)
+def survivor_identified(part: Survivor, event: SurvivorIdentified) -> Survivor:
+    return replace(part, identified=True)
+
+
+@applies(SurvivorContactRecorded)
+def survivor_contact_recorded(part: Survivor, event: SurvivorContactRecorded) -> Survivor:
+    return replace(part, reachable=True)
+
+
+@decides.register
+def identify_survivor(command: IdentifySurvivor, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
+    if require_participant(case, act).of(Survivor).identified:
+        raise AlreadyExists(what="survivor identity", use="correction")
+    _consistent(command)
+    return [recorded(SurvivorIdentified, command, act)]
+
+
+@decides.register
+def correct_identity(command: CorrectSurvivorIdentity, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
+    if not require_participant(case, act).of(Survivor).identified:
+        raise Unknown(what="survivor identity")
+    _consistent(command)
+    return [recorded(SurvivorIdentityCorrected, command, act)]
+
+
+@decides.register
+def record_contact(command: RecordSurvivorContact, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
+    if require_participant(case, act).of(Survivor).reachable:
+        raise AlreadyExists(what="survivor contact", use="correction")
+    return [recorded(SurvivorContactRecorded, command, act)]
+
+
+@decides.register
+def correct_contact(command: CorrectSurvivorContact, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
+    if not require_participant(case, act).of(Survivor).reachable:
+        raise Unknown(what="survivor contact")
+    return [recorded(SurvivorContactCorrected, command, act)]
+
+
+def _consistent(command: IdentityFacts) -> None:
+    if command.nik is not None and (must := contradiction(command.nik, command.born_on, command.sex)):
+        raise Invalid(field="nik", must=must)
+
+
+name_fields(
+    nik=field("NIK", "National identity number (NIK)", ("NIK", "National identity number")),
+    nik_index=field("Indeks NIK", "Index of the NIK"),
+    born_on=field("Tanggal lahir", "Date of birth", ("Tanggal lahir", "Date of birth")),
+    sex=field("Jenis kelamin", "Sex", ("Jenis kelamin", "Sex")),
+    guardian_name=field("Nama wali", "Guardian's name", ("Nama wali", "Guardian's name")),
+    phone=field("Telepon", "Telephone", ("Telepon", "Telephone")),
+    address=field("Alamat", "Address", ("Alamat", "Address")),
+    safe_times=field("Waktu aman dihubungi", "Safe times to call", ("Waktu aman dihubungi", "Safe times to call")),
+    safe_to_call=field("Aman dihubungi", "Safe to call", ("Aman ditelepon", "Safe to call")),
+)

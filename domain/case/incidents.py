@@ -1,0 +1,197 @@
+"""What happened, who is said to have done it, and the clocks that an incident starts."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Annotated
+
+from msgspec import Meta
+from msgspec.structs import replace
+
+from ..authority import CASE_WORK
+from ..casefile.clocks import ClockStarted
+from ..casefile.deciding import Network, decides, derived, fresh, require_participant
+from ..casefile.evolving import applies, evolve
+from ..casefile.state import EMPTY, Case, Part, put
+from ..codes import GbvType, Place, ViolenceForm
+from ..compartment import Coordination, Incident, Legal, Safety
+from ..declaring import Shared, Step, asked, field, happened, name_fields
+from ..fact import Act, ClockId, Fact, IncidentId, Short, Text, recorded
+from ..pathways import PATHWAYS
+from ..refusal import Invalid, Unknown
+from ..words import OF_OTHERS, Words
+
+
+class IncidentFacts(Fact, frozen=True, kw_only=True):
+    incident: Coordination[IncidentId]
+    forms: Incident[frozenset[ViolenceForm]]
+    gbv_type: Incident[GbvType]
+    happened_at: Incident[Annotated[datetime, Meta(tz=True)] | None] = None
+    place: Incident[Place] = Place.OTHER
+    narrative: Incident[Text | None] = None
+    domestic: Incident[bool] = False
+
+
+@happened(
+    Words("Kejadian dicatat", "Incident recorded"),
+    her=Words("Kejadian dicatat", "What happened was recorded"),
+    means="Apa yang terjadi. Tenggat yang dimulainya adalah peristiwa tersendiri.",
+    step=Step.REPORT,
+    shared=Shared.STORY,
+)
+class IncidentRecorded(IncidentFacts, frozen=True, kw_only=True, tag="case.IncidentRecorded"):
+    """What happened. Which clocks it starts are events of their own."""
+
+
+@happened(
+    Words("Catatan kejadian diperbaiki", "Record of the incident corrected"),
+    her=Words("Catatan kejadian dibetulkan", "The record of what happened was corrected"),
+    means="Catatan kejadian keliru; inilah yang benar.",
+    step=Step.REPORT,
+    shared=Shared.STORY,
+)
+class IncidentCorrected(IncidentFacts, frozen=True, kw_only=True, tag="case.IncidentCorrected"):
+    """What was recorded of an incident was wrong; this is right."""
+
+    reason: Incident[Text]
+
+
+class PerpetratorFacts(Fact, frozen=True, kw_only=True):
+    name: Legal[Short | None] = None
+    relation: Legal[Short | None] = None
+    description: Legal[Text | None] = None
+    danger: Safety[Text | None] = None
+
+
+@happened(
+    Words("Terlapor dicatat", "Alleged perpetrator recorded"),
+    her=Words("Terlapor dicatat", "The alleged perpetrator was recorded"),
+    means="Siapa yang diduga melakukannya (terlapor).",
+    step=Step.REPORT,
+    shared=Shared.STORY,
+    withheld={"name": OF_OTHERS, "description": OF_OTHERS},
+)
+class AllegedPerpetratorRecorded(PerpetratorFacts, frozen=True, kw_only=True, tag="case.AllegedPerpetratorRecorded"):
+    """Who is said to have done it (terlapor)."""
+
+
+@asked(
+    "/cases/{case}/incidents",
+    by=CASE_WORK,
+    tag="intake",
+    example={
+        "forms": ["seksual"],
+        "gbv_type": "rape",
+        "happened_at": "2026-03-01T21:30:00+08:00",
+        "place": "rumah-tangga",
+        "narrative": "Diceritakan korban kepada pendamping.",
+    },
+    mints="incident",
+)
+class RecordIncident(IncidentFacts, frozen=True, kw_only=True):
+    """Record what happened; the pathway's clocks start."""
+
+
+@asked(
+    "/cases/{case}/incidents/{incident}/corrections",
+    by=CASE_WORK,
+    tag="intake",
+    example={
+        "forms": ["seksual", "fisik"],
+        "gbv_type": "rape",
+        "happened_at": "2026-03-01T21:30:00+08:00",
+        "reason": "Ada luka.",
+    },
+)
+class CorrectIncident(IncidentFacts, frozen=True, kw_only=True):
+    """Correct what was recorded of an incident."""
+
+    reason: Incident[Text]
+
+
+@asked(
+    "/cases/{case}/alleged-perpetrators",
+    by=CASE_WORK,
+    tag="intake",
+    example={"relation": "kerabat", "danger": "Tinggal serumah."},
+)
+class RecordAllegedPerpetrator(PerpetratorFacts, frozen=True, kw_only=True):
+    """Record who is said to have done it."""
+
+
+class Incidents(Part, frozen=True):
+    told_at: Mapping[IncidentId, datetime] = EMPTY
+    """Each incident, with when it was told, in that order."""
+
+
+@applies(IncidentRecorded)
+def incident_recorded(part: Incidents, event: IncidentRecorded) -> Incidents:
+    return replace(part, told_at=put(part.told_at, event.incident, event.occurred_at))
+
+
+def reported_at(case: Case, incident: IncidentId) -> datetime:
+    """When an incident was reported: the first with the case's opening, later ones when they were told."""
+    told_at = case.of(Incidents).told_at
+    first = next(iter(told_at)) == incident
+    return min(case.opened_at, told_at[incident]) if first else told_at[incident]
+
+
+@decides.register
+def record_incident(command: RecordIncident, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
+    now = require_participant(case, act)
+    fresh(now.of(Incidents).told_at, command.incident)
+    happened = recorded(IncidentRecorded, command, act)
+    return [happened, *_clocks(command, evolve(now, happened), act)]
+
+
+@decides.register
+def correct_incident(command: CorrectIncident, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
+    """A clock that the correction adds or moves starts anew under an id of its own; none is taken away."""
+    now = require_participant(case, act)
+    if command.incident not in now.of(Incidents).told_at:
+        raise Unknown(what="incident")
+    return [recorded(IncidentCorrected, command, act), *_clocks(command, now, act)]
+
+
+@decides.register
+def record_perpetrator(
+    command: RecordAllegedPerpetrator, case: Case | None, act: Act, network: Network
+) -> Sequence[Fact]:
+    require_participant(case, act)
+    return [recorded(AllegedPerpetratorRecorded, command, act)]
+
+
+def _clocks(command: IncidentFacts, case: Case, act: Act) -> list[Fact]:
+    if command.happened_at is not None and command.happened_at > command.occurred_at:
+        raise Invalid(field="happened_at", must="not be after occurred_at, when it was told")
+    pathway = PATHWAYS[case.pathway]
+    started: list[Fact] = []
+    reported = reported_at(case, command.incident)
+    for need, starts_at, due_at in pathway.clocks(command.gbv_type, command.domestic, command.happened_at, reported):
+        clock = ClockId(derived(command.incident, f"{need}@{due_at.astimezone(UTC).isoformat()}"))
+        if clock not in case.clocks:
+            started.append(
+                ClockStarted(
+                    occurred_at=command.occurred_at,
+                    clock=clock,
+                    starts_at=starts_at,
+                    due_at=due_at,
+                    pathway=pathway.version,
+                    need=need,
+                )
+            )
+    return started
+
+
+name_fields(
+    forms=field("Bentuk kekerasan", "Forms of violence", ("Bentuk kekerasan", "Forms of violence")),
+    gbv_type=field("Jenis KBG (GBVIMS)", "Type of GBV (GBVIMS)", ("Jenis kekerasan", "Type of violence")),
+    happened_at=field("Waktu kejadian", "Time of the incident", ("Waktu kejadian", "When it happened")),
+    place=field("Tempat", "Place", ("Tempat", "Place")),
+    narrative=field("Uraian kejadian", "Narrative", ("Uraian", "Account")),
+    domestic=field("Dalam rumah tangga", "Within the household", ("Dalam rumah tangga", "Within the household")),
+    relation=field(
+        "Hubungan dengan penyintas", "Relation to the survivor", ("Hubungan dengan Anda", "Relation to you")
+    ),
+    description=field("Gambaran", "Description", ("Ciri-ciri", "Description")),
+    danger=field("Bahaya", "Danger", ("Bahaya", "Danger")),
+)

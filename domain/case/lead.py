@@ -1,0 +1,200 @@
+"""Who leads a case, and who accompanies the survivor."""
+
+from collections.abc import Sequence
+
+from msgspec.structs import replace
+
+from ..authority import SUPERVISION
+from ..casefile.deciding import Network, active, decides, fresh, require_lead, require_open
+from ..casefile.evolving import applies
+from ..casefile.state import Case, Part, Transfer, put
+from ..codes import AgencyKind, Role
+from ..compartment import Compartment, Coordination
+from ..declaring import Audience, Shared, Step, asked, field, happened, name_fields
+from ..fact import Act, ActorId, AgencyCode, Fact, Text, TransferId, recorded
+from ..refusal import ConsentMissing, Invalid, NotAMember, Unknown
+from ..words import Words
+
+
+@happened(
+    Words("Pendamping ditunjuk", "Case worker assigned"),
+    her=Words("Pendamping ditugaskan", "A case worker was assigned"),
+    means="Petugas instansi penanggung jawab mendampingi penyintas mulai sekarang.",
+    step=Step.REPORT,
+)
+class CaseWorkerAssigned(Fact, frozen=True, kw_only=True, tag="case.CaseWorkerAssigned"):
+    """A person of the lead agency accompanies the survivor from now on."""
+
+    worker: Coordination[ActorId]
+
+
+ASKED = Audience(
+    Words("instansi yang diminta", "the agency that is asked"), lambda event, case: {event.to: event.to_kind}
+)
+FORMER_LEADS = Audience(Words("penanggung jawab sebelumnya", "who led before"), lambda event, case: case.former_leads)
+
+
+@happened(
+    Words("Pengalihan kasus diminta", "Transfer of the lead asked for"),
+    her=Words("Instansi lain diminta memimpin", "Another agency was asked to lead"),
+    means="Penanggung jawab meminta instansi lain mengambil alih kasus.",
+    step=Step.LEAD,
+    to=ASKED,
+)
+class LeadTransferAsked(Fact, frozen=True, kw_only=True, tag="case.LeadTransferAsked"):
+    """The lead asks another agency to take the case over."""
+
+    transfer: Coordination[TransferId]
+    to: Coordination[AgencyCode]
+    to_kind: Coordination[AgencyKind]
+    reason: Coordination[Text]
+
+
+@happened(
+    Words("Pengalihan kasus diterima", "Transfer of the lead accepted"),
+    her=Words("Instansi lain memimpin kasus Anda", "Another agency leads your case"),
+    means="Instansi yang diminta memimpin mulai sekarang.",
+    step=Step.LEAD,
+    shared=Shared.COMMON,
+    to=FORMER_LEADS,
+)
+class LeadTransferAccepted(Fact, frozen=True, kw_only=True, tag="case.LeadTransferAccepted"):
+    """The asked agency leads from now on."""
+
+    transfer: Coordination[TransferId]
+    lead: Coordination[AgencyCode]
+    lead_kind: Coordination[AgencyKind]
+
+
+@happened(
+    Words("Pengalihan kasus ditolak", "Transfer of the lead declined"),
+    her=Words("Instansi lain tidak bersedia memimpin", "Another agency declined to lead"),
+    means="Instansi yang diminta tidak akan memimpin.",
+    step=Step.LEAD,
+)
+class LeadTransferDeclined(Fact, frozen=True, kw_only=True, tag="case.LeadTransferDeclined"):
+    """The asked agency will not lead."""
+
+    transfer: Coordination[TransferId]
+    reason: Coordination[Text | None] = None
+
+
+@asked(
+    "/cases/{case}/case-worker",
+    by=SUPERVISION,
+    tag="life of the case",
+    example={"worker": "00000000-0000-4000-8000-000000000001"},
+)
+class AssignCaseWorker(Fact, frozen=True, kw_only=True):
+    """Name the person who accompanies the survivor."""
+
+    worker: Coordination[ActorId]
+
+
+@asked(
+    "/cases/{case}/lead-transfers",
+    by=SUPERVISION,
+    tag="life of the case",
+    example={"to": "rsud", "reason": "Penyintas dirawat lama."},
+    mints="transfer",
+)
+class AskLeadTransfer(Fact, frozen=True, kw_only=True):
+    """Ask another agency to lead."""
+
+    transfer: Coordination[TransferId]
+    to: Coordination[AgencyCode]
+    reason: Coordination[Text]
+
+
+@asked("/cases/{case}/lead-transfers/{transfer}/acceptance", by=SUPERVISION, tag="life of the case")
+class AcceptLeadTransfer(Fact, frozen=True, kw_only=True):
+    """Take the lead."""
+
+    transfer: Coordination[TransferId]
+
+
+@asked("/cases/{case}/lead-transfers/{transfer}/declination", by=SUPERVISION, tag="life of the case")
+class DeclineLeadTransfer(Fact, frozen=True, kw_only=True):
+    """Decline the lead."""
+
+    transfer: Coordination[TransferId]
+    reason: Coordination[Text | None] = None
+
+
+class Accompanying(Part, frozen=True):
+    """A person of the lead's accompanies the survivor: another lead names another."""
+
+    ends_with_lead = True
+    worker: ActorId | None = None
+
+
+@applies(CaseWorkerAssigned)
+def case_worker_assigned(part: Accompanying, event: CaseWorkerAssigned) -> Accompanying:
+    return replace(part, worker=event.worker)
+
+
+@applies(LeadTransferAsked)
+def lead_transfer_asked(case: Case, event: LeadTransferAsked) -> Case:
+    transfer = Transfer(event.transfer, event.to, event.to_kind)
+    return replace(case.using(event.transfer), transfer=transfer)
+
+
+@applies(LeadTransferAccepted)
+def lead_transfer_accepted(case: Case, event: LeadTransferAccepted) -> Case:
+    former = {a: k for a, k in put(case.former_leads, case.lead, case.lead_kind).items() if a != event.lead}
+    return replace(case, lead=event.lead, lead_kind=event.lead_kind, former_leads=former, transfer=None)
+
+
+@applies(LeadTransferDeclined)
+def lead_transfer_declined(case: Case, event: LeadTransferDeclined) -> Case:
+    return replace(case, transfer=None)
+
+
+@decides.register
+def assign_worker(command: AssignCaseWorker, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
+    now = require_lead(case, act)
+    if not network[now.lead].has_member(command.worker, (Role.CASE_WORKER, Role.SUPERVISOR)):
+        raise NotAMember(worker=command.worker)
+    return [recorded(CaseWorkerAssigned, command, act)]
+
+
+@decides.register
+def ask_transfer(command: AskLeadTransfer, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
+    """The new lead will know the case, so consent must cover it."""
+    now = require_lead(case, act)
+    fresh(now.used_ids, command.transfer)
+    to = active(network, command.to)
+    if command.to == now.lead:
+        raise Invalid(field="to", must="be another agency")
+    if now.transfer is not None:
+        raise Invalid(field="transfer", must="wait until the earlier one is answered")
+    if not now.shareable(command.to, to.kind, act.at):
+        raise ConsentMissing(recipient=command.to, compartments=[Compartment.COORDINATION])
+    return [recorded(LeadTransferAsked, command, act, to_kind=to.kind)]
+
+
+@decides.register
+def accept_transfer(command: AcceptLeadTransfer, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
+    now = require_open(case, act)
+    _asked(command, now, act)
+    if not now.shareable(act.agency, act.kind, act.at):
+        raise ConsentMissing(recipient=act.agency, compartments=[Compartment.COORDINATION])
+    return [recorded(LeadTransferAccepted, command, act, lead=act.agency, lead_kind=act.kind)]
+
+
+@decides.register
+def decline_transfer(command: DeclineLeadTransfer, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
+    _asked(command, require_open(case, act), act)
+    return [recorded(LeadTransferDeclined, command, act)]
+
+
+def _asked(command: AcceptLeadTransfer | DeclineLeadTransfer, case: Case, act: Act) -> None:
+    if case.transfer is None or case.transfer.id != command.transfer or case.transfer.to != act.agency:
+        raise Unknown(what="transfer")
+
+
+name_fields(
+    worker=field("Pendamping", "Case worker"),
+    transfer=field("Pengalihan", "Transfer"),
+    to_kind=field("Jenis instansi tujuan", "Kind of agency asked"),
+)

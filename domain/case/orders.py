@@ -1,0 +1,61 @@
+"""Protection orders."""
+
+from collections.abc import Sequence
+from datetime import date
+
+from ..authority import CASE_WORK, LEGAL
+from ..casefile.deciding import Network, decides, require_participant
+from ..casefile.state import Case
+from ..compartment import Legal
+from ..declaring import Shared, Step, asked, field, happened, name_fields
+from ..fact import Act, Fact, Short, Text, recorded
+from ..refusal import Invalid
+from ..words import Words
+
+
+class ProtectionOrderFacts(Fact, frozen=True, kw_only=True):
+    order: Legal[Short]
+    issued_by: Legal[Short]
+    valid_from: Legal[date]
+    valid_until: Legal[date | None] = None
+    terms: Legal[Text | None] = None
+
+
+@happened(
+    Words("Perintah perlindungan dicatat", "Protection order recorded"),
+    her=Words("Perintah perlindungan dicatat", "A protection order was recorded"),
+    means="Perlindungan oleh pengadilan atau polisi (UU 23/2004, UU 12/2022).",
+    step=Step.SERVICES,
+    shared=Shared.STORY,
+)
+class ProtectionOrderRecorded(ProtectionOrderFacts, frozen=True, kw_only=True, tag="case.ProtectionOrderRecorded"):
+    """A court or the police protect the survivor (UU 23/2004 art. 16-28, UU 12/2022 art. 42)."""
+
+
+@asked(
+    "/cases/{case}/protection-orders",
+    by=CASE_WORK | LEGAL,
+    tag="work",
+    example={"order": "1/Pen.PK/2026", "issued_by": "PN Bontang", "valid_from": "2026-03-03"},
+)
+class RecordProtectionOrder(ProtectionOrderFacts, frozen=True, kw_only=True):
+    """Record a protection order."""
+
+
+@decides.register
+def record_protection_order(
+    command: RecordProtectionOrder, case: Case | None, act: Act, network: Network
+) -> Sequence[Fact]:
+    require_participant(case, act)
+    if command.valid_until is not None and command.valid_until < command.valid_from:
+        raise Invalid(field="valid_until", must="not be before valid_from")
+    return [recorded(ProtectionOrderRecorded, command, act)]
+
+
+name_fields(
+    order=field("Nomor perintah", "Order", ("Perintah", "Order")),
+    issued_by=field("Dikeluarkan oleh", "Issued by", ("Dikeluarkan oleh", "Issued by")),
+    valid_from=field("Berlaku sejak", "Valid from", ("Berlaku dari", "Valid from")),
+    valid_until=field("Berlaku sampai", "Valid until", ("Berlaku sampai", "Valid until")),
+    terms=field("Ketentuan", "Terms", ("Isi", "Terms")),
+)

@@ -1,0 +1,102 @@
+"""What the system raises of a referral: that nobody answered in time, that it did not arrive in time."""
+
+from collections.abc import Sequence
+
+from ..authority import ESCALATION
+from ..casefile.deciding import Network, decides
+from ..casefile.evolving import applies
+from ..casefile.moves import PARTIES, ReferralMove, moved
+from ..casefile.state import Case
+from ..codes import ReferralStatus, Role
+from ..compartment import Coordination
+from ..declaring import Step, asked, happened
+from ..fact import Act, AgencyCode, Fact, recorded
+from ..refusal import NotForThisRole, StillRunning, Unknown, WrongMove
+from ..words import Words
+
+HIGHEST_ESCALATION = 3
+
+
+@happened(
+    Words("Rujukan tanpa jawaban dieskalasi", "Unanswered referral escalated"),
+    her=Words("Rujukan belum dijawab, diingatkan", "A referral had no answer and was raised"),
+    means="Tidak dijawab pada waktunya; `level` menghitung berapa kali itu diangkat.",
+    step=Step.REFERRAL,
+    to=PARTIES,
+)
+class ReferralEscalated(ReferralMove, frozen=True, kw_only=True, tag="case.ReferralEscalated"):
+    """Nobody answered in time; `level` counts how often that was raised."""
+
+    level: Coordination[int]
+
+
+@happened(
+    Words("Rujukan belum sampai, dieskalasi", "Undelivered referral escalated"),
+    her=Words("Rujukan belum sampai, diingatkan", "A referral had not arrived and was raised"),
+    means="Sistem penerima belum menyatakan pada waktunya bahwa rujukan sampai; `level` menghitung berapa kali "
+    "itu diangkat, `to` instansi yang penyelianya diminta menindaklanjuti.",
+    step=Step.REFERRAL,
+    to=PARTIES,
+)
+class ReferralUndelivered(ReferralMove, frozen=True, kw_only=True, tag="case.ReferralUndelivered"):
+    """The recipient's system did not say in time that it arrived; `level` counts how often that was raised, `to` is the
+    agency whose supervisors are to see to it: the recipient first, then the lead."""
+
+    level: Coordination[int]
+    to: Coordination[AgencyCode]
+
+
+@asked(by=ESCALATION)
+class EscalateReferral(ReferralMove, frozen=True, kw_only=True):
+    """Raise that nobody answered in time."""
+
+
+@asked(by=ESCALATION)
+class RaiseUndelivered(ReferralMove, frozen=True, kw_only=True):
+    """Raise that the recipient's system did not say in time that the referral arrived."""
+
+
+@applies(ReferralEscalated)
+def referral_escalated(case: Case, event: ReferralEscalated) -> Case:
+    return moved(case, event.referral, escalations=event.level)
+
+
+@applies(ReferralUndelivered)
+def referral_undelivered(case: Case, event: ReferralUndelivered) -> Case:
+    return moved(case, event.referral, undelivered=event.level)
+
+
+@decides.register
+def escalate(command: EscalateReferral, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
+    """Silence is not acceptance: each time the window passes again without an answer, one level more."""
+    if act.role is not Role.SYSTEM:
+        raise NotForThisRole(needs=Role.SYSTEM)
+    referral = case.referrals.get(command.referral) if case else None
+    if referral is None or referral.due_at is None:
+        raise Unknown(what="referral")
+    level = referral.escalations + 1
+    if referral.status is not ReferralStatus.REQUESTED or level > HIGHEST_ESCALATION:
+        raise WrongMove(referral=referral.id, status=referral.status, move="escalate")
+    due_at = referral.due_at + referral.escalations * referral.window
+    if act.at < due_at:
+        raise StillRunning(due_at=due_at)
+    return [recorded(ReferralEscalated, command, act, level=level)]
+
+
+@decides.register
+def raise_undelivered(command: RaiseUndelivered, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
+    """Each time the window passes again and the recipient's system is silent, one level more: the first to the
+    recipient's supervisors, the others to the lead. That it is silent, who asks has looked up."""
+    if act.role is not Role.SYSTEM:
+        raise NotForThisRole(needs=Role.SYSTEM)
+    referral = case.referrals.get(command.referral) if case else None
+    if case is None or referral is None or referral.sent_at is None or referral.delivery is None:
+        raise Unknown(what="referral")
+    level = referral.undelivered + 1
+    if referral.status is not ReferralStatus.REQUESTED or level > HIGHEST_ESCALATION:
+        raise WrongMove(referral=referral.id, status=referral.status, move="raise")
+    due_at = referral.sent_at + level * referral.delivery
+    if act.at < due_at:
+        raise StillRunning(due_at=due_at)
+    to = referral.recipient if level == 1 else case.lead
+    return [recorded(ReferralUndelivered, command, act, level=level, to=to)]

@@ -1,0 +1,71 @@
+"""Services that an agency delivered."""
+
+from collections.abc import Sequence
+
+from ..authority import MACHINE_WORK
+from ..casefile.clocks import met
+from ..casefile.deciding import Network, decides, fresh, require_participant
+from ..casefile.evolving import applies
+from ..casefile.moves import party
+from ..casefile.state import Case
+from ..codes import ReferralStatus, Service
+from ..compartment import Coordination
+from ..declaring import Shared, Step, asked, field, happened, name_fields
+from ..fact import Act, ClockId, Details, Fact, ReferralId, ServiceId, recorded
+from ..refusal import NotForThisAgency, WrongMove
+from ..words import Words
+
+WORKING = frozenset({ReferralStatus.ACCEPTED, ReferralStatus.IN_PROGRESS})
+
+
+class ServiceFacts(Details, frozen=True, kw_only=True):
+    delivery: Coordination[ServiceId]
+    service: Coordination[Service]
+    referral: Coordination[ReferralId | None] = None
+    meets: Coordination[tuple[ClockId, ...]] = ()
+
+
+@happened(
+    Words("Layanan diberikan", "Service delivered"),
+    her=Words("Layanan diberikan", "A service was given"),
+    means="Bantuan sampai kepada penyintas.",
+    step=Step.SERVICES,
+    shared=Shared.STORY,
+)
+class ServiceDelivered(ServiceFacts, frozen=True, kw_only=True, tag="case.ServiceDelivered"):
+    """Help reached the survivor."""
+
+
+@asked(
+    "/cases/{case}/services",
+    by=MACHINE_WORK,
+    tag="work",
+    example={"service": "kesehatan", "health": "PEP hari pertama diberikan."},
+    mints="delivery",
+)
+class DeliverService(ServiceFacts, frozen=True, kw_only=True):
+    """Record that a service was delivered."""
+
+
+@applies(ServiceDelivered)
+def service_delivered(case: Case, event: ServiceDelivered) -> Case:
+    return case.using(event.delivery)
+
+
+@decides.register
+def deliver_service(command: DeliverService, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
+    now = require_participant(case, act)
+    fresh(now.used_ids, command.delivery)
+    if command.referral is not None:
+        referral = party(now, command.referral, act)
+        if referral.recipient != act.agency:
+            raise NotForThisAgency(needs="recipient")
+        if referral.status not in WORKING:
+            raise WrongMove(referral=referral.id, status=referral.status, move="deliver")
+    return [recorded(ServiceDelivered, command, act), *met(command.meets, command, now, act)]
+
+
+name_fields(
+    delivery=field("Layanan yang diberikan", "Delivery"),
+    meets=field("Memenuhi tenggat", "Meets clocks"),
+)

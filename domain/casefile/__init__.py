@@ -1,0 +1,10 @@
+"""What the subjects of a case share: its state, how it is decided, and its clocks.
+
+`state`     the case as the rules remember it, and the part of it that each subject keeps for itself
+`evolving`  how events change it
+`deciding`  how a command becomes events, and what every decision asks first
+`clocks`    windows of care and law: started, met and overdue. Several subjects start and meet them
+`moves`     a referral's parties, and what every move of one names
+
+A subject (domain/case/) imports this, and no other subject: what two subjects need lies here.
+"""

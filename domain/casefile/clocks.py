@@ -1,0 +1,155 @@
+"""Clocks: windows of care and law (pathways.py). Incidents start them, services meet them, the system raises them.
+
+Several subjects start and meet clocks, so their whole story lies here, with what subjects share.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+from msgspec.structs import replace
+
+from ..authority import CASE_WORK, ESCALATION
+from ..codes import AgencyKind, ClockNeed, Role
+from ..compartment import Compartment, Coordination, Incident
+from ..declaring import Audience, Shared, Step, asked, field, happened, name_fields
+from ..fact import Act, AgencyCode, ClockId, Fact, recorded
+from ..refusal import AlreadyExists, NotForThisRole, StillRunning, Unknown, WrongMove
+from ..words import Words
+from .deciding import Network, decides, require_participant
+from .evolving import applies
+from .state import Case, Clock, Status, put
+
+
+def _sharers(event: "ClockStarted | ClockMet | ClockOverdue", case: Case) -> Mapping[AgencyCode, AgencyKind]:
+    return {
+        r.recipient: r.recipient_kind for r in case.referrals.values() if event.clock in r.clocks and r.status.is_open
+    }
+
+
+SHARERS = Audience(
+    Words(
+        "penerima rujukan terbuka yang terkait tenggat ini", "the recipient of an open referral that shares the clock"
+    ),
+    _sharers,
+)
+
+
+@happened(
+    Words("Tenggat mulai berjalan", "Clock started"),
+    her=Words("Batas waktu mulai berjalan", "A time limit began"),
+    means="Tenggat mulai berjalan. Kapan berakhir, terbuka; untuk apa, ikut kejadian.",
+    step=Step.REPORT,
+    shared=Shared.STORY,
+    to=SHARERS,
+)
+class ClockStarted(Fact, frozen=True, kw_only=True, tag="case.ClockStarted"):
+    """A pathway's window opened. When it ends is plain to lists; for what stays with the incident."""
+
+    clock: Coordination[ClockId]
+    starts_at: Coordination[datetime]
+    due_at: Coordination[datetime]
+    pathway: Coordination[str]
+    need: Incident[ClockNeed]
+
+
+@happened(
+    Words("Tenggat dipenuhi", "Clock met"),
+    her=Words("Batas waktu dipenuhi", "A time limit was met"),
+    means="Yang ditunggu tenggat ini telah dilakukan, pada `occurred_at`.",
+    step=Step.REPORT,
+    shared=Shared.STORY,
+    to=SHARERS,
+    about=lambda event: frozenset({Compartment.INCIDENT}),
+)
+class ClockMet(Fact, frozen=True, kw_only=True, tag="case.ClockMet"):
+    """What the clock waited for was done at `occurred_at`."""
+
+    clock: Coordination[ClockId]
+    in_time: Coordination[bool]
+
+
+@happened(
+    Words("Tenggat terlewati", "Clock ran out"),
+    her=Words("Batas waktu terlewati", "A time limit ran out"),
+    means="Tenggat berakhir, dan belum ada yang menyatakan bahwa yang ditunggu telah dilakukan.",
+    step=Step.REPORT,
+    to=SHARERS,
+)
+class ClockOverdue(Fact, frozen=True, kw_only=True, tag="case.ClockOverdue"):
+    """The clock ran out, and nobody had said that it was met."""
+
+    clock: Coordination[ClockId]
+
+
+@asked(by=ESCALATION)
+class RaiseClock(Fact, frozen=True, kw_only=True):
+    """Raise that a clock ran out."""
+
+    clock: Coordination[ClockId]
+
+
+@asked("/cases/{case}/clocks/{clock}/end", by=CASE_WORK, tag="work")
+class MeetClock(Fact, frozen=True, kw_only=True):
+    """Say that what a clock waits for was done outside the system."""
+
+    clock: Coordination[ClockId]
+
+
+@applies(ClockStarted)
+def clock_started(case: Case, event: ClockStarted) -> Case:
+    clock = Clock(event.clock, event.due_at)
+    return replace(case, clocks=put(case.clocks, event.clock, clock))
+
+
+@applies(ClockMet)
+def clock_met(case: Case, event: ClockMet) -> Case:
+    met = replace(case.clocks[event.clock], met_at=event.occurred_at)
+    return replace(case, clocks=put(case.clocks, event.clock, met))
+
+
+@applies(ClockOverdue)
+def clock_overdue(case: Case, event: ClockOverdue) -> Case:
+    raised = replace(case.clocks[event.clock], overdue=True)
+    return replace(case, clocks=put(case.clocks, event.clock, raised))
+
+
+@decides.register
+def meet_clock(command: MeetClock, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
+    return met((command.clock,), command, require_participant(case, act), act)
+
+
+@decides.register
+def raise_clock(command: RaiseClock, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
+    """Once, when it has run out."""
+    if act.role is not Role.SYSTEM:
+        raise NotForThisRole(needs=Role.SYSTEM)
+    clock = case.clocks.get(command.clock) if case else None
+    if case is None or clock is None:
+        raise Unknown(what="clock")
+    if case.status is not Status.OPEN or clock.met_at is not None or clock.overdue:
+        raise WrongMove(clock=clock.id, move="raise")
+    if act.at < clock.due_at:
+        raise StillRunning(due_at=clock.due_at)
+    return [recorded(ClockOverdue, command, act)]
+
+
+def met(clocks: Iterable[ClockId], command: Fact, case: Case, act: Act) -> list[Fact]:
+    """That these clocks were met, each once. Raises Unknown, AlreadyExists."""
+    ended: list[Fact] = []
+    for id in dict.fromkeys(clocks):
+        clock = case.clocks.get(id)
+        if clock is None:
+            raise Unknown(what="clock")
+        if clock.met_at is not None:
+            raise AlreadyExists(what="the clock's end", id=id)
+        in_time = command.occurred_at <= clock.due_at
+        ended.append(recorded(ClockMet, command, act, clock=id, in_time=in_time))
+    return ended
+
+
+name_fields(
+    clock=field("Tenggat", "Clock"),
+    starts_at=field("Mulai", "Starts", ("Mulai", "From")),
+    need=field("Kebutuhan", "Need", ("Untuk", "For")),
+    in_time=field("Tepat waktu", "In time", ("Tepat waktu", "In time")),
+)

@@ -1,0 +1,108 @@
+"""What every move of a referral has in common: its parties, its states, and the cover of a consent."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal, TypeVar
+
+from msgspec.structs import replace
+
+from ..codes import AgencyKind, ReferralStatus
+from ..compartment import Compartment, Coordination
+from ..declaring import Audience
+from ..fact import Act, AgencyCode, Fact, ReferralId
+from ..refusal import ConsentMissing, NotForThisAgency, Unknown, WrongMove
+from ..words import Words
+from .evolving import applies
+from .state import Case, Referral, put
+
+
+class ReferralMove(Fact, frozen=True, kw_only=True):
+    referral: Coordination[ReferralId]
+
+
+M = TypeVar("M", bound=ReferralMove)
+
+
+def party(case: Case, referral: ReferralId, act: Act) -> Referral:
+    """The referral, if the acting agency is its sender, once sent its recipient, or the lead. Raises Unknown."""
+    found = case.referrals.get(referral)
+    if found is None:
+        raise Unknown(what="referral")
+    if act.agency == found.sender or (act.agency == found.recipient and found.sent_at is not None):
+        return found
+    if act.agency == case.lead:
+        return found
+    raise Unknown(what="referral")
+
+
+def moved(case: Case, referral: ReferralId, status: ReferralStatus | None = None, **more: Any) -> Case:
+    """The case with that referral in another state, or with more known of it."""
+    before = case.referrals[referral]
+    after = replace(before, status=before.status if status is None else status, **more)
+    return replace(case, referrals=put(case.referrals, referral, after))
+
+
+LEADS_TO: dict[type[Fact], ReferralStatus] = {}
+"""The state after each move."""
+
+
+def leads_to(event: type[M], status: ReferralStatus, ends: bool = False) -> None:
+    """Declare that a move leads to a state and changes nothing else; `ends`: but for when the referral ended."""
+    LEADS_TO[event] = status
+
+    def move(case: Case, event: M) -> Case:
+        ended = {"ended_at": event.occurred_at} if ends else {}
+        return moved(case, event.referral, status, **ended)
+
+    applies(event)(move)
+
+
+def _parties(event: ReferralMove, case: Case) -> Mapping[AgencyCode, AgencyKind]:
+    referral = case.referrals.get(event.referral)
+    if referral is None:
+        return {}
+    sender = {referral.sender: referral.sender_kind}
+    return sender if referral.sent_at is None else {**sender, referral.recipient: referral.recipient_kind}
+
+
+PARTIES = Audience(
+    Words("pengirim rujukan; penerimanya, setelah dikirim", "the referral's sender; its recipient, once it was sent"),
+    _parties,
+)
+
+
+def require_move(
+    case: Case,
+    referral: ReferralId,
+    act: Act,
+    who: Literal["sender", "recipient"],
+    states: set[ReferralStatus] | frozenset[ReferralStatus],
+    move: str,
+) -> Referral:
+    """The referral, if this agency is the one that makes the move and its state allows it."""
+    found = party(case, referral, act)
+    if act.agency != (found.sender if who == "sender" else found.recipient):
+        raise NotForThisAgency(needs=who)
+    if found.status not in states:
+        raise WrongMove(referral=referral, status=found.status, move=move)
+    return found
+
+
+def require_cover(case: Case, referral: Referral, act: Act) -> None:
+    """Raises ConsentMissing unless live consent covers recipient, purpose and every compartment."""
+    if missing := uncovered(case, referral, act):
+        raise ConsentMissing(recipient=referral.recipient, purpose=referral.purpose, compartments=missing)
+
+
+def uncovered(case: Case, referral: Referral, act: Act) -> frozenset[Compartment]:
+    """What the referral shares, and no live consent covers for its recipient and purpose."""
+    allowed = case.shareable(referral.recipient, referral.recipient_kind, act.at, referral.purpose)
+    return (referral.compartments | {Compartment.COORDINATION}) - allowed
+
+
+def newly_uncovered(before: Case, after: Case, act: Act) -> Iterator[Referral]:
+    """Open referrals that were covered, and that no live consent covers any more."""
+    if after.consents is before.consents:
+        return
+    for referral in before.referrals.values():
+        if referral.status.is_open and not uncovered(before, referral, act) and uncovered(after, referral, act):
+            yield referral

@@ -1,0 +1,238 @@
+"""The case as the rules remember it, folded from its events.
+
+Only coordination fields are folded, so a case can be folded from events whose other compartments stay sealed: to
+decide, the system never opens the story. What several subjects ask stands in `Case`; what one subject alone remembers
+is its `Part`, declared in its own file and found by `case.of(Notes)`.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from enum import Enum
+from types import MappingProxyType
+from typing import Any, ClassVar, TypeVar
+from uuid import UUID
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from ..codes import (
+    AgeGroup,
+    AgencyKind,
+    CloseReason,
+    GlassVerdict,
+    LegalBasis,
+    Purpose,
+    ReferralStatus,
+    Service,
+    Urgency,
+)
+from ..compartment import Compartment
+from ..fact import ActorId, AgencyCode, ClockId, ConsentId, GlassId, ReferralId, TransferId
+
+K = TypeVar("K")
+V = TypeVar("V")
+P = TypeVar("P", bound="Part")
+
+EMPTY: Mapping[Any, Any] = MappingProxyType({})
+NOTHING: frozenset[Compartment] = frozenset()
+
+
+class Status(Enum):
+    OPEN = "open"
+    CLOSED = "closed"
+    MERGED = "merged"
+
+
+class Consent(Struct, frozen=True):
+    """A consent, or an override that stands in its place."""
+
+    id: ConsentId
+    compartments: frozenset[Compartment]
+    recipients: frozenset[str]
+    purposes: frozenset[Purpose]
+    expires_at: datetime | None
+    ever: frozenset[str] = frozenset()
+    """Every recipient it named before it was narrowed."""
+    live: bool = True
+    override: bool = False
+    basis: LegalBasis | None = None
+    rule: str | None = None
+    """For an override: the ground, and the rule that was named."""
+
+    def covers(self, agency: AgencyCode, kind: AgencyKind, at: datetime) -> bool:
+        """Whether this names the agency, or its kind, and stands at that time."""
+        if not self.live or (self.expires_at is not None and at >= self.expires_at):
+            return False
+        return agency in self.recipients or f"kind:{kind}" in self.recipients
+
+
+class Referral(Struct, frozen=True):
+    id: ReferralId
+    sender: AgencyCode
+    sender_kind: AgencyKind
+    recipient: AgencyCode
+    recipient_kind: AgencyKind
+    service: Service
+    urgency: Urgency
+    purpose: Purpose
+    compartments: frozenset[Compartment]
+    clocks: tuple[ClockId, ...]
+    redirects: ReferralId | None = None
+    status: ReferralStatus = ReferralStatus.DRAFT
+    sent_at: datetime | None = None
+    due_at: datetime | None = None
+    answered_at: datetime | None = None
+    ended_at: datetime | None = None
+    escalations: int = 0
+    delivery: timedelta | None = None
+    """How long the recipient's system has to say that it arrived; None where the case's pathway has no such window."""
+    undelivered: int = 0
+    """How often it was raised that it did not arrive."""
+
+    @property
+    def window(self) -> timedelta:
+        """How long the recipient has to answer; zero before it is sent."""
+        return self.due_at - self.sent_at if self.due_at and self.sent_at else timedelta(0)
+
+
+class Clock(Struct, frozen=True):
+    id: ClockId
+    due_at: datetime
+    met_at: datetime | None = None
+    overdue: bool = False
+    """It was raised that it ran out."""
+
+
+class Transfer(Struct, frozen=True):
+    """Another agency is asked to lead, and has not answered."""
+
+    id: TransferId
+    to: AgencyCode
+    to_kind: AgencyKind
+
+
+class Glass(Struct, frozen=True):
+    """What one person opened in an emergency."""
+
+    id: GlassId
+    agency: AgencyCode
+    kind: AgencyKind
+    actor: ActorId
+    compartments: frozenset[Compartment]
+    basis: LegalBasis
+    expires_at: datetime
+    review_due_at: datetime
+    closed: bool = False
+    verdict: GlassVerdict | None = None
+    overdue: int = 0
+    """How often it was raised that nobody reviewed it."""
+
+    def is_open(self, at: datetime) -> bool:
+        """Whether it lets its opener read at that time: it ends by itself, early by its opener, and at once by a
+        reviewer who finds that it was not justified."""
+        return not self.closed and self.verdict is not GlassVerdict.NOT_JUSTIFIED and at < self.expires_at
+
+    def was_broken_by(self, agency: AgencyCode, actor: ActorId) -> bool:
+        """Whether it is this person's, for this agency: a person of two agencies opened it for one of them."""
+        return self.agency == agency and self.actor == actor
+
+
+class Part(Struct, frozen=True):
+    """What one subject remembers of a case. A subject's part begins as its defaults say."""
+
+    ends_with_lead: ClassVar[bool] = False
+    """Whether it begins anew when another agency takes the lead: what the former lead's people asked ends with it."""
+
+
+class Case(Struct, frozen=True):
+    lead: AgencyCode
+    lead_kind: AgencyKind
+    urgency: Urgency
+    age_group: AgeGroup
+    pathway: str
+    version: int
+    opened_at: datetime
+    status: Status = Status.OPEN
+    former_leads: Mapping[AgencyCode, AgencyKind] = EMPTY
+    transfer: Transfer | None = None
+    referrals: Mapping[ReferralId, Referral] = EMPTY
+    consents: Mapping[ConsentId, Consent] = EMPTY
+    clocks: Mapping[ClockId, Clock] = EMPTY
+    glasses: Mapping[GlassId, Glass] = EMPTY
+    used_ids: frozenset[UUID] = frozenset()
+    """Ids of notes, contact attempts, follow-ups, deliveries, transfers, disclosures and erasures: none is taken
+    twice."""
+    on_hold: bool = False
+    erased: frozenset[Compartment] = NOTHING
+    """What was destroyed; with coordination among it, the case is no more."""
+    ended_at: datetime | None = None
+    close_reason: CloseReason | None = None
+    parts: Mapping[type[Part], Part] = EMPTY
+
+    def of(self, part: type[P]) -> P:
+        """What a subject remembers of this case."""
+        found = self.parts.get(part)
+        return found if isinstance(found, part) else part()
+
+    def using(self, id: UUID) -> "Case":
+        """The case in which that id is taken."""
+        return replace(self, used_ids=self.used_ids | {id})
+
+    def with_part(self, part: Part) -> "Case":
+        """The case in which a subject remembers this."""
+        return replace(self, parts=put(self.parts, type(part), part))
+
+    @property
+    def is_erased(self) -> bool:
+        """Whether the whole case was."""
+        return Compartment.COORDINATION in self.erased
+
+    def shareable(
+        self, agency: AgencyCode, kind: AgencyKind, at: datetime, purpose: Purpose | None = None
+    ) -> frozenset[Compartment]:
+        """What consent lets that agency know at that time, for that purpose (None: for any).
+        Coordination is part of every coverage; without any, the set is empty."""
+        found = NOTHING
+        for consent in self.consents.values():
+            if consent.covers(agency, kind, at) and (purpose is None or purpose in consent.purposes):
+                found |= consent.compartments | {Compartment.COORDINATION}
+        return found
+
+    def open_referrals_to(self, agency: AgencyCode) -> Iterable[Referral]:
+        """Referrals sent to that agency and not ended."""
+        return (r for r in self.referrals.values() if r.recipient == agency and r.status.is_open)
+
+    def takes_part(self, agency: AgencyCode) -> bool:
+        """Whether the agency leads the case or has an open referral of it."""
+        return agency == self.lead or any(True for _ in self.open_referrals_to(agency))
+
+    def participants(self) -> Mapping[AgencyCode, AgencyKind]:
+        """Who takes part now, with its kind: the lead, and each agency with an open referral."""
+        found = {self.lead: self.lead_kind}
+        for referral in self.referrals.values():
+            if referral.status.is_open:
+                found[referral.recipient] = referral.recipient_kind
+        return found
+
+    def is_known_to(self, agency: AgencyCode) -> bool:
+        """Whether the agency may know that this case exists: it leads or led, was sent a referral, or is asked to
+        lead. Nobody knows of one that was erased."""
+        return not self.is_erased and (
+            agency == self.lead
+            or agency in self.former_leads
+            or any(
+                r.recipient == agency and r.status is not ReferralStatus.DRAFT and r.sent_at is not None
+                for r in self.referrals.values()
+            )
+            or (self.transfer is not None and self.transfer.to == agency)
+        )
+
+
+def compartments_named(words: Iterable[str]) -> frozenset[Compartment]:
+    """Compartments by their names."""
+    return frozenset(Compartment.named(w) for w in words)
+
+
+def put(mapping: Mapping[K, V], key: K, value: V) -> Mapping[K, V]:
+    """The mapping with that value under that key."""
+    return {**mapping, key: value}

@@ -1,0 +1,161 @@
+"""What an event and a command declare of themselves, beside their fields: read from here by everything that lists them.
+
+An event says, in its subject's file, what it is called, whom it speaks to and on which page it stands (`@happened`); a
+command says who may give it and where it is posted (`@asked`); a field is named once (`name_fields`). The catalogue of
+topics, the disclosure rule, the routes, the contract, the schemas, the report and the survivor's paper are derived from
+these tables, so that nothing else has to know how many events or commands there are.
+"""
+
+from collections.abc import Callable, Mapping
+from enum import Enum
+from functools import cache
+from typing import Any, NamedTuple, TypeVar
+
+from .codes import AgencyKind, Role
+from .compartment import Compartment
+from .fact import AgencyCode, Fact
+from .words import Words
+
+F = TypeVar("F", bound=Fact)
+
+
+class Step(Enum):
+    """A step of the work: the chapters in which events are described to integrators."""
+
+    REPORT = Words("Laporan dan pembukaan kasus", "Report and opening")
+    CONSENT = Words("Persetujuan", "Consent")
+    ASSESSMENT = Words("Penilaian dan rencana", "Assessment and plan")
+    REFERRAL = Words("Rujukan", "Referral")
+    SERVICES = Words("Layanan dan tindak lanjut", "Services and follow-up")
+    LEAD = Words("Penanggung jawab dan penutupan", "Lead and closure")
+    EMERGENCY = Words("Akses darurat", "Emergency access")
+    LEGAL = Words("Penyerahan berkas, larangan hapus, penghapusan", "Disclosure, legal hold, erasure")
+
+
+class Shared(Enum):
+    """With whom an event is shared beside its author, the lead and whom it speaks to (disclosure.py)."""
+
+    NOT = "not"
+    STORY = "story"
+    """It tells the story: by compartment, with whoever has an open referral that covers it."""
+    COMMON = "common"
+    """Its coordination is needed by everybody who takes part: who leads, and whether the case lives."""
+
+
+class Audience(NamedTuple):
+    """Whom an event speaks to by its nature: in words, and worked out of the event and the case after it."""
+
+    words: Words
+    of: Callable[[Any, Any], Mapping[AgencyCode, AgencyKind]]
+
+
+class Happened(NamedTuple):
+    """What an event declares."""
+
+    label: Words
+    """What the record calls it: reports to courts, schemas."""
+    her: Words | None
+    """What the survivor's report calls it; None for what is no part of her file."""
+    means: str | None
+    """What it means, in Indonesian; the English is the event's docstring. None for what agencies are not told of."""
+    step: Step | None
+    shared: Shared
+    to: Audience | None
+    about: Callable[[Any], frozenset[Compartment]] | None
+    """Compartments that it is about without holding a field of them: a document's bytes are its compartment's."""
+    withheld: Mapping[str, Words]
+    """Field → why the survivor's report does not show it."""
+
+
+class Asked(NamedTuple):
+    """What a command declares."""
+
+    by: frozenset[Role]
+    path: str | None
+    """Where it is posted; None for what has a door of its own, or is the system's to raise."""
+    tag: str
+    """The chapter of the API in which it stands."""
+    example: Mapping[str, Any]
+    mints: str | None
+    """The field that names what the command makes; a caller may leave it out."""
+
+
+HAPPENED: dict[type[Fact], Happened] = {}
+ASKED: dict[type[Fact], Asked] = {}
+FIELDS: dict[str, "FieldWords"] = {}
+"""Field → what it is called."""
+
+NOTHING: Mapping[str, Words] = {}
+
+
+@cache
+def event_type(of: type[Fact]) -> type[Fact]:
+    """The declared event that a class is, or was made from: an event that is read in part, while some of it stays
+    sealed, is of a class made from the event's own."""
+    return next((base for base in of.__mro__ if base in HAPPENED), of)
+
+
+def declared(event: Fact) -> Happened:
+    """What an event declares. Raises KeyError for one that is none."""
+    return HAPPENED[event_type(type(event))]
+
+
+def happened(
+    label: Words,
+    *,
+    her: Words | None = None,
+    means: str | None = None,
+    step: Step | None = None,
+    shared: Shared = Shared.NOT,
+    to: Audience | None = None,
+    about: Callable[[Any], frozenset[Compartment]] | None = None,
+    withheld: Mapping[str, Words] = NOTHING,
+) -> Callable[[type[F]], type[F]]:
+    """Declare an event. Raises TypeError for one without a topic, or declared twice."""
+
+    def declare(event: type[F]) -> type[F]:
+        if not isinstance(event.__struct_config__.tag, str) or event in HAPPENED:
+            raise TypeError(f"{event.__name__} has no topic, or is declared already")
+        HAPPENED[event] = Happened(label, her, means, step, shared, to, about, withheld)
+        return event
+
+    return declare
+
+
+def asked(
+    path: str | None = None,
+    *,
+    by: frozenset[Role],
+    tag: str = "",
+    example: Mapping[str, Any] = NOTHING,
+    mints: str | None = None,
+) -> Callable[[type[F]], type[F]]:
+    """Declare a command. Raises TypeError for one that is declared twice."""
+
+    def declare(command: type[F]) -> type[F]:
+        if command in ASKED:
+            raise TypeError(f"{command.__name__} is declared already")
+        ASKED[command] = Asked(by, path, tag, example, mints)
+        return command
+
+    return declare
+
+
+class FieldWords(NamedTuple):
+    """What a field is called."""
+
+    label: Words
+    her: Words | None
+    """What the survivor's report calls it; None for what says nothing to a person: an id, a hash."""
+
+
+def field(id: str, en: str, her: tuple[str, str] | None = None) -> FieldWords:
+    """The words of a field: in the record, and in the survivor's report."""
+    return FieldWords(Words(id, en), Words(*her) if her is not None else None)
+
+
+def name_fields(**fields: FieldWords) -> None:
+    """Declare what fields are called. Raises TypeError where one has other words already."""
+    for name, words in fields.items():
+        if FIELDS.setdefault(name, words) != words:
+            raise TypeError(f"the field {name} has other words already")

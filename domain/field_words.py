@@ -1,0 +1,55 @@
+"""What fields are called that several subjects have, and what compartments are called.
+
+A field that one subject alone has is named in that subject's file. `incident` and `note` are ids in some events and
+words in others.
+"""
+
+from collections.abc import Mapping
+
+from .declaring import FieldWords, field, name_fields
+
+name_fields(
+    occurred_at=field("Terjadi", "Happened"),
+    lead=field("Instansi penanggung jawab", "Lead agency", ("Instansi yang memimpin", "The agency that leads")),
+    lead_kind=field("Jenis instansi penanggung jawab", "Kind of lead agency"),
+    urgency=field("Urgensi", "Urgency", ("Kemendesakan", "Urgency")),
+    pathway=field("Aturan tenggat", "Pathway rules"),
+    name=field("Nama", "Name", ("Nama", "Name")),
+    language=field("Bahasa", "Language", ("Bahasa", "Language")),
+    reason=field("Alasan", "Reason", ("Alasan", "Reason")),
+    incident=field("Kejadian", "Incident", ("Kejadian", "What happened")),
+    due_at=field("Batas waktu", "Due", ("Batas waktu", "Due")),
+    health=field("Kesehatan", "Health", ("Kesehatan", "Health")),
+    psychosocial=field("Psikososial", "Psychosocial", ("Psikososial", "Psychosocial")),
+    legal=field("Hukum", "Legal", ("Hukum", "Legal")),
+    safety=field("Keselamatan", "Safety", ("Keamanan", "Safety")),
+    economic=field("Ekonomi", "Economic", ("Ekonomi", "Economic")),
+    level=field("Tingkat", "Level", ("Tingkat", "Level")),
+    compartments=field("Kompartemen", "Compartments", ("Data yang dibagikan", "Data that is shared")),
+    expires_at=field("Berlaku sampai", "Expires", ("Berlaku sampai", "Valid until")),
+    remark=field("Keterangan", "Remark", ("Keterangan", "Remark")),
+    basis=field("Dasar", "Basis", ("Dasar hukum", "Legal basis")),
+    rule=field("Aturan", "Rule", ("Aturan", "Rule")),
+    referral=field("Rujukan", "Referral"),
+    recipient=field("Penerima", "Recipient", ("Dirujuk ke", "Referred to")),
+    service=field("Layanan", "Service", ("Layanan", "Service")),
+    note=field("Catatan", "Note", ("Catatan", "Note")),
+    kind=field("Jenis", "Kind", ("Jenis", "Kind")),
+    to=field("Kepada", "To", ("Kepada", "To")),
+    asked_by=field("Diminta oleh", "Asked by"),
+    agency=field("Instansi", "Agency", ("Instansi", "Agency")),
+    role=field("Peran", "Role", ("Peran", "Role")),
+)
+
+COMPARTMENTS: Mapping[str, FieldWords] = {
+    "coordination": field("koordinasi", "coordination", ("Koordinasi layanan", "Coordination")),
+    "identity": field("identitas", "identity", ("Identitas", "Identity")),
+    "contact": field("kontak", "contact", ("Kontak", "Contact")),
+    "incident": field("kejadian", "incident", ("Kejadian", "What happened")),
+    "health": field("kesehatan", "health", ("Kesehatan", "Health")),
+    "psychosocial": field("psikososial", "psychosocial", ("Psikososial", "Psychosocial")),
+    "legal": field("hukum", "legal", ("Hukum", "Legal")),
+    "safety": field("keselamatan", "safety", ("Keamanan", "Safety")),
+    "economic": field("ekonomi", "economic", ("Ekonomi", "Economic")),
+}
+"""Compartment → what the record, and the survivor's report, call it."""
