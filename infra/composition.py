@@ -17,9 +17,9 @@ from rujukan.api.acknowledging import Acknowledgements
 from rujukan.api.casework import Casework
 from rujukan.api.ports import Changes, Gone, Moved, Ports, Repeated, Retryable, TokenKeys, Unavailable, UsedBefore
 from rujukan.api.waiting import LOOKERS
-from rujukan.consumers.envelope import check_public_key
-from rujukan.consumers.publisher import SHARES, Publisher
-from rujukan.consumers.source import Place
+from rujukan.consumers.publishing.publisher import SHARES, Publisher
+from rujukan.consumers.publishing.register import Place
+from rujukan.consumers.wire.envelope import check_public_key
 from rujukan.domain.compartment import Compartment
 from rujukan.domain.disclosure import Written
 from rujukan.domain.fact import Act, AgencyCode

@@ -11,10 +11,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec import Raw
 from msgspec.structs import replace
 
-from rujukan.consumers import envelope
-from rujukan.consumers.acknowledgement import Acknowledgement
-from rujukan.consumers.envelope import AgencyKey, Attributes, Delivery, Message
-from rujukan.consumers.transport import DeadLetter, Place, Sealed, Unreachable
+from rujukan.consumers.agency.transports.transport import DeadLetter, Place, Sealed, Unreachable
+from rujukan.consumers.wire import envelope
+from rujukan.consumers.wire.acknowledgement import Acknowledgement
+from rujukan.consumers.wire.envelope import AgencyKey, Attributes, Delivery, Message
 
 KEY = AgencyKey.generate("1")
 SERVICE = Ed25519PrivateKey.generate()

@@ -22,9 +22,9 @@ from msgspec import Raw, Struct
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from rujukan.consumers import batch, envelope
-from rujukan.consumers.envelope import ERASED, Attributes, Delivery, Message, Unsigned
-from rujukan.consumers.source import Again, Sealed
+from rujukan.consumers.publishing.register import Again, Sealed
+from rujukan.consumers.wire import batch, envelope
+from rujukan.consumers.wire.envelope import ERASED, Attributes, Delivery, Message, Unsigned
 from rujukan.domain.compartment import Compartment
 from rujukan.domain.delivery import Told
 

@@ -15,7 +15,7 @@ from random import Random
 import psycopg
 from kafka import KafkaAdminClient, TopicPartition
 
-from rujukan.consumers import topics
+from rujukan.consumers.wire.kafka import topics
 
 from .parts import Broker, Program
 from .poison import pour

@@ -16,8 +16,8 @@ from kafka import KafkaAdminClient
 from office import Office, until
 
 from rujukan.api.actions import EXAMPLE_KEY
-from rujukan.consumers import topics
-from rujukan.consumers.kafka_access import options
+from rujukan.consumers.wire.kafka import topics
+from rujukan.consumers.wire.kafka.access import options
 from rujukan.domain.agency import RegisterKey
 from rujukan.domain.codes import Role
 from rujukan.infra import composition

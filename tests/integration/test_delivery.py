@@ -16,10 +16,11 @@ from kafka.errors import TopicAlreadyExistsError
 from msgspec.structs import replace
 
 from rujukan.api.casework import Casework
-from rujukan.consumers import acknowledgement, envelope, topics
-from rujukan.consumers.inbox import Rules, SqliteInbox
-from rujukan.consumers.kafka_source import KafkaSource
-from rujukan.consumers.subscription import Subscription
+from rujukan.consumers.agency.inbox.inbox import Rules, SqliteInbox
+from rujukan.consumers.agency.kafka.source import KafkaSource
+from rujukan.consumers.agency.subscribing.subscription import Subscription
+from rujukan.consumers.wire import acknowledgement, envelope
+from rujukan.consumers.wire.kafka import topics
 from rujukan.domain.agency import RegisterKey, RetireKey
 from rujukan.domain.case import commands as c
 from rujukan.domain.codes import (

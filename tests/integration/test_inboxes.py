@@ -13,14 +13,23 @@ import pytest
 from psycopg.conninfo import make_conninfo
 from told import AGENCY, CASES, KEY, PINNED, asked_to_delete, delivery, rubbish, sealed
 
-from rujukan.consumers.acknowledgement import Failure, Mark
-from rujukan.consumers.dead_letters import MOST_UNSIGNED
-from rujukan.consumers.envelope import Opener
-from rujukan.consumers.inbox import PROCESS_DIED, Deletion, Inbox, Leaving, NotNow, Opened, Rules, SqliteInbox
-from rujukan.consumers.inbox_postgres import PostgresInbox
-from rujukan.consumers.order import Gap
-from rujukan.consumers.recovery import recover
-from rujukan.consumers.transport import Place, Sealed
+from rujukan.consumers.agency.inbox.dead_letters import MOST_UNSIGNED
+from rujukan.consumers.agency.inbox.inbox import (
+    PROCESS_DIED,
+    Deletion,
+    Inbox,
+    Leaving,
+    NotNow,
+    Opened,
+    Rules,
+    SqliteInbox,
+)
+from rujukan.consumers.agency.inbox.order import Gap
+from rujukan.consumers.agency.postgres.inbox import PostgresInbox
+from rujukan.consumers.agency.subscribing.recovery import recover
+from rujukan.consumers.agency.transports.transport import Place, Sealed
+from rujukan.consumers.wire.acknowledgement import Failure, Mark
+from rujukan.consumers.wire.envelope import Opener
 
 RULES = Rules(commit_seconds=60, tries=3)
 OPENER = Opener([KEY], [PINNED])

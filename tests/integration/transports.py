@@ -12,16 +12,16 @@ from feeding import Feeding, eventually
 from msgspec.structs import replace
 from office import catch_up
 
-from rujukan.consumers.envelope import AgencyKey, Delivery
-from rujukan.consumers.feed import Feed
-from rujukan.consumers.feed_source import FeedSource
-from rujukan.consumers.inbox import Rules, SqliteInbox
-from rujukan.consumers.kafka_source import KafkaSource
-from rujukan.consumers.keys import KeyDirectory
-from rujukan.consumers.replay import Begin, from_feed, from_kafka, replay
-from rujukan.consumers.subscription import Subscription
-from rujukan.consumers.transport import Place, Replies, Sealed, Source
-from rujukan.consumers.webhook_source import WebhookSource
+from rujukan.consumers.agency.inbox.inbox import Rules, SqliteInbox
+from rujukan.consumers.agency.kafka.source import KafkaSource, from_kafka
+from rujukan.consumers.agency.subscribing.keys import KeyDirectory
+from rujukan.consumers.agency.subscribing.replay import Begin, from_feed, replay
+from rujukan.consumers.agency.subscribing.subscription import Subscription
+from rujukan.consumers.agency.transports.feed import Feed
+from rujukan.consumers.agency.transports.feed_source import FeedSource
+from rujukan.consumers.agency.transports.transport import Place, Replies, Sealed, Source
+from rujukan.consumers.agency.transports.webhook_source import WebhookSource
+from rujukan.consumers.wire.envelope import AgencyKey, Delivery
 from rujukan.domain import delivery
 from rujukan.domain.agency import RegisterKey
 from rujukan.domain.case import commands as c

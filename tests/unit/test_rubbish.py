@@ -11,13 +11,14 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from told import AGENCY, KEY, PINNED, told
 
-from rujukan.consumers import acknowledgement, feed, flat_json
-from rujukan.consumers.dead_letters import LARGEST_UNSIGNED
-from rujukan.consumers.envelope import Opener, Rejected, to_cloudevent
-from rujukan.consumers.feed import events, sealed
-from rujukan.consumers.feed_source import sequence_of
-from rujukan.consumers.inbox import SqliteInbox
-from rujukan.consumers.transport import Sealed
+from rujukan.consumers.agency.inbox.dead_letters import LARGEST_UNSIGNED
+from rujukan.consumers.agency.inbox.inbox import SqliteInbox
+from rujukan.consumers.agency.transports import feed, flat_json
+from rujukan.consumers.agency.transports.feed import events, sealed
+from rujukan.consumers.agency.transports.feed_source import sequence_of
+from rujukan.consumers.agency.transports.transport import Sealed
+from rujukan.consumers.wire import acknowledgement
+from rujukan.consumers.wire.envelope import Opener, Rejected, to_cloudevent
 
 OPENER = Opener([KEY], [PINNED])
 MESSAGE = told(1)[0]

@@ -15,16 +15,16 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from told import AGENCY, CASES, KEY, PINNED, SERVICE, Wire, delivery, rubbish, sealed, told
 
-from rujukan.consumers import subscription as subscriptions
-from rujukan.consumers.acknowledgement import Failure, Mark
-from rujukan.consumers.envelope import ERASED, AgencyKey
-from rujukan.consumers.inbox import Rules, SqliteInbox
-from rujukan.consumers.keys import KeyDirectory
-from rujukan.consumers.known_events import is_known
-from rujukan.consumers.order import Gap
-from rujukan.consumers.replay import Begin, replay
-from rujukan.consumers.subscription import Subscription
-from rujukan.consumers.transport import Sealed
+from rujukan.consumers.agency.inbox.inbox import Rules, SqliteInbox
+from rujukan.consumers.agency.inbox.order import Gap
+from rujukan.consumers.agency.subscribing import subscription as subscriptions
+from rujukan.consumers.agency.subscribing.keys import KeyDirectory
+from rujukan.consumers.agency.subscribing.replay import Begin, replay
+from rujukan.consumers.agency.subscribing.subscription import Subscription
+from rujukan.consumers.agency.transports.transport import Sealed
+from rujukan.consumers.wire.acknowledgement import Failure, Mark
+from rujukan.consumers.wire.envelope import ERASED, AgencyKey
+from rujukan.consumers.wire.known_events import is_known
 
 TWELVE = told(12)
 QUICK = Rules(first_pause=0.001, tries=3)
@@ -233,7 +233,7 @@ def test_a_number_that_comes_with_another_delivery_is_said_aloud_and_kept(desk, 
     renumbered = sealed([replace(delivery(5), position=999)])[0]
     headers = [(n, str(UUID(int=4)).encode() if n == "ce_id" else v) for n, v in renumbered.headers]
     assert headers != renumbered.headers
-    from rujukan.consumers import envelope
+    from rujukan.consumers.wire import envelope
 
     attributes = replace(
         envelope.attributes_of(dict(renumbered.headers), renumbered.key), id=str(UUID(int=4)), position="999"

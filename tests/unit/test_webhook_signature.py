@@ -5,7 +5,7 @@ import base64
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from rujukan.consumers.webhook_signature import Keys, NotSigned, keys_in
+from rujukan.consumers.agency.transports.webhook_signature import Keys, NotSigned, keys_in
 from rujukan.infra.webhooks.signature import public_key, signatures
 
 # The example of standard-webhooks/standard-webhooks, in its libraries' tests.

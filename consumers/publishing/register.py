@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
-from .envelope import Message
+from ..wire.envelope import Message
 
 
 class Waiting(Protocol):

@@ -19,11 +19,11 @@ from pathlib import Path
 from threading import RLock
 from typing import NamedTuple
 
-from .evidence import merkle, notes
-from .evidence.checkpoints import Checkpoint, parse_checkpoint
-from .evidence.coding import decimal, from_base64, to_base64
-from .evidence.notes import Note, PublicKey, Signature, SigningKey, parse_note
-from .evidence.refused import Forked, Malformed, NotConsistent, NotProven
+from ...evidence import merkle, notes
+from ...evidence.checkpoints import Checkpoint, parse_checkpoint
+from ...evidence.coding import decimal, from_base64, to_base64
+from ...evidence.notes import Note, PublicKey, Signature, SigningKey, parse_note
+from ...evidence.refused import Forked, Malformed, NotConsistent, NotProven
 
 log = logging.getLogger(__name__)
 

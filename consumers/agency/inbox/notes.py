@@ -5,11 +5,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from .acknowledgement import Acknowledgement, Failure, Mark
+from ...wire.acknowledgement import Acknowledgement, Failure, Mark
+from ..transports.transport import Place
+from .database import Database
 from .dead_letters import now
-from .inbox_database import Database
 from .order import Gap
-from .transport import Place
 
 RECENT = 1024
 """So many ids are remembered, to notice a number that comes with another delivery than before."""

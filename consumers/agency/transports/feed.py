@@ -18,9 +18,9 @@ from uuid import UUID
 
 from msgspec import Raw
 
+from ...wire.acknowledgement import Acknowledgement
+from ...wire.envelope import Rejected, from_cloudevent
 from . import flat_json
-from .acknowledgement import Acknowledgement
-from .envelope import Rejected, from_cloudevent
 from .transport import Sealed, Unreachable
 
 PAGE = 500

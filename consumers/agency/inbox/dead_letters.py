@@ -11,10 +11,10 @@ from typing import Any
 
 import msgspec
 
-from .acknowledgement import Reason
-from .envelope import Attributes
-from .inbox_database import Database
-from .transport import DeadLetter, Sealed
+from ...wire.acknowledgement import Reason
+from ...wire.envelope import Attributes
+from ..transports.transport import DeadLetter, Sealed
+from .database import Database
 
 MOST_UNSIGNED = 1000
 """Of what the service did not sign only the newest are kept: anybody who can write to a topic can write much."""

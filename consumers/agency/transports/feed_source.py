@@ -12,8 +12,8 @@ from queue import Empty, Full, Queue
 from threading import Event, Thread
 from uuid import UUID
 
-from .acknowledgement import Acknowledgement
-from .envelope import Rejected, attributes_of
+from ...wire.acknowledgement import Acknowledgement
+from ...wire.envelope import Rejected, attributes_of
 from .feed import PAGE, WAIT_SECONDS, Feed
 from .transport import DeadLetter, Place, Replies, Sealed, Unreachable
 

@@ -26,16 +26,16 @@ from typing import Any, TypeVar
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from msgspec.structs import replace
 
-from .acknowledgement import Mark, Reason
+from ...wire.acknowledgement import Mark, Reason
+from ...wire.envelope import Attributes, BadSignature, CannotOpen, NotOurs, Opener
+from ..inbox.inbox import PROCESS_DIED, Inbox, Opened, Rules, Taken
+from ..inbox.notes import Cursor
+from ..inbox.order import Gap, Order
+from ..transports.feed import PAGE, Feed
+from ..transports.transport import Place, Sealed, Source, Unreachable
 from .courier import EVERY_SECONDS, Courier, Parcel
-from .envelope import Attributes, BadSignature, CannotOpen, NotOurs, Opener
-from .feed import PAGE, Feed
-from .inbox import PROCESS_DIED, Inbox, Opened, Rules, Taken
-from .inbox_notes import Cursor
 from .keys import KeyDirectory, Keys
-from .order import Gap, Order
 from .recovery import recover
-from .transport import Place, Sealed, Source, Unreachable
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")

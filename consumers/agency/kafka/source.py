@@ -9,11 +9,12 @@ from datetime import datetime
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 from kafka.errors import KafkaError
 
-from . import kafka_clients, topics
-from .acknowledgement import Acknowledgement
-from .kafka_access import Access, options
-from .transport import DeadLetter, Place, Replies, Sealed, Unreachable
-from .unreadable import UNREADABLE, in_hand, pass_by
+from ...wire.acknowledgement import Acknowledgement
+from ...wire.kafka import clients, topics
+from ...wire.kafka.access import Access, options
+from ...wire.kafka.unreadable import UNREADABLE, in_hand, pass_by
+from ..subscribing.replay import Begin
+from ..transports.transport import DeadLetter, Place, Replies, Sealed, Unreachable
 
 log = logging.getLogger(__name__)
 
@@ -41,9 +42,9 @@ class KafkaSource:
     def start(self, place: Place | None, handled: int) -> None:  # noqa: ARG002  # repeats are cheap to pass over
         self.close()
         try:
-            admin = kafka_clients.admin(**topics.ADMIN, **options(self._access))
+            admin = clients.admin(**topics.ADMIN, **options(self._access))
             try:
-                consumer = kafka_clients.consumer(**topics.CONSUMER, **FETCH, **options(self._access))
+                consumer = clients.consumer(**topics.CONSUMER, **FETCH, **options(self._access))
             except BaseException:
                 admin.close()
                 raise
@@ -87,8 +88,8 @@ class KafkaSource:
         return KafkaReplies(self.agency, self._access)
 
     def close(self) -> None:
-        clients, self._clients = self._clients, None
-        for client in clients or ():
+        connected, self._clients = self._clients, None
+        for client in connected or ():
             client.close()
 
     def _identity(self) -> str:
@@ -134,12 +135,12 @@ class KafkaReplies:
     def close(self) -> None:
         producer, self._producer = self._producer, None
         if producer is not None:
-            kafka_clients.end(producer)
+            clients.end(producer)
 
     def _send(self, topic: str, messages: Sequence[tuple[bytes, bytes | None, list[tuple[str, bytes]]]]) -> None:
         try:
             if self._producer is None:
-                self._producer = kafka_clients.producer(**topics.PRODUCER, **options(self._access))
+                self._producer = clients.producer(**topics.PRODUCER, **options(self._access))
             sending = [
                 self._producer.send(topic, value=value, key=key, headers=headers, partition=0)
                 for value, key, headers in messages
@@ -150,3 +151,8 @@ class KafkaReplies:
         except (KafkaError, OSError) as problem:
             self.close()
             raise Unreachable(type(problem).__name__) from None
+
+
+def from_kafka(agency: str, access: Access, begin: Begin) -> KafkaSource:
+    """The topic, as a replay reads it."""
+    return KafkaSource(agency, access, since=begin.time)

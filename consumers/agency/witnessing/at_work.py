@@ -16,10 +16,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event
 from urllib.parse import urlsplit
 
-from .evidence.checkpoints import parse_checkpoint
-from .evidence.notes import Note, parse_note
-from .evidence.refused import NotProven
-from .evidence.tiles import Tile, TiledTree
+from ...evidence.checkpoints import parse_checkpoint
+from ...evidence.notes import Note, parse_note
+from ...evidence.refused import NotProven
+from ...evidence.tiles import Tile, TiledTree
 from .witness import Answer, Misbehaviour, Witness
 
 log = logging.getLogger(__name__)

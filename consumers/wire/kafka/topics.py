@@ -12,9 +12,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError, KafkaTimeoutError, NoError, TopicAlreadyExistsError, for_code
 
-from . import kafka_clients
-from .envelope import Opener, Rejected
-from .kafka_access import Access, options
+from ..envelope import Opener, Rejected
+from . import clients
+from .access import Access, options
 
 PREFIX = "rujukan.agency."
 BACKOFF = {"reconnect_backoff_ms": 50, "reconnect_backoff_max_ms": 500}
@@ -119,7 +119,7 @@ def tails(
     """Agency → what its topic ends with. What others wrote there counts for nothing."""
     ids = identities(admin, agencies)
     opener = Opener((), (service,))
-    with closing(kafka_clients.consumer(**CONSUMER, **options(access))) as consumer:
+    with closing(clients.consumer(**CONSUMER, **options(access))) as consumer:
         found: dict[str, Tail] = {}
         for start in range(0, len(agencies), SLICE):
             found |= _tails(consumer, agencies[start : start + SLICE], opener, ids)

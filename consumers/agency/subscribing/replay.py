@@ -11,14 +11,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from msgspec import Struct
 from msgspec.structs import replace
 
-from .envelope import Attributes, CannotOpen, Opener
-from .feed import Feed
-from .feed_source import FeedSource, sequence_of
-from .inbox import Inbox, Rules
-from .kafka_access import Access
+from ...wire.envelope import Attributes, CannotOpen, Opener
+from ..inbox.inbox import Inbox, Rules
+from ..transports.feed import Feed
+from ..transports.feed_source import FeedSource, sequence_of
+from ..transports.transport import Sealed, Source
 from .keys import Keys
 from .subscription import Part, Subscription
-from .transport import Sealed, Source
 
 
 class Begin(Struct, frozen=True, kw_only=True):
@@ -129,10 +128,3 @@ def _first_at(feed: Feed, position: int) -> int:
 def from_feed(agency: str, feed: Feed, begin: Begin, case: UUID | None = None) -> Source:
     """The feed, as a replay reads it."""
     return FeedSource(agency, feed, case=case, since=begin.time, position=begin.position, follow=False)
-
-
-def from_kafka(agency: str, access: Access, begin: Begin) -> Source:
-    """The topic, as a replay reads it."""
-    from .kafka_source import KafkaSource
-
-    return KafkaSource(agency, access, since=begin.time)

@@ -36,11 +36,11 @@ from kafka.errors import (
     TopicAuthorizationFailedError,
 )
 
-from . import kafka_clients, topics
-from .envelope import Message
-from .kafka_access import Access, options
-from .source import Again, Place, Source
-from .topics import topic_of
+from ..wire.envelope import Message
+from ..wire.kafka import clients, topics
+from ..wire.kafka.access import Access, options
+from ..wire.kafka.topics import topic_of
+from .register import Again, Place, Source
 
 log = logging.getLogger(__name__)
 
@@ -170,7 +170,7 @@ class Publisher:
         said = ""
         while not stop.is_set():
             try:
-                kafka_clients.admin(**topics.ADMIN, **options(self._access)).close()
+                clients.admin(**topics.ADMIN, **options(self._access)).close()
                 return
             except Exception as problem:
                 if said != (said := type(problem).__name__):
@@ -219,10 +219,10 @@ class Publisher:
             return
         reached = options(self._access)
         with ExitStack() as open_clients:
-            admin = open_clients.enter_context(closing(kafka_clients.admin(**topics.ADMIN, **reached)))
+            admin = open_clients.enter_context(closing(clients.admin(**topics.ADMIN, **reached)))
             named = f"rujukan.{self._network}.share.{share}"
-            producer = kafka_clients.producer(**topics.PRODUCER, **reached, transactional_id=named)
-            open_clients.enter_context(kafka_clients.ending(producer))
+            producer = clients.producer(**topics.PRODUCER, **reached, transactional_id=named)
+            open_clients.enter_context(clients.ending(producer))
             producer.init_transactions()
             written: dict[str, Place] = {}
             remembered: dict[str, Place] = {}

@@ -12,7 +12,7 @@ stop; a handler that raises, or says NotNow or Leaving; the inbox's own database
 
 from typing import Any
 
-from .inbox_database import Database
+from .database import Database
 
 LENGTH = 256
 """So many are watched after a process died, or as many as may be committed together."""

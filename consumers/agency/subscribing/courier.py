@@ -10,8 +10,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeVar
 
-from .acknowledgement import Acknowledgement
-from .transport import DeadLetter, Replies, Unreachable
+from ...wire.acknowledgement import Acknowledgement
+from ..transports.transport import DeadLetter, Replies, Unreachable
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from .envelope import AgencyKey
+from ...wire.envelope import AgencyKey
 
 log = logging.getLogger(__name__)
 SUFFIX = ".key"

@@ -14,9 +14,9 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from .envelope import Delivery
-from .feed import LOOPBACK
-from .inbox import Leaving, NotNow
+from ...wire.envelope import Delivery
+from ..inbox.inbox import Leaving, NotNow
+from ..transports.feed import LOOPBACK
 
 Sink = Callable[[Delivery, Any], object]
 

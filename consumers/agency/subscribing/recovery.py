@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from .envelope import Opener, Rejected
-from .feed import Feed
-from .inbox import Inbox, Opened, Rules
-from .transport import DeadLetter, Sealed, Unreachable
+from ...wire.envelope import Opener, Rejected
+from ..inbox.inbox import Inbox, Opened, Rules
+from ..transports.feed import Feed
+from ..transports.transport import DeadLetter, Sealed, Unreachable
 
 
 class NotRecovered(Exception):

@@ -14,9 +14,9 @@ from functools import partial
 from pathlib import Path
 from threading import Condition
 
+from ...wire.acknowledgement import Acknowledgement
+from ...wire.envelope import Rejected, from_cloudevent
 from . import flat_json
-from .acknowledgement import Acknowledgement
-from .envelope import Rejected, from_cloudevent
 from .feed import Feed
 from .feed_source import FeedReplies, sequence_of
 from .listener import Answer, Limits, Listener, Request

@@ -8,8 +8,8 @@ import psycopg
 from psycopg.pq import TransactionStatus
 from psycopg.rows import TupleRow
 
-from .inbox import Forget, Handler, Inbox
-from .inbox_database import TABLES, upsert
+from ..inbox.database import TABLES, upsert
+from ..inbox.inbox import Forget, Handler, Inbox
 
 Connection = psycopg.Connection[TupleRow]
 

@@ -21,14 +21,14 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from .acknowledgement import Reason
+from ...wire.acknowledgement import Reason
+from ...wire.envelope import Attributes, Delivery
+from ..transports.transport import DeadLetter, Place, Sealed
+from .database import Database, Sqlite
 from .dead_letters import DeadLetters
-from .envelope import Attributes, Delivery
-from .inbox_database import Database, Sqlite
-from .inbox_notes import Cursor, Notes
-from .inbox_watch import Watch
+from .notes import Cursor, Notes
 from .order import Gap
-from .transport import DeadLetter, Place, Sealed
+from .watch import Watch
 
 C = TypeVar("C")
 Handler = Callable[[Delivery, C], object]

@@ -10,8 +10,8 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
-from .acknowledgement import Acknowledgement, Reason
-from .envelope import Message
+from ...wire.acknowledgement import Acknowledgement, Reason
+from ...wire.envelope import Message
 
 
 class Place(NamedTuple):

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Sequence
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from .evidence.merkle import leaf_hash, node_hash, root_over
-from .evidence.refused import Malformed, NotIncluded
+from ..evidence.merkle import leaf_hash, node_hash, root_over
+from ..evidence.refused import Malformed, NotIncluded
 
 LARGEST = 256
 CONTEXT = b"rujukan/batch/2\n"
