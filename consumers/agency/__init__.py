@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 from ..wire.envelope import ERASED, AgencyKey, Delivery, service_key
 from ..wire.kafka.access import KafkaAccess, password_in
 from ..wire.known_events import is_known
-from .inbox.inbox import DELETION_ASKED, Deletion, Leaving, NotNow, Rules, SqliteInbox
+from .inbox.handling import DELETION_ASKED, Deletion, Leaving, NotNow, Rules
+from .inbox.inbox import SqliteInbox
 from .subscribing.keys import KeyDirectory, key_from
 from .subscribing.replay import Begin, from_feed, replay
 from .subscribing.subscription import Subscription

@@ -6,6 +6,7 @@
 `checkpoints`  tree heads (C2SP tlog-checkpoint)
 `proofs`       a proof in a file (C2SP tlog-proof)
 `policies`     whose signatures suffice (C2SP tlog-policy)
+`add_checkpoint`  how a log asks a witness to cosign (C2SP tlog-witness)
 `records`      the sealed record as its reader meets it: leaf, and a segment opened with its disclosed key
 
 Nothing here does I/O or imports anything else of ours: `pip install 'rujukan[verify]'` is `cryptography` beside it.

@@ -20,27 +20,22 @@ the broker has the last one, and has BATCH messages or BATCH_BYTES at most.
 import logging
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack, closing
 from threading import Event, Thread
 from typing import Any, Protocol
 from zlib import crc32
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from kafka import KafkaAdminClient, KafkaProducer
-from kafka.errors import (
-    InvalidTopicError,
-    KafkaError,
-    KafkaTimeoutError,
-    MessageSizeTooLargeError,
-    RecordListTooLargeError,
-    TopicAuthorizationFailedError,
-)
 
 from ..wire.envelope import Message
 from ..wire.kafka import clients, topics
 from ..wire.kafka.access import Access, options
+from ..wire.kafka.internals import ask_for
 from ..wire.kafka.topics import topic_of
-from .register import Again, Place, Source
+from .sending import SEND_SECONDS, Refused, send
+from .supply import Again, Supply, TopicProgress
+from .tails import Tail, tails
 
 log = logging.getLogger(__name__)
 
@@ -59,17 +54,8 @@ WATCH_SECONDS = 1.0
 """How often it looks whether the topics are still those it wrote to, and for agencies that are new."""
 ASIDE_SECONDS = 10.0
 """When an agency that was set aside is tried again."""
-SEND_SECONDS = 15.0
 UNABLE_SECONDS = 15.0
 """When a publisher that reaches the database, and publishes nothing, leaves its shares to another."""
-
-OF_ONE_TOPIC = (
-    InvalidTopicError,
-    MessageSizeTooLargeError,
-    RecordListTooLargeError,
-    TopicAuthorizationFailedError,
-)
-"""What a broker refuses of one topic, and would refuse again."""
 
 
 class Shares(Protocol):
@@ -89,14 +75,6 @@ class Shares(Protocol):
         ...
 
 
-class Refused(Exception):
-    """The broker refuses what is for these agencies."""
-
-    def __init__(self, problems: Mapping[str, Exception]) -> None:
-        super().__init__(", ".join(sorted(problems)))
-        self.problems = problems
-
-
 def share_of(agency: str) -> int:
     """The share that an agency belongs to, the same for every publisher."""
     return crc32(agency.encode()) % SHARES
@@ -106,9 +84,9 @@ class Publisher:
     """One publisher of several, or the only one."""
 
     def __init__(
-        self, source: Source[Any], shares: Shares, access: Access, service: Ed25519PublicKey, network: str
+        self, supply: Supply[Any], shares: Shares, access: Access, service: Ed25519PublicKey, network: str
     ) -> None:
-        self._source = source
+        self._supply = supply
         self._shares = shares
         self._access = access
         self._service = service
@@ -124,7 +102,7 @@ class Publisher:
         self._held = Aside()
         """Of these a history waits, and what is new goes on."""
         self._bells = tuple(Event() for _ in range(SHARES))
-        source.when_told(self._ring)
+        supply.when_told(self._ring)
 
     @property
     def sent(self) -> int:
@@ -224,8 +202,8 @@ class Publisher:
             producer = clients.producer(**topics.PRODUCER, **reached, transactional_id=named)
             open_clients.enter_context(clients.ending(producer))
             producer.init_transactions()
-            written: dict[str, Place] = {}
-            remembered: dict[str, Place] = {}
+            written: dict[str, TopicProgress] = {}
+            remembered: dict[str, TopicProgress] = {}
             bell, looked, history = self._bells[share], 0.0, True
             while not stop.is_set() and self._has_lease():
                 if time.monotonic() - looked >= WATCH_SECONDS:
@@ -249,9 +227,11 @@ class Publisher:
         return time.monotonic() < self._until
 
     def _mine(self, share: int) -> list[str]:
-        return [agency for agency in self._source.subscribers() if share_of(agency) == share]
+        return [agency for agency in self._supply.subscribers() if share_of(agency) == share]
 
-    def _look(self, admin: KafkaAdminClient, producer: KafkaProducer, share: int, written: dict[str, Place]) -> None:
+    def _look(
+        self, admin: KafkaAdminClient, producer: KafkaProducer, share: int, written: dict[str, TopicProgress]
+    ) -> None:
         """Bring `written` up to date: who is new, who takes part no more, whose topic is another than it was."""
         mine = self._mine(share)
         for agency in written.keys() - set(mine):
@@ -265,36 +245,38 @@ class Publisher:
             self._aside.put(agency, f"the topic of {agency} cannot be made: {problem.__name__}")
             written.pop(agency, None)
             new.remove(agency)
-        before = self._source.places(new)
-        for agency, tail in topics.tails(self._access, admin, new, self._service).items():
-            written[agency] = Place(tail.topic_id, _goes_on(tail, before.get(agency)))
-        _ask_for(producer, [topic_of(agency) for agency in new])
+        before = self._supply.places(new)
+        for agency, tail in tails(self._access, admin, new, self._service).items():
+            written[agency] = TopicProgress(tail.topic_id, _goes_on(tail, before.get(agency)))
+        ask_for(producer, [topic_of(agency) for agency in new])
 
-    def _remember(self, written: Mapping[str, Place], remembered: dict[str, Place]) -> None:
+    def _remember(self, written: Mapping[str, TopicProgress], remembered: dict[str, TopicProgress]) -> None:
         if changed := {a: place for a, place in written.items() if remembered.get(a) != place}:
-            self._source.remember(changed)
+            self._supply.remember(changed)
             remembered |= changed
 
-    def _turn(self, producer: KafkaProducer, share: int, written: dict[str, Place], history: bool) -> tuple[int, bool]:
+    def _turn(
+        self, producer: KafkaProducer, share: int, written: dict[str, TopicProgress], history: bool
+    ) -> tuple[int, bool]:
         """Send what waits, in one transaction, and a part of a history with it, if that is to be looked for. Returns
         how many were sent, and whether there was some of a history."""
         sent = {agency: place.sequence for agency, place in written.items() if not self._aside.holds(agency)}
         most = self._topics.get(share, TOPICS)
-        new = self._seal(self._source.waiting(sent, BATCH * most // TOPICS, most), self._aside)
+        new = self._seal(self._supply.waiting(sent, BATCH * most // TOPICS, most), self._aside)
         whole = {agency: sequence for agency, sequence in sent.items() if not self._held.holds(agency)}
-        again = [self._resealed(part) for part in self._source.resealing(whole, HISTORY)] if history else []
+        again = [self._resealed(part) for part in self._supply.resealing(whole, HISTORY)] if history else []
         sending = {agency: list(messages) for agency, messages in new.items()}
         for part, messages in again:
             sending.setdefault(part.agency, []).extend(messages)
         count = sum(map(len, sending.values()))
         if count:
-            _send(producer, sending)
+            send(producer, sending)
             self._topics[share] = min(TOPICS, most * 2)
         for agency, sealed in new.items():
             place = written.pop(agency)  # it goes behind the others: next time it is their turn first
             written[agency] = place._replace(sequence=sealed[-1].sequence)
         for part, _ in again:
-            self._source.resealed(part.job, part.to)
+            self._supply.resealed(part.job, part.to)
         self._sent[share] = self._sent.get(share, 0) + count
         return count, bool(again)
 
@@ -306,7 +288,7 @@ class Publisher:
         return part, [m._replace(headers=[*m.headers, (topics.RESENT, b"1")]) for m in sealed]
 
     def _seal(self, tellings: Sequence[Any], aside: "Aside") -> Mapping[str, Sequence[Message]]:
-        sealed = self._source.seal_all(tellings, BATCH_BYTES)
+        sealed = self._supply.seal_all(tellings, BATCH_BYTES)
         for agency, problem in sealed.problems.items():
             aside.put(agency, f"{problem}")
         return sealed.messages
@@ -331,64 +313,9 @@ class Aside:
         return time.monotonic() < self._until.get(agency, 0.0)
 
 
-def _goes_on(tail: topics.Tail, before: Place | None) -> int:
+def _goes_on(tail: Tail, before: TopicProgress | None) -> int:
     """The sequence that a topic was written to. Where it has no message of ours: retention took them if it is the
     topic that was written before, cut at its beginning; otherwise it lost them, or never had any."""
     if not tail.sequence and tail.cut and before is not None and before.topic_id == tail.topic_id:
         return before.sequence
     return tail.sequence
-
-
-def _ask_for(producer: KafkaProducer, names: Sequence[str]) -> None:
-    """Where these topics are led: asked at once, as the producer would ask for one after the other when they are
-    written to first, and what was given to it meanwhile would be too old (kafka-python 3.0.12)."""
-    for name in names:
-        producer._sender.add_topic(name)
-    for name in names[-1:]:
-        with suppress(KafkaError):  # who sends to it will hear why
-            producer.partitions_for(name)
-
-
-def _send(producer: KafkaProducer, sealed: Mapping[str, Iterable[Message]]) -> None:
-    """Send these in one transaction, and wait until the broker has it. Raises KafkaError, and Refused where it is one
-    topic's own."""
-    producer.begin_transaction()
-    problems: dict[str, Exception] = {}
-    sending = []
-    for agency, messages in sealed.items():
-        try:
-            for m in messages:
-                future = producer.send(topic_of(agency), value=m.value, key=m.key, headers=m.headers, partition=0)
-                sending.append((agency, future))
-        except OF_ONE_TOPIC as problem:
-            problems[agency] = problem
-    if not problems:
-        producer.flush(SEND_SECONDS)
-    failed: Exception | None = None
-    for agency, future in sending if not problems else ():
-        try:
-            future.get(timeout=SEND_SECONDS)
-        except KafkaError as problem:
-            failed = problem
-            if isinstance(problem, OF_ONE_TOPIC) and _is_of(problem, topic_of(agency)):
-                problems[agency] = problem
-    if problems:
-        raise Refused(problems)
-    if failed is not None:
-        raise failed
-    _commit(producer)
-
-
-def _is_of(problem: Exception, topic: str) -> bool:
-    """Whether this topic is the cause: where a transaction may not write to one, all that is in it fails, and the
-    error names the one."""
-    named = problem.args[0] if isinstance(problem, TopicAuthorizationFailedError) and problem.args else topic
-    return topic == named if isinstance(named, str) else topic in named
-
-
-def _commit(producer: KafkaProducer) -> None:
-    """`producer.commit_transaction()`, which waits without a limit where the broker is away (kafka-python 3.0.12)."""
-    result = producer._transaction_manager.begin_commit()
-    producer._sender.wakeup()
-    if not result.wait(timeout_ms=SEND_SECONDS * 1000):
-        raise KafkaTimeoutError("the broker did not say that the transaction is committed")

@@ -30,7 +30,8 @@ from rujukan.api.ports import Clock, Moved
 from rujukan.consumers.wire import acknowledgement
 from rujukan.consumers.wire.kafka import clients, topics
 from rujukan.consumers.wire.kafka.access import Access, options
-from rujukan.consumers.wire.kafka.unreadable import UNREADABLE, in_hand, pass_by
+from rujukan.consumers.wire.kafka.internals import in_hand
+from rujukan.consumers.wire.kafka.unreadable import UNREADABLE, pass_by
 from rujukan.domain.codes import Purpose, Role
 from rujukan.domain.delivery import AcknowledgeDeliveries, Mark
 from rujukan.domain.fact import Act, AgencyCode

@@ -12,8 +12,8 @@ from threading import Event
 
 import httpx
 
-from rujukan.consumers.agency.witnessing.witness import request
 from rujukan.consumers.evidence import notes
+from rujukan.consumers.evidence.add_checkpoint import request
 from rujukan.consumers.evidence.checkpoints import Checkpoint, parse_checkpoint
 from rujukan.consumers.evidence.coding import decimal
 from rujukan.consumers.evidence.notes import Note, PublicKey, parse_signature

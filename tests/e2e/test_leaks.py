@@ -21,7 +21,8 @@ import pytest
 from conftest import Running
 from kafka import KafkaConsumer, TopicPartition
 
-from rujukan.consumers.agency.inbox.inbox import Rules, SqliteInbox
+from rujukan.consumers.agency.inbox.handling import Rules
+from rujukan.consumers.agency.inbox.inbox import SqliteInbox
 from rujukan.consumers.agency.kafka.source import KafkaSource
 from rujukan.consumers.agency.subscribing.subscription import Subscription
 from rujukan.consumers.wire.envelope import Delivery

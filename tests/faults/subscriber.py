@@ -12,7 +12,8 @@ import time
 from pathlib import Path
 from threading import Event, Thread
 
-from rujukan.consumers.agency.inbox.inbox import Rules, SqliteInbox
+from rujukan.consumers.agency.inbox.handling import Rules
+from rujukan.consumers.agency.inbox.inbox import SqliteInbox
 from rujukan.consumers.agency.kafka.source import KafkaSource
 from rujukan.consumers.agency.subscribing.keys import key_from
 from rujukan.consumers.agency.subscribing.subscription import Subscription

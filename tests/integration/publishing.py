@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from office import Office, catch_up
 
 from rujukan.consumers.publishing.publisher import UNABLE_SECONDS
+from rujukan.consumers.publishing.tails import tails
 from rujukan.consumers.wire.envelope import AgencyKey, Attributes, CannotOpen, Delivery, Opener
 from rujukan.consumers.wire.kafka import topics
 from rujukan.consumers.wire.kafka.access import options
@@ -176,7 +177,7 @@ class Publishing:
     def tail(self, agency: str) -> int:
         with self.admin() as admin:
             topics.ensure(admin, [agency])
-            return topics.tails(self.broker.bootstrap, admin, [agency], self.service)[agency].sequence
+            return tails(self.broker.bootstrap, admin, [agency], self.service)[agency].sequence
 
     def topic(self, agency: str, *keys: AgencyKey) -> list[Seen]:
         """All that is in the agency's topic for who reads what is committed, in order."""

@@ -12,7 +12,8 @@ from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import NewTopic
 from told import AGENCY, CASES, KEY, PINNED, NoText, told
 
-from rujukan.consumers.agency.inbox.inbox import Rules, SqliteInbox
+from rujukan.consumers.agency.inbox.handling import Rules
+from rujukan.consumers.agency.inbox.inbox import SqliteInbox
 from rujukan.consumers.agency.kafka.source import KafkaSource, from_kafka
 from rujukan.consumers.agency.subscribing.replay import Begin, replay
 from rujukan.consumers.agency.subscribing.subscription import Subscription

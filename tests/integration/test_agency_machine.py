@@ -19,7 +19,7 @@ from feed_server import TOKEN, FeedServer
 from msgspec.structs import replace
 from told import AGENCY, CASES, KEY, PINNED, asked_to_delete, delivery, sealed, told
 
-from rujukan.consumers.agency.inbox.inbox import NotNow
+from rujukan.consumers.agency.inbox.handling import NotNow
 from rujukan.consumers.agency.subscribing import sinks
 from rujukan.consumers.wire.envelope import encoded_service_key
 
@@ -256,7 +256,8 @@ from threading import Event
 from rujukan.consumers.wire.envelope import service_key
 from rujukan.consumers.agency.transports.feed import Feed
 from rujukan.consumers.agency.transports.feed_source import FeedSource
-from rujukan.consumers.agency.inbox.inbox import Rules, SqliteInbox
+from rujukan.consumers.agency.inbox.handling import Rules
+from rujukan.consumers.agency.inbox.inbox import SqliteInbox
 from rujukan.consumers.agency.subscribing.keys import key_from
 from rujukan.consumers.agency.subscribing.subscription import Subscription
 

@@ -30,7 +30,8 @@ from signal import SIGKILL, SIGSEGV
 from rujukan.consumers.wire.envelope import service_key
 from rujukan.consumers.agency.transports.feed import Feed
 from rujukan.consumers.agency.transports.feed_source import FeedSource
-from rujukan.consumers.agency.inbox.inbox import Rules, SqliteInbox
+from rujukan.consumers.agency.inbox.handling import Rules
+from rujukan.consumers.agency.inbox.inbox import SqliteInbox
 from rujukan.consumers.agency.postgres.inbox import PostgresInbox
 from rujukan.consumers.agency.subscribing.keys import key_from
 from rujukan.consumers.agency.subscribing.subscription import Subscription

@@ -16,7 +16,8 @@ from kafka.errors import TopicAlreadyExistsError
 from msgspec.structs import replace
 
 from rujukan.api.casework import Casework
-from rujukan.consumers.agency.inbox.inbox import Rules, SqliteInbox
+from rujukan.consumers.agency.inbox.handling import Rules
+from rujukan.consumers.agency.inbox.inbox import SqliteInbox
 from rujukan.consumers.agency.kafka.source import KafkaSource
 from rujukan.consumers.agency.subscribing.subscription import Subscription
 from rujukan.consumers.wire import acknowledgement, envelope

@@ -15,12 +15,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from told import AGENCY, CASES, KEY, PINNED, Wire, delivery, sealed, told
 
-from rujukan.consumers.agency.inbox.inbox import Rules, SqliteInbox
+from rujukan.consumers.agency.inbox.handling import Rules
+from rujukan.consumers.agency.inbox.inbox import SqliteInbox
 from rujukan.consumers.agency.inbox.order import Gap
 from rujukan.consumers.agency.subscribing.replay import Begin, from_feed, replay
 from rujukan.consumers.agency.subscribing.subscription import Subscription
 from rujukan.consumers.agency.transports import feed, feed_source
-from rujukan.consumers.agency.transports.feed import Feed, Page, events
+from rujukan.consumers.agency.transports.feed import Feed, FeedPage, events
 from rujukan.consumers.agency.transports.feed_source import FeedSource
 from rujukan.consumers.agency.transports.transport import Unreachable
 from rujukan.consumers.wire.acknowledgement import Mark
@@ -109,7 +110,7 @@ def test_a_feed_that_answers_rubbish_is_unreachable_and_then_asked_again(server:
     asking, opener = Feed(server.url, TOKEN), Opener([KEY], [PINNED])
     for what, rubbish in RUBBISH.items():
         server.rubbish = [rubbish] * 2
-        found: list[Page] = []
+        found: list[FeedPage] = []
         for _ in range(4):
             with suppress(Unreachable):
                 found.append(asking.page(0))

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from office import erases
 from transports import AGENCY, RULES, Carrier, Hospital, Lossy, OverKafka, OverWebhook, World
 
-from rujukan.consumers.agency.inbox.inbox import DELETION_ASKED
+from rujukan.consumers.agency.inbox.handling import DELETION_ASKED
 from rujukan.consumers.agency.subscribing.replay import Begin
 from rujukan.consumers.wire.envelope import ERASED, AgencyKey
 from rujukan.infra import composition

@@ -22,7 +22,8 @@ from receiver import certified
 from told import AGENCY, KEY, PINNED, sealed, told
 from told import delivery as made
 
-from rujukan.consumers.agency.inbox.inbox import NotNow, Rules, SqliteInbox
+from rujukan.consumers.agency.inbox.handling import NotNow, Rules
+from rujukan.consumers.agency.inbox.inbox import SqliteInbox
 from rujukan.consumers.agency.inbox.order import Gap
 from rujukan.consumers.agency.subscribing.subscription import Subscription
 from rujukan.consumers.agency.transports.feed import Feed

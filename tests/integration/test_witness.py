@@ -15,8 +15,9 @@ from test_ledger import fresh, ledger, public, roll_back, seal, superuser, write
 
 from rujukan.api.actions import OPENING
 from rujukan.consumers.agency.witnessing.at_work import LogClient, WitnessServer, follow
-from rujukan.consumers.agency.witnessing.witness import Evidence, Misbehaviour, Witness, request
+from rujukan.consumers.agency.witnessing.witness import Evidence, Misbehaviour, Witness
 from rujukan.consumers.evidence import notes, policies, proofs
+from rujukan.consumers.evidence.add_checkpoint import request
 from rujukan.consumers.evidence.checkpoints import parse_checkpoint
 from rujukan.consumers.evidence.notes import COSIGNATURE, COSIGNATURE_ML_DSA, Note, SigningKey, parse_note
 from rujukan.consumers.evidence.refused import NoQuorum

@@ -20,8 +20,9 @@ import pytest
 from test_ledger import fresh, ledger, public, seal, write  # noqa: F401
 
 from rujukan.consumers.agency.witnessing.at_work import UNREACHABLE, LogClient, WitnessServer, watch
-from rujukan.consumers.agency.witnessing.witness import MOST_ALARMS, Misbehaviour, Witness, parse_request, request
+from rujukan.consumers.agency.witnessing.witness import MOST_ALARMS, Misbehaviour, Witness
 from rujukan.consumers.evidence import merkle, notes, policies
+from rujukan.consumers.evidence.add_checkpoint import parse_request, request
 from rujukan.consumers.evidence.checkpoints import Checkpoint, parse_checkpoint
 from rujukan.consumers.evidence.notes import COSIGNATURE, COSIGNATURE_ML_DSA, Note, SigningKey
 from rujukan.consumers.evidence.refused import NotProven

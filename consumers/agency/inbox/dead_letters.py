@@ -13,7 +13,7 @@ import msgspec
 
 from ...wire.acknowledgement import Reason
 from ...wire.envelope import Attributes
-from ..transports.transport import DeadLetter, Sealed
+from ..transports.transport import Arrived, DeadLetter
 from .database import Database
 
 MOST_UNSIGNED = 1000
@@ -34,7 +34,7 @@ class DeadLetters:
     def put(
         self,
         name: str,
-        sealed: Sealed,
+        sealed: Arrived,
         attributes: Attributes | None,
         reason: Reason,
         problem: str = "",
@@ -173,7 +173,7 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def _encode(sealed: Sealed) -> bytes:
+def _encode(sealed: Arrived) -> bytes:
     return msgspec.msgpack.encode(([(n, v) for n, v in sealed.headers], sealed.key, sealed.value))
 
 
@@ -185,5 +185,5 @@ def _letter(row: tuple[Any, ...]) -> DeadLetter:
         headers, key, value = msgspec.msgpack.decode(
             kept, type=tuple[list[tuple[str, bytes | None]], bytes | None, bytes | None]
         )
-        sealed = Sealed(headers, key, value)
+        sealed = Arrived(headers, key, value)
     return DeadLetter(**dict(zip(names, about, strict=True)), sealed=sealed)

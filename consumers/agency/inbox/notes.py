@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from ...wire.acknowledgement import Acknowledgement, Failure, Mark
-from ..transports.transport import Place
+from ..transports.transport import Bookmark
 from .database import Database
 from .dead_letters import now
 from .order import Gap
@@ -24,7 +24,7 @@ class Cursor(NamedTuple):
     handled: int
     opened: int = 0
     receipt: str = ""
-    place: Place | None = None
+    place: Bookmark | None = None
     trying: int = 0
     tries: int = 0
 
@@ -60,7 +60,7 @@ class Notes:
         if row is None:
             return None
         handled, opened, receipt, topic_id, offset, trying, tries = row
-        return Cursor(handled, opened, receipt, None if offset is None else Place(topic_id, offset), trying, tries)
+        return Cursor(handled, opened, receipt, None if offset is None else Bookmark(topic_id, offset), trying, tries)
 
     def names(self) -> list[str]:
         """The names of all cursors. Also outside of a transaction."""

@@ -12,9 +12,10 @@ from kafka.errors import KafkaError
 from ...wire.acknowledgement import Acknowledgement
 from ...wire.kafka import clients, topics
 from ...wire.kafka.access import Access, options
-from ...wire.kafka.unreadable import UNREADABLE, in_hand, pass_by
+from ...wire.kafka.internals import in_hand
+from ...wire.kafka.unreadable import UNREADABLE, pass_by
 from ..subscribing.replay import Begin
-from ..transports.transport import DeadLetter, Place, Replies, Sealed, Unreachable
+from ..transports.transport import Arrived, Bookmark, DeadLetter, Replies, Unreachable
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +40,7 @@ class KafkaSource:
         self._looked = 0.0
         self._clients: tuple[KafkaAdminClient, KafkaConsumer] | None = None
 
-    def start(self, place: Place | None, handled: int) -> None:  # noqa: ARG002  # repeats are cheap to pass over
+    def start(self, place: Bookmark | None, handled: int) -> None:  # noqa: ARG002  # repeats are cheap to pass over
         self.close()
         try:
             admin = clients.admin(**topics.ADMIN, **options(self._access))
@@ -55,7 +56,7 @@ class KafkaSource:
         except (KafkaError, OSError) as problem:
             raise Unreachable(type(problem).__name__) from None
 
-    def receive(self, seconds: float) -> Sequence[Sealed]:
+    def receive(self, seconds: float) -> Sequence[Arrived]:
         if self._clients is None:
             raise Unreachable("not connected")
         try:
@@ -71,10 +72,11 @@ class KafkaSource:
         except (KafkaError, OSError) as problem:
             raise Unreachable(type(problem).__name__) from None
         return [
-            Sealed(r.headers, r.key, r.value, Place(self._topic_id, r.offset + 1), r.timestamp / 1000) for r in records
+            Arrived(r.headers, r.key, r.value, Bookmark(self._topic_id, r.offset + 1), r.timestamp / 1000)
+            for r in records
         ]
 
-    def settled(self, waiting: Sequence[Sealed], refused: Sequence[Sealed]) -> None:
+    def settled(self, waiting: Sequence[Arrived], refused: Sequence[Arrived]) -> None:
         """Nobody waits: the place is kept in the inbox."""
 
     @property
@@ -101,7 +103,7 @@ class KafkaSource:
         self._looked = time.monotonic()
         return found
 
-    def _offset(self, consumer: KafkaConsumer, place: Place | None) -> int:
+    def _offset(self, consumer: KafkaConsumer, place: Bookmark | None) -> int:
         if place is not None and place.topic_id == self._topic_id:
             return place.offset
         first: int = consumer.beginning_offsets([self._at])[self._at]

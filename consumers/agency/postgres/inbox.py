@@ -9,7 +9,8 @@ from psycopg.pq import TransactionStatus
 from psycopg.rows import TupleRow
 
 from ..inbox.database import TABLES, upsert
-from ..inbox.inbox import Forget, Handler, Inbox
+from ..inbox.handling import Forget, Handler
+from ..inbox.inbox import Inbox
 
 Connection = psycopg.Connection[TupleRow]
 

@@ -3,9 +3,11 @@
 from typing import Any
 
 from ...wire.envelope import Opener, Rejected
-from ..inbox.inbox import Inbox, Opened, Rules
+from ..inbox.handling import Rules
+from ..inbox.inbox import Inbox
+from ..inbox.taking import Opened
 from ..transports.feed import Feed
-from ..transports.transport import DeadLetter, Sealed, Unreachable
+from ..transports.transport import Arrived, DeadLetter, Unreachable
 
 
 class NotRecovered(Exception):
@@ -49,7 +51,7 @@ def recover(
     return ""
 
 
-def _opened(sealed: Sealed, sequence: int, opener: Opener) -> Opened:
+def _opened(sealed: Arrived, sequence: int, opener: Opener) -> Opened:
     try:
         attributes = opener.verified(sealed.headers, sealed.key, sealed.value)
         if int(attributes.sequence) != sequence:
@@ -59,7 +61,7 @@ def _opened(sealed: Sealed, sequence: int, opener: Opener) -> Opened:
         raise NotRecovered(str(problem)) from None
 
 
-def _fetched(sequence: int, feed: Feed | None) -> Sealed:
+def _fetched(sequence: int, feed: Feed | None) -> Arrived:
     if feed is None:
         raise NotRecovered("its bytes are not kept; a feed has them")
     try:

@@ -12,12 +12,14 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ...wire.envelope import Attributes, CannotOpen, Opener
-from ..inbox.inbox import Inbox, Rules
+from ..inbox.handling import Rules
+from ..inbox.inbox import Inbox
 from ..transports.feed import Feed
 from ..transports.feed_source import FeedSource, sequence_of
-from ..transports.transport import Sealed, Source
+from ..transports.transport import Arrived, Source
 from .keys import Keys
-from .subscription import Part, Subscription
+from .part import Part
+from .subscription import Subscription
 
 
 class Begin(Struct, frozen=True, kw_only=True):
@@ -64,11 +66,11 @@ class Replayed(Part):
     def after(self, handled: int) -> int:
         return handled if self._case is None else (self._begin.sequence or 1) - 1
 
-    def wants(self, attributes: Attributes, sealed: Sealed, opener: Opener) -> bool:
+    def wants(self, attributes: Attributes, sealed: Arrived, opener: Opener) -> bool:
         self._has_begun = self._has_begun or self._begins_with(attributes, sealed)
         return self._has_begun and (self._case is None or self._is_of_case(attributes, sealed, opener))
 
-    def _begins_with(self, attributes: Attributes, sealed: Sealed) -> bool:
+    def _begins_with(self, attributes: Attributes, sealed: Arrived) -> bool:
         """Over HTTP the service began there already, and says no time."""
         begin = self._begin
         if begin.sequence is not None:
@@ -77,7 +79,7 @@ class Replayed(Part):
             return sealed.at == 0 or int(attributes.position) >= begin.position
         return begin.time is None or sealed.at == 0 or datetime.fromtimestamp(sealed.at, UTC) >= begin.time
 
-    def _is_of_case(self, attributes: Attributes, sealed: Sealed, opener: Opener) -> bool:
+    def _is_of_case(self, attributes: Attributes, sealed: Arrived, opener: Opener) -> bool:
         """Which pseudonym is the case's shows with the first message of it that opens."""
         pseudonym = attributes.partitionkey
         if pseudonym not in self._is_case:

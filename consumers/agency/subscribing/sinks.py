@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from ...wire.envelope import Delivery
-from ..inbox.inbox import Leaving, NotNow
+from ..inbox.handling import Leaving, NotNow
 from ..transports.feed import LOOPBACK
 
 Sink = Callable[[Delivery, Any], object]

@@ -24,18 +24,20 @@ from threading import Event
 from typing import Any, TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from msgspec.structs import replace
 
-from ...wire.acknowledgement import Mark, Reason
+from ...wire.acknowledgement import Reason
 from ...wire.envelope import Attributes, BadSignature, CannotOpen, NotOurs, Opener
-from ..inbox.inbox import PROCESS_DIED, Inbox, Opened, Rules, Taken
+from ..inbox.handling import PROCESS_DIED, Rules
+from ..inbox.inbox import Inbox
 from ..inbox.notes import Cursor
 from ..inbox.order import Gap, Order
+from ..inbox.taking import Opened, Tally
 from ..transports.feed import PAGE, Feed
-from ..transports.transport import Place, Sealed, Source, Unreachable
-from .courier import EVERY_SECONDS, Courier, Parcel
+from ..transports.transport import Arrived, Bookmark, Source, Unreachable
 from .keys import KeyDirectory, Keys
+from .part import Part
 from .recovery import recover
+from .reports import Reports
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -43,9 +45,6 @@ T = TypeVar("T")
 RECEIVE_SECONDS = 0.2
 LOOK_SECONDS = 1.0
 """So often, at the most, it looks for keys that were added."""
-IDLE_REPORT_SECONDS = 2.0
-"""While nothing happens here, so often it looks for what another process, a replay of dead letters, has to say."""
-MOST_LETTERS = 50
 HEAL_SECONDS = 60.0
 """So often it asks the feed for what was gone on without."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
@@ -54,25 +53,6 @@ GAP_PAUSE = 60.0
 
 class GapStands(Exception):
     """A number is missing, and nobody has it now."""
-
-
-class Part:
-    """Which part of what an agency is told is meant, and by which number it is in order. This is all of it."""
-
-    behind: int | None = 0
-    """The number behind which it begins; None: it begins with the first message that it wants."""
-
-    def number(self, attributes: Attributes) -> int:
-        """The number that has no gaps in this part."""
-        return int(attributes.sequence)
-
-    def after(self, handled: int) -> int:
-        """The sequence after which a source has to look, with everything up to that number handled."""
-        return handled
-
-    def wants(self, attributes: Attributes, sealed: Sealed, opener: Opener) -> bool:  # noqa: ARG002
-        """Whether a message belongs to this part."""
-        return True
 
 
 class Subscription:
@@ -103,17 +83,15 @@ class Subscription:
         self._part = part or Part()
         self._is_replay = part is not None
         self._outages: tuple[type[Exception], ...] = (Unreachable, *inbox.errors)
-        self._order: Order[tuple[Attributes, Sealed]] = Order(0)
-        self._left: list[Sealed] = []
+        self._order: Order[tuple[Attributes, Arrived]] = Order(0)
+        self._left: list[Arrived] = []
         """Not handled any more, as it was told to stop."""
         self._tried_keys: set[str] = set()
         self._sought: set[str] = set()
         self._begun = False
         self._rewind = False
-        self._received: Mark | None = None
-        self._courier: Courier | None = None
-        self._reported = self._looked = self._healed = 0.0
-        self._reported_so_far: object = None
+        self._reports: Reports | None = None
+        self._looked = self._healed = 0.0
         self._waited_for: Gap | None = None
         self.handled = 0
         self.again = 0
@@ -124,7 +102,7 @@ class Subscription:
     def run(self, stop: Event) -> None:
         """Receive until told to stop; a replay, until its end. Outages, of either side, are waited out."""
         pause = FIRST_PAUSE
-        self._courier = None if self._is_replay else Courier(self._source.replies())
+        self._reports = None if self._is_replay else Reports(self._inbox, self.name, self._source.replies())
         try:
             while not stop.is_set():
                 done = self.handled + self.again
@@ -143,12 +121,10 @@ class Subscription:
                 self._inbox.watch.end(self.name)
         finally:
             self._source.close()
-            if self._courier is not None:
+            if self._reports is not None:
                 with suppress(*self._outages):
-                    self._report(at_once=True)
-                    self._courier.close()
-                    self._note_heard(self._courier)
-                self._courier = None
+                    self._reports.end(self._so_far)
+                self._reports = None
 
     @property
     def gap(self) -> Gap | None:
@@ -181,12 +157,12 @@ class Subscription:
 
     # What arrives
 
-    def _arrive(self, received: Iterable[Sealed], stop: Event, place: Place | None = None) -> list[Sealed]:
+    def _arrive(self, received: Iterable[Arrived], stop: Event, place: Bookmark | None = None) -> list[Arrived]:
         """Handle what is next, and what was missing; pass over repeats; let what is early wait. Returns what the
         service did not sign."""
-        ready: list[tuple[Attributes, Sealed]] = []
-        passed: list[tuple[Attributes, Sealed]] = []
-        refused: list[tuple[Sealed, Reason]] = []
+        ready: list[tuple[Attributes, Arrived]] = []
+        passed: list[tuple[Attributes, Arrived]] = []
+        refused: list[tuple[Arrived, Reason]] = []
         for sealed in received:
             try:
                 attributes = self._opener.verified(sealed.headers, sealed.key, sealed.value)
@@ -215,7 +191,7 @@ class Subscription:
             self._handle(self._missing(passed), stop)
         return [sealed for sealed, _ in refused]
 
-    def _missing(self, passed: Sequence[tuple[Attributes, Sealed]]) -> list[tuple[Attributes, Sealed]]:
+    def _missing(self, passed: Sequence[tuple[Attributes, Arrived]]) -> list[tuple[Attributes, Arrived]]:
         """Those that were passed without being handled; the rest are repeats."""
         numbers = [self._part.number(attributes) for attributes, _ in passed]
         missing = self._inbox.missing(self.name, min(numbers), max(numbers))
@@ -231,13 +207,17 @@ class Subscription:
                 self.again += 1
         return late
 
-    def _handle(self, messages: Sequence[tuple[Attributes, Sealed]], stop: Event, place: Place | None = None) -> None:
+    def _handle(
+        self, messages: Sequence[tuple[Attributes, Arrived]], stop: Event, place: Bookmark | None = None
+    ) -> None:
         """Open these, hand them on, and call a handler that raised again."""
         left = len(messages)
         for some in _parts(messages, self._rules.together):
             left -= len(some)
             opened = [self._open(*message) for message in some]
-            self._say_received(opened)
+            if self._reports is not None:
+                self._reports.received(opened)
+            self._report()
             failures = 0
             while opened and not stop.is_set():
                 taken = self._inbox.take(self.name, opened, place if not left else None, self._rules)
@@ -258,7 +238,7 @@ class Subscription:
         if not messages and place is not None:
             self._inbox.take(self.name, (), place, self._rules)
 
-    def _open(self, attributes: Attributes, sealed: Sealed) -> Opened:
+    def _open(self, attributes: Attributes, sealed: Arrived) -> Opened:
         number = self._part.number(attributes)
         if attributes.keyid not in self._opener.keys:
             if attributes.keyid not in self._sought:  # its file is there before anything is sealed to it
@@ -278,7 +258,7 @@ class Subscription:
         longest: float = min(self._rules.first_pause * 2 ** (min(failures, 32) - 1), self._rules.longest_pause)
         return longest * random.uniform(0.5, 1)  # noqa: S311
 
-    def _count(self, taken: Taken) -> None:
+    def _count(self, taken: Tally) -> None:
         self.handled += taken.handled
         self.again += taken.again
         self.dead += taken.dead
@@ -315,7 +295,7 @@ class Subscription:
             self._waited_for = None
             self._handle(self._order.skip(gap), stop)
 
-    def _fetched(self, gap: Gap) -> Sequence[Sealed]:
+    def _fetched(self, gap: Gap) -> Sequence[Arrived]:
         assert self._feed is not None
         return self._feed.page(gap.first - 1, min(PAGE, gap.last - gap.first + 1)).messages
 
@@ -351,6 +331,14 @@ class Subscription:
             except Unreachable as problem:
                 log.warning("the feed does not help: %s", problem)
 
+    def _report(self) -> None:
+        if self._reports is not None:
+            self._reports.report(self._so_far)
+
+    @property
+    def _so_far(self) -> object:
+        return self.handled, self.dead, self.rejected
+
     def _look_for_keys(self) -> None:
         """Take in keys that were added, and handle what lies in the dead letters for want of them."""
         if time.monotonic() - self._looked < LOOK_SECONDS:
@@ -361,37 +349,6 @@ class Subscription:
             self._tried_keys.add(key)
             for n in self._inbox.letters.sealed_to(self.name, key):
                 recover(self._inbox, self.name, n, self._opener, self._feed, self._rules)
-
-    def _say_received(self, opened: Sequence[Opened]) -> None:
-        for one in opened:
-            if one.delivery is not None and (self._received is None or one.number > self._received.sequence):
-                self._received = Mark(int(one.attributes.sequence), one.delivery.receipt)
-        self._report()
-
-    def _report(self, at_once: bool = False) -> None:
-        """Let the courier bring what there is to say, and note what was heard."""
-        now = time.monotonic()
-        if self._courier is None or (now - self._reported < EVERY_SECONDS and not at_once):
-            return
-        heard = self._note_heard(self._courier)
-        so_far = self.handled, self.dead, self.rejected, self._received
-        if so_far == self._reported_so_far and not heard and now - self._reported < IDLE_REPORT_SECONDS and not at_once:
-            return
-        self._reported, self._reported_so_far = now, so_far
-        said, rows = self._inbox.notes.to_say(self.name)
-        letters = self._inbox.letters.unsent(self.name, MOST_LETTERS) if self._courier.takes_letters else ()
-        if self._received is not None and (said.received is None or self._received.sequence > said.received.sequence):
-            said = replace(said, received=self._received)
-        self._courier.offer(Parcel(said, rows, letters))
-
-    def _note_heard(self, courier: Courier) -> bool:
-        """Note what the service has heard; whether that leaves something more to say."""
-        noted = False
-        for parcel in courier.heard():
-            if parcel.rows or parcel.letters:
-                self._inbox.was_heard(parcel.rows, parcel.letters)
-                noted = True
-        return noted
 
 
 def _parts(what: Sequence[T], size: int) -> Iterator[list[T]]:

@@ -21,7 +21,7 @@ from msgspec import Raw
 from ...wire.acknowledgement import Acknowledgement
 from ...wire.envelope import Rejected, from_cloudevent
 from . import flat_json
-from .transport import Sealed, Unreachable
+from .transport import Arrived, Unreachable
 
 PAGE = 500
 WAIT_SECONDS = 20
@@ -39,10 +39,10 @@ class Lines(Protocol):
     def readline(self, limit: int, /) -> bytes: ...
 
 
-class Page(NamedTuple):
+class FeedPage(NamedTuple):
     """Messages in order; whether they are all there was; and the agency's newest sequence when they were read."""
 
-    messages: Sequence[Sealed]
+    messages: Sequence[Arrived]
     is_last: bool
     head: int
 
@@ -81,7 +81,7 @@ class Feed:
         case: UUID | None = None,
         since: datetime | None = None,
         position: int | None = None,
-    ) -> Page:
+    ) -> FeedPage:
         """What comes after that sequence, or from a time or log position on. Raises Unreachable."""
         begin: dict[str, object] = {"after": after}
         if since is not None:
@@ -103,9 +103,9 @@ class Feed:
                 continue
             except ValueError:
                 raise Unreachable("the feed's answer is no page") from None
-            return Page([sealed(bytes(event)) for event in found], len(found) < limit, head)
+            return FeedPage([sealed(bytes(event)) for event in found], len(found) < limit, head)
 
-    def stream(self, after: int) -> Iterator[Sealed]:
+    def stream(self, after: int) -> Iterator[Arrived]:
         """What comes after that sequence, as it comes, until the connection ends. Raises Unreachable."""
         headers = {"Accept": "text/event-stream", "Last-Event-ID": str(after)}
         try:
@@ -202,12 +202,12 @@ def _words(problem: bytes) -> Sequence[str]:
     return [found[1].decode()] if found else []
 
 
-def sealed(event: bytes) -> Sealed:
+def sealed(event: bytes) -> Arrived:
     """A message of the feed; what is none has no headers, and will be rejected as any other rubbish."""
     try:
-        return Sealed(*from_cloudevent(flat_json.read(event, dict[str, object])))
+        return Arrived(*from_cloudevent(flat_json.read(event, dict[str, object])))
     except (Rejected, ValueError):
-        return Sealed((), None, event)
+        return Arrived((), None, event)
 
 
 def events(lines: Lines) -> Iterator[str]:

@@ -15,7 +15,7 @@ from uuid import UUID
 from ...wire.acknowledgement import Acknowledgement
 from ...wire.envelope import Rejected, attributes_of
 from .feed import PAGE, WAIT_SECONDS, Feed
-from .transport import DeadLetter, Place, Replies, Sealed, Unreachable
+from .transport import Arrived, Bookmark, DeadLetter, Replies, Unreachable
 
 AHEAD = 2
 STEP_SECONDS = 0.2
@@ -44,24 +44,24 @@ class FeedSource:
         self._case, self._since, self._position = case, since, position
         self._follow = follow
         self._at_end = Event()
-        self._reading: tuple[Event, Thread, Queue[list[Sealed] | Unreachable]] | None = None
+        self._reading: tuple[Event, Thread, Queue[list[Arrived] | Unreachable]] | None = None
 
-    def start(self, place: Place | None, handled: int) -> None:  # noqa: ARG002  # the sequence says it all
+    def start(self, place: Bookmark | None, handled: int) -> None:  # noqa: ARG002  # the sequence says it all
         """Begin to read ahead."""
         self.close()
         stop: Event = Event()
-        queue: Queue[list[Sealed] | Unreachable] = Queue(AHEAD if not self._stream else AHEAD * STREAMED)
+        queue: Queue[list[Arrived] | Unreachable] = Queue(AHEAD if not self._stream else AHEAD * STREAMED)
         self._at_end.clear()
         thread = Thread(target=self._read, args=(handled, stop, queue), name=f"feed-{self.agency}", daemon=True)
         self._reading = stop, thread, queue
         thread.start()
 
-    def receive(self, seconds: float) -> Sequence[Sealed]:
+    def receive(self, seconds: float) -> Sequence[Arrived]:
         """What was read ahead."""
         if self._reading is None:
             raise Unreachable("the feed is not being read")
         queue = self._reading[2]
-        found: list[Sealed] = []
+        found: list[Arrived] = []
         try:
             got = queue.get(timeout=seconds)
             while True:
@@ -77,7 +77,7 @@ class FeedSource:
         except Empty:
             return found
 
-    def settled(self, waiting: Sequence[Sealed], refused: Sequence[Sealed]) -> None:
+    def settled(self, waiting: Sequence[Arrived], refused: Sequence[Arrived]) -> None:
         """Nobody waits: the sequence is kept in the inbox."""
 
     @property
@@ -99,7 +99,7 @@ class FeedSource:
             thread.join(STEP_SECONDS * 5)
             self._feed = self._feed.again()
 
-    def _read(self, after: int, stop: Event, queue: "Queue[list[Sealed] | Unreachable]") -> None:
+    def _read(self, after: int, stop: Event, queue: "Queue[list[Arrived] | Unreachable]") -> None:
         try:
             for messages in self._streamed(after) if self._stream else self._pages(self._feed, after, stop):
                 _put(queue, messages, stop)
@@ -112,10 +112,10 @@ class FeedSource:
         except Exception as problem:  # a connection that is closed while it is read breaks in many ways
             _put(queue, Unreachable(type(problem).__name__), stop)
 
-    def _streamed(self, after: int) -> Iterator[list[Sealed]]:
+    def _streamed(self, after: int) -> Iterator[list[Arrived]]:
         return ([message] for message in self._feed.stream(after))
 
-    def _pages(self, feed: Feed, after: int, stop: Event) -> Iterator[list[Sealed]]:
+    def _pages(self, feed: Feed, after: int, stop: Event) -> Iterator[list[Arrived]]:
         since, position = self._since, self._position
         while not stop.is_set():
             asked = time.monotonic()
@@ -152,14 +152,14 @@ class FeedReplies:
         self._feed.close()
 
 
-def sequence_of(message: Sealed) -> int:
+def sequence_of(message: Arrived) -> int:
     """What a message says its sequence is, unverified; 0 where it says nothing."""
     with suppress(Rejected):
         return int(attributes_of({name: text or b"" for name, text in message.headers}, message.key).sequence)
     return 0
 
 
-def _put(queue: "Queue[list[Sealed] | Unreachable]", what: "list[Sealed] | Unreachable", stop: Event) -> None:
+def _put(queue: "Queue[list[Arrived] | Unreachable]", what: "list[Arrived] | Unreachable", stop: Event) -> None:
     while not stop.is_set():
         with suppress(Full):
             queue.put(what, timeout=STEP_SECONDS)

@@ -1,8 +1,8 @@
 """Where deliveries come from, and where the answers go: what every transport has to offer, and no more.
 
 A transport brings sealed messages in the order in which it has them. It need not be good: what it loses, repeats or
-turns round, the subscription notices by the numbers inside the signature. `Place` helps a transport to go on where it
-was; what was handled is never decided by it.
+turns round, the subscription notices by the numbers inside the signature. A `Bookmark` helps a transport to go on where
+it was; what was handled is never decided by it.
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,24 +14,24 @@ from ...wire.acknowledgement import Acknowledgement, Reason
 from ...wire.envelope import Message
 
 
-class Place(NamedTuple):
+class Bookmark(NamedTuple):
     """Where to read on: in Kafka the topic's id and an offset; elsewhere not needed, as the sequence says it."""
 
     topic_id: str
     offset: int
 
 
-class Sealed(NamedTuple):
+class Arrived(NamedTuple):
     """A message as it came, unopened. `after` is the place behind it, `at` when its transport says it was sent."""
 
     headers: Sequence[tuple[str, bytes | None]]
     key: bytes | None
     value: bytes | None
-    after: Place | None = None
+    after: Bookmark | None = None
     at: float = 0.0
 
     @classmethod
-    def of(cls, message: Message) -> "Sealed":
+    def of(cls, message: Message) -> "Arrived":
         """What a receiver gets of a message that was sent."""
         return cls(message.headers, message.key, message.value)
 
@@ -53,7 +53,7 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
     at: str
     state: str
     """`open`, or `recovered`."""
-    sealed: Sealed | None
+    sealed: Arrived | None
     """None where the bytes are not kept any more: the feed has them."""
 
     def headers(self) -> list[tuple[str, bytes]]:
@@ -90,16 +90,16 @@ class Source(Protocol):
 
     agency: str
 
-    def start(self, place: Place | None, handled: int) -> None:
+    def start(self, place: Bookmark | None, handled: int) -> None:
         """(Re)connect, and go to that place, or where none is known, or it is not there any more, to where all may be
         found that comes after the sequence `handled`. Raises Unreachable."""
         ...
 
-    def receive(self, seconds: float) -> Sequence[Sealed]:
+    def receive(self, seconds: float) -> Sequence[Arrived]:
         """What came next; nothing after so many seconds without anything. Raises Unreachable."""
         ...
 
-    def settled(self, waiting: Sequence[Sealed], refused: Sequence[Sealed]) -> None:
+    def settled(self, waiting: Sequence[Arrived], refused: Sequence[Arrived]) -> None:
         """All that was received is committed in the inbox, handled or not, but for those that wait for one that is
         missing; `refused` is what the service did not sign. For a transport whose other side waits for an answer."""
         ...

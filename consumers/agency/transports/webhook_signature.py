@@ -24,7 +24,7 @@ class NotSigned(Exception):
     """What was posted is not taken. The message says which check failed, and nothing of what was posted."""
 
 
-class Keys:
+class WebhookKeys:
     """What the service's posts are checked with."""
 
     def __init__(self, texts: Iterable[str]) -> None:

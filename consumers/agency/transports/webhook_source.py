@@ -20,8 +20,8 @@ from . import flat_json
 from .feed import Feed
 from .feed_source import FeedReplies, sequence_of
 from .listener import Answer, Limits, Listener, Request
-from .transport import DeadLetter, Place, Replies, Sealed, Unreachable
-from .webhook_signature import TOLERANCE_SECONDS, Keys, NotSigned
+from .transport import Arrived, Bookmark, DeadLetter, Replies, Unreachable
+from .webhook_signature import TOLERANCE_SECONDS, NotSigned, WebhookKeys
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ NOT_THE_SERVICES = Answer(422, "the service did not sign the message inside, or 
 class _Post:
     """A message that was posted, and who waits to hear what became of it."""
 
-    def __init__(self, sealed: Sealed) -> None:
+    def __init__(self, sealed: Arrived) -> None:
         self.sealed = sealed
         self.waiting: list[asyncio.Future[Answer]] = []
         self.is_given = False
@@ -66,7 +66,7 @@ class WebhookSource:
         """Raises OSError where it cannot listen there, ValueError for a key that is none."""
         self.agency = agency
         self._keys: Callable[[], Iterable[str]] = keys if callable(keys) else partial(tuple, tuple(keys))
-        Keys(self._keys())
+        WebhookKeys(self._keys())
         self._feed = feed
         self._tolerance, self._answer_seconds = tolerance, answer_seconds
         self._changed = Condition()
@@ -81,7 +81,7 @@ class WebhookSource:
         """Where it listens."""
         return self._listener.address
 
-    def start(self, place: Place | None, handled: int) -> None:  # noqa: ARG002  # the service knows what was taken
+    def start(self, place: Bookmark | None, handled: int) -> None:  # noqa: ARG002  # the service knows what was taken
         """Begin to answer. What was given out before and is not settled is to be posted again."""
         if self._state == "closed":
             try:
@@ -93,7 +93,7 @@ class WebhookSource:
             self._state = "open"
         self._answer(lambda post: LATER if post.is_given else None)
 
-    def receive(self, seconds: float) -> Sequence[Sealed]:
+    def receive(self, seconds: float) -> Sequence[Arrived]:
         """What was posted."""
         with self._changed:
             self._changed.wait_for(lambda: any(not post.is_given for post in self._posts.values()), seconds)
@@ -102,7 +102,7 @@ class WebhookSource:
                 post.is_given = True
             return [post.sealed for post in found]
 
-    def settled(self, waiting: Sequence[Sealed], refused: Sequence[Sealed]) -> None:
+    def settled(self, waiting: Sequence[Arrived], refused: Sequence[Arrived]) -> None:
         """Answer those that were given out, but for those that wait for one that is missing."""
         waits, bad = {id(sealed) for sealed in waiting}, {id(sealed) for sealed in refused}
 
@@ -144,7 +144,7 @@ class WebhookSource:
     async def _take(self, request: Request) -> Answer:
         """What is answered to a post."""
         try:
-            Keys(self._keys()).check(request.headers, request.body, time.time(), self._tolerance)
+            WebhookKeys(self._keys()).check(request.headers, request.body, time.time(), self._tolerance)
         except NotSigned as why:
             self._complain(str(why))
             return Answer(401, str(why))
@@ -154,7 +154,7 @@ class WebhookSource:
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() != CONTENT_TYPE:
             return Answer(415, f"it is not {CONTENT_TYPE}")
         try:
-            sealed = Sealed(*from_cloudevent(flat_json.read(request.body, dict[str, object])))
+            sealed = Arrived(*from_cloudevent(flat_json.read(request.body, dict[str, object])))
         except (ValueError, Rejected):
             return Answer(400, "not a sealed message as CloudEvents JSON")
         heard: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
@@ -166,7 +166,7 @@ class WebhookSource:
         except TimeoutError:
             return LATER
 
-    def _put(self, sealed: Sealed, heard: asyncio.Future[Answer]) -> bool:
+    def _put(self, sealed: Arrived, heard: asyncio.Future[Answer]) -> bool:
         """Keep it until it is asked for; whether there is room. What is posted again meanwhile waits with the first."""
         id = next((text or b"" for name, text in sealed.headers if name == "ce_id"), b"").decode("latin-1")
         key = sequence_of(sealed), id

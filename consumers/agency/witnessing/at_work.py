@@ -20,7 +20,7 @@ from ...evidence.checkpoints import parse_checkpoint
 from ...evidence.notes import Note, parse_note
 from ...evidence.refused import NotProven
 from ...evidence.tiles import Tile, TiledTree
-from .witness import Answer, Misbehaviour, Witness
+from .witness import Misbehaviour, Verdict, Witness
 
 log = logging.getLogger(__name__)
 
@@ -142,19 +142,19 @@ class _Handler(BaseHTTPRequestHandler):
         said = self.headers.get("Content-Length", "")
         if self.path != "/add-checkpoint":
             self.close_connection = True
-            self._answer(Answer(404, b"there is /add-checkpoint\n"))
+            self._answer(Verdict(404, b"there is /add-checkpoint\n"))
         elif not (said.isascii() and said.isdigit() and len(said) < 8 and int(said) <= LARGEST):
             self.close_connection = True
-            self._answer(Answer(400, b"the request says no length, or one that is too large\n"))
+            self._answer(Verdict(400, b"the request says no length, or one that is too large\n"))
         else:
             self._answer(self.server.witness.add_checkpoint(self.rfile.read(int(said))))
 
     def do_GET(self) -> None:
         parts = self.path.strip("/").split("/")
         found = self.server.witness.cosigned(parts[0]) if len(parts) == 2 and parts[1] == "checkpoint" else None
-        self._answer(Answer(200, found) if found is not None else Answer(404, b"nothing was cosigned\n"))
+        self._answer(Verdict(200, found) if found is not None else Verdict(404, b"nothing was cosigned\n"))
 
-    def _answer(self, answer: Answer) -> None:
+    def _answer(self, answer: Verdict) -> None:
         self.send_response(answer.status)
         self.send_header("Content-Type", answer.media_type)
         self.send_header("Content-Length", str(len(answer.body)))

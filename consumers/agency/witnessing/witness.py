@@ -20,14 +20,13 @@ from threading import RLock
 from typing import NamedTuple
 
 from ...evidence import merkle, notes
+from ...evidence.add_checkpoint import parse_request, request
 from ...evidence.checkpoints import Checkpoint, parse_checkpoint
-from ...evidence.coding import decimal, from_base64, to_base64
-from ...evidence.notes import Note, PublicKey, Signature, SigningKey, parse_note
+from ...evidence.notes import Note, PublicKey, Signature, SigningKey
 from ...evidence.refused import Forked, Malformed, NotConsistent, NotProven
 
 log = logging.getLogger(__name__)
 
-MOST_HASHES = 63
 MOST_ALARMS = 100
 """Of one log, while nobody has looked: it cannot fill the witness's disk."""
 BUSY_SECONDS = 30.0
@@ -41,7 +40,7 @@ SCHEMA = """
 """
 
 
-class Answer(NamedTuple):
+class Verdict(NamedTuple):
     """What a witness answers: an HTTP status, a body, and its type."""
 
     status: int
@@ -124,50 +123,50 @@ class Witness:
             )
         return done.rowcount == 1
 
-    def add_checkpoint(self, body: bytes) -> Answer:
+    def add_checkpoint(self, body: bytes) -> Verdict:
         """`add-checkpoint` of tlog-witness: the cosignature lines, or why not, by the statuses that it gives."""
         try:
             old, proof, note = parse_request(body)
             checkpoint = parse_checkpoint(note.text)
         except Malformed as problem:
-            return Answer(400, f"{problem}\n".encode())
+            return Verdict(400, f"{problem}\n".encode())
         keys = [key for key in self._logs if key.name == checkpoint.origin]
         if not keys:
-            return Answer(404, b"the log is not known here\n")
+            return Verdict(404, b"the log is not known here\n")
         try:
             signed = notes.verify(note, keys)
         except NotProven as problem:
-            return Answer(403, f"{problem}\n".encode())
+            return Verdict(403, f"{problem}\n".encode())
         if checkpoint.extensions and all(key.kind == notes.COSIGNATURE_ML_DSA for key in signed):
-            return Answer(403, b"the log's signature does not cover the checkpoint's extension lines\n")
+            return Verdict(403, b"the log's signature does not cover the checkpoint's extension lines\n")
         if checkpoint.size == 0 and checkpoint.root != merkle.EMPTY_ROOT:
-            return Answer(422, b"the empty tree has another root\n")
+            return Verdict(422, b"the empty tree has another root\n")
         if old > checkpoint.size:
-            return Answer(400, b"the old size is larger than the checkpoint's\n")
+            return Verdict(400, b"the old size is larger than the checkpoint's\n")
         try:
             with self._alone():
                 return self._consider(checkpoint, old, proof, self._checked(note, signed))
         except sqlite3.Error as problem:
             log.critical("nothing is cosigned, for it cannot be kept: %s", type(problem).__name__)
-            return Answer(500, b"the witness cannot keep what it cosigns\n")
+            return Verdict(500, b"the witness cannot keep what it cosigns\n")
 
-    def _consider(self, checkpoint: Checkpoint, old: int, proof: Sequence[bytes], note: Note) -> Answer:
+    def _consider(self, checkpoint: Checkpoint, old: int, proof: Sequence[bytes], note: Note) -> Verdict:
         seen = self.seen(checkpoint.origin)
         body = request(old, proof, note)
         if checkpoint.size == seen.size and checkpoint.root != seen.root:
             self._keep_evidence(checkpoint.origin, "the log has two trees of one size", body)
-            return Answer(422, b"another tree of this size was cosigned\n")
+            return Verdict(422, b"another tree of this size was cosigned\n")
         if any(e.origin == checkpoint.origin for e in self.alarms()):
-            return Answer(403, b"an alarm stands over this log\n")
+            return Verdict(403, b"an alarm stands over this log\n")
         if old != seen.size:
-            return Answer(409, f"{seen.size}\n".encode(), "text/x.tlog.size")
+            return Verdict(409, f"{seen.size}\n".encode(), "text/x.tlog.size")
         try:
             merkle.verify_consistency(old, seen.root, checkpoint.size, checkpoint.root, proof)
         except Forked as problem:
             self._keep_evidence(checkpoint.origin, "the log has two histories", body)
-            return Answer(422, f"{problem}\n".encode())
+            return Verdict(422, f"{problem}\n".encode())
         except NotProven as problem:
-            return Answer(422, f"{problem}\n".encode())
+            return Verdict(422, f"{problem}\n".encode())
         cosignatures = [key.sign(note.text, self._time()) for key in self.keys]
         kept = Note(note.text, (*note.signatures, *cosignatures))
         self._db.execute(
@@ -175,7 +174,7 @@ class Witness:
             " DO UPDATE SET size = excluded.size, root = excluded.root, note = excluded.note",
             (checkpoint.origin, checkpoint.size, checkpoint.root, kept.data),
         )
-        return Answer(200, "".join(s.line for s in cosignatures).encode())
+        return Verdict(200, "".join(s.line for s in cosignatures).encode())
 
     def follow(self, note: Note, proof: Callable[[int, int], Sequence[bytes]]) -> Sequence[Signature]:
         """Cosign a checkpoint that was fetched; `proof` gives the consistency proof from one size to another.
@@ -251,26 +250,3 @@ class Witness:
         ids = {(key.name, key.key_id) for key in signed}
         each = {(s.name, s.key_id): s for s in note.signatures if (s.name, s.key_id) in ids}
         return Note(note.text, tuple(each.values()))
-
-
-def parse_request(body: bytes) -> tuple[int, list[bytes], Note]:
-    """(old size, consistency proof, checkpoint) of an `add-checkpoint` request. Raises Malformed."""
-    head, gap, rest = body.partition(b"\n\n")
-    try:
-        lines = head.decode("ascii").split("\n")
-    except UnicodeDecodeError:
-        raise Malformed("the request's lines are ASCII") from None
-    if not gap or not lines[0].startswith("old "):
-        raise Malformed("the request begins with the old size")
-    if len(lines) - 1 > MOST_HASHES:
-        raise Malformed("the proof is too long")
-    proof = [from_base64(line) for line in lines[1:]]
-    if any(len(h) != merkle.HASH_BYTES for h in proof):
-        raise Malformed("a hash has 32 bytes")
-    return decimal(lines[0][4:]), proof, parse_note(rest)
-
-
-def request(old: int, proof: Sequence[bytes], note: Note) -> bytes:
-    """The body of an `add-checkpoint` request."""
-    lines = "".join(f"{to_base64(h)}\n" for h in proof)
-    return f"old {old}\n{lines}\n".encode() + note.data

@@ -4,4 +4,5 @@
 `access`      how a cluster is reached; needs no client
 `clients`     clients of kafka-python that leave nothing behind
 `unreadable`  records at which the client breaks off
+`internals`   every use of the client's private parts, with its reason
 """

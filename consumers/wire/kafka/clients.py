@@ -13,6 +13,8 @@ from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 from kafka.errors import KafkaError
 from kafka.net.compat import KafkaNetClient
 
+from .internals import abandon
+
 T = TypeVar("T")
 CLOSE_SECONDS = 1.0
 
@@ -37,9 +39,7 @@ def end(producer: KafkaProducer) -> None:
     try:
         producer.close(timeout=CLOSE_SECONDS)
     except KafkaError:
-        producer._sender.force_close()
-        producer._sender.join(CLOSE_SECONDS)
-        producer._closed = True  # or it tries all of that again when it is collected
+        abandon(producer, CLOSE_SECONDS)
 
 
 @contextmanager

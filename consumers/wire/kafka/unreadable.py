@@ -21,12 +21,6 @@ UNREADABLE = (
 """What the client raises at it."""
 
 
-def in_hand(consumer: KafkaConsumer) -> TopicPartition | None:
-    """The partition at whose records the client broke off; it says so nowhere in public."""
-    records = getattr(getattr(consumer, "_fetcher", None), "_next_partition_records", None)
-    return getattr(records, "topic_partition", None)
-
-
 def pass_by(consumer: KafkaConsumer, at: TopicPartition, step: int = 1) -> int:
     """Go on behind so many records, or at the topic's end; the offset there. It always moves: a client that is told to
     stay where it broke off hangs."""

@@ -18,7 +18,7 @@ class Waiting(Protocol):
 W = TypeVar("W", bound=Waiting)
 
 
-class Sealed(NamedTuple):
+class Supplied(NamedTuple):
     """Agency → its messages, in order; and what was in the way where there is one that cannot be sealed: that agency
     has the messages before it. The words of a problem name the agency, and no content."""
 
@@ -35,14 +35,14 @@ class Again(NamedTuple, Generic[W]):
     to: int
 
 
-class Place(NamedTuple):
+class TopicProgress(NamedTuple):
     """How far an agency's topic was written, and which topic that was."""
 
     topic_id: str
     sequence: int
 
 
-class Source(Protocol[W]):
+class Supply(Protocol[W]):
     """The register, as the publisher needs it."""
 
     def subscribers(self) -> Sequence[str]:
@@ -63,15 +63,15 @@ class Source(Protocol[W]):
         """Remember how far a re-sealing was sent."""
         ...
 
-    def seal_all(self, tellings: Sequence[W], most: int) -> Sealed:
+    def seal_all(self, tellings: Sequence[W], most: int) -> Supplied:
         """These, sealed and signed, until there are so many bytes of them."""
         ...
 
-    def places(self, agencies: Iterable[str]) -> Mapping[str, Place]:
+    def places(self, agencies: Iterable[str]) -> Mapping[str, TopicProgress]:
         """Agency → what was last remembered of its topic."""
         ...
 
-    def remember(self, places: Mapping[str, Place]) -> None:
+    def remember(self, places: Mapping[str, TopicProgress]) -> None:
         """Remember how far these topics were written."""
         ...
 
