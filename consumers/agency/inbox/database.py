@@ -1,4 +1,4 @@
-"""The little that an inbox asks of a database, and SQLite behind it. PostgreSQL is in inbox_postgres.py.
+"""The little that an inbox asks of a database, and SQLite behind it. PostgreSQL is in ../postgres.
 
 SQL is written once, in what both understand, with `?` for parameters.
 """

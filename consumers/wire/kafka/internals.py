@@ -1,7 +1,7 @@
 """What kafka-python 3.0.12 has no public way to: every use of its private parts is here, each with its reason.
 
-A release that changes one of these breaks `tests/integration/test_kafka_clients.py`, `test_publisher` or
-`test_agency_kafka`, each by name.
+A release that changes one of these fails in `test_kafka_clients` (`abandon`), `test_publisher` (`commit`, `ask_for`) or
+`test_agency_kafka` (`in_hand`).
 """
 
 from collections.abc import Sequence
