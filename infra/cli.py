@@ -198,7 +198,7 @@ def _agencies(settings: Settings, said: argparse.Namespace) -> int:
 
 
 def _service_key(settings: Settings, said: argparse.Namespace) -> int:
-    from rujukan.consumers.envelope import encoded_service_key
+    from rujukan.consumers.wire.envelope import encoded_service_key
 
     from . import composition
 

@@ -17,9 +17,9 @@ from rujukan.api.acknowledging import Acknowledgements
 from rujukan.api.casework import Casework
 from rujukan.api.ports import Changes, Gone, Moved, Ports, Repeated, Retryable, TokenKeys, Unavailable, UsedBefore
 from rujukan.api.waiting import LOOKERS
-from rujukan.consumers.envelope import check_public_key
-from rujukan.consumers.publisher import SHARES, Publisher
-from rujukan.consumers.source import Place
+from rujukan.consumers.publishing.publisher import SHARES, Publisher
+from rujukan.consumers.publishing.supply import TopicProgress
+from rujukan.consumers.wire.envelope import check_public_key
 from rujukan.domain.compartment import Compartment
 from rujukan.domain.disclosure import Written
 from rujukan.domain.fact import Act, AgencyCode
@@ -145,14 +145,14 @@ class PublisherSource:
         with self._pool.connection() as db:
             return directory.subscribers(db)
 
-    def places(self, agencies: Iterable[str]) -> dict[str, Place]:
+    def places(self, agencies: Iterable[str]) -> dict[str, TopicProgress]:
         with self._pool.connection() as db:
             rows = db.execute(
                 "SELECT agency, topic, sequence FROM delivery.topics WHERE agency = ANY(%s)", (list(agencies),)
             ).fetchall()
-        return {agency: Place(topic, sequence) for agency, topic, sequence in rows}
+        return {agency: TopicProgress(topic, sequence) for agency, topic, sequence in rows}
 
-    def remember(self, places: Mapping[str, Place]) -> None:
+    def remember(self, places: Mapping[str, TopicProgress]) -> None:
         with self._pool.connection() as db:
             db.execute(
                 "INSERT INTO delivery.topics (agency, topic, sequence) SELECT * FROM"

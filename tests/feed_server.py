@@ -8,9 +8,9 @@ from socket import SHUT_RDWR
 from threading import Condition, Thread
 from urllib.parse import parse_qs, urlsplit
 
-from rujukan.consumers import acknowledgement, envelope
-from rujukan.consumers.acknowledgement import Acknowledgement
-from rujukan.consumers.envelope import Message
+from rujukan.consumers.wire import acknowledgement, envelope
+from rujukan.consumers.wire.acknowledgement import Acknowledgement
+from rujukan.consumers.wire.envelope import Message
 
 TOKEN = "token-of-rsud"
 

@@ -11,10 +11,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec import Raw
 from msgspec.structs import replace
 
-from rujukan.consumers import envelope
-from rujukan.consumers.acknowledgement import Acknowledgement
-from rujukan.consumers.envelope import AgencyKey, Attributes, Delivery, Message
-from rujukan.consumers.transport import DeadLetter, Place, Sealed, Unreachable
+from rujukan.consumers.agency.transports.transport import Arrived, Bookmark, DeadLetter, Unreachable
+from rujukan.consumers.wire import envelope
+from rujukan.consumers.wire.acknowledgement import Acknowledgement
+from rujukan.consumers.wire.envelope import AgencyKey, Attributes, Delivery, Message
 
 KEY = AgencyKey.generate("1")
 SERVICE = Ed25519PrivateKey.generate()
@@ -98,33 +98,33 @@ class Wire:
 
     agency = AGENCY
 
-    def __init__(self, messages: Sequence[Message | Sealed], page: int = 1000, stop: Event | None = None) -> None:
-        self.sent = [m if isinstance(m, Sealed) else Sealed.of(m) for m in messages]
+    def __init__(self, messages: Sequence[Message | Arrived], page: int = 1000, stop: Event | None = None) -> None:
+        self.sent = [m if isinstance(m, Arrived) else Arrived.of(m) for m in messages]
         self.clerk = Clerk()
-        self.starts: list[tuple[Place | None, int]] = []
+        self.starts: list[tuple[Bookmark | None, int]] = []
         self.page = page
         self.breaks_at: set[int] = set()
         self._at = 0
         self._stop = stop
         self._quiet = 0
 
-    def start(self, place: Place | None, handled: int) -> None:
+    def start(self, place: Bookmark | None, handled: int) -> None:
         self.starts.append((place, handled))
         self._at = place.offset if place is not None and place.topic_id == "wire" else 0
 
-    def receive(self, seconds: float) -> Sequence[Sealed]:
+    def receive(self, seconds: float) -> Sequence[Arrived]:
         if self._at in self.breaks_at:
             self.breaks_at.discard(self._at)
             raise Unreachable("cut")
         some = self.sent[self._at : self._at + self.page]
-        found = [s._replace(after=Place("wire", self._at + n)) for n, s in enumerate(some, 1)]
+        found = [s._replace(after=Bookmark("wire", self._at + n)) for n, s in enumerate(some, 1)]
         self._at += len(found)
         self._quiet = 0 if found else self._quiet + 1
         if self._quiet > 2 and self._stop is not None:
             self._stop.set()
         return found
 
-    def settled(self, waiting: Sequence[Sealed], refused: Sequence[Sealed]) -> None:
+    def settled(self, waiting: Sequence[Arrived], refused: Sequence[Arrived]) -> None:
         """Nobody waits."""
 
     @property
@@ -160,6 +160,6 @@ class Clerk:
         """Nothing is held."""
 
 
-def rubbish(size: int = 100) -> Sealed:
+def rubbish(size: int = 100) -> Arrived:
     """Something that the service did not send."""
-    return Sealed([("n", os.urandom(4))], b"k", os.urandom(size))
+    return Arrived([("n", os.urandom(4))], b"k", os.urandom(size))

@@ -107,8 +107,8 @@ def witnessing(said: argparse.Namespace, stop: threading.Event) -> Iterator[list
     if said.log is None:
         yield found
         return
-    from rujukan.consumers.witness import Misbehaviour
-    from rujukan.consumers.witnessing import LogClient, follow
+    from rujukan.consumers.agency.witnessing.at_work import LogClient, follow
+    from rujukan.consumers.agency.witnessing.witness import Misbehaviour
 
     witness = _open(said)
 
@@ -129,8 +129,8 @@ def _witness(settings: Settings, said: argparse.Namespace) -> int:
         raise Failed("say where the witness's keys are, or will be: --witness-key FILE")
     if said.keygen:
         return _keygen(said.keygen, said.witness_key)
-    from rujukan.consumers.witness import Misbehaviour
-    from rujukan.consumers.witnessing import LogClient, WitnessServer, follow, watch
+    from rujukan.consumers.agency.witnessing.at_work import LogClient, WitnessServer, follow, watch
+    from rujukan.consumers.agency.witnessing.witness import Misbehaviour
 
     witness = _open(said)
     if said.clear_alarm is not None:
@@ -181,9 +181,9 @@ def _keygen(name: str, file: Path) -> int:
 
 
 def _open(said: argparse.Namespace) -> Any:
+    from rujukan.consumers.agency.witnessing.witness import Evidence, Witness
     from rujukan.consumers.evidence.coding import from_base64
     from rujukan.consumers.evidence.notes import SigningKey, parse_vkey
-    from rujukan.consumers.witness import Evidence, Witness
 
     if said.witness_key.stat().st_mode & 0o077:
         raise Failed(f"{said.witness_key} can be read by others; chmod 600 it")

@@ -19,7 +19,7 @@ def add_commands(command: Any) -> None:
         nargs="?",
         metavar="WHAT",
         help="TOPIC[.vN] prints a schema; asyncapi the AsyncAPI document; page, html and known what EVENTS.md, "
-        "/docs/events and consumers/known_events.py say",
+        "/docs/events and consumers/wire/known_events.py say",
     )
     schemas.add_argument(
         "--write",

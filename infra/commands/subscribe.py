@@ -15,13 +15,13 @@ from . import evidence
 from .evidence import Failed, stopped_by_signal
 
 if TYPE_CHECKING:
-    from rujukan.consumers.envelope import Opener
-    from rujukan.consumers.feed import Feed
-    from rujukan.consumers.inbox import Inbox
-    from rujukan.consumers.kafka_access import KafkaAccess
-    from rujukan.consumers.keys import Keys
-    from rujukan.consumers.subscription import Subscription
-    from rujukan.consumers.webhook_source import WebhookSource
+    from rujukan.consumers.agency.inbox.inbox import Inbox
+    from rujukan.consumers.agency.subscribing.keys import Keys
+    from rujukan.consumers.agency.subscribing.subscription import Subscription
+    from rujukan.consumers.agency.transports.feed import Feed
+    from rujukan.consumers.agency.transports.webhook_source import WebhookSource
+    from rujukan.consumers.wire.envelope import Opener
+    from rujukan.consumers.wire.kafka.access import KafkaAccess
 
 MISSING = 3
 """Exit status where something is missing: a gap stands, or a witness found the log contradicting itself."""
@@ -125,7 +125,7 @@ def _add_sinks(parser: argparse.ArgumentParser) -> None:
 
 def keygen(settings: Settings, said: argparse.Namespace) -> int:
     """Make a key pair; a file that is there is never overwritten."""
-    from rujukan.consumers.envelope import AgencyKey
+    from rujukan.consumers.wire.envelope import AgencyKey
 
     key = AgencyKey.generate(said.id)
     try:
@@ -181,7 +181,7 @@ def show_inbox(settings: Settings, said: argparse.Namespace) -> int:
 
 def dead_letters(settings: Settings, said: argparse.Namespace) -> int:
     """List them, show some, or hand them to the handler once more. Status 1 where one still is one."""
-    from rujukan.consumers.recovery import NotRecovered, opened, recover
+    from rujukan.consumers.agency.subscribing.recovery import NotRecovered, opened, recover
 
     inbox = _inbox(said, _sink(said))
     name: str = said.agency
@@ -204,7 +204,7 @@ def dead_letters(settings: Settings, said: argparse.Namespace) -> int:
             about["bytes"] = len(found.sealed.value or b"") if found.sealed is not None else None
             print(json.dumps(about, indent=2))
             if said.open:
-                from rujukan.consumers.sinks import to_json
+                from rujukan.consumers.agency.subscribing.sinks import to_json
 
                 try:
                     delivery = opened(found, _opener(said), feed).delivery
@@ -229,12 +229,8 @@ def dead_letters(settings: Settings, said: argparse.Namespace) -> int:
 def _subscription(
     said: argparse.Namespace, keys: "Keys", inbox: "Inbox[Any]", kafka: "KafkaAccess | None", feed: "Feed | None"
 ) -> "Subscription":
-    from rujukan.consumers import replay
-    from rujukan.consumers.feed_source import FeedSource
-    from rujukan.consumers.inbox import Rules
-    from rujukan.consumers.known_events import is_known
-    from rujukan.consumers.subscription import Subscription
-    from rujukan.consumers.transport import Source
+    from rujukan.consumers.agency import Begin, FeedSource, Rules, Subscription, from_feed, is_known, replay
+    from rujukan.consumers.agency.transports.transport import Source
 
     outside = said.to_command or said.to_webhook or said.stop_after
     rules = Rules(
@@ -247,17 +243,19 @@ def _subscription(
     service = _service_keys(said)
     source: Source
     if said.begin:
-        begin = replay.Begin.read(said.begin)
+        begin = Begin.read(said.begin)
         if feed is not None:
-            source = replay.from_feed(said.agency, feed, begin, said.case)
+            source = from_feed(said.agency, feed, begin, said.case)
         else:
             assert kafka is not None
-            source = replay.from_kafka(said.agency, kafka, begin)
-        return replay.replay(source, keys, service, inbox, begin, case=said.case, rules=rules, name=said.name)
+            from rujukan.consumers.agency import from_kafka
+
+            source = from_kafka(said.agency, kafka, begin)
+        return replay(source, keys, service, inbox, begin, case=said.case, rules=rules, name=said.name)
     if said.listen:
         return Subscription(_listening(said, feed), keys, service, inbox, feed=feed, rules=rules)
     if kafka is not None:
-        from rujukan.consumers.kafka_source import KafkaSource
+        from rujukan.consumers.agency import KafkaSource
 
         source = KafkaSource(said.agency, kafka)
         return Subscription(source, keys, service, inbox, feed=feed, rules=rules)
@@ -267,8 +265,8 @@ def _subscription(
 
 
 def _listening(said: argparse.Namespace, feed: "Feed | None") -> "WebhookSource":
-    from rujukan.consumers.webhook_signature import keys_in
-    from rujukan.consumers.webhook_source import WebhookSource
+    from rujukan.consumers.agency.transports.webhook_signature import keys_in
+    from rujukan.consumers.agency.transports.webhook_source import WebhookSource
 
     if not said.webhook_secret_file:
         raise Failed("say what is posted is checked with: --webhook-secret-file FILE")
@@ -297,7 +295,7 @@ def _listening(said: argparse.Namespace, feed: "Feed | None") -> "WebhookSource"
 
 
 def _kafka(settings: Settings, said: argparse.Namespace) -> "KafkaAccess | None":
-    from rujukan.consumers.kafka_access import KafkaAccess, password_in
+    from rujukan.consumers.wire.kafka.access import KafkaAccess, password_in
 
     address = said.kafka or ("" if said.feed else settings.kafka)
     if not address:
@@ -307,7 +305,7 @@ def _kafka(settings: Settings, said: argparse.Namespace) -> "KafkaAccess | None"
 
 
 def _feed(said: argparse.Namespace) -> "Feed | None":
-    from rujukan.consumers.feed import Feed
+    from rujukan.consumers.agency.transports.feed import Feed
 
     if not said.feed:
         return None
@@ -323,7 +321,7 @@ def _feed(said: argparse.Namespace) -> "Feed | None":
 
 
 def _keys(said: argparse.Namespace) -> "Keys":
-    from rujukan.consumers.keys import KeyDirectory, key_from
+    from rujukan.consumers.agency import KeyDirectory, key_from
 
     if said.key and said.keys:
         raise Failed("say --key or --keys, not both")
@@ -335,7 +333,7 @@ def _keys(said: argparse.Namespace) -> "Keys":
 
 
 def _service_keys(said: argparse.Namespace) -> list[Any]:
-    from rujukan.consumers.envelope import service_key
+    from rujukan.consumers.agency import service_key
 
     if not said.service_key:
         raise Failed("say the service's public key: --service-key KEY|FILE")
@@ -343,7 +341,7 @@ def _service_keys(said: argparse.Namespace) -> list[Any]:
 
 
 def _opener(said: argparse.Namespace) -> "Opener":
-    from rujukan.consumers.envelope import Opener
+    from rujukan.consumers.wire.envelope import Opener
 
     return Opener(_keys(said), _service_keys(said))
 
@@ -352,16 +350,16 @@ def _inbox(said: argparse.Namespace, handler: Any) -> "Inbox[Any]":
     where = said.inbox or f"{said.agency}.db"
     handled_is_deleted = getattr(said, "handled_is_deleted", False)
     if where.startswith(("postgresql://", "postgres://")):
-        from rujukan.consumers.inbox_postgres import PostgresInbox
+        from rujukan.consumers.agency import PostgresInbox
 
         return PostgresInbox(where, handler, handled_is_deleted=handled_is_deleted)
-    from rujukan.consumers.inbox import SqliteInbox
+    from rujukan.consumers.agency import SqliteInbox
 
     return SqliteInbox(where, handler, handled_is_deleted=handled_is_deleted)
 
 
 def _sink(said: argparse.Namespace) -> Callable[[Any, Any], object]:
-    from rujukan.consumers import sinks
+    from rujukan.consumers.agency.subscribing import sinks
 
     if said.to_directory:
         return sinks.to_directory(said.to_directory)

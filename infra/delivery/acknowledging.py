@@ -27,9 +27,11 @@ from psycopg.rows import TupleRow
 from rujukan.api.acknowledging import Acknowledgements
 from rujukan.api.casework import Casework
 from rujukan.api.ports import Clock, Moved
-from rujukan.consumers import acknowledgement, kafka_clients, topics
-from rujukan.consumers.kafka_access import Access, options
-from rujukan.consumers.unreadable import UNREADABLE, in_hand, pass_by
+from rujukan.consumers.wire import acknowledgement
+from rujukan.consumers.wire.kafka import clients, topics
+from rujukan.consumers.wire.kafka.access import Access, options
+from rujukan.consumers.wire.kafka.internals import in_hand
+from rujukan.consumers.wire.kafka.unreadable import UNREADABLE, pass_by
 from rujukan.domain.codes import Purpose, Role
 from rujukan.domain.delivery import AcknowledgeDeliveries, Mark
 from rujukan.domain.fact import Act, AgencyCode
@@ -141,8 +143,8 @@ class AcknowledgementReader:
     def _session(self, db: Connection[TupleRow], stop: Event) -> None:
         reached = options(self._access)
         with (
-            closing(kafka_clients.admin(**topics.ADMIN, **reached)) as admin,
-            closing(kafka_clients.consumer(**topics.CONSUMER, **FETCH, **reached)) as consumer,
+            closing(clients.admin(**topics.ADMIN, **reached)) as admin,
+            closing(clients.consumer(**topics.CONSUMER, **FETCH, **reached)) as consumer,
         ):
             ids: dict[str, str] = {}
             gathered = _Gathered()

@@ -4,7 +4,7 @@ from time import monotonic
 
 from cryptography.hazmat.primitives.hpke import MLKEM768X25519PublicKey
 
-from rujukan.consumers import envelope
+from rujukan.consumers.wire import envelope
 from rujukan.domain import agency as agencies
 from rujukan.domain.agency_state import Agency
 

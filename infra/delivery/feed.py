@@ -10,7 +10,7 @@ from uuid import UUID
 import msgspec
 
 from rujukan.api.ports import Sealed, Unavailable
-from rujukan.consumers import envelope
+from rujukan.consumers.wire import envelope
 from rujukan.domain.refusal import KeyMissing
 
 from .agency_keys import NoKey, NotTold

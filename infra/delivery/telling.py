@@ -22,9 +22,9 @@ from msgspec import Raw, Struct
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from rujukan.consumers import batch, envelope
-from rujukan.consumers.envelope import ERASED, Attributes, Delivery, Message, Unsigned
-from rujukan.consumers.source import Again, Sealed
+from rujukan.consumers.publishing.supply import Again, Supplied
+from rujukan.consumers.wire import batch, envelope
+from rujukan.consumers.wire.envelope import ERASED, Attributes, Delivery, Message, Unsigned
 from rujukan.domain.compartment import Compartment
 from rujukan.domain.delivery import Told
 
@@ -185,7 +185,7 @@ class Tellings:
             raise next(iter(sealed.problems.values()))
         return [m for messages in sealed.messages.values() for m in messages]
 
-    def seal_all(self, tellings: Sequence[Telling], most: int | None = None) -> Sealed:
+    def seal_all(self, tellings: Sequence[Telling], most: int | None = None) -> Supplied:
         """Agency → its tellings of these, sealed and signed, in order, until they have `most` bytes together. An agency
         of which one cannot be sealed is named among the problems, and has those before it."""
         unsigned: dict[str, list[Unsigned]] = {}
@@ -207,7 +207,7 @@ class Tellings:
                     continue
                 unsigned.setdefault(telling.agency, []).append(sealed)
                 size += len(sealed.value)
-        return Sealed(
+        return Supplied(
             {
                 agency: [m for part in _parts(waiting) for m in envelope.sign(part, self._sealing.signer)]
                 for agency, waiting in unsigned.items()

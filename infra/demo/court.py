@@ -11,13 +11,13 @@ from uuid import UUID
 import httpx
 from rich.console import Console
 
+from rujukan.consumers.agency.witnessing.at_work import LogClient, follow
+from rujukan.consumers.agency.witnessing.witness import Witness
 from rujukan.consumers.evidence import words
 from rujukan.consumers.evidence.bundles import verify_bundle
 from rujukan.consumers.evidence.notes import COSIGNATURE_ML_DSA, SigningKey
 from rujukan.consumers.evidence.policies import parse_policy
 from rujukan.consumers.evidence.refused import NotProven
-from rujukan.consumers.witness import Witness
-from rujukan.consumers.witnessing import LogClient, follow
 
 from .. import composition
 from ..database import FOLLOWER, as_role

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from rujukan.api.casework import Casework
-from rujukan.consumers.envelope import AgencyKey
+from rujukan.consumers.wire.envelope import AgencyKey
 from rujukan.domain.codes import AgencyKind, Role, Service
 
 from .. import onboarding

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from rujukan.consumers.kafka_access import KafkaAccess, password_in
+from rujukan.consumers.wire.kafka.access import KafkaAccess, password_in
 
 from ..settings import PREFIX, Settings
 

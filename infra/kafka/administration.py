@@ -23,8 +23,8 @@ from kafka.admin import (
 from kafka.errors import for_code
 from kafka.protocol.admin import AlterClientQuotasRequest, DescribeClientQuotasRequest
 
-from rujukan.consumers import kafka_clients, topics
-from rujukan.consumers.kafka_access import KafkaAccess
+from rujukan.consumers.wire.kafka import clients, topics
+from rujukan.consumers.wire.kafka.access import KafkaAccess
 
 from .credentials import Credentials
 from .planning import (
@@ -61,7 +61,7 @@ class Administration:
 
     def __init__(self, access: KafkaAccess) -> None:
         self._access = access
-        self._admin = kafka_clients.admin(**topics.ADMIN, **access.options())
+        self._admin = clients.admin(**topics.ADMIN, **access.options())
 
     def __enter__(self) -> Self:
         return self

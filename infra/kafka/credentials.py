@@ -8,7 +8,7 @@ import os
 import secrets
 from pathlib import Path
 
-from rujukan.consumers.kafka_access import PASSWORD_PROPERTY, KafkaAccess, password_in
+from rujukan.consumers.wire.kafka.access import PASSWORD_PROPERTY, KafkaAccess, password_in
 
 PASSWORD_BYTES = 32
 

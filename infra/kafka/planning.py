@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from rujukan.consumers import acknowledgement
-from rujukan.consumers.topics import acks_of, dead_letters_of, topic_of
+from rujukan.consumers.wire import acknowledgement
+from rujukan.consumers.wire.kafka.topics import acks_of, dead_letters_of, topic_of
 from rujukan.domain.fact import AgencyCode
 
 ADMIN_USER = "rujukan-admin"

@@ -6,7 +6,7 @@ It can be run at any time, any number of times, and again after it was interrupt
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from rujukan.consumers.kafka_access import KafkaAccess
+from rujukan.consumers.wire.kafka.access import KafkaAccess
 from rujukan.domain.fact import AgencyCode
 
 from .administration import Administration

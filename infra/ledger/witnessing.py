@@ -1,6 +1,6 @@
 """Asks witnesses that can be reached to cosign each checkpoint: the log's side of C2SP tlog-witness.
 
-A witness behind a firewall is not asked; it comes by itself (consumers/witness.py).
+A witness behind a firewall is not asked; it comes by itself (consumers/agency/witnessing/witness.py).
 """
 
 import logging
@@ -13,12 +13,12 @@ from threading import Event
 import httpx
 
 from rujukan.consumers.evidence import notes
+from rujukan.consumers.evidence.add_checkpoint import request
 from rujukan.consumers.evidence.checkpoints import Checkpoint, parse_checkpoint
 from rujukan.consumers.evidence.coding import decimal
 from rujukan.consumers.evidence.notes import Note, PublicKey, parse_signature
 from rujukan.consumers.evidence.policies import parse_policy
 from rujukan.consumers.evidence.refused import Malformed, NotProven
-from rujukan.consumers.witness import request
 
 from .store import LedgerStore, NotSealed
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import msgspec
 
-from rujukan.consumers.envelope import CONTENT_TYPE
-from rujukan.consumers.topics import topic_of
+from rujukan.consumers.wire.envelope import CONTENT_TYPE
+from rujukan.consumers.wire.kafka.topics import topic_of
 
 from .described import described, meaning, title
 from .frozen import all_shapes

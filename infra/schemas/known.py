@@ -1,4 +1,4 @@
-"""The text of consumers/known_events.py: which events an agency's side of this release knows, without the domain."""
+"""The text of consumers/wire/known_events.py: the events that an agency's side knows, which has no domain."""
 
 from .frozen import all_shapes
 from .shapes import PLACEHOLDER

@@ -4,7 +4,7 @@ What an event means, and whom it speaks to, its subject declares (domain/declari
 What the declarations do not say stands here. The tests ask for words for whatever can be told.
 """
 
-from rujukan.consumers.envelope import ERASED
+from rujukan.consumers.wire.envelope import ERASED
 from rujukan.domain import catalogue
 from rujukan.domain.declaring import HAPPENED, Shared, Step
 from rujukan.domain.erasure import DeletionAsked

@@ -26,7 +26,7 @@ from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 from msgspec.structs import replace
 
-from rujukan.consumers.kafka_access import KafkaAccess
+from rujukan.consumers.wire.kafka.access import KafkaAccess
 from rujukan.infra.kafka.planning import ADMIN_USER, SERVICE_USER
 from rujukan.infra.settings import Settings
 

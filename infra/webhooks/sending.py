@@ -21,7 +21,7 @@ import httpx
 import msgspec
 
 from rujukan.api.casework import Casework
-from rujukan.consumers import envelope
+from rujukan.consumers.wire import envelope
 from rujukan.domain import agency as agencies
 from rujukan.domain.fact import Act, AgencyCode
 from rujukan.domain.refusal import Refusal

@@ -17,8 +17,8 @@ from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.consumer.fetcher import ConsumerRecord
 from msgspec.structs import replace
 
-from rujukan.consumers import topics
-from rujukan.consumers.envelope import AgencyKey
+from rujukan.consumers.wire.envelope import AgencyKey
+from rujukan.consumers.wire.kafka import topics
 from rujukan.domain.agency import AgencyRegistered, agency_stream
 from rujukan.domain.agency_keys import KeyRegistered
 from rujukan.domain.case.consents import ConsentGiven

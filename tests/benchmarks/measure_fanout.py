@@ -12,10 +12,10 @@ from fanning import round_trip
 from harness import Bench, Measured, beside
 from measure_http import everything, load
 
-from rujukan.consumers.envelope import Delivery
-from rujukan.consumers.inbox import SqliteInbox
-from rujukan.consumers.kafka_source import KafkaSource
-from rujukan.consumers.subscription import Subscription
+from rujukan.consumers.agency.inbox.inbox import SqliteInbox
+from rujukan.consumers.agency.kafka.source import KafkaSource
+from rujukan.consumers.agency.subscribing.subscription import Subscription
+from rujukan.consumers.wire.envelope import Delivery
 from rujukan.domain.codes import Purpose, Role
 from rujukan.infra import composition
 from rujukan.infra.demo.story import Desk

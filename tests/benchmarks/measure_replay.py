@@ -14,8 +14,8 @@ from threading import Event, Thread
 import psutil
 from harness import Bench, Measured, beside
 
-from rujukan.consumers import kafka_clients, topics
-from rujukan.consumers.envelope import encoded_service_key
+from rujukan.consumers.wire.envelope import encoded_service_key
+from rujukan.consumers.wire.kafka import clients, topics
 from rujukan.infra.services.apache_kafka import ApacheKafka
 from rujukan.infra.services.broker import BrokerProcess, EmbeddedBroker
 
@@ -74,9 +74,9 @@ def run(bench: Bench) -> list[Measured]:
 
 
 def _fill(bootstrap: str) -> None:
-    with closing(kafka_clients.admin(bootstrap_servers=bootstrap, **topics.ADMIN)) as admin:
+    with closing(clients.admin(bootstrap_servers=bootstrap, **topics.ADMIN)) as admin:
         topics.ensure(admin, [AGENCY])
-    with kafka_clients.ending(kafka_clients.producer(bootstrap_servers=bootstrap, **topics.PRODUCER)) as producer:
+    with clients.ending(clients.producer(bootstrap_servers=bootstrap, **topics.PRODUCER)) as producer:
         for start in range(1, MESSAGES + 1, AT_ONCE):
             numbers = range(start, min(start + AT_ONCE, MESSAGES + 1))
             some = (delivery(n, CASES[n % 3]) for n in numbers)

@@ -12,14 +12,14 @@ from typing import Any
 from harness import Bench, Measured, beside
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 
-from rujukan.consumers import topics
-from rujukan.consumers.feed import Feed
-from rujukan.consumers.feed_source import FeedSource
-from rujukan.consumers.inbox import Inbox, SqliteInbox
-from rujukan.consumers.inbox_postgres import PostgresInbox
-from rujukan.consumers.kafka_source import KafkaSource
-from rujukan.consumers.subscription import Subscription
-from rujukan.consumers.transport import Source
+from rujukan.consumers.agency.inbox.inbox import Inbox, SqliteInbox
+from rujukan.consumers.agency.kafka.source import KafkaSource
+from rujukan.consumers.agency.postgres.inbox import PostgresInbox
+from rujukan.consumers.agency.subscribing.subscription import Subscription
+from rujukan.consumers.agency.transports.feed import Feed
+from rujukan.consumers.agency.transports.feed_source import FeedSource
+from rujukan.consumers.agency.transports.transport import Source
+from rujukan.consumers.wire.kafka import topics
 from rujukan.infra.services.broker import EmbeddedBroker
 
 sys.path.insert(0, str(Path(__file__).parents[1]))

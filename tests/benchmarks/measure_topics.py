@@ -7,8 +7,8 @@ from fanning import Network, brokers, elapsed, on, produce, publishers, read
 from harness import Bench, Measured, beside
 from kafka import KafkaAdminClient
 
-from rujukan.consumers import topics
-from rujukan.consumers.envelope import Opener
+from rujukan.consumers.wire.envelope import Opener
+from rujukan.consumers.wire.kafka import topics
 from rujukan.infra import composition
 
 TARGET, TARGET_OPENED = 3000.0, 5000.0

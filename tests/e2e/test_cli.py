@@ -157,7 +157,7 @@ def test_the_agencys_side_needs_no_server_part(tmp_path):
     blocked = "".join(f"sys.modules[{name!r}] = None; " for name in SERVER_PARTS)
     code = (
         f"import sys; {blocked}"
-        "import rujukan.consumers.subscription, rujukan.consumers.inbox;"
+        "from rujukan.consumers.agency import KafkaSource, SqliteInbox, Subscription;"
         "from rujukan.infra.cli import main;"
         "raise SystemExit(main(['keygen', 'agency.key']))"
     )

@@ -21,11 +21,12 @@ import pytest
 from conftest import Running
 from kafka import KafkaConsumer, TopicPartition
 
-from rujukan.consumers import topics
-from rujukan.consumers.envelope import Delivery
-from rujukan.consumers.inbox import Rules, SqliteInbox
-from rujukan.consumers.kafka_source import KafkaSource
-from rujukan.consumers.subscription import Subscription
+from rujukan.consumers.agency.inbox.handling import Rules
+from rujukan.consumers.agency.inbox.inbox import SqliteInbox
+from rujukan.consumers.agency.kafka.source import KafkaSource
+from rujukan.consumers.agency.subscribing.subscription import Subscription
+from rujukan.consumers.wire.envelope import Delivery
+from rujukan.consumers.wire.kafka import topics
 from rujukan.domain.codes import Role
 from rujukan.infra import composition
 from rujukan.infra.demo import story

@@ -15,7 +15,8 @@ from random import Random
 import psycopg
 from kafka import KafkaAdminClient, TopicPartition
 
-from rujukan.consumers import topics
+from rujukan.consumers.publishing.tails import tails
+from rujukan.consumers.wire.kafka import topics
 
 from .parts import Broker, Program
 from .poison import pour
@@ -152,7 +153,7 @@ class Retention(Fault):
 
     def _last(self, world: World, admin: KafkaAdminClient) -> int:
         """The highest sequence that the topic holds."""
-        return topics.tails(world.access(), admin, [self._agency], world.service_key)[self._agency].sequence
+        return tails(world.access(), admin, [self._agency], world.service_key)[self._agency].sequence
 
     def check(self, world: World) -> None:
         said = world.log_of(subscriber(self._agency))[self._said :]

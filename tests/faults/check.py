@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from random import Random
 from uuid import UUID
 
-from rujukan.consumers.envelope import CannotOpen, Opener, Rejected
+from rujukan.consumers.wire.envelope import CannotOpen, Opener, Rejected
 from rujukan.domain.case.notes import NoteRecorded
 from rujukan.infra import composition
 from rujukan.infra.demo.inboxes import entitled

@@ -9,9 +9,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from kafka import KafkaConsumer, KafkaProducer
 from msgspec.structs import replace
 
-from rujukan.consumers import envelope, topics
-from rujukan.consumers.envelope import Opener
-from rujukan.consumers.topics import partition, topic_of
+from rujukan.consumers.wire import envelope
+from rujukan.consumers.wire.envelope import Opener
+from rujukan.consumers.wire.kafka import topics
+from rujukan.consumers.wire.kafka.topics import partition, topic_of
 
 from .world import World
 

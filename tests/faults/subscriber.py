@@ -12,14 +12,15 @@ import time
 from pathlib import Path
 from threading import Event, Thread
 
-from rujukan.consumers.envelope import Delivery, service_key
-from rujukan.consumers.feed import Feed
-from rujukan.consumers.feed_source import FeedSource
-from rujukan.consumers.inbox import Rules, SqliteInbox
-from rujukan.consumers.kafka_access import KafkaAccess
-from rujukan.consumers.kafka_source import KafkaSource
-from rujukan.consumers.keys import key_from
-from rujukan.consumers.subscription import Subscription
+from rujukan.consumers.agency.inbox.handling import Rules
+from rujukan.consumers.agency.inbox.inbox import SqliteInbox
+from rujukan.consumers.agency.kafka.source import KafkaSource
+from rujukan.consumers.agency.subscribing.keys import key_from
+from rujukan.consumers.agency.subscribing.subscription import Subscription
+from rujukan.consumers.agency.transports.feed import Feed
+from rujukan.consumers.agency.transports.feed_source import FeedSource
+from rujukan.consumers.wire.envelope import Delivery, service_key
+from rujukan.consumers.wire.kafka.access import KafkaAccess
 
 COUNTED = ("handled", "again", "rejected", "dead")
 

@@ -16,9 +16,9 @@ from kafka import KafkaAdminClient
 from msgspec.structs import replace
 
 from rujukan.api.casework import Casework
-from rujukan.consumers import topics
-from rujukan.consumers.envelope import encoded_service_key
-from rujukan.consumers.kafka_access import KafkaAccess, password_in
+from rujukan.consumers.wire.envelope import encoded_service_key
+from rujukan.consumers.wire.kafka import topics
+from rujukan.consumers.wire.kafka.access import KafkaAccess, password_in
 from rujukan.domain.codes import Role
 from rujukan.infra import composition
 from rujukan.infra.demo import network

@@ -13,7 +13,7 @@ import uvicorn
 from office import Office
 
 from rujukan.api.app import create_app
-from rujukan.consumers.envelope import AgencyKey, Delivery, Opener, from_cloudevent
+from rujukan.consumers.wire.envelope import AgencyKey, Delivery, Opener, from_cloudevent
 from rujukan.domain.case.notes import RecordNote
 from rujukan.domain.codes import Purpose, Role, Service
 from rujukan.infra import composition

@@ -17,10 +17,11 @@ from kafka import KafkaAdminClient, KafkaConsumer
 from msgspec.structs import replace
 from office import Office, catch_up
 
-from rujukan.consumers import topics
-from rujukan.consumers.envelope import AgencyKey, Attributes, CannotOpen, Delivery, Opener
-from rujukan.consumers.kafka_access import options
-from rujukan.consumers.publisher import UNABLE_SECONDS
+from rujukan.consumers.publishing.publisher import UNABLE_SECONDS
+from rujukan.consumers.publishing.tails import tails
+from rujukan.consumers.wire.envelope import AgencyKey, Attributes, CannotOpen, Delivery, Opener
+from rujukan.consumers.wire.kafka import topics
+from rujukan.consumers.wire.kafka.access import options
 from rujukan.domain.agency_keys import ApproveResealing, AskResealing, RegisterKey
 from rujukan.domain.case.notes import RecordNote
 from rujukan.domain.codes import Role, Service
@@ -64,7 +65,7 @@ class Publishing:
         """A publisher that can be killed; so many seconds it waits where it can publish nothing, and before it takes
         part again; `other` settings than everybody's are its own."""
         run = (
-            "from rujukan.infra import cli; from rujukan.consumers import publisher as p; p.UNABLE_SECONDS ="
+            "from rujukan.infra import cli; from rujukan.consumers.publishing import publisher as p; p.UNABLE_SECONDS ="
             f" {patience}; p.ASIDE_SECONDS = min(p.ASIDE_SECONDS, p.UNABLE_SECONDS); cli.main(['publisher'])"
         )
         with self._log.open("ab") as out:
@@ -176,7 +177,7 @@ class Publishing:
     def tail(self, agency: str) -> int:
         with self.admin() as admin:
             topics.ensure(admin, [agency])
-            return topics.tails(self.broker.bootstrap, admin, [agency], self.service)[agency].sequence
+            return tails(self.broker.bootstrap, admin, [agency], self.service)[agency].sequence
 
     def topic(self, agency: str, *keys: AgencyKey) -> list[Seen]:
         """All that is in the agency's topic for who reads what is committed, in order."""

@@ -23,9 +23,9 @@ from msgspec.structs import replace
 from office import Office, catch_up, erases, opened_office
 from told import NoText
 
-from rujukan.consumers import topics
-from rujukan.consumers.acknowledgement import Acknowledgement, Failure, Mark
-from rujukan.consumers.envelope import AgencyKey, Delivery, Opener
+from rujukan.consumers.wire.acknowledgement import Acknowledgement, Failure, Mark
+from rujukan.consumers.wire.envelope import AgencyKey, Delivery, Opener
+from rujukan.consumers.wire.kafka import topics
 from rujukan.domain import delivery
 from rujukan.domain.case.notes import RecordNote
 from rujukan.domain.case.referrals import CancelReferral

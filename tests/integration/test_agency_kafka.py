@@ -12,13 +12,15 @@ from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import NewTopic
 from told import AGENCY, CASES, KEY, PINNED, NoText, told
 
-from rujukan.consumers import acknowledgement, topics
-from rujukan.consumers.acknowledgement import Failure, Mark
-from rujukan.consumers.envelope import Message
-from rujukan.consumers.inbox import Rules, SqliteInbox
-from rujukan.consumers.kafka_source import KafkaSource
-from rujukan.consumers.replay import Begin, from_kafka, replay
-from rujukan.consumers.subscription import Subscription
+from rujukan.consumers.agency.inbox.handling import Rules
+from rujukan.consumers.agency.inbox.inbox import SqliteInbox
+from rujukan.consumers.agency.kafka.source import KafkaSource, from_kafka
+from rujukan.consumers.agency.subscribing.replay import Begin, replay
+from rujukan.consumers.agency.subscribing.subscription import Subscription
+from rujukan.consumers.wire import acknowledgement
+from rujukan.consumers.wire.acknowledgement import Failure, Mark
+from rujukan.consumers.wire.envelope import Message
+from rujukan.consumers.wire.kafka import topics
 from rujukan.infra.services.apache_kafka import ApacheKafka
 from rujukan.infra.services.broker import EmbeddedBroker
 

@@ -9,7 +9,7 @@ import pytest
 from conftest import Running
 
 from rujukan.api.casework import Casework
-from rujukan.consumers.envelope import AgencyKey
+from rujukan.consumers.wire.envelope import AgencyKey
 from rujukan.domain.codes import AgencyKind, Purpose, Role
 from rujukan.infra import composition, onboarding
 from rujukan.infra.issuer import usual_actor

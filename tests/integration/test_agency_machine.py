@@ -19,9 +19,9 @@ from feed_server import TOKEN, FeedServer
 from msgspec.structs import replace
 from told import AGENCY, CASES, KEY, PINNED, asked_to_delete, delivery, sealed, told
 
-from rujukan.consumers import sinks
-from rujukan.consumers.envelope import encoded_service_key
-from rujukan.consumers.inbox import NotNow
+from rujukan.consumers.agency.inbox.handling import NotNow
+from rujukan.consumers.agency.subscribing import sinks
+from rujukan.consumers.wire.envelope import encoded_service_key
 
 SERVER_PARTS = ("psycopg", "psycopg_pool", "eventsourcing", "fastapi", "starlette", "uvicorn", "httpx", "jwt", "rich")
 ALONE = "".join(f"sys.modules[{name!r}] = None; " for name in (*SERVER_PARTS, "rujukan.api", "rujukan.projections"))
@@ -253,12 +253,13 @@ KILLED = """
 import sys, time
 from pathlib import Path
 from threading import Event
-from rujukan.consumers.envelope import service_key
-from rujukan.consumers.feed import Feed
-from rujukan.consumers.feed_source import FeedSource
-from rujukan.consumers.inbox import Rules, SqliteInbox
-from rujukan.consumers.keys import key_from
-from rujukan.consumers.subscription import Subscription
+from rujukan.consumers.wire.envelope import service_key
+from rujukan.consumers.agency.transports.feed import Feed
+from rujukan.consumers.agency.transports.feed_source import FeedSource
+from rujukan.consumers.agency.inbox.handling import Rules
+from rujukan.consumers.agency.inbox.inbox import SqliteInbox
+from rujukan.consumers.agency.subscribing.keys import key_from
+from rujukan.consumers.agency.subscribing.subscription import Subscription
 
 def handle(delivery, db):
     time.sleep(0.001)

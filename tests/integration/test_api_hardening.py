@@ -16,8 +16,9 @@ from kafka import KafkaAdminClient
 from office import Office, until
 
 from rujukan.api.actions import EXAMPLE_KEY
-from rujukan.consumers import topics
-from rujukan.consumers.kafka_access import options
+from rujukan.consumers.publishing.tails import tails
+from rujukan.consumers.wire.kafka import topics
+from rujukan.consumers.wire.kafka.access import options
 from rujukan.domain.agency_keys import RegisterKey
 from rujukan.domain.codes import Role
 from rujukan.infra import composition
@@ -131,11 +132,11 @@ def publishing_goes_on(running: Running, within: float = 30) -> bool:
     admin = KafkaAdminClient(**options(access), **topics.ADMIN)
     try:
         topics.ensure(admin, ["polres"])
-        before = topics.tails(access, admin, ["polres"], running.service_key)["polres"].sequence
+        before = tails(access, admin, ["polres"], running.service_key)["polres"].sequence
         shared(lead, opened(lead), "polres", "penegakan-hukum")
         give_up = time.monotonic() + within
         while time.monotonic() < give_up:
-            if topics.tails(access, admin, ["polres"], running.service_key)["polres"].sequence > before:
+            if tails(access, admin, ["polres"], running.service_key)["polres"].sequence > before:
                 return True
         return False
     finally:

@@ -20,10 +20,10 @@ from fastapi import FastAPI
 from rujukan.api.app import create_app
 from rujukan.api.casework import Casework
 from rujukan.api.ports import Changes, Retryable, Unavailable
-from rujukan.consumers.envelope import Delivery
-from rujukan.consumers.inbox import SqliteInbox
-from rujukan.consumers.kafka_source import KafkaSource
-from rujukan.consumers.subscription import Subscription
+from rujukan.consumers.agency.inbox.inbox import SqliteInbox
+from rujukan.consumers.agency.kafka.source import KafkaSource
+from rujukan.consumers.agency.subscribing.subscription import Subscription
+from rujukan.consumers.wire.envelope import Delivery
 from rujukan.domain.access import AccessRecorded
 from rujukan.domain.agency import AddMember
 from rujukan.domain.case.glass import BreakGlass

@@ -11,8 +11,8 @@ from feed_server import TOKEN, FeedServer
 from kafka import KafkaAdminClient, KafkaProducer
 from told import AGENCY, KEY, PINNED, told
 
-from rujukan.consumers import topics
-from rujukan.consumers.envelope import encoded_service_key
+from rujukan.consumers.wire.envelope import encoded_service_key
+from rujukan.consumers.wire.kafka import topics
 from rujukan.infra.services.broker import EmbeddedBroker
 
 PAGE = (Path(__file__).parents[2] / "consumers" / "README.md").read_text()

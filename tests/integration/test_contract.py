@@ -19,7 +19,7 @@ from openapi_spec_validator import validate
 from rujukan.api.actions import AGENCY_ACTIONS, CASE_ACTIONS, OPENING, Action
 from rujukan.api.casework import Casework
 from rujukan.api.contract import MADE_HERE
-from rujukan.consumers.envelope import AgencyKey
+from rujukan.consumers.wire.envelope import AgencyKey
 from rujukan.domain import agency as a
 from rujukan.domain import webhook as w
 from rujukan.domain.agency_keys import ApproveResealing, AskResealing, RefuseResealing, RegisterKey, RetireKey

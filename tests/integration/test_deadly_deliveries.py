@@ -15,9 +15,9 @@ from feed_server import FeedServer
 from psycopg.conninfo import make_conninfo
 from told import AGENCY, KEY, PINNED, told
 
-from rujukan.consumers.envelope import encoded_service_key
-from rujukan.consumers.inbox import Inbox, SqliteInbox
-from rujukan.consumers.inbox_postgres import PostgresInbox
+from rujukan.consumers.agency.inbox.inbox import Inbox, SqliteInbox
+from rujukan.consumers.agency.postgres.inbox import PostgresInbox
+from rujukan.consumers.wire.envelope import encoded_service_key
 
 LAST = 40
 ENDS = {7: "os._exit(1)", 8: "os.kill(os.getpid(), SIGSEGV)", 20: "os.kill(os.getpid(), SIGKILL)", 33: "sys.exit(2)"}
@@ -27,13 +27,14 @@ SUBSCRIBER = """
 import os, sys, threading
 from pathlib import Path
 from signal import SIGKILL, SIGSEGV
-from rujukan.consumers.envelope import service_key
-from rujukan.consumers.feed import Feed
-from rujukan.consumers.feed_source import FeedSource
-from rujukan.consumers.inbox import Rules, SqliteInbox
-from rujukan.consumers.inbox_postgres import PostgresInbox
-from rujukan.consumers.keys import key_from
-from rujukan.consumers.subscription import Subscription
+from rujukan.consumers.wire.envelope import service_key
+from rujukan.consumers.agency.transports.feed import Feed
+from rujukan.consumers.agency.transports.feed_source import FeedSource
+from rujukan.consumers.agency.inbox.handling import Rules
+from rujukan.consumers.agency.inbox.inbox import SqliteInbox
+from rujukan.consumers.agency.postgres.inbox import PostgresInbox
+from rujukan.consumers.agency.subscribing.keys import key_from
+from rujukan.consumers.agency.subscribing.subscription import Subscription
 
 _, where, url, pin, last, ends = sys.argv
 ends = eval(ends)

@@ -16,10 +16,12 @@ from kafka.errors import TopicAlreadyExistsError
 from msgspec.structs import replace
 
 from rujukan.api.casework import Casework
-from rujukan.consumers import acknowledgement, envelope, topics
-from rujukan.consumers.inbox import Rules, SqliteInbox
-from rujukan.consumers.kafka_source import KafkaSource
-from rujukan.consumers.subscription import Subscription
+from rujukan.consumers.agency.inbox.handling import Rules
+from rujukan.consumers.agency.inbox.inbox import SqliteInbox
+from rujukan.consumers.agency.kafka.source import KafkaSource
+from rujukan.consumers.agency.subscribing.subscription import Subscription
+from rujukan.consumers.wire import acknowledgement, envelope
+from rujukan.consumers.wire.kafka import topics
 from rujukan.domain.agency_keys import RegisterKey, RetireKey
 from rujukan.domain.case.consents import GiveConsent
 from rujukan.domain.case.erasure import ApproveErasure, RequestErasure

@@ -15,16 +15,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from told import AGENCY, CASES, KEY, PINNED, Wire, delivery, sealed, told
 
-from rujukan.consumers import feed, feed_source
-from rujukan.consumers.acknowledgement import Mark
-from rujukan.consumers.envelope import AgencyKey, NotOurs, Opener
-from rujukan.consumers.feed import Feed, Page, events
-from rujukan.consumers.feed_source import FeedSource
-from rujukan.consumers.inbox import Rules, SqliteInbox
-from rujukan.consumers.order import Gap
-from rujukan.consumers.replay import Begin, from_feed, replay
-from rujukan.consumers.subscription import Subscription
-from rujukan.consumers.transport import Unreachable
+from rujukan.consumers.agency.inbox.handling import Rules
+from rujukan.consumers.agency.inbox.inbox import SqliteInbox
+from rujukan.consumers.agency.inbox.order import Gap
+from rujukan.consumers.agency.subscribing.replay import Begin, from_feed, replay
+from rujukan.consumers.agency.subscribing.subscription import Subscription
+from rujukan.consumers.agency.transports import feed, feed_source
+from rujukan.consumers.agency.transports.feed import Feed, FeedPage, events
+from rujukan.consumers.agency.transports.feed_source import FeedSource
+from rujukan.consumers.agency.transports.transport import Unreachable
+from rujukan.consumers.wire.acknowledgement import Mark
+from rujukan.consumers.wire.envelope import AgencyKey, NotOurs, Opener
 
 MANY = told(40)
 QUICK = Rules(first_pause=0.01)
@@ -109,7 +110,7 @@ def test_a_feed_that_answers_rubbish_is_unreachable_and_then_asked_again(server:
     asking, opener = Feed(server.url, TOKEN), Opener([KEY], [PINNED])
     for what, rubbish in RUBBISH.items():
         server.rubbish = [rubbish] * 2
-        found: list[Page] = []
+        found: list[FeedPage] = []
         for _ in range(4):
             with suppress(Unreachable):
                 found.append(asking.page(0))
@@ -173,7 +174,7 @@ def test_while_the_feed_does_not_answer_what_is_missing_is_waited_for_even_with_
 
 
 def test_what_the_feed_has_not_either_is_skipped_with_leave_and_healed_when_it_has_it(server, tmp_path, monkeypatch):
-    from rujukan.consumers import subscription
+    from rujukan.consumers.agency.subscribing import subscription
 
     monkeypatch.setattr(subscription, "HEAL_SECONDS", 0.2)
     server.hidden = {5, 6}
@@ -188,7 +189,7 @@ def test_what_the_feed_has_not_either_is_skipped_with_leave_and_healed_when_it_h
 
 
 def test_what_was_sealed_to_a_lost_key_is_fetched_when_it_is_sealed_anew(server, tmp_path, monkeypatch):
-    from rujukan.consumers import subscription
+    from rujukan.consumers.agency.subscribing import subscription
 
     monkeypatch.setattr(subscription, "HEAL_SECONDS", 0.2)
     lost = AgencyKey.generate("lost")
@@ -246,7 +247,7 @@ def test_it_ends_at_once_while_a_long_poll_waits(server, tmp_path):
 
 
 def test_an_answer_too_large_is_asked_for_in_smaller_pages(server, monkeypatch):
-    from rujukan.consumers import feed as module
+    from rujukan.consumers.agency.transports import feed as module
 
     monkeypatch.setattr(module, "LARGEST", 30_000)
     page = feed_of(server).page(0, 30)

@@ -13,18 +13,20 @@ import pytest
 from psycopg.conninfo import make_conninfo
 from told import AGENCY, CASES, KEY, PINNED, asked_to_delete, delivery, rubbish, sealed
 
-from rujukan.consumers.acknowledgement import Failure, Mark
-from rujukan.consumers.dead_letters import MOST_UNSIGNED
-from rujukan.consumers.envelope import Opener
-from rujukan.consumers.inbox import PROCESS_DIED, Deletion, Inbox, Leaving, NotNow, Opened, Rules, SqliteInbox
-from rujukan.consumers.inbox_postgres import PostgresInbox
-from rujukan.consumers.order import Gap
-from rujukan.consumers.recovery import recover
-from rujukan.consumers.transport import Place, Sealed
+from rujukan.consumers.agency.inbox.dead_letters import MOST_UNSIGNED
+from rujukan.consumers.agency.inbox.handling import PROCESS_DIED, Deletion, Leaving, NotNow, Rules
+from rujukan.consumers.agency.inbox.inbox import Inbox, SqliteInbox
+from rujukan.consumers.agency.inbox.order import Gap
+from rujukan.consumers.agency.inbox.taking import Opened
+from rujukan.consumers.agency.postgres.inbox import PostgresInbox
+from rujukan.consumers.agency.subscribing.recovery import recover
+from rujukan.consumers.agency.transports.transport import Arrived, Bookmark
+from rujukan.consumers.wire.acknowledgement import Failure, Mark
+from rujukan.consumers.wire.envelope import Opener
 
 RULES = Rules(commit_seconds=60, tries=3)
 OPENER = Opener([KEY], [PINNED])
-NOTES = [Sealed.of(message) for message in sealed(delivery(n, CASES[n % 2]) for n in range(1, 9))]
+NOTES = [Arrived.of(message) for message in sealed(delivery(n, CASES[n % 2]) for n in range(1, 9))]
 Boxes = Callable[..., Inbox[Any]]
 
 
@@ -55,7 +57,7 @@ def opened(n: int) -> Opened:
     return of(NOTES[n - 1])
 
 
-def of(message: Sealed) -> Opened:
+def of(message: Arrived) -> Opened:
     attributes = OPENER.verified(message.headers, message.key, message.value)
     return Opened(int(attributes.sequence), message, attributes, OPENER.unseal(attributes, message.value))
 
@@ -64,7 +66,7 @@ def unopened(n: int) -> Opened:
     return opened(n)._replace(delivery=None, reason="cannot-open")
 
 
-def take(inbox: Inbox[Any], *some: Opened, place: Place | None = None, rules: Rules = RULES) -> Any:
+def take(inbox: Inbox[Any], *some: Opened, place: Bookmark | None = None, rules: Rules = RULES) -> Any:
     inbox.begin(AGENCY)
     return inbox.take(AGENCY, some, place, rules)
 
@@ -85,12 +87,12 @@ def keeping(inbox_of: Boxes) -> tuple[Inbox[Any], Callable[[], list[int]]]:
 
 def test_a_delivery_that_comes_again_is_handled_once_by_whatever_process(boxes):
     inbox, mine = keeping(boxes)
-    assert take(inbox, opened(1), opened(2), place=Place("a", 2)).handled == 2
+    assert take(inbox, opened(1), opened(2), place=Bookmark("a", 2)).handled == 2
     assert take(inbox, opened(2)).again == 1
     other, _ = keeping(boxes)
-    assert take(other, opened(1), opened(2), opened(3), place=Place("b", 9)).handled == 1
+    assert take(other, opened(1), opened(2), opened(3), place=Bookmark("b", 9)).handled == 1
     assert mine() == [1, 2, 3]
-    assert (handled(inbox), inbox.notes.cursor(AGENCY).place) == (3, Place("b", 9))
+    assert (handled(inbox), inbox.notes.cursor(AGENCY).place) == (3, Bookmark("b", 9))
 
 
 def test_what_a_failing_handler_wrote_is_not_there_and_what_was_before_it_is(boxes):
@@ -103,7 +105,7 @@ def test_what_a_failing_handler_wrote_is_not_there_and_what_was_before_it_is(box
 
     _, mine = keeping(boxes)
     inbox = boxes(handler)
-    taken = take(inbox, opened(1), opened(2), opened(3), place=Place("a", 3))
+    taken = take(inbox, opened(1), opened(2), opened(3), place=Bookmark("a", 3))
     assert (taken.done, taken.handled, taken.stopped_by, taken.tries) == (1, 1, "RuntimeError", 1)
     assert (mine(), handled(inbox), inbox.notes.cursor(AGENCY).place) == ([1], 1, None)
     failing.clear()
@@ -135,8 +137,8 @@ def test_tries_are_counted_across_processes_and_then_it_is_a_dead_letter_and_the
 
 def test_where_nothing_came_but_rubbish_the_place_moves_on(boxes):
     inbox = boxes()
-    assert take(inbox, place=Place("a", 7)).done == 0
-    assert inbox.notes.cursor(AGENCY).place == Place("a", 7)
+    assert take(inbox, place=Bookmark("a", 7)).done == 0
+    assert inbox.notes.cursor(AGENCY).place == Bookmark("a", 7)
 
 
 def killing(boxes: Boxes, *some: Opened, rules: Rules = RULES) -> Any:
@@ -348,7 +350,7 @@ def _fields(one: Opened) -> dict[str, str]:
 
 def test_what_does_not_follow_in_its_case_is_said(boxes):
     inbox = boxes()
-    jumping = [Sealed.of(m) for m in sealed([delivery(1), delivery(2)], in_case=lambda d: d.sequence * 2)]
+    jumping = [Arrived.of(m) for m in sealed([delivery(1), delivery(2)], in_case=lambda d: d.sequence * 2)]
     assert take(inbox, *map(of, jumping)).disordered == 1
 
 
@@ -390,7 +392,7 @@ def test_the_inbox_does_not_grow_with_what_was_handled(boxes):
     many = sealed(delivery(n, CASES[n % 3], data=delivery(1).data) for n in range(1, 41))
     for _ in range(3):
         for message in many:
-            take(inbox, of(Sealed.of(message)))
+            take(inbox, of(Arrived.of(message)))
     rows = {
         table: inbox._db.execute(f"SELECT count(*) FROM rujukan_{table}").fetchone()[0]
         for table in ("cursor", "case", "gap", "dead_letter", "to_say")
@@ -407,7 +409,7 @@ def test_what_is_to_be_deleted_is_deleted_once_and_acknowledged_until_heard(boxe
         kept.clear()
 
     inbox = boxes(lambda d, db: kept.append(d.sequence), forget)
-    one, two, three = (Sealed.of(m) for m in sealed([delivery(1), delivery(2), asked_to_delete(3)]))
+    one, two, three = (Arrived.of(m) for m in sealed([delivery(1), delivery(2), asked_to_delete(3)]))
     take(inbox, of(one), of(two)._replace(delivery=None, reason="cannot-open"))
     take(inbox, of(three), of(three))
     assert (kept, asked) == ([], [Deletion(UUID(int=7), CASES[0], frozenset({"health"}))])
@@ -426,7 +428,7 @@ def test_a_deletion_that_fails_comes_again(boxes):
 
     inbox = boxes(lambda d, db: None, forget)
     (asked,) = sealed([asked_to_delete(1)])
-    assert take(inbox, of(Sealed.of(asked))).stopped_by == "RuntimeError"
+    assert take(inbox, of(Arrived.of(asked))).stopped_by == "RuntimeError"
     assert (handled(inbox), inbox.notes.deletions(AGENCY)) == (0, [])
 
 
@@ -435,7 +437,7 @@ def test_who_gives_no_way_to_forget_is_told_like_of_anything_and_says_what_that_
     seen: list[str] = []
     inbox = boxes(lambda d, db: seen.append(d.topic), handled_is_deleted=said)
     (asked,) = sealed([asked_to_delete(1)])
-    take(inbox, of(Sealed.of(asked)))
+    take(inbox, of(Arrived.of(asked)))
     assert seen == ["erasure.DeletionAsked"]
     assert bool(inbox.notes.deletions(AGENCY)) == said
 

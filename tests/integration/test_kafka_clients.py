@@ -11,10 +11,10 @@ from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 from told import AGENCY
 
-from rujukan.consumers import kafka_clients, topics
-from rujukan.consumers.acknowledgement import Acknowledgement
-from rujukan.consumers.kafka_source import KafkaReplies, KafkaSource
-from rujukan.consumers.transport import Unreachable
+from rujukan.consumers.agency.kafka.source import KafkaReplies, KafkaSource
+from rujukan.consumers.agency.transports.transport import Unreachable
+from rujukan.consumers.wire.acknowledgement import Acknowledgement
+from rujukan.consumers.wire.kafka import clients, topics
 from rujukan.infra.services.broker import EmbeddedBroker, free_port
 
 TIMES = 4
@@ -36,7 +36,7 @@ def settles_at(most: tuple[int, int]) -> bool:
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="counts descriptors where Linux lists them")
-@pytest.mark.parametrize("make", [kafka_clients.admin, kafka_clients.consumer, kafka_clients.producer])
+@pytest.mark.parametrize("make", [clients.admin, clients.consumer, clients.producer])
 def test_a_client_that_reaches_nobody_leaves_nothing_behind(make: Callable[..., object]) -> None:
     before = held()
     for _ in range(TIMES):
@@ -68,12 +68,12 @@ def test_a_producer_with_messages_for_a_broker_that_is_gone_ends(tmp_path: Path)
     topics.ensure(admin, [AGENCY])
     admin.close()
     before = held()
-    producers = [kafka_clients.producer(bootstrap_servers=broker.bootstrap, **topics.PRODUCER) for _ in range(2)]
+    producers = [clients.producer(bootstrap_servers=broker.bootstrap, **topics.PRODUCER) for _ in range(2)]
     for producer in producers:
         producer.send(topics.topic_of(AGENCY), value=b"x", partition=0).get(timeout=20)
     broker.kill()
     for producer in producers:
         producer.send(topics.topic_of(AGENCY), value=b"x", partition=0)
-        kafka_clients.end(producer)
+        clients.end(producer)
     broker.stop()
     assert settles_at(before)

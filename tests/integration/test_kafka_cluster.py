@@ -13,7 +13,7 @@ import pytest
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.errors import KafkaError
 
-from rujukan.consumers import topics
+from rujukan.consumers.wire.kafka import topics
 from rujukan.infra.kafka import syncing
 from rujukan.infra.kafka.planning import ADMIN_USER, SERVICE_USER, Member, Options, topics_of
 from rujukan.infra.services.kafka_cluster import KafkaCluster

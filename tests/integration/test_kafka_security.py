@@ -33,11 +33,12 @@ from kafka.structs import OffsetAndMetadata
 from msgspec.structs import replace
 
 from rujukan.api.casework import Casework
-from rujukan.consumers import acknowledgement, topics
-from rujukan.consumers.acknowledgement import Acknowledgement, Failure, Mark
-from rujukan.consumers.envelope import Opener
-from rujukan.consumers.inbox_notes import MOST_SAID
-from rujukan.consumers.kafka_access import KafkaAccess, password_in
+from rujukan.consumers.agency.inbox.notes import MOST_SAID
+from rujukan.consumers.wire import acknowledgement
+from rujukan.consumers.wire.acknowledgement import Acknowledgement, Failure, Mark
+from rujukan.consumers.wire.envelope import Opener
+from rujukan.consumers.wire.kafka import topics
+from rujukan.consumers.wire.kafka.access import KafkaAccess, password_in
 from rujukan.domain.agency import ReactivateAgency, SuspendAgency
 from rujukan.domain.case.intake import OpenCase
 from rujukan.domain.codes import AgeGroup, Channel, Reporter, Urgency

@@ -12,8 +12,8 @@ import pytest
 from conftest import Running
 from jsonschema import Draft202012Validator
 
-from rujukan.consumers.envelope import Opener, from_cloudevent, to_cloudevent
-from rujukan.consumers.known_events import is_known
+from rujukan.consumers.wire.envelope import Opener, from_cloudevent, to_cloudevent
+from rujukan.consumers.wire.known_events import is_known
 from rujukan.infra import composition
 from rujukan.infra.delivery.telling import Sealing, Tellings
 from rujukan.infra.demo.story import tell

@@ -11,7 +11,7 @@ import pytest
 from conftest import Running
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from rujukan.consumers.envelope import encoded_service_key
+from rujukan.consumers.wire.envelope import encoded_service_key
 
 SOURCE = Path(__file__).parents[2] / "consumers" / "other_languages"
 

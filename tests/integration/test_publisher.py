@@ -15,11 +15,11 @@ from faults.world import RelayedBroker
 from kafka.admin import ConfigResource, ConfigResourceType
 from publishing import Publishing, live, publishing, until
 
-from rujukan.consumers import publisher as publishers
-from rujukan.consumers import topics
-from rujukan.consumers.inbox import SqliteInbox
-from rujukan.consumers.kafka_source import KafkaSource
-from rujukan.consumers.subscription import Subscription
+from rujukan.consumers.agency.inbox.inbox import SqliteInbox
+from rujukan.consumers.agency.kafka.source import KafkaSource
+from rujukan.consumers.agency.subscribing.subscription import Subscription
+from rujukan.consumers.publishing import publisher as publishers
+from rujukan.consumers.wire.kafka import topics
 from rujukan.domain.case.consents import WithdrawConsent
 from rujukan.domain.codes import Service
 from rujukan.infra import composition

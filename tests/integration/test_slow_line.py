@@ -12,11 +12,11 @@ from faults.world import RelayedBroker
 from kafka import KafkaAdminClient, KafkaProducer
 from told import AGENCY, KEY, PINNED, told
 
-from rujukan.consumers import topics
-from rujukan.consumers.envelope import Delivery
-from rujukan.consumers.inbox import SqliteInbox
-from rujukan.consumers.kafka_source import FETCH_BYTES, KafkaSource
-from rujukan.consumers.subscription import Subscription
+from rujukan.consumers.agency.inbox.inbox import SqliteInbox
+from rujukan.consumers.agency.kafka.source import FETCH_BYTES, KafkaSource
+from rujukan.consumers.agency.subscribing.subscription import Subscription
+from rujukan.consumers.wire.envelope import Delivery
+from rujukan.consumers.wire.kafka import topics
 
 BYTES_PER_SECOND = 500_000
 REQUEST_SECONDS = 1.2

@@ -21,7 +21,7 @@ from msgspec.structs import replace
 
 from rujukan.api import subscribing, waiting
 from rujukan.api.actions import OPENING
-from rujukan.consumers.envelope import from_cloudevent
+from rujukan.consumers.wire.envelope import from_cloudevent
 from rujukan.domain.agency import ReactivateAgency, SuspendAgency
 from rujukan.domain.codes import AgencyKind, Role
 from rujukan.infra import composition, onboarding

@@ -12,9 +12,9 @@ from msgspec.structs import replace
 from office import erases
 from transports import AGENCY, RULES, Carrier, Hospital, Lossy, OverKafka, OverWebhook, World
 
-from rujukan.consumers.envelope import ERASED, AgencyKey
-from rujukan.consumers.inbox import DELETION_ASKED
-from rujukan.consumers.replay import Begin
+from rujukan.consumers.agency.inbox.handling import DELETION_ASKED
+from rujukan.consumers.agency.subscribing.replay import Begin
+from rujukan.consumers.wire.envelope import ERASED, AgencyKey
 from rujukan.infra import composition
 from rujukan.infra.services.apache_kafka import ApacheKafka
 from rujukan.infra.services.broker import EmbeddedBroker

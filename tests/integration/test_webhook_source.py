@@ -22,13 +22,14 @@ from receiver import certified
 from told import AGENCY, KEY, PINNED, sealed, told
 from told import delivery as made
 
-from rujukan.consumers.envelope import Message, encoded_service_key, to_cloudevent
-from rujukan.consumers.feed import Feed
-from rujukan.consumers.inbox import NotNow, Rules, SqliteInbox
-from rujukan.consumers.listener import Limits
-from rujukan.consumers.order import Gap
-from rujukan.consumers.subscription import Subscription
-from rujukan.consumers.webhook_source import WebhookSource
+from rujukan.consumers.agency.inbox.handling import NotNow, Rules
+from rujukan.consumers.agency.inbox.inbox import SqliteInbox
+from rujukan.consumers.agency.inbox.order import Gap
+from rujukan.consumers.agency.subscribing.subscription import Subscription
+from rujukan.consumers.agency.transports.feed import Feed
+from rujukan.consumers.agency.transports.listener import Limits
+from rujukan.consumers.agency.transports.webhook_source import WebhookSource
+from rujukan.consumers.wire.envelope import Message, encoded_service_key, to_cloudevent
 from rujukan.infra.webhooks.signature import public_key, signatures
 
 SECRET, OTHER = ("whsec_" + base64.b64encode(letter * 32).decode() for letter in (b"a", b"b"))
@@ -340,7 +341,7 @@ def test_several_are_taken_over_one_connection(machine):
 
 
 def test_over_tls_and_with_a_certificate_that_is_renewed_meanwhile(tmp_path, monkeypatch):
-    monkeypatch.setattr("rujukan.consumers.listener.LOOK_SECONDS", 0.1)
+    monkeypatch.setattr("rujukan.consumers.agency.transports.listener.LOOK_SECONDS", 0.1)
     first, second = (certified(make(tmp_path / name), "127.0.0.1") for name in ("first", "second"))
     shown = tmp_path / "shown.pem"
     shown.write_bytes(first.read_bytes())

@@ -14,14 +14,15 @@ import pytest
 from test_ledger import fresh, ledger, public, roll_back, seal, superuser, write  # noqa: F401
 
 from rujukan.api.actions import OPENING
-from rujukan.consumers.envelope import encoded_service_key
+from rujukan.consumers.agency.witnessing.at_work import LogClient, WitnessServer, follow
+from rujukan.consumers.agency.witnessing.witness import Evidence, Misbehaviour, Witness
 from rujukan.consumers.evidence import notes, policies, proofs
+from rujukan.consumers.evidence.add_checkpoint import request
 from rujukan.consumers.evidence.checkpoints import parse_checkpoint
 from rujukan.consumers.evidence.notes import COSIGNATURE, COSIGNATURE_ML_DSA, Note, SigningKey, parse_note
 from rujukan.consumers.evidence.refused import NoQuorum
 from rujukan.consumers.evidence.tiles import ENTRIES, entries_in, tile_of
-from rujukan.consumers.witness import Evidence, Misbehaviour, Witness, request
-from rujukan.consumers.witnessing import LogClient, WitnessServer, follow
+from rujukan.consumers.wire.envelope import encoded_service_key
 from rujukan.infra import composition
 from rujukan.infra.cli import main
 from rujukan.infra.ledger.sealer import LogKey

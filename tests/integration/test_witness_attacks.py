@@ -19,12 +19,13 @@ import httpx
 import pytest
 from test_ledger import fresh, ledger, public, seal, write  # noqa: F401
 
+from rujukan.consumers.agency.witnessing.at_work import UNREACHABLE, LogClient, WitnessServer, watch
+from rujukan.consumers.agency.witnessing.witness import MOST_ALARMS, Misbehaviour, Witness
 from rujukan.consumers.evidence import merkle, notes, policies
+from rujukan.consumers.evidence.add_checkpoint import parse_request, request
 from rujukan.consumers.evidence.checkpoints import Checkpoint, parse_checkpoint
 from rujukan.consumers.evidence.notes import COSIGNATURE, COSIGNATURE_ML_DSA, Note, SigningKey
 from rujukan.consumers.evidence.refused import NotProven
-from rujukan.consumers.witness import MOST_ALARMS, Misbehaviour, Witness, parse_request, request
-from rujukan.consumers.witnessing import UNREACHABLE, LogClient, WitnessServer, watch
 from rujukan.infra.ledger import witnessing as asking
 from rujukan.infra.ledger.sealer import LogKey
 from rujukan.infra.ledger.witnessing import Asked, Refused, ask_witnesses
@@ -99,7 +100,7 @@ def test_two_on_one_file_do_not_cosign_two_histories(opened, old):
 
 
 def test_whoever_finds_the_file_held_waits_and_whoever_cannot_keep_does_not_cosign(opened, monkeypatch):
-    monkeypatch.setattr("rujukan.consumers.witness.BUSY_SECONDS", 0.2)
+    monkeypatch.setattr("rujukan.consumers.agency.witnessing.witness.BUSY_SECONDS", 0.2)
     witness, other = opened(), opened()
     other._db.execute("BEGIN IMMEDIATE")
     answer = witness.add_checkpoint(asked(GROWN, 0))
@@ -124,8 +125,8 @@ SERVE = """
 import sys
 from pathlib import Path
 from rujukan.consumers.evidence.notes import COSIGNATURE, SigningKey, parse_vkey
-from rujukan.consumers.witness import Witness
-from rujukan.consumers.witnessing import WitnessServer
+from rujukan.consumers.agency.witnessing.witness import Witness
+from rujukan.consumers.agency.witnessing.at_work import WitnessServer
 witness = Witness(Path(sys.argv[1]), [SigningKey("w.example", COSIGNATURE, b"7" * 32)], [parse_vkey(sys.argv[2])])
 server = WitnessServer(witness)
 print(server.url, flush=True)
@@ -327,7 +328,7 @@ def serving(answer: Callable[[Any], None]) -> Iterator[Any]:
 
 @pytest.fixture
 def hurried(monkeypatch):
-    monkeypatch.setattr("rujukan.consumers.witnessing.SECONDS", 0.5)
+    monkeypatch.setattr("rujukan.consumers.agency.witnessing.at_work.SECONDS", 0.5)
     monkeypatch.setattr(asking, "SECONDS", 0.5)
 
 

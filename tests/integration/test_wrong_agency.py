@@ -16,7 +16,7 @@ import pytest
 from conftest import Running
 
 from rujukan.api.actions import CASE_ACTIONS, Action
-from rujukan.consumers.envelope import Delivery, Opener, from_cloudevent
+from rujukan.consumers.wire.envelope import Delivery, Opener, from_cloudevent
 from rujukan.domain.authority import PURPOSES, commands_of
 from rujukan.domain.case.glass import BreakGlass
 from rujukan.domain.codes import Purpose, Role

@@ -12,16 +12,17 @@ from feeding import Feeding, eventually
 from msgspec.structs import replace
 from office import catch_up
 
-from rujukan.consumers.envelope import AgencyKey, Delivery
-from rujukan.consumers.feed import Feed
-from rujukan.consumers.feed_source import FeedSource
-from rujukan.consumers.inbox import Rules, SqliteInbox
-from rujukan.consumers.kafka_source import KafkaSource
-from rujukan.consumers.keys import KeyDirectory
-from rujukan.consumers.replay import Begin, from_feed, from_kafka, replay
-from rujukan.consumers.subscription import Subscription
-from rujukan.consumers.transport import Place, Replies, Sealed, Source
-from rujukan.consumers.webhook_source import WebhookSource
+from rujukan.consumers.agency.inbox.handling import Rules
+from rujukan.consumers.agency.inbox.inbox import SqliteInbox
+from rujukan.consumers.agency.kafka.source import KafkaSource, from_kafka
+from rujukan.consumers.agency.subscribing.keys import KeyDirectory
+from rujukan.consumers.agency.subscribing.replay import Begin, from_feed, replay
+from rujukan.consumers.agency.subscribing.subscription import Subscription
+from rujukan.consumers.agency.transports.feed import Feed
+from rujukan.consumers.agency.transports.feed_source import FeedSource
+from rujukan.consumers.agency.transports.transport import Arrived, Bookmark, Replies, Source
+from rujukan.consumers.agency.transports.webhook_source import WebhookSource
+from rujukan.consumers.wire.envelope import AgencyKey, Delivery
 from rujukan.domain import delivery
 from rujukan.domain.agency_keys import RegisterKey
 from rujukan.domain.case.referrals import CancelReferral
@@ -322,13 +323,13 @@ class Wrapped:
         self.agency = source.agency
         self.inner = source
 
-    def start(self, place: Place | None, handled: int) -> None:
+    def start(self, place: Bookmark | None, handled: int) -> None:
         self.inner.start(place, handled)
 
-    def receive(self, seconds: float) -> Sequence[Sealed]:
+    def receive(self, seconds: float) -> Sequence[Arrived]:
         return self.inner.receive(seconds)
 
-    def settled(self, waiting: Sequence[Sealed], refused: Sequence[Sealed]) -> None:
+    def settled(self, waiting: Sequence[Arrived], refused: Sequence[Arrived]) -> None:
         self.inner.settled(waiting, refused)
 
     @property
@@ -345,7 +346,7 @@ class Wrapped:
 class Forgetful(Wrapped):
     """Begins where there is nothing handled yet, whatever was."""
 
-    def start(self, place: Place | None, handled: int) -> None:
+    def start(self, place: Bookmark | None, handled: int) -> None:
         self.inner.start(None, 0)
 
 
@@ -356,7 +357,7 @@ class Lossy(Wrapped):
         super().__init__(source)
         self.loses = loses
 
-    def receive(self, seconds: float) -> Sequence[Sealed]:
+    def receive(self, seconds: float) -> Sequence[Arrived]:
         kept = []
         for sealed in self.inner.receive(seconds):
             sequence = int(dict(sealed.headers)["ce_sequence"] or b"0")

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft7Validator
 
-from rujukan.consumers import topics
+from rujukan.consumers.wire.kafka import topics
 from rujukan.domain import catalogue
 from rujukan.domain.words import Words
 from rujukan.infra.schemas import asyncapi, frozen, html_page, serving

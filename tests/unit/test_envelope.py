@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import Raw
 
-from rujukan.consumers import envelope
-from rujukan.consumers.envelope import (
+from rujukan.consumers.wire import envelope
+from rujukan.consumers.wire.envelope import (
     AgencyKey,
     Attributes,
     BadSignature,

@@ -14,7 +14,7 @@ import pytest
 
 from rujukan.api.ledger import PREFIX
 from rujukan.api.ledger import add_routes as ledger_routes
-from rujukan.consumers import witness
+from rujukan.consumers.agency.witnessing import witness
 from rujukan.consumers.evidence import bundle_parts, container, merkle, notes, policies, proofs, records, tiles
 from rujukan.consumers.evidence.bundle_parts import Segment
 from rujukan.consumers.evidence.checkpoints import Checkpoint

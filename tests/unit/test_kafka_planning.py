@@ -2,7 +2,7 @@
 
 import pytest
 
-from rujukan.consumers.kafka_access import KafkaAccess, password_in
+from rujukan.consumers.wire.kafka.access import KafkaAccess, password_in
 from rujukan.infra.kafka.access import admin_access, service_access
 from rujukan.infra.kafka.credentials import Credentials
 from rujukan.infra.kafka.planning import (

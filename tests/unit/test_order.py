@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rujukan.consumers.order import LOOK_AHEAD, Gap, Order
+from rujukan.consumers.agency.inbox.order import LOOK_AHEAD, Gap, Order
 
 
 def test_what_follows_is_handed_on_and_a_repeat_is_not():

@@ -11,13 +11,14 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from told import AGENCY, KEY, PINNED, told
 
-from rujukan.consumers import acknowledgement, feed, flat_json
-from rujukan.consumers.dead_letters import LARGEST_UNSIGNED
-from rujukan.consumers.envelope import Opener, Rejected, to_cloudevent
-from rujukan.consumers.feed import events, sealed
-from rujukan.consumers.feed_source import sequence_of
-from rujukan.consumers.inbox import SqliteInbox
-from rujukan.consumers.transport import Sealed
+from rujukan.consumers.agency.inbox.dead_letters import LARGEST_UNSIGNED
+from rujukan.consumers.agency.inbox.inbox import SqliteInbox
+from rujukan.consumers.agency.transports import feed, flat_json
+from rujukan.consumers.agency.transports.feed import events, sealed
+from rujukan.consumers.agency.transports.feed_source import sequence_of
+from rujukan.consumers.agency.transports.transport import Arrived
+from rujukan.consumers.wire import acknowledgement
+from rujukan.consumers.wire.envelope import Opener, Rejected, to_cloudevent
 
 OPENER = Opener([KEY], [PINNED])
 MESSAGE = told(1)[0]
@@ -42,7 +43,7 @@ values = st.recursive(
 )
 
 
-def is_refused(message: Sealed) -> bool:
+def is_refused(message: Arrived) -> bool:
     """Whether the agency's side refuses it in its own words, and can keep it and read it again."""
     assert sequence_of(message) >= 0
     inbox = SqliteInbox(":memory:", lambda d, db: None)
@@ -78,7 +79,7 @@ def test_a_message_with_one_thing_changed_is_refused(name: str, value: Any) -> N
     st.lists(st.tuples(texts | st.sampled_from([n for n, _ in MESSAGE.headers]), st.none() | st.binary(max_size=50)))
 )
 def test_a_record_of_a_broker_with_any_headers_is_refused(headers: list[tuple[str, bytes | None]]) -> None:
-    assert is_refused(Sealed([*MESSAGE.headers[:-1], *headers, ("ce_signature", b"\xff")], None, None))
+    assert is_refused(Arrived([*MESSAGE.headers[:-1], *headers, ("ce_signature", b"\xff")], None, None))
 
 
 def peak_of(work: Callable[[], object]) -> int:
@@ -105,8 +106,8 @@ def test_no_text_becomes_much_more_than_it_is(bomb: str) -> None:
 
 def test_of_large_rubbish_only_that_it_came_is_kept() -> None:
     inbox = SqliteInbox(":memory:", lambda d, db: None)
-    large = Sealed((), None, b"x" * LARGEST_UNSIGNED)
-    assert inbox.reject(AGENCY, [(large, "not-ours"), (Sealed((), None, b"x"), "not-ours")]) == 2
+    large = Arrived((), None, b"x" * LARGEST_UNSIGNED)
+    assert inbox.reject(AGENCY, [(large, "not-ours"), (Arrived((), None, b"x"), "not-ours")]) == 2
     assert inbox.reject(AGENCY, [(large, "not-ours")]) == 0, "it is known when it comes again"
     kept = [inbox.letters.get(AGENCY, letter.n).sealed for letter in inbox.letters.all(AGENCY)]  # type: ignore[union-attr]
     assert [one is not None for one in kept] == [False, True]

@@ -13,8 +13,8 @@ import pytest
 from jsonschema import Draft202012Validator
 from test_envelope import KEY, SERVICE, batch_of
 
-from rujukan.consumers import envelope, known_events
-from rujukan.consumers.acknowledgement import Acknowledgement, Failure, Mark
+from rujukan.consumers.wire import envelope, known_events
+from rujukan.consumers.wire.acknowledgement import Acknowledgement, Failure, Mark
 from rujukan.domain import catalogue
 from rujukan.domain.codes import CODE_LISTS
 from rujukan.domain.compartment import Compartment
@@ -277,8 +277,8 @@ def test_the_links_of_the_page_lead_somewhere() -> None:
 
 
 def test_what_an_agencys_side_knows_is_up_to_date() -> None:
-    said = (CONSUMERS / "known_events.py").read_text("utf-8")
-    assert said == known.module(), "run `rujukan schemas known > consumers/known_events.py`"
+    said = (CONSUMERS / "wire" / "known_events.py").read_text("utf-8")
+    assert said == known.module(), "run `rujukan schemas known > consumers/wire/known_events.py`"
 
 
 def test_a_schema_of_the_future_is_not_known() -> None:

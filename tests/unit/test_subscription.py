@@ -15,16 +15,17 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from told import AGENCY, CASES, KEY, PINNED, SERVICE, Wire, delivery, rubbish, sealed, told
 
-from rujukan.consumers import subscription as subscriptions
-from rujukan.consumers.acknowledgement import Failure, Mark
-from rujukan.consumers.envelope import ERASED, AgencyKey
-from rujukan.consumers.inbox import Rules, SqliteInbox
-from rujukan.consumers.keys import KeyDirectory
-from rujukan.consumers.known_events import is_known
-from rujukan.consumers.order import Gap
-from rujukan.consumers.replay import Begin, replay
-from rujukan.consumers.subscription import Subscription
-from rujukan.consumers.transport import Sealed
+from rujukan.consumers.agency.inbox.handling import Rules
+from rujukan.consumers.agency.inbox.inbox import SqliteInbox
+from rujukan.consumers.agency.inbox.order import Gap
+from rujukan.consumers.agency.subscribing import subscription as subscriptions
+from rujukan.consumers.agency.subscribing.keys import KeyDirectory
+from rujukan.consumers.agency.subscribing.replay import Begin, replay
+from rujukan.consumers.agency.subscribing.subscription import Subscription
+from rujukan.consumers.agency.transports.transport import Arrived
+from rujukan.consumers.wire.acknowledgement import Failure, Mark
+from rujukan.consumers.wire.envelope import ERASED, AgencyKey
+from rujukan.consumers.wire.known_events import is_known
 
 TWELVE = told(12)
 QUICK = Rules(first_pause=0.001, tries=3)
@@ -159,30 +160,30 @@ def test_after_so_many_tries_it_is_a_dead_letter_and_the_case_goes_on(desk):
 # Poison
 
 
-def forged_signature() -> Sealed:
+def forged_signature() -> Arrived:
     stranger = Ed25519PrivateKey.generate()
-    return Sealed.of(sealed([delivery(1)], signer=stranger)[0])
+    return Arrived.of(sealed([delivery(1)], signer=stranger)[0])
 
 
-def truncated() -> Sealed:
-    whole = Sealed.of(TWELVE[0])
+def truncated() -> Arrived:
+    whole = Arrived.of(TWELVE[0])
     return whole._replace(value=whole.value[:-7])
 
 
-def cut_headers() -> Sealed:
-    whole = Sealed.of(TWELVE[0])
+def cut_headers() -> Arrived:
+    whole = Arrived.of(TWELVE[0])
     return whole._replace(headers=whole.headers[:4])
 
 
-def anothers() -> Sealed:
-    return Sealed.of(sealed([delivery(1)], agency="polres")[0])
+def anothers() -> Arrived:
+    return Arrived.of(sealed([delivery(1)], agency="polres")[0])
 
 
 @pytest.mark.parametrize(
     ("poison", "reason"),
     [
         (rubbish, "not-ours"),
-        (lambda: Sealed((), None, None), "not-ours"),
+        (lambda: Arrived((), None, None), "not-ours"),
         (cut_headers, "not-ours"),
         (anothers, "not-ours"),
         (forged_signature, "bad-signature"),
@@ -233,7 +234,7 @@ def test_a_number_that_comes_with_another_delivery_is_said_aloud_and_kept(desk, 
     renumbered = sealed([replace(delivery(5), position=999)])[0]
     headers = [(n, str(UUID(int=4)).encode() if n == "ce_id" else v) for n, v in renumbered.headers]
     assert headers != renumbered.headers
-    from rujukan.consumers import envelope
+    from rujukan.consumers.wire import envelope
 
     attributes = replace(
         envelope.attributes_of(dict(renumbered.headers), renumbered.key), id=str(UUID(int=4)), position="999"
@@ -253,7 +254,7 @@ def test_what_was_sealed_anew_is_handled_if_it_was_not_before(desk):
     lost, new = AgencyKey.generate("lost"), AgencyKey.generate("new")
     first = [*sealed([delivery(1)]), *sealed([delivery(2), delivery(3)], key=lost), *sealed([delivery(4)], key=new)]
     anew = [
-        Sealed.of(m)._replace(headers=[*m.headers, ("rujukan-resent", b"1")])
+        Arrived.of(m)._replace(headers=[*m.headers, ("rujukan-resent", b"1")])
         for m in sealed([delivery(n) for n in (1, 2, 3)], key=new)
     ]
     wire = Wire([*first, *anew, *anew])
@@ -272,7 +273,7 @@ def test_a_key_that_is_added_while_it_runs_is_used_and_opens_what_waited_for_it(
     desk.receive(wire, keys=KeyDirectory(tmp_path))
     assert (desk.seen, desk.letters()) == ([1], [(2, "cannot-open")])
     write_key(tmp_path / "new.key", new)
-    wire.sent += [Sealed.of(m) for m in sealed([delivery(3)], key=new)]
+    wire.sent += [Arrived.of(m) for m in sealed([delivery(3)], key=new)]
     desk.receive(wire, keys=KeyDirectory(tmp_path))
     assert sorted(desk.seen) == [1, 2, 3]
 
@@ -382,7 +383,7 @@ def test_a_replay_hands_over_again_and_does_not_move_the_subscription(desk, begi
     desk.receive(Wire(TWELVE[:7]))
     before = desk.inbox.notes.cursor(AGENCY)
     desk.seen.clear()
-    wire = Wire([Sealed.of(m)._replace(at=1.0) for m in TWELVE])
+    wire = Wire([Arrived.of(m)._replace(at=1.0) for m in TWELVE])
     replay(wire, [KEY], PINNED, desk.inbox, Begin.read(begin)).run(Event())
     assert desk.seen == list(expected)
     assert desk.inbox.notes.cursor(AGENCY) == before
@@ -414,7 +415,7 @@ def test_where_a_replay_begins_is_said_in_one_of_four_ways(text):
 
 def test_many_messages_do_not_make_it_grow(desk):
     """A thousand times the same page, as a topic that was filled again and again."""
-    page = [Sealed.of(m) for m in told(200)]
+    page = [Arrived.of(m) for m in told(200)]
 
     class Endless(Wire):
         def receive(self, seconds: float) -> Any:

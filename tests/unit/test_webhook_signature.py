@@ -5,7 +5,7 @@ import base64
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from rujukan.consumers.webhook_signature import Keys, NotSigned, keys_in
+from rujukan.consumers.agency.transports.webhook_signature import NotSigned, WebhookKeys, keys_in
 from rujukan.infra.webhooks.signature import public_key, signatures
 
 # The example of standard-webhooks/standard-webhooks, in its libraries' tests.
@@ -19,7 +19,7 @@ EXAMPLE = {
 }
 OTHER = "whsec_" + base64.b64encode(b"o" * 32).decode()
 SIGNER = Ed25519PrivateKey.generate()
-KEYS = Keys([SECRET])
+KEYS = WebhookKeys([SECRET])
 
 
 def signed(*secrets: str) -> dict[str, str]:
@@ -31,9 +31,9 @@ def test_the_example_of_the_specification_is_taken():
 
 
 def test_one_signature_that_fits_is_enough():
-    Keys([OTHER, SECRET]).check(signed(SECRET), BODY, NOW)
+    WebhookKeys([OTHER, SECRET]).check(signed(SECRET), BODY, NOW)
     KEYS.check(signed(OTHER, SECRET), BODY, NOW)
-    Keys([public_key(SIGNER)]).check(signed(), BODY, NOW)
+    WebhookKeys([public_key(SIGNER)]).check(signed(), BODY, NOW)
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_one_signature_that_fits_is_enough():
     ],
 )
 def test_a_changed_request_is_not(change):
-    for keys in (KEYS, Keys([public_key(SIGNER)])):
+    for keys in (KEYS, WebhookKeys([public_key(SIGNER)])):
         with pytest.raises(NotSigned, match="none of our keys"):
             keys.check({**EXAMPLE, **change}, BODY, NOW)
 
@@ -60,8 +60,8 @@ def test_a_changed_request_is_not(change):
 def test_another_body_another_secret_and_another_service_are_not():
     for keys, headers, body in (
         (KEYS, EXAMPLE, BODY + b" "),
-        (Keys([OTHER]), signed(SECRET), BODY),
-        (Keys([public_key(Ed25519PrivateKey.generate())]), signed(SECRET), BODY),
+        (WebhookKeys([OTHER]), signed(SECRET), BODY),
+        (WebhookKeys([public_key(Ed25519PrivateKey.generate())]), signed(SECRET), BODY),
     ):
         with pytest.raises(NotSigned, match="none of our keys"):
             keys.check(headers, body, NOW)
@@ -93,7 +93,7 @@ def test_each_header_is_needed(missing):
 @pytest.mark.parametrize("keys", [[], [""], ["secret"], ["whsec_"], ["whsec_c2hvcnQ="], ["whsec_!"], ["whpk_c2hvcnQ="]])
 def test_a_key_that_is_none_is_refused_at_once(keys):
     with pytest.raises(ValueError, match="key"):
-        Keys(keys)
+        WebhookKeys(keys)
 
 
 def test_keys_are_in_a_file_that_nobody_else_reads(tmp_path):

@@ -1,0 +1,362 @@
+"""The agency's side: receive, open, verify, put in order, hand to a handler, and say so.
+
+    def handle(delivery, db):            # db: the inbox's own connection; what it writes commits with it
+        print(delivery.topic, delivery.fields())
+
+    source = KafkaSource("rsud", "kafka:9092")           # or FeedSource("rsud", Feed("https://…", token))
+    inbox = SqliteInbox("inbox.db", handle)
+    Subscription(source, [key_from(Path("rsud.key"))], service_key("…"), inbox).run(Event())
+
+The order in which an agency is told is the order in which its handler is called, each delivery once in effect. A
+handler that raises is called again, and nothing overtakes it; after `Rules.tries` the delivery is a dead letter, and so
+it is after `Rules.deaths` of processes that died of it. That a
+number is missing is noticed when a later one comes: it is fetched from the feed where one is given; otherwise what came
+waits for it, or `Rules.skip_gaps`.
+"""
+
+import logging
+import random
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from itertools import islice
+from threading import Event
+from typing import Any, TypeVar
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from ...wire.acknowledgement import Reason
+from ...wire.envelope import Attributes, BadSignature, CannotOpen, NotOurs, Opener
+from ..inbox.handling import PROCESS_DIED, Rules
+from ..inbox.inbox import Inbox
+from ..inbox.notes import Cursor
+from ..inbox.order import Gap, Order
+from ..inbox.taking import Opened, Tally
+from ..transports.feed import PAGE, Feed
+from ..transports.transport import Arrived, Bookmark, Source, Unreachable
+from .keys import KeyDirectory, Keys
+from .part import Part
+from .recovery import recover
+from .reports import Reports
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+RECEIVE_SECONDS = 0.2
+LOOK_SECONDS = 1.0
+"""So often, at the most, it looks for keys that were added."""
+HEAL_SECONDS = 60.0
+"""So often it asks the feed for what was gone on without."""
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
+GAP_PAUSE = 60.0
+
+
+class GapStands(Exception):
+    """A number is missing, and nobody has it now."""
+
+
+class Subscription:
+    """One agency's subscription. `run` belongs to one thread."""
+
+    def __init__(
+        self,
+        source: Source,
+        keys: Keys,
+        service: Ed25519PublicKey | Iterable[Ed25519PublicKey],
+        inbox: Inbox[Any],
+        *,
+        feed: Feed | None = None,
+        rules: Rules | None = None,
+        name: str | None = None,
+        part: Part | None = None,
+    ) -> None:
+        """`service` is the service's key, pinned, or several while it is rotated. `feed` has what the source lost.
+        `part` and `name` are for a replay (replay.py): it has a cursor of its own, and says nothing to the service."""
+        self._source = source
+        self._keys = keys if isinstance(keys, KeyDirectory) else tuple(keys)
+        self._opener = Opener(self._keys, (service,) if isinstance(service, Ed25519PublicKey) else service)
+        self._inbox = inbox
+        self._feed = feed
+        self._rules = rules or Rules()
+        self.name = name or source.agency
+        """Of its cursor in the inbox."""
+        self._part = part or Part()
+        self._is_replay = part is not None
+        self._outages: tuple[type[Exception], ...] = (Unreachable, *inbox.errors)
+        self._order: Order[tuple[Attributes, Arrived]] = Order(0)
+        self._left: list[Arrived] = []
+        """Not handled any more, as it was told to stop."""
+        self._tried_keys: set[str] = set()
+        self._sought: set[str] = set()
+        self._begun = False
+        self._rewind = False
+        self._reports: Reports | None = None
+        self._looked = self._healed = 0.0
+        self._waited_for: Gap | None = None
+        self.handled = 0
+        self.again = 0
+        self.rejected = 0
+        """What the service did not sign."""
+        self.dead = 0
+
+    def run(self, stop: Event) -> None:
+        """Receive until told to stop; a replay, until its end. Outages, of either side, are waited out."""
+        pause = FIRST_PAUSE
+        self._reports = None if self._is_replay else Reports(self._inbox, self.name, self._source.replies())
+        try:
+            while not stop.is_set():
+                done = self.handled + self.again
+                try:
+                    self._session(stop)
+                    break
+                except GapStands:
+                    longest = GAP_PAUSE
+                except self._outages as problem:
+                    longest = LONGEST_PAUSE
+                    log.warning("receiving starts again: %s: %s", type(problem).__name__, _plain(problem))
+                pause = FIRST_PAUSE if self.handled + self.again > done and longest < GAP_PAUSE else pause
+                stop.wait(pause * random.uniform(0.5, 1))  # noqa: S311
+                pause = min(pause * 2, longest)
+            with suppress(*self._outages):
+                self._inbox.watch.end(self.name)
+        finally:
+            self._source.close()
+            if self._reports is not None:
+                with suppress(*self._outages):
+                    self._reports.end(self._so_far)
+                self._reports = None
+
+    @property
+    def gap(self) -> Gap | None:
+        """The numbers that it waits for now."""
+        return self._waited_for
+
+    def _session(self, stop: Event) -> None:
+        cursor = self._inbox.notes.cursor(self.name)
+        if cursor is None and self._part.behind is not None:
+            cursor = self._inbox.begin(self.name, self._part.behind)
+        self._begun = cursor is not None
+        self._waited_for = next((gap for gap, state in self._inbox.notes.gaps(self.name) if state == "open"), None)
+        cursor = cursor or Cursor(0)
+        self._order = Order(cursor.handled)
+        self._left = []
+        self._look_for_keys()
+        self._source.start(None if self._rewind else cursor.place, self._part.after(cursor.handled))
+        self._rewind = False
+        while not stop.is_set():
+            received = () if self._order.full else self._source.receive(RECEIVE_SECONDS)
+            refused = self._arrive(received, stop, received[-1].after) if received else ()
+            if self._order.gap is not None:
+                self._close_gap(idle=not received, stop=stop)
+            elif self._waited_for is not None and self._order.done >= self._waited_for.last:
+                self._wait_for(None)
+            self._source.settled([*(sealed for _, sealed in self._order.early), *self._left], refused)
+            if not received and self._is_replay and self._source.at_end:
+                return
+            self._look_around(stop)
+
+    # What arrives
+
+    def _arrive(self, received: Iterable[Arrived], stop: Event, place: Bookmark | None = None) -> list[Arrived]:
+        """Handle what is next, and what was missing; pass over repeats; let what is early wait. Returns what the
+        service did not sign."""
+        ready: list[tuple[Attributes, Arrived]] = []
+        passed: list[tuple[Attributes, Arrived]] = []
+        refused: list[tuple[Arrived, Reason]] = []
+        for sealed in received:
+            try:
+                attributes = self._opener.verified(sealed.headers, sealed.key, sealed.value)
+                if attributes.subject != self._source.agency:
+                    raise NotOurs("it is for another agency")
+            except (NotOurs, BadSignature) as problem:
+                refused.append((sealed, "not-ours" if isinstance(problem, NotOurs) else "bad-signature"))
+                continue
+            if not self._part.wants(attributes, sealed, self._opener):
+                continue
+            number = self._part.number(attributes)
+            if not self._begun:
+                self._begun = True
+                self._order = Order(self._inbox.begin(self.name, number - 1).handled)
+            if number <= self._order.done:
+                passed.append((attributes, sealed))
+            else:
+                ready += self._order.take(number, (attributes, sealed))
+        if refused:
+            self.rejected += self._inbox.reject(self.name, refused)
+        place = place if self._order.gap is None else None
+        self._handle(ready, stop, place)
+        if passed and stop.is_set():
+            self._left += [sealed for _, sealed in passed]
+        elif passed:
+            self._handle(self._missing(passed), stop)
+        return [sealed for sealed, _ in refused]
+
+    def _missing(self, passed: Sequence[tuple[Attributes, Arrived]]) -> list[tuple[Attributes, Arrived]]:
+        """Those that were passed without being handled; the rest are repeats."""
+        numbers = [self._part.number(attributes) for attributes, _ in passed]
+        missing = self._inbox.missing(self.name, min(numbers), max(numbers))
+        known = {number: id for id, number in self._inbox.notes.recent(self.name).items()}
+        late = []
+        for number, (attributes, sealed) in zip(numbers, passed, strict=True):
+            if number in missing:
+                late.append((attributes, sealed))
+            elif known.get(number, attributes.id) != attributes.id:
+                log.critical("number %d came again with another delivery than before: see the dead letters", number)
+                self.dead += self._inbox.set_aside(self.name, attributes, sealed)
+            else:
+                self.again += 1
+        return late
+
+    def _handle(
+        self, messages: Sequence[tuple[Attributes, Arrived]], stop: Event, place: Bookmark | None = None
+    ) -> None:
+        """Open these, hand them on, and call a handler that raised again."""
+        left = len(messages)
+        for some in _parts(messages, self._rules.together):
+            left -= len(some)
+            opened = [self._open(*message) for message in some]
+            if self._reports is not None:
+                self._reports.received(opened)
+            self._report()
+            failures = 0
+            while opened and not stop.is_set():
+                taken = self._inbox.take(self.name, opened, place if not left else None, self._rules)
+                opened = opened[taken.done :]
+                self._count(taken)
+                self._report()
+                if taken.stopped_by:
+                    failures = max(1 if taken.done else failures + 1, taken.tries)
+                    if taken.stopped_by == PROCESS_DIED:
+                        log.error("%d processes died while they handled one delivery; it is handled again", taken.tries)
+                    else:
+                        log.warning("the handler raised %s; it is called again", taken.stopped_by)
+                    stop.wait(self._pause(failures))
+            if stop.is_set():
+                self._left += [one.sealed for one in opened]
+                self._left += [sealed for _, sealed in messages[len(messages) - left :]]
+                return
+        if not messages and place is not None:
+            self._inbox.take(self.name, (), place, self._rules)
+
+    def _open(self, attributes: Attributes, sealed: Arrived) -> Opened:
+        number = self._part.number(attributes)
+        if attributes.keyid not in self._opener.keys:
+            if attributes.keyid not in self._sought:  # its file is there before anything is sealed to it
+                self._sought.add(attributes.keyid)
+                self._looked = 0.0
+            self._look_for_keys()
+        try:
+            delivery = self._opener.unseal(attributes, sealed.value)
+        except CannotOpen:
+            return Opened(number, sealed, attributes, None, "cannot-open")
+        knows = self._rules.knows
+        if knows is not None and not knows(delivery.topic, delivery.schema):
+            return Opened(number, sealed, attributes, delivery, "unknown-schema")
+        return Opened(number, sealed, attributes, delivery)
+
+    def _pause(self, failures: int) -> float:
+        longest: float = min(self._rules.first_pause * 2 ** (min(failures, 32) - 1), self._rules.longest_pause)
+        return longest * random.uniform(0.5, 1)  # noqa: S311
+
+    def _count(self, taken: Tally) -> None:
+        self.handled += taken.handled
+        self.again += taken.again
+        self.dead += taken.dead
+        if taken.dead:
+            log.error("%d deliveries are dead letters now", taken.dead)
+        if taken.disordered:
+            log.error("%d deliveries do not follow the last one of their case", taken.disordered)
+
+    # What is missing
+
+    def _close_gap(self, idle: bool, stop: Event) -> None:
+        """Fetch what is missing; without a feed see whether it comes; then go on without it, or raise GapStands."""
+        answered = self._feed is None
+        while (gap := self._order.gap) is not None and not stop.is_set():
+            if self._waited_for is None or gap.last != self._waited_for.last:
+                log.error("%d to %d are missing; what comes after them waits", *gap)
+            if gap != self._waited_for:
+                self._wait_for(gap)
+            if self._feed is not None:
+                try:
+                    self._arrive(self._fetched(gap), stop)
+                    answered = True
+                except Unreachable as problem:
+                    log.warning("the feed does not help: %s", problem)
+            elif not (idle or self._order.full):
+                return
+            if self._order.gap != gap:
+                continue
+            if not (self._rules.skip_gaps and answered):
+                self._rewind = self._feed is None
+                raise GapStands
+            log.error("going on without %d to %d", *gap)
+            self._inbox.skip(self.name, gap)
+            self._waited_for = None
+            self._handle(self._order.skip(gap), stop)
+
+    def _fetched(self, gap: Gap) -> Sequence[Arrived]:
+        assert self._feed is not None
+        return self._feed.page(gap.first - 1, min(PAGE, gap.last - gap.first + 1)).messages
+
+    def _wait_for(self, gap: Gap | None) -> None:
+        self._inbox.wait_for(self.name, gap)
+        self._waited_for = gap
+
+    def _heal(self, stop: Event) -> None:
+        """Fetch what was gone on without, and what no key opened: it may be sealed to another by now."""
+        first = 0
+        while (sealed := self._inbox.letters.first_cannot_open(self.name, first)) is not None and not stop.is_set():
+            before = self.handled
+            messages = self._fetched(Gap(sealed, sealed + PAGE))
+            self._arrive(messages, stop)
+            if self.handled == before:
+                break
+            first = sealed
+        for gap, state in self._inbox.notes.gaps(self.name):
+            if state == "skipped" and not stop.is_set():
+                self._arrive(self._fetched(gap), stop)
+
+    # What is beside it
+
+    def _look_around(self, stop: Event) -> None:
+        """Now and then: report, keys that were added, gaps that the feed may close."""
+        self._report()
+        self._look_for_keys()
+        now = time.monotonic()
+        if self._feed is not None and not self._is_replay and now - self._healed > HEAL_SECONDS:
+            self._healed = now
+            try:
+                self._heal(stop)
+            except Unreachable as problem:
+                log.warning("the feed does not help: %s", problem)
+
+    def _report(self) -> None:
+        if self._reports is not None:
+            self._reports.report(self._so_far)
+
+    @property
+    def _so_far(self) -> object:
+        return self.handled, self.dead, self.rejected
+
+    def _look_for_keys(self) -> None:
+        """Take in keys that were added, and handle what lies in the dead letters for want of them."""
+        if time.monotonic() - self._looked < LOOK_SECONDS:
+            return
+        self._looked = time.monotonic()
+        self._opener.keys.update({key.id: key for key in self._keys})
+        for key in self._opener.keys.keys() - self._tried_keys:
+            self._tried_keys.add(key)
+            for n in self._inbox.letters.sealed_to(self.name, key):
+                recover(self._inbox, self.name, n, self._opener, self._feed, self._rules)
+
+
+def _parts(what: Sequence[T], size: int) -> Iterator[list[T]]:
+    rest = iter(what)
+    while part := list(islice(rest, size)):
+        yield part
+
+
+def _plain(problem: Exception) -> str:
+    """What a problem says, where it is ours and so names no content."""
+    return str(problem) if isinstance(problem, Unreachable) else ""
