@@ -28,7 +28,8 @@ class CaseFiles:
     def __init__(self, store: EventStore) -> None:
         self._store = store
         self._files: OrderedDict[UUID, Knowledge] = OrderedDict()
-        store.keys.when_erased(lambda stream: self._files.pop(stream, None))
+        self.close = store.keys.when_erased(lambda stream: self._files.pop(stream, None))
+        """Ends it: it is not to be used again, and nothing holds what it knows of the cases."""
 
     def follow(self, opened: Opened) -> Followed:
         """The event with the state of its case after it, and what it lets agencies know."""
