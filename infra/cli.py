@@ -7,6 +7,7 @@ import logging
 import sys
 import time
 from collections.abc import Callable, Sequence
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="rujukan", description="Secure inter-agency referral, event-sourced.")
+    parser.add_argument("--version", action="version", version=f"rujukan {_version()}")
     commands = parser.add_subparsers(dest="name", required=True, metavar="COMMAND")
 
     def command(name: str, run: Command, help: str, data: bool = True) -> argparse.ArgumentParser:
@@ -109,6 +111,14 @@ def _parser() -> argparse.ArgumentParser:
     for name in ("api", "worker", "publisher", "sealer"):
         command(name, _process, f"run one {name} process on external services")
     return parser
+
+
+def _version() -> str:
+    """The installed package's."""
+    try:
+        return version("rujukan")
+    except PackageNotFoundError:
+        return "(not installed)"
 
 
 def _up(settings: Settings, said: argparse.Namespace) -> int:

@@ -127,8 +127,8 @@ def named_in(name: str, names: frozenset[str] | Mapping[str, object]) -> bool:
 
 
 def family_of(name: str) -> str:
-    """The family that a name would be of: `webhook/` of `webhook/rsud/3`."""
-    return name.partition("/")[0] + "/"
+    """The family that a name would be of: `webhook/` of `webhook/rsud/3`, and itself of a name without a slash."""
+    return "".join(name.partition("/")[:2])
 
 
 def algorithm_of(name: str) -> Algorithm:
