@@ -33,7 +33,7 @@ from .agency_keys import BadKey, KeyBook, NotTold
 from .receipts import acting_for, receipt_of
 
 ALL = tuple(Compartment)
-_Opened = dict[tuple[int, int], tuple[Header, Mapping[Compartment, bytes]]]
+_Shown = dict[tuple[int, int], tuple[Header, Mapping[Compartment, bytes]]]
 """(position, compartments) → what they show."""
 READ_AT_ONCE = 64
 """Records are read so many at a time: a note may have half a megabyte."""
@@ -185,7 +185,7 @@ class Tellings:
                 break
             part = [t for t in tellings[start : start + READ_AT_ONCE] if t.agency not in problems]
             records = self._records({t.position for t in part})
-            opened: _Opened = {}
+            opened: _Shown = {}
             for telling in part:
                 if telling.agency in problems:
                     continue
@@ -214,7 +214,7 @@ class Tellings:
             return {p: record for one in positions for p, record in self._records({one}).items()}
         return {p: found.get(p) for p in positions}
 
-    def _sealed(self, telling: Telling, record: Record | None, opened: _Opened) -> Unsigned:
+    def _sealed(self, telling: Telling, record: Record | None, opened: _Shown) -> Unsigned:
         """A telling, sealed; what it shows of its record is opened once for all agencies that are told the same."""
         agency = telling.agency
         key_id, public = self._keys.key(agency, telling.key_id)

@@ -102,7 +102,8 @@ class _Scoped:
         self._handed = handed
 
     def _check(self, name: str) -> None:
-        _require(named_in(name, self._handed), name)
+        if name not in self._handed or name.endswith("/"):
+            _require(named_in(name, self._handed), name)
 
 
 class _Macs(_Scoped):

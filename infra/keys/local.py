@@ -7,7 +7,6 @@ rotated, and whoever reads the file, or the memory of a process that read it, ha
 
 import base64
 import fcntl
-import hashlib
 import hmac
 import json
 import os
@@ -37,7 +36,7 @@ class _Kept(NamedTuple):
 
     seen: tuple[int, int, int]
     active: str
-    keys: dict[str, bytes]
+    keys: dict[str, AESGCM]
     root: bytes
 
 
@@ -57,6 +56,7 @@ class LocalKeyring:
             _create(file)
         self._lock = Lock()
         self._kept = _load(file)
+        self._mac_keys: dict[str, bytes] = {}
         self._signers: dict[str, Ed25519PrivateKey | MLDSA44PrivateKey] = {}
 
     # Wrapping --------------------------------------------------------------------------------------------------
@@ -64,7 +64,7 @@ class LocalKeyring:
     def wrap_many(self, keys: Sequence[Bound]) -> list[bytes]:
         self.refresh()
         kept = self._kept
-        start, cipher = _length_and(kept.active), AESGCM(kept.keys[kept.active])
+        start, cipher = _length_and(kept.active), kept.keys[kept.active]
         wrapped = []
         for key, context in keys:
             nonce = os.urandom(NONCE_BYTES)
@@ -81,7 +81,7 @@ class LocalKeyring:
         start = 1 + len(id)
         try:
             kek = self._kept.keys[id]
-            return AESGCM(kek).decrypt(wrapped[start : start + NONCE_BYTES], wrapped[start + NONCE_BYTES :], context)
+            return kek.decrypt(wrapped[start : start + NONCE_BYTES], wrapped[start + NONCE_BYTES :], context)
         except (KeyError, ValueError, InvalidTag):
             raise UnwrapFailed("a data key cannot be unwrapped with this keyring") from None
 
@@ -117,9 +117,14 @@ class LocalKeyring:
         return self._signer(name).sign(message)
 
     def mac(self, name: str, message: bytes) -> bytes:
-        if not named_in(name, MACS):
-            raise UnknownName("no key of that name makes MACs")
-        return hmac.digest(self._derived(name), message, hashlib.sha256)
+        key = self._mac_keys.get(name)
+        if key is None:
+            if not named_in(name, MACS):
+                raise UnknownName("no key of that name makes MACs")
+            key = self._derived(name)
+            if name in MACS:  # of a family there are as many as agencies set webhooks
+                self._mac_keys[name] = key
+        return hmac.digest(key, message, "sha256")
 
     def shared(self, name: str) -> bytes:
         if not named_in(name, SHARED):
@@ -139,7 +144,7 @@ class LocalKeyring:
         return signer
 
     def _derived(self, name: str) -> bytes:
-        return hmac.digest(self._kept.root, name.encode(), hashlib.sha256)
+        return hmac.digest(self._kept.root, name.encode(), "sha256")
 
     # The file --------------------------------------------------------------------------------------------------
 
@@ -180,7 +185,7 @@ def _load(file: Path) -> _Kept:
         try:
             kept = json.loads(file.read_text())
             active, root = str(kept["active"]), _key(kept["root"])
-            keys = {id: _key(key) for id, key in kept["keys"].items()}
+            keys = {id: AESGCM(_key(key)) for id, key in kept["keys"].items()}
             if active not in keys:
                 raise KeyError
         except (KeyError, ValueError, TypeError, AttributeError):

@@ -64,7 +64,7 @@ class Follower:
         self.store = store
         self.files = CaseFiles(store)
         self.passed = 0
-        """The last position that `follow` met, which it passes by without a word where it was erased."""
+        """The last position that `follow` read, also of an erased event, which it does not yield."""
 
     def after(self, position: int, limit: int = PAGE) -> Sequence[Followed]:
         """The next events after a position, at most so many; empty only at the end of the log."""

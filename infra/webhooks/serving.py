@@ -28,7 +28,7 @@ class ApiWebhooks:
     def state(self, agency: AgencyCode, registration: int) -> WebhookState:
         with self._pool.connection() as db, db.transaction():
             db.execute("SELECT set_config('rujukan.agency', %s, true)", (agency,))
-            far = rows.state(db, agency)
+            far = rows.progress(db, agency)
             head = _head(db, agency)
         secret = secret_of(self._sharing, agency, registration)
         return WebhookState(secret, public_key(self._keys, agency), head, *far)
