@@ -54,7 +54,7 @@ def create_app(ports: Ports, version: str = "0.1.0") -> FastAPI:
     """The API on these adapters."""
     app = FastAPI(title="Rujukan", version=version, docs_url="/docs", redoc_url=None, redirect_slashes=False)
     identity = Identity(ports.tokens)
-    casework = Casework(ports.log, ports.secrets)
+    casework = Casework(ports.log, ports.macs)
     writing.add_routes(app, casework, identity, ports)
     documents.add_routes(app, casework, identity, ports)
     searching.add_routes(app, casework, identity, ports)

@@ -1,6 +1,5 @@
 """From a command to stored events, and from a case to what an agency may read of it."""
 
-import hashlib
 import hmac
 import time
 from collections import OrderedDict
@@ -28,7 +27,7 @@ from rujukan.domain.disclosure import Written, still_readable
 from rujukan.domain.fact import Act, AgencyCode, CaseId, Fact
 from rujukan.domain.refusal import Refusal, Unknown
 
-from .ports import Changes, Gone, Log, Moved, Retryable, Secrets, UsedBefore
+from .ports import Changes, Gone, Log, Macs, Moved, Retryable, UsedBefore
 
 CASES_KEPT = 20_000
 AGENCY_SECONDS = 1.0
@@ -93,10 +92,10 @@ class Agencies(Mapping[AgencyCode, Agency]):
 class Casework:
     """Handles commands and opens cases. Safe to share between threads."""
 
-    def __init__(self, log: Log, secrets: Secrets) -> None:
+    def __init__(self, log: Log, macs: Macs) -> None:
         self.network = Agencies(log)
         self._log = log
-        self._secret = secrets.secret("idempotency")
+        self._macs = macs
         self._cases: OrderedDict[UUID, Case] = OrderedDict()
         self._lock = Lock()
         self._turns = [Lock() for _ in range(TURNS)]
@@ -327,7 +326,7 @@ class Casework:
     def _hash(self, act: Act, what: bytes, value: bytes) -> bytes:
         """Keyed, so that a copy of the database does not tell what was asked; per agency and person."""
         message = b"\x00".join((what, act.agency.encode(), act.actor.bytes, value))
-        return hmac.digest(self._secret, message, hashlib.sha256)
+        return self._macs.mac("idempotency", message)
 
     # Reading ---------------------------------------------------------------------------------------------------
 

@@ -272,11 +272,11 @@ class TokenKeys(Protocol):
         ...
 
 
-class Secrets(Protocol):
-    """The service's own secrets."""
+class Macs(Protocol):
+    """Keyed hashes by name: what stands for something, and tells nothing without the service's key."""
 
-    def secret(self, name: str) -> bytes:
-        """32 bytes, always the same for a name."""
+    def mac(self, name: str, message: bytes) -> bytes:
+        """HMAC-SHA256 under the key of that name."""
         ...
 
 
@@ -303,7 +303,7 @@ class Ports(NamedTuple):
     documents: Documents
     views: Views
     tokens: TokenKeys
-    secrets: Secrets
+    macs: Macs
     now: Clock
     check_key: KeyCheck
     ledger: Ledger

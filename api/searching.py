@@ -46,7 +46,7 @@ def add_routes(app: FastAPI, casework: Casework, identity: Identity, ports: Port
         except msgspec.MsgspecError as error:
             raise unreadable(error) from None
         with ports.views.acting_for(act.agency) as db:
-            found = people.cases_of(db, nik_index(ports.secrets, asked.nik))
+            found = people.cases_of(db, nik_index(ports.macs, asked.nik))
         for case in found:
             shown = (Compartment.IDENTITY,)
             casework.record_access(

@@ -182,7 +182,7 @@ def _index_nik(fields: dict[str, Any], ports: Ports) -> None:
     if "nik_index" in fields:
         raise BadRequest(422, "DoesNotFit", "The body does not fit its schema.", at="$.nik_index", expected="nothing")
     if isinstance(nik := fields.get("nik"), str):
-        fields["nik_index"] = nik_index(ports.secrets, nik)
+        fields["nik_index"] = nik_index(ports.macs, nik)
 
 
 def _check_key(command: RegisterKey, ports: Ports) -> None:

@@ -7,6 +7,7 @@ import logging
 import sys
 import time
 from collections.abc import Callable, Sequence
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="rujukan", description="Secure inter-agency referral, event-sourced.")
+    parser.add_argument("--version", action="version", version=f"rujukan {_version()}")
     commands = parser.add_subparsers(dest="name", required=True, metavar="COMMAND")
 
     def command(name: str, run: Command, help: str, data: bool = True) -> argparse.ArgumentParser:
@@ -111,6 +113,14 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _version() -> str:
+    """The installed package's."""
+    try:
+        return version("rujukan")
+    except PackageNotFoundError:
+        return "(not installed)"
+
+
 def _up(settings: Settings, said: argparse.Namespace) -> int:
     from msgspec.structs import replace
 
@@ -152,9 +162,9 @@ def _token(settings: Settings, said: argparse.Namespace) -> int:
     from rujukan.domain.codes import Role
 
     from . import composition
-    from .issuer import EmbeddedIssuer, usual_actor
+    from .issuer import usual_actor
 
-    issuer = EmbeddedIssuer(composition.keyring(settings), settings.issuer, settings.audience)
+    issuer = composition.issuer(settings)
     roles = [_code(Role, r) for r in said.role]
     actor = UUID(said.actor) if said.actor else usual_actor(said.agency, roles[0])
     print(issuer.token(actor, said.agency, roles, int(said.hours * 3600)))
@@ -166,16 +176,15 @@ def _agencies(settings: Settings, said: argparse.Namespace) -> int:
         return kafka.sync(settings, said)
     from uuid import UUID
 
-    from rujukan.api.casework import Casework
     from rujukan.domain.codes import AgencyKind, Role, Service
 
     from . import composition, onboarding
     from .issuer import usual_actor
     from .system import running
 
-    with composition.service(running(settings), connections=2) as ports:
-        casework = Casework(ports.log, ports.secrets)
+    with composition.acting(running(settings)) as node:
         if said.add:
+            casework = node.casework
             kind, services = _code(AgencyKind, said.kind), [_code(Service, s) for s in said.service]
             onboarding.register(casework, said.add, kind, said.label or said.add, services)
             for member in said.member:
@@ -187,9 +196,9 @@ def _agencies(settings: Settings, said: argparse.Namespace) -> int:
                 about = json.loads(said.key.read_text())
                 onboarding.register_key(casework, said.add, about["id"], about["public"])
         give_up = time.monotonic() + 10
-        while any(behind for _, behind in ports.views.lag()) and time.monotonic() < give_up:
+        while any(behind for _, behind in node.views.lag()) and time.monotonic() < give_up:
             time.sleep(0.05)  # the list is to show what was just added
-        with ports.views.acting_for("") as db:
+        with node.views.acting_for("") as db:
             for row in db.execute("SELECT code, kind, active, has_key, services FROM views.agency ORDER BY code"):
                 code, kind_word, active, has_key, offered = row
                 state = ("active" if active else "suspended") + (", key" if has_key else ", no key")
@@ -202,7 +211,7 @@ def _service_key(settings: Settings, said: argparse.Namespace) -> int:
 
     from . import composition
 
-    print(encoded_service_key(composition.signing_key(composition.keyring(settings)).public_key()))
+    print(encoded_service_key(composition.service_key(settings)))
     return 0
 
 
@@ -210,8 +219,8 @@ def _lag(settings: Settings, said: argparse.Namespace) -> int:
     from . import composition
     from .system import running
 
-    with composition.service(running(settings), connections=2) as ports:
-        for name, behind in ports.views.lag():
+    with composition.acting(running(settings)) as node:
+        for name, behind in node.views.lag():
             print(f"{name:16} {behind}")
     return 0
 

@@ -1,56 +1,56 @@
-"""The composition root: every adapter is made here, and handed to who needs it."""
+"""The composition root: which consumer is built of which parts.
 
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+A process makes one `Node` and hands it to its consumers, so that they share what can be shared. Who needs one consumer
+alone, a command say, hands its settings: then a node is made for it, with no more keys than it needs.
+"""
+
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from threading import Event, Thread
-from uuid import UUID
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from eventsourcing.postgres import PostgresTrackingRecorder
-from psycopg import Connection
-from psycopg.rows import TupleRow
 
 from rujukan import projections
 from rujukan.api.acknowledging import Acknowledgements
-from rujukan.api.casework import Casework
-from rujukan.api.ports import Changes, Gone, Moved, Ports, Repeated, Retryable, TokenKeys, Unavailable, UsedBefore
+from rujukan.api.ports import Ports, TokenKeys
 from rujukan.api.waiting import LOOKERS
 from rujukan.consumers.publishing.publisher import SHARES, Publisher
-from rujukan.consumers.publishing.supply import TopicProgress
 from rujukan.consumers.wire.envelope import check_public_key
-from rujukan.domain.compartment import Compartment
-from rujukan.domain.disclosure import Written
-from rujukan.domain.fact import Act, AgencyCode
+from rujukan.domain.fact import Act
 from rujukan.projections import directory
 from rujukan.projections.runner import RebuildRunning
 
 from .bundle.building import Bundles, Reporter
 from .bundle.facts import PdfReporter
 from .clock import now
-from .database import FOLLOWER, SERVICE, Pool, as_role, pool
+from .database import FOLLOWER, SERVICE, as_role, pool
 from .delivery.acknowledging import AcknowledgementReader, Taking
 from .delivery.bell import Bell
+from .delivery.escalating import Escalator
 from .delivery.feed import ApiFeed
+from .delivery.publishing import PublisherSource
+from .delivery.receipts import Receipts
 from .delivery.register import Register
 from .delivery.shares import LeasedShares
-from .delivery.telling import Sealing, Tellings
-from .issuer import EmbeddedIssuer, OutsideIssuer
+from .delivery.telling import Tellings
+from .issuer import EmbeddedIssuer, OutsideIssuer, OwnIssuer
 from .kafka.access import service_access
-from .ledger.publishing import ApiLedger, Enough, WitnessPolicy
-from .ledger.sealer import Guard, LogKey, Sealer
+from .keys import names
+from .keys.handles import Keys
+from .ledger.log_key import BundleSeal, LogKey, LogKeys
+from .ledger.publishing import ApiLedger, Quorum, WitnessPolicy
+from .ledger.sealer import Guard, Sealer
 from .ledger.store import LedgerStore
 from .migrations import migrate
+from .node import Node, home, keys
 from .schemas.serving import MessageSchemas
+from .serving.views import NAMES
 from .settings import Settings
-from .store import group_commit
-from .store.data_keys import WITHIN_SECONDS, DataKeys, KeyGone
 from .store.documents import DocumentStore
-from .store.event_store import EventStore, LogRecorder, OpenedAt, Stream, Wanted, datastore
-from .store.following import Follower, written_of
-from .store.group_commit import GroupCommit, Idempotency
-from .store.keyring import KeyProvider, LocalKeyring
+from .store.event_store import EventStore, datastore
+from .store.following import Follower
 from .webhooks.addresses import Networks
 from .webhooks.rows import LEASE_SECONDS, Rows
 from .webhooks.sending import THREADS, Patience, Sender
@@ -58,136 +58,43 @@ from .webhooks.serving import ApiWebhooks
 
 SECRET_SECONDS = 86_400.0
 """How long the secret of a webhook that was set anew signs beside its successor."""
-NAMES = tuple(p.name for p in projections.ALL)
+PUBLISHER_CONNECTIONS = SHARES + 2 + THREADS + 4
+"""Of a process that publishes, posts, and keeps the register."""
+On = Node | Settings
+"""What a consumer is built on: the parts of its process, or settings, of which a node is made for it alone."""
 
 
-class ApiLog:
-    """The event store as the API asks for it."""
-
-    def __init__(self, store: EventStore) -> None:
-        self._store = store
-
-    def append(
-        self, changes: Sequence[Changes], act: Act, correlation: UUID, retryable: Retryable | None = None
-    ) -> list[int]:
-        try:
-            return self._store.append(
-                [Stream(c.stream, c.version, c.events) for c in changes],
-                act,
-                correlation=correlation,
-                causation=correlation,
-                idempotency=Idempotency(*retryable) if retryable else None,
-            )
-        except group_commit.Conflict:
-            raise Moved from None
-        except group_commit.Repeated:
-            raise UsedBefore from None
-        except group_commit.LogUnavailable as away:
-            raise Unavailable(str(away)) from None
-
-    def read(self, stream: UUID, after: int = 0) -> list[Written]:
-        try:
-            return [written_of(opened) for opened in self._store.read(stream, after)]
-        except KeyGone:
-            if Compartment.COORDINATION in self._store.keys.erased(stream):
-                raise Gone from None
-            raise
-
-    def erase(self, stream: UUID, version: int, compartments: Iterable[Compartment]) -> None:
-        self._store.keys.erase(stream, version, compartments)
-        time.sleep(WITHIN_SECONDS)
-
-    def when_erased(self, forget: Callable[[UUID], object]) -> None:
-        self._store.keys.when_erased(forget)
-
-    def open(self, wanted: Wanted) -> OpenedAt:
-        return self._store.open_at(wanted)
-
-    def repeated(self, key: bytes) -> Repeated | None:
-        found = self._store.repeated(key)
-        return Repeated(*found) if found else None
+def issuer(settings: Settings) -> EmbeddedIssuer:
+    """Who mints tokens for development. No process that serves can."""
+    return EmbeddedIssuer(keys(settings, names.OPERATOR).signer(names.ISSUER), settings.issuer, settings.audience)
 
 
-class ApiViews:
-    """The read models as the API asks for them: under row-level security."""
-
-    def __init__(self, pool: Pool) -> None:
-        self._pool = pool
-
-    @contextmanager
-    def acting_for(self, agency: AgencyCode) -> Iterator[Connection[TupleRow]]:
-        with self._pool.connection() as db, db.transaction():
-            db.execute("SELECT set_config('rujukan.agency', %s, true)", (agency,))
-            yield db
-
-    def wait_for(self, position: int, seconds: float) -> bool:
-        with self._pool.connection() as db:
-            return projections.wait_for(db, position, NAMES, seconds)
-
-    def lag(self) -> Iterable[tuple[str, int]]:
-        with self._pool.connection() as db:
-            return db.execute(
-                "SELECT application_name, greatest(0, coalesce((SELECT max(notification_id) FROM log.stored_events), 0)"
-                " - notification_id) FROM views.notification_tracking WHERE application_name = ANY(%s)",
-                (list(NAMES),),
-            ).fetchall()
+def service_key(settings: Settings) -> Ed25519PublicKey:
+    """The key that agencies check messages against."""
+    public = keys(settings, names.OPERATOR).public(names.DELIVERY_SIGNATURE)
+    return Ed25519PublicKey.from_public_bytes(public.public(names.DELIVERY_SIGNATURE))
 
 
-class PublisherSource:
-    """The register as the publisher asks for it."""
-
-    def __init__(self, tellings: Tellings, pool: Pool, bell: Bell) -> None:
-        self._pool = pool
-        self.waiting, self.seal_all, self.when_told = tellings.waiting, tellings.seal_all, bell.when_rung
-        self.resealing, self.resealed = tellings.resealing, tellings.resealed
-
-    def subscribers(self) -> list[str]:
-        with self._pool.connection() as db:
-            return directory.subscribers(db)
-
-    def places(self, agencies: Iterable[str]) -> dict[str, TopicProgress]:
-        with self._pool.connection() as db:
-            rows = db.execute(
-                "SELECT agency, topic, sequence FROM delivery.topics WHERE agency = ANY(%s)", (list(agencies),)
-            ).fetchall()
-        return {agency: TopicProgress(topic, sequence) for agency, topic, sequence in rows}
-
-    def remember(self, places: Mapping[str, TopicProgress]) -> None:
-        with self._pool.connection() as db:
-            db.execute(
-                "INSERT INTO delivery.topics (agency, topic, sequence) SELECT * FROM"
-                " unnest(%s::text[], %s::text[], %s::bigint[]) ON CONFLICT (agency) DO UPDATE"
-                " SET topic = excluded.topic, sequence = excluded.sequence",
-                (list(places), [p.topic_id for p in places.values()], [p.sequence for p in places.values()]),
-            )
+def ledger_keys(settings: Settings) -> LogKeys:
+    """The keys that the ledger's heads are checked against."""
+    return LogKeys.of(settings.ledger_origin, keys(settings, names.OPERATOR))
 
 
-def keyring(settings: Settings) -> KeyProvider:
-    """Who wraps the data keys."""
-    return LocalKeyring(settings.keyring_file)
-
-
-def signing_key(provider: KeyProvider) -> Ed25519PrivateKey:
-    """The service's own: it signs every message to an agency."""
-    return Sealing.of(provider, "").signer
-
-
-def ledger_key(settings: Settings, provider: KeyProvider) -> LogKey:
-    """The ledger's keys, from the keyring's root: they stay when key-encryption keys are rotated."""
-    return LogKey(settings.ledger_origin, provider.secret("ledger/ed25519"), provider.secret("ledger/ml-dsa-44"))
+def ledger_key(settings: Settings) -> LogKey:
+    """What signs the ledger's heads. It stays when key-encryption keys are rotated."""
+    return LogKey.of(settings.ledger_origin, keys(settings, names.SEALER))
 
 
 def sealer(settings: Settings) -> Sealer:
     """What seals the ledger."""
-    conninfo = as_role(settings.database, FOLLOWER)
-    return Sealer(conninfo, ledger_key(settings, keyring(settings)), Guard(settings.ledger_guard))
+    return Sealer(as_role(settings.database, FOLLOWER), ledger_key(settings), Guard(settings.ledger_guard))
 
 
-def token_keys(settings: Settings, provider: KeyProvider) -> TokenKeys:
+def token_keys(settings: Settings, keys: Keys) -> TokenKeys:
     """Whose tokens are accepted."""
     if settings.jwks:
         return OutsideIssuer(Path(settings.jwks), settings.issuer, settings.audience)
-    return EmbeddedIssuer(provider, settings.issuer, settings.audience)
+    return OwnIssuer(keys.public(names.ISSUER), settings.issuer, settings.audience)
 
 
 def prepare(settings: Settings) -> list[str]:
@@ -200,48 +107,49 @@ def prepare(settings: Settings) -> list[str]:
     return applied
 
 
-def reporter(settings: Settings, key: LogKey, enough: Enough) -> Reporter:
+def reporter(settings: Settings, keys: LogKeys, quorum: Quorum) -> Reporter:
     """Who prints the readable reports, and signs them where the settings say with what."""
     if settings.report_signer is None:
-        return PdfReporter(settings.network, key, enough)
+        return PdfReporter(settings.network, keys, quorum)
     from .report.signature import Signer, sign
 
     passphrase = settings.report_signer_passphrase
     signer = Signer.load(settings.report_signer, passphrase.read_bytes().rstrip(b"\r\n") if passphrase else None)
-    return PdfReporter(settings.network, key, enough, lambda pdf: sign(pdf, signer, settings.timestamp_url or None))
+    return PdfReporter(settings.network, keys, quorum, lambda pdf: sign(pdf, signer, settings.timestamp_url or None))
 
 
 @contextmanager
-def service(settings: Settings, connections: int = 16) -> Iterator[Ports]:
+def service(on: On, connections: int = 16) -> Iterator[Ports]:
     """What the API runs on."""
-    provider = keyring(settings)
-    conninfo = as_role(settings.database, SERVICE)
-    with ExitStack() as closing:
-        connected = pool(conninfo, connections, "api")
-        closing.callback(connected.close)
-        store = _store(conninfo, connected, provider, closing, GroupCommit(conninfo))
-        documents = DocumentStore(connected, store.keys)
+    with _node(on, names.API, connections, SERVICE) as node, ExitStack() as closing:
+        settings, connected = node.settings, node.service_pool
         stop = Event()
-        Thread(target=store.keys.watch, args=(stop,), name="key-lease", daemon=True).start()
         closing.callback(stop.set)
-        feed = _feed(conninfo, store, Sealing.of(provider, settings.network), stop, closing)
-        sealed, key = LedgerStore(connected), ledger_key(settings, provider)
+        Thread(target=node.data_keys.watch, args=(stop,), name="key-lease", daemon=True).start()
+        documents, sealed = DocumentStore(connected, node.data_keys), LedgerStore(connected)
+        seal = BundleSeal.of(settings.ledger_origin, node.keys)
         policy = WitnessPolicy(settings.witness_policy)
-        enough = Enough(policy, key.public)
+        quorum = Quorum(policy, seal.keys)
+        printing = reporter(settings, seal.keys, quorum)
         yield Ports(
-            ApiLog(store),
+            node.log,
             documents,
-            ApiViews(connected),
-            token_keys(settings, provider),
-            provider,
+            node.views,
+            token_keys(settings, node.keys),
+            node.keys.macs(names.IDEMPOTENCY, names.NIK_INDEX),
             now,
             check_public_key,
-            ApiLedger(sealed, key.public, policy),
-            Bundles(store, documents, sealed, key, enough, settings.network, reporter(settings, key, enough)),
+            ApiLedger(sealed, seal.keys, policy),
+            Bundles(node.written, documents, sealed, seal, quorum, settings.network, printing),
             MessageSchemas(),
-            feed,
-            ApiWebhooks(connected, provider, Networks(settings.webhook_networks)),
-            Tellings(store, connected, Sealing.of(provider, settings.network)),
+            _feed(node, stop),
+            ApiWebhooks(
+                connected,
+                node.keys.sharing(names.WEBHOOK),
+                node.keys.public(names.WEBHOOK_SIGNATURE),
+                Networks(settings.webhook_networks),
+            ),
+            Receipts(connected, node.keys.macs(names.DELIVERY_RECEIPT)),
         )
 
 
@@ -256,91 +164,94 @@ def ledger(settings: Settings) -> Iterator[LedgerStore]:
 
 
 @contextmanager
-def writer(settings: Settings) -> Iterator[EventStore]:
+def acting(on: On) -> Iterator[Node]:
+    """What acts by itself and answers nobody: a command on the command line."""
+    with _node(on, names.ACTING, 4, SERVICE) as node:
+        yield node
+
+
+@contextmanager
+def writer(on: On) -> Iterator[EventStore]:
     """The event store, for who brings in what happened elsewhere."""
-    conninfo = as_role(settings.database, SERVICE)
-    with ExitStack() as closing:
-        connected = pool(conninfo, 4, "writer")
-        closing.callback(connected.close)
-        yield _store(conninfo, connected, keyring(settings), closing, GroupCommit(conninfo))
+    with acting(on) as node:
+        yield node.written
 
 
 @contextmanager
-def follower(settings: Settings) -> Iterator[Follower]:
+def follower(on: On) -> Iterator[Follower]:
     """The log, for who follows it."""
-    conninfo = as_role(settings.database, FOLLOWER)
-    with ExitStack() as closing:
-        connected = pool(conninfo, 4, "follower")
-        closing.callback(connected.close)
-        yield Follower(_store(conninfo, connected, keyring(settings), closing, None))
+    with _node(on, names.FOLLOWING, 4) as node:
+        source = Follower(node.followed)
+        try:
+            yield source
+        finally:
+            source.files.close()
 
 
 @contextmanager
-def publisher(settings: Settings) -> Iterator[Publisher]:
-    """What sends agencies what they were told. Who keeps the register beside it is another matter: `register`."""
-    conninfo, provider = as_role(settings.database, FOLLOWER), keyring(settings)
-    with ExitStack() as closing:
-        connected = pool(conninfo, SHARES + 2, "publisher")
-        closing.callback(connected.close)
-        store = _store(conninfo, connected, provider, closing, None)
-        bell, stop = Bell(conninfo), Event()
-        Thread(target=bell.listen, args=(stop,), name="bell", daemon=True).start()
-        closing.callback(stop.set)
-        tellings = Tellings(store, connected, Sealing.of(provider, settings.network))
-        source = PublisherSource(tellings, connected, bell)
-        service = signing_key(provider).public_key()
-        yield Publisher(source, LeasedShares(connected), service_access(settings), service, settings.network)
+def publisher(on: On) -> Iterator[Publisher]:
+    """What sends agencies what they were told. Who keeps the register beside it is another matter: `keep_register`."""
+    with _node(on, names.PUBLISHING, SHARES + 2) as node, ExitStack() as closing:
+        source = PublisherSource(node.tellings, node.follower_pool, node.bell)
+        closing.callback(source.close)
+        service = Ed25519PublicKey.from_public_bytes(node.sealing.signer.public)
+        shares, access = LeasedShares(node.follower_pool), service_access(node.settings)
+        yield Publisher(source, shares, access, service, node.settings.network)
 
 
-def keep_register(settings: Settings, stop: Event) -> None:
+def keep_register(on: On, stop: Event) -> None:
     """Keep the register of what was told to whom until told to stop; wait while another does."""
-    with follower(settings) as source:
-        Register(source, as_role(settings.database, FOLLOWER)).run(stop)
+    with _node(on, names.FOLLOWING, 4) as node, follower(node) as source:
+        Register(source, node.conninfo(FOLLOWER)).run(stop)
 
 
 @contextmanager
 def webhooks(
-    settings: Settings, act: Callable[[], Act], patience: Patience | None = None, lease_seconds: float = LEASE_SECONDS
+    on: On, act: Callable[[], Act], patience: Patience | None = None, lease_seconds: float = LEASE_SECONDS
 ) -> Iterator[Sender]:
     """What posts to the agencies' webhooks. `act` is the system's, which disables one that fails for too long."""
-    conninfo, provider = as_role(settings.database, FOLLOWER), keyring(settings)
-    with ExitStack() as closing:
-        connected = pool(conninfo, THREADS, "webhooks")
-        closing.callback(connected.close)
-        store = _store(conninfo, connected, provider, closing, None)
-        bell, stop = Bell(conninfo), Event()
-        Thread(target=bell.listen, args=(stop,), name="bell", daemon=True).start()
-        closing.callback(stop.set)
+    with _node(on, names.POSTING, THREADS + 4, SERVICE) as node:
+        settings = node.settings
         yield Sender(
-            store,
-            Tellings(store, connected, Sealing.of(provider, settings.network)),
-            Rows(connected, SECRET_SECONDS, lease_seconds),
-            provider,
+            node.followed,
+            node.tellings,
+            Rows(node.follower_pool, SECRET_SECONDS, lease_seconds),
+            node.keys.macs(names.WEBHOOK),
+            node.keys.signing(names.WEBHOOK_SIGNATURE),
             Networks(settings.webhook_networks),
-            bell,
-            Casework(ApiLog(closing.enter_context(writer(settings))), provider),
+            node.bell,
+            node.casework,
             act,
             patience or Patience(disable_seconds=settings.webhook_disable_after),
         )
 
 
 @contextmanager
-def acknowledgement_reader(settings: Settings) -> Iterator[AcknowledgementReader]:
+def acknowledgement_reader(on: On) -> Iterator[AcknowledgementReader]:
     """What takes in the acknowledgements that agencies put on their topics."""
-    with service(settings, connections=3) as ports:
+    with _node(on, names.READING_ACKNOWLEDGEMENTS, 4, SERVICE) as node:
 
         def agencies() -> list[str]:
-            with ports.views.acting_for("") as db:
+            with node.views.acting_for("") as db:
                 return directory.subscribers(db)
 
-        casework = Casework(ports.log, ports.secrets)
-        taking = Taking(Acknowledgements(ports.log, ports.deliveries, casework), casework, now)
-        yield AcknowledgementReader(service_access(settings), as_role(settings.database, FOLLOWER), agencies, taking)
+        receipts = Receipts(node.service_pool, node.keys.macs(names.DELIVERY_RECEIPT))
+        taking = Taking(Acknowledgements(node.log, receipts, node.casework), node.casework, now)
+        access = service_access(node.settings)
+        yield AcknowledgementReader(access, node.conninfo(FOLLOWER), agencies, taking)
 
 
 @contextmanager
-def runner(settings: Settings, source: Follower) -> Iterator[projections.Runner]:
+def escalator(on: On) -> Iterator[Escalator]:
+    """What raises what nobody answered, what did not arrive, what ran out and what nobody reviewed."""
+    with _node(on, names.ACTING, 4, SERVICE) as node:
+        yield Escalator(node.casework, node.followed, now)
+
+
+@contextmanager
+def runner(on: On, source: Follower) -> Iterator[projections.Runner]:
     """What keeps the read models."""
+    settings = on.settings if isinstance(on, Node) else on
     conninfo = as_role(settings.database, FOLLOWER)
     store = datastore(conninfo, 1, schema="views")
     with store:
@@ -348,21 +259,20 @@ def runner(settings: Settings, source: Follower) -> Iterator[projections.Runner]
         yield projections.Runner([p() for p in projections.ALL], source, conninfo, tracking)
 
 
-def _feed(conninfo: str, store: EventStore, sealing: Sealing, stop: Event, closing: ExitStack) -> ApiFeed:
+@contextmanager
+def _node(on: On, allowed: names.Allowed, connections: int, role: str = FOLLOWER) -> Iterator[Node]:
+    if isinstance(on, Node):
+        yield on
+    else:
+        with Node(on, allowed, connections, role) as node:
+            yield node
+
+
+def _feed(node: Node, stop: Event) -> ApiFeed:
     """The feed, on connections of its own."""
-    connected = pool(conninfo, LOOKERS, "feed")
-    closing.callback(connected.close)
-    tellings = Tellings(EventStore(store.recorder, store.keys, connected), connected, sealing)
-    return ApiFeed(tellings, Bell(conninfo), stop)
+    connected = node.pool(SERVICE, LOOKERS, "feed")
+    store = EventStore(node.written.recorder, node.data_keys, connected)
+    return ApiFeed(Tellings(store, connected, node.sealing), Bell(node.conninfo(SERVICE)), stop)
 
 
-def _store(
-    conninfo: str, connected: Pool, provider: KeyProvider, closing: ExitStack, writer: GroupCommit | None
-) -> EventStore:
-    library = closing.enter_context(datastore(conninfo))
-    if writer is not None:
-        closing.callback(writer.close)
-    return EventStore(LogRecorder(library, writer), DataKeys(connected, provider), connected)
-
-
-__all__ = ["follower", "keyring", "now", "runner", "service", "signing_key", "token_keys"]
+__all__ = ["NAMES", "Node", "follower", "home", "keys", "now", "runner", "service"]

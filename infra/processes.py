@@ -11,14 +11,14 @@ from types import FrameType
 import uvicorn
 
 from rujukan.api.app import create_app
-from rujukan.api.casework import Casework
 from rujukan.api.ports import Unavailable
 
 from . import composition
-from .database import AWAY
-from .delivery.escalating import Escalator
+from .database import AWAY, SERVICE
+from .keys import names
 from .ledger.sealer import NotExtended
 from .ledger.witnessing import ask_witnesses
+from .node import Node
 from .settings import Settings
 from .slow_heads import Protocol
 from .store.erasing import finish_erasures
@@ -28,6 +28,8 @@ from .unforeseen import where
 log = logging.getLogger(__name__)
 
 ERASURE_SECONDS = 0.5
+ENDING_SECONDS = 3.0
+"""How long the threads of a process that was told to stop may take to end."""
 UNSEALED_SECONDS = 10.0
 """How often a ledger that does not extend what was signed is looked at again, and said to be so."""
 
@@ -70,31 +72,29 @@ class _Server(uvicorn.Server):
 
 def worker(settings: Settings) -> None:
     """Keep the read models, and raise what nobody answers, until told to stop."""
-    with _stopped_by_signal() as stop:
-        escalator = Thread(target=_again, args=(stop, lambda: _escalate(settings, stop)), daemon=True)
-        escalator.start()
-        Thread(target=_again, args=(stop, lambda: _erase(settings, stop)), daemon=True).start()
-        _again(stop, lambda: _project(settings, stop))
+    with _stopped_by_signal() as stop, Node(settings, names.WORKER, role=SERVICE) as node:
+        beside = (lambda: _escalate(node, stop), lambda: _erase(node, stop))
+        _run(stop, lambda: _project(node, stop), *beside)
 
 
 def publisher(settings: Settings) -> None:
     """Keep the register of what was told to whom, publish it, and take in what agencies acknowledge, until told to
     stop. Several share the work: one keeps the register, one reads acknowledgements, each publishes its shares of the
     agencies, and posts to the webhooks that no other does."""
-    with _stopped_by_signal() as stop:
-        keeper = Thread(target=_again, args=(stop, lambda: composition.keep_register(settings, stop)), daemon=True)
-        keeper.start()
-        Thread(target=_again, args=(stop, lambda: _take_acknowledgements(settings, stop)), daemon=True).start()
-        Thread(target=_again, args=(stop, lambda: _post(settings, stop)), name="webhooks", daemon=True).start()
-        _again(stop, lambda: _publish(settings, stop))
+    connections = composition.PUBLISHER_CONNECTIONS
+    with _stopped_by_signal() as stop, Node(settings, names.PUBLISHER, connections, SERVICE) as node:
+        beside = (
+            lambda: composition.keep_register(node, stop),
+            lambda: _take_acknowledgements(node, stop),
+            lambda: _post(node, stop),
+        )
+        _run(stop, lambda: _publish(node, stop), *beside)
 
 
 def sealer(settings: Settings) -> None:
     """Seal the ledger, and ask the witnesses that can be reached, until told to stop. A second sealer waits."""
     with _stopped_by_signal() as stop:
-        asking = Thread(target=_again, args=(stop, lambda: _ask_witnesses(settings, stop)), daemon=True)
-        asking.start()
-        _again(stop, lambda: composition.sealer(settings).run(stop))
+        _run(stop, lambda: composition.sealer(settings).run(stop), lambda: _ask_witnesses(settings, stop))
 
 
 def _ask_witnesses(settings: Settings, stop: Event) -> None:
@@ -102,8 +102,8 @@ def _ask_witnesses(settings: Settings, stop: Event) -> None:
         ask_witnesses(store, settings.witness_policy, stop)
 
 
-def _project(settings: Settings, stop: Event) -> None:
-    with composition.follower(settings) as source, composition.runner(settings, source) as runner:
+def _project(node: Node, stop: Event) -> None:
+    with composition.follower(node) as source, composition.runner(node, source) as runner:
         reached = runner.catch_up()
         for batch in source.follow(reached, stop, 1.0):
             if batch:
@@ -113,34 +113,45 @@ def _project(settings: Settings, stop: Event) -> None:
                 reached = runner.catch_up()
 
 
-def _publish(settings: Settings, stop: Event) -> None:
-    with composition.publisher(settings) as publisher:
+def _publish(node: Node, stop: Event) -> None:
+    with composition.publisher(node) as publisher:
         publisher.run(stop)
 
 
-def _post(settings: Settings, stop: Event) -> None:
-    with composition.webhooks(settings, system_act) as sender:
+def _post(node: Node, stop: Event) -> None:
+    with composition.webhooks(node, system_act) as sender:
         sender.run(stop)
 
 
-def _take_acknowledgements(settings: Settings, stop: Event) -> None:
-    with composition.acknowledgement_reader(settings) as reader:
+def _take_acknowledgements(node: Node, stop: Event) -> None:
+    with composition.acknowledgement_reader(node) as reader:
         reader.run(stop)
 
 
-def _erase(settings: Settings, stop: Event) -> None:
+def _erase(node: Node, stop: Event) -> None:
     """Destroy keys that were to be destroyed, where the process that was to do it is no more."""
-    with composition.follower(settings) as source:
-        reached = 0
-        while not stop.is_set():
-            reached = finish_erasures(source.store, reached)
-            stop.wait(ERASURE_SECONDS)
+    reached = 0
+    while not stop.is_set():
+        reached = finish_erasures(node.followed, reached)
+        stop.wait(ERASURE_SECONDS)
 
 
-def _escalate(settings: Settings, stop: Event) -> None:
+def _escalate(node: Node, stop: Event) -> None:
     """Raise what nobody answered, what did not arrive, what ran out and what nobody reviewed, in time."""
-    with composition.service(settings, connections=2) as ports, composition.follower(settings) as source:
-        Escalator(Casework(ports.log, ports.secrets), source.store, composition.now).run(stop)
+    with composition.escalator(node) as escalator:
+        escalator.run(stop)
+
+
+def _run(stop: Event, first: Callable[[], None], *beside: Callable[[], None]) -> None:
+    """Run these until told to stop: the first here, each other on a thread of its own. Nobody takes their parts away
+    before they ended, or had the time to."""
+    threads = [Thread(target=_again, args=(stop, run), daemon=True) for run in beside]
+    for thread in threads:
+        thread.start()
+    _again(stop, first)
+    give_up = time.monotonic() + ENDING_SECONDS
+    for thread in threads:
+        thread.join(max(0.0, give_up - time.monotonic()))
 
 
 def _again(stop: Event, run: Callable[[], None]) -> None:

@@ -21,7 +21,7 @@ from rujukan.domain.codes import Purpose, Role
 from rujukan.infra import composition
 from rujukan.infra.demo import network
 from rujukan.infra.demo.story import Desk
-from rujukan.infra.issuer import EmbeddedIssuer, usual_actor
+from rujukan.infra.issuer import usual_actor
 from rujukan.infra.services.postgres import EmbeddedPostgres
 from rujukan.infra.settings import Settings
 from rujukan.infra.system import System
@@ -75,9 +75,8 @@ class Running:
         self.system = system
         self.settings = system.settings
         self.keys = keys
-        provider = composition.keyring(self.settings)
-        self.issuer = EmbeddedIssuer(provider, self.settings.issuer, self.settings.audience)
-        self.service_key = composition.signing_key(provider).public_key()
+        self.issuer = composition.issuer(self.settings)
+        self.service_key = composition.service_key(self.settings)
         self.http = httpx.Client(base_url=system.url, timeout=30)
         self._clients: dict[tuple[str, Role, Purpose], httpx.Client] = {}
 
@@ -121,7 +120,7 @@ def start_system(directory: Path, **more: Any) -> Running:
     system = System(replace(Settings(data=directory, port=0, publishers=1), **more))
     system.start()
     with composition.service(system.settings, connections=2) as ports:
-        keys = network.set_up(Casework(ports.log, ports.secrets), system.settings.data / "agencies")
+        keys = network.set_up(Casework(ports.log, ports.macs), system.settings.data / "agencies")
     return Running(system, keys)
 
 

@@ -1,9 +1,11 @@
 """What an agency is told, in tests: sealed and signed as the service does it; and a wire that does to it what it is
 told to, with a clerk at the other end."""
 
+import hmac
 import os
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from threading import Event
 from uuid import UUID
 
@@ -16,6 +18,7 @@ from rujukan.consumers.wire import envelope
 from rujukan.consumers.wire.acknowledgement import Acknowledgement
 from rujukan.consumers.wire.envelope import AgencyKey, Attributes, Delivery, Message
 
+MAC = partial(hmac.digest, b"k" * 32, digest="sha256")
 KEY = AgencyKey.generate("1")
 SERVICE = Ed25519PrivateKey.generate()
 PINNED = SERVICE.public_key()
@@ -73,7 +76,7 @@ def sealed(
             schemaversion=str(one.schema),
             keyid=key.id,
             correlation="c",
-            partitionkey=envelope.pseudonym(b"k" * 32, agency, one.case),
+            partitionkey=envelope.pseudonym(MAC, agency, one.case),
         )
         unsigned.append(envelope.seal(one, attributes, public))
     return [m for i in range(0, len(unsigned), 200) for m in envelope.sign(unsigned[i : i + 200], signer)]

@@ -8,7 +8,7 @@ ED25519 (0x01) over the text; COSIGNATURE (0x04), Ed25519 with a time; COSIGNATU
 import hashlib
 import re
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from cryptography.exceptions import InvalidSignature
@@ -94,19 +94,17 @@ class PublicKey(NamedTuple):
         return time
 
 
-class SigningKey:
-    """A private key that signs notes, from its 32-byte seed (RFC 8032 § 5.1.5, FIPS 204 § 3.6.3)."""
+class NoteSigner:
+    """Signs notes with a private key that may be kept elsewhere: `sign` makes its raw signature of a message."""
 
-    def __init__(self, name: str, kind: int, seed: bytes) -> None:
+    def __init__(self, public: PublicKey, sign: Callable[[bytes], bytes]) -> None:
         """Raises ValueError for a name that no note can have, and a kind that there is not."""
-        if not _is_name(name):
+        if not _is_name(public.name):
             raise ValueError("a key's name has no space, plus or control character")
-        if kind not in KEY_BYTES:
+        if public.kind not in KEY_BYTES:
             raise ValueError("a key of an unknown kind")
-        self._mldsa = MLDSA44PrivateKey.from_seed_bytes(seed) if kind == COSIGNATURE_ML_DSA else None
-        self._ed25519 = Ed25519PrivateKey.from_private_bytes(seed)
-        public = self._mldsa.public_key() if self._mldsa else self._ed25519.public_key()
-        self.public = PublicKey(name, kind, public.public_bytes_raw())
+        self.public = public
+        self._sign = sign
 
     def sign(self, text: str, time: int = 0) -> Signature:
         """The signature under a note's text; for a cosignature, the text is a checkpoint's and `time` the present in
@@ -116,9 +114,22 @@ class SigningKey:
             raise ValueError("a text or time that cannot be signed")
         kind, name = self.public.kind, self.public.name
         message = _message(kind, name, text, None if kind == ED25519 else time)
-        raw = self._mldsa.sign(message) if self._mldsa else self._ed25519.sign(message)
+        raw = self._sign(message)
         blob = raw if kind == ED25519 else time.to_bytes(8, "big") + raw
         return Signature(name, self.public.key_id, blob)
+
+
+class SigningKey(NoteSigner):
+    """A private key that signs notes, from its 32-byte seed (RFC 8032 § 5.1.5, FIPS 204 § 3.6.3)."""
+
+    def __init__(self, name: str, kind: int, seed: bytes) -> None:
+        """Raises ValueError for a name that no note can have, and a kind that there is not."""
+        private: Ed25519PrivateKey | MLDSA44PrivateKey = (
+            MLDSA44PrivateKey.from_seed_bytes(seed)
+            if kind == COSIGNATURE_ML_DSA
+            else Ed25519PrivateKey.from_private_bytes(seed)
+        )
+        super().__init__(PublicKey(name, kind, private.public_key().public_bytes_raw()), private.sign)
 
 
 def parse_note(data: bytes) -> Note:

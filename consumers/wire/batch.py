@@ -7,9 +7,10 @@ of each message after it only a few hashes are left to be made. A batch of one i
 
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
+from typing import Protocol
 
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from ..evidence.merkle import leaf_hash, node_hash, root_over
 from ..evidence.refused import Malformed, NotIncluded
@@ -20,7 +21,15 @@ REMEMBERED = 1024
 HASH_BYTES = 32
 
 
-def signed(signer: Ed25519PrivateKey, entries: Sequence[bytes]) -> tuple[bytes, list[list[bytes]]]:
+class Signer(Protocol):
+    """Signs with Ed25519: a private key, or what stands for one that is kept elsewhere."""
+
+    def sign(self, data: bytes, /) -> bytes:
+        """The raw signature."""
+        ...
+
+
+def signed(signer: Signer, entries: Sequence[bytes]) -> tuple[bytes, list[list[bytes]]]:
     """(signature, path of each entry) of at most LARGEST entries."""
     if not 0 < len(entries) <= LARGEST:
         raise ValueError(f"a batch has 1 to {LARGEST} entries")

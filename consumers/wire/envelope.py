@@ -11,16 +11,14 @@ attributes and ciphertexts (batch.py) says who sent it.
 """
 
 import base64
-import hashlib
-import hmac
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey, MLKEM768PublicKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.hpke import (
@@ -184,9 +182,10 @@ def check_public_key(encoded: str) -> None:
     SUITE.encrypt(b"", public_key(encoded), info=INFO)
 
 
-def pseudonym(secret: bytes, agency: str, of: UUID) -> str:
-    """What stands for a case, or a request, in an agency's topic; two agencies cannot join theirs."""
-    return _b64(hmac.new(secret, agency.encode() + b"\x00" + of.bytes, hashlib.sha256).digest()[:16])
+def pseudonym(mac: Callable[[bytes], bytes], agency: str, of: UUID) -> str:
+    """What stands for a case, or a request, in an agency's topic; two agencies cannot join theirs. `mac` is
+    HMAC-SHA256 under the service's secret."""
+    return _b64(mac(agency.encode() + b"\x00" + of.bytes)[:16])
 
 
 class Unsigned(NamedTuple):
@@ -202,7 +201,7 @@ def seal(delivery: Delivery, attributes: Attributes, to: MLKEM768X25519PublicKey
     return Unsigned(attributes, value)
 
 
-def sign(messages: Sequence[Unsigned], signer: Ed25519PrivateKey) -> list[Message]:
+def sign(messages: Sequence[Unsigned], signer: batch.Signer) -> list[Message]:
     """These messages, in order, under one signature. At most `batch.LARGEST`."""
     signature, paths = batch.signed(signer, [_signed_part(m.attributes, m.value) for m in messages])
     first, content = ("ce_specversion", b"1.0"), ("content-type", CONTENT_TYPE.encode())

@@ -20,8 +20,8 @@ from rujukan.domain.case.documents import DocumentAttached
 from rujukan.domain.casefile.state import compartments_named
 from rujukan.domain.compartment import Compartment
 
-from ..ledger.publishing import Enough
-from ..ledger.sealer import LogKey
+from ..ledger.log_key import BundleSeal
+from ..ledger.publishing import Quorum
 from ..ledger.store import LedgerStore, NotSealed
 from ..store import sealed_record
 from ..store.data_keys import KeyGone
@@ -76,16 +76,16 @@ class Bundles:
         store: EventStore,
         documents: DocumentStore,
         ledger: LedgerStore,
-        key: LogKey,
-        enough: Enough,
+        seal: BundleSeal,
+        has_quorum: Quorum,
         network: str,
         reporter: Reporter,
     ) -> None:
         self._store = store
         self._documents = documents
         self._ledger = ledger
-        self._key = key
-        self._enough = enough
+        self._seal = seal
+        self._has_quorum = has_quorum
         self._network = network
         self._reporter = reporter
 
@@ -115,7 +115,7 @@ class Bundles:
         parts |= {name: whole for name, (_, whole) in signed.items()}
         sealed = {b.MANIFEST: manifest, b.CHECKPOINT: gathered.checkpoint.data, **parts}
         text = b.seal_text(str(case), sealed)
-        front = {b.ABOUT: parts.pop(b.ABOUT), b.MANIFEST: manifest, b.SEAL: self._key.sign_note(text).data}
+        front = {b.ABOUT: parts.pop(b.ABOUT), b.MANIFEST: manifest, b.SEAL: self._seal.sign(text).data}
         return container.pack({**front, b.CHECKPOINT: gathered.checkpoint.data, **parts})
 
     def _gather(
@@ -141,7 +141,7 @@ class Bundles:
         disclosed = compartments_named(said.compartments) | {Compartment.COORDINATION}
         keys, erased = self._keys(case, disclosed)
         hidden = frozenset(said.withheld_events)
-        checkpoint = self._ledger.covering(leaves[made.position] + 1, self._enough if witnessed else None)
+        checkpoint = self._ledger.covering(leaves[made.position] + 1, self._has_quorum if witnessed else None)
         if checkpoint is None:
             raise NotSealedYet(made.position)
         coordination = {Compartment.COORDINATION}
@@ -197,7 +197,7 @@ class Bundles:
         listed = {b.DISCLOSURE: gathered.made}
         listed |= {f"events/{made.opened.version:06}.json": made for made in gathered.events}
         listed |= {f"accesses/{n:06}.json": made for n, made in enumerate(gathered.accesses, 1)}
-        bare = self._key.only(gathered.checkpoint)
+        bare = self._seal.keys.only(gathered.checkpoint)
         tree = self._ledger.tree(parse_checkpoint(bare.text).size)
         for name, made in listed.items():
             parts[name] = made.part
@@ -231,7 +231,7 @@ class Bundles:
             "accesses": len(gathered.accesses),
             "disclosed": sorted(said.compartments),
             "erased": sorted(c.word for c in gathered.erased & _held(gathered.events)),
-            "log": {"origin": head.origin, "size": head.size, "keys": [key.vkey for key in self._key.public]},
+            "log": {"origin": head.origin, "size": head.size, "keys": [key.vkey for key in self._seal.keys]},
             "parts": [
                 {"name": name, "size": len(data), "sha256": sha256(data).hexdigest()} for name, data in parts.items()
             ],

@@ -19,8 +19,8 @@ from rujukan.domain.compartment import ALL
 from rujukan.domain.custody import Custody, Ran, custody
 from rujukan.domain.disclosure import Written
 
-from ..ledger.publishing import Enough
-from ..ledger.sealer import LogKey
+from ..ledger.log_key import LogKeys
+from ..ledger.publishing import Quorum
 from ..report import facts as f
 from ..store.following import written_of
 from .building import Gathered, Made
@@ -34,11 +34,11 @@ class PdfReporter:
     """Prints reports as PDF/A, and signs them (PAdES) where there is a signer."""
 
     def __init__(
-        self, network: str, key: LogKey, enough: Enough, sign: Callable[[bytes], bytes] = lambda pdf: pdf
+        self, network: str, keys: LogKeys, quorum: Quorum, sign: Callable[[bytes], bytes] = lambda pdf: pdf
     ) -> None:
         self._network = network
-        self._key = key
-        self._enough = enough
+        self._keys = keys
+        self._quorum = quorum
         self._sign = sign
 
     def reports(self, gathered: Gathered, bundle: str) -> Mapping[str, tuple[bytes, bytes]]:
@@ -88,7 +88,7 @@ class PdfReporter:
 
     def _ledger(self, gathered: Gathered) -> f.Ledger:
         head = parse_checkpoint(gathered.checkpoint.text)
-        own: PublicKey = self._key.public[0]
+        own: PublicKey = self._keys.ed25519
         witnesses = tuple(
             f.Witness(
                 name=key.name,
@@ -96,7 +96,7 @@ class PdfReporter:
                 at=datetime.fromtimestamp(min(time, LAST_SECOND), UTC),
                 key_id=key.key_id.hex(),
             )
-            for key, time in self._enough.seen(gathered.checkpoint)
+            for key, time in self._quorum.seen(gathered.checkpoint)
         )
         return f.Ledger(
             origin=head.origin,

@@ -334,7 +334,7 @@ def _ledger(settings: Settings, said: argparse.Namespace) -> int:
     from ..system import running
 
     settings = running(settings)
-    keys = composition.ledger_key(settings, composition.keyring(settings)).public
+    keys = composition.ledger_keys(settings)
     if said.what == "keys":
         print("\n".join(key.vkey for key in keys))
         return 0

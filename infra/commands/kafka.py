@@ -73,10 +73,10 @@ def members(settings: Settings) -> "list[Member]":
     from .. import composition
     from ..kafka.planning import Member
 
-    with composition.service(settings, connections=2) as ports:
+    with composition.acting(settings) as node:
         give_up = time.monotonic() + CATCH_UP_SECONDS
-        while any(behind for _, behind in ports.views.lag()) and time.monotonic() < give_up:
+        while any(behind for _, behind in node.views.lag()) and time.monotonic() < give_up:
             time.sleep(0.05)
-        with ports.views.acting_for("") as db:
+        with node.views.acting_for("") as db:
             rows = db.execute("SELECT code, active FROM views.agency ORDER BY code").fetchall()
         return [Member(code, active) for code, active in rows]

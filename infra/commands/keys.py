@@ -20,29 +20,30 @@ def add_commands(command: Any) -> None:
 def keys(settings: Settings, said: argparse.Namespace) -> int:
     """List the key-encryption keys, replace the active one, or make an erasure epoch."""
     from .. import composition
+    from ..keys.names import OPERATOR
     from ..store import rotation
     from ..store.erasing import finish_erasures
     from ..system import running
 
     settings = running(settings)
-    provider = composition.keyring(settings)
+    key_encryption = composition.keys(settings, OPERATOR).rotation()
 
     def step(what: str) -> None:
         print(what, file=sys.stderr, flush=True)
 
     match said.what:
         case "rotate":
-            done = rotation.rotate(settings.database, provider, step)
+            done = rotation.rotate(settings.database, key_encryption, step)
             _say(done)
         case "epoch":
             with composition.follower(settings) as source:
                 finish_erasures(source.store)
-            for done in rotation.epoch(settings.database, provider, step):
+            for done in rotation.epoch(settings.database, key_encryption, step):
                 _say(done)
             print("What was erased until now is dead in every copy of the database. Copy log.data_keys anew now:")
             print("a backup from before is restored with the log.data_keys of after.")
         case _:
-            for key in rotation.states(settings.database, provider):
+            for key in rotation.states(settings.database, key_encryption):
                 since = f"retired {key.retired_at:%Y-%m-%d %H:%M}" if key.retired_at else ""
                 print(f"{key.id:24} {key.state:14} {key.data_keys:>9,} data keys  {since}")
     return 0

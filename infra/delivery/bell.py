@@ -15,10 +15,11 @@ class Bell:
         self._conninfo = conninfo
         self._told: list[Callable[[frozenset[str] | None], object]] = []
 
-    def when_rung(self, call: Callable[[frozenset[str] | None], object]) -> None:
+    def when_rung(self, call: Callable[[frozenset[str] | None], object]) -> Callable[[], None]:
         """Have this called with the agencies that were told something; with None where that is not known. It is called
-        on the thread that listens, and must not wait."""
+        on the thread that listens, and must not wait; until the answer is called."""
         self._told.append(call)
+        return lambda: self._told.remove(call)
 
     def listen(self, stop: Event) -> None:
         """Ring until told to stop; a connection that breaks is made again."""
@@ -34,5 +35,5 @@ class Bell:
                 stop.wait(0.5)
 
     def _ring(self, agencies: frozenset[str] | None) -> None:
-        for call in self._told:
+        for call in tuple(self._told):
             call(agencies)

@@ -8,35 +8,32 @@ What cannot be sealed, because the key is none or the event does not open, holds
 may overtake it. It holds up nobody else.
 """
 
-import hmac
-from base64 import urlsafe_b64encode
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from itertools import islice
 from typing import NamedTuple
 from uuid import UUID
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec import Raw, Struct
-from psycopg import Connection
-from psycopg.rows import TupleRow
 
 from rujukan.consumers.publishing.supply import Again, Supplied
 from rujukan.consumers.wire import batch, envelope
 from rujukan.consumers.wire.envelope import ERASED, Attributes, Delivery, Message, Unsigned
 from rujukan.domain.compartment import Compartment
-from rujukan.domain.delivery import Told
 
 from ..database import Pool
+from ..keys.handles import Keys, Signer
+from ..keys.home import Macs
+from ..keys.names import DELIVERY_RECEIPT, DELIVERY_SIGNATURE, PSEUDONYMS
 from ..store.data_keys import KeyGone
 from ..store.event_store import EventStore
-from ..store.keyring import KeyProvider
 from ..store.sealed_record import BrokenSeal, Header, Record
 from .agency_keys import BadKey, KeyBook, NotTold
+from .receipts import acting_for, receipt_of
 
 ALL = tuple(Compartment)
-_Opened = dict[tuple[int, int], tuple[Header, Mapping[Compartment, bytes]]]
+_Shown = dict[tuple[int, int], tuple[Header, Mapping[Compartment, bytes]]]
 """(position, compartments) → what they show."""
 READ_AT_ONCE = 64
 """Records are read so many at a time: a note may have half a megabyte."""
@@ -70,16 +67,18 @@ class Telling(Struct, frozen=True, gc=False):
 class Sealing(NamedTuple):
     """What the service seals and signs with."""
 
-    signer: Ed25519PrivateKey
-    pseudonyms: bytes
-    receipts: bytes
+    signer: Signer
+    macs: Macs
     network: str
 
     @classmethod
-    def of(cls, provider: KeyProvider, network: str) -> "Sealing":
+    def of(cls, keys: Keys, network: str) -> "Sealing":
         """The network's."""
-        signer = Ed25519PrivateKey.from_private_bytes(provider.secret("delivery-signature"))
-        return cls(signer, provider.secret("pseudonyms"), provider.secret("delivery-receipt"), network)
+        return cls(keys.signer(DELIVERY_SIGNATURE), keys.macs(PSEUDONYMS, DELIVERY_RECEIPT), network)
+
+    def pseudonym(self, agency: str, of: UUID) -> str:
+        """What stands for a case, or a request, in an agency's topic."""
+        return envelope.pseudonym(partial(self.macs.mac, PSEUDONYMS), agency, of)
 
 
 class Tellings:
@@ -94,7 +93,7 @@ class Tellings:
 
     def after(self, agency: str, sequence: int, limit: int, case: UUID | None = None) -> list[Telling]:
         """The agency's tellings after that one, in order; at most so many."""
-        with self._acting_for(agency) as db:
+        with acting_for(self._pool, agency) as db:
             found = db.execute(
                 f"{_SELECT} WHERE agency = %s AND sequence > %s AND (%s::uuid IS NULL OR case_id = %s)"
                 " ORDER BY sequence LIMIT %s",
@@ -152,24 +151,14 @@ class Tellings:
 
     def head(self, agency: str) -> int:
         """The agency's newest sequence; 0 for none."""
-        with self._acting_for(agency) as db:
+        with acting_for(self._pool, agency) as db:
             row = db.execute("SELECT sequence FROM delivery.heads WHERE agency = %s", (agency,)).fetchone()
         return int(row[0]) if row else 0
-
-    def told(self, agency: str, sequences: Iterable[int]) -> Told:
-        """How far what the agency was told goes, and the receipts that lie in these deliveries, of those there are."""
-        with self._acting_for(agency) as db:
-            row = db.execute("SELECT sequence FROM delivery.heads WHERE agency = %s", (agency,)).fetchone()
-            found = db.execute(
-                "SELECT sequence, id FROM delivery.told WHERE agency = %s AND sequence = ANY(%s)",
-                (agency, list(sequences)),
-            ).fetchall()
-        return Told(int(row[0]) if row else 0, {s: receipt_of(self._sealing.receipts, id) for s, id in found})
 
     def first_at(self, agency: str, *, time: datetime | None = None, position: int | None = None) -> int:
         """The sequence after which comes everything that was told at or after that time, or by events from that
         position on. The register grows in the order of positions, and a clock that was set back tells some twice."""
-        with self._acting_for(agency) as db:
+        with acting_for(self._pool, agency) as db:
             row = db.execute(
                 "SELECT min(sequence) - 1 FROM delivery.told WHERE agency = %s"
                 " AND (%s::timestamptz IS NULL OR told_at >= %s) AND (%s::bigint IS NULL OR at_position >= %s)",
@@ -196,7 +185,7 @@ class Tellings:
                 break
             part = [t for t in tellings[start : start + READ_AT_ONCE] if t.agency not in problems]
             records = self._records({t.position for t in part})
-            opened: _Opened = {}
+            opened: _Shown = {}
             for telling in part:
                 if telling.agency in problems:
                     continue
@@ -225,7 +214,7 @@ class Tellings:
             return {p: record for one in positions for p, record in self._records({one}).items()}
         return {p: found.get(p) for p in positions}
 
-    def _sealed(self, telling: Telling, record: Record | None, opened: _Opened) -> Unsigned:
+    def _sealed(self, telling: Telling, record: Record | None, opened: _Shown) -> Unsigned:
         """A telling, sealed; what it shows of its record is opened once for all agencies that are told the same."""
         agency = telling.agency
         key_id, public = self._keys.key(agency, telling.key_id)
@@ -238,7 +227,6 @@ class Tellings:
             except (BrokenSeal, KeyGone) as problem:
                 raise NotOpened(f"what {agency} was told cannot be opened: {type(problem).__name__}") from None
         header, shown = opened[same]
-        secret = self._sealing.pseudonyms
         delivery = Delivery(
             topic=header.topic if shown else ERASED,
             schema=header.schema,
@@ -253,7 +241,7 @@ class Tellings:
             compartments=[c.word for c in shown],
             withheld=[c.word for c in sorted(record.held) if c not in shown] if shown else [],
             data=Raw(b"{" + b",".join(s[1:-1] for s in shown.values() if len(s) > 2) + b"}"),
-            receipt=receipt_of(self._sealing.receipts, telling.id),
+            receipt=receipt_of(self._sealing.macs, telling.id),
         )
         attributes = Attributes(
             id=str(telling.id),
@@ -265,8 +253,8 @@ class Tellings:
             caseversion=str(header.version),
             schemaversion=str(header.schema),
             keyid=key_id,
-            correlation=envelope.pseudonym(secret, agency, header.correlation),
-            partitionkey=envelope.pseudonym(secret, agency, telling.case),
+            correlation=self._sealing.pseudonym(agency, header.correlation),
+            partitionkey=self._sealing.pseudonym(agency, telling.case),
         )
         try:
             return envelope.seal(delivery, attributes, public)
@@ -283,17 +271,6 @@ class Tellings:
             if not gone:
                 raise
             return {} if Compartment.COORDINATION in gone else self._store.plaintext(record, told - gone)
-
-    @contextmanager
-    def _acting_for(self, agency: str) -> Iterator[Connection[TupleRow]]:
-        with self._pool.connection() as db, db.transaction():
-            db.execute("SELECT set_config('rujukan.agency', %s, true)", (agency,))
-            yield db
-
-
-def receipt_of(secret: bytes, id: UUID) -> str:
-    """What only who opened a delivery can show."""
-    return urlsafe_b64encode(hmac.new(secret, id.bytes, "sha256").digest()[:16]).rstrip(b"=").decode()
 
 
 def _parts(messages: Sequence[Unsigned]) -> Iterable[Sequence[Unsigned]]:

@@ -32,7 +32,7 @@ SECONDS = 60.0
 @contextmanager
 def witnessed(settings: Settings, url: str) -> Iterator[None]:
     """Two agencies witness the ledger, as their subscribers would, each with a key and a memory of its own."""
-    log = composition.ledger_key(settings, composition.keyring(settings)).public
+    log = composition.ledger_keys(settings)
     keys = {agency: SigningKey(f"{agency}.example/witness", COSIGNATURE_ML_DSA, os.urandom(32)) for agency in WITNESSES}
     lines = [f"log {log[0].vkey}", *(f"witness {agency} {key.public.vkey}" for agency, key in keys.items())]
     policy = "\n".join([*lines, f"group agencies all {' '.join(keys)}", "quorum agencies", ""])
@@ -77,9 +77,7 @@ def disclose(settings: Settings, console: Console, http: httpx.Client, desk: Des
     console.print(f"  rujukan verify {file.name} --policy {policy.name}", style="dim")
     for indonesian, english in zip(words.told(verified, "id"), words.told(verified, "en"), strict=True):
         console.print(f"  [green]+[/green] {indonesian}\n    [dim]{english}[/dim]")
-    report = audit(
-        as_role(settings.database, FOLLOWER), composition.ledger_key(settings, composition.keyring(settings)).public
-    )
+    report = audit(as_role(settings.database, FOLLOWER), composition.ledger_keys(settings))
     if report.difference is not None:
         console.print(f"[bold red]The ledger does not match:[/bold red] {report.difference.what}")
         return False

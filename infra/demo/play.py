@@ -10,11 +10,9 @@ import httpx
 from msgspec.structs import replace
 from rich.console import Console
 
-from rujukan.api.casework import Casework
 from rujukan.domain.codes import Purpose, Role
 
 from .. import composition
-from ..issuer import EmbeddedIssuer
 from ..settings import Settings
 from ..system import System
 from . import court, network, report, story
@@ -44,11 +42,10 @@ def _play(settings: Settings, console: Console, out: Path | None, log: Path | No
     try:
         settings = system.settings
         console.print(f"[bold]The system runs[/bold] in {settings.data}: API {system.url}, Kafka {settings.kafka}")
-        provider = composition.keyring(settings)
-        issuer = EmbeddedIssuer(provider, settings.issuer, settings.audience)
-        with composition.service(settings, connections=2) as ports:
-            keys = network.set_up(Casework(ports.log, ports.secrets), settings.data / "agencies")
-        service_key = composition.signing_key(provider).public_key()
+        issuer = composition.issuer(settings)
+        with composition.acting(settings) as node:
+            keys = network.set_up(node.casework, settings.data / "agencies")
+        service_key = composition.service_key(settings)
         inboxes = Inboxes(keys, service_key, settings.kafka, settings.data / "inboxes")
         try:
             console.rule("Two cases, through the HTTP API")

@@ -55,20 +55,20 @@ class Desk:
         return body
 
 
-class Told(NamedTuple):
+class Played(NamedTuple):
     """What the story left behind."""
 
     cases: list[str]
     position: int
 
 
-def tell(url: str, issuer: EmbeddedIssuer, says: Says = lambda who, what: None) -> Told:
+def tell(url: str, issuer: EmbeddedIssuer, says: Says = lambda who, what: None) -> Played:
     """Play both cases. Raises Refused where a step does not go as it should."""
     with httpx.Client(base_url=url, timeout=30) as http:
         story = _Story(http, issuer, says)
         first = story.child()
         second = story.woman()
-        return Told([first, second], story.position)
+        return Played([first, second], story.position)
 
 
 class _Story:

@@ -29,9 +29,9 @@ from rujukan.consumers.wire.kafka.access import KafkaAccess
 from .credentials import Credentials
 from .planning import (
     Allow,
+    Cluster,
     Configure,
     Forbid,
-    Found,
     Limit,
     MakeTopic,
     MakeUser,
@@ -71,14 +71,14 @@ class Administration:
     ) -> None:
         self._admin.close()
 
-    def found(self, names: Sequence[str]) -> Found:
+    def found(self, names: Sequence[str]) -> Cluster:
         """What the cluster holds, of topics those of these names. Who comes in without a user administers a cluster
         that knows none."""
         brokers = sorted(int(broker["broker_id"]) for broker in self._admin.describe_cluster()["brokers"])
         there = {topic.name: topic for part in _parts(names) for topic in self._topics(part)}
         if not self._access.user:
-            return Found(brokers=brokers, topics=there)
-        return Found(
+            return Cluster(brokers=brokers, topics=there)
+        return Cluster(
             brokers=brokers,
             topics=there,
             users=frozenset(self._users()),

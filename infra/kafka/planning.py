@@ -92,7 +92,7 @@ class Topic(NamedTuple):
     settings: Mapping[str, str]
 
 
-class Found(Struct, frozen=True, kw_only=True):
+class Cluster(Struct, frozen=True, kw_only=True):
     """What a cluster holds. Users, permissions and quotas are None for a cluster that knows none."""
 
     brokers: Sequence[int]
@@ -219,7 +219,7 @@ def permissions_of_service(agencies: Iterable[AgencyCode]) -> frozenset[Permissi
 
 
 def plan(
-    agencies: Sequence[Member], found: Found, options: Options, new_passwords: frozenset[AgencyCode] = frozenset()
+    agencies: Sequence[Member], found: Cluster, options: Options, new_passwords: frozenset[AgencyCode] = frozenset()
 ) -> Plan:
     """How the cluster comes to hold what these agencies need. Raises ValueError for a password of nobody, or more
     replicas than brokers."""
@@ -252,7 +252,7 @@ def plan(
     return Plan(sorted(steps, key=lambda step: ORDER.index(type(step))), notices)
 
 
-def _topic(name: str, more: Mapping[str, str], found: Found, options: Options, notices: list[str]) -> Iterator[Step]:
+def _topic(name: str, more: Mapping[str, str], found: Cluster, options: Options, notices: list[str]) -> Iterator[Step]:
     """The steps to one topic."""
     fixed = {**EVERY_TOPIC, **more}
     if options.min_insync is not None:

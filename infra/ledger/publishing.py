@@ -43,7 +43,7 @@ class WitnessPolicy:
             return self._read[1]
 
 
-class Enough:
+class Quorum:
     """Whether the witnesses that the policy asks for cosigned a checkpoint of the log with these keys."""
 
     def __init__(self, policy: WitnessPolicy, keys: Sequence[PublicKey]) -> None:
@@ -79,7 +79,7 @@ class ApiLedger:
         self._store = store
         self._keys = tuple(keys)
         self._policy = policy
-        self._enough = Enough(policy, keys)
+        self._has_quorum = Quorum(policy, keys)
 
     def checkpoint(self) -> bytes | None:
         note = self._store.newest()
@@ -100,7 +100,7 @@ class ApiLedger:
     def receipt(self, position: int, witnessed: bool) -> bytes:
         try:
             leaf, entry = self._store.leaf_of(position)
-            note = self._store.witnessed(leaf + 1, self._enough)
+            note = self._store.witnessed(leaf + 1, self._has_quorum)
             if note is None and witnessed:
                 raise NotSealedYet(position)
             return self._store.proof(position, note)._replace(extra=entry).data

@@ -20,21 +20,14 @@ from psycopg.rows import TupleRow
 
 from rujukan.consumers.evidence import merkle
 from rujukan.consumers.evidence.checkpoints import Checkpoint, parse_checkpoint
-from rujukan.consumers.evidence.notes import (
-    COSIGNATURE_ML_DSA,
-    ED25519,
-    Note,
-    PublicKey,
-    SigningKey,
-    parse_note,
-    verify,
-)
+from rujukan.consumers.evidence.notes import Note, parse_note, verify
 from rujukan.consumers.evidence.records import leaf_entry
 from rujukan.consumers.evidence.refused import NotProven
 from rujukan.consumers.evidence.tiles import WIDTH, Tile, TiledTree, tile_of
 
 from ..locks import Lock
 from . import store
+from .log_key import LogKey
 from .store import Batch
 
 log = logging.getLogger(__name__)
@@ -54,34 +47,6 @@ WIDEST_GAP = 10_000
 
 class NotExtended(Exception):
     """The database does not extend what was signed before. Nothing is signed until a person has looked."""
-
-
-class LogKey:
-    """The log's keys: Ed25519, and ML-DSA-44 beside it, which holds against quantum computers too."""
-
-    def __init__(self, origin: str, ed25519_seed: bytes, ml_dsa_seed: bytes) -> None:
-        self.origin = origin
-        self._ed25519 = SigningKey(origin, ED25519, ed25519_seed)
-        self._ml_dsa = SigningKey(origin, COSIGNATURE_ML_DSA, ml_dsa_seed)
-
-    @property
-    def public(self) -> tuple[PublicKey, PublicKey]:
-        """The public halves."""
-        return self._ed25519.public, self._ml_dsa.public
-
-    def sign(self, size: int, root: bytes, now: float) -> Note:
-        """The signed checkpoint."""
-        text = Checkpoint(self.origin, size, root).text
-        return Note(text, (self._ed25519.sign(text), self._ml_dsa.sign(text, int(now))))
-
-    def sign_note(self, text: str) -> Note:
-        """A note that is no checkpoint, signed with Ed25519."""
-        return Note(text, (self._ed25519.sign(text),))
-
-    def only(self, note: Note) -> Note:
-        """The note with the log's own signatures alone."""
-        own = {(key.name, key.key_id) for key in self.public}
-        return Note(note.text, tuple(s for s in note.signatures if (s.name, s.key_id) in own))
 
 
 class Edge:

@@ -97,8 +97,8 @@ class LedgerStore:
         with self._pool.connection() as db:
             return checkpoint(db, size)
 
-    def witnessed(self, leaves: int, enough: Callable[[Note], bool]) -> Note | None:
-        """The newest checkpoint of at least so many leaves that has enough cosignatures; None where none has."""
+    def witnessed(self, leaves: int, has_quorum: Callable[[Note], bool]) -> Note | None:
+        """The newest checkpoint of at least so many leaves whose cosignatures make a quorum; None where none has."""
         with self._pool.connection() as db:
             rows = db.execute(
                 "SELECT c.size FROM ledger.checkpoints c WHERE size >= %s AND EXISTS"
@@ -107,20 +107,20 @@ class LedgerStore:
             ).fetchall()
             for (size,) in rows:
                 note = checkpoint(db, size)
-                if note is not None and enough(note):
+                if note is not None and has_quorum(note):
                     return note
         return None
 
-    def covering(self, leaves: int, enough: Callable[[Note], bool] | None) -> Note | None:
-        """The oldest checkpoint of at least so many leaves, of those that have enough signatures where that is asked
-        for: the same whenever it is asked, once there is one. None where there is none."""
+    def covering(self, leaves: int, has_quorum: Callable[[Note], bool] | None) -> Note | None:
+        """The oldest checkpoint of at least so many leaves, of those that have a quorum of signatures where that is
+        asked for: the same whenever it is asked, once there is one. None where there is none."""
         with self._pool.connection() as db:
             rows = db.execute(
                 "SELECT size FROM ledger.checkpoints WHERE size >= %s ORDER BY size LIMIT 1000", (leaves,)
             ).fetchall()
             for (size,) in rows:
                 note = checkpoint(db, size)
-                if note is not None and (enough is None or enough(note)):
+                if note is not None and (has_quorum is None or has_quorum(note)):
                     return note
         return None
 

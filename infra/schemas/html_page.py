@@ -9,7 +9,7 @@ from typing import Any
 from rujukan.domain.words import Words
 
 from .asyncapi import ABOUT
-from .reading import RULES, Chapter, CodeList, Entry, Field, around, chapters, code_lists, compartments
+from .reading import RULES, Article, Chapter, CodeList, Field, around, chapters, code_lists, compartments
 
 STYLE = """\
 :root{color-scheme:light dark;--ink:#1c2430;--soft:#5a6675;--paper:#fbfaf8;--line:#e2ddd5;--card:#fff;--link:#0b5c8f}
@@ -126,7 +126,7 @@ def _operation(operation: dict[str, Any]) -> str:
     return f"{said} <span class=soft>({query})</span>" if query else said
 
 
-def _article(entry: Entry) -> str:
+def _article(entry: Article) -> str:
     topic, version, anchor = escape(entry.name.topic), entry.name.version, escape(entry.anchor)
     told = (
         f"<p class=soft>Told: {escape('; '.join(w.en for w in entry.told))}"
@@ -143,7 +143,7 @@ def _article(entry: Entry) -> str:
     )
 
 
-def _table(entry: Entry) -> str:
+def _table(entry: Article) -> str:
     head = "<th>Field<th>Meaning<th>Type" + ("<th>Compartment" if entry.name.is_event else "")
     rows = "".join(f"<tr>{_row(field)}</tr>" for field in entry.fields)
     return f"<div class=scroll><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from textwrap import fill
 
-from .reading import RULES, Entry, Field, around, chapters, code_lists, compartments
+from .reading import RULES, Article, Field, around, chapters, code_lists, compartments
 
 HEAD = """\
 # Events that agencies are told
@@ -40,7 +40,7 @@ def _lines() -> Iterator[str]:
         yield ""
 
 
-def _entry(entry: Entry) -> Iterator[str]:
+def _entry(entry: Article) -> Iterator[str]:
     yield f"### {entry.anchor}"
     yield f"\n**{entry.title.en}** · *{entry.title.id}* · version {entry.name.version}\n"
     yield f"{entry.meaning.en}  \n*{entry.meaning.id}*\n"

@@ -50,7 +50,7 @@ class Field(NamedTuple):
     required: bool
 
 
-class Entry(NamedTuple):
+class Article(NamedTuple):
     """An event, or a part of the message around it."""
 
     name: Name
@@ -66,7 +66,7 @@ class Chapter(NamedTuple):
     """A step of the work, with its events by topic."""
 
     title: Words
-    entries: list[Entry]
+    entries: list[Article]
 
 
 class CodeList(NamedTuple):
@@ -88,12 +88,12 @@ def chapters() -> list[Chapter]:
     return found
 
 
-def around() -> list[Entry]:
+def around() -> list[Article]:
     """What carries an event, and what an agency answers."""
     return [entry(name, all_shapes()[name]) for name in (DELIVERY, HEADERS, ACKNOWLEDGEMENT)]
 
 
-def entry(name: Name, shape: Schema) -> Entry:
+def entry(name: Name, shape: Schema) -> Article:
     """What a person reads of one shape."""
     told: list[Words] = []
     if name.is_event:
@@ -112,7 +112,7 @@ def entry(name: Name, shape: Schema) -> Entry:
     ]
     latest = max(n.version for n in all_shapes() if n.topic == name.topic)
     anchor = name.topic if name.version == latest else str(name)
-    return Entry(name, anchor, title(name), meaning(name), told, fields)
+    return Article(name, anchor, title(name), meaning(name), told, fields)
 
 
 def code_lists() -> list[CodeList]:

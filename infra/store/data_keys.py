@@ -14,7 +14,7 @@ that is halted in the middle of an answer, by a debugger or a suspended machine,
 import os
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from threading import Event, Lock
 from uuid import UUID
 
@@ -25,8 +25,9 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 from rujukan.domain.compartment import Compartment
 from rujukan.domain.refusal import Erased, Unknown
 
-from .keyring import KEY_BYTES, KeyProvider, UnwrapFailed
+from ..keys.home import UnwrapFailed, Wrapping
 
+KEY_BYTES = 32
 CACHED = 50_000
 LEASE_SECONDS = 1.0
 TRIES = 5
@@ -47,9 +48,9 @@ class KeyGone(LookupError):
 class DataKeys:
     """The data keys of all streams. Safe to share between threads."""
 
-    def __init__(self, pool: ConnectionPool[Connection], provider: KeyProvider) -> None:
+    def __init__(self, pool: ConnectionPool[Connection], wrapping: Wrapping) -> None:
         self._pool = pool
-        self._provider = provider
+        self._wrapping = wrapping
         self._cache: OrderedDict[tuple[UUID, Compartment], bytes] = OrderedDict()
         self._lock = Lock()
         self._asking = Lock()
@@ -57,9 +58,11 @@ class DataKeys:
         self._known = 0
         self._forget: list[Forget] = []
 
-    def when_erased(self, forget: Forget) -> None:
-        """Have this called with each stream of which something was erased, in whatever thread learns of it."""
+    def when_erased(self, forget: Forget) -> Callable[[], None]:
+        """Have this called with each stream of which something was erased, in whatever thread learns of it; until the
+        answer is called."""
         self._forget.append(forget)
+        return lambda: self._forget.remove(forget)
 
     def for_sealing(self, stream: UUID, compartments: Iterable[Compartment]) -> Keys:
         """The keys of these compartments, made where there is none yet. Raises Erased, or Unknown where the whole
@@ -136,9 +139,9 @@ class DataKeys:
                     for compartment in Compartment:
                         self._cache.pop((stream, compartment), None)
             for stream in {stream for _, stream in rows}:
-                for forget in self._forget:
+                for forget in tuple(self._forget):
                     forget(stream)
-            self._provider.refresh()  # so that destroyed key-encryption keys do not live on in this process either
+            self._wrapping.refresh()  # so that destroyed key-encryption keys do not live on in this process either
             self._until = asked + LEASE_SECONDS
 
     def watch(self, stop: Event) -> None:
@@ -150,9 +153,10 @@ class DataKeys:
             except (psycopg.Error, PoolTimeout, OSError, ValueError):
                 continue  # the lease runs out; who wants to open something is told why
 
-    def _make(self, stream: UUID, missing: Iterable[Compartment]) -> None:
+    def _make(self, stream: UUID, missing: Sequence[Compartment]) -> None:
         for tried in range(TRIES):
-            fresh = [(stream, int(c), self._provider.wrap(os.urandom(KEY_BYTES), context(stream, c))) for c in missing]
+            wrapped = self._wrapping.wrap_many([(os.urandom(KEY_BYTES), context(stream, c)) for c in missing])
+            fresh = [(stream, int(c), key) for c, key in zip(missing, wrapped, strict=True)]
             try:
                 with self._pool.connection() as db, db.transaction(), db.cursor() as cursor:
                     cursor.executemany(
@@ -169,7 +173,7 @@ class DataKeys:
                     raise Erased(compartments=[c.word for c in missing if c in gone]) from None
                 if refused.sqlstate != RETIRED or tried == TRIES - 1:
                     raise
-                self._provider.refresh()  # wrapped under a key that was retired meanwhile
+                self._wrapping.refresh()  # wrapped under a key that was retired meanwhile
 
     def _cached(
         self, stream: UUID, compartments: Iterable[Compartment]
@@ -198,11 +202,12 @@ class DataKeys:
                     raise  # until then: they were wrapped anew between the reading of the row and of the keyring
         raise AssertionError("unreachable")
 
-    def _keep(self, rows: Iterable[tuple[UUID, int, bytes]], known: int) -> dict[UUID, dict[Compartment, bytes]]:
+    def _keep(self, rows: Sequence[tuple[UUID, int, bytes]], known: int) -> dict[UUID, dict[Compartment, bytes]]:
+        whose = [(stream, Compartment(number)) for stream, number, _ in rows]
+        opened = self._wrapping.unwrap_many([(row[2], context(*of)) for row, of in zip(rows, whose, strict=True)])
         kept: dict[UUID, dict[Compartment, bytes]] = {}
-        for stream, number, wrapped in rows:
-            compartment = Compartment(number)
-            kept.setdefault(stream, {})[compartment] = self._provider.unwrap(wrapped, context(stream, compartment))
+        for (stream, compartment), key in zip(whose, opened, strict=True):
+            kept.setdefault(stream, {})[compartment] = key
         with self._lock:
             if self._known != known:
                 return kept  # good for this once: what was erased must not come back into the cache

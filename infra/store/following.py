@@ -28,7 +28,8 @@ class CaseFiles:
     def __init__(self, store: EventStore) -> None:
         self._store = store
         self._files: OrderedDict[UUID, Knowledge] = OrderedDict()
-        store.keys.when_erased(lambda stream: self._files.pop(stream, None))
+        self.close = store.keys.when_erased(lambda stream: self._files.pop(stream, None))
+        """Ends it: it is not to be used again, and nothing holds what it knows of the cases."""
 
     def follow(self, opened: Opened) -> Followed:
         """The event with the state of its case after it, and what it lets agencies know."""
@@ -63,7 +64,7 @@ class Follower:
         self.store = store
         self.files = CaseFiles(store)
         self.passed = 0
-        """The last position that `follow` met, which it passes by without a word where it was erased."""
+        """The last position that `follow` read, also of an erased event, which it does not yield."""
 
     def after(self, position: int, limit: int = PAGE) -> Sequence[Followed]:
         """The next events after a position, at most so many; empty only at the end of the log."""

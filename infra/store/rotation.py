@@ -20,7 +20,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import NamedTuple
-from uuid import UUID
 
 import psycopg
 from psycopg import Connection
@@ -28,9 +27,9 @@ from psycopg.rows import TupleRow
 
 from rujukan.domain.compartment import Compartment
 
+from ..keys.home import Rotation
 from ..locks import Lock
 from .data_keys import context
-from .keyring import KeyProvider
 
 BATCH = 500
 
@@ -61,34 +60,34 @@ class KeyState(NamedTuple):
     destroyed_at: datetime | None
 
 
-def rotate(conninfo: str, provider: KeyProvider, done: Callable[[str], object] = lambda step: None) -> Rotated:
+def rotate(conninfo: str, keys: Rotation, done: Callable[[str], object] = lambda step: None) -> Rotated:
     """Replace the key-encryption key, or finish a rotation that was not finished. Needs the rights of the database's
     owner. `done` is told of each step. Raises RotationRunning, NotFinished."""
     with _alone(conninfo) as db:
-        if len(provider.ids()) == 1:
-            provider.add()
+        if len(keys.ids()) == 1:
+            keys.add()
         done("a new key-encryption key is active")
-        *old, active = provider.ids()
+        *old, active = keys.ids()
         wrapped_anew = 0
         for id in old:
             _retire(db, id)
             done(f"{id} is retired")
-            for count in _wrap_anew(db, provider, id):
+            for count in _wrap_anew(db, keys, id):
                 wrapped_anew += count
                 done(f"{wrapped_anew} data keys are wrapped anew")
         for id in old:
             _none_left(db, id)
-            provider.destroy(id)
+            keys.destroy(id)
             done(f"{id} is destroyed")
         db.execute(  # also those that somebody destroyed who was killed before this line
             "UPDATE log.retired_keks SET destroyed_at = clock_timestamp()"
             " WHERE destroyed_at IS NULL AND id <> ALL (%s)",
-            (list(provider.ids()),),
+            (list(keys.ids()),),
         )
         return Rotated(active, old, wrapped_anew)
 
 
-def epoch(conninfo: str, provider: KeyProvider, done: Callable[[str], object] = lambda step: None) -> Iterator[Rotated]:
+def epoch(conninfo: str, keys: Rotation, done: Callable[[str], object] = lambda step: None) -> Iterator[Rotated]:
     """Rotate until what was erased before is dead in every copy of the database: once, or twice where a rotation of
     before an erasure had not been finished. Raises as `rotate`."""
     with psycopg.connect(conninfo, autocommit=True) as db:
@@ -96,7 +95,7 @@ def epoch(conninfo: str, provider: KeyProvider, done: Callable[[str], object] = 
         erased = row[0] if row else 0
         started = _now(db)
         while True:
-            yield rotate(conninfo, provider, done)
+            yield rotate(conninfo, keys, done)
             row = db.execute(
                 "SELECT count(*) FROM log.retired_keks"
                 " WHERE destroyed_at IS NOT NULL AND destroyed_at > %s AND erased_to >= %s",
@@ -106,7 +105,7 @@ def epoch(conninfo: str, provider: KeyProvider, done: Callable[[str], object] = 
                 return
 
 
-def states(conninfo: str, provider: KeyProvider) -> list[KeyState]:
+def states(conninfo: str, keys: Rotation) -> list[KeyState]:
     """Every key-encryption key there is or was, the active one last."""
     with psycopg.connect(conninfo, autocommit=True) as db:
         wrapped: dict[str, int] = dict(
@@ -118,7 +117,7 @@ def states(conninfo: str, provider: KeyProvider) -> list[KeyState]:
                 "SELECT id, retired_at, destroyed_at FROM log.retired_keks ORDER BY retired_at"
             )
         }
-    here = provider.ids()
+    here = keys.ids()
     found: list[KeyState] = []
     for id in dict.fromkeys([*retired, *wrapped, *here]):
         state = "active" if id == here[-1] else "being replaced" if id in here else "destroyed"
@@ -137,7 +136,7 @@ def _retire(db: Connection[TupleRow], id: str) -> None:
         )
 
 
-def _wrap_anew(db: Connection[TupleRow], provider: KeyProvider, id: str) -> Iterator[int]:
+def _wrap_anew(db: Connection[TupleRow], keys: Rotation, id: str) -> Iterator[int]:
     """Wraps every data key under `id` anew; yields how many, batch by batch."""
     while True:
         with db.transaction():
@@ -152,17 +151,15 @@ def _wrap_anew(db: Connection[TupleRow], provider: KeyProvider, id: str) -> Iter
             ).fetchall()
             if not rows:
                 return
+            bound = [context(stream, Compartment(number)) for stream, number, _ in rows]
+            opened = keys.unwrap_many([(row[2], of) for row, of in zip(rows, bound, strict=True)])
+            anew = keys.wrap_many(list(zip(opened, bound, strict=True)))
             with db.cursor() as cursor:
                 cursor.executemany(
                     "UPDATE log.data_keys SET wrapped = %b WHERE stream = %s AND compartment = %s",
-                    [(_anew(provider, stream, number, wrapped), stream, number) for stream, number, wrapped in rows],
+                    [(wrapped, stream, number) for wrapped, (stream, number, _) in zip(anew, rows, strict=True)],
                 )
         yield len(rows)
-
-
-def _anew(provider: KeyProvider, stream: UUID, number: int, wrapped: bytes) -> bytes:
-    bound = context(stream, Compartment(number))
-    return provider.wrap(provider.unwrap(wrapped, bound), bound)
 
 
 def _none_left(db: Connection[TupleRow], id: str) -> None:

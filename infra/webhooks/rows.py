@@ -34,7 +34,7 @@ class Claim(NamedTuple):
     lease: UUID
 
 
-class State(NamedTuple):
+class Progress(NamedTuple):
     """How far a webhook is, for who looks."""
 
     sent: int
@@ -140,14 +140,14 @@ class Rows:
             return changed.rowcount == 1
 
 
-def state(db: Connection[TupleRow], agency: AgencyCode) -> State:
+def progress(db: Connection[TupleRow], agency: AgencyCode) -> Progress:
     """How far the agency's webhook is; nothing sent where the register did not follow that far."""
     row = db.execute(
         "SELECT sent, failures, failing_since, nullif(next_at, '-infinity'), outcome, last_at FROM delivery.webhooks"
         " WHERE agency = %s",
         (agency,),
     ).fetchone()
-    return State(*row) if row else State(0, 0, None, None, "", None)
+    return Progress(*row) if row else Progress(0, 0, None, None, "", None)
 
 
 _GIVEN_BACK = "lease = NULL, leased_until = '-infinity'"

@@ -30,11 +30,11 @@ from rujukan.domain.webhook import DisableWebhook, Reason
 from ..delivery.agency_keys import NotTold
 from ..delivery.bell import Bell
 from ..delivery.telling import Tellings
+from ..keys.home import Macs, Signing
 from ..store.event_store import EventStore
-from ..store.keyring import KeyProvider
 from .addresses import Networks, Refused
 from .rows import Claim, Rows
-from .signature import secret_of, signatures, signer_of
+from .signature import mac_of, signatures, signer_of
 
 log = logging.getLogger(__name__)
 for noisy in ("httpx", "httpcore"):  # they log addresses, and an address may hold a secret
@@ -106,14 +106,15 @@ class Sender:
         store: EventStore,
         tellings: Tellings,
         rows: Rows,
-        provider: KeyProvider,
+        macs: Macs,
+        signing: Signing,
         networks: Networks,
         bell: Bell,
         casework: Casework,
         act: Callable[[], Act],
         patience: Patience,
     ) -> None:
-        self._store, self._tellings, self._rows, self._provider = store, tellings, rows, provider
+        self._store, self._tellings, self._rows, self._macs, self._signing = store, tellings, rows, macs, signing
         self._networks, self._bell, self._casework, self._act, self._patience = networks, bell, casework, act, patience
         self._trust = ssl.create_default_context()
         self._threads = ThreadPoolExecutor(THREADS, "webhooks")
@@ -129,7 +130,7 @@ class Sender:
             with suppress(RuntimeError):  # the loop is closed
                 loop.call_soon_threadsafe(wake.set)
 
-        self._bell.when_rung(ring)
+        unhear = self._bell.when_rung(ring)
         posting: dict[asyncio.Task[None], Claim] = {}
         try:
             while not stop.is_set():
@@ -143,6 +144,7 @@ class Sender:
                     async with asyncio.timeout(LOOK_SECONDS):
                         await wake.wait()
         finally:
+            unhear()
             left = dict(posting)
             for task in left:
                 task.cancel()
@@ -163,8 +165,8 @@ class Sender:
             log.warning("posting to a webhook starts again: %s", type(problem).__name__)
 
     async def _session(self, claim: Claim) -> None:
-        secrets = [secret_of(self._provider, claim.agency, n) for n in (claim.registration, claim.previous) if n]
-        signer, sent, failures = signer_of(self._provider, claim.agency), claim.sent, claim.failures
+        macs = [mac_of(self._macs, claim.agency, n) for n in (claim.registration, claim.previous) if n]
+        sign, sent, failures = signer_of(self._signing, claim.agency).sign, claim.sent, claim.failures
         seconds = self._patience.attempt_seconds
         patience = httpx.Timeout(seconds, connect=seconds / 4)  # so that there is time for another address
         client = httpx.AsyncClient(verify=self._trust, trust_env=False, follow_redirects=False, timeout=patience)
@@ -178,11 +180,12 @@ class Sender:
                     return await self._work(self._rows.leave, claim)
                 for message in page:
                     now = int(time.time())
+                    signed = await self._work(signatures, macs, sign, message.id, now, message.body)
                     headers = {
                         "content-type": CONTENT_TYPE,
                         "webhook-id": message.id,
                         "webhook-timestamp": str(now),
-                        "webhook-signature": signatures(secrets, signer, message.id, now, message.body),
+                        "webhook-signature": signed,
                         "user-agent": "rujukan",
                     }
                     outcome = await self._attempt(client, url, headers, message.body)

@@ -7,18 +7,19 @@ from rujukan.api.ports import WebhookState
 from rujukan.domain.fact import AgencyCode
 
 from ..database import Pool
-from ..store.keyring import KeyProvider
+from ..keys.home import PublicKeys, Sharing
 from . import rows
 from .addresses import Networks
-from .signature import public_key, secret_of, signer_of
+from .signature import public_key, secret_of
 
 
 class ApiWebhooks:
     """Webhooks as the API asks for them: under row-level security."""
 
-    def __init__(self, pool: Pool, provider: KeyProvider, networks: Networks) -> None:
+    def __init__(self, pool: Pool, sharing: Sharing, keys: PublicKeys, networks: Networks) -> None:
         self._pool = pool
-        self._provider = provider
+        self._sharing = sharing
+        self._keys = keys
         self._networks = networks
 
     def check(self, url: str) -> None:
@@ -27,10 +28,10 @@ class ApiWebhooks:
     def state(self, agency: AgencyCode, registration: int) -> WebhookState:
         with self._pool.connection() as db, db.transaction():
             db.execute("SELECT set_config('rujukan.agency', %s, true)", (agency,))
-            far = rows.state(db, agency)
+            far = rows.progress(db, agency)
             head = _head(db, agency)
-        secret, signer = secret_of(self._provider, agency, registration), signer_of(self._provider, agency)
-        return WebhookState(secret, public_key(signer), head, *far)
+        secret = secret_of(self._sharing, agency, registration)
+        return WebhookState(secret, public_key(self._keys, agency), head, *far)
 
 
 def _head(db: Connection[TupleRow], agency: AgencyCode) -> int:

@@ -6,37 +6,44 @@ the key pair for the agency, so that what was signed for one is not taken by ano
 """
 
 import base64
-import hmac
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from ..keys.handles import Signer
+from ..keys.home import Macs, PublicKeys, Sharing, Signing
+from ..keys.names import WEBHOOK, WEBHOOK_SIGNATURE
 
-from ..store.keyring import KeyProvider
-
-
-def secret_of(provider: KeyProvider, agency: str, registration: int) -> str:
-    """The secret of a webhook that was set with that version of the agency's stream."""
-    return "whsec_" + _b64(provider.secret(f"webhook/{agency}/{registration}"))
+Sign = Callable[[bytes], bytes]
 
 
-def signer_of(provider: KeyProvider, agency: str) -> Ed25519PrivateKey:
+def secret_of(sharing: Sharing, agency: str, registration: int) -> str:
+    """The secret of a webhook that was set with that version of the agency's stream, as its administrator sees it."""
+    return "whsec_" + _b64(sharing.shared(_name(agency, registration)))
+
+
+def mac_of(macs: Macs, agency: str, registration: int) -> Sign:
+    """HMAC-SHA256 under that secret."""
+    return partial(macs.mac, _name(agency, registration))
+
+
+def signer_of(signing: Signing, agency: str) -> Signer:
     """The service's key for what it posts to that agency; for nothing else."""
-    return Ed25519PrivateKey.from_private_bytes(provider.secret(f"webhook-signature/{agency}"))
+    return Signer(signing, WEBHOOK_SIGNATURE + agency)
 
 
-def public_key(signer: Ed25519PrivateKey) -> str:
+def public_key(keys: PublicKeys, agency: str) -> str:
     """Its public half, as the specification writes it."""
-    return "whpk_" + _b64(signer.public_key().public_bytes_raw())
+    return "whpk_" + _b64(keys.public(WEBHOOK_SIGNATURE + agency))
 
 
-def signatures(secrets: Sequence[str], signer: Ed25519PrivateKey, id: str, timestamp: int, body: bytes) -> str:
-    """The header `webhook-signature`: one for each secret, the newest first, and one of the service's key."""
+def signatures(macs: Sequence[Sign], sign: Sign, id: str, timestamp: int, body: bytes) -> str:
+    """The header `webhook-signature`: one for each shared secret, the newest first, and one of the service's key."""
     content = b"%s.%d.%s" % (id.encode(), timestamp, body)
-    shared = [
-        "v1," + _b64(hmac.digest(base64.b64decode(secret.removeprefix("whsec_")), content, "sha256"))
-        for secret in secrets
-    ]
-    return " ".join([*shared, "v1a," + _b64(signer.sign(content))])
+    return " ".join([*("v1," + _b64(mac(content)) for mac in macs), "v1a," + _b64(sign(content))])
+
+
+def _name(agency: str, registration: int) -> str:
+    return f"{WEBHOOK}{agency}/{registration}"
 
 
 def _b64(raw: bytes) -> str:

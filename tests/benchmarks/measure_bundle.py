@@ -29,7 +29,7 @@ def run(bench: Bench) -> list[Measured]:
         with composition.writer(settings) as store:
             case, disclosure, readings = _case(store, ports)
         composition.sealer(settings).seal_all()
-        key = composition.ledger_key(settings, composition.keyring(settings))
+        key = composition.ledger_key(settings)
         policy = parse_policy(f"log {key.public[0].vkey}\nquorum none\n".encode())
         made, verified, printed = [], [], []
         for _ in range(TIMES):

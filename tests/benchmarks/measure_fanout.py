@@ -19,7 +19,6 @@ from rujukan.consumers.wire.envelope import Delivery
 from rujukan.domain.codes import Purpose, Role
 from rujukan.infra import composition
 from rujukan.infra.demo.story import Desk
-from rujukan.infra.issuer import EmbeddedIssuer
 
 RATE = 200.0
 TARGET_P50, TARGET_P99 = 50.0, 250.0
@@ -29,8 +28,7 @@ def run(bench: Bench) -> list[Measured]:
     delays: list[float] = []
     with everything() as (system, token, keys), tempfile.TemporaryDirectory() as directory:
         settings = system.settings
-        provider = composition.keyring(settings)
-        issuer = EmbeddedIssuer(provider, settings.issuer, settings.audience)
+        issuer = composition.issuer(settings)
         with httpx.Client(base_url=system.url, timeout=30) as http:
             lead = Desk(http, issuer, "uptd-ppa", Role.CASE_WORKER, Purpose.CARE)
             here = ",".join(_case(lead) for _ in range(8))
@@ -41,7 +39,7 @@ def run(bench: Bench) -> list[Measured]:
 
         def receive() -> None:
             inbox = SqliteInbox(Path(directory) / "rsud.db", handle)
-            service = composition.signing_key(provider).public_key()
+            service = composition.service_key(settings)
             Subscription(KafkaSource("rsud", settings.kafka), [keys["rsud"]], service, inbox).run(stop)
 
         thread = Thread(target=receive, daemon=True)

@@ -15,7 +15,7 @@ from rujukan.api.casework import Casework
 from rujukan.domain.codes import Role
 from rujukan.infra import composition
 from rujukan.infra.demo import network
-from rujukan.infra.issuer import EmbeddedIssuer, usual_actor
+from rujukan.infra.issuer import usual_actor
 from rujukan.infra.settings import Settings
 from rujukan.infra.system import System
 
@@ -51,8 +51,8 @@ def everything() -> Iterator[tuple[System, str, dict]]:
         try:
             settings = system.settings
             with composition.service(settings, connections=2) as ports:
-                keys = network.set_up(Casework(ports.log, ports.secrets), settings.data / "agencies")
-            issuer = EmbeddedIssuer(composition.keyring(settings), settings.issuer, settings.audience)
+                keys = network.set_up(Casework(ports.log, ports.macs), settings.data / "agencies")
+            issuer = composition.issuer(settings)
             actor = usual_actor("uptd-ppa", Role.CASE_WORKER)
             yield system, issuer.token(actor, "uptd-ppa", [Role.CASE_WORKER]), keys
         finally:

@@ -41,7 +41,7 @@ def run(bench: Bench) -> list[Measured]:
         found.append(beside(f"seal {sealed:,} events", rate, "leaves/s", "target", 20_000))
         found.append(beside(f"seal {sealed:,} events", rate, "leaves/s", "hashing alone, one core", _hashing()))
         found += _proofs(settings)
-        key = composition.ledger_key(settings, composition.keyring(settings))
+        key = composition.ledger_key(settings)
         started = time.perf_counter()
         report = audit(as_role(settings.database, FOLLOWER), key.public)
         rate = report.leaves / (time.perf_counter() - started)
@@ -85,7 +85,7 @@ def _hashing() -> float:
 
 def _proofs(settings: Settings) -> list[Measured]:
     """One proof made and one checked, each from nothing kept; medians over leaves all over the tree."""
-    key = composition.ledger_key(settings, composition.keyring(settings))
+    key = composition.ledger_key(settings)
     policy = policies.parse_policy(f"log {key.public[0].vkey}\nquorum none\n".encode())
     made: list[float] = []
     checked: list[float] = []

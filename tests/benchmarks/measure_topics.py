@@ -42,7 +42,7 @@ def _fan_out(bench: Bench, name: str, broker: object, processes: int) -> list[Me
             took = time.perf_counter() - started
             count = network.told() - before
         agency = network.codes[0]
-        service = composition.signing_key(composition.keyring(settings)).public_key()
+        service = composition.service_key(settings)
         opener = Opener([network.key], [service])
         records, opening = read(settings.kafka, agency, lambda r: opener.open(r.headers, r.key, r.value))
         _, reading = read(settings.kafka, agency, lambda r: None)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from importlib.metadata import version
 from pathlib import Path
 
 import httpx
@@ -48,6 +49,10 @@ def up(places: Callable[[], Path]) -> Iterator[tuple[Path, subprocess.Popen[str]
     if process.poll() is None:
         process.send_signal(signal.SIGINT)
         process.wait(30)
+
+
+def test_it_says_which_version_it_is(tmp_path: Path) -> None:
+    assert run("--version", directory=tmp_path).stdout == f"rujukan {version('rujukan')}\n"
 
 
 def test_a_newcomer_brings_two_agencies_in_and_the_second_receives_a_referral(up):

@@ -22,7 +22,7 @@ from rujukan.consumers.wire.kafka.access import KafkaAccess, password_in
 from rujukan.domain.codes import Role
 from rujukan.infra import composition
 from rujukan.infra.demo import network
-from rujukan.infra.issuer import EmbeddedIssuer, usual_actor
+from rujukan.infra.issuer import usual_actor
 from rujukan.infra.kafka import syncing
 from rujukan.infra.kafka.planning import ADMIN_USER, SERVICE_USER, Member, Options, user_of
 from rujukan.infra.services.broker import HOST, EmbeddedBroker, free_port
@@ -86,11 +86,10 @@ class World:
         feed = f"http://{HOST}:{self.wires.before('api', port)}"
         composition.prepare(self.settings)
         with composition.service(self.settings, connections=2) as ports:
-            self.keys = network.set_up(Casework(ports.log, ports.secrets), self.directory / "agencies")
+            self.keys = network.set_up(Casework(ports.log, ports.macs), self.directory / "agencies")
         self._let_in()
-        provider = composition.keyring(self.settings)
-        self.issuer = EmbeddedIssuer(provider, self.settings.issuer, self.settings.audience)
-        self.service_key = composition.signing_key(provider).public_key()
+        self.issuer = composition.issuer(self.settings)
+        self.service_key = composition.service_key(self.settings)
         for name in SERVICE:
             self._run(self._program(name, ["-m", "rujukan.infra.cli", name.removesuffix("-2")]))
         self._wait_until_ready()

@@ -18,7 +18,7 @@ from rujukan.domain.case.notes import RecordNote
 from rujukan.domain.codes import Purpose, Role, Service
 from rujukan.infra import composition
 from rujukan.infra.demo import network
-from rujukan.infra.issuer import EmbeddedIssuer, usual_actor
+from rujukan.infra.issuer import usual_actor
 from rujukan.infra.settings import Settings
 from rujukan.infra.slow_heads import Protocol
 
@@ -28,9 +28,8 @@ class Feeding:
 
     def __init__(self, settings: Settings, office: Office, keys: dict[str, AgencyKey], url: str) -> None:
         self.settings, self.office, self.keys, self.url = settings, office, keys, url
-        provider = composition.keyring(settings)
-        self._issuer = EmbeddedIssuer(provider, settings.issuer, settings.audience)
-        self.service_key = composition.signing_key(provider).public_key()
+        self._issuer = composition.issuer(settings)
+        self.service_key = composition.service_key(settings)
         self.closing = ExitStack()
 
     def client(

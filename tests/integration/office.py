@@ -96,7 +96,7 @@ class Office:
 
     def __init__(self, ports: Ports) -> None:
         self.ports = ports
-        self.casework = Casework(ports.log, ports.secrets)
+        self.casework = Casework(ports.log, ports.macs)
         self.position = 0
 
     def act(self, agency: str, role: Role = Role.CASE_WORKER, purpose: Purpose = Purpose.CARE) -> Act:
@@ -351,7 +351,7 @@ def opened_store(settings: Settings) -> Iterator[EventStore]:
         library = closing.enter_context(datastore(conninfo))
         writer = GroupCommit(conninfo)
         closing.callback(writer.close)
-        yield EventStore(LogRecorder(library, writer), DataKeys(connected, composition.keyring(settings)), connected)
+        yield EventStore(LogRecorder(library, writer), DataKeys(connected, composition.home(settings)), connected)
 
 
 def note(text: str = "a visit", **details: Any) -> NoteRecorded:

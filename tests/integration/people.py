@@ -36,7 +36,7 @@ def three_agencies(running: Running) -> Three:
     found = Three(*(f"{name}-{uuid4().hex[:8]}" for name in ("lead", "helper", "stranger")))
     kinds = (AgencyKind.LEAD, AgencyKind.HEALTH, AgencyKind.EDUCATION)
     with composition.service(running.settings, connections=2) as ports:
-        system = Casework(ports.log, ports.secrets)
+        system = Casework(ports.log, ports.macs)
         for code, kind in zip(found, kinds, strict=True):
             onboarding.register(system, code, kind, "Mitra", [Service.HEALTH])
             for role in ROLES:

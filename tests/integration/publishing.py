@@ -52,7 +52,7 @@ class Publishing:
         self.settings = replace(settings, kafka=broker.bootstrap, network=f"n{uuid4().hex[:8]}")
         self.office = office
         self.keys = network.set_up(office.casework, settings.data / "agencies")
-        self.service = composition.signing_key(composition.keyring(settings)).public_key()
+        self.service = composition.service_key(settings)
         self._log = logs / "publisher.log"
         self._processes: list[subprocess.Popen[bytes]] = []
         self._threads: list[tuple[Event, Thread]] = []

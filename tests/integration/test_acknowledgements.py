@@ -79,7 +79,7 @@ class World:
         self.keys = {
             file.stem: AgencyKey.from_json(file.read_bytes()) for file in (settings.data / "agencies").glob("*.key")
         }
-        self.service = composition.signing_key(composition.keyring(settings)).public_key()
+        self.service = composition.service_key(settings)
 
     @contextmanager
     def reading(self) -> Iterator[AcknowledgementReader]:

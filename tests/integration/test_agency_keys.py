@@ -24,7 +24,7 @@ class Office:
         self.running, self.code = running, f"rs-{uuid4().hex[:8]}"
         self.lost, self.new = AgencyKey.generate("lost"), AgencyKey.generate("new")
         with composition.service(running.settings, connections=2) as ports:
-            casework = Casework(ports.log, ports.secrets)
+            casework = Casework(ports.log, ports.macs)
             onboarding.register(casework, self.code, AgencyKind.HEALTH, "RS", [])
             for role in (ADMINISTRATOR, OFFICER, Role.CASE_WORKER):
                 onboarding.add_member(casework, self.code, usual_actor(self.code, role), [role], None)

@@ -64,7 +64,7 @@ class Pair(NamedTuple):
 def pair(running: Running) -> Pair:
     found = Pair(f"lead-{uuid4().hex[:8]}", f"helper-{uuid4().hex[:8]}")
     with composition.service(running.settings, connections=2) as ports:
-        system = Casework(ports.log, ports.secrets)
+        system = Casework(ports.log, ports.macs)
         for code, kind in zip(found, (AgencyKind.NGO, AgencyKind.HEALTH), strict=True):
             onboarding.register(system, code, kind, "Mitra", [Service.HEALTH])
             for role in PEOPLE:

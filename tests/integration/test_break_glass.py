@@ -86,7 +86,7 @@ class Told(NamedTuple):
 def officers(running: Running) -> None:
     """The lead and the opener's agency have data protection officers."""
     with composition.service(running.settings, connections=2) as ports:
-        casework = Casework(ports.log, ports.secrets)
+        casework = Casework(ports.log, ports.macs)
         for agency in ("uptd-ppa", OPENER):
             act = system_act()
             member = AddMember(
@@ -568,7 +568,7 @@ def test_a_review_that_nobody_gives_is_raised_once_and_both_sides_hear_of_it(
     glass = GlassId(uuid4())
     ago = composition.now() - 3 * DAY - HOUR
     with composition.service(running.settings, connections=2) as ports:
-        Casework(ports.log, ports.secrets).act_on_case(
+        Casework(ports.log, ports.macs).act_on_case(
             CaseId(UUID(told.id)),
             BreakGlass(
                 occurred_at=ago,

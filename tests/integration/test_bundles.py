@@ -28,7 +28,9 @@ from rujukan.domain.codes import Purpose, Role
 from rujukan.infra import composition, onboarding
 from rujukan.infra.cli import main
 from rujukan.infra.issuer import usual_actor
+from rujukan.infra.keys.names import API
 from rujukan.infra.ledger.auditing import audit
+from rujukan.infra.ledger.log_key import BundleSeal
 
 
 class Filed(NamedTuple):
@@ -203,7 +205,7 @@ def test_an_event_can_be_withheld_whole_and_shows_as_withheld(running: Any) -> N
 def test_nobody_but_the_leads_legal_reviewer_makes_or_fetches_one(running, filed, agency, role, status):
     if role is Role.LEGAL_REVIEWER:
         with composition.service(running.settings, connections=2) as ports:
-            casework = Casework(ports.log, ports.secrets)
+            casework = Casework(ports.log, ports.macs)
             onboarding.add_member(casework, agency, usual_actor(agency, role), [role], None)
         time.sleep(1.1)
     client = running.client(agency, role, Purpose.LEGAL)
@@ -276,8 +278,8 @@ def repacked(filed: Filed, running: Any, change: dict[str, bytes | None]) -> byt
         {"name": n, "size": len(d), "sha256": sha256(d).hexdigest()} for n, d in parts.items() if n not in outside
     ]
     parts[b.MANIFEST] = b.to_json(manifest)
-    key = composition.ledger_key(running.settings, composition.keyring(running.settings))
-    parts[b.SEAL] = key.sign_note(b.seal_text(filed.case, parts)).data  # the log's operator lies
+    seal = BundleSeal.of(running.settings.ledger_origin, composition.keys(running.settings, API))
+    parts[b.SEAL] = seal.sign(b.seal_text(filed.case, parts)).data  # the log's operator lies
     return container.pack(parts)
 
 
@@ -418,8 +420,7 @@ def test_of_an_erased_case_no_bundle_is_made_and_the_ledger_still_verifies(runni
     done(reviewer(running).post(f"/cases/{case}/erasures/{erasure}/approval", json={}))
     here = f"/cases/{case}/disclosures/{disclosure}/bundle"
     assert reviewer(running).get(here).status_code == 404
-    provider = composition.keyring(running.settings)
-    keys = composition.ledger_key(running.settings, provider).public
+    keys = composition.ledger_keys(running.settings)
     give_up = time.monotonic() + 60
     while (report := audit(running.settings.database, keys)).unsealed and time.monotonic() < give_up:
         time.sleep(0.1)

@@ -198,7 +198,7 @@ def walked(running: Running) -> Mapping[type[Fact], list[httpx.Response]]:
     _end(walk, case, consent)
     _erasure(walk)
     with composition.service(running.settings, connections=2) as ports:
-        _agencies(walk, Casework(ports.log, ports.secrets))
+        _agencies(walk, Casework(ports.log, ports.macs))
     return walk.answers
 
 

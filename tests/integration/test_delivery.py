@@ -78,10 +78,8 @@ class World:
             bootstrap,
             directory,
         )
-        self.casework = Casework(ports.log, ports.secrets)
-        provider = composition.keyring(settings)
-        self.signer = composition.signing_key(provider)
-        self.pseudonyms = provider.secret("pseudonyms")
+        self.casework = Casework(ports.log, ports.macs)
+        self.service_key = composition.service_key(settings)
         self.stops: list[tuple[Event, Thread]] = []
 
     def publisher(self) -> Event:
@@ -97,7 +95,7 @@ class World:
             box = SqliteInbox(self.directory / (file or f"{agency}-{uuid4()}.db"), handler, forget)
             source = KafkaSource(agency, self.bootstrap)
             keys = [key] if key else [self.keys[agency], *FORMER]
-            sub = Subscription(source, keys, self.signer.public_key(), box, rules=Rules(first_pause=0.05))
+            sub = Subscription(source, keys, self.service_key, box, rules=Rules(first_pause=0.05))
             inbox.extend((sub, box))
             made.set()
             sub.run(stop)
@@ -196,7 +194,7 @@ class World:
 @pytest.fixture
 def world(settings, broker, tmp_path) -> Iterator[World]:
     with composition.service(settings, connections=4) as ports:
-        keys = network.set_up(Casework(ports.log, ports.secrets), settings.data / "agencies")
+        keys = network.set_up(Casework(ports.log, ports.macs), settings.data / "agencies")
         with composition.follower(settings) as source, composition.runner(settings, source) as runner:
             runner.catch_up()
         made = World(settings, ports, keys, broker.bootstrap, tmp_path)

@@ -15,10 +15,10 @@ from msgspec.structs import replace
 from rujukan.domain.compartment import Compartment
 from rujukan.infra import composition
 from rujukan.infra.database import SERVICE, as_role, pool
+from rujukan.infra.keys.home import UnwrapFailed
 from rujukan.infra.settings import Settings
 from rujukan.infra.store.data_keys import DataKeys, KeyGone
 from rujukan.infra.store.documents import DocumentStore
-from rujukan.infra.store.keyring import UnwrapFailed
 from rujukan.infra.store.sealed_record import BrokenSeal
 
 C = Compartment
@@ -29,7 +29,7 @@ CONTENT = b"%PDF-1.7 visum et repertum " + os.urandom(2_000)
 def opened_store(settings: Settings) -> Iterator[DocumentStore]:
     """A store of its own, with nothing remembered."""
     with pool(as_role(settings.database, SERVICE), 4, "documents") as connected:
-        yield DocumentStore(connected, DataKeys(connected, composition.keyring(settings)))
+        yield DocumentStore(connected, DataKeys(connected, composition.home(settings)))
 
 
 @pytest.fixture

@@ -46,7 +46,7 @@ from rujukan.domain.refusal import (
 )
 from rujukan.infra import composition, processes
 from rujukan.infra.database import FOLLOWER, SERVICE, as_role
-from rujukan.infra.issuer import EmbeddedIssuer, usual_actor
+from rujukan.infra.issuer import usual_actor
 from rujukan.infra.settings import Settings
 from rujukan.infra.store.data_keys import LEASE_SECONDS, WITHIN_SECONDS, KeyGone
 from rujukan.infra.store.erasing import finish_erasures
@@ -77,7 +77,7 @@ class Caller:
     """Calls an API in this process as a person."""
 
     def __init__(self, ports: Ports, settings: Settings, closing: ExitStack) -> None:
-        self._issuer = EmbeddedIssuer(composition.keyring(settings), settings.issuer, settings.audience)
+        self._issuer = composition.issuer(settings)
         self._client = closing.enter_context(TestClient(create_app(ports), raise_server_exceptions=False))
 
     def get(self, path: str, agency: str = "uptd-ppa", role: Role = Role.CASE_WORKER, **query: str) -> httpx.Response:
@@ -160,7 +160,7 @@ def test_a_running_process_forgets_within_the_bound(office: Office, settings: Se
     """Another process of the API, which has the case, its keys and its content at hand, and asks all the time."""
     case = told(office)
     with another_process(settings) as other, opened_store(settings) as store:
-        elsewhere = Casework(other.log, other.secrets)
+        elsewhere = Casework(other.log, other.macs)
         assert elsewhere.case(case) is not None
         at = [w.position for w in other.log.read(case) if C.HEALTH in w.held]
         wanted = {position: frozenset({C.HEALTH}) for position in at}

@@ -23,6 +23,7 @@ from rujukan.domain.codes import AgeGroup, AgencyKind, CloseReason, Urgency
 from rujukan.domain.compartment import Compartment
 from rujukan.domain.fact import ActorId
 from rujukan.infra import composition
+from rujukan.infra.keys.home import UnwrapFailed
 from rujukan.infra.settings import Settings
 from rujukan.infra.store import sealed_record
 from rujukan.infra.store.data_keys import KeyGone
@@ -34,7 +35,6 @@ from rujukan.infra.store.event_store import (
     Stream,
 )
 from rujukan.infra.store.following import Follower
-from rujukan.infra.store.keyring import UnwrapFailed
 from rujukan.infra.store.sealed_record import BrokenSeal, HeaderChanged, MovedRow, SegmentChanged, Truncated, WrongKey
 
 C = Compartment

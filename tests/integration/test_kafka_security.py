@@ -512,7 +512,7 @@ def test_the_command_brings_kafka_in_line_and_says_no_password(secured, world, m
     for name, value in to_environment(secured).items():
         monkeypatch.setenv(name, value)
     with composition.service(secured, connections=4) as ports:
-        casework = Casework(ports.log, ports.secrets)
+        casework = Casework(ports.log, ports.macs)
         network.set_up(casework, secured.data / "agencies")
         with composition.follower(secured) as source, composition.runner(secured, source) as runner:
             runner.catch_up()
@@ -543,7 +543,7 @@ def test_the_command_brings_kafka_in_line_and_says_no_password(secured, world, m
 
 def test_the_service_publishes_and_the_agency_reads_its_own(secured, world):
     with composition.service(secured, connections=4) as ports:
-        casework = Casework(ports.log, ports.secrets)
+        casework = Casework(ports.log, ports.macs)
         keys = network.set_up(casework, secured.data / "agencies")
         with composition.follower(secured) as source, composition.runner(secured, source) as runner:
             runner.catch_up()
@@ -567,7 +567,7 @@ def test_the_service_publishes_and_the_agency_reads_its_own(secured, world):
         stop.set()
         for thread in threads:
             thread.join(15)
-    opener = Opener([keys["uptd-ppa"]], (composition.signing_key(composition.keyring(secured)).public_key(),))
+    opener = Opener([keys["uptd-ppa"]], (composition.service_key(secured),))
     told = [opener.open(r.headers, r.key, r.value).topic for r in found]
     assert told == ["case.CaseOpened", "case.ReportReceived"]
 

@@ -64,7 +64,7 @@ def seal(settings: Settings) -> int:
 
 
 def public(settings: Settings):
-    return composition.ledger_key(settings, composition.keyring(settings)).public
+    return composition.ledger_keys(settings)
 
 
 def audited(settings: Settings, known=()):

@@ -249,7 +249,7 @@ def onboarded(running: Any, agency: str) -> httpx.Client:
     from rujukan.infra.issuer import usual_actor
 
     with composition.service(running.settings, connections=2) as ports:
-        casework = Casework(ports.log, ports.secrets)
+        casework = Casework(ports.log, ports.macs)
         onboarding.add_member(casework, agency, usual_actor(agency, Role.LEGAL_REVIEWER), [Role.LEGAL_REVIEWER], None)
     time.sleep(1.1)
     return running.client(agency, Role.LEGAL_REVIEWER, Purpose.LEGAL)

@@ -17,6 +17,7 @@ from rujukan.consumers.wire.known_events import is_known
 from rujukan.infra import composition
 from rujukan.infra.delivery.telling import Sealing, Tellings
 from rujukan.infra.demo.story import tell
+from rujukan.infra.keys.names import PUBLISHING
 from rujukan.infra.schemas import serving
 
 HERE = Path(__file__).parents[1] / "asyncapi"
@@ -80,7 +81,7 @@ def test_what_eight_agencies_are_told_of_two_cases_fits_what_is_served(running: 
     }
     headers, cloudevent, around = (schemas[f"envelope.{n}", 2] for n in ("Headers", "CloudEvent", "Delivery"))
     position = tell(running.system.url, running.issuer).position
-    sealing = Sealing.of(composition.keyring(running.settings), running.settings.network)
+    sealing = Sealing.of(composition.keys(running.settings, PUBLISHING), running.settings.network)
     withheld, topics = set(), set()
     with composition.follower(running.settings) as source:
         told = Tellings(source.store, source.store.pool, sealing)

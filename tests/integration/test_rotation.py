@@ -18,11 +18,12 @@ from office import Office, append, erases, note, opened_office, opened_store, te
 from rujukan.domain.compartment import Compartment
 from rujukan.infra import composition
 from rujukan.infra.database import SERVICE, as_role
+from rujukan.infra.keys.home import UnwrapFailed, id_of
+from rujukan.infra.keys.local import LocalKeyring
 from rujukan.infra.locks import Lock
 from rujukan.infra.settings import Settings, to_environment
 from rujukan.infra.store import rotation
 from rujukan.infra.store.data_keys import KeyGone
-from rujukan.infra.store.keyring import LocalKeyring, UnwrapFailed, id_of
 
 C = Compartment
 KILLS = int(os.environ.get("ROTATION_KILLS", "8"))
@@ -118,14 +119,14 @@ def test_the_key_is_replaced_under_load_and_everything_opens(settings: Settings,
 def test_a_straggler_wraps_nothing_under_a_retired_key(settings: Settings, superuser: psycopg.Connection) -> None:
     """A process that has not heard of the new key meets the database's refusal, reads the keyring, and goes on."""
     provider = LocalKeyring(settings.keyring_file)
-    stale = provider.wrap(bytes(32), b"")
+    stale = provider.wrap_many([(bytes(32), b"")])[0]
     with opened_store(settings) as store:
-        store.keys._provider.refresh = lambda: None  # type: ignore[method-assign]
+        store.keys._wrapping.refresh = lambda: None  # type: ignore[method-assign]
         rotation.rotate(settings.database, provider)
         with pytest.raises(psycopg.Error) as refused:
             append(store, uuid4(), 0, note())
         assert refused.value.sqlstate == "RJ002"
-        del store.keys._provider.refresh
+        del store.keys._wrapping.refresh
         assert append(store, uuid4(), 0, note())
     with (
         psycopg.connect(as_role(settings.database, SERVICE), autocommit=True) as db,

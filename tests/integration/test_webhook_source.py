@@ -21,6 +21,7 @@ from feed_server import TOKEN, FeedServer
 from receiver import certified
 from told import AGENCY, KEY, PINNED, sealed, told
 from told import delivery as made
+from webhook_keys import by, shown
 
 from rujukan.consumers.agency.inbox.handling import NotNow, Rules
 from rujukan.consumers.agency.inbox.inbox import SqliteInbox
@@ -30,7 +31,7 @@ from rujukan.consumers.agency.transports.feed import Feed
 from rujukan.consumers.agency.transports.listener import Limits
 from rujukan.consumers.agency.transports.webhook_source import WebhookSource
 from rujukan.consumers.wire.envelope import Message, encoded_service_key, to_cloudevent
-from rujukan.infra.webhooks.signature import public_key, signatures
+from rujukan.infra.webhooks.signature import signatures
 
 SECRET, OTHER = ("whsec_" + base64.b64encode(letter * 32).decode() for letter in (b"a", b"b"))
 SIGNER = Ed25519PrivateKey.generate()
@@ -92,7 +93,7 @@ def request(message: Message, secret: str = SECRET, age: int = 0) -> tuple[dict[
         "content-type": "application/cloudevents+json",
         "webhook-id": event["id"],
         "webhook-timestamp": str(now),
-        "webhook-signature": signatures([secret], SIGNER, event["id"], now, body),
+        "webhook-signature": signatures([by(secret)], SIGNER.sign, event["id"], now, body),
     }, body
 
 
@@ -259,7 +260,7 @@ def test_a_signed_request_that_is_no_message_is_refused(machine):
         (415, body, "application/json"),
     ):
         now = int(time.time())
-        said = signatures([SECRET], SIGNER, "x", now, wrong)
+        said = signatures([by(SECRET)], SIGNER.sign, "x", now, wrong)
         about = {"content-type": kind, "webhook-id": "x", "webhook-timestamp": str(now), "webhook-signature": said}
         assert raw(machine, about, wrong) == answer
     assert post(machine, MANY[0]) == 204
@@ -272,7 +273,7 @@ def test_the_secret_may_be_replaced_while_it_runs_or_be_the_services_public_key(
         keys[:] = [OTHER]
         assert post(machine, MANY[1]) == 401
         assert post(machine, MANY[1], OTHER) == 204
-        keys[:] = [public_key(SIGNER)]
+        keys[:] = [shown(SIGNER)]
         assert post(machine, MANY[2], SECRET) == 204
         keys[:] = ["no key"]
         assert post(machine, MANY[3]) == 503

@@ -19,13 +19,13 @@ from rujukan.consumers.agency.witnessing.witness import Evidence, Misbehaviour, 
 from rujukan.consumers.evidence import notes, policies, proofs
 from rujukan.consumers.evidence.add_checkpoint import request
 from rujukan.consumers.evidence.checkpoints import parse_checkpoint
-from rujukan.consumers.evidence.notes import COSIGNATURE, COSIGNATURE_ML_DSA, Note, SigningKey, parse_note
+from rujukan.consumers.evidence.notes import COSIGNATURE, COSIGNATURE_ML_DSA, ED25519, Note, SigningKey, parse_note
 from rujukan.consumers.evidence.refused import NoQuorum
 from rujukan.consumers.evidence.tiles import ENTRIES, entries_in, tile_of
 from rujukan.consumers.wire.envelope import encoded_service_key
 from rujukan.infra import composition
 from rujukan.infra.cli import main
-from rujukan.infra.ledger.sealer import LogKey
+from rujukan.infra.ledger.log_key import LogKey
 from rujukan.infra.ledger.store import LedgerStore
 from rujukan.infra.ledger.witnessing import Asked, Refused, ask_witnesses
 
@@ -34,6 +34,11 @@ Made = Callable[..., Witness]
 
 def keys(name: str = "polres.example/witness") -> list[SigningKey]:
     return [SigningKey(name, kind, os.urandom(32)) for kind in (COSIGNATURE_ML_DSA, COSIGNATURE)]
+
+
+def log_key(origin: str) -> LogKey:
+    """A key that is not the service's."""
+    return LogKey(SigningKey(origin, ED25519, b"1" * 32), SigningKey(origin, COSIGNATURE_ML_DSA, b"2" * 32))
 
 
 @pytest.fixture
@@ -131,11 +136,9 @@ def test_every_refusal_has_the_status_that_the_specification_gives_it(fresh, led
     assert witness.add_checkpoint(b"old 05\n\n" + later.data).status == 400
     assert witness.add_checkpoint(request(10, [], later)).status == 400
     assert witness.add_checkpoint(request(5, good * 32, later)).status == 400
-    stranger = composition.ledger_key(fresh, composition.keyring(fresh)).__class__(
-        "example.com/x", b"1" * 32, b"2" * 32
-    )
+    stranger = log_key("example.com/x")
     assert witness.add_checkpoint(request(0, [], stranger.sign(1, b"0" * 32, 0))).status == 404
-    forger = LogKey(fresh.ledger_origin, b"1" * 32, b"2" * 32)
+    forger = log_key(fresh.ledger_origin)
     assert witness.add_checkpoint(request(5, good, forger.sign(9, b"0" * 32, 0))).status == 403
     broken = Note(later.text, (later.signatures[0]._replace(blob=bytes(64)), *later.signatures[1:]))
     assert witness.add_checkpoint(request(5, good, broken)).status == 403
@@ -143,7 +146,7 @@ def test_every_refusal_has_the_status_that_the_specification_gives_it(fresh, led
     assert conflict == (409, b"5\n", "text/x.tlog.size")
     assert witness.add_checkpoint(request(5, good[:-1], later)).status == 422
     assert witness.add_checkpoint(request(5, good[::-1], later)).status == 422
-    log = composition.ledger_key(fresh, composition.keyring(fresh))
+    log = composition.ledger_key(fresh)
     assert witness.add_checkpoint(request(0, [], log.sign(0, b"0" * 32, 0))).status == 422
     assert not witness.alarms()
     assert witness.add_checkpoint(request(5, good, later)).status == 200

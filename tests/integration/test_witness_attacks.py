@@ -24,13 +24,15 @@ from rujukan.consumers.agency.witnessing.witness import MOST_ALARMS, Misbehaviou
 from rujukan.consumers.evidence import merkle, notes, policies
 from rujukan.consumers.evidence.add_checkpoint import parse_request, request
 from rujukan.consumers.evidence.checkpoints import Checkpoint, parse_checkpoint
-from rujukan.consumers.evidence.notes import COSIGNATURE, COSIGNATURE_ML_DSA, Note, SigningKey
+from rujukan.consumers.evidence.notes import COSIGNATURE, COSIGNATURE_ML_DSA, ED25519, Note, SigningKey
 from rujukan.consumers.evidence.refused import NotProven
 from rujukan.infra.ledger import witnessing as asking
-from rujukan.infra.ledger.sealer import LogKey
+from rujukan.infra.ledger.log_key import LogKey
 from rujukan.infra.ledger.witnessing import Asked, Refused, ask_witnesses
 
-LOG = LogKey("example.com/log", b"1" * 32, b"2" * 32)
+LOG = LogKey(
+    SigningKey("example.com/log", ED25519, b"1" * 32), SigningKey("example.com/log", COSIGNATURE_ML_DSA, b"2" * 32)
+)
 SEED = b"7" * 32
 
 

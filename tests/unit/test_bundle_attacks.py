@@ -22,11 +22,11 @@ from rujukan.consumers.evidence.bundle_parts import Segment
 from rujukan.consumers.evidence.bundles import Refused, Verified, verify_bundle
 from rujukan.consumers.evidence.coding import from_base64
 from rujukan.consumers.evidence.container import Damaged, pack, unpack
-from rujukan.consumers.evidence.notes import COSIGNATURE, Note, SigningKey
+from rujukan.consumers.evidence.notes import COSIGNATURE, COSIGNATURE_ML_DSA, ED25519, Note, SigningKey
 from rujukan.consumers.evidence.policies import Policy
 from rujukan.consumers.evidence.proofs import Proof
 from rujukan.domain.compartment import Compartment
-from rujukan.infra.ledger.sealer import LogKey
+from rujukan.infra.ledger.log_key import BundleSeal, LogKey
 from rujukan.infra.store import sealed_record
 
 C = Compartment
@@ -34,7 +34,21 @@ SPACE = UUID("b7c9c3c6-1f0e-4a7e-9b59-0d6d6c2f1a11")
 CASE, OTHER, READER = (uuid5(SPACE, name) for name in ("case", "other", "reader"))
 ACTOR, DISCLOSURE = uuid5(SPACE, "actor"), uuid5(SPACE, "disclosure")
 KEYS = {c: bytes((c + 1,)) * 32 for c in C}
-LOG = LogKey("example.com/log", b"1" * 32, b"2" * 32)
+
+
+SEEDS = {"example.com/log": b"1" * 32, "example.com/other": b"3" * 32}
+
+
+def log_key(origin: str) -> LogKey:
+    return LogKey(SigningKey(origin, ED25519, SEEDS[origin]), SigningKey(origin, COSIGNATURE_ML_DSA, b"2" * 32))
+
+
+def sealed_by(log: LogKey, text: str) -> bytes:
+    """The seal of a bundle as the log of that key makes it."""
+    return BundleSeal(log.public, SigningKey(log.origin, ED25519, SEEDS[log.origin])).sign(text).data
+
+
+LOG = log_key("example.com/log")
 POLICY = Policy((LOG.public[0],), {}, {}, policies.NONE)
 NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
 Parts = dict[str, bytes]
@@ -133,7 +147,7 @@ class Made:
             ]
         manifest = b.to_json(self.manifest)
         whole = {b.MANIFEST: manifest, b.CHECKPOINT: self.checkpoint.data, **parts}
-        seal = LOG.sign_note(b.seal_text(str(self.manifest["case"]), whole)).data
+        seal = sealed_by(LOG, b.seal_text(str(self.manifest["case"]), whole))
         front = {b.ABOUT: parts.pop(b.ABOUT), b.MANIFEST: manifest, b.SEAL: seal, b.CHECKPOINT: self.checkpoint.data}
         return front | parts
 
@@ -145,7 +159,7 @@ class Made:
         def subtree(start: int, end: int) -> bytes:
             return merkle.root_of(self.tree[start:end])
 
-        return Proof(leaf, merkle.inclusion_proof(leaf, len(self.tree), subtree), LOG.only(self.checkpoint)).data
+        return Proof(leaf, merkle.inclusion_proof(leaf, len(self.tree), subtree), LOG.public.only(self.checkpoint)).data
 
 
 def shown(log: Log, leaf: int, record: bytes, may: set[Compartment]) -> bytes:
@@ -543,12 +557,12 @@ def test_what_is_no_object_of_json_is_refused_though_it_was_sealed_so(raw: bytes
 
 
 def test_another_log_of_the_policy_cannot_seal_it() -> None:
-    other = LogKey("example.com/other", b"3" * 32, b"4" * 32)
+    other = log_key("example.com/other")
     policy = POLICY._replace(logs=(*POLICY.logs, other.public[0]))
     made = make(told())
     verify_bundle(made.file, policy)
     parts = made.listed()
-    parts[b.SEAL] = other.sign_note(b.seal_text(str(CASE), parts)).data
+    parts[b.SEAL] = sealed_by(other, b.seal_text(str(CASE), parts))
     assert refused(pack(parts), policy).part == b.SEAL
     refused(pack(parts))
 

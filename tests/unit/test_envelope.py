@@ -1,7 +1,9 @@
 """The message on the wire: sealed to one agency, bound to its attributes, signed by the service."""
 
 import argparse
+import hmac
 from datetime import UTC, datetime
+from functools import partial
 from uuid import UUID
 
 import msgspec
@@ -27,6 +29,7 @@ from rujukan.domain.compartment import Compartment
 from rujukan.domain.disclosure import delivery_id
 
 KEY, OTHER = AgencyKey.generate("1"), AgencyKey.generate("1")
+MAC = partial(hmac.digest, b"k" * 32, digest="sha256")
 SERVICE = Ed25519PrivateKey.generate()
 CASE = UUID(int=7)
 DELIVERY = Delivery(
@@ -55,8 +58,8 @@ ATTRIBUTES = Attributes(
     caseversion="3",
     schemaversion="1",
     keyid="1",
-    correlation=envelope.pseudonym(b"k" * 32, "rsud", DELIVERY.correlation),
-    partitionkey=envelope.pseudonym(b"k" * 32, "rsud", CASE),
+    correlation=envelope.pseudonym(MAC, "rsud", DELIVERY.correlation),
+    partitionkey=envelope.pseudonym(MAC, "rsud", CASE),
 )
 PUBLIC = envelope.public_key(KEY.public)
 
@@ -248,7 +251,7 @@ def test_sizes_tell_little():
 
 
 def test_two_agencies_cannot_join_their_topics():
-    assert envelope.pseudonym(b"k" * 32, "rsud", CASE) != envelope.pseudonym(b"k" * 32, "polres", CASE)
+    assert envelope.pseudonym(MAC, "rsud", CASE) != envelope.pseudonym(MAC, "polres", CASE)
 
 
 def test_the_same_telling_has_the_same_id_and_another_has_not():

@@ -9,9 +9,9 @@ from rujukan.infra.kafka.planning import (
     DAY_MS,
     SERVICE_USER,
     Allow,
+    Cluster,
     Configure,
     Forbid,
-    Found,
     Limit,
     MakeTopic,
     MakeUser,
@@ -30,10 +30,10 @@ from rujukan.infra.kafka.planning import (
 from rujukan.infra.settings import Settings, from_environment, to_environment
 
 RSUD, LBH = Member("rsud", True), Member("lbh", True)
-EMPTY = Found(brokers=[1, 2, 3], topics={}, users=frozenset(), permissions=frozenset(), quotas={})
+EMPTY = Cluster(brokers=[1, 2, 3], topics={}, users=frozenset(), permissions=frozenset(), quotas={})
 
 
-def after(found: Found, steps: list[Step]) -> Found:
+def after(found: Cluster, steps: list[Step]) -> Cluster:
     """The cluster when these steps are done."""
     topics, users = dict(found.topics), set(found.users or ())
     permissions, quotas = set(found.permissions or ()), {u: dict(r) for u, r in (found.quotas or {}).items()}
@@ -57,7 +57,7 @@ def after(found: Found, steps: list[Step]) -> Found:
                 permissions.remove(permission)
             case Limit(user, rates):
                 quotas.setdefault(user, {}).update(rates)
-    return Found(
+    return Cluster(
         brokers=found.brokers,
         topics=topics,
         users=frozenset(users),
@@ -66,14 +66,14 @@ def after(found: Found, steps: list[Step]) -> Found:
     )
 
 
-def synced(*agencies: Member, found: Found = EMPTY, **options: int) -> Found:
+def synced(*agencies: Member, found: Cluster = EMPTY, **options: int) -> Cluster:
     done = after(found, list(plan(agencies, found, Options(**options)).steps))
     assert plan(agencies, done, Options(**options)).steps == [], "a second run has something to do"
     assert plan(agencies, done, Options()).steps == [], "what is not said does not stay"
     return done
 
 
-def may(found: Found, user: str) -> set[tuple[str, str, str]]:
+def may(found: Cluster, user: str) -> set[tuple[str, str, str]]:
     return {(p.operation, p.resource, p.name) for p in found.permissions or () if p.principal == f"User:{user}"}
 
 
@@ -132,7 +132,7 @@ def test_a_permission_of_ours_that_should_not_be_goes_and_a_strangers_is_said():
     other = Permission("User:shop", "READ", "TOPIC", "orders")
     clean = synced(RSUD, LBH)
     assert clean.permissions is not None
-    dirty = Found(
+    dirty = Cluster(
         brokers=clean.brokers,
         topics=clean.topics,
         users=clean.users,
@@ -170,7 +170,7 @@ def test_a_topic_with_several_partitions_is_pointed_at():
     broken = {**found.topics, name: found.topics[name]._replace(replicas=[[1], [2]])}
     planned = plan(
         [RSUD],
-        Found(brokers=[1], topics=broken, users=found.users, permissions=found.permissions, quotas=found.quotas),
+        Cluster(brokers=[1], topics=broken, users=found.users, permissions=found.permissions, quotas=found.quotas),
         Options(),
     )
     assert "no one order" in planned.notices[0]
@@ -192,7 +192,7 @@ def test_more_replicas_than_brokers_or_a_password_of_nobody_are_refused():
 
 
 def test_a_cluster_without_users_gets_topics_and_says_so():
-    planned = plan([RSUD], Found(brokers=[1], topics={}), Options())
+    planned = plan([RSUD], Cluster(brokers=[1], topics={}), Options())
     assert {type(s) for s in planned.steps} == {MakeTopic}
     assert "everybody" in planned.notices[0]
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from rujukan.infra.store.keyring import LocalKeyring, UnwrapFailed, id_of
+from rujukan.infra.keys.home import UnwrapFailed, id_of
+from rujukan.infra.keys.local import LocalKeyring
 
 KEY = bytes(range(32))
 
@@ -22,6 +23,16 @@ def file(tmp_path: Path) -> Path:
 @pytest.fixture
 def keyring(file: Path) -> LocalKeyring:
     return LocalKeyring(file)
+
+
+def wrap(keyring: LocalKeyring, context: bytes) -> bytes:
+    (wrapped,) = keyring.wrap_many([(KEY, context)])
+    return wrapped
+
+
+def unwrap(keyring: LocalKeyring, wrapped: bytes, context: bytes) -> bytes:
+    (key,) = keyring.unwrap_many([(wrapped, context)])
+    return key
 
 
 def test_a_keyring_is_made_for_its_owner_alone(keyring: LocalKeyring) -> None:
@@ -39,72 +50,72 @@ def test_a_keyring_that_others_may_read_is_refused(file: Path, mode: int) -> Non
 
 
 def test_a_wrapped_key_opens_again_also_after_a_restart(keyring: LocalKeyring, file: Path) -> None:
-    wrapped = keyring.wrap(KEY, b"case/health")
-    assert keyring.unwrap(wrapped, b"case/health") == KEY
-    assert LocalKeyring(file).unwrap(wrapped, b"case/health") == KEY
+    wrapped = wrap(keyring, b"case/health")
+    assert unwrap(keyring, wrapped, b"case/health") == KEY
+    assert unwrap(LocalKeyring(file), wrapped, b"case/health") == KEY
 
 
 def test_a_key_never_wraps_to_the_same_bytes_twice_and_never_shows(keyring: LocalKeyring) -> None:
-    one, two = keyring.wrap(KEY, b"c"), keyring.wrap(KEY, b"c")
+    one, two = wrap(keyring, b"c"), wrap(keyring, b"c")
     assert one != two
     assert KEY not in one
 
 
 def test_a_wrapped_key_opens_only_in_its_own_context(keyring: LocalKeyring) -> None:
-    wrapped = keyring.wrap(KEY, b"case/health")
+    wrapped = wrap(keyring, b"case/health")
     for context in (b"case/legal", b"", b"case/health\0"):
         with pytest.raises(UnwrapFailed):
-            keyring.unwrap(wrapped, context)
+            unwrap(keyring, wrapped, context)
 
 
 def test_a_key_of_another_keyring_does_not_open(keyring: LocalKeyring, tmp_path: Path) -> None:
     other = LocalKeyring(tmp_path / "other.json")
     with pytest.raises(UnwrapFailed):
-        other.unwrap(keyring.wrap(KEY, b"c"), b"c")
+        unwrap(other, wrap(keyring, b"c"), b"c")
 
 
 def test_no_byte_of_a_wrapped_key_can_change_and_none_can_be_missing(keyring: LocalKeyring) -> None:
-    wrapped = keyring.wrap(KEY, b"c")
+    wrapped = wrap(keyring, b"c")
     broken = [wrapped[:at] + bytes((wrapped[at] ^ 1,)) + wrapped[at + 1 :] for at in range(len(wrapped))]
     broken += [wrapped[:length] for length in range(len(wrapped))]
     for attempt in [*broken, wrapped + b"\0"]:
         with pytest.raises(UnwrapFailed):
-            keyring.unwrap(attempt, b"c")
+            unwrap(keyring, attempt, b"c")
 
 
 def test_a_failed_unwrap_tells_nothing_of_keys(keyring: LocalKeyring) -> None:
     with pytest.raises(UnwrapFailed) as failed:
-        keyring.unwrap(b"", b"case/health")
+        unwrap(keyring, b"", b"case/health")
     assert failed.value.__cause__ is None
     assert "health" not in str(failed.value)
 
 
-def test_a_secret_is_always_the_same_for_a_name_and_another_for_another(keyring: LocalKeyring, file: Path) -> None:
-    secret = keyring.secret("index")
-    assert len(secret) == 32
-    assert LocalKeyring(file).secret("index") == secret
-    assert keyring.secret("other") != secret
+def test_a_mac_is_always_the_same_for_a_name_and_another_for_another(keyring: LocalKeyring, file: Path) -> None:
+    mac = keyring.mac("nik-index", b"m")
+    assert len(mac) == 32
+    assert LocalKeyring(file).mac("nik-index", b"m") == mac
+    assert keyring.mac("pseudonyms", b"m") != mac
 
 
 def test_a_key_wrapped_under_an_older_key_opens_after_a_newer_one_became_active(
     keyring: LocalKeyring, file: Path
 ) -> None:
-    wrapped = keyring.wrap(KEY, b"c")
+    wrapped = wrap(keyring, b"c")
     kept = json.loads(file.read_text())
     kept["keys"]["kek-2"], kept["active"] = kept["root"], "kek-2"
     file.write_text(json.dumps(kept))
     rotated = LocalKeyring(file)
-    assert rotated.unwrap(wrapped, b"c") == KEY
-    assert keyring.unwrap(rotated.wrap(KEY, b"c"), b"c") == KEY, "a keyring reads its file again for a key it lacks"
+    assert unwrap(rotated, wrapped, b"c") == KEY
+    assert unwrap(keyring, wrap(rotated, b"c"), b"c") == KEY, "a keyring reads its file again for a key it lacks"
 
 
 def test_every_keyring_on_a_file_learns_of_a_new_key_and_forgets_a_destroyed_one(
     keyring: LocalKeyring, file: Path
 ) -> None:
     other = LocalKeyring(file)
-    before = other.wrap(KEY, b"c")
+    before = wrap(other, b"c")
     new = keyring.add()
-    assert id_of(other.wrap(KEY, b"c")) == new, "who wraps wraps under the newest"
+    assert id_of(wrap(other, b"c")) == new, "who wraps wraps under the newest"
     assert other.ids() == [id_of(before), new]
     keyring.destroy(id_of(before))
     keyring.destroy(id_of(before))
@@ -112,16 +123,16 @@ def test_every_keyring_on_a_file_learns_of_a_new_key_and_forgets_a_destroyed_one
     for ring in (keyring, other, LocalKeyring(file)):
         assert ring.ids() == [new]
         with pytest.raises(UnwrapFailed):
-            ring.unwrap(before, b"c")
-    assert keyring.secret("index") == LocalKeyring(file).secret("index")
+            unwrap(ring, before, b"c")
+    assert keyring.mac("nik-index", b"m") == LocalKeyring(file).mac("nik-index", b"m")
     assert file.stat().st_mode & 0o777 == 0o600
 
 
 def test_the_active_key_is_not_destroyed(keyring: LocalKeyring) -> None:
-    wrapped = keyring.wrap(KEY, b"c")
+    wrapped = wrap(keyring, b"c")
     with pytest.raises(ValueError, match="active"):
         keyring.destroy(id_of(wrapped))
-    assert keyring.unwrap(wrapped, b"c") == KEY
+    assert unwrap(keyring, wrapped, b"c") == KEY
 
 
 def test_a_destroyed_key_is_overwritten_where_it_stood(keyring: LocalKeyring, file: Path) -> None:
@@ -197,7 +208,7 @@ def test_a_key_that_is_not_32_bytes_in_strict_base64_is_refused(tmp_path: Path, 
     file = tmp_path / "keyring.json"
     file.touch(0o600)
     file.write_text(json.dumps(kept))
-    assert LocalKeyring(file).unwrap(LocalKeyring(file).wrap(KEY, b"c"), b"c") == KEY
+    assert unwrap(LocalKeyring(file), wrap(LocalKeyring(file), b"c"), b"c") == KEY
     file.write_text(json.dumps({**kept, place: {"a": GOOD, "b": wrong} if place == "keys" else wrong}))
     with pytest.raises(ValueError, match="is not a keyring"):
         LocalKeyring(file)
@@ -214,7 +225,7 @@ def test_a_keyring_without_its_active_key_is_refused(tmp_path: Path, keys: objec
 
 def _make(file: Path, barrier: Barrier, out: "Queue[bytes]") -> None:
     barrier.wait(30)
-    out.put(LocalKeyring(file).secret("index"))
+    out.put(LocalKeyring(file).mac("nik-index", b"m"))
 
 
 def test_two_processes_that_start_at_once_agree_on_one_keyring(tmp_path: Path) -> None:
@@ -228,5 +239,5 @@ def test_two_processes_that_start_at_once_agree_on_one_keyring(tmp_path: Path) -
         secrets = {out.get(timeout=30) for _ in processes}
         for process in processes:
             process.join(30)
-        assert secrets == {LocalKeyring(file).secret("index")}
+        assert secrets == {LocalKeyring(file).mac("nik-index", b"m")}
         assert [p.name for p in file.parent.iterdir()] == ["keyring.json"]

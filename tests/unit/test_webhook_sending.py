@@ -12,12 +12,13 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from hypothesis import given
 from hypothesis import strategies as st
+from webhook_keys import by
 
-from rujukan.infra.store.keyring import LocalKeyring
+from rujukan.infra.keys.local import LocalKeyring
 from rujukan.infra.webhooks import names
 from rujukan.infra.webhooks.addresses import Networks, Refused
 from rujukan.infra.webhooks.sending import JITTER, SCHEDULE, Patience
-from rujukan.infra.webhooks.signature import public_key, secret_of, signatures, signer_of
+from rujukan.infra.webhooks.signature import mac_of, public_key, secret_of, signatures, signer_of
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 ID, TIMESTAMP, BODY = "msg_p5jXN8AQM9LWM0D4loKWxJek", 1614265330, b'{"test": 2432232314}'
@@ -34,13 +35,12 @@ def keyring(tmp_path_factory: pytest.TempPathFactory) -> LocalKeyring:
 
 
 def test_the_shared_secret_signs_as_the_specifications_libraries_do(keyring: LocalKeyring) -> None:
-    assert signatures([SECRET], signer_of(keyring, "rsud"), ID, TIMESTAMP, BODY).split()[0] == EXPECTED
+    assert signatures([by(SECRET)], signer_of(keyring, "rsud").sign, ID, TIMESTAMP, BODY).split()[0] == EXPECTED
 
 
 def test_the_services_key_signs_the_same_content(keyring: LocalKeyring) -> None:
-    signer = signer_of(keyring, "rsud")
-    signed = signatures([SECRET], signer, ID, TIMESTAMP, BODY).split()[-1]
-    shown = public_key(signer)
+    signed = signatures([by(SECRET)], signer_of(keyring, "rsud").sign, ID, TIMESTAMP, BODY).split()[-1]
+    shown = public_key(keyring, "rsud")
     assert signed.startswith("v1a,")
     assert shown.startswith("whpk_")
     key = Ed25519PublicKey.from_public_bytes(base64.b64decode(shown.removeprefix("whpk_")))
@@ -51,7 +51,8 @@ def test_the_services_key_signs_the_same_content(keyring: LocalKeyring) -> None:
 
 
 def test_while_a_secret_is_replaced_both_sign(keyring: LocalKeyring) -> None:
-    signed = signatures([secret_of(keyring, "rsud", 9), SECRET], signer_of(keyring, "rsud"), ID, TIMESTAMP, BODY)
+    both = [mac_of(keyring, "rsud", 9), by(SECRET)]
+    signed = signatures(both, signer_of(keyring, "rsud").sign, ID, TIMESTAMP, BODY)
     kinds = [each.partition(",")[0] for each in signed.split(" ")]
     assert kinds == ["v1", "v1", "v1a"]
     assert signed.split(" ")[1] == EXPECTED
@@ -62,7 +63,16 @@ def test_no_two_registrations_or_agencies_share_a_secret(keyring: LocalKeyring) 
     assert len(secrets) == 4
     assert all(len(base64.b64decode(secret.removeprefix("whsec_"))) == 32 for secret in secrets)
     assert secret_of(keyring, "rsud", 2) in secrets, "always the same"
-    assert public_key(signer_of(keyring, "rsud")) != public_key(signer_of(keyring, "polres"))
+    assert public_key(keyring, "rsud") != public_key(keyring, "polres")
+
+
+def test_the_service_signs_with_the_secret_that_the_administrator_is_shown(keyring: LocalKeyring) -> None:
+    shown = secret_of(keyring, "rsud", 9)
+    one, other = (
+        signatures([mac], signer_of(keyring, "rsud").sign, ID, TIMESTAMP, BODY)
+        for mac in (mac_of(keyring, "rsud", 9), by(shown))
+    )
+    assert one == other
 
 
 WORDS = {

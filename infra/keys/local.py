@@ -1,12 +1,12 @@
-"""Key-encryption keys: who wraps the data keys, and the service's own secrets.
+"""The keys in one file: for development, and for a single host whose disk is trusted.
 
-`KeyProvider` is what a provider must do. `LocalKeyring` keeps the keys in one file, for development and
-for a single host whose disk is trusted; a key service takes its place by the same protocol.
+Wrapping is AES-256-GCM under random keys that the file lists. All else is derived from the file's root by HMAC-SHA256
+of its name: the seed of a signing key, the key of a MAC. So those stay as they are when key-encryption keys are
+rotated, and whoever reads the file, or the memory of a process that read it, has them all.
 """
 
 import base64
 import fcntl
-import hashlib
 import hmac
 import json
 import os
@@ -16,63 +16,19 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from .home import Bound, UnknownName, UnwrapFailed, id_of
+from .names import MACS, SHARED, Algorithm, algorithm_of, named_in
 
 KEY_BYTES = 32
 NONCE_BYTES = 12
 UNFINISHED = "keyring-new-"
-
-
-class UnwrapFailed(Exception):
-    """A wrapped key is not one of this keyring's, or was changed."""
-
-
-class KeyProvider(Protocol):
-    """Wraps data keys, and derives the service's secrets. `context` is bound to the wrapping: a wrapped
-    key opens only under the context that it was wrapped for.
-
-    A wrapped key begins with the length of the id of its key-encryption key, one byte, and the id, in ASCII: so the
-    database can tell, without opening anything, what is still wrapped under which (`id_of`)."""
-
-    def wrap(self, key: bytes, context: bytes) -> bytes:
-        """The key, encrypted under the newest key-encryption key."""
-        ...
-
-    def unwrap(self, wrapped: bytes, context: bytes) -> bytes:
-        """The key. Raises UnwrapFailed."""
-        ...
-
-    def secret(self, name: str) -> bytes:
-        """32 bytes, always the same for a name, that nobody without the provider can tell."""
-        ...
-
-    def ids(self) -> Sequence[str]:
-        """The key-encryption keys there are, the active one last."""
-        ...
-
-    def refresh(self) -> None:
-        """Learn what others changed, and forget what they destroyed. What cannot be read now changes nothing."""
-        ...
-
-    def add(self) -> str:
-        """Make a new key-encryption key, which is active from now on; its id. Durable on return."""
-        ...
-
-    def destroy(self, id: str) -> None:
-        """Destroy a key-encryption key for good: what is wrapped under it can never be opened again. Durable on
-        return; nothing happens where it is not there. Raises ValueError for the active one."""
-        ...
-
-
-def id_of(wrapped: bytes) -> str:
-    """The key-encryption key that something is wrapped under. Raises UnwrapFailed."""
-    try:
-        return wrapped[1 : 1 + wrapped[0]].decode("ascii")
-    except (IndexError, UnicodeDecodeError):
-        raise UnwrapFailed("not a wrapped key") from None
 
 
 class _Kept(NamedTuple):
@@ -80,7 +36,7 @@ class _Kept(NamedTuple):
 
     seen: tuple[int, int, int]
     active: str
-    keys: dict[str, bytes]
+    keys: dict[str, AESGCM]
     root: bytes
 
 
@@ -100,37 +56,44 @@ class LocalKeyring:
             _create(file)
         self._lock = Lock()
         self._kept = _load(file)
+        self._mac_keys: dict[str, bytes] = {}
+        self._signers: dict[str, Ed25519PrivateKey | MLDSA44PrivateKey] = {}
 
-    def wrap(self, key: bytes, context: bytes) -> bytes:
+    # Wrapping --------------------------------------------------------------------------------------------------
+
+    def wrap_many(self, keys: Sequence[Bound]) -> list[bytes]:
         self.refresh()
         kept = self._kept
-        id = kept.active.encode()
-        nonce = os.urandom(NONCE_BYTES)
-        return bytes((len(id),)) + id + nonce + AESGCM(kept.keys[kept.active]).encrypt(nonce, key, context)
+        start, cipher = _length_and(kept.active), kept.keys[kept.active]
+        wrapped = []
+        for key, context in keys:
+            nonce = os.urandom(NONCE_BYTES)
+            wrapped.append(start + nonce + cipher.encrypt(nonce, key, context))
+        return wrapped
 
-    def unwrap(self, wrapped: bytes, context: bytes) -> bytes:
+    def unwrap_many(self, wrapped: Sequence[Bound]) -> list[bytes]:
+        return [self._unwrap(each, context) for each, context in wrapped]
+
+    def _unwrap(self, wrapped: bytes, context: bytes) -> bytes:
         id = id_of(wrapped)
         if id not in self._kept.keys:
             self.refresh()
         start = 1 + len(id)
         try:
             kek = self._kept.keys[id]
-            return AESGCM(kek).decrypt(wrapped[start : start + NONCE_BYTES], wrapped[start + NONCE_BYTES :], context)
+            return kek.decrypt(wrapped[start : start + NONCE_BYTES], wrapped[start + NONCE_BYTES :], context)
         except (KeyError, ValueError, InvalidTag):
             raise UnwrapFailed("a data key cannot be unwrapped with this keyring") from None
-
-    def secret(self, name: str) -> bytes:
-        return hmac.digest(self._kept.root, name.encode(), hashlib.sha256)
-
-    def ids(self) -> Sequence[str]:
-        self.refresh()
-        kept = self._kept
-        return [*(id for id in kept.keys if id != kept.active), kept.active]
 
     def refresh(self) -> None:
         with self._lock, suppress(FileNotFoundError):
             if _seen(self.file) != self._kept.seen:
                 self._kept = _load(self.file)
+
+    def ids(self) -> Sequence[str]:
+        self.refresh()
+        kept = self._kept
+        return [*(id for id in kept.keys if id != kept.active), kept.active]
 
     def add(self) -> str:
         with self._changing() as now:
@@ -144,6 +107,46 @@ class LocalKeyring:
                 raise ValueError("the active key-encryption key is not destroyed; add another first")
             if id in now["keys"]:
                 self._replace({**now, "keys": {other: key for other, key in now["keys"].items() if other != id}})
+
+    # Names -----------------------------------------------------------------------------------------------------
+
+    def public(self, name: str) -> bytes:
+        return self._signer(name).public_key().public_bytes_raw()
+
+    def sign(self, name: str, message: bytes) -> bytes:
+        return self._signer(name).sign(message)
+
+    def mac(self, name: str, message: bytes) -> bytes:
+        key = self._mac_keys.get(name)
+        if key is None:
+            if not named_in(name, MACS):
+                raise UnknownName("no key of that name makes MACs")
+            key = self._derived(name)
+            if name in MACS:  # of a family there are as many as agencies set webhooks
+                self._mac_keys[name] = key
+        return hmac.digest(key, message, "sha256")
+
+    def shared(self, name: str) -> bytes:
+        if not named_in(name, SHARED):
+            raise UnknownName("no secret of that name is shared")
+        return self._derived(name)
+
+    def _signer(self, name: str) -> Ed25519PrivateKey | MLDSA44PrivateKey:
+        """The private key; those used before are kept, as it takes as long to make one as to sign with it."""
+        signer = self._signers.get(name)
+        if signer is None:
+            match algorithm_of(name):
+                case Algorithm.ED25519:
+                    signer = Ed25519PrivateKey.from_private_bytes(self._derived(name))
+                case Algorithm.ML_DSA_44:
+                    signer = MLDSA44PrivateKey.from_seed_bytes(self._derived(name))
+            self._signers[name] = signer
+        return signer
+
+    def _derived(self, name: str) -> bytes:
+        return hmac.digest(self._kept.root, name.encode(), "sha256")
+
+    # The file --------------------------------------------------------------------------------------------------
 
     @contextmanager
     def _changing(self) -> Iterator[dict[str, Any]]:
@@ -169,6 +172,10 @@ class LocalKeyring:
             os.fsync(old.fileno())
 
 
+def _length_and(id: str) -> bytes:
+    return bytes((len(id),)) + id.encode()
+
+
 def _load(file: Path) -> _Kept:
     """Reads the file; again where it was replaced meanwhile. Raises PermissionError, ValueError."""
     while True:
@@ -178,7 +185,7 @@ def _load(file: Path) -> _Kept:
         try:
             kept = json.loads(file.read_text())
             active, root = str(kept["active"]), _key(kept["root"])
-            keys = {id: _key(key) for id, key in kept["keys"].items()}
+            keys = {id: AESGCM(_key(key)) for id, key in kept["keys"].items()}
             if active not in keys:
                 raise KeyError
         except (KeyError, ValueError, TypeError, AttributeError):

@@ -1,0 +1,46 @@
+"""The register as the publisher asks for it."""
+
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
+
+from rujukan.consumers.publishing.supply import TopicProgress
+from rujukan.projections import directory
+
+from ..database import Pool
+from .bell import Bell
+from .telling import Tellings
+
+
+class PublisherSource:
+    """What a publisher reads and writes down. Whoever is done with it closes it: nothing wakes its publisher then."""
+
+    def __init__(self, tellings: Tellings, pool: Pool, bell: Bell) -> None:
+        self._pool = pool
+        self._bell = bell
+        self._closing = ExitStack()
+        self.waiting, self.seal_all = tellings.waiting, tellings.seal_all
+        self.resealing, self.resealed = tellings.resealing, tellings.resealed
+        self.close = self._closing.close
+
+    def when_told(self, call: Callable[[frozenset[str] | None], object]) -> None:
+        self._closing.callback(self._bell.when_rung(call))
+
+    def subscribers(self) -> list[str]:
+        with self._pool.connection() as db:
+            return directory.subscribers(db)
+
+    def places(self, agencies: Iterable[str]) -> dict[str, TopicProgress]:
+        with self._pool.connection() as db:
+            rows = db.execute(
+                "SELECT agency, topic, sequence FROM delivery.topics WHERE agency = ANY(%s)", (list(agencies),)
+            ).fetchall()
+        return {agency: TopicProgress(topic, sequence) for agency, topic, sequence in rows}
+
+    def remember(self, places: Mapping[str, TopicProgress]) -> None:
+        with self._pool.connection() as db:
+            db.execute(
+                "INSERT INTO delivery.topics (agency, topic, sequence) SELECT * FROM"
+                " unnest(%s::text[], %s::text[], %s::bigint[]) ON CONFLICT (agency) DO UPDATE"
+                " SET topic = excluded.topic, sequence = excluded.sequence",
+                (list(places), [p.topic_id for p in places.values()], [p.sequence for p in places.values()]),
+            )

@@ -1,0 +1,168 @@
+"""The parts of one process that its consumers share: each is built when it is first asked for, once, and closed with
+the process. What one consumer alone needs is built beside it (`composition.py`), and again when it starts again.
+"""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from threading import Event, RLock, Thread
+from types import TracebackType
+from typing import Generic, TypeVar, overload
+
+from rujukan.api.casework import Casework
+
+from .database import FOLLOWER, SERVICE, Pool, as_role, pool
+from .delivery.bell import Bell
+from .delivery.telling import Sealing, Tellings
+from .keys.handles import Keys
+from .keys.home import Home
+from .keys.local import LocalKeyring
+from .keys.names import IDEMPOTENCY, Allowed
+from .serving.log import ApiLog
+from .serving.views import ApiViews
+from .settings import Settings
+from .store.data_keys import DataKeys
+from .store.event_store import EventStore, LogRecorder, datastore
+from .store.group_commit import GroupCommit
+
+T = TypeVar("T")
+
+
+def home(settings: Settings) -> Home:
+    """Where the keys are at home."""
+    return LocalKeyring(settings.keyring_file)
+
+
+def keys(settings: Settings, allowed: Allowed) -> Keys:
+    """The keys of a process that needs no more than these."""
+    return Keys(home(settings), allowed)
+
+
+class Part(Generic[T]):
+    """A part of a node: built by the first that asks for it, while others wait, and kept."""
+
+    def __init__(self, build: "Callable[[Node], T]") -> None:
+        self._build = build
+        self.__doc__ = build.__doc__
+
+    def __set_name__(self, node: "type[Node]", name: str) -> None:
+        self._name = name
+
+    @overload
+    def __get__(self, node: None, of: object = None) -> "Part[T]": ...
+    @overload
+    def __get__(self, node: "Node", of: object = None) -> T: ...
+    def __get__(self, node: "Node | None", of: object = None) -> "Part[T] | T":
+        if node is None:
+            return self
+        built = node.__dict__
+        with node.building:
+            if self._name not in built:
+                built[self._name] = self._build(node)
+        made: T = built[self._name]
+        return made
+
+
+class Node:
+    """One process: its settings, the keys that it was handed, its connections, one cache of data keys, and what stands
+    on them. Threads may ask at once."""
+
+    def __init__(self, settings: Settings, allowed: Allowed, connections: int = 16, role: str = FOLLOWER) -> None:
+        """`connections` bounds each pool. `role` is whose rights the data keys are read with: SERVICE where anything
+        here writes events, as what is sealed first in a compartment needs a key made."""
+        self.settings = settings
+        self._allowed = allowed
+        self._connections = connections
+        self._role = role
+        self._closing = ExitStack()
+        self.building = RLock()
+        self.stop = Event()
+        """Set once the process ends."""
+
+    def __enter__(self) -> "Node":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, raised: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop.set()
+        self._closing.close()
+
+    @Part
+    def keys(self) -> Keys:
+        """The keys that this process was handed."""
+        return keys(self.settings, self._allowed)
+
+    @Part
+    def service_pool(self) -> Pool:
+        """Connections with the rights of who writes events, under row-level security."""
+        return self.pool(SERVICE, self._connections, "service")
+
+    @Part
+    def follower_pool(self) -> Pool:
+        """Connections with the rights of who follows the log, and keeps the read models and the register."""
+        return self.pool(FOLLOWER, self._connections, "follower")
+
+    @Part
+    def data_keys(self) -> DataKeys:
+        """The one cache of data keys."""
+        connected = self.service_pool if self._role == SERVICE else self.follower_pool
+        return DataKeys(connected, self.keys.wrapping())
+
+    @Part
+    def followed(self) -> EventStore:
+        """The event store, for who follows the log: it appends nothing."""
+        library = self._closing.enter_context(datastore(self.conninfo(FOLLOWER)))
+        return EventStore(LogRecorder(library), self.data_keys, self.follower_pool)
+
+    @Part
+    def written(self) -> EventStore:
+        """The event store, for who writes events."""
+        if self._role != SERVICE:
+            raise PermissionError("this process follows the log and does not write it")
+        conninfo = self.conninfo(SERVICE)
+        library = self._closing.enter_context(datastore(conninfo))
+        writer = GroupCommit(conninfo)
+        self._closing.callback(writer.close)
+        return EventStore(LogRecorder(library, writer), self.data_keys, self.service_pool)
+
+    @Part
+    def log(self) -> ApiLog:
+        """The event store as the application asks for it."""
+        return ApiLog(self.written)
+
+    @Part
+    def views(self) -> ApiViews:
+        """The read models as the application asks for them."""
+        return ApiViews(self.service_pool)
+
+    @Part
+    def casework(self) -> Casework:
+        """What decides and stores."""
+        return Casework(self.log, self.keys.macs(IDEMPOTENCY))
+
+    @Part
+    def sealing(self) -> Sealing:
+        """What tellings are sealed and signed with."""
+        return Sealing.of(self.keys, self.settings.network)
+
+    @Part
+    def tellings(self) -> Tellings:
+        """The register, read and sealed, for followers."""
+        return Tellings(self.followed, self.follower_pool, self.sealing)
+
+    @Part
+    def bell(self) -> Bell:
+        """What rings when something was told; it listens from now on."""
+        bell = Bell(self.conninfo(FOLLOWER))
+        Thread(target=bell.listen, args=(self.stop,), name="bell", daemon=True).start()
+        return bell
+
+    def conninfo(self, role: str) -> str:
+        """The database, under that role."""
+        return as_role(self.settings.database, role)
+
+    def pool(self, role: str, size: int, name: str) -> Pool:
+        """A pool of its own for one consumer, closed with the node."""
+        connected = pool(self.conninfo(role), size, name)
+        self._closing.callback(connected.close)
+        return connected

@@ -1,0 +1,63 @@
+"""The event store as the application asks for it: its words for what went wrong, and no more of it than it needs."""
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from uuid import UUID
+
+from rujukan.api.ports import Changes, Gone, Moved, Repeated, Retryable, Unavailable, UsedBefore
+from rujukan.domain.compartment import Compartment
+from rujukan.domain.disclosure import Written
+from rujukan.domain.fact import Act
+
+from ..store import group_commit
+from ..store.data_keys import WITHIN_SECONDS, KeyGone
+from ..store.event_store import EventStore, OpenedAt, Stream, Wanted
+from ..store.following import written_of
+from ..store.group_commit import Idempotency
+
+
+class ApiLog:
+    """The event store as the application asks for it."""
+
+    def __init__(self, store: EventStore) -> None:
+        self._store = store
+
+    def append(
+        self, changes: Sequence[Changes], act: Act, correlation: UUID, retryable: Retryable | None = None
+    ) -> list[int]:
+        try:
+            return self._store.append(
+                [Stream(c.stream, c.version, c.events) for c in changes],
+                act,
+                correlation=correlation,
+                causation=correlation,
+                idempotency=Idempotency(*retryable) if retryable else None,
+            )
+        except group_commit.Conflict:
+            raise Moved from None
+        except group_commit.Repeated:
+            raise UsedBefore from None
+        except group_commit.LogUnavailable as away:
+            raise Unavailable(str(away)) from None
+
+    def read(self, stream: UUID, after: int = 0) -> list[Written]:
+        try:
+            return [written_of(opened) for opened in self._store.read(stream, after)]
+        except KeyGone:
+            if Compartment.COORDINATION in self._store.keys.erased(stream):
+                raise Gone from None
+            raise
+
+    def erase(self, stream: UUID, version: int, compartments: Iterable[Compartment]) -> None:
+        self._store.keys.erase(stream, version, compartments)
+        time.sleep(WITHIN_SECONDS)
+
+    def when_erased(self, forget: Callable[[UUID], object]) -> None:
+        self._store.keys.when_erased(forget)
+
+    def open(self, wanted: Wanted) -> OpenedAt:
+        return self._store.open_at(wanted)
+
+    def repeated(self, key: bytes) -> Repeated | None:
+        found = self._store.repeated(key)
+        return Repeated(*found) if found else None
