@@ -2,6 +2,7 @@
 and a whole running system for those that need one."""
 
 import logging
+import os
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -33,6 +34,56 @@ logging.getLogger("kafka").setLevel(logging.CRITICAL)
 hypothesis.settings.register_profile("search", deadline=None, max_examples=100, print_blob=True)
 hypothesis.settings.register_profile("repeatable", hypothesis.settings.get_profile("search"), derandomize=True)
 hypothesis.settings.load_profile("repeatable")
+
+
+THOROUGH = "RUJUKAN_THOROUGH"
+FIRST = ("faults", "e2e", "integration")
+"""Folders whose files take long: begun first, so that no worker is left with one of them at the end."""
+LEFT_OUT = pytest.StashKey[int]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--thorough",
+        action="store_true",
+        default=bool(os.environ.get(THOROUGH)),
+        help=f"also run what is slow and rare: Apache Kafka, veraPDF, Go, Node (or set {THOROUGH}=1, as CI does)",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[LEFT_OUT] = 0
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what is thorough, unless that is asked for, and begin with what takes long, unless order is random."""
+    if not config.getoption("thorough"):
+        left_out = [item for item in items if item.get_closest_marker("thorough")]
+        config.stash[LEFT_OUT] = len(left_out)
+        items[:] = [item for item in items if not item.get_closest_marker("thorough")]
+        config.hook.pytest_deselected(items=left_out)
+    if not config.pluginmanager.hasplugin("pytest_randomly"):
+        items.sort(key=lambda item: FIRST.index(item.path.parent.name) if item.path.parent.name in FIRST else len(FIRST))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A worker tells who started it how many it left out."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["left_out"] = session.config.stash[LEFT_OUT]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    if (left_out := getattr(node, "workeroutput", {}).get("left_out")) is not None:
+        node.config.stash[LEFT_OUT] = left_out
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    if left_out := config.stash[LEFT_OUT]:
+        terminalreporter.write_line(
+            f"Left out: {left_out} tests that are slow and rare (Apache Kafka, veraPDF, Go, Node). `pytest --thorough`,"
+            f" or {THOROUGH}=1 in the environment, runs them too; CI does."
+        )
 
 
 @pytest.fixture(scope="session")

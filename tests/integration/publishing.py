@@ -31,6 +31,10 @@ from rujukan.infra.services.broker import BrokerProcess
 from rujukan.infra.settings import Settings, to_environment
 
 
+PATIENCE_SECONDS = 180.0
+"""How long a test waits for what is to come about before it says that it does not: far from how long that takes."""
+
+
 class Seen(NamedTuple):
     """A message of a topic, as far as these keys open it."""
 
@@ -187,11 +191,10 @@ class Publishing:
             consumer.assign([at])
             consumer.seek(at, consumer.beginning_offsets([at], timeout_ms=10000)[at])
             seen: list[Seen] = []
-            idle = 0
-            while idle < 5:
+            give_up = time.monotonic() + PATIENCE_SECONDS
+            while (mark := consumer.highwater(at)) is None or consumer.position(at) < mark:
+                assert time.monotonic() < give_up, "the end of a topic is out of reach"
                 records = consumer.poll(timeout_ms=200).get(at, ())
-                mark = consumer.highwater(at)
-                idle = 0 if records or mark is None else idle + 1 + 4 * (consumer.position(at) >= mark)
                 for record in records:
                     attributes = opener.verified(record.headers, record.key, record.value)
                     try:
@@ -214,7 +217,7 @@ def publishing(settings: Settings, broker: BrokerProcess, logs: Path) -> Iterato
             made.halt()
 
 
-def until(condition: Callable[[], bool], seconds: float = 60.0) -> float:
+def until(condition: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> float:
     """Wait until it holds; how long that took. Raises AssertionError."""
     started = time.monotonic()
     while not condition():

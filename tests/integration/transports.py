@@ -35,7 +35,7 @@ from rujukan.infra.webhooks.sending import Patience
 
 AGENCY = "rsud"
 RULES = Rules(tries=2, first_pause=0.01)
-PATIENCE = Patience(schedule=(0.1,), attempt_seconds=10)
+PATIENCE = Patience(schedule=(0.1,), attempt_seconds=60)
 
 
 class Told(NamedTuple):
@@ -197,8 +197,10 @@ class OverWebhook(Carrier):
         return WebhookSource(AGENCY, self._address, [self._secret], feed=self.world.feed())
 
     def fresh(self) -> Source:
-        self._does("/replay", after=0)
-        return self.source()
+        """What was on its way when the service was asked to begin anew could else come before what it begins with."""
+        with self.halted():
+            self._does("/replay", after=0)
+            return self.source()
 
     def repeating(self) -> Source:
         return self.fresh()
