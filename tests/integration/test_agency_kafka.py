@@ -25,7 +25,7 @@ from rujukan.infra.services.broker import EmbeddedBroker
 MANY = told(60)
 
 
-@pytest.fixture(scope="module", params=["embedded", "apache"])
+@pytest.fixture(scope="module", params=["embedded", pytest.param("apache", marks=pytest.mark.thorough)])
 def broker(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     if request.param == "apache" and not ApacheKafka.available():
         pytest.skip("Java 17 and Maven are not here")

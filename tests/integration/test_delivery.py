@@ -49,7 +49,7 @@ FORMER: list[envelope.AgencyKey] = []
 """Keys that the hospital used for a while in these tests: what was told under them stays sealed to them."""
 
 
-@pytest.fixture(scope="module", params=["embedded", "apache"])
+@pytest.fixture(scope="module", params=["embedded", pytest.param("apache", marks=pytest.mark.thorough)])
 def broker(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator:
     if request.param == "apache" and not ApacheKafka.available():
         pytest.skip("Java 17 and Maven are not here")

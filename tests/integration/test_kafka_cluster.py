@@ -1,9 +1,5 @@
-"""A cluster of three brokers: one is killed while everything is written, and nothing that was acknowledged is lost.
+"""A cluster of three brokers: one is killed while everything is written, and nothing that was acknowledged is lost."""
 
-It takes half a minute, so `pytest` runs it only where KAFKA_CLUSTER is set.
-"""
-
-import os
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -19,8 +15,8 @@ from rujukan.infra.kafka.planning import ADMIN_USER, SERVICE_USER, Member, Optio
 from rujukan.infra.services.kafka_cluster import KafkaCluster
 
 pytestmark = [
+    pytest.mark.thorough,
     pytest.mark.skipif(not KafkaCluster.available(), reason="Java 17 and Maven are not here"),
-    pytest.mark.skipif("KAFKA_CLUSTER" not in os.environ, reason="takes half a minute: set KAFKA_CLUSTER=1"),
 ]
 TOPIC = topics_of("rsud")[0]
 AT = TopicPartition(TOPIC, 0)

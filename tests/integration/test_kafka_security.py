@@ -64,7 +64,10 @@ from rujukan.infra.processes import system_act
 from rujukan.infra.services.kafka_cluster import KafkaCluster
 from rujukan.infra.settings import Settings, to_environment
 
-pytestmark = pytest.mark.skipif(not KafkaCluster.available(), reason="Java 17 and Maven are not here")
+pytestmark = [
+    pytest.mark.thorough,
+    pytest.mark.skipif(not KafkaCluster.available(), reason="Java 17 and Maven are not here"),
+]
 
 MINE, OTHER, SUSPENDED = "lbh", "rsud", "disdik"
 OWN, THEIRS = topics_of(MINE), topics_of(OTHER)

@@ -114,6 +114,7 @@ def test_what_eight_agencies_are_told_of_two_cases_fits_what_is_served(running: 
 # AsyncAPI's own parser -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(not (shutil.which("node") and shutil.which("npm")), reason="needs Node and npm")
 def test_asyncapis_own_parser_finds_nothing_wrong(tmp_path: Path) -> None:
     for name in PROGRAM:

@@ -29,7 +29,7 @@ from rujukan.infra.services.broker import BrokerProcess, EmbeddedBroker, free_po
 from rujukan.infra.settings import Settings
 
 
-@pytest.fixture(scope="module", params=["embedded", "apache"])
+@pytest.fixture(scope="module", params=["embedded", pytest.param("apache", marks=pytest.mark.thorough)])
 def broker(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrokerProcess]:
     if request.param == "apache" and not ApacheKafka.available():
         pytest.skip("Java 17 and Maven are not here")
@@ -51,9 +51,9 @@ def relayed(wires: Wires, directory: Path) -> Iterator[RelayedBroker]:
 
 
 @pytest.fixture
-def processes(broker: BrokerProcess) -> None:
-    """For what takes long: on Apache Kafka, and on the embedded broker only where that cannot run."""
-    if isinstance(broker, EmbeddedBroker) and ApacheKafka.available():
+def processes(request: pytest.FixtureRequest, broker: BrokerProcess) -> None:
+    """For what takes long: on Apache Kafka, and on the embedded broker only where that is left out or cannot run."""
+    if request.config.getoption("thorough") and isinstance(broker, EmbeddedBroker) and ApacheKafka.available():
         pytest.skip("tried on Apache Kafka")
 
 

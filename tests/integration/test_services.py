@@ -149,7 +149,7 @@ def test_a_foreign_directory_is_refused(tmp_path: Path) -> None:
 # -- brokers ------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(params=["tansu", "apache"], scope="module")
+@pytest.fixture(params=["tansu", pytest.param("apache", marks=pytest.mark.thorough)], scope="module")
 def broker(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrokerProcess]:
     logging.getLogger("kafka").setLevel(logging.CRITICAL)
     folder = tmp_path_factory.mktemp("broker")

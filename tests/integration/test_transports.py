@@ -31,7 +31,10 @@ def world(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Itera
         yield made
 
 
-@pytest.fixture(scope="module", params=["pages", "stream", "webhook", "kafka", "apache-kafka"])
+@pytest.fixture(
+    scope="module",
+    params=["pages", "stream", "webhook", "kafka", pytest.param("apache-kafka", marks=pytest.mark.thorough)],
+)
 def carrier(
     request: pytest.FixtureRequest, world: World, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Carrier]:
