@@ -15,6 +15,7 @@ import hypothesis
 import psycopg
 import pytest
 from msgspec.structs import replace
+from patience import PATIENCE_SECONDS
 from psycopg.conninfo import make_conninfo
 
 from rujukan.api.casework import Casework
@@ -63,7 +64,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if not item.get_closest_marker("thorough")]
         config.hook.pytest_deselected(items=left_out)
     if not config.pluginmanager.hasplugin("pytest_randomly"):
-        items.sort(key=lambda item: FIRST.index(item.path.parent.name) if item.path.parent.name in FIRST else len(FIRST))
+        items.sort(
+            key=lambda item: FIRST.index(item.path.parent.name) if item.path.parent.name in FIRST else len(FIRST)
+        )
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -129,7 +132,7 @@ class Running:
         provider = composition.keyring(self.settings)
         self.issuer = EmbeddedIssuer(provider, self.settings.issuer, self.settings.audience)
         self.service_key = composition.signing_key(provider).public_key()
-        self.http = httpx.Client(base_url=system.url, timeout=30)
+        self.http = httpx.Client(base_url=system.url, timeout=PATIENCE_SECONDS)
         self._clients: dict[tuple[str, Role, Purpose], httpx.Client] = {}
 
     def client(
@@ -140,7 +143,7 @@ class Running:
         if who not in self._clients:
             token = self.issuer.token(usual_actor(agency, role), agency, [role])
             headers = {"Authorization": f"Bearer {token}", "Purpose-Of-Use": purpose.value}
-            self._clients[who] = httpx.Client(base_url=self.system.url, headers=headers, timeout=30)
+            self._clients[who] = httpx.Client(base_url=self.system.url, headers=headers, timeout=PATIENCE_SECONDS)
         return self._clients[who]
 
     def desk(self, agency: str, role: Role = Role.CASE_WORKER, purpose: Purpose = Purpose.COORDINATION) -> Desk:

@@ -16,6 +16,7 @@ from uuid import UUID, uuid4
 from kafka import KafkaAdminClient, KafkaConsumer
 from msgspec.structs import replace
 from office import Office, catch_up
+from patience import PATIENCE_SECONDS
 
 from rujukan.consumers import topics
 from rujukan.consumers.envelope import AgencyKey, Attributes, CannotOpen, Delivery, Opener
@@ -29,10 +30,6 @@ from rujukan.infra import composition
 from rujukan.infra.demo import network
 from rujukan.infra.services.broker import BrokerProcess
 from rujukan.infra.settings import Settings, to_environment
-
-
-PATIENCE_SECONDS = 180.0
-"""How long a test waits for what is to come about before it says that it does not: far from how long that takes."""
 
 
 class Seen(NamedTuple):
@@ -91,7 +88,7 @@ class Publishing:
             keeper.start()
             with composition.publisher(self.settings) as publisher:
                 publisher.run(stop)
-            keeper.join(10)
+            keeper.join(PATIENCE_SECONDS)
 
         thread = Thread(target=publish, daemon=True)
         thread.start()
@@ -99,7 +96,7 @@ class Publishing:
 
         def halt() -> None:
             stop.set()
-            thread.join(20)
+            thread.join(PATIENCE_SECONDS)
 
         return halt
 
@@ -109,14 +106,14 @@ class Publishing:
     def halt(self) -> None:
         for stop, thread in self._threads:
             stop.set()
-            thread.join(20)
+            thread.join(PATIENCE_SECONDS)
         for process in self._processes:
             if process.poll() is None:
                 process.send_signal(signal.SIGCONT)
                 process.terminate()
         for process in self._processes:
             try:
-                process.wait(10)
+                process.wait(PATIENCE_SECONDS)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()

@@ -21,6 +21,7 @@ from conftest import Running
 from kafka import KafkaConsumer, KafkaProducer
 from msgspec.structs import replace
 from office import Office, catch_up, erases, opened_office
+from patience import PATIENCE_SECONDS
 from told import NoText
 
 from rujukan.consumers import topics
@@ -40,7 +41,7 @@ from rujukan.infra.settings import Settings, to_environment
 from rujukan.projections import deliveries, referral_box
 
 
-def eventually(check: Callable[[], Any], seconds: float = 60.0) -> Any:
+def eventually(check: Callable[[], Any], seconds: float = PATIENCE_SECONDS) -> Any:
     give_up = time.monotonic() + seconds
     while not (found := check()):
         assert time.monotonic() < give_up
@@ -55,7 +56,7 @@ def opened(bootstrap: str, agency: str, key: AgencyKey, service: Any, enough: Ca
     try:
         consumer.assign([topics.partition(agency)])
         consumer.seek_to_beginning(topics.partition(agency))
-        give_up = time.monotonic() + 60
+        give_up = time.monotonic() + PATIENCE_SECONDS
         while not (said := enough(found)):
             assert time.monotonic() < give_up
             for records in consumer.poll(timeout_ms=200).values():
@@ -88,7 +89,7 @@ class World:
             thread.start()
             yield reader
             stop.set()
-            thread.join(20)
+            thread.join(PATIENCE_SECONDS)
 
     def refers(self, to: str = "rsud", service: Service = Service.HEALTH) -> tuple[UUID, UUID]:
         case = self.office.opens(composition.now())
@@ -141,8 +142,8 @@ def world(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Itera
             publishing.start()
             yield made
             stop.set()
-            publishing.join(20)
-            keeper.join(20)
+            publishing.join(PATIENCE_SECONDS)
+            keeper.join(PATIENCE_SECONDS)
     broker.stop()
 
 
@@ -470,7 +471,7 @@ def test_killed_at_random_while_agencies_say_much_it_notes_each_word_once(world:
                 eventually(lambda a=agency, last=all_of_it[-1].sequence: world.marks(a) == (last, last))
     finally:
         stop.set()
-        thread.join(30)
+        thread.join(PATIENCE_SECONDS)
     for agency, all_of_it in deliveries.items():
         events = world.recorded(agency)[before[agency] :]
         assert [e.handled for e in events] == sorted({e.handled for e in events}), "marks only move forward"

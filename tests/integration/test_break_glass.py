@@ -16,6 +16,7 @@ import httpx
 import pytest
 from conftest import Running
 from fastapi import FastAPI
+from patience import PATIENCE_SECONDS
 
 from rujukan.api.app import create_app
 from rujukan.api.casework import Casework
@@ -516,7 +517,7 @@ class Ears:
     def of(self, agency: str, case: str) -> list[Delivery]:
         return [d for d in self.heard[agency] if str(d.case) == case]
 
-    def wait_for(self, agency: str, case: str, topic: str, seconds: float = 80) -> None:
+    def wait_for(self, agency: str, case: str, topic: str, seconds: float = PATIENCE_SECONDS) -> None:
         give_up = time.monotonic() + seconds
         while not any(d.topic == topic for d in self.of(agency, case)):
             assert time.monotonic() < give_up, f"{agency} did not hear of {topic}"
@@ -525,7 +526,7 @@ class Ears:
     def stop(self) -> None:
         self._stop.set()
         for thread in self._threads:
-            thread.join(15)
+            thread.join(PATIENCE_SECONDS)
 
 
 @pytest.fixture

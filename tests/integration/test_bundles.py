@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
+from patience import PATIENCE_SECONDS
 
 from rujukan.api.casework import Casework
 from rujukan.consumers.evidence import bundle_parts as b
@@ -80,7 +81,7 @@ def disclose(running: Any, case: str, **more: Any) -> str:
 
 
 def fetch(running: Any, case: str, disclosure: str, **query: str) -> bytes:
-    give_up = time.monotonic() + 60
+    give_up = time.monotonic() + PATIENCE_SECONDS
     while True:
         answer = reviewer(running).get(f"/cases/{case}/disclosures/{disclosure}/bundle", params=query)
         if answer.status_code == 200:
@@ -420,7 +421,7 @@ def test_of_an_erased_case_no_bundle_is_made_and_the_ledger_still_verifies(runni
     assert reviewer(running).get(here).status_code == 404
     provider = composition.keyring(running.settings)
     keys = composition.ledger_key(running.settings, provider).public
-    give_up = time.monotonic() + 60
+    give_up = time.monotonic() + PATIENCE_SECONDS
     while (report := audit(running.settings.database, keys)).unsealed and time.monotonic() < give_up:
         time.sleep(0.1)
     assert (report.difference, report.unsealed) == (None, 0)

@@ -14,6 +14,7 @@ from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import NewTopic
 from kafka.errors import TopicAlreadyExistsError
 from msgspec.structs import replace
+from patience import PATIENCE_SECONDS
 
 from rujukan.api.casework import Casework
 from rujukan.consumers import acknowledgement, envelope, topics
@@ -96,7 +97,7 @@ class World:
             sub.run(stop)
 
         self._run(run)
-        made.wait(10)
+        made.wait(PATIENCE_SECONDS)
         return inbox[0], inbox[1]
 
     def _publish(self, stop: Event) -> None:
@@ -104,7 +105,7 @@ class World:
         keeper.start()
         with composition.publisher(replace(self.settings, kafka=self.bootstrap)) as publisher:
             publisher.run(stop)
-        keeper.join(10)
+        keeper.join(PATIENCE_SECONDS)
 
     def _run(self, work) -> Event:
         stop = Event()
@@ -116,7 +117,7 @@ class World:
     def halt(self) -> None:
         for stop, thread in self.stops:
             stop.set()
-            thread.join(15)
+            thread.join(PATIENCE_SECONDS)
         self.stops.clear()
 
     def act(self, agency: str, role: Role = Role.CASE_WORKER) -> Act:
@@ -197,7 +198,7 @@ def world(settings, broker, tmp_path) -> Iterator[World]:
         made.halt()
 
 
-def eventually(check, seconds: float = 60.0) -> bool:
+def eventually(check, seconds: float = PATIENCE_SECONDS) -> bool:
     give_up = time.monotonic() + seconds
     while time.monotonic() < give_up:
         if check():
@@ -333,7 +334,7 @@ def test_a_topic_that_comes_back_empty_is_filled_again_and_handled_once(world, b
     broker.stop()
     broker.start()
     world.note(case)
-    assert eventually(lambda: set(seen) >= world.entitled("rsud"), 40)
+    assert eventually(lambda: set(seen) >= world.entitled("rsud"))
     assert len(seen) == len(set(seen))
 
 

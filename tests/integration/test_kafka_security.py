@@ -31,6 +31,7 @@ from kafka.protocol.producer.produce import ProduceRequest
 from kafka.record.memory_records import MemoryRecordsBuilder
 from kafka.structs import OffsetAndMetadata
 from msgspec.structs import replace
+from patience import PATIENCE_SECONDS
 
 from rujukan.api.casework import Casework
 from rujukan.consumers import acknowledgement, topics
@@ -568,7 +569,7 @@ def test_the_service_publishes_and_the_agency_reads_its_own(secured, world):
     finally:
         stop.set()
         for thread in threads:
-            thread.join(15)
+            thread.join(PATIENCE_SECONDS)
     opener = Opener([keys["uptd-ppa"]], (composition.signing_key(composition.keyring(secured)).public_key(),))
     told = [opener.open(r.headers, r.key, r.value).topic for r in found]
     assert told == ["case.CaseOpened", "case.ReportReceived"]

@@ -20,6 +20,7 @@ import pytest
 from conftest import Running
 from feeding import Feeding, eventually, serving
 from msgspec.structs import replace
+from patience import PATIENCE_SECONDS
 from receiver import Answer, Post, Receiver, certified, receiving
 
 from rujukan.api.actions import OPENING
@@ -58,7 +59,7 @@ def sending(feeding: Feeding, patience: Patience = QUICK, lease_seconds: float =
             yield
         finally:
             stop.set()
-            thread.join(20)
+            thread.join(PATIENCE_SECONDS)
         assert not thread.is_alive()
 
 
@@ -140,7 +141,7 @@ def test_the_next_is_posted_only_when_the_last_was_taken(
 
 def test_what_hangs_is_given_up_and_holds_nobody_else_back(feeding: Feeding, receiver: Receiver) -> None:
     hung = Event()
-    receiver.answer = lambda post: Answer(204 if hung.wait(20) else 500)
+    receiver.answer = lambda post: Answer(204 if hung.wait(600) else 500)
     feeding.case_with("lbh")
     case = feeding.case_with("dinsos")
     Administrator(feeding, "lbh").does(url=receiver.url)
@@ -220,7 +221,7 @@ def test_a_name_that_is_looked_up_for_ever_keeps_no_other_waiting(
 
     def look_up(host: str, port: int) -> list[str]:
         if host.endswith(".example"):
-            answers.wait(60)
+            answers.wait(600)
         return real(host, port)
 
     monkeypatch.setattr(names, "look_up", look_up)
@@ -467,7 +468,7 @@ def test_several_senders_share_the_work_and_post_once(feeding: Feeding) -> None:
             for case in cases.values():
                 feeding.note(case)
             heads = {agency: feeding.head(agency) for agency in agencies}
-            assert eventually(lambda: all(len(receivers[a].taken) >= heads[a] for a in agencies), 60)
+            assert eventually(lambda: all(len(receivers[a].taken) >= heads[a] for a in agencies))
         for agency, receiver in receivers.items():
             assert receiver.sequences() == list(range(1, heads[agency] + 1))
 
@@ -492,7 +493,7 @@ def test_a_killed_sender_loses_nothing(feeding: Feeding, receiver: Receiver) -> 
     def hold(post: Post) -> Answer:
         if post.sequence == head - 1 and not go_on.is_set():
             reached.set()
-            go_on.wait(30)
+            go_on.wait(600)
             return Answer(500)
         return Answer()
 
@@ -504,9 +505,9 @@ def test_a_killed_sender_loses_nothing(feeding: Feeding, receiver: Receiver) -> 
         [sys.executable, "-c", PROGRAM], env=to_environment(feeding.settings), stdout=subprocess.DEVNULL
     )
     try:
-        assert reached.wait(60)
+        assert reached.wait(PATIENCE_SECONDS)
         child.send_signal(signal.SIGKILL)
-        child.wait(10)
+        child.wait(PATIENCE_SECONDS)
     finally:
         child.kill()
         go_on.set()

@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 from feeding import Feeding, eventually
 from msgspec.structs import replace
 from office import catch_up
+from patience import PATIENCE_SECONDS
 
 from rujukan.consumers.envelope import AgencyKey, Delivery
 from rujukan.consumers.feed import Feed
@@ -216,7 +217,6 @@ class OverWebhook(Carrier):
         if begin.sequence is None or case is not None:
             return super().replayed(begin, case, file)
         head = self.world.feeding.head(AGENCY)
-        self._does("/replay", after=begin.sequence - 1)
         found: list[str] = []
         stop = Event()
 
@@ -233,8 +233,10 @@ class OverWebhook(Carrier):
             inbox.close()
 
         thread = Thread(target=run, daemon=True)
-        thread.start()
-        thread.join(40)
+        with self.halted():
+            self._does("/replay", after=begin.sequence - 1)
+            thread.start()
+        thread.join(PATIENCE_SECONDS)
         stop.set()
         return found
 
@@ -252,7 +254,7 @@ def _in_a_thread(run: Callable[[Event], object]) -> Iterator[None]:
         yield
     finally:
         stop.set()
-        thread.join(30)
+        thread.join(PATIENCE_SECONDS)
     assert not thread.is_alive()
 
 
@@ -308,12 +310,12 @@ class Hospital:
     def saw(self, told: Sequence[Told]) -> None:
         """Wait until it saw as many as these; it saw exactly these, in this order."""
         expected = [one.id for one in told]
-        assert eventually(lambda: len(self.seen) >= len(expected), 40), (len(self.seen), len(expected))
+        assert eventually(lambda: len(self.seen) >= len(expected)), (len(self.seen), len(expected))
         assert self.ids() == expected
 
     def stop(self) -> None:
         self._stop.set()
-        self._thread.join(30)
+        self._thread.join(PATIENCE_SECONDS)
         assert not self._thread.is_alive()
 
 

@@ -8,6 +8,7 @@ from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE_SECONDS
 
 from rujukan.infra.store.keyring import LocalKeyring, UnwrapFailed, id_of
 
@@ -134,7 +135,7 @@ def test_a_destroyed_key_is_overwritten_where_it_stood(keyring: LocalKeyring, fi
 
 
 def _add(file: Path, barrier: Barrier) -> None:
-    barrier.wait(30)
+    barrier.wait(PATIENCE_SECONDS)
     LocalKeyring(file).add()
 
 
@@ -146,7 +147,7 @@ def test_two_processes_that_change_a_keyring_at_once_lose_nothing(file: Path) ->
     for process in processes:
         process.start()
     for process in processes:
-        process.join(120)
+        process.join(PATIENCE_SECONDS)
         assert process.exitcode == 0
     assert len(LocalKeyring(file).ids()) == 5
 
@@ -213,7 +214,7 @@ def test_a_keyring_without_its_active_key_is_refused(tmp_path: Path, keys: objec
 
 
 def _make(file: Path, barrier: Barrier, out: "Queue[bytes]") -> None:
-    barrier.wait(30)
+    barrier.wait(PATIENCE_SECONDS)
     out.put(LocalKeyring(file).secret("index"))
 
 
@@ -225,8 +226,8 @@ def test_two_processes_that_start_at_once_agree_on_one_keyring(tmp_path: Path) -
         processes = [context.Process(target=_make, args=(file, barrier, out)) for _ in range(2)]
         for process in processes:
             process.start()
-        secrets = {out.get(timeout=30) for _ in processes}
+        secrets = {out.get(timeout=PATIENCE_SECONDS) for _ in processes}
         for process in processes:
-            process.join(30)
+            process.join(PATIENCE_SECONDS)
         assert secrets == {LocalKeyring(file).secret("index")}
         assert [p.name for p in file.parent.iterdir()] == ["keyring.json"]
