@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from uuid import uuid4
 
 import httpx
@@ -41,6 +41,8 @@ THOROUGH = "RUJUKAN_THOROUGH"
 FIRST = ("faults", "e2e", "integration")
 """Folders whose files take long: begun first, so that no worker is left with one of them at the end."""
 LEFT_OUT = pytest.StashKey[int]()
+SHARED = pytest.StashKey[set[Path]]()
+"""Files with tests on the one running system."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -54,19 +56,37 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[LEFT_OUT] = 0
+    config.stash[SHARED] = set()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what is thorough, unless that is asked for, and begin with what takes long, unless order is random."""
+    """Leave out what is thorough, unless that is asked for. Unless order is random, begin with what uses the running
+    system, so that it can be stopped, and then with what takes long."""
     if not config.getoption("thorough"):
         left_out = [item for item in items if item.get_closest_marker("thorough")]
         config.stash[LEFT_OUT] = len(left_out)
         items[:] = [item for item in items if not item.get_closest_marker("thorough")]
         config.hook.pytest_deselected(items=left_out)
-    if not config.pluginmanager.hasplugin("pytest_randomly"):
-        items.sort(
-            key=lambda item: FIRST.index(item.path.parent.name) if item.path.parent.name in FIRST else len(FIRST)
-        )
+    if not is_random(config):
+        shared = config.stash[SHARED]
+        shared |= {item.path for item in items if "running" in getattr(item, "fixturenames", ())}
+        folders = (*FIRST, "unit")
+        items.sort(key=lambda item: -1 if item.path in shared else folders.index(item.path.parent.name))
+
+
+def is_random(config: pytest.Config) -> bool:
+    """Whether files come in random order."""
+    return config.pluginmanager.hasplugin("pytest_randomly")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
+    """Stop the running system behind its last file: what it does while nobody asks would slow down all others."""
+    result = yield
+    shared = item.config.stash[SHARED]
+    if item.path in shared and nextitem is not None and nextitem.path not in shared and Running.shared is not None:
+        Running.shared.stop()
+    return result
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -125,6 +145,9 @@ def settings(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactor
 class Running:
     """A running system with the eight agencies of Bontang, and desks in them."""
 
+    shared: "ClassVar[Running | None]" = None
+    """The one of this process that tests share."""
+
     def __init__(self, system: System, keys: dict[str, Any]) -> None:
         self.system = system
         self.settings = system.settings
@@ -182,7 +205,7 @@ def start_system(directory: Path, **more: Any) -> Running:
 @pytest.fixture(scope="session")
 def running(places: Callable[[], Path]) -> Iterator[Running]:
     """One whole system for all tests that do not break it."""
-    started = start_system(places())
+    Running.shared = started = start_system(places())
     yield started
     started.stop()
 
