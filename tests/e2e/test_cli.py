@@ -31,9 +31,22 @@ def run(*arguments: str, directory: Path, check: bool = True, **environment: str
 
 
 @pytest.fixture(scope="module")
-def up(places: Callable[[], Path]) -> Iterator[tuple[Path, subprocess.Popen[str]]]:
-    """`rujukan up` in a directory of its own."""
-    directory = places()
+def began(places: Callable[[], Path]) -> Iterator[Callable[[], tuple[Path, subprocess.Popen[str]]]]:
+    """Begins `rujukan up` in a directory of its own, unless it runs."""
+    directory, processes = places(), list[subprocess.Popen[str]]()
+
+    def begin() -> tuple[Path, subprocess.Popen[str]]:
+        if not processes or processes[-1].poll() is not None:
+            processes.append(begun(directory))
+        return directory, processes[-1]
+
+    yield begin
+    if processes and processes[-1].poll() is None:
+        processes[-1].send_signal(signal.SIGINT)
+        processes[-1].wait(PATIENCE_SECONDS)
+
+
+def begun(directory: Path) -> subprocess.Popen[str]:
     process = subprocess.Popen(
         [*RUJUKAN, "up", "--port", "0"], cwd=directory, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
@@ -45,10 +58,13 @@ def up(places: Callable[[], Path]) -> Iterator[tuple[Path, subprocess.Popen[str]
         said += line
     for part in ("API", "PostgreSQL", "Kafka", "data"):
         assert part in said
-    yield directory, process
-    if process.poll() is None:
-        process.send_signal(signal.SIGINT)
-        process.wait(PATIENCE_SECONDS)
+    return process
+
+
+@pytest.fixture
+def up(began: Callable[[], tuple[Path, subprocess.Popen[str]]]) -> tuple[Path, subprocess.Popen[str]]:
+    """`rujukan up`, and where."""
+    return began()
 
 
 def test_a_newcomer_brings_two_agencies_in_and_the_second_receives_a_referral(up):

@@ -17,6 +17,7 @@ import pytest
 from conftest import Running
 from fastapi import FastAPI
 from patience import PATIENCE_SECONDS
+from people import known
 
 from rujukan.api.app import create_app
 from rujukan.api.casework import Casework
@@ -94,7 +95,8 @@ def officers(running: Running) -> None:
                 occurred_at=act.at, member=ActorId(usual_actor(agency, OFFICER)), roles=frozenset({OFFICER})
             )
             casework.act_on_agency(agency, member, act, correlation=uuid4())
-    time.sleep(1.1)  # as long as the API goes by what it knew of an agency
+    for agency in ("uptd-ppa", OPENER):
+        known(running.client(agency, OFFICER, Purpose.AUDIT))
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 from patience import PATIENCE_SECONDS
+from people import known
 
 from rujukan.api.casework import Casework
 from rujukan.consumers.evidence import bundle_parts as b
@@ -206,7 +207,7 @@ def test_nobody_but_the_leads_legal_reviewer_makes_or_fetches_one(running, filed
         with composition.service(running.settings, connections=2) as ports:
             casework = Casework(ports.log, ports.secrets)
             onboarding.add_member(casework, agency, usual_actor(agency, role), [role], None)
-        time.sleep(1.1)
+        known(running.client(agency, role, Purpose.LEGAL))
     client = running.client(agency, role, Purpose.LEGAL)
     body = {"recipient": "x", "basis": "court-order", "rule": "x", "compartments": []}
     assert client.post(f"/cases/{filed.case}/disclosures", json=body).status_code == status

@@ -350,7 +350,6 @@ def test_a_new_key_is_used_from_the_next_message_on(world):
         system_act(),
         correlation=uuid4(),
     )
-    time.sleep(2.5)
     world.note(case)
     sub, _ = world.subscription("rsud", lambda d, db: seen.append(d.id), key=new)
     assert eventually(lambda: len(seen) >= 1)
