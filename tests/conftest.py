@@ -130,6 +130,13 @@ def postgres(places: Callable[[], Path]) -> Iterator[EmbeddedPostgres]:
 @pytest.fixture(scope="module")
 def settings(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     """Settings of a fresh, migrated database with its own keyring; no broker."""
+    with fresh_settings(postgres, tmp_path_factory) as fresh:
+        yield fresh
+
+
+@contextmanager
+def fresh_settings(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """The same, for who needs a further one."""
     name = f"t{uuid4().hex[:12]}"
     with psycopg.connect(postgres.conninfo, autocommit=True) as db:
         db.execute(f"CREATE DATABASE {name}")

@@ -134,7 +134,9 @@ class World:
     def do(self, case, command, agency: str = "uptd-ppa", role: Role = Role.CASE_WORKER) -> None:
         self.casework.act_on_case(case, command, self.act(agency, role), correlation=uuid4())
 
-    def case_with_hospital(self) -> tuple[CaseId, ReferralId]:
+    def case_with_hospital(
+        self, recipient: str = "rsud", service: Service = Service.HEALTH
+    ) -> tuple[CaseId, ReferralId]:
         case, consent, referral = CaseId(uuid4()), ConsentId(uuid4()), ReferralId(uuid4())
         now = datetime.now(UTC)
         self.do(
@@ -153,7 +155,7 @@ class World:
                 occurred_at=now,
                 consent=consent,
                 compartments=frozenset({"health"}),
-                recipients=frozenset({"rsud"}),
+                recipients=frozenset({recipient}),
                 purposes=frozenset({Purpose.CARE}),
                 given_by=frozenset({ConsentBy.SURVIVOR}),
                 obtained=Obtained.VERBAL,
@@ -165,8 +167,8 @@ class World:
             c.DraftReferral(
                 occurred_at=now,
                 referral=referral,
-                recipient="rsud",
-                service=Service.HEALTH,
+                recipient=recipient,
+                service=service,
                 urgency=Urgency.EMERGENCY,
                 purpose=Purpose.CARE,
                 compartments=frozenset({"health"}),
@@ -372,23 +374,24 @@ def deleted_by(world, agency: str) -> list:
 
 def test_an_erasure_reaches_each_agency_that_was_told_and_its_inbox_deletes(world):
     """In order with the rest, about the case by its number and pseudonym, and with no word of who else took part."""
+    shelter = "rumah-aman"  # to which no other test tells anything
     kept: list = []
     asked: list = []
     admin = KafkaAdminClient(bootstrap_servers=world.bootstrap, **topics.ADMIN)
     with suppress(TopicAlreadyExistsError):
-        admin.create_topics([NewTopic(topics.acks_of("rsud"), num_partitions=1, replication_factor=-1)])
+        admin.create_topics([NewTopic(topics.acks_of(shelter), num_partitions=1, replication_factor=-1)])
     admin.close()
-    before = world.head()  # what was told before, under keys that the hospital had then, is not this test's
+    before = world.head()
     world.publisher()
 
     def forget(deletion, db):
         asked.append(deletion)
         kept[:] = [d for d in kept if d.case != deletion.case]
 
-    world.subscription("rsud", lambda d, db: kept.append(d), forget=forget, file="deleting.db")
+    world.subscription(shelter, lambda d, db: kept.append(d), forget=forget, file="deleting.db")
     world.subscription("psikolog", lambda d, db: pytest.fail("an agency that took no part was told something"))
-    case, referral = world.case_with_hospital()
-    other, _ = world.case_with_hospital()
+    case, referral = world.case_with_hospital(shelter, Service.SHELTER)
+    other, _ = world.case_with_hospital(shelter, Service.SHELTER)
     world.do(case, c.CancelReferral(occurred_at=datetime.now(UTC), referral=referral))
     assert eventually(lambda: {d.case for d in kept} >= {case, other})
     erasure = ErasureId(uuid4())
@@ -406,11 +409,11 @@ def test_an_erasure_reaches_each_agency_that_was_told_and_its_inbox_deletes(worl
     assert (deletion.erasure, deletion.case, len(deletion.compartments)) == (erasure, case, 9)
     assert case not in {d.case for d in kept}
     assert other in {d.case for d in kept}
-    assert eventually(lambda: erasure in deleted_by(world, "rsud")), "the inbox acknowledges it by itself"
-    told = world.entitled("rsud", before)
+    assert eventually(lambda: erasure in deleted_by(world, shelter)), "the inbox acknowledges it by itself"
+    told = world.entitled(shelter, before)
     assert told, "a topic that is filled anew tells of the erasure, and of nothing that was erased"
     again: list = []
-    world.subscription("rsud", lambda d, db: again.append(d))
+    world.subscription(shelter, lambda d, db: again.append(d))
     assert eventually(lambda: {d.id for d in again} >= told)
     message = next(d for d in again if d.topic == "erasure.DeletionAsked" and d.case == case)
     assert message.fields().keys() == {"occurred_at", "erasure", "case", "compartments", "agency"}
