@@ -2,11 +2,12 @@
 and a whole running system for those that need one."""
 
 import logging
+import os
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from uuid import uuid4
 
 import httpx
@@ -14,6 +15,7 @@ import hypothesis
 import psycopg
 import pytest
 from msgspec.structs import replace
+from patience import PATIENCE_SECONDS
 from psycopg.conninfo import make_conninfo
 
 from rujukan.api.casework import Casework
@@ -33,6 +35,78 @@ logging.getLogger("kafka").setLevel(logging.CRITICAL)
 hypothesis.settings.register_profile("search", deadline=None, max_examples=100, print_blob=True)
 hypothesis.settings.register_profile("repeatable", hypothesis.settings.get_profile("search"), derandomize=True)
 hypothesis.settings.load_profile("repeatable")
+
+
+THOROUGH = "RUJUKAN_THOROUGH"
+FIRST = ("faults", "e2e", "integration")
+"""Folders whose files take long: begun first, so that no worker is left with one of them at the end."""
+LEFT_OUT = pytest.StashKey[int]()
+SHARED = pytest.StashKey[set[Path]]()
+"""Files with tests on the one running system."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--thorough",
+        action="store_true",
+        default=bool(os.environ.get(THOROUGH)),
+        help=f"also run what is slow and rare: Apache Kafka, veraPDF, Go, Node (or set {THOROUGH}=1, as CI does)",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[LEFT_OUT] = 0
+    config.stash[SHARED] = set()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what is thorough, unless that is asked for. Unless order is random, begin with what uses the running
+    system, so that it can be stopped, and then with what takes long."""
+    if not config.getoption("thorough"):
+        left_out = [item for item in items if item.get_closest_marker("thorough")]
+        config.stash[LEFT_OUT] = len(left_out)
+        items[:] = [item for item in items if not item.get_closest_marker("thorough")]
+        config.hook.pytest_deselected(items=left_out)
+    if not is_random(config):
+        shared = config.stash[SHARED]
+        shared |= {item.path for item in items if "running" in getattr(item, "fixturenames", ())}
+        folders = (*FIRST, "unit")
+        items.sort(key=lambda item: -1 if item.path in shared else folders.index(item.path.parent.name))
+
+
+def is_random(config: pytest.Config) -> bool:
+    """Whether files come in random order."""
+    return config.pluginmanager.hasplugin("pytest_randomly")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
+    """Stop the running system behind its last file: what it does while nobody asks would slow down all others."""
+    result = yield
+    shared = item.config.stash[SHARED]
+    if item.path in shared and nextitem is not None and nextitem.path not in shared and Running.shared is not None:
+        Running.shared.stop()
+    return result
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A worker tells who started it how many it left out."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["left_out"] = session.config.stash[LEFT_OUT]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    if (left_out := getattr(node, "workeroutput", {}).get("left_out")) is not None:
+        node.config.stash[LEFT_OUT] = left_out
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    if left_out := config.stash[LEFT_OUT]:
+        terminalreporter.write_line(
+            f"Left out: {left_out} tests that are slow and rare (Apache Kafka, veraPDF, Go, Node). `pytest --thorough`,"
+            f" or {THOROUGH}=1 in the environment, runs them too; CI does."
+        )
 
 
 @pytest.fixture(scope="session")
@@ -56,6 +130,13 @@ def postgres(places: Callable[[], Path]) -> Iterator[EmbeddedPostgres]:
 @pytest.fixture(scope="module")
 def settings(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     """Settings of a fresh, migrated database with its own keyring; no broker."""
+    with fresh_settings(postgres, tmp_path_factory) as fresh:
+        yield fresh
+
+
+@contextmanager
+def fresh_settings(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """The same, for who needs a further one."""
     name = f"t{uuid4().hex[:12]}"
     with psycopg.connect(postgres.conninfo, autocommit=True) as db:
         db.execute(f"CREATE DATABASE {name}")
@@ -71,13 +152,16 @@ def settings(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactor
 class Running:
     """A running system with the eight agencies of Bontang, and desks in them."""
 
+    shared: "ClassVar[Running | None]" = None
+    """The one of this process that tests share."""
+
     def __init__(self, system: System, keys: dict[str, Any]) -> None:
         self.system = system
         self.settings = system.settings
         self.keys = keys
         self.issuer = composition.issuer(self.settings)
         self.service_key = composition.service_key(self.settings)
-        self.http = httpx.Client(base_url=system.url, timeout=30)
+        self.http = httpx.Client(base_url=system.url, timeout=PATIENCE_SECONDS)
         self._clients: dict[tuple[str, Role, Purpose], httpx.Client] = {}
 
     def client(
@@ -88,7 +172,7 @@ class Running:
         if who not in self._clients:
             token = self.issuer.token(usual_actor(agency, role), agency, [role])
             headers = {"Authorization": f"Bearer {token}", "Purpose-Of-Use": purpose.value}
-            self._clients[who] = httpx.Client(base_url=self.system.url, headers=headers, timeout=30)
+            self._clients[who] = httpx.Client(base_url=self.system.url, headers=headers, timeout=PATIENCE_SECONDS)
         return self._clients[who]
 
     def desk(self, agency: str, role: Role = Role.CASE_WORKER, purpose: Purpose = Purpose.COORDINATION) -> Desk:
@@ -127,7 +211,7 @@ def start_system(directory: Path, **more: Any) -> Running:
 @pytest.fixture(scope="session")
 def running(places: Callable[[], Path]) -> Iterator[Running]:
     """One whole system for all tests that do not break it."""
-    started = start_system(places())
+    Running.shared = started = start_system(places())
     yield started
     started.stop()
 

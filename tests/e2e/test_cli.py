@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 import psycopg
 import pytest
+from patience import PATIENCE_SECONDS
 
 RUJUKAN = [sys.executable, "-m", "rujukan.infra.cli"]
 SERVER_PARTS = ("psycopg", "psycopg_pool", "eventsourcing", "fastapi", "starlette", "uvicorn", "httpx", "jwt", "rich")
@@ -25,15 +26,28 @@ def run(*arguments: str, directory: Path, check: bool = True, **environment: str
         env={**os.environ, **environment},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE_SECONDS,
         check=check,
     )
 
 
 @pytest.fixture(scope="module")
-def up(places: Callable[[], Path]) -> Iterator[tuple[Path, subprocess.Popen[str]]]:
-    """`rujukan up` in a directory of its own."""
-    directory = places()
+def began(places: Callable[[], Path]) -> Iterator[Callable[[], tuple[Path, subprocess.Popen[str]]]]:
+    """Begins `rujukan up` in a directory of its own, unless it runs."""
+    directory, processes = places(), list[subprocess.Popen[str]]()
+
+    def begin() -> tuple[Path, subprocess.Popen[str]]:
+        if not processes or processes[-1].poll() is not None:
+            processes.append(begun(directory))
+        return directory, processes[-1]
+
+    yield begin
+    if processes and processes[-1].poll() is None:
+        processes[-1].send_signal(signal.SIGINT)
+        processes[-1].wait(PATIENCE_SECONDS)
+
+
+def begun(directory: Path) -> subprocess.Popen[str]:
     process = subprocess.Popen(
         [*RUJUKAN, "up", "--port", "0"], cwd=directory, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
@@ -45,10 +59,13 @@ def up(places: Callable[[], Path]) -> Iterator[tuple[Path, subprocess.Popen[str]
         said += line
     for part in ("API", "PostgreSQL", "Kafka", "data"):
         assert part in said
-    yield directory, process
-    if process.poll() is None:
-        process.send_signal(signal.SIGINT)
-        process.wait(30)
+    return process
+
+
+@pytest.fixture
+def up(began: Callable[[], tuple[Path, subprocess.Popen[str]]]) -> tuple[Path, subprocess.Popen[str]]:
+    """`rujukan up`, and where."""
+    return began()
 
 
 def test_it_says_which_version_it_is(tmp_path: Path) -> None:
@@ -68,7 +85,7 @@ def test_a_newcomer_brings_two_agencies_in_and_the_second_receives_a_referral(up
     token = run("token", "--agency", "uptd-ppa", "--role", "case-worker", directory=directory).stdout.strip()
     about = json.loads((directory / ".rujukan" / "run.json").read_text())
     headers = {"Authorization": f"Bearer {token}", "Purpose-Of-Use": "care"}
-    with httpx.Client(base_url=about["api"], headers=headers, timeout=30) as http:
+    with httpx.Client(base_url=about["api"], headers=headers, timeout=PATIENCE_SECONDS) as http:
         opening = {"channel": "hotline", "reporter": "survivor", "urgency": "emergency", "age_group": "adult"}
         here = http.post("/cases", json=opening).raise_for_status().headers["Location"]
         scope = {"compartments": ["health"], "recipients": ["rsud"], "purposes": ["care"]}
@@ -88,7 +105,7 @@ def test_a_newcomer_brings_two_agencies_in_and_the_second_receives_a_referral(up
 
 def test_lag_is_a_number_and_a_read_model_is_rebuilt_while_it_serves(up):
     directory, _ = up
-    give_up = time.monotonic() + 20
+    give_up = time.monotonic() + PATIENCE_SECONDS
     while True:
         lag = {line.split()[0]: int(line.split()[1]) for line in run("lag", directory=directory).stdout.splitlines()}
         if not any(lag.values()) or time.monotonic() > give_up:
@@ -115,7 +132,7 @@ def test_two_publishers_share_the_agencies(up):
     directory, _ = up
     shared = "SELECT count(*) FROM delivery.shares WHERE until > now() AND publisher IS NOT NULL GROUP BY publisher"
     about = json.loads((directory / ".rujukan" / "run.json").read_text())
-    give_up = time.monotonic() + 60
+    give_up = time.monotonic() + PATIENCE_SECONDS
     with psycopg.connect(about["database"], autocommit=True) as db:
         while (counts := db.execute(shared).fetchall()) != [(2,), (2,)] and time.monotonic() < give_up:
             time.sleep(0.1)
@@ -186,7 +203,7 @@ def test_ctrl_c_stops_everything_and_says_so(up):
     directory, process = up
     about = json.loads((directory / ".rujukan" / "run.json").read_text())
     process.send_signal(signal.SIGINT)
-    assert process.wait(90) == 0
+    assert process.wait(PATIENCE_SECONDS) == 0
     with pytest.raises(httpx.TransportError):
         httpx.get(f"{about['api']}/health", timeout=2)
     left = subprocess.run(["pgrep", "-f", str(directory)], capture_output=True, text=True, check=False).stdout

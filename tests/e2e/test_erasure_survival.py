@@ -17,6 +17,7 @@ import psycopg
 import pytest
 from conftest import Running, start_system
 from msgspec.structs import replace
+from patience import PATIENCE_SECONDS
 
 from rujukan.domain.codes import Purpose, Role
 from rujukan.infra.services.broker import free_port
@@ -33,13 +34,13 @@ def fragile(places: Callable[[], Any]) -> Iterator[Running]:
     watcher.start()
     yield running
     stop.set()
-    watcher.join(5)
+    watcher.join(PATIENCE_SECONDS)
     running.stop()
 
 
 def answered(post: Callable[[], httpx.Response]) -> httpx.Response:
     """What is answered in the end, with one idempotency key, whoever dies meanwhile."""
-    give_up = time.monotonic() + 60
+    give_up = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < give_up:
         try:
             response = post()
@@ -88,7 +89,7 @@ def test_the_worker_finishes_what_the_api_was_killed_before(fragile: Running) ->
         with contextlib.suppress(httpx.TransportError):
             officer.post(f"/cases/{case}/erasures/{erasure}/approval", json={})
         killer.join()
-        give_up = time.monotonic() + 60
+        give_up = time.monotonic() + PATIENCE_SECONDS
         with connected(fragile) as db:
             if not erased(db, case):
                 continue
@@ -104,11 +105,11 @@ def second(fragile: Running) -> Iterator[httpx.Client]:
     process = subprocess.Popen(
         [sys.executable, "-m", "rujukan.infra.cli", "api"], env={**os.environ, **to_environment(settings)}
     )
-    with httpx.Client(base_url=f"http://127.0.0.1:{settings.port}", timeout=10) as http:
+    with httpx.Client(base_url=f"http://127.0.0.1:{settings.port}", timeout=PATIENCE_SECONDS) as http:
         answered(lambda: http.get("/health"))
         yield http
     process.terminate()
-    process.wait(20)
+    process.wait(PATIENCE_SECONDS)
 
 
 def test_a_second_process_shows_nothing_once_the_first_said_that_it_is_erased(
@@ -132,14 +133,14 @@ def test_a_second_process_shows_nothing_once_the_first_said_that_it_is_erased(
 
     reading = Thread(target=read)
     reading.start()
-    give_up = time.monotonic() + 20
+    give_up = time.monotonic() + PATIENCE_SECONDS
     while not shown and time.monotonic() < give_up:
         time.sleep(0.05)
     done = answered(lambda: officer.post(f"/cases/{case}/erasures/{erasure}/approval", json={}))
     at = time.monotonic()
     time.sleep(0.5)
     stop.set()
-    reading.join(20)
+    reading.join(PATIENCE_SECONDS)
     assert done.status_code == 200
     assert shown, "it was shown before"
     assert max(shown) < at
@@ -154,7 +155,7 @@ def kill(running: Running, part: str, after: float) -> None:
 
 def connected(running: Running) -> psycopg.Connection:
     """A connection, once the server that was killed is back."""
-    give_up = time.monotonic() + 30
+    give_up = time.monotonic() + PATIENCE_SECONDS
     while True:
         try:
             return psycopg.connect(running.settings.database, autocommit=True)

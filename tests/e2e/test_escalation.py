@@ -3,6 +3,8 @@
 import time
 from datetime import UTC, datetime, timedelta
 
+from patience import PATIENCE_SECONDS
+
 from rujukan.domain.codes import Purpose, Role
 
 
@@ -20,7 +22,7 @@ def test_a_referral_that_nobody_answers_is_raised_level_by_level(running):
     def entry() -> dict:
         return next(e for e in hospital.get("/inbox", limit=500)["items"] if e["referral"] == referral)
 
-    give_up = time.monotonic() + 40
+    give_up = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < give_up:
         items = hospital.get("/inbox", limit=500)["items"]
         if any(e["referral"] == referral and e["escalations"] for e in items):

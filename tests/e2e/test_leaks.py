@@ -20,6 +20,7 @@ import psycopg
 import pytest
 from conftest import Running
 from kafka import KafkaConsumer, TopicPartition
+from patience import PATIENCE_SECONDS
 
 from rujukan.consumers.agency.inbox.handling import Rules
 from rujukan.consumers.agency.inbox.inbox import SqliteInbox
@@ -86,7 +87,7 @@ def refusing() -> Iterator[tuple[str, list[bytes]]]:
 
 
 def until(check: Callable[[], object]) -> None:
-    give_up = time.monotonic() + 200
+    give_up = time.monotonic() + PATIENCE_SECONDS
     while not check():
         assert time.monotonic() < give_up
         time.sleep(0.1)
@@ -144,7 +145,7 @@ def broken(marked: Running, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     escalate(marked)
     until(lambda: len(seen) >= 2 * machine.get("/subscription").json()["head"])
     stop.set()
-    receiving.join(30)
+    receiving.join(PATIENCE_SECONDS)
     logging.getLogger("rujukan").removeHandler(heard)
     assert MARK in str([delivery.fields() for delivery in seen]), "who may read it reads it"
     yield Broken(inbox_file, heard.lines, posts, answers, streamed)
@@ -270,7 +271,7 @@ def test_the_topics_tell_nothing(marked, broken):
             continue
         consumer.assign([at])
         consumer.seek(at, 0)
-        give_up = time.monotonic() + 30
+        give_up = time.monotonic() + PATIENCE_SECONDS
         while (mark := consumer.highwater(at)) is None or consumer.position(at) < mark:
             assert time.monotonic() < give_up
             for record in consumer.poll(300).get(at, ()):

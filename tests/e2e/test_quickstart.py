@@ -31,7 +31,7 @@ def test_every_block_of_the_quickstart_works(places: Callable[[], Path]) -> None
         env={**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=850,
     )
     assert ran.returncode == 0, ran.stderr
     sent = [line for line in ran.stdout.splitlines() if "case.ReferralSent" in line]

@@ -16,6 +16,7 @@ import psycopg
 import pytest
 from conftest import Running, start_system
 from faults.load import Person
+from patience import PATIENCE_SECONDS
 
 from rujukan.domain.case.notes import NoteRecorded
 from rujukan.domain.codes import Role
@@ -37,7 +38,7 @@ def fragile(places: Callable[[], Path]) -> Iterator[Running]:
     watcher.start()
     yield running
     stop.set()
-    watcher.join(5)
+    watcher.join(PATIENCE_SECONDS)
     running.system.stop()
 
 
@@ -103,7 +104,7 @@ def under_load(running: Running, here: str, kills: list[str], pause: tuple[float
     finally:
         stop.set()
         for thread in threads:
-            thread.join(70)
+            thread.join(PATIENCE_SECONDS)
     return clients
 
 

@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 import httpx
 import uvicorn
 from office import Office
+from patience import PATIENCE_SECONDS
 
 from rujukan.api.app import create_app
 from rujukan.consumers.wire.envelope import AgencyKey, Delivery, Opener, from_cloudevent
@@ -42,7 +43,7 @@ class Feeding:
         """Calls as a person or machine of an agency, with a token for so long."""
         token = self._issuer.token(usual_actor(agency, role), agency, [role], seconds)
         headers = {"Authorization": f"Bearer {token}", "Purpose-Of-Use": purpose.value}
-        return self.closing.enter_context(httpx.Client(base_url=self.url, headers=headers, timeout=40))
+        return self.closing.enter_context(httpx.Client(base_url=self.url, headers=headers, timeout=PATIENCE_SECONDS))
 
     def case_with(self, agency: str = "rsud") -> UUID:
         """A case that the agency is told of: three events, that it was opened, a note, and the referral."""
@@ -93,12 +94,12 @@ def serving(settings: Settings) -> Iterator[Feeding]:
         with feeding.closing:
             yield feeding
         server.should_exit = True
-        thread.join(10)
+        thread.join(PATIENCE_SECONDS)
         stop.set()
-        keeper.join(10)
+        keeper.join(PATIENCE_SECONDS)
 
 
-def eventually(check: Callable[[], object], seconds: float = 30.0) -> bool:
+def eventually(check: Callable[[], object], seconds: float = PATIENCE_SECONDS) -> bool:
     """Whether it comes true within that time."""
     give_up = time.monotonic() + seconds
     while time.monotonic() < give_up:

@@ -14,6 +14,7 @@ from uuid import UUID, uuid4
 import psutil
 import psycopg
 from msgspec.structs import replace
+from patience import PATIENCE_SECONDS
 from psycopg.conninfo import make_conninfo
 from psycopg.sql import SQL, Identifier
 
@@ -390,7 +391,7 @@ def held_up(db: psycopg.Connection) -> int:
 
 
 def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.002)

@@ -1,10 +1,12 @@
 """Agencies that nobody else's tests act for, and their people over HTTP."""
 
+import time
 from typing import Any, NamedTuple
 from uuid import uuid4
 
 import httpx
 from conftest import Running
+from patience import PATIENCE_SECONDS
 
 from rujukan.api.casework import Casework
 from rujukan.domain.codes import AgencyKind, Purpose, Role, Service
@@ -21,6 +23,16 @@ PURPOSE = {
     Role.DATA_PROTECTION_OFFICER: Purpose.AUDIT,
     Role.INTEGRATOR: Purpose.CARE,
 }
+
+
+def known(client: httpx.Client) -> httpx.Client:
+    """The client, once the API has heard that this person is a member: what it knew of an agency holds for a while.
+    Nothing is read for that: no purpose is said."""
+    give_up = time.monotonic() + PATIENCE_SECONDS
+    while client.get("/audit", headers={"Purpose-Of-Use": ""}).json()["type"].endswith(":not-a-member"):
+        assert time.monotonic() < give_up, "the API does not hear of it"
+        time.sleep(0.05)
+    return client
 
 
 class Three(NamedTuple):

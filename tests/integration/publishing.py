@@ -16,6 +16,7 @@ from uuid import UUID, uuid4
 from kafka import KafkaAdminClient, KafkaConsumer
 from msgspec.structs import replace
 from office import Office, catch_up
+from patience import PATIENCE_SECONDS
 
 from rujukan.consumers.publishing.publisher import UNABLE_SECONDS
 from rujukan.consumers.publishing.tails import tails
@@ -88,7 +89,7 @@ class Publishing:
             keeper.start()
             with composition.publisher(self.settings) as publisher:
                 publisher.run(stop)
-            keeper.join(10)
+            keeper.join(PATIENCE_SECONDS)
 
         thread = Thread(target=publish, daemon=True)
         thread.start()
@@ -96,7 +97,7 @@ class Publishing:
 
         def halt() -> None:
             stop.set()
-            thread.join(20)
+            thread.join(PATIENCE_SECONDS)
 
         return halt
 
@@ -106,14 +107,14 @@ class Publishing:
     def halt(self) -> None:
         for stop, thread in self._threads:
             stop.set()
-            thread.join(20)
+            thread.join(PATIENCE_SECONDS)
         for process in self._processes:
             if process.poll() is None:
                 process.send_signal(signal.SIGCONT)
                 process.terminate()
         for process in self._processes:
             try:
-                process.wait(10)
+                process.wait(PATIENCE_SECONDS)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
@@ -188,11 +189,10 @@ class Publishing:
             consumer.assign([at])
             consumer.seek(at, consumer.beginning_offsets([at], timeout_ms=10000)[at])
             seen: list[Seen] = []
-            idle = 0
-            while idle < 5:
+            give_up = time.monotonic() + PATIENCE_SECONDS
+            while (mark := consumer.highwater(at)) is None or consumer.position(at) < mark:
+                assert time.monotonic() < give_up, "the end of a topic is out of reach"
                 records = consumer.poll(timeout_ms=200).get(at, ())
-                mark = consumer.highwater(at)
-                idle = 0 if records or mark is None else idle + 1 + 4 * (consumer.position(at) >= mark)
                 for record in records:
                     attributes = opener.verified(record.headers, record.key, record.value)
                     try:
@@ -215,7 +215,7 @@ def publishing(settings: Settings, broker: BrokerProcess, logs: Path) -> Iterato
             made.halt()
 
 
-def until(condition: Callable[[], bool], seconds: float = 60.0) -> float:
+def until(condition: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> float:
     """Wait until it holds; how long that took. Raises AssertionError."""
     started = time.monotonic()
     while not condition():

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
+from patience import PATIENCE_SECONDS
 
 
 class Post(NamedTuple):
@@ -116,7 +117,7 @@ def receiving(certificate: Path | None = None, host: str = "127.0.0.1") -> Itera
     yield made[0]
     server.shutdown()
     server.server_close()
-    thread.join(10)
+    thread.join(PATIENCE_SECONDS)
 
 
 def certified(directory: Path, name: str) -> Path:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import NewTopic
+from patience import PATIENCE_SECONDS
 from told import AGENCY, CASES, KEY, PINNED, NoText, told
 
 from rujukan.consumers.agency.inbox.handling import Rules
@@ -27,7 +28,7 @@ from rujukan.infra.services.broker import EmbeddedBroker
 MANY = told(60)
 
 
-@pytest.fixture(scope="module", params=["embedded", "apache"])
+@pytest.fixture(scope="module", params=["embedded", pytest.param("apache", marks=pytest.mark.thorough)])
 def broker(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     if request.param == "apache" and not ApacheKafka.available():
         pytest.skip("Java 17 and Maven are not here")
@@ -57,7 +58,7 @@ def publish(bootstrap: str, messages: Sequence[Message]) -> None:
     producer.close()
 
 
-def records(bootstrap: str, topic: str, seconds: float = 30.0) -> list[Any]:
+def records(bootstrap: str, topic: str, seconds: float = PATIENCE_SECONDS) -> list[Any]:
     """All that is in a topic."""
     consumer = KafkaConsumer(bootstrap_servers=bootstrap, **topics.CONSUMER)
     at = TopicPartition(topic, 0)
@@ -72,7 +73,7 @@ def records(bootstrap: str, topic: str, seconds: float = 30.0) -> list[Any]:
     return found
 
 
-def eventually(check: Any, seconds: float = 40.0) -> bool:
+def eventually(check: Any, seconds: float = PATIENCE_SECONDS) -> bool:
     give_up = time.monotonic() + seconds
     while time.monotonic() < give_up:
         if check():
@@ -104,7 +105,7 @@ class Hospital:
 
     def end(self) -> None:
         self._stop.set()
-        self._thread.join(20)
+        self._thread.join(PATIENCE_SECONDS)
         assert not self._thread.is_alive()
 
 

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from feed_server import TOKEN, FeedServer
 from msgspec.structs import replace
+from patience import PATIENCE_SECONDS
 from told import AGENCY, CASES, KEY, PINNED, asked_to_delete, delivery, sealed, told
 
 from rujukan.consumers.agency.inbox.handling import NotNow
@@ -46,7 +47,7 @@ class Machine:
             env={**os.environ, "PATH": f"{path}:{os.environ['PATH']}"},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=PATIENCE_SECONDS,
             check=False,
         )
         assert done.returncode == status, done.stderr
@@ -81,7 +82,7 @@ def test_a_reader_that_goes_away_makes_no_dead_letters(machine):
         assert receiving.stdout is not None
         first = json.loads(receiving.stdout.readline())["sequence"]
         receiving.stdout.close()
-        assert receiving.wait(30) == 1
+        assert receiving.wait(PATIENCE_SECONDS) == 1
     assert first == 1
     assert machine.run("dead-letters", "list", AGENCY).stdout == ""
 
@@ -134,7 +135,7 @@ def test_what_is_missing_is_said_by_the_status(machine):
     assert eventually(lambda: file.exists() and count(file, "SELECT count(*) FROM rujukan_gap") == 1)
     assert "missing 3 to 3: waits" in machine.run("inbox", AGENCY, status=3).stdout
     receiving.send_signal(signal.SIGTERM)
-    out, problems = receiving.communicate(timeout=20)
+    out, problems = receiving.communicate(timeout=PATIENCE_SECONDS)
     assert receiving.returncode == 3
     assert b"3 to 3 are missing" in problems
     assert out.count(b"\n") == 2
@@ -151,7 +152,7 @@ def test_who_is_posted_to_and_has_no_way_back_is_told_so(machine, with_feed):
     receiving = subprocess.Popen(command, cwd=machine.directory, stderr=subprocess.PIPE, text=True)
     assert eventually(lambda: count(machine.directory / "rsud.db", "SELECT count(*) FROM rujukan_cursor") == 1)
     receiving.send_signal(signal.SIGTERM)
-    _, problems = receiving.communicate(timeout=30)
+    _, problems = receiving.communicate(timeout=PATIENCE_SECONDS)
     assert receiving.returncode == 0
     assert ("without --feed nothing goes back" in problems) is not with_feed
 
@@ -295,7 +296,7 @@ def test_killed_at_random_while_it_handles_it_handles_each_once_and_in_order(mac
                 )
                 time.sleep(random.uniform(0, 0.15))
             else:
-                assert eventually(lambda: machine.server.said and machine.server.said[-1].handled.sequence == last, 90)
+                assert eventually(lambda: machine.server.said and machine.server.said[-1].handled.sequence == last)
         finally:
             process.kill()
             process.wait()
@@ -308,14 +309,14 @@ def test_killed_at_random_while_it_handles_it_handles_each_once_and_in_order(mac
 
 
 def count(file: Path, sql: str) -> int:
-    with sqlite3.connect(file, timeout=10) as db:
+    with sqlite3.connect(file, timeout=PATIENCE_SECONDS) as db:
         try:
             return int(db.execute(sql).fetchone()[0])
         except sqlite3.OperationalError:
             return 0
 
 
-def eventually(check: Any, seconds: float = 30.0) -> bool:
+def eventually(check: Any, seconds: float = PATIENCE_SECONDS) -> bool:
     give_up = time.monotonic() + seconds
     while time.monotonic() < give_up:
         if check():

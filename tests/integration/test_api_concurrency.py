@@ -10,6 +10,7 @@ from uuid import uuid4
 import httpx
 import pytest
 from conftest import Running
+from patience import PATIENCE_SECONDS
 
 from rujukan.domain.codes import Role
 
@@ -86,7 +87,7 @@ def at_once(hands: ThreadPoolExecutor, acts: Sequence[Callable[[], T]]) -> list[
     ready = Barrier(len(acts))
 
     def act(one: Callable[[], T]) -> T:
-        ready.wait(30)
+        ready.wait(PATIENCE_SECONDS)
         return one()
 
     return list(hands.map(act, acts))

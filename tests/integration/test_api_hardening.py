@@ -15,11 +15,10 @@ from conftest import Running, start_system
 from kafka import KafkaAdminClient
 from office import Office, until
 
-from rujukan.api.actions import EXAMPLE_KEY
 from rujukan.consumers.publishing.tails import tails
 from rujukan.consumers.wire.kafka import topics
 from rujukan.consumers.wire.kafka.access import options
-from rujukan.domain.agency_keys import RegisterKey
+from rujukan.domain.agency_keys import EXAMPLE_KEY, RegisterKey
 from rujukan.domain.codes import Role
 from rujukan.infra import composition
 from rujukan.infra.issuer import usual_actor

@@ -16,6 +16,8 @@ import httpx
 import pytest
 from conftest import Running
 from fastapi import FastAPI
+from patience import PATIENCE_SECONDS
+from people import known
 
 from rujukan.api.app import create_app
 from rujukan.api.casework import Casework
@@ -93,7 +95,8 @@ def officers(running: Running) -> None:
                 occurred_at=act.at, member=ActorId(usual_actor(agency, OFFICER)), roles=frozenset({OFFICER})
             )
             casework.act_on_agency(agency, member, act, correlation=uuid4())
-    time.sleep(1.1)  # as long as the API goes by what it knew of an agency
+    for agency in ("uptd-ppa", OPENER):
+        known(running.client(agency, OFFICER, Purpose.AUDIT))
 
 
 @pytest.fixture
@@ -516,7 +519,7 @@ class Ears:
     def of(self, agency: str, case: str) -> list[Delivery]:
         return [d for d in self.heard[agency] if str(d.case) == case]
 
-    def wait_for(self, agency: str, case: str, topic: str, seconds: float = 80) -> None:
+    def wait_for(self, agency: str, case: str, topic: str, seconds: float = PATIENCE_SECONDS) -> None:
         give_up = time.monotonic() + seconds
         while not any(d.topic == topic for d in self.of(agency, case)):
             assert time.monotonic() < give_up, f"{agency} did not hear of {topic}"
@@ -525,7 +528,7 @@ class Ears:
     def stop(self) -> None:
         self._stop.set()
         for thread in self._threads:
-            thread.join(15)
+            thread.join(PATIENCE_SECONDS)
 
 
 @pytest.fixture

@@ -17,6 +17,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
+from patience import PATIENCE_SECONDS
+from people import known
 
 from rujukan.api.casework import Casework
 from rujukan.consumers.evidence import bundle_parts as b
@@ -82,7 +84,7 @@ def disclose(running: Any, case: str, **more: Any) -> str:
 
 
 def fetch(running: Any, case: str, disclosure: str, **query: str) -> bytes:
-    give_up = time.monotonic() + 60
+    give_up = time.monotonic() + PATIENCE_SECONDS
     while True:
         answer = reviewer(running).get(f"/cases/{case}/disclosures/{disclosure}/bundle", params=query)
         if answer.status_code == 200:
@@ -207,7 +209,7 @@ def test_nobody_but_the_leads_legal_reviewer_makes_or_fetches_one(running, filed
         with composition.service(running.settings, connections=2) as ports:
             casework = Casework(ports.log, ports.macs)
             onboarding.add_member(casework, agency, usual_actor(agency, role), [role], None)
-        time.sleep(1.1)
+        known(running.client(agency, role, Purpose.LEGAL))
     client = running.client(agency, role, Purpose.LEGAL)
     body = {"recipient": "x", "basis": "court-order", "rule": "x", "compartments": []}
     assert client.post(f"/cases/{filed.case}/disclosures", json=body).status_code == status
@@ -421,7 +423,7 @@ def test_of_an_erased_case_no_bundle_is_made_and_the_ledger_still_verifies(runni
     here = f"/cases/{case}/disclosures/{disclosure}/bundle"
     assert reviewer(running).get(here).status_code == 404
     keys = composition.ledger_keys(running.settings)
-    give_up = time.monotonic() + 60
+    give_up = time.monotonic() + PATIENCE_SECONDS
     while (report := audit(running.settings.database, keys)).unsealed and time.monotonic() < give_up:
         time.sleep(0.1)
     assert (report.difference, report.unsealed) == (None, 0)

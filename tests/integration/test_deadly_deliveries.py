@@ -12,6 +12,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 from feed_server import FeedServer
+from patience import PATIENCE_SECONDS
 from psycopg.conninfo import make_conninfo
 from told import AGENCY, KEY, PINNED, told
 
@@ -88,7 +89,7 @@ class Subscriber:
             cwd=self._directory,
             env={**os.environ, "DEATHS": str(deaths)},
             stderr=subprocess.DEVNULL,
-            timeout=60,
+            timeout=PATIENCE_SECONDS,
             check=False,
         ).returncode
 

@@ -27,6 +27,7 @@ from office import (
     until,
     writing,
 )
+from patience import PATIENCE_SECONDS
 from starlette.testclient import TestClient
 
 from rujukan.api.app import create_app
@@ -284,10 +285,10 @@ def test_a_key_made_while_its_case_is_erased_does_not_outlive_it(
 
         sealing = Thread(target=seal)
         sealing.start()
-        start.wait(10)
+        start.wait(PATIENCE_SECONDS)
         erases(office, case)
         stop.set()
-        sealing.join(10)
+        sealing.join(PATIENCE_SECONDS)
         row = superuser.execute("SELECT count(*) FROM log.data_keys WHERE stream = %s", (case,)).fetchone()
         assert row == (0,)
 
@@ -416,7 +417,7 @@ def test_a_worker_passes_by_what_cannot_be_opened_any_more(office: Office, setti
             tell_one_case(office, composition.now())
     finally:
         stop.set()
-        working.join(10)
+        working.join(PATIENCE_SECONDS)
 
 
 def test_the_lead_sees_what_was_erased_and_who_has_not_deleted(office: Office, settings: Settings, api: Caller) -> None:

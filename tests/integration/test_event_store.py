@@ -13,6 +13,7 @@ import pytest
 from eventsourcing.persistence import StoredEvent
 from msgspec.structs import replace
 from office import ACT, NOON, append, note, opened_store, until
+from patience import PATIENCE_SECONDS
 
 from rujukan.domain import catalogue
 from rujukan.domain.case.intake import CaseOpened
@@ -450,5 +451,5 @@ def test_a_follower_that_nobody_wakes_looks_for_itself(store: EventStore, superu
         append(store, stream, 3, note("third"))
         until(lambda: len(found) > before + 1)
         stop.set()
-        running.result(10)
+        running.result(PATIENCE_SECONDS)
     assert found == sorted(set(found))

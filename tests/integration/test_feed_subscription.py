@@ -13,6 +13,7 @@ import pytest
 from feed_server import TOKEN, FeedServer
 from hypothesis import given
 from hypothesis import strategies as st
+from patience import PATIENCE_SECONDS
 from told import AGENCY, CASES, KEY, PINNED, Wire, delivery, sealed, told
 
 from rujukan.consumers.agency.inbox.handling import Rules
@@ -57,11 +58,11 @@ class Receiving:
 
     def end(self) -> None:
         self.stop.set()
-        self._thread.join(10)
+        self._thread.join(PATIENCE_SECONDS)
         assert not self._thread.is_alive()
 
 
-def eventually(check: Any, seconds: float = 20.0) -> bool:
+def eventually(check: Any, seconds: float = PATIENCE_SECONDS) -> bool:
     give_up = time.monotonic() + seconds
     while time.monotonic() < give_up:
         if check():

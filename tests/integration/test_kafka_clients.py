@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
+from patience import PATIENCE_SECONDS
 from told import AGENCY
 
 from rujukan.consumers.agency.kafka.source import KafkaReplies, KafkaSource
@@ -25,7 +26,7 @@ def held() -> tuple[int, int]:
 
 
 def settles_at(most: tuple[int, int]) -> bool:
-    give_up = time.monotonic() + 20
+    give_up = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < give_up:
         gc.collect()
         threads, descriptors = held()
@@ -70,7 +71,7 @@ def test_a_producer_with_messages_for_a_broker_that_is_gone_ends(tmp_path: Path)
     before = held()
     producers = [clients.producer(bootstrap_servers=broker.bootstrap, **topics.PRODUCER) for _ in range(2)]
     for producer in producers:
-        producer.send(topics.topic_of(AGENCY), value=b"x", partition=0).get(timeout=20)
+        producer.send(topics.topic_of(AGENCY), value=b"x", partition=0).get(timeout=PATIENCE_SECONDS)
     broker.kill()
     for producer in producers:
         producer.send(topics.topic_of(AGENCY), value=b"x", partition=0)

@@ -31,6 +31,7 @@ from kafka.protocol.producer.produce import ProduceRequest
 from kafka.record.memory_records import MemoryRecordsBuilder
 from kafka.structs import OffsetAndMetadata
 from msgspec.structs import replace
+from patience import PATIENCE_SECONDS
 
 from rujukan.api.casework import Casework
 from rujukan.consumers.agency.inbox.notes import MOST_SAID
@@ -65,7 +66,10 @@ from rujukan.infra.processes import system_act
 from rujukan.infra.services.kafka_cluster import KafkaCluster
 from rujukan.infra.settings import Settings, to_environment
 
-pytestmark = pytest.mark.skipif(not KafkaCluster.available(), reason="Java 17 and Maven are not here")
+pytestmark = [
+    pytest.mark.thorough,
+    pytest.mark.skipif(not KafkaCluster.available(), reason="Java 17 and Maven are not here"),
+]
 
 MINE, OTHER, SUSPENDED = "lbh", "rsud", "disdik"
 OWN, THEIRS = topics_of(MINE), topics_of(OTHER)
@@ -566,7 +570,7 @@ def test_the_service_publishes_and_the_agency_reads_its_own(secured, world):
     finally:
         stop.set()
         for thread in threads:
-            thread.join(15)
+            thread.join(PATIENCE_SECONDS)
     opener = Opener([keys["uptd-ppa"]], (composition.service_key(secured),))
     told = [opener.open(r.headers, r.key, r.value).topic for r in found]
     assert told == ["case.CaseOpened", "case.ReportReceived"]

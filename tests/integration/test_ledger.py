@@ -14,6 +14,7 @@ import psycopg
 import pytest
 from msgspec.structs import replace
 from office import ACT, note, opened_store, writing
+from patience import PATIENCE_SECONDS
 from psycopg import errors
 from psycopg.conninfo import make_conninfo
 from psycopg.sql import SQL, Identifier
@@ -313,7 +314,7 @@ def sealer_process(settings: Settings) -> subprocess.Popen:
     )
 
 
-def until_sealed(ledger: LedgerStore, size: int, seconds: float = 60) -> None:
+def until_sealed(ledger: LedgerStore, size: int, seconds: float = PATIENCE_SECONDS) -> None:
     give_up = time.monotonic() + seconds
     while ledger.size() < size:
         assert time.monotonic() < give_up, f"{ledger.size()} of {size} leaves were sealed"

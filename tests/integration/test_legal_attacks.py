@@ -242,7 +242,7 @@ def test_who_may_not_know_of_a_case_learns_nothing_from_the_refusal(running: Any
 
 
 def onboarded(running: Any, agency: str) -> httpx.Client:
-    import time
+    from people import known
 
     from rujukan.api.casework import Casework
     from rujukan.infra import onboarding
@@ -251,8 +251,7 @@ def onboarded(running: Any, agency: str) -> httpx.Client:
     with composition.service(running.settings, connections=2) as ports:
         casework = Casework(ports.log, ports.macs)
         onboarding.add_member(casework, agency, usual_actor(agency, Role.LEGAL_REVIEWER), [Role.LEGAL_REVIEWER], None)
-    time.sleep(1.1)
-    return running.client(agency, Role.LEGAL_REVIEWER, Purpose.LEGAL)
+    return known(running.client(agency, Role.LEGAL_REVIEWER, Purpose.LEGAL))
 
 
 def test_a_disclosure_of_one_case_is_not_fetched_under_another(running: Any, case: str) -> None:

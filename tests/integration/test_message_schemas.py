@@ -11,6 +11,7 @@ import msgspec
 import pytest
 from conftest import Running
 from jsonschema import Draft202012Validator
+from patience import PATIENCE_SECONDS
 
 from rujukan.consumers.wire.envelope import Opener, from_cloudevent, to_cloudevent
 from rujukan.consumers.wire.known_events import is_known
@@ -85,7 +86,7 @@ def test_what_eight_agencies_are_told_of_two_cases_fits_what_is_served(running: 
     withheld, topics = set(), set()
     with composition.follower(running.settings) as source:
         told = Tellings(source.store, source.store.pool, sealing)
-        give_up = time.monotonic() + 60
+        give_up = time.monotonic() + PATIENCE_SECONDS
         with source.store.pool.connection() as db:
             while db.execute("SELECT position FROM delivery.reached").fetchone()[0] < position:
                 assert time.monotonic() < give_up, "the register did not come so far"
@@ -115,6 +116,7 @@ def test_what_eight_agencies_are_told_of_two_cases_fits_what_is_served(running: 
 # AsyncAPI's own parser -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(not (shutil.which("node") and shutil.which("npm")), reason="needs Node and npm")
 def test_asyncapis_own_parser_finds_nothing_wrong(tmp_path: Path) -> None:
     for name in PROGRAM:

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from rujukan.consumers.wire.envelope import encoded_service_key
 
+pytestmark = pytest.mark.thorough
 SOURCE = Path(__file__).parents[2] / "consumers" / "other_languages"
 
 

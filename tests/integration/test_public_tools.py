@@ -44,6 +44,7 @@ KEYS = (LOG, LOG_PQ, WITNESS, WITNESS_PQ)
 SIZE = 70_000
 LEAVES = [b"entry %d" % n for n in range(SIZE)]
 
+pytestmark = pytest.mark.thorough
 Ask = Callable[..., dict[str, Any]]
 
 

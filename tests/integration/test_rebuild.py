@@ -25,6 +25,7 @@ from office import (
     tell_lateness,
     tell_one_case,
 )
+from patience import PATIENCE_SECONDS
 
 from rujukan import projections
 from rujukan.domain.case.notes import RecordNote
@@ -178,7 +179,7 @@ def test_the_old_tables_answer_until_the_new_ones_do(
         for name in NAMES * 2:
             rebuild(settings, name)
         stop.set()
-        answers = [answer for reader in readers for answer in reader.result(10)]
+        answers = [answer for reader in readers for answer in reader.result(PATIENCE_SECONDS)]
     assert len(answers) > 10
     assert [answer for answer in answers if answer != whole] == []
 
@@ -259,8 +260,8 @@ def test_what_happens_during_a_rebuild_is_in_it(
         for name in NAMES:
             rebuild(settings, name)
         stop.set()
-        assert writer.result(30) > 0
-        worker.result(30)
+        assert writer.result(PATIENCE_SECONDS) > 0
+        worker.result(PATIENCE_SECONDS)
     assert catch_up(settings) == head(settings)
     after = dump(settings)
     positions = [row[0] for row in after["audit"]]

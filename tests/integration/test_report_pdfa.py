@@ -20,7 +20,10 @@ from rujukan.infra.report.signature import Signer, sign
 HERE = Path(__file__).parents[1] / "verapdf"
 COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"
 
-pytestmark = pytest.mark.skipif(not (shutil.which("java") and shutil.which("mvn")), reason="needs Java and Maven")
+pytestmark = [
+    pytest.mark.thorough,
+    pytest.mark.skipif(not (shutil.which("java") and shutil.which("mvn")), reason="needs Java and Maven"),
+]
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,7 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 from office import Office, append, erases, note, opened_office, opened_store, tell_one_case
+from patience import PATIENCE_SECONDS
 
 from rujukan.domain.compartment import Compartment
 from rujukan.infra import composition
@@ -91,7 +92,7 @@ class Writers:
     def __exit__(self, kind: object, problem: BaseException | None, trace: object) -> None:
         self._stop.set()
         for thread in self._threads:
-            thread.join(30)
+            thread.join(PATIENCE_SECONDS)
         if problem is None:
             assert not self.problems, self.problems
             assert self.written
@@ -108,7 +109,7 @@ def test_the_key_is_replaced_under_load_and_everything_opens(settings: Settings,
             assert provider.ids() == [done.active]
             assert f'"{old}"' not in settings.keyring_file.read_text()
         before = len(writers.written)
-        give_up = time.monotonic() + 20
+        give_up = time.monotonic() + PATIENCE_SECONDS
         while len(writers.written) == before:
             assert time.monotonic() < give_up, "who works, works on"
             time.sleep(0.01)
@@ -212,7 +213,7 @@ def test_cases_are_erased_while_keys_are_wrapped_anew(
             erases(office, case)
     finally:
         stop.set()
-        rotating.join(30)
+        rotating.join(PATIENCE_SECONDS)
     assert not problems
     row = superuser.execute("SELECT count(*) FROM log.data_keys WHERE stream = ANY(%s)", (cases,)).fetchone()
     assert row == (0,)
@@ -336,16 +337,18 @@ def test_no_key_is_lost_where_a_rotation_is_killed_at_random_under_load(
     killed = 0
     with Writers(settings, 2) as writers:
         begun = time.monotonic()
-        rotating(settings).wait(60)
+        rotating(settings).wait()
         takes = time.monotonic() - begun
-        for _ in range(KILLS):
+        while killed < KILLS:
             process = rotating(settings)
             time.sleep(random.uniform(takes * 0.5, takes * 1.05))
             process.send_signal(signal.SIGKILL)
-            killed += process.wait(30) == -signal.SIGKILL
-    assert killed, "no rotation was killed in its middle"
+            if process.wait() == -signal.SIGKILL:
+                killed += 1
+            else:
+                takes *= 0.8  # it was at its end: the machine is quicker than when that was measured
     last = rotating(settings)
-    _, said = last.communicate(timeout=60)
+    _, said = last.communicate()
     assert last.returncode == 0, said
     provider = LocalKeyring(settings.keyring_file)
     assert wrapped_under(superuser) == set(provider.ids()) == {provider.ids()[-1]}

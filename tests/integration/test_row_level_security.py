@@ -15,6 +15,7 @@ import msgspec
 import psycopg
 import pytest
 from office import KINDS, Office, catch_up, opened_office, tell_erasures, tell_lateness, tell_one_case, until
+from patience import PATIENCE_SECONDS
 from psycopg import errors
 from psycopg.sql import SQL, Identifier
 from psycopg.types.string import TextLoader
@@ -168,7 +169,7 @@ def test_what_agencies_were_told_is_each_agencys_own(
     keeper.start()
     until(lambda: superuser.execute("SELECT count(*) FROM delivery.webhooks").fetchone() == (2,))
     stop.set()
-    keeper.join(20)
+    keeper.join(PATIENCE_SECONDS)
     for table in ("told", "heads", "webhooks"):
         count = SQL("SELECT DISTINCT agency FROM {}").format(Identifier("delivery", table))
         assert {"rsud", "polres"} <= {agency for (agency,) in superuser.execute(count)}

@@ -20,6 +20,7 @@ from kafka import (  # type: ignore[import-untyped]
     TopicPartition,
 )
 from kafka.admin import NewTopic  # type: ignore[import-untyped]
+from patience import PATIENCE_SECONDS
 
 from rujukan.infra.services.apache_kafka import ApacheKafka
 from rujukan.infra.services.broker import BrokerError, BrokerProcess, EmbeddedBroker
@@ -32,7 +33,7 @@ def kill(service: EmbeddedPostgres | BrokerProcess) -> None:
     pid = service.pid
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while service.is_alive() and time.monotonic() < deadline:
         time.sleep(0.01)
     assert not service.is_alive()
@@ -149,7 +150,7 @@ def test_a_foreign_directory_is_refused(tmp_path: Path) -> None:
 # -- brokers ------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(params=["tansu", "apache"], scope="module")
+@pytest.fixture(params=["tansu", pytest.param("apache", marks=pytest.mark.thorough)], scope="module")
 def broker(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrokerProcess]:
     logging.getLogger("kafka").setLevel(logging.CRITICAL)
     folder = tmp_path_factory.mktemp("broker")
@@ -182,7 +183,7 @@ def produce(bootstrap: str, values: list[bytes]) -> list[int]:
             producer.send(TOPIC, key=b"case-1", value=value, headers=[("sealed", b"\x00\x01")], partition=0)
             for value in values
         ]
-        return [future.get(timeout=20).offset for future in sent]
+        return [future.get(timeout=PATIENCE_SECONDS).offset for future in sent]
     finally:
         producer.close()
 
@@ -199,7 +200,7 @@ def consume(bootstrap: str, count: int) -> list[Any]:
     try:
         consumer.assign([partition])
         consumer.seek(partition, 0)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while len(records) < count and time.monotonic() < deadline:
             for batch in consumer.poll(timeout_ms=500).values():
                 records.extend(batch)

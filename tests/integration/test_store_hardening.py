@@ -33,6 +33,7 @@ from office import (
     until,
     writing,
 )
+from patience import PATIENCE_SECONDS
 from psycopg.conninfo import make_conninfo
 
 from rujukan.domain.case.consents import WithdrawConsent
@@ -90,7 +91,7 @@ def twice_at_it(db: psycopg.Connection, writer: GroupCommit, act: Callable[[], o
             until(lambda: held_up(db) == 1)
             hang_up(writer)
             until(lambda: held_up(db) == 2)
-        answer.result(10)
+        answer.result(PATIENCE_SECONDS)
 
 
 # Appending -----------------------------------------------------------------------------------------------------

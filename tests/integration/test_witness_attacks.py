@@ -17,6 +17,7 @@ from typing import Any
 
 import httpx
 import pytest
+from patience import PATIENCE_SECONDS
 from test_ledger import fresh, ledger, public, seal, write  # noqa: F401
 
 from rujukan.consumers.agency.witnessing.at_work import UNREACHABLE, LogClient, WitnessServer, watch
@@ -359,7 +360,7 @@ def test_a_log_that_never_stops_answering_is_left(opened, hurried, pause):
     left = pytest.raises((*UNREACHABLE, NotProven))
     with serving(lambda h: h.endless(piece, pause)) as log, left:
         watch(opened(), LogClient(log.url))
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 300
 
 
 @pytest.mark.parametrize("tile", [b"", b"x", bytes(31), bytes(33), bytes(256 * 32), bytes(10**6)])
@@ -500,7 +501,7 @@ def test_a_witness_that_never_stops_answering_is_left(hurried, pause):
     piece = b"x" * (10_000 if not pause else 1)
     with serving(lambda h: h.endless(piece, pause)) as server, httpx.Client() as client, pytest.raises(Refused):
         Asked(server.url, WITNESS.public, client).ask(head(GROWN), Tree())
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 300
 
 
 def test_a_slow_witness_keeps_no_other_waiting_and_one_that_was_away_is_asked_again(
@@ -551,7 +552,7 @@ def test_a_slow_witness_keeps_no_other_waiting_and_one_that_was_away_is_asked_ag
         finally:
             stop.set()
             servers["slow"].over.set()
-            thread.join(10)
+            thread.join(PATIENCE_SECONDS)
     for witness in witnesses.values():
         witness.close()
 
@@ -563,7 +564,7 @@ def seen(store: Any, policy: Path) -> set[str]:
         return set()
 
 
-def until(condition: Callable[[], bool], seconds: float = 40) -> None:
+def until(condition: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> None:
     give_up = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < give_up

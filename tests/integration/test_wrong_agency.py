@@ -14,6 +14,7 @@ import httpx
 import msgspec
 import pytest
 from conftest import Running
+from patience import PATIENCE_SECONDS
 
 from rujukan.api.actions import CASE_ACTIONS, Action
 from rujukan.consumers.wire.envelope import Delivery, Opener, from_cloudevent
@@ -262,7 +263,7 @@ def test_what_a_recipient_is_sent_tells_nothing_of_the_others(
         events = machine.get("/subscription/events", params={"case": case, "limit": 500}).json()
         return [opener.open(*from_cloudevent(event)) for event in events]
 
-    give_up = time.monotonic() + 30
+    give_up = time.monotonic() + PATIENCE_SECONDS
     while not any(d.topic == "case.ReferralSent" for d in sent()) and time.monotonic() < give_up:
         time.sleep(0.1)
     said = " ".join(msgspec.json.encode(delivery).decode() for delivery in sent())

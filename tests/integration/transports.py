@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 from feeding import Feeding, eventually
 from msgspec.structs import replace
 from office import catch_up
+from patience import PATIENCE_SECONDS
 
 from rujukan.consumers.agency.inbox.handling import Rules
 from rujukan.consumers.agency.inbox.inbox import SqliteInbox
@@ -36,7 +37,7 @@ from rujukan.infra.webhooks.sending import Patience
 
 AGENCY = "rsud"
 RULES = Rules(tries=2, first_pause=0.01)
-PATIENCE = Patience(schedule=(0.1,), attempt_seconds=10)
+PATIENCE = Patience(schedule=(0.1,), attempt_seconds=60)
 
 
 class Told(NamedTuple):
@@ -198,8 +199,10 @@ class OverWebhook(Carrier):
         return WebhookSource(AGENCY, self._address, [self._secret], feed=self.world.feed())
 
     def fresh(self) -> Source:
-        self._does("/replay", after=0)
-        return self.source()
+        """What was on its way when the service was asked to begin anew could else come before what it begins with."""
+        with self.halted():
+            self._does("/replay", after=0)
+            return self.source()
 
     def repeating(self) -> Source:
         return self.fresh()
@@ -215,7 +218,6 @@ class OverWebhook(Carrier):
         if begin.sequence is None or case is not None:
             return super().replayed(begin, case, file)
         head = self.world.feeding.head(AGENCY)
-        self._does("/replay", after=begin.sequence - 1)
         found: list[str] = []
         stop = Event()
 
@@ -232,8 +234,10 @@ class OverWebhook(Carrier):
             inbox.close()
 
         thread = Thread(target=run, daemon=True)
-        thread.start()
-        thread.join(40)
+        with self.halted():
+            self._does("/replay", after=begin.sequence - 1)
+            thread.start()
+        thread.join(PATIENCE_SECONDS)
         stop.set()
         return found
 
@@ -251,7 +255,7 @@ def _in_a_thread(run: Callable[[Event], object]) -> Iterator[None]:
         yield
     finally:
         stop.set()
-        thread.join(30)
+        thread.join(PATIENCE_SECONDS)
     assert not thread.is_alive()
 
 
@@ -307,12 +311,12 @@ class Hospital:
     def saw(self, told: Sequence[Told]) -> None:
         """Wait until it saw as many as these; it saw exactly these, in this order."""
         expected = [one.id for one in told]
-        assert eventually(lambda: len(self.seen) >= len(expected), 40), (len(self.seen), len(expected))
+        assert eventually(lambda: len(self.seen) >= len(expected)), (len(self.seen), len(expected))
         assert self.ids() == expected
 
     def stop(self) -> None:
         self._stop.set()
-        self._thread.join(30)
+        self._thread.join(PATIENCE_SECONDS)
         assert not self._thread.is_alive()
 
 

@@ -15,7 +15,7 @@ from rujukan.consumers.wire.kafka import topics
 from rujukan.domain import catalogue
 from rujukan.domain.words import Words
 from rujukan.infra.schemas import asyncapi, frozen, html_page, serving
-from rujukan.infra.schemas.reading import Chapter, Entry, Field, code_lists
+from rujukan.infra.schemas.reading import Article, Chapter, Field, code_lists
 from rujukan.infra.schemas.shapes import DELIVERY, PLACEHOLDER, Name
 
 OFFICIAL = Draft7Validator(json.loads((Path(__file__).parent / "data" / "asyncapi" / "3.0.0.json").read_text("utf-8")))
@@ -176,7 +176,7 @@ HOSTILE = '<script>alert("1")</script>\' onload=x &amp; `</code><b>`'
 def test_whatever_a_word_says_it_is_text(monkeypatch: pytest.MonkeyPatch) -> None:
     words = Words(HOSTILE, HOSTILE)
     field = Field(HOSTILE, words, f"code of {HOSTILE}", HOSTILE, HOSTILE, True)
-    entry = Entry(Name(HOSTILE, 1), HOSTILE, words, words, [words], [field])
+    entry = Article(Name(HOSTILE, 1), HOSTILE, words, words, [words], [field])
     monkeypatch.setattr(html_page, "chapters", lambda: [Chapter(words, [entry])])
     document = deepcopy(DOCUMENT)
     document["info"]["title"] = HOSTILE

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE_SECONDS
 
 from rujukan.infra.cli import MEASURES
 
@@ -27,7 +28,7 @@ print(json.dumps(broken))
 def broken() -> dict[str, str]:
     """The measures that cannot be loaded, with what happened. One process loads all: most of it is the same imports."""
     command = [sys.executable, "-W", "ignore", "-c", LOAD, *MEASURES]
-    done = subprocess.run(command, cwd=HERE, check=True, timeout=120, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=HERE, check=True, timeout=PATIENCE_SECONDS, capture_output=True, text=True)
     return dict(json.loads(done.stdout))
 
 

@@ -679,12 +679,13 @@ def test_a_hostile_100_mb_is_refused_in_a_few_seconds_and_less_than_a_gigabyte(k
         "from rujukan.consumers.evidence.bundles import Refused, verify_bundle\n"
         "try:\n verify_bundle(open(sys.argv[1], 'rb').read())\n"
         "except Refused as problem:\n print(problem.part)\n"
+        "print(sum(resource.getrusage(resource.RUSAGE_SELF)[:2]))\n"
     )
-    began = time.monotonic()
     done = subprocess.run([sys.executable, "-c", script, file], capture_output=True, text=True, env=os.environ)
     assert done.returncode == 0, done.stderr[-500:]
-    assert done.stdout.strip()
-    assert time.monotonic() - began < 20
+    part, seconds = done.stdout.splitlines()
+    assert part
+    assert float(seconds) < 20, "of a processor's time, whatever else that does"
 
 
 def test_a_bundle_of_200_events_is_verified_quickly() -> None:

@@ -307,7 +307,7 @@ def test_a_prover_is_told_of_what_the_tree_does_not_have() -> None:
 
 
 def test_a_hostile_proof_is_refused_at_once() -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     for call in (
         lambda: verify_inclusion(bytes(32), 5, LARGEST, [bytes(32)] * 50_000, bytes(32)),
         lambda: verify_consistency(5, bytes(32), LARGEST, bytes(32), [bytes(32)] * 50_000),
@@ -315,4 +315,4 @@ def test_a_hostile_proof_is_refused_at_once() -> None:
     ):
         with pytest.raises(NotProven):
             call()
-    assert time.perf_counter() - began < 5
+    assert time.process_time() - began < 5

@@ -212,13 +212,13 @@ def test_the_limits_of_a_note() -> None:
 )
 def test_hostile_notes_are_refused_at_once(unit: str) -> None:
     data = (unit * (400_000 // len(unit.encode()))).encode()
-    began = time.perf_counter()
+    began = time.process_time()
     assert refused(lambda: parse_note(data + b"x"))
     assert refused(lambda: parse_note(b"\n" + data + b"\n\n"))
     refused(lambda: parse_checkpoint(data.decode() + "\n"))
     refused(lambda: parse_vkey(data.decode()))
     refused(lambda: parse_signature(data.decode()))
-    assert time.perf_counter() - began < 5
+    assert time.process_time() - began < 5
 
 
 # Names and keys ---------------------------------------------------------------------------------------------

@@ -360,7 +360,7 @@ def test_groups_in_groups_need_no_deep_stack() -> None:
     "unit", [b"\n", b" ", b"#", b"\t\n", b"a ", b"group g any A\n", b"witness a b\n", b"group g any " + b"a " * 99]
 )
 def test_hostile_policies_are_refused_at_once(unit: bytes) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     with pytest.raises(Malformed):
         parse_policy(unit * (250_000 // len(unit)))
-    assert time.perf_counter() - began < 5
+    assert time.process_time() - began < 5

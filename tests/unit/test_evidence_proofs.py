@@ -225,7 +225,7 @@ def test_a_checkpoint_with_an_empty_first_line_is_not_taken_for_another() -> Non
     "unit", [b"\n", b"A", b"=", b"A\n", HASH.encode() + b"\n", b"index 0\n", b"extra A\n", b"\n\n"]
 )
 def test_hostile_proofs_are_refused_at_once(unit: bytes) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     body = unit * (500_000 // len(unit))
     for data in (
         body,
@@ -236,4 +236,4 @@ def test_hostile_proofs_are_refused_at_once(unit: bytes) -> None:
     ):
         with pytest.raises(NotProven):
             verify_proof(parse_proof(data), ENTRIES[6], POLICY)
-    assert time.perf_counter() - began < 5
+    assert time.process_time() - began < 5

@@ -8,6 +8,7 @@ from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import pytest
+from patience import PATIENCE_SECONDS
 
 from rujukan.infra.keys.home import UnwrapFailed, id_of
 from rujukan.infra.keys.local import LocalKeyring
@@ -145,7 +146,7 @@ def test_a_destroyed_key_is_overwritten_where_it_stood(keyring: LocalKeyring, fi
 
 
 def _add(file: Path, barrier: Barrier) -> None:
-    barrier.wait(30)
+    barrier.wait(PATIENCE_SECONDS)
     LocalKeyring(file).add()
 
 
@@ -157,7 +158,7 @@ def test_two_processes_that_change_a_keyring_at_once_lose_nothing(file: Path) ->
     for process in processes:
         process.start()
     for process in processes:
-        process.join(120)
+        process.join(PATIENCE_SECONDS)
         assert process.exitcode == 0
     assert len(LocalKeyring(file).ids()) == 5
 
@@ -224,7 +225,7 @@ def test_a_keyring_without_its_active_key_is_refused(tmp_path: Path, keys: objec
 
 
 def _make(file: Path, barrier: Barrier, out: "Queue[bytes]") -> None:
-    barrier.wait(30)
+    barrier.wait(PATIENCE_SECONDS)
     out.put(LocalKeyring(file).mac("nik-index", b"m"))
 
 
@@ -236,8 +237,8 @@ def test_two_processes_that_start_at_once_agree_on_one_keyring(tmp_path: Path) -
         processes = [context.Process(target=_make, args=(file, barrier, out)) for _ in range(2)]
         for process in processes:
             process.start()
-        secrets = {out.get(timeout=30) for _ in processes}
+        secrets = {out.get(timeout=PATIENCE_SECONDS) for _ in processes}
         for process in processes:
-            process.join(30)
+            process.join(PATIENCE_SECONDS)
         assert secrets == {LocalKeyring(file).mac("nik-index", b"m")}
         assert [p.name for p in file.parent.iterdir()] == ["keyring.json"]

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
+from patience import PATIENCE_SECONDS
 from told import AGENCY, CASES, KEY, PINNED, SERVICE, Wire, delivery, rubbish, sealed, told
 
 from rujukan.consumers.agency.inbox.handling import Rules
@@ -312,7 +313,7 @@ def test_a_key_is_picked_up_without_a_new_start_and_without_a_message(desk, tmp_
     write_key(tmp_path / "new.key", new)
     assert eventually(lambda: desk.seen == [1])
     stop.set()
-    thread.join(5)
+    thread.join(PATIENCE_SECONDS)
 
 
 def write_key(file: Any, key: AgencyKey | None) -> None:
@@ -341,7 +342,7 @@ def test_what_arrived_is_said_while_the_handler_works(tmp_path):
     wire = Wire(TWELVE[:3])
 
     def run() -> None:
-        inbox = SqliteInbox(tmp_path / "inbox.db", lambda d, db: go.wait(10))
+        inbox = SqliteInbox(tmp_path / "inbox.db", lambda d, db: go.wait(600))
         Subscription(wire, [KEY], PINNED, inbox, rules=QUICK).run(stop)
 
     thread = Thread(target=run, daemon=True)
@@ -355,10 +356,10 @@ def test_what_arrived_is_said_while_the_handler_works(tmp_path):
     time.sleep(0.5)
     assert len(wire.clerk.said) == said, "it says nothing twice without need"
     stop.set()
-    thread.join(5)
+    thread.join(PATIENCE_SECONDS)
 
 
-def eventually(check: Any, seconds: float = 10.0) -> bool:
+def eventually(check: Any, seconds: float = PATIENCE_SECONDS) -> bool:
     give_up = time.monotonic() + seconds
     while time.monotonic() < give_up:
         if check():

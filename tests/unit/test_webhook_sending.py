@@ -215,7 +215,7 @@ def test_names_that_hang_hold_up_neither_others_nor_the_end(monkeypatch: pytest.
     def look_up(host: str, port: int) -> list[str]:
         asked.append(host)
         if host.startswith("hangs"):
-            answers.wait(60)
+            answers.wait(600)
         return ["93.184.215.14"]
 
     monkeypatch.setattr(names, "look_up", look_up)
@@ -237,7 +237,7 @@ def test_names_that_hang_hold_up_neither_others_nor_the_end(monkeypatch: pytest.
             with pytest.raises(TimeoutError):
                 await at_most("hangs-1", 0.01)
         assert sorted(asked) == sorted(["good", "good", *(f"hangs-{n}" for n in range(19))])
-        assert time.monotonic() - began < 20
+        assert time.monotonic() - began < 300
         one = asyncio.create_task(at_most("hangs-20", 20))
         await asyncio.sleep(0)
         with pytest.raises(TimeoutError):
@@ -250,11 +250,11 @@ def test_names_that_hang_hold_up_neither_others_nor_the_end(monkeypatch: pytest.
 
 def test_a_loop_ends_while_a_name_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
     answers = Event()
-    monkeypatch.setattr(names, "look_up", lambda host, port: [str(answers.wait(60))])
+    monkeypatch.setattr(names, "look_up", lambda host, port: [str(answers.wait(600))])
     began = time.monotonic()
     with pytest.raises(TimeoutError):
         asyncio.run(asyncio.wait_for(names.Names().addresses("hangs", 443), 0.1))
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 300
     answers.set()
 
 
