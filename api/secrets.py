@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 
-from .ports import Secrets
+from .application.ports import Secrets
 
 
 def nik_index(secrets: Secrets, nik: str) -> str:

@@ -166,8 +166,9 @@ def _agencies(settings: Settings, said: argparse.Namespace) -> int:
         return kafka.sync(settings, said)
     from uuid import UUID
 
-    from rujukan.api.casework import Casework
+    from rujukan.api.application.casework import Casework
     from rujukan.domain.codes import AgencyKind, Role, Service
+    from rujukan.projections import directory
 
     from . import composition, onboarding
     from .issuer import usual_actor
@@ -189,11 +190,9 @@ def _agencies(settings: Settings, said: argparse.Namespace) -> int:
         give_up = time.monotonic() + 10
         while any(behind for _, behind in ports.views.lag()) and time.monotonic() < give_up:
             time.sleep(0.05)  # the list is to show what was just added
-        with ports.views.acting_for("") as db:
-            for row in db.execute("SELECT code, kind, active, has_key, services FROM views.agency ORDER BY code"):
-                code, kind_word, active, has_key, offered = row
-                state = ("active" if active else "suspended") + (", key" if has_key else ", no key")
-                print(f"{code:20} {kind_word:18} {state:18} {' '.join(offered)}")
+        for code, kind_word, active, has_key, offered in ports.views.ask("", directory.members):
+            state = ("active" if active else "suspended") + (", key" if has_key else ", no key")
+            print(f"{code:20} {kind_word:18} {state:18} {' '.join(offered)}")
     return 0
 
 

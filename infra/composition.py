@@ -2,9 +2,11 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from threading import Event, Thread
+from typing import Concatenate, ParamSpec, TypeVar
 from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -13,9 +15,19 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from rujukan import projections
-from rujukan.api.acknowledging import Acknowledgements
-from rujukan.api.casework import Casework
-from rujukan.api.ports import Changes, Gone, Moved, Ports, Repeated, Retryable, TokenKeys, Unavailable, UsedBefore
+from rujukan.api.application.acknowledgements import Acknowledgements
+from rujukan.api.application.casework import Casework
+from rujukan.api.application.ports import (
+    Changes,
+    Gone,
+    Moved,
+    Ports,
+    Repeated,
+    Retryable,
+    TokenKeys,
+    Unavailable,
+    UsedBefore,
+)
 from rujukan.api.waiting import LOOKERS
 from rujukan.consumers.envelope import check_public_key
 from rujukan.consumers.publisher import SHARES, Publisher
@@ -29,7 +41,7 @@ from rujukan.projections.runner import RebuildRunning
 from .bundle.building import Bundles, Reporter
 from .bundle.facts import PdfReporter
 from .clock import now
-from .database import FOLLOWER, SERVICE, Pool, as_role, pool
+from .database import FOLLOWER, SERVICE, Pool, acting_for, as_role, pool
 from .delivery.acknowledging import AcknowledgementReader, Taking
 from .delivery.bell import Bell
 from .delivery.feed import ApiFeed
@@ -47,7 +59,7 @@ from .settings import Settings
 from .store import group_commit
 from .store.data_keys import WITHIN_SECONDS, DataKeys, KeyGone
 from .store.documents import DocumentStore
-from .store.event_store import EventStore, LogRecorder, OpenedAt, Stream, Wanted, datastore
+from .store.event_store import EventStore, LogRecorder, Stream, datastore
 from .store.following import Follower, written_of
 from .store.group_commit import GroupCommit, Idempotency
 from .store.keyring import KeyProvider, LocalKeyring
@@ -58,6 +70,8 @@ from .webhooks.serving import ApiWebhooks
 
 SECRET_SECONDS = 86_400.0
 """How long the secret of a webhook that was set anew signs beside its successor."""
+P = ParamSpec("P")
+T = TypeVar("T")
 NAMES = tuple(p.name for p in projections.ALL)
 
 
@@ -100,12 +114,16 @@ class ApiLog:
     def when_erased(self, forget: Callable[[UUID], object]) -> None:
         self._store.keys.when_erased(forget)
 
-    def open(self, wanted: Wanted) -> OpenedAt:
-        return self._store.open_at(wanted)
-
     def repeated(self, key: bytes) -> Repeated | None:
         found = self._store.repeated(key)
         return Repeated(*found) if found else None
+
+
+class ApiOpener:
+    """What opens sealed events, documents and bundles: for the application's `reading` alone."""
+
+    def __init__(self, store: EventStore, documents: DocumentStore, bundles: Bundles) -> None:
+        self.events, self.document, self.bundle = store.open_at, documents.get, bundles.make
 
 
 class ApiViews:
@@ -114,11 +132,19 @@ class ApiViews:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    @contextmanager
-    def acting_for(self, agency: AgencyCode) -> Iterator[Connection[TupleRow]]:
-        with self._pool.connection() as db, db.transaction():
-            db.execute("SELECT set_config('rujukan.agency', %s, true)", (agency,))
-            yield db
+    def acting_for(self, agency: AgencyCode) -> AbstractContextManager[Connection[TupleRow]]:
+        return acting_for(self._pool, agency)
+
+    def ask(
+        self,
+        agency: AgencyCode,
+        query: Callable[Concatenate[Connection[TupleRow], P], T],
+        /,
+        *arguments: P.args,
+        **named: P.kwargs,
+    ) -> T:
+        with self.acting_for(agency) as db:
+            return query(db, *arguments, **named)
 
     def wait_for(self, position: int, seconds: float) -> bool:
         with self._pool.connection() as db:
@@ -228,8 +254,10 @@ def service(settings: Settings, connections: int = 16) -> Iterator[Ports]:
         sealed, key = LedgerStore(connected), ledger_key(settings, provider)
         policy = WitnessPolicy(settings.witness_policy)
         enough = Enough(policy, key.public)
+        bundles = Bundles(store, documents, sealed, key, enough, settings.network, reporter(settings, key, enough))
         yield Ports(
             ApiLog(store),
+            ApiOpener(store, documents, bundles),
             documents,
             ApiViews(connected),
             token_keys(settings, provider),
@@ -237,7 +265,6 @@ def service(settings: Settings, connections: int = 16) -> Iterator[Ports]:
             now,
             check_public_key,
             ApiLedger(sealed, key.public, policy),
-            Bundles(store, documents, sealed, key, enough, settings.network, reporter(settings, key, enough)),
             MessageSchemas(),
             feed,
             ApiWebhooks(connected, provider, Networks(settings.webhook_networks)),
@@ -328,13 +355,9 @@ def webhooks(
 def acknowledgement_reader(settings: Settings) -> Iterator[AcknowledgementReader]:
     """What takes in the acknowledgements that agencies put on their topics."""
     with service(settings, connections=3) as ports:
-
-        def agencies() -> list[str]:
-            with ports.views.acting_for("") as db:
-                return directory.subscribers(db)
-
         casework = Casework(ports.log, ports.secrets)
-        taking = Taking(Acknowledgements(ports.log, ports.deliveries, casework), casework, now)
+        taking = Taking(Acknowledgements(casework, ports.deliveries), casework, now)
+        agencies = partial(ports.views.ask, "", directory.subscribers)
         yield AcknowledgementReader(service_access(settings), as_role(settings.database, FOLLOWER), agencies, taking)
 
 

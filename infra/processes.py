@@ -11,8 +11,8 @@ from types import FrameType
 import uvicorn
 
 from rujukan.api.app import create_app
-from rujukan.api.casework import Casework
-from rujukan.api.ports import Unavailable
+from rujukan.api.application.casework import Casework
+from rujukan.api.application.ports import Unavailable
 
 from . import composition
 from .database import AWAY

@@ -10,8 +10,7 @@ may overtake it. It holds up nobody else.
 
 import hmac
 from base64 import urlsafe_b64encode
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import NamedTuple
@@ -19,8 +18,6 @@ from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec import Raw, Struct
-from psycopg import Connection
-from psycopg.rows import TupleRow
 
 from rujukan.consumers import batch, envelope
 from rujukan.consumers.envelope import ERASED, Attributes, Delivery, Message, Unsigned
@@ -28,7 +25,7 @@ from rujukan.consumers.source import Again, Sealed
 from rujukan.domain.compartment import Compartment
 from rujukan.domain.delivery import Told
 
-from ..database import Pool
+from ..database import Pool, acting_for
 from ..store.data_keys import KeyGone
 from ..store.event_store import EventStore
 from ..store.keyring import KeyProvider
@@ -94,7 +91,7 @@ class Tellings:
 
     def after(self, agency: str, sequence: int, limit: int, case: UUID | None = None) -> list[Telling]:
         """The agency's tellings after that one, in order; at most so many."""
-        with self._acting_for(agency) as db:
+        with acting_for(self._pool, agency) as db:
             found = db.execute(
                 f"{_SELECT} WHERE agency = %s AND sequence > %s AND (%s::uuid IS NULL OR case_id = %s)"
                 " ORDER BY sequence LIMIT %s",
@@ -152,13 +149,13 @@ class Tellings:
 
     def head(self, agency: str) -> int:
         """The agency's newest sequence; 0 for none."""
-        with self._acting_for(agency) as db:
+        with acting_for(self._pool, agency) as db:
             row = db.execute("SELECT sequence FROM delivery.heads WHERE agency = %s", (agency,)).fetchone()
         return int(row[0]) if row else 0
 
     def told(self, agency: str, sequences: Iterable[int]) -> Told:
         """How far what the agency was told goes, and the receipts that lie in these deliveries, of those there are."""
-        with self._acting_for(agency) as db:
+        with acting_for(self._pool, agency) as db:
             row = db.execute("SELECT sequence FROM delivery.heads WHERE agency = %s", (agency,)).fetchone()
             found = db.execute(
                 "SELECT sequence, id FROM delivery.told WHERE agency = %s AND sequence = ANY(%s)",
@@ -169,7 +166,7 @@ class Tellings:
     def first_at(self, agency: str, *, time: datetime | None = None, position: int | None = None) -> int:
         """The sequence after which comes everything that was told at or after that time, or by events from that
         position on. The register grows in the order of positions, and a clock that was set back tells some twice."""
-        with self._acting_for(agency) as db:
+        with acting_for(self._pool, agency) as db:
             row = db.execute(
                 "SELECT min(sequence) - 1 FROM delivery.told WHERE agency = %s"
                 " AND (%s::timestamptz IS NULL OR told_at >= %s) AND (%s::bigint IS NULL OR at_position >= %s)",
@@ -283,12 +280,6 @@ class Tellings:
             if not gone:
                 raise
             return {} if Compartment.COORDINATION in gone else self._store.plaintext(record, told - gone)
-
-    @contextmanager
-    def _acting_for(self, agency: str) -> Iterator[Connection[TupleRow]]:
-        with self._pool.connection() as db, db.transaction():
-            db.execute("SELECT set_config('rujukan.agency', %s, true)", (agency,))
-            yield db
 
 
 def receipt_of(secret: bytes, id: UUID) -> str:

@@ -10,7 +10,7 @@ import httpx
 from msgspec.structs import replace
 from rich.console import Console
 
-from rujukan.api.casework import Casework
+from rujukan.api.application.casework import Casework
 from rujukan.domain.codes import Purpose, Role
 
 from .. import composition

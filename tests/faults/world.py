@@ -15,7 +15,7 @@ import httpx
 from kafka import KafkaAdminClient
 from msgspec.structs import replace
 
-from rujukan.api.casework import Casework
+from rujukan.api.application.casework import Casework
 from rujukan.consumers import topics
 from rujukan.consumers.envelope import encoded_service_key
 from rujukan.consumers.kafka_access import KafkaAccess, password_in

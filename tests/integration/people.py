@@ -6,7 +6,7 @@ from uuid import uuid4
 import httpx
 from conftest import Running
 
-from rujukan.api.casework import Casework
+from rujukan.api.application.casework import Casework
 from rujukan.domain.codes import AgencyKind, Purpose, Role, Service
 from rujukan.infra import composition, onboarding
 from rujukan.infra.issuer import usual_actor

@@ -17,6 +17,7 @@ from kafka import KafkaAdminClient, KafkaConsumer
 from msgspec.structs import replace
 from office import Office, catch_up
 
+from rujukan.api.application.kinds import AGENCY
 from rujukan.consumers import topics
 from rujukan.consumers.envelope import AgencyKey, Attributes, CannotOpen, Delivery, Opener
 from rujukan.consumers.kafka_access import options
@@ -147,7 +148,7 @@ class Publishing:
         self._on_agency(agency, ApproveResealing(occurred_at=now, **about), Role.DATA_PROTECTION_OFFICER)
 
     def _on_agency(self, agency: str, command: Fact, role: Role) -> None:
-        self.office.casework.act_on_agency(agency, command, self.office.act(agency, role), correlation=uuid4())
+        self.office.casework.handle(AGENCY, agency, command, self.office.act(agency, role), correlation=uuid4())
 
     def head(self, agency: str) -> int:
         """The newest sequence of the agency in the register, once that has everything."""

@@ -18,8 +18,9 @@ from conftest import Running
 from fastapi import FastAPI
 
 from rujukan.api.app import create_app
-from rujukan.api.casework import Casework
-from rujukan.api.ports import Changes, Retryable, Unavailable
+from rujukan.api.application.casework import Casework
+from rujukan.api.application.kinds import AGENCY, CASE
+from rujukan.api.application.ports import Changes, Retryable, Unavailable
 from rujukan.consumers.envelope import Delivery
 from rujukan.consumers.inbox import SqliteInbox
 from rujukan.consumers.kafka_source import KafkaSource
@@ -92,7 +93,7 @@ def officers(running: Running) -> None:
             member = AddMember(
                 occurred_at=act.at, member=ActorId(usual_actor(agency, OFFICER)), roles=frozenset({OFFICER})
             )
-            casework.act_on_agency(agency, member, act, correlation=uuid4())
+            casework.handle(AGENCY, agency, member, act, correlation=uuid4())
     time.sleep(1.1)  # as long as the API goes by what it knew of an agency
 
 
@@ -568,7 +569,8 @@ def test_a_review_that_nobody_gives_is_raised_once_and_both_sides_hear_of_it(
     glass = GlassId(uuid4())
     ago = composition.now() - 3 * DAY - HOUR
     with composition.service(running.settings, connections=2) as ports:
-        Casework(ports.log, ports.secrets).act_on_case(
+        Casework(ports.log, ports.secrets).handle(
+            CASE,
             CaseId(UUID(told.id)),
             BreakGlass(
                 occurred_at=ago,

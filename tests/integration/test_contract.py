@@ -17,7 +17,8 @@ from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import validate
 
 from rujukan.api.actions import AGENCY_ACTIONS, CASE_ACTIONS, OPENING, Action
-from rujukan.api.casework import Casework
+from rujukan.api.application.casework import Casework
+from rujukan.api.application.kinds import AGENCY
 from rujukan.api.contract import MADE_HERE
 from rujukan.consumers.envelope import AgencyKey
 from rujukan.domain import agency as a
@@ -306,7 +307,7 @@ def _disable_webhook(system: Casework, code: str) -> None:
     assert agency is not None
     assert agency.webhook is not None
     said = w.DisableWebhook(occurred_at=act.at, registration=agency.webhook.registration, reason="failing")
-    system.act_on_agency(code, said, act, correlation=uuid4())
+    system.handle(AGENCY, code, said, act, correlation=uuid4())
 
 
 @pytest.mark.parametrize("action", ACTIONS, ids=named)

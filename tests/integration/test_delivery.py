@@ -15,7 +15,8 @@ from kafka.admin import NewTopic
 from kafka.errors import TopicAlreadyExistsError
 from msgspec.structs import replace
 
-from rujukan.api.casework import Casework
+from rujukan.api.application.casework import Casework
+from rujukan.api.application.kinds import AGENCY, CASE
 from rujukan.consumers import acknowledgement, envelope, topics
 from rujukan.consumers.inbox import Rules, SqliteInbox
 from rujukan.consumers.kafka_source import KafkaSource
@@ -131,7 +132,7 @@ class World:
         )
 
     def do(self, case, command, agency: str = "uptd-ppa", role: Role = Role.CASE_WORKER) -> None:
-        self.casework.act_on_case(case, command, self.act(agency, role), correlation=uuid4())
+        self.casework.handle(CASE, case, command, self.act(agency, role), correlation=uuid4())
 
     def case_with_hospital(self) -> tuple[CaseId, ReferralId]:
         case, consent, referral = CaseId(uuid4()), ConsentId(uuid4()), ReferralId(uuid4())
@@ -343,7 +344,8 @@ def test_a_new_key_is_used_from_the_next_message_on(world):
     case, _ = world.case_with_hospital()
     new = envelope.AgencyKey.generate(f"new-{uuid4()}")
     FORMER.append(new)
-    world.casework.act_on_agency(
+    world.casework.handle(
+        AGENCY,
         "rsud",
         RegisterKey(occurred_at=datetime.now(UTC), key=new.id, public_key=new.public),
         system_act(),
@@ -354,8 +356,8 @@ def test_a_new_key_is_used_from_the_next_message_on(world):
     sub, _ = world.subscription("rsud", lambda d, db: seen.append(d.id), key=new)
     assert eventually(lambda: len(seen) >= 1)
     assert eventually(lambda: sub.dead >= 1), "what was sealed to the old key does not open with the new one"
-    world.casework.act_on_agency(
-        "rsud", RetireKey(occurred_at=datetime.now(UTC), key=new.id), system_act(), correlation=uuid4()
+    world.casework.handle(
+        AGENCY, "rsud", RetireKey(occurred_at=datetime.now(UTC), key=new.id), system_act(), correlation=uuid4()
     )
 
 

@@ -12,6 +12,7 @@ from feeding import Feeding, eventually
 from msgspec.structs import replace
 from office import catch_up
 
+from rujukan.api.application.kinds import AGENCY as AGENCIES
 from rujukan.consumers.envelope import AgencyKey, Delivery
 from rujukan.consumers.feed import Feed
 from rujukan.consumers.feed_source import FeedSource
@@ -102,7 +103,7 @@ class World:
         """The agency's public key is another from now on."""
         act = system_act()
         command = RegisterKey(occurred_at=act.at, key=key.id, public_key=key.public)
-        self.feeding.office.casework.act_on_agency(AGENCY, command, act, correlation=uuid4())
+        self.feeding.office.casework.handle(AGENCIES, AGENCY, command, act, correlation=uuid4())
 
 
 # The transports ------------------------------------------------------------------------------------------------
