@@ -1,36 +1,25 @@
-"""What agencies acknowledge, taken in: over HTTP here, and from their topics by
-the service (infra/delivery/acknowledging.py).
-
-The same word may come again, late, or by both ways: marks only grow, so that nothing is recorded twice.
-"""
+"""What agencies acknowledge over HTTP: each as often as a machine should, and no more."""
 
 import time
 from collections.abc import Callable
 from threading import Lock
-from uuid import UUID
 
-from fastapi import FastAPI
 from msgspec import Struct
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from rujukan.domain import delivery
 from rujukan.domain.authority import roles_for
 from rujukan.domain.codes import Purpose
-from rujukan.domain.delivery import AcknowledgeDeliveries, Marks, delivery_stream
-from rujukan.domain.erasure import AcknowledgeErasure
-from rujukan.domain.fact import Act, AgencyCode
-from rujukan.domain.refusal import AlreadyExists
+from rujukan.domain.delivery import AcknowledgeDeliveries
+from rujukan.domain.fact import AgencyCode
 
 from .actions import Action
-from .asking import json_answer
-from .casework import TRIES, Casework
-from .contract import HEADERS, PROBLEM, REF, write_operation
-from .identity import Identity, acting
-from .ports import Changes, Deliveries, Log, Moved, Ports
-from .problems import TooMany, as_problem
-from .writing import body_of, correlation_of, fields_of, read_command
+from .contract import HEADERS, PROBLEM, write_operation
+from .identity import Caller, acting
+from .parameters import REF
+from .problems import TooMany
+from .requests import correlation_of, fields_of, read_command
+from .serving import Door, json_answer
 
 PATH = "/subscription/acknowledgements"
 EXAMPLE = {
@@ -74,77 +63,19 @@ class Pace:
             raise TooMany(f"An agency says how far it is {EACH_SECOND:.0f} times a second at most.", retry_after=1)
 
 
-class Acknowledgements:
-    """Records what agencies acknowledge. Safe to share between threads."""
-
-    def __init__(self, log: Log, deliveries: Deliveries, casework: Casework) -> None:
-        self._log = log
-        self._deliveries = deliveries
-        self._casework = casework
-        self._known: dict[AgencyCode, Marks] = {}
-        self._lock = Lock()
-
-    def marks(self, agency: AgencyCode) -> Marks:
-        """How far the agency is, as the log has it now."""
-        with self._lock:
-            known = self._known.get(agency, Marks())
-        events = [w.event for w in self._log.read(delivery_stream(agency), known.version)]
-        now = delivery.fold(events, known)
-        with self._lock:
-            if now.version >= self._known.get(agency, now).version:
-                self._known[agency] = now
-        return now
-
-    def take(self, agency: AgencyCode, command: AcknowledgeDeliveries, act: Act, correlation: UUID) -> Marks:
-        """Record what is new, durably; the marks after it. What was deleted is acknowledged to each erasure; one that
-        was acknowledged before is no matter. Raises Refusal, Moved (after TRIES), Unavailable."""
-        marks = self._record(agency, command, act, correlation)
-        for erasure in dict.fromkeys(command.deleted):
-            try:
-                said = AcknowledgeErasure(occurred_at=command.occurred_at, erasure=erasure)
-                self._casework.acknowledge_erasure(said, act, correlation=correlation)
-            except AlreadyExists:
-                continue
-        return marks
-
-    def _record(self, agency: AgencyCode, command: AcknowledgeDeliveries, act: Act, correlation: UUID) -> Marks:
-        told = self._deliveries.told(agency, delivery.named(command))
-        for attempt in range(TRIES):
-            marks = self.marks(agency)
-            events = delivery.acknowledge(agency, command, marks, told, act)
-            if not events:
-                return marks
-            try:
-                self._log.append([Changes(delivery_stream(agency), marks.version, events)], act, correlation)
-            except Moved:
-                if attempt == TRIES - 1:
-                    raise
-                continue
-            return delivery.fold(events, marks)
-        raise AssertionError("unreachable")
-
-
-def add_routes(app: FastAPI, casework: Casework, identity: Identity, ports: Ports) -> None:
+def add_routes(door: Door) -> None:
     """POST what arrived and was handled."""
-    acknowledgements = Acknowledgements(ports.log, ports.deliveries, casework)
-    pace = Pace()
+    rooms, pace = door.rooms, Pace()
 
-    def acknowledge(request: Request, body: bytes) -> Response:
-        caller = identity.caller(request.headers.get("authorization"))
+    def acknowledge(request: Request, body: bytes, caller: Caller) -> Response:
         pace.check(caller.agency)
-        agency = casework.network.get(caller.agency)
+        agency = rooms.network.get(caller.agency)
         purpose = request.headers.get("purpose-of-use", Purpose.COORDINATION.value)  # a machine need not say it
-        act = acting(caller, agency, roles_for(AcknowledgeDeliveries), purpose, ports.now())
+        act = acting(caller, agency, roles_for(AcknowledgeDeliveries), purpose, rooms.now())
         command = read_command(AcknowledgeDeliveries, fields_of(ACKNOWLEDGING, request, body, act))
         assert isinstance(command, AcknowledgeDeliveries)
-        marks = acknowledgements.take(act.agency, command, act, correlation_of(request))
+        marks = rooms.acknowledgements.take(act.agency, command, act, correlation_of(request))
         return json_answer(MarksView(marks.received, marks.handled))
-
-    async def post(request: Request) -> Response:
-        async def inner(request: Request) -> Response:
-            return await run_in_threadpool(acknowledge, request, await body_of(request))
-
-        return await as_problem(request, inner)
 
     operation = write_operation(ACKNOWLEDGING)
     operation["parameters"] = [{**header, "required": False} for header in HEADERS]
@@ -153,13 +84,11 @@ def add_routes(app: FastAPI, casework: Casework, identity: Identity, ports: Port
         "content": {"application/json": {"schema": {"$ref": REF.format(name=MarksView.__name__)}}},
     }
     operation["responses"]["429"] = PROBLEM
-    app.add_api_route(
+    door.post(
         PATH,
-        post,
-        methods=["POST"],
+        acknowledge,
+        operation,
         name=AcknowledgeDeliveries.__name__,
-        response_model=None,
-        tags=["subscription"],
         summary="Say what arrived, what was handled, and what could not be",
-        openapi_extra=operation,
+        tag="subscription",
     )

@@ -3,10 +3,7 @@
 import base64
 import hashlib
 
-from fastapi import FastAPI
 from msgspec import Struct
-from starlette.requests import Request
-from starlette.responses import Response
 
 from rujukan.domain.agency_state import Agency, Resealing
 from rujukan.domain.authority import KEEPERS
@@ -14,13 +11,9 @@ from rujukan.domain.codes import AgencyKind, Role
 from rujukan.domain.fact import Act
 from rujukan.domain.refusal import NotForThisAgency, Unknown
 
-from .asking import add_reading, json_answer
-from .casework import Casework
-from .contract import read_operation
-from .identity import Identity, acting
-from .ports import Ports
-
-PATH = "/agencies/{code}/keys"
+from .application.reading import Asked
+from .application.rooms import Rooms
+from .reads import Read
 
 
 class KeyView(Struct, frozen=True):
@@ -41,28 +34,21 @@ class KeysView(Struct, frozen=True):
     resealing: Resealing | None
 
 
-ANSWERS: list[type] = [KeysView]
+def show_keys(rooms: Rooms, asked: Asked, *, code: str) -> KeysView:
+    rooms.network.forget(code)  # who approves what was asked a moment ago has to see it
+    return _view(_seen(rooms.network.get(code), asked.act))
 
 
-def add_routes(app: FastAPI, casework: Casework, identity: Identity, ports: Ports) -> None:
-    """GET an agency's keys."""
-
-    def show_keys(request: Request) -> Response:
-        caller = identity.caller(request.headers.get("authorization"))
-        purpose = request.headers.get("purpose-of-use")
-        act = acting(caller, casework.network.get(caller.agency), KEEPERS, purpose, ports.now())
-        code = request.path_params["code"]
-        casework.network.forget(code)  # who approves what was asked a moment ago has to see it
-        return json_answer(_view(_seen(casework.network.get(code), act)))
-
-    add_reading(
-        app,
-        PATH,
+READS = (
+    Read(
+        "/agencies/{code}/keys",
         show_keys,
+        KeysView,
         "agencies",
-        read_operation(PATH, KeysView),
+        KEEPERS,
         summary="An agency's public keys, and the re-sealing that waits for a second person",
-    )
+    ),
+)
 
 
 def _seen(agency: Agency | None, act: Act) -> Agency:

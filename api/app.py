@@ -1,4 +1,4 @@
-"""The application: routes, problems, and the contract."""
+"""The application over HTTP: routes, problems, and the contract."""
 
 from typing import Any
 
@@ -7,71 +7,72 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from rujukan.projections import LISTINGS
+
 from . import (
     acknowledging,
     agency_keys,
     bundles,
+    case_file,
     documents,
     emergency,
     erasing,
     history,
     ledger,
     messages,
-    reading,
+    reference,
     reports,
     searching,
-    subscribing,
     survivor,
-    watching,
     webhooks,
-    writing,
+    writes,
 )
-from .casework import Casework
-from .contract import document
-from .identity import Identity
-from .ports import Ports
+from .application.ports import Ports
+from .application.rooms import Rooms
+from .contract import answers_of, document
 from .problems import answer
+from .reads import Read, listed
+from .serving import Door
+from .subscribing import Subscribing
 
-ANSWERS: list[type] = [
-    *reading.ANSWERS,
-    writing.Written,
-    searching.Search,
-    searching.Found,
+READS: tuple[Read, ...] = (
+    *(listed(listing) for listing in LISTINGS),
+    *case_file.READS,
+    *documents.READS,
+    *reference.READS,
+    *agency_keys.READS,
+    *ledger.READS,
+    *bundles.READS,
+    *messages.READS,
+    *emergency.READS,
+    *history.READS,
+    *reports.READS,
+    *survivor.READS,
+    *webhooks.READS,
+)
+"""Every read that holds a thread; those of `subscribing` wait without one."""
+
+ANSWERS: list[Any] = [
+    case_file.TimelineEntry,
+    survivor.SurvivorReport,
+    writes.Stored,
+    *searching.ANSWERS,
     *ledger.ANSWERS,
-    *messages.ANSWERS,
-    *emergency.ANSWERS,
-    *history.ANSWERS,
-    *reports.ANSWERS,
-    *survivor.ANSWERS,
-    *agency_keys.ANSWERS,
-    *subscribing.ANSWERS,
-    *webhooks.ANSWERS,
     *acknowledging.ANSWERS,
 ]
+"""What other routes answer."""
 
 
 def create_app(ports: Ports, version: str = "0.1.0") -> FastAPI:
     """The API on these adapters."""
     app = FastAPI(title="Rujukan", version=version, docs_url="/docs", redoc_url=None, redirect_slashes=False)
-    identity = Identity(ports.tokens)
-    casework = Casework(ports.log, ports.macs)
-    writing.add_routes(app, casework, identity, ports)
-    documents.add_routes(app, casework, identity, ports)
-    searching.add_routes(app, casework, identity, ports)
-    reading.add_routes(app, casework, identity, ports)
-    agency_keys.add_routes(app, casework, identity, ports)
-    erasing.add_routes(app, casework, identity, ports)
-    ledger.add_routes(app, ports.ledger)
-    bundles.add_routes(app, casework, identity, ports)
-    messages.add_routes(app, ports.messages)
-    emergency.add_routes(app, casework, identity, ports)
-    history.add_routes(app, casework, identity, ports)
-    reports.add_routes(app, casework, identity, ports)
-    survivor.add_routes(app, casework, identity, ports)
-    subscribing.add_routes(app, casework, identity, ports)
-    webhooks.add_routes(app, casework, identity, ports)
-    acknowledging.add_routes(app, casework, identity, ports)
-    watching.add_routes(app, casework, identity, ports)
+    door = Door(app, Rooms.on(ports))
+    subscribing = Subscribing(door.rooms)
+    for routes in (writes, documents, searching, erasing, ledger, acknowledging):
+        routes.add_routes(door)
+    reads = (*READS, *subscribing.reads)
+    for read in reads:
+        door.add(read)
 
     async def as_problem(request: Request, error: Exception) -> Response:
         return answer(error)
@@ -80,8 +81,8 @@ def create_app(ports: Ports, version: str = "0.1.0") -> FastAPI:
     app.add_exception_handler(Exception, as_problem)
 
     def openapi() -> dict[str, Any]:
-        return document(app, ANSWERS, [erasing.ACKNOWLEDGING, acknowledging.ACKNOWLEDGING])
+        return document(app, [*answers_of(reads), *ANSWERS], [erasing.ACKNOWLEDGING, acknowledging.ACKNOWLEDGING])
 
     app.openapi = openapi  # type: ignore[method-assign]
-    app.state.casework = casework
+    app.state.waiting = subscribing.waiting
     return app

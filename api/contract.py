@@ -12,8 +12,8 @@ from rujukan.domain.compartment import compartments_of
 from rujukan.domain.fact import Fact
 
 from .actions import AGENCY_ACTIONS, CASE_ACTIONS, OPENING, Action
-
-REF = "#/components/schemas/{name}"
+from .parameters import REF
+from .reads import Content, Read, Who
 
 HEADERS: list[dict[str, Any]] = [
     {
@@ -53,19 +53,19 @@ PROBLEM = {
     "description": "A problem (RFC 9457); `type` is stable",
     "content": {"application/problem+json": {"schema": {"$ref": REF.format(name="Problem")}}},
 }
-WRITTEN = {
+STORED = {
     "description": "Stored, durably",
     "headers": {
         "ETag": {"schema": {"type": "string"}, "description": "The new version"},
         "Rujukan-Position": {"schema": {"type": "integer"}, "description": "Position in the log"},
     },
-    "content": {"application/json": {"schema": {"$ref": REF.format(name="Written")}}},
+    "content": {"application/json": {"schema": {"$ref": REF.format(name="Stored")}}},
 }
 
 
 def write_operation(action: Action) -> dict[str, Any]:
     """What the document says of one action."""
-    responses: dict[str, Any] = {"201" if action.mints else "200": WRITTEN}
+    responses: dict[str, Any] = {"201" if action.mints else "200": STORED}
     responses.update(dict.fromkeys(("400", "401", "403", "404", "409", "412", "422", "503"), PROBLEM))
     return {
         "parameters": [*path_parameters(action.path), *WRITE_HEADERS],
@@ -91,29 +91,35 @@ def path_parameters(path: str) -> list[dict[str, Any]]:
     ]
 
 
-def read_operation(
-    path: str, answer: Any, *query: tuple[str, str, str], purpose: bool = True, **more: Any
-) -> dict[str, Any]:
-    """What the document says of a read: its answer's type and its query parameters (name, type, description)."""
+def read_operation(read: Read) -> dict[str, Any]:
+    """What the document says of a read."""
+    with_purpose = isinstance(read.readers, frozenset)
+    answers = read.answer if isinstance(read.answer, Content) else Content({"application/json": _schema(read.answer)})
+    ok: dict[str, Any] = {
+        "description": answers.description,
+        "content": {media: {"schema": schema} for media, schema in answers.media.items()},
+    }
+    if answers.headers:
+        ok["headers"] = answers.headers
     return {
-        "parameters": [
-            *path_parameters(path),
-            *({"name": n, "in": "query", "schema": {"type": t}, "description": d} for n, t, d in query),
-            *(HEADERS if purpose else ()),
-        ],
-        "responses": {
-            "200": {
-                "description": "What the caller may know",
-                "content": {"application/json": {"schema": {"$ref": REF.format(name=answer.__name__)}}},
-            },
-            **dict.fromkeys(("400", "401", "403", "404", "503"), PROBLEM),
-        },
-        "security": [{"access_token": []}],
-        **more,
+        "parameters": [*(p.document() for p in read.parameters), *(HEADERS if with_purpose else ())],
+        "responses": {"200": ok, **dict.fromkeys(read.problems, PROBLEM), **read.more},
+        "security": [] if read.readers is Who.EVERYBODY else [{"access_token": []}],
     }
 
 
-def document(app: FastAPI, answers: list[type], more: Sequence[Action] = ()) -> dict[str, Any]:
+def _schema(answer: Any) -> dict[str, Any]:
+    (schema,), _ = msgspec.json.schema_components([answer], ref_template=REF)
+    return schema
+
+
+def answers_of(reads: Sequence[Read]) -> list[Any]:
+    """The named types that these reads answer with, and are asked."""
+    found = [read.answer for read in reads if not isinstance(read.answer, Content)]
+    return [*found, *(named for read in reads for parameter in read.parameters for named in parameter.schemas)]
+
+
+def document(app: FastAPI, answers: Sequence[Any], more: Sequence[Action] = ()) -> dict[str, Any]:
     """The whole document. `answers` are the types that reads answer with, `more` the actions beside the table's."""
     if app.openapi_schema:
         return app.openapi_schema

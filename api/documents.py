@@ -4,43 +4,50 @@ import hashlib
 from typing import Any
 from uuid import UUID, uuid4, uuid5
 
-from fastapi import FastAPI
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from rujukan.domain.authority import READERS, roles_for
+from rujukan.domain.authority import READERS
 from rujukan.domain.case.documents import AttachDocument, DocumentAttached
+from rujukan.domain.casefile.state import Case
 from rujukan.domain.compartment import Compartment
+from rujukan.domain.disclosure import Written
 from rujukan.domain.fact import CaseId
 from rujukan.domain.refusal import Unknown
 from rujukan.projections import timeline
 
 from .actions import Action
-from .casework import Casework
-from .contract import PROBLEM, WRITE_HEADERS, WRITTEN, path_parameters
-from .identity import Caller, Identity, acting
-from .ports import Ports
-from .problems import BadRequest, as_problem
-from .writing import body_of, correlation_of, expected_version, read_command, retry_key, written
+from .application.kinds import CASE
+from .application.reading import Asked
+from .application.rooms import Rooms
+from .contract import PROBLEM, STORED, WRITE_HEADERS, path_parameters
+from .identity import Caller
+from .problems import BadRequest
+from .reads import Content, Of, Read
+from .requests import correlation_of, expected_version, id_of, read_command, sent
+from .serving import Door
+from .writes import stored
 
 LARGEST = 16 * 1024 * 1024
 PATH = "/cases/{case}/documents"
 ATTACHING = Action(PATH, AttachDocument, "work", {}, "document")
+BYTES = Content({"application/octet-stream": {}}, "The document's bytes")
 
 
-def add_routes(app: FastAPI, casework: Casework, identity: Identity, ports: Ports) -> None:
-    """POST the bytes of a document; GET them back."""
+def add_routes(door: Door) -> None:
+    """POST the bytes of a document."""
+    rooms = door.rooms
 
     def attach(request: Request, body: bytes, caller: Caller) -> Response:
-        agency = casework.network.get(caller.agency)
-        act = acting(caller, agency, roles_for(AttachDocument), request.headers.get("purpose-of-use"), ports.now())
-        case = _uuid(request.path_params["case"])
+        if not body:
+            raise BadRequest(422, "DoesNotFit", "A document has at least one byte.", at="$", expected="bytes")
+        act = door.giving(request, caller, AttachDocument)
+        case = id_of(request.path_params["case"])
         query = request.query_params
         digest = hashlib.sha256(body).hexdigest()
-        key = retry_key(request)
+        again = sent(request, str(query).encode(), digest.encode())
         # Sent again with its key, the same document has the same id; other bytes have another.
-        document = uuid4() if key is None else uuid5(case, f"{act.agency}/{act.actor}/{key}/{digest}")
+        document = uuid4() if again is None else uuid5(case, f"{act.agency}/{act.actor}/{again.key}/{digest}")
         fields: dict[str, Any] = {
             "occurred_at": query.get("occurred_at", act.at.isoformat()),
             "document": str(document),
@@ -54,111 +61,75 @@ def add_routes(app: FastAPI, casework: Casework, identity: Identity, ports: Port
             fields["supersedes"] = query["supersedes"]
         command = read_command(AttachDocument, fields)
         assert isinstance(command, AttachDocument)
-        now = casework.known(case, act)
-        if not now.takes_part(act.agency):
+        if not rooms.casework.known(case, act).takes_part(act.agency):
             raise Unknown(what="case")
-        ports.documents.put(case, document, Compartment.named(command.compartment), body)
-        done = casework.act_on_case(
+        rooms.documents.put(case, document, Compartment.named(command.compartment), body)
+        done = rooms.casework.handle(
+            CASE,
             CaseId(case),
             command,
             act,
             correlation=correlation_of(request),
-            id=document,
+            made=document,
             expected=expected_version(request),
-            retry_key=key,
-            content=b" ".join((request.url.path.encode(), str(query).encode(), digest.encode())),
+            sent=again,
         )
-        return written(done, ATTACHING, request)
-
-    def show(request: Request) -> Response:
-        caller = identity.caller(request.headers.get("authorization"))
-        agency = casework.network.get(caller.agency)
-        act = acting(caller, agency, READERS, request.headers.get("purpose-of-use"), ports.now())
-        case, document = _uuid(request.path_params["case"]), _uuid(request.path_params["document"])
-        casework.known(case, act)
-        attached = next(
-            (
-                w
-                for w in casework.written(case)
-                if isinstance(w.event, DocumentAttached) and w.event.document == document
-            ),
-            None,
-        )
-        if attached is None or not isinstance(attached.event, DocumentAttached):
-            raise Unknown(what="document")
-        compartment = Compartment.named(attached.event.compartment)
-        with ports.views.acting_for(act.agency) as db:
-            told = timeline.told(db, attached.position)
-        may = casework.readable(case, {attached.position: told}, act).get(attached.position, frozenset())
-        if compartment not in may:
-            raise Unknown(what="document")
-        basis = casework.basis(case, act, (compartment,), attached.author == act.agency)
-        casework.record_access(act, case, (compartment,), "document", basis, correlation_of(request))
-        content = ports.documents.get(case, document, compartment)
-        if content is None:
-            raise Unknown(what="document")
-        headers = {
-            "Cache-Control": "no-store",
-            "Content-Disposition": "attachment",
-            "X-Content-Type-Options": "nosniff",
-        }
-        return Response(content, 200, headers, attached.event.media_type)
-
-    async def post(request: Request) -> Response:
-        async def inner(request: Request) -> Response:
-            caller = identity.caller(request.headers.get("authorization"))
-            body = await body_of(request, LARGEST)
-            if not body:
-                raise BadRequest(422, "DoesNotFit", "A document has at least one byte.", at="$", expected="bytes")
-            return await run_in_threadpool(attach, request, body, caller)
-
-        return await as_problem(request, inner)
-
-    async def get(request: Request) -> Response:
-        async def inner(request: Request) -> Response:
-            return await run_in_threadpool(show, request)
-
-        return await as_problem(request, inner)
+        return stored(done, ATTACHING, request)
 
     query = [("kind", True), ("compartment", True), ("occurred_at", False), ("supersedes", False)]
     parameters = [{"name": n, "in": "query", "required": r, "schema": {"type": "string"}} for n, r in query]
-    app.add_api_route(
-        PATH,
-        post,
-        methods=["POST"],
-        name="AttachDocument",
-        response_model=None,
-        status_code=201,
-        tags=["work"],
-        summary="Attach a document: its bytes are the body",
-        openapi_extra={
-            "parameters": [*path_parameters(PATH), *parameters, *WRITE_HEADERS],
-            "requestBody": {"required": True, "content": {"application/octet-stream": {}}},
-            "responses": {"201": WRITTEN, **dict.fromkeys(("400", "401", "403", "404", "409", "413", "422"), PROBLEM)},
-            "security": [{"access_token": []}],
-        },
-    )
-    one = f"{PATH}/{{document}}"
-    app.add_api_route(
-        one,
-        get,
-        methods=["GET"],
-        name="show_document",
-        response_model=None,
-        tags=["work"],
-        openapi_extra={
-            "parameters": [*path_parameters(one), WRITE_HEADERS[0]],
-            "responses": {
-                "200": {"description": "The document's bytes", "content": {"application/octet-stream": {}}},
-                **dict.fromkeys(("401", "403", "404"), PROBLEM),
-            },
-            "security": [{"access_token": []}],
-        },
-    )
+    operation = {
+        "parameters": [*path_parameters(PATH), *parameters, *WRITE_HEADERS],
+        "requestBody": {"required": True, "content": {"application/octet-stream": {}}},
+        "responses": {"201": STORED, **dict.fromkeys(("400", "401", "403", "404", "409", "413", "422"), PROBLEM)},
+        "security": [{"access_token": []}],
+    }
+    summary = "Attach a document: its bytes are the body"
+    door.post(PATH, attach, operation, name="AttachDocument", summary=summary, tag="work", status=201, largest=LARGEST)
 
 
-def _uuid(value: str) -> UUID:
-    try:
-        return UUID(value)
-    except ValueError:
-        raise Unknown(what="id") from None
+def show_document(rooms: Rooms, asked: Asked, known: Case, *, case: UUID, document: UUID) -> Response:
+    act = asked.act
+    found = next(
+        ((w, w.event) for w in rooms.casework.written(case) if _attaches(w, document)),
+        None,
+    )
+    if found is None:
+        raise Unknown(what="document")
+    written, attached = found
+    assert isinstance(attached, DocumentAttached)
+    compartment = Compartment.named(attached.compartment)
+    told = rooms.lists.ask(act.agency, timeline.told, written.position)
+    if not any(compartment in may for _, may in rooms.casework.readable(case, {written.position: told}, act)):
+        raise Unknown(what="document")
+    basis = rooms.casework.basis(case, act, (compartment,), written.author == act.agency)
+    return as_file(rooms.reading.document(asked, case, document, compartment, "document", basis), attached.media_type)
+
+
+READS = (
+    Read(
+        f"{PATH}/{{document}}",
+        show_document,
+        BYTES,
+        "work",
+        READERS,
+        Of.KNOWN,
+        problems=("400", "401", "403", "404"),
+    ),
+)
+
+
+def as_file(content: bytes | None, media_type: str) -> Response:
+    """A document's bytes, to be saved and not shown. Raises Unknown where they are gone."""
+    if content is None:
+        raise Unknown(what="document")
+    headers = {
+        "Cache-Control": "no-store",
+        "Content-Disposition": "attachment",
+        "X-Content-Type-Options": "nosniff",
+    }
+    return Response(content, 200, headers, media_type)
+
+
+def _attaches(written: Written, document: UUID) -> bool:
+    return isinstance(written.event, DocumentAttached) and written.event.document == document

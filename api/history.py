@@ -3,14 +3,11 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from itertools import takewhile
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import FastAPI
-from msgspec import Raw, Struct
+from msgspec import Meta, Struct
 from msgspec.structs import replace
-from starlette.requests import Request
-from starlette.responses import Response
 
 from rujukan.domain import agency as agencies
 from rujukan.domain.agency import agency_stream
@@ -20,21 +17,24 @@ from rujukan.domain.compartment import Compartment
 from rujukan.domain.custody import Custody, custody
 from rujukan.domain.disclosure import Written
 from rujukan.domain.fact import Act, AgencyCode
-from rujukan.domain.history import AsOf, Change, Seen, as_of, as_seen_by, diff, known_events, narrowed
+from rujukan.domain.history import AsOf, Change, Seen, When, as_of, as_seen_by, diff, known_events, narrowed
 from rujukan.domain.refusal import NotForThisAgency, NotForThisRole, Unknown
 
-from .asking import add_reading, json_answer, path_uuid, query_when
-from .casework import Casework
-from .contract import read_operation
-from .identity import Identity, acting
-from .ports import Ports
+from .application.reading import COORDINATION, Asked, Segments
+from .application.rooms import Rooms
+from .case_file import CaseView, Data, case_view, data_of
 from .problems import BadRequest
-from .reading import CaseView, case_view
-from .writing import correlation_of
+from .reads import Of, Read
 
 HISTORIANS = READERS | AUDITORS
 """Roles that may look back. Who reads no content of a case otherwise sees none here: ids, codes and times only."""
 Readable = Mapping[int, frozenset[Compartment]]
+
+AsOfWhen = Annotated[When, Meta(description="an instant with its zone, or a position; now when left out")]
+SeenBy = Annotated[
+    AgencyCode,
+    Meta(description="as this agency could see it then: for auditors of the lead, or of that agency itself"),
+]
 
 
 class Point(Struct, frozen=True, omit_defaults=True):
@@ -67,7 +67,7 @@ class HistoryEntry(Struct, frozen=True, omit_defaults=True):
     occurred_at: datetime
     recorded_at: datetime
     author: str
-    data: Raw
+    data: Data
     withheld: list[str] = []
     told: list[str] = []
     could_open: list[str] = []
@@ -101,93 +101,84 @@ class CaseCustody(Struct, frozen=True):
     custody: Custody
 
 
-ANSWERS: list[type] = [CaseHistory, CaseDiff, CaseCustody]
-
-AS_OF = ("as_of", "string", "an instant with its zone, or a position; now when left out")
-SEEN_BY = ("agency", "string", "as this agency could see it then: for auditors of the lead, or of that agency itself")
-
-
-def add_routes(app: FastAPI, casework: Casework, identity: Identity, ports: Ports) -> None:
-    """The routes that look back."""
-
-    def begin(request: Request) -> tuple[Act, UUID, Case, Sequence[Written]]:
-        """Who asks, of which case that they may know of, and all of its events."""
-        caller = identity.caller(request.headers.get("authorization"))
-        purpose = request.headers.get("purpose-of-use")
-        act = acting(caller, casework.network.get(caller.agency), HISTORIANS, purpose, ports.now())
-        case = path_uuid(request, "case")
-        return act, case, casework.known(case, act), casework.written(case)
-
-    def show_history(request: Request) -> Response:
-        act, case, now, events = begin(request)
-        then = _point(request, "as_of", events, act.at)
-        other = request.query_params.get("agency")
-        readable = _readable(casework, case, events, act)
-        if other is None:
-            leads = now.lead == act.agency
-            seen = [Seen(w, frozenset(), frozenset()) for w in then.events if w.position in readable]
-            known = then.case is not None and (leads or then.case.is_known_to(act.agency))
-            state = case_view(case, then.case, act.agency, leads) if then.case and known else None
-        else:
-            _may_ask_for(other, act, now)
-            kind, active = _agency_then(ports, other, then.at)
-            seen = as_seen_by(then, other, kind, active)
-            state = case_view(case, then.case, other) if then.case and then.case.is_known_to(other) else None
-        entries = _opened(request, act, case, seen, readable)
-        return json_answer(CaseHistory(case, _where(then), entries, state, other))
-
-    def show_diff(request: Request) -> Response:
-        act, case, now, events = begin(request)
-        before, after = (_point(request, name, events, act.at, needed=True) for name in ("from", "to"))
-        shown = events
-        if now.lead != act.agency:
-            shown = known_events(events, _readable(casework, case, events, act))
-            before, after = narrowed(before, act.agency), narrowed(after, act.agency)
-        try:
-            found = diff(before, after)
-        except ValueError:
-            raise BadRequest(400, "BadQuery", "from is not later than to.", parameter="from") from None
-        _record(casework, request, act, case, "history-diff")
-        known = {w.position for w in shown}
-        lines = [_line(w) for w in found.events if w.position in known]
-        return json_answer(CaseDiff(case, _where(before), _where(after), lines, found.changes))
-
-    def show_custody(request: Request) -> Response:
-        act, case, now, events = begin(request)
-        then = _point(request, "as_of", events, act.at)
-        shown = then.events
-        if now.lead != act.agency:
-            shown = known_events(shown, _readable(casework, case, events, act))
-        _record(casework, request, act, case, "custody")
-        return json_answer(CaseCustody(case, _where(then), custody(shown, then.at)))
-
-    def _opened(request: Request, act: Act, case: UUID, seen: Sequence[Seen], readable: Readable) -> list[HistoryEntry]:
-        """These events, as far as the caller may open them now; opened after that was recorded."""
-        may = {s.of.position: readable[s.of.position] for s in seen if s.of.position in readable}
-        wanted = may if act.role in READERS else {}
-        shown = frozenset(c for compartments in wanted.values() for c in compartments)
-        own = bool(wanted) and all(s.of.author == act.agency for s in seen if s.of.position in wanted)
-        _record(casework, request, act, case, "history", shown or _COORDINATION, own)
-        opened = _open(ports, wanted)
-        return [_entry(s, opened.get(s.of.position, {})) for s in seen]
-
-    for path, call, answer, query in (
-        ("/cases/{case}/history", show_history, CaseHistory, (AS_OF, SEEN_BY)),
-        (
-            "/cases/{case}/history/diff",
-            show_diff,
-            CaseDiff,
-            (("from", "string", "an instant with its zone, or a position"), ("to", "string", "the later one")),
-        ),
-        ("/cases/{case}/custody", show_custody, CaseCustody, (AS_OF,)),
-    ):
-        add_reading(app, path, call, "history", read_operation(path, answer, *query))
+def show_history(
+    rooms: Rooms,
+    asked: Asked,
+    known: Case,
+    *,
+    case: UUID,
+    as_of: AsOfWhen | None = None,
+    agency: SeenBy | None = None,
+) -> CaseHistory:
+    act, events = asked.act, rooms.casework.written(case)
+    then = _point(as_of, events, act.at)
+    readable = _readable(rooms, case, events, act)
+    if agency is None:
+        leads = known.lead == act.agency
+        seen = [Seen(w, frozenset(), frozenset()) for w in then.events if w.position in readable]
+        knew = then.case is not None and (leads or then.case.is_known_to(act.agency))
+        state = case_view(case, then.case, act.agency, leads) if then.case and knew else None
+    else:
+        _may_ask_for(agency, act, known)
+        kind, active = _agency_then(rooms, agency, then.at)
+        seen = as_seen_by(then, agency, kind, active)
+        state = case_view(case, then.case, agency) if then.case and then.case.is_known_to(agency) else None
+    return CaseHistory(case, _where(then), _opened(rooms, asked, case, seen, readable), state, agency)
 
 
-def _point(request: Request, name: str, events: Sequence[Written], now: datetime, needed: bool = False) -> AsOf:
-    when = query_when(request, name, now)
-    if when is None and needed:
-        raise BadRequest(400, "BadQuery", f"{name} is needed: a position, or an instant.", parameter=name)
+def show_diff(
+    rooms: Rooms,
+    asked: Asked,
+    known: Case,
+    *,
+    case: UUID,
+    from_: Annotated[When, Meta(description="an instant with its zone, or a position")],
+    to: Annotated[When, Meta(description="the later one")],
+) -> CaseDiff:
+    act, events = asked.act, rooms.casework.written(case)
+    before, after = _point(from_, events, act.at), _point(to, events, act.at)
+    shown = events
+    if known.lead != act.agency:
+        shown = known_events(events, _readable(rooms, case, events, act))
+        before, after = narrowed(before, act.agency), narrowed(after, act.agency)
+    try:
+        found = diff(before, after)
+    except ValueError:
+        raise BadRequest(400, "BadQuery", "from is not later than to.", parameter="from") from None
+    rooms.reading.show(asked, case, COORDINATION, "history-diff")
+    positions = {w.position for w in shown}
+    lines = [_line(w) for w in found.events if w.position in positions]
+    return CaseDiff(case, _where(before), _where(after), lines, found.changes)
+
+
+def show_custody(rooms: Rooms, asked: Asked, known: Case, *, case: UUID, as_of: AsOfWhen | None = None) -> CaseCustody:
+    act, events = asked.act, rooms.casework.written(case)
+    then = _point(as_of, events, act.at)
+    shown = then.events
+    if known.lead != act.agency:
+        shown = known_events(shown, _readable(rooms, case, events, act))
+    rooms.reading.show(asked, case, COORDINATION, "custody")
+    return CaseCustody(case, _where(then), custody(shown, then.at))
+
+
+READS = (
+    Read("/cases/{case}/history", show_history, CaseHistory, "history", HISTORIANS, Of.KNOWN),
+    Read("/cases/{case}/history/diff", show_diff, CaseDiff, "history", HISTORIANS, Of.KNOWN),
+    Read("/cases/{case}/custody", show_custody, CaseCustody, "history", HISTORIANS, Of.KNOWN),
+)
+
+
+def _opened(rooms: Rooms, asked: Asked, case: UUID, seen: Sequence[Seen], readable: Readable) -> list[HistoryEntry]:
+    """These events, as far as the caller may open them now."""
+    may = [(s.of, readable[s.of.position]) for s in seen if s.of.position in readable]
+    wanted = may if asked.act.role in READERS else []
+    shown = frozenset(c for _, compartments in wanted for c in compartments)
+    opened = rooms.reading.open(asked, case, wanted, "history", shown=shown or COORDINATION).seen
+    segments = {s.of.position: s.segments for s in opened}
+    return [_entry(s, segments.get(s.of.position, {})) for s in seen]
+
+
+def _point(when: When | None, events: Sequence[Written], now: datetime) -> AsOf:
     return _as_it_is(events, now) if when is None else as_of(events, when)
 
 
@@ -196,10 +187,11 @@ def _as_it_is(events: Sequence[Written], now: datetime) -> AsOf:
     return replace(as_of(events, events[-1].position), at=now)
 
 
-def _readable(casework: Casework, case: UUID, events: Sequence[Written], act: Act) -> Readable:
+def _readable(rooms: Rooms, case: UUID, events: Sequence[Written], act: Act) -> Readable:
     """Of the whole case, what the caller's agency may open now."""
     told = as_seen_by(_as_it_is(events, act.at), act.agency, act.kind)
-    return casework.readable(case, {s.of.position: s.told for s in told}, act)
+    found = rooms.casework.readable(case, {s.of.position: s.told for s in told}, act)
+    return {written.position: may for written, may in found}
 
 
 def _may_ask_for(agency: AgencyCode, act: Act, case: Case) -> None:
@@ -209,9 +201,9 @@ def _may_ask_for(agency: AgencyCode, act: Act, case: Case) -> None:
         raise NotForThisAgency(needs="lead")
 
 
-def _agency_then(ports: Ports, code: AgencyCode, at: datetime) -> tuple[Any, bool]:
+def _agency_then(rooms: Rooms, code: AgencyCode, at: datetime) -> tuple[Any, bool]:
     """An agency's kind, and whether it was active at an instant. Raises Unknown."""
-    events = ports.log.read(agency_stream(code))
+    events = rooms.casework.log.read(agency_stream(code))
     now = agencies.fold(w.event for w in events)
     if now is None:
         raise Unknown(what="agency")
@@ -219,27 +211,8 @@ def _agency_then(ports: Ports, code: AgencyCode, at: datetime) -> tuple[Any, boo
     return now.kind, then is not None and then.active
 
 
-def _record(
-    casework: Casework,
-    request: Request,
-    act: Act,
-    case: UUID,
-    what: str,
-    shown: frozenset[Compartment] | None = None,
-    own: bool = False,
-) -> None:
-    compartments = shown or _COORDINATION
-    basis = casework.basis(case, act, compartments, own)
-    casework.record_access(act, case, compartments, what, basis, correlation_of(request))
-
-
-def _open(ports: Ports, wanted: Readable) -> Mapping[int, Mapping[Compartment, bytes]]:
-    return {at: segments for at, (_, segments) in ports.log.open(wanted).items()} if wanted else {}
-
-
-def _entry(seen: Seen, opened: Mapping[Compartment, bytes]) -> HistoryEntry:
+def _entry(seen: Seen, segments: Segments) -> HistoryEntry:
     of = seen.of
-    data = b"{" + b",".join(p[1:-1] for p in opened.values() if len(p) > 2) + b"}"
     return HistoryEntry(
         of.position,
         of.version,
@@ -247,8 +220,8 @@ def _entry(seen: Seen, opened: Mapping[Compartment, bytes]) -> HistoryEntry:
         of.event.occurred_at,
         of.at,
         of.author,
-        Raw(data),
-        sorted(c.word for c in of.held if c not in opened),
+        data_of(segments),
+        sorted(c.word for c in of.held if c not in segments),
         sorted(c.word for c in seen.told),
         sorted(c.word for c in seen.could_open),
     )
@@ -260,6 +233,3 @@ def _line(of: Written) -> Line:
 
 def _where(then: AsOf) -> Point:
     return Point(then.at, then.events[-1].position if then.events else 0, list(then.left_out))
-
-
-_COORDINATION = frozenset({Compartment.COORDINATION})

@@ -23,7 +23,7 @@ from rujukan.domain.codes import Purpose, Role
 from rujukan.domain.fact import Act, ActorId, AgencyCode
 from rujukan.domain.refusal import AgencyInactive, NotAMember, NotForThisRole, PurposeNotAllowed
 
-from .ports import TokenKeys
+from .application.ports import TokenKeys
 
 ALGORITHMS = ["EdDSA", "ES256", "RS256"]
 TYPES = frozenset({"at+jwt", "application/at+jwt"})

@@ -2,28 +2,31 @@
 witnesses bring. Public: an entry is a hash that tells nothing of its event; what is told is how many there are.
 """
 
-from typing import Any
+from collections.abc import Callable
+from typing import Annotated, Any
 
-from fastapi import FastAPI
-from msgspec import Struct
+from msgspec import Meta, Struct
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from .asking import add_reading, json_answer
-from .contract import PROBLEM, path_parameters
-from .ports import Ledger
-from .problems import BadRequest, as_problem
-from .writing import body_of
+from .application.rooms import Rooms
+from .contract import PROBLEM
+from .parameters import REF
+from .problems import BadRequest, answer
+from .reads import BINARY, TEXT, Content, Read, Who
+from .requests import body_of
+from .serving import Door, json_answer
 
 PREFIX = "/ledger"
+COSIGNATURES = f"{PREFIX}/cosignatures"
 LARGEST_NOTE = 512 * 1024
-TEXT = "text/plain; charset=utf-8"
+PLAIN = "text/plain; charset=utf-8"
 BYTES = "application/octet-stream"
 FOREVER = "public, max-age=31536000, immutable"
 
 
-class Taken(Struct, frozen=True):
+class CosignaturesTaken(Struct, frozen=True):
     """How many cosignatures were new."""
 
     taken: int
@@ -35,90 +38,90 @@ class LogKeys(Struct, frozen=True):
     keys: list[str]
 
 
-ANSWERS: list[type] = [Taken, LogKeys]
+ANSWERS: list[type] = [CosignaturesTaken]
 
 
-def add_routes(app: FastAPI, ledger: Ledger) -> None:
-    """The routes of the ledger."""
+def checkpoint(rooms: Rooms) -> Response:
+    found = rooms.ledger.checkpoint()
+    if found is None:
+        raise BadRequest(404, "NotSealedYet", "Nothing is sealed yet.")
+    return Response(found, 200, {"Cache-Control": "no-cache"}, PLAIN)
 
-    def checkpoint(request: Request) -> Response:
-        found = ledger.checkpoint()
-        if found is None:
-            raise BadRequest(404, "NotSealedYet", "Nothing is sealed yet.")
-        return Response(found, 200, {"Cache-Control": "no-cache"}, TEXT)
 
-    def tile(request: Request) -> Response:
-        found = ledger.tile("tile/" + request.path_params["tile"])
-        if found is None:
-            raise BadRequest(404, "Unknown", "The tree has no such tile.")
-        return Response(found, 200, {"Cache-Control": FOREVER}, BYTES)
+def tile(rooms: Rooms, *, tile: str) -> Response:
+    found = rooms.ledger.tile("tile/" + tile)
+    if found is None:
+        raise BadRequest(404, "Unknown", "The tree has no such tile.")
+    return Response(found, 200, {"Cache-Control": FOREVER}, BYTES)
 
-    def receipt(request: Request) -> Response:
-        said = request.path_params["position"]
-        if not (said.isascii() and said.isdigit() and len(said) < 19):
-            raise BadRequest(404, "Unknown", "A position is a number.")
-        witnessed = request.query_params.get("witnessed") == "true"
-        return Response(ledger.receipt(int(said), witnessed), 200, {"Cache-Control": "no-store"}, TEXT)
 
-    def keys(request: Request) -> Response:
-        return json_answer(LogKeys(list(ledger.keys())))
+def receipt(
+    rooms: Rooms,
+    *,
+    position: str,
+    witnessed: Annotated[bool, Meta(description="only under a checkpoint that enough witnesses cosigned")] = False,
+) -> Response:
+    if not (position.isascii() and position.isdigit() and len(position) < 19):
+        raise BadRequest(404, "Unknown", "A position is a number.")
+    return Response(rooms.ledger.receipt(int(position), witnessed), 200, {"Cache-Control": "no-store"}, PLAIN)
 
-    def take(request: Request, body: bytes) -> Response:
-        return json_answer(Taken(ledger.take_cosignatures(body)))
+
+def keys(rooms: Rooms) -> LogKeys:
+    return LogKeys(list(rooms.ledger.keys()))
+
+
+AS_SPECIFIED = "As the specification has it"
+
+
+def _public(path: str, call: Callable[..., Any], answer: Any) -> Read:
+    name = call.__name__
+    return Read(
+        PREFIX + path,
+        call,
+        answer,
+        "ledger",
+        Who.EVERYBODY,
+        name=f"ledger_{name}",
+        summary=name.capitalize(),
+        problems=("400", "404"),
+    )
+
+
+READS = (
+    _public("/checkpoint", checkpoint, Content({"text/plain": TEXT}, AS_SPECIFIED)),
+    _public("/tile/{tile:path}", tile, Content({BYTES: BINARY}, AS_SPECIFIED)),
+    _public("/receipts/{position}", receipt, Content({"text/plain": TEXT}, AS_SPECIFIED)),
+    _public("/keys", keys, LogKeys),
+)
+
+
+def add_routes(door: Door) -> None:
+    """POST a witness's cosignatures: no token is asked for."""
+
+    def take(body: bytes) -> Response:
+        return json_answer(CosignaturesTaken(door.rooms.ledger.take_cosignatures(body)))
 
     async def bring(request: Request) -> Response:
-        async def inner(request: Request) -> Response:
-            return await run_in_threadpool(take, request, await body_of(request, LARGEST_NOTE))
+        try:
+            return await run_in_threadpool(take, await body_of(request, LARGEST_NOTE))
+        except Exception as error:
+            return answer(error)
 
-        return await as_problem(request, inner)
-
-    text: dict[str, Any] = {"text/plain": {"schema": {"type": "string"}}}
-    binary: dict[str, Any] = {BYTES: {"schema": {"type": "string", "format": "binary"}}}
-    witnessed = {
-        "name": "witnessed",
-        "in": "query",
-        "schema": {"type": "boolean"},
-        "description": "only under a checkpoint that enough witnesses cosigned",
-    }
-    for path, call, content, parameters in (
-        ("/checkpoint", checkpoint, text, []),
-        ("/tile/{tile:path}", tile, binary, []),
-        ("/receipts/{position}", receipt, text, [witnessed]),
-        ("/keys", keys, {"application/json": {"schema": {"$ref": "#/components/schemas/LogKeys"}}}, []),
-    ):
-        add_reading(
-            app,
-            PREFIX + path,
-            call,
-            "ledger",
-            {
-                "parameters": [*path_parameters(path.replace(":path", "")), *parameters],
-                "responses": {
-                    "200": {"description": "As the specification has it", "content": content},
-                    "404": PROBLEM,
-                },
-                "security": [],
-            },
-            name=f"ledger_{call.__name__}",
-            summary=call.__name__.capitalize(),
-        )
-    app.add_api_route(
-        f"{PREFIX}/cosignatures",
+    door.add_post(
+        COSIGNATURES,
         bring,
-        methods=["POST"],
-        name="ledger_cosignatures",
-        response_model=None,
-        tags=["ledger"],
-        summary="Bring a witness's cosignatures under a checkpoint",
-        openapi_extra={
-            "requestBody": {"required": True, "content": text},
+        {
+            "requestBody": {"required": True, "content": {"text/plain": {"schema": TEXT}}},
             "responses": {
                 "200": {
                     "description": "How many were new",
-                    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Taken"}}},
+                    "content": {"application/json": {"schema": {"$ref": REF.format(name="CosignaturesTaken")}}},
                 },
                 **dict.fromkeys(("413", "422"), PROBLEM),
             },
             "security": [],
         },
+        name="ledger_cosignatures",
+        summary="Bring a witness's cosignatures under a checkpoint",
+        tag="ledger",
     )

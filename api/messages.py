@@ -1,16 +1,15 @@
 """What agencies are sent, described: schemas, the AsyncAPI document, and a page for people. All of it is public."""
 
+from collections.abc import Callable
 from typing import Any
 
-from fastapi import FastAPI
 from msgspec import Struct
-from starlette.requests import Request
 from starlette.responses import Response
 
-from .asking import add_reading, json_answer
-from .contract import PROBLEM, path_parameters
-from .ports import Messages
+from .application.rooms import Rooms
 from .problems import BadRequest
+from .reads import TEXT, Content, Read, Who
+from .serving import json_answer
 
 JSON_SCHEMA = "application/schema+json"
 ASYNCAPI = "application/vnd.aai.asyncapi+json;version=3.0.0"
@@ -31,52 +30,52 @@ class SchemaVersions(Struct, frozen=True):
     schemas: list[SchemaVersion]
 
 
-ANSWERS: list[type] = [SchemaVersions]
+def schemas(rooms: Rooms) -> Response:
+    found = [SchemaVersion(topic, n, f"/schemas/{topic}/{n}") for topic, n in rooms.messages.names()]
+    return json_answer(SchemaVersions(found), KEPT)
 
 
-def add_routes(app: FastAPI, messages: Messages) -> None:
+def schema(rooms: Rooms, *, topic: str, version: str) -> Response:
+    is_number = version.isascii() and version.isdigit() and len(version) < 7 and not version.startswith("0")
+    found = rooms.messages.schema(topic, int(version)) if is_number else None
+    if found is None:
+        raise BadRequest(404, "NoSuchSchema", "There is no such schema; /schemas lists those there are.")
+    return Response(found, 200, KEPT, JSON_SCHEMA)
 
-    def schemas(request: Request) -> Response:
-        found = [SchemaVersion(topic, n, f"/schemas/{topic}/{n}") for topic, n in messages.names()]
-        return json_answer(SchemaVersions(found), KEPT)
 
-    def schema(request: Request) -> Response:
-        topic, said = request.path_params["topic"], request.path_params["version"]
-        is_number = said.isascii() and said.isdigit() and len(said) < 7 and not said.startswith("0")
-        found = messages.schema(topic, int(said)) if is_number else None
-        if found is None:
-            raise BadRequest(404, "NoSuchSchema", "There is no such schema; /schemas lists those there are.")
-        return Response(found, 200, KEPT, JSON_SCHEMA)
+def asyncapi(rooms: Rooms) -> Response:
+    return Response(rooms.messages.asyncapi(), 200, KEPT, ASYNCAPI)
 
-    def asyncapi(request: Request) -> Response:
-        return Response(messages.asyncapi(), 200, KEPT, ASYNCAPI)
 
-    def events(request: Request) -> Response:
-        text, policy = messages.page()
-        headers = {**KEPT, "Content-Security-Policy": policy, "X-Content-Type-Options": "nosniff"}
-        return Response(text, 200, headers, "text/html; charset=utf-8")
+def events(rooms: Rooms) -> Response:
+    text, policy = rooms.messages.page()
+    headers = {**KEPT, "Content-Security-Policy": policy, "X-Content-Type-Options": "nosniff"}
+    return Response(text, 200, headers, "text/html; charset=utf-8")
 
-    anything: dict[str, Any] = {"schema": {"type": "object"}}
-    listed: dict[str, Any] = {"schema": {"$ref": "#/components/schemas/SchemaVersions"}}
-    for path, call, content, summary in (
-        ("/schemas", schemas, {"application/json": listed}, "Every schema of what agencies are told"),
-        ("/schemas/{topic}/{version}", schema, {JSON_SCHEMA: anything}, "The JSON Schema of an event's data"),
-        ("/asyncapi.json", asyncapi, {ASYNCAPI: anything}, "The AsyncAPI 3.0 document of an agency's subscription"),
-        ("/docs/events", events, {"text/html": {"schema": {"type": "string"}}}, "The same for people"),
-    ):
-        add_reading(
-            app,
-            path,
-            call,
-            "messages",
-            {
-                "parameters": path_parameters(path),
-                "responses": {
-                    "200": {"description": "The same for everybody", "content": content},
-                    **({"404": PROBLEM} if "{" in path else {}),
-                },
-                "security": [],
-            },
-            name=f"messages_{call.__name__}",
-            summary=summary,
-        )
+
+FOR_ALL = "The same for everybody"
+ANYTHING: dict[str, Any] = {"type": "object"}
+
+
+def _public(path: str, call: Callable[..., Any], answer: Any, summary: str) -> Read:
+    problems = ("400", "404") if "{" in path else ("400",)
+    name = f"messages_{call.__name__}"
+    return Read(path, call, answer, "messages", Who.EVERYBODY, name=name, summary=summary, problems=problems)
+
+
+READS = (
+    _public("/schemas", schemas, SchemaVersions, "Every schema of what agencies are told"),
+    _public(
+        "/schemas/{topic}/{version}",
+        schema,
+        Content({JSON_SCHEMA: ANYTHING}, FOR_ALL),
+        "The JSON Schema of an event's data",
+    ),
+    _public(
+        "/asyncapi.json",
+        asyncapi,
+        Content({ASYNCAPI: ANYTHING}, FOR_ALL),
+        "The AsyncAPI 3.0 document of an agency's subscription",
+    ),
+    _public("/docs/events", events, Content({"text/html": TEXT}, FOR_ALL), "The same for people"),
+)

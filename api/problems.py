@@ -5,21 +5,20 @@ Nothing of what was sent is repeated in a problem: it names fields and rules, id
 
 import logging
 import re
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
 import psycopg
 from psycopg_pool import PoolTimeout
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
 from starlette.responses import Response
 
 from rujukan.domain import refusal as r
 
-from .casework import KeyReused, VersionMismatch
+from .application.casework import KeyReused, VersionMismatch
+from .application.lists import Behind
+from .application.ports import Gone, Moved, NotSealedYet, NotTaken, Unavailable
 from .identity import NotAuthenticated
-from .ports import Gone, Moved, NotSealedYet, NotTaken, Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -59,10 +58,6 @@ class TooMany(Exception):
     def __init__(self, said: str, retry_after: int = 5) -> None:
         super().__init__(said)
         self.retry_after = retry_after
-
-
-class Behind(Exception):
-    """The read models did not reach the position that the caller asked to wait for."""
 
 
 def type_of(name: str) -> str:
@@ -118,14 +113,6 @@ def answer(error: Exception) -> Response:
         case _:
             log.error("unforeseen %s", type(error).__name__)
             return problem(500, "Unforeseen", "Something went wrong here. Nothing is known to be stored.")
-
-
-async def as_problem(request: Request, call: Callable[[Request], Awaitable[Response]]) -> Response:
-    """Runs a call; turns what it raises into a problem."""
-    try:
-        return await call(request)
-    except Exception as error:
-        return answer(error)
 
 
 def unreadable(error: msgspec.MsgspecError) -> BadRequest:

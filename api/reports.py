@@ -1,33 +1,29 @@
 """Reports on who looked at what, who held what, and what looks unusual. Opening one is itself on the record."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import Annotated, Any
 from uuid import UUID
 
-import msgspec
-from fastapi import FastAPI
-from msgspec import Struct
-from starlette.requests import Request
-from starlette.responses import Response
+from msgspec import Meta, Struct
 
 from rujukan.domain.agency import agency_stream
 from rujukan.domain.authority import AUDITORS
 from rujukan.domain.codes import Purpose, Role
-from rujukan.domain.compartment import Compartment
-from rujukan.domain.fact import Act
+from rujukan.domain.fact import AgencyCode
+from rujukan.domain.history import When
 from rujukan.domain.oversight import LIMITS, REASONS, Finding, Look, Unusual, by_rule, unusual
 from rujukan.projections import audit, holdings
+from rujukan.projections.audit import AuditEntry
+from rujukan.projections.holdings import HoldingEntry
+from rujukan.projections.listing import Positive
 
-from .asking import add_reading, json_answer, query_uuid, query_when, wait
-from .casework import Casework
-from .contract import read_operation
-from .cursor import next_page, page_of, place
-from .identity import Identity, acting
-from .ports import Ports
+from .application.reading import COORDINATION, Asked, OnRecord
+from .application.rooms import Rooms
+from .cursors import next_page
+from .parameters import USUAL, Limit
 from .problems import BadRequest
-from .reading import LARGEST_PAGE, PAGE, WAIT, Page
-from .writing import correlation_of
+from .reads import Of, Page, Read, page, page_of
 
 OVERSEERS = frozenset({Role.SUPERVISOR, Role.DATA_PROTECTION_OFFICER})
 """Roles that are shown unusual reading."""
@@ -52,7 +48,7 @@ class Opening(Struct, frozen=True):
     what: str | None
 
 
-class Rule(Struct, frozen=True):
+class UnusualRule(Struct, frozen=True):
     """A rule of the unusual, in both languages, with why it is one, and how many readings tripped it."""
 
     code: str
@@ -83,136 +79,100 @@ class UnusualAccess(Struct, frozen=True, omit_defaults=True):
 
     since: datetime
     until: datetime
-    rules: list[Rule]
+    rules: list[UnusualRule]
     items: list[UnusualLook]
     next: str | None = None
 
 
-ANSWERS: list[type] = [Opening, UnusualAccess]
+Place = tuple[Positive]
+OfPerson = Annotated[UUID, Meta(description="a person of the caller's agency")]
+Looked = Annotated[UUID, Meta(description="the case that was looked at")]
 
 
-def add_routes(app: FastAPI, casework: Casework, identity: Identity, ports: Ports) -> None:
-    """The routes of the reports."""
-    views = ports.views
-
-    def begin(request: Request, roles: frozenset[Role] = AUDITORS) -> Act:
-        caller = identity.caller(request.headers.get("authorization"))
-        purpose = request.headers.get("purpose-of-use")
-        return acting(caller, casework.network.get(caller.agency), roles, purpose, ports.now())
-
-    def record(request: Request, act: Act, what: str) -> None:
-        """A report on people shows no compartment of a case; that it was opened is kept with the agency."""
-        casework.record_access(act, agency_stream(act.agency), (), what, "own", correlation_of(request))
-
-    def case_access(request: Request) -> Response:
-        act, (limit, after) = begin(request), page_of(request, LARGEST_PAGE, place)
-        case = _needed(query_uuid(request, "case"), "case")
-        casework.known(case, act)
-        wait(request, views)
-        shown = (Compartment.COORDINATION,)
-        basis = casework.basis(case, act, shown)
-        casework.record_access(act, case, shown, "case-access", basis, correlation_of(request))
-        with views.acting_for(act.agency) as db:
-            start = after[0] if after else 0
-            found = audit.entries(db, subject=case, accesses_only=True, after=start, limit=limit)
-        return _openings(ports, found, limit)
-
-    def person_access(request: Request) -> Response:
-        act, (limit, after) = begin(request), page_of(request, LARGEST_PAGE, place)
-        actor = _needed(query_uuid(request, "actor"), "actor")
-        wait(request, views)
-        record(request, act, "person-access")
-        with views.acting_for(act.agency) as db:
-            start = after[0] if after else 0
-            found = audit.entries(db, actor=actor, agency=act.agency, accesses_only=True, after=start, limit=limit)
-        return _openings(ports, found, limit)
-
-    def what_was_held(request: Request) -> Response:
-        act, (limit, after) = begin(request), page_of(request, LARGEST_PAGE, place, str, UUID)
-        agency = request.query_params.get("agency", act.agency)
-        when = query_when(request, "at", act.at)
-        wait(request, views)
-        record(request, act, "holdings")
-        with views.acting_for(act.agency) as db:
-            start = cast("tuple[int, str, UUID] | None", after)
-            found = holdings.holdings(db, agency, act.at if when is None else when, after=start, limit=limit)
-        more = (found[-1].position, found[-1].relation, found[-1].of) if len(found) == limit else None
-        return json_answer(Page(list(found), next_page(more)))
-
-    def unusual_access(request: Request) -> Response:
-        act, (limit, after) = begin(request, OVERSEERS), page_of(request, LARGEST_PAGE, place)
-        since, until = _span(request, act.at)
-        wait(request, views)
-        record(request, act, "unusual-access")
-        with views.acting_for(act.agency) as db:
-            rows = audit.looks(db, since, until, LIMITS.grace, MOST_LOOKS + 1)
-        if len(rows) > MOST_LOOKS:
-            detail = f"There are more than {MOST_LOOKS:,} readings. Ask for a shorter span."
-            raise BadRequest(400, "TooMany", detail, parameter="from")
-        found = unusual([_look(row, casework) for row in rows])
-        start = after[0] if after else 0
-        page = [f for f in found if f.look.position > start][:limit]
-        more = (page[-1].look.position,) if len(page) == limit else None
-        return json_answer(UnusualAccess(since, until, _rules(found), [_marked(f) for f in page], next_page(more)))
-
-    for path, call, answer, query in (
-        ("/reports/case-access", case_access, Page, (("case", "string", "the case that was looked at"), *PAGE, WAIT)),
-        (
-            "/reports/person-access",
-            person_access,
-            Page,
-            (("actor", "string", "a person of the caller's agency"), *PAGE, WAIT),
-        ),
-        (
-            "/reports/holdings",
-            what_was_held,
-            Page,
-            (
-                ("agency", "string", "the caller's own when left out; another one's in cases that the caller leads"),
-                ("at", "string", "an instant with its zone, or a position; now when left out"),
-                *PAGE,
-                WAIT,
-            ),
-        ),
-        (
-            "/reports/unusual-access",
-            unusual_access,
-            UnusualAccess,
-            (
-                ("from", "string", "an instant with its zone; 7 days before `to` when left out, 31 at most"),
-                ("to", "string", "an instant with its zone; now when left out"),
-                *PAGE,
-                WAIT,
-            ),
-        ),
-    ):
-        add_reading(
-            app,
-            path,
-            cast("Callable[[Request], Response]", call),
-            "reports",
-            read_operation(path, answer, *query),
-            name=call.__name__,
-        )
+def case_access(rooms: Rooms, asked: Asked, *, case: Looked, limit: Limit = USUAL, cursor: Place | None = None) -> Page:
+    under = rooms.reading.show(asked, case, COORDINATION, "case-access")
+    after = cursor[0] if cursor else 0
+    found = rooms.lists.ask(asked.act.agency, audit.entries, subject=case, accesses_only=True, after=after, limit=limit)
+    return _openings(rooms, under, found, limit)
 
 
-def _needed(value: UUID | None, name: str) -> UUID:
-    if value is None:
-        raise BadRequest(400, "BadQuery", f"{name} is needed.", parameter=name)
-    return value
+def person_access(
+    rooms: Rooms, asked: Asked, *, actor: OfPerson, limit: Limit = USUAL, cursor: Place | None = None
+) -> Page:
+    under, agency = _recorded(rooms, asked, "person-access"), asked.act.agency
+    after = cursor[0] if cursor else 0
+    found = rooms.lists.ask(
+        agency, audit.entries, actor=actor, agency=agency, accesses_only=True, after=after, limit=limit
+    )
+    return _openings(rooms, under, found, limit)
 
 
-def bases(ports: Ports, found: Iterable[audit.Entry]) -> dict[int, str]:
-    """Position → on what each of these readings stood, with the rules of overrides, opened from the log."""
-    opened = ports.log.open({e.position: _COORDINATION for e in found})
-    return {
-        at: str(msgspec.json.decode(segments[Compartment.COORDINATION])["basis"])
-        for at, (_, segments) in opened.items()
-    }
+def what_was_held(
+    rooms: Rooms,
+    asked: Asked,
+    *,
+    agency: Annotated[
+        AgencyCode,
+        Meta(description="the caller's own when left out; another one's in cases that the caller leads"),
+    ]
+    | None = None,
+    at: Annotated[When, Meta(description="an instant with its zone, or a position; now when left out")] | None = None,
+    limit: Limit = USUAL,
+    cursor: tuple[Positive, str, UUID] | None = None,
+) -> Page:
+    _recorded(rooms, asked, "holdings")
+    act = asked.act
+    found = rooms.lists.ask(
+        act.agency,
+        holdings.holdings,
+        act.agency if agency is None else agency,
+        act.at if at is None else at,
+        after=cursor,
+        limit=limit,
+    )
+    return page(found, limit, lambda entry: (entry.position, entry.relation, entry.of))
 
 
-def _openings(ports: Ports, found: list[audit.Entry], limit: int) -> Response:
-    full = bases(ports, found)
+def unusual_access(
+    rooms: Rooms,
+    asked: Asked,
+    *,
+    from_: Annotated[
+        datetime, Meta(tz=True, description="an instant with its zone; 7 days before `to` when left out, 31 at most")
+    ]
+    | None = None,
+    to: Annotated[datetime, Meta(tz=True, description="an instant with its zone; now when left out")] | None = None,
+    limit: Limit = USUAL,
+    cursor: Place | None = None,
+) -> UnusualAccess:
+    since, until = _span(from_, to, asked.act.at)
+    _recorded(rooms, asked, "unusual-access")
+    rows = rooms.lists.ask(asked.act.agency, audit.looks, since, until, LIMITS.grace, MOST_LOOKS + 1)
+    if len(rows) > MOST_LOOKS:
+        detail = f"There are more than {MOST_LOOKS:,} readings. Ask for a shorter span."
+        raise BadRequest(400, "TooMany", detail, parameter="from")
+    found = unusual([_look(row, rooms) for row in rows])
+    start = cursor[0] if cursor else 0
+    shown = [f for f in found if f.look.position > start][:limit]
+    more = (shown[-1].look.position,) if len(shown) == limit else None
+    return UnusualAccess(since, until, _rules(found), [_marked(f) for f in shown], next_page(more))
+
+
+READS = (
+    Read("/reports/case-access", case_access, page_of(Opening), "reports", AUDITORS, Of.KNOWN, waits=True),
+    Read("/reports/person-access", person_access, page_of(Opening), "reports", AUDITORS, waits=True),
+    Read("/reports/holdings", what_was_held, page_of(HoldingEntry), "reports", AUDITORS, waits=True),
+    Read("/reports/unusual-access", unusual_access, UnusualAccess, "reports", OVERSEERS, waits=True),
+)
+
+
+def _recorded(rooms: Rooms, asked: Asked, what: str) -> OnRecord:
+    """A report on people shows no compartment of a case; that it was opened is kept with the agency."""
+    return rooms.reading.report(asked, agency_stream(asked.act.agency), what)
+
+
+def _openings(rooms: Rooms, under: OnRecord, found: Sequence[AuditEntry], limit: int) -> Page:
+    full = rooms.reading.grounds(under, [e.position for e in found])
     rows = [
         Opening(
             e.position,
@@ -228,31 +188,27 @@ def _openings(ports: Ports, found: list[audit.Entry], limit: int) -> Response:
         )
         for e in found
     ]
-    return json_answer(Page(list(rows), next_page((found[-1].position,) if len(found) == limit else None)))
+    return page(rows, limit, lambda opening: (opening.position,))
 
 
-def _span(request: Request, now: datetime) -> tuple[datetime, datetime]:
-    until = query_when(request, "to", now)
+def _span(since: datetime | None, until: datetime | None, now: datetime) -> tuple[datetime, datetime]:
     until = now if until is None else until
-    if not isinstance(until, datetime):
-        raise BadRequest(400, "BadQuery", "to is an instant with its zone.", parameter="to")
-    since = query_when(request, "from", now)
     since = until - USUAL_SPAN if since is None else since
-    if not isinstance(since, datetime) or not since < until <= since + LONGEST_SPAN:
+    if not since < until <= since + LONGEST_SPAN:
         detail = f"from is an instant with its zone, before `to`, by {LONGEST_SPAN.days} days at most."
         raise BadRequest(400, "BadQuery", detail, parameter="from")
     return since, until
 
 
-def _look(row: dict[str, Any], casework: Casework) -> Look:
-    agency = casework.network.get(row["agency"])
+def _look(row: dict[str, Any], rooms: Rooms) -> Look:
+    agency = rooms.network.get(row["agency"])
     codes = {"role": Role.of(row["role"]), "purpose": Purpose.of(row["purpose"])}
     return Look(**{**row, **codes, "kind": agency.kind if agency else None})
 
 
-def _rules(found: Iterable[Finding]) -> list[Rule]:
+def _rules(found: Iterable[Finding]) -> list[UnusualRule]:
     counts = by_rule(found)
-    return [Rule(u.value, u.id, u.en, *REASONS[u], counts.get(u, 0)) for u in Unusual]
+    return [UnusualRule(u.value, u.id, u.en, *REASONS[u], counts.get(u, 0)) for u in Unusual]
 
 
 def _marked(finding: Finding) -> UnusualLook:
@@ -270,6 +226,3 @@ def _marked(finding: Finding) -> UnusualLook:
         look.what,
         [rule.value for rule in finding.rules],
     )
-
-
-_COORDINATION = frozenset({Compartment.COORDINATION})

@@ -1,9 +1,7 @@
 """Finding a person's cases."""
 
 import msgspec
-from fastapi import FastAPI
 from msgspec import Struct
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -12,13 +10,14 @@ from rujukan.domain.compartment import Compartment
 from rujukan.domain.nik import Nik
 from rujukan.projections import people
 
-from .casework import Casework
-from .contract import HEADERS, PROBLEM, REF
-from .identity import Caller, Identity, acting
-from .ports import Ports
-from .problems import as_problem, unreadable
+from .application.reading import Asked
+from .contract import HEADERS, PROBLEM
+from .identity import Caller
+from .parameters import REF
+from .problems import unreadable
+from .requests import correlation_of
 from .secrets import nik_index
-from .writing import body_of, correlation_of
+from .serving import Door, json_answer
 
 PATH = "/cases/search"
 
@@ -29,48 +28,34 @@ class Search(Struct, frozen=True, forbid_unknown_fields=True):
     nik: Nik
 
 
-class Found(Struct, frozen=True):
+class CasesFound(Struct, frozen=True):
     """The caller's agency's cases of that person."""
 
     cases: list[str]
 
 
-def add_routes(app: FastAPI, casework: Casework, identity: Identity, ports: Ports) -> None:
+ANSWERS: list[type] = [Search, CasesFound]
+
+
+def add_routes(door: Door) -> None:
     """POST a number, get cases."""
+    rooms = door.rooms
 
     def search(request: Request, body: bytes, caller: Caller) -> Response:
-        agency = casework.network.get(caller.agency)
-        act = acting(caller, agency, READERS, request.headers.get("purpose-of-use"), ports.now())
+        act = door.act_of(request, caller, READERS)
         try:
             asked = msgspec.json.decode(body, type=Search)
         except msgspec.MsgspecError as error:
             raise unreadable(error) from None
-        with ports.views.acting_for(act.agency) as db:
-            found = people.cases_of(db, nik_index(ports.macs, asked.nik))
+        found = rooms.lists.ask(act.agency, people.cases_of, nik_index(rooms.macs, asked.nik))
         for case in found:
-            shown = (Compartment.IDENTITY,)
-            casework.record_access(
-                act, case, shown, "search", casework.basis(case, act, shown), correlation_of(request)
-            )
-        answer = msgspec.json.encode(Found([str(case) for case in found]))
-        return Response(answer, 200, {"Cache-Control": "no-store"}, "application/json")
+            rooms.reading.show(Asked(act, correlation_of(request)), case, frozenset({Compartment.IDENTITY}), "search")
+        return json_answer(CasesFound([str(case) for case in found]))
 
-    async def post(request: Request) -> Response:
-        async def inner(request: Request) -> Response:
-            caller = identity.caller(request.headers.get("authorization"))
-            return await run_in_threadpool(search, request, await body_of(request), caller)
-
-        return await as_problem(request, inner)
-
-    app.add_api_route(
+    door.post(
         PATH,
-        post,
-        methods=["POST"],
-        name="search_cases",
-        response_model=None,
-        tags=["lists"],
-        summary="Find the cases of a person by national identity number",
-        openapi_extra={
+        search,
+        {
             "parameters": HEADERS,
             "requestBody": {
                 "required": True,
@@ -84,10 +69,13 @@ def add_routes(app: FastAPI, casework: Casework, identity: Identity, ports: Port
             "responses": {
                 "200": {
                     "description": "Found among the agency's own cases",
-                    "content": {"application/json": {"schema": {"$ref": REF.format(name="Found")}}},
+                    "content": {"application/json": {"schema": {"$ref": REF.format(name="CasesFound")}}},
                 },
                 **dict.fromkeys(("400", "401", "403", "422", "503"), PROBLEM),
             },
             "security": [{"access_token": []}],
         },
+        name="search_cases",
+        summary="Find the cases of a person by national identity number",
+        tag="lists",
     )

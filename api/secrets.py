@@ -1,6 +1,6 @@
 """Keyed hashes: what stands for something in clear columns and tells nothing without the service's secret."""
 
-from .ports import Macs
+from .application.ports import Macs
 
 
 def nik_index(macs: Macs, nik: str) -> str:

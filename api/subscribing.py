@@ -8,26 +8,25 @@ import logging
 import time
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 from urllib.parse import urlencode
 from uuid import UUID
 
-from fastapi import FastAPI
-from msgspec import Struct
-from starlette.requests import Request
+from msgspec import Meta, Struct
 from starlette.responses import Response
 
 from rujukan.domain.agency_state import Agency
 from rujukan.domain.refusal import KeyMissing, Refusal
 from rujukan.projections import deliveries
+from rujukan.projections.listing import OfCase, Positive
 
-from .asking import json_answer, query_number, query_uuid, query_when
-from .casework import Casework
-from .contract import PROBLEM, read_operation
+from .application.ports import SealedMessage
+from .application.rooms import Rooms
+from .contract import PROBLEM
 from .event_stream import EventStream
-from .identity import Caller, Identity, NotAuthenticated, subscriber
-from .ports import Ports, Sealed
-from .problems import BadRequest, as_problem
+from .identity import Caller, NotAuthenticated, subscriber
+from .problems import BadRequest
+from .reads import TEXT, Content, Read, Who
 from .waiting import Waiting, rung
 
 log = logging.getLogger(__name__)
@@ -36,7 +35,6 @@ PATH = "/subscription"
 LARGEST_PAGE = 500
 USUAL_PAGE = 100
 LONGEST_WAIT = 30
-LARGEST_SEQUENCE = 2**63 - 1
 
 LOOK_SECONDS = 5.0
 """How often who waits looks for itself: at the agency and the token, and for what no bell told of."""
@@ -56,96 +54,114 @@ class Subscription(Struct, frozen=True):
     handled: int
 
 
-ANSWERS: list[type] = [Subscription]
+After = Annotated[Positive, Meta(description="begin after this sequence; from the beginning where nothing is said")]
+Since = Annotated[datetime, Meta(tz=True, description="begin with what was told at or after this time (RFC 3339)")]
+From = Annotated[Positive, Meta(description="begin with what was told by events from this position of the log on")]
+LastEvent = Annotated[
+    Positive,
+    Meta(
+        description="The id of the last event that arrived: goes before every parameter",
+        extra={"header": "Last-Event-ID"},
+    ),
+]
+Many = Annotated[int, Meta(ge=1, le=LARGEST_PAGE, description="how many, at most")]
+Patience = Annotated[
+    int, Meta(ge=0, le=LONGEST_WAIT, description="seconds that an empty answer waits for something new")
+]
 
 
-class Asked(NamedTuple):
-    """What a page or stream is asked for: where it begins, and of which case."""
+class Begin(NamedTuple):
+    """Where a page or stream begins, and of which case it is."""
 
     after: int | None
     since: datetime | None
     position: int | None
     case: UUID | None
 
+    def checked(self) -> "Begin":
+        """Raises BadRequest where it is said in two ways."""
+        said = [name for name in ("after", "since", "position") if getattr(self, name) is not None]
+        if len(said) > 1:
+            raise BadRequest(400, "BadQuery", "Say one of after, since and position.", parameter=said[1])
+        return self
 
-def add_routes(app: FastAPI, casework: Casework, identity: Identity, ports: Ports) -> None:
-    """The routes of subscribing."""
-    feed, waiting = ports.feed, Waiting()
-    feed.when_told(waiting.ring)
-    app.state.waiting = waiting
 
-    def subscribed(caller: Caller) -> Agency:
-        return subscriber(caller, casework.network.get(caller.agency), ports.now())
+class Subscribing:
+    """The reads of subscribing. They hold no thread: what has to be looked up, a few threads of `Waiting` look up."""
 
-    def with_key(caller: Caller) -> Agency:
-        agency = subscribed(caller)
-        if not agency.public_keys:
-            raise KeyMissing(agency=agency.code)
-        return agency
+    def __init__(self, rooms: Rooms) -> None:
+        self.waiting = Waiting()
+        self._rooms = rooms
+        rooms.feed.when_told(self.waiting.ring)
 
-    def begin(caller: Caller, asked: Asked) -> int:
-        """The sequence after which to begin."""
-        with_key(caller)
-        if asked.since is None and asked.position is None:
-            return asked.after or 0
-        return feed.first_at(caller.agency, time=asked.since, position=asked.position)
+    @property
+    def reads(self) -> tuple[Read, ...]:
+        """How far it goes; pages; a stream."""
+        more = {"409": PROBLEM, "429": PROBLEM}
+        return (
+            _read("", self.state, Subscription, "How far the agency's sequence goes"),
+            _read("/events", self.events, PAGES, "What the agency is told, by pages or long-poll", more),
+            _read("/stream", self.stream, STREAM, "What the agency is told, as server-sent events", more),
+        )
 
-    def state(caller: Caller) -> Subscription:
-        code = subscribed(caller).code
-        with ports.views.acting_for(code) as db:
-            received, handled = deliveries.marks(db)
-        return Subscription(code, feed.head(code), received, handled)
+    async def state(self, rooms: Rooms, asked: Caller) -> Subscription:
+        return await self.waiting.look(self._state, asked)
 
-    async def show(request: Request) -> Response:
-        caller = identity.caller(request.headers.get("authorization"))
-        return json_answer(await waiting.look(state, caller))
-
-    async def events(request: Request) -> Response:
-        caller = identity.caller(request.headers.get("authorization"))
-        asked = _asked(request, ports.now())
-        limit = query_number(request, "limit", 1, LARGEST_PAGE, USUAL_PAGE)
-        patience = query_number(request, "wait", 0, LONGEST_WAIT, 0)
-
-        def look(after: int) -> tuple[int, Sequence[Sealed]]:
-            with_key(caller)
-            return feed.head(caller.agency), feed.page(caller.agency, after, limit, asked.case)
-
-        cursor = await waiting.look(begin, caller, asked)
-        head, found = await waiting.look(look, cursor)
-        if patience and not found:
-            with waiting.place(caller.agency), waiting.listening(caller.agency) as event:
-                give_up = time.monotonic() + patience
+    async def events(
+        self,
+        rooms: Rooms,
+        asked: Caller,
+        *,
+        after: After | None = None,
+        since: Since | None = None,
+        position: From | None = None,
+        case: OfCase | None = None,
+        limit: Many = USUAL_PAGE,
+        wait: Patience = 0,
+    ) -> Response:
+        begin = Begin(after, since, position, case).checked()
+        cursor = await self.waiting.look(self._begins, asked, begin)
+        head, found = await self.waiting.look(self._look, asked, cursor, limit, case)
+        if wait and not found:
+            with self.waiting.place(asked.agency), self.waiting.listening(asked.agency) as event:
+                give_up = time.monotonic() + wait
                 while True:
                     cursor = max(cursor, head)
-                    head, found = await waiting.look(look, cursor)
+                    head, found = await self.waiting.look(self._look, asked, cursor, limit, case)
                     left = give_up - time.monotonic()
-                    if found or left <= 0 or waiting.closed:
+                    if found or left <= 0 or self.waiting.closed:
                         break
                     await rung(event, min(left, LOOK_SECONDS))
         last = found[-1].sequence if found else cursor
-        return _page(request, found, head, last if len(found) == limit else max(last, head), limit)
+        goes_on: dict[str, Any] = {"after": last if len(found) == limit else max(last, head), "limit": limit}
+        goes_on |= {"wait": wait} if wait else {}
+        return _page(found, head, goes_on | ({"case": case} if case else {}))
 
-    async def stream(request: Request) -> Response:
-        caller = identity.caller(request.headers.get("authorization"))
-        asked = _asked(request, ports.now())
-        said = request.headers.get("last-event-id")
-        if said is not None:
-            asked = Asked(_sequence(said), None, None, asked.case)
-        after = await waiting.look(begin, caller, asked)
-        waiting.take_place(caller.agency)
-        return EventStream(sent(caller, after, asked.case), lambda: waiting.leave(caller.agency))
+    async def stream(
+        self,
+        rooms: Rooms,
+        asked: Caller,
+        *,
+        last_event: LastEvent | None = None,
+        after: After | None = None,
+        since: Since | None = None,
+        position: From | None = None,
+        case: OfCase | None = None,
+    ) -> Response:
+        begin = Begin(after, since, position, case).checked()
+        if last_event is not None:
+            begin = Begin(last_event, None, None, case)
+        start = await self.waiting.look(self._begins, asked, begin)
+        self.waiting.take_place(asked.agency)
+        return EventStream(self._sent(asked, start, case), lambda: self.waiting.leave(asked.agency))
 
-    async def sent(caller: Caller, after: int, case: UUID | None) -> AsyncIterator[bytes]:
-        def look() -> tuple[int, Sequence[Sealed]]:
-            with_key(caller)
-            return feed.head(caller.agency), feed.page(caller.agency, after, STREAM_PAGE, case)
-
+    async def _sent(self, caller: Caller, after: int, case: UUID | None) -> AsyncIterator[bytes]:
         yield b"retry: 2000\n\n"
-        with waiting.listening(caller.agency) as event:
+        with self.waiting.listening(caller.agency) as event:
             quiet_since = time.monotonic()
-            while not waiting.closed:
+            while not self.waiting.closed:
                 try:
-                    head, found = await waiting.look(look)
+                    head, found = await self.waiting.look(self._look, caller, after, STREAM_PAGE, case)
                 except Exception as problem:  # raised from here it would be in the server's log with all its words
                     if not isinstance(problem, Refusal | NotAuthenticated):
                         log.warning("a stream ends: %s", type(problem).__name__)
@@ -162,107 +178,59 @@ def add_routes(app: FastAPI, casework: Casework, identity: Identity, ports: Port
                     quiet_since = time.monotonic()
                 await rung(event, LOOK_SECONDS)
 
-    for path, call, summary, operation in (
-        ("", show, "How far the agency's sequence goes", read_operation(PATH, Subscription, purpose=False)),
-        ("/events", events, "What the agency is told, by pages or long-poll", _events_operation()),
-        ("/stream", stream, "What the agency is told, as server-sent events", _stream_operation()),
-    ):
-        app.add_api_route(
-            PATH + path,
-            _route(call),
-            methods=["GET"],
-            name=f"subscription_{call.__name__}",
-            response_model=None,
-            tags=["subscribing"],
-            summary=summary,
-            openapi_extra=operation,
-        )
+    # On the threads of `Waiting` -----------------------------------------------------------------------------
+
+    def _state(self, caller: Caller) -> Subscription:
+        code = self._subscribed(caller).code
+        received, handled = self._rooms.lists.ask(code, deliveries.marks)
+        return Subscription(code, self._rooms.feed.head(code), received, handled)
+
+    def _begins(self, caller: Caller, begin: Begin) -> int:
+        """The sequence after which to begin."""
+        self._with_key(caller)
+        if begin.since is None and begin.position is None:
+            return begin.after or 0
+        return self._rooms.feed.first_at(caller.agency, time=begin.since, position=begin.position)
+
+    def _look(self, caller: Caller, after: int, limit: int, case: UUID | None) -> tuple[int, Sequence[SealedMessage]]:
+        self._with_key(caller)
+        feed = self._rooms.feed
+        return feed.head(caller.agency), feed.page(caller.agency, after, limit, case)
+
+    def _subscribed(self, caller: Caller) -> Agency:
+        return subscriber(caller, self._rooms.network.get(caller.agency), self._rooms.now())
+
+    def _with_key(self, caller: Caller) -> None:
+        agency = self._subscribed(caller)
+        if not agency.public_keys:
+            raise KeyMissing(agency=agency.code)
 
 
-def _route(call: Any) -> Any:
-    async def inner(request: Request) -> Response:
-        if any("\x00" in value for value in request.query_params.values()):
-            raise BadRequest(400, "BadQuery", "A query value has no NUL.")
-        answer: Response = await call(request)
-        return answer
-
-    async def route(request: Request) -> Response:
-        return await as_problem(request, inner)
-
-    return route
-
-
-def _asked(request: Request, now: datetime) -> Asked:
-    """Where to begin, and of which case. Raises BadRequest."""
-    said = [name for name in ("after", "since", "position") if name in request.query_params]
-    if len(said) > 1:
-        raise BadRequest(400, "BadQuery", "Say one of after, since and position.", parameter=said[1])
-    after = request.query_params.get("after")
-    since = query_when(request, "since", now)
-    if isinstance(since, int):
-        raise BadRequest(400, "BadQuery", "since is an instant with its zone.", parameter="since")
-    position = query_number(request, "position", 0, LARGEST_SEQUENCE, 0) if "position" in said else None
-    return Asked(None if after is None else _sequence(after), since, position, query_uuid(request, "case"))
-
-
-def _sequence(said: str) -> int:
-    if not (said.isascii() and said.isdigit() and len(said) < 19):
-        raise BadRequest(400, "BadQuery", "after, or Last-Event-ID, is a sequence.", parameter="after")
-    return int(said)
-
-
-def _page(request: Request, found: Sequence[Sealed], head: int, after: int, limit: int) -> Response:
+def _page(found: Sequence[SealedMessage], head: int, goes_on: dict[str, Any]) -> Response:
     """A page, and where the next one is; it begins where this one ends, also where nothing was there yet."""
-    query: dict[str, str | int] = {"after": after, "limit": limit}
-    query |= {name: request.query_params[name] for name in ("wait", "case") if name in request.query_params}
     headers = {
         "Rujukan-Head": str(head),
-        "Link": f'<{PATH}/events?{urlencode(query)}>; rel="next"',
+        "Link": f'<{PATH}/events?{urlencode(goes_on)}>; rel="next"',
         "Cache-Control": "no-store",
     }
     return Response(b"[" + b",".join(s.event for s in found) + b"]", 200, headers, BATCH)
 
 
-_BEGIN = (
-    ("after", "integer", "begin after this sequence; from the beginning where nothing is said"),
-    ("since", "string", "begin with what was told at or after this time (RFC 3339)"),
-    ("position", "integer", "begin with what was told by events from this position of the log on"),
-    ("case", "string", "of this case only"),
+def _read(path: str, call: Any, answer: Any, summary: str, more: dict[str, Any] | None = None) -> Read:
+    name = f"subscription_{call.__name__ if path else 'show'}"
+    return Read(PATH + path, call, answer, "subscribing", Who.CALLER, name=name, summary=summary, more=more or {})
+
+
+EVENT = {"type": "object", "description": "A CloudEvents 1.0 event, its data sealed to the agency's key"}
+PAGES = Content(
+    {BATCH: {"type": "array", "items": EVENT}},
+    "Sealed messages in the order of their sequence",
+    {
+        "Rujukan-Head": {"schema": {"type": "integer"}, "description": "The agency's newest sequence"},
+        "Link": {"schema": {"type": "string"}, "description": 'The page behind this one, rel="next"'},
+    },
 )
-
-
-def _events_operation() -> dict[str, Any]:
-    more = (
-        ("limit", "integer", f"1 to {LARGEST_PAGE}, usually {USUAL_PAGE}"),
-        ("wait", "integer", f"seconds, at most {LONGEST_WAIT}, that an empty answer waits for something new"),
-    )
-    found = read_operation(f"{PATH}/events", Subscription, *_BEGIN, *more, purpose=False)
-    event = {"type": "object", "description": "A CloudEvents 1.0 event, its data sealed to the agency's key"}
-    found["responses"]["200"] = {
-        "description": "Sealed messages in the order of their sequence",
-        "headers": {
-            "Rujukan-Head": {"schema": {"type": "integer"}, "description": "The agency's newest sequence"},
-            "Link": {"schema": {"type": "string"}, "description": 'The page behind this one, rel="next"'},
-        },
-        "content": {BATCH: {"schema": {"type": "array", "items": event}}},
-    }
-    found["responses"] |= {"409": PROBLEM, "429": PROBLEM}
-    return found
-
-
-def _stream_operation() -> dict[str, Any]:
-    found = read_operation(f"{PATH}/stream", Subscription, *_BEGIN, purpose=False)
-    found["parameters"].append(
-        {
-            "name": "Last-Event-ID",
-            "in": "header",
-            "description": "The id of the last event that arrived: goes before every parameter",
-            "schema": {"type": "integer"},
-        }
-    )
-    found["responses"]["200"] = {
-        "description": "Server-sent events: `id` is the sequence, `data` a CloudEvent as JSON; comments in between",
-        "content": {"text/event-stream": {"schema": {"type": "string"}}},
-    }
-    found["responses"] |= {"409": PROBLEM, "429": PROBLEM}
-    return found
+STREAM = Content(
+    {"text/event-stream": TEXT},
+    "Server-sent events: `id` is the sequence, `data` a CloudEvent as JSON; comments in between",
+)

@@ -1,38 +1,31 @@
 """The survivor's report: her right to know what is recorded about her, and who looked and why."""
 
-from typing import Any, cast
+from collections.abc import Iterable
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import msgspec
-from fastapi import FastAPI
-from msgspec import Struct
-from starlette.requests import Request
+from msgspec import Meta, Struct
 from starlette.responses import Response
 
 from rujukan.domain import survivor as about
 from rujukan.domain.codes import AgencyKind, Purpose, Role
-from rujukan.domain.compartment import ALL
-from rujukan.domain.fact import Act
+from rujukan.domain.compartment import ALL, Compartment
 from rujukan.domain.oversight import SURVIVOR_REPORT
 from rujukan.domain.refusal import NotForThisAgency, PurposeNotAllowed
 from rujukan.domain.survivor_paper import UNNAMED, paper
-from rujukan.domain.words import LANGUAGES, Language
-from rujukan.projections import audit
+from rujukan.domain.words import Language
 
-from .asking import add_reading, json_answer, query_choice, query_uuid
-from .casework import Casework
-from .contract import read_operation
-from .identity import Identity, acting
-from .ports import Ports
-from .problems import BadRequest, Behind
-from .reports import bases
-from .writing import correlation_of
+from .application.reading import Asked, OnRecord
+from .application.rooms import Rooms
+from .looking import all_readings
+from .parameters import REF
+from .reads import TEXT, Content, Read
 
 READERS = frozenset({Role.CASE_WORKER, Role.DATA_PROTECTION_OFFICER})
 BASIS = "survivor-request: UU 27/2022"
 """She has a right to see her data; who acts for her reads all of it with her, whatever consent lets the agency know."""
 WAIT_SECONDS = 10.0
-PAGE = 1_000
 
 
 class SurvivorReport(Struct, frozen=True):
@@ -47,107 +40,94 @@ class SurvivorReport(Struct, frozen=True):
     text: str
 
 
-ANSWERS: list[type] = [SurvivorReport]
+def survivor_report(
+    rooms: Rooms,
+    asked: Asked,
+    *,
+    case: Annotated[UUID, Meta(description="the survivor's case")],
+    language: Language = "id",
+    format: Annotated[Literal["json", "text"], Meta(description="text: what is to be printed")] = "json",
+) -> Response | SurvivorReport:
+    if asked.act.purpose is not Purpose.SURVIVOR_REQUEST:
+        raise PurposeNotAllowed(role=asked.act.role, allowed=[Purpose.SURVIVOR_REQUEST])
+    known = rooms.casework.known(case, asked.act)
+    if known.lead != asked.act.agency:
+        raise NotForThisAgency(needs="lead")
+    found = _report(rooms, asked, case, ALL - known.erased, language)
+    if format == "text":
+        return Response(found.text, 200, {"Cache-Control": "no-store"}, "text/plain; charset=utf-8")
+    return found
 
 
-def add_routes(app: FastAPI, casework: Casework, identity: Identity, ports: Ports) -> None:
-    """The route of the report."""
+READS = (
+    Read(
+        "/reports/survivor",
+        survivor_report,
+        Content({"application/json": {"$ref": REF.format(name="SurvivorReport")}, "text/plain": TEXT}),
+        "reports",
+        READERS,
+    ),
+)
 
-    def survivor_report(request: Request) -> Response:
-        caller = identity.caller(request.headers.get("authorization"))
-        purpose = request.headers.get("purpose-of-use")
-        act = acting(caller, casework.network.get(caller.agency), READERS, purpose, ports.now())
-        if act.purpose is not Purpose.SURVIVOR_REQUEST:
-            raise PurposeNotAllowed(role=act.role, allowed=[Purpose.SURVIVOR_REQUEST])
-        case = query_uuid(request, "case")
-        if case is None:
-            raise BadRequest(400, "BadQuery", "case is needed.", parameter="case")
-        language = cast("Language", query_choice(request, "language", LANGUAGES, "id"))
-        form = query_choice(request, "format", ("json", "text"), "json")
-        if casework.known(case, act).lead != act.agency:
-            raise NotForThisAgency(needs="lead")
-        found = _report(request, case, act, language)
-        if form == "text":
-            return Response(found.text, 200, {"Cache-Control": "no-store"}, "text/plain; charset=utf-8")
-        return json_answer(found)
 
-    def _report(request: Request, case: UUID, act: Act, language: Language) -> SurvivorReport:
-        events = casework.written(case)
-        opened = ports.log.open({w.position: ALL for w in events})
-        shown = frozenset(c for _, segments in opened.values() for c in segments)
-        position = casework.record_access(act, case, shown, SURVIVOR_REPORT, BASIS, correlation_of(request))
-        if not ports.views.wait_for(position, WAIT_SECONDS):
-            raise Behind()
-        records = [
-            about.Record(w.position, w.topic, w.at, w.author, _values(opened[w.position][1].values()))
-            for w in events
-            if w.position in opened
-        ]
-        readings = _readings(case, act)
-        names, on_paper = _names(casework, language, False), _names(casework, language, True)
-        made_at = about.moment(act.at, language)
-        text = paper(
-            [about.recorded(r, language, on_paper) for r in records],
-            [about.looked(r, language, on_paper) for r in readings],
-            language,
-            made_at,
-            on_paper(act.agency).name,
-        )
-        return SurvivorReport(
-            case,
-            language,
-            made_at,
-            [about.recorded(r, language, names) for r in records],
-            [about.looked(r, language, names) for r in readings],
-            text,
-        )
-
-    def _readings(case: UUID, act: Act) -> list[about.Reading]:
-        """Every opening of content of the case, that of this report among them."""
-        found: list[audit.Entry] = []
-        with ports.views.acting_for(act.agency) as db:
-            while page := audit.entries(
-                db, subject=case, accesses_only=True, after=found[-1].position if found else 0, limit=PAGE
-            ):
-                found += page
-        full = bases(ports, found)
-        return [
-            about.Reading(
-                e.recorded_at,
-                e.agency,
-                Role.of(e.role or ""),
-                Purpose.of(e.purpose or ""),
-                e.compartments or [],
-                e.what or "",
-                full.get(e.position, e.basis or ""),
-            )
-            for e in found
-        ]
-
-    path = "/reports/survivor"
-    operation = read_operation(
-        path,
-        SurvivorReport,
-        ("case", "string", "the survivor's case"),
-        ("language", "string", "id (when left out) or en"),
-        ("format", "string", "json (when left out), or text: what is to be printed"),
+def _report(rooms: Rooms, asked: Asked, case: UUID, all: frozenset[Compartment], language: Language) -> SurvivorReport:
+    """All that is left of the case, and who looked: this report among them."""
+    wanted = [(w, all) for w in rooms.casework.written(case)]
+    found = rooms.reading.open(asked, case, wanted, SURVIVOR_REPORT, basis=BASIS)
+    rooms.lists.wait(found.position, WAIT_SECONDS)
+    records = [
+        about.Record(s.of.position, s.of.topic, s.of.at, s.of.author, _values(s.segments.values())) for s in found.seen
+    ]
+    readings = _readings(rooms, asked, found, case)
+    names, on_paper = _names(rooms, language, False), _names(rooms, language, True)
+    made_at = about.moment(asked.act.at, language)
+    text = paper(
+        [about.recorded(r, language, on_paper) for r in records],
+        [about.looked(r, language, on_paper) for r in readings],
+        language,
+        made_at,
+        on_paper(asked.act.agency).name,
     )
-    operation["responses"]["200"]["content"]["text/plain"] = {"schema": {"type": "string"}}
-    add_reading(app, path, survivor_report, "reports", operation)
+    return SurvivorReport(
+        case,
+        language,
+        made_at,
+        [about.recorded(r, language, names) for r in records],
+        [about.looked(r, language, names) for r in readings],
+        text,
+    )
 
 
-def _values(segments: Any) -> dict[str, Any]:
+def _readings(rooms: Rooms, asked: Asked, under: OnRecord, case: UUID) -> list[about.Reading]:
+    """Every opening of content of the case, that of this report among them."""
+    found = all_readings(rooms, asked.act, case)
+    full = rooms.reading.grounds(under, [e.position for e in found])
+    return [
+        about.Reading(
+            e.recorded_at,
+            e.agency,
+            Role.of(e.role or ""),
+            Purpose.of(e.purpose or ""),
+            e.compartments or [],
+            e.what or "",
+            full.get(e.position, e.basis or ""),
+        )
+        for e in found
+    ]
+
+
+def _values(segments: Iterable[bytes]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for segment in segments:
         values |= msgspec.json.decode(segment)
     return values
 
 
-def _names(casework: Casework, language: Language, on_paper: bool) -> about.Agencies:
+def _names(rooms: Rooms, language: Language, on_paper: bool) -> about.Agencies:
     """Agencies by their names; on paper a shelter has none."""
 
     def named(code: str) -> about.Agency:
-        agency = casework.network.get(code)
+        agency = rooms.network.get(code)
         if agency is None:
             return about.Agency(code, None)
         if on_paper and agency.kind is AgencyKind.SHELTER:

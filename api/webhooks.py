@@ -2,21 +2,15 @@
 
 from datetime import datetime
 
-from fastapi import FastAPI
 from msgspec import Struct
-from starlette.requests import Request
-from starlette.responses import Response
 
 from rujukan.domain.codes import Role
 from rujukan.domain.refusal import NotForThisAgency, Unknown
 
-from .asking import add_reading, json_answer
-from .casework import Casework
-from .contract import read_operation
-from .identity import Identity, acting
-from .ports import Ports
+from .application.reading import Asked
+from .application.rooms import Rooms
+from .reads import Read
 
-PATH = "/agencies/{code}/webhook"
 ADMINISTRATORS = frozenset({Role.AGENCY_ADMINISTRATOR})
 
 
@@ -42,32 +36,25 @@ class WebhookView(Struct, frozen=True):
     last_at: datetime | None
 
 
-ANSWERS: list[type] = [WebhookView]
+def show_webhook(rooms: Rooms, asked: Asked, *, code: str) -> WebhookView:
+    if asked.act.agency != code:
+        raise NotForThisAgency()
+    rooms.network.forget(code)  # who set it a moment ago wants the secret
+    agency = rooms.network.get(code)
+    if agency is None or agency.webhook is None:
+        raise Unknown(what="webhook")
+    webhook = agency.webhook
+    state = rooms.webhooks.state(code, webhook.registration)
+    return WebhookView(url=webhook.url, disabled=webhook.disabled, **state._asdict())
 
 
-def add_routes(app: FastAPI, casework: Casework, identity: Identity, ports: Ports) -> None:
-    """GET an agency's webhook."""
-
-    def show_webhook(request: Request) -> Response:
-        caller = identity.caller(request.headers.get("authorization"))
-        purpose = request.headers.get("purpose-of-use")
-        act = acting(caller, casework.network.get(caller.agency), ADMINISTRATORS, purpose, ports.now())
-        code = request.path_params["code"]
-        if act.agency != code:
-            raise NotForThisAgency()
-        casework.network.forget(code)  # who set it a moment ago wants the secret
-        agency = casework.network.get(code)
-        if agency is None or agency.webhook is None:
-            raise Unknown(what="webhook")
-        webhook = agency.webhook
-        state = ports.webhooks.state(code, webhook.registration)
-        return json_answer(WebhookView(url=webhook.url, disabled=webhook.disabled, **state._asdict()))
-
-    add_reading(
-        app,
-        PATH,
+READS = (
+    Read(
+        "/agencies/{code}/webhook",
         show_webhook,
+        WebhookView,
         "agencies",
-        read_operation(PATH, WebhookView),
+        ADMINISTRATORS,
         summary="An agency's webhook: its secret, and how far it is",
-    )
+    ),
+)

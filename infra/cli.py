@@ -177,6 +177,7 @@ def _agencies(settings: Settings, said: argparse.Namespace) -> int:
     from uuid import UUID
 
     from rujukan.domain.codes import AgencyKind, Role, Service
+    from rujukan.projections import directory
 
     from . import composition, onboarding
     from .issuer import usual_actor
@@ -198,11 +199,9 @@ def _agencies(settings: Settings, said: argparse.Namespace) -> int:
         give_up = time.monotonic() + 10
         while any(behind for _, behind in node.views.lag()) and time.monotonic() < give_up:
             time.sleep(0.05)  # the list is to show what was just added
-        with node.views.acting_for("") as db:
-            for row in db.execute("SELECT code, kind, active, has_key, services FROM views.agency ORDER BY code"):
-                code, kind_word, active, has_key, offered = row
-                state = ("active" if active else "suspended") + (", key" if has_key else ", no key")
-                print(f"{code:20} {kind_word:18} {state:18} {' '.join(offered)}")
+        for code, kind_word, active, has_key, offered in node.views.ask("", directory.members):
+            state = ("active" if active else "suspended") + (", key" if has_key else ", no key")
+            print(f"{code:20} {kind_word:18} {state:18} {' '.join(offered)}")
     return 0
 
 

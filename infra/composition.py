@@ -6,6 +6,7 @@ alone, a command say, hands its settings: then a node is made for it, with no mo
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from threading import Event, Thread
 
@@ -13,8 +14,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from eventsourcing.postgres import PostgresTrackingRecorder
 
 from rujukan import projections
-from rujukan.api.acknowledging import Acknowledgements
-from rujukan.api.ports import Ports, TokenKeys
+from rujukan.api.application.acknowledgements import Acknowledgements
+from rujukan.api.application.ports import Ports, TokenKeys
 from rujukan.api.waiting import LOOKERS
 from rujukan.consumers.publishing.publisher import SHARES, Publisher
 from rujukan.consumers.wire.envelope import check_public_key
@@ -46,6 +47,7 @@ from .ledger.store import LedgerStore
 from .migrations import migrate
 from .node import Node, home, keys
 from .schemas.serving import MessageSchemas
+from .serving.opener import ApiOpener
 from .serving.views import NAMES
 from .settings import Settings
 from .store.documents import DocumentStore
@@ -131,8 +133,10 @@ def service(on: On, connections: int = 16) -> Iterator[Ports]:
         policy = WitnessPolicy(settings.witness_policy)
         quorum = Quorum(policy, seal.keys)
         printing = reporter(settings, seal.keys, quorum)
+        bundles = Bundles(node.written, documents, sealed, seal, quorum, settings.network, printing)
         yield Ports(
             node.log,
+            ApiOpener(node.written, documents, bundles),
             documents,
             node.views,
             token_keys(settings, node.keys),
@@ -140,7 +144,6 @@ def service(on: On, connections: int = 16) -> Iterator[Ports]:
             now,
             check_public_key,
             ApiLedger(sealed, seal.keys, policy),
-            Bundles(node.written, documents, sealed, seal, quorum, settings.network, printing),
             MessageSchemas(),
             _feed(node, stop),
             ApiWebhooks(
@@ -230,13 +233,9 @@ def webhooks(
 def acknowledgement_reader(on: On) -> Iterator[AcknowledgementReader]:
     """What takes in the acknowledgements that agencies put on their topics."""
     with _node(on, names.READING_ACKNOWLEDGEMENTS, 4, SERVICE) as node:
-
-        def agencies() -> list[str]:
-            with node.views.acting_for("") as db:
-                return directory.subscribers(db)
-
         receipts = Receipts(node.service_pool, node.keys.macs(names.DELIVERY_RECEIPT))
-        taking = Taking(Acknowledgements(node.log, receipts, node.casework), node.casework, now)
+        taking = Taking(Acknowledgements(node.casework, receipts), node.casework, now)
+        agencies = partial(node.views.ask, "", directory.subscribers)
         access = service_access(node.settings)
         yield AcknowledgementReader(access, node.conninfo(FOLLOWER), agencies, taking)
 

@@ -1,5 +1,8 @@
 """Connections to PostgreSQL: the one home of pools."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from eventsourcing.persistence import PersistenceError
 from psycopg import Connection, InterfaceError, OperationalError
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
@@ -38,3 +41,11 @@ def pool(conninfo: str, size: int, name: str) -> Pool:
         max_idle=300,
         check=None,
     )
+
+
+@contextmanager
+def acting_for(pool: Pool, agency: str) -> Iterator[Connection[TupleRow]]:
+    """A connection that sees that agency's rows only, in a transaction."""
+    with pool.connection() as db, db.transaction():
+        db.execute("SELECT set_config('rujukan.agency', %s, true)", (agency,))
+        yield db

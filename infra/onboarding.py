@@ -7,7 +7,8 @@ administrators over the API.
 from collections.abc import Iterable
 from uuid import UUID, uuid4
 
-from rujukan.api.casework import Casework
+from rujukan.api.application.casework import Casework
+from rujukan.api.application.kinds import AGENCY
 from rujukan.domain.agency import AddMember, RegisterAgency
 from rujukan.domain.agency_keys import RegisterKey
 from rujukan.domain.codes import AgencyKind, Role, Service
@@ -54,7 +55,7 @@ def register_key(casework: Casework, code: AgencyCode, key: str, public: str) ->
 
 def _once(casework: Casework, code: AgencyCode, command: Fact) -> bool:
     try:
-        casework.act_on_agency(code, command, system_act(), correlation=uuid4())
+        casework.handle(AGENCY, code, command, system_act(), correlation=uuid4())
     except AlreadyExists:
         return False
     return True

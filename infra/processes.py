@@ -11,7 +11,7 @@ from types import FrameType
 import uvicorn
 
 from rujukan.api.app import create_app
-from rujukan.api.ports import Unavailable
+from rujukan.api.application.ports import Unavailable
 
 from . import composition
 from .database import AWAY, SERVICE

@@ -1,6 +1,7 @@
 """Read models: what each agency sees, folded from the log. All of them can be thrown away and built again.
 
 `projection`  what a read model must be
+`listing`     a list, declared beside its query: path, filters, who may ask, what a row is
 `runner`      keeps them up to date, with exactly-once effect; rebuilds one while the old one serves
 `directory`, `referral_box`, `caseload`, `timeline`, `deadlines`, `people`, `audit`, `emergencies`, `holdings`,
 `erasures`, `retention`, `deliveries`, `escalations`
@@ -19,6 +20,7 @@ from .emergencies import Emergencies
 from .erasures import Erasures
 from .escalations import Escalations
 from .holdings import Holdings
+from .listing import Listing, listings
 from .people import People
 from .projection import Projection
 from .referral_box import ReferralBox
@@ -41,6 +43,20 @@ ALL: tuple[type[Projection], ...] = (
     Deliveries,
     Escalations,
 )
-"""Every read model there is."""
+"""Every read model there is: the one list of them."""
 
-__all__ = ["ALL", "Deliveries", "Escalations", "Lag", "Projection", "ReferralBox", "Runner", "wait_for"]
+LISTINGS: tuple[Listing, ...] = listings(ALL)
+"""The lists that they declare, in the same order."""
+
+__all__ = [
+    "ALL",
+    "LISTINGS",
+    "Deliveries",
+    "Escalations",
+    "Lag",
+    "Listing",
+    "Projection",
+    "ReferralBox",
+    "Runner",
+    "wait_for",
+]

@@ -7,24 +7,26 @@ was worked on, and how, tells a story too.
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any, LiteralString
+from typing import Annotated, Any, LiteralString
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 from psycopg import Connection
 from psycopg.rows import TupleRow, class_row, dict_row
 
 from rujukan.domain.access import AccessRecorded, codes_of
+from rujukan.domain.authority import AUDITORS
 from rujukan.domain.case.lead import LeadTransferAccepted
 from rujukan.domain.delivery import Acknowledged
 from rujukan.domain.disclosure import Followed
 from rujukan.domain.erasure import CopiesKept, DeletionAsked, ErasureAcknowledged, ErasureRecorded, RecallRecorded
 
 from .erased import records
+from .listing import Listing
 from .projection import Tables
 
 
-class Entry(Struct, frozen=True):
+class AuditEntry(Struct, frozen=True):
     """One event of the log, without its content."""
 
     position: int
@@ -120,9 +122,9 @@ def entries(
     accesses_only: bool = False,
     after: int = 0,
     limit: int = 100,
-) -> list[Entry]:
+) -> list[AuditEntry]:
     """What the acting agency may see of the audit trail, in the order of the log."""
-    with db.cursor(row_factory=class_row(Entry)) as cursor:
+    with db.cursor(row_factory=class_row(AuditEntry)) as cursor:
         return cursor.execute(
             "SELECT position, topic, subject, agency, actor, recorded_at, correlation, purpose, compartments, role,"
             " what, basis FROM views.audit WHERE position > %(after)s"
@@ -139,6 +141,24 @@ def entries(
                 "limit": limit,
             },
         ).fetchall()
+
+
+def trail(
+    db: Connection[TupleRow],
+    *,
+    subject: Annotated[UUID, Meta(description="of this case or agency only")] | None = None,
+    actor: Annotated[UUID, Meta(description="by this person only")] | None = None,
+    accesses: Annotated[bool, Meta(description="openings of content only")] = False,
+    after: int = 0,
+    limit: int = 50,
+) -> list[AuditEntry]:
+    """The audit trail as it is asked for."""
+    return entries(db, subject=subject, actor=actor, accesses_only=accesses, after=after, limit=limit)
+
+
+TRAIL = Listing(
+    "/audit", trail, AuditEntry, "audit", AUDITORS, cursor=lambda entry: (entry.position,), name="list_audit"
+)
 
 
 def looks(

@@ -2,23 +2,29 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, LiteralString
+from typing import Any, Literal, LiteralString
 from uuid import UUID
 
 from msgspec import Struct
 from psycopg import Connection
 from psycopg.rows import TupleRow, class_row
 
+from rujukan.domain.authority import READERS
 from rujukan.domain.case.lead import Accompanying
 from rujukan.domain.casefile.state import Case
 from rujukan.domain.disclosure import Followed
 from rujukan.domain.fact import AgencyCode
 
 from .erased import drop
+from .listing import Listing
 from .projection import OWN_AGENCY, Tables
 
+CaseStatus = Literal["open", "closed", "merged"]
+Relation = Literal["lead", "recipient", "asked", "former"]
+"""As what an agency has to do with a case."""
 
-class Entry(Struct, frozen=True):
+
+class CaseEntry(Struct, frozen=True):
     """A case in the list of one agency. For others than the lead, only what concerns their own part."""
 
     case: UUID
@@ -107,13 +113,13 @@ def _row(stream: UUID, case: Case, agency: AgencyCode, position: int) -> tuple[A
 def cases(
     db: Connection[TupleRow],
     *,
-    status: str | None = None,
-    relation: str | None = None,
+    status: CaseStatus | None = None,
+    relation: Relation | None = None,
     before: int | None = None,
     limit: int = 50,
-) -> list[Entry]:
+) -> list[CaseEntry]:
     """The acting agency's cases, those that moved last first; `before` is the position to go on from."""
-    with db.cursor(row_factory=class_row(Entry)) as cursor:
+    with db.cursor(row_factory=class_row(CaseEntry)) as cursor:
         return cursor.execute(
             "SELECT case_id AS case, relation, lead, status, urgency, opened_at, worker, open_referrals, next_due,"
             " version, position FROM views.caseload"
@@ -123,6 +129,8 @@ def cases(
             {"status": status, "relation": relation, "before": before, "limit": limit},
         ).fetchall()
 
+
+CASES = Listing("/cases", cases, CaseEntry, "lists", READERS, cursor=lambda entry: (entry.position,), name="list_cases")
 
 _UPSERT: LiteralString = """
     INSERT INTO caseload (agency, case_id, relation, lead, status, urgency, opened_at, worker, open_referrals, next_due,

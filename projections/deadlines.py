@@ -3,13 +3,14 @@ what for stays sealed at the position it points to."""
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import LiteralString
+from typing import Annotated, LiteralString
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 from psycopg import Connection
 from psycopg.rows import TupleRow, class_row
 
+from rujukan.domain.authority import READERS
 from rujukan.domain.case.lead import LeadTransferAccepted
 from rujukan.domain.case.referrals import ReferralSent
 from rujukan.domain.casefile.clocks import ClockMet, ClockStarted
@@ -17,10 +18,11 @@ from rujukan.domain.compartment import Compartment
 from rujukan.domain.disclosure import Followed
 
 from .erased import drop
+from .listing import Instant, Listing, now
 from .projection import OWN_AGENCY, Tables
 
 
-class Entry(Struct, frozen=True):
+class DeadlineEntry(Struct, frozen=True):
     """A clock, as an agency that shares it sees it."""
 
     clock: UUID
@@ -88,17 +90,29 @@ def deadlines(
     db: Connection[TupleRow],
     now: datetime,
     *,
-    after: tuple[datetime, UUID] | None = None,
-    open_only: bool = True,
+    all: Annotated[bool, Meta(description="also those met")] = False,
+    after: tuple[Instant, UUID] | None = None,
     limit: int = 50,
-) -> list[Entry]:
+) -> list[DeadlineEntry]:
     """The acting agency's clocks, the soonest first; `after` is the (due time, clock) to go on from."""
     due, clock = after or (None, None)
-    with db.cursor(row_factory=class_row(Entry)) as cursor:
+    with db.cursor(row_factory=class_row(DeadlineEntry)) as cursor:
         return cursor.execute(
             "SELECT clock, case_id AS case, starts_at, due_at, met_at, coalesce(met_at, %(now)s) > due_at AS breached,"
-            " position FROM views.deadline WHERE (NOT %(open)s OR met_at IS NULL)"
+            " position FROM views.deadline WHERE (%(all)s OR met_at IS NULL)"
             " AND (%(due)s::timestamptz IS NULL OR (due_at, clock) > (%(due)s, %(clock)s::uuid))"
             " ORDER BY due_at, clock LIMIT %(limit)s",
-            {"now": now, "open": open_only, "due": due, "clock": clock, "limit": limit},
+            {"now": now, "all": all, "due": due, "clock": clock, "limit": limit},
         ).fetchall()
+
+
+DEADLINES = Listing(
+    "/deadlines",
+    deadlines,
+    DeadlineEntry,
+    "lists",
+    READERS,
+    cursor=lambda entry: (entry.due_at, entry.clock),
+    given={"now": now},
+    name="list_deadlines",
+)

@@ -15,6 +15,7 @@ from msgspec import Struct
 from psycopg import Connection
 from psycopg.rows import TupleRow, class_row
 
+from rujukan.domain.authority import READERS
 from rujukan.domain.case.lead import LeadTransferAccepted
 from rujukan.domain.case.referrals import ReferralSent
 from rujukan.domain.case.reminders import ReferralUndelivered
@@ -25,10 +26,11 @@ from rujukan.domain.disclosure import Followed
 from rujukan.domain.erasure import DeletionAsked
 
 from .erased import drop
+from .listing import Listing
 from .projection import OWN_AGENCY, Tables
 
 
-class CaseEntry(Struct, frozen=True):
+class DeliveryEntry(Struct, frozen=True):
     """How far an agency is with a case, for its lead: of `told` things up to which one they arrived and were handled,
     and how many wait in its dead letters."""
 
@@ -175,14 +177,19 @@ def marks(db: Connection[TupleRow]) -> tuple[int, int]:
     return (int(row[0]), int(row[1])) if row else (0, 0)
 
 
-def of_case(db: Connection[TupleRow], case: UUID) -> list[CaseEntry]:
+def of_case(db: Connection[TupleRow], case: UUID) -> list[DeliveryEntry]:
     """How far each agency is with a case that the acting agency leads; nothing for others."""
-    with db.cursor(row_factory=class_row(CaseEntry)) as cursor:
+    with db.cursor(row_factory=class_row(DeliveryEntry)) as cursor:
         return cursor.execute(
             "SELECT agency, told, received, received_at, handled, handled_at, failed FROM views.case_delivery d"
             " WHERE case_id = %s AND EXISTS (SELECT FROM views.agency a WHERE a.code = d.agency) ORDER BY agency",
             (case,),
         ).fetchall()
+
+
+OF_CASE = Listing(
+    "/cases/{case}/deliveries", of_case, DeliveryEntry, "case", READERS, for_lead=True, name="show_deliveries"
+)
 
 
 def progress(db: Connection[TupleRow]) -> list[Progress]:

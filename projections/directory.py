@@ -1,20 +1,22 @@
 """The agency and service directory: who is in the network, and what they offer. Every member may read it."""
 
 from collections.abc import Sequence
-from typing import Any, LiteralString
+from typing import Annotated, Any, LiteralString, NamedTuple
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 from psycopg import Connection
 from psycopg.rows import TupleRow, class_row
 
 from rujukan.domain import agency as a
 from rujukan.domain.agency_keys import KeyRegistered
+from rujukan.domain.codes import AgencyKind, Service
 from rujukan.domain.disclosure import Followed
 
+from .listing import Listing
 from .projection import Tables
 
 
-class Entry(Struct, frozen=True):
+class AgencyEntry(Struct, frozen=True):
     """An agency as the directory shows it."""
 
     code: str
@@ -23,6 +25,16 @@ class Entry(Struct, frozen=True):
     name_en: str | None
     area: str | None
     active: bool
+    services: list[str]
+
+
+class Member(NamedTuple):
+    """An agency as the operator sees it."""
+
+    code: str
+    kind: str
+    active: bool
+    has_key: bool
     services: list[str]
 
 
@@ -62,15 +74,28 @@ class Directory:
                 db.execute(f"UPDATE agency SET {change[0]} WHERE stream = %s", (change[1], followed.written.stream))
 
 
-def agencies(db: Connection[TupleRow], service: str | None = None, kind: str | None = None) -> list[Entry]:
+def agencies(
+    db: Connection[TupleRow],
+    service: Annotated[Service, Meta(description="those that offer it only")] | None = None,
+    kind: AgencyKind | None = None,
+) -> list[AgencyEntry]:
     """The agencies, by code; those that offer a service, or are of a kind, where one is named."""
-    with db.cursor(row_factory=class_row(Entry)) as cursor:
+    with db.cursor(row_factory=class_row(AgencyEntry)) as cursor:
         return cursor.execute(
             "SELECT code, kind, name, name_en, area, active, services FROM views.agency"
             " WHERE (%(service)s::text IS NULL OR %(service)s = ANY (services))"
             " AND (%(kind)s::text IS NULL OR kind = %(kind)s) ORDER BY code",
             {"service": service, "kind": kind},
         ).fetchall()
+
+
+AGENCIES = Listing("/agencies", agencies, AgencyEntry, "agencies", None, name="list_agencies")
+
+
+def members(db: Connection[TupleRow]) -> list[Member]:
+    """Every agency, for the operator: by code."""
+    rows = db.execute("SELECT code, kind, active, has_key, services FROM views.agency ORDER BY code").fetchall()
+    return [Member(*row) for row in rows]
 
 
 def subscribers(db: Connection[TupleRow]) -> list[str]:

@@ -3,23 +3,24 @@ What was opened and why it was said to be needed stays sealed at the position th
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import LiteralString
+from typing import Annotated, LiteralString
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 from psycopg import Connection
 from psycopg.rows import TupleRow, class_row
 
-from rujukan.domain.case.glass import GlassBroken, GlassClosed, GlassReviewed, GlassReviewOverdue
+from rujukan.domain.case.glass import REVIEWERS, GlassBroken, GlassClosed, GlassReviewed, GlassReviewOverdue
 from rujukan.domain.case.lead import LeadTransferAccepted
 from rujukan.domain.codes import GlassVerdict
 from rujukan.domain.disclosure import Followed
 
 from .erased import drop
+from .listing import Instant, Listing, now
 from .projection import Tables
 
 
-class Entry(Struct, frozen=True):
+class GlassEntry(Struct, frozen=True):
     """An emergency opening as its reviewers see it in a list."""
 
     glass: UUID
@@ -117,28 +118,41 @@ def emergencies(
     db: Connection[TupleRow],
     now: datetime,
     *,
-    after: tuple[datetime, UUID] | None = None,
-    waiting_only: bool = True,
+    all: Annotated[bool, Meta(description="also those that ended and were judged")] = False,
+    after: tuple[Instant, UUID] | None = None,
     limit: int = 50,
-) -> list[Entry]:
+) -> list[GlassEntry]:
     """Broken glasses that concern the acting agency, the soonest to be reviewed first; `after` is the (due time,
-    glass) to go on from. `waiting_only`: those still open, or without a verdict that is the last word."""
+    glass) to go on from. Those still open, or without a verdict that is the
+    last word; `all`: the others too."""
     due, glass = after or (None, None)
-    with db.cursor(row_factory=class_row(Entry)) as cursor:
+    with db.cursor(row_factory=class_row(GlassEntry)) as cursor:
         return cursor.execute(
-            _SELECT + " WHERE (NOT %(waiting)s OR coalesce(ended_at, expires_at) > %(now)s"
+            _SELECT + " WHERE (%(all)s OR coalesce(ended_at, expires_at) > %(now)s"
             " OR verdict IS NULL OR verdict = %(inquiry)s)"
             " AND (%(due)s::timestamptz IS NULL OR (review_due_at, glass) > (%(due)s, %(glass)s::uuid))"
             " ORDER BY review_due_at, glass LIMIT %(limit)s",
             {
                 "now": now,
-                "waiting": waiting_only,
+                "all": all,
                 "inquiry": GlassVerdict.NEEDS_INQUIRY.value,
                 "due": due,
                 "glass": glass,
                 "limit": limit,
             },
         ).fetchall()
+
+
+GLASSES = Listing(
+    "/break-glass",
+    emergencies,
+    GlassEntry,
+    "emergency",
+    REVIEWERS,
+    cursor=lambda entry: (entry.review_due_at, entry.glass),
+    given={"now": now},
+    name="list_glasses",
+)
 
 
 def unreviewed(

@@ -10,11 +10,13 @@ from msgspec import Struct
 from psycopg import Connection
 from psycopg.rows import TupleRow, dict_row
 
+from rujukan.domain.authority import AUDITORS
 from rujukan.domain.case.erasure import ErasureRefused, ErasureRequested
 from rujukan.domain.case.lead import LeadTransferAccepted
 from rujukan.domain.disclosure import Followed
 from rujukan.domain.erasure import CopiesKept, DeletionAsked, ErasureAcknowledged, ErasureRecorded, RecallRecorded
 
+from .listing import Listing
 from .projection import Tables
 
 
@@ -28,7 +30,7 @@ class Copies(Struct, frozen=True):
     kept_basis: str | None = None
 
 
-class Entry(Struct, frozen=True):
+class ErasureEntry(Struct, frozen=True):
     """An erasure. Of a whole case, this and the openings in the audit trail are all that is left to be read."""
 
     erasure: UUID
@@ -115,7 +117,7 @@ class Erasures:
                     )
 
 
-def erasures(db: Connection[TupleRow], *, before: int | None = None, limit: int = 50) -> list[Entry]:
+def erasures(db: Connection[TupleRow], *, before: int | None = None, limit: int = 50) -> list[ErasureEntry]:
     """The erasures of the cases that the acting agency leads or led, the latest first; `before` is the position to go
     on from."""
     with db.cursor(row_factory=dict_row) as cursor:
@@ -128,8 +130,18 @@ def erasures(db: Connection[TupleRow], *, before: int | None = None, limit: int 
         ):
             of = copies.setdefault(row.pop("erasure"), [])
             of.append(Copies(**row))
-    return [Entry(**row, copies=copies.get(row["erasure"], [])) for row in rows]
+    return [ErasureEntry(**row, copies=copies.get(row["erasure"], [])) for row in rows]
 
+
+ERASURES = Listing(
+    "/erasures",
+    erasures,
+    ErasureEntry,
+    "erasure",
+    AUDITORS,
+    cursor=lambda entry: (entry.position,),
+    name="list_erasures",
+)
 
 _UPSERT: LiteralString = """
     INSERT INTO erasure (erasure, case_id, lead, status, compartments, basis, requested_by, requested_at, approved_by,

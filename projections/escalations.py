@@ -6,10 +6,10 @@ the second level on of the lead too. A clock that ran out is the lead's, and of 
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import LiteralString
+from typing import Annotated, LiteralString
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 from psycopg import Connection
 from psycopg.rows import TupleRow, class_row
 
@@ -19,18 +19,21 @@ from rujukan.domain.case.reminders import ReferralEscalated, ReferralUndelivered
 from rujukan.domain.casefile.clocks import ClockMet, ClockOverdue, ClockStarted
 from rujukan.domain.casefile.moves import ReferralMove
 from rujukan.domain.casefile.state import Case, Status
-from rujukan.domain.codes import ReferralStatus
+from rujukan.domain.codes import ReferralStatus, Role
 from rujukan.domain.compartment import Compartment
 from rujukan.domain.disclosure import Followed
 from rujukan.domain.fact import ReferralId
 
 from .erased import drop, records
+from .listing import Listing
 from .projection import Tables
 
+RAISED_TO = frozenset({Role.SUPERVISOR, Role.CASE_WORKER})
+"""A supervisor sees all that was raised to the agency; a case worker, what concerns it as the lead."""
 UNANSWERED, UNDELIVERED, CLOCK = "unanswered", "undelivered", "clock"
 
 
-class Entry(Struct, frozen=True):
+class EscalationEntry(Struct, frozen=True):
     """Something that was raised. `subject` is the referral, or the clock."""
 
     kind: str
@@ -138,18 +141,30 @@ def _stop(db: Tables, case: UUID, clock: UUID) -> None:
 def escalations(
     db: Connection[TupleRow],
     *,
-    open_only: bool = True,
+    all: Annotated[bool, Meta(description="also those resolved")] = False,
     leading_only: bool = False,
     before: int | None = None,
     limit: int = 50,
-) -> list[Entry]:
+) -> list[EscalationEntry]:
     """What was raised to the acting agency, the latest first; `before` is the position to go on from. `leading_only`:
     what concerns it as the lead."""
-    with db.cursor(row_factory=class_row(Entry)) as cursor:
+    with db.cursor(row_factory=class_row(EscalationEntry)) as cursor:
         return cursor.execute(
             _SELECT,
-            {"open": open_only, "leading": leading_only, "before": before, "limit": limit},
+            {"all": all, "leading": leading_only, "before": before, "limit": limit},
         ).fetchall()
+
+
+ESCALATIONS = Listing(
+    "/escalations",
+    escalations,
+    EscalationEntry,
+    "lists",
+    RAISED_TO,
+    cursor=lambda entry: (entry.position,),
+    given={"leading_only": lambda act: act.role is Role.CASE_WORKER},
+    name="list_escalations",
+)
 
 
 def ran_out(db: Connection[TupleRow], now: datetime) -> list[tuple[UUID, UUID]]:
@@ -173,6 +188,6 @@ _SELECT: LiteralString = """
       LEFT JOIN views.referral_delivery d ON d.case_id = x.case_id AND d.referral = x.subject
       WHERE %(before)s::bigint IS NULL OR x.position < %(before)s
     ) e
-    WHERE (NOT %(open)s OR resolved_at IS NULL) AND (NOT %(leading)s OR relation = 'lead')
+    WHERE (%(all)s OR resolved_at IS NULL) AND (NOT %(leading)s OR relation = 'lead')
     ORDER BY position DESC, level LIMIT %(limit)s
 """

@@ -40,7 +40,7 @@ TELLING = frozenset(MOVES) | {
 """Topics that change who holds what; most events do not."""
 
 
-class Entry(Struct, frozen=True):
+class HoldingEntry(Struct, frozen=True):
     """What an agency held, and since when. `relation`: lead, worker, recipient or sender; `of`: the referral, or the
     case. `status` is the referral's, or the case's."""
 
@@ -148,11 +148,11 @@ def holdings(
     *,
     after: tuple[int, str, UUID] | None = None,
     limit: int = 100,
-) -> list[Entry]:
+) -> list[HoldingEntry]:
     """What an agency held at an instant or a position, as far as the acting agency may see it; `after` is the
     (position, relation, of) to go on from."""
     column = "at" if isinstance(when, datetime) else "position"
-    with db.cursor(row_factory=class_row(Entry)) as cursor:
+    with db.cursor(row_factory=class_row(HoldingEntry)) as cursor:
         return cursor.execute(
             "SELECT case_id AS case, relation, of, status, worker, from_at AS since, until_at AS until,"
             " from_position AS position FROM views.holding WHERE agency = %(agency)s"

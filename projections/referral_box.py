@@ -9,16 +9,19 @@ from msgspec import Struct
 from psycopg import Connection
 from psycopg.rows import TupleRow, class_row
 
+from rujukan.domain.authority import READERS
 from rujukan.domain.case.referrals import DraftFacts
 from rujukan.domain.casefile.moves import ReferralMove
 from rujukan.domain.casefile.state import Referral
+from rujukan.domain.codes import ReferralStatus
 from rujukan.domain.disclosure import Followed
 
 from .erased import drop
+from .listing import Listing, OfCase, always, now
 from .projection import OWN_AGENCY, Tables
 
 
-class Entry(Struct, frozen=True):
+class ReferralEntry(Struct, frozen=True):
     """A referral as one of its two parties sees it in a list."""
 
     referral: UUID
@@ -105,19 +108,31 @@ def referrals(
     box: str,
     now: datetime,
     *,
-    status: str | None = None,
-    case: UUID | None = None,
+    status: ReferralStatus | None = None,
+    case: OfCase | None = None,
     before: int | None = None,
     limit: int = 50,
-) -> list[Entry]:
+) -> list[ReferralEntry]:
     """The acting agency's referrals, the latest moved first; `before` is the position to go on from."""
-    with db.cursor(row_factory=class_row(Entry)) as cursor:
+    with db.cursor(row_factory=class_row(ReferralEntry)) as cursor:
         return cursor.execute(
             _SELECT + " WHERE r.box = %(box)s AND (%(status)s::text IS NULL OR r.status = %(status)s)"
             " AND (%(case)s::uuid IS NULL OR r.case_id = %(case)s)"
             " AND (%(before)s::bigint IS NULL OR r.position < %(before)s) ORDER BY r.position DESC LIMIT %(limit)s",
             {"box": box, "now": now, "status": status, "case": case, "before": before, "limit": limit},
         ).fetchall()
+
+
+def _box(path: str, box: str) -> Listing:
+    given = {"box": always(box), "now": now}
+    return Listing(path, referrals, ReferralEntry, "lists", READERS, _place, given, name=path[1:])
+
+
+def _place(entry: ReferralEntry) -> tuple[int]:
+    return (entry.position,)
+
+
+INBOX, OUTBOX = _box("/inbox", "in"), _box("/outbox", "out")
 
 
 def unanswered(db: Connection[TupleRow], now: datetime, highest: int, limit: int = 100) -> list[tuple[UUID, UUID]]:

@@ -4,15 +4,16 @@ The rule is the schedule's of when this read model is built: after a change of t
 """
 
 from collections.abc import Sequence
-from datetime import datetime
-from typing import Any, LiteralString
+from datetime import UTC, datetime
+from typing import Annotated, Any, LiteralString
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 from psycopg import Connection
 from psycopg.rows import TupleRow, class_row
 
 from rujukan.domain import retention
+from rujukan.domain.authority import AUDITORS
 from rujukan.domain.case.holds import HoldLiftingAsked, HoldLiftingRefused, LegalHoldLifted, LegalHoldPlaced, Lifting
 from rujukan.domain.case.lead import LeadTransferAccepted
 from rujukan.domain.case.lifecycle import CaseClosed, CaseMerged, CaseReopened
@@ -20,6 +21,7 @@ from rujukan.domain.casefile.state import Case
 from rujukan.domain.disclosure import Followed, Written
 
 from .erased import drop
+from .listing import IN_FUTURE, Instant, Listing
 from .projection import OWN_AGENCY, Tables
 
 MOVES = (
@@ -34,7 +36,7 @@ MOVES = (
 )
 
 
-class Entry(Struct, frozen=True):
+class RetentionEntry(Struct, frozen=True):
     """A case that ended, or that is held."""
 
     case: UUID
@@ -98,14 +100,15 @@ def _row(case: Case, written: Written) -> tuple[Any, ...]:
 def due(
     db: Connection[TupleRow],
     *,
-    until: datetime | None = None,
-    held_only: bool = False,
-    after: tuple[datetime, UUID] | None = None,
+    until: Annotated[datetime, Meta(tz=True, description="only what falls due until then", extra=IN_FUTURE)]
+    | None = None,
+    held: Annotated[bool, Meta(description="only what is held")] = False,
+    after: tuple[Instant, UUID] | None = None,
     limit: int = 50,
-) -> list[Entry]:
+) -> list[RetentionEntry]:
     """The acting agency's cases, what falls due first first, open ones that are held last; `after` is the (due time,
     case) to go on from."""
-    with db.cursor(row_factory=class_row(Entry)) as cursor:
+    with db.cursor(row_factory=class_row(RetentionEntry)) as cursor:
         return cursor.execute(
             "SELECT case_id AS case, status, ended_at, rule, source, due_at, held, held_since, held_by, held_position,"
             " lifting_asked FROM views.retention"
@@ -114,13 +117,25 @@ def due(
             " ORDER BY coalesce(due_at, 'infinity'), case_id LIMIT %(limit)s",
             {
                 "until": until,
-                "held": held_only,
+                "held": held,
                 "after": after[0] if after else None,
                 "case": after[1] if after else None,
                 "limit": limit,
             },
         ).fetchall()
 
+
+NEVER = datetime.max.replace(tzinfo=UTC)
+
+RETENTION = Listing(
+    "/retention",
+    due,
+    RetentionEntry,
+    "erasure",
+    AUDITORS,
+    cursor=lambda entry: (entry.due_at or NEVER, entry.case),
+    name="list_retention",
+)
 
 _UPSERT: LiteralString = """
     INSERT INTO retention (case_id, agency, status, ended_at, rule, source, due_at, held, lifting_asked)

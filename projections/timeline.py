@@ -19,7 +19,7 @@ from .erased import drop
 from .projection import OWN_AGENCY, Tables
 
 
-class Entry(Struct, frozen=True):
+class TimelineRow(Struct, frozen=True):
     """One event of a case, as far as the agency was told of it."""
 
     position: int
@@ -80,9 +80,9 @@ class Timeline:
         db.execute(_UPSERT, [list(column) for column in zip(*rows, strict=True)], binary=True)
 
 
-def entries(db: Connection[TupleRow], case: UUID, *, after: int = 0, limit: int = 100) -> list[Entry]:
+def entries(db: Connection[TupleRow], case: UUID, *, after: int = 0, limit: int = 100) -> list[TimelineRow]:
     """What the acting agency was told of a case, in the case's order; `after` is the version to go on from."""
-    with db.cursor(row_factory=class_row(Entry)) as cursor:
+    with db.cursor(row_factory=class_row(TimelineRow)) as cursor:
         return cursor.execute(
             "SELECT position, version, topic, occurred_at, recorded_at, author, compartments FROM views.timeline"
             " WHERE case_id = %s AND version > %s ORDER BY version LIMIT %s",

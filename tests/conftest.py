@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from patience import PATIENCE_SECONDS
 from psycopg.conninfo import make_conninfo
 
-from rujukan.api.casework import Casework
+from rujukan.api.application.casework import Casework
 from rujukan.domain.codes import Purpose, Role
 from rujukan.infra import composition
 from rujukan.infra.demo import network

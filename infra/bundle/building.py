@@ -8,7 +8,7 @@ from hashlib import sha256
 from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
-from rujukan.api.ports import NotSealedYet
+from rujukan.api.application.ports import NotSealedYet
 from rujukan.consumers.evidence import bundle_parts as b
 from rujukan.consumers.evidence import container, records
 from rujukan.consumers.evidence.bundle_parts import Segment

@@ -70,6 +70,8 @@ def sync(settings: Settings, said: argparse.Namespace) -> int:
 
 def members(settings: Settings) -> "list[Member]":
     """The network's agencies, as the list has them once it is up to date."""
+    from rujukan.projections import directory
+
     from .. import composition
     from ..kafka.planning import Member
 
@@ -77,6 +79,4 @@ def members(settings: Settings) -> "list[Member]":
         give_up = time.monotonic() + CATCH_UP_SECONDS
         while any(behind for _, behind in node.views.lag()) and time.monotonic() < give_up:
             time.sleep(0.05)
-        with node.views.acting_for("") as db:
-            rows = db.execute("SELECT code, active FROM views.agency ORDER BY code").fetchall()
-        return [Member(code, active) for code, active in rows]
+        return [Member(agency.code, agency.active) for agency in node.views.ask("", directory.members)]

@@ -24,9 +24,9 @@ from msgspec.structs import replace
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from rujukan.api.acknowledging import Acknowledgements
-from rujukan.api.casework import Casework
-from rujukan.api.ports import Clock, Moved
+from rujukan.api.application.acknowledgements import Acknowledgements
+from rujukan.api.application.casework import Casework
+from rujukan.api.application.ports import Clock, Moved
 from rujukan.consumers.wire import acknowledgement
 from rujukan.consumers.wire.kafka import clients, topics
 from rujukan.consumers.wire.kafka.access import Access, options

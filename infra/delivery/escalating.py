@@ -15,8 +15,9 @@ from uuid import UUID, uuid4
 from msgspec.structs import replace
 
 from rujukan import projections
-from rujukan.api.casework import Casework
-from rujukan.api.ports import Clock, Gone, Moved, Unavailable
+from rujukan.api.application.casework import Casework
+from rujukan.api.application.kinds import CASE
+from rujukan.api.application.ports import Clock, Gone, Moved, Unavailable
 from rujukan.domain.case.glass import HIGHEST_REMINDER, RULE, RaiseGlassReview
 from rujukan.domain.case.reminders import HIGHEST_ESCALATION, EscalateReferral, RaiseUndelivered
 from rujukan.domain.casefile.clocks import RaiseClock
@@ -88,7 +89,7 @@ class Escalator:
 
     def _raise(self, case: UUID, command: Fact, now: datetime) -> bool:
         try:
-            self._casework.act_on_case(CaseId(case), command, replace(system_act(), at=now), correlation=uuid4())
+            self._casework.handle(CASE, CaseId(case), command, replace(system_act(), at=now), correlation=uuid4())
         except (Refusal, Moved, Gone) as moved_on:
             log.info("not raised: %s", type(moved_on).__name__)
             return False

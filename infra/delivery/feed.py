@@ -9,7 +9,7 @@ from uuid import UUID
 
 import msgspec
 
-from rujukan.api.ports import Sealed, Unavailable
+from rujukan.api.application.ports import SealedMessage, Unavailable
 from rujukan.consumers.wire import envelope
 from rujukan.domain.refusal import KeyMissing
 
@@ -35,11 +35,11 @@ class ApiFeed:
             self._listening = Thread(target=self._bell.listen, args=(self._stop,), name="bell", daemon=True)
             self._listening.start()
 
-    def page(self, agency: str, after: int, limit: int, case: UUID | None = None) -> Sequence[Sealed]:
+    def page(self, agency: str, after: int, limit: int, case: UUID | None = None) -> Sequence[SealedMessage]:
         try:
             messages = self._tellings.seal(self._tellings.after(agency, after, limit, case))
         except NoKey:
             raise KeyMissing(agency=agency) from None
         except NotTold as problem:
             raise Unavailable(str(problem)) from None
-        return [Sealed(m.sequence, msgspec.json.encode(envelope.to_cloudevent(m))) for m in messages]
+        return [SealedMessage(m.sequence, msgspec.json.encode(envelope.to_cloudevent(m))) for m in messages]

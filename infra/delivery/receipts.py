@@ -2,16 +2,12 @@
 against."""
 
 from base64 import urlsafe_b64encode
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from uuid import UUID
-
-from psycopg import Connection
-from psycopg.rows import TupleRow
 
 from rujukan.domain.delivery import Told
 
-from ..database import Pool
+from ..database import Pool, acting_for
 from ..keys.home import Macs
 from ..keys.names import DELIVERY_RECEIPT
 
@@ -38,11 +34,3 @@ class Receipts:
 def receipt_of(macs: Macs, id: UUID) -> str:
     """What only who opened a delivery can show."""
     return urlsafe_b64encode(macs.mac(DELIVERY_RECEIPT, id.bytes)[:16]).rstrip(b"=").decode()
-
-
-@contextmanager
-def acting_for(pool: Pool, agency: str) -> Iterator[Connection[TupleRow]]:
-    """A transaction in which the API's role sees that agency's rows."""
-    with pool.connection() as db, db.transaction():
-        db.execute("SELECT set_config('rujukan.agency', %s, true)", (agency,))
-        yield db

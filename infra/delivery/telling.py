@@ -22,7 +22,7 @@ from rujukan.consumers.wire import batch, envelope
 from rujukan.consumers.wire.envelope import ERASED, Attributes, Delivery, Message, Unsigned
 from rujukan.domain.compartment import Compartment
 
-from ..database import Pool
+from ..database import Pool, acting_for
 from ..keys.handles import Keys, Signer
 from ..keys.home import Macs
 from ..keys.names import DELIVERY_RECEIPT, DELIVERY_SIGNATURE, PSEUDONYMS
@@ -30,7 +30,7 @@ from ..store.data_keys import KeyGone
 from ..store.event_store import EventStore
 from ..store.sealed_record import BrokenSeal, Header, Record
 from .agency_keys import BadKey, KeyBook, NotTold
-from .receipts import acting_for, receipt_of
+from .receipts import receipt_of
 
 ALL = tuple(Compartment)
 _Shown = dict[tuple[int, int], tuple[Header, Mapping[Compartment, bytes]]]

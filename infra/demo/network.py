@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import NamedTuple
 
-from rujukan.api.casework import Casework
+from rujukan.api.application.casework import Casework
 from rujukan.consumers.wire.envelope import AgencyKey
 from rujukan.domain.codes import AgencyKind, Role, Service
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from threading import Lock
 
-from rujukan.api.ports import NotSealedYet, NotTaken
+from rujukan.api.application.ports import NotSealedYet, NotTaken
 from rujukan.consumers.evidence import notes
 from rujukan.consumers.evidence.checkpoints import parse_checkpoint
 from rujukan.consumers.evidence.notes import Note, PublicKey, parse_note

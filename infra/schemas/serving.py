@@ -11,7 +11,7 @@ from .shapes import Name
 
 
 class MessageSchemas:
-    """What the API asks for (api/ports.py, Messages)."""
+    """What the API asks for (api/application/ports.py, Messages)."""
 
     def names(self) -> Sequence[tuple[str, int]]:
         return list(all_shapes())

@@ -4,14 +4,14 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from uuid import UUID
 
-from rujukan.api.ports import Changes, Gone, Moved, Repeated, Retryable, Unavailable, UsedBefore
+from rujukan.api.application.ports import Changes, Gone, Moved, Repeated, Retryable, Unavailable, UsedBefore
 from rujukan.domain.compartment import Compartment
 from rujukan.domain.disclosure import Written
 from rujukan.domain.fact import Act
 
 from ..store import group_commit
 from ..store.data_keys import WITHIN_SECONDS, KeyGone
-from ..store.event_store import EventStore, OpenedAt, Stream, Wanted
+from ..store.event_store import EventStore, Stream
 from ..store.following import written_of
 from ..store.group_commit import Idempotency
 
@@ -54,9 +54,6 @@ class ApiLog:
 
     def when_erased(self, forget: Callable[[UUID], object]) -> None:
         self._store.keys.when_erased(forget)
-
-    def open(self, wanted: Wanted) -> OpenedAt:
-        return self._store.open_at(wanted)
 
     def repeated(self, key: bytes) -> Repeated | None:
         found = self._store.repeated(key)

@@ -1,7 +1,7 @@
 """The read models as the application asks for them."""
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
+from typing import Concatenate, ParamSpec, TypeVar
 
 from psycopg import Connection
 from psycopg.rows import TupleRow
@@ -9,7 +9,10 @@ from psycopg.rows import TupleRow
 from rujukan import projections
 from rujukan.domain.fact import AgencyCode
 
-from ..database import Pool
+from ..database import Pool, acting_for
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 NAMES = tuple(p.name for p in projections.ALL)
 """Of all read models."""
@@ -21,11 +24,16 @@ class ApiViews:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
-    @contextmanager
-    def acting_for(self, agency: AgencyCode) -> Iterator[Connection[TupleRow]]:
-        with self._pool.connection() as db, db.transaction():
-            db.execute("SELECT set_config('rujukan.agency', %s, true)", (agency,))
-            yield db
+    def ask(
+        self,
+        agency: AgencyCode,
+        query: Callable[Concatenate[Connection[TupleRow], P], T],
+        /,
+        *arguments: P.args,
+        **named: P.kwargs,
+    ) -> T:
+        with acting_for(self._pool, agency) as db:
+            return query(db, *arguments, **named)
 
     def wait_for(self, position: int, seconds: float) -> bool:
         with self._pool.connection() as db:

@@ -20,7 +20,8 @@ from uuid import uuid4
 import httpx
 import msgspec
 
-from rujukan.api.casework import Casework
+from rujukan.api.application.casework import Casework
+from rujukan.api.application.kinds import AGENCY
 from rujukan.consumers.wire import envelope
 from rujukan.domain import agency as agencies
 from rujukan.domain.fact import Act, AgencyCode
@@ -259,7 +260,7 @@ class Sender:
         act = self._act()
         command = DisableWebhook(occurred_at=act.at, registration=claim.registration, reason=reason)
         try:
-            self._casework.act_on_agency(claim.agency, command, act, correlation=uuid4())
+            self._casework.handle(AGENCY, claim.agency, command, act, correlation=uuid4())
         except Refusal:
             log.info("a webhook was not disabled: it was set anew, removed or disabled meanwhile")
 

@@ -3,10 +3,10 @@
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from rujukan.api.ports import WebhookState
+from rujukan.api.application.ports import WebhookState
 from rujukan.domain.fact import AgencyCode
 
-from ..database import Pool
+from ..database import Pool, acting_for
 from ..keys.home import PublicKeys, Sharing
 from . import rows
 from .addresses import Networks
@@ -26,8 +26,7 @@ class ApiWebhooks:
         self._networks.check(url)
 
     def state(self, agency: AgencyCode, registration: int) -> WebhookState:
-        with self._pool.connection() as db, db.transaction():
-            db.execute("SELECT set_config('rujukan.agency', %s, true)", (agency,))
+        with acting_for(self._pool, agency) as db:
             far = rows.progress(db, agency)
             head = _head(db, agency)
         secret = secret_of(self._sharing, agency, registration)

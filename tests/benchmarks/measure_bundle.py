@@ -34,7 +34,7 @@ def run(bench: Bench) -> list[Measured]:
         made, verified, printed = [], [], []
         for _ in range(TIMES):
             started = time.perf_counter()
-            data = ports.bundles.make(case, disclosure, readings, {}, reports=False)
+            data = ports.opener.bundle(case, disclosure, readings, {}, reports=False)
             made.append(time.perf_counter() - started)
             started = time.perf_counter()
             found = verify_bundle(data, policy)
@@ -42,7 +42,7 @@ def run(bench: Bench) -> list[Measured]:
             assert len(found.events) == len(_story()) + 3
         for _ in range(3):
             started = time.perf_counter()
-            ports.bundles.make(case, disclosure, readings, {})
+            ports.opener.bundle(case, disclosure, readings, {})
             printed.append(time.perf_counter() - started)
     figures = (
         ("make a bundle of 203 events, no PDF", made, TARGET),

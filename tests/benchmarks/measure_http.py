@@ -11,7 +11,7 @@ from pathlib import Path
 
 from harness import Bench, Measured, beside
 
-from rujukan.api.casework import Casework
+from rujukan.api.application.casework import Casework
 from rujukan.domain.codes import Role
 from rujukan.infra import composition
 from rujukan.infra.demo import network

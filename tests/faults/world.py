@@ -15,7 +15,7 @@ import httpx
 from kafka import KafkaAdminClient
 from msgspec.structs import replace
 
-from rujukan.api.casework import Casework
+from rujukan.api.application.casework import Casework
 from rujukan.consumers.wire.envelope import encoded_service_key
 from rujukan.consumers.wire.kafka import topics
 from rujukan.consumers.wire.kafka.access import KafkaAccess, password_in

@@ -19,8 +19,10 @@ from psycopg.conninfo import make_conninfo
 from psycopg.sql import SQL, Identifier
 
 from rujukan import projections
-from rujukan.api.casework import Casework, Done
-from rujukan.api.ports import Changes, Ports
+from rujukan.api.application.casework import Casework, Done
+from rujukan.api.application.kinds import CASE, ERASURE
+from rujukan.api.application.ports import Changes, Ports
+from rujukan.api.application.reading import Asked, Reading
 from rujukan.domain.case.consents import GiveConsent
 from rujukan.domain.case.erasure import ApproveErasure, RequestErasure
 from rujukan.domain.case.fulfilment import AcceptReferral, CompleteReferral, ReceiveReferral, StartReferral
@@ -98,6 +100,7 @@ class Office:
     def __init__(self, ports: Ports) -> None:
         self.ports = ports
         self.casework = Casework(ports.log, ports.macs)
+        self.reading = Reading(self.casework, ports.opener)
         self.position = 0
 
     def act(self, agency: str, role: Role = Role.CASE_WORKER, purpose: Purpose = Purpose.CARE) -> Act:
@@ -121,7 +124,7 @@ class Office:
     ) -> Done:
         act = self.act(agency, role)
         said = command(**{"occurred_at": at or act.at, **fields})
-        done = self.casework.act_on_case(CaseId(case), said, act, correlation=uuid4())
+        done = self.casework.handle(CASE, CaseId(case), said, act, correlation=uuid4())
         self.position = max(self.position, done.position)
         return done
 
@@ -212,7 +215,7 @@ def tell_one_case(office: Office, at: datetime) -> UUID:
     judged = {"verdict": GlassVerdict.JUSTIFIED, "remark": "she was in danger"}
     office.does("uptd-ppa", case, ReviewGlass, role=Role.SUPERVISOR, glass=glass, **judged)
     reader = office.act("rsud")
-    position = office.casework.record_access(reader, case, [Compartment.HEALTH], "timeline", "consent", uuid4())
+    position = office.reading.record(Asked(reader, uuid4()), case, [Compartment.HEALTH], "timeline", "consent")
     office.position = max(office.position, position)
     return case
 
@@ -247,7 +250,7 @@ def tell_erasures(office: Office, at: datetime) -> UUID:
     """A case that is erased, one of which a part is, one whose erasure is asked, one that is held after its end;
     the first."""
     gone, part, asked, held = (tell_one_case(office, at) for _ in range(4))
-    office.casework.record_access(office.act("rsud"), gone, [Compartment.HEALTH], "timeline", "consent", uuid4())
+    office.reading.record(Asked(office.act("rsud"), uuid4()), gone, [Compartment.HEALTH], "timeline", "consent")
     erasure = erases(office, gone)
     erases(office, part, "incident", "identity")
     office.does("uptd-ppa", part, RecordNote, note=uuid4(), health="after")
@@ -256,7 +259,9 @@ def tell_erasures(office: Office, at: datetime) -> UUID:
     office.does("uptd-ppa", held, PlaceLegalHold, role=Role.LEGAL_REVIEWER, reason="a trial")
     act = office.act("rsud", Role.DATA_PROTECTION_OFFICER)
     said = AcknowledgeErasure(occurred_at=act.at, erasure=ErasureId(erasure))
-    office.position = max(office.position, office.casework.acknowledge_erasure(said, act, correlation=uuid4()).position)
+    office.position = max(
+        office.position, office.casework.handle(ERASURE, said.erasure, said, act, correlation=uuid4()).position
+    )
     return gone
 
 
@@ -269,7 +274,7 @@ def tell_lateness(office: Office) -> UUID:
     for days in (1, 2):
         late = replace(system_act(), at=composition.now() + timedelta(days=days))
         raised = EscalateReferral(occurred_at=late.at, referral=ReferralId(asked))
-        office.casework.act_on_case(CaseId(case), raised, late, correlation=uuid4())
+        office.casework.handle(CASE, CaseId(case), raised, late, correlation=uuid4())
     said = office.act("lbh", Role.INTEGRATOR)
     marks = Acknowledged(occurred_at=said.at, agency="lbh", received=2, handled=1)
     (position,) = office.ports.log.append([Changes(delivery_stream("lbh"), 0, [marks])], said, uuid4())

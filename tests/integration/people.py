@@ -8,7 +8,7 @@ import httpx
 from conftest import Running
 from patience import PATIENCE_SECONDS
 
-from rujukan.api.casework import Casework
+from rujukan.api.application.casework import Casework
 from rujukan.domain.codes import AgencyKind, Purpose, Role, Service
 from rujukan.infra import composition, onboarding
 from rujukan.infra.issuer import usual_actor

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from conftest import Running
 
-from rujukan.api.casework import Casework
+from rujukan.api.application.casework import Casework
 from rujukan.consumers.wire.envelope import AgencyKey
 from rujukan.domain.codes import AgencyKind, Purpose, Role
 from rujukan.infra import composition, onboarding

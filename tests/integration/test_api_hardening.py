@@ -15,6 +15,7 @@ from conftest import Running, start_system
 from kafka import KafkaAdminClient
 from office import Office, until
 
+from rujukan.api.application.kinds import AGENCY
 from rujukan.consumers.publishing.tails import tails
 from rujukan.consumers.wire.kafka import topics
 from rujukan.consumers.wire.kafka.access import options
@@ -186,7 +187,7 @@ def test_a_bad_key_that_was_stored_before_keys_were_checked_keeps_nobody_else_wa
         office = Office(ports)
         act = office.act("lbh", Role.AGENCY_ADMINISTRATOR)
         bad = RegisterKey(occurred_at=act.at, key="bad", public_key="_" * 1622)
-        office.casework.act_on_agency("lbh", bad, act, correlation=uuid4())
+        office.casework.handle(AGENCY, "lbh", bad, act, correlation=uuid4())
     lead = own.client("uptd-ppa")
     shared(lead, opened(lead), "lbh", "bantuan-hukum")
     until(lambda: b"nothing can be sealed to the key of lbh" in (own.system.logs / "publisher.log").read_bytes())

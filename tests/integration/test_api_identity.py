@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from rujukan.api.casework import Casework
+from rujukan.api.application.casework import Casework
 from rujukan.api.problems import type_of
 from rujukan.domain.authority import AUDITORS, PURPOSES, READERS, commands_of
 from rujukan.domain.case.intake import OpenCase

@@ -11,7 +11,7 @@ import pytest
 from conftest import Running
 
 from rujukan import projections
-from rujukan.api.casework import Casework
+from rujukan.api.application.casework import Casework
 from rujukan.domain.codes import CODE_LISTS, AgencyKind, Purpose, Role, Service
 from rujukan.infra import composition, onboarding
 from rujukan.infra.issuer import usual_actor

@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rujukan.api.actions import AGENCY_ACTIONS, CASE_ACTIONS, OPENING, Action
-from rujukan.api.writing import LARGEST_BODY
+from rujukan.api.requests import LARGEST_BODY
 from rujukan.domain.authority import PURPOSES, commands_of
 from rujukan.domain.codes import CODE_LISTS, Role
 
@@ -291,10 +291,20 @@ def test_an_id_asked_for_is_a_uuid(careless: Careless, path: str, name: str, sai
 
 
 @pytest.mark.parametrize("said", ["' OR 1=1 --RAHASIA", "%", "open; --", "RAHASIA" * 500, "é", ""])
-def test_a_filter_that_nothing_fits_finds_nothing(careless: Careless, said: str) -> None:
+def test_a_filter_that_is_no_code_is_refused(careless: Careless, said: str) -> None:
+    """A word that nothing can fit is a mistake: an empty inbox would say that nobody waits."""
     for path, name in (("/cases", "status"), ("/cases", "relation"), ("/inbox", "status"), ("/agencies", "service")):
         response = careless.ask("GET", path, params={name: said})
-        assert (response.status_code, response.json()) == (200, {"items": []})
+        refused(response, 400)
+        assert response.json()["parameter"] == name
+
+
+@pytest.mark.parametrize("name", [MARKER, "", "Status", "limit ", "RAHASIA" * 500, "é", "'; --RAHASIA"])
+def test_what_nothing_asks_is_refused_and_not_repeated(careless: Careless, name: str) -> None:
+    for path in READS:
+        response = careless.ask("GET", path, params={name: MARKER})
+        refused(response, 400)
+        assert "limit" in response.json()["allowed"]
 
 
 @pytest.mark.parametrize("value", [MARKER, MARKER * 1_000, "\xa0\xff", "'; --RAHASIA", "{}", '"RAHASIA'])

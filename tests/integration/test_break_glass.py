@@ -20,8 +20,9 @@ from patience import PATIENCE_SECONDS
 from people import known
 
 from rujukan.api.app import create_app
-from rujukan.api.casework import Casework
-from rujukan.api.ports import Changes, Retryable, Unavailable
+from rujukan.api.application.casework import Casework
+from rujukan.api.application.kinds import AGENCY, CASE
+from rujukan.api.application.ports import Changes, Retryable, Unavailable
 from rujukan.consumers.agency.inbox.inbox import SqliteInbox
 from rujukan.consumers.agency.kafka.source import KafkaSource
 from rujukan.consumers.agency.subscribing.subscription import Subscription
@@ -94,7 +95,7 @@ def officers(running: Running) -> None:
             member = AddMember(
                 occurred_at=act.at, member=ActorId(usual_actor(agency, OFFICER)), roles=frozenset({OFFICER})
             )
-            casework.act_on_agency(agency, member, act, correlation=uuid4())
+            casework.handle(AGENCY, agency, member, act, correlation=uuid4())
     for agency in ("uptd-ppa", OPENER):
         known(running.client(agency, OFFICER, Purpose.AUDIT))
 
@@ -571,7 +572,8 @@ def test_a_review_that_nobody_gives_is_raised_once_and_both_sides_hear_of_it(
     glass = GlassId(uuid4())
     ago = composition.now() - 3 * DAY - HOUR
     with composition.service(running.settings, connections=2) as ports:
-        Casework(ports.log, ports.macs).act_on_case(
+        Casework(ports.log, ports.macs).handle(
+            CASE,
             CaseId(UUID(told.id)),
             BreakGlass(
                 occurred_at=ago,

@@ -20,7 +20,7 @@ from cryptography.x509.oid import NameOID
 from patience import PATIENCE_SECONDS
 from people import known
 
-from rujukan.api.casework import Casework
+from rujukan.api.application.casework import Casework
 from rujukan.consumers.evidence import bundle_parts as b
 from rujukan.consumers.evidence import container
 from rujukan.consumers.evidence.bundles import Refused, Verified, verify_bundle
@@ -496,7 +496,7 @@ def test_reports_are_signed_where_the_settings_say_with_what(running, filed, pol
     signer.write_bytes(both)
     root.write_bytes(public)
     with composition.service(msgspec.structs.replace(running.settings, report_signer=signer)) as ports:
-        data = ports.bundles.make(UUID(filed.case), UUID(filed.disclosure), [], {})
+        data = ports.opener.bundle(UUID(filed.case), UUID(filed.disclosure), [], {})
     unsigned = container.unpack(fetch(running, filed.case, filed.disclosure))
     signed = verify_bundle(data, filed.policy)
     out = tmp_path / "signed.zip"

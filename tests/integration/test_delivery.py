@@ -16,7 +16,8 @@ from kafka.errors import TopicAlreadyExistsError
 from msgspec.structs import replace
 from patience import PATIENCE_SECONDS
 
-from rujukan.api.casework import Casework
+from rujukan.api.application.casework import Casework
+from rujukan.api.application.kinds import AGENCY, CASE
 from rujukan.consumers.agency.inbox.handling import Rules
 from rujukan.consumers.agency.inbox.inbox import SqliteInbox
 from rujukan.consumers.agency.kafka.source import KafkaSource
@@ -137,7 +138,7 @@ class World:
         )
 
     def do(self, case, command, agency: str = "uptd-ppa", role: Role = Role.CASE_WORKER) -> None:
-        self.casework.act_on_case(case, command, self.act(agency, role), correlation=uuid4())
+        self.casework.handle(CASE, case, command, self.act(agency, role), correlation=uuid4())
 
     def case_with_hospital(
         self, recipient: str = "rsud", service: Service = Service.HEALTH
@@ -351,7 +352,8 @@ def test_a_new_key_is_used_from_the_next_message_on(world):
     case, _ = world.case_with_hospital()
     new = envelope.AgencyKey.generate(f"new-{uuid4()}")
     FORMER.append(new)
-    world.casework.act_on_agency(
+    world.casework.handle(
+        AGENCY,
         "rsud",
         RegisterKey(occurred_at=datetime.now(UTC), key=new.id, public_key=new.public),
         system_act(),
@@ -361,8 +363,8 @@ def test_a_new_key_is_used_from_the_next_message_on(world):
     sub, _ = world.subscription("rsud", lambda d, db: seen.append(d.id), key=new)
     assert eventually(lambda: len(seen) >= 1)
     assert eventually(lambda: sub.dead >= 1), "what was sealed to the old key does not open with the new one"
-    world.casework.act_on_agency(
-        "rsud", RetireKey(occurred_at=datetime.now(UTC), key=new.id), system_act(), correlation=uuid4()
+    world.casework.handle(
+        AGENCY, "rsud", RetireKey(occurred_at=datetime.now(UTC), key=new.id), system_act(), correlation=uuid4()
     )
 
 

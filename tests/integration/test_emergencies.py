@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 from office import HOUR, MINUTE, Office, catch_up, dump, opened_office, opened_runner
 
+from rujukan.api.application.kinds import CASE
 from rujukan.domain.case.glass import HIGHEST_REMINDER, RULE, CloseGlass, RaiseGlassReview, ReviewGlass
 from rujukan.domain.case.lead import AcceptLeadTransfer, AskLeadTransfer
 from rujukan.domain.codes import GlassVerdict, Role
@@ -16,7 +17,7 @@ from rujukan.infra import composition
 from rujukan.infra.settings import Settings
 from rujukan.infra.system_act import system_act
 from rujukan.projections import emergencies
-from rujukan.projections.emergencies import Entry
+from rujukan.projections.emergencies import GlassEntry
 
 DAY = timedelta(days=1)
 INSTANT = timedelta(microseconds=1)
@@ -28,13 +29,13 @@ class Reviewers:
     def __init__(self, office: Office, settings: Settings) -> None:
         self.office, self.settings = office, settings
 
-    def listed(self, agency: str, glass: UUID, now: datetime | None = None, *, all: bool = True) -> Entry | None:
+    def listed(self, agency: str, glass: UUID, now: datetime | None = None, *, all: bool = True) -> GlassEntry | None:
         catch_up(self.settings)
         with self.office.ports.views.acting_for(agency) as db:
-            found = emergencies.emergencies(db, now or composition.now(), waiting_only=not all, limit=500)
+            found = emergencies.emergencies(db, now or composition.now(), all=all, limit=500)
         return next((entry for entry in found if entry.glass == glass), None)
 
-    def row(self, glass: UUID, now: datetime | None = None) -> Entry:
+    def row(self, glass: UUID, now: datetime | None = None) -> GlassEntry:
         found = self.listed("uptd-ppa", glass, now)
         assert found is not None
         return found
@@ -140,7 +141,7 @@ def test_what_nobody_reviewed_is_due_once_each_time_the_window_passes(reviewers:
         assert reviewers.due(case, now) == [glass]
         then = replace(system_act(), at=now)
         raised = RaiseGlassReview(occurred_at=now, glass=GlassId(glass))
-        reviewers.office.casework.act_on_case(CaseId(case), raised, then, correlation=uuid4())
+        reviewers.office.casework.handle(CASE, CaseId(case), raised, then, correlation=uuid4())
     assert reviewers.due(case, due_at + 100 * DAY) == []
 
 

@@ -31,8 +31,8 @@ from patience import PATIENCE_SECONDS
 from starlette.testclient import TestClient
 
 from rujukan.api.app import create_app
-from rujukan.api.casework import Casework
-from rujukan.api.ports import Gone, Ports
+from rujukan.api.application.casework import Casework
+from rujukan.api.application.ports import Gone, Ports
 from rujukan.domain.case.erasure import ApproveErasure, RefuseErasure, RequestErasure
 from rujukan.domain.case.holds import PlaceLegalHold
 from rujukan.domain.case.lifecycle import CloseCase
@@ -152,9 +152,9 @@ def test_an_erased_compartment_is_withheld_and_the_rest_goes_on(
 def test_documents_die_with_their_keys(office: Office) -> None:
     case, document = told(office), uuid4()
     office.ports.documents.put(case, document, C.HEALTH, b"a visum")
-    assert office.ports.documents.get(case, document, C.HEALTH) == b"a visum"
+    assert office.ports.opener.document(case, document, C.HEALTH) == b"a visum"
     erases(office, case, "health")
-    assert office.ports.documents.get(case, document, C.HEALTH) is None
+    assert office.ports.opener.document(case, document, C.HEALTH) is None
 
 
 def test_a_running_process_forgets_within_the_bound(office: Office, settings: Settings) -> None:

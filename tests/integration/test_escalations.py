@@ -10,8 +10,8 @@ import pytest
 from office import HOUR, MINUTE, Office, catch_up, clocks_of, dump, opened_office, opened_runner, until
 from patience import PATIENCE_SECONDS
 
-from rujukan.api.acknowledging import Acknowledgements
-from rujukan.api.casework import Done
+from rujukan.api.application.acknowledgements import Acknowledgements
+from rujukan.api.application.casework import Done
 from rujukan.domain.case.fulfilment import AcceptReferral, ReceiveReferral, StartReferral
 from rujukan.domain.case.intake import CaseOpened
 from rujukan.domain.case.lead import AcceptLeadTransfer, AskLeadTransfer
@@ -41,7 +41,7 @@ class Tower:
     def __init__(self, office: Office, settings: Settings) -> None:
         self.office, self.settings = office, settings
         self.now = composition.now()
-        self.acknowledgements = Acknowledgements(office.ports.log, office.ports.deliveries, office.casework)
+        self.acknowledgements = Acknowledgements(office.casework, office.ports.deliveries)
 
     def refers(self, case: UUID, to: str = "rsud", urgency: Urgency = Urgency.EMERGENCY, **fields: object) -> UUID:
         service = {"rsud": Service.HEALTH, "polres": Service.LAW_ENFORCEMENT}[to]
@@ -103,23 +103,23 @@ class Tower:
         """(kind, level, relation, resolved) of what was raised to the agency, the first first."""
         catch_up(self.settings)
         with self.office.ports.views.acting_for(agency) as db:
-            found = escalations.escalations(db, open_only=not all, leading_only=leading, limit=500)
+            found = escalations.escalations(db, all=all, leading_only=leading, limit=500)
         rows = [(x.kind, x.level, x.relation, x.resolved_at is not None) for x in found if x.case == case]
         return rows[::-1]
 
-    def outbox(self, agency: str, referral: UUID, now: datetime | None = None) -> referral_box.Entry:
+    def outbox(self, agency: str, referral: UUID, now: datetime | None = None) -> referral_box.ReferralEntry:
         return self._entry(agency, "out", referral, now)
 
-    def inbox(self, agency: str, referral: UUID) -> referral_box.Entry:
+    def inbox(self, agency: str, referral: UUID) -> referral_box.ReferralEntry:
         return self._entry(agency, "in", referral, None)
 
-    def _entry(self, agency: str, box: str, referral: UUID, now: datetime | None) -> referral_box.Entry:
+    def _entry(self, agency: str, box: str, referral: UUID, now: datetime | None) -> referral_box.ReferralEntry:
         catch_up(self.settings)
         with self.office.ports.views.acting_for(agency) as db:
             found = referral_box.referrals(db, box, now or composition.now(), limit=500)
         return next(entry for entry in found if entry.referral == referral)
 
-    def of_case(self, agency: str, case: UUID) -> dict[str, deliveries.CaseEntry]:
+    def of_case(self, agency: str, case: UUID) -> dict[str, deliveries.DeliveryEntry]:
         catch_up(self.settings)
         with self.office.ports.views.acting_for(agency) as db:
             return {entry.agency: entry for entry in deliveries.of_case(db, case)}
@@ -431,15 +431,15 @@ def test_a_case_that_cannot_be_read_keeps_no_other_from_being_raised(
     broken, whole = (tower.opens() for _ in range(2))
     sent = [tower.refers(case) for case in (broken, whole)]
     late = max(tower.sent_at(case, r) for case, r in zip((broken, whole), sent, strict=True)) + WINDOW
-    act_on_case = tower.office.casework.act_on_case
+    handle = tower.office.casework.handle
 
-    def breaks(case: UUID, *said: Any, **more: Any) -> Done:
+    def breaks(kind: Any, case: UUID, *said: Any, **more: Any) -> Done:
         if case == broken:
             raise ValueError("RAHASIA")
-        return act_on_case(CaseId(case), *said, **more)
+        return handle(kind, CaseId(case), *said, **more)
 
     with monkeypatch.context() as patch:
-        patch.setattr(tower.office.casework, "act_on_case", breaks)
+        patch.setattr(tower.office.casework, "handle", breaks)
         tower.turns(late)
     assert (tower.raised(broken), len(tower.raised(whole))) == ([], 1)
     assert "unforeseen ValueError" in caplog.text

@@ -33,7 +33,8 @@ from kafka.structs import OffsetAndMetadata
 from msgspec.structs import replace
 from patience import PATIENCE_SECONDS
 
-from rujukan.api.casework import Casework
+from rujukan.api.application.casework import Casework
+from rujukan.api.application.kinds import AGENCY, CASE
 from rujukan.consumers.agency.inbox.notes import MOST_SAID
 from rujukan.consumers.wire import acknowledgement
 from rujukan.consumers.wire.acknowledgement import Acknowledgement, Failure, Mark
@@ -523,7 +524,7 @@ def test_the_command_brings_kafka_in_line_and_says_no_password(secured, world, m
             assert cli.main(["agencies", "sync", "--credentials", str(world.credentials)]) == 0
             assert capsys.readouterr().out == "nothing to do\n"
             away = SuspendAgency(occurred_at=datetime.now(UTC), reason="moved out")
-            casework.act_on_agency(SUSPENDED, away, system_act(), correlation=uuid4())
+            casework.handle(AGENCY, SUSPENDED, away, system_act(), correlation=uuid4())
             runner.catch_up()
             again = ["agencies", "sync", "--credentials", str(tmp_path), "--new-password", "rumah-aman"]
             assert cli.main([*again, "--dry-run"]) == 0
@@ -535,8 +536,8 @@ def test_the_command_brings_kafka_in_line_and_says_no_password(secured, world, m
             assert did.out == would.replace("would ", "")
             assert "take back User:agency-disdik READ TOPIC rujukan.agency.disdik\n" in did.out
             assert password_in(tmp_path / "rumah-aman.properties") not in did.out + did.err
-            casework.act_on_agency(
-                SUSPENDED, ReactivateAgency(occurred_at=datetime.now(UTC)), system_act(), correlation=uuid4()
+            casework.handle(
+                AGENCY, SUSPENDED, ReactivateAgency(occurred_at=datetime.now(UTC)), system_act(), correlation=uuid4()
             )
             runner.catch_up()
             assert cli.main(["agencies", "sync", "--credentials", str(world.credentials)]) == 0
@@ -559,7 +560,7 @@ def test_the_service_publishes_and_the_agency_reads_its_own(secured, world):
             urgency=Urgency.URGENT,
             age_group=AgeGroup.ADULT,
         )
-        casework.act_on_case(case, opened, act, correlation=uuid4())
+        casework.handle(CASE, case, opened, act, correlation=uuid4())
     stop = Event()
     threads = [Thread(target=composition.keep_register, args=(secured, stop), daemon=True)]
     threads.append(Thread(target=_publish, args=(secured, stop), daemon=True))

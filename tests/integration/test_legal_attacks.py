@@ -244,7 +244,7 @@ def test_who_may_not_know_of_a_case_learns_nothing_from_the_refusal(running: Any
 def onboarded(running: Any, agency: str) -> httpx.Client:
     from people import known
 
-    from rujukan.api.casework import Casework
+    from rujukan.api.application.casework import Casework
     from rujukan.infra import onboarding
     from rujukan.infra.issuer import usual_actor
 

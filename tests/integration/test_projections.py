@@ -30,6 +30,8 @@ from office import (
 from patience import PATIENCE_SECONDS
 
 from rujukan import projections
+from rujukan.api.application.kinds import CASE
+from rujukan.api.application.reading import Asked
 from rujukan.domain.case.fulfilment import (
     AcceptReferral,
     CompleteReferral,
@@ -135,14 +137,19 @@ class Story:
             purpose=Purpose.LEGAL,
             compartments=frozenset({"legal"}),
         )
-        self.raised = office.casework.act_on_case(
+        self.raised = office.casework.handle(
+            CASE,
             CaseId(self.second),
             EscalateReferral(occurred_at=at + 2 * HOUR, referral=ReferralId(self.unanswered)),
             system_act(),
             correlation=uuid4(),
         )
-        self.access = office.casework.record_access(
-            office.act("rsud"), self.first, [Compartment.HEALTH, Compartment.COORDINATION], "timeline", "own", uuid4()
+        self.access = office.reading.record(
+            Asked(office.act("rsud"), uuid4()),
+            self.first,
+            [Compartment.HEALTH, Compartment.COORDINATION],
+            "timeline",
+            "own",
         )
 
 
@@ -339,17 +346,17 @@ def test_the_recipient_s_timeline_has_what_it_was_told(story: Story) -> None:
 def test_the_board_shows_the_lead_every_clock_the_soonest_first(story: Story) -> None:
     now = composition.now()
     with story.office.ports.views.acting_for("uptd-ppa") as db:
-        board = deadlines.deadlines(db, now, open_only=False)
+        board = deadlines.deadlines(db, now, all=True)
         assert [(b.clock, b.case, b.starts_at, b.due_at, b.met_at, b.breached) for b in board] == [
             (story.clocks[0], story.first, story.at, story.at + 24 * HOUR, None, False),
             (story.clocks[1], story.first, story.at - HOUR, story.at + 71 * HOUR, story.at + 3 * HOUR, False),
             (story.clocks[2], story.first, story.at, story.at + 72 * HOUR, None, False),
         ]
         assert [b.clock for b in deadlines.deadlines(db, now)] == [story.clocks[0], story.clocks[2]]
-        late = deadlines.deadlines(db, story.at + 25 * HOUR, open_only=False)
+        late = deadlines.deadlines(db, story.at + 25 * HOUR, all=True)
         assert [b.breached for b in late] == [True, False, False]
         paged, after = [], None
-        while page := deadlines.deadlines(db, now, after=after, open_only=False, limit=1):
+        while page := deadlines.deadlines(db, now, after=after, all=True, limit=1):
             paged += page
             after = (page[-1].due_at, page[-1].clock)
         assert paged == board
@@ -360,7 +367,7 @@ def test_who_shares_a_clock_sees_that_clock_and_no_other(story: Story) -> None:
     shared = {}
     for agency in KINDS:
         with story.office.ports.views.acting_for(agency) as db:
-            shared[agency] = [b.clock for b in deadlines.deadlines(db, now, open_only=False)]
+            shared[agency] = [b.clock for b in deadlines.deadlines(db, now, all=True)]
     assert {agency: clocks for agency, clocks in shared.items() if clocks} == {
         "uptd-ppa": story.clocks,
         "rsud": [story.clocks[1]],

@@ -152,7 +152,7 @@ def _first_page(db: Any, case: UUID) -> list[int]:
         len(referral_box.referrals(db, "out", now)),
         len(caseload.cases(db)),
         len(timeline.entries(db, case, limit=1000)),
-        len(deadlines.deadlines(db, now, open_only=False)),
+        len(deadlines.deadlines(db, now, all=True)),
         len(audit.entries(db, limit=1000)),
     ]
 

@@ -20,6 +20,8 @@ from psycopg import errors
 from psycopg.sql import SQL, Identifier
 from psycopg.types.string import TextLoader
 
+from rujukan.api.application.kinds import AGENCY, CASE
+from rujukan.api.application.once import Sent
 from rujukan.domain import catalogue
 from rujukan.domain.agency import AddMember
 from rujukan.domain.case.assessments import AgreeSafetyPlan, AssessNeeds, AssessRisk
@@ -163,7 +165,7 @@ def test_what_agencies_were_told_is_each_agencys_own(
     for agency in ("rsud", "polres"):
         act = office.act(agency, Role.AGENCY_ADMINISTRATOR)
         said = SetWebhook(occurred_at=at, url=f"https://{agency}.example/")
-        office.casework.act_on_agency(agency, said, act, correlation=uuid4())
+        office.casework.handle(AGENCY, agency, said, act, correlation=uuid4())
     stop = Event()
     keeper = Thread(target=composition.keep_register, args=(settings, stop), daemon=True)
     keeper.start()
@@ -434,7 +436,8 @@ def tell_everything(office: Office) -> tuple[UUID, list[str]]:
     danger: Fields = {"compartments": frozenset({"health"}), "basis": LegalBasis.IMMINENT_DANGER, "minutes": None}
     says(case, BreakGlass, "lbh", **glass, **danger)
     says(case, ReviewGlass, **glass, verdict=GlassVerdict.JUSTIFIED, role=Role.SUPERVISOR)
-    office.casework.act_on_agency(
+    office.casework.handle(
+        AGENCY,
         "rsud",
         AddMember(
             occurred_at=composition.now(),
@@ -446,13 +449,13 @@ def tell_everything(office: Office) -> tuple[UUID, list[str]]:
         correlation=uuid4(),
     )
     act = office.act("uptd-ppa")
-    office.casework.act_on_case(
+    office.casework.handle(
+        CASE,
         case,
         CloseCase(occurred_at=act.at, reason=CloseReason.GOALS_MET, summary=f"{MARKER}-summary"),
         act,
         correlation=uuid4(),
-        retry_key=f"{MARKER}-key",
-        content=f"{MARKER}-content".encode(),
+        sent=Sent(f"{MARKER}-key", f"{MARKER}-content".encode()),
     )
     return case, secrets.markers
 
@@ -484,7 +487,7 @@ def test_the_markers_are_in_every_protected_field_of_every_event(office: Office,
     case, markers = told
     said: set[tuple[str, str]] = set()
     written = office.ports.log.read(case)
-    opened = office.ports.log.open({w.position: frozenset(Compartment) for w in written})
+    opened = office.ports.opener.events({w.position: frozenset(Compartment) for w in written})
     for w in written:
         _, segments = opened[w.position]
         name = w.topic.removeprefix("case.")

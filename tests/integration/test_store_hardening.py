@@ -36,6 +36,8 @@ from office import (
 from patience import PATIENCE_SECONDS
 from psycopg.conninfo import make_conninfo
 
+from rujukan.api.application.kinds import CASE
+from rujukan.api.application.once import Sent
 from rujukan.domain.case.consents import WithdrawConsent
 from rujukan.domain.case.fulfilment import AcceptReferral, ReceiveReferral, StartReferral
 from rujukan.domain.case.lifecycle import CloseCase
@@ -166,9 +168,7 @@ def test_one_retry_key_fifty_times_at_once_sends_one_referral(office: Office) ->
 
     def once(number: int) -> bool:
         start.wait()
-        done = office.casework.act_on_case(
-            CaseId(case), send, act, correlation=uuid4(), retry_key="once", content=b"sending"
-        )
+        done = office.casework.handle(CASE, CaseId(case), send, act, correlation=uuid4(), sent=Sent("once", b"sending"))
         return done.replayed
 
     with ThreadPoolExecutor(50) as threads:
@@ -243,7 +243,7 @@ def test_nobody_is_behind_what_was_erased(office: Office, settings: Settings, db
 # Read models ---------------------------------------------------------------------------------------------------
 
 
-def _caseload(office: Office, agency: str) -> list[caseload.Entry]:
+def _caseload(office: Office, agency: str) -> list[caseload.CaseEntry]:
     with office.ports.views.acting_for(agency) as db:
         return list(caseload.cases(db, limit=500))
 
@@ -314,7 +314,7 @@ def test_who_took_part_is_told_nothing_that_came_after(office: Office, settings:
     catch_up(settings)
     with office.ports.views.acting_for("rsud") as db:
         topics = {entry.topic for entry in timeline.entries(db, case)}
-        (shared,) = [d for d in deadlines.deadlines(db, at, open_only=False, limit=500) if d.case == case]
+        (shared,) = [d for d in deadlines.deadlines(db, at, all=True, limit=500) if d.case == case]
     (row,) = [row for row in _caseload(office, "rsud") if row.case == case]
     assert not topics & {"case.ClockMet", "case.CaseClosed"}
     assert shared.met_at is None

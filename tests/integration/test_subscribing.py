@@ -22,6 +22,7 @@ from patience import PATIENCE_SECONDS
 
 from rujukan.api import subscribing, waiting
 from rujukan.api.actions import OPENING
+from rujukan.api.application.kinds import AGENCY
 from rujukan.consumers.wire.envelope import from_cloudevent
 from rujukan.domain.agency import ReactivateAgency, SuspendAgency
 from rujukan.domain.codes import AgencyKind, Role
@@ -198,11 +199,11 @@ def test_a_stream_ends_when_its_agency_is_suspended(feeding: Feeding) -> None:
     with client.stream("GET", STREAM) as response:
         assert response.status_code == 200
         suspend = SuspendAgency(occurred_at=act.at, reason="an inquiry")
-        feeding.office.casework.act_on_agency("dinsos", suspend, act, correlation=uuid4())
+        feeding.office.casework.handle(AGENCY, "dinsos", suspend, act, correlation=uuid4())
         assert said(response.iter_lines(), 1) == []
     assert eventually(lambda: problem(client.get(EVENTS)) == (403, "agency-inactive"))
-    feeding.office.casework.act_on_agency(
-        "dinsos", ReactivateAgency(occurred_at=act.at), system_act(), correlation=uuid4()
+    feeding.office.casework.handle(
+        AGENCY, "dinsos", ReactivateAgency(occurred_at=act.at), system_act(), correlation=uuid4()
     )
     assert eventually(lambda: client.get(EVENTS).status_code == 200)
 

@@ -24,6 +24,7 @@ from patience import PATIENCE_SECONDS
 from receiver import Answer, Post, Receiver, certified, receiving
 
 from rujukan.api.actions import OPENING
+from rujukan.api.application.kinds import AGENCY
 from rujukan.domain.agency import ReactivateAgency, SuspendAgency
 from rujukan.domain.codes import Role
 from rujukan.infra import composition
@@ -281,12 +282,12 @@ def test_nothing_is_posted_for_a_suspended_agency(
     casework, act = feeding.office.casework, system_act()
     feeding.case_with("psikolog")
     Administrator(feeding, "psikolog").does(url=receiver.url)
-    casework.act_on_agency("psikolog", SuspendAgency(occurred_at=act.at, reason="x"), act, correlation=uuid4())
+    casework.handle(AGENCY, "psikolog", SuspendAgency(occurred_at=act.at, reason="x"), act, correlation=uuid4())
     feeding.head("psikolog")
     with sending(feeding):
         goes_around(feeding)
         assert receiver.posts == []
-        casework.act_on_agency("psikolog", ReactivateAgency(occurred_at=act.at), system_act(), correlation=uuid4())
+        casework.handle(AGENCY, "psikolog", ReactivateAgency(occurred_at=act.at), system_act(), correlation=uuid4())
         assert eventually(lambda: len(receiver.taken) == feeding.head("psikolog"))
 
 

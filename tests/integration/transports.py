@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from office import catch_up
 from patience import PATIENCE_SECONDS
 
+from rujukan.api.application.kinds import AGENCY as AGENCIES
 from rujukan.consumers.agency.inbox.handling import Rules
 from rujukan.consumers.agency.inbox.inbox import SqliteInbox
 from rujukan.consumers.agency.kafka.source import KafkaSource, from_kafka
@@ -104,7 +105,7 @@ class World:
         """The agency's public key is another from now on."""
         act = system_act()
         command = RegisterKey(occurred_at=act.at, key=key.id, public_key=key.public)
-        self.feeding.office.casework.act_on_agency(AGENCY, command, act, correlation=uuid4())
+        self.feeding.office.casework.handle(AGENCIES, AGENCY, command, act, correlation=uuid4())
 
 
 # The transports ------------------------------------------------------------------------------------------------

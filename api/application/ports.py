@@ -1,9 +1,8 @@
-"""What the API needs of the world outside: fulfilled in infra/, wired in infra/composition.py."""
+"""What the application needs of the world outside: fulfilled in infra/, wired in infra/composition.py."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Concatenate, NamedTuple, ParamSpec, Protocol, TypeVar
 from uuid import UUID
 
 from psycopg import Connection
@@ -13,6 +12,11 @@ from rujukan.domain.compartment import Compartment
 from rujukan.domain.delivery import Told
 from rujukan.domain.disclosure import Written
 from rujukan.domain.fact import Act, AgencyCode, Fact
+
+from .opener import Opener
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class Changes(NamedTuple):
@@ -68,7 +72,7 @@ class NotTaken(Exception):
 
 
 class Log(Protocol):
-    """The sealed event store."""
+    """The sealed event store. Of what it reads, coordination is open and nothing else (opener.py)."""
 
     def append(
         self, changes: Sequence[Changes], act: Act, correlation: UUID, retryable: Retryable | None = None
@@ -89,34 +93,31 @@ class Log(Protocol):
         """Have this called with each stream of which something was erased, by whatever process."""
         ...
 
-    def open(
-        self, wanted: Mapping[int, frozenset[Compartment]]
-    ) -> Mapping[int, tuple[frozenset[Compartment], Mapping[Compartment, bytes]]]:
-        """Position → (compartments the event has, JSON objects of those wanted)."""
-        ...
-
     def repeated(self, key: bytes) -> Repeated | None:
         """What was done under an idempotency key."""
         ...
 
 
 class Documents(Protocol):
-    """Where sealed documents lie."""
+    """Where documents are sealed and kept."""
 
     def put(self, case: UUID, document: UUID, compartment: Compartment, content: bytes) -> None:
         """Seal and store; the same id again keeps the first. Durable on return."""
-        ...
-
-    def get(self, case: UUID, document: UUID, compartment: Compartment) -> bytes | None:
-        """The content, opened; None where there is none."""
         ...
 
 
 class Views(Protocol):
     """The read models."""
 
-    def acting_for(self, agency: AgencyCode) -> AbstractContextManager[Connection[TupleRow]]:
-        """A connection that sees that agency's rows only."""
+    def ask(
+        self,
+        agency: AgencyCode,
+        query: Callable[Concatenate[Connection[TupleRow], P], T],
+        /,
+        *arguments: P.args,
+        **named: P.kwargs,
+    ) -> T:
+        """What a read model's query answers over a connection that sees that agency's rows only."""
         ...
 
     def wait_for(self, position: int, seconds: float) -> bool:
@@ -157,24 +158,6 @@ class Ledger(Protocol):
         ...
 
 
-class Bundles(Protocol):
-    """What makes bundles of disclosures that were recorded."""
-
-    def make(
-        self,
-        case: UUID,
-        disclosure: UUID,
-        accesses: Sequence[int],
-        names: Mapping[str, tuple[str, str]],
-        *,
-        reports: bool = True,
-        witnessed: bool = True,
-    ) -> bytes:
-        """The file. `accesses` are the positions of the readings of the case, `names` each agency's names in
-        Indonesian and English. Raises KeyError for an unknown disclosure, NotSealedYet."""
-        ...
-
-
 class Deliveries(Protocol):
     """The register of what was told to whom."""
 
@@ -203,7 +186,7 @@ class Messages(Protocol):
         ...
 
 
-class Sealed(NamedTuple):
+class SealedMessage(NamedTuple):
     """Something an agency was told, sealed to its key: a CloudEvent as JSON, on one line."""
 
     sequence: int
@@ -221,7 +204,7 @@ class Feed(Protocol):
         """The sequence after which comes what was told at or after a time, or by events from a position on."""
         ...
 
-    def page(self, agency: AgencyCode, after: int, limit: int, case: UUID | None = None) -> Sequence[Sealed]:
+    def page(self, agency: AgencyCode, after: int, limit: int, case: UUID | None = None) -> Sequence[SealedMessage]:
         """What comes after a sequence, in order; of one case only where one is named. Raises KeyMissing."""
         ...
 
@@ -297,9 +280,10 @@ class KeyCheck(Protocol):
 
 
 class Ports(NamedTuple):
-    """All of it."""
+    """All of it. A door is handed what is made of it, never the opener (rooms.py)."""
 
     log: Log
+    opener: Opener
     documents: Documents
     views: Views
     tokens: TokenKeys
@@ -307,7 +291,6 @@ class Ports(NamedTuple):
     now: Clock
     check_key: KeyCheck
     ledger: Ledger
-    bundles: Bundles
     messages: Messages
     feed: Feed
     webhooks: Webhooks

@@ -1,0 +1,219 @@
+"""From a command to stored events, for every kind of stream; and the cases as the log has them."""
+
+from collections import OrderedDict
+from collections.abc import Collection, Mapping, Sequence
+from threading import Lock
+from typing import Any, TypeVar
+from uuid import UUID
+
+from rujukan.domain.access import basis_of
+from rujukan.domain.casefile.deciding import require_known
+from rujukan.domain.casefile.state import Case
+from rujukan.domain.compartment import Compartment
+from rujukan.domain.disclosure import Written, still_readable
+from rujukan.domain.erasure import ErasureRecorded
+from rujukan.domain.fact import Act, CaseId, Fact
+from rujukan.domain.refusal import Refusal
+
+from .consequences import Step
+from .kinds import CASE, ERASURE, Id, Kind, State
+from .network import Agencies
+from .once import Done, KeyReused, Once, Sent
+from .ports import Changes, Gone, Log, Macs, Moved, UsedBefore
+
+STATES_KEPT = 20_000
+TURNS = 256
+"""Commands on one stream take turns in a process, so that a busy case does not decide the same thing over and over."""
+TRIES = 5
+"""How often a command is decided anew when others write to the same stream, before the caller is told."""
+
+T = TypeVar("T")
+
+
+class VersionMismatch(Exception):
+    """The stream is not at the version that the caller saw (If-Match)."""
+
+    def __init__(self, version: int) -> None:
+        super().__init__("the case moved on")
+        self.version = version
+
+
+class Casework:
+    """Handles commands, and knows the cases. Safe to share between threads."""
+
+    def __init__(self, log: Log, macs: Macs) -> None:
+        self.log = log
+        self.network = Agencies(log)
+        self._once = Once(log, macs)
+        self._states: OrderedDict[UUID, Any] = OrderedDict()
+        self._lock = Lock()
+        self._turns = [Lock() for _ in range(TURNS)]
+        log.when_erased(self._drop)
+
+    # Commands --------------------------------------------------------------------------------------------------
+
+    def handle(
+        self,
+        kind: Kind[Id, State],
+        id: Id,
+        command: Fact,
+        act: Act,
+        *,
+        correlation: UUID,
+        made: UUID | None = None,
+        expected: int | None = None,
+        sent: Sent | None = None,
+    ) -> Done:
+        """Decide and store a command on a stream, with what follows from it. `made` is the id of what the command
+        makes, `expected` the version the caller saw, `sent` what an Idempotency-Key came with.
+
+        It is decided on the state as this process knows it. Where that is out of date the store refuses the append,
+        and a refusal is given only after the log was asked whether the stream moved on, so one round trip is the rule.
+
+        Raises Refusal, VersionMismatch, KeyReused, Moved (after TRIES), Unavailable.
+        """
+        with self._turns[hash(kind.stream(id)) % TURNS]:
+            done = self._handled(kind, id, command, act, correlation, made, expected, sent)
+        for after in _of(kind.afterwards, command):
+            after(self, id, command)
+        return done
+
+    def _handled(
+        self,
+        kind: Kind[Id, State],
+        id: Id,
+        command: Fact,
+        act: Act,
+        correlation: UUID,
+        made: UUID | None,
+        expected: int | None,
+        sent: Sent | None,
+    ) -> Done:
+        named = str(made) if made is not None else kind.answers(id)
+        now = self._kept(kind, id)
+        fresh = now is None
+        if now is None:
+            now = self.state(kind, id)
+        for attempt in range(TRIES):
+            version = now.version if now is not None else 0
+            try:
+                if expected is not None and expected != version:
+                    kind.hides(now, act)
+                    raise VersionMismatch(version)
+                events = kind.decide(command, now, act, self.network)
+                if not events:
+                    return self._once.before(act, sent) or Done(named, version, 0)
+                step = Step(id, version, events, act, self)
+                changes = [Changes(kind.stream(id), version, events)]
+                for said in (command, *events):
+                    for follow in _of(kind.follows, said):
+                        changes += follow(step, said)
+                after = kind.fold(events, now) if kind.resumes else None
+                retryable = self._once.retryable(act, sent, named, version + len(events))
+                positions = self.log.append(changes, act, correlation, retryable)
+            except (Refusal, VersionMismatch, UsedBefore, Moved) as refused:
+                if (before := self._once.before(act, sent)) is not None:
+                    return before
+                now = self.state(kind, id)
+                moved_on = (now.version if now is not None else version) != version
+                settled = fresh and not moved_on and not isinstance(refused, Moved)
+                if settled or isinstance(refused, UsedBefore) or attempt == TRIES - 1:
+                    raise
+                fresh = True
+                continue
+            self._keep(kind, id, after)
+            return Done(named, version + len(events), positions[-1])
+        raise AssertionError("unreachable")
+
+    # States ----------------------------------------------------------------------------------------------------
+
+    def state(self, kind: Kind[Id, State], id: Id) -> State | None:
+        """The stream's state as the log has it now; None where there is no such stream, or nothing is left of it."""
+        stream = kind.stream(id)
+        known = self._kept(kind, id)
+        try:
+            events = [w.event for w in self.log.read(stream, known.version if known is not None else 0)]
+        except Gone:
+            self._drop(stream)
+            return None
+        if not events:
+            return known
+        if known is None and not kind.begins(events[0]):
+            return None
+        fresh = kind.fold(events, known)
+        self._keep(kind, id, fresh)
+        return None if fresh is None or kind.is_gone(fresh) else fresh
+
+    def latest(self, kind: Kind[Id, State], id: Id) -> State | None:
+        """The state as this process last saw it; the log is asked only where it did not yet."""
+        known = self._kept(kind, id)
+        return known if known is not None else self.state(kind, id)
+
+    def _kept(self, kind: Kind[Id, State], id: Id) -> State | None:
+        if not kind.kept:
+            return None
+        with self._lock:
+            found: State | None = self._states.get(kind.stream(id))
+            return found
+
+    def _keep(self, kind: Kind[Id, State], id: Id, state: State | None) -> None:
+        if state is None or not kind.kept:
+            return
+        stream = kind.stream(id)
+        if kind.is_gone(state):
+            self._drop(stream)
+            return
+        with self._lock:
+            if (known := self._states.get(stream)) is not None and known.version > state.version:
+                return  # another thread read further meanwhile
+            self._states[stream] = state
+            self._states.move_to_end(stream)
+            if len(self._states) > STATES_KEPT:
+                self._states.popitem(last=False)
+
+    def _drop(self, stream: UUID) -> None:
+        with self._lock:
+            self._states.pop(stream, None)
+
+    # Cases -----------------------------------------------------------------------------------------------------
+
+    def case(self, case: UUID) -> Case | None:
+        """The case as the log has it now; None where there is none, or it was erased."""
+        return self.state(CASE, CaseId(case))
+
+    def known(self, case: UUID, act: Act) -> Case:
+        """The case, if the agency may know of it. Raises Unknown."""
+        return require_known(self.case(case), act)
+
+    def written(self, case: UUID) -> Sequence[Written]:
+        """The case's events, their coordination opened. For callers that check what may be shown."""
+        return self.log.read(case)
+
+    def readable(
+        self, case: UUID, told: Mapping[int, frozenset[Compartment]], act: Act
+    ) -> list[tuple[Written, frozenset[Compartment]]]:
+        """Of what an agency was told (position → compartments), what it may open now. Raises Unknown."""
+        now = self.known(case, act)
+        found = (
+            (w, still_readable(now, w, told[w.position], act.agency, act.kind, act.at))
+            for w in self.written(case)
+            if w.position in told
+        )
+        return [(written, may) for written, may in found if may]
+
+    def basis(self, case: UUID, act: Act, shown: Collection[Compartment], own: bool = False) -> str:
+        """On what a reading stands (`domain.access.basis_of`). Raises Unknown."""
+        return basis_of(self.known(case, act), act.agency, act.kind, shown, act.at, own)
+
+    def erasure(self, erasure: UUID) -> ErasureRecorded | None:
+        """What remains of an erasure; None where there is none, or what is asked of agencies is a recall."""
+        asked = self.state(ERASURE, erasure)
+        return asked.record if asked is not None and isinstance(asked.record, ErasureRecorded) else None
+
+
+def _of(table: Mapping[type[Fact], T], said: Fact) -> list[T]:
+    """What a table has for a command or event, by its type."""
+    return [table[type_] for type_ in type(said).__mro__ if type_ in table]
+
+
+__all__ = ["Casework", "Done", "KeyReused", "Moved", "Refusal", "Sent", "VersionMismatch"]

@@ -1,0 +1,126 @@
+"""The kinds of streams that commands are given on. One table: how a stream of each is named, folded and decided, what
+follows in other streams, in the same commit, and what is done once that is durable."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, Protocol, TypeVar
+from uuid import UUID
+
+from rujukan.domain import agency as agencies
+from rujukan.domain import agency_state, delivery
+from rujukan.domain import case as cases
+from rujukan.domain import erasure as erasures
+from rujukan.domain.agency import agency_stream
+from rujukan.domain.agency_state import Agency
+from rujukan.domain.case.consents import ConsentNarrowed, ConsentWithdrawn
+from rujukan.domain.case.erasure import ApproveErasure, CaseErased
+from rujukan.domain.case.lifecycle import MergeCase
+from rujukan.domain.casefile.deciding import Network, require_known
+from rujukan.domain.casefile.state import Case
+from rujukan.domain.delivery import AcknowledgeDeliveries, Marks, delivery_stream
+from rujukan.domain.erasure import AcknowledgeErasure, Asked, erasure_stream
+from rujukan.domain.fact import Act, AgencyCode, CaseId, Fact
+
+from . import consequences
+from .consequences import Afterwards, Consequence
+
+
+class Versioned(Protocol):
+    """A state that knows how many events it was folded from."""
+
+    @property
+    def version(self) -> int: ...
+
+
+Id = TypeVar("Id")
+State = TypeVar("State", bound=Versioned)
+
+
+@dataclass(frozen=True)
+class Kind(Generic[Id, State]):
+    """A kind of stream. `Id` is what a stream of it is asked for by, `State` what is folded from it."""
+
+    name: str
+    stream: Callable[[Id], UUID]
+    fold: Callable[[Iterable[Fact], State | None], State | None]
+    """The state after these events. From a state only where it `resumes`."""
+    decide: Callable[[Fact, State | None, Act, Network], Sequence[Fact]]
+    """The events that follow from a command. Raises Refusal."""
+    resumes: bool = True
+    """The fold goes on from a state: what was decided is folded before it is stored, as what cannot be folded must not
+    be there."""
+    kept: bool = False
+    """The state is kept in memory, and decided on as this process knows it."""
+    begins: Callable[[Fact], bool] = lambda first: True
+    """Whether a stream with this first event is one of the kind."""
+    is_gone: Callable[[State], bool] = lambda state: False
+    """Whether nothing is left that can be decided on, or kept."""
+    hides: Callable[[State | None, Act], object] = lambda state, act: None
+    """Raises Unknown for a stream that the caller may not know of, before its version is told."""
+    answers: Callable[[Id], str | None] = lambda id: None
+    """What a write answers as its id where the command made none."""
+    follows: Mapping[type[Fact], Consequence[Id]] = field(default_factory=dict)
+    """Command or event → what follows from it in other streams."""
+    afterwards: Mapping[type[Fact], Afterwards[Id]] = field(default_factory=dict)
+    """Command → what is done once it is durable, also when it was only repeated. `Fact` is every command."""
+
+
+def _begins_a_case(first: Fact) -> bool:
+    """Agencies and access logs are streams too."""
+    try:
+        cases.evolve(None, first)
+    except ValueError:
+        return False
+    return True
+
+
+CASE: Kind[CaseId, Case] = Kind(
+    "case",
+    stream=lambda case: case,
+    fold=cases.fold,
+    decide=cases.decide,
+    kept=True,
+    begins=_begins_a_case,
+    is_gone=lambda case: case.is_erased,
+    hides=require_known,
+    follows={
+        MergeCase: consequences.absorb,
+        CaseErased: consequences.record_erasure,
+        ConsentWithdrawn: consequences.recall_copies,
+        ConsentNarrowed: consequences.recall_copies,
+    },
+    afterwards={ApproveErasure: consequences.destroy_keys},
+)
+
+AGENCY: Kind[AgencyCode, Agency] = Kind(
+    "agency",
+    stream=agency_stream,
+    fold=agencies.fold,
+    decide=lambda command, agency, act, network: agency_state.decide(command, agency, act),
+    answers=lambda code: code,
+    afterwards={Fact: consequences.forget_agency},
+)
+
+
+def _acknowledge_erasure(command: Fact, asked: Asked | None, act: Act, network: Network) -> Sequence[Fact]:
+    assert isinstance(command, AcknowledgeErasure)
+    return erasures.acknowledge(command, asked, act)
+
+
+ERASURE: Kind[UUID, Asked] = Kind(
+    "erasure",
+    stream=erasure_stream,
+    fold=lambda events, asked: erasures.fold(events),
+    resumes=False,
+    decide=_acknowledge_erasure,
+)
+
+
+def delivery_of(agency: AgencyCode, told: delivery.Told) -> Kind[AgencyCode, Marks]:
+    """What an agency acknowledges, decided on what the register says that it was told."""
+
+    def decide(command: Fact, marks: Marks | None, act: Act, network: Network) -> Sequence[Fact]:
+        assert isinstance(command, AcknowledgeDeliveries)
+        return delivery.acknowledge(agency, command, marks or Marks(), told, act)
+
+    return Kind("delivery", stream=delivery_stream, fold=delivery.fold, decide=decide, kept=True)

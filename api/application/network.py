@@ -1,0 +1,52 @@
+"""The agencies of the network, as the log has them."""
+
+import time
+from collections.abc import Iterator, Mapping
+from typing import NoReturn
+
+from rujukan.domain import agency as agencies
+from rujukan.domain.agency import agency_stream
+from rujukan.domain.agency_state import Agency
+from rujukan.domain.fact import AgencyCode
+
+from .ports import Log
+
+AGENCY_SECONDS = 1.0
+"""How long an agency's state is used before the log is asked again: a suspension takes effect within this."""
+
+
+class Agencies(Mapping[AgencyCode, Agency]):
+    """Agency by code, at most AGENCY_SECONDS old. Safe to share between threads.
+
+    The log is asked for one agency at a time, so all of them cannot be told: who tries to go through them, or to count
+    them, gets a TypeError, and not those that happen to be known here. The directory lists them.
+    """
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+        self._known: dict[AgencyCode, tuple[float, Agency]] = {}
+
+    def __getitem__(self, code: AgencyCode) -> Agency:
+        asked, known = self._known.get(code, (0.0, None))
+        if known is not None and time.monotonic() - asked < AGENCY_SECONDS:
+            return known
+        fresh = agencies.fold(
+            (w.event for w in self._log.read(agency_stream(code), known.version if known else 0)), known
+        )
+        if fresh is None:
+            raise KeyError(code)
+        self._known[code] = (time.monotonic(), fresh)
+        return fresh
+
+    def __iter__(self) -> Iterator[AgencyCode]:
+        return self._refuse()
+
+    def __len__(self) -> int:
+        return self._refuse()
+
+    def _refuse(self) -> NoReturn:
+        raise TypeError("agencies are asked for by their code; the directory lists them")
+
+    def forget(self, code: AgencyCode) -> None:
+        """Ask the log the next time."""
+        self._known.pop(code, None)

@@ -1,0 +1,39 @@
+"""The hands that open what is sealed. Nobody but this package may hold them (an import contract says so): what they
+give leaves through `reading`, which records it first."""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+from uuid import UUID
+
+from rujukan.domain.compartment import Compartment
+
+Wanted = Mapping[int, frozenset[Compartment]]
+"""Position → the compartments to open there."""
+Opened = Mapping[int, tuple[frozenset[Compartment], Mapping[Compartment, bytes]]]
+"""Position → (compartments the event has, JSON objects of those wanted)."""
+
+
+class Opener(Protocol):
+    """Opens sealed events and documents."""
+
+    def events(self, wanted: Wanted) -> Opened:
+        """What is wanted of these events. What was erased meanwhile is left out, a whole case with its positions."""
+        ...
+
+    def document(self, case: UUID, document: UUID, compartment: Compartment) -> bytes | None:
+        """A document's bytes; None where there is none."""
+        ...
+
+    def bundle(
+        self,
+        case: UUID,
+        disclosure: UUID,
+        accesses: Sequence[int],
+        names: Mapping[str, tuple[str, str]],
+        *,
+        reports: bool = True,
+        witnessed: bool = True,
+    ) -> bytes:
+        """The file of a disclosure that was recorded. `accesses` are the positions of the readings of the case, `names`
+        each agency's names in Indonesian and English. Raises KeyError for an unknown disclosure, NotSealedYet."""
+        ...

@@ -1,0 +1,163 @@
+"""No log, no read: whoever is shown something of a case is on record first.
+
+This is the only holder of the opener. Each way in appends the access event, waits until it is durable, and opens then;
+what was opened leaves with the record of it (`OnRecord`), so nobody can be shown what nobody wrote down.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from threading import local
+from typing import NamedTuple
+from uuid import UUID, uuid4
+
+import msgspec
+
+from rujukan.domain.access import AccessRecorded
+from rujukan.domain.compartment import Compartment
+from rujukan.domain.disclosure import Written
+from rujukan.domain.fact import Act
+
+from .casework import Casework
+from .opener import Opener
+from .ports import Changes
+
+Segments = Mapping[Compartment, bytes]
+"""What was opened of an event: a JSON object for each compartment."""
+
+COORDINATION = frozenset({Compartment.COORDINATION})
+
+
+class Asked(NamedTuple):
+    """Who asks to be shown something, and which piece of work it belongs to."""
+
+    act: Act
+    correlation: UUID
+
+
+class Seen(NamedTuple):
+    """What was opened of an event, and which compartments it has."""
+
+    of: Written
+    held: frozenset[Compartment]
+    segments: Segments
+
+
+class OnRecord(NamedTuple):
+    """What was opened, in the order in which it was asked for. `position` is that of the access event: 0 where nothing
+    was there to be opened, and so nothing is on record."""
+
+    position: int
+    seen: Sequence[Seen] = ()
+
+
+class Reading:
+    """Records who is shown what, then opens it. Safe to share between threads."""
+
+    def __init__(self, casework: Casework, opener: Opener) -> None:
+        self._casework = casework
+        self._opener = opener
+        self._access = local()
+
+    def open(
+        self,
+        asked: Asked,
+        case: UUID,
+        wanted: Sequence[tuple[Written, frozenset[Compartment]]],
+        what: str,
+        *,
+        basis: str | None = None,
+        shown: frozenset[Compartment] | None = None,
+        nothing: frozenset[Compartment] = frozenset(),
+    ) -> OnRecord:
+        """These compartments of these events of a case, on record as shown in the view `what`.
+
+        `basis` is what the caller's right stands on; where it is left out, what the rules say (`Casework.basis`).
+        `shown` is what goes on record instead of what is there to be opened; `nothing`, what does where that is
+        nothing: else an empty view is not recorded. Raises Unknown, Unavailable.
+        """
+        if shown is None:
+            shown = frozenset(c for written, may in wanted for c in may & written.held) or nothing
+        position = 0
+        if shown:
+            if basis is None:
+                own = bool(wanted) and all(written.author == asked.act.agency for written, _ in wanted)
+                basis = self._casework.basis(case, asked.act, shown, own)
+            position = self.record(asked, case, shown, what, basis)
+        opened = self._opener.events({written.position: may for written, may in wanted}) if wanted else {}
+        return OnRecord(position, [Seen(w, *opened[w.position]) for w, _ in wanted if w.position in opened])
+
+    def show(self, asked: Asked, case: UUID, shown: frozenset[Compartment], what: str) -> OnRecord:
+        """Put on record that a case is shown as the rules remember it, or that it was found. Raises Unknown,
+        Unavailable."""
+        return OnRecord(self.record(asked, case, shown, what, self._casework.basis(case, asked.act, shown)))
+
+    def report(self, asked: Asked, agency: UUID, what: str) -> OnRecord:
+        """Put on record, with the agency whose stream that is, that a report on its people is shown: nothing of a
+        case. Raises Unavailable."""
+        return OnRecord(self.record(asked, agency, (), what, "own"))
+
+    def document(
+        self, asked: Asked, case: UUID, document: UUID, compartment: Compartment, what: str, basis: str
+    ) -> bytes | None:
+        """A document's bytes; None where they are gone. Raises Unavailable."""
+        self.record(asked, case, (compartment,), what, basis)
+        return self._opener.document(case, document, compartment)
+
+    def bundle(
+        self,
+        asked: Asked,
+        case: UUID,
+        disclosure: UUID,
+        accesses: Sequence[int],
+        names: Mapping[str, tuple[str, str]],
+        shown: frozenset[Compartment],
+        basis: str,
+        *,
+        reports: bool,
+        witnessed: bool,
+    ) -> bytes:
+        """The file of a disclosure. It is made first, and nobody has it before the record: asking again while witnesses
+        are waited for shows nothing. Raises KeyError, NotSealedYet, Unavailable."""
+        made = self._opener.bundle(case, disclosure, accesses, names, reports=reports, witnessed=witnessed)
+        self.record(asked, case, shown, "bundle", basis)
+        return made
+
+    def grounds(self, under: OnRecord, readings: Iterable[int]) -> dict[int, str]:
+        """Position → on what each of these readings stood, with the rules of overrides, for who is on record as being
+        shown them."""
+        if not under.position:
+            return {}
+        opened = self._opener.events(dict.fromkeys(readings, COORDINATION))
+        return {
+            at: str(msgspec.json.decode(segments[Compartment.COORDINATION])["basis"])
+            for at, (_, segments) in opened.items()
+        }
+
+    def record(self, asked: Asked, subject: UUID, compartments: Collection[Compartment], what: str, basis: str) -> int:
+        """Make it durable that this person is shown this; its position. Raises Unavailable.
+
+        Each thread writes an access stream of its own, so that readers never wait for each other's versions.
+        """
+        stream: UUID | None = getattr(self._access, "stream", None)
+        if stream is None:
+            stream = self._access.stream = uuid4()
+            self._access.version = 0
+        act = asked.act
+        event = AccessRecorded(
+            occurred_at=act.at,
+            reader=act.actor,
+            agency=act.agency,
+            role=act.role,
+            purpose=act.purpose,
+            subject=subject,
+            compartments=frozenset(c.word for c in compartments),
+            what=what,
+            basis=basis,
+        )
+        changes = [Changes(stream, self._access.version, [event])]
+        try:
+            position = self._casework.log.append(changes, act, asked.correlation)[-1]
+        except BaseException:
+            self._access.stream = None  # whether it was stored is not known, so its version is not either
+            raise
+        self._access.version += 1
+        return position

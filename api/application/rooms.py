@@ -1,0 +1,53 @@
+"""What a door gets of the application: everything but the opener."""
+
+from typing import NamedTuple
+
+from .acknowledgements import Acknowledgements
+from .casework import Casework
+from .lists import Lists
+from .network import Agencies
+from .ports import Clock, Documents, Feed, KeyCheck, Ledger, Macs, Messages, Ports, TokenKeys, Webhooks
+from .reading import Reading
+
+
+class Rooms(NamedTuple):
+    """The application, and what doors need of the world outside that is no secret of the survivors'."""
+
+    casework: Casework
+    reading: Reading
+    lists: Lists
+    acknowledgements: Acknowledgements
+    documents: Documents
+    tokens: TokenKeys
+    macs: Macs
+    now: Clock
+    check_key: KeyCheck
+    ledger: Ledger
+    messages: Messages
+    feed: Feed
+    webhooks: Webhooks
+
+    @property
+    def network(self) -> Agencies:
+        """The agencies."""
+        return self.casework.network
+
+    @classmethod
+    def on(cls, ports: Ports) -> "Rooms":
+        """The application on these adapters."""
+        casework = Casework(ports.log, ports.macs)
+        return cls(
+            casework,
+            Reading(casework, ports.opener),
+            Lists(ports.views),
+            Acknowledgements(casework, ports.deliveries),
+            ports.documents,
+            ports.tokens,
+            ports.macs,
+            ports.now,
+            ports.check_key,
+            ports.ledger,
+            ports.messages,
+            ports.feed,
+            ports.webhooks,
+        )

@@ -1,0 +1,219 @@
+"""The case as its people read it: what it is now, its timeline, and that as a file. Who looks is on record first."""
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+import msgspec
+from msgspec import Meta, Raw, Struct
+from starlette.responses import Response
+
+from rujukan.domain.authority import READERS
+from rujukan.domain.case.erasure import Erasing
+from rujukan.domain.case.holds import Lifting
+from rujukan.domain.case.lead import Accompanying
+from rujukan.domain.case.lifecycle import Files
+from rujukan.domain.casefile.state import Case
+from rujukan.domain.compartment import Compartment
+from rujukan.domain.fact import AgencyCode
+from rujukan.projections import timeline
+from rujukan.projections.listing import Positive
+from rujukan.projections.timeline import TimelineRow
+
+from .application.reading import COORDINATION, Asked, Seen, Segments
+from .application.rooms import Rooms
+from .cursors import next_page
+from .parameters import REF, USUAL, Limit
+from .reads import Content, Of, Page, Read, page_of
+from .serving import json_answer
+
+EXPORTED = 100_000
+"""The most events of one case that an export has."""
+EXPORT_HEADERS = {"Cache-Control": "no-store", "Content-Disposition": 'attachment; filename="case.ndjson"'}
+
+Data = Annotated[Raw, Meta(extra_json_schema={"type": "object"})]
+"""Fields of an event, as JSON."""
+
+
+class TimelineEntry(Struct, frozen=True, omit_defaults=True):
+    """One event of a case: `data` is what the caller may know of it, `withheld` names what it may not."""
+
+    position: int
+    version: int
+    topic: str
+    occurred_at: datetime
+    recorded_at: datetime
+    author: str
+    data: Data
+    withheld: list[str] = []
+
+
+class ReferralView(Struct, frozen=True):
+    referral: UUID
+    sender: str
+    recipient: str
+    service: str
+    urgency: str
+    status: str
+    due_at: datetime | None
+
+
+class ConsentView(Struct, frozen=True):
+    consent: UUID
+    compartments: list[str]
+    recipients: list[str]
+    purposes: list[str]
+    live: bool
+    override: bool
+    expires_at: datetime | None
+
+
+class ClockView(Struct, frozen=True):
+    clock: UUID
+    due_at: datetime
+    met_at: datetime | None
+
+
+class CaseView(Struct, frozen=True, omit_defaults=True):
+    """A case as the caller's agency may see it: the lead all of its coordination, others their own part."""
+
+    case: UUID
+    relation: str
+    lead: str
+    status: str
+    urgency: str
+    opened_at: datetime
+    referrals: list[ReferralView]
+    version: int
+    age_group: str | None = None
+    worker: UUID | None = None
+    consents: list[ConsentView] | None = None
+    clocks: list[ClockView] | None = None
+    on_hold: bool | None = None
+    merged_into: UUID | None = None
+    hold_lifting_asked_by: UUID | None = None
+    erasure: UUID | None = None
+    """Asked for, and undecided."""
+    erased: list[str] | None = None
+
+
+def show_case(rooms: Rooms, asked: Asked, known: Case, *, case: UUID) -> Response:
+    rooms.reading.show(asked, case, COORDINATION, "case")
+    return json_answer(case_view(case, known, asked.act.agency), {"ETag": f'"{known.version}"'})
+
+
+def show_timeline(
+    rooms: Rooms, asked: Asked, *, case: UUID, limit: Limit = USUAL, cursor: tuple[Positive] | None = None
+) -> Page:
+    after = cursor[0] if cursor else 0
+    found = rooms.lists.ask(asked.act.agency, timeline.entries, case, after=after, limit=limit)
+    more = (found[-1].version,) if len(found) == limit else None
+    return Page(_opened(rooms, asked, case, found, "timeline"), next_page(more))
+
+
+def export(rooms: Rooms, asked: Asked, *, case: UUID) -> Response:
+    found = rooms.lists.ask(asked.act.agency, timeline.entries, case, limit=EXPORTED)
+    entries = _opened(rooms, asked, case, found, "export")
+    return Response(msgspec.json.Encoder().encode_lines(entries), 200, EXPORT_HEADERS, "application/x-ndjson")
+
+
+LINES = {"schema": {"$ref": REF.format(name="TimelineEntry")}}
+READS = (
+    Read("/cases/{case}", show_case, CaseView, "case", READERS, Of.KNOWN),
+    Read("/cases/{case}/timeline", show_timeline, page_of(TimelineEntry), "case", READERS, Of.KNOWN, waits=True),
+    Read(
+        "/cases/{case}/export",
+        export,
+        Content({"application/x-ndjson": LINES["schema"]}, "One event a line"),
+        "case",
+        READERS,
+        Of.KNOWN,
+        waits=True,
+    ),
+)
+
+
+def _opened(rooms: Rooms, asked: Asked, case: UUID, found: Collection[TimelineRow], what: str) -> list[TimelineEntry]:
+    """What of these entries the agency may open now, opened."""
+    rows = {row.position: row for row in found}
+    told = {at: frozenset(Compartment(c) for c in row.compartments) for at, row in rows.items()}
+    wanted = rooms.casework.readable(case, told, asked.act)
+    return [_entry(rows[seen.of.position], seen) for seen in rooms.reading.open(asked, case, wanted, what).seen]
+
+
+def _entry(row: TimelineRow, seen: Seen) -> TimelineEntry:
+    return TimelineEntry(
+        row.position,
+        row.version,
+        row.topic,
+        row.occurred_at,
+        row.recorded_at,
+        row.author,
+        data_of(seen.segments),
+        withheld(seen),
+    )
+
+
+def withheld(seen: Seen) -> list[str]:
+    """The compartments of an event that were not opened."""
+    return sorted(c.word for c in seen.held if c not in seen.segments)
+
+
+def data_of(segments: Segments) -> Raw:
+    """The fields of all that was opened, in one JSON object."""
+    return Raw(b"{" + b",".join(part[1:-1] for part in segments.values() if len(part) > 2) + b"}")
+
+
+def case_view(id: UUID, case: Case, agency: AgencyCode, leads: bool | None = None) -> CaseView:
+    """A case as an agency may see it; `leads`, where given, says in its place whether all of it is shown."""
+    leads = case.lead == agency if leads is None else leads
+    referrals = [
+        ReferralView(r.id, r.sender, r.recipient, r.service.value, r.urgency.value, r.status.value, r.due_at)
+        for r in case.referrals.values()
+        if leads or r.sender == agency or (r.recipient == agency and r.sent_at is not None)
+    ]
+    common = CaseView(
+        case=id,
+        relation=_relation(case, agency),
+        version=case.version,
+        lead=case.lead,
+        status=case.status.value,
+        urgency=case.urgency.value,
+        opened_at=case.opened_at,
+        referrals=referrals,
+    )
+    if not leads:
+        return common
+    asked = case.of(Erasing).asked
+    return msgspec.structs.replace(
+        common,
+        age_group=case.age_group.value,
+        worker=case.of(Accompanying).worker,
+        consents=[
+            ConsentView(
+                c.id,
+                sorted(x.word for x in c.compartments),
+                sorted(c.recipients),
+                sorted(p.value for p in c.purposes),
+                c.live,
+                c.override,
+                c.expires_at,
+            )
+            for c in case.consents.values()
+        ],
+        clocks=[ClockView(c.id, c.due_at, c.met_at) for c in case.clocks.values()],
+        on_hold=case.on_hold,
+        merged_into=case.of(Files).merged_into,
+        hold_lifting_asked_by=case.of(Lifting).asked_by,
+        erasure=asked.id if asked else None,
+        erased=sorted(c.word for c in case.erased) or None,
+    )
+
+
+def _relation(case: Case, agency: AgencyCode) -> str:
+    if agency == case.lead:
+        return "lead"
+    if case.takes_part(agency):
+        return "recipient"
+    return "asked" if case.transfer is not None and case.transfer.to == agency else "former"

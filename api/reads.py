@@ -1,0 +1,163 @@
+"""A read, declared once: its address, who may ask, what it may be asked, and what it answers. From the declaration come
+the route (`serving`), the parser (`parameters`) and the contract (`contract`).
+
+Lists out of read models are declared beside their queries (projections/); what opens content, and what is no list,
+beside the function that answers it, here in api/.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from functools import cache, cached_property
+from inspect import iscoroutinefunction
+from typing import Any, get_origin
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType
+
+from rujukan.domain.codes import Role
+from rujukan.projections import Listing
+from rujukan.projections.listing import Positive
+
+from .application.reading import Asked
+from .application.rooms import Rooms
+from .cursors import next_page
+from .identity import Caller
+from .parameters import USUAL, WAIT, Limit, Parameter, parameters_of
+
+
+class Who(Enum):
+    """Who may ask, where it is not for a role and a purpose."""
+
+    EVERYBODY = "everybody"
+    """No token is asked for."""
+    CALLER = "caller"
+    """Whoever has a token: the read itself looks at what it is good for."""
+    MEMBER = "member"
+    """Every member of an active agency."""
+
+
+class Of(Enum):
+    """What the asking agency has to have to do with the case in the path, before anything is waited for."""
+
+    NOTHING = "nothing"
+    KNOWN = "known"
+    LED = "led"
+
+
+class Page(Struct, frozen=True, omit_defaults=True):
+    """One page of a list; `next` is the cursor of the one after, absent at the end."""
+
+    items: list[Any]
+    next: str | None = None
+
+
+def page(found: Sequence[Any], limit: int, cursor: Callable[[Any], tuple[Any, ...]]) -> Page:
+    """A page that has a next one where it is full."""
+    return Page(list(found), next_page(cursor(found[-1]) if len(found) == limit else None))
+
+
+@cache
+def page_of(item: Any, name: str = "") -> type[Struct]:
+    """A page of these, for the contract."""
+    named = name or f"{item.__name__}Page"
+    said = {"__doc__": "One page; `next` is the cursor of the one after, absent at the end."}
+    fields: list[tuple[str, Any] | tuple[str, Any, Any]] = [("items", list[item]), ("next", str | UnsetType, UNSET)]
+    return msgspec.defstruct(named, fields, namespace=said)
+
+
+class Content(Struct, frozen=True):
+    """An answer that is no JSON of a type of ours, by media type."""
+
+    media: dict[str, dict[str, Any]]
+    description: str = "What the caller may know"
+    headers: dict[str, Any] = {}
+
+
+BINARY: dict[str, Any] = {"type": "string", "format": "binary"}
+TEXT: dict[str, Any] = {"type": "string"}
+
+
+@dataclass(frozen=True)
+class Read:
+    """`call(rooms, asked, **parameters)` answers: a struct, or a response of its own. `asked` says who asks
+    (`Asked`, or `Caller` where no role is asked for) and is left out where everybody may.
+
+    One that is a coroutine holds no thread; every other runs on one.
+    """
+
+    path: str
+    call: Callable[..., Any]
+    answer: Any
+    tag: str
+    readers: frozenset[Role] | Who
+    of: Of = Of.NOTHING
+    """What the agency has to have to do with the case in the path; `known`, if the call takes it, is that case."""
+    waits: bool = False
+    """It reads lists, and can be asked to wait until they reached a position."""
+    name: str = ""
+    summary: str | None = None
+    problems: tuple[str, ...] = ("400", "401", "403", "404", "503")
+    more: dict[str, Any] = field(default_factory=dict)
+    """Further answers, for the contract: status → response."""
+    asks: tuple[Parameter, ...] | None = None
+    """What may be asked of it, where the call's own parameters do not say so."""
+
+    @cached_property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """What may be asked of it."""
+        own = parameters_of(self.call, self.path, HANDED) if self.asks is None else self.asks
+        return (*own, WAIT) if self.waits else own
+
+    @property
+    def takes_known(self) -> bool:
+        """Whether the call is handed the case."""
+        return "known" in self.call.__annotations__
+
+    @property
+    def holds_thread(self) -> bool:
+        """Decided here for every read."""
+        return not iscoroutinefunction(self.call)
+
+    @property
+    def operation(self) -> str:
+        """The operation's name."""
+        return self.name or self.call.__name__
+
+
+HANDED = ("rooms", "asked", "caller", "known")
+"""What a call is handed beside its parameters."""
+LIMIT = Parameter("limit", "limit", Limit, USUAL)
+
+
+def listed(listing: Listing) -> Read:
+    """The read that a declared list is: a page of its rows."""
+    begins = next((name for name in ("after", "before") if name in listing.query.__annotations__), "")
+    own = parameters_of(listing.query, listing.path, ("db", "limit", *listing.given), {begins: "cursor"})
+    filters = tuple(p for p in own if p.argument != begins)
+    cursor = next((p for p in own if p.argument == begins), None)
+    alone = cursor is not None and get_origin(cursor.type) is not tuple
+    if cursor is not None:
+        cursor = replace(cursor, type=tuple[Positive] if alone else cursor.type, default=None)
+
+    def rows(rooms: Rooms, asked: Asked | Caller, **said: Any) -> Page:
+        who, act = (asked, None) if isinstance(asked, Caller) else (asked.act, asked.act)
+        goes_on = said.pop(begins, None)
+        if goes_on is not None:
+            said[begins] = goes_on[0] if alone else goes_on
+        found = rooms.lists.rows(listing, who.agency, act, said)
+        if listing.cursor is None:
+            return Page(list(found))
+        return page(found, said["limit"], listing.cursor)
+
+    return Read(
+        listing.path,
+        rows,
+        page_of(listing.item),
+        listing.tag,
+        Who.MEMBER if listing.readers is None else listing.readers,
+        Of.LED if listing.for_lead else Of.NOTHING,
+        waits=True,
+        name=listing.name or listing.query.__name__,
+        asks=filters if cursor is None else (*filters, LIMIT, cursor),
+    )

@@ -1,0 +1,161 @@
+"""How a declared read is answered: who asks, what they ask, what has to be so before, then the answer, as JSON that
+nobody keeps. And how the other routes run: on a thread, with problems for what is raised."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+from fastapi import FastAPI
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from rujukan.domain.authority import roles_for
+from rujukan.domain.codes import Role
+from rujukan.domain.fact import Act, Fact
+from rujukan.domain.refusal import NotForThisAgency
+
+from .application.reading import Asked
+from .application.rooms import Rooms
+from .contract import read_operation
+from .identity import Caller, Identity, acting, member
+from .parameters import WAIT, read_all
+from .problems import answer
+from .reads import Of, Read, Who
+from .requests import LARGEST_BODY, body_of, correlation_of
+
+
+class Door:
+    """The application, and who stands in front of it."""
+
+    def __init__(self, app: FastAPI, rooms: Rooms) -> None:
+        self.app = app
+        self.rooms = rooms
+        self.identity = Identity(rooms.tokens)
+
+    # Who ------------------------------------------------------------------------------------------------------
+
+    def caller(self, request: Request) -> Caller:
+        """Who the token says is calling. Raises NotAuthenticated."""
+        return self.identity.caller(request.headers.get("authorization"))
+
+    def act_of(self, request: Request, caller: Caller, roles: frozenset[Role]) -> Act:
+        """The caller's act, in one of these roles, for the purpose that they say. Raises as `acting` does."""
+        agency = self.rooms.network.get(caller.agency)
+        return acting(caller, agency, roles, request.headers.get("purpose-of-use"), self.rooms.now())
+
+    def giving(self, request: Request, caller: Caller, command: type[Fact]) -> Act:
+        """The caller's act, in a role that may give this command. Raises as `acting` does."""
+        return self.act_of(request, caller, roles_for(command))
+
+    # Reads ----------------------------------------------------------------------------------------------------
+
+    def add(self, read: Read) -> None:
+        """Answer GET with a declared read."""
+        self.app.add_api_route(
+            read.path,
+            self._route(read),
+            methods=["GET"],
+            name=read.operation,
+            response_model=None,
+            tags=[read.tag],
+            summary=read.summary,
+            openapi_extra=read_operation(read),
+        )
+
+    def _route(self, read: Read) -> Callable[[Request], Awaitable[Response]]:
+        def on_a_thread(request: Request) -> Response:
+            return as_response(read.call(**self._handed(read, request)))
+
+        async def on_none(request: Request) -> Response:
+            return as_response(await read.call(**self._handed(read, request)))
+
+        async def route(request: Request) -> Response:
+            try:
+                return await (run_in_threadpool(on_a_thread, request) if read.holds_thread else on_none(request))
+            except Exception as error:
+                return answer(error)
+
+        return route
+
+    def _handed(self, read: Read, request: Request) -> dict[str, Any]:
+        """What the call is handed, once all that has to be so is so."""
+        handed: dict[str, Any] = {"rooms": self.rooms}
+        if isinstance(read.readers, frozenset):
+            act = self.act_of(request, self.caller(request), read.readers)
+            handed["asked"] = Asked(act, correlation_of(request))
+        elif read.readers is not Who.EVERYBODY:
+            handed["asked"] = caller = self.caller(request)
+            if read.readers is Who.MEMBER:
+                member(caller, self.rooms.network.get(caller.agency))
+        values = read_all(read.parameters, request, self.rooms.now())
+        if read.of is not Of.NOTHING:
+            known = self.rooms.casework.known(values["case"], handed["asked"].act)
+            if read.of is Of.LED and known.lead != handed["asked"].act.agency:
+                raise NotForThisAgency(needs="lead")
+            if read.takes_known:
+                handed["known"] = known
+        if read.waits and (position := values.pop(WAIT.argument)) is not None:
+            self.rooms.lists.wait(position)
+        return handed | values
+
+    # Posts ----------------------------------------------------------------------------------------------------
+
+    def post(
+        self,
+        path: str,
+        call: Callable[[Request, bytes, Caller], Response],
+        operation: dict[str, Any],
+        *,
+        name: str,
+        summary: str,
+        tag: str,
+        status: int = 200,
+        largest: int = LARGEST_BODY,
+    ) -> None:
+        """Answer POST with the call, on a thread, once the caller is known and the body is here."""
+
+        async def route(request: Request) -> Response:
+            try:
+                caller = self.caller(request)
+                return await run_in_threadpool(call, request, await body_of(request, largest), caller)
+            except Exception as error:
+                return answer(error)
+
+        self.add_post(path, route, operation, name=name, summary=summary, tag=tag, status=status)
+
+    def add_post(
+        self,
+        path: str,
+        route: Callable[[Request], Awaitable[Response]],
+        operation: dict[str, Any],
+        *,
+        name: str,
+        summary: str,
+        tag: str,
+        status: int = 200,
+    ) -> None:
+        """Answer POST with a route."""
+        self.app.add_api_route(
+            path,
+            route,
+            methods=["POST"],
+            name=name,
+            response_model=None,
+            tags=[tag],
+            summary=summary,
+            status_code=status,
+            openapi_extra=operation,
+        )
+
+
+def as_response(body: object) -> Response:
+    """A response as it is; everything else as JSON."""
+    return body if isinstance(body, Response) else json_answer(body)
+
+
+def json_answer(body: object, headers: dict[str, str] | None = None) -> Response:
+    """JSON that nobody keeps, unless the headers say otherwise."""
+    return Response(
+        msgspec.json.encode(body), 200, {"Cache-Control": "no-store", **(headers or {})}, "application/json"
+    )

@@ -1,0 +1,118 @@
+"""The routes that write: one for each action of the table."""
+
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from rujukan.domain.agency_keys import RegisterKey
+from rujukan.domain.fact import CaseId
+from rujukan.domain.refusal import Invalid
+from rujukan.domain.webhook import SetWebhook
+
+from .actions import AGENCY_ACTIONS, CASE_ACTIONS, OPENING, Action
+from .application.casework import Done
+from .application.kinds import AGENCY, CASE
+from .application.rooms import Rooms
+from .contract import write_operation
+from .identity import Caller
+from .problems import BadRequest
+from .requests import correlation_of, expected_version, fields_of, id_of, read_command, sent
+from .secrets import nik_index
+from .serving import Door
+
+
+class Stored(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a write answers: the id it made, the new version, its position in the log, which a read may ask to wait
+    for, and where its receipt will be: the proof that it is in the ledger (C2SP tlog-proof), once it is sealed."""
+
+    version: int
+    position: int
+    receipt: str
+    id: str | None = None
+
+
+def add_routes(door: Door) -> None:
+    """One POST for each action."""
+    rooms = door.rooms
+
+    def perform(action: Action, request: Request, body: bytes, caller: Caller) -> Response:
+        act = door.giving(request, caller, action.command)
+        fields = fields_of(action, request, body, act)
+        if "nik_index" in action.command.__struct_fields__:
+            _index_nik(fields, rooms)
+        made = uuid4() if action is OPENING else None
+        command = read_command(action.command, fields)
+        if isinstance(command, RegisterKey):
+            _check_key(command, rooms)
+        if isinstance(command, SetWebhook):
+            _check_url(command, rooms)
+        correlation, expected, again = correlation_of(request), expected_version(request), sent(request, body)
+        if action in AGENCY_ACTIONS:
+            code = str(fields.get("code") or request.path_params["code"])
+            done = rooms.casework.handle(
+                AGENCY, code, command, act, correlation=correlation, expected=expected, sent=again
+            )
+            return stored(done, action, request)
+        case = CaseId(id_of(made if made is not None else request.path_params["case"]))
+        minted = fields.get(action.mints) if action.mints and action is not OPENING else made
+        done = rooms.casework.handle(
+            CASE,
+            case,
+            command,
+            act,
+            correlation=correlation,
+            made=id_of(minted) if minted is not None else None,
+            expected=expected,
+            sent=again,
+        )
+        return stored(done, action, request)
+
+    def add(action: Action) -> None:
+        door.post(
+            action.path,
+            lambda request, body, caller: perform(action, request, body, caller),
+            write_operation(action),
+            name=action.command.__name__,
+            summary=(action.command.__doc__ or "").split("\n")[0].rstrip(".;"),
+            tag=action.tag,
+            status=201 if action.mints else 200,
+        )
+
+    for action in (OPENING, *CASE_ACTIONS, *AGENCY_ACTIONS):
+        add(action)
+
+
+def stored(done: Done, action: Action, request: Request) -> Response:
+    """The answer to a write."""
+    headers = {"ETag": f'"{done.version}"', "Rujukan-Position": str(done.position)}
+    if done.replayed:
+        headers["Idempotent-Replayed"] = "true"
+    if action.mints and done.id:
+        headers["Location"] = f"{request.url.path.rstrip('/')}/{done.id}"
+    body = msgspec.json.encode(Stored(done.version, done.position, f"/ledger/receipts/{done.position}", done.id))
+    return Response(body, 201 if action.mints else 200, headers, "application/json")
+
+
+def _index_nik(fields: dict[str, Any], rooms: Rooms) -> None:
+    """The number's keyed hash is the service's to make."""
+    if "nik_index" in fields:
+        raise BadRequest(422, "DoesNotFit", "The body does not fit its schema.", at="$.nik_index", expected="nothing")
+    if isinstance(nik := fields.get("nik"), str):
+        fields["nik_index"] = nik_index(rooms.macs, nik)
+
+
+def _check_key(command: RegisterKey, rooms: Rooms) -> None:
+    try:
+        rooms.check_key(command.public_key)
+    except ValueError:
+        raise Invalid(field="public_key", must="be one that a message can be sealed to") from None
+
+
+def _check_url(command: SetWebhook, rooms: Rooms) -> None:
+    try:
+        rooms.webhooks.check(command.url)
+    except ValueError as refused:
+        raise Invalid(field="url", must=str(refused)) from None

@@ -1,0 +1,67 @@
+"""A list, declared beside its query: the path under which it is served, who may ask for it, what may be asked, and what
+its rows are. From it come the route, the parser, the refusal of what is not asked for, and the contract (api/).
+
+    def cases(db, *, status: CaseStatus | None = None, before: int | None = None, limit: int = 50) -> list[CaseEntry]: …
+
+    CASES = Listing("/cases", cases, CaseEntry, "lists", READERS, cursor=lambda entry: (entry.position,))
+
+The query's parameters are the filters: their types say what may be asked, a `Meta(description=…)` what it means.
+`limit`, and `after` or `before`, from which the next page goes on, make it a list with pages. What is not the caller's
+to say (`now`, which box) is `given`.
+"""
+
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from msgspec import Meta
+
+from rujukan.domain.codes import Role
+from rujukan.domain.fact import Act
+
+Positive = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+Instant = Annotated[datetime, Meta(tz=True)]
+OfCase = Annotated[UUID, Meta(description="of this case only")]
+IN_FUTURE = {"may": "lie in the future"}
+"""In a `Meta(extra=…)`: an instant that may be still to come."""
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A list out of a read model. `query` takes a connection that sees the asking agency's rows only."""
+
+    path: str
+    """A part in braces is a parameter of the query."""
+    query: Callable[..., Sequence[Any]]
+    item: type
+    """What a row is; its name is also that of its schema in the contract."""
+    tag: str
+    readers: frozenset[Role] | None
+    """Roles that may ask, for a purpose; None: every member of an active agency, and no purpose is asked for."""
+    cursor: Callable[[Any], tuple[Any, ...]] | None = None
+    """What a page ends with: from there `after` or `before` goes on."""
+    given: Mapping[str, Callable[[Act], object]] = field(default_factory=dict)
+    """Parameters of the query that follow from who asks, and when."""
+    for_lead: bool = False
+    """The case in the path has to be one that the asking agency leads."""
+    name: str = ""
+    """Of the operation; that of the query where nothing is said."""
+
+
+def now(act: Act) -> datetime:
+    """When somebody asks; for `given`."""
+    return act.at
+
+
+def always(value: object) -> Callable[[Act], object]:
+    """The same, whoever asks; for `given`."""
+    return lambda act: value
+
+
+def listings(read_models: Iterable[type]) -> tuple[Listing, ...]:
+    """The lists that are declared in the files of these read models, in the order of the files."""
+    found = {model.__module__: vars(sys.modules[model.__module__]) for model in read_models}
+    return tuple(value for names in found.values() for value in names.values() if isinstance(value, Listing))

@@ -1,0 +1,131 @@
+"""The log on paper: what the application needs of the event store and the opener, in memory. The real ones are tried in
+tests/integration."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from uuid import UUID
+
+import msgspec
+from story import NETWORK
+
+from rujukan.api.application.ports import Changes, Gone, Moved, Repeated, Retryable, Unavailable, UsedBefore
+from rujukan.domain.agency import AgencyRegistered, ServicesOffered, agency_stream
+from rujukan.domain.compartment import Compartment
+from rujukan.domain.disclosure import Written
+from rujukan.domain.fact import Act, Fact
+from rujukan.infra.store.transcoder import to_segments, topic_of
+
+
+class PaperLog:
+    """Appends all of a commit or nothing, refuses what stands on an older version, forgets what was erased."""
+
+    def __init__(self) -> None:
+        self.events: list[Written] = []
+        self.erased: dict[UUID, frozenset[Compartment]] = {}
+        self.away = False
+        self.before_append: list[Callable[[], object]] = []
+        self._keys: dict[bytes, Repeated] = {}
+        self._forget: list[Callable[[UUID], object]] = []
+
+    def append(
+        self, changes: Sequence[Changes], act: Act, correlation: UUID, retryable: Retryable | None = None
+    ) -> list[int]:
+        if self.before_append:
+            self.before_append.pop()()
+        if self.away:
+            raise Unavailable("away")
+        if retryable is not None and retryable.key in self._keys:
+            raise UsedBefore
+        if any(self._version(change.stream) != change.version for change in changes):
+            raise Moved
+        positions = [self._add(c.stream, event, act, correlation) for c in changes for event in c.events]
+        if retryable is not None:
+            self._keys[retryable.key] = Repeated(retryable.fingerprint, retryable.answer, positions[-1])
+        return positions
+
+    def read(self, stream: UUID, after: int = 0) -> list[Written]:
+        if Compartment.COORDINATION in self.erased.get(stream, ()):
+            raise Gone
+        return [w for w in self.events if w.stream == stream and w.version > after]
+
+    def erase(self, stream: UUID, version: int, compartments: Iterable[Compartment]) -> None:
+        self.erased[stream] = self.erased.get(stream, frozenset()) | frozenset(compartments)
+        for forget in self._forget:
+            forget(stream)
+
+    def when_erased(self, forget: Callable[[UUID], object]) -> None:
+        self._forget.append(forget)
+
+    def repeated(self, key: bytes) -> Repeated | None:
+        return self._keys.get(key)
+
+    def write(self, stream: UUID, act: Act, *events: Fact) -> None:
+        """What somebody else wrote, by another process."""
+        self.append([Changes(stream, self._version(stream), events)], act, UUID(int=1))
+
+    def topics(self, stream: UUID | None = None) -> list[str]:
+        return [w.topic for w in self.events if stream in (None, w.stream)]
+
+    def _version(self, stream: UUID) -> int:
+        return sum(w.stream == stream for w in self.events)
+
+    def _add(self, stream: UUID, event: Fact, act: Act, correlation: UUID) -> int:
+        position, held = len(self.events) + 1, frozenset(to_segments(event))
+        version = self._version(stream) + 1
+        self.events.append(
+            Written(
+                position,
+                stream,
+                version,
+                topic_of(event),
+                event,
+                held,
+                act.agency,
+                act.actor,
+                act.at,
+                correlation,
+            )
+        )
+        return position
+
+
+class PaperOpener:
+    """Opens what is on paper, and says what was on record when it was asked to."""
+
+    def __init__(self, log: PaperLog) -> None:
+        self._log = log
+        self.on_record: list[list[str]] = []
+
+    def events(
+        self, wanted: Mapping[int, frozenset[Compartment]]
+    ) -> dict[int, tuple[frozenset[Compartment], dict[Compartment, bytes]]]:
+        self._note()
+        found = {w.position: w for w in self._log.events if w.position in wanted}
+        return {
+            at: (w.held, {c: s for c, s in to_segments(w.event).items() if c in wanted[at]}) for at, w in found.items()
+        }
+
+    def document(self, case: UUID, document: UUID, compartment: Compartment) -> bytes | None:
+        self._note()
+        return b"visum"
+
+    def bundle(self, case: UUID, disclosure: UUID, *parts: object, **switches: bool) -> bytes:
+        return msgspec.json.encode([case, disclosure])
+
+    def _note(self) -> None:
+        self.on_record.append([t for t in self._log.topics() if t == "access.AccessRecorded"])
+
+
+class PaperSecrets:
+    """A secret for each name, that is none."""
+
+    def secret(self, name: str) -> bytes:
+        return name.encode().ljust(32)
+
+
+def a_network(log: PaperLog, who: Act) -> None:
+    """The agencies of the story, registered."""
+    for agency in NETWORK.values():
+        registered = AgencyRegistered(occurred_at=who.at, code=agency.code, kind=agency.kind, name=agency.name)
+        log.write(agency_stream(agency.code), who, registered)
+        if agency.services:
+            log.write(agency_stream(agency.code), who, ServicesOffered(occurred_at=who.at, services=agency.services))

@@ -1,0 +1,278 @@
+"""The application without a door: commands on every kind of stream, and no log, no read."""
+
+from typing import Any, NamedTuple
+from uuid import UUID, uuid4
+
+import pytest
+from paper_log import PaperLog, PaperOpener, PaperSecrets, a_network
+from story import C1, CASE, HOSPITAL, LEAD, NOTE, SUPERVISOR, act, consent, incident, opened, referred, say
+
+from rujukan.api.application.casework import Casework, KeyReused, Sent, VersionMismatch
+from rujukan.api.application.kinds import AGENCY, ERASURE, delivery_of
+from rujukan.api.application.kinds import CASE as CASE_KIND
+from rujukan.api.application.ports import Moved, Unavailable
+from rujukan.api.application.reading import Asked, Reading
+from rujukan.domain import agency as a
+from rujukan.domain import delivery as d
+from rujukan.domain.agency import agency_stream
+from rujukan.domain.case.consents import ConsentGiven, GiveConsent, WithdrawConsent
+from rujukan.domain.case.erasure import ApproveErasure, RequestErasure
+from rujukan.domain.case.lifecycle import MergeCase
+from rujukan.domain.case.notes import NoteRecorded, RecordNote
+from rujukan.domain.case.referrals import CancelReferral
+from rujukan.domain.codes import ErasureBasis, Role
+from rujukan.domain.compartment import Compartment
+from rujukan.domain.delivery import delivery_stream
+from rujukan.domain.erasure import AcknowledgeErasure, erasure_stream
+from rujukan.domain.fact import Act, Fact
+from rujukan.domain.refusal import AlreadyExists, Refusal, Unknown
+
+KEY = Sent("once", b"the same")
+OFFICER = act("uptd-ppa", Role.DATA_PROTECTION_OFFICER)
+ADMINISTRATOR = act("rsud", Role.AGENCY_ADMINISTRATOR)
+
+
+class House(NamedTuple):
+    """The application on paper."""
+
+    log: PaperLog
+    opener: PaperOpener
+    casework: Casework
+    reading: Reading
+
+    def says(self, command: Fact, by: Act = LEAD, on: UUID = CASE, **more: Any) -> Any:
+        return self.casework.handle(CASE_KIND, on, command, by, correlation=uuid4(), **more)
+
+    def elsewhere(self) -> Casework:
+        """Another process on the same log."""
+        return Casework(self.log, PaperSecrets())
+
+
+@pytest.fixture
+def house() -> House:
+    """A case that is shared with the hospital, in a network of eight agencies."""
+    log = PaperLog()
+    a_network(log, LEAD)
+    log.write(CASE, LEAD, *referred(), incident(), say(NoteRecorded, note=NOTE, health="seen", safety="moved"))
+    opener, casework = PaperOpener(log), Casework(log, PaperSecrets())
+    return House(log, opener, casework, Reading(casework, opener))
+
+
+def note(**more: Any) -> RecordNote:
+    return say(RecordNote, note=uuid4(), subject="Kunjungan", **more)
+
+
+# Commands ------------------------------------------------------------------------------------------------------
+
+
+def test_a_command_is_stored_and_answered(house: House) -> None:
+    before, said = house.casework.case(CASE), note()
+    done = house.says(said, made=said.note)
+    assert before is not None
+    assert (done.id, done.version, done.position) == (str(said.note), before.version + 1, len(house.log.events))
+    assert house.log.events[-1].event == say(NoteRecorded, note=said.note, subject="Kunjungan")
+
+
+def test_it_is_decided_anew_where_another_process_wrote_first(house: House) -> None:
+    house.says(note())
+    house.log.before_append.append(lambda: house.elsewhere().handle(CASE_KIND, CASE, note(), LEAD, correlation=uuid4()))
+    house.says(note())
+    assert house.log.topics(CASE)[-3:] == ["case.NoteRecorded"] * 3
+
+
+def test_a_refusal_that_stands_on_an_old_state_is_not_given(house: House) -> None:
+    house.says(note())
+    house.elsewhere().handle(CASE_KIND, CASE, say(GiveConsent, **_consent(uuid4())), LEAD, correlation=uuid4())
+    given = [w.event for w in house.log.events if isinstance(w.event, ConsentGiven)][-1]
+    house.says(say(WithdrawConsent, consent=given.consent))
+    assert "case.ConsentWithdrawn" in house.log.topics(CASE)
+
+
+def _consent(id: UUID) -> dict[str, Any]:
+    given = consent(id)
+    return {name: getattr(given, name) for name in GiveConsent.__struct_fields__ if name != "occurred_at"}
+
+
+def test_who_writes_all_the_time_keeps_others_from_it(house: House) -> None:
+    def interrupts() -> None:
+        house.log.write(CASE, LEAD, say(NoteRecorded, note=uuid4(), subject="between"))
+        house.log.before_append.append(interrupts)
+
+    house.says(note())
+    house.log.before_append.append(interrupts)
+    with pytest.raises(Moved):
+        house.says(note())
+
+
+def test_a_key_has_one_effect(house: House) -> None:
+    said = note()
+    first = house.says(said, made=said.note, sent=KEY)
+    again = house.says(said, made=uuid4(), sent=KEY)
+    assert again == first._replace(replayed=True)
+    assert house.elsewhere().handle(CASE_KIND, CASE, said, LEAD, correlation=uuid4(), sent=KEY) == again
+    with pytest.raises(KeyReused):
+        house.says(said, sent=KEY._replace(content=b"another"))
+    assert house.log.topics(CASE).count("case.NoteRecorded") == 2
+
+
+def test_a_key_is_that_persons_alone(house: House) -> None:
+    house.says(note(), sent=KEY)
+    assert not house.says(note(), by=SUPERVISOR, sent=KEY).replayed
+
+
+def test_a_version_is_told_to_who_may_know_of_the_case(house: House) -> None:
+    now = house.casework.case(CASE)
+    assert now is not None
+    house.says(note(), expected=now.version)
+    with pytest.raises(VersionMismatch) as stale:
+        house.says(note(), expected=now.version)
+    assert stale.value.version == now.version + 1
+    with pytest.raises(Unknown):
+        house.says(note(), by=act("disdik"), expected=now.version)
+
+
+def test_what_is_refused_leaves_nothing(house: House) -> None:
+    before = list(house.log.events)
+    with pytest.raises(Refusal):
+        house.says(say(WithdrawConsent, consent=uuid4()))
+    with pytest.raises(Unknown):
+        house.says(note(), on=agency_stream("rsud"))  # a stream of another kind
+    assert house.log.events == before
+
+
+# What follows --------------------------------------------------------------------------------------------------
+
+
+def test_a_merger_is_written_to_both_files_at_once(house: House) -> None:
+    living = uuid4()
+    house.log.write(living, LEAD, opened())
+    house.says(say(CancelReferral, referral=_referral(house), reason="by-sender"))
+    house.says(say(MergeCase, into=living), by=SUPERVISOR)
+    assert house.log.events[-2].stream == CASE
+    assert (house.log.events[-1].stream, house.log.topics(living)[-1]) == (living, "case.DuplicateAbsorbed")
+
+
+def test_a_case_is_not_merged_into_itself(house: House) -> None:
+    house.says(say(CancelReferral, referral=_referral(house), reason="by-sender"))
+    with pytest.raises(Unknown):
+        house.says(say(MergeCase, into=CASE), by=SUPERVISOR)
+
+
+def _referral(house: House) -> UUID:
+    case = house.casework.case(CASE)
+    assert case is not None
+    return next(iter(case.referrals))
+
+
+def test_the_end_of_a_consent_asks_for_copies_back_in_the_same_commit(house: House) -> None:
+    done = house.says(say(WithdrawConsent, consent=C1))
+    asked = [w for w in house.log.events if w.topic.startswith("erasure.")]
+    assert [w.topic for w in asked] == ["erasure.RecallRecorded", "erasure.DeletionAsked"]
+    assert done.position == asked[-1].position == len(house.log.events)
+
+
+def test_an_erasure_leaves_its_record_and_then_destroys_the_keys(house: House) -> None:
+    erasure = uuid4()
+    asks = {"erasure": erasure, "whole": True, "basis": ErasureBasis.SURVIVOR_REQUEST, "reason": "she asks"}
+    house.says(say(CancelReferral, referral=_referral(house), reason="by-sender"))
+    house.says(say(RequestErasure, **asks), by=SUPERVISOR)
+    house.says(say(ApproveErasure, erasure=erasure), by=OFFICER, sent=KEY)
+    assert set(house.log.topics(erasure_stream(erasure))) == {"erasure.ErasureRecorded", "erasure.DeletionAsked"}
+    assert Compartment.COORDINATION in house.log.erased[CASE]
+    assert house.casework.case(CASE) is None
+    with pytest.raises(Unknown):
+        house.casework.known(CASE, LEAD)
+
+    house.log.erased.clear()  # as where the process was killed before; "done" means that it cannot be read
+    assert house.says(say(ApproveErasure, erasure=erasure), by=OFFICER, sent=KEY).replayed
+    assert Compartment.COORDINATION in house.log.erased[CASE]
+
+    said = say(AcknowledgeErasure, erasure=erasure)
+    house.casework.handle(ERASURE, erasure, said, HOSPITAL, correlation=uuid4())
+    with pytest.raises(AlreadyExists):
+        house.casework.handle(ERASURE, erasure, said, HOSPITAL, correlation=uuid4())
+    with pytest.raises(Unknown):
+        house.casework.handle(ERASURE, erasure, said, act("lbh"), correlation=uuid4())
+
+
+# Agencies, deliveries ------------------------------------------------------------------------------------------
+
+
+def test_a_suspension_is_seen_by_who_asks_next(house: House) -> None:
+    assert house.casework.network["rsud"].active
+    said = say(a.SuspendAgency, reason="Izin berakhir.")
+    done = house.casework.handle(AGENCY, "rsud", said, act("uptd-ppa", Role.AGENCY_ADMINISTRATOR), correlation=uuid4())
+    assert (done.id, house.casework.network["rsud"].active) == ("rsud", False)
+
+
+def test_agencies_are_not_counted_or_gone_through(house: House) -> None:
+    assert house.casework.network.get("rsud") is not None
+    assert "nobody" not in house.casework.network
+    for all_of in (list, len):
+        with pytest.raises(TypeError):
+            all_of(house.casework.network)
+
+
+def test_marks_grow_and_the_same_word_twice_is_nothing_new(house: House) -> None:
+    kind = delivery_of("rsud", d.Told(5, {4: "receipt"}))
+    said = say(d.AcknowledgeDeliveries, received=d.Mark(4, "receipt"))
+    machine = act("rsud", Role.INTEGRATOR)
+    assert house.casework.handle(kind, "rsud", said, machine, correlation=uuid4()).position == len(house.log.events)
+    assert house.casework.handle(kind, "rsud", said, machine, correlation=uuid4()).position == 0
+    marks = house.casework.latest(kind, "rsud")
+    assert marks is not None
+    assert (marks.received, house.log.topics(delivery_stream("rsud"))) == (4, ["delivery.Acknowledged"])
+
+
+# No log, no read -----------------------------------------------------------------------------------------------
+
+
+def wanted(house: House, *compartments: Compartment) -> list[Any]:
+    return [(w, frozenset(compartments)) for w in house.casework.written(CASE)]
+
+
+def test_a_reading_is_on_record_before_anything_is_opened(house: House) -> None:
+    asked = Asked(HOSPITAL, uuid4())
+    found = house.reading.open(asked, CASE, wanted(house, Compartment.HEALTH), "timeline")
+    assert house.opener.on_record == [["access.AccessRecorded"]]
+    (access,) = [w for w in house.log.events if w.topic == "access.AccessRecorded"]
+    assert (access.position, access.correlation) == (found.position, asked.correlation)
+    said: Any = access.event
+    assert (said.what, said.compartments, said.subject) == ("timeline", frozenset({"health"}), CASE)
+    assert b"seen" in b"".join(s for seen in found.seen for s in seen.segments.values())
+
+
+@pytest.mark.parametrize("what", ["open", "document", "bundle", "show", "report"])
+def test_where_nothing_can_be_recorded_nothing_is_shown(house: House, what: str) -> None:
+    asked, reading = Asked(LEAD, uuid4()), house.reading
+    house.log.away = True
+    ways: dict[str, Any] = {
+        "open": lambda: reading.open(asked, CASE, wanted(house, Compartment.HEALTH), "timeline"),
+        "document": lambda: reading.document(asked, CASE, uuid4(), Compartment.HEALTH, "document", "own"),
+        "bundle": lambda: reading.bundle(
+            asked, CASE, uuid4(), [], {}, frozenset(), "court-order: 1", reports=False, witnessed=False
+        ),
+        "show": lambda: reading.show(asked, CASE, frozenset({Compartment.COORDINATION}), "case"),
+        "report": lambda: reading.report(asked, agency_stream("uptd-ppa"), "holdings"),
+    }
+    with pytest.raises(Unavailable):
+        ways[what]()
+    assert house.opener.on_record == []
+
+
+def test_an_empty_view_is_on_record_where_that_is_said(house: House) -> None:
+    asked, before = Asked(LEAD, uuid4()), len(house.log.events)
+    assert house.reading.open(asked, CASE, [], "timeline") == (0, [])
+    assert len(house.log.events) == before
+    health = frozenset({Compartment.HEALTH})
+    house.reading.open(asked, CASE, [], "break-glass", basis="break-glass:imminent-danger", nothing=health)
+    said: Any = house.log.events[-1].event
+    assert (said.what, said.compartments) == ("break-glass", frozenset({"health"}))
+
+
+def test_on_what_others_read_is_told_to_who_is_on_record(house: House) -> None:
+    asked = Asked(LEAD, uuid4())
+    first = house.reading.open(asked, CASE, wanted(house, Compartment.HEALTH), "timeline")
+    under = house.reading.show(asked, CASE, frozenset({Compartment.COORDINATION}), "case-access")
+    assert house.reading.grounds(under, [first.position]) == {first.position: "own"}
+    assert house.reading.grounds(under._replace(position=0), [first.position]) == {}
