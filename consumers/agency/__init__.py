@@ -2,8 +2,9 @@
 
     from rujukan.consumers.agency import KafkaSource, SqliteInbox, Subscription, key_from, service_key
 
-`pip install 'rujukan[agency]'` brings what is needed; `PostgresInbox` takes `rujukan[agency-postgres]`. The Kafka
-client is imported with `KafkaSource`, and PostgreSQL's with `PostgresInbox`, so that who uses neither needs neither.
+`pip install 'rujukan[agency]'` brings what is needed; `PostgresInbox` takes `rujukan[agency-postgres]`. Each name
+is imported when it is asked for: a program needs the clients that it uses, Kafka's or PostgreSQL's, and no other, and
+starts no slower for what it leaves.
 
 Behind it: `subscribing` (receives, opens, verifies, puts in order, hands to a handler, says so), `inbox` (what was
 handled, in a database of the agency's own), `transports` (what one has to offer; the feed and the webhook), `kafka`,
@@ -13,21 +14,20 @@ handled, in a database of the agency's own), `transports` (what one has to offer
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from ..wire.envelope import ERASED, AgencyKey, Delivery, service_key
-from ..wire.kafka.access import KafkaAccess, password_in
-from ..wire.known_events import is_known
-from .inbox.handling import DELETION_ASKED, Deletion, Leaving, NotNow, Rules
-from .inbox.inbox import SqliteInbox
-from .subscribing.keys import KeyDirectory, key_from
-from .subscribing.replay import Begin, from_feed, replay
-from .subscribing.subscription import Subscription
-from .transports.feed import Feed
-from .transports.feed_source import FeedSource
-from .transports.webhook_source import WebhookSource
-
 if TYPE_CHECKING:
+    from ..wire.envelope import ERASED, AgencyKey, Delivery, service_key
+    from ..wire.kafka.access import KafkaAccess, password_in
+    from ..wire.known_events import is_known
+    from .inbox.handling import DELETION_ASKED, Deletion, Leaving, NotNow, Rules
+    from .inbox.inbox import SqliteInbox
     from .kafka.source import KafkaSource, from_kafka
     from .postgres.inbox import PostgresInbox
+    from .subscribing.keys import KeyDirectory, key_from
+    from .subscribing.replay import Begin, from_feed, replay
+    from .subscribing.subscription import Subscription
+    from .transports.feed import Feed
+    from .transports.feed_source import FeedSource
+    from .transports.webhook_source import WebhookSource
 
 __all__ = [
     "DELETION_ASKED",
@@ -57,16 +57,39 @@ __all__ = [
     "service_key",
 ]
 
-_WITH_A_CLIENT = {
+_HOMES = {
+    "DELETION_ASKED": ".inbox.handling",
+    "ERASED": "..wire.envelope",
+    "AgencyKey": "..wire.envelope",
+    "Begin": ".subscribing.replay",
+    "Deletion": ".inbox.handling",
+    "Delivery": "..wire.envelope",
+    "Feed": ".transports.feed",
+    "FeedSource": ".transports.feed_source",
+    "KafkaAccess": "..wire.kafka.access",
     "KafkaSource": ".kafka.source",
+    "KeyDirectory": ".subscribing.keys",
+    "Leaving": ".inbox.handling",
+    "NotNow": ".inbox.handling",
     "PostgresInbox": ".postgres.inbox",
+    "Rules": ".inbox.handling",
+    "SqliteInbox": ".inbox.inbox",
+    "Subscription": ".subscribing.subscription",
+    "WebhookSource": ".transports.webhook_source",
+    "from_feed": ".subscribing.replay",
     "from_kafka": ".kafka.source",
+    "is_known": "..wire.known_events",
+    "key_from": ".subscribing.keys",
+    "password_in": "..wire.kafka.access",
+    "replay": ".subscribing.replay",
+    "service_key": "..wire.envelope",
 }
 
 if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> object:
-        """What needs a client of its own, when it is asked for."""
-        if name not in _WITH_A_CLIENT:
+        """The name, from where it lives."""
+        if name not in _HOMES:
             raise AttributeError(f"{__name__} has no {name}")
-        return getattr(import_module(_WITH_A_CLIENT[name], __name__), name)
+        globals()[name] = found = getattr(import_module(_HOMES[name], __name__), name)
+        return found
