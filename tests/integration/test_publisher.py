@@ -47,8 +47,10 @@ def relayed(wires: Wires, directory: Path) -> Iterator[RelayedBroker]:
     made = RelayedBroker(directory / "broker.log")
     made.advertised = wires.before("broker", made.port)
     made.start()
-    yield made
-    made.stop()
+    try:
+        yield made
+    finally:
+        made.stop()
 
 
 @pytest.fixture
@@ -273,13 +275,15 @@ def test_a_publisher_that_never_reached_the_broker_takes_nothing(world: Publishi
     assert _held(world) == set()
     world.process()
     until(lambda: _held(world) == {(publishers.SHARES,)})
+    holder = _holders(world)
     case = world.case_with("lbh", "rsud", "polres", "dinsos")
     heads = {agency: world.head(agency) for agency in ("uptd-ppa", "lbh", "rsud", "polres", "dinsos")}
     until(lambda: all(world.tail(agency) == head for agency, head in heads.items()))
     world.note(case)
     until(lambda: world.tail("uptd-ppa") == heads["uptd-ppa"] + 1)
     assert cut_off.poll() is None
-    assert _held(world) == {(publishers.SHARES,)}
+    until(lambda: _held(world) == {(publishers.SHARES,)})
+    assert _holders(world) == holder
 
 
 def test_a_publisher_that_is_cut_off_leaves_its_agencies_to_another_until_it_reaches_the_broker_again(
@@ -426,6 +430,12 @@ def _most_bytes(world: Publishing, agency: str, most: int) -> None:
     about = ConfigResource(ConfigResourceType.TOPIC, topics.topic_of(agency), {"max.message.bytes": str(most)})
     with world.admin() as admin:
         admin.alter_configs([about])
+
+
+def _holders(world: Publishing) -> set[object]:
+    """Who held a share last."""
+    with psycopg.connect(world.settings.database) as db:
+        return set(db.execute("SELECT publisher FROM delivery.shares WHERE publisher IS NOT NULL"))
 
 
 def _held(world: Publishing) -> set[tuple[int]]:
