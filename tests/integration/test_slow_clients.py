@@ -11,7 +11,7 @@ import pytest
 from feeding import Feeding, eventually, serving
 from patience import PATIENCE_SECONDS
 
-from rujukan.api import writing
+from rujukan.api import requests
 from rujukan.api.acknowledging import AT_ONCE, EACH_SECOND, Pace
 from rujukan.api.problems import TooMany
 from rujukan.domain.codes import Role
@@ -31,7 +31,7 @@ def feeding(settings: Settings) -> Iterator[Feeding]:
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writing, "BODY_SECONDS", SOON)
+    monkeypatch.setattr(requests, "BODY_SECONDS", SOON)
     monkeypatch.setattr(Protocol, "head_seconds", SOON)
 
 
@@ -114,7 +114,7 @@ def test_a_body_that_drips_is_answered_408_and_hung_up_on(feeding: Feeding) -> N
 
 @pytest.mark.usefixtures("patient")
 def test_a_body_on_a_slow_line_that_gets_on_is_taken(feeding: Feeding, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writing, "SLOWEST", 64)  # a line that is slower yet, where it must wait for a processor
+    monkeypatch.setattr(requests, "SLOWEST", 64)  # a line that is slower yet, where it must wait for a processor
     body, piece = OPENING.ljust(160 * 1024), 4096
     began = time.monotonic()
     with closing(answering(feeding, head(feeding, len(body)) + body[:piece])) as client:
