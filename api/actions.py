@@ -8,10 +8,10 @@ makes; a caller may send its own, but for a case: a taken id would tell that the
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from rujukan.domain import catalogue
-from rujukan.domain.case.intake import OpenCase
-from rujukan.domain.declaring import ASKED
-from rujukan.domain.fact import Fact
+from ..domain import catalogue
+from ..domain.case.intake import OpenCase
+from ..domain.declaring import ASKED
+from ..domain.fact import Fact
 
 
 class Action(NamedTuple):

@@ -5,12 +5,11 @@ import hashlib
 
 from msgspec import Struct
 
-from rujukan.domain.agency_state import Agency, Resealing
-from rujukan.domain.authority import KEEPERS
-from rujukan.domain.codes import AgencyKind, Role
-from rujukan.domain.fact import Act
-from rujukan.domain.refusal import NotForThisAgency, Unknown
-
+from ..domain.agency_state import Agency, Resealing
+from ..domain.authority import KEEPERS
+from ..domain.codes import AgencyKind, Role
+from ..domain.fact import Act
+from ..domain.refusal import NotForThisAgency, Unknown
 from .application.reading import Asked
 from .application.rooms import Rooms
 from .reads import Read

@@ -7,8 +7,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from rujukan.projections import LISTINGS
-
+from ..projections import LISTINGS
 from . import (
     acknowledging,
     agency_keys,

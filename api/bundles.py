@@ -7,11 +7,10 @@ from uuid import UUID
 from msgspec import Meta
 from starlette.responses import Response
 
-from rujukan.domain.case.disclosures import DisclosureMade
-from rujukan.domain.casefile.state import Case, compartments_named
-from rujukan.domain.codes import Role
-from rujukan.domain.refusal import Unknown
-
+from ..domain.case.disclosures import DisclosureMade
+from ..domain.casefile.state import Case, compartments_named
+from ..domain.codes import Role
+from ..domain.refusal import Unknown
 from .application.reading import COORDINATION, Asked
 from .application.rooms import Rooms
 from .looking import all_readings

@@ -9,18 +9,17 @@ import msgspec
 from msgspec import Meta, Raw, Struct
 from starlette.responses import Response
 
-from rujukan.domain.authority import READERS
-from rujukan.domain.case.erasure import Erasing
-from rujukan.domain.case.holds import Lifting
-from rujukan.domain.case.lead import Accompanying
-from rujukan.domain.case.lifecycle import Files
-from rujukan.domain.casefile.state import Case
-from rujukan.domain.compartment import Compartment
-from rujukan.domain.fact import AgencyCode
-from rujukan.projections import timeline
-from rujukan.projections.listing import Positive
-from rujukan.projections.timeline import TimelineRow
-
+from ..domain.authority import READERS
+from ..domain.case.erasure import Erasing
+from ..domain.case.holds import Lifting
+from ..domain.case.lead import Accompanying
+from ..domain.case.lifecycle import Files
+from ..domain.casefile.state import Case
+from ..domain.compartment import Compartment
+from ..domain.fact import AgencyCode
+from ..projections import timeline
+from ..projections.listing import Positive
+from ..projections.timeline import TimelineRow
 from .application.reading import COORDINATION, Asked, Seen, Segments
 from .application.rooms import Rooms
 from .cursors import next_page

@@ -8,9 +8,8 @@ import msgspec
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from rujukan.domain.compartment import compartments_of
-from rujukan.domain.fact import Fact
-
+from ..domain.compartment import compartments_of
+from ..domain.fact import Fact
 from .actions import AGENCY_ACTIONS, CASE_ACTIONS, OPENING, Action
 from .parameters import REF
 from .reads import Content, Read, Who

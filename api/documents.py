@@ -7,15 +7,14 @@ from uuid import UUID, uuid4, uuid5
 from starlette.requests import Request
 from starlette.responses import Response
 
-from rujukan.domain.authority import READERS
-from rujukan.domain.case.documents import AttachDocument, DocumentAttached
-from rujukan.domain.casefile.state import Case
-from rujukan.domain.compartment import Compartment
-from rujukan.domain.disclosure import Written
-from rujukan.domain.fact import CaseId
-from rujukan.domain.refusal import Unknown
-from rujukan.projections import timeline
-
+from ..domain.authority import READERS
+from ..domain.case.documents import AttachDocument, DocumentAttached
+from ..domain.casefile.state import Case
+from ..domain.compartment import Compartment
+from ..domain.disclosure import Written
+from ..domain.fact import CaseId
+from ..domain.refusal import Unknown
+from ..projections import timeline
 from .actions import Action
 from .application.kinds import CASE
 from .application.reading import Asked

@@ -14,15 +14,14 @@ import msgspec
 from msgspec import Struct
 from starlette.responses import Response
 
-from rujukan.domain.case.documents import DocumentAttached
-from rujukan.domain.case.glass import OPENERS, REVIEWERS, GlassBroken, GlassReviewed, opened_by, reviewable
-from rujukan.domain.casefile.state import NOTHING, Glass
-from rujukan.domain.compartment import Compartment
-from rujukan.domain.disclosure import Written, through_glass
-from rujukan.domain.fact import Act, GlassId
-from rujukan.domain.refusal import Unknown
-from rujukan.projections.listing import Positive
-
+from ..domain.case.documents import DocumentAttached
+from ..domain.case.glass import OPENERS, REVIEWERS, GlassBroken, GlassReviewed, opened_by, reviewable
+from ..domain.casefile.state import NOTHING, Glass
+from ..domain.compartment import Compartment
+from ..domain.disclosure import Written, through_glass
+from ..domain.fact import Act, GlassId
+from ..domain.refusal import Unknown
+from ..projections.listing import Positive
 from .application.reading import Asked, Seen
 from .application.rooms import Rooms
 from .case_file import TimelineEntry, data_of

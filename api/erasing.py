@@ -3,8 +3,7 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
-from rujukan.domain.erasure import AcknowledgeErasure
-
+from ..domain.erasure import AcknowledgeErasure
 from .actions import Action
 from .application.kinds import ERASURE
 from .contract import write_operation

@@ -9,17 +9,16 @@ from uuid import UUID
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
-from rujukan.domain import agency as agencies
-from rujukan.domain.agency import agency_stream
-from rujukan.domain.authority import AUDITORS, READERS
-from rujukan.domain.casefile.state import Case
-from rujukan.domain.compartment import Compartment
-from rujukan.domain.custody import Custody, custody
-from rujukan.domain.disclosure import Written
-from rujukan.domain.fact import Act, AgencyCode
-from rujukan.domain.history import AsOf, Change, Seen, When, as_of, as_seen_by, diff, known_events, narrowed
-from rujukan.domain.refusal import NotForThisAgency, NotForThisRole, Unknown
-
+from ..domain import agency as agencies
+from ..domain.agency import agency_stream
+from ..domain.authority import AUDITORS, READERS
+from ..domain.casefile.state import Case
+from ..domain.compartment import Compartment
+from ..domain.custody import Custody, custody
+from ..domain.disclosure import Written
+from ..domain.fact import Act, AgencyCode
+from ..domain.history import AsOf, Change, Seen, When, as_of, as_seen_by, diff, known_events, narrowed
+from ..domain.refusal import NotForThisAgency, NotForThisRole, Unknown
 from .application.reading import COORDINATION, Asked, Segments
 from .application.rooms import Rooms
 from .case_file import CaseView, Data, case_view, data_of

@@ -17,12 +17,11 @@ import jwt
 import msgspec
 from msgspec import Struct
 
-from rujukan.domain.agency_state import Agency
-from rujukan.domain.authority import PURPOSES, SUBSCRIBERS
-from rujukan.domain.codes import Purpose, Role
-from rujukan.domain.fact import Act, ActorId, AgencyCode
-from rujukan.domain.refusal import AgencyInactive, NotAMember, NotForThisRole, PurposeNotAllowed
-
+from ..domain.agency_state import Agency
+from ..domain.authority import PURPOSES, SUBSCRIBERS
+from ..domain.codes import Purpose, Role
+from ..domain.fact import Act, ActorId, AgencyCode
+from ..domain.refusal import AgencyInactive, NotAMember, NotForThisRole, PurposeNotAllowed
 from .application.ports import TokenKeys
 
 ALGORITHMS = ["EdDSA", "ES256", "RS256"]

@@ -2,10 +2,9 @@
 
 from uuid import UUID
 
-from rujukan.domain.fact import Act
-from rujukan.projections import audit
-from rujukan.projections.audit import AuditEntry
-
+from ..domain.fact import Act
+from ..projections import audit
+from ..projections.audit import AuditEntry
 from .application.rooms import Rooms
 
 AT_ONCE = 1_000

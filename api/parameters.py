@@ -20,10 +20,9 @@ import msgspec
 from msgspec import Meta
 from starlette.requests import Request
 
-from rujukan.domain.fact import EARLIEST
-from rujukan.domain.refusal import Unknown
-from rujukan.projections.listing import IN_FUTURE, Positive
-
+from ..domain.fact import EARLIEST
+from ..domain.refusal import Unknown
+from ..projections.listing import IN_FUTURE, Positive
 from . import cursors
 from .problems import BadRequest
 

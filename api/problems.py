@@ -13,8 +13,7 @@ from psycopg_pool import PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from rujukan.domain import refusal as r
-
+from ..domain import refusal as r
 from .application.casework import KeyReused, VersionMismatch
 from .application.lists import Behind
 from .application.ports import Gone, Moved, NotSealedYet, NotTaken, Unavailable

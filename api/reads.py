@@ -15,10 +15,9 @@ from typing import Any, get_origin
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from rujukan.domain.codes import Role
-from rujukan.projections import Listing
-from rujukan.projections.listing import Positive
-
+from ..domain.codes import Role
+from ..projections import Listing
+from ..projections.listing import Positive
 from .application.reading import Asked
 from .application.rooms import Rooms
 from .cursors import next_page

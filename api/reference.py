@@ -5,9 +5,8 @@ from uuid import UUID
 from msgspec import UNSET, Struct, UnsetType
 from starlette.responses import Response
 
-from rujukan.domain.codes import CODE_LISTS
-from rujukan.domain.refusal import Unknown
-
+from ..domain.codes import CODE_LISTS
+from ..domain.refusal import Unknown
 from .application.rooms import Rooms
 from .identity import Caller
 from .reads import Page, Read, Who, page_of

@@ -7,17 +7,16 @@ from uuid import UUID
 
 from msgspec import Meta, Struct
 
-from rujukan.domain.agency import agency_stream
-from rujukan.domain.authority import AUDITORS
-from rujukan.domain.codes import Purpose, Role
-from rujukan.domain.fact import AgencyCode
-from rujukan.domain.history import When
-from rujukan.domain.oversight import LIMITS, REASONS, Finding, Look, Unusual, by_rule, unusual
-from rujukan.projections import audit, holdings
-from rujukan.projections.audit import AuditEntry
-from rujukan.projections.holdings import HoldingEntry
-from rujukan.projections.listing import Positive
-
+from ..domain.agency import agency_stream
+from ..domain.authority import AUDITORS
+from ..domain.codes import Purpose, Role
+from ..domain.fact import AgencyCode
+from ..domain.history import When
+from ..domain.oversight import LIMITS, REASONS, Finding, Look, Unusual, by_rule, unusual
+from ..projections import audit, holdings
+from ..projections.audit import AuditEntry
+from ..projections.holdings import HoldingEntry
+from ..projections.listing import Positive
 from .application.reading import COORDINATION, Asked, OnRecord
 from .application.rooms import Rooms
 from .cursors import next_page

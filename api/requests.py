@@ -7,9 +7,8 @@ from uuid import UUID, uuid4
 import msgspec
 from starlette.requests import Request
 
-from rujukan.domain.fact import Act, Fact
-from rujukan.domain.refusal import Unknown
-
+from ..domain.fact import Act, Fact
+from ..domain.refusal import Unknown
 from .actions import OPENING, Action
 from .application.once import Sent
 from .problems import BadRequest, unreadable

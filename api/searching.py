@@ -5,11 +5,10 @@ from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
-from rujukan.domain.authority import READERS
-from rujukan.domain.compartment import Compartment
-from rujukan.domain.nik import Nik
-from rujukan.projections import people
-
+from ..domain.authority import READERS
+from ..domain.compartment import Compartment
+from ..domain.nik import Nik
+from ..projections import people
 from .application.reading import Asked
 from .contract import HEADERS, PROBLEM
 from .identity import Caller

@@ -10,11 +10,10 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from rujukan.domain.authority import roles_for
-from rujukan.domain.codes import Role
-from rujukan.domain.fact import Act, Fact
-from rujukan.domain.refusal import NotForThisAgency
-
+from ..domain.authority import roles_for
+from ..domain.codes import Role
+from ..domain.fact import Act, Fact
+from ..domain.refusal import NotForThisAgency
 from .application.reading import Asked
 from .application.rooms import Rooms
 from .contract import read_operation

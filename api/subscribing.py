@@ -15,11 +15,10 @@ from uuid import UUID
 from msgspec import Meta, Struct
 from starlette.responses import Response
 
-from rujukan.domain.agency_state import Agency
-from rujukan.domain.refusal import KeyMissing, Refusal
-from rujukan.projections import deliveries
-from rujukan.projections.listing import OfCase, Positive
-
+from ..domain.agency_state import Agency
+from ..domain.refusal import KeyMissing, Refusal
+from ..projections import deliveries
+from ..projections.listing import OfCase, Positive
 from .application.ports import SealedMessage
 from .application.rooms import Rooms
 from .contract import PROBLEM

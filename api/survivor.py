@@ -8,14 +8,13 @@ import msgspec
 from msgspec import Meta, Struct
 from starlette.responses import Response
 
-from rujukan.domain import survivor as about
-from rujukan.domain.codes import AgencyKind, Purpose, Role
-from rujukan.domain.compartment import ALL, Compartment
-from rujukan.domain.oversight import SURVIVOR_REPORT
-from rujukan.domain.refusal import NotForThisAgency, PurposeNotAllowed
-from rujukan.domain.survivor_paper import UNNAMED, paper
-from rujukan.domain.words import Language
-
+from ..domain import survivor as about
+from ..domain.codes import AgencyKind, Purpose, Role
+from ..domain.compartment import ALL, Compartment
+from ..domain.oversight import SURVIVOR_REPORT
+from ..domain.refusal import NotForThisAgency, PurposeNotAllowed
+from ..domain.survivor_paper import UNNAMED, paper
+from ..domain.words import Language
 from .application.reading import Asked, OnRecord
 from .application.rooms import Rooms
 from .looking import all_readings

@@ -11,8 +11,7 @@ from contextlib import contextmanager, suppress
 from threading import RLock
 from typing import ParamSpec, TypeVar
 
-from rujukan.domain.fact import AgencyCode
-
+from ..domain.fact import AgencyCode
 from .problems import TooMany
 
 LOOKERS = 4

@@ -4,9 +4,8 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from rujukan.domain.codes import Role
-from rujukan.domain.refusal import NotForThisAgency, Unknown
-
+from ..domain.codes import Role
+from ..domain.refusal import NotForThisAgency, Unknown
 from .application.reading import Asked
 from .application.rooms import Rooms
 from .reads import Read

@@ -7,11 +7,10 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from rujukan.domain.agency_keys import RegisterKey
-from rujukan.domain.fact import CaseId
-from rujukan.domain.refusal import Invalid
-from rujukan.domain.webhook import SetWebhook
-
+from ..domain.agency_keys import RegisterKey
+from ..domain.fact import CaseId
+from ..domain.refusal import Invalid
+from ..domain.webhook import SetWebhook
 from .actions import AGENCY_ACTIONS, CASE_ACTIONS, OPENING, Action
 from .application.casework import Done
 from .application.kinds import AGENCY, CASE

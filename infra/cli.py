@@ -159,8 +159,7 @@ def _import(settings: Settings, said: argparse.Namespace) -> int:
 def _token(settings: Settings, said: argparse.Namespace) -> int:
     from uuid import UUID
 
-    from rujukan.domain.codes import Role
-
+    from ..domain.codes import Role
     from . import composition
     from .issuer import usual_actor
 
@@ -176,9 +175,8 @@ def _agencies(settings: Settings, said: argparse.Namespace) -> int:
         return kafka.sync(settings, said)
     from uuid import UUID
 
-    from rujukan.domain.codes import AgencyKind, Role, Service
-    from rujukan.projections import directory
-
+    from ..domain.codes import AgencyKind, Role, Service
+    from ..projections import directory
     from . import composition, onboarding
     from .issuer import usual_actor
     from .system import running
@@ -206,8 +204,7 @@ def _agencies(settings: Settings, said: argparse.Namespace) -> int:
 
 
 def _service_key(settings: Settings, said: argparse.Namespace) -> int:
-    from rujukan.consumers.wire.envelope import encoded_service_key
-
+    from ..consumers.wire.envelope import encoded_service_key
     from . import composition
 
     print(encoded_service_key(composition.service_key(settings)))
@@ -225,8 +222,7 @@ def _lag(settings: Settings, said: argparse.Namespace) -> int:
 
 
 def _deliveries(settings: Settings, said: argparse.Namespace) -> int:
-    from rujukan.projections.deliveries import progress
-
+    from ..projections.deliveries import progress
     from . import composition
     from .system import running
 

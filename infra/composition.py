@@ -13,16 +13,15 @@ from threading import Event, Thread
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from eventsourcing.postgres import PostgresTrackingRecorder
 
-from rujukan import projections
-from rujukan.api.application.acknowledgements import Acknowledgements
-from rujukan.api.application.ports import Ports, TokenKeys
-from rujukan.api.waiting import LOOKERS
-from rujukan.consumers.publishing.publisher import SHARES, Publisher
-from rujukan.consumers.wire.envelope import check_public_key
-from rujukan.domain.fact import Act
-from rujukan.projections import directory
-from rujukan.projections.runner import RebuildRunning
-
+from .. import projections
+from ..api.application.acknowledgements import Acknowledgements
+from ..api.application.ports import Ports, TokenKeys
+from ..api.waiting import LOOKERS
+from ..consumers.publishing.publisher import SHARES, Publisher
+from ..consumers.wire.envelope import check_public_key
+from ..domain.fact import Act
+from ..projections import directory
+from ..projections.runner import RebuildRunning
 from .bundle.building import Bundles, Reporter
 from .bundle.facts import PdfReporter
 from .clock import now

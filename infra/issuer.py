@@ -11,8 +11,7 @@ from uuid import UUID, uuid4, uuid5
 import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from rujukan.domain.codes import Role
-
+from ..domain.codes import Role
 from .keys.handles import Signer
 from .keys.home import PublicKeys
 from .keys.names import ISSUER

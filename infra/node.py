@@ -8,8 +8,7 @@ from threading import Event, RLock, Thread
 from types import TracebackType
 from typing import Generic, TypeVar, overload
 
-from rujukan.api.application.casework import Casework
-
+from ..api.application.casework import Casework
 from .database import FOLLOWER, SERVICE, Pool, as_role, pool
 from .delivery.bell import Bell
 from .delivery.telling import Sealing, Tellings

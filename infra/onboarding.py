@@ -7,14 +7,13 @@ administrators over the API.
 from collections.abc import Iterable
 from uuid import UUID, uuid4
 
-from rujukan.api.application.casework import Casework
-from rujukan.api.application.kinds import AGENCY
-from rujukan.domain.agency import AddMember, RegisterAgency
-from rujukan.domain.agency_keys import RegisterKey
-from rujukan.domain.codes import AgencyKind, Role, Service
-from rujukan.domain.fact import ActorId, AgencyCode, Fact
-from rujukan.domain.refusal import AlreadyExists
-
+from ..api.application.casework import Casework
+from ..api.application.kinds import AGENCY
+from ..domain.agency import AddMember, RegisterAgency
+from ..domain.agency_keys import RegisterKey
+from ..domain.codes import AgencyKind, Role, Service
+from ..domain.fact import ActorId, AgencyCode, Fact
+from ..domain.refusal import AlreadyExists
 from .system_act import system_act
 
 

@@ -10,9 +10,8 @@ from types import FrameType
 
 import uvicorn
 
-from rujukan.api.app import create_app
-from rujukan.api.application.ports import Unavailable
-
+from ..api.app import create_app
+from ..api.application.ports import Unavailable
 from . import composition
 from .database import AWAY, SERVICE
 from .keys import names

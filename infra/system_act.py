@@ -2,9 +2,8 @@
 
 from uuid import UUID
 
-from rujukan.domain.codes import AgencyKind, Purpose, Role
-from rujukan.domain.fact import Act, ActorId
-
+from ..domain.codes import AgencyKind, Purpose, Role
+from ..domain.fact import Act, ActorId
 from .clock import now
 
 SYSTEM_ACTOR = ActorId(UUID(int=0))

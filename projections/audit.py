@@ -14,13 +14,12 @@ from msgspec import Meta, Struct
 from psycopg import Connection
 from psycopg.rows import TupleRow, class_row, dict_row
 
-from rujukan.domain.access import AccessRecorded, codes_of
-from rujukan.domain.authority import AUDITORS
-from rujukan.domain.case.lead import LeadTransferAccepted
-from rujukan.domain.delivery import Acknowledged
-from rujukan.domain.disclosure import Followed
-from rujukan.domain.erasure import CopiesKept, DeletionAsked, ErasureAcknowledged, ErasureRecorded, RecallRecorded
-
+from ..domain.access import AccessRecorded, codes_of
+from ..domain.authority import AUDITORS
+from ..domain.case.lead import LeadTransferAccepted
+from ..domain.delivery import Acknowledged
+from ..domain.disclosure import Followed
+from ..domain.erasure import CopiesKept, DeletionAsked, ErasureAcknowledged, ErasureRecorded, RecallRecorded
 from .erased import records
 from .listing import Listing
 from .projection import Tables

@@ -9,12 +9,11 @@ from msgspec import Struct
 from psycopg import Connection
 from psycopg.rows import TupleRow, class_row
 
-from rujukan.domain.authority import READERS
-from rujukan.domain.case.lead import Accompanying
-from rujukan.domain.casefile.state import Case
-from rujukan.domain.disclosure import Followed
-from rujukan.domain.fact import AgencyCode
-
+from ..domain.authority import READERS
+from ..domain.case.lead import Accompanying
+from ..domain.casefile.state import Case
+from ..domain.disclosure import Followed
+from ..domain.fact import AgencyCode
 from .erased import drop
 from .listing import Listing
 from .projection import OWN_AGENCY, Tables

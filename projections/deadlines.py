@@ -10,13 +10,12 @@ from msgspec import Meta, Struct
 from psycopg import Connection
 from psycopg.rows import TupleRow, class_row
 
-from rujukan.domain.authority import READERS
-from rujukan.domain.case.lead import LeadTransferAccepted
-from rujukan.domain.case.referrals import ReferralSent
-from rujukan.domain.casefile.clocks import ClockMet, ClockStarted
-from rujukan.domain.compartment import Compartment
-from rujukan.domain.disclosure import Followed
-
+from ..domain.authority import READERS
+from ..domain.case.lead import LeadTransferAccepted
+from ..domain.case.referrals import ReferralSent
+from ..domain.casefile.clocks import ClockMet, ClockStarted
+from ..domain.compartment import Compartment
+from ..domain.disclosure import Followed
 from .erased import drop
 from .listing import Instant, Listing, now
 from .projection import OWN_AGENCY, Tables

@@ -15,16 +15,15 @@ from msgspec import Struct
 from psycopg import Connection
 from psycopg.rows import TupleRow, class_row
 
-from rujukan.domain.authority import READERS
-from rujukan.domain.case.lead import LeadTransferAccepted
-from rujukan.domain.case.referrals import ReferralSent
-from rujukan.domain.case.reminders import ReferralUndelivered
-from rujukan.domain.casefile.moves import ReferralMove
-from rujukan.domain.codes import ReferralStatus
-from rujukan.domain.delivery import OPENED, Acknowledged
-from rujukan.domain.disclosure import Followed
-from rujukan.domain.erasure import DeletionAsked
-
+from ..domain.authority import READERS
+from ..domain.case.lead import LeadTransferAccepted
+from ..domain.case.referrals import ReferralSent
+from ..domain.case.reminders import ReferralUndelivered
+from ..domain.casefile.moves import ReferralMove
+from ..domain.codes import ReferralStatus
+from ..domain.delivery import OPENED, Acknowledged
+from ..domain.disclosure import Followed
+from ..domain.erasure import DeletionAsked
 from .erased import drop
 from .listing import Listing
 from .projection import OWN_AGENCY, Tables

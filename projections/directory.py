@@ -7,11 +7,10 @@ from msgspec import Meta, Struct
 from psycopg import Connection
 from psycopg.rows import TupleRow, class_row
 
-from rujukan.domain import agency as a
-from rujukan.domain.agency_keys import KeyRegistered
-from rujukan.domain.codes import AgencyKind, Service
-from rujukan.domain.disclosure import Followed
-
+from ..domain import agency as a
+from ..domain.agency_keys import KeyRegistered
+from ..domain.codes import AgencyKind, Service
+from ..domain.disclosure import Followed
 from .listing import Listing
 from .projection import Tables
 

@@ -10,11 +10,10 @@ from msgspec import Meta, Struct
 from psycopg import Connection
 from psycopg.rows import TupleRow, class_row
 
-from rujukan.domain.case.glass import REVIEWERS, GlassBroken, GlassClosed, GlassReviewed, GlassReviewOverdue
-from rujukan.domain.case.lead import LeadTransferAccepted
-from rujukan.domain.codes import GlassVerdict
-from rujukan.domain.disclosure import Followed
-
+from ..domain.case.glass import REVIEWERS, GlassBroken, GlassClosed, GlassReviewed, GlassReviewOverdue
+from ..domain.case.lead import LeadTransferAccepted
+from ..domain.codes import GlassVerdict
+from ..domain.disclosure import Followed
 from .erased import drop
 from .listing import Instant, Listing, now
 from .projection import Tables

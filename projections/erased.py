@@ -7,11 +7,10 @@ so a rebuild, which does not see an erased case's events any more, comes to the 
 from collections.abc import Sequence
 from typing import LiteralString
 
-from rujukan.domain.casefile.state import compartments_named
-from rujukan.domain.compartment import Compartment
-from rujukan.domain.disclosure import Followed
-from rujukan.domain.erasure import ErasureRecorded
-
+from ..domain.casefile.state import compartments_named
+from ..domain.compartment import Compartment
+from ..domain.disclosure import Followed
+from ..domain.erasure import ErasureRecorded
 from .projection import Tables
 
 

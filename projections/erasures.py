@@ -10,12 +10,11 @@ from msgspec import Struct
 from psycopg import Connection
 from psycopg.rows import TupleRow, dict_row
 
-from rujukan.domain.authority import AUDITORS
-from rujukan.domain.case.erasure import ErasureRefused, ErasureRequested
-from rujukan.domain.case.lead import LeadTransferAccepted
-from rujukan.domain.disclosure import Followed
-from rujukan.domain.erasure import CopiesKept, DeletionAsked, ErasureAcknowledged, ErasureRecorded, RecallRecorded
-
+from ..domain.authority import AUDITORS
+from ..domain.case.erasure import ErasureRefused, ErasureRequested
+from ..domain.case.lead import LeadTransferAccepted
+from ..domain.disclosure import Followed
+from ..domain.erasure import CopiesKept, DeletionAsked, ErasureAcknowledged, ErasureRecorded, RecallRecorded
 from .listing import Listing
 from .projection import Tables
 

@@ -13,17 +13,16 @@ from msgspec import Meta, Struct
 from psycopg import Connection
 from psycopg.rows import TupleRow, class_row
 
-from rujukan.domain.case.lead import LeadTransferAccepted
-from rujukan.domain.case.lifecycle import CaseClosed, CaseMerged, CaseReopened
-from rujukan.domain.case.reminders import ReferralEscalated, ReferralUndelivered
-from rujukan.domain.casefile.clocks import ClockMet, ClockOverdue, ClockStarted
-from rujukan.domain.casefile.moves import ReferralMove
-from rujukan.domain.casefile.state import Case, Status
-from rujukan.domain.codes import ReferralStatus, Role
-from rujukan.domain.compartment import Compartment
-from rujukan.domain.disclosure import Followed
-from rujukan.domain.fact import ReferralId
-
+from ..domain.case.lead import LeadTransferAccepted
+from ..domain.case.lifecycle import CaseClosed, CaseMerged, CaseReopened
+from ..domain.case.reminders import ReferralEscalated, ReferralUndelivered
+from ..domain.casefile.clocks import ClockMet, ClockOverdue, ClockStarted
+from ..domain.casefile.moves import ReferralMove
+from ..domain.casefile.state import Case, Status
+from ..domain.codes import ReferralStatus, Role
+from ..domain.compartment import Compartment
+from ..domain.disclosure import Followed
+from ..domain.fact import ReferralId
 from .erased import drop, records
 from .listing import Listing
 from .projection import Tables

@@ -10,18 +10,17 @@ from msgspec import Struct
 from psycopg import Connection
 from psycopg.rows import TupleRow, class_row
 
-from rujukan.domain.case.intake import CaseOpened
-from rujukan.domain.case.lead import Accompanying, CaseWorkerAssigned, LeadTransferAccepted
-from rujukan.domain.case.lifecycle import CaseClosed, CaseMerged, CaseReopened
-from rujukan.domain.case.referrals import ReferralDrafted
-from rujukan.domain.casefile.moves import ReferralMove
-from rujukan.domain.casefile.state import Case
-from rujukan.domain.catalogue import topic_of
-from rujukan.domain.custody import MOVES
-from rujukan.domain.disclosure import Followed, Written
-from rujukan.domain.fact import AgencyCode
-from rujukan.domain.history import When
-
+from ..domain.case.intake import CaseOpened
+from ..domain.case.lead import Accompanying, CaseWorkerAssigned, LeadTransferAccepted
+from ..domain.case.lifecycle import CaseClosed, CaseMerged, CaseReopened
+from ..domain.case.referrals import ReferralDrafted
+from ..domain.casefile.moves import ReferralMove
+from ..domain.casefile.state import Case
+from ..domain.catalogue import topic_of
+from ..domain.custody import MOVES
+from ..domain.disclosure import Followed, Written
+from ..domain.fact import AgencyCode
+from ..domain.history import When
 from .erased import drop
 from .projection import Tables
 

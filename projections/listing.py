@@ -19,8 +19,8 @@ from uuid import UUID
 
 from msgspec import Meta
 
-from rujukan.domain.codes import Role
-from rujukan.domain.fact import Act
+from ..domain.codes import Role
+from ..domain.fact import Act
 
 Positive = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 Instant = Annotated[datetime, Meta(tz=True)]

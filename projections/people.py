@@ -8,10 +8,9 @@ from uuid import UUID
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from rujukan.domain.case.identity import IdentityFacts
-from rujukan.domain.compartment import Compartment
-from rujukan.domain.disclosure import Followed
-
+from ..domain.case.identity import IdentityFacts
+from ..domain.compartment import Compartment
+from ..domain.disclosure import Followed
 from .erased import drop
 from .projection import OWN_AGENCY, Tables
 

@@ -6,7 +6,7 @@ from typing import LiteralString, Protocol
 from psycopg import Cursor
 from psycopg.rows import TupleRow
 
-from rujukan.domain.disclosure import Followed
+from ..domain.disclosure import Followed
 
 Tables = Cursor[TupleRow]
 """A cursor whose search path begins with the schema in which the read model's tables live."""

@@ -9,13 +9,12 @@ from msgspec import Struct
 from psycopg import Connection
 from psycopg.rows import TupleRow, class_row
 
-from rujukan.domain.authority import READERS
-from rujukan.domain.case.referrals import DraftFacts
-from rujukan.domain.casefile.moves import ReferralMove
-from rujukan.domain.casefile.state import Referral
-from rujukan.domain.codes import ReferralStatus
-from rujukan.domain.disclosure import Followed
-
+from ..domain.authority import READERS
+from ..domain.case.referrals import DraftFacts
+from ..domain.casefile.moves import ReferralMove
+from ..domain.casefile.state import Referral
+from ..domain.codes import ReferralStatus
+from ..domain.disclosure import Followed
 from .erased import drop
 from .listing import Listing, OfCase, always, now
 from .projection import OWN_AGENCY, Tables

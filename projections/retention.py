@@ -12,14 +12,13 @@ from msgspec import Meta, Struct
 from psycopg import Connection
 from psycopg.rows import TupleRow, class_row
 
-from rujukan.domain import retention
-from rujukan.domain.authority import AUDITORS
-from rujukan.domain.case.holds import HoldLiftingAsked, HoldLiftingRefused, LegalHoldLifted, LegalHoldPlaced, Lifting
-from rujukan.domain.case.lead import LeadTransferAccepted
-from rujukan.domain.case.lifecycle import CaseClosed, CaseMerged, CaseReopened
-from rujukan.domain.casefile.state import Case
-from rujukan.domain.disclosure import Followed, Written
-
+from ..domain import retention
+from ..domain.authority import AUDITORS
+from ..domain.case.holds import HoldLiftingAsked, HoldLiftingRefused, LegalHoldLifted, LegalHoldPlaced, Lifting
+from ..domain.case.lead import LeadTransferAccepted
+from ..domain.case.lifecycle import CaseClosed, CaseMerged, CaseReopened
+from ..domain.casefile.state import Case
+from ..domain.disclosure import Followed, Written
 from .erased import drop
 from .listing import IN_FUTURE, Instant, Listing
 from .projection import OWN_AGENCY, Tables

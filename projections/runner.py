@@ -18,8 +18,7 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 from psycopg.sql import SQL, Identifier, Literal
 
-from rujukan.domain.disclosure import Followed
-
+from ..domain.disclosure import Followed
 from .projection import Projection
 
 log = logging.getLogger(__name__)

@@ -10,11 +10,10 @@ from msgspec import Struct
 from psycopg import Connection
 from psycopg.rows import TupleRow, class_row
 
-from rujukan.domain.casefile.state import compartments_named
-from rujukan.domain.compartment import Compartment
-from rujukan.domain.disclosure import Followed, Told
-from rujukan.domain.erasure import ErasureRecorded
-
+from ..domain.casefile.state import compartments_named
+from ..domain.compartment import Compartment
+from ..domain.disclosure import Followed, Told
+from ..domain.erasure import ErasureRecorded
 from .erased import drop
 from .projection import OWN_AGENCY, Tables
 

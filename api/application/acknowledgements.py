@@ -6,12 +6,11 @@ The same word may come again, late, or by both ways: marks only grow, so that no
 
 from uuid import UUID
 
-from rujukan.domain import delivery
-from rujukan.domain.delivery import AcknowledgeDeliveries, Marks
-from rujukan.domain.erasure import AcknowledgeErasure
-from rujukan.domain.fact import Act, AgencyCode
-from rujukan.domain.refusal import AlreadyExists
-
+from ...domain import delivery
+from ...domain.delivery import AcknowledgeDeliveries, Marks
+from ...domain.erasure import AcknowledgeErasure
+from ...domain.fact import Act, AgencyCode
+from ...domain.refusal import AlreadyExists
 from .casework import Casework
 from .kinds import ERASURE, delivery_of
 from .ports import Deliveries

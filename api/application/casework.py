@@ -6,15 +6,14 @@ from threading import Lock
 from typing import Any, TypeVar
 from uuid import UUID
 
-from rujukan.domain.access import basis_of
-from rujukan.domain.casefile.deciding import require_known
-from rujukan.domain.casefile.state import Case
-from rujukan.domain.compartment import Compartment
-from rujukan.domain.disclosure import Written, still_readable
-from rujukan.domain.erasure import ErasureRecorded
-from rujukan.domain.fact import Act, CaseId, Fact
-from rujukan.domain.refusal import Refusal
-
+from ...domain.access import basis_of
+from ...domain.casefile.deciding import require_known
+from ...domain.casefile.state import Case
+from ...domain.compartment import Compartment
+from ...domain.disclosure import Written, still_readable
+from ...domain.erasure import ErasureRecorded
+from ...domain.fact import Act, CaseId, Fact
+from ...domain.refusal import Refusal
 from .consequences import Step
 from .kinds import CASE, ERASURE, Id, Kind, State
 from .network import Agencies

@@ -3,16 +3,15 @@
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
-from rujukan.domain import case as cases
-from rujukan.domain import erasure as erasures
-from rujukan.domain import recall
-from rujukan.domain.case.erasure import ApproveErasure, CaseErased
-from rujukan.domain.case.lifecycle import AbsorbDuplicate, MergeCase
-from rujukan.domain.casefile.state import compartments_named
-from rujukan.domain.disclosure import Written
-from rujukan.domain.fact import Act, AgencyCode, CaseId, Fact
-from rujukan.domain.refusal import Unknown
-
+from ...domain import case as cases
+from ...domain import erasure as erasures
+from ...domain import recall
+from ...domain.case.erasure import ApproveErasure, CaseErased
+from ...domain.case.lifecycle import AbsorbDuplicate, MergeCase
+from ...domain.casefile.state import compartments_named
+from ...domain.disclosure import Written
+from ...domain.fact import Act, AgencyCode, CaseId, Fact
+from ...domain.refusal import Unknown
 from .ports import Changes, Moved
 
 if TYPE_CHECKING:

@@ -6,21 +6,20 @@ from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 from uuid import UUID
 
-from rujukan.domain import agency as agencies
-from rujukan.domain import agency_state, delivery
-from rujukan.domain import case as cases
-from rujukan.domain import erasure as erasures
-from rujukan.domain.agency import agency_stream
-from rujukan.domain.agency_state import Agency
-from rujukan.domain.case.consents import ConsentNarrowed, ConsentWithdrawn
-from rujukan.domain.case.erasure import ApproveErasure, CaseErased
-from rujukan.domain.case.lifecycle import MergeCase
-from rujukan.domain.casefile.deciding import Network, require_known
-from rujukan.domain.casefile.state import Case
-from rujukan.domain.delivery import AcknowledgeDeliveries, Marks, delivery_stream
-from rujukan.domain.erasure import AcknowledgeErasure, Asked, erasure_stream
-from rujukan.domain.fact import Act, AgencyCode, CaseId, Fact
-
+from ...domain import agency as agencies
+from ...domain import agency_state, delivery
+from ...domain import case as cases
+from ...domain import erasure as erasures
+from ...domain.agency import agency_stream
+from ...domain.agency_state import Agency
+from ...domain.case.consents import ConsentNarrowed, ConsentWithdrawn
+from ...domain.case.erasure import ApproveErasure, CaseErased
+from ...domain.case.lifecycle import MergeCase
+from ...domain.casefile.deciding import Network, require_known
+from ...domain.casefile.state import Case
+from ...domain.delivery import AcknowledgeDeliveries, Marks, delivery_stream
+from ...domain.erasure import AcknowledgeErasure, Asked, erasure_stream
+from ...domain.fact import Act, AgencyCode, CaseId, Fact
 from . import consequences
 from .consequences import Afterwards, Consequence
 

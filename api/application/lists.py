@@ -7,9 +7,8 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from rujukan.domain.fact import Act, AgencyCode
-from rujukan.projections import Listing
-
+from ...domain.fact import Act, AgencyCode
+from ...projections import Listing
 from .ports import Views
 
 WAIT_SECONDS = 5.0

@@ -4,11 +4,10 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import NoReturn
 
-from rujukan.domain import agency as agencies
-from rujukan.domain.agency import agency_stream
-from rujukan.domain.agency_state import Agency
-from rujukan.domain.fact import AgencyCode
-
+from ...domain import agency as agencies
+from ...domain.agency import agency_stream
+from ...domain.agency_state import Agency
+from ...domain.fact import AgencyCode
 from .ports import Log
 
 AGENCY_SECONDS = 1.0

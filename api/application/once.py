@@ -5,8 +5,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from rujukan.domain.fact import Act
-
+from ...domain.fact import Act
 from .ports import Log, Macs, Retryable
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 from uuid import UUID
 
-from rujukan.domain.compartment import Compartment
+from ...domain.compartment import Compartment
 
 Wanted = Mapping[int, frozenset[Compartment]]
 """Position → the compartments to open there."""

@@ -8,11 +8,10 @@ from uuid import UUID
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from rujukan.domain.compartment import Compartment
-from rujukan.domain.delivery import Told
-from rujukan.domain.disclosure import Written
-from rujukan.domain.fact import Act, AgencyCode, Fact
-
+from ...domain.compartment import Compartment
+from ...domain.delivery import Told
+from ...domain.disclosure import Written
+from ...domain.fact import Act, AgencyCode, Fact
 from .opener import Opener
 
 P = ParamSpec("P")

@@ -11,11 +11,10 @@ from uuid import UUID, uuid4
 
 import msgspec
 
-from rujukan.domain.access import AccessRecorded
-from rujukan.domain.compartment import Compartment
-from rujukan.domain.disclosure import Written
-from rujukan.domain.fact import Act
-
+from ...domain.access import AccessRecorded
+from ...domain.compartment import Compartment
+from ...domain.disclosure import Written
+from ...domain.fact import Act
 from .casework import Casework
 from .opener import Opener
 from .ports import Changes

@@ -8,18 +8,17 @@ from hashlib import sha256
 from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
-from rujukan.api.application.ports import NotSealedYet
-from rujukan.consumers.evidence import bundle_parts as b
-from rujukan.consumers.evidence import container, records
-from rujukan.consumers.evidence.bundle_parts import Segment
-from rujukan.consumers.evidence.checkpoints import parse_checkpoint
-from rujukan.consumers.evidence.notes import Note
-from rujukan.consumers.evidence.proofs import Proof
-from rujukan.domain.case.disclosures import DisclosureMade
-from rujukan.domain.case.documents import DocumentAttached
-from rujukan.domain.casefile.state import compartments_named
-from rujukan.domain.compartment import Compartment
-
+from ...api.application.ports import NotSealedYet
+from ...consumers.evidence import bundle_parts as b
+from ...consumers.evidence import container, records
+from ...consumers.evidence.bundle_parts import Segment
+from ...consumers.evidence.checkpoints import parse_checkpoint
+from ...consumers.evidence.notes import Note
+from ...consumers.evidence.proofs import Proof
+from ...domain.case.disclosures import DisclosureMade
+from ...domain.case.documents import DocumentAttached
+from ...domain.casefile.state import compartments_named
+from ...domain.compartment import Compartment
 from ..ledger.log_key import BundleSeal
 from ..ledger.publishing import Quorum
 from ..ledger.store import LedgerStore, NotSealed

@@ -5,20 +5,19 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from rujukan.consumers.evidence import bundle_parts as b
-from rujukan.consumers.evidence import merkle
-from rujukan.consumers.evidence.bundle_parts import Segment
-from rujukan.consumers.evidence.checkpoints import parse_checkpoint
-from rujukan.consumers.evidence.coding import to_base64
-from rujukan.consumers.evidence.notes import COSIGNATURE_ML_DSA, PublicKey
-from rujukan.consumers.evidence.records import entry_from, read_header
-from rujukan.domain.access import AccessRecorded
-from rujukan.domain.case.documents import DocumentAttached, DocumentSuperseded
-from rujukan.domain.case.referrals import ReferralDrafted
-from rujukan.domain.compartment import ALL
-from rujukan.domain.custody import Custody, Ran, custody
-from rujukan.domain.disclosure import Written
-
+from ...consumers.evidence import bundle_parts as b
+from ...consumers.evidence import merkle
+from ...consumers.evidence.bundle_parts import Segment
+from ...consumers.evidence.checkpoints import parse_checkpoint
+from ...consumers.evidence.coding import to_base64
+from ...consumers.evidence.notes import COSIGNATURE_ML_DSA, PublicKey
+from ...consumers.evidence.records import entry_from, read_header
+from ...domain.access import AccessRecorded
+from ...domain.case.documents import DocumentAttached, DocumentSuperseded
+from ...domain.case.referrals import ReferralDrafted
+from ...domain.compartment import ALL
+from ...domain.custody import Custody, Ran, custody
+from ...domain.disclosure import Written
 from ..ledger.log_key import LogKeys
 from ..ledger.publishing import Quorum
 from ..report import facts as f

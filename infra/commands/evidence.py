@@ -107,8 +107,8 @@ def witnessing(said: argparse.Namespace, stop: threading.Event) -> Iterator[list
     if said.log is None:
         yield found
         return
-    from rujukan.consumers.agency.witnessing.at_work import LogClient, follow
-    from rujukan.consumers.agency.witnessing.witness import Misbehaviour
+    from ...consumers.agency.witnessing.at_work import LogClient, follow
+    from ...consumers.agency.witnessing.witness import Misbehaviour
 
     witness = _open(said)
 
@@ -129,8 +129,8 @@ def _witness(settings: Settings, said: argparse.Namespace) -> int:
         raise Failed("say where the witness's keys are, or will be: --witness-key FILE")
     if said.keygen:
         return _keygen(said.keygen, said.witness_key)
-    from rujukan.consumers.agency.witnessing.at_work import LogClient, WitnessServer, follow, watch
-    from rujukan.consumers.agency.witnessing.witness import Misbehaviour
+    from ...consumers.agency.witnessing.at_work import LogClient, WitnessServer, follow, watch
+    from ...consumers.agency.witnessing.witness import Misbehaviour
 
     witness = _open(said)
     if said.clear_alarm is not None:
@@ -166,8 +166,8 @@ def _witness(settings: Settings, said: argparse.Namespace) -> int:
 
 
 def _keygen(name: str, file: Path) -> int:
-    from rujukan.consumers.evidence.coding import to_base64
-    from rujukan.consumers.evidence.notes import COSIGNATURE, COSIGNATURE_ML_DSA, SigningKey
+    from ...consumers.evidence.coding import to_base64
+    from ...consumers.evidence.notes import COSIGNATURE, COSIGNATURE_ML_DSA, SigningKey
 
     seeds = {str(kind): os.urandom(32) for kind in (COSIGNATURE_ML_DSA, COSIGNATURE)}
     keys = [SigningKey(name, int(kind), seed).public for kind, seed in seeds.items()]
@@ -181,9 +181,9 @@ def _keygen(name: str, file: Path) -> int:
 
 
 def _open(said: argparse.Namespace) -> Any:
-    from rujukan.consumers.agency.witnessing.witness import Evidence, Witness
-    from rujukan.consumers.evidence.coding import from_base64
-    from rujukan.consumers.evidence.notes import SigningKey, parse_vkey
+    from ...consumers.agency.witnessing.witness import Evidence, Witness
+    from ...consumers.evidence.coding import from_base64
+    from ...consumers.evidence.notes import SigningKey, parse_vkey
 
     if said.witness_key.stat().st_mode & 0o077:
         raise Failed(f"{said.witness_key} can be read by others; chmod 600 it")
@@ -209,11 +209,11 @@ def _state(said: argparse.Namespace) -> Path:
 
 
 def _verify(settings: Settings, said: argparse.Namespace) -> int:
-    from rujukan.consumers.evidence import container, words
-    from rujukan.consumers.evidence.bundles import Refused, verify_bundle
-    from rujukan.consumers.evidence.policies import parse_policy
-    from rujukan.consumers.evidence.proofs import FIRST_LINE, parse_proof, verify_proof
-    from rujukan.consumers.evidence.refused import NotProven
+    from ...consumers.evidence import container, words
+    from ...consumers.evidence.bundles import Refused, verify_bundle
+    from ...consumers.evidence.policies import parse_policy
+    from ...consumers.evidence.proofs import FIRST_LINE, parse_proof, verify_proof
+    from ...consumers.evidence.refused import NotProven
 
     with said.file.open("rb") as file:
         data = file.read(container.LARGEST // 2 + 1)
@@ -271,8 +271,8 @@ def _signed(unchecked: Sequence[str]) -> list[str]:
 
 def _signature(pdf: bytes, name: str, said: argparse.Namespace) -> list[str]:
     """What the electronic signature in a report shows. Raises Refused where it is broken."""
-    from rujukan.consumers.evidence import words
-    from rujukan.consumers.evidence.bundles import Refused
+    from ...consumers.evidence import words
+    from ...consumers.evidence.bundles import Refused
 
     try:
         from cryptography.x509 import load_pem_x509_certificates
@@ -326,8 +326,7 @@ def _position(api: Any, case: object, when: str) -> int:
 
 
 def _ledger(settings: Settings, said: argparse.Namespace) -> int:
-    from rujukan.consumers.evidence.notes import parse_note
-
+    from ...consumers.evidence.notes import parse_note
     from .. import composition
     from ..database import FOLLOWER, as_role
     from ..ledger.auditing import audit

@@ -70,8 +70,7 @@ def sync(settings: Settings, said: argparse.Namespace) -> int:
 
 def members(settings: Settings) -> "list[Member]":
     """The network's agencies, as the list has them once it is up to date."""
-    from rujukan.projections import directory
-
+    from ...projections import directory
     from .. import composition
     from ..kafka.planning import Member
 

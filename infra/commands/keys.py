@@ -51,8 +51,7 @@ def keys(settings: Settings, said: argparse.Namespace) -> int:
 
 def list_erasures(settings: Settings, said: argparse.Namespace) -> int:
     """Every erasure of the network, the latest first."""
-    from rujukan.projections import erasures
-
+    from ...projections import erasures
     from .. import composition
     from ..system import running
 
@@ -70,8 +69,7 @@ def list_erasures(settings: Settings, said: argparse.Namespace) -> int:
 
 def list_retention(settings: Settings, said: argparse.Namespace) -> int:
     """What falls due, what is held against it, and by which rule."""
-    from rujukan.projections import retention
-
+    from ...projections import retention
     from .. import composition
     from ..system import running
 

@@ -15,13 +15,13 @@ from . import evidence
 from .evidence import Failed, stopped_by_signal
 
 if TYPE_CHECKING:
-    from rujukan.consumers.agency.inbox.inbox import Inbox
-    from rujukan.consumers.agency.subscribing.keys import Keys
-    from rujukan.consumers.agency.subscribing.subscription import Subscription
-    from rujukan.consumers.agency.transports.feed import Feed
-    from rujukan.consumers.agency.transports.webhook_source import WebhookSource
-    from rujukan.consumers.wire.envelope import Opener
-    from rujukan.consumers.wire.kafka.access import KafkaAccess
+    from ...consumers.agency.inbox.inbox import Inbox
+    from ...consumers.agency.subscribing.keys import Keys
+    from ...consumers.agency.subscribing.subscription import Subscription
+    from ...consumers.agency.transports.feed import Feed
+    from ...consumers.agency.transports.webhook_source import WebhookSource
+    from ...consumers.wire.envelope import Opener
+    from ...consumers.wire.kafka.access import KafkaAccess
 
 MISSING = 3
 """Exit status where something is missing: a gap stands, or a witness found the log contradicting itself."""
@@ -125,7 +125,7 @@ def _add_sinks(parser: argparse.ArgumentParser) -> None:
 
 def keygen(settings: Settings, said: argparse.Namespace) -> int:
     """Make a key pair; a file that is there is never overwritten."""
-    from rujukan.consumers.wire.envelope import AgencyKey
+    from ...consumers.wire.envelope import AgencyKey
 
     key = AgencyKey.generate(said.id)
     try:
@@ -181,7 +181,7 @@ def show_inbox(settings: Settings, said: argparse.Namespace) -> int:
 
 def dead_letters(settings: Settings, said: argparse.Namespace) -> int:
     """List them, show some, or hand them to the handler once more. Status 1 where one still is one."""
-    from rujukan.consumers.agency.subscribing.recovery import NotRecovered, opened, recover
+    from ...consumers.agency.subscribing.recovery import NotRecovered, opened, recover
 
     inbox = _inbox(said, _sink(said))
     name: str = said.agency
@@ -204,7 +204,7 @@ def dead_letters(settings: Settings, said: argparse.Namespace) -> int:
             about["bytes"] = len(found.sealed.value or b"") if found.sealed is not None else None
             print(json.dumps(about, indent=2))
             if said.open:
-                from rujukan.consumers.agency.subscribing.sinks import to_json
+                from ...consumers.agency.subscribing.sinks import to_json
 
                 try:
                     delivery = opened(found, _opener(said), feed).delivery
@@ -229,8 +229,8 @@ def dead_letters(settings: Settings, said: argparse.Namespace) -> int:
 def _subscription(
     said: argparse.Namespace, keys: "Keys", inbox: "Inbox[Any]", kafka: "KafkaAccess | None", feed: "Feed | None"
 ) -> "Subscription":
-    from rujukan.consumers.agency import Begin, FeedSource, Rules, Subscription, from_feed, is_known, replay
-    from rujukan.consumers.agency.transports.transport import Source
+    from ...consumers.agency import Begin, FeedSource, Rules, Subscription, from_feed, is_known, replay
+    from ...consumers.agency.transports.transport import Source
 
     outside = said.to_command or said.to_webhook or said.stop_after
     rules = Rules(
@@ -248,14 +248,14 @@ def _subscription(
             source = from_feed(said.agency, feed, begin, said.case)
         else:
             assert kafka is not None
-            from rujukan.consumers.agency import from_kafka
+            from ...consumers.agency import from_kafka
 
             source = from_kafka(said.agency, kafka, begin)
         return replay(source, keys, service, inbox, begin, case=said.case, rules=rules, name=said.name)
     if said.listen:
         return Subscription(_listening(said, feed), keys, service, inbox, feed=feed, rules=rules)
     if kafka is not None:
-        from rujukan.consumers.agency import KafkaSource
+        from ...consumers.agency import KafkaSource
 
         source = KafkaSource(said.agency, kafka)
         return Subscription(source, keys, service, inbox, feed=feed, rules=rules)
@@ -265,8 +265,8 @@ def _subscription(
 
 
 def _listening(said: argparse.Namespace, feed: "Feed | None") -> "WebhookSource":
-    from rujukan.consumers.agency.transports.webhook_signature import keys_in
-    from rujukan.consumers.agency.transports.webhook_source import WebhookSource
+    from ...consumers.agency.transports.webhook_signature import keys_in
+    from ...consumers.agency.transports.webhook_source import WebhookSource
 
     if not said.webhook_secret_file:
         raise Failed("say what is posted is checked with: --webhook-secret-file FILE")
@@ -295,7 +295,7 @@ def _listening(said: argparse.Namespace, feed: "Feed | None") -> "WebhookSource"
 
 
 def _kafka(settings: Settings, said: argparse.Namespace) -> "KafkaAccess | None":
-    from rujukan.consumers.wire.kafka.access import KafkaAccess, password_in
+    from ...consumers.wire.kafka.access import KafkaAccess, password_in
 
     address = said.kafka or ("" if said.feed else settings.kafka)
     if not address:
@@ -305,7 +305,7 @@ def _kafka(settings: Settings, said: argparse.Namespace) -> "KafkaAccess | None"
 
 
 def _feed(said: argparse.Namespace) -> "Feed | None":
-    from rujukan.consumers.agency.transports.feed import Feed
+    from ...consumers.agency.transports.feed import Feed
 
     if not said.feed:
         return None
@@ -321,7 +321,7 @@ def _feed(said: argparse.Namespace) -> "Feed | None":
 
 
 def _keys(said: argparse.Namespace) -> "Keys":
-    from rujukan.consumers.agency import KeyDirectory, key_from
+    from ...consumers.agency import KeyDirectory, key_from
 
     if said.key and said.keys:
         raise Failed("say --key or --keys, not both")
@@ -333,7 +333,7 @@ def _keys(said: argparse.Namespace) -> "Keys":
 
 
 def _service_keys(said: argparse.Namespace) -> list[Any]:
-    from rujukan.consumers.agency import service_key
+    from ...consumers.agency import service_key
 
     if not said.service_key:
         raise Failed("say the service's public key: --service-key KEY|FILE")
@@ -341,7 +341,7 @@ def _service_keys(said: argparse.Namespace) -> list[Any]:
 
 
 def _opener(said: argparse.Namespace) -> "Opener":
-    from rujukan.consumers.wire.envelope import Opener
+    from ...consumers.wire.envelope import Opener
 
     return Opener(_keys(said), _service_keys(said))
 
@@ -350,16 +350,16 @@ def _inbox(said: argparse.Namespace, handler: Any) -> "Inbox[Any]":
     where = said.inbox or f"{said.agency}.db"
     handled_is_deleted = getattr(said, "handled_is_deleted", False)
     if where.startswith(("postgresql://", "postgres://")):
-        from rujukan.consumers.agency import PostgresInbox
+        from ...consumers.agency import PostgresInbox
 
         return PostgresInbox(where, handler, handled_is_deleted=handled_is_deleted)
-    from rujukan.consumers.agency import SqliteInbox
+    from ...consumers.agency import SqliteInbox
 
     return SqliteInbox(where, handler, handled_is_deleted=handled_is_deleted)
 
 
 def _sink(said: argparse.Namespace) -> Callable[[Any, Any], object]:
-    from rujukan.consumers.agency.subscribing import sinks
+    from ...consumers.agency.subscribing import sinks
 
     if said.to_directory:
         return sinks.to_directory(said.to_directory)

@@ -24,19 +24,18 @@ from msgspec.structs import replace
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from rujukan.api.application.acknowledgements import Acknowledgements
-from rujukan.api.application.casework import Casework
-from rujukan.api.application.ports import Clock, Moved
-from rujukan.consumers.wire import acknowledgement
-from rujukan.consumers.wire.kafka import clients, topics
-from rujukan.consumers.wire.kafka.access import Access, options
-from rujukan.consumers.wire.kafka.internals import in_hand
-from rujukan.consumers.wire.kafka.unreadable import UNREADABLE, pass_by
-from rujukan.domain.codes import Purpose, Role
-from rujukan.domain.delivery import AcknowledgeDeliveries, Mark
-from rujukan.domain.fact import Act, AgencyCode
-from rujukan.domain.refusal import AgencyInactive, Refusal
-
+from ...api.application.acknowledgements import Acknowledgements
+from ...api.application.casework import Casework
+from ...api.application.ports import Clock, Moved
+from ...consumers.wire import acknowledgement
+from ...consumers.wire.kafka import clients, topics
+from ...consumers.wire.kafka.access import Access, options
+from ...consumers.wire.kafka.internals import in_hand
+from ...consumers.wire.kafka.unreadable import UNREADABLE, pass_by
+from ...domain.codes import Purpose, Role
+from ...domain.delivery import AcknowledgeDeliveries, Mark
+from ...domain.fact import Act, AgencyCode
+from ...domain.refusal import AgencyInactive, Refusal
 from ..locks import Lock
 from ..system_act import SYSTEM_ACTOR
 

@@ -4,10 +4,9 @@ from time import monotonic
 
 from cryptography.hazmat.primitives.hpke import MLKEM768X25519PublicKey
 
-from rujukan.consumers.wire import envelope
-from rujukan.domain import agency as agencies
-from rujukan.domain.agency_state import Agency
-
+from ...consumers.wire import envelope
+from ...domain import agency as agencies
+from ...domain.agency_state import Agency
 from ..store.event_store import EventStore
 
 KEYS_SECONDS = 1.0

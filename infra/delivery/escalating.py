@@ -14,17 +14,16 @@ from uuid import UUID, uuid4
 
 from msgspec.structs import replace
 
-from rujukan import projections
-from rujukan.api.application.casework import Casework
-from rujukan.api.application.kinds import CASE
-from rujukan.api.application.ports import Clock, Gone, Moved, Unavailable
-from rujukan.domain.case.glass import HIGHEST_REMINDER, RULE, RaiseGlassReview
-from rujukan.domain.case.reminders import HIGHEST_ESCALATION, EscalateReferral, RaiseUndelivered
-from rujukan.domain.casefile.clocks import RaiseClock
-from rujukan.domain.fact import CaseId, ClockId, Fact, GlassId, ReferralId
-from rujukan.domain.refusal import Refusal
-from rujukan.projections import deliveries, emergencies, escalations, referral_box
-
+from ... import projections
+from ...api.application.casework import Casework
+from ...api.application.kinds import CASE
+from ...api.application.ports import Clock, Gone, Moved, Unavailable
+from ...domain.case.glass import HIGHEST_REMINDER, RULE, RaiseGlassReview
+from ...domain.case.reminders import HIGHEST_ESCALATION, EscalateReferral, RaiseUndelivered
+from ...domain.casefile.clocks import RaiseClock
+from ...domain.fact import CaseId, ClockId, Fact, GlassId, ReferralId
+from ...domain.refusal import Refusal
+from ...projections import deliveries, emergencies, escalations, referral_box
 from ..database import AWAY
 from ..store.event_store import EventStore
 from ..system_act import system_act

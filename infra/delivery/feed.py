@@ -9,10 +9,9 @@ from uuid import UUID
 
 import msgspec
 
-from rujukan.api.application.ports import SealedMessage, Unavailable
-from rujukan.consumers.wire import envelope
-from rujukan.domain.refusal import KeyMissing
-
+from ...api.application.ports import SealedMessage, Unavailable
+from ...consumers.wire import envelope
+from ...domain.refusal import KeyMissing
 from .agency_keys import NoKey, NotTold
 from .bell import Bell
 from .telling import Tellings

@@ -3,9 +3,8 @@
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 
-from rujukan.consumers.publishing.supply import TopicProgress
-from rujukan.projections import directory
-
+from ...consumers.publishing.supply import TopicProgress
+from ...projections import directory
 from ..database import Pool
 from .bell import Bell
 from .telling import Tellings

@@ -5,8 +5,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import Iterable
 from uuid import UUID
 
-from rujukan.domain.delivery import Told
-
+from ...domain.delivery import Told
 from ..database import Pool, acting_for
 from ..keys.home import Macs
 from ..keys.names import DELIVERY_RECEIPT

@@ -20,13 +20,12 @@ import psycopg
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from rujukan.domain import agency as agencies
-from rujukan.domain import agency_keys, webhook
-from rujukan.domain.agency_keys import KeyRegistered, KeyRetired, ResealingApproved
-from rujukan.domain.agency_state import Agency
-from rujukan.domain.disclosure import Followed, Told
-from rujukan.domain.erasure import DeletionAsked
-
+from ...domain import agency as agencies
+from ...domain import agency_keys, webhook
+from ...domain.agency_keys import KeyRegistered, KeyRetired, ResealingApproved
+from ...domain.agency_state import Agency
+from ...domain.disclosure import Followed, Told
+from ...domain.erasure import DeletionAsked
 from ..store.following import Follower
 from ..webhooks import rows as webhook_rows
 

@@ -17,11 +17,10 @@ from uuid import UUID
 
 from msgspec import Raw, Struct
 
-from rujukan.consumers.publishing.supply import Again, Supplied
-from rujukan.consumers.wire import batch, envelope
-from rujukan.consumers.wire.envelope import ERASED, Attributes, Delivery, Message, Unsigned
-from rujukan.domain.compartment import Compartment
-
+from ...consumers.publishing.supply import Again, Supplied
+from ...consumers.wire import batch, envelope
+from ...consumers.wire.envelope import ERASED, Attributes, Delivery, Message, Unsigned
+from ...domain.compartment import Compartment
 from ..database import Pool, acting_for
 from ..keys.handles import Keys, Signer
 from ..keys.home import Macs

@@ -11,14 +11,13 @@ from uuid import UUID
 import httpx
 from rich.console import Console
 
-from rujukan.consumers.agency.witnessing.at_work import LogClient, follow
-from rujukan.consumers.agency.witnessing.witness import Witness
-from rujukan.consumers.evidence import words
-from rujukan.consumers.evidence.bundles import verify_bundle
-from rujukan.consumers.evidence.notes import COSIGNATURE_ML_DSA, SigningKey
-from rujukan.consumers.evidence.policies import parse_policy
-from rujukan.consumers.evidence.refused import NotProven
-
+from ...consumers.agency.witnessing.at_work import LogClient, follow
+from ...consumers.agency.witnessing.witness import Witness
+from ...consumers.evidence import words
+from ...consumers.evidence.bundles import verify_bundle
+from ...consumers.evidence.notes import COSIGNATURE_ML_DSA, SigningKey
+from ...consumers.evidence.policies import parse_policy
+from ...consumers.evidence.refused import NotProven
 from .. import composition
 from ..database import FOLLOWER, as_role
 from ..ledger.auditing import audit

@@ -7,11 +7,10 @@ from threading import Event, Thread
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from rujukan.consumers.agency.inbox.inbox import SqliteInbox
-from rujukan.consumers.agency.kafka.source import KafkaSource
-from rujukan.consumers.agency.subscribing.subscription import Subscription
-from rujukan.consumers.wire.envelope import AgencyKey, Delivery
-
+from ...consumers.agency.inbox.inbox import SqliteInbox
+from ...consumers.agency.kafka.source import KafkaSource
+from ...consumers.agency.subscribing.subscription import Subscription
+from ...consumers.wire.envelope import AgencyKey, Delivery
 from ..store.following import Follower
 
 

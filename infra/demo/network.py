@@ -3,10 +3,9 @@
 from pathlib import Path
 from typing import NamedTuple
 
-from rujukan.api.application.casework import Casework
-from rujukan.consumers.wire.envelope import AgencyKey
-from rujukan.domain.codes import AgencyKind, Role, Service
-
+from ...api.application.casework import Casework
+from ...consumers.wire.envelope import AgencyKey
+from ...domain.codes import AgencyKind, Role, Service
 from .. import onboarding
 from ..issuer import usual_actor
 

@@ -10,8 +10,7 @@ import httpx
 from msgspec.structs import replace
 from rich.console import Console
 
-from rujukan.domain.codes import Purpose, Role
-
+from ...domain.codes import Purpose, Role
 from .. import composition
 from ..settings import Settings
 from ..system import System

@@ -9,8 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from rujukan.domain.codes import ReferralStatus, Service, Urgency
-
+from ...domain.codes import ReferralStatus, Service, Urgency
 from .. import composition
 from ..importing import importer
 from ..settings import Settings

@@ -13,8 +13,7 @@ from typing import Any, NamedTuple
 
 import httpx
 
-from rujukan.domain.codes import Purpose, Role
-
+from ...domain.codes import Purpose, Role
 from ..issuer import EmbeddedIssuer, usual_actor
 
 Says = Callable[[str, str], None]

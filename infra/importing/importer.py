@@ -25,20 +25,20 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from rujukan.domain import agency as agencies
-from rujukan.domain import agency_state
-from rujukan.domain import case as cases
-from rujukan.domain.agency import AddMember, RegisterAgency, agency_stream
-from rujukan.domain.agency_state import Agency
-from rujukan.domain.authority import roles_for
-from rujukan.domain.case.consents import GiveConsent
-from rujukan.domain.case.fulfilment import AcceptReferral, CompleteReferral, ReceiveReferral, StartReferral
-from rujukan.domain.case.intake import OpenCase
-from rujukan.domain.case.lifecycle import CloseCase
-from rujukan.domain.case.notes import RecordNote
-from rujukan.domain.case.referrals import DraftReferral, SendReferral
-from rujukan.domain.casefile.state import Case
-from rujukan.domain.codes import (
+from ...domain import agency as agencies
+from ...domain import agency_state
+from ...domain import case as cases
+from ...domain.agency import AddMember, RegisterAgency, agency_stream
+from ...domain.agency_state import Agency
+from ...domain.authority import roles_for
+from ...domain.case.consents import GiveConsent
+from ...domain.case.fulfilment import AcceptReferral, CompleteReferral, ReceiveReferral, StartReferral
+from ...domain.case.intake import OpenCase
+from ...domain.case.lifecycle import CloseCase
+from ...domain.case.notes import RecordNote
+from ...domain.case.referrals import DraftReferral, SendReferral
+from ...domain.casefile.state import Case
+from ...domain.codes import (
     AgeGroup,
     AgencyKind,
     Channel,
@@ -52,9 +52,8 @@ from rujukan.domain.codes import (
     Service,
     Urgency,
 )
-from rujukan.domain.fact import Act, ActorId, AgencyCode, CaseId, Fact
-from rujukan.domain.refusal import NotForThisRole, Refusal
-
+from ...domain.fact import Act, ActorId, AgencyCode, CaseId, Fact
+from ...domain.refusal import NotForThisRole, Refusal
 from ..store.event_store import Conflict, EventStore, Stream
 from ..system_act import SYSTEM_AGENCY, system_act
 from .xes import USUAL, Limits, Reader, Trace, XesError, XesEvent

@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from rujukan.consumers.wire.kafka.access import KafkaAccess, password_in
-
+from ...consumers.wire.kafka.access import KafkaAccess, password_in
 from ..settings import PREFIX, Settings
 
 

@@ -23,9 +23,8 @@ from kafka.admin import (
 from kafka.errors import for_code
 from kafka.protocol.admin import AlterClientQuotasRequest, DescribeClientQuotasRequest
 
-from rujukan.consumers.wire.kafka import clients, topics
-from rujukan.consumers.wire.kafka.access import KafkaAccess
-
+from ...consumers.wire.kafka import clients, topics
+from ...consumers.wire.kafka.access import KafkaAccess
 from .credentials import Credentials
 from .planning import (
     Allow,

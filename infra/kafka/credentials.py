@@ -8,7 +8,7 @@ import os
 import secrets
 from pathlib import Path
 
-from rujukan.consumers.wire.kafka.access import PASSWORD_PROPERTY, KafkaAccess, password_in
+from ...consumers.wire.kafka.access import PASSWORD_PROPERTY, KafkaAccess, password_in
 
 PASSWORD_BYTES = 32
 

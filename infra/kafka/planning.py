@@ -14,9 +14,9 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from rujukan.consumers.wire import acknowledgement
-from rujukan.consumers.wire.kafka.topics import acks_of, dead_letters_of, topic_of
-from rujukan.domain.fact import AgencyCode
+from ...consumers.wire import acknowledgement
+from ...consumers.wire.kafka.topics import acks_of, dead_letters_of, topic_of
+from ...domain.fact import AgencyCode
 
 ADMIN_USER = "rujukan-admin"
 SERVICE_USER = "rujukan-service"

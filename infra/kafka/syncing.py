@@ -6,9 +6,8 @@ It can be run at any time, any number of times, and again after it was interrupt
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from rujukan.consumers.wire.kafka.access import KafkaAccess
-from rujukan.domain.fact import AgencyCode
-
+from ...consumers.wire.kafka.access import KafkaAccess
+from ...domain.fact import AgencyCode
 from .administration import Administration
 from .credentials import Credentials
 from .planning import Member, Options, Plan, Step, plan, topics_of

@@ -13,12 +13,11 @@ import psycopg
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from rujukan.consumers.evidence.checkpoints import parse_checkpoint
-from rujukan.consumers.evidence.notes import Note, PublicKey, verify
-from rujukan.consumers.evidence.records import entry_of, leaf_entry
-from rujukan.consumers.evidence.refused import Malformed, NotProven
-from rujukan.consumers.evidence.tiles import Tile, TiledTree
-
+from ...consumers.evidence.checkpoints import parse_checkpoint
+from ...consumers.evidence.notes import Note, PublicKey, verify
+from ...consumers.evidence.records import entry_of, leaf_entry
+from ...consumers.evidence.refused import Malformed, NotProven
+from ...consumers.evidence.tiles import Tile, TiledTree
 from . import store
 from .sealer import Edge
 from .store import ENTRY_BYTES, Batch

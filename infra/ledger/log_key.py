@@ -6,9 +6,8 @@ Ed25519 key, which is handed to it for texts of that kind only (`keys/names.py`)
 
 from typing import NamedTuple
 
-from rujukan.consumers.evidence.checkpoints import Checkpoint
-from rujukan.consumers.evidence.notes import COSIGNATURE_ML_DSA, ED25519, Note, NoteSigner, PublicKey
-
+from ...consumers.evidence.checkpoints import Checkpoint
+from ...consumers.evidence.notes import COSIGNATURE_ML_DSA, ED25519, Note, NoteSigner, PublicKey
 from ..keys.handles import Keys
 from ..keys.names import BUNDLE_SEAL, LEDGER_ED25519, LEDGER_ML_DSA
 

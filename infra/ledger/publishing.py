@@ -5,14 +5,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from threading import Lock
 
-from rujukan.api.application.ports import NotSealedYet, NotTaken
-from rujukan.consumers.evidence import notes
-from rujukan.consumers.evidence.checkpoints import parse_checkpoint
-from rujukan.consumers.evidence.notes import Note, PublicKey, parse_note
-from rujukan.consumers.evidence.policies import Policy, parse_policy
-from rujukan.consumers.evidence.refused import NotProven
-from rujukan.consumers.evidence.tiles import parse_path
-
+from ...api.application.ports import NotSealedYet, NotTaken
+from ...consumers.evidence import notes
+from ...consumers.evidence.checkpoints import parse_checkpoint
+from ...consumers.evidence.notes import Note, PublicKey, parse_note
+from ...consumers.evidence.policies import Policy, parse_policy
+from ...consumers.evidence.refused import NotProven
+from ...consumers.evidence.tiles import parse_path
 from .store import LedgerStore, NotSealed
 
 log = logging.getLogger(__name__)

@@ -18,13 +18,12 @@ import psycopg
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from rujukan.consumers.evidence import merkle
-from rujukan.consumers.evidence.checkpoints import Checkpoint, parse_checkpoint
-from rujukan.consumers.evidence.notes import Note, parse_note, verify
-from rujukan.consumers.evidence.records import leaf_entry
-from rujukan.consumers.evidence.refused import NotProven
-from rujukan.consumers.evidence.tiles import WIDTH, Tile, TiledTree, tile_of
-
+from ...consumers.evidence import merkle
+from ...consumers.evidence.checkpoints import Checkpoint, parse_checkpoint
+from ...consumers.evidence.notes import Note, parse_note, verify
+from ...consumers.evidence.records import leaf_entry
+from ...consumers.evidence.refused import NotProven
+from ...consumers.evidence.tiles import WIDTH, Tile, TiledTree, tile_of
 from ..locks import Lock
 from . import store
 from .log_key import LogKey

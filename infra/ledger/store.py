@@ -14,12 +14,11 @@ from typing import Any, NamedTuple, TypeVar
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from rujukan.consumers.evidence import merkle, tiles
-from rujukan.consumers.evidence.checkpoints import Checkpoint, parse_checkpoint
-from rujukan.consumers.evidence.notes import Note, Signature, parse_note, parse_signature
-from rujukan.consumers.evidence.proofs import Proof
-from rujukan.consumers.evidence.tiles import ENTRIES, WIDTH, Levels, Tile, TiledTree
-
+from ...consumers.evidence import merkle, tiles
+from ...consumers.evidence.checkpoints import Checkpoint, parse_checkpoint
+from ...consumers.evidence.notes import Note, Signature, parse_note, parse_signature
+from ...consumers.evidence.proofs import Proof
+from ...consumers.evidence.tiles import ENTRIES, WIDTH, Levels, Tile, TiledTree
 from ..database import Pool
 from ..store.sealed_record import author_of
 

@@ -12,14 +12,13 @@ from threading import Event
 
 import httpx
 
-from rujukan.consumers.evidence import notes
-from rujukan.consumers.evidence.add_checkpoint import request
-from rujukan.consumers.evidence.checkpoints import Checkpoint, parse_checkpoint
-from rujukan.consumers.evidence.coding import decimal
-from rujukan.consumers.evidence.notes import Note, PublicKey, parse_signature
-from rujukan.consumers.evidence.policies import parse_policy
-from rujukan.consumers.evidence.refused import Malformed, NotProven
-
+from ...consumers.evidence import notes
+from ...consumers.evidence.add_checkpoint import request
+from ...consumers.evidence.checkpoints import Checkpoint, parse_checkpoint
+from ...consumers.evidence.coding import decimal
+from ...consumers.evidence.notes import Note, PublicKey, parse_signature
+from ...consumers.evidence.policies import parse_policy
+from ...consumers.evidence.refused import Malformed, NotProven
 from .store import LedgerStore, NotSealed
 
 log = logging.getLogger(__name__)

@@ -8,14 +8,13 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from functools import cache
 from typing import Any, get_args, get_type_hints
 
-from rujukan.domain.catalogue import TOPICS
-from rujukan.domain.codes import AgencyKind, Code
-from rujukan.domain.compartment import CompartmentWord
-from rujukan.domain.declaring import FIELDS, HAPPENED
-from rujukan.domain.fact import AgencyCode, Recipient
-from rujukan.domain.field_words import COMPARTMENTS
-from rujukan.domain.words import Language
-
+from ...domain.catalogue import TOPICS
+from ...domain.codes import AgencyKind, Code
+from ...domain.compartment import CompartmentWord
+from ...domain.declaring import FIELDS, HAPPENED
+from ...domain.fact import AgencyCode, Recipient
+from ...domain.field_words import COMPARTMENTS
+from ...domain.words import Language
 from .facts import Agency, Value
 
 _SAID_BY_TYPE = {"agency": AgencyCode, "recipient": Recipient, "compartment": CompartmentWord}

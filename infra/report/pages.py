@@ -4,9 +4,8 @@ from collections import Counter
 
 from msgspec import Struct
 
-from rujukan.domain import codes
-from rujukan.domain.words import Language
-
+from ...domain import codes
+from ...domain.words import Language
 from . import labels
 from .canvas import GREY, WARN, Canvas
 from .facts import Clock, Document, Event, Referral, ReportFacts

@@ -30,7 +30,7 @@ from pyhanko.sign.validation.status import PdfSignatureStatus, SignatureCoverage
 from pyhanko_certvalidator import ValidationContext
 from pyhanko_certvalidator.registry import SimpleCertificateStore
 
-from rujukan.domain.words import Language
+from ...domain.words import Language
 
 logging.getLogger("pyhanko.sign.validation").setLevel(logging.CRITICAL)
 # A chain that leads nowhere is a finding of ours; pyhanko would print a traceback with the signer's name beside it.

@@ -11,9 +11,8 @@ from typing import Any
 
 import msgspec
 
-from rujukan.consumers.wire.envelope import CONTENT_TYPE
-from rujukan.consumers.wire.kafka.topics import topic_of
-
+from ...consumers.wire.envelope import CONTENT_TYPE
+from ...consumers.wire.kafka.topics import topic_of
 from .described import described, meaning, title
 from .frozen import all_shapes
 from .shapes import ACKNOWLEDGEMENT, CLOUDEVENT, DELIVERY, HEADERS, NUMBER, PLACEHOLDER, Name, Schema

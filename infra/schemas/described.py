@@ -4,14 +4,13 @@ from collections.abc import Mapping
 from inspect import getdoc
 from typing import Any
 
-from rujukan.domain import catalogue
-from rujukan.domain.codes import CODE_LISTS
-from rujukan.domain.compartment import ALL
-from rujukan.domain.declaring import Step
-from rujukan.domain.field_words import COMPARTMENTS
-from rujukan.domain.words import Words
-from rujukan.infra.report import labels
-
+from ...domain import catalogue
+from ...domain.codes import CODE_LISTS
+from ...domain.compartment import ALL
+from ...domain.declaring import Step
+from ...domain.field_words import COMPARTMENTS
+from ...domain.words import Words
+from ..report import labels
 from .envelope_words import ACKNOWLEDGEMENT, ATTRIBUTES, DELIVERY, ENVELOPE
 from .shapes import PLACEHOLDER, Name, Schema
 from .words import PLACEHOLDER as PLACEHOLDER_TITLE

@@ -1,6 +1,6 @@
 """What the attributes and parts around an event mean, in Indonesian and English."""
 
-from rujukan.domain.words import Words
+from ...domain.words import Words
 
 ATTRIBUTES: dict[str, Words] = {
     "specversion": Words("Versi CloudEvents", "Version of CloudEvents"),

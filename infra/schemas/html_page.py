@@ -6,8 +6,7 @@ from hashlib import sha256
 from html import escape
 from typing import Any
 
-from rujukan.domain.words import Words
-
+from ...domain.words import Words
 from .asyncapi import ABOUT
 from .reading import RULES, Article, Chapter, CodeList, Field, around, chapters, code_lists, compartments
 

@@ -3,12 +3,11 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from rujukan.domain import catalogue
-from rujukan.domain.codes import CODE_LISTS
-from rujukan.domain.declaring import Step
-from rujukan.domain.field_words import COMPARTMENTS
-from rujukan.domain.words import Words
-
+from ...domain import catalogue
+from ...domain.codes import CODE_LISTS
+from ...domain.declaring import Step
+from ...domain.field_words import COMPARTMENTS
+from ...domain.words import Words
 from .described import field_title, meaning, title
 from .frozen import all_shapes
 from .shapes import ACKNOWLEDGEMENT, COMPARTMENT_WORDS, DELIVERY, HEADERS, NUMBER, PLACEHOLDER, Name, Schema

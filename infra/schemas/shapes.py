@@ -17,12 +17,12 @@ from typing import Any, NamedTuple, get_args, get_type_hints
 
 import msgspec
 
-from rujukan.consumers.wire.acknowledgement import Acknowledgement
-from rujukan.consumers.wire.batch import LARGEST
-from rujukan.consumers.wire.envelope import ATTRIBUTES, CONTENT_TYPE, ERASED, TYPE, Delivery
-from rujukan.domain import catalogue
-from rujukan.domain.codes import CODE_LISTS
-from rujukan.domain.compartment import ALL, Compartment, CompartmentWord
+from ...consumers.wire.acknowledgement import Acknowledgement
+from ...consumers.wire.batch import LARGEST
+from ...consumers.wire.envelope import ATTRIBUTES, CONTENT_TYPE, ERASED, TYPE, Delivery
+from ...domain import catalogue
+from ...domain.codes import CODE_LISTS
+from ...domain.compartment import ALL, Compartment, CompartmentWord
 
 Schema = dict[str, Any]
 

@@ -4,12 +4,12 @@ What an event means, and whom it speaks to, its subject declares (domain/declari
 What the declarations do not say stands here. The tests ask for words for whatever can be told.
 """
 
-from rujukan.consumers.wire.envelope import ERASED
-from rujukan.domain import catalogue
-from rujukan.domain.declaring import HAPPENED, Shared, Step
-from rujukan.domain.erasure import DeletionAsked
-from rujukan.domain.fact import Fact
-from rujukan.domain.words import Words
+from ...consumers.wire.envelope import ERASED
+from ...domain import catalogue
+from ...domain.declaring import HAPPENED, Shared, Step
+from ...domain.erasure import DeletionAsked
+from ...domain.fact import Fact
+from ...domain.words import Words
 
 ERASED_MEANS = "Di nomor ini ada sesuatu yang sejak itu dihapus. Kosong, agar nomor tidak berlubang."
 

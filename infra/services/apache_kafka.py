@@ -20,7 +20,7 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 
-from rujukan.infra.services.broker import HOST, BrokerError, BrokerProcess, free_port
+from .broker import HOST, BrokerError, BrokerProcess, free_port
 
 MINIMUM_JAVA = 17
 MAVEN_SECONDS = 600.0

@@ -26,10 +26,9 @@ from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 from msgspec.structs import replace
 
-from rujukan.consumers.wire.kafka.access import KafkaAccess
-from rujukan.infra.kafka.planning import ADMIN_USER, SERVICE_USER
-from rujukan.infra.settings import Settings
-
+from ...consumers.wire.kafka.access import KafkaAccess
+from ..kafka.planning import ADMIN_USER, SERVICE_USER
+from ..settings import Settings
 from .apache_kafka import JavaBroker, class_path, new_cluster_id
 from .broker import HOST, free_port
 from .certificates import Authority

@@ -4,11 +4,10 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from uuid import UUID
 
-from rujukan.api.application.ports import Changes, Gone, Moved, Repeated, Retryable, Unavailable, UsedBefore
-from rujukan.domain.compartment import Compartment
-from rujukan.domain.disclosure import Written
-from rujukan.domain.fact import Act
-
+from ...api.application.ports import Changes, Gone, Moved, Repeated, Retryable, Unavailable, UsedBefore
+from ...domain.compartment import Compartment
+from ...domain.disclosure import Written
+from ...domain.fact import Act
 from ..store import group_commit
 from ..store.data_keys import WITHIN_SECONDS, KeyGone
 from ..store.event_store import EventStore, Stream

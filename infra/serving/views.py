@@ -6,9 +6,8 @@ from typing import Concatenate, ParamSpec, TypeVar
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from rujukan import projections
-from rujukan.domain.fact import AgencyCode
-
+from ... import projections
+from ...domain.fact import AgencyCode
 from ..database import Pool, acting_for
 
 P = ParamSpec("P")

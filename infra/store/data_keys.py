@@ -22,9 +22,8 @@ import psycopg
 from psycopg import Connection
 from psycopg_pool import ConnectionPool, PoolTimeout
 
-from rujukan.domain.compartment import Compartment
-from rujukan.domain.refusal import Erased, Unknown
-
+from ...domain.compartment import Compartment
+from ...domain.refusal import Erased, Unknown
 from ..keys.home import UnwrapFailed, Wrapping
 
 KEY_BYTES = 32

@@ -7,8 +7,7 @@ from uuid import UUID
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from rujukan.domain.compartment import Compartment
-
+from ...domain.compartment import Compartment
 from ..database import Pool
 from .data_keys import DataKeys, KeyGone
 from .sealed_record import BrokenSeal

@@ -1,8 +1,7 @@
 """Key destruction follows the log: whatever is killed, an erasure that is in the log is carried out."""
 
-from rujukan.domain.compartment import Compartment
-from rujukan.domain.erasure import ErasureRecorded
-
+from ...domain.compartment import Compartment
+from ...domain.erasure import ErasureRecorded
 from .event_store import EventStore
 
 

@@ -10,10 +10,9 @@ from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastor
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import tuple_row
 
-from rujukan.domain.catalogue import version_of
-from rujukan.domain.compartment import Compartment
-from rujukan.domain.fact import Act, Fact
-
+from ...domain.catalogue import version_of
+from ...domain.compartment import Compartment
+from ...domain.fact import Act, Fact
 from ..database import Pool
 from . import sealed_record
 from .data_keys import DataKeys, KeyGone

@@ -8,11 +8,10 @@ from uuid import UUID
 
 from eventsourcing.persistence import Notification
 
-from rujukan.domain.catalogue import TOLD
-from rujukan.domain.compartment import Compartment
-from rujukan.domain.disclosure import Followed, Knowledge, Told, Written
-from rujukan.domain.erasure import DeletionAsked
-
+from ...domain.catalogue import TOLD
+from ...domain.compartment import Compartment
+from ...domain.disclosure import Followed, Knowledge, Told, Written
+from ...domain.erasure import DeletionAsked
 from .data_keys import KeyGone
 from .event_store import EventStore, Opened
 from .sealed_record import author_of, held_in

@@ -25,8 +25,7 @@ import psycopg
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from rujukan.domain.compartment import Compartment
-
+from ...domain.compartment import Compartment
 from ..keys.home import Rotation
 from ..locks import Lock
 from .data_keys import context

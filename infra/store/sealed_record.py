@@ -34,7 +34,7 @@ from uuid import UUID, SafeUUID
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from rujukan.domain.compartment import Compartment
+from ...domain.compartment import Compartment
 
 FORMAT = 2
 CONTEXTS = {1: b"rujukan/segment/1", 2: b"rujukan/segment/2"}

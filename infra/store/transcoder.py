@@ -10,9 +10,9 @@ from typing import Any, NamedTuple, cast
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from rujukan.domain import catalogue
-from rujukan.domain.compartment import Compartment
-from rujukan.domain.fact import Fact
+from ...domain import catalogue
+from ...domain.compartment import Compartment
+from ...domain.fact import Fact
 
 _encoder = msgspec.json.Encoder(order="deterministic")
 

@@ -14,9 +14,8 @@ from uuid import UUID, uuid4
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from rujukan.domain import webhook as w
-from rujukan.domain.fact import AgencyCode, Fact
-
+from ...domain import webhook as w
+from ...domain.fact import AgencyCode, Fact
 from ..database import Pool
 
 LEASE_SECONDS = 40.0

@@ -20,14 +20,13 @@ from uuid import uuid4
 import httpx
 import msgspec
 
-from rujukan.api.application.casework import Casework
-from rujukan.api.application.kinds import AGENCY
-from rujukan.consumers.wire import envelope
-from rujukan.domain import agency as agencies
-from rujukan.domain.fact import Act, AgencyCode
-from rujukan.domain.refusal import Refusal
-from rujukan.domain.webhook import DisableWebhook, Reason
-
+from ...api.application.casework import Casework
+from ...api.application.kinds import AGENCY
+from ...consumers.wire import envelope
+from ...domain import agency as agencies
+from ...domain.fact import Act, AgencyCode
+from ...domain.refusal import Refusal
+from ...domain.webhook import DisableWebhook, Reason
 from ..delivery.agency_keys import NotTold
 from ..delivery.bell import Bell
 from ..delivery.telling import Tellings

@@ -3,9 +3,8 @@
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from rujukan.api.application.ports import WebhookState
-from rujukan.domain.fact import AgencyCode
-
+from ...api.application.ports import WebhookState
+from ...domain.fact import AgencyCode
 from ..database import Pool, acting_for
 from ..keys.home import PublicKeys, Sharing
 from . import rows
