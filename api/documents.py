@@ -22,7 +22,7 @@ from .application.rooms import Rooms
 from .contract import PROBLEM, STORED, WRITE_HEADERS, path_parameters
 from .identity import Caller
 from .problems import BadRequest
-from .reads import Content, Of, Read
+from .reads import BINARY, Content, Of, Read
 from .requests import correlation_of, expected_version, id_of, read_command, sent
 from .serving import Door
 from .writes import stored
@@ -30,7 +30,7 @@ from .writes import stored
 LARGEST = 16 * 1024 * 1024
 PATH = "/cases/{case}/documents"
 ATTACHING = Action(PATH, AttachDocument, "work", {}, "document")
-BYTES = Content({"application/octet-stream": {}}, "The document's bytes")
+BYTES = Content({"application/octet-stream": BINARY}, "The document's bytes")
 
 
 def add_routes(door: Door) -> None:
@@ -79,7 +79,7 @@ def add_routes(door: Door) -> None:
     parameters = [{"name": n, "in": "query", "required": r, "schema": {"type": "string"}} for n, r in query]
     operation = {
         "parameters": [*path_parameters(PATH), *parameters, *WRITE_HEADERS],
-        "requestBody": {"required": True, "content": {"application/octet-stream": {}}},
+        "requestBody": {"required": True, "content": {"application/octet-stream": {"schema": BINARY}}},
         "responses": {"201": STORED, **dict.fromkeys(("400", "401", "403", "404", "409", "413", "422"), PROBLEM)},
         "security": [{"access_token": []}],
     }
