@@ -1,5 +1,7 @@
 """The application without a door: commands on every kind of stream, and no log, no read."""
 
+import re
+from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
@@ -7,11 +9,13 @@ import pytest
 from paper_log import PaperLog, PaperOpener, PaperSecrets, a_network
 from story import C1, CASE, HOSPITAL, LEAD, NOTE, SUPERVISOR, act, consent, incident, opened, referred, say
 
+from rujukan.api import app
 from rujukan.api.application.casework import Casework, KeyReused, Sent, VersionMismatch
 from rujukan.api.application.kinds import AGENCY, ERASURE, delivery_of
 from rujukan.api.application.kinds import CASE as CASE_KIND
 from rujukan.api.application.ports import Moved, Unavailable
 from rujukan.api.application.reading import Asked, Reading
+from rujukan.api.application.rooms import Rooms
 from rujukan.domain import agency as a
 from rujukan.domain import delivery as d
 from rujukan.domain.agency import agency_stream
@@ -276,3 +280,12 @@ def test_on_what_others_read_is_told_to_who_is_on_record(house: House) -> None:
     under = house.reading.show(asked, CASE, frozenset({Compartment.COORDINATION}), "case-access")
     assert house.reading.grounds(under, [first.position]) == {first.position: "own"}
     assert house.reading.grounds(under._replace(position=0), [first.position]) == {}
+
+
+def test_no_door_is_handed_the_opener() -> None:
+    """Nor reaches for the reading's own."""
+    assert "opener" not in Rooms._fields
+    api = Path(app.__file__).parent
+    outside = [path for path in api.rglob("*.py") if "application" not in path.parts]
+    assert outside
+    assert [path.name for path in outside if re.search(r"[._]opener\b", path.read_text())] == []
