@@ -9,11 +9,10 @@ She may have all of her own data, whatever consent lets agencies know. Three thi
 Free text can name others too, so a person reads the report through before handing it over; it says so.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from enum import Enum
-from functools import cache
-from typing import Any, get_args, get_type_hints
+from typing import Any
 from uuid import UUID
 
 from msgspec import Struct
@@ -24,6 +23,7 @@ from .catalogue import TOPICS
 from .codes import AgencyKind, Code, LegalBasis, Purpose, Reporter, Role
 from .compartment import Compartment
 from .declaring import FIELDS, HAPPENED
+from .field_kinds import AGENCY, COMPARTMENT, RECIPIENT, kinds_of
 from .field_words import COMPARTMENTS
 from .oversight import LIMITS
 from .words import Language, Words
@@ -192,11 +192,12 @@ def _value(topic: str, name: str, said: Any, language: Language, agencies: Agenc
         return ", ".join(_value(topic, name, one, language, agencies) for one in said)
     if isinstance(said, bool):
         return {("id", True): "ya", ("en", True): "yes"}.get((language, said), "no" if language == "en" else "tidak")
-    if name in ("compartment", "compartments"):
+    kinds = kinds_of(topic, name)
+    if COMPARTMENT in kinds:
         return _compartment(said, language) if said in COMPARTMENTS else str(said)
-    if name in ("lead", "recipient", "sender", "owner", "to", "attendees", "recipients", "asked_for", "agency"):
+    if kinds & {AGENCY, RECIPIENT}:
         return _whom(said, language, agencies)
-    code = _code(topic, name)
+    code = next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Code)), None)
     if code is not None:
         try:
             return _label(code.of(said), language)
@@ -245,19 +246,6 @@ def _compartment(word: str, language: Language) -> str:
 
 def _label(code: Code, language: Language) -> str:
     return code.id if language == "id" else code.en
-
-
-@cache
-def _code(topic: str, name: str) -> type[Code] | None:
-    """The code list that a field's values are of."""
-    return next(_codes_in(get_type_hints(TOPICS[topic], include_extras=True)[name]), None)
-
-
-def _codes_in(hint: Any) -> Iterator[type[Code]]:
-    if isinstance(hint, type) and issubclass(hint, Code):
-        yield hint
-    for argument in get_args(hint):
-        yield from _codes_in(argument)
 
 
 def _legal(code: str, language: Language) -> str:

@@ -1,6 +1,6 @@
 """Case conferences (rapat koordinasi kasus), and the tasks that agencies take on, there or elsewhere."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Annotated
 
@@ -8,14 +8,14 @@ from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from ..authority import CASE_WORK
-from ..casefile.deciding import Network, decides, fresh, require_lead, require_participant
+from ..casefile.deciding import Network, decides, fresh, require_lead, require_participant, require_taking_part
 from ..casefile.evolving import applies
 from ..casefile.state import EMPTY, Case, Part, put
 from ..codes import AgencyKind
 from ..compartment import Coordination
 from ..declaring import Audience, Shared, Step, asked, field, happened, name_fields
 from ..fact import Act, ActionId, AgencyCode, ConferenceId, Details, Fact, Text, recorded
-from ..refusal import AlreadyExists, NotForThisAgency, Unknown
+from ..refusal import AlreadyExists, Unknown
 from ..words import Words
 
 
@@ -136,7 +136,7 @@ def action_done(part: Conferences, event: ActionDone) -> Conferences:
 def hold_conference(command: HoldConference, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
     now = require_lead(case, act)
     fresh(now.of(Conferences).held, command.conference)
-    _taking_part(command.attendees, now, act)
+    require_taking_part(command.attendees, now, act)
     return [recorded(ConferenceHeld, command, act)]
 
 
@@ -144,7 +144,7 @@ def hold_conference(command: HoldConference, case: Case | None, act: Act, networ
 def agree_action(command: AgreeAction, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
     now = require_participant(case, act)
     fresh(now.of(Conferences).actions, command.action)
-    _taking_part((command.owner,), now, act)
+    require_taking_part((command.owner,), now, act)
     if command.conference is not None and command.conference not in now.of(Conferences).held:
         raise Unknown(what="conference")
     return [recorded(ActionAgreed, command, act)]
@@ -159,17 +159,6 @@ def finish_action(command: FinishAction, case: Case | None, act: Act, network: N
     if action.done:
         raise AlreadyExists(what="the action's end", id=command.action)
     return [recorded(ActionDone, command, act)]
-
-
-def _taking_part(agencies: Iterable[str], case: Case, act: Act) -> None:
-    """Nobody may learn of a case by being named in it; and who does not lead names only itself and the lead, so
-    that nobody can find out who else takes part."""
-    if act.agency != case.lead:
-        outside = [a for a in agencies if a not in (act.agency, case.lead)]
-    else:
-        outside = [a for a in agencies if not case.takes_part(a)]
-    if outside:
-        raise NotForThisAgency(needs="to take part in the case", agencies=outside)
 
 
 name_fields(

@@ -85,6 +85,17 @@ def require_participant(case: Case | None, act: Act) -> Case:
     return found
 
 
+def require_taking_part(agencies: Iterable[str], case: Case, act: Act) -> None:
+    """Nobody may learn of a case by being named in it; and who does not lead names only itself and the lead, so
+    that nobody can find out who else takes part."""
+    if act.agency != case.lead:
+        outside = [a for a in agencies if a not in (act.agency, case.lead)]
+    else:
+        outside = [a for a in agencies if not case.takes_part(a)]
+    if outside:
+        raise NotForThisAgency(needs="to take part in the case", agencies=outside)
+
+
 def fresh(taken: Container[object], new: UUID) -> None:
     """Raises AlreadyExists where the id is taken."""
     if new in taken:

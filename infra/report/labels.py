@@ -5,19 +5,14 @@ log holds beside them is printed under its own name.
 """
 
 from datetime import UTC, date, datetime, timedelta, timezone
-from functools import cache
-from typing import Any, get_args, get_type_hints
 
 from ...domain.catalogue import TOPICS
 from ...domain.codes import AgencyKind, Code
-from ...domain.compartment import CompartmentWord
 from ...domain.declaring import FIELDS, HAPPENED
-from ...domain.fact import AgencyCode, Recipient
+from ...domain.field_kinds import AGENCY, COMPARTMENT, RECIPIENT, kinds_of
 from ...domain.field_words import COMPARTMENTS
 from ...domain.words import Language
 from .facts import Agency, Value
-
-_SAID_BY_TYPE = {"agency": AgencyCode, "recipient": Recipient, "compartment": CompartmentWord}
 
 
 def event(topic: str, language: Language) -> str:
@@ -77,7 +72,7 @@ class Reader:
             return ", ".join(self.value(topic, name, one) for one in value)
         if not isinstance(value, str):
             return str(value)
-        kinds = _kinds(topic, name)
+        kinds = kinds_of(topic, name)
         for codes in kinds:
             if isinstance(codes, type) and issubclass(codes, Code):
                 return code(codes, value, self.language)
@@ -88,24 +83,8 @@ class Reader:
                 return value
         if date in kinds:
             return value
-        if "compartment" in kinds:
+        if COMPARTMENT in kinds:
             return compartment(value, self.language)
-        if "recipient" in kinds and value.startswith("kind:"):
+        if RECIPIENT in kinds and value.startswith("kind:"):
             return code(AgencyKind, value.removeprefix("kind:"), self.language)
-        return self.agency(value) if kinds & {"agency", "recipient"} else value
-
-
-@cache
-def _kinds(topic: str, name: str) -> frozenset[Any]:
-    """What the values of a field are, by its type: code lists, datetime, date, `agency`, `recipient`, `compartment`."""
-    if topic not in TOPICS:
-        return frozenset()
-    found: set[Any] = set()
-    rest: list[Any] = [get_type_hints(TOPICS[topic], include_extras=True).get(name)]
-    while rest:
-        hint = rest.pop()
-        rest += [part for part in get_args(hint) if not isinstance(part, str)]
-        found |= {said for said, of in _SAID_BY_TYPE.items() if hint == get_args(of)[1]}
-        if isinstance(hint, type) and issubclass(hint, Code | date):
-            found.add(hint)
-    return frozenset(found)
+        return self.agency(value) if kinds & {AGENCY, RECIPIENT} else value
