@@ -29,6 +29,7 @@ from rujukan.consumers.wire.envelope import AgencyKey
 from rujukan.domain import agency as a
 from rujukan.domain import webhook as w
 from rujukan.domain.agency_keys import ApproveResealing, AskResealing, RefuseResealing, RegisterKey, RetireKey
+from rujukan.domain.authority import roles_for
 from rujukan.domain.case.assessments import AgreeSafetyPlan, AssessNeeds, AssessRisk
 from rujukan.domain.case.conferences import AgreeAction, FinishAction, HoldConference
 from rujukan.domain.case.consents import GiveConsent, NarrowConsent, OverrideConsent, RefuseConsent, WithdrawConsent
@@ -242,7 +243,24 @@ def walked(running: Running) -> Mapping[type[Fact], list[httpx.Response]]:
     _erasure(walk)
     with composition.service(running.settings, connections=2) as ports:
         _agencies(walk, Casework(ports.log, ports.macs))
+    _further(walk)
     return walk.answers
+
+
+def _further(walk: Walk) -> None:
+    """What the story above does not take: each action of a subject, in its order, by the lead, on an open case. What
+    one made, a later one may name."""
+    with walk.acting("uptd-ppa"):
+        made = {"case": walk.take(OpenCase)}
+        for action in CASE_ACTIONS:
+            if action.command in walk.answers:
+                continue
+            person = Role.CASE_WORKER if Role.CASE_WORKER in roles_for(action.command) else Role.SUPERVISOR
+            named = {name: made[name] for name in re.findall(r"{(\w+)}", action.path)}
+            with walk.acting("uptd-ppa", person):
+                id = walk.take(action.command, **named)
+            if action.mints is not None:
+                made[action.mints] = id
 
 
 def _intake(walk: Walk, case: str) -> None:
