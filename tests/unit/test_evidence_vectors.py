@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from rujukan.consumers.evidence import merkle, notes
 from rujukan.consumers.evidence.checkpoints import parse_checkpoint
@@ -126,7 +127,7 @@ def test_the_layout_of_the_specifications_cosignature() -> None:
     key = SigningKey(cosignature.name, COSIGNATURE, bytes(32))
     ours = key.sign(note.text, example["time"])
     assert ours.blob[:8] == cosignature.blob[:8]
-    key._ed25519.public_key().verify(ours.blob[8:], example["message"].encode())
+    Ed25519PublicKey.from_public_bytes(key.public.public).verify(ours.blob[8:], example["message"].encode())
 
 
 def test_the_specifications_policy() -> None:
