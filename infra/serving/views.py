@@ -1,6 +1,7 @@
 """The read models as the application asks for them."""
 
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from typing import Concatenate, ParamSpec, TypeVar
 
 from psycopg import Connection
@@ -23,6 +24,10 @@ class ApiViews:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
 
+    def acting_for(self, agency: AgencyCode) -> AbstractContextManager[Connection[TupleRow]]:
+        """A connection that sees that agency's rows only, in a transaction. No door is handed one: it asks."""
+        return acting_for(self._pool, agency)
+
     def ask(
         self,
         agency: AgencyCode,
@@ -31,7 +36,7 @@ class ApiViews:
         *arguments: P.args,
         **named: P.kwargs,
     ) -> T:
-        with acting_for(self._pool, agency) as db:
+        with self.acting_for(agency) as db:
             return query(db, *arguments, **named)
 
     def wait_for(self, position: int, seconds: float) -> bool:
