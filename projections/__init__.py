@@ -4,7 +4,7 @@
 `listing`     a list, declared beside its query: path, filters, who may ask, what a row is
 `runner`      keeps them up to date, with exactly-once effect; rebuilds one while the old one serves
 `directory`, `referral_box`, `caseload`, `timeline`, `deadlines`, `people`, `audit`, `emergencies`, `holdings`,
-`erasures`, `retention`, `deliveries`, `escalations`
+`erasures`, `retention`, `deliveries`, `escalations`, `flags`
               one file a read model: its tables, its fold, its queries
 
 Columns in clear are what lists, clocks and counts need: ids, codes, times. Protected fields are not here:
@@ -19,6 +19,7 @@ from .directory import Directory
 from .emergencies import Emergencies
 from .erasures import Erasures
 from .escalations import Escalations
+from .flags import RaisedFlags
 from .holdings import Holdings
 from .listing import Listing, listings
 from .people import People
@@ -42,6 +43,7 @@ ALL: tuple[type[Projection], ...] = (
     Retention,
     Deliveries,
     Escalations,
+    RaisedFlags,
 )
 """Every read model there is: the one list of them."""
 

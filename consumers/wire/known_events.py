@@ -32,6 +32,8 @@ HIGHEST: Final[dict[str, int]] = {
     "case.DuplicateAbsorbed": 1,
     "case.ErasureRefused": 1,
     "case.ErasureRequested": 1,
+    "case.FlagLowered": 1,
+    "case.FlagRaised": 1,
     "case.FollowUpRecorded": 1,
     "case.GlassBroken": 1,
     "case.GlassClosed": 1,
