@@ -139,7 +139,9 @@ class Parameter:
 WAIT = Parameter(
     "wait_for",
     "wait_for",
-    Annotated[Positive, Meta(description="a position: answer when the lists have reached it (5 seconds at most)")],
+    Annotated[
+        int, Meta(ge=0, lt=10**18, description="a position: answer when the lists have reached it (5 s at most)")
+    ],
 )
 
 
