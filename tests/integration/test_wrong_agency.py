@@ -6,6 +6,7 @@ own part, and nothing of the others'.
 """
 
 import json
+import re
 import time
 from typing import Any, NamedTuple
 from uuid import uuid4
@@ -121,6 +122,12 @@ def told(running: Running) -> Told:
     ids["glass"] = lead.post(f"{case}/break-glass", compartments=["health"], **danger)["id"]
     ids["transfer"] = str(uuid4())
     ids["erasure"] = str(uuid4())
+    named = {name for action in CASE_ACTIONS for name in re.findall(r"{(\w+)}", action.path)} - {"case"}
+    for action in CASE_ACTIONS:  # what a subject makes of which this story tells nothing
+        if action.mints in named - ids.keys():
+            ids[action.mints] = lead.post(
+                action.path.format(**ids, case=case.removeprefix("/cases/")), **action.example
+            )["id"]
     last = supervisor.post(f"{case}/notes", subject="Semua sudah.")
     lead.get("/cases", wait_for=last["position"], limit=1)
     return Told(case, ids, last["position"])
@@ -174,11 +181,15 @@ def test_an_outsider_attaches_nothing(running: Running, told: Told, agency: str)
     )
 
 
+NEEDED = {"/cases/{case}/history/diff": {"from": 1, "to": 2}}
+"""Parameters without which a read is refused whatever case it names."""
+
+
 @pytest.mark.parametrize("agency", OUTSIDERS)
 @pytest.mark.parametrize("role", PEOPLE)
 @pytest.mark.parametrize("path", READS)
 def test_an_outsider_reads_the_case_as_none(running: Running, told: Told, path: str, role: Role, agency: str) -> None:
-    same_as_nothing(Desk(running, agency, role), told, "GET", path)
+    same_as_nothing(Desk(running, agency, role), told, "GET", path, params=NEEDED.get(path, {}))
 
 
 @pytest.mark.parametrize("agency", OUTSIDERS)
