@@ -220,7 +220,7 @@ def _entry(seen: Seen, segments: Segments) -> HistoryEntry:
         of.at,
         of.author,
         data_of(segments),
-        sorted(c.word for c in of.held if c not in segments),
+        sorted(c.word for c in of.compartments_present if c not in segments),
         sorted(c.word for c in seen.told),
         sorted(c.word for c in seen.could_open),
     )

@@ -77,7 +77,7 @@ class AcknowledgeDeliveries(Fact, frozen=True, kw_only=True):
     deleted: Coordination[tuple[ErasureId, ...]] = ()
 
 
-class Told(Struct, frozen=True):
+class ToldSoFar(Struct, frozen=True):
     """What the register knows of an agency: its newest sequence, and the receipts of the deliveries asked for."""
 
     head: int
@@ -121,7 +121,7 @@ def named(command: AcknowledgeDeliveries) -> frozenset[int]:
 
 
 def acknowledge(
-    agency: AgencyCode, command: AcknowledgeDeliveries, marks: Marks, told: Told, act: Act
+    agency: AgencyCode, command: AcknowledgeDeliveries, marks: Marks, told: ToldSoFar, act: Act
 ) -> Sequence[Fact]:
     """What is new in an acknowledgement; nothing where nothing is. Marks only grow, and what failed is recorded once;
     an older acknowledgement that comes late changes nothing.

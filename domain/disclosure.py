@@ -55,7 +55,7 @@ class Written(Struct, frozen=True, gc=False):
     version: int
     topic: str
     event: Fact
-    held: frozenset[Compartment]
+    compartments_present: frozenset[Compartment]
     author: AgencyCode
     actor: UUID
     at: datetime
@@ -234,7 +234,7 @@ def _ever_participants(case: Case) -> Mapping[AgencyCode, AgencyKind]:
 def _holds(of: Written) -> frozenset[Compartment]:
     """The compartments that an event has something in, or is about."""
     about = declared(of.event).about
-    return of.held if about is None else of.held | about(of.event)
+    return of.compartments_present if about is None else of.compartments_present | about(of.event)
 
 
 def _addressed(event: Fact, case: Case) -> Mapping[AgencyCode, AgencyKind]:

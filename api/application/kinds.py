@@ -115,7 +115,7 @@ ERASURE: Kind[UUID, Asked] = Kind(
 )
 
 
-def delivery_of(agency: AgencyCode, told: delivery.Told) -> Kind[AgencyCode, Marks]:
+def delivery_of(agency: AgencyCode, told: delivery.ToldSoFar) -> Kind[AgencyCode, Marks]:
     """What an agency acknowledges, decided on what the register says that it was told."""
 
     def decide(command: Fact, marks: Marks | None, act: Act, network: Network) -> Sequence[Fact]:

@@ -9,7 +9,7 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from ...domain.compartment import Compartment
-from ...domain.delivery import Told
+from ...domain.delivery import ToldSoFar
 from ...domain.disclosure import Written
 from ...domain.fact import Act, AgencyCode, Fact
 from .opener import Opener
@@ -160,7 +160,7 @@ class Ledger(Protocol):
 class Deliveries(Protocol):
     """The register of what was told to whom."""
 
-    def told(self, agency: AgencyCode, sequences: Iterable[int]) -> Told:
+    def told(self, agency: AgencyCode, sequences: Iterable[int]) -> ToldSoFar:
         """How far what the agency was told goes, and the receipts that lie in these deliveries."""
         ...
 

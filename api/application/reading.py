@@ -74,7 +74,7 @@ class Reading:
         nothing: else an empty view is not recorded. Raises Unknown, Unavailable.
         """
         if shown is None:
-            shown = frozenset(c for written, may in wanted for c in may & written.held) or nothing
+            shown = frozenset(c for written, may in wanted for c in may & written.compartments_present) or nothing
         position = 0
         if shown:
             if basis is None:

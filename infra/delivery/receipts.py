@@ -5,7 +5,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import Iterable
 from uuid import UUID
 
-from ...domain.delivery import Told
+from ...domain.delivery import ToldSoFar
 from ..database import Pool, acting_for
 from ..keys.home import Macs
 from ..keys.names import DELIVERY_RECEIPT
@@ -19,7 +19,7 @@ class Receipts:
         self._pool = pool
         self._macs = macs
 
-    def told(self, agency: str, sequences: Iterable[int]) -> Told:
+    def told(self, agency: str, sequences: Iterable[int]) -> ToldSoFar:
         """How far what the agency was told goes, and the receipts that lie in these deliveries, of those there are."""
         with acting_for(self._pool, agency) as db:
             row = db.execute("SELECT sequence FROM delivery.heads WHERE agency = %s", (agency,)).fetchone()
@@ -27,7 +27,7 @@ class Receipts:
                 "SELECT sequence, id FROM delivery.told WHERE agency = %s AND sequence = ANY(%s)",
                 (agency, list(sequences)),
             ).fetchall()
-        return Told(int(row[0]) if row else 0, {s: receipt_of(self._macs, id) for s, id in found})
+        return ToldSoFar(int(row[0]) if row else 0, {s: receipt_of(self._macs, id) for s, id in found})
 
 
 def receipt_of(macs: Macs, id: UUID) -> str:

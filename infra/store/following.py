@@ -34,7 +34,7 @@ class CaseFiles:
         """The event with the state of its case after it, and what it lets agencies know."""
         written = written_of(opened)
         if isinstance(written.event, DeletionAsked):
-            return Followed(written, None, [Told(written.event.agency, written, written.held)])
+            return Followed(written, None, [Told(written.event.agency, written, written.compartments_present)])
         if written.topic not in TOLD:
             return Followed(written)
         file = self._at(written.stream, written.version - 1)
@@ -134,7 +134,7 @@ def written_of(opened: Opened) -> Written:
         version=opened.version,
         topic=opened.topic,
         event=opened.event,
-        held=frozenset(held_in(opened.state)),
+        compartments_present=frozenset(held_in(opened.state)),
         author=agency,
         actor=actor,
         at=at,

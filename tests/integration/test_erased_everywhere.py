@@ -163,7 +163,7 @@ def test_a_running_process_forgets_within_the_bound(office: Office, settings: Se
     with another_process(settings) as other, opened_store(settings) as store:
         elsewhere = Casework(other.log, other.macs)
         assert elsewhere.case(case) is not None
-        at = [w.position for w in other.log.read(case) if C.HEALTH in w.held]
+        at = [w.position for w in other.log.read(case) if C.HEALTH in w.compartments_present]
         wanted = {position: frozenset({C.HEALTH}) for position in at}
         assert any(segments for _, segments in other.log.open(wanted).values())
         store.keys.for_opening(case, [C.HEALTH, C.COORDINATION])

@@ -367,7 +367,7 @@ def written(version: int, event: Fact, author: str = "uptd-ppa", at: datetime = 
         version=version,
         topic=topic_of(event),
         event=event,
-        held=frozenset(to_segments(event)),
+        compartments_present=frozenset(to_segments(event)),
         author=author,
         actor=act(author).actor,
         at=at,
