@@ -15,7 +15,7 @@ from rujukan.domain.delivery import (
     Failure,
     Mark,
     Marks,
-    Told,
+    ToldSoFar,
     acknowledge,
     delivery_stream,
     fold,
@@ -49,7 +49,7 @@ def says(
 
 
 def taken(command: AcknowledgeDeliveries, *before: Fact, by: Act = HOSPITAL, head: int = HEAD) -> Sequence[Fact]:
-    told = Told(head, {s: receipt(s) for s in named(command) if s <= head})
+    told = ToldSoFar(head, {s: receipt(s) for s in named(command) if s <= head})
     return acknowledge("rsud", command, fold(before), told, by)
 
 
@@ -99,7 +99,7 @@ def test_only_who_opened_a_delivery_acknowledges_it(which: str, forged: str) -> 
 def test_a_receipt_that_the_register_does_not_know_shows_nothing() -> None:
     command = replace(says(), received=Mark(5, ""))
     with pytest.raises(WrongReceipt):
-        acknowledge("rsud", command, Marks(), Told(HEAD, {}), HOSPITAL)
+        acknowledge("rsud", command, Marks(), ToldSoFar(HEAD, {}), HOSPITAL)
 
 
 @pytest.mark.parametrize("by", [LEAD, POLICE])
