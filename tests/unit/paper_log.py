@@ -1,6 +1,7 @@
 """The log on paper: what the application needs of the event store and the opener, in memory. The real ones are tried in
 tests/integration."""
 
+import hmac
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from uuid import UUID
 
@@ -101,7 +102,8 @@ class PaperOpener:
         self._note()
         found = {w.position: w for w in self._log.events if w.position in wanted}
         return {
-            at: (w.held, {c: s for c, s in to_segments(w.event).items() if c in wanted[at]}) for at, w in found.items()
+            at: (w.compartments_present, {c: s for c, s in to_segments(w.event).items() if c in wanted[at]})
+            for at, w in found.items()
         }
 
     def document(self, case: UUID, document: UUID, compartment: Compartment) -> bytes | None:
@@ -115,11 +117,11 @@ class PaperOpener:
         self.on_record.append([t for t in self._log.topics() if t == "access.AccessRecorded"])
 
 
-class PaperSecrets:
-    """A secret for each name, that is none."""
+class PaperMacs:
+    """Message authentication codes of a key that everybody knows."""
 
-    def secret(self, name: str) -> bytes:
-        return name.encode().ljust(32)
+    def mac(self, name: str, message: bytes) -> bytes:
+        return hmac.digest(name.encode(), message, "sha256")
 
 
 def a_network(log: PaperLog, who: Act) -> None:

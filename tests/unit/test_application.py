@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
 import pytest
-from paper_log import PaperLog, PaperOpener, PaperSecrets, a_network
+from paper_log import PaperLog, PaperMacs, PaperOpener, a_network
 from story import C1, CASE, HOSPITAL, LEAD, NOTE, SUPERVISOR, act, consent, incident, opened, referred, say
 
 from rujukan.api import app
@@ -49,7 +49,7 @@ class House(NamedTuple):
 
     def elsewhere(self) -> Casework:
         """Another process on the same log."""
-        return Casework(self.log, PaperSecrets())
+        return Casework(self.log, PaperMacs())
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def house() -> House:
     log = PaperLog()
     a_network(log, LEAD)
     log.write(CASE, LEAD, *referred(), incident(), say(NoteRecorded, note=NOTE, health="seen", safety="moved"))
-    opener, casework = PaperOpener(log), Casework(log, PaperSecrets())
+    opener, casework = PaperOpener(log), Casework(log, PaperMacs())
     return House(log, opener, casework, Reading(casework, opener))
 
 
@@ -218,7 +218,7 @@ def test_agencies_are_not_counted_or_gone_through(house: House) -> None:
 
 
 def test_marks_grow_and_the_same_word_twice_is_nothing_new(house: House) -> None:
-    kind = delivery_of("rsud", d.Told(5, {4: "receipt"}))
+    kind = delivery_of("rsud", d.ToldSoFar(5, {4: "receipt"}))
     said = say(d.AcknowledgeDeliveries, received=d.Mark(4, "receipt"))
     machine = act("rsud", Role.INTEGRATOR)
     assert house.casework.handle(kind, "rsud", said, machine, correlation=uuid4()).position == len(house.log.events)

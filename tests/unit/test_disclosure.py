@@ -453,7 +453,7 @@ def test_nobody_reads_what_it_was_not_told() -> None:
 def test_its_own_words_an_agency_reads_always() -> None:
     case = the_case(*referred(S.COMPLETED), withdrawn())
     own = written(9, EVERYTHING, "rsud")
-    assert still_readable(case, own, frozenset(), "rsud", K.HEALTH, NOON) == own.held
+    assert still_readable(case, own, frozenset(), "rsud", K.HEALTH, NOON) == own.compartments_present
 
 
 # Whatever happens ------------------------------------------------------------------------------------------------

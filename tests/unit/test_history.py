@@ -344,7 +344,7 @@ class HistoryMachine(Walk):
         for s in found:
             again = still_readable(knowledge.case, s.of, s.told, agency, NETWORK[agency].kind, then.at)
             assert s.could_open == (again if knowledge.case.is_known_to(agency) else frozenset())
-            assert s.could_open <= s.told | (s.of.held if s.of.author == agency else frozenset()) | {
+            assert s.could_open <= s.told | (s.of.compartments_present if s.of.author == agency else frozenset()) | {
                 Compartment.INCIDENT
             }
 
