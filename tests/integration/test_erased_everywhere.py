@@ -32,6 +32,7 @@ from starlette.testclient import TestClient
 
 from rujukan.api.app import create_app
 from rujukan.api.application.casework import Casework
+from rujukan.api.application.kinds import CASE
 from rujukan.api.application.ports import Gone, Ports
 from rujukan.domain.case.erasure import ApproveErasure, RefuseErasure, RequestErasure
 from rujukan.domain.case.holds import PlaceLegalHold
@@ -165,7 +166,7 @@ def test_a_running_process_forgets_within_the_bound(office: Office, settings: Se
         assert elsewhere.case(case) is not None
         at = [w.position for w in other.log.read(case) if C.HEALTH in w.compartments_present]
         wanted = {position: frozenset({C.HEALTH}) for position in at}
-        assert any(segments for _, segments in other.log.open(wanted).values())
+        assert any(segments for _, segments in other.opener.events(wanted).values())
         store.keys.for_opening(case, [C.HEALTH, C.COORDINATION])
         last_seen = [0.0]
         stop = Event()
@@ -173,7 +174,7 @@ def test_a_running_process_forgets_within_the_bound(office: Office, settings: Se
         def ask() -> None:
             while not stop.is_set():
                 began = time.monotonic()
-                if other.log.open(wanted):
+                if other.opener.events(wanted):
                     last_seen[0] = began
 
         asking = Thread(target=ask)
@@ -186,7 +187,7 @@ def test_a_running_process_forgets_within_the_bound(office: Office, settings: Se
         asking.join()
         assert last_seen[0], "the other process did read it before"
         assert last_seen[0] <= answered, "who asked after the erasure was reported done was shown content"
-        assert other.log.open(wanted) == {}
+        assert other.opener.events(wanted) == {}
         assert elsewhere.case(case) is None
         assert case not in elsewhere._cases
         with pytest.raises(Gone):
@@ -364,7 +365,7 @@ def test_keys_are_destroyed_also_where_who_erased_is_killed_after_the_commit(
     case = told(office)
     erasure = asks_to_erase(office, case)
     with monkeypatch.context() as killed:
-        killed.setattr(Casework, "_finish", lambda self, erasure: None)  # as if it died on the line before
+        killed.setitem(CASE.afterwards, ApproveErasure, lambda *said: None)  # as if it died on the line before
         office.does("uptd-ppa", case, ApproveErasure, role=LEAD_PEOPLE[1], erasure=erasure)
     assert superuser.execute("SELECT count(*) > 0 FROM log.data_keys WHERE stream = %s", (case,)).fetchone() == (True,)
     assert office.casework.case(case) is None

@@ -10,7 +10,7 @@ import pytest
 from office import Office, catch_up, dump, forget_everything, opened_office, opened_runner
 
 from rujukan.domain.case.fulfilment import AcceptReferral, ReceiveReferral
-from rujukan.domain.case.lead import AcceptLeadTransfer, AskLeadTransfer, AssignCaseWorker
+from rujukan.domain.case.lead import AcceptLeadTransfer, Accompanying, AskLeadTransfer, AssignCaseWorker
 from rujukan.domain.case.lifecycle import CloseCase
 from rujukan.domain.case.referrals import CancelReferral
 from rujukan.domain.codes import CloseReason, ReferralStatus, Role, Service
@@ -143,7 +143,7 @@ def test_at_every_position_it_is_what_the_case_was_there(office: Office, setting
             then = as_of(events, written.position).case
             assert then is not None
             expected = {("lead", story.case, then.lead, then.status.value)}
-            expected |= {("worker", story.case, then.lead, "open")} if then.worker else set()
+            expected |= {("worker", story.case, then.lead, "open")} if then.of(Accompanying).worker else set()
             for r in then.referrals.values():
                 if r.status.is_open or r.status is ReferralStatus.DRAFT:
                     expected.add(("sender", r.id, r.sender, r.status.value))
