@@ -26,6 +26,7 @@ from rujukan.domain.case.fulfilment import (
 )
 from rujukan.domain.case.incidents import IncidentRecorded
 from rujukan.domain.case.intake import CaseOpened, ReportReceived
+from rujukan.domain.case.lifecycle import CaseClosed, CaseMerged
 from rujukan.domain.case.referrals import ReferralCancelled, ReferralDrafted, ReferralSent
 from rujukan.domain.casefile.clocks import ClockStarted
 from rujukan.domain.codes import (
@@ -33,6 +34,7 @@ from rujukan.domain.codes import (
     AgencyKind,
     Channel,
     ClockNeed,
+    CloseReason,
     ConsentBy,
     EndReason,
     GbvType,
@@ -117,6 +119,7 @@ def act(
 
 
 LEAD, SUPERVISOR = act("uptd-ppa"), act("uptd-ppa", Role.SUPERVISOR)
+SYSTEM = act("uptd-ppa", Role.SYSTEM)
 HOSPITAL, POLICE, LAWYER, SCHOOL = act("rsud"), act("polres"), act("lbh"), act("disdik")
 
 
@@ -143,6 +146,14 @@ def opened(lead: str = "uptd-ppa", age: AgeGroup = AgeGroup.ADULT, at: datetime 
         age_group=age,
         pathway="2026-2",
     )
+
+
+def closed() -> CaseClosed:
+    return say(CaseClosed, reason=CloseReason.GOALS_MET)
+
+
+def merged() -> CaseMerged:
+    return say(CaseMerged, into=OTHER_CASE)
 
 
 def report() -> ReportReceived:
@@ -199,6 +210,10 @@ def consent(id: UUID = C1, *, at: datetime = NOON, **of_scope: Any) -> ConsentGi
         given_by=frozenset({ConsentBy.SURVIVOR}),
         obtained=Obtained.VERBAL,
     )
+
+
+TO_LAWYERS = consent(to="lbh", of=("legal",))
+"""Under which the legal aid office may know the case, and be asked to lead it."""
 
 
 def override(id: UUID = C1, **of_scope: Any) -> ConsentOverridden:

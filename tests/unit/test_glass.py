@@ -14,6 +14,7 @@ from story import (
     NOON,
     POLICE,
     SUPERVISOR,
+    SYSTEM,
     Given,
     act,
     an_id,
@@ -72,7 +73,6 @@ WITH_COORDINATION = frozenset({Compartment.COORDINATION, HEALTH})
 
 DOCTOR, COLLEAGUE = HOSPITAL, act("rsud", Role.SUPERVISOR)
 OFFICER = act("uptd-ppa", Role.DATA_PROTECTION_OFFICER)
-SYSTEM = act("uptd-ppa", Role.SYSTEM)
 
 
 def breaking(glass: UUID = G1, **other: Any) -> BreakGlass:
