@@ -158,4 +158,4 @@ def name_fields(**fields: FieldWords) -> None:
     """Declare what fields are called. Raises TypeError where one has other words already."""
     for name, words in fields.items():
         if FIELDS.setdefault(name, words) != words:
-            raise TypeError(f"the field {name} has other words already")
+            raise TypeError(f"the field {name} is named {FIELDS[name].label.en!r} elsewhere; name yours otherwise")

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from eventsourcing.postgres import PostgresTrackingRecorder
@@ -126,7 +126,6 @@ def service(on: On, connections: int = 16) -> Iterator[Ports]:
         settings, connected = node.settings, node.service_pool
         stop = Event()
         closing.callback(stop.set)
-        Thread(target=node.data_keys.watch, args=(stop,), name="key-lease", daemon=True).start()
         documents, sealed = DocumentStore(connected, node.data_keys), LedgerStore(connected)
         seal = BundleSeal.of(settings.ledger_origin, node.keys)
         policy = WitnessPolicy(settings.witness_policy)

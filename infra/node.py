@@ -103,9 +103,11 @@ class Node:
 
     @Part
     def data_keys(self) -> DataKeys:
-        """The one cache of data keys."""
+        """The one cache of data keys; what was erased leaves it, also where nobody asks for anything."""
         connected = self.service_pool if self._role == SERVICE else self.follower_pool
-        return DataKeys(connected, self.keys.wrapping())
+        data_keys = DataKeys(connected, self.keys.wrapping())
+        Thread(target=data_keys.watch, args=(self.stop,), name="key-lease", daemon=True).start()
+        return data_keys
 
     @Part
     def followed(self) -> EventStore:

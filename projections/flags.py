@@ -1,5 +1,5 @@
-"""Flags: what must not be overlooked in an agency's cases, by date. When is in clear; what about stays sealed at the
-position it points to."""
+"""Flags: what must not be overlooked in an agency's cases, by date. When is in clear; what it is about stays
+sealed at the position it points to."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -12,7 +12,6 @@ from psycopg.rows import TupleRow, class_row
 
 from ..domain.authority import READERS
 from ..domain.case.flags import FlagLowered, FlagRaised
-from ..domain.case.lead import LeadTransferAccepted
 from ..domain.disclosure import Followed
 from .erased import drop
 from .listing import Listing, OfCase
@@ -47,30 +46,20 @@ class RaisedFlags:
 
     def fold(self, db: Tables, batch: Sequence[Followed]) -> None:
         for followed in batch:
-            event, written = followed.written.event, followed.written
-            if followed.case is None:
-                continue
-            match event:
-                case FlagRaised():
-                    for agency in sorted({followed.case.lead, event.raised_by, *event.seen_by}):
+            for told in followed.tell:  # also of earlier events, to who learns of them later
+                event, written = told.of.event, told.of
+                match event:
+                    case FlagRaised():
                         db.execute(
                             "INSERT INTO flag (agency, flag, case_id, raised_by, due_on, position)"
-                            " VALUES (%s, %s, %s, %s, %s, %s)",
-                            (agency, event.flag, written.stream, event.raised_by, event.due_on, written.position),
+                            " VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
+                            (told.agency, event.flag, written.stream, event.raised_by, event.due_on, written.position),
                         )
-                case FlagLowered():
-                    told = [t.agency for t in followed.tell if t.of is written]
-                    db.execute(
-                        "UPDATE flag SET lowered = true WHERE case_id = %s AND flag = %s AND agency = ANY(%s)",
-                        (written.stream, event.flag, told),
-                    )
-                case LeadTransferAccepted():
-                    db.execute(
-                        "INSERT INTO flag (agency, flag, case_id, raised_by, due_on, lowered, position)"
-                        " SELECT DISTINCT ON (flag) %s, flag, case_id, raised_by, due_on, bool_or(lowered)"
-                        " OVER (PARTITION BY flag), position FROM flag WHERE case_id = %s ON CONFLICT DO NOTHING",
-                        (event.lead, written.stream),
-                    )
+                    case FlagLowered():
+                        db.execute(
+                            "UPDATE flag SET lowered = true WHERE case_id = %s AND flag = %s AND agency = %s",
+                            (written.stream, event.flag, told.agency),
+                        )
         drop(db, "flag", batch)
 
 

@@ -70,18 +70,18 @@ class Reading:
         """These compartments of these events of a case, on record as shown in the view `what`.
 
         `basis` is what the caller's right stands on; where it is left out, what the rules say (`Casework.basis`).
-        `shown` is what goes on record instead of what is there to be opened; `nothing`, what does where that is
-        nothing: else an empty view is not recorded. Raises Unknown, Unavailable.
+        `shown` goes on record beside what is there to be opened; `nothing`, where that is nothing: else an empty view
+        is not recorded, and nothing is opened. Raises Unknown, Unavailable.
         """
-        if shown is None:
-            shown = frozenset(c for written, may in wanted for c in may & written.compartments_present) or nothing
+        there = frozenset(c for written, may in wanted for c in may & written.compartments_present)
+        shown = there | shown if shown is not None else there or nothing
         position = 0
         if shown:
             if basis is None:
                 own = bool(wanted) and all(written.author == asked.act.agency for written, _ in wanted)
                 basis = self._casework.basis(case, asked.act, shown, own)
             position = self.record(asked, case, shown, what, basis)
-        opened = self._opener.events({written.position: may for written, may in wanted}) if wanted else {}
+        opened = self._opener.events({written.position: may for written, may in wanted}) if shown and wanted else {}
         return OnRecord(position, [Seen(w, *opened[w.position]) for w, _ in wanted if w.position in opened])
 
     def show(self, asked: Asked, case: UUID, shown: frozenset[Compartment], what: str) -> OnRecord:

@@ -131,17 +131,20 @@ class Erasing(Part, frozen=True):
 def erasure_requested(case: Case, event: ErasureRequested) -> Case:
     what = compartments_named(event.compartments)
     asked = Erasure(event.erasure, what, event.basis, event.asked_by, event.occurred_at)
-    return case.with_part(Erasing(asked)).using(event.erasure)
+    return case.with_part(replace(case.of(Erasing), asked=asked)).using(event.erasure)
 
 
 @applies(ErasureRefused)
 def erasure_refused(part: Erasing, event: ErasureRefused) -> Erasing:
-    return Erasing()
+    return replace(part, asked=None)
 
 
 @applies(CaseErased)
 def case_erased(case: Case, event: CaseErased) -> Case:
-    return replace(case.with_part(Erasing()), erased=case.erased | compartments_named(event.compartments))
+    return replace(
+        case.with_part(replace(case.of(Erasing), asked=None)),
+        erased=case.erased | compartments_named(event.compartments),
+    )
 
 
 @decides.register

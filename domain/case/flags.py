@@ -123,7 +123,7 @@ def raise_flag(command: RaiseFlag, case: Case | None, act: Act, network: Network
 
 @decides.register
 def lower_flag(command: LowerFlag, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
-    """By who raised it, or the lead; to whoever else sees it, it is somebody else's."""
+    """By who raised it, or the lead. Others who see the flag get Unknown."""
     now = require_participant(case, act)
     flag = now.of(Flags).raised.get(command.flag)
     if flag is None or act.agency not in (flag.raised_by, now.lead):

@@ -3,21 +3,22 @@
 The whole state machine is drawn in referrals.py, which is the sender's side.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 from ..authority import MACHINE_WORK
-from ..casefile.deciding import Network, decides, follows, require_open
+from ..casefile.deciding import Network, decides, require_open
 from ..casefile.evolving import applies
 from ..casefile.moves import (
     LEADS_TO,
     PARTIES,
+    WITHDRAWN,
     ReferralMove,
     leads_to,
     moved,
-    newly_uncovered,
     require_cover,
     require_move,
+    when_uncovered,
 )
 from ..casefile.state import Case
 from ..codes import EndReason, Outcome, ReferralStatus, RejectReason
@@ -241,13 +242,7 @@ def fail(command: FailReferral, case: Case | None, act: Act, network: Network) -
     return [recorded(ReferralFailed, command, act)]
 
 
-@follows
-def hold_uncovered(before: Case, after: Case, change: Fact, act: Act) -> Iterable[Fact]:
-    """Work under way that no live consent covers any more is held, for a person to decide."""
-    for referral in newly_uncovered(before, after, act):
-        if referral.status is S.IN_PROGRESS:
-            why = EndReason.CONSENT_WITHDRAWN
-            yield ReferralHeld(occurred_at=change.occurred_at, referral=referral.id, reason=why)
+when_uncovered({S.IN_PROGRESS}, lambda at, id: ReferralHeld(occurred_at=at, referral=id, reason=WITHDRAWN))
 
 
 name_fields(outcome=field("Hasil", "Outcome", ("Hasil", "Outcome")))

@@ -108,17 +108,17 @@ def legal_hold_placed(case: Case, event: LegalHoldPlaced) -> Case:
 
 @applies(LegalHoldLifted)
 def legal_hold_lifted(case: Case, event: LegalHoldLifted) -> Case:
-    return replace(case.with_part(Lifting()), on_hold=False)
+    return replace(case.with_part(replace(case.of(Lifting), asked_by=None)), on_hold=False)
 
 
 @applies(HoldLiftingAsked)
 def hold_lifting_asked(part: Lifting, event: HoldLiftingAsked) -> Lifting:
-    return Lifting(asked_by=event.asked_by)
+    return replace(part, asked_by=event.asked_by)
 
 
 @applies(HoldLiftingRefused)
 def hold_lifting_refused(part: Lifting, event: HoldLiftingRefused) -> Lifting:
-    return Lifting()
+    return replace(part, asked_by=None)
 
 
 @decides.register

@@ -120,7 +120,11 @@ def case_reopened(case: Case, event: CaseReopened) -> Case:
 
 @applies(CaseMerged)
 def case_merged(case: Case, event: CaseMerged) -> Case:
-    return replace(case.with_part(Files(merged_into=event.into)), status=Status.MERGED, ended_at=event.occurred_at)
+    return replace(
+        case.with_part(replace(case.of(Files), merged_into=event.into)),
+        status=Status.MERGED,
+        ended_at=event.occurred_at,
+    )
 
 
 @applies(DuplicateAbsorbed)

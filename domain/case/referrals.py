@@ -8,25 +8,26 @@ Only the recipient moves it through received … completed; only the sender canc
 covers any more stops, or is held where work began, whatever ended the consent.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 
 from msgspec.structs import replace
 
 from ..authority import CASE_WORK
-from ..casefile.deciding import Network, active, decides, follows, fresh, require_open, require_participant
+from ..casefile.deciding import Network, active, decides, fresh, require_open, require_participant
 from ..casefile.evolving import applies
 from ..casefile.moves import (
     LEADS_TO,
     PARTIES,
+    WITHDRAWN,
     ReferralMove,
     leads_to,
     moved,
-    newly_uncovered,
     party,
     require_cover,
     require_move,
+    when_uncovered,
 )
 from ..casefile.state import Case, Referral, compartments_named, put
 from ..codes import AgencyKind, EndReason, Purpose, ReferralStatus, Service, Urgency
@@ -193,13 +194,7 @@ def cancel(command: CancelReferral, case: Case | None, act: Act, network: Networ
     return [recorded(ReferralCancelled, command, act)]
 
 
-@follows
-def stop_uncovered(before: Case, after: Case, change: Fact, act: Act) -> Iterable[Fact]:
-    """Referrals on which no work began, and that no live consent covers any more, stop."""
-    for referral in newly_uncovered(before, after, act):
-        if referral.status in BEFORE_WORK:
-            why = EndReason.CONSENT_WITHDRAWN
-            yield ReferralCancelled(occurred_at=change.occurred_at, referral=referral.id, reason=why)
+when_uncovered(BEFORE_WORK, lambda at, id: ReferralCancelled(occurred_at=at, referral=id, reason=WITHDRAWN))
 
 
 name_fields(

@@ -1,16 +1,18 @@
 """What every move of a referral has in common: its parties, its states, and the cover of a consent."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from typing import Any, Literal, TypeVar
 
 from msgspec.structs import replace
 
-from ..codes import AgencyKind, ReferralStatus
+from ..codes import AgencyKind, EndReason, ReferralStatus
 from ..compartment import Compartment, Coordination
 from ..declaring import Audience
 from ..fact import Act, AgencyCode, Fact, ReferralId
 from ..refusal import ConsentMissing, NotForThisAgency, Unknown, WrongMove
 from ..words import Words
+from .deciding import follows
 from .evolving import applies
 from .state import Case, Referral, put
 
@@ -99,10 +101,23 @@ def uncovered(case: Case, referral: Referral, act: Act) -> frozenset[Compartment
     return (referral.compartments | {Compartment.COORDINATION}) - allowed
 
 
-def newly_uncovered(before: Case, after: Case, act: Act) -> Iterator[Referral]:
-    """Open referrals that were covered, and that no live consent covers any more."""
+Stop = Callable[[datetime, ReferralId], Fact]
+_STOPS: dict[ReferralStatus, Stop] = {}
+WITHDRAWN = EndReason.CONSENT_WITHDRAWN
+
+
+def when_uncovered(states: Iterable[ReferralStatus], stop: Stop) -> None:
+    """Declare what happens to a referral in one of these states that no live consent covers any more."""
+    _STOPS.update(dict.fromkeys(states, stop))
+
+
+@follows
+def stop_uncovered(before: Case, after: Case, change: Fact, act: Act) -> Iterable[Fact]:
+    """Referrals that no live consent covers any more, in their order: stopped where no work began, held for a person
+    where it did."""
     if after.consents is before.consents:
         return
     for referral in before.referrals.values():
-        if referral.status.is_open and not uncovered(before, referral, act) and uncovered(after, referral, act):
-            yield referral
+        stop = _STOPS.get(referral.status)
+        if stop is not None and not uncovered(before, referral, act) and uncovered(after, referral, act):
+            yield stop(change.occurred_at, referral.id)

@@ -1,1 +1,1 @@
-"""The log and the read models as the application asks for them (api/ports.py)."""
+"""The log and the read models as the application asks for them (api/application/ports.py)."""

@@ -2,6 +2,7 @@
 records straight into the log, and a server to be killed."""
 
 import os
+import re
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ from hashlib import sha256
 from typing import Any
 from uuid import UUID, uuid4
 
+import msgspec
 import psutil
 import psycopg
 from msgspec.structs import replace
@@ -19,10 +21,32 @@ from psycopg.conninfo import make_conninfo
 from psycopg.sql import SQL, Identifier
 
 from rujukan import projections
+from rujukan.api.actions import CASE_ACTIONS, Action
 from rujukan.api.application.casework import Casework, Done
 from rujukan.api.application.kinds import CASE, ERASURE
 from rujukan.api.application.ports import Changes, Ports
 from rujukan.api.application.reading import Asked, Reading
+from rujukan.domain.case import (
+    assessments,
+    conferences,
+    consents,
+    disclosures,
+    documents,
+    erasure,
+    fulfilment,
+    glass,
+    holds,
+    identity,
+    incidents,
+    intake,
+    lead,
+    lifecycle,
+    notes,
+    orders,
+    referrals,
+    reminders,
+    services,
+)
 from rujukan.domain.case.consents import GiveConsent
 from rujukan.domain.case.erasure import ApproveErasure, RequestErasure
 from rujukan.domain.case.fulfilment import AcceptReferral, CompleteReferral, ReceiveReferral, StartReferral
@@ -36,6 +60,7 @@ from rujukan.domain.case.notes import NoteRecorded, RecordNote
 from rujukan.domain.case.referrals import DraftReferral, SendReferral
 from rujukan.domain.case.reminders import EscalateReferral
 from rujukan.domain.case.services import DeliverService
+from rujukan.domain.casefile import clocks
 from rujukan.domain.codes import (
     AgeGroup,
     AgencyKind,
@@ -410,3 +435,46 @@ def kill(server: EmbeddedPostgres) -> None:
         with suppress(ProcessLookupError):  # it may have gone with its postmaster
             os.kill(process.pid, signal.SIGKILL)
     until(lambda: not server.is_alive())
+
+
+TOLD_BY_HAND = frozenset(
+    subject.__name__
+    for subject in (
+        assessments,
+        clocks,
+        conferences,
+        consents,
+        disclosures,
+        documents,
+        erasure,
+        fulfilment,
+        glass,
+        holds,
+        identity,
+        incidents,
+        intake,
+        lead,
+        lifecycle,
+        notes,
+        orders,
+        referrals,
+        reminders,
+        services,
+    )
+)
+"""Subjects of which the stories of these tests tell."""
+
+
+def further(case: UUID) -> Iterator[tuple[Action, dict[str, Any]]]:
+    """Every action of the other subjects, in their order, with what its example says but for free text: so a new
+    subject, and its list, are tried without being named. What one makes, a later one names."""
+    made: dict[str, str] = {"case": str(case)}
+    for action in CASE_ACTIONS:
+        if action.command.__module__ in TOLD_BY_HAND:
+            continue
+        made |= {action.mints: str(uuid4())} if action.mints else {}
+        names = {*re.findall(r"{(\w+)}", action.path), action.mints} - {"case", None}
+        said = {**action.example, **{str(name): made[str(name)] for name in names}}
+        example = msgspec.convert({**said, "occurred_at": composition.now().isoformat()}, action.command)
+        given = {name: getattr(example, name) for name in said}
+        yield action, {name: value for name, value in given.items() if name in names or not isinstance(value, str)}

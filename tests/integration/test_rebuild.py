@@ -17,6 +17,7 @@ from office import (
     catch_up,
     dump,
     erases,
+    further,
     head,
     opened_office,
     opened_runner,
@@ -44,7 +45,9 @@ CASES = 4
 def office(settings: Settings) -> Iterator[Office]:
     with opened_office(settings) as opened:
         for number in range(CASES):
-            tell_one_case(opened, composition.now() - (number + 2) * HOUR)
+            told = tell_one_case(opened, composition.now() - (number + 2) * HOUR)
+        for action, fields in further(told):
+            opened.does("uptd-ppa", told, action.command, **fields)
         gone = tell_one_case(opened, composition.now() - HOUR)
         catch_up(settings)  # the read models saw what a rebuild does not see any more
         erases(opened, gone)

@@ -4,7 +4,6 @@ The setting separates agencies from each other, not the service from itself: who
 may set it to any agency. So it is the API that sets it, for one transaction at a time, from a checked token.
 """
 
-import re
 from collections.abc import Iterator
 from datetime import date
 from threading import Barrier, Event, Thread
@@ -15,19 +14,17 @@ from uuid import UUID, uuid4
 import msgspec
 import psycopg
 import pytest
-from office import KINDS, Office, catch_up, opened_office, tell_erasures, tell_lateness, tell_one_case, until
+from office import KINDS, Office, catch_up, further, opened_office, tell_erasures, tell_lateness, tell_one_case, until
 from patience import PATIENCE_SECONDS
 from psycopg import errors
 from psycopg.sql import SQL, Identifier
 from psycopg.types.string import TextLoader
 
 from rujukan import projections
-from rujukan.api.actions import CASE_ACTIONS
 from rujukan.api.application.kinds import AGENCY, CASE
 from rujukan.api.application.once import Sent
 from rujukan.domain import catalogue
 from rujukan.domain.agency import AddMember
-from rujukan.domain.case import disclosures, lead, lifecycle
 from rujukan.domain.case.assessments import AgreeSafetyPlan, AssessNeeds, AssessRisk
 from rujukan.domain.case.conferences import AgreeAction, FinishAction, HoldConference
 from rujukan.domain.case.consents import GiveConsent, OverrideConsent, RefuseConsent
@@ -49,7 +46,6 @@ from rujukan.domain.case.notes import RecordContactAttempt, RecordFollowUp, Reco
 from rujukan.domain.case.orders import RecordProtectionOrder
 from rujukan.domain.case.referrals import DraftReferral, SendReferral
 from rujukan.domain.case.services import DeliverService
-from rujukan.domain.casefile import clocks
 from rujukan.domain.codes import (
     AgeGroup,
     Channel,
@@ -351,11 +347,9 @@ class Secrets:
     def __init__(self, office: Office) -> None:
         self._office = office
         self.markers: list[str] = []
-        self.said: set[type[Fact]] = set()
 
     def says(self, case: UUID, command: type[Fact], agency: str = "uptd-ppa", **fields: Any) -> None:
         role = fields.pop("role", Role.CASE_WORKER)
-        self.said.add(command)
         self._office.does(agency, case, command, role=role, **(self.everything(command) | fields))
 
     def everything(self, command: type[Fact]) -> dict[str, Any]:
@@ -372,24 +366,9 @@ class Secrets:
         return said
 
 
-TOLD_ELSEWHERE = {subject.__name__ for subject in (clocks, disclosures, lead, lifecycle)}
-"""Whose actions need a story of their own, and say nothing that is not said here."""
-
-
-def say_the_rest(office: Office, case: CaseId, secrets: Secrets) -> None:
-    """Every action of the subjects of which the story tells nothing, in their order, as its example has it; in free
-    text are markers. So a new subject is tried here without being named."""
-    subjects = {command.__module__ for command in secrets.said} | TOLD_ELSEWHERE
-    made: dict[str, str] = {"case": str(case)}
-    for action in CASE_ACTIONS:
-        if action.command.__module__ in subjects:
-            continue
-        made |= {action.mints: str(uuid4())} if action.mints else {}
-        names = {*re.findall(r"{(\w+)}", action.path), action.mints} - {"case", None}
-        said = {**action.example, **{str(name): made[str(name)] for name in names}}
-        example = msgspec.convert({**said, "occurred_at": composition.now().isoformat()}, action.command)
-        given = {name: getattr(example, name) for name in said}
-        values = {name: value for name, value in given.items() if name in names or not isinstance(value, str)}
+def say_the_rest(case: CaseId, secrets: Secrets) -> None:
+    """Every further action as its example has it; in free text are markers."""
+    for action, values in further(case):
         secrets.says(case, action.command, **values)
 
 
@@ -452,7 +431,7 @@ def tell_everything(office: Office) -> tuple[UUID, list[str]]:
     danger: Fields = {"compartments": frozenset({"health"}), "basis": LegalBasis.IMMINENT_DANGER, "minutes": None}
     says(case, BreakGlass, "lbh", **glass, **danger)
     says(case, ReviewGlass, **glass, verdict=GlassVerdict.JUSTIFIED, role=Role.SUPERVISOR)
-    say_the_rest(office, case, secrets)
+    say_the_rest(case, secrets)
     office.casework.handle(
         AGENCY,
         "rsud",

@@ -345,6 +345,17 @@ def test_when_one_consent_ends_only_the_referrals_that_stood_on_it_stop() -> Non
     assert {r.id: r.status for r in after.referrals.values()} == {R1: S.CANCELLED, R2: S.ACCEPTED}
 
 
+def test_what_stood_on_a_consent_stops_in_the_order_in_which_it_was_drafted() -> None:
+    """Whether it is held or cancelled: the order is part of what is stored."""
+    held, cancelled = brought_to(S.IN_PROGRESS), brought_to(S.REQUESTED, R2)
+    given(opened(), consent(), *held, *cancelled).when(WITHDRAW).then_only(
+        ConsentWithdrawn, ReferralHeld, ReferralCancelled
+    )
+    given(opened(), consent(), *cancelled, *held).when(WITHDRAW).then_only(
+        ConsentWithdrawn, ReferralCancelled, ReferralHeld
+    )
+
+
 @pytest.mark.parametrize("status", [S.REQUESTED, S.IN_PROGRESS])
 def test_when_a_consent_ends_a_referral_that_it_did_not_cover_stays_as_it_is(status: S) -> None:
     """Its own consent ran out before; that is not what was withdrawn now."""

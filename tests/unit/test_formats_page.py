@@ -14,7 +14,17 @@ import pytest
 
 from rujukan.api import ledger
 from rujukan.consumers.agency.witnessing import witness
-from rujukan.consumers.evidence import bundle_parts, container, merkle, notes, policies, proofs, records, tiles
+from rujukan.consumers.evidence import (
+    add_checkpoint,
+    bundle_parts,
+    container,
+    merkle,
+    notes,
+    policies,
+    proofs,
+    records,
+    tiles,
+)
 from rujukan.consumers.evidence.bundle_parts import Segment
 from rujukan.consumers.evidence.checkpoints import Checkpoint
 from rujukan.consumers.evidence.coding import to_base64
@@ -233,7 +243,7 @@ def test_limits() -> None:
         "bytes of a note": notes.LARGEST_NOTE,
         "signatures of a note": notes.MOST_SIGNATURES,
         "hashes of an inclusion proof": proofs.MOST_HASHES,
-        "hashes of a consistency proof": witness.MOST_HASHES,
+        "hashes of a consistency proof": add_checkpoint.MOST_HASHES,
         "characters of an extra line": proofs.LARGEST_EXTRA,
         "bytes of a policy": policies.LARGEST,
         "logs, witnesses and groups of a policy": policies.MOST,

@@ -114,3 +114,9 @@ def test_the_living_case_notes_its_duplicate() -> None:
     case = given(opened()).when(ABSORB).then(say(DuplicateAbsorbed, duplicate=OTHER_CASE))
     assert case is not None
     assert case.of(Files).duplicates == {OTHER_CASE}
+
+
+def test_a_file_that_had_taken_in_a_duplicate_still_names_it_when_it_ends_as_one_itself() -> None:
+    case = given(opened(), say(DuplicateAbsorbed, duplicate=an_id("third case"))).when(MERGE).then(merged())
+    assert case is not None
+    assert case.of(Files) == Files(merged_into=OTHER_CASE, duplicates=frozenset({an_id("third case")}))
