@@ -2,17 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from itertools import takewhile
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
-from ..domain import agency as agencies
-from ..domain.agency import agency_stream
 from ..domain.authority import AUDITORS, READERS
 from ..domain.casefile.state import Case
+from ..domain.codes import AgencyKind
 from ..domain.compartment import Compartment
 from ..domain.custody import Custody, custody
 from ..domain.disclosure import Written
@@ -200,14 +198,13 @@ def _may_ask_for(agency: AgencyCode, act: Act, case: Case) -> None:
         raise NotForThisAgency(needs="lead")
 
 
-def _agency_then(rooms: Rooms, code: AgencyCode, at: datetime) -> tuple[Any, bool]:
+def _agency_then(rooms: Rooms, code: AgencyCode, at: datetime) -> tuple[AgencyKind, bool]:
     """An agency's kind, and whether it was active at an instant. Raises Unknown."""
-    events = rooms.casework.log.read(agency_stream(code))
-    now = agencies.fold(w.event for w in events)
-    if now is None:
-        raise Unknown(what="agency")
-    then = agencies.fold(w.event for w in takewhile(lambda w: w.at <= at, events))
-    return now.kind, then is not None and then.active
+    try:
+        agency, active = rooms.network.at(code, at)
+    except KeyError:
+        raise Unknown(what="agency") from None
+    return agency.kind, active
 
 
 def _entry(seen: Seen, segments: Segments) -> HistoryEntry:

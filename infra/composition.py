@@ -67,18 +67,18 @@ On = Node | Settings
 
 def issuer(settings: Settings) -> EmbeddedIssuer:
     """Who mints tokens for development. No process that serves can."""
-    return EmbeddedIssuer(keys(settings, names.OPERATOR).signer(names.ISSUER), settings.issuer, settings.audience)
+    return EmbeddedIssuer(keys(settings, names.MINTING).signer(names.ISSUER), settings.issuer, settings.audience)
 
 
 def service_key(settings: Settings) -> Ed25519PublicKey:
     """The key that agencies check messages against."""
-    public = keys(settings, names.OPERATOR).public(names.DELIVERY_SIGNATURE)
+    public = keys(settings, names.SHOWING).public(names.DELIVERY_SIGNATURE)
     return Ed25519PublicKey.from_public_bytes(public.public(names.DELIVERY_SIGNATURE))
 
 
 def ledger_keys(settings: Settings) -> LogKeys:
     """The keys that the ledger's heads are checked against."""
-    return LogKeys.of(settings.ledger_origin, keys(settings, names.OPERATOR))
+    return LogKeys.of(settings.ledger_origin, keys(settings, names.SHOWING))
 
 
 def ledger_key(settings: Settings) -> LogKey:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from ...domain.access import basis_of
 from ...domain.casefile.deciding import require_known
-from ...domain.casefile.state import Case
+from ...domain.casefile.state import Case, compartments_named
 from ...domain.compartment import Compartment
 from ...domain.disclosure import Written, still_readable
 from ...domain.erasure import ErasureRecorded
@@ -41,7 +41,7 @@ class Casework:
     """Handles commands, and knows the cases. Safe to share between threads."""
 
     def __init__(self, log: Log, macs: Macs) -> None:
-        self.log = log
+        self._log = log
         self.network = Agencies(log)
         self._once = Once(log, macs)
         self._states: OrderedDict[UUID, Any] = OrderedDict()
@@ -109,7 +109,7 @@ class Casework:
                         changes += follow(step, said)
                 after = kind.fold(events, now) if kind.resumes else None
                 retryable = self._once.retryable(act, sent, named, version + len(events))
-                positions = self.log.append(changes, act, correlation, retryable)
+                positions = self._log.append(changes, act, correlation, retryable)
             except (Refusal, VersionMismatch, UsedBefore, Moved) as refused:
                 if (before := self._once.before(act, sent)) is not None:
                     return before
@@ -131,7 +131,7 @@ class Casework:
         stream = kind.stream(id)
         known = self._kept(kind, id)
         try:
-            events = [w.event for w in self.log.read(stream, known.version if known is not None else 0)]
+            events = [w.event for w in self._log.read(stream, known.version if known is not None else 0)]
         except Gone:
             self._drop(stream)
             return None
@@ -184,9 +184,15 @@ class Casework:
         """The case, if the agency may know of it. Raises Unknown."""
         return require_known(self.case(case), act)
 
+    def destroy(self, erasure: UUID) -> None:
+        """Destroy the keys that an erasure says, and wait until no process has them. May be called again."""
+        record = self.erasure(erasure)
+        if record is not None:
+            self._log.erase(record.case, record.version, compartments_named(record.compartments))
+
     def written(self, case: UUID) -> Sequence[Written]:
         """The case's events, their coordination opened. For callers that check what may be shown."""
-        return self.log.read(case)
+        return self._log.read(case)
 
     def readable(
         self, case: UUID, told: Mapping[int, frozenset[Compartment]], act: Act

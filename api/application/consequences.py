@@ -1,23 +1,40 @@
 """What follows from a command or event: in other streams, in the same commit, and once that is durable."""
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
+from uuid import UUID
 
 from ...domain import case as cases
 from ...domain import erasure as erasures
 from ...domain import recall
 from ...domain.case.erasure import ApproveErasure, CaseErased
 from ...domain.case.lifecycle import AbsorbDuplicate, MergeCase
-from ...domain.casefile.state import compartments_named
+from ...domain.casefile.state import Case
 from ...domain.disclosure import Written
 from ...domain.fact import Act, AgencyCode, CaseId, Fact
 from ...domain.refusal import Unknown
+from .network import Agencies
 from .ports import Changes, Moved
 
-if TYPE_CHECKING:
-    from .casework import Casework
-
 Id = TypeVar("Id")
+
+
+class Cases(Protocol):
+    """What consequences ask of casework."""
+
+    network: Agencies
+
+    def case(self, case: UUID) -> Case | None:
+        """The case as the log has it now; None where there is none, or it was erased."""
+        ...
+
+    def written(self, case: UUID) -> Sequence[Written]:
+        """The case's events, their coordination opened."""
+        ...
+
+    def destroy(self, erasure: UUID) -> None:
+        """Destroy the keys that an erasure says, and wait until no process has them."""
+        ...
 
 
 class Step(NamedTuple, Generic[Id]):
@@ -28,12 +45,12 @@ class Step(NamedTuple, Generic[Id]):
     """Of the stream before it."""
     events: Sequence[Fact]
     act: Act
-    casework: "Casework"
+    casework: Cases
 
 
 Consequence = Callable[[Step[Id], Fact], Sequence[Changes]]
 """What follows from a step because of that command or event of it. Raises Refusal, Moved."""
-Afterwards = Callable[["Casework", Id, Fact], None]
+Afterwards = Callable[[Cases, Id, Fact], None]
 """What is done once a command on a stream is durable."""
 
 
@@ -64,16 +81,14 @@ def recall_copies(step: Step[CaseId], ended: Fact) -> Sequence[Changes]:
     return [Changes(stream, 0, asked)] if asked else []
 
 
-def destroy_keys(casework: "Casework", case: CaseId, approved: Fact) -> None:
+def destroy_keys(casework: Cases, case: CaseId, approved: Fact) -> None:
     """Destroy the keys, and wait until no process has them. Where this one is killed before, the worker does it. Also
     when it was asked for again: "done" means that it cannot be read."""
     assert isinstance(approved, ApproveErasure)
-    record = casework.erasure(approved.erasure)
-    if record is not None:
-        casework.log.erase(record.case, record.version, compartments_named(record.compartments))
+    casework.destroy(approved.erasure)
 
 
-def forget_agency(casework: "Casework", code: AgencyCode, said: Fact) -> None:
+def forget_agency(casework: Cases, code: AgencyCode, said: Fact) -> None:
     """Whoever asks next sees it."""
     casework.network.forget(code)
 

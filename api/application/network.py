@@ -2,6 +2,8 @@
 
 import time
 from collections.abc import Iterator, Mapping
+from datetime import datetime
+from itertools import takewhile
 from typing import NoReturn
 
 from ...domain import agency as agencies
@@ -36,6 +38,15 @@ class Agencies(Mapping[AgencyCode, Agency]):
             raise KeyError(code)
         self._known[code] = (time.monotonic(), fresh)
         return fresh
+
+    def at(self, code: AgencyCode, instant: datetime) -> tuple[Agency, bool]:
+        """An agency as it is, and whether it was active at an instant. Raises KeyError."""
+        events = self._log.read(agency_stream(code))
+        now = agencies.fold(w.event for w in events)
+        if now is None:
+            raise KeyError(code)
+        then = agencies.fold(w.event for w in takewhile(lambda w: w.at <= instant, events))
+        return now, then is not None and then.active
 
     def __iter__(self) -> Iterator[AgencyCode]:
         return self._refuse()

@@ -17,7 +17,7 @@ from ...domain.disclosure import Written
 from ...domain.fact import Act
 from .casework import Casework
 from .opener import Opener
-from .ports import Changes
+from .ports import Changes, Log
 
 Segments = Mapping[Compartment, bytes]
 """What was opened of an event: a JSON object for each compartment."""
@@ -51,8 +51,9 @@ class OnRecord(NamedTuple):
 class Reading:
     """Records who is shown what, then opens it. Safe to share between threads."""
 
-    def __init__(self, casework: Casework, opener: Opener) -> None:
+    def __init__(self, casework: Casework, log: Log, opener: Opener) -> None:
         self._casework = casework
+        self._log = log
         self._opener = opener
         self._access = local()
 
@@ -154,7 +155,7 @@ class Reading:
         )
         changes = [Changes(stream, self._access.version, [event])]
         try:
-            position = self._casework.log.append(changes, act, asked.correlation)[-1]
+            position = self._log.append(changes, act, asked.correlation)[-1]
         except BaseException:
             self._access.stream = None  # whether it was stored is not known, so its version is not either
             raise

@@ -38,7 +38,7 @@ class Rooms(NamedTuple):
         casework = Casework(ports.log, ports.macs)
         return cls(
             casework,
-            Reading(casework, ports.opener),
+            Reading(casework, ports.log, ports.opener),
             Lists(ports.views),
             Acknowledgements(casework, ports.deliveries),
             ports.documents,

@@ -20,13 +20,13 @@ def add_commands(command: Any) -> None:
 def keys(settings: Settings, said: argparse.Namespace) -> int:
     """List the key-encryption keys, replace the active one, or make an erasure epoch."""
     from .. import composition
-    from ..keys.names import OPERATOR
+    from ..keys.names import ROTATING
     from ..store import rotation
     from ..store.erasing import finish_erasures
     from ..system import running
 
     settings = running(settings)
-    key_encryption = composition.keys(settings, OPERATOR).rotation()
+    key_encryption = composition.keys(settings, ROTATING).rotation()
 
     def step(what: str) -> None:
         print(what, file=sys.stderr, flush=True)

@@ -112,13 +112,12 @@ POSTING = ACTING | _TELLING | Allowed(signs=frozenset({WEBHOOK_SIGNATURE}), macs
 READING_ACKNOWLEDGEMENTS = ACTING | Allowed(macs=frozenset({DELIVERY_RECEIPT}))
 PUBLISHER = PUBLISHING | POSTING | READING_ACKNOWLEDGEMENTS
 SEALER = Allowed(signs=_LEDGER)
-OPERATOR = Allowed(
-    wraps=True,
-    rotates=True,
-    signs=frozenset({ISSUER}),
-    shows=frozenset({DELIVERY_SIGNATURE, *_LEDGER}),
-)
-"""The command line: it rotates, mints development's tokens, and prints public keys."""
+ROTATING = Allowed(wraps=True, rotates=True)
+"""The command that rotates key-encryption keys."""
+MINTING = Allowed(signs=frozenset({ISSUER}))
+"""The command that mints development's tokens."""
+SHOWING = Allowed(shows=frozenset({DELIVERY_SIGNATURE, *_LEDGER}))
+"""Commands that print public keys, or check with them."""
 
 
 def named_in(name: str, names: frozenset[str] | Mapping[str, object]) -> bool:

@@ -125,7 +125,7 @@ class Office:
     def __init__(self, ports: Ports) -> None:
         self.ports = ports
         self.casework = Casework(ports.log, ports.macs)
-        self.reading = Reading(self.casework, ports.opener)
+        self.reading = Reading(self.casework, ports.log, ports.opener)
         self.position = 0
 
     def act(self, agency: str, role: Role = Role.CASE_WORKER, purpose: Purpose = Purpose.CARE) -> Act:

@@ -59,7 +59,7 @@ def house() -> House:
     a_network(log, LEAD)
     log.write(CASE, LEAD, *referred(), incident(), say(NoteRecorded, note=NOTE, health="seen", safety="moved"))
     opener, casework = PaperOpener(log), Casework(log, PaperMacs())
-    return House(log, opener, casework, Reading(casework, opener))
+    return House(log, opener, casework, Reading(casework, log, opener))
 
 
 def note(**more: Any) -> RecordNote:

@@ -96,7 +96,7 @@ def test_a_name_does_what_it_is_for_and_nothing_else(home: LocalKeyring) -> None
 
 
 def test_a_token_has_the_form_that_the_library_gives_it(home: LocalKeyring) -> None:
-    keys = Keys(home, names.OPERATOR)
+    keys = Keys(home, names.MINTING)
     token = EmbeddedIssuer(keys.signer(names.ISSUER), "https://issuer.example", "rujukan").token(
         UUID(int=1), "uptd-ppa", [Role.CASE_WORKER]
     )
@@ -211,7 +211,7 @@ def test_one_name_of_a_family_can_be_handed_and_a_family_is_no_name(home: LocalK
 
 
 def test_every_name_that_a_process_is_handed_is_one_that_there_is() -> None:
-    for allowed in (*SERVING.values(), names.OPERATOR):
+    for allowed in (*SERVING.values(), names.ROTATING, names.MINTING, names.SHOWING):
         assert allowed.signs | allowed.shows <= names.SIGNATURES.keys() | names.NARROWED.keys()
         assert allowed.macs <= names.MACS
         assert allowed.shares <= names.SHARED
