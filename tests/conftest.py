@@ -37,7 +37,7 @@ hypothesis.settings.register_profile("repeatable", hypothesis.settings.get_profi
 hypothesis.settings.load_profile("repeatable")
 
 
-THOROUGH = "RUJUKAN_THOROUGH"
+THOROUGH = "PYTEST_THOROUGH"
 FIRST = ("faults", "e2e", "integration")
 """Folders whose files take long: begun first, so that no worker is left with one of them at the end."""
 LEFT_OUT = pytest.StashKey[int]()
