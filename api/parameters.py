@@ -139,9 +139,7 @@ class Parameter:
 WAIT = Parameter(
     "wait_for",
     "wait_for",
-    Annotated[
-        int, Meta(ge=0, lt=10**18, description="a position: answer when the lists have reached it (5 s at most)")
-    ],
+    Annotated[int, Meta(ge=0, le=10**18 - 1, description="a position that the lists are to have reached; 5 s at most")],
 )
 
 

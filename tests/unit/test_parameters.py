@@ -9,7 +9,7 @@ from msgspec import Meta
 from starlette.datastructures import Headers, QueryParams
 
 from rujukan.api.cursors import next_page
-from rujukan.api.parameters import USUAL, Limit, parameters_of, read_all, refuse_unknown
+from rujukan.api.parameters import USUAL, WAIT, Limit, parameters_of, read_all, refuse_unknown
 from rujukan.api.problems import BadRequest
 from rujukan.domain.codes import ReferralStatus
 from rujukan.domain.history import When
@@ -167,3 +167,10 @@ def test_a_cursor_is_what_a_page_ended_with() -> None:
     later = NOW + timedelta(microseconds=1)
     assert read(Said(cursor=str(next_page((later, CASE)))))["cursor"] == (later, CASE)
     assert next_page(None) is None
+
+
+@pytest.mark.parametrize("said", ["", "soon", "-1", "1.5", "1" * 19, "٣"])
+def test_what_is_no_position_cannot_be_waited_for(said: str) -> None:
+    with pytest.raises(BadRequest) as refused:
+        WAIT.read(said, NOW)
+    assert (refused.value.status, refused.value.more["parameter"]) == (400, "wait_for")
