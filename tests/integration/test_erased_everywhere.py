@@ -189,7 +189,7 @@ def test_a_running_process_forgets_within_the_bound(office: Office, settings: Se
         assert last_seen[0] <= answered, "who asked after the erasure was reported done was shown content"
         assert other.opener.events(wanted) == {}
         assert elsewhere.case(case) is None
-        assert case not in elsewhere._cases
+        assert case not in elsewhere._states
         with pytest.raises(Gone):
             other.log.read(case)
         with pytest.raises(KeyGone):
