@@ -18,19 +18,20 @@ from rujukan.consumers.wire.acknowledgement import Acknowledgement
 from rujukan.consumers.wire.kafka import clients, topics
 from rujukan.infra.services.broker import EmbeddedBroker, free_port
 
-TIMES = 4
+TIMES = 8
 
 
 def held() -> tuple[int, int]:
     return threading.active_count(), len(list(Path("/proc/self/fd").iterdir()))
 
 
-def settles_at(most: tuple[int, int]) -> bool:
+def settles_at(before: tuple[int, int], tries: int = 1) -> bool:
+    """Whether fewer are left than one for each try: what else lives in this process may open one meanwhile."""
     give_up = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < give_up:
         gc.collect()
         threads, descriptors = held()
-        if threads <= most[0] and descriptors <= most[1]:
+        if threads < before[0] + tries and descriptors < before[1] + tries:
             return True
         time.sleep(0.05)
     return False
@@ -43,7 +44,7 @@ def test_a_client_that_reaches_nobody_leaves_nothing_behind(make: Callable[..., 
     for _ in range(TIMES):
         with pytest.raises(KafkaError):
             make(bootstrap_servers=f"127.0.0.1:{free_port()}", bootstrap_timeout_ms=200)
-    assert settles_at(before)
+    assert settles_at(before, TIMES)
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="counts descriptors where Linux lists them")
@@ -58,7 +59,7 @@ def test_a_subscriber_that_finds_no_broker_leaves_nothing_behind(monkeypatch: py
             source.start(None, 0)
         with pytest.raises(Unreachable):
             replies.acknowledge(Acknowledgement())
-    assert settles_at(before)
+    assert settles_at(before, TIMES)
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="counts descriptors where Linux lists them")
