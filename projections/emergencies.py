@@ -154,15 +154,13 @@ GLASSES = Listing(
 )
 
 
-def unreviewed(
-    db: Connection[TupleRow], now: datetime, window: timedelta, highest: int, limit: int = 100
-) -> list[tuple[UUID, UUID]]:
+def unreviewed(db: Connection[TupleRow], now: datetime, window: timedelta, highest: int) -> list[tuple[UUID, UUID]]:
     """(case, glass) of those whose review is due now, and not raised as often as it should be.
     For followers: it looks into every agency's."""
     return db.execute(
         "SELECT case_id, glass FROM views.emergency WHERE verdict IS NULL"
-        " AND review_due_at + reminders * %s::interval <= %s AND reminders < %s ORDER BY review_due_at LIMIT %s",
-        (window, now, highest, limit),
+        " AND review_due_at + reminders * %s::interval <= %s AND reminders < %s ORDER BY review_due_at",
+        (window, now, highest),
     ).fetchall()
 
 

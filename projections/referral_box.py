@@ -134,13 +134,13 @@ def _place(entry: ReferralEntry) -> tuple[int]:
 INBOX, OUTBOX = _box("/inbox", "in"), _box("/outbox", "out")
 
 
-def unanswered(db: Connection[TupleRow], now: datetime, highest: int, limit: int = 100) -> list[tuple[UUID, UUID]]:
+def unanswered(db: Connection[TupleRow], now: datetime, highest: int) -> list[tuple[UUID, UUID]]:
     """(case, referral) of requests whose answer is due now, and not raised as often as it should be.
     For followers: it looks into every agency's inbox."""
     return db.execute(
         "SELECT case_id, referral FROM views.referral_box WHERE box = 'in' AND status = 'requested'"
-        " AND due_at + escalations * (due_at - sent_at) <= %s AND escalations < %s ORDER BY due_at LIMIT %s",
-        (now, highest, limit),
+        " AND due_at + escalations * (due_at - sent_at) <= %s AND escalations < %s ORDER BY due_at",
+        (now, highest),
     ).fetchall()
 
 

@@ -126,13 +126,19 @@ def due(
 
 NEVER = datetime.max.replace(tzinfo=UTC)
 
+
+def place(entry: RetentionEntry) -> tuple[datetime, UUID]:
+    """Where an entry stands in the list."""
+    return entry.due_at or NEVER, entry.case
+
+
 RETENTION = Listing(
     "/retention",
     due,
     RetentionEntry,
     "erasure",
     AUDITORS,
-    cursor=lambda entry: (entry.due_at or NEVER, entry.case),
+    cursor=place,
     name="list_retention",
 )
 

@@ -58,6 +58,12 @@ class Policy(NamedTuple):
         times = {n.decode("utf-8", "backslashreplace"): cosigned[self.witnesses[n]] or 0 for n in sorted(seen)}
         return Accepted(checkpoint, tuple(signed), times)
 
+    def suffices(self, signers: Iterable[tuple[str, bytes]]) -> bool:
+        """Whether signatures under these names and key ids would make the quorum, were all of them good: no signature
+        is checked."""
+        there = set(signers)
+        return self._is_met({name for name, key in self.witnesses.items() if (key.name, key.key_id) in there})
+
     def _is_met(self, seen: Collection[bytes]) -> bool:
         met = {NONE, *seen}
         for name, group in self.groups.items():  # a group stands after its members

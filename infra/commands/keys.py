@@ -2,11 +2,14 @@
 
 import argparse
 import sys
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
 
 from ..settings import Settings
 
-MOST = 500
+AT_ONCE = 500
+
+T = TypeVar("T")
 
 
 def add_commands(command: Any) -> None:
@@ -56,7 +59,7 @@ def list_erasures(settings: Settings, said: argparse.Namespace) -> int:
     from ..system import running
 
     with composition.follower(running(settings)) as source, source.store.pool.connection() as db:
-        for entry in erasures.erasures(db, limit=MOST):
+        for entry in _every(lambda last: erasures.erasures(db, before=last.position if last else None, limit=AT_ONCE)):
             waiting = [c.agency for c in entry.copies if c.acknowledged_at is None]
             when = f"{entry.erased_at or entry.requested_at:%Y-%m-%d %H:%M}"
             keys = "keys destroyed" if entry.keys_destroyed_at else "keys there"
@@ -74,11 +77,21 @@ def list_retention(settings: Settings, said: argparse.Namespace) -> int:
     from ..system import running
 
     with composition.follower(running(settings)) as source, source.store.pool.connection() as db:
-        for entry in retention.due(db, limit=MOST):
+        for entry in _every(
+            lambda last: retention.due(db, after=retention.place(last) if last else None, limit=AT_ONCE)
+        ):
             due = f"{entry.due_at:%Y-%m-%d}" if entry.due_at else "open      "
             held = f"HELD by {entry.held_by} since {entry.held_since:%Y-%m-%d}" if entry.held else ""
             print(f"{due}  case {entry.case}  {entry.rule or '':14} {entry.source or ''}  {held}".rstrip())
     return 0
+
+
+def _every(page: Callable[[T | None], Sequence[T]]) -> Iterator[T]:
+    """All of a list, a page after the other: `page` gives what comes after an entry, or the first."""
+    last: T | None = None
+    while found := page(last):
+        yield from found
+        last = found[-1]
 
 
 def _say(done: Any) -> None:

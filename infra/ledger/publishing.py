@@ -54,6 +54,8 @@ class Quorum:
         policy = self._policy.now()
         if policy is None:
             return True
+        if not policy.suffices((s.name, s.key_id) for s in note.signatures):
+            return False  # told without checking a signature: thousands of heads may be looked at for one that has it
         try:
             policy._replace(logs=self._keys).check(note)
         except NotProven:

@@ -7,7 +7,7 @@ made from the batches and the tiles below, so nothing that was stored is ever ch
 import struct
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple, TypeVar
 
@@ -25,6 +25,8 @@ from ..store.sealed_record import author_of
 ENTRY_BYTES = 32
 TILES_KEPT = 512
 """Full tiles that are kept in memory, with the hashes above theirs: 40 kB each."""
+HEADS_AT_ONCE = 500
+"""Checkpoints that are read together where one with a quorum is looked for."""
 TREES_KEPT = 4
 """Trees whose partial tiles are kept: those of the checkpoints that proofs were asked under last."""
 
@@ -99,29 +101,18 @@ class LedgerStore:
     def witnessed(self, leaves: int, has_quorum: Callable[[Note], bool]) -> Note | None:
         """The newest checkpoint of at least so many leaves whose cosignatures make a quorum; None where none has."""
         with self._pool.connection() as db:
-            rows = db.execute(
-                "SELECT c.size FROM ledger.checkpoints c WHERE size >= %s AND EXISTS"
-                " (SELECT FROM ledger.cosignatures s WHERE s.size = c.size) ORDER BY size DESC LIMIT 50",
-                (leaves,),
-            ).fetchall()
-            for (size,) in rows:
-                note = checkpoint(db, size)
-                if note is not None and has_quorum(note):
-                    return note
-        return None
+            return next(filter(has_quorum, _cosigned(db, leaves, newest_first=True)), None)
 
     def covering(self, leaves: int, has_quorum: Callable[[Note], bool] | None) -> Note | None:
         """The oldest checkpoint of at least so many leaves, of those that have a quorum of signatures where that is
         asked for: the same whenever it is asked, once there is one. None where there is none."""
         with self._pool.connection() as db:
-            rows = db.execute(
-                "SELECT size FROM ledger.checkpoints WHERE size >= %s ORDER BY size LIMIT 1000", (leaves,)
-            ).fetchall()
-            for (size,) in rows:
-                note = checkpoint(db, size)
-                if note is not None and (has_quorum is None or has_quorum(note)):
-                    return note
-        return None
+            row = db.execute("SELECT min(size) FROM ledger.checkpoints WHERE size >= %s", (leaves,)).fetchone()
+            oldest = checkpoint(db, row[0]) if row is not None and row[0] is not None else None
+            if oldest is None or has_quorum is None or has_quorum(oldest):
+                return oldest
+            # It had no quorum as it is, so no other has one without a witness.
+            return next(filter(has_quorum, _cosigned(db, leaves)), None)
 
     def leaves_of(self, positions: Sequence[int]) -> Mapping[int, int]:
         """Position → leaf, in one round trip. Raises NotSealed where one is not sealed."""
@@ -226,6 +217,29 @@ def checkpoint(db: Connection[TupleRow], size: int | None = None) -> Note | None
         "SELECT line FROM ledger.cosignatures WHERE size = %s ORDER BY name, key_id", (row[0],)
     ).fetchall()
     return Note(note.text, (*note.signatures, *(parse_signature(line) for (line,) in lines)))
+
+
+def _cosigned(db: Connection[TupleRow], leaves: int, *, newest_first: bool = False) -> Iterator[Note]:
+    """Every checkpoint of at least so many leaves that somebody cosigned, with its cosignatures, in order of size; they
+    are read a page at a time, however many there are."""
+    before, order = ("<", "DESC") if newest_first else (">", "ASC")
+    last: int | None = None
+    while True:
+        rows = db.execute(
+            "SELECT c.size, c.note, s.lines FROM ledger.checkpoints c CROSS JOIN LATERAL (SELECT"
+            " array_agg(line ORDER BY name, key_id) AS lines FROM ledger.cosignatures WHERE size = c.size) s"
+            " WHERE c.size IN (SELECT DISTINCT size FROM ledger.cosignatures WHERE size >= %(leaves)s"
+            f" AND (%(last)s::bigint IS NULL OR size {before} %(last)s) ORDER BY size {order} LIMIT %(page)s)"
+            f" ORDER BY c.size {order}",
+            {"leaves": leaves, "last": last, "page": HEADS_AT_ONCE},
+            binary=True,
+        ).fetchall()
+        for _, text, lines in rows:
+            note = parse_note(text)
+            yield Note(note.text, (*note.signatures, *map(parse_signature, lines)))
+        if len(rows) < HEADS_AT_ONCE:
+            return
+        last = rows[-1][0]
 
 
 def read_tile(db: Connection[TupleRow], tile: Tile) -> bytes | None:

@@ -6,6 +6,7 @@ from threading import Barrier, Event, Thread
 from typing import Any
 from uuid import UUID, uuid4
 
+import psycopg
 import pytest
 from office import HOUR, MINUTE, Office, catch_up, clocks_of, dump, opened_office, opened_runner, until
 from patience import PATIENCE_SECONDS
@@ -13,17 +14,19 @@ from patience import PATIENCE_SECONDS
 from rujukan.api.application.acknowledgements import Acknowledgements
 from rujukan.api.application.casework import Done
 from rujukan.domain.case.fulfilment import AcceptReferral, ReceiveReferral, StartReferral
+from rujukan.domain.case.glass import RaiseGlassReview
 from rujukan.domain.case.intake import CaseOpened
 from rujukan.domain.case.lead import AcceptLeadTransfer, AskLeadTransfer
 from rujukan.domain.case.lifecycle import CloseCase, ReopenCase
 from rujukan.domain.case.notes import NoteRecorded, RecordNote
 from rujukan.domain.case.referrals import CancelReferral, ReferralSent
-from rujukan.domain.case.reminders import ReferralEscalated, ReferralUndelivered
+from rujukan.domain.case.reminders import EscalateReferral, ReferralEscalated, ReferralUndelivered
 from rujukan.domain.casefile.clocks import ClockOverdue, MeetClock
 from rujukan.domain.codes import CloseReason, EndReason, Role, Service, Urgency
 from rujukan.domain.delivery import AcknowledgeDeliveries, Failure, Mark, Marks
-from rujukan.domain.fact import CaseId, Fact
+from rujukan.domain.fact import CaseId, Fact, ReferralId
 from rujukan.infra import composition
+from rujukan.infra.database import FOLLOWER, as_role
 from rujukan.infra.delivery.escalating import Escalator
 from rujukan.infra.settings import Settings
 from rujukan.projections import deliveries, escalations, referral_box
@@ -446,6 +449,32 @@ def test_a_case_that_cannot_be_read_keeps_no_other_from_being_raised(
     assert "RAHASIA" not in caplog.text
     tower.turns(late)
     assert len(tower.raised(broken)) == 1
+
+
+def test_however_many_cannot_be_raised_the_next_one_is(tower: Tower, settings: Settings) -> None:
+    """More than were ever looked at together stand before it in the list, and are refused each time."""
+    with psycopg.connect(as_role(settings.database, FOLLOWER), autocommit=True) as db:
+        db.execute(
+            "INSERT INTO views.referral_box SELECT 'rsud', gen_random_uuid(), 'in', gen_random_uuid(), 'p2tp2a', 'x',"
+            " 'x', 'x', 'requested', '2001-01-01', '2001-01-02', NULL, NULL, 0, 1 FROM generate_series(1, 150)"
+        )
+        db.execute(
+            "INSERT INTO views.emergency SELECT gen_random_uuid(), gen_random_uuid(), 'rsud', 'p2tp2a',"
+            " gen_random_uuid(), 'x', '{}', 'x', '2001-01-01', '2001-01-02', NULL, '2001-01-03', 0, NULL, NULL, NULL, 1"
+            " FROM generate_series(1, 150)"
+        )
+        try:
+            case = tower.opens()
+            referral = tower.refers(case)
+            now = tower.sent_at(case, referral) + HOUR
+            catch_up(settings)
+            with composition.follower(settings) as source:
+                due = set(Escalator(tower.office.casework, source.store, lambda: now).due(now))
+            assert EscalateReferral(occurred_at=now, referral=ReferralId(referral)) in {d.command for d in due}
+            assert sum(isinstance(d.command, RaiseGlassReview) for d in due) >= 150
+        finally:
+            db.execute("DELETE FROM views.referral_box WHERE sent_at = '2001-01-01'")
+            db.execute("DELETE FROM views.emergency WHERE opened_at = '2001-01-01'")
 
 
 def test_a_clock_that_its_recipient_met_is_raised_to_it_no_more(tower: Tower) -> None:
