@@ -22,6 +22,7 @@ from typing import Self, TextIO
 
 from msgspec.structs import replace
 
+from ..consumers import durable
 from . import composition
 from .services.broker import EmbeddedBroker, free_port
 from .services.postgres import EmbeddedPostgres
@@ -220,7 +221,7 @@ class System:
                 **({"broker_port": self._broker.port} if self._broker else {}),
             },
         }
-        self._run_file.write_text(json.dumps(about, indent=2))
+        durable.replace(self._run_file, json.dumps(about, indent=2).encode())
 
     @property
     def _run_file(self) -> Path:

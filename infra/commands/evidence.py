@@ -166,14 +166,15 @@ def _witness(settings: Settings, said: argparse.Namespace) -> int:
 
 
 def _keygen(name: str, file: Path) -> int:
+    from ...consumers import durable
     from ...consumers.evidence.coding import to_base64
     from ...consumers.evidence.notes import COSIGNATURE, COSIGNATURE_ML_DSA, SigningKey
 
     seeds = {str(kind): os.urandom(32) for kind in (COSIGNATURE_ML_DSA, COSIGNATURE)}
     keys = [SigningKey(name, int(kind), seed).public for kind, seed in seeds.items()]
     try:
-        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
-            json.dump({"name": name, "seeds": {kind: to_base64(seed) for kind, seed in seeds.items()}}, out)
+        kept = {"name": name, "seeds": {kind: to_base64(seed) for kind, seed in seeds.items()}}
+        durable.create(file, json.dumps(kept).encode())
     except FileExistsError:
         raise Failed(f"{file} is there already; a key is never overwritten") from None
     print("\n".join(key.vkey for key in keys))

@@ -125,16 +125,16 @@ def _add_sinks(parser: argparse.ArgumentParser) -> None:
 
 def keygen(settings: Settings, said: argparse.Namespace) -> int:
     """Make a key pair; a file that is there is never overwritten."""
+    from ...consumers import durable
     from ...consumers.wire.envelope import AgencyKey
 
     key = AgencyKey.generate(said.id)
     try:
-        with os.fdopen(os.open(said.file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
-            out.write(key.to_json())
+        durable.create(said.file, key.to_json())
     except FileExistsError:
         raise Failed(f"{said.file} is there already; a key is never overwritten") from None
     public = said.file.with_suffix(said.file.suffix + ".pub")
-    public.write_text(json.dumps({"id": key.id, "public": key.public}))
+    durable.replace(public, json.dumps({"id": key.id, "public": key.public}).encode(), mode=durable.PUBLIC)
     print(f"private {said.file} (keep it), public {public} (register it)")
     return 0
 

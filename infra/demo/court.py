@@ -11,6 +11,7 @@ from uuid import UUID
 import httpx
 from rich.console import Console
 
+from ...consumers import durable
 from ...consumers.agency.witnessing.at_work import LogClient, follow
 from ...consumers.agency.witnessing.witness import Witness
 from ...consumers.evidence import words
@@ -35,8 +36,8 @@ def witnessed(settings: Settings, url: str) -> Iterator[None]:
     keys = {agency: SigningKey(f"{agency}.example/witness", COSIGNATURE_ML_DSA, os.urandom(32)) for agency in WITNESSES}
     lines = [f"log {log[0].vkey}", *(f"witness {agency} {key.public.vkey}" for agency, key in keys.items())]
     policy = "\n".join([*lines, f"group agencies all {' '.join(keys)}", "quorum agencies", ""])
-    settings.witness_policy.parent.mkdir(parents=True, exist_ok=True)
-    settings.witness_policy.write_text(policy)
+    durable.directory(settings.witness_policy.parent)
+    durable.replace(settings.witness_policy, policy.encode(), mode=durable.PUBLIC)
     stop = Event()
     threads = []
     for agency, key in keys.items():

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ...api.application.casework import Casework
+from ...consumers import durable
 from ...consumers.wire.envelope import AgencyKey
 from ...domain.codes import AgencyKind, Role, Service
 from .. import onboarding
@@ -59,8 +60,7 @@ def set_up(casework: Casework, keys: Path) -> dict[str, AgencyKey]:
         new = onboarding.register(casework, member.code, member.kind, member.name, member.services)
         file = keys / f"{member.code}.key"
         if not file.exists():
-            file.touch(mode=0o600)
-            file.write_bytes(AgencyKey.generate("1").to_json())
+            durable.create(file, AgencyKey.generate("1").to_json())
         pairs[member.code] = pair = AgencyKey.from_json(file.read_bytes())
         if new:
             for role in PEOPLE:

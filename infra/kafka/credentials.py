@@ -4,10 +4,10 @@ A file is the properties of an ordinary Kafka client, whole: it goes to the agen
 to. `rujukan subscribe` takes it as `--kafka-password-file`.
 """
 
-import os
 import secrets
 from pathlib import Path
 
+from ...consumers import durable
 from ...consumers.wire.kafka.access import PASSWORD_PROPERTY, KafkaAccess, password_in
 
 PASSWORD_BYTES = 32
@@ -35,7 +35,7 @@ class Credentials:
 
     def changed(self, name: str) -> None:
         """Put the new file in the old one's place."""
-        self._next(name).replace(self._file(name))
+        durable.rename(self._next(name), self._file(name))
 
     def _file(self, name: str) -> Path:
         return self._directory / f"{name}.properties"
@@ -45,11 +45,8 @@ class Credentials:
 
     def _write(self, file: Path, user: str, access: KafkaAccess) -> str:
         password = secrets.token_urlsafe(PASSWORD_BYTES)
-        self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as out:
-            out.write(_properties(user, password, access))
-            out.flush()
-            os.fsync(out.fileno())
+        durable.directory(self._directory, 0o700)
+        durable.create(file, _properties(user, password, access).encode())
         return password
 
 

@@ -11,7 +11,6 @@ import hmac
 import json
 import os
 import secrets
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -23,6 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from ...consumers import durable
 from .home import Bound, UnknownName, UnwrapFailed, id_of
 from .names import MACS, SHARED, Algorithm, algorithm_of, named_in
 
@@ -163,9 +163,7 @@ class LocalKeyring:
     def _replace(self, kept: dict[str, Any]) -> None:
         """Put a new file in the old one's place, and overwrite the old one's blocks as far as the disk lets us."""
         with self.file.open("rb+") as old:
-            new = _written(self.file.parent, kept, UNFINISHED)
-            new.rename(self.file)
-            _sync(self.file.parent)
+            durable.replace(self.file, json.dumps(kept).encode(), prefix=UNFINISHED)
             size = os.fstat(old.fileno()).st_size
             old.write(bytes(size))
             old.flush()
@@ -201,35 +199,11 @@ def _seen(file: Path) -> tuple[int, int, int]:
 
 
 def _create(file: Path) -> None:
-    """Written whole and then linked into place, so that two processes starting at once agree on one."""
-    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    """Fresh keys, where no other process that starts at the same time makes them: both agree on one."""
+    durable.directory(file.parent, 0o700)
     fresh = {"active": "kek-1", "keys": {"kek-1": _random()}, "root": _random()}
-    written = _written(file.parent, fresh)
-    try:
-        os.link(written, file)
-    except FileExistsError:
-        return
-    finally:
-        written.unlink()
-    _sync(file.parent)
-
-
-def _written(directory: Path, kept: dict[str, Any], prefix: str | None = None) -> Path:
-    """A new file, for its owner only, with that in it, on the disk."""
-    with tempfile.NamedTemporaryFile("w", dir=directory, prefix=prefix, delete=False) as out:
-        json.dump(kept, out)
-        out.flush()
-        os.fsync(out.fileno())
-    return Path(out.name)
-
-
-def _sync(directory: Path) -> None:
-    """Make the directory's entries durable."""
-    opened = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)
+    with suppress(FileExistsError):
+        durable.create(file, json.dumps(fresh).encode())
 
 
 def _key(text: str) -> bytes:

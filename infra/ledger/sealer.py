@@ -7,8 +7,6 @@ restored, say), the sealer signs nothing and says so.
 """
 
 import logging
-import os
-import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -18,6 +16,7 @@ import psycopg
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
+from ...consumers import durable
 from ...consumers.evidence import merkle
 from ...consumers.evidence.checkpoints import Checkpoint, parse_checkpoint
 from ...consumers.evidence.notes import Note, parse_note, verify
@@ -126,16 +125,8 @@ class Guard:
     def keep(self, note: Note) -> None:
         """Remember, durably. Raises NotExtended where it cannot be kept."""
         try:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(dir=self._file.parent, delete=False) as out:
-                try:
-                    out.write(note.data)
-                    out.flush()
-                    os.fsync(out.fileno())
-                    Path(out.name).replace(self._file)
-                except BaseException:
-                    Path(out.name).unlink(missing_ok=True)
-                    raise
+            durable.directory(self._file.parent)
+            durable.replace(self._file, note.data)
         except OSError as problem:
             raise NotExtended(f"{self._file} cannot keep what was signed last: {problem.strerror}") from None
 

@@ -3,7 +3,6 @@
 PEM throughout, which Kafka reads as it is (KIP-651). An installation that has an authority of its own uses that.
 """
 
-import os
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -13,6 +12,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from ...consumers import durable
 
 VALID_DAYS = 365
 AUTHORITY_DAYS = 3650
@@ -59,7 +60,7 @@ class Authority:
             .sign(key, hashes.SHA256())
         )
         _write(self._key_file, _private(key))
-        self.certificate.write_bytes(made.public_bytes(Encoding.PEM))
+        durable.replace(self.certificate, made.public_bytes(Encoding.PEM), mode=durable.PUBLIC)
 
 
 def _builder(name: str, key: ec.EllipticCurvePublicKey, days: int) -> x509.CertificateBuilder:
@@ -106,5 +107,4 @@ def _private(key: ec.EllipticCurvePrivateKey) -> bytes:
 
 def _write(file: Path, content: bytes) -> None:
     """For the owner's eyes only."""
-    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:
-        out.write(content)
+    durable.replace(file, content)

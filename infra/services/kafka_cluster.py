@@ -26,6 +26,7 @@ from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 from msgspec.structs import replace
 
+from ...consumers import durable
 from ...consumers.wire.kafka.access import KafkaAccess
 from ..kafka.planning import ADMIN_USER, SERVICE_USER
 from ..settings import Settings
@@ -210,8 +211,7 @@ class KafkaCluster:
             "ports": [{name: next(free) for name in ("clients", "brokers", "controller")} for _ in range(nodes)],
             "passwords": {user: secrets.token_urlsafe(32) for user in (ADMIN_USER, SERVICE_USER, *users)},
         }
-        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
-            json.dump(begun, out)
+        durable.create(file, json.dumps(begun).encode())
         return begun
 
 

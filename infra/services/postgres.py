@@ -25,6 +25,8 @@ from urllib.parse import quote
 
 import psutil
 
+from ...consumers import durable
+
 PORT = 5432
 START_SECONDS = 60.0
 RETRY_SECONDS = 15.0
@@ -191,7 +193,8 @@ class EmbeddedPostgres:
             raise PostgresError(f"initdb failed: {done.stdout.strip()}")
         with (making / "postgresql.conf").open("a", encoding="utf-8") as conf:
             conf.write(f"\ninclude = '{_CONF_NAME}'\n")
-        making.rename(self._data_dir)
+        durable.sync(making / "postgresql.conf")
+        durable.rename(making, self._data_dir)
 
     def _write_settings(self) -> None:
         """Write the included settings file; on every start, because the socket may have moved."""

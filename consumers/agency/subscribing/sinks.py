@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from ... import durable
 from ...wire.envelope import Delivery
 from ..inbox.handling import Leaving, NotNow
 from ..transports.feed import LOOPBACK
@@ -51,22 +52,13 @@ def to_lines(out: TextIO) -> Sink:
 def to_directory(directory: Path) -> Sink:
     """One file a delivery, `SEQUENCE-ID.json`: written under another name, forced to disk, renamed. A file with that
     name is whole, and a delivery that comes again is the same file."""
-    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    durable.directory(directory, 0o700)
 
     def write(delivery: Delivery, _: Any) -> None:
         name = f"{delivery.sequence:012d}-{delivery.id}.json"
         unfinished = directory / f".{name}.unfinished"
         try:
-            with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out:
-                out.write(to_json(delivery))
-                out.flush()
-                os.fsync(out.fileno())
-            unfinished.rename(directory / name)
-            listed = os.open(directory, os.O_RDONLY)
-            try:
-                os.fsync(listed)
-            finally:
-                os.close(listed)
+            durable.replace(directory / name, to_json(delivery), beside=unfinished)
         except OSError as problem:
             raise NotNow(os.strerror(problem.errno or 0)) from None
 
