@@ -2,72 +2,68 @@
 
 A process makes one `Node` and hands it to its consumers, so that they share what can be shared. Who needs one consumer
 alone, a command say, hands its settings: then a node is made for it, with no more keys than it needs.
+
+Each consumer's parts are imported where it is built: a worker needs no web framework and a sealer no Kafka client, and
+each of the many imports costs a process that starts, and a machine that runs six of them, time and memory.
 """
+
+from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from threading import Event
+from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from eventsourcing.postgres import PostgresTrackingRecorder
 
-from .. import projections
-from ..api.application.acknowledgements import Acknowledgements
-from ..api.application.ports import Ports, TokenKeys
-from ..api.waiting import LOOKERS
-from ..consumers.publishing.publisher import SHARES, Publisher
-from ..consumers.wire.envelope import check_public_key
-from ..domain.fact import Act
-from ..projections import directory
-from ..projections.runner import RebuildRunning
-from .bundle.building import Bundles, Reporter
-from .bundle.facts import PdfReporter
 from .clock import now
 from .database import FOLLOWER, SERVICE, as_role, pool
-from .delivery.acknowledging import AcknowledgementReader, Taking
-from .delivery.bell import Bell
-from .delivery.escalating import Escalator
-from .delivery.feed import ApiFeed
-from .delivery.publishing import PublisherSource
-from .delivery.receipts import Receipts
-from .delivery.register import Register
-from .delivery.shares import LeasedShares
-from .delivery.telling import Tellings
-from .issuer import EmbeddedIssuer, OutsideIssuer, OwnIssuer
-from .kafka.access import service_access
 from .keys import names
-from .keys.handles import Keys
-from .ledger.log_key import BundleSeal, LogKey, LogKeys
-from .ledger.publishing import ApiLedger, Quorum, WitnessPolicy
-from .ledger.sealer import Guard, Sealer
-from .ledger.store import LedgerStore
-from .migrations import migrate
 from .node import Node, home, keys
-from .schemas.serving import MessageSchemas
-from .serving.opener import ApiOpener
 from .serving.views import NAMES
 from .settings import Settings
-from .store.documents import DocumentStore
-from .store.event_store import EventStore, datastore
-from .store.following import Follower
-from .webhooks.addresses import Networks
 from .webhooks.rows import LEASE_SECONDS, Rows
-from .webhooks.sending import THREADS, Patience, Sender
-from .webhooks.serving import ApiWebhooks
+
+if TYPE_CHECKING:
+    from ..api.application.ports import Ports, TokenKeys
+    from ..consumers.publishing.publisher import Publisher
+    from ..domain.fact import Act
+    from ..projections.runner import Runner
+    from .bundle.building import Reporter
+    from .delivery.acknowledging import AcknowledgementReader
+    from .delivery.escalating import Escalator
+    from .delivery.feed import ApiFeed
+    from .issuer import EmbeddedIssuer
+    from .keys.handles import Keys
+    from .ledger.log_key import LogKey, LogKeys
+    from .ledger.publishing import Quorum
+    from .ledger.sealer import Sealer
+    from .ledger.store import LedgerStore
+    from .store.event_store import EventStore
+    from .store.following import Follower
+    from .webhooks.sending import Patience, Sender
 
 SECRET_SECONDS = 86_400.0
 """How long the secret of a webhook that was set anew signs beside its successor."""
-PUBLISHER_CONNECTIONS = SHARES + 2 + THREADS + 4
-"""Of a process that publishes, posts, and keeps the register."""
 On = Node | Settings
 """What a consumer is built on: the parts of its process, or settings, of which a node is made for it alone."""
 
 
 def issuer(settings: Settings) -> EmbeddedIssuer:
     """Who mints tokens for development. No process that serves can."""
+    from .issuer import EmbeddedIssuer
+
     return EmbeddedIssuer(keys(settings, names.MINTING).signer(names.ISSUER), settings.issuer, settings.audience)
+
+
+def publisher_connections() -> int:
+    """Of a process that publishes, posts, and keeps the register."""
+    from ..consumers.publishing.publisher import SHARES
+    from .webhooks.sending import THREADS
+
+    return SHARES + 2 + THREADS + 4
 
 
 def service_key(settings: Settings) -> Ed25519PublicKey:
@@ -78,21 +74,29 @@ def service_key(settings: Settings) -> Ed25519PublicKey:
 
 def ledger_keys(settings: Settings) -> LogKeys:
     """The keys that the ledger's heads are checked against."""
+    from .ledger.log_key import LogKeys
+
     return LogKeys.of(settings.ledger_origin, keys(settings, names.SHOWING))
 
 
 def ledger_key(settings: Settings) -> LogKey:
     """What signs the ledger's heads. It stays when key-encryption keys are rotated."""
+    from .ledger.log_key import LogKey
+
     return LogKey.of(settings.ledger_origin, keys(settings, names.SEALER))
 
 
 def sealer(settings: Settings) -> Sealer:
     """What seals the ledger."""
+    from .ledger.sealer import Guard, Sealer
+
     return Sealer(as_role(settings.database, FOLLOWER), ledger_key(settings), Guard(settings.ledger_guard))
 
 
 def token_keys(settings: Settings, keys: Keys) -> TokenKeys:
     """Whose tokens are accepted."""
+    from .issuer import OutsideIssuer, OwnIssuer
+
     if settings.jwks:
         return OutsideIssuer(Path(settings.jwks), settings.issuer, settings.audience)
     return OwnIssuer(keys.public(names.ISSUER), settings.issuer, settings.audience)
@@ -100,6 +104,9 @@ def token_keys(settings: Settings, keys: Keys) -> TokenKeys:
 
 def prepare(settings: Settings) -> list[str]:
     """Apply missing migrations and make missing read models; the names of the migrations applied."""
+    from ..projections.runner import RebuildRunning
+    from .migrations import migrate
+
     applied = migrate(settings.database)
     with follower(settings) as source, runner(settings, source) as views:
         for name in views.prepare():
@@ -110,6 +117,8 @@ def prepare(settings: Settings) -> list[str]:
 
 def reporter(settings: Settings, keys: LogKeys, quorum: Quorum) -> Reporter:
     """Who prints the readable reports, and signs them where the settings say with what."""
+    from .bundle.facts import PdfReporter
+
     if settings.report_signer is None:
         return PdfReporter(settings.network, keys, quorum)
     from .report.signature import Signer, sign
@@ -122,6 +131,19 @@ def reporter(settings: Settings, keys: LogKeys, quorum: Quorum) -> Reporter:
 @contextmanager
 def service(on: On, connections: int = 16) -> Iterator[Ports]:
     """What the API runs on."""
+    from ..api.application.ports import Ports
+    from ..consumers.wire.envelope import check_public_key
+    from .bundle.building import Bundles
+    from .delivery.receipts import Receipts
+    from .ledger.log_key import BundleSeal
+    from .ledger.publishing import ApiLedger, Quorum, WitnessPolicy
+    from .ledger.store import LedgerStore
+    from .schemas.serving import MessageSchemas
+    from .serving.opener import ApiOpener
+    from .store.documents import DocumentStore
+    from .webhooks.addresses import Networks
+    from .webhooks.serving import ApiWebhooks
+
     with _node(on, names.API, connections, SERVICE) as node, ExitStack() as closing:
         settings, connected = node.settings, node.service_pool
         stop = Event()
@@ -157,6 +179,8 @@ def service(on: On, connections: int = 16) -> Iterator[Ports]:
 @contextmanager
 def ledger(settings: Settings) -> Iterator[LedgerStore]:
     """What is sealed."""
+    from .ledger.store import LedgerStore
+
     connected = pool(as_role(settings.database, FOLLOWER), 2, "ledger")
     try:
         yield LedgerStore(connected)
@@ -181,6 +205,8 @@ def writer(on: On) -> Iterator[EventStore]:
 @contextmanager
 def follower(on: On) -> Iterator[Follower]:
     """The log, for who follows it."""
+    from .store.following import Follower
+
     with _node(on, names.FOLLOWING, 4) as node:
         source = Follower(node.followed)
         try:
@@ -192,6 +218,11 @@ def follower(on: On) -> Iterator[Follower]:
 @contextmanager
 def publisher(on: On) -> Iterator[Publisher]:
     """What sends agencies what they were told. Who keeps the register beside it is another matter: `keep_register`."""
+    from ..consumers.publishing.publisher import SHARES, Publisher
+    from .delivery.publishing import PublisherSource
+    from .delivery.shares import LeasedShares
+    from .kafka.access import service_access
+
     with _node(on, names.PUBLISHING, SHARES + 2) as node, ExitStack() as closing:
         source = PublisherSource(node.tellings, node.follower_pool, node.bell)
         closing.callback(source.close)
@@ -202,6 +233,8 @@ def publisher(on: On) -> Iterator[Publisher]:
 
 def keep_register(on: On, stop: Event) -> None:
     """Keep the register of what was told to whom until told to stop; wait while another does."""
+    from .delivery.register import Register
+
     with _node(on, names.FOLLOWING, 4) as node, follower(node) as source:
         Register(source, node.conninfo(FOLLOWER)).run(stop)
 
@@ -211,6 +244,9 @@ def webhooks(
     on: On, act: Callable[[], Act], patience: Patience | None = None, lease_seconds: float = LEASE_SECONDS
 ) -> Iterator[Sender]:
     """What posts to the agencies' webhooks. `act` is the system's, which disables one that fails for too long."""
+    from .webhooks.addresses import Networks
+    from .webhooks.sending import THREADS, Patience, Sender
+
     with _node(on, names.POSTING, THREADS + 4, SERVICE) as node:
         settings = node.settings
         yield Sender(
@@ -230,6 +266,12 @@ def webhooks(
 @contextmanager
 def acknowledgement_reader(on: On) -> Iterator[AcknowledgementReader]:
     """What takes in the acknowledgements that agencies put on their topics."""
+    from ..api.application.acknowledgements import Acknowledgements
+    from ..projections import directory
+    from .delivery.acknowledging import AcknowledgementReader, Taking
+    from .delivery.receipts import Receipts
+    from .kafka.access import service_access
+
     with _node(on, names.READING_ACKNOWLEDGEMENTS, 4, SERVICE) as node:
         receipts = Receipts(node.service_pool, node.keys.macs(names.DELIVERY_RECEIPT))
         taking = Taking(Acknowledgements(node.casework, receipts), node.casework, now)
@@ -241,13 +283,20 @@ def acknowledgement_reader(on: On) -> Iterator[AcknowledgementReader]:
 @contextmanager
 def escalator(on: On) -> Iterator[Escalator]:
     """What raises what nobody answered, what did not arrive, what ran out and what nobody reviewed."""
+    from .delivery.escalating import Escalator
+
     with _node(on, names.ACTING, 4, SERVICE) as node:
         yield Escalator(node.casework, node.followed, now)
 
 
 @contextmanager
-def runner(on: On, source: Follower) -> Iterator[projections.Runner]:
+def runner(on: On, source: Follower) -> Iterator[Runner]:
     """What keeps the read models."""
+    from eventsourcing.postgres import PostgresTrackingRecorder
+
+    from .. import projections
+    from .store.event_store import datastore
+
     settings = on.settings if isinstance(on, Node) else on
     conninfo = as_role(settings.database, FOLLOWER)
     store = datastore(conninfo, 1, schema="views")
@@ -267,6 +316,12 @@ def _node(on: On, allowed: names.Allowed, connections: int, role: str = FOLLOWER
 
 def _feed(node: Node, stop: Event) -> ApiFeed:
     """The feed, on connections of its own."""
+    from ..api.waiting import LOOKERS
+    from .delivery.bell import Bell
+    from .delivery.feed import ApiFeed
+    from .delivery.telling import Tellings
+    from .store.event_store import EventStore
+
     connected = node.pool(SERVICE, LOOKERS, "feed")
     store = EventStore(node.written.recorder, node.data_keys, connected)
     return ApiFeed(Tellings(store, connected, node.sealing), Bell(node.conninfo(SERVICE)), stop)

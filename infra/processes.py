@@ -1,4 +1,8 @@
-"""The processes of a running system: API, worker, publisher. Each can be killed at any moment and started again."""
+"""The processes of a running system: API, worker, publisher, sealer. Each can be killed at any moment and started
+again.
+
+What only one of them needs is imported by that one, before its threads begin.
+"""
 
 import logging
 import signal
@@ -6,21 +10,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from threading import Event, Thread
-from types import FrameType
 
-import uvicorn
-
-from ..api.app import create_app
 from ..api.application.ports import Unavailable
 from . import composition
 from .database import AWAY, SERVICE
 from .keys import names
 from .ledger.sealer import NotExtended
-from .ledger.witnessing import ask_witnesses
 from .node import Node
 from .settings import Settings
-from .slow_heads import Protocol
-from .store.erasing import finish_erasures
 from .system_act import system_act
 from .unforeseen import where
 
@@ -32,12 +29,20 @@ ENDING_SECONDS = 3.0
 UNSEALED_SECONDS = 10.0
 """How often a ledger that does not extend what was signed is looked at again, and said to be so."""
 
+NO_WITNESS_SECONDS = 1.0
+"""How often it looks whether there is a policy of witnesses now."""
 NOT_STARTED = 3
 """Status of an API that did not come up."""
 
 
 def api(settings: Settings) -> None:
     """Serve the API until told to stop."""
+    import uvicorn
+
+    from ..api.app import create_app
+    from .slow_heads import Protocol
+    from .web_server import Server
+
     with composition.service(settings) as ports:
         app = create_app(ports)
         config = uvicorn.Config(
@@ -50,23 +55,11 @@ def api(settings: Settings) -> None:
             timeout_keep_alive=30,
             timeout_graceful_shutdown=5,
         )
-        server = _Server(config, app.state.waiting.close)
+        server = Server(config, app.state.waiting.close)
         with suppress(KeyboardInterrupt):
             server.run()
         if not server.started:
             raise SystemExit(NOT_STARTED)
-
-
-class _Server(uvicorn.Server):
-    """Ends open streams when it is told to stop, as they would never end by themselves."""
-
-    def __init__(self, config: uvicorn.Config, stopping: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._stopping = stopping
-
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        super().handle_exit(sig, frame)
-        self._stopping()
 
 
 def worker(settings: Settings) -> None:
@@ -80,7 +73,7 @@ def publisher(settings: Settings) -> None:
     """Keep the register of what was told to whom, publish it, and take in what agencies acknowledge, until told to
     stop. Several share the work: one keeps the register, one reads acknowledgements, each publishes its shares of the
     agencies, and posts to the webhooks that no other does."""
-    connections = composition.PUBLISHER_CONNECTIONS
+    connections = composition.publisher_connections()
     with _stopped_by_signal() as stop, Node(settings, names.PUBLISHER, connections, SERVICE) as node:
         beside = (
             lambda: composition.keep_register(node, stop),
@@ -97,6 +90,12 @@ def sealer(settings: Settings) -> None:
 
 
 def _ask_witnesses(settings: Settings, stop: Event) -> None:
+    """Ask witnesses to cosign, once there is a policy that names some: until then it takes no HTTP client."""
+    while not settings.witness_policy.exists():
+        if stop.wait(NO_WITNESS_SECONDS):
+            return
+    from .ledger.witnessing import ask_witnesses
+
     with composition.ledger(settings) as store:
         ask_witnesses(store, settings.witness_policy, stop)
 
@@ -129,6 +128,8 @@ def _take_acknowledgements(node: Node, stop: Event) -> None:
 
 def _erase(node: Node, stop: Event) -> None:
     """Destroy keys that were to be destroyed, where the process that was to do it is no more."""
+    from .store.erasing import finish_erasures
+
     reached = 0
     while not stop.is_set():
         reached = finish_erasures(node.followed, reached)

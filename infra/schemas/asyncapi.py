@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from ...consumers.wire.envelope import CONTENT_TYPE
-from ...consumers.wire.kafka.topics import topic_of
+from ...consumers.wire.kafka.names import topic_of
 from .described import described, meaning, title
 from .frozen import all_shapes
 from .shapes import ACKNOWLEDGEMENT, CLOUDEVENT, DELIVERY, HEADERS, NUMBER, PLACEHOLDER, Name, Schema

@@ -5,12 +5,16 @@ The name is resolved once, the addresses found are judged, and it is those that 
 resolves otherwise a moment later changes nothing.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
-
-import httpx
+from typing import TYPE_CHECKING
 
 from .names import Names
+
+if TYPE_CHECKING:
+    import httpx
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -34,6 +38,8 @@ class Networks:
 
     def check(self, url: str) -> httpx.URL:
         """The address as it will be called. Raises Refused for one that can never be posted to."""
+        import httpx  # half a second of processor time, which an API to which no agency names an address need not spend
+
         try:
             parsed = httpx.URL(url)
             host = parsed.host  # is decoded only now, and what is no name repeats itself in what is raised

@@ -1,6 +1,7 @@
 """How Kafka carries the messages, for both sides.
 
-`topics`      names and settings of topics
+`names`       what topics are called; needs no client
+`topics`      settings of topics
 `access`      how a cluster is reached; needs no client
 `clients`     clients of kafka-python that leave nothing behind
 `unreadable`  records at which the client breaks off

@@ -10,7 +10,11 @@ from typing import Any
 from kafka import KafkaAdminClient, TopicPartition
 from kafka.errors import KafkaError, NoError, TopicAlreadyExistsError, for_code
 
-PREFIX = "rujukan.agency."
+from .names import PREFIX as PREFIX
+from .names import acks_of as acks_of
+from .names import dead_letters_of as dead_letters_of
+from .names import topic_of as topic_of
+
 BACKOFF = {"reconnect_backoff_ms": 50, "reconnect_backoff_max_ms": 500}
 PRODUCER: dict[str, Any] = {
     "acks": "all",
@@ -41,21 +45,6 @@ SLICE = 250
 RESENT = "rujukan-resent"
 """Header of a message that was sealed anew to another key: it says nothing of how far the topic goes."""
 ADMIN: dict[str, Any] = {"bootstrap_timeout_ms": 5000, **BACKOFF}
-
-
-def topic_of(agency: str) -> str:
-    """The topic of an agency."""
-    return PREFIX + agency
-
-
-def acks_of(agency: str) -> str:
-    """The topic where an agency says what it received and handled."""
-    return f"{topic_of(agency)}.acks"
-
-
-def dead_letters_of(agency: str) -> str:
-    """The topic where an agency puts what it could not handle."""
-    return f"{topic_of(agency)}.dead-letters"
 
 
 def partition(agency: str) -> TopicPartition:

@@ -1,0 +1,18 @@
+"""What topics are called; needs no client."""
+
+PREFIX = "rujukan.agency."
+
+
+def topic_of(agency: str) -> str:
+    """The topic of an agency."""
+    return PREFIX + agency
+
+
+def acks_of(agency: str) -> str:
+    """The topic where an agency says what it received and handled."""
+    return f"{topic_of(agency)}.acks"
+
+
+def dead_letters_of(agency: str) -> str:
+    """The topic where an agency puts what it could not handle."""
+    return f"{topic_of(agency)}.dead-letters"
