@@ -9,6 +9,7 @@ from events import ACT, NOW
 from harness import Bench, Measured, beside
 from measure_history import _story
 
+from rujukan.api.application.ports import Ports
 from rujukan.consumers.evidence.bundles import verify_bundle
 from rujukan.consumers.evidence.policies import parse_policy
 from rujukan.domain.access import AccessRecorded
@@ -55,7 +56,7 @@ def run(bench: Bench) -> list[Measured]:
     ]
 
 
-def _case(store: EventStore, ports: composition.Ports) -> tuple[UUID, UUID, list[int]]:
+def _case(store: EventStore, ports: Ports) -> tuple[UUID, UUID, list[int]]:
     case, disclosure = uuid4(), uuid4()
     events = _story()
     for _ in range(3):

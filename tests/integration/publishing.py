@@ -32,6 +32,7 @@ from rujukan.infra import composition
 from rujukan.infra.demo import network
 from rujukan.infra.services.broker import BrokerProcess
 from rujukan.infra.settings import Settings, to_environment
+from rujukan.infra.store.following import Follower
 
 
 class Seen(NamedTuple):
@@ -161,7 +162,7 @@ class Publishing:
                 row = db.execute("SELECT sequence FROM delivery.heads WHERE agency = %s", (agency,)).fetchone()
                 return int(row[0]) if row else 0
 
-    def _reached(self, source: "composition.Follower") -> int:
+    def _reached(self, source: Follower) -> int:
         with source.store.pool.connection() as db:
             row = db.execute("SELECT position FROM delivery.reached").fetchone()
             return int(row[0]) if row else 0

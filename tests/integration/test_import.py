@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
-import psycopg
 import pytest
-from psycopg.conninfo import make_conninfo
+from conftest import fresh_settings
 
 from rujukan.domain import case as cases
 from rujukan.domain.agency import RegisterAgency, agency_stream
@@ -28,9 +27,7 @@ from rujukan.infra import composition
 from rujukan.infra.importing import importer
 from rujukan.infra.importing.importer import CASES_A_COMMIT, IMPORTER, CodeTaken, PlannedCase, plan, store
 from rujukan.infra.importing.xes import XesError
-from rujukan.infra.migrations import migrate
 from rujukan.infra.services.postgres import EmbeddedPostgres
-from rujukan.infra.settings import Settings
 from rujukan.infra.store.event_store import EventStore, Stream
 from rujukan.infra.system_act import system_act
 
@@ -43,26 +40,13 @@ RECEIPT = Path(__file__).parents[2] / ".." / "shared" / "data" / "receipt.xes.gz
 # A store of its own for each test ------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
-    server = EmbeddedPostgres(tmp_path_factory.mktemp("import") / "postgres")
-    server.start()
-    yield server
-    server.stop()
-
-
 @pytest.fixture
 def fresh(postgres: EmbeddedPostgres, tmp_path: Path) -> Iterator[Callable[[], EventStore]]:
     """Makes stores, each on a database of its own."""
     with ExitStack() as closing:
 
         def make() -> EventStore:
-            name = f"import_{uuid4().hex}"
-            with psycopg.connect(postgres.conninfo, autocommit=True) as db:
-                db.execute(f"CREATE DATABASE {name}")
-            settings = Settings(data=tmp_path, database=make_conninfo(postgres.conninfo, dbname=name))
-            migrate(settings.database)
-            settings.keyring_file.parent.mkdir(exist_ok=True)
+            settings = closing.enter_context(fresh_settings(postgres, tmp_path))
             return closing.enter_context(composition.writer(settings))
 
         yield make

@@ -242,7 +242,7 @@ def test_what_an_agency_wrote_compressed_is_read_a_little_at_a_time(world):
         for _ in range(5):
             producer.send(at.topic, bomb, partition=0).get(30)
     service = world.cluster.access(SERVICE_USER)
-    with closing(KafkaConsumer(**topics.CONSUMER, **acknowledging.FETCH, **service.options())) as consumer:
+    with closing(KafkaConsumer(**{**topics.CONSUMER, **acknowledging.FETCH}, **service.options())) as consumer:
         consumer.assign([at])
         consumer.seek(at, first)
         read: list[int] = []

@@ -12,11 +12,11 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from conftest import fresh_settings
 from msgspec.structs import replace
 from office import ACT, note, opened_store, writing
 from patience import PATIENCE_SECONDS
 from psycopg import errors
-from psycopg.conninfo import make_conninfo
 from psycopg.sql import SQL, Identifier
 
 from rujukan.consumers.evidence import merkle, policies, proofs, records
@@ -40,14 +40,8 @@ from rujukan.infra.system import to_environment
 @pytest.fixture
 def fresh(postgres: EmbeddedPostgres, tmp_path: Path) -> Iterator[Settings]:
     """A database of this test's own."""
-    name = f"t{uuid4().hex[:12]}"
-    with psycopg.connect(postgres.conninfo, autocommit=True) as db:
-        db.execute(f"CREATE DATABASE {name}")
-    made = Settings(data=tmp_path, database=make_conninfo(postgres.conninfo, dbname=name), kafka="")
-    composition.prepare(made)
-    yield made
-    with psycopg.connect(postgres.conninfo, autocommit=True) as db:
-        db.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    with fresh_settings(postgres, tmp_path) as made:
+        yield made
 
 
 def write(settings: Settings, count: int, cases: int = 1) -> None:

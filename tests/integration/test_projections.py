@@ -165,7 +165,7 @@ def story(settings: Settings) -> Iterator[Story]:
 @pytest.fixture(scope="module")
 def elsewhere(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     """Another database, for tests that tell something themselves."""
-    with fresh_settings(postgres, tmp_path_factory) as made:
+    with fresh_settings(postgres, tmp_path_factory.mktemp("data")) as made:
         yield made
 
 

@@ -37,6 +37,7 @@ CONSUMER: dict[str, Any] = {
     "fetch_max_wait_ms": 50,
     "allow_auto_create_topics": False,
     "group_id": None,
+    "metrics_enabled": False,
     **BACKOFF,
 }
 ONE_PARTITION = {"num_partitions": 1, "replication_factor": -1}
