@@ -214,6 +214,8 @@ class Walk(RuleBasedStateMachine):
         super().__init__()
         self.now = NOON
         self.case: Case | None = None
+        self.printed = repr(None)
+        """`repr` of the case, as it was made: nothing changes a state that there is."""
         self.log: list[Fact] = []
         self.authors: list[str] = []
         self.times: list[datetime] = []
@@ -225,23 +227,24 @@ class Walk(RuleBasedStateMachine):
     def attempt(self, command: Fact, agency: str, role: Role = Role.CASE_WORKER) -> bool:
         """Ask; take in what follows. An agency outside the case always gets the same answer."""
         by = act(agency, role, self.now)
-        before = repr(self.case)
+        states = [(self.case, self.printed)]
         self.outsider_is_refused(command)
         try:
             events = decide(command, self.case, by, NETWORK)
         except Refusal:
-            assert repr(self.case) == before
+            assert repr(self.case) == self.printed, "deciding changed the state"
             return False
-        assert repr(self.case) == before, "deciding changed the state"
         assert decide(command, self.case, by, NETWORK) == events, "deciding twice differs"
         for event in events:
-            kept, as_it_was = self.case, repr(self.case)
             self.case = evolve(self.case, event)
-            assert repr(kept) == as_it_was, "evolving changed the state before"
+            self.printed = repr(self.case)
+            states.append((self.case, self.printed))
             self.log.append(event)
             self.authors.append(agency)
             self.times.append(self.now)
             self.accepted(command, by, event)
+        for state, printed in states[:-1] or states:
+            assert repr(state) == printed, "deciding or evolving changed a state"
         return True
 
     def outsider_is_refused(self, command: Fact) -> None:
