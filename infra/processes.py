@@ -9,6 +9,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from threading import Event, Thread
 
 from ..api.application.ports import Unavailable
@@ -65,7 +66,7 @@ def api(settings: Settings) -> None:
 def worker(settings: Settings) -> None:
     """Keep the read models, and raise what nobody answers, until told to stop."""
     with _stopped_by_signal() as stop, Node(settings, names.WORKER, role=SERVICE) as node:
-        beside = (lambda: _escalate(node, stop), lambda: _erase(node, stop))
+        beside = (lambda: _escalate(node, stop), lambda: _erase(node, stop), lambda: _forget(node, stop))
         _run(stop, lambda: _project(node, stop), *beside)
 
 
@@ -134,6 +135,13 @@ def _erase(node: Node, stop: Event) -> None:
     while not stop.is_set():
         reached = finish_erasures(node.followed, reached)
         stop.wait(ERASURE_SECONDS)
+
+
+def _forget(node: Node, stop: Event) -> None:
+    """Forget idempotency keys that are older than they are good for."""
+    from .store.forgetting import keep_forgetting
+
+    keep_forgetting(node.follower_pool, timedelta(days=node.settings.idempotency_days), stop)
 
 
 def _escalate(node: Node, stop: Event) -> None:

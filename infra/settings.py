@@ -63,6 +63,13 @@ class Settings(Struct, frozen=True, kw_only=True):
     webhook_disable_after: int = 5 * 86_400
     """Seconds after which a webhook that took nothing is disabled."""
 
+    idempotency_days: int = 30
+    """How long an Idempotency-Key makes a retry safe; later it may be used anew."""
+
+    def __post_init__(self) -> None:
+        if self.idempotency_days < 1:
+            raise ValueError(f"{PREFIX}IDEMPOTENCY_DAYS must be 1 or more")
+
     @property
     def ledger_origin(self) -> str:
         """The ledger's origin."""
@@ -87,7 +94,7 @@ class Settings(Struct, frozen=True, kw_only=True):
 PREFIX = "RUJUKAN_"
 TOKEN = PREFIX + "TOKEN"
 """An access token, for the commands that act as a person; not a setting of the service."""
-NUMBERS = ("port", "publishers", "webhook_disable_after")
+NUMBERS = ("port", "publishers", "webhook_disable_after", "idempotency_days")
 PATHS = (
     "data",
     "kafka_ca",

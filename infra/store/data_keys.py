@@ -142,9 +142,7 @@ class DataKeys:
                     asking = self._asking = _Question()
             if mine:
                 self._ask(asking)
-            problem = (
-                asking.exception()
-            )  # nobody holds a lock while the database is waited for: all wait for one answer
+            problem = asking.exception()  # all wait for one answer, and nobody holds a lock meanwhile
             if at_once and asking.put_at < called:
                 continue  # who asks at once wants the answer to a question that was put after that
             if problem is not None:
