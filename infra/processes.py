@@ -25,6 +25,9 @@ from .unforeseen import where
 log = logging.getLogger(__name__)
 
 ERASURE_SECONDS = 0.5
+STANDBY_SECONDS = 0.5
+LAGGARDS_SECONDS = 0.5
+"""How long read models that fell behind are helped on between two batches of what is new."""
 ENDING_SECONDS = 3.0
 """How long the threads of a process that was told to stop may take to end."""
 UNSEALED_SECONDS = 10.0
@@ -102,14 +105,19 @@ def _ask_witnesses(settings: Settings, stop: Event) -> None:
 
 
 def _project(node: Node, stop: Event) -> None:
+    """Keep the read models, or the shards of them that no other worker does."""
     with composition.follower(node) as source, composition.runner(node, source) as runner:
-        reached = runner.catch_up()
-        for batch in source.follow(reached, stop, 1.0):
-            if batch:
-                runner.take(batch)
-            reached = batch[-1].written.position if batch else reached
-            if source.passed > reached:  # what came last was erased, and is passed by
-                reached = runner.catch_up()
+        while not stop.is_set():
+            held = runner.hold()
+            if not held:
+                stop.wait(STANDBY_SECONDS)
+                continue
+            reached = runner.front()
+            for batch in source.follow(reached, stop, 1.0):
+                runner.take(batch, reached, source.passed, LAGGARDS_SECONDS)
+                reached = source.passed
+                if runner.hold() != held:
+                    break
 
 
 def _publish(node: Node, stop: Event) -> None:

@@ -37,6 +37,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     publishers: int = 2
     """How many the embedded system starts. They share the agencies, and each takes over from one that dies; more than
     four have nothing to do."""
+    shards: int = 1
+    """In how many parts the cases fall, so that as many workers can share the read models. Counts for a read model that
+    is made, or rebuilt, from then on."""
     issuer: str = "urn:rujukan:issuer:development"
     audience: str = "urn:rujukan:api"
     jwks: str = ""
@@ -94,7 +97,7 @@ class Settings(Struct, frozen=True, kw_only=True):
 PREFIX = "RUJUKAN_"
 TOKEN = PREFIX + "TOKEN"
 """An access token, for the commands that act as a person; not a setting of the service."""
-NUMBERS = ("port", "publishers", "webhook_disable_after", "idempotency_days")
+NUMBERS = ("port", "publishers", "shards", "webhook_disable_after", "idempotency_days")
 PATHS = (
     "data",
     "kafka_ca",
