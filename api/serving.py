@@ -23,6 +23,9 @@ from .problems import answer
 from .reads import Of, Read, Who
 from .requests import LARGEST_BODY, body_of, correlation_of
 
+WITHIN_SECONDS = 20.0
+"""How long a request that writes may wait for the database before it is answered 503."""
+
 
 class Door:
     """The application, and who stands in front of it."""
@@ -113,12 +116,15 @@ class Door:
         status: int = 200,
         largest: int = LARGEST_BODY,
     ) -> None:
-        """Answer POST with the call, on a thread, once the caller is known and the body is here."""
+        """Answer POST with the call, on a thread, once the caller is known and the body is here. From then on it has
+        WITHIN_SECONDS, in whatever it waits for: also for a thread, while all of them wait."""
 
         async def route(request: Request) -> Response:
             try:
                 caller = self.caller(request)
-                return await run_in_threadpool(call, request, await body_of(request, largest), caller)
+                body = await body_of(request, largest)
+                with self.rooms.within(WITHIN_SECONDS):
+                    return await run_in_threadpool(call, request, body, caller)
             except Exception as error:
                 return answer(error)
 

@@ -1,15 +1,25 @@
-"""Connections to PostgreSQL: the one home of pools."""
+"""Connections to PostgreSQL: the one home of pools.
+
+No wait for an answer is without end. A server that hangs (a frozen machine, a stuck disk, a standby that no commit
+reaches) keeps its connections open, and its kernel acknowledges what is sent: neither TCP nor a timeout of the
+server's own ends that wait, so it is ended here, and the connection given up.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any, ClassVar, TypeVar
 
 from eventsourcing.persistence import PersistenceError
 from psycopg import Connection, InterfaceError, OperationalError
+from psycopg.abc import PQGen
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from psycopg.rows import TupleRow
+from psycopg.pq import TransactionStatus
+from psycopg.rows import Row, TupleRow, tuple_row
 from psycopg_pool import ConnectionPool, PoolTimeout
 
-Pool = ConnectionPool[Connection[TupleRow]]
+from .patience import left
+
+RV = TypeVar("RV")
 
 AWAY = (OperationalError, InterfaceError, PersistenceError, PoolTimeout)
 """What it looks like when the database is away."""
@@ -19,6 +29,55 @@ SERVICE = "rujukan_service"
 FOLLOWER = "rujukan_follower"
 """The followers' role: it reads the log, and owns the read models."""
 
+CONNECT_SECONDS = 5
+"""How long each host of a conninfo is tried, unless it says so itself."""
+SERVICE_SECONDS = 15.0
+"""How long who answers people waits for one statement."""
+FOLLOWER_SECONDS = 60.0
+"""The same for who follows the log, which nobody waits for: some of its statements take long."""
+POOL_SECONDS = 20.0
+"""How long a free connection is waited for."""
+
+
+class NoAnswer(OperationalError):
+    """The server did not answer in time. Whether it did what it was asked to is not known."""
+
+
+class Answering(Connection[Row]):
+    """A connection that is closed where the server does not answer a statement in time."""
+
+    seconds: ClassVar[float] = FOLLOWER_SECONDS
+
+    def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
+        """As psycopg's; what has no timeout of its own gets one. Raises NoAnswer."""
+        if timeout is not None:
+            return super().wait(gen, interval, timeout)
+        try:
+            return super().wait(gen, interval, left(self.seconds))
+        except OperationalError:
+            if self.pgconn.transaction_status != TransactionStatus.ACTIVE:
+                raise  # the server did answer
+            self.close()
+            raise NoAnswer("the database does not answer") from None
+
+
+class AnsweringPeople(Answering[Row]):
+    """The same, for who has somebody waiting."""
+
+    seconds = SERVICE_SECONDS
+
+
+class Pool(ConnectionPool[Connection[TupleRow]]):
+    """A pool in which nobody waits longer for a connection than for the answer to their request."""
+
+    def getconn(self, timeout: float | None = None) -> Connection[TupleRow]:
+        """A connection. Raises PoolTimeout."""
+        return super().getconn(left(self.timeout if timeout is None else timeout))
+
+
+SECRETS = frozenset({"password", "sslpassword", "oauth_client_secret", "scram_client_key", "scram_server_key"})
+"""Parameters of a conninfo that nobody else is to see."""
+
 
 def as_role(conninfo: str, role: str) -> str:
     """The same database, under another role, without the owner's password: peer or trust authentication, or
@@ -27,20 +86,40 @@ def as_role(conninfo: str, role: str) -> str:
     return make_conninfo("", **{**about, "user": role})
 
 
+def without_password(conninfo: str) -> str:
+    """The same database, to be shown or kept: without what is secret."""
+    return make_conninfo("", **{k: v for k, v in conninfo_to_dict(conninfo).items() if k not in SECRETS})
+
+
+def patient(conninfo: str) -> str:
+    """The same conninfo, with a bound on how long each of its hosts is tried."""
+    about = conninfo_to_dict(conninfo)
+    return make_conninfo("", **{"connect_timeout": CONNECT_SECONDS, **about})
+
+
+def connect(conninfo: str) -> Connection[TupleRow]:
+    """A connection in autocommit mode, for who follows the log. Raises OperationalError."""
+    return Answering.connect(patient(conninfo), autocommit=True, row_factory=tuple_row)
+
+
 def pool(conninfo: str, size: int, name: str) -> Pool:
     """A pool of up to `size` connections in autocommit mode, opened as needed, that heals when the server returns."""
-    return ConnectionPool(
-        conninfo,
-        min_size=1,
-        max_size=size,
-        name=name,
-        kwargs={"autocommit": True, "prepare_threshold": 2},
-        open=True,
-        timeout=20,
-        reconnect_timeout=60,
-        max_idle=300,
-        check=None,
-    )
+    return Pool(name=name, open=True, **options(conninfo, 1, size, prepare_threshold=2))
+
+
+def options(conninfo: str, least: int, most: int, **of_connections: Any) -> dict[str, Any]:
+    """What every pool is made with."""
+    people = conninfo_to_dict(conninfo).get("user") == SERVICE
+    return {
+        "conninfo": patient(conninfo),
+        "connection_class": AnsweringPeople if people else Answering,
+        "min_size": least,
+        "max_size": most,
+        "kwargs": {"autocommit": True, **of_connections},
+        "timeout": POOL_SECONDS,
+        "reconnect_timeout": 60,
+        "max_idle": 300,
+    }
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """What the application needs of the world outside: fulfilled in infra/, wired in infra/composition.py."""
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, Concatenate, NamedTuple, ParamSpec, Protocol, TypeVar
 from uuid import UUID
@@ -55,7 +56,7 @@ class Gone(Exception):
 
 
 class Unavailable(Exception):
-    """What is needed to answer is away. Nothing is known to be stored."""
+    """What is needed to answer is away. It is not known whether anything is stored, or will be."""
 
 
 class NotSealedYet(Exception):
@@ -93,7 +94,7 @@ class Log(Protocol):
         ...
 
     def repeated(self, key: bytes) -> Repeated | None:
-        """What was done under an idempotency key."""
+        """What was done, durably, under an idempotency key. Raises Unavailable."""
         ...
 
 
@@ -270,6 +271,14 @@ class Clock(Protocol):
         ...
 
 
+class Patience(Protocol):
+    """How long a request may wait for what is needed to answer it."""
+
+    def __call__(self, seconds: float) -> AbstractContextManager[None]:
+        """Whatever is done inside the block has so many seconds, on whatever thread; then Unavailable is raised."""
+        ...
+
+
 class KeyCheck(Protocol):
     """Looks at a public key before an agency is told anything under it."""
 
@@ -294,3 +303,4 @@ class Ports(NamedTuple):
     feed: Feed
     webhooks: Webhooks
     deliveries: Deliveries
+    within: Patience

@@ -6,7 +6,7 @@ from .acknowledgements import Acknowledgements
 from .casework import Casework
 from .lists import Lists
 from .network import Agencies
-from .ports import Clock, Documents, Feed, KeyCheck, Ledger, Macs, Messages, Ports, TokenKeys, Webhooks
+from .ports import Clock, Documents, Feed, KeyCheck, Ledger, Macs, Messages, Patience, Ports, TokenKeys, Webhooks
 from .reading import Reading
 
 
@@ -26,6 +26,7 @@ class Rooms(NamedTuple):
     messages: Messages
     feed: Feed
     webhooks: Webhooks
+    within: Patience
 
     @property
     def network(self) -> Agencies:
@@ -50,4 +51,5 @@ class Rooms(NamedTuple):
             ports.messages,
             ports.feed,
             ports.webhooks,
+            ports.within,
         )

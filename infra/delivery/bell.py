@@ -5,6 +5,7 @@ from threading import Event
 
 import psycopg
 
+from ..database import connect
 from .register import CHANNEL
 
 
@@ -25,12 +26,15 @@ class Bell:
         """Ring until told to stop; a connection that breaks is made again."""
         while not stop.is_set():
             try:
-                with psycopg.connect(self._conninfo, autocommit=True) as db:
+                with connect(self._conninfo) as db:
                     db.execute(f"LISTEN {CHANNEL}")
                     self._ring(None)
                     while not stop.is_set():
-                        for note in db.notifies(timeout=1.0, stop_after=1):
+                        notes = list(db.notifies(timeout=1.0, stop_after=1))
+                        for note in notes:
                             self._ring(frozenset(note.payload.split()) or None)
+                        if not notes:
+                            db.execute("SELECT")  # a server that hangs tells nobody anything
             except psycopg.OperationalError:
                 stop.wait(0.5)
 

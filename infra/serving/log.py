@@ -55,5 +55,8 @@ class ApiLog:
         self._store.keys.when_erased(forget)
 
     def repeated(self, key: bytes) -> Repeated | None:
-        found = self._store.repeated(key)
+        try:
+            found = self._store.repeated(key)
+        except group_commit.LogUnavailable as away:
+            raise Unavailable(str(away)) from None
         return Repeated(*found) if found else None

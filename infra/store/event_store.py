@@ -6,14 +6,13 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from eventsourcing.persistence import Notification, ShutDown, StoredEvent
-from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastore, PostgresSubscription
-from psycopg.conninfo import conninfo_to_dict
-from psycopg.rows import tuple_row
+from eventsourcing.postgres import ConnectionPool, PostgresApplicationRecorder, PostgresDatastore, PostgresSubscription
+from psycopg.rows import dict_row, tuple_row
 
 from ...domain.catalogue import version_of
 from ...domain.compartment import Compartment
 from ...domain.fact import Act, Fact
-from ..database import Pool
+from ..database import Pool, options
 from . import sealed_record
 from .data_keys import DataKeys, KeyGone
 from .group_commit import Conflict, GroupCommit, Idempotency, LogUnavailable, Repeated, Row
@@ -54,19 +53,12 @@ class Opened(NamedTuple):
 
 
 def datastore(conninfo: str, pool_size: int = 2, schema: str = "log") -> PostgresDatastore:
-    """The library's datastore on one of our schemas."""
-    about = conninfo_to_dict(conninfo)
-    return PostgresDatastore(
-        dbname=str(about.get("dbname") or "postgres"),
-        host=str(about.get("host") or ""),
-        port=str(about.get("port") or "5432"),
-        user=str(about.get("user") or ""),
-        password=str(about.get("password") or ""),
-        pool_size=pool_size,
-        max_overflow=10,
-        connect_timeout=20,
-        schema=schema,
-    )
+    """The library's datastore on one of our schemas. Its connections are ours: it would take five parts of a conninfo
+    and leave out the others, hosts to choose from and certificates among them."""
+    store = PostgresDatastore("", "", "", "", "", schema=schema)
+    said = options(conninfo, pool_size, pool_size + 10, row_factory=dict_row)
+    store.pool = ConnectionPool(open=False, configure=store.after_connect_func(), **said)
+    return store
 
 
 class LogRecorder(PostgresApplicationRecorder):
@@ -109,6 +101,13 @@ class LogRecorder(PostgresApplicationRecorder):
             return [
                 Notification(id=n, originator_id=s, originator_version=v, topic=t, state=b) for n, s, v, t, b in cursor
             ]
+
+    def max_notification_id(self) -> int | None:
+        """The position of the newest event. As the library's, but that it asks once: who waits is told that the
+        database is away, and asks again."""
+        with self.datastore.get_connection() as db:
+            row = db.execute("SELECT max(notification_id) AS newest FROM log.stored_events").fetchone()
+        return row["newest"] if row else None
 
     def follow(self, after: int) -> "Following":
         """Notifications after that position, as they come, in batches."""
@@ -163,6 +162,8 @@ class EventStore:
 
         Raises Conflict where a stream moved on since it was read, Repeated, LogUnavailable.
         """
+        if self.recorder.writer is not None:
+            self.recorder.writer.check()  # before keys are made for what is not stored
         stored: list[StoredEvent] = []
         for stream in streams:
             segments = [to_segments(event) for event in stream.events]
@@ -263,12 +264,15 @@ class EventStore:
         return self.recorder.max_notification_id() or 0
 
     def repeated(self, key: bytes) -> tuple[bytes, bytes, int] | None:
-        """(fingerprint, answer, position) of an idempotency key that was used."""
+        """(fingerprint, answer, position) of an idempotency key that was used, once what was done under it is durable.
+        Raises LogUnavailable."""
         with self.pool.connection() as db:
             row = db.execute(
                 "SELECT fingerprint, answer, position FROM log.idempotency_keys WHERE key = %b", (key,), binary=True
             ).fetchone()
-            return (row[0], row[1], row[2]) if row else None
+        if row is not None and self.recorder.writer is not None:
+            self.recorder.writer.settle()
+        return (row[0], row[1], row[2]) if row else None
 
 
 def _opened(position: int, stream: UUID, version: int, topic: str, state: bytes, key: bytes) -> Opened:

@@ -3,26 +3,50 @@
 Commands from many threads wait in a queue in front of one writer; each batch is one call of
 `log.append_events`, one commit, one flush to disk. Each caller is answered only after its own events are
 durable; a version conflict in one command never fails its neighbours.
+
+**Each command is answered once, with what is true.** A command that was sent and not answered is in doubt: the
+connection broke, or the server said nothing for ANSWER_SECONDS and the connection was given up. It is looked for by its
+bytes (every record has a random salt, so an equal row is this very write) before it is sent again, and again where it
+is refused then, as the backend of the broken connection may have stored it meanwhile. No caller waits longer than
+RETRY_SECONDS. Who is told nothing else by then is told that it is not known; the same idempotency key gives the truth.
+
+**Found is not yet durable.** A row may be seen that no standby has, where the primary was started anew or somebody
+ended the wait for a standby. So what was found is answered after one more commit, which comes after it in the
+write-ahead log.
 """
 
 import logging
 import queue
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
+from hashlib import sha256
 from threading import Lock, Thread
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 from uuid import UUID
 
 import psycopg
-from psycopg.rows import tuple_row
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.rows import TupleRow, tuple_row
+
+from ..database import Answering, patient
+from ..locks import Lock as Turn
+from ..patience import left
 
 log = logging.getLogger(__name__)
 
 MOST_COMMANDS = 512
 MOST_BYTES = 8 * 2**20
 RETRY_SECONDS = 20.0
-"""How long a batch is tried again while the database is away, before its callers are told."""
+"""How long a caller waits at most, however the database is: the writer tries its command again all that time."""
+ANSWER_SECONDS = 6.0
+"""How long the server may take for one batch. Then the connection is given up, and the next host of the conninfo that
+takes writes is asked: a primary that hangs is replaced within a caller's patience."""
+LOCK_SECONDS = 3.0
+"""How long the server lets a batch wait for its turn: of a connection that was given up nothing stays behind for long
+but what it had begun to commit."""
+TRY_SECONDS = 1.0
+"""How often a writer that stores nothing, and for which nobody waits, tries whether it can again."""
 
 
 class Row(NamedTuple):
@@ -51,24 +75,58 @@ class Repeated(Exception):
 
 
 class LogUnavailable(Exception):
-    """The database cannot be reached. Nothing is known to be stored; an idempotency key makes a retry safe."""
+    """It is not known whether it is stored, or will be. The same idempotency key makes a retry safe."""
 
 
-class _Append(NamedTuple):
-    rows: Sequence[Row]
-    idempotency: Idempotency | None
-    done: "Future[list[int]]"
-    size: int
+class Writing(NamedTuple):
+    """How the writer is."""
+
+    waiting: int
+    """Commands whose callers wait."""
+    oldest_ms: int
+    """How long the oldest of them has waited."""
+    failing_ms: int
+    """How long nothing could be stored; 0 where the last that was sent was stored, or refused for a reason."""
+    lives: bool
+    """False where its thread ended: this process stores nothing any more."""
+
+
+class _Append:
+    """A command that waits. `sent`: the server was handed it once, so that it may be stored."""
+
+    def __init__(self, rows: Sequence[Row], idempotency: Idempotency | None) -> None:
+        self.rows = rows
+        self.idempotency = idempotency
+        self.done: Future[list[int]] = Future()
+        self.size = sum(len(r.state) for r in rows)
+        self.since = time.monotonic()
+        self.until = self.since + left(RETRY_SECONDS)
+        self.sent = False
+
+    def answer(self, said: list[int] | Exception) -> None:
+        """Answer its caller, who may be gone."""
+        if isinstance(said, Exception):
+            self.done.set_exception(said)
+        else:
+            self.done.set_result(said)
+
+
+class _Connection(Answering[TupleRow]):
+    seconds: ClassVar[float] = ANSWER_SECONDS
 
 
 class GroupCommit:
     """The one writer of a process. `append` may be called from any thread."""
 
     def __init__(self, conninfo: str) -> None:
-        self._conninfo = conninfo
+        said = conninfo_to_dict(patient(conninfo))
+        said["options"] = f"{said.get('options', '')} -c lock_timeout={int(LOCK_SECONDS * 1000)}".strip()
+        self._conninfo = make_conninfo("", **said)
         self._waiting: queue.SimpleQueue[_Append | None] = queue.SimpleQueue()
         self._put_back: list[_Append] = []
-        self._db: psycopg.Connection | None = None
+        self._asked: dict[_Append, None] = {}
+        self._failing_since: float | None = None
+        self._db: psycopg.Connection[TupleRow] | None = None
         self._closed = False
         self._door = Lock()
         self._thread = Thread(target=self._run, name="group-commit", daemon=True)
@@ -80,12 +138,31 @@ class GroupCommit:
         Raises Conflict, Repeated, LogUnavailable, and ValueError where the versions of a stream do not run on.
         """
         _check(rows)
-        done: Future[list[int]] = Future()
+        return self._ask(_Append(rows, idempotency))
+
+    def settle(self) -> None:
+        """Returns when all that could be read before is durable, on the standbys too. Raises LogUnavailable."""
+        self._ask(_Append((), None))
+
+    def check(self) -> None:
+        """Raises LogUnavailable where nothing could be stored for as long as a caller waits: who comes now need not
+        wait that long to learn the same."""
+        since = self._failing_since
+        if since is not None and time.monotonic() - since > RETRY_SECONDS:
+            raise LogUnavailable("nothing can be stored at present")
+
+    def state(self) -> Writing:
+        """How it is now."""
+        now = time.monotonic()
         with self._door:
-            if self._closed:
-                raise LogUnavailable("the store is closed")
-            self._waiting.put(_Append(rows, idempotency, done, sum(len(r.state) for r in rows)))
-        return done.result()
+            oldest = next(iter(self._asked), None)
+            waiting, since = len(self._asked), self._failing_since
+        return Writing(
+            waiting,
+            int((now - oldest.since) * 1000) if oldest else 0,
+            int((now - since) * 1000) if since is not None else 0,
+            self._thread.is_alive(),
+        )
 
     def close(self) -> None:
         """Write what waits, then stop."""
@@ -95,10 +172,26 @@ class GroupCommit:
         self._thread.join()
         while not self._waiting.empty():
             late = self._waiting.get()
-            if late is not None:
-                late.done.set_exception(LogUnavailable("the store is closed"))
-        if self._db is not None:
-            self._db.close()
+            if late is not None and late.done.set_running_or_notify_cancel():
+                late.answer(LogUnavailable("the store is closed"))
+        self._disconnect()
+
+    def _ask(self, append: _Append) -> list[int]:
+        self.check()
+        with self._door:
+            if self._closed:
+                raise LogUnavailable("the store is closed")
+            self._asked[append] = None
+            self._waiting.put(append)
+        try:
+            return append.done.result(append.until - time.monotonic())
+        except TimeoutError:
+            if not append.done.cancel() and append.done.done():
+                return append.done.result()  # it came at the last moment
+            raise LogUnavailable("the database did not answer in time") from None
+        finally:
+            with self._door:
+                self._asked.pop(append, None)
 
     def _run(self) -> None:
         while True:
@@ -108,23 +201,26 @@ class GroupCommit:
             try:
                 self._commit(batch)
             except Exception as problem:
-                if len(batch) > 1 and not isinstance(problem, LogUnavailable):
+                self._failed(problem)
+                if len(batch) > 1:
                     self._one_by_one(batch)  # one of them is at fault, and its neighbours are not
-                    continue
-                error = problem if isinstance(problem, LogUnavailable) else LogUnavailable(type(problem).__name__)
-                log.error("a batch of %d commands was not stored: %s", len(batch), type(problem).__name__)
-                for append in batch:
-                    if not append.done.done():
-                        append.done.set_exception(error)
+                else:
+                    _refuse(batch, problem)
 
     def _one_by_one(self, batch: list[_Append]) -> None:
         for append in batch:
+            if append.done.done():
+                continue
             try:
-                if not append.done.done():
-                    self._commit([append])
+                self._commit([append])
             except Exception as problem:
-                log.error("a command was not stored: %s", type(problem).__name__)
-                append.done.set_exception(LogUnavailable(type(problem).__name__))
+                self._failed(problem)
+                _refuse([append], problem)
+
+    def _failed(self, problem: Exception) -> None:
+        """What nobody foresaw. The connection is not trusted any more: it may be in the middle of something."""
+        log.error("commands were not stored: unforeseen %s", type(problem).__name__)
+        self._disconnect()
 
     def _next_batch(self) -> list[_Append] | None:
         """What waits, up to a limit; of commands on one stream, or with one idempotency key, only the first."""
@@ -136,7 +232,7 @@ class GroupCommit:
             if not candidates:
                 if self._waiting.empty() and (batch or self._put_back):
                     break
-                item = self._waiting.get()
+                item = self._next()
                 if item is None:
                     if not batch and not self._put_back:
                         return None
@@ -150,6 +246,8 @@ class GroupCommit:
             if names & taken:
                 self._put_back.append(append)
                 continue
+            if not append.done.set_running_or_notify_cancel():
+                continue  # its caller waited long enough, and was told that it is not stored
             taken |= names
             batch.append(append)
             size += append.size
@@ -158,30 +256,50 @@ class GroupCommit:
         self._put_back.extend(candidates)
         return batch
 
+    def _next(self) -> _Append | None:
+        """What comes next. While nothing can be stored, it is tried meanwhile whether it can be again."""
+        while self._failing_since is not None:
+            try:
+                return self._waiting.get(timeout=TRY_SECONDS)
+            except queue.Empty:
+                try:
+                    self._connected().execute(_SETTLE, prepare=False)
+                    self._failing_since = None
+                except _AWAY:
+                    self._disconnect()
+        return self._waiting.get()
+
     def _commit(self, batch: list[_Append]) -> None:
-        """Store a batch. When the connection breaks, what did get stored is found again by its bytes:
-        every record has a random salt, so an equal row is this very write."""
-        give_up = time.monotonic() + RETRY_SECONDS
+        """Store a batch, and answer each of its commands. Raises what nobody foresaw."""
         pause = 0.05
-        unsure = False
-        while True:
+        while batch := _in_time(batch):
             try:
                 db = self._connected()
-                if unsure:
-                    batch = [append for append in batch if not self._was_stored(db, append)]
-                    if not batch:
-                        return None
-                return self._append(db, batch, unsure)
-            except (psycopg.OperationalError, psycopg.InterfaceError, psycopg.errors.ReadOnlySqlTransaction) as problem:
-                unsure = True
+                if doubtful := [append for append in batch if append.sent]:
+                    found = self._look_up(db, doubtful)
+                    batch = [append for append in batch if append not in found]
+                    _answer(found)
+                if batch:
+                    _answer(self._append(db, batch))
+                self._failing_since = None
+                return
+            except _AWAY as problem:
                 self._disconnect()
-                if time.monotonic() > give_up:
-                    raise LogUnavailable(type(problem).__name__) from None
+                if self._failing_since is None:
+                    self._failing_since = time.monotonic()
+                    log.warning("nothing is stored at present: %s", type(problem).__name__)
                 time.sleep(pause)
                 pause = min(pause * 2, 1.0)
 
-    def _append(self, db: psycopg.Connection, batch: list[_Append], unsure: bool = False) -> None:
+    def _append(self, db: psycopg.Connection[TupleRow], batch: list[_Append]) -> "_Answers":
+        """Send a batch; what each of its commands is to be answered."""
+        before = {append for append in batch if append.sent}
+        for append in batch:
+            append.sent = True
         rows = [(n, row) for n, append in enumerate(batch) for row in append.rows]
+        if not rows:
+            db.execute(_SETTLE, prepare=False)
+            return {append: [] for append in batch}
         firsts: dict[tuple[int, UUID], int] = {}
         for n, row in rows:
             firsts.setdefault((n, row.stream), row.version)
@@ -208,37 +326,79 @@ class GroupCommit:
         ).fetchall()
         refused = {command: why for command, why, _ in answer if command is not None}
         positions = iter([position for command, _, position in answer if command is None])
+        said: dict[_Append, list[int] | Exception] = {}
         for n, append in enumerate(batch):
-            why = refused.get(n)
-            if why is None:
-                append.done.set_result([next(positions) for _ in append.rows])
-            elif unsure and why == "conflict" and self._was_stored(db, append):
-                continue  # the backend of the broken connection stored it while this one waited
-            else:
-                append.done.set_exception(Repeated() if why == "repeated" else Conflict())
+            match refused.get(n):
+                case None:
+                    said[append] = [next(positions) for _ in append.rows]
+                case "repeated":
+                    said[append] = Repeated()
+                case _:
+                    said[append] = Conflict()
+        # A backend that was given up may have stored it while this one waited for its turn.
+        doubtful = [append for n, append in enumerate(batch) if n in refused and append in before]
+        if doubtful:
+            said |= self._look_up(db, doubtful)
+        return said
 
-    def _was_stored(self, db: psycopg.Connection, append: _Append) -> bool:
-        row = append.rows[0]
-        same = db.execute(
-            "SELECT notification_id FROM log.stored_events"
-            " WHERE originator_id = %s AND originator_version = %s AND state = %b",
-            (row.stream, row.version, row.state),
-        ).fetchone()
-        if same is None:
-            return False
-        append.done.set_result(list(range(same[0], same[0] + len(append.rows))))
-        return True
+    def _look_up(self, db: psycopg.Connection[TupleRow], doubtful: list[_Append]) -> "_Answers":
+        """The positions of those that are stored, once they are durable."""
+        rows = [(n, row) for n, append in enumerate(doubtful) for row in append.rows]
+        found: dict[_Append, list[int]] = {}
+        for n, position in db.execute(
+            _FIND,
+            (
+                [n for n, _ in rows],
+                [r.stream for _, r in rows],
+                [r.version for _, r in rows],
+                [sha256(r.state).digest() for _, r in rows],
+            ),
+            binary=True,
+            prepare=False,
+        ):
+            found.setdefault(doubtful[n], []).append(position)
+        if found:
+            db.execute(_SETTLE, prepare=False)
+        return found
 
-    def _connected(self) -> psycopg.Connection:
+    def _connected(self) -> psycopg.Connection[TupleRow]:
         if self._db is None:
-            self._db = psycopg.connect(self._conninfo, autocommit=True, row_factory=tuple_row, connect_timeout=5)
-            self._db.prepare_threshold = 0
+            self._db = _Connection.connect(self._conninfo, autocommit=True, row_factory=tuple_row)
+            self._db.prepare_threshold = 1  # what is in doubt is sent again in as few round trips as can be
         return self._db
 
     def _disconnect(self) -> None:
         if self._db is not None:
             self._db.close()
             self._db = None
+
+
+_Answers = Mapping[_Append, list[int] | Exception]
+_AWAY = (psycopg.OperationalError, psycopg.InterfaceError, psycopg.errors.ReadOnlySqlTransaction)
+"""What it looks like when the primary is away, or is the primary no more, or keeps nobody's turn."""
+
+
+def _answer(said: _Answers) -> None:
+    for append, answer in said.items():
+        append.answer(answer)
+
+
+def _in_time(batch: Iterable[_Append]) -> list[_Append]:
+    """Those whose callers still wait. The others were told that it is not known, or are told so now."""
+    now = time.monotonic()
+    waiting = []
+    for append in batch:
+        if append.until > now:
+            waiting.append(append)
+        else:
+            append.answer(LogUnavailable("the database did not answer in time"))
+    return waiting
+
+
+def _refuse(batch: Iterable[_Append], problem: Exception) -> None:
+    for append in batch:
+        if not append.done.done():
+            append.answer(LogUnavailable(type(problem).__name__))
 
 
 def _check(rows: Sequence[Row]) -> None:
@@ -252,6 +412,16 @@ def _check(rows: Sequence[Row]) -> None:
         last[row.stream] = row.version
 
 
+_FIND = (
+    "SELECT w.n, e.notification_id"
+    " FROM unnest(%b::int[], %b::uuid[], %b::bigint[], %b::bytea[]) AS w (n, stream, version, hash)"
+    " JOIN log.stored_events e ON e.originator_id = w.stream AND e.originator_version = w.version"
+    " AND sha256(e.state) = w.hash ORDER BY e.notification_id"
+)
+_SETTLE = (
+    f"SELECT pg_logical_emit_message(true, 'rujukan', '') FROM (SELECT pg_advisory_xact_lock({Turn.APPENDING})) AS turn"
+)
+"""A commit that changes nothing, in its turn: behind one that waits for a standby, so that not more and more do."""
 _APPEND = (
     "SELECT refused_command, why, notification_id FROM log.append_events("
     "%b::int[], %b::uuid[], %b::bigint[], %b::text[], %b::bytea[], %b::int[], %b::uuid[], %b::bigint[],"
