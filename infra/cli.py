@@ -124,6 +124,7 @@ def _version() -> str:
 def _up(settings: Settings, said: argparse.Namespace) -> int:
     from msgspec.structs import replace
 
+    from .database import without_password
     from .system import System
 
     if said.port is not None:
@@ -131,7 +132,7 @@ def _up(settings: Settings, said: argparse.Namespace) -> int:
     stop = stopped_by_signal()
     with System(settings) as system:
         print(f"API        {system.url}    contract {system.url}/docs")
-        print(f"PostgreSQL {system.settings.database}")
+        print(f"PostgreSQL {without_password(system.settings.database)}")
         print(f"Kafka      {system.settings.kafka}")
         print(f"data       {system.settings.data}    logs {system.logs}")
         print("Ctrl-C stops everything.", flush=True)
@@ -222,7 +223,7 @@ def _lag(settings: Settings, said: argparse.Namespace) -> int:
 
 
 def _deliveries(settings: Settings, said: argparse.Namespace) -> int:
-    from ..projections.marks import progress
+    from ..projections.deliveries import progress
     from . import composition
     from .system import running
 

@@ -24,6 +24,7 @@ from msgspec.structs import replace
 
 from ..consumers import durable
 from . import composition
+from .database import without_password
 from .services.broker import EmbeddedBroker, free_port
 from .services.postgres import EmbeddedPostgres
 from .settings import Settings, to_environment
@@ -214,7 +215,7 @@ class System:
         """Where everything is, for the other commands and for the next start."""
         about = {
             "api": self.url,
-            "database": self.settings.database,
+            "database": without_password(self.settings.database),
             "kafka": self.settings.kafka,
             "ports": {
                 "port": self.settings.port,
