@@ -17,7 +17,7 @@ from starlette.responses import Response
 
 from ..domain.agency_state import Agency
 from ..domain.refusal import KeyMissing, Refusal
-from ..projections import deliveries
+from ..projections import marks
 from ..projections.listing import OfCase, Positive
 from .application.ports import SealedMessage
 from .application.rooms import Rooms
@@ -181,7 +181,7 @@ class Subscribing:
 
     def _state(self, caller: Caller) -> Subscription:
         code = self._subscribed(caller).code
-        received, handled = self._rooms.lists.ask(code, deliveries.marks)
+        received, handled = self._rooms.lists.ask(code, marks.marks)
         return Subscription(code, self._rooms.feed.head(code), received, handled)
 
     def _begins(self, caller: Caller, begin: Begin) -> int:

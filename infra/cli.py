@@ -223,7 +223,7 @@ def _lag(settings: Settings, said: argparse.Namespace) -> int:
 
 
 def _deliveries(settings: Settings, said: argparse.Namespace) -> int:
-    from ..projections.deliveries import progress
+    from ..projections.marks import progress
     from . import composition
     from .system import running
 

@@ -9,6 +9,7 @@ each of the many imports costs a process that starts, and a machine that runs si
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from .clock import now
-from .database import FOLLOWER, SERVICE, as_role, pool
+from .database import AWAY, FOLLOWER, SERVICE, as_role, pool
 from .keys import names
 from .node import Node, home, keys
 from .patience import within
@@ -48,6 +49,8 @@ if TYPE_CHECKING:
 
 SECRET_SECONDS = 86_400.0
 """How long the secret of a webhook that was set anew signs beside its successor."""
+REBUILDING_SECONDS = 0.5
+"""How often it is looked whether another process has rebuilt a read model."""
 On = Node | Settings
 """What a consumer is built on: the parts of its process, or settings, of which a node is made for it alone."""
 
@@ -105,14 +108,16 @@ def token_keys(settings: Settings, keys: Keys) -> TokenKeys:
 
 def prepare(settings: Settings) -> list[str]:
     """Apply missing migrations and make missing read models; the names of the migrations applied."""
-    from ..projections.runner import RebuildRunning
+    from ..projections.rebuilding import RebuildRunning
     from .migrations import migrate
 
     applied = migrate(settings.database)
     with follower(settings) as source, runner(settings, source) as views:
-        for name in views.prepare():
-            with suppress(RebuildRunning):  # another process does it; this one's lists wait for it
-                views.rebuild(name)
+        while older := views.prepare():
+            try:
+                views.rebuild(older[0])
+            except RebuildRunning:  # another process does it, or began to and was killed
+                time.sleep(REBUILDING_SECONDS)
     return applied
 
 
@@ -294,17 +299,18 @@ def escalator(on: On) -> Iterator[Escalator]:
 @contextmanager
 def runner(on: On, source: Follower) -> Iterator[Runner]:
     """What keeps the read models."""
-    from eventsourcing.postgres import PostgresTrackingRecorder
-
     from .. import projections
-    from .store.event_store import datastore
+    from .lease import Lease
+    from .unforeseen import where
 
     settings = on.settings if isinstance(on, Node) else on
     conninfo = as_role(settings.database, FOLLOWER)
-    store = datastore(conninfo, 1, schema="views")
-    with store:
-        tracking = PostgresTrackingRecorder(store)
-        yield projections.Runner([p() for p in projections.ALL], source, conninfo, tracking)
+    runner = projections.Runner([p() for p in projections.ALL], source, conninfo, Lease, where, settings.shards)
+    try:
+        yield runner
+    finally:
+        with suppress(*AWAY):  # then the leases end by themselves
+            runner.give_back()
 
 
 @contextmanager

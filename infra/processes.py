@@ -9,6 +9,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from threading import Event, Thread
 
 from ..api.application.ports import Unavailable
@@ -24,6 +25,9 @@ from .unforeseen import where
 log = logging.getLogger(__name__)
 
 ERASURE_SECONDS = 0.5
+STANDBY_SECONDS = 0.5
+LAGGARDS_SECONDS = 0.5
+"""How long read models that fell behind are helped on between two batches of what is new."""
 ENDING_SECONDS = 3.0
 """How long the threads of a process that was told to stop may take to end."""
 UNSEALED_SECONDS = 10.0
@@ -65,7 +69,7 @@ def api(settings: Settings) -> None:
 def worker(settings: Settings) -> None:
     """Keep the read models, and raise what nobody answers, until told to stop."""
     with _stopped_by_signal() as stop, Node(settings, names.WORKER, role=SERVICE) as node:
-        beside = (lambda: _escalate(node, stop), lambda: _erase(node, stop))
+        beside = (lambda: _escalate(node, stop), lambda: _erase(node, stop), lambda: _forget(node, stop))
         _run(stop, lambda: _project(node, stop), *beside)
 
 
@@ -101,14 +105,19 @@ def _ask_witnesses(settings: Settings, stop: Event) -> None:
 
 
 def _project(node: Node, stop: Event) -> None:
+    """Keep the read models, or the shards of them that no other worker does."""
     with composition.follower(node) as source, composition.runner(node, source) as runner:
-        reached = runner.catch_up()
-        for batch in source.follow(reached, stop, 1.0):
-            if batch:
-                runner.take(batch)
-            reached = batch[-1].written.position if batch else reached
-            if source.passed > reached:  # what came last was erased, and is passed by
-                reached = runner.catch_up()
+        while not stop.is_set():
+            held = runner.hold()
+            if not held:
+                stop.wait(STANDBY_SECONDS)
+                continue
+            reached = runner.front()
+            for batch in source.follow(reached, stop, 1.0):
+                runner.take(batch, reached, source.passed, LAGGARDS_SECONDS)
+                reached = source.passed
+                if runner.hold() != held:
+                    break
 
 
 def _publish(node: Node, stop: Event) -> None:
@@ -134,6 +143,13 @@ def _erase(node: Node, stop: Event) -> None:
     while not stop.is_set():
         reached = finish_erasures(node.followed, reached)
         stop.wait(ERASURE_SECONDS)
+
+
+def _forget(node: Node, stop: Event) -> None:
+    """Forget idempotency keys that are older than they are good for."""
+    from .store.forgetting import keep_forgetting
+
+    keep_forgetting(node.follower_pool, timedelta(days=node.settings.idempotency_days), stop)
 
 
 def _escalate(node: Node, stop: Event) -> None:

@@ -37,6 +37,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     publishers: int = 2
     """How many the embedded system starts. They share the agencies, and each takes over from one that dies; more than
     four have nothing to do."""
+    shards: int = 1
+    """In how many parts the cases fall, so that as many workers can share the read models. Counts for a read model that
+    is made, or rebuilt, from then on."""
     issuer: str = "urn:rujukan:issuer:development"
     audience: str = "urn:rujukan:api"
     jwks: str = ""
@@ -62,6 +65,13 @@ class Settings(Struct, frozen=True, kw_only=True):
     a ministry's own. The embedded system allows its own machine."""
     webhook_disable_after: int = 5 * 86_400
     """Seconds after which a webhook that took nothing is disabled."""
+
+    idempotency_days: int = 30
+    """How long an Idempotency-Key makes a retry safe; later it may be used anew."""
+
+    def __post_init__(self) -> None:
+        if self.idempotency_days < 1:
+            raise ValueError(f"{PREFIX}IDEMPOTENCY_DAYS must be 1 or more")
 
     def __repr__(self) -> str:
         """Without what is secret in it: where settings are shown, passwords are not."""
@@ -94,7 +104,7 @@ class Settings(Struct, frozen=True, kw_only=True):
 PREFIX = "RUJUKAN_"
 TOKEN = PREFIX + "TOKEN"
 """An access token, for the commands that act as a person; not a setting of the service."""
-NUMBERS = ("port", "publishers", "webhook_disable_after")
+NUMBERS = ("port", "publishers", "shards", "webhook_disable_after", "idempotency_days")
 PATHS = (
     "data",
     "kafka_ca",

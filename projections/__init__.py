@@ -2,9 +2,11 @@
 
 `projection`  what a read model must be
 `listing`     a list, declared beside its query: path, filters, who may ask, what a row is
-`runner`      keeps them up to date, with exactly-once effect; rebuilds one while the old one serves
+`runner`      keeps them up to date, with exactly-once effect; one that cannot go on stops alone
+`rebuilding`  folds a new version beside the one that serves, and puts it in its place
+`processors`  where each is, what stopped it, and waiting for it; `shards`: the parts that it is folded in; `log`
 `directory`, `referral_box`, `caseload`, `timeline`, `deadlines`, `people`, `audit`, `emergencies`, `holdings`,
-`erasures`, `retention`, `deliveries`, `escalations`, `flags`
+`erasures`, `retention`, `deliveries`, `marks`, `escalations`, `flags`
               one file a read model: its tables, its fold, its queries
 
 Columns in clear are what lists, clocks and counts need: ids, codes, times. Protected fields are not here:
@@ -22,11 +24,13 @@ from .escalations import Escalations
 from .flags import RaisedFlags
 from .holdings import Holdings
 from .listing import Listing, listings
+from .marks import DeliveryMarks
 from .people import People
+from .processors import Lag, Stopped, stopped, wait_for
 from .projection import Projection
 from .referral_box import ReferralBox
 from .retention import Retention
-from .runner import Lag, Runner, wait_for
+from .runner import Runner
 from .timeline import Timeline
 
 ALL: tuple[type[Projection], ...] = (
@@ -42,6 +46,7 @@ ALL: tuple[type[Projection], ...] = (
     Erasures,
     Retention,
     Deliveries,
+    DeliveryMarks,
     Escalations,
     RaisedFlags,
 )
@@ -60,5 +65,7 @@ __all__ = [
     "Projection",
     "ReferralBox",
     "Runner",
+    "Stopped",
+    "stopped",
     "wait_for",
 ]

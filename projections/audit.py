@@ -50,6 +50,7 @@ class AuditEntry(Struct, frozen=True):
 class Audit:
     name = "audit"
     tables: Sequence[LiteralString] = ("audit", "audit_lead")
+    by_case = True
     ddl: LiteralString = """
         CREATE TABLE audit (
           position bigint PRIMARY KEY, topic text NOT NULL, subject uuid NOT NULL, lead text, agency text NOT NULL,

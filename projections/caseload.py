@@ -42,6 +42,7 @@ class CaseEntry(Struct, frozen=True):
 class Caseload:
     name = "caseload"
     tables: Sequence[LiteralString] = ("caseload",)
+    by_case = True
     ddl: LiteralString = f"""
         CREATE TABLE caseload (
           agency text NOT NULL, case_id uuid NOT NULL, relation text NOT NULL, lead text NOT NULL, status text NOT NULL,

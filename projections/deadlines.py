@@ -37,6 +37,7 @@ class DeadlineEntry(Struct, frozen=True):
 class Deadlines:
     name = "deadlines"
     tables: Sequence[LiteralString] = ("deadline",)
+    by_case = True
     ddl: LiteralString = f"""
         CREATE TABLE deadline (
           agency text NOT NULL, clock uuid NOT NULL, case_id uuid NOT NULL, starts_at timestamptz NOT NULL,

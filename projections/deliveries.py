@@ -1,14 +1,14 @@
-"""Deliveries: how far each agency is with what it was told; for the sender of a referral, whether it arrived; for the
-lead of a case, how far everybody is with it.
+"""Deliveries: for the sender of a referral, whether it arrived; for the lead of a case, how far everybody is with it.
 
 What an agency acknowledged are numbers. What they told of, the register knows (`delivery.told`): it is written before
-an agency can hold a receipt, so it is always ahead of what is folded here.
+an agency can hold a receipt, so it is always ahead of what is folded here. How far each agency is with all it was
+told: `marks`.
 """
 
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
-from typing import LiteralString, NamedTuple
+from typing import LiteralString
 from uuid import UUID
 
 from msgspec import Struct
@@ -26,7 +26,7 @@ from ..domain.disclosure import Followed
 from ..domain.erasure import DeletionAsked
 from .erased import drop
 from .listing import Listing
-from .projection import OWN_AGENCY, Tables
+from .projection import Tables
 
 
 class DeliveryEntry(Struct, frozen=True):
@@ -42,28 +42,17 @@ class DeliveryEntry(Struct, frozen=True):
     failed: int
 
 
-class Progress(NamedTuple):
-    """How far an agency is, for the operator. `head` is what it was told."""
-
-    agency: str
-    head: int
-    received: int
-    handled: int
-    failed: int
-    acknowledged_at: datetime | None
-
-
 class Deliveries:
     name = "deliveries"
-    tables: Sequence[LiteralString] = ("delivery_mark", "case_delivery", "referral_delivery")
-    ddl: LiteralString = f"""
-        CREATE TABLE delivery_mark (
-          agency text PRIMARY KEY, received bigint NOT NULL, handled bigint NOT NULL, failed int NOT NULL,
-          acknowledged_at timestamptz NOT NULL
+    tables: Sequence[LiteralString] = ("marked", "case_delivery", "referral_delivery")
+    by_case = True
+    ddl: LiteralString = """
+        -- Up to where each agency's marks were taken in, for the cases of each shard. For this fold alone.
+        CREATE TABLE marked (
+          agency text NOT NULL, shard int NOT NULL, received bigint NOT NULL, handled bigint NOT NULL,
+          PRIMARY KEY (agency, shard)
         );
-        ALTER TABLE delivery_mark ENABLE ROW LEVEL SECURITY;
-        CREATE POLICY own ON delivery_mark FOR SELECT TO rujukan_service USING ({OWN_AGENCY});
-        GRANT SELECT ON delivery_mark TO rujukan_service;
+        ALTER TABLE marked ENABLE ROW LEVEL SECURITY;
         CREATE TABLE case_delivery (
           case_id uuid NOT NULL, agency text NOT NULL, lead text NOT NULL, told int NOT NULL,
           received int NOT NULL DEFAULT 0, received_at timestamptz, handled int NOT NULL DEFAULT 0,
@@ -142,11 +131,12 @@ def _flush(db: Tables, told: Counter[tuple[UUID, str]], leads: dict[UUID, str]) 
 
 
 def _acknowledge(db: Tables, event: Acknowledged, at: datetime) -> None:
-    """Failures first: what could not be opened is not delivered, whatever mark goes past it."""
-    agency = event.agency
-    row = db.execute("SELECT received, handled FROM delivery_mark WHERE agency = %s", (agency,)).fetchone()
+    """For the cases of this shard. Failures first: what could not be opened is not delivered, whatever mark goes past
+    it."""
+    mine = {"agency": event.agency, "shard": db.shard.number, "shards": db.shard.of}
+    row = db.execute(_MARKED, mine).fetchone()
     received, handled = row or (0, 0)
-    common = {"agency": agency, "at": at}
+    common = mine | {"at": at}
     if event.failed:
         sequences, reasons = [f.sequence for f in event.failed], [f.reason for f in event.failed]
         failed = common | {"failed": sequences, "reasons": reasons, "opened": list(OPENED), "change": 1}
@@ -164,16 +154,7 @@ def _acknowledge(db: Tables, event: Acknowledged, at: datetime) -> None:
         recovered = common | {"failed": list(event.recovered), "change": -1}
         db.execute(_CASES_FAILED, recovered)
         db.execute(_REFERRALS_RECOVERED, recovered)
-    waiting = len(event.failed) - len(event.recovered)
-    db.execute(_MARK, (agency, event.received, event.handled, waiting, at))
-
-
-def marks(db: Connection[TupleRow]) -> tuple[int, int]:
-    """(received, handled) of the acting agency, as far as the log was folded; 0 where nothing was acknowledged."""
-    row = db.execute(
-        "SELECT received, handled FROM views.delivery_mark WHERE agency = current_setting('rujukan.agency', true)"
-    ).fetchone()
-    return (int(row[0]), int(row[1])) if row else (0, 0)
+    db.execute(_MARK, mine | {"received": event.received, "handled": event.handled})
 
 
 def of_case(db: Connection[TupleRow], case: UUID) -> list[DeliveryEntry]:
@@ -189,18 +170,6 @@ def of_case(db: Connection[TupleRow], case: UUID) -> list[DeliveryEntry]:
 OF_CASE = Listing(
     "/cases/{case}/deliveries", of_case, DeliveryEntry, "case", READERS, for_lead=True, name="show_deliveries"
 )
-
-
-def progress(db: Connection[TupleRow]) -> list[Progress]:
-    """How far every agency is that was told something. For followers."""
-    return [
-        Progress(*row)
-        for row in db.execute(
-            "SELECT a.code, h.sequence, coalesce(m.received, 0), coalesce(m.handled, 0), coalesce(m.failed, 0),"
-            " m.acknowledged_at FROM views.agency a JOIN delivery.heads h ON h.agency = a.code"
-            " LEFT JOIN views.delivery_mark m ON m.agency = a.code ORDER BY a.code"
-        )
-    ]
 
 
 def undelivered(db: Connection[TupleRow], now: datetime, highest: int) -> list[tuple[UUID, UUID]]:
@@ -223,10 +192,12 @@ _SENT: LiteralString = """
     INSERT INTO referral_delivery (case_id, referral, recipient, sender, lead, position, sent_at, every)
     VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
 """
+_OF_SHARD: LiteralString = "follow.shard_of(t.case_id, %(shards)s) = %(shard)s"
 _RANGE: LiteralString = (
-    "(SELECT case_id, max(case_sequence) AS upto FROM delivery.told"
-    " WHERE agency = %(agency)s AND sequence > %(after)s AND sequence <= %(upto)s GROUP BY case_id) t"
-    " WHERE c.case_id = t.case_id AND c.agency = %(agency)s"
+    "(SELECT t.case_id, max(t.case_sequence) AS upto FROM delivery.told t WHERE t.agency = %(agency)s"
+    " AND t.sequence > %(after)s AND t.sequence <= %(upto)s AND "
+    + _OF_SHARD
+    + " GROUP BY t.case_id) t WHERE c.case_id = t.case_id AND c.agency = %(agency)s"
 )
 _CASES_RECEIVED: LiteralString = (
     "UPDATE case_delivery c SET received = greatest(c.received, t.upto), received_at = %(at)s FROM " + _RANGE
@@ -234,14 +205,16 @@ _CASES_RECEIVED: LiteralString = (
 _CASES_HANDLED: LiteralString = (
     "UPDATE case_delivery c SET handled = greatest(c.handled, t.upto), handled_at = %(at)s FROM " + _RANGE
 )
-_CASES_FAILED: LiteralString = """
-    UPDATE case_delivery c SET failed = c.failed + %(change)s * t.count FROM
-      (SELECT case_id, count(*)::int AS count FROM delivery.told
-        WHERE agency = %(agency)s AND sequence = ANY(%(failed)s) GROUP BY case_id) t
-    WHERE c.case_id = t.case_id AND c.agency = %(agency)s
-"""
+_CASES_FAILED: LiteralString = (
+    "UPDATE case_delivery c SET failed = c.failed + %(change)s * t.count FROM"
+    " (SELECT t.case_id, count(*)::int AS count FROM delivery.told t"
+    " WHERE t.agency = %(agency)s AND t.sequence = ANY(%(failed)s) AND "
+    + _OF_SHARD
+    + " GROUP BY t.case_id) t WHERE c.case_id = t.case_id AND c.agency = %(agency)s"
+)
 _SAME: LiteralString = (
-    " d.case_id = t.case_id AND d.position = t.position AND d.recipient = t.agency AND t.agency = %(agency)s"
+    " d.case_id = t.case_id AND d.position = t.position AND d.recipient = t.agency AND t.agency = %(agency)s AND "
+    + _OF_SHARD
 )
 _REFERRALS_FAILED: LiteralString = (
     "UPDATE referral_delivery d SET failed = f.reason, opened_at = NULL,"
@@ -262,8 +235,8 @@ _REFERRALS_RECOVERED: LiteralString = (
     "UPDATE referral_delivery d SET failed = NULL, delivered_at = coalesce(d.delivered_at, %(at)s),"
     " opened_at = coalesce(d.opened_at, %(at)s) FROM delivery.told t WHERE t.sequence = ANY(%(failed)s) AND" + _SAME
 )
+_MARKED: LiteralString = "SELECT received, handled FROM marked WHERE agency = %(agency)s AND shard = %(shard)s"
 _MARK: LiteralString = """
-    INSERT INTO delivery_mark (agency, received, handled, failed, acknowledged_at) VALUES (%s, %s, %s, %s, %s)
-    ON CONFLICT (agency) DO UPDATE SET received = excluded.received, handled = excluded.handled,
-      failed = delivery_mark.failed + excluded.failed, acknowledged_at = excluded.acknowledged_at
+    INSERT INTO marked (agency, shard, received, handled) VALUES (%(agency)s, %(shard)s, %(received)s, %(handled)s)
+    ON CONFLICT (agency, shard) DO UPDATE SET received = excluded.received, handled = excluded.handled
 """

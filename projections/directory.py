@@ -40,6 +40,7 @@ class Member(NamedTuple):
 class Directory:
     name = "directory"
     tables: Sequence[LiteralString] = ("agency",)
+    by_case = False
     ddl: LiteralString = """
         CREATE TABLE agency (
           code text PRIMARY KEY, stream uuid NOT NULL UNIQUE, kind text NOT NULL,

@@ -48,6 +48,7 @@ class GlassEntry(Struct, frozen=True):
 class Emergencies:
     name = "emergencies"
     tables: Sequence[LiteralString] = ("emergency",)
+    by_case = True
     ddl: LiteralString = """
         CREATE TABLE emergency (
           case_id uuid NOT NULL, glass uuid NOT NULL, agency text NOT NULL, lead text NOT NULL, actor uuid NOT NULL,

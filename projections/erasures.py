@@ -54,6 +54,7 @@ class ErasureEntry(Struct, frozen=True):
 class Erasures:
     name = "erasures"
     tables: Sequence[LiteralString] = ("erasure_copy", "erasure")
+    by_case = True
     ddl: LiteralString = """
         CREATE TABLE erasure (
           erasure uuid PRIMARY KEY, case_id uuid NOT NULL, lead text NOT NULL, status text NOT NULL,

@@ -51,6 +51,7 @@ class EscalationEntry(Struct, frozen=True):
 class Escalations:
     name = "escalations"
     tables: Sequence[LiteralString] = ("escalation", "running_clock")
+    by_case = True
     ddl: LiteralString = """
         CREATE TABLE escalation (
           case_id uuid NOT NULL, kind text NOT NULL, subject uuid NOT NULL, level int NOT NULL,

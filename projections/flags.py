@@ -32,6 +32,7 @@ class FlagEntry(Struct, frozen=True):
 class RaisedFlags:
     name = "flags"
     tables: Sequence[LiteralString] = ("flag",)
+    by_case = True
     ddl: LiteralString = f"""
         CREATE TABLE flag (
           agency text NOT NULL, flag uuid NOT NULL, case_id uuid NOT NULL, raised_by text NOT NULL,

@@ -64,6 +64,7 @@ class _Key(NamedTuple):
 class Holdings:
     name = "holdings"
     tables: Sequence[LiteralString] = ("holding",)
+    by_case = True
     ddl: LiteralString = """
         CREATE TABLE holding (
           case_id uuid NOT NULL, relation text NOT NULL CHECK (relation IN ('lead', 'worker', 'recipient', 'sender')),

@@ -18,6 +18,7 @@ from .projection import OWN_AGENCY, Tables
 class People:
     name = "people"
     tables: Sequence[LiteralString] = ("person",)
+    by_case = True
     ddl: LiteralString = f"""
         CREATE TABLE person (
           agency text NOT NULL, nik_index text NOT NULL, case_id uuid NOT NULL,

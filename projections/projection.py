@@ -1,15 +1,25 @@
 """What a read model must be."""
 
+import hashlib
 from collections.abc import Sequence
 from typing import LiteralString, Protocol
 
-from psycopg import Cursor
+from psycopg import Connection, Cursor
 from psycopg.rows import TupleRow
+from psycopg.sql import SQL, Identifier, Literal
 
 from ..domain.disclosure import Followed
+from .shards import WHOLE, Shard
 
-Tables = Cursor[TupleRow]
-"""A cursor whose search path begins with the schema in which the read model's tables live."""
+SCHEMA = "views"
+"""Where the tables are that are read."""
+
+
+class Tables(Cursor[TupleRow]):
+    """A cursor whose search path begins with the schema in which the read model's tables live."""
+
+    shard: Shard = WHOLE
+    """Whose rows are folded: those of other cases are another's, and are not to be touched."""
 
 
 class Projection(Protocol):
@@ -21,6 +31,8 @@ class Projection(Protocol):
     """Their names, in the order in which they can be dropped."""
     ddl: LiteralString
     """Makes the tables, their policies and grants."""
+    by_case: bool
+    """Every row belongs to one case, so that shards can be folded beside each other. Else it is folded as a whole."""
 
     def fold(self, db: Tables, batch: Sequence[Followed]) -> None:
         """Take in these events, in order. Called in a transaction that also moves the position."""
@@ -29,3 +41,21 @@ class Projection(Protocol):
 
 OWN_AGENCY: LiteralString = "agency = current_setting('rujukan.agency', true)"
 """The row-level rule: a connection says which agency it acts for, and sees that agency's rows."""
+
+
+def version_of(projection: Projection) -> str:
+    """Names what its tables are made from."""
+    return "ddl " + hashlib.sha256(projection.ddl.encode()).hexdigest()
+
+
+def make_tables(db: Connection[TupleRow], projection: Projection, schema: str) -> None:
+    """Make its tables; the first says in its comment what they were made from."""
+    search(db, schema)
+    db.execute(projection.ddl)
+    about = SQL("COMMENT ON TABLE {} IS {}")
+    db.execute(about.format(Identifier(projection.tables[0]), Literal(version_of(projection))))
+
+
+def search(db: Connection[TupleRow], schema: str) -> None:
+    """Until the transaction ends, names without a schema are looked up in this one."""
+    db.execute(SQL("SET LOCAL search_path TO {}").format(Identifier(schema)))

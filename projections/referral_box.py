@@ -51,6 +51,7 @@ class ReferralEntry(Struct, frozen=True):
 class ReferralBox:
     name = "referral_box"
     tables: Sequence[LiteralString] = ("referral_box",)
+    by_case = True
     ddl: LiteralString = f"""
         CREATE TABLE referral_box (
           agency text NOT NULL, referral uuid NOT NULL, box text NOT NULL CHECK (box IN ('in', 'out')),

@@ -58,6 +58,7 @@ class RetentionEntry(Struct, frozen=True):
 class Retention:
     name = "retention"
     tables: Sequence[LiteralString] = ("retention",)
+    by_case = True
     ddl: LiteralString = f"""
         CREATE TABLE retention (
           case_id uuid PRIMARY KEY, agency text NOT NULL, status text NOT NULL, ended_at timestamptz, rule text,

@@ -1,210 +1,245 @@
 """Keeps read models up to date.
 
-Position and change commit in one transaction, and the position is read under a row lock at its start, so
-the effect of every event is exactly once however many runners there are and wherever one dies. The positions
-are kept by the `eventsourcing` library's tracking recorder.
+Each read model folds in transactions of its own, and each of its shards too: one whose fold raises is stopped where it
+is, and the others go on. What stopped it is remembered and tried again, with growing pauses. Which process folds which
+shards, a lease says; that the effect is exactly once, the position (`processors.py`).
 """
 
-import hashlib
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
 
 import psycopg
-from eventsourcing.persistence import Tracking
-from eventsourcing.postgres import PostgresTrackingRecorder
 from psycopg import Connection
 from psycopg.rows import TupleRow
-from psycopg.sql import SQL, Identifier, Literal
 
 from ..domain.disclosure import Followed
-from .projection import Projection
+from .log import Log
+from .processors import Deposed, Lag, Lease, Place, fold, make_places, name_version, places, positions, stop
+from .projection import SCHEMA, Projection, make_tables, version_of
+from .rebuilding import BATCH, Rebuild
+from .shards import Shard, may_take
 
 log = logging.getLogger(__name__)
 
-SCHEMA = "views"
-BATCH = 2_000
-
-
-class Log(Protocol):
-    """What the runner needs of the log."""
-
-    def after(self, position: int, limit: int) -> Sequence[Followed]:
-        """The next events after a position, at most so many."""
-        ...
-
-    def pages(self, after: int) -> Iterator[Sequence[Followed]]:
-        """All events after a position, page by page, to the end that the log has then."""
-        ...
-
-    def head(self) -> int:
-        """The position of the newest event, 0 for none."""
-        ...
-
-
-class RebuildRunning(Exception):
-    """Somebody rebuilds this read model now."""
-
-
-class Lag(NamedTuple):
-    """How far a read model is behind: in positions of the log."""
-
-    projection: str
-    position: int
-    behind: int
+WORK = "views"
+"""The lease under which the shards are folded."""
+RENEW_SECONDS = 1.0
+LOOK_SECONDS = 0.05
+HALTED = "SET idle_in_transaction_session_timeout = '5s'"
+"""The server ends the transaction of a process that was halted in the middle of it: others wait for its rows. Longer
+than any fold computes between two statements."""
+NOT_WAITED_FOR = "SET synchronous_commit = off"
+"""What a crash of the server takes, it takes with its position, and it is folded again."""
 
 
 class Runner:
     """Folds the log into read models. One runner belongs to one thread."""
 
     def __init__(
-        self, projections: Sequence[Projection], log: Log, conninfo: str, tracking: PostgresTrackingRecorder
+        self,
+        projections: Sequence[Projection],
+        log: Log,
+        conninfo: str,
+        lease: Callable[[str], Lease],
+        where: Callable[[BaseException], str],
+        shards: int = 1,
     ) -> None:
+        """`lease` makes one on some work; `where` says of an error what may be logged; `shards` is in how many those
+        read models are folded that are made from now on."""
         self._projections = {p.name: p for p in projections}
         self._log = log
         self._conninfo = conninfo
-        self._tracking = tracking
+        self._leases = lease
+        self._lease = lease(WORK)
+        self._where = where
+        self._shards = shards
+        self._held: frozenset[int] = frozenset()
+        self._asked: frozenset[Shard] = frozenset()
+        """For which shards the log is read. No other moves on by what was read: it would miss what was left out."""
+        self._renewed = float("-inf")
         self._db: Connection[TupleRow] | None = None
 
     def prepare(self) -> list[str]:
         """Make what tables are missing; the names of read models whose tables are those of an older version, which
-        are to be rebuilt before anything is folded. Safe to call from several processes at once."""
+        nobody folds any more, and which are to be rebuilt. Safe to call from several processes at once."""
         older: list[str] = []
         with self._open() as db, db.transaction():
             db.execute("SELECT pg_advisory_xact_lock(727164913)")
-            self._tracking.create_table()
-            db.execute("GRANT SELECT ON views.notification_tracking TO rujukan_service")
             for projection in self._projections.values():
+                table = f"{SCHEMA}.{projection.tables[0]}"
                 there = db.execute(
-                    "SELECT to_regclass(%s), obj_description(to_regclass(%s), 'pg_class')",
-                    (f"{SCHEMA}.{projection.tables[0]}",) * 2,
+                    "SELECT to_regclass(%s), coalesce(obj_description(to_regclass(%s), 'pg_class'), '')", (table, table)
                 ).fetchone()
-                if there is not None and there[0] is not None and there[1] != _shape(projection):
-                    older.append(projection.name)
-                elif there is not None and there[0] is None:
-                    _search(db, SCHEMA)
-                    _make(db, projection)
-                    db.execute(
-                        "INSERT INTO notification_tracking VALUES (%s, 0) ON CONFLICT DO NOTHING", (projection.name,)
-                    )
+                if there is not None and there[0] is not None:
+                    name_version(db, projection.name, there[1])
+                    if there[1] != version_of(projection):
+                        older.append(projection.name)
+                else:
+                    make_tables(db, projection, SCHEMA)
+                    make_places(db, projection, self._parts(projection))
         return older
 
+    def hold(self) -> frozenset[Shard]:
+        """Keep, or take, a fair part of the shards; those that this runner folds, and reads the log for. Asks once a
+        second at most."""
+        if time.monotonic() - self._renewed >= RENEW_SECONDS:
+            every = self._places(waiting=True)
+            self._held = self._lease.hold(self._connected(), max((place.shard.of for place in every), default=1))
+            self._renewed = time.monotonic()
+            self._read_for(frozenset(place.shard for place in every if place.shard.number in self._held))
+        return self._asked
+
+    def give_back(self) -> None:
+        """Let go of the shards, so that another need not wait."""
+        with self._open() as db:
+            self._lease.give_back(db)
+        self._held, self._asked, self._renewed = frozenset(), frozenset(), float("-inf")
+        self._forget()
+
+    def front(self) -> int:
+        """How far those of its shards are that are farthest: from where it is worth to follow the log."""
+        return max((place.position for place in self._mine()), default=0)
+
     def catch_up(self, done: Callable[[int], object] = lambda count: None) -> int:
-        """Fold until nothing new is in the log; the position reached. `done` is told of each batch's size."""
+        """Fold until nothing new is in the log, or wait until others did; the position reached. `done` is told of each
+        batch's size. Those that stopped are left where they are."""
         while True:
+            self.hold()
             head = self._log.head()
-            position, count = self._step(self._log.after, head)
-            done(count)
-            if count == 0:
-                return position
+            if all(place.position >= head for place in self._places()):
+                return head
+            count = self._step(head)
+            if count is None:
+                time.sleep(LOOK_SECONDS)
+            else:
+                done(count)
 
-    def take(self, batch: Sequence[Followed]) -> None:
-        """Fold a batch that was read already; what some projection missed before it is read from the log."""
-        first, last = batch[0].written.position, batch[-1].written.position
-
-        def here(after: int, limit: int) -> Sequence[Followed]:
-            if after >= first - 1:
-                return [f for f in batch if f.written.position > after]
-            return self._log.after(after, limit)
-
-        while True:
-            position, count = self._step(here)
-            if position >= last or count == 0:
-                return
+    def take(
+        self,
+        batch: Sequence[Followed],
+        after: int | None = None,
+        upto: int | None = None,
+        seconds: float = float("inf"),
+    ) -> None:
+        """Fold a batch that was read already, from `after` to `upto`; what some shard missed before it is read from the
+        log, for so many seconds at most: then it goes on another time."""
+        give_up = time.monotonic() + seconds
+        if after is None:
+            after = batch[0].written.position - 1
+        if upto is None:
+            upto = batch[-1].written.position
+        if not self._asked:
+            self.hold()
+        self._advance([place for place in self._mine() if after <= place.position < upto], batch, upto)
+        while any(place.position < upto for place in self._mine()) and time.monotonic() < give_up:
+            self.hold()
+            self._step(upto, front=False)
 
     def lag(self) -> list[Lag]:
         """How far each read model is behind the log."""
         head = self._log.head()
-        return [Lag(name, at, max(0, head - at)) for name, at in self._positions(self._connected()).items()]
+        found = positions(self._connected(), self._projections)
+        return [Lag(name, at, max(0, head - at)) for name, at in found.items()]
 
     def rebuild(self, name: str, done: Callable[[int], object] = lambda count: None) -> int:
-        """Fold a read model anew from the whole log, in tables of its own, while the old ones serve; then
-        put them in place at once. Returns how many events were folded. Raises KeyError for an unknown name,
-        RebuildRunning."""
+        """Fold a read model anew from the whole log, in tables of its own, while the old ones serve; then put them in
+        place at once. Returns how many events were folded. Raises KeyError for an unknown name, RebuildRunning."""
         projection = self._projections[name]
-        shadow = f"rebuild_{name}"
-        folded, position = 0, 0
         with self._open() as db:
-            alone = db.execute("SELECT pg_try_advisory_lock(727164915, hashtext(%s))", (name,)).fetchone()
-            if alone is None or not alone[0]:
-                raise RebuildRunning(f"{name} is being rebuilt already")
-            with db.transaction():
-                db.execute(SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(Identifier(shadow)))
-                db.execute(SQL("CREATE SCHEMA {}").format(Identifier(shadow)))
-                _search(db, shadow)
-                _make(db, projection)
-            for batch in self._log.pages(position):
-                with db.transaction(), db.cursor() as cursor:
-                    db.execute("SET LOCAL synchronous_commit = off")
-                    _search(db, shadow)
-                    projection.fold(cursor, batch)
-                position = batch[-1].written.position
-                folded += len(batch)
-                done(len(batch))
-            with db.transaction(), db.cursor() as cursor:
-                live = self._positions(db)[name]
-                _search(db, shadow)
-                while position < live or self._log.head() > position:
-                    batch = self._log.after(position, BATCH)
-                    if not batch:
-                        break
-                    projection.fold(cursor, batch)
-                    position = batch[-1].written.position
-                    folded += len(batch)
-                for table in projection.tables:
-                    db.execute(SQL("DROP TABLE {}").format(Identifier(SCHEMA, table)))
-                for table in reversed(projection.tables):
-                    move = SQL("ALTER TABLE {} SET SCHEMA {}").format(Identifier(shadow, table), Identifier(SCHEMA))
-                    db.execute(move)
-                _search(db, SCHEMA)
-                db.execute(
-                    "UPDATE notification_tracking SET notification_id = %s WHERE application_name = %s",
-                    (max(position, live), name),
-                )
-                db.execute(SQL("DROP SCHEMA {} CASCADE").format(Identifier(shadow)))
-            # Not by hanging up, which the server may notice after the next one asks.
-            db.execute("SELECT pg_advisory_unlock(727164915, hashtext(%s))", (name,))
-        return folded
+            rebuild = Rebuild(db, projection, self._log, self._leases, self._parts(projection))
+            try:
+                return rebuild.run(done)
+            finally:
+                self._read_for(frozenset())
+                self._renewed = float("-inf")
+                if db.broken:
+                    with suppress(psycopg.Error), self._open() as again:
+                        rebuild.give_back(again)
 
-    def _step(self, read: Callable[[int, int], Sequence[Followed]], head: int = 0) -> tuple[int, int]:
-        """One batch in one transaction: (the position now reached by all, events folded). Where nothing can be
-        read up to `head`, which the log had before, all of that was erased, and is passed by."""
-        db = self._connected()
-        try:
-            with db.transaction(), db.cursor() as cursor:
-                positions = self._positions(db)
-                behind = min(positions.values())
-                batch = read(behind, BATCH)
-                if not batch:
-                    for name, position in positions.items():
-                        if position < head:
-                            self._tracking._insert_tracking(cursor, Tracking(name, head))  # type: ignore[arg-type]
-                    return max(behind, head), 0
-                last = batch[-1].written.position
-                _search(db, SCHEMA)
-                for name, position in positions.items():
-                    if position >= last:
-                        continue
-                    new = batch if position == behind else [f for f in batch if f.written.position > position]
-                    self._projections[name].fold(cursor, new)
-                    self._tracking._insert_tracking(cursor, Tracking(name, last))  # type: ignore[arg-type]
-            return last, len(batch)
-        except (psycopg.OperationalError, psycopg.InterfaceError):
-            self._forget()
-            raise
+    def _step(self, head: int, front: bool = True) -> int | None:
+        """One batch for those of its shards that are at the same place: the farthest, as long as they are behind `head`
+        (so that one that fell behind holds up none of the others), then those most behind. How many events it had;
+        None where there is nothing to do. Where nothing can be read up to `head`, which the log had before, all of that
+        was erased, and is passed by."""
+        mine = self._mine()
+        behind = [place for place in mine if place.position < head]
+        if not behind:
+            return None
+        farthest = max(place.position for place in mine)
+        after = farthest if front and farthest < head else min(place.position for place in behind)
+        batch = self._log.after(after, BATCH)
+        upto = batch[-1].written.position if batch else head
+        self._advance([place for place in behind if after <= place.position < upto], batch, upto)
+        return len(batch)
 
-    def _positions(self, db: Connection[TupleRow]) -> dict[str, int]:
-        """Where each read model is, locked until the transaction ends."""
-        rows = db.execute(
-            "SELECT application_name, notification_id FROM views.notification_tracking"
-            " WHERE application_name = ANY(%s) ORDER BY application_name FOR UPDATE",
-            (list(self._projections),),
-        ).fetchall()
-        return dict(rows)
+    def _advance(self, some: Sequence[Place], batch: Sequence[Followed], upto: int) -> None:
+        """Each takes what is new to it, in transactions of its own."""
+        for place in some:
+            new = [f for f in batch if f.written.position > place.position and place.shard.takes(f)]
+            try:
+                self._fold(place, new, upto)
+            except Deposed:
+                self._renewed = float("-inf")
+            self.hold()
+
+    def _fold(self, place: Place, events: Sequence[Followed], upto: int) -> None:
+        """Where the fold raises, smaller and smaller parts are tried, so that it stops right before what it cannot take
+        in. Raises Deposed, and what broke the connection."""
+        size = 1 if place.tries else max(len(events), 1)
+        while True:
+            part, rest = events[:size], events[size:]
+            to = part[-1].written.position if rest else upto
+            db = self._connected()
+            try:
+                fold(db, place, self._projections[place.name], part, to, SCHEMA, self._lease)
+            except Deposed:
+                raise
+            except Exception as problem:
+                if db.closed or not part:
+                    self._forget()
+                    raise
+                if len(part) == 1:
+                    self._stop(place, self._where(problem))
+                    return
+                size = len(part) // 2
+                continue
+            if place.tries:
+                log.warning("read model %s goes on behind position %d", place.name, place.position)
+            if not rest:
+                return
+            events, size, place = rest, size * 2, place._replace(position=to, tries=0)
+
+    def _stop(self, place: Place, why: str) -> None:
+        tries = stop(self._connected(), place, why)
+        if tries & (tries - 1) == 0:  # at first, and again at each doubling: loudly, and not all day
+            log.error("READ MODEL %s STOPPED behind position %d: %s (tried %d times; the others go on)",
+                      place.name, place.position, why, tries)  # fmt: skip
+
+    def _mine(self) -> list[Place]:
+        """What it folds, but for what waits to be tried again."""
+        return [place for place in self._places() if place.shard in self._asked and place.shard.number in self._held]
+
+    def _places(self, waiting: bool = False) -> list[Place]:
+        """All that processes of this release fold; `waiting`: also what waits to be tried again."""
+        versions = {name: version_of(projection) for name, projection in self._projections.items()}
+        return places(self._connected(), versions, waiting=waiting)
+
+    def _read_for(self, shards: frozenset[Shard]) -> None:
+        if shards != self._asked:
+            self._asked = shards
+            self._log.only(partial(may_take, shards))
+
+    def _parts(self, projection: Projection) -> int:
+        return self._shards if projection.by_case else 1
 
     def _open(self) -> Connection[TupleRow]:
-        return psycopg.connect(self._conninfo, autocommit=True, connect_timeout=10)
+        db = psycopg.connect(self._conninfo, autocommit=True, connect_timeout=10)
+        db.execute(HALTED)
+        db.execute(NOT_WAITED_FOR)
+        return db
 
     def _connected(self) -> Connection[TupleRow]:
         if self._db is None or self._db.closed:
@@ -215,35 +250,3 @@ class Runner:
         if self._db is not None:
             self._db.close()
             self._db = None
-
-
-def wait_for(db: Connection[TupleRow], position: int, projections: Iterable[str], seconds: float) -> bool:
-    """Wait until these read models have taken in a position; whether they did before the time ran out."""
-    give_up = time.monotonic() + seconds
-    names = list(projections)
-    while True:
-        row = db.execute(
-            "SELECT count(*) FROM views.notification_tracking"
-            " WHERE application_name = ANY(%s) AND notification_id >= %s",
-            (names, position),
-        ).fetchone()
-        if row is not None and row[0] == len(names):
-            return True
-        if time.monotonic() > give_up:
-            return False
-        time.sleep(0.01)
-
-
-def _make(db: Connection[TupleRow], projection: Projection) -> None:
-    """Make a read model's tables; the first says in its comment what they were made from."""
-    db.execute(projection.ddl)
-    about = SQL("COMMENT ON TABLE {} IS {}")
-    db.execute(about.format(Identifier(projection.tables[0]), Literal(_shape(projection))))
-
-
-def _shape(projection: Projection) -> str:
-    return "ddl " + hashlib.sha256(projection.ddl.encode()).hexdigest()
-
-
-def _search(db: Connection[TupleRow], schema: str) -> None:
-    db.execute(SQL("SET LOCAL search_path TO {}").format(Identifier(schema)))

@@ -33,6 +33,7 @@ class TimelineRow(Struct, frozen=True):
 class Timeline:
     name = "timeline"
     tables: Sequence[LiteralString] = ("timeline",)
+    by_case = True
     ddl: LiteralString = f"""
         CREATE TABLE timeline (
           agency text NOT NULL, case_id uuid NOT NULL, position bigint NOT NULL, version int NOT NULL,

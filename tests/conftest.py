@@ -1,8 +1,13 @@
 """Real components for the tests: PostgreSQL from the wheel, started once, a fresh database for each module,
 and a whole running system for those that need one."""
 
+import atexit
+import functools
+import gc
 import logging
 import os
+import shutil
+import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -39,6 +44,10 @@ hypothesis.settings.register_profile("repeatable", hypothesis.settings.get_profi
 hypothesis.settings.load_profile("repeatable")
 
 
+# A client of httpx reads the authorities that the world trusts, which takes it fifty milliseconds, also where it calls
+# without TLS; tests make thousands. They share what was read.
+httpx._transports.default.create_ssl_context = functools.cache(httpx.create_ssl_context)  # type: ignore[attr-defined]
+
 THOROUGH = "PYTEST_THOROUGH"
 FIRST = ("faults", "e2e", "integration")
 """Folders whose files take long: begun first, so that no worker is left with one of them at the end."""
@@ -74,6 +83,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         shared |= {item.path for item in items if "running" in getattr(item, "fixturenames", ())}
         folders = (*FIRST, "unit")
         items.sort(key=lambda item: -1 if item.path in shared else folders.index(item.path.parent.name))
+
+
+def pytest_collection_finish() -> None:
+    """What was collected stays to the end: the collector of garbage need not go through it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 def is_random(config: pytest.Config) -> bool:
@@ -120,15 +135,46 @@ def places() -> Iterator[Callable[[], Path]]:
         yield lambda: Path(tempfile.mkdtemp(dir=top))
 
 
-@pytest.fixture(scope="session")
-def postgres(places: Callable[[], Path]) -> Iterator[EmbeddedPostgres]:
-    """A PostgreSQL server of this test run. It waits for no disk: what is written outlives every process that is
-    killed, and nobody takes the machine's power away."""
-    server = EmbeddedPostgres(places() / "postgres")
-    server.start()
-    with psycopg.connect(server.conninfo, autocommit=True) as db:
+@functools.cache
+def seed() -> Path:
+    """A data directory of a system that was set up and stopped: a cluster whose database is migrated and knows the
+    agencies, a copy of that database of before they came, and the keys. It is made once; who needs a system or a server
+    begins with a copy."""
+    directory = Path(tempfile.mkdtemp(prefix="rujukan-seed-"))
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
+    directory.chmod(0o755)
+    server = EmbeddedPostgres(directory / "postgres")
+    made = Settings(data=directory, database=server.start(), kafka="")
+    with psycopg.connect(made.database, autocommit=True) as db:
+        # It waits for no disk: what is written outlives every process that is killed, and nobody takes the machine's
+        # power away.
         db.execute("ALTER SYSTEM SET fsync = off")
         db.execute("SELECT pg_reload_conf()")
+    composition.prepare(made)
+    with psycopg.connect(make_conninfo(made.database, dbname="template1"), autocommit=True) as db:
+        db.execute(f"CREATE DATABASE {PREPARED} TEMPLATE postgres")
+    with composition.service(made, connections=2) as ports:
+        network.set_up(Casework(ports.log, ports.macs), directory / "agencies")
+    server.stop()
+    return directory
+
+
+PREPARED = "prepared"
+"""A database that is migrated and has its read models; a fresh one is a copy of it."""
+
+
+def copy(source: Path, to: Path) -> None:
+    """Copy a directory, each file with its owner, as a server's data is another user's where root runs the tests."""
+    subprocess.run(["cp", "-a", str(source), str(to)], check=True)
+
+
+@pytest.fixture(scope="session")
+def postgres(places: Callable[[], Path]) -> Iterator[EmbeddedPostgres]:
+    """A PostgreSQL server of this test run."""
+    place = places() / "postgres"
+    copy(seed() / "postgres", place)
+    server = EmbeddedPostgres(place)
+    server.start()
     yield server
     server.stop()
 
@@ -140,20 +186,12 @@ def settings(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactor
         yield fresh
 
 
-PREPARED = "prepared"
-"""A database that is migrated and has its read models, once on each server; a fresh one is a copy of it."""
-
-
 @contextmanager
 def fresh_settings(postgres: EmbeddedPostgres, data: Path) -> Iterator[Settings]:
     """The same, for who needs a further one."""
     name = f"t{uuid4().hex[:12]}"
     fresh = Settings(data=data, database=make_conninfo(postgres.conninfo, dbname=name), kafka="")
     with psycopg.connect(postgres.conninfo, autocommit=True) as db:
-        if not db.execute("SELECT FROM pg_database WHERE datname = %s", (PREPARED,)).rowcount:
-            db.execute(f"CREATE DATABASE {name}")
-            composition.prepare(fresh)
-            db.execute(f"ALTER DATABASE {name} RENAME TO {PREPARED}")
         db.execute(f"CREATE DATABASE {name} TEMPLATE {PREPARED}")
         db.execute(f"GRANT CREATE ON DATABASE {name} TO {FOLLOWER}")  # 0001_log.sql does; a template hands on no rights
     composition.home(fresh)
@@ -214,6 +252,9 @@ class Running:
 def start_system(directory: Path, **more: Any) -> Running:
     """Start a whole system on a directory, with one publisher unless more are asked for: what several do together is
     tried in test_publisher and tests/faults. Who starts it stops it: `running.stop()`."""
+    if not any(directory.iterdir()):
+        for part in seed().iterdir():
+            copy(part, directory / part.name)
     system = System(replace(Settings(data=directory, port=0, publishers=1), **more))
     system.start()
     with composition.service(system.settings, connections=2) as ports:

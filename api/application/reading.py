@@ -4,8 +4,10 @@ This is the only holder of the opener. Each way in appends the access event, wai
 what was opened leaves with the record of it (`OnRecord`), so nobody can be shown what nobody wrote down.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from threading import local
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from queue import LifoQueue
 from typing import NamedTuple
 from uuid import UUID, uuid4
 
@@ -22,6 +24,9 @@ from .ports import Changes, Log
 Segments = Mapping[Compartment, bytes]
 """What was opened of an event: a JSON object for each compartment."""
 
+STREAMS = 32
+"""Access streams of a process. Each is another stream, with a data key, in the log for ever; and so many readings at
+most are in one commit."""
 COORDINATION = frozenset({Compartment.COORDINATION})
 
 
@@ -48,6 +53,35 @@ class OnRecord(NamedTuple):
     seen: Sequence[Seen] = ()
 
 
+@dataclass
+class AccessStream:
+    """A stream of access events, and its version, while it is lent out."""
+
+    id: UUID = field(default_factory=uuid4)
+    version: int = 0
+
+
+class AccessStreams:
+    """The access streams of a process, lent to one reading at a time. Safe to share between threads."""
+
+    def __init__(self, most: int = STREAMS) -> None:
+        self._free: LifoQueue[AccessStream | None] = LifoQueue()  # so that no more are begun than are needed at once
+        for _ in range(most):
+            self._free.put(None)
+
+    @contextmanager
+    def one(self) -> Iterator[AccessStream]:
+        """One that nobody else writes to meanwhile; where all are lent, it waits for the first that comes back. One
+        over which something was raised is not lent again: what was stored in it, and so its version, is not known."""
+        lent = self._free.get() or AccessStream()
+        back: AccessStream | None = None
+        try:
+            yield lent
+            back = lent
+        finally:
+            self._free.put(back)
+
+
 class Reading:
     """Records who is shown what, then opens it. Safe to share between threads."""
 
@@ -55,7 +89,7 @@ class Reading:
         self._casework = casework
         self._log = log
         self._opener = opener
-        self._access = local()
+        self._streams = AccessStreams()
 
     def open(
         self,
@@ -135,12 +169,8 @@ class Reading:
     def record(self, asked: Asked, subject: UUID, compartments: Collection[Compartment], what: str, basis: str) -> int:
         """Make it durable that this person is shown this; its position. Raises Unavailable.
 
-        Each thread writes an access stream of its own, so that readers never wait for each other's versions.
+        Nobody waits for another's version: who records has a stream alone, of a few that go round.
         """
-        stream: UUID | None = getattr(self._access, "stream", None)
-        if stream is None:
-            stream = self._access.stream = uuid4()
-            self._access.version = 0
         act = asked.act
         event = AccessRecorded(
             occurred_at=act.at,
@@ -153,11 +183,7 @@ class Reading:
             what=what,
             basis=basis,
         )
-        changes = [Changes(stream, self._access.version, [event])]
-        try:
-            position = self._log.append(changes, act, asked.correlation)[-1]
-        except BaseException:
-            self._access.stream = None  # whether it was stored is not known, so its version is not either
-            raise
-        self._access.version += 1
+        with self._streams.one() as stream:
+            position = self._log.append([Changes(stream.id, stream.version, [event])], act, asked.correlation)[-1]
+            stream.version += 1
         return position

@@ -92,6 +92,8 @@ class Publisher:
         self._service = service
         self._network = network
         self._running: dict[int, tuple[Event, Thread]] = {}
+        self._ending: dict[int, Thread] = {}
+        """Share → what published it last, and was told to end."""
         self._until = 0.0
         self._worked: dict[int, float] = {}
         """Share that has agencies → when it was last published as it should, or begun."""
@@ -119,14 +121,15 @@ class Publisher:
                 self._until = asked + LEASE_SECONDS
                 self._halt(set(self._running) - held)
                 for share in held - set(self._running):
-                    self._start(share)
+                    if not self._is_ending(share):
+                        self._start(share)
                 if self._is_unable() and self._shares.others():
                     self._stand_back(stop)
                 stop.wait(RENEW_SECONDS)
         except BaseException:
-            self._halt(set(self._running), LEASE_SECONDS)
+            self._end(LEASE_SECONDS)
             raise
-        self._halt(set(self._running))
+        self._end(SEND_SECONDS)
         self._shares.give_back()
 
     def _is_unable(self) -> bool:
@@ -138,7 +141,7 @@ class Publisher:
         """Leave everything to another: this one may be cut off from the broker, or not let in there."""
         log.warning("it cannot publish, and leaves that to another publisher for a while")
         self._until = 0.0
-        self._halt(set(self._running), LEASE_SECONDS)
+        self._end(LEASE_SECONDS)
         self._shares.give_back()
         stop.wait(ASIDE_SECONDS)
         self._reach(stop)
@@ -162,13 +165,24 @@ class Publisher:
         self._running[share] = stop, thread
         thread.start()
 
-    def _halt(self, shares: Iterable[int], seconds: float = SEND_SECONDS) -> None:
-        """Publish these no more. What does not end in time may end later: without a lease it begins nothing."""
-        halting = [self._running.pop(share) for share in shares]
-        for stop, _ in halting:
+    def _halt(self, shares: Iterable[int]) -> None:
+        """Publish these no more. It does not wait until they end, so that the leases of the others are renewed in time:
+        who has the share now makes the broker refuse what is still under way."""
+        for share in shares:
+            stop, self._ending[share] = self._running.pop(share)
             stop.set()
+
+    def _is_ending(self, share: int) -> bool:
+        """Whether what published it last has not ended yet. It ends by itself: within SEND_SECONDS it looks."""
+        if (thread := self._ending.get(share)) is not None and not thread.is_alive():
+            del self._ending[share]
+        return share in self._ending
+
+    def _end(self, seconds: float) -> None:
+        """Publish nothing any more. What does not end in time may end later: without a lease it begins nothing."""
+        self._halt(set(self._running))
         give_up = time.monotonic() + seconds
-        for _, thread in halting:
+        for thread in self._ending.values():
             thread.join(max(0.0, give_up - time.monotonic()))
 
     def _publish(self, share: int, stop: Event) -> None:

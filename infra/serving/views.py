@@ -46,7 +46,7 @@ class ApiViews:
     def lag(self) -> Iterable[tuple[str, int]]:
         with self._pool.connection() as db:
             return db.execute(
-                "SELECT application_name, greatest(0, coalesce((SELECT max(notification_id) FROM log.stored_events), 0)"
-                " - notification_id) FROM views.notification_tracking WHERE application_name = ANY(%s)",
+                "SELECT name, greatest(0, coalesce((SELECT max(notification_id) FROM log.stored_events), 0)"
+                " - min(position)) FROM follow.processors WHERE live AND name = ANY(%s) GROUP BY name ORDER BY name",
                 (list(NAMES),),
             ).fetchall()

@@ -15,6 +15,7 @@ import os
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future
 from threading import Event, Lock
 from uuid import UUID
 
@@ -44,6 +45,14 @@ class KeyGone(LookupError):
     """There is no key for that stream and compartment: nothing was ever sealed under it, or it was erased."""
 
 
+class _Question(Future[None]):
+    """What was erased? One is put to the database for all who want to know meanwhile."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.put_at = time.monotonic()
+
+
 class DataKeys:
     """The data keys of all streams. Safe to share between threads."""
 
@@ -52,7 +61,8 @@ class DataKeys:
         self._wrapping = wrapping
         self._cache: OrderedDict[tuple[UUID, Compartment], bytes] = OrderedDict()
         self._lock = Lock()
-        self._asking = Lock()
+        self._asking: _Question | None = None
+        """The question that is put to the database now."""
         self._until = 0.0
         self._known = 0
         self._forget: list[Forget] = []
@@ -122,13 +132,28 @@ class DataKeys:
     def renew(self, at_once: bool = False) -> None:
         """Begin a new lease where the last one ran out: learn what was erased, and forget it. Raises what the database
         raises where it cannot be asked; then nothing may be opened."""
-        if not at_once and time.monotonic() < self._until:
+        called = time.monotonic()
+        while True:
+            with self._lock:
+                if not at_once and time.monotonic() < self._until:
+                    return
+                asking, mine = self._asking, self._asking is None
+                if asking is None:
+                    asking = self._asking = _Question()
+            if mine:
+                self._ask(asking)
+            problem = asking.exception()  # all wait for one answer, and nobody holds a lock meanwhile
+            if at_once and asking.put_at < called:
+                continue  # who asks at once wants the answer to a question that was put after that
+            if problem is not None:
+                raise problem
             return
-        with self._asking:
-            if not at_once and time.monotonic() < self._until:
-                return
-            asked = time.monotonic()
+
+    def _ask(self, asking: "_Question") -> None:
+        """Put the question to the database, and the answer into effect."""
+        try:
             with self._pool.connection() as db:
+                asked = time.monotonic()
                 rows = db.execute(
                     "SELECT n, stream FROM log.erased_keys WHERE n > %s ORDER BY n", (self._known,)
                 ).fetchall()
@@ -141,7 +166,15 @@ class DataKeys:
                 for forget in tuple(self._forget):
                     forget(stream)
             self._wrapping.refresh()  # so that destroyed key-encryption keys do not live on in this process either
+        except BaseException as problem:
+            with self._lock:
+                self._asking = None
+            asking.set_exception(problem)
+            return
+        with self._lock:
             self._until = asked + LEASE_SECONDS
+            self._asking = None
+        asking.set_result(None)
 
     def watch(self, stop: Event) -> None:
         """Keep the lease new until told to stop, so that no request waits for it, and what was erased does not stay

@@ -1,7 +1,7 @@
 """The log as followers meet it: each event with its case's state and who is told what."""
 
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 from uuid import UUID
@@ -62,6 +62,7 @@ class Follower:
     def __init__(self, store: EventStore) -> None:
         self.store = store
         self.files = CaseFiles(store)
+        self._wanted: Callable[[UUID, str], bool] = lambda stream, topic: True
         self.passed = 0
         """The last position that `follow` read, also of an erased event, which it does not yield."""
 
@@ -92,14 +93,19 @@ class Follower:
 
     def take(self, notifications: Sequence[Notification]) -> Sequence[Followed]:
         """These events, followed; those that were erased are left out, also where that happens meanwhile."""
+        wanted = [n for n in notifications if self._wanted(n.originator_id, n.topic)]  # type: ignore[arg-type]
         taken: list[Followed] = []
-        for opened in self.store.open_all(notifications):
+        for opened in self.store.open_all(wanted):
             try:
                 taken.append(self.files.follow(opened))
             except KeyGone:
                 if Compartment.COORDINATION not in self.store.keys.erased(opened.stream):
                     raise
         return taken
+
+    def only(self, wanted: Callable[[UUID, str], bool]) -> None:
+        """From now on leave out, unopened, the events of whose stream and topic this says no."""
+        self._wanted = wanted
 
     def follow(self, after: int, stop: Event, pause: float) -> Iterator[Sequence[Followed]]:
         """Events after a position, in batches, as they come, until told to stop; an empty batch whenever nothing

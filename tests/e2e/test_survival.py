@@ -27,6 +27,8 @@ from rujukan.infra.issuer import usual_actor
 
 PARTS = ("api", "worker", "publisher", "broker", "postgres")
 CLIENTS = 4
+PAUSE_SECONDS = 0.02
+"""Between two notes of a client: what is killed has something in hand all the same, and time to come back."""
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +82,7 @@ class Client:
         self._notes = f"{here}/notes"
 
     def run(self, stop: Event) -> None:
-        while not stop.is_set():
+        while not stop.wait(PAUSE_SECONDS):
             note = str(uuid4())
             self.asked += 1
             self.acknowledged[note] = self._person.post(self._notes, note=note, health="x")["position"]

@@ -77,7 +77,7 @@ def shared_case(lead: Person, partners: Sequence[str]) -> str:
 class Load:
     """Writers on their cases, until stopped. `written`: note → the log position that the API answered."""
 
-    def __init__(self, world: World, pause: float = 0.05) -> None:
+    def __init__(self, world: World, pause: float) -> None:
         self.written: dict[str, int] = {}
         self.problems: list[BaseException] = []
         self._pause = pause

@@ -21,6 +21,8 @@ AGAIN_A_SECOND = 100.0
 them again, before anything new."""
 END_SECONDS = 180.0
 SAMPLE = 40
+PAUSE, SHORT_PAUSE = 0.05, 0.15
+"""Seconds between two notes of a writer."""
 KEEPING = ("off longer than retention", "clock of publisher", "wiped broker", "full disk")
 """What shows only where a broker keeps messages."""
 OVERLAPPING = 0.3
@@ -66,7 +68,7 @@ def run(world: World, seed: int, rounds: int, disk: Path | None, short: bool) ->
     random = Random(seed)
     report = Report(world.kind, seed)
     began = time.monotonic()
-    load = Load(world)
+    load = Load(world, SHORT_PAUSE if short else PAUSE)
     faults = draw(world, random, rounds, disk, short)
     load.start()
     try:

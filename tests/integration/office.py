@@ -103,6 +103,8 @@ MINUTE = timedelta(minutes=1)
 NAMES = [p.name for p in projections.ALL]
 KINDS = {member.code: member.kind for member in network.BONTANG}
 Rows = dict[str, list[tuple[Any, ...]]]
+POSITIONS = "positions"
+"""Beside the read models, in what `dump` shows: where each is."""
 NOON = datetime(2026, 3, 3, 12, 0, 0, 123456, tzinfo=UTC)
 ACT = Act(
     actor=ActorId(uuid4()),
@@ -338,8 +340,15 @@ def catch_up(settings: Settings) -> int:
 # Looking at tables -------------------------------------------------------------------------------------------
 
 
-def dump(settings: Settings, schema: str = "views") -> Rows:
+def dump(settings: Settings) -> Rows:
     """Every row of every read model, and the positions reached."""
+    with psycopg.connect(settings.database, autocommit=True) as db:
+        positions = db.execute("SELECT name, shard, shards, position FROM follow.processors WHERE live ORDER BY 1, 2")
+        return rows_of(settings) | {POSITIONS: positions.fetchall()}
+
+
+def rows_of(settings: Settings, schema: str = "views") -> Rows:
+    """Every row of every read model."""
     with psycopg.connect(settings.database, autocommit=True) as db:
         names = [name for (name,) in db.execute("SELECT tablename FROM pg_tables WHERE schemaname = %s", (schema,))]
         return {
@@ -351,17 +360,19 @@ def dump(settings: Settings, schema: str = "views") -> Rows:
 def forget_everything(settings: Settings) -> None:
     """Empty read models at position 0, as after their tables were made."""
     with psycopg.connect(settings.database, autocommit=True) as db, db.transaction():
-        for name in dump(settings):
-            if name != "notification_tracking":
-                db.execute(SQL("TRUNCATE {}").format(Identifier("views", name)))
-        db.execute(
-            "UPDATE views.notification_tracking SET notification_id = 0 WHERE application_name = ANY(%s)", (NAMES,)
-        )
+        for name in rows_of(settings):
+            db.execute(SQL("TRUNCATE {}").format(Identifier("views", name)))
+        db.execute("UPDATE follow.processors SET position = 0")
 
 
 def reached(settings: Settings) -> set[int]:
     """The positions that the read models reached."""
-    return {position for name, position in dump(settings)["notification_tracking"] if name in NAMES}
+    return {position for *_, position in dump(settings)[POSITIONS]}
+
+
+def position(settings: Settings, name: str) -> int:
+    """The position that one read model reached."""
+    return min(row[-1] for row in dump(settings)[POSITIONS] if row[0] == name)
 
 
 def head(settings: Settings) -> int:

@@ -39,7 +39,7 @@ from rujukan.infra.delivery.acknowledging import PACE_SECONDS, AcknowledgementRe
 from rujukan.infra.locks import Lock
 from rujukan.infra.services.broker import EmbeddedBroker
 from rujukan.infra.settings import Settings, to_environment
-from rujukan.projections import deliveries, referral_box
+from rujukan.projections import marks, referral_box
 
 
 def eventually(check: Callable[[], Any], seconds: float = PATIENCE_SECONDS) -> Any:
@@ -182,9 +182,9 @@ def test_what_an_agency_opened_its_sender_sees(world: World) -> None:
     assert entry.opened_at is not None
     assert entry.delivered_at < entry.opened_at
     with world.office.ports.views.acting_for("rsud") as db:
-        assert deliveries.marks(db) == (one.sequence, one.sequence)
+        assert marks.marks(db) == (one.sequence, one.sequence)
     with world.office.ports.views.acting_for("polres") as db:
-        assert deliveries.marks(db) == world.marks("polres")
+        assert marks.marks(db) == world.marks("polres")
 
 
 def test_the_operator_sees_who_is_behind(

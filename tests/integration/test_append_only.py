@@ -180,7 +180,7 @@ def test_everybody_else_may_do_nothing_with_the_log(connected: As) -> None:
             with pytest.raises(errors.InsufficientPrivilege):
                 stranger.execute(f"CREATE TABLE {schema}.mine (x int)")
         with pytest.raises(errors.InsufficientPrivilege):
-            stranger.execute("SELECT * FROM views.notification_tracking")
+            stranger.execute("SELECT * FROM follow.processors")
     finally:
         db.execute("DROP ROLE rujukan_stranger")
 

@@ -195,12 +195,13 @@ def test_a_sealer_that_cannot_remember_signs_nothing_more(fresh, ledger, monkeyp
         raise OSError(28, "No space left on device")
 
     write(fresh, 3)
+    files = set(fresh.ledger_guard.parent.iterdir())
     with monkeypatch.context() as patch:
-        patch.setattr(sealing.os, "fsync", full)
+        patch.setattr(os, "fsync", full)
         with pytest.raises(NotExtended, match="No space left"):
             seal(fresh)
     assert ledger.size() == 3
-    assert [f.name for f in fresh.ledger_guard.parent.iterdir() if f.name.startswith("tmp")] == []
+    assert set(fresh.ledger_guard.parent.iterdir()) == files, "nothing half written is left"
     elsewhere = replace(fresh, data=fresh.data / "file" / "x", keyring=fresh.keyring_file)
     (fresh.data / "file").write_text("no directory")
     with pytest.raises(NotExtended):

@@ -25,7 +25,7 @@ from office import (
     head,
     opened_office,
     opened_runner,
-    reached,
+    position,
 )
 from patience import PATIENCE_SECONDS
 
@@ -490,10 +490,10 @@ def test_a_runner_that_dies_in_the_middle_of_a_batch_leaves_nothing_of_it(
     with opened_runner(settings) as runner:
         with pytest.raises(SystemExit):
             runner.catch_up()
-        assert reached(settings) == {14}
+        assert position(settings, name) == 14
         with pytest.raises(psycopg.OperationalError):
             runner.catch_up()
-        assert reached(settings) == {28}
+        assert position(settings, name) == 28
         runner.catch_up()
     assert dump(settings) == before
     assert len(calls) > 6
@@ -522,7 +522,7 @@ def test_a_batch_that_overlaps_or_comes_too_early_is_taken_once_with_all_before_
         runner.take(every[:10])
         runner.take(every[5:20])
         runner.take(every[40:60])
-        assert {lag.position for lag in runner.lag()} >= {every[59].written.position}
+        assert min(lag.position for lag in runner.lag()) >= every[59].written.position
         runner.take(every[50:])
     assert dump(settings) == before
 

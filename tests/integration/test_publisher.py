@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from itertools import pairwise
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event, Thread, current_thread
 
 import psycopg
 import pytest
@@ -25,6 +25,7 @@ from rujukan.consumers.wire.kafka import topics
 from rujukan.domain.case.consents import WithdrawConsent
 from rujukan.domain.codes import Service
 from rujukan.infra import composition
+from rujukan.infra.delivery.shares import LeasedShares
 from rujukan.infra.services.apache_kafka import ApacheKafka
 from rujukan.infra.services.broker import BrokerProcess, EmbeddedBroker, free_port
 from rujukan.infra.settings import Settings
@@ -336,6 +337,50 @@ def test_a_publisher_that_was_halted_past_its_lease_publishes_nothing_when_it_wa
     until(lambda: all(world.tail(a) == world.head(a) for a in agencies))
     for agency in agencies:
         assert live(world.topic(agency)) == list(range(1, world.head(agency) + 1)), "once each, under read_committed"
+
+
+def test_a_share_that_is_slow_to_end_keeps_no_lease_from_being_renewed(
+    world: Publishing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another takes its part while the broker answers nothing: what is under way does not end, and what is kept is."""
+    renewed: list[frozenset[int]] = []
+    stuck, answers, stop = set(), Event(), Event()
+    hold, send = LeasedShares.hold, publishers.send
+
+    def holding(shares: LeasedShares, most: int, seconds: float) -> frozenset[int]:
+        held = hold(shares, most, seconds)
+        if shares is not other:
+            renewed.append(held)
+        return held
+
+    def sending(*said: object) -> None:
+        stuck.add(current_thread())
+        answers.wait()
+        send(*said)  # type: ignore[arg-type]
+
+    for agency in ("rsud", "polres", "disdik", "lbh"):
+        world.note(world.case_with(agency))
+    monkeypatch.setattr(LeasedShares, "hold", holding)
+    monkeypatch.setattr(publishers, "send", sending)
+    with composition.follower(world.settings) as source, composition.publisher(world.settings) as publisher:
+        other = LeasedShares(source.store.pool)
+        Thread(target=composition.keep_register, args=(world.settings, stop), daemon=True).start()
+        running = Thread(target=publisher.run, args=(stop,), daemon=True)
+        running.start()
+        try:
+            until(lambda: {share for held in renewed for share in held} == set(range(publishers.SHARES)))
+            until(lambda: len(stuck) > 1)
+            until(lambda: len(other.hold(publishers.SHARES, 600.0)) == publishers.SHARES // 2)
+            before = len(renewed)
+            until(lambda: len(renewed) > before + 5)
+            assert sum(thread.is_alive() for thread in stuck) > 1, "nothing of it has ended"
+            assert len(renewed[-1]) == publishers.SHARES // 2
+        finally:
+            answers.set()
+            stop.set()
+            running.join(PATIENCE_SECONDS)
+            other.give_back()
+    assert not running.is_alive()
 
 
 # Topics that lost something ------------------------------------------------------------------------------------

@@ -62,6 +62,10 @@ def everything_opens(settings: Settings) -> int:
         return len(positions)
 
 
+PAUSE_SECONDS = 0.05
+"""Between two cases of a writer, so that a rotation is done beside many and has the time to end."""
+
+
 class Writers:
     """Threads, each with a store of its own as a process has, that make new cases and read old ones all the time."""
 
@@ -76,7 +80,7 @@ class Writers:
     def _write(self, settings: Settings) -> None:
         try:
             with opened_store(settings) as store:
-                while not self._stop.is_set():
+                while not self._stop.wait(PAUSE_SECONDS):
                     stream = uuid4()
                     append(store, stream, 0, note(health="of health", legal="of the law"))
                     self.written.append(stream)

@@ -77,10 +77,10 @@ from rujukan.infra.database import SERVICE, as_role
 from rujukan.infra.settings import Settings
 from rujukan.infra.system_act import system_act
 
-NOT_FOR_THE_SERVICE = {"audit_lead", "running_clock"}
+NOT_FOR_THE_SERVICE = {"audit_lead", "marked", "running_clock"}
 """Tables that followers alone read."""
-OPEN_TO_ALL = {"agency", "notification_tracking"}
-"""Tables that every member may read: the directory, and how far each read model is."""
+OPEN_TO_ALL = {"agency"}
+"""The table that every member may read: the directory."""
 
 
 @pytest.fixture(scope="module")

@@ -54,7 +54,7 @@ from rujukan.infra.store import following
 from rujukan.infra.store.group_commit import GroupCommit, Idempotency, LogUnavailable, Row
 from rujukan.projections import caseload, deadlines, referral_box, timeline
 from rujukan.projections import runner as runner_module
-from rujukan.projections.runner import RebuildRunning
+from rujukan.projections.rebuilding import RebuildRunning
 
 NOTHING = type(None)
 

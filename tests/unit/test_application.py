@@ -1,7 +1,9 @@
 """The application without a door: commands on every kind of stream, and no log, no read."""
 
 import re
+from contextlib import suppress
 from pathlib import Path
+from threading import Condition, Thread
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
@@ -14,10 +16,11 @@ from rujukan.api.application.casework import Casework, KeyReused, Sent, VersionM
 from rujukan.api.application.kinds import AGENCY, ERASURE, delivery_of
 from rujukan.api.application.kinds import CASE as CASE_KIND
 from rujukan.api.application.ports import Moved, Unavailable
-from rujukan.api.application.reading import Asked, Reading
+from rujukan.api.application.reading import STREAMS, AccessStreams, Asked, Reading
 from rujukan.api.application.rooms import Rooms
 from rujukan.domain import agency as a
 from rujukan.domain import delivery as d
+from rujukan.domain.access import AccessRecorded
 from rujukan.domain.agency import agency_stream
 from rujukan.domain.case.consents import ConsentGiven, GiveConsent, WithdrawConsent
 from rujukan.domain.case.erasure import ApproveErasure, RequestErasure
@@ -34,6 +37,24 @@ from rujukan.domain.refusal import AlreadyExists, Refusal, Unknown
 KEY = Sent("once", b"the same")
 OFFICER = act("uptd-ppa", Role.DATA_PROTECTION_OFFICER)
 ADMINISTRATOR = act("rsud", Role.AGENCY_ADMINISTRATOR)
+
+
+class SlowLog(PaperLog):
+    """Takes a reading in once nobody else came for a moment, or all whom it can have at once are there."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self._most, self._there, self._changed = most, 0, Condition()
+        self.at_once = 0
+
+    def append(self, changes: Any, *more: Any) -> list[int]:
+        with self._changed:
+            self._there += 1
+            self.at_once = max(self.at_once, self._there)
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: self.at_once >= self._most, 60)
+            self._there -= 1
+            return super().append(changes, *more)
 
 
 class House(NamedTuple):
@@ -289,3 +310,58 @@ def test_no_door_is_handed_the_opener() -> None:
     outside = [path for path in api.rglob("*.py") if "application" not in path.parts]
     assert outside
     assert [path.name for path in outside if re.search(r"[._]opener\b", path.read_text())] == []
+
+
+# Access streams --------------------------------------------------------------------------------------------------
+
+
+def readings(log: PaperLog) -> dict[UUID, list[int]]:
+    """Access stream → the versions in it."""
+    found: dict[UUID, list[int]] = {}
+    for written in log.events:
+        if isinstance(written.event, AccessRecorded):
+            found.setdefault(written.stream, []).append(written.version)
+    return found
+
+
+def read_by_threads(reading: Reading, threads: int) -> None:
+    """Each reading by a thread of its own, which ends with it; all of them at once."""
+    readers = [
+        Thread(target=reading.report, args=(Asked(LEAD, uuid4()), uuid4(), "person-access")) for _ in range(threads)
+    ]
+    for reader in readers:
+        reader.start()
+    for reader in readers:
+        reader.join()
+
+
+def test_readings_of_any_number_of_threads_are_in_few_streams() -> None:
+    log = SlowLog(STREAMS)
+    reading = Reading(Casework(log, PaperMacs()), log, PaperOpener(log))
+    for _ in range(6):
+        read_by_threads(reading, 2 * STREAMS)
+    streams = readings(log)
+    assert len(streams) == log.at_once == STREAMS, "as many are at it at once as there are streams"
+    assert sum(map(len, streams.values())) == 12 * STREAMS
+    assert all(versions == list(range(1, len(versions) + 1)) for versions in streams.values())
+
+
+def test_one_reader_after_the_other_has_one_stream() -> None:
+    log = SlowLog(1)
+    reading = Reading(Casework(log, PaperMacs()), log, PaperOpener(log))
+    for _ in range(50):
+        read_by_threads(reading, 1)
+    assert list(map(len, readings(log).values())) == [50]
+
+
+def test_a_stream_of_which_the_version_is_not_known_is_left_and_its_place_is_not() -> None:
+    streams = AccessStreams(2)
+    used: set[UUID] = set()
+    for _ in range(5):
+        with suppress(Unavailable), streams.one() as lent:
+            used.add(lent.id)
+            raise Unavailable("nobody knows whether that was stored")
+    assert len(used) == 5
+    with streams.one() as one, streams.one() as other:
+        assert (one.version, other.version) == (0, 0)
+        assert not used & {one.id, other.id}

@@ -7,7 +7,7 @@ from rujukan.infra.locks import Lock
 
 TOP = Path(__file__).parents[2]
 WRITTEN_OUT = {
-    "projections/runner.py": {Lock.PREPARING_VIEWS, Lock.REBUILDING},
+    "projections/runner.py": {Lock.PREPARING_VIEWS},
     "infra/migrations/0001_log.sql": {Lock.APPENDING},
     "infra/migrations/0003_erasure.sql": {Lock.DATA_KEYS},
     "infra/migrations/0009_planned.sql": {Lock.APPENDING},

@@ -1,0 +1,87 @@
+"""Leases: who does which work now, so that one works at a time, or each a share of its own.
+
+A lease ends by the database's clock, so processes need not agree on the time. One that was halted past its end
+(SIGSTOP, a machine that froze) is replaced within seconds. When it wakes, it finds another's name on the lease: what it
+was about to commit begins with `keeps`, in the same transaction, and is refused.
+
+Between the end of a lease and the moment that another takes it nothing is lost: who is named on it goes on. So a slow
+machine stops nobody whom nobody replaces.
+"""
+
+from uuid import uuid4
+
+from psycopg import Connection
+from psycopg.rows import TupleRow
+
+from .locks import Lock
+
+SECONDS = 3.0
+"""How long a lease is, and at most how long nobody does the work of a process that was halted."""
+HALTED = "SET idle_in_transaction_session_timeout = '3s'"
+"""The server ends the transaction of a process that was halted in the middle of it: others wait for its locks."""
+
+
+class Lease:
+    """The lease on some work, which may be parted into shares. Belongs to one thread."""
+
+    def __init__(self, work: str, seconds: float = SECONDS) -> None:
+        self.work = work
+        self._seconds = seconds
+        self._keeper = uuid4()
+
+    def hold(self, db: Connection[TupleRow], shares: int = 1) -> frozenset[int]:
+        """Keep what it has, take what is free, give back what is more than a fair part of all shares; those it has."""
+        about = {"work": self.work, "keeper": self._keeper, "seconds": self._seconds, "shares": shares}
+        with db.transaction():
+            fair = self._fair(db, shares) if shares > 1 else 1
+            db.execute(_MAKE, about)
+            held = frozenset(share for (share,) in db.execute(_HOLD, about | {"fair": fair}))
+            db.execute(_RETURN, about | {"held": list(held)})
+        return held
+
+    def keeps(self, db: Connection[TupleRow], share: int = 0) -> bool:
+        """First in a transaction that changes something: whether nobody took the lease since. Nobody does before that
+        transaction ends."""
+        about = {"work": self.work, "keeper": self._keeper, "seconds": self._seconds, "share": share}
+        return bool(db.execute(_KEEP, about).rowcount)
+
+    def give_back(self, db: Connection[TupleRow]) -> None:
+        """Another need not wait until it ends."""
+        about = {"work": self.work, "keeper": self._keeper, "held": []}
+        with db.transaction():
+            db.execute(_RETURN, about)
+            db.execute("DELETE FROM follow.keepers WHERE work = %(work)s AND keeper = %(keeper)s", about)
+
+    def _fair(self, db: Connection[TupleRow], shares: int) -> int:
+        """How many shares are its fair part, as many as are alive now."""
+        db.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", (Lock.SHARING_OUT, self.work))
+        about = {"work": self.work, "keeper": self._keeper, "seconds": self._seconds}
+        db.execute(_FORGET, about)
+        db.execute(_SEEN, about)
+        row = db.execute("SELECT count(*) FROM follow.keepers WHERE work = %(work)s", about).fetchone()
+        return -(-shares // (row[0] if row else 1))
+
+
+_MAKE = (
+    "INSERT INTO follow.leases (work, share) SELECT %(work)s, share FROM generate_series(0, %(shares)s - 1) share"
+    " ON CONFLICT DO NOTHING"
+)
+_HOLD = """
+    UPDATE follow.leases l SET keeper = %(keeper)s, until = clock_timestamp() + %(seconds)s * interval '1 second'
+      FROM (SELECT share FROM follow.leases WHERE work = %(work)s AND share < %(shares)s
+              AND (keeper IS NULL OR keeper = %(keeper)s OR until < clock_timestamp())
+            ORDER BY keeper IS DISTINCT FROM %(keeper)s, share LIMIT %(fair)s FOR UPDATE SKIP LOCKED) free
+     WHERE l.work = %(work)s AND l.share = free.share RETURNING l.share
+"""
+_RETURN = (
+    "UPDATE follow.leases SET keeper = NULL WHERE work = %(work)s AND keeper = %(keeper)s AND share <> ALL(%(held)s)"
+)
+_KEEP = """
+    UPDATE follow.leases SET until = clock_timestamp() + %(seconds)s * interval '1 second'
+     WHERE work = %(work)s AND share = %(share)s AND keeper = %(keeper)s
+"""
+_FORGET = "DELETE FROM follow.keepers WHERE work = %(work)s AND seen_at < now() - %(seconds)s * interval '1 second'"
+_SEEN = (
+    "INSERT INTO follow.keepers VALUES (%(work)s, %(keeper)s, now())"
+    " ON CONFLICT (work, keeper) DO UPDATE SET seen_at = now()"
+)
