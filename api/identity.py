@@ -8,9 +8,7 @@ a member of the agency in that role, the agency's own record says.
 import hashlib
 import math
 import time
-from collections import OrderedDict
 from datetime import datetime
-from threading import Lock
 from uuid import UUID
 
 import jwt
@@ -21,6 +19,7 @@ from ..domain.agency_state import Agency
 from ..domain.authority import PURPOSES, SUBSCRIBERS
 from ..domain.codes import Purpose, Role
 from ..domain.fact import Act, ActorId, AgencyCode
+from ..domain.memory import Memory
 from ..domain.refusal import AgencyInactive, NotAMember, NotForThisRole, PurposeNotAllowed
 from .application.ports import TokenKeys
 
@@ -51,8 +50,7 @@ class Identity:
 
     def __init__(self, keys: TokenKeys) -> None:
         self._keys = keys
-        self._seen: OrderedDict[bytes, tuple[float, Caller]] = OrderedDict()
-        self._lock = Lock()
+        self._seen: Memory[bytes, tuple[float, Caller]] = Memory(REMEMBERED, lambda _: 1)  # all weigh about the same
 
     def caller(self, authorization: str | None) -> Caller:
         """Who the Authorization header says is calling. Raises NotAuthenticated."""
@@ -63,15 +61,11 @@ class Identity:
             raise NotAuthenticated("the token is too long")
         digest = hashlib.sha256(token.encode()).digest()
         now = time.time()
-        with self._lock:
-            until, known = self._seen.get(digest, (0.0, None))
+        until, known = self._seen.get(digest, (0.0, None))
         if known is not None and now < until:
             return known
         caller = self._check(token)
-        with self._lock:
-            self._seen[digest] = (min(caller.expires, now + REMEMBERED_SECONDS), caller)
-            if len(self._seen) > REMEMBERED:
-                self._seen.popitem(last=False)
+        self._seen[digest] = (min(caller.expires, now + REMEMBERED_SECONDS), caller)
         return caller
 
     def _check(self, token: str) -> Caller:

@@ -180,6 +180,7 @@ def service(on: On, connections: int = 16) -> Iterator[Ports]:
             ),
             Receipts(connected, node.keys.macs(names.DELIVERY_RECEIPT)),
             within,
+            settings.case_bytes,
         )
 
 

@@ -139,7 +139,7 @@ class Node:
     @Part
     def casework(self) -> Casework:
         """What decides and stores."""
-        return Casework(self.log, self.keys.macs(IDEMPOTENCY))
+        return Casework(self.log, self.keys.macs(IDEMPOTENCY), self.settings.case_bytes)
 
     @Part
     def sealing(self) -> Sealing:

@@ -69,6 +69,10 @@ class Settings(Struct, frozen=True, kw_only=True):
     idempotency_days: int = 30
     """How long an Idempotency-Key makes a retry safe; later it may be used anew."""
 
+    case_memory_mb: int = 256
+    """MiB that a process may use for the cases it remembers: half for what decides, half for what follows the log. What
+    does not fit is folded again when it is needed."""
+
     def __post_init__(self) -> None:
         if self.idempotency_days < 1:
             raise ValueError(f"{PREFIX}IDEMPOTENCY_DAYS must be 1 or more")
@@ -79,6 +83,11 @@ class Settings(Struct, frozen=True, kw_only=True):
 
         said = {name: getattr(self, name) for name in self.__struct_fields__}
         return f"Settings({said | {'database': without_password(self.database)}})"
+
+    @property
+    def case_bytes(self) -> int:
+        """Memory for the cases that one part of a process remembers."""
+        return self.case_memory_mb * 2**20 // 2
 
     @property
     def ledger_origin(self) -> str:
@@ -104,7 +113,7 @@ class Settings(Struct, frozen=True, kw_only=True):
 PREFIX = "RUJUKAN_"
 TOKEN = PREFIX + "TOKEN"
 """An access token, for the commands that act as a person; not a setting of the service."""
-NUMBERS = ("port", "publishers", "shards", "webhook_disable_after", "idempotency_days")
+NUMBERS = ("port", "publishers", "shards", "webhook_disable_after", "idempotency_days", "case_memory_mb")
 PATHS = (
     "data",
     "kafka_ca",

@@ -1,6 +1,5 @@
 """From a command to stored events, for every kind of stream; and the cases as the log has them."""
 
-from collections import OrderedDict
 from collections.abc import Collection, Mapping, Sequence
 from threading import Lock
 from typing import Any, TypeVar
@@ -13,14 +12,16 @@ from ...domain.compartment import Compartment
 from ...domain.disclosure import Written, still_readable
 from ...domain.erasure import ErasureRecorded
 from ...domain.fact import Act, CaseId, Fact
+from ...domain.memory import Memory
 from ...domain.refusal import Refusal
 from .consequences import Step
 from .kinds import CASE, ERASURE, Id, Kind, State
 from .network import Agencies
 from .once import Done, KeyReused, Once, Sent
-from .ports import Changes, Gone, Log, Macs, Moved, UsedBefore
+from .ports import CASE_BYTES, Changes, Gone, Log, Macs, Moved, UsedBefore
 
-STATES_KEPT = 20_000
+STATE_BYTES, EVENT_BYTES = 3_000, 700
+"""What a state weighs, about, and what it grows by with each event (`rujukan bench` counts it)."""
 TURNS = 256
 """Commands on one stream take turns in a process, so that a busy case does not decide the same thing over and over."""
 TRIES = 5
@@ -40,12 +41,12 @@ class VersionMismatch(Exception):
 class Casework:
     """Handles commands, and knows the cases. Safe to share between threads."""
 
-    def __init__(self, log: Log, macs: Macs) -> None:
+    def __init__(self, log: Log, macs: Macs, most_bytes: int = CASE_BYTES) -> None:
+        """`most_bytes` is the memory for the states that it remembers."""
         self._log = log
         self.network = Agencies(log)
         self._once = Once(log, macs)
-        self._states: OrderedDict[UUID, Any] = OrderedDict()
-        self._lock = Lock()
+        self._states: Memory[UUID, Any] = Memory(most_bytes, _weight)
         self._turns = [Lock() for _ in range(TURNS)]
         log.when_erased(self._drop)
 
@@ -151,9 +152,8 @@ class Casework:
     def _kept(self, kind: Kind[Id, State], id: Id) -> State | None:
         if not kind.kept:
             return None
-        with self._lock:
-            found: State | None = self._states.get(kind.stream(id))
-            return found
+        found: State | None = self._states.get(kind.stream(id))
+        return found
 
     def _keep(self, kind: Kind[Id, State], id: Id, state: State | None) -> None:
         if state is None or not kind.kept:
@@ -162,17 +162,11 @@ class Casework:
         if kind.is_gone(state):
             self._drop(stream)
             return
-        with self._lock:
-            if (known := self._states.get(stream)) is not None and known.version > state.version:
-                return  # another thread read further meanwhile
-            self._states[stream] = state
-            self._states.move_to_end(stream)
-            if len(self._states) > STATES_KEPT:
-                self._states.popitem(last=False)
+        version = state.version
+        self._states.put(stream, state, unless=lambda known: known.version > version)  # another thread read further
 
     def _drop(self, stream: UUID) -> None:
-        with self._lock:
-            self._states.pop(stream, None)
+        self._states.pop(stream)
 
     # Cases -----------------------------------------------------------------------------------------------------
 
@@ -214,6 +208,10 @@ class Casework:
         """What remains of an erasure; None where there is none, or what is asked of agencies is a recall."""
         asked = self.state(ERASURE, erasure)
         return asked.record if asked is not None and isinstance(asked.record, ErasureRecorded) else None
+
+
+def _weight(state: Any) -> int:
+    return STATE_BYTES + EVENT_BYTES * int(state.version)
 
 
 def _of(table: Mapping[type[Fact], T], said: Fact) -> list[T]:

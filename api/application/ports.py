@@ -287,6 +287,10 @@ class KeyCheck(Protocol):
         ...
 
 
+CASE_BYTES = 128 * 2**20
+"""Memory for the cases that are remembered, where the settings say nothing else."""
+
+
 class Ports(NamedTuple):
     """All of it. A door is handed what is made of it, never the opener (rooms.py)."""
 
@@ -304,3 +308,4 @@ class Ports(NamedTuple):
     webhooks: Webhooks
     deliveries: Deliveries
     within: Patience
+    case_bytes: int = CASE_BYTES

@@ -36,7 +36,7 @@ class Rooms(NamedTuple):
     @classmethod
     def on(cls, ports: Ports) -> "Rooms":
         """The application on these adapters."""
-        casework = Casework(ports.log, ports.macs)
+        casework = Casework(ports.log, ports.macs, ports.case_bytes)
         return cls(
             casework,
             Reading(casework, ports.log, ports.opener),

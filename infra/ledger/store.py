@@ -6,10 +6,8 @@ made from the batches and the tiles below, so nothing that was stored is ever ch
 
 import struct
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple
 
 from psycopg import Connection
 from psycopg.rows import TupleRow
@@ -19,19 +17,18 @@ from ...consumers.evidence.checkpoints import Checkpoint, parse_checkpoint
 from ...consumers.evidence.notes import Note, Signature, parse_note, parse_signature
 from ...consumers.evidence.proofs import Proof
 from ...consumers.evidence.tiles import ENTRIES, WIDTH, Levels, Tile, TiledTree
+from ...domain.memory import Memory
 from ..database import Pool
 from ..store.sealed_record import author_of
 
 ENTRY_BYTES = 32
-TILES_KEPT = 512
-"""Full tiles that are kept in memory, with the hashes above theirs: 40 kB each."""
+TILE_BYTES = 40_000
+"""What a full tile weighs that is kept in memory, with the hashes above its own."""
+TILES_BYTES = 512 * TILE_BYTES
 HEADS_AT_ONCE = 500
 """Checkpoints that are read together where one with a quorum is looked for."""
 TREES_KEPT = 4
 """Trees whose partial tiles are kept: those of the checkpoints that proofs were asked under last."""
-
-K = TypeVar("K")
-V = TypeVar("V")
 
 
 class NotSealed(LookupError):
@@ -60,33 +57,13 @@ class Batch(NamedTuple):
         return (p for p in range(self.first_position, self.last_position + 1) if p not in left_out)
 
 
-class _Kept(OrderedDict[K, V]):
-    """What was used last. A lock is not needed: whoever reads a thing twice reads the same."""
-
-    def __init__(self, most: int) -> None:
-        super().__init__()
-        self._most = most
-
-    def get(self, key: K, default: Any = None) -> Any:
-        found = super().get(key, default)
-        with suppress(KeyError):  # there is none, or another thread let it go
-            self.move_to_end(key)
-        return found
-
-    def __setitem__(self, key: K, value: V) -> None:
-        super().__setitem__(key, value)
-        while len(self) > self._most:
-            with suppress(KeyError):
-                self.popitem(last=False)
-
-
 class LedgerStore:
     """Reads the ledger. Safe to share between threads."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
-        self._full: _Kept[tuple[int, int], Levels] = _Kept(TILES_KEPT)
-        self._trees: _Kept[Checkpoint, TiledTree] = _Kept(TREES_KEPT)
+        self._full: Memory[tuple[int, int], Levels] = Memory(TILES_BYTES, lambda _: TILE_BYTES)
+        self._trees: Memory[Checkpoint, TiledTree] = Memory(TREES_KEPT, lambda _: 1)
 
     def size(self) -> int:
         """How many leaves are sealed."""

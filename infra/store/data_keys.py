@@ -13,7 +13,6 @@ that is halted in the middle of an answer, by a debugger or a suspended machine,
 
 import os
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from threading import Event, Lock
@@ -24,11 +23,14 @@ from psycopg import Connection
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from ...domain.compartment import Compartment
+from ...domain.memory import Memory
 from ...domain.refusal import Erased, Unknown
 from ..keys.home import UnwrapFailed, Wrapping
 
 KEY_BYTES = 32
 CACHED = 50_000
+ENTRY_BYTES = 400
+"""What one key weighs that is remembered, with its name."""
 LEASE_SECONDS = 1.0
 TRIES = 5
 """How often a key is read or wrapped again where it crosses with a rotation."""
@@ -59,7 +61,7 @@ class DataKeys:
     def __init__(self, pool: ConnectionPool[Connection], wrapping: Wrapping) -> None:
         self._pool = pool
         self._wrapping = wrapping
-        self._cache: OrderedDict[tuple[UUID, Compartment], bytes] = OrderedDict()
+        self._cache: Memory[tuple[UUID, Compartment], bytes] = Memory(CACHED * ENTRY_BYTES, lambda _: ENTRY_BYTES)
         self._lock = Lock()
         self._asking: _Question | None = None
         """The question that is put to the database now."""
@@ -246,8 +248,6 @@ class DataKeys:
             for stream, keys in kept.items():
                 for compartment, key in keys.items():
                     self._cache[stream, compartment] = key
-            while len(self._cache) > CACHED:
-                self._cache.popitem(last=False)
         return kept
 
 
