@@ -18,8 +18,8 @@ class Memory(MutableMapping[K, V]):
     """
 
     def __init__(self, most: int, weigh: Callable[[V], int]) -> None:
-        """`weigh` gives a value's weight, in the unit of `most`, bytes say, with all that is kept for its sake. It is called
-        at each put, so it estimates rather than counts."""
+        """`weigh` gives a value's weight, in the unit of `most`, bytes say, with all that is kept for its sake. It is
+        called at each put, so it estimates rather than counts."""
         self.most = most
         self._weigh = weigh
         self._kept: OrderedDict[K, tuple[V, int]] = OrderedDict()

@@ -1,6 +1,6 @@
 """Case conferences (rapat koordinasi kasus), and the tasks that agencies take on, there or elsewhere."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from datetime import date
 from typing import Annotated
 
@@ -10,11 +10,12 @@ from msgspec.structs import replace
 from ..authority import CASE_WORK
 from ..casefile.deciding import Network, decides, fresh, require_lead, require_participant, require_taking_part
 from ..casefile.evolving import applies
-from ..casefile.state import EMPTY, Case, Part, put
+from ..casefile.state import EMPTY, Case, Part
 from ..codes import AgencyKind
 from ..compartment import Coordination
 from ..declaring import Audience, Shared, Step, asked, field, happened, name_fields
 from ..fact import Act, ActionId, AgencyCode, ConferenceId, Details, Fact, Text, recorded
+from ..persistent import add, put
 from ..refusal import AlreadyExists, Unknown
 from ..words import Words
 
@@ -112,13 +113,13 @@ class Action(Struct, frozen=True):
 
 
 class Conferences(Part, frozen=True):
-    held: frozenset[ConferenceId] = frozenset()
+    held: Set[ConferenceId] = frozenset()
     actions: Mapping[ActionId, Action] = EMPTY
 
 
 @applies(ConferenceHeld)
 def conference_held(part: Conferences, event: ConferenceHeld) -> Conferences:
-    return replace(part, held=part.held | {event.conference})
+    return replace(part, held=add(part.held, event.conference))
 
 
 @applies(ActionAgreed)

@@ -10,11 +10,12 @@ from msgspec.structs import replace
 from ..authority import CASE_WORK, SUPERVISION
 from ..casefile.deciding import Network, decides, fresh, require_participant
 from ..casefile.evolving import applies
-from ..casefile.state import NOTHING, Case, Consent, compartments_named, put
+from ..casefile.state import NOTHING, Case, Consent, compartments_named
 from ..codes import AgeGroup, AgencyKind, ConsentBy, LegalBasis, Obtained, Purpose, Role
 from ..compartment import CompartmentWord, Coordination, Identity, Legal, Psychosocial, Safety
 from ..declaring import Audience, Step, asked, field, happened, name_fields
 from ..fact import Act, ActorId, AgencyCode, ConsentId, Fact, Recipient, Short, Text, recorded
+from ..persistent import put
 from ..refusal import ConsentFromWrongPerson, ConsentNotLive, ConsentWidened, Invalid, NotForThisRole, Unknown
 from ..words import OF_OTHERS, Words
 

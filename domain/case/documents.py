@@ -9,11 +9,12 @@ from msgspec.structs import replace
 from ..authority import LEGAL, MACHINE_WORK
 from ..casefile.deciding import Network, decides, fresh, require_participant
 from ..casefile.evolving import applies
-from ..casefile.state import EMPTY, Case, Part, put
+from ..casefile.state import EMPTY, Case, Part
 from ..codes import DocumentKind
 from ..compartment import Compartment, CompartmentWord, Coordination
 from ..declaring import Shared, Step, asked, field, happened, name_fields
 from ..fact import Act, Details, DocumentId, Fact, Sha256, recorded
+from ..persistent import put
 from ..refusal import AlreadyExists, Invalid, Unknown
 from ..words import Words
 

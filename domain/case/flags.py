@@ -11,11 +11,12 @@ from msgspec.structs import replace
 from ..authority import CASE_WORK
 from ..casefile.deciding import Network, decides, fresh, require_participant, require_taking_part
 from ..casefile.evolving import applies
-from ..casefile.state import EMPTY, Case, Part, put
+from ..casefile.state import EMPTY, Case, Part
 from ..codes import AgencyKind
 from ..compartment import Coordination
 from ..declaring import Audience, Step, asked, field, happened, name_fields
 from ..fact import Act, AgencyCode, Details, Fact, Text, recorded
+from ..persistent import put
 from ..refusal import AlreadyExists, Unknown
 from ..words import Words
 

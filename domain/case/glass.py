@@ -17,11 +17,12 @@ from msgspec.structs import replace
 from ..authority import EMERGENCY, ESCALATION, REVIEW
 from ..casefile.deciding import Network, decides
 from ..casefile.evolving import applies
-from ..casefile.state import Case, Glass, compartments_named, put
+from ..casefile.state import Case, Glass, compartments_named
 from ..codes import AgencyKind, GlassVerdict, LegalBasis, Role
 from ..compartment import Compartment, CompartmentWord, Coordination, Legal
 from ..declaring import Audience, Step, asked, field, happened, name_fields
 from ..fact import Act, ActorId, AgencyCode, Fact, GlassId, Short, Text, recorded
+from ..persistent import put
 from ..refusal import (
     AgencyInactive,
     AlreadyExists,

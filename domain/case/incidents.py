@@ -11,12 +11,13 @@ from ..authority import CASE_WORK
 from ..casefile.clocks import ClockStarted
 from ..casefile.deciding import Network, decides, derived, fresh, require_participant
 from ..casefile.evolving import applies, evolve
-from ..casefile.state import EMPTY, Case, Part, put
+from ..casefile.state import EMPTY, Case, Part
 from ..codes import GbvType, Place, ViolenceForm
 from ..compartment import Coordination, Incident, Legal, Safety
 from ..declaring import Shared, Step, asked, field, happened, name_fields
 from ..fact import Act, ClockId, Fact, IncidentId, Short, Text, recorded
 from ..pathways import PATHWAYS
+from ..persistent import put
 from ..refusal import Invalid, Unknown
 from ..words import OF_OTHERS, Words
 

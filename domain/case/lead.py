@@ -7,11 +7,12 @@ from msgspec.structs import replace
 from ..authority import SUPERVISION
 from ..casefile.deciding import Network, active, decides, fresh, require_lead, require_open
 from ..casefile.evolving import applies
-from ..casefile.state import Case, Part, Transfer, put
+from ..casefile.state import Case, Part, Transfer
 from ..codes import AgencyKind, Role
 from ..compartment import Compartment, Coordination
 from ..declaring import Audience, Shared, Step, asked, field, happened, name_fields
 from ..fact import Act, ActorId, AgencyCode, Fact, Text, TransferId, recorded
+from ..persistent import put
 from ..refusal import ConsentMissing, Invalid, NotAMember, Unknown
 from ..words import Words
 

@@ -29,12 +29,13 @@ from ..casefile.moves import (
     require_move,
     when_uncovered,
 )
-from ..casefile.state import Case, Referral, compartments_named, put
+from ..casefile.state import Case, Referral, compartments_named
 from ..codes import AgencyKind, EndReason, Purpose, ReferralStatus, Service, Urgency
 from ..compartment import Compartment, CompartmentWord, Coordination
 from ..declaring import Step, asked, field, happened, name_fields
 from ..fact import Act, AgencyCode, ClockId, Details, Fact, ReferralId, recorded
 from ..pathways import PATHWAYS
+from ..persistent import put
 from ..refusal import Invalid, RecipientUnavailable, Unknown, WrongMove
 from ..words import Words
 

@@ -13,11 +13,12 @@ from ..codes import AgencyKind, ClockNeed, Role
 from ..compartment import Compartment, Coordination, Incident
 from ..declaring import Audience, Shared, Step, asked, field, happened, name_fields
 from ..fact import Act, AgencyCode, ClockId, Fact, recorded
+from ..persistent import put
 from ..refusal import AlreadyExists, NotForThisRole, StillRunning, Unknown, WrongMove
 from ..words import Words
 from .deciding import Network, decides, require_participant
 from .evolving import applies
-from .state import Case, Clock, Status, put
+from .state import Case, Clock, Status
 
 
 def _sharers(event: "ClockStarted | ClockMet | ClockOverdue", case: Case) -> Mapping[AgencyCode, AgencyKind]:

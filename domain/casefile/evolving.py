@@ -7,7 +7,8 @@ from msgspec.structs import replace
 
 from ..declaring import event_type
 from ..fact import Fact
-from .state import Case, Part, put
+from ..persistent import put
+from .state import Case, Part
 
 S = TypeVar("S", bound=Case | Part)
 E = TypeVar("E", bound=Fact)

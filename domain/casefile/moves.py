@@ -10,11 +10,12 @@ from ..codes import AgencyKind, EndReason, ReferralStatus
 from ..compartment import Compartment, Coordination
 from ..declaring import Audience
 from ..fact import Act, AgencyCode, Fact, ReferralId
+from ..persistent import put
 from ..refusal import ConsentMissing, NotForThisAgency, Unknown, WrongMove
 from ..words import Words
 from .deciding import follows
 from .evolving import applies
-from .state import Case, Referral, put
+from .state import Case, Referral
 
 
 class ReferralMove(Fact, frozen=True, kw_only=True):

@@ -5,7 +5,7 @@ decide, the system never opens the story. What several subjects ask stands in `C
 is its `Part`, declared in its own file and found by `case.of(Notes)`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from datetime import datetime, timedelta
 from enum import Enum
 from types import MappingProxyType
@@ -28,9 +28,8 @@ from ..codes import (
 )
 from ..compartment import Compartment
 from ..fact import ActorId, AgencyCode, ClockId, ConsentId, GlassId, ReferralId, TransferId
+from ..persistent import add, put
 
-K = TypeVar("K")
-V = TypeVar("V")
 P = TypeVar("P", bound="Part")
 
 EMPTY: Mapping[Any, Any] = MappingProxyType({})
@@ -159,7 +158,7 @@ class Case(Struct, frozen=True):
     consents: Mapping[ConsentId, Consent] = EMPTY
     clocks: Mapping[ClockId, Clock] = EMPTY
     glasses: Mapping[GlassId, Glass] = EMPTY
-    used_ids: frozenset[UUID] = frozenset()
+    used_ids: Set[UUID] = frozenset()
     """Ids of notes, contact attempts, follow-ups, deliveries, transfers, disclosures and erasures: none is taken
     twice."""
     on_hold: bool = False
@@ -176,7 +175,7 @@ class Case(Struct, frozen=True):
 
     def using(self, id: UUID) -> "Case":
         """The case in which that id is taken."""
-        return replace(self, used_ids=self.used_ids | {id})
+        return replace(self, used_ids=add(self.used_ids, id))
 
     def with_part(self, part: Part) -> "Case":
         """The case in which a subject remembers this."""
@@ -231,8 +230,3 @@ class Case(Struct, frozen=True):
 def compartments_named(words: Iterable[str]) -> frozenset[Compartment]:
     """Compartments by their names."""
     return frozenset(Compartment.named(w) for w in words)
-
-
-def put(mapping: Mapping[K, V], key: K, value: V) -> Mapping[K, V]:
-    """The mapping with that value under that key."""
-    return {**mapping, key: value}
