@@ -21,7 +21,7 @@ from .once import Done, KeyReused, Once, Sent
 from .ports import CASE_BYTES, Changes, Gone, Log, Macs, Moved, UsedBefore
 
 STATE_BYTES, EVENT_BYTES = 3_000, 700
-"""What a state weighs, about, and what it grows by with each event (`rujukan bench` counts it)."""
+"""What a state weighs, and what it grows by with each event: rather too much than too little."""
 TURNS = 256
 """Commands on one stream take turns in a process, so that a busy case does not decide the same thing over and over."""
 TRIES = 5
