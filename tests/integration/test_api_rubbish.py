@@ -64,24 +64,29 @@ def case(running: Running) -> str:
     return opened.headers["Location"].removeprefix("/cases/")
 
 
-def stored(running: Running) -> tuple[int, ...]:
+@pytest.fixture(scope="module")
+def database(running: Running) -> Iterator[psycopg.Connection]:
+    with psycopg.connect(running.settings.database, autocommit=True) as db:
+        yield db
+
+
+def stored(database: psycopg.Connection) -> tuple[int, ...]:
     """How much there is: of what people caused (the system raises by itself what is late), and of documents."""
-    with psycopg.connect(running.settings.database) as db:
-        row = db.execute(
-            "SELECT (SELECT count(*) FROM log.stored_events "
-            "   WHERE topic NOT IN ('case.ReferralEscalated', 'case.ReferralUndelivered', 'case.ClockOverdue',"
-            "   'case.GlassReviewOverdue')),"
-            " (SELECT count(*) FROM log.documents), (SELECT count(*) FROM log.idempotency_keys)"
-        ).fetchone()
-        assert row is not None
-        return tuple(row)
+    row = database.execute(
+        "SELECT (SELECT count(*) FROM log.stored_events "
+        "   WHERE topic NOT IN ('case.ReferralEscalated', 'case.ReferralUndelivered', 'case.ClockOverdue',"
+        "   'case.GlassReviewOverdue')),"
+        " (SELECT count(*) FROM log.documents), (SELECT count(*) FROM log.idempotency_keys)"
+    ).fetchone()
+    assert row is not None
+    return tuple(row)
 
 
 @pytest.fixture(autouse=True)
-def nothing_is_stored(running: Running, case: str) -> Iterator[None]:
-    before = stored(running)
+def nothing_is_stored(database: psycopg.Connection, case: str) -> Iterator[None]:
+    before = stored(database)
     yield
-    assert stored(running) == before
+    assert stored(database) == before
 
 
 @pytest.fixture(scope="module", autouse=True)
