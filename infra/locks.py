@@ -1,7 +1,7 @@
 """The numbers of the database's advisory locks: their one home, so that no two things wait for each other by mistake.
 
-They are never changed, and none that was given up is used again (…915): processes of two versions may run side by
-side. Where SQL or a read model takes a lock it writes the number; it stands here all the same.
+They are never changed, and none that was given up is used again (…915, 916, 920): processes of two versions may run
+side by side. Where SQL or a read model takes a lock it writes the number; it stands here all the same.
 """
 
 from enum import IntEnum, unique
@@ -16,10 +16,8 @@ class Lock(IntEnum):
     MIGRATING = 727164912
     PREPARING_VIEWS = 727164913
     """To make the read models' tables; in projections/runner.py."""
-    SEALING = 727164916
     DATA_KEYS = 727164917
     """Shared to make or wrap data keys, alone to destroy them or retire a key-encryption key; also in log functions."""
     ROTATING = 727164918
     SHARING_OUT = 727164919
     """To say who publishes what; with the hash of some work as second number, who does which share of it."""
-    READING_ACKNOWLEDGEMENTS = 727164920

@@ -1,9 +1,10 @@
 """Reads what agencies acknowledge on their topics, and has it recorded.
 
-One reader works at a time (an advisory lock); another waits. Up to where a topic was read stands in the database, and
-is written after the events: whatever fails between, some is read again, and says nothing new. Whatever stands there
-that is no acknowledgement, or one that the rules refuse, is counted and passed by. Who may write there, the broker's
-ACLs say; that a mark is the agency's own, its receipt shows.
+One reader works at a time (a lease); another waits, and goes on where one was halted for some seconds. Up to where a
+topic was read stands in the database, and is written after the events, by who holds the lease still: whatever fails
+between, some is read again, and says nothing new. Whatever stands there that is no acknowledgement, or one that the
+rules refuse, is counted and passed by. Who may write there, the broker's ACLs say; that a mark is the agency's own, its
+receipt shows.
 
 What an agency says within a quarter of a second becomes one event: marks are cumulative, so the highest says it all.
 """
@@ -36,11 +37,13 @@ from ...domain.codes import Purpose, Role
 from ...domain.delivery import AcknowledgeDeliveries, Mark
 from ...domain.fact import Act, AgencyCode
 from ...domain.refusal import AgencyInactive, Refusal
-from ..locks import Lock
+from ..lease import HALTED, Lease
 from ..system_act import SYSTEM_ACTOR
 
 log = logging.getLogger(__name__)
 
+WORK = "acknowledgements"
+"""The lease under which they are read."""
 STANDBY_SECONDS = 0.5
 LOOK_SECONDS = 1.0
 """How often it looks for agencies that are new, and whether the topics are still those that it read."""
@@ -57,6 +60,10 @@ FETCH: dict[str, Any] = {
 """At once: what an agency wrote compressed is larger here. And what is gathered for a while need not be asked for more
 often: a broker that says nothing new twenty times a second took a tenth of a processor from who has nothing to do."""
 AGAIN_SECONDS = 0.5
+
+
+class Deposed(Exception):
+    """Another reads now."""
 
 
 class Taking:
@@ -117,6 +124,7 @@ class AcknowledgementReader:
         self._conninfo = conninfo
         self._agencies = agencies
         self._taking = taking
+        self._lease = Lease(WORK)
         self._passed: dict[TopicPartition, tuple[int, int]] = {}
         """Of topics at whose records the client breaks off: how many it passed by at once, and what is behind the last
         at which it did."""
@@ -128,18 +136,22 @@ class AcknowledgementReader:
     def run(self, stop: Event) -> None:
         """Read until told to stop; wait while another does. Raises what broke the connection to the database."""
         with psycopg.connect(self._conninfo, autocommit=True) as db:
-            while not stop.is_set():
-                row = db.execute("SELECT pg_try_advisory_lock(%s)", (Lock.READING_ACKNOWLEDGEMENTS,)).fetchone()
-                if row is not None and row[0]:
-                    break
-                stop.wait(STANDBY_SECONDS)
-            while not stop.is_set():
-                try:
-                    self._session(db, stop)
-                except (KafkaError, Moved, OSError, AssertionError, *UNREADABLE) as problem:
-                    log.warning("reading acknowledgements starts again: %s", type(problem).__name__)
-                    stop.wait(AGAIN_SECONDS)
-            db.execute("SELECT pg_advisory_unlock(%s)", (Lock.READING_ACKNOWLEDGEMENTS,))
+            db.execute(HALTED)
+            try:
+                while not stop.is_set():
+                    if not self._lease.hold(db):
+                        stop.wait(STANDBY_SECONDS)
+                        continue
+                    try:
+                        self._session(db, stop)
+                    except Deposed:
+                        log.info("another reads acknowledgements")
+                    except (KafkaError, Moved, OSError, AssertionError, *UNREADABLE) as problem:
+                        log.warning("reading acknowledgements starts again: %s", type(problem).__name__)
+                        stop.wait(AGAIN_SECONDS)
+            finally:
+                if not db.broken:
+                    self._lease.give_back(db)
 
     def _session(self, db: Connection[TupleRow], stop: Event) -> None:
         reached = options(self._access)
@@ -153,7 +165,7 @@ class AcknowledgementReader:
             while not stop.is_set():
                 if time.monotonic() - looked >= LOOK_SECONDS:
                     looked = time.monotonic()
-                    db.execute("SELECT 1")  # with the connection the lock is gone: then another reads
+                    self._renew(db)
                     found = topics.identities(admin, self._agencies(), topics.acks_of)
                     if found != ids:
                         ids, gathered = found, _Gathered()
@@ -165,8 +177,21 @@ class AcknowledgementReader:
                     said = [one for record in records if (one := self._read(record.value)) is not None]
                     gathered.add(_agency_of(at), said, records[-1].offset + 1)
                 for agency, said, upto in gathered.ripe():
+                    self._renew(db)
                     self._taking.take(agency, said)
-                    db.execute(_STORE, (agency, ids[agency], upto))
+                    self._note(db, agency, ids[agency], upto)
+
+    def _renew(self, db: Connection[TupleRow]) -> None:
+        """Raises Deposed."""
+        if not self._lease.hold(db):
+            raise Deposed
+
+    def _note(self, db: Connection[TupleRow], agency: str, topic_id: str, upto: int) -> None:
+        """Up to where an agency's topic was read. Raises Deposed: then another has read on meanwhile."""
+        with db.transaction():
+            if not self._lease.keeps(db):
+                raise Deposed
+            db.execute(_STORE, (agency, topic_id, upto))
 
     def _polled(self, consumer: KafkaConsumer, gathered: "_Gathered") -> dict[TopicPartition, list[Any]]:
         """What came. A record that the client cannot read (headers that are no UTF-8, a compression that is not

@@ -23,7 +23,7 @@ from ...consumers.evidence.notes import Note, parse_note, verify
 from ...consumers.evidence.records import leaf_entry
 from ...consumers.evidence.refused import NotProven
 from ...consumers.evidence.tiles import WIDTH, Tile, TiledTree, tile_of
-from ..locks import Lock
+from ..lease import HALTED, Lease
 from . import store
 from .log_key import LogKey
 from .store import Batch
@@ -39,8 +39,16 @@ LONGEST = 3.0
 """Seconds between checkpoints at most: one that took long once, as where a lock or the machine stood still, is no slow
 disk."""
 PAGE = 4_000
+WORK = "sealing"
+"""The lease under which it is done."""
+STANDBY_SECONDS = 0.5
+RENEW_SECONDS = 1.0
 WIDEST_GAP = 10_000
 """More positions than these in a row that no event has are not listed: a new batch begins behind them."""
+
+
+class Deposed(Exception):
+    """Another seals now."""
 
 
 class NotExtended(Exception):
@@ -132,33 +140,44 @@ class Guard:
 
 
 class Sealer:
-    """One sealer. A second one waits, in `run`, until the first is gone."""
+    """One sealer. A second one waits, in `run`, until the first is gone, or halted for some seconds."""
 
     def __init__(self, conninfo: str, key: LogKey, guard: Guard) -> None:
         self._conninfo = conninfo
         self._key = key
         self._guard = guard
+        self._lease = Lease(WORK)
 
     def run(self, stop: Event) -> None:
         """Seal until told to stop. Raises NotExtended, and what breaks the connection to the database."""
         with psycopg.connect(self._conninfo, autocommit=True) as db:
-            while not stop.is_set():
-                row = db.execute("SELECT pg_try_advisory_lock(%s)", (Lock.SEALING,)).fetchone()
-                if row is not None and row[0]:
-                    break
-                stop.wait(0.5)
-            else:
-                return
-            for _ in self._seal(db, stop):
-                pass
+            db.execute(HALTED)
+            try:
+                while not stop.is_set():
+                    if not self._lease.hold(db):
+                        stop.wait(STANDBY_SECONDS)
+                        continue
+                    try:
+                        for _ in self._seal(db, stop):
+                            pass
+                    except Deposed:
+                        log.info("another seals the ledger")
+            finally:
+                if not db.broken:
+                    self._lease.give_back(db)
 
     def seal_all(self) -> int:
         """Seal what there is, and return; how many leaves were added. For tests, benchmarks and the command line."""
         with psycopg.connect(self._conninfo, autocommit=True) as db:
-            db.execute("SELECT pg_advisory_lock(%s)", (Lock.SEALING,))
-            return sum(self._seal(db, None))
+            while not self._lease.hold(db):
+                time.sleep(STANDBY_SECONDS / 10)
+            try:
+                return sum(self._seal(db, None))
+            finally:
+                self._lease.give_back(db)
 
     def _seal(self, db: Connection[TupleRow], stop: Event | None) -> Iterator[int]:
+        """Seal what there is, and, with a `stop`, what comes. Raises Deposed."""
         edge, position = self._load(db)
         listens = False
         while stop is None or not stop.is_set():
@@ -172,14 +191,24 @@ class Sealer:
             elif stop is None:
                 return
             elif listens:
-                for _ in db.notifies(timeout=1.0, stop_after=1):
+                for _ in db.notifies(timeout=RENEW_SECONDS, stop_after=1):
                     pass
+                self._renew(db)
             if listens == bool(rows):  # who is busy looks anyway, and each append would wake it in vain
                 db.execute("UNLISTEN stored_events" if listens else "LISTEN stored_events")
                 listens = not listens
             if rows and stop is not None and found < PAGE and len(rows) == found:
                 took = time.monotonic() - began
-                stop.wait(min(max(INTERVAL, took * RARER), LONGEST) - took)
+                left = min(max(INTERVAL, took * RARER), LONGEST) - took
+                while left > RENEW_SECONDS and not stop.wait(RENEW_SECONDS):
+                    self._renew(db)
+                    left -= RENEW_SECONDS
+                stop.wait(left)
+
+    def _renew(self, db: Connection[TupleRow]) -> None:
+        """Raises Deposed."""
+        if not self._lease.hold(db):
+            raise Deposed
 
     def _load(self, db: Connection[TupleRow]) -> tuple[Edge, int]:
         """The tree as it is stored, once it is sure that it extends what was signed."""
@@ -218,6 +247,7 @@ class Sealer:
             raise NotExtended(f"the first {signed.size} leaves in the database are not those that were signed before")
 
     def _add(self, db: Connection[TupleRow], edge: Edge, rows: list[tuple[int, bytes]]) -> int:
+        """The position up to which is sealed then. Raises Deposed."""
         entries = [leaf_entry(state) for _, state in rows]
         for entry in entries:
             edge.add(entry)
@@ -228,23 +258,28 @@ class Sealer:
         lag = store.waited(rows[0][1], now)
         filled = edge.taken()
         note = self._key.sign(edge.size, edge.root, now)
-        db.execute(
-            _ADD,
-            (
-                batch.first_leaf,
-                batch.entries,
-                first,
-                last,
-                skipped,
-                lag,
-                [level for level, _, _, _ in filled],
-                [number for _, number, _, _ in filled],
-                [hashes for _, _, hashes, _ in filled],
-                [root for _, _, _, root in filled],
-                note.data,
-            ),
-        )
-        self._guard.keep(note)
+        with db.transaction():
+            if not self._lease.keeps(db):
+                raise Deposed
+            db.execute(
+                _ADD,
+                (
+                    batch.first_leaf,
+                    batch.entries,
+                    first,
+                    last,
+                    skipped,
+                    lag,
+                    [level for level, _, _, _ in filled],
+                    [number for _, number, _, _ in filled],
+                    [hashes for _, _, hashes, _ in filled],
+                    [root for _, _, _, root in filled],
+                    note.data,
+                ),
+            )
+        signed = self._guard.last()
+        if signed is None or parse_checkpoint(signed.text).size < edge.size:  # who was halted here is not the last
+            self._guard.keep(note)
         return last
 
 

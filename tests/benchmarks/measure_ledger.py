@@ -21,7 +21,6 @@ from rujukan.domain.compartment import Compartment
 from rujukan.infra import composition
 from rujukan.infra.database import FOLLOWER, as_role
 from rujukan.infra.ledger.auditing import audit
-from rujukan.infra.locks import Lock
 from rujukan.infra.settings import Settings, to_environment
 from rujukan.infra.store import sealed_record
 from rujukan.infra.store.transcoder import to_segments, topic_of
@@ -141,7 +140,7 @@ def _sealer(settings: Settings) -> Iterator[None]:
         env={**os.environ, **to_environment(replace(settings, kafka="-"))},
     )
     with psycopg.connect(settings.database, autocommit=True) as db:  # a start is not what is measured
-        while not db.execute("SELECT FROM pg_locks WHERE objid = %s AND granted", (Lock.SEALING,)).fetchall():
+        while not db.execute("SELECT FROM follow.leases WHERE work = 'sealing' AND keeper IS NOT NULL").fetchall():
             time.sleep(0.1)
     try:
         yield

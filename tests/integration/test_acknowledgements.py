@@ -3,6 +3,7 @@ of Kafka here, which opens what it is sent and says so."""
 
 import os
 import random
+import signal
 import subprocess
 import sys
 import time
@@ -287,10 +288,7 @@ def test_one_reads_and_another_goes_on_where_it_stops(world: World) -> None:
     with world.reading() as second_to_be, psycopg.connect(world.settings.database, autocommit=True) as db:
 
         def reading() -> int:
-            row = db.execute(
-                "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND objid = %s",
-                (Lock.READING_ACKNOWLEDGEMENTS,),
-            ).fetchone()
+            row = db.execute("SELECT count(keeper) FROM follow.leases WHERE work = 'acknowledgements'").fetchone()
             return row[0] if row else 0
 
         eventually(reading)
@@ -449,6 +447,52 @@ def test_killed_with_what_it_read_in_its_hand_it_loses_nothing_and_says_nothing_
     first, *rest = world.recorded("rsud")[before:]
     assert (first.handled, [f.sequence for f in first.failed]) == (one.sequence, [one.sequence - 2])
     assert [(e.received, e.handled, e.failed) for e in rest] == [(after.sequence, one.sequence, ())]
+
+
+@pytest.mark.parametrize("at", [None, AT_ITS_EVENT, AT_ITS_OFFSET], ids=["idle", "at its event", "at its offset"])
+def test_a_halted_reader_is_replaced_and_says_nothing_twice_when_it_wakes(
+    world: World, at: tuple[str, str] | None
+) -> None:
+    case, _ = world.refers()
+    one = world.opens("rsud", case)
+    said = Acknowledgement(handled=mark(one), failed=[Failure(one.sequence - 2, "handler-failed")])
+    before = len(world.recorded("rsud"))
+    with another_reader(world) as first:
+        eventually(lambda: reads(world))
+        if at is not None:
+            with waiting_for(world, *at) as until_it_waits:
+                world.says("rsud", said)
+                until_it_waits()
+                first.send_signal(signal.SIGSTOP)
+        else:
+            first.send_signal(signal.SIGSTOP)
+            world.says("rsud", said)
+        with another_reader(world) as second:
+            eventually(lambda: world.marks("rsud") == (one.sequence, one.sequence))
+            first.send_signal(signal.SIGCONT)
+            case, _ = world.refers()
+            after = world.opens("rsud", case)
+            world.says("rsud", Acknowledgement(received=mark(after)))
+            eventually(lambda: world.marks("rsud")[0] == after.sequence)
+            upto = eventually(lambda: world.offsets().get("rsud"))
+            second.kill()
+            world.says("rsud", Acknowledgement(handled=mark(after)))
+            eventually(lambda: world.marks("rsud") == (after.sequence, after.sequence))
+            assert world.offsets()["rsud"][1] >= upto[1]
+            assert first.poll() is None, "it stood by, and goes on"
+    first_event, *rest = world.recorded("rsud")[before:]
+    assert (first_event.handled, [f.sequence for f in first_event.failed]) == (one.sequence, [one.sequence - 2])
+    assert [(e.received, e.handled, e.failed) for e in rest] == [
+        (after.sequence, one.sequence, ()),
+        (after.sequence, after.sequence, ()),
+    ]
+
+
+def reads(world: World) -> bool:
+    """Whether somebody reads acknowledgements now."""
+    with psycopg.connect(world.settings.database) as db:
+        row = db.execute("SELECT count(*) FROM follow.leases WHERE work = 'acknowledgements' AND until > now()")
+        return row.fetchone() == (1,)
 
 
 def test_killed_at_random_while_agencies_say_much_it_notes_each_word_once(world: World) -> None:

@@ -295,6 +295,7 @@ def test_a_batch_that_does_not_begin_where_the_last_one_ended_is_refused(fresh):
         edge, position = sealer._load(db)
         found = db.execute(sealing._PENDING, (position, 100), binary=True).fetchall()
         seal(fresh)
+        assert sealer._lease.hold(db)
         with pytest.raises(psycopg.DatabaseError) as refused:
             sealer._add(db, edge, found)
     assert refused.value.sqlstate == "RU001"
@@ -321,7 +322,7 @@ def test_of_two_sealers_one_works_and_the_other_takes_over(fresh, ledger):
         write(fresh, 20)
         until_sealed(ledger, 20)
         with psycopg.connect(fresh.database) as db:
-            holders = db.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted").fetchone()
+            holders = db.execute("SELECT count(keeper) FROM follow.leases WHERE work = 'sealing'").fetchone()
         assert holders == (1,)
         first.kill()
         write(fresh, 20)
