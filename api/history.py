@@ -118,7 +118,8 @@ def show_history(
     else:
         _may_ask_for(agency, act, known)
         kind, active = _agency_then(rooms, agency, then.at)
-        seen = as_seen_by(then, agency, kind, active)
+        told = rooms.register.of_case(agency, case, events[-1].position)
+        seen = as_seen_by(then, told, agency, kind, active)
         state = case_view(case, then.case, agency) if then.case and then.case.is_known_to(agency) else None
     return CaseHistory(case, _where(then), _opened(rooms, asked, case, seen, readable), state, agency)
 
@@ -186,7 +187,8 @@ def _as_it_is(events: Sequence[Written], now: datetime) -> AsOf:
 
 def _readable(rooms: Rooms, case: UUID, events: Sequence[Written], act: Act) -> Readable:
     """Of the whole case, what the caller's agency may open now."""
-    told = as_seen_by(_as_it_is(events, act.at), act.agency, act.kind)
+    on_record = rooms.register.of_case(act.agency, case, events[-1].position)
+    told = as_seen_by(_as_it_is(events, act.at), on_record, act.agency, act.kind)
     found = rooms.casework.readable(case, {s.of.position: s.told for s in told}, act)
     return {written.position: may for written, may in found}
 

@@ -16,7 +16,7 @@ from starlette.responses import Response
 from ..domain import refusal as r
 from .application.casework import KeyReused, VersionMismatch
 from .application.lists import Behind
-from .application.ports import Gone, Moved, NotSealedYet, NotTaken, Unavailable
+from .application.ports import Gone, Moved, NotSealedYet, NotTaken, Unavailable, Unreadable
 from .identity import NotAuthenticated
 
 log = logging.getLogger(__name__)
@@ -93,6 +93,12 @@ def answer(error: Exception) -> Response:
         case Unavailable() | psycopg.OperationalError() | psycopg.InterfaceError() | PoolTimeout():
             detail = "The store is away. Send it again with the same Idempotency-Key; nothing is doubled."
             return problem(503, "Unavailable", detail, {"Retry-After": "2"})
+        case Unreadable():
+            detail = (
+                "A record of this case is damaged, so nothing can be decided on it, and nothing was stored. Whoever"
+                " runs the service sees it, and can repair it. Where it is urgent, tell the agencies by phone."
+            )
+            return problem(503, "RecordDamaged", detail, {"Retry-After": "300"})
         case Behind():
             detail = "The lists have not reached that position yet. Ask again."
             return problem(503, "Behind", detail, {"Retry-After": "1"})

@@ -232,6 +232,7 @@ class EndReason(Code):
 
     BY_SENDER = "by-sender", "Oleh pengirim", "By the sender"
     CONSENT_WITHDRAWN = "consent-withdrawn", "Persetujuan ditarik", "Consent withdrawn"
+    CONSENT_EXPIRED = "consent-expired", "Masa persetujuan habis", "Consent ran out"
     WAITING = "waiting", "Menunggu", "Waiting for something outside"
     UNREACHABLE = "unreachable", "Tidak dapat dihubungi", "Survivor unreachable"
     NOT_POSSIBLE = "not-possible", "Tidak dapat dilaksanakan", "Could not be done"

@@ -10,36 +10,47 @@ The rule, in the order it is asked:
 5. Nobody else learns anything, not even that the case exists.
 
 When an agency's entitlement grows (a referral is sent, consent given, the lead taken over), it is told of
-earlier events what it was not told yet; so what an agency was told is itself folded from the log.
+earlier events what it was not told yet.
 
 When consent ends, what an agency was told and may open no more is recalled (recall.py): it has to delete it. Where
 consent is given anew it is told of it again, under another id.
+
+**What was told is a fact.** This rule says once, when an event is first followed, what an agency is told of it; the
+register keeps that for ever, with the version of the rule that said so. Whoever asks later what was told asks the
+register, never this rule: a later version may answer otherwise, and copies lie at an agency by what was sent.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID, uuid5
 
 from msgspec import Struct, field
 
-from .case.consents import ConsentNarrowed, ConsentWithdrawn
+from .case.consents import ENDS
 from .case.referrals import ReferralSent
-from .casefile.evolving import evolve
+from .casefile.evolving import evolve, fold
 from .casefile.state import NOTHING, Case, Glass
 from .codes import AgencyKind, Purpose
 from .compartment import Compartment
 from .declaring import Shared, declared
 from .fact import ActorId, AgencyCode, Fact
 
+RULE = "2026-1"
+"""The version of this rule. Who changes what it answers for any case gives it another, and freezes a history of the
+one before in tests/golden/histories."""
 COORDINATION = frozenset({Compartment.COORDINATION})
 DELIVERIES = UUID("0d1a7b60-52c5-5b0e-8f5e-64656c697672")
 """Namespace of delivery ids (RFC 9562, version 5)."""
 
 
-def delivery_id(agency: AgencyCode, position: int, compartments: Iterable[Compartment], recalls: int = 0) -> UUID:
-    """The id of telling an agency these compartments of that event, after so many recalls: always the same."""
-    again = f"/{recalls}" if recalls else ""
-    return uuid5(DELIVERIES, f"{agency}/{position}/{sum(1 << c for c in compartments)}{again}")
+def delivery_id(
+    agency: AgencyCode, position: int, compartments: Iterable[Compartment], recalls: int = 0, again: int = 0
+) -> UUID:
+    """The id of telling an agency these compartments of that event, after so many recalls: always the same. `again`:
+    the number at which it was to be told, and could not be opened."""
+    more = (f"/{recalls}" if recalls else "") + (f"/again/{again}" if again else "")
+    return uuid5(DELIVERIES, f"{agency}/{position}/{sum(1 << c for c in compartments)}{more}")
 
 
 def tells_story(event: Fact) -> bool:
@@ -77,16 +88,43 @@ class Told(Struct, frozen=True, gc=False):
         return delivery_id(self.agency, self.of.position, self.compartments, self.recalls)
 
 
+class Recalled(Struct, frozen=True, gc=False):
+    """An agency has to delete these compartments of what it was told of that event."""
+
+    agency: AgencyCode
+    of: Written
+    compartments: frozenset[Compartment]
+
+
+class Remembered(NamedTuple):
+    """What the register has on record of a case: an agency was told these compartments of the event at `position`, or,
+    with `recalled_at`, had to delete them, by the event at that position."""
+
+    agency: AgencyCode
+    position: int
+    compartments: frozenset[Compartment]
+    recalled_at: int | None = None
+
+
+class Learned(NamedTuple):
+    """What follows from an event: who is told what, and who has to delete what."""
+
+    tell: Sequence[Told] = ()
+    recall: Sequence[Recalled] = ()
+
+
 class Followed(Struct, frozen=True, gc=False):
-    """An event as a follower of the log meets it: for one of a case, the case after it and who is told what."""
+    """An event as a follower of the log meets it: for one of a case, the case after it, who is told what, and who has
+    to delete what."""
 
     written: Written
     case: Case | None = None
     tell: Sequence[Told] = ()
+    recall: Sequence[Recalled] = ()
 
 
 class Knowledge(Struct):
-    """A case as it is followed through the log, and what each agency was told of it so far."""
+    """A case as it is followed through the log, and what is on record of what each agency was told of it so far."""
 
     case: Case | None = None
     written: list[Written] = field(default_factory=list)
@@ -95,8 +133,33 @@ class Knowledge(Struct):
     """Of that, what it had to delete and was not told again since."""
     recalls: dict[AgencyCode, int] = field(default_factory=dict)
 
-    def follow(self, new: Written) -> list[Told]:
+    @classmethod
+    def remembered(cls, written: Sequence[Written], facts: Iterable[Remembered]) -> "Knowledge":
+        """A case after these events, with what was told of it, by whatever rule; `facts` as they came about."""
+        known = cls(fold(w.event for w in written), list(written))
+        version = {w.position: w.version for w in written}
+        recalls: dict[AgencyCode, set[int]] = {}
+        for agency, position, compartments, recalled_at in facts:
+            of = version.get(position)
+            if of is None:
+                continue
+            told, gone = known.told.setdefault(agency, {}), known.recalled.setdefault(agency, {})
+            if recalled_at is None:
+                told[of] = told.get(of, NOTHING) | compartments
+                gone[of] = gone.get(of, NOTHING) - compartments
+            else:
+                gone[of] = gone.get(of, NOTHING) | compartments
+                recalls.setdefault(agency, set()).add(recalled_at)
+        known.recalls = {agency: len(at) for agency, at in recalls.items()}
+        return known
+
+    def follow(self, new: Written) -> Sequence[Told]:
         """Take in the case's next event; say who is to be told what, earlier events first."""
+        return self.learn(new).tell
+
+    def learn(self, new: Written) -> Learned:
+        """Take in the case's next event; say who is to be told what, earlier events first, and who has to delete
+        what."""
         before, after = self.case, evolve(self.case, new.event)
         tell: list[Told] = []
         for agency, kind in after.participants().items():
@@ -106,34 +169,33 @@ class Knowledge(Struct):
         everyone = {**after.participants(), **_addressed(new.event, after)}
         for agency in {new.author: None, **everyone}:
             tell += self._tell(after, agency, everyone.get(agency), (new,), new.at)
-        if before is not None and isinstance(new.event, ConsentWithdrawn | ConsentNarrowed):
-            for agency, versions in self.ended(after, new.at).items():
-                gone = self.recalled.setdefault(agency, {})
-                gone |= {version: gone.get(version, NOTHING) | these for version, these in versions.items()}
-                self.recalls[agency] = self.recalls.get(agency, 0) + 1
+        recall = self.ended(after, new.at) if isinstance(new.event, ENDS) else []
+        for agency, of, compartments in ((r.agency, r.of.version, r.compartments) for r in recall):
+            gone = self.recalled.setdefault(agency, {})
+            gone[of] = gone.get(of, NOTHING) | compartments
+        for agency in {r.agency for r in recall}:
+            self.recalls[agency] = self.recalls.get(agency, 0) + 1
         self.case = after
-        return tell
+        return Learned(tell, recall)
 
-    def ended(self, after: Case, now: datetime) -> dict[AgencyCode, dict[int, frozenset[Compartment]]]:
-        """What each agency was told, may open now, and could open no more in the case as it would be after: agency →
-        version → compartments. Its own words stay, and coordination: that it took part, it may know."""
+    def ended(self, after: Case, now: datetime) -> list[Recalled]:
+        """What each agency was told, did not have to delete yet, and may open no more in the case as it is after the
+        end of a consent. Its own words stay, and the coordination that it may still know."""
+        return list(self._ended(after, now))
+
+    def _ended(self, after: Case, now: datetime) -> Iterator[Recalled]:
         if self.case is None:
-            return {}
-        ended: dict[AgencyCode, dict[int, frozenset[Compartment]]] = {}
+            return
         kinds = _ever_participants(self.case)
-        for agency in self.told.keys() & kinds.keys():
+        for agency in sorted(self.told.keys() & kinds.keys()):
             gone = self.recalled.get(agency, {})
             for of in self.written:
-                told = self.told[agency].get(of.version, NOTHING) - gone.get(of.version, NOTHING) - COORDINATION
-                if not told or of.author == agency:
+                has = self.told[agency].get(of.version, NOTHING) - gone.get(of.version, NOTHING) - after.erased
+                if of.author == agency or not has - COORDINATION:
                     continue
-                kind = kinds[agency]
-                open_now, open_after = (
-                    still_readable(case, of, told, agency, kind, now) for case in (self.case, after)
-                )
-                if lost := open_now - open_after:
-                    ended.setdefault(agency, {})[of.version] = lost
-        return ended
+                lost = has - still_readable(after, of, has, agency, kinds[agency], now)
+                if lost - COORDINATION:
+                    yield Recalled(agency, of, lost)
 
     def _tell(
         self, case: Case, agency: AgencyCode, kind: AgencyKind | None, events: Iterable[Written], now: datetime
@@ -173,19 +235,19 @@ def _may_learn(
     case: Case, of: Written, agency: AgencyCode, kind: AgencyKind | None, entitled: frozenset[Compartment]
 ) -> frozenset[Compartment]:
     """The same, once it is known what of the case the agency is entitled to."""
-    holds = _holds(of) - case.erased
+    there = holds(of) - case.erased
     if case.is_erased:
         return NOTHING
     if agency == of.author:
-        return holds
+        return there
     if kind is None:
         return NOTHING
     if agency == case.lead or agency in _addressed(of.event, case):
-        return holds & (entitled | COORDINATION)
+        return there & (entitled | COORDINATION)
     if declared(of.event).shared is Shared.COMMON and entitled:
         return COORDINATION
-    if tells_story(of.event) and holds & entitled - COORDINATION:
-        return holds & entitled
+    if tells_story(of.event) and there & entitled - COORDINATION:
+        return there & entitled
     return NOTHING
 
 
@@ -209,7 +271,7 @@ def still_readable(
     story as long as consent stands."""
     told -= case.erased
     if agency == of.author:
-        return _holds(of) - case.erased
+        return holds(of) - case.erased
     stands = case.shareable(agency, kind, now)
     if agency == case.lead or not tells_story(of.event):
         stands |= COORDINATION
@@ -221,7 +283,7 @@ def through_glass(glass: Glass, of: Written, agency: AgencyCode, actor: UUID, no
     coordination; nothing to anybody but who broke it, and nothing once it ended."""
     if not (glass.was_broken_by(agency, ActorId(actor)) and glass.is_open(now) and tells_story(of.event)):
         return NOTHING
-    covered = _holds(of) & glass.compartments - COORDINATION
+    covered = holds(of) & glass.compartments - COORDINATION
     return covered | COORDINATION if covered else NOTHING
 
 
@@ -231,7 +293,7 @@ def _ever_participants(case: Case) -> Mapping[AgencyCode, AgencyKind]:
     return {**case.former_leads, **referred, case.lead: case.lead_kind}
 
 
-def _holds(of: Written) -> frozenset[Compartment]:
+def holds(of: Written) -> frozenset[Compartment]:
     """The compartments that an event has something in, or is about."""
     about = declared(of.event).about
     return of.compartments_present if about is None else of.compartments_present | about(of.event)

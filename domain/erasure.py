@@ -2,8 +2,9 @@
 
 The case's own events cannot be read any more when its coordination is gone. So the commit that erases also writes, to
 a stream of the erasure's own: who asked, who approved, what and when (`ErasureRecorded`), and for each agency that was
-told something of it that it must delete its copy (`DeletionAsked`). Each agency is named in an event of its own, so
-that none learns from another's who took part. What it says when it has done so is the third event.
+told something of it that it must delete its copy (`DeletionAsked`). Who was told, the register knows; who was told by
+what it follows meanwhile is asked behind it, so that nobody is left out. Each agency is named in an event of its own,
+so that none learns from another's who took part. What it says when it has done so is the third event.
 
 Where consent ended, nothing is destroyed, but agencies have to delete the copies of what they were told (recall.py):
 that is a stream of the same kind, which begins with `RecallRecorded`.
@@ -19,11 +20,10 @@ from msgspec.structs import replace
 
 from .authority import ACKNOWLEDGEMENT
 from .case.erasure import CaseErased, Erasing
-from .casefile.state import compartments_named
+from .casefile.state import Case, compartments_named
 from .codes import ErasureBasis
 from .compartment import CompartmentWord, Coordination
 from .declaring import Step, asked, field, happened, name_fields
-from .disclosure import Knowledge, Written
 from .fact import Act, ActorId, AgencyCode, CaseId, ConsentId, ErasureId, Fact, Short, recorded
 from .refusal import AlreadyExists, Unknown
 from .words import Words
@@ -64,7 +64,7 @@ class RecallRecorded(Fact, frozen=True, kw_only=True, tag="erasure.RecallRecorde
     consent: Coordination[ConsentId]
     version: Coordination[int]
     """Of the case's event that ended it."""
-    ended: Coordination[Literal["withdrawn", "narrowed"]]
+    ended: Coordination[Literal["withdrawn", "narrowed", "expired"]]
     compartments: Coordination[frozenset[CompartmentWord]]
     lead: Coordination[AgencyCode]
     recorded_by: Coordination[ActorId]
@@ -140,23 +140,21 @@ def fold(events: Iterable[Fact]) -> Asked | None:
 
 
 def record(
-    case: CaseId, erased: CaseErased, written: Sequence[Written], act: Act, network: Container[AgencyCode]
+    case: CaseId,
+    erased: CaseErased,
+    before: Case,
+    told: Iterable[AgencyCode],
+    act: Act,
+    network: Container[AgencyCode],
 ) -> Sequence[Fact]:
-    """What is written to the erasure's own stream beside `erased`; `written` is all of the case before it.
-
-    The agencies are those of the network that were told anything of what goes, by the rule that also told them, or
-    could open it in an emergency.
-    """
-    knowledge = Knowledge()
-    for event in written:
-        knowledge.follow(event)
-    before = knowledge.case
-    asked = before.of(Erasing).asked if before is not None else None
-    if before is None or asked is None:
+    """What is written to the erasure's own stream beside `erased`, of the case before it: what remains of it, and that
+    those of the network delete their copies who were told something of what goes, as the register says, or could open
+    it in an emergency."""
+    asked = before.of(Erasing).asked
+    if asked is None:
         raise ValueError("only what was asked for is erased")
     gone = compartments_named(erased.compartments)
-    told = {agency for agency, known in knowledge.told.items() if any(gone & may for may in known.values())}
-    told |= {glass.agency for glass in before.glasses.values() if gone & glass.compartments}
+    opened = {glass.agency for glass in before.glasses.values() if gone & glass.compartments}
     return [
         recorded(
             ErasureRecorded,
@@ -170,9 +168,17 @@ def record(
         ),
         *(
             recorded(DeletionAsked, erased, act, case=case, agency=agency)
-            for agency in sorted(told)
+            for agency in sorted(opened | set(told))
             if agency in network
         ),
+    ]
+
+
+def ask(erasure: Asked, agencies: Iterable[AgencyCode], act: Act) -> Sequence[Fact]:
+    """That these agencies, which were told something of what was erased, delete their copies; nothing for those who
+    were asked."""
+    return [
+        recorded(DeletionAsked, erasure.record, act, agency=agency) for agency in sorted(set(agencies) - erasure.told)
     ]
 
 

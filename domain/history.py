@@ -25,7 +25,7 @@ from .casefile.evolving import fold
 from .casefile.state import NOTHING, Case, Clock, Consent, Referral
 from .codes import AgencyKind
 from .compartment import Compartment
-from .disclosure import Knowledge, Written, still_readable
+from .disclosure import Written, holds, still_readable
 from .fact import EARLIEST, AgencyCode
 from .refusal import plain
 
@@ -50,6 +50,14 @@ class Seen(Struct, frozen=True, gc=False):
     of: Written
     told: frozenset[Compartment]
     could_open: frozenset[Compartment]
+
+
+class ToldOf(NamedTuple):
+    """On record: by the event at `at` an agency was told these compartments of the one at `position`."""
+
+    at: int
+    position: int
+    compartments: frozenset[Compartment]
 
 
 class Field(NamedTuple):
@@ -87,20 +95,27 @@ def as_of(events: Sequence[Written], when: When) -> AsOf:
     return AsOf(then, fold(w.event for w in then), max((w.at for w in then), default=EARLIEST))
 
 
-def as_seen_by(then: AsOf, agency: AgencyCode, kind: AgencyKind, active: bool = True) -> list[Seen]:
+def as_seen_by(
+    then: AsOf, told: Iterable[ToldOf], agency: AgencyCode, kind: AgencyKind, active: bool = True
+) -> list[Seen]:
     """What an agency had been told by then, and what of that it could have opened again at that instant: with the
-    consents that stood then, if the agency was active and might know of the case."""
-    knowledge = Knowledge()
-    for written in then.events:
-        knowledge.follow(written)
-    if knowledge.case is None:
+    consents that stood then, if the agency was active and might know of the case. `told`: all that the register has
+    on record of what it was told of the case. What an agency wrote itself it knew, told or not."""
+    if then.case is None:
         return []
-    may_open = active and knowledge.case.is_known_to(agency)
-    told = knowledge.told.get(agency, {})
+    may_open = active and then.case.is_known_to(agency)
+    last = then.events[-1].position
+    known: dict[int, frozenset[Compartment]] = {}
+    for at, position, compartments in told:
+        if at <= last:
+            known[position] = known.get(position, NOTHING) | compartments
+    for w in then.events:
+        if w.author == agency:
+            known[w.position] = known.get(w.position, NOTHING) | holds(w)
     return [
-        Seen(w, known, still_readable(knowledge.case, w, known, agency, kind, then.at) if may_open else NOTHING)
+        Seen(w, has, still_readable(then.case, w, has, agency, kind, then.at) if may_open else NOTHING)
         for w in then.events
-        if (known := told.get(w.version, NOTHING))
+        if (has := known.get(w.position, NOTHING))
     ]
 
 

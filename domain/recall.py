@@ -1,20 +1,21 @@
-"""Recall: where a consent is withdrawn or narrowed, agencies that were told something on it delete their copies.
+"""Recall: where a consent ends, agencies that were told something on it delete their copies.
 
 Of what they were told they lose what no other live consent, and no override, still covers. They keep what they wrote
-themselves, and that they took part. The same commit that ends the consent writes the recall, to a stream of its own as
-an erasure has one (erasure.py), so that each agency is asked in order behind the withdrawal; nothing is destroyed here.
-An agency with a duty of its own to keep what it was told names the rule when it answers.
+themselves, and that they took part. What they were told, and so what is recalled, the register says (disclosure.py).
+The same commit that ends the consent asks for it, to a stream of the recall's own, as an erasure has one (erasure.py):
+so each agency is asked behind the end, and before anything that it is told on a new consent. What the register wrote
+down meanwhile is asked for behind it. Nothing is destroyed here. An agency with a duty of its own to keep what it was
+told names the rule when it answers.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from uuid import UUID, uuid5
 
-from .agency_state import Agency
-from .case.consents import ConsentNarrowed, ConsentWithdrawn
-from .casefile.evolving import fold
-from .disclosure import Knowledge, Written
+from .case.consents import ENDS, ConsentNarrowed, ConsentWithdrawn
+from .compartment import Compartment
+from .disclosure import Recalled
 from .erasure import DeletionAsked, RecallRecorded
-from .fact import Act, AgencyCode, CaseId, ErasureId, Fact, recorded
+from .fact import Act, ActorId, AgencyCode, CaseId, ErasureId, Fact, recorded
 
 RECALLS = UUID("9f0d3c57-61c2-5f6e-8a1b-726563616c6c")
 """Namespace of recall ids (RFC 9562, version 5)."""
@@ -26,27 +27,22 @@ def recall_id(case: UUID, version: int) -> ErasureId:
 
 
 def record(
-    case: CaseId, events: Sequence[Fact], written: Sequence[Written], act: Act, network: Mapping[AgencyCode, Agency]
+    case: CaseId,
+    version: int,
+    ends: Fact,
+    by: ActorId,
+    lead: AgencyCode,
+    lost: Mapping[AgencyCode, frozenset[Compartment]],
+    act: Act,
 ) -> Sequence[Fact]:
-    """What is written to the recall's own stream beside `events`, the first of which ends a consent; nothing where
-    nobody was told anything on it. `written` is all of the case before them."""
-    ends = events[0]
-    if not isinstance(ends, ConsentWithdrawn | ConsentNarrowed):
+    """What the recall's own stream begins with: it follows from the event `ends`, which ends a consent, of that version
+    of the case, said by that person. `lost`: what each agency has to delete its copies of; nothing where nobody has
+    to. Raises ValueError for an event that ends none."""
+    if not isinstance(ends, ENDS):
         raise ValueError("a recall follows from the end of a consent")
-    knowledge = Knowledge()
-    for event in written:
-        knowledge.follow(event)
-    after = fold(events, knowledge.case)
-    if after is None:
-        raise ValueError("no consent of a case that is not there ends")
-    lost = {
-        agency: frozenset(c.word for these in versions.values() for c in these)
-        for agency, versions in knowledge.ended(after, act.at).items()
-        if agency in network
-    }
-    if not lost:
+    words = in_words(lost)
+    if not words:
         return ()
-    version = len(written) + 1
     about = {"erasure": recall_id(case, version), "case": case}
     return [
         recorded(
@@ -54,15 +50,52 @@ def record(
             ends,
             act,
             **about,
-            consent=ends.consent,
             version=version,
-            ended="withdrawn" if isinstance(ends, ConsentWithdrawn) else "narrowed",
-            compartments=frozenset().union(*lost.values()),
-            lead=after.lead,
-            recorded_by=act.actor,
+            ended=_how(ends),
+            compartments=frozenset().union(*words.values()),
+            lead=lead,
+            recorded_by=by,
         ),
         *(
-            recorded(DeletionAsked, ends, act, **about, agency=agency, compartments=lost[agency])
-            for agency in sorted(lost)
+            recorded(DeletionAsked, ends, act, **about, agency=agency, compartments=words[agency])
+            for agency in sorted(words)
         ),
     ]
+
+
+def ask(
+    recall: RecallRecorded, asked: Iterable[DeletionAsked], lost: Mapping[AgencyCode, frozenset[Compartment]], act: Act
+) -> Sequence[Fact]:
+    """What agencies are to delete beyond what they were asked for."""
+    before: dict[AgencyCode, frozenset[str]] = {}
+    for event in asked:
+        before[event.agency] = before.get(event.agency, frozenset()) | event.compartments
+    return [
+        recorded(DeletionAsked, recall, act, agency=agency, compartments=more)
+        for agency, words in sorted(in_words(lost).items())
+        if (more := words - before.get(agency, frozenset()))
+    ]
+
+
+def in_words(lost: Mapping[AgencyCode, frozenset[Compartment]]) -> dict[AgencyCode, frozenset[str]]:
+    """Agency → the compartments that it is asked to delete. Coordination goes without saying: who has only that to
+    forget is not asked."""
+    words = {
+        agency: frozenset(c.word for c in compartments if c is not Compartment.COORDINATION)
+        for agency, compartments in lost.items()
+    }
+    return {agency: these for agency, these in words.items() if these}
+
+
+def by_agency(recalled: Iterable[Recalled]) -> dict[AgencyCode, frozenset[Compartment]]:
+    """Agency → what it has to delete of all that it was told of a case."""
+    lost: dict[AgencyCode, frozenset[Compartment]] = {}
+    for agency, _, compartments in ((r.agency, r.of, r.compartments) for r in recalled):
+        lost[agency] = lost.get(agency, frozenset()) | compartments
+    return lost
+
+
+def _how(ends: Fact) -> str:
+    if isinstance(ends, ConsentNarrowed):
+        return "narrowed"
+    return "withdrawn" if isinstance(ends, ConsentWithdrawn) else "expired"

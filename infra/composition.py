@@ -35,7 +35,9 @@ if TYPE_CHECKING:
     from ..projections.runner import Runner
     from .bundle.building import Reporter
     from .delivery.acknowledging import AcknowledgementReader
+    from .delivery.deleting import Deletions
     from .delivery.escalating import Escalator
+    from .delivery.facts import Facts
     from .delivery.feed import ApiFeed
     from .issuer import EmbeddedIssuer
     from .keys.handles import Keys
@@ -44,7 +46,6 @@ if TYPE_CHECKING:
     from .ledger.sealer import Sealer
     from .ledger.store import LedgerStore
     from .store.event_store import EventStore
-    from .store.following import Follower
     from .webhooks.sending import Patience, Sender
 
 SECRET_SECONDS = 86_400.0
@@ -211,16 +212,20 @@ def writer(on: On) -> Iterator[EventStore]:
 
 
 @contextmanager
-def follower(on: On) -> Iterator[Follower]:
-    """The log, for who follows it."""
-    from .store.following import Follower
+def follower(on: On) -> Iterator[Facts]:
+    """The log with what was told, for who follows it. Where nobody keeps the register, this keeps it."""
+    from .delivery.facts import Facts
+    from .delivery.register import Register
 
     with _node(on, names.FOLLOWING, 4) as node:
-        source = Follower(node.followed)
+        most = node.settings.case_bytes
+        register = Register(node.followed, node.conninfo(FOLLOWER), most)
+        source = Facts(node.followed, node.conninfo(FOLLOWER), register.keep_up, most_bytes=most)
         try:
             yield source
         finally:
-            source.files.close()
+            source.close()
+            register.close()
 
 
 @contextmanager
@@ -243,8 +248,13 @@ def keep_register(on: On, stop: Event) -> None:
     """Keep the register of what was told to whom until told to stop; wait while another does."""
     from .delivery.register import Register
 
-    with _node(on, names.FOLLOWING, 4) as node, follower(node) as source:
-        Register(source, node.conninfo(FOLLOWER)).run(stop)
+    with _node(on, names.FOLLOWING, 4) as node:
+        most = node.settings.case_bytes
+        register = Register(node.followed, node.conninfo(FOLLOWER), most)
+        try:
+            register.run(stop)
+        finally:
+            register.close()
 
 
 @contextmanager
@@ -298,7 +308,16 @@ def escalator(on: On) -> Iterator[Escalator]:
 
 
 @contextmanager
-def runner(on: On, source: Follower) -> Iterator[Runner]:
+def deletions(on: On) -> Iterator[Deletions]:
+    """What asks agencies to delete copies, where a consent ended or something was erased."""
+    from .delivery.deleting import Deletions
+
+    with _node(on, names.ACTING, 4, SERVICE) as node:
+        yield Deletions(node.written, node.follower_pool, now)
+
+
+@contextmanager
+def runner(on: On, source: Facts) -> Iterator[Runner]:
     """What keeps the read models."""
     from .. import projections
     from .lease import Lease

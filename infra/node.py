@@ -11,6 +11,7 @@ from typing import Generic, TypeVar, overload
 from ..api.application.casework import Casework
 from .database import FOLLOWER, SERVICE, Pool, as_role, pool
 from .delivery.bell import Bell
+from .delivery.facts import OnRecord
 from .delivery.telling import Sealing, Tellings
 from .keys.handles import Keys
 from .keys.home import Home
@@ -139,7 +140,8 @@ class Node:
     @Part
     def casework(self) -> Casework:
         """What decides and stores."""
-        return Casework(self.log, self.keys.macs(IDEMPOTENCY), self.settings.case_bytes)
+        register = OnRecord(self.service_pool)
+        return Casework(self.log, self.keys.macs(IDEMPOTENCY), register, self.settings.case_bytes)
 
     @Part
     def sealing(self) -> Sealing:

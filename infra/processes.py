@@ -69,7 +69,12 @@ def api(settings: Settings) -> None:
 def worker(settings: Settings) -> None:
     """Keep the read models, and raise what nobody answers, until told to stop."""
     with _stopped_by_signal() as stop, Node(settings, names.WORKER, role=SERVICE) as node:
-        beside = (lambda: _escalate(node, stop), lambda: _erase(node, stop), lambda: _forget(node, stop))
+        beside = (
+            lambda: _escalate(node, stop),
+            lambda: _erase(node, stop),
+            lambda: _forget(node, stop),
+            lambda: _ask_for_deletion(node, stop),
+        )
         _run(stop, lambda: _project(node, stop), *beside)
 
 
@@ -150,6 +155,12 @@ def _forget(node: Node, stop: Event) -> None:
     from .store.forgetting import keep_forgetting
 
     keep_forgetting(node.follower_pool, timedelta(days=node.settings.idempotency_days), stop)
+
+
+def _ask_for_deletion(node: Node, stop: Event) -> None:
+    """Ask agencies to delete copies, as the register says that they have to."""
+    with composition.deletions(node) as deletions:
+        deletions.run(stop)
 
 
 def _escalate(node: Node, stop: Event) -> None:

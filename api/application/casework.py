@@ -9,7 +9,7 @@ from ...domain.access import basis_of
 from ...domain.casefile.deciding import require_known
 from ...domain.casefile.state import Case, compartments_named
 from ...domain.compartment import Compartment
-from ...domain.disclosure import Written, still_readable
+from ...domain.disclosure import Remembered, Written, still_readable
 from ...domain.erasure import ErasureRecorded
 from ...domain.fact import Act, CaseId, Fact
 from ...domain.memory import Memory
@@ -18,7 +18,7 @@ from .consequences import Step
 from .kinds import CASE, ERASURE, Id, Kind, State
 from .network import Agencies
 from .once import Done, KeyReused, Once, Sent
-from .ports import CASE_BYTES, Changes, Gone, Log, Macs, Moved, UsedBefore
+from .ports import CASE_BYTES, Changes, Gone, Log, Macs, Moved, OnRecord, UsedBefore
 
 STATE_BYTES, EVENT_BYTES = 3_000, 700
 """What a state weighs, and what it grows by with each event: rather too much than too little."""
@@ -41,9 +41,11 @@ class VersionMismatch(Exception):
 class Casework:
     """Handles commands, and knows the cases. Safe to share between threads."""
 
-    def __init__(self, log: Log, macs: Macs, most_bytes: int = CASE_BYTES) -> None:
-        """`most_bytes` is the memory for the states that it remembers."""
+    def __init__(self, log: Log, macs: Macs, register: OnRecord | None = None, most_bytes: int = CASE_BYTES) -> None:
+        """`register` says what is on record of what was told; where there is none, nothing is, and what follows from
+        the end of a consent is worked out from the log. `most_bytes` is the memory for the states that it remembers."""
         self._log = log
+        self._register = register
         self.network = Agencies(log)
         self._once = Once(log, macs)
         self._states: Memory[UUID, Any] = Memory(most_bytes, _weight)
@@ -183,6 +185,10 @@ class Casework:
         record = self.erasure(erasure)
         if record is not None:
             self._log.erase(record.case, record.version, compartments_named(record.compartments))
+
+    def on_record(self, case: UUID) -> tuple[int, Sequence[Remembered]]:
+        """How far the register followed the log, and what it has on record of the case, as it came about."""
+        return self._register.of_all(case) if self._register is not None else (0, ())
 
     def written(self, case: UUID) -> Sequence[Written]:
         """The case's events, their coordination opened. For callers that check what may be shown."""

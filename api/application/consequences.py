@@ -9,8 +9,8 @@ from ...domain import erasure as erasures
 from ...domain import recall
 from ...domain.case.erasure import ApproveErasure, CaseErased
 from ...domain.case.lifecycle import AbsorbDuplicate, MergeCase
-from ...domain.casefile.state import Case
-from ...domain.disclosure import Written
+from ...domain.casefile.state import Case, compartments_named
+from ...domain.disclosure import Knowledge, Remembered, Written
 from ...domain.fact import Act, AgencyCode, CaseId, Fact
 from ...domain.refusal import Unknown
 from .network import Agencies
@@ -30,6 +30,10 @@ class Cases(Protocol):
 
     def written(self, case: UUID) -> Sequence[Written]:
         """The case's events, their coordination opened."""
+        ...
+
+    def on_record(self, case: UUID) -> tuple[int, Sequence[Remembered]]:
+        """How far the register followed the log, and what it has on record of the case."""
         ...
 
     def destroy(self, erasure: UUID) -> None:
@@ -68,7 +72,10 @@ def absorb(step: Step[CaseId], merge: Fact) -> Sequence[Changes]:
 def record_erasure(step: Step[CaseId], erased: Fact) -> Sequence[Changes]:
     """What remains of an erasure."""
     assert isinstance(erased, CaseErased)
-    events = erasures.record(step.id, erased, _whole(step), step.act, step.casework.network)
+    known, gone = _known(step), compartments_named(erased.compartments)
+    assert known.case is not None
+    told = [agency for agency, versions in known.told.items() if any(gone & these for these in versions.values())]
+    events = erasures.record(step.id, erased, known.case, told, step.act, step.casework.network)
     return [Changes(erasures.erasure_stream(erased.erasure), 0, events)]
 
 
@@ -76,9 +83,12 @@ def recall_copies(step: Step[CaseId], ended: Fact) -> Sequence[Changes]:
     """Who has to delete copies as a consent ends."""
     if ended is not step.events[0]:
         return []
-    asked = recall.record(step.id, step.events, _whole(step), step.act, step.casework.network)
-    stream = erasures.erasure_stream(recall.recall_id(step.id, step.version + 1))
-    return [Changes(stream, 0, asked)] if asked else []
+    known, version = _known(step), step.version + 1
+    after = cases.fold(step.events, known.case)
+    assert after is not None
+    lost = recall.by_agency(known.ended(after, step.act.at))
+    asked = recall.record(step.id, version, ended, step.act.actor, after.lead, lost, step.act)
+    return [Changes(erasures.erasure_stream(recall.recall_id(step.id, version)), 0, asked)] if asked else []
 
 
 def destroy_keys(casework: Cases, case: CaseId, approved: Fact) -> None:
@@ -93,9 +103,14 @@ def forget_agency(casework: Cases, code: AgencyCode, said: Fact) -> None:
     casework.network.forget(code)
 
 
-def _whole(step: Step[CaseId]) -> Sequence[Written]:
-    """All of the case before the step. Raises Moved where the case moved on."""
+def _known(step: Step[CaseId]) -> Knowledge:
+    """The case before the step, with what is on record of what was told of it; and what the register did not follow
+    yet, by the rule that it will be told by. Raises Moved where the case moved on."""
     written = step.casework.written(step.id)
     if len(written) != step.version:
         raise Moved
-    return written
+    reached, facts = step.casework.on_record(step.id)
+    known = Knowledge.remembered([w for w in written if w.position <= reached], facts)
+    for later in written[len(known.written) :]:
+        known.learn(later)
+    return known

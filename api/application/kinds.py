@@ -12,7 +12,7 @@ from ...domain import case as cases
 from ...domain import erasure as erasures
 from ...domain.agency import agency_stream
 from ...domain.agency_state import Agency
-from ...domain.case.consents import ConsentNarrowed, ConsentWithdrawn
+from ...domain.case.consents import ENDS
 from ...domain.case.erasure import ApproveErasure, CaseErased
 from ...domain.case.lifecycle import MergeCase
 from ...domain.casefile.deciding import Network, require_known
@@ -85,8 +85,7 @@ CASE: Kind[CaseId, Case] = Kind(
     follows={
         MergeCase: consequences.absorb,
         CaseErased: consequences.record_erasure,
-        ConsentWithdrawn: consequences.recall_copies,
-        ConsentNarrowed: consequences.recall_copies,
+        **dict.fromkeys(ENDS, consequences.recall_copies),
     },
     afterwards={ApproveErasure: consequences.destroy_keys},
 )

@@ -11,8 +11,9 @@ from psycopg.rows import TupleRow
 
 from ...domain.compartment import Compartment
 from ...domain.delivery import ToldSoFar
-from ...domain.disclosure import Written
+from ...domain.disclosure import Remembered, Written
 from ...domain.fact import Act, AgencyCode, Fact
+from ...domain.history import ToldOf
 from .opener import Opener
 
 P = ParamSpec("P")
@@ -55,6 +56,10 @@ class Gone(Exception):
     """The stream was erased: there is nothing to read any more."""
 
 
+class Unreadable(Exception):
+    """A record, or a key, of what is asked for is damaged. Nothing is stored until it is repaired."""
+
+
 class Unavailable(Exception):
     """What is needed to answer is away. It is not known whether anything is stored, or will be."""
 
@@ -81,7 +86,7 @@ class Log(Protocol):
         ...
 
     def read(self, stream: UUID, after: int = 0) -> list[Written]:
-        """The stream's events after a version, their coordination opened. Raises Gone."""
+        """The stream's events after a version, their coordination opened. Raises Gone, Unreadable."""
         ...
 
     def erase(self, stream: UUID, version: int, compartments: Iterable[Compartment]) -> None:
@@ -158,11 +163,24 @@ class Ledger(Protocol):
         ...
 
 
-class Deliveries(Protocol):
+class OnRecord(Protocol):
+    """The register, for what follows from a command: whoever was told."""
+
+    def of_all(self, case: UUID) -> tuple[int, Sequence[Remembered]]:
+        """How far the register followed the log, and what it has on record of a case, as it came about."""
+        ...
+
+
+class Deliveries(OnRecord, Protocol):
     """The register of what was told to whom."""
 
     def told(self, agency: AgencyCode, sequences: Iterable[int]) -> ToldSoFar:
         """How far what the agency was told goes, and the receipts that lie in these deliveries."""
+        ...
+
+    def of_case(self, agency: AgencyCode, case: UUID, position: int) -> Sequence[ToldOf]:
+        """All that is on record of what the agency was told of a case, once the register followed the log up to that
+        position. Raises Unavailable where that takes too long."""
         ...
 
 

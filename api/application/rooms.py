@@ -6,7 +6,20 @@ from .acknowledgements import Acknowledgements
 from .casework import Casework
 from .lists import Lists
 from .network import Agencies
-from .ports import Clock, Documents, Feed, KeyCheck, Ledger, Macs, Messages, Patience, Ports, TokenKeys, Webhooks
+from .ports import (
+    Clock,
+    Deliveries,
+    Documents,
+    Feed,
+    KeyCheck,
+    Ledger,
+    Macs,
+    Messages,
+    Patience,
+    Ports,
+    TokenKeys,
+    Webhooks,
+)
 from .reading import Reading
 
 
@@ -27,6 +40,7 @@ class Rooms(NamedTuple):
     feed: Feed
     webhooks: Webhooks
     within: Patience
+    register: Deliveries
 
     @property
     def network(self) -> Agencies:
@@ -36,7 +50,7 @@ class Rooms(NamedTuple):
     @classmethod
     def on(cls, ports: Ports) -> "Rooms":
         """The application on these adapters."""
-        casework = Casework(ports.log, ports.macs, ports.case_bytes)
+        casework = Casework(ports.log, ports.macs, ports.deliveries, ports.case_bytes)
         return cls(
             casework,
             Reading(casework, ports.log, ports.opener),
@@ -52,4 +66,5 @@ class Rooms(NamedTuple):
             ports.feed,
             ports.webhooks,
             ports.within,
+            ports.deliveries,
         )

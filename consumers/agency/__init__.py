@@ -15,7 +15,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ..wire.envelope import ERASED, AgencyKey, Delivery, service_key
+    from ..wire.envelope import DAMAGED, ERASED, AgencyKey, Delivery, service_key
     from ..wire.kafka.access import KafkaAccess, password_in
     from ..wire.known_events import is_known
     from .inbox.handling import DELETION_ASKED, Deletion, Leaving, NotNow, Rules
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .transports.webhook_source import WebhookSource
 
 __all__ = [
+    "DAMAGED",
     "DELETION_ASKED",
     "ERASED",
     "AgencyKey",
@@ -59,6 +60,7 @@ __all__ = [
 
 _HOMES = {
     "DELETION_ASKED": ".inbox.handling",
+    "DAMAGED": "..wire.envelope",
     "ERASED": "..wire.envelope",
     "AgencyKey": "..wire.envelope",
     "Begin": ".subscribing.replay",

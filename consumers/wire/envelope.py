@@ -126,7 +126,11 @@ class Message(NamedTuple):
 
 
 ERASED = "delivery.Erased"
-"""Topic of the placeholder that goes out for what was erased since: it holds its place in the sequence."""
+"""Topic of the placeholder that goes out for what was erased since, or had to be deleted again: it holds its place in
+the sequence."""
+DAMAGED = "delivery.Damaged"
+"""Topic of the placeholder for what cannot be read now, as the record of it is damaged. Once that is repaired it is
+told under a number of its own."""
 
 
 class AgencyKey:

@@ -5,7 +5,7 @@ Written by `rujukan schemas known`; an agency's side has it instead of the domai
 
 from typing import Final
 
-ERASED: Final = "delivery.Erased"
+PLACEHOLDERS: Final = frozenset({"delivery.Damaged", "delivery.Erased"})
 HIGHEST: Final[dict[str, int]] = {
     "case.ActionAgreed": 1,
     "case.ActionDone": 1,
@@ -20,6 +20,7 @@ HIGHEST: Final[dict[str, int]] = {
     "case.ClockOverdue": 1,
     "case.ClockStarted": 1,
     "case.ConferenceHeld": 1,
+    "case.ConsentExpired": 1,
     "case.ConsentGiven": 1,
     "case.ConsentNarrowed": 1,
     "case.ConsentOverridden": 1,
@@ -77,6 +78,6 @@ HIGHEST: Final[dict[str, int]] = {
 
 
 def is_known(topic: str, schema: int) -> bool:
-    """Whether a delivery of this topic and version can be understood here. The placeholder of what was erased bears the
-    version of what stood there, which need not be known: it holds nothing."""
-    return topic == ERASED or 1 <= schema <= HIGHEST.get(topic, 0)
+    """Whether a delivery of this topic and version can be understood here. A placeholder may bear the version of
+    what stood there, which need not be known: it holds nothing."""
+    return topic in PLACEHOLDERS or 1 <= schema <= HIGHEST.get(topic, 0)

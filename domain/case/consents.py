@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from msgspec import Meta
 from msgspec.structs import replace
 
-from ..authority import CASE_WORK, SUPERVISION
+from ..authority import CASE_WORK, ESCALATION, SUPERVISION
 from ..casefile.deciding import Network, decides, fresh, require_participant
 from ..casefile.evolving import applies
 from ..casefile.state import NOTHING, Case, Consent, compartments_named
@@ -16,7 +16,15 @@ from ..compartment import CompartmentWord, Coordination, Identity, Legal, Psycho
 from ..declaring import Audience, Step, asked, field, happened, name_fields
 from ..fact import Act, ActorId, AgencyCode, ConsentId, Fact, Recipient, Short, Text, recorded
 from ..persistent import put
-from ..refusal import ConsentFromWrongPerson, ConsentNotLive, ConsentWidened, Invalid, NotForThisRole, Unknown
+from ..refusal import (
+    ConsentFromWrongPerson,
+    ConsentNotLive,
+    ConsentWidened,
+    Invalid,
+    NotForThisRole,
+    StillRunning,
+    Unknown,
+)
 from ..words import OF_OTHERS, Words
 
 
@@ -30,7 +38,9 @@ class Scope(Fact, frozen=True, kw_only=True):
     expires_at: Coordination[Annotated[datetime, Meta(tz=True)] | None] = None
 
 
-def _named_in_it(event: "ConsentNarrowed | ConsentWithdrawn", case: Case) -> Mapping[AgencyCode, AgencyKind]:
+def _named_in_it(
+    event: "ConsentNarrowed | ConsentWithdrawn | ConsentExpired", case: Case
+) -> Mapping[AgencyCode, AgencyKind]:
     ever = case.consents[event.consent].ever
     return {
         r.recipient: r.recipient_kind
@@ -115,6 +125,25 @@ class ConsentWithdrawn(Fact, frozen=True, kw_only=True, tag="case.ConsentWithdra
     consent: Coordination[ConsentId]
 
 
+@happened(
+    Words("Masa persetujuan habis", "Consent ran out"),
+    her=Words("Masa persetujuan Anda habis", "Your consent ran out"),
+    means="Waktu yang ditetapkan untuk persetujuan itu sudah lewat, sehingga tidak mencakup apa pun lagi.",
+    step=Step.CONSENT,
+    to=NAMED,
+)
+class ConsentExpired(Fact, frozen=True, kw_only=True, tag="case.ConsentExpired"):
+    """The time that was set for a consent is over, so it covers nothing any more. Since when, `expires_at` says: what
+    it covered could not be opened from then on, also before this was recorded."""
+
+    consent: Coordination[ConsentId]
+    expires_at: Coordination[datetime]
+
+
+ENDS = (ConsentNarrowed, ConsentWithdrawn, ConsentExpired)
+"""Events that end a consent, in whole or in part."""
+
+
 class OverrideFacts(Scope, frozen=True, kw_only=True):
     basis: Coordination[LegalBasis]
     rule: Coordination[Short]
@@ -170,6 +199,13 @@ class WithdrawConsent(Fact, frozen=True, kw_only=True):
     consent: Coordination[ConsentId]
 
 
+@asked(by=ESCALATION)
+class ExpireConsent(Fact, frozen=True, kw_only=True):
+    """Record that a consent ran out."""
+
+    consent: Coordination[ConsentId]
+
+
 @asked(
     "/cases/{case}/consent-overrides",
     by=SUPERVISION,
@@ -210,6 +246,12 @@ def consent_narrowed(case: Case, event: ConsentNarrowed) -> Case:
 
 @applies(ConsentWithdrawn)
 def consent_withdrawn(case: Case, event: ConsentWithdrawn) -> Case:
+    ended = replace(case.consents[event.consent], live=False)
+    return replace(case, consents=put(case.consents, event.consent, ended))
+
+
+@applies(ConsentExpired)
+def consent_expired(case: Case, event: ConsentExpired) -> Case:
     ended = replace(case.consents[event.consent], live=False)
     return replace(case, consents=put(case.consents, event.consent, ended))
 
@@ -265,6 +307,22 @@ def narrow_consent(command: NarrowConsent, case: Case | None, act: Act, network:
 def withdraw_consent(command: WithdrawConsent, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
     _live(require_participant(case, act), command, act)
     return [recorded(ConsentWithdrawn, command, act)]
+
+
+@decides.register
+def expire_consent(command: ExpireConsent, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
+    """The clock ended it already; this puts on record what follows: work that is held, copies that are recalled. So
+    also in a case that was closed: copies lie at agencies all the same."""
+    if act.role is not Role.SYSTEM:
+        raise NotForThisRole(needs=Role.SYSTEM)
+    consent = case.consents.get(command.consent) if case is not None else None
+    if consent is None or consent.expires_at is None:
+        raise Unknown(what="consent")
+    if not consent.live:
+        raise ConsentNotLive(consent=command.consent)
+    if act.at < consent.expires_at:
+        raise StillRunning(due_at=consent.expires_at)
+    return [recorded(ConsentExpired, command, act, expires_at=consent.expires_at)]
 
 
 @decides.register

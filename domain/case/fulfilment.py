@@ -12,7 +12,6 @@ from ..casefile.evolving import applies
 from ..casefile.moves import (
     LEADS_TO,
     PARTIES,
-    WITHDRAWN,
     ReferralMove,
     leads_to,
     moved,
@@ -242,7 +241,7 @@ def fail(command: FailReferral, case: Case | None, act: Act, network: Network) -
     return [recorded(ReferralFailed, command, act)]
 
 
-when_uncovered({S.IN_PROGRESS}, lambda at, id: ReferralHeld(occurred_at=at, referral=id, reason=WITHDRAWN))
+when_uncovered({S.IN_PROGRESS}, lambda at, id, why: ReferralHeld(occurred_at=at, referral=id, reason=why))
 
 
 name_fields(outcome=field("Hasil", "Outcome", ("Hasil", "Outcome")))

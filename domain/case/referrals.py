@@ -20,7 +20,6 @@ from ..casefile.evolving import applies
 from ..casefile.moves import (
     LEADS_TO,
     PARTIES,
-    WITHDRAWN,
     ReferralMove,
     leads_to,
     moved,
@@ -195,7 +194,7 @@ def cancel(command: CancelReferral, case: Case | None, act: Act, network: Networ
     return [recorded(ReferralCancelled, command, act)]
 
 
-when_uncovered(BEFORE_WORK, lambda at, id: ReferralCancelled(occurred_at=at, referral=id, reason=WITHDRAWN))
+when_uncovered(BEFORE_WORK, lambda at, id, why: ReferralCancelled(occurred_at=at, referral=id, reason=why))
 
 
 name_fields(

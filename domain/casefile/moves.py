@@ -102,9 +102,8 @@ def uncovered(case: Case, referral: Referral, act: Act) -> frozenset[Compartment
     return (referral.compartments | {Compartment.COORDINATION}) - allowed
 
 
-Stop = Callable[[datetime, ReferralId], Fact]
+Stop = Callable[[datetime, ReferralId, EndReason], Fact]
 _STOPS: dict[ReferralStatus, Stop] = {}
-WITHDRAWN = EndReason.CONSENT_WITHDRAWN
 
 
 def when_uncovered(states: Iterable[ReferralStatus], stop: Stop) -> None:
@@ -118,7 +117,20 @@ def stop_uncovered(before: Case, after: Case, change: Fact, act: Act) -> Iterabl
     where it did."""
     if after.consents is before.consents:
         return
+    before, ran_out = _before_it_ran_out(before, after, act.at)
+    reason = EndReason.CONSENT_EXPIRED if ran_out else EndReason.CONSENT_WITHDRAWN
     for referral in before.referrals.values():
         stop = _STOPS.get(referral.status)
         if stop is not None and not uncovered(before, referral, act) and uncovered(after, referral, act):
-            yield stop(change.occurred_at, referral.id)
+            yield stop(change.occurred_at, referral.id, reason)
+
+
+def _before_it_ran_out(before: Case, after: Case, at: datetime) -> tuple[Case, bool]:
+    """The case as if what ended in it had no end set, and whether it ended because its time was over: the clock ended
+    its cover before the record did, and what stood on it stops with the record."""
+    ended = {
+        id: replace(consent, expires_at=None)
+        for id, consent in before.consents.items()
+        if consent.live and not after.consents[id].live and consent.expires_at is not None and consent.expires_at <= at
+    }
+    return (replace(before, consents={**before.consents, **ended}), True) if ended else (before, False)

@@ -18,10 +18,11 @@ from ... import projections
 from ...api.application.casework import Casework
 from ...api.application.kinds import CASE
 from ...api.application.ports import Clock, Gone, Moved, Unavailable
+from ...domain.case.consents import ExpireConsent
 from ...domain.case.glass import HIGHEST_REMINDER, RULE, RaiseGlassReview
 from ...domain.case.reminders import HIGHEST_ESCALATION, EscalateReferral, RaiseUndelivered
 from ...domain.casefile.clocks import RaiseClock
-from ...domain.fact import CaseId, ClockId, Fact, GlassId, ReferralId
+from ...domain.fact import CaseId, ClockId, ConsentId, Fact, GlassId, ReferralId
 from ...domain.refusal import Refusal
 from ...projections import deliveries, emergencies, escalations, referral_box
 from ..database import AWAY
@@ -77,6 +78,9 @@ class Escalator:
             unanswered = referral_box.unanswered(db, now, HIGHEST_ESCALATION)
             ran_out = escalations.ran_out(db, now)
             unreviewed = emergencies.unreviewed(db, now, RULE.review, HIGHEST_REMINDER)
+            expired = db.execute(_EXPIRED, (now,)).fetchall()
+        for case, consent in expired:
+            yield Due(case, ExpireConsent(occurred_at=now, consent=ConsentId(consent)))
         for case, referral in late:
             yield Due(case, RaiseUndelivered(occurred_at=now, referral=ReferralId(referral)))
         for case, referral in unanswered:
@@ -98,3 +102,10 @@ class Escalator:
             log.error("not raised: unforeseen %s", where(unforeseen))
             return False
         return True
+
+
+_EXPIRED = (
+    "SELECT case_id, consent FROM delivery.expiries e WHERE expires_at <= %s"
+    " AND NOT EXISTS (SELECT FROM delivery.damaged d WHERE d.stream = e.case_id AND d.repaired_at IS NULL)"
+    " ORDER BY expires_at"
+)

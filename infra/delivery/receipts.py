@@ -1,14 +1,21 @@
-"""How far what an agency was told goes, and the receipts that lie in its deliveries: what an acknowledgement is held
-against."""
+"""What the application asks of the register: how far what an agency was told goes, the receipts that lie in its
+deliveries, which an acknowledgement is held against, and what it was told of a case."""
 
+import time
 from base64 import urlsafe_b64encode
 from collections.abc import Iterable
 from uuid import UUID
 
+from ...api.application.ports import Unavailable
 from ...domain.delivery import ToldSoFar
+from ...domain.history import ToldOf
 from ..database import Pool, acting_for
 from ..keys.home import Macs
 from ..keys.names import DELIVERY_RECEIPT
+from . import facts
+
+BEHIND_SECONDS = 5.0
+"""How long who looks back waits for the register."""
 
 
 class Receipts:
@@ -18,6 +25,7 @@ class Receipts:
     def __init__(self, pool: Pool, macs: Macs) -> None:
         self._pool = pool
         self._macs = macs
+        self.of_all = facts.OnRecord(pool).of_all
 
     def told(self, agency: str, sequences: Iterable[int]) -> ToldSoFar:
         """How far what the agency was told goes, and the receipts that lie in these deliveries, of those there are."""
@@ -28,6 +36,18 @@ class Receipts:
                 (agency, list(sequences)),
             ).fetchall()
         return ToldSoFar(int(row[0]) if row else 0, {s: receipt_of(self._macs, id) for s, id in found})
+
+    def of_case(self, agency: str, case: UUID, position: int) -> list[ToldOf]:
+        """All that is on record of what the agency was told of a case."""
+        give_up = time.monotonic() + BEHIND_SECONDS
+        while True:
+            with self._pool.connection() as db:
+                reached = facts.reached(db).position
+            if reached >= position:
+                return facts.told_of(self._pool, agency, case)
+            if time.monotonic() > give_up:
+                raise Unavailable("the register of what was told is behind")
+            time.sleep(0.02)
 
 
 def receipt_of(macs: Macs, id: UUID) -> str:

@@ -1,9 +1,16 @@
 """The register of what was told to whom: `delivery.told`, one row for each telling.
 
-Who may learn what of an event, the domain's rule says (domain/disclosure.py). The register keeps its answer for ever,
-numbered: 1, 2, 3 … for each agency. That number is the cursor of every transport. It is written once, when the event
-is first followed, because it could not be worked out again: of an erased case nothing can be folded any more, and a
-later version of the rule may answer otherwise; but an agency that holds number 7 must find number 8 behind it.
+Who may learn what of an event, the domain's rule says (domain/disclosure.py), once, when the event is first followed.
+The register keeps the answer for ever, with the version of the rule that gave it, numbered: 1, 2, 3 … for each agency.
+That number is the cursor of every transport. Nobody works it out anew: of an erased case nothing can be folded any
+more, and a later version of the rule may answer otherwise; but an agency that holds number 7 must find number 8 behind
+it, and what lies at an agency lies there by what was told. So the rule itself goes on from what is on record here, and
+so do all who follow behind (facts.py): read models, recall, erasure, looks back.
+
+Beside it stands what had to be deleted again (`recalled`), who is still to be asked for that (`deletions`), when
+consents run out (`expiries`), and whose stream is set aside as it is damaged (`damaged`): it is followed no further, a
+number is kept free for each agency that took part (`gaps`), and everybody else's goes on. Once it is repaired and
+`rujukan damaged --again` asks for it, what was left out is told, under numbers of its own.
 
 One keeper works at a time: a lease, so that one that was halted holds up nobody. Rows and position commit together, and
 only where the position is still the one that the keeper started from, so the effect is exactly once, also where two
@@ -12,6 +19,8 @@ meet.
 
 import logging
 from collections.abc import Iterable, Sequence
+from contextlib import closing
+from datetime import datetime
 from threading import Event
 from typing import NamedTuple
 from uuid import UUID, uuid4
@@ -24,10 +33,18 @@ from ...domain import agency as agencies
 from ...domain import agency_keys, webhook
 from ...domain.agency_keys import KeyRegistered, KeyRetired, ResealingApproved
 from ...domain.agency_state import Agency
-from ...domain.disclosure import Followed, Told
-from ...domain.erasure import DeletionAsked
-from ..store.following import Follower
+from ...domain.case.consents import ConsentExpired, ConsentNarrowed, ConsentWithdrawn, Scope
+from ...domain.casefile.state import compartments_named
+from ...domain.compartment import Compartment
+from ...domain.disclosure import RULE, Followed, Remembered, Told, delivery_id
+from ...domain.erasure import DeletionAsked, ErasureRecorded
+from ..store import following
+from ..store.event_store import Damage, EventStore
+from ..store.following import AWAY, Follower, Learning
+from ..unforeseen import where
 from ..webhooks import rows as webhook_rows
+from . import facts
+from .facts import bits, from_bits
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +53,8 @@ STANDBY_SECONDS = 0.5
 LOOK_SECONDS = 1.0
 CHANNEL = "told"
 NOTIFICATION_BYTES = 7000
+OF_CONSENTS = ("case.ConsentGiven", "case.ConsentOverridden", "case.ConsentNarrowed", "case.ConsentWithdrawn")
+"""Topics that say when a consent runs out, of before that was kept here."""
 
 
 class _Row(NamedTuple):
@@ -49,29 +68,56 @@ class _Row(NamedTuple):
     case: UUID
     compartments: int
     key_id: str
-    told_at: object
+    told_at: datetime
     id: UUID
+    rule: str
 
 
 class Deposed(Exception):
     """Another keeper went on meanwhile."""
 
 
+class _Written(NamedTuple):
+    """What a batch adds to the register."""
+
+    rows: list[_Row]
+    keys: dict[str, str | None]
+    resealings: list[tuple[int, str, list[str], int]]
+    of_webhooks: list[Followed]
+    recalled: list[tuple[str, int, int, UUID, int, int, datetime]]
+    deletions: list[tuple[int, str, UUID, int, int]]
+    erased: list[tuple[int, ErasureRecorded]]
+    expiries: dict[tuple[UUID, UUID], datetime | None]
+    """(case, consent) → when it runs out; None where that is no matter any more."""
+    gaps: list[tuple[str, int, int, UUID, str]]
+
+    @classmethod
+    def nothing(cls) -> "_Written":
+        return cls([], {}, [], [], [], [], [], {}, [])
+
+
 class Register:
     """Keeps the register. Belongs to one thread, and to one connection of its own."""
 
-    def __init__(self, source: Follower, conninfo: str) -> None:
-        self._source = source
+    def __init__(self, store: EventStore, conninfo: str, most_bytes: int = following.CASE_BYTES) -> None:
+        """`most_bytes` is the memory for cases."""
+        self._store = store
+        self._most_bytes = most_bytes
         self._conninfo = conninfo
         self._id = uuid4()
         self._sequences: dict[str, int] = {}
         self._keys: dict[str, str] = {}
         self._n = 0
+        self._at = -1
+        """The position at which what is known here of cases stands."""
+        self._damage: list[Damage] = []
+        self._learning = Learning(store, self._recorded, most_bytes)
+        self._source = Follower(store, self._learning, self._damage.append)
+        self._db: Connection[TupleRow] | None = None
 
     def run(self, stop: Event) -> None:
         """Keep the register until told to stop; wait while another does. Raises what broke the connection."""
-        with psycopg.connect(self._conninfo, autocommit=True) as db:
-            db.execute(HALTED)
+        with closing(self._connect()) as db:
             while not stop.is_set():
                 if not self._hold(db):
                     stop.wait(STANDBY_SECONDS)
@@ -80,7 +126,38 @@ class Register:
                     self._keep(db, stop)
                 except Deposed:
                     log.info("another keeps the register")
-            db.execute("UPDATE delivery.reached SET until = now() WHERE keeper = %s", (self._id,))
+            self._release(db)
+
+    def keep_up(self) -> None:
+        """Follow the log to its end where nobody else keeps the register now; for who needs it kept, and is not its
+        keeper. Raises what broke the connection."""
+        if self._db is None or self._db.closed:
+            self._db = self._connect()
+        if not self._hold(self._db):
+            return
+        try:
+            reached = self._load(self._db)
+            while found := self._store.recorder.select_notifications(reached, following.PAGE, inclusive_of_start=False):
+                now = found[-1].id
+                self._take(self._db, self._source.take(found), reached, now)
+                reached = now
+            self._take_up(self._db, reached)
+        except Deposed:
+            log.info("another keeps the register")
+        finally:
+            if not self._db.closed and not self._db.broken:
+                self._release(self._db)
+
+    def close(self) -> None:
+        """Ends it: nothing holds what it knows of the cases."""
+        self._learning.close()
+        if self._db is not None:
+            self._db.close()
+
+    def _connect(self) -> Connection[TupleRow]:
+        db = psycopg.connect(self._conninfo, autocommit=True)
+        db.execute(HALTED)
+        return db
 
     def _keep(self, db: Connection[TupleRow], stop: Event) -> None:
         reached = self._load(db)
@@ -91,84 +168,246 @@ class Register:
                 reached = now
             elif not self._hold(db):
                 raise Deposed
+            else:
+                self._take_up(db, reached)
 
     def _hold(self, db: Connection[TupleRow]) -> bool:
         """Keep the lease, or take it where it is free."""
         return bool(db.execute(_HOLD, {"id": self._id, "seconds": LEASE_SECONDS}).rowcount)
+
+    def _release(self, db: Connection[TupleRow]) -> None:
+        db.execute("UPDATE delivery.reached SET until = now() WHERE keeper = %s", (self._id,))
 
     def _load(self, db: Connection[TupleRow]) -> int:
         with db.transaction():
             db.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")  # as it was after one commit
             self._keys = dict(db.execute("SELECT agency, key_id FROM delivery.sealing_keys").fetchall())
             self._sequences = dict(db.execute("SELECT agency, sequence FROM delivery.heads").fetchall())
-            found = db.execute("SELECT position, (SELECT coalesce(max(n), 0) FROM delivery.told) FROM delivery.reached")
-            reached, self._n = found.fetchone() or (0, 0)
-        return int(reached)
+            reached, aside = facts.reached(db)
+            row = db.execute(
+                "SELECT (SELECT coalesce(max(n), 0) FROM delivery.told), expiries_known FROM delivery.reached"
+            ).fetchone()
+            self._n, expiries_known = row or (0, True)
+        if reached != self._at:  # another went on meanwhile: what is known here of cases may be behind
+            self._learning.close()
+            self._learning = Learning(self._store, self._recorded, self._most_bytes)
+        self._source = Follower(self._store, self._learning, self._damage.append, aside)
+        self._at = reached
+        if not expiries_known:
+            self._find_expiries(db, reached)
+        return reached
 
-    def _take(self, db: Connection[TupleRow], batch: Sequence[Followed], before: int, reached: int) -> None:
-        """Write down what these events let agencies know. Whatever fails, the next keeper starts where the last
-        commit ended. Raises Deposed."""
-        cases = {_case_of(told) for followed in batch for told in followed.tell}
-        counts: dict[tuple[UUID, str], int] = {}
-        if cases:
-            found = db.execute(
-                "SELECT case_id, agency, max(case_sequence) FROM delivery.told WHERE case_id = ANY(%s)"
-                " GROUP BY case_id, agency",
-                (list(cases),),
-            )
-            counts = {(case, agency): count for case, agency, count in found}
-        rows: list[_Row] = []
-        changed: dict[str, str | None] = {}
-        resealings: list[tuple[int, str, list[str], int]] = []
-        of_webhooks: list[Followed] = []
-        for followed in batch:
-            match followed.written.event:
-                case agencies.AgencyRegistered() | KeyRegistered() | KeyRetired():
-                    changed |= self._key_after(followed)
-                case ResealingApproved():
-                    resealings += self._resealing(followed)
-                case event if isinstance(event, webhook.EVENTS):
-                    of_webhooks.append(followed)
-            rows += (self._row(told, followed, counts) for told in followed.tell)
+    def _recorded(self, case: UUID) -> Iterable[Remembered]:
+        with self._store.pool.connection() as db:
+            return facts.of_case(db, case)
+
+    def _take(
+        self,
+        db: Connection[TupleRow],
+        batch: Sequence[Followed],
+        before: int,
+        reached: int,
+        *,
+        again: UUID | None = None,
+    ) -> None:
+        """Write down what these events let agencies know, and what they have to delete. Whatever fails, the next keeper
+        starts where the last commit ended. `again`: they are of a stream that was set aside, and some of it may be on
+        record. Raises Deposed."""
+        self._at = -1  # until it is committed, what is known here is ahead of what is on record
+        new = self._worked_out(db, batch, again)
+        damage, self._damage[:] = list(self._damage), []
+        for problem in damage:
+            log.error("set aside: a record of a stream, at position %d: %s", problem.position, problem.why)
+            self._keep_numbers(db, problem, new)
         with db.transaction():
             params = {"id": self._id, "seconds": LEASE_SECONDS, "before": before, "reached": reached}
             if not db.execute(_REACHED, params).rowcount:
                 raise Deposed
-            heads = {row.agency: row.sequence for row in rows}
-            if rows:
-                db.cursor(binary=True).execute(_INSERT, [list(column) for column in zip(*rows, strict=True)])
-                db.execute(_HEADS, (list(heads), list(heads.values())))
-            for agency, key in changed.items():
-                db.execute("DELETE FROM delivery.sealing_keys WHERE agency = %s", (agency,))
-                if key is not None:
-                    db.execute("INSERT INTO delivery.sealing_keys VALUES (%s, %s)", (agency, key))
-            for followed in of_webhooks:
-                self._webhook(db, followed)
-            if resealings:
-                db.cursor().executemany(_RESEAL, resealings)
-            if rows or resealings:
-                told = [*heads, *(agency for _, agency, _, _ in resealings)]
-                db.execute("SELECT pg_notify(%s, %s)", (CHANNEL, _named(told)))
+            self._write(db, new, damage)
+            if again is not None:
+                db.execute(_REPAIRED, (again,))
+            db.execute("SELECT pg_notify(%s, '')", (facts.FOLLOWED,))
+        self._at = reached
+        self._learning.settle()
+
+    def _worked_out(self, db: Connection[TupleRow], batch: Sequence[Followed], again: UUID | None) -> _Written:
+        new = _Written.nothing()
+        cases = {_case_of(told) for followed in batch for told in followed.tell}
+        counts = _counts(db, cases)
+        known = _ids(db, again) if again is not None else frozenset()
+        for followed in batch:
+            written = followed.written
+            try:
+                match written.event:
+                    case agencies.AgencyRegistered() | KeyRegistered() | KeyRetired():
+                        new.keys.update(self._key_after(followed))
+                    case ResealingApproved():
+                        new.resealings.extend(self._resealing(followed))
+                    case ErasureRecorded() as erased:
+                        new.erased.append((written.position, erased))
+                    case event if isinstance(event, webhook.EVENTS):
+                        new.of_webhooks.append(followed)
+                    case event:
+                        new.expiries.update(_expiry(written.stream, event))
+            except AWAY:
+                raise
+            except Exception as problem:  # the agency's own stream does not open
+                at = written.position, written.stream, written.version, written.topic
+                self._damage.append(Damage(*at, where(problem)))
+                continue
+            new.rows.extend(self._row(told, followed, counts) for told in followed.tell if told.id not in known)
+            lost: dict[str, frozenset[Compartment]] = {}
+            for recall in followed.recall:
+                of = recall.agency, recall.of.position, written.position, written.stream
+                new.recalled.append((*of, bits(recall.compartments), self._n, written.at))
+                lost[recall.agency] = lost.get(recall.agency, frozenset()) | recall.compartments
+            for agency, compartments in lost.items():
+                asked = bits(compartments - {Compartment.COORDINATION})
+                new.deletions.append((written.position, agency, written.stream, written.version, asked))
+        return new
+
+    def _keep_numbers(self, db: Connection[TupleRow], damage: Damage, new: _Written) -> None:
+        """Each agency that was told of the case has a number kept free: there it learns that something is missing."""
+        told = {row.agency for row in new.rows if row.case == damage.stream}
+        rows = db.execute("SELECT DISTINCT agency FROM delivery.told WHERE stream = %s", (damage.stream,)).fetchall()
+        counts = _counts(db, {damage.stream})
+        for row in new.rows:
+            if row.case == damage.stream:
+                counts[row.case, row.agency] = row.case_sequence
+        for agency in sorted(told | {agency for (agency,) in rows}):
+            about = agency, damage.position, damage.position, damage.stream, damage.stream, frozenset[Compartment]()
+            row = self._numbered(*about, datetime.now().astimezone(), delivery_id(agency, damage.position, ()), counts)
+            new.rows.append(row)
+            new.gaps.append((agency, row.sequence, row.position, row.stream, damage.why))
+
+    def _write(self, db: Connection[TupleRow], new: _Written, damage: Sequence[Damage]) -> None:
+        heads = {row.agency: row.sequence for row in new.rows}
+        many = db.cursor(binary=True)
+        if new.rows:
+            many.execute(_INSERT, [list(column) for column in zip(*new.rows, strict=True)])
+            db.execute(_HEADS, (list(heads), list(heads.values())))
+        for agency, key in new.keys.items():
+            db.execute("DELETE FROM delivery.sealing_keys WHERE agency = %s", (agency,))
+            if key is not None:
+                db.execute("INSERT INTO delivery.sealing_keys VALUES (%s, %s)", (agency, key))
+        for followed in new.of_webhooks:
+            self._webhook(db, followed)
+        cursor = db.cursor()
+        cursor.executemany(_RESEAL, new.resealings)
+        cursor.executemany(_RECALLED, new.recalled)
+        cursor.executemany(_DELETION, new.deletions)
+        cursor.executemany(_GAP, new.gaps)
+        for position, erased in new.erased:
+            gone = compartments_named(erased.compartments)
+            about = {"at": position, "stream": erased.case, "version": erased.version, "gone": bits(gone)}
+            db.execute(_ERASED, about)
+            if Compartment.COORDINATION in gone:
+                db.execute("DELETE FROM delivery.expiries WHERE case_id = %s", (erased.case,))
+        for (case, consent), at in new.expiries.items():
+            db.execute("DELETE FROM delivery.expiries WHERE case_id = %s AND consent = %s", (case, consent))
+            if at is not None:
+                db.execute("INSERT INTO delivery.expiries VALUES (%s, %s, %s)", (case, consent, at))
+        facts.set_aside(db, damage)
+        if new.rows or new.resealings:
+            told = [*heads, *(agency for _, agency, _, _ in new.resealings)]
+            db.execute("SELECT pg_notify(%s, %s)", (CHANNEL, _named(told)))
+
+    def _take_up(self, db: Connection[TupleRow], reached: int) -> None:
+        """Follow streams that were set aside, where somebody says that they are repaired, up to where the others are;
+        and tell anew what stands at numbers that could not be opened."""
+        for stream, version in db.execute(_ASKED).fetchall():
+            log.info("a stream that was set aside is taken up again")
+            try:
+                batch = self._left_out(stream, version, reached)
+            except AWAY:
+                raise
+            except Exception as problem:
+                db.execute(
+                    "UPDATE delivery.damaged SET asked_at = NULL, why = %s WHERE stream = %s", (where(problem), stream)
+                )
+                continue
+            self._source.aside.pop(stream, None)
+            self._learning.forget(stream)
+            self._take(db, batch, reached, reached, again=stream)
+            self._tell_again(db, stream, reached)
+
+    def _left_out(self, stream: UUID, version: int, reached: int) -> list[Followed]:
+        """The stream's events from that version on, worked out as they would have been. Raises what is still wrong."""
+        with self._store.pool.connection() as db:
+            missing = db.execute(_MISSING, (stream,)).fetchall()
+        self._store.open_at({position: from_bits(compartments) for *_, position, compartments, _, _ in missing})
+        opened = [o for o in self._store.read(stream) if o.position <= reached]
+        later = [o for o in opened if o.version >= version]
+        if not later:
+            return []
+        with self._store.pool.connection() as db:
+            before = facts.of_case(db, stream, later[0].position)
+        learning = Learning(self._store, lambda _: before)
+        try:
+            return [learning.follow(o) for o in later]
+        finally:
+            learning.close()
+
+    def _tell_again(self, db: Connection[TupleRow], stream: UUID, reached: int) -> None:
+        """Tell what could not be opened when its turn came, as far as it need not be deleted since, under numbers of
+        its own."""
+        rows: list[_Row] = []
+        counts = _counts(db, {stream})
+        found = db.execute(_MISSING, (stream,)).fetchall()
+        for agency, sequence, at_position, position, compartments, case, told_at in found:
+            if compartments:
+                id = delivery_id(agency, position, from_bits(compartments), again=sequence)
+                about = agency, at_position, position, stream, case, from_bits(compartments)
+                rows.append(self._numbered(*about, told_at, id, counts))
+        with db.transaction():
+            params = {"id": self._id, "seconds": LEASE_SECONDS, "before": reached, "reached": reached}
+            if not db.execute(_REACHED, params).rowcount:
+                raise Deposed
+            self._write(db, _Written.nothing()._replace(rows=rows), ())
+            db.execute(_TOLD_AGAIN, (stream,))
+
+    def _find_expiries(self, db: Connection[TupleRow], reached: int) -> None:
+        """When consents run out that were given before that was kept here."""
+        found: dict[tuple[UUID, UUID], datetime | None] = {}
+        position = 0
+        while page := self._store.recorder.select_notifications(
+            position, following.PAGE, reached, OF_CONSENTS, inclusive_of_start=False
+        ):
+            position = page[-1].id
+            for opened in self._store.open_each(page):
+                if not isinstance(opened, Damage):
+                    found |= _expiry(opened.stream, opened.event)
+        with db.transaction():
+            for (case, consent), at in found.items():
+                if at is not None:
+                    db.execute(
+                        "INSERT INTO delivery.expiries VALUES (%s, %s, %s) ON CONFLICT DO NOTHING", (case, consent, at)
+                    )
+            db.execute("UPDATE delivery.reached SET expiries_known = true")
 
     def _row(self, told: Told, followed: Followed, counts: dict[tuple[UUID, str], int]) -> _Row:
-        case = _case_of(told)
+        at, of = followed.written, told.of
+        about = told.agency, at.position, of.position, of.stream, _case_of(told), told.compartments
+        return self._numbered(*about, at.at, told.id, counts)
+
+    def _numbered(
+        self,
+        agency: str,
+        at_position: int,
+        position: int,
+        stream: UUID,
+        case: UUID,
+        compartments: frozenset[Compartment],
+        told_at: datetime,
+        id: UUID,
+        counts: dict[tuple[UUID, str], int],
+    ) -> _Row:
         self._n += 1
-        sequence = self._sequences[told.agency] = self._sequences.get(told.agency, 0) + 1
-        count = counts[case, told.agency] = counts.get((case, told.agency), 0) + 1
-        return _Row(
-            self._n,
-            told.agency,
-            sequence,
-            count,
-            followed.written.position,
-            told.of.position,
-            told.of.stream,
-            case,
-            sum(1 << c for c in told.compartments),
-            self._keys.get(told.agency, ""),
-            followed.written.at,
-            told.id,
-        )
+        sequence = self._sequences[agency] = self._sequences.get(agency, 0) + 1
+        count = counts[case, agency] = counts.get((case, agency), 0) + 1
+        key = self._keys.get(agency, "")
+        at = at_position, position, stream, case, bits(compartments)
+        return _Row(self._n, agency, sequence, count, *at, key, told_at, id, RULE)
 
     def _webhook(self, db: Connection[TupleRow], followed: Followed) -> None:
         """The webhook goes on as this event of the agency's stream says."""
@@ -179,7 +418,7 @@ class Register:
     def _agency_after(self, followed: Followed) -> Agency | None:
         """The agency after this event of its stream."""
         written = followed.written
-        return agencies.fold(o.event for o in self._source.store.read(written.stream, upto=written.version))
+        return agencies.fold(o.event for o in self._store.read(written.stream, upto=written.version))
 
     def _key_after(self, followed: Followed) -> dict[str, str | None]:
         """The agency's key after this event of its stream."""
@@ -197,7 +436,7 @@ class Register:
         """The history that an approved re-sealing has published again: all that was told so far under keys whose
         successor it changed."""
         written = followed.written
-        events = [o.event for o in self._source.store.read(written.stream, upto=written.version)]
+        events = [o.event for o in self._store.read(written.stream, upto=written.version)]
         before, after = agencies.fold(events[:-1]), agencies.fold(events)
         if before is None or after is None or not self._sequences.get(after.code):
             return []
@@ -215,17 +454,77 @@ def _case_of(told: Told) -> UUID:
     return event.case if isinstance(event, DeletionAsked) else told.of.stream
 
 
+def _counts(db: Connection[TupleRow], cases: Iterable[UUID]) -> dict[tuple[UUID, str], int]:
+    """(case, agency) → how much the agency was told of it."""
+    cases = list(cases)
+    if not cases:
+        return {}
+    found = db.execute(
+        "SELECT case_id, agency, max(case_sequence) FROM delivery.told WHERE case_id = ANY(%s)"
+        " GROUP BY case_id, agency",
+        (cases,),
+    )
+    return {(case, agency): count for case, agency, count in found}
+
+
+def _ids(db: Connection[TupleRow], stream: UUID) -> frozenset[UUID]:
+    """What is on record of a stream."""
+    return frozenset(id for (id,) in db.execute("SELECT id FROM delivery.told WHERE stream = %s", (stream,)))
+
+
+def _expiry(case: UUID, event: object) -> dict[tuple[UUID, UUID], datetime | None]:
+    """When the consent runs out that the event is about."""
+    if isinstance(event, ConsentWithdrawn | ConsentExpired):
+        return {(case, event.consent): None}
+    if isinstance(event, Scope) and (event.expires_at is not None or isinstance(event, ConsentNarrowed)):
+        return {(case, event.consent): event.expires_at}
+    return {}
+
+
 _INSERT = """
     INSERT INTO delivery.told (n, agency, sequence, case_sequence, at_position, position, stream, case_id, compartments,
-      key_id, told_at, id)
+      key_id, told_at, id, rule)
     SELECT * FROM unnest(%b::int8[], %b::text[], %b::int8[], %b::int8[], %b::int8[], %b::int8[], %b::uuid[], %b::uuid[],
-      %b::int4[], %b::text[], %b::timestamptz[], %b::uuid[])
+      %b::int4[], %b::text[], %b::timestamptz[], %b::uuid[], %b::text[])
 """
 _HEADS = (
     "INSERT INTO delivery.heads (agency, sequence) SELECT * FROM unnest(%s::text[], %s::bigint[])"
     " ON CONFLICT (agency) DO UPDATE SET sequence = excluded.sequence"
 )
 _RESEAL = "INSERT INTO delivery.resealings (position, agency, keys, upto) VALUES (%s, %s, %s, %s)"
+_RECALLED = (
+    "INSERT INTO delivery.recalled (agency, position, at_position, case_id, compartments, upto, recalled_at)"
+    " VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING"
+)
+_DELETION = (
+    "INSERT INTO delivery.deletions (at_position, agency, stream, version, compartments) VALUES (%s, %s, %s, %s, %s)"
+    " ON CONFLICT DO NOTHING"
+)
+_GAP = (
+    "INSERT INTO delivery.gaps (agency, sequence, position, stream, why) VALUES (%s, %s, %s, %s, %s)"
+    " ON CONFLICT DO NOTHING"
+)
+_ERASED = """
+    INSERT INTO delivery.deletions (at_position, agency, stream, version, compartments)
+    SELECT %(at)s, agency, %(stream)s, %(version)s, %(gone)s FROM delivery.told
+      WHERE stream = %(stream)s AND case_id = %(stream)s AND compartments & %(gone)s <> 0 GROUP BY agency
+    ON CONFLICT DO NOTHING
+"""
+_ASKED = (
+    "SELECT stream, version FROM delivery.damaged WHERE asked_at IS NOT NULL AND repaired_at IS NULL ORDER BY since"
+)
+_REPAIRED = "UPDATE delivery.damaged SET repaired_at = clock_timestamp() WHERE stream = %s"
+_TOLD_AGAIN = """
+    UPDATE delivery.gaps g SET told_again = (SELECT h.sequence FROM delivery.heads h WHERE h.agency = g.agency)
+    WHERE stream = %s AND told_again IS NULL
+"""
+_MISSING = """
+    SELECT t.agency, t.sequence, t.at_position, t.position, t.compartments & ~coalesce((SELECT bit_or(r.compartments)
+        FROM delivery.recalled r WHERE r.agency = t.agency AND r.position = t.position AND r.upto >= t.n), 0),
+      t.case_id, t.told_at
+    FROM delivery.gaps g JOIN delivery.told t ON t.agency = g.agency AND t.sequence = g.sequence
+    WHERE g.stream = %s AND g.told_again IS NULL ORDER BY t.n
+"""
 HALTED = "SET idle_in_transaction_session_timeout = '3s'"
 """The server ends the transaction of a process that was halted in the middle of it: others wait for its locks."""
 _HOLD = """

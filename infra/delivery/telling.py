@@ -1,11 +1,16 @@
 """Tellings, read from the register and sealed: the same for every transport.
 
 A telling is sealed whenever it is sent, to the key that the agency had when it was told. So whoever registers a new key
-is not handed the history: that takes two people (`agency.ResealingApproved`). What was erased since goes out as a
-placeholder, so that the sequence an agency counts has no holes.
+is not handed the history: that takes two people (`agency.ResealingApproved`).
 
-What cannot be sealed, because the key is none or the event does not open, holds up the agency that it is for: nothing
-may overtake it. It holds up nobody else.
+Whatever is told again obeys what holds today, by whatever way: first subscription, replay, refill, webhook, re-sealing
+all open here. What was erased or recalled since goes out as a placeholder, so that the sequence an agency counts has no
+holes. And while a consent of a case has ended behind what the register followed, or ran out, nothing of that case is
+sealed: what follows from the end comes first, in a moment.
+
+What cannot be sealed because the agency's key is none holds up the agency that it is for: nothing may overtake it. It
+holds up nobody else. An event that does not open, because its record or a key is damaged, holds up nobody: a
+placeholder says so at its number, the register keeps it in mind (`gaps`), and tells it anew once it is repaired.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,7 +24,7 @@ from msgspec import Raw, Struct
 
 from ...consumers.publishing.supply import Again, Supplied
 from ...consumers.wire import batch, envelope
-from ...consumers.wire.envelope import ERASED, Attributes, Delivery, Message, Unsigned
+from ...consumers.wire.envelope import DAMAGED, ERASED, Attributes, Delivery, Message, Unsigned
 from ...domain.compartment import Compartment
 from ..database import Pool, acting_for
 from ..keys.handles import Keys, Signer
@@ -28,18 +33,16 @@ from ..keys.names import DELIVERY_RECEIPT, DELIVERY_SIGNATURE, PSEUDONYMS
 from ..store.data_keys import KeyGone
 from ..store.event_store import EventStore
 from ..store.sealed_record import BrokenSeal, Header, Record
+from ..system_act import SYSTEM_AGENCY
 from .agency_keys import BadKey, KeyBook, NotTold
+from .facts import from_bits
 from .receipts import receipt_of
 
-ALL = tuple(Compartment)
-_Shown = dict[tuple[int, int], tuple[Header, Mapping[Compartment, bytes]]]
-"""(position, compartments) → what they show."""
+_Shown = dict[tuple[int, int, int], tuple[Header, Mapping[Compartment, bytes], Sequence[Compartment], str]]
+"""(position, compartments, those recalled) → what they show, what the event has, and what stands in its place where
+that is nothing."""
 READ_AT_ONCE = 64
 """Records are read so many at a time: a note may have half a megabyte."""
-
-
-class NotOpened(NotTold):
-    """The event that it tells of does not open: its record is damaged, or a key is missing that nobody erased."""
 
 
 class Telling(Struct, frozen=True, gc=False):
@@ -57,10 +60,12 @@ class Telling(Struct, frozen=True, gc=False):
     key_id: str
     told_at: datetime
     id: UUID
+    recalled: int = 0
+    """Of the compartments, those that had to be deleted since."""
 
     def told(self) -> frozenset[Compartment]:
-        """The compartments it is told of."""
-        return frozenset(c for c in ALL if self.compartments >> c & 1)
+        """The compartments it is told of, as long as it need not delete them."""
+        return from_bits(self.compartments & ~self.recalled)
 
 
 class Sealing(NamedTuple):
@@ -112,7 +117,7 @@ class Tellings:
                 return []
             found = db.execute(
                 "SELECT t.* FROM unnest(%s::text[], %s::bigint[]) AS w (agency, sent) CROSS JOIN LATERAL"
-                f" ({_SELECT} WHERE agency = w.agency AND sequence > w.sent ORDER BY sequence LIMIT %s) t"
+                f" ({_SELECT} WHERE t.agency = w.agency AND sequence > w.sent ORDER BY sequence LIMIT %s) t"
                 " ORDER BY t.sequence - w.sent, t.position",  # each agency's turn comes round, however far it is behind
                 (list(behind), list(behind.values()), max(1, limit // len(behind))),
             )
@@ -175,21 +180,27 @@ class Tellings:
 
     def seal_all(self, tellings: Sequence[Telling], most: int | None = None) -> Supplied:
         """Agency → its tellings of these, sealed and signed, in order, until they have `most` bytes together. An agency
-        of which one cannot be sealed is named among the problems, and has those before it."""
+        of which one cannot be sealed is named among the problems, and has those before it; so has one of which a case
+        waits for what follows from the end of a consent."""
         unsigned: dict[str, list[Unsigned]] = {}
         problems: dict[str, Exception] = {}
+        waiting: set[str] = set()
         size = 0
         for start in range(0, len(tellings), READ_AT_ONCE):
             if most is not None and size >= most:
                 break
             part = [t for t in tellings[start : start + READ_AT_ONCE] if t.agency not in problems]
             records = self._records({t.position for t in part})
+            ending, aside = self._held(part)
             opened: _Shown = {}
             for telling in part:
-                if telling.agency in problems:
+                if telling.case in ending and telling.stream not in aside:
+                    waiting.add(telling.agency)
+                if telling.agency in problems or telling.agency in waiting:
                     continue
                 try:
-                    sealed = self._sealed(telling, records[telling.position], opened)
+                    record = records[telling.position] if telling.stream not in aside else None
+                    sealed = self._sealed(telling, record, opened)
                 except NotTold as problem:
                     problems[telling.agency] = problem
                     continue
@@ -202,6 +213,20 @@ class Tellings:
             },
             problems,
         )
+
+    def _held(self, tellings: Sequence[Telling]) -> tuple[frozenset[UUID], frozenset[UUID]]:
+        """Of these tellings, the cases of which a consent ended, or ran out, and the register did not follow that yet;
+        and the streams that are set aside: what ended in them nobody knows, so nothing of them is shown."""
+        with self._pool.connection() as db:
+            ending = db.execute(_ENDING, {"cases": list({t.case for t in tellings})}).fetchall()
+            aside = db.execute(_ASIDE, (list({t.stream for t in tellings}),)).fetchall()
+        return frozenset(case for (case,) in ending), frozenset(stream for (stream,) in aside)
+
+    def _damaged(self, telling: Telling) -> None:
+        """Keep in mind that something could not be opened at this number."""
+        row = telling.agency, telling.sequence, telling.position, telling.stream, "a record, or a key, is damaged"
+        with acting_for(self._pool, telling.agency) as db:
+            db.execute(_GAP, row)
 
     def _records(self, positions: set[int]) -> Mapping[int, Record | None]:
         """The records at these positions; None for one that is damaged or not there."""
@@ -217,17 +242,19 @@ class Tellings:
         """A telling, sealed; what it shows of its record is opened once for all agencies that are told the same."""
         agency = telling.agency
         key_id, public = self._keys.key(agency, telling.key_id)
-        if record is None:
-            raise NotOpened(f"what {agency} was told cannot be opened: its record is damaged")
-        same = telling.position, telling.compartments
+        same = telling.position, telling.compartments, telling.recalled
         if same not in opened:
             try:
-                opened[same] = record.header, self._open(telling, record)
-            except (BrokenSeal, KeyGone) as problem:
-                raise NotOpened(f"what {agency} was told cannot be opened: {type(problem).__name__}") from None
-        header, shown = opened[same]
+                if record is None or not telling.compartments:
+                    raise BrokenSeal
+                opened[same] = record.header, self._open(telling, record), sorted(record.held), ERASED
+            except (BrokenSeal, KeyGone):
+                opened[same] = _unreadable(telling), {}, [], DAMAGED
+        header, shown, held, nothing = opened[same]
+        if nothing == DAMAGED and telling.compartments:
+            self._damaged(telling)
         delivery = Delivery(
-            topic=header.topic if shown else ERASED,
+            topic=header.topic if shown else nothing,
             schema=header.schema,
             case=telling.case,
             version=header.version,
@@ -238,7 +265,7 @@ class Tellings:
             actor=header.actor,
             correlation=header.correlation,
             compartments=[c.word for c in shown],
-            withheld=[c.word for c in sorted(record.held) if c not in shown] if shown else [],
+            withheld=[c.word for c in held if c not in shown] if shown else [],
             data=Raw(b"{" + b",".join(s[1:-1] for s in shown.values() if len(s) > 2) + b"}"),
             receipt=receipt_of(self._sealing.macs, telling.id),
         )
@@ -276,10 +303,30 @@ def _parts(messages: Sequence[Unsigned]) -> Iterable[Sequence[Unsigned]]:
     return (messages[i : i + batch.LARGEST] for i in range(0, len(messages), batch.LARGEST))
 
 
+def _unreadable(telling: Telling) -> Header:
+    """What is said of an event whose record cannot be read: what the register knows."""
+    nobody = UUID(int=0)
+    return Header(telling.stream, 0, DAMAGED, 1, telling.told_at, nobody, SYSTEM_AGENCY, nobody, nobody)
+
+
 _SELECT = (
-    "SELECT n, agency, sequence, case_sequence, at_position, position, stream, case_id, compartments, key_id, told_at,"
-    " id"
-    " FROM delivery.told"
+    "SELECT n, t.agency, sequence, case_sequence, at_position, position, stream, case_id, compartments, key_id,"
+    " told_at, id, coalesce((SELECT bit_or(r.compartments) FROM delivery.recalled r"
+    " WHERE r.agency = t.agency AND r.position = t.position AND r.upto >= t.n), 0) AS recalled"
+    " FROM delivery.told t"
+)
+
+_ENDING = """
+    SELECT originator_id FROM log.stored_events
+      WHERE topic IN ('case.ConsentWithdrawn', 'case.ConsentNarrowed', 'case.ConsentExpired')
+        AND notification_id > (SELECT position FROM delivery.reached) AND originator_id = ANY(%(cases)s)
+    UNION
+    SELECT case_id FROM delivery.expiries WHERE expires_at <= now() AND case_id = ANY(%(cases)s)
+"""
+_ASIDE = "SELECT stream FROM delivery.damaged WHERE repaired_at IS NULL AND stream = ANY(%s)"
+_GAP = (
+    "INSERT INTO delivery.gaps (agency, sequence, position, stream, why) VALUES (%s, %s, %s, %s, %s)"
+    " ON CONFLICT DO NOTHING"
 )
 
 _RESEALINGS = (

@@ -11,7 +11,8 @@ from ...consumers.agency.inbox.inbox import SqliteInbox
 from ...consumers.agency.kafka.source import KafkaSource
 from ...consumers.agency.subscribing.subscription import Subscription
 from ...consumers.wire.envelope import AgencyKey, Delivery
-from ..store.following import Follower
+from ..store.event_store import EventStore
+from ..store.following import Follower, Learning
 
 
 class Inboxes:
@@ -80,13 +81,18 @@ class Inboxes:
         inbox.close()
 
 
-def entitled(follower: Follower, agencies: set[str], after: int = 0) -> dict[str, set[str]]:
-    """Agency → the ids of everything that it is to be told, worked out from the log alone."""
+def entitled(store: EventStore, agencies: set[str], after: int = 0) -> dict[str, set[str]]:
+    """Agency → the ids of everything that events after a position let it be told, worked out anew from the log alone,
+    by the rule of this release: the register is not asked."""
     expected: dict[str, set[str]] = {agency: set() for agency in agencies}
-    while batch := follower.after(after):
-        for followed in batch:
-            for told in followed.tell:
-                if told.agency in agencies:
-                    expected[told.agency].add(str(told.id))
-        after = batch[-1].written.position
+    learning = Learning(store, lambda _: ())
+    try:
+        for page in Follower(store, learning).pages(0):
+            for followed in page:
+                if followed.written.position > after:
+                    for told in followed.tell:
+                        if told.agency in agencies:
+                            expected[told.agency].add(str(told.id))
+    finally:
+        learning.close()
     return expected

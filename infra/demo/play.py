@@ -58,7 +58,7 @@ def _play(settings: Settings, console: Console, out: Path | None, log: Path | No
                 proved = court.disclose(settings, console, _client(system), reviewer, told.cases[0])
             with composition.follower(settings) as source:
                 head = source.head()
-                expected = entitled(source, set(keys))
+                expected = entitled(source.store, set(keys))
             with console.status("waiting for the last deliveries and lists"):
                 complete = inboxes.wait_for(expected, WAIT_SECONDS)
                 desk = story.Desk(_client(system), issuer, "rsud", Role.CASE_WORKER, Purpose.CARE)

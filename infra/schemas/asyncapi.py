@@ -15,7 +15,7 @@ from ...consumers.wire.envelope import CONTENT_TYPE
 from ...consumers.wire.kafka.names import topic_of
 from .described import described, meaning, title
 from .frozen import all_shapes
-from .shapes import ACKNOWLEDGEMENT, CLOUDEVENT, DELIVERY, HEADERS, NUMBER, PLACEHOLDER, Name, Schema
+from .shapes import ACKNOWLEDGEMENT, CLOUDEVENT, DELIVERY, HEADERS, NUMBER, PLACEHOLDERS, Name, Schema
 
 Part = dict[str, Any]
 
@@ -280,7 +280,7 @@ def _carriers() -> Mapping[str, Part]:
 
 def _opened(name: Name) -> Part:
     """A delivery of one event, opened."""
-    schema: Part = {} if name == PLACEHOLDER else {"schema": {"const": name.version}}
+    schema: Part = {} if name in PLACEHOLDERS else {"schema": {"const": name.version}}
     narrowed = {"topic": {"const": name.topic}, **schema, "data": _ref(name)}
     return {
         "name": name.topic,

@@ -12,9 +12,8 @@ from ...domain.field_words import COMPARTMENTS
 from ...domain.words import Words
 from ..report import labels
 from .envelope_words import ACKNOWLEDGEMENT, ATTRIBUTES, DELIVERY, ENVELOPE
-from .shapes import PLACEHOLDER, Name, Schema
-from .words import PLACEHOLDER as PLACEHOLDER_TITLE
-from .words import PLACEHOLDER_MEANS, chapter
+from .shapes import Name, Schema
+from .words import PLACEHOLDERS, chapter
 
 _INDONESIAN = {topic: meaning for step in Step for topic, meaning in chapter(step).items()}
 
@@ -32,8 +31,8 @@ def title(name: Name) -> Words:
     """What a shape is called."""
     if name.topic in ENVELOPE:
         return ENVELOPE[name.topic][0]
-    if name.topic == PLACEHOLDER.topic:
-        return PLACEHOLDER_TITLE
+    if name.topic in PLACEHOLDERS:
+        return PLACEHOLDERS[name.topic][0]
     return Words(labels.event(name.topic, "id"), labels.event(name.topic, "en"))
 
 
@@ -41,8 +40,8 @@ def meaning(name: Name) -> Words:
     """What it means, in a sentence or two."""
     if name.topic in ENVELOPE:
         return ENVELOPE[name.topic][1]
-    if name.topic == PLACEHOLDER.topic:
-        return Words(_INDONESIAN[name.topic], PLACEHOLDER_MEANS)
+    if name.topic in PLACEHOLDERS:
+        return PLACEHOLDERS[name.topic][1]
     english = getdoc(catalogue.TOPICS[name.topic]) or ""
     return Words(_INDONESIAN[name.topic], " ".join(english.split()))
 

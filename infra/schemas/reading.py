@@ -10,7 +10,7 @@ from ...domain.field_words import COMPARTMENTS
 from ...domain.words import Words
 from .described import field_title, meaning, title
 from .frozen import all_shapes
-from .shapes import ACKNOWLEDGEMENT, COMPARTMENT_WORDS, DELIVERY, HEADERS, NUMBER, PLACEHOLDER, Name, Schema
+from .shapes import ACKNOWLEDGEMENT, COMPARTMENT_WORDS, DELIVERY, HEADERS, NUMBER, PLACEHOLDERS, Name, Schema
 from .words import LEAD_IS_TOLD, chapter, told_to
 
 RULES: tuple[tuple[str, str], ...] = (
@@ -96,7 +96,7 @@ def entry(name: Name, shape: Schema) -> Article:
     """What a person reads of one shape."""
     told: list[Words] = []
     if name.is_event:
-        told = told_to(None if name == PLACEHOLDER else catalogue.TOPICS[name.topic])
+        told = told_to(None if name in PLACEHOLDERS else catalogue.TOPICS[name.topic])
     must = shape.get("required", ())
     fields = [
         Field(

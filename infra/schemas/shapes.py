@@ -19,7 +19,7 @@ import msgspec
 
 from ...consumers.wire.acknowledgement import Acknowledgement
 from ...consumers.wire.batch import LARGEST
-from ...consumers.wire.envelope import ATTRIBUTES, CONTENT_TYPE, ERASED, TYPE, Delivery
+from ...consumers.wire.envelope import ATTRIBUTES, CONTENT_TYPE, DAMAGED, ERASED, TYPE, Delivery
 from ...domain import catalogue
 from ...domain.codes import CODE_LISTS
 from ...domain.compartment import ALL, Compartment, CompartmentWord
@@ -71,7 +71,8 @@ DELIVERY = Name("envelope.Delivery", ENVELOPE)
 HEADERS = Name("envelope.Headers", ENVELOPE)
 CLOUDEVENT = Name("envelope.CloudEvent", ENVELOPE)
 ACKNOWLEDGEMENT = Name("envelope.Acknowledgement", 1)
-PLACEHOLDER = Name(ERASED, 1)
+PLACEHOLDERS = (Name(DAMAGED, 1), Name(ERASED, 1))
+"""What stands in the place of an event: it holds nothing, and `schema` may be that of the event."""
 
 
 @cache
@@ -80,7 +81,7 @@ def present() -> Mapping[Name, Schema]:
     events = {Name(topic, catalogue.version_of(topic)): event(topic) for topic in catalogue.TOLD}
     found = {
         **events,
-        PLACEHOLDER: _closed(PLACEHOLDER, {}),
+        **{name: _closed(name, {}) for name in PLACEHOLDERS},
         DELIVERY: delivery(),
         HEADERS: headers(),
         CLOUDEVENT: cloudevent(),

@@ -4,14 +4,12 @@ What an event means, and whom it speaks to, its subject declares (domain/declari
 What the declarations do not say stands here. The tests ask for words for whatever can be told.
 """
 
-from ...consumers.wire.envelope import ERASED
+from ...consumers.wire.envelope import DAMAGED, ERASED
 from ...domain import catalogue
 from ...domain.declaring import HAPPENED, Shared, Step
 from ...domain.erasure import DeletionAsked
 from ...domain.fact import Fact
 from ...domain.words import Words
-
-ERASED_MEANS = "Di nomor ini ada sesuatu yang sejak itu dihapus. Kosong, agar nomor tidak berlubang."
 
 
 def chapter(step: Step) -> dict[str, str]:
@@ -22,15 +20,31 @@ def chapter(step: Step) -> dict[str, str]:
         if said.step is step and said.means is not None
     }
     if step is Step.LEGAL:
-        found[ERASED] = ERASED_MEANS
+        found |= {topic: means.id for topic, (_, means) in PLACEHOLDERS.items()}
     return dict(sorted(found.items()))
 
 
-PLACEHOLDER = Words("Dihapus sejak itu", "Erased since")
-PLACEHOLDER_MEANS = (
-    "Under this number was something that was erased since. It holds nothing, and keeps the numbers without a hole. "
-    "`schema` is that of the event that stood here."
-)
+PLACEHOLDERS = {
+    ERASED: (
+        Words("Dihapus sejak itu", "Erased since"),
+        Words(
+            "Di nomor ini ada sesuatu yang sejak itu dihapus, atau harus dihapus lagi. Kosong, agar nomor tidak "
+            "berlubang.",
+            "Under this number was something that was erased since, or had to be deleted again. It holds nothing, and "
+            "keeps the numbers without a hole. `schema` is that of the event that stood here.",
+        ),
+    ),
+    DAMAGED: (
+        Words("Catatan rusak", "Record damaged"),
+        Words(
+            "Yang ada di nomor ini tidak dapat dibaca sekarang, karena catatannya rusak. Setelah diperbaiki, isinya "
+            "disampaikan dengan nomor sendiri. Tanyakan kepada penanggung jawab kasus bila mendesak.",
+            "What stands under this number cannot be read now, as the record of it is damaged. Once that is repaired "
+            "it is told under a number of its own. Ask the lead where it is urgent.",
+        ),
+    ),
+}
+"""Topic of a placeholder → its label, and what it means."""
 
 LEAD = Words("penulisnya; penanggung jawab kasus", "its author; the lead")
 LEAD_IS_TOLD = Words(

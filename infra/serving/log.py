@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from uuid import UUID
 
-from ...api.application.ports import Changes, Gone, Moved, Repeated, Retryable, Unavailable, UsedBefore
+from ...api.application.ports import Changes, Gone, Moved, Repeated, Retryable, Unavailable, Unreadable, UsedBefore
 from ...domain.compartment import Compartment
 from ...domain.disclosure import Written
 from ...domain.fact import Act
@@ -13,6 +13,7 @@ from ..store.data_keys import WITHIN_SECONDS, KeyGone
 from ..store.event_store import EventStore, Stream
 from ..store.following import written_of
 from ..store.group_commit import Idempotency
+from ..store.sealed_record import BrokenSeal
 
 
 class ApiLog:
@@ -45,7 +46,9 @@ class ApiLog:
         except KeyGone:
             if Compartment.COORDINATION in self._store.keys.erased(stream):
                 raise Gone from None
-            raise
+            raise Unreadable from None
+        except BrokenSeal:
+            raise Unreadable from None
 
     def erase(self, stream: UUID, version: int, compartments: Iterable[Compartment]) -> None:
         self._store.keys.erase(stream, version, compartments)

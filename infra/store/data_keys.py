@@ -40,6 +40,8 @@ ERASED, RETIRED = "RJ001", "RJ002"
 """What the database answers to a new key of an erased compartment, and to one wrapped under a retired key."""
 
 Keys = Mapping[Compartment, bytes]
+_Row = tuple[UUID, int, bytes]
+"""A wrapped key: stream, compartment, and itself."""
 Forget = Callable[[UUID], object]
 
 
@@ -83,8 +85,10 @@ class DataKeys:
         if missing:
             self._make(stream, missing)
             found |= self._read([stream], missing).get(stream, {})
-            if gone := [c.word for c in missing if c not in found]:
-                raise Erased(compartments=gone)
+            if gone := [c for c in missing if c not in found]:
+                if not self.erased(stream) >= set(gone):
+                    raise KeyGone(f"{stream} has a key that does not open")
+                raise Erased(compartments=[c.word for c in gone])
         return found
 
     def for_opening(self, stream: UUID, compartments: Iterable[Compartment]) -> Keys:
@@ -99,7 +103,8 @@ class DataKeys:
         return found
 
     def coordination(self, streams: Iterable[UUID]) -> Mapping[UUID, bytes]:
-        """The coordination keys of many streams at once; streams without one are left out."""
+        """The coordination keys of many streams at once; streams of which none is there, or does not open, are left
+        out (`lost`)."""
         self.renew()
         compartment = Compartment.COORDINATION
         with self._lock:
@@ -108,6 +113,17 @@ class DataKeys:
         if missing:
             found |= {stream: keys[compartment] for stream, keys in self._read(missing, [compartment]).items()}
         return found
+
+    def lost(self, streams: Iterable[UUID]) -> frozenset[UUID]:
+        """Of these streams, those whose coordination key nobody erased: where it is not there, or does not open, it is
+        damaged."""
+        asked = list(streams)
+        with self._pool.connection() as db:
+            rows = db.execute(
+                "SELECT stream FROM log.erased_keys WHERE stream = ANY(%s) AND compartment = %s",
+                (asked, int(Compartment.COORDINATION)),
+            ).fetchall()
+        return frozenset(asked) - {stream for (stream,) in rows}
 
     def erased(self, stream: UUID) -> frozenset[Compartment]:
         """What was erased of a stream."""
@@ -232,11 +248,30 @@ class DataKeys:
             try:
                 return self._keep(rows, known)
             except UnwrapFailed:
-                if tried == TRIES - 1:
-                    raise  # until then: they were wrapped anew between the reading of the row and of the keyring
+                if tried == TRIES - 1:  # until then: they were wrapped anew between the reading of row and keyring
+                    return self._keep(self._undamaged(rows), known)
         raise AssertionError("unreachable")
 
-    def _keep(self, rows: Sequence[tuple[UUID, int, bytes]], known: int) -> dict[UUID, dict[Compartment, bytes]]:
+    def _undamaged(self, rows: Sequence[_Row]) -> list[_Row]:
+        """Those of these keys that open. Where none does, and none of any other stream's either, the keyring is not the
+        one that they were wrapped with: that says nothing of the keys. Raises UnwrapFailed."""
+        found = [row for row in rows if self._opens(row)]
+        if not found:
+            with self._pool.connection() as db:
+                others = db.execute(_OTHERS, ([stream for stream, _, _ in rows],), binary=True).fetchall()
+            if not any(self._opens(row) for row in others):
+                raise UnwrapFailed("no data key can be unwrapped with this keyring")
+        return found
+
+    def _opens(self, row: _Row) -> bool:
+        stream, number, wrapped = row
+        try:
+            self._wrapping.unwrap_many([(wrapped, context(stream, Compartment(number)))])
+        except UnwrapFailed:
+            return False
+        return True
+
+    def _keep(self, rows: Sequence[_Row], known: int) -> dict[UUID, dict[Compartment, bytes]]:
         whose = [(stream, Compartment(number)) for stream, number, _ in rows]
         opened = self._wrapping.unwrap_many([(row[2], context(*of)) for row, of in zip(rows, whose, strict=True)])
         kept: dict[UUID, dict[Compartment, bytes]] = {}
@@ -256,6 +291,7 @@ _SELECT = """
     WHERE stream = ANY(%b) AND compartment = ANY(%b::smallint[])
       AND NOT EXISTS (SELECT FROM log.erased_keys e WHERE e.stream = k.stream AND e.compartment = k.compartment)
 """
+_OTHERS = "SELECT stream, compartment, wrapped FROM log.data_keys WHERE NOT stream = ANY(%b) LIMIT 20"
 # A key that somebody put back, from a backup, say, past the trigger that refuses it, stays erased.
 
 

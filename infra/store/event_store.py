@@ -13,6 +13,7 @@ from ...domain.catalogue import version_of
 from ...domain.compartment import Compartment
 from ...domain.fact import Act, Fact
 from ..database import Pool, options
+from ..unforeseen import where
 from . import sealed_record
 from .data_keys import DataKeys, KeyGone
 from .group_commit import Conflict, GroupCommit, Idempotency, LogUnavailable, Repeated, Row
@@ -50,6 +51,24 @@ class Opened(NamedTuple):
     def record(self) -> Record:
         """The whole record. Raises BrokenSeal."""
         return sealed_record.parse(self.state)
+
+
+class Damaged(Exception):
+    """A stored event does not open, or is not understood. The words name no content."""
+
+    def __init__(self, damage: "Damage") -> None:
+        super().__init__(f"the event at position {damage.position} does not open: {damage.why}")
+        self.damage = damage
+
+
+class Damage(NamedTuple):
+    """A stored event that does not open, or is not understood: where, and what was met. It names no content."""
+
+    position: int
+    stream: UUID
+    version: int
+    topic: str
+    why: str
 
 
 def datastore(conninfo: str, pool_size: int = 2, schema: str = "log") -> PostgresDatastore:
@@ -198,16 +217,32 @@ class EventStore:
         return [_opened(position, stream, version, topic, state, key) for position, version, topic, state in rows]
 
     def open_all(self, notifications: Iterable[Notification]) -> list[Opened]:
-        """Notifications with their coordination opened; those whose key is gone (erased) are left out."""
+        """Notifications with their coordination opened; those that were erased are left out. Raises Damaged."""
+        opened: list[Opened] = []
+        for found in self.open_each(notifications):
+            if isinstance(found, Damage):
+                raise Damaged(found)
+            opened.append(found)
+        return opened
+
+    def open_each(self, notifications: Iterable[Notification]) -> list[Opened | Damage]:
+        """The same; what does not open is named in its place, whatever is the matter with it. Raises what says that
+        the database, or the home of the keys, is away."""
         batch = list(notifications)
         streams: set[UUID] = {n.originator_id for n in batch}  # type: ignore[misc]
         keys = self.keys.coordination(streams)
-        opened: list[Opened] = []
+        lost = self.keys.lost(missing) if (missing := streams - keys.keys()) else frozenset[UUID]()
+        opened: list[Opened | Damage] = []
         for n in batch:
             stream = n.originator_id
             assert isinstance(stream, UUID)
             if key := keys.get(stream):
-                opened.append(_opened(n.id, stream, n.originator_version, n.topic, n.state, key))
+                try:
+                    opened.append(_opened(n.id, stream, n.originator_version, n.topic, n.state, key))
+                except Exception as problem:
+                    opened.append(Damage(n.id, stream, n.originator_version, n.topic, where(problem)))
+            elif stream in lost:
+                opened.append(Damage(n.id, stream, n.originator_version, n.topic, "its key is not there, or damaged"))
         return opened
 
     def open_at(self, wanted: Wanted) -> OpenedAt:

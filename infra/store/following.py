@@ -1,67 +1,201 @@
-"""The log as followers meet it: each event with its case's state and who is told what."""
+"""The log as followers meet it: each event with its case's state, and who is told what.
 
-from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+Who was told what is a fact, once the register wrote it down: `CaseFiles` takes it from there. What the register has not
+followed yet is decided here, by `Learning`, for the register alone.
+
+A stream of which a record, or a key, is damaged, or which is not understood, is set aside; all others go on.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
+from types import MappingProxyType
+from typing import Generic, NamedTuple, Protocol, TypeVar
 from uuid import UUID
 
+import psycopg
 from eventsourcing.persistence import Notification
+from msgspec import Struct
+from msgspec import field as fields
+from psycopg_pool import PoolClosed
 
+from ...domain.casefile.evolving import evolve
+from ...domain.casefile.state import Case
 from ...domain.catalogue import TOLD
 from ...domain.compartment import Compartment
-from ...domain.disclosure import Followed, Knowledge, Told, Written
+from ...domain.disclosure import Followed, Knowledge, Remembered, Told, Written
 from ...domain.erasure import DeletionAsked
+from ...domain.memory import Memory
+from .. import database
+from ..keys.home import UnwrapFailed
+from ..unforeseen import where
 from .data_keys import KeyGone
-from .event_store import EventStore, Opened
+from .event_store import Damage, EventStore, Opened
 from .sealed_record import author_of, held_in
 
-CASES_KEPT = 20_000
+FILE_BYTES, EVENT_BYTES = 3_000, 1_200
+"""What a case weighs in memory, and each of its events: rather too much than too little."""
+CASE_BYTES = 512 * 1024 * 1024
 PAGE = 2_000
+AWAY = (*database.AWAY, psycopg.Error, PoolClosed, OSError, UnwrapFailed)
+"""What says nothing of the record that was read: the database, or the home of the keys, is away or set up wrongly."""
+
+F = TypeVar("F")
 
 
-class CaseFiles:
-    """Follows events in the log's order. What a case was told to whom is folded from its stream; the cases met
-    last are kept, others are folded again when they are met again. Belongs to one thread."""
+class Row(NamedTuple):
+    """A telling that is on record: an agency was told these compartments of the event at that position."""
 
-    def __init__(self, store: EventStore) -> None:
-        self._store = store
-        self._files: OrderedDict[UUID, Knowledge] = OrderedDict()
-        self.close = store.keys.when_erased(lambda stream: self._files.pop(stream, None))
-        """Ends it: it is not to be used again, and nothing holds what it knows of the cases."""
+    agency: str
+    position: int
+    compartments: frozenset[Compartment]
+
+
+class File(Struct):
+    """A case as it is followed through the log."""
+
+    case: Case | None = None
+    written: list[Written] = fields(default_factory=list)
+
+
+class Files(Protocol):
+    """What a follower knows of cases."""
 
     def follow(self, opened: Opened) -> Followed:
         """The event with the state of its case after it, and what it lets agencies know."""
+        ...
+
+    def forget(self, stream: UUID) -> None:
+        """Drop what is known of a stream."""
+        ...
+
+
+class _Kept(Generic[F]):
+    """The files met last; others are read again when they are met again."""
+
+    def __init__(self, store: EventStore, most_bytes: int, events: Callable[[F], int]) -> None:
+        self._files: Memory[UUID, F] = Memory(most_bytes, lambda file: FILE_BYTES + EVENT_BYTES * events(file))
+        self._open: dict[UUID, F] = {}
+        """Those that changed, and are kept whatever they weigh, until `settle`."""
+        self.close = store.keys.when_erased(self.forget)
+        """Ends it: it is not to be used again, and nothing holds what it knows of the cases."""
+
+    def forget(self, stream: UUID) -> None:
+        self._open.pop(stream, None)
+        self._files.pop(stream, None)
+
+    def get(self, stream: UUID) -> F | None:
+        file = self._open.get(stream)
+        return file if file is not None else self._files.get(stream)
+
+    def keep(self, stream: UUID, file: F) -> None:
+        self._open[stream] = file
+
+    def settle(self) -> None:
+        """What changed is on record: it may be let go, and read again."""
+        for stream, file in self._open.items():
+            self._files.put(stream, file)
+        self._open.clear()
+
+
+class CaseFiles:
+    """Follows events in the log's order, with what is on record of them. Belongs to one thread."""
+
+    def __init__(self, store: EventStore, most_bytes: int) -> None:
+        self._store = store
+        self._files = _Kept[File](store, most_bytes, lambda file: len(file.written))
+        self.close, self.forget = self._files.close, self._files.forget
+        self.told: Mapping[int, Sequence[Row]] = {}
+        """Position → what was told by that event, of the events that are followed next."""
+
+    def follow(self, opened: Opened) -> Followed:
+        """The event with the state of its case after it, and what was told by it."""
+        written = written_of(opened)
+        rows = self.told.get(written.position, ())
+        if isinstance(written.event, DeletionAsked):
+            return Followed(written, None, [Told(agency, written, compartments) for agency, _, compartments in rows])
+        if written.topic not in TOLD:
+            return Followed(written)
+        file = self._at(written.stream, written.version - 1)
+        file.case = evolve(file.case, written.event)
+        file.written.append(written)
+        at = {w.position: w for w in file.written} if any(row.position != written.position for row in rows) else {}
+        told = [
+            Told(agency, written if position == written.position else at[position], compartments)
+            for agency, position, compartments in rows
+            if compartments
+        ]
+        return Followed(written, file.case, told)
+
+    def _at(self, stream: UUID, version: int) -> File:
+        """The case after that version."""
+        file = self._files.get(stream)
+        if file is None or len(file.written) != version:
+            file = File()
+            for w in _read(self._store, stream, version):
+                file.case = evolve(file.case, w.event)
+                file.written.append(w)
+        self._files.keep(stream, file)
+        self._files.settle()
+        return file
+
+
+class Learning:
+    """Decides who is told what of what nobody followed yet: for the register. What was told before is on record.
+    Belongs to one thread."""
+
+    def __init__(
+        self,
+        store: EventStore,
+        recorded: Callable[[UUID], Iterable[Remembered]],
+        most_bytes: int = CASE_BYTES,
+    ) -> None:
+        self._store = store
+        self._recorded = recorded
+        self._files = _Kept[Knowledge](store, most_bytes, lambda file: len(file.written))
+        self.settle = self._files.settle
+        """What was decided since is on record. Before that no case is let go of, as its record would lack it."""
+        self.close, self.forget = self._files.close, self._files.forget
+
+    def follow(self, opened: Opened) -> Followed:
+        """The event with the state of its case after it, what it lets agencies know, and what they have to delete."""
         written = written_of(opened)
         if isinstance(written.event, DeletionAsked):
             return Followed(written, None, [Told(written.event.agency, written, written.compartments_present)])
         if written.topic not in TOLD:
             return Followed(written)
         file = self._at(written.stream, written.version - 1)
-        tell = file.follow(written)
-        return Followed(written, file.case, tell)
+        try:
+            learned = file.learn(written)
+        except BaseException:
+            self.forget(written.stream)  # half of it may have been taken in
+            raise
+        return Followed(written, file.case, learned.tell, learned.recall)
 
     def _at(self, stream: UUID, version: int) -> Knowledge:
-        """What is known of a case after that version."""
         file = self._files.get(stream)
         if file is None or len(file.written) != version:
-            file = Knowledge()
-            if version:
-                for opened in self._store.read(stream, upto=version):
-                    file.follow(written_of(opened))
-            self._files[stream] = file
-            if len(self._files) > CASES_KEPT:
-                self._files.popitem(last=False)
-        self._files.move_to_end(stream)
+            known = self._recorded(stream) if version else ()
+            file = Knowledge.remembered(_read(self._store, stream, version), known)
+        self._files.keep(stream, file)
         return file
 
 
 class Follower:
-    """The log, followed: what the projection runner and the publisher read."""
+    """The log, followed. `set_aside` is told of what is damaged; where there is none, that is raised."""
 
-    def __init__(self, store: EventStore) -> None:
+    def __init__(
+        self,
+        store: EventStore,
+        files: Files,
+        set_aside: Callable[[Damage], object] | None = None,
+        aside: Mapping[UUID, int] = MappingProxyType({}),
+    ) -> None:
         self.store = store
-        self.files = CaseFiles(store)
+        self.files = files
+        self._set_aside = set_aside
+        self.aside = dict(aside)
+        """Stream → the version from which on it is not followed, as it is damaged."""
         self._wanted: Callable[[UUID, str], bool] = lambda stream, topic: True
         self.passed = 0
         """The last position that `follow` read, also of an erased event, which it does not yield."""
@@ -92,16 +226,40 @@ class Follower:
                     return
 
     def take(self, notifications: Sequence[Notification]) -> Sequence[Followed]:
-        """These events, followed; those that were erased are left out, also where that happens meanwhile."""
+        """These events, followed; those that were erased are left out, also where that happens meanwhile. Of a stream
+        that is damaged nothing is followed from there on, and `set_aside` is told once. Raises what `AWAY` names."""
         wanted = [n for n in notifications if self._wanted(n.originator_id, n.topic)]  # type: ignore[arg-type]
         taken: list[Followed] = []
-        for opened in self.store.open_all(wanted):
-            try:
-                taken.append(self.files.follow(opened))
-            except KeyGone:
-                if Compartment.COORDINATION not in self.store.keys.erased(opened.stream):
-                    raise
+        for found in self.store.open_each(wanted):
+            if found.version >= self.aside.get(found.stream, found.version + 1):
+                continue
+            if isinstance(found, Damage):
+                damage: Damage | None = found
+            else:
+                damage = self._follow(found, taken)
+            if damage is not None:
+                self.aside[damage.stream] = damage.version
+                self.files.forget(damage.stream)
+                if self._set_aside is not None:
+                    self._set_aside(damage)
         return taken
+
+    def _follow(self, opened: Opened, taken: list[Followed]) -> Damage | None:
+        try:
+            taken.append(self.files.follow(opened))
+        except AWAY:
+            raise
+        except KeyGone as gone:
+            if Compartment.COORDINATION not in self.store.keys.erased(opened.stream):
+                return self._damage(opened, gone)
+        except Exception as problem:
+            return self._damage(opened, problem)
+        return None
+
+    def _damage(self, opened: Opened, problem: Exception) -> Damage:
+        if self._set_aside is None:
+            raise problem
+        return Damage(opened.position, opened.stream, opened.version, opened.topic, where(problem))
 
     def only(self, wanted: Callable[[UUID, str], bool]) -> None:
         """From now on leave out, unopened, the events of whose stream and topic this says no."""
@@ -129,6 +287,10 @@ class Follower:
     def head(self) -> int:
         """The position of the newest event, 0 for none."""
         return self.store.head()
+
+
+def _read(store: EventStore, stream: UUID, version: int) -> list[Written]:
+    return [written_of(opened) for opened in store.read(stream, upto=version)] if version else []
 
 
 def written_of(opened: Opened) -> Written:

@@ -224,7 +224,7 @@ def marked(running: Running, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     lead._http.post(f"{here}/notes", content=MARK, headers=lead.headers)
     inboxes = Inboxes(running.keys, running.service_key, running.settings.kafka, tmp_path_factory.mktemp("inboxes"))
     with composition.follower(running.settings) as source:
-        assert inboxes.wait_for(entitled(source, set(running.keys)), 200)
+        assert inboxes.wait_for(entitled(source.store, set(running.keys)), 200)
     inboxes.stop()
     return running
 

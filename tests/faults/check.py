@@ -20,7 +20,7 @@ FORGERIES = {"not-ours", "bad-signature"}
 def expected(world: World) -> dict[str, set[str]]:
     """Agency → the ids of what it is to be told, worked out from the log alone."""
     with composition.follower(world.settings) as source:
-        return entitled(source, set(world.keys))
+        return entitled(source.store, set(world.keys))
 
 
 def missing(world: World, due: dict[str, set[str]]) -> dict[str, int]:

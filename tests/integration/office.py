@@ -126,7 +126,7 @@ class Office:
 
     def __init__(self, ports: Ports) -> None:
         self.ports = ports
-        self.casework = Casework(ports.log, ports.macs)
+        self.casework = Casework(ports.log, ports.macs, ports.deliveries)
         self.reading = Reading(self.casework, ports.log, ports.opener)
         self.position = 0
 
@@ -183,7 +183,13 @@ class Office:
         )
 
     def consents(
-        self, case: UUID, to: str, *of: str, purposes: tuple[Purpose, ...] = tuple(Purpose), by: str = "uptd-ppa"
+        self,
+        case: UUID,
+        to: str,
+        *of: str,
+        purposes: tuple[Purpose, ...] = tuple(Purpose),
+        by: str = "uptd-ppa",
+        expires_at: datetime | None = None,
     ) -> UUID:
         consent = uuid4()
         self.does(
@@ -196,6 +202,7 @@ class Office:
             purposes=frozenset(purposes),
             given_by=frozenset({ConsentBy.SURVIVOR}),
             obtained=Obtained.VERBAL,
+            expires_at=expires_at,
         )
         return consent
 

@@ -29,6 +29,7 @@ from rujukan.domain.case.notes import RecordNote
 from rujukan.domain.codes import Role, Service
 from rujukan.domain.fact import Fact
 from rujukan.infra import composition
+from rujukan.infra.delivery import damaged
 from rujukan.infra.demo import network
 from rujukan.infra.services.broker import BrokerProcess
 from rujukan.infra.settings import Settings, to_environment
@@ -215,6 +216,24 @@ def publishing(settings: Settings, broker: BrokerProcess, logs: Path) -> Iterato
             yield made
         finally:
             made.halt()
+
+
+def take_up(settings: Settings) -> None:
+    """Have what was set aside, or is missing, looked at again; returns when that was done."""
+    with composition.follower(settings) as source, source.store.pool.connection() as db:
+        damaged.take_up(db)
+
+        def is_done() -> bool:
+            source.keep_up()
+            return all(entry.asked_at is None for entry in damaged.entries(db))
+
+        until(is_done)
+
+
+def missing(settings: Settings) -> int:
+    """Of how many streams something is set aside or missing."""
+    with composition.follower(settings) as source, source.store.pool.connection() as db:
+        return len(damaged.entries(db))
 
 
 def until(condition: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> float:

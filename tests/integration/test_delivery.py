@@ -188,7 +188,7 @@ class World:
 
     def entitled(self, agency: str, after: int = 0) -> set[str]:
         with composition.follower(self.settings) as source:
-            return entitled(source, {agency}, after)[agency]
+            return entitled(source.store, {agency}, after)[agency]
 
     def head(self) -> int:
         with composition.follower(self.settings) as source:

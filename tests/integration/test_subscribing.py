@@ -94,7 +94,7 @@ def test_pages_give_what_the_agency_may_know_in_order_and_whole(feeding: Feeding
     assert [int(event["sequence"]) for event in found] == list(range(1, head + 1))
     deliveries = [feeding.opened("rsud", event) for event in found]
     with composition.follower(feeding.settings) as source:
-        assert {d.id for d in deliveries} == entitled(source, {"rsud"})["rsud"]
+        assert {d.id for d in deliveries} == entitled(source.store, {"rsud"})["rsud"]
     assert next(d for d in deliveries if d.topic == "case.NoteRecorded").fields()["health"] == "a note"
 
 

@@ -72,7 +72,7 @@ class World:
     def entitled(self) -> set[str]:
         """What the agency is to be told, by the rules of disclosure and the log alone."""
         with composition.follower(self.settings) as source:
-            return entitled(source, {AGENCY})[AGENCY]
+            return entitled(source.store, {AGENCY})[AGENCY]
 
     def marks(self) -> delivery.Marks:
         """What the service has recorded of the agency's acknowledgements."""

@@ -12,6 +12,7 @@ from rujukan.consumers import agency
 CONSUMERS = Path(__file__).parents[2] / "consumers"
 STABLE = {
     "DELETION_ASKED",
+    "DAMAGED",
     "ERASED",
     "AgencyKey",
     "Begin",

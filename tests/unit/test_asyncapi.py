@@ -16,7 +16,7 @@ from rujukan.domain import catalogue
 from rujukan.domain.words import Words
 from rujukan.infra.schemas import asyncapi, frozen, html_page, serving
 from rujukan.infra.schemas.reading import Article, Chapter, Field, code_lists
-from rujukan.infra.schemas.shapes import DELIVERY, PLACEHOLDER, Name
+from rujukan.infra.schemas.shapes import DELIVERY, PLACEHOLDERS, Name
 
 OFFICIAL = Draft7Validator(json.loads((Path(__file__).parent / "data" / "asyncapi" / "3.0.0.json").read_text("utf-8")))
 DOCUMENT: dict[str, Any] = json.loads(asyncapi.as_json(asyncapi.document("1.2.3")))
@@ -98,8 +98,9 @@ def test_an_opened_delivery_is_that_of_its_topic_and_version() -> None:
         assert references(schema["allOf"]) == [f"#/components/schemas/{DELIVERY}", f"#/components/schemas/{name}"]
 
 
-def test_the_placeholder_bears_any_version() -> None:
-    said = DOCUMENT["components"]["messages"][str(PLACEHOLDER)]["payload"]["allOf"][1]["properties"]
+@pytest.mark.parametrize("placeholder", PLACEHOLDERS, ids=str)
+def test_a_placeholder_bears_any_version(placeholder: Name) -> None:
+    said = DOCUMENT["components"]["messages"][str(placeholder)]["payload"]["allOf"][1]["properties"]
     assert "schema" not in said
 
 

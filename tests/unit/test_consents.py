@@ -15,9 +15,11 @@ from story import (
     R2,
     SCHOOL,
     SUPERVISOR,
+    SYSTEM,
     act,
     an_id,
     brought_to,
+    closed,
     consent,
     draft,
     given,
@@ -34,10 +36,12 @@ from story import (
 )
 
 from rujukan.domain.case.consents import (
+    ConsentExpired,
     ConsentGiven,
     ConsentNarrowed,
     ConsentRefused,
     ConsentWithdrawn,
+    ExpireConsent,
     GiveConsent,
     NarrowConsent,
     OverrideConsent,
@@ -73,6 +77,7 @@ from rujukan.domain.refusal import (
     Invalid,
     NotForThisAgency,
     NotForThisRole,
+    StillRunning,
     Unknown,
 )
 
@@ -425,3 +430,49 @@ def test_an_override_can_be_withdrawn_like_a_consent() -> None:
     given(opened(), override(), draft(), sent(), moved(S.RECEIVED)).when(WITHDRAW).then_only(
         ConsentWithdrawn, ReferralCancelled
     )
+
+
+# A consent that ran out ------------------------------------------------------------------------------------------
+
+UNTIL = NOON + DAY
+EXPIRE = say(ExpireConsent, UNTIL, consent=C1)
+THEN = later(SYSTEM, DAY)
+RAN_OUT = say(ConsentExpired, UNTIL, consent=C1, expires_at=UNTIL)
+
+
+def for_a_day(status: S) -> list[Fact]:
+    return [opened(), consent(until=UNTIL), *brought_to(status)]
+
+
+def test_when_its_time_is_over_that_is_put_on_record() -> None:
+    given(opened(), consent(until=UNTIL)).when(EXPIRE, by=THEN).then(RAN_OUT)
+
+
+@pytest.mark.parametrize(
+    ("status", "stops"),
+    [(S.REQUESTED, ReferralCancelled), (S.ACCEPTED, ReferralCancelled), (S.IN_PROGRESS, ReferralHeld)],
+)
+def test_what_stood_on_it_stops_as_if_it_were_withdrawn_and_says_why(status: S, stops: type[Fact]) -> None:
+    stopped = say(stops, UNTIL, referral=R1, reason=EndReason.CONSENT_EXPIRED)
+    given(*for_a_day(status)).when(EXPIRE, by=THEN).then(RAN_OUT, stopped)
+
+
+def test_what_another_consent_covers_goes_on() -> None:
+    given(*for_a_day(S.IN_PROGRESS), consent(C2)).when(EXPIRE, by=THEN).then(RAN_OUT)
+
+
+def test_a_draft_that_nothing_ever_covered_is_not_stopped_by_it() -> None:
+    given(opened(), consent(until=UNTIL), draft(to="polres")).when(EXPIRE, by=THEN).then(RAN_OUT)
+
+
+def test_it_runs_out_once_at_its_time_and_by_the_system_alone() -> None:
+    story = given(opened(), consent(until=UNTIL))
+    story.when(say(ExpireConsent, consent=C1), by=SYSTEM).refused(StillRunning)
+    story.when(EXPIRE, by=later(LEAD, DAY)).refused(NotForThisRole)
+    given(opened(), consent()).when(EXPIRE, by=THEN).refused(Unknown)
+    given(opened(), consent(until=UNTIL), RAN_OUT).when(EXPIRE, by=THEN).refused(ConsentNotLive)
+    given(opened(), consent(until=UNTIL), withdrawn()).when(EXPIRE, by=THEN).refused(ConsentNotLive)
+
+
+def test_it_runs_out_in_a_case_that_was_closed_too_as_copies_lie_at_agencies_all_the_same() -> None:
+    given(opened(), consent(until=UNTIL), closed()).when(EXPIRE, by=THEN).then(RAN_OUT)

@@ -559,9 +559,12 @@ class DisclosureMachine(Walk):
     def what_no_consent_covers_any_more_is_recalled(self, at: datetime) -> None:
         for (agency, version), told in self.known.items():
             if self.authors[version - 1] != agency:
-                ended = covered(self.log[:-1], agency, at) - covered(self.log, agency, at) - {"coordination"}
                 gone = self.deleted.get((agency, version), frozenset())
-                self.deleted[agency, version] = gone | {c for c in told if c.word in ended}
+                stands = covered(self.log, agency, at)
+                lost = {c for c in told - gone if c.word not in stands | {"coordination"}}
+                if lost and not stands and agency != led_by(self.log) and self.tells_story(version):
+                    lost |= told & {Compartment.COORDINATION}
+                self.deleted[agency, version] = gone | lost
         recalled = {
             (agency, version): gone
             for agency, versions in self.knowledge.recalled.items()
@@ -569,6 +572,9 @@ class DisclosureMachine(Walk):
             if gone
         }
         assert recalled == {of: gone for of, gone in self.deleted.items() if gone}
+
+    def tells_story(self, version: int) -> bool:
+        return not isinstance(self.log[version - 1], NO_STORY)
 
     def is_justified(self, told: Told, at: datetime) -> None:
         agency, event = told.agency, told.of.event

@@ -1,6 +1,6 @@
 """Erasure and the lifting of a hold: two people, no hold, nothing open; and what remains afterwards."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -20,6 +20,7 @@ from story import (
     R1,
     SCHOOL,
     SUPERVISOR,
+    SYSTEM,
     TRANSFER,
     act,
     an_id,
@@ -314,13 +315,13 @@ def test_what_was_erased_is_told_to_nobody_any_more() -> None:
     assert all(not audience(whole, w, "uptd-ppa", AgencyKind.LEAD, NOON) for w in story)
 
 
-def recorded_of(compartments: frozenset[str], *story: Fact) -> Sequence[Fact]:
-    log = written(*story, asked(of=compartments))
-    return r.record(CASE, erased(compartments), log, OFFICER, NETWORK)
+def recorded_of(compartments: frozenset[str], *story: Fact, told: Iterable[str] = ()) -> Sequence[Fact]:
+    before = the_case(*story, asked(of=compartments))
+    return r.record(CASE, erased(compartments), before, told, OFFICER, NETWORK)
 
 
-def test_the_record_names_what_who_and_when_and_asks_each_agency_that_was_told() -> None:
-    record, *deletions = recorded_of(EVERY, *referred(ReferralStatus.COMPLETED), incident())
+def test_the_record_names_what_who_and_when() -> None:
+    (record,) = recorded_of(EVERY, *referred(ReferralStatus.COMPLETED), incident())
     assert record == say(
         r.ErasureRecorded,
         erasure=ERASURE,
@@ -333,26 +334,33 @@ def test_the_record_names_what_who_and_when_and_asks_each_agency_that_was_told()
         requested_at=NOON,
         approved_by=OFFICER.actor,
     )
+
+
+def test_each_agency_that_was_told_is_asked_once() -> None:
+    recorded = recorded_of(EVERY, opened(), glass_of("lbh", "health"), told=["rsud", "nobody of the network"])
     common = {"erasure": ERASURE, "case": CASE, "compartments": EVERY}
-    assert deletions == [say(r.DeletionAsked, **common, agency=agency) for agency in ("rsud", "uptd-ppa")]
+    assert recorded[1:] == [say(r.DeletionAsked, **common, agency=agency) for agency in ("lbh", "rsud")]
+    asking = r.ask(_asked(*recorded), ["uptd-ppa", "rsud", "lbh"], SYSTEM)
+    assert asking == [say(r.DeletionAsked, **common, agency="uptd-ppa")]
+    assert r.ask(_asked(*recorded, *asking), ["uptd-ppa", "rsud", "lbh"], SYSTEM) == []
 
 
-def test_who_was_told_nothing_of_what_goes_is_not_asked() -> None:
-    log = [opened(), consent(to="rsud", of=("health",)), *referred(of=("health",))[2:], incident()]
-    _, *deletions = recorded_of(frozenset({"incident"}), *log)
-    assert [d.agency for d in deletions if isinstance(d, r.DeletionAsked)] == ["uptd-ppa"]
+def _asked(*events: Fact) -> r.Asked:
+    found = r.fold(events)
+    assert found is not None
+    return found
 
 
 def test_who_could_open_it_in_an_emergency_is_asked_too() -> None:
     broken = glass_of("lbh", "health")
-    for gone, expected in (("health", ["lbh", "uptd-ppa"]), ("safety", [])):
+    for gone, expected in (("health", ["lbh"]), ("safety", [])):
         note = say(NoteRecorded, note=an_id("note"), health="of health")
         _, *deletions = recorded_of(frozenset({gone}), opened(), note, broken)
         assert [d.agency for d in deletions if isinstance(d, r.DeletionAsked)] == expected
 
 
 def test_an_agency_that_was_asked_acknowledges_once() -> None:
-    events = recorded_of(EVERY, *referred(ReferralStatus.COMPLETED))
+    events = recorded_of(EVERY, *referred(ReferralStatus.COMPLETED), told=["rsud"])
     command = say(r.AcknowledgeErasure, erasure=ERASURE)
     (done,) = r.acknowledge(command, r.fold(events), HOSPITAL)
     assert done == say(r.ErasureAcknowledged, erasure=ERASURE, case=CASE, agency="rsud")

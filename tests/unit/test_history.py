@@ -46,7 +46,7 @@ from rujukan.domain.compartment import Compartment
 from rujukan.domain.custody import Custody, custody
 from rujukan.domain.disclosure import Knowledge, Written, still_readable
 from rujukan.domain.fact import Act, Fact
-from rujukan.domain.history import AsOf, Field, as_of, as_seen_by, diff, facts, narrowed
+from rujukan.domain.history import AsOf, Field, ToldOf, as_of, as_seen_by, diff, facts, narrowed
 
 S = ReferralStatus
 HEALTH = AgencyKind.HEALTH
@@ -66,9 +66,16 @@ def note(**said: str) -> NoteRecorded:
     return say(NoteRecorded, note=NOTE, **said)
 
 
+def on_record(events: Sequence[Written], agency: str) -> list[ToldOf]:
+    """What the register has of what the agency was told by these events."""
+    knowledge = Knowledge()
+    told = [(w.position, t) for w in events for t in knowledge.follow(w)]
+    return [ToldOf(at, t.of.position, t.compartments) for at, t in told if t.agency == agency]
+
+
 def seen(then: AsOf, agency: str) -> dict[str, tuple[set[str], set[str]]]:
     """Kind of event → (what the agency had been told of it, what it could open again)."""
-    found = as_seen_by(then, agency, NETWORK[agency].kind)
+    found = as_seen_by(then, on_record(then.events, agency), agency, NETWORK[agency].kind)
     return {type(s.of.event).__name__: ({c.word for c in s.told}, {c.word for c in s.could_open}) for s in found}
 
 
@@ -95,7 +102,7 @@ def test_before_it_was_opened_there_was_no_case(when: int | datetime) -> None:
     then = as_of(hourly(opened(), report()), when)
     assert then.case is None
     assert not then.events
-    assert not as_seen_by(then, "uptd-ppa", AgencyKind.LEAD)
+    assert not as_seen_by(then, [ToldOf(1, 1, frozenset(Compartment))], "uptd-ppa", AgencyKind.LEAD)
 
 
 def test_where_clocks_disagree_nothing_is_shown_that_was_recorded_later_and_what_is_left_out_is_named() -> None:
@@ -157,7 +164,8 @@ def test_the_new_lead_sees_from_the_transfer_on_and_the_former_one_keeps_what_it
 
 
 def test_a_suspended_agency_had_been_told_and_could_open_nothing() -> None:
-    found = as_seen_by(as_of(hourly(*referred()), 99), "rsud", HEALTH, active=False)
+    then = as_of(hourly(*referred()), 99)
+    found = as_seen_by(then, on_record(then.events, "rsud"), "rsud", HEALTH, active=False)
     assert found
     assert all(s.told and not s.could_open for s in found)
 
@@ -327,18 +335,20 @@ class HistoryMachine(Walk):
         assert head.case == self.case
         assert as_of(self.written, self.now).case == self.case
         knowledge = Knowledge()
+        told: dict[str, list[ToldOf]] = {agency: [] for agency in (*AGENCIES, OUTSIDER)}
         for w in self.written:
-            knowledge.follow(w)
+            for t in knowledge.follow(w):
+                told[t.agency].append(ToldOf(w.position, t.of.position, t.compartments))
             then = as_of(self.written, w.position)
             assert then.case == knowledge.case == fold(x.event for x in self.written[: w.position])
             for agency in (*AGENCIES, OUTSIDER):
-                self.sees_what_it_was_told(then, knowledge, agency)
+                self.sees_what_it_was_told(then, knowledge, agency, told[agency])
         self.changes_add_up()
         self.somebody_leads_and_holds(custody(self.written, self.now))
 
-    def sees_what_it_was_told(self, then: AsOf, knowledge: Knowledge, agency: str) -> None:
+    def sees_what_it_was_told(self, then: AsOf, knowledge: Knowledge, agency: str, on_record: list[ToldOf]) -> None:
         told = {v: c for v, c in knowledge.told.get(agency, {}).items() if c}
-        found = as_seen_by(then, agency, NETWORK[agency].kind)
+        found = as_seen_by(then, on_record, agency, NETWORK[agency].kind)
         assert {s.of.version: s.told for s in found} == told
         assert knowledge.case is not None
         for s in found:

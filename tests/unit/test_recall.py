@@ -1,11 +1,11 @@
 """Recall: when a consent ends, those who were told something on it delete their copies, and nobody else is asked."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import pytest
 from hypothesis import given as each
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from story import (
     C1,
     C2,
@@ -17,6 +17,7 @@ from story import (
     NOON,
     NOTE,
     R2,
+    SYSTEM,
     act,
     brought_to,
     consent,
@@ -34,12 +35,19 @@ from story import (
 from rujukan.domain import erasure as r
 from rujukan.domain import recall
 from rujukan.domain.case import decide, fold
-from rujukan.domain.case.consents import NarrowConsent, WithdrawConsent
+from rujukan.domain.case.consents import (
+    ConsentExpired,
+    ConsentWithdrawn,
+    ExpireConsent,
+    NarrowConsent,
+    WithdrawConsent,
+)
 from rujukan.domain.case.incidents import IncidentRecorded
 from rujukan.domain.case.notes import NoteRecorded
 from rujukan.domain.codes import ReferralStatus, Service
-from rujukan.domain.disclosure import Knowledge, Written
-from rujukan.domain.fact import Fact
+from rujukan.domain.compartment import Compartment
+from rujukan.domain.disclosure import Knowledge, Remembered, Written
+from rujukan.domain.fact import Act, Fact
 from rujukan.domain.refusal import AlreadyExists, Unknown
 
 WITHDRAW = say(WithdrawConsent, consent=C1)
@@ -48,11 +56,23 @@ SHARED = [*referred(), incident(), NOTED]
 """The hospital has a referral, and was told of the incident and of what concerns health."""
 
 
-def recalled(*story: Fact, ends: Fact = WITHDRAW, at: Any = LEAD) -> Sequence[Fact]:
-    """What the recall's own stream begins with when a consent ends."""
-    log = logged(*story)
+def recalled(
+    *story: Fact, ends: Fact = WITHDRAW, at: Act = LEAD, by: Mapping[int, str] | None = None
+) -> Sequence[Fact]:
+    """What the recall's own stream begins with when a consent ends; nothing where nobody has to delete anything."""
+    log = logged(*story, by=by)
     events = decide(ends, fold(w.event for w in log), at, NETWORK)
-    return recall.record(CASE, events, log, at, NETWORK)
+    knowledge = Knowledge()
+    for w in log:
+        knowledge.follow(w)
+    return asked_for(knowledge, written(len(log) + 1, events[0], at.agency, at.at))
+
+
+def asked_for(knowledge: Knowledge, ends: Written) -> Sequence[Fact]:
+    lost = recall.by_agency(knowledge.learn(ends).recall)
+    assert knowledge.case is not None
+    about = CASE, ends.version, ends.event, ends.actor, knowledge.case.lead
+    return recall.record(*about, lost, replace(SYSTEM, at=ends.at))
 
 
 def logged(*events: Fact, by: Mapping[int, str] | None = None) -> list[Written]:
@@ -118,9 +138,7 @@ def test_nobody_who_was_told_nothing_on_it_is_asked() -> None:
 
 
 def test_an_agency_keeps_what_it_wrote_itself() -> None:
-    own = logged(*referred(), NOTED, by={len(referred()) + 1: "rsud"})
-    events = decide(WITHDRAW, fold(w.event for w in own), LEAD, NETWORK)
-    assert asked(*recall.record(CASE, events, own, LEAD, NETWORK)) == {}
+    assert recalled(*referred(), NOTED, by={len(referred()) + 1: "rsud"}) == ()
 
 
 def test_a_referral_that_ended_does_not_keep_the_copies() -> None:
@@ -142,15 +160,59 @@ def test_what_was_recalled_is_not_recalled_again_and_is_told_again_on_a_new_cons
     assert asked(*withdrawn_twice) == {}
 
 
-def test_a_consent_that_ran_out_before_recalls_nothing_more() -> None:
-    two = [
-        opened(),
-        consent(until=NOON + DAY),
-        *brought_to(ReferralStatus.REQUESTED),
-        NOTED,
-        consent(C2, of=("safety",)),
-    ]
-    assert recalled(*two, ends=say(WithdrawConsent, NOON + 2 * DAY, consent=C2), at=later(LEAD, 2 * DAY)) == ()
+UNTIL_TOMORROW = [opened(), consent(until=NOON + DAY), *brought_to(ReferralStatus.REQUESTED), NOTED]
+TOMORROW = NOON + DAY
+
+
+def test_a_consent_that_ran_out_is_recalled_like_one_that_was_withdrawn() -> None:
+    record, *asking = recalled(*UNTIL_TOMORROW, ends=say(ExpireConsent, TOMORROW, consent=C1), at=later(SYSTEM, DAY))
+    assert isinstance(record, r.RecallRecorded)
+    assert record.ended == "expired"
+    assert asked(*asking) == {"rsud": {"health"}}
+
+
+def test_what_ran_out_and_was_not_put_on_record_yet_is_recalled_as_another_consent_ends() -> None:
+    two = [*UNTIL_TOMORROW, consent(C2, of=("safety",))]
+    withdraw = say(WithdrawConsent, NOON + 2 * DAY, consent=C2)
+    assert asked(*recalled(*two, ends=withdraw, at=later(LEAD, 2 * DAY))) == {"rsud": {"health"}}
+    both = [*two, say(ConsentWithdrawn, consent=C2)]
+    knowledge = Knowledge()
+    for w in logged(*two):
+        knowledge.follow(w)
+    knowledge.learn(written(len(both), both[-1], at=NOON + 2 * DAY))
+    ran_out = written(len(both) + 1, say(ConsentExpired, consent=C1, expires_at=TOMORROW), at=NOON + 2 * DAY)
+    assert asked_for(knowledge, ran_out) == (), "once"
+
+
+def test_what_was_told_by_another_rule_is_asked_back() -> None:
+    """The register says that the hospital was told of her safety, which no consent ever covered: release 1 erred."""
+    log = logged(*SHARED)
+    told = [Remembered("rsud", len(SHARED), frozenset({Compartment.COORDINATION, Compartment.SAFETY}))]
+    knowledge = Knowledge.remembered(log, told)
+    assert asked(*asked_for(knowledge, written(len(log) + 1, withdrawn()))) == {"rsud": {"safety"}}
+
+
+def test_who_was_not_asked_for_all_that_it_was_told_is_asked_for_the_rest() -> None:
+    record, *asking = recalled(*SHARED)
+    assert isinstance(record, r.RecallRecorded)
+    lost = {"rsud": frozenset(Compartment) - {Compartment.IDENTITY}, "polres": frozenset({Compartment.COORDINATION})}
+    more = recall.ask(record, [d for d in asking if isinstance(d, r.DeletionAsked)], lost, SYSTEM)
+    assert asked(*more) == {"rsud": {"contact", "psychosocial", "legal", "safety", "economic"}}
+    assert recall.ask(record, [d for d in (*asking, *more) if isinstance(d, r.DeletionAsked)], lost, SYSTEM) == []
+
+
+def test_what_is_on_record_is_remembered_as_it_was_told() -> None:
+    log = logged(*SHARED, withdrawn(), consent(C2))
+    told, by_hand = Knowledge(), list[Remembered]()
+    for w in log:
+        learned = told.learn(w)
+        by_hand += [Remembered(t.agency, t.of.position, t.compartments) for t in learned.tell]
+        by_hand += [Remembered(x.agency, x.of.position, x.compartments, w.position) for x in learned.recall]
+    again = Knowledge.remembered(log, by_hand)
+    kept = {agency: {v: c for v, c in versions.items() if c} for agency, versions in told.recalled.items()}
+    found = {agency: {v: c for v, c in versions.items() if c} for agency, versions in again.recalled.items()}
+    assert (again.case, again.told, again.recalls) == (told.case, told.told, told.recalls)
+    assert {a: v for a, v in found.items() if v} == {a: v for a, v in kept.items() if v}
 
 
 def test_the_agency_answers_a_recall_as_it_answers_an_erasure() -> None:

@@ -23,7 +23,7 @@ from rujukan.infra import cli
 from rujukan.infra.schemas import frozen, known, markdown, reading, shapes, words
 from rujukan.infra.schemas.compatibility import Kind, breaks_of_all
 from rujukan.infra.schemas.described import described, field_title, meaning, title
-from rujukan.infra.schemas.shapes import ACKNOWLEDGEMENT, CLOUDEVENT, DELIVERY, HEADERS, PLACEHOLDER, Name
+from rujukan.infra.schemas.shapes import ACKNOWLEDGEMENT, CLOUDEVENT, DELIVERY, HEADERS, PLACEHOLDERS, Name
 
 TESTS = Path(__file__).parent.parent
 PROMISED = TESTS / "golden" / "schemas"
@@ -197,8 +197,9 @@ def test_a_list_with_a_catch_all_may_grow_and_another_may_not() -> None:
 
 
 def test_the_placeholder_holds_nothing() -> None:
-    assert fits(PLACEHOLDER, {})
-    assert not fits(PLACEHOLDER, {"occurred_at": "2026-03-03T12:00:00Z"})
+    for placeholder in PLACEHOLDERS:
+        assert fits(placeholder, {})
+        assert not fits(placeholder, {"occurred_at": "2026-03-03T12:00:00Z"})
 
 
 def test_a_sealed_message_fits_its_schemas() -> None:
@@ -231,7 +232,7 @@ def test_patterns_can_be_read_by_engines_without_look_ahead() -> None:
 
 def test_every_event_has_its_step_and_its_meaning() -> None:
     listed = [topic for step in Step for topic in words.chapter(step)]
-    assert sorted(listed) == sorted([*catalogue.TOLD, PLACEHOLDER.topic])
+    assert sorted(listed) == sorted([*catalogue.TOLD, *(name.topic for name in PLACEHOLDERS)])
 
 
 @pytest.mark.parametrize("name", NAMES, ids=str)
@@ -288,7 +289,7 @@ def test_a_schema_of_the_future_is_not_known() -> None:
         assert not known_events.is_known(topic, highest + 1)
         assert not known_events.is_known(topic, 0)
     assert not known_events.is_known("case.NeverHappened", 1)
-    assert known_events.ERASED == envelope.ERASED
+    assert {envelope.ERASED, envelope.DAMAGED} == known_events.PLACEHOLDERS
     assert known_events.is_known(envelope.ERASED, 99)
 
 

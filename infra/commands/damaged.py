@@ -1,0 +1,109 @@
+"""The operator's command on what is damaged: `rujukan damaged`."""
+
+import argparse
+import time
+from typing import Any
+from uuid import UUID
+
+from ..settings import Settings
+from .evidence import Failed
+
+SECONDS = 60.0
+"""How long the register may take to look again."""
+
+
+def add_command(command: Any) -> None:
+    """The command, added to the parser of cli.py."""
+    damaged = command("damaged", run, "what is set aside as it is damaged: list it, put it back, take it up again")
+    damaged.add_argument("stream", nargs="*", type=UUID, help="these only")
+    damaged.add_argument(
+        "--backup", metavar="CONNINFO", help="a restored backup: say whether it has what the ledger's entry was made of"
+    )
+    damaged.add_argument("--repair", action="store_true", help="put records back from --backup, where it has them")
+    damaged.add_argument("--again", action="store_true", help="look again at what was repaired, and go on with it")
+    damaged.add_argument("--yes", action="store_true", help="do not ask before rows are changed")
+
+
+def run(settings: Settings, said: argparse.Namespace) -> int:
+    """List what is damaged; with `--repair` put records back, with `--again` take up what is whole again. The status is
+    0 where nothing is left."""
+    from .. import composition
+    from ..delivery import damaged
+    from ..system import running
+
+    if said.repair and not said.backup:
+        raise Failed("--repair needs --backup: the conninfo of a database that was restored from a backup")
+    settings = running(settings)
+    with composition.follower(settings) as source, source.store.pool.connection() as db:
+        found = _wanted(damaged.entries(db), said.stream)
+        if not found:
+            print("nothing is damaged")
+            return 0
+        with composition.ledger(settings) as ledger:
+            for entry in found:
+                _show(entry)
+                about = damaged.explain(ledger, db, entry.position, said.backup)
+                print(f"    {_explained(about)}")
+                if said.repair and about.row_holds is False and about.backup_holds:
+                    _repair(settings, ledger, entry, said)
+        if said.again or said.repair:
+            asked = damaged.take_up(db, [entry.stream for entry in found])
+            give_up = time.monotonic() + SECONDS
+            while any(entry.asked_at for entry in damaged.entries(db)):
+                if time.monotonic() > give_up:
+                    raise Failed("the register has not looked yet: is a publisher, or a worker, running?")
+                source.keep_up()
+                time.sleep(0.1)
+            left = _wanted(damaged.entries(db), said.stream)
+            print(f"looked again at {asked}: {asked - len(left)} taken up, {len(left)} still damaged")
+            if asked > len(left):
+                _rebuild(settings)
+            return int(bool(left))
+    return 1
+
+
+def _wanted(entries: "list[Any]", streams: list[UUID]) -> "list[Any]":
+    return [entry for entry in entries if not streams or entry.stream in streams]
+
+
+def _show(entry: Any) -> None:
+    state = "set aside" if entry.is_set_aside else "goes on; some of it could not be sent"
+    print(f"{entry.stream}  since {entry.since:%Y-%m-%d %H:%M}  {state}")
+    print(f"    event {entry.version}, position {entry.position}, {entry.topic}: {entry.why}")
+    if entry.numbers:
+        numbers = ", ".join(f"{agency} {number}" for agency, number in sorted(entry.numbers.items()))
+        print(f"    numbers at which agencies know that something is missing: {numbers}")
+
+
+def _explained(about: Any) -> str:
+    if about.leaf is None:
+        return "not sealed in the ledger: nothing says what stood here"
+    if about.row_holds:
+        return f"the row is what the ledger has as leaf {about.leaf}: a data key is damaged; restore log.data_keys"
+    said = {
+        None: "name a restored backup with --backup to see whether it has it",
+        True: "the backup has what was sealed",
+        False: "the backup does not have what was sealed",
+    }
+    return f"the row is not what the ledger has as leaf {about.leaf}; {said[about.backup_holds]}"
+
+
+def _repair(settings: Settings, ledger: Any, entry: Any, said: argparse.Namespace) -> None:
+    from ..delivery import damaged
+
+    question = f"    put the record at position {entry.position} back, as it was sealed? [y/N] "
+    if not said.yes and input(question).strip().lower() != "y":
+        print("    left as it is")
+        return
+    done = damaged.put_back(settings.database, ledger, entry.position, said.backup)
+    print("    put back; the ledger's proof of it holds again" if done else "    left as it is: it holds")
+
+
+def _rebuild(settings: Settings) -> None:
+    """The read models passed by what was set aside."""
+    from .. import composition
+
+    with composition.follower(settings) as source, composition.runner(settings, source) as runner:
+        for name in composition.NAMES:
+            runner.rebuild(name)
+    print(f"{len(composition.NAMES)} read models built anew with it")

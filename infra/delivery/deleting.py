@@ -1,0 +1,134 @@
+"""Asks agencies to delete copies: behind the register, with the facts from it.
+
+Who ends a consent, or erases, asks in the same commit those of whom the register has it on record that they were told.
+When the register follows that event it says who is to be asked at all (`delivery.deletions`): by then it may have told
+more, by what stood in the log before. Whoever is missing is asked here, in the recall's or the erasure's own stream.
+Killed at any moment, it goes on: what was asked, the stream says, and its version lets only one of several
+write.
+"""
+
+import logging
+from collections.abc import Iterator, Sequence
+from threading import Event
+from typing import NamedTuple
+from uuid import UUID
+
+from ...api.application.ports import Clock
+from ...domain import erasure as erasures
+from ...domain import recall
+from ...domain.case import fold
+from ...domain.compartment import Compartment
+from ...domain.disclosure import Written
+from ...domain.erasure import DeletionAsked, ErasureRecorded, RecallRecorded, erasure_stream
+from ...domain.fact import Act, ActorId, AgencyCode, CaseId, Fact
+from ..database import Pool
+from ..store.data_keys import KeyGone
+from ..store.event_store import Conflict, EventStore, Stream
+from ..store.following import AWAY, written_of
+from ..system_act import system_act
+from ..unforeseen import where
+from .facts import from_bits
+
+log = logging.getLogger(__name__)
+
+LOOK_SECONDS = 0.25
+LATER_SECONDS = 30.0
+"""When what went wrong is tried again: a case of which a record is damaged, say."""
+
+
+class Due(NamedTuple):
+    """Because of the event at `position`, of that stream and version, these agencies delete these compartments."""
+
+    position: int
+    stream: UUID
+    version: int
+    of: dict[AgencyCode, frozenset[Compartment]]
+
+
+class Deletions:
+    """Belongs to one thread."""
+
+    def __init__(self, store: EventStore, pool: Pool, now: Clock) -> None:
+        """`store` writes; `pool` has the rights of who follows."""
+        self._store = store
+        self._pool = pool
+        self._now = now
+        self._later: dict[int, float] = {}
+
+    def run(self, stop: Event) -> None:
+        """Look every moment until told to stop."""
+        while not stop.wait(LOOK_SECONDS):
+            self.once()
+
+    def once(self) -> int:
+        """Ask for what is due. Returns for how many ends of consents, and erasures, that was done."""
+        done = 0
+        for due in list(self._due()):
+            if self._later.get(due.position, 0.0) > self._now().timestamp():
+                continue
+            try:
+                self._ask(due)
+            except AWAY:
+                raise
+            except Conflict:
+                continue  # another asked meanwhile: the next look sees that
+            except Exception as problem:  # one case keeps none of the others from being asked
+                log.error("deletion not asked for, position %d: %s", due.position, where(problem))
+                self._later[due.position] = self._now().timestamp() + LATER_SECONDS
+                continue
+            with self._pool.connection() as db:
+                db.execute("UPDATE delivery.deletions SET done_at = now() WHERE at_position = %s", (due.position,))
+            done += 1
+        return done
+
+    def _due(self) -> Iterator[Due]:
+        with self._pool.connection() as db:
+            rows = db.execute(_DUE).fetchall()
+        for position, stream, version, agencies, compartments in rows:
+            lost = zip(agencies, map(from_bits, compartments), strict=True)
+            yield Due(position, stream, version, dict(lost))
+
+    def _ask(self, due: Due) -> None:
+        found = self._store.opened([due.position])
+        if not found:
+            return  # the case was erased since: who was told anything of it is asked because of that
+        said, act = written_of(found[0]), system_act()
+        if isinstance(said.event, ErasureRecorded):
+            self._append(erasure_stream(said.event.erasure), said, act, due)
+        else:
+            self._recall(said, act, due)
+
+    def _append(self, stream: UUID, said: Written, act: Act, due: Due) -> None:
+        asked = erasures.fold(opened.event for opened in self._store.read(stream))
+        if asked is None:
+            raise LookupError("the erasure is not on record")
+        self._store_all(stream, asked.version, erasures.ask(asked, due.of, act), said, act)
+
+    def _recall(self, ends: Written, act: Act, due: Due) -> None:
+        stream = erasure_stream(recall.recall_id(ends.stream, ends.version))
+        if before := [opened.event for opened in self._store.read(stream)]:
+            record, *others = before
+            assert isinstance(record, RecallRecorded)
+            asked = (event for event in others if isinstance(event, DeletionAsked))
+            self._store_all(stream, len(before), recall.ask(record, asked, due.of, act), ends, act)
+            return
+        try:
+            case = fold(opened.event for opened in self._store.read(ends.stream, upto=ends.version))
+        except KeyGone:
+            if Compartment.COORDINATION in self._store.keys.erased(ends.stream):
+                return
+            raise
+        assert case is not None
+        about = CaseId(ends.stream), ends.version, ends.event, ActorId(ends.actor), case.lead
+        self._store_all(stream, 0, recall.record(*about, due.of, act), ends, act)
+
+    def _store_all(self, stream: UUID, version: int, events: Sequence[Fact], said: Written, act: Act) -> None:
+        if events:
+            because = said.correlation
+            self._store.append([Stream(stream, version, events)], act, correlation=because, causation=because)
+
+
+_DUE = """
+    SELECT at_position, stream, version, array_agg(agency ORDER BY agency), array_agg(compartments ORDER BY agency)
+    FROM delivery.deletions WHERE done_at IS NULL GROUP BY at_position, stream, version ORDER BY at_position LIMIT 100
+"""

@@ -1,0 +1,213 @@
+"""What the register has on record: who was told what, who had to delete what, and whose stream is set aside.
+
+The register (register.py) writes it; followers, recall, erasure and looks back read it here. Nobody works it out anew.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from threading import Event
+from typing import NamedTuple
+from uuid import UUID
+
+import psycopg
+from eventsourcing.persistence import Notification
+from psycopg import Connection
+from psycopg.rows import TupleRow
+
+from ...domain.compartment import Compartment
+from ...domain.disclosure import Followed, Remembered
+from ...domain.history import ToldOf
+from ..database import Pool, acting_for
+from ..store import following
+from ..store.event_store import Damage, EventStore
+from ..store.following import CASE_BYTES, CaseFiles, Follower, Row
+
+ALL = tuple(Compartment)
+FOLLOWED = "followed"
+"""Rung with each commit of the register."""
+
+
+def bits(compartments: Iterable[Compartment]) -> int:
+    """Compartments as the register writes them."""
+    return sum(1 << c for c in compartments)
+
+
+def from_bits(number: int) -> frozenset[Compartment]:
+    """The compartments of a bit set."""
+    return frozenset(c for c in ALL if number >> c & 1)
+
+
+class Reached(NamedTuple):
+    """How far the register followed the log, and what it, or who follows behind it, set aside: stream → version."""
+
+    position: int
+    aside: dict[UUID, int]
+
+
+def reached(db: Connection[TupleRow]) -> Reached:
+    """How far the register is. In one statement, so that who reads up to there knows all that was set aside before."""
+    row = db.execute(
+        "SELECT position, (SELECT array_agg((stream::text, version)) FROM delivery.damaged WHERE repaired_at IS NULL)"
+        " FROM delivery.reached"
+    ).fetchone()
+    if row is None:
+        return Reached(0, {})
+    return Reached(int(row[0]), {UUID(stream): int(version) for stream, version in row[1] or ()})
+
+
+def of_case(db: Connection[TupleRow], case: UUID, before: int | None = None) -> list[Remembered]:
+    """What is on record of a case, as it came about; only what came about before a position where one is given."""
+    rows = db.execute("SELECT * FROM delivery.facts_of(%s, %s)", (case, before)).fetchall()
+    return [Remembered(agency, position, from_bits(c), recalled_at) for agency, position, c, recalled_at in rows]
+
+
+class OnRecord:
+    """What is on record of a case, past row-level security: for the application, which has to ask whoever was told."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    def of_all(self, case: UUID) -> tuple[int, list[Remembered]]:
+        """How far the register is, and what it has on record of the case, as it came about."""
+        with self._pool.connection() as db, db.transaction():
+            db.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            return reached(db).position, of_case(db, case)
+
+
+def told_of(pool: Pool, agency: str, case: UUID) -> list[ToldOf]:
+    """What an agency was told of a case, for the API."""
+    with acting_for(pool, agency) as db:
+        rows = db.execute(
+            "SELECT at_position, position, compartments FROM delivery.told WHERE agency = %s AND case_id = %s"
+            " AND stream = case_id ORDER BY n",
+            (agency, case),
+        ).fetchall()
+    return [ToldOf(at, position, from_bits(c)) for at, position, c in rows]
+
+
+def set_aside(db: Connection[TupleRow], damage: Iterable[Damage]) -> None:
+    """Put on record that streams are set aside; the first problem of each is the one that counts."""
+    for position, stream, version, topic, why in damage:
+        db.execute(
+            "INSERT INTO delivery.damaged AS d (stream, version, position, topic, why) VALUES (%s, %s, %s, %s, %s)"
+            " ON CONFLICT (stream) DO UPDATE SET version = excluded.version, position = excluded.position,"
+            " topic = excluded.topic, why = excluded.why, since = clock_timestamp(), asked_at = NULL,"
+            " repaired_at = NULL WHERE d.repaired_at IS NOT NULL OR d.version > excluded.version",
+            (stream, version, position, topic, why),
+        )
+
+
+class Facts:
+    """The log with what the register says was told, for who keeps read models: it goes no further than the register.
+    Where nobody keeps that, this does, so that a read model never waits for a process that is not there. Belongs to
+    one thread."""
+
+    def __init__(
+        self,
+        store: EventStore,
+        conninfo: str,
+        keep_up: Callable[[], None] = lambda: None,
+        seconds: float = 10.0,
+        most_bytes: int = CASE_BYTES,
+    ) -> None:
+        """`keep_up` brings the register up to the log where nobody else keeps it; `seconds` is how long `head` waits
+        for another that does; `most_bytes` is the memory for cases."""
+        self.store = store
+        self._conninfo = conninfo
+        self.keep_up = keep_up
+        """Follow, and take up what is asked for, where nobody else keeps the register."""
+        self._seconds = seconds
+        self.files = CaseFiles(store, most_bytes)
+        self._follower = Follower(store, self.files, self._set_aside)
+        self.passed = 0
+        """The last position that `follow` read, also of what it does not yield."""
+
+    def only(self, wanted: Callable[[UUID, str], bool]) -> None:
+        """From now on leave out, unopened, the events of whose stream and topic this says no."""
+        self._follower.only(wanted)
+
+    def head(self) -> int:
+        """The position up to which there is something to take in: that of the log, where the register gets there in
+        time; else how far that is."""
+        head, waiting = self.store.head(), Event()
+        for _ in range(int(self._seconds / 0.02)):
+            if (at := self._reached(head).position) >= head:
+                return at
+            waiting.wait(0.02)
+        return self._reached(head).position
+
+    def after(self, position: int, limit: int = 2_000) -> Sequence[Followed]:
+        """The next events after a position, with what was told by them; empty where the register is no further."""
+        reached = self._reached(position + 1)
+        while found := self._select(position, limit, reached.position):
+            if taken := self._take(found, reached):
+                return taken
+            position = found[-1].id
+        return ()
+
+    def pages(self, after: int) -> Iterator[Sequence[Followed]]:
+        """All events after a position, page by page, as far as the register is now; the next is fetched while the last
+        is taken in."""
+        reached = self._reached(self.store.head())
+        with ThreadPoolExecutor(1) as ahead:
+            coming = ahead.submit(self._select, after, following.PAGE, reached.position)
+            while found := coming.result():
+                coming = ahead.submit(self._select, found[-1].id, following.PAGE, reached.position)
+                if taken := self._take(found, reached):
+                    yield taken
+
+    def follow(self, after: int, stop: Event, pause: float) -> Iterator[Sequence[Followed]]:
+        """Events after a position, in batches, as the register takes them in, until told to stop; an empty batch
+        whenever nothing came for `pause` seconds, or nothing of what came is left. Raises what broke the connection."""
+        with closing(psycopg.connect(self._conninfo, autocommit=True)) as db:
+            db.execute(f"LISTEN {FOLLOWED}")
+            position = self.passed = after
+            while not stop.is_set():
+                reached = self._reached(position + 1)
+                if found := self._select(position, following.PAGE, reached.position):
+                    position = self.passed = found[-1].id
+                    yield self._take(found, reached)
+                    continue
+                self.store.keys.renew()  # also a follower that has nothing to do forgets what was erased
+                yield ()
+                for _ in db.notifies(timeout=pause, stop_after=1):
+                    pass
+
+    def close(self) -> None:
+        """Ends it: nothing holds what it knows of the cases."""
+        self.files.close()
+
+    def _reached(self, wanted: int) -> Reached:
+        with self.store.pool.connection() as db:
+            now = reached(db)
+        if now.position >= wanted or self.store.head() <= now.position:
+            return now
+        self.keep_up()
+        with self.store.pool.connection() as db:
+            return reached(db)
+
+    def _select(self, after: int, limit: int, upto: int) -> Sequence[Notification]:
+        if after >= upto:
+            return ()
+        return self.store.recorder.select_notifications(after, limit, upto, inclusive_of_start=False)
+
+    def _take(self, found: Sequence[Notification], reached: Reached) -> Sequence[Followed]:
+        rows: dict[int, list[Row]] = {}
+        with self.store.pool.connection() as db, db.cursor(binary=True) as cursor:
+            cursor.execute(_BETWEEN, (found[0].id, found[-1].id))
+            for agency, at, position, compartments in cursor:
+                rows.setdefault(at, []).append(Row(agency, position, from_bits(compartments)))
+        self.files.told = rows
+        self._follower.aside = reached.aside
+        return self._follower.take(found)
+
+    def _set_aside(self, damage: Damage) -> None:
+        with self.store.pool.connection() as db:
+            set_aside(db, [damage])
+
+
+_BETWEEN = (
+    "SELECT agency, at_position, position, compartments FROM delivery.told WHERE at_position BETWEEN %s AND %s"
+    " ORDER BY n"
+)

@@ -1,0 +1,252 @@
+"""One damaged record stops one case: it is set aside, named and kept in mind; everybody else goes on; and once it is
+repaired, what was left out is told."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from random import Random
+from typing import Any
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+from fetching import Place, Told, consent_of, note, place_of
+from msgspec.structs import replace
+from office import Office, catch_up
+
+from rujukan.api.application.ports import Unreadable
+from rujukan.consumers.wire.envelope import DAMAGED
+from rujukan.domain.case.consents import WithdrawConsent
+from rujukan.domain.case.notes import RecordNote
+from rujukan.domain.codes import Service
+from rujukan.domain.disclosure import Knowledge
+from rujukan.infra import composition
+from rujukan.infra.delivery import damaged
+from rujukan.infra.delivery.facts import bits
+from rujukan.infra.keys.home import UnwrapFailed
+from rujukan.infra.settings import Settings
+from rujukan.infra.store.following import Follower, Learning
+
+STATE = "state", "log.stored_events", "notification_id = %s"
+KEY = "wrapped", "log.data_keys", "stream = %s AND compartment = 0"
+
+
+@pytest.fixture(scope="module")
+def place(settings: Settings) -> Iterator[Place]:
+    with place_of(settings) as made:
+        yield made
+
+
+@pytest.fixture
+def superuser(settings: Settings) -> Iterator[psycopg.Connection]:
+    with psycopg.connect(settings.database, autocommit=True) as db:
+        yield db
+
+
+def case_with(place: Place, *agencies: str) -> UUID:
+    case = place.office.opens(composition.now())
+    services = {"rsud": Service.HEALTH, "polres": Service.LAW_ENFORCEMENT}
+    for agency in agencies:
+        place.office.consents(case, agency, "health")
+        place.office.refers(case, agency, services[agency], compartments=frozenset({"health"}))
+    return case
+
+
+@contextmanager
+def flipped(
+    db: psycopg.Connection, what: tuple[str, str, str], of: object, byte: Callable[[int], int] = lambda size: size - 1
+) -> Iterator[None]:
+    """One bit of a stored value is another, as a disk or a superuser could do it; and put right at the end."""
+    column, table, where = what
+    row = db.execute(f"SELECT {column} FROM {table} WHERE {where}", (of,)).fetchone()
+    assert row is not None
+    whole: bytes = row[0]
+    at = byte(len(whole))
+
+    def put(value: bytes) -> None:
+        with db.transaction():
+            db.execute("SET LOCAL session_replication_role = replica")  # no trigger refuses
+            db.execute(f"UPDATE {table} SET {column} = %s WHERE {where}", (value, of))
+
+    put(whole[:at] + bytes((whole[at] ^ 1,)) + whole[at + 1 :])
+    try:
+        yield
+    finally:
+        put(whole)
+
+
+def entries(settings: Settings) -> list[damaged.Entry]:
+    with composition.follower(settings) as source, source.store.pool.connection() as db:
+        return damaged.entries(db)
+
+
+def take_up(settings: Settings) -> None:
+    """Have what is set aside looked at again, and the read models built anew with it."""
+    with composition.follower(settings) as source, source.store.pool.connection() as db:
+        damaged.take_up(db)
+        source.keep_up()
+        with composition.runner(settings, source) as runner:
+            for name in composition.NAMES:
+                runner.rebuild(name)
+
+
+def on_timeline(settings: Settings, case: UUID) -> int:
+    with psycopg.connect(settings.database) as db:
+        row = db.execute("SELECT count(*) FROM views.timeline WHERE case_id = %s", (case,)).fetchone()
+    return int(row[0]) if row else 0
+
+
+def test_everybody_else_goes_on_and_what_was_left_out_is_told_once_it_is_repaired(
+    place: Place, settings: Settings, superuser: psycopg.Connection
+) -> None:
+    hit, other = case_with(place, "rsud"), case_with(place, "rsud", "polres")
+    catch_up(settings)
+    at = place.office.does("uptd-ppa", hit, RecordNote, note=uuid4(), health="hit").position
+    note(place.office, hit, "behind it")
+    note(place.office, other, "elsewhere")
+    with flipped(superuser, STATE, at, lambda size: 120):
+        assert catch_up(settings) >= at
+        (entry,) = entries(settings)
+        assert (entry.stream, entry.position, entry.topic, entry.is_set_aside) == (hit, at, "case.NoteRecorded", True)
+        assert set(entry.numbers) == {"uptd-ppa", "rsud"}, "each that was told of the case has a number kept"
+        told = Told(settings, place.office, place.keys["rsud"], hit)
+        assert told.notes == []
+        assert told.topics.count(DAMAGED) >= 1
+        assert next(d.sequence for d in told.of_case if d.position == at) == entry.numbers["rsud"]
+        assert told.numbers == list(range(1, len(told.numbers) + 1))
+        assert Told(settings, place.office, place.keys["rsud"], other).notes == ["elsewhere"]
+        assert on_timeline(settings, other) > 0
+        with pytest.raises(Unreadable):
+            note(Office(place.office.ports), hit, "not stored")  # a process that does not have the case in memory
+        take_up(settings)
+        assert [e.stream for e in entries(settings)] == [hit], "it is not repaired"
+    take_up(settings)
+    assert entries(settings) == []
+    told = Told(settings, place.office, place.keys["rsud"], hit)
+    assert [n for n in told.notes if n] == ["hit", "behind it"]
+    assert told.numbers == list(range(1, len(told.numbers) + 1))
+    assert len({d.id for d in told.sent}) == len(told.sent)
+    note(place.office, hit, "and goes on")
+    catch_up(settings)
+    assert Told(settings, place.office, place.keys["rsud"], hit).notes[-1] == "and goes on"
+
+
+@pytest.mark.parametrize("lost", ["flipped", "deleted"])
+def test_a_key_that_is_damaged_or_gone_without_an_erasure_stops_its_case_alone(
+    place: Place, settings: Settings, superuser: psycopg.Connection, lost: str
+) -> None:
+    hit, other = case_with(place, "rsud"), case_with(place, "rsud")
+    note(place.office, other, "elsewhere")
+    with gone(superuser, hit) if lost == "deleted" else flipped(superuser, KEY, hit):
+        catch_up(settings)
+        assert [e.stream for e in entries(settings)] == [hit]
+        assert Told(settings, place.office, place.keys["rsud"], other).notes == ["elsewhere"]
+    take_up(settings)
+    assert entries(settings) == []
+    assert "case.ReferralSent" in Told(settings, place.office, place.keys["rsud"], hit).topics
+
+
+@contextmanager
+def gone(db: psycopg.Connection, stream: UUID) -> Iterator[None]:
+    row = db.execute("DELETE FROM log.data_keys WHERE stream = %s AND compartment = 0 RETURNING wrapped", (stream,))
+    (wrapped,) = row.fetchone() or (b"",)
+    try:
+        yield
+    finally:
+        db.execute("INSERT INTO log.data_keys (stream, compartment, wrapped) VALUES (%s, 0, %s)", (stream, wrapped))
+
+
+def test_another_keyring_sets_nothing_aside(place: Place, settings: Settings, tmp_path: Any) -> None:
+    """A misconfiguration is not damage: everything would be set aside, and nothing is the matter with it."""
+    catch_up(settings)
+    note(place.office, case_with(place, "rsud"), "for whoever has the keyring")
+    stranger = replace(settings, keyring=tmp_path / "other.json")
+    with pytest.raises(UnwrapFailed):
+        catch_up(stranger)
+    assert entries(settings) == []
+    catch_up(settings)
+    assert entries(settings) == []
+
+
+def test_what_ended_while_it_was_set_aside_is_not_told_past_consent(
+    place: Place, settings: Settings, superuser: psycopg.Connection
+) -> None:
+    hit = case_with(place, "rsud")
+    note(place.office, hit, "told before")
+    catch_up(settings)
+    at = place.office.does("uptd-ppa", hit, RecordNote, note=uuid4(), health="hit").position
+    place.office.does("uptd-ppa", hit, WithdrawConsent, consent=consent_of(place.office, hit))
+    with flipped(superuser, STATE, at, lambda size: 120):
+        catch_up(settings)
+        assert Told(settings, place.office, place.keys["rsud"], hit).notes == [], "what ended nobody knows"
+    take_up(settings)
+    assert entries(settings) == []
+    told = Told(settings, place.office, place.keys["rsud"], hit)
+    assert told.notes == []
+    assert "erasure.DeletionAsked" in told.topics
+
+
+def test_a_story_that_is_not_understood_stops_alone(
+    place: Place, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hit, other = case_with(place, "rsud"), case_with(place, "rsud")
+    catch_up(settings)
+    learn = Knowledge.learn
+
+    def raising(self: Knowledge, new: Any) -> Any:
+        if new.stream == hit:
+            raise RuntimeError("what a survivor said")
+        return learn(self, new)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Knowledge, "learn", raising)
+        note(place.office, hit, "not understood")
+        note(place.office, other, "understood")
+        catch_up(settings)
+    assert [e.stream for e in entries(settings)] == [hit], entries(settings)
+    (entry,) = entries(settings)
+    assert entry.why.startswith("RuntimeError at ")
+    assert "survivor" not in entry.why
+    assert Told(settings, place.office, place.keys["rsud"], other).notes == ["understood"]
+    take_up(settings)
+    assert "not understood" in Told(settings, place.office, place.keys["rsud"], hit).notes
+
+
+def test_wherever_a_bit_flips_all_other_cases_are_told_what_the_log_says(
+    place: Place, settings: Settings, superuser: psycopg.Connection
+) -> None:
+    random = Random(11)
+    for _ in range(12):
+        cases = [case_with(place, "rsud", "polres") for _ in range(3)]
+        for case in cases:
+            note(place.office, case, "n")
+        hit = random.choice(cases)
+        (positions,) = superuser.execute(
+            "SELECT array_agg(notification_id) FROM log.stored_events WHERE originator_id = %s", (hit,)
+        ).fetchone() or ([],)
+        at = random.choice(positions)
+        with flipped(superuser, STATE, at, random.randrange):
+            catch_up(settings)
+            _told_as_by_rule(settings, superuser, {hit})
+            assert {e.stream for e in entries(settings)} <= {hit}
+        take_up(settings)
+        assert entries(settings) == []
+        _told_as_by_rule(settings, superuser, set())
+
+
+def _told_as_by_rule(settings: Settings, db: psycopg.Connection, but: set[UUID]) -> None:
+    """Of all cases but these the register has what the rule works out of the log: who, which event, which parts."""
+    with composition.follower(settings) as source:
+        learning = Learning(source.store, lambda _: ())
+        by_rule = {
+            (t.agency, t.of.position, bits(t.compartments))
+            for page in Follower(source.store, learning, set_aside=lambda _: None).pages(0)
+            for followed in page
+            for t in followed.tell
+            if t.of.stream not in but
+        }
+        learning.close()
+    rows = db.execute(
+        "SELECT agency, position, compartments FROM delivery.told WHERE NOT stream = ANY(%s) AND compartments <> 0",
+        (list(but),),
+    ).fetchall()
+    assert set(rows) == by_rule

@@ -1,0 +1,235 @@
+"""What was told is a fact: whatever the rule says later, and whoever asks, the register alone is asked. And what is
+told again obeys the consent of today."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+from fetching import Place, Told, consent_of, note, place_of
+from office import Office, catch_up, until
+
+from rujukan.consumers.wire.envelope import ERASED, AgencyKey
+from rujukan.domain import disclosure
+from rujukan.domain.case.consents import NarrowConsent, WithdrawConsent
+from rujukan.domain.case.notes import NoteRecorded, RecordNote
+from rujukan.domain.codes import Purpose, Service
+from rujukan.domain.compartment import Compartment
+from rujukan.domain.disclosure import RULE
+from rujukan.infra import composition
+from rujukan.infra.settings import Settings
+
+HEALTH = frozenset({Compartment.HEALTH})
+
+
+@pytest.fixture(scope="module")
+def place(settings: Settings) -> Iterator[Place]:
+    with place_of(settings) as made:
+        yield made
+
+
+@pytest.fixture
+def office(place: Place) -> Office:
+    return place.office
+
+
+@pytest.fixture
+def keys(place: Place) -> dict[str, AgencyKey]:
+    return place.keys
+
+
+@pytest.fixture
+def case(office: Office) -> UUID:
+    """A case of which the hospital may know health."""
+    case = office.opens(composition.now())
+    office.consents(case, "rsud", "health")
+    office.refers(case, "rsud", Service.HEALTH, compartments=frozenset({"health"}))
+    return case
+
+
+def deletions(settings: Settings, case: UUID) -> dict[str, frozenset[str]]:
+    """Agency → what the register says that it has to delete of the case."""
+    with psycopg.connect(settings.database) as db:
+        rows = db.execute("SELECT agency, compartments FROM delivery.deletions WHERE stream = %s", (case,)).fetchall()
+    return {agency: frozenset(c.word for c in Compartment if bits >> c & 1) for agency, bits in rows}
+
+
+# Told again, by today's consent ------------------------------------------------------------------------------------
+
+
+def test_what_was_withdrawn_is_not_handed_out_to_who_fetches_only_now(
+    office: Office, settings: Settings, keys: dict[str, AgencyKey], case: UUID
+) -> None:
+    note(office, case, "before")
+    catch_up(settings)
+    assert Told(settings, office, keys["rsud"], case).notes == ["before"]
+    office.does("uptd-ppa", case, WithdrawConsent, consent=consent_of(office, case))
+    catch_up(settings)
+    told = Told(settings, office, keys["rsud"], case)
+    assert told.notes == []
+    assert ERASED in told.topics, "its number stays"
+    assert told.topics.index(ERASED) < told.topics.index("erasure.DeletionAsked")
+    assert told.numbers == list(range(1, len(told.numbers) + 1))
+
+
+def test_while_the_register_has_not_followed_the_end_nothing_of_the_case_goes_out(
+    office: Office, settings: Settings, keys: dict[str, AgencyKey], case: UUID
+) -> None:
+    note(office, case, "before")
+    catch_up(settings)
+    office.does("uptd-ppa", case, WithdrawConsent, consent=consent_of(office, case))
+    assert Told(settings, office, keys["rsud"], case).of_case == []
+    catch_up(settings)
+    assert Told(settings, office, keys["rsud"], case).notes == []
+
+
+def test_of_a_consent_that_was_narrowed_what_it_still_covers_goes_on(
+    office: Office, settings: Settings, keys: dict[str, AgencyKey]
+) -> None:
+    case = office.opens(composition.now())
+    office.consents(case, "rsud", "health", "incident")
+    both = frozenset({"health", "incident"})
+    office.refers(case, "rsud", Service.HEALTH, compartments=both)
+    office.does("uptd-ppa", case, RecordNote, note=uuid4(), health="h", incident="i")
+    catch_up(settings)
+    scope = {"recipients": frozenset({"rsud"}), "purposes": frozenset({Purpose.CARE})}
+    consent = consent_of(office, case)
+    office.does("uptd-ppa", case, NarrowConsent, consent=consent, compartments=frozenset({"incident"}), **scope)
+    catch_up(settings)
+    (told,) = [d for d in Told(settings, office, keys["rsud"], case).of_case if d.topic == "case.NoteRecorded"]
+    assert (told.fields().get("incident"), told.fields().get("health")) == ("i", None)
+    assert "health" in told.withheld
+
+
+def test_a_consent_that_runs_out_while_something_waits_holds_it_until_what_follows_is_on_record(
+    office: Office, settings: Settings, keys: dict[str, AgencyKey]
+) -> None:
+    case = office.opens(composition.now())
+    until_when = composition.now() + timedelta(seconds=1)
+    office.consents(case, "rsud", "health", expires_at=until_when)
+    office.refers(case, "rsud", Service.HEALTH, compartments=frozenset({"health"}))
+    note(office, case, "while it stood")
+    catch_up(settings)
+    until(lambda: composition.now() > until_when)
+    assert Told(settings, office, keys["rsud"], case).of_case == [], "nobody is told past its time"
+    with composition.escalator(settings) as escalator:
+        assert escalator.once() >= 1
+    catch_up(settings)
+    told = Told(settings, office, keys["rsud"], case)
+    assert told.notes == []
+    assert [t for t in told.topics if t in ("case.ConsentExpired", "erasure.DeletionAsked")] == [
+        "case.ConsentExpired",
+        "erasure.DeletionAsked",
+    ]
+    known = office.casework.case(case)
+    assert known is not None
+    assert [r.status.value for r in known.referrals.values()] == ["cancelled"]
+    with composition.escalator(settings) as escalator:
+        assert not [due for due in escalator.due(composition.now()) if due.case == case], "once"
+
+
+def test_what_is_told_anew_on_a_new_consent_is_sent(
+    office: Office, settings: Settings, keys: dict[str, AgencyKey], case: UUID
+) -> None:
+    note(office, case, "before")
+    catch_up(settings)
+    office.does("uptd-ppa", case, WithdrawConsent, consent=consent_of(office, case))
+    office.consents(case, "rsud", "health")
+    office.refers(case, "rsud", Service.HEALTH, compartments=frozenset({"health"}))
+    catch_up(settings)
+    told = Told(settings, office, keys["rsud"], case)
+    assert told.notes == ["before"]
+    assert told.topics.index("erasure.DeletionAsked") < told.topics.index("case.NoteRecorded")
+
+
+# Another rule ------------------------------------------------------------------------------------------------------
+
+
+def test_each_telling_says_by_which_rule_it_was_told(office: Office, settings: Settings, case: UUID) -> None:
+    catch_up(settings)
+    with psycopg.connect(settings.database) as db:
+        rules = db.execute("SELECT DISTINCT rule FROM delivery.told WHERE case_id = %s", (case,)).fetchall()
+    assert rules == [(RULE,)]
+
+
+def test_under_a_rule_that_tells_less_what_was_told_is_asked_back_all_the_same(
+    office: Office, settings: Settings, case: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    note(office, case, "told by the rule before")
+    catch_up(settings)
+    _notes_are_told(monkeypatch, to_nobody=True)
+    office.does("uptd-ppa", case, WithdrawConsent, consent=consent_of(office, case))
+    catch_up(settings)
+    assert deletions(settings, case) == {"rsud": frozenset({"health"})}
+
+
+def test_under_a_rule_that_tells_more_what_was_never_told_is_told_when_there_is_reason(
+    office: Office, settings: Settings, keys: dict[str, AgencyKey], case: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as before:
+        _notes_are_told(before, to_nobody=True)
+        note(office, case, "kept from them by the rule before")
+        catch_up(settings)
+    assert Told(settings, office, keys["rsud"], case).notes == []
+    office.consents(case, "rsud", "incident", "health")
+    office.refers(case, "rsud", Service.HEALTH, compartments=frozenset({"health", "incident"}))
+    catch_up(settings)
+    assert Told(settings, office, keys["rsud"], case).notes == ["kept from them by the rule before"]
+
+
+def test_read_models_built_anew_show_what_was_told_whatever_the_rule_says_now(
+    office: Office, settings: Settings, case: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    note(office, case, "told by the rule before")
+    catch_up(settings)
+    _notes_are_told(monkeypatch, to_nobody=True)
+    with composition.follower(settings) as source, composition.runner(settings, source) as runner:
+        runner.rebuild("timeline")
+    with psycopg.connect(settings.database) as db:
+        shown = db.execute(
+            "SELECT count(*) FROM views.timeline WHERE case_id = %s AND agency = 'rsud' AND topic = %s",
+            (case, "case.NoteRecorded"),
+        ).fetchone()
+    assert shown == (1,)
+
+
+def _notes_are_told(monkeypatch: pytest.MonkeyPatch, *, to_nobody: bool) -> None:
+    """Another release's rule."""
+    learn = disclosure._may_learn
+
+    def may_learn(case: Any, of: Any, agency: str, *rest: Any) -> frozenset[Compartment]:
+        hidden = to_nobody and isinstance(of.event, NoteRecorded) and agency != of.author
+        return frozenset() if hidden else learn(case, of, agency, *rest)
+
+    monkeypatch.setattr(disclosure, "_may_learn", may_learn)
+
+
+# Behind the register -----------------------------------------------------------------------------------------------
+
+
+def test_who_was_told_by_what_the_register_followed_later_is_asked_behind_it(
+    office: Office, settings: Settings, case: UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process that ended the consent is of a release whose rule told less than the register's."""
+    note(office, case, "told by the register's rule")
+    with monkeypatch.context() as less:
+        _notes_are_told(less, to_nobody=True)
+        office.does("uptd-ppa", case, WithdrawConsent, consent=consent_of(office, case))
+    catch_up(settings)
+    assert _asked(settings, case) == set()
+    with composition.deletions(settings) as asking:
+        assert asking.once() >= 1
+        assert asking.once() == 0
+    assert _asked(settings, case) == {"rsud"}
+
+
+def _asked(settings: Settings, case: UUID) -> set[str]:
+    with composition.follower(settings) as source:
+        return {
+            f.written.event.agency
+            for page in source.pages(0)
+            for f in page
+            if f.written.topic == "erasure.DeletionAsked" and f.written.event.case == case  # type: ignore[attr-defined]
+        }
