@@ -99,7 +99,7 @@ class Door:
             if read.takes_known:
                 handed["known"] = known
         if read.waits and (position := values.pop(WAIT.argument)) is not None:
-            self.rooms.lists.wait(position)
+            self.rooms.lists.wait(position, case=values.get("case"))
         return handed | values
 
     # Posts ----------------------------------------------------------------------------------------------------

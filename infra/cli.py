@@ -98,6 +98,8 @@ def _parser() -> argparse.ArgumentParser:
     command("lag", _lag, "how far each read model is behind the log")
     rebuild = command("rebuild", _rebuild, "build a read model anew while the old one serves")
     rebuild.add_argument("projection")
+    rebuild.add_argument("--workers", type=int, default=1, help="in how many processes (RUJUKAN_SHARDS at most)")
+    rebuild.add_argument("--help-another", action="store_true", help=argparse.SUPPRESS)
     evidence.add_commands(command)
     keys.add_commands(command)
     damaged.add_command(command)
@@ -107,6 +109,7 @@ def _parser() -> argparse.ArgumentParser:
     bench.add_argument("what", nargs="+", choices=(*MEASURES, "all"))
     bench.add_argument("--json", type=Path, metavar="FILE")
     bench.add_argument("--seconds", type=float, default=3.0, help="of each measurement")
+    bench.add_argument("--workers", type=int, default=1, help="also rebuild in so many processes, beside one")
     broker = command("kafka", _kafka, "run a real Apache Kafka 4 node (needs Java 17 and Maven)")
     broker.add_argument("--port", type=int, default=9092)
     for name in ("api", "worker", "publisher", "sealer"):
@@ -238,13 +241,19 @@ def _deliveries(settings: Settings, said: argparse.Namespace) -> int:
 
 def _rebuild(settings: Settings, said: argparse.Namespace) -> int:
     from . import composition
+    from .commands.rebuild import help_another, rebuild
     from .system import running
 
     settings = running(settings)
     if said.projection not in composition.NAMES:
         raise Failed(f"there is no read model {said.projection}; there are {', '.join(composition.NAMES)}")
-    with composition.follower(settings) as source, composition.runner(settings, source) as runner:
-        print(f"{runner.rebuild(said.projection):,} events folded; {said.projection} is new")
+    if said.help_another:
+        help_another(settings, said.projection)
+    elif not 1 <= said.workers <= settings.shards:
+        raise Failed(f"its cases fall into {settings.shards} shards (RUJUKAN_SHARDS): as many processes can share them")
+    else:
+        folded = rebuild(settings, said.projection, said.workers)
+        print(f"{folded:,} events folded{' by this process' if said.workers > 1 else ''}; {said.projection} is new")
     return 0
 
 
@@ -261,7 +270,7 @@ def _migrate(settings: Settings, said: argparse.Namespace) -> int:
 def _bench(settings: Settings, said: argparse.Namespace) -> int:
     from .commands.bench import bench
 
-    return bench(said.what, said.json, said.seconds)
+    return bench(said.what, said.json, said.seconds, said.workers)
 
 
 def _kafka(settings: Settings, said: argparse.Namespace) -> int:

@@ -144,14 +144,28 @@ class Runner:
         found = positions(self._connected(), self._projections)
         return [Lag(name, at, max(0, head - at)) for name, at in found.items()]
 
-    def rebuild(self, name: str, done: Callable[[int], object] = lambda count: None) -> int:
+    def rebuild(
+        self,
+        name: str,
+        done: Callable[[int], object] = lambda count: None,
+        begun: Callable[[], object] = lambda: None,
+    ) -> int:
         """Fold a read model anew from the whole log, in tables of its own, while the old ones serve; then put them in
-        place at once. Returns how many events were folded. Raises KeyError for an unknown name, RebuildRunning."""
+        place at once. Returns how many events were folded here; `done` is told of each batch's size, `begun` when
+        others can help. Raises KeyError for an unknown name, RebuildRunning."""
+        return self._rebuilding(name, lambda rebuild: rebuild.run(done, begun))
+
+    def help_rebuild(self, name: str) -> int:
+        """Fold shards of what another process rebuilds, until none is behind; how many events were folded here. Raises
+        KeyError for an unknown name."""
+        return self._rebuilding(name, lambda rebuild: rebuild.help())
+
+    def _rebuilding(self, name: str, work: Callable[[Rebuild], int]) -> int:
         projection = self._projections[name]
         with self._open() as db:
             rebuild = Rebuild(db, projection, self._log, self._leases, self._parts(projection))
             try:
-                return rebuild.run(done)
+                return work(rebuild)
             finally:
                 self._read_for(frozenset())
                 self._renewed = float("-inf")

@@ -3,6 +3,7 @@ connection, or SQL."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Concatenate, ParamSpec, TypeVar
+from uuid import UUID
 
 from psycopg import Connection
 from psycopg.rows import TupleRow
@@ -44,9 +45,9 @@ class Lists:
         """What a read model's own query answers, to that agency."""
         return self._views.ask(agency, query, *arguments, **named)
 
-    def wait(self, position: int, seconds: float = WAIT_SECONDS) -> None:
-        """Until the read models took in a position. Raises Behind."""
-        if not self._views.wait_for(position, seconds):
+    def wait(self, position: int, seconds: float = WAIT_SECONDS, case: UUID | None = None) -> None:
+        """Until the read models took in a position; of one case, where only that is looked at. Raises Behind."""
+        if not self._views.wait_for(position, seconds, case):
             raise Behind
 
     def lag(self) -> Iterable[tuple[str, int]]:

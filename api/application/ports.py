@@ -125,8 +125,8 @@ class Views(Protocol):
         """What a read model's query answers over a connection that sees that agency's rows only."""
         ...
 
-    def wait_for(self, position: int, seconds: float) -> bool:
-        """Wait until the read models took in a position; whether they did in time."""
+    def wait_for(self, position: int, seconds: float, case: UUID | None = None) -> bool:
+        """Wait until the read models took in a position, as far as that case is concerned; whether they did in time."""
         ...
 
     def lag(self) -> Iterable[tuple[str, int]]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from typing import Concatenate, ParamSpec, TypeVar
+from uuid import UUID
 
 from psycopg import Connection
 from psycopg.rows import TupleRow
@@ -39,9 +40,9 @@ class ApiViews:
         with self.acting_for(agency) as db:
             return query(db, *arguments, **named)
 
-    def wait_for(self, position: int, seconds: float) -> bool:
+    def wait_for(self, position: int, seconds: float, case: UUID | None = None) -> bool:
         with self._pool.connection() as db:
-            return projections.wait_for(db, position, NAMES, seconds)
+            return projections.wait_for(db, position, NAMES, seconds, case)
 
     def lag(self) -> Iterable[tuple[str, int]]:
         with self._pool.connection() as db:

@@ -54,9 +54,10 @@ def beside(
 class Bench:
     """Where the benchmarks run: a PostgreSQL server of their own, in a directory of their own."""
 
-    def __init__(self, directory: Path, seconds: float) -> None:
+    def __init__(self, directory: Path, seconds: float, workers: int = 1) -> None:
         self.directory = directory
         self.seconds = seconds
+        self.workers = workers
         self.postgres = EmbeddedPostgres(directory / "postgres")
         self.conninfo = self.postgres.start()
         self._peers: list[dict] | None = None
@@ -97,12 +98,13 @@ def main() -> int:
     parser.add_argument("what", nargs="+", choices=(*ALL, *LONG, "all"))
     parser.add_argument("--json", type=Path)
     parser.add_argument("--seconds", type=float, default=3.0)
+    parser.add_argument("--workers", type=int, default=1)
     said = parser.parse_args()
     what = ALL if "all" in said.what else [w for w in (*ALL, *LONG) if w in said.what]
     sys.path.insert(0, str(Path(__file__).parent))
     console, results = Console(), []
     with tempfile.TemporaryDirectory(prefix="rujukan-bench-", ignore_cleanup_errors=True) as directory:
-        bench = Bench(Path(directory), said.seconds)
+        bench = Bench(Path(directory), said.seconds, said.workers)
         try:
             for name in what:
                 with console.status(name):

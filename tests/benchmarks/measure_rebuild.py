@@ -1,22 +1,38 @@
 """Rebuilding read models from the log: read, open, fold, write. One process, one core beside PostgreSQL's."""
 
 import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from threading import Event
 from uuid import uuid4
 
+import psycopg
 from events import ACT, NOW
 from harness import Bench, Measured, beside
+from msgspec.structs import replace
+from psycopg.sql import SQL, Identifier
 
+from rujukan import projections
 from rujukan.domain.case import decide, fold
 from rujukan.domain.case.intake import OpenCase
 from rujukan.domain.case.notes import RecordNote
 from rujukan.domain.codes import AgeGroup, Channel, Reporter, Urgency
 from rujukan.domain.fact import NoteId
 from rujukan.infra import composition
+from rujukan.infra.commands.rebuild import rebuild
+from rujukan.infra.settings import Settings
 from rujukan.infra.store.event_store import EventStore, Stream
 
 CASES = 600
 NOTES = 98
 TARGET = 25_000.0
+
+
+SHARED = ("caseload", "timeline", "audit")
+LONGER = 4
+"""Processes take a second to start: what several rebuild has so many times as many events."""
+LOOK_SECONDS = 0.002
 
 
 def run(bench: Bench) -> list[Measured]:
@@ -49,7 +65,53 @@ def run(bench: Bench) -> list[Measured]:
                 folded = runner.rebuild(name)
                 rate = folded / (time.perf_counter() - started)
                 found.append(beside(f"rebuild {name}", rate, "events/s", "target", TARGET))
+    return found + (_shared(bench) if bench.workers > 1 else [])
+
+
+def _shared(bench: Bench) -> list[Measured]:
+    """In several processes beside one; and how long a reader waits while the new tables are put in place."""
+    found: list[Measured] = []
+    with bench.database() as settings:
+        settings = replace(settings, shards=bench.workers)
+        with composition.writer(settings) as store:
+            for _ in range(LONGER):
+                _cases(store)
+        with composition.follower(settings) as source:
+            events = source.head()
+        for name in SHARED:
+            took = {}
+            for workers in (1, bench.workers):
+                with _reading(settings, name) as pauses:
+                    started = time.perf_counter()
+                    rebuild(settings, name, workers)
+                    took[workers] = time.perf_counter() - started
+            one, several = (events / took[workers] for workers in (1, bench.workers))
+            what = f"rebuild {name} in {bench.workers} processes"
+            found.append(beside(what, several, "events/s", "in one", one))
+            found.append(beside("a reader's longest pause meanwhile", max(pauses) * 1000, "ms", "target", 50, True))
     return found
+
+
+@contextmanager
+def _reading(settings: Settings, name: str) -> Iterator[list[float]]:
+    """Reads its first table again and again; how long each took."""
+    table = next(p for p in projections.ALL if p.name == name).tables[0]
+    stop, pauses = Event(), [0.0]
+
+    def read() -> None:
+        with psycopg.connect(settings.database, autocommit=True) as db:
+            while not stop.wait(LOOK_SECONDS):
+                started = time.perf_counter()
+                db.execute(SQL("SELECT * FROM {} LIMIT 50").format(Identifier("views", table))).fetchall()
+                pauses.append(time.perf_counter() - started)
+
+    with ThreadPoolExecutor(1) as thread:
+        reader = thread.submit(read)
+        try:
+            yield pauses
+        finally:
+            stop.set()
+        reader.result()
 
 
 def _cases(store: EventStore) -> None:

@@ -187,6 +187,33 @@ def test_the_old_tables_answer_until_the_new_ones_do(
     assert [answer for answer in answers if answer != whole] == []
 
 
+def test_who_reads_for_long_holds_up_the_switch_and_no_other_reader(settings: Settings) -> None:
+    """With a minute to wait for a lock: who had to stand behind the switch would be seen, as it waits for who reads."""
+    tried = Event()
+    with psycopg.connect(settings.database) as long, ThreadPoolExecutor(1) as thread:
+        long.execute("SELECT count(*) FROM views.timeline")
+
+        def until_it_tries() -> None:
+            with psycopg.connect(settings.database, autocommit=True) as db:
+                while not db.execute(
+                    "SELECT FROM pg_locks WHERE relation = 'views.timeline'::regclass AND NOT granted"
+                ).fetchall():
+                    time.sleep(0.001)
+                tried.set()
+
+        with ThreadPoolExecutor(1) as looking, psycopg.connect(settings.database, autocommit=True) as other:
+            seen = looking.submit(until_it_tries)
+            rebuilding = thread.submit(rebuild, settings, "timeline")
+            assert tried.wait(PATIENCE_SECONDS)
+            seen.result(PATIENCE_SECONDS)
+            other.execute("SET lock_timeout = '60s'")
+            for _ in range(100):
+                other.execute("SELECT count(*) FROM views.timeline")
+            assert not rebuilding.done()
+            long.rollback()
+            assert rebuilding.result(PATIENCE_SECONDS) > 0
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_rebuild_that_is_killed_leaves_the_old_one_serving_and_can_be_run_again(
     settings: Settings, name: str

@@ -1,7 +1,7 @@
 """Read models folded in shards, by one process or several, are those that are folded whole."""
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
 from threading import Barrier
 from typing import Any
@@ -26,11 +26,13 @@ from office import (
     tell_lateness,
     tell_one_case,
 )
+from patience import PATIENCE_SECONDS
 
 from rujukan import projections
 from rujukan.domain.case.notes import RecordNote
 from rujukan.infra import composition
-from rujukan.infra.settings import Settings
+from rujukan.infra.cli import main
+from rujukan.infra.settings import Settings, to_environment
 from rujukan.projections import runner as runner_module
 from rujukan.projections import wait_for
 from rujukan.projections.shards import Shard, shard_of
@@ -66,6 +68,12 @@ def whole(office: Office, settings: Settings) -> Rows:
 def in_shards(settings: Settings, shards: int) -> Settings:
     """Settings by which what is rebuilt is folded in so many."""
     return replace(settings, shards=shards)
+
+
+def as_said(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command line has these settings."""
+    for variable, value in to_environment(replace(settings, kafka="-")).items():
+        monkeypatch.setenv(variable, value)
 
 
 def shown(settings: Settings) -> Rows:
@@ -133,6 +141,37 @@ def test_what_several_follow_in_shards_is_the_same(
         list(threads.map(run, range(workers)))
     assert {position for *_, position in dump(settings)[POSITIONS]} == {head(settings)}
     assert shown(settings) == whole
+
+
+@pytest.mark.parametrize("name", ["timeline", "deliveries"])
+def test_another_helps_to_rebuild_a_read_model(settings: Settings, whole: Rows, name: str) -> None:
+    settings, helping = in_shards(settings, 4), list[Future[int]]()
+
+    def help_it() -> int:
+        with opened_runner(settings) as second:
+            return second.help_rebuild(name)
+
+    with opened_runner(settings) as first, ThreadPoolExecutor(1) as thread:
+        first.rebuild(name, begun=lambda: helping.append(thread.submit(help_it)))
+        assert helping[0].result(PATIENCE_SECONDS) >= 0
+    assert shown(settings) == whole
+
+
+def test_several_processes_rebuild_a_read_model(
+    settings: Settings, whole: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    as_said(in_shards(settings, 2), monkeypatch)
+    assert main(["rebuild", "timeline", "--workers", "2"]) == 0
+    assert shown(settings) == whole
+    assert parts(settings)["timeline"] == 2
+
+
+def test_more_processes_than_shards_are_refused(
+    settings: Settings, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    as_said(in_shards(settings, 4), monkeypatch)
+    assert main(["rebuild", "timeline", "--workers", "9"]) != 0
+    assert "RUJUKAN_SHARDS" in capsys.readouterr().err
 
 
 def test_who_reads_a_case_waits_for_its_shard_alone(office: Office, settings: Settings, whole: Rows) -> None:
