@@ -7,7 +7,9 @@ from cryptography.hazmat.primitives.hpke import MLKEM768X25519PublicKey
 from ...consumers.wire import envelope
 from ...domain import agency as agencies
 from ...domain.agency_state import Agency
+from ..store.data_keys import KeyGone
 from ..store.event_store import EventStore
+from ..store.sealed_record import BrokenSeal
 
 KEYS_SECONDS = 1.0
 
@@ -21,7 +23,7 @@ class NoKey(NotTold):
 
 
 class BadKey(NoKey):
-    """Its key was stored before keys were checked, and is none."""
+    """Its key was stored before keys were checked, and is none; or the record of it is damaged."""
 
 
 class KeyBook:
@@ -61,6 +63,9 @@ class KeyBook:
         now = monotonic()
         read, agency = self._agencies.get(code, (0.0, None))
         if agency is None or now - read > KEYS_SECONDS:
-            agency = agencies.fold(o.event for o in self._store.read(agencies.agency_stream(code)))
+            try:
+                agency = agencies.fold(o.event for o in self._store.read(agencies.agency_stream(code)))
+            except (BrokenSeal, KeyGone):
+                raise BadKey(f"the record of the keys of {code} is damaged") from None
             self._agencies[code] = now, agency
         return agency

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from ... import projections
 from ...api.application.casework import Casework
 from ...api.application.kinds import CASE
-from ...api.application.ports import Clock, Gone, Moved, Unavailable
+from ...api.application.ports import Clock, Gone, Moved, Unavailable, Unreadable
 from ...domain.case.consents import ExpireConsent
 from ...domain.case.glass import HIGHEST_REMINDER, RULE, RaiseGlassReview
 from ...domain.case.reminders import HIGHEST_ESCALATION, EscalateReferral, RaiseUndelivered
@@ -95,6 +95,9 @@ class Escalator:
             self._casework.handle(CASE, CaseId(case), command, replace(system_act(), at=now), correlation=uuid4())
         except (Refusal, Moved, Gone) as moved_on:
             log.info("not raised: %s", type(moved_on).__name__)
+            return False
+        except Unreadable:
+            log.warning("not raised: a record of the case is damaged")
             return False
         except (*AWAY, Unavailable):
             raise

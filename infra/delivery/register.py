@@ -18,6 +18,7 @@ meet.
 """
 
 import logging
+import time
 from collections.abc import Iterable, Sequence
 from contextlib import closing
 from datetime import datetime
@@ -33,8 +34,9 @@ from ...domain import agency as agencies
 from ...domain import agency_keys, webhook
 from ...domain.agency_keys import KeyRegistered, KeyRetired, ResealingApproved
 from ...domain.agency_state import Agency
-from ...domain.case.consents import ConsentExpired, ConsentNarrowed, ConsentWithdrawn, Scope
+from ...domain.case.consents import ENDS, ConsentExpired, ConsentNarrowed, ConsentWithdrawn, Scope
 from ...domain.casefile.state import compartments_named
+from ...domain.catalogue import topic_of
 from ...domain.compartment import Compartment
 from ...domain.disclosure import RULE, Followed, Remembered, Told, delivery_id
 from ...domain.erasure import DeletionAsked, ErasureRecorded
@@ -83,7 +85,8 @@ class _Written(NamedTuple):
     rows: list[_Row]
     keys: dict[str, str | None]
     resealings: list[tuple[int, str, list[str], int]]
-    of_webhooks: list[Followed]
+    of_webhooks: list[tuple[Followed, str]]
+    """With the agency's code."""
     recalled: list[tuple[str, int, int, UUID, int, int, datetime]]
     deletions: list[tuple[int, str, UUID, int, int]]
     erased: list[tuple[int, ErasureRecorded]]
@@ -160,7 +163,7 @@ class Register:
         return db
 
     def _keep(self, db: Connection[TupleRow], stop: Event) -> None:
-        reached = self._load(db)
+        reached, looked = self._load(db), 0.0
         for batch in self._source.follow(reached, stop, LOOK_SECONDS):
             if batch or self._source.passed > reached:
                 now = max(self._source.passed, reached)
@@ -168,8 +171,9 @@ class Register:
                 reached = now
             elif not self._hold(db):
                 raise Deposed
-            else:
+            if time.monotonic() - looked >= LOOK_SECONDS:
                 self._take_up(db, reached)
+                looked = time.monotonic()
 
     def _hold(self, db: Connection[TupleRow]) -> bool:
         """Keep the lease, or take it where it is free."""
@@ -194,6 +198,7 @@ class Register:
         self._source = Follower(self._store, self._learning, self._damage.append, aside)
         self._at = reached
         if not expiries_known:
+            self._find_recalled(db, reached)
             self._find_expiries(db, reached)
         return reached
 
@@ -246,7 +251,8 @@ class Register:
                     case ErasureRecorded() as erased:
                         new.erased.append((written.position, erased))
                     case event if isinstance(event, webhook.EVENTS):
-                        new.of_webhooks.append(followed)
+                        if (whose := self._agency_after(followed)) is not None:
+                            new.of_webhooks.append((followed, whose.code))
                     case event:
                         new.expiries.update(_expiry(written.stream, event))
             except AWAY:
@@ -290,8 +296,9 @@ class Register:
             db.execute("DELETE FROM delivery.sealing_keys WHERE agency = %s", (agency,))
             if key is not None:
                 db.execute("INSERT INTO delivery.sealing_keys VALUES (%s, %s)", (agency, key))
-        for followed in new.of_webhooks:
-            self._webhook(db, followed)
+        for followed, code in new.of_webhooks:
+            of = followed.written
+            webhook_rows.follow(db, code, of.event, of.version, of.at)
         cursor = db.cursor()
         cursor.executemany(_RESEAL, new.resealings)
         cursor.executemany(_RECALLED, new.recalled)
@@ -366,6 +373,31 @@ class Register:
             self._write(db, _Written.nothing()._replace(rows=rows), ())
             db.execute(_TOLD_AGAIN, (stream,))
 
+    def _find_recalled(self, db: Connection[TupleRow], reached: int) -> None:
+        """What had to be deleted before that was kept here: by the one rule that there was then."""
+        position = 0
+        cases: dict[UUID, None] = {}
+        topics = [topic_of(event) for event in ENDS]
+        while page := self._store.recorder.select_notifications(
+            position, following.PAGE, reached, topics, inclusive_of_start=False
+        ):
+            position = page[-1].id
+            cases |= {opened.stream: None for opened in self._store.open_each(page) if not isinstance(opened, Damage)}
+        for case in cases:
+            learning = Learning(self._store, lambda _: ())
+            try:
+                followed = [learning.follow(o) for o in self._store.read(case) if o.position <= reached]
+            except AWAY:
+                raise
+            except Exception as problem:
+                log.error("what was recalled of a damaged case is not known: %s", where(problem))
+                continue
+            finally:
+                learning.close()
+            for recall, at in ((recall, f.written) for f in followed for recall in f.recall):
+                of = recall.agency, recall.of.position, at.position, case, bits(recall.compartments), at.position, at.at
+                db.execute(_RECALLED_BEFORE, of)
+
     def _find_expiries(self, db: Connection[TupleRow], reached: int) -> None:
         """When consents run out that were given before that was kept here."""
         found: dict[tuple[UUID, UUID], datetime | None] = {}
@@ -408,12 +440,6 @@ class Register:
         key = self._keys.get(agency, "")
         at = at_position, position, stream, case, bits(compartments)
         return _Row(self._n, agency, sequence, count, *at, key, told_at, id, RULE)
-
-    def _webhook(self, db: Connection[TupleRow], followed: Followed) -> None:
-        """The webhook goes on as this event of the agency's stream says."""
-        agency, written = self._agency_after(followed), followed.written
-        if agency is not None:
-            webhook_rows.follow(db, agency.code, written.event, written.version, written.at)
 
     def _agency_after(self, followed: Followed) -> Agency | None:
         """The agency after this event of its stream."""
@@ -495,6 +521,11 @@ _RESEAL = "INSERT INTO delivery.resealings (position, agency, keys, upto) VALUES
 _RECALLED = (
     "INSERT INTO delivery.recalled (agency, position, at_position, case_id, compartments, upto, recalled_at)"
     " VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING"
+)
+_RECALLED_BEFORE = (
+    "INSERT INTO delivery.recalled (agency, position, at_position, case_id, compartments, upto, recalled_at) VALUES"
+    " (%s, %s, %s, %s, %s, (SELECT coalesce(max(n), 0) FROM delivery.told WHERE at_position <= %s), %s)"
+    " ON CONFLICT DO NOTHING"
 )
 _DELETION = (
     "INSERT INTO delivery.deletions (at_position, agency, stream, version, compartments) VALUES (%s, %s, %s, %s, %s)"

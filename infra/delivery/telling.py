@@ -218,9 +218,10 @@ class Tellings:
         """Of these tellings, the cases of which a consent ended, or ran out, and the register did not follow that yet;
         and the streams that are set aside: what ended in them nobody knows, so nothing of them is shown."""
         with self._pool.connection() as db:
-            ending = db.execute(_ENDING, {"cases": list({t.case for t in tellings})}).fetchall()
-            aside = db.execute(_ASIDE, (list({t.stream for t in tellings}),)).fetchall()
-        return frozenset(case for (case,) in ending), frozenset(stream for (stream,) in aside)
+            about = {"cases": list({t.case for t in tellings}), "streams": list({t.stream for t in tellings})}
+            rows = db.execute(_HELD, about).fetchall()
+        ending, aside = (frozenset(of for of, is_aside in rows if is_aside is which) for which in (False, True))
+        return ending, aside
 
     def _damaged(self, telling: Telling) -> None:
         """Keep in mind that something could not be opened at this number."""
@@ -316,14 +317,15 @@ _SELECT = (
     " FROM delivery.told t"
 )
 
-_ENDING = """
-    SELECT originator_id FROM log.stored_events
+_HELD = """
+    SELECT originator_id, false FROM log.stored_events
       WHERE topic IN ('case.ConsentWithdrawn', 'case.ConsentNarrowed', 'case.ConsentExpired')
         AND notification_id > (SELECT position FROM delivery.reached) AND originator_id = ANY(%(cases)s)
     UNION
-    SELECT case_id FROM delivery.expiries WHERE expires_at <= now() AND case_id = ANY(%(cases)s)
+    SELECT case_id, false FROM delivery.expiries WHERE expires_at <= now() AND case_id = ANY(%(cases)s)
+    UNION
+    SELECT stream, true FROM delivery.damaged WHERE repaired_at IS NULL AND stream = ANY(%(streams)s)
 """
-_ASIDE = "SELECT stream FROM delivery.damaged WHERE repaired_at IS NULL AND stream = ANY(%s)"
 _GAP = (
     "INSERT INTO delivery.gaps (agency, sequence, position, stream, why) VALUES (%s, %s, %s, %s, %s)"
     " ON CONFLICT DO NOTHING"

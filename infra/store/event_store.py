@@ -286,11 +286,11 @@ class EventStore:
         keys = self.keys.for_opening(UUID(bytes=record.stream), wanted)
         return {c: sealed_record.unseal(record, c, keys[c]) for c in wanted}
 
-    def erasures(self, after: int) -> list[Opened]:
-        """The records of erasures after a position, in order."""
+    def erasures(self, after: int) -> list[Opened | Damage]:
+        """The records of erasures after a position, in order; what does not open is named in its place."""
         with self.pool.connection() as db, db.cursor(binary=True) as cursor:
             found = cursor.execute(_ERASURES, (after,)).fetchall()
-        return self.open_all(
+        return self.open_each(
             Notification(id=n, originator_id=s, originator_version=v, topic=t, state=b) for n, s, v, t, b in found
         )
 

@@ -4,6 +4,7 @@ repaired, what was left out is told."""
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from random import Random
+from threading import Event, Thread
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -11,19 +12,27 @@ import psycopg
 import pytest
 from fetching import Place, Told, consent_of, note, place_of
 from msgspec.structs import replace
-from office import Office, catch_up
+from office import Office, catch_up, erases, until
+from psycopg.conninfo import make_conninfo
 
 from rujukan.api.application.ports import Unreadable
 from rujukan.consumers.wire.envelope import DAMAGED
+from rujukan.domain.agency import agency_stream
 from rujukan.domain.case.consents import WithdrawConsent
 from rujukan.domain.case.notes import RecordNote
 from rujukan.domain.codes import Service
+from rujukan.domain.compartment import Compartment
 from rujukan.domain.disclosure import Knowledge
-from rujukan.infra import composition
+from rujukan.domain.erasure import erasure_stream
+from rujukan.domain.refusal import KeyMissing
+from rujukan.infra import composition, system
+from rujukan.infra.cli import main
 from rujukan.infra.delivery import damaged
 from rujukan.infra.delivery.facts import bits
 from rujukan.infra.keys.home import UnwrapFailed
-from rujukan.infra.settings import Settings
+from rujukan.infra.services.postgres import EmbeddedPostgres
+from rujukan.infra.settings import Settings, to_environment
+from rujukan.infra.store.erasing import finish_erasures
 from rujukan.infra.store.following import Follower, Learning
 
 STATE = "state", "log.stored_events", "notification_id = %s"
@@ -250,3 +259,109 @@ def _told_as_by_rule(settings: Settings, db: psycopg.Connection, but: set[UUID])
         (list(but),),
     ).fetchall()
     assert set(rows) == by_rule
+
+
+def test_an_agency_whose_own_record_is_damaged_waits_alone(
+    place: Place, settings: Settings, superuser: psycopg.Connection
+) -> None:
+    """Its keys stand in its stream: nothing can be sealed to it. Nobody else's webhook or feed waits for that."""
+    case = case_with(place, "rsud", "polres")
+    catch_up(settings)
+    stream = agency_stream("polres")
+    (at,) = superuser.execute(
+        "SELECT max(notification_id) FROM log.stored_events WHERE originator_id = %s", (stream,)
+    ).fetchone() or (0,)
+    with flipped(superuser, STATE, at, lambda size: 120):
+        note(place.office, case, "for both")
+        catch_up(settings)
+        with composition.service(settings, connections=4) as ports:
+            office = Office(ports)
+            assert "for both" in Told(settings, office, place.keys["rsud"], case).notes
+            with pytest.raises(KeyMissing):
+                office.ports.feed.page("polres", 0, 10)
+    with composition.service(settings, connections=4) as ports:
+        assert Office(ports).ports.feed.page("polres", 0, 10)
+
+
+def test_an_erasure_whose_record_is_damaged_is_carried_out_once_it_is_repaired_and_holds_up_no_other(
+    place: Place, settings: Settings, superuser: psycopg.Connection
+) -> None:
+    hit, other = case_with(place), case_with(place)
+    with composition.acting(settings) as node:
+        erase, node.data_keys.erase = node.data_keys.erase, lambda *of: False  # type: ignore[method-assign]
+        at = {case: _erased(place, case) for case in (hit, other)}
+        node.data_keys.erase = erase  # type: ignore[method-assign]
+        reached = min(at.values()) - 1
+        with flipped(superuser, STATE, at[hit], lambda size: 120):
+            reached = finish_erasures(node.followed, reached)
+            assert Compartment.COORDINATION in node.data_keys.erased(other)
+        assert reached < at[hit]
+        assert finish_erasures(node.followed, reached) >= max(at.values())
+        assert Compartment.COORDINATION in node.data_keys.erased(hit)
+
+
+def _erased(place: Place, case: UUID) -> int:
+    """The position of the record of the case's erasure."""
+    erasure = erases(place.office, case)
+    with psycopg.connect(place.office.ports.views._pool.conninfo) as db:  # type: ignore[attr-defined]
+        row = db.execute(
+            "SELECT min(notification_id) FROM log.stored_events WHERE originator_id = %s", (erasure_stream(erasure),)
+        ).fetchone()
+    return int(row[0]) if row else 0
+
+
+def test_the_operator_sees_what_is_damaged_and_puts_it_back_from_a_backup_that_the_ledger_proves(
+    place: Place,
+    settings: Settings,
+    superuser: psycopg.Connection,
+    postgres: EmbeddedPostgres,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    case = case_with(place, "rsud")
+    hit = place.office.does("uptd-ppa", case, RecordNote, note=uuid4(), health="in the backup").position
+    with composition.ledger(settings) as ledger:
+        sealer = composition.sealer(settings)
+        Thread(target=sealer.run, args=(stop := Event(),), daemon=True).start()
+        until(lambda: ledger.lag()[0] == 0)
+        stop.set()
+    backup = f"b{uuid4().hex[:10]}"
+    superuser.execute(f"CREATE DATABASE {backup}")
+    kept = make_conninfo(settings.database, dbname=backup)
+    with psycopg.connect(kept, autocommit=True) as db:
+        db.execute("CREATE SCHEMA log")
+        db.execute(
+            "CREATE TABLE log.stored_events (originator_id uuid, originator_version bigint, topic text, state bytea,"
+            " notification_id bigint)"
+        )
+        row = superuser.execute(
+            "SELECT originator_id, originator_version, topic, state, notification_id FROM log.stored_events"
+            " WHERE notification_id = %s",
+            (hit,),
+        ).fetchone()
+        db.execute("INSERT INTO log.stored_events VALUES (%s, %s, %s, %s, %s)", row)
+    monkeypatch.setattr(system, "running", lambda settings: settings)
+    with flipped(superuser, STATE, hit, lambda size: 120):
+        catch_up(settings)
+        assert main_of(settings, "damaged") == 1
+        said = capsys.readouterr().out
+        assert "set aside" in said
+        assert "is not what the ledger has as leaf" in said
+        assert "rsud" in said
+        assert "in the backup" not in said
+        assert main_of(settings, "damaged", "--again") == 1
+        assert "1 still damaged" in capsys.readouterr().out
+        assert main_of(settings, "damaged", "--backup", kept, "--repair", "--yes") == 0
+        said = capsys.readouterr().out
+        assert "put back; the ledger's proof of it holds again" in said
+        assert "1 taken up, 0 still damaged" in said
+    assert main_of(settings, "damaged") == 0
+    assert "nothing is damaged" in capsys.readouterr().out
+    assert "in the backup" in Told(settings, place.office, place.keys["rsud"], case).notes
+
+
+def main_of(settings: Settings, *arguments: str) -> int:
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in to_environment(settings).items():
+            environment.setenv(name, value)
+        return main(arguments)
