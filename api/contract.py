@@ -100,9 +100,14 @@ def read_operation(read: Read) -> dict[str, Any]:
     }
     if answers.headers:
         ok["headers"] = answers.headers
+    problems = (*read.problems, "429") if read.waits else read.problems
     return {
         "parameters": [*(p.document() for p in read.parameters), *(HEADERS if with_purpose else ())],
-        "responses": {"200": ok, **dict.fromkeys(read.problems, PROBLEM), **read.more},
+        "responses": {
+            "200": ok,
+            **dict.fromkeys(problems, PROBLEM),
+            **read.more,
+        },
         "security": [] if read.readers is Who.EVERYBODY else [{"access_token": []}],
     }
 

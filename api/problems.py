@@ -16,7 +16,7 @@ from starlette.responses import Response
 from ..domain import refusal as r
 from .application.casework import KeyReused, VersionMismatch
 from .application.lists import Behind
-from .application.ports import Gone, Moved, NotSealedYet, NotTaken, Unavailable, Unreadable
+from .application.ports import BeyondHead, Gone, Moved, NotSealedYet, NotTaken, Unavailable, Unreadable
 from .identity import NotAuthenticated
 
 log = logging.getLogger(__name__)
@@ -102,6 +102,9 @@ def answer(error: Exception) -> Response:
         case Behind():
             detail = "The lists have not reached that position yet. Ask again."
             return problem(503, "Behind", detail, {"Retry-After": "1"})
+        case BeyondHead():
+            detail = "The log has no such position yet. Wait for one that a write was answered with."
+            return problem(400, "BadQuery", detail, parameter="wait_for")
         case NotSealedYet():
             detail = "Not sealed, or not seen by enough witnesses, yet. Ask again."
             return problem(404, "NotSealedYet", detail, {"Retry-After": "1"})

@@ -1,6 +1,7 @@
 """How a declared read is answered: who asks, what they ask, what has to be so before, then the answer, as JSON that
 nobody keeps. And how the other routes run: on a thread, with problems for what is raised."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -14,6 +15,7 @@ from ..domain.authority import roles_for
 from ..domain.codes import Role
 from ..domain.fact import Act, Fact
 from ..domain.refusal import NotForThisAgency
+from .application.lists import WAIT_SECONDS, Behind
 from .application.reading import Asked
 from .application.rooms import Rooms
 from .contract import read_operation
@@ -22,9 +24,17 @@ from .parameters import WAIT, read_all
 from .problems import answer
 from .reads import Of, Read, Who
 from .requests import LARGEST_BODY, body_of, correlation_of
+from .waiting import Places
 
 WITHIN_SECONDS = 20.0
 """How long a request that writes may wait for the database before it is answered 503."""
+
+
+MOST_OF_A_PERSON = 8
+"""Reads that wait for a position, which a person may have open with one API process."""
+MOST_OF_AN_AGENCY = 64
+MOST = 1_000
+"""The same for all agencies together."""
 
 
 class Door:
@@ -34,6 +44,7 @@ class Door:
         self.app = app
         self.rooms = rooms
         self.identity = Identity(rooms.tokens)
+        self.places = Places(lambda: (MOST_OF_AN_AGENCY, MOST_OF_A_PERSON, MOST), "reads that wait")
 
     # Who ------------------------------------------------------------------------------------------------------
 
@@ -70,11 +81,30 @@ class Door:
         def on_a_thread(request: Request) -> Response:
             return as_response(read.call(**self._handed(read, request)))
 
+        async def once_there(request: Request) -> Response:
+            handed = await run_in_threadpool(self._handed, read, request)
+            position = handed.pop(WAIT.argument, None)
+            if position is None:
+                return await run_in_threadpool(lambda: as_response(read.call(**handed)))
+            who = handed["asked"].act if isinstance(handed["asked"], Asked) else handed["asked"]
+            with self.places.place(who.agency, who.actor):
+                coming = asyncio.wrap_future(
+                    await run_in_threadpool(self.rooms.lists.expect, position, handed.get("case"))
+                )
+                try:
+                    async with asyncio.timeout(WAIT_SECONDS):
+                        await coming
+                except TimeoutError:
+                    raise Behind from None
+            return await run_in_threadpool(lambda: as_response(read.call(**handed)))
+
         async def on_none(request: Request) -> Response:
             return as_response(await read.call(**self._handed(read, request)))
 
         async def route(request: Request) -> Response:
             try:
+                if read.waits and WAIT.name in request.query_params:
+                    return await once_there(request)  # who waits holds no thread meanwhile, and no connection
                 return await (run_in_threadpool(on_a_thread, request) if read.holds_thread else on_none(request))
             except Exception as error:
                 return answer(error)
@@ -98,8 +128,8 @@ class Door:
                 raise NotForThisAgency(needs="lead")
             if read.takes_known:
                 handed["known"] = known
-        if read.waits and (position := values.pop(WAIT.argument)) is not None:
-            self.rooms.lists.wait(position, case=values.get("case"))
+        if read.waits and values[WAIT.argument] is None:
+            del values[WAIT.argument]
         return handed | values
 
     # Posts ----------------------------------------------------------------------------------------------------

@@ -122,7 +122,7 @@ class Subscribing:
         cursor = await self.waiting.look(self._begins, asked, begin)
         head, found = await self.waiting.look(self._look, asked, cursor, limit, case)
         if wait and not found:
-            with self.waiting.place(asked.agency), self.waiting.listening(asked.agency) as event:
+            with self.waiting.places.place(asked.agency), self.waiting.listening(asked.agency) as event:
                 give_up = time.monotonic() + wait
                 while True:
                     cursor = max(cursor, head)
@@ -151,8 +151,8 @@ class Subscribing:
         if last_event is not None:
             begin = Begin(last_event, None, None, case)
         start = await self.waiting.look(self._begins, asked, begin)
-        self.waiting.take_place(asked.agency)
-        return EventStream(self._sent(asked, start, case), lambda: self.waiting.leave(asked.agency))
+        self.waiting.places.take(asked.agency)
+        return EventStream(self._sent(asked, start, case), lambda: self.waiting.places.leave(asked.agency))
 
     async def _sent(self, caller: Caller, after: int, case: UUID | None) -> AsyncIterator[bytes]:
         yield b"retry: 2000\n\n"

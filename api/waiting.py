@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from threading import RLock
 from typing import ParamSpec, TypeVar
+from uuid import UUID
 
 from ..domain.fact import AgencyCode
 from .problems import TooMany
@@ -25,6 +26,47 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
+class Places:
+    """How many of something a person, an agency and all together may have open in one process."""
+
+    def __init__(self, limits: Callable[[], tuple[int, int, int]], what: str) -> None:
+        """`limits` says how many an agency, a person and all may have; `what` names them."""
+        self._limits, self._what = limits, what
+        self._lock = RLock()  # a signal may come in the middle of what the same thread does
+        self._agencies: Counter[AgencyCode] = Counter()
+        self._people: Counter[tuple[AgencyCode, UUID | None]] = Counter()
+
+    def take(self, agency: AgencyCode, person: UUID | None = None) -> None:
+        """Count one more, until `leave`. Raises TooMany."""
+        of_an_agency, of_a_person, most = self._limits()
+        with self._lock:
+            if self._people[agency, person] >= of_a_person:
+                raise TooMany(f"{self._people[agency, person]} {self._what} of this caller are open; close one first.")
+            if self._agencies[agency] >= of_an_agency or self._agencies.total() >= most:
+                raise TooMany(f"{self._agencies[agency]} {self._what} of this agency are open; close one first.")
+            self._agencies[agency] += 1
+            self._people[agency, person] += 1
+
+    def leave(self, agency: AgencyCode, person: UUID | None = None) -> None:
+        """It ended."""
+        with self._lock:
+            self._agencies[agency] -= 1
+            self._people[agency, person] -= 1
+            if not self._people[agency, person]:
+                del self._people[agency, person]
+            if not self._agencies[agency]:
+                del self._agencies[agency]
+
+    @contextmanager
+    def place(self, agency: AgencyCode, person: UUID | None = None) -> Iterator[None]:
+        """`take`, and `leave` at the end."""
+        self.take(agency, person)
+        try:
+            yield
+        finally:
+            self.leave(agency, person)
+
+
 class Waiting:
     """Who waits for what, in one process."""
 
@@ -32,7 +74,7 @@ class Waiting:
         self._threads = ThreadPoolExecutor(LOOKERS, "feed")
         self._lock = RLock()  # a signal may close it in the middle of what the same thread does
         self._waiters: dict[asyncio.Event, tuple[AgencyCode, asyncio.AbstractEventLoop]] = {}
-        self._open: Counter[AgencyCode] = Counter()
+        self.places = Places(lambda: (MOST_OF_AN_AGENCY, MOST_OF_AN_AGENCY, MOST), "subscriptions")
         self.closed = False
 
     def close(self) -> None:
@@ -43,29 +85,6 @@ class Waiting:
     async def look(self, call: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
         """What the call answers, made on one of the few threads."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, lambda: call(*arguments, **named))
-
-    def take_place(self, agency: AgencyCode) -> None:
-        """Count a stream or long-poll of the agency, until `leave`. Raises TooMany."""
-        with self._lock:
-            if self._open[agency] >= MOST_OF_AN_AGENCY or self._open.total() >= MOST:
-                raise TooMany(f"{self._open[agency]} subscriptions of this agency are open; close one first.")
-            self._open[agency] += 1
-
-    def leave(self, agency: AgencyCode) -> None:
-        """It ended."""
-        with self._lock:
-            self._open[agency] -= 1
-            if self._open[agency] <= 0:
-                del self._open[agency]
-
-    @contextmanager
-    def place(self, agency: AgencyCode) -> Iterator[None]:
-        """`take_place`, and `leave` at the end."""
-        self.take_place(agency)
-        try:
-            yield
-        finally:
-            self.leave(agency)
 
     @contextmanager
     def listening(self, agency: AgencyCode) -> Iterator[asyncio.Event]:

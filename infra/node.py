@@ -18,7 +18,8 @@ from .keys.home import Home
 from .keys.local import LocalKeyring
 from .keys.names import IDEMPOTENCY, Allowed
 from .serving.log import ApiLog
-from .serving.views import ApiViews
+from .serving.views import ApiViews, reached
+from .serving.waiting import WaitingRoom
 from .settings import Settings
 from .store.data_keys import DataKeys
 from .store.event_store import EventStore, LogRecorder, datastore
@@ -135,7 +136,7 @@ class Node:
     @Part
     def views(self) -> ApiViews:
         """The read models as the application asks for them."""
-        return ApiViews(self.service_pool)
+        return ApiViews(self.service_pool, WaitingRoom(self.conninfo(SERVICE), reached, self.stop))
 
     @Part
     def casework(self) -> Casework:

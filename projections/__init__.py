@@ -26,7 +26,7 @@ from .holdings import Holdings
 from .listing import Listing, listings
 from .marks import DeliveryMarks
 from .people import People
-from .processors import Lag, Stopped, stopped, wait_for
+from .processors import FOLDED, Lag, Stopped, stopped, wait_for
 from .projection import Projection
 from .referral_box import ReferralBox
 from .retention import Retention
@@ -57,6 +57,7 @@ LISTINGS: tuple[Listing, ...] = listings(ALL)
 
 __all__ = [
     "ALL",
+    "FOLDED",
     "LISTINGS",
     "Deliveries",
     "Escalations",

@@ -18,6 +18,8 @@ from ..domain.disclosure import Followed
 from .projection import Projection, Tables, search, version_of
 from .shards import Shard
 
+FOLDED = "folded"
+"""What the database notifies of (LISTEN) when read models took something in."""
 LONGEST_PAUSE = 60.0
 """Seconds between two tries of what cannot be folded, at most; the first pause is a second, each is twice the last."""
 

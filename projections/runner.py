@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
+from typing import LiteralString
 
 import psycopg
 from psycopg import Connection
@@ -17,7 +18,7 @@ from psycopg.rows import TupleRow
 
 from ..domain.disclosure import Followed
 from .log import Log
-from .processors import Deposed, Lag, Lease, Place, fold, make_places, name_version, places, positions, stop
+from .processors import FOLDED, Deposed, Lag, Lease, Place, fold, make_places, name_version, places, positions, stop
 from .projection import SCHEMA, Projection, make_tables, version_of
 from .rebuilding import BATCH, Rebuild
 from .shards import Shard, may_take
@@ -31,6 +32,7 @@ LOOK_SECONDS = 0.05
 HALTED = "SET idle_in_transaction_session_timeout = '5s'"
 """The server ends the transaction of a process that was halted in the middle of it: others wait for its rows. Longer
 than any fold computes between two statements."""
+RING: LiteralString = f"NOTIFY {FOLDED}"
 NOT_WAITED_FOR = "SET synchronous_commit = off"
 """What a crash of the server takes, it takes with its position, and it is folded again."""
 
@@ -198,6 +200,8 @@ class Runner:
             except Deposed:
                 self._renewed = float("-inf")
             self.hold()
+        if some:
+            self._connected().execute(RING)
 
     def _fold(self, place: Place, events: Sequence[Followed], upto: int) -> None:
         """Where the fold raises, smaller and smaller parts are tried, so that it stops right before what it cannot take

@@ -2,6 +2,7 @@
 connection, or SQL."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future
 from typing import Any, Concatenate, ParamSpec, TypeVar
 from uuid import UUID
 
@@ -45,10 +46,20 @@ class Lists:
         """What a read model's own query answers, to that agency."""
         return self._views.ask(agency, query, *arguments, **named)
 
-    def wait(self, position: int, seconds: float = WAIT_SECONDS, case: UUID | None = None) -> None:
-        """Until the read models took in a position; of one case, where only that is looked at. Raises Behind."""
-        if not self._views.wait_for(position, seconds, case):
-            raise Behind
+    def expect(self, position: int, case: UUID | None = None) -> "Future[None]":
+        """Done once the read models took in a position; of one case, where only that is looked at. Who waits no longer
+        cancels it. Raises BeyondHead."""
+        return self._views.expect(position, case)
+
+    def wait(self, position: int, seconds: float = WAIT_SECONDS) -> None:
+        """Until the read models took in a position, on this thread. Raises Behind, BeyondHead."""
+        coming = self.expect(position)
+        try:
+            coming.result(seconds)
+        except TimeoutError:
+            raise Behind from None
+        finally:
+            coming.cancel()
 
     def lag(self) -> Iterable[tuple[str, int]]:
         """(read model, positions behind)."""

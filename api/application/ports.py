@@ -1,6 +1,7 @@
 """What the application needs of the world outside: fulfilled in infra/, wired in infra/composition.py."""
 
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, Concatenate, NamedTuple, ParamSpec, Protocol, TypeVar
@@ -111,6 +112,10 @@ class Documents(Protocol):
         ...
 
 
+class BeyondHead(Exception):
+    """The log has no such position yet."""
+
+
 class Views(Protocol):
     """The read models."""
 
@@ -125,8 +130,9 @@ class Views(Protocol):
         """What a read model's query answers over a connection that sees that agency's rows only."""
         ...
 
-    def wait_for(self, position: int, seconds: float, case: UUID | None = None) -> bool:
-        """Wait until the read models took in a position, as far as that case is concerned; whether they did in time."""
+    def expect(self, position: int, case: UUID | None = None) -> "Future[None]":
+        """Done once the read models took in a position, as far as that case is concerned; nothing is held meanwhile.
+        Who waits no longer cancels it. Raises BeyondHead."""
         ...
 
     def lag(self) -> Iterable[tuple[str, int]]:

@@ -1,6 +1,7 @@
 """The read models as the application asks for them."""
 
 from collections.abc import Callable, Iterable
+from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from typing import Concatenate, ParamSpec, TypeVar
 from uuid import UUID
@@ -9,8 +10,10 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from ... import projections
+from ...api.application.ports import BeyondHead
 from ...domain.fact import AgencyCode
 from ..database import Pool, acting_for
+from .waiting import WaitingRoom
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -19,11 +22,23 @@ NAMES = tuple(p.name for p in projections.ALL)
 """Of all read models."""
 
 
+def reached(db: Connection[TupleRow], position: int, case: UUID | None) -> bool:
+    """Whether all read models took in a position; of one case, where that is given."""
+    return projections.wait_for(db, position, NAMES, -1.0, case)
+
+
+def _there() -> "Future[None]":
+    there: Future[None] = Future()
+    there.set_result(None)
+    return there
+
+
 class ApiViews:
     """Reads them under row-level security."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, room: WaitingRoom) -> None:
         self._pool = pool
+        self._room = room
 
     def acting_for(self, agency: AgencyCode) -> AbstractContextManager[Connection[TupleRow]]:
         """A connection that sees that agency's rows only, in a transaction. No door is handed one: it asks."""
@@ -40,9 +55,20 @@ class ApiViews:
         with self.acting_for(agency) as db:
             return query(db, *arguments, **named)
 
-    def wait_for(self, position: int, seconds: float, case: UUID | None = None) -> bool:
-        with self._pool.connection() as db:
-            return projections.wait_for(db, position, NAMES, seconds, case)
+    def expect(self, position: int, case: UUID | None = None) -> "Future[None]":
+        coming = self._room.expect(position, case)
+        try:
+            with self._pool.connection() as db:
+                if reached(db, position, case):
+                    coming.cancel()
+                    return _there()
+                row = db.execute("SELECT coalesce(max(notification_id), 0) FROM log.stored_events").fetchone()
+            if row is None or position > row[0]:
+                raise BeyondHead
+        except BaseException:
+            coming.cancel()
+            raise
+        return coming
 
     def lag(self) -> Iterable[tuple[str, int]]:
         with self._pool.connection() as db:
