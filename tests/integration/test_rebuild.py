@@ -303,7 +303,7 @@ def test_a_read_model_of_an_older_shape_is_rebuilt_before_it_is_used(settings: S
 def test_what_happens_during_a_rebuild_is_in_it(
     office: Office, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A writer and a worker go on while every read model is rebuilt: a few cases for each, or each rebuild would take
+    """A writer and a worker go on while every read model is rebuilt: a case for each, or each rebuild would take
     longer than the last."""
     in_batches_of(40, monkeypatch)
     stop, to_tell = Event(), Semaphore(0)
@@ -325,7 +325,7 @@ def test_what_happens_during_a_rebuild_is_in_it(
     with ThreadPoolExecutor(2) as threads:
         writer, worker = threads.submit(write), threads.submit(work)
         for name in NAMES:
-            to_tell.release(3)
+            to_tell.release()
             rebuild(settings, name)
         stop.set()
         assert writer.result(PATIENCE_SECONDS) > 0
