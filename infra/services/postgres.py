@@ -29,6 +29,7 @@ from ...consumers import durable
 
 PORT = 5432
 START_SECONDS = 60.0
+RETRY_SECONDS = 15.0
 STOP_SECONDS = 30.0
 
 _SSL_REQUEST = struct.pack(">ii", 8, 80877103)
@@ -232,11 +233,11 @@ class EmbeddedPostgres:
     # -- postmaster --------------------------------------------------------------------------------
 
     def _launch(self) -> None:
-        deadline = time.monotonic() + START_SECONDS
+        begin = time.monotonic()
+        deadline = begin + START_SECONDS
         output = ""
-        # Sessions of a killed postmaster hold the shared memory until they notice its death, which takes them as long
-        # as the machine lets them: try again.
-        while time.monotonic() < deadline:
+        # Sessions of a killed postmaster hold the shared memory until they notice its death: try again.
+        while time.monotonic() < begin + RETRY_SECONDS:
             seconds = max(1, int(deadline - time.monotonic()))
             done = self._control("start", "-l", self._log_file.name, "-w", "-t", str(seconds))
             self._process = self._find_postmaster()
