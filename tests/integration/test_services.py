@@ -7,7 +7,7 @@ import logging
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +44,9 @@ def kill(service: EmbeddedPostgres | BrokerProcess) -> None:
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
-    server = EmbeddedPostgres(tmp_path_factory.mktemp("postgres") / "cluster")
+def cluster(places: Callable[[], Path]) -> Iterator[EmbeddedPostgres]:
+    """Not in pytest's own directory: each pytest that begins on this machine closes that to the server's user."""
+    server = EmbeddedPostgres(places() / "cluster")
     server.start()
     yield server
     server.stop()
@@ -121,8 +122,8 @@ def test_no_statement_and_no_value_reaches_the_log(cluster: EmbeddedPostgres) ->
     assert "secrets" not in log
 
 
-def test_a_long_and_odd_data_directory_works_and_stop_is_repeatable(tmp_path: Path) -> None:
-    data_dir = tmp_path / ("d" * 100 + ' o\'dd "name"') / "cluster"
+def test_a_long_and_odd_data_directory_works_and_stop_is_repeatable(places: Callable[[], Path]) -> None:
+    data_dir = places() / ("d" * 100 + ' o\'dd "name"') / "cluster"
     server = EmbeddedPostgres(data_dir)
     promised = server.conninfo
     try:
