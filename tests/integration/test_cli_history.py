@@ -47,8 +47,9 @@ def test_it_prints_the_case_as_of_now_as_an_agency_could_see_it_and_its_custody(
 
 def test_it_prints_a_diff_and_the_answer_as_json(case: str, url: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["history", case, "--url", url, "--json"]) == 0
-    positions = [e["position"] for e in json.loads(capsys.readouterr().out)["events"]]
-    ends = [str(positions[-2]), str(positions[-1])]
+    events = json.loads(capsys.readouterr().out)["events"]
+    (sent,) = [n for n, event in enumerate(events) if event["topic"] == "case.ReferralSent"]
+    ends = [str(event["position"]) for event in events[sent - 1 : sent + 1]]
     assert main(["history", case, "--url", url, "--diff", *ends]) == 0
     assert "status draft -> requested" in capsys.readouterr().out
 

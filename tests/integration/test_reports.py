@@ -109,10 +109,11 @@ def test_another_agency_s_auditor_is_told_of_its_own_people_only(people: People,
 
 
 def test_case_access_is_itself_recorded_and_pages(people: People, three: Three, told: Told) -> None:
-    report(people, three, told, "case-access", case=told.id, role=D)
+    for _ in range(4):
+        report(people, three, told, "case-access", case=told.id, role=D)
     found = report(people, three, told, "case-access", case=told.id, limit=500)
     mine = [o for o in found if o["what"] == "case-access" and o["role"] == "data-protection-officer"]
-    assert mine
+    assert len(mine) >= 3
     page = people.get(three.lead, "/reports/case-access", S, case=told.id, limit=2)
     following = people.get(three.lead, "/reports/case-access", S, case=told.id, limit=2, cursor=page["next"])
     assert page["items"] + following["items"] == found[:4]
