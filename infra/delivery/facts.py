@@ -56,6 +56,12 @@ def reached(db: Connection[TupleRow]) -> Reached:
     return Reached(int(row[0]), {UUID(stream): int(version) for stream, version in row[1] or ()})
 
 
+def position(db: Connection[TupleRow]) -> int:
+    """How far the register followed the log."""
+    row = db.execute("SELECT position FROM delivery.reached").fetchone()
+    return int(row[0]) if row else 0
+
+
 def of_case(db: Connection[TupleRow], case: UUID, before: int | None = None) -> list[Remembered]:
     """What is on record of a case, as it came about; only what came about before a position where one is given."""
     rows = db.execute("SELECT * FROM delivery.facts_of(%s, %s)", (case, before)).fetchall()
@@ -72,7 +78,7 @@ class OnRecord:
         """How far the register is, and what it has on record of the case, as it came about."""
         with self._pool.connection() as db, db.transaction():
             db.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-            return reached(db).position, of_case(db, case)
+            return position(db), of_case(db, case)
 
 
 def told_of(pool: Pool, agency: str, case: UUID) -> list[ToldOf]:

@@ -42,7 +42,7 @@ class Receipts:
         give_up = time.monotonic() + BEHIND_SECONDS
         while True:
             with self._pool.connection() as db:
-                reached = facts.reached(db).position
+                reached = facts.position(db)
             if reached >= position:
                 return facts.told_of(self._pool, agency, case)
             if time.monotonic() > give_up:

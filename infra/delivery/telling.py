@@ -317,15 +317,7 @@ _SELECT = (
     " FROM delivery.told t"
 )
 
-_HELD = """
-    SELECT originator_id, false FROM log.stored_events
-      WHERE topic IN ('case.ConsentWithdrawn', 'case.ConsentNarrowed', 'case.ConsentExpired')
-        AND notification_id > (SELECT position FROM delivery.reached) AND originator_id = ANY(%(cases)s)
-    UNION
-    SELECT case_id, false FROM delivery.expiries WHERE expires_at <= now() AND case_id = ANY(%(cases)s)
-    UNION
-    SELECT stream, true FROM delivery.damaged WHERE repaired_at IS NULL AND stream = ANY(%(streams)s)
-"""
+_HELD = "SELECT * FROM delivery.held(%(cases)s, %(streams)s)"
 _GAP = (
     "INSERT INTO delivery.gaps (agency, sequence, position, stream, why) VALUES (%s, %s, %s, %s, %s)"
     " ON CONFLICT DO NOTHING"
