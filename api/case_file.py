@@ -27,8 +27,8 @@ from .parameters import REF, USUAL, Limit
 from .reads import Content, Of, Page, Read, page_of
 from .serving import json_answer
 
-EXPORTED = 100_000
-"""The most events of one case that an export has."""
+AT_ONCE = 1_000
+"""Rows of a list that an export asks for together."""
 EXPORT_HEADERS = {"Cache-Control": "no-store", "Content-Disposition": 'attachment; filename="case.ndjson"'}
 
 Data = Annotated[Raw, Meta(extra_json_schema={"type": "object"})]
@@ -112,7 +112,11 @@ def show_timeline(
 
 
 def export(rooms: Rooms, asked: Asked, *, case: UUID) -> Response:
-    found = rooms.lists.ask(asked.act.agency, timeline.entries, case, limit=EXPORTED)
+    found: list[TimelineRow] = []
+    while more := rooms.lists.ask(
+        asked.act.agency, timeline.entries, case, after=found[-1].version if found else 0, limit=AT_ONCE
+    ):
+        found += more
     entries = _opened(rooms, asked, case, found, "export")
     return Response(msgspec.json.Encoder().encode_lines(entries), 200, EXPORT_HEADERS, "application/x-ndjson")
 

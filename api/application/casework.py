@@ -197,12 +197,13 @@ class Casework:
     def readable(
         self, case: UUID, told: Mapping[int, frozenset[Compartment]], act: Act
     ) -> list[tuple[Written, frozenset[Compartment]]]:
-        """Of what an agency was told (position → compartments), what it may open now. Raises Unknown."""
+        """Of what an agency was told (position → compartments), what it may open now. No more is read of the case than
+        that. Raises Unknown."""
         now = self.known(case, act)
         found = (
             (w, still_readable(now, w, told[w.position], act.agency, act.kind, act.at))
-            for w in self.written(case)
-            if w.position in told
+            for w in self._log.at(told)
+            if w.stream == case  # a list says where to look, and the log what is there
         )
         return [(written, may) for written, may in found if may]
 

@@ -10,10 +10,14 @@ from ...domain import agency as agencies
 from ...domain.agency import agency_stream
 from ...domain.agency_state import Agency
 from ...domain.fact import AgencyCode
+from ...domain.memory import Memory
 from .ports import Log
 
 AGENCY_SECONDS = 1.0
 """How long an agency's state is used before the log is asked again: a suspension takes effect within this."""
+
+AGENCIES_KEPT = 1_000
+"""Some kB each, with their members."""
 
 
 class Agencies(Mapping[AgencyCode, Agency]):
@@ -25,10 +29,10 @@ class Agencies(Mapping[AgencyCode, Agency]):
 
     def __init__(self, log: Log) -> None:
         self._log = log
-        self._known: dict[AgencyCode, tuple[float, Agency]] = {}
+        self._known: Memory[AgencyCode, tuple[float, Agency]] = Memory(AGENCIES_KEPT, lambda _: 1)
 
     def __getitem__(self, code: AgencyCode) -> Agency:
-        asked, known = self._known.get(code, (0.0, None))
+        asked, known = self._known.get(code) or (0.0, None)
         if known is not None and time.monotonic() - asked < AGENCY_SECONDS:
             return known
         fresh = agencies.fold(

@@ -1,6 +1,6 @@
 """What the application needs of the world outside: fulfilled in infra/, wired in infra/composition.py."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from datetime import datetime
@@ -88,6 +88,11 @@ class Log(Protocol):
 
     def read(self, stream: UUID, after: int = 0) -> list[Written]:
         """The stream's events after a version, their coordination opened. Raises Gone, Unreadable."""
+        ...
+
+    def at(self, positions: Collection[int]) -> list[Written]:
+        """The events at these positions of any streams, in order, their coordination opened; erased ones are left
+        out. Raises Unreadable."""
         ...
 
     def erase(self, stream: UUID, version: int, compartments: Iterable[Compartment]) -> None:

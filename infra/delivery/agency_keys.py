@@ -7,11 +7,14 @@ from cryptography.hazmat.primitives.hpke import MLKEM768X25519PublicKey
 from ...consumers.wire import envelope
 from ...domain import agency as agencies
 from ...domain.agency_state import Agency
+from ...domain.memory import Memory
 from ..store.data_keys import KeyGone
 from ..store.event_store import EventStore
 from ..store.sealed_record import BrokenSeal
 
 KEYS_SECONDS = 1.0
+REMEMBERED = 1_000
+"""Agencies, and keys, that are remembered: some kB each."""
 
 
 class NotTold(Exception):
@@ -31,8 +34,8 @@ class KeyBook:
 
     def __init__(self, store: EventStore) -> None:
         self._store = store
-        self._agencies: dict[str, tuple[float, Agency | None]] = {}
-        self._public: dict[str, MLKEM768X25519PublicKey] = {}
+        self._agencies: Memory[str, tuple[float, Agency | None]] = Memory(REMEMBERED, lambda _: 1)
+        self._public: Memory[str, MLKEM768X25519PublicKey] = Memory(REMEMBERED, lambda _: 1)
 
     def key(self, agency: str, id: str) -> tuple[str, MLKEM768X25519PublicKey]:
         """(id, key) that what was told under this key is sealed to now: that key, or the one that its history was
@@ -44,12 +47,13 @@ class KeyBook:
         if found is None:
             raise NoKey(f"{agency} has registered no key")
         id, public = found
-        if public not in self._public:
+        key = self._public.get(public)
+        if key is None:
             try:
-                self._public[public] = envelope.public_key(public)
+                key = self._public[public] = envelope.public_key(public)
             except ValueError:
                 raise BadKey(f"nothing can be sealed to the key of {agency}") from None
-        return id, self._public[public]
+        return id, key
 
     def forget(self, agency: str) -> None:
         """Read the agency anew the next time."""

@@ -1,7 +1,7 @@
 """The event store as the application asks for it: its words for what went wrong, and no more of it than it needs."""
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from uuid import UUID
 
 from ...api.application.ports import Changes, Gone, Moved, Repeated, Retryable, Unavailable, Unreadable, UsedBefore
@@ -10,7 +10,7 @@ from ...domain.disclosure import Written
 from ...domain.fact import Act
 from ..store import group_commit
 from ..store.data_keys import WITHIN_SECONDS, KeyGone
-from ..store.event_store import EventStore, Stream
+from ..store.event_store import Damaged, EventStore, Stream
 from ..store.following import written_of
 from ..store.group_commit import Idempotency
 from ..store.sealed_record import BrokenSeal
@@ -48,6 +48,12 @@ class ApiLog:
                 raise Gone from None
             raise Unreadable from None
         except BrokenSeal:
+            raise Unreadable from None
+
+    def at(self, positions: Collection[int]) -> list[Written]:
+        try:
+            return [written_of(opened) for opened in self._store.opened(list(positions))]
+        except Damaged:
             raise Unreadable from None
 
     def erase(self, stream: UUID, version: int, compartments: Iterable[Compartment]) -> None:

@@ -2,7 +2,7 @@
 tests/integration."""
 
 import hmac
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from uuid import UUID
 
 import msgspec
@@ -23,6 +23,8 @@ class PaperLog:
         self.events: list[Written] = []
         self.erased: dict[UUID, frozenset[Compartment]] = {}
         self.away = False
+        self.given = 0
+        """How many events were handed out."""
         self.before_append: list[Callable[[], object]] = []
         self._keys: dict[bytes, Repeated] = {}
         self._forget: list[Callable[[UUID], object]] = []
@@ -46,7 +48,15 @@ class PaperLog:
     def read(self, stream: UUID, after: int = 0) -> list[Written]:
         if Compartment.COORDINATION in self.erased.get(stream, ()):
             raise Gone
-        return [w for w in self.events if w.stream == stream and w.version > after]
+        return self._given([w for w in self.events if w.stream == stream and w.version > after])
+
+    def at(self, positions: Collection[int]) -> list[Written]:
+        wanted = [w for w in self.events if w.position in positions]
+        return self._given([w for w in wanted if Compartment.COORDINATION not in self.erased.get(w.stream, ())])
+
+    def _given(self, found: list[Written]) -> list[Written]:
+        self.given += len(found)
+        return found
 
     def erase(self, stream: UUID, version: int, compartments: Iterable[Compartment]) -> None:
         self.erased[stream] = self.erased.get(stream, frozenset()) | frozenset(compartments)

@@ -312,6 +312,28 @@ def test_no_door_is_handed_the_opener() -> None:
     assert [path.name for path in outside if re.search(r"[._]opener\b", path.read_text())] == []
 
 
+# A page of a case ------------------------------------------------------------------------------------------------
+
+
+def test_a_page_of_a_long_case_reads_a_page(house: House) -> None:
+    house.log.write(CASE, LEAD, *(say(NoteRecorded, note=UUID(int=n)) for n in range(300)))
+    house.casework.known(CASE, LEAD)
+    every = house.log.read(CASE)
+    for page in (every[:7], every[100:107], every[-7:], every[5::60]):
+        house.log.given = 0
+        found = house.casework.readable(CASE, {w.position: w.compartments_present for w in page}, LEAD)
+        assert [w.position for w, _ in found] == [w.position for w in page]
+        assert house.log.given <= len(page)
+
+
+def test_a_list_that_names_another_cases_events_opens_none_of_them(house: House) -> None:
+    """The lists are tables that can be edited."""
+    other = uuid4()
+    house.log.write(other, LEAD, opened(), say(NoteRecorded, note=uuid4()))
+    named = {w.position: w.compartments_present for w in house.log.read(other)}
+    assert house.casework.readable(CASE, named, LEAD) == []
+
+
 # Access streams --------------------------------------------------------------------------------------------------
 
 
