@@ -24,7 +24,7 @@ from contextlib import closing
 from datetime import datetime
 from threading import Event
 from typing import NamedTuple
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import psycopg
 from psycopg import Connection
@@ -40,6 +40,7 @@ from ...domain.catalogue import topic_of
 from ...domain.compartment import Compartment
 from ...domain.disclosure import RULE, Followed, Remembered, Told, delivery_id
 from ...domain.erasure import DeletionAsked, ErasureRecorded
+from ..lease import HALTED, Lease
 from ..store import following
 from ..store.event_store import Damage, EventStore
 from ..store.following import AWAY, Follower, Learning
@@ -50,7 +51,8 @@ from .facts import bits, from_bits
 
 log = logging.getLogger(__name__)
 
-LEASE_SECONDS = 3.0
+WORK = "register"
+"""The lease under which it is kept."""
 STANDBY_SECONDS = 0.5
 LOOK_SECONDS = 1.0
 CHANNEL = "told"
@@ -107,7 +109,7 @@ class Register:
         self._store = store
         self._most_bytes = most_bytes
         self._conninfo = conninfo
-        self._id = uuid4()
+        self._lease = Lease(WORK)
         self._sequences: dict[str, int] = {}
         self._keys: dict[str, str] = {}
         self._n = 0
@@ -117,6 +119,8 @@ class Register:
         self._learning = Learning(store, self._recorded, most_bytes)
         self._source = Follower(store, self._learning, self._damage.append)
         self._db: Connection[TupleRow] | None = None
+        self._again_at = 0.0
+        """When it is worth to ask for the lease again."""
 
     def run(self, stop: Event) -> None:
         """Keep the register until told to stop; wait while another does. Raises what broke the connection."""
@@ -134,9 +138,12 @@ class Register:
     def keep_up(self) -> None:
         """Follow the log to its end where nobody else keeps the register now; for who needs it kept, and is not its
         keeper. Raises what broke the connection."""
+        if time.monotonic() < self._again_at:
+            return
         if self._db is None or self._db.closed:
             self._db = self._connect()
         if not self._hold(self._db):
+            self._again_at = time.monotonic() + STANDBY_SECONDS
             return
         try:
             reached = self._load(self._db)
@@ -177,10 +184,10 @@ class Register:
 
     def _hold(self, db: Connection[TupleRow]) -> bool:
         """Keep the lease, or take it where it is free."""
-        return bool(db.execute(_HOLD, {"id": self._id, "seconds": LEASE_SECONDS}).rowcount)
+        return bool(self._lease.hold(db))
 
     def _release(self, db: Connection[TupleRow]) -> None:
-        db.execute("UPDATE delivery.reached SET until = now() WHERE keeper = %s", (self._id,))
+        self._lease.give_back(db)
 
     def _load(self, db: Connection[TupleRow]) -> int:
         with db.transaction():
@@ -225,15 +232,18 @@ class Register:
             log.error("set aside: a record of a stream, at position %d: %s", problem.position, problem.why)
             self._keep_numbers(db, problem, new)
         with db.transaction():
-            params = {"id": self._id, "seconds": LEASE_SECONDS, "before": before, "reached": reached}
-            if not db.execute(_REACHED, params).rowcount:
-                raise Deposed
+            self._move(db, before, reached)
             self._write(db, new, damage)
             if again is not None:
                 db.execute(_REPAIRED, (again,))
             db.execute("SELECT pg_notify(%s, '')", (facts.FOLLOWED,))
         self._at = reached
         self._learning.settle()
+
+    def _move(self, db: Connection[TupleRow], before: int, reached: int) -> None:
+        """First in a transaction that writes. Raises Deposed where another keeps the register, or went on meanwhile."""
+        if not self._lease.keeps(db) or not db.execute(_REACHED, (reached, before)).rowcount:
+            raise Deposed
 
     def _worked_out(self, db: Connection[TupleRow], batch: Sequence[Followed], again: UUID | None) -> _Written:
         new = _Written.nothing()
@@ -367,9 +377,7 @@ class Register:
                 about = agency, at_position, position, stream, case, from_bits(compartments)
                 rows.append(self._numbered(*about, told_at, id, counts))
         with db.transaction():
-            params = {"id": self._id, "seconds": LEASE_SECONDS, "before": reached, "reached": reached}
-            if not db.execute(_REACHED, params).rowcount:
-                raise Deposed
+            self._move(db, reached, reached)
             self._write(db, _Written.nothing()._replace(rows=rows), ())
             db.execute(_TOLD_AGAIN, (stream,))
 
@@ -556,13 +564,4 @@ _MISSING = """
     FROM delivery.gaps g JOIN delivery.told t ON t.agency = g.agency AND t.sequence = g.sequence
     WHERE g.stream = %s AND g.told_again IS NULL ORDER BY t.n
 """
-HALTED = "SET idle_in_transaction_session_timeout = '3s'"
-"""The server ends the transaction of a process that was halted in the middle of it: others wait for its locks."""
-_HOLD = """
-    UPDATE delivery.reached SET keeper = %(id)s, until = now() + %(seconds)s * interval '1 second'
-    WHERE keeper IS NULL OR keeper = %(id)s OR until < now()
-"""
-_REACHED = """
-    UPDATE delivery.reached SET keeper = %(id)s, until = now() + %(seconds)s * interval '1 second',
-      position = %(reached)s WHERE position = %(before)s
-"""
+_REACHED = "UPDATE delivery.reached SET position = %s WHERE position = %s"
