@@ -40,8 +40,16 @@ def no_api(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: Any) -> None:
         raise AssertionError("this process serves no API")
 
-    for part in ("ApiFeed", "ApiLedger", "ApiWebhooks", "Bundles", "DocumentStore", "MessageSchemas", "token_keys"):
-        monkeypatch.setattr(composition, part, refuse)
+    for part in (
+        "bundle.building.Bundles",
+        "composition.token_keys",
+        "delivery.feed.ApiFeed",
+        "ledger.publishing.ApiLedger",
+        "schemas.serving.MessageSchemas",
+        "store.documents.DocumentStore",
+        "webhooks.serving.ApiWebhooks",
+    ):
+        monkeypatch.setattr(f"rujukan.infra.{part}", refuse)
 
 
 def test_a_worker_has_one_cache_of_keys_and_builds_no_api(
