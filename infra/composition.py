@@ -287,12 +287,14 @@ def acknowledgement_reader(on: On) -> Iterator[AcknowledgementReader]:
     from ..api.application.acknowledgements import Acknowledgements
     from ..projections import directory
     from .delivery.acknowledging import AcknowledgementReader, Taking
+    from .delivery.facts import look_at
     from .delivery.receipts import Receipts
     from .kafka.access import service_access
 
     with _node(on, names.READING_ACKNOWLEDGEMENTS, 4, SERVICE) as node:
         receipts = Receipts(node.service_pool, node.keys.macs(names.DELIVERY_RECEIPT))
-        taking = Taking(Acknowledgements(node.casework, receipts), node.casework, now)
+        look = partial(look_at, node.followed, node.follower_pool)
+        taking = Taking(Acknowledgements(node.casework, receipts), node.casework, now, look)
         agencies = partial(node.views.ask, "", directory.subscribers)
         access = service_access(node.settings)
         yield AcknowledgementReader(access, node.conninfo(FOLLOWER), agencies, taking)

@@ -142,11 +142,12 @@ def _take_acknowledgements(node: Node, stop: Event) -> None:
 
 def _erase(node: Node, stop: Event) -> None:
     """Destroy keys that were to be destroyed, where the process that was to do it is no more."""
+    from .delivery.facts import put_aside
     from .store.erasing import finish_erasures
 
     reached = 0
     while not stop.is_set():
-        reached = finish_erasures(node.followed, reached)
+        reached = finish_erasures(node.followed, reached, lambda damage: put_aside(node.follower_pool, damage))
         stop.wait(ERASURE_SECONDS)
 
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from threading import Event
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import msgspec
 import psycopg
@@ -27,14 +27,16 @@ from psycopg.rows import TupleRow
 
 from ...api.application.acknowledgements import Acknowledgements
 from ...api.application.casework import Casework
-from ...api.application.ports import Clock, Moved
+from ...api.application.ports import Clock, Moved, Unreadable
 from ...consumers.wire import acknowledgement
 from ...consumers.wire.kafka import clients, topics
 from ...consumers.wire.kafka.access import Access, options
 from ...consumers.wire.kafka.internals import in_hand
 from ...consumers.wire.kafka.unreadable import UNREADABLE, pass_by
+from ...domain.agency import agency_stream
 from ...domain.codes import Purpose, Role
-from ...domain.delivery import AcknowledgeDeliveries, Mark
+from ...domain.delivery import AcknowledgeDeliveries, Mark, delivery_stream
+from ...domain.erasure import erasure_stream
 from ...domain.fact import Act, AgencyCode
 from ...domain.refusal import AgencyInactive, Refusal
 from ..lease import HALTED, Lease
@@ -47,6 +49,8 @@ WORK = "acknowledgements"
 STANDBY_SECONDS = 0.5
 LOOK_SECONDS = 1.0
 """How often it looks for agencies that are new, and whether the topics are still those that it read."""
+LATER_SECONDS = 10.0
+"""When what could not be taken in, as something stored is damaged, is tried again."""
 PACE_SECONDS = 0.25
 """How long what an agency says is gathered into one event."""
 MOST_REFUSED = 16
@@ -69,21 +73,35 @@ class Deposed(Exception):
 class Taking:
     """Has acknowledgements recorded in the name of the agencies whose they are."""
 
-    def __init__(self, acknowledgements: Acknowledgements, casework: Casework, now: Clock) -> None:
+    def __init__(
+        self,
+        acknowledgements: Acknowledgements,
+        casework: Casework,
+        now: Clock,
+        look_at: Callable[[UUID], object] = lambda stream: None,
+    ) -> None:
+        """`look_at` sets a stream aside if it is damaged."""
         self._acknowledgements = acknowledgements
         self._casework = casework
         self._now = now
+        self._look_at = look_at
         self.refused = 0
 
     def take(self, agency: AgencyCode, said: Sequence[AcknowledgeDeliveries]) -> None:
         """Record what is new in these. Where the rules refuse them together, halves are tried, so that one that is
         forged keeps none of the others from being recorded; but not for as long as somebody likes to forge, as all
-        agencies wait here for each other. Raises Moved, Unavailable."""
+        agencies wait here for each other. Raises Moved, Unavailable; Unreadable where what is stored of the agency, or
+        of a deletion that it confirms, is damaged."""
         parts, refused = [said] if said else [], 0
         while parts:
             part = parts.pop()
             try:
                 self._acknowledgements.take(agency, merged(part), self._act(agency), uuid4())
+            except Unreadable:
+                erasures = {erasure_stream(erasure) for one in part for erasure in one.deleted}
+                for stream in (agency_stream(agency), delivery_stream(agency), *erasures):
+                    self._look_at(stream)
+                raise
             except Refusal as refusal:
                 middle = len(part) // 2
                 if middle and refused < MOST_REFUSED:
@@ -178,7 +196,12 @@ class AcknowledgementReader:
                     gathered.add(_agency_of(at), said, records[-1].offset + 1)
                 for agency, said, upto in gathered.ripe():
                     self._renew(db)
-                    self._taking.take(agency, said)
+                    try:
+                        self._taking.take(agency, said)
+                    except Unreadable:
+                        log.error("what %s acknowledges waits: something that is stored of it is damaged", agency)
+                        gathered.put_off(agency, said, upto)
+                        continue
                     self._note(db, agency, ids[agency], upto)
 
     def _renew(self, db: Connection[TupleRow]) -> None:
@@ -240,6 +263,11 @@ class _Gathered:
     def add(self, agency: str, said: list[AcknowledgeDeliveries], upto: int) -> None:
         before = self._said.get(agency)
         self._said[agency] = ((before[0] if before else []) + said, upto)
+
+    def put_off(self, agency: str, said: list[AcknowledgeDeliveries], upto: int) -> None:
+        """It cannot be taken in now: it is tried again later, together with what comes until then."""
+        self.add(agency, [merged(said)] if said else [], upto)
+        self._taken[agency] = time.monotonic() + LATER_SECONDS
 
     def ripe(self) -> list[tuple[str, list[AcknowledgeDeliveries], int]]:
         """What need not wait any more: of agencies whose last event is long enough ago."""

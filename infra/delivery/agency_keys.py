@@ -1,6 +1,7 @@
 """What tellings are sealed to: the public keys that the agencies have registered, read from their streams."""
 
 from time import monotonic
+from uuid import UUID
 
 from cryptography.hazmat.primitives.hpke import MLKEM768X25519PublicKey
 
@@ -26,7 +27,15 @@ class NoKey(NotTold):
 
 
 class BadKey(NoKey):
-    """Its key was stored before keys were checked, and is none; or the record of it is damaged."""
+    """Its key was stored before keys were checked, and is none."""
+
+
+class KeyDamaged(BadKey):
+    """What is stored of the agency itself is damaged, so nobody knows what to seal to."""
+
+    def __init__(self, agency: str, stream: UUID) -> None:
+        super().__init__(f"what is stored of {agency} is damaged")
+        self.stream = stream
 
 
 class KeyBook:
@@ -39,7 +48,7 @@ class KeyBook:
 
     def key(self, agency: str, id: str) -> tuple[str, MLKEM768X25519PublicKey]:
         """(id, key) that what was told under this key is sealed to now: that key, or the one that its history was
-        re-sealed to; the agency's first where it had none. Raises NoKey, BadKey."""
+        re-sealed to; the agency's first where it had none. Raises NoKey, BadKey, KeyDamaged."""
         found = self._sealed_to(agency, id)
         if found is None:
             self.forget(agency)  # it may have been registered since
@@ -67,9 +76,10 @@ class KeyBook:
         now = monotonic()
         read, agency = self._agencies.get(code, (0.0, None))
         if agency is None or now - read > KEYS_SECONDS:
+            stream = agencies.agency_stream(code)
             try:
-                agency = agencies.fold(o.event for o in self._store.read(agencies.agency_stream(code)))
+                agency = agencies.fold(o.event for o in self._store.read(stream))
             except (BrokenSeal, KeyGone):
-                raise BadKey(f"the record of the keys of {code} is damaged") from None
+                raise KeyDamaged(code, stream) from None
             self._agencies[code] = now, agency
         return agency

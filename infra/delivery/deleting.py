@@ -27,7 +27,7 @@ from ..store.event_store import Conflict, EventStore, Stream
 from ..store.following import AWAY, written_of
 from ..system_act import system_act
 from ..unforeseen import where
-from .facts import from_bits
+from .facts import from_bits, look_at
 
 log = logging.getLogger(__name__)
 
@@ -75,6 +75,7 @@ class Deletions:
             except Exception as problem:  # one case keeps none of the others from being asked
                 log.error("deletion not asked for, position %d: %s", due.position, where(problem))
                 self._later[due.position] = self._now().timestamp() + LATER_SECONDS
+                look_at(self._store, self._pool, due.stream)
                 continue
             with self._pool.connection() as db:
                 db.execute("UPDATE delivery.deletions SET done_at = now() WHERE at_position = %s", (due.position,))

@@ -29,6 +29,7 @@ from ..database import AWAY
 from ..store.event_store import EventStore
 from ..system_act import system_act
 from ..unforeseen import where
+from .facts import look_at
 
 log = logging.getLogger(__name__)
 
@@ -97,7 +98,9 @@ class Escalator:
             log.info("not raised: %s", type(moved_on).__name__)
             return False
         except Unreadable:
-            log.warning("not raised: a record of the case is damaged")
+            look_at(
+                self._store, self._store.pool, case
+            )  # so that it is named, and nobody waits for its consents to end
             return False
         except (*AWAY, Unavailable):
             raise

@@ -3,6 +3,7 @@
 The register (register.py) writes it; followers, recall, erasure and looks back read it here. Nobody works it out anew.
 """
 
+import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -22,6 +23,8 @@ from ..database import Pool, acting_for
 from ..store import following
 from ..store.event_store import Damage, EventStore
 from ..store.following import CASE_BYTES, CaseFiles, Follower, Row
+
+log = logging.getLogger(__name__)
 
 ALL = tuple(Compartment)
 FOLLOWED = "followed"
@@ -92,16 +95,33 @@ def told_of(pool: Pool, agency: str, case: UUID) -> list[ToldOf]:
     return [ToldOf(at, position, from_bits(c)) for at, position, c in rows]
 
 
-def set_aside(db: Connection[TupleRow], damage: Iterable[Damage]) -> None:
-    """Put on record that streams are set aside; the first problem of each is the one that counts."""
+def set_aside(db: Connection[TupleRow], damage: Iterable[Damage]) -> int:
+    """Put on record that streams are set aside; the first problem of each is the one that counts. Returns how much of
+    that was new."""
+    new = 0
     for position, stream, version, topic, why in damage:
-        db.execute(
+        new += db.execute(
             "INSERT INTO delivery.damaged AS d (stream, version, position, topic, why) VALUES (%s, %s, %s, %s, %s)"
             " ON CONFLICT (stream) DO UPDATE SET version = excluded.version, position = excluded.position,"
             " topic = excluded.topic, why = excluded.why, since = clock_timestamp(), asked_at = NULL,"
             " repaired_at = NULL WHERE d.repaired_at IS NOT NULL OR d.version > excluded.version",
             (stream, version, position, topic, why),
-        )
+        ).rowcount
+    return new
+
+
+def put_aside(pool: Pool, damage: Damage) -> None:
+    """The same, for who met one behind the register, or outside the log's order."""
+    with pool.connection() as db:
+        if set_aside(db, [damage]):
+            log.error("set aside: a record of a stream, at position %d: %s", damage.position, damage.why)
+
+
+def look_at(store: EventStore, pool: Pool, stream: UUID) -> None:
+    """Set a stream aside if a record of it does not open: for who could do nothing with it. It is named then, and what
+    waits for it waits no longer."""
+    if (damage := store.damage(stream)) is not None:
+        put_aside(pool, damage)
 
 
 class Facts:
@@ -209,8 +229,7 @@ class Facts:
         return self._follower.take(found)
 
     def _set_aside(self, damage: Damage) -> None:
-        with self.store.pool.connection() as db:
-            set_aside(db, [damage])
+        put_aside(self.store.pool, damage)
 
 
 _BETWEEN = (

@@ -525,7 +525,9 @@ _HEADS = (
     "INSERT INTO delivery.heads (agency, sequence) SELECT * FROM unnest(%s::text[], %s::bigint[])"
     " ON CONFLICT (agency) DO UPDATE SET sequence = excluded.sequence"
 )
-_RESEAL = "INSERT INTO delivery.resealings (position, agency, keys, upto) VALUES (%s, %s, %s, %s)"
+_RESEAL = (
+    "INSERT INTO delivery.resealings (position, agency, keys, upto) VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING"
+)
 _RECALLED = (
     "INSERT INTO delivery.recalled (agency, position, at_position, case_id, compartments, upto, recalled_at)"
     " VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING"

@@ -35,7 +35,7 @@ from ..store.event_store import EventStore
 from ..store.sealed_record import BrokenSeal, Header, Record
 from ..system_act import SYSTEM_AGENCY
 from .agency_keys import BadKey, KeyBook, NotTold
-from .facts import from_bits
+from .facts import from_bits, look_at
 from .receipts import receipt_of
 
 _Shown = dict[tuple[int, int, int], tuple[Header, Mapping[Compartment, bytes], Sequence[Compartment], str]]
@@ -222,6 +222,10 @@ class Tellings:
             rows = db.execute(_HELD, about).fetchall()
         ending, aside = (frozenset(of for of, is_aside in rows if is_aside is which) for which in (False, True))
         return ending, aside
+
+    def look_at(self, stream: UUID) -> None:
+        """Set a stream aside if a record of it does not open. For followers."""
+        look_at(self._store, self._pool, stream)
 
     def _damaged(self, telling: Telling) -> None:
         """Keep in mind that something could not be opened at this number."""

@@ -1,30 +1,25 @@
 """Key destruction follows the log: whatever is killed, an erasure that is in the log is carried out."""
 
-import logging
+from collections.abc import Callable
 
 from ...domain.compartment import Compartment
 from ...domain.erasure import ErasureRecorded
 from .event_store import Damage, EventStore
 
-log = logging.getLogger(__name__)
-_said: set[int] = set()
-"""Positions of damaged records that were named already: the log says each once."""
 
-
-def finish_erasures(store: EventStore, after: int = 0) -> int:
+def finish_erasures(store: EventStore, after: int = 0, damaged: Callable[[Damage], object] = lambda _: None) -> int:
     """Destroy the keys of every erasure in the log after a position whose keys are there still; the position reached.
-    What the process that erased was killed before, this does after it; again, it changes nothing. It does not pass by
-    the record of an erasure that is damaged: that is looked at again, and those behind it are carried out."""
-    damaged = None
+    What the process that erased was killed before, this does after it; again, it changes nothing. `damaged` is told of
+    a record that does not open: the erasures behind it are carried out, and it is looked at again."""
+    whole = True
     for opened in store.erasures(after):
         if isinstance(opened, Damage):
-            damaged = damaged or opened
+            damaged(opened)
+            whole = False
             continue
         event = opened.event
         assert isinstance(event, ErasureRecorded)
         store.keys.erase(event.case, event.version, [Compartment.named(word) for word in event.compartments])
-        after = opened.position if damaged is None else after
-    if damaged is not None and damaged.position not in _said:
-        _said.add(damaged.position)
-        log.error("the record of an erasure is damaged, at position %d: %s", damaged.position, damaged.why)
+        if whole:
+            after = opened.position
     return after

@@ -245,6 +245,15 @@ class EventStore:
                 opened.append(Damage(n.id, stream, n.originator_version, n.topic, "its key is not there, or damaged"))
         return opened
 
+    def damage(self, stream: UUID) -> Damage | None:
+        """The first record of a stream that does not open; None where all do, or it was erased."""
+        with self.pool.connection() as db, db.cursor(binary=True) as cursor:
+            rows = cursor.execute(_READ, (stream, 0)).fetchall()
+        found = self.open_each(
+            Notification(id=n, originator_id=stream, originator_version=v, topic=t, state=b) for n, v, t, b in rows
+        )
+        return next((one for one in found if isinstance(one, Damage)), None)
+
     def open_at(self, wanted: Wanted) -> OpenedAt:
         """Position → (compartments the event has, JSON objects of those wanted). What was erased meanwhile is left out,
         a whole case with its positions. Raises BrokenSeal, and KeyGone where a key is missing that nobody erased."""

@@ -23,6 +23,7 @@ from kafka import KafkaConsumer, KafkaProducer
 from msgspec.structs import replace
 from office import Office, catch_up, erases, opened_office
 from patience import PATIENCE_SECONDS
+from test_damaged import STATE, entries, flipped
 from told import NoText
 
 from rujukan.consumers.wire.acknowledgement import Acknowledgement, Failure, Mark
@@ -36,6 +37,7 @@ from rujukan.domain.delivery import Acknowledged, delivery_stream
 from rujukan.domain.erasure import ErasureAcknowledged, erasure_stream
 from rujukan.infra import composition
 from rujukan.infra.cli import main
+from rujukan.infra.delivery import acknowledging, damaged
 from rujukan.infra.delivery.acknowledging import PACE_SECONDS, AcknowledgementReader
 from rujukan.infra.locks import Lock
 from rujukan.infra.services.broker import EmbeddedBroker
@@ -358,6 +360,31 @@ def test_who_forges_many_keeps_no_other_agency_waiting(world: World, caplog: pyt
     said = [record.getMessage() for record in caplog.records if "are refused" in record.getMessage()]
     assert len(said) < 600, "the log does not grow with what is forged"
     assert "RAHASIA" not in caplog.text
+
+
+def test_of_whom_something_stored_is_damaged_keeps_no_other_agency_waiting(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(acknowledging, "LATER_SECONDS", 1.0)
+    cases = {"rsud": world.refers()[0], "polres": world.refers("polres", Service.LAW_ENFORCEMENT)[0]}
+    sent = {agency: world.opens(agency, case) for agency, case in cases.items()}
+    with world.reading():
+        world.says("rsud", Acknowledgement(received=mark(sent["rsud"])))
+        eventually(lambda: world.marks("rsud")[0] == sent["rsud"].sequence)
+    stream = delivery_stream("rsud")
+    with psycopg.connect(world.settings.database, autocommit=True) as db:
+        (at,) = db.execute(
+            "SELECT max(notification_id) FROM log.stored_events WHERE originator_id = %s", (stream,)
+        ).fetchone() or (0,)
+        with world.reading():
+            with flipped(db, STATE, at):
+                world.says("rsud", Acknowledgement(handled=mark(sent["rsud"])))
+                eventually(lambda: stream in {entry.stream for entry in entries(world.settings)})
+                world.says("polres", Acknowledgement(handled=mark(sent["polres"])))
+                eventually(lambda: world.marks("polres")[1] == sent["polres"].sequence)
+            damaged.take_up(db)
+            eventually(lambda: not entries(world.settings))
+            eventually(lambda: world.marks("rsud")[1] == sent["rsud"].sequence)
 
 
 def test_a_record_that_no_client_can_read_keeps_no_other_agency_waiting(world: World) -> None:
