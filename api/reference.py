@@ -1,4 +1,4 @@
-"""What everybody may look up: the codes, who one is here, how the service is, and whose tokens it takes."""
+"""What everybody may look up: the codes, who one is here, and whose tokens it takes."""
 
 from uuid import UUID
 
@@ -12,7 +12,6 @@ from .identity import Caller
 from .reads import Page, Read, Who, page_of
 from .serving import json_answer
 
-UNSEALED_MS = 60_000
 FOR_AN_HOUR = {"Cache-Control": "max-age=3600"}
 
 
@@ -29,23 +28,6 @@ class Me(Struct, frozen=True):
     agency: str
     kind: str
     roles: list[str]
-
-
-class Sealing(Struct, frozen=True):
-    """`behind`: events that are not in the ledger yet; `lag_ms`: how long the oldest of them has waited, or, where
-    there is none, the newest sealed ones had."""
-
-    behind: int
-    lag_ms: int
-
-
-class Health(Struct, frozen=True):
-    """`status` is `ok`, or `unsealed` where events have waited a minute for the ledger. `behind`: read model →
-    positions of the log it has not taken in."""
-
-    status: str
-    behind: dict[str, int]
-    ledger: Sealing
 
 
 class PublicKey(Struct, frozen=True):
@@ -80,12 +62,6 @@ def me(rooms: Rooms, asked: Caller) -> Me:
     return Me(asked.actor, asked.agency, agency.kind.value if agency else "", roles)
 
 
-def health(rooms: Rooms) -> Health:
-    sealing = Sealing(*rooms.ledger.lag())
-    unsealed = sealing.behind > 0 and sealing.lag_ms > UNSEALED_MS
-    return Health("unsealed" if unsealed else "ok", dict(rooms.lists.lag()), sealing)
-
-
 def jwks(rooms: Rooms) -> Response:
     return json_answer(rooms.tokens.jwks(), {"Cache-Control": "max-age=300"})
 
@@ -94,6 +70,5 @@ READS = (
     Read("/me", me, Me, "agencies", Who.CALLER),
     Read("/codes", code_lists, page_of(str, "CodeListPage"), "codes", Who.EVERYBODY),
     Read("/codes/{list}", codes, page_of(CodeView), "codes", Who.EVERYBODY),
-    Read("/health", health, Health, "operation", Who.EVERYBODY),
     Read("/.well-known/jwks.json", jwks, KeySet, "operation", Who.EVERYBODY),
 )

@@ -96,6 +96,8 @@ def _parser() -> argparse.ArgumentParser:
     command("service-key", _service_key, "the public key that agencies check messages against")
     command("deliveries", _deliveries, "how far each agency is with what it was told")
     command("lag", _lag, "how far each read model is behind the log")
+    health = command("health", _health, "how everybody's work goes; status 0 ok, 1 degraded, 2 damaged, 3 unavailable")
+    health.add_argument("--json", action="store_true", help="all of it, for a machine")
     rebuild = command("rebuild", _rebuild, "build a read model anew while the old one serves")
     rebuild.add_argument("projection")
     rebuild.add_argument("--workers", type=int, default=1, help="in how many processes (RUJUKAN_SHARDS at most)")
@@ -224,6 +226,12 @@ def _lag(settings: Settings, said: argparse.Namespace) -> int:
         for name, behind in node.views.lag():
             print(f"{name:16} {behind}")
     return 0
+
+
+def _health(settings: Settings, said: argparse.Namespace) -> int:
+    from .commands import health
+
+    return health.run(settings, said)
 
 
 def _deliveries(settings: Settings, said: argparse.Namespace) -> int:

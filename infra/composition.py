@@ -147,6 +147,7 @@ def service(on: On, connections: int = 16) -> Iterator[Ports]:
     from .ledger.store import LedgerStore
     from .schemas.serving import MessageSchemas
     from .serving.opener import ApiOpener
+    from .serving.vitals import ApiVitals
     from .store.documents import DocumentStore
     from .webhooks.addresses import Networks
     from .webhooks.serving import ApiWebhooks
@@ -155,6 +156,8 @@ def service(on: On, connections: int = 16) -> Iterator[Ports]:
         settings, connected = node.settings, node.service_pool
         stop = Event()
         closing.callback(stop.set)
+        vitals = ApiVitals(node.conninfo(SERVICE), node.writer)
+        closing.callback(vitals.close)
         documents, sealed = DocumentStore(connected, node.data_keys), LedgerStore(connected)
         seal = BundleSeal.of(settings.ledger_origin, node.keys)
         policy = WitnessPolicy(settings.witness_policy)
@@ -181,6 +184,7 @@ def service(on: On, connections: int = 16) -> Iterator[Ports]:
             ),
             Receipts(connected, node.keys.macs(names.DELIVERY_RECEIPT)),
             within,
+            vitals,
             settings.case_bytes,
         )
 

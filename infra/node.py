@@ -122,11 +122,15 @@ class Node:
         """The event store, for who writes events."""
         if self._role != SERVICE:
             raise PermissionError("this process follows the log and does not write it")
-        conninfo = self.conninfo(SERVICE)
-        library = self._closing.enter_context(datastore(conninfo))
-        writer = GroupCommit(conninfo)
+        library = self._closing.enter_context(datastore(self.conninfo(SERVICE)))
+        return EventStore(LogRecorder(library, self.writer), self.data_keys, self.service_pool)
+
+    @Part
+    def writer(self) -> GroupCommit:
+        """The one writer of this process."""
+        writer = GroupCommit(self.conninfo(SERVICE))
         self._closing.callback(writer.close)
-        return EventStore(LogRecorder(library, writer), self.data_keys, self.service_pool)
+        return writer
 
     @Part
     def log(self) -> ApiLog:

@@ -16,6 +16,7 @@ from ...domain.disclosure import Remembered, Written
 from ...domain.fact import Act, AgencyCode, Fact
 from ...domain.history import ToldOf
 from .opener import Opener
+from .vitals import VitalSigns
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -337,4 +338,5 @@ class Ports(NamedTuple):
     webhooks: Webhooks
     deliveries: Deliveries
     within: Patience
+    vitals: VitalSigns
     case_bytes: int = CASE_BYTES

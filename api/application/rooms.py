@@ -21,6 +21,7 @@ from .ports import (
     Webhooks,
 )
 from .reading import Reading
+from .vitals import VitalSigns
 
 
 class Rooms(NamedTuple):
@@ -41,6 +42,7 @@ class Rooms(NamedTuple):
     webhooks: Webhooks
     within: Patience
     register: Deliveries
+    vitals: VitalSigns
 
     @property
     def network(self) -> Agencies:
@@ -67,4 +69,5 @@ class Rooms(NamedTuple):
             ports.webhooks,
             ports.within,
             ports.deliveries,
+            ports.vitals,
         )

@@ -18,7 +18,6 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import msgspec
-import psycopg
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 from msgspec.structs import replace
@@ -39,6 +38,7 @@ from ...domain.delivery import AcknowledgeDeliveries, Mark, delivery_stream
 from ...domain.erasure import erasure_stream
 from ...domain.fact import Act, AgencyCode
 from ...domain.refusal import AgencyInactive, Refusal
+from ..database import connect
 from ..lease import HALTED, Lease
 from ..system_act import SYSTEM_ACTOR
 
@@ -153,7 +153,7 @@ class AcknowledgementReader:
 
     def run(self, stop: Event) -> None:
         """Read until told to stop; wait while another does. Raises what broke the connection to the database."""
-        with psycopg.connect(self._conninfo, autocommit=True) as db:
+        with connect(self._conninfo) as db:
             db.execute(HALTED)
             try:
                 while not stop.is_set():

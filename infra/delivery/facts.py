@@ -11,7 +11,6 @@ from threading import Event
 from typing import NamedTuple
 from uuid import UUID
 
-import psycopg
 from eventsourcing.persistence import Notification
 from psycopg import Connection
 from psycopg.rows import TupleRow
@@ -19,7 +18,7 @@ from psycopg.rows import TupleRow
 from ...domain.compartment import Compartment
 from ...domain.disclosure import Followed, Remembered
 from ...domain.history import ToldOf
-from ..database import Pool, acting_for
+from ..database import Pool, acting_for, connect
 from ..store import following
 from ..store.event_store import Damage, EventStore
 from ..store.following import CASE_BYTES, CaseFiles, Follower, Row
@@ -186,7 +185,7 @@ class Facts:
     def follow(self, after: int, stop: Event, pause: float) -> Iterator[Sequence[Followed]]:
         """Events after a position, in batches, as the register takes them in, until told to stop; an empty batch
         whenever nothing came for `pause` seconds, or nothing of what came is left. Raises what broke the connection."""
-        with closing(psycopg.connect(self._conninfo, autocommit=True)) as db:
+        with closing(connect(self._conninfo)) as db:
             db.execute(f"LISTEN {FOLLOWED}")
             position = self.passed = after
             while not stop.is_set():

@@ -26,7 +26,6 @@ from threading import Event
 from typing import NamedTuple
 from uuid import UUID
 
-import psycopg
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
@@ -40,6 +39,7 @@ from ...domain.catalogue import topic_of
 from ...domain.compartment import Compartment
 from ...domain.disclosure import RULE, Followed, Remembered, Told, delivery_id
 from ...domain.erasure import DeletionAsked, ErasureRecorded
+from ..database import connect
 from ..lease import HALTED, Lease
 from ..store import following
 from ..store.event_store import Damage, EventStore
@@ -165,7 +165,7 @@ class Register:
             self._db.close()
 
     def _connect(self) -> Connection[TupleRow]:
-        db = psycopg.connect(self._conninfo, autocommit=True)
+        db = connect(self._conninfo)
         db.execute(HALTED)
         return db
 

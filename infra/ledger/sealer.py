@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from threading import Event
 
-import psycopg
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
@@ -23,6 +22,7 @@ from ...consumers.evidence.notes import Note, parse_note, verify
 from ...consumers.evidence.records import leaf_entry
 from ...consumers.evidence.refused import NotProven
 from ...consumers.evidence.tiles import WIDTH, Tile, TiledTree, tile_of
+from ..database import connect
 from ..lease import HALTED, Lease
 from . import store
 from .log_key import LogKey
@@ -150,7 +150,7 @@ class Sealer:
 
     def run(self, stop: Event) -> None:
         """Seal until told to stop. Raises NotExtended, and what breaks the connection to the database."""
-        with psycopg.connect(self._conninfo, autocommit=True) as db:
+        with connect(self._conninfo) as db:
             db.execute(HALTED)
             try:
                 while not stop.is_set():
@@ -168,7 +168,7 @@ class Sealer:
 
     def seal_all(self) -> int:
         """Seal what there is, and return; how many leaves were added. For tests, benchmarks and the command line."""
-        with psycopg.connect(self._conninfo, autocommit=True) as db:
+        with connect(self._conninfo) as db:
             while not self._lease.hold(db):
                 time.sleep(STANDBY_SECONDS / 10)
             try:

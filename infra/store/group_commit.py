@@ -267,6 +267,8 @@ class GroupCommit:
                     self._failing_since = None
                 except _AWAY:
                     self._disconnect()
+                except Exception as problem:  # whatever it is, the writer lives on
+                    self._failed(problem)
         return self._waiting.get()
 
     def _commit(self, batch: list[_Append]) -> None:

@@ -455,6 +455,21 @@ def kill(server: EmbeddedPostgres) -> None:
     until(lambda: not server.is_alive())
 
 
+@contextmanager
+def frozen(server: int | None) -> Iterator[None]:
+    """None of that PostgreSQL's processes does anything meanwhile; their kernel still takes what is sent to them."""
+    postmaster = psutil.Process(server)
+    halted = [postmaster, *postmaster.children()]
+    for process in halted:
+        process.suspend()
+    try:
+        yield
+    finally:
+        for process in halted:
+            with suppress(psutil.NoSuchProcess):
+                process.resume()
+
+
 TOLD_BY_HAND = frozenset(
     subject.__name__
     for subject in (

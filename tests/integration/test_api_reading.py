@@ -10,7 +10,6 @@ import psycopg
 import pytest
 from conftest import Running
 
-from rujukan import projections
 from rujukan.api.application.casework import Casework
 from rujukan.domain.codes import CODE_LISTS, AgencyKind, Purpose, Role, Service
 from rujukan.infra import composition, onboarding
@@ -541,14 +540,6 @@ def test_one_reads_who_one_is_here(running: Running, helper: Desk, pair: Pair) -
         "kind": "health",
         "roles": ["case-worker"],
     }
-
-
-def test_health_tells_how_far_each_list_is_behind(running: Running, lead: Desk, one: Shared) -> None:
-    caught_up(lead, one)
-    health = running.http.get("/health").json()
-    assert health["status"] == "ok"
-    assert health["behind"].keys() == {projection.name for projection in projections.ALL}
-    assert all(isinstance(behind, int) and behind >= 0 for behind in health["behind"].values())
 
 
 def test_what_is_protected_is_not_kept_on_the_way(lead: Desk, one: Shared) -> None:

@@ -142,8 +142,6 @@ def test_the_readings_of_the_case_are_in_it_under_the_same_proofs(verified: Veri
 
 def test_that_it_was_made_and_fetched_is_in_the_log(running: Any, filed: Filed) -> None:
     supervisor = running.client("uptd-ppa", Role.SUPERVISOR, Purpose.SUPERVISION)
-    head = done(supervisor.get("/health"))
-    assert head["status"] == "ok"
     found = done(supervisor.get("/audit", params={"subject": filed.case, "limit": 500}))["items"]
     topics = [e["topic"] for e in found]
     assert "case.DisclosureMade" in topics

@@ -148,7 +148,9 @@ def test_reads_and_writes_of_content_ask_for_a_purpose(document: dict[str, Any])
     ledger = {p for p in document["paths"] if p.startswith("/ledger/")}  # hashes that tell nothing of their events
     assert len(ledger) == 5
     messages = {"/schemas", "/schemas/{topic}/{version}", "/asyncapi.json", "/docs/events"}  # what could be sent
-    assert without_token == {"/codes", "/codes/{list}", "/health", "/.well-known/jwks.json"} | ledger | messages
+    assert (
+        without_token == {"/codes", "/codes/{list}", "/health", "/live", "/.well-known/jwks.json"} | ledger | messages
+    )
     subscribing = {"/subscription", "/subscription/events", "/subscription/stream"}  # sealed: told for a purpose before
     assert without_purpose == {"/me", "/agencies"} | subscribing
 

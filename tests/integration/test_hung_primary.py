@@ -1,8 +1,6 @@
 """A primary that hangs, as where its machine is frozen or its disk is stuck, and one whose synchronous standby is gone:
 whoever waits is answered in time, nothing is lost or doubled when it comes back, and the writer goes on by itself."""
 
-import os
-import signal
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -11,10 +9,9 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import psutil
 import psycopg
 import pytest
-from office import APPENDING, held_up, rows, stored, until, writing
+from office import APPENDING, frozen, held_up, rows, stored, until, writing
 from patience import PATIENCE_SECONDS
 from psycopg_pool import PoolTimeout
 
@@ -59,20 +56,6 @@ def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing else is given up because the machine is slow."""
     monkeypatch.setattr(group_commit, "RETRY_SECONDS", PATIENCE_SECONDS)
     monkeypatch.setattr(group_commit._Connection, "seconds", PATIENCE_SECONDS)
-
-
-@contextmanager
-def frozen(server: EmbeddedPostgres) -> Iterator[None]:
-    """None of the server's processes does anything meanwhile; their kernel still takes what is sent to them."""
-    postmaster = psutil.Process(server.pid)
-    halted = [postmaster, *postmaster.children()]
-    for process in halted:
-        os.kill(process.pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for process in halted:
-            os.kill(process.pid, signal.SIGCONT)
 
 
 @contextmanager
@@ -137,7 +120,7 @@ def test_who_waits_for_a_frozen_primary_is_told_in_time(cluster: EmbeddedPostgre
     with writing(cluster.conninfo) as writer, ThreadPoolExecutor(4) as threads:
         writer.append(rows(uuid4()))
         before, middle, keys = rows(uuid4()), rows(uuid4()), (new_key(), new_key())
-        with impatient(), frozen(cluster):
+        with impatient(), frozen(cluster.pid):
             assert [outcome(threads.submit(writer.append, before, keys[0])), writer.state().lives] == [
                 LogUnavailable,
                 True,
@@ -155,7 +138,7 @@ def test_who_waits_for_a_frozen_primary_is_told_in_time(cluster: EmbeddedPostgre
             db.execute("SELECT pg_advisory_xact_lock(%s)", (APPENDING,))
             append = thread.submit(writer.append, middle, keys[1])
             until(lambda: held_up(db) == 1)
-            with frozen(cluster):
+            with frozen(cluster.pid):
                 assert outcome(append) is LogUnavailable
         db.execute("COMMIT")
         until(lambda: held_up(db) == 0)
@@ -179,7 +162,7 @@ def test_who_reads_from_a_frozen_primary_is_told_in_time(
                 read()
             with monkeypatch.context() as soon:
                 soon.setattr(kind, "seconds", 0.3)
-                with frozen(cluster):
+                with frozen(cluster.pid):
                     for read in reads:
                         for _ in range(3):  # on each idle connection, and then on none
                             with pytest.raises(database.AWAY):
@@ -193,7 +176,7 @@ def test_a_request_waits_no_longer_than_its_time_wherever_it_waits(cluster: Embe
     with pool(as_role(cluster.conninfo, SERVICE), 1, "reads") as connected, writing(cluster.conninfo) as writer:
         _one(connected)
         writer.append(rows(uuid4()))
-        with frozen(cluster):
+        with frozen(cluster.pid):
             with within(0.3), pytest.raises(NoAnswer):
                 _one(connected)
             with within(0.3), pytest.raises(PoolTimeout):

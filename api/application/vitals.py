@@ -1,0 +1,113 @@
+"""How the service is, by the work that it does: what waits, and for how long. One word of it is for machines."""
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from enum import IntEnum
+from typing import NamedTuple, Protocol
+
+STUCK_MS = 6_000
+"""A writer that could store nothing for so long, or whose oldest command waits three times as long, is of no use."""
+LATE_MS = 60_000
+"""Who follows the log is late when what comes next for it has waited so long."""
+EMERGENCY_MS = 30_000
+"""An emergency referral is late when it is not on its way for so long."""
+
+
+class Word(IntEnum):
+    """The word for machines; the higher, the worse."""
+
+    OK = 0
+    DEGRADED = 1
+    """Everybody is answered, and something behind is late."""
+    DAMAGED = 2
+    """Everybody is answered, and something stands still until a person has looked."""
+    UNAVAILABLE = 3
+    """This process cannot do its work now."""
+
+    @property
+    def said(self) -> str:
+        """As it is written."""
+        return self.name.lower()
+
+
+class Follower(NamedTuple):
+    """One that follows the log, or one shard of it."""
+
+    name: str
+    shard: int
+    position: int
+    behind: int
+    """Positions of the log that it has not taken in."""
+    age_ms: int
+    """How long the next of them has waited; 0 where there is none."""
+    why: str = ""
+    """Why it stands still, where it does: the class of an error, and where it was raised."""
+
+
+class Writing(NamedTuple):
+    """The writer of this process."""
+
+    waiting: int
+    oldest_ms: int
+    """How long the oldest command has waited that waits now."""
+    failing_ms: int
+    """How long nothing could be stored; 0 where that is not so."""
+    lives: bool
+
+
+class Vitals(NamedTuple):
+    """What the database says of everybody's work."""
+
+    views: Sequence[Follower]
+    """The read models, by shard."""
+    register: Follower
+    ledger: Follower
+    sealed_ms: int
+    """What the newest sealed events had waited."""
+    damaged: int
+    """Cases, and other streams, that are set aside because a record of theirs is damaged."""
+    unpublished_ms: int
+    """How long the oldest telling waits that is not on its agency's topic, and that the agency did not receive by
+    another way."""
+    emergency_ms: int
+    """The same, of emergency referrals that are not answered."""
+    unconfirmed_ms: int
+    """How long ago the oldest emergency referral was sent that is not answered, and of which nobody said that it
+    arrived. That is for people: the reason may lie with the recipient, and the case is told of it besides."""
+
+
+class VitalSigns(Protocol):
+    """Where that is learnt."""
+
+    def look(self) -> "Future[Vitals]":
+        """How everybody is now. Who asks meanwhile gets the same answer."""
+        ...
+
+    def writing(self) -> Writing:
+        """How the writer is; never waits."""
+        ...
+
+
+def words(vitals: Vitals | None, writing: Writing) -> Mapping[str, Word]:
+    """Part → its word. `vitals` is None where the database did not say it in time."""
+    stuck = not writing.lives or writing.failing_ms >= STUCK_MS or writing.oldest_ms >= 3 * STUCK_MS
+    found = {
+        "database": Word.OK if vitals else Word.UNAVAILABLE,
+        "writer": Word.UNAVAILABLE if stuck else Word.OK,
+    }
+    if vitals is None:
+        return found
+    late = vitals.unpublished_ms >= LATE_MS or vitals.emergency_ms >= EMERGENCY_MS
+    return found | {
+        "records": Word.DAMAGED if vitals.damaged else Word.OK,
+        "views": max((_of(view) for view in vitals.views), default=Word.OK),
+        "register": _of(vitals.register),
+        "publisher": Word.DEGRADED if late else Word.OK,
+        "ledger": _of(vitals.ledger),
+    }
+
+
+def _of(follower: Follower) -> Word:
+    if follower.why:
+        return Word.DAMAGED
+    return Word.DEGRADED if follower.age_ms >= LATE_MS else Word.OK
