@@ -16,7 +16,7 @@ from starlette.responses import Response
 from ..domain import refusal as r
 from .application.casework import KeyReused, VersionMismatch
 from .application.lists import Behind
-from .application.ports import BeyondHead, Gone, Moved, NotSealedYet, NotTaken, Unavailable, Unreadable
+from .application.ports import BeyondHead, Forked, Gone, Moved, NotSealedYet, NotTaken, Unavailable, Unreadable
 from .identity import NotAuthenticated
 
 log = logging.getLogger(__name__)
@@ -90,6 +90,13 @@ def answer(error: Exception) -> Response:
             )
         case KeyReused():
             return problem(422, "KeyReused", "This Idempotency-Key came with another request. Use a new one.")
+        case Forked():
+            detail = (
+                "The history in the store does not go on from what was signed and told before: an older state of it was"
+                " restored. Nothing is stored, and nobody is told anything, until whoever runs the service has set it"
+                " right. Write down what you do meanwhile; where it is urgent, tell the agencies by phone."
+            )
+            return problem(503, "HistoryForked", detail, {"Retry-After": "300"})
         case Unavailable() | psycopg.OperationalError() | psycopg.InterfaceError() | PoolTimeout():
             detail = "The store is away. Send it again with the same Idempotency-Key; nothing is doubled."
             return problem(503, "Unavailable", detail, {"Retry-After": "2"})

@@ -45,11 +45,18 @@ DELIVERIES = UUID("0d1a7b60-52c5-5b0e-8f5e-64656c697672")
 
 
 def delivery_id(
-    agency: AgencyCode, position: int, compartments: Iterable[Compartment], recalls: int = 0, again: int = 0
+    agency: AgencyCode,
+    position: int,
+    compartments: Iterable[Compartment],
+    recalls: int = 0,
+    again: int = 0,
+    digest: bytes = b"",
 ) -> UUID:
     """The id of telling an agency these compartments of that event, after so many recalls: always the same. `again`:
-    the number at which it was to be told, and could not be opened."""
+    the number at which it was to be told, and could not be opened. `digest` is the record's: where a backup was
+    restored another event may come to stand at a position, and it has another id."""
     more = (f"/{recalls}" if recalls else "") + (f"/again/{again}" if again else "")
+    more += f"/of/{digest.hex()}" if digest else ""
     return uuid5(DELIVERIES, f"{agency}/{position}/{sum(1 << c for c in compartments)}{more}")
 
 
@@ -71,6 +78,8 @@ class Written(Struct, frozen=True, gc=False):
     actor: UUID
     at: datetime
     correlation: UUID
+    digest: bytes = b""
+    """Of its sealed record, which no other event has: the first half of its SHA-256."""
 
 
 class Told(Struct, frozen=True, gc=False):
@@ -85,7 +94,8 @@ class Told(Struct, frozen=True, gc=False):
     @property
     def id(self) -> UUID:
         """Always the same, and of no other telling."""
-        return delivery_id(self.agency, self.of.position, self.compartments, self.recalls)
+        of = self.of
+        return delivery_id(self.agency, of.position, self.compartments, self.recalls, digest=of.digest)
 
 
 class Recalled(Struct, frozen=True, gc=False):

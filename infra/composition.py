@@ -93,7 +93,8 @@ def ledger_key(settings: Settings) -> LogKey:
 
 def sealer(settings: Settings) -> Sealer:
     """What seals the ledger."""
-    from .ledger.sealer import Guard, Sealer
+    from .ledger.guard import Guard
+    from .ledger.sealer import Sealer
 
     return Sealer(as_role(settings.database, FOLLOWER), ledger_key(settings), Guard(settings.ledger_guard))
 
@@ -223,7 +224,7 @@ def follower(on: On) -> Iterator[Facts]:
 
     with _node(on, names.FOLLOWING, 4) as node:
         most = node.settings.case_bytes
-        register = Register(node.followed, node.conninfo(FOLLOWER), most)
+        register = Register(node.followed, node.conninfo(FOLLOWER), most, node.forks.check)
         source = Facts(node.followed, node.conninfo(FOLLOWER), register.keep_up, most_bytes=most)
         try:
             yield source
@@ -254,7 +255,7 @@ def keep_register(on: On, stop: Event) -> None:
 
     with _node(on, names.FOLLOWING, 4) as node:
         most = node.settings.case_bytes
-        register = Register(node.followed, node.conninfo(FOLLOWER), most)
+        register = Register(node.followed, node.conninfo(FOLLOWER), most, node.forks.check)
         try:
             register.run(stop)
         finally:
@@ -358,7 +359,7 @@ def _feed(node: Node, stop: Event) -> ApiFeed:
 
     connected = node.pool(SERVICE, LOOKERS, "feed")
     store = EventStore(node.written.recorder, node.data_keys, connected)
-    return ApiFeed(Tellings(store, connected, node.sealing), Bell(node.conninfo(SERVICE)), stop)
+    return ApiFeed(Tellings(store, connected, node.sealing, node.forks.check), Bell(node.conninfo(SERVICE)), stop)
 
 
 __all__ = ["NAMES", "Node", "follower", "home", "keys", "now", "runner", "service"]

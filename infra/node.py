@@ -17,6 +17,8 @@ from .keys.handles import Keys
 from .keys.home import Home
 from .keys.local import LocalKeyring
 from .keys.names import IDEMPOTENCY, Allowed
+from .ledger.forks import Forks
+from .ledger.guard import Guard
 from .serving.log import ApiLog
 from .serving.views import ApiViews, reached
 from .serving.waiting import WaitingRoom
@@ -128,7 +130,7 @@ class Node:
     @Part
     def writer(self) -> GroupCommit:
         """The one writer of this process."""
-        writer = GroupCommit(self.conninfo(SERVICE))
+        writer = GroupCommit(self.conninfo(SERVICE), self.forks.check)
         self._closing.callback(writer.close)
         return writer
 
@@ -154,9 +156,14 @@ class Node:
         return Sealing.of(self.keys, self.settings.network)
 
     @Part
+    def forks(self) -> Forks:
+        """Whether the history in the database goes on from what was signed."""
+        return Forks(Guard(self.settings.ledger_guard), self.settings.ledger_origin)
+
+    @Part
     def tellings(self) -> Tellings:
         """The register, read and sealed, for followers."""
-        return Tellings(self.followed, self.follower_pool, self.sealing)
+        return Tellings(self.followed, self.follower_pool, self.sealing, self.forks.check)
 
     @Part
     def bell(self) -> Bell:

@@ -16,9 +16,10 @@ from ..api.application.ports import Unavailable
 from . import composition
 from .database import AWAY, SERVICE
 from .keys import names
-from .ledger.sealer import NotExtended
+from .ledger.guard import NotExtended
 from .node import Node
 from .settings import Settings
+from .store.forked import Forked
 from .system_act import system_act
 from .unforeseen import where
 
@@ -190,6 +191,10 @@ def _again(stop: Event, run: Callable[[], None]) -> None:
         started = time.monotonic()
         try:
             run()
+            continue
+        except Forked as fork:
+            log.critical("NOTHING IS STORED, SEALED OR TOLD: %s", fork)
+            stop.wait(UNSEALED_SECONDS)
             continue
         except NotExtended as problem:
             log.critical("THE LEDGER IS NOT SEALED: %s", problem)

@@ -66,6 +66,10 @@ class Unavailable(Exception):
     """What is needed to answer is away. It is not known whether anything is stored, or will be."""
 
 
+class Forked(Unavailable):
+    """The history in the database does not go on from what was signed, or told, before. Nothing is stored or told."""
+
+
 class NotSealedYet(Exception):
     """The ledger has no leaf for a position, or not enough witnesses have seen it."""
 

@@ -1,8 +1,10 @@
 """The publisher: sends each agency, through its own topic, what it was told.
 
 What to send, the register says; where it stopped, each topic: the last message there that carries the service's
-signature has the sequence that was sent. A topic that came back empty is filled again; one that retention emptied is
-not: that it is the same topic, and how far it was written, is remembered in the database.
+signature has the sequence that was sent, if it is what the register has under that number, by its id: a database that
+was restored to an older state gives the same numbers again. Where it is not, nothing is sent. A topic that came back
+empty is filled again; one that retention emptied is not: that it is the same topic, and how far it was written, is
+remembered in the database.
 
 Several publishers share the agencies: an agency belongs to a share, a share to one publisher for as long as its lease
 runs (`Shares`). Who reaches no broker takes none. Each share is published under a transactional id of its own. Who
@@ -260,8 +262,12 @@ class Publisher:
             written.pop(agency, None)
             new.remove(agency)
         before = self._supply.places(new)
-        for agency, tail in tails(self._access, admin, new, self._service).items():
-            written[agency] = TopicProgress(tail.topic_id, _goes_on(tail, before.get(agency)))
+        ends = {
+            agency: _goes_on(tail, before.get(agency))
+            for agency, tail in tails(self._access, admin, new, self._service).items()
+        }
+        written |= ends
+        self._keep_back(self._supply.others(ends, anew=True), written)
         ask_for(producer, [topic_of(agency) for agency in new])
 
     def _remember(self, written: Mapping[str, TopicProgress], remembered: dict[str, TopicProgress]) -> None:
@@ -279,6 +285,10 @@ class Publisher:
         new = self._seal(self._supply.waiting(sent, BATCH * most // TOPICS, most), self._aside)
         whole = {agency: sequence for agency, sequence in sent.items() if not self._held.holds(agency)}
         again = [self._resealed(part) for part in self._supply.resealing(whole, HISTORY)] if history else []
+        other = self._supply.others({agency: written[agency] for agency in new})
+        self._keep_back(other, written)
+        new = {agency: messages for agency, messages in new.items() if agency not in other}
+        again = [(part, messages) for part, messages in again if part.agency not in other]
         sending = {agency: list(messages) for agency, messages in new.items()}
         for part, messages in again:
             sending.setdefault(part.agency, []).extend(messages)
@@ -288,11 +298,17 @@ class Publisher:
             self._topics[share] = min(TOPICS, most * 2)
         for agency, sealed in new.items():
             place = written.pop(agency)  # it goes behind the others: next time it is their turn first
-            written[agency] = place._replace(sequence=sealed[-1].sequence)
+            written[agency] = place._replace(sequence=sealed[-1].sequence, id=sealed[-1].id)
         for part, _ in again:
             self._supply.resealed(part.job, part.to)
         self._sent[share] = self._sent.get(share, 0) + count
         return count, bool(again)
+
+    def _keep_back(self, forked: Mapping[str, str], written: dict[str, TopicProgress]) -> None:
+        """Send these nothing; look at their topics again in a while."""
+        for agency, why in forked.items():
+            self._aside.put(agency, why)
+            written.pop(agency, None)
 
     def _resealed(self, part: Again[Any]) -> tuple[Again[Any], list[Message]]:
         """A part of a history, sealed anew, as far as that goes."""
@@ -327,9 +343,9 @@ class Aside:
         return time.monotonic() < self._until.get(agency, 0.0)
 
 
-def _goes_on(tail: Tail, before: TopicProgress | None) -> int:
-    """The sequence that a topic was written to. Where it has no message of ours: retention took them if it is the
+def _goes_on(tail: Tail, before: TopicProgress | None) -> TopicProgress:
+    """How far a topic was written. Where it has no message of ours: retention took them if it is the
     topic that was written before, cut at its beginning; otherwise it lost them, or never had any."""
     if not tail.sequence and tail.cut and before is not None and before.topic_id == tail.topic_id:
-        return before.sequence
-    return tail.sequence
+        return before
+    return TopicProgress(tail.topic_id, tail.sequence, tail.id)

@@ -36,10 +36,12 @@ class Again(NamedTuple, Generic[W]):
 
 
 class TopicProgress(NamedTuple):
-    """How far an agency's topic was written, and which topic that was."""
+    """How far an agency's topic was written, which topic that was, and the id of what was written there last; none
+    where only the number is remembered."""
 
     topic_id: str
     sequence: int
+    id: str = ""
 
 
 class Supply(Protocol[W]):
@@ -73,6 +75,12 @@ class Supply(Protocol[W]):
 
     def remember(self, places: Mapping[str, TopicProgress]) -> None:
         """Remember how far these topics were written."""
+        ...
+
+    def others(self, ends: Mapping[str, TopicProgress], *, anew: bool = False) -> Mapping[str, str]:
+        """Agency → why, of those whose topic ends with another telling than the register has under that number, or with
+        one that it does not have: the history in the database forked, and everybody is told so. `anew`: these topics
+        were just looked at; where one agrees again, that is known to all too."""
         ...
 
     def when_told(self, call: Callable[[Iterable[str] | None], object]) -> None:

@@ -20,12 +20,13 @@ back without its data while it was read never says where the end is."""
 
 
 class Tail(NamedTuple):
-    """What a topic ends with: its identity, the highest sequence there that the service signed, 0 for none, and
-    whether retention took something from its beginning."""
+    """What a topic ends with: its identity, the highest sequence there that the service signed, 0 for none, whether
+    retention took something from its beginning, and the id of what has that sequence."""
 
     topic_id: str
     sequence: int
     cut: bool
+    id: str = ""
 
 
 def tails(
@@ -47,28 +48,29 @@ def _tails(consumer: KafkaConsumer, agencies: Sequence[str], opener: Opener, ids
     consumer.assign(list(at))
     first = consumer.beginning_offsets(list(at), timeout_ms=10000)
     end = consumer.end_offsets(list(at), timeout_ms=10000)
-    found = dict.fromkeys(agencies, 0)
+    found = dict.fromkeys(agencies, (0, ""))
     looking = {p: end[p] for p in at if end[p] > first[p]}
     back = LOOK_BACK
     while looking:
         start = {p: max(first[p], end[p] - back) for p in looking}
-        for p, sequence in _read_to_end(consumer, start, opener, at).items():
-            found[at[p]] = sequence
-        looking = {p: end[p] for p in looking if not found[at[p]] and start[p] > first[p]}
+        for p, last in _read_to_end(consumer, start, opener, at).items():
+            found[at[p]] = last
+        looking = {p: end[p] for p in looking if not found[at[p]][0] and start[p] > first[p]}
         back *= 16
-    return {agency: Tail(ids.get(agency, ""), found[agency], first[p] > 0) for p, agency in at.items()}
+    ends = ((agency, first[p] > 0, *found[agency]) for p, agency in at.items())
+    return {agency: Tail(ids.get(agency, ""), sequence, cut, id) for agency, cut, sequence, id in ends}
 
 
 def _read_to_end(
     consumer: KafkaConsumer, start: Mapping[TopicPartition, int], opener: Opener, at: Mapping[TopicPartition, str]
-) -> dict[TopicPartition, int]:
-    """The highest sequence of the service's own messages from these offsets to the ends. The embedded broker's end
-    offset is that of the last batch's first message, so the high water mark of a fetch says where the end is.
-    Raises KafkaTimeoutError where no fetch says it."""
+) -> dict[TopicPartition, tuple[int, str]]:
+    """The highest sequence of the service's own messages from these offsets to the ends, and its id. The
+    embedded broker's end offset is that of the last batch's first message, so the high water mark of a fetch says where
+    the end is. Raises KafkaTimeoutError where no fetch says it."""
     consumer.assign(list(start))
     for p, offset in start.items():
         consumer.seek(p, offset)
-    found: dict[TopicPartition, int] = {}
+    found: dict[TopicPartition, tuple[int, str]] = {}
     left, idle = set(start), 0
     while left:
         polled = consumer.poll(timeout_ms=200)
@@ -80,7 +82,7 @@ def _read_to_end(
                 except Rejected:
                     continue
                 if attributes.subject == at[p] and RESENT not in dict(record.headers):
-                    found[p] = max(found.get(p, 0), int(attributes.sequence))
+                    found[p] = max((int(attributes.sequence), attributes.id), found.get(p, (0, "")), key=_sequence)
         for p in list(left):
             mark = consumer.highwater(p)
             if mark is not None and consumer.position(p) >= mark:
@@ -88,3 +90,7 @@ def _read_to_end(
         if left and idle >= IDLE_POLLS:
             raise KafkaTimeoutError("the end of a topic is out of reach")
     return found
+
+
+def _sequence(last: tuple[int, str]) -> int:
+    return last[0]

@@ -124,6 +124,11 @@ class Message(NamedTuple):
     headers: list[tuple[str, bytes]]
     value: bytes
 
+    @property
+    def id(self) -> str:
+        """The same whenever the same is told again."""
+        return dict(self.headers)["ce_id"].decode()
+
 
 ERASED = "delivery.Erased"
 """Topic of the placeholder that goes out for what was erased since, or had to be deleted again: it holds its place in

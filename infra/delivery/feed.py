@@ -9,12 +9,13 @@ from uuid import UUID
 
 import msgspec
 
-from ...api.application.ports import SealedMessage, Unavailable
+from ...api.application.ports import Forked, SealedMessage, Unavailable
 from ...consumers.wire import envelope
 from ...domain.refusal import KeyMissing
+from ..store import forked
 from .agency_keys import NoKey, NotTold
 from .bell import Bell
-from .telling import Tellings
+from .telling import NoHistory, Tellings
 
 
 class ApiFeed:
@@ -36,7 +37,12 @@ class ApiFeed:
 
     def page(self, agency: str, after: int, limit: int, case: UUID | None = None) -> Sequence[SealedMessage]:
         try:
-            messages = self._tellings.seal(self._tellings.after(agency, after, limit, case))
+            tellings = self._tellings.after(agency, after, limit, case)
+            if not tellings:  # its cursor may be of another history
+                self._tellings.check()
+            messages = self._tellings.seal(tellings)
+        except (NoHistory, forked.Forked):
+            raise Forked("the history in the database forked") from None
         except NoKey:
             raise KeyMissing(agency=agency) from None
         except NotTold as problem:

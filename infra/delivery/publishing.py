@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from ...consumers.publishing.supply import Supplied, TopicProgress
 from ...projections import directory
 from ..database import Pool
+from ..store import forked
 from .agency_keys import KeyDamaged
 from .bell import Bell
 from .telling import Telling, Tellings
@@ -45,6 +46,23 @@ class PublisherSource:
             ).fetchall()
         return {agency: TopicProgress(topic, sequence) for agency, topic, sequence in rows}
 
+    def others(self, ends: Mapping[str, TopicProgress], *, anew: bool = False) -> dict[str, str]:
+        known = {agency: end for agency, end in ends.items() if end.id}
+        if not known:
+            return {}
+        about = list(known), [end.sequence for end in known.values()], [end.id for end in known.values()]
+        with self._pool.connection() as db:
+            found = {
+                agency: f"the topic of {agency} ends with number {known[agency].sequence}, under which the register has"
+                " something else, or nothing"
+                for (agency,) in db.execute(_OTHERS, about)
+            }
+            for agency, why in found.items():
+                forked.mark(db, _by(agency), why)
+            if anew and (agree := [_by(agency) for agency in known if agency not in found]):
+                db.execute("DELETE FROM ledger.forks WHERE found_by = ANY(%s)", (agree,))
+        return found
+
     def remember(self, places: Mapping[str, TopicProgress]) -> None:
         with self._pool.connection() as db:
             db.execute(
@@ -53,3 +71,15 @@ class PublisherSource:
                 " SET topic = excluded.topic, sequence = excluded.sequence",
                 (list(places), [p.topic_id for p in places.values()], [p.sequence for p in places.values()]),
             )
+
+
+def _by(agency: str) -> str:
+    """Who found it, where it was this agency's topic."""
+    return f"the topic of {agency}"
+
+
+_OTHERS = (
+    "SELECT w.agency FROM unnest(%s::text[], %s::bigint[], %s::text[]) AS w (agency, sequence, id)"
+    " LEFT JOIN delivery.told t ON t.agency = w.agency AND t.sequence = w.sequence"
+    " WHERE t.id::text IS DISTINCT FROM w.id"
+)

@@ -41,9 +41,10 @@ from ...domain.disclosure import RULE, Followed, Remembered, Told, delivery_id
 from ...domain.erasure import DeletionAsked, ErasureRecorded
 from ..database import connect
 from ..lease import HALTED, Lease
-from ..store import following
+from ..store import following, forked
 from ..store.event_store import Damage, EventStore
 from ..store.following import AWAY, Follower, Learning
+from ..store.forked import Check, Forked
 from ..unforeseen import where
 from ..webhooks import rows as webhook_rows
 from . import facts
@@ -104,9 +105,16 @@ class _Written(NamedTuple):
 class Register:
     """Keeps the register. Belongs to one thread, and to one connection of its own."""
 
-    def __init__(self, store: EventStore, conninfo: str, most_bytes: int = following.CASE_BYTES) -> None:
-        """`most_bytes` is the memory for cases."""
+    def __init__(
+        self,
+        store: EventStore,
+        conninfo: str,
+        most_bytes: int = following.CASE_BYTES,
+        check: Check = forked.check_marks,
+    ) -> None:
+        """`most_bytes` is the memory for cases; `check` is asked about each new connection before anything is told."""
         self._store = store
+        self._check = check
         self._most_bytes = most_bytes
         self._conninfo = conninfo
         self._lease = Lease(WORK)
@@ -123,7 +131,8 @@ class Register:
         """When it is worth to ask for the lease again."""
 
     def run(self, stop: Event) -> None:
-        """Keep the register until told to stop; wait while another does. Raises what broke the connection."""
+        """Keep the register until told to stop; wait while another does. Raises Forked, and what broke the
+        connection."""
         with closing(self._connect()) as db:
             while not stop.is_set():
                 if not self._hold(db):
@@ -137,12 +146,16 @@ class Register:
 
     def keep_up(self) -> None:
         """Follow the log to its end where nobody else keeps the register now; for who needs it kept, and is not its
-        keeper. Raises what broke the connection."""
+        keeper. Nobody is told anything where the history forked. Raises what broke the connection."""
         if time.monotonic() < self._again_at:
             return
-        if self._db is None or self._db.closed:
-            self._db = self._connect()
-        if not self._hold(self._db):
+        try:
+            if self._db is None or self._db.closed:
+                self._db = self._connect()
+            if not self._hold(self._db):
+                self._again_at = time.monotonic() + STANDBY_SECONDS
+                return
+        except Forked:
             self._again_at = time.monotonic() + STANDBY_SECONDS
             return
         try:
@@ -152,8 +165,8 @@ class Register:
                 self._take(self._db, self._source.take(found), reached, now)
                 reached = now
             self._take_up(self._db, reached)
-        except Deposed:
-            log.info("another keeps the register")
+        except (Deposed, Forked) as why:
+            log.info("another keeps the register, or nobody may: %s", type(why).__name__)
         finally:
             if not self._db.closed and not self._db.broken:
                 self._release(self._db)
@@ -166,6 +179,11 @@ class Register:
 
     def _connect(self) -> Connection[TupleRow]:
         db = connect(self._conninfo)
+        try:
+            self._check(db)
+        except BaseException:
+            db.close()
+            raise
         db.execute(HALTED)
         return db
 
@@ -231,7 +249,7 @@ class Register:
         for problem in damage:
             log.error("set aside: a record of a stream, at position %d: %s", problem.position, problem.why)
             self._keep_numbers(db, problem, new)
-        with db.transaction():
+        with forked.refused(), db.transaction():
             self._move(db, before, reached)
             self._write(db, new, damage)
             if again is not None:
@@ -249,7 +267,7 @@ class Register:
         new = _Written.nothing()
         cases = {_case_of(told) for followed in batch for told in followed.tell}
         counts = _counts(db, cases)
-        known = _ids(db, again) if again is not None else frozenset()
+        known = _on_record(db, again) if again is not None else frozenset()
         for followed in batch:
             written = followed.written
             try:
@@ -271,7 +289,9 @@ class Register:
                 at = written.position, written.stream, written.version, written.topic
                 self._damage.append(Damage(*at, where(problem)))
                 continue
-            new.rows.extend(self._row(told, followed, counts) for told in followed.tell if told.id not in known)
+            new.rows.extend(
+                self._row(told, followed, counts) for told in followed.tell if _names(followed, told) not in known
+            )
             lost: dict[str, frozenset[Compartment]] = {}
             for recall in followed.recall:
                 of = recall.agency, recall.of.position, written.position, written.stream
@@ -376,7 +396,7 @@ class Register:
                 id = delivery_id(agency, position, from_bits(compartments), again=sequence)
                 about = agency, at_position, position, stream, case, from_bits(compartments)
                 rows.append(self._numbered(*about, told_at, id, counts))
-        with db.transaction():
+        with forked.refused(), db.transaction():
             self._move(db, reached, reached)
             self._write(db, _Written.nothing()._replace(rows=rows), ())
             db.execute(_TOLD_AGAIN, (stream,))
@@ -501,9 +521,17 @@ def _counts(db: Connection[TupleRow], cases: Iterable[UUID]) -> dict[tuple[UUID,
     return {(case, agency): count for case, agency, count in found}
 
 
-def _ids(db: Connection[TupleRow], stream: UUID) -> frozenset[UUID]:
-    """What is on record of a stream."""
-    return frozenset(id for (id,) in db.execute("SELECT id FROM delivery.told WHERE stream = %s", (stream,)))
+def _names(followed: Followed, told: Told) -> tuple[str, int, int, int]:
+    """What tells one telling of a stream from another."""
+    return told.agency, followed.written.position, told.of.position, bits(told.compartments)
+
+
+def _on_record(db: Connection[TupleRow], stream: UUID) -> frozenset[tuple[str, int, int, int]]:
+    """What is on record of a stream, as `_names` names it."""
+    rows = db.execute(
+        "SELECT agency, at_position, position, compartments FROM delivery.told WHERE stream = %s", (stream,)
+    )
+    return frozenset((agency, at, position, compartments) for agency, at, position, compartments in rows)
 
 
 def _expiry(case: UUID, event: object) -> dict[tuple[UUID, UUID], datetime | None]:

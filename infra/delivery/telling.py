@@ -30,8 +30,10 @@ from ..database import Pool, acting_for
 from ..keys.handles import Keys, Signer
 from ..keys.home import Macs
 from ..keys.names import DELIVERY_RECEIPT, DELIVERY_SIGNATURE, PSEUDONYMS
+from ..store import forked
 from ..store.data_keys import KeyGone
 from ..store.event_store import EventStore
+from ..store.forked import Check, Forked
 from ..store.sealed_record import BrokenSeal, Header, Record
 from ..system_act import SYSTEM_AGENCY
 from .agency_keys import BadKey, KeyBook, NotTold
@@ -43,6 +45,10 @@ _Shown = dict[tuple[int, int, int], tuple[Header, Mapping[Compartment, bytes], S
 that is nothing."""
 READ_AT_ONCE = 64
 """Records are read so many at a time: a note may have half a megabyte."""
+
+
+class NoHistory(NotTold):
+    """The history in the database does not go on from what was signed, or told, before."""
 
 
 class Telling(Struct, frozen=True, gc=False):
@@ -89,7 +95,9 @@ class Tellings:
     """The register, read and sealed. Safe to share between threads. The API's role sees the acting
     agency's rows only."""
 
-    def __init__(self, store: EventStore, pool: Pool, sealing: Sealing) -> None:
+    def __init__(self, store: EventStore, pool: Pool, sealing: Sealing, check: Check = forked.check_marks) -> None:
+        """`check` is asked each time before anything is told."""
+        self._check = check
         self._store = store
         self._pool = pool
         self._sealing = sealing
@@ -181,7 +189,11 @@ class Tellings:
     def seal_all(self, tellings: Sequence[Telling], most: int | None = None) -> Supplied:
         """Agency → its tellings of these, sealed and signed, in order, until they have `most` bytes together. An agency
         of which one cannot be sealed is named among the problems, and has those before it; so has one of which a case
-        waits for what follows from the end of a consent."""
+        waits for what follows from the end of a consent. Where the history forked nothing is sealed for anybody."""
+        try:
+            self.check()
+        except Forked as fork:
+            return Supplied({}, {t.agency: NoHistory(f"nothing is told to {t.agency}: {fork}") for t in tellings})
         unsigned: dict[str, list[Unsigned]] = {}
         problems: dict[str, Exception] = {}
         waiting: set[str] = set()
@@ -213,6 +225,11 @@ class Tellings:
             },
             problems,
         )
+
+    def check(self) -> None:
+        """Raises Forked."""
+        with self._pool.connection() as db:
+            self._check(db)
 
     def _held(self, tellings: Sequence[Telling]) -> tuple[frozenset[UUID], frozenset[UUID]]:
         """Of these tellings, the cases of which a consent ended, or ran out, and the register did not follow that yet;

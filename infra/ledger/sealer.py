@@ -3,28 +3,30 @@
 Leaves, the tiles they fill and the checkpoint over all are stored in one commit, and a batch is refused unless it
 begins where the last one ended: a sealer that is killed anywhere, or a second one, makes no gap and no fork. What
 was signed last stands in a file beside the database too: where the database does not extend it (an old backup was
-restored, say), the sealer signs nothing and says so.
+restored, say), the sealer signs nothing and says so, to all (forks.py).
 """
 
 import logging
 import time
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from threading import Event
 
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from ...consumers import durable
 from ...consumers.evidence import merkle
 from ...consumers.evidence.checkpoints import Checkpoint, parse_checkpoint
-from ...consumers.evidence.notes import Note, parse_note, verify
+from ...consumers.evidence.notes import verify
 from ...consumers.evidence.records import leaf_entry
 from ...consumers.evidence.refused import NotProven
 from ...consumers.evidence.tiles import WIDTH, Tile, TiledTree, tile_of
 from ..database import connect
 from ..lease import HALTED, Lease
+from ..store import forked
+from ..store.forked import Forked
 from . import store
+from .forks import BY_GUARD
+from .guard import Guard, NotExtended
 from .log_key import LogKey
 from .store import Batch
 
@@ -49,10 +51,6 @@ WIDEST_GAP = 10_000
 
 class Deposed(Exception):
     """Another seals now."""
-
-
-class NotExtended(Exception):
-    """The database does not extend what was signed before. Nothing is signed until a person has looked."""
 
 
 class Edge:
@@ -113,32 +111,6 @@ class Edge:
         return filled
 
 
-class Guard:
-    """What was signed last, kept outside of the database."""
-
-    def __init__(self, file: Path) -> None:
-        self._file = file
-
-    def last(self) -> Note | None:
-        """What was signed last; None where nothing was. Raises NotExtended for a file that does not say it."""
-        try:
-            note = parse_note(self._file.read_bytes())
-            parse_checkpoint(note.text)
-        except FileNotFoundError:
-            return None
-        except (OSError, NotProven) as problem:
-            raise NotExtended(f"{self._file} does not say what was signed last: {problem}") from None
-        return note
-
-    def keep(self, note: Note) -> None:
-        """Remember, durably. Raises NotExtended where it cannot be kept."""
-        try:
-            durable.directory(self._file.parent)
-            durable.replace(self._file, note.data)
-        except OSError as problem:
-            raise NotExtended(f"{self._file} cannot keep what was signed last: {problem.strerror}") from None
-
-
 class Sealer:
     """One sealer. A second one waits, in `run`, until the first is gone, or halted for some seconds."""
 
@@ -149,7 +121,7 @@ class Sealer:
         self._lease = Lease(WORK)
 
     def run(self, stop: Event) -> None:
-        """Seal until told to stop. Raises NotExtended, and what breaks the connection to the database."""
+        """Seal until told to stop. Raises NotExtended, Forked, and what breaks the connection to the database."""
         with connect(self._conninfo) as db:
             db.execute(HALTED)
             try:
@@ -225,7 +197,13 @@ class Sealer:
                 raise NotExtended("the stored tree is not the one that was signed")
         signed = self._guard.last()
         if signed is not None:
-            self._check_extends(db, edge, parse_checkpoint(signed.text))
+            try:
+                self._check_extends(db, edge, parse_checkpoint(signed.text))
+            except Forked as fork:
+                forked.mark(db, BY_GUARD, str(fork))
+                raise
+        forked.clear(db, BY_GUARD)
+        forked.check_marks(db)
         if newest is not None:
             self._guard.keep(newest)  # before anything is signed: it can be kept, and is behind by nothing
         return edge, last.last_position if last else 0
@@ -234,7 +212,7 @@ class Sealer:
         if signed.origin != self._key.origin:
             raise NotExtended(f"what was signed last is of another log, {signed.origin}")
         if signed.size > edge.size:
-            raise NotExtended(f"the database has {edge.size} leaves, and a tree of {signed.size} was signed before")
+            raise Forked(f"the database has {edge.size} leaves, and a tree of {signed.size} was signed before")
 
         def read(tile: Tile) -> bytes:
             return store.read_tile(db, tile) or b""
@@ -244,7 +222,7 @@ class Sealer:
         except NotProven:
             was = b""
         if was != signed.root:
-            raise NotExtended(f"the first {signed.size} leaves in the database are not those that were signed before")
+            raise Forked(f"the first {signed.size} leaves in the database are not those that were signed before")
 
     def _add(self, db: Connection[TupleRow], edge: Edge, rows: list[tuple[int, bytes]]) -> int:
         """The position up to which is sealed then. Raises Deposed."""
@@ -258,7 +236,7 @@ class Sealer:
         lag = store.waited(rows[0][1], now)
         filled = edge.taken()
         note = self._key.sign(edge.size, edge.root, now)
-        with db.transaction():
+        with forked.refused(), db.transaction():
             if not self._lease.keeps(db):
                 raise Deposed
             db.execute(

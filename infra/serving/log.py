@@ -4,11 +4,21 @@ import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from uuid import UUID
 
-from ...api.application.ports import Changes, Gone, Moved, Repeated, Retryable, Unavailable, Unreadable, UsedBefore
+from ...api.application.ports import (
+    Changes,
+    Forked,
+    Gone,
+    Moved,
+    Repeated,
+    Retryable,
+    Unavailable,
+    Unreadable,
+    UsedBefore,
+)
 from ...domain.compartment import Compartment
 from ...domain.disclosure import Written
 from ...domain.fact import Act
-from ..store import group_commit
+from ..store import forked, group_commit
 from ..store.data_keys import WITHIN_SECONDS, KeyGone
 from ..store.event_store import Damaged, EventStore, Stream
 from ..store.following import written_of
@@ -37,6 +47,8 @@ class ApiLog:
             raise Moved from None
         except group_commit.Repeated:
             raise UsedBefore from None
+        except forked.Forked as fork:
+            raise Forked(str(fork)) from None
         except group_commit.LogUnavailable as away:
             raise Unavailable(str(away)) from None
 

@@ -8,6 +8,7 @@ A stream of which a record, or a key, is damaged, or which is not understood, is
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
 from threading import Event
 from types import MappingProxyType
 from typing import Generic, NamedTuple, Protocol, TypeVar
@@ -307,4 +308,5 @@ def written_of(opened: Opened) -> Written:
         actor=actor,
         at=at,
         correlation=correlation,
+        digest=sha256(opened.state).digest()[:16],
     )

@@ -32,6 +32,8 @@ from psycopg.rows import TupleRow, tuple_row
 from ..database import Answering, patient
 from ..locks import Lock as Turn
 from ..patience import left
+from . import forked
+from .forked import Check, Forked
 
 log = logging.getLogger(__name__)
 
@@ -118,7 +120,9 @@ class _Connection(Answering[TupleRow]):
 class GroupCommit:
     """The one writer of a process. `append` may be called from any thread."""
 
-    def __init__(self, conninfo: str) -> None:
+    def __init__(self, conninfo: str, check: Check = forked.check_marks) -> None:
+        """`check` is asked about each new connection before anything is stored over it."""
+        self._check = check
         said = conninfo_to_dict(patient(conninfo))
         said["options"] = f"{said.get('options', '')} -c lock_timeout={int(LOCK_SECONDS * 1000)}".strip()
         self._conninfo = make_conninfo("", **said)
@@ -135,7 +139,7 @@ class GroupCommit:
     def append(self, rows: Sequence[Row], idempotency: Idempotency | None = None) -> list[int]:
         """Store these events in one commit, all or none; their positions, in order, once they are durable.
 
-        Raises Conflict, Repeated, LogUnavailable, and ValueError where the versions of a stream do not run on.
+        Raises Conflict, Repeated, LogUnavailable, Forked, and ValueError where the versions of a stream do not run on.
         """
         _check(rows)
         return self._ask(_Append(rows, idempotency))
@@ -267,6 +271,9 @@ class GroupCommit:
                     self._failing_since = None
                 except _AWAY:
                     self._disconnect()
+                except Forked:  # who asks is told so
+                    self._disconnect()
+                    self._failing_since = None
                 except Exception as problem:  # whatever it is, the writer lives on
                     self._failed(problem)
         return self._waiting.get()
@@ -284,6 +291,12 @@ class GroupCommit:
                 if batch:
                     _answer(self._append(db, batch))
                 self._failing_since = None
+                return
+            except Forked as fork:
+                self._disconnect()
+                self._failing_since = None
+                for append in batch:
+                    append.answer(LogUnavailable("the history in the database forked") if append.sent else fork)
                 return
             except _AWAY as problem:
                 self._disconnect()
@@ -306,26 +319,32 @@ class GroupCommit:
         for n, row in rows:
             firsts.setdefault((n, row.stream), row.version)
         keyed = [(n, a.idempotency, a.rows[-1]) for n, a in enumerate(batch) if a.idempotency]
-        answer = db.execute(
-            _APPEND,
-            (
-                [n for n, _ in rows],
-                [r.stream for _, r in rows],
-                [r.version for _, r in rows],
-                [r.topic for _, r in rows],
-                [r.state for _, r in rows],
-                [n for n, _ in firsts],
-                [stream for _, stream in firsts],
-                list(firsts.values()),
-                [n for n, _, _ in keyed],
-                [i.key for _, i, _ in keyed],
-                [i.fingerprint for _, i, _ in keyed],
-                [i.answer for _, i, _ in keyed],
-                [last.stream for _, _, last in keyed],
-                [last.version for _, _, last in keyed],
-            ),
-            binary=True,
-        ).fetchall()
+        try:
+            with forked.refused():
+                answer = db.execute(
+                    _APPEND,
+                    (
+                        [n for n, _ in rows],
+                        [r.stream for _, r in rows],
+                        [r.version for _, r in rows],
+                        [r.topic for _, r in rows],
+                        [r.state for _, r in rows],
+                        [n for n, _ in firsts],
+                        [stream for _, stream in firsts],
+                        list(firsts.values()),
+                        [n for n, _, _ in keyed],
+                        [i.key for _, i, _ in keyed],
+                        [i.fingerprint for _, i, _ in keyed],
+                        [i.answer for _, i, _ in keyed],
+                        [last.stream for _, _, last in keyed],
+                        [last.version for _, _, last in keyed],
+                    ),
+                    binary=True,
+                ).fetchall()
+        except Forked:
+            for append in batch:
+                append.sent = append in before
+            raise
         refused = {command: why for command, why, _ in answer if command is not None}
         positions = iter([position for command, _, position in answer if command is None])
         said: dict[_Append, list[int] | Exception] = {}
@@ -365,8 +384,14 @@ class GroupCommit:
 
     def _connected(self) -> psycopg.Connection[TupleRow]:
         if self._db is None:
-            self._db = _Connection.connect(self._conninfo, autocommit=True, row_factory=tuple_row)
-            self._db.prepare_threshold = 1  # what is in doubt is sent again in as few round trips as can be
+            db = _Connection.connect(self._conninfo, autocommit=True, row_factory=tuple_row)
+            try:
+                self._check(db)
+            except BaseException:
+                db.close()
+                raise
+            db.prepare_threshold = 1  # what is in doubt is sent again in as few round trips as can be
+            self._db = db
         return self._db
 
     def _disconnect(self) -> None:

@@ -23,7 +23,7 @@ from rujukan.infra import composition
 from rujukan.infra.database import FOLLOWER, as_role
 from rujukan.infra.lease import Lease
 from rujukan.infra.ledger.auditing import audit
-from rujukan.infra.ledger.sealer import Guard
+from rujukan.infra.ledger.guard import Guard
 from rujukan.infra.settings import Settings, to_environment
 
 ENDED = -3.0

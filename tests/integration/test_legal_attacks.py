@@ -24,7 +24,7 @@ from rujukan.infra import composition
 from rujukan.infra.database import SERVICE, as_role
 from rujukan.infra.ledger import sealer as sealing
 from rujukan.infra.ledger.auditing import Difference
-from rujukan.infra.ledger.sealer import NotExtended
+from rujukan.infra.ledger.guard import NotExtended
 from rujukan.infra.ledger.store import NotSealed
 from rujukan.infra.settings import Settings
 from rujukan.infra.store.group_commit import Row

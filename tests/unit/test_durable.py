@@ -19,7 +19,7 @@ from rujukan.consumers.wire.envelope import Delivery
 from rujukan.consumers.wire.kafka.access import KafkaAccess
 from rujukan.infra.kafka.credentials import Credentials
 from rujukan.infra.keys.local import LocalKeyring
-from rujukan.infra.ledger.sealer import Guard
+from rujukan.infra.ledger.guard import Guard
 from rujukan.infra.services.certificates import Authority
 
 TOP = Path(__file__).parents[2]
