@@ -99,6 +99,14 @@ class DeadLetters:
         )
         return done.rowcount > 0
 
+    def lies(self, name: str, sealed: Arrived) -> bool:
+        """Whether this very message lies here open."""
+        digest = hashlib.sha256(_encode(sealed)).hexdigest()
+        row = self._db.execute(
+            "SELECT 1 FROM rujukan_dead_letter WHERE name = ? AND digest = ? AND state = 'open'", (name, digest)
+        ).fetchone()
+        return row is not None
+
     def failed_again(self, n: int, problem: str) -> None:
         """A replay failed too."""
         self._db.execute("UPDATE rujukan_dead_letter SET tries = tries + 1, problem = ? WHERE n = ?", (problem, n))

@@ -55,6 +55,11 @@ class GapStands(Exception):
     """A number is missing, and nobody has it now."""
 
 
+class SeenOtherwise(Exception):
+    """A number came again with another delivery than before: the service's history forked, and one of the two is not
+    what the service stands by. Nothing more is handled until a person has looked at the dead letters."""
+
+
 class Subscription:
     """One agency's subscription. `run` belongs to one thread."""
 
@@ -109,7 +114,7 @@ class Subscription:
                 try:
                     self._session(stop)
                     break
-                except GapStands:
+                except (GapStands, SeenOtherwise):
                     longest = GAP_PAUSE
                 except self._outages as problem:
                     longest = LONGEST_PAUSE
@@ -159,10 +164,12 @@ class Subscription:
 
     def _arrive(self, received: Iterable[Arrived], stop: Event, place: Bookmark | None = None) -> list[Arrived]:
         """Handle what is next, and what was missing; pass over repeats; let what is early wait. Returns what the
-        service did not sign."""
+        service did not sign. Raises SeenOtherwise, with what came before handled."""
         ready: list[tuple[Attributes, Arrived]] = []
         passed: list[tuple[Attributes, Arrived]] = []
         refused: list[tuple[Arrived, Reason]] = []
+        came: dict[int, str] | None = None
+        other = 0
         for sealed in received:
             try:
                 attributes = self._opener.verified(sealed.headers, sealed.key, sealed.value)
@@ -177,32 +184,44 @@ class Subscription:
             if not self._begun:
                 self._begun = True
                 self._order = Order(self._inbox.begin(self.name, number - 1).handled)
-            if number <= self._order.done:
-                passed.append((attributes, sealed))
-            else:
+            if number > self._order.done:
                 ready += self._order.take(number, (attributes, sealed))
+                continue
+            if came is None:
+                came = {number: id for id, number in self._inbox.notes.recent(self.name).items()}
+            before = next((a.id for a, _ in reversed(ready) if self._part.number(a) == number), came.get(number))
+            if before not in (None, attributes.id) and self._is_other(number, attributes, sealed):
+                other = number
+                break
+            passed.append((attributes, sealed))
         if refused:
             self.rejected += self._inbox.reject(self.name, refused)
-        place = place if self._order.gap is None else None
+        place = place if self._order.gap is None and not other else None
         self._handle(ready, stop, place)
         if passed and stop.is_set():
             self._left += [sealed for _, sealed in passed]
         elif passed:
             self._handle(self._missing(passed), stop)
+        if other and not stop.is_set():
+            log.critical("number %d came again with another delivery than before: see the dead letters", other)
+            raise SeenOtherwise
         return [sealed for sealed, _ in refused]
+
+    def _is_other(self, number: int, attributes: Attributes, sealed: Arrived) -> bool:
+        """Whether it is not what was handled under this number, and no person has had it handled too. It is kept."""
+        if self._inbox.missing(self.name, number, number):
+            return False
+        self.dead += self._inbox.set_aside(self.name, attributes, sealed)
+        return self._inbox.letters.lies(self.name, sealed)
 
     def _missing(self, passed: Sequence[tuple[Attributes, Arrived]]) -> list[tuple[Attributes, Arrived]]:
         """Those that were passed without being handled; the rest are repeats."""
         numbers = [self._part.number(attributes) for attributes, _ in passed]
         missing = self._inbox.missing(self.name, min(numbers), max(numbers))
-        known = {number: id for id, number in self._inbox.notes.recent(self.name).items()}
         late = []
         for number, (attributes, sealed) in zip(numbers, passed, strict=True):
             if number in missing:
                 late.append((attributes, sealed))
-            elif known.get(number, attributes.id) != attributes.id:
-                log.critical("number %d came again with another delivery than before: see the dead letters", number)
-                self.dead += self._inbox.set_aside(self.name, attributes, sealed)
             else:
                 self.again += 1
         return late
