@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from .commands import damaged, evidence, history, kafka, keys, schemas, subscribe
+from .commands import damaged, evidence, forks, history, kafka, keys, schemas, subscribe
 from .commands.evidence import Failed, stopped_by_signal
 from .settings import Settings, from_environment
 
@@ -105,6 +105,7 @@ def _parser() -> argparse.ArgumentParser:
     evidence.add_commands(command)
     keys.add_commands(command)
     damaged.add_command(command)
+    command("forks", forks.run, "whether the database goes on from what was signed and told; what it lacks")
     schemas.add_commands(command)
     command("migrate", _migrate, "apply missing migrations")
     bench = command("bench", _bench, f"measure beside peers: {', '.join(MEASURES)}")

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from .delivery.feed import ApiFeed
     from .issuer import EmbeddedIssuer
     from .keys.handles import Keys
+    from .ledger.forks import Forks
     from .ledger.log_key import LogKey, LogKeys
     from .ledger.publishing import Quorum
     from .ledger.sealer import Sealer
@@ -89,6 +90,14 @@ def ledger_key(settings: Settings) -> LogKey:
     from .ledger.log_key import LogKey
 
     return LogKey.of(settings.ledger_origin, keys(settings, names.SEALER))
+
+
+def forks(settings: Settings) -> Forks:
+    """What compares the database with what was signed."""
+    from .ledger.forks import Forks
+    from .ledger.guard import Guard
+
+    return Forks(Guard(settings.ledger_guard), settings.ledger_origin)
 
 
 def sealer(settings: Settings) -> Sealer:

@@ -2,6 +2,7 @@
 stored, sealed or told, and everybody says so; and back on the newest state all goes on."""
 
 import shutil
+from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,6 +28,7 @@ from rujukan.domain.case.notes import RecordNote
 from rujukan.domain.delivery import AcknowledgeDeliveries, Mark, acknowledge, fold
 from rujukan.domain.refusal import WrongReceipt
 from rujukan.infra import composition
+from rujukan.infra.commands import forks
 from rujukan.infra.database import FOLLOWER
 from rujukan.infra.services.broker import EmbeddedBroker
 from rujukan.infra.settings import Settings
@@ -285,3 +287,17 @@ def test_a_damaged_guard_stops_the_sealer_alone(restored: Restored) -> None:
     with composition.service(restored.newest, connections=2) as ports:
         Office(ports).opens(composition.now())
     restored.newest.ledger_guard.with_name("kept").rename(restored.newest.ledger_guard)
+
+
+def test_the_command_says_what_is_lacking(restored: Restored, capsys: pytest.CaptureFixture[str]) -> None:
+    assert forks.run(restored.newest, Namespace()) == 0
+    assert "goes on from all that is known" in capsys.readouterr().out
+    with psycopg.connect(restored.earlier.database) as db:
+        row = db.execute("SELECT sequence FROM delivery.heads WHERE agency = %s", (AGENCY,)).fetchone()
+    assert row is not None
+    assert forks.run(restored.earlier, Namespace()) == 1
+    said = capsys.readouterr().out
+    assert "are lacking" in said
+    assert f"{AGENCY}: told up to number " in said
+    assert f"the register goes to {row[0]}" in said
+    assert marks(restored.earlier) == ["what was signed"]
