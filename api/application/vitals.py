@@ -74,6 +74,9 @@ class Vitals(NamedTuple):
     unconfirmed_ms: int
     """How long ago the oldest emergency referral was sent that is not answered, and of which nobody said that it
     arrived. That is for people: the reason may lie with the recipient, and the case is told of it besides."""
+    forks: int = 0
+    """By how many ways it was found that the history in the database does not go on from what was signed and told:
+    nothing is stored, sealed or told then."""
 
 
 class VitalSigns(Protocol):
@@ -99,6 +102,7 @@ def words(vitals: Vitals | None, writing: Writing) -> Mapping[str, Word]:
         return found
     late = vitals.unpublished_ms >= LATE_MS or vitals.emergency_ms >= EMERGENCY_MS
     return found | {
+        "history": Word.DAMAGED if vitals.forks else Word.OK,
         "records": Word.DAMAGED if vitals.damaged else Word.OK,
         "views": max((_of(view) for view in vitals.views), default=Word.OK),
         "register": _of(vitals.register),

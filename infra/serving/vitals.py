@@ -73,7 +73,7 @@ def vitals(db: Connection[TupleRow], now: float) -> Vitals:
     for kind, name, shard, position, behind, waiting, why in db.execute(_FOLLOWERS, binary=True):
         age = waited(waiting, now) if waiting is not None else 0
         followers[kind].append(Follower(name, shard, position, behind, age, why))
-    sealed, damaged = _one(db, _MORE)
+    sealed, damaged, forks = _one(db, _MORE)
     told_at, emergency_at, unconfirmed_at = _unpublished(db)
     since = _age_at(now)
     return Vitals(
@@ -85,6 +85,7 @@ def vitals(db: Connection[TupleRow], now: float) -> Vitals:
         since(told_at),
         since(emergency_at),
         since(unconfirmed_at),
+        forks,
     )
 
 
@@ -121,5 +122,6 @@ _FOLLOWERS = """
 """
 _MORE = """
     SELECT coalesce((SELECT lag_ms FROM ledger.batches ORDER BY first_leaf DESC LIMIT 1), 0),
-      (SELECT count(*) FROM delivery.damaged WHERE repaired_at IS NULL)
+      (SELECT count(*) FROM delivery.damaged WHERE repaired_at IS NULL),
+      (SELECT count(*) FROM ledger.forks)
 """

@@ -2,6 +2,7 @@
 stored, sealed or told, and everybody says so; and back on the newest state all goes on."""
 
 import shutil
+import time
 from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ from publishing import Publishing, live, until
 
 from rujukan.api.application.ports import Forked as NotStored
 from rujukan.api.application.ports import Unavailable
+from rujukan.api.application.vitals import Word, words
 from rujukan.api.problems import answer
 from rujukan.consumers.agency.inbox.inbox import SqliteInbox
 from rujukan.consumers.agency.kafka.source import KafkaSource
@@ -29,8 +31,10 @@ from rujukan.domain.delivery import AcknowledgeDeliveries, Mark, acknowledge, fo
 from rujukan.domain.refusal import WrongReceipt
 from rujukan.infra import composition
 from rujukan.infra.commands import forks
+from rujukan.infra.commands.health import NO_WRITER
 from rujukan.infra.database import FOLLOWER
 from rujukan.infra.services.broker import EmbeddedBroker
+from rujukan.infra.serving.vitals import vitals
 from rujukan.infra.settings import Settings
 from rujukan.infra.store.forked import Forked
 
@@ -87,8 +91,13 @@ def dropped(settings: Settings) -> None:
 
 @pytest.fixture(scope="module")
 def kept(settings: Settings, broker: EmbeddedBroker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Restored]:
+    made = gone_on(replace(settings, kafka=broker.bootstrap), broker, tmp_path_factory.mktemp("logs"))
+    yield made
+    dropped(made.earlier)
+
+
+def gone_on(newest: Settings, broker: EmbeddedBroker, logs: Path) -> Restored:
     """An agency is told something, the database is copied, and all goes on for a while."""
-    newest, logs = replace(settings, kafka=broker.bootstrap), tmp_path_factory.mktemp("logs")
     with publishing_on(newest, broker, logs) as world:
         case = world.case_with(AGENCY)
         world.note(case, "before")
@@ -104,8 +113,7 @@ def kept(settings: Settings, broker: EmbeddedBroker, tmp_path_factory: pytest.Te
         head = world.head(AGENCY)
         until(lambda: world.tail(AGENCY) == head)
         composition.sealer(newest).seal_all()
-    yield Restored(newest, earlier, case)
-    dropped(earlier)
+    return Restored(newest, earlier, case)
 
 
 @pytest.fixture
@@ -287,6 +295,15 @@ def test_a_damaged_guard_stops_the_sealer_alone(restored: Restored) -> None:
     with composition.service(restored.newest, connections=2) as ports:
         Office(ports).opens(composition.now())
     restored.newest.ledger_guard.with_name("kept").rename(restored.newest.ledger_guard)
+
+
+def test_health_says_it(restored: Restored) -> None:
+    with psycopg.connect(restored.earlier.database) as db:
+        assert words(vitals(db, time.time()), NO_WRITER)["history"] is Word.OK
+    with composition.service(restored.earlier, connections=2) as ports, pytest.raises(NotStored):
+        Office(ports).opens(composition.now())
+    with psycopg.connect(restored.earlier.database) as db:
+        assert words(vitals(db, time.time()), NO_WRITER)["history"] is Word.DAMAGED
 
 
 def test_the_command_says_what_is_lacking(restored: Restored, capsys: pytest.CaptureFixture[str]) -> None:

@@ -62,7 +62,7 @@ def test_a_stranger_learns_a_word_and_what_checkpoints_tell_anyway(own: Running)
     status, said = health(own)
     assert status == 200
     assert said.keys() == {"status", "parts", "behind", "ledger"}
-    parts = {"database", "writer", "records", "views", "register", "publisher", "ledger"}
+    parts = {"database", "writer", "history", "records", "views", "register", "publisher", "ledger"}
     assert said["parts"] == dict.fromkeys(parts, "ok")
     assert said["behind"].keys() == {p.name for p in projections.ALL}
     assert all(isinstance(behind, int) for behind in said["behind"].values())

@@ -19,6 +19,7 @@ WRITES = Writing(0, 0, 0, True)
         (WELL, WRITES._replace(failing_ms=STUCK_MS), "writer", Word.UNAVAILABLE),
         (WELL, WRITES._replace(waiting=1, oldest_ms=3 * STUCK_MS), "writer", Word.UNAVAILABLE),
         (WELL._replace(damaged=1), WRITES, "records", Word.DAMAGED),
+        (WELL._replace(forks=1), WRITES, "history", Word.DAMAGED),
         (WELL._replace(views=[HERE, STOPPED, LATE]), WRITES, "views", Word.DAMAGED),
         (WELL._replace(views=[HERE, LATE]), WRITES, "views", Word.DEGRADED),
         (WELL._replace(register=LATE), WRITES, "register", Word.DEGRADED),
