@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from .commands import damaged, evidence, forks, history, kafka, keys, schemas, subscribe
+from .commands import damaged, evidence, forks, history, kafka, keys, recover, schemas, subscribe
 from .commands.evidence import Failed, stopped_by_signal
 from .settings import Settings, from_environment
 
@@ -106,6 +106,10 @@ def _parser() -> argparse.ArgumentParser:
     keys.add_commands(command)
     damaged.add_command(command)
     command("forks", forks.run, "whether the database goes on from what was signed and told; what it lacks")
+    recovering = command(
+        "recover", recover.run, "go on above what was signed and told and is lost for good: asks first"
+    )
+    recovering.add_argument("--yes", action="store_true", help="do not ask")
     schemas.add_commands(command)
     command("migrate", _migrate, "apply missing migrations")
     bench = command("bench", _bench, f"measure beside peers: {', '.join(MEASURES)}")

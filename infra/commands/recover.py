@@ -1,0 +1,111 @@
+"""`rujukan recover`: the way on where the history in the database forked and no newer state can be restored."""
+
+import argparse
+import re
+from collections.abc import Sequence
+from contextlib import closing
+from itertools import groupby
+from typing import Any
+
+from ..settings import PREFIX, Settings
+from .evidence import Failed
+
+
+def run(settings: Settings, said: argparse.Namespace) -> int:
+    """Say what is lost, ask, and go on above all that was signed and told."""
+    import psycopg
+
+    from ...consumers import durable
+    from .. import composition
+    from ..delivery import recovering
+    from ..keys import names
+    from ..system import running
+
+    settings = running(settings)
+    with psycopg.connect(settings.database, autocommit=True) as db:
+        if not db.execute("SELECT count(*) FROM ledger.forks").fetchone()[0]:  # type: ignore[index]
+            print("nobody found that the history forked: there is nothing to recover")
+            return 0
+        signed, lacking = _signed(settings, db)
+        found = _lost(settings, db)
+        given = max((int(about.position) for lost in found for about in lost.numbers.values()), default=0)
+        print(_said(lacking, found))
+        if not said.yes and input("go on without what is lost? It cannot be undone. [y/N] ").strip().lower() != "y":
+            print("left as it is")
+            return 1
+        with composition.Node(settings, names.PUBLISHING, 2) as node, db.transaction():
+            sealing = node.sealing
+            db.execute("DELETE FROM ledger.forks")
+            for lost in found:
+                recovering.take_in(db, lost, sealing, composition.now())
+            position = recovering.go_on(db, given, lacking)
+            if signed is not None:
+                recovering.end_log(db, signed)
+        if signed is not None:
+            guard = settings.ledger_guard
+            durable.replace(guard.with_name(f"signed {signed}"), guard.read_bytes())
+            guard.unlink()
+            print(f"the log {settings.ledger_origin} begins; what the old one signed last is kept as 'signed {signed}'")
+        print(f"positions go on from {position}; start everything again")
+    return 0
+
+
+def _signed(settings: Settings, db: Any) -> tuple[str | None, int]:
+    """A name for the old log, where it cannot be gone on from; how many of its events are lacking. Raises Failed where
+    no other log is named."""
+    from ...consumers.evidence.checkpoints import parse_checkpoint
+    from ...consumers.evidence.notes import parse_note
+    from ..ledger.guard import Guard
+
+    last = Guard(settings.ledger_guard).last()
+    if last is None:
+        return None, 0
+    head = parse_checkpoint(last.text)
+    row = db.execute("SELECT note FROM ledger.checkpoints WHERE size = %s", (head.size,)).fetchone()
+    if row is not None and parse_note(row[0]).text == last.text:
+        return None, 0
+    if head.origin == settings.ledger_origin:
+        raise Failed(
+            f"what the log {head.origin} signed cannot be unsigned. Name another, which no log had, in {PREFIX}LEDGER,"
+            " for every process of the service, and say so again"
+        )
+    (stored,) = db.execute("SELECT count(*) FROM log.stored_events").fetchone()
+    return re.sub(r"[^A-Za-z0-9.-]", "-", f"{head.origin} {head.size}"), max(0, head.size - int(stored))
+
+
+def _lost(settings: Settings, db: Any) -> "Sequence[Any]":
+    from ...consumers.wire.kafka import clients, topics
+    from ...consumers.wire.kafka.access import options
+    from .. import composition
+    from ..delivery import recovering
+    from ..kafka.access import service_access
+
+    access, service = service_access(settings), composition.service_key(settings)
+    agencies = [a for (a,) in db.execute("SELECT agency FROM delivery.heads ORDER BY 1").fetchall()]
+    with closing(clients.admin(**topics.ADMIN, **options(access))) as admin:
+        there = topics.identities(admin, agencies)
+    found = (recovering.lost(db, agency, recovering.told_on(access, agency, service)) for agency in there)
+    return [lost for lost in found if lost.numbers]
+
+
+def _said(lacking: int, found: "Sequence[Any]") -> str:
+    lines = [
+        f"{lacking} events or more that were signed are lost for good, with all that they said: reports, consents and",
+        "their ends, requests to erase. Have every agency look at what it recorded in that time.",
+    ]
+    for lost in found:
+        lines.append(
+            f"  {lost.agency} holds deliveries that the service lacks, under its numbers {_ranges(lost.numbers)}"
+        )
+        if lost.again:
+            lines.append(f"    what was told under {_ranges(lost.again)} since is told anew, above")
+    return "\n".join(lines)
+
+
+def _ranges(numbers: Any) -> str:
+    """1, 2, 3, 7 as `1-3, 7`."""
+    parts = []
+    for _, group in groupby(enumerate(sorted(numbers)), lambda pair: pair[1] - pair[0]):
+        run = [number for _, number in group]
+        parts.append(f"{run[0]}-{run[-1]}" if len(run) > 1 else f"{run[0]}")
+    return ", ".join(parts)

@@ -1,0 +1,180 @@
+"""The way on where the history in the database forked for good: there is no newer state to restore.
+
+What was signed and told and is lost is lost, and said to be so. Numbers that agencies hold are not given again: each
+agency's topic says what it was told, with ids, and the register takes that in, without content; it goes on above. What
+the register told meanwhile under such a number is told anew, under a number of its own. Positions go on above all that
+was given. The ledger that was signed cannot be unsigned, so another log begins, under another name, over the same
+events: its tree at the size up to which the old one is whole is the old one's, which anybody can check.
+
+All of it is one transaction, with the rights of the database's owner.
+"""
+
+from collections.abc import Mapping
+from contextlib import closing
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID, uuid5
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from kafka import KafkaConsumer
+from kafka.errors import KafkaTimeoutError
+from psycopg import Connection
+from psycopg.rows import TupleRow
+
+from ...consumers.publishing.tails import IDLE_POLLS
+from ...consumers.wire.envelope import Attributes, Opener, Rejected
+from ...consumers.wire.kafka import clients
+from ...consumers.wire.kafka.access import Access, options
+from ...consumers.wire.kafka.topics import CONSUMER, RESENT, partition
+from ...domain.disclosure import RULE, delivery_id
+from .facts import from_bits
+from .register import WORK
+from .telling import Sealing
+
+LOST = UUID("6a1d5d0e-4f0c-5b68-9d43-6c6f73740000")
+"""Stands for the stream of what is lost, and with a pseudonym makes the id of a case that is lost."""
+MARGIN = 1_000
+"""So many positions are left out, behind all that are known to have been given."""
+STANDS_SECONDS = 5
+"""How long nobody keeps the register, so that who kept it reads it anew."""
+
+
+class Lost(NamedTuple):
+    """What an agency was told and the register does not have, or has otherwise: number → how it went out."""
+
+    agency: str
+    numbers: Mapping[int, Attributes]
+    again: tuple[int, ...]
+    """Numbers from the first of these on, under which the register has something else: that is told anew, above, in
+    its order."""
+
+
+def told_on(access: Access, agency: str, service: Ed25519PublicKey) -> dict[int, Attributes]:
+    """Number → what the agency's topic holds under it, last. Raises KafkaTimeoutError where its end is out of reach."""
+    opener = Opener((), (service,))
+    at = partition(agency)
+    found: dict[int, Attributes] = {}
+    with closing(clients.consumer(**CONSUMER, **options(access))) as consumer:
+        consumer.assign([at])
+        first, end = (ask([at], timeout_ms=10000)[at] for ask in (consumer.beginning_offsets, consumer.end_offsets))
+        if end <= first:
+            return {}
+        consumer.seek(at, first)
+        idle = 0
+        while not _is_at_end(consumer, agency):
+            records = consumer.poll(timeout_ms=200).get(at, ())
+            idle = 0 if records else idle + 1
+            if idle >= IDLE_POLLS:
+                raise KafkaTimeoutError("the end of a topic is out of reach")
+            for record in records:
+                try:
+                    attributes = opener.verified(record.headers, record.key, record.value)
+                except Rejected:
+                    continue
+                if attributes.subject == agency and RESENT not in dict(record.headers):
+                    found[int(attributes.sequence)] = attributes
+    return found
+
+
+def _is_at_end(consumer: KafkaConsumer, agency: str) -> bool:
+    at = partition(agency)
+    mark = consumer.highwater(at)
+    return mark is not None and bool(consumer.position(at) >= mark)
+
+
+def lost(db: Connection[TupleRow], agency: str, held: Mapping[int, Attributes]) -> Lost:
+    """What of that the register does not have, or has otherwise."""
+    known: dict[int, str] = dict(
+        db.execute("SELECT sequence, id::text FROM delivery.told WHERE agency = %s", (agency,)).fetchall()
+    )
+    other = {number: about for number, about in sorted(held.items()) if known.get(number) != about.id}
+    first = min(other, default=0)
+    again = (n for n, id in sorted(known.items()) if other and n >= first and not (n in held and held[n].id == id))
+    return Lost(agency, other, tuple(again))
+
+
+def take_in(db: Connection[TupleRow], found: Lost, sealing: Sealing, now: datetime) -> None:
+    """Put on record that these numbers were given, without content, and go on above them. For inside of the
+    transaction."""
+    agency, again = found.agency, list(found.again)
+    about = db.execute(
+        "SELECT (SELECT coalesce(max(n), 0) FROM delivery.told), coalesce(max(sequence), 0),"
+        " array_agg(DISTINCT case_id), (SELECT key_id FROM delivery.sealing_keys WHERE agency = %s)"
+        " FROM delivery.told WHERE agency = %s",
+        (agency, agency),
+    ).fetchone()
+    if not found.numbers or about is None:
+        return
+    n, head, cases, key = about
+    head = max(head, *found.numbers)
+    case_of = {sealing.pseudonym(agency, case): case for case in cases or ()}
+    kept = db.execute(
+        f"SELECT {_COLUMNS} FROM delivery.told WHERE agency = %s AND sequence = ANY(%s) ORDER BY sequence",
+        (agency, again),
+    ).fetchall()
+    db.execute("ALTER TABLE delivery.told DISABLE TRIGGER append_only")
+    db.execute("DELETE FROM delivery.told WHERE agency = %s AND sequence = ANY(%s)", (agency, again))
+    db.execute("ALTER TABLE delivery.told ENABLE TRIGGER append_only")
+    counts: dict[UUID, int] = {}
+
+    def count(case: UUID) -> int:
+        if case not in counts:
+            row = db.execute(
+                "SELECT max(case_sequence) FROM delivery.told WHERE agency = %s AND case_id = %s", (agency, case)
+            ).fetchone()
+            counts[case] = (row[0] if row is not None else 0) or 0
+        counts[case] += 1
+        return counts[case]
+
+    for sequence, sent in found.numbers.items():
+        n += 1
+        case = case_of.get(sent.partitionkey) or uuid5(LOST, sent.partitionkey)
+        said = int(sent.casesequence), 0, 0, LOST, case, 0, key or sent.keyid, now, UUID(sent.id), RULE
+        db.execute(_TOLD, (n, agency, sequence, *said))
+    for row in kept:
+        if (sequence := row[2]) not in found.numbers:  # it may have gone out by another way than the topic
+            n += 1
+            db.execute(
+                _TOLD, (n, agency, sequence, count(row[7]), 0, 0, LOST, row[7], 0, row[9], row[10], row[11], RULE)
+            )
+    for _, _, sequence, _, at, position, stream, case, compartments, key_id, told_at, _, rule in kept:
+        n, head = n + 1, head + 1
+        id = delivery_id(agency, position, from_bits(compartments), again=sequence)
+        said = count(case), at, position, stream, case, compartments, key_id, told_at, id, rule
+        db.execute(_TOLD, (n, agency, head, *said))
+    db.execute(
+        "INSERT INTO delivery.heads (agency, sequence) VALUES (%s, %s)"
+        " ON CONFLICT (agency) DO UPDATE SET sequence = excluded.sequence",
+        (agency, head),
+    )
+
+
+def go_on(db: Connection[TupleRow], given: int, lacking: int) -> int:
+    """Let positions go on above all that were given: `given` is the highest that is known, `lacking` how many events
+    are. Returns the next. For inside of the transaction."""
+    (last,) = db.execute("SELECT last_value FROM log.stored_events_notification_id_seq").fetchone() or (0,)
+    beyond = max(int(last) + lacking, given) + MARGIN
+    db.execute("SELECT setval('log.stored_events_notification_id_seq', %s)", (beyond,))
+    db.execute(
+        "UPDATE follow.leases SET keeper = gen_random_uuid(), until = clock_timestamp() + %s * interval '1 second'"
+        " WHERE work = %s",
+        (STANDS_SECONDS, WORK),
+    )
+    return beyond + 1
+
+
+def end_log(db: Connection[TupleRow], name: str) -> None:
+    """Put the ledger's tables aside, under that name, that another log may begin. For inside of the transaction."""
+    for table in ("batches", "tiles", "checkpoints", "cosignatures"):
+        db.execute(f'CREATE TABLE ledger."{table} {name}" AS TABLE ledger.{table}')
+    for table in ("cosignatures", "checkpoints", "tiles", "batches"):
+        db.execute(f"ALTER TABLE ledger.{table} DISABLE TRIGGER append_only")
+        db.execute(f"DELETE FROM ledger.{table}")
+        db.execute(f"ALTER TABLE ledger.{table} ENABLE TRIGGER append_only")
+
+
+_COLUMNS = (
+    "n, agency, sequence, case_sequence, at_position, position, stream, case_id, compartments, key_id, told_at, id,"
+    " rule"
+)
+_TOLD = f"INSERT INTO delivery.told ({_COLUMNS}) VALUES ({', '.join(['%s'] * 13)})"
