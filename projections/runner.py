@@ -128,7 +128,6 @@ class Runner:
     ) -> None:
         """Fold a batch that was read already, from `after` to `upto`; what some shard missed before it is read from the
         log, for so many seconds at most: then it goes on another time."""
-        give_up = time.monotonic() + seconds
         if after is None:
             after = batch[0].written.position - 1
         if upto is None:
@@ -136,6 +135,7 @@ class Runner:
         if not self._asked:
             self.hold()
         self._advance([place for place in self._mine() if after <= place.position < upto], batch, upto)
+        give_up = time.monotonic() + seconds  # from here on: what is new may have taken longer than that
         while any(place.position < upto for place in self._mine()) and time.monotonic() < give_up:
             self.hold()
             self._step(upto, front=False)

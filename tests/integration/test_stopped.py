@@ -1,6 +1,7 @@
 """A read model that cannot be folded stops alone, is named with its reason, and goes on once it can."""
 
 import logging
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -151,6 +152,29 @@ def test_one_that_fell_behind_holds_up_none_of_the_others(
         assert position(settings, "flags") < before
     catch_up(settings)
     assert position(settings, "flags") == head(settings)
+
+
+def test_one_that_fell_behind_has_its_turn_also_where_what_is_new_takes_all_the_time(
+    settings: Settings, before: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a machine that is so busy that each fold takes a second."""
+    passed = 0.0
+    fold, monotonic = runner_module.fold, time.monotonic
+
+    def slow(*said: Any) -> None:
+        nonlocal passed
+        fold(*said)
+        passed += 1.0
+
+    monkeypatch.setattr(runner_module, "fold", slow)
+    monkeypatch.setattr(runner_module.time, "monotonic", lambda: monotonic() + passed)
+    with psycopg.connect(settings.database, autocommit=True) as db:
+        db.execute("UPDATE follow.processors SET position = 0 WHERE name = 'flags'")
+        db.execute("TRUNCATE views.flag")
+    with composition.follower(settings) as source, composition.runner(settings, source) as runner:
+        runner.take(source.after(before, 1000), seconds=0.5)
+    assert position(settings, "flags") > 0
+    catch_up(settings)
 
 
 def test_a_fold_whose_connection_breaks_stops_nothing(
