@@ -18,8 +18,9 @@ from .locks import Lock
 
 SECONDS = 3.0
 """How long a lease is, and at most how long nobody does the work of a process that was halted."""
-HALTED = "SET idle_in_transaction_session_timeout = '3s'"
-"""The server ends the transaction of a process that was halted in the middle of it: others wait for its locks."""
+HALTED = "SET idle_in_transaction_session_timeout = '3s'; SET transaction_timeout = '20s'"
+"""The server ends the transaction of a process that was halted in the middle of it: others wait for its locks. Where
+half of a pipeline was sent (`executemany`), the server does not call it idle, and ends it by how long it lasts."""
 
 
 class Lease:

@@ -33,6 +33,8 @@ HALTED = "SET idle_in_transaction_session_timeout = '5s'"
 """The server ends the transaction of a process that was halted in the middle of it: others wait for its rows. Longer
 than any fold computes between two statements."""
 RING: LiteralString = f"NOTIFY {FOLDED}"
+LASTING = "SET transaction_timeout = '60s'"
+"""The same where half of a pipeline was sent: then the server does not call it idle."""
 NOT_WAITED_FOR = "SET synchronous_commit = off"
 """What a crash of the server takes, it takes with its position, and it is folded again."""
 
@@ -262,6 +264,7 @@ class Runner:
     def _connected(self) -> Connection[TupleRow]:
         if self._db is None or self._db.closed:
             self._db = self._open()
+            self._db.execute(LASTING)
         return self._db
 
     def _forget(self) -> None:

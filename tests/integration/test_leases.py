@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 from uuid import uuid4
 
@@ -21,7 +21,7 @@ from rujukan.consumers.evidence.checkpoints import parse_checkpoint
 from rujukan.domain.case.notes import RecordNote
 from rujukan.infra import composition
 from rujukan.infra.database import FOLLOWER, as_role
-from rujukan.infra.lease import Lease
+from rujukan.infra.lease import HALTED, Lease
 from rujukan.infra.ledger.auditing import audit
 from rujukan.infra.ledger.guard import Guard
 from rujukan.infra.settings import Settings, to_environment
@@ -91,6 +91,25 @@ def test_nobody_takes_it_from_who_is_in_a_transaction(db: psycopg.Connection, ot
         assert first.keeps(db)
         assert second.hold(other) == frozenset()
     assert second.hold(other) == {0}
+
+
+def test_who_is_halted_with_half_of_a_pipeline_sent_is_replaced_too(
+    settings: Settings, other: psycopg.Connection
+) -> None:
+    """The server sees no idle transaction then: it waits for the rest of what was begun."""
+    work = str(uuid4())
+    first, second = Lease(work, ENDED), Lease(work, 600)
+    with psycopg.connect(as_role(settings.database, FOLLOWER), autocommit=True) as halted:
+        halted.execute(HALTED)
+        halted.execute("SET transaction_timeout = '1s'")  # not as long as it is, as nobody waits that long for a test
+        first.hold(halted)
+        with suppress(psycopg.OperationalError), halted.pipeline(), halted.transaction():
+            first.keeps(halted)
+            halted.execute("SELECT 1")
+            halted.pgconn.send_flush_request()
+            halted.pgconn.flush()
+            eventually(lambda: second.hold(other))
+    assert second.keeps(other)
 
 
 @pytest.mark.parametrize(("shares", "keepers"), [(1, 2), (4, 2), (5, 3), (7, 7), (3, 5)])
