@@ -265,7 +265,7 @@ class Register:
 
     def _worked_out(self, db: Connection[TupleRow], batch: Sequence[Followed], again: UUID | None) -> _Written:
         new = _Written.nothing()
-        cases = {_case_of(told) for followed in batch for told in followed.tell}
+        cases = {case_of(told) for followed in batch for told in followed.tell}
         counts = _counts(db, cases)
         known = _on_record(db, again) if again is not None else frozenset()
         for followed in batch:
@@ -447,7 +447,7 @@ class Register:
 
     def _row(self, told: Told, followed: Followed, counts: dict[tuple[UUID, str], int]) -> _Row:
         at, of = followed.written, told.of
-        about = told.agency, at.position, of.position, of.stream, _case_of(told), told.compartments
+        about = told.agency, at.position, of.position, of.stream, case_of(told), told.compartments
         return self._numbered(*about, at.at, told.id, counts)
 
     def _numbered(
@@ -503,7 +503,8 @@ def _named(agencies: Iterable[str]) -> str:
     return names if len(names) <= NOTIFICATION_BYTES else ""
 
 
-def _case_of(told: Told) -> UUID:
+def case_of(told: Told) -> UUID:
+    """The case of what is told: that of which copies are to be deleted, for a request to delete them."""
     event = told.of.event
     return event.case if isinstance(event, DeletionAsked) else told.of.stream
 

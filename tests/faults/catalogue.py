@@ -8,6 +8,7 @@ import sys
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import closing, suppress
 from pathlib import Path
 from random import Random
@@ -38,12 +39,19 @@ class Fault(ABC):
     endured = False
     """Whether everything has to go on while it lasts: then it is held until something arrived everywhere."""
 
+    untold: AbstractSet[str] = frozenset()
+    """Agencies that are told nothing while it lasts."""
+
     @abstractmethod
     def inject(self, world: World) -> None:
         """Let it go wrong."""
 
     def heal(self, world: World) -> None:  # noqa: B027
         """Let it be right again."""
+
+    def goes_on(self, world: World, position: int) -> None:  # noqa: B027
+        """While it is endured, and all agencies handled that position: what else goes on, and what is named. Raises
+        AssertionError."""
 
     def check(self, world: World) -> None:  # noqa: B027
         """At the end: that it showed where it was to show. Raises AssertionError."""

@@ -1,5 +1,6 @@
-"""The check at the end: every agency handled exactly what it was entitled to, once in effect, in order per case; nobody
-else could open any of it; and nothing that was acknowledged to who wrote it is lost."""
+"""The check at the end: every agency handled exactly what the register says it was told, once in effect, in order per
+case, and shown no more of it; that is what it was entitled to; nobody else could open any of it; and nothing that was
+acknowledged to who wrote it is lost."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -8,19 +9,81 @@ from uuid import UUID
 
 from rujukan.consumers.wire.envelope import CannotOpen, Opener, Rejected
 from rujukan.domain.case.notes import NoteRecorded
+from rujukan.domain.disclosure import delivery_id
 from rujukan.infra import composition
+from rujukan.infra.database import SERVICE
+from rujukan.infra.delivery.facts import from_bits
 from rujukan.infra.demo.inboxes import entitled
+from rujukan.infra.keys import names
+from rujukan.infra.node import Node
 
 from .poison import Raw, read
 from .world import Handled, World
 
+MANY = 10_000_000
 FORGERIES = {"not-ours", "bad-signature"}
 
 
 def expected(world: World) -> dict[str, set[str]]:
-    """Agency → the ids of what it is to be told, worked out from the log alone."""
-    with composition.follower(world.settings) as source:
-        return entitled(source.store, set(world.keys))
+    """Agency → the ids of what it is to be told, as the register has it, once that is as far as the log is."""
+    with composition.follower(world.settings) as source, source.store.pool.connection() as db:
+        log = source.store.head()
+        assert source.head() >= log, "nobody keeps the register"
+        rows = db.execute("SELECT agency, array_agg(id::text) FROM delivery.told GROUP BY agency").fetchall()
+    found = {agency: set(ids) for agency, ids in rows}  # the service is told what it wrote itself, and receives nothing
+    return {agency: found.get(agency, set()) for agency in world.keys}
+
+
+def check_register(world: World) -> int:
+    """What the register has of each case of which no other rule was asked is what today's rule works out of the log,
+    but for numbers that were kept free where something was damaged, and what was told anew once that was repaired.
+    Returns how many such numbers there are."""
+    with composition.follower(world.settings) as source, source.store.pool.connection() as db:
+        by_agency = entitled(source.store, set(world.keys), but=world.told_otherwise)
+        rows = db.execute(
+            "SELECT agency, position, compartments, id FROM delivery.told"
+            " WHERE agency = ANY(%s) AND NOT case_id = ANY(%s)",
+            (list(world.keys), list(world.told_otherwise)),
+        ).fetchall()
+        gaps = db.execute("SELECT agency, position, sequence, told_again IS NOT NULL FROM delivery.gaps").fetchall()
+    assert all(again for *_, again in gaps), "what could not be opened was not told anew"
+    by_rule = {id for ids in by_agency.values() for id in ids}
+    kept_free = {id for _, _, compartments, id in rows if not compartments}
+    numbers: dict[tuple[str, int], list[int]] = {}
+    for agency, position, sequence, _ in gaps:
+        numbers.setdefault((agency, position), []).append(sequence)
+    anew = {
+        id
+        for agency, position, compartments, id in rows
+        for number in numbers.get((agency, position), ())
+        if id == delivery_id(agency, position, from_bits(compartments), again=number)
+    }
+    told = {str(id) for *_, id in rows if id not in kept_free | anew}
+    assert not by_rule - told, f"the register lacks {len(by_rule - told)} that the rule says"
+    assert not told - by_rule, f"the register has {len(told - by_rule)} that the rule does not say"
+    return len(kept_free)
+
+
+def check_shown(world: World, random: Random, most: int | None = None) -> int:
+    """Nobody was shown more of an event than it was told. And all that was told, sealed again now (of each agency so
+    many, and everything that was recalled), shows nothing that had to be deleted since. Returns how much was sealed
+    again."""
+    again = 0
+    with Node(world.settings, names.PUBLISHER, 4, SERVICE) as node:
+        for agency, key in world.keys.items():
+            rows = {t.sequence: t for t in node.tellings.after(agency, 0, MANY)}
+            for handled in world.handled(agency):
+                may = {c.word for c in from_bits(rows[handled.sequence].compartments)}
+                assert set(handled.shown.split()) <= may, f"{agency} was shown more than it was told"
+            recalled = [t for t in rows.values() if t.recalled]
+            some = random.sample([*rows.values()], min(most, len(rows))) if most is not None else [*rows.values()]
+            opener = Opener([key], [world.service_key])
+            for telling in {t.sequence: t for t in (*recalled, *some)}.values():
+                (message,) = node.tellings.seal([telling])
+                shown = set(opener.open(message.headers, message.key, message.value).compartments)
+                assert shown <= {c.word for c in telling.told()}, f"{agency} is shown again what it had to delete"
+                again += 1
+    return again
 
 
 def missing(world: World, due: dict[str, set[str]]) -> dict[str, int]:

@@ -65,13 +65,19 @@ def shared_case(lead: Person, partners: Sequence[str]) -> str:
     opened = lead.post("/cases", channel="hotline", reporter="survivor", urgency="urgent", age_group="adult")
     here = f"/cases/{opened['id']}"
     for agency in partners:
-        service, compartment = PARTNERS[agency]
-        asked = {"compartments": [compartment], "recipients": [agency], "purposes": ["care"]}
-        lead.post(f"{here}/consents", given_by=["survivor"], obtained="verbal", **asked)
-        about = {"service": service, "urgency": "routine", "purpose": "care", "compartments": [compartment]}
-        referral = lead.post(f"{here}/referrals", recipient=agency, **about)["id"]
-        lead.post(f"{here}/referrals/{referral}/sending")
+        share(lead, here, agency)
     return here
+
+
+def share(lead: Person, here: str, agency: str, **consent: Any) -> str:
+    """Let an agency take part in a case; the id of the consent. Raises Unanswered."""
+    service, compartment = PARTNERS[agency]
+    asked = {"compartments": [compartment], "recipients": [agency], "purposes": ["care"], **consent}
+    given = lead.post(f"{here}/consents", given_by=["survivor"], obtained="verbal", **asked)
+    about = {"service": service, "urgency": "routine", "purpose": "care", "compartments": [compartment]}
+    referral = lead.post(f"{here}/referrals", recipient=agency, **about)["id"]
+    lead.post(f"{here}/referrals/{referral}/sending")
+    return str(given["id"])
 
 
 class Load:

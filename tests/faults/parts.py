@@ -107,8 +107,9 @@ class Program(Part):
         super().__init__(name)
         self.environment = dict(environment)
         """May be changed: it counts from the next start on."""
+        self.command = list(command)
+        """So may this."""
         self.log = log
-        self._command = list(command)
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -119,7 +120,7 @@ class Program(Part):
     def _start(self) -> None:
         with self.log.open("ab") as out:
             self._process = subprocess.Popen(
-                self._command,
+                self.command,
                 env={**os.environ, **self.environment},
                 stdout=out,
                 stderr=out,

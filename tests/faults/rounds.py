@@ -12,6 +12,7 @@ from msgspec import json as structured
 
 from . import check
 from .catalogue import Fault, catalogue
+from .followers import few, followers, settled
 from .load import Load
 from .world import World
 
@@ -41,6 +42,9 @@ class Report(Struct):
     """Messages that a subscriber was sent again; at least: one that is killed takes its last count along."""
     rejected: int = 0
     refused_opening: int = 0
+    kept_free: int = 0
+    """Numbers at which agencies learn that something is damaged."""
+    sealed_again: int = 0
     seconds: float = 0.0
     recovery: dict[str, list[float]] = field(default_factory=dict)
     """Kind of fault → seconds until something was handled everywhere that was written when the fault was taken away;
@@ -51,7 +55,8 @@ class Report(Struct):
         found = [
             f"{self.kind}, seed {self.seed}: {self.rounds} rounds in {self.seconds:.0f} s; {self.written} notes "
             f"written, {self.handled} deliveries handled, {self.again} repeats, {self.rejected} rejected, "
-            f"{self.refused_opening} times a foreign key tried"
+            f"{self.refused_opening} times a foreign key tried, {self.kept_free} numbers kept free where something was "
+            f"damaged, {self.sealed_again} sealed again"
         ]
         for kind, seconds in sorted(self.recovery.items()):
             found.append(f"  {kind:32} {len(seconds):3} × median {median(seconds):5.1f} s, most {max(seconds):5.1f} s")
@@ -77,7 +82,7 @@ def run(world: World, seed: int, rounds: int, disk: Path | None, short: bool) ->
             say(f"{n}: {fault.about}")
             fault.inject(world)
             if fault.endured:
-                report.recovery.setdefault(fault.kind, []).append(recovery(world, load))
+                report.recovery.setdefault(fault.kind, []).append(recovery(world, load, fault))
             else:
                 time.sleep(random.uniform(*fault.seconds))
             fault.heal(world)
@@ -100,39 +105,48 @@ def run(world: World, seed: int, rounds: int, disk: Path | None, short: bool) ->
 
 
 def draw(world: World, random: Random, rounds: int, disk: Path | None, short: bool) -> Sequence[Fault]:
-    """Faults of every kind in turn, each turn shuffled; in `short`, first what the embedded broker cannot show."""
+    """Faults of every kind in turn, each turn shuffled; in `short`, first what the embedded broker cannot show, and
+    beside so many some of those of what follows the log."""
     makers = catalogue(world, random, disk)
+    if not short:
+        makers += followers(random)
     drawn: list[Fault] = []
     while len(drawn) < rounds:
         random.shuffle(makers)
         drawn += [make() for make in makers]
     if short and world.cluster is not None:
         drawn.sort(key=lambda fault: fault.kind not in KEEPING)
-    return drawn[:rounds]
+    return drawn[:rounds] + (few(random) if short and world.cluster is None else [])
 
 
-def recovery(world: World, load: Load) -> float:
-    """Seconds until something that is written now was handled by every agency. Raises NotRecovered."""
+def recovery(world: World, load: Load, lasting: Fault | None = None) -> float:
+    """Seconds until something that is written now was handled by every agency that is told in spite of what lasts, and
+    all else goes on that is to. Raises NotRecovered."""
     began = time.monotonic()
     position = load.probe()
-    waiting = set(world.keys)
+    waiting = set(world.keys) - (lasting.untold if lasting else set())
     patience = RECOVER_SECONDS + len(load.written) / AGAIN_A_SECOND
     while waiting:
         waiting = {a for a in waiting if all(row.position != position for row in world.handled(a, position - 1))}
         if time.monotonic() - began > patience:
             raise NotRecovered(f"{sorted(waiting)} did not handle position {position}")
         time.sleep(0.02)
+    if lasting is not None:
+        lasting.goes_on(world, position)
     return time.monotonic() - began
 
 
 def finish(world: World, load: Load, report: Report, random: Random, sample: int | None) -> None:
     """The check at the end."""
+    settled(world)
     due = check.expected(world)
     give_up = time.monotonic() + END_SECONDS
     while (left := check.missing(world, due)) and time.monotonic() < give_up:
         time.sleep(0.2)
     assert not left, f"not handled: {left}"
     report.written, report.handled = len(load.written), check.check_inboxes(world, due)
+    report.kept_free = check.check_register(world)
+    report.sealed_again = check.check_shown(world, random, sample)
     check.check_dead_letters(world)
     check.check_log(world, load.written)
     report.refused_opening = check.check_sealed(world, random, sample)

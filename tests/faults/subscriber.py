@@ -27,8 +27,16 @@ COUNTED = ("handled", "again", "rejected", "dead")
 
 def keep(delivery: Delivery, db: sqlite3.Connection) -> None:
     db.execute(
-        "INSERT INTO handled (id, sequence, case_id, position, at) VALUES (?, ?, ?, ?, ?)",
-        (delivery.id, delivery.sequence, str(delivery.case), delivery.position, time.monotonic()),
+        "INSERT INTO handled (id, sequence, case_id, position, topic, shown, at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (
+            delivery.id,
+            delivery.sequence,
+            str(delivery.case),
+            delivery.position,
+            delivery.topic,
+            " ".join(delivery.compartments),
+            time.monotonic(),
+        ),
     )
 
 
@@ -59,7 +67,7 @@ def main() -> None:
     inbox_db = sqlite3.connect(file)
     inbox_db.execute(
         "CREATE TABLE IF NOT EXISTS handled (n INTEGER PRIMARY KEY AUTOINCREMENT,"
-        " id TEXT, sequence INTEGER, case_id TEXT, position INTEGER, at REAL)"
+        " id TEXT, sequence INTEGER, case_id TEXT, position INTEGER, topic TEXT, shown TEXT, at REAL)"
     )
     inbox_db.close()
     backup = feed if said["kafka"] else None

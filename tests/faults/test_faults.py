@@ -39,7 +39,7 @@ def test_whatever_goes_wrong_every_agency_handles_exactly_what_it_may_know_once_
     print("\n".join(report.lines()))
     if file := os.environ.get("FAULT_REPORT"):
         keep(report, file)
-    assert report.rounds == rounds
+    assert report.rounds >= rounds
     assert report.refused_opening
 
 

@@ -5,11 +5,12 @@ import json
 import sqlite3
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import parse_qs, urlsplit
+from uuid import UUID
 
 import httpx
 from kafka import KafkaAdminClient
@@ -55,6 +56,9 @@ class Handled(NamedTuple):
     sequence: int
     case: str
     position: int
+    topic: str
+    shown: str
+    """The compartments of which it had something."""
 
 
 class World:
@@ -68,6 +72,8 @@ class World:
         self.wires = Wires(self._pids)
         self.cluster: KafkaCluster | None = None
         self.settings = Settings(data=directory)
+        self.told_otherwise: set[UUID] = set()
+        """Cases of which another rule said for a while what is told."""
         self._disk = disk
         self._began = time.monotonic()
 
@@ -91,7 +97,7 @@ class World:
         self.issuer = composition.issuer(self.settings)
         self.service_key = composition.service_key(self.settings)
         for name in SERVICE:
-            self._run(self._program(name, ["-m", "rujukan.infra.cli", name.removesuffix("-2")]))
+            self._run(self._program(name))
         self._wait_until_ready()
         for agency in self.keys:
             self._run(self._subscriber(agency, feed))
@@ -133,9 +139,20 @@ class World:
         port = self.wires.before("database", f"{folder}/.s.PGSQL.{PORT}")
         return f"postgresql://postgres@{HOST}:{port}/postgres"
 
-    def _program(self, name: str, arguments: Sequence[str], environment: Mapping[str, str] | None = None) -> Program:
-        environment = to_environment(self.settings) if environment is None else environment
-        return Program(name, [sys.executable, *arguments], environment, self.directory / f"{name}.log")
+    def command(self, name: str) -> list[str]:
+        """What runs a part of the service."""
+        return [sys.executable, "-m", "rujukan.infra.cli", name.removesuffix("-2")]
+
+    def second(self, name: str) -> None:
+        """Run a second process of this kind."""
+        self._run(self._program(f"{name}-2"))
+
+    def without_second(self, name: str) -> None:
+        """Stop it again."""
+        self.parts.pop(f"{name}-2").close()
+
+    def _program(self, name: str) -> Program:
+        return Program(name, self.command(name), to_environment(self.settings), self.directory / f"{name}.log")
 
     def _subscriber(self, agency: str, feed: str) -> Program:
         transport = TRANSPORTS[agency]
@@ -157,7 +174,8 @@ class World:
         file.touch(0o600)
         file.write_text(json.dumps(about))
         program = Path(__file__).with_name("subscriber.py")
-        return self._program(subscriber(agency), [str(program), str(file)], {})
+        name = subscriber(agency)
+        return Program(name, [sys.executable, str(program), str(file)], {}, self.directory / f"{name}.log")
 
     def _run(self, part: Part) -> None:
         self.parts[part.name] = part
@@ -215,7 +233,9 @@ class World:
         return [
             Handled(*row)
             for row in self.rows(
-                agency, "SELECT id, sequence, case_id, position FROM handled WHERE position > ? ORDER BY n", after
+                agency,
+                "SELECT id, sequence, case_id, position, topic, shown FROM handled WHERE position > ? ORDER BY n",
+                after,
             )
         ]
 

@@ -1,0 +1,497 @@
+"""Faults of what follows the log: damaged rows, read models that raise, processes that are halted past their lease, a
+database that hangs, another release's rule, consents that run out while messages wait, and two breaks in a row."""
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from random import Random
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import psutil
+import psycopg
+from patience import PATIENCE_SECONDS
+from psycopg.rows import namedtuple_row
+
+from rujukan.domain.agency import agency_stream
+from rujukan.domain.compartment import Compartment
+from rujukan.infra import composition
+from rujukan.infra.delivery import damaged
+from rujukan.projections import stopped, wait_for
+
+from .catalogue import Fault, Kill, Wire
+from .load import PARTNERS, Person, Unanswered, share
+from .otherwise import OTHER_RULE
+from .parts import Program
+from .wires import Line
+from .world import TRANSPORTS, World, subscriber
+
+PUBLISHERS = ("publisher", "publisher-2")
+FOLLOWING = (*PUBLISHERS, "worker")
+MODELS = composition.NAMES
+
+
+# What all of them ask ----------------------------------------------------------------------------------------
+
+
+@contextmanager
+def asking(world: World) -> Iterator[psycopg.Connection[Any]]:
+    """The database, past its relay, as its owner."""
+    database = world.parts["database"]
+    with psycopg.connect(database.server.conninfo, autocommit=True, row_factory=namedtuple_row) as db:  # type: ignore[attr-defined]
+        yield db
+
+
+def eventually(world: World, check: Callable[[psycopg.Connection[Any]], Any], what: str) -> Any:
+    """What the check says of the database, once that is true; also where the database is away for a while."""
+    give_up = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < give_up:
+        with suppress(psycopg.OperationalError), asking(world) as db:
+            while not (found := check(db)) and time.monotonic() < give_up:
+                time.sleep(0.05)
+            if found:
+                return found
+        time.sleep(0.05)
+    raise AssertionError(f"not in time: {what}")
+
+
+@contextmanager
+def lead(world: World) -> Iterator[Person]:
+    person = Person(world.api, world.token("uptd-ppa"))
+    try:
+        yield person
+    finally:
+        person.close()
+
+
+def settled(world: World) -> None:
+    """Nothing is set aside, no read model stands still, what ran out or is to be deleted is on record, and all read
+    models are where the log is. Raises AssertionError."""
+    eventually(world, lambda db: not damaged.entries(db), "nothing is damaged any more")
+    eventually(world, lambda db: not stopped(db), "no read model is stopped")
+    eventually(world, lambda db: not db.execute(_DUE).fetchall(), "nothing ran out, or is to be deleted, unsaid")
+    head = eventually(world, lambda db: db.execute("SELECT max(notification_id) FROM log.stored_events").fetchone(), "")
+    eventually(world, lambda db: wait_for(db, head[0], MODELS, 1), "all read models are where the log is")
+
+
+_DUE = """
+    SELECT at_position FROM delivery.deletions WHERE done_at IS NULL
+    UNION ALL SELECT 1 FROM delivery.expiries WHERE expires_at <= now()
+"""
+
+
+# Damage ------------------------------------------------------------------------------------------------------
+
+
+class Row(NamedTuple):
+    """A stored value, and where it is."""
+
+    column: str
+    table: str
+    where: str
+    of: tuple[object, ...]
+
+    def put(self, db: psycopg.Connection[Any], value: bytes) -> None:
+        """Past the triggers, as a disk or a superuser does."""
+        with db.transaction():
+            db.execute("SET LOCAL session_replication_role = replica")
+            db.execute(f"UPDATE {self.table} SET {self.column} = %s WHERE {self.where}", (value, *self.of))
+
+    def value(self, db: psycopg.Connection[Any]) -> bytes:
+        row = db.execute(f"SELECT {self.column} FROM {self.table} WHERE {self.where}", self.of).fetchone()
+        assert row is not None
+        return bytes(row[0])
+
+
+def rows_of(db: psycopg.Connection[Any], stream: UUID) -> list[Row]:
+    """Every record and every key of a stream."""
+    records = db.execute("SELECT notification_id FROM log.stored_events WHERE originator_id = %s", (stream,)).fetchall()
+    keys = db.execute("SELECT compartment FROM log.data_keys WHERE stream = %s", (stream,)).fetchall()
+    found = [Row("state", "log.stored_events", "notification_id = %s", (n,)) for (n,) in records]
+    return found + [Row("wrapped", "log.data_keys", "stream = %s AND compartment = %s", (stream, c)) for (c,) in keys]
+
+
+class Flipped(Fault):
+    """One bit of one row of a case is another. Who follows the log meets it: the case is written while they are halted.
+    `expiring`: its consent runs out meanwhile."""
+
+    endured = True
+
+    def __init__(self, agency: str, random: Random, expiring: bool) -> None:
+        self.kind = "bit flips, and a consent runs out" if expiring else "bit flips"
+        self._agency, self._random, self._expiring = agency, random, expiring
+
+    def inject(self, world: World) -> None:
+        for part in FOLLOWING:
+            world.parts[part].halt()
+        try:
+            with lead(world) as person:
+                self._stream = case_shared(person, self._agency, 3.0 if self._expiring else None).case
+            with asking(world) as db:
+                self._flip(db)
+        finally:
+            for part in FOLLOWING:
+                world.parts[part].wake()
+
+    def goes_on(self, world: World, position: int) -> None:
+        eventually(world, self._is_named, "what is damaged is named")
+
+    def _flip(self, db: psycopg.Connection[Any]) -> None:
+        self._row = self._random.choice(rows_of(db, self._stream))
+        self._whole = self._row.value(db)
+        at, bit = self._random.randrange(len(self._whole)), 1 << self._random.randrange(8)
+        self._row.put(db, self._whole[:at] + bytes((self._whole[at] ^ bit,)) + self._whole[at + 1 :])
+
+    def _is_named(self, db: psycopg.Connection[Any]) -> bool:
+        named = {entry.stream for entry in damaged.entries(db)}
+        assert named <= {self._stream}, "another stream than the damaged one is named"
+        return self._stream in named
+
+    def heal(self, world: World) -> None:
+        eventually(world, self._put_right, "the row is put right")
+        eventually(world, lambda db: not damaged.entries(db), "what was put right is taken up again")
+
+    def _put_right(self, db: psycopg.Connection[Any]) -> bool:
+        self._row.put(db, self._whole)
+        damaged.take_up(db, [self._stream])
+        return True
+
+    @property
+    def about(self) -> str:
+        return f"{self.kind}: a case of {self._agency}"
+
+
+class FlippedAgency(Flipped):
+    """The same in what is stored of an agency: it alone is told nothing. Who follows begins anew, and remembers
+    nothing."""
+
+    def __init__(self, agency: str, random: Random) -> None:
+        super().__init__(agency, random, False)
+        self.kind = "bit flips, of an agency"
+        self.untold = {agency}
+        self._stream = agency_stream(agency)
+
+    def inject(self, world: World) -> None:
+        for part in FOLLOWING:
+            world.parts[part].kill(down=True)
+        eventually(world, lambda db: self._flip(db) is None, "a bit is flipped")
+        for part in FOLLOWING:
+            world.parts[part].release()
+
+
+# Read models -------------------------------------------------------------------------------------------------
+
+
+class Raises(Fault):
+    """A read model raises, again and again, at an event."""
+
+    kind = "read model raises"
+    endured = True
+
+    def __init__(self, model: str, agency: str) -> None:
+        self._model, self._agency = model, agency
+
+    def inject(self, world: World) -> None:
+        run_otherwise(world, ["worker"], f"fold:{self._model}")
+        with lead(world) as person:
+            case = case_shared(person, self._agency).case
+            person.post(f"/cases/{case}/flags", due_on="2027-01-01")
+
+    def goes_on(self, world: World, position: int) -> None:
+        def named(db: psycopg.Connection[Any]) -> bool:
+            names = {one.name for one in stopped(db)}
+            assert names <= {self._model}, "another read model stands still"
+            return names == {self._model}
+
+        eventually(world, named, f"{self._model} is stopped and named")
+        others = [name for name in MODELS if name != self._model]
+        eventually(world, lambda db: wait_for(db, position, others, 1), "all other read models go on")
+
+    def heal(self, world: World) -> None:
+        run_as_usual(world, ["worker"])
+        eventually(world, lambda db: not stopped(db), f"{self._model} goes on")
+
+    @property
+    def about(self) -> str:
+        return f"{self._model} raises"
+
+
+# Processes ---------------------------------------------------------------------------------------------------
+
+
+class Replaced(Fault):
+    """A process of which there is a second is halted for as long as it takes, past its leases; then it wakes."""
+
+    endured = True
+
+    def __init__(self, name: str) -> None:
+        self.kind = f"halt {name}, which is replaced"
+        self._name = self._halted = name
+
+    def inject(self, world: World) -> None:
+        if self._name == "publisher":
+            self._halted = keeper_of_register(world)
+            return
+        world.second(self._name)
+        world.parts[self._name].halt()
+
+    def goes_on(self, world: World, position: int) -> None:
+        if self._name == "worker":
+            eventually(world, lambda db: wait_for(db, position, MODELS, 1), "read models are folded by another")
+        elif self._name == "sealer":
+            sealed = "SELECT 1 FROM ledger.batches WHERE last_position >= %s"
+            eventually(world, lambda db: db.execute(sealed, (position,)).fetchone(), "another seals")
+
+    def heal(self, world: World) -> None:
+        world.parts[self._halted].wake()
+        if self._name != "publisher":
+            world.without_second(self._name)
+
+    @property
+    def about(self) -> str:
+        return f"halt {self._halted} past its leases, which another takes"
+
+
+def keeper_of_register(world: World) -> str:
+    """Halt the publisher that keeps the register: the lease of the other goes on."""
+    until = "SELECT until FROM follow.leases WHERE work = 'register'"
+    while True:
+        for name in PUBLISHERS:
+            world.parts[name].halt()
+            with suppress(psycopg.OperationalError), asking(world) as db:
+                before = db.execute(until).fetchone()
+                time.sleep(2.5)
+                if before == db.execute(until).fetchone():
+                    return name
+            world.parts[name].wake()
+
+
+class Hung(Fault):
+    """The database does nothing, and hangs up on nobody."""
+
+    kind = "database hangs"
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds, seconds
+        self._halted: list[psutil.Process] = []
+
+    def inject(self, world: World) -> None:
+        with suppress(psutil.NoSuchProcess):
+            postmaster = psutil.Process(world.parts["database"].pid)
+            self._halted = [postmaster, *postmaster.children()]
+        self._say(signal.SIGSTOP)
+
+    def heal(self, world: World) -> None:
+        self._say(signal.SIGCONT)
+
+    def _say(self, number: int) -> None:
+        for process in self._halted:
+            with suppress(ProcessLookupError):
+                os.kill(process.pid, number)
+
+    @property
+    def about(self) -> str:
+        return f"the database hangs for {self.seconds[0]:.0f} s"
+
+
+class InARow(Fault):
+    """Two breaks, the second while who met the first recovers from it."""
+
+    def __init__(self, first: Fault, second: Fault, pause: float) -> None:
+        self.kind = f"{first.kind}, {second.kind}"
+        self._both, self._pause = (first, second), pause
+        self.seconds = second.seconds
+
+    def inject(self, world: World) -> None:
+        first, second = self._both
+        first.inject(world)
+        if first.kind == second.kind:
+            time.sleep(min(1.0, first.seconds[1]))
+            first.heal(world)
+        time.sleep(self._pause)
+        second.inject(world)
+
+    def heal(self, world: World) -> None:
+        for fault in self._both:
+            fault.heal(world)
+
+    @property
+    def about(self) -> str:
+        return f"{self._both[0].about}; {self._pause:.1f} s later {self._both[1].about}"
+
+
+# Releases and consents ---------------------------------------------------------------------------------------
+
+
+class OtherRule(Fault):
+    """Another release's rule for a while: it tells less. What was told before is asked back all the same; what it did
+    not tell is told by today's rule, once there is reason."""
+
+    kind = "another rule"
+    endured = True
+
+    def __init__(self, agency: str) -> None:
+        self._agency = agency
+
+    def inject(self, world: World) -> None:
+        with lead(world) as person:
+            shared = case_shared(person, self._agency)
+            self._case, here = shared.case, f"/cases/{shared.case}"
+            world.told_otherwise.add(self._case)
+            self._told = needs(person, here, self._agency)
+            told = "SELECT 1 FROM delivery.told WHERE agency = %s AND position = %s"
+            eventually(world, lambda db: db.execute(told, (self._agency, self._told)).fetchone(), "it is told")
+            run_otherwise(world, [*FOLLOWING, "api"], "rule")
+            self._hidden = needs(person, here, self._agency)
+            person.post(f"{here}/consents/{shared.consent}/withdrawal")
+
+    def heal(self, world: World) -> None:
+        run_as_usual(world, [*FOLLOWING, "api"])
+        with lead(world) as person:
+            share(person, f"/cases/{self._case}", self._agency)
+
+    def check(self, world: World) -> None:
+        with asking(world) as db:
+            rows = db.execute(
+                "SELECT position, rule = %s AS other, id::text FROM delivery.told WHERE agency = %s AND case_id = %s"
+                " ORDER BY n",
+                (OTHER_RULE, self._agency, self._case),
+            ).fetchall()
+        of_told = [row for row in rows if row.position == self._told]
+        assert [row.other for row in of_told] == [False, False], "what was told was not asked back, and told anew"
+        assert [row.other for row in rows if row.position == self._hidden] == [False], "the other rule did not hide it"
+        handled = {row.id: row for row in world.handled(self._agency)}
+        last = handled[of_told[0].id].sequence, handled[of_told[1].id].sequence
+        asked = [r.sequence for r in handled.values() if r.topic == DELETION and r.case == str(self._case)]
+        assert any(last[0] < sequence < last[1] for sequence in asked), "a copy that lies there was not asked back"
+
+
+class Expires(Fault):
+    """A consent runs out while what was written on it waits: publishers and the agency are away, and who raises it is
+    halted until all others are back."""
+
+    kind = "consent runs out"
+    seconds = (2.0, 4.0)
+
+    def __init__(self, agency: str) -> None:
+        self._agency = agency
+
+    def inject(self, world: World) -> None:
+        world.parts["worker"].halt()
+        away = [*PUBLISHERS, subscriber(self._agency), subscriber("uptd-ppa")]
+        for part in away:
+            world.parts[part].kill(down=True)
+        with lead(world) as person:
+            shared = case_shared(person, self._agency, 4.0)
+        self._case = shared.case
+        assert shared.ends is not None
+        eventually(world, lambda db: db.execute("SELECT now() > %s", (shared.ends,)).fetchone()[0], "it ran out")
+        for part in away:
+            world.parts[part].release()
+
+    def heal(self, world: World) -> None:
+        world.parts["worker"].wake()
+
+    def check(self, world: World) -> None:
+        content = PARTNERS[self._agency][1]
+        told = 1 << Compartment.named(content)
+        sql = "SELECT count(*) FROM delivery.told WHERE agency = %s AND case_id = %s AND compartments & %s <> 0"
+        with asking(world) as db:
+            waited = db.execute(sql, (self._agency, self._case, told)).fetchone()
+        assert waited is not None
+        assert waited[0], "nothing was told on that consent"
+        of_case = [row for row in world.handled(self._agency) if row.case == str(self._case)]
+        assert not [row for row in of_case if content in row.shown.split()], "told past its time"
+        assert {"case.ConsentExpired", DELETION} <= {row.topic for row in of_case}, "not told that it ran out"
+
+
+DELETION = "erasure.DeletionAsked"
+
+
+class SharedCase(NamedTuple):
+    """A case of which an agency may know its part, with a note in it."""
+
+    case: UUID
+    consent: str
+    ends: datetime | None
+
+
+def case_shared(person: Person, agency: str, seconds: float | None = None) -> SharedCase:
+    """A case that an agency is told of, for so long. Where that is over before all is written, another, for longer."""
+    while True:
+        ends = datetime.now(UTC) + timedelta(seconds=seconds) if seconds is not None else None
+        opened = person.post("/cases", channel="hotline", reporter="survivor", urgency="urgent", age_group="adult")
+        here = f"/cases/{opened['id']}"
+        try:
+            consent = share(person, here, agency, expires_at=ends.isoformat() if ends else None)
+            person.post(f"{here}/notes", **{PARTNERS[agency][1]: "x"})
+            return SharedCase(UUID(opened["id"]), consent, ends)
+        except Unanswered:
+            if seconds is None:
+                raise
+            seconds *= 2
+
+
+def needs(person: Person, here: str, agency: str) -> int:
+    """Say what she needs; the log position."""
+    said = person.post(f"{here}/needs-assessments", needs=["health"], **{PARTNERS[agency][1]: "x"})
+    return int(said["position"])
+
+
+def run_otherwise(world: World, parts: Sequence[str], how: str) -> None:
+    """Kill these processes, and let them be of another release, or with an error, from now on (otherwise.py)."""
+    program = str(Path(__file__).with_name("otherwise.py"))
+    _restart(world, {part: [sys.executable, program, how, part.removesuffix("-2")] for part in parts})
+
+
+def run_as_usual(world: World, parts: Sequence[str]) -> None:
+    """And of this release again."""
+    _restart(world, {part: world.command(part) for part in parts})
+
+
+def _restart(world: World, commands: Mapping[str, list[str]]) -> None:
+    for name, command in commands.items():
+        part = world.parts[name]
+        assert isinstance(part, Program)
+        part.command = command
+        part.kill()
+
+
+def followers(random: Random) -> list[Callable[[], Fault]]:
+    """Makers of these faults, each kind once."""
+    any_of = random.choice
+    partners = [agency for agency in TRANSPORTS if agency != "uptd-ppa"]
+    healthy = [agency for agency in partners if PARTNERS[agency][1] in ("health", "psychosocial", "safety")]
+    return [
+        lambda: Flipped(any_of(partners), random, expiring=False),
+        lambda: Flipped(any_of(partners), random, expiring=True),
+        lambda: FlippedAgency(any_of(partners), random),
+        lambda: Raises(any_of(MODELS), any_of(partners)),
+        lambda: Replaced("worker"),
+        lambda: Replaced("publisher"),
+        lambda: Replaced("sealer"),
+        lambda: Hung(random.uniform(4, 25)),
+        lambda: OtherRule(any_of(healthy)),
+        lambda: Expires(any_of(partners)),
+        lambda: InARow(Kill("database"), Kill("database"), random.uniform(0, 2)),
+        lambda: InARow(Hung(random.uniform(4, 8)), Kill("api"), random.uniform(0, 2)),
+        lambda: InARow(cut_off(), cut_off(), random.uniform(0, 2)),
+    ]
+
+
+def few(random: Random) -> list[Fault]:
+    """Those that say most for what they take, for the short form."""
+    return [
+        Flipped("rsud", random, expiring=True),
+        Hung(4),
+        Expires("lbh"),
+    ]
+
+
+def cut_off() -> Wire:
+    return Wire("cut API – database", [("api", "database")], Line(refused=True))
