@@ -197,13 +197,15 @@ class Knowledge(Struct):
         if self.case is None:
             return
         kinds = _ever_participants(self.case)
-        for agency in sorted(self.told.keys() & kinds.keys()):
+        for agency in sorted(self.told):
             gone = self.recalled.get(agency, {})
             for of in self.written:
                 has = self.told[agency].get(of.version, NOTHING) - gone.get(of.version, NOTHING) - after.erased
                 if of.author == agency or not has - COORDINATION:
                     continue
-                lost = has - still_readable(after, of, has, agency, kinds[agency], now)
+                kind = kinds.get(agency)  # who never took part was told by another rule, and keeps nothing
+                stays = still_readable(after, of, has, agency, kind, now) if kind is not None else COORDINATION
+                lost = has - stays
                 if lost - COORDINATION:
                     yield Recalled(agency, of, lost)
 

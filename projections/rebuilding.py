@@ -52,14 +52,15 @@ class Rebuild:
         self._beside = f"rebuild_{projection.name}"
         self._replaced = f"replaced_{projection.name}"
         self._folded = 0
+        self._leads = False
 
     def run(
         self, done: Callable[[int], object] = lambda count: None, begun: Callable[[], object] = lambda: None
     ) -> int:
         """From the first event to the switch; how many events were folded here. `done` is told of each batch's size,
         `begun` when others can help. Raises RebuildRunning."""
-        if not self._alone.hold(self._db):
-            raise RebuildRunning(f"{self._projection.name} is being rebuilt already")
+        self._leads = True
+        self._stay_alone()
         try:
             self._begin()
             begun()
@@ -67,6 +68,7 @@ class Rebuild:
             for table in self._projection.tables:
                 self._db.execute(SQL("ANALYZE {}").format(Identifier(self._beside, table)))
             while not self._switch():
+                self._stay_alone()
                 time.sleep(SWITCH_PAUSE * (0.5 + random.random()))  # noqa: S311
                 self.help()
             self._drop(self._replaced)
@@ -84,11 +86,18 @@ class Rebuild:
             held = self._lease.hold(self._db, self._shards)
             mine = [place for place in behind if place.shard.number in held]
             if not mine:
+                self._stay_alone()
                 time.sleep(LOOK_SECONDS)
                 continue
             with suppress(Deposed):
                 self._fold(mine, held, target, done)
         return self._folded
+
+    def _stay_alone(self) -> None:
+        """Who leads a rebuild says again and again that it does: nobody begins another meanwhile. Raises
+        RebuildRunning."""
+        if self._leads and not self._alone.hold(self._db):
+            raise RebuildRunning(f"{self._projection.name} is being rebuilt already")
 
     def give_back(self, db: Connection[TupleRow]) -> None:
         """Another need not wait; by another connection, where its own broke."""
@@ -117,6 +126,7 @@ class Rebuild:
             done(len(batch))
             if time.monotonic() - renewed > RENEW_SECONDS:
                 renewed = time.monotonic()
+                self._stay_alone()
                 if self._lease.hold(self._db, self._shards) != held:
                     return
         self._advance(mine, (), target, self._lease)  # what is left was erased, or is another shard's

@@ -56,6 +56,7 @@ WATCH_SECONDS = 1.0
 """How often it looks whether the topics are still those it wrote to, and for agencies that are new."""
 ASIDE_SECONDS = 10.0
 """When an agency that was set aside is tried again."""
+MOMENT_SECONDS = 0.25
 UNABLE_SECONDS = 15.0
 """When a publisher that reaches the database, and publishes nothing, leaves its shares to another."""
 
@@ -295,7 +296,7 @@ class Publisher:
         count = sum(map(len, sending.values()))
         if count:
             send(producer, sending)
-            self._topics[share] = min(TOPICS, most * 2)
+        self._topics[share] = min(TOPICS, most * 2)
         for agency, sealed in new.items():
             place = written.pop(agency)  # it goes behind the others: next time it is their turn first
             written[agency] = place._replace(sequence=sealed[-1].sequence, id=sealed[-1].id)
@@ -321,6 +322,8 @@ class Publisher:
         sealed = self._supply.seal_all(tellings, BATCH_BYTES)
         for agency, problem in sealed.problems.items():
             aside.put(agency, f"{problem}")
+        for agency in sealed.held:
+            aside.wait(agency)
         return sealed.messages
 
 
@@ -337,6 +340,10 @@ class Aside:
         if self._said.get(agency) != why:
             self._said[agency] = why
             log.error("set aside: %s", why)
+
+    def wait(self, agency: str) -> None:
+        """Leave it out for a moment: it waits for something that comes by itself."""
+        self._until[agency] = time.monotonic() + MOMENT_SECONDS
 
     def holds(self, agency: str) -> bool:
         """Whether it is not its turn yet."""

@@ -24,6 +24,8 @@ class Supplied(NamedTuple):
 
     messages: Mapping[str, Sequence[Message]]
     problems: Mapping[str, Exception]
+    held: frozenset[str] = frozenset()
+    """Agencies that wait a moment, for what has to be told before."""
 
 
 class Again(NamedTuple, Generic[W]):

@@ -42,6 +42,8 @@ def run(settings: Settings, said: argparse.Namespace) -> int:
         with composition.ledger(settings) as ledger:
             for entry in found:
                 _show(entry)
+                if entry.is_repaired:
+                    continue
                 about = damaged.explain(ledger, db, entry.position, said.backup)
                 print(f"    {_explained(about)}")
                 if said.repair and about.row_holds is False and about.backup_holds:
@@ -54,10 +56,12 @@ def run(settings: Settings, said: argparse.Namespace) -> int:
                     raise Failed("the register has not looked yet: is a publisher, or a worker, running?")
                 source.keep_up()
                 time.sleep(0.1)
-            left = _wanted(damaged.entries(db), said.stream)
+            now = _wanted(damaged.entries(db), said.stream)
+            left = [entry for entry in now if not entry.is_repaired]
             print(f"looked again at {asked}: {asked - len(left)} taken up, {len(left)} still damaged")
-            if asked > len(left):
+            if len(now) > len(left):
                 _rebuild(settings)
+                damaged.built_anew(db)
             return int(bool(left))
     return 1
 
@@ -67,6 +71,9 @@ def _wanted(entries: "list[Any]", streams: list[UUID]) -> "list[Any]":
 
 
 def _show(entry: Any) -> None:
+    if entry.is_repaired:
+        print(f"{entry.stream}  taken up; the read models are to be built anew with it: --again")
+        return
     state = "set aside" if entry.is_set_aside else "goes on; some of it could not be sent"
     print(f"{entry.stream}  since {entry.since:%Y-%m-%d %H:%M}  {state}")
     print(f"    event {entry.version}, position {entry.position}, {entry.topic}: {entry.why}")
@@ -101,9 +108,13 @@ def _repair(settings: Settings, ledger: Any, entry: Any, said: argparse.Namespac
 
 def _rebuild(settings: Settings) -> None:
     """The read models passed by what was set aside."""
+    from ...projections.rebuilding import RebuildRunning
     from .. import composition
 
     with composition.follower(settings) as source, composition.runner(settings, source) as runner:
         for name in composition.NAMES:
-            runner.rebuild(name)
+            try:
+                runner.rebuild(name)
+            except RebuildRunning:
+                raise Failed(f"{name} is being rebuilt by somebody else: run this again once that has ended") from None
     print(f"{len(composition.NAMES)} read models built anew with it")

@@ -30,6 +30,8 @@ class Entry(NamedTuple):
     since: datetime
     asked_at: datetime | None
     is_set_aside: bool
+    is_repaired: bool
+    """It was taken up, and the read models that passed it by are to be built anew."""
     numbers: dict[str, int]
 
 
@@ -50,6 +52,11 @@ def entries(db: Connection[TupleRow]) -> list[Entry]:
         return cursor.execute(_ENTRIES).fetchall()
 
 
+def built_anew(db: Connection[TupleRow]) -> None:
+    """The read models have what was taken up."""
+    db.execute("UPDATE delivery.damaged SET views_behind = false WHERE repaired_at IS NOT NULL")
+
+
 def take_up(db: Connection[TupleRow], streams: Sequence[UUID] | None = None) -> int:
     """Ask the register to look at these streams again, or at all. Returns how many it is asked for."""
     wanted = list(streams) if streams is not None else None
@@ -59,10 +66,12 @@ def take_up(db: Connection[TupleRow], streams: Sequence[UUID] | None = None) -> 
 
 
 def explain(store: LedgerStore, db: Connection[TupleRow], position: int, backup: str | None = None) -> Explained:
-    """What the ledger says of the record at a position, and whether a backup (a database) has it. Raises KeyError for a
-    position that no event has."""
+    """What the ledger says of the record at a position, and whether a backup (a database) has it."""
     row = db.execute("SELECT state FROM log.stored_events WHERE notification_id = %b", (position,), binary=True)
-    state: bytes = (row.fetchone() or _raise(KeyError(position)))[0]
+    found = row.fetchone()
+    if found is None:
+        return Explained(None, None, None)
+    state: bytes = found[0]
     try:
         leaf, entry = store.leaf_of(position)
     except LookupError:
@@ -84,14 +93,14 @@ def put_back(owner: str, store: LedgerStore, position: int, backup: str) -> bool
         if row is not None and leaf_entry(row[3]) == entry and row[:3] == kept[:3]:
             return False
         db.execute("ALTER TABLE log.stored_events DISABLE TRIGGER append_only")
-        db.execute(
+        changed = db.execute(
             "UPDATE log.stored_events SET originator_id = %b, originator_version = %b, topic = %b, state = %b"
             " WHERE notification_id = %b",
             (*kept, position),
             binary=True,
         )
         db.execute("ALTER TABLE log.stored_events ENABLE TRIGGER append_only")
-    return True
+    return bool(changed.rowcount)
 
 
 def _has(backup: str, position: int, entry: bytes) -> bool:
@@ -100,17 +109,14 @@ def _has(backup: str, position: int, entry: bytes) -> bool:
     return row is not None and leaf_entry(row[3]) == entry
 
 
-def _raise(problem: Exception) -> "tuple[bytes]":
-    raise problem
-
-
 _RECORD = "SELECT originator_id, originator_version, topic, state FROM log.stored_events WHERE notification_id = %b"
 _ENTRIES = """
     SELECT coalesce(d.stream, g.stream) AS stream, coalesce(d.version, g.version) AS version,
       coalesce(d.position, g.position) AS position, coalesce(d.topic, g.topic) AS topic, coalesce(d.why, g.why) AS why,
-      coalesce(d.since, g.since) AS since, d.asked_at, d.stream IS NOT NULL AS is_set_aside,
+      coalesce(d.since, g.since) AS since, d.asked_at, d.stream IS NOT NULL AND d.repaired_at IS NULL AS is_set_aside,
+      d.repaired_at IS NOT NULL AS is_repaired,
       coalesce(g.numbers, '{}') AS numbers
-    FROM (SELECT * FROM delivery.damaged WHERE repaired_at IS NULL) d FULL JOIN (
+    FROM (SELECT * FROM delivery.damaged WHERE repaired_at IS NULL OR views_behind) d FULL JOIN (
       SELECT g.stream, min(g.position) AS position, min(g.since) AS since, min(g.why) AS why,
         (array_agg(s.originator_version ORDER BY g.position))[1] AS version,
         (array_agg(s.topic ORDER BY g.position))[1] AS topic, jsonb_object_agg(g.agency, g.sequence) AS numbers
@@ -125,7 +131,8 @@ _MISSING_TOO = """
       WHERE g.told_again IS NULL AND (%(streams)s::uuid[] IS NULL OR g.stream = ANY(%(streams)s))
       ORDER BY g.stream, s.originator_version
     ON CONFLICT (stream) DO UPDATE SET version = excluded.version, position = excluded.position, topic = excluded.topic,
-      why = excluded.why, since = clock_timestamp(), repaired_at = NULL WHERE d.repaired_at IS NOT NULL
+      why = excluded.why, since = clock_timestamp(), repaired_at = NULL, left_from = NULL
+      WHERE d.repaired_at IS NOT NULL
 """
 _ASK = """
     UPDATE delivery.damaged SET asked_at = clock_timestamp()

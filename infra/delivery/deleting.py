@@ -63,9 +63,9 @@ class Deletions:
     def once(self) -> int:
         """Ask for what is due. Returns for how many ends of consents, and erasures, that was done."""
         done = 0
+        now = self._now().timestamp()
+        self._later = {position: at for position, at in self._later.items() if at > now}
         for due in list(self._due()):
-            if self._later.get(due.position, 0.0) > self._now().timestamp():
-                continue
             try:
                 self._ask(due)
             except AWAY:
@@ -78,13 +78,13 @@ class Deletions:
                 look_at(self._store, self._pool, due.stream)
                 continue
             with self._pool.connection() as db:
-                db.execute("UPDATE delivery.deletions SET done_at = now() WHERE at_position = %s", (due.position,))
+                db.execute(_DONE, (due.position, list(due.of)))
             done += 1
         return done
 
     def _due(self) -> Iterator[Due]:
         with self._pool.connection() as db:
-            rows = db.execute(_DUE).fetchall()
+            rows = db.execute(_DUE, (list(self._later),)).fetchall()
         for position, stream, version, agencies, compartments in rows:
             lost = zip(agencies, map(from_bits, compartments), strict=True)
             yield Due(position, stream, version, dict(lost))
@@ -129,7 +129,9 @@ class Deletions:
             self._store.append([Stream(stream, version, events)], act, correlation=because, causation=because)
 
 
+_DONE = "UPDATE delivery.deletions SET done_at = now() WHERE at_position = %s AND agency = ANY(%s)"
 _DUE = """
     SELECT at_position, stream, version, array_agg(agency ORDER BY agency), array_agg(compartments ORDER BY agency)
-    FROM delivery.deletions WHERE done_at IS NULL GROUP BY at_position, stream, version ORDER BY at_position LIMIT 100
+    FROM delivery.deletions WHERE done_at IS NULL AND at_position <> ALL(%s)
+    GROUP BY at_position, stream, version ORDER BY at_position LIMIT 100
 """

@@ -23,13 +23,13 @@ from ...domain.case.glass import HIGHEST_REMINDER, RULE, RaiseGlassReview
 from ...domain.case.reminders import HIGHEST_ESCALATION, EscalateReferral, RaiseUndelivered
 from ...domain.casefile.clocks import RaiseClock
 from ...domain.fact import CaseId, ClockId, ConsentId, Fact, GlassId, ReferralId
-from ...domain.refusal import Refusal
+from ...domain.refusal import ConsentNotLive, Refusal, Unknown
 from ...projections import deliveries, emergencies, escalations, referral_box
 from ..database import AWAY
-from ..store.event_store import EventStore
+from ..store.event_store import Damage, EventStore
 from ..system_act import system_act
 from ..unforeseen import where
-from .facts import look_at
+from .facts import look_at, set_aside
 
 log = logging.getLogger(__name__)
 
@@ -63,12 +63,41 @@ class Escalator:
     def once(self, halted: Callable[[], bool] = lambda: False) -> int:
         """One pass: raise what is due now. Returns how much was raised."""
         now = self._now()
-        raised = 0
+        raised = self._expire(now, halted)
         for case, command in self.due(now):
             if halted():
                 break
             raised += self._raise(case, command, now)
         return raised
+
+    def _expire(self, now: datetime, halted: Callable[[], bool]) -> int:
+        """Put on record which consents ran out: before all else, as what was told on them waits for it. Returns of how
+        many that was done."""
+        with self._store.pool.connection() as db:
+            expired = db.execute(_EXPIRED, (now,)).fetchall()
+        done = 0
+        for case, consent in expired:
+            if halted():
+                break
+            command = ExpireConsent(occurred_at=now, consent=ConsentId(consent))
+            act = replace(system_act(), at=now)
+            try:
+                self._casework.handle(CASE, CaseId(case), command, act, correlation=uuid4())
+                done += 1
+            except (Unknown, ConsentNotLive, Gone):  # it was erased, or ended otherwise
+                with self._store.pool.connection() as db:
+                    db.execute("DELETE FROM delivery.expiries WHERE case_id = %s AND consent = %s", (case, consent))
+            except (Refusal, Moved) as not_now:
+                log.info("a consent that ran out is not put on record yet: %s", type(not_now).__name__)
+            except (*AWAY, Unavailable):
+                raise
+            except Exception as problem:  # what was told on it nobody can know: the case is set aside
+                look_at(self._store, self._store.pool, case)
+                with self._store.pool.connection() as db:
+                    if (last := db.execute(_LAST, (case,)).fetchone()) is not None:
+                        position, version, topic = last
+                        set_aside(db, [Damage(position, case, version, topic, where(problem))])
+        return done
 
     def due(self, now: datetime) -> Iterator[Due]:
         """What ran out by now and was not raised as often as it should be."""
@@ -79,9 +108,6 @@ class Escalator:
             unanswered = referral_box.unanswered(db, now, HIGHEST_ESCALATION)
             ran_out = escalations.ran_out(db, now)
             unreviewed = emergencies.unreviewed(db, now, RULE.review, HIGHEST_REMINDER)
-            expired = db.execute(_EXPIRED, (now,)).fetchall()
-        for case, consent in expired:
-            yield Due(case, ExpireConsent(occurred_at=now, consent=ConsentId(consent)))
         for case, referral in late:
             yield Due(case, RaiseUndelivered(occurred_at=now, referral=ReferralId(referral)))
         for case, referral in unanswered:
@@ -110,8 +136,12 @@ class Escalator:
         return True
 
 
+_LAST = (
+    "SELECT notification_id, originator_version, topic FROM log.stored_events WHERE originator_id = %s"
+    " ORDER BY originator_version DESC LIMIT 1"
+)
 _EXPIRED = (
     "SELECT case_id, consent FROM delivery.expiries e WHERE expires_at <= %s"
     " AND NOT EXISTS (SELECT FROM delivery.damaged d WHERE d.stream = e.case_id AND d.repaired_at IS NULL)"
-    " ORDER BY expires_at"
+    " ORDER BY expires_at LIMIT 1000"
 )

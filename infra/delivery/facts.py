@@ -26,6 +26,8 @@ from ..store.following import CASE_BYTES, CaseFiles, Follower, Row
 log = logging.getLogger(__name__)
 
 ALL = tuple(Compartment)
+LATE = "its consent ran out, and nobody put that on record in time"
+"""Why something that was not damaged could not be sent when its turn came."""
 FOLLOWED = "followed"
 """Rung with each commit of the register."""
 
@@ -94,18 +96,13 @@ def told_of(pool: Pool, agency: str, case: UUID) -> list[ToldOf]:
     return [ToldOf(at, position, from_bits(c)) for at, position, c in rows]
 
 
-def set_aside(db: Connection[TupleRow], damage: Iterable[Damage]) -> int:
-    """Put on record that streams are set aside; the first problem of each is the one that counts. Returns how much of
-    that was new."""
+def set_aside(db: Connection[TupleRow], damage: Iterable[Damage], by_register: bool = False) -> int:
+    """Put on record that streams are set aside; the first problem of each is the one that counts. `by_register`: it did
+    not follow them from there on. Returns how much of that was new."""
     new = 0
     for position, stream, version, topic, why in damage:
-        new += db.execute(
-            "INSERT INTO delivery.damaged AS d (stream, version, position, topic, why) VALUES (%s, %s, %s, %s, %s)"
-            " ON CONFLICT (stream) DO UPDATE SET version = excluded.version, position = excluded.position,"
-            " topic = excluded.topic, why = excluded.why, since = clock_timestamp(), asked_at = NULL,"
-            " repaired_at = NULL WHERE d.repaired_at IS NOT NULL OR d.version > excluded.version",
-            (stream, version, position, topic, why),
-        ).rowcount
+        left_from = version if by_register else None
+        new += db.execute(_SET_ASIDE, (stream, version, position, topic, why, left_from)).rowcount
     return new
 
 
@@ -231,6 +228,16 @@ class Facts:
         put_aside(self.store.pool, damage)
 
 
+_SET_ASIDE = """
+    INSERT INTO delivery.damaged AS d (stream, version, position, topic, why, left_from) VALUES (%s, %s, %s, %s, %s, %s)
+    ON CONFLICT (stream) DO UPDATE SET version = excluded.version, position = excluded.position, topic = excluded.topic,
+      why = excluded.why, since = CASE WHEN d.repaired_at IS NULL THEN d.since ELSE clock_timestamp() END,
+      asked_at = NULL, repaired_at = NULL,
+      left_from = CASE WHEN d.repaired_at IS NULL THEN least(d.left_from, excluded.left_from)
+        ELSE excluded.left_from END
+    WHERE d.repaired_at IS NOT NULL OR d.version > excluded.version OR d.left_from IS DISTINCT FROM
+      least(d.left_from, excluded.left_from)
+"""
 _BETWEEN = (
     "SELECT agency, at_position, position, compartments FROM delivery.told WHERE at_position BETWEEN %s AND %s"
     " ORDER BY n"

@@ -19,7 +19,7 @@ meet.
 
 import logging
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from datetime import datetime
 from threading import Event
@@ -42,9 +42,11 @@ from ...domain.erasure import DeletionAsked, ErasureRecorded
 from ..database import connect
 from ..lease import HALTED, Lease
 from ..store import following, forked
-from ..store.event_store import Damage, EventStore
+from ..store.data_keys import KeyGone
+from ..store.event_store import Damage, EventStore, Opened
 from ..store.following import AWAY, Follower, Learning
 from ..store.forked import Check, Forked
+from ..system_act import SYSTEM_AGENCY
 from ..unforeseen import where
 from ..webhooks import rows as webhook_rows
 from . import facts
@@ -194,8 +196,8 @@ class Register:
                 now = max(self._source.passed, reached)
                 self._take(db, batch, reached, now)
                 reached = now
-            elif not self._hold(db):
-                raise Deposed
+            elif not self._lease.keeps(db):
+                raise Deposed  # also where another had it meanwhile, and gave it back
             if time.monotonic() - looked >= LOOK_SECONDS:
                 self._take_up(db, reached)
                 looked = time.monotonic()
@@ -212,11 +214,11 @@ class Register:
             db.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")  # as it was after one commit
             self._keys = dict(db.execute("SELECT agency, key_id FROM delivery.sealing_keys").fetchall())
             self._sequences = dict(db.execute("SELECT agency, sequence FROM delivery.heads").fetchall())
-            reached, aside = facts.reached(db)
             row = db.execute(
-                "SELECT (SELECT coalesce(max(n), 0) FROM delivery.told), expiries_known FROM delivery.reached"
+                "SELECT position, (SELECT coalesce(max(n), 0) FROM delivery.told), expiries_known FROM delivery.reached"
             ).fetchone()
-            self._n, expiries_known = row or (0, True)
+            reached, self._n, expiries_known = row or (0, 0, True)
+            aside: dict[UUID, int] = dict(db.execute(_LEFT_OUT).fetchall())
         if reached != self._at:  # another went on meanwhile: what is known here of cases may be behind
             self._learning.close()
             self._learning = Learning(self._store, self._recorded, self._most_bytes)
@@ -225,7 +227,7 @@ class Register:
         if not expiries_known:
             self._find_recalled(db, reached)
             self._find_expiries(db, reached)
-        return reached
+        return int(reached)
 
     def _recorded(self, case: UUID) -> Iterable[Remembered]:
         with self._store.pool.connection() as db:
@@ -254,6 +256,7 @@ class Register:
             self._write(db, new, damage)
             if again is not None:
                 db.execute(_REPAIRED, (again,))
+                self._tell_again(db, again)
             db.execute("SELECT pg_notify(%s, '')", (facts.FOLLOWED,))
         self._at = reached
         self._learning.settle()
@@ -305,7 +308,10 @@ class Register:
     def _keep_numbers(self, db: Connection[TupleRow], damage: Damage, new: _Written) -> None:
         """Each agency that was told of the case has a number kept free: there it learns that something is missing."""
         told = {row.agency for row in new.rows if row.case == damage.stream}
-        rows = db.execute("SELECT DISTINCT agency FROM delivery.told WHERE stream = %s", (damage.stream,)).fetchall()
+        rows = db.execute(
+            "SELECT DISTINCT agency FROM delivery.told WHERE case_id = %(of)s AND stream = %(of)s",
+            {"of": damage.stream},
+        ).fetchall()
         counts = _counts(db, {damage.stream})
         for row in new.rows:
             if row.case == damage.stream:
@@ -334,47 +340,58 @@ class Register:
         cursor.executemany(_RECALLED, new.recalled)
         cursor.executemany(_DELETION, new.deletions)
         cursor.executemany(_GAP, new.gaps)
-        for position, erased in new.erased:
-            gone = compartments_named(erased.compartments)
-            about = {"at": position, "stream": erased.case, "version": erased.version, "gone": bits(gone)}
-            db.execute(_ERASED, about)
-            if Compartment.COORDINATION in gone:
-                db.execute("DELETE FROM delivery.expiries WHERE case_id = %s", (erased.case,))
         for (case, consent), at in new.expiries.items():
             db.execute("DELETE FROM delivery.expiries WHERE case_id = %s AND consent = %s", (case, consent))
             if at is not None:
                 db.execute("INSERT INTO delivery.expiries VALUES (%s, %s, %s)", (case, consent, at))
-        facts.set_aside(db, damage)
+        for position, erased in new.erased:
+            gone = compartments_named(erased.compartments)
+            about = {"at": position, "stream": erased.case, "version": erased.version, "gone": bits(gone)}
+            db.execute(_ERASED, about | {"system": SYSTEM_AGENCY})
+            if Compartment.COORDINATION in gone:  # nothing of it runs out, or is to be told, any more
+                for statement in _ERASED_WHOLE:
+                    db.execute(statement, (erased.case,))
+        facts.set_aside(db, damage, by_register=True)
         if new.rows or new.resealings:
             told = [*heads, *(agency for _, agency, _, _ in new.resealings)]
             db.execute("SELECT pg_notify(%s, %s)", (CHANNEL, _named(told)))
 
     def _take_up(self, db: Connection[TupleRow], reached: int) -> None:
         """Follow streams that were set aside, where somebody says that they are repaired, up to where the others are;
-        and tell anew what stands at numbers that could not be opened."""
-        for stream, version in db.execute(_ASKED).fetchall():
+        and tell anew what stands at numbers that could not be opened, or waited too long. Raises Deposed."""
+        for stream, left_from in db.execute(_ASKED).fetchall():
             log.info("a stream that was set aside is taken up again")
             try:
-                batch = self._left_out(stream, version, reached)
-            except AWAY:
+                batch = self._left_out(stream, left_from, reached)
+                self._source.aside.pop(stream, None)
+                self._learning.forget(stream)
+                self._take(db, batch, reached, reached, again=stream)
+            except (*AWAY, Deposed):
                 raise
             except Exception as problem:
-                db.execute(
-                    "UPDATE delivery.damaged SET asked_at = NULL, why = %s WHERE stream = %s", (where(problem), stream)
-                )
-                continue
-            self._source.aside.pop(stream, None)
-            self._learning.forget(stream)
-            self._take(db, batch, reached, reached, again=stream)
-            self._tell_again(db, stream, reached)
+                said = (where(problem), stream)
+                db.execute("UPDATE delivery.damaged SET asked_at = NULL, why = %s WHERE stream = %s", said)
+                raise Deposed from None  # what was worked out of it is not on record: it begins from that again
+        late = db.execute(_LATE, (facts.LATE,)).fetchall()
+        if late:
+            with db.transaction():
+                self._move(db, reached, reached)
+                for (stream,) in late:
+                    self._tell_again(db, stream)
 
-    def _left_out(self, stream: UUID, version: int, reached: int) -> list[Followed]:
-        """The stream's events from that version on, worked out as they would have been. Raises what is still wrong."""
+    def _left_out(self, stream: UUID, left_from: int | None, reached: int) -> list[Followed]:
+        """What of the stream was left out, worked out as it would have been; nothing of one that was erased. Raises
+        what is still wrong."""
         with self._store.pool.connection() as db:
             missing = db.execute(_MISSING, (stream,)).fetchall()
-        self._store.open_at({position: from_bits(compartments) for *_, position, compartments, _, _ in missing})
-        opened = [o for o in self._store.read(stream) if o.position <= reached]
-        later = [o for o in opened if o.version >= version]
+        try:
+            self._store.open_at({position: from_bits(compartments) for *_, position, compartments, _, _ in missing})
+            opened = [o for o in self._store.read(stream) if o.position <= reached]
+        except KeyGone:
+            if Compartment.COORDINATION in self._store.keys.erased(stream):
+                return []
+            raise
+        later = [o for o in opened if left_from is not None and o.version >= left_from]
         if not later:
             return []
         with self._store.pool.connection() as db:
@@ -385,9 +402,9 @@ class Register:
         finally:
             learning.close()
 
-    def _tell_again(self, db: Connection[TupleRow], stream: UUID, reached: int) -> None:
+    def _tell_again(self, db: Connection[TupleRow], stream: UUID) -> None:
         """Tell what could not be opened when its turn came, as far as it need not be deleted since, under numbers of
-        its own."""
+        its own. Within a transaction."""
         rows: list[_Row] = []
         counts = _counts(db, {stream})
         found = db.execute(_MISSING, (stream,)).fetchall()
@@ -396,54 +413,79 @@ class Register:
                 id = delivery_id(agency, position, from_bits(compartments), again=sequence)
                 about = agency, at_position, position, stream, case, from_bits(compartments)
                 rows.append(self._numbered(*about, told_at, id, counts))
-        with forked.refused(), db.transaction():
-            self._move(db, reached, reached)
-            self._write(db, _Written.nothing()._replace(rows=rows), ())
-            db.execute(_TOLD_AGAIN, (stream,))
+        self._write(db, _Written.nothing()._replace(rows=rows), ())
+        db.cursor().executemany(_TOLD_AGAIN, [(agency, sequence) for agency, sequence, *_ in found])
 
     def _find_recalled(self, db: Connection[TupleRow], reached: int) -> None:
-        """What had to be deleted before that was kept here: by the one rule that there was then."""
-        position = 0
-        cases: dict[UUID, None] = {}
-        topics = [topic_of(event) for event in ENDS]
-        while page := self._store.recorder.select_notifications(
-            position, following.PAGE, reached, topics, inclusive_of_start=False
-        ):
-            position = page[-1].id
-            cases |= {opened.stream: None for opened in self._store.open_each(page) if not isinstance(opened, Damage)}
-        for case in cases:
+        """What had to be deleted before that was kept here: by the one rule that there was then. A case that does not
+        open is set aside: what is to be deleted of it nobody knows. Raises Deposed."""
+        cases: dict[UUID, Damage | None] = {}
+        for found in self._all_of([topic_of(event) for event in ENDS], reached, db):
+            cases.setdefault(found.stream, found if isinstance(found, Damage) else None)
+        for case, damage in cases.items():
             learning = Learning(self._store, lambda _: ())
             try:
-                followed = [learning.follow(o) for o in self._store.read(case) if o.position <= reached]
+                last = None
+                for last in self._store.read(case):
+                    if last.position <= reached:
+                        followed = learning.follow(last)
+                        for recall in followed.recall:
+                            at = followed.written
+                            of = recall.agency, recall.of.position, at.position, case, bits(recall.compartments)
+                            db.execute(_RECALLED_BEFORE, (*of, at.position, at.at))
             except AWAY:
                 raise
+            except KeyGone as gone:
+                if Compartment.COORDINATION not in self._store.keys.erased(case):
+                    self._set_aside(db, case, damage, gone)
             except Exception as problem:
-                log.error("what was recalled of a damaged case is not known: %s", where(problem))
-                continue
+                self._set_aside(db, case, damage, problem)
             finally:
                 learning.close()
-            for recall, at in ((recall, f.written) for f in followed for recall in f.recall):
-                of = recall.agency, recall.of.position, at.position, case, bits(recall.compartments), at.position, at.at
-                db.execute(_RECALLED_BEFORE, of)
+            self._still(db)
+
+    def _set_aside(self, db: Connection[TupleRow], case: UUID, damage: Damage | None, problem: Exception) -> None:
+        if damage is None:
+            row = db.execute(
+                "SELECT notification_id, originator_version, topic FROM log.stored_events WHERE originator_id = %s"
+                " ORDER BY originator_version LIMIT 1",
+                (case,),
+            ).fetchone()
+            position, version, topic = row or (0, 1, "")
+            damage = Damage(position, case, version, topic, where(problem))
+        log.error("set aside: a record of a stream, at position %d: %s", damage.position, damage.why)
+        facts.set_aside(db, [damage])
 
     def _find_expiries(self, db: Connection[TupleRow], reached: int) -> None:
-        """When consents run out that were given before that was kept here."""
+        """When consents run out that were given before that was kept here. Raises Deposed."""
         found: dict[tuple[UUID, UUID], datetime | None] = {}
-        position = 0
-        while page := self._store.recorder.select_notifications(
-            position, following.PAGE, reached, OF_CONSENTS, inclusive_of_start=False
-        ):
-            position = page[-1].id
-            for opened in self._store.open_each(page):
-                if not isinstance(opened, Damage):
-                    found |= _expiry(opened.stream, opened.event)
+        for opened in self._all_of(OF_CONSENTS, reached, db):
+            if not isinstance(opened, Damage):
+                found |= _expiry(opened.stream, opened.event)
         with db.transaction():
             for (case, consent), at in found.items():
                 if at is not None:
                     db.execute(
-                        "INSERT INTO delivery.expiries VALUES (%s, %s, %s) ON CONFLICT DO NOTHING", (case, consent, at)
+                        "INSERT INTO delivery.expiries SELECT %(case)s, %(consent)s, %(at)s"
+                        " WHERE NOT EXISTS (SELECT FROM log.erased_keys WHERE stream = %(case)s AND compartment = 0)"
+                        " ON CONFLICT DO NOTHING",
+                        {"case": case, "consent": consent, "at": at},
                     )
             db.execute("UPDATE delivery.reached SET expiries_known = true")
+
+    def _all_of(self, topics: Sequence[str], reached: int, db: Connection[TupleRow]) -> Iterator[Opened | Damage]:
+        """The events of these topics up to a position, page by page, with the lease kept. Raises Deposed."""
+        position = 0
+        while page := self._store.recorder.select_notifications(
+            position, following.PAGE, reached, topics, inclusive_of_start=False
+        ):
+            position = page[-1].id
+            yield from self._store.open_each(page)
+            self._still(db)
+
+    def _still(self, db: Connection[TupleRow]) -> None:
+        if not self._lease.keeps(db):
+            raise Deposed
 
     def _row(self, told: Told, followed: Followed, counts: dict[tuple[UUID, str], int]) -> _Row:
         at, of = followed.written, told.of
@@ -577,16 +619,31 @@ _GAP = (
 _ERASED = """
     INSERT INTO delivery.deletions (at_position, agency, stream, version, compartments)
     SELECT %(at)s, agency, %(stream)s, %(version)s, %(gone)s FROM delivery.told
-      WHERE stream = %(stream)s AND case_id = %(stream)s AND compartments & %(gone)s <> 0 GROUP BY agency
+      WHERE stream = %(stream)s AND case_id = %(stream)s AND compartments & %(gone)s <> 0 AND agency <> %(system)s
+      GROUP BY agency
     ON CONFLICT DO NOTHING
 """
-_ASKED = (
-    "SELECT stream, version FROM delivery.damaged WHERE asked_at IS NOT NULL AND repaired_at IS NULL ORDER BY since"
+_ERASED_WHOLE = (
+    "DELETE FROM delivery.expiries WHERE case_id = %s",
+    "UPDATE delivery.gaps SET told_again = 0 WHERE stream = %s AND told_again IS NULL",
+    "UPDATE delivery.damaged SET repaired_at = clock_timestamp() WHERE stream = %s AND repaired_at IS NULL",
 )
-_REPAIRED = "UPDATE delivery.damaged SET repaired_at = clock_timestamp() WHERE stream = %s"
+_LEFT_OUT = "SELECT stream, left_from FROM delivery.damaged WHERE repaired_at IS NULL AND left_from IS NOT NULL"
+_ASKED = (
+    "SELECT stream, left_from FROM delivery.damaged WHERE asked_at IS NOT NULL AND repaired_at IS NULL ORDER BY since"
+)
+_REPAIRED = (
+    "UPDATE delivery.damaged SET repaired_at = clock_timestamp(), asked_at = NULL, views_behind = true,"
+    " left_from = NULL WHERE stream = %s"
+)
 _TOLD_AGAIN = """
     UPDATE delivery.gaps g SET told_again = (SELECT h.sequence FROM delivery.heads h WHERE h.agency = g.agency)
-    WHERE stream = %s AND told_again IS NULL
+    WHERE agency = %s AND sequence = %s
+"""
+_LATE = """
+    SELECT DISTINCT g.stream FROM delivery.gaps g WHERE g.told_again IS NULL AND g.why = %s
+      AND NOT EXISTS (SELECT FROM delivery.damaged d WHERE d.stream = g.stream AND d.repaired_at IS NULL)
+      AND NOT EXISTS (SELECT FROM delivery.expiries e WHERE e.case_id = g.stream AND e.expires_at <= now())
 """
 _MISSING = """
     SELECT t.agency, t.sequence, t.at_position, t.position, t.compartments & ~coalesce((SELECT bit_or(r.compartments)

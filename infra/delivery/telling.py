@@ -13,19 +13,20 @@ holds up nobody else. An event that does not open, because its record or a key i
 placeholder says so at its number, the register keeps it in mind (`gaps`), and tells it anew once it is repaired.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from datetime import datetime
 from functools import partial
 from itertools import islice
 from typing import NamedTuple
 from uuid import UUID
 
-from msgspec import Raw, Struct
+from msgspec import Raw, Struct, structs
 
 from ...consumers.publishing.supply import Again, Supplied
 from ...consumers.wire import batch, envelope
 from ...consumers.wire.envelope import DAMAGED, ERASED, Attributes, Delivery, Message, Unsigned
 from ...domain.compartment import Compartment
+from ...domain.disclosure import delivery_id
 from ..database import Pool, acting_for
 from ..keys.handles import Keys, Signer
 from ..keys.home import Macs
@@ -37,12 +38,14 @@ from ..store.forked import Check, Forked
 from ..store.sealed_record import BrokenSeal, Header, Record
 from ..system_act import SYSTEM_AGENCY
 from .agency_keys import BadKey, KeyBook, NotTold
-from .facts import from_bits, look_at
+from .facts import LATE, from_bits, look_at
 from .receipts import receipt_of
 
-_Shown = dict[tuple[int, int, int], tuple[Header, Mapping[Compartment, bytes], Sequence[Compartment], str]]
-"""(position, compartments, those recalled) → what they show, what the event has, and what stands in its place where
-that is nothing."""
+_Same = tuple[int, UUID, int, int]
+"""(position, stream, compartments, those recalled): of the same, the same is shown."""
+_Gap = tuple[str, int, int, UUID, str]
+ASIDE, ENDING, LATER = "aside", "ending", "late"
+"""Why a case is held (delivery.held)."""
 READ_AT_ONCE = 64
 """Records are read so many at a time: a note may have half a megabyte."""
 
@@ -69,9 +72,37 @@ class Telling(Struct, frozen=True, gc=False):
     recalled: int = 0
     """Of the compartments, those that had to be deleted since."""
 
+    def told_compartments(self) -> frozenset[Compartment]:
+        """Those that the row has."""
+        return from_bits(self.compartments)
+
     def told(self) -> frozenset[Compartment]:
         """The compartments it is told of, as long as it need not delete them."""
         return from_bits(self.compartments & ~self.recalled)
+
+
+class _Opened(NamedTuple):
+    """What a telling shows, what its event has, and what stands in its place where it shows nothing."""
+
+    header: Header
+    shown: Mapping[Compartment, bytes]
+    held: Sequence[Compartment]
+    nothing: str
+
+
+_Shown = dict[_Same, _Opened]
+
+
+class _Now(NamedTuple):
+    """What holds at one moment: case → why it is held; number of a telling → what of it had to be deleted."""
+
+    held: Mapping[UUID, Set[str]]
+    recalled: Mapping[int, int]
+
+    def why(self, telling: Telling) -> str | None:
+        """Why it is not shown; None where it is. The request to delete is always told."""
+        held = self.held.get(telling.case, frozenset()) if telling.stream == telling.case else frozenset()
+        return next((why for why in (ASIDE, LATER, ENDING) if why in held), None)
 
 
 class Sealing(NamedTuple):
@@ -196,34 +227,46 @@ class Tellings:
             return Supplied({}, {t.agency: NoHistory(f"nothing is told to {t.agency}: {fork}") for t in tellings})
         unsigned: dict[str, list[Unsigned]] = {}
         problems: dict[str, Exception] = {}
-        waiting: set[str] = set()
+        held: set[str] = set()
         size = 0
         for start in range(0, len(tellings), READ_AT_ONCE):
             if most is not None and size >= most:
                 break
-            part = [t for t in tellings[start : start + READ_AT_ONCE] if t.agency not in problems]
+            part = [
+                t for t in tellings[start : start + READ_AT_ONCE] if t.agency not in problems and t.agency not in held
+            ]
+            now = self._now(part)
             records = self._records({t.position for t in part})
-            ending, aside = self._held(part)
             opened: _Shown = {}
+            gaps: list[_Gap] = []
             for telling in part:
-                if telling.case in ending and telling.stream not in aside:
-                    waiting.add(telling.agency)
-                if telling.agency in problems or telling.agency in waiting:
+                why = now.why(telling)
+                if why == ENDING:
+                    held.add(telling.agency)
+                if telling.agency in problems or telling.agency in held:
                     continue
+                telling = structs.replace(telling, recalled=now.recalled.get(telling.n, 0))
+                record = records[telling.position] if why is None else None
+                if record is not None and not self._is_so(telling, record):
+                    record = None
                 try:
-                    record = records[telling.position] if telling.stream not in aside else None
                     sealed = self._sealed(telling, record, opened)
                 except NotTold as problem:
                     problems[telling.agency] = problem
                     continue
+                if opened[_same(telling)].nothing == DAMAGED and telling.compartments:
+                    said = LATE if why == LATER else "a record, or a key, is damaged"
+                    gaps.append((telling.agency, telling.sequence, telling.position, telling.stream, said))
                 unsigned.setdefault(telling.agency, []).append(sealed)
                 size += len(sealed.value)
+            self._keep_in_mind(gaps)
         return Supplied(
             {
                 agency: [m for part in _parts(waiting) for m in envelope.sign(part, self._sealing.signer)]
                 for agency, waiting in unsigned.items()
             },
             problems,
+            frozenset(held),
         )
 
     def check(self) -> None:
@@ -231,24 +274,44 @@ class Tellings:
         with self._pool.connection() as db:
             self._check(db)
 
-    def _held(self, tellings: Sequence[Telling]) -> tuple[frozenset[UUID], frozenset[UUID]]:
-        """Of these tellings, the cases of which a consent ended, or ran out, and the register did not follow that yet;
-        and the streams that are set aside: what ended in them nobody knows, so nothing of them is shown."""
-        with self._pool.connection() as db:
-            about = {"cases": list({t.case for t in tellings}), "streams": list({t.stream for t in tellings})}
-            rows = db.execute(_HELD, about).fetchall()
-        ending, aside = (frozenset(of for of, is_aside in rows if is_aside is which) for which in (False, True))
-        return ending, aside
+    def _now(self, tellings: Sequence[Telling]) -> "_Now":
+        """What holds of these tellings at one moment: which cases are held, and what had to be deleted. The API asks of
+        one agency at a time."""
+        if not tellings:
+            return _Now({}, {})
+        with self._pool.connection() as db, db.transaction():
+            db.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            db.execute("SELECT set_config('rujukan.agency', %s, true)", (tellings[0].agency,))
+            held: dict[UUID, set[str]] = {}
+            for case, why in db.execute("SELECT * FROM delivery.held(%s)", (list({t.case for t in tellings}),)):
+                held.setdefault(case, set()).add(why)
+            asked = [t.n for t in tellings], [t.agency for t in tellings], [t.position for t in tellings]
+            recalled: dict[int, int] = dict(db.execute(_RECALLED, asked).fetchall())
+        return _Now(held, recalled)
 
     def look_at(self, stream: UUID) -> None:
         """Set a stream aside if a record of it does not open. For followers."""
         look_at(self._store, self._pool, stream)
 
-    def _damaged(self, telling: Telling) -> None:
-        """Keep in mind that something could not be opened at this number."""
-        row = telling.agency, telling.sequence, telling.position, telling.stream, "a record, or a key, is damaged"
+    def _is_so(self, telling: Telling, record: Record) -> bool:
+        """Whether the row says what it said when it was written: its id is made of just that. Else it is damaged, and
+        what it names now may be for nobody to see."""
+        about = telling.agency, telling.position, telling.told_compartments()
+        digests = record.digest, b""  # ids had none before
+        if any(telling.id == delivery_id(*about, often, digest=of) for of in digests for often in (0, 1)):
+            return True
         with acting_for(self._pool, telling.agency) as db:
-            db.execute(_GAP, row)
+            row = db.execute(_HOW_OFTEN, (telling.agency, telling.case)).fetchone()
+            again = db.execute(_AGAIN, (telling.agency, telling.position)).fetchall()
+        recalls = range(2, (int(row[0]) if row else 0) + 1)
+        ids = {delivery_id(*about, often, digest=of) for of in digests for often in recalls}
+        return telling.id in ids | {delivery_id(*about, again=sequence) for (sequence,) in again}
+
+    def _keep_in_mind(self, gaps: Sequence[_Gap]) -> None:
+        """That something could not be opened at these numbers."""
+        for agency in {gap[0] for gap in gaps}:
+            with acting_for(self._pool, agency) as db:
+                db.cursor().executemany(_GAP, [gap for gap in gaps if gap[0] == agency])
 
     def _records(self, positions: set[int]) -> Mapping[int, Record | None]:
         """The records at these positions; None for one that is damaged or not there."""
@@ -264,17 +327,15 @@ class Tellings:
         """A telling, sealed; what it shows of its record is opened once for all agencies that are told the same."""
         agency = telling.agency
         key_id, public = self._keys.key(agency, telling.key_id)
-        same = telling.position, telling.compartments, telling.recalled
-        if same not in opened:
+        same = _same(telling)
+        if same not in opened or record is None:
             try:
-                if record is None or not telling.compartments:
+                if record is None or not telling.compartments or record.header.stream != telling.stream:
                     raise BrokenSeal
-                opened[same] = record.header, self._open(telling, record), sorted(record.held), ERASED
+                opened[same] = _Opened(record.header, self._open(telling, record), sorted(record.held), ERASED)
             except (BrokenSeal, KeyGone):
-                opened[same] = _unreadable(telling), {}, [], DAMAGED
+                opened[same] = _Opened(_unreadable(telling), {}, [], DAMAGED)
         header, shown, held, nothing = opened[same]
-        if nothing == DAMAGED and telling.compartments:
-            self._damaged(telling)
         delivery = Delivery(
             topic=header.topic if shown else nothing,
             schema=header.schema,
@@ -331,14 +392,20 @@ def _unreadable(telling: Telling) -> Header:
     return Header(telling.stream, 0, DAMAGED, 1, telling.told_at, nobody, SYSTEM_AGENCY, nobody, nobody)
 
 
+def _same(telling: Telling) -> _Same:
+    return telling.position, telling.stream, telling.compartments, telling.recalled
+
+
 _SELECT = (
     "SELECT n, t.agency, sequence, case_sequence, at_position, position, stream, case_id, compartments, key_id,"
-    " told_at, id, coalesce((SELECT bit_or(r.compartments) FROM delivery.recalled r"
-    " WHERE r.agency = t.agency AND r.position = t.position AND r.upto >= t.n), 0) AS recalled"
-    " FROM delivery.told t"
+    " told_at, id FROM delivery.told t"
 )
-
-_HELD = "SELECT * FROM delivery.held(%(cases)s, %(streams)s)"
+_RECALLED = """
+    SELECT t.n, bit_or(r.compartments) FROM unnest(%s::bigint[], %s::text[], %s::bigint[]) AS t (n, agency, position)
+      JOIN delivery.recalled r ON r.agency = t.agency AND r.position = t.position AND r.upto >= t.n GROUP BY t.n
+"""
+_HOW_OFTEN = "SELECT count(DISTINCT at_position) FROM delivery.recalled WHERE agency = %s AND case_id = %s"
+_AGAIN = "SELECT sequence FROM delivery.gaps WHERE agency = %s AND position = %s"
 _GAP = (
     "INSERT INTO delivery.gaps (agency, sequence, position, stream, why) VALUES (%s, %s, %s, %s, %s)"
     " ON CONFLICT DO NOTHING"

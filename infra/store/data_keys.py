@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from threading import Event, Lock
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import psycopg
 from psycopg import Connection
@@ -130,6 +130,17 @@ class DataKeys:
         with self._pool.connection() as db:
             rows = db.execute("SELECT compartment FROM log.erased_keys WHERE stream = %s", (stream,)).fetchall()
         return frozenset(Compartment(c) for (c,) in rows)
+
+    def is_done(self, stream: UUID, compartments: Iterable[Compartment]) -> bool:
+        """Whether these were erased, and no key of theirs is there, nor was put back from a copy."""
+        asked = [int(c) for c in compartments]
+        with self._pool.connection() as db:
+            row = db.execute(
+                "SELECT (SELECT count(*) FROM log.erased_keys WHERE stream = %(s)s AND compartment = ANY(%(c)s)),"
+                " EXISTS (SELECT FROM log.data_keys WHERE stream = %(s)s AND compartment = ANY(%(c)s))",
+                {"s": stream, "c": asked},
+            ).fetchone()
+        return row == (len(set(asked)), False)
 
     def erase(self, stream: UUID, version: int, compartments: Iterable[Compartment]) -> bool:
         """Destroy these keys for good, as the stream's event of that version says; False where there is no such event.
@@ -258,7 +269,8 @@ class DataKeys:
         found = [row for row in rows if self._opens(row)]
         if not found:
             with self._pool.connection() as db:
-                others = db.execute(_OTHERS, ([stream for stream, _, _ in rows],), binary=True).fetchall()
+                about = {"streams": [stream for stream, _, _ in rows], "from": uuid4()}
+                others = db.execute(_OTHERS, about, binary=True).fetchall()
             if not any(self._opens(row) for row in others):
                 raise UnwrapFailed("no data key can be unwrapped with this keyring")
         return found
@@ -291,7 +303,13 @@ _SELECT = """
     WHERE stream = ANY(%b) AND compartment = ANY(%b::smallint[])
       AND NOT EXISTS (SELECT FROM log.erased_keys e WHERE e.stream = k.stream AND e.compartment = k.compartment)
 """
-_OTHERS = "SELECT stream, compartment, wrapped FROM log.data_keys WHERE NOT stream = ANY(%b) LIMIT 20"
+_OTHERS = """
+    (SELECT stream, compartment, wrapped FROM log.data_keys WHERE NOT stream = ANY(%(streams)b) LIMIT 20)
+    UNION ALL
+    (SELECT stream, compartment, wrapped FROM log.data_keys WHERE stream >= %(from)b AND NOT stream = ANY(%(streams)b)
+      ORDER BY stream LIMIT 20)
+"""
+# Of one page, and of all over the table: a page that is torn says nothing of the keyring.
 # A key that somebody put back, from a backup, say, past the trigger that refuses it, stays erased.
 
 

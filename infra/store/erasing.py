@@ -19,7 +19,9 @@ def finish_erasures(store: EventStore, after: int = 0, damaged: Callable[[Damage
             continue
         event = opened.event
         assert isinstance(event, ErasureRecorded)
-        store.keys.erase(event.case, event.version, [Compartment.named(word) for word in event.compartments])
+        gone = [Compartment.named(word) for word in event.compartments]
+        if not store.keys.is_done(event.case, gone):
+            store.keys.erase(event.case, event.version, gone)
         if whole:
             after = opened.position
     return after

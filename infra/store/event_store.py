@@ -1,6 +1,7 @@
 """The sealed event store, on the `eventsourcing` library's PostgreSQL recorder and notification log."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from hashlib import sha256
 from queue import Empty
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -17,12 +18,14 @@ from ..unforeseen import where
 from . import sealed_record
 from .data_keys import DataKeys, KeyGone
 from .group_commit import Conflict, GroupCommit, Idempotency, LogUnavailable, Repeated, Row
-from .sealed_record import Header, Record
+from .sealed_record import BrokenSeal, Header, Record
 from .transcoder import to_event, to_segments, topic_of
 
 __all__ = ["Conflict", "EventStore", "Idempotency", "LogRecorder", "LogUnavailable", "Opened", "Repeated", "Stream"]
 
 
+GIVEN = "notification_id <= (SELECT last_value FROM log.stored_events_notification_id_seq)"
+"""A row far ahead of the numbers that were given is none: who followed it would have passed all that comes."""
 Wanted = Mapping[int, frozenset[Compartment]]
 OpenedAt = Mapping[int, tuple[frozenset[Compartment], Mapping[Compartment, bytes]]]
 
@@ -105,7 +108,7 @@ class LogRecorder(PostgresApplicationRecorder):
     ) -> Sequence[Notification]:
         """As the library's, several times as fast: binary rows, no dictionaries."""
         first = (start or 0) + (0 if inclusive_of_start else 1)
-        where = "notification_id >= %s"
+        where = f"notification_id >= %s AND {GIVEN}"
         params: list[object] = [first]
         if stop is not None:
             where, params = where + " AND notification_id <= %s", [*params, stop]
@@ -213,6 +216,7 @@ class EventStore:
             rows = cursor.fetchall()
         if not rows:
             return []
+        _check_whole(rows, after)
         key = self.keys.for_opening(stream, (Compartment.COORDINATION,))[Compartment.COORDINATION]
         return [_opened(position, stream, version, topic, state, key) for position, version, topic, state in rows]
 
@@ -240,7 +244,9 @@ class EventStore:
                 try:
                     opened.append(_opened(n.id, stream, n.originator_version, n.topic, n.state, key))
                 except Exception as problem:
-                    opened.append(Damage(n.id, stream, n.originator_version, n.topic, where(problem)))
+                    opened.append(_damage(n, stream, problem))
+            elif stream in lost and (moved := _whose(n.state)) is not None and moved[0] != stream:
+                opened.append(Damage(n.id, *moved, "its row names another stream"))
             elif stream in lost:
                 opened.append(Damage(n.id, stream, n.originator_version, n.topic, "its key is not there, or damaged"))
         return opened
@@ -287,6 +293,7 @@ class EventStore:
             for position, stream, version, topic, state in cursor:
                 found[position] = record = sealed_record.parse(state)
                 sealed_record.check_row(record, stream, version, topic)
+                found[position] = record._replace(digest=sha256(state).digest()[:16])
             return found
 
     def plaintext(self, record: Record, compartments: Iterable[Compartment]) -> dict[Compartment, bytes]:
@@ -305,7 +312,9 @@ class EventStore:
 
     def head(self) -> int:
         """The position of the newest event; 0 when there is none."""
-        return self.recorder.max_notification_id() or 0
+        with self.pool.connection() as db:
+            row = db.execute(f"SELECT max(notification_id) FROM log.stored_events WHERE {GIVEN}").fetchone()
+        return int(row[0]) if row and row[0] is not None else 0
 
     def repeated(self, key: bytes) -> tuple[bytes, bytes, int] | None:
         """(fingerprint, answer, position) of an idempotency key that was used, once what was done under it is durable.
@@ -317,6 +326,33 @@ class EventStore:
         if row is not None and self.recorder.writer is not None:
             self.recorder.writer.settle()
         return (row[0], row[1], row[2]) if row else None
+
+
+def _check_whole(rows: Sequence[tuple[int, int, str, bytes]], after: int) -> None:
+    """Raises BrokenSeal where an event of the stream is missing, or stands under another number than it was given: its
+    numbers grow with its versions."""
+    last = 0
+    for expected, (position, version, _, _) in enumerate(rows, after + 1):
+        if version != expected:
+            raise BrokenSeal(f"an event of the stream is missing: version {expected}")
+        if position <= last:
+            raise BrokenSeal(f"an event of the stream stands under another number: version {expected}")
+        last = position
+
+
+def _damage(n: Notification, stream: UUID, problem: Exception) -> Damage:
+    """Of the stream that the record itself names, where it can be read; else of the row's."""
+    of = _whose(n.state) or (stream, n.originator_version, n.topic)
+    return Damage(n.id, *of, where(problem))
+
+
+def _whose(state: bytes) -> tuple[UUID, int, str] | None:
+    """(stream, version, topic) that a record names; None where its header is damaged."""
+    try:
+        header = sealed_record.parse(state).header
+    except BrokenSeal:
+        return None
+    return header.stream, header.version, header.topic
 
 
 def _opened(position: int, stream: UUID, version: int, topic: str, state: bytes, key: bytes) -> Opened:

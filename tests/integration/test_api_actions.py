@@ -141,12 +141,6 @@ def test_only_a_position_can_be_waited_for(lead: httpx.Client, said: str) -> Non
     assert problem(lead.get("/cases", params={"wait_for": said})) == (400, "bad-query")
 
 
-def test_who_waits_for_what_is_not_there_yet_is_told_to_ask_again(lead: httpx.Client) -> None:
-    response = lead.get("/cases", params={"wait_for": 10**17})
-    assert problem(response) == (503, "behind")
-    assert response.headers["Retry-After"] == "1"
-
-
 # If-Match ------------------------------------------------------------------------------------------------------
 
 

@@ -96,6 +96,7 @@ def take_up(settings: Settings) -> None:
         with composition.runner(settings, source) as runner:
             for name in composition.NAMES:
                 runner.rebuild(name)
+        damaged.built_anew(db)
 
 
 def on_timeline(settings: Settings, case: UUID) -> int:
@@ -351,11 +352,11 @@ def test_the_operator_sees_what_is_damaged_and_puts_it_back_from_a_backup_that_t
         assert "in the backup" not in said
         assert main_of(settings, "damaged", "--again") == 1
         assert "1 still damaged" in capsys.readouterr().out
-        assert main_of(settings, "damaged", "--backup", kept, "--repair", "--yes") == 0
+        assert main_of(settings, "damaged", "--backup", kept, "--repair", "--yes") == 0, capsys.readouterr().err
         said = capsys.readouterr().out
         assert "put back; the ledger's proof of it holds again" in said
         assert "1 taken up, 0 still damaged" in said
-    assert main_of(settings, "damaged") == 0
+    assert main_of(settings, "damaged") == 0, capsys.readouterr().out
     assert "nothing is damaged" in capsys.readouterr().out
     assert "in the backup" in Told(settings, place.office, place.keys["rsud"], case).notes
 
