@@ -32,7 +32,7 @@ from ..keys.home import UnwrapFailed
 from ..unforeseen import where
 from .data_keys import KeyGone
 from .event_store import Damage, EventStore, Opened
-from .sealed_record import author_of, held_in
+from .sealed_record import BrokenSeal, author_of, held_in
 
 FILE_BYTES, EVENT_BYTES = 3_000, 1_200
 """What a case weighs in memory, and each of its events: rather too much than too little."""
@@ -118,6 +118,7 @@ class CaseFiles:
         if written.topic not in TOLD:
             return Followed(written)
         file = self._at(written.stream, written.version - 1)
+        _check_order(file.written, written)
         file.case = evolve(file.case, written.event)
         file.written.append(written)
         at = {w.position: w for w in file.written} if any(row.position != written.position for row in rows) else {}
@@ -166,6 +167,7 @@ class Learning:
         if written.topic not in TOLD:
             return Followed(written)
         file = self._at(written.stream, written.version - 1)
+        _check_order(file.written, written)
         try:
             learned = file.learn(written)
         except BaseException:
@@ -288,6 +290,13 @@ class Follower:
     def head(self) -> int:
         """The position of the newest event, 0 for none."""
         return self.store.head()
+
+
+def _check_order(before: Sequence[Written], written: Written) -> None:
+    """Raises BrokenSeal where one before it in its stream stands behind it in the log: it was given another number, and
+    who follows the log has not met it."""
+    if before and before[-1].position >= written.position:
+        raise BrokenSeal(f"an event of the stream stands under another number: version {before[-1].version}")
 
 
 def _read(store: EventStore, stream: UUID, version: int) -> list[Written]:

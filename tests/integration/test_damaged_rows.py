@@ -1,0 +1,230 @@
+"""Damage of any column, of log and register, and at any moment: nobody sees more than they may, and nobody waits."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+from fetching import Place, Told, consent_of, place_of
+from office import catch_up, erases, until
+from test_damaged import STATE, case_with, entries, flipped, take_up
+
+from rujukan.consumers.wire import envelope
+from rujukan.consumers.wire.envelope import Opener, from_cloudevent
+from rujukan.domain.case.consents import WithdrawConsent
+from rujukan.domain.case.notes import RecordNote
+from rujukan.domain.codes import Service
+from rujukan.infra import composition
+from rujukan.infra.keys import names
+from rujukan.infra.node import Node
+from rujukan.infra.settings import Settings
+from rujukan.infra.system_act import SYSTEM_AGENCY
+
+
+@pytest.fixture(scope="module")
+def place(settings: Settings) -> Iterator[Place]:
+    with place_of(settings) as made:
+        yield made
+
+
+@pytest.fixture
+def superuser(settings: Settings) -> Iterator[psycopg.Connection]:
+    with psycopg.connect(settings.database, autocommit=True) as db:
+        yield db
+
+
+@contextmanager
+def changed(db: psycopg.Connection, table: str, column: str, where: str, to: str, *values: Any) -> Iterator[None]:
+    """A column of one row says something else, past all triggers; and is put right at the end."""
+
+    def put(sql: str, *with_these: Any) -> Any:
+        with db.transaction():
+            db.execute("SET LOCAL session_replication_role = replica")
+            return db.execute(sql, with_these).fetchone()
+
+    row = put(f"SELECT ctid::text, {column} FROM {table} WHERE {where}", *values)
+    assert row is not None
+    (ctid,) = put(f"UPDATE {table} SET {column} = {to} WHERE ctid = %s::tid RETURNING ctid::text", row[0])
+    try:
+        yield
+    finally:
+        put(f"UPDATE {table} SET {column} = %s WHERE ctid = %s::tid RETURNING 1", row[1], ctid)
+
+
+def noted(place: Place, case: UUID, text: str) -> int:
+    return place.office.does("uptd-ppa", case, RecordNote, note=uuid4(), health=text).position
+
+
+def fetched(settings: Settings, place: Place, case: UUID) -> Told:
+    return Told(settings, place.office, place.keys["rsud"], case)
+
+
+def test_a_row_under_a_number_far_ahead_stops_nobody_and_its_case_is_named(
+    place: Place, settings: Settings, superuser: psycopg.Connection
+) -> None:
+    hit, other = case_with(place, "rsud"), case_with(place, "rsud")
+    catch_up(settings)
+    at = noted(place, hit, "far ahead")
+    ahead = "notification_id + 1099511627776"
+    with changed(superuser, "log.stored_events", "notification_id", "notification_id = %s", ahead, at):
+        noted(place, other, "one")
+        catch_up(settings)
+        noted(place, other, "two")
+        noted(place, hit, "behind it")
+        catch_up(settings)
+        assert fetched(settings, place, other).notes == ["one", "two"]
+        assert [e.stream for e in entries(settings)] == [hit]
+    take_up(settings)
+    assert entries(settings) == []
+
+
+@pytest.mark.parametrize("column", ["originator_id", "originator_version"])
+def test_an_event_that_is_gone_from_its_stream_is_not_folded_over(
+    place: Place, settings: Settings, superuser: psycopg.Connection, column: str
+) -> None:
+    """The withdrawal is not where it was: nothing is told as if there were none."""
+    hit = case_with(place, "rsud")
+    noted(place, hit, "before")
+    catch_up(settings)
+    withdrawn = place.office.does("uptd-ppa", hit, WithdrawConsent, consent=consent_of(place.office, hit)).position
+    first = superuser.execute(
+        "SELECT min(notification_id) FROM log.stored_events WHERE originator_id = %s AND topic = %s",
+        (hit, "case.ConsentWithdrawn"),
+    ).fetchone()
+    assert first is not None
+    noted(place, hit, "past consent")
+    to = "gen_random_uuid()" if column == "originator_id" else "originator_version + 1048576"
+    with changed(superuser, "log.stored_events", column, "notification_id = %s", to, first[0]):
+        catch_up(settings)
+        assert fetched(settings, place, hit).notes == []
+        assert hit in {e.stream for e in entries(settings)}
+    take_up(settings)
+    assert hit not in {e.stream for e in entries(settings)}
+    assert fetched(settings, place, hit).notes == []
+    assert withdrawn
+
+
+@pytest.mark.parametrize("column", ["position", "compartments", "id", "stream"])
+def test_a_changed_row_of_the_register_shows_an_agency_nothing_that_is_not_its(
+    place: Place, settings: Settings, superuser: psycopg.Connection, column: str
+) -> None:
+    mine, secret = case_with(place, "rsud"), case_with(place)
+    at = noted(place, mine, "mine")
+    elsewhere = noted(place, secret, "of a case that it may not know")
+    catch_up(settings)
+    to = {"position": f"{elsewhere}", "compartments": "1023", "id": "gen_random_uuid()", "stream": f"'{secret}'"}
+    row = "agency = 'rsud' AND position = %s"
+    with changed(superuser, "delivery.told", column, row, to[column], at):
+        told = fetched(settings, place, mine)
+        assert "of a case that it may not know" not in [d.fields().get("health") for d in told.sent]
+        assert told.notes in ([], ["mine"])
+        assert told.numbers == list(range(1, len(told.numbers) + 1))
+
+
+def test_what_ended_after_a_page_was_read_is_not_sealed_from_it(place: Place, settings: Settings) -> None:
+    case = case_with(place, "rsud")
+    noted(place, case, "before the end")
+    catch_up(settings)
+    with Node(settings, names.PUBLISHING, 4) as node:
+        page = [t for t in node.tellings.after("rsud", 0, 5_000) if t.case == case]
+        place.office.does("uptd-ppa", case, WithdrawConsent, consent=consent_of(place.office, case))
+        catch_up(settings)
+        opener = Opener([place.keys["rsud"]], [composition.service_key(settings)])
+        sent = [opener.open(*from_cloudevent(envelope.to_cloudevent(m))) for m in node.tellings.seal(page)]
+    assert len(sent) == len(page)
+    assert "before the end" not in [d.fields().get("health") for d in sent]
+
+
+@pytest.mark.parametrize("met", ["by the register", "by nobody before"])
+def test_a_case_that_nobody_can_end_holds_up_no_agency(
+    place: Place, settings: Settings, superuser: psycopg.Connection, met: str
+) -> None:
+    hit, other = case_with(place, "rsud"), case_with(place, "rsud")
+    place.office.does("uptd-ppa", hit, WithdrawConsent, consent=consent_of(place.office, hit))
+    soon = composition.now() + timedelta(seconds=1)
+    place.office.consents(hit, "rsud", "health", expires_at=soon)
+    if met == "by nobody before":
+        catch_up(settings)
+    at = noted(place, hit, "hit")
+    if met == "by nobody before":
+        catch_up(settings)
+    noted(place, other, "elsewhere")
+    with flipped(superuser, STATE, at, lambda size: 120):
+        catch_up(settings)
+        until(lambda: composition.now() > soon)
+        with composition.escalator(settings) as escalator:
+            escalator.once()
+        catch_up(settings)
+        told = fetched(settings, place, other)
+        assert told.numbers == list(range(1, place.office.ports.feed.head("rsud") + 1)), "it reaches its head"
+        assert told.notes == ["elsewhere"]
+        assert hit in {e.stream for e in entries(settings)}
+    take_up(settings)
+
+
+def test_what_waited_too_long_for_an_expiry_goes_out_empty_and_is_told_once_that_is_on_record(
+    place: Place, settings: Settings, superuser: psycopg.Connection
+) -> None:
+    """As where no worker runs: no other case waits for it."""
+    with composition.escalator(settings) as escalator:
+        escalator.once()  # what other tests left
+    case, other = place.office.opens(composition.now()), case_with(place, "rsud")
+    place.office.consents(case, "rsud", "health", expires_at=(soon := composition.now() + timedelta(seconds=1)))
+    place.office.refers(case, "rsud", Service.HEALTH, compartments=frozenset({"health"}))
+    place.office.consents(case, "rsud", "health")
+    noted(place, case, "another consent covers it")
+    noted(place, other, "elsewhere")
+    catch_up(settings)
+    until(lambda: composition.now() > soon)
+    superuser.execute("UPDATE delivery.expiries SET expires_at = now() - interval '1 hour' WHERE case_id = %s", (case,))
+    assert fetched(settings, place, other).notes == ["elsewhere"]
+    assert fetched(settings, place, case).notes == []
+    with composition.escalator(settings) as escalator:
+        assert escalator.once() >= 1
+    catch_up(settings)
+    with composition.follower(settings) as source:
+        source.keep_up()
+    assert fetched(settings, place, case).notes[-1] == "another consent covers it"
+    assert entries(settings) == []
+
+
+def test_an_erased_case_that_was_set_aside_is_damaged_no_more(
+    place: Place, settings: Settings, superuser: psycopg.Connection
+) -> None:
+    hit = case_with(place)
+    catch_up(settings)
+    at = noted(place, hit, "hit")
+    with flipped(superuser, STATE, at, lambda size: 120):
+        catch_up(settings)
+        assert [e.stream for e in entries(settings)] == [hit]
+    erases(place.office, hit)
+    catch_up(settings)
+    assert entries(settings) == []
+
+
+def test_the_system_is_not_asked_to_delete_copies(place: Place, settings: Settings) -> None:
+    case = place.office.opens(composition.now())
+    place.office.consents(case, "rsud", "health", expires_at=(soon := composition.now() + timedelta(seconds=1)))
+    place.office.refers(case, "rsud", Service.HEALTH, compartments=frozenset({"health"}))
+    catch_up(settings)
+    until(lambda: composition.now() > soon)
+    with composition.escalator(settings) as escalator:
+        escalator.once()
+    catch_up(settings)
+    erases(place.office, case)
+    catch_up(settings)
+    with composition.deletions(settings) as asking:
+        asking.once()
+    catch_up(settings)
+    with composition.follower(settings) as source:
+        asked = {
+            f.written.event.agency  # type: ignore[attr-defined]
+            for page in source.pages(0)
+            for f in page
+            if f.written.topic == "erasure.DeletionAsked"
+        }
+    assert "rsud" in asked
+    assert SYSTEM_AGENCY not in asked
