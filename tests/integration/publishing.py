@@ -233,7 +233,7 @@ def take_up(settings: Settings) -> None:
 def missing(settings: Settings) -> int:
     """Of how many streams something is set aside or missing."""
     with composition.follower(settings) as source, source.store.pool.connection() as db:
-        return len(damaged.entries(db))
+        return sum(not entry.is_repaired for entry in damaged.entries(db))
 
 
 def until(condition: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> float:

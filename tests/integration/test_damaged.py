@@ -85,7 +85,7 @@ def flipped(
 
 def entries(settings: Settings) -> list[damaged.Entry]:
     with composition.follower(settings) as source, source.store.pool.connection() as db:
-        return damaged.entries(db)
+        return [entry for entry in damaged.entries(db) if not entry.is_repaired]
 
 
 def take_up(settings: Settings) -> None:

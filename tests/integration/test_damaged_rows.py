@@ -188,7 +188,7 @@ def test_what_waited_too_long_for_an_expiry_goes_out_empty_and_is_told_once_that
     with composition.follower(settings) as source:
         source.keep_up()
     assert fetched(settings, place, case).notes[-1] == "another consent covers it"
-    assert entries(settings) == []
+    assert case not in {e.stream for e in entries(settings)}
 
 
 def test_an_erased_case_that_was_set_aside_is_damaged_no_more(
@@ -199,10 +199,10 @@ def test_an_erased_case_that_was_set_aside_is_damaged_no_more(
     at = noted(place, hit, "hit")
     with flipped(superuser, STATE, at, lambda size: 120):
         catch_up(settings)
-        assert [e.stream for e in entries(settings)] == [hit]
+        assert hit in {e.stream for e in entries(settings)}
     erases(place.office, hit)
     catch_up(settings)
-    assert entries(settings) == []
+    assert hit not in {e.stream for e in entries(settings)}
 
 
 def test_the_system_is_not_asked_to_delete_copies(place: Place, settings: Settings) -> None:
