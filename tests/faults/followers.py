@@ -305,7 +305,7 @@ class InARow(Fault):
     def __init__(self, first: Fault, second: Fault, pause: float) -> None:
         self.kind = f"{first.kind}, {second.kind}"
         self._both, self._pause = (first, second), pause
-        self.seconds = second.seconds
+        self.seconds = max(first.seconds, second.seconds)
 
     def inject(self, world: World) -> None:
         first, second = self._both
