@@ -297,7 +297,7 @@ class Tellings:
         """Whether the row says what it said when it was written: its id is made of just that. Else it is damaged, and
         what it names now may be for nobody to see."""
         about = telling.agency, telling.position, telling.told_compartments()
-        digests = record.digest, b""  # ids had none before
+        digests = record.of_whole, b""  # ids had none before
         if any(telling.id == delivery_id(*about, often, digest=of) for of in digests for often in (0, 1)):
             return True
         with acting_for(self._pool, telling.agency) as db:

@@ -293,7 +293,7 @@ class EventStore:
             for position, stream, version, topic, state in cursor:
                 found[position] = record = sealed_record.parse(state)
                 sealed_record.check_row(record, stream, version, topic)
-                found[position] = record._replace(digest=sha256(state).digest()[:16])
+                found[position] = record._replace(of_whole=sha256(state).digest()[:16])
             return found
 
     def plaintext(self, record: Record, compartments: Iterable[Compartment]) -> dict[Compartment, bytes]:

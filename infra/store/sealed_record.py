@@ -120,8 +120,8 @@ class Record(NamedTuple):
     segments: dict[Compartment, Segment]
     authenticated: bytes
     rest: tuple[int, bytes, bytes, bytes]
-    digest: bytes = b""
-    """Of the whole as it was stored, where that was asked for: a telling's id has it."""
+    of_whole: bytes = b""
+    """The digest of all that is stored, where that was asked for: a telling's id has it."""
 
     @property
     def header(self) -> Header:
