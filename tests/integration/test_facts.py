@@ -233,3 +233,34 @@ def _asked(settings: Settings, case: UUID) -> set[str]:
             for f in page
             if f.written.topic == "erasure.DeletionAsked" and f.written.event.case == case  # type: ignore[attr-defined]
         }
+
+
+# The release before ------------------------------------------------------------------------------------------------
+
+
+def test_a_register_of_the_release_before_finds_what_was_recalled_and_what_runs_out(
+    office: Office, settings: Settings, keys: dict[str, AgencyKey], case: UUID
+) -> None:
+    """It kept neither: both are read once from the log, and nothing is sent until then."""
+    note(office, case, "withdrawn before the upgrade")
+    catch_up(settings)
+    office.does("uptd-ppa", case, WithdrawConsent, consent=consent_of(office, case))
+    office.consents(case, "rsud", "incident", expires_at=composition.now() + timedelta(days=1))
+    catch_up(settings)
+    tables = (
+        "SELECT agency, position, at_position, case_id, compartments, upto FROM delivery.recalled ORDER BY 1, 2, 3",
+        "SELECT * FROM delivery.expiries ORDER BY 1, 2",
+    )
+    with psycopg.connect(settings.database, autocommit=True) as db:
+        kept = [db.execute(table).fetchall() for table in tables]
+        with db.transaction():
+            db.execute("SET LOCAL session_replication_role = replica")
+            db.execute("DELETE FROM delivery.recalled")
+            db.execute("DELETE FROM delivery.expiries")
+            db.execute("UPDATE delivery.reached SET expiries_known = false")
+        assert Told(settings, office, keys["rsud"], case).notes == [], "nothing goes out before it is known"
+        note(office, case, "so that the register is kept")
+        catch_up(settings)
+        assert all(kept)
+        assert [db.execute(table).fetchall() for table in tables] == kept
+    assert "withdrawn before the upgrade" not in Told(settings, office, keys["rsud"], case).notes
