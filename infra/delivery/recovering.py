@@ -35,6 +35,8 @@ LOST = UUID("6a1d5d0e-4f0c-5b68-9d43-6c6f73740000")
 """Stands for the stream of what is lost, and with a pseudonym makes the id of a case that is lost."""
 MARGIN = 1_000
 """So many positions are left out, behind all that are known to have been given."""
+OTHERWISE = "the number was given before, to what is lost"
+"""Why something is told anew under another number."""
 STANDS_SECONDS = 5
 """How long nobody keeps the register, so that who kept it reads it anew."""
 
@@ -142,6 +144,7 @@ def take_in(db: Connection[TupleRow], found: Lost, sealing: Sealing, now: dateti
         id = delivery_id(agency, position, from_bits(compartments), again=sequence)
         said = count(case), at, position, stream, case, compartments, key_id, told_at, id, rule
         db.execute(_TOLD, (n, agency, head, *said))
+        db.execute(_AGAIN, (agency, sequence, position, stream, OTHERWISE, head))
     db.execute(
         "INSERT INTO delivery.heads (agency, sequence) VALUES (%s, %s)"
         " ON CONFLICT (agency) DO UPDATE SET sequence = excluded.sequence",
@@ -178,3 +181,8 @@ _COLUMNS = (
     " rule"
 )
 _TOLD = f"INSERT INTO delivery.told ({_COLUMNS}) VALUES ({', '.join(['%s'] * 13)})"
+_AGAIN = (
+    "INSERT INTO delivery.gaps (agency, sequence, position, stream, why, told_again) VALUES (%s, %s, %s, %s, %s, %s)"
+    " ON CONFLICT (agency, sequence) DO UPDATE SET position = excluded.position, stream = excluded.stream,"
+    " why = excluded.why, told_again = excluded.told_again"
+)

@@ -60,8 +60,14 @@ STANDBY_SECONDS = 0.5
 LOOK_SECONDS = 1.0
 CHANNEL = "told"
 NOTIFICATION_BYTES = 7000
-OF_CONSENTS = ("case.ConsentGiven", "case.ConsentOverridden", "case.ConsentNarrowed", "case.ConsentWithdrawn")
-"""Topics that say when a consent runs out, of before that was kept here."""
+OF_CONSENTS = (
+    "case.ConsentGiven",
+    "case.ConsentOverridden",
+    "case.ConsentNarrowed",
+    "case.ConsentWithdrawn",
+    "case.ConsentExpired",
+)
+"""Topics that say when a consent runs out, or that it is over."""
 
 
 class _Row(NamedTuple):
@@ -334,7 +340,7 @@ class Register:
                 db.execute("INSERT INTO delivery.sealing_keys VALUES (%s, %s)", (agency, key))
         for followed, code in new.of_webhooks:
             of = followed.written
-            webhook_rows.follow(db, code, of.event, of.version, of.at)
+            webhook_rows.follow(db, code, of.event, of.version, of.position, of.at)
         cursor = db.cursor()
         cursor.executemany(_RESEAL, new.resealings)
         cursor.executemany(_RECALLED, new.recalled)

@@ -44,8 +44,11 @@ class Progress(NamedTuple):
     last_at: datetime | None
 
 
-def follow(db: Connection[TupleRow], agency: AgencyCode, event: Fact, version: int, at: datetime) -> None:
-    """Take in an event of an agency's webhook, which is of that version and was recorded then."""
+def follow(
+    db: Connection[TupleRow], agency: AgencyCode, event: Fact, version: int, position: int, at: datetime
+) -> None:
+    """Take in an event of an agency's webhook, which is of that version, stands there and was recorded then. What the
+    agency was told by later events may be on record already, where they are taken in together."""
     match event:
         case w.WebhookSet():
             db.execute(
@@ -65,10 +68,10 @@ def follow(db: Connection[TupleRow], agency: AgencyCode, event: Fact, version: i
             db.execute(f"UPDATE delivery.webhooks SET active = true, {_AT_ONCE} WHERE agency = %s", (agency,))
         case w.WebhookReplayed():
             db.execute(
-                "UPDATE delivery.webhooks SET sent = least(%s,"
-                " coalesce((SELECT sequence FROM delivery.heads h WHERE h.agency = webhooks.agency), 0)),"
+                "UPDATE delivery.webhooks SET sent = least(%s, coalesce((SELECT sequence FROM delivery.told t"
+                " WHERE t.agency = webhooks.agency AND t.at_position < %s ORDER BY sequence DESC LIMIT 1), 0)),"
                 f" {_AT_ONCE} WHERE agency = %s",
-                (event.after, agency),
+                (event.after, position, agency),
             )
 
 

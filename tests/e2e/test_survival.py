@@ -11,7 +11,6 @@ from pathlib import Path
 from threading import Event, Thread
 from uuid import uuid4
 
-import httpx
 import psycopg
 import pytest
 from conftest import Running, start_system
@@ -24,6 +23,7 @@ from rujukan.infra import composition
 from rujukan.infra.database import FOLLOWER, as_role
 from rujukan.infra.demo.story import Desk
 from rujukan.infra.issuer import usual_actor
+from rujukan.projections import wait_for
 
 PARTS = ("api", "worker", "publisher", "broker", "postgres")
 CLIENTS = 4
@@ -123,16 +123,15 @@ def notes(running: Running, here: str) -> list[tuple[str, int]]:
         ]
 
 
-def recovered(running: Running, seconds: float = 120) -> None:
-    """Wait until the lists have everything."""
-    give_up = time.monotonic() + seconds
+def recovered(running: Running) -> None:
+    """Wait until the lists have everything that is in the log now."""
+    give_up = time.monotonic() + PATIENCE_SECONDS
+    head = None
     while time.monotonic() < give_up:
-        try:
-            health = httpx.get(f"{running.system.url}/health", timeout=2).json()
-            if not any(health["behind"].values()):
+        with suppress(psycopg.OperationalError), psycopg.connect(running.settings.database) as db:
+            head = head or db.execute("SELECT coalesce(max(notification_id), 0) FROM log.stored_events").fetchone()
+            if head and wait_for(db, head[0], composition.NAMES, 1):
                 return
-        except (httpx.TransportError, KeyError, ValueError):
-            pass
         time.sleep(0.2)
     pytest.fail("the system did not recover")
 

@@ -11,13 +11,16 @@ import pytest
 from fetching import Place, Told, consent_of, note, place_of
 from office import Office, catch_up, until
 
+from rujukan.api.application.kinds import AGENCY
 from rujukan.consumers.wire.envelope import ERASED, AgencyKey
 from rujukan.domain import disclosure
 from rujukan.domain.case.consents import NarrowConsent, WithdrawConsent
 from rujukan.domain.case.notes import NoteRecorded, RecordNote
-from rujukan.domain.codes import Purpose, Service
+from rujukan.domain.codes import Purpose, Role, Service
 from rujukan.domain.compartment import Compartment
 from rujukan.domain.disclosure import RULE
+from rujukan.domain.fact import Fact
+from rujukan.domain.webhook import ReplayWebhook, SetWebhook
 from rujukan.infra import composition
 from rujukan.infra.settings import Settings
 
@@ -233,6 +236,30 @@ def _asked(settings: Settings, case: UUID) -> set[str]:
             for f in page
             if f.written.topic == "erasure.DeletionAsked" and f.written.event.case == case  # type: ignore[attr-defined]
         }
+
+
+# Webhooks ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_webhook_that_is_replayed_leaves_out_nothing_that_is_told_later_though_both_are_taken_in_at_once(
+    office: Office, settings: Settings, case: UUID
+) -> None:
+    def asks(command: Fact) -> None:
+        act = office.act("rsud", Role.AGENCY_ADMINISTRATOR, Purpose.COORDINATION)
+        office.casework.handle(AGENCY, "rsud", command, act, correlation=uuid4())
+
+    def one(query: str) -> int:
+        with psycopg.connect(settings.database) as db:
+            return (db.execute(query + " WHERE agency = 'rsud'").fetchone() or (0,))[0]
+
+    asks(SetWebhook(occurred_at=composition.now(), url="https://rsud.example/rujukan"))
+    catch_up(settings)
+    head = one("SELECT sequence FROM delivery.heads")
+    asks(ReplayWebhook(occurred_at=composition.now(), after=10**6))
+    note(office, case, "the next")
+    catch_up(settings)
+    assert one("SELECT sequence FROM delivery.heads") == head + 1
+    assert one("SELECT sent FROM delivery.webhooks") == head
 
 
 # The release before ------------------------------------------------------------------------------------------------

@@ -119,7 +119,7 @@ def test_a_body_on_a_slow_line_that_gets_on_is_taken(feeding: Feeding, monkeypat
     began = time.monotonic()
     with closing(answering(feeding, head(feeding, len(body)) + body[:piece])) as client:
         for n in range(piece, len(body), piece):
-            time.sleep(0.05)
+            time.sleep(3 * SOON * piece / len(body))
             client.socket.sendall(body[n : n + piece])
         assert time.monotonic() - began > 2 * SOON
         assert client.socket.recv(65536).startswith(b"HTTP/1.1 201 ")
