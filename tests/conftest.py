@@ -40,8 +40,8 @@ logging.getLogger("kafka").setLevel(logging.CRITICAL)
 # The same examples each time, so that a run tells of the code and not of luck. Who looks for new ones says
 # `--hypothesis-profile search`, and what is found becomes an `@example`.
 hypothesis.settings.register_profile("search", deadline=None, max_examples=100, print_blob=True)
-hypothesis.settings.register_profile("repeatable", hypothesis.settings.get_profile("search"), derandomize=True)
-hypothesis.settings.load_profile("repeatable")
+hypothesis.settings.register_profile("thorough", hypothesis.settings.get_profile("search"), derandomize=True)
+hypothesis.settings.register_profile("quick", hypothesis.settings.get_profile("thorough"), max_examples=40)
 
 
 # A client of httpx reads the authorities that the world trusts, which takes it fifty milliseconds, also where it calls
@@ -49,6 +49,7 @@ hypothesis.settings.load_profile("repeatable")
 httpx._transports.default.create_ssl_context = functools.cache(httpx.create_ssl_context)  # type: ignore[attr-defined]
 
 THOROUGH = "PYTEST_THOROUGH"
+RARE = "parts killed, halted and cut off, bits flipped, rubbish for every action, Apache Kafka, veraPDF, Go, Node"
 FIRST = ("faults", "e2e", "integration")
 """Folders whose files take long: begun first, so that no worker is left with one of them at the end."""
 LEFT_OUT = pytest.StashKey[int]()
@@ -61,13 +62,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--thorough",
         action="store_true",
         default=bool(os.environ.get(THOROUGH)),
-        help=f"also run what is slow and rare: Apache Kafka, veraPDF, Go, Node (or set {THOROUGH}=1, as CI does)",
+        help=f"also run what is slow and rare, and more examples: {RARE} (or set {THOROUGH}=1, as CI does)",
     )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[LEFT_OUT] = 0
     config.stash[SHARED] = set()
+    if not config.getoption("hypothesis_profile", None):
+        hypothesis.settings.load_profile("thorough" if config.getoption("thorough") else "quick")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -121,8 +124,8 @@ def pytest_testnodedown(node: Any) -> None:
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     if left_out := config.stash[LEFT_OUT]:
         terminalreporter.write_line(
-            f"Left out: {left_out} tests that are slow and rare (Apache Kafka, veraPDF, Go, Node). `pytest --thorough`,"
-            f" or {THOROUGH}=1 in the environment, runs them too; CI does."
+            f"Left out: {left_out} tests that are slow and rare ({RARE}). `pytest --thorough`, or {THOROUGH}=1 in the"
+            " environment, runs them too; CI does."
         )
 
 

@@ -72,6 +72,7 @@ def test_it_says_which_version_it_is(tmp_path: Path) -> None:
     assert run("--version", directory=tmp_path).stdout == f"rujukan {version('rujukan')}\n"
 
 
+@pytest.mark.thorough
 def test_a_newcomer_brings_two_agencies_in_and_the_second_receives_a_referral(up):
     directory, _ = up
     services = ("--member", "case-worker", "--member", "supervisor")
@@ -187,6 +188,7 @@ def test_the_agencys_side_needs_no_server_part(tmp_path):
     assert (tmp_path / "agency.key").exists()
 
 
+@pytest.mark.thorough
 def test_an_operator_replaces_the_key_encryption_key_and_sees_erasures_and_what_falls_due(up):
     directory, _ = up
     (first,) = run("keys", directory=directory).stdout.splitlines()

@@ -23,6 +23,7 @@ from rujukan.domain.codes import Purpose, Role
 from rujukan.infra.services.broker import free_port
 from rujukan.infra.settings import to_environment
 
+pytestmark = pytest.mark.thorough
 ROUNDS = int(os.environ.get("SURVIVAL_ROUNDS", "5"))
 
 

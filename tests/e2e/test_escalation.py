@@ -4,6 +4,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from conftest import Running
 from patience import PATIENCE_SECONDS
 
@@ -38,6 +39,7 @@ def until_raised(running: Running, referral: str) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.thorough
 def test_a_referral_that_nobody_answers_is_raised_level_by_level(running: Running) -> None:
     here, referral = sent(running, timedelta(minutes=90))
     found = until_raised(running, referral)

@@ -15,6 +15,7 @@ PAGE = Path(__file__).parents[2] / "consumers" / "QUICKSTART.md"
 BLOCK = re.compile(r"^```(sh|python)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
+@pytest.mark.thorough
 @pytest.mark.timeout(300)
 def test_every_block_of_the_quickstart_works(places: Callable[[], Path]) -> None:
     here = places()

@@ -25,6 +25,7 @@ from rujukan.infra.demo.story import Desk
 from rujukan.infra.issuer import usual_actor
 from rujukan.projections import wait_for
 
+pytestmark = pytest.mark.thorough
 PARTS = ("api", "worker", "publisher", "broker", "postgres")
 CLIENTS = 4
 PAUSE_SECONDS = 0.02

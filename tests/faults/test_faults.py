@@ -19,13 +19,15 @@ ROUNDS = int(os.environ.get("FAULT_ROUNDS", "0"))
 SEED = int(os.environ.get("FAULT_SEED", random.randrange(10**6) if ROUNDS else 1))
 KINDS = os.environ.get("FAULT_KINDS", "embedded,secured" + (",cluster" if ROUNDS else "")).split(",")
 SHORT = {"embedded": 8, "secured": 2, "cluster": 4}
-THOROUGH = {} if "FAULT_KINDS" in os.environ else {"secured": pytest.mark.thorough}
-"""What a run leaves out that does not ask for it by name."""
+ASKED_FOR = any(name.startswith("FAULT_") for name in os.environ)
+"""A run that does not ask for it by name leaves it out, unless it is thorough."""
 DISK = f"size={192 + 2 * ROUNDS}m"
 """Of the broker whose disk is filled: enough for what is written while none does."""
 
 
-@pytest.mark.parametrize("kind", [pytest.param(kind, marks=THOROUGH.get(kind, ())) for kind in KINDS])
+@pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=() if ASKED_FOR else pytest.mark.thorough) for kind in KINDS]
+)
 @pytest.mark.timeout(600 + 60 * ROUNDS)
 def test_whatever_goes_wrong_every_agency_handles_exactly_what_it_may_know_once_and_in_order(kind, places):
     if kind != "embedded" and not KafkaCluster.available():

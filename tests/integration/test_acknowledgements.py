@@ -327,6 +327,7 @@ def test_deleted_copies_are_acknowledged_to_their_erasure(world: World) -> None:
         assert len(acknowledged()) == 1
 
 
+@pytest.mark.thorough
 def test_a_topic_that_was_made_anew_is_read_from_its_start(world: World) -> None:
     case, _ = world.refers()
     one = world.opens("rsud", case)
@@ -454,6 +455,7 @@ AT_ITS_OFFSET = (
 )
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("at", [AT_ITS_EVENT, AT_ITS_OFFSET], ids=["before the event", "between event and offset"])
 def test_killed_with_what_it_read_in_its_hand_it_loses_nothing_and_says_nothing_twice(
     world: World, at: tuple[str, str]
@@ -522,6 +524,7 @@ def reads(world: World) -> bool:
         return row.fetchone() == (1,)
 
 
+@pytest.mark.thorough
 def test_killed_at_random_while_agencies_say_much_it_notes_each_word_once(world: World) -> None:
     notes_of = {"rsud": 25, "polres": 25}
     cases = {

@@ -275,6 +275,7 @@ Subscription(source, [key_from(Path("rsud.key"))], service_key(sys.argv[2]), inb
 """
 
 
+@pytest.mark.thorough
 def test_killed_at_random_while_it_handles_it_handles_each_once_and_in_order(machine):
     kills = int(os.environ.get("SURVIVAL_ROUNDS", "6"))
     last = 1000 + max(0, kills - 6) * 150

@@ -143,6 +143,7 @@ def publishing_goes_on(running: Running, within: float = 30) -> bool:
         admin.close()
 
 
+@pytest.mark.thorough
 def test_a_word_of_a_list_that_ends_in_a_newline_is_refused(own: Running) -> None:
     lead = own.client("uptd-ppa")
     case = opened(lead)

@@ -17,6 +17,7 @@ import pytest
 from conftest import Running
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from some import some
 
 from rujukan.api.actions import AGENCY_ACTIONS, CASE_ACTIONS, OPENING, Action
 from rujukan.api.requests import LARGEST_BODY
@@ -132,13 +133,13 @@ NOT_JSON = {
 }
 
 
-@pytest.mark.parametrize("action", ACTIONS, ids=named)
+@pytest.mark.parametrize("action", some(ACTIONS), ids=named)
 def test_what_is_not_json_is_refused(careless: Careless, action: Action) -> None:
     for content in NOT_JSON.values():
         refused(careless.post(action, content), 400)
 
 
-@pytest.mark.parametrize("action", ACTIONS, ids=named)
+@pytest.mark.parametrize("action", some(ACTIONS), ids=named)
 def test_json_that_is_no_object_is_refused(careless: Careless, action: Action) -> None:
     for value in ([MARKER], MARKER, 17, None, True, [[[{}]]], []):
         refused(careless.post(action, json.dumps(value).encode()), 422)
@@ -146,7 +147,7 @@ def test_json_that_is_no_object_is_refused(careless: Careless, action: Action) -
     refused(careless.post(action, deep), 422)
 
 
-@pytest.mark.parametrize("action", ACTIONS, ids=named)
+@pytest.mark.parametrize("action", some(ACTIONS), ids=named)
 def test_a_body_that_is_too_large_is_refused(careless: Careless, action: Action) -> None:
     refused(careless.post(action, b'{"account": "RAHASIA' + b"x" * LARGEST_BODY + b'"}'), 413)
 
@@ -157,7 +158,7 @@ def test_another_content_type_is_refused(careless: Careless, kind: str) -> None:
         refused(careless.post(action, json.dumps(action.example or {"a": MARKER}).encode(), Content_Type=kind), 415)
 
 
-@pytest.mark.parametrize("action", ACTIONS, ids=named)
+@pytest.mark.parametrize("action", some(ACTIONS), ids=named)
 def test_a_field_of_another_type_is_refused(careless: Careless, action: Action) -> None:
     """In each field: what no field is. The answer names the field and what was expected, not what was sent."""
     wrong: tuple[Any, ...] = ({MARKER: MARKER}, [[MARKER]], 17.5, 10**40)
@@ -170,7 +171,7 @@ def test_a_field_of_another_type_is_refused(careless: Careless, action: Action) 
             assert response.json()["at"].startswith(f"$.{field}"), response.text
 
 
-@pytest.mark.parametrize("action", ACTIONS, ids=named)
+@pytest.mark.parametrize("action", some(ACTIONS), ids=named)
 def test_a_field_that_nobody_knows_is_refused(careless: Careless, action: Action) -> None:
     for field in (MARKER, "Occurred_At", "case", "__class__", "actor", "agency", "lead", ""):
         body = json.dumps({**action.example, field: MARKER}).encode()
@@ -183,7 +184,7 @@ def coded(action: Action) -> Iterator[str]:
     return (field for field, value in action.example.items() if isinstance(value, str) and value in codes)
 
 
-@pytest.mark.parametrize("action", [a for a in ACTIONS if any(coded(a))], ids=named)
+@pytest.mark.parametrize("action", some(a for a in ACTIONS if any(coded(a))), ids=named)
 def test_a_code_that_is_on_no_list_is_refused(careless: Careless, action: Action) -> None:
     """Nor does the answer repeat it: names get pasted into the wrong field."""
     for field in coded(action):
@@ -241,7 +242,8 @@ def test_one_wrong_field_spoils_a_good_body(careless: Careless, action: Action, 
 
 
 @pytest.mark.parametrize(
-    "id", [MARKER, "1", "%00", "%ff%fe", "'; DROP TABLE x; --RAHASIA", "0" * 5_000, f"{UUID(int=7)}0", "%2e%2e"]
+    "id",
+    some([MARKER, "1", "%00", "%ff%fe", "'; DROP TABLE x; --RAHASIA", "0" * 5_000, f"{UUID(int=7)}0", "%2e%2e"], 4),
 )
 def test_an_id_that_is_none_is_refused(careless: Careless, case: str, id: str) -> None:
     for path in (f"/cases/{id}", f"/cases/{id}/timeline", f"/cases/{case}/documents/{id}", f"/codes/{id}"):
@@ -258,7 +260,7 @@ def test_a_field_of_the_path_is_not_in_the_body_too(careless: Careless) -> None:
             refused(careless.post(action, json.dumps({**action.example, field: str(uuid4())}).encode()), 422)
 
 
-@pytest.mark.parametrize("path", READS)
+@pytest.mark.parametrize("path", some(READS, 3))
 @pytest.mark.parametrize(
     "query",
     [
@@ -441,6 +443,7 @@ def test_what_is_acknowledged_without_end_is_refused(machine: httpx.Client, cont
     refused(machine.post("/subscription/acknowledgements", content=content, headers=JSON))
 
 
+@pytest.mark.thorough
 @given(query=st.dictionaries(st.sampled_from(["after", "since", "position", "case", "limit"]), PLACES, max_size=3))
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_wherever_a_page_is_to_begin_there_is_a_page_or_a_problem(machine: httpx.Client, query: dict[str, str]) -> None:

@@ -13,6 +13,7 @@ import pytest
 from cutting import Cut, Cutting
 from office import APPENDING, held_up, rows, stored, until, writing
 from patience import PATIENCE_SECONDS
+from some import some
 
 from rujukan.infra.settings import Settings
 from rujukan.infra.store import group_commit
@@ -88,7 +89,7 @@ def positions_of(db: psycopg.Connection, command: list[Row]) -> list[int]:
     return [row[3] for row in there]
 
 
-@pytest.mark.parametrize("first", FIRST, ids=str)
+@pytest.mark.parametrize("first", some(FIRST), ids=str)
 def test_a_batch_outlasts_two_breaks(first: Cut, db: psycopg.Connection, relay: Cutting, answered: list[Once]) -> None:
     """Of three commands that share a commit one has an idempotency key, and one comes too late."""
     for behind, arrives in product(range(MOMENTS), (False, True)):
@@ -117,6 +118,7 @@ def test_a_batch_outlasts_two_breaks(first: Cut, db: psycopg.Connection, relay: 
     assert all(a.answers == 1 for a in answered)
 
 
+@pytest.mark.thorough
 def test_what_the_broken_connection_stores_late_is_no_conflict(
     db: psycopg.Connection, relay: Cutting, answered: list[Once]
 ) -> None:

@@ -221,6 +221,7 @@ def test_a_story_that_is_not_understood_stops_alone(
     assert "not understood" in Told(settings, place.office, place.keys["rsud"], hit).notes
 
 
+@pytest.mark.thorough
 def test_wherever_a_bit_flips_all_other_cases_are_told_what_the_log_says(
     place: Place, settings: Settings, superuser: psycopg.Connection
 ) -> None:

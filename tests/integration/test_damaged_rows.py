@@ -165,6 +165,7 @@ def test_a_case_that_nobody_can_end_holds_up_no_agency(
     take_up(settings)
 
 
+@pytest.mark.thorough
 def test_what_waited_too_long_for_an_expiry_goes_out_empty_and_is_told_once_that_is_on_record(
     place: Place, settings: Settings, superuser: psycopg.Connection
 ) -> None:

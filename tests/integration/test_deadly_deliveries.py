@@ -94,6 +94,7 @@ class Subscriber:
         ).returncode
 
 
+@pytest.mark.thorough
 def test_what_ends_every_process_becomes_a_dead_letter_and_the_rest_is_handled_once(place, tmp_path):
     where, opened = place
     with closing(opened(lambda d, db: None)) as inbox, FeedServer(told(LAST)) as server:

@@ -150,6 +150,7 @@ def test_a_damaged_agency_is_not_told_all_others_are_and_it_is_named(
     assert all_but(None, settings, place)
 
 
+@pytest.mark.thorough
 def test_a_consent_that_runs_out_in_a_damaged_case_holds_up_nothing_of_other_cases(
     place: Place, settings: Settings, superuser: psycopg.Connection, other: UUID
 ) -> None:

@@ -188,6 +188,7 @@ def test_damaged_streams_are_counted_until_they_are_repaired(settings: Settings,
 # While the database hangs ------------------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 def test_while_the_database_hangs_probes_are_answered_and_writes_are_told(own: Running) -> None:
     """More writes than there are threads, and reads: all are answered, none is stored twice."""
     gets_well(own)

@@ -161,6 +161,7 @@ def held_up(settings: Settings, table: str) -> Iterator[Callable[[], object]]:
         holder.rollback()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("inside", [False, True], ids=["between two batches", "in the middle of one"])
 def test_a_halted_worker_is_replaced_and_folds_nothing_twice_when_it_wakes(
     office: Office, settings: Settings, db: psycopg.Connection, inside: bool
@@ -199,6 +200,7 @@ def test_a_halted_worker_is_replaced_and_folds_nothing_twice_when_it_wakes(
     assert dump(settings) == followed
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("inside", [False, True], ids=["between two batches", "in the middle of one"])
 def test_a_halted_sealer_is_replaced_and_neither_forks_nor_gaps_when_it_wakes(
     office: Office, settings: Settings, db: psycopg.Connection, inside: bool

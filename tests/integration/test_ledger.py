@@ -339,6 +339,7 @@ def test_of_two_sealers_one_works_and_the_other_takes_over(fresh, ledger):
         second.wait()
 
 
+@pytest.mark.thorough
 def test_a_sealer_killed_at_random_under_load_neither_forks_nor_gaps(fresh, ledger):
     """SEALER_KILLS=100 is the long form. Every checkpoint ever seen must be extended."""
     kills = int(os.environ.get("SEALER_KILLS", "8"))

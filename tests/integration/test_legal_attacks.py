@@ -75,7 +75,14 @@ def test_a_log_of_no_events_is_whole_unless_somebody_saw_it_with_some(fresh, led
     assert audited(fresh, [seen]).difference == expected
 
 
-@pytest.mark.parametrize("counts", [(256,), (255, 1, 1), (65_536,), (65_536, 1), (65_535, 2)])
+@pytest.mark.parametrize(
+    "counts",
+    [
+        (256,),
+        (255, 1, 1),
+        *(pytest.param(counts, marks=pytest.mark.thorough) for counts in ((65_536,), (65_536, 1), (65_535, 2))),
+    ],
+)
 def test_a_log_that_fills_its_tiles_exactly_with_gaps_between_batches(fresh, ledger, counts):  # noqa: F811
     for count in counts:
         fill(fresh, count)
@@ -295,6 +302,7 @@ def test_no_byte_leaves_while_the_fetching_cannot_be_recorded(running: Any) -> N
         assert db.execute(lock).fetchone()[0] == before + 1
 
 
+@pytest.mark.thorough
 def test_an_agency_that_came_later_or_is_withheld_is_named_nowhere(running: Any) -> None:
     """A shelter's part in a case tells where she is."""
     from pypdf import PdfReader

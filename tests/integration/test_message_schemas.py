@@ -71,6 +71,7 @@ def test_the_document_and_the_page_are_public(running: Running) -> None:
     assert "case.ReferralSent" in page.text
 
 
+@pytest.mark.thorough
 def test_what_eight_agencies_are_told_of_two_cases_fits_what_is_served(running: Running) -> None:
     """With nothing but what a stranger can fetch, and the agencies' keys."""
     document = fetched(running, "/asyncapi.json").json()

@@ -259,6 +259,7 @@ def test_a_topic_that_refuses_holds_up_its_agency_alone(
 # Take-over -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("processes")
 def test_the_agencies_of_a_publisher_that_is_killed_are_told_by_another_within_seconds(world: Publishing) -> None:
     case = world.case_with("rsud", "polres", "disdik", "rumah-aman")
@@ -275,6 +276,7 @@ def test_the_agencies_of_a_publisher_that_is_killed_are_told_by_another_within_s
         assert live(world.topic(agency)) == list(range(1, world.head(agency) + 1))
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("processes")
 def test_a_publisher_that_never_reached_the_broker_takes_nothing(world: Publishing) -> None:
     cut_off = world.process(kafka=f"127.0.0.1:{free_port()}")
@@ -293,6 +295,7 @@ def test_a_publisher_that_never_reached_the_broker_takes_nothing(world: Publishi
     assert _holders(world) == holder
 
 
+@pytest.mark.thorough
 def test_a_publisher_that_is_cut_off_leaves_its_agencies_to_another_until_it_reaches_the_broker_again(
     settings: Settings, tmp_path: Path
 ) -> None:
@@ -324,6 +327,7 @@ def test_a_publisher_that_is_cut_off_leaves_its_agencies_to_another_until_it_rea
             assert live(world.topic(agency)) == list(range(1, world.head(agency) + 1))
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("processes")
 def test_a_publisher_that_was_halted_past_its_lease_publishes_nothing_when_it_wakes_up(world: Publishing) -> None:
     case = world.case_with("rsud", "polres", "disdik")
@@ -392,6 +396,7 @@ def test_a_share_that_is_slow_to_end_keeps_no_lease_from_being_renewed(
 # Topics that lost something ------------------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 def test_a_broker_that_lost_its_data_is_filled_again(world: Publishing) -> None:
     if not isinstance(world.broker, EmbeddedBroker):
         pytest.skip("Apache Kafka keeps its data")

@@ -160,6 +160,7 @@ def _first_page(db: Any, case: UUID) -> list[int]:
     ]
 
 
+@pytest.mark.thorough
 def test_the_old_tables_answer_until_the_new_ones_do(
     office: Office, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

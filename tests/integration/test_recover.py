@@ -90,7 +90,10 @@ def position(settings: Settings) -> int:
     return int(row[0])
 
 
-@pytest.mark.parametrize("meanwhile", [0, LOST - 2, LOST + 3])
+@pytest.mark.parametrize(
+    "meanwhile",
+    [pytest.param(0, marks=pytest.mark.thorough), LOST - 2, pytest.param(LOST + 3, marks=pytest.mark.thorough)],
+)
 def test_no_number_is_used_twice_and_all_that_is_told_arrives_once(
     restored: Restored, broker: EmbeddedBroker, tmp_path: Path, capsys: pytest.CaptureFixture[str], meanwhile: int
 ) -> None:

@@ -331,6 +331,7 @@ def rotating(settings: Settings) -> subprocess.Popen[bytes]:
     )
 
 
+@pytest.mark.thorough
 @pytest.mark.timeout(600)
 def test_no_key_is_lost_where_a_rotation_is_killed_at_random_under_load(
     settings: Settings, superuser: psycopg.Connection, monkeypatch: pytest.MonkeyPatch

@@ -341,6 +341,7 @@ def test_a_last_event_id_is_a_sequence(feeding: Feeding) -> None:
 # Many ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 def test_two_hundred_open_streams_leave_the_commands_alone(running: Running) -> None:
     """Each waits without a thread or connection; all hear of something new, and commands are answered meanwhile."""
     agencies = [member.code for member in network.BONTANG]

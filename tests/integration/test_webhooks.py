@@ -217,6 +217,7 @@ def nasty(answer: bytes, pause: float) -> Iterator[tuple[str, list[int]]]:
         server.shutdown()
 
 
+@pytest.mark.thorough
 def test_whatever_a_receiver_answers_it_is_done_with_in_time_and_little_of_it_is_read(feeding: Feeding) -> None:
     feeding.case_with("lbh")
     administrator = Administrator(feeding, "lbh")
@@ -505,6 +506,7 @@ with composition.webhooks(from_environment(), system_act, None, 2.0) as sender:
 """
 
 
+@pytest.mark.thorough
 def test_a_killed_sender_loses_nothing(feeding: Feeding, receiver: Receiver) -> None:
     """In the middle of a message: another sender posts it again under the same id, and all behind it."""
     feeding.case_with("rsud")
