@@ -104,6 +104,7 @@ def test_a_newcomer_brings_two_agencies_in_and_the_second_receives_a_referral(up
     assert deliveries[1]["data"]["health"] == "PEP"
 
 
+@pytest.mark.thorough
 def test_lag_is_a_number_and_a_read_model_is_rebuilt_while_it_serves(up):
     directory, _ = up
     give_up = time.monotonic() + PATIENCE_SECONDS

@@ -478,6 +478,7 @@ def test_killed_with_what_it_read_in_its_hand_it_loses_nothing_and_says_nothing_
     assert [(e.received, e.handled, e.failed) for e in rest] == [(after.sequence, one.sequence, ())]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("at", [None, AT_ITS_EVENT, AT_ITS_OFFSET], ids=["idle", "at its event", "at its offset"])
 def test_a_halted_reader_is_replaced_and_says_nothing_twice_when_it_wakes(
     world: World, at: tuple[str, str] | None

@@ -566,6 +566,7 @@ def test_the_lead_and_the_openers_agency_hear_every_turn_and_the_opener_nothing_
     assert ears.of("rsud", told.id) == []
 
 
+@pytest.mark.thorough
 def test_a_review_that_nobody_gives_is_raised_once_and_both_sides_hear_of_it(
     ears: Ears, running: Running, chief: httpx.Client, told: Told
 ) -> None:

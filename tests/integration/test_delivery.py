@@ -331,6 +331,7 @@ def test_the_topic_tells_nothing(world):
         assert telling not in outside
 
 
+@pytest.mark.thorough
 def test_a_topic_that_comes_back_empty_is_filled_again_and_handled_once(world, broker):
     if not isinstance(broker, EmbeddedBroker):
         return  # Apache Kafka keeps its data

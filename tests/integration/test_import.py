@@ -355,6 +355,7 @@ def test_an_agency_that_an_earlier_log_brought_is_used(log: EventStore, tmp_path
     assert store(plan(BACK_AND_FORTH), log).agencies == 1
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(not RECEIPT.exists(), reason="the receipt log is not there")
 def test_a_real_log(log: EventStore) -> None:
     """CoSeLoG, receipt phase of a permit process (Buijs 2014, DOI 10.4121/12709127)."""

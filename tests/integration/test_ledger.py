@@ -18,6 +18,7 @@ from office import ACT, note, opened_store, writing
 from patience import PATIENCE_SECONDS
 from psycopg import errors
 from psycopg.sql import SQL, Identifier
+from some import thorough
 
 from rujukan.consumers.evidence import merkle, policies, proofs, records
 from rujukan.consumers.evidence.checkpoints import parse_checkpoint
@@ -96,7 +97,7 @@ def test_every_event_is_a_leaf_in_the_order_of_positions(fresh, ledger):
     assert set(verify(ledger.newest(), public(fresh))) == set(public(fresh))
 
 
-@pytest.mark.parametrize("sizes", [(1,), (255, 1), (256,), (257, 300), (100,) * 7, (65_600,)])
+@pytest.mark.parametrize("sizes", [(1,), (255, 1), (256,), (257, 300), (100,) * 7, thorough((65_600,))])
 def test_tiles_give_the_tree_whatever_the_batches_were(fresh, ledger, sizes, monkeypatch):
     """65,600 leaves fill a tile of level 1."""
     entries = [os.urandom(8) for _ in range(sum(sizes))]

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
+from some import some
 
 from rujukan.consumers.evidence.checkpoints import parse_checkpoint
 from rujukan.consumers.evidence.notes import Note
@@ -80,7 +81,7 @@ def size_of(note: Note | None) -> int | None:
 
 @pytest.mark.parametrize(
     ("arranged", "seed"),
-    [(unwitnessed_for_long, 0), (one_witness_for_long, 0), (at_random, 1), (at_random, 2)],
+    some([(unwitnessed_for_long, 0), (one_witness_for_long, 0), (at_random, 1), (at_random, 2)], 4),
 )
 def test_the_right_head_is_found_among_any_number(empty: Settings, arranged, seed):
     draw = random.Random(seed)

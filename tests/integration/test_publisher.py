@@ -152,6 +152,7 @@ def test_a_key_that_is_lost_after_another_takes_the_whole_history_along(world: P
     assert mine == _sequences_of(world, "dinsos", case)
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("processes")
 def test_a_publisher_killed_in_the_middle_of_a_history_leaves_nothing_out(world: Publishing) -> None:
     old, case = world.new_key("psikolog"), world.case_with("psikolog")

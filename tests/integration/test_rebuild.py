@@ -27,6 +27,7 @@ from office import (
     tell_one_case,
 )
 from patience import PATIENCE_SECONDS
+from some import some, thorough
 
 from rujukan import projections
 from rujukan.domain.case.notes import RecordNote
@@ -94,8 +95,8 @@ def shadows(settings: Settings) -> list[str]:
         return [name for (name,) in db.execute("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'rebuild%'")]
 
 
-@pytest.mark.parametrize("batch", [9, 2_000])
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("batch", [9, thorough(2_000)])
+@pytest.mark.parametrize("name", some(NAMES, 4))
 def test_a_rebuilt_read_model_is_the_live_one_row_by_row(
     settings: Settings, name: str, batch: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -215,7 +216,7 @@ def test_who_reads_for_long_holds_up_the_switch_and_no_other_reader(settings: Se
             assert rebuilding.result(PATIENCE_SECONDS) > 0
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", some(NAMES, 4))
 def test_a_rebuild_that_is_killed_leaves_the_old_one_serving_and_can_be_run_again(
     settings: Settings, name: str
 ) -> None:
@@ -266,7 +267,7 @@ def test_a_rebuild_that_dies_while_it_puts_the_new_tables_in_place_changes_nothi
     assert dump(settings) == before
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", some(NAMES, 4))
 def test_what_a_worker_took_in_after_the_last_batch_was_read_is_folded_before_the_swap(
     office: Office, settings: Settings, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -301,6 +302,7 @@ def test_a_read_model_of_an_older_shape_is_rebuilt_before_it_is_used(settings: S
 # Last, as it leaves a longer log, and each test before it builds all there is --------------------------------------
 
 
+@pytest.mark.thorough
 def test_what_happens_during_a_rebuild_is_in_it(
     office: Office, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

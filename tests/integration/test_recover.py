@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from office import Office, catch_up
 from patience import PATIENCE_SECONDS
 from publishing import Publishing, live, until
+from some import thorough
 from test_forks import AGENCY, LOST, Restored, dropped, gone_on, marks, publishing_on
 
 from rujukan.api.application.ports import Forked as NotStored
@@ -92,7 +93,7 @@ def position(settings: Settings) -> int:
 
 @pytest.mark.parametrize(
     "meanwhile",
-    [pytest.param(0, marks=pytest.mark.thorough), LOST - 2, pytest.param(LOST + 3, marks=pytest.mark.thorough)],
+    [thorough(0), LOST - 2, thorough(LOST + 3)],
 )
 def test_no_number_is_used_twice_and_all_that_is_told_arrives_once(
     restored: Restored, broker: EmbeddedBroker, tmp_path: Path, capsys: pytest.CaptureFixture[str], meanwhile: int

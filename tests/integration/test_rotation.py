@@ -194,6 +194,7 @@ def test_a_rotation_that_ends_at_any_step_is_finished_by_the_next(
     assert superuser.execute("SELECT count(*) FROM log.retired_keks WHERE destroyed_at IS NULL").fetchone() == (0,)
 
 
+@pytest.mark.thorough
 def test_cases_are_erased_while_keys_are_wrapped_anew(
     office: Office, settings: Settings, superuser: psycopg.Connection
 ) -> None:

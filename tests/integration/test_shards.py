@@ -27,6 +27,7 @@ from office import (
     tell_one_case,
 )
 from patience import PATIENCE_SECONDS
+from some import thorough
 
 from rujukan import projections
 from rujukan.domain.case.notes import RecordNote
@@ -108,7 +109,7 @@ def test_python_and_sql_part_the_cases_alike_and_evenly(settings: Settings) -> N
             assert {shard_of(case, shards) for case in cases} == set(range(shards))
 
 
-@pytest.mark.parametrize("shards", [2, 5])
+@pytest.mark.parametrize("shards", [2, thorough(5)])
 def test_what_is_rebuilt_in_shards_is_the_same(settings: Settings, whole: Rows, shards: int) -> None:
     for name in NAMES:
         with opened_runner(in_shards(settings, shards)) as runner:
@@ -117,7 +118,10 @@ def test_what_is_rebuilt_in_shards_is_the_same(settings: Settings, whole: Rows, 
     assert shown(settings) == whole
 
 
-@pytest.mark.parametrize(("workers", "batch"), [(1, 7), (3, 7), (3, 2_000)])
+@pytest.mark.parametrize(
+    ("workers", "batch"),
+    [thorough(1, 7), thorough(3, 7), (3, 2_000)],
+)
 def test_what_several_follow_in_shards_is_the_same(
     office: Office, settings: Settings, whole: Rows, workers: int, batch: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
