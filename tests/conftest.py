@@ -23,6 +23,7 @@ import pytest
 from msgspec.structs import replace
 from patience import PATIENCE_SECONDS
 from psycopg.conninfo import make_conninfo
+from some import QUICK_EXAMPLES, THOROUGH_EXAMPLES
 
 from rujukan.api.application.casework import Casework
 from rujukan.domain.codes import Purpose, Role
@@ -39,9 +40,9 @@ logging.getLogger("kafka").setLevel(logging.CRITICAL)
 
 # The same examples each time, so that a run tells of the code and not of luck. Who looks for new ones says
 # `--hypothesis-profile search`, and what is found becomes an `@example`.
-hypothesis.settings.register_profile("search", deadline=None, max_examples=100, print_blob=True)
+hypothesis.settings.register_profile("search", deadline=None, max_examples=THOROUGH_EXAMPLES, print_blob=True)
 hypothesis.settings.register_profile("thorough", hypothesis.settings.get_profile("search"), derandomize=True)
-hypothesis.settings.register_profile("quick", hypothesis.settings.get_profile("thorough"), max_examples=40)
+hypothesis.settings.register_profile("quick", hypothesis.settings.get_profile("thorough"), max_examples=QUICK_EXAMPLES)
 
 
 # A client of httpx reads the authorities that the world trusts, which takes it fifty milliseconds, also where it calls

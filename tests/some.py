@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable
 
+import hypothesis
 import pytest
 
 ONE_IN = 6
+QUICK_EXAMPLES, THOROUGH_EXAMPLES = 40, 100
 
 
 def some(values: Iterable[object], one_in: int = ONE_IN) -> list[object]:
@@ -19,3 +21,8 @@ def some(values: Iterable[object], one_in: int = ONE_IN) -> list[object]:
 def thorough(*values: object) -> object:
     """The parameters of a test that is tried where it is thorough."""
     return pytest.param(*values, marks=pytest.mark.thorough)
+
+
+def examples(most: int) -> int:
+    """How many examples a property is tried with: so many in a thorough run, a third of them in every run."""
+    return most if hypothesis.settings.default.max_examples >= THOROUGH_EXAMPLES else max(20, most // 3)

@@ -17,7 +17,7 @@ import pytest
 from conftest import Running
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from some import some
+from some import examples, some
 
 from rujukan.api.actions import AGENCY_ACTIONS, CASE_ACTIONS, OPENING, Action
 from rujukan.api.requests import LARGEST_BODY
@@ -213,13 +213,13 @@ def bodies(fields: list[str]) -> st.SearchStrategy[Any]:
 FIELDS = sorted({field for action in ACTIONS for field in action.command.__struct_fields__})
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(150), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(action=st.sampled_from(ACTIONS), body=bodies(FIELDS))
 def test_whatever_is_in_a_body_nothing_comes_of_it(careless: Careless, action: Action, body: Any) -> None:
     refused(careless.post(action, json.dumps(body).encode("utf-8", "surrogatepass")))
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(100), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(action=st.sampled_from(ACTIONS), content=st.binary(max_size=200))
 def test_whatever_bytes_are_sent_nothing_comes_of_them(careless: Careless, action: Action, content: bytes) -> None:
     try:
@@ -230,7 +230,7 @@ def test_whatever_bytes_are_sent_nothing_comes_of_them(careless: Careless, actio
     refused(response, *(() if an_object else (400, 422)))
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(action=st.sampled_from([a for a in ACTIONS if a.example]), data=st.data())
 def test_one_wrong_field_spoils_a_good_body(careless: Careless, action: Action, data: st.DataObject) -> None:
     field = data.draw(st.sampled_from(sorted(action.example)))
@@ -412,7 +412,7 @@ def marks(machine: httpx.Client) -> dict[str, Any]:
 
 
 @given(body=SAID)
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(150), suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_is_acknowledged_that_was_not_told_is_refused_or_nothing_new(
     machine: httpx.Client, marks: dict[str, Any], body: dict[str, Any]
 ) -> None:
@@ -445,7 +445,7 @@ def test_what_is_acknowledged_without_end_is_refused(machine: httpx.Client, cont
 
 @pytest.mark.thorough
 @given(query=st.dictionaries(st.sampled_from(["after", "since", "position", "case", "limit"]), PLACES, max_size=3))
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(150), suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_wherever_a_page_is_to_begin_there_is_a_page_or_a_problem(machine: httpx.Client, query: dict[str, str]) -> None:
     response = machine.get("/subscription/events", params=query)
     if response.status_code == 200:
@@ -455,7 +455,7 @@ def test_wherever_a_page_is_to_begin_there_is_a_page_or_a_problem(machine: httpx
 
 
 @given(said=st.text(st.characters(min_codepoint=0x20, max_codepoint=0xFF, exclude_categories=["Cc"]), max_size=40))
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_last_event_id_that_is_none_is_refused(machine: httpx.Client, said: str) -> None:
     sent = {"Last-Event-ID": f"1{said}{MARKER}".encode("latin-1")}
     refused(machine.get("/subscription/stream", headers=sent), 400, 409)

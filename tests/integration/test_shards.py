@@ -147,7 +147,7 @@ def test_what_several_follow_in_shards_is_the_same(
     assert shown(settings) == whole
 
 
-@pytest.mark.parametrize("name", ["timeline", "deliveries"])
+@pytest.mark.parametrize("name", ["timeline", thorough("deliveries")])
 def test_another_helps_to_rebuild_a_read_model(settings: Settings, whole: Rows, name: str) -> None:
     settings, helping = in_shards(settings, 4), list[Future[int]]()
 

@@ -8,6 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 from office import NAMES, Office, catch_up, dump, head, opened_office, opened_runner, position, tell_one_case
+from some import some
 
 from rujukan import projections
 from rujukan.infra import composition
@@ -60,7 +61,7 @@ def try_now(settings: Settings) -> None:
     catch_up(settings)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", some(NAMES, 4))
 def test_it_stops_right_before_what_it_cannot_take_in_and_all_others_go_on(
     settings: Settings, before: int, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

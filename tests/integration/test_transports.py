@@ -10,6 +10,7 @@ import pytest
 from feeding import eventually, serving
 from msgspec.structs import replace
 from office import erases
+from some import thorough
 from transports import AGENCY, RULES, Carrier, Hospital, Lossy, OverKafka, OverWebhook, World
 
 from rujukan.consumers.agency.inbox.handling import DELETION_ASKED
@@ -33,7 +34,7 @@ def world(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 @pytest.fixture(
     scope="module",
-    params=["pages", "stream", "webhook", "kafka", pytest.param("apache-kafka", marks=pytest.mark.thorough)],
+    params=["pages", "stream", "kafka", thorough("webhook"), thorough("apache-kafka")],
 )
 def carrier(
     request: pytest.FixtureRequest, world: World, tmp_path_factory: pytest.TempPathFactory

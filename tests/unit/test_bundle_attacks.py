@@ -15,6 +15,7 @@ from uuid import UUID, uuid5
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from some import examples
 
 from rujukan.consumers.evidence import bundle_parts as b
 from rujukan.consumers.evidence import merkle, policies, records, words
@@ -284,7 +285,7 @@ def logs(draw: st.DrawFn) -> Log:
 
 
 @given(logs())
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 def test_every_honest_one_holds(log: Log) -> None:
     verified = verify_bundle(make(log).file, POLICY)
     for event in verified.events:
@@ -295,7 +296,7 @@ def test_every_honest_one_holds(log: Log) -> None:
 
 
 @given(logs(), st.data())
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 def test_whatever_the_operator_changes_in_any_one_is_refused_but_for_the_log_s_numbers(
     log: Log, data: st.DataObject
 ) -> None:
@@ -348,7 +349,7 @@ def without_numbers(verified: Verified) -> list[Any]:
 
 
 @given(logs(), st.integers(0, 10**9), st.integers(1, 255))
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 def test_a_byte_of_any_one_changed_by_a_stranger_is_refused(log: Log, at: int, by: int) -> None:
     data = bytearray(make(log).file)
     data[at % len(data)] ^= by

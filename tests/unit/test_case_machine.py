@@ -2,6 +2,7 @@
 
 from hypothesis import settings
 from hypothesis.stateful import invariant
+from some import examples
 from story import an_id
 from walk import (
     LED_BY,
@@ -137,4 +138,4 @@ class CaseMachine(Walk):
 
 
 TestCaseMachine = CaseMachine.TestCase
-TestCaseMachine.settings = settings(max_examples=120, stateful_step_count=40, deadline=None)
+TestCaseMachine.settings = settings(max_examples=examples(120), stateful_step_count=40, deadline=None)

@@ -8,6 +8,7 @@ import pytest
 from examples import FIELDS
 from hypothesis import settings
 from msgspec.structs import replace
+from some import examples
 from story import (
     ACTION,
     C2,
@@ -644,4 +645,4 @@ class DisclosureMachine(Walk):
 
 
 TestDisclosureMachine = DisclosureMachine.TestCase
-TestDisclosureMachine.settings = settings(max_examples=120, stateful_step_count=40, deadline=None)
+TestDisclosureMachine.settings = settings(max_examples=examples(120), stateful_step_count=40, deadline=None)

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import Raw
+from some import examples
 
 from rujukan.consumers.wire import envelope
 from rujukan.consumers.wire.envelope import (
@@ -199,14 +200,14 @@ NAMES = st.sampled_from([name for name, _ in HEADERS]) | st.text(max_size=12)
 
 
 @given(st.dictionaries(NAMES, st.binary(max_size=40) | st.sampled_from([v for _, v in HEADERS]) | st.none()))
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 def test_any_headers_are_a_message_or_rejected(headers):
     with pytest.raises(Rejected):
         opened([*headers.items()])
 
 
 @given(st.data())
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 def test_a_message_of_which_headers_were_changed_is_rejected(data):
     changed = dict(HEADERS)
     name = data.draw(st.sampled_from([n for n in changed if n != "content-type"]))
@@ -273,7 +274,7 @@ def test_a_key_file_opens_again_and_rubbish_does_not():
 
 
 @given(st.binary(min_size=32, max_size=32))
-@settings(max_examples=100)
+@settings(max_examples=examples(100))
 def test_the_services_key_is_pinned_as_text_that_no_command_line_takes_for_an_option(raw):
     key = Ed25519PublicKey.from_public_bytes(raw)
     text = envelope.encoded_service_key(key)

@@ -7,6 +7,7 @@ import pytest
 from forest import grown, imagined, path, proof, steps, turns
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from some import examples
 
 from rujukan.consumers.evidence import merkle
 from rujukan.consumers.evidence.merkle import verify_consistency, verify_inclusion
@@ -192,7 +193,7 @@ def leaf_and_size(draw: Any) -> tuple[int, int]:
 
 
 @given(leaf_and_size(), st.data())
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 def test_inclusion_in_large_trees(where: tuple[int, int], data: st.DataObject) -> None:
     index, size = where
     tree = imagined(index, size - 1)
@@ -211,7 +212,7 @@ def test_inclusion_in_large_trees(where: tuple[int, int], data: st.DataObject) -
 
 
 @given(leaf_and_size(), st.data())
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 def test_consistency_of_large_trees(where: tuple[int, int], data: st.DataObject) -> None:
     before, new = where
     old = before + 1

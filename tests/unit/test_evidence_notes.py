@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PublicKey
 from damage import damaged
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from some import examples
 
 from rujukan.consumers.evidence import notes
 from rujukan.consumers.evidence.checkpoints import Checkpoint, parse_checkpoint
@@ -132,7 +133,7 @@ def test_notes_round_trip(text: str, signed: list[Signature]) -> None:
 @given(
     st.binary(max_size=300) | damaged(st.just(NOTE.data), b"\n", b"\n\n", "\u2014 ".encode(), b" ", b"+", b"=", b"\r")
 )
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 def test_any_bytes_are_a_note_as_it_is_written_or_refused(data: bytes) -> None:
     try:
         note = parse_note(data)
@@ -263,7 +264,7 @@ VKEYS = st.sampled_from([key.vkey.encode() for key in KNOWN[:2]])
 
 
 @given(st.text(max_size=100) | damaged(VKEYS, b"+", b" ", b"=").map(lambda b: b.decode("utf-8", "replace")))
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 def test_any_text_is_a_vkey_as_it_is_written_or_refused(text: str) -> None:
     assert refused(lambda: parse_vkey(text)) or parse_vkey(text).vkey == text
 

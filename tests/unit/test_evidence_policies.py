@@ -9,6 +9,7 @@ import pytest
 from damage import damaged
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from some import examples
 
 from rujukan.consumers.evidence.checkpoints import Checkpoint
 from rujukan.consumers.evidence.notes import COSIGNATURE, COSIGNATURE_ML_DSA, ED25519, Note, PublicKey, SigningKey
@@ -308,7 +309,7 @@ POLICIES = st.sampled_from(
 @given(
     st.binary(max_size=300) | damaged(POLICIES, *WORDS) | st.lists(st.sampled_from(WORDS), max_size=12).map(b"".join)
 )
-@settings(max_examples=400)
+@settings(max_examples=examples(400))
 @example(b"group g " + b"9" * 5000 + b" A")
 def test_any_bytes_are_a_policy_or_refused(data: bytes) -> None:
     try:

@@ -8,6 +8,7 @@ from damage import damaged
 from forest import grown, path
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from some import examples
 
 from rujukan.consumers.evidence.checkpoints import Checkpoint
 from rujukan.consumers.evidence.merkle import leaf_hash
@@ -136,7 +137,7 @@ PIECES = (
 @given(
     st.binary(max_size=200) | damaged(st.sampled_from([DATA, proof_of(0, b"").data, proof_of(10, b"x").data]), *PIECES)
 )
-@settings(max_examples=500)
+@settings(max_examples=examples(500))
 def test_any_bytes_are_a_proof_as_it_is_written_or_refused(data: bytes) -> None:
     try:
         proof = parse_proof(data)

@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from damage import damaged
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from some import examples
 from test_sealed_record import GOLDEN, HEADER, KEYS, SEALED, SEGMENTS, C, headers
 
 from rujukan.consumers.evidence import records
@@ -113,7 +114,7 @@ def test_a_changed_byte_opens_no_segment() -> None:
 
 
 @given(st.binary(max_size=400) | damaged(st.sampled_from([SEALED, FIRST]), b"\0\0", b"\xff"), st.booleans())
-@settings(max_examples=400)
+@settings(max_examples=examples(400))
 def test_any_bytes_are_a_record_or_malformed(state: bytes, fit: bool) -> None:
     if fit and len(state) > 100:  # a digest that fits, so that what comes after it is read too
         length = state[1] << 8 | state[2]

@@ -4,6 +4,7 @@ import pytest
 from forest import Tree, grown, path, proof
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from some import examples
 
 from rujukan.consumers.evidence import merkle, tiles
 from rujukan.consumers.evidence.refused import Malformed, NotConsistent, NotIncluded
@@ -76,7 +77,7 @@ FILES = stored(SMALL)
 
 
 @given(st.sampled_from(sorted(FILES)), st.integers(0, SMALL - 1), st.data())
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 def test_a_proof_that_a_wrong_tile_went_into_does_not_verify(name: str, index: int, data: st.DataObject) -> None:
     good = FILES[name]
     at = data.draw(st.integers(0, len(good) - 1))

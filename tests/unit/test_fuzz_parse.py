@@ -8,6 +8,7 @@ import pytest
 from examples import EXAMPLES
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from some import examples
 from story import CASE, NOON, NOTE
 
 from rujukan.domain import catalogue
@@ -54,7 +55,7 @@ def test_bytes_that_begin_like_a_record_are_opened_or_refused_with_a_broken_seal
 
 
 @given(records(), st.data())
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 def test_mutated_records_are_opened_or_refused_with_a_broken_seal(state: bytes, data: st.DataObject) -> None:
     mutated = bytearray(state)
     for _ in range(data.draw(st.integers(1, 4))):
@@ -101,13 +102,13 @@ def decode_or_refuse(kind: type[Fact], text: bytes) -> Fact | None:
 
 
 @given(st.sampled_from(CASE_AND_AGENCY), values)
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 def test_any_json_is_a_command_or_refused(kind: type[Fact], value: Any) -> None:
     decode_or_refuse(kind, json.dumps(value).encode())
 
 
 @given(st.sampled_from(CASE_AND_AGENCY), st.data())
-@settings(max_examples=300)
+@settings(max_examples=examples(300))
 def test_json_with_a_commands_fields_is_a_command_or_refused(kind: type[Fact], data: st.DataObject) -> None:
     names = data.draw(st.lists(st.sampled_from(kind.__struct_fields__), unique=True))
     fields = {name: data.draw(said | values) for name in names}
@@ -117,7 +118,7 @@ def test_json_with_a_commands_fields_is_a_command_or_refused(kind: type[Fact], d
 
 
 @given(st.sampled_from(CASE_AND_AGENCY), st.binary(max_size=60))
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 def test_bytes_that_are_no_json_are_refused(kind: type[Fact], text: bytes) -> None:
     decode_or_refuse(kind, text)
 
@@ -130,7 +131,7 @@ def test_a_command_takes_no_field_that_it_does_not_know_and_no_time_without_a_zo
 
 
 @given(st.sampled_from(sorted(catalogue.TOPICS)), st.dictionaries(st.sampled_from(list(Compartment)), values))
-@settings(max_examples=200)
+@settings(max_examples=examples(200))
 def test_any_segments_are_an_event_or_refused(topic: str, segments: dict[Compartment, Any]) -> None:
     objects = {c: json.dumps({"said": value}).encode() for c, value in segments.items()}
     try:

@@ -9,6 +9,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from msgspec.structs import replace
+from some import examples
 from story import HOUR, NETWORK, NOON, an_id, opened, say, written
 
 from rujukan.domain import catalogue
@@ -181,4 +182,4 @@ class GlassMachine(RuleBasedStateMachine):
 
 
 TestGlasses = GlassMachine.TestCase
-TestGlasses.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+TestGlasses.settings = settings(max_examples=examples(60), stateful_step_count=30, deadline=None)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from hypothesis import settings
+from some import examples
 from story import (
     CLOCK,
     DAY,
@@ -385,4 +386,4 @@ class HistoryMachine(Walk):
 
 
 TestHistoryMachine = HistoryMachine.TestCase
-TestHistoryMachine.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestHistoryMachine.settings = settings(max_examples=examples(60), stateful_step_count=40, deadline=None)

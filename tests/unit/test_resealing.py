@@ -9,6 +9,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from msgspec.structs import replace
+from some import examples
 from story import act, an_id, say
 
 from rujukan.domain import agency as a
@@ -349,5 +350,5 @@ class KeysMachine(RuleBasedStateMachine):
         assert a.fold(self.log) == self.agency
 
 
-KeysMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+KeysMachine.TestCase.settings = settings(max_examples=examples(60), stateful_step_count=30, deadline=None)
 TestWhateverAnybodyAsksFor = KeysMachine.TestCase

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 from patience import PATIENCE_SECONDS
+from some import examples
 from told import AGENCY, CASES, KEY, PINNED, SERVICE, Wire, delivery, rubbish, sealed, told
 
 from rujukan.consumers.agency.inbox.handling import Rules
@@ -79,7 +80,7 @@ def test_each_delivery_is_handled_once_in_order_and_the_service_hears_of_it(desk
     assert again.starts[0][0].offset == 12, "it goes on where it was"
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(st.data())
 def test_any_interleaving_of_repeats_reorderings_and_rubbish_is_handled_once_and_in_order(data):
     arriving: list[Any] = data.draw(st.permutations(TWELVE))
@@ -94,7 +95,7 @@ def test_any_interleaving_of_repeats_reorderings_and_rubbish_is_handled_once_and
     desk.inbox.close()
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(st.sets(st.integers(1, 12), min_size=1, max_size=6), st.randoms())
 def test_what_is_lost_is_gone_on_without_and_handled_once_when_it_comes(lost, chance):
     """First a wire that loses some, then one that has all, as when a topic is filled anew."""
