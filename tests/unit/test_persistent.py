@@ -80,4 +80,4 @@ def folded(events: list[Fact]) -> float:
 def test_a_case_with_ten_times_the_notes_is_folded_in_about_ten_times_the_time() -> None:
     few, many = notes(800), notes(8_000)
     folded(few)
-    assert folded(many) / folded(few) < 40, "copying all that is there with each note would take a hundred times as long"
+    assert folded(many) / folded(few) < 40, "copying it all with each note would take a hundred times as long"
