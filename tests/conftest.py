@@ -75,6 +75,11 @@ def pytest_configure(config: pytest.Config) -> None:
         hypothesis.settings.load_profile("thorough" if config.getoption("thorough") else "quick")
 
 
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """One more than there are cores: much of the time tests wait."""
+    return (os.cpu_count() or 1) + 1
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what is thorough, unless that is asked for. Unless order is random, begin with what uses the running
     system, so that it can be stopped, and then with what takes long."""

@@ -9,6 +9,7 @@ import httpx
 import psycopg
 import pytest
 from conftest import Running
+from some import thorough
 
 from rujukan.api.application.casework import Casework
 from rujukan.domain.codes import CODE_LISTS, AgencyKind, Purpose, Role, Service
@@ -159,7 +160,7 @@ LISTS: dict[str, Callable[[Pair, list[Shared]], tuple[str, Role, str, dict[str, 
 }
 
 
-@pytest.mark.parametrize("limit", [1, 2, 3, 7])
+@pytest.mark.parametrize("limit", [2, *map(thorough, (1, 3, 7))])
 @pytest.mark.parametrize("name", LISTS)
 def test_pages_show_everything_once(running: Running, pair: Pair, many: list[Shared], name: str, limit: int) -> None:
     agency, role, path, query = LISTS[name](pair, many)

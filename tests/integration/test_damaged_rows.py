@@ -10,6 +10,7 @@ import psycopg
 import pytest
 from fetching import Place, Told, consent_of, place_of
 from office import catch_up, erases, until
+from some import thorough
 from test_damaged import STATE, case_with, entries, flipped, take_up
 
 from rujukan.consumers.wire import envelope
@@ -138,7 +139,7 @@ def test_what_ended_after_a_page_was_read_is_not_sealed_from_it(place: Place, se
     assert "before the end" not in [d.fields().get("health") for d in sent]
 
 
-@pytest.mark.parametrize("met", ["by the register", "by nobody before"])
+@pytest.mark.parametrize("met", ["by the register", thorough("by nobody before")])
 def test_a_case_that_nobody_can_end_holds_up_no_agency(
     place: Place, settings: Settings, superuser: psycopg.Connection, met: str
 ) -> None:
@@ -206,6 +207,7 @@ def test_an_erased_case_that_was_set_aside_is_damaged_no_more(
     assert hit not in {e.stream for e in entries(settings)}
 
 
+@pytest.mark.thorough
 def test_the_system_is_not_asked_to_delete_copies(place: Place, settings: Settings) -> None:
     case = place.office.opens(composition.now())
     place.office.consents(case, "rsud", "health", expires_at=(soon := composition.now() + timedelta(seconds=1)))

@@ -380,6 +380,7 @@ def deleted_by(world, agency: str) -> list:
     return [erasure for one in said for erasure in one.deleted]
 
 
+@pytest.mark.thorough
 def test_an_erasure_reaches_each_agency_that_was_told_and_its_inbox_deletes(world):
     """In order with the rest, about the case by its number and pseudonym, and with no word of who else took part."""
     shelter = "rumah-aman"  # to which no other test tells anything

@@ -77,6 +77,7 @@ def rows(db: psycopg.Connection, but: UUID) -> list[tuple[tuple[str, str, str], 
     return [row for row in every if row[2] != but]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kinds", [5, pytest.param(1000, marks=pytest.mark.thorough)])
 def test_whatever_flips_nobody_else_is_stopped(
     place: Place, settings: Settings, superuser: psycopg.Connection, other: UUID, streams: None, kinds: int

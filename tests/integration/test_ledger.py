@@ -321,6 +321,7 @@ def until_sealed(ledger: LedgerStore, size: int, seconds: float = PATIENCE_SECON
         time.sleep(0.05)
 
 
+@pytest.mark.thorough
 def test_of_two_sealers_one_works_and_the_other_takes_over(fresh, ledger):
     first, second = sealer_process(fresh), sealer_process(fresh)
     try:

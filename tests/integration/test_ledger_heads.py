@@ -79,6 +79,7 @@ def size_of(note: Note | None) -> int | None:
     return parse_checkpoint(note.text).size if note else None
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("arranged", "seed"),
     some([(unwitnessed_for_long, 0), (one_witness_for_long, 0), (at_random, 1), (at_random, 2)], 4),

@@ -12,6 +12,7 @@ import pytest
 from msgspec.structs import replace
 from office import writing
 from psycopg.sql import SQL, Identifier
+from some import some
 from test_bundles import a_case, disclose, done, fetch, policy_of, reviewer
 from test_ledger import audited, fresh, ledger, public, seal, superuser, write  # noqa: F401
 
@@ -164,7 +165,7 @@ def test_the_sealer_passes_any_gap(fresh, ledger):  # noqa: F811
     assert list(ledger.leaves_of(positions).values()) == list(range(5))
 
 
-@pytest.mark.parametrize("position", [0, -1, -(2**63), 2**63 - 1, 2**70, -(2**70)])
+@pytest.mark.parametrize("position", some([0, -1, -(2**63), 2**63 - 1, 2**70, -(2**70)], 3))
 def test_a_position_that_there_is_not_is_not_sealed(fresh, ledger, position):  # noqa: F811
     write(fresh, 3)
     seal(fresh)
@@ -181,7 +182,7 @@ def test_a_position_that_there_is_not_is_not_sealed(fresh, ledger, position):  #
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"\x00", b"x\n", b"\xff" * 100, b"example.com\n1\n\n\xe2\x80\x94 a AAAAAAA=\n"]
+    "content", some([b"", b"\x00", b"x\n", b"\xff" * 100, b"example.com\n1\n\n\xe2\x80\x94 a AAAAAAA=\n"])
 )
 def test_a_sealer_whose_memory_is_damaged_signs_nothing_and_says_so(fresh, ledger, content):  # noqa: F811
     write(fresh, 3)

@@ -28,6 +28,7 @@ from office import (
     position,
 )
 from patience import PATIENCE_SECONDS
+from some import some
 
 from rujukan import projections
 from rujukan.api.application.kinds import CASE
@@ -469,7 +470,7 @@ def test_two_runners_at_once_fold_every_event_once(story: Story, settings: Setti
 
 
 @pytest.mark.usefixtures("in_small_batches")
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", some(NAMES, 5))
 def test_a_runner_that_dies_in_the_middle_of_a_batch_leaves_nothing_of_it(
     story: Story, settings: Settings, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:

@@ -71,6 +71,7 @@ def world(settings: Settings, broker: BrokerProcess, tmp_path: Path) -> Iterator
 # A history sealed anew -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 def test_a_history_is_sealed_anew_whole_in_order_and_what_is_new_does_not_wait(world: Publishing) -> None:
     old = world.new_key("lbh")
     case = world.case_with("lbh")

@@ -96,7 +96,7 @@ def shadows(settings: Settings) -> list[str]:
 
 
 @pytest.mark.parametrize("batch", [9, thorough(2_000)])
-@pytest.mark.parametrize("name", some(NAMES, 4))
+@pytest.mark.parametrize("name", some(NAMES))
 def test_a_rebuilt_read_model_is_the_live_one_row_by_row(
     settings: Settings, name: str, batch: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -216,7 +216,7 @@ def test_who_reads_for_long_holds_up_the_switch_and_no_other_reader(settings: Se
             assert rebuilding.result(PATIENCE_SECONDS) > 0
 
 
-@pytest.mark.parametrize("name", some(NAMES, 4))
+@pytest.mark.parametrize("name", some(NAMES))
 def test_a_rebuild_that_is_killed_leaves_the_old_one_serving_and_can_be_run_again(
     settings: Settings, name: str
 ) -> None:
@@ -267,7 +267,7 @@ def test_a_rebuild_that_dies_while_it_puts_the_new_tables_in_place_changes_nothi
     assert dump(settings) == before
 
 
-@pytest.mark.parametrize("name", some(NAMES, 4))
+@pytest.mark.parametrize("name", some(NAMES))
 def test_what_a_worker_took_in_after_the_last_batch_was_read_is_folded_before_the_swap(
     office: Office, settings: Settings, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,7 +14,6 @@ from msgspec.structs import replace
 from office import Office, catch_up
 from patience import PATIENCE_SECONDS
 from publishing import Publishing, live, until
-from some import thorough
 from test_forks import AGENCY, LOST, Restored, dropped, gone_on, marks, publishing_on
 
 from rujukan.api.application.ports import Forked as NotStored
@@ -91,10 +90,8 @@ def position(settings: Settings) -> int:
     return int(row[0])
 
 
-@pytest.mark.parametrize(
-    "meanwhile",
-    [thorough(0), LOST - 2, thorough(LOST + 3)],
-)
+@pytest.mark.thorough
+@pytest.mark.parametrize("meanwhile", [0, LOST - 2, LOST + 3])
 def test_no_number_is_used_twice_and_all_that_is_told_arrives_once(
     restored: Restored, broker: EmbeddedBroker, tmp_path: Path, capsys: pytest.CaptureFixture[str], meanwhile: int
 ) -> None:

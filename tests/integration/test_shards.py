@@ -109,6 +109,7 @@ def test_python_and_sql_part_the_cases_alike_and_evenly(settings: Settings) -> N
             assert {shard_of(case, shards) for case in cases} == set(range(shards))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("shards", [2, thorough(5)])
 def test_what_is_rebuilt_in_shards_is_the_same(settings: Settings, whole: Rows, shards: int) -> None:
     for name in NAMES:
@@ -147,6 +148,7 @@ def test_what_several_follow_in_shards_is_the_same(
     assert shown(settings) == whole
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["timeline", thorough("deliveries")])
 def test_another_helps_to_rebuild_a_read_model(settings: Settings, whole: Rows, name: str) -> None:
     settings, helping = in_shards(settings, 4), list[Future[int]]()

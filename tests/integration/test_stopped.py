@@ -61,7 +61,7 @@ def try_now(settings: Settings) -> None:
     catch_up(settings)
 
 
-@pytest.mark.parametrize("name", some(NAMES, 4))
+@pytest.mark.parametrize("name", some(NAMES))
 def test_it_stops_right_before_what_it_cannot_take_in_and_all_others_go_on(
     settings: Settings, before: int, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -35,6 +35,7 @@ from office import (
 )
 from patience import PATIENCE_SECONDS
 from psycopg.conninfo import make_conninfo
+from some import thorough
 
 from rujukan.api.application.kinds import CASE
 from rujukan.api.application.once import Sent
@@ -248,7 +249,7 @@ def _caseload(office: Office, agency: str) -> list[caseload.CaseEntry]:
         return list(caseload.cases(db, limit=500))
 
 
-@pytest.mark.parametrize("name", ["referral_box", "audit"])
+@pytest.mark.parametrize("name", ["referral_box", thorough("audit")])
 def test_a_second_rebuild_at_once_is_refused_and_does_the_first_no_harm(
     office: Office, settings: Settings, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:

@@ -34,7 +34,7 @@ def world(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 @pytest.fixture(
     scope="module",
-    params=["pages", "stream", "kafka", thorough("webhook"), thorough("apache-kafka")],
+    params=["pages", "kafka", *map(thorough, ("stream", "webhook", "apache-kafka"))],
 )
 def carrier(
     request: pytest.FixtureRequest, world: World, tmp_path_factory: pytest.TempPathFactory
