@@ -141,14 +141,22 @@ def in_memory() -> Path | None:
     take a disk ten times as long. None for where temporary files are otherwise."""
     if not MEMORY.is_dir() or not os.access(MEMORY, os.W_OK) or shutil.disk_usage(MEMORY).free < ROOM:
         return None
+    for left in MEMORY.glob("rujukan-*-*-*"):  # by a run that was killed: nobody else would give the memory back
+        if not Path(f"/proc/{left.name.split('-')[2]}").exists():
+            shutil.rmtree(left, ignore_errors=True)
     return MEMORY
+
+
+def prefix(what: str) -> str:
+    """How a directory's name begins: whose it is stands in it."""
+    return f"rujukan-{what}-{os.getpid()}-"
 
 
 @pytest.fixture(scope="session")
 def places() -> Iterator[Callable[[], Path]]:
     """Makes directories for servers: not in pytest's own, which it closes to other users, as the embedded
     PostgreSQL is when root starts it."""
-    with tempfile.TemporaryDirectory(prefix="rujukan-test-", dir=in_memory(), ignore_cleanup_errors=True) as top:
+    with tempfile.TemporaryDirectory(prefix=prefix("test"), dir=in_memory(), ignore_cleanup_errors=True) as top:
         Path(top).chmod(0o755)
         yield lambda: Path(tempfile.mkdtemp(dir=top))
 
@@ -158,7 +166,7 @@ def seed() -> Path:
     """A data directory of a system that was set up and stopped: a cluster whose database is migrated and knows the
     agencies, a copy of that database of before they came, and the keys. It is made once; who needs a system or a server
     begins with a copy."""
-    directory = Path(tempfile.mkdtemp(prefix="rujukan-seed-", dir=in_memory()))
+    directory = Path(tempfile.mkdtemp(prefix=prefix("seed"), dir=in_memory()))
     atexit.register(shutil.rmtree, directory, ignore_errors=True)
     directory.chmod(0o755)
     server = EmbeddedPostgres(directory / "postgres")
