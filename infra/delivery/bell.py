@@ -1,12 +1,24 @@
 """Wakes what waits for tellings."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from threading import Event
 
 import psycopg
+from psycopg import Connection
+from psycopg.rows import TupleRow
 
 from ..database import connect
-from .register import CHANNEL
+
+CHANNEL = "told"
+NOTIFICATION_BYTES = 7000
+"""The server takes no more than 8000 in one notification."""
+
+
+def ring(db: Connection[TupleRow], agencies: Iterable[str]) -> None:
+    """These agencies were told something: for the register, within its transaction. Where a notification has no room
+    for their names it names none, and wakes all."""
+    names = " ".join(agencies)
+    db.execute("SELECT pg_notify(%s, %s)", (CHANNEL, names if len(names) <= NOTIFICATION_BYTES else ""))
 
 
 class Bell:

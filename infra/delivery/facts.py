@@ -110,7 +110,12 @@ def put_aside(pool: Pool, damage: Damage) -> None:
     """The same, for who met one behind the register, or outside the log's order."""
     with pool.connection() as db:
         if set_aside(db, [damage]):
-            log.error("set aside: a record of a stream, at position %d: %s", damage.position, damage.why)
+            log_damage(damage)
+
+
+def log_damage(damage: Damage) -> None:
+    """Say in the log of this process that a stream is set aside: where, and why, and nothing of its content."""
+    log.error("set aside: a record of a stream, at position %d: %s", damage.position, damage.why)
 
 
 def look_at(store: EventStore, pool: Pool, stream: UUID) -> None:

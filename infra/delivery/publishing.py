@@ -9,7 +9,8 @@ from ..database import Pool
 from ..store import forked
 from .agency_keys import KeyDamaged
 from .bell import Bell
-from .telling import Telling, Tellings
+from .telling import Tellings
+from .told import Telling
 
 
 class PublisherSource:

@@ -20,7 +20,7 @@ from itertools import islice
 from typing import NamedTuple
 from uuid import UUID
 
-from msgspec import Raw, Struct, structs
+from msgspec import Raw, structs
 
 from ...consumers.publishing.supply import Again, Supplied
 from ...consumers.wire import batch, envelope
@@ -38,8 +38,9 @@ from ..store.forked import Check, Forked
 from ..store.sealed_record import BrokenSeal, Header, Record
 from ..system_act import SYSTEM_AGENCY
 from .agency_keys import BadKey, KeyBook, NotTold
-from .facts import LATE, from_bits, look_at
+from .facts import LATE, look_at
 from .receipts import receipt_of
+from .told import SELECT, Telling
 
 _Same = tuple[int, UUID, int, int]
 """(position, stream, compartments, those recalled): of the same, the same is shown."""
@@ -52,33 +53,6 @@ READ_AT_ONCE = 64
 
 class NoHistory(NotTold):
     """The history in the database does not go on from what was signed, or told, before."""
-
-
-class Telling(Struct, frozen=True, gc=False):
-    """A row of the register. `compartments` is a bit set, `told_at` the recording of the event that let it be told."""
-
-    n: int
-    agency: str
-    sequence: int
-    case_sequence: int
-    at_position: int
-    position: int
-    stream: UUID
-    case: UUID
-    compartments: int
-    key_id: str
-    told_at: datetime
-    id: UUID
-    recalled: int = 0
-    """Of the compartments, those that had to be deleted since."""
-
-    def told_compartments(self) -> frozenset[Compartment]:
-        """Those that the row has."""
-        return from_bits(self.compartments)
-
-    def told(self) -> frozenset[Compartment]:
-        """The compartments it is told of, as long as it need not delete them."""
-        return from_bits(self.compartments & ~self.recalled)
 
 
 class _Opened(NamedTuple):
@@ -138,7 +112,7 @@ class Tellings:
         """The agency's tellings after that one, in order; at most so many."""
         with acting_for(self._pool, agency) as db:
             found = db.execute(
-                f"{_SELECT} WHERE agency = %s AND sequence > %s AND (%s::uuid IS NULL OR case_id = %s)"
+                f"{SELECT} WHERE agency = %s AND sequence > %s AND (%s::uuid IS NULL OR case_id = %s)"
                 " ORDER BY sequence LIMIT %s",
                 (agency, sequence, case, case, limit),
             )
@@ -156,7 +130,7 @@ class Tellings:
                 return []
             found = db.execute(
                 "SELECT t.* FROM unnest(%s::text[], %s::bigint[]) AS w (agency, sent) CROSS JOIN LATERAL"
-                f" ({_SELECT} WHERE t.agency = w.agency AND sequence > w.sent ORDER BY sequence LIMIT %s) t"
+                f" ({SELECT} WHERE t.agency = w.agency AND sequence > w.sent ORDER BY sequence LIMIT %s) t"
                 " ORDER BY t.sequence - w.sent, t.position",  # each agency's turn comes round, however far it is behind
                 (list(behind), list(behind.values()), max(1, limit // len(behind))),
             )
@@ -175,7 +149,7 @@ class Tellings:
                     upto = min(upto, sent[agency])
                     db.execute("UPDATE delivery.resealings SET upto = %s WHERE position = %s", (upto, job))
                 rows = db.execute(
-                    f"{_SELECT} WHERE agency = %s AND sequence > %s AND sequence <= %s AND key_id = ANY(%s)"
+                    f"{SELECT} WHERE agency = %s AND sequence > %s AND sequence <= %s AND key_id = ANY(%s)"
                     " ORDER BY sequence LIMIT %s",
                     (agency, done, upto, keys, most),
                 )
@@ -396,10 +370,6 @@ def _same(telling: Telling) -> _Same:
     return telling.position, telling.stream, telling.compartments, telling.recalled
 
 
-_SELECT = (
-    "SELECT n, t.agency, sequence, case_sequence, at_position, position, stream, case_id, compartments, key_id,"
-    " told_at, id FROM delivery.told t"
-)
 _RECALLED = """
     SELECT t.n, bit_or(r.compartments) FROM unnest(%s::bigint[], %s::text[], %s::bigint[]) AS t (n, agency, position)
       JOIN delivery.recalled r ON r.agency = t.agency AND r.position = t.position AND r.upto >= t.n GROUP BY t.n

@@ -13,7 +13,7 @@ from ...consumers.agency.inbox.inbox import SqliteInbox
 from ...consumers.agency.kafka.source import KafkaSource
 from ...consumers.agency.subscribing.subscription import Subscription
 from ...consumers.wire.envelope import AgencyKey, Delivery
-from ..delivery.register import case_of
+from ..delivery.told import case_of
 from ..store.event_store import EventStore
 from ..store.following import Follower, Learning
 

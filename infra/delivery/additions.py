@@ -1,0 +1,159 @@
+"""What a batch of events adds to the register, and how it is written there: within the keeper's one transaction."""
+
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from msgspec import Struct, field
+from psycopg import Connection
+from psycopg.rows import TupleRow
+
+from ...domain.casefile.state import compartments_named
+from ...domain.compartment import Compartment
+from ...domain.disclosure import Written
+from ...domain.erasure import ErasureRecorded
+from ..store.event_store import Damage
+from ..system_act import SYSTEM_AGENCY
+from ..webhooks import rows as webhook_rows
+from . import bell, facts
+from .facts import bits
+from .told import Row
+
+
+class Resealing(NamedTuple):
+    """What an agency was told under these keys, up to a number, is published again under its newest key."""
+
+    position: int
+    agency: str
+    keys: list[str]
+    upto: int
+
+
+class Recall(NamedTuple):
+    """What an agency has to delete of the event at `position`, of all that it was told up to `upto` (`told.n`)."""
+
+    agency: str
+    position: int
+    at_position: int
+    case: UUID
+    compartments: int
+    upto: int
+    recalled_at: datetime
+
+
+class Deletion(NamedTuple):
+    """An agency that is to be asked to delete copies, as `deleting.py` does."""
+
+    at_position: int
+    agency: str
+    stream: UUID
+    version: int
+    compartments: int
+
+
+class Gap(NamedTuple):
+    """A number at which something could not be opened."""
+
+    agency: str
+    sequence: int
+    position: int
+    stream: UUID
+    why: str
+
+
+class Additions(Struct):
+    """What a batch of events adds to the register."""
+
+    rows: list[Row] = field(default_factory=list)
+    keys: dict[str, str | None] = field(default_factory=dict)
+    """Agency → the key that it has now; None where it has none any more."""
+    resealings: list[Resealing] = field(default_factory=list)
+    of_webhooks: list[tuple[Written, str]] = field(default_factory=list)
+    """Events of webhooks, each with its agency's code."""
+    recalls: list[Recall] = field(default_factory=list)
+    deletions: list[Deletion] = field(default_factory=list)
+    erased: list[tuple[int, ErasureRecorded]] = field(default_factory=list)
+    """Each with its position."""
+    expiries: dict[tuple[UUID, UUID], datetime | None] = field(default_factory=dict)
+    """(case, consent) → when it runs out; None where that is no matter any more."""
+    gaps: list[Gap] = field(default_factory=list)
+    damage: list[Damage] = field(default_factory=list)
+    """Of streams that are set aside."""
+
+    def write(self, db: Connection[TupleRow]) -> None:
+        """Put all of it on record, and wake who waits for it. For inside of the keeper's transaction."""
+        heads = {row.agency: row.sequence for row in self.rows}
+        if self.rows:
+            db.cursor(binary=True).execute(_TOLD, [list(column) for column in zip(*self.rows, strict=True)])
+            db.execute(_HEADS, (list(heads), list(heads.values())))
+        for agency, key in self.keys.items():
+            db.execute("DELETE FROM delivery.sealing_keys WHERE agency = %s", (agency,))
+            if key is not None:
+                db.execute("INSERT INTO delivery.sealing_keys VALUES (%s, %s)", (agency, key))
+        for written, code in self.of_webhooks:
+            webhook_rows.follow(db, code, written.event, written.version, written.position, written.at)
+        cursor = db.cursor()
+        cursor.executemany(_RESEALING, self.resealings)
+        cursor.executemany(_RECALL, self.recalls)
+        cursor.executemany(_DELETION, self.deletions)
+        cursor.executemany(_GAP, self.gaps)
+        self._write_expiries(db)
+        self._write_erased(db)
+        facts.set_aside(db, self.damage, by_register=True)
+        if self.rows or self.resealings:
+            bell.ring(db, [*heads, *(resealing.agency for resealing in self.resealings)])
+
+    def _write_expiries(self, db: Connection[TupleRow]) -> None:
+        for (case, consent), at in self.expiries.items():
+            db.execute("DELETE FROM delivery.expiries WHERE case_id = %s AND consent = %s", (case, consent))
+            if at is not None:
+                db.execute("INSERT INTO delivery.expiries VALUES (%s, %s, %s)", (case, consent, at))
+
+    def _write_erased(self, db: Connection[TupleRow]) -> None:
+        """Whoever was told of what was erased is to delete it."""
+        for position, erased in self.erased:
+            gone = compartments_named(erased.compartments)
+            about = {"at": position, "stream": erased.case, "version": erased.version, "gone": bits(gone)}
+            db.execute(_ERASED, about | {"system": SYSTEM_AGENCY})
+            if Compartment.COORDINATION in gone:  # nothing of it runs out, or is to be told, any more
+                for statement in _ERASED_WHOLE:
+                    db.execute(statement, (erased.case,))
+
+
+_TOLD = """
+    INSERT INTO delivery.told (n, agency, sequence, case_sequence, at_position, position, stream, case_id, compartments,
+      key_id, told_at, id, rule)
+    SELECT * FROM unnest(%b::int8[], %b::text[], %b::int8[], %b::int8[], %b::int8[], %b::int8[], %b::uuid[], %b::uuid[],
+      %b::int4[], %b::text[], %b::timestamptz[], %b::uuid[], %b::text[])
+"""
+_HEADS = (
+    "INSERT INTO delivery.heads (agency, sequence) SELECT * FROM unnest(%s::text[], %s::bigint[])"
+    " ON CONFLICT (agency) DO UPDATE SET sequence = excluded.sequence"
+)
+_RESEALING = (
+    "INSERT INTO delivery.resealings (position, agency, keys, upto) VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING"
+)
+_RECALL = (
+    "INSERT INTO delivery.recalled (agency, position, at_position, case_id, compartments, upto, recalled_at)"
+    " VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING"
+)
+_DELETION = (
+    "INSERT INTO delivery.deletions (at_position, agency, stream, version, compartments) VALUES (%s, %s, %s, %s, %s)"
+    " ON CONFLICT DO NOTHING"
+)
+_GAP = (
+    "INSERT INTO delivery.gaps (agency, sequence, position, stream, why) VALUES (%s, %s, %s, %s, %s)"
+    " ON CONFLICT DO NOTHING"
+)
+_ERASED = """
+    INSERT INTO delivery.deletions (at_position, agency, stream, version, compartments)
+    SELECT %(at)s, agency, %(stream)s, %(version)s, %(gone)s FROM delivery.told
+      WHERE stream = %(stream)s AND case_id = %(stream)s AND compartments & %(gone)s <> 0 AND agency <> %(system)s
+      GROUP BY agency
+    ON CONFLICT DO NOTHING
+"""
+_ERASED_WHOLE = (
+    "DELETE FROM delivery.expiries WHERE case_id = %s",
+    "UPDATE delivery.gaps SET told_again = 0 WHERE stream = %s AND told_again IS NULL",
+    "UPDATE delivery.damaged SET repaired_at = clock_timestamp() WHERE stream = %s AND repaired_at IS NULL",
+)

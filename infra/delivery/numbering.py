@@ -1,0 +1,76 @@
+"""The numbers under which agencies are told: 1, 2, 3 … for each agency, and again within each of its cases.
+
+The keeper of the register gives them in memory, so they are ahead of what is on record until its batch is committed.
+Where that fails, `Numbers` is read anew, and no number is lost.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from psycopg import Connection
+from psycopg.rows import TupleRow
+
+from ...domain.compartment import Compartment
+from ...domain.disclosure import RULE
+from .facts import bits
+from .told import Row
+
+Counts = dict[tuple[UUID, str], int]
+"""(case, agency) → how much the agency was told of it."""
+
+
+class Unnumbered(NamedTuple):
+    """A telling that has no number yet."""
+
+    agency: str
+    at_position: int
+    position: int
+    stream: UUID
+    case: UUID
+    compartments: frozenset[Compartment]
+    told_at: datetime
+    id: UUID
+
+
+class Numbers:
+    """The last numbers that were given, and the key that each agency has now."""
+
+    def __init__(self, n: int, heads: dict[str, int], keys: dict[str, str]) -> None:
+        self.n = n
+        """Of all tellings, in one order."""
+        self.heads = heads
+        """Agency → its newest number."""
+        self.keys = keys
+        """Agency → the key that its next telling is sealed to."""
+
+    @classmethod
+    def on_record(cls, db: Connection[TupleRow], n: int) -> "Numbers":
+        """As the register has them; `n` is that of its last row."""
+        keys: dict[str, str] = dict(db.execute("SELECT agency, key_id FROM delivery.sealing_keys").fetchall())
+        heads: dict[str, int] = dict(db.execute("SELECT agency, sequence FROM delivery.heads").fetchall())
+        return cls(n, heads, keys)
+
+    def give(self, telling: Unnumbered, counts: Counts) -> Row:
+        """The telling under the next numbers. `counts` has the case's, and goes on with them."""
+        agency, at_position, position, stream, case, compartments, told_at, id = telling
+        self.n += 1
+        sequence = self.heads[agency] = self.heads.get(agency, 0) + 1
+        count = counts[case, agency] = counts.get((case, agency), 0) + 1
+        key = self.keys.get(agency, "")
+        of = at_position, position, stream, case, bits(compartments)
+        return Row(self.n, agency, sequence, count, *of, key, told_at, id, RULE)
+
+
+def counts_of(db: Connection[TupleRow], cases: Iterable[UUID]) -> Counts:
+    """How much each agency was told of these cases, as the register has it."""
+    cases = list(cases)
+    if not cases:
+        return {}
+    found = db.execute(
+        "SELECT case_id, agency, max(case_sequence) FROM delivery.told WHERE case_id = ANY(%s)"
+        " GROUP BY case_id, agency",
+        (cases,),
+    )
+    return {(case, agency): count for case, agency, count in found}

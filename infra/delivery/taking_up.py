@@ -1,0 +1,114 @@
+"""Takes up again what was set aside, once somebody says that it is repaired (`rujukan damaged --again`), and tells anew
+what could not be opened when its turn came, or waited too long: under numbers of its own.
+
+The register's keeper does this between two batches, in its own transactions.
+"""
+
+from uuid import UUID
+
+from psycopg import Connection
+from psycopg.rows import TupleRow
+
+from ...domain.compartment import Compartment
+from ...domain.disclosure import Followed, delivery_id
+from ..store.data_keys import KeyGone
+from ..store.event_store import EventStore
+from ..store.following import Learning
+from ..unforeseen import where
+from . import facts
+from .additions import Additions
+from .facts import from_bits
+from .numbering import Numbers, Unnumbered, counts_of
+
+
+def aside(db: Connection[TupleRow]) -> dict[UUID, int]:
+    """Stream → the version from which on the register does not follow it."""
+    return dict(db.execute(_ASIDE).fetchall())
+
+
+def asked(db: Connection[TupleRow]) -> list[tuple[UUID, int | None]]:
+    """Streams that are said to be repaired, each with the version from which on it was left out: None for one that the
+    register followed to the end."""
+    return [(stream, left_from) for stream, left_from in db.execute(_ASKED).fetchall()]
+
+
+def left_out(store: EventStore, stream: UUID, left_from: int | None, reached: int) -> list[Followed]:
+    """What of the stream was left out up to that position, worked out as it would have been; nothing of one that was
+    erased. Raises what is still wrong."""
+    with store.pool.connection() as db:
+        missing = db.execute(_MISSING, (stream,)).fetchall()
+    try:
+        store.open_at({position: from_bits(compartments) for *_, position, compartments, _, _ in missing})
+        opened = [o for o in store.read(stream) if o.position <= reached]
+    except KeyGone:
+        if Compartment.COORDINATION in store.keys.erased(stream):
+            return []
+        raise
+    later = [o for o in opened if left_from is not None and o.version >= left_from]
+    if not later:
+        return []
+    with store.pool.connection() as db:
+        before = facts.of_case(db, stream, later[0].position)
+    learning = Learning(store, lambda _: before)
+    try:
+        return [learning.follow(o) for o in later]
+    finally:
+        learning.close()
+
+
+def is_repaired(db: Connection[TupleRow], numbers: Numbers, stream: UUID) -> None:
+    """Put on record that the stream is followed again, and tell anew what was missing of it. Within a transaction."""
+    db.execute(_REPAIRED, (stream,))
+    tell_again(db, numbers, stream)
+
+
+def is_still_wrong(db: Connection[TupleRow], stream: UUID, problem: Exception) -> None:
+    """Put on record that the stream waits for another repair, and why."""
+    said = (where(problem), stream)
+    db.execute("UPDATE delivery.damaged SET asked_at = NULL, why = %s WHERE stream = %s", said)
+
+
+def late(db: Connection[TupleRow]) -> list[UUID]:
+    """Cases of which something waited too long for the end of a consent, and need wait no more."""
+    return [stream for (stream,) in db.execute(_LATE, (facts.LATE,)).fetchall()]
+
+
+def tell_again(db: Connection[TupleRow], numbers: Numbers, stream: UUID) -> None:
+    """Tell what could not be opened when its turn came, as far as it need not be deleted since, under numbers of its
+    own. Within a transaction."""
+    new = Additions()
+    counts = counts_of(db, {stream})
+    found = db.execute(_MISSING, (stream,)).fetchall()
+    for agency, sequence, at_position, position, bits, case, told_at in found:
+        if compartments := from_bits(bits):
+            id = delivery_id(agency, position, compartments, again=sequence)
+            about = agency, at_position, position, stream, case, compartments
+            new.rows.append(numbers.give(Unnumbered(*about, told_at, id), counts))
+    new.write(db)
+    db.cursor().executemany(_TOLD_AGAIN, [(agency, sequence) for agency, sequence, *_ in found])
+
+
+_ASIDE = "SELECT stream, left_from FROM delivery.damaged WHERE repaired_at IS NULL AND left_from IS NOT NULL"
+_ASKED = (
+    "SELECT stream, left_from FROM delivery.damaged WHERE asked_at IS NOT NULL AND repaired_at IS NULL ORDER BY since"
+)
+_REPAIRED = (
+    "UPDATE delivery.damaged SET repaired_at = clock_timestamp(), asked_at = NULL, views_behind = true,"
+    " left_from = NULL WHERE stream = %s"
+)
+_LATE = """
+    SELECT DISTINCT g.stream FROM delivery.gaps g WHERE g.told_again IS NULL AND g.why = %s
+      AND NOT EXISTS (SELECT FROM delivery.damaged d WHERE d.stream = g.stream AND d.repaired_at IS NULL)
+      AND NOT EXISTS (SELECT FROM delivery.expiries e WHERE e.case_id = g.stream AND e.expires_at <= now())
+"""
+_MISSING = """
+    SELECT t.agency, t.sequence, t.at_position, t.position, t.compartments & ~coalesce((SELECT bit_or(r.compartments)
+        FROM delivery.recalled r WHERE r.agency = t.agency AND r.position = t.position AND r.upto >= t.n), 0),
+      t.case_id, t.told_at
+    FROM delivery.gaps g JOIN delivery.told t ON t.agency = g.agency AND t.sequence = g.sequence
+    WHERE g.stream = %s AND g.told_again IS NULL ORDER BY t.n
+"""
+_TOLD_AGAIN = """
+    UPDATE delivery.gaps g SET told_again = (SELECT h.sequence FROM delivery.heads h WHERE h.agency = g.agency)
+    WHERE agency = %s AND sequence = %s
+"""
