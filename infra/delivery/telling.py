@@ -13,7 +13,7 @@ holds up nobody else. An event that does not open, because its record or a key i
 placeholder says so at its number, the register keeps it in mind (`gaps`), and tells it anew once it is repaired.
 """
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from itertools import islice
@@ -26,7 +26,6 @@ from ...consumers.publishing.supply import Again, Supplied
 from ...consumers.wire import batch, envelope
 from ...consumers.wire.envelope import DAMAGED, ERASED, Attributes, Delivery, Message, Unsigned
 from ...domain.compartment import Compartment
-from ...domain.disclosure import delivery_id
 from ..database import Pool, acting_for
 from ..keys.handles import Keys, Signer
 from ..keys.home import Macs
@@ -37,16 +36,16 @@ from ..store.event_store import EventStore
 from ..store.forked import Check, Forked
 from ..store.sealed_record import BrokenSeal, Header, Record
 from ..system_act import SYSTEM_AGENCY
+from . import holding
 from .agency_keys import BadKey, KeyBook, NotTold
 from .facts import LATE, look_at
+from .holding import ENDING, LATER
 from .receipts import receipt_of
 from .told import SELECT, Telling
 
 _Same = tuple[int, UUID, int, int]
 """(position, stream, compartments, those recalled): of the same, the same is shown."""
 _Gap = tuple[str, int, int, UUID, str]
-ASIDE, ENDING, LATER = "aside", "ending", "late"
-"""Why a case is held (delivery.held)."""
 READ_AT_ONCE = 64
 """Records are read so many at a time: a note may have half a megabyte."""
 
@@ -65,18 +64,6 @@ class _Opened(NamedTuple):
 
 
 _Shown = dict[_Same, _Opened]
-
-
-class _Now(NamedTuple):
-    """What holds at one moment: case → why it is held; number of a telling → what of it had to be deleted."""
-
-    held: Mapping[UUID, Set[str]]
-    recalled: Mapping[int, int]
-
-    def why(self, telling: Telling) -> str | None:
-        """Why it is not shown; None where it is. The request to delete is always told."""
-        held = self.held.get(telling.case, frozenset()) if telling.stream == telling.case else frozenset()
-        return next((why for why in (ASIDE, LATER, ENDING) if why in held), None)
 
 
 class Sealing(NamedTuple):
@@ -209,7 +196,7 @@ class Tellings:
             part = [
                 t for t in tellings[start : start + READ_AT_ONCE] if t.agency not in problems and t.agency not in held
             ]
-            now = self._now(part)
+            now = holding.now(self._pool, part)
             records = self._records({t.position for t in part})
             opened: _Shown = {}
             gaps: list[_Gap] = []
@@ -221,7 +208,7 @@ class Tellings:
                     continue
                 telling = structs.replace(telling, recalled=now.recalled.get(telling.n, 0))
                 record = records[telling.position] if why is None else None
-                if record is not None and not self._is_so(telling, record):
+                if record is not None and not holding.is_so(self._pool, telling, record):
                     record = None
                 try:
                     sealed = self._sealed(telling, record, opened)
@@ -248,38 +235,9 @@ class Tellings:
         with self._pool.connection() as db:
             self._check(db)
 
-    def _now(self, tellings: Sequence[Telling]) -> "_Now":
-        """What holds of these tellings at one moment: which cases are held, and what had to be deleted. The API asks of
-        one agency at a time."""
-        if not tellings:
-            return _Now({}, {})
-        with self._pool.connection() as db, db.transaction():
-            db.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-            db.execute("SELECT set_config('rujukan.agency', %s, true)", (tellings[0].agency,))
-            held: dict[UUID, set[str]] = {}
-            for case, why in db.execute("SELECT * FROM delivery.held(%s)", (list({t.case for t in tellings}),)):
-                held.setdefault(case, set()).add(why)
-            asked = [t.n for t in tellings], [t.agency for t in tellings], [t.position for t in tellings]
-            recalled: dict[int, int] = dict(db.execute(_RECALLED, asked).fetchall())
-        return _Now(held, recalled)
-
     def look_at(self, stream: UUID) -> None:
         """Set a stream aside if a record of it does not open. For followers."""
         look_at(self._store, self._pool, stream)
-
-    def _is_so(self, telling: Telling, record: Record) -> bool:
-        """Whether the row says what it said when it was written: its id is made of just that. Else it is damaged, and
-        what it names now may be for nobody to see."""
-        about = telling.agency, telling.position, telling.told_compartments()
-        digests = record.of_whole, b""  # ids had none before
-        if any(telling.id == delivery_id(*about, often, digest=of) for of in digests for often in (0, 1)):
-            return True
-        with acting_for(self._pool, telling.agency) as db:
-            row = db.execute(_HOW_OFTEN, (telling.agency, telling.case)).fetchone()
-            again = db.execute(_AGAIN, (telling.agency, telling.position)).fetchall()
-        recalls = range(2, (int(row[0]) if row else 0) + 1)
-        ids = {delivery_id(*about, often, digest=of) for of in digests for often in recalls}
-        return telling.id in ids | {delivery_id(*about, again=sequence) for (sequence,) in again}
 
     def _keep_in_mind(self, gaps: Sequence[_Gap]) -> None:
         """That something could not be opened at these numbers."""
@@ -370,17 +328,10 @@ def _same(telling: Telling) -> _Same:
     return telling.position, telling.stream, telling.compartments, telling.recalled
 
 
-_RECALLED = """
-    SELECT t.n, bit_or(r.compartments) FROM unnest(%s::bigint[], %s::text[], %s::bigint[]) AS t (n, agency, position)
-      JOIN delivery.recalled r ON r.agency = t.agency AND r.position = t.position AND r.upto >= t.n GROUP BY t.n
-"""
-_HOW_OFTEN = "SELECT count(DISTINCT at_position) FROM delivery.recalled WHERE agency = %s AND case_id = %s"
-_AGAIN = "SELECT sequence FROM delivery.gaps WHERE agency = %s AND position = %s"
 _GAP = (
     "INSERT INTO delivery.gaps (agency, sequence, position, stream, why) VALUES (%s, %s, %s, %s, %s)"
     " ON CONFLICT DO NOTHING"
 )
-
 _RESEALINGS = (
     "SELECT DISTINCT ON (agency) position, agency, keys, sent, upto FROM delivery.resealings"
     " WHERE done_at IS NULL AND agency = ANY(%s) ORDER BY agency, position"

@@ -1,0 +1,69 @@
+"""What holds of tellings at one moment. Whatever is told again obeys it, by whatever way it goes out.
+
+A case is held while nobody knows what of it may be told: it is set aside as damaged, or one of its consents ended and
+the register has not followed that. What had to be deleted since is shown no more. And a row that does not say what it
+said when it was written shows nothing.
+"""
+
+from collections.abc import Mapping, Sequence, Set
+from typing import NamedTuple
+from uuid import UUID
+
+from ...domain.disclosure import delivery_id
+from ..database import Pool, acting_for
+from ..store.sealed_record import Record
+from .told import Telling
+
+ASIDE, ENDING, LATER = "aside", "ending", "late"
+"""Why a case is held (`delivery.held`): it is set aside; a consent of it has just ended; or has ended for so long that
+nobody waits any more for that to be on record."""
+
+
+class Now(NamedTuple):
+    """What holds at one moment: case → why it is held; number of a telling → what of it had to be deleted."""
+
+    held: Mapping[UUID, Set[str]]
+    recalled: Mapping[int, int]
+
+    def why(self, telling: Telling) -> str | None:
+        """Why it is not shown; None where it is. The request to delete is always told."""
+        held = self.held.get(telling.case, frozenset()) if telling.stream == telling.case else frozenset()
+        return next((why for why in (ASIDE, LATER, ENDING) if why in held), None)
+
+
+def now(pool: Pool, tellings: Sequence[Telling]) -> Now:
+    """What holds of these tellings at one moment. The API asks of one agency at a time."""
+    if not tellings:
+        return Now({}, {})
+    with pool.connection() as db, db.transaction():
+        db.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        db.execute("SELECT set_config('rujukan.agency', %s, true)", (tellings[0].agency,))
+        held: dict[UUID, set[str]] = {}
+        for case, why in db.execute("SELECT * FROM delivery.held(%s)", (list({t.case for t in tellings}),)):
+            held.setdefault(case, set()).add(why)
+        asked = [t.n for t in tellings], [t.agency for t in tellings], [t.position for t in tellings]
+        recalled: dict[int, int] = dict(db.execute(_RECALLED, asked).fetchall())
+    return Now(held, recalled)
+
+
+def is_so(pool: Pool, telling: Telling, record: Record) -> bool:
+    """Whether the row says what it said when it was written: its id is made of just that. Else it is damaged, and what
+    it names now may be for nobody to see."""
+    about = telling.agency, telling.position, telling.told_compartments()
+    digests = record.of_whole, b""  # ids had none before
+    if any(telling.id == delivery_id(*about, often, digest=of) for of in digests for often in (0, 1)):
+        return True
+    with acting_for(pool, telling.agency) as db:
+        row = db.execute(_HOW_OFTEN, (telling.agency, telling.case)).fetchone()
+        again = db.execute(_AGAIN, (telling.agency, telling.position)).fetchall()
+    recalls = range(2, (int(row[0]) if row else 0) + 1)
+    ids = {delivery_id(*about, often, digest=of) for of in digests for often in recalls}
+    return telling.id in ids | {delivery_id(*about, again=sequence) for (sequence,) in again}
+
+
+_RECALLED = """
+    SELECT t.n, bit_or(r.compartments) FROM unnest(%s::bigint[], %s::text[], %s::bigint[]) AS t (n, agency, position)
+      JOIN delivery.recalled r ON r.agency = t.agency AND r.position = t.position AND r.upto >= t.n GROUP BY t.n
+"""
+_HOW_OFTEN = "SELECT count(DISTINCT at_position) FROM delivery.recalled WHERE agency = %s AND case_id = %s"
+_AGAIN = "SELECT sequence FROM delivery.gaps WHERE agency = %s AND position = %s"
