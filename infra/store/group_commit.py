@@ -20,7 +20,6 @@ import queue
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
-from hashlib import sha256
 from threading import Lock, Thread
 from typing import ClassVar, NamedTuple
 from uuid import UUID
@@ -30,10 +29,12 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import TupleRow, tuple_row
 
 from ..database import Answering, patient
-from ..locks import Lock as Turn
 from ..patience import left
-from . import forked
+from . import appending, forked
+from .appending import Command, Conflict, Idempotency, Repeated, Row
 from .forked import Check, Forked
+
+__all__ = ["Conflict", "GroupCommit", "Idempotency", "LogUnavailable", "Repeated", "Row", "Writing"]
 
 log = logging.getLogger(__name__)
 
@@ -49,31 +50,6 @@ LOCK_SECONDS = 3.0
 but what it had begun to commit."""
 TRY_SECONDS = 1.0
 """How often a writer that stores nothing, and for which nobody waits, tries whether it can again."""
-
-
-class Row(NamedTuple):
-    """One event to store."""
-
-    stream: UUID
-    version: int
-    topic: str
-    state: bytes
-
-
-class Idempotency(NamedTuple):
-    """What makes a repeated command harmless: keyed hashes of its key and content, and its answer to repeat."""
-
-    key: bytes
-    fingerprint: bytes
-    answer: bytes
-
-
-class Conflict(Exception):
-    """Somebody else wrote to the stream first. Read it again and decide again."""
-
-
-class Repeated(Exception):
-    """The idempotency key was used before. Its first answer is stored."""
 
 
 class LogUnavailable(Exception):
@@ -93,17 +69,15 @@ class Writing(NamedTuple):
     """False where its thread ended: this process stores nothing any more."""
 
 
-class _Append:
-    """A command that waits. `sent`: the server was handed it once, so that it may be stored."""
+class _Append(Command):
+    """A command that waits for its answer."""
 
     def __init__(self, rows: Sequence[Row], idempotency: Idempotency | None) -> None:
-        self.rows = rows
-        self.idempotency = idempotency
+        super().__init__(rows, idempotency)
         self.done: Future[list[int]] = Future()
         self.size = sum(len(r.state) for r in rows)
         self.since = time.monotonic()
         self.until = self.since + left(RETRY_SECONDS)
-        self.sent = False
 
     def answer(self, said: list[int] | Exception) -> None:
         """Answer its caller, who may be gone."""
@@ -141,7 +115,7 @@ class GroupCommit:
 
         Raises Conflict, Repeated, LogUnavailable, Forked, and ValueError where the versions of a stream do not run on.
         """
-        _check(rows)
+        appending.check_versions(rows)
         return self._ask(_Append(rows, idempotency))
 
     def settle(self) -> None:
@@ -267,7 +241,7 @@ class GroupCommit:
                 return self._waiting.get(timeout=TRY_SECONDS)
             except queue.Empty:
                 try:
-                    self._connected().execute(_SETTLE, prepare=False)
+                    appending.settle(self._connected())
                     self._failing_since = None
                 except _AWAY:
                     self._disconnect()
@@ -285,11 +259,11 @@ class GroupCommit:
             try:
                 db = self._connected()
                 if doubtful := [append for append in batch if append.sent]:
-                    found = self._look_up(db, doubtful)
+                    found = appending.look_up(db, doubtful)
                     batch = [append for append in batch if append not in found]
                     _answer(found)
                 if batch:
-                    _answer(self._append(db, batch))
+                    _answer(appending.append(db, batch))
                 self._failing_since = None
                 return
             except Forked as fork:
@@ -305,82 +279,6 @@ class GroupCommit:
                     log.warning("nothing is stored at present: %s", type(problem).__name__)
                 time.sleep(pause)
                 pause = min(pause * 2, 1.0)
-
-    def _append(self, db: psycopg.Connection[TupleRow], batch: list[_Append]) -> "_Answers":
-        """Send a batch; what each of its commands is to be answered."""
-        before = {append for append in batch if append.sent}
-        for append in batch:
-            append.sent = True
-        rows = [(n, row) for n, append in enumerate(batch) for row in append.rows]
-        if not rows:
-            db.execute(_SETTLE, prepare=False)
-            return {append: [] for append in batch}
-        firsts: dict[tuple[int, UUID], int] = {}
-        for n, row in rows:
-            firsts.setdefault((n, row.stream), row.version)
-        keyed = [(n, a.idempotency, a.rows[-1]) for n, a in enumerate(batch) if a.idempotency]
-        try:
-            with forked.refused():
-                answer = db.execute(
-                    _APPEND,
-                    (
-                        [n for n, _ in rows],
-                        [r.stream for _, r in rows],
-                        [r.version for _, r in rows],
-                        [r.topic for _, r in rows],
-                        [r.state for _, r in rows],
-                        [n for n, _ in firsts],
-                        [stream for _, stream in firsts],
-                        list(firsts.values()),
-                        [n for n, _, _ in keyed],
-                        [i.key for _, i, _ in keyed],
-                        [i.fingerprint for _, i, _ in keyed],
-                        [i.answer for _, i, _ in keyed],
-                        [last.stream for _, _, last in keyed],
-                        [last.version for _, _, last in keyed],
-                    ),
-                    binary=True,
-                ).fetchall()
-        except Forked:
-            for append in batch:
-                append.sent = append in before
-            raise
-        refused = {command: why for command, why, _ in answer if command is not None}
-        positions = iter([position for command, _, position in answer if command is None])
-        said: dict[_Append, list[int] | Exception] = {}
-        for n, append in enumerate(batch):
-            match refused.get(n):
-                case None:
-                    said[append] = [next(positions) for _ in append.rows]
-                case "repeated":
-                    said[append] = Repeated()
-                case _:
-                    said[append] = Conflict()
-        # A backend that was given up may have stored it while this one waited for its turn.
-        doubtful = [append for n, append in enumerate(batch) if n in refused and append in before]
-        if doubtful:
-            said |= self._look_up(db, doubtful)
-        return said
-
-    def _look_up(self, db: psycopg.Connection[TupleRow], doubtful: list[_Append]) -> "_Answers":
-        """The positions of those that are stored, once they are durable."""
-        rows = [(n, row) for n, append in enumerate(doubtful) for row in append.rows]
-        found: dict[_Append, list[int]] = {}
-        for n, position in db.execute(
-            _FIND,
-            (
-                [n for n, _ in rows],
-                [r.stream for _, r in rows],
-                [r.version for _, r in rows],
-                [sha256(r.state).digest() for _, r in rows],
-            ),
-            binary=True,
-            prepare=False,
-        ):
-            found.setdefault(doubtful[n], []).append(position)
-        if found:
-            db.execute(_SETTLE, prepare=False)
-        return found
 
     def _connected(self) -> psycopg.Connection[TupleRow]:
         if self._db is None:
@@ -400,12 +298,11 @@ class GroupCommit:
             self._db = None
 
 
-_Answers = Mapping[_Append, list[int] | Exception]
 _AWAY = (psycopg.OperationalError, psycopg.InterfaceError, psycopg.errors.ReadOnlySqlTransaction)
 """What it looks like when the primary is away, or is the primary no more, or keeps nobody's turn."""
 
 
-def _answer(said: _Answers) -> None:
+def _answer(said: Mapping[_Append, list[int] | Exception]) -> None:
     for append, answer in said.items():
         append.answer(answer)
 
@@ -426,31 +323,3 @@ def _refuse(batch: Iterable[_Append], problem: Exception) -> None:
     for append in batch:
         if not append.done.done():
             append.answer(LogUnavailable(type(problem).__name__))
-
-
-def _check(rows: Sequence[Row]) -> None:
-    """Raises ValueError unless there is a row, and each stream's versions run on from its first."""
-    if not rows:
-        raise ValueError("there is nothing to append")
-    last: dict[UUID, int] = {}
-    for row in rows:
-        if row.stream in last and row.version != last[row.stream] + 1:
-            raise ValueError("the versions of a stream run on")
-        last[row.stream] = row.version
-
-
-_FIND = (
-    "SELECT w.n, e.notification_id"
-    " FROM unnest(%b::int[], %b::uuid[], %b::bigint[], %b::bytea[]) AS w (n, stream, version, hash)"
-    " JOIN log.stored_events e ON e.originator_id = w.stream AND e.originator_version = w.version"
-    " AND sha256(e.state) = w.hash ORDER BY e.notification_id"
-)
-_SETTLE = (
-    f"SELECT pg_logical_emit_message(true, 'rujukan', '') FROM (SELECT pg_advisory_xact_lock({Turn.APPENDING})) AS turn"
-)
-"""A commit that changes nothing, in its turn: behind one that waits for a standby, so that not more and more do."""
-_APPEND = (
-    "SELECT refused_command, why, notification_id FROM log.append_events("
-    "%b::int[], %b::uuid[], %b::bigint[], %b::text[], %b::bytea[], %b::int[], %b::uuid[], %b::bigint[],"
-    " %b::int[], %b::bytea[], %b::bytea[], %b::bytea[], %b::uuid[], %b::bigint[])"
-)
