@@ -11,7 +11,7 @@ from rich.table import Table
 
 from ...domain.codes import ReferralStatus, Service, Urgency
 from .. import composition
-from ..importing import importer
+from ..importing import importer, planning
 from ..settings import Settings
 from .figures import Figures
 
@@ -28,7 +28,7 @@ def import_with_progress(settings: Settings, file: Path, console: Console | None
     started = time.perf_counter()
     with Progress(*columns, console=console, transient=True) as bars:
         reading = bars.add_task(f"reading {file.name}", total=None)
-        plan = importer.plan(file)
+        plan = planning.plan(file)
         bars.update(reading, total=len(plan.cases), completed=len(plan.cases))
         storing = bars.add_task("storing cases", total=len(plan.cases))
         with composition.writer(settings) as store:

@@ -25,7 +25,8 @@ from rujukan.domain.codes import AgencyKind, CloseReason, ReferralStatus, Role, 
 from rujukan.domain.fact import Fact
 from rujukan.infra import composition
 from rujukan.infra.importing import importer
-from rujukan.infra.importing.importer import CASES_A_COMMIT, IMPORTER, CodeTaken, PlannedCase, plan, store
+from rujukan.infra.importing.importer import CASES_A_COMMIT, CodeTaken, store
+from rujukan.infra.importing.planning import IMPORTER, PlannedCase, plan
 from rujukan.infra.importing.xes import XesError
 from rujukan.infra.services.postgres import EmbeddedPostgres
 from rujukan.infra.store.event_store import EventStore, Stream
