@@ -1,11 +1,11 @@
 """An office, the agencies' keys, and what an agency fetches of a case over the feed."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import NamedTuple
 from uuid import UUID, uuid4
 
 import msgspec
+import pytest
 from office import Office
 
 from rujukan.consumers.wire.envelope import AgencyKey, Delivery, Opener, from_cloudevent
@@ -22,9 +22,9 @@ class Place(NamedTuple):
     keys: dict[str, AgencyKey]
 
 
-@contextmanager
-def place_of(settings: Settings) -> Iterator[Place]:
-    """The network of Bontang on a fresh database."""
+@pytest.fixture(scope="module")
+def place(settings: Settings) -> Iterator[Place]:
+    """The network of Bontang on a fresh database. A test file takes it as its own: `place = fetching.place`."""
     with composition.service(settings, connections=4) as ports:
         office = Office(ports)
         yield Place(office, network.set_up(office.casework, settings.data / "agencies"))
@@ -47,11 +47,17 @@ class Told:
         self.topics = [d.topic for d in self.of_case]
 
 
+def fetched(settings: Settings, place: Place, case: UUID) -> Told:
+    """What the hospital fetches."""
+    return Told(settings, place.office, place.keys["rsud"], case)
+
+
 def consent_of(office: Office, case: UUID) -> UUID:
     known = office.casework.case(case)
     assert known is not None
     return next(id for id, consent in known.consents.items() if consent.live)
 
 
-def note(office: Office, case: UUID, text: str) -> None:
-    office.does("uptd-ppa", case, RecordNote, note=uuid4(), health=text)
+def note(office: Office, case: UUID, text: str) -> int:
+    """The lead notes something about the survivor's health; the position of the record."""
+    return office.does("uptd-ppa", case, RecordNote, note=uuid4(), health=text).position

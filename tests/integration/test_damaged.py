@@ -1,33 +1,33 @@
 """One damaged record stops one case: it is set aside, named and kept in mind; everybody else goes on; and once it is
 repaired, what was left out is told."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
 from random import Random
 from threading import Event, Thread
 from typing import Any
 from uuid import UUID, uuid4
 
+import damaging
+import fetching
 import psycopg
 import pytest
-from fetching import Place, Told, consent_of, note, place_of
+from damaging import KEY, STATE, case_with, damaged_streams, entries, flipped, gone, last_position, take_up
+from fetching import Place, consent_of, fetched, note
 from msgspec.structs import replace
 from office import Office, catch_up, erases, until
+from patience import PATIENCE_SECONDS
 from psycopg.conninfo import make_conninfo
 
 from rujukan.api.application.ports import Unreadable
 from rujukan.consumers.wire.envelope import DAMAGED
 from rujukan.domain.agency import agency_stream
 from rujukan.domain.case.consents import WithdrawConsent
-from rujukan.domain.case.notes import RecordNote
-from rujukan.domain.codes import Service
 from rujukan.domain.compartment import Compartment
 from rujukan.domain.disclosure import Knowledge
 from rujukan.domain.erasure import erasure_stream
 from rujukan.domain.refusal import KeyMissing
 from rujukan.infra import composition, system
 from rujukan.infra.cli import main
-from rujukan.infra.delivery import damaged
 from rujukan.infra.delivery.facts import bits
 from rujukan.infra.keys.home import UnwrapFailed
 from rujukan.infra.services.postgres import EmbeddedPostgres
@@ -35,68 +35,12 @@ from rujukan.infra.settings import Settings, to_environment
 from rujukan.infra.store.erasing import finish_erasures
 from rujukan.infra.store.following import Follower, Learning
 
-STATE = "state", "log.stored_events", "notification_id = %s"
-KEY = "wrapped", "log.data_keys", "stream = %s AND compartment = 0"
+WHO_WAITS_IS_ENDED = (
+    "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE NOT granted AND relation = 'delivery.recalled'::regclass"
+    " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+)
 
-
-@pytest.fixture(scope="module")
-def place(settings: Settings) -> Iterator[Place]:
-    with place_of(settings) as made:
-        yield made
-
-
-@pytest.fixture
-def superuser(settings: Settings) -> Iterator[psycopg.Connection]:
-    with psycopg.connect(settings.database, autocommit=True) as db:
-        yield db
-
-
-def case_with(place: Place, *agencies: str) -> UUID:
-    case = place.office.opens(composition.now())
-    services = {"rsud": Service.HEALTH, "polres": Service.LAW_ENFORCEMENT}
-    for agency in agencies:
-        place.office.consents(case, agency, "health")
-        place.office.refers(case, agency, services[agency], compartments=frozenset({"health"}))
-    return case
-
-
-@contextmanager
-def flipped(
-    db: psycopg.Connection, what: tuple[str, str, str], of: object, byte: Callable[[int], int] = lambda size: size - 1
-) -> Iterator[None]:
-    """One bit of a stored value is another, as a disk or a superuser could do it; and put right at the end."""
-    column, table, where = what
-    row = db.execute(f"SELECT {column} FROM {table} WHERE {where}", (of,)).fetchone()
-    assert row is not None
-    whole: bytes = row[0]
-    at = byte(len(whole))
-
-    def put(value: bytes) -> None:
-        with db.transaction():
-            db.execute("SET LOCAL session_replication_role = replica")  # no trigger refuses
-            db.execute(f"UPDATE {table} SET {column} = %s WHERE {where}", (value, of))
-
-    put(whole[:at] + bytes((whole[at] ^ 1,)) + whole[at + 1 :])
-    try:
-        yield
-    finally:
-        put(whole)
-
-
-def entries(settings: Settings) -> list[damaged.Entry]:
-    with composition.follower(settings) as source, source.store.pool.connection() as db:
-        return [entry for entry in damaged.entries(db) if not entry.is_repaired]
-
-
-def take_up(settings: Settings) -> None:
-    """Have what is set aside looked at again, and the read models built anew with it."""
-    with composition.follower(settings) as source, source.store.pool.connection() as db:
-        damaged.take_up(db)
-        source.keep_up()
-        with composition.runner(settings, source) as runner:
-            for name in composition.NAMES:
-                runner.rebuild(name)
-        damaged.built_anew(db)
+place, superuser = fetching.place, damaging.superuser
 
 
 def on_timeline(settings: Settings, case: UUID) -> int:
@@ -110,7 +54,7 @@ def test_everybody_else_goes_on_and_what_was_left_out_is_told_once_it_is_repaire
 ) -> None:
     hit, other = case_with(place, "rsud"), case_with(place, "rsud", "polres")
     catch_up(settings)
-    at = place.office.does("uptd-ppa", hit, RecordNote, note=uuid4(), health="hit").position
+    at = note(place.office, hit, "hit")
     note(place.office, hit, "behind it")
     note(place.office, other, "elsewhere")
     with flipped(superuser, STATE, at, lambda size: 120):
@@ -118,12 +62,12 @@ def test_everybody_else_goes_on_and_what_was_left_out_is_told_once_it_is_repaire
         (entry,) = entries(settings)
         assert (entry.stream, entry.position, entry.topic, entry.is_set_aside) == (hit, at, "case.NoteRecorded", True)
         assert set(entry.numbers) == {"uptd-ppa", "rsud"}, "each that was told of the case has a number kept"
-        told = Told(settings, place.office, place.keys["rsud"], hit)
+        told = fetched(settings, place, hit)
         assert told.notes == []
         assert told.topics.count(DAMAGED) >= 1
         assert next(d.sequence for d in told.of_case if d.position == at) == entry.numbers["rsud"]
         assert told.numbers == list(range(1, len(told.numbers) + 1))
-        assert Told(settings, place.office, place.keys["rsud"], other).notes == ["elsewhere"]
+        assert fetched(settings, place, other).notes == ["elsewhere"]
         assert on_timeline(settings, other) > 0
         with pytest.raises(Unreadable):
             note(Office(place.office.ports), hit, "not stored")  # a process that does not have the case in memory
@@ -131,13 +75,13 @@ def test_everybody_else_goes_on_and_what_was_left_out_is_told_once_it_is_repaire
         assert [e.stream for e in entries(settings)] == [hit], "it is not repaired"
     take_up(settings)
     assert entries(settings) == []
-    told = Told(settings, place.office, place.keys["rsud"], hit)
+    told = fetched(settings, place, hit)
     assert [n for n in told.notes if n] == ["hit", "behind it"]
     assert told.numbers == list(range(1, len(told.numbers) + 1))
     assert len({d.id for d in told.sent}) == len(told.sent)
     note(place.office, hit, "and goes on")
     catch_up(settings)
-    assert Told(settings, place.office, place.keys["rsud"], hit).notes[-1] == "and goes on"
+    assert fetched(settings, place, hit).notes[-1] == "and goes on"
 
 
 @pytest.mark.parametrize("lost", ["flipped", "deleted"])
@@ -146,23 +90,13 @@ def test_a_key_that_is_damaged_or_gone_without_an_erasure_stops_its_case_alone(
 ) -> None:
     hit, other = case_with(place, "rsud"), case_with(place, "rsud")
     note(place.office, other, "elsewhere")
-    with gone(superuser, hit) if lost == "deleted" else flipped(superuser, KEY, hit):
+    with gone(superuser, hit) if lost == "deleted" else flipped(superuser, KEY, f"{hit}0"):
         catch_up(settings)
         assert [e.stream for e in entries(settings)] == [hit]
-        assert Told(settings, place.office, place.keys["rsud"], other).notes == ["elsewhere"]
+        assert fetched(settings, place, other).notes == ["elsewhere"]
     take_up(settings)
     assert entries(settings) == []
-    assert "case.ReferralSent" in Told(settings, place.office, place.keys["rsud"], hit).topics
-
-
-@contextmanager
-def gone(db: psycopg.Connection, stream: UUID) -> Iterator[None]:
-    row = db.execute("DELETE FROM log.data_keys WHERE stream = %s AND compartment = 0 RETURNING wrapped", (stream,))
-    (wrapped,) = row.fetchone() or (b"",)
-    try:
-        yield
-    finally:
-        db.execute("INSERT INTO log.data_keys (stream, compartment, wrapped) VALUES (%s, 0, %s)", (stream, wrapped))
+    assert "case.ReferralSent" in fetched(settings, place, hit).topics
 
 
 def test_another_keyring_sets_nothing_aside(place: Place, settings: Settings, tmp_path: Any) -> None:
@@ -183,14 +117,14 @@ def test_what_ended_while_it_was_set_aside_is_not_told_past_consent(
     hit = case_with(place, "rsud")
     note(place.office, hit, "told before")
     catch_up(settings)
-    at = place.office.does("uptd-ppa", hit, RecordNote, note=uuid4(), health="hit").position
+    at = note(place.office, hit, "hit")
     place.office.does("uptd-ppa", hit, WithdrawConsent, consent=consent_of(place.office, hit))
     with flipped(superuser, STATE, at, lambda size: 120):
         catch_up(settings)
-        assert Told(settings, place.office, place.keys["rsud"], hit).notes == [], "what ended nobody knows"
+        assert fetched(settings, place, hit).notes == [], "what ended nobody knows"
     take_up(settings)
     assert entries(settings) == []
-    told = Told(settings, place.office, place.keys["rsud"], hit)
+    told = fetched(settings, place, hit)
     assert told.notes == []
     assert "erasure.DeletionAsked" in told.topics
 
@@ -216,9 +150,31 @@ def test_a_story_that_is_not_understood_stops_alone(
     (entry,) = entries(settings)
     assert entry.why.startswith("RuntimeError at ")
     assert "survivor" not in entry.why
-    assert Told(settings, place.office, place.keys["rsud"], other).notes == ["understood"]
+    assert fetched(settings, place, other).notes == ["understood"]
     take_up(settings)
-    assert "not understood" in Told(settings, place.office, place.keys["rsud"], hit).notes
+    assert "not understood" in fetched(settings, place, hit).notes
+
+
+def test_damage_that_was_met_before_the_database_went_away_is_put_on_record_once(
+    place: Place, settings: Settings, superuser: psycopg.Connection
+) -> None:
+    hit, other = case_with(place, "rsud"), case_with(place, "rsud")
+    catch_up(settings)
+    at = note(place.office, hit, "hit")
+    note(place.office, other, "elsewhere")
+    with flipped(superuser, STATE, at, lambda size: 120), composition.follower(settings) as source:
+        with psycopg.connect(settings.database) as locking, ThreadPoolExecutor(1) as thread:
+            locking.execute("LOCK TABLE delivery.recalled")  # so the keeper waits at the other case
+            keeping = thread.submit(source.keep_up)
+            until(lambda: superuser.execute(WHO_WAITS_IS_ENDED).fetchone() is not None)
+            with pytest.raises(psycopg.OperationalError):
+                keeping.result(PATIENCE_SECONDS)
+        source.keep_up()
+        kept = superuser.execute("SELECT agency FROM delivery.told WHERE position = %s ORDER BY 1", (at,)).fetchall()
+        assert kept == [("rsud",), ("uptd-ppa",)], "each has one number kept"
+        assert fetched(settings, place, other).notes == ["elsewhere"]
+    take_up(settings)
+    assert entries(settings) == []
 
 
 @pytest.mark.thorough
@@ -238,7 +194,7 @@ def test_wherever_a_bit_flips_all_other_cases_are_told_what_the_log_says(
         with flipped(superuser, STATE, at, random.randrange):
             catch_up(settings)
             _told_as_by_rule(settings, superuser, {hit})
-            assert {e.stream for e in entries(settings)} <= {hit}
+            assert damaged_streams(settings) <= {hit}
         take_up(settings)
         assert entries(settings) == []
         _told_as_by_rule(settings, superuser, set())
@@ -270,19 +226,16 @@ def test_an_agency_whose_own_record_is_damaged_waits_alone(
     case = case_with(place, "rsud", "polres")
     catch_up(settings)
     stream = agency_stream("polres")
-    (at,) = superuser.execute(
-        "SELECT max(notification_id) FROM log.stored_events WHERE originator_id = %s", (stream,)
-    ).fetchone() or (0,)
-    with flipped(superuser, STATE, at, lambda size: 120):
+    with flipped(superuser, STATE, last_position(superuser, stream), lambda size: 120):
         note(place.office, case, "for both")
         catch_up(settings)
         with composition.service(settings, connections=4) as ports:
-            office = Office(ports)
-            assert "for both" in Told(settings, office, place.keys["rsud"], case).notes
+            anew = place._replace(office=Office(ports))
+            assert "for both" in fetched(settings, anew, case).notes
             with pytest.raises(KeyMissing):
-                office.ports.feed.page("polres", 0, 10)
+                ports.feed.page("polres", 0, 10)
     with composition.service(settings, connections=4) as ports:
-        assert Office(ports).ports.feed.page("polres", 0, 10)
+        assert ports.feed.page("polres", 0, 10)
 
 
 def test_an_erasure_whose_record_is_damaged_is_carried_out_once_it_is_repaired_and_holds_up_no_other(
@@ -321,7 +274,7 @@ def test_the_operator_sees_what_is_damaged_and_puts_it_back_from_a_backup_that_t
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     case = case_with(place, "rsud")
-    hit = place.office.does("uptd-ppa", case, RecordNote, note=uuid4(), health="in the backup").position
+    hit = note(place.office, case, "in the backup")
     with composition.ledger(settings) as ledger:
         sealer = composition.sealer(settings)
         Thread(target=sealer.run, args=(stop := Event(),), daemon=True).start()
@@ -359,7 +312,7 @@ def test_the_operator_sees_what_is_damaged_and_puts_it_back_from_a_backup_that_t
         assert "1 taken up, 0 still damaged" in said
     assert main_of(settings, "damaged") == 0, capsys.readouterr().out
     assert "nothing is damaged" in capsys.readouterr().out
-    assert "in the backup" in Told(settings, place.office, place.keys["rsud"], case).notes
+    assert "in the backup" in fetched(settings, place, case).notes
 
 
 def main_of(settings: Settings, *arguments: str) -> int:

@@ -1,22 +1,19 @@
 """Damage of any column, of log and register, and at any moment: nobody sees more than they may, and nobody waits."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any
-from uuid import UUID, uuid4
 
+import damaging
+import fetching
 import psycopg
 import pytest
-from fetching import Place, Told, consent_of, place_of
+from damaging import STATE, case_with, changed, damaged_streams, entries, flipped, take_up
+from fetching import Place, consent_of, fetched, note
 from office import catch_up, erases, until
 from some import thorough
-from test_damaged import STATE, case_with, entries, flipped, take_up
 
 from rujukan.consumers.wire import envelope
 from rujukan.consumers.wire.envelope import Opener, from_cloudevent
 from rujukan.domain.case.consents import WithdrawConsent
-from rujukan.domain.case.notes import RecordNote
 from rujukan.domain.codes import Service
 from rujukan.infra import composition
 from rujukan.infra.keys import names
@@ -24,43 +21,7 @@ from rujukan.infra.node import Node
 from rujukan.infra.settings import Settings
 from rujukan.infra.system_act import SYSTEM_AGENCY
 
-
-@pytest.fixture(scope="module")
-def place(settings: Settings) -> Iterator[Place]:
-    with place_of(settings) as made:
-        yield made
-
-
-@pytest.fixture
-def superuser(settings: Settings) -> Iterator[psycopg.Connection]:
-    with psycopg.connect(settings.database, autocommit=True) as db:
-        yield db
-
-
-@contextmanager
-def changed(db: psycopg.Connection, table: str, column: str, where: str, to: str, *values: Any) -> Iterator[None]:
-    """A column of one row says something else, past all triggers; and is put right at the end."""
-
-    def put(sql: str, *with_these: Any) -> Any:
-        with db.transaction():
-            db.execute("SET LOCAL session_replication_role = replica")
-            return db.execute(sql, with_these).fetchone()
-
-    row = put(f"SELECT ctid::text, {column} FROM {table} WHERE {where}", *values)
-    assert row is not None
-    (ctid,) = put(f"UPDATE {table} SET {column} = {to} WHERE ctid = %s::tid RETURNING ctid::text", row[0])
-    try:
-        yield
-    finally:
-        put(f"UPDATE {table} SET {column} = %s WHERE ctid = %s::tid RETURNING 1", row[1], ctid)
-
-
-def noted(place: Place, case: UUID, text: str) -> int:
-    return place.office.does("uptd-ppa", case, RecordNote, note=uuid4(), health=text).position
-
-
-def fetched(settings: Settings, place: Place, case: UUID) -> Told:
-    return Told(settings, place.office, place.keys["rsud"], case)
+place, superuser = fetching.place, damaging.superuser
 
 
 def test_a_row_under_a_number_far_ahead_stops_nobody_and_its_case_is_named(
@@ -68,13 +29,13 @@ def test_a_row_under_a_number_far_ahead_stops_nobody_and_its_case_is_named(
 ) -> None:
     hit, other = case_with(place, "rsud"), case_with(place, "rsud")
     catch_up(settings)
-    at = noted(place, hit, "far ahead")
+    at = note(place.office, hit, "far ahead")
     ahead = "notification_id + 1099511627776"
     with changed(superuser, "log.stored_events", "notification_id", "notification_id = %s", ahead, at):
-        noted(place, other, "one")
+        note(place.office, other, "one")
         catch_up(settings)
-        noted(place, other, "two")
-        noted(place, hit, "behind it")
+        note(place.office, other, "two")
+        note(place.office, hit, "behind it")
         catch_up(settings)
         assert fetched(settings, place, other).notes == ["one", "two"]
         assert [e.stream for e in entries(settings)] == [hit]
@@ -88,7 +49,7 @@ def test_an_event_that_is_gone_from_its_stream_is_not_folded_over(
 ) -> None:
     """The withdrawal is not where it was: nothing is told as if there were none."""
     hit = case_with(place, "rsud")
-    noted(place, hit, "before")
+    note(place.office, hit, "before")
     catch_up(settings)
     withdrawn = place.office.does("uptd-ppa", hit, WithdrawConsent, consent=consent_of(place.office, hit)).position
     first = superuser.execute(
@@ -96,14 +57,14 @@ def test_an_event_that_is_gone_from_its_stream_is_not_folded_over(
         (hit, "case.ConsentWithdrawn"),
     ).fetchone()
     assert first is not None
-    noted(place, hit, "past consent")
+    note(place.office, hit, "past consent")
     to = "gen_random_uuid()" if column == "originator_id" else "originator_version + 1048576"
     with changed(superuser, "log.stored_events", column, "notification_id = %s", to, first[0]):
         catch_up(settings)
         assert fetched(settings, place, hit).notes == []
-        assert hit in {e.stream for e in entries(settings)}
+        assert hit in damaged_streams(settings)
     take_up(settings)
-    assert hit not in {e.stream for e in entries(settings)}
+    assert hit not in damaged_streams(settings)
     assert fetched(settings, place, hit).notes == []
     assert withdrawn
 
@@ -113,8 +74,8 @@ def test_a_changed_row_of_the_register_shows_an_agency_nothing_that_is_not_its(
     place: Place, settings: Settings, superuser: psycopg.Connection, column: str
 ) -> None:
     mine, secret = case_with(place, "rsud"), case_with(place)
-    at = noted(place, mine, "mine")
-    elsewhere = noted(place, secret, "of a case that it may not know")
+    at = note(place.office, mine, "mine")
+    elsewhere = note(place.office, secret, "of a case that it may not know")
     catch_up(settings)
     to = {"position": f"{elsewhere}", "compartments": "1023", "id": "gen_random_uuid()", "stream": f"'{secret}'"}
     row = "agency = 'rsud' AND position = %s"
@@ -127,7 +88,7 @@ def test_a_changed_row_of_the_register_shows_an_agency_nothing_that_is_not_its(
 
 def test_what_ended_after_a_page_was_read_is_not_sealed_from_it(place: Place, settings: Settings) -> None:
     case = case_with(place, "rsud")
-    noted(place, case, "before the end")
+    note(place.office, case, "before the end")
     catch_up(settings)
     with Node(settings, names.PUBLISHING, 4) as node:
         page = [t for t in node.tellings.after("rsud", 0, 5_000) if t.case == case]
@@ -149,10 +110,10 @@ def test_a_case_that_nobody_can_end_holds_up_no_agency(
     place.office.consents(hit, "rsud", "health", expires_at=soon)
     if met == "by nobody before":
         catch_up(settings)
-    at = noted(place, hit, "hit")
+    at = note(place.office, hit, "hit")
     if met == "by nobody before":
         catch_up(settings)
-    noted(place, other, "elsewhere")
+    note(place.office, other, "elsewhere")
     with flipped(superuser, STATE, at, lambda size: 120):
         catch_up(settings)
         until(lambda: composition.now() > soon)
@@ -162,7 +123,7 @@ def test_a_case_that_nobody_can_end_holds_up_no_agency(
         told = fetched(settings, place, other)
         assert told.numbers == list(range(1, place.office.ports.feed.head("rsud") + 1)), "it reaches its head"
         assert told.notes == ["elsewhere"]
-        assert hit in {e.stream for e in entries(settings)}
+        assert hit in damaged_streams(settings)
     take_up(settings)
 
 
@@ -177,8 +138,8 @@ def test_what_waited_too_long_for_an_expiry_goes_out_empty_and_is_told_once_that
     place.office.consents(case, "rsud", "health", expires_at=(soon := composition.now() + timedelta(seconds=1)))
     place.office.refers(case, "rsud", Service.HEALTH, compartments=frozenset({"health"}))
     place.office.consents(case, "rsud", "health")
-    noted(place, case, "another consent covers it")
-    noted(place, other, "elsewhere")
+    note(place.office, case, "another consent covers it")
+    note(place.office, other, "elsewhere")
     catch_up(settings)
     until(lambda: composition.now() > soon)
     superuser.execute("UPDATE delivery.expiries SET expires_at = now() - interval '1 hour' WHERE case_id = %s", (case,))
@@ -190,7 +151,7 @@ def test_what_waited_too_long_for_an_expiry_goes_out_empty_and_is_told_once_that
     with composition.follower(settings) as source:
         source.keep_up()
     assert fetched(settings, place, case).notes[-1] == "another consent covers it"
-    assert case not in {e.stream for e in entries(settings)}
+    assert case not in damaged_streams(settings)
 
 
 def test_an_erased_case_that_was_set_aside_is_damaged_no_more(
@@ -198,13 +159,13 @@ def test_an_erased_case_that_was_set_aside_is_damaged_no_more(
 ) -> None:
     hit = case_with(place)
     catch_up(settings)
-    at = noted(place, hit, "hit")
+    at = note(place.office, hit, "hit")
     with flipped(superuser, STATE, at, lambda size: 120):
         catch_up(settings)
-        assert hit in {e.stream for e in entries(settings)}
+        assert hit in damaged_streams(settings)
     erases(place.office, hit)
     catch_up(settings)
-    assert hit not in {e.stream for e in entries(settings)}
+    assert hit not in damaged_streams(settings)
 
 
 @pytest.mark.thorough

@@ -1,14 +1,14 @@
 """What was told is a fact: whatever the rule says later, and whoever asks, the register alone is asked. And what is
 told again obeys the consent of today."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+import fetching
 import psycopg
 import pytest
-from fetching import Place, Told, consent_of, note, place_of
+from fetching import Place, Told, consent_of, note
 from office import Office, catch_up, until
 
 from rujukan.api.application.kinds import AGENCY
@@ -26,11 +26,7 @@ from rujukan.infra.settings import Settings
 
 HEALTH = frozenset({Compartment.HEALTH})
 
-
-@pytest.fixture(scope="module")
-def place(settings: Settings) -> Iterator[Place]:
-    with place_of(settings) as made:
-        yield made
+place = fetching.place
 
 
 @pytest.fixture

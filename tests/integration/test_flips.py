@@ -7,11 +7,13 @@ from datetime import timedelta
 from random import Random
 from uuid import UUID
 
+import damaging
+import fetching
 import psycopg
 import pytest
-from fetching import Place, Told, consent_of, note, place_of
+from damaging import KEY, STATE, case_with, damaged_streams, entries, flipped, last_position, look_again, take_up
+from fetching import Place, consent_of, fetched, note
 from office import LEAD_PEOPLE, Office, asks_to_erase, catch_up, erases, tell_one_case, until
-from test_damaged import case_with, entries, flipped, take_up
 
 from rujukan.api.application.kinds import CASE
 from rujukan.consumers.publishing.supply import Supplied
@@ -22,7 +24,6 @@ from rujukan.domain.codes import Service
 from rujukan.domain.erasure import erasure_stream
 from rujukan.infra import composition
 from rujukan.infra.database import SERVICE
-from rujukan.infra.delivery import damaged
 from rujukan.infra.delivery.facts import put_aside
 from rujukan.infra.delivery.publishing import PublisherSource
 from rujukan.infra.keys import names
@@ -30,21 +31,9 @@ from rujukan.infra.node import Node
 from rujukan.infra.settings import Settings
 from rujukan.infra.store.erasing import finish_erasures
 
-STATE = "state", "log.stored_events", "notification_id = %s"
-KEY = "wrapped", "log.data_keys", "stream::text || compartment = %s"
 MOST = 5_000_000
 
-
-@pytest.fixture(scope="module")
-def place(settings: Settings) -> Iterator[Place]:
-    with place_of(settings) as made:
-        yield made
-
-
-@pytest.fixture
-def superuser(settings: Settings) -> Iterator[psycopg.Connection]:
-    with psycopg.connect(settings.database, autocommit=True) as db:
-        yield db
+place, superuser = fetching.place, damaging.superuser
 
 
 @pytest.fixture
@@ -100,17 +89,10 @@ def test_whatever_flips_nobody_else_is_stopped(
                 escalator.once()
                 asking.once()
                 finish_erasures(escalator._store)
-            assert {entry.stream for entry in entries(settings)} <= {stream}, topic
-        again(settings)
+            assert damaged_streams(settings) <= {stream}, topic
+        look_again(settings)
         assert entries(settings) == [], topic
     assert all_but(None, settings, place)
-
-
-def again(settings: Settings) -> None:
-    """Have what is set aside looked at again."""
-    with composition.follower(settings) as source, source.store.pool.connection() as db:
-        damaged.take_up(db)
-        source.keep_up()
 
 
 def all_but(hit: str | None, settings: Settings, place: Place) -> bool:
@@ -137,16 +119,14 @@ def test_a_damaged_agency_is_not_told_all_others_are_and_it_is_named(
     place: Place, settings: Settings, superuser: psycopg.Connection, other: UUID, lost: str
 ) -> None:
     stream = agency_stream("polres")
-    (at,) = superuser.execute(
-        "SELECT max(notification_id) FROM log.stored_events WHERE originator_id = %s", (stream,)
-    ).fetchone() or (0,)
+    at = last_position(superuser, stream)
     with flipped(superuser, STATE, at) if lost == "record" else flipped(superuser, KEY, f"{stream}0"):
         assert all_but("polres", settings, place)
         with sealed(settings, place) as (_, supplied):
             assert not supplied.messages.get("polres")
         assert [entry.stream for entry in entries(settings)] == [stream]
-        assert "elsewhere" in Told(settings, place.office, place.keys["rsud"], other).notes
-    again(settings)
+        assert "elsewhere" in fetched(settings, place, other).notes
+    look_again(settings)
     assert entries(settings) == []
     assert all_but(None, settings, place)
 
@@ -169,15 +149,15 @@ def test_a_consent_that_runs_out_in_a_damaged_case_holds_up_nothing_of_other_cas
             escalator.once()
         catch_up(settings)
         assert [entry.stream for entry in entries(settings)] == [hit]
-        told = Told(settings, office, place.keys["rsud"], other)
+        told = fetched(settings, place, other)
         assert told.notes == ["elsewhere"]
-        assert Told(settings, office, place.keys["rsud"], hit).notes == [], "nobody is told past its time"
+        assert fetched(settings, place, hit).notes == [], "nobody is told past its time"
     take_up(settings)
     with composition.escalator(settings) as escalator:
         escalator.once()
     catch_up(settings)
     assert entries(settings) == []
-    told = Told(settings, office, place.keys["rsud"], hit)
+    told = fetched(settings, place, hit)
     assert told.notes == []
     assert "case.ConsentExpired" in told.topics
 
@@ -204,7 +184,7 @@ def test_the_erasures_behind_a_damaged_one_are_carried_out(
         with flipped(superuser, STATE, at, lambda size: 120):
             assert finish() < at, "it is looked at again"
             assert superuser.execute(left, (behind,)).fetchone() == (0,)
-            assert erasure_stream(erased) in {entry.stream for entry in entries(settings)}
+            assert erasure_stream(erased) in damaged_streams(settings)
         assert finish() == last
-    again(settings)
+    look_again(settings)
     assert entries(settings) == []
