@@ -1,10 +1,10 @@
 """Reads what agencies acknowledge on their topics, and has it recorded.
 
-One reader works at a time (a lease); another waits, and goes on where one was halted for some seconds. Up to where a
-topic was read stands in the database, and is written after the events, by who holds the lease still: whatever fails
-between, some is read again, and says nothing new. Whatever stands there that is no acknowledgement, or one that the
-rules refuse, is counted and passed by. Who may write there, the broker's ACLs say; that a mark is the agency's own, its
-receipt shows.
+One reader works at a time, under a lease. Another waits, and goes on where the first was halted for some seconds. The
+database says how far each topic was read. That is written after the events, by the reader that still holds the lease:
+whatever fails in between, some is read again, and says nothing new. What is no acknowledgement, or one that the rules
+refuse, is counted and passed by. The broker's ACLs say who may write to a topic; the receipt in a mark shows that it is
+the agency's own.
 
 What an agency says within a quarter of a second becomes one event: marks are cumulative, so the highest says it all.
 """
@@ -144,10 +144,9 @@ class AcknowledgementReader:
         self._taking = taking
         self._lease = Lease(WORK)
         self._passed: dict[TopicPartition, tuple[int, int]] = {}
-        """Of topics at whose records the client breaks off: how many it passed by at once, and what is behind the last
-        at which it did."""
-        """How far was gone on last in a topic where something cannot be read: twice as far each time, as what lies
-        together in one batch cannot be read for the sake of one. A later acknowledgement says it all again."""
+        """Topic where the client breaks off, as it cannot read a record → how many records were passed by at once, and
+        the offset behind the record at which it broke off. It is twice as many each time: what lies together in one
+        batch cannot be read because of one of them. A later acknowledgement says it all again."""
         self.read = 0
         self.garbage = 0
 

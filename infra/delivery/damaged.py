@@ -1,8 +1,8 @@
-"""What is set aside, for who operates: the list, what the ledger and a backup say of it, the repair, and that it is
-taken up again.
+"""What is set aside, for operators: the list, what the ledger and a backup say of it, the repair, and the wish that it
+be taken up again (taking_up.py).
 
-A damaged record is put back from a backup only where that has the very bytes that the ledger's entry was made of; a
-key, where it opens and the one in place does not. The record is then what it was, and every proof of it holds.
+A damaged record is put back from a backup only where the backup has the very bytes that the ledger's entry was made of.
+The record is then what it was, and every proof of it holds.
 """
 
 from collections.abc import Sequence
@@ -58,7 +58,7 @@ def built_anew(db: Connection[TupleRow]) -> None:
 
 
 def take_up(db: Connection[TupleRow], streams: Sequence[UUID] | None = None) -> int:
-    """Ask the register to look at these streams again, or at all. Returns how many it is asked for."""
+    """Ask the register to look again at these streams, or at all that there are. Returns of how many that was asked."""
     wanted = list(streams) if streams is not None else None
     with db.transaction():
         db.execute(_MISSING_TOO, {"streams": wanted})

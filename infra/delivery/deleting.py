@@ -1,10 +1,10 @@
 """Asks agencies to delete copies: behind the register, with the facts from it.
 
-Who ends a consent, or erases, asks in the same commit those of whom the register has it on record that they were told.
-When the register follows that event it says who is to be asked at all (`delivery.deletions`): by then it may have told
-more, by what stood in the log before. Whoever is missing is asked here, in the recall's or the erasure's own stream.
-Killed at any moment, it goes on: what was asked, the stream says, and its version lets only one of several
-write.
+Whoever ends a consent, or erases, asks in the same commit every agency that was told, as far as the register has it on
+record. When the register follows that event, it says who is to be asked at all (`delivery.deletions`): by then it may
+have told more, by what stood in the log before. Whoever is missing is asked here, in the recall's or the erasure's own
+stream. This may be killed at any moment, and goes on: the stream says who was asked, and its version lets only one of
+several write.
 """
 
 import logging
@@ -37,7 +37,8 @@ LATER_SECONDS = 30.0
 
 
 class Due(NamedTuple):
-    """Because of the event at `position`, of that stream and version, these agencies delete these compartments."""
+    """These agencies are to delete these compartments, because of the event at `position`, of that stream and
+    version."""
 
     position: int
     stream: UUID
@@ -46,7 +47,7 @@ class Due(NamedTuple):
 
 
 class Deletions:
-    """Belongs to one thread."""
+    """Asks whoever is still to be asked. Belongs to one thread."""
 
     def __init__(self, store: EventStore, pool: Pool, now: Clock) -> None:
         """`store` writes; `pool` has the rights of who follows."""

@@ -1,8 +1,8 @@
 """The process manager that turns clocks into events.
 
-It remembers nothing: what is due, the lists say (`projections`), and what was raised, the log. So it can be killed at
-any moment, and several may run: each looks, each decides, and the version of the case's stream lets one of them write.
-The other decides anew on the case as it is then, and the rules refuse to raise the same thing twice.
+It remembers nothing: the lists say what is due (`projections`), and the log says what was raised. So it can be killed
+at any moment, and several may run: each looks, each decides, and the version of the case's stream lets one of them
+write. The others decide anew on the case as it is then, and the rules refuse to raise the same thing twice.
 """
 
 import logging
@@ -124,9 +124,7 @@ class Escalator:
             log.info("not raised: %s", type(moved_on).__name__)
             return False
         except Unreadable:
-            look_at(
-                self._store, self._store.pool, case
-            )  # so that it is named, and nobody waits for its consents to end
+            look_at(self._store, self._store.pool, case)  # it is named then, and nobody waits for its consents to end
             return False
         except (*AWAY, Unavailable):
             raise

@@ -1,6 +1,6 @@
 """What the register has on record: who was told what, who had to delete what, and whose stream is set aside.
 
-The register (register.py) writes it; followers, recall, erasure and looks back read it here. Nobody works it out anew.
+The register (register.py) writes it. Followers, recall, erasure and looks back read it here. Nobody works it out anew.
 """
 
 import logging
@@ -43,14 +43,16 @@ def from_bits(number: int) -> frozenset[Compartment]:
 
 
 class Reached(NamedTuple):
-    """How far the register followed the log, and what it, or who follows behind it, set aside: stream → version."""
+    """How far the register followed the log; and what was set aside, by the register or by who follows behind it:
+    stream → version."""
 
     position: int
     aside: dict[UUID, int]
 
 
 def reached(db: Connection[TupleRow]) -> Reached:
-    """How far the register is. In one statement, so that who reads up to there knows all that was set aside before."""
+    """How far the register is, and what is set aside: read in one statement, so whoever reads up to there knows all
+    that was set aside before."""
     row = db.execute(
         "SELECT position, (SELECT array_agg((stream::text, version)) FROM delivery.damaged WHERE repaired_at IS NULL)"
         " FROM delivery.reached"
@@ -97,8 +99,8 @@ def told_of(pool: Pool, agency: str, case: UUID) -> list[ToldOf]:
 
 
 def set_aside(db: Connection[TupleRow], damage: Iterable[Damage], by_register: bool = False) -> int:
-    """Put on record that streams are set aside; the first problem of each is the one that counts. `by_register`: it did
-    not follow them from there on. Returns how much of that was new."""
+    """Put on record that streams are set aside; of each, the first problem counts. `by_register`: the register did not
+    follow them from there on. Returns how much of that was new."""
     new = 0
     for position, stream, version, topic, why in damage:
         left_from = version if by_register else None
@@ -107,7 +109,7 @@ def set_aside(db: Connection[TupleRow], damage: Iterable[Damage], by_register: b
 
 
 def put_aside(pool: Pool, damage: Damage) -> None:
-    """The same, for who met one behind the register, or outside the log's order."""
+    """Set a stream aside of which a damaged record was met behind the register, or outside the log's order."""
     with pool.connection() as db:
         if set_aside(db, [damage]):
             log_damage(damage)
@@ -119,16 +121,16 @@ def log_damage(damage: Damage) -> None:
 
 
 def look_at(store: EventStore, pool: Pool, stream: UUID) -> None:
-    """Set a stream aside if a record of it does not open: for who could do nothing with it. It is named then, and what
-    waits for it waits no longer."""
+    """Set a stream aside if a record of it does not open. For whoever could do nothing with the stream: it is named
+    then, and what waits for it waits no longer."""
     if (damage := store.damage(stream)) is not None:
         put_aside(pool, damage)
 
 
 class Facts:
-    """The log with what the register says was told, for who keeps read models: it goes no further than the register.
-    Where nobody keeps that, this does, so that a read model never waits for a process that is not there. Belongs to
-    one thread."""
+    """The log with what the register says was told, for those that keep read models. It goes no further than the
+    register. Where nobody keeps the register, this does, so that a read model never waits for a process that is not
+    there. Belongs to one thread."""
 
     def __init__(
         self,

@@ -1,20 +1,24 @@
 """The register of what was told to whom: `delivery.told`, one row for each telling.
 
-Who may learn what of an event, the domain's rule says (domain/disclosure.py), once, when the event is first followed.
-The register keeps the answer for ever, with the version of the rule that gave it, numbered: 1, 2, 3 … for each agency
-(numbering.py). That number is the cursor of every transport. Nobody works it out anew: of an erased case nothing can be
-folded any more, and a later version of the rule may answer otherwise; but an agency that holds number 7 must find
-number 8 behind it, and what lies at an agency lies there by what was told. So the rule itself goes on from what is on
-record here, and so do all who follow behind (facts.py): read models, recall, erasure, looks back.
+The domain's rule says who may learn what of an event (domain/disclosure.py). It is asked once, when the event is first
+followed. The register keeps the answer for ever, with the version of the rule that gave it, and under a number: 1, 2,
+3 … for each agency (numbering.py). That number is the cursor of every transport.
 
-Beside it stands what had to be deleted again (`recalled`), who is still to be asked for that (`deletions`), when
-consents run out (`expiries`), and whose stream is set aside as it is damaged (`damaged`): it is followed no further, a
-number is kept free for each agency that took part (`gaps`), and everybody else's goes on. Once it is repaired and
-`rujukan damaged --again` asks for it, what was left out is told, under numbers of its own (taking_up.py).
+Nobody asks the rule again. A later version may answer otherwise, and of an erased case nothing can be folded any more.
+But what lies at an agency lies there by what was told, and behind number 7 it must find number 8. So the rule itself
+goes on from what is on record here, and so do all who follow behind (facts.py): read models, recall, erasure, looks
+back.
 
-One keeper works at a time: a lease, so that one that was halted holds up nobody. It works out what a batch of events
-adds (working_out.py), and writes that down (additions.py). Rows and position commit together, and only where the
-position is still the one that the keeper started from, so the effect is exactly once, also where two meet.
+Beside it stands
+- what agencies had to delete again (`recalled`), and who is still to be asked for that (`deletions`);
+- when consents run out (`expiries`);
+- whose stream is set aside, as it is damaged (`damaged`). It is followed no further, and everybody else's goes on. Each
+  agency that was told of it has a number kept free (`gaps`). Once it is repaired, and `rujukan damaged --again` asks
+  for it, what was left out is told under numbers of its own (taking_up.py).
+
+One keeper works at a time. It holds a lease, so a keeper that was halted holds up nobody. It works out what a batch of
+events adds (working_out.py) and writes that down (additions.py). Rows and position commit together, and only where the
+position is still the one that the keeper started from. So the effect is exactly once, also where two keepers meet.
 """
 
 import logging
@@ -75,7 +79,7 @@ class Register:
         self._source = Follower(store, self._learning, self._damage.append)
         self._db: Connection[TupleRow] | None = None
         self._again_at = 0.0
-        """When it is worth to ask for the lease again."""
+        """Before this moment `keep_up` does not ask for the lease again."""
 
     def run(self, stop: Event) -> None:
         """Keep the register until told to stop; wait while another does. Raises Forked, and what broke the
@@ -92,8 +96,8 @@ class Register:
             self._lease.give_back(db)
 
     def keep_up(self) -> None:
-        """Follow the log to its end where nobody else keeps the register now; for who needs it kept, and is not its
-        keeper. Nobody is told anything where the history forked. Raises what broke the connection."""
+        """Follow the log to its end where nobody else keeps the register now: for a process that needs it kept, and is
+        not its keeper. Where the history forked, nobody is told anything. Raises what broke the connection."""
         if time.monotonic() < self._again_at:
             return
         try:
@@ -178,9 +182,9 @@ class Register:
         *,
         again: UUID | None = None,
     ) -> None:
-        """Write down what these events let agencies know, and what they have to delete. Whatever fails, the next keeper
-        starts where the last commit ended. `again`: they are of a stream that was set aside, and some of it may be on
-        record. Raises Deposed."""
+        """Write down what these events let agencies know, and what agencies have to delete. Whatever fails, the next
+        keeper starts where the last commit ended. `again`: the stream, set aside before, that these events are of; some
+        of it may be on record. Raises Deposed."""
         self._at = -1  # until it is committed, what is known here is ahead of what is on record
         damage, self._damage[:] = list(self._damage), []
         new = Workings(self._store, self._numbers).of(db, batch, damage, again)
@@ -194,7 +198,8 @@ class Register:
         self._learning.settle()
 
     def _move(self, db: Connection[TupleRow], before: int, reached: int) -> None:
-        """First in a transaction that writes. Raises Deposed where another keeps the register, or went on meanwhile."""
+        """Say how far the register is: first in a transaction that writes. Raises Deposed where another keeps the
+        register, or went on meanwhile."""
         self._still_keeper(db)
         if not db.execute(_REACHED, (reached, before)).rowcount:
             raise Deposed

@@ -3,13 +3,13 @@
 A telling is sealed whenever it is sent, to the key that the agency had when it was told. So whoever registers a new key
 is not handed the history: that takes two people (`agency.ResealingApproved`).
 
-Whatever is told again obeys what holds today, by whatever way: first subscription, replay, refill, webhook, re-sealing
-all open here. What was erased or recalled since goes out as a placeholder, so that the sequence an agency counts has no
-holes. And while a consent of a case has ended behind what the register followed, or ran out, nothing of that case is
-sealed: what follows from the end comes first, in a moment.
+Whatever is told again obeys what holds today (holding.py), by whatever way it goes out: first subscription, replay,
+refill, webhook, re-sealing all open here. What was erased or recalled since goes out as a placeholder, so that the
+numbers an agency counts have no holes. And where a consent of a case ran out, or ended and the register has not
+followed that, nothing of the case is sealed: what follows from the end comes first, in a moment.
 
-What cannot be sealed because the agency's key is none holds up the agency that it is for: nothing may overtake it. It
-holds up nobody else. An event that does not open, because its record or a key is damaged, holds up nobody: a
+Where an agency's key is none, nothing can be sealed to it. That holds up this agency, as nothing may overtake what
+waits, and nobody else. An event that does not open, because its record or a key is damaged, holds up nobody: a
 placeholder says so at its number, the register keeps it in mind (`gaps`), and tells it anew once it is repaired.
 """
 
@@ -124,8 +124,8 @@ class Tellings:
             return [Telling(*row) for row in found]
 
     def resealing(self, sent: Mapping[str, int], limit: int) -> list[Again[Telling]]:
-        """What was sent to these agencies, two people let them have under another key, and was not sent again yet: of
-        each the oldest re-sealing first, in order; about `limit` tellings. For followers."""
+        """What was sent to these agencies before, and is to be sent again under another key, as two people approved:
+        of each agency the oldest re-sealing that is not done, in order; about `limit` tellings. For followers."""
         with self._pool.connection() as db:
             jobs = db.execute(_RESEALINGS, (list(sent),)).fetchall()
             most = max(1, limit // max(1, len(jobs)))
@@ -179,9 +179,10 @@ class Tellings:
         return [m for messages in sealed.messages.values() for m in messages]
 
     def seal_all(self, tellings: Sequence[Telling], most: int | None = None) -> Supplied:
-        """Agency → its tellings of these, sealed and signed, in order, until they have `most` bytes together. An agency
-        of which one cannot be sealed is named among the problems, and has those before it; so has one of which a case
-        waits for what follows from the end of a consent. Where the history forked nothing is sealed for anybody."""
+        """Agency → its tellings of these, sealed and signed, in order, until they have `most` bytes together. Where one
+        cannot be sealed, its agency is named among the problems, and has those before it. Where the case of one waits
+        for what follows from the end of a consent, its agency is named among the held, and has those before it. Where
+        the history forked, nothing is sealed for anybody."""
         try:
             self.check()
         except Forked as fork:
