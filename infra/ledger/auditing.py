@@ -18,6 +18,7 @@ from ...consumers.evidence.notes import Note, PublicKey, verify
 from ...consumers.evidence.records import entry_of, leaf_entry
 from ...consumers.evidence.refused import Malformed, NotProven
 from ...consumers.evidence.tiles import Tile, TiledTree
+from ..store.given import GIVEN
 from . import store
 from .sealer import Edge
 from .store import ENTRY_BYTES, Batch
@@ -59,7 +60,7 @@ def audit(conninfo: str, keys: Sequence[PublicKey], known: Iterable[Note] = ()) 
             if difference is not None:
                 break
         row = db.execute(
-            "SELECT count(*) FROM log.stored_events WHERE notification_id >= %s", (position + 1,)
+            f"SELECT count(*) FROM log.stored_events WHERE notification_id >= %s AND {GIVEN}", (position + 1,)
         ).fetchone()
         unsealed = row[0] if row and difference is None else 0
         if difference is None:

@@ -24,6 +24,7 @@ from ..database import connect
 from ..lease import HALTED, Lease
 from ..store import forked
 from ..store.forked import Forked
+from ..store.given import GIVEN
 from . import store
 from .forks import BY_GUARD
 from .guard import Guard, NotExtended
@@ -270,8 +271,8 @@ def _before_a_gap(rows: list[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
 
 
 _PENDING = (
-    "SELECT notification_id, state FROM log.stored_events WHERE notification_id > %s AND notification_id <="
-    " (SELECT last_value FROM log.stored_events_notification_id_seq) ORDER BY notification_id LIMIT %s"
+    f"SELECT notification_id, state FROM log.stored_events WHERE notification_id > %s AND {GIVEN}"
+    " ORDER BY notification_id LIMIT %s"
 )
 """An event ahead of the numbers that the log has given was put in by somebody: `ledger verify` names it."""
 _ADD = (

@@ -19,6 +19,7 @@ from ...consumers.evidence.proofs import Proof
 from ...consumers.evidence.tiles import ENTRIES, WIDTH, Levels, Tile, TiledTree
 from ...domain.memory import Memory
 from ..database import Pool
+from ..store.given import GIVEN
 from ..store.sealed_record import author_of
 
 ENTRY_BYTES = 32
@@ -272,7 +273,7 @@ def _entries(db: Connection[TupleRow], start: int, count: int) -> list[bytes]:
 _LAG = (
     "WITH last AS (SELECT last_position, lag_ms FROM ledger.batches ORDER BY first_leaf DESC LIMIT 1),"
     " waiting AS (SELECT notification_id, state FROM log.stored_events"
-    " WHERE notification_id > coalesce((SELECT last_position FROM last), 0))"
+    f" WHERE notification_id > coalesce((SELECT last_position FROM last), 0) AND {GIVEN})"
     " SELECT (SELECT count(*) FROM waiting), (SELECT state FROM waiting ORDER BY notification_id LIMIT 1),"
     " coalesce((SELECT lag_ms FROM last), 0)"
 )

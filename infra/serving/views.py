@@ -13,6 +13,7 @@ from ... import projections
 from ...api.application.ports import BeyondHead
 from ...domain.fact import AgencyCode
 from ..database import Pool, acting_for
+from ..store.given import GIVEN
 from .waiting import WaitingRoom
 
 P = ParamSpec("P")
@@ -20,6 +21,7 @@ T = TypeVar("T")
 
 NAMES = tuple(p.name for p in projections.ALL)
 """Of all read models."""
+_HEAD = f"SELECT coalesce(max(notification_id), 0) FROM log.stored_events WHERE {GIVEN}"
 
 
 def reached(db: Connection[TupleRow], position: int, case: UUID | None) -> bool:
@@ -62,7 +64,7 @@ class ApiViews:
                 if reached(db, position, case):
                     coming.cancel()
                     return _there()
-                row = db.execute("SELECT coalesce(max(notification_id), 0) FROM log.stored_events").fetchone()
+                row = db.execute(_HEAD).fetchone()
             if row is None or position > row[0]:
                 raise BeyondHead
         except BaseException:
@@ -73,7 +75,7 @@ class ApiViews:
     def lag(self) -> Iterable[tuple[str, int]]:
         with self._pool.connection() as db:
             return db.execute(
-                "SELECT name, greatest(0, coalesce((SELECT max(notification_id) FROM log.stored_events), 0)"
-                " - min(position)) FROM follow.processors WHERE live AND name = ANY(%s) GROUP BY name ORDER BY name",
+                f"SELECT name, greatest(0, ({_HEAD}) - min(position)) FROM follow.processors"
+                " WHERE live AND name = ANY(%s) GROUP BY name ORDER BY name",
                 (list(NAMES),),
             ).fetchall()

@@ -16,6 +16,7 @@ from psycopg.rows import TupleRow, tuple_row
 from ...api.application.vitals import Follower, Vitals, Writing
 from ..database import Answering, patient
 from ..ledger.store import waited
+from ..store.given import GIVEN
 from ..store.group_commit import GroupCommit
 
 log = logging.getLogger(__name__)
@@ -106,8 +107,8 @@ def _age_at(now: float) -> Callable[[datetime | None], int]:
     return lambda since: max(0, int((now - since.timestamp()) * 1000)) if since is not None else 0
 
 
-_FOLLOWERS = """
-    WITH head AS (SELECT coalesce(max(notification_id), 0) AS position FROM log.stored_events),
+_FOLLOWERS = f"""
+    WITH head AS (SELECT coalesce(max(notification_id), 0) AS position FROM log.stored_events WHERE {GIVEN}),
     followers AS (
       SELECT 'view' AS kind, name, shard, position, CASE WHEN stopped_at IS NOT NULL THEN coalesce(why, '?') END AS why
         FROM follow.processors WHERE live
@@ -116,7 +117,8 @@ _FOLLOWERS = """
         coalesce((SELECT last_position FROM ledger.batches ORDER BY first_leaf DESC LIMIT 1), 0), NULL
     )
     SELECT f.kind, f.name, f.shard, f.position, greatest(0, h.position - f.position),
-      (SELECT state FROM log.stored_events WHERE notification_id > f.position ORDER BY notification_id LIMIT 1),
+      (SELECT state FROM log.stored_events WHERE notification_id > f.position AND {GIVEN}
+        ORDER BY notification_id LIMIT 1),
       coalesce(f.why, '')
     FROM followers f, head h ORDER BY f.kind, f.name, f.shard
 """

@@ -17,6 +17,7 @@ from ..database import Pool, options
 from ..unforeseen import where
 from . import sealed_record
 from .data_keys import DataKeys, KeyGone
+from .given import GIVEN
 from .group_commit import Conflict, GroupCommit, Idempotency, LogUnavailable, Repeated, Row
 from .sealed_record import BrokenSeal, Header, Record
 from .transcoder import to_event, to_segments, topic_of
@@ -24,8 +25,6 @@ from .transcoder import to_event, to_segments, topic_of
 __all__ = ["Conflict", "EventStore", "Idempotency", "LogRecorder", "LogUnavailable", "Opened", "Repeated", "Stream"]
 
 
-GIVEN = "notification_id <= (SELECT last_value FROM log.stored_events_notification_id_seq)"
-"""A row far ahead of the numbers that were given is none: who followed it would have passed all that comes."""
 Wanted = Mapping[int, frozenset[Compartment]]
 OpenedAt = Mapping[int, tuple[frozenset[Compartment], Mapping[Compartment, bytes]]]
 
@@ -128,7 +127,7 @@ class LogRecorder(PostgresApplicationRecorder):
         """The position of the newest event. As the library's, but that it asks once: who waits is told that the
         database is away, and asks again."""
         with self.datastore.get_connection() as db:
-            row = db.execute("SELECT max(notification_id) AS newest FROM log.stored_events").fetchone()
+            row = db.execute(f"SELECT max(notification_id) AS newest FROM log.stored_events WHERE {GIVEN}").fetchone()
         return row["newest"] if row else None
 
     def follow(self, after: int) -> "Following":
@@ -371,7 +370,7 @@ _READ_UPTO = (
 )
 _ERASURES = (
     "SELECT notification_id, originator_id, originator_version, topic, state FROM log.stored_events"
-    " WHERE topic = 'erasure.ErasureRecorded' AND notification_id > %s ORDER BY notification_id"
+    f" WHERE topic = 'erasure.ErasureRecorded' AND notification_id > %s AND {GIVEN} ORDER BY notification_id"
 )
 _AT = (
     "SELECT notification_id, originator_id, originator_version, topic, state FROM log.stored_events"

@@ -1,0 +1,65 @@
+"""A row of the log stands under a number that was not given yet, where a flipped bit or a superuser put it: what asks
+for the head of the log does not meet it, and nobody waits for it, or for what comes behind it."""
+
+import damaging
+import fetching
+import psycopg
+import pytest
+from damaging import case_with, changed
+from fetching import Place
+from office import LEAD_PEOPLE, asks_to_erase, catch_up, erases
+from test_health import fold, look, register
+
+from rujukan.api.application.kinds import CASE
+from rujukan.api.application.ports import BeyondHead
+from rujukan.domain.case.erasure import ApproveErasure
+from rujukan.domain.erasure import erasure_stream
+from rujukan.infra import composition
+from rujukan.infra.settings import Settings
+from rujukan.infra.store.erasing import finish_erasures
+
+place, superuser = fetching.place, damaging.superuser
+FAR = 1 << 40
+MOVED = "log.stored_events", "notification_id", "notification_id = %s", f"notification_id + {FAR}"
+
+
+def test_an_erasure_far_ahead_keeps_no_later_one_from_being_carried_out(
+    place: Place, settings: Settings, superuser: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, later = case_with(place), case_with(place)
+    record = erasure_stream(erases(place.office, first))
+    (at,) = superuser.execute(
+        "SELECT notification_id FROM log.stored_events WHERE originator_id = %s AND originator_version = 1", (record,)
+    ).fetchone() or (0,)
+    with changed(superuser, *MOVED, at), composition.follower(settings) as source:
+        reached = finish_erasures(source.store)
+        asked = asks_to_erase(place.office, later)
+        with monkeypatch.context() as killed:
+            killed.delitem(CASE.afterwards, ApproveErasure)  # who erases is killed behind the commit
+            place.office.does("uptd-ppa", later, ApproveErasure, role=LEAD_PEOPLE[1], erasure=asked)
+        assert keys_of(superuser, later) > 0
+        assert reached < finish_erasures(source.store, reached) < FAR
+        assert keys_of(superuser, later) == 0
+
+
+def test_nobody_is_behind_a_row_far_ahead(place: Place, settings: Settings, superuser: psycopg.Connection) -> None:
+    office, case = place.office, case_with(place, "rsud")
+    at = fetching.note(office, case, "far ahead")
+    catch_up(settings)
+    register(settings)
+    composition.sealer(settings).seal_all()
+    with changed(superuser, *MOVED, at):
+        fold(settings)
+        seen = look(settings, later=3600)
+        assert [f for f in (*seen.views, seen.register, seen.ledger) if f.behind or f.age_ms] == []
+        assert not any(behind for _, behind in office.ports.views.lag())
+        assert office.ports.ledger.lag()[0] == 0
+        with composition.follower(settings) as source:
+            assert source.store.recorder.max_notification_id() == source.store.head() < FAR
+        with pytest.raises(BeyondHead):
+            office.ports.views.expect(at + FAR)
+
+
+def keys_of(db: psycopg.Connection, case: object) -> int:
+    (count,) = db.execute("SELECT count(*) FROM log.data_keys WHERE stream = %s", (case,)).fetchone() or (0,)
+    return int(count)
