@@ -25,8 +25,9 @@ from ...domain.casefile.clocks import RaiseClock
 from ...domain.fact import CaseId, ClockId, ConsentId, Fact, GlassId, ReferralId
 from ...domain.refusal import ConsentNotLive, Refusal, Unknown
 from ...projections import deliveries, emergencies, escalations, referral_box
-from ..database import AWAY
+from .. import database
 from ..store.event_store import Damage, EventStore
+from ..store.following import AWAY
 from ..system_act import system_act
 from ..unforeseen import where
 from .facts import look_at, set_aside
@@ -89,8 +90,10 @@ class Escalator:
                     db.execute("DELETE FROM delivery.expiries WHERE case_id = %s AND consent = %s", (case, consent))
             except (Refusal, Moved) as not_now:
                 log.info("a consent that ran out is not put on record yet: %s", type(not_now).__name__)
-            except (*AWAY, Unavailable):
+            except (*database.AWAY, Unavailable):
                 raise
+            except AWAY as away:  # it says nothing of this case, and the others need not wait for it
+                log.warning("a consent that ran out is not put on record yet: %s", type(away).__name__)
             except Exception as problem:  # what was told on it nobody can know: the case is set aside
                 look_at(self._store, self._store.pool, case)
                 with self._store.pool.connection() as db:
@@ -126,7 +129,7 @@ class Escalator:
         except Unreadable:
             look_at(self._store, self._store.pool, case)  # it is named then, and nobody waits for its consents to end
             return False
-        except (*AWAY, Unavailable):
+        except (*database.AWAY, Unavailable):
             raise
         except Exception as unforeseen:  # one case that cannot be read keeps none of the others from being raised
             log.error("not raised: unforeseen %s", where(unforeseen))

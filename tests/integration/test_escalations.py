@@ -3,16 +3,17 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from threading import Barrier, Event, Thread
-from typing import Any
+from typing import Any, NamedTuple, cast
 from uuid import UUID, uuid4
 
 import psycopg
 import pytest
+from damaging import damaged_streams
 from office import HOUR, MINUTE, Office, catch_up, clocks_of, dump, opened_office, opened_runner, until
 from patience import PATIENCE_SECONDS
 
 from rujukan.api.application.acknowledgements import Acknowledgements
-from rujukan.api.application.casework import Done
+from rujukan.api.application.casework import Casework, Done
 from rujukan.domain.case.fulfilment import AcceptReferral, ReceiveReferral, StartReferral
 from rujukan.domain.case.glass import RaiseGlassReview
 from rujukan.domain.case.intake import CaseOpened
@@ -28,6 +29,7 @@ from rujukan.domain.fact import CaseId, Fact, ReferralId
 from rujukan.infra import composition
 from rujukan.infra.database import FOLLOWER, as_role
 from rujukan.infra.delivery.escalating import Escalator
+from rujukan.infra.keys.home import UnwrapFailed
 from rujukan.infra.settings import Settings
 from rujukan.projections import deliveries, escalations, referral_box
 
@@ -504,6 +506,31 @@ def test_a_worker_whose_lists_are_old_raises_nothing_that_was_answered(tower: To
         tower.office.does("rsud", case, ReceiveReferral, referral=referral)
         assert [escalator._raise(of, command, later) for of, command in due] == [False, False]
     assert tower.raised(case) == []
+
+
+class Away(NamedTuple):
+    """Casework while something is away that says nothing of the case."""
+
+    problem: Exception
+
+    def handle(self, *_: object, **__: object) -> Done:
+        raise self.problem
+
+
+@pytest.mark.parametrize(
+    "problem", [OSError(), UnwrapFailed(), psycopg.InternalError()], ids=lambda p: type(p).__name__
+)
+def test_what_is_away_for_a_moment_sets_no_case_aside_whose_consent_ran_out(
+    tower: Tower, settings: Settings, problem: Exception
+) -> None:
+    case, later = tower.opens(), composition.now() + DAY
+    tower.office.consents(case, "rsud", "health", expires_at=later)
+    catch_up(settings)
+    with composition.follower(settings) as source:
+        Escalator(cast(Casework, Away(problem)), source.store, lambda: later).once()
+        assert case not in damaged_streams(settings)
+        Escalator(tower.office.casework, source.store, lambda: later).once()
+    assert "case.ConsentExpired" in [w.topic for w in tower.office.ports.log.read(case)]
 
 
 # Built anew --------------------------------------------------------------------------------------------------
