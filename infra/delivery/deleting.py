@@ -23,11 +23,11 @@ from ...domain.erasure import DeletionAsked, ErasureRecorded, RecallRecorded, er
 from ...domain.fact import Act, ActorId, AgencyCode, CaseId, Fact
 from ..database import Pool
 from ..store.data_keys import KeyGone
-from ..store.event_store import Conflict, EventStore, Stream
+from ..store.event_store import Conflict, Damage, EventStore, Opened, Stream
 from ..store.following import AWAY, written_of
 from ..system_act import system_act
 from ..unforeseen import where
-from .facts import from_bits, look_at
+from .facts import from_bits, look_at, put_aside
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +44,13 @@ class Due(NamedTuple):
     stream: UUID
     version: int
     of: dict[AgencyCode, frozenset[Compartment]]
+
+
+class NotThere(LookupError):
+    """The event from which a request follows is not at its number: its row was moved, changed, or is gone."""
+
+    def __init__(self, position: int) -> None:
+        super().__init__(f"the event at position {position} is not there")
 
 
 class Deletions:
@@ -73,6 +80,11 @@ class Deletions:
                 raise
             except Conflict:
                 continue  # another asked meanwhile: the next look sees that
+            except NotThere as problem:
+                log.error("deletion not asked for: %s", problem)
+                self._later[due.position] = self._now().timestamp() + LATER_SECONDS
+                put_aside(self._pool, Damage(due.position, due.stream, due.version, "?", "it is not at its number"))
+                continue
             except Exception as problem:  # one case keeps none of the others from being asked
                 log.error("deletion not asked for, position %d: %s", due.position, where(problem))
                 self._later[due.position] = self._now().timestamp() + LATER_SECONDS
@@ -92,13 +104,21 @@ class Deletions:
 
     def _ask(self, due: Due) -> None:
         found = self._store.opened([due.position])
-        if not found:
-            return  # the case was erased since: who was told anything of it is asked because of that
+        if not found and self._is_erased(due):
+            return  # who was told anything of it is asked because of that
+        if not found or not _is_of(due, found[0]):
+            raise NotThere(due.position)
         said, act = written_of(found[0]), system_act()
         if isinstance(said.event, ErasureRecorded):
             self._append(erasure_stream(said.event.erasure), said, act, due)
         else:
             self._recall(said, act, due)
+
+    def _is_erased(self, due: Due) -> bool:
+        """Whether the event stands at its number, and does not open as its case was erased."""
+        with self._pool.connection() as db:
+            row = db.execute(_STANDS, (due.position, due.stream, due.version)).fetchone()
+        return row is not None and Compartment.COORDINATION in self._store.keys.erased(due.stream)
 
     def _append(self, stream: UUID, said: Written, act: Act, due: Due) -> None:
         asked = erasures.fold(opened.event for opened in self._store.read(stream))
@@ -130,6 +150,14 @@ class Deletions:
             self._store.append([Stream(stream, version, events)], act, correlation=because, causation=because)
 
 
+def _is_of(due: Due, found: Opened) -> bool:
+    """Whether that is the event from which the request follows, or the record of the erasure that is this event."""
+    event = found.event
+    about = (event.case, event.version) if isinstance(event, ErasureRecorded) else (found.stream, found.version)
+    return about == (due.stream, due.version)
+
+
+_STANDS = "SELECT FROM log.stored_events WHERE notification_id = %s AND originator_id = %s AND originator_version = %s"
 _DONE = "UPDATE delivery.deletions SET done_at = now() WHERE at_position = %s AND agency = ANY(%s)"
 _DUE = """
     SELECT at_position, stream, version, array_agg(agency ORDER BY agency), array_agg(compartments ORDER BY agency)

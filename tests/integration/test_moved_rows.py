@@ -1,17 +1,20 @@
 """A row of the log stands under a number that was not given yet, where a flipped bit or a superuser put it: what asks
 for the head of the log does not meet it, and nobody waits for it, or for what comes behind it."""
 
+from uuid import UUID
+
 import damaging
 import fetching
 import psycopg
 import pytest
-from damaging import case_with, changed
+from damaging import case_with, changed, damaged_streams, look_again
 from fetching import Place
 from office import LEAD_PEOPLE, asks_to_erase, catch_up, erases
 from test_health import fold, look, register
 
 from rujukan.api.application.kinds import CASE
 from rujukan.api.application.ports import BeyondHead
+from rujukan.domain.case.consents import WithdrawConsent
 from rujukan.domain.case.erasure import ApproveErasure
 from rujukan.domain.erasure import erasure_stream
 from rujukan.infra import composition
@@ -21,6 +24,7 @@ from rujukan.infra.store.erasing import finish_erasures
 place, superuser = fetching.place, damaging.superuser
 FAR = 1 << 40
 MOVED = "log.stored_events", "notification_id", "notification_id = %s", f"notification_id + {FAR}"
+EMPTIED = "log.stored_events", "notification_id", "notification_id = %s", "-notification_id"
 
 
 def test_an_erasure_far_ahead_keeps_no_later_one_from_being_carried_out(
@@ -58,6 +62,38 @@ def test_nobody_is_behind_a_row_far_ahead(place: Place, settings: Settings, supe
             assert source.store.recorder.max_notification_id() == source.store.head() < FAR
         with pytest.raises(BeyondHead):
             office.ports.views.expect(at + FAR)
+
+
+@pytest.mark.parametrize("why", ["a consent ended", "it was erased"])
+@pytest.mark.parametrize("how", [MOVED, EMPTIED], ids=["moved", "gone"])
+def test_agencies_are_asked_to_delete_once_the_row_that_says_so_is_back(
+    place: Place, settings: Settings, superuser: psycopg.Connection, why: str, how: tuple[str, ...]
+) -> None:
+    case = case_with(place, "rsud")
+    fetching.note(place.office, case, "told, and followed behind the end")
+    if why == "a consent ended":
+        place.office.does("uptd-ppa", case, WithdrawConsent, consent=fetching.consent_of(place.office, case))
+    else:
+        erases(place.office, case, "health")
+    catch_up(settings)
+    superuser.execute("UPDATE delivery.deletions SET done_at = NULL WHERE stream = %s", (case,))
+    (at,) = superuser.execute("SELECT at_position FROM delivery.deletions WHERE stream = %s", (case,)).fetchone() or ()
+    with changed(superuser, *how, at):
+        with composition.deletions(settings) as asking:
+            asking.once()
+        assert open_deletions(superuser, case) == {at}, "it is not done: nobody could say who is to be asked"
+        assert case in damaged_streams(settings)
+    look_again(settings)
+    with composition.deletions(settings) as asking:
+        asking.once()
+    assert open_deletions(superuser, case) == set()
+    assert case not in damaged_streams(settings)
+
+
+def open_deletions(db: psycopg.Connection, case: UUID) -> set[int]:
+    """The events because of which agencies are still to be asked."""
+    found = db.execute("SELECT at_position FROM delivery.deletions WHERE stream = %s AND done_at IS NULL", (case,))
+    return {position for (position,) in found}
 
 
 def keys_of(db: psycopg.Connection, case: object) -> int:
