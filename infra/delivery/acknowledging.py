@@ -26,7 +26,7 @@ from psycopg.rows import TupleRow
 
 from ...api.application.acknowledgements import Acknowledgements
 from ...api.application.casework import Casework
-from ...api.application.ports import Clock, Moved, Unreadable
+from ...api.application.ports import Clock, Unavailable, Unreadable
 from ...consumers.wire import acknowledgement
 from ...consumers.wire.kafka import clients, topics
 from ...consumers.wire.kafka.access import Access, options
@@ -38,9 +38,10 @@ from ...domain.delivery import AcknowledgeDeliveries, Mark, delivery_stream
 from ...domain.erasure import erasure_stream
 from ...domain.fact import Act, AgencyCode
 from ...domain.refusal import AgencyInactive, Refusal
-from ..database import connect
+from ..database import AWAY, connect
 from ..lease import HALTED, Lease
 from ..system_act import SYSTEM_ACTOR
+from ..unforeseen import where
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +51,7 @@ STANDBY_SECONDS = 0.5
 LOOK_SECONDS = 1.0
 """How often it looks for agencies that are new, and whether the topics are still those that it read."""
 LATER_SECONDS = 10.0
-"""When what could not be taken in, as something stored is damaged, is tried again."""
+"""When what could not be taken in, as something stored is damaged, or for whatever else, is tried again."""
 PACE_SECONDS = 0.25
 """How long what an agency says is gathered into one event."""
 MOST_REFUSED = 16
@@ -163,7 +164,7 @@ class AcknowledgementReader:
                         self._session(db, stop)
                     except Deposed:
                         log.info("another reads acknowledgements")
-                    except (KafkaError, Moved, OSError, AssertionError, *UNREADABLE) as problem:
+                    except (KafkaError, OSError, AssertionError, *UNREADABLE) as problem:
                         log.warning("reading acknowledgements starts again: %s", type(problem).__name__)
                         stop.wait(AGAIN_SECONDS)
             finally:
@@ -199,6 +200,12 @@ class AcknowledgementReader:
                         self._taking.take(agency, said)
                     except Unreadable:
                         log.error("what %s acknowledges waits: something that is stored of it is damaged", agency)
+                        gathered.put_off(agency, said, upto)
+                        continue
+                    except (*AWAY, Unavailable):
+                        raise
+                    except Exception as problem:  # one agency keeps none of the others waiting
+                        log.error("what %s acknowledges waits: unforeseen %s", agency, where(problem))
                         gathered.put_off(agency, said, upto)
                         continue
                     self._note(db, agency, ids[agency], upto)

@@ -26,6 +26,7 @@ from patience import PATIENCE_SECONDS
 from test_damaged import STATE, entries, flipped
 from told import NoText
 
+from rujukan.api.application.ports import Moved
 from rujukan.consumers.wire.acknowledgement import Acknowledgement, Failure, Mark
 from rujukan.consumers.wire.envelope import AgencyKey, Delivery, Opener
 from rujukan.consumers.wire.kafka import topics
@@ -386,6 +387,32 @@ def test_of_whom_something_stored_is_damaged_keeps_no_other_agency_waiting(
             damaged.take_up(db)
             eventually(lambda: not entries(world.settings))
             eventually(lambda: world.marks("rsud")[1] == sent["rsud"].sequence)
+
+
+@pytest.mark.parametrize("problem", [AssertionError, KeyError, Moved], ids=lambda problem: problem.__name__)
+def test_what_nobody_foresaw_of_one_agency_keeps_no_other_waiting(
+    world: World, monkeypatch: pytest.MonkeyPatch, problem: type[Exception]
+) -> None:
+    monkeypatch.setattr(acknowledging, "LATER_SECONDS", 1.0)
+    cases = {"rsud": world.refers()[0], "polres": world.refers("polres", Service.LAW_ENFORCEMENT)[0]}
+    sent = {agency: world.opens(agency, case) for agency, case in cases.items()}
+    met, mended = Event(), Event()
+    with world.reading() as reader:
+        take = reader._taking.take
+
+        def takes(agency: str, said: Any) -> None:
+            if agency == "rsud" and not mended.is_set():
+                met.set()
+                raise problem
+            take(agency, said)
+
+        monkeypatch.setattr(reader._taking, "take", takes)
+        world.says("rsud", Acknowledgement(handled=mark(sent["rsud"])))
+        assert met.wait(PATIENCE_SECONDS)
+        world.says("polres", Acknowledgement(handled=mark(sent["polres"])))
+        eventually(lambda: world.marks("polres")[1] == sent["polres"].sequence)
+        mended.set()
+        eventually(lambda: world.marks("rsud")[1] == sent["rsud"].sequence)
 
 
 def test_a_record_that_no_client_can_read_keeps_no_other_agency_waiting(world: World) -> None:
