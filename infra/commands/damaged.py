@@ -44,10 +44,13 @@ def run(settings: Settings, said: argparse.Namespace) -> int:
                 _show(entry)
                 if entry.is_repaired:
                     continue
-                about = damaged.explain(ledger, db, entry.position, said.backup)
-                print(f"    {_explained(about)}")
-                if said.repair and about.row_holds is False and about.backup_holds:
-                    _repair(settings, ledger, entry, said)
+                elsewhere = damaged.otherwise(db, entry.stream, said.backup) if said.backup else []
+                for position in sorted({entry.position, *elsewhere}):
+                    about = damaged.explain(ledger, db, position, said.backup)
+                    opens = bool(about.row_holds) and damaged.opens(source.store, position)
+                    print(f"    position {position}: {_explained(about, opens)}")
+                    if said.repair and about.row_holds is False and about.backup_holds:
+                        _repair(settings, ledger, position, said)
         if said.again or said.repair:
             asked = damaged.take_up(db, [entry.stream for entry in found])
             give_up = time.monotonic() + SECONDS
@@ -82,9 +85,14 @@ def _show(entry: Any) -> None:
         print(f"    numbers at which agencies know that something is missing: {numbers}")
 
 
-def _explained(about: Any) -> str:
+def _explained(about: Any, opens: bool) -> str:
     if about.leaf is None:
         return "not sealed in the ledger: nothing says what stood here"
+    if about.row_holds and opens:
+        return (
+            f"the row is what the ledger has as leaf {about.leaf}, and it opens: what is wrong is another of its"
+            " stream, or was; a restored backup, named with --backup, shows which"
+        )
     if about.row_holds:
         return f"the row is what the ledger has as leaf {about.leaf}: a data key is damaged; restore log.data_keys"
     said = {
@@ -92,17 +100,17 @@ def _explained(about: Any) -> str:
         True: "the backup has what was sealed",
         False: "the backup does not have what was sealed",
     }
-    return f"the row is not what the ledger has as leaf {about.leaf}; {said[about.backup_holds]}"
+    return f"{about.amiss}: the ledger has it as leaf {about.leaf}; {said[about.backup_holds]}"
 
 
-def _repair(settings: Settings, ledger: Any, entry: Any, said: argparse.Namespace) -> None:
+def _repair(settings: Settings, ledger: Any, position: int, said: argparse.Namespace) -> None:
     from ..delivery import damaged
 
-    question = f"    put the record at position {entry.position} back, as it was sealed? [y/N] "
+    question = f"    put the record at position {position} back, as it was sealed? [y/N] "
     if not said.yes and input(question).strip().lower() != "y":
         print("    left as it is")
         return
-    done = damaged.put_back(settings.database, ledger, entry.position, said.backup)
+    done = damaged.put_back(settings.database, ledger, position, said.backup)
     print("    put back; the ledger's proof of it holds again" if done else "    left as it is: it holds")
 
 

@@ -15,7 +15,11 @@ from psycopg import Connection
 from psycopg.rows import TupleRow, class_row
 
 from ...consumers.evidence.records import leaf_entry
+from ...domain.compartment import Compartment
 from ..ledger.store import LedgerStore
+from ..store.data_keys import KeyGone
+from ..store.event_store import EventStore
+from ..store.sealed_record import BrokenSeal, MovedRow, check_row, parse
 
 
 class Entry(NamedTuple):
@@ -41,9 +45,12 @@ class Explained(NamedTuple):
     leaf: int | None
     """Its entry in the ledger; None where it was not sealed yet."""
     row_holds: bool | None
-    """Whether the row is what was sealed, so that the damage is in a key; None where it was not sealed yet."""
+    """Whether the row that stands at its number is what was sealed, with all its columns; None where it was not sealed
+    yet."""
     backup_holds: bool | None
     """Whether the backup has what was sealed; None where none was named, or it was not sealed yet."""
+    amiss: str = ""
+    """What is the matter with the row, where it does not hold."""
 
 
 def entries(db: Connection[TupleRow]) -> list[Entry]:
@@ -67,49 +74,100 @@ def take_up(db: Connection[TupleRow], streams: Sequence[UUID] | None = None) -> 
 
 def explain(store: LedgerStore, db: Connection[TupleRow], position: int, backup: str | None = None) -> Explained:
     """What the ledger says of the record at a position, and whether a backup (a database) has it."""
-    row = db.execute("SELECT state FROM log.stored_events WHERE notification_id = %b", (position,), binary=True)
-    found = row.fetchone()
-    if found is None:
-        return Explained(None, None, None)
-    state: bytes = found[0]
     try:
         leaf, entry = store.leaf_of(position)
     except LookupError:
         return Explained(None, None, None)
-    return Explained(leaf, leaf_entry(state) == entry, _has(backup, position, entry) if backup is not None else None)
+    amiss = _amiss(db.execute(_RECORD, (position,), binary=True).fetchone(), entry)
+    return Explained(leaf, not amiss, _has(backup, position, entry) if backup is not None else None, amiss)
+
+
+def opens(store: EventStore, position: int) -> bool:
+    """Whether all of the record at a position opens, or was erased. Raises what says that the keys are away."""
+    try:
+        store.open_at({position: frozenset(Compartment)})
+    except (BrokenSeal, KeyGone):
+        return False
+    return True
+
+
+def otherwise(db: Connection[TupleRow], stream: UUID, backup: str) -> list[int]:
+    """The numbers at which a backup has records of the stream that are not there so: changed, moved, or gone."""
+    here = set(db.execute(_OF_STREAM, (stream,), binary=True).fetchall())
+    with psycopg.connect(backup) as there:
+        kept = set(there.execute(_OF_STREAM, (stream,), binary=True).fetchall())
+    return sorted(position for position, *_ in kept - here)
 
 
 def put_back(owner: str, store: LedgerStore, position: int, backup: str) -> bool:
-    """Put the record back from a backup, which has what the ledger's entry was made of; False where it has not, or the
-    row holds. `owner` is the database with the rights of its owner. Raises KeyError for what was never sealed: then
-    nothing says what is right."""
+    """Put the record back at its number from a backup, which has what the ledger's entry was made of; False where it
+    has not, or the row holds. `owner` is the database with the rights of its owner. Raises LookupError for what was
+    never sealed: then nothing says what is right."""
     _, entry = store.leaf_of(position)
     with psycopg.connect(backup) as there:
         kept = there.execute(_RECORD, (position,), binary=True).fetchone()
-    if kept is None or leaf_entry(kept[3]) != entry:
+    if kept is None or _amiss(kept, entry):
         return False
     with psycopg.connect(owner) as db:
         row = db.execute(_RECORD, (position,), binary=True).fetchone()
-        if row is not None and leaf_entry(row[3]) == entry and row[:3] == kept[:3]:
+        if not _amiss(row, entry):
             return False
         db.execute("ALTER TABLE log.stored_events DISABLE TRIGGER append_only")
-        changed = db.execute(
-            "UPDATE log.stored_events SET originator_id = %b, originator_version = %b, topic = %b, state = %b"
-            " WHERE notification_id = %b",
-            (*kept, position),
-            binary=True,
-        )
+        _move(db, kept, position)
+        if not db.execute(_CHANGE, (*kept, position), binary=True).rowcount:
+            db.execute(_ADD, (*kept, position), binary=True)
         db.execute("ALTER TABLE log.stored_events ENABLE TRIGGER append_only")
-    return bool(changed.rowcount)
+    return True
+
+
+def _move(db: Connection[TupleRow], kept: TupleRow, position: int) -> None:
+    """Where the record's place in its stream is taken by a row under another number, that row and the one that stands
+    here change numbers."""
+    found = db.execute(_ELSEWHERE, (kept[0], kept[1], position), binary=True).fetchone()
+    if found is None:
+        return
+    (aside,) = db.execute("SELECT least(min(notification_id), 0) - 1 FROM log.stored_events").fetchone() or (-1,)
+    for old, new in ((position, aside), (found[0], position), (aside, found[0])):
+        db.execute("UPDATE log.stored_events SET notification_id = %s WHERE notification_id = %s", (new, old))
 
 
 def _has(backup: str, position: int, entry: bytes) -> bool:
     with psycopg.connect(backup) as there:
-        row = there.execute(_RECORD, (position,), binary=True).fetchone()
-    return row is not None and leaf_entry(row[3]) == entry
+        return not _amiss(there.execute(_RECORD, (position,), binary=True).fetchone(), entry)
+
+
+def _amiss(row: TupleRow | None, entry: bytes) -> str:
+    """What is the matter with the row of that entry of the ledger; nothing where it is what was sealed."""
+    if row is None:
+        return "no row stands there"
+    stream, version, topic, state = row
+    if leaf_entry(state) != entry:
+        return "the row is not what was sealed"
+    try:
+        check_row(parse(state), stream, version, topic)
+    except MovedRow:
+        return "the row names another stream, version or topic than its record"
+    except BrokenSeal:
+        return ""  # what was no record was sealed as it was
+    return ""
 
 
 _RECORD = "SELECT originator_id, originator_version, topic, state FROM log.stored_events WHERE notification_id = %b"
+_OF_STREAM = (
+    "SELECT notification_id, originator_version, topic, sha256(state) FROM log.stored_events WHERE originator_id = %b"
+)
+_ELSEWHERE = (
+    "SELECT notification_id FROM log.stored_events WHERE originator_id = %b AND originator_version = %b"
+    " AND notification_id <> %b"
+)
+_CHANGE = (
+    "UPDATE log.stored_events SET originator_id = %b, originator_version = %b, topic = %b, state = %b"
+    " WHERE notification_id = %b"
+)
+_ADD = (
+    "INSERT INTO log.stored_events (originator_id, originator_version, topic, state, notification_id)"
+    " VALUES (%b, %b, %b, %b, %b)"
+)
 _ENTRIES = """
     SELECT coalesce(d.stream, g.stream) AS stream, coalesce(d.version, g.version) AS version,
       coalesce(d.position, g.position) AS position, coalesce(d.topic, g.topic) AS topic, coalesce(d.why, g.why) AS why,
@@ -118,16 +176,17 @@ _ENTRIES = """
       coalesce(g.numbers, '{}') AS numbers
     FROM (SELECT * FROM delivery.damaged WHERE repaired_at IS NULL OR views_behind) d FULL JOIN (
       SELECT g.stream, min(g.position) AS position, min(g.since) AS since, min(g.why) AS why,
-        (array_agg(s.originator_version ORDER BY g.position))[1] AS version,
-        (array_agg(s.topic ORDER BY g.position))[1] AS topic, jsonb_object_agg(g.agency, g.sequence) AS numbers
-      FROM delivery.gaps g JOIN log.stored_events s ON s.notification_id = g.position
+        (array_agg(coalesce(s.originator_version, 1) ORDER BY g.position))[1] AS version,
+        (array_agg(coalesce(s.topic, '?') ORDER BY g.position))[1] AS topic,
+        jsonb_object_agg(g.agency, g.sequence) AS numbers
+      FROM delivery.gaps g LEFT JOIN log.stored_events s ON s.notification_id = g.position
       WHERE g.told_again IS NULL GROUP BY g.stream
     ) g USING (stream) ORDER BY since, position
 """
 _MISSING_TOO = """
     INSERT INTO delivery.damaged AS d (stream, version, position, topic, why)
-    SELECT DISTINCT ON (g.stream) g.stream, s.originator_version, g.position, s.topic, g.why
-      FROM delivery.gaps g JOIN log.stored_events s ON s.notification_id = g.position
+    SELECT DISTINCT ON (g.stream) g.stream, coalesce(s.originator_version, 1), g.position, coalesce(s.topic, '?'), g.why
+      FROM delivery.gaps g LEFT JOIN log.stored_events s ON s.notification_id = g.position
       WHERE g.told_again IS NULL AND (%(streams)s::uuid[] IS NULL OR g.stream = ANY(%(streams)s))
       ORDER BY g.stream, s.originator_version
     ON CONFLICT (stream) DO UPDATE SET version = excluded.version, position = excluded.position, topic = excluded.topic,

@@ -14,6 +14,7 @@ from ...domain.disclosure import Followed, delivery_id
 from ..store.data_keys import KeyGone
 from ..store.event_store import EventStore
 from ..store.following import Learning
+from ..store.sealed_record import BrokenSeal
 from ..unforeseen import where
 from . import facts
 from .additions import Additions
@@ -39,11 +40,14 @@ def left_out(store: EventStore, stream: UUID, left_from: int | None, reached: in
         missing = db.execute(_MISSING, (stream,)).fetchall()
     try:
         store.open_at({position: from_bits(compartments) for *_, position, compartments, _, _ in missing})
-        opened = [o for o in store.read(stream) if o.position <= reached]
+        whole = store.read(stream)
     except KeyGone:
         if Compartment.COORDINATION in store.keys.erased(stream):
             return []
         raise
+    if lost := {position for *_, position, _, _, _ in missing} - {o.position for o in whole}:
+        raise BrokenSeal(f"an event of the stream is not at its number: {min(lost)}")
+    opened = [o for o in whole if o.position <= reached]
     later = [o for o in opened if left_from is not None and o.version >= left_from]
     if not later:
         return []

@@ -301,7 +301,7 @@ def test_the_operator_sees_what_is_damaged_and_puts_it_back_from_a_backup_that_t
         assert main_of(settings, "damaged") == 1
         said = capsys.readouterr().out
         assert "set aside" in said
-        assert "is not what the ledger has as leaf" in said
+        assert "the row is not what was sealed: the ledger has it as leaf" in said
         assert "rsud" in said
         assert "in the backup" not in said
         assert main_of(settings, "damaged", "--again") == 1

@@ -22,6 +22,10 @@ AHEAD = re.compile(r"notification_id\s*>\s*\(\s*SELECT last_value FROM log\.stor
 """Who looks for just such a row."""
 ALL = {
     ("infra/commands/recover.py", "SELECT count(*) FROM log.stored_events"): "how many there are, wherever they stand",
+    (
+        "infra/delivery/damaged.py",
+        "SELECT least(min(notification_id), 0) - 1 FROM log.stored_events",
+    ): "a number that none has, for as long as two change theirs",
     ("infra/demo/figures.py", "SELECT count(*) FROM log.stored_events"): "the same",
 }
 
