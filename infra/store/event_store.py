@@ -63,6 +63,15 @@ class Damaged(Exception):
         self.damage = damage
 
 
+class OutOfPlace(BrokenSeal):
+    """An event of a stream is missing, or stands under another number than it was given: whoever follows the log may
+    not have met it."""
+
+    def __init__(self, version: int, how: str) -> None:
+        super().__init__(f"an event of the stream {how}: version {version}")
+        self.version = version
+
+
 class Damage(NamedTuple):
     """A stored event that does not open, or is not understood: where, and what was met. It names no content."""
 
@@ -328,15 +337,22 @@ class EventStore:
 
 
 def _check_whole(rows: Sequence[tuple[int, int, str, bytes]], after: int) -> None:
-    """Raises BrokenSeal where an event of the stream is missing, or stands under another number than it was given: its
-    numbers grow with its versions."""
+    """Raises OutOfPlace where one is missing, or stands under another number: a stream's numbers grow with its
+    versions. It names the first of which that is so."""
     last = 0
     for expected, (position, version, _, _) in enumerate(rows, after + 1):
         if version != expected:
-            raise BrokenSeal(f"an event of the stream is missing: version {expected}")
+            raise OutOfPlace(expected, "is missing")
         if position <= last:
-            raise BrokenSeal(f"an event of the stream stands under another number: version {expected}")
+            check_order([(p, v) for p, v, _, _ in rows if v < version], position)
         last = position
+
+
+def check_order(before: Iterable[tuple[int, int]], position: int) -> None:
+    """Raises OutOfPlace where one of these events, (position, version), stands behind that position, and in the stream
+    before the event that has it."""
+    if behind := [version for at, version in before if at >= position]:
+        raise OutOfPlace(min(behind), "stands under another number")
 
 
 def _damage(n: Notification, stream: UUID, problem: Exception) -> Damage:

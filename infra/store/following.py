@@ -31,8 +31,8 @@ from .. import database
 from ..keys.home import UnwrapFailed
 from ..unforeseen import where
 from .data_keys import KeyGone
-from .event_store import Damage, EventStore, Opened
-from .sealed_record import BrokenSeal, author_of, held_in
+from .event_store import Damage, EventStore, Opened, OutOfPlace, check_order
+from .sealed_record import author_of, held_in
 
 FILE_BYTES, EVENT_BYTES = 3_000, 1_200
 """What a case weighs in memory, and each of its events: rather too much than too little."""
@@ -262,7 +262,8 @@ class Follower:
     def _damage(self, opened: Opened, problem: Exception) -> Damage:
         if self._set_aside is None:
             raise problem
-        return Damage(opened.position, opened.stream, opened.version, opened.topic, where(problem))
+        version = problem.version if isinstance(problem, OutOfPlace) else opened.version
+        return Damage(opened.position, opened.stream, version, opened.topic, where(problem))
 
     def only(self, wanted: Callable[[UUID, str], bool]) -> None:
         """From now on leave out, unopened, the events of whose stream and topic this says no."""
@@ -293,14 +294,17 @@ class Follower:
 
 
 def _check_order(before: Sequence[Written], written: Written) -> None:
-    """Raises BrokenSeal where one before it in its stream stands behind it in the log: it was given another number, and
-    who follows the log has not met it."""
+    """Raises OutOfPlace where one before it in its stream stands behind it in the log."""
     if before and before[-1].position >= written.position:
-        raise BrokenSeal(f"an event of the stream stands under another number: version {before[-1].version}")
+        check_order([(w.position, w.version) for w in before], written.position)
 
 
 def _read(store: EventStore, stream: UUID, version: int) -> list[Written]:
-    return [written_of(opened) for opened in store.read(stream, upto=version)] if version else []
+    """All of a stream up to a version. Raises OutOfPlace where one is missing."""
+    found = [written_of(opened) for opened in store.read(stream, upto=version)] if version else []
+    if len(found) != version:
+        raise OutOfPlace(len(found) + 1, "is missing")
+    return found
 
 
 def written_of(opened: Opened) -> Written:

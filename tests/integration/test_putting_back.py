@@ -76,11 +76,12 @@ def test_the_operator_is_told_what_is_so_of_every_damage_and_puts_all_of_it_back
     cases = {how: case_with(place, "rsud") for how in (*DAMAGE, "one half", "the other", "a key")}
     at = {how: note(office, case, f"RAHASIA {how}") for how, case in cases.items()}
     catch_up(settings)
-    unfollowed = case_with(place, "rsud")
-    first, behind = (note(office, unfollowed, f"RAHASIA {n}") for n in (1, 2))
+    unfollowed = {how: case_with(place, "rsud") for how in ("its number", "the row is gone")}
+    first, behind = ({how: note(office, case, f"RAHASIA {n}") for how, case in unfollowed.items()} for n in (1, 2))
     composition.sealer(settings).seal_all()
     with backup_of(superuser, settings) as backup:
-        damage(superuser, ROW.format(f"notification_id = notification_id + {FAR}"), first)
+        for how in unfollowed:
+            damage(superuser, DAMAGE[how][0], first[how])
         catch_up(settings)
         for how, (sql, _) in DAMAGE.items():
             damage(superuser, sql, at[how])
@@ -90,21 +91,24 @@ def test_the_operator_is_told_what_is_so_of_every_damage_and_puts_all_of_it_back
         with flipped(superuser, KEY, f"{cases['a key']}{int(Compartment.HEALTH)}"):
             with composition.service(settings, connections=4) as ports:  # what has no key in its memory
                 assert fetched(settings, place._replace(office=Office(ports)), cases["a key"]).notes == []
-            assert {entry.stream for entry in entries(settings)} == {*cases.values(), unfollowed}
+            assert {entry.stream for entry in entries(settings)} == {*cases.values(), *unfollowed.values()}
             assert main_of(settings, "damaged") == 1
             said = capsys.readouterr().out
         assert "a data key is damaged" in of_case(said, cases["a key"])
-        assert f"position {behind}: the row is what the ledger has" in of_case(said, unfollowed)
-        assert "it opens: what is wrong is another" in of_case(said, unfollowed)
+        for how, case in unfollowed.items():
+            assert f"position {behind[how]}: the row is what the ledger has" in of_case(said, case)
+            assert "it opens: what is wrong is another" in of_case(said, case)
         for how, (_, words) in DAMAGE.items():
             assert f"position {at[how]}: " in of_case(said, cases[how]), how
             assert words in of_case(said, cases[how]), how
         assert "not what was sealed" in of_case(said, cases["one half"])
         assert main_of(settings, "damaged", "--again") == 1
-        assert {entry.stream for entry in entries(settings)} == {*cases.values(), unfollowed} - {cases["a key"]}
+        still = {*cases.values(), *unfollowed.values()} - {cases["a key"]}
+        assert {entry.stream for entry in entries(settings)} == still
         assert main_of(settings, "damaged", "--backup", backup, "--repair", "--yes") == 0, capsys.readouterr().out
         assert "RAHASIA" not in said + capsys.readouterr().out
     assert entries(settings) == []
     for how, case in cases.items():
         assert fetched(settings, place, case).notes[-1] == f"RAHASIA {how}"
-    assert fetched(settings, place, unfollowed).notes[-1] == "RAHASIA 2"
+    for case in unfollowed.values():
+        assert fetched(settings, place, case).notes == ["RAHASIA 1", "RAHASIA 2"], "also what nobody had followed yet"
