@@ -63,8 +63,9 @@ def run(settings: Settings, said: argparse.Namespace) -> int:
             left = [entry for entry in now if not entry.is_repaired]
             print(f"looked again at {asked}: {asked - len(left)} taken up, {len(left)} still damaged")
             if len(now) > len(left):
+                repaired = damaged.repaired(db)  # before the first of them begins
                 _rebuild(settings)
-                damaged.built_anew(db)
+                damaged.built_anew(db, repaired)
             return int(bool(left))
     return 1
 

@@ -39,6 +39,10 @@ class Entry(NamedTuple):
     numbers: dict[str, int]
 
 
+Repaired = dict[UUID, datetime]
+"""Stream → when it was taken up."""
+
+
 class Explained(NamedTuple):
     """What the ledger says of a damaged record, and what the backup has."""
 
@@ -59,9 +63,15 @@ def entries(db: Connection[TupleRow]) -> list[Entry]:
         return cursor.execute(_ENTRIES).fetchall()
 
 
-def built_anew(db: Connection[TupleRow]) -> None:
-    """The read models have what was taken up."""
-    db.execute("UPDATE delivery.damaged SET views_behind = false WHERE repaired_at IS NOT NULL")
+def repaired(db: Connection[TupleRow]) -> Repaired:
+    """What was taken up by now, and the read models do not have: for `built_anew`, once each of them was built anew
+    since."""
+    return dict(db.execute(_REPAIRED).fetchall())
+
+
+def built_anew(db: Connection[TupleRow], had: Repaired) -> None:
+    """The read models have these. Not what was taken up after they began, as some of them passed that by."""
+    db.execute(_BUILT_ANEW, (list(had), list(had.values())))
 
 
 def take_up(db: Connection[TupleRow], streams: Sequence[UUID] | None = None) -> int:
@@ -182,6 +192,12 @@ _ENTRIES = """
       FROM delivery.gaps g LEFT JOIN log.stored_events s ON s.notification_id = g.position
       WHERE g.told_again IS NULL GROUP BY g.stream
     ) g USING (stream) ORDER BY since, position
+"""
+_REPAIRED = "SELECT stream, repaired_at FROM delivery.damaged WHERE repaired_at IS NOT NULL AND views_behind"
+_BUILT_ANEW = """
+    UPDATE delivery.damaged d SET views_behind = false
+    FROM unnest(%s::uuid[], %s::timestamptz[]) AS h (stream, repaired_at)
+    WHERE d.stream = h.stream AND d.repaired_at = h.repaired_at
 """
 _MISSING_TOO = """
     INSERT INTO delivery.damaged AS d (stream, version, position, topic, why)

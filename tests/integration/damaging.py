@@ -126,7 +126,8 @@ def take_up(settings: Settings) -> None:
     with composition.follower(settings) as source, source.store.pool.connection() as db:
         damaged.take_up(db)
         source.keep_up()
+        repaired = damaged.repaired(db)
         with composition.runner(settings, source) as runner:
             for name in composition.NAMES:
                 runner.rebuild(name)
-        damaged.built_anew(db)
+        damaged.built_anew(db, repaired)

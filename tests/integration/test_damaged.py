@@ -28,6 +28,7 @@ from rujukan.domain.erasure import erasure_stream
 from rujukan.domain.refusal import KeyMissing
 from rujukan.infra import composition, system
 from rujukan.infra.cli import main
+from rujukan.infra.delivery import damaged
 from rujukan.infra.delivery.facts import bits
 from rujukan.infra.keys.home import UnwrapFailed
 from rujukan.infra.services.postgres import EmbeddedPostgres
@@ -82,6 +83,33 @@ def test_everybody_else_goes_on_and_what_was_left_out_is_told_once_it_is_repaire
     note(place.office, hit, "and goes on")
     catch_up(settings)
     assert fetched(settings, place, hit).notes[-1] == "and goes on"
+
+
+def test_what_is_taken_up_while_the_read_models_are_built_anew_is_left_for_the_next_time(
+    place: Place, settings: Settings, superuser: psycopg.Connection
+) -> None:
+    """Some of them were built before it was taken up, and passed it by."""
+    streams = [case_with(place, "rsud") for _ in range(2)]
+    for stream in streams:
+        with flipped(superuser, STATE, note(place.office, stream, "hit"), lambda size: 120):
+            catch_up(settings)
+    first, second = streams
+    with composition.follower(settings) as source, source.store.pool.connection() as db:
+
+        def behind() -> set[UUID]:
+            return {entry.stream for entry in damaged.entries(db) if entry.is_repaired}
+
+        damaged.take_up(db, [first])
+        source.keep_up()
+        had = damaged.repaired(db)
+        assert behind() == {first}
+        damaged.take_up(db, [second])
+        source.keep_up()
+        damaged.built_anew(db, had)
+        assert behind() == {second}
+        damaged.built_anew(db, damaged.repaired(db))
+        assert behind() == set()
+    take_up(settings)
 
 
 @pytest.mark.parametrize("lost", ["flipped", "deleted"])
