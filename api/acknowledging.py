@@ -8,10 +8,10 @@ from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ..domain.authority import roles_for
 from ..domain.codes import Purpose
 from ..domain.delivery import AcknowledgeDeliveries
 from ..domain.fact import AgencyCode
+from ..domain.standing.rule import roles_for
 from .actions import Action
 from .contract import HEADERS, PROBLEM, write_operation
 from .identity import Caller, acting

@@ -5,11 +5,8 @@ import hashlib
 
 from msgspec import Struct
 
-from ..domain.agency_state import Agency, Resealing
-from ..domain.authority import KEEPERS
-from ..domain.codes import AgencyKind, Role
-from ..domain.fact import Act
-from ..domain.refusal import NotForThisAgency, Unknown
+from ..domain.agency_state import Agency, Resealing, require_agency
+from ..domain.standing.readings import KEYS
 from .application.reading import Asked
 from .application.rooms import Rooms
 from .reads import Read
@@ -34,8 +31,7 @@ class KeysView(Struct, frozen=True):
 
 
 def show_keys(rooms: Rooms, asked: Asked, *, code: str) -> KeysView:
-    rooms.network.forget(code)  # who approves what was asked a moment ago has to see it
-    return _view(_seen(rooms.network.get(code), asked.act))
+    return _view(require_agency(rooms.network.get(code)))
 
 
 READS = (
@@ -44,20 +40,10 @@ READS = (
         show_keys,
         KeysView,
         "agencies",
-        KEEPERS,
+        KEYS,
         summary="An agency's public keys, and the re-sealing that waits for a second person",
     ),
 )
-
-
-def _seen(agency: Agency | None, act: Act) -> Agency:
-    """The agency, for its own people and the administrators of a lead. Raises Unknown, NotForThisAgency."""
-    if agency is None:
-        raise Unknown(what="agency")
-    of_the_lead = act.kind is AgencyKind.LEAD and act.role is Role.AGENCY_ADMINISTRATOR
-    if act.agency != agency.code and not of_the_lead:
-        raise NotForThisAgency(needs=[agency.code, AgencyKind.LEAD])
-    return agency
 
 
 def _view(agency: Agency) -> KeysView:

@@ -7,6 +7,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from ..domain.standing.readings import HISTORY_SEEN_BY, LEDGER, SEARCH, SUBSCRIPTION, Reading
 from ..projections import LISTINGS
 from . import (
     acknowledging,
@@ -23,6 +24,7 @@ from . import (
     reference,
     reports,
     searching,
+    subscribing,
     survivor,
     webhooks,
     writes,
@@ -53,6 +55,15 @@ READS: tuple[Read, ...] = (
 )
 """Every read that holds a thread; those of `subscribing` wait without one."""
 
+DOORS: tuple[tuple[Reading, str], ...] = (
+    *((read.may, read.path) for read in READS),
+    *((SUBSCRIPTION, path) for path in subscribing.PATHS),
+    (SEARCH, searching.PATH),
+    (LEDGER, ledger.COSIGNATURES),
+    (HISTORY_SEEN_BY, "/cases/{case}/history?agency="),
+)
+"""What is read where, and by which row of the table of standing."""
+
 ANSWERS: list[Any] = [
     case_file.TimelineEntry,
     survivor.SurvivorReport,
@@ -68,10 +79,10 @@ def create_app(ports: Ports, version: str = "0.1.0") -> FastAPI:
     """The API on these adapters."""
     app = FastAPI(title="Rujukan", version=version, docs_url="/docs", redoc_url=None, redirect_slashes=False)
     door = Door(app, Rooms.on(ports))
-    subscribing = Subscribing(door.rooms)
+    feed = Subscribing(door.rooms)
     for routes in (writes, documents, searching, erasing, ledger, acknowledging):
         routes.add_routes(door)
-    reads = (*READS, *subscribing.reads)
+    reads = (*READS, *feed.reads)
     for read in reads:
         door.add(read)
 
@@ -85,5 +96,5 @@ def create_app(ports: Ports, version: str = "0.1.0") -> FastAPI:
         return document(app, [*answers_of(reads), *ANSWERS], [erasing.ACKNOWLEDGING, acknowledging.ACKNOWLEDGING])
 
     app.openapi = openapi  # type: ignore[method-assign]
-    app.state.waiting = subscribing.waiting
+    app.state.waiting = feed.waiting
     return app

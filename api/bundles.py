@@ -9,14 +9,13 @@ from starlette.responses import Response
 
 from ..domain.case.disclosures import DisclosureMade
 from ..domain.casefile.state import Case, compartments_named
-from ..domain.codes import Role
 from ..domain.refusal import Unknown
+from ..domain.standing.readings import BUNDLE
 from .application.reading import COORDINATION, Asked
 from .application.rooms import Rooms
 from .looking import all_readings
-from .reads import BINARY, Content, Of, Read
+from .reads import BINARY, Content, Read
 
-REVIEWERS = frozenset({Role.LEGAL_REVIEWER})
 WITH_REPORTS = Meta(description="with the readable reports (PDF/A, Indonesian and English)")
 WAITED_FOR = Meta(description="wait for the witnesses that the policy asks for; 404 until they have cosigned")
 
@@ -66,8 +65,7 @@ READS = (
         bundle,
         Content({"application/zip": BINARY}, "A ZIP file; `rujukan verify` checks it"),
         "legal file",
-        REVIEWERS,
-        Of.LED,
+        BUNDLE,
         summary="The bundle of a disclosure: one file, to be verified offline",
     ),
 )

@@ -9,7 +9,6 @@ import msgspec
 from msgspec import Meta, Raw, Struct
 from starlette.responses import Response
 
-from ..domain.authority import READERS
 from ..domain.case.erasure import Erasing
 from ..domain.case.holds import Lifting
 from ..domain.case.lead import Accompanying
@@ -17,6 +16,9 @@ from ..domain.case.lifecycle import Files
 from ..domain.casefile.state import Case
 from ..domain.compartment import Compartment
 from ..domain.fact import AgencyCode
+from ..domain.standing import readings
+from ..domain.standing.relations import Relation
+from ..domain.standing.rule import relations
 from ..projections import timeline
 from ..projections.listing import Positive
 from ..projections.timeline import TimelineRow
@@ -24,7 +26,7 @@ from .application.reading import COORDINATION, Asked, Seen, Segments
 from .application.rooms import Rooms
 from .cursors import next_page
 from .parameters import REF, USUAL, Limit
-from .reads import Content, Of, Page, Read, page_of
+from .reads import Content, Page, Read, page_of
 from .serving import json_answer
 
 AT_ONCE = 1_000
@@ -112,9 +114,9 @@ def show_timeline(
 
 
 def export(rooms: Rooms, asked: Asked, *, case: UUID) -> Response:
-    found: list[TimelineRow] = []
+    agency, found = asked.act.agency, list[TimelineRow]()
     while more := rooms.lists.ask(
-        asked.act.agency, timeline.entries, case, after=found[-1].version if found else 0, limit=AT_ONCE
+        agency, timeline.entries, case, after=found[-1].version if found else 0, limit=AT_ONCE
     ):
         found += more
     entries = _opened(rooms, asked, case, found, "export")
@@ -123,15 +125,14 @@ def export(rooms: Rooms, asked: Asked, *, case: UUID) -> Response:
 
 LINES = {"schema": {"$ref": REF.format(name="TimelineEntry")}}
 READS = (
-    Read("/cases/{case}", show_case, CaseView, "case", READERS, Of.KNOWN),
-    Read("/cases/{case}/timeline", show_timeline, page_of(TimelineEntry), "case", READERS, Of.KNOWN, waits=True),
+    Read("/cases/{case}", show_case, CaseView, "case", readings.CASE),
+    Read("/cases/{case}/timeline", show_timeline, page_of(TimelineEntry), "case", readings.TIMELINE, waits=True),
     Read(
         "/cases/{case}/export",
         export,
         Content({"application/x-ndjson": LINES["schema"]}, "One event a line"),
         "case",
-        READERS,
-        Of.KNOWN,
+        readings.EXPORT,
         waits=True,
     ),
 )
@@ -215,8 +216,6 @@ def case_view(id: UUID, case: Case, agency: AgencyCode, leads: bool | None = Non
 
 
 def _relation(case: Case, agency: AgencyCode) -> str:
-    if agency == case.lead:
-        return "lead"
-    if case.takes_part(agency):
-        return "recipient"
-    return "asked" if case.transfer is not None and case.transfer.to == agency else "former"
+    mine = relations(case, agency)
+    shown = (Relation.LEAD, Relation.RECIPIENT, Relation.ASKED)
+    return next((relation.value for relation in shown if relation in mine), "former")

@@ -9,10 +9,13 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from ..domain.compartment import compartments_of
+from ..domain.declaring import ASKED
 from ..domain.fact import Fact
+from ..domain.standing.page import in_data, sentence, summary
+from ..domain.standing.readings import Reading, Who
 from .actions import AGENCY_ACTIONS, CASE_ACTIONS, OPENING, Action
 from .parameters import REF
-from .reads import Content, Read, Who
+from .reads import Content, Read
 
 HEADERS: list[dict[str, Any]] = [
     {
@@ -66,7 +69,10 @@ def write_operation(action: Action) -> dict[str, Any]:
     """What the document says of one action."""
     responses: dict[str, Any] = {"201" if action.mints else "200": STORED}
     responses.update(dict.fromkeys(("400", "401", "403", "404", "409", "412", "422", "503"), PROBLEM))
+    rows = ASKED[action.command].rows
     return {
+        "description": f"{summary(action.command)}\n\n{sentence(rows)}",
+        "x-standing": in_data(rows),
         "parameters": [*path_parameters(action.path), *WRITE_HEADERS],
         "requestBody": {
             "required": True,
@@ -92,7 +98,6 @@ def path_parameters(path: str) -> list[dict[str, Any]]:
 
 def read_operation(read: Read) -> dict[str, Any]:
     """What the document says of a read."""
-    with_purpose = isinstance(read.readers, frozenset)
     answers = read.answer if isinstance(read.answer, Content) else Content({"application/json": _schema(read.answer)})
     ok: dict[str, Any] = {
         "description": answers.description,
@@ -102,13 +107,23 @@ def read_operation(read: Read) -> dict[str, Any]:
         ok["headers"] = answers.headers
     problems = (*read.problems, "429") if read.waits else read.problems
     return {
-        "parameters": [*(p.document() for p in read.parameters), *(HEADERS if with_purpose else ())],
+        **standing_of(read.may),
+        "parameters": [*(p.document() for p in read.parameters), *(HEADERS if read.for_purpose else ())],
         "responses": {
             "200": ok,
             **dict.fromkeys(problems, PROBLEM),
             **read.more,
         },
-        "security": [] if read.readers is Who.EVERYBODY else [{"access_token": []}],
+        "security": [] if read.may.who is Who.EVERYBODY else [{"access_token": []}],
+    }
+
+
+def standing_of(reading: Reading) -> dict[str, Any]:
+    """What the document says of who may read."""
+    said = sentence(reading.rows) if reading.who is None else f"Who may: {reading.who.value.en}."
+    return {
+        "description": f"{reading.words.en}.\n\n{said}",
+        "x-standing": in_data(reading.rows) if reading.who is None else reading.who.name.lower(),
     }
 
 

@@ -7,13 +7,16 @@ from uuid import UUID, uuid4, uuid5
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ..domain.authority import READERS
 from ..domain.case.documents import AttachDocument, DocumentAttached
 from ..domain.casefile.state import Case
 from ..domain.compartment import Compartment
+from ..domain.declaring import ASKED
 from ..domain.disclosure import Written
 from ..domain.fact import CaseId
 from ..domain.refusal import Unknown
+from ..domain.standing.page import in_data, sentence
+from ..domain.standing.readings import DOCUMENT
+from ..domain.standing.rule import standing
 from ..projections import timeline
 from .actions import Action
 from .application.kinds import CASE
@@ -22,7 +25,7 @@ from .application.rooms import Rooms
 from .contract import PROBLEM, STORED, WRITE_HEADERS, path_parameters
 from .identity import Caller
 from .problems import BadRequest
-from .reads import BINARY, Content, Of, Read
+from .reads import BINARY, Content, Read
 from .requests import correlation_of, expected_version, id_of, read_command, sent
 from .serving import Door
 from .writes import stored
@@ -60,8 +63,7 @@ def add_routes(door: Door) -> None:
             fields["supersedes"] = query["supersedes"]
         command = read_command(AttachDocument, fields)
         assert isinstance(command, AttachDocument)
-        if not rooms.casework.known(case, act).takes_part(act.agency):
-            raise Unknown(what="case")
+        standing(command, rooms.casework.case(case), act)  # before anything of it is stored
         rooms.documents.put(case, document, Compartment.named(command.compartment), body)
         done = rooms.casework.handle(
             CASE,
@@ -77,7 +79,10 @@ def add_routes(door: Door) -> None:
 
     query = [("kind", True), ("compartment", True), ("occurred_at", False), ("supersedes", False)]
     parameters = [{"name": n, "in": "query", "required": r, "schema": {"type": "string"}} for n, r in query]
+    rows = ASKED[AttachDocument].rows
     operation = {
+        "description": sentence(rows),
+        "x-standing": in_data(rows),
         "parameters": [*path_parameters(PATH), *parameters, *WRITE_HEADERS],
         "requestBody": {"required": True, "content": {"application/octet-stream": {"schema": BINARY}}},
         "responses": {"201": STORED, **dict.fromkeys(("400", "401", "403", "404", "409", "413", "422"), PROBLEM)},
@@ -101,7 +106,7 @@ def show_document(rooms: Rooms, asked: Asked, known: Case, *, case: UUID, docume
     told = rooms.lists.ask(act.agency, timeline.told, written.position)
     if not any(compartment in may for _, may in rooms.casework.readable(case, {written.position: told}, act)):
         raise Unknown(what="document")
-    basis = rooms.casework.basis(case, act, (compartment,), written.author == act.agency)
+    basis = rooms.casework.basis(case, act, (compartment,), (written.author,))
     return as_file(rooms.reading.document(asked, case, document, compartment, "document", basis), attached.media_type)
 
 
@@ -111,8 +116,7 @@ READS = (
         show_document,
         BYTES,
         "work",
-        READERS,
-        Of.KNOWN,
+        DOCUMENT,
         problems=("400", "401", "403", "404"),
     ),
 )

@@ -14,9 +14,10 @@ import msgspec
 from msgspec import Struct
 from starlette.responses import Response
 
+from ..domain.case import glass as glasses
 from ..domain.case.documents import DocumentAttached
-from ..domain.case.glass import OPENERS, REVIEWERS, GlassBroken, GlassReviewed, opened_by, reviewable
-from ..domain.casefile.state import NOTHING, Glass
+from ..domain.case.glass import GlassBroken, GlassReviewed, still_open
+from ..domain.casefile.state import NOTHING, Case, Glass
 from ..domain.compartment import Compartment
 from ..domain.disclosure import Written, through_glass
 from ..domain.fact import Act, GlassId
@@ -67,13 +68,14 @@ class GlassView(Struct, frozen=True):
 def show_opened_timeline(
     rooms: Rooms,
     asked: Asked,
+    known: Case,
     *,
     case: UUID,
     glass: UUID,
     limit: Limit = USUAL,
     cursor: tuple[Positive] | None = None,
 ) -> Page:
-    broken = opened_by(rooms.casework.case(case), GlassId(glass), asked.act)
+    broken = still_open(known, GlassId(glass), asked.act.at)
     after = cursor[0] if cursor else 0
     found = [(w, may) for w, may in _readable(rooms, asked.act, case, broken) if w.version > after][:limit]
     # That there is nothing is an answer too: then what was asked for is recorded.
@@ -84,8 +86,10 @@ def show_opened_timeline(
     return Page([_entry(s) for s in seen], next_page(more))
 
 
-def show_opened_document(rooms: Rooms, asked: Asked, *, case: UUID, glass: UUID, document: UUID) -> Response:
-    broken = opened_by(rooms.casework.case(case), GlassId(glass), asked.act)
+def show_opened_document(
+    rooms: Rooms, asked: Asked, known: Case, *, case: UUID, glass: UUID, document: UUID
+) -> Response:
+    broken = still_open(known, GlassId(glass), asked.act.at)
     attached = next(
         (
             w.event
@@ -101,8 +105,8 @@ def show_opened_document(rooms: Rooms, asked: Asked, *, case: UUID, glass: UUID,
     return as_file(content, attached.media_type)
 
 
-def show_glass(rooms: Rooms, asked: Asked, *, case: UUID, glass: UUID) -> GlassView:
-    broken = reviewable(rooms.casework.case(case), GlassId(glass), asked.act)
+def show_glass(rooms: Rooms, asked: Asked, known: Case, *, case: UUID, glass: UUID) -> GlassView:
+    broken = known.glasses[GlassId(glass)]
     wanted = [
         (w, REVIEWED)
         for w in rooms.casework.written(case)
@@ -116,9 +120,9 @@ def show_glass(rooms: Rooms, asked: Asked, *, case: UUID, glass: UUID) -> GlassV
 
 PATH = "/cases/{case}/break-glass/{glass}"
 READS = (
-    Read(PATH, show_glass, GlassView, "emergency", REVIEWERS),
-    Read(f"{PATH}/timeline", show_opened_timeline, page_of(TimelineEntry), "emergency", OPENERS),
-    Read(f"{PATH}/documents/{{document}}", show_opened_document, BYTES, "emergency", OPENERS),
+    Read(PATH, show_glass, GlassView, "emergency", glasses.TO_JUDGE),
+    Read(f"{PATH}/timeline", show_opened_timeline, page_of(TimelineEntry), "emergency", glasses.TIMELINE),
+    Read(f"{PATH}/documents/{{document}}", show_opened_document, BYTES, "emergency", glasses.DOCUMENT),
 )
 
 

@@ -12,10 +12,11 @@ import msgspec
 from msgspec import Struct
 from starlette.responses import Response
 
+from ..domain.standing import readings
 from .application.rooms import Rooms
 from .application.vitals import Vitals, Word, words
 from .parameters import REF
-from .reads import Read, Who
+from .reads import Read
 
 PATIENCE_SECONDS = 1.5
 """How long the database may take to say how everything is."""
@@ -91,7 +92,7 @@ READS = (
         health,
         Health,
         "operation",
-        Who.EVERYBODY,
+        readings.HEALTH,
         summary="How the service is; 503 where it takes no requests now",
         problems=(),
         more=_unavailable(Health),
@@ -101,7 +102,7 @@ READS = (
         live,
         Live,
         "operation",
-        Who.EVERYBODY,
+        readings.HEALTH,
         summary="Whether the process runs; 503 where it is to be started again",
         problems=(),
         more=_unavailable(Live),

@@ -8,7 +8,6 @@ from uuid import UUID
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
-from ..domain.authority import AUDITORS, READERS
 from ..domain.casefile.state import Case
 from ..domain.codes import AgencyKind
 from ..domain.compartment import Compartment
@@ -16,15 +15,16 @@ from ..domain.custody import Custody, custody
 from ..domain.disclosure import Written
 from ..domain.fact import Act, AgencyCode
 from ..domain.history import AsOf, Change, Seen, When, as_of, as_seen_by, diff, known_events, narrowed
-from ..domain.refusal import NotForThisAgency, NotForThisRole, Unknown
+from ..domain.refusal import Unknown
+from ..domain.standing import readings
+from ..domain.standing.relations import Extent
+from ..domain.standing.rule import ask, extent_for, is_known_to, leads
 from .application.reading import COORDINATION, Asked, Segments
 from .application.rooms import Rooms
 from .case_file import CaseView, Data, case_view, data_of
 from .problems import BadRequest
-from .reads import Of, Read
+from .reads import Read
 
-HISTORIANS = READERS | AUDITORS
-"""Roles that may look back. Who reads no content of a case otherwise sees none here: ids, codes and times only."""
 Readable = Mapping[int, frozenset[Compartment]]
 
 AsOfWhen = Annotated[When, Meta(description="an instant with its zone, or a position; now when left out")]
@@ -107,20 +107,22 @@ def show_history(
     as_of: AsOfWhen | None = None,
     agency: SeenBy | None = None,
 ) -> CaseHistory:
-    act, events = asked.act, rooms.casework.written(case)
+    act = asked.act
+    if agency is not None:
+        ask(readings.HISTORY_SEEN_BY.rows, known, act, {"agency": agency}.get)
+    events = rooms.casework.written(case)
     then = _point(as_of, events, act.at)
     readable = _readable(rooms, case, events, act)
     if agency is None:
-        leads = known.lead == act.agency
+        mine, whole = act.agency, leads(known, act.agency)
         seen = [Seen(w, frozenset(), frozenset()) for w in then.events if w.position in readable]
-        knew = then.case is not None and (leads or then.case.is_known_to(act.agency))
-        state = case_view(case, then.case, act.agency, leads) if then.case and knew else None
+        knew = then.case is not None and (whole or is_known_to(then.case, mine))
+        state = case_view(case, then.case, mine, whole) if then.case and knew else None
     else:
-        _may_ask_for(agency, act, known)
         kind, active = _agency_then(rooms, agency, then.at)
         told = rooms.register.of_case(agency, case, events[-1].position)
         seen = as_seen_by(then, told, agency, kind, active)
-        state = case_view(case, then.case, agency) if then.case and then.case.is_known_to(agency) else None
+        state = case_view(case, then.case, agency) if then.case and is_known_to(then.case, agency) else None
     return CaseHistory(case, _where(then), _opened(rooms, asked, case, seen, readable), state, agency)
 
 
@@ -134,9 +136,10 @@ def show_diff(
     to: Annotated[When, Meta(description="the later one")],
 ) -> CaseDiff:
     act, events = asked.act, rooms.casework.written(case)
+    whole = leads(known, act.agency)
     before, after = _point(from_, events, act.at), _point(to, events, act.at)
     shown = events
-    if known.lead != act.agency:
+    if not whole:
         shown = known_events(events, _readable(rooms, case, events, act))
         before, after = narrowed(before, act.agency), narrowed(after, act.agency)
     try:
@@ -151,25 +154,26 @@ def show_diff(
 
 def show_custody(rooms: Rooms, asked: Asked, known: Case, *, case: UUID, as_of: AsOfWhen | None = None) -> CaseCustody:
     act, events = asked.act, rooms.casework.written(case)
+    whole = leads(known, act.agency)
     then = _point(as_of, events, act.at)
     shown = then.events
-    if known.lead != act.agency:
+    if not whole:
         shown = known_events(shown, _readable(rooms, case, events, act))
     rooms.reading.show(asked, case, COORDINATION, "custody")
     return CaseCustody(case, _where(then), custody(shown, then.at))
 
 
 READS = (
-    Read("/cases/{case}/history", show_history, CaseHistory, "history", HISTORIANS, Of.KNOWN),
-    Read("/cases/{case}/history/diff", show_diff, CaseDiff, "history", HISTORIANS, Of.KNOWN),
-    Read("/cases/{case}/custody", show_custody, CaseCustody, "history", HISTORIANS, Of.KNOWN),
+    Read("/cases/{case}/history", show_history, CaseHistory, "history", readings.HISTORY),
+    Read("/cases/{case}/history/diff", show_diff, CaseDiff, "history", readings.HISTORY_DIFF),
+    Read("/cases/{case}/custody", show_custody, CaseCustody, "history", readings.CUSTODY),
 )
 
 
 def _opened(rooms: Rooms, asked: Asked, case: UUID, seen: Sequence[Seen], readable: Readable) -> list[HistoryEntry]:
     """These events, as far as the caller may open them now."""
     may = [(s.of, readable[s.of.position]) for s in seen if s.of.position in readable]
-    wanted = may if asked.act.role in READERS else []
+    wanted = may if extent_for(readings.HISTORY.rows, asked.act) is Extent.OPENABLE else []
     shown = frozenset(c for _, compartments in wanted for c in compartments)
     opened = rooms.reading.open(asked, case, wanted, "history", shown=shown or COORDINATION).seen
     segments = {s.of.position: s.segments for s in opened}
@@ -191,13 +195,6 @@ def _readable(rooms: Rooms, case: UUID, events: Sequence[Written], act: Act) -> 
     told = as_seen_by(_as_it_is(events, act.at), on_record, act.agency, act.kind)
     found = rooms.casework.readable(case, {s.of.position: s.told for s in told}, act)
     return {written.position: may for written, may in found}
-
-
-def _may_ask_for(agency: AgencyCode, act: Act, case: Case) -> None:
-    if act.role not in AUDITORS:
-        raise NotForThisRole(needs=AUDITORS)
-    if act.agency not in (case.lead, agency):
-        raise NotForThisAgency(needs="lead")
 
 
 def _agency_then(rooms: Rooms, code: AgencyCode, at: datetime) -> tuple[AgencyKind, bool]:

@@ -16,11 +16,11 @@ import msgspec
 from msgspec import Struct
 
 from ..domain.agency_state import Agency
-from ..domain.authority import PURPOSES, SUBSCRIBERS
 from ..domain.codes import Purpose, Role
 from ..domain.fact import Act, ActorId, AgencyCode
 from ..domain.memory import Memory
 from ..domain.refusal import AgencyInactive, NotAMember, NotForThisRole, PurposeNotAllowed
+from ..domain.standing.roles import PURPOSES, SUBSCRIBERS
 from .application.ports import TokenKeys
 
 ALGORITHMS = ["EdDSA", "ES256", "RS256"]

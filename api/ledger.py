@@ -10,11 +10,12 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
+from ..domain.standing import readings
 from .application.rooms import Rooms
-from .contract import PROBLEM
+from .contract import PROBLEM, standing_of
 from .parameters import REF
 from .problems import BadRequest, answer
-from .reads import BINARY, TEXT, Content, Read, Who
+from .reads import BINARY, TEXT, Content, Read
 from .requests import body_of
 from .serving import Door, json_answer
 
@@ -80,7 +81,7 @@ def _public(path: str, call: Callable[..., Any], answer: Any) -> Read:
         call,
         answer,
         "ledger",
-        Who.EVERYBODY,
+        readings.LEDGER,
         name=f"ledger_{name}",
         summary=name.capitalize(),
         problems=("400", "404"),
@@ -111,6 +112,7 @@ def add_routes(door: Door) -> None:
         COSIGNATURES,
         bring,
         {
+            **standing_of(readings.LEDGER),
             "requestBody": {"required": True, "content": {"text/plain": {"schema": TEXT}}},
             "responses": {
                 "200": {

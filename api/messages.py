@@ -6,9 +6,10 @@ from typing import Any
 from msgspec import Struct
 from starlette.responses import Response
 
+from ..domain.standing import readings
 from .application.rooms import Rooms
 from .problems import BadRequest
-from .reads import TEXT, Content, Read, Who
+from .reads import TEXT, Content, Read
 from .serving import json_answer
 
 JSON_SCHEMA = "application/schema+json"
@@ -60,7 +61,7 @@ ANYTHING: dict[str, Any] = {"type": "object"}
 def _public(path: str, call: Callable[..., Any], answer: Any, summary: str) -> Read:
     problems = ("400", "404") if "{" in path else ("400",)
     name = f"messages_{call.__name__}"
-    return Read(path, call, answer, "messages", Who.EVERYBODY, name=name, summary=summary, problems=problems)
+    return Read(path, call, answer, "messages", readings.MESSAGES, name=name, summary=summary, problems=problems)
 
 
 READS = (

@@ -7,7 +7,6 @@ beside the function that answers it, here in api/.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from enum import Enum
 from functools import cache, cached_property
 from inspect import iscoroutinefunction
 from typing import Any, get_origin
@@ -15,7 +14,7 @@ from typing import Any, get_origin
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from ..domain.codes import Role
+from ..domain.standing.readings import Reading
 from ..projections import Listing
 from ..projections.listing import Positive
 from .application.reading import Asked
@@ -23,25 +22,6 @@ from .application.rooms import Rooms
 from .cursors import next_page
 from .identity import Caller
 from .parameters import USUAL, WAIT, Limit, Parameter, parameters_of
-
-
-class Who(Enum):
-    """Who may ask, where it is not for a role and a purpose."""
-
-    EVERYBODY = "everybody"
-    """No token is asked for."""
-    CALLER = "caller"
-    """Whoever has a token: the read itself looks at what it is good for."""
-    MEMBER = "member"
-    """Every member of an active agency."""
-
-
-class Of(Enum):
-    """What the asking agency has to have to do with the case in the path, before anything is waited for."""
-
-    NOTHING = "nothing"
-    KNOWN = "known"
-    LED = "led"
 
 
 class Page(Struct, frozen=True, omit_defaults=True):
@@ -89,9 +69,9 @@ class Read:
     call: Callable[..., Any]
     answer: Any
     tag: str
-    readers: frozenset[Role] | Who
-    of: Of = Of.NOTHING
-    """What the agency has to have to do with the case in the path; `known`, if the call takes it, is that case."""
+    may: Reading
+    """Who may ask: its rows of the table of standing, asked before anything is waited for. `known`, if the call takes
+    it, is the case that was asked about."""
     waits: bool = False
     """It reads lists, and can be asked to wait until they reached a position."""
     name: str = ""
@@ -112,6 +92,11 @@ class Read:
     def takes_known(self) -> bool:
         """Whether the call is handed the case."""
         return "known" in self.call.__annotations__
+
+    @property
+    def for_purpose(self) -> bool:
+        """Whether it is for a role and a purpose."""
+        return bool(self.may.rows) and not self.may.for_machines
 
     @property
     def holds_thread(self) -> bool:
@@ -154,8 +139,7 @@ def listed(listing: Listing) -> Read:
         rows,
         page_of(listing.item),
         listing.tag,
-        Who.MEMBER if listing.readers is None else listing.readers,
-        Of.LED if listing.for_lead else Of.NOTHING,
+        listing.may,
         waits=True,
         name=listing.name or listing.query.__name__,
         asks=filters if cursor is None else (*filters, LIMIT, cursor),

@@ -7,9 +7,10 @@ from starlette.responses import Response
 
 from ..domain.codes import CODE_LISTS
 from ..domain.refusal import Unknown
+from ..domain.standing import readings
 from .application.rooms import Rooms
 from .identity import Caller
-from .reads import Page, Read, Who, page_of
+from .reads import Page, Read, page_of
 from .serving import json_answer
 
 FOR_AN_HOUR = {"Cache-Control": "max-age=3600"}
@@ -67,8 +68,8 @@ def jwks(rooms: Rooms) -> Response:
 
 
 READS = (
-    Read("/me", me, Me, "agencies", Who.CALLER),
-    Read("/codes", code_lists, page_of(str, "CodeListPage"), "codes", Who.EVERYBODY),
-    Read("/codes/{list}", codes, page_of(CodeView), "codes", Who.EVERYBODY),
-    Read("/.well-known/jwks.json", jwks, KeySet, "operation", Who.EVERYBODY),
+    Read("/me", me, Me, "agencies", readings.ME),
+    Read("/codes", code_lists, page_of(str, "CodeListPage"), "codes", readings.CODES),
+    Read("/codes/{list}", codes, page_of(CodeView), "codes", readings.CODES),
+    Read("/.well-known/jwks.json", jwks, KeySet, "operation", readings.TOKEN_KEYS),
 )

@@ -8,11 +8,11 @@ from uuid import UUID
 from msgspec import Meta, Struct
 
 from ..domain.agency import agency_stream
-from ..domain.authority import AUDITORS
 from ..domain.codes import Purpose, Role
 from ..domain.fact import AgencyCode
 from ..domain.history import When
 from ..domain.oversight import LIMITS, REASONS, Finding, Look, Unusual, by_rule, unusual
+from ..domain.standing import readings
 from ..projections import audit, holdings
 from ..projections.audit import AuditEntry
 from ..projections.holdings import HoldingEntry
@@ -22,10 +22,8 @@ from .application.rooms import Rooms
 from .cursors import next_page
 from .parameters import USUAL, Limit
 from .problems import BadRequest
-from .reads import Of, Page, Read, page, page_of
+from .reads import Page, Read, page, page_of
 
-OVERSEERS = frozenset({Role.SUPERVISOR, Role.DATA_PROTECTION_OFFICER})
-"""Roles that are shown unusual reading."""
 USUAL_SPAN, LONGEST_SPAN = timedelta(days=7), timedelta(days=31)
 MOST_LOOKS = 100_000
 """Readings that are judged at once; for more, ask for a shorter span."""
@@ -158,10 +156,10 @@ def unusual_access(
 
 
 READS = (
-    Read("/reports/case-access", case_access, page_of(Opening), "reports", AUDITORS, Of.KNOWN, waits=True),
-    Read("/reports/person-access", person_access, page_of(Opening), "reports", AUDITORS, waits=True),
-    Read("/reports/holdings", what_was_held, page_of(HoldingEntry), "reports", AUDITORS, waits=True),
-    Read("/reports/unusual-access", unusual_access, UnusualAccess, "reports", OVERSEERS, waits=True),
+    Read("/reports/case-access", case_access, page_of(Opening), "reports", readings.CASE_ACCESS, waits=True),
+    Read("/reports/person-access", person_access, page_of(Opening), "reports", readings.PERSON_ACCESS, waits=True),
+    Read("/reports/holdings", what_was_held, page_of(HoldingEntry), "reports", readings.HELD, waits=True),
+    Read("/reports/unusual-access", unusual_access, UnusualAccess, "reports", readings.UNUSUAL_ACCESS, waits=True),
 )
 
 

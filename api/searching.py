@@ -5,12 +5,13 @@ from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ..domain.authority import READERS
 from ..domain.compartment import Compartment
 from ..domain.nik import Nik
+from ..domain.standing.readings import SEARCH
+from ..domain.standing.rule import roles_of
 from ..projections import people
 from .application.reading import Asked
-from .contract import HEADERS, PROBLEM
+from .contract import HEADERS, PROBLEM, standing_of
 from .identity import Caller
 from .parameters import REF
 from .problems import unreadable
@@ -41,7 +42,7 @@ def add_routes(door: Door) -> None:
     rooms = door.rooms
 
     def search(request: Request, body: bytes, caller: Caller) -> Response:
-        act = door.act_of(request, caller, READERS)
+        act = door.act_of(request, caller, roles_of(SEARCH.rows))
         try:
             asked = msgspec.json.decode(body, type=Search)
         except msgspec.MsgspecError as error:
@@ -55,6 +56,7 @@ def add_routes(door: Door) -> None:
         PATH,
         search,
         {
+            **standing_of(SEARCH),
             "parameters": HEADERS,
             "requestBody": {
                 "required": True,

@@ -2,7 +2,7 @@
 nobody keeps. And how the other routes run: on a thread, with problems for what is raised."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -11,10 +11,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ..domain.authority import roles_for
 from ..domain.codes import Role
 from ..domain.fact import Act, Fact
-from ..domain.refusal import NotForThisAgency
+from ..domain.standing.readings import Reading, Who
+from ..domain.standing.rows import Ground
+from ..domain.standing.rule import ask, roles_for, roles_of
 from .application.lists import WAIT_SECONDS, Behind
 from .application.reading import Asked
 from .application.rooms import Rooms
@@ -22,7 +23,7 @@ from .contract import read_operation
 from .identity import Caller, Identity, acting, member
 from .parameters import WAIT, read_all
 from .problems import answer
-from .reads import Of, Read, Who
+from .reads import Read
 from .requests import LARGEST_BODY, body_of, correlation_of
 from .waiting import Places
 
@@ -114,23 +115,33 @@ class Door:
     def _handed(self, read: Read, request: Request) -> dict[str, Any]:
         """What the call is handed, once all that has to be so is so."""
         handed: dict[str, Any] = {"rooms": self.rooms}
-        if isinstance(read.readers, frozenset):
-            act = self.act_of(request, self.caller(request), read.readers)
+        may, act = read.may, None
+        if read.for_purpose:
+            act = self.act_of(request, self.caller(request), roles_of(may.rows))
             handed["asked"] = Asked(act, correlation_of(request))
-        elif read.readers is not Who.EVERYBODY:
+        elif may.who is not Who.EVERYBODY:
             handed["asked"] = caller = self.caller(request)
-            if read.readers is Who.MEMBER:
+            if may.who is Who.MEMBER:
                 member(caller, self.rooms.network.get(caller.agency))
         values = read_all(read.parameters, request, self.rooms.now())
-        if read.of is not Of.NOTHING:
-            known = self.rooms.casework.known(values["case"], handed["asked"].act)
-            if read.of is Of.LED and known.lead != handed["asked"].act.agency:
-                raise NotForThisAgency(needs="lead")
+        if act is not None:
+            about = self._about(may, values)
+            ask(may.rows, about, act, values.get)
             if read.takes_known:
-                handed["known"] = known
+                handed["known"] = about
         if read.waits and values[WAIT.argument] is None:
             del values[WAIT.argument]
         return handed | values
+
+    def _about(self, may: Reading, values: Mapping[str, Any]) -> Any:
+        """What the row's relations are to, as it is now; None where there is none."""
+        grounds = {row.where.ground for row in may.rows}
+        if Ground.AGENCY in grounds:
+            self.rooms.network.forget(values["code"])  # whoever changed it a moment ago has to see it
+            return self.rooms.network.get(values["code"])
+        if Ground.CASE in grounds or any(row.where.ties for row in may.rows):
+            return self.rooms.casework.case(values["case"])
+        return None
 
     # Posts ----------------------------------------------------------------------------------------------------
 

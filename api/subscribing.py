@@ -17,6 +17,7 @@ from starlette.responses import Response
 
 from ..domain.agency_state import Agency
 from ..domain.refusal import KeyMissing, Refusal
+from ..domain.standing.readings import SUBSCRIPTION
 from ..projections import marks
 from ..projections.listing import OfCase, Positive
 from .application.ports import SealedMessage
@@ -25,12 +26,13 @@ from .contract import PROBLEM
 from .event_stream import EventStream
 from .identity import Caller, NotAuthenticated, subscriber
 from .problems import BadRequest
-from .reads import TEXT, Content, Read, Who
+from .reads import TEXT, Content, Read
 from .waiting import Waiting, rung
 
 log = logging.getLogger(__name__)
 
 PATH = "/subscription"
+PATHS = (PATH, f"{PATH}/events", f"{PATH}/stream")
 LARGEST_PAGE = 500
 USUAL_PAGE = 100
 LONGEST_WAIT = 30
@@ -217,7 +219,7 @@ def _page(found: Sequence[SealedMessage], head: int, goes_on: dict[str, Any]) ->
 
 def _read(path: str, call: Any, answer: Any, summary: str, more: dict[str, Any] | None = None) -> Read:
     name = f"subscription_{call.__name__ if path else 'show'}"
-    return Read(PATH + path, call, answer, "subscribing", Who.CALLER, name=name, summary=summary, more=more or {})
+    return Read(PATH + path, call, answer, "subscribing", SUBSCRIPTION, name=name, summary=summary, more=more or {})
 
 
 EVENT = {"type": "object", "description": "A CloudEvents 1.0 event, its data sealed to the agency's key"}

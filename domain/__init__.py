@@ -9,7 +9,7 @@
 `agency`         the agencies: kind, services, members, status; `agency_keys`, `agency_state`, `webhook`
 `pathways`       clocks as versioned data
 `disclosure`     who may learn what of an event
-`authority`      which role may ask for what, and for which purposes
+`standing`       who may do what, to what, how far: one table, and the room that asks it
 `catalogue`      every event by its topic, and how old ones are read
 
 Nothing here imports another folder of this project.

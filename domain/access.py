@@ -44,15 +44,16 @@ def basis_of(
     kind: AgencyKind,
     shown: Collection[Compartment],
     at: datetime,
-    own: bool = False,
+    authors: Collection[AgencyCode] = (),
 ) -> str:
     """On what an agency's reading of these compartments stands, all that holds, parted by "; ":
 
-    `own` where everything shown is the agency's own words; `override ID CODE: RULE`, a legal basis in the place of
+    `own` where everything shown is the agency's own words (`authors`: whose it is, where that is known);
+    `override ID CODE: RULE`, a legal basis in the place of
     consent; `consent ID`; `lead`; `referral ID`, one that is open; `told` where it is none of these: what was once
     addressed to it.
     """
-    if own:
+    if {*authors} == {agency}:
         return "own"
     content = frozenset(shown) - {Compartment.COORDINATION}
     stands = [c for c in case.consents.values() if c.covers(agency, kind, at) and c.compartments & content]

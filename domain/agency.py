@@ -9,13 +9,15 @@ from msgspec.structs import replace
 
 from . import agency_keys as keys
 from . import webhook as webhooks
-from .agency_state import Agency, decide, require_agency, require_operator, require_own
-from .authority import ADMINISTRATION
+from .agency_state import Agency, decides, require_agency
 from .codes import AgencyKind, Role, Service
 from .compartment import Coordination, Identity
 from .declaring import asked, field, happened, name_fields
 from .fact import Act, ActorId, AgencyCode, Fact, Short, recorded
 from .refusal import AlreadyExists, NotForThisRole, Unknown
+from .standing.relations import Extent
+from .standing.roles import ADMINISTRATION
+from .standing.rows import OPERATES, OWN_OR_FOUNDING, OWN_OR_SYSTEM
 from .words import Words
 
 AGENCIES = UUID("6f1c9a2e-1f0b-5d3a-9a57-52756a756b61")
@@ -80,7 +82,13 @@ class AgencyReactivated(Fact, frozen=True, kw_only=True, tag="agency.AgencyReact
 
 
 @asked(
-    "/agencies", by=ADMINISTRATION, tag="agencies", example={"code": "lsm-mitra", "kind": "ngo", "name": "LSM Mitra"}
+    "/agencies",
+    by=ADMINISTRATION,
+    where=OPERATES,
+    extent=Extent.AGENCY,
+    means="Menambahkan instansi ke jejaring.",
+    tag="agencies",
+    example={"code": "lsm-mitra", "kind": "ngo", "name": "LSM Mitra"},
 )
 class RegisterAgency(RegistrationFacts, frozen=True, kw_only=True):
     """Add an agency to the network."""
@@ -89,7 +97,13 @@ class RegisterAgency(RegistrationFacts, frozen=True, kw_only=True):
 
 
 @asked(
-    "/agencies/{code}/services", by=ADMINISTRATION, tag="agencies", example={"services": ["pengaduan", "koordinasi"]}
+    "/agencies/{code}/services",
+    by=ADMINISTRATION,
+    where=OWN_OR_SYSTEM,
+    extent=Extent.AGENCY,
+    means="Menyatakan layanan yang disediakan instansi.",
+    tag="agencies",
+    example={"services": ["pengaduan", "koordinasi"]},
 )
 class OfferServices(ServicesFacts, frozen=True, kw_only=True):
     """Say which services the agency offers."""
@@ -98,6 +112,9 @@ class OfferServices(ServicesFacts, frozen=True, kw_only=True):
 @asked(
     "/agencies/{code}/members",
     by=ADMINISTRATION,
+    where=OWN_OR_FOUNDING,
+    extent=Extent.AGENCY,
+    means="Menambahkan anggota, atau mengubah perannya.",
     tag="agencies",
     example={"member": "00000000-0000-4000-8000-00000000000a", "roles": ["case-worker"]},
 )
@@ -105,21 +122,43 @@ class AddMember(MemberFacts, frozen=True, kw_only=True):
     """Add a member, or change a member's roles."""
 
 
-@asked("/agencies/{code}/members/{member}/removal", by=ADMINISTRATION, tag="agencies")
+@asked(
+    "/agencies/{code}/members/{member}/removal",
+    by=ADMINISTRATION,
+    where=OWN_OR_SYSTEM,
+    extent=Extent.AGENCY,
+    means="Mengeluarkan anggota.",
+    tag="agencies",
+)
 class RemoveMember(Fact, frozen=True, kw_only=True):
     """Take a member away."""
 
     member: Coordination[ActorId]
 
 
-@asked("/agencies/{code}/suspension", by=ADMINISTRATION, tag="agencies", example={"reason": "Izin berakhir."})
+@asked(
+    "/agencies/{code}/suspension",
+    by=ADMINISTRATION,
+    where=OPERATES,
+    extent=Extent.AGENCY,
+    means="Menonaktifkan instansi.",
+    tag="agencies",
+    example={"reason": "Izin berakhir."},
+)
 class SuspendAgency(Fact, frozen=True, kw_only=True):
     """Suspend an agency."""
 
     reason: Coordination[Short]
 
 
-@asked("/agencies/{code}/reactivation", by=ADMINISTRATION, tag="agencies")
+@asked(
+    "/agencies/{code}/reactivation",
+    by=ADMINISTRATION,
+    where=OPERATES,
+    extent=Extent.AGENCY,
+    means="Mengaktifkan kembali instansi yang dinonaktifkan.",
+    tag="agencies",
+)
 class ReactivateAgency(Fact, frozen=True, kw_only=True):
     """Let a suspended agency take part again."""
 
@@ -156,68 +195,53 @@ def evolve(agency: Agency | None, event: Fact) -> Agency:
     return replace(after, version=agency.version + 1)
 
 
-@decide.register
+@decides.register
 def register_agency(command: RegisterAgency, agency: Agency | None, act: Act) -> Sequence[Fact]:
-    require_operator(act)
     if agency is not None:
         raise AlreadyExists(agency=command.code)
     registered = recorded(AgencyRegistered, command, act)
     return [registered, recorded(ServicesOffered, command, act)] if command.services else [registered]
 
 
-@decide.register
+@decides.register
 def offer_services(command: OfferServices, agency: Agency | None, act: Act) -> Sequence[Fact]:
-    require_own(agency, act)
     return [recorded(ServicesOffered, command, act)]
 
 
-@decide.register
+@decides.register
 def add_member(command: AddMember, agency: Agency | None, act: Act) -> Sequence[Fact]:
-    found = require_agency(agency)
-    if any(Role.AGENCY_ADMINISTRATOR in roles for roles in found.members.values()):
-        require_own(agency, act)
-    else:
-        require_operator(act, found)  # somebody has to let the first administrator in
     if Role.SYSTEM in command.roles:
         raise NotForThisRole(role=Role.SYSTEM)
     return [recorded(MemberJoined, command, act)]
 
 
-@decide.register
+@decides.register
 def remove_member(command: RemoveMember, agency: Agency | None, act: Act) -> Sequence[Fact]:
-    if command.member not in require_own(agency, act).members:
+    if command.member not in require_agency(agency).members:
         raise Unknown(what="member")
     return [recorded(MemberLeft, command, act)]
 
 
-@decide.register
+@decides.register
 def suspend(command: SuspendAgency, agency: Agency | None, act: Act) -> Sequence[Fact]:
-    require_operator(act)
     if not require_agency(agency).active:
         raise AlreadyExists(what="suspension")
     return [recorded(AgencySuspended, command, act)]
 
 
-@decide.register
+@decides.register
 def reactivate(command: ReactivateAgency, agency: Agency | None, act: Act) -> Sequence[Fact]:
-    require_operator(act)
     if require_agency(agency).active:
         raise Unknown(what="suspension")
     return [recorded(AgencyReactivated, command, act)]
 
 
-@decide.register(webhooks.SetWebhook)
-@decide.register(webhooks.RemoveWebhook)
-@decide.register(webhooks.EnableWebhook)
-@decide.register(webhooks.ReplayWebhook)
+@decides.register(webhooks.SetWebhook)
+@decides.register(webhooks.RemoveWebhook)
+@decides.register(webhooks.EnableWebhook)
+@decides.register(webhooks.ReplayWebhook)
+@decides.register(webhooks.DisableWebhook)
 def webhook_command(command: Fact, agency: Agency | None, act: Act) -> Sequence[Fact]:
-    return webhooks.decide(command, require_own(agency, act).webhook, act)
-
-
-@decide.register
-def disable_webhook(command: webhooks.DisableWebhook, agency: Agency | None, act: Act) -> Sequence[Fact]:
-    if act.role is not Role.SYSTEM:
-        raise NotForThisRole(role=act.role)
     return webhooks.decide(command, require_agency(agency).webhook, act)
 
 

@@ -7,14 +7,17 @@ from typing import Annotated, Final, Literal
 from msgspec import Meta
 from msgspec.structs import replace
 
-from .agency_state import Agency, KeyId, Resealing, decide, require_agency, require_own
-from .authority import ADMINISTRATION, RESEALING, WEBHOOKS
-from .codes import AgencyKind, Role
+from .agency_state import Agency, KeyId, Resealing, decides, require_agency
 from .compartment import Coordination
 from .declaring import asked, field, happened, name_fields
 from .fact import Act, ActorId, Fact, Short, recorded
-from .refusal import AlreadyExists, AnotherPersonNeeded, Invalid, NotForThisAgency, NotForThisRole, Unknown
+from .refusal import AlreadyExists, Invalid, Unknown
+from .standing.relations import Extent, Relation
+from .standing.roles import ADMINISTRATION, ADMINISTRATORS, OFFICERS
+from .standing.rows import OPERATES, OWN_AGENCY, OWN_OR_SYSTEM, Row, Thing
 from .words import Words
+
+R = Relation
 
 HPKE_MLKEM768_X25519: Final = "hpke-mlkem768-x25519-hkdfsha256-aes256gcm"
 """RFC 9180 with the hybrid KEM ML-KEM-768 + X25519, HKDF-SHA256, AES-256-GCM."""
@@ -73,12 +76,36 @@ class ResealingRefused(ResealingFacts, frozen=True, kw_only=True, tag="agency.Re
     reason: Coordination[Short]
 
 
-@asked("/agencies/{code}/keys", by=ADMINISTRATION, tag="agencies", example={"key": "2026-1", "public_key": EXAMPLE_KEY})
+RESEALING = Thing(
+    "re-sealing",
+    Words("penyegelan ulang yang diminta", "re-sealing that was asked for"),
+    find=lambda agency, id: agency.resealing if agency is not None else None,
+    whose={R.ASKER: lambda resealing, agency: resealing.asked_by},
+)
+OF_THE_OPERATOR = Row(ADMINISTRATORS, OPERATES.to(RESEALING, another_than=R.ASKER), Extent.SEALED)
+
+
+@asked(
+    "/agencies/{code}/keys",
+    by=ADMINISTRATION,
+    where=OWN_OR_SYSTEM,
+    extent=Extent.AGENCY,
+    means="Mendaftarkan kunci publik yang dipakai menyegel pesan.",
+    tag="agencies",
+    example={"key": "2026-1", "public_key": EXAMPLE_KEY},
+)
 class RegisterKey(KeyFacts, frozen=True, kw_only=True):
     """Register the public key that messages are sealed to."""
 
 
-@asked("/agencies/{code}/keys/{key}/retirement", by=ADMINISTRATION, tag="agencies")
+@asked(
+    "/agencies/{code}/keys/{key}/retirement",
+    by=ADMINISTRATION,
+    where=OWN_OR_SYSTEM,
+    extent=Extent.AGENCY,
+    means="Berhenti menyegel dengan sebuah kunci.",
+    tag="agencies",
+)
 class RetireKey(Fact, frozen=True, kw_only=True):
     """Stop sealing to a key."""
 
@@ -87,7 +114,10 @@ class RetireKey(Fact, frozen=True, kw_only=True):
 
 @asked(
     "/agencies/{code}/keys/{key}/resealing",
-    by=WEBHOOKS,
+    by=ADMINISTRATORS,
+    where=OWN_AGENCY,
+    extent=Extent.SEALED,
+    means="Menyatakan bahwa kunci privat hilang, dan meminta riwayat di bawah kunci lain.",
     tag="agencies",
     example={"lost": ["2026-1"], "reason": "Peladen terbakar."},
 )
@@ -97,14 +127,27 @@ class AskResealing(ResealingFacts, frozen=True, kw_only=True):
     reason: Coordination[Short]
 
 
-@asked("/agencies/{code}/keys/{key}/resealing/approval", by=RESEALING, tag="agencies", example={"lost": ["2026-1"]})
+@asked(
+    "/agencies/{code}/keys/{key}/resealing/approval",
+    by=OFFICERS,
+    where=OWN_AGENCY.to(RESEALING, another_than=R.ASKER),
+    extent=Extent.SEALED,
+    or_else=(OF_THE_OPERATOR,),
+    means="Mengizinkan riwayat disegel dengan kunci lain, sebagaimana diminta orang lain.",
+    tag="agencies",
+    example={"lost": ["2026-1"]},
+)
 class ApproveResealing(ResealingFacts, frozen=True, kw_only=True):
     """Let what was told under the lost keys be sealed to the other one, as another person asked."""
 
 
 @asked(
     "/agencies/{code}/keys/{key}/resealing/refusal",
-    by=RESEALING,
+    by=OFFICERS,
+    where=OWN_AGENCY.to(RESEALING, another_than=R.ASKER),
+    extent=Extent.SEALED,
+    or_else=(OF_THE_OPERATOR,),
+    means="Membiarkan riwayat tersegel seperti semula.",
     tag="agencies",
     example={"lost": ["2026-1"], "reason": "Belum diperiksa."},
 )
@@ -149,16 +192,16 @@ def moved(before: Agency, after: Agency) -> frozenset[KeyId]:
     return frozenset(key for key in ("", *before.public_keys) if before.sealed_to(key) != after.sealed_to(key))
 
 
-@decide.register
+@decides.register
 def register_key(command: RegisterKey, agency: Agency | None, act: Act) -> Sequence[Fact]:
-    if command.key in require_own(agency, act).public_keys:
+    if command.key in require_agency(agency).public_keys:
         raise AlreadyExists(key=command.key)
     return [recorded(KeyRegistered, command, act)]
 
 
-@decide.register
+@decides.register
 def retire_key(command: RetireKey, agency: Agency | None, act: Act) -> Sequence[Fact]:
-    own = require_own(agency, act)
+    own = require_agency(agency)
     if command.key not in own.keys:
         raise Unknown(what="key")
     if len(own.keys) == 1:
@@ -166,13 +209,9 @@ def retire_key(command: RetireKey, agency: Agency | None, act: Act) -> Sequence[
     return [recorded(KeyRetired, command, act)]
 
 
-@decide.register
+@decides.register
 def ask_resealing(command: AskResealing, agency: Agency | None, act: Act) -> Sequence[Fact]:
     own = require_agency(agency)
-    if act.role is not Role.AGENCY_ADMINISTRATOR:  # nor the system: a person has to stand for it
-        raise NotForThisRole(role=act.role, needs=[Role.AGENCY_ADMINISTRATOR])
-    if act.agency != own.code:
-        raise NotForThisAgency(needs=own.code)
     if own.resealing is not None:
         raise AlreadyExists(what="an undecided re-sealing", key=own.resealing.key)
     _may_take_over(command, own)
@@ -180,16 +219,16 @@ def ask_resealing(command: AskResealing, agency: Agency | None, act: Act) -> Seq
     return [*retired, recorded(ResealingAsked, command, act, asked_by=act.actor)]
 
 
-@decide.register
+@decides.register
 def approve_resealing(command: ApproveResealing, agency: Agency | None, act: Act) -> Sequence[Fact]:
-    own, asked = _judged(command, agency, act)
+    own, asked = _judged(command, agency)
     _may_take_over(command, own)
     return [recorded(ResealingApproved, command, act, asked_by=asked.asked_by, approved_by=act.actor)]
 
 
-@decide.register
+@decides.register
 def refuse_resealing(command: RefuseResealing, agency: Agency | None, act: Act) -> Sequence[Fact]:
-    _judged(command, agency, act)
+    _judged(command, agency)
     return [recorded(ResealingRefused, command, act)]
 
 
@@ -201,19 +240,13 @@ def _may_take_over(command: AskResealing | ApproveResealing, agency: Agency) -> 
         raise Invalid(field="key", must="be one in use, and none of the lost")
 
 
-def _judged(command: ApproveResealing | RefuseResealing, agency: Agency | None, act: Act) -> tuple[Agency, Resealing]:
-    """The re-sealing that this person may decide. A decision names what it decides, so that a request that took the
-    place of the one somebody saw is not decided unseen. Raises Unknown, NotForThisAgency, AnotherPersonNeeded."""
+def _judged(command: ApproveResealing | RefuseResealing, agency: Agency | None) -> tuple[Agency, Resealing]:
+    """The re-sealing that is decided. A decision names what it decides, so that a request that took the place of the
+    one somebody saw is not decided unseen. Raises Unknown."""
     found = require_agency(agency)
-    of_the_agency = act.agency == found.code and act.role is Role.DATA_PROTECTION_OFFICER
-    of_the_lead = act.kind is AgencyKind.LEAD and act.role is Role.AGENCY_ADMINISTRATOR
-    if not (of_the_agency or of_the_lead):
-        raise NotForThisAgency(needs=[found.code, AgencyKind.LEAD])
     asked = found.resealing
     if asked is None or (asked.key, asked.lost) != (command.key, command.lost):
         raise Unknown(what="re-sealing")
-    if asked.asked_by == act.actor:
-        raise AnotherPersonNeeded()
     return found, asked
 
 

@@ -10,7 +10,8 @@ from msgspec import Meta, Struct
 from . import webhook as webhooks
 from .codes import AgencyKind, Role, Service
 from .fact import Act, ActorId, AgencyCode, Fact
-from .refusal import NotForThisAgency, Unknown
+from .refusal import Unknown
+from .standing.rule import standing
 
 KeyId = Annotated[str, Meta(pattern="^[A-Za-z0-9._-]{1,64}$(?!\n)")]
 
@@ -50,6 +51,11 @@ class Agency(Struct, frozen=True):
         return bool(self.members.get(actor, frozenset()) & frozenset(roles))
 
     @property
+    def has_administrator(self) -> bool:
+        """Whether it has anybody to see to it."""
+        return any(Role.AGENCY_ADMINISTRATOR in roles for roles in self.members.values())
+
+    @property
     def sealing_key(self) -> tuple[str, str] | None:
         """(key id, public key) that the next message is sealed to; None before one is registered."""
         return next(reversed(list(self.keys.items())), None)
@@ -62,29 +68,22 @@ class Agency(Struct, frozen=True):
         return (now, self.public_keys[now]) if now in self.public_keys else None
 
 
-@singledispatch
 def decide(command: Fact, agency: Agency | None, act: Act) -> Sequence[Fact]:
-    """The events that follow from a command on one agency. Raises Refusal; TypeError for what is no command."""
+    """The events that follow from a command on one agency. Raises Refusal; TypeError for what is no command.
+
+    The table of standing is asked first: a decider meets no act that it has no row for."""
+    standing(command, agency, act)
+    return decides(command, agency, act)
+
+
+@singledispatch
+def decides(command: Fact, agency: Agency | None, act: Act) -> Sequence[Fact]:
+    """What is decided of a command; `@decides.register` in the subject's file."""
     raise TypeError(f"{type(command).__name__} is not a command of the agency")
 
 
 def require_agency(agency: Agency | None) -> Agency:
+    """The agency, if there is one. Raises Unknown."""
     if agency is None:
         raise Unknown(what="agency")
     return agency
-
-
-def require_own(agency: Agency | None, act: Act) -> Agency:
-    """The agency that the act is for, or any for the system. Raises Unknown, NotForThisAgency."""
-    found = require_agency(agency)
-    if act.agency != found.code and act.role is not Role.SYSTEM:
-        raise NotForThisAgency(needs=found.code)
-    return found
-
-
-def require_operator(act: Act, own: Agency | None = None) -> None:
-    """The network is run by the lead agency's administrators. Raises NotForThisAgency."""
-    if own is not None and act.agency == own.code:
-        return
-    if act.role is not Role.SYSTEM and act.kind is not AgencyKind.LEAD:
-        raise NotForThisAgency(needs=AgencyKind.LEAD)

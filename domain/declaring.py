@@ -1,9 +1,9 @@
 """What an event and a command declare of themselves, beside their fields: read from here by everything that lists them.
 
 An event says, in its subject's file, what it is called, whom it speaks to and on which page it stands (`@happened`); a
-command says who may give it and where it is posted (`@asked`); a field is named once (`name_fields`). The catalogue of
-topics, the disclosure rule, the routes, the contract, the schemas, the report and the survivor's paper are derived from
-these tables, so that nothing else has to know how many events or commands there are.
+command says who may give it, how far it goes and where it is posted (`@asked`); a field is named once (`name_fields`).
+The catalogue of topics, the disclosure rule, the routes, the contract, the schemas, the report and the survivor's paper
+are derived from these tables, so that nothing else has to know how many events or commands there are.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,6 +14,8 @@ from typing import Any, NamedTuple, TypeVar
 from .codes import AgencyKind, Role
 from .compartment import Compartment
 from .fact import AgencyCode, Fact
+from .standing.relations import Extent
+from .standing.rows import Row, Where
 from .words import Words
 
 F = TypeVar("F", bound=Fact)
@@ -70,7 +72,10 @@ class Happened(NamedTuple):
 class Asked(NamedTuple):
     """What a command declares."""
 
-    by: frozenset[Role]
+    rows: tuple[Row, ...]
+    """Its rows of the table of standing: who may give it, in what relation, how far. One of them is enough."""
+    means: str
+    """What it does, in Indonesian; the English is the command's docstring."""
     path: str | None
     """Where it is posted; None for what has a door of its own, or is the system's to raise."""
     tag: str
@@ -126,16 +131,21 @@ def asked(
     path: str | None = None,
     *,
     by: frozenset[Role],
+    where: Where,
+    extent: Extent,
+    means: str,
+    or_else: tuple[Row, ...] = (),
     tag: str = "",
     example: Mapping[str, Any] = NOTHING,
     mints: str | None = None,
 ) -> Callable[[type[F]], type[F]]:
-    """Declare a command. Raises TypeError for one that is declared twice."""
+    """Declare a command, with its row of the table of standing (`or_else`: its further ones). Raises TypeError for one
+    that is declared twice."""
 
     def declare(command: type[F]) -> type[F]:
         if command in ASKED:
             raise TypeError(f"{command.__name__} is declared already")
-        ASKED[command] = Asked(by, path, tag, example, mints)
+        ASKED[command] = Asked((Row(by, where, extent), *or_else), means, path, tag, example, mints)
         return command
 
     return declare

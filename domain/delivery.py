@@ -14,11 +14,14 @@ from uuid import UUID, uuid5
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
-from .authority import ACKNOWLEDGEMENT
 from .compartment import Coordination
 from .declaring import asked, field, happened, name_fields
 from .fact import Act, AgencyCode, ErasureId, Fact, recorded
-from .refusal import NotForThisAgency, NotTold, WrongReceipt
+from .refusal import NotTold, WrongReceipt
+from .standing.relations import Extent
+from .standing.roles import ACKNOWLEDGEMENT
+from .standing.rows import OWN_AGENCY
+from .standing.rule import standing
 from .words import Words
 
 ACKNOWLEDGEMENTS = UUID("3f6f1e8c-8c1d-5b7e-9a34-61636b6e6f77")
@@ -66,7 +69,12 @@ class Mark(Struct, frozen=True, forbid_unknown_fields=True):
     receipt: Annotated[str, Meta(max_length=100)]
 
 
-@asked(by=ACKNOWLEDGEMENT)
+@asked(
+    by=ACKNOWLEDGEMENT,
+    where=OWN_AGENCY,
+    extent=Extent.SEALED,
+    means="Menyatakan yang sampai, yang diproses, dan yang gagal.",
+)
 class AcknowledgeDeliveries(Fact, frozen=True, kw_only=True):
     """Say what arrived, what was handled, what could not be, and which erasures' copies were deleted."""
 
@@ -82,6 +90,13 @@ class ToldSoFar(Struct, frozen=True):
 
     head: int
     receipts: Mapping[int, str]
+
+
+class Own(Struct, frozen=True):
+    """Whose deliveries these are."""
+
+    code: AgencyCode
+    has_administrator: bool = True
 
 
 class Marks(Struct, frozen=True):
@@ -128,8 +143,7 @@ def acknowledge(
 
     Raises NotForThisAgency for another's, NotTold for what was never told to the agency, WrongReceipt.
     """
-    if act.agency != agency:
-        raise NotForThisAgency(needs=agency)
+    standing(command, Own(agency), act)
     for sequence in (*named(command), *(f.sequence for f in command.failed), *command.recovered):
         if sequence > told.head:
             raise NotTold(sequence=sequence, head=told.head)

@@ -18,14 +18,17 @@ from uuid import UUID, uuid5
 from msgspec import Struct
 from msgspec.structs import replace
 
-from .authority import ACKNOWLEDGEMENT
 from .case.erasure import CaseErased, Erasing
 from .casefile.state import Case, compartments_named
 from .codes import ErasureBasis
 from .compartment import CompartmentWord, Coordination
 from .declaring import Step, asked, field, happened, name_fields
 from .fact import Act, ActorId, AgencyCode, CaseId, ConsentId, ErasureId, Fact, Short, recorded
-from .refusal import AlreadyExists, Unknown
+from .refusal import AlreadyExists
+from .standing.relations import Extent
+from .standing.roles import ACKNOWLEDGEMENT
+from .standing.rows import WAS_TOLD
+from .standing.rule import standing
 from .words import Words
 
 ERASURES = UUID("6c1b0f39-5a0e-5d0f-9b51-65726173757a")
@@ -104,7 +107,12 @@ class CopiesKept(Fact, frozen=True, kw_only=True, tag="erasure.CopiesKept"):
     kept_basis: Coordination[Short]
 
 
-@asked(by=ACKNOWLEDGEMENT)
+@asked(
+    by=ACKNOWLEDGEMENT,
+    where=WAS_TOLD,
+    extent=Extent.MOVE,
+    means="Menyatakan bahwa instansi telah menghapus yang diberitahukan kepadanya.",
+)
 class AcknowledgeErasure(Fact, frozen=True, kw_only=True):
     """Say that the agency deleted what it was told; `kept_basis`: but for what this rule has it keep."""
 
@@ -184,8 +192,8 @@ def ask(erasure: Asked, agencies: Iterable[AgencyCode], act: Act) -> Sequence[Fa
 
 def acknowledge(command: AcknowledgeErasure, asked: Asked | None, act: Act) -> Sequence[Fact]:
     """The agency's answer. Raises Unknown for one that was not asked, AlreadyExists the second time."""
-    if asked is None or act.agency not in asked.told:
-        raise Unknown(what="erasure")
+    standing(command, asked, act)
+    assert asked is not None
     if act.agency in asked.acknowledged:
         raise AlreadyExists(what="the acknowledgement")
     about = {"case": asked.record.case, "agency": act.agency}

@@ -28,6 +28,7 @@ from .compartment import Compartment
 from .disclosure import Written, holds, still_readable
 from .fact import EARLIEST, AgencyCode
 from .refusal import plain
+from .standing.rule import is_known_to
 
 When = int | datetime
 """A position of the log, or an instant."""
@@ -103,7 +104,7 @@ def as_seen_by(
     on record of what it was told of the case. What an agency wrote itself it knew, told or not."""
     if then.case is None:
         return []
-    may_open = active and then.case.is_known_to(agency)
+    may_open = active and is_known_to(then.case, agency)
     last = then.events[-1].position
     known: dict[int, frozenset[Compartment]] = {}
     for at, position, compartments in told:
@@ -204,7 +205,7 @@ def known_events(events: Iterable[Written], readable: Mapping[int, frozenset[Com
 
 def narrowed(then: AsOf, agency: AgencyCode) -> AsOf:
     """The state reduced to an agency's own part; none where it could not know of the case then."""
-    known = then.case is not None and then.case.is_known_to(agency)
+    known = then.case is not None and is_known_to(then.case, agency)
     return replace(then, case=part_of(then.case, agency) if known and then.case is not None else None)
 
 

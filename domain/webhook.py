@@ -10,11 +10,13 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
-from .authority import ESCALATION, WEBHOOKS
 from .compartment import Coordination
 from .declaring import asked, field, happened, name_fields
 from .fact import Act, Fact, recorded
 from .refusal import AlreadyExists, Unknown
+from .standing.relations import Extent
+from .standing.roles import ADMINISTRATORS, ESCALATION
+from .standing.rows import OWN_AGENCY, SYSTEM_ONLY
 from .words import Words
 
 Url = Annotated[
@@ -76,27 +78,57 @@ EVENTS: tuple[type[Fact], ...] = (WebhookSet, WebhookRemoved, WebhookDisabled, W
 # Commands ------------------------------------------------------------------------------------------------------
 
 
-@asked("/agencies/{code}/webhook", by=WEBHOOKS, tag="agencies", example={"url": "https://rsud.example/rujukan"})
+@asked(
+    "/agencies/{code}/webhook",
+    by=ADMINISTRATORS,
+    where=OWN_AGENCY,
+    extent=Extent.SEALED,
+    means="Meminta yang diberitahukan kepada instansi diteruskan ke sebuah alamat.",
+    tag="agencies",
+    example={"url": "https://rsud.example/rujukan"},
+)
 class SetWebhook(WebhookFacts, frozen=True, kw_only=True):
     """Have what the agency is told posted to an address, signed with a new secret."""
 
 
-@asked("/agencies/{code}/webhook/removal", by=WEBHOOKS, tag="agencies")
+@asked(
+    "/agencies/{code}/webhook/removal",
+    by=ADMINISTRATORS,
+    where=OWN_AGENCY,
+    extent=Extent.SEALED,
+    means="Menghentikan penerusan pesan.",
+    tag="agencies",
+)
 class RemoveWebhook(Fact, frozen=True, kw_only=True):
     """Have nothing posted any more."""
 
 
-@asked("/agencies/{code}/webhook/enabling", by=WEBHOOKS, tag="agencies")
+@asked(
+    "/agencies/{code}/webhook/enabling",
+    by=ADMINISTRATORS,
+    where=OWN_AGENCY,
+    extent=Extent.SEALED,
+    means="Meneruskan lagi pesan, setelah dihentikan sistem.",
+    tag="agencies",
+)
 class EnableWebhook(Fact, frozen=True, kw_only=True):
     """Have it posted again, after the system stopped."""
 
 
-@asked("/agencies/{code}/webhook/replay", by=WEBHOOKS, tag="agencies", example={"after": 17})
+@asked(
+    "/agencies/{code}/webhook/replay",
+    by=ADMINISTRATORS,
+    where=OWN_AGENCY,
+    extent=Extent.SEALED,
+    means="Meneruskan ulang yang datang setelah sebuah nomor.",
+    tag="agencies",
+    example={"after": 17},
+)
 class ReplayWebhook(ReplayFacts, frozen=True, kw_only=True):
     """Have posted next what comes after a sequence: again, or with something left out that cannot be taken."""
 
 
-@asked(by=ESCALATION)
+@asked(by=ESCALATION, where=SYSTEM_ONLY, extent=Extent.AGENCY, means="Menghentikan penerusan ke alamat yang gagal.")
 class DisableWebhook(Fact, frozen=True, kw_only=True):
     """Stop posting to a webhook that was set with that version of the agency's stream."""
 

@@ -15,11 +15,11 @@ from psycopg import Connection
 from psycopg.rows import TupleRow, class_row, dict_row
 
 from ..domain.access import AccessRecorded, codes_of
-from ..domain.authority import AUDITORS
 from ..domain.case.lead import LeadTransferAccepted
 from ..domain.delivery import Acknowledged
 from ..domain.disclosure import Followed
 from ..domain.erasure import CopiesKept, DeletionAsked, ErasureAcknowledged, ErasureRecorded, RecallRecorded
+from ..domain.standing import readings
 from .erased import records
 from .listing import Listing
 from .projection import Tables
@@ -157,7 +157,7 @@ def trail(
 
 
 TRAIL = Listing(
-    "/audit", trail, AuditEntry, "audit", AUDITORS, cursor=lambda entry: (entry.position,), name="list_audit"
+    "/audit", trail, AuditEntry, "audit", readings.TRAIL, cursor=lambda entry: (entry.position,), name="list_audit"
 )
 
 

@@ -9,11 +9,12 @@ from msgspec import Struct
 from psycopg import Connection
 from psycopg.rows import TupleRow, class_row
 
-from ..domain.authority import READERS
 from ..domain.case.lead import Accompanying
 from ..domain.casefile.state import Case
 from ..domain.disclosure import Followed
 from ..domain.fact import AgencyCode
+from ..domain.standing import readings
+from ..domain.standing.rule import is_known_to
 from .erased import drop
 from .listing import Listing
 from .projection import OWN_AGENCY, Tables
@@ -100,7 +101,7 @@ def _lead_row(stream: UUID, case: Case, position: int) -> tuple[Any, ...]:
 def _row(stream: UUID, case: Case, agency: AgencyCode, position: int) -> tuple[Any, ...] | None:
     """Another agency's row: written only when it is told something, so that it tells no more than that; None where
     the agency may not know of the case any more."""
-    if not case.is_known_to(agency):
+    if not is_known_to(case, agency):
         return None
     mine = list(case.open_referrals_to(agency))
     due = [c.due_at for r in mine for c in (case.clocks[id] for id in r.clocks) if c.met_at is None]
@@ -130,7 +131,9 @@ def cases(
         ).fetchall()
 
 
-CASES = Listing("/cases", cases, CaseEntry, "lists", READERS, cursor=lambda entry: (entry.position,), name="list_cases")
+CASES = Listing(
+    "/cases", cases, CaseEntry, "lists", readings.CASES, cursor=lambda entry: (entry.position,), name="list_cases"
+)
 
 _UPSERT: LiteralString = """
     INSERT INTO caseload (agency, case_id, relation, lead, status, urgency, opened_at, worker, open_referrals, next_due,

@@ -10,12 +10,12 @@ from msgspec import Meta, Struct
 from psycopg import Connection
 from psycopg.rows import TupleRow, class_row
 
-from ..domain.authority import READERS
 from ..domain.case.lead import LeadTransferAccepted
 from ..domain.case.referrals import ReferralSent
 from ..domain.casefile.clocks import ClockMet, ClockStarted
 from ..domain.compartment import Compartment
 from ..domain.disclosure import Followed
+from ..domain.standing import readings
 from .erased import drop
 from .listing import Instant, Listing, now
 from .projection import OWN_AGENCY, Tables
@@ -111,7 +111,7 @@ DEADLINES = Listing(
     deadlines,
     DeadlineEntry,
     "lists",
-    READERS,
+    readings.DEADLINES,
     cursor=lambda entry: (entry.due_at, entry.clock),
     given={"now": now},
     name="list_deadlines",

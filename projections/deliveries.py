@@ -15,7 +15,6 @@ from msgspec import Struct
 from psycopg import Connection
 from psycopg.rows import TupleRow, class_row
 
-from ..domain.authority import READERS
 from ..domain.case.lead import LeadTransferAccepted
 from ..domain.case.referrals import ReferralSent
 from ..domain.case.reminders import ReferralUndelivered
@@ -24,6 +23,7 @@ from ..domain.codes import ReferralStatus
 from ..domain.delivery import OPENED, Acknowledged
 from ..domain.disclosure import Followed
 from ..domain.erasure import DeletionAsked
+from ..domain.standing import readings
 from .erased import drop
 from .listing import Listing
 from .projection import Tables
@@ -168,7 +168,7 @@ def of_case(db: Connection[TupleRow], case: UUID) -> list[DeliveryEntry]:
 
 
 OF_CASE = Listing(
-    "/cases/{case}/deliveries", of_case, DeliveryEntry, "case", READERS, for_lead=True, name="show_deliveries"
+    "/cases/{case}/deliveries", of_case, DeliveryEntry, "case", readings.DELIVERIES, name="show_deliveries"
 )
 
 

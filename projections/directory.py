@@ -11,6 +11,7 @@ from ..domain import agency as a
 from ..domain.agency_keys import KeyRegistered
 from ..domain.codes import AgencyKind, Service
 from ..domain.disclosure import Followed
+from ..domain.standing import readings
 from .listing import Listing
 from .projection import Tables
 
@@ -89,7 +90,7 @@ def agencies(
         ).fetchall()
 
 
-AGENCIES = Listing("/agencies", agencies, AgencyEntry, "agencies", None, name="list_agencies")
+AGENCIES = Listing("/agencies", agencies, AgencyEntry, "agencies", readings.DIRECTORY, name="list_agencies")
 
 
 def members(db: Connection[TupleRow]) -> list[Member]:

@@ -10,10 +10,11 @@ from msgspec import Meta, Struct
 from psycopg import Connection
 from psycopg.rows import TupleRow, class_row
 
-from ..domain.case.glass import REVIEWERS, GlassBroken, GlassClosed, GlassReviewed, GlassReviewOverdue
+from ..domain.case.glass import GlassBroken, GlassClosed, GlassReviewed, GlassReviewOverdue
 from ..domain.case.lead import LeadTransferAccepted
 from ..domain.codes import GlassVerdict
 from ..domain.disclosure import Followed
+from ..domain.standing import readings
 from .erased import drop
 from .listing import Instant, Listing, now
 from .projection import Tables
@@ -148,7 +149,7 @@ GLASSES = Listing(
     emergencies,
     GlassEntry,
     "emergency",
-    REVIEWERS,
+    readings.GLASSES,
     cursor=lambda entry: (entry.review_due_at, entry.glass),
     given={"now": now},
     name="list_glasses",

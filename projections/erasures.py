@@ -10,11 +10,11 @@ from msgspec import Struct
 from psycopg import Connection
 from psycopg.rows import TupleRow, dict_row
 
-from ..domain.authority import AUDITORS
 from ..domain.case.erasure import ErasureRefused, ErasureRequested
 from ..domain.case.lead import LeadTransferAccepted
 from ..domain.disclosure import Followed
 from ..domain.erasure import CopiesKept, DeletionAsked, ErasureAcknowledged, ErasureRecorded, RecallRecorded
+from ..domain.standing import readings
 from .listing import Listing
 from .projection import Tables
 
@@ -138,7 +138,7 @@ ERASURES = Listing(
     erasures,
     ErasureEntry,
     "erasure",
-    AUDITORS,
+    readings.ERASURES,
     cursor=lambda entry: (entry.position,),
     name="list_erasures",
 )

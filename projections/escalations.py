@@ -19,16 +19,17 @@ from ..domain.case.reminders import ReferralEscalated, ReferralUndelivered
 from ..domain.casefile.clocks import ClockMet, ClockOverdue, ClockStarted
 from ..domain.casefile.moves import ReferralMove
 from ..domain.casefile.state import Case, Status
-from ..domain.codes import ReferralStatus, Role
+from ..domain.codes import ReferralStatus
 from ..domain.compartment import Compartment
 from ..domain.disclosure import Followed
 from ..domain.fact import ReferralId
+from ..domain.standing import readings
+from ..domain.standing.relations import Extent
+from ..domain.standing.rule import extent_for
 from .erased import drop, records
 from .listing import Listing
 from .projection import Tables
 
-RAISED_TO = frozenset({Role.SUPERVISOR, Role.CASE_WORKER})
-"""A supervisor sees all that was raised to the agency; a case worker, what concerns it as the lead."""
 UNANSWERED, UNDELIVERED, CLOCK = "unanswered", "undelivered", "clock"
 
 
@@ -160,9 +161,9 @@ ESCALATIONS = Listing(
     escalations,
     EscalationEntry,
     "lists",
-    RAISED_TO,
+    readings.ESCALATIONS,
     cursor=lambda entry: (entry.position,),
-    given={"leading_only": lambda act: act.role is Role.CASE_WORKER},
+    given={"leading_only": lambda act: extent_for(readings.ESCALATIONS.rows, act) is Extent.ROWS_AS_LEAD},
     name="list_escalations",
 )
 

@@ -10,9 +10,9 @@ from msgspec import Meta, Struct
 from psycopg import Connection
 from psycopg.rows import TupleRow, class_row
 
-from ..domain.authority import READERS
 from ..domain.case.flags import FlagLowered, FlagRaised
 from ..domain.disclosure import Followed
+from ..domain.standing import readings
 from .erased import drop
 from .listing import Listing, OfCase
 from .projection import OWN_AGENCY, Tables
@@ -84,4 +84,4 @@ def flags(
         ).fetchall()
 
 
-FLAGS = Listing("/flags", flags, FlagEntry, "lists", READERS, cursor=lambda entry: (entry.due_on, entry.flag))
+FLAGS = Listing("/flags", flags, FlagEntry, "lists", readings.FLAGS, cursor=lambda entry: (entry.due_on, entry.flag))

@@ -3,7 +3,7 @@ its rows are. From it come the route, the parser, the refusal of what is not ask
 
     def cases(db, *, status: CaseStatus | None = None, before: int | None = None, limit: int = 50) -> list[CaseEntry]: …
 
-    CASES = Listing("/cases", cases, CaseEntry, "lists", READERS, cursor=lambda entry: (entry.position,))
+    CASES = Listing("/cases", cases, CaseEntry, "lists", readings.CASES, cursor=lambda entry: (entry.position,))
 
 The query's parameters are the filters: their types say what may be asked, a `Meta(description=…)` what it means.
 `limit`, and `after` or `before`, from which the next page goes on, make it a list with pages. What is not the caller's
@@ -19,8 +19,8 @@ from uuid import UUID
 
 from msgspec import Meta
 
-from ..domain.codes import Role
 from ..domain.fact import Act
+from ..domain.standing.readings import Reading
 
 Positive = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 Instant = Annotated[datetime, Meta(tz=True)]
@@ -39,14 +39,12 @@ class Listing:
     item: type
     """What a row is; its name is also that of its schema in the contract."""
     tag: str
-    readers: frozenset[Role] | None
-    """Roles that may ask, for a purpose; None: every member of an active agency, and no purpose is asked for."""
+    may: Reading
+    """Who may ask: its row of the table of standing."""
     cursor: Callable[[Any], tuple[Any, ...]] | None = None
     """What a page ends with: from there `after` or `before` goes on."""
     given: Mapping[str, Callable[[Act], object]] = field(default_factory=dict)
     """Parameters of the query that follow from who asks, and when."""
-    for_lead: bool = False
-    """The case in the path has to be one that the asking agency leads."""
     name: str = ""
     """Of the operation; that of the query where nothing is said."""
 

@@ -9,12 +9,13 @@ from msgspec import Struct
 from psycopg import Connection
 from psycopg.rows import TupleRow, class_row
 
-from ..domain.authority import READERS
 from ..domain.case.referrals import DraftFacts
 from ..domain.casefile.moves import ReferralMove
 from ..domain.casefile.state import Referral
 from ..domain.codes import ReferralStatus
 from ..domain.disclosure import Followed
+from ..domain.standing import readings
+from ..domain.standing.readings import Reading
 from .erased import drop
 from .listing import Listing, OfCase, always, now
 from .projection import OWN_AGENCY, Tables
@@ -123,16 +124,16 @@ def referrals(
         ).fetchall()
 
 
-def _box(path: str, box: str) -> Listing:
+def _box(path: str, box: str, may: Reading) -> Listing:
     given = {"box": always(box), "now": now}
-    return Listing(path, referrals, ReferralEntry, "lists", READERS, _place, given, name=path[1:])
+    return Listing(path, referrals, ReferralEntry, "lists", may, _place, given, name=path[1:])
 
 
 def _place(entry: ReferralEntry) -> tuple[int]:
     return (entry.position,)
 
 
-INBOX, OUTBOX = _box("/inbox", "in"), _box("/outbox", "out")
+INBOX, OUTBOX = _box("/inbox", "in", readings.INBOX), _box("/outbox", "out", readings.OUTBOX)
 
 
 def unanswered(db: Connection[TupleRow], now: datetime, highest: int) -> list[tuple[UUID, UUID]]:

@@ -13,12 +13,12 @@ from psycopg import Connection
 from psycopg.rows import TupleRow, class_row
 
 from ..domain import retention
-from ..domain.authority import AUDITORS
 from ..domain.case.holds import HoldLiftingAsked, HoldLiftingRefused, LegalHoldLifted, LegalHoldPlaced, Lifting
 from ..domain.case.lead import LeadTransferAccepted
 from ..domain.case.lifecycle import CaseClosed, CaseMerged, CaseReopened
 from ..domain.casefile.state import Case
 from ..domain.disclosure import Followed, Written
+from ..domain.standing import readings
 from .erased import drop
 from .listing import IN_FUTURE, Instant, Listing
 from .projection import OWN_AGENCY, Tables
@@ -138,7 +138,7 @@ RETENTION = Listing(
     due,
     RetentionEntry,
     "erasure",
-    AUDITORS,
+    readings.RETENTION,
     cursor=place,
     name="list_retention",
 )

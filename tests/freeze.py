@@ -1,7 +1,7 @@
 """Bring every file that is generated up to date: `python -m tests.freeze`.
 
-A new event gets its golden example, made by its types; schemas, EVENTS.md and the events that agencies know are written
-anew. What stands in a golden file is never changed: where it would, this refuses and says so.
+A new event gets its golden example, made by its types; schemas, EVENTS.md, the events that agencies know and the table
+of standing are written anew. What stands in a golden file is never changed: where it would, this refuses and says so.
 """
 
 import json
@@ -16,13 +16,16 @@ from uuid import UUID, uuid5
 import msgspec
 from msgspec import inspect
 
+from rujukan.api.app import DOORS
 from rujukan.domain import catalogue
 from rujukan.domain.fact import Fact
+from rujukan.domain.standing import page as standing
 from rujukan.infra.schemas import frozen, known, markdown
 from rujukan.infra.store.transcoder import to_segments
 
 TOP = Path(__file__).parents[1]
 EVENTS = TOP / "tests" / "golden" / "events_v1.json"
+STANDING = TOP / "domain" / "standing" / "TABLE.md"
 SCHEMAS = TOP / "tests" / "golden" / "schemas"
 EXAMPLES = UUID("5d7f5a42-7c7e-5a0b-9b5e-6578616d706c")
 """Namespace of example ids (RFC 9562, version 5)."""
@@ -85,6 +88,14 @@ def golden_events() -> str:
     return json.dumps(there, ensure_ascii=False, indent=1) + "\n"
 
 
+def standing_page() -> str:
+    """Who may do what, on one page."""
+    doors: dict[str, list[str]] = {}
+    for reading, path in DOORS:
+        doors.setdefault(reading.name, []).append(path)
+    return standing.page(doors)
+
+
 def freeze_history() -> list[str]:
     """What the disclosure rule tells of the told cases, where there is no file of its version: none is changed."""
     sys.path[:0] = [str(TOP / "tests" / "unit"), str(TOP / "tests")]
@@ -108,9 +119,10 @@ def main() -> int:
         EVENTS: golden_events,
         TOP / "consumers" / "EVENTS.md": markdown.page,
         TOP / "consumers" / "wire" / "known_events.py": known.module,
+        STANDING: standing_page,
     }
     for file, make in generated.items():
-        if (text := make()) != file.read_text("utf-8"):
+        if (text := make()) != (file.read_text("utf-8") if file.exists() else ""):
             file.write_text(text, "utf-8")
             written.append(str(file.relative_to(TOP)))
     written += freeze_history()

@@ -6,14 +6,14 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from ...domain.access import basis_of
-from ...domain.casefile.deciding import require_known
 from ...domain.casefile.state import Case, compartments_named
 from ...domain.compartment import Compartment
 from ...domain.disclosure import Remembered, Written, still_readable
 from ...domain.erasure import ErasureRecorded
-from ...domain.fact import Act, CaseId, Fact
+from ...domain.fact import Act, AgencyCode, CaseId, Fact
 from ...domain.memory import Memory
 from ...domain.refusal import Refusal
+from ...domain.standing.rule import known
 from .consequences import Step
 from .kinds import CASE, ERASURE, Id, Kind, State
 from .network import Agencies
@@ -178,7 +178,7 @@ class Casework:
 
     def known(self, case: UUID, act: Act) -> Case:
         """The case, if the agency may know of it. Raises Unknown."""
-        return require_known(self.case(case), act)
+        return known(self.case(case), act)
 
     def destroy(self, erasure: UUID) -> None:
         """Destroy the keys that an erasure says, and wait until no process has them. May be called again."""
@@ -207,9 +207,9 @@ class Casework:
         )
         return [(written, may) for written, may in found if may]
 
-    def basis(self, case: UUID, act: Act, shown: Collection[Compartment], own: bool = False) -> str:
+    def basis(self, case: UUID, act: Act, shown: Collection[Compartment], authors: Collection[AgencyCode] = ()) -> str:
         """On what a reading stands (`domain.access.basis_of`). Raises Unknown."""
-        return basis_of(self.known(case, act), act.agency, act.kind, shown, act.at, own)
+        return basis_of(self.known(case, act), act.agency, act.kind, shown, act.at, authors)
 
     def erasure(self, erasure: UUID) -> ErasureRecorded | None:
         """What remains of an erasure; None where there is none, or what is asked of agencies is a recall."""

@@ -15,11 +15,12 @@ from ...domain.agency_state import Agency
 from ...domain.case.consents import ENDS
 from ...domain.case.erasure import ApproveErasure, CaseErased
 from ...domain.case.lifecycle import MergeCase
-from ...domain.casefile.deciding import Network, require_known
+from ...domain.casefile.deciding import Network
 from ...domain.casefile.state import Case
 from ...domain.delivery import AcknowledgeDeliveries, Marks, delivery_stream
 from ...domain.erasure import AcknowledgeErasure, Asked, erasure_stream
 from ...domain.fact import Act, AgencyCode, CaseId, Fact
+from ...domain.standing.rule import known
 from . import consequences
 from .consequences import Afterwards, Consequence
 
@@ -81,7 +82,7 @@ CASE: Kind[CaseId, Case] = Kind(
     kept=True,
     begins=_begins_a_case,
     is_gone=lambda case: case.is_erased,
-    hides=require_known,
+    hides=known,
     follows={
         MergeCase: consequences.absorb,
         CaseErased: consequences.record_erasure,

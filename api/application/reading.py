@@ -113,8 +113,7 @@ class Reading:
         position = 0
         if shown:
             if basis is None:
-                own = bool(wanted) and all(written.author == asked.act.agency for written, _ in wanted)
-                basis = self._casework.basis(case, asked.act, shown, own)
+                basis = self._casework.basis(case, asked.act, shown, {written.author for written, _ in wanted})
             position = self.record(asked, case, shown, what, basis)
         opened = self._opener.events({written.position: may for written, may in wanted}) if shown and wanted else {}
         return OnRecord(position, [Seen(w, *opened[w.position]) for w, _ in wanted if w.position in opened])

@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 from datetime import date
 
-from ..authority import CASE_WORK
-from ..casefile.deciding import Network, decides, require_participant
+from ..casefile.deciding import Network, decides
 from ..casefile.state import Case
 from ..codes import Need, RiskLevel
 from ..compartment import Psychosocial, Safety
 from ..declaring import Shared, Step, asked, field, happened, name_fields
 from ..fact import Act, Details, Fact, Text, recorded
+from ..standing.relations import Extent
+from ..standing.roles import CASE_WORK
+from ..standing.rows import TAKES_PART
 from ..words import Words
 
 
@@ -63,6 +65,9 @@ class SafetyPlanAgreed(SafetyPlanFacts, frozen=True, kw_only=True, tag="case.Saf
 @asked(
     "/cases/{case}/needs-assessments",
     by=CASE_WORK,
+    where=TAKES_PART,
+    extent=Extent.OWN_WORDS,
+    means="Mencatat yang dibutuhkan penyintas.",
     tag="assessment",
     example={"needs": ["health", "safety", "psychosocial"], "health": "Pemeriksaan segera."},
 )
@@ -73,6 +78,9 @@ class AssessNeeds(NeedsFacts, frozen=True, kw_only=True):
 @asked(
     "/cases/{case}/risk-assessments",
     by=CASE_WORK,
+    where=TAKES_PART,
+    extent=Extent.OWN_WORDS,
+    means="Mencatat seberapa besar bahayanya.",
     tag="assessment",
     example={"level": "high", "reasons": "Terlapor tinggal serumah."},
 )
@@ -80,26 +88,31 @@ class AssessRisk(RiskFacts, frozen=True, kw_only=True):
     """Record how great the danger is."""
 
 
-@asked("/cases/{case}/safety-plans", by=CASE_WORK, tag="assessment", example={"plan": "Menginap di rumah bibi."})
+@asked(
+    "/cases/{case}/safety-plans",
+    by=CASE_WORK,
+    where=TAKES_PART,
+    extent=Extent.OWN_WORDS,
+    means="Mencatat rencana keselamatan.",
+    tag="assessment",
+    example={"plan": "Menginap di rumah bibi."},
+)
 class AgreeSafetyPlan(SafetyPlanFacts, frozen=True, kw_only=True):
     """Record the safety plan."""
 
 
 @decides.register
-def assess_needs(command: AssessNeeds, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
-    require_participant(case, act)
+def assess_needs(command: AssessNeeds, case: Case, act: Act, network: Network) -> Sequence[Fact]:
     return [recorded(NeedsAssessed, command, act)]
 
 
 @decides.register
-def assess_risk(command: AssessRisk, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
-    require_participant(case, act)
+def assess_risk(command: AssessRisk, case: Case, act: Act, network: Network) -> Sequence[Fact]:
     return [recorded(RiskAssessed, command, act)]
 
 
 @decides.register
-def agree_safety_plan(command: AgreeSafetyPlan, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
-    require_participant(case, act)
+def agree_safety_plan(command: AgreeSafetyPlan, case: Case, act: Act, network: Network) -> Sequence[Fact]:
     return [recorded(SafetyPlanAgreed, command, act)]
 
 

@@ -7,8 +7,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
-from ..authority import CASE_WORK
-from ..casefile.deciding import Network, decides, fresh, require_lead, require_participant, require_taking_part
+from ..casefile.deciding import Network, decides, fresh
 from ..casefile.evolving import applies
 from ..casefile.state import EMPTY, Case, Part
 from ..codes import AgencyKind
@@ -17,7 +16,12 @@ from ..declaring import Audience, Shared, Step, asked, field, happened, name_fie
 from ..fact import Act, ActionId, AgencyCode, ConferenceId, Details, Fact, Text, recorded
 from ..persistent import add, put
 from ..refusal import AlreadyExists, Unknown
+from ..standing.relations import Extent, Relation
+from ..standing.roles import CASE_WORK
+from ..standing.rows import LEADS, TAKES_PART, Thing
 from ..words import Words
+
+R = Relation
 
 
 def _attending(event: "ConferenceHeld", case: Case) -> Mapping[AgencyCode, AgencyKind]:
@@ -83,7 +87,24 @@ class ActionDone(Fact, frozen=True, kw_only=True, tag="case.ActionDone"):
     remark: Coordination[Text | None] = None
 
 
-@asked("/cases/{case}/conferences", by=CASE_WORK, tag="work", example={"attendees": ["uptd-ppa"]}, mints="conference")
+ACTION = Thing(
+    "action",
+    Words("tugas", "action"),
+    find=lambda case, id: case.of(Conferences).actions.get(id),
+    whose={R.OWNER: lambda action, case: action.owner, R.LEAD: lambda action, case: case.lead},
+)
+
+
+@asked(
+    "/cases/{case}/conferences",
+    by=CASE_WORK,
+    where=LEADS.naming("attendees"),
+    extent=Extent.OWN_WORDS,
+    means="Mencatat rapat koordinasi kasus.",
+    tag="work",
+    example={"attendees": ["uptd-ppa"]},
+    mints="conference",
+)
 class HoldConference(ConferenceFacts, frozen=True, kw_only=True):
     """Record a case conference."""
 
@@ -91,6 +112,9 @@ class HoldConference(ConferenceFacts, frozen=True, kw_only=True):
 @asked(
     "/cases/{case}/actions",
     by=CASE_WORK,
+    where=TAKES_PART.naming("owner"),
+    extent=Extent.OWN_WORDS,
+    means="Mencatat tugas yang disanggupi sebuah instansi.",
     tag="work",
     example={"owner": "uptd-ppa", "what": "Antar ke sekolah.", "due_on": "2026-04-01"},
     mints="action",
@@ -99,7 +123,15 @@ class AgreeAction(ActionFacts, frozen=True, kw_only=True):
     """Record a task that an agency took on."""
 
 
-@asked("/cases/{case}/actions/{action}/completion", by=CASE_WORK, tag="work", example={"remark": "Selesai."})
+@asked(
+    "/cases/{case}/actions/{action}/completion",
+    by=CASE_WORK,
+    where=TAKES_PART.to(ACTION, R.OWNER, R.LEAD, by="action"),
+    extent=Extent.MOVE,
+    means="Menyatakan bahwa tugas yang disepakati selesai.",
+    tag="work",
+    example={"remark": "Selesai."},
+)
 class FinishAction(Fact, frozen=True, kw_only=True):
     """Say that an agreed task is done."""
 
@@ -134,30 +166,22 @@ def action_done(part: Conferences, event: ActionDone) -> Conferences:
 
 
 @decides.register
-def hold_conference(command: HoldConference, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
-    now = require_lead(case, act)
-    fresh(now.of(Conferences).held, command.conference)
-    require_taking_part(command.attendees, now, act)
+def hold_conference(command: HoldConference, case: Case, act: Act, network: Network) -> Sequence[Fact]:
+    fresh(case.of(Conferences).held, command.conference)
     return [recorded(ConferenceHeld, command, act)]
 
 
 @decides.register
-def agree_action(command: AgreeAction, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
-    now = require_participant(case, act)
-    fresh(now.of(Conferences).actions, command.action)
-    require_taking_part((command.owner,), now, act)
-    if command.conference is not None and command.conference not in now.of(Conferences).held:
+def agree_action(command: AgreeAction, case: Case, act: Act, network: Network) -> Sequence[Fact]:
+    fresh(case.of(Conferences).actions, command.action)
+    if command.conference is not None and command.conference not in case.of(Conferences).held:
         raise Unknown(what="conference")
     return [recorded(ActionAgreed, command, act)]
 
 
 @decides.register
-def finish_action(command: FinishAction, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
-    now = require_participant(case, act)
-    action = now.of(Conferences).actions.get(command.action)
-    if action is None or act.agency not in (action.owner, now.lead):
-        raise Unknown(what="action")
-    if action.done:
+def finish_action(command: FinishAction, case: Case, act: Act, network: Network) -> Sequence[Fact]:
+    if case.of(Conferences).actions[command.action].done:
         raise AlreadyExists(what="the action's end", id=command.action)
     return [recorded(ActionDone, command, act)]
 

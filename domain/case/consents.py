@@ -7,11 +7,10 @@ from typing import Annotated, Any
 from msgspec import Meta
 from msgspec.structs import replace
 
-from ..authority import CASE_WORK, ESCALATION, SUPERVISION
-from ..casefile.deciding import Network, decides, fresh, require_participant
+from ..casefile.deciding import Network, decides, fresh
 from ..casefile.evolving import applies
 from ..casefile.state import NOTHING, Case, Consent, compartments_named
-from ..codes import AgeGroup, AgencyKind, ConsentBy, LegalBasis, Obtained, Purpose, Role
+from ..codes import AgeGroup, AgencyKind, ConsentBy, LegalBasis, Obtained, Purpose
 from ..compartment import CompartmentWord, Coordination, Identity, Legal, Psychosocial, Safety
 from ..declaring import Audience, Step, asked, field, happened, name_fields
 from ..fact import Act, ActorId, AgencyCode, ConsentId, Fact, Recipient, Short, Text, recorded
@@ -21,10 +20,12 @@ from ..refusal import (
     ConsentNotLive,
     ConsentWidened,
     Invalid,
-    NotForThisRole,
     StillRunning,
     Unknown,
 )
+from ..standing.relations import Extent
+from ..standing.roles import CASE_WORK, ESCALATION, SUPERVISORS
+from ..standing.rows import ANYWHERE, TAKES_PART
 from ..words import OF_OTHERS, Words
 
 
@@ -167,6 +168,9 @@ class ConsentOverridden(OverrideFacts, frozen=True, kw_only=True, tag="case.Cons
 @asked(
     "/cases/{case}/consents",
     by=CASE_WORK,
+    where=TAKES_PART,
+    extent=Extent.OWN_WORDS,
+    means="Mencatat persetujuan.",
     tag="consent",
     example={**SCOPE, "given_by": ["survivor", "caregiver"], "obtained": "written"},
     mints="consent",
@@ -176,7 +180,14 @@ class GiveConsent(ConsentFacts, frozen=True, kw_only=True):
 
 
 @asked(
-    "/cases/{case}/consent-refusals", by=CASE_WORK, tag="consent", example={"given_by": ["survivor"]}, mints="consent"
+    "/cases/{case}/consent-refusals",
+    by=CASE_WORK,
+    where=TAKES_PART,
+    extent=Extent.OWN_WORDS,
+    means="Mencatat bahwa persetujuan ditolak.",
+    tag="consent",
+    example={"given_by": ["survivor"]},
+    mints="consent",
 )
 class RefuseConsent(RefusalFacts, frozen=True, kw_only=True):
     """Record that consent was refused."""
@@ -185,6 +196,9 @@ class RefuseConsent(RefusalFacts, frozen=True, kw_only=True):
 @asked(
     "/cases/{case}/consents/{consent}/narrowing",
     by=CASE_WORK,
+    where=TAKES_PART,
+    extent=Extent.MOVE,
+    means="Mencatat bahwa persetujuan kini mencakup lebih sedikit.",
     tag="consent",
     example={**SCOPE, "compartments": ["identity", "incident", "health"]},
 )
@@ -192,14 +206,21 @@ class NarrowConsent(Scope, frozen=True, kw_only=True):
     """Record that a consent now covers less."""
 
 
-@asked("/cases/{case}/consents/{consent}/withdrawal", by=CASE_WORK, tag="consent")
+@asked(
+    "/cases/{case}/consents/{consent}/withdrawal",
+    by=CASE_WORK,
+    where=TAKES_PART,
+    extent=Extent.MOVE,
+    means="Mencatat bahwa persetujuan dicabut; yang berdiri di atasnya berhenti.",
+    tag="consent",
+)
 class WithdrawConsent(Fact, frozen=True, kw_only=True):
     """Record that a consent was withdrawn; what stood on it stops."""
 
     consent: Coordination[ConsentId]
 
 
-@asked(by=ESCALATION)
+@asked(by=ESCALATION, where=ANYWHERE, extent=Extent.MOVE, means="Mencatat bahwa masa persetujuan habis.")
 class ExpireConsent(Fact, frozen=True, kw_only=True):
     """Record that a consent ran out."""
 
@@ -208,7 +229,10 @@ class ExpireConsent(Fact, frozen=True, kw_only=True):
 
 @asked(
     "/cases/{case}/consent-overrides",
-    by=SUPERVISION,
+    by=SUPERVISORS,
+    where=TAKES_PART,
+    extent=Extent.WHOLE,
+    means="Berbagi tanpa persetujuan, atas dasar hukum.",
     tag="consent",
     example={
         "compartments": ["identity", "incident"],
@@ -274,24 +298,22 @@ def _consent(event: Scope) -> Consent:
 
 
 @decides.register
-def give_consent(command: GiveConsent, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
-    now = require_participant(case, act)
-    fresh(now.consents, command.consent)
-    _right_person(command, now.age_group)
+def give_consent(command: GiveConsent, case: Case, act: Act, network: Network) -> Sequence[Fact]:
+    fresh(case.consents, command.consent)
+    _right_person(command, case.age_group)
     _ends_later(command)
     return [recorded(ConsentGiven, command, act)]
 
 
 @decides.register
-def refuse_consent(command: RefuseConsent, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
-    fresh(require_participant(case, act).consents, command.consent)
+def refuse_consent(command: RefuseConsent, case: Case, act: Act, network: Network) -> Sequence[Fact]:
+    fresh(case.consents, command.consent)
     return [recorded(ConsentRefused, command, act)]
 
 
 @decides.register
-def narrow_consent(command: NarrowConsent, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
-    now = require_participant(case, act)
-    before = _live(now, command, act)
+def narrow_consent(command: NarrowConsent, case: Case, act: Act, network: Network) -> Sequence[Fact]:
+    before = _live(case, command, act)
     after_end, before_end = command.expires_at, before.expires_at
     if (
         not compartments_named(command.compartments) <= before.compartments
@@ -304,8 +326,8 @@ def narrow_consent(command: NarrowConsent, case: Case | None, act: Act, network:
 
 
 @decides.register
-def withdraw_consent(command: WithdrawConsent, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
-    _live(require_participant(case, act), command, act)
+def withdraw_consent(command: WithdrawConsent, case: Case, act: Act, network: Network) -> Sequence[Fact]:
+    _live(case, command, act)
     return [recorded(ConsentWithdrawn, command, act)]
 
 
@@ -313,8 +335,6 @@ def withdraw_consent(command: WithdrawConsent, case: Case | None, act: Act, netw
 def expire_consent(command: ExpireConsent, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
     """The clock ended it already; this puts on record what follows: work that is held, copies that are recalled. So
     also in a case that was closed: copies lie at agencies all the same."""
-    if act.role is not Role.SYSTEM:
-        raise NotForThisRole(needs=Role.SYSTEM)
     consent = case.consents.get(command.consent) if case is not None else None
     if consent is None or consent.expires_at is None:
         raise Unknown(what="consent")
@@ -326,11 +346,8 @@ def expire_consent(command: ExpireConsent, case: Case | None, act: Act, network:
 
 
 @decides.register
-def override_consent(command: OverrideConsent, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
-    now = require_participant(case, act)
-    fresh(now.consents, command.consent)
-    if act.role is not Role.SUPERVISOR:
-        raise NotForThisRole(needs=Role.SUPERVISOR)
+def override_consent(command: OverrideConsent, case: Case, act: Act, network: Network) -> Sequence[Fact]:
+    fresh(case.consents, command.consent)
     _ends_later(command)
     return [recorded(ConsentOverridden, command, act)]
 

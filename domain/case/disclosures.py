@@ -8,8 +8,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from ..authority import LEGAL
-from ..casefile.deciding import Network, decides, fresh, require_lead_of_any
+from ..casefile.deciding import Network, decides, fresh
 from ..casefile.evolving import applies
 from ..casefile.state import Case, compartments_named
 from ..codes import DisclosureBasis
@@ -17,6 +16,9 @@ from ..compartment import ALL, Compartment, CompartmentWord, Coordination
 from ..declaring import Step, asked, field, happened, name_fields
 from ..fact import Act, DisclosureId, Fact, Short, recorded
 from ..refusal import BasisTooNarrow, Invalid
+from ..standing.relations import Extent
+from ..standing.roles import LEGAL
+from ..standing.rows import LEADS_ALSO_ENDED
 from ..words import Words
 
 WITHOUT_WHEREABOUTS = ALL - {Compartment.CONTACT, Compartment.SAFETY}
@@ -59,6 +61,9 @@ class DisclosureMade(DisclosureFacts, frozen=True, kw_only=True, tag="case.Discl
 @asked(
     "/cases/{case}/disclosures",
     by=LEGAL,
+    where=LEADS_ALSO_ENDED,
+    extent=Extent.BASIS,
+    means="Membuat berkas kasus bagi pengadilan atau pihak lain di luar jejaring.",
     tag="legal file",
     example={
         "recipient": "Pengadilan Negeri Bontang",
@@ -79,15 +84,14 @@ def disclosure_made(case: Case, event: DisclosureMade) -> Case:
 
 
 @decides.register
-def disclose(command: DiscloseCase, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
+def disclose(command: DiscloseCase, case: Case, act: Act, network: Network) -> Sequence[Fact]:
     """The lead's to make. Withdrawn consent does not stand against it: the basis is another than consent."""
-    now = require_lead_of_any(case, act)
-    fresh(now.used_ids, command.disclosure)
+    fresh(case.used_ids, command.disclosure)
     beyond = compartments_named(command.compartments) - ALLOWED[command.basis] - {Compartment.COORDINATION}
     if beyond:
         raise BasisTooNarrow(basis=command.basis, compartments=beyond)
-    if any(version > now.version for version in command.withheld_events):
-        raise Invalid(field="withheld_events", must=f"be versions of events that there are, up to {now.version}")
+    if any(version > case.version for version in command.withheld_events):
+        raise Invalid(field="withheld_events", must=f"be versions of events that there are, up to {case.version}")
     return [recorded(DisclosureMade, command, act)]
 
 

@@ -6,8 +6,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
-from ..authority import LEGAL, MACHINE_WORK
-from ..casefile.deciding import Network, decides, fresh, require_participant
+from ..casefile.deciding import Network, decides, fresh
 from ..casefile.evolving import applies
 from ..casefile.state import EMPTY, Case, Part
 from ..codes import DocumentKind
@@ -16,6 +15,9 @@ from ..declaring import Shared, Step, asked, field, happened, name_fields
 from ..fact import Act, Details, DocumentId, Fact, Sha256, recorded
 from ..persistent import put
 from ..refusal import AlreadyExists, Invalid, Unknown
+from ..standing.relations import Extent
+from ..standing.roles import LEGAL, MACHINE_WORK
+from ..standing.rows import TAKES_PART
 from ..words import Words
 
 
@@ -54,7 +56,12 @@ class DocumentSuperseded(Fact, frozen=True, kw_only=True, tag="case.DocumentSupe
     by: Coordination[DocumentId]
 
 
-@asked(by=MACHINE_WORK | LEGAL)
+@asked(
+    by=MACHINE_WORK | LEGAL,
+    where=TAKES_PART,
+    extent=Extent.OWN_WORDS,
+    means="Melampirkan dokumen yang isinya sudah disimpan.",
+)
 class AttachDocument(DocumentFacts, frozen=True, kw_only=True):
     """Attach a document whose bytes are stored already."""
 
@@ -81,8 +88,8 @@ def document_superseded(part: Documents, event: DocumentSuperseded) -> Documents
 
 
 @decides.register
-def attach_document(command: AttachDocument, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
-    there = require_participant(case, act).of(Documents).attached
+def attach_document(command: AttachDocument, case: Case, act: Act, network: Network) -> Sequence[Fact]:
+    there = case.of(Documents).attached
     fresh(there, command.document)
     attached = recorded(DocumentAttached, command, act)
     if command.supersedes is None:

@@ -17,16 +17,20 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from .. import retention
-from ..authority import ERASURE
-from ..casefile.deciding import Network, decides, fresh, require_lead_of_any
+from ..casefile.deciding import Network, decides, fresh
 from ..casefile.evolving import applies
 from ..casefile.state import Case, Part, compartments_named
 from ..codes import ErasureBasis
 from ..compartment import ALL, Compartment, CompartmentWord, Coordination, Legal
 from ..declaring import Step, asked, field, happened, name_fields
 from ..fact import Act, ActorId, ErasureId, Fact, Text, recorded
-from ..refusal import AlreadyExists, AnotherPersonNeeded, HoldStands, Invalid, NotDueYet, OpenReferrals, Unknown
+from ..refusal import AlreadyExists, HoldStands, Invalid, NotDueYet, OpenReferrals
+from ..standing.relations import Extent, Relation
+from ..standing.roles import ERASURE
+from ..standing.rows import LEADS_ALSO_ENDED, Thing
 from ..words import Words
+
+R = Relation
 
 
 @happened(
@@ -77,9 +81,20 @@ class CaseErased(Fact, frozen=True, kw_only=True, tag="case.CaseErased"):
     approved_by: Coordination[ActorId]
 
 
+ERASURE_ASKED = Thing(
+    "erasure",
+    Words("penghapusan yang diminta", "erasure that was asked for"),
+    find=lambda case, id: _asked(case, id),
+    whose={R.ASKER: lambda asked, case: asked.asked_by},
+)
+
+
 @asked(
     "/cases/{case}/erasures",
     by=ERASURE,
+    where=LEADS_ALSO_ENDED,
+    extent=Extent.WHOLE,
+    means="Meminta kompartemen, atau seluruh kasus, dimusnahkan; orang lain memutuskan.",
     tag="erasure",
     example={"whole": True, "basis": "survivor-request", "reason": "Atas permintaan penyintas."},
     mints="erasure",
@@ -95,7 +110,14 @@ class RequestErasure(Fact, frozen=True, kw_only=True):
     reason: Legal[Text]
 
 
-@asked("/cases/{case}/erasures/{erasure}/approval", by=ERASURE, tag="erasure")
+@asked(
+    "/cases/{case}/erasures/{erasure}/approval",
+    by=ERASURE,
+    where=LEADS_ALSO_ENDED.to(ERASURE_ASKED, by="erasure", another_than=R.ASKER),
+    extent=Extent.WHOLE,
+    means="Memusnahkan yang diminta dimusnahkan orang lain. Tidak dapat dibatalkan.",
+    tag="erasure",
+)
 class ApproveErasure(Fact, frozen=True, kw_only=True):
     """Destroy what another person asked to be destroyed. There is no way back."""
 
@@ -103,7 +125,13 @@ class ApproveErasure(Fact, frozen=True, kw_only=True):
 
 
 @asked(
-    "/cases/{case}/erasures/{erasure}/refusal", by=ERASURE, tag="erasure", example={"reason": "Perkara akan diajukan."}
+    "/cases/{case}/erasures/{erasure}/refusal",
+    by=ERASURE,
+    where=LEADS_ALSO_ENDED.to(ERASURE_ASKED, by="erasure"),
+    extent=Extent.MOVE,
+    means="Menolak penghapusan, atau menarik kembali permintaannya.",
+    tag="erasure",
+    example={"reason": "Perkara akan diajukan."},
 )
 class RefuseErasure(Fact, frozen=True, kw_only=True):
     """Refuse an erasure, or take back the asking."""
@@ -148,47 +176,41 @@ def case_erased(case: Case, event: CaseErased) -> Case:
 
 
 @decides.register
-def request_erasure(command: RequestErasure, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
-    now = require_lead_of_any(case, act)
-    fresh(now.used_ids, command.erasure)
+def request_erasure(command: RequestErasure, case: Case, act: Act, network: Network) -> Sequence[Fact]:
+    fresh(case.used_ids, command.erasure)
     if bool(command.compartments) == command.whole:
         raise Invalid(field="compartments", must="be named, or the whole case; one of the two")
     what = ALL if command.whole else compartments_named(command.compartments)
     if not command.whole and what & {Compartment.COORDINATION, Compartment.LEGAL}:
         raise Invalid(field="compartments", must="leave coordination and legal, which go with the whole case only")
-    if what <= now.erased:
+    if what <= case.erased:
         raise AlreadyExists(what="the erasure", compartments=[w.word for w in what])
-    if (undecided := now.of(Erasing).asked) is not None:
+    if (undecided := case.of(Erasing).asked) is not None:
         raise AlreadyExists(what="an undecided erasure", id=undecided.id)
     asked = Erasure(command.erasure, what, command.basis, act.actor, command.occurred_at)
-    _may_go(now, asked, act)
+    _may_go(case, asked, act)
     named = frozenset(w.word for w in what)
     return [recorded(ErasureRequested, command, act, compartments=named, asked_by=act.actor)]
 
 
 @decides.register
-def approve_erasure(command: ApproveErasure, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
-    now = require_lead_of_any(case, act)
-    asked = _asked(command, now)
-    if asked.asked_by == act.actor:
-        raise AnotherPersonNeeded()
-    _may_go(now, asked, act)
+def approve_erasure(command: ApproveErasure, case: Case, act: Act, network: Network) -> Sequence[Fact]:
+    asked = case.of(Erasing).asked
+    assert asked is not None
+    _may_go(case, asked, act)
     named = frozenset(w.word for w in asked.compartments)
     return [recorded(CaseErased, command, act, compartments=named, requested_by=asked.asked_by, approved_by=act.actor)]
 
 
 @decides.register
-def refuse_erasure(command: RefuseErasure, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
+def refuse_erasure(command: RefuseErasure, case: Case, act: Act, network: Network) -> Sequence[Fact]:
     """Who asked may take it back: to keep things needs no second person."""
-    _asked(command, require_lead_of_any(case, act))
     return [recorded(ErasureRefused, command, act)]
 
 
-def _asked(command: ApproveErasure | RefuseErasure, case: Case) -> Erasure:
+def _asked(case: Case, id: ErasureId) -> Erasure | None:
     asked = case.of(Erasing).asked
-    if asked is None or asked.id != command.erasure:
-        raise Unknown(what="erasure")
-    return asked
+    return asked if asked is not None and asked.id == id else None
 
 
 def _may_go(case: Case, asked: Erasure, act: Act) -> None:

@@ -8,8 +8,7 @@ from uuid import UUID
 from msgspec import Struct
 from msgspec.structs import replace
 
-from ..authority import CASE_WORK
-from ..casefile.deciding import Network, decides, fresh, require_participant, require_taking_part
+from ..casefile.deciding import Network, decides, fresh
 from ..casefile.evolving import applies
 from ..casefile.state import EMPTY, Case, Part
 from ..codes import AgencyKind
@@ -17,8 +16,13 @@ from ..compartment import Coordination
 from ..declaring import Audience, Step, asked, field, happened, name_fields
 from ..fact import Act, AgencyCode, Details, Fact, Text, recorded
 from ..persistent import put
-from ..refusal import AlreadyExists, Unknown
+from ..refusal import AlreadyExists
+from ..standing.relations import Extent, Relation
+from ..standing.roles import CASE_WORK
+from ..standing.rows import TAKES_PART, Thing
 from ..words import Words
+
+R = Relation
 
 FlagId = NewType("FlagId", UUID)
 
@@ -73,9 +77,20 @@ class FlagLowered(Fact, frozen=True, kw_only=True, tag="case.FlagLowered"):
     remark: Coordination[Text | None] = None
 
 
+FLAG = Thing(
+    "flag",
+    Words("tanda pengingat", "flag"),
+    find=lambda case, id: case.of(Flags).raised.get(id),
+    whose={R.AUTHOR: lambda flag, case: flag.raised_by, R.LEAD: lambda flag, case: case.lead},
+)
+
+
 @asked(
     "/cases/{case}/flags",
     by=CASE_WORK,
+    where=TAKES_PART.naming("seen_by"),
+    extent=Extent.OWN_WORDS,
+    means="Memasang tanda pengingat pada kasus, untuk suatu tanggal.",
     tag="work",
     example={"due_on": "2026-04-01", "legal": "Masa penahanan terlapor berakhir."},
     mints="flag",
@@ -84,7 +99,15 @@ class RaiseFlag(FlagFacts, frozen=True, kw_only=True):
     """Raise a flag on a case, for a date."""
 
 
-@asked("/cases/{case}/flags/{flag}/lowering", by=CASE_WORK, tag="work", example={"remark": "Sudah diurus."})
+@asked(
+    "/cases/{case}/flags/{flag}/lowering",
+    by=CASE_WORK,
+    where=TAKES_PART.to(FLAG, R.AUTHOR, R.LEAD, by="flag"),
+    extent=Extent.MOVE,
+    means="Melepas tanda pengingat.",
+    tag="work",
+    example={"remark": "Sudah diurus."},
+)
 class LowerFlag(Fact, frozen=True, kw_only=True):
     """Take a flag away."""
 
@@ -115,21 +138,14 @@ def flag_lowered(part: Flags, event: FlagLowered) -> Flags:
 
 
 @decides.register
-def raise_flag(command: RaiseFlag, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
-    now = require_participant(case, act)
-    fresh(now.of(Flags).raised, command.flag)
-    require_taking_part(command.seen_by, now, act)
+def raise_flag(command: RaiseFlag, case: Case, act: Act, network: Network) -> Sequence[Fact]:
+    fresh(case.of(Flags).raised, command.flag)
     return [recorded(FlagRaised, command, act, raised_by=act.agency)]
 
 
 @decides.register
-def lower_flag(command: LowerFlag, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
-    """By who raised it, or the lead. Others who see the flag get Unknown."""
-    now = require_participant(case, act)
-    flag = now.of(Flags).raised.get(command.flag)
-    if flag is None or act.agency not in (flag.raised_by, now.lead):
-        raise Unknown(what="flag")
-    if flag.lowered:
+def lower_flag(command: LowerFlag, case: Case, act: Act, network: Network) -> Sequence[Fact]:
+    if case.of(Flags).raised[command.flag].lowered:
         raise AlreadyExists(what="the flag's end", id=command.flag)
     return [recorded(FlagLowered, command, act)]
 

@@ -6,17 +6,16 @@ The whole state machine is drawn in referrals.py, which is the sender's side.
 from collections.abc import Sequence
 from functools import partial
 
-from ..authority import MACHINE_WORK
-from ..casefile.deciding import Network, decides, require_open
+from ..casefile.deciding import Network, decides
 from ..casefile.evolving import applies
 from ..casefile.moves import (
     LEADS_TO,
     PARTIES,
+    REFERRAL,
     ReferralMove,
     leads_to,
     moved,
     require_cover,
-    require_move,
     when_uncovered,
 )
 from ..casefile.state import Case
@@ -24,7 +23,12 @@ from ..codes import EndReason, Outcome, ReferralStatus, RejectReason
 from ..compartment import Coordination
 from ..declaring import Step, asked, field, happened, name_fields
 from ..fact import Act, Fact, Text, recorded
+from ..standing.relations import Extent, Relation
+from ..standing.roles import MACHINE_WORK
+from ..standing.rows import KNOWS
 from ..words import Words
+
+R = Relation
 
 S = ReferralStatus
 
@@ -116,12 +120,27 @@ class ReferralFailed(ReferralMove, frozen=True, kw_only=True, tag="case.Referral
     note: Coordination[Text | None] = None
 
 
-@asked("/cases/{case}/referrals/{referral}/receipt", by=MACHINE_WORK, tag="referral")
+@asked(
+    "/cases/{case}/referrals/{referral}/receipt",
+    by=MACHINE_WORK,
+    where=KNOWS.to(REFERRAL, R.ADDRESSEE, by="referral", states={S.REQUESTED}, move="receive"),
+    extent=Extent.MOVE,
+    means="Menyatakan bahwa seseorang di pihak penerima memegang rujukan itu.",
+    tag="referral",
+)
 class ReceiveReferral(ReferralMove, frozen=True, kw_only=True):
     """Say that a person at the recipient has the referral."""
 
 
-@asked("/cases/{case}/referrals/{referral}/acceptance", by=MACHINE_WORK, tag="referral", example={"note": "IGD siap."})
+@asked(
+    "/cases/{case}/referrals/{referral}/acceptance",
+    by=MACHINE_WORK,
+    where=KNOWS.to(REFERRAL, R.ADDRESSEE, by="referral", states={S.RECEIVED}, move="accept"),
+    extent=Extent.MOVE,
+    means="Menyanggupi rujukan.",
+    tag="referral",
+    example={"note": "IGD siap."},
+)
 class AcceptReferral(ReferralMove, frozen=True, kw_only=True):
     """Take the referral on."""
 
@@ -129,7 +148,13 @@ class AcceptReferral(ReferralMove, frozen=True, kw_only=True):
 
 
 @asked(
-    "/cases/{case}/referrals/{referral}/rejection", by=MACHINE_WORK, tag="referral", example={"reason": "no-capacity"}
+    "/cases/{case}/referrals/{referral}/rejection",
+    by=MACHINE_WORK,
+    where=KNOWS.to(REFERRAL, R.ADDRESSEE, by="referral", states={S.RECEIVED}, move="reject"),
+    extent=Extent.MOVE,
+    means="Menolak rujukan.",
+    tag="referral",
+    example={"reason": "no-capacity"},
 )
 class RejectReferral(ReferralMove, frozen=True, kw_only=True):
     """Decline the referral."""
@@ -138,19 +163,41 @@ class RejectReferral(ReferralMove, frozen=True, kw_only=True):
     note: Coordination[Text | None] = None
 
 
-@asked("/cases/{case}/referrals/{referral}/start", by=MACHINE_WORK, tag="referral")
+@asked(
+    "/cases/{case}/referrals/{referral}/start",
+    by=MACHINE_WORK,
+    where=KNOWS.to(REFERRAL, R.ADDRESSEE, by="referral", states={S.ACCEPTED}, move="start"),
+    extent=Extent.MOVE,
+    means="Memulai pekerjaan yang dirujuk.",
+    tag="referral",
+)
 class StartReferral(ReferralMove, frozen=True, kw_only=True):
     """Begin the work that was referred."""
 
 
-@asked("/cases/{case}/referrals/{referral}/hold", by=MACHINE_WORK, tag="referral", example={"reason": "waiting"})
+@asked(
+    "/cases/{case}/referrals/{referral}/hold",
+    by=MACHINE_WORK,
+    where=KNOWS.to(REFERRAL, R.ADDRESSEE, by="referral", states={S.IN_PROGRESS}, move="hold"),
+    extent=Extent.MOVE,
+    means="Menunda pekerjaan yang dirujuk.",
+    tag="referral",
+    example={"reason": "waiting"},
+)
 class HoldReferral(ReferralMove, frozen=True, kw_only=True):
     """Pause the work that was referred."""
 
     reason: Coordination[EndReason]
 
 
-@asked("/cases/{case}/referrals/{referral}/resumption", by=MACHINE_WORK, tag="referral")
+@asked(
+    "/cases/{case}/referrals/{referral}/resumption",
+    by=MACHINE_WORK,
+    where=KNOWS.to(REFERRAL, R.ADDRESSEE, by="referral", states={S.ON_HOLD}, move="resume"),
+    extent=Extent.CONSENT,
+    means="Melanjutkan setelah ditunda; persetujuan harus masih mencakupnya.",
+    tag="referral",
+)
 class ResumeReferral(ReferralMove, frozen=True, kw_only=True):
     """Go on after a pause; consent must still cover it."""
 
@@ -158,6 +205,9 @@ class ResumeReferral(ReferralMove, frozen=True, kw_only=True):
 @asked(
     "/cases/{case}/referrals/{referral}/completion",
     by=MACHINE_WORK,
+    where=KNOWS.to(REFERRAL, R.ADDRESSEE, by="referral", states={S.IN_PROGRESS, S.ON_HOLD}, move="complete"),
+    extent=Extent.MOVE,
+    means="Mengakhiri rujukan dengan hasilnya.",
     tag="referral",
     example={"outcome": "service-delivered"},
 )
@@ -168,7 +218,15 @@ class CompleteReferral(ReferralMove, frozen=True, kw_only=True):
     note: Coordination[Text | None] = None
 
 
-@asked("/cases/{case}/referrals/{referral}/failure", by=MACHINE_WORK, tag="referral", example={"reason": "unreachable"})
+@asked(
+    "/cases/{case}/referrals/{referral}/failure",
+    by=MACHINE_WORK,
+    where=KNOWS.to(REFERRAL, R.ADDRESSEE, by="referral", states={S.IN_PROGRESS, S.ON_HOLD}, move="fail"),
+    extent=Extent.MOVE,
+    means="Mengakhiri rujukan tanpa yang diminta.",
+    tag="referral",
+    example={"reason": "unreachable"},
+)
 class FailReferral(ReferralMove, frozen=True, kw_only=True):
     """End the referral without what was asked for."""
 
@@ -192,52 +250,43 @@ def referral_received(case: Case, event: ReferralReceived) -> Case:
 
 
 @decides.register
-def receive(command: ReceiveReferral, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
-    require_move(require_open(case, act), command.referral, act, "recipient", {S.REQUESTED}, "receive")
+def receive(command: ReceiveReferral, case: Case, act: Act, network: Network) -> Sequence[Fact]:
     return [recorded(ReferralReceived, command, act)]
 
 
 @decides.register
-def accept(command: AcceptReferral, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
-    require_move(require_open(case, act), command.referral, act, "recipient", {S.RECEIVED}, "accept")
+def accept(command: AcceptReferral, case: Case, act: Act, network: Network) -> Sequence[Fact]:
     return [recorded(ReferralAccepted, command, act)]
 
 
 @decides.register
-def reject(command: RejectReferral, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
-    require_move(require_open(case, act), command.referral, act, "recipient", {S.RECEIVED}, "reject")
+def reject(command: RejectReferral, case: Case, act: Act, network: Network) -> Sequence[Fact]:
     return [recorded(ReferralRejected, command, act)]
 
 
 @decides.register
-def start(command: StartReferral, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
-    require_move(require_open(case, act), command.referral, act, "recipient", {S.ACCEPTED}, "start")
+def start(command: StartReferral, case: Case, act: Act, network: Network) -> Sequence[Fact]:
     return [recorded(ReferralStarted, command, act)]
 
 
 @decides.register
-def hold(command: HoldReferral, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
-    require_move(require_open(case, act), command.referral, act, "recipient", {S.IN_PROGRESS}, "hold")
+def hold(command: HoldReferral, case: Case, act: Act, network: Network) -> Sequence[Fact]:
     return [recorded(ReferralHeld, command, act)]
 
 
 @decides.register
-def resume(command: ResumeReferral, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
-    now = require_open(case, act)
-    referral = require_move(now, command.referral, act, "recipient", {S.ON_HOLD}, "resume")
-    require_cover(now, referral, act)
+def resume(command: ResumeReferral, case: Case, act: Act, network: Network) -> Sequence[Fact]:
+    require_cover(case, case.referrals[command.referral], act)
     return [recorded(ReferralResumed, command, act)]
 
 
 @decides.register
-def complete(command: CompleteReferral, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
-    require_move(require_open(case, act), command.referral, act, "recipient", {S.IN_PROGRESS, S.ON_HOLD}, "complete")
+def complete(command: CompleteReferral, case: Case, act: Act, network: Network) -> Sequence[Fact]:
     return [recorded(ReferralCompleted, command, act)]
 
 
 @decides.register
-def fail(command: FailReferral, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
-    require_move(require_open(case, act), command.referral, act, "recipient", {S.IN_PROGRESS, S.ON_HOLD}, "fail")
+def fail(command: FailReferral, case: Case, act: Act, network: Network) -> Sequence[Fact]:
     return [recorded(ReferralFailed, command, act)]
 
 

@@ -14,7 +14,6 @@ from typing import Annotated, Any
 from msgspec import Meta, Struct
 from msgspec.structs import replace
 
-from ..authority import EMERGENCY, ESCALATION, REVIEW
 from ..casefile.deciding import Network, decides
 from ..casefile.evolving import applies
 from ..casefile.state import Case, Glass, compartments_named
@@ -28,20 +27,23 @@ from ..refusal import (
     AlreadyExists,
     GlassNotOpen,
     Invalid,
-    NotByTheSamePerson,
-    NotForThisRole,
     StillRunning,
     Unknown,
     WrongMove,
 )
+from ..standing.readings import reading
+from ..standing.relations import Extent, Relation
+from ..standing.roles import EMERGENCY, ESCALATION, REVIEW
+from ..standing.rows import ANYWHERE, Thing
+from ..standing.rule import relations
 from ..words import Words
+
+R = Relation
 
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 
-OPENERS = frozenset({Role.CASE_WORKER, Role.SUPERVISOR})
-REVIEWERS = frozenset({Role.SUPERVISOR, Role.DATA_PROTECTION_OFFICER})
 HIGHEST_REMINDER = 3
 
 
@@ -150,9 +152,49 @@ class GlassReviewOverdue(GlassMove, frozen=True, kw_only=True, tag="case.GlassRe
     level: Coordination[int]
 
 
+GLASS = Thing(
+    "glass",
+    Words("akses darurat", "emergency opening"),
+    find=lambda case, id: case.glasses.get(id),
+    whose={
+        R.LEAD: lambda glass, case: case.lead,
+        R.OPENED_FOR: lambda glass, case: glass.agency,
+        R.OPENER: lambda glass, case: (glass.agency, glass.actor),
+        R.OPENED_BY: lambda glass, case: glass.actor,
+    },
+)
+
+
+OPENED = ANYWHERE.to(GLASS, R.OPENER, by="glass")
+TIMELINE = reading(
+    "glass-timeline",
+    Words("Riwayat kasus dalam keadaan darurat", "The timeline, in an emergency"),
+    EMERGENCY,
+    Extent.GLASS,
+    OPENED,
+)
+DOCUMENT = reading(
+    "glass-document",
+    Words("Dokumen dalam keadaan darurat", "A document, in an emergency"),
+    EMERGENCY,
+    Extent.GLASS,
+    OPENED,
+)
+TO_JUDGE = reading(
+    "glass",
+    Words("Akses darurat, untuk dinilai", "An emergency opening, to judge it"),
+    REVIEW,
+    Extent.COORDINATION,
+    ANYWHERE.to(GLASS, R.LEAD, R.OPENED_FOR, by="glass"),
+)
+
+
 @asked(
     "/cases/{case}/break-glass",
     by=EMERGENCY,
+    where=ANYWHERE,
+    extent=Extent.GLASS,
+    means="Dalam keadaan darurat membuka yang tidak dicakup persetujuan: segera, sementara, dan terlihat.",
     tag="emergency",
     example={
         "compartments": ["health", "safety"],
@@ -170,7 +212,14 @@ class BreakGlass(GlassFacts, frozen=True, kw_only=True):
     """For how long; as long as is usual, when left out."""
 
 
-@asked("/cases/{case}/break-glass/{glass}/closure", by=EMERGENCY, tag="emergency")
+@asked(
+    "/cases/{case}/break-glass/{glass}/closure",
+    by=EMERGENCY,
+    where=ANYWHERE.to(GLASS, R.OPENER, by="glass"),
+    extent=Extent.MOVE,
+    means="Mengakhiri pembukaan darurat sebelum waktunya habis.",
+    tag="emergency",
+)
 class CloseGlass(GlassMove, frozen=True, kw_only=True):
     """End an emergency opening before its time is over."""
 
@@ -178,6 +227,9 @@ class CloseGlass(GlassMove, frozen=True, kw_only=True):
 @asked(
     "/cases/{case}/break-glass/{glass}/review",
     by=REVIEW,
+    where=ANYWHERE.to(GLASS, R.LEAD, R.OPENED_FOR, by="glass", another_than=R.OPENED_BY),
+    extent=Extent.OWN_WORDS,
+    means="Menilai pembukaan darurat oleh orang lain.",
     tag="emergency",
     example={"verdict": "justified", "remark": "Nyawa terancam; tidak ada yang dapat dimintai persetujuan."},
 )
@@ -185,7 +237,12 @@ class ReviewGlass(GlassReviewFacts, frozen=True, kw_only=True):
     """Judge an emergency opening by somebody else."""
 
 
-@asked(by=ESCALATION)
+@asked(
+    by=ESCALATION,
+    where=ANYWHERE,
+    extent=Extent.MOVE,
+    means="Mengangkat bahwa tidak ada yang menilai pembukaan darurat pada waktunya.",
+)
 class RaiseGlassReview(GlassMove, frozen=True, kw_only=True):
     """Raise that nobody reviewed an emergency opening in time."""
 
@@ -240,26 +297,24 @@ def break_glass(command: BreakGlass, case: Case | None, act: Act, network: Netwo
     )
     if case is None:
         raise Unknown(what="case")
-    for glass in case.glasses.values():
-        if glass.was_broken_by(act.agency, act.actor) and glass.is_open(act.at):
+    for glass in case.glasses_of(act.agency, act.actor):
+        if glass.is_open(act.at):
             raise AlreadyExists(glass=glass.id)
     if command.glass in case.glasses:
-        raise AlreadyExists(id=command.glass) if _may_know(case, act.agency) else Unknown(what="case")
+        raise AlreadyExists(id=command.glass) if _may_know(case, act) else Unknown(what="case")
     return [broken]
 
 
 @decides.register
-def close_glass(command: CloseGlass, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
-    opened_by(case, command.glass, act)
+def close_glass(command: CloseGlass, case: Case, act: Act, network: Network) -> Sequence[Fact]:
+    still_open(case, command.glass, act.at)
     return [recorded(GlassClosed, command, act)]
 
 
 @decides.register
-def review_glass(command: ReviewGlass, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
+def review_glass(command: ReviewGlass, case: Case, act: Act, network: Network) -> Sequence[Fact]:
     """An inquiry is a verdict for the time being; the others are the last word."""
-    glass = reviewable(case, command.glass, act)
-    if act.actor == glass.actor:
-        raise NotByTheSamePerson(glass=glass.id)
+    glass = case.glasses[command.glass]
     if glass.verdict not in (None, GlassVerdict.NEEDS_INQUIRY):
         raise AlreadyExists(glass=glass.id, verdict=glass.verdict)
     return [recorded(GlassReviewed, command, act, reviewer=act.actor)]
@@ -268,8 +323,6 @@ def review_glass(command: ReviewGlass, case: Case | None, act: Act, network: Net
 @decides.register
 def raise_review(command: RaiseGlassReview, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
     """Each time the window passes again without a review, one level more."""
-    if act.role is not Role.SYSTEM:
-        raise NotForThisRole(needs=Role.SYSTEM)
     glass = case.glasses.get(command.glass) if case else None
     if glass is None:
         raise Unknown(what="glass")
@@ -281,33 +334,18 @@ def raise_review(command: RaiseGlassReview, case: Case | None, act: Act, network
     return [recorded(GlassReviewOverdue, command, act, level=glass.overdue + 1)]
 
 
-def opened_by(case: Case | None, id: GlassId, act: Act) -> Glass:
-    """The glass, if this person broke it and it is still open. Raises Unknown, to everybody else; GlassNotOpen."""
-    glass = case.glasses.get(id) if case else None
-    if glass is None or not glass.was_broken_by(act.agency, act.actor):
-        raise Unknown(what="glass")
-    if not glass.is_open(act.at):
+def still_open(case: Case, id: GlassId, at: datetime) -> Glass:
+    """The glass, if it lets its opener read at that time. Raises GlassNotOpen."""
+    glass = case.glasses[id]
+    if not glass.is_open(at):
         raise GlassNotOpen(glass=id, expires_at=glass.expires_at)
     return glass
 
 
-def reviewable(case: Case | None, id: GlassId, act: Act) -> Glass:
-    """The glass, for a reviewer of the lead or of the agency for which it was broken.
-    Raises NotForThisRole, Unknown."""
-    if act.role not in REVIEWERS:
-        raise NotForThisRole(needs=REVIEWERS)
-    glass = case.glasses.get(id) if case else None
-    if case is None or glass is None or act.agency not in (case.lead, glass.agency):
-        raise Unknown(what="glass")
-    return glass
-
-
 def _allowed(command: BreakGlass, act: Act, network: Network) -> timedelta:
-    """How long it lasts, if the person and what they say allow it; nothing here depends on the case.
-    Raises NotForThisRole, AgencyInactive, Invalid."""
+    """How long it lasts, if what the person says allows it; nothing here depends on the case.
+    Raises AgencyInactive, Invalid."""
     agency = network.get(act.agency)
-    if act.role not in OPENERS:
-        raise NotForThisRole(needs=OPENERS)
     if agency is None or not agency.active:
         raise AgencyInactive(agency=act.agency)
     if command.basis not in RULE.bases:
@@ -320,8 +358,8 @@ def _allowed(command: BreakGlass, act: Act, network: Network) -> timedelta:
     return lasts
 
 
-def _may_know(case: Case, agency: AgencyCode) -> bool:
-    return case.is_known_to(agency) or any(glass.agency == agency for glass in case.glasses.values())
+def _may_know(case: Case, act: Act) -> bool:
+    return bool(relations(case, act.agency)) or any(case.glasses_of(act.agency))
 
 
 name_fields(

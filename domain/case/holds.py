@@ -4,15 +4,19 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from ..authority import HOLDS
-from ..casefile.deciding import Network, decides, require_known, require_lead_of_any
+from ..casefile.deciding import Network, decides
 from ..casefile.evolving import applies
 from ..casefile.state import Case, Part
 from ..compartment import Coordination, Legal
 from ..declaring import Step, asked, happened
 from ..fact import Act, ActorId, Fact, Text, recorded
-from ..refusal import AlreadyExists, AnotherPersonNeeded, HoldStands, Unknown
+from ..refusal import AlreadyExists, HoldStands
+from ..standing.relations import Extent, Relation
+from ..standing.roles import HOLDS
+from ..standing.rows import KNOWS_ALSO_ENDED, LEADS_ALSO_ENDED, Thing
 from ..words import PROCEEDING, Words
+
+R = Relation
 
 
 @happened(
@@ -66,28 +70,68 @@ class HoldLiftingRefused(Fact, frozen=True, kw_only=True, tag="case.HoldLiftingR
     reason: Legal[Text]
 
 
-@asked("/cases/{case}/legal-hold", by=HOLDS, tag="life of the case", example={"reason": "Perkara berjalan."})
+LIFTING = Thing(
+    "the asking",
+    Words("permintaan pencabutan larangan", "asking that the hold end"),
+    find=lambda case, id: _lifting(case, id),
+    whose={R.ASKER: lambda lifting, case: lifting.asked_by},
+)
+
+
+@asked(
+    "/cases/{case}/legal-hold",
+    by=HOLDS,
+    where=KNOWS_ALSO_ENDED,
+    extent=Extent.MOVE,
+    means="Melarang penghapusan.",
+    tag="life of the case",
+    example={"reason": "Perkara berjalan."},
+)
 class PlaceLegalHold(Fact, frozen=True, kw_only=True):
     """Forbid erasure."""
 
     reason: Legal[Text]
 
 
-@asked("/cases/{case}/legal-hold/lifting", by=HOLDS, tag="life of the case", example={"reason": "Putusan inkrah."})
+@asked(
+    "/cases/{case}/legal-hold/lifting",
+    by=HOLDS,
+    where=LEADS_ALSO_ENDED,
+    extent=Extent.MOVE,
+    means="Meminta penghapusan diizinkan lagi; orang lain memutuskan.",
+    tag="life of the case",
+    example={"reason": "Putusan inkrah."},
+)
 class LiftLegalHold(Fact, frozen=True, kw_only=True):
     """Ask that erasure be allowed again; another person decides."""
 
     reason: Legal[Text]
 
 
-@asked("/cases/{case}/legal-hold/lifting/approval", by=HOLDS, tag="life of the case", example={"reason": "Diperiksa."})
+@asked(
+    "/cases/{case}/legal-hold/lifting/approval",
+    by=HOLDS,
+    where=LEADS_ALSO_ENDED.to(LIFTING, another_than=R.ASKER),
+    extent=Extent.MOVE,
+    means="Mengizinkan penghapusan lagi, sebagaimana diminta orang lain.",
+    tag="life of the case",
+    example={"reason": "Diperiksa."},
+)
 class ApproveHoldLifting(Fact, frozen=True, kw_only=True):
     """Allow erasure again, as another person asked."""
 
     reason: Legal[Text]
 
 
-@asked("/cases/{case}/legal-hold/lifting/refusal", by=HOLDS, tag="life of the case", example={"reason": "Ada banding."})
+@asked(
+    "/cases/{case}/legal-hold/lifting/refusal",
+    by=HOLDS,
+    where=LEADS_ALSO_ENDED.to(LIFTING),
+    extent=Extent.MOVE,
+    means="Mempertahankan larangan hapus, atau menarik kembali permintaannya.",
+    tag="life of the case",
+    example={"reason": "Ada banding."},
+)
 class RefuseHoldLifting(Fact, frozen=True, kw_only=True):
     """Keep the legal hold, or take back the asking."""
 
@@ -122,41 +166,39 @@ def hold_lifting_refused(part: Lifting, event: HoldLiftingRefused) -> Lifting:
 
 
 @decides.register
-def place_hold(command: PlaceLegalHold, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
-    if require_known(case, act).on_hold:
+def place_hold(command: PlaceLegalHold, case: Case, act: Act, network: Network) -> Sequence[Fact]:
+    if case.on_hold:
         raise HoldStands(holds=1)
     return [recorded(LegalHoldPlaced, command, act)]
 
 
 @decides.register
-def lift_hold(command: LiftLegalHold, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
+def lift_hold(command: LiftLegalHold, case: Case, act: Act, network: Network) -> Sequence[Fact]:
     """The first of two people asks; who approves is the second."""
-    if _on_hold(case, act).of(Lifting).asked_by is not None:
+    _require_hold(case)
+    if case.of(Lifting).asked_by is not None:
         raise AlreadyExists(what="the asking")
     return [recorded(HoldLiftingAsked, command, act, asked_by=act.actor)]
 
 
 @decides.register
-def approve_lifting(command: ApproveHoldLifting, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
-    asked_by = _on_hold(case, act).of(Lifting).asked_by
-    if asked_by is None:
-        raise Unknown(what="the asking")
-    if asked_by == act.actor:
-        raise AnotherPersonNeeded()
+def approve_lifting(command: ApproveHoldLifting, case: Case, act: Act, network: Network) -> Sequence[Fact]:
     return [recorded(LegalHoldLifted, command, act)]
 
 
 @decides.register
-def refuse_lifting(command: RefuseHoldLifting, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
+def refuse_lifting(command: RefuseHoldLifting, case: Case, act: Act, network: Network) -> Sequence[Fact]:
     """Who asked may take it back: that needs no second person."""
-    if _on_hold(case, act).of(Lifting).asked_by is None:
-        raise Unknown(what="the asking")
     return [recorded(HoldLiftingRefused, command, act)]
 
 
-def _on_hold(case: Case | None, act: Act) -> Case:
-    """The case, on hold, that the acting agency leads. Raises Unknown, NotForThisAgency, HoldStands."""
-    now = require_lead_of_any(case, act)
-    if not now.on_hold:
+def _require_hold(case: Case) -> None:
+    """Raises HoldStands where none stands."""
+    if not case.on_hold:
         raise HoldStands(holds=0)
-    return now
+
+
+def _lifting(case: Case, id: None) -> "Lifting | None":
+    _require_hold(case)
+    lifting = case.of(Lifting)
+    return lifting if lifting.asked_by is not None else None

@@ -5,8 +5,7 @@ from datetime import date
 
 from msgspec.structs import replace
 
-from ..authority import CASE_WORK
-from ..casefile.deciding import Network, decides, require_participant
+from ..casefile.deciding import Network, decides
 from ..casefile.evolving import applies
 from ..casefile.state import Case, Part
 from ..codes import Sex
@@ -15,6 +14,9 @@ from ..declaring import Shared, Step, asked, field, happened, name_fields
 from ..fact import Act, Fact, Sha256, Short, Text, recorded
 from ..nik import Nik, contradiction
 from ..refusal import AlreadyExists, Invalid, Unknown
+from ..standing.relations import Extent
+from ..standing.roles import CASE_WORK
+from ..standing.rows import TAKES_PART
 from ..words import Words
 
 
@@ -87,6 +89,9 @@ class SurvivorContactCorrected(ContactFacts, frozen=True, kw_only=True, tag="cas
 @asked(
     "/cases/{case}/survivor/identity",
     by=CASE_WORK,
+    where=TAKES_PART,
+    extent=Extent.OWN_WORDS,
+    means="Mencatat siapa penyintas.",
     tag="intake",
     example={"name": "Bunga (nama samaran)", "nik": "6474014107120001", "born_on": "2012-07-01", "sex": "female"},
 )
@@ -97,6 +102,9 @@ class IdentifySurvivor(IdentityFacts, frozen=True, kw_only=True):
 @asked(
     "/cases/{case}/survivor/identity/corrections",
     by=CASE_WORK,
+    where=TAKES_PART,
+    extent=Extent.OWN_WORDS,
+    means="Memperbaiki catatan siapa penyintas.",
     tag="intake",
     example={"name": "Bunga (nama samaran)", "born_on": "2012-07-02", "sex": "female", "reason": "Sesuai akta lahir."},
 )
@@ -109,6 +117,9 @@ class CorrectSurvivorIdentity(IdentityFacts, frozen=True, kw_only=True):
 @asked(
     "/cases/{case}/survivor/contact",
     by=CASE_WORK,
+    where=TAKES_PART,
+    extent=Extent.OWN_WORDS,
+    means="Mencatat cara menghubungi penyintas.",
     tag="intake",
     example={"phone": "0000-0000", "safe_times": "pagi", "safe_to_call": True},
 )
@@ -119,6 +130,9 @@ class RecordSurvivorContact(ContactFacts, frozen=True, kw_only=True):
 @asked(
     "/cases/{case}/survivor/contact/corrections",
     by=CASE_WORK,
+    where=TAKES_PART,
+    extent=Extent.OWN_WORDS,
+    means="Memperbaiki catatan cara menghubungi penyintas.",
     tag="intake",
     example={"phone": "0000-0001", "safe_to_call": False, "reason": "Telepon dipegang pelaku."},
 )
@@ -146,31 +160,31 @@ def survivor_contact_recorded(part: Survivor, event: SurvivorContactRecorded) ->
 
 
 @decides.register
-def identify_survivor(command: IdentifySurvivor, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
-    if require_participant(case, act).of(Survivor).identified:
+def identify_survivor(command: IdentifySurvivor, case: Case, act: Act, network: Network) -> Sequence[Fact]:
+    if case.of(Survivor).identified:
         raise AlreadyExists(what="survivor identity", use="correction")
     _consistent(command)
     return [recorded(SurvivorIdentified, command, act)]
 
 
 @decides.register
-def correct_identity(command: CorrectSurvivorIdentity, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
-    if not require_participant(case, act).of(Survivor).identified:
+def correct_identity(command: CorrectSurvivorIdentity, case: Case, act: Act, network: Network) -> Sequence[Fact]:
+    if not case.of(Survivor).identified:
         raise Unknown(what="survivor identity")
     _consistent(command)
     return [recorded(SurvivorIdentityCorrected, command, act)]
 
 
 @decides.register
-def record_contact(command: RecordSurvivorContact, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
-    if require_participant(case, act).of(Survivor).reachable:
+def record_contact(command: RecordSurvivorContact, case: Case, act: Act, network: Network) -> Sequence[Fact]:
+    if case.of(Survivor).reachable:
         raise AlreadyExists(what="survivor contact", use="correction")
     return [recorded(SurvivorContactRecorded, command, act)]
 
 
 @decides.register
-def correct_contact(command: CorrectSurvivorContact, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
-    if not require_participant(case, act).of(Survivor).reachable:
+def correct_contact(command: CorrectSurvivorContact, case: Case, act: Act, network: Network) -> Sequence[Fact]:
+    if not case.of(Survivor).reachable:
         raise Unknown(what="survivor contact")
     return [recorded(SurvivorContactCorrected, command, act)]
 

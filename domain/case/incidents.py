@@ -7,9 +7,8 @@ from typing import Annotated
 from msgspec import Meta
 from msgspec.structs import replace
 
-from ..authority import CASE_WORK
 from ..casefile.clocks import ClockStarted
-from ..casefile.deciding import Network, decides, derived, fresh, require_participant
+from ..casefile.deciding import Network, decides, derived, fresh
 from ..casefile.evolving import applies, evolve
 from ..casefile.state import EMPTY, Case, Part
 from ..codes import GbvType, Place, ViolenceForm
@@ -19,6 +18,9 @@ from ..fact import Act, ClockId, Fact, IncidentId, Short, Text, recorded
 from ..pathways import PATHWAYS
 from ..persistent import put
 from ..refusal import Invalid, Unknown
+from ..standing.relations import Extent
+from ..standing.roles import CASE_WORK
+from ..standing.rows import TAKES_PART
 from ..words import OF_OTHERS, Words
 
 
@@ -78,6 +80,9 @@ class AllegedPerpetratorRecorded(PerpetratorFacts, frozen=True, kw_only=True, ta
 @asked(
     "/cases/{case}/incidents",
     by=CASE_WORK,
+    where=TAKES_PART,
+    extent=Extent.OWN_WORDS,
+    means="Mencatat yang terjadi; tenggat alurnya mulai berjalan.",
     tag="intake",
     example={
         "forms": ["seksual"],
@@ -95,6 +100,9 @@ class RecordIncident(IncidentFacts, frozen=True, kw_only=True):
 @asked(
     "/cases/{case}/incidents/{incident}/corrections",
     by=CASE_WORK,
+    where=TAKES_PART,
+    extent=Extent.OWN_WORDS,
+    means="Memperbaiki catatan sebuah kejadian.",
     tag="intake",
     example={
         "forms": ["seksual", "fisik"],
@@ -112,6 +120,9 @@ class CorrectIncident(IncidentFacts, frozen=True, kw_only=True):
 @asked(
     "/cases/{case}/alleged-perpetrators",
     by=CASE_WORK,
+    where=TAKES_PART,
+    extent=Extent.OWN_WORDS,
+    means="Mencatat siapa yang diduga melakukannya.",
     tag="intake",
     example={"relation": "kerabat", "danger": "Tinggal serumah."},
 )
@@ -137,27 +148,22 @@ def reported_at(case: Case, incident: IncidentId) -> datetime:
 
 
 @decides.register
-def record_incident(command: RecordIncident, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
-    now = require_participant(case, act)
-    fresh(now.of(Incidents).told_at, command.incident)
+def record_incident(command: RecordIncident, case: Case, act: Act, network: Network) -> Sequence[Fact]:
+    fresh(case.of(Incidents).told_at, command.incident)
     happened = recorded(IncidentRecorded, command, act)
-    return [happened, *_clocks(command, evolve(now, happened), act)]
+    return [happened, *_clocks(command, evolve(case, happened), act)]
 
 
 @decides.register
-def correct_incident(command: CorrectIncident, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
+def correct_incident(command: CorrectIncident, case: Case, act: Act, network: Network) -> Sequence[Fact]:
     """A clock that the correction adds or moves starts anew under an id of its own; none is taken away."""
-    now = require_participant(case, act)
-    if command.incident not in now.of(Incidents).told_at:
+    if command.incident not in case.of(Incidents).told_at:
         raise Unknown(what="incident")
-    return [recorded(IncidentCorrected, command, act), *_clocks(command, now, act)]
+    return [recorded(IncidentCorrected, command, act), *_clocks(command, case, act)]
 
 
 @decides.register
-def record_perpetrator(
-    command: RecordAllegedPerpetrator, case: Case | None, act: Act, network: Network
-) -> Sequence[Fact]:
-    require_participant(case, act)
+def record_perpetrator(command: RecordAllegedPerpetrator, case: Case, act: Act, network: Network) -> Sequence[Fact]:
     return [recorded(AllegedPerpetratorRecorded, command, act)]
 
 

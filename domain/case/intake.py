@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 
-from ..authority import MACHINE_WORK
-from ..casefile.deciding import Network, decides, require_participant
+from ..casefile.deciding import Network, decides
 from ..casefile.evolving import begins
 from ..casefile.state import Case
 from ..codes import AgeGroup, AgencyKind, Channel, Reporter, Urgency
@@ -12,6 +11,9 @@ from ..declaring import Shared, Step, asked, field, happened, name_fields
 from ..fact import Act, AgencyCode, Fact, Short, Text, recorded
 from ..pathways import CURRENT
 from ..refusal import AlreadyExists
+from ..standing.relations import Extent
+from ..standing.roles import MACHINE_WORK
+from ..standing.rows import ANYWHERE, TAKES_PART
 from ..words import OF_OTHERS, Words
 
 
@@ -56,6 +58,9 @@ class CaseOpened(Fact, frozen=True, kw_only=True, tag="case.CaseOpened"):
 @asked(
     "/cases",
     by=MACHINE_WORK,
+    where=ANYWHERE,
+    extent=Extent.OWN_WORDS,
+    means="Menerima laporan dan membuka kasus yang dipimpin instansinya.",
     tag="intake",
     example={"channel": "in-person", "reporter": "family", "urgency": "emergency", "age_group": "adolescent"},
     mints="case",
@@ -71,6 +76,9 @@ class OpenCase(ReportFacts, frozen=True, kw_only=True):
 @asked(
     "/cases/{case}/reports",
     by=MACHINE_WORK,
+    where=TAKES_PART,
+    extent=Extent.OWN_WORDS,
+    means="Menambahkan laporan lain pada sebuah kasus.",
     tag="intake",
     example={"channel": "hotline", "reporter": "witness", "account": "Tetangga mendengar teriakan."},
 )
@@ -102,8 +110,7 @@ def open_case(command: OpenCase, case: Case | None, act: Act, network: Network) 
 
 
 @decides.register
-def receive_report(command: ReceiveReport, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
-    require_participant(case, act)
+def receive_report(command: ReceiveReport, case: Case, act: Act, network: Network) -> Sequence[Fact]:
     return [recorded(ReportReceived, command, act)]
 
 

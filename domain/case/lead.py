@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from ..authority import SUPERVISION
-from ..casefile.deciding import Network, active, decides, fresh, require_lead, require_open
+from ..casefile.deciding import Network, active, another, decides, fresh
 from ..casefile.evolving import applies
 from ..casefile.state import Case, Part, Transfer
 from ..codes import AgencyKind, Role
@@ -13,8 +12,13 @@ from ..compartment import Compartment, Coordination
 from ..declaring import Audience, Shared, Step, asked, field, happened, name_fields
 from ..fact import Act, ActorId, AgencyCode, Fact, Text, TransferId, recorded
 from ..persistent import put
-from ..refusal import ConsentMissing, Invalid, NotAMember, Unknown
+from ..refusal import ConsentMissing, Invalid, NotAMember
+from ..standing.relations import Extent, Relation
+from ..standing.roles import SUPERVISION
+from ..standing.rows import KNOWS, LEADS, Thing
 from ..words import Words
+
+R = Relation
 
 
 @happened(
@@ -80,9 +84,20 @@ class LeadTransferDeclined(Fact, frozen=True, kw_only=True, tag="case.LeadTransf
     reason: Coordination[Text | None] = None
 
 
+TRANSFER = Thing(
+    "transfer",
+    Words("pengalihan kasus", "transfer of the lead"),
+    find=lambda case, id: case.transfer if case.transfer is not None and case.transfer.id == id else None,
+    whose={R.ASKED: lambda transfer, case: transfer.to},
+)
+
+
 @asked(
     "/cases/{case}/case-worker",
     by=SUPERVISION,
+    where=LEADS,
+    extent=Extent.MOVE,
+    means="Menunjuk orang yang mendampingi penyintas.",
     tag="life of the case",
     example={"worker": "00000000-0000-4000-8000-000000000001"},
 )
@@ -95,6 +110,9 @@ class AssignCaseWorker(Fact, frozen=True, kw_only=True):
 @asked(
     "/cases/{case}/lead-transfers",
     by=SUPERVISION,
+    where=LEADS,
+    extent=Extent.CONSENT,
+    means="Meminta instansi lain memimpin.",
     tag="life of the case",
     example={"to": "rsud", "reason": "Penyintas dirawat lama."},
     mints="transfer",
@@ -107,14 +125,28 @@ class AskLeadTransfer(Fact, frozen=True, kw_only=True):
     reason: Coordination[Text]
 
 
-@asked("/cases/{case}/lead-transfers/{transfer}/acceptance", by=SUPERVISION, tag="life of the case")
+@asked(
+    "/cases/{case}/lead-transfers/{transfer}/acceptance",
+    by=SUPERVISION,
+    where=KNOWS.to(TRANSFER, R.ASKED, by="transfer"),
+    extent=Extent.CONSENT,
+    means="Menerima kepemimpinan kasus.",
+    tag="life of the case",
+)
 class AcceptLeadTransfer(Fact, frozen=True, kw_only=True):
     """Take the lead."""
 
     transfer: Coordination[TransferId]
 
 
-@asked("/cases/{case}/lead-transfers/{transfer}/declination", by=SUPERVISION, tag="life of the case")
+@asked(
+    "/cases/{case}/lead-transfers/{transfer}/declination",
+    by=SUPERVISION,
+    where=KNOWS.to(TRANSFER, R.ASKED, by="transfer"),
+    extent=Extent.MOVE,
+    means="Menolak memimpin kasus.",
+    tag="life of the case",
+)
 class DeclineLeadTransfer(Fact, frozen=True, kw_only=True):
     """Decline the lead."""
 
@@ -152,46 +184,35 @@ def lead_transfer_declined(case: Case, event: LeadTransferDeclined) -> Case:
 
 
 @decides.register
-def assign_worker(command: AssignCaseWorker, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
-    now = require_lead(case, act)
-    if not network[now.lead].has_member(command.worker, (Role.CASE_WORKER, Role.SUPERVISOR)):
+def assign_worker(command: AssignCaseWorker, case: Case, act: Act, network: Network) -> Sequence[Fact]:
+    if not network[case.lead].has_member(command.worker, (Role.CASE_WORKER, Role.SUPERVISOR)):
         raise NotAMember(worker=command.worker)
     return [recorded(CaseWorkerAssigned, command, act)]
 
 
 @decides.register
-def ask_transfer(command: AskLeadTransfer, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
+def ask_transfer(command: AskLeadTransfer, case: Case, act: Act, network: Network) -> Sequence[Fact]:
     """The new lead will know the case, so consent must cover it."""
-    now = require_lead(case, act)
-    fresh(now.used_ids, command.transfer)
+    fresh(case.used_ids, command.transfer)
     to = active(network, command.to)
-    if command.to == now.lead:
-        raise Invalid(field="to", must="be another agency")
-    if now.transfer is not None:
+    another(command.to, act, "to")
+    if case.transfer is not None:
         raise Invalid(field="transfer", must="wait until the earlier one is answered")
-    if not now.shareable(command.to, to.kind, act.at):
+    if not case.shareable(command.to, to.kind, act.at):
         raise ConsentMissing(recipient=command.to, compartments=[Compartment.COORDINATION])
     return [recorded(LeadTransferAsked, command, act, to_kind=to.kind)]
 
 
 @decides.register
-def accept_transfer(command: AcceptLeadTransfer, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
-    now = require_open(case, act)
-    _asked(command, now, act)
-    if not now.shareable(act.agency, act.kind, act.at):
+def accept_transfer(command: AcceptLeadTransfer, case: Case, act: Act, network: Network) -> Sequence[Fact]:
+    if not case.shareable(act.agency, act.kind, act.at):
         raise ConsentMissing(recipient=act.agency, compartments=[Compartment.COORDINATION])
     return [recorded(LeadTransferAccepted, command, act, lead=act.agency, lead_kind=act.kind)]
 
 
 @decides.register
-def decline_transfer(command: DeclineLeadTransfer, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
-    _asked(command, require_open(case, act), act)
+def decline_transfer(command: DeclineLeadTransfer, case: Case, act: Act, network: Network) -> Sequence[Fact]:
     return [recorded(LeadTransferDeclined, command, act)]
-
-
-def _asked(command: AcceptLeadTransfer | DeclineLeadTransfer, case: Case, act: Act) -> None:
-    if case.transfer is None or case.transfer.id != command.transfer or case.transfer.to != act.agency:
-        raise Unknown(what="transfer")
 
 
 name_fields(

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from ..authority import CASE_WORK, SUPERVISION
-from ..casefile.deciding import Network, decides, require_lead, require_lead_of_any
+from ..casefile.deciding import Network, decides
 from ..casefile.evolving import applies
 from ..casefile.state import Case, Part, Status
 from ..codes import CloseReason, ReferralStatus
@@ -13,6 +12,9 @@ from ..compartment import Coordination
 from ..declaring import Shared, Step, asked, field, happened, name_fields
 from ..fact import Act, CaseId, Fact, Text, recorded
 from ..refusal import AlreadyExists, CaseIsOpen, CaseNotOpen, Invalid, OpenReferrals
+from ..standing.relations import Extent
+from ..standing.roles import CASE_WORK, SUPERVISION
+from ..standing.rows import LEADS, LEADS_ALSO_ENDED
 from ..words import Words
 
 
@@ -67,7 +69,15 @@ class DuplicateAbsorbed(Fact, frozen=True, kw_only=True, tag="case.DuplicateAbso
     duplicate: Coordination[CaseId]
 
 
-@asked("/cases/{case}/closure", by=CASE_WORK, tag="life of the case", example={"reason": "goals-met"})
+@asked(
+    "/cases/{case}/closure",
+    by=CASE_WORK,
+    where=LEADS,
+    extent=Extent.MOVE,
+    means="Menutup kasus.",
+    tag="life of the case",
+    example={"reason": "goals-met"},
+)
 class CloseCase(Fact, frozen=True, kw_only=True):
     """Close the case."""
 
@@ -75,7 +85,15 @@ class CloseCase(Fact, frozen=True, kw_only=True):
     summary: Coordination[Text | None] = None
 
 
-@asked("/cases/{case}/reopening", by=CASE_WORK, tag="life of the case", example={"reason": "Laporan baru."})
+@asked(
+    "/cases/{case}/reopening",
+    by=CASE_WORK,
+    where=LEADS_ALSO_ENDED,
+    extent=Extent.MOVE,
+    means="Membuka kembali kasus yang ditutup.",
+    tag="life of the case",
+    example={"reason": "Laporan baru."},
+)
 class ReopenCase(Fact, frozen=True, kw_only=True):
     """Open a closed case again."""
 
@@ -85,6 +103,9 @@ class ReopenCase(Fact, frozen=True, kw_only=True):
 @asked(
     "/cases/{case}/merger",
     by=SUPERVISION,
+    where=LEADS,
+    extent=Extent.MOVE,
+    means="Mengakhiri berkas ini sebagai berkas ganda dari kasus lain yang dipimpin instansi yang sama.",
     tag="life of the case",
     example={"into": "00000000-0000-4000-8000-00000000000f"},
 )
@@ -94,7 +115,12 @@ class MergeCase(Fact, frozen=True, kw_only=True):
     into: Coordination[CaseId]
 
 
-@asked(by=SUPERVISION)
+@asked(
+    by=SUPERVISION,
+    where=LEADS,
+    extent=Extent.MOVE,
+    means="Mencatat pada berkas yang diteruskan bahwa berkas gandanya berakhir.",
+)
 class AbsorbDuplicate(Fact, frozen=True, kw_only=True):
     """Note in the living file that a duplicate of it ended."""
 
@@ -133,40 +159,37 @@ def duplicate_absorbed(part: Files, event: DuplicateAbsorbed) -> Files:
 
 
 @decides.register
-def close_case(command: CloseCase, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
-    now = require_lead(case, act)
-    still = [r.id for r in now.referrals.values() if r.status.is_open]
+def close_case(command: CloseCase, case: Case, act: Act, network: Network) -> Sequence[Fact]:
+    still = [r.id for r in case.referrals.values() if r.status.is_open]
     if still:
         raise OpenReferrals(referrals=still)
-    if now.transfer is not None:
+    if case.transfer is not None:
         raise Invalid(field="transfer", must="be answered before the case is closed")
     return [recorded(CaseClosed, command, act)]
 
 
 @decides.register
-def reopen_case(command: ReopenCase, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
-    now = require_lead_of_any(case, act)
-    if now.status is Status.OPEN:
+def reopen_case(command: ReopenCase, case: Case, act: Act, network: Network) -> Sequence[Fact]:
+    if case.status is Status.OPEN:
         raise CaseIsOpen()
-    if now.status is Status.MERGED:
-        raise CaseNotOpen(status=now.status, merged_into=now.of(Files).merged_into)
+    if case.status is Status.MERGED:
+        raise CaseNotOpen(status=case.status, merged_into=case.of(Files).merged_into)
     return [recorded(CaseReopened, command, act)]
 
 
 @decides.register
-def merge_case(command: MergeCase, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
-    now = require_lead(case, act)
-    still = [r.id for r in now.referrals.values() if r.status.is_open or r.status is ReferralStatus.DRAFT]
+def merge_case(command: MergeCase, case: Case, act: Act, network: Network) -> Sequence[Fact]:
+    still = [r.id for r in case.referrals.values() if r.status.is_open or r.status is ReferralStatus.DRAFT]
     if still:
         raise OpenReferrals(referrals=still)
-    if now.transfer is not None:
+    if case.transfer is not None:
         raise Invalid(field="transfer", must="be answered before the case is merged")
     return [recorded(CaseMerged, command, act)]
 
 
 @decides.register
-def absorb_duplicate(command: AbsorbDuplicate, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
-    if command.duplicate in require_lead(case, act).of(Files).duplicates:
+def absorb_duplicate(command: AbsorbDuplicate, case: Case, act: Act, network: Network) -> Sequence[Fact]:
+    if command.duplicate in case.of(Files).duplicates:
         raise AlreadyExists(duplicate=command.duplicate)
     return [recorded(DuplicateAbsorbed, command, act)]
 

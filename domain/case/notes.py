@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 from datetime import date
 
-from ..authority import CASE_WORK, LEGAL, MACHINE_WORK
-from ..casefile.deciding import Network, decides, fresh, require_participant
+from ..casefile.deciding import Network, decides, fresh
 from ..casefile.evolving import applies
 from ..casefile.state import Case
 from ..compartment import Contact, Coordination
 from ..declaring import Shared, Step, asked, field, happened, name_fields
 from ..fact import Act, Details, Fact, NoteId, Short, Text, recorded
+from ..standing.relations import Extent
+from ..standing.roles import CASE_WORK, LEGAL, MACHINE_WORK
+from ..standing.rows import TAKES_PART
 from ..words import Words
 
 
@@ -66,6 +68,9 @@ class FollowUpRecorded(FollowUpFacts, frozen=True, kw_only=True, tag="case.Follo
 @asked(
     "/cases/{case}/notes",
     by=MACHINE_WORK | LEGAL,
+    where=TAKES_PART,
+    extent=Extent.OWN_WORDS,
+    means="Mencatat sebuah catatan.",
     tag="work",
     example={"subject": "Kunjungan", "psychosocial": "Tampak tenang."},
     mints="note",
@@ -77,6 +82,9 @@ class RecordNote(NoteFacts, frozen=True, kw_only=True):
 @asked(
     "/cases/{case}/contact-attempts",
     by=CASE_WORK,
+    where=TAKES_PART,
+    extent=Extent.OWN_WORDS,
+    means="Mencatat bahwa seseorang berusaha menghubungi penyintas.",
     tag="work",
     example={"reached": False, "means": "telepon"},
     mints="note",
@@ -88,6 +96,9 @@ class RecordContactAttempt(ContactAttemptFacts, frozen=True, kw_only=True):
 @asked(
     "/cases/{case}/follow-ups",
     by=CASE_WORK,
+    where=TAKES_PART,
+    extent=Extent.OWN_WORDS,
+    means="Mencatat tindak lanjut.",
     tag="work",
     example={"next_on": "2026-04-01", "health": "Membaik."},
     mints="note",
@@ -112,22 +123,20 @@ def follow_up_recorded(case: Case, event: FollowUpRecorded) -> Case:
 
 
 @decides.register
-def record_note(command: RecordNote, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
-    fresh(require_participant(case, act).used_ids, command.note)
+def record_note(command: RecordNote, case: Case, act: Act, network: Network) -> Sequence[Fact]:
+    fresh(case.used_ids, command.note)
     return [recorded(NoteRecorded, command, act)]
 
 
 @decides.register
-def record_contact_attempt(
-    command: RecordContactAttempt, case: Case | None, act: Act, network: Network
-) -> Sequence[Fact]:
-    fresh(require_participant(case, act).used_ids, command.note)
+def record_contact_attempt(command: RecordContactAttempt, case: Case, act: Act, network: Network) -> Sequence[Fact]:
+    fresh(case.used_ids, command.note)
     return [recorded(ContactAttempted, command, act)]
 
 
 @decides.register
-def record_follow_up(command: RecordFollowUp, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
-    fresh(require_participant(case, act).used_ids, command.note)
+def record_follow_up(command: RecordFollowUp, case: Case, act: Act, network: Network) -> Sequence[Fact]:
+    fresh(case.used_ids, command.note)
     return [recorded(FollowUpRecorded, command, act)]
 
 

@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 from datetime import date
 
-from ..authority import CASE_WORK, LEGAL
-from ..casefile.deciding import Network, decides, require_participant
+from ..casefile.deciding import Network, decides
 from ..casefile.state import Case
 from ..compartment import Legal
 from ..declaring import Shared, Step, asked, field, happened, name_fields
 from ..fact import Act, Fact, Short, Text, recorded
 from ..refusal import Invalid
+from ..standing.relations import Extent
+from ..standing.roles import CASE_WORK, LEGAL
+from ..standing.rows import TAKES_PART
 from ..words import Words
 
 
@@ -35,6 +37,9 @@ class ProtectionOrderRecorded(ProtectionOrderFacts, frozen=True, kw_only=True, t
 @asked(
     "/cases/{case}/protection-orders",
     by=CASE_WORK | LEGAL,
+    where=TAKES_PART,
+    extent=Extent.OWN_WORDS,
+    means="Mencatat perintah perlindungan.",
     tag="work",
     example={"order": "1/Pen.PK/2026", "issued_by": "PN Bontang", "valid_from": "2026-03-03"},
 )
@@ -43,10 +48,7 @@ class RecordProtectionOrder(ProtectionOrderFacts, frozen=True, kw_only=True):
 
 
 @decides.register
-def record_protection_order(
-    command: RecordProtectionOrder, case: Case | None, act: Act, network: Network
-) -> Sequence[Fact]:
-    require_participant(case, act)
+def record_protection_order(command: RecordProtectionOrder, case: Case, act: Act, network: Network) -> Sequence[Fact]:
     if command.valid_until is not None and command.valid_until < command.valid_from:
         raise Invalid(field="valid_until", must="not be before valid_from")
     return [recorded(ProtectionOrderRecorded, command, act)]

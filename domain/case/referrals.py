@@ -14,18 +14,16 @@ from functools import partial
 
 from msgspec.structs import replace
 
-from ..authority import CASE_WORK
-from ..casefile.deciding import Network, active, decides, fresh, require_open, require_participant
+from ..casefile.deciding import Network, active, another, decides, fresh
 from ..casefile.evolving import applies
 from ..casefile.moves import (
     LEADS_TO,
     PARTIES,
+    REFERRAL,
     ReferralMove,
     leads_to,
     moved,
-    party,
     require_cover,
-    require_move,
     when_uncovered,
 )
 from ..casefile.state import Case, Referral, compartments_named
@@ -35,8 +33,13 @@ from ..declaring import Step, asked, field, happened, name_fields
 from ..fact import Act, AgencyCode, ClockId, Details, Fact, ReferralId, recorded
 from ..pathways import PATHWAYS
 from ..persistent import put
-from ..refusal import Invalid, RecipientUnavailable, Unknown, WrongMove
+from ..refusal import Invalid, RecipientUnavailable, Unknown
+from ..standing.relations import Extent, Relation
+from ..standing.roles import CASE_WORK
+from ..standing.rows import KNOWS, TAKES_PART
 from ..words import Words
+
+R = Relation
 
 S = ReferralStatus
 
@@ -97,6 +100,11 @@ class ReferralCancelled(ReferralMove, frozen=True, kw_only=True, tag="case.Refer
 @asked(
     "/cases/{case}/referrals",
     by=CASE_WORK,
+    where=TAKES_PART.to(
+        REFERRAL, R.SENDER, R.ADDRESSEE, R.LEAD, by="redirects", states=MAY_BE_REDIRECTED, move="redirect"
+    ).to(REFERRAL, R.SENDER, R.ADDRESSEE, R.LEAD, by="parent"),
+    extent=Extent.OWN_WORDS,
+    means="Menyusun rujukan.",
     tag="referral",
     example={
         "recipient": "rsud",
@@ -112,12 +120,27 @@ class DraftReferral(DraftFacts, frozen=True, kw_only=True):
     """Prepare a referral."""
 
 
-@asked("/cases/{case}/referrals/{referral}/sending", by=CASE_WORK, tag="referral")
+@asked(
+    "/cases/{case}/referrals/{referral}/sending",
+    by=CASE_WORK,
+    where=TAKES_PART.to(REFERRAL, R.SENDER, by="referral", states={S.DRAFT}, move="send"),
+    extent=Extent.CONSENT,
+    means="Mengirim rujukan yang telah disusun kepada penerimanya.",
+    tag="referral",
+)
 class SendReferral(ReferralMove, frozen=True, kw_only=True):
     """Send a drafted referral to its recipient."""
 
 
-@asked("/cases/{case}/referrals/{referral}/cancellation", by=CASE_WORK, tag="referral", example={"reason": "by-sender"})
+@asked(
+    "/cases/{case}/referrals/{referral}/cancellation",
+    by=CASE_WORK,
+    where=KNOWS.to(REFERRAL, R.SENDER, by="referral", states=MAY_CANCEL, move="cancel"),
+    extent=Extent.MOVE,
+    means="Menarik kembali rujukan.",
+    tag="referral",
+    example={"reason": "by-sender"},
+)
 class CancelReferral(ReferralMove, frozen=True, kw_only=True):
     """Take the referral back."""
 
@@ -156,20 +179,14 @@ def referral_sent(case: Case, event: ReferralSent) -> Case:
 
 
 @decides.register
-def draft(command: DraftReferral, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
-    now = require_participant(case, act)
-    fresh(now.referrals, command.referral)
+def draft(command: DraftReferral, case: Case, act: Act, network: Network) -> Sequence[Fact]:
+    fresh(case.referrals, command.referral)
     recipient = active(network, command.recipient)
-    if command.recipient == act.agency:
-        raise Invalid(field="recipient", must="be another agency")
+    another(command.recipient, act, "recipient")
     for clock in command.clocks:
-        if clock not in now.clocks:
+        if clock not in case.clocks:
             raise Unknown(what="clock")
-    if command.redirects is not None:
-        old = party(now, command.redirects, act)
-        if old.status not in MAY_BE_REDIRECTED:
-            raise WrongMove(referral=old.id, status=old.status, move="redirect")
-    if command.parent is not None and not party(now, command.parent, act).status.is_open:
+    if command.parent is not None and not case.referrals[command.parent].status.is_open:
         raise Invalid(field="parent", must="be an open referral")
     return [
         recorded(ReferralDrafted, command, act, sender=act.agency, sender_kind=act.kind, recipient_kind=recipient.kind)
@@ -177,20 +194,18 @@ def draft(command: DraftReferral, case: Case | None, act: Act, network: Network)
 
 
 @decides.register
-def send(command: SendReferral, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
-    now = require_participant(case, act)
-    referral = require_move(now, command.referral, act, "sender", {S.DRAFT}, "send")
+def send(command: SendReferral, case: Case, act: Act, network: Network) -> Sequence[Fact]:
+    referral = case.referrals[command.referral]
     recipient = active(network, referral.recipient)
     if referral.service not in recipient.services:
         raise RecipientUnavailable(agency=referral.recipient, service=referral.service)
-    require_cover(now, referral, act)
-    due_at = command.occurred_at + PATHWAYS[now.pathway].answers[referral.urgency]
+    require_cover(case, referral, act)
+    due_at = command.occurred_at + PATHWAYS[case.pathway].answers[referral.urgency]
     return [recorded(ReferralSent, command, act, due_at=due_at)]
 
 
 @decides.register
-def cancel(command: CancelReferral, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
-    require_move(require_open(case, act), command.referral, act, "sender", MAY_CANCEL, "cancel")
+def cancel(command: CancelReferral, case: Case, act: Act, network: Network) -> Sequence[Fact]:
     return [recorded(ReferralCancelled, command, act)]
 
 

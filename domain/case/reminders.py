@@ -2,16 +2,18 @@
 
 from collections.abc import Sequence
 
-from ..authority import ESCALATION
 from ..casefile.deciding import Network, decides
 from ..casefile.evolving import applies
 from ..casefile.moves import PARTIES, ReferralMove, moved
 from ..casefile.state import Case
-from ..codes import ReferralStatus, Role
+from ..codes import ReferralStatus
 from ..compartment import Coordination
 from ..declaring import Step, asked, happened
 from ..fact import Act, AgencyCode, Fact, recorded
-from ..refusal import NotForThisRole, StillRunning, Unknown, WrongMove
+from ..refusal import StillRunning, Unknown, WrongMove
+from ..standing.relations import Extent
+from ..standing.roles import ESCALATION
+from ..standing.rows import ANYWHERE
 from ..words import Words
 
 HIGHEST_ESCALATION = 3
@@ -46,12 +48,19 @@ class ReferralUndelivered(ReferralMove, frozen=True, kw_only=True, tag="case.Ref
     to: Coordination[AgencyCode]
 
 
-@asked(by=ESCALATION)
+@asked(
+    by=ESCALATION, where=ANYWHERE, extent=Extent.MOVE, means="Mengangkat bahwa tidak ada yang menjawab pada waktunya."
+)
 class EscalateReferral(ReferralMove, frozen=True, kw_only=True):
     """Raise that nobody answered in time."""
 
 
-@asked(by=ESCALATION)
+@asked(
+    by=ESCALATION,
+    where=ANYWHERE,
+    extent=Extent.MOVE,
+    means="Mengangkat bahwa sistem penerima tidak menyatakan pada waktunya bahwa rujukan sampai.",
+)
 class RaiseUndelivered(ReferralMove, frozen=True, kw_only=True):
     """Raise that the recipient's system did not say in time that the referral arrived."""
 
@@ -69,8 +78,6 @@ def referral_undelivered(case: Case, event: ReferralUndelivered) -> Case:
 @decides.register
 def escalate(command: EscalateReferral, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
     """Silence is not acceptance: each time the window passes again without an answer, one level more."""
-    if act.role is not Role.SYSTEM:
-        raise NotForThisRole(needs=Role.SYSTEM)
     referral = case.referrals.get(command.referral) if case else None
     if referral is None or referral.due_at is None:
         raise Unknown(what="referral")
@@ -87,8 +94,6 @@ def escalate(command: EscalateReferral, case: Case | None, act: Act, network: Ne
 def raise_undelivered(command: RaiseUndelivered, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
     """Each time the window passes again and the recipient's system is silent, one level more: the first to the
     recipient's supervisors, the others to the lead. That it is silent, who asks has looked up."""
-    if act.role is not Role.SYSTEM:
-        raise NotForThisRole(needs=Role.SYSTEM)
     referral = case.referrals.get(command.referral) if case else None
     if case is None or referral is None or referral.sent_at is None or referral.delivery is None:
         raise Unknown(what="referral")

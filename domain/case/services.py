@@ -2,18 +2,21 @@
 
 from collections.abc import Sequence
 
-from ..authority import MACHINE_WORK
 from ..casefile.clocks import met
-from ..casefile.deciding import Network, decides, fresh, require_participant
+from ..casefile.deciding import Network, decides, fresh
 from ..casefile.evolving import applies
-from ..casefile.moves import party
+from ..casefile.moves import REFERRAL
 from ..casefile.state import Case
 from ..codes import ReferralStatus, Service
 from ..compartment import Coordination
 from ..declaring import Shared, Step, asked, field, happened, name_fields
 from ..fact import Act, ClockId, Details, Fact, ReferralId, ServiceId, recorded
-from ..refusal import NotForThisAgency, WrongMove
+from ..standing.relations import Extent, Relation
+from ..standing.roles import MACHINE_WORK
+from ..standing.rows import TAKES_PART
 from ..words import Words
+
+R = Relation
 
 WORKING = frozenset({ReferralStatus.ACCEPTED, ReferralStatus.IN_PROGRESS})
 
@@ -39,6 +42,9 @@ class ServiceDelivered(ServiceFacts, frozen=True, kw_only=True, tag="case.Servic
 @asked(
     "/cases/{case}/services",
     by=MACHINE_WORK,
+    where=TAKES_PART.to(REFERRAL, R.ADDRESSEE, by="referral", states=WORKING, move="deliver"),
+    extent=Extent.OWN_WORDS,
+    means="Mencatat bahwa layanan diberikan.",
     tag="work",
     example={"service": "kesehatan", "health": "PEP hari pertama diberikan."},
     mints="delivery",
@@ -53,16 +59,9 @@ def service_delivered(case: Case, event: ServiceDelivered) -> Case:
 
 
 @decides.register
-def deliver_service(command: DeliverService, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
-    now = require_participant(case, act)
-    fresh(now.used_ids, command.delivery)
-    if command.referral is not None:
-        referral = party(now, command.referral, act)
-        if referral.recipient != act.agency:
-            raise NotForThisAgency(needs="recipient")
-        if referral.status not in WORKING:
-            raise WrongMove(referral=referral.id, status=referral.status, move="deliver")
-    return [recorded(ServiceDelivered, command, act), *met(command.meets, command, now, act)]
+def deliver_service(command: DeliverService, case: Case, act: Act, network: Network) -> Sequence[Fact]:
+    fresh(case.used_ids, command.delivery)
+    return [recorded(ServiceDelivered, command, act), *met(command.meets, command, case, act)]
 
 
 name_fields(

@@ -8,15 +8,17 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from ..authority import CASE_WORK, ESCALATION
-from ..codes import AgencyKind, ClockNeed, Role
+from ..codes import AgencyKind, ClockNeed
 from ..compartment import Compartment, Coordination, Incident
 from ..declaring import Audience, Shared, Step, asked, field, happened, name_fields
 from ..fact import Act, AgencyCode, ClockId, Fact, recorded
 from ..persistent import put
-from ..refusal import AlreadyExists, NotForThisRole, StillRunning, Unknown, WrongMove
+from ..refusal import AlreadyExists, StillRunning, Unknown, WrongMove
+from ..standing.relations import Extent
+from ..standing.roles import CASE_WORK, ESCALATION
+from ..standing.rows import ANYWHERE, TAKES_PART
 from ..words import Words
-from .deciding import Network, decides, require_participant
+from .deciding import Network, decides
 from .evolving import applies
 from .state import Case, Clock, Status
 
@@ -82,14 +84,21 @@ class ClockOverdue(Fact, frozen=True, kw_only=True, tag="case.ClockOverdue"):
     clock: Coordination[ClockId]
 
 
-@asked(by=ESCALATION)
+@asked(by=ESCALATION, where=ANYWHERE, extent=Extent.MOVE, means="Mengangkat bahwa sebuah tenggat terlewati.")
 class RaiseClock(Fact, frozen=True, kw_only=True):
     """Raise that a clock ran out."""
 
     clock: Coordination[ClockId]
 
 
-@asked("/cases/{case}/clocks/{clock}/end", by=CASE_WORK, tag="work")
+@asked(
+    "/cases/{case}/clocks/{clock}/end",
+    by=CASE_WORK,
+    where=TAKES_PART,
+    extent=Extent.OWN_WORDS,
+    means="Menyatakan bahwa yang ditunggu sebuah tenggat telah dilakukan di luar sistem.",
+    tag="work",
+)
 class MeetClock(Fact, frozen=True, kw_only=True):
     """Say that what a clock waits for was done outside the system."""
 
@@ -115,15 +124,13 @@ def clock_overdue(case: Case, event: ClockOverdue) -> Case:
 
 
 @decides.register
-def meet_clock(command: MeetClock, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
-    return met((command.clock,), command, require_participant(case, act), act)
+def meet_clock(command: MeetClock, case: Case, act: Act, network: Network) -> Sequence[Fact]:
+    return met((command.clock,), command, case, act)
 
 
 @decides.register
 def raise_clock(command: RaiseClock, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
     """Once, when it has run out."""
-    if act.role is not Role.SYSTEM:
-        raise NotForThisRole(needs=Role.SYSTEM)
     clock = case.clocks.get(command.clock) if case else None
     if case is None or clock is None:
         raise Unknown(what="clock")

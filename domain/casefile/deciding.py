@@ -10,9 +10,10 @@ from uuid import UUID, uuid5
 
 from ..agency_state import Agency
 from ..fact import Act, AgencyCode, Fact
-from ..refusal import AlreadyExists, CaseNotOpen, NotForThisAgency, RecipientUnavailable, Unknown
+from ..refusal import AlreadyExists, Invalid, RecipientUnavailable
+from ..standing.rule import standing
 from .evolving import fold
-from .state import Case, Status
+from .state import Case
 
 Network = Mapping[AgencyCode, Agency]
 """The agencies as they are now, by code."""
@@ -24,7 +25,11 @@ CONSEQUENCES: list[Consequence] = []
 
 
 def decide(command: Fact, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
-    """The events that follow from a command; raises Refusal, and TypeError for what is no command."""
+    """The events that follow from a command; raises Refusal, and TypeError for what is no command.
+
+    The table of standing is asked first: a decider meets no act that it has no row for, and a case where its row names
+    a relation to one."""
+    standing(command, case, act)
     events = decides(command, case, act, network)
     if case is None or not events:
         return events
@@ -45,61 +50,16 @@ def follows(consequence: Consequence) -> Consequence:
     return consequence
 
 
-def require_known(case: Case | None, act: Act) -> Case:
-    """The case, open or not, if this agency may know of it. Raises Unknown."""
-    if case is None or not case.is_known_to(act.agency):
-        raise Unknown(what="case")
-    return case
-
-
-def require_open(case: Case | None, act: Act) -> Case:
-    """The case, if this agency may know of it and it is open. Raises Unknown, CaseNotOpen."""
-    known = require_known(case, act)
-    if known.status is not Status.OPEN:
-        raise CaseNotOpen(status=known.status)
-    return known
-
-
-def require_lead(case: Case | None, act: Act) -> Case:
-    """The open case that the acting agency leads. Raises Unknown, CaseNotOpen, NotForThisAgency."""
-    found = require_open(case, act)
-    if act.agency != found.lead:
-        raise NotForThisAgency(needs="lead")
-    return found
-
-
-def require_lead_of_any(case: Case | None, act: Act) -> Case:
-    """The case, open or ended, that the acting agency leads. Raises Unknown, NotForThisAgency."""
-    found = require_known(case, act)
-    if act.agency != found.lead:
-        raise NotForThisAgency(needs="lead")
-    return found
-
-
-def require_participant(case: Case | None, act: Act) -> Case:
-    """The open case in which the acting agency takes part: it leads, or has an open referral.
-    Raises Unknown, CaseNotOpen, NotForThisAgency."""
-    found = require_open(case, act)
-    if not found.takes_part(act.agency):
-        raise NotForThisAgency(needs="an open referral, or the lead")
-    return found
-
-
-def require_taking_part(agencies: Iterable[str], case: Case, act: Act) -> None:
-    """Nobody may learn of a case by being named in it; and who does not lead names only itself and the lead, so
-    that nobody can find out who else takes part."""
-    if act.agency != case.lead:
-        outside = [a for a in agencies if a not in (act.agency, case.lead)]
-    else:
-        outside = [a for a in agencies if not case.takes_part(a)]
-    if outside:
-        raise NotForThisAgency(needs="to take part in the case", agencies=outside)
-
-
 def fresh(taken: Container[object], new: UUID) -> None:
     """Raises AlreadyExists where the id is taken."""
     if new in taken:
         raise AlreadyExists(id=new)
+
+
+def another(code: AgencyCode, act: Act, field: str) -> None:
+    """Raises Invalid where an agency names itself."""
+    if code == act.agency:
+        raise Invalid(field=field, must="be another agency")
 
 
 def active(network: Network, code: AgencyCode) -> Agency:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
@@ -11,11 +11,15 @@ from ..compartment import Compartment, Coordination
 from ..declaring import Audience
 from ..fact import Act, AgencyCode, Fact, ReferralId
 from ..persistent import put
-from ..refusal import ConsentMissing, NotForThisAgency, Unknown, WrongMove
+from ..refusal import ConsentMissing
+from ..standing.relations import Relation
+from ..standing.rows import Thing
 from ..words import Words
 from .deciding import follows
 from .evolving import applies
 from .state import Case, Referral
+
+R = Relation
 
 
 class ReferralMove(Fact, frozen=True, kw_only=True):
@@ -25,16 +29,18 @@ class ReferralMove(Fact, frozen=True, kw_only=True):
 M = TypeVar("M", bound=ReferralMove)
 
 
-def party(case: Case, referral: ReferralId, act: Act) -> Referral:
-    """The referral, if the acting agency is its sender, once sent its recipient, or the lead. Raises Unknown."""
-    found = case.referrals.get(referral)
-    if found is None:
-        raise Unknown(what="referral")
-    if act.agency == found.sender or (act.agency == found.recipient and found.sent_at is not None):
-        return found
-    if act.agency == case.lead:
-        return found
-    raise Unknown(what="referral")
+REFERRAL = Thing(
+    "referral",
+    Words("rujukan", "referral"),
+    find=lambda case, id: case.referrals.get(id),
+    whose={
+        R.SENDER: lambda referral, case: referral.sender,
+        R.ADDRESSEE: lambda referral, case: referral.recipient if referral.sent_at is not None else None,
+        R.LEAD: lambda referral, case: case.lead,
+    },
+    known_to=frozenset({R.SENDER, R.ADDRESSEE, R.LEAD}),
+)
+"""What an agency is to a referral. To all others it does not exist."""
 
 
 def moved(case: Case, referral: ReferralId, status: ReferralStatus | None = None, **more: Any) -> Case:
@@ -71,23 +77,6 @@ PARTIES = Audience(
     Words("pengirim rujukan; penerimanya, setelah dikirim", "the referral's sender; its recipient, once it was sent"),
     _parties,
 )
-
-
-def require_move(
-    case: Case,
-    referral: ReferralId,
-    act: Act,
-    who: Literal["sender", "recipient"],
-    states: set[ReferralStatus] | frozenset[ReferralStatus],
-    move: str,
-) -> Referral:
-    """The referral, if this agency is the one that makes the move and its state allows it."""
-    found = party(case, referral, act)
-    if act.agency != (found.sender if who == "sender" else found.recipient):
-        raise NotForThisAgency(needs=who)
-    if found.status not in states:
-        raise WrongMove(referral=referral, status=found.status, move=move)
-    return found
 
 
 def require_cover(case: Case, referral: Referral, act: Act) -> None:

@@ -201,10 +201,6 @@ class Case(Struct, frozen=True):
         """Referrals sent to that agency and not ended."""
         return (r for r in self.referrals.values() if r.recipient == agency and r.status.is_open)
 
-    def takes_part(self, agency: AgencyCode) -> bool:
-        """Whether the agency leads the case or has an open referral of it."""
-        return agency == self.lead or any(True for _ in self.open_referrals_to(agency))
-
     def participants(self) -> Mapping[AgencyCode, AgencyKind]:
         """Who takes part now, with its kind: the lead, and each agency with an open referral."""
         found = {self.lead: self.lead_kind}
@@ -213,18 +209,9 @@ class Case(Struct, frozen=True):
                 found[referral.recipient] = referral.recipient_kind
         return found
 
-    def is_known_to(self, agency: AgencyCode) -> bool:
-        """Whether the agency may know that this case exists: it leads or led, was sent a referral, or is asked to
-        lead. Nobody knows of one that was erased."""
-        return not self.is_erased and (
-            agency == self.lead
-            or agency in self.former_leads
-            or any(
-                r.recipient == agency and r.status is not ReferralStatus.DRAFT and r.sent_at is not None
-                for r in self.referrals.values()
-            )
-            or (self.transfer is not None and self.transfer.to == agency)
-        )
+    def glasses_of(self, agency: AgencyCode, actor: ActorId | None = None) -> Iterable[Glass]:
+        """What was opened in an emergency for that agency, by that person (None: by any)."""
+        return (g for g in self.glasses.values() if g.agency == agency and actor in (None, g.actor))
 
 
 def compartments_named(words: Iterable[str]) -> frozenset[Compartment]:

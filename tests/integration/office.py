@@ -63,6 +63,7 @@ from rujukan.domain.compartment import Compartment
 from rujukan.domain.delivery import Acknowledged, delivery_stream
 from rujukan.domain.erasure import AcknowledgeErasure
 from rujukan.domain.fact import Act, ActorId, CaseId, ErasureId, Fact, NoteId, ReferralId
+from rujukan.domain.standing.rule import roles_for
 from rujukan.infra import composition
 from rujukan.infra.database import SERVICE, as_role, pool
 from rujukan.infra.demo import network
@@ -127,7 +128,10 @@ class Office:
         role: Role = Role.CASE_WORKER,
         **fields: Any,
     ) -> Done:
-        act = self.act(agency, role)
+        """By the person of that role; in another role, where that one may not."""
+        may, act = roles_for(command), self.act(agency, role)
+        if role not in may:
+            act = replace(act, role=next(r for r in Role if r in may))
         said = command(**{"occurred_at": at or act.at, **fields})
         done = self.casework.handle(CASE, CaseId(case), said, act, correlation=uuid4())
         self.position = max(self.position, done.position)

@@ -20,9 +20,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from rujukan.api.application.casework import Casework
 from rujukan.api.problems import type_of
-from rujukan.domain.authority import AUDITORS, PURPOSES, READERS, commands_of
 from rujukan.domain.case.intake import OpenCase
 from rujukan.domain.codes import AgencyKind, Purpose, Role, Service
+from rujukan.domain.standing.roles import AUDITORS, PURPOSES, READERS
+from rujukan.domain.standing.rule import commands_of
 from rujukan.infra import composition, onboarding
 from rujukan.infra.issuer import KEY_ID, usual_actor
 

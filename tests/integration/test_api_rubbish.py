@@ -21,8 +21,9 @@ from some import examples, some
 
 from rujukan.api.actions import AGENCY_ACTIONS, CASE_ACTIONS, OPENING, Action
 from rujukan.api.requests import LARGEST_BODY
-from rujukan.domain.authority import PURPOSES, commands_of
 from rujukan.domain.codes import CODE_LISTS, Role
+from rujukan.domain.standing.roles import PURPOSES
+from rujukan.domain.standing.rule import commands_of
 
 MARKER = "RAHASIA"
 ACTIONS: tuple[Action, ...] = (OPENING, *CASE_ACTIONS, *AGENCY_ACTIONS)

@@ -29,7 +29,6 @@ from rujukan.consumers.wire.envelope import AgencyKey
 from rujukan.domain import agency as a
 from rujukan.domain import webhook as w
 from rujukan.domain.agency_keys import ApproveResealing, AskResealing, RefuseResealing, RegisterKey, RetireKey
-from rujukan.domain.authority import roles_for
 from rujukan.domain.case.assessments import AgreeSafetyPlan, AssessNeeds, AssessRisk
 from rujukan.domain.case.conferences import AgreeAction, FinishAction, HoldConference
 from rujukan.domain.case.consents import GiveConsent, NarrowConsent, OverrideConsent, RefuseConsent, WithdrawConsent
@@ -65,6 +64,7 @@ from rujukan.domain.casefile.clocks import MeetClock
 from rujukan.domain.codes import Purpose, Role
 from rujukan.domain.compartment import compartments_of
 from rujukan.domain.fact import Fact
+from rujukan.domain.standing.rule import roles_for
 from rujukan.infra import composition, onboarding
 from rujukan.infra.issuer import usual_actor
 from rujukan.infra.system_act import system_act
@@ -153,6 +153,15 @@ def test_reads_and_writes_of_content_ask_for_a_purpose(document: dict[str, Any])
     )
     subscribing = {"/subscription", "/subscription/events", "/subscription/stream"}  # sealed: told for a purpose before
     assert without_purpose == {"/me", "/agencies"} | subscribing
+
+
+def test_every_operation_says_who_may(document: dict[str, Any]) -> None:
+    """In words and as data, from the table that is asked."""
+    for path, item in document["paths"].items():
+        for operation in item.values():
+            assert "Who may: " in operation["description"], path
+            assert operation["x-standing"], path
+            assert (operation["x-standing"] == "everybody") == (not operation["security"]), path
 
 
 def arrays(schema: Any, where: str = "") -> Iterator[tuple[str, dict[str, Any]]]:

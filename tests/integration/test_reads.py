@@ -16,9 +16,11 @@ from conftest import Running
 from rujukan.api.app import READS
 from rujukan.api.application.casework import Casework
 from rujukan.api.parameters import Parameter
-from rujukan.api.reads import Content, Read, Who
-from rujukan.domain.authority import PURPOSES
+from rujukan.api.reads import Content, Read
 from rujukan.domain.codes import CODE_LISTS, Purpose, Role
+from rujukan.domain.standing.readings import Who
+from rujukan.domain.standing.roles import PURPOSES
+from rujukan.domain.standing.rule import roles_of
 from rujukan.infra import composition, onboarding
 from rujukan.infra.issuer import usual_actor
 
@@ -101,9 +103,9 @@ class Asking:
         return self._client(read).get(self.path(read), params=needed | more)
 
     def _client(self, read: Read) -> httpx.Client:
-        if not isinstance(read.readers, frozenset):
-            return self._running.http if read.readers is Who.EVERYBODY else self._running.client(LEAD)
-        role = min(read.readers, key=lambda r: (r is not Role.CASE_WORKER, r))
+        if not read.for_purpose:
+            return self._running.http if read.may.who is Who.EVERYBODY else self._running.client(LEAD)
+        role = min(roles_of(read.may.rows), key=lambda r: (r is not Role.CASE_WORKER, r))
         if read.operation == "survivor_report":
             return self._running.client(LEAD, Role.CASE_WORKER, Purpose.SURVIVOR_REQUEST)
         likes = (Purpose.COORDINATION, Purpose.AUDIT, Purpose.SUPERVISION, Purpose.LEGAL)
@@ -157,7 +159,7 @@ def test_it_refuses_a_value_that_does_not_fit(asking: Asking, read: Read, parame
 @pytest.mark.parametrize("read", READS, ids=named)
 def test_a_stranger_is_asked_who_they_are(running: Running, asking: Asking, read: Read) -> None:
     response = running.http.get(asking.path(read))
-    if read.readers is Who.EVERYBODY:
+    if read.may.who is Who.EVERYBODY:
         assert response.status_code != 401
     else:
         assert response.status_code == 401

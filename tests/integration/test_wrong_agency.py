@@ -19,9 +19,10 @@ from patience import PATIENCE_SECONDS
 
 from rujukan.api.actions import CASE_ACTIONS, Action
 from rujukan.consumers.wire.envelope import Delivery, Opener, from_cloudevent
-from rujukan.domain.authority import PURPOSES, commands_of
 from rujukan.domain.case.glass import BreakGlass
 from rujukan.domain.codes import Purpose, Role
+from rujukan.domain.standing.roles import PURPOSES
+from rujukan.domain.standing.rule import commands_of
 
 PEOPLE = (Role.CASE_WORKER, Role.SUPERVISOR, Role.LEGAL_REVIEWER, Role.INTEGRATOR)
 OUTSIDERS = ("psikolog", "disdik")

@@ -54,6 +54,7 @@ from rujukan.domain.codes import (
 from rujukan.domain.disclosure import Written
 from rujukan.domain.fact import Act, Fact
 from rujukan.domain.refusal import Refusal, plain
+from rujukan.domain.standing.rule import roles_for
 from rujukan.infra.store.transcoder import to_segments, topic_of
 
 F = TypeVar("F", bound=Fact)
@@ -120,6 +121,7 @@ def act(
 
 LEAD, SUPERVISOR = act("uptd-ppa"), act("uptd-ppa", Role.SUPERVISOR)
 SYSTEM = act("uptd-ppa", Role.SYSTEM)
+HOSPITAL_S_MACHINE = act("rsud", Role.INTEGRATOR)
 HOSPITAL, POLICE, LAWYER, SCHOOL = act("rsud"), act("polres"), act("lbh"), act("disdik")
 
 
@@ -313,6 +315,13 @@ def referred(status: ReferralStatus = ReferralStatus.IN_PROGRESS, **of_draft: An
     return [opened(), consent(), *brought_to(status, **of_draft)]
 
 
+def fitting(command: Fact, by: Act) -> Act:
+    """The same person in a role that may ask for this, where theirs may not. Who may is tried in test_standing.py; all
+    other tests are about something else."""
+    may = roles_for(type(command))
+    return by if by.role in may or not may else replace(by, role=next(role for role in Role if role in may))
+
+
 # Given, when, then -------------------------------------------------------------------------------------------
 
 
@@ -323,8 +332,11 @@ class Given:
         self.events = events
         self.case = fold(events)
 
-    def when(self, command: Fact, by: Act = LEAD, network: Mapping[str, Agency] = NETWORK) -> "When":
-        return When(self.case, command, by, network)
+    def when(
+        self, command: Fact, by: Act = LEAD, network: Mapping[str, Agency] = NETWORK, in_role: bool = False
+    ) -> "When":
+        """Somebody asks for it; in a role that may, unless it is about the role that they say (`in_role`)."""
+        return When(self.case, command, by if in_role else fitting(command, by), network)
 
 
 class When:

@@ -21,7 +21,7 @@ def basis(case: Case, *shown: Compartment, agency: str = "rsud", after: timedelt
 
 
 def test_what_an_agency_wrote_itself_it_reads_as_its_own() -> None:
-    assert basis_of(the_case(opened()), "rsud", AgencyKind.HEALTH, (C.HEALTH,), NOON, own=True) == "own"
+    assert basis_of(the_case(opened()), "rsud", AgencyKind.HEALTH, (C.HEALTH,), NOON, ["rsud"]) == "own"
 
 
 def test_a_reading_under_consent_names_the_consent_and_the_referral() -> None:

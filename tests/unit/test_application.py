@@ -9,7 +9,21 @@ from uuid import UUID, uuid4
 
 import pytest
 from paper_log import PaperLog, PaperMacs, PaperOpener, a_network
-from story import C1, CASE, HOSPITAL, LEAD, NOTE, SUPERVISOR, act, consent, incident, opened, referred, say
+from story import (
+    C1,
+    CASE,
+    HOSPITAL,
+    HOSPITAL_S_MACHINE,
+    LEAD,
+    NOTE,
+    SUPERVISOR,
+    act,
+    consent,
+    incident,
+    opened,
+    referred,
+    say,
+)
 
 from rujukan.api import app
 from rujukan.api.application.casework import Casework, KeyReused, Sent, VersionMismatch
@@ -213,11 +227,11 @@ def test_an_erasure_leaves_its_record_and_then_destroys_the_keys(house: House) -
     assert Compartment.COORDINATION in house.log.erased[CASE]
 
     said = say(AcknowledgeErasure, erasure=erasure)
-    house.casework.handle(ERASURE, erasure, said, HOSPITAL, correlation=uuid4())
+    house.casework.handle(ERASURE, erasure, said, HOSPITAL_S_MACHINE, correlation=uuid4())
     with pytest.raises(AlreadyExists):
-        house.casework.handle(ERASURE, erasure, said, HOSPITAL, correlation=uuid4())
+        house.casework.handle(ERASURE, erasure, said, HOSPITAL_S_MACHINE, correlation=uuid4())
     with pytest.raises(Unknown):
-        house.casework.handle(ERASURE, erasure, said, act("lbh"), correlation=uuid4())
+        house.casework.handle(ERASURE, erasure, said, act("lbh", Role.INTEGRATOR), correlation=uuid4())
 
 
 # Agencies, deliveries ------------------------------------------------------------------------------------------

@@ -26,6 +26,7 @@ from rujukan.domain.casefile.state import Status
 from rujukan.domain.codes import EndReason
 from rujukan.domain.compartment import Compartment
 from rujukan.domain.fact import Act, Fact
+from rujukan.domain.standing.rule import is_known_to
 from rujukan.infra.store.transcoder import to_event, to_segments, topic_of
 
 ALLOWED = {
@@ -117,7 +118,7 @@ class CaseMachine(Walk):
             asked = {event.to for event in self.log if isinstance(event, LeadTransferAsked)}
             assert self.case.lead in {LED_BY, *asked}
             assert set(self.case.former_leads) == led_before(self.log)
-            assert all(self.case.is_known_to(agency) for agency in led_before(self.log))
+            assert all(is_known_to(self.case, agency) for agency in led_before(self.log))
 
     @invariant()
     def the_rules_need_no_more_than_coordination(self) -> None:

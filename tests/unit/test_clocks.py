@@ -99,7 +99,7 @@ def test_a_clock_that_was_raised_can_be_met_late() -> None:
 
 @pytest.mark.parametrize("role", [r for r in Role if r is not Role.SYSTEM])
 def test_only_the_system_raises_a_clock(role: Role) -> None:
-    given(opened(), clock()).when(RAISE, by=later(act("uptd-ppa", role), 2 * DAY)).refused(NotForThisRole)
+    given(opened(), clock()).when(RAISE, by=later(act("uptd-ppa", role), 2 * DAY), in_role=True).refused(NotForThisRole)
 
 
 def test_who_shares_a_clock_is_told_that_it_ran_out() -> None:

@@ -410,7 +410,7 @@ def test_a_supervisor_may_share_without_consent_on_a_named_legal_basis() -> None
 
 @pytest.mark.parametrize("role", [r for r in Role if r is not Role.SUPERVISOR])
 def test_only_a_supervisor_overrides(role: Role) -> None:
-    given(opened()).when(OVERRIDE, by=act("uptd-ppa", role)).refused(NotForThisRole, needs="supervisor")
+    given(opened()).when(OVERRIDE, by=act("uptd-ppa", role), in_role=True).refused(NotForThisRole, needs=["supervisor"])
 
 
 def test_an_override_is_made_once_and_ends_after_it_was_made() -> None:
@@ -468,7 +468,7 @@ def test_a_draft_that_nothing_ever_covered_is_not_stopped_by_it() -> None:
 def test_it_runs_out_once_at_its_time_and_by_the_system_alone() -> None:
     story = given(opened(), consent(until=UNTIL))
     story.when(say(ExpireConsent, consent=C1), by=SYSTEM).refused(StillRunning)
-    story.when(EXPIRE, by=later(LEAD, DAY)).refused(NotForThisRole)
+    story.when(EXPIRE, by=later(LEAD, DAY), in_role=True).refused(NotForThisRole)
     given(opened(), consent()).when(EXPIRE, by=THEN).refused(Unknown)
     given(opened(), consent(until=UNTIL), RAN_OUT).when(EXPIRE, by=THEN).refused(ConsentNotLive)
     given(opened(), consent(until=UNTIL), withdrawn()).when(EXPIRE, by=THEN).refused(ConsentNotLive)

@@ -12,6 +12,7 @@ from story import (
     C1,
     CASE,
     HOSPITAL,
+    HOSPITAL_S_MACHINE,
     HOUR,
     LAWYER,
     LEAD,
@@ -25,6 +26,7 @@ from story import (
     act,
     an_id,
     consent,
+    fitting,
     given,
     incident,
     opened,
@@ -362,16 +364,16 @@ def test_who_could_open_it_in_an_emergency_is_asked_too() -> None:
 def test_an_agency_that_was_asked_acknowledges_once() -> None:
     events = recorded_of(EVERY, *referred(ReferralStatus.COMPLETED), told=["rsud"])
     command = say(r.AcknowledgeErasure, erasure=ERASURE)
-    (done,) = r.acknowledge(command, r.fold(events), HOSPITAL)
+    (done,) = r.acknowledge(command, r.fold(events), HOSPITAL_S_MACHINE)
     assert done == say(r.ErasureAcknowledged, erasure=ERASURE, case=CASE, agency="rsud")
     after = r.fold([*events, done])
     assert after is not None
     assert (after.version, after.acknowledged) == (len(events) + 1, {"rsud"})
     with pytest.raises(AlreadyExists):
-        r.acknowledge(command, after, HOSPITAL)
+        r.acknowledge(command, after, HOSPITAL_S_MACHINE)
     for asked_of in (None, after):
         with pytest.raises(Unknown):
-            r.acknowledge(command, asked_of, SCHOOL)
+            r.acknowledge(command, asked_of, fitting(command, SCHOOL))
 
 
 # Whatever is tried -------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from rujukan.domain import recall
 from rujukan.domain.case.consents import ConsentWithdrawn
 from rujukan.domain.compartment import Compartment
 from rujukan.domain.disclosure import COORDINATION, Knowledge, Remembered
+from rujukan.domain.standing.rule import is_known_to
 
 ALL = [pytest.param(history, id=f"{rule}: {name}") for rule in rules() for name, history in frozen(rule).items()]
 TODAY = [pytest.param(history, id=name) for name, history in frozen(RULE).items()]
@@ -41,7 +42,7 @@ def test_whatever_was_told_by_whichever_rule_is_asked_back_once_nobody_consents(
     for w in history.written:
         for agency, versions in known.told.items():
             kept = versions.get(w.version, frozenset()) - known.recalled.get(agency, {}).get(w.version, frozenset())
-            if agency != w.author and known.case.is_known_to(agency):
+            if agency != w.author and is_known_to(known.case, agency):
                 lies[agency] = lies.get(agency, frozenset()) | kept
     asked: dict[str, frozenset[Compartment]] = {}
     for consent in [c.id for c in known.case.consents.values() if c.live]:

@@ -48,6 +48,7 @@ from rujukan.domain.custody import Custody, custody
 from rujukan.domain.disclosure import Knowledge, Written, still_readable
 from rujukan.domain.fact import Act, Fact
 from rujukan.domain.history import AsOf, Field, ToldOf, as_of, as_seen_by, diff, facts, narrowed
+from rujukan.domain.standing.rule import is_known_to
 
 S = ReferralStatus
 HEALTH = AgencyKind.HEALTH
@@ -354,7 +355,7 @@ class HistoryMachine(Walk):
         assert knowledge.case is not None
         for s in found:
             again = still_readable(knowledge.case, s.of, s.told, agency, NETWORK[agency].kind, then.at)
-            assert s.could_open == (again if knowledge.case.is_known_to(agency) else frozenset())
+            assert s.could_open == (again if is_known_to(knowledge.case, agency) else frozenset())
             assert s.could_open <= s.told | (s.of.compartments_present if s.of.author == agency else frozenset()) | {
                 Compartment.INCIDENT
             }

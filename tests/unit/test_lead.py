@@ -43,6 +43,7 @@ from rujukan.domain.case.notes import RecordNote
 from rujukan.domain.case.referrals import CancelReferral, ReferralCancelled, SendReferral
 from rujukan.domain.codes import AgencyKind, CloseReason, EndReason, ReferralStatus, Role
 from rujukan.domain.refusal import ConsentMissing, Invalid, NotAMember, NotForThisAgency, RecipientUnavailable, Unknown
+from rujukan.domain.standing.rule import is_known_to, takes_part
 
 S = ReferralStatus
 
@@ -95,8 +96,8 @@ def test_the_former_lead_decides_no_more() -> None:
 def test_a_former_lead_knows_the_case_still() -> None:
     case = the_case(opened(), TO_LAWYERS, ASKED, ACCEPTED)
     assert dict(case.former_leads) == {"uptd-ppa": AgencyKind.LEAD}
-    assert case.is_known_to("uptd-ppa")
-    assert not case.takes_part("uptd-ppa")
+    assert is_known_to(case, "uptd-ppa")
+    assert not takes_part(case, "uptd-ppa")
     assert not the_case(opened(), TO_LAWYERS, ASKED).former_leads
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given as for_all
 from hypothesis import strategies as st
 from msgspec.structs import replace
-from story import HOSPITAL, LEAD, POLICE, say
+from story import HOSPITAL_S_MACHINE, LEAD, POLICE, fitting, say
 
 from rujukan.domain.delivery import (
     MOST_FAILURES,
@@ -48,7 +48,9 @@ def says(
     )
 
 
-def taken(command: AcknowledgeDeliveries, *before: Fact, by: Act = HOSPITAL, head: int = HEAD) -> Sequence[Fact]:
+def taken(
+    command: AcknowledgeDeliveries, *before: Fact, by: Act = HOSPITAL_S_MACHINE, head: int = HEAD
+) -> Sequence[Fact]:
     told = ToldSoFar(head, {s: receipt(s) for s in named(command) if s <= head})
     return acknowledge("rsud", command, fold(before), told, by)
 
@@ -99,13 +101,13 @@ def test_only_who_opened_a_delivery_acknowledges_it(which: str, forged: str) -> 
 def test_a_receipt_that_the_register_does_not_know_shows_nothing() -> None:
     command = replace(says(), received=Mark(5, ""))
     with pytest.raises(WrongReceipt):
-        acknowledge("rsud", command, Marks(), ToldSoFar(HEAD, {}), HOSPITAL)
+        acknowledge("rsud", command, Marks(), ToldSoFar(HEAD, {}), HOSPITAL_S_MACHINE)
 
 
 @pytest.mark.parametrize("by", [LEAD, POLICE])
 def test_nobody_acknowledges_for_another_agency(by: Act) -> None:
     with pytest.raises(NotForThisAgency):
-        taken(says(received=5), by=by)
+        taken(says(received=5), by=fitting(says(), by))
 
 
 def test_what_failed_is_recorded_once_with_its_first_reason() -> None:

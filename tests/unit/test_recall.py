@@ -11,7 +11,7 @@ from story import (
     C2,
     CASE,
     DAY,
-    HOSPITAL,
+    HOSPITAL_S_MACHINE,
     LEAD,
     NETWORK,
     NOON,
@@ -21,6 +21,7 @@ from story import (
     act,
     brought_to,
     consent,
+    fitting,
     incident,
     later,
     opened,
@@ -218,16 +219,16 @@ def test_what_is_on_record_is_remembered_as_it_was_told() -> None:
 def test_the_agency_answers_a_recall_as_it_answers_an_erasure() -> None:
     events = recalled(*SHARED)
     done = say(r.AcknowledgeErasure, erasure=recall.recall_id(CASE, len(SHARED) + 1))
-    (answer,) = r.acknowledge(done, r.fold(events), HOSPITAL)
+    (answer,) = r.acknowledge(done, r.fold(events), HOSPITAL_S_MACHINE)
     about = {"erasure": done.erasure, "case": CASE, "agency": "rsud"}
     assert answer == say(r.ErasureAcknowledged, **about)
     now = r.fold([*events, answer])
     assert now is not None
     assert (now.told, now.acknowledged, now.version) == ({"rsud"}, {"rsud"}, 3)
     with pytest.raises(AlreadyExists):
-        r.acknowledge(done, now, HOSPITAL)
+        r.acknowledge(done, now, HOSPITAL_S_MACHINE)
     with pytest.raises(Unknown):
-        r.acknowledge(done, now, act("polres"))
+        r.acknowledge(done, now, fitting(done, act("polres")))
 
 
 def test_an_agency_that_has_to_keep_records_names_the_rule() -> None:
@@ -235,7 +236,7 @@ def test_an_agency_that_has_to_keep_records_names_the_rule() -> None:
     rule = "Medical records are kept for 25 years"
     said = say(r.AcknowledgeErasure, erasure=recall.recall_id(CASE, len(SHARED) + 1), kept_basis=rule)
     about = {"erasure": said.erasure, "case": CASE, "agency": "rsud"}
-    kept, answer = r.acknowledge(said, r.fold(events), HOSPITAL)
+    kept, answer = r.acknowledge(said, r.fold(events), HOSPITAL_S_MACHINE)
     assert (kept, answer) == (say(r.CopiesKept, **about, kept_basis=rule), say(r.ErasureAcknowledged, **about))
     assert r.fold([*events, kept, answer]).version == 4  # type: ignore[union-attr]
 

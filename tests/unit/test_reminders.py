@@ -82,7 +82,7 @@ def test_escalation_moves_the_referral_nowhere() -> None:
 @pytest.mark.parametrize("role", [r for r in Role if r is not Role.SYSTEM])
 def test_only_the_system_escalates(role: Role) -> None:
     late = later(act("uptd-ppa", role), 2 * DAY)
-    given(*referred(S.REQUESTED)).when(ESCALATE, by=late).refused(NotForThisRole, needs="system")
+    given(*referred(S.REQUESTED)).when(ESCALATE, by=late, in_role=True).refused(NotForThisRole)
 
 
 # It did not arrive -------------------------------------------------------------------------------------------
@@ -136,4 +136,4 @@ def test_lead_and_recipient_are_told_of_both_and_nobody_else() -> None:
 @pytest.mark.parametrize("role", [r for r in Role if r is not Role.SYSTEM])
 def test_only_the_system_says_that_it_did_not_arrive(role: Role) -> None:
     late = later(act("uptd-ppa", role), 2 * DAY)
-    given(*referred(S.REQUESTED)).when(UNDELIVERED, by=late).refused(NotForThisRole, needs="system")
+    given(*referred(S.REQUESTED)).when(UNDELIVERED, by=late, in_role=True).refused(NotForThisRole)

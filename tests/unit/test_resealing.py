@@ -191,7 +191,7 @@ def test_another_person_refuses_and_it_can_be_asked_anew() -> None:
         (by("Eka", "rsud", Role.AGENCY_ADMINISTRATOR), NotForThisAgency),
         (by("Eka", "uptd-ppa", Role.DATA_PROTECTION_OFFICER), NotForThisAgency),
         (by("Eka", "polres", Role.DATA_PROTECTION_OFFICER), NotForThisAgency),
-        (by("the system", "uptd-ppa", Role.SYSTEM), NotForThisAgency),
+        (by("the system", "uptd-ppa", Role.SYSTEM), NotForThisRole),
     ],
     ids=[
         "who asked, in another role",

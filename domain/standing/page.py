@@ -1,0 +1,206 @@
+"""The table of standing in words: for people a page (TABLE.md), for programs what each operation of the API says."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
+from typing import Any, NamedTuple
+
+from ..codes import Code
+from ..declaring import ASKED
+from ..fact import Fact
+from ..words import LANGUAGES, Language, Words
+from .readings import READINGS, Reading
+from .relations import Extent, Relation
+from .roles import ESCALATION, PURPOSES
+from .rows import Ground, Row, Tie
+
+TITLE = Words("Siapa boleh berbuat apa", "Who may do what")
+INTRO = Words(
+    "Seluruh aturan pada satu halaman, disusun dari tabel yang ditanyakan program itu sendiri (`python -m "
+    "tests.freeze`). Yang tidak tertulis di sini ditolak. Instansi *boleh tahu* sebuah kasus bila memimpin atau "
+    "pernah memimpinnya, pernah dikirimi rujukan, atau diminta memimpin; bagi yang lain jawabannya sama seperti bila "
+    "kasus itu tidak ada.",
+    "The whole policy on one page, made from the table that the program itself asks (`python -m tests.freeze`). What "
+    "does not stand here is refused. An agency *may know of* a case when it leads or led it, was sent a referral, or "
+    "is asked to lead; all others are answered as if there were none.",
+)
+DONE = Words("Yang dapat dilakukan", "What can be done")
+READ = Words("Yang dapat dibaca", "What can be read")
+ROLES = Words("Peran dan tujuannya", "Roles, and what they act for")
+HEADS = (
+    Words("Apa", "What"),
+    Words("Peran", "Roles"),
+    Words("Instansinya", "Its agency"),
+    Words("Terhadap hal itu", "To the thing concerned"),
+    Words("Sejauh mana", "How far"),
+)
+ROLE_HEADS = (Words("Peran", "Role"), Words("Bertindak untuk", "Acts for"))
+OR = Words(" atau ", " or ")
+ANOTHER = Words("orang lain daripada ", "another person than ")
+OPEN_ONLY = Words("; kasus terbuka", "; the case is open")
+NAMED = Words(
+    "; yang disebut ikut serta (selain penanggung jawab: hanya dirinya dan penanggung jawab)",
+    "; whoever is named takes part (other than the lead: itself and the lead alone)",
+)
+ONLY_FOR = Words("hanya untuk ", "only for ")
+NO_PURPOSE = Words("mesin; tanpa tujuan", "a machine; no purpose is asked for")
+ANY_AGENCY = Words("instansi aktif mana pun", "any active agency")
+IN_STATE = Words("keadaan ", "state ")
+NOTHING = "-"
+
+
+class InWords(NamedTuple):
+    """A row, cell by cell."""
+
+    roles: str
+    agency: str
+    thing: str
+    extent: str
+
+
+def in_words(row: Row, language: Language) -> InWords:
+    """A row of the table in words."""
+    roles = _list(row.roles, language)
+    if row.purposes:
+        roles += f" ({ONLY_FOR.said_in(language)}{_list(row.purposes, language)})"
+    return InWords(roles, _agency(row, language), _things(row.where.ties, language), _label(row.extent, language))
+
+
+def in_data(rows: Iterable[Row]) -> list[dict[str, Any]]:
+    """Rows for programs: the `x-standing` of an operation."""
+    return [
+        {
+            "roles": sorted(row.roles),
+            **({"purposes": sorted(row.purposes)} if row.purposes else {}),
+            "agency": sorted(row.where.relations),
+            **({"case": "open" if row.where.open else "open-or-ended"} if row.where.ground is Ground.CASE else {}),
+            **({"things": [_tie_data(tie) for tie in row.where.ties]} if row.where.ties else {}),
+            **({"names": row.where.names} if row.where.names else {}),
+            "extent": row.extent.value,
+        }
+        for row in rows
+    ]
+
+
+def sentence(rows: Iterable[Row]) -> str:
+    """Who may, in English, for the description of an operation."""
+    said = []
+    for row in rows:
+        cells = in_words(row, "en")
+        thing = f"; {cells.thing}" if cells.thing != NOTHING else ""
+        said.append(f"{cells.roles} of: {cells.agency}{thing}. How far: {cells.extent}.")
+    return "Who may: " + " Or: ".join(said)
+
+
+def page(doors: Mapping[str, Sequence[str]]) -> str:
+    """TABLE.md. `doors`: reading → where it is read."""
+    parts = [f"# {TITLE.id} · {TITLE.en}"]
+    for language in LANGUAGES:
+        parts += [f"## {'Bahasa Indonesia' if language == 'id' else 'English'}", INTRO.said_in(language)]
+        parts += [f"### {DONE.said_in(language)}", _commands(language)]
+        parts += [f"### {READ.said_in(language)}", _readings(doors, language)]
+        parts += [f"### {ROLES.said_in(language)}", _roles(language)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _commands(language: Language) -> str:
+    lines = []
+    by_subject = sorted(ASKED.items(), key=lambda item: _place(item[0].__module__))
+    for subject, commands in groupby(by_subject, lambda item: item[0].__module__.rpartition(".")[2]):
+        lines.append([f"**{subject}**", "", "", "", ""])
+        for command, declared in commands:
+            said = declared.means if language == "id" else summary(command)
+            lines += [[said if n == 0 else "", *in_words(row, language)] for n, row in enumerate(declared.rows)]
+    return _table([head.said_in(language) for head in HEADS], lines)
+
+
+def _place(module: str) -> tuple[bool, str]:
+    """The subjects of a case first, in their own order; then the others by name."""
+    of_a_case = ".case." in module or ".casefile." in module
+    return not of_a_case, "" if of_a_case else module
+
+
+def _readings(doors: Mapping[str, Sequence[str]], language: Language) -> str:
+    lines = []
+    for reading in READINGS.values():
+        at = ", ".join(f"`{path}`" for path in doors.get(reading.name, ()))
+        said = f"{reading.words.said_in(language)}{f': {at}' if at else ''}"
+        lines += [[said if n == 0 else "", *cells] for n, cells in enumerate(_cells(reading, language))]
+    return _table([head.said_in(language) for head in HEADS], lines)
+
+
+def _cells(reading: Reading, language: Language) -> list[InWords]:
+    if reading.who is not None:
+        return [InWords(reading.who.value.said_in(language), NOTHING, NOTHING, _label(reading.extent, language))]
+    cells = [in_words(row, language) for row in reading.rows]
+    if reading.for_machines:
+        cells = [cell._replace(roles=f"{cell.roles} ({NO_PURPOSE.said_in(language)})") for cell in cells]
+    return cells
+
+
+def _roles(language: Language) -> str:
+    lines = [[_label(role, language), _list(purposes, language)] for role, purposes in PURPOSES.items()]
+    return _table([head.said_in(language) for head in ROLE_HEADS], lines)
+
+
+def summary(command: type[Fact]) -> str:
+    """What a command does, in English."""
+    return " ".join((command.__doc__ or "").split("\n\n")[0].split())
+
+
+def _agency(row: Row, language: Language) -> str:
+    where = row.where
+    if row.roles == ESCALATION:
+        return NOTHING
+    if not where.relations:
+        return ANY_AGENCY.said_in(language)
+    said = where.words.said_in(language) if where.words is not None else _any_of(where.relations, language)
+    if where.ground is Ground.CASE and where.open:
+        said += OPEN_ONLY.said_in(language)
+    return said + (NAMED.said_in(language) if where.names else "")
+
+
+def _things(ties: Iterable[Tie], language: Language) -> str:
+    return "; ".join(_thing(tie, language) for tie in ties) or NOTHING
+
+
+def _thing(tie: Tie, language: Language) -> str:
+    said = _any_of(tie.relations, language)
+    parts = [f"{tie.thing.words.said_in(language)}: {said}" if said else tie.thing.words.said_in(language)]
+    if tie.states:
+        parts.append(IN_STATE.said_in(language) + OR.said_in(language).join(_in_order(tie.states, language)))
+    if tie.another_than is not None:
+        parts.append(ANOTHER.said_in(language) + _label(tie.another_than, language))
+    return ", ".join(parts)
+
+
+def _tie_data(tie: Tie) -> dict[str, Any]:
+    return {
+        "thing": tie.thing.name,
+        **({"by": tie.by} if tie.by else {}),
+        "relations": sorted(tie.relations),
+        **({"states": sorted(tie.states)} if tie.states else {}),
+        **({"another_than": tie.another_than.value} if tie.another_than is not None else {}),
+    }
+
+
+def _in_order(codes: Iterable[Code], language: Language) -> list[str]:
+    codes = list(codes)
+    return [_label(code, language) for code in type(codes[0]) if code in codes] if codes else []
+
+
+def _any_of(relations: Iterable[Relation], language: Language) -> str:
+    return OR.said_in(language).join(_in_order(relations, language))
+
+
+def _list(codes: Iterable[Code], language: Language) -> str:
+    return ", ".join(_in_order(codes, language))
+
+
+def _label(code: Code, language: Language) -> str:
+    said = code.id if language == "id" else code.en
+    return said if isinstance(code, Relation | Extent) else said[:1].lower() + said[1:]
+
+
+def _table(heads: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
+    rows = [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}"]
+    return "\n".join([*rows, *(f"| {' | '.join(line)} |" for line in lines)])

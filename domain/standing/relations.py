@@ -1,0 +1,55 @@
+"""What an agency, and a person, can be: to a case, to a thing in it, to the network. And how far one may go."""
+
+from ..codes import Code
+
+
+class Relation(Code):
+    """One thing that an agency or a person is. An agency can be several to one case."""
+
+    # An agency, to a case.
+    LEAD = "lead", "penanggung jawab kasus", "leads the case"
+    RECIPIENT = "recipient", "penerima rujukan yang terbuka", "recipient of an open referral"
+    FORMER_LEAD = "former-lead", "penanggung jawab sebelumnya", "led the case before"
+    FORMER_RECIPIENT = "former-recipient", "penerima rujukan yang sudah berakhir", "recipient of an ended referral"
+    ASKED = "asked", "diminta memimpin", "asked to lead"
+
+    # An agency, to a thing in it.
+    SENDER = "sender", "pengirimnya", "its sender"
+    ADDRESSEE = "addressee", "penerimanya", "its recipient, once it was sent"
+    AUTHOR = "author", "yang mencatatnya", "wrote it"
+    OWNER = "owner", "penanggung jawabnya", "answers for it"
+    OPENED_FOR = "opened-for", "instansi yang membukanya", "the agency for which it was opened"
+    TOLD = "told", "diminta menghapus", "asked to delete it"
+
+    # A person, to a thing.
+    OPENER = "opener", "orang yang membukanya, bagi instansi itu", "the person who opened it, for that agency"
+    OPENED_BY = "opened-by", "orang yang membukanya", "the person who opened it"
+    ASKER = "asker", "orang yang memintanya", "the person who asked for it"
+
+    # An agency, to another or to the network.
+    OWN = "own", "instansi itu sendiri", "the agency itself"
+    OPERATOR = "operator", "penyelenggara jejaring (instansi penanggung jawab)", "runs the network (a lead agency)"
+    FOUNDER = (
+        "founder",
+        "penyelenggara, selama belum ada administrator",
+        "runs the network, while there is no administrator",
+    )
+    SYSTEM = "system", "sistem", "the system itself"
+
+
+class Extent(Code):
+    """How far: what of a case somebody can share, change or be shown by it."""
+
+    OWN_WORDS = "own-words", "menambah catatannya sendiri", "adds its own words"
+    MOVE = "move", "keadaan saja, tanpa isi", "a state, and no content"
+    CONSENT = "consent", "yang dicakup persetujuan", "what consent covers"
+    BASIS = "basis", "paling banyak yang diizinkan dasarnya", "at most what the basis allows"
+    WHOLE = "whole", "seluruhnya", "all of it"
+    AGENCY = "agency", "instansi, bukan kasus", "an agency, and no case"
+    ROWS = "rows", "baris milik instansinya: kode, waktu, keadaan", "the agency's own rows: codes, times, states"
+    ROWS_AS_LEAD = "rows-as-lead", "baris tentang kasus yang dipimpinnya", "the agency's rows of cases that it leads"
+    COORDINATION = "coordination", "koordinasi, tanpa isi", "coordination, and no content"
+    OPENABLE = "openable", "yang boleh dibuka instansinya sekarang", "what the agency may open now"
+    GLASS = "glass", "kompartemen yang dibuka, selama terbuka", "the compartments that were opened, while they are"
+    SEALED = "sealed", "yang diberitahukan, tersegel bagi instansinya", "what it was told, sealed to its key"
+    PUBLIC = "public", "tidak mengungkap kasus apa pun", "tells of no case"

@@ -1,0 +1,139 @@
+"""A row of the table: which roles, what the agency is to the case and to the thing concerned, how far, and whether
+another person has to do it. The rows that recur have names here: `where=TAKES_PART.to(FLAG, AUTHOR, LEAD, by="flag")`.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from enum import Enum
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from ..codes import Purpose, ReferralStatus, Role
+from ..fact import ActorId, AgencyCode
+from ..words import Words
+from .relations import Extent, Relation
+
+
+class Ground(Enum):
+    """What a row's relations are to."""
+
+    NOTHING = Words("tidak ada syarat hubungan", "no relation is asked for")
+    CASE = Words("kasus", "a case")
+    AGENCY = Words("instansi", "an agency")
+    DELETION = Words("permintaan penghapusan salinan", "a deletion that was asked for")
+
+
+Who = AgencyCode | ActorId | tuple[AgencyCode, ActorId] | None
+"""An agency; a person, whatever agency they act for; a person for an agency; nobody."""
+Whose = Callable[[Any, Any], Who]
+"""(thing, case) → who that is."""
+
+
+class Thing(Struct, frozen=True):
+    """A thing that a command or reading is about: how it is found, and what an agency and a person are to it."""
+
+    name: str
+    """What `Unknown` calls it."""
+    words: Words
+    find: Callable[[Any, Any], Any]
+    """(case, its id) → the thing; None where there is none. An id is None where there is one at most."""
+    whose: Mapping[Relation, Whose]
+    """What agencies and people are to it."""
+    known_to: frozenset[Relation] | None = frozenset()
+    """Who may know that there is such a thing, and so is told why not (None: everybody). To all others it does not
+    exist."""
+
+
+class Tie(Struct, frozen=True):
+    """What the agency has to be to a thing, in which states of it, and who must not be the same person."""
+
+    thing: Thing
+    by: str
+    """The field, or parameter, that names it; a command that leaves it out is not about one. Empty: one at most."""
+    relations: frozenset[Relation]
+    """One of these; empty: whoever may ask for it, where there is such a thing."""
+    states: frozenset[ReferralStatus] = frozenset()
+    """Of a referral; empty: any."""
+    move: str = ""
+    """What `WrongMove` calls it."""
+    another_than: Relation | None = None
+    """It takes another person than this one."""
+
+
+class Where(Struct, frozen=True):
+    """What the acting agency has to be to a case, or to an agency, and to the things concerned."""
+
+    ground: Ground
+    relations: frozenset[Relation] = frozenset()
+    """One of these; empty: nothing is asked."""
+    open: bool = True
+    """The case has to be open."""
+    needs: str = ""
+    """What `NotForThisAgency` says it takes."""
+    ties: tuple[Tie, ...] = ()
+    words: Words | None = None
+    """What the page calls these relations; where nothing is said, each by its name."""
+    names: str = ""
+    """A field that names agencies: who is named has to take part; who does not lead names only itself and the lead."""
+
+    def to(
+        self,
+        thing: Thing,
+        *relations: Relation,
+        by: str = "",
+        states: Iterable[ReferralStatus] = (),
+        move: str = "",
+        another_than: Relation | None = None,
+    ) -> "Where":
+        """The same, of who is one of these to a thing, too."""
+        tie = Tie(thing, by, frozenset(relations), frozenset(states), move, another_than)
+        return replace(self, ties=(*self.ties, tie))
+
+    def naming(self, field: str) -> "Where":
+        """The same, where those named in that field take part."""
+        return replace(self, names=field)
+
+
+class Row(Struct, frozen=True):
+    """One way to have standing."""
+
+    roles: frozenset[Role]
+    where: Where
+    extent: Extent
+    purposes: frozenset[Purpose] = frozenset()
+    """For these purposes only; empty: for whatever the role acts for."""
+
+
+R = Relation
+
+ANYWHERE = Where(Ground.NOTHING)
+"""Nothing is asked of what the agency is to a case."""
+
+LEADS = Where(Ground.CASE, frozenset({R.LEAD}), needs="lead")
+LEADS_ALSO_ENDED = replace(LEADS, open=False)
+TAKES_PART = Where(
+    Ground.CASE,
+    frozenset({R.LEAD, R.RECIPIENT}),
+    needs="an open referral, or the lead",
+    words=Words(
+        "ikut serta: memimpin, atau memegang rujukan yang terbuka", "takes part: leads, or has an open referral"
+    ),
+)
+KNOWS = Where(
+    Ground.CASE,
+    frozenset({R.LEAD, R.RECIPIENT, R.FORMER_LEAD, R.FORMER_RECIPIENT, R.ASKED}),
+    words=Words("boleh tahu kasusnya", "may know of the case"),
+)
+"""Who may know that the case exists: who leads or led, was sent a referral, or is asked to lead."""
+KNOWS_ALSO_ENDED = replace(KNOWS, open=False)
+
+OWN_AGENCY = Where(Ground.AGENCY, frozenset({R.OWN}))
+OWN_OR_SYSTEM = Where(Ground.AGENCY, frozenset({R.OWN, R.SYSTEM}))
+OWN_OR_FOUNDING = Where(Ground.AGENCY, frozenset({R.OWN, R.FOUNDER, R.SYSTEM}))
+"""Somebody has to let the first administrator in."""
+OPERATES = Where(Ground.AGENCY, frozenset({R.OPERATOR, R.SYSTEM}))
+OWN_OR_OPERATES = Where(Ground.AGENCY, frozenset({R.OWN, R.OPERATOR}))
+SYSTEM_ONLY = Where(Ground.AGENCY, frozenset({R.SYSTEM}))
+
+WAS_TOLD = Where(Ground.DELETION, frozenset({R.TOLD}))

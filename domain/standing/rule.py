@@ -1,0 +1,215 @@
+"""Asks the table. What it refuses, it refuses before a decider or a door has looked at anything else; to a stranger
+everything answers as what does not exist."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Protocol
+
+from ..casefile.state import Case, Status
+from ..codes import AgencyKind, Role
+from ..declaring import ASKED
+from ..fact import Act, AgencyCode, Fact
+from ..refusal import (
+    AnotherPersonNeeded,
+    CaseNotOpen,
+    NotByTheSamePerson,
+    NotForThisAgency,
+    NotForThisRole,
+    PurposeNotAllowed,
+    Refusal,
+    Unknown,
+    WrongMove,
+)
+from .relations import Extent, Relation
+from .rows import KNOWS_ALSO_ENDED, TAKES_PART, Ground, Row, Tie, Where
+
+R = Relation
+Named = Callable[[str], Any]
+"""Field of a command, or parameter of a reading → what it says."""
+
+SAID: dict[Relation, str] = {R.SENDER: "sender", R.ADDRESSEE: "recipient", R.LEAD: "lead"}
+"""What `NotForThisAgency` calls them."""
+
+
+class Office(Protocol):
+    """An agency, as far as the table asks."""
+
+    @property
+    def code(self) -> AgencyCode: ...
+
+    @property
+    def has_administrator(self) -> bool: ...
+
+
+class Told(Protocol):
+    """A deletion that was asked of agencies."""
+
+    @property
+    def told(self) -> frozenset[AgencyCode]: ...
+
+
+def standing(command: Fact, state: Any, act: Act) -> None:
+    """Lets an act pass that the table has a row for. `state` is that of the stream that the command is given on; None
+    where there is none.
+
+    Raises NotForThisRole, Unknown, CaseNotOpen, NotForThisAgency, WrongMove, AnotherPersonNeeded, NotByTheSamePerson;
+    TypeError for what is no command.
+    """
+    declared = ASKED.get(type(command))
+    if declared is None:
+        raise TypeError(f"{type(command).__name__} is not a command")
+    ask(declared.rows, state, act, lambda field: getattr(command, field))
+
+
+def ask(rows: Sequence[Row], state: Any, act: Act, named: Named) -> Row:
+    """The first of these rows under which the act may pass. Raises what the first that fits the role refuses, as
+    `standing` does, and PurposeNotAllowed."""
+    mine = [row for row in rows if act.role in row.roles]
+    if not mine:
+        raise NotForThisRole(needs=roles_of(rows) - {Role.SYSTEM})
+    refused: list[Refusal] = []
+    for row in mine:
+        try:
+            _ask(row, state, act, named)
+        except Refusal as refusal:
+            refused.append(refusal)
+        else:
+            return row
+    raise refused[0]
+
+
+def roles_of(rows: Iterable[Row]) -> frozenset[Role]:
+    """The roles that have a row."""
+    return frozenset[Role]().union(*(row.roles for row in rows))
+
+
+def roles_for(command: type[Fact]) -> frozenset[Role]:
+    """The roles that may give this command; none for what is no command."""
+    declared = ASKED.get(command)
+    return roles_of(declared.rows) if declared is not None else frozenset()
+
+
+def commands_of(role: Role) -> frozenset[type[Fact]]:
+    """The commands that a role may give."""
+    return frozenset(command for command in ASKED if role in roles_for(command))
+
+
+def extent_for(rows: Sequence[Row], act: Act) -> Extent:
+    """How far an act goes: as far as the first row says that its role has. Raises StopIteration where it has none."""
+    return next(row.extent for row in rows if act.role in row.roles)
+
+
+def known(case: Case | None, act: Act) -> Case:
+    """The case, open or not, if this agency may know of it. Raises Unknown."""
+    _to_case(KNOWS_ALSO_ENDED, case, act)
+    assert case is not None
+    return case
+
+
+def relations(case: Case, agency: AgencyCode) -> frozenset[Relation]:
+    """What an agency is to a case; nothing to one that it may not know of, or that was erased."""
+    if case.is_erased:
+        return frozenset()
+    found = set()
+    if agency == case.lead:
+        found.add(R.LEAD)
+    if agency in case.former_leads:
+        found.add(R.FORMER_LEAD)
+    if case.transfer is not None and case.transfer.to == agency:
+        found.add(R.ASKED)
+    for referral in case.referrals.values():
+        if referral.recipient == agency and referral.sent_at is not None:
+            found.add(R.RECIPIENT if referral.status.is_open else R.FORMER_RECIPIENT)
+    return frozenset(found)
+
+
+def is_known_to(case: Case, agency: AgencyCode) -> bool:
+    """Whether an agency may know that the case exists."""
+    return bool(relations(case, agency))
+
+
+def leads(case: Case, agency: AgencyCode) -> bool:
+    """Whether an agency leads the case."""
+    return agency == case.lead
+
+
+def takes_part(case: Case, agency: AgencyCode) -> bool:
+    """Whether an agency leads the case, or has an open referral of it."""
+    return bool(relations(case, agency) & TAKES_PART.relations)
+
+
+def _ask(row: Row, state: Any, act: Act, named: Named) -> None:
+    if row.purposes and act.purpose not in row.purposes:
+        raise PurposeNotAllowed(role=act.role, allowed=row.purposes)
+    match row.where.ground:
+        case Ground.CASE:
+            _to_case(row.where, state, act)
+        case Ground.AGENCY:
+            _to_agency(row.where, state, act)
+        case Ground.DELETION:
+            _to_deletion(state, act)
+    for tie in row.where.ties:
+        _to_thing(tie, state, act, named)
+    if row.where.names:
+        _naming(named(row.where.names), state, act)
+
+
+def _to_case(where: Where, case: Case | None, act: Act) -> None:
+    mine = relations(case, act.agency) if case is not None else frozenset()
+    if case is None or not mine:
+        raise Unknown(what="case")
+    if where.open and case.status is not Status.OPEN:
+        raise CaseNotOpen(status=case.status)
+    if not mine & where.relations:
+        raise NotForThisAgency(needs=where.needs)
+
+
+def _to_agency(where: Where, agency: Office | None, act: Act) -> None:
+    if agency is None and R.OWN in where.relations:
+        raise Unknown(what="agency")
+    mine = set()
+    if act.role is Role.SYSTEM:
+        mine.add(R.SYSTEM)
+    if act.kind is AgencyKind.LEAD:
+        mine.add(R.OPERATOR)
+    if agency is not None and act.agency == agency.code:
+        mine.add(R.OWN)
+    if agency is not None and R.FOUNDER in where.relations and R.OPERATOR in mine and not agency.has_administrator:
+        mine.add(R.FOUNDER)
+    if not mine & where.relations:
+        own = agency is not None and R.OWN in where.relations
+        raise NotForThisAgency(needs=agency.code if agency is not None and own else AgencyKind.LEAD)
+
+
+def _to_deletion(asked: Told | None, act: Act) -> None:
+    if asked is None or act.agency not in asked.told:
+        raise Unknown(what="erasure")
+
+
+def _to_thing(tie: Tie, case: Case | None, act: Act, named: Named) -> None:
+    id = named(tie.by) if tie.by else None
+    if tie.by and id is None:
+        return
+    thing = tie.thing.find(case, id) if case is not None else None
+    me = (act.agency, act.actor, (act.agency, act.actor))
+    whose = tie.thing.whose.items() if thing is not None else ()
+    mine = frozenset(relation for relation, of in whose if of(thing, case) in me)
+    if thing is None or (tie.relations and not mine & tie.relations):
+        if tie.thing.known_to is not None and not mine & tie.thing.known_to:
+            raise Unknown(what=tie.thing.name)
+        raise NotForThisAgency(needs=next(SAID[relation] for relation in Relation if relation in tie.relations))
+    if tie.another_than in mine:
+        raise NotByTheSamePerson(**{tie.by: id}) if tie.another_than is R.OPENED_BY else AnotherPersonNeeded()
+    if tie.states and thing.status not in tie.states:
+        raise WrongMove(referral=thing.id, status=thing.status, move=tie.move)
+
+
+def _naming(named: str | Iterable[str], case: Case, act: Act) -> None:
+    """Nobody may learn of a case by being named in it; and who does not lead names only itself and the lead, so that
+    nobody can find out who else takes part."""
+    agencies = [named] if isinstance(named, str) else list(named)
+    if act.agency != case.lead:
+        outside = [a for a in agencies if a not in (act.agency, case.lead)]
+    else:
+        outside = [a for a in agencies if not takes_part(case, a)]
+    if outside:
+        raise NotForThisAgency(needs="to take part in the case", agencies=outside)

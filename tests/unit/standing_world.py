@@ -1,0 +1,318 @@
+"""A case in which somebody is everything that one can be to it, and one command of every kind that fits it.
+
+uptd-ppa leads, and lbh did before; rsud and rumah-aman hold referrals, dinsos did; polres is asked to lead; psikolog
+has a mere draft, and disdik nothing. The hospital wrote, owns and was sent what commands are about.
+"""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from story import (
+    ACTION,
+    C1,
+    C2,
+    CLOCK,
+    CONFERENCE,
+    DELIVERY,
+    DOCUMENT,
+    HOUR,
+    NETWORK,
+    NEWER,
+    NOON,
+    NOTE,
+    OTHER_CASE,
+    R1,
+    R2,
+    R3,
+    TRANSFER,
+    WORKER,
+    an_id,
+    brought_to,
+    clock,
+    closed,
+    consent,
+    draft,
+    draft_fields,
+    incident,
+    incident_fields,
+    opened,
+    say,
+    scope,
+    the_case,
+)
+
+from rujukan.domain.case import Case
+from rujukan.domain.case import glass as g
+from rujukan.domain.case.assessments import AgreeSafetyPlan, AssessNeeds, AssessRisk
+from rujukan.domain.case.conferences import ActionAgreed, AgreeAction, FinishAction, HoldConference
+from rujukan.domain.case.consents import (
+    ExpireConsent,
+    GiveConsent,
+    NarrowConsent,
+    OverrideConsent,
+    RefuseConsent,
+    WithdrawConsent,
+)
+from rujukan.domain.case.disclosures import DiscloseCase
+from rujukan.domain.case.documents import AttachDocument
+from rujukan.domain.case.erasure import ApproveErasure, ErasureRequested, RefuseErasure, RequestErasure
+from rujukan.domain.case.flags import FlagRaised, LowerFlag, RaiseFlag
+from rujukan.domain.case.fulfilment import (
+    AcceptReferral,
+    CompleteReferral,
+    FailReferral,
+    HoldReferral,
+    ReceiveReferral,
+    RejectReferral,
+    ResumeReferral,
+    StartReferral,
+)
+from rujukan.domain.case.holds import (
+    ApproveHoldLifting,
+    HoldLiftingAsked,
+    LegalHoldPlaced,
+    LiftLegalHold,
+    PlaceLegalHold,
+    RefuseHoldLifting,
+)
+from rujukan.domain.case.identity import (
+    CorrectSurvivorContact,
+    CorrectSurvivorIdentity,
+    IdentifySurvivor,
+    RecordSurvivorContact,
+    SurvivorContactRecorded,
+    SurvivorIdentified,
+)
+from rujukan.domain.case.incidents import CorrectIncident, RecordAllegedPerpetrator, RecordIncident
+from rujukan.domain.case.intake import OpenCase, ReceiveReport
+from rujukan.domain.case.lead import (
+    AcceptLeadTransfer,
+    AskLeadTransfer,
+    AssignCaseWorker,
+    DeclineLeadTransfer,
+    LeadTransferAccepted,
+    LeadTransferAsked,
+)
+from rujukan.domain.case.lifecycle import AbsorbDuplicate, CloseCase, MergeCase, ReopenCase
+from rujukan.domain.case.notes import RecordContactAttempt, RecordFollowUp, RecordNote
+from rujukan.domain.case.orders import RecordProtectionOrder
+from rujukan.domain.case.referrals import CancelReferral, DraftReferral, SendReferral
+from rujukan.domain.case.reminders import EscalateReferral, RaiseUndelivered
+from rujukan.domain.case.services import DeliverService
+from rujukan.domain.casefile.clocks import MeetClock, RaiseClock
+from rujukan.domain.codes import (
+    AgeGroup,
+    AgencyKind,
+    Channel,
+    CloseReason,
+    ConsentBy,
+    DisclosureBasis,
+    DocumentKind,
+    EndReason,
+    ErasureBasis,
+    GlassVerdict,
+    LegalBasis,
+    Need,
+    Obtained,
+    Outcome,
+    Purpose,
+    ReferralStatus,
+    RejectReason,
+    Reporter,
+    RiskLevel,
+    Role,
+    Service,
+    Urgency,
+)
+from rujukan.domain.fact import Fact
+
+S = ReferralStatus
+
+ERASURE, GLASS, FLAG, NEW = an_id("erasure"), an_id("glass"), an_id("flag"), an_id("new")
+OPENER, ASKER = an_id("who broke the glass"), an_id("who asked")
+
+POSITIONS = {
+    "lead": "uptd-ppa",
+    "party": "rsud",
+    "other": "rumah-aman",
+    "was": "dinsos",
+    "led": "lbh",
+    "asked": "polres",
+    "drafted": "psikolog",
+    "nobody": "disdik",
+}
+"""What an agency is to the case, in one word → an agency that is it. `party`: it also wrote, owns and was sent what the
+command is about; `other`: another recipient; `was`: the recipient of a referral that ended."""
+
+PLACES = {
+    "rsud": {"to": "rsud", "service": Service.HEALTH},
+    "rumah-aman": {"to": "rumah-aman", "service": Service.SHELTER},
+    "dinsos": {"to": "dinsos", "service": Service.SOCIAL_REHABILITATION},
+    "psikolog": {"to": "psikolog", "service": Service.PSYCHOSOCIAL},
+}
+
+
+def world(
+    status: ReferralStatus = S.IN_PROGRESS, sender: str = "uptd-ppa", to: str = "rsud", ended: bool = False
+) -> Case:
+    """The case, with the referral `R1` in that state from that agency to that one."""
+    moved_here = say(LeadTransferAccepted, transfer=an_id("first transfer"), lead="uptd-ppa", lead_kind=AgencyKind.LEAD)
+    events = [
+        opened(lead="lbh"),
+        moved_here,
+        consent(C1, to=("rsud", "rumah-aman", "dinsos", "psikolog", "polres"), until=NOON + HOUR),
+        say(SurvivorIdentified, name="Penyintas A"),
+        say(SurvivorContactRecorded, phone="0000"),
+        incident(),
+        clock(),
+        *brought_to(S.ACCEPTED, R2, **PLACES["rsud"]),
+        *brought_to(S.ACCEPTED, an_id("to another"), **PLACES["rumah-aman"]),
+        *brought_to(S.COMPLETED, an_id("ended"), **PLACES["dinsos"]),
+        draft(an_id("mere draft"), **PLACES["psikolog"]),
+        *brought_to(status, R1, sender=sender, **PLACES[to]),
+        say(LeadTransferAsked, transfer=TRANSFER, to="polres", to_kind=AgencyKind.POLICE, reason="r"),
+        say(ActionAgreed, action=ACTION, owner="rsud", what="w", due_on=date(2026, 3, 10)),
+        say(FlagRaised, flag=FLAG, due_on=date(2026, 3, 10), seen_by=frozenset({"rumah-aman"}), raised_by="rsud"),
+        say(
+            g.GlassBroken,
+            glass=GLASS,
+            compartments=frozenset({"health"}),
+            basis=LegalBasis.IMMINENT_DANGER,
+            rule="r",
+            reason="r",
+            agency="rsud",
+            kind=AgencyKind.HEALTH,
+            actor=OPENER,
+            role=Role.CASE_WORKER,
+            expires_at=NOON + HOUR,
+            review_due_at=NOON - HOUR,
+        ),
+        say(LegalHoldPlaced, reason="r"),
+        say(HoldLiftingAsked, asked_by=ASKER, reason="r"),
+        say(
+            ErasureRequested,
+            erasure=ERASURE,
+            compartments=frozenset({"health"}),
+            basis=ErasureBasis.SURVIVOR_REQUEST,
+            asked_by=ASKER,
+            reason="r",
+        ),
+    ]
+    return the_case(*events, *([closed()] if ended else []))
+
+
+NONE: frozenset[str] = frozenset()
+IDENTITY: dict[str, Any] = {"name": "Penyintas A"}
+CONTACT: dict[str, Any] = {"phone": "0000"}
+REPORT: dict[str, Any] = {"channel": Channel.HOTLINE, "reporter": Reporter.WITNESS}
+MOVE: dict[str, UUID] = {"referral": R1}
+
+COMMANDS: Mapping[type[Fact], Fact] = {
+    type(command): command
+    for command in (
+        say(OpenCase, **REPORT, urgency=Urgency.URGENT, age_group=AgeGroup.ADULT),
+        say(ReceiveReport, **REPORT),
+        say(IdentifySurvivor, **IDENTITY),
+        say(CorrectSurvivorIdentity, **IDENTITY, reason="r"),
+        say(RecordSurvivorContact, **CONTACT),
+        say(CorrectSurvivorContact, **CONTACT, reason="r"),
+        say(RecordIncident, **{**incident_fields(), "incident": NEW}),
+        say(CorrectIncident, **incident_fields(), reason="r"),
+        say(RecordAllegedPerpetrator, relation="neighbour"),
+        say(AssessNeeds, needs=frozenset({Need.HEALTH})),
+        say(AssessRisk, level=RiskLevel.HIGH, reasons="r"),
+        say(AgreeSafetyPlan, plan="p"),
+        say(
+            GiveConsent,
+            **scope(C2),
+            given_by=frozenset({ConsentBy.SURVIVOR}),
+            obtained=Obtained.VERBAL,
+        ),
+        say(RefuseConsent, consent=C2, given_by=frozenset({ConsentBy.SURVIVOR})),
+        say(NarrowConsent, **scope(C1, of=("health",), until=NOON + HOUR)),
+        say(WithdrawConsent, consent=C1),
+        say(ExpireConsent, NOON, consent=C1),
+        say(
+            OverrideConsent,
+            **scope(C2),
+            basis=LegalBasis.COURT_ORDER,
+            rule="r",
+            decided_by=WORKER,
+            reason="r",
+        ),
+        say(DraftReferral, **draft_fields(NEW, "lbh", Service.LEGAL_AID)),
+        say(SendReferral, **MOVE),
+        say(CancelReferral, **MOVE),
+        say(ReceiveReferral, **MOVE),
+        say(AcceptReferral, **MOVE),
+        say(RejectReferral, **MOVE, reason=RejectReason.NO_CAPACITY),
+        say(StartReferral, **MOVE),
+        say(HoldReferral, **MOVE, reason=EndReason.WAITING),
+        say(ResumeReferral, **MOVE),
+        say(CompleteReferral, **MOVE, outcome=Outcome.DELIVERED),
+        say(FailReferral, **MOVE, reason=EndReason.UNREACHABLE),
+        say(EscalateReferral, **MOVE),
+        say(RaiseUndelivered, **MOVE),
+        say(DeliverService, delivery=DELIVERY, service=Service.HEALTH, **MOVE),
+        say(RecordNote, note=NOTE, health="h"),
+        say(RecordContactAttempt, note=NOTE, reached=False, means="m"),
+        say(RecordFollowUp, note=NOTE),
+        say(
+            AttachDocument,
+            document=DOCUMENT,
+            kind=DocumentKind.VISUM,
+            compartment="health",
+            media_type="application/pdf",
+            size=3,
+            sha256="0" * 64,
+        ),
+        say(HoldConference, conference=CONFERENCE, attendees=frozenset({"uptd-ppa"})),
+        say(AgreeAction, action=NEW, owner="uptd-ppa", what="w", due_on=date(2026, 3, 10)),
+        say(FinishAction, action=ACTION),
+        say(RecordProtectionOrder, order="7", issued_by="c", valid_from=date(2026, 3, 3)),
+        say(RaiseFlag, flag=NEW, due_on=date(2026, 3, 10)),
+        say(LowerFlag, flag=FLAG),
+        say(MeetClock, clock=CLOCK),
+        say(RaiseClock, clock=CLOCK),
+        say(AssignCaseWorker, worker=WORKER),
+        say(AskLeadTransfer, transfer=NEW, to="rsud", reason="r"),
+        say(AcceptLeadTransfer, transfer=TRANSFER),
+        say(DeclineLeadTransfer, transfer=TRANSFER),
+        say(CloseCase, reason=CloseReason.GOALS_MET),
+        say(ReopenCase, reason="r"),
+        say(MergeCase, into=OTHER_CASE),
+        say(AbsorbDuplicate, duplicate=OTHER_CASE),
+        say(
+            DiscloseCase, disclosure=NEW, recipient="c", basis=DisclosureBasis.AUDIT, rule="r", compartments=frozenset()
+        ),
+        say(PlaceLegalHold, reason="r"),
+        say(LiftLegalHold, reason="r"),
+        say(ApproveHoldLifting, reason="r"),
+        say(RefuseHoldLifting, reason="r"),
+        say(
+            RequestErasure,
+            erasure=NEW,
+            basis=ErasureBasis.SURVIVOR_REQUEST,
+            compartments=frozenset({"contact"}),
+            reason="r",
+        ),
+        say(ApproveErasure, erasure=ERASURE),
+        say(RefuseErasure, erasure=ERASURE, reason="r"),
+        say(
+            g.BreakGlass,
+            glass=NEW,
+            compartments=frozenset({"health"}),
+            basis=LegalBasis.IMMINENT_DANGER,
+            rule="r",
+            reason="r",
+        ),
+        say(g.CloseGlass, glass=GLASS),
+        say(g.ReviewGlass, glass=GLASS, verdict=GlassVerdict.JUSTIFIED, remark="r"),
+        say(g.RaiseGlassReview, glass=GLASS),
+    )
+}
+"""One of every command of a case."""
+
+__all__ = ["COMMANDS", "NETWORK", "NEWER", "POSITIONS", "R3", "Purpose", "world"]

@@ -1,0 +1,605 @@
+"""The whole table of standing: every command and reading, by every role, of every agency, in every state of a referral,
+against an account of who may that was written apart from it."""
+
+import ast
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from msgspec.structs import replace
+from standing_world import ASKER, COMMANDS, GLASS, NETWORK, OPENER, POSITIONS, world
+from story import NOON, act, an_id, say
+
+from rujukan.api.actions import AGENCY_ACTIONS, CASE_ACTIONS
+from rujukan.api.app import DOORS
+from rujukan.domain import agency as a
+from rujukan.domain import agency_keys as k
+from rujukan.domain import agency_state, delivery, erasure, webhook
+from rujukan.domain.agency_state import Agency, Resealing
+from rujukan.domain.case import Case, decide
+from rujukan.domain.case import fulfilment as f
+from rujukan.domain.case import glass as g
+from rujukan.domain.case.erasure import ApproveErasure
+from rujukan.domain.case.holds import ApproveHoldLifting
+from rujukan.domain.case.referrals import CancelReferral, SendReferral
+from rujukan.domain.codes import AgencyKind, Purpose, ReferralStatus, Role
+from rujukan.domain.declaring import ASKED
+from rujukan.domain.fact import Act, ActorId, Fact
+from rujukan.domain.refusal import (
+    AnotherPersonNeeded,
+    CaseNotOpen,
+    NotByTheSamePerson,
+    NotForThisAgency,
+    NotForThisRole,
+    PurposeNotAllowed,
+    Refusal,
+    Unknown,
+    WrongMove,
+)
+from rujukan.domain.standing.readings import READINGS, Reading, Who
+from rujukan.domain.standing.rule import ask, roles_for
+
+TOP = Path(__file__).parents[2]
+S = ReferralStatus
+
+LETTERS: dict[str, type[Refusal]] = {
+    "r": NotForThisRole,
+    "u": Unknown,
+    "a": NotForThisAgency,
+    "c": CaseNotOpen,
+    "w": WrongMove,
+    "p": PurposeNotAllowed,
+    "2": AnotherPersonNeeded,
+    "o": NotByTheSamePerson,
+}
+"""What standing refuses, by a letter. What else a command may be refused for is not asked here: then it may."""
+
+ROLES = {
+    "w": Role.CASE_WORKER,
+    "s": Role.SUPERVISOR,
+    "l": Role.LEGAL_REVIEWER,
+    "d": Role.DATA_PROTECTION_OFFICER,
+    "a": Role.AGENCY_ADMINISTRATOR,
+    "m": Role.INTEGRATOR,
+    "y": Role.SYSTEM,
+}
+
+CASE_ORACLE = """
+                          roles   open case   ended case  no case
+OpenCase                  ws--my  yyyyyyyy    yyyyyyyy    yyyyyyyy
+ReceiveReport             ws--my  yyyaaauu    ccccccuu    uuuuuuuu
+IdentifySurvivor          ws---y  yyyaaauu    ccccccuu    uuuuuuuu
+CorrectSurvivorIdentity   ws---y  yyyaaauu    ccccccuu    uuuuuuuu
+RecordSurvivorContact     ws---y  yyyaaauu    ccccccuu    uuuuuuuu
+CorrectSurvivorContact    ws---y  yyyaaauu    ccccccuu    uuuuuuuu
+RecordIncident            ws---y  yyyaaauu    ccccccuu    uuuuuuuu
+CorrectIncident           ws---y  yyyaaauu    ccccccuu    uuuuuuuu
+RecordAllegedPerpetrator  ws---y  yyyaaauu    ccccccuu    uuuuuuuu
+AssessNeeds               ws---y  yyyaaauu    ccccccuu    uuuuuuuu
+AssessRisk                ws---y  yyyaaauu    ccccccuu    uuuuuuuu
+AgreeSafetyPlan           ws---y  yyyaaauu    ccccccuu    uuuuuuuu
+GiveConsent               ws---y  yyyaaauu    ccccccuu    uuuuuuuu
+RefuseConsent             ws---y  yyyaaauu    ccccccuu    uuuuuuuu
+NarrowConsent             ws---y  yyyaaauu    ccccccuu    uuuuuuuu
+WithdrawConsent           ws---y  yyyaaauu    ccccccuu    uuuuuuuu
+ExpireConsent             -----y  yyyyyyyy    yyyyyyyy    uuuuuuuu
+OverrideConsent           -s----  yyyaaauu    ccccccuu    uuuuuuuu
+DraftReferral             ws---y  yyyaaauu    ccccccuu    uuuuuuuu
+SendReferral              ws---y  yuuaaauu    ccccccuu    uuuuuuuu
+CancelReferral            ws---y  yauuuuuu    ccccccuu    uuuuuuuu
+ReceiveReferral           ws--my  ayuuuuuu    ccccccuu    uuuuuuuu
+AcceptReferral            ws--my  ayuuuuuu    ccccccuu    uuuuuuuu
+RejectReferral            ws--my  ayuuuuuu    ccccccuu    uuuuuuuu
+StartReferral             ws--my  ayuuuuuu    ccccccuu    uuuuuuuu
+HoldReferral              ws--my  ayuuuuuu    ccccccuu    uuuuuuuu
+ResumeReferral            ws--my  ayuuuuuu    ccccccuu    uuuuuuuu
+CompleteReferral          ws--my  ayuuuuuu    ccccccuu    uuuuuuuu
+FailReferral              ws--my  ayuuuuuu    ccccccuu    uuuuuuuu
+EscalateReferral          -----y  wwwwwwww    wwwwwwww    uuuuuuuu
+RaiseUndelivered          -----y  wwwwwwww    wwwwwwww    uuuuuuuu
+DeliverService            ws--my  ayuaaauu    ccccccuu    uuuuuuuu
+RecordNote                wsl-my  yyyaaauu    ccccccuu    uuuuuuuu
+RecordContactAttempt      ws---y  yyyaaauu    ccccccuu    uuuuuuuu
+RecordFollowUp            ws---y  yyyaaauu    ccccccuu    uuuuuuuu
+AttachDocument            wsl-my  yyyaaauu    ccccccuu    uuuuuuuu
+HoldConference            ws---y  yaaaaauu    ccccccuu    uuuuuuuu
+AgreeAction               ws---y  yyyaaauu    ccccccuu    uuuuuuuu
+FinishAction              ws---y  yyuaaauu    ccccccuu    uuuuuuuu
+RecordProtectionOrder     wsl--y  yyyaaauu    ccccccuu    uuuuuuuu
+RaiseFlag                 ws---y  yyyaaauu    ccccccuu    uuuuuuuu
+LowerFlag                 ws---y  yyuaaauu    ccccccuu    uuuuuuuu
+MeetClock                 ws---y  yyyaaauu    ccccccuu    uuuuuuuu
+RaiseClock                -----y  yyyyyyyy    wwwwwwww    uuuuuuuu
+AssignCaseWorker          -s---y  yaaaaauu    ccccccuu    uuuuuuuu
+AskLeadTransfer           -s---y  yaaaaauu    ccccccuu    uuuuuuuu
+AcceptLeadTransfer        -s---y  uuuuuyuu    ccccccuu    uuuuuuuu
+DeclineLeadTransfer       -s---y  uuuuuyuu    ccccccuu    uuuuuuuu
+CloseCase                 ws---y  yaaaaauu    ccccccuu    uuuuuuuu
+ReopenCase                ws---y  yaaaaauu    yaaaaauu    uuuuuuuu
+MergeCase                 -s---y  yaaaaauu    ccccccuu    uuuuuuuu
+AbsorbDuplicate           -s---y  yaaaaauu    ccccccuu    uuuuuuuu
+DiscloseCase              --l---  yaaaaauu    yaaaaauu    uuuuuuuu
+PlaceLegalHold            --ld--  yyyyyyuu    yyyyyyuu    uuuuuuuu
+LiftLegalHold             --ld--  yaaaaauu    yaaaaauu    uuuuuuuu
+ApproveHoldLifting        --ld--  yaaaaauu    yaaaaauu    uuuuuuuu
+RefuseHoldLifting         --ld--  yaaaaauu    yaaaaauu    uuuuuuuu
+RequestErasure            -sld--  yaaaaauu    yaaaaauu    uuuuuuuu
+ApproveErasure            -sld--  yaaaaauu    yaaaaauu    uuuuuuuu
+RefuseErasure             -sld--  yaaaaauu    yaaaaauu    uuuuuuuu
+BreakGlass                ws----  yyyyyyyy    yyyyyyyy    uuuuuuuu
+CloseGlass                ws----  uuuuuuuu    uuuuuuuu    uuuuuuuu
+ReviewGlass               -s-d--  yyuuuuuu    yyuuuuuu    uuuuuuuu
+RaiseGlassReview          -----y  yyyyyyyy    yyyyyyyy    uuuuuuuu
+"""
+"""Command; roles that may (a letter for each); then, by what the agency is to the case: lead, the party concerned,
+another recipient, one that was, one that led, one asked to lead, the recipient of a mere draft, nobody."""
+
+MOVES: Mapping[type[Fact], tuple[str, str]] = {
+    SendReferral: ("sender", "draft"),
+    CancelReferral: ("sender", "draft requested received accepted in-progress on-hold"),
+    f.ReceiveReferral: ("recipient", "requested"),
+    f.AcceptReferral: ("recipient", "received"),
+    f.RejectReferral: ("recipient", "received"),
+    f.StartReferral: ("recipient", "accepted"),
+    f.HoldReferral: ("recipient", "in-progress"),
+    f.ResumeReferral: ("recipient", "on-hold"),
+    f.CompleteReferral: ("recipient", "in-progress on-hold"),
+    f.FailReferral: ("recipient", "in-progress on-hold"),
+}
+"""Who makes a move, in which states: DOMAIN's picture of the state machine, told again."""
+
+READING_ORACLE = """
+                 roles   purposes          open case
+case             wsl-m-  any               yyyyyyuu
+timeline         wsl-m-  any               yyyyyyuu
+export           wsl-m-  any               yyyyyyuu
+document         wsl-m-  any               yyyyyyuu
+search           wsl-m-  any               yyyyyyyy
+deliveries       wsl-m-  any               yaaaaauu
+history          wsldm-  any               yyyyyyuu
+history-seen-by  -sld--  any               yyaaaauu
+history-diff     wsldm-  any               yyyyyyuu
+custody          wsldm-  any               yyyyyyuu
+survivor-report  w--d--  survivor-request  yaaaaauu
+bundle           --l---  any               yaaaaauu
+case-access      -sld--  any               yyyyyyuu
+person-access    -sld--  any               yyyyyyyy
+holdings         -sld--  any               yyyyyyyy
+unusual-access   -s-d--  any               yyyyyyyy
+audit            -sld--  any               yyyyyyyy
+glass            -s-d--  any               yyuuuuuu
+glass-timeline   ws----  any               uuuuuuuu
+glass-document   ws----  any               uuuuuuuu
+glasses          -s-d--  any               yyyyyyyy
+inbox            wsl-m-  any               yyyyyyyy
+outbox           wsl-m-  any               yyyyyyyy
+cases            wsl-m-  any               yyyyyyyy
+deadlines        wsl-m-  any               yyyyyyyy
+flags            wsl-m-  any               yyyyyyyy
+escalations      ws----  any               yyyyyyyy
+erasures         -sld--  any               yyyyyyyy
+retention        -sld--  any               yyyyyyyy
+subscription     ----m-  any               yyyyyyyy
+"""
+"""The same of readings, of an open case and of an ended one. In `history-seen-by` the party asks how itself saw it."""
+
+FOR_NO_ROLE = {
+    "directory": Who.MEMBER,
+    "me": Who.CALLER,
+    "topic": Who.KEEPER_OF_THE_KEY,
+    "codes": Who.EVERYBODY,
+    "token-keys": Who.EVERYBODY,
+    "health": Who.EVERYBODY,
+    "ledger": Who.EVERYBODY,
+    "messages": Who.EVERYBODY,
+}
+
+OF_AGENCIES = """
+                  roles   own  lead  other  nobody's
+RegisterAgency    ---a-y  a    y     a      y
+OfferServices     ---a-y  y    a     a      u
+AddMember         ---a-y  y    a     a      u
+RemoveMember      ---a-y  y    a     a      u
+SuspendAgency     ---a-y  a    y     a      y
+ReactivateAgency  ---a-y  a    y     a      y
+RegisterKey       ---a-y  y    a     a      u
+RetireKey         ---a-y  y    a     a      u
+AskResealing      ---a--  y    a     a      u
+SetWebhook        ---a--  y    a     a      u
+RemoveWebhook     ---a--  y    a     a      u
+EnableWebhook     ---a--  y    a     a      u
+ReplayWebhook     ---a--  y    a     a      u
+"""
+"""Who may do it, by a person who is no system: of the agency itself, of a lead, of another; and the lead's where there
+is no such agency."""
+
+
+class Line(NamedTuple):
+    """A line of an account."""
+
+    name: str
+    roles: frozenset[Role]
+    cells: tuple[str, ...]
+
+
+def lines(oracle: str) -> Iterator[Line]:
+    for line in oracle.strip("\n").splitlines()[1:]:
+        name, roles, *cells = line.split()
+        yield Line(name, frozenset(ROLES[letter] for letter in roles if letter != "-"), tuple(cells))
+
+
+def said(attempt: Callable[[], object]) -> str:
+    """The letter of what standing refuses; y where it does not."""
+    try:
+        attempt()
+    except tuple(LETTERS.values()) as refusal:
+        return next(letter for letter, kind in LETTERS.items() if type(refusal) is kind)
+    except Refusal:
+        return "y"
+    return "y"
+
+
+def expected(line: Line, cell: str, n: int, role: Role) -> str:
+    return cell[n] if role in line.roles else "r"
+
+
+def state_for(name: str) -> ReferralStatus:
+    """One in which the command moves the referral."""
+    for command, (_, states) in MOVES.items():
+        if command.__name__ == name:
+            return S(states.split()[-1])
+    return S.IN_PROGRESS
+
+
+BY_NAME = {command.__name__: said for command, said in COMMANDS.items()}
+
+
+@pytest.mark.parametrize("line", [*lines(CASE_ORACLE)], ids=lambda line: line.name)
+def test_who_may_do_what(line: Line) -> None:
+    command, state = BY_NAME[line.name], state_for(line.name)
+    network = dict(NETWORK)
+    cases: list[Case | None] = [world(state), world(state, ended=True), None]
+    for case, cell in zip(cases, line.cells, strict=True):
+        for n, (position, agency) in enumerate(POSITIONS.items()):
+            for role in Role:
+                by = act(agency, role)
+                found = said(lambda case=case, by=by: decide(command, case, by, network))  # type: ignore[misc]
+                about = (line.name, position, role.value, case.status.value if case else "none")
+                assert (about, found) == (about, expected(line, cell, n, role))
+
+
+def test_the_account_is_of_every_command() -> None:
+    """One that is added is written down here, too, by whoever knows who may."""
+    agencies = {name.name for name in lines(OF_AGENCIES)} | set(JUDGED) | {"DisableWebhook"}
+    told = {"AcknowledgeErasure", "AcknowledgeDeliveries"}
+    assert {line.name for line in lines(CASE_ORACLE)} == BY_NAME.keys()
+    assert {command.__name__ for command in ASKED} == BY_NAME.keys() | agencies | told
+
+
+@pytest.mark.parametrize("command", MOVES, ids=lambda command: command.__name__)
+@pytest.mark.parametrize("sender", ["uptd-ppa", "rumah-aman"])
+def test_who_moves_a_referral_in_which_state(command: type[Fact], sender: str) -> None:
+    """The lead's, and one between two recipients."""
+    who, states = MOVES[command]
+    for state in S:
+        case = world(state, sender)
+        for agency in POSITIONS.values():
+            is_sender, is_recipient = agency == sender, agency == "rsud" and state is not S.DRAFT
+            knows = is_sender or is_recipient or agency == "uptd-ppa"
+            if agency in ("psikolog", "disdik"):
+                answer = "u"
+            elif command is SendReferral and agency in ("dinsos", "lbh", "polres"):
+                answer = "a"
+            elif not knows:
+                answer = "u"
+            elif not (is_sender if who == "sender" else is_recipient):
+                answer = "a"
+            else:
+                answer = "y" if state.value in states.split() else "w"
+            about = (state.value, agency)
+            found = said(lambda case=case, agency=agency: decide(COMMANDS[command], case, act(agency), NETWORK))  # type: ignore[misc]
+            assert (about, found) == (about, answer)
+
+
+# Two people ------------------------------------------------------------------------------------------------------
+
+
+def person(agency: str, role: Role, actor: Any, at: Any = NOON) -> Act:
+    return replace(act(agency, role, at), actor=ActorId(actor))
+
+
+@pytest.mark.parametrize("role", [Role.SUPERVISOR, Role.LEGAL_REVIEWER, Role.DATA_PROTECTION_OFFICER])
+def test_who_asked_for_it_approves_nothing_in_whatever_role(role: Role) -> None:
+    for command in (ApproveErasure, ApproveHoldLifting):
+        if role in roles_for(command):
+            by = person("uptd-ppa", role, ASKER)
+            assert said(lambda command=command, by=by: decide(COMMANDS[command], world(), by, NETWORK)) == "2"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("agency", ["rsud", "uptd-ppa"])
+@pytest.mark.parametrize("role", [Role.SUPERVISOR, Role.DATA_PROTECTION_OFFICER])
+def test_who_broke_a_glass_does_not_judge_it(agency: str, role: Role) -> None:
+    """Nor for another of theirs: two hats of one person are one person."""
+    by = person(agency, role, OPENER)
+    assert said(lambda: decide(COMMANDS[g.ReviewGlass], world(), by, NETWORK)) == "o"
+
+
+def test_only_who_broke_it_closes_a_glass() -> None:
+    for agency in POSITIONS.values():
+        by = person(agency, Role.CASE_WORKER, OPENER)
+        found = said(lambda by=by: decide(COMMANDS[g.CloseGlass], world(), by, NETWORK))  # type: ignore[misc]
+        assert found == ("y" if agency == "rsud" else "u")
+
+
+# Agencies --------------------------------------------------------------------------------------------------------
+
+RESEALING = Resealing("k2", frozenset({"k1"}), "r", ASKER)
+OFFICE = Agency(
+    "rsud",
+    AgencyKind.HEALTH,
+    "RSUD",
+    1,
+    members={an_id("an administrator"): frozenset({Role.AGENCY_ADMINISTRATOR})},
+    keys={"k1": "A", "k2": "B"},
+    public_keys={"k1": "A", "k2": "B"},
+    resealing=RESEALING,
+    webhook=webhook.Webhook("https://rsud.example/rujukan", 1),
+)
+KEY: dict[str, Any] = {"key": "k2", "lost": frozenset({"k1"})}
+AGENCY_COMMANDS: Mapping[str, Fact] = {
+    type(command).__name__: command
+    for command in (
+        say(a.RegisterAgency, code="rsud", kind=AgencyKind.HEALTH, name="RSUD"),
+        say(a.OfferServices, services=frozenset()),
+        say(a.AddMember, member=an_id("member"), roles=frozenset({Role.CASE_WORKER})),
+        say(a.RemoveMember, member=an_id("an administrator")),
+        say(a.SuspendAgency, reason="r"),
+        say(a.ReactivateAgency),
+        say(k.RegisterKey, key="k3", public_key="A" * 1622),
+        say(k.RetireKey, key="k1"),
+        say(k.AskResealing, **KEY, reason="r"),
+        say(k.ApproveResealing, **KEY),
+        say(k.RefuseResealing, **KEY, reason="r"),
+        say(webhook.SetWebhook, url="https://rsud.example/rujukan"),
+        say(webhook.RemoveWebhook),
+        say(webhook.EnableWebhook),
+        say(webhook.ReplayWebhook, after=1),
+        say(webhook.DisableWebhook, registration=1, reason="gone"),
+    )
+}
+JUDGED = ("ApproveResealing", "RefuseResealing")
+WHERE = {"own": ("rsud", True), "lead": ("uptd-ppa", True), "other": ("polres", True), "none": ("uptd-ppa", False)}
+
+
+def office_for(name: str) -> Agency:
+    """The agency in the state in which the command changes something."""
+    return replace(OFFICE, active=name != "ReactivateAgency")
+
+
+@pytest.mark.parametrize("line", [*lines(OF_AGENCIES)], ids=lambda line: line.name)
+def test_who_may_do_what_to_an_agency(line: Line) -> None:
+    command = AGENCY_COMMANDS[line.name]
+    for (place, (agency, is_there)), cell in zip(WHERE.items(), line.cells, strict=True):
+        office = office_for(line.name) if is_there else None
+        if office is None and line.name in ("SuspendAgency", "ReactivateAgency"):
+            cell = "u"  # it may, and there is none
+        for role in Role:
+            if role is Role.SYSTEM:
+                continue
+            found = said(lambda a=agency, o=office, r=role: agency_state.decide(command, o, act(a, r)))  # type: ignore[misc]
+            about = (line.name, place, role.value)
+            assert (about, found) == (about, cell if role in line.roles else "r")
+
+
+@pytest.mark.parametrize("name", JUDGED)
+def test_who_decides_a_resealing(name: str) -> None:
+    """The agency's data protection officer, or an administrator of a lead; never who asked."""
+    command = AGENCY_COMMANDS[name]
+    for agency in ("rsud", "uptd-ppa", "polres"):
+        for role in Role:
+            for actor in (ASKER, an_id("another")):
+                may = {("rsud", Role.DATA_PROTECTION_OFFICER), ("uptd-ppa", Role.AGENCY_ADMINISTRATOR)}
+                answer = "2" if actor == ASKER else "y"
+                if role not in (Role.DATA_PROTECTION_OFFICER, Role.AGENCY_ADMINISTRATOR):
+                    answer = "r"
+                elif (agency, role) not in may:
+                    answer = "a"
+                by = person(agency, role, actor)
+                found = said(lambda by=by: agency_state.decide(command, OFFICE, by))  # type: ignore[misc]
+                assert ((agency, role.value), found) == ((agency, role.value), answer)
+
+
+def test_a_lead_lets_the_first_administrator_in_and_nobody_after() -> None:
+    command, operator = AGENCY_COMMANDS["AddMember"], act("uptd-ppa", Role.AGENCY_ADMINISTRATOR)
+    without = replace(OFFICE, members={an_id("a worker"): frozenset({Role.CASE_WORKER})})
+    assert said(lambda: agency_state.decide(command, without, operator)) == "y"
+    assert said(lambda: agency_state.decide(command, OFFICE, operator)) == "a"
+    assert said(lambda: agency_state.decide(command, without, act("polres", Role.AGENCY_ADMINISTRATOR))) == "a"
+
+
+def test_the_system_sees_to_every_agency_but_stands_for_no_person() -> None:
+    persons = {"AskResealing", *JUDGED, "SetWebhook", "RemoveWebhook", "EnableWebhook", "ReplayWebhook"}
+    for name, command in AGENCY_COMMANDS.items():
+        office = office_for(name)
+        found = said(lambda c=command, o=office: agency_state.decide(c, o, act("uptd-ppa", Role.SYSTEM)))  # type: ignore[misc]
+        assert (name, found) == (name, "r" if name in persons else "y")
+
+
+def test_only_who_was_asked_says_that_it_deleted() -> None:
+    asked = erasure.Asked(None, told=frozenset({"rsud"}))  # type: ignore[arg-type]
+    command = say(erasure.AcknowledgeErasure, erasure=an_id("erasure"))
+    may = {Role.SUPERVISOR, Role.DATA_PROTECTION_OFFICER, Role.INTEGRATOR}
+    for role in Role:
+        for agency, state in (("rsud", asked), ("polres", asked), ("rsud", None)):
+            by = act(agency, role)
+            if role in may and agency == "rsud" and state is not None:
+                continue  # what it then answers needs a record: test_erasure.py
+            found = said(lambda s=state, by=by: erasure.acknowledge(command, s, by))  # type: ignore[misc]
+            assert found == ("u" if role in may else "r")
+
+
+def test_an_agency_acknowledges_its_own_deliveries() -> None:
+    command, told = say(delivery.AcknowledgeDeliveries), delivery.ToldSoFar(0, {})
+    for role in Role:
+        may = role in (Role.SUPERVISOR, Role.DATA_PROTECTION_OFFICER, Role.INTEGRATOR)
+        for agency in ("rsud", "polres"):
+            by = act(agency, role)
+            found = said(lambda by=by: delivery.acknowledge("rsud", command, delivery.Marks(), told, by))  # type: ignore[misc]
+            assert found == ("r" if not may else "y" if agency == "rsud" else "a")
+
+
+# Readings --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("line", [*lines(READING_ORACLE)], ids=lambda line: line.name)
+def test_who_may_read_what(line: Line) -> None:
+    purposes, cell = line.cells
+    reading, named = READINGS[line.name], {"glass": GLASS, "agency": "rsud"}
+    for case in (world(), world(ended=True)):
+        for n, (position, agency) in enumerate(POSITIONS.items()):
+            for role in Role:
+                for purpose in (Purpose.CARE, Purpose.SURVIVOR_REQUEST):
+                    by = act(agency, role, purpose=purpose)
+                    answer = expected(line, cell, n, role)
+                    if answer != "r" and purposes != "any" and purpose.value not in purposes.split(","):
+                        answer = "p"
+                    found = said(lambda case=case, by=by: ask(reading.rows, case, by, named.get))  # type: ignore[misc]
+                    about = (line.name, position, role.value, purpose.value)
+                    assert (about, found) == (about, answer)
+
+
+def test_an_agency_s_keys_and_webhook_are_its_own_to_see_and_its_keys_the_operator_s() -> None:
+    for agency in ("rsud", "uptd-ppa", "polres"):
+        for role in Role:
+            by, own = act(agency, role), agency == "rsud"
+            keys = said(lambda by=by: ask(READINGS["keys"].rows, OFFICE, by, {}.get))  # type: ignore[misc]
+            hook = said(lambda by=by: ask(READINGS["webhook"].rows, OFFICE, by, {}.get))  # type: ignore[misc]
+            administers, keeps = role is Role.AGENCY_ADMINISTRATOR, role is Role.DATA_PROTECTION_OFFICER
+            assert hook == ("r" if not administers else "y" if own else "a")
+            may = (own and (administers or keeps)) or (agency == "uptd-ppa" and administers)
+            assert keys == ("y" if may else "a" if administers or keeps else "r")
+
+
+def test_the_account_is_of_every_reading() -> None:
+    assert {line.name for line in lines(READING_ORACLE)} | FOR_NO_ROLE.keys() | {"keys", "webhook"} == READINGS.keys()
+    assert {name: READINGS[name].who for name in FOR_NO_ROLE} == FOR_NO_ROLE
+
+
+def test_every_door_has_its_row_and_every_row_its_door() -> None:
+    assert {reading.name for reading, _ in DOORS} | {"topic"} == READINGS.keys()
+    assert all(isinstance(reading, Reading) for reading, _ in DOORS)
+    assert {action.command for action in (*CASE_ACTIONS, *AGENCY_ACTIONS)} <= ASKED.keys()
+
+
+# Nobody else has a rule of standing ------------------------------------------------------------------------------
+
+OF_AN_ACT = {"role", "agency", "kind", "actor", "purpose"}
+ELSEWHERE = {"is_known_to", "takes_part"}
+RULED = [
+    *(file for file in (TOP / "domain").rglob("*.py") if file.parent.name != "standing"),
+    *(TOP / "api").rglob("*.py"),
+    *(TOP / "projections").glob("*.py"),
+]
+
+
+ELSEWHERE_ALLOWED = {
+    ("domain/erasure.py", "acknowledge"): "whether the agency said it before",
+    ("domain/casefile/deciding.py", "another"): "nobody refers to, or asks, themselves",
+    ("domain/case/glass.py", "_may_know"): "which refusal of a taken id tells nothing",
+    ("domain/case/lead.py", "accept_transfer"): "whom consent has to cover",
+    ("api/looking.py", "all_readings"): "whose rows are asked for",
+    ("api/case_file.py", "export"): "whose rows are asked for",
+    ("api/history.py", "show_history"): "whether the state then is shown whole, in part, or not at all",
+}
+"""Where who acts is compared all the same: what it decides there is no standing."""
+
+
+def judges(tree: ast.AST) -> Iterator[tuple[str, int]]:
+    """(function, line) where something is decided on who acts: an attribute of an act, or a name for one, is compared,
+    or is a condition."""
+    for function in ast.walk(tree):
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.Module):
+            name = getattr(function, "name", "")
+            yield from ((name, line) for line in sorted(set(_judges_in(function))))
+
+
+def _judges_in(function: ast.AST) -> Iterator[int]:
+    inside = list(_within(function))
+    names = {
+        target.id
+        for node in inside
+        if isinstance(node, ast.Assign)
+        for to, value in _pairs(node)
+        if isinstance(to, ast.Name) and _is_of_an_act(value)
+        for target in (to,)
+    }
+    for node in inside:
+        tests: list[ast.expr] = []
+        match node:
+            case ast.Compare():
+                tests = [node]
+            case ast.If() | ast.IfExp() | ast.While() | ast.Assert():
+                tests = [node.test]
+            case ast.BoolOp():
+                tests = node.values
+            case ast.comprehension():
+                tests = node.ifs
+            case ast.Match():
+                tests = [node.subject]
+        for part in (inner for test in tests for inner in ast.walk(test)):
+            called = part.func if isinstance(part, ast.Call) else None
+            ruled = isinstance(called, ast.Attribute) and called.attr in ELSEWHERE
+            named = isinstance(part, ast.Name) and part.id in names
+            if ruled or named or (isinstance(part, ast.expr) and _is_of_an_act(part)):
+                yield part.lineno  # type: ignore[attr-defined]
+
+
+def _within(function: ast.AST) -> Iterator[ast.AST]:
+    """What stands in a function, and in none inside it."""
+    for child in ast.iter_child_nodes(function):
+        if not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            yield child
+            yield from _within(child)
+
+
+def _pairs(node: ast.Assign) -> Iterator[tuple[ast.expr, ast.expr]]:
+    for target in node.targets:
+        if isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple):
+            yield from zip(target.elts, node.value.elts, strict=False)
+        else:
+            yield target, node.value
+
+
+def _is_of_an_act(part: ast.expr) -> bool:
+    if not (isinstance(part, ast.Attribute) and part.attr in OF_AN_ACT):
+        return False
+    of = part.value
+    return (isinstance(of, ast.Name) and of.id == "act") or (isinstance(of, ast.Attribute) and of.attr == "act")
+
+
+def test_no_decider_and_no_door_judges_who_acts() -> None:
+    found = {
+        (str(file.relative_to(TOP)), name, line)
+        for file in RULED
+        for name, line in judges(ast.parse(file.read_text("utf-8")))
+    }
+    ruled = sorted(f"{file}:{line} {name}" for file, name, line in found if (file, name) not in ELSEWHERE_ALLOWED)
+    assert ruled == [], "who may is for domain/standing/ to say: give the command, or the reading, a row"
+    assert {(file, name) for file, name, _ in found} == ELSEWHERE_ALLOWED.keys(), "this one judges no more"
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "if act.role is Role.SYSTEM: pass",
+        "x = 1 if asked.act.agency == case.lead else 2",
+        "y = [a for a in b if a != act.agency]",
+        "z = act.agency in case.former_leads or other",
+        "match act.role:\n case 1: pass",
+        "if case.takes_part(agency): pass",
+        "def f(act):\n me = act.agency\n return me == case.lead",
+    ],
+)
+def test_a_rule_elsewhere_would_be_found(rule: str) -> None:
+    assert list(judges(ast.parse(rule)))
