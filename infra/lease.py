@@ -4,10 +4,13 @@ A lease ends by the database's clock, so processes need not agree on the time. O
 (SIGSTOP, a machine that froze) is replaced within seconds. When it wakes, it finds another's name on the lease: what it
 was about to commit begins with `keeps`, in the same transaction, and is refused.
 
-Between the end of a lease and the moment that another takes it nothing is lost: who is named on it goes on. So a slow
-machine stops nobody whom nobody replaces.
+Whoever works for longer between two commits says so in the middle of it (`renew`): somebody always stands by, and
+would take the work from one that is only slow, begin it from the start, and lose it in the same way.
+
+Between the end of a lease and the moment that another takes it nothing is lost: who is named on it goes on.
 """
 
+import time
 from typing import Any
 from uuid import uuid4
 
@@ -23,6 +26,10 @@ HALTED = "SET idle_in_transaction_session_timeout = '3s'; SET transaction_timeou
 half of a pipeline was sent (`executemany`), the server does not call it idle, and ends it by how long it lasts."""
 
 
+class LeaseLost(Exception):
+    """Another took the work meanwhile."""
+
+
 class Lease:
     """The lease on some work, which may be parted into shares. Belongs to one thread."""
 
@@ -30,6 +37,7 @@ class Lease:
         self.work = work
         self._seconds = seconds
         self._keeper = uuid4()
+        self._renew_at = 0.0
 
     def hold(self, db: Connection[TupleRow], shares: int = 1) -> frozenset[int]:
         """Keep what it has, take what is free, give back what is more than a fair part of all shares; those it has."""
@@ -54,6 +62,15 @@ class Lease:
         transaction ends."""
         about = {"work": self.work, "keeper": self._keeper, "seconds": self._seconds, "share": share}
         return bool(db.execute(_KEEP, about).rowcount)
+
+    def renew(self, db: Connection[TupleRow]) -> bool:
+        """Within work that may take long, as often as one likes: what it has stays its own. Whether it has anything
+        still; the database is asked three times within a lease at most, and in between the answer is yes."""
+        if time.monotonic() < self._renew_at:
+            return True
+        self._renew_at = time.monotonic() + self._seconds / 3
+        about = {"work": self.work, "keeper": self._keeper, "seconds": self._seconds}
+        return bool(db.execute(_RENEW, about).rowcount)
 
     def give_back(self, db: Connection[TupleRow]) -> None:
         """Another need not wait until it ends."""
@@ -96,6 +113,13 @@ _RETURN = (
 _KEEP = """
     UPDATE follow.leases SET until = clock_timestamp() + %(seconds)s * interval '1 second'
      WHERE work = %(work)s AND share = %(share)s AND keeper = %(keeper)s
+"""
+_RENEW = """
+    WITH seen AS (
+      UPDATE follow.keepers SET seen_at = clock_timestamp() WHERE work = %(work)s AND keeper = %(keeper)s
+    )
+    UPDATE follow.leases SET until = clock_timestamp() + %(seconds)s * interval '1 second'
+     WHERE work = %(work)s AND keeper = %(keeper)s
 """
 _FORGET = "DELETE FROM follow.keepers WHERE work = %(work)s AND seen_at < now() - %(seconds)s * interval '1 second'"
 _SEEN = (

@@ -35,6 +35,11 @@ class Lease(Protocol):
         """In a transaction: whether nobody took that share since. Nobody takes it before the transaction ends."""
         ...
 
+    def renew(self, db: Connection[TupleRow]) -> bool:
+        """Within work that may take long, as often as one likes: what it has stays its own. Whether it has anything
+        still."""
+        ...
+
     def give_back(self, db: Connection[TupleRow]) -> None:
         """Another need not wait until it ends."""
         ...

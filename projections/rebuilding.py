@@ -53,6 +53,7 @@ class Rebuild:
         self._replaced = f"replaced_{projection.name}"
         self._folded = 0
         self._leads = False
+        log.meanwhile(self._renew)
 
     def run(
         self, done: Callable[[int], object] = lambda count: None, begun: Callable[[], object] = lambda: None
@@ -98,6 +99,13 @@ class Rebuild:
         RebuildRunning."""
         if self._leads and not self._alone.hold(self._db):
             raise RebuildRunning(f"{self._projection.name} is being rebuilt already")
+
+    def _renew(self) -> None:
+        """While the log is read, its shards stay its own, and the rebuild too where it leads. Whether they did, `fold`
+        and `_stay_alone` ask."""
+        self._lease.renew(self._db)
+        if self._leads:
+            self._alone.renew(self._db)
 
     def give_back(self, db: Connection[TupleRow]) -> None:
         """Another need not wait; by another connection, where its own broke."""

@@ -65,6 +65,7 @@ class Runner:
         """For which shards the log is read. No other moves on by what was read: it would miss what was left out."""
         self._renewed = float("-inf")
         self._db: Connection[TupleRow] | None = None
+        log.meanwhile(self._renew)
 
     def prepare(self) -> list[str]:
         """Make what tables are missing; the names of read models whose tables are those of an older version, which
@@ -171,6 +172,7 @@ class Runner:
             try:
                 return work(rebuild)
             finally:
+                self._log.meanwhile(self._renew)
                 self._read_for(frozenset())
                 self._renewed = float("-inf")
                 if db.broken:
@@ -251,6 +253,11 @@ class Runner:
         if shards != self._asked:
             self._asked = shards
             self._log.only(partial(may_take, shards))
+
+    def _renew(self) -> None:
+        """While the log is read for them, its shards stay its own."""
+        if self._held:
+            self._lease.renew(self._connected())
 
     def _parts(self, projection: Projection) -> int:
         return self._shards if projection.by_case else 1

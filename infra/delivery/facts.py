@@ -147,14 +147,19 @@ class Facts:
         self.keep_up = keep_up
         """Follow, and take up what is asked for, where nobody else keeps the register."""
         self._seconds = seconds
-        self.files = CaseFiles(store, most_bytes)
-        self._follower = Follower(store, self.files, self._set_aside)
+        self._meanwhile: Callable[[], object] = lambda: None
+        self.files = CaseFiles(store, most_bytes, self._still)
+        self._follower = Follower(store, self.files, self._set_aside, still=self._still)
         self.passed = 0
         """The last position that `follow` read, also of what it does not yield."""
 
     def only(self, wanted: Callable[[UUID, str], bool]) -> None:
         """From now on leave out, unopened, the events of whose stream and topic this says no."""
         self._follower.only(wanted)
+
+    def meanwhile(self, call: Callable[[], object]) -> None:
+        """From now on do this too, again and again, while events are read: what takes long says that it goes on."""
+        self._meanwhile = call
 
     def head(self) -> int:
         """The position up to which there is something to take in: that of the log, where the register gets there in
@@ -167,11 +172,13 @@ class Facts:
         return self._reached(head).position
 
     def after(self, position: int, limit: int = 2_000) -> Sequence[Followed]:
-        """The next events after a position, with what was told by them; empty where the register is no further."""
+        """The next events after a position, with what was told by them, as many as are worked out in a second or so;
+        empty where the register is no further."""
         reached = self._reached(position + 1)
         while found := self._select(position, limit, reached.position):
-            if taken := self._take(found, reached):
-                return taken
+            for taken in self._parts(found, reached):
+                if taken:
+                    return taken
             position = found[-1].id
         return ()
 
@@ -183,8 +190,7 @@ class Facts:
             coming = ahead.submit(self._select, after, following.PAGE, reached.position)
             while found := coming.result():
                 coming = ahead.submit(self._select, found[-1].id, following.PAGE, reached.position)
-                if taken := self._take(found, reached):
-                    yield taken
+                yield from (part for part in self._parts(found, reached) if part)
 
     def follow(self, after: int, stop: Event, pause: float) -> Iterator[Sequence[Followed]]:
         """Events after a position, in batches, as the register takes them in, until told to stop; an empty batch
@@ -195,8 +201,10 @@ class Facts:
             while not stop.is_set():
                 reached = self._reached(position + 1)
                 if found := self._select(position, following.PAGE, reached.position):
-                    position = self.passed = found[-1].id
-                    yield self._take(found, reached)
+                    position = found[-1].id
+                    for part in self._parts(found, reached):
+                        self.passed = self._follower.passed
+                        yield part
                     continue
                 self.store.keys.renew()  # also a follower that has nothing to do forgets what was erased
                 yield ()
@@ -221,15 +229,21 @@ class Facts:
             return ()
         return self.store.recorder.select_notifications(after, limit, upto, inclusive_of_start=False)
 
-    def _take(self, found: Sequence[Notification], reached: Reached) -> Sequence[Followed]:
+    def _still(self) -> None:
+        self._meanwhile()
+
+    def _parts(self, found: Sequence[Notification], reached: Reached) -> Iterator[Sequence[Followed]]:
         rows: dict[int, list[Row]] = {}
         with self.store.pool.connection() as db, db.cursor(binary=True) as cursor:
             cursor.execute(_BETWEEN, (found[0].id, found[-1].id))
             for agency, at, position, compartments in cursor:
                 rows.setdefault(at, []).append(Row(agency, position, from_bits(compartments)))
-        self.files.told = rows
-        self._follower.aside = reached.aside
-        return self._follower.take(found)
+        parts = self._follower.parts(found)
+        while True:
+            self.files.told, self._follower.aside = rows, reached.aside  # whoever takes a part may read others
+            if (part := next(parts, None)) is None:
+                return
+            yield part
 
     def _set_aside(self, damage: Damage) -> None:
         put_aside(self.store.pool, damage)

@@ -70,6 +70,7 @@ class Past:
         learning = Learning(self._store, lambda _: ())
         try:
             for opened in self._store.read(case):
+                self._still_keeper()
                 if opened.position <= self._reached:
                     followed = learning.follow(opened)
                     for recall in followed.recall:

@@ -33,7 +33,7 @@ from psycopg.rows import TupleRow
 
 from ...domain.disclosure import Followed, Remembered
 from ..database import connect
-from ..lease import HALTED, Lease
+from ..lease import HALTED, Lease, LeaseLost
 from ..store import following, forked
 from ..store.event_store import Damage, EventStore
 from ..store.following import AWAY, Follower, Learning
@@ -51,7 +51,7 @@ STANDBY_SECONDS = 0.5
 LOOK_SECONDS = 1.0
 
 
-class Deposed(Exception):
+class Deposed(LeaseLost):
     """Another keeper went on meanwhile."""
 
 
@@ -75,8 +75,10 @@ class Register:
         self._at = -1
         """The position at which what is known here of cases stands."""
         self._damage: list[Damage] = []
-        self._learning = Learning(store, self._recorded, most_bytes)
-        self._source = Follower(store, self._learning, self._damage.append)
+        self._kept_by: Connection[TupleRow] | None = None
+        """The connection that it works by now."""
+        self._learning = Learning(store, self._recorded, most_bytes, self._still)
+        self._source = Follower(store, self._learning, self._damage.append, still=self._still)
         self._db: Connection[TupleRow] | None = None
         self._again_at = 0.0
         """Before this moment `keep_up` does not ask for the lease again."""
@@ -112,9 +114,10 @@ class Register:
         try:
             reached = self._load(self._db)
             while found := self._store.recorder.select_notifications(reached, following.PAGE, inclusive_of_start=False):
-                now = found[-1].id
-                self._take(self._db, self._source.take(found), reached, now)
-                reached = now
+                for part in self._source.parts(found):
+                    now = self._source.passed
+                    self._take(self._db, part, reached, now)
+                    reached = now
             self._take_up(self._db, reached)
         except (Deposed, Forked) as why:
             log.info("another keeps the register, or nobody may: %s", type(why).__name__)
@@ -159,14 +162,15 @@ class Register:
             reached, n, expiries_known = row or (0, 0, True)
             self._numbers = Numbers.on_record(db, n)
             aside = taking_up.aside(db)
+        self._kept_by = db
         if reached != self._at:  # another went on meanwhile: what is known here of cases may be behind
             self._learning.close()
-            self._learning = Learning(self._store, self._recorded, self._most_bytes)
+            self._learning = Learning(self._store, self._recorded, self._most_bytes, self._still)
         self._damage = []
-        self._source = Follower(self._store, self._learning, self._damage.append, aside)
+        self._source = Follower(self._store, self._learning, self._damage.append, aside, self._still)
         self._at = reached
         if not expiries_known:
-            Past(self._store, db, reached, lambda: self._still_keeper(db)).write_down()
+            Past(self._store, db, reached, self._still).write_down()
         return int(reached)
 
     def _recorded(self, case: UUID) -> Iterable[Remembered]:
@@ -209,17 +213,22 @@ class Register:
         if not self._lease.keeps(db):
             raise Deposed
 
+    def _still(self) -> None:
+        """Within what may take long: the lease stays its own. Raises Deposed where another has it."""
+        if self._kept_by is not None and not self._lease.renew(self._kept_by):
+            raise Deposed
+
     def _take_up(self, db: Connection[TupleRow], reached: int) -> None:
         """Follow streams that were set aside, where somebody says that they are repaired, up to where the others are;
         and tell anew what stands at numbers that could not be opened, or waited too long. Raises Deposed."""
         for stream, left_from in taking_up.asked(db):
             log.info("a stream that was set aside is taken up again")
             try:
-                batch = taking_up.left_out(self._store, stream, left_from, reached)
+                batch = taking_up.left_out(self._store, stream, left_from, reached, self._still)
                 self._source.aside.pop(stream, None)
                 self._learning.forget(stream)
                 self._take(db, batch, reached, reached, again=stream)
-            except (*AWAY, Deposed):
+            except AWAY:
                 raise
             except Exception as problem:
                 taking_up.is_still_wrong(db, stream, problem)

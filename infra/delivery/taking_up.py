@@ -13,7 +13,7 @@ from ...domain.compartment import Compartment
 from ...domain.disclosure import Followed, delivery_id
 from ..store.data_keys import KeyGone
 from ..store.event_store import EventStore
-from ..store.following import Learning
+from ..store.following import Learning, Still
 from ..store.sealed_record import BrokenSeal
 from ..unforeseen import where
 from . import facts
@@ -33,9 +33,11 @@ def asked(db: Connection[TupleRow]) -> list[tuple[UUID, int | None]]:
     return [(stream, left_from) for stream, left_from in db.execute(_ASKED).fetchall()]
 
 
-def left_out(store: EventStore, stream: UUID, left_from: int | None, reached: int) -> list[Followed]:
+def left_out(
+    store: EventStore, stream: UUID, left_from: int | None, reached: int, still: Still = lambda: None
+) -> list[Followed]:
     """What of the stream was left out up to that position, worked out as it would have been; nothing of one that was
-    erased. Raises what is still wrong."""
+    erased. Raises what is still wrong. `still` is called in between."""
     with store.pool.connection() as db:
         missing = db.execute(_MISSING, (stream,)).fetchall()
     try:
@@ -53,9 +55,13 @@ def left_out(store: EventStore, stream: UUID, left_from: int | None, reached: in
         return []
     with store.pool.connection() as db:
         before = facts.of_case(db, stream, later[0].position)
-    learning = Learning(store, lambda _: before)
+    learning = Learning(store, lambda _: before, still=still)
+    taken: list[Followed] = []
     try:
-        return [learning.follow(o) for o in later]
+        for one in later:
+            still()
+            taken.append(learning.follow(one))
+        return taken
     finally:
         learning.close()
 

@@ -4,8 +4,12 @@ Who was told what is a fact, once the register wrote it down: `CaseFiles` takes 
 followed yet is decided here, by `Learning`, for the register alone.
 
 A stream of which a record, or a key, is damaged, or which is not understood, is set aside; all others go on.
+
+What takes long is parted by time, not by number: of old cases each may have to be read whole. So whoever follows
+commits what it has every second or so, and says in between that it is at work (`still`).
 """
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
@@ -29,6 +33,7 @@ from ...domain.erasure import DeletionAsked
 from ...domain.memory import Memory
 from .. import database
 from ..keys.home import UnwrapFailed
+from ..lease import LeaseLost
 from ..unforeseen import where
 from .data_keys import KeyGone
 from .event_store import Damage, EventStore, Opened, OutOfPlace, check_order
@@ -38,10 +43,19 @@ FILE_BYTES, EVENT_BYTES = 3_000, 1_200
 """What a case weighs in memory, and each of its events: rather too much than too little."""
 CASE_BYTES = 512 * 1024 * 1024
 PAGE = 2_000
-AWAY = (*database.AWAY, psycopg.Error, PoolClosed, OSError, UnwrapFailed)
-"""What says nothing of the record that was read: the database, or the home of the keys, is away or set up wrongly."""
+PART_SECONDS = 1.0
+"""What took so long to work out is handed on before more is."""
+MOMENT_SECONDS = 0.1
+"""About so long are records opened before any of them is followed."""
+READ_AT_ONCE = 500
+"""Records of one stream."""
+AWAY = (*database.AWAY, psycopg.Error, PoolClosed, OSError, UnwrapFailed, LeaseLost)
+"""What says nothing of the record that was read: the database, or the home of the keys, is away or set up wrongly, or
+another works in its place."""
 
 F = TypeVar("F")
+Still = Callable[[], object]
+"""Called again and again within long work. It may raise what `AWAY` names."""
 
 
 class Row(NamedTuple):
@@ -102,8 +116,9 @@ class _Kept(Generic[F]):
 class CaseFiles:
     """Follows events in the log's order, with what is on record of them. Belongs to one thread."""
 
-    def __init__(self, store: EventStore, most_bytes: int) -> None:
+    def __init__(self, store: EventStore, most_bytes: int, still: Still = lambda: None) -> None:
         self._store = store
+        self._still = still
         self._files = _Kept[File](store, most_bytes, lambda file: len(file.written))
         self.close, self.forget = self._files.close, self._files.forget
         self.told: Mapping[int, Sequence[Row]] = {}
@@ -134,7 +149,7 @@ class CaseFiles:
         file = self._files.get(stream)
         if file is None or len(file.written) != version:
             file = File()
-            for w in _read(self._store, stream, version):
+            for w in _read(self._store, stream, version, self._still):
                 file.case = evolve(file.case, w.event)
                 file.written.append(w)
         self._files.keep(stream, file)
@@ -151,8 +166,10 @@ class Learning:
         store: EventStore,
         recorded: Callable[[UUID], Iterable[Remembered]],
         most_bytes: int = CASE_BYTES,
+        still: Still = lambda: None,
     ) -> None:
         self._store = store
+        self._still = still
         self._recorded = recorded
         self._files = _Kept[Knowledge](store, most_bytes, lambda file: len(file.written))
         self.settle = self._files.settle
@@ -179,7 +196,7 @@ class Learning:
         file = self._files.get(stream)
         if file is None or len(file.written) != version:
             known = self._recorded(stream) if version else ()
-            file = Knowledge.remembered(_read(self._store, stream, version), known)
+            file = Knowledge.remembered(_read(self._store, stream, version, self._still), known)
         self._files.keep(stream, file)
         return file
 
@@ -193,15 +210,19 @@ class Follower:
         files: Files,
         set_aside: Callable[[Damage], object] | None = None,
         aside: Mapping[UUID, int] = MappingProxyType({}),
+        still: Still = lambda: None,
     ) -> None:
         self.store = store
         self.files = files
+        self._still = still
+        self._at_once = 64
+        """So many records are opened in a moment, as it was lately."""
         self._set_aside = set_aside
         self.aside = dict(aside)
         """Stream → the version from which on it is not followed, as it is damaged."""
         self._wanted: Callable[[UUID, str], bool] = lambda stream, topic: True
         self.passed = 0
-        """The last position that `follow` read, also of an erased event, which it does not yield."""
+        """The last position that `follow` or `parts` passed, also of an erased event, which is not yielded."""
 
     def after(self, position: int, limit: int = PAGE) -> Sequence[Followed]:
         """The next events after a position, at most so many; empty only at the end of the log."""
@@ -231,21 +252,46 @@ class Follower:
     def take(self, notifications: Sequence[Notification]) -> Sequence[Followed]:
         """These events, followed; those that were erased are left out, also where that happens meanwhile. Of a stream
         that is damaged nothing is followed from there on, and `set_aside` is told once. Raises what `AWAY` names."""
-        wanted = [n for n in notifications if self._wanted(n.originator_id, n.topic)]  # type: ignore[arg-type]
+        return [followed for part in self.parts(notifications) for followed in part]
+
+    def parts(self, notifications: Sequence[Notification]) -> Iterator[Sequence[Followed]]:
+        """The same in parts, each of what was followed in a second or so, and at least one event: for whoever keeps a
+        lease. `passed` is where the part ends, which may have nothing in it. Nothing is worked out before it is asked
+        for."""
         taken: list[Followed] = []
-        for found in self.store.open_each(wanted):
-            if found.version >= self.aside.get(found.stream, found.version + 1):
-                continue
-            if isinstance(found, Damage):
-                damage: Damage | None = found
-            else:
-                damage = self._follow(found, taken)
-            if damage is not None:
-                self.aside[damage.stream] = damage.version
-                self.files.forget(damage.stream)
-                if self._set_aside is not None:
-                    self._set_aside(damage)
-        return taken
+        start, began, yielded = 0, time.monotonic(), -1
+        while start < len(notifications):
+            lump = notifications[start : start + self._at_once]
+            start += len(lump)
+            for found in self._opened(lump):
+                self._still()
+                self._take(found, taken)
+                if time.monotonic() - began >= PART_SECONDS:
+                    self.passed = yielded = found.position
+                    yield taken
+                    taken, began = [], time.monotonic()
+            self.passed = lump[-1].id
+        if notifications and yielded != notifications[-1].id:
+            yield taken
+
+    def _opened(self, lump: Sequence[Notification]) -> Sequence[Opened | Damage]:
+        self._still()
+        wanted = [n for n in lump if self._wanted(n.originator_id, n.topic)]  # type: ignore[arg-type]
+        began = time.monotonic()
+        opened = self.store.open_each(wanted)
+        slow = time.monotonic() - began > MOMENT_SECONDS
+        self._at_once = max(1, len(lump) // 2) if slow else min(PAGE, max(self._at_once, 2 * len(wanted)))
+        return opened
+
+    def _take(self, found: Opened | Damage, taken: list[Followed]) -> None:
+        if found.version >= self.aside.get(found.stream, found.version + 1):
+            return
+        damage = found if isinstance(found, Damage) else self._follow(found, taken)
+        if damage is not None:
+            self.aside[damage.stream] = damage.version
+            self.files.forget(damage.stream)
+            if self._set_aside is not None:
+                self._set_aside(damage)
 
     def _follow(self, opened: Opened, taken: list[Followed]) -> Damage | None:
         try:
@@ -284,9 +330,11 @@ class Follower:
                     self.store.keys.renew()  # also a follower that has nothing to do forgets what was erased
                     batch = self.store.recorder.select_notifications(position, PAGE, inclusive_of_start=False)
                 batch = [n for n in batch if n.id > position]  # what it found for itself comes again
-                if batch:
-                    self.passed = position = batch[-1].id
-                yield self.take(batch)
+                if not batch:
+                    yield ()
+                    continue
+                position = batch[-1].id
+                yield from self.parts(batch)
 
     def head(self) -> int:
         """The position of the newest event, 0 for none."""
@@ -299,11 +347,18 @@ def _check_order(before: Sequence[Written], written: Written) -> None:
         check_order([(w.position, w.version) for w in before], written.position)
 
 
-def _read(store: EventStore, stream: UUID, version: int) -> list[Written]:
-    """All of a stream up to a version. Raises OutOfPlace where one is missing."""
-    found = [written_of(opened) for opened in store.read(stream, upto=version)] if version else []
-    if len(found) != version:
-        raise OutOfPlace(len(found) + 1, "is missing")
+def _read(store: EventStore, stream: UUID, version: int, still: Still) -> list[Written]:
+    """All of a stream up to a version, read a part at a time. Raises OutOfPlace where one is missing."""
+    found: list[Written] = []
+    for after in range(0, version, READ_AT_ONCE):
+        still()
+        upto = min(after + READ_AT_ONCE, version)
+        part = [written_of(opened) for opened in store.read(stream, after, upto)]
+        if part:
+            _check_order(found, part[0])
+        found += part
+        if len(found) != upto:
+            raise OutOfPlace(len(found) + 1, "is missing")
     return found
 
 
