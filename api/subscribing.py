@@ -6,7 +6,7 @@ reads anything here, so no access is recorded: what was told, and may be fetched
 
 import logging
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Annotated, Any, NamedTuple
 from urllib.parse import urlencode
@@ -20,7 +20,7 @@ from ..domain.refusal import KeyMissing, Refusal
 from ..domain.standing.readings import SUBSCRIPTION
 from ..projections import marks
 from ..projections.listing import OfCase, Positive
-from .application.ports import SealedMessage
+from .application.ports import FeedPage
 from .application.rooms import Rooms
 from .contract import PROBLEM
 from .event_stream import EventStream
@@ -122,21 +122,19 @@ class Subscribing:
     ) -> Response:
         begin = Begin(after, since, position, case).checked()
         cursor = await self.waiting.look(self._begins, asked, begin)
-        head, found = await self.waiting.look(self._look, asked, cursor, limit, case)
-        if wait and not found:
+        page = await self.waiting.look(self._look, asked, cursor, limit, case)
+        if wait and not page.messages:
             with self.waiting.places.place(asked.agency), self.waiting.listening(asked.agency) as event:
                 give_up = time.monotonic() + wait
                 while True:
-                    cursor = max(cursor, head)
-                    head, found = await self.waiting.look(self._look, asked, cursor, limit, case)
+                    page = await self.waiting.look(self._look, asked, page.upto, limit, case)
                     left = give_up - time.monotonic()
-                    if found or left <= 0 or self.waiting.closed:
+                    if page.messages or left <= 0 or self.waiting.closed:
                         break
                     await rung(event, min(left, LOOK_SECONDS))
-        last = found[-1].sequence if found else cursor
-        goes_on: dict[str, Any] = {"after": last if len(found) == limit else max(last, head), "limit": limit}
+        goes_on: dict[str, Any] = {"after": page.upto, "limit": limit}
         goes_on |= {"wait": wait} if wait else {}
-        return _page(found, head, goes_on | ({"case": case} if case else {}))
+        return _answer(page, goes_on | ({"case": case} if case else {}))
 
     async def stream(
         self,
@@ -162,18 +160,18 @@ class Subscribing:
             quiet_since = time.monotonic()
             while not self.waiting.closed:
                 try:
-                    head, found = await self.waiting.look(self._look, caller, after, STREAM_PAGE, case)
+                    page = await self.waiting.look(self._look, caller, after, STREAM_PAGE, case)
                 except Exception as problem:  # raised from here it would be in the server's log with all its words
                     if not isinstance(problem, Refusal | NotAuthenticated):
                         log.warning("a stream ends: %s", type(problem).__name__)
                     yield b": ended; ask again to learn why\n\n"
                     return
-                for sealed in found:
+                for sealed in page.messages:
                     yield b"id: %d\ndata: %s\n\n" % (sealed.sequence, sealed.event)
-                    after, quiet_since = sealed.sequence, time.monotonic()
-                if len(found) == STREAM_PAGE:
+                    quiet_since = time.monotonic()
+                after = page.upto
+                if len(page.messages) == STREAM_PAGE:
                     continue
-                after = max(after, head)
                 if time.monotonic() - quiet_since >= HEARTBEAT_SECONDS:
                     yield b":\n\n"
                     quiet_since = time.monotonic()
@@ -193,10 +191,9 @@ class Subscribing:
             return begin.after or 0
         return self._rooms.feed.first_at(caller.agency, time=begin.since, position=begin.position)
 
-    def _look(self, caller: Caller, after: int, limit: int, case: UUID | None) -> tuple[int, Sequence[SealedMessage]]:
+    def _look(self, caller: Caller, after: int, limit: int, case: UUID | None) -> FeedPage:
         self._with_key(caller)
-        feed = self._rooms.feed
-        return feed.head(caller.agency), feed.page(caller.agency, after, limit, case)
+        return self._rooms.feed.page(caller.agency, after, limit, case)
 
     def _subscribed(self, caller: Caller) -> Agency:
         return subscriber(caller, self._rooms.network.get(caller.agency), self._rooms.now())
@@ -207,14 +204,14 @@ class Subscribing:
             raise KeyMissing(agency=agency.code)
 
 
-def _page(found: Sequence[SealedMessage], head: int, goes_on: dict[str, Any]) -> Response:
+def _answer(page: FeedPage, goes_on: dict[str, Any]) -> Response:
     """A page, and where the next one is; it begins where this one ends, also where nothing was there yet."""
     headers = {
-        "Rujukan-Head": str(head),
+        "Rujukan-Head": str(page.head),
         "Link": f'<{PATH}/events?{urlencode(goes_on)}>; rel="next"',
         "Cache-Control": "no-store",
     }
-    return Response(b"[" + b",".join(s.event for s in found) + b"]", 200, headers, BATCH)
+    return Response(b"[" + b",".join(s.event for s in page.messages) + b"]", 200, headers, BATCH)
 
 
 def _read(path: str, call: Any, answer: Any, summary: str, more: dict[str, Any] | None = None) -> Read:
@@ -228,7 +225,11 @@ PAGES = Content(
     "Sealed messages in the order of their sequence",
     {
         "Rujukan-Head": {"schema": {"type": "integer"}, "description": "The agency's newest sequence"},
-        "Link": {"schema": {"type": "string"}, "description": 'The page behind this one, rel="next"'},
+        "Link": {
+            "schema": {"type": "string"},
+            "description": 'The page behind this one, rel="next". Where its `after` is less than the head and this page'
+            " is not full, something waits a moment for what has to be told before: ask again",
+        },
     },
 )
 STREAM = Content(

@@ -24,6 +24,8 @@ class FeedServer(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.messages = list(messages)
         self.hidden: set[int] = set()
+        self.held = 0
+        """From this number on it gives nothing out for now; 0 for none."""
         self.said: list[Acknowledgement] = []
         self.asked: list[str] = []
         self.fails = 0
@@ -47,6 +49,7 @@ class FeedServer(ThreadingHTTPServer):
 
     def after(self, sequence: int, limit: int) -> list[Message]:
         found = [m for m in self.messages if m.sequence > sequence and m.sequence not in self.hidden]
+        found = [m for m in found if not self.held or m.sequence < self.held]
         return sorted(found, key=lambda m: m.sequence)[:limit]
 
     def handle_error(self, request: object, client_address: object) -> None:
@@ -98,7 +101,10 @@ class _Handler(BaseHTTPRequestHandler):
             while not (found := self.server.after(after, limit)) and time.monotonic() < give_up:
                 self.server.changed.wait(0.1)
         body = json.dumps([envelope.to_cloudevent(m) for m in found]).encode()
-        self._answer(200, body, head=max((m.sequence for m in self.server.messages), default=0))
+        head = max((m.sequence for m in self.server.messages), default=0)
+        last = found[-1].sequence if found else after
+        upto = last if len(found) == limit or after < self.server.held <= head else max(last, head)
+        self._answer(200, body, ("Rujukan-Head", str(head)), ("Link", f'</events?after={upto}&limit=9>; rel="next"'))
 
     def _stream(self, after: int) -> None:
         self.send_response(200)
@@ -125,14 +131,15 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
         self.wfile.flush()
 
-    def _answer(self, status: int, body: bytes, head: int = 0) -> None:
+    def _answer(self, status: int, body: bytes, *headers: tuple[str, str]) -> None:
         cut = status == 200 and self.server.cuts > 0
         if cut:
             self.server.cuts -= 1
             self.close_connection = True
         self.send_response(status)
         self.send_header("Content-Type", "application/cloudevents-batch+json")
-        self.send_header("Rujukan-Head", str(head))
+        for header in headers:
+            self.send_header(*header)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body[: len(body) // 2] if cut else body)

@@ -227,6 +227,17 @@ class SealedMessage(NamedTuple):
     event: bytes
 
 
+class FeedPage(NamedTuple):
+    """A part of what an agency was told, in order."""
+
+    messages: Sequence[SealedMessage]
+    head: int
+    """The agency's newest sequence when the page was read; 0 for none."""
+    upto: int
+    """All that there is up to this sequence is in this page or came before it: what comes next begins behind it. Less
+    than `head` where the page is full, or where something behind it is held for a moment."""
+
+
 class Feed(Protocol):
     """What agencies are told, numbered 1, 2, 3 … for each."""
 
@@ -238,7 +249,7 @@ class Feed(Protocol):
         """The sequence after which comes what was told at or after a time, or by events from a position on."""
         ...
 
-    def page(self, agency: AgencyCode, after: int, limit: int, case: UUID | None = None) -> Sequence[SealedMessage]:
+    def page(self, agency: AgencyCode, after: int, limit: int, case: UUID | None = None) -> FeedPage:
         """What comes after a sequence, in order; of one case only where one is named. Raises KeyMissing."""
         ...
 

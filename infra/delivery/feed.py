@@ -3,13 +3,13 @@
 It has connections of its own, so that hundreds who subscribe leave those of the commands alone.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from threading import Event, Thread
 from uuid import UUID
 
 import msgspec
 
-from ...api.application.ports import Forked, SealedMessage, Unavailable
+from ...api.application.ports import FeedPage, Forked, SealedMessage, Unavailable
 from ...consumers.wire import envelope
 from ...domain.refusal import KeyMissing
 from ..store import forked
@@ -35,8 +35,9 @@ class ApiFeed:
             self._listening = Thread(target=self._bell.listen, args=(self._stop,), name="bell", daemon=True)
             self._listening.start()
 
-    def page(self, agency: str, after: int, limit: int, case: UUID | None = None) -> Sequence[SealedMessage]:
+    def page(self, agency: str, after: int, limit: int, case: UUID | None = None) -> FeedPage:
         try:
+            head = self._tellings.head(agency)  # first: what is told meanwhile comes with the next page
             tellings = self._tellings.after(agency, after, limit, case)
             if not tellings:  # its cursor may be of another history
                 self._tellings.check()
@@ -47,4 +48,8 @@ class ApiFeed:
             raise KeyMissing(agency=agency) from None
         except NotTold as problem:
             raise Unavailable(str(problem)) from None
-        return [SealedMessage(m.sequence, msgspec.json.encode(envelope.to_cloudevent(m))) for m in messages]
+        upto = messages[-1].sequence if messages else after
+        if len(messages) == len(tellings) < limit:  # nothing is held, and nothing more was there
+            upto = max(upto, head)
+        sealed = [SealedMessage(m.sequence, msgspec.json.encode(envelope.to_cloudevent(m))) for m in messages]
+        return FeedPage(sealed, head, upto)

@@ -75,14 +75,15 @@ class Feeding:
 
 
 @contextmanager
-def serving(settings: Settings) -> Iterator[Feeding]:
-    """All of it, on a database of its own."""
+def serving(settings: Settings, *, kept: bool = True) -> Iterator[Feeding]:
+    """All of it, on a database of its own. A register that is not `kept` follows the log when `head` is asked."""
     stop = Event()
     keeper = Thread(target=composition.keep_register, args=(settings, stop), daemon=True)
     with composition.service(settings, connections=8) as ports:
         office = Office(ports)
         keys = network.set_up(office.casework, settings.data / "agencies")
-        keeper.start()
+        if kept:
+            keeper.start()
         server = uvicorn.Server(
             uvicorn.Config(create_app(ports), port=0, log_level="error", timeout_graceful_shutdown=1, http=Protocol)
         )
@@ -96,7 +97,8 @@ def serving(settings: Settings) -> Iterator[Feeding]:
         server.should_exit = True
         thread.join(PATIENCE_SECONDS)
         stop.set()
-        keeper.join(PATIENCE_SECONDS)
+        if kept:
+            keeper.join(PATIENCE_SECONDS)
 
 
 def eventually(check: Callable[[], object], seconds: float = PATIENCE_SECONDS) -> bool:

@@ -37,10 +37,10 @@ class Told:
         opener = Opener([key], [composition.service_key(settings)])
         self.sent: list[Delivery] = []
         after = 0
-        while page := office.ports.feed.page("rsud", after, 500):
-            for message in page:
+        while found := office.ports.feed.page("rsud", after, 500).messages:
+            for message in found:
                 self.sent.append(opener.open(*from_cloudevent(msgspec.json.decode(message.event))))
-            after = page[-1].sequence
+            after = found[-1].sequence
         self.numbers = [d.sequence for d in self.sent]
         self.of_case = [d for d in self.sent if d.case == case]
         self.notes = [d.fields().get("health") for d in self.of_case if d.topic == "case.NoteRecorded"]

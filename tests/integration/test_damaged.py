@@ -263,7 +263,7 @@ def test_an_agency_whose_own_record_is_damaged_waits_alone(
             with pytest.raises(KeyMissing):
                 ports.feed.page("polres", 0, 10)
     with composition.service(settings, connections=4) as ports:
-        assert ports.feed.page("polres", 0, 10)
+        assert ports.feed.page("polres", 0, 10).messages
 
 
 def test_an_erasure_whose_record_is_damaged_is_carried_out_once_it_is_repaired_and_holds_up_no_other(

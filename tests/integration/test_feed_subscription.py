@@ -174,6 +174,17 @@ def test_while_the_feed_does_not_answer_what_is_missing_is_waited_for_even_with_
     receiving.end()
 
 
+def test_what_the_feed_holds_is_waited_for_even_with_leave_to_skip(server, tmp_path):
+    server.held = 5
+    wire = Wire([m for m in MANY[:30] if m.sequence not in (5, 6)])
+    receiving = Receiving(tmp_path, wire, feed_of(server), Rules(skip_gaps=True))
+    assert eventually(lambda: len(server.asked) >= 2)
+    assert receiving.seen == [1, 2, 3, 4]
+    server.held = 0
+    assert eventually(lambda: receiving.seen == list(range(1, 31)))
+    receiving.end()
+
+
 def test_what_the_feed_has_not_either_is_skipped_with_leave_and_healed_when_it_has_it(server, tmp_path, monkeypatch):
     from rujukan.consumers.agency.subscribing import subscription
 

@@ -122,9 +122,9 @@ def replay(
 
 
 def _first_at(feed: Feed, position: int) -> int:
-    """The sequence of the first that was told at that position or behind it."""
+    """The sequence of the first that was told at that position or behind it; also of one that is held now."""
     page = feed.page(limit=1, position=position)
-    return sequence_of(page.messages[0]) if page.messages else page.head + 1
+    return sequence_of(page.messages[0]) if page.messages else page.upto + 1
 
 
 def from_feed(agency: str, feed: Feed, begin: Begin, case: UUID | None = None) -> Source:

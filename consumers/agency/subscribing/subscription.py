@@ -32,7 +32,7 @@ from ..inbox.inbox import Inbox
 from ..inbox.notes import Cursor
 from ..inbox.order import Gap, Order
 from ..inbox.taking import Opened, Tally
-from ..transports.feed import PAGE, Feed
+from ..transports.feed import PAGE, Feed, FeedPage
 from ..transports.transport import Arrived, Bookmark, Source, Unreachable
 from .keys import KeyDirectory, Keys
 from .part import Part
@@ -298,8 +298,9 @@ class Subscription:
                 self._wait_for(gap)
             if self._feed is not None:
                 try:
-                    self._arrive(self._fetched(gap), stop)
-                    answered = True
+                    page = self._fetched(gap)
+                    self._arrive(page.messages, stop)
+                    answered = page.is_last or page.upto >= gap.last  # else it is held, and comes in a moment
                 except Unreachable as problem:
                     log.warning("the feed does not help: %s", problem)
             elif not (idle or self._order.full):
@@ -314,9 +315,9 @@ class Subscription:
             self._waited_for = None
             self._handle(self._order.skip(gap), stop)
 
-    def _fetched(self, gap: Gap) -> Sequence[Arrived]:
+    def _fetched(self, gap: Gap) -> FeedPage:
         assert self._feed is not None
-        return self._feed.page(gap.first - 1, min(PAGE, gap.last - gap.first + 1)).messages
+        return self._feed.page(gap.first - 1, min(PAGE, gap.last - gap.first + 1))
 
     def _wait_for(self, gap: Gap | None) -> None:
         self._inbox.wait_for(self.name, gap)
@@ -327,14 +328,13 @@ class Subscription:
         first = 0
         while (sealed := self._inbox.letters.first_cannot_open(self.name, first)) is not None and not stop.is_set():
             before = self.handled
-            messages = self._fetched(Gap(sealed, sealed + PAGE))
-            self._arrive(messages, stop)
+            self._arrive(self._fetched(Gap(sealed, sealed + PAGE)).messages, stop)
             if self.handled == before:
                 break
             first = sealed
         for gap, state in self._inbox.notes.gaps(self.name):
             if state == "skipped" and not stop.is_set():
-                self._arrive(self._fetched(gap), stop)
+                self._arrive(self._fetched(gap).messages, stop)
 
     # What is beside it
 

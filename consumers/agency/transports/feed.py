@@ -30,6 +30,7 @@ LARGEST = 64 * 1024 * 1024
 LONGEST_LINE = 4 * 1024 * 1024
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 BROKEN = (OSError, http.client.HTTPException)
+GOES_ON = re.compile(r"[?&]after=([0-9]{1,18})\b")
 PROBLEM = re.compile(rb'"urn:rujukan:problem:([a-z-]{1,60})"')
 
 
@@ -40,11 +41,17 @@ class Lines(Protocol):
 
 
 class FeedPage(NamedTuple):
-    """Messages in order; whether they are all there was; and the agency's newest sequence when they were read."""
+    """Messages in order; up to which sequence they, and those before, are all there is; and the agency's newest when
+    they were read."""
 
     messages: Sequence[Arrived]
-    is_last: bool
+    upto: int
     head: int
+
+    @property
+    def is_last(self) -> bool:
+        """Whether these are all there was. Not where the service holds something back for a moment."""
+        return self.upto >= self.head
 
 
 class _TooLarge(Exception):
@@ -96,6 +103,9 @@ class Feed:
                 answer, body = self._ask("GET", path, timeout=wait + TIMEOUT_SECONDS)
                 found = flat_json.read(body, list[Raw], limit)
                 head = int(answer.getheader("Rujukan-Head", "0"))
+                goes_on = GOES_ON.search(answer.getheader("Link", ""))
+                if goes_on is None:
+                    raise ValueError
             except _TooLarge:
                 if limit == 1:
                     raise Unreachable("the feed's answer is too large") from None
@@ -103,7 +113,7 @@ class Feed:
                 continue
             except ValueError:
                 raise Unreachable("the feed's answer is no page") from None
-            return FeedPage([sealed(bytes(event)) for event in found], len(found) < limit, head)
+            return FeedPage([sealed(bytes(event)) for event in found], int(goes_on[1]), head)
 
     def stream(self, after: int) -> Iterator[Arrived]:
         """What comes after that sequence, as it comes, until the connection ends. Raises Unreachable."""

@@ -117,9 +117,10 @@ class FeedSource:
 
     def _pages(self, feed: Feed, after: int, stop: Event) -> Iterator[list[Arrived]]:
         since, position = self._since, self._position
+        held = False
         while not stop.is_set():
             asked = time.monotonic()
-            wait = WAIT_SECONDS if self._follow and self._at_end.is_set() else 0
+            wait = WAIT_SECONDS if held or (self._follow and self._at_end.is_set()) else 0
             page = feed.page(after, PAGE, wait, case=self._case, since=since, position=position)
             last = max((sequence_of(m) for m in page.messages), default=0)
             if page.messages:
@@ -128,6 +129,7 @@ class FeedSource:
                 after, since, position = last, None, None
             elif page.messages or (wait and time.monotonic() - asked < 1):
                 stop.wait(1)  # a feed that repeats itself, or does not wait, is not asked without a pause
+            held = not page.messages and not page.is_last  # something waits there for what has to be told before
             if page.is_last:
                 self._at_end.set()
                 if not self._follow:
