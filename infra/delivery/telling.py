@@ -211,12 +211,13 @@ class Tellings:
                 record = records[telling.position] if why is None else None
                 if record is not None and not holding.is_so(self._pool, telling, record):
                     record = None
+                shows = self._shown(telling, record, opened)
                 try:
-                    sealed = self._sealed(telling, record, opened)
+                    sealed = self._sealed(telling, shows)
                 except NotTold as problem:
                     problems[telling.agency] = problem
                     continue
-                if opened[_same(telling)].nothing == DAMAGED and telling.compartments:
+                if shows.nothing == DAMAGED and telling.compartments:
                     said = LATE if why == LATER else "a record, or a key, is damaged"
                     gaps.append((telling.agency, telling.sequence, telling.position, telling.stream, said))
                 unsigned.setdefault(telling.agency, []).append(sealed)
@@ -256,19 +257,26 @@ class Tellings:
             return {p: record for one in positions for p, record in self._records({one}).items()}
         return {p: found.get(p) for p in positions}
 
-    def _sealed(self, telling: Telling, record: Record | None, opened: _Shown) -> Unsigned:
-        """A telling, sealed; what it shows of its record is opened once for all agencies that are told the same."""
-        agency = telling.agency
-        key_id, public = self._keys.key(agency, telling.key_id)
+    def _shown(self, telling: Telling, record: Record | None, opened: _Shown) -> _Opened:
+        """What a telling shows of its record: opened once for all agencies that are told the same. Without a record it
+        shows nothing, and that is the matter of this telling alone: its row may be damaged, or its case held."""
+        if record is None:
+            return _Opened(_unreadable(telling), {}, [], DAMAGED)
         same = _same(telling)
-        if same not in opened or record is None:
+        if same not in opened:
             try:
-                if record is None or not telling.compartments or record.header.stream != telling.stream:
+                if not telling.compartments or record.header.stream != telling.stream:
                     raise BrokenSeal
                 opened[same] = _Opened(record.header, self._open(telling, record), sorted(record.held), ERASED)
             except (BrokenSeal, KeyGone):
                 opened[same] = _Opened(_unreadable(telling), {}, [], DAMAGED)
-        header, shown, held, nothing = opened[same]
+        return opened[same]
+
+    def _sealed(self, telling: Telling, shows: _Opened) -> Unsigned:
+        """A telling, sealed."""
+        agency = telling.agency
+        key_id, public = self._keys.key(agency, telling.key_id)
+        header, shown, held, nothing = shows
         delivery = Delivery(
             topic=header.topic if shown else nothing,
             schema=header.schema,

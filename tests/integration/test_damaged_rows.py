@@ -86,6 +86,33 @@ def test_a_changed_row_of_the_register_shows_an_agency_nothing_that_is_not_its(
         assert told.numbers == list(range(1, len(told.numbers) + 1))
 
 
+@pytest.mark.parametrize("whose", ["rsud", "polres"])
+@pytest.mark.parametrize("column", ["id", "position", "compartments", "stream"])
+def test_a_changed_row_of_one_agency_is_nothing_to_another_that_is_told_the_same(
+    place: Place, settings: Settings, superuser: psycopg.Connection, column: str, whose: str
+) -> None:
+    """What one event shows is opened once for all who are told it; the rows are checked one by one."""
+    other = {"rsud": "polres", "polres": "rsud"}[whose]
+    case = case_with(place, "rsud", "polres")
+    catch_up(settings)
+    before = {agency: place.office.ports.feed.head(agency) for agency in (whose, other)}
+    at = note(place.office, case, "the same for both")
+    note(place.office, case, "behind it")
+    catch_up(settings)
+    to = {"position": f"{at + 1}", "compartments": "1023", "id": "gen_random_uuid()", "stream": "gen_random_uuid()"}
+    with (
+        changed(superuser, "delivery.told", column, "agency = %s AND position = %s", to[column], whose, at),
+        Node(settings, names.PUBLISHING, 4) as node,
+    ):
+        supplied = node.tellings.seal_all(node.tellings.waiting(before, 100, 8))
+    opener = Opener([place.keys[other]], [composition.service_key(settings)])
+    told = [opener.open(*from_cloudevent(envelope.to_cloudevent(m))) for m in supplied.messages[other]]
+    assert [d.fields().get("health") for d in told] == ["the same for both", "behind it"]
+    gaps = superuser.execute("SELECT agency FROM delivery.gaps WHERE position IN (%s, %s)", (at, at + 1)).fetchall()
+    assert {agency for (agency,) in gaps} == {whose}
+    take_up(settings)
+
+
 def test_what_ended_after_a_page_was_read_is_not_sealed_from_it(place: Place, settings: Settings) -> None:
     case = case_with(place, "rsud")
     note(place.office, case, "before the end")
