@@ -121,7 +121,8 @@ class AcknowledgeErasure(Fact, frozen=True, kw_only=True):
 
 
 class Asked(Struct, frozen=True):
-    """An erasure or a recall: which agencies have to delete, and which said that they did."""
+    """An erasure or a recall: which agencies have to delete, and which said that they did. Who is asked for more after
+    that has to say so again."""
 
     record: ErasureRecorded | RecallRecorded
     version: int = 1
@@ -138,7 +139,8 @@ def fold(events: Iterable[Fact]) -> Asked | None:
                 asked = Asked(event)
                 continue
             case DeletionAsked() if asked is not None:
-                asked = replace(asked, told=asked.told | {event.agency})
+                who = {event.agency}
+                asked = replace(asked, told=asked.told | who, acknowledged=asked.acknowledged - who)
             case ErasureAcknowledged() if asked is not None:
                 asked = replace(asked, acknowledged=asked.acknowledged | {event.agency})
         if asked is None:
@@ -191,7 +193,8 @@ def ask(erasure: Asked, agencies: Iterable[AgencyCode], act: Act) -> Sequence[Fa
 
 
 def acknowledge(command: AcknowledgeErasure, asked: Asked | None, act: Act) -> Sequence[Fact]:
-    """The agency's answer. Raises Unknown for one that was not asked, AlreadyExists the second time."""
+    """The agency's answer. Raises Unknown for one that was not asked, AlreadyExists the second time, unless it was
+    asked for more meanwhile."""
     standing(command, asked, act)
     assert asked is not None
     if act.agency in asked.acknowledged:

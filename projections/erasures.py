@@ -67,6 +67,7 @@ class Erasures:
         CREATE POLICY own ON erasure FOR SELECT TO rujukan_service
           USING (lead = current_setting('rujukan.agency', true));
         GRANT SELECT ON erasure TO rujukan_service;
+        -- Acknowledged: all that was asked for.
         CREATE TABLE erasure_copy (
           erasure uuid NOT NULL, agency text NOT NULL, lead text NOT NULL, acknowledged_at timestamptz,
           acknowledged_by uuid, kept_basis text, PRIMARY KEY (erasure, agency)
@@ -101,7 +102,8 @@ class Erasures:
                 case DeletionAsked() as asked_of:
                     db.execute(
                         "INSERT INTO erasure_copy (erasure, agency, lead)"
-                        " SELECT erasure, %s, lead FROM erasure WHERE erasure = %s ON CONFLICT DO NOTHING",
+                        " SELECT erasure, %s, lead FROM erasure WHERE erasure = %s ON CONFLICT (erasure, agency)"
+                        " DO UPDATE SET acknowledged_at = NULL, acknowledged_by = NULL",
                         (asked_of.agency, asked_of.erasure),
                     )
                 case ErasureAcknowledged() as said:

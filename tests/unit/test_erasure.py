@@ -376,6 +376,30 @@ def test_an_agency_that_was_asked_acknowledges_once() -> None:
             r.acknowledge(command, asked_of, fitting(command, SCHOOL))
 
 
+@each(st.lists(st.tuples(st.sampled_from(["asked", "says so"]), st.sampled_from(["rsud", "lbh"])), max_size=8))
+def test_who_is_asked_for_more_has_not_deleted_it_yet(story: list[tuple[str, str]]) -> None:
+    events = [*recorded_of(EVERY, opened(), told=[])]
+    last: dict[str, str] = {}
+    common = {"erasure": ERASURE, "case": CASE}
+    for what, agency in story:
+        if what == "asked":
+            events.append(say(r.DeletionAsked, **common, agency=agency, compartments=EVERY))
+        elif agency in last:
+            events.append(say(r.ErasureAcknowledged, **common, agency=agency))
+        else:
+            continue
+        last[agency] = what
+    after = _asked(*events)
+    assert after.acknowledged == {agency for agency, what in last.items() if what == "says so"}
+    by = replace(HOSPITAL, role=Role.DATA_PROTECTION_OFFICER)
+    match last.get("rsud"):
+        case "asked":
+            assert r.acknowledge(say(r.AcknowledgeErasure, erasure=ERASURE), after, by)
+        case "says so":
+            with pytest.raises(AlreadyExists):
+                r.acknowledge(say(r.AcknowledgeErasure, erasure=ERASURE), after, by)
+
+
 # Whatever is tried -------------------------------------------------------------------------------------------
 
 PEOPLE = [SUPERVISOR, OFFICER, act("uptd-ppa", Role.LEGAL_REVIEWER), replace(OFFICER, role=Role.SUPERVISOR)]
