@@ -58,15 +58,17 @@ def sealed(
     signer: Ed25519PrivateKey = SERVICE,
     agency: str = AGENCY,
     in_case: Callable[[Delivery], int] | None = None,
+    id: UUID | None = None,
 ) -> list[Message]:
-    """These deliveries as messages. A case's numbers count what is given of it, or are said."""
+    """These deliveries as messages. A case's numbers count what is given of it, or are said. The `id` is that of the
+    number, or is said."""
     counts: dict[UUID, int] = {}
     public = envelope.public_key(key.public)
     unsigned = []
     for one in deliveries:
         counts[one.case] = counts.get(one.case, 0) + 1
         attributes = Attributes(
-            id=str(UUID(int=1000 + one.sequence)),
+            id=str(id or UUID(int=1000 + one.sequence)),
             source="urn:rujukan:test",
             subject=agency,
             sequence=str(one.sequence),

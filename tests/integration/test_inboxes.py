@@ -66,6 +66,11 @@ def unopened(n: int) -> Opened:
     return opened(n)._replace(delivery=None, reason="cannot-open")
 
 
+def named(*numbers: int) -> list[tuple[int, str]]:
+    """(number, id) of these."""
+    return [(n, opened(n).attributes.id) for n in numbers]
+
+
 def take(inbox: Inbox[Any], *some: Opened, place: Bookmark | None = None, rules: Rules = RULES) -> Any:
     inbox.begin(AGENCY)
     return inbox.take(AGENCY, some, place, rules)
@@ -225,7 +230,7 @@ def test_a_dead_letter_that_kills_whoever_opens_it_is_left_for_a_person(boxes):
     assert recover(last, AGENCY, letter.n, OPENER, rules=rules) == "processes died of it"
     (letter,) = last.letters.all(AGENCY)
     assert (letter.reason, letter.problem, letter.tries) == ("handler-failed", PROCESS_DIED, 2)
-    assert last.missing(AGENCY, 1, 1) == set()
+    assert last.missing(AGENCY, named(1)) == set()
     assert recover(last, AGENCY, letter.n, OPENER) == "", "who mended the handler replays it"
     assert last.notes.to_say(AGENCY).acknowledgement.recovered == [1]
 
@@ -260,7 +265,8 @@ def test_what_cannot_be_opened_is_kept_sealed_and_handled_when_it_can(boxes):
     said = inbox.notes.to_say(AGENCY).acknowledgement
     assert said.handled == Mark(2, "receipt-2"), "a mark names the last that could be opened"
     assert said.failed == [Failure(1, "cannot-open"), Failure(3, "cannot-open")]
-    assert inbox.missing(AGENCY, 1, 3) == {1, 3}
+    assert inbox.missing(AGENCY, named(1, 2, 3)) == set(named(1, 3))
+    assert inbox.missing(AGENCY, [(1, "another delivery")]) == set()
     assert take(inbox, unopened(3)).again == 1, "that it cannot be opened still is nothing new"
     assert take(inbox, opened(3)).handled == 1
     assert take(inbox, opened(3)).again == 1
@@ -321,7 +327,7 @@ def test_a_gap_is_waited_for_or_gone_on_without_and_what_comes_late_is_handled(b
     assert [f.sequence for f in inbox.notes.to_say(AGENCY).acknowledgement.failed] == [2, 3, 4]
     assert take(inbox, opened(3)).handled == 1
     assert inbox.notes.gaps(AGENCY) == [(Gap(2, 2), "skipped"), (Gap(4, 4), "skipped")]
-    assert inbox.missing(AGENCY, 1, 5) == {2, 4}
+    assert inbox.missing(AGENCY, named(1, 2, 3, 4, 5)) == set(named(2, 4))
     assert take(inbox, opened(2), opened(4), opened(3)).handled == 2
     assert (inbox.notes.gaps(AGENCY), mine()) == ([], [1, 2, 3, 4, 5])
     assert inbox.notes.to_say(AGENCY).acknowledgement.recovered == [3, 2, 4]

@@ -90,34 +90,35 @@ class DeadLetters:
         """The topic has copies of these."""
         self._db.each("UPDATE rujukan_dead_letter SET sent = 1 WHERE n = ?", [(letter.n,) for letter in letters])
 
-    def recovered(self, name: str, sequence: int) -> bool:
-        """What lay here of that sequence is handled now: its bytes go. False where nothing lay here open."""
+    def recovered(self, name: str, attributes: Attributes) -> bool:
+        """This delivery, which lay here, is handled now: its bytes go. Another under its number stays. False where it
+        did not lie here open."""
         done = self._db.execute(
             "UPDATE rujukan_dead_letter SET state = 'recovered', sealed = NULL"
-            " WHERE name = ? AND sequence = ? AND state = 'open'",
-            (name, sequence),
+            " WHERE name = ? AND sequence = ? AND id = ? AND state = 'open'",
+            (name, int(attributes.sequence), attributes.id),
         )
         return done.rowcount > 0
 
-    def lies(self, name: str, sealed: Arrived) -> bool:
-        """Whether this very message lies here open."""
-        digest = hashlib.sha256(_encode(sealed)).hexdigest()
+    def state(self, name: str, attributes: Attributes) -> str | None:
+        """`open` or `recovered`, where this delivery lies here, however it is sealed; None where it does not."""
         row = self._db.execute(
-            "SELECT 1 FROM rujukan_dead_letter WHERE name = ? AND digest = ? AND state = 'open'", (name, digest)
+            "SELECT state FROM rujukan_dead_letter WHERE name = ? AND sequence = ? AND id = ? ORDER BY state LIMIT 1",
+            (name, int(attributes.sequence), attributes.id),
         ).fetchone()
-        return row is not None
+        return None if row is None else str(row[0])
 
     def failed_again(self, n: int, problem: str) -> None:
         """A replay failed too."""
         self._db.execute("UPDATE rujukan_dead_letter SET tries = tries + 1, problem = ? WHERE n = ?", (problem, n))
 
-    def failed(self, name: str, sequence: int, problem: str, tries: int) -> bool:
+    def failed(self, name: str, sequence: int, id: str, problem: str, tries: int) -> bool:
         """What lay here for want of a key could be opened, and the handler failed at it: it is not looked for any more.
         False where nothing lay here so."""
         done = self._db.execute(
             "UPDATE rujukan_dead_letter SET reason = 'handler-failed', problem = ?, tries = ?"
-            " WHERE name = ? AND sequence = ? AND state = 'open' AND reason = 'cannot-open'",
-            (problem, tries, name, sequence),
+            " WHERE name = ? AND sequence = ? AND id = ? AND state = 'open' AND reason = 'cannot-open'",
+            (problem, tries, name, sequence, id),
         )
         return done.rowcount > 0
 
@@ -127,14 +128,14 @@ class DeadLetters:
             "UPDATE rujukan_dead_letter SET sealed = NULL WHERE name = ? AND pseudonym = ?", (name, pseudonym)
         )
 
-    def cannot_open(self, name: str, first: int, last: int) -> set[int]:
-        """Which of these sequences lie here because no key opened them."""
+    def cannot_open(self, name: str, first: int, last: int) -> set[tuple[int, str]]:
+        """Which deliveries (sequence, id) of these sequences lie here because no key opened them."""
         rows = self._db.execute(
-            "SELECT sequence FROM rujukan_dead_letter"
+            "SELECT sequence, id FROM rujukan_dead_letter"
             " WHERE name = ? AND state = 'open' AND reason = 'cannot-open' AND sequence BETWEEN ? AND ?",
             (name, first, last),
         )
-        return {sequence for (sequence,) in rows.fetchall()}
+        return {(sequence, id) for sequence, id in rows.fetchall()}
 
     def first_cannot_open(self, name: str, after: int = 0) -> int | None:
         """The first sequence, after that one, that lies here because no key opened it."""

@@ -7,7 +7,7 @@ with the cases (a number each), not with what was handled. It keeps no content; 
 """
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from sqlite3 import Connection
@@ -76,7 +76,7 @@ class Inbox(Generic[C]):
         try:
             with self.transaction():
                 self.notes.cursor(name, lock=True)
-                is_open = self.letters.recovered(name, sequence)
+                is_open = self.letters.recovered(name, opened.attributes)
                 if is_open:
                     self._hand(name, opened)
                     self.notes.say(name, "recovered", Gap(sequence, sequence))
@@ -94,7 +94,7 @@ class Inbox(Generic[C]):
         if deaths < rules.deaths:
             return False
         with self.transaction():
-            self.letters.failed(name, letter.sequence or 0, PROCESS_DIED, deaths)
+            self.letters.failed(name, letter.sequence or 0, letter.id, PROCESS_DIED, deaths)
         return True
 
     def reject(self, name: str, refused: Iterable[tuple[Arrived, Reason]]) -> int:
@@ -103,10 +103,13 @@ class Inbox(Generic[C]):
             return sum(self.letters.put(name, sealed, None, reason) for sealed, reason in refused)
 
     def set_aside(self, name: str, attributes: Attributes, sealed: Arrived) -> bool:
-        """Keep, for a person to look at, a delivery that came under a number under which another was handled; False
-        where it lies here already."""
+        """Keep, for a person to look at, a delivery that came under a number under which another was handled. False
+        where it lies here already: look at its state."""
         with self.transaction():
-            return self.letters.put(name, sealed, attributes, "not-ours", "Renumbered")
+            is_new = self.letters.state(name, attributes) is None
+            if is_new:
+                self.letters.put(name, sealed, attributes, "not-ours", "Renumbered")
+        return is_new
 
     def was_heard(self, rows: Iterable[tuple[int, int]], letters: Iterable[DeadLetter]) -> None:
         """The service has heard these notes, the dead-letter topic has these."""
@@ -129,9 +132,12 @@ class Inbox(Generic[C]):
                 self.notes.move(name, cursor._replace(handled=gap.last))
                 self.notes.say(name, "failed", gap, "cannot-open")
 
-    def missing(self, name: str, first: int, last: int) -> set[int]:
-        """Which of these numbers, all of them passed, are handled all the same if they come."""
-        return self.letters.cannot_open(name, first, last) | self.notes.skipped(name, first, last)
+    def missing(self, name: str, came: Collection[tuple[int, str]]) -> set[tuple[int, str]]:
+        """Which of these deliveries (number, id), all of them passed, are to be handled all the same."""
+        numbers = [number for number, _ in came]
+        between = min(numbers), max(numbers)
+        opens, skipped = self.letters.cannot_open(name, *between), self.notes.skipped(name, *between)
+        return {(number, id) for number, id in came if (number, id) in opens or number in skipped}
 
     def close(self) -> None:
         """Close the database."""

@@ -34,6 +34,10 @@ class Order(Generic[T]):
             self._early.setdefault(number, what)
         return self._next()
 
+    def waiting(self, number: int) -> T | None:
+        """What waits under that number."""
+        return self._early.get(number)
+
     def skip(self, gap: Gap) -> list[T]:
         """Go on without these; what may be handed on now."""
         self.done = max(self.done, gap.last)

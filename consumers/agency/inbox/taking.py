@@ -123,7 +123,9 @@ class Taking:
         number = opened.number
         if number != int(opened.attributes.sequence):
             return False
-        if opened.reason is None and self._letters.cannot_open(self._name, number, number):
+        if opened.reason is None and (number, opened.attributes.id) in self._letters.cannot_open(
+            self._name, number, number
+        ):
             return True
         return bool(self._notes.skipped(self._name, number, number))
 
@@ -163,16 +165,16 @@ class Taking:
 
     def _settle(self, opened: Opened, outcome: Outcome, late: bool) -> None:
         """Note what became of a delivery."""
-        name, sequence = self._name, int(opened.attributes.sequence)
+        name, sequence, id = self._name, int(opened.attributes.sequence), opened.attributes.id
         reason, problem, tries, _ = outcome
-        if late and reason == "handler-failed" and self._letters.failed(name, sequence, problem, tries):
+        if late and reason == "handler-failed" and self._letters.failed(name, sequence, id, problem, tries):
             pass  # it lay here already, for want of a key
         elif reason is not None and self._letters.put(name, opened.sealed, opened.attributes, reason, problem, tries):
             self._notes.say(name, "failed", Gap(sequence, sequence), reason)
         if late:
             self._notes.came(name, opened.number)
             if reason is None:
-                self._letters.recovered(name, sequence)
+                self._letters.recovered(name, opened.attributes)
                 self._notes.say(name, "recovered", Gap(sequence, sequence))
         if reason == "handler-failed" and self._rules.hold_case:
             self._held.add(opened.attributes.partitionkey)

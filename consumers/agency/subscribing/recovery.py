@@ -21,11 +21,11 @@ def opened(letter: DeadLetter, opener: Opener, feed: Feed | None = None) -> Open
         raise NotRecovered("the service did not sign it")
     if letter.sealed is not None:
         try:
-            return _opened(letter.sealed, letter.sequence, opener)
+            return _opened(letter.sealed, letter, opener)
         except NotRecovered:
             if feed is None:
                 raise
-    return _opened(_fetched(letter.sequence, feed), letter.sequence, opener)
+    return _opened(_fetched(letter.sequence, feed), letter, opener)
 
 
 def recover(
@@ -51,10 +51,11 @@ def recover(
     return ""
 
 
-def _opened(sealed: Arrived, sequence: int, opener: Opener) -> Opened:
+def _opened(sealed: Arrived, letter: DeadLetter, opener: Opener) -> Opened:
     try:
         attributes = opener.verified(sealed.headers, sealed.key, sealed.value)
-        if int(attributes.sequence) != sequence:
+        sequence = int(attributes.sequence)
+        if (sequence, attributes.id) != (letter.sequence, letter.id):
             raise NotRecovered("the feed gave another")
         return Opened(sequence, sealed, attributes, opener.unseal(attributes, sealed.value))
     except Rejected as problem:

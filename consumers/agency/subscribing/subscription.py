@@ -185,6 +185,10 @@ class Subscription:
                 self._begun = True
                 self._order = Order(self._inbox.begin(self.name, number - 1).handled)
             if number > self._order.done:
+                waits = self._order.waiting(number)
+                if waits and waits[0].id != attributes.id and self._is_other(number, attributes, sealed):
+                    other = number
+                    break
                 ready += self._order.take(number, (attributes, sealed))
                 continue
             if came is None:
@@ -209,18 +213,18 @@ class Subscription:
 
     def _is_other(self, number: int, attributes: Attributes, sealed: Arrived) -> bool:
         """Whether it is not what was handled under this number, and no person has had it handled too. It is kept."""
-        if self._inbox.missing(self.name, number, number):
+        if self._inbox.missing(self.name, [(number, attributes.id)]):
             return False
         self.dead += self._inbox.set_aside(self.name, attributes, sealed)
-        return self._inbox.letters.lies(self.name, sealed)
+        return self._inbox.letters.state(self.name, attributes) == "open"
 
     def _missing(self, passed: Sequence[tuple[Attributes, Arrived]]) -> list[tuple[Attributes, Arrived]]:
         """Those that were passed without being handled; the rest are repeats."""
-        numbers = [self._part.number(attributes) for attributes, _ in passed]
-        missing = self._inbox.missing(self.name, min(numbers), max(numbers))
+        came = [(self._part.number(attributes), attributes.id) for attributes, _ in passed]
+        missing = self._inbox.missing(self.name, came)
         late = []
-        for number, (attributes, sealed) in zip(numbers, passed, strict=True):
-            if number in missing:
+        for one, (attributes, sealed) in zip(came, passed, strict=True):
+            if one in missing:
                 late.append((attributes, sealed))
             else:
                 self.again += 1
