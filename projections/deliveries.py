@@ -3,6 +3,9 @@
 What an agency acknowledged are numbers. What they told of, the register knows (`delivery.told`): it is written before
 an agency can hold a receipt, so it is always ahead of what is folded here. How far each agency is with all it was
 told: `marks`.
+
+A number at which a placeholder went out, as a record was damaged, brought nothing: whoever acknowledges it has not
+received what it stands for. That is delivered with the number under which it is told again.
 """
 
 from collections import Counter
@@ -30,8 +33,8 @@ from .projection import Tables
 
 
 class DeliveryEntry(Struct, frozen=True):
-    """How far an agency is with a case, for its lead: of `told` things up to which one they arrived and were handled,
-    and how many wait in its dead letters."""
+    """How far an agency is with a case, for its lead: of `told` things how many arrived, and how many were handled; and
+    how many wait in its dead letters. What is told again, as a placeholder went out for it, is one thing."""
 
     agency: str
     told: int
@@ -53,6 +56,7 @@ class Deliveries:
           PRIMARY KEY (agency, shard)
         );
         ALTER TABLE marked ENABLE ROW LEVEL SECURITY;
+        -- Counts of what was told; not of the numbers under which it was.
         CREATE TABLE case_delivery (
           case_id uuid NOT NULL, agency text NOT NULL, lead text NOT NULL, told int NOT NULL,
           received int NOT NULL DEFAULT 0, received_at timestamptz, handled int NOT NULL DEFAULT 0,
@@ -85,7 +89,8 @@ class Deliveries:
             case, event, written = followed.case, followed.written.event, followed.written
             if case is not None:
                 leads[written.stream] = case.lead
-                told.update((written.stream, t.agency) for t in followed.tell)
+                things = {(t.agency, t.of.position) for t in followed.tell}
+                told.update((written.stream, agency) for agency, _ in things)
             match event:
                 case DeletionAsked():
                     _flush(db, told, leads)  # its row is there unless the whole case is gone
@@ -193,17 +198,24 @@ _SENT: LiteralString = """
     VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
 """
 _OF_SHARD: LiteralString = "follow.shard_of(t.case_id, %(shards)s) = %(shard)s"
+_WHOLE: LiteralString = (
+    # a number may be asked for once more, and go out as a placeholder, long after it was received; clocks differ
+    " t.compartments <> 0 AND NOT EXISTS (SELECT FROM delivery.gaps g WHERE g.agency = t.agency"
+    " AND g.sequence = t.sequence AND g.since <= %(at)s + interval '1 minute') AND "
+)
+"""What it says went out at this number before that time, and no placeholder."""
 _RANGE: LiteralString = (
-    "(SELECT t.case_id, max(t.case_sequence) AS upto FROM delivery.told t WHERE t.agency = %(agency)s"
-    " AND t.sequence > %(after)s AND t.sequence <= %(upto)s AND "
+    "(SELECT t.case_id, count(*)::int AS more FROM delivery.told t WHERE t.agency = %(agency)s"
+    " AND t.sequence > %(after)s AND t.sequence <= %(upto)s AND"
+    + _WHOLE
     + _OF_SHARD
     + " GROUP BY t.case_id) t WHERE c.case_id = t.case_id AND c.agency = %(agency)s"
 )
 _CASES_RECEIVED: LiteralString = (
-    "UPDATE case_delivery c SET received = greatest(c.received, t.upto), received_at = %(at)s FROM " + _RANGE
+    "UPDATE case_delivery c SET received = least(c.told, c.received + t.more), received_at = %(at)s FROM " + _RANGE
 )
 _CASES_HANDLED: LiteralString = (
-    "UPDATE case_delivery c SET handled = greatest(c.handled, t.upto), handled_at = %(at)s FROM " + _RANGE
+    "UPDATE case_delivery c SET handled = least(c.told, c.handled + t.more), handled_at = %(at)s FROM " + _RANGE
 )
 _CASES_FAILED: LiteralString = (
     "UPDATE case_delivery c SET failed = c.failed + %(change)s * t.count FROM"
@@ -213,7 +225,8 @@ _CASES_FAILED: LiteralString = (
     + " GROUP BY t.case_id) t WHERE c.case_id = t.case_id AND c.agency = %(agency)s"
 )
 _SAME: LiteralString = (
-    " d.case_id = t.case_id AND d.position = t.position AND d.recipient = t.agency AND t.agency = %(agency)s AND "
+    _WHOLE
+    + " d.case_id = t.case_id AND d.position = t.position AND d.recipient = t.agency AND t.agency = %(agency)s AND "
     + _OF_SHARD
 )
 _REFERRALS_FAILED: LiteralString = (

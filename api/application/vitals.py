@@ -65,7 +65,8 @@ class Vitals(NamedTuple):
     sealed_ms: int
     """What the newest sealed events had waited."""
     damaged: int
-    """Cases, and other streams, that are set aside because a record of theirs is damaged."""
+    """Cases, and other streams, that are set aside because a record of theirs is damaged, or of which something could
+    not be sent when its turn came."""
     unpublished_ms: int
     """How long the oldest telling waits that is not on its agency's topic, and that the agency did not receive by
     another way."""

@@ -80,6 +80,8 @@ class Register:
         self._learning = Learning(store, self._recorded, most_bytes, self._still)
         self._source = Follower(store, self._learning, self._damage.append, still=self._still)
         self._db: Connection[TupleRow] | None = None
+        self._looked: set[UUID] = set()
+        """Streams of which something went out as a placeholder, and of which every record opens all the same."""
         self._again_at = 0.0
         """Before this moment `keep_up` does not ask for the lease again."""
 
@@ -220,7 +222,8 @@ class Register:
 
     def _take_up(self, db: Connection[TupleRow], reached: int) -> None:
         """Follow streams that were set aside, where somebody says that they are repaired, up to where the others are;
-        and tell anew what stands at numbers that could not be opened, or waited too long. Raises Deposed."""
+        set aside those that nobody could open when they were sent; and tell anew what stands at numbers that could not
+        be opened, or waited too long. Raises Deposed."""
         for stream, left_from in taking_up.asked(db):
             log.info("a stream that was set aside is taken up again")
             try:
@@ -233,6 +236,10 @@ class Register:
             except Exception as problem:
                 taking_up.is_still_wrong(db, stream, problem)
                 raise Deposed from None  # what was worked out of it is not on record: it begins from that again
+        unlooked = taking_up.unlooked(db)
+        for stream in unlooked - self._looked:
+            facts.look_at(self._store, self._store.pool, stream)
+        self._looked = unlooked
         if late := taking_up.late(db):
             with db.transaction():
                 self._move(db, reached, reached)

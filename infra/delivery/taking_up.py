@@ -78,6 +78,12 @@ def is_still_wrong(db: Connection[TupleRow], stream: UUID, problem: Exception) -
     db.execute("UPDATE delivery.damaged SET asked_at = NULL, why = %s WHERE stream = %s", said)
 
 
+def unlooked(db: Connection[TupleRow]) -> set[UUID]:
+    """Streams of which something went out as a placeholder, and that are not set aside: whoever sends may not be
+    allowed to look what is the matter, or to set them aside."""
+    return {stream for (stream,) in db.execute(_UNLOOKED, (facts.LATE,)).fetchall()}
+
+
 def late(db: Connection[TupleRow]) -> list[UUID]:
     """Cases of which something waited too long for the end of a consent, and need wait no more."""
     return [stream for (stream,) in db.execute(_LATE, (facts.LATE,)).fetchall()]
@@ -110,6 +116,10 @@ _LATE = """
     SELECT DISTINCT g.stream FROM delivery.gaps g WHERE g.told_again IS NULL AND g.why = %s
       AND NOT EXISTS (SELECT FROM delivery.damaged d WHERE d.stream = g.stream AND d.repaired_at IS NULL)
       AND NOT EXISTS (SELECT FROM delivery.expiries e WHERE e.case_id = g.stream AND e.expires_at <= now())
+"""
+_UNLOOKED = """
+    SELECT DISTINCT g.stream FROM delivery.gaps g WHERE g.told_again IS NULL AND g.why <> %s
+      AND NOT EXISTS (SELECT FROM delivery.damaged d WHERE d.stream = g.stream AND d.repaired_at IS NULL)
 """
 _MISSING = """
     SELECT t.agency, t.sequence, t.at_position, t.position, t.compartments & ~coalesce((SELECT bit_or(r.compartments)

@@ -15,6 +15,7 @@ from psycopg.rows import TupleRow, tuple_row
 
 from ...api.application.vitals import Follower, Vitals, Writing
 from ..database import Answering, patient
+from ..delivery.facts import LATE
 from ..ledger.store import waited
 from ..store.given import GIVEN
 from ..store.group_commit import GroupCommit
@@ -74,7 +75,7 @@ def vitals(db: Connection[TupleRow], now: float) -> Vitals:
     for kind, name, shard, position, behind, waiting, why in db.execute(_FOLLOWERS, binary=True):
         age = waited(waiting, now) if waiting is not None else 0
         followers[kind].append(Follower(name, shard, position, behind, age, why))
-    sealed, damaged, forks = _one(db, _MORE)
+    sealed, damaged, forks = _one(db, _MORE, LATE)
     told_at, emergency_at, unconfirmed_at = _unpublished(db)
     since = _age_at(now)
     return Vitals(
@@ -97,8 +98,8 @@ def _unpublished(db: Connection[TupleRow]) -> TupleRow:
         return (None, None, None)  # the read models are not made yet
 
 
-def _one(db: Connection[TupleRow], query: str) -> TupleRow:
-    row = db.execute(query).fetchone()
+def _one(db: Connection[TupleRow], query: str, *about: object) -> TupleRow:
+    row = db.execute(query, about).fetchone()
     assert row is not None
     return row
 
@@ -124,6 +125,6 @@ _FOLLOWERS = f"""
 """
 _MORE = """
     SELECT coalesce((SELECT lag_ms FROM ledger.batches ORDER BY first_leaf DESC LIMIT 1), 0),
-      (SELECT count(*) FROM delivery.damaged WHERE repaired_at IS NULL),
+      (SELECT count(*) FROM delivery.damaged WHERE repaired_at IS NULL) + delivery.unsent(%s),
       (SELECT count(*) FROM ledger.forks)
 """
