@@ -52,9 +52,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"rujukan: {missing.name} is not installed: pip install 'rujukan[{extra}]'", file=sys.stderr)
         return 1
     except Exception as problem:
-        if not _is_explained(problem):
+        if _is_away(problem):
+            print(f"rujukan: the database is away, or does not answer ({type(problem).__name__})", file=sys.stderr)
+        elif _is_explained(problem):
+            print(f"rujukan: {problem}", file=sys.stderr)
+        else:
             raise
-        print(f"rujukan: {problem}", file=sys.stderr)
         return 1
 
 
@@ -323,6 +326,15 @@ def _code(codes: Any, word: str) -> Any:
         return codes.of(word)
     except ValueError:
         raise Failed(f"{word} is not one of {', '.join(c.value for c in codes)}") from None
+
+
+def _is_away(problem: Exception) -> bool:
+    """Whether no server answers. Its driver is not imported for that: who has not imported it asked for no database."""
+    database = sys.modules.get(f"{__package__}.database")
+    if database is None or not isinstance(problem, database.AWAY):
+        return False
+    state = getattr(problem, "sqlstate", None)
+    return state is None or state.startswith(("08", "57P"))
 
 
 def _is_explained(problem: Exception) -> bool:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from .clock import now
-from .database import AWAY, FOLLOWER, SERVICE, as_role, pool
+from .database import AWAY, FOLLOWER, SERVICE, as_role, connect, pool
 from .keys import names
 from .node import Node, home, keys
 from .patience import within
@@ -340,8 +340,8 @@ def runner(on: On, source: Facts) -> Iterator[Runner]:
     from .unforeseen import where
 
     settings = on.settings if isinstance(on, Node) else on
-    conninfo = as_role(settings.database, FOLLOWER)
-    runner = projections.Runner([p() for p in projections.ALL], source, conninfo, Lease, where, settings.shards)
+    connected = partial(connect, as_role(settings.database, FOLLOWER))
+    runner = projections.Runner([p() for p in projections.ALL], source, connected, Lease, where, settings.shards)
     try:
         yield runner
     finally:

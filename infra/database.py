@@ -67,6 +67,43 @@ class AnsweringPeople(Answering[Row]):
     seconds = SERVICE_SECONDS
 
 
+class Maintaining(Answering[Row]):
+    """The same, for commands of which a statement may rightly take an hour: an index that is built, a table that is
+    counted. Where it is not answered in time, the server is asked, on another connection, whether it works on it still.
+    One that hangs says nothing, and who waits for a standby that is gone does not work: then it is waited for once
+    more, and given up."""
+
+    backend: int
+    """The server's process."""
+
+    def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
+        """As Answering's. Raises NoAnswer."""
+        while timeout is None:
+            try:
+                return super().wait(gen, interval, self.seconds)
+            except OperationalError:
+                if self.pgconn.transaction_status != TransactionStatus.ACTIVE:
+                    raise
+            if not self._is_at_work():
+                break
+        return super().wait(gen, interval, timeout)
+
+    def _is_at_work(self) -> bool:
+        there = make_conninfo(self.info.dsn, password=self.info.password or None)
+        try:
+            with Answering.connect(patient(there)) as db:
+                found = db.execute(_AT_WORK, (self.backend,)).fetchone()
+        except OperationalError:
+            return False
+        return bool(found and found[0])
+
+
+_AT_WORK = (
+    "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pid = %s AND state = 'active'"
+    " AND wait_event IS DISTINCT FROM 'SyncRep')"
+)
+
+
 class Pool(ConnectionPool[Connection[TupleRow]]):
     """A pool in which nobody waits longer for a connection than for the answer to their request."""
 
@@ -100,6 +137,13 @@ def patient(conninfo: str) -> str:
 def connect(conninfo: str) -> Connection[TupleRow]:
     """A connection in autocommit mode, for who follows the log. Raises OperationalError."""
     return Answering.connect(patient(conninfo), autocommit=True, row_factory=tuple_row)
+
+
+def maintain(conninfo: str) -> Connection[TupleRow]:
+    """The same, for commands whose statements may take long. Raises OperationalError."""
+    db = Maintaining.connect(patient(conninfo), autocommit=True, row_factory=tuple_row)
+    (db.backend,) = db.execute("SELECT pg_backend_pid()").fetchone() or (0,)
+    return db
 
 
 def pool(conninfo: str, size: int, name: str) -> Pool:

@@ -75,7 +75,7 @@ class Rebuild:
             self._drop(self._replaced)
             self._drop(self._beside)
         finally:
-            if not self._db.broken:
+            if not self._db.closed:
                 self.give_back(self._db)
         return self._folded
 

@@ -46,16 +46,17 @@ class Runner:
         self,
         projections: Sequence[Projection],
         log: Log,
-        conninfo: str,
+        connect: Callable[[], Connection[TupleRow]],
         lease: Callable[[str], Lease],
         where: Callable[[BaseException], str],
         shards: int = 1,
     ) -> None:
-        """`lease` makes one on some work; `where` says of an error what may be logged; `shards` is in how many those
-        read models are folded that are made from now on."""
+        """`connect` makes a connection in autocommit mode, on which nothing waits without end; `lease` makes one on
+        some work; `where` says of an error what may be logged; `shards` is in how many those read models are folded
+        that are made from now on."""
         self._projections = {p.name: p for p in projections}
         self._log = log
-        self._conninfo = conninfo
+        self._connect = connect
         self._leases = lease
         self._lease = lease(WORK)
         self._where = where
@@ -175,7 +176,7 @@ class Runner:
                 self._log.meanwhile(self._renew)
                 self._read_for(frozenset())
                 self._renewed = float("-inf")
-                if db.broken:
+                if db.closed:
                     with suppress(psycopg.Error), self._open() as again:
                         rebuild.give_back(again)
 
@@ -263,7 +264,7 @@ class Runner:
         return self._shards if projection.by_case else 1
 
     def _open(self) -> Connection[TupleRow]:
-        db = psycopg.connect(self._conninfo, autocommit=True, connect_timeout=10)
+        db = self._connect()
         db.execute(HALTED)
         db.execute(NOT_WAITED_FOR)
         return db

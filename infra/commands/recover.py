@@ -13,16 +13,15 @@ from .evidence import Failed
 
 def run(settings: Settings, said: argparse.Namespace) -> int:
     """Say what is lost, ask, and go on above all that was signed and told."""
-    import psycopg
-
     from ...consumers import durable
     from .. import composition
+    from ..database import maintain
     from ..delivery import recovering
     from ..keys import names
     from ..system import running
 
     settings = running(settings)
-    with psycopg.connect(settings.database, autocommit=True) as db:
+    with maintain(settings.database) as db:
         if not db.execute("SELECT count(*) FROM ledger.forks").fetchone()[0]:  # type: ignore[index]
             print("nobody found that the history forked: there is nothing to recover")
             return 0

@@ -168,7 +168,7 @@ class AcknowledgementReader:
                         log.warning("reading acknowledgements starts again: %s", type(problem).__name__)
                         stop.wait(AGAIN_SECONDS)
             finally:
-                if not db.broken:
+                if not db.closed:
                     self._lease.give_back(db)
 
     def _session(self, db: Connection[TupleRow], stop: Event) -> None:

@@ -10,12 +10,12 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-import psycopg
 from psycopg import Connection
 from psycopg.rows import TupleRow, class_row
 
 from ...consumers.evidence.records import leaf_entry
 from ...domain.compartment import Compartment
+from ..database import connect
 from ..ledger.store import LedgerStore
 from ..store.data_keys import KeyGone
 from ..store.event_store import EventStore
@@ -104,7 +104,7 @@ def opens(store: EventStore, position: int) -> bool:
 def otherwise(db: Connection[TupleRow], stream: UUID, backup: str) -> list[int]:
     """The numbers at which a backup has records of the stream that are not there so: changed, moved, or gone."""
     here = set(db.execute(_OF_STREAM, (stream,), binary=True).fetchall())
-    with psycopg.connect(backup) as there:
+    with connect(backup) as there:
         kept = set(there.execute(_OF_STREAM, (stream,), binary=True).fetchall())
     return sorted(position for position, *_ in kept - here)
 
@@ -114,11 +114,11 @@ def put_back(owner: str, store: LedgerStore, position: int, backup: str) -> bool
     has not, or the row holds. `owner` is the database with the rights of its owner. Raises LookupError for what was
     never sealed: then nothing says what is right."""
     _, entry = store.leaf_of(position)
-    with psycopg.connect(backup) as there:
+    with connect(backup) as there:
         kept = there.execute(_RECORD, (position,), binary=True).fetchone()
     if kept is None or _amiss(kept, entry):
         return False
-    with psycopg.connect(owner) as db:
+    with connect(owner) as db, db.transaction():
         row = db.execute(_RECORD, (position,), binary=True).fetchone()
         if not _amiss(row, entry):
             return False
@@ -142,7 +142,7 @@ def _move(db: Connection[TupleRow], kept: TupleRow, position: int) -> None:
 
 
 def _has(backup: str, position: int, entry: bytes) -> bool:
-    with psycopg.connect(backup) as there:
+    with connect(backup) as there:
         return not _amiss(there.execute(_RECORD, (position,), binary=True).fetchone(), entry)
 
 

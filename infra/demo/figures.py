@@ -2,10 +2,9 @@
 
 from typing import Any
 
-import psycopg
 from msgspec import Struct
 
-from ..database import FOLLOWER, as_role
+from ..database import FOLLOWER, as_role, connect
 from ..settings import Settings
 
 
@@ -22,7 +21,7 @@ class Figures(Struct):
 
 def figures(settings: Settings) -> Figures:
     """Counted from the read models and the log. A clock is a window of care or law, or the answer to a referral."""
-    with psycopg.connect(as_role(settings.database, FOLLOWER)) as db:
+    with connect(as_role(settings.database, FOLLOWER)) as db:
 
         def number(query: Any) -> int:
             row = db.execute(query).fetchone()

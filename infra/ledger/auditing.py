@@ -9,7 +9,6 @@ earlier one, shows it: hand it in as `known`.
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-import psycopg
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
@@ -18,6 +17,7 @@ from ...consumers.evidence.notes import Note, PublicKey, verify
 from ...consumers.evidence.records import entry_of, leaf_entry
 from ...consumers.evidence.refused import Malformed, NotProven
 from ...consumers.evidence.tiles import Tile, TiledTree
+from ..database import maintain
 from ..store.given import GIVEN
 from . import store
 from .sealer import Edge
@@ -49,7 +49,7 @@ class Report(NamedTuple):
 
 def audit(conninfo: str, keys: Sequence[PublicKey], known: Iterable[Note] = ()) -> Report:
     """Recompute everything, in one snapshot of the database. `known` are checkpoints seen before, by anybody."""
-    with psycopg.connect(conninfo) as db:
+    with maintain(conninfo) as db, db.transaction():
         db.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         edge = Edge()
         position, difference = BEFORE_ALL, None

@@ -136,7 +136,7 @@ class Sealer:
                     except Deposed:
                         log.info("another seals the ledger")
             finally:
-                if not db.broken:
+                if not db.closed:
                     self._lease.give_back(db)
 
     def seal_all(self) -> int:

@@ -1,25 +1,43 @@
-"""Forward-only migrations: `NNNN_name.sql`, applied in order, each once, in a transaction of its own."""
+"""Forward-only migrations: `NNNN_name.sql`, applied in order, each once, in a transaction of its own.
+
+How long a statement takes has no bound, as an index on a large log takes what it takes; a server that hangs is given up
+all the same. A lock has one: whoever wants what a migration waits for waits behind it.
+"""
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.resources import files
 
-import psycopg
+from psycopg.errors import LockNotAvailable
 
+from ..database import maintain
 from ..locks import Lock
+
+MIGRATING_SECONDS = 60
+"""How long it is waited for somebody else who migrates."""
+LOCK_SECONDS = 10
+"""How long a migration waits for a table that somebody else reads or changes."""
 
 
 class MigrationChanged(Exception):
     """A migration that was applied is no longer what it was. Write a new one instead."""
 
 
+class Blocked(Exception):
+    """Somebody else migrates, or holds a table that a migration needs. What was applied before stays; run it again."""
+
+
 def migrate(conninfo: str) -> list[str]:
     """Apply what is missing; the names of those applied now. Needs the rights of the database's owner.
 
-    Safe to call from several processes at once. Raises MigrationChanged.
+    Safe to call from several processes at once. Raises MigrationChanged, Blocked, and NoAnswer where the server hangs.
     """
     applied: list[str] = []
-    with psycopg.connect(conninfo, autocommit=True) as db:
+    with maintain(conninfo) as db, _in_time():
+        db.execute(f"SET lock_timeout = '{MIGRATING_SECONDS}s'")
         db.execute("SELECT pg_advisory_lock(%s)", (Lock.MIGRATING,))
+        db.execute(f"SET lock_timeout = '{LOCK_SECONDS}s'")
         db.execute(
             "CREATE TABLE IF NOT EXISTS public.migrations ("
             " name text PRIMARY KEY, sha256 text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())"
@@ -39,3 +57,11 @@ def migrate(conninfo: str) -> list[str]:
                 db.execute("INSERT INTO public.migrations (name, sha256) VALUES (%s, %s)", (file.name, digest))
             applied.append(file.name)
     return applied
+
+
+@contextmanager
+def _in_time() -> Iterator[None]:
+    try:
+        yield
+    except LockNotAvailable:
+        raise Blocked("somebody else migrates, or holds a table for long: end that, and run it again") from None

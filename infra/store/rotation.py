@@ -21,11 +21,11 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import NamedTuple
 
-import psycopg
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from ...domain.compartment import Compartment
+from ..database import maintain
 from ..keys.home import Rotation
 from ..locks import Lock
 from .data_keys import context
@@ -89,7 +89,7 @@ def rotate(conninfo: str, keys: Rotation, done: Callable[[str], object] = lambda
 def epoch(conninfo: str, keys: Rotation, done: Callable[[str], object] = lambda step: None) -> Iterator[Rotated]:
     """Rotate until what was erased before is dead in every copy of the database: once, or twice where a rotation of
     before an erasure had not been finished. Raises as `rotate`."""
-    with psycopg.connect(conninfo, autocommit=True) as db:
+    with maintain(conninfo) as db:
         row = db.execute("SELECT coalesce(max(n), 0) FROM log.erased_keys").fetchone()
         erased = row[0] if row else 0
         started = _now(db)
@@ -106,7 +106,7 @@ def epoch(conninfo: str, keys: Rotation, done: Callable[[str], object] = lambda 
 
 def states(conninfo: str, keys: Rotation) -> list[KeyState]:
     """Every key-encryption key there is or was, the active one last."""
-    with psycopg.connect(conninfo, autocommit=True) as db:
+    with maintain(conninfo) as db:
         wrapped: dict[str, int] = dict(
             db.execute("SELECT log.kek_of(wrapped), count(*) FROM log.data_keys GROUP BY 1").fetchall()
         )
@@ -178,12 +178,12 @@ def _now(db: Connection[TupleRow]) -> datetime:
 
 @contextmanager
 def _alone(conninfo: str) -> Iterator[Connection[TupleRow]]:
-    with psycopg.connect(conninfo, autocommit=True) as db:
+    with maintain(conninfo) as db:
         row = db.execute("SELECT pg_try_advisory_lock(%s)", (Lock.ROTATING,)).fetchone()
         if row is None or not row[0]:
             raise RotationRunning("the keys are being rotated already")
         try:
             yield db
         finally:  # not by hanging up, which the server may notice after the next one asks
-            if not db.broken:
+            if not db.closed:
                 db.execute("SELECT pg_advisory_unlock(%s)", (Lock.ROTATING,))
