@@ -15,8 +15,7 @@ from starlette.responses import Response
 
 from ..domain import refusal as r
 from .application.casework import KeyReused, VersionMismatch
-from .application.lists import Behind
-from .application.ports import BeyondHead, Forked, Gone, Moved, NotSealedYet, NotTaken, Unavailable, Unreadable
+from .application.ports import Behind, BeyondHead, Forked, Gone, Moved, NotSealedYet, NotTaken, Unavailable, Unreadable
 from .identity import NotAuthenticated
 
 log = logging.getLogger(__name__)

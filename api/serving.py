@@ -16,7 +16,8 @@ from ..domain.fact import Act, Fact
 from ..domain.standing.readings import Reading, Who
 from ..domain.standing.rows import Ground
 from ..domain.standing.rule import ask, roles_for, roles_of
-from .application.lists import WAIT_SECONDS, Behind
+from .application.lists import WAIT_SECONDS
+from .application.ports import Behind
 from .application.reading import Asked
 from .application.rooms import Rooms
 from .contract import read_operation

@@ -20,7 +20,7 @@ from .keys.names import IDEMPOTENCY, Allowed
 from .ledger.forks import Forks
 from .ledger.guard import Guard
 from .serving.log import ApiLog
-from .serving.views import ApiViews, reached
+from .serving.views import ApiViews, reach
 from .serving.waiting import WaitingRoom
 from .settings import Settings
 from .store.data_keys import DataKeys
@@ -142,7 +142,7 @@ class Node:
     @Part
     def views(self) -> ApiViews:
         """The read models as the application asks for them."""
-        return ApiViews(self.service_pool, WaitingRoom(self.conninfo(SERVICE), reached, self.stop))
+        return ApiViews(self.service_pool, WaitingRoom(self.conninfo(SERVICE), reach, self.stop))
 
     @Part
     def casework(self) -> Casework:

@@ -26,7 +26,7 @@ from .holdings import Holdings
 from .listing import Listing, listings
 from .marks import DeliveryMarks
 from .people import People
-from .processors import FOLDED, Lag, Stopped, stopped, wait_for
+from .processors import FOLDED, Lag, Reach, Stopped, reach, stopped, wait_for
 from .projection import Projection
 from .referral_box import ReferralBox
 from .retention import Retention
@@ -64,9 +64,11 @@ __all__ = [
     "Lag",
     "Listing",
     "Projection",
+    "Reach",
     "ReferralBox",
     "Runner",
     "Stopped",
+    "reach",
     "stopped",
     "wait_for",
 ]

@@ -8,6 +8,7 @@ processor, and no other.
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from enum import Enum, auto
 from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
@@ -70,6 +71,15 @@ class Stopped(NamedTuple):
     why: str
     """The class of the error and where in the code it was raised, never its words."""
     tries: int
+
+
+class Reach(Enum):
+    """Whether read models took in a position."""
+
+    THERE = auto()
+    COMING = auto()
+    STANDING = auto()
+    """One stopped before it, so that it is not known when it comes."""
 
 
 class Lag(NamedTuple):
@@ -156,14 +166,18 @@ def wait_for(
     before the time ran out. One that is stopped before it is not waited for."""
     give_up = time.monotonic() + seconds
     names = list(projections)
-    while True:
-        row = db.execute(_REACHED, {"names": names, "position": position, "case": case}).fetchone()
-        there, standing = (int(row[0]), bool(row[1])) if row is not None else (0, False)
-        if there == len(names):
-            return True
-        if standing or time.monotonic() > give_up:
-            return False
+    while (now := reach(db, position, names, case)) is Reach.COMING and time.monotonic() <= give_up:
         time.sleep(0.01)
+    return now is Reach.THERE
+
+
+def reach(db: Connection[TupleRow], position: int, projections: Sequence[str], case: UUID | None = None) -> Reach:
+    """Whether these read models have taken in a position now, whole or with the shard of one case."""
+    row = db.execute(_REACHED, {"names": list(projections), "position": position, "case": case}).fetchone()
+    there, standing = row or (0, False)
+    if there == len(projections):
+        return Reach.THERE
+    return Reach.STANDING if standing else Reach.COMING
 
 
 def _about(place: Place, live: bool, **more: object) -> dict[str, Any]:

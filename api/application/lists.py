@@ -11,16 +11,12 @@ from psycopg.rows import TupleRow
 
 from ...domain.fact import Act, AgencyCode
 from ...projections import Listing
-from .ports import Views
+from .ports import Behind, Views
 
 WAIT_SECONDS = 5.0
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-
-class Behind(Exception):
-    """The read models did not reach the position that the caller asked to wait for."""
 
 
 class Lists:
@@ -48,7 +44,7 @@ class Lists:
 
     def expect(self, position: int, case: UUID | None = None) -> "Future[None]":
         """Done once the read models took in a position; of one case, where only that is looked at. Who waits no longer
-        cancels it. Raises BeyondHead."""
+        cancels it. Raises BeyondHead, and Behind, now or later, where a read model is stopped before it."""
         return self._views.expect(position, case)
 
     def wait(self, position: int, seconds: float = WAIT_SECONDS) -> None:

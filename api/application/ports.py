@@ -122,6 +122,10 @@ class Documents(Protocol):
         ...
 
 
+class Behind(Exception):
+    """The read models did not reach the position that the caller asked to wait for."""
+
+
 class BeyondHead(Exception):
     """The log has no such position yet."""
 
@@ -142,7 +146,8 @@ class Views(Protocol):
 
     def expect(self, position: int, case: UUID | None = None) -> "Future[None]":
         """Done once the read models took in a position, as far as that case is concerned; nothing is held meanwhile.
-        Who waits no longer cancels it. Raises BeyondHead."""
+        Who waits no longer cancels it. Raises BeyondHead; and Behind, as it does itself later, where a read model is
+        stopped before that position."""
         ...
 
     def lag(self) -> Iterable[tuple[str, int]]:

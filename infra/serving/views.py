@@ -10,7 +10,7 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from ... import projections
-from ...api.application.ports import BeyondHead
+from ...api.application.ports import Behind, BeyondHead
 from ...domain.fact import AgencyCode
 from ..database import Pool, acting_for
 from ..store.given import GIVEN
@@ -24,9 +24,9 @@ NAMES = tuple(p.name for p in projections.ALL)
 _HEAD = f"SELECT coalesce(max(notification_id), 0) FROM log.stored_events WHERE {GIVEN}"
 
 
-def reached(db: Connection[TupleRow], position: int, case: UUID | None) -> bool:
+def reach(db: Connection[TupleRow], position: int, case: UUID | None) -> projections.Reach:
     """Whether all read models took in a position; of one case, where that is given."""
-    return projections.wait_for(db, position, NAMES, -1.0, case)
+    return projections.reach(db, position, NAMES, case)
 
 
 def _there() -> "Future[None]":
@@ -61,12 +61,15 @@ class ApiViews:
         coming = self._room.expect(position, case)
         try:
             with self._pool.connection() as db:
-                if reached(db, position, case):
+                now = reach(db, position, case)
+                if now is projections.Reach.THERE:
                     coming.cancel()
                     return _there()
                 row = db.execute(_HEAD).fetchone()
             if row is None or position > row[0]:
                 raise BeyondHead
+            if now is projections.Reach.STANDING:
+                raise Behind
         except BaseException:
             coming.cancel()
             raise

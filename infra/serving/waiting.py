@@ -6,8 +6,10 @@ position that is waited for. A ring may be lost, so it looks by itself at times.
 
 from collections.abc import Callable
 from concurrent.futures import Future
-from heapq import heapify, heappop, heappush
+from functools import partial
+from heapq import heapify, heappush
 from itertools import count
+from operator import ge, le
 from threading import Event, Lock, Thread
 from uuid import UUID
 
@@ -15,7 +17,8 @@ import psycopg
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from ...projections import FOLDED
+from ...api.application.ports import Behind
+from ...projections import FOLDED, Reach
 from ..database import connect
 
 LOOK_SECONDS = 1.0
@@ -27,12 +30,12 @@ class WaitingRoom:
     """All who wait in one process. Safe to share between threads."""
 
     def __init__(
-        self, conninfo: str, reached: Callable[[Connection[TupleRow], int, UUID | None], bool], stop: Event
+        self, conninfo: str, reach: Callable[[Connection[TupleRow], int, UUID | None], Reach], stop: Event
     ) -> None:
-        """`reached` says whether the read models took in a position, of one case or of all. It listens from when first
+        """`reach` says whether the read models took in a position, of one case or of all. It listens from when first
         somebody waits until told to stop."""
         self._conninfo = conninfo
-        self._reached = reached
+        self._reach = reach
         self._stop = stop
         self._lock = Lock()
         self._waiting: dict[UUID | None, list[tuple[int, int, Future[None]]]] = {}
@@ -46,8 +49,8 @@ class WaitingRoom:
             return sum(not coming.done() for queue in self._waiting.values() for _, _, coming in queue)
 
     def expect(self, position: int, case: UUID | None = None) -> "Future[None]":
-        """Done once the read models took in that position. Look for yourself after this call: a ring before it is not
-        heard. Who waits no longer cancels it."""
+        """Done once the read models took in that position; raises Behind where one is stopped before it. Look for
+        yourself after this call: a ring before it is not heard. Who waits no longer cancels it."""
         coming: Future[None] = Future()
         with self._lock:
             heappush(self._waiting.setdefault(case, []), (position, next(self._numbers), coming))
@@ -73,14 +76,29 @@ class WaitingRoom:
         them."""
         with self._lock:
             cases = list(self._waiting)
-        for case in cases:
-            while (lowest := self._lowest(case)) is not None and self._reached(db, lowest, case):
-                with self._lock:
-                    queue = self._waiting.get(case, [])
-                    there = [heappop(queue)[2] for _ in range(sum(at <= lowest for at, _, _ in queue))]
-                for coming in there:
-                    if coming.set_running_or_notify_cancel():
-                        coming.set_result(None)
+        for of in cases:
+            while (lowest := self._lowest(of)) is not None:
+                match self._reach(db, lowest, of):
+                    case Reach.THERE:
+                        self._tell(of, partial(ge, lowest))
+                    case Reach.STANDING:  # and before all that lies behind it
+                        self._tell(of, partial(le, lowest), Behind())
+                    case Reach.COMING:
+                        break
+
+    def _tell(self, case: UUID | None, which: Callable[[int], bool], problem: Exception | None = None) -> None:
+        """Who waits for one of these positions waits no longer."""
+        with self._lock:
+            queue = self._waiting.get(case, [])
+            told = [coming for at, _, coming in queue if which(at)]
+            queue[:] = [each for each in queue if not which(each[0])]
+            heapify(queue)
+        for coming in told:
+            if coming.set_running_or_notify_cancel():
+                if problem is None:
+                    coming.set_result(None)
+                else:
+                    coming.set_exception(problem)
 
     def _lowest(self, case: UUID | None) -> int | None:
         """The lowest position that somebody still waits for."""

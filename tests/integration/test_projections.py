@@ -32,7 +32,8 @@ from some import some
 
 from rujukan import projections
 from rujukan.api.application.kinds import CASE
-from rujukan.api.application.lists import Behind, Lists
+from rujukan.api.application.lists import Lists
+from rujukan.api.application.ports import Behind
 from rujukan.api.application.reading import Asked
 from rujukan.domain.case.fulfilment import (
     AcceptReferral,

@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from uuid import UUID
 
 import httpx
+import psycopg
 import pytest
 from office import HOUR, Office, catch_up, opened_office
 from patience import PATIENCE_SECONDS
@@ -163,6 +165,51 @@ def test_who_waits_for_a_case_and_who_waits_for_all_are_told_alike(office: Offic
         if not each.cancelled():
             each.result(PATIENCE_SECONDS)
     assert waiting(office) == 0
+
+
+def test_nobody_waits_for_a_read_model_that_is_stopped(
+    office: Office, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With ten minutes to wait, who was told at once, or as it stopped, can be told from who was not."""
+    monkeypatch.setattr(serving, "WAIT_SECONDS", 600.0)
+    catch_up(settings)
+    case = office.opens(composition.now() - HOUR)
+    first, *_, last = office.ports.log.read(case)
+    before, position = first.position - 1, last.position
+    caller = Caller(office, settings)
+
+    async def behind(answer: Awaitable[httpx.Response]) -> None:
+        said = await answer
+        assert (said.status_code, said.json()["type"]) == (503, "urn:rujukan:problem:behind")
+        assert said.headers["Retry-After"].isdigit()
+
+    async def play() -> None:
+        early = [asyncio.ensure_future(caller.waits(position, agency)) for agency in ("uptd-ppa", "rsud")]
+        await until(lambda: waiting(office) == 2)
+        with stopped(settings, "flags"):
+            for each in early:
+                await behind(each)
+            await behind(caller.waits(position))
+            assert (await caller.waits(before)).status_code == 200, "that far it is"
+            assert (await caller.waits(position + 1_000_000)).status_code == 400, "there is no such position"
+            assert waiting(office) == 0
+        late = asyncio.ensure_future(caller.waits(position))
+        await until(lambda: waiting(office) == 1)
+        await asyncio.to_thread(catch_up, settings)
+        assert (await late).status_code == 200
+
+    played(play())
+
+
+@contextmanager
+def stopped(settings: Settings, name: str) -> Iterator[None]:
+    """As where a read model cannot fold what comes next."""
+    with psycopg.connect(settings.database, autocommit=True) as db:
+        db.execute("UPDATE follow.processors SET stopped_at = now(), why = 'here.py:7' WHERE name = %s", (name,))
+        try:
+            yield
+        finally:
+            db.execute("UPDATE follow.processors SET stopped_at = NULL, why = NULL WHERE name = %s", (name,))
 
 
 def test_a_ring_that_was_lost_is_made_good(office: Office, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
