@@ -245,17 +245,18 @@ def follower(on: On) -> Iterator[Facts]:
 @contextmanager
 def publisher(on: On) -> Iterator[Publisher]:
     """What sends agencies what they were told. Who keeps the register beside it is another matter: `keep_register`."""
-    from ..consumers.publishing.publisher import SHARES, Publisher
+    from ..consumers.publishing import publisher as publishing
     from .delivery.publishing import PublisherSource
     from .delivery.shares import LeasedShares
     from .kafka.access import service_access
 
-    with _node(on, names.PUBLISHING, SHARES + 2) as node, ExitStack() as closing:
+    with _node(on, names.PUBLISHING, publishing.SHARES + 2) as node, ExitStack() as closing:
         source = PublisherSource(node.tellings, node.follower_pool, node.bell)
         closing.callback(source.close)
+        shares = LeasedShares(node.conninfo(FOLLOWER), publishing.LEASE_SECONDS)
+        closing.callback(shares.close)
         service = Ed25519PublicKey.from_public_bytes(node.sealing.signer.public)
-        shares, access = LeasedShares(node.follower_pool), service_access(node.settings)
-        yield Publisher(source, shares, access, service, node.settings.network)
+        yield publishing.Publisher(source, shares, service_access(node.settings), service, node.settings.network)
 
 
 def keep_register(on: On, stop: Event) -> None:

@@ -10,6 +10,8 @@ would take the work from one that is only slow, begin it from the start, and los
 Between the end of a lease and the moment that another takes it nothing is lost: who is named on it goes on.
 """
 
+import os
+import platform
 import time
 from typing import Any
 from uuid import uuid4
@@ -38,12 +40,14 @@ class Lease:
         self._seconds = seconds
         self._keeper = uuid4()
         self._renew_at = 0.0
+        self._name = f"{platform.node()} {os.getpid()}"
 
     def hold(self, db: Connection[TupleRow], shares: int = 1) -> frozenset[int]:
         """Keep what it has, take what is free, give back what is more than a fair part of all shares; those it has."""
         about: dict[str, Any] = {
             "work": self.work,
             "keeper": self._keeper,
+            "name": self._name,
             "seconds": self._seconds,
             "shares": shares,
         }
@@ -71,6 +75,11 @@ class Lease:
         self._renew_at = time.monotonic() + self._seconds / 3
         about = {"work": self.work, "keeper": self._keeper, "seconds": self._seconds}
         return bool(db.execute(_RENEW, about).rowcount)
+
+    def has_others(self, db: Connection[TupleRow]) -> bool:
+        """Whether somebody else lives who would take a share, as was seen when this one held its own last."""
+        about = {"work": self.work, "keeper": self._keeper}
+        return db.execute(_OTHERS, about).fetchone() == (True,)
 
     def give_back(self, db: Connection[TupleRow]) -> None:
         """Another need not wait until it ends."""
@@ -101,14 +110,16 @@ _MAKE = (
 )
 """A row that is there is not tried: that would wait for its keeper's transaction."""
 _HOLD = """
-    UPDATE follow.leases l SET keeper = %(keeper)s, until = clock_timestamp() + %(seconds)s * interval '1 second'
+    UPDATE follow.leases l
+       SET keeper = %(keeper)s, held_by = %(name)s, until = clock_timestamp() + %(seconds)s * interval '1 second'
       FROM (SELECT share FROM follow.leases WHERE work = %(work)s AND share < %(shares)s
               AND (keeper IS NULL OR keeper = %(keeper)s OR until < clock_timestamp())
             ORDER BY keeper IS DISTINCT FROM %(keeper)s, share LIMIT %(fair)s FOR UPDATE SKIP LOCKED) free
      WHERE l.work = %(work)s AND l.share = free.share RETURNING l.share
 """
 _RETURN = (
-    "UPDATE follow.leases SET keeper = NULL WHERE work = %(work)s AND keeper = %(keeper)s AND share <> ALL(%(held)s)"
+    "UPDATE follow.leases SET keeper = NULL, held_by = ''"
+    " WHERE work = %(work)s AND keeper = %(keeper)s AND share <> ALL(%(held)s)"
 )
 _KEEP = """
     UPDATE follow.leases SET until = clock_timestamp() + %(seconds)s * interval '1 second'
@@ -121,6 +132,7 @@ _RENEW = """
     UPDATE follow.leases SET until = clock_timestamp() + %(seconds)s * interval '1 second'
      WHERE work = %(work)s AND keeper = %(keeper)s
 """
+_OTHERS = "SELECT EXISTS (SELECT FROM follow.keepers WHERE work = %(work)s AND keeper <> %(keeper)s)"
 _FORGET = "DELETE FROM follow.keepers WHERE work = %(work)s AND seen_at < now() - %(seconds)s * interval '1 second'"
 _SEEN = (
     "INSERT INTO follow.keepers VALUES (%(work)s, %(keeper)s, now())"

@@ -20,4 +20,4 @@ class Lock(IntEnum):
     """Shared to make or wrap data keys, alone to destroy them or retire a key-encryption key; also in log functions."""
     ROTATING = 727164918
     SHARING_OUT = 727164919
-    """To say who publishes what; with the hash of some work as second number, who does which share of it."""
+    """With the hash of some work as second number: to say who does which share of it."""

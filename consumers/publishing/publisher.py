@@ -64,9 +64,9 @@ UNABLE_SECONDS = 15.0
 class Shares(Protocol):
     """Which publisher holds which share of the agencies. Leases end by themselves."""
 
-    def hold(self, most: int, seconds: float) -> frozenset[int]:
-        """Say that this publisher lives, keep its shares for so long, take what is free, and give back what is more
-        than a fair part of `most`. Returns the shares it holds."""
+    def hold(self, most: int) -> frozenset[int]:
+        """Say that this publisher lives, keep its shares for LEASE_SECONDS, take what is free, and give back what is
+        more than a fair part of `most`. Returns the shares it holds."""
         ...
 
     def others(self) -> bool:
@@ -120,7 +120,7 @@ class Publisher:
         try:
             while not stop.is_set():
                 asked = time.monotonic()
-                held = self._shares.hold(SHARES, LEASE_SECONDS)
+                held = self._shares.hold(SHARES)
                 self._until = asked + LEASE_SECONDS
                 self._halt(set(self._running) - held)
                 for share in held - set(self._running):

@@ -1,64 +1,43 @@
-"""Who publishes what: shares of the agencies, leased in the database.
+"""Who publishes what: shares of the agencies, under the lease of all work (infra/lease.py).
 
-The database's clock counts, so publishers need not agree on the time; a publisher counts its own lease from before it
-asked, so it holds itself to a little less.
+One thing differs: what a publisher does, no transaction of the database protects. So it holds itself to its lease,
+which it counts from before it asked; and who takes a share over makes the broker refuse who had it before.
 """
 
-from uuid import uuid4
+from psycopg import Connection
+from psycopg.rows import TupleRow
 
-from ..database import Pool
-from ..locks import Lock
+from ..database import connect
+from ..lease import HALTED, SECONDS, Lease
 
-HALTED = "SET LOCAL idle_in_transaction_session_timeout = '3s'"
-"""The server ends the transaction of a process that was halted in the middle of it: others wait for its lock."""
+WORK = "publishing"
+"""The lease under which the agencies are shared out."""
 
 
 class LeasedShares:
-    """The shares of one publisher. Belongs to one thread."""
+    """The shares of one publisher, on a connection of its own. Belongs to one thread; who is done with it closes it."""
 
-    def __init__(self, pool: Pool) -> None:
-        self._pool = pool
-        self._id = uuid4()
+    def __init__(self, conninfo: str, seconds: float = SECONDS) -> None:
+        self._conninfo = conninfo
+        self._lease = Lease(WORK, seconds)
+        self._db: Connection[TupleRow] | None = None
 
-    def hold(self, most: int, seconds: float) -> frozenset[int]:
-        """Keep what it has, take what is free, give back what is more than a fair part."""
-        with self._pool.connection() as db, db.transaction():
-            db.execute(HALTED)
-            db.execute("SELECT pg_advisory_xact_lock(%s)", (Lock.SHARING_OUT,))
-            db.execute("DELETE FROM delivery.publishers WHERE seen_at < now() - %s * interval '1 second'", (seconds,))
-            db.execute(
-                "INSERT INTO delivery.publishers VALUES (%s, now()) ON CONFLICT (id) DO UPDATE SET seen_at = now()",
-                (self._id,),
-            )
-            row = db.execute("SELECT count(*) FROM delivery.publishers").fetchone()
-            fair = -(-most // (row[0] if row else 1))
-            db.execute(
-                "INSERT INTO delivery.shares SELECT share, NULL, now() FROM generate_series(0, %s - 1) share"
-                " ON CONFLICT DO NOTHING",
-                (most,),
-            )
-            held = db.execute(
-                "UPDATE delivery.shares SET publisher = %(id)s, until = now() + %(seconds)s * interval '1 second'"
-                " WHERE share IN (SELECT share FROM delivery.shares WHERE share < %(most)s"
-                " AND (publisher = %(id)s OR publisher IS NULL OR until < now())"
-                " ORDER BY publisher IS DISTINCT FROM %(id)s, share LIMIT %(fair)s) RETURNING share",
-                {"id": self._id, "seconds": seconds, "most": most, "fair": fair},
-            ).fetchall()
-            mine = [share for (share,) in held]
-            db.execute(
-                "UPDATE delivery.shares SET publisher = NULL WHERE publisher = %s AND share <> ALL(%s)",
-                (self._id, mine),
-            )
-        return frozenset(mine)
+    def hold(self, most: int) -> frozenset[int]:
+        return self._lease.hold(self._connected(), most)
 
     def others(self) -> bool:
-        """Whether another publisher lives, as was seen when this one held its shares last."""
-        with self._pool.connection() as db:
-            row = db.execute("SELECT EXISTS (SELECT FROM delivery.publishers WHERE id <> %s)", (self._id,)).fetchone()
-        return bool(row and row[0])
+        return self._lease.has_others(self._connected())
 
     def give_back(self) -> None:
-        """Release everything: another need not wait for the leases to run out."""
-        with self._pool.connection() as db, db.transaction():
-            db.execute("UPDATE delivery.shares SET publisher = NULL WHERE publisher = %s", (self._id,))
-            db.execute("DELETE FROM delivery.publishers WHERE id = %s", (self._id,))
+        self._lease.give_back(self._connected())
+
+    def close(self) -> None:
+        """Hang up."""
+        if self._db is not None:
+            self._db.close()
+
+    def _connected(self) -> Connection[TupleRow]:
+        if self._db is None or self._db.closed:
+            self._db = connect(self._conninfo)
+            self._db.execute(HALTED)
+        return self._db

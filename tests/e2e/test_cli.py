@@ -132,7 +132,10 @@ def test_a_log_that_is_damaged_stops_with_its_line_and_stores_nothing(up):
 
 def test_two_publishers_share_the_agencies(up):
     directory, _ = up
-    shared = "SELECT count(*) FROM delivery.shares WHERE until > now() AND publisher IS NOT NULL GROUP BY publisher"
+    shared = (
+        "SELECT count(*) FROM follow.leases WHERE work = 'publishing' AND until > now() AND keeper IS NOT NULL"
+        " GROUP BY keeper"
+    )
     about = json.loads((directory / ".rujukan" / "run.json").read_text())
     give_up = time.monotonic() + PATIENCE_SECONDS
     with psycopg.connect(about["database"], autocommit=True) as db:

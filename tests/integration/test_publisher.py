@@ -26,7 +26,8 @@ from rujukan.consumers.wire.kafka import topics
 from rujukan.domain.case.consents import WithdrawConsent
 from rujukan.domain.codes import Service
 from rujukan.infra import composition
-from rujukan.infra.delivery.shares import LeasedShares
+from rujukan.infra.database import FOLLOWER, as_role
+from rujukan.infra.delivery.shares import WORK, LeasedShares
 from rujukan.infra.services.apache_kafka import ApacheKafka
 from rujukan.infra.services.broker import BrokerProcess, EmbeddedBroker, free_port
 from rujukan.infra.settings import Settings
@@ -359,8 +360,8 @@ def test_a_share_that_is_slow_to_end_keeps_no_lease_from_being_renewed(
     stuck, answers, stop = set(), Event(), Event()
     hold, send = LeasedShares.hold, publishers.send
 
-    def holding(shares: LeasedShares, most: int, seconds: float) -> frozenset[int]:
-        held = hold(shares, most, seconds)
+    def holding(shares: LeasedShares, most: int) -> frozenset[int]:
+        held = hold(shares, most)
         if shares is not other:
             renewed.append(held)
         return held
@@ -374,15 +375,17 @@ def test_a_share_that_is_slow_to_end_keeps_no_lease_from_being_renewed(
         world.note(world.case_with(agency))
     monkeypatch.setattr(LeasedShares, "hold", holding)
     monkeypatch.setattr(publishers, "send", sending)
-    with composition.follower(world.settings) as source, composition.publisher(world.settings) as publisher:
-        other = LeasedShares(source.store.pool)
+    with (
+        closing(LeasedShares(as_role(world.settings.database, FOLLOWER), 600.0)) as other,
+        composition.publisher(world.settings) as publisher,
+    ):
         Thread(target=composition.keep_register, args=(world.settings, stop), daemon=True).start()
         running = Thread(target=publisher.run, args=(stop,), daemon=True)
         running.start()
         try:
             until(lambda: {share for held in renewed for share in held} == set(range(publishers.SHARES)))
             until(lambda: len(stuck) > 1)
-            until(lambda: len(other.hold(publishers.SHARES, 600.0)) == publishers.SHARES // 2)
+            until(lambda: len(other.hold(publishers.SHARES)) == publishers.SHARES // 2)
             before = len(renewed)
             until(lambda: len(renewed) > before + 5)
             assert sum(thread.is_alive() for thread in stuck) > 1, "nothing of it has ended"
@@ -493,7 +496,7 @@ def _most_bytes(world: Publishing, agency: str, most: int) -> None:
 def _holders(world: Publishing) -> set[object]:
     """Who held a share last."""
     with psycopg.connect(world.settings.database) as db:
-        return set(db.execute("SELECT publisher FROM delivery.shares WHERE publisher IS NOT NULL"))
+        return set(db.execute("SELECT keeper FROM follow.leases WHERE work = %s AND keeper IS NOT NULL", (WORK,)))
 
 
 def _held(world: Publishing) -> set[tuple[int]]:
@@ -502,6 +505,8 @@ def _held(world: Publishing) -> set[tuple[int]]:
         return {
             (int(count),)
             for (count,) in db.execute(
-                "SELECT count(*) FROM delivery.shares WHERE publisher IS NOT NULL AND until > now() GROUP BY publisher"
+                "SELECT count(*) FROM follow.leases WHERE work = %s AND keeper IS NOT NULL AND until > now()"
+                " GROUP BY keeper",
+                (WORK,),
             )
         }
