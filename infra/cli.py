@@ -75,6 +75,7 @@ def _parser() -> argparse.ArgumentParser:
 
     up = command("up", _up, "start the whole system, embedded where settings name nothing else")
     up.add_argument("--port", type=int, help="port of the API (0: a free one)")
+    up.add_argument("--workers", type=int, metavar="N", help="how many keep the read models (RUJUKAN_WORKERS)")
     demo = command("demo", _demo, "play the Bontang story and import a real log on the embedded system")
     demo.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     demo.add_argument("--xes", type=Path, metavar="FILE", help="the log to import")
@@ -143,12 +144,17 @@ def _up(settings: Settings, said: argparse.Namespace) -> int:
 
     if said.port is not None:
         settings = replace(settings, port=said.port)
+    if said.workers is not None:
+        settings = replace(settings, workers=said.workers)
     stop = stopped_by_signal()
     with System(settings) as system:
         print(f"API        {system.url}    contract {system.url}/docs")
         print(f"PostgreSQL {without_password(system.settings.database)}")
         print(f"Kafka      {system.settings.kafka}")
         print(f"data       {system.settings.data}    logs {system.logs}")
+        if settings.workers > 1:
+            idle = max(0, settings.workers - settings.shards)
+            print(f"workers    {settings.workers}, for {settings.shards} shards{f'; {idle} stand by' if idle else ''}")
         print("Ctrl-C stops everything.", flush=True)
         system.watch(stop)
         print("stopping …", flush=True)

@@ -37,6 +37,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     publishers: int = 2
     """How many the embedded system starts. They share the agencies, and each takes over from one that dies; more than
     four have nothing to do."""
+    workers: int = 1
+    """How many the embedded system starts. They share the shards; who has none stands by."""
     shards: int = 1
     """In how many parts the cases fall, so that as many workers can share the read models. Counts for a read model that
     is made, or rebuilt, from then on."""
@@ -74,8 +76,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     does not fit is folded again when it is needed."""
 
     def __post_init__(self) -> None:
-        if self.idempotency_days < 1:
-            raise ValueError(f"{PREFIX}IDEMPOTENCY_DAYS must be 1 or more")
+        for name in AT_LEAST_ONE:
+            if getattr(self, name) < 1:
+                raise ValueError(f"{PREFIX}{name.upper()} must be 1 or more")
 
     def __repr__(self) -> str:
         """Without what is secret in it: where settings are shown, passwords are not."""
@@ -113,7 +116,8 @@ class Settings(Struct, frozen=True, kw_only=True):
 PREFIX = "RUJUKAN_"
 TOKEN = PREFIX + "TOKEN"
 """An access token, for the commands that act as a person; not a setting of the service."""
-NUMBERS = ("port", "publishers", "shards", "webhook_disable_after", "idempotency_days", "case_memory_mb")
+NUMBERS = ("port", "publishers", "workers", "shards", "webhook_disable_after", "idempotency_days", "case_memory_mb")
+AT_LEAST_ONE = ("publishers", "workers", "shards", "idempotency_days")
 PATHS = (
     "data",
     "kafka_ca",

@@ -1,4 +1,4 @@
-"""The whole system under one supervisor: PostgreSQL, broker, migrations, API, worker, publishers, sealer.
+"""The whole system under one supervisor: PostgreSQL, broker, migrations, API, workers, publishers, sealer.
 
 What is not given by the settings is embedded, with its data in the data directory. A process that dies is
 started again; a stop ends all of them, those who ask before those who answer, the database last.
@@ -48,7 +48,14 @@ class NotStarted(Exception):
 def processes(settings: Settings) -> tuple[str, ...]:
     """The processes beside database and broker. What is behind the API need not be there for it to answer, and is
     started when it does."""
-    return ("worker", "publisher", "sealer", "api", *(f"publisher-{n}" for n in range(2, settings.publishers + 1)))
+    more = (("worker", settings.workers), ("publisher", settings.publishers))
+    return (
+        "worker",
+        "publisher",
+        "sealer",
+        "api",
+        *(f"{name}-{n}" for name, count in more for n in range(2, count + 1)),
+    )
 
 
 class System:

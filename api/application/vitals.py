@@ -42,6 +42,8 @@ class Follower(NamedTuple):
     """How long the next of them has waited; 0 where there is none."""
     why: str = ""
     """Why it stands still, where it does: the class of an error, and where it was raised."""
+    by: str = ""
+    """Who does it now: machine and process. Empty where nobody does."""
 
 
 class Writing(NamedTuple):

@@ -45,7 +45,7 @@ def _print(worst: Word, parts: dict[str, str], found: Vitals | None) -> None:
         print(f"  {part:12} {word}")
     if found is None:
         return
-    print(f"\n{'follower':20} {'shard':>5} {'position':>10} {'behind':>8} {'waits':>10}")
+    print(f"\n{'follower':20} {'shard':>5} {'position':>10} {'behind':>8} {'waits':>10}  by")
     for follower in (*found.views, found.register, found.ledger):
         print(_line(follower))
     print()
@@ -58,7 +58,7 @@ def _print(worst: Word, parts: dict[str, str], found: Vitals | None) -> None:
 def _line(follower: Follower) -> str:
     stands = f"  stopped: {follower.why}" if follower.why else ""
     about = f"{follower.name:20} {follower.shard:5} {follower.position:10} {follower.behind:8}"
-    return f"{about} {_seconds(follower.age_ms):>10}{stands}"
+    return f"{about} {_seconds(follower.age_ms):>10}  {follower.by or 'nobody'}{stands}"
 
 
 def _seconds(ms: int) -> str:

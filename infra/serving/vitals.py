@@ -72,9 +72,9 @@ class ApiVitals:
 def vitals(db: Connection[TupleRow], now: float) -> Vitals:
     """How everybody is. Raises what breaks the connection."""
     followers: dict[str, list[Follower]] = {"view": [], "register": [], "ledger": []}
-    for kind, name, shard, position, behind, waiting, why in db.execute(_FOLLOWERS, binary=True):
+    for kind, name, shard, position, behind, waiting, why, by in db.execute(_FOLLOWERS, binary=True):
         age = waited(waiting, now) if waiting is not None else 0
-        followers[kind].append(Follower(name, shard, position, behind, age, why))
+        followers[kind].append(Follower(name, shard, position, behind, age, why, by))
     sealed, damaged, forks = _one(db, _MORE, LATE)
     told_at, emergency_at, unconfirmed_at = _unpublished(db)
     since = _age_at(now)
@@ -111,17 +111,20 @@ def _age_at(now: float) -> Callable[[datetime | None], int]:
 _FOLLOWERS = f"""
     WITH head AS (SELECT coalesce(max(notification_id), 0) AS position FROM log.stored_events WHERE {GIVEN}),
     followers AS (
-      SELECT 'view' AS kind, name, shard, position, CASE WHEN stopped_at IS NOT NULL THEN coalesce(why, '?') END AS why
+      SELECT 'view' AS kind, name, shard, position, CASE WHEN stopped_at IS NOT NULL THEN coalesce(why, '?') END AS why,
+          'views' AS work
         FROM follow.processors WHERE live
-      UNION ALL SELECT 'register', 'register', 0, position, NULL FROM delivery.reached
+      UNION ALL SELECT 'register', 'register', 0, position, NULL, 'register' FROM delivery.reached
       UNION ALL SELECT 'ledger', 'ledger', 0,
-        coalesce((SELECT last_position FROM ledger.batches ORDER BY first_leaf DESC LIMIT 1), 0), NULL
+        coalesce((SELECT last_position FROM ledger.batches ORDER BY first_leaf DESC LIMIT 1), 0), NULL, 'sealing'
     )
     SELECT f.kind, f.name, f.shard, f.position, greatest(0, h.position - f.position),
       (SELECT state FROM log.stored_events WHERE notification_id > f.position AND {GIVEN}
         ORDER BY notification_id LIMIT 1),
-      coalesce(f.why, '')
-    FROM followers f, head h ORDER BY f.kind, f.name, f.shard
+      coalesce(f.why, ''), coalesce(l.held_by, '')
+    FROM head h, followers f LEFT JOIN follow.leases l
+      ON l.work = f.work AND l.share = f.shard AND l.keeper IS NOT NULL AND l.until > clock_timestamp()
+    ORDER BY f.kind, f.name, f.shard
 """
 _MORE = """
     SELECT coalesce((SELECT lag_ms FROM ledger.batches ORDER BY first_leaf DESC LIMIT 1), 0),

@@ -1,6 +1,7 @@
 """How the service is: work that waits, by its age, in one word; answered also while the database hangs."""
 
 import json
+import platform
 import subprocess
 import sys
 import time
@@ -15,6 +16,7 @@ import httpx
 import psycopg
 import pytest
 from conftest import Running, start_system
+from msgspec.structs import replace
 from office import Office, frozen, until
 from patience import PATIENCE_SECONDS
 
@@ -25,8 +27,9 @@ from rujukan.api.health import PATIENCE_SECONDS as OF_PROBES
 from rujukan.domain.case.fulfilment import ReceiveReferral
 from rujukan.domain.codes import Role, Service, Urgency
 from rujukan.infra import composition
-from rujukan.infra.database import SERVICE, as_role, connect
+from rujukan.infra.database import FOLLOWER, SERVICE, as_role, connect
 from rujukan.infra.demo import network
+from rujukan.infra.lease import Lease
 from rujukan.infra.serving.vitals import vitals
 from rujukan.infra.settings import Settings, to_environment
 
@@ -36,7 +39,7 @@ WELL = Writing(0, 0, 0, True)
 @pytest.fixture(scope="module")
 def own(places: Callable[[], Path]) -> Iterator[Running]:
     """A system that is broken here."""
-    started = start_system(places())
+    started = start_system(places(), workers=2)
     yield started
     started.stop()
 
@@ -152,6 +155,71 @@ def test_what_waits_is_told_by_its_age_until_it_is_done(settings: Settings, offi
     assert (found.emergency_ms, found.unconfirmed_ms) == (0, 0), "somebody there has it"
 
 
+def test_who_folds_what_is_named(settings: Settings, office: Office) -> None:
+    """Two share the read models; one of them is silent for longer than its lease, and then nobody's name is said."""
+    with connect(as_role(settings.database, FOLLOWER)) as db:
+        db.execute("UPDATE follow.processors SET shards = 2, shard = 1 WHERE name = 'timeline'")
+        leases = [Lease("views", 600), Lease("views", 600), Lease("register", 600), Lease("sealing", 600)]
+        for number, lease in enumerate(leases):
+            lease._name = f"machine {number}"
+        for _ in range(2):  # who has too much gives back when it asks the next time
+            first, second = (lease.hold(db, 2) for lease in leases[:2])
+        assert len(first) == len(second) == 1
+        for lease in leases[2:]:
+            lease.hold(db)
+        try:
+            found = look(settings)
+            of_shard = {share: f"machine {number}" for number, held in enumerate((first, second)) for share in held}
+            assert {(view.shard, view.by) for view in found.views} == set(of_shard.items())
+            assert (found.register.by, found.ledger.by) == ("machine 2", "machine 3")
+            db.execute("UPDATE follow.leases SET until = '-infinity' WHERE work = 'views' AND share = 1")
+            leases[2].give_back(db)
+            found = look(settings)
+            assert {(view.shard, view.by) for view in found.views} == {(0, of_shard[0]), (1, "")}
+            assert (found.register.by, found.ledger.by) == ("", "machine 3")
+            said = health_of(settings).stdout
+            assert of_shard[0] in said
+            assert of_shard[1] not in said
+            assert "nobody" in said
+        finally:
+            db.execute("UPDATE follow.processors SET shards = 1, shard = 0 WHERE name = 'timeline'")
+            for lease in leases:
+                lease.give_back(db)
+
+
+def test_several_workers_share_what_is_folded_in_several_shards(own: Running) -> None:
+    """As `rujukan up` starts them; and who keeps the register, and seals, is named too."""
+    parted = replace(own.settings, shards=2)
+    with composition.follower(parted) as source, composition.runner(parted, source) as runner:
+        runner.rebuild("timeline")
+
+    def of(name: str) -> str:
+        return f"{platform.node()} {own.system.pid(name)}"
+
+    def shared() -> bool:
+        found = look(own.settings)
+        by = {view.shard: view.by for view in found.views}
+        return (set(by.values()), found.register.by, found.ledger.by) == (
+            {of("worker"), of("worker-2")},
+            of("publisher"),
+            of("sealer"),
+        )
+
+    until(shared)
+
+
+def health_of(settings: Settings) -> "subprocess.CompletedProcess[str]":
+    """`rujukan health`."""
+    return subprocess.run(
+        [sys.executable, "-m", "rujukan.infra.cli", "health"],
+        env=to_environment(Settings(data=settings.data, database=settings.database, kafka="nowhere:9092")),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=False,
+    )
+
+
 def test_what_stands_still_is_named(settings: Settings, office: Office) -> None:
     with psycopg.connect(settings.database, autocommit=True) as db:
         db.execute("UPDATE follow.processors SET stopped_at = now(), why = 'ValueError here.py:7' WHERE name = 'audit'")
@@ -159,14 +227,7 @@ def test_what_stands_still_is_named(settings: Settings, office: Office) -> None:
             found = look(settings)
             assert [(v.name, v.why) for v in found.views if v.why] == [("audit", "ValueError here.py:7")]
             assert words(found, WELL)["views"] is Word.DAMAGED
-            said = subprocess.run(
-                [sys.executable, "-m", "rujukan.infra.cli", "health"],
-                env=to_environment(Settings(data=settings.data, database=settings.database, kafka="nowhere:9092")),
-                capture_output=True,
-                text=True,
-                timeout=PATIENCE_SECONDS,
-                check=False,
-            )
+            said = health_of(settings)
             assert said.returncode == int(Word.DAMAGED), said.stderr
             assert said.stdout.startswith("damaged\n")
             assert "stopped: ValueError here.py:7" in said.stdout

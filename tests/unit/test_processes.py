@@ -40,17 +40,31 @@ def test_where_it_came_from_is_said_without_its_words() -> None:
 
 
 @pytest.mark.parametrize(
-    ("environment", "publishers"),
+    ("environment", "workers", "publishers"),
     [
-        ({}, ["publisher", "publisher-2"]),
-        ({"RUJUKAN_PUBLISHERS": "1"}, ["publisher"]),
-        ({"RUJUKAN_PUBLISHERS": "3"}, ["publisher", "publisher-2", "publisher-3"]),
+        ({}, ["worker"], ["publisher", "publisher-2"]),
+        ({"RUJUKAN_PUBLISHERS": "1"}, ["worker"], ["publisher"]),
+        ({"RUJUKAN_PUBLISHERS": "3"}, ["worker"], ["publisher", "publisher-2", "publisher-3"]),
+        ({"RUJUKAN_WORKERS": "1"}, ["worker"], ["publisher", "publisher-2"]),
+        (
+            {"RUJUKAN_WORKERS": "3", "RUJUKAN_PUBLISHERS": "1"},
+            ["worker", "worker-2", "worker-3"],
+            ["publisher"],
+        ),
     ],
 )
-def test_there_are_as_many_publishers_as_are_asked_for_and_the_api_waits_for_one(
-    environment: dict[str, str], publishers: list[str]
+def test_there_are_as_many_of_each_as_are_asked_for_and_the_api_waits_for_one(
+    environment: dict[str, str], workers: list[str], publishers: list[str]
 ) -> None:
     started = system.processes(from_environment(environment))
+    assert [name for name in started if name.startswith("worker")] == workers
     assert [name for name in started if name.startswith("publisher")] == publishers
     assert started[: started.index("api")] == ("worker", "publisher", "sealer")
-    assert set(started) == {"worker", "sealer", "api", *publishers}
+    assert set(started) == {"sealer", "api", *workers, *publishers}
+
+
+@pytest.mark.parametrize("name", ["WORKERS", "SHARDS", "PUBLISHERS", "IDEMPOTENCY_DAYS"])
+@pytest.mark.parametrize("number", ["0", "-1", "one", ""])
+def test_there_is_at_least_one_of_each(name: str, number: str) -> None:
+    with pytest.raises(ValueError, match=f"RUJUKAN_{name} must be"):
+        from_environment({f"RUJUKAN_{name}": number})
