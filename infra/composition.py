@@ -118,10 +118,13 @@ def token_keys(settings: Settings, keys: Keys) -> TokenKeys:
 
 
 def prepare(settings: Settings) -> list[str]:
-    """Apply missing migrations and make missing read models; the names of the migrations applied."""
+    """Apply missing migrations and make missing read models; the names of the migrations applied. Raises
+    SessionsShared."""
     from ..projections.rebuilding import RebuildRunning
     from .migrations import migrate
+    from .sessions import check_sessions
 
+    check_sessions(settings.database)
     applied = migrate(settings.database)
     with follower(settings) as source, runner(settings, source) as views:
         while older := views.prepare():

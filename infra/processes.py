@@ -14,10 +14,11 @@ from threading import Event, Thread
 
 from ..api.application.ports import Unavailable
 from . import composition
-from .database import AWAY, SERVICE
+from .database import AWAY, FOLLOWER, SERVICE, as_role
 from .keys import names
 from .ledger.guard import NotExtended
 from .node import Node
+from .sessions import SessionsShared, check_sessions
 from .settings import Settings
 from .store.forked import Forked
 from .system_act import system_act
@@ -34,6 +35,8 @@ ENDING_SECONDS = 3.0
 UNSEALED_SECONDS = 10.0
 """How often a ledger that does not extend what was signed is looked at again, and said to be so."""
 
+AWAY_SECONDS = 0.5
+"""How often it is looked, at the start, whether the database is there."""
 NO_WITNESS_SECONDS = 1.0
 """How often it looks whether there is a policy of witnesses now."""
 NOT_STARTED = 3
@@ -41,7 +44,7 @@ NOT_STARTED = 3
 
 
 def api(settings: Settings) -> None:
-    """Serve the API until told to stop."""
+    """Serve the API until told to stop. Raises SessionsShared."""
     import uvicorn
 
     from ..api.app import create_app
@@ -61,15 +64,31 @@ def api(settings: Settings) -> None:
             timeout_graceful_shutdown=5,
         )
         server = Server(config, app.state.waiting.close)
+        stop = Event()
+        refused: list[SessionsShared] = []
+
+        def check() -> None:
+            """Beside it: it answers probes also while the database is away."""
+            try:
+                _check_sessions(settings, SERVICE, stop)
+            except SessionsShared as shared:
+                refused.append(shared)
+                app.state.waiting.close()
+                server.should_exit = True
+
+        Thread(target=check, name="sessions", daemon=True).start()
         with suppress(KeyboardInterrupt):
             server.run()
+        stop.set()
+        if refused:
+            raise refused[0]
         if not server.started:
             raise SystemExit(NOT_STARTED)
 
 
 def worker(settings: Settings) -> None:
-    """Keep the read models, and raise what nobody answers, until told to stop."""
-    with _stopped_by_signal() as stop, Node(settings, names.WORKER, role=SERVICE) as node:
+    """Keep the read models, and raise what nobody answers, until told to stop. Raises SessionsShared."""
+    with _started(settings) as stop, Node(settings, names.WORKER, role=SERVICE) as node:
         beside = (
             lambda: _escalate(node, stop),
             lambda: _erase(node, stop),
@@ -82,9 +101,9 @@ def worker(settings: Settings) -> None:
 def publisher(settings: Settings) -> None:
     """Keep the register of what was told to whom, publish it, and take in what agencies acknowledge, until told to
     stop. Several share the work: one keeps the register, one reads acknowledgements, each publishes its shares of the
-    agencies, and posts to the webhooks that no other does."""
+    agencies, and posts to the webhooks that no other does. Raises SessionsShared."""
     connections = composition.publisher_connections()
-    with _stopped_by_signal() as stop, Node(settings, names.PUBLISHER, connections, SERVICE) as node:
+    with _started(settings) as stop, Node(settings, names.PUBLISHER, connections, SERVICE) as node:
         beside = (
             lambda: composition.keep_register(node, stop),
             lambda: _take_acknowledgements(node, stop),
@@ -94,8 +113,9 @@ def publisher(settings: Settings) -> None:
 
 
 def sealer(settings: Settings) -> None:
-    """Seal the ledger, and ask the witnesses that can be reached, until told to stop. A second sealer waits."""
-    with _stopped_by_signal() as stop:
+    """Seal the ledger, and ask the witnesses that can be reached, until told to stop. A second sealer waits. Raises
+    SessionsShared."""
+    with _started(settings) as stop:
         _run(stop, lambda: composition.sealer(settings).run(stop), lambda: _ask_witnesses(settings, stop))
 
 
@@ -209,8 +229,23 @@ def _again(stop: Event, run: Callable[[], None]) -> None:
 
 
 @contextmanager
-def _stopped_by_signal() -> Iterator[Event]:
+def _started(settings: Settings) -> Iterator[Event]:
+    """Set by a signal; from when the database is there, and is one to work with."""
     stop = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
+    _check_sessions(settings, FOLLOWER, stop)
     yield stop
+
+
+def _check_sessions(settings: Settings, role: str, stop: Event) -> None:
+    """Once the database is there. Raises SessionsShared."""
+    said = ""
+    while not stop.is_set():
+        try:
+            check_sessions(as_role(settings.database, role))
+            return
+        except AWAY as away:
+            if said != (said := type(away).__name__):
+                log.warning("the database is away: %s", said)
+            stop.wait(AWAY_SECONDS)
