@@ -224,6 +224,7 @@ class Register:
         """Follow streams that were set aside, where somebody says that they are repaired, up to where the others are;
         set aside those that nobody could open when they were sent; and tell anew what stands at numbers that could not
         be opened, or waited too long. Raises Deposed."""
+        self._set_aside_ahead(db, reached)
         for stream, left_from in taking_up.asked(db):
             log.info("a stream that was set aside is taken up again")
             try:
@@ -245,6 +246,20 @@ class Register:
                 self._move(db, reached, reached)
                 for stream in late:
                     taking_up.tell_again(db, self._numbers, stream)
+
+    def _set_aside_ahead(self, db: Connection[TupleRow], reached: int) -> None:
+        """Set streams aside from records on that were moved ahead of the log. Raises Deposed."""
+        known = self._source.aside
+        new = [one for one in taking_up.ahead(db) if one.version < known.get(one.stream, one.version + 1)]
+        if not new:
+            return
+        with db.transaction():
+            self._move(db, reached, reached)
+            facts.set_aside(db, new, by_register=True)
+        for one in new:
+            known[one.stream] = min(one.version, known.get(one.stream, one.version))
+            self._learning.forget(one.stream)
+            facts.log_damage(one)
 
 
 _STANDS = "SELECT position, (SELECT coalesce(max(n), 0) FROM delivery.told), expiries_known FROM delivery.reached"

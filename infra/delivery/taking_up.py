@@ -12,7 +12,7 @@ from psycopg.rows import TupleRow
 from ...domain.compartment import Compartment
 from ...domain.disclosure import Followed, delivery_id
 from ..store.data_keys import KeyGone
-from ..store.event_store import EventStore
+from ..store.event_store import Damage, EventStore, OutOfPlace
 from ..store.following import Learning, Still
 from ..store.sealed_record import BrokenSeal
 from ..unforeseen import where
@@ -25,6 +25,14 @@ from .numbering import Numbers, Unnumbered, counts_of
 def aside(db: Connection[TupleRow]) -> dict[UUID, int]:
     """Stream → the version from which on the register does not follow it."""
     return dict(db.execute(_ASIDE).fetchall())
+
+
+def ahead(db: Connection[TupleRow]) -> list[Damage]:
+    """Records under numbers that the log has not given yet. They were moved, and nobody meets them: what follows from
+    them, the end of a consent say, may not be on record."""
+    why = "it stands under a number that was not given yet"
+    found = db.execute(_AHEAD).fetchall()
+    return [Damage(position, stream, version, topic, why) for position, stream, version, topic in found]
 
 
 def asked(db: Connection[TupleRow]) -> list[tuple[UUID, int | None]]:
@@ -47,6 +55,8 @@ def left_out(
         if Compartment.COORDINATION in store.keys.erased(stream):
             return []
         raise
+    if ahead := [o.version for o in whole if o.position > max(reached, store.head())]:
+        raise OutOfPlace(ahead[0], "stands under another number")
     if lost := {position for *_, position, _, _, _ in missing} - {o.position for o in whole}:
         raise BrokenSeal(f"an event of the stream is not at its number: {min(lost)}")
     opened = [o for o in whole if o.position <= reached]
@@ -104,6 +114,10 @@ def tell_again(db: Connection[TupleRow], numbers: Numbers, stream: UUID) -> None
     db.cursor().executemany(_TOLD_AGAIN, [(agency, sequence) for agency, sequence, *_ in found])
 
 
+_AHEAD = (
+    "SELECT notification_id, originator_id, originator_version, topic FROM log.stored_events"
+    " WHERE notification_id > (SELECT last_value FROM log.stored_events_notification_id_seq) ORDER BY 3"
+)
 _ASIDE = "SELECT stream, left_from FROM delivery.damaged WHERE repaired_at IS NULL AND left_from IS NOT NULL"
 _ASKED = (
     "SELECT stream, left_from FROM delivery.damaged WHERE asked_at IS NOT NULL AND repaired_at IS NULL ORDER BY since"

@@ -90,6 +90,40 @@ def test_agencies_are_asked_to_delete_once_the_row_that_says_so_is_back(
     assert case not in damaged_streams(settings)
 
 
+@pytest.mark.parametrize("followed", [True, False], ids=["followed before", "followed by nobody"])
+def test_a_case_whose_consent_ended_far_ahead_shows_nothing_and_holds_up_no_agency(
+    place: Place, settings: Settings, superuser: psycopg.Connection, followed: bool
+) -> None:
+    hit, other = case_with(place, "rsud"), case_with(place, "rsud")
+    fetching.note(place.office, hit, "before")
+    fetching.note(place.office, other, "elsewhere")
+    catch_up(settings)
+    consent = fetching.consent_of(place.office, hit)
+    place.office.does("uptd-ppa", hit, WithdrawConsent, consent=consent)
+    if followed:
+        catch_up(settings)
+    (at,) = superuser.execute(
+        "SELECT notification_id FROM log.stored_events WHERE originator_id = %s AND topic = 'case.ConsentWithdrawn'",
+        (hit,),
+    ).fetchone() or (0,)
+    with changed(superuser, *MOVED, at):
+        with composition.follower(settings) as source:
+            source.keep_up()
+        told = fetching.fetched(settings, place, other)
+        assert told.numbers == list(range(1, place.office.ports.feed.head("rsud") + 1)), "it reaches its head"
+        assert told.notes == ["elsewhere"]
+        assert fetching.fetched(settings, place, hit).notes == []
+        assert hit in damaged_streams(settings)
+        look_again(settings)
+        assert hit in damaged_streams(settings), "it is still not at its number"
+    look_again(settings)
+    assert hit not in damaged_streams(settings)
+    told = fetching.fetched(settings, place, hit)
+    assert told.notes == [], "it was withdrawn"
+    assert "case.ConsentWithdrawn" in told.topics
+    assert "erasure.DeletionAsked" in told.topics
+
+
 def open_deletions(db: psycopg.Connection, case: UUID) -> set[int]:
     """The events because of which agencies are still to be asked."""
     found = db.execute("SELECT at_position FROM delivery.deletions WHERE stream = %s AND done_at IS NULL", (case,))
