@@ -27,6 +27,7 @@ from rujukan.consumers.agency.inbox.inbox import SqliteInbox
 from rujukan.consumers.agency.kafka.source import KafkaSource
 from rujukan.consumers.agency.subscribing.subscription import Subscription
 from rujukan.domain.case.notes import RecordNote
+from rujukan.domain.codes import Role
 from rujukan.domain.delivery import AcknowledgeDeliveries, Mark, acknowledge, fold
 from rujukan.domain.refusal import WrongReceipt
 from rujukan.infra import composition
@@ -257,7 +258,7 @@ def test_a_mark_given_under_other_ids_is_refused(restored: Restored, tmp_path: P
         told = ports.deliveries.told(AGENCY, [head])
         mark = Mark(head, receipt)
         said = AcknowledgeDeliveries(occurred_at=composition.now(), received=mark, handled=mark)
-        act = office.act(AGENCY)
+        act = office.act(AGENCY, Role.INTEGRATOR)
         with pytest.raises(WrongReceipt):
             acknowledge(AGENCY, said, fold([]), told, act)
 
