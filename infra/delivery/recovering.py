@@ -2,7 +2,8 @@
 
 What was signed and told and is lost is lost, and said to be so. Numbers that agencies hold are not given again: each
 agency's topic says what it was told, with ids, and the register takes that in, without content; it goes on above. What
-the register told meanwhile under such a number is told anew, under a number of its own. Positions go on above all that
+the register told meanwhile under such a number is told anew, under a number of its own, but for what had to be deleted
+since. Positions go on above all that
 was given. The ledger that was signed cannot be unsigned, so another log begins, under another name, over the same
 events: its tree at the size up to which the old one is whole is the old one's, which anybody can check.
 
@@ -110,10 +111,7 @@ def take_in(db: Connection[TupleRow], found: Lost, sealing: Sealing, now: dateti
     n, head, cases, key = about
     head = max(head, *found.numbers)
     case_of = {sealing.pseudonym(agency, case): case for case in cases or ()}
-    kept = db.execute(
-        f"SELECT {_COLUMNS} FROM delivery.told WHERE agency = %s AND sequence = ANY(%s) ORDER BY sequence",
-        (agency, again),
-    ).fetchall()
+    kept = db.execute(_KEPT, (agency, again)).fetchall()
     db.execute("ALTER TABLE delivery.told DISABLE TRIGGER append_only")
     db.execute("DELETE FROM delivery.told WHERE agency = %s AND sequence = ANY(%s)", (agency, again))
     db.execute("ALTER TABLE delivery.told ENABLE TRIGGER append_only")
@@ -140,6 +138,8 @@ def take_in(db: Connection[TupleRow], found: Lost, sealing: Sealing, now: dateti
                 _TOLD, (n, agency, sequence, count(row[7]), 0, 0, LOST, row[7], 0, row[9], row[10], row[11], RULE)
             )
     for _, _, sequence, _, at, position, stream, case, compartments, key_id, told_at, _, rule in kept:
+        if not compartments:
+            continue  # what is consented to anew later is told then, as of what was never told
         n, head = n + 1, head + 1
         id = delivery_id(agency, position, from_bits(compartments), again=sequence)
         said = count(case), at, position, stream, case, compartments, key_id, told_at, id, rule
@@ -180,6 +180,14 @@ _COLUMNS = (
     "n, agency, sequence, case_sequence, at_position, position, stream, case_id, compartments, key_id, told_at, id,"
     " rule"
 )
+_KEPT = f"""
+    SELECT {_COLUMNS.replace("compartments", "compartments & ~gone AS compartments")}
+      FROM delivery.told t CROSS JOIN LATERAL (
+        SELECT coalesce(bit_or(r.compartments), 0) AS gone FROM delivery.recalled r
+         WHERE r.agency = t.agency AND r.position = t.position AND r.upto >= t.n
+      ) recalled WHERE agency = %s AND sequence = ANY(%s) ORDER BY sequence
+"""
+"""What stands at numbers, without what had to be deleted since."""
 _TOLD = f"INSERT INTO delivery.told ({_COLUMNS}) VALUES ({', '.join(['%s'] * 13)})"
 _AGAIN = (
     "INSERT INTO delivery.gaps (agency, sequence, position, stream, why, told_again) VALUES (%s, %s, %s, %s, %s, %s)"
