@@ -46,11 +46,11 @@ def now(pool: Pool, tellings: Sequence[Telling]) -> Now:
     return Now(held, recalled)
 
 
-def is_so(pool: Pool, telling: Telling, record: Record) -> bool:
-    """Whether the row says what it said when it was written: its id is made of just that. Else it is damaged, and what
-    it names now may be for nobody to see."""
+def is_so(pool: Pool, telling: Telling, record: Record | None) -> bool:
+    """Whether the row says what it said when it was written: its id is made of just that, and of the record. Else it is
+    damaged, and what it names now may be for nobody to see."""
     about = telling.agency, telling.position, telling.told_compartments()
-    digests = record.of_whole, b""  # ids had none before
+    digests = (b"",) if record is None else (record.of_whole, b"")  # ids had none before
     if any(telling.id == delivery_id(*about, often, digest=of) for of in digests for often in (0, 1)):
         return True
     with acting_for(pool, telling.agency) as db:

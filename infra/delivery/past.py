@@ -1,7 +1,11 @@
 """What lies before the register kept recalls and expiries: read from the log, once, by the first keeper of a release
-that keeps them."""
+that keeps them.
 
-from collections.abc import Callable, Iterator, Sequence
+A case that does not open then is set aside, with a mark: what is to be deleted of it, and when its consents run out,
+nobody knows. Whoever takes it up again, once it is repaired, reads it here first.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -43,14 +47,23 @@ class Past:
         self._still_keeper = still_keeper
 
     def write_down(self) -> None:
-        """Put on record what had to be deleted, and when consents run out. Raises what `still_keeper` does; the next
-        keeper begins again then, and nothing is there twice."""
+        """Put on record what had to be deleted, and when consents run out, page by page. Raises what `still_keeper`
+        does; the next keeper begins again then, and nothing is there twice."""
         self._recalls()
         self._expiries()
 
+    def write_down_of(self, case: UUID, left_from: int | None) -> None:
+        """The same of one case, as far as the register followed it: not from that version on. Raises what does not
+        open; writes nothing of a case that was erased."""
+        try:
+            self._recalls_of(case, left_from)
+            self._expire(self._followed(case, left_from))
+        except KeyGone:
+            if Compartment.COORDINATION not in self._store.keys.erased(case):
+                raise
+
     def _recalls(self) -> None:
-        """What had to be deleted before that was kept here: by the one rule that there was then. A case that does not
-        open is set aside: what is to be deleted of it nobody knows."""
+        """What had to be deleted before that was kept here: by the one rule that there was then."""
         cases: dict[UUID, Damage | None] = {}
         for found in self._all_of([topic_of(event) for event in ENDS]):
             cases.setdefault(found.stream, found if isinstance(found, Damage) else None)
@@ -61,67 +74,102 @@ class Past:
                 raise
             except KeyGone as gone:
                 if Compartment.COORDINATION not in self._store.keys.erased(case):
-                    self._set_aside(case, damage, gone)
+                    self._set_aside(damage or self._damage(case, gone))
             except Exception as problem:
-                self._set_aside(case, damage, problem)
+                self._set_aside(damage or self._damage(case, problem))
             self._still_keeper()
 
-    def _recalls_of(self, case: UUID) -> None:
+    def _recalls_of(self, case: UUID, left_from: int | None = None) -> None:
         learning = Learning(self._store, lambda _: ())
         try:
-            for opened in self._store.read(case):
+            for opened in self._followed(case, left_from):
                 self._still_keeper()
-                if opened.position <= self._reached:
-                    followed = learning.follow(opened)
-                    for recall in followed.recall:
-                        at = followed.written
-                        of = recall.agency, recall.of.position, at.position, case, bits(recall.compartments)
-                        self._db.execute(_RECALL, (*of, at.position, at.at))
+                followed = learning.follow(opened)
+                for recall in followed.recall:
+                    about = {
+                        "agency": recall.agency,
+                        "position": recall.of.position,
+                        "at": followed.written.position,
+                        "case": case,
+                        "compartments": bits(recall.compartments),
+                        "when": followed.written.at,
+                    }
+                    self._db.execute(_RECALL, about)
         finally:
             learning.close()
 
-    def _set_aside(self, case: UUID, damage: Damage | None, problem: Exception) -> None:
-        if damage is None:
-            row = self._db.execute(
-                "SELECT notification_id, originator_version, topic FROM log.stored_events WHERE originator_id = %s"
-                " ORDER BY originator_version LIMIT 1",
-                (case,),
-            ).fetchone()
-            position, version, topic = row or (0, 1, "")
-            damage = Damage(position, case, version, topic, where(problem))
+    def _followed(self, case: UUID, left_from: int | None) -> list[Opened]:
+        """What of the case the register followed."""
+        return [
+            opened
+            for opened in self._store.read(case)
+            if opened.position <= self._reached and (left_from is None or opened.version < left_from)
+        ]
+
+    def _damage(self, case: UUID, problem: Exception) -> Damage:
+        row = self._db.execute(
+            "SELECT notification_id, originator_version, topic FROM log.stored_events WHERE originator_id = %s"
+            " ORDER BY originator_version LIMIT 1",
+            (case,),
+        ).fetchone()
+        position, version, topic = row or (0, 1, "")
+        return Damage(position, case, version, topic, where(problem))
+
+    def _set_aside(self, damage: Damage) -> None:
         facts.log_damage(damage)
         facts.set_aside(self._db, [damage])
+        self._db.execute("UPDATE delivery.damaged SET ends_unknown = true WHERE stream = %s", (damage.stream,))
 
     def _expiries(self) -> None:
         """When consents run out that were given before that was kept here."""
+        for page in self._pages_of(OF_CONSENTS):
+            for found in page:
+                if isinstance(found, Damage):
+                    self._set_aside(found)
+            self._expire(found for found in page if not isinstance(found, Damage))
+
+    def _expire(self, events: Iterable[Opened]) -> None:
+        """When the consents run out that these events are about; what comes later in the log counts."""
         found: dict[tuple[UUID, UUID], datetime | None] = {}
-        for opened in self._all_of(OF_CONSENTS):
-            if not isinstance(opened, Damage):
-                found |= expiry_of(opened.stream, opened.event)
-        with self._db.transaction():
-            for (case, consent), at in found.items():
-                if at is not None:
-                    self._db.execute(_EXPIRY, {"case": case, "consent": consent, "at": at})
-            self._db.execute("UPDATE delivery.reached SET expiries_known = true")
+        for opened in events:
+            found |= expiry_of(opened.stream, opened.event)
+        if found:
+            about = [case for case, _ in found], [consent for _, consent in found]
+            with self._db.transaction():
+                self._db.execute(_EXPIRIES, (*about, list(found.values())))
+                self._db.execute(_OVER, (*about, list(found.values())))
 
     def _all_of(self, topics: Sequence[str]) -> Iterator[Opened | Damage]:
-        """The events of these topics, page by page, with the lease kept."""
+        for page in self._pages_of(topics):
+            yield from page
+
+    def _pages_of(self, topics: Sequence[str]) -> Iterator[Sequence[Opened | Damage]]:
+        """The events of these topics, with the lease kept."""
         position = 0
         while page := self._store.recorder.select_notifications(
             position, following.PAGE, self._reached, topics, inclusive_of_start=False
         ):
             position = page[-1].id
-            yield from self._store.open_each(page)
             self._still_keeper()
+            yield self._store.open_each(page)
 
 
-_RECALL = (
-    "INSERT INTO delivery.recalled (agency, position, at_position, case_id, compartments, upto, recalled_at) VALUES"
-    " (%s, %s, %s, %s, %s, (SELECT coalesce(max(n), 0) FROM delivery.told WHERE at_position <= %s), %s)"
-    " ON CONFLICT DO NOTHING"
+_UPTO = """
+    SELECT coalesce(max(n), 0) FROM delivery.told WHERE case_id = %(case)s AND at_position BETWEEN 1 AND %(at)s
+      AND n < coalesce((SELECT min(n) FROM delivery.told WHERE case_id = %(case)s AND at_position > %(at)s), 1e18)
+"""
+"""The last that was told of a case before something of it had to be deleted: what was told again since came after."""
+_RECALL = f"""
+    INSERT INTO delivery.recalled (agency, position, at_position, case_id, compartments, upto, recalled_at)
+      VALUES (%(agency)s, %(position)s, %(at)s, %(case)s, %(compartments)s, ({_UPTO}), %(when)s) ON CONFLICT DO NOTHING
+"""
+_FOUND = "unnest(%s::uuid[], %s::uuid[], %s::timestamptz[]) AS f (case_id, consent, at)"
+_EXPIRIES = (
+    f"INSERT INTO delivery.expiries (case_id, consent, expires_at) SELECT * FROM {_FOUND} WHERE at IS NOT NULL"
+    " AND NOT EXISTS (SELECT FROM log.erased_keys k WHERE k.stream = f.case_id AND k.compartment = 0)"
+    " ON CONFLICT (case_id, consent) DO UPDATE SET expires_at = excluded.expires_at"
 )
-_EXPIRY = (
-    "INSERT INTO delivery.expiries SELECT %(case)s, %(consent)s, %(at)s"
-    " WHERE NOT EXISTS (SELECT FROM log.erased_keys WHERE stream = %(case)s AND compartment = 0)"
-    " ON CONFLICT DO NOTHING"
+_OVER = (
+    f"DELETE FROM delivery.expiries e USING {_FOUND} WHERE f.at IS NULL AND e.case_id = f.case_id"
+    " AND e.consent = f.consent"
 )

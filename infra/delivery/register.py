@@ -173,6 +173,9 @@ class Register:
         self._at = reached
         if not expiries_known:
             Past(self._store, db, reached, self._still).write_down()
+            with db.transaction():
+                self._still_keeper(db)
+                db.execute("UPDATE delivery.reached SET expiries_known = true")
         return int(reached)
 
     def _recorded(self, case: UUID) -> Iterable[Remembered]:
@@ -225,9 +228,11 @@ class Register:
         set aside those that nobody could open when they were sent; and tell anew what stands at numbers that could not
         be opened, or waited too long. Raises Deposed."""
         self._set_aside_ahead(db, reached)
-        for stream, left_from in taking_up.asked(db):
+        for stream, left_from, ends_unknown in taking_up.asked(db):
             log.info("a stream that was set aside is taken up again")
             try:
+                if ends_unknown:
+                    Past(self._store, db, reached, self._still).write_down_of(stream, left_from)
                 batch = taking_up.left_out(self._store, stream, left_from, reached, self._still)
                 self._source.aside.pop(stream, None)
                 self._learning.forget(stream)
@@ -241,7 +246,7 @@ class Register:
         for stream in unlooked - self._looked:
             facts.look_at(self._store, self._store.pool, stream)
         self._looked = unlooked
-        if late := taking_up.late(db):
+        if late := taking_up.late(self._store, db):
             with db.transaction():
                 self._move(db, reached, reached)
                 for stream in late:

@@ -42,7 +42,7 @@ class Workings:
         aside, and some of it may be on record. Raises what `AWAY` names."""
         new = Additions(damage=list(damage))
         counts = counts_of(db, {case_of(told) for followed in batch for told in followed.tell})
-        known = _on_record(db, again) if again is not None else frozenset()
+        known = _on_record(db, again, batch) if again is not None else frozenset()
         for followed in batch:
             written = followed.written
             try:
@@ -154,9 +154,14 @@ def _names(followed: Followed, told: Told) -> tuple[str, int, int, int]:
     return told.agency, followed.written.position, told.of.position, bits(told.compartments)
 
 
-def _on_record(db: Connection[TupleRow], stream: UUID) -> frozenset[tuple[str, int, int, int]]:
-    """What is on record of a stream, as `_names` names it."""
-    rows = db.execute(
-        "SELECT agency, at_position, position, compartments FROM delivery.told WHERE stream = %s", (stream,)
-    )
+def _on_record(
+    db: Connection[TupleRow], stream: UUID, batch: Sequence[Followed]
+) -> frozenset[tuple[str, int, int, int]]:
+    """What is on record of a stream by these events of it, as `_names` names it."""
+    rows = db.execute(_ON_RECORD, ([followed.written.position for followed in batch], stream))
     return frozenset((agency, at, position, compartments) for agency, at, position, compartments in rows)
+
+
+_ON_RECORD = (
+    "SELECT agency, at_position, position, compartments FROM delivery.told WHERE at_position = ANY(%s) AND stream = %s"
+)

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 import fetching
 import psycopg
 import pytest
+from damaging import STATE, case_with, damaged_streams, flipped, look_again
 from fetching import Place, Told, consent_of, note
 from office import Office, catch_up, until
 
@@ -22,7 +23,11 @@ from rujukan.domain.disclosure import RULE
 from rujukan.domain.fact import Fact
 from rujukan.domain.webhook import ReplayWebhook, SetWebhook
 from rujukan.infra import composition
+from rujukan.infra.database import FOLLOWER, as_role
+from rujukan.infra.delivery import past
+from rujukan.infra.keys import names
 from rujukan.infra.settings import Settings
+from rujukan.infra.store import following
 
 HEALTH = frozenset({Compartment.HEALTH})
 
@@ -270,20 +275,100 @@ def test_a_register_of_the_release_before_finds_what_was_recalled_and_what_runs_
     office.does("uptd-ppa", case, WithdrawConsent, consent=consent_of(office, case))
     office.consents(case, "rsud", "incident", expires_at=composition.now() + timedelta(days=1))
     catch_up(settings)
-    tables = (
-        "SELECT agency, position, at_position, case_id, compartments, upto FROM delivery.recalled ORDER BY 1, 2, 3",
-        "SELECT * FROM delivery.expiries ORDER BY 1, 2",
-    )
     with psycopg.connect(settings.database, autocommit=True) as db:
-        kept = [db.execute(table).fetchall() for table in tables]
-        with db.transaction():
-            db.execute("SET LOCAL session_replication_role = replica")
-            db.execute("DELETE FROM delivery.recalled")
-            db.execute("DELETE FROM delivery.expiries")
-            db.execute("UPDATE delivery.reached SET expiries_known = false")
+        kept = _ends(db)
+        _forgotten(db)
         assert Told(settings, office, keys["rsud"], case).notes == [], "nothing goes out before it is known"
         note(office, case, "so that the register is kept")
         catch_up(settings)
         assert all(kept)
-        assert [db.execute(table).fetchall() for table in tables] == kept
+        assert _ends(db) == kept
     assert "withdrawn before the upgrade" not in Told(settings, office, keys["rsud"], case).notes
+
+
+@pytest.mark.parametrize("topic", ["case.CaseOpened", "case.ConsentGiven", "case.ConsentWithdrawn"])
+def test_a_case_that_was_damaged_when_the_past_was_read_is_read_again_once_it_is_repaired(
+    place: Place, settings: Settings, topic: str
+) -> None:
+    """Of one case the consent was withdrawn, of the other it runs out."""
+    office = place.office
+    withdrawn, lasting = case_with(place, "rsud"), office.opens(composition.now())
+    note(office, withdrawn, "withdrawn before the upgrade")
+    office.consents(lasting, "rsud", "health", expires_at=composition.now() + timedelta(days=1))
+    office.refers(lasting, "rsud", Service.HEALTH, compartments=frozenset({"health"}))
+    note(office, lasting, "until tomorrow")
+    catch_up(settings)
+    office.does("uptd-ppa", withdrawn, WithdrawConsent, consent=consent_of(office, withdrawn))
+    catch_up(settings)
+    with psycopg.connect(settings.database, autocommit=True) as db:
+        kept = _ends(db)
+        for hit in (withdrawn, lasting):
+            at = db.execute(
+                "SELECT min(notification_id) FROM log.stored_events WHERE originator_id = %s AND topic = %s",
+                (hit, topic),
+            ).fetchone()
+            if at == (None,):
+                continue
+            _forgotten(db)
+            with flipped(db, STATE, (at or (0,))[0], lambda size: 120):
+                note(office, case_with(place), "so that the register is kept")
+                catch_up(settings)
+                assert Told(settings, office, place.keys["rsud"], withdrawn).notes == []
+            look_again(settings)
+            assert hit not in damaged_streams(settings)
+            assert [set(rows) >= set(before) for rows, before in zip(_ends(db), kept, strict=True)] == [True, True]
+            assert Told(settings, office, place.keys["rsud"], withdrawn).notes == []
+    assert "until tomorrow" in Told(settings, office, place.keys["rsud"], lasting).notes
+
+
+def test_what_was_read_of_the_past_stays_when_the_keeper_is_replaced_in_the_middle(
+    office: Office, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many consents there are, no transaction lasts for all of them."""
+    for _ in range(4):
+        case = office.opens(composition.now())
+        office.consents(case, "rsud", "health", expires_at=composition.now() + timedelta(days=1))
+    catch_up(settings)
+    monkeypatch.setattr(following, "PAGE", 1)
+
+    def reads(db: psycopg.Connection, pages: float) -> None:
+        def still() -> None:
+            nonlocal pages
+            pages -= 1
+            if pages < 0:
+                raise past.AWAY[0]
+
+        with composition.Node(settings, names.FOLLOWING, 2) as node:
+            past.Past(node.followed, db, 10**9, still)._expiries()
+
+    with psycopg.connect(settings.database, autocommit=True) as superuser:
+        kept = _ends(superuser)
+        _forgotten(superuser)
+        with psycopg.connect(as_role(settings.database, FOLLOWER), autocommit=True) as db:
+            (events,) = superuser.execute(
+                "SELECT count(*) FROM log.stored_events WHERE topic = ANY(%s)", (list(past.OF_CONSENTS),)
+            ).fetchone() or (0,)
+            with pytest.raises(past.AWAY[0]):
+                reads(db, events - 2)
+            assert 0 < len(_ends(superuser)[1]) < len(kept[1])
+            reads(db, float("inf"))
+        assert _ends(superuser)[1] == kept[1]
+        superuser.execute("UPDATE delivery.reached SET expiries_known = true")
+
+
+def _ends(db: psycopg.Connection) -> list[list[Any]]:
+    """What had to be deleted, and when consents run out, as it is on record."""
+    tables = (
+        "SELECT agency, position, at_position, case_id, compartments, upto FROM delivery.recalled ORDER BY 1, 2, 3",
+        "SELECT * FROM delivery.expiries ORDER BY 1, 2",
+    )
+    return [db.execute(table).fetchall() for table in tables]
+
+
+def _forgotten(db: psycopg.Connection) -> None:
+    """As a release left it that kept neither."""
+    with db.transaction():
+        db.execute("SET LOCAL session_replication_role = replica")
+        db.execute("DELETE FROM delivery.recalled")
+        db.execute("DELETE FROM delivery.expiries")
+        db.execute("UPDATE delivery.reached SET expiries_known = false")
