@@ -1,5 +1,6 @@
 """The register as the publisher asks for it."""
 
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 
@@ -11,6 +12,8 @@ from .agency_keys import KeyDamaged
 from .bell import Bell
 from .telling import Tellings
 from .told import Telling
+
+log = logging.getLogger(__name__)
 
 
 class PublisherSource:
@@ -53,16 +56,26 @@ class PublisherSource:
             return {}
         about = list(known), [end.sequence for end in known.values()], [end.id for end in known.values()]
         with self._pool.connection() as db:
-            found = {
-                agency: f"the topic of {agency} ends with number {known[agency].sequence}, under which the register has"
-                " something else, or nothing"
-                for (agency,) in db.execute(_OTHERS, about)
-            }
+            differing = [agency for (agency,) in db.execute(_OTHERS, about)]
+        found = {
+            agency: f"the topic of {agency} ends with number {known[agency].sequence}, under which the register has"
+            " something else, or nothing"
+            for agency in differing
+            if not self._is_damage(agency, known[agency].sequence)
+        }
+        with self._pool.connection() as db:
             for agency, why in found.items():
                 forked.mark(db, _by(agency), why)
-            if anew and (agree := [_by(agency) for agency in known if agency not in found]):
+            if anew and (agree := [_by(agency) for agency in known if agency not in differing]):
                 db.execute("DELETE FROM ledger.forks WHERE found_by = ANY(%s)", (agree,))
         return found
+
+    def _is_damage(self, agency: str, sequence: int) -> bool:
+        """Whether the register's row is at fault. What the topic has was sent: it is gone on from."""
+        damaged = self._tellings.is_damaged(agency, sequence)
+        if damaged:
+            log.error("a row of the register is damaged: number %d of %s", sequence, agency)
+        return damaged
 
     def remember(self, places: Mapping[str, TopicProgress]) -> None:
         with self._pool.connection() as db:

@@ -219,7 +219,9 @@ class Tellings:
                     continue
                 if shows.nothing == DAMAGED and telling.compartments:
                     said = LATE if why == LATER else "a record, or a key, is damaged"
-                    gaps.append((telling.agency, telling.sequence, telling.position, telling.stream, said))
+                    is_of_case = record is not None and record.header.stream == telling.case
+                    stream = telling.case if is_of_case else telling.stream  # which of them is damaged
+                    gaps.append((telling.agency, telling.sequence, telling.position, stream, said))
                 unsigned.setdefault(telling.agency, []).append(sealed)
                 size += len(sealed.value)
             self._keep_in_mind(gaps)
@@ -231,6 +233,16 @@ class Tellings:
             problems,
             frozenset(held),
         )
+
+    def is_damaged(self, agency: str, sequence: int) -> bool:
+        """Whether the row of the register at that number is damaged, or gone though later ones are there: it says
+        nothing of another history. What stands for what was lost before names no record, and is never damaged."""
+        found = [t for t in self.after(agency, sequence - 1, 1) if t.sequence == sequence]
+        if not found:
+            return self.head(agency) >= sequence
+        (telling,) = found
+        record = self._records({telling.position})[telling.position]
+        return telling.position != 0 and not holding.is_so(self._pool, telling, record)
 
     def check(self) -> None:
         """Raises Forked."""

@@ -1,21 +1,28 @@
 """Damage of any column, of log and register, and at any moment: nobody sees more than they may, and nobody waits."""
 
 from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
 
 import damaging
 import fetching
 import psycopg
 import pytest
-from damaging import STATE, case_with, changed, damaged_streams, entries, flipped, take_up
+from damaging import STATE, case_with, changed, damaged_streams, entries, flipped, look_again, take_up
 from fetching import Place, consent_of, fetched, note
 from office import catch_up, erases, until
 from some import thorough
 
+from rujukan.consumers.publishing.supply import TopicProgress
 from rujukan.consumers.wire import envelope
 from rujukan.consumers.wire.envelope import Opener, from_cloudevent
 from rujukan.domain.case.consents import WithdrawConsent
+from rujukan.domain.case.notes import RecordNote
 from rujukan.domain.codes import Service
 from rujukan.infra import composition
+from rujukan.infra.database import SERVICE
+from rujukan.infra.delivery import past, taking_up, working_out
+from rujukan.infra.delivery.publishing import PublisherSource
 from rujukan.infra.keys import names
 from rujukan.infra.node import Node
 from rujukan.infra.settings import Settings
@@ -84,6 +91,7 @@ def test_a_changed_row_of_the_register_shows_an_agency_nothing_that_is_not_its(
         assert "of a case that it may not know" not in [d.fields().get("health") for d in told.sent]
         assert told.notes in ([], ["mine"])
         assert told.numbers == list(range(1, len(told.numbers) + 1))
+        assert secret not in damaged_streams(settings), "no other case is set aside for it"
 
 
 @pytest.mark.parametrize("whose", ["rsud", "polres"])
@@ -219,3 +227,95 @@ def test_the_system_is_not_asked_to_delete_copies(place: Place, settings: Settin
         }
     assert "rsud" in asked
     assert SYSTEM_AGENCY not in asked
+
+
+def test_an_end_that_was_followed_and_moved_since_holds_up_nobody(
+    place: Place, settings: Settings, superuser: psycopg.Connection
+) -> None:
+    with composition.escalator(settings) as escalator:
+        escalator.once()  # what other tests left
+    hit = case_with(place, "rsud")
+    note(place.office, hit, "before")
+    catch_up(settings)
+    place.office.does("uptd-ppa", hit, WithdrawConsent, consent=consent_of(place.office, hit))
+    other = case_with(place, "rsud")
+    note(place.office, other, "elsewhere")
+    catch_up(settings)
+    ahead = "notification_id + 1099511627776"
+    row = "originator_id = %s AND topic = 'case.ConsentWithdrawn'"
+    with changed(superuser, "log.stored_events", "notification_id", row, ahead, hit):
+        told = fetched(settings, place, other)
+        assert told.numbers == list(range(1, place.office.ports.feed.head("rsud") + 1)), "it reaches its head"
+        assert told.notes == ["elsewhere"]
+        assert fetched(settings, place, hit).notes == []
+
+
+def test_a_changed_row_of_the_register_is_not_told_again_as_if_it_were_whole(
+    place: Place, settings: Settings, superuser: psycopg.Connection
+) -> None:
+    case = case_with(place, "rsud")
+    at = place.office.does("uptd-ppa", case, RecordNote, note=uuid4(), health="h", incident="not its").position
+    catch_up(settings)
+    row = "agency = 'rsud' AND position = %s"
+    with changed(superuser, "delivery.told", "compartments", row, "1023", at):
+        assert fetched(settings, place, case).notes == []
+        look_again(settings)
+        assert "not its" not in [d.fields().get("incident") for d in fetched(settings, place, case).sent]
+        assert case in damaged_streams(settings)
+    look_again(settings)
+    with composition.follower(settings) as source:
+        for _ in entries(settings):
+            source.keep_up()  # one that is still wrong ends a round
+    assert set(fetched(settings, place, case).notes) == {"h"}
+    assert case not in damaged_streams(settings)
+
+
+@pytest.mark.parametrize(("column", "to"), [("id", "gen_random_uuid()"), ("sequence", "sequence + 1048576")])
+def test_a_changed_row_at_the_end_of_a_topic_is_no_fork(
+    place: Place, settings: Settings, superuser: psycopg.Connection, column: str, to: str
+) -> None:
+    """One agency's row is damaged: nobody else's work stops, and what the topic has is gone on from."""
+    case = case_with(place, "rsud")
+    note(place.office, case, "last")
+    catch_up(settings)
+    last = superuser.execute(
+        "SELECT sequence, id::text FROM delivery.told WHERE agency = 'rsud' ORDER BY sequence DESC LIMIT 1"
+    ).fetchone()
+    assert last is not None
+    end = TopicProgress("topic", *last)
+
+    def others(end: TopicProgress) -> list[str]:
+        with Node(settings, names.PUBLISHER, 4, SERVICE) as node:
+            source = PublisherSource(node.tellings, node.follower_pool, node.bell)
+            try:
+                return list(source.others({"rsud": end}, anew=True))
+            finally:
+                source.close()
+
+    with changed(superuser, "delivery.told", column, "agency = 'rsud' AND sequence = %s", to, last[0]):
+        assert others(end) == []
+        note(place.office, case, "work goes on")
+    assert others(end) == []
+    try:
+        assert others(end._replace(id=f"{uuid4()}")) == ["rsud"], "a whole row, and another history"
+        assert others(end._replace(sequence=last[0] + 9)) == ["rsud"], "what the register has not told"
+    finally:
+        superuser.execute("DELETE FROM ledger.forks")
+
+
+@pytest.mark.parametrize(
+    ("asked", "values"),
+    [
+        (working_out._ON_RECORD, ([1], UUID(int=1))),
+        (taking_up._MISSING, (UUID(int=1),)),
+        (taking_up._ROWS, (UUID(int=1),)),
+        (past._UPTO, {"case": UUID(int=1), "at": 1}),
+    ],
+)
+def test_a_take_up_reads_the_register_by_its_indices(settings: Settings, place: Place, asked: str, values: Any) -> None:
+    """However much was told, one case that is taken up again costs what is told of it."""
+    with psycopg.connect(settings.database, cursor_factory=psycopg.ClientCursor) as db:
+        db.execute("SET enable_seqscan = off")  # where there is another way
+        plan = "\n".join(line for (line,) in db.execute(f"EXPLAIN {asked}", values))
+    assert "Scan" in plan
+    assert "Seq Scan on told" not in plan
