@@ -2,14 +2,20 @@
 
 How long a statement takes has no bound, as an index on a large log takes what it takes; a server that hangs is given up
 all the same. A lock has one: whoever wants what a migration waits for waits behind it.
+
+An index that is there already, under its name, is not built again: an operator of a large log builds it beforehand,
+with CREATE INDEX CONCURRENTLY, while everything runs (infra/README.md).
 """
 
 import hashlib
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.resources import files
 
+from psycopg import Connection
 from psycopg.errors import LockNotAvailable
+from psycopg.rows import TupleRow
 
 from ..database import maintain
 from ..locks import Lock
@@ -24,6 +30,10 @@ class MigrationChanged(Exception):
     """A migration that was applied is no longer what it was. Write a new one instead."""
 
 
+class NotBuilt(Exception):
+    """An index that was built beforehand is not whole. Drop it, and build it again or leave it out."""
+
+
 class Blocked(Exception):
     """Somebody else migrates, or holds a table that a migration needs. What was applied before stays; run it again."""
 
@@ -31,7 +41,8 @@ class Blocked(Exception):
 def migrate(conninfo: str) -> list[str]:
     """Apply what is missing; the names of those applied now. Needs the rights of the database's owner.
 
-    Safe to call from several processes at once. Raises MigrationChanged, Blocked, and NoAnswer where the server hangs.
+    Safe to call from several processes at once. Raises MigrationChanged, NotBuilt, Blocked, and NoAnswer where the
+    server hangs.
     """
     applied: list[str] = []
     with maintain(conninfo) as db, _in_time():
@@ -52,11 +63,25 @@ def migrate(conninfo: str) -> list[str]:
                 if done[file.name] != digest:
                     raise MigrationChanged(file.name)
                 continue
+            _check_indexes(db)
             with db.transaction():
-                db.execute(sql)
+                db.execute(_INDEX.sub(rb"\1 IF NOT EXISTS ", sql))
                 db.execute("INSERT INTO public.migrations (name, sha256) VALUES (%s, %s)", (file.name, digest))
             applied.append(file.name)
     return applied
+
+
+def _check_indexes(db: Connection[TupleRow]) -> None:
+    """Raises NotBuilt."""
+    row = db.execute(
+        "SELECT indexrelid::regclass::text FROM pg_index JOIN pg_class c ON c.oid = indrelid"
+        " WHERE NOT indisvalid AND c.relnamespace::regnamespace::text IN ('log', 'ledger', 'delivery', 'follow')"
+    ).fetchone()
+    if row is not None:
+        raise NotBuilt(f"the index {row[0]} was not built to its end: drop it, and build it again or leave it out")
+
+
+_INDEX = re.compile(rb"^(CREATE (?:UNIQUE )?INDEX) (?=\w+ ON )", re.MULTILINE)
 
 
 @contextmanager
