@@ -19,7 +19,9 @@ def add_command(command: Any) -> None:
     damaged.add_argument(
         "--backup", metavar="CONNINFO", help="a restored backup: say whether it has what the ledger's entry was made of"
     )
-    damaged.add_argument("--repair", action="store_true", help="put records back from --backup, where it has them")
+    damaged.add_argument(
+        "--repair", action="store_true", help="put records and keys back from --backup, where it has them"
+    )
     damaged.add_argument("--again", action="store_true", help="look again at what was repaired, and go on with it")
     damaged.add_argument("--yes", action="store_true", help="do not ask before rows are changed")
 
@@ -29,11 +31,13 @@ def run(settings: Settings, said: argparse.Namespace) -> int:
     0 where nothing is left."""
     from .. import composition
     from ..delivery import damaged
+    from ..keys.names import FOLLOWING
     from ..system import running
 
     if said.repair and not said.backup:
         raise Failed("--repair needs --backup: the conninfo of a database that was restored from a backup")
     settings = running(settings)
+    wrapping = composition.keys(settings, FOLLOWING).wrapping()
     with composition.follower(settings) as source, source.store.pool.connection() as db:
         found = _wanted(damaged.entries(db), said.stream)
         if not found:
@@ -51,6 +55,11 @@ def run(settings: Settings, said: argparse.Namespace) -> int:
                     print(f"    position {position}: {_explained(about, opens)}")
                     if said.repair and about.row_holds is False and about.backup_holds:
                         _repair(settings, ledger, position, said)
+                if said.backup and (keys := damaged.keys_in(said.backup, db, wrapping, entry.stream)):
+                    words = " ".join(compartment.word for compartment in sorted(keys))
+                    print(f"    data keys that open in the backup and not here: {words}")
+                    if said.repair:
+                        _repair_keys(settings, wrapping, entry, said)
         if said.again or said.repair:
             asked = damaged.take_up(db, [entry.stream for entry in found])
             give_up = time.monotonic() + SECONDS
@@ -95,7 +104,10 @@ def _explained(about: Any, opens: bool) -> str:
             " stream, or was; a restored backup, named with --backup, shows which"
         )
     if about.row_holds:
-        return f"the row is what the ledger has as leaf {about.leaf}: a data key is damaged; restore log.data_keys"
+        return (
+            f"the row is what the ledger has as leaf {about.leaf}: a data key is damaged; a restored backup, named with"
+            " --backup, may have it whole"
+        )
     said = {
         None: "name a restored backup with --backup to see whether it has it",
         True: "the backup has what was sealed",
@@ -113,6 +125,15 @@ def _repair(settings: Settings, ledger: Any, position: int, said: argparse.Names
         return
     done = damaged.put_back(settings.database, ledger, position, said.backup)
     print("    put back; the ledger's proof of it holds again" if done else "    left as it is: it holds")
+
+
+def _repair_keys(settings: Settings, wrapping: Any, entry: Any, said: argparse.Namespace) -> None:
+    from ..delivery import damaged
+
+    if not said.yes and input("    put them back? [y/N] ").strip().lower() != "y":
+        print("    left as they are")
+        return
+    print(f"    put back: {damaged.put_keys_back(settings.database, wrapping, entry.stream, said.backup)}")
 
 
 def _rebuild(settings: Settings) -> None:

@@ -3,11 +3,16 @@
 import argparse
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..settings import Settings
 
+if TYPE_CHECKING:
+    from ..store.rotation import Rotated
+
 AT_ONCE = 500
+SHOWN = 100
+"""So many damaged data keys are named."""
 
 T = TypeVar("T")
 
@@ -36,13 +41,13 @@ def keys(settings: Settings, said: argparse.Namespace) -> int:
 
     match said.what:
         case "rotate":
-            done = rotation.rotate(settings.database, key_encryption, step)
-            _say(done)
+            return _say(rotation.rotate(settings.database, key_encryption, step))
         case "epoch":
             with composition.follower(settings) as source:
                 finish_erasures(source.store)
             for done in rotation.epoch(settings.database, key_encryption, step):
-                _say(done)
+                if _say(done):
+                    return 1
             print("What was erased until now is dead in every copy of the database. Copy log.data_keys anew now:")
             print("a backup from before is restored with the log.data_keys of after.")
         case _:
@@ -94,6 +99,18 @@ def _every(page: Callable[[T | None], Sequence[T]]) -> Iterator[T]:
         last = found[-1]
 
 
-def _say(done: Any) -> None:
-    gone = ", ".join(done.destroyed)
+def _say(done: "Rotated") -> int:
+    """The exit status."""
+    gone = ", ".join(done.destroyed) or "nothing"
     print(f"{done.active} is active; {done.wrapped_anew:,} data keys wrapped anew; destroyed: {gone}")
+    if not done.left:
+        return 0
+    print(f"NOT FINISHED: {len(done.left):,} data keys are damaged and were left as they are:", file=sys.stderr)
+    for one in done.left[:SHOWN]:
+        print(f"  {one.stream} {one.compartment.word}: {one.why}", file=sys.stderr)
+    if len(done.left) > SHOWN:
+        print(f"  and {len(done.left) - SHOWN:,} more", file=sys.stderr)
+    print(
+        "Put them back (`rujukan damaged --backup … --repair`) or erase their cases, and run it again.", file=sys.stderr
+    )
+    return 1

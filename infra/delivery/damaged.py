@@ -2,7 +2,8 @@
 be taken up again (taking_up.py).
 
 A damaged record is put back from a backup only where the backup has the very bytes that the ledger's entry was made of.
-The record is then what it was, and every proof of it holds.
+The record is then what it was, and every proof of it holds. A data key is put back where it opens in the backup, and
+the one in place does not.
 """
 
 from collections.abc import Sequence
@@ -16,9 +17,12 @@ from psycopg.rows import TupleRow, class_row
 from ...consumers.evidence.records import leaf_entry
 from ...domain.compartment import Compartment
 from ..database import connect
+from ..keys.home import Wrapping
 from ..ledger.store import LedgerStore
+from ..locks import Lock
 from ..store.data_keys import KeyGone
 from ..store.event_store import EventStore
+from ..store.rotation import opened
 from ..store.sealed_record import BrokenSeal, MovedRow, check_row, parse
 
 
@@ -105,6 +109,8 @@ def otherwise(db: Connection[TupleRow], stream: UUID, backup: str) -> list[int]:
     """The numbers at which a backup has records of the stream that are not there so: changed, moved, or gone."""
     here = set(db.execute(_OF_STREAM, (stream,), binary=True).fetchall())
     with connect(backup) as there:
+        if not _is_there(there, "log.stored_events"):
+            return []
         kept = set(there.execute(_OF_STREAM, (stream,), binary=True).fetchall())
     return sorted(position for position, *_ in kept - here)
 
@@ -114,8 +120,7 @@ def put_back(owner: str, store: LedgerStore, position: int, backup: str) -> bool
     has not, or the row holds. `owner` is the database with the rights of its owner. Raises LookupError for what was
     never sealed: then nothing says what is right."""
     _, entry = store.leaf_of(position)
-    with connect(backup) as there:
-        kept = there.execute(_RECORD, (position,), binary=True).fetchone()
+    kept = _kept(backup, position)
     if kept is None or _amiss(kept, entry):
         return False
     with connect(owner) as db, db.transaction():
@@ -141,9 +146,44 @@ def _move(db: Connection[TupleRow], kept: TupleRow, position: int) -> None:
         db.execute("UPDATE log.stored_events SET notification_id = %s WHERE notification_id = %s", (new, old))
 
 
-def _has(backup: str, position: int, entry: bytes) -> bool:
+def keys_in(backup: str, db: Connection[TupleRow], keys: Wrapping, stream: UUID) -> dict[Compartment, bytes]:
+    """The wrapped data keys of a stream that open in the backup, and in the database, `db`, do not, or are not there;
+    none of what was erased."""
     with connect(backup) as there:
-        return not _amiss(there.execute(_RECORD, (position,), binary=True).fetchone(), entry)
+        kept = _wrapped(there, stream)
+    here = _wrapped(db, stream)
+    gone = {number for (number,) in db.execute("SELECT compartment FROM log.erased_keys WHERE stream = %s", (stream,))}
+    return {
+        Compartment(number): wrapped
+        for number, wrapped in kept.items()
+        if number not in gone
+        and opened(keys, stream, number, wrapped) is not None
+        and (number not in here or opened(keys, stream, number, here[number]) is None)
+    }
+
+
+def put_keys_back(owner: str, keys: Wrapping, stream: UUID, backup: str) -> int:
+    """Put those back; how many. Also under a key-encryption key that was retired since: who rotates wraps them anew.
+    `owner` is the database with the rights of its owner."""
+    with connect(owner) as db, db.transaction():
+        db.execute("SELECT pg_advisory_xact_lock_shared(%s)", (Lock.DATA_KEYS,))  # nothing is erased meanwhile
+        found = keys_in(backup, db, keys, stream)
+        db.execute("ALTER TABLE log.data_keys DISABLE TRIGGER check_new_key")
+        for compartment, wrapped in found.items():
+            db.execute(_PUT_KEY, (stream, int(compartment), wrapped))
+        db.execute("ALTER TABLE log.data_keys ENABLE TRIGGER check_new_key")
+    return len(found)
+
+
+def _wrapped(db: Connection[TupleRow], stream: UUID) -> dict[int, bytes]:
+    if not _is_there(db, "log.data_keys"):
+        return {}
+    rows = db.execute("SELECT compartment, wrapped FROM log.data_keys WHERE stream = %b", (stream,), binary=True)
+    return dict(rows.fetchall())
+
+
+def _has(backup: str, position: int, entry: bytes) -> bool:
+    return not _amiss(_kept(backup, position), entry)
 
 
 def _amiss(row: TupleRow | None, entry: bytes) -> str:
@@ -162,6 +202,19 @@ def _amiss(row: TupleRow | None, entry: bytes) -> str:
     return ""
 
 
+def _kept(backup: str, position: int) -> TupleRow | None:
+    """The record in a backup, which may be of some tables alone."""
+    with connect(backup) as there:
+        if not _is_there(there, "log.stored_events"):
+            return None
+        return there.execute(_RECORD, (position,), binary=True).fetchone()
+
+
+def _is_there(db: Connection[TupleRow], table: str) -> bool:
+    row = db.execute("SELECT to_regclass(%s) IS NOT NULL", (table,)).fetchone()
+    return bool(row and row[0])
+
+
 _RECORD = "SELECT originator_id, originator_version, topic, state FROM log.stored_events WHERE notification_id = %b"
 _OF_STREAM = (
     "SELECT notification_id, originator_version, topic, sha256(state) FROM log.stored_events WHERE originator_id = %b"
@@ -177,6 +230,10 @@ _CHANGE = (
 _ADD = (
     "INSERT INTO log.stored_events (originator_id, originator_version, topic, state, notification_id)"
     " VALUES (%b, %b, %b, %b, %b)"
+)
+_PUT_KEY = (
+    "INSERT INTO log.data_keys (stream, compartment, wrapped) VALUES (%s, %s, %b)"
+    " ON CONFLICT (stream, compartment) DO UPDATE SET wrapped = excluded.wrapped"
 )
 _ENTRIES = """
     SELECT coalesce(d.stream, g.stream) AS stream, coalesce(d.version, g.version) AS version,

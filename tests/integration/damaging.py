@@ -9,11 +9,13 @@ from uuid import UUID
 import psycopg
 import pytest
 from fetching import Place
+from msgspec.structs import replace
 
 from rujukan.domain.codes import Service
 from rujukan.infra import composition
+from rujukan.infra.cli import main
 from rujukan.infra.delivery import damaged
-from rujukan.infra.settings import Settings
+from rujukan.infra.settings import Settings, to_environment
 
 STATE = "state", "log.stored_events", "notification_id = %s"
 KEY = "wrapped", "log.data_keys", "stream::text || compartment = %s"
@@ -131,3 +133,11 @@ def take_up(settings: Settings) -> None:
             for name in composition.NAMES:
                 runner.rebuild(name)
         damaged.built_anew(db, repaired)
+
+
+def main_of(settings: Settings, *arguments: str) -> int:
+    """An operator's command, by these settings; its exit status."""
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in to_environment(replace(settings, kafka=settings.kafka or "nowhere:1")).items():
+            environment.setenv(name, value)
+        return main(arguments)

@@ -11,7 +11,7 @@ import damaging
 import fetching
 import psycopg
 import pytest
-from damaging import KEY, STATE, case_with, damaged_streams, entries, flipped, gone, last_position, take_up
+from damaging import KEY, STATE, case_with, damaged_streams, entries, flipped, gone, last_position, main_of, take_up
 from fetching import Place, consent_of, fetched, note
 from msgspec.structs import replace
 from office import Office, catch_up, erases, until
@@ -27,12 +27,11 @@ from rujukan.domain.disclosure import Knowledge
 from rujukan.domain.erasure import erasure_stream
 from rujukan.domain.refusal import KeyMissing
 from rujukan.infra import composition, system
-from rujukan.infra.cli import main
 from rujukan.infra.delivery import damaged
 from rujukan.infra.delivery.facts import bits
 from rujukan.infra.keys.home import UnwrapFailed
 from rujukan.infra.services.postgres import EmbeddedPostgres
-from rujukan.infra.settings import Settings, to_environment
+from rujukan.infra.settings import Settings
 from rujukan.infra.store.erasing import finish_erasures
 from rujukan.infra.store.following import Follower, Learning
 
@@ -341,10 +340,3 @@ def test_the_operator_sees_what_is_damaged_and_puts_it_back_from_a_backup_that_t
     assert main_of(settings, "damaged") == 0, capsys.readouterr().out
     assert "nothing is damaged" in capsys.readouterr().out
     assert "in the backup" in fetched(settings, place, case).notes
-
-
-def main_of(settings: Settings, *arguments: str) -> int:
-    with pytest.MonkeyPatch.context() as environment:
-        for name, value in to_environment(settings).items():
-            environment.setenv(name, value)
-        return main(arguments)

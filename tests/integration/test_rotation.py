@@ -8,13 +8,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from threading import Event, Thread
 from uuid import UUID, uuid4
 
 import psycopg
 import pytest
+from damaging import main_of
 from office import Office, append, erases, note, opened_office, opened_store, tell_one_case
 from patience import PATIENCE_SECONDS
+from psycopg.conninfo import make_conninfo
 
 from rujukan.domain.compartment import Compartment
 from rujukan.infra import composition
@@ -223,6 +226,126 @@ def test_cases_are_erased_while_keys_are_wrapped_anew(
     row = superuser.execute("SELECT count(*) FROM log.data_keys WHERE stream = ANY(%s)", (cases,)).fetchone()
     assert row == (0,)
     everything_opens(settings)
+
+
+# Damaged data keys -------------------------------------------------------------------------------------------
+
+
+def changed(db: psycopg.Connection, stream: UUID, wrapped: bytes | None) -> None:
+    """Another wrapped coordination key, or none, as a disk or a superuser can make it."""
+    with db.transaction():
+        db.execute("SET LOCAL session_replication_role = replica")  # no trigger refuses
+        db.execute("DELETE FROM log.data_keys WHERE stream = %s AND compartment = 0", (stream,))
+        if wrapped is not None:
+            db.execute("INSERT INTO log.data_keys (stream, compartment, wrapped) VALUES (%s, 0, %s)", (stream, wrapped))
+
+
+def damaged_in(wrapped: bytes, what: str) -> bytes | None:
+    match what:
+        case "its last byte":
+            return wrapped[:-1] + bytes((wrapped[-1] ^ 1,))
+        case "the name of its key-encryption key":
+            return wrapped[:2] + bytes((wrapped[2] ^ 1,)) + wrapped[3:]
+        case _:
+            return None
+
+
+@pytest.mark.parametrize(
+    ("what", "how"),
+    [
+        ("its last byte", "rotate"),
+        ("the name of its key-encryption key", "epoch"),
+        pytest.param("all of it", "rotate", marks=pytest.mark.thorough),
+        pytest.param("its last byte", "epoch", marks=pytest.mark.thorough),
+    ],
+)
+def test_a_damaged_data_key_is_passed_and_named_and_the_rotation_finished_once_it_is_put_back(
+    office: Office,
+    settings: Settings,
+    superuser: psycopg.Connection,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    what: str,
+    how: str,
+) -> None:
+    """By the commands alone. Until then the old key-encryption key stays, as the backup's copy opens under no other."""
+    hit, *others = (office.opens(composition.now()) for _ in range(4))
+    monkeypatch.setattr(rotation, "BATCH", 2)
+    provider = LocalKeyring(settings.keyring_file)
+    rotation.rotate(settings.database, provider)
+    (old,) = provider.ids()
+    with copy_of_keys(superuser, settings) as backup:
+        (whole,) = superuser.execute(
+            "SELECT wrapped FROM log.data_keys WHERE stream = %s AND compartment = 0", (hit,)
+        ).fetchone() or (b"",)
+        changed(superuser, hit, damaged_in(whole, what))
+        set_aside(superuser, hit)
+        capsys.readouterr()
+        for _ in range(2):
+            assert main_of(settings, "keys", how) == 1
+            said = capsys.readouterr()
+            assert f"{hit} coordination" in said.err
+            assert not any(str(other) in said.err for other in others)
+            assert "dead in every copy" not in said.out
+            assert whole.hex() not in said.err + said.out
+        assert len(provider.ids()) == 2
+        assert old in provider.ids()
+        with opened_store(settings) as store:
+            assert len(store.keys.coordination(others)) == len(others)
+            assert store.keys.coordination([hit]) == {}
+        assert main_of(settings, "damaged", "--backup", backup, "--repair", "--yes", str(hit)) == 0, capsys.readouterr()
+        with opened_store(settings) as store:
+            assert store.read(hit)
+        assert main_of(settings, "keys", how) == 0, capsys.readouterr().err
+        assert old not in provider.ids()
+        assert wrapped_under(superuser) == set(provider.ids())
+        everything_opens(settings)
+
+
+def test_a_damaged_data_key_whose_case_is_erased_holds_up_no_rotation(
+    settings: Settings, superuser: psycopg.Connection
+) -> None:
+    hit = uuid4()
+    with opened_store(settings) as store:
+        append(store, hit, 0, note(health="x"))
+    (whole,) = superuser.execute("SELECT wrapped FROM log.data_keys WHERE stream = %s", (hit,)).fetchone() or (b"",)
+    changed(superuser, hit, damaged_in(whole, "its last byte"))
+    provider = LocalKeyring(settings.keyring_file)
+    assert [one.stream for one in rotation.rotate(settings.database, provider).left] == [hit]
+    with superuser.transaction():
+        superuser.execute(
+            "INSERT INTO log.erased_keys (stream, compartment, position) SELECT stream, compartment, 1"
+            " FROM log.data_keys WHERE stream = %s",
+            (hit,),
+        )
+        superuser.execute("DELETE FROM log.data_keys WHERE stream = %s", (hit,))
+    assert rotation.rotate(settings.database, provider).left == []
+    assert len(provider.ids()) == 1
+
+
+def set_aside(db: psycopg.Connection, stream: UUID) -> None:
+    """As the register does it, which has not followed it."""
+    db.execute(
+        "INSERT INTO delivery.damaged (stream, version, position, topic, why, left_from)"
+        " SELECT originator_id, 1, notification_id, topic, 'a test', 1 FROM log.stored_events"
+        " WHERE originator_id = %s AND originator_version = 1",
+        (stream,),
+    )
+
+
+@contextmanager
+def copy_of_keys(db: psycopg.Connection, settings: Settings) -> Iterator[str]:
+    """A restored backup: a database that has the data keys of now."""
+    name = f"b{uuid4().hex[:10]}"
+    kept = make_conninfo(settings.database, dbname=name)
+    db.execute(f"CREATE DATABASE {name}")
+    rows = db.execute("SELECT stream, compartment, wrapped FROM log.data_keys").fetchall()
+    with psycopg.connect(kept, autocommit=True) as there:
+        there.execute("CREATE SCHEMA log")
+        there.execute("CREATE TABLE log.data_keys (stream uuid, compartment smallint, wrapped bytea)")
+        there.cursor().executemany("INSERT INTO log.data_keys VALUES (%s, %s, %s)", rows)
+    yield kept
+    db.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 # The erasure epoch -------------------------------------------------------------------------------------------
