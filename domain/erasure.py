@@ -6,6 +6,9 @@ told something of it that it must delete its copy (`DeletionAsked`). Who was tol
 what it follows meanwhile is asked behind it, so that nobody is left out. Each agency is named in an event of its own,
 so that none learns from another's who took part. What it says when it has done so is the third event.
 
+Where the case cannot be read, as it is damaged, what two people ask and decide stands in the erasure's own stream too
+(damaged.py).
+
 Where consent ended, nothing is destroyed, but agencies have to delete the copies of what they were told (recall.py):
 that is a stream of the same kind, which begins with `RecallRecorded`.
 """
@@ -131,21 +134,19 @@ class Asked(Struct, frozen=True):
 
 
 def fold(events: Iterable[Fact]) -> Asked | None:
-    """The erasure, or the recall, after these events of its stream; None before the first."""
+    """The erasure, or the recall, after these events of its stream; None before it is on record."""
     asked: Asked | None = None
-    for event in events:
+    for version, event in enumerate(events, 1):
         match event:
             case ErasureRecorded() | RecallRecorded():
                 asked = Asked(event)
-                continue
             case DeletionAsked() if asked is not None:
                 who = {event.agency}
                 asked = replace(asked, told=asked.told | who, acknowledged=asked.acknowledged - who)
             case ErasureAcknowledged() if asked is not None:
                 asked = replace(asked, acknowledged=asked.acknowledged | {event.agency})
-        if asked is None:
-            return None
-        asked = replace(asked, version=asked.version + 1)
+        if asked is not None:
+            asked = replace(asked, version=version)
     return asked
 
 

@@ -16,6 +16,7 @@ from psycopg.rows import TupleRow, class_row, dict_row
 
 from ..domain.access import AccessRecorded, codes_of
 from ..domain.case.lead import LeadTransferAccepted
+from ..domain.damaged import DamagedErasureAsked, DamagedErasureRefused
 from ..domain.delivery import Acknowledged
 from ..domain.disclosure import Followed
 from ..domain.erasure import CopiesKept, DeletionAsked, ErasureAcknowledged, ErasureRecorded, RecallRecorded
@@ -23,6 +24,17 @@ from ..domain.standing import readings
 from .erased import records
 from .listing import Listing
 from .projection import Tables
+
+OF_ERASURES = (
+    ErasureRecorded,
+    RecallRecorded,
+    DeletionAsked,
+    ErasureAcknowledged,
+    CopiesKept,
+    DamagedErasureAsked,
+    DamagedErasureRefused,
+)
+"""Events of streams of their own, about a case."""
 
 
 class AuditEntry(Struct, frozen=True):
@@ -78,7 +90,7 @@ class Audit:
                 continue  # machines say it, several times a minute; nobody did anything with a case
             access = w.event if isinstance(w.event, AccessRecorded) else None
             subject = access.subject if access else w.stream
-            if isinstance(w.event, ErasureRecorded | RecallRecorded | DeletionAsked | ErasureAcknowledged | CopiesKept):
+            if isinstance(w.event, OF_ERASURES):
                 subject = w.event.case
             if isinstance(w.event, ErasureRecorded):
                 leads[w.event.case] = w.event.lead

@@ -12,6 +12,8 @@ from psycopg.rows import TupleRow, dict_row
 
 from ..domain.case.erasure import ErasureRefused, ErasureRequested
 from ..domain.case.lead import LeadTransferAccepted
+from ..domain.compartment import ALL
+from ..domain.damaged import DamagedErasureAsked, DamagedErasureRefused
 from ..domain.disclosure import Followed
 from ..domain.erasure import CopiesKept, DeletionAsked, ErasureAcknowledged, ErasureRecorded, RecallRecorded
 from ..domain.standing import readings
@@ -86,7 +88,11 @@ class Erasures:
                     row = (asked.erasure, written.stream, followed.case.lead, "asked", sorted(asked.compartments))
                     who = (asked.basis.value, asked.asked_by, asked.occurred_at)
                     db.execute(_UPSERT, (*row, *who, None, None, written.position))
-                case ErasureRefused() as refused:
+                case DamagedErasureAsked() as asked:
+                    row = (asked.erasure, asked.case, asked.lead, "asked", sorted(c.word for c in ALL))
+                    who = (asked.basis.value, asked.asked_by, asked.occurred_at)
+                    db.execute(_UPSERT, (*row, *who, None, None, written.position))
+                case ErasureRefused() | DamagedErasureRefused() as refused:
                     db.execute("DELETE FROM erasure WHERE erasure = %s AND status = 'asked'", (refused.erasure,))
                 case LeadTransferAccepted():  # and what was asked before ends with the former lead
                     db.execute("DELETE FROM erasure WHERE case_id = %s AND status = 'asked'", (written.stream,))

@@ -1,6 +1,6 @@
 """From a command to stored events, for every kind of stream; and the cases as the log has them."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from threading import Lock
 from typing import Any, TypeVar
 from uuid import UUID
@@ -8,17 +8,18 @@ from uuid import UUID
 from ...domain.access import basis_of
 from ...domain.casefile.state import Case, compartments_named
 from ...domain.compartment import Compartment
+from ...domain.damaged import Outline, outline
 from ...domain.disclosure import Remembered, Written, still_readable
 from ...domain.erasure import ErasureRecorded
 from ...domain.fact import Act, AgencyCode, CaseId, Fact
 from ...domain.memory import Memory
 from ...domain.refusal import Refusal
 from ...domain.standing.rule import known
-from .consequences import Step
+from .consequences import Consequence, Step
 from .kinds import CASE, ERASURE, Id, Kind, State
 from .network import Agencies
 from .once import Done, KeyReused, Once, Sent
-from .ports import CASE_BYTES, Changes, Gone, Log, Macs, Moved, OnRecord, UsedBefore
+from .ports import CASE_BYTES, Changes, Gone, Log, Macs, Moved, OnRecord, Unreadable, UsedBefore
 
 STATE_BYTES, EVENT_BYTES = 3_000, 700
 """What a state weighs, and what it grows by with each event: rather too much than too little."""
@@ -72,8 +73,12 @@ class Casework:
         It is decided on the state as this process knows it. Where that is out of date the store refuses the append,
         and a refusal is given only after the log was asked whether the stream moved on, so one round trip is the rule.
 
-        Raises Refusal, VersionMismatch, KeyReused, Moved (after TRIES), Unavailable.
+        Raises Refusal, VersionMismatch, KeyReused, Moved (after TRIES), Unavailable; Unreadable where the stream is
+        damaged, unless the kind says where the command is given instead.
         """
+        for instead in _of(kind.instead, command):
+            if (other := instead(self, id, command)) is not None:
+                return self.handle(*other, command, act, correlation=correlation, made=made, sent=sent)
         with self._turns[hash(kind.stream(id)) % TURNS]:
             done = self._handled(kind, id, command, act, correlation, made, expected, sent)
         for after in _of(kind.afterwards, command):
@@ -106,10 +111,11 @@ class Casework:
                 if not events:
                     return self._once.before(act, sent) or Done(named, version, 0)
                 step = Step(id, version, events, act, self)
-                changes = [Changes(kind.stream(id), version, events)]
-                for said in (command, *events):
-                    for follow in _of(kind.follows, said):
-                        changes += follow(step, said)
+                changes = [
+                    *_following(kind.ahead, step, command),
+                    Changes(kind.stream(id), version, events),
+                    *_following(kind.follows, step, command),
+                ]
                 after = kind.fold(events, now) if kind.resumes else None
                 retryable = self._once.retryable(act, sent, named, version + len(events))
                 positions = self._log.append(changes, act, correlation, retryable)
@@ -180,6 +186,19 @@ class Casework:
         """The case, if the agency may know of it. Raises Unknown."""
         return known(self.case(case), act)
 
+    def is_readable(self, case: UUID) -> bool:
+        """Whether the case can be read, from its first event to its last: it is tried."""
+        self._drop(case)
+        try:
+            self.case(case)
+        except Unreadable:
+            return False
+        return True
+
+    def outline(self, case: UUID) -> Outline | None:
+        """What is known of a case without opening it, also where it is damaged."""
+        return outline(self._log.in_clear(case), self.network)
+
     def destroy(self, erasure: UUID) -> None:
         """Destroy the keys that an erasure says, and wait until no process has them. May be called again."""
         record = self.erasure(erasure)
@@ -215,6 +234,12 @@ class Casework:
         """What remains of an erasure; None where there is none, or what is asked of agencies is a recall."""
         asked = self.state(ERASURE, erasure)
         return asked.record if asked is not None and isinstance(asked.record, ErasureRecorded) else None
+
+
+def _following(table: Mapping[type[Fact], Consequence[Id]], step: Step[Id], command: Fact) -> Iterator[Changes]:
+    for said in (command, *step.events):
+        for follow in _of(table, said):
+            yield from follow(step, said)
 
 
 def _weight(state: Any) -> int:

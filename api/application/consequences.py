@@ -5,12 +5,13 @@ from typing import Generic, NamedTuple, Protocol, TypeVar
 from uuid import UUID
 
 from ...domain import case as cases
+from ...domain import damaged, recall
 from ...domain import erasure as erasures
-from ...domain import recall
 from ...domain.case.erasure import ApproveErasure, CaseErased
 from ...domain.case.lifecycle import AbsorbDuplicate, MergeCase
 from ...domain.casefile.state import Case, compartments_named
 from ...domain.disclosure import Knowledge, Remembered, Written
+from ...domain.erasure import ErasureRecorded
 from ...domain.fact import Act, AgencyCode, CaseId, Fact
 from ...domain.refusal import Unknown
 from .network import Agencies
@@ -34,6 +35,14 @@ class Cases(Protocol):
 
     def on_record(self, case: UUID) -> tuple[int, Sequence[Remembered]]:
         """How far the register followed the log, and what it has on record of the case."""
+        ...
+
+    def is_readable(self, case: UUID) -> bool:
+        """Whether the case can be read, from its first event to its last."""
+        ...
+
+    def outline(self, case: UUID) -> damaged.Outline | None:
+        """What is known of a case without opening it."""
         ...
 
     def destroy(self, erasure: UUID) -> None:
@@ -79,6 +88,13 @@ def record_erasure(step: Step[CaseId], erased: Fact) -> Sequence[Changes]:
     return [Changes(erasures.erasure_stream(erased.erasure), 0, events)]
 
 
+def end_damaged(step: Step[UUID], erased: Fact) -> Sequence[Changes]:
+    """The last event of a case that cannot be read: from then on its keys may be destroyed. Where the case moved on, it
+    is refused, and decided anew."""
+    assert isinstance(erased, ErasureRecorded)
+    return [Changes(erased.case, erased.version - 1, [damaged.end(erased, step.act)], unkept=True)]
+
+
 def recall_copies(step: Step[CaseId], ended: Fact) -> Sequence[Changes]:
     """Who has to delete copies as a consent ends."""
     if ended is not step.events[0]:
@@ -91,7 +107,7 @@ def recall_copies(step: Step[CaseId], ended: Fact) -> Sequence[Changes]:
     return [Changes(erasures.erasure_stream(recall.recall_id(step.id, version)), 0, asked)] if asked else []
 
 
-def destroy_keys(casework: Cases, case: CaseId, approved: Fact) -> None:
+def destroy_keys(casework: Cases, of: UUID, approved: Fact) -> None:
     """Destroy the keys, and wait until no process has them. Where this one is killed before, the worker does it. Also
     when it was asked for again: "done" means that it cannot be read."""
     assert isinstance(approved, ApproveErasure)

@@ -3,26 +3,26 @@ follows in other streams, in the same commit, and what is done once that is dura
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 from uuid import UUID
 
 from ...domain import agency as agencies
-from ...domain import agency_state, delivery
+from ...domain import agency_state, damaged, delivery
 from ...domain import case as cases
 from ...domain import erasure as erasures
 from ...domain.agency import agency_stream
 from ...domain.agency_state import Agency
 from ...domain.case.consents import ENDS
-from ...domain.case.erasure import ApproveErasure, CaseErased
+from ...domain.case.erasure import ApproveErasure, CaseErased, RefuseErasure, RequestErasure
 from ...domain.case.lifecycle import MergeCase
 from ...domain.casefile.deciding import Network
 from ...domain.casefile.state import Case
 from ...domain.delivery import AcknowledgeDeliveries, Marks, delivery_stream
-from ...domain.erasure import AcknowledgeErasure, Asked, erasure_stream
+from ...domain.erasure import AcknowledgeErasure, Asked, ErasureRecorded, erasure_stream
 from ...domain.fact import Act, AgencyCode, CaseId, Fact
 from ...domain.standing.rule import known
 from . import consequences
-from .consequences import Afterwards, Consequence
+from .consequences import Afterwards, Cases, Consequence
 
 
 class Versioned(Protocol):
@@ -61,8 +61,16 @@ class Kind(Generic[Id, State]):
     """What a write answers as its id where the command made none."""
     follows: Mapping[type[Fact], Consequence[Id]] = field(default_factory=dict)
     """Command or event → what follows from it in other streams."""
+    ahead: Mapping[type[Fact], Consequence[Id]] = field(default_factory=dict)
+    """The same, of what stands before it in the log."""
+    instead: "Mapping[type[Fact], Instead[Id]]" = field(default_factory=dict)
+    """Command → where it is given instead, if the stream cannot be read."""
     afterwards: Mapping[type[Fact], Afterwards[Id]] = field(default_factory=dict)
     """Command → what is done once it is durable, also when it was only repeated. `Fact` is every command."""
+
+
+Instead = Callable[[Cases, Id, Fact], tuple[Kind[Any, Any], Any] | None]
+"""The kind and id on which a command is given in this one's place; None where it is given on this one."""
 
 
 def _begins_a_case(first: Fact) -> bool:
@@ -72,6 +80,34 @@ def _begins_a_case(first: Fact) -> bool:
     except ValueError:
         return False
     return True
+
+
+OfErasure = RequestErasure | ApproveErasure | RefuseErasure
+
+
+def _erasing_damaged(casework: Cases, case: CaseId, command: Fact) -> tuple[Kind[Any, Any], Any] | None:
+    """The erasure of a case that cannot be read is asked for, and decided, in the erasure's own stream, by what the
+    case's records have in clear, and the register of who was told."""
+    if casework.is_readable(case):
+        return None
+    assert isinstance(command, OfErasure)
+
+    def decide(command: Fact, wanted: damaged.Wanted | None, act: Act, network: Network) -> Sequence[Fact]:
+        assert isinstance(command, OfErasure)
+        _, facts = casework.on_record(case)
+        told = {fact.agency for fact in facts}
+        return damaged.decide(command, wanted, case, casework.outline(case), told, act, network)
+
+    kind: Kind[UUID, damaged.Wanted] = Kind(
+        "erasure of a damaged case",
+        stream=erasure_stream,
+        fold=lambda events, wanted: damaged.fold(events),
+        resumes=False,
+        decide=decide,
+        ahead={ErasureRecorded: consequences.end_damaged},
+        afterwards={ApproveErasure: consequences.destroy_keys},
+    )
+    return kind, command.erasure
 
 
 CASE: Kind[CaseId, Case] = Kind(
@@ -89,6 +125,7 @@ CASE: Kind[CaseId, Case] = Kind(
         **dict.fromkeys(ENDS, consequences.recall_copies),
     },
     afterwards={ApproveErasure: consequences.destroy_keys},
+    instead=dict.fromkeys((RequestErasure, ApproveErasure, RefuseErasure), _erasing_damaged),
 )
 
 AGENCY: Kind[AgencyCode, Agency] = Kind(

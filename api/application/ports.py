@@ -11,6 +11,7 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from ...domain.compartment import Compartment
+from ...domain.damaged import InClear
 from ...domain.delivery import ToldSoFar
 from ...domain.disclosure import Remembered, Written
 from ...domain.fact import Act, AgencyCode, Fact
@@ -23,11 +24,13 @@ T = TypeVar("T")
 
 
 class Changes(NamedTuple):
-    """Events to append to a stream after the version at which it was read."""
+    """Events to append to a stream after the version at which it was read. `unkept`: where a key of the stream does not
+    open, they are sealed under one that nobody keeps, as they are never read."""
 
     stream: UUID
     version: int
     events: Sequence[Fact]
+    unkept: bool = False
 
 
 class Retryable(NamedTuple):
@@ -93,6 +96,10 @@ class Log(Protocol):
 
     def read(self, stream: UUID, after: int = 0) -> list[Written]:
         """The stream's events after a version, their coordination opened. Raises Gone, Unreadable."""
+        ...
+
+    def in_clear(self, stream: UUID) -> list[InClear]:
+        """What the stream's events say without being opened, also where they are damaged."""
         ...
 
     def at(self, positions: Collection[int]) -> list[Written]:

@@ -99,12 +99,12 @@ def told_of(pool: Pool, agency: str, case: UUID) -> list[ToldOf]:
 
 
 def set_aside(db: Connection[TupleRow], damage: Iterable[Damage], by_register: bool = False) -> int:
-    """Put on record that streams are set aside; of each, the first problem counts. `by_register`: the register did not
-    follow them from there on. Returns how much of that was new."""
+    """Put on record that streams are set aside, but for those that were erased; of each, the first problem counts.
+    `by_register`: the register did not follow them from there on. Returns how much of that was new."""
     new = 0
-    for position, stream, version, topic, why in damage:
-        left_from = version if by_register else None
-        new += db.execute(_SET_ASIDE, (stream, version, position, topic, why, left_from)).rowcount
+    for one in damage:
+        left_from = one.version if by_register else None
+        new += db.execute(_SET_ASIDE, one._asdict() | {"left_from": left_from}).rowcount
     return new
 
 
@@ -250,7 +250,9 @@ class Facts:
 
 
 _SET_ASIDE = """
-    INSERT INTO delivery.damaged AS d (stream, version, position, topic, why, left_from) VALUES (%s, %s, %s, %s, %s, %s)
+    INSERT INTO delivery.damaged AS d (stream, version, position, topic, why, left_from)
+    SELECT %(stream)s::uuid, %(version)s, %(position)s, %(topic)s::text, %(why)s::text, %(left_from)s::bigint
+      WHERE NOT EXISTS (SELECT FROM log.erased_keys WHERE stream = %(stream)s AND compartment = 0)
     ON CONFLICT (stream) DO UPDATE SET version = excluded.version, position = excluded.position, topic = excluded.topic,
       why = excluded.why, since = CASE WHEN d.repaired_at IS NULL THEN d.since ELSE clock_timestamp() END,
       asked_at = NULL, repaired_at = NULL,

@@ -16,6 +16,7 @@ from ...api.application.ports import (
     UsedBefore,
 )
 from ...domain.compartment import Compartment
+from ...domain.damaged import InClear
 from ...domain.disclosure import Written
 from ...domain.fact import Act
 from ..store import forked, group_commit
@@ -37,7 +38,7 @@ class ApiLog:
     ) -> list[int]:
         try:
             return self._store.append(
-                [Stream(c.stream, c.version, c.events) for c in changes],
+                [Stream(c.stream, c.version, c.events, unkept=c.unkept) for c in changes],
                 act,
                 correlation=correlation,
                 causation=correlation,
@@ -61,6 +62,9 @@ class ApiLog:
             raise Unreadable from None
         except BrokenSeal:
             raise Unreadable from None
+
+    def in_clear(self, stream: UUID) -> list[InClear]:
+        return self._store.in_clear(stream)
 
     def at(self, positions: Collection[int]) -> list[Written]:
         try:

@@ -1,5 +1,6 @@
 """The sealed event store, on the `eventsourcing` library's PostgreSQL recorder and notification log."""
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 from queue import Empty
@@ -12,11 +13,12 @@ from psycopg.rows import dict_row, tuple_row
 
 from ...domain.catalogue import version_of
 from ...domain.compartment import Compartment
+from ...domain.damaged import InClear
 from ...domain.fact import Act, Fact
 from ..database import Pool, options
 from ..unforeseen import where
 from . import sealed_record
-from .data_keys import DataKeys, KeyGone
+from .data_keys import KEY_BYTES, DataKeys, KeyGone, Keys
 from .given import GIVEN
 from .group_commit import Conflict, GroupCommit, Idempotency, LogUnavailable, Repeated, Row
 from .sealed_record import BrokenSeal, Header, Record
@@ -31,12 +33,14 @@ OpenedAt = Mapping[int, tuple[frozenset[Compartment], Mapping[Compartment, bytes
 
 class Stream(NamedTuple):
     """Events to append to one stream after the version at which it was read (0: it is new).
-    `acts`, where given, says of each event whose it is, in the place of the one act for all."""
+    `acts`, where given, says of each event whose it is, in the place of the one act for all. `unkept`: where a key of
+    the stream does not open, they are sealed under one that nobody keeps: they are never read."""
 
     id: UUID
     version: int
     events: Sequence[Fact]
     acts: Sequence[Act] | None = None
+    unkept: bool = False
 
 
 class Opened(NamedTuple):
@@ -197,7 +201,7 @@ class EventStore:
         stored: list[StoredEvent] = []
         for stream in streams:
             segments = [to_segments(event) for event in stream.events]
-            keys = self.keys.for_sealing(stream.id, sorted({c for s in segments for c in s}))
+            keys = self._keys_for(stream, sorted({c for s in segments for c in s}))
             for n, (event, plain) in enumerate(zip(stream.events, segments, strict=True)):
                 topic = topic_of(event)
                 whose = stream.acts[n] if stream.acts is not None else act
@@ -215,6 +219,14 @@ class EventStore:
                 stored.append(StoredEvent(stream.id, header.version, topic, sealed_record.seal(header, plain, keys)))
         return list(self.recorder.insert_events(stored, idempotency=idempotency) or ())
 
+    def _keys_for(self, stream: Stream, compartments: Sequence[Compartment]) -> Keys:
+        try:
+            return self.keys.for_sealing(stream.id, compartments)
+        except KeyGone:
+            if not stream.unkept:
+                raise
+            return {compartment: os.urandom(KEY_BYTES) for compartment in compartments}
+
     def read(self, stream: UUID, after: int = 0, upto: int | None = None) -> list[Opened]:
         """The stream's events after a version, with their coordination opened. Raises BrokenSeal, KeyGone."""
         with self.pool.connection() as db, db.cursor(binary=True) as cursor:
@@ -224,8 +236,8 @@ class EventStore:
             rows = cursor.fetchall()
         if not rows:
             return []
-        _check_whole(rows, after)
         key = self.keys.for_opening(stream, (Compartment.COORDINATION,))[Compartment.COORDINATION]
+        _check_whole(rows, after)
         return [_opened(position, stream, version, topic, state, key) for position, version, topic, state in rows]
 
     def open_all(self, notifications: Iterable[Notification]) -> list[Opened]:
@@ -267,6 +279,19 @@ class EventStore:
             Notification(id=n, originator_id=stream, originator_version=v, topic=t, state=b) for n, v, t, b in rows
         )
         return next((one for one in found if isinstance(one, Damage)), None)
+
+    def in_clear(self, stream: UUID) -> list[InClear]:
+        """What the stream's events say without being opened; of one whose header is damaged, what its row says."""
+        with self.pool.connection() as db, db.cursor(binary=True) as cursor:
+            rows = cursor.execute(_READ, (stream, 0)).fetchall()
+        found = []
+        for _, version, topic, state in rows:
+            try:
+                header = sealed_record.parse(state).header
+                found.append(InClear(version, header.topic, header.agency))
+            except BrokenSeal:
+                found.append(InClear(version, topic, None))
+        return found
 
     def open_at(self, wanted: Wanted) -> OpenedAt:
         """Position → (compartments the event has, JSON objects of those wanted). What was erased meanwhile is left out,

@@ -8,9 +8,10 @@ from uuid import UUID
 import msgspec
 from story import NETWORK
 
-from rujukan.api.application.ports import Changes, Gone, Moved, Repeated, Retryable, Unavailable, UsedBefore
+from rujukan.api.application.ports import Changes, Gone, Moved, Repeated, Retryable, Unavailable, Unreadable, UsedBefore
 from rujukan.domain.agency import AgencyRegistered, ServicesOffered, agency_stream
 from rujukan.domain.compartment import Compartment
+from rujukan.domain.damaged import InClear
 from rujukan.domain.disclosure import Written
 from rujukan.domain.fact import Act, Fact
 from rujukan.infra.store.transcoder import to_segments, topic_of
@@ -22,6 +23,8 @@ class PaperLog:
     def __init__(self) -> None:
         self.events: list[Written] = []
         self.erased: dict[UUID, frozenset[Compartment]] = {}
+        self.damaged: set[UUID] = set()
+        """Streams that do not open."""
         self.away = False
         self.given = 0
         """How many events were handed out."""
@@ -48,7 +51,12 @@ class PaperLog:
     def read(self, stream: UUID, after: int = 0) -> list[Written]:
         if Compartment.COORDINATION in self.erased.get(stream, ()):
             raise Gone
+        if stream in self.damaged:
+            raise Unreadable
         return self._given([w for w in self.events if w.stream == stream and w.version > after])
+
+    def in_clear(self, stream: UUID) -> list[InClear]:
+        return [InClear(w.version, w.topic, w.author) for w in self.events if w.stream == stream]
 
     def at(self, positions: Collection[int]) -> list[Written]:
         wanted = [w for w in self.events if w.position in positions]

@@ -29,7 +29,7 @@ from rujukan.api import app
 from rujukan.api.application.casework import Casework, KeyReused, Sent, VersionMismatch
 from rujukan.api.application.kinds import AGENCY, ERASURE, delivery_of
 from rujukan.api.application.kinds import CASE as CASE_KIND
-from rujukan.api.application.ports import Moved, Unavailable
+from rujukan.api.application.ports import Moved, Unavailable, Unreadable
 from rujukan.api.application.reading import STREAMS, AccessStreams, Asked, Reading
 from rujukan.api.application.rooms import Rooms
 from rujukan.domain import agency as a
@@ -38,15 +38,16 @@ from rujukan.domain.access import AccessRecorded
 from rujukan.domain.agency import agency_stream
 from rujukan.domain.case.consents import ConsentGiven, GiveConsent, WithdrawConsent
 from rujukan.domain.case.erasure import ApproveErasure, RequestErasure
+from rujukan.domain.case.holds import LegalHoldPlaced
 from rujukan.domain.case.lifecycle import MergeCase
 from rujukan.domain.case.notes import NoteRecorded, RecordNote
 from rujukan.domain.case.referrals import CancelReferral
 from rujukan.domain.codes import ErasureBasis, Role
-from rujukan.domain.compartment import Compartment
+from rujukan.domain.compartment import ALL, Compartment
 from rujukan.domain.delivery import delivery_stream
-from rujukan.domain.erasure import AcknowledgeErasure, erasure_stream
+from rujukan.domain.erasure import AcknowledgeErasure, DeletionAsked, erasure_stream
 from rujukan.domain.fact import Act, Fact
-from rujukan.domain.refusal import AlreadyExists, Refusal, Unknown
+from rujukan.domain.refusal import AlreadyExists, AnotherPersonNeeded, HoldStands, Refusal, Unknown
 
 KEY = Sent("once", b"the same")
 OFFICER = act("uptd-ppa", Role.DATA_PROTECTION_OFFICER)
@@ -232,6 +233,45 @@ def test_an_erasure_leaves_its_record_and_then_destroys_the_keys(house: House) -
         house.casework.handle(ERASURE, erasure, said, HOSPITAL_S_MACHINE, correlation=uuid4())
     with pytest.raises(Unknown):
         house.casework.handle(ERASURE, erasure, said, act("lbh", Role.INTEGRATOR), correlation=uuid4())
+
+
+def test_a_case_that_cannot_be_read_is_erased_by_two_people_all_the_same(house: House) -> None:
+    erasure = uuid4()
+    house.says(note())  # it is in memory
+    house.log.damaged.add(CASE)
+    with pytest.raises(Unreadable):
+        house.elsewhere().handle(CASE_KIND, CASE, note(), LEAD, correlation=uuid4())
+    asks = {"erasure": erasure, "whole": True, "basis": ErasureBasis.SURVIVOR_REQUEST, "reason": "she asks"}
+    house.says(say(RequestErasure, **asks), by=SUPERVISOR, made=erasure)
+    with pytest.raises(AnotherPersonNeeded):
+        house.says(say(ApproveErasure, erasure=erasure), by=SUPERVISOR)
+    house.says(say(ApproveErasure, erasure=erasure), by=OFFICER, sent=KEY)
+    assert house.log.topics(erasure_stream(erasure))[:2] == [
+        "erasure.DamagedErasureAsked",
+        "erasure.ErasureRecorded",
+    ]
+    assert house.log.topics(CASE)[-1] == "case.CaseErased"
+    assert house.log.erased[CASE] == ALL
+    said = say(AcknowledgeErasure, erasure=erasure)
+    for agency in {w.event.agency for w in house.log.events if isinstance(w.event, DeletionAsked)}:
+        house.casework.handle(ERASURE, erasure, said, act(agency), correlation=uuid4())
+
+    house.log.erased.clear()  # as where the process was killed before
+    house.log.damaged.clear()
+    assert house.says(say(ApproveErasure, erasure=erasure), by=OFFICER, sent=KEY).replayed
+    assert house.log.erased[CASE] == ALL
+
+
+def test_a_hold_and_an_erasure_of_a_damaged_case_that_cross_are_decided_by_the_store(house: House) -> None:
+    erasure = uuid4()
+    house.log.damaged.add(CASE)
+    asks = {"erasure": erasure, "whole": True, "basis": ErasureBasis.SURVIVOR_REQUEST, "reason": "she asks"}
+    house.says(say(RequestErasure, **asks), by=SUPERVISOR, made=erasure)
+    house.log.before_append.append(lambda: house.log.write(CASE, LEAD, say(LegalHoldPlaced, reason="a trial")))
+    with pytest.raises(HoldStands):
+        house.says(say(ApproveErasure, erasure=erasure), by=OFFICER)
+    assert CASE not in house.log.erased
+    assert "erasure.ErasureRecorded" not in house.log.topics()
 
 
 # Agencies, deliveries ------------------------------------------------------------------------------------------
