@@ -246,7 +246,7 @@ class Register:
         for stream in unlooked - self._looked:
             facts.look_at(self._store, self._store.pool, stream)
         self._looked = unlooked
-        if late := taking_up.late(self._store, db):
+        if late := taking_up.late(db):
             with db.transaction():
                 self._move(db, reached, reached)
                 for stream in late:

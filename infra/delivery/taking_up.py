@@ -4,7 +4,6 @@ what could not be opened when its turn came, or waited too long: under numbers o
 The register's keeper does this between two batches, in its own transactions.
 """
 
-from contextlib import suppress
 from typing import NamedTuple
 from uuid import UUID
 
@@ -18,11 +17,10 @@ from ..store.event_store import Damage, EventStore, OutOfPlace
 from ..store.following import Learning, Still
 from ..store.sealed_record import BrokenSeal
 from ..unforeseen import where
-from . import facts, holding
+from . import facts
 from .additions import Additions
 from .facts import from_bits
 from .numbering import Numbers, Unnumbered, counts_of
-from .told import SELECT, Telling
 
 
 def aside(db: Connection[TupleRow]) -> dict[UUID, int]:
@@ -62,7 +60,6 @@ def left_out(
         missing = db.execute(_MISSING, (stream,)).fetchall()
     try:
         store.open_at({position: from_bits(compartments) for *_, position, compartments, _, _ in missing})
-        check(store, stream)
         whole = store.read(stream)
     except KeyGone:
         if Compartment.COORDINATION in store.keys.erased(stream):
@@ -89,17 +86,6 @@ def left_out(
         learning.close()
 
 
-def check(store: EventStore, stream: UUID) -> None:
-    """Raises BrokenSeal where a row of what is missing of the stream is not what was written: told again under an id of
-    its own, it would pass for whole."""
-    with store.pool.connection() as db:
-        tellings = [Telling(*row) for row in db.execute(_ROWS, (stream,))]
-    records = store.records([telling.position for telling in tellings])
-    named = [telling for telling in tellings if telling.position]  # what stands for what is lost names no record
-    if not all(holding.is_so(store.pool, telling, records.get(telling.position)) for telling in named):
-        raise BrokenSeal("a row of the register is damaged")
-
-
 def is_repaired(db: Connection[TupleRow], numbers: Numbers, stream: UUID) -> None:
     """Put on record that the stream is followed again, and tell anew what was missing of it. Within a transaction."""
     db.execute(_REPAIRED, (stream,))
@@ -118,14 +104,9 @@ def unlooked(db: Connection[TupleRow]) -> set[UUID]:
     return {stream for (stream,) in db.execute(_UNLOOKED, (facts.LATE,)).fetchall()}
 
 
-def late(store: EventStore, db: Connection[TupleRow]) -> list[UUID]:
+def late(db: Connection[TupleRow]) -> list[UUID]:
     """Cases of which something waited too long for the end of a consent, and need wait no more."""
-    found = []
-    for (stream,) in db.execute(_LATE, (facts.LATE,)).fetchall():
-        with suppress(BrokenSeal):  # it waits for a repair
-            check(store, stream)
-            found.append(stream)
-    return found
+    return [stream for (stream,) in db.execute(_LATE, (facts.LATE,)).fetchall()]
 
 
 def tell_again(db: Connection[TupleRow], numbers: Numbers, stream: UUID) -> None:
@@ -172,10 +153,6 @@ _MISSING = """
     FROM delivery.gaps g JOIN delivery.told t ON t.agency = g.agency AND t.sequence = g.sequence
     WHERE g.stream = %s AND g.told_again IS NULL ORDER BY t.n
 """
-_ROWS = (
-    f"{SELECT} WHERE (t.agency, t.sequence) IN"
-    " (SELECT g.agency, g.sequence FROM delivery.gaps g WHERE g.stream = %s AND g.told_again IS NULL)"
-)
 _TOLD_AGAIN = """
     UPDATE delivery.gaps g SET told_again = (SELECT h.sequence FROM delivery.heads h WHERE h.agency = g.agency)
     WHERE agency = %s AND sequence = %s

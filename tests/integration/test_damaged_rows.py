@@ -8,7 +8,7 @@ import damaging
 import fetching
 import psycopg
 import pytest
-from damaging import STATE, case_with, changed, damaged_streams, entries, flipped, look_again, take_up
+from damaging import STATE, case_with, changed, damaged_streams, entries, flipped, take_up
 from fetching import Place, consent_of, fetched, note
 from office import catch_up, erases, until
 from some import thorough
@@ -17,7 +17,6 @@ from rujukan.consumers.publishing.supply import TopicProgress
 from rujukan.consumers.wire import envelope
 from rujukan.consumers.wire.envelope import Opener, from_cloudevent
 from rujukan.domain.case.consents import WithdrawConsent
-from rujukan.domain.case.notes import RecordNote
 from rujukan.domain.codes import Service
 from rujukan.infra import composition
 from rujukan.infra.database import SERVICE
@@ -250,26 +249,6 @@ def test_an_end_that_was_followed_and_moved_since_holds_up_nobody(
         assert fetched(settings, place, hit).notes == []
 
 
-def test_a_changed_row_of_the_register_is_not_told_again_as_if_it_were_whole(
-    place: Place, settings: Settings, superuser: psycopg.Connection
-) -> None:
-    case = case_with(place, "rsud")
-    at = place.office.does("uptd-ppa", case, RecordNote, note=uuid4(), health="h", incident="not its").position
-    catch_up(settings)
-    row = "agency = 'rsud' AND position = %s"
-    with changed(superuser, "delivery.told", "compartments", row, "1023", at):
-        assert fetched(settings, place, case).notes == []
-        look_again(settings)
-        assert "not its" not in [d.fields().get("incident") for d in fetched(settings, place, case).sent]
-        assert case in damaged_streams(settings)
-    look_again(settings)
-    with composition.follower(settings) as source:
-        for _ in entries(settings):
-            source.keep_up()  # one that is still wrong ends a round
-    assert set(fetched(settings, place, case).notes) == {"h"}
-    assert case not in damaged_streams(settings)
-
-
 @pytest.mark.parametrize(("column", "to"), [("id", "gen_random_uuid()"), ("sequence", "sequence + 1048576")])
 def test_a_changed_row_at_the_end_of_a_topic_is_no_fork(
     place: Place, settings: Settings, superuser: psycopg.Connection, column: str, to: str
@@ -308,7 +287,6 @@ def test_a_changed_row_at_the_end_of_a_topic_is_no_fork(
     [
         (working_out._ON_RECORD, ([1], UUID(int=1))),
         (taking_up._MISSING, (UUID(int=1),)),
-        (taking_up._ROWS, (UUID(int=1),)),
         (past._UPTO, {"case": UUID(int=1), "at": 1}),
     ],
 )
