@@ -35,6 +35,8 @@ SERVICE_SECONDS = 15.0
 """How long who answers people waits for one statement."""
 FOLLOWER_SECONDS = 60.0
 """The same for who follows the log, which nobody waits for: some of its statements take long."""
+HALTED = "SET idle_in_transaction_session_timeout = '60s'"
+"""The server ends the transaction of a command that is halted in the middle. A key service may be asked in one."""
 POOL_SECONDS = 20.0
 """How long a free connection is waited for."""
 
@@ -142,6 +144,7 @@ def connect(conninfo: str) -> Connection[TupleRow]:
 def maintain(conninfo: str) -> Connection[TupleRow]:
     """The same, for commands whose statements may take long. Raises OperationalError."""
     db = Maintaining.connect(patient(conninfo), autocommit=True, row_factory=tuple_row)
+    db.execute(HALTED)
     (db.backend,) = db.execute("SELECT pg_backend_pid()").fetchone() or (0,)
     return db
 

@@ -16,7 +16,7 @@ from psycopg.rows import TupleRow, class_row
 
 from ...consumers.evidence.records import leaf_entry
 from ...domain.compartment import Compartment
-from ..database import connect
+from ..database import connect, maintain
 from ..keys.home import Wrapping
 from ..ledger.store import LedgerStore
 from ..locks import Lock
@@ -123,7 +123,7 @@ def put_back(owner: str, store: LedgerStore, position: int, backup: str) -> bool
     kept = _kept(backup, position)
     if kept is None or _amiss(kept, entry):
         return False
-    with connect(owner) as db, db.transaction():
+    with maintain(owner) as db, db.transaction():
         row = db.execute(_RECORD, (position,), binary=True).fetchone()
         if not _amiss(row, entry):
             return False
@@ -165,7 +165,7 @@ def keys_in(backup: str, db: Connection[TupleRow], keys: Wrapping, stream: UUID)
 def put_keys_back(owner: str, keys: Wrapping, stream: UUID, backup: str) -> int:
     """Put those back; how many. Also under a key-encryption key that was retired since: who rotates wraps them anew.
     `owner` is the database with the rights of its owner."""
-    with connect(owner) as db, db.transaction():
+    with maintain(owner) as db, db.transaction():
         db.execute("SELECT pg_advisory_xact_lock_shared(%s)", (Lock.DATA_KEYS,))  # nothing is erased meanwhile
         found = keys_in(backup, db, keys, stream)
         db.execute("ALTER TABLE log.data_keys DISABLE TRIGGER check_new_key")

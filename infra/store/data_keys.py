@@ -217,14 +217,9 @@ class DataKeys:
     def _make(self, stream: UUID, missing: Sequence[Compartment]) -> None:
         for tried in range(TRIES):
             wrapped = self._wrapping.wrap_many([(os.urandom(KEY_BYTES), context(stream, c)) for c in missing])
-            fresh = [(stream, int(c), key) for c, key in zip(missing, wrapped, strict=True)]
             try:
-                with self._pool.connection() as db, db.transaction(), db.cursor() as cursor:
-                    cursor.executemany(
-                        "INSERT INTO log.data_keys (stream, compartment, wrapped) VALUES (%s, %s, %b)"
-                        " ON CONFLICT DO NOTHING",
-                        fresh,
-                    )
+                with self._pool.connection() as db:
+                    db.execute(_INSERT, (stream, [int(c) for c in missing], wrapped))
                 return
             except psycopg.Error as refused:
                 if refused.sqlstate == ERASED:
@@ -298,6 +293,11 @@ class DataKeys:
         return kept
 
 
+_INSERT = """
+    INSERT INTO log.data_keys (stream, compartment, wrapped)
+    SELECT %b, c, w FROM unnest(%b::smallint[], %b::bytea[]) AS k (c, w) ON CONFLICT DO NOTHING
+"""
+"""In one statement: who is halted between two keeps the lock that those wait for who erase."""
 _SELECT = """
     SELECT stream, compartment, wrapped FROM log.data_keys k
     WHERE stream = ANY(%b) AND compartment = ANY(%b::smallint[])
