@@ -110,6 +110,8 @@ class Parameter:
             return f"{self.name} is a UUID."
         if bool in kinds:
             return f"{self.name} is true or false."
+        if must := _extra(self.type).get("must"):
+            return f"{self.name} is {must}."
         words = self.words
         return f"{self.name} is one of {', '.join(words)}." if words else f"{self.name} is not what it may be."
 

@@ -1,7 +1,9 @@
 """Subscribing over HTTP: what an agency is told, by pages, by long-poll, or as server-sent events.
 
-The messages are those of the agency's Kafka topic, sealed to its key, and the cursor is the same: the sequence. Nobody
-reads anything here, so no access is recorded: what was told, and may be fetched as often as wanted, the register says.
+The messages are those of the agency's Kafka topic, sealed to its key, under the same numbers. A cursor is the number of
+the last delivery that the agency has, and its id: where the register has another there, or none, the agency is told so,
+as a number alone may be of a history that is not this one. Nobody reads anything here, so no access is recorded: what
+was told, and may be fetched as often as wanted, the register says.
 """
 
 import logging
@@ -16,6 +18,7 @@ from msgspec import Meta, Struct
 from starlette.responses import Response
 
 from ..domain.agency_state import Agency
+from ..domain.delivery import CURSOR, Cursor
 from ..domain.refusal import KeyMissing, Refusal
 from ..domain.standing.readings import SUBSCRIPTION
 from ..projections import marks
@@ -47,19 +50,29 @@ BATCH = "application/cloudevents-batch+json"
 
 
 class Subscription(Struct, frozen=True):
-    """How far the agency's sequence goes, and up to which the agency says it received and handled."""
+    """How far the agency's sequence goes, and up to which the agency says it received and handled. `cursor` is what
+    begins behind the head."""
 
     agency: str
     head: int
+    cursor: str
     received: int
     handled: int
 
 
-After = Annotated[Positive, Meta(description="begin after this sequence; from the beginning where nothing is said")]
+Place = Annotated[str, Meta(pattern=CURSOR, max_length=60, extra={"must": "a sequence, or one and an id: 57.UUID"})]
+After = Annotated[
+    Place,
+    Meta(
+        description="Begin after this delivery: its sequence, and behind a dot its id, as pages and streams give it."
+        " From the beginning where nothing is said; 409 `another-history` where there is no such delivery",
+        examples=["57.0b9f2f0c-8f0a-5b57-9d0e-3c1f0d2e4a61", "57"],
+    ),
+]
 Since = Annotated[datetime, Meta(tz=True, description="begin with what was told at or after this time (RFC 3339)")]
 From = Annotated[Positive, Meta(description="begin with what was told by events from this position of the log on")]
 LastEvent = Annotated[
-    Positive,
+    Place,
     Meta(
         description="The id of the last event that arrived: goes before every parameter",
         extra={"header": "Last-Event-ID"},
@@ -74,7 +87,7 @@ Patience = Annotated[
 class Begin(NamedTuple):
     """Where a page or stream begins, and of which case it is."""
 
-    after: int | None
+    after: str | None
     since: datetime | None
     position: int | None
     case: UUID | None
@@ -121,8 +134,8 @@ class Subscribing:
         wait: Patience = 0,
     ) -> Response:
         begin = Begin(after, since, position, case).checked()
-        cursor = await self.waiting.look(self._begins, asked, begin)
-        page = await self.waiting.look(self._look, asked, cursor, limit, case)
+        at = await self.waiting.look(self._begins, asked, begin)
+        page = await self.waiting.look(self._look, asked, at, limit, case)
         if wait and not page.messages:
             with self.waiting.places.place(asked.agency), self.waiting.listening(asked.agency) as event:
                 give_up = time.monotonic() + wait
@@ -151,25 +164,26 @@ class Subscribing:
         if last_event is not None:
             begin = Begin(last_event, None, None, case)
         start = await self.waiting.look(self._begins, asked, begin)
+        await self.waiting.look(self._look, asked, start, 0, case)  # what is wrong with it is said before it begins
         self.waiting.places.take(asked.agency)
         return EventStream(self._sent(asked, start, case), lambda: self.waiting.places.leave(asked.agency))
 
-    async def _sent(self, caller: Caller, after: int, case: UUID | None) -> AsyncIterator[bytes]:
+    async def _sent(self, caller: Caller, at: Cursor, case: UUID | None) -> AsyncIterator[bytes]:
         yield b"retry: 2000\n\n"
         with self.waiting.listening(caller.agency) as event:
             quiet_since = time.monotonic()
             while not self.waiting.closed:
                 try:
-                    page = await self.waiting.look(self._look, caller, after, STREAM_PAGE, case)
+                    page = await self.waiting.look(self._look, caller, at, STREAM_PAGE, case)
                 except Exception as problem:  # raised from here it would be in the server's log with all its words
                     if not isinstance(problem, Refusal | NotAuthenticated):
                         log.warning("a stream ends: %s", type(problem).__name__)
                     yield b": ended; ask again to learn why\n\n"
                     return
                 for sealed in page.messages:
-                    yield b"id: %d\ndata: %s\n\n" % (sealed.sequence, sealed.event)
+                    yield b"id: %s\ndata: %s\n\n" % (str(sealed.at).encode(), sealed.event)
                     quiet_since = time.monotonic()
-                after = page.upto
+                at = page.upto
                 if len(page.messages) == STREAM_PAGE:
                     continue
                 if time.monotonic() - quiet_since >= HEARTBEAT_SECONDS:
@@ -182,18 +196,21 @@ class Subscribing:
     def _state(self, caller: Caller) -> Subscription:
         code = self._subscribed(caller).code
         received, handled = self._rooms.lists.ask(code, marks.marks)
-        return Subscription(code, self._rooms.feed.head(code), received, handled)
+        head = self._rooms.feed.head(code)
+        return Subscription(code, head.sequence, str(head), received, handled)
 
-    def _begins(self, caller: Caller, begin: Begin) -> int:
-        """The sequence after which to begin."""
+    def _begins(self, caller: Caller, begin: Begin) -> Cursor:
+        """What to begin after."""
         self._with_key(caller)
         if begin.since is None and begin.position is None:
-            return begin.after or 0
-        return self._rooms.feed.first_at(caller.agency, time=begin.since, position=begin.position)
+            return Cursor.read(begin.after or "0")
+        return Cursor(self._rooms.feed.first_at(caller.agency, time=begin.since, position=begin.position))
 
-    def _look(self, caller: Caller, after: int, limit: int, case: UUID | None) -> FeedPage:
+    def _look(self, caller: Caller, at: Cursor, limit: int, case: UUID | None) -> FeedPage:
+        """What comes after the cursor. Each look asks anew whether the register has that: a database may be restored
+        under a stream."""
         self._with_key(caller)
-        return self._rooms.feed.page(caller.agency, after, limit, case)
+        return self._rooms.feed.page(caller.agency, at, limit, case)
 
     def _subscribed(self, caller: Caller) -> Agency:
         return subscriber(caller, self._rooms.network.get(caller.agency), self._rooms.now())
@@ -207,7 +224,7 @@ class Subscribing:
 def _answer(page: FeedPage, goes_on: dict[str, Any]) -> Response:
     """A page, and where the next one is; it begins where this one ends, also where nothing was there yet."""
     headers = {
-        "Rujukan-Head": str(page.head),
+        "Rujukan-Head": str(page.head.sequence),
         "Link": f'<{PATH}/events?{urlencode(goes_on)}>; rel="next"',
         "Cache-Control": "no-store",
     }
@@ -234,5 +251,5 @@ PAGES = Content(
 )
 STREAM = Content(
     {"text/event-stream": TEXT},
-    "Server-sent events: `id` is the sequence, `data` a CloudEvent as JSON; comments in between",
+    "Server-sent events: `id` is the sequence and the delivery's id, `data` a CloudEvent as JSON; comments in between",
 )

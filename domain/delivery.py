@@ -8,7 +8,7 @@ of, the register knows.
 
 import hmac
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 from uuid import UUID, uuid5
 
 from msgspec import Meta, Struct
@@ -31,6 +31,8 @@ MOST_FAILURES = 500
 """The most failures that one event has; more become several events."""
 
 Number = Annotated[int, Meta(ge=1, le=2**62)]
+CURSOR = r"^(0|[1-9][0-9]{0,17})(\.[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})?$(?!\n)"
+"""How a cursor is written: `57`, or `57.` and the delivery's id. No character of it is escaped in an address."""
 Reason = Literal["not-ours", "bad-signature", "cannot-open", "unknown-schema", "handler-failed"]
 """Why a delivery went to the agency's dead letters; says nothing of what is in it."""
 
@@ -41,6 +43,23 @@ OPENED: frozenset[str] = frozenset({"handler-failed"})
 def delivery_stream(agency: AgencyCode) -> UUID:
     """The stream of what an agency acknowledges."""
     return uuid5(ACKNOWLEDGEMENTS, agency)
+
+
+class Cursor(NamedTuple):
+    """The last delivery that somebody has: its number and, where it is known, its id. The id says in which history the
+    number was given: after a restore another delivery may have it."""
+
+    sequence: int
+    id: UUID | None = None
+
+    @classmethod
+    def read(cls, text: str) -> "Cursor":
+        """What a text says that is as CURSOR has it."""
+        sequence, _, id = text.partition(".")
+        return cls(int(sequence), UUID(id) if id else None)
+
+    def __str__(self) -> str:
+        return str(self.sequence) if self.id is None else f"{self.sequence}.{self.id}"
 
 
 class Failure(Struct, frozen=True, forbid_unknown_fields=True):

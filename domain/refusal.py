@@ -168,6 +168,15 @@ class NotTold(Refusal):
     mend = "Acknowledge what was delivered; GET /subscription says how far that goes."
 
 
+class AnotherHistory(Refusal):
+    says = "The service has no such delivery: an older state of it was restored, and your number is of another history."
+    mend = (
+        "Handle nothing more, keep what you have, and ask whoever runs the service (`rujukan forks`). Once that is set"
+        " right, begin behind the last delivery of yours that the service does know: what it tells under numbers that"
+        " you have is other than what you handled."
+    )
+
+
 class WrongReceipt(Refusal):
     says = "The receipt is not the one in the delivery with this sequence."
     mend = "Send the receipt that lies inside the seal of that very delivery."

@@ -28,6 +28,8 @@ class FeedServer(ThreadingHTTPServer):
         """From this number on it gives nothing out for now; 0 for none."""
         self.said: list[Acknowledgement] = []
         self.asked: list[str] = []
+        self.refused: list[str] = []
+        """Cursors of another history that were asked for."""
         self.fails = 0
         """So many requests are answered 503."""
         self.cuts = 0
@@ -71,7 +73,9 @@ class _Handler(BaseHTTPRequestHandler):
         parts = urlsplit(self.path)
         asked = {name: values[-1] for name, values in parse_qs(parts.query).items()}
         if parts.path == "/subscription/stream":
-            self._stream(int(self.headers.get("Last-Event-ID") or asked.get("after", 0)))
+            cursor = self.headers.get("Last-Event-ID") or asked.get("after", "0")
+            if not self._is_of_another_history(cursor):
+                self._stream(int(cursor.partition(".")[0]))
         else:
             self._page(asked)
 
@@ -91,8 +95,21 @@ class _Handler(BaseHTTPRequestHandler):
             return True
         return False
 
+    def _is_of_another_history(self, cursor: str) -> bool:
+        """Whether it names a delivery that is none of these; then that is answered."""
+        number, _, id = cursor.partition(".")
+        known = {m.sequence: m.id for m in self.server.messages}
+        if int(number) <= max(known, default=0) and (not id or known.get(int(number)) == id):
+            return False
+        self.server.refused.append(cursor)
+        self._answer(409, b'{"type":"urn:rujukan:problem:another-history","status":409}')
+        return True
+
     def _page(self, asked: dict[str, str]) -> None:
-        after, limit = int(asked.get("after", 0)), int(asked.get("limit", 100))
+        cursor = asked.get("after", "0")
+        if self._is_of_another_history(cursor):
+            return
+        after, limit = int(cursor.partition(".")[0]), int(asked.get("limit", 100))
         if "position" in asked:
             positions = [dict(m.headers)["ce_position"] for m in self.server.messages]
             after = sum(int(p) < int(asked["position"]) for p in positions)
@@ -119,7 +136,7 @@ class _Handler(BaseHTTPRequestHandler):
             for message in found:
                 text = json.dumps(envelope.to_cloudevent(message)).encode()
                 after = message.sequence
-                self._chunk(b"id: %d\ndata: %s\n\n" % (after, text))
+                self._chunk(b"id: %d.%s\ndata: %s\n\n" % (after, message.id.encode(), text))
                 if self.server.cuts:
                     self.server.cuts -= 1
                     self._chunk(b"id: 99\ndata: {")

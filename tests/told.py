@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from msgspec import Raw
 from msgspec.structs import replace
 
-from rujukan.consumers.agency.transports.transport import Arrived, Bookmark, DeadLetter, Unreachable
+from rujukan.consumers.agency.transports.transport import Arrived, Bookmark, DeadLetter, Last, Unreachable
 from rujukan.consumers.wire import envelope
 from rujukan.consumers.wire.acknowledgement import Acknowledgement
 from rujukan.consumers.wire.envelope import AgencyKey, Attributes, Delivery, Message
@@ -106,15 +106,15 @@ class Wire:
     def __init__(self, messages: Sequence[Message | Arrived], page: int = 1000, stop: Event | None = None) -> None:
         self.sent = [m if isinstance(m, Arrived) else Arrived.of(m) for m in messages]
         self.clerk = Clerk()
-        self.starts: list[tuple[Bookmark | None, int]] = []
+        self.starts: list[tuple[Bookmark | None, Last]] = []
         self.page = page
         self.breaks_at: set[int] = set()
         self._at = 0
         self._stop = stop
         self._quiet = 0
 
-    def start(self, place: Bookmark | None, handled: int) -> None:
-        self.starts.append((place, handled))
+    def start(self, place: Bookmark | None, last: Last) -> None:
+        self.starts.append((place, last))
         self._at = place.offset if place is not None and place.topic_id == "wire" else 0
 
     def receive(self, seconds: float) -> Sequence[Arrived]:

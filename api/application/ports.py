@@ -12,7 +12,7 @@ from psycopg.rows import TupleRow
 
 from ...domain.compartment import Compartment
 from ...domain.damaged import InClear
-from ...domain.delivery import ToldSoFar
+from ...domain.delivery import Cursor, ToldSoFar
 from ...domain.disclosure import Remembered, Written
 from ...domain.fact import Act, AgencyCode, Fact
 from ...domain.history import ToldOf
@@ -235,7 +235,7 @@ class Messages(Protocol):
 class SealedMessage(NamedTuple):
     """Something an agency was told, sealed to its key: a CloudEvent as JSON, on one line."""
 
-    sequence: int
+    at: Cursor
     event: bytes
 
 
@@ -243,26 +243,27 @@ class FeedPage(NamedTuple):
     """A part of what an agency was told, in order."""
 
     messages: Sequence[SealedMessage]
-    head: int
-    """The agency's newest sequence when the page was read; 0 for none."""
-    upto: int
-    """All that there is up to this sequence is in this page or came before it: what comes next begins behind it. Less
+    head: Cursor
+    """The agency's newest when the page was read; 0 for none."""
+    upto: Cursor
+    """All that there is up to this one is in this page or came before it: what comes next begins behind it. Less
     than `head` where the page is full, or where something behind it is held for a moment."""
 
 
 class Feed(Protocol):
     """What agencies are told, numbered 1, 2, 3 … for each."""
 
-    def head(self, agency: AgencyCode) -> int:
-        """The agency's newest sequence; 0 for none."""
+    def head(self, agency: AgencyCode) -> Cursor:
+        """The newest that the agency was told; 0 for none."""
         ...
 
     def first_at(self, agency: AgencyCode, *, time: datetime | None = None, position: int | None = None) -> int:
         """The sequence after which comes what was told at or after a time, or by events from a position on."""
         ...
 
-    def page(self, agency: AgencyCode, after: int, limit: int, case: UUID | None = None) -> FeedPage:
-        """What comes after a sequence, in order; of one case only where one is named. Raises KeyMissing."""
+    def page(self, agency: AgencyCode, after: Cursor, limit: int, case: UUID | None = None) -> FeedPage:
+        """What comes after a delivery, in order; of one case only where one is named. Raises KeyMissing,
+        AnotherHistory where the register has no such delivery."""
         ...
 
     def when_told(self, call: Callable[[frozenset[AgencyCode] | None], object]) -> None:

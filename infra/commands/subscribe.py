@@ -148,13 +148,19 @@ def subscribe(settings: Settings, said: argparse.Namespace) -> int:
         raise Failed("say --listen or --kafka, not both")
     if kafka is None and feed is None and (said.begin or not said.listen):
         raise Failed("say where Kafka is, --kafka HOST:PORT (or RUJUKAN_KAFKA), or the feed, --feed URL")
+    from ...consumers.agency.transports.transport import AnotherHistory
+
     keys = _keys(said)
     stop = stopped_by_signal()
     inbox = _inbox(said, _counted(_sink(said), said.stop_after, stop))
     subscription = _subscription(said, keys, inbox, kafka, feed)
     with evidence.witnessing(said, stop) as failed:
-        subscription.run(stop)
-        stop.set()
+        try:
+            subscription.run(stop)
+        except AnotherHistory:
+            raise Failed("the service was not told so much: there is nothing from which to replay") from None
+        finally:
+            stop.set()
     missing = inbox.notes.gaps(subscription.name)
     inbox.close()
     return MISSING if failed or missing else 0

@@ -3,6 +3,8 @@
 It has connections of its own, so that hundreds who subscribe leave those of the commands alone.
 """
 
+import logging
+import time
 from collections.abc import Callable
 from threading import Event, Thread
 from uuid import UUID
@@ -11,11 +13,16 @@ import msgspec
 
 from ...api.application.ports import FeedPage, Forked, SealedMessage, Unavailable
 from ...consumers.wire import envelope
-from ...domain.refusal import KeyMissing
+from ...domain.delivery import Cursor
+from ...domain.refusal import AnotherHistory, KeyMissing
 from ..store import forked
 from .agency_keys import NoKey, NotTold
 from .bell import Bell
 from .telling import NoHistory, Tellings
+
+log = logging.getLogger(__name__)
+
+COMPLAIN_SECONDS = 60.0
 
 
 class ApiFeed:
@@ -27,6 +34,7 @@ class ApiFeed:
         self._bell = bell
         self._stop = stop
         self._listening: Thread | None = None
+        self._complained: dict[str, float] = {}
         self.head, self.first_at = tellings.head, tellings.first_at
 
     def when_told(self, call: Callable[[frozenset[str] | None], object]) -> None:
@@ -35,10 +43,15 @@ class ApiFeed:
             self._listening = Thread(target=self._bell.listen, args=(self._stop,), name="bell", daemon=True)
             self._listening.start()
 
-    def page(self, agency: str, after: int, limit: int, case: UUID | None = None) -> FeedPage:
+    def page(self, agency: str, after: Cursor, limit: int, case: UUID | None = None) -> FeedPage:
         try:
             head = self._tellings.head(agency)  # first: what is told meanwhile comes with the next page
-            tellings = self._tellings.after(agency, after, limit, case)
+            try:
+                tellings = self._tellings.after(agency, after, limit, case)
+            except AnotherHistory:
+                self._tellings.check()  # where it is known that the history forked, that is said
+                self._complain(agency)
+                raise
             if not tellings:  # its cursor may be of another history
                 self._tellings.check()
             messages = self._tellings.seal(tellings)
@@ -48,8 +61,17 @@ class ApiFeed:
             raise KeyMissing(agency=agency) from None
         except NotTold as problem:
             raise Unavailable(str(problem)) from None
-        upto = messages[-1].sequence if messages else after
+        sealed = [
+            SealedMessage(Cursor(m.sequence, UUID(m.id)), msgspec.json.encode(envelope.to_cloudevent(m)))
+            for m in messages
+        ]
+        upto = sealed[-1].at if sealed else after
         if len(messages) == len(tellings) < limit:  # nothing is held, and nothing more was there
-            upto = max(upto, head)
-        sealed = [SealedMessage(m.sequence, msgspec.json.encode(envelope.to_cloudevent(m))) for m in messages]
+            upto = head if head.sequence >= upto.sequence else upto
         return FeedPage(sealed, head, upto)
+
+    def _complain(self, agency: str) -> None:
+        """Say so in the log, but not each time."""
+        if time.monotonic() - self._complained.get(agency, -COMPLAIN_SECONDS) >= COMPLAIN_SECONDS:
+            self._complained[agency] = time.monotonic()
+            log.error("%s says that it holds a delivery that the register does not have: `rujukan forks`", agency)

@@ -10,7 +10,7 @@ events: its tree at the size up to which the old one is whole is the old one's, 
 All of it is one transaction, with the rights of the database's owner.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from datetime import datetime
 from typing import NamedTuple
@@ -28,12 +28,11 @@ from ...consumers.wire.kafka import clients
 from ...consumers.wire.kafka.access import Access, options
 from ...consumers.wire.kafka.topics import CONSUMER, RESENT, partition
 from ...domain.disclosure import RULE, delivery_id
+from .cursors import LOST
 from .facts import from_bits
 from .register import WORK
 from .telling import Sealing
 
-LOST = UUID("6a1d5d0e-4f0c-5b68-9d43-6c6f73740000")
-"""Stands for the stream of what is lost, and with a pseudonym makes the id of a case that is lost."""
 MARGIN = 1_000
 """So many positions are left out, behind all that are known to have been given."""
 OTHERWISE = "the number was given before, to what is lost"
@@ -48,8 +47,19 @@ class Lost(NamedTuple):
     agency: str
     numbers: Mapping[int, Attributes]
     again: tuple[int, ...]
-    """Numbers from the first of these on, under which the register has something else: that is told anew, above, in
-    its order."""
+    """Numbers behind the last that both have alike, under which the register has something else: that is told anew,
+    above, in its order."""
+    unknown: tuple[int, ...] = ()
+    """Numbers that were given too, and of which neither knows for what: the topic begins behind them."""
+    alike: int = 0
+    """The last number that both have alike."""
+
+
+class TakenIn(NamedTuple):
+    """What is told anew: the numbers under which it was told, and the first of those under which it is."""
+
+    again: Sequence[int]
+    first: int | None
 
 
 def told_on(access: Access, agency: str, service: Ed25519PublicKey) -> dict[int, Attributes]:
@@ -86,20 +96,25 @@ def _is_at_end(consumer: KafkaConsumer, agency: str) -> bool:
 
 
 def lost(db: Connection[TupleRow], agency: str, held: Mapping[int, Attributes]) -> Lost:
-    """What of that the register does not have, or has otherwise."""
+    """What of that the register does not have, or has otherwise. Where a topic does not reach back to what both have
+    alike, nobody knows from where on they differ: all that the register has below is told anew."""
     known: dict[int, str] = dict(
         db.execute("SELECT sequence, id::text FROM delivery.told WHERE agency = %s", (agency,)).fetchall()
     )
     other = {number: about for number, about in sorted(held.items()) if known.get(number) != about.id}
-    first = min(other, default=0)
-    again = (n for n, id in sorted(known.items()) if other and n >= first and not (n in held and held[n].id == id))
-    return Lost(agency, other, tuple(again))
+    if not other:
+        return Lost(agency, {}, ())
+    alike = {number for number, id in known.items() if number in held and held[number].id == id}
+    last = max((number for number in alike if number < min(other)), default=0)
+    again = tuple(number for number in sorted(known) if number > last and number not in alike)
+    unknown = tuple(number for number in range(1, max(other)) if number not in known and number not in held)
+    return Lost(agency, other, again, unknown, last)
 
 
-def take_in(db: Connection[TupleRow], found: Lost, sealing: Sealing, now: datetime) -> None:
+def take_in(db: Connection[TupleRow], found: Lost, sealing: Sealing, now: datetime) -> TakenIn:
     """Put on record that these numbers were given, without content, and go on above them. For inside of the
     transaction."""
-    agency, again = found.agency, list(found.again)
+    agency = found.agency
     about = db.execute(
         "SELECT (SELECT coalesce(max(n), 0) FROM delivery.told), coalesce(max(sequence), 0),"
         " array_agg(DISTINCT case_id), (SELECT key_id FROM delivery.sealing_keys WHERE agency = %s)"
@@ -107,13 +122,13 @@ def take_in(db: Connection[TupleRow], found: Lost, sealing: Sealing, now: dateti
         (agency, agency),
     ).fetchone()
     if not found.numbers or about is None:
-        return
+        return TakenIn((), None)
     n, head, cases, key = about
     head = max(head, *found.numbers)
     case_of = {sealing.pseudonym(agency, case): case for case in cases or ()}
-    kept = db.execute(_KEPT, (agency, again)).fetchall()
+    kept = [_Kept(*row) for row in db.execute(_KEPT, (agency, list(found.again))).fetchall()]
     db.execute("ALTER TABLE delivery.told DISABLE TRIGGER append_only")
-    db.execute("DELETE FROM delivery.told WHERE agency = %s AND sequence = ANY(%s)", (agency, again))
+    db.execute("DELETE FROM delivery.told WHERE agency = %s AND sequence = ANY(%s)", (agency, list(found.again)))
     db.execute("ALTER TABLE delivery.told ENABLE TRIGGER append_only")
     counts: dict[UUID, int] = {}
 
@@ -126,30 +141,39 @@ def take_in(db: Connection[TupleRow], found: Lost, sealing: Sealing, now: dateti
         counts[case] += 1
         return counts[case]
 
-    for sequence, sent in found.numbers.items():
+    def put(sequence: int, in_case: int, case: UUID, key: str, told_at: datetime, id: UUID) -> None:
+        nonlocal n
         n += 1
-        case = case_of.get(sent.partitionkey) or uuid5(LOST, sent.partitionkey)
-        said = int(sent.casesequence), 0, 0, LOST, case, 0, key or sent.keyid, now, UUID(sent.id), RULE
-        db.execute(_TOLD, (n, agency, sequence, *said))
+        db.execute(_TOLD, (n, agency, sequence, in_case, 0, 0, LOST, case, 0, key, told_at, id, RULE))
+
+    first, given = min(found.numbers), {about.id for about in found.numbers.values()}
     for row in kept:
-        if (sequence := row[2]) not in found.numbers:  # it may have gone out by another way than the topic
-            n += 1
-            db.execute(
-                _TOLD, (n, agency, sequence, count(row[7]), 0, 0, LOST, row[7], 0, row[9], row[10], row[11], RULE)
-            )
-    for _, _, sequence, _, at, position, stream, case, compartments, key_id, told_at, _, rule in kept:
-        if not compartments:
-            continue  # what is consented to anew later is told then, as of what was never told
-        n, head = n + 1, head + 1
-        id = delivery_id(agency, position, from_bits(compartments), again=sequence)
-        said = count(case), at, position, stream, case, compartments, key_id, told_at, id, rule
-        db.execute(_TOLD, (n, agency, head, *said))
-        db.execute(_AGAIN, (agency, sequence, position, stream, OTHERWISE, head))
+        if row.sequence < first:
+            put(row.sequence, row.case_sequence, row.case, row.key_id, row.told_at, row.id)
+    for sequence, sent in found.numbers.items():
+        case = case_of.get(sent.partitionkey) or uuid5(LOST, sent.partitionkey)
+        put(sequence, int(sent.casesequence), case, key or sent.keyid, now, UUID(sent.id))
+    for sequence in found.unknown:
+        case = uuid5(LOST, agency)
+        put(sequence, count(case), case, key or "", now, uuid5(LOST, f"{agency}/{sequence}"))
+    for row in kept:
+        if row.sequence > first and row.sequence not in found.numbers:  # it may have gone out by another way
+            id = row.id if str(row.id) not in given else uuid5(LOST, f"{agency}/{row.sequence}")
+            put(row.sequence, count(row.case), row.case, row.key_id, row.told_at, id)
+    # What had to be deleted since is left out: consented to anew, it is told as what was never told.
+    again = [row for row in kept if row.stream != LOST and row.compartments]
+    for told_as, row in enumerate(again, head + 1):
+        n += 1
+        id = delivery_id(agency, row.position, from_bits(row.compartments), again=row.sequence)
+        at = row.at_position, row.position, row.stream, row.case, row.compartments, row.key_id, row.told_at
+        db.execute(_TOLD, (n, agency, told_as, count(row.case), *at, id, row.rule))
+        db.execute(_AGAIN, (agency, row.sequence, row.position, row.stream, OTHERWISE, told_as))
     db.execute(
         "INSERT INTO delivery.heads (agency, sequence) VALUES (%s, %s)"
         " ON CONFLICT (agency) DO UPDATE SET sequence = excluded.sequence",
-        (agency, head),
+        (agency, head + len(again)),
     )
+    return TakenIn([row.sequence for row in again], head + 1 if again else None)
 
 
 def go_on(db: Connection[TupleRow], given: int, lacking: int) -> int:
@@ -176,12 +200,28 @@ def end_log(db: Connection[TupleRow], name: str) -> None:
         db.execute(f"ALTER TABLE ledger.{table} ENABLE TRIGGER append_only")
 
 
+class _Kept(NamedTuple):
+    """A row of the register whose number was given to something else."""
+
+    sequence: int
+    case_sequence: int
+    at_position: int
+    position: int
+    stream: UUID
+    case: UUID
+    compartments: int
+    key_id: str
+    told_at: datetime
+    id: UUID
+    rule: str
+
+
 _COLUMNS = (
     "n, agency, sequence, case_sequence, at_position, position, stream, case_id, compartments, key_id, told_at, id,"
     " rule"
 )
 _KEPT = f"""
-    SELECT {_COLUMNS.replace("compartments", "compartments & ~gone AS compartments")}
+    SELECT {_COLUMNS.removeprefix("n, agency, ").replace("compartments", "compartments & ~gone AS compartments")}
       FROM delivery.told t CROSS JOIN LATERAL (
         SELECT coalesce(bit_or(r.compartments), 0) AS gone FROM delivery.recalled r
          WHERE r.agency = t.agency AND r.position = t.position AND r.upto >= t.n

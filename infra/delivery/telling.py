@@ -26,6 +26,7 @@ from ...consumers.publishing.supply import Again, Supplied
 from ...consumers.wire import batch, envelope
 from ...consumers.wire.envelope import DAMAGED, ERASED, Attributes, Delivery, Message, Unsigned
 from ...domain.compartment import Compartment
+from ...domain.delivery import Cursor
 from ..database import Pool, acting_for
 from ..keys.handles import Keys, Signer
 from ..keys.home import Macs
@@ -36,7 +37,7 @@ from ..store.event_store import EventStore
 from ..store.forked import Check, Forked
 from ..store.sealed_record import BrokenSeal, Header, Record
 from ..system_act import SYSTEM_AGENCY
-from . import holding
+from . import cursors, holding
 from .agency_keys import BadKey, KeyBook, NotTold
 from .facts import LATE, look_at
 from .holding import ENDING, LATER
@@ -95,13 +96,15 @@ class Tellings:
         self._sealing = sealing
         self._keys = KeyBook(store)
 
-    def after(self, agency: str, sequence: int, limit: int, case: UUID | None = None) -> list[Telling]:
-        """The agency's tellings after that one, in order; at most so many."""
+    def after(self, agency: str, at: Cursor, limit: int, case: UUID | None = None) -> list[Telling]:
+        """The agency's tellings after that one, in order; at most so many. Raises AnotherHistory where it has no such
+        one."""
         with acting_for(self._pool, agency) as db:
+            cursors.check(db, agency, at)
             found = db.execute(
                 f"{SELECT} WHERE agency = %s AND sequence > %s AND (%s::uuid IS NULL OR case_id = %s)"
                 " ORDER BY sequence LIMIT %s",
-                (agency, sequence, case, case, limit),
+                (agency, at.sequence, case, case, limit),
             )
             return [Telling(*row) for row in found]
 
@@ -153,11 +156,10 @@ class Tellings:
                 (to, to, job),
             )
 
-    def head(self, agency: str) -> int:
-        """The agency's newest sequence; 0 for none."""
+    def head(self, agency: str) -> Cursor:
+        """The agency's newest; 0 for none."""
         with acting_for(self._pool, agency) as db:
-            row = db.execute("SELECT sequence FROM delivery.heads WHERE agency = %s", (agency,)).fetchone()
-        return int(row[0]) if row else 0
+            return cursors.head(db, agency)
 
     def first_at(self, agency: str, *, time: datetime | None = None, position: int | None = None) -> int:
         """The sequence after which comes everything that was told at or after that time, or by events from that
@@ -168,7 +170,7 @@ class Tellings:
                 " AND (%s::timestamptz IS NULL OR told_at >= %s) AND (%s::bigint IS NULL OR at_position >= %s)",
                 (agency, time, time, position, position),
             ).fetchone()
-        return int(row[0]) if row and row[0] is not None else self.head(agency)
+        return int(row[0]) if row and row[0] is not None else self.head(agency).sequence
 
     def seal(self, tellings: Sequence[Telling]) -> list[Message]:
         """These tellings of one agency, sealed and signed; up to the first that cannot be. Raises NotTold where that is
@@ -237,9 +239,11 @@ class Tellings:
     def is_damaged(self, agency: str, sequence: int) -> bool:
         """Whether the row of the register at that number is damaged, or gone though later ones are there: it says
         nothing of another history. What stands for what was lost before names no record, and is never damaged."""
-        found = [t for t in self.after(agency, sequence - 1, 1) if t.sequence == sequence]
+        if sequence > self.head(agency).sequence:
+            return False
+        found = [t for t in self.after(agency, Cursor(sequence - 1), 1) if t.sequence == sequence]
         if not found:
-            return self.head(agency) >= sequence
+            return True
         (telling,) = found
         record = self._records({telling.position})[telling.position]
         return telling.position != 0 and not holding.is_so(self._pool, telling, record)

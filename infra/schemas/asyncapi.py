@@ -13,6 +13,7 @@ import msgspec
 
 from ...consumers.wire.envelope import CONTENT_TYPE
 from ...consumers.wire.kafka.names import topic_of
+from ...domain.delivery import CURSOR
 from .described import described, meaning, title
 from .frozen import all_shapes
 from .shapes import ACKNOWLEDGEMENT, CLOUDEVENT, DELIVERY, HEADERS, NUMBER, PLACEHOLDERS, Name, Schema
@@ -26,6 +27,13 @@ BATCH = "application/cloudevents-batch+json"
 CLOUDEVENTS = "application/cloudevents+json"
 CODE: Schema = {"type": "string", "pattern": "^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$"}
 SEQUENCE: Schema = {"type": "integer", "minimum": 0}
+CURSOR_OF_LAST: Schema = {
+    "type": "string",
+    "pattern": CURSOR,
+    "description": "the last delivery that you have: its sequence, a dot and its `id`. Where the service has no such"
+    " delivery, as an older state of it was restored, it answers 409 `another-history`. The sequence alone will do, but"
+    " says nothing of that",
+}
 
 ABOUT = """\
 What an agency subscribes to. It is told every event that it may know, once, in order: number 1, 2, 3 … without gaps.
@@ -159,7 +167,7 @@ def _operations() -> Part:
             "Fetch a page of deliveries, or wait for the next",
             _http(
                 "GET",
-                after={**SEQUENCE, "description": "the last sequence that you have"},
+                after=CURSOR_OF_LAST,
                 limit={"type": "integer", "minimum": 1, "maximum": 500, "default": 100},
                 wait={"type": "number", "minimum": 0, "maximum": 30, "description": "seconds, where there is nothing"},
                 case={"type": "string", "format": "uuid", "description": "of this case alone"},
@@ -171,7 +179,7 @@ def _operations() -> Part:
             "receive",
             "stream",
             "Be told at once; go on with `Last-Event-ID`, or `after`",
-            _http("GET", after={**SEQUENCE, "description": "the last sequence that you have"}),
+            _http("GET", after=CURSOR_OF_LAST),
         ),
         "postAcknowledgement": _operation(
             "send", "acknowledgements", "Say what arrived, was handled, or could not be", _http("POST")
@@ -232,7 +240,8 @@ def _carriers() -> Mapping[str, Part]:
         "streamed": {
             "name": "streamed",
             "title": "A sealed delivery, as a server-sent event",
-            "summary": "`id:` is its sequence, `data:` this JSON. A comment comes at least every 15 seconds.",
+            "summary": "`id:` is its sequence, a dot and its `id`; `data:` this JSON. A comment comes at least every "
+            "15 seconds.",
             "contentType": "text/event-stream",
             "payload": one,
         },
@@ -258,7 +267,13 @@ def _carriers() -> Mapping[str, Part]:
             "payload": {
                 "type": "object",
                 "required": ["agency", "head", "received", "handled"],
-                "properties": {"agency": CODE, "head": SEQUENCE, "received": SEQUENCE, "handled": SEQUENCE},
+                "properties": {
+                    "agency": CODE,
+                    "head": SEQUENCE,
+                    "cursor": {"type": "string", "description": "What begins behind the head"},
+                    "received": SEQUENCE,
+                    "handled": SEQUENCE,
+                },
             },
         },
         "acknowledgement": {

@@ -24,6 +24,7 @@ from ...api.application.casework import Casework
 from ...api.application.kinds import AGENCY
 from ...consumers.wire import envelope
 from ...domain import agency as agencies
+from ...domain.delivery import Cursor
 from ...domain.fact import Act, AgencyCode
 from ...domain.refusal import Refusal
 from ...domain.webhook import DisableWebhook, Reason
@@ -242,7 +243,7 @@ class Sender:
         return agency.webhook.url if agency.webhook.registration == claim.registration else None
 
     def _page(self, agency: AgencyCode, after: int) -> list[Posted]:
-        messages = self._tellings.seal(self._tellings.after(agency, after, PAGE))
+        messages = self._tellings.seal(self._tellings.after(agency, Cursor(after), PAGE))
         events = [envelope.to_cloudevent(message) for message in messages]
         return [Posted(int(event["sequence"]), event["id"], msgspec.json.encode(event)) for event in events]
 

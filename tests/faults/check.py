@@ -9,6 +9,7 @@ from uuid import UUID
 
 from rujukan.consumers.wire.envelope import CannotOpen, Opener, Rejected
 from rujukan.domain.case.notes import NoteRecorded
+from rujukan.domain.delivery import Cursor
 from rujukan.domain.disclosure import delivery_id
 from rujukan.infra import composition
 from rujukan.infra.database import SERVICE
@@ -71,7 +72,7 @@ def check_shown(world: World, random: Random, most: int | None = None) -> int:
     again = 0
     with Node(world.settings, names.PUBLISHER, 4, SERVICE) as node:
         for agency, key in world.keys.items():
-            rows = {t.sequence: t for t in node.tellings.after(agency, 0, MANY)}
+            rows = {t.sequence: t for t in node.tellings.after(agency, Cursor(0), MANY)}
             for handled in world.handled(agency):
                 may = {c.word for c in from_bits(rows[handled.sequence].compartments)}
                 assert set(handled.shown.split()) <= may, f"{agency} was shown more than it was told"

@@ -10,6 +10,7 @@ from office import Office
 
 from rujukan.consumers.wire.envelope import AgencyKey, Delivery, Opener, from_cloudevent
 from rujukan.domain.case.notes import RecordNote
+from rujukan.domain.delivery import Cursor
 from rujukan.infra import composition
 from rujukan.infra.demo import network
 from rujukan.infra.settings import Settings
@@ -36,11 +37,11 @@ class Told:
     def __init__(self, settings: Settings, office: Office, key: AgencyKey, case: UUID) -> None:
         opener = Opener([key], [composition.service_key(settings)])
         self.sent: list[Delivery] = []
-        after = 0
+        after = Cursor(0)
         while found := office.ports.feed.page("rsud", after, 500).messages:
             for message in found:
                 self.sent.append(opener.open(*from_cloudevent(msgspec.json.decode(message.event))))
-            after = found[-1].sequence
+            after = found[-1].at
         self.numbers = [d.sequence for d in self.sent]
         self.of_case = [d for d in self.sent if d.case == case]
         self.notes = [d.fields().get("health") for d in self.of_case if d.topic == "case.NoteRecorded"]

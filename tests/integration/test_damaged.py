@@ -23,6 +23,7 @@ from rujukan.consumers.wire.envelope import DAMAGED
 from rujukan.domain.agency import agency_stream
 from rujukan.domain.case.consents import WithdrawConsent
 from rujukan.domain.compartment import Compartment
+from rujukan.domain.delivery import Cursor
 from rujukan.domain.disclosure import Knowledge
 from rujukan.domain.erasure import erasure_stream
 from rujukan.domain.refusal import KeyMissing
@@ -260,9 +261,9 @@ def test_an_agency_whose_own_record_is_damaged_waits_alone(
             anew = place._replace(office=Office(ports))
             assert "for both" in fetched(settings, anew, case).notes
             with pytest.raises(KeyMissing):
-                ports.feed.page("polres", 0, 10)
+                ports.feed.page("polres", Cursor(0), 10)
     with composition.service(settings, connections=4) as ports:
-        assert ports.feed.page("polres", 0, 10).messages
+        assert ports.feed.page("polres", Cursor(0), 10).messages
 
 
 def test_an_erasure_whose_record_is_damaged_is_carried_out_once_it_is_repaired_and_holds_up_no_other(

@@ -18,6 +18,7 @@ from rujukan.consumers.wire import envelope
 from rujukan.consumers.wire.envelope import Opener, from_cloudevent
 from rujukan.domain.case.consents import WithdrawConsent
 from rujukan.domain.codes import Service
+from rujukan.domain.delivery import Cursor
 from rujukan.infra import composition
 from rujukan.infra.database import SERVICE
 from rujukan.infra.delivery import past, taking_up, working_out
@@ -102,7 +103,7 @@ def test_a_changed_row_of_one_agency_is_nothing_to_another_that_is_told_the_same
     other = {"rsud": "polres", "polres": "rsud"}[whose]
     case = case_with(place, "rsud", "polres")
     catch_up(settings)
-    before = {agency: place.office.ports.feed.head(agency) for agency in (whose, other)}
+    before = {agency: place.office.ports.feed.head(agency).sequence for agency in (whose, other)}
     at = note(place.office, case, "the same for both")
     note(place.office, case, "behind it")
     catch_up(settings)
@@ -125,7 +126,7 @@ def test_what_ended_after_a_page_was_read_is_not_sealed_from_it(place: Place, se
     note(place.office, case, "before the end")
     catch_up(settings)
     with Node(settings, names.PUBLISHING, 4) as node:
-        page = [t for t in node.tellings.after("rsud", 0, 5_000) if t.case == case]
+        page = [t for t in node.tellings.after("rsud", Cursor(0), 5_000) if t.case == case]
         place.office.does("uptd-ppa", case, WithdrawConsent, consent=consent_of(place.office, case))
         catch_up(settings)
         opener = Opener([place.keys["rsud"]], [composition.service_key(settings)])
@@ -155,7 +156,7 @@ def test_a_case_that_nobody_can_end_holds_up_no_agency(
             escalator.once()
         catch_up(settings)
         told = fetched(settings, place, other)
-        assert told.numbers == list(range(1, place.office.ports.feed.head("rsud") + 1)), "it reaches its head"
+        assert told.numbers == list(range(1, place.office.ports.feed.head("rsud").sequence + 1)), "it reaches its head"
         assert told.notes == ["elsewhere"]
         assert hit in damaged_streams(settings)
     take_up(settings)
@@ -244,7 +245,7 @@ def test_an_end_that_was_followed_and_moved_since_holds_up_nobody(
     row = "originator_id = %s AND topic = 'case.ConsentWithdrawn'"
     with changed(superuser, "log.stored_events", "notification_id", row, ahead, hit):
         told = fetched(settings, place, other)
-        assert told.numbers == list(range(1, place.office.ports.feed.head("rsud") + 1)), "it reaches its head"
+        assert told.numbers == list(range(1, place.office.ports.feed.head("rsud").sequence + 1)), "it reaches its head"
         assert told.notes == ["elsewhere"]
         assert fetched(settings, place, hit).notes == []
 

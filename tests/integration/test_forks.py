@@ -28,7 +28,7 @@ from rujukan.consumers.agency.kafka.source import KafkaSource
 from rujukan.consumers.agency.subscribing.subscription import Subscription
 from rujukan.domain.case.notes import RecordNote
 from rujukan.domain.codes import Role
-from rujukan.domain.delivery import AcknowledgeDeliveries, Mark, acknowledge, fold
+from rujukan.domain.delivery import AcknowledgeDeliveries, Cursor, Mark, acknowledge, fold
 from rujukan.domain.refusal import WrongReceipt
 from rujukan.infra import composition
 from rujukan.infra.commands import forks
@@ -165,7 +165,7 @@ def test_a_process_that_sees_the_guard_stores_nothing_from_its_first_command_on_
             with pytest.raises(NotStored) as refused:
                 office.opens(composition.now())
         with pytest.raises(NotStored):
-            ports.feed.page(AGENCY, 0, 10)
+            ports.feed.page(AGENCY, Cursor(0), 10)
     assert marks(restored.earlier) == ["what was signed"]
     said = answer(refused.value)
     assert (said.status_code, b'"urn:rujukan:problem:history-forked"' in bytes(said.body)) == (503, True)
@@ -173,7 +173,7 @@ def test_a_process_that_sees_the_guard_stores_nothing_from_its_first_command_on_
         with pytest.raises(NotStored):
             Office(ports).opens(composition.now())
         with pytest.raises(NotStored):
-            ports.feed.page(AGENCY, 10_000, 10)  # whose cursor is ahead learns it too
+            ports.feed.page(AGENCY, Cursor(10_000), 10)  # whose cursor is ahead learns it too
     catch_up(restored.earlier)
     with pytest.raises(Forked):
         composition.sealer(restored.earlier).seal_all()

@@ -13,7 +13,7 @@ from patience import PATIENCE_SECONDS
 from told import AGENCY
 
 from rujukan.consumers.agency.kafka.source import KafkaReplies, KafkaSource
-from rujukan.consumers.agency.transports.transport import Unreachable
+from rujukan.consumers.agency.transports.transport import Last, Unreachable
 from rujukan.consumers.wire.acknowledgement import Acknowledgement
 from rujukan.consumers.wire.kafka import clients, topics
 from rujukan.infra.services.broker import EmbeddedBroker, free_port
@@ -56,7 +56,7 @@ def test_a_subscriber_that_finds_no_broker_leaves_nothing_behind(monkeypatch: py
     source, replies = KafkaSource(AGENCY, nobody), KafkaReplies(AGENCY, nobody)
     for _ in range(TIMES):
         with pytest.raises(Unreachable):
-            source.start(None, 0)
+            source.start(None, Last(0))
         with pytest.raises(Unreachable):
             replies.acknowledge(Acknowledgement())
     assert settles_at(before, TIMES)

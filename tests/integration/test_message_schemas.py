@@ -15,6 +15,7 @@ from patience import PATIENCE_SECONDS
 
 from rujukan.consumers.wire.envelope import Opener, from_cloudevent, to_cloudevent
 from rujukan.consumers.wire.known_events import is_known
+from rujukan.domain.delivery import Cursor
 from rujukan.infra import composition
 from rujukan.infra.delivery.telling import Sealing, Tellings
 from rujukan.infra.demo.story import tell
@@ -94,7 +95,7 @@ def test_what_eight_agencies_are_told_of_two_cases_fits_what_is_served(running: 
                 time.sleep(0.05)
         for agency, key in running.keys.items():
             opener = Opener([key], [running.service_key])
-            for message in told.seal(told.after(agency, 0, 10_000)):
+            for message in told.seal(told.after(agency, Cursor(0), 10_000)):
                 headers.validate({name: text.decode() for name, text in message.headers})
                 sent = to_cloudevent(message)
                 cloudevent.validate(sent)

@@ -110,7 +110,7 @@ def test_a_case_whose_consent_ended_far_ahead_shows_nothing_and_holds_up_no_agen
         with composition.follower(settings) as source:
             source.keep_up()
         told = fetching.fetched(settings, place, other)
-        assert told.numbers == list(range(1, place.office.ports.feed.head("rsud") + 1)), "it reaches its head"
+        assert told.numbers == list(range(1, place.office.ports.feed.head("rsud").sequence + 1)), "it reaches its head"
         assert told.notes == ["elsewhere"]
         assert fetching.fetched(settings, place, hit).notes == []
         assert hit in damaged_streams(settings)

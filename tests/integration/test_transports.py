@@ -84,7 +84,9 @@ def test_all_it_is_entitled_to_once_in_order_across_a_restart_and_the_service_he
     assert [(d.id, d.case) for d in seen] == [(t.id, t.case) for t in told]
     assert {d.case for d in seen} >= {case, other}
     assert eventually(lambda: world.marks().received == world.marks().handled == len(told))
-    assert world.shown() == {"agency": AGENCY, "head": len(told), "received": len(told), "handled": len(told)}
+    shown = world.shown()
+    assert shown.pop("cursor") == f"{len(told)}.{told[-1].id}"
+    assert shown == {"agency": AGENCY, "head": len(told), "received": len(told), "handled": len(told)}
 
 
 def test_what_comes_again_is_not_handled_again(world, carrier, tmp_path):

@@ -22,7 +22,7 @@ from rujukan.consumers.agency.subscribing.replay import Begin, from_feed, replay
 from rujukan.consumers.agency.subscribing.subscription import Subscription
 from rujukan.consumers.agency.transports.feed import Feed
 from rujukan.consumers.agency.transports.feed_source import FeedSource
-from rujukan.consumers.agency.transports.transport import Arrived, Bookmark, Replies, Source
+from rujukan.consumers.agency.transports.transport import Arrived, Bookmark, Last, Replies, Source
 from rujukan.consumers.agency.transports.webhook_source import WebhookSource
 from rujukan.consumers.wire.envelope import AgencyKey, Delivery
 from rujukan.domain import delivery
@@ -328,8 +328,8 @@ class Wrapped:
         self.agency = source.agency
         self.inner = source
 
-    def start(self, place: Bookmark | None, handled: int) -> None:
-        self.inner.start(place, handled)
+    def start(self, place: Bookmark | None, last: Last) -> None:
+        self.inner.start(place, last)
 
     def receive(self, seconds: float) -> Sequence[Arrived]:
         return self.inner.receive(seconds)
@@ -351,8 +351,8 @@ class Wrapped:
 class Forgetful(Wrapped):
     """Begins where there is nothing handled yet, whatever was."""
 
-    def start(self, place: Bookmark | None, handled: int) -> None:
-        self.inner.start(None, 0)
+    def start(self, place: Bookmark | None, last: Last) -> None:
+        self.inner.start(None, Last(0))
 
 
 class Lossy(Wrapped):

@@ -25,7 +25,7 @@ from rujukan.consumers.agency.subscribing.keys import KeyDirectory
 from rujukan.consumers.agency.subscribing.recovery import recover
 from rujukan.consumers.agency.subscribing.replay import Begin, replay
 from rujukan.consumers.agency.subscribing.subscription import Subscription
-from rujukan.consumers.agency.transports.transport import Arrived, Bookmark
+from rujukan.consumers.agency.transports.transport import Arrived, Bookmark, Last
 from rujukan.consumers.wire import envelope
 from rujukan.consumers.wire.acknowledgement import Failure, Mark
 from rujukan.consumers.wire.envelope import ERASED, AgencyKey, Message, Opener
@@ -236,8 +236,8 @@ def test_a_future_schema_is_handed_over_unless_this_side_said_what_it_knows(desk
 class StartedThrice(Wire):
     """A wire that is over when it is begun for the fourth time: each time it led to the same end."""
 
-    def start(self, place: Bookmark | None, handled: int) -> None:
-        super().start(place, handled)
+    def start(self, place: Bookmark | None, last: Last) -> None:
+        super().start(place, last)
         if len(self.starts) > 3 and self._stop is not None:
             self._stop.set()
 

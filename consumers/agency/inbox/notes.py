@@ -6,13 +6,14 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from ...wire.acknowledgement import Acknowledgement, Failure, Mark
-from ..transports.transport import Bookmark
+from ..transports.transport import Bookmark, Last
 from .database import Database
 from .dead_letters import now
 from .order import Gap
 
 RECENT = 1024
-"""So many ids are remembered, to notice a number that comes with another delivery than before."""
+"""So many ids are remembered, to notice a number that comes with another delivery than before, and to tell a service
+which delivery was the last."""
 MOST_SAID = 500
 """So many failures, recoveries and deletions are said at once."""
 
@@ -102,6 +103,14 @@ class Notes:
         """Id → number of what was handled last."""
         rows = self._db.execute("SELECT id, number FROM rujukan_recent WHERE name = ?", (name,))
         return dict(rows.fetchall())
+
+    def last(self, name: str, upto: int, most: int = RECENT) -> list[Last]:
+        """What is remembered up to that number, the newest first. Also outside of a transaction."""
+        rows = self._db.execute(
+            "SELECT number, id FROM rujukan_recent WHERE name = ? AND number <= ? ORDER BY number DESC LIMIT ?",
+            (name, upto, most),
+        )
+        return [Last(number, id) for number, id in rows.fetchall()]
 
     def remember(self, name: str, numbers: Mapping[str, int]) -> None:
         """These ids came under these numbers. Each takes the slot of one that is long past."""

@@ -11,7 +11,7 @@ from ..transports.transport import Arrived, Bookmark
 from .database import Database
 from .dead_letters import DeadLetters
 from .handling import NotNow, Rules
-from .notes import Cursor, Notes
+from .notes import RECENT, Cursor, Notes
 from .order import Gap
 
 
@@ -106,7 +106,8 @@ class Taking:
             self._settle(opened, outcome, late)
             if not late:
                 self._move(opened)
-            self._came[opened.attributes.id] = self._recent[opened.attributes.id] = opened.number
+            if opened.number > self._cursor.handled - RECENT:  # its place among the recent ones is not another's now
+                self._came[opened.attributes.id] = self._recent[opened.attributes.id] = opened.number
             is_dead = outcome.reason is not None
             self._count(handled=not is_dead and not again, again=again, dead=is_dead)
             if time.monotonic() > self._give_up:

@@ -15,7 +15,7 @@ from ...wire.kafka.access import Access, options
 from ...wire.kafka.internals import in_hand
 from ...wire.kafka.unreadable import UNREADABLE, pass_by
 from ..subscribing.replay import Begin
-from ..transports.transport import Arrived, Bookmark, DeadLetter, Replies, Unreachable
+from ..transports.transport import Arrived, Bookmark, DeadLetter, Last, Replies, Unreachable
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ class KafkaSource:
         self._looked = 0.0
         self._clients: tuple[KafkaAdminClient, KafkaConsumer] | None = None
 
-    def start(self, place: Bookmark | None, handled: int) -> None:  # noqa: ARG002  # repeats are cheap to pass over
+    def start(self, place: Bookmark | None, last: Last) -> None:  # noqa: ARG002  # repeats are cheap to pass over
         self.close()
         try:
             admin = clients.admin(**topics.ADMIN, **options(self._access))

@@ -7,6 +7,8 @@ from ..transports.transport import Arrived
 class Part:
     """All that an agency is told, and by which number it is in order. A replay means a part of it."""
 
+    is_whole = True
+    """Whether its numbers are those of all that the agency is told."""
     behind: int | None = 0
     """The number behind which it begins; None: it begins with the first message that it wants."""
 

@@ -53,6 +53,7 @@ class Replayed(Part):
 
     def __init__(self, begin: Begin, case: UUID | None) -> None:
         self._begin, self._case = begin, case
+        self.is_whole = case is None
         self._has_begun = False
         self._is_case: dict[str, bool] = {}
         if begin == Begin():

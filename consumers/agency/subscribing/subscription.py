@@ -33,7 +33,8 @@ from ..inbox.notes import Cursor
 from ..inbox.order import Gap, Order
 from ..inbox.taking import Opened, Tally
 from ..transports.feed import PAGE, Feed, FeedPage
-from ..transports.transport import Arrived, Bookmark, Source, Unreachable
+from ..transports.transport import AnotherHistory, Arrived, Bookmark, Source, Unreachable
+from .beginning import Beginning
 from .keys import KeyDirectory, Keys
 from .part import Part
 from .recovery import recover
@@ -95,6 +96,7 @@ class Subscription:
         self._sought: set[str] = set()
         self._begun = False
         self._rewind = False
+        self._beginning = Beginning(inbox, self.name, self._part)
         self._reports: Reports | None = None
         self._looked = self._healed = 0.0
         self._waited_for: Gap | None = None
@@ -116,6 +118,10 @@ class Subscription:
                     break
                 except (GapStands, SeenOtherwise):
                     longest = GAP_PAUSE
+                except AnotherHistory:
+                    longest = FIRST_PAUSE if self._beginning.look_back() else GAP_PAUSE
+                    if self._is_replay and longest == GAP_PAUSE:
+                        raise
                 except self._outages as problem:
                     longest = LONGEST_PAUSE
                     log.warning("receiving starts again: %s: %s", type(problem).__name__, _plain(problem))
@@ -146,7 +152,7 @@ class Subscription:
         self._order = Order(cursor.handled)
         self._left = []
         self._look_for_keys()
-        self._source.start(None if self._rewind else cursor.place, self._part.after(cursor.handled))
+        self._source.start(None if self._rewind else cursor.place, self._beginning.last(cursor.handled))
         self._rewind = False
         while not stop.is_set():
             received = () if self._order.full else self._source.receive(RECEIVE_SECONDS)
@@ -187,17 +193,17 @@ class Subscription:
             if number > self._order.done:
                 waits = self._order.waiting(number)
                 if waits and waits[0].id != attributes.id and self._is_other(number, attributes, sealed):
-                    other = number
-                    break
-                ready += self._order.take(number, (attributes, sealed))
+                    other = other or number
+                elif not other:
+                    ready += self._order.take(number, (attributes, sealed))
                 continue
             if came is None:
                 came = {number: id for id, number in self._inbox.notes.recent(self.name).items()}
             before = next((a.id for a, _ in reversed(ready) if self._part.number(a) == number), came.get(number))
             if before not in (None, attributes.id) and self._is_other(number, attributes, sealed):
-                other = number
-                break
-            passed.append((attributes, sealed))
+                other = other or number  # of those behind it, what is other too is kept, and nothing is handled
+            elif not other:
+                passed.append((attributes, sealed))
         if refused:
             self.rejected += self._inbox.reject(self.name, refused)
         place = place if self._order.gap is None and not other else None
@@ -283,6 +289,8 @@ class Subscription:
 
     def _count(self, taken: Tally) -> None:
         self.handled += taken.handled
+        if taken.handled:
+            self._beginning.went_on()
         self.again += taken.again
         self.dead += taken.dead
         if taken.dead:
@@ -305,6 +313,8 @@ class Subscription:
                     page = self._fetched(gap)
                     self._arrive(page.messages, stop)
                     answered = page.is_last or page.upto >= gap.last  # else it is held, and comes in a moment
+                except AnotherHistory:
+                    raise
                 except Unreachable as problem:
                     log.warning("the feed does not help: %s", problem)
             elif not (idle or self._order.full):
@@ -321,7 +331,7 @@ class Subscription:
 
     def _fetched(self, gap: Gap) -> FeedPage:
         assert self._feed is not None
-        return self._feed.page(gap.first - 1, min(PAGE, gap.last - gap.first + 1))
+        return self._feed.page(self._beginning.before(gap.first), min(PAGE, gap.last - gap.first + 1))
 
     def _wait_for(self, gap: Gap | None) -> None:
         self._inbox.wait_for(self.name, gap)
@@ -351,6 +361,8 @@ class Subscription:
             self._healed = now
             try:
                 self._heal(stop)
+            except AnotherHistory:
+                raise
             except Unreachable as problem:
                 log.warning("the feed does not help: %s", problem)
 

@@ -21,7 +21,7 @@ from msgspec import Raw
 from ...wire.acknowledgement import Acknowledgement
 from ...wire.envelope import Rejected, from_cloudevent
 from . import flat_json
-from .transport import Arrived, Unreachable
+from .transport import AnotherHistory, Arrived, Last, Unreachable
 
 PAGE = 500
 WAIT_SECONDS = 20
@@ -32,6 +32,8 @@ LOOPBACK = ("localhost", "127.0.0.1", "::1")
 BROKEN = (OSError, http.client.HTTPException)
 GOES_ON = re.compile(r"[?&]after=([0-9]{1,18})\b")
 PROBLEM = re.compile(rb'"urn:rujukan:problem:([a-z-]{1,60})"')
+ANOTHER_HISTORY = "another-history"
+ID = re.compile(r"[0-9a-fA-F-]{36}")
 
 
 class Lines(Protocol):
@@ -81,7 +83,7 @@ class Feed:
 
     def page(
         self,
-        after: int = 0,
+        after: int | Last = 0,
         limit: int = PAGE,
         wait: int = 0,
         *,
@@ -89,8 +91,8 @@ class Feed:
         since: datetime | None = None,
         position: int | None = None,
     ) -> FeedPage:
-        """What comes after that sequence, or from a time or log position on. Raises Unreachable."""
-        begin: dict[str, object] = {"after": after}
+        """What comes after that delivery, or from a time or log position on. Raises Unreachable, AnotherHistory."""
+        begin: dict[str, object] = {"after": _cursor(after)}
         if since is not None:
             begin = {"since": since.isoformat()}
         elif position is not None:
@@ -115,11 +117,13 @@ class Feed:
                 raise Unreachable("the feed's answer is no page") from None
             return FeedPage([sealed(bytes(event)) for event in found], int(goes_on[1]), head)
 
-    def stream(self, after: int) -> Iterator[Arrived]:
-        """What comes after that sequence, as it comes, until the connection ends. Raises Unreachable."""
-        headers = {"Accept": "text/event-stream", "Last-Event-ID": str(after)}
+    def stream(self, after: int | Last) -> Iterator[Arrived]:
+        """What comes after that delivery, as it comes, until the connection ends. Raises Unreachable,
+        AnotherHistory."""
+        cursor = _cursor(after)
+        headers = {"Accept": "text/event-stream", "Last-Event-ID": cursor}
         try:
-            answer = self._send("GET", f"/subscription/stream?after={after}", None, headers, TIMEOUT_SECONDS * 2)
+            answer = self._send("GET", f"/subscription/stream?after={cursor}", None, headers, TIMEOUT_SECONDS * 2)
             if answer.status != 200:
                 self._refuse(answer, answer.read(LONGEST_LINE))
             for data in events(answer):
@@ -203,7 +207,15 @@ class Feed:
     @staticmethod
     def _refuse(answer: http.client.HTTPResponse, body: bytes) -> None:
         if answer.status != 200:
-            raise Unreachable(" ".join((f"the service answers {answer.status}", *_words(body))))
+            words = _words(body)
+            refused = AnotherHistory if ANOTHER_HISTORY in words else Unreachable
+            raise refused(" ".join((f"the service answers {answer.status}", *words)))
+
+
+def _cursor(after: int | Last) -> str:
+    """As the service takes it: `57.ID`, or `57` where no id is known."""
+    last = after if isinstance(after, Last) else Last(after)
+    return f"{last.sequence}.{last.id}" if ID.fullmatch(last.id) else str(last.sequence)
 
 
 def _words(problem: bytes) -> Sequence[str]:

@@ -15,7 +15,7 @@ from uuid import UUID
 from ...wire.acknowledgement import Acknowledgement
 from ...wire.envelope import Rejected, attributes_of
 from .feed import PAGE, WAIT_SECONDS, Feed
-from .transport import Arrived, Bookmark, DeadLetter, Replies, Unreachable
+from .transport import Arrived, Bookmark, DeadLetter, Last, Replies, Unreachable
 
 AHEAD = 2
 STEP_SECONDS = 0.2
@@ -46,13 +46,13 @@ class FeedSource:
         self._at_end = Event()
         self._reading: tuple[Event, Thread, Queue[list[Arrived] | Unreachable]] | None = None
 
-    def start(self, place: Bookmark | None, handled: int) -> None:  # noqa: ARG002  # the sequence says it all
+    def start(self, place: Bookmark | None, last: Last) -> None:  # noqa: ARG002  # the last one says it all
         """Begin to read ahead."""
         self.close()
         stop: Event = Event()
         queue: Queue[list[Arrived] | Unreachable] = Queue(AHEAD if not self._stream else AHEAD * STREAMED)
         self._at_end.clear()
-        thread = Thread(target=self._read, args=(handled, stop, queue), name=f"feed-{self.agency}", daemon=True)
+        thread = Thread(target=self._read, args=(last, stop, queue), name=f"feed-{self.agency}", daemon=True)
         self._reading = stop, thread, queue
         thread.start()
 
@@ -99,7 +99,7 @@ class FeedSource:
             thread.join(STEP_SECONDS * 5)
             self._feed = self._feed.again()
 
-    def _read(self, after: int, stop: Event, queue: "Queue[list[Arrived] | Unreachable]") -> None:
+    def _read(self, after: Last, stop: Event, queue: "Queue[list[Arrived] | Unreachable]") -> None:
         try:
             for messages in self._streamed(after) if self._stream else self._pages(self._feed, after, stop):
                 _put(queue, messages, stop)
@@ -112,20 +112,20 @@ class FeedSource:
         except Exception as problem:  # a connection that is closed while it is read breaks in many ways
             _put(queue, Unreachable(type(problem).__name__), stop)
 
-    def _streamed(self, after: int) -> Iterator[list[Arrived]]:
+    def _streamed(self, after: Last) -> Iterator[list[Arrived]]:
         return ([message] for message in self._feed.stream(after))
 
-    def _pages(self, feed: Feed, after: int, stop: Event) -> Iterator[list[Arrived]]:
+    def _pages(self, feed: Feed, after: Last, stop: Event) -> Iterator[list[Arrived]]:
         since, position = self._since, self._position
         held = False
         while not stop.is_set():
             asked = time.monotonic()
             wait = WAIT_SECONDS if held or (self._follow and self._at_end.is_set()) else 0
             page = feed.page(after, PAGE, wait, case=self._case, since=since, position=position)
-            last = max((sequence_of(m) for m in page.messages), default=0)
+            last = max(map(last_of, page.messages), default=Last(0))
             if page.messages:
                 yield list(page.messages)
-            if last > after:
+            if last.sequence > after.sequence:
                 after, since, position = last, None, None
             elif page.messages or (wait and time.monotonic() - asked < 1):
                 stop.wait(1)  # a feed that repeats itself, or does not wait, is not asked without a pause
@@ -154,11 +154,17 @@ class FeedReplies:
         self._feed.close()
 
 
+def last_of(message: Arrived) -> Last:
+    """What a message says its sequence and id are, unverified; 0 where it says nothing."""
+    with suppress(Rejected):
+        about = attributes_of({name: text or b"" for name, text in message.headers}, message.key)
+        return Last(int(about.sequence), about.id)
+    return Last(0)
+
+
 def sequence_of(message: Arrived) -> int:
     """What a message says its sequence is, unverified; 0 where it says nothing."""
-    with suppress(Rejected):
-        return int(attributes_of({name: text or b"" for name, text in message.headers}, message.key).sequence)
-    return 0
+    return last_of(message).sequence
 
 
 def _put(queue: "Queue[list[Arrived] | Unreachable]", what: "list[Arrived] | Unreachable", stop: Event) -> None:

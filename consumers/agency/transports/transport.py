@@ -21,6 +21,14 @@ class Bookmark(NamedTuple):
     offset: int
 
 
+class Last(NamedTuple):
+    """The delivery behind which to begin: its number and, where it is known, its id. The id says in which history the
+    number was given: after a restore on the other side another delivery may have it."""
+
+    sequence: int
+    id: str = ""
+
+
 class Arrived(NamedTuple):
     """A message as it came, unopened. `after` is the place behind it, `at` when its transport says it was sent."""
 
@@ -69,6 +77,11 @@ class Unreachable(Exception):
     """The other side does not answer, or not as agreed; it is tried again. The message names no content."""
 
 
+class AnotherHistory(Unreachable):
+    """The other side does not know the delivery that is the last one here: an older state of it was restored, and what
+    it tells now under numbers that were handled here is something else."""
+
+
 class Replies(Protocol):
     """The way back to the service. Used by one thread, another than the source's."""
 
@@ -90,9 +103,9 @@ class Source(Protocol):
 
     agency: str
 
-    def start(self, place: Bookmark | None, handled: int) -> None:
+    def start(self, place: Bookmark | None, last: Last) -> None:
         """(Re)connect, and go to that place, or where none is known, or it is not there any more, to where all may be
-        found that comes after the sequence `handled`. Raises Unreachable."""
+        found that comes after `last`. Raises Unreachable; AnotherHistory, from here or when something is received."""
         ...
 
     def receive(self, seconds: float) -> Sequence[Arrived]:

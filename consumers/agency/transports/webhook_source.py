@@ -20,7 +20,7 @@ from . import flat_json
 from .feed import Feed
 from .feed_source import FeedReplies, sequence_of
 from .listener import Answer, Limits, Listener, Request
-from .transport import Arrived, Bookmark, DeadLetter, Replies, Unreachable
+from .transport import Arrived, Bookmark, DeadLetter, Last, Replies, Unreachable
 from .webhook_signature import TOLERANCE_SECONDS, NotSigned, WebhookKeys
 
 log = logging.getLogger(__name__)
@@ -81,7 +81,7 @@ class WebhookSource:
         """Where it listens."""
         return self._listener.address
 
-    def start(self, place: Bookmark | None, handled: int) -> None:  # noqa: ARG002  # the service knows what was taken
+    def start(self, place: Bookmark | None, last: Last) -> None:  # noqa: ARG002  # the service knows what was taken
         """Begin to answer. What was given out before and is not settled is to be posted again."""
         if self._state == "closed":
             try:
