@@ -14,6 +14,7 @@ from .codes import AgencyKind, Role, Service
 from .compartment import Coordination, Identity
 from .declaring import asked, field, happened, name_fields
 from .fact import Act, ActorId, AgencyCode, Fact, Short, recorded
+from .recovery import HistoryRecovered
 from .refusal import AlreadyExists, NotForThisRole, Unknown
 from .standing.relations import Extent
 from .standing.roles import ADMINISTRATION
@@ -188,6 +189,8 @@ def evolve(agency: Agency | None, event: Fact) -> Agency:
             after = replace(agency, active=False)
         case AgencyReactivated():
             after = replace(agency, active=True)
+        case HistoryRecovered():
+            after = replace(agency, recoveries=agency.recoveries | {event.recovery})
         case _ if isinstance(event, webhooks.EVENTS):
             after = replace(agency, webhook=webhooks.evolve(agency.webhook, event, agency.version + 1))
         case _:

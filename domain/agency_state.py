@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import singledispatch
 from types import MappingProxyType
 from typing import Annotated, Any
+from uuid import UUID
 
 from msgspec import Meta, Struct
 
@@ -45,6 +46,8 @@ class Agency(Struct, frozen=True):
     resealing: Resealing | None = None
     members: Mapping[ActorId, frozenset[Role]] = EMPTY
     webhook: webhooks.Webhook | None = None
+    recoveries: frozenset[UUID] = frozenset()
+    """Recoveries of the service of which it was told."""
 
     def has_member(self, actor: ActorId, roles: Iterable[Role]) -> bool:
         """Whether that person is a member in one of these roles."""

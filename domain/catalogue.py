@@ -8,12 +8,12 @@ ones when they are read.
 from collections.abc import Callable
 from typing import Any
 
-from . import access, agency, case, damaged, delivery, erasure, field_words, webhook
+from . import access, agency, case, damaged, delivery, erasure, field_words, recovery, webhook
 from .compartment import Compartment, compartments_of
 from .declaring import HAPPENED
 from .fact import Fact
 
-DECLARED_IN = (case, agency, webhook, access, erasure, damaged, delivery, field_words)
+DECLARED_IN = (case, agency, recovery, webhook, access, erasure, damaged, delivery, field_words)
 """What has to be imported for all that is declared to be known."""
 
 Fields = dict[str, Any]
@@ -35,8 +35,8 @@ COMPARTMENTS: dict[str, dict[str, Compartment]] = {topic: compartments_of(event)
 """Topic → field → compartment."""
 
 TOLD: tuple[str, ...] = tuple(topic for topic, event in TOPICS.items() if HAPPENED[event].step is not None)
-"""What an agency can be told of: what happens in a case, and that it must delete its copies. Who is told of one such
-event, disclosure.py says."""
+"""What an agency can be told of: what happens in a case, and what is said to it alone. Who is told of one such event,
+disclosure.py says."""
 
 VERSIONS: dict[str, int] = {}
 """Topic → version of its shape, where it is not 1."""

@@ -31,6 +31,7 @@ class Step(Enum):
     SERVICES = Words("Layanan dan tindak lanjut", "Services and follow-up")
     LEAD = Words("Penanggung jawab dan penutupan", "Lead and closure")
     EMERGENCY = Words("Akses darurat", "Emergency access")
+    NETWORK = Words("Layanan itu sendiri", "The service itself")
     LEGAL = Words("Penyerahan berkas, larangan hapus, penghapusan", "Disclosure, legal hold, erasure")
 
 

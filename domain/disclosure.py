@@ -22,7 +22,7 @@ register, never this rule: a later version may answer otherwise, and copies lie 
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 from uuid import UUID, uuid5
 
 from msgspec import Struct, field
@@ -34,12 +34,16 @@ from .casefile.state import NOTHING, Case, Glass
 from .codes import AgencyKind, Purpose
 from .compartment import Compartment
 from .declaring import Shared, declared
+from .erasure import DeletionAsked
 from .fact import ActorId, AgencyCode, Fact
+from .recovery import HistoryRecovered
 
 RULE = "2026-1"
 """The version of this rule. Who changes what it answers for any case gives it another, and freezes a history of the
 one before in tests/golden/histories."""
 COORDINATION = frozenset({Compartment.COORDINATION})
+Notice: TypeAlias = DeletionAsked | HistoryRecovered
+"""What is told to the agency that it names, whole, and to nobody else."""
 DELIVERIES = UUID("0d1a7b60-52c5-5b0e-8f5e-64656c697672")
 """Namespace of delivery ids (RFC 9562, version 5)."""
 

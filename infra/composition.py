@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from .delivery.escalating import Escalator
     from .delivery.facts import Facts
     from .delivery.feed import ApiFeed
+    from .delivery.noticing import Notices
     from .issuer import EmbeddedIssuer
     from .keys.handles import Keys
     from .ledger.forks import Forks
@@ -334,6 +335,15 @@ def deletions(on: On) -> Iterator[Deletions]:
 
     with _node(on, names.ACTING, 4, SERVICE) as node:
         yield Deletions(node.written, node.follower_pool, now)
+
+
+@contextmanager
+def notices(on: On) -> Iterator[Notices]:
+    """What tells agencies what of their deliveries a recovery found lost."""
+    from .delivery.noticing import Notices
+
+    with _node(on, names.ACTING, 4, SERVICE) as node:
+        yield Notices(node.casework, node.follower_pool)
 
 
 @contextmanager

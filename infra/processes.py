@@ -94,6 +94,7 @@ def worker(settings: Settings) -> None:
             lambda: _erase(node, stop),
             lambda: _forget(node, stop),
             lambda: _ask_for_deletion(node, stop),
+            lambda: _tell_what_is_lost(node, stop),
         )
         _run(stop, lambda: _project(node, stop), *beside)
 
@@ -183,6 +184,12 @@ def _ask_for_deletion(node: Node, stop: Event) -> None:
     """Ask agencies to delete copies, as the register says that they have to."""
     with composition.deletions(node) as deletions:
         deletions.run(stop)
+
+
+def _tell_what_is_lost(node: Node, stop: Event) -> None:
+    """Tell agencies what a recovery found lost, where the command that recovered came no further."""
+    with composition.notices(node) as notices:
+        notices.run(stop)
 
 
 def _escalate(node: Node, stop: Event) -> None:

@@ -7,6 +7,7 @@ from typing import Final
 
 PLACEHOLDERS: Final = frozenset({"delivery.Damaged", "delivery.Erased"})
 HIGHEST: Final[dict[str, int]] = {
+    "agency.HistoryRecovered": 1,
     "case.ActionAgreed": 1,
     "case.ActionDone": 1,
     "case.AllegedPerpetratorRecorded": 1,

@@ -4,8 +4,8 @@ import argparse
 import re
 from collections.abc import Sequence
 from contextlib import closing
-from itertools import groupby
 from typing import Any
+from uuid import uuid4
 
 from ..settings import PREFIX, Settings
 from .evidence import Failed
@@ -16,7 +16,7 @@ def run(settings: Settings, said: argparse.Namespace) -> int:
     from ...consumers import durable
     from .. import composition
     from ..database import maintain
-    from ..delivery import recovering
+    from ..delivery import noticing, recovering
     from ..keys import names
     from ..system import running
 
@@ -24,8 +24,10 @@ def run(settings: Settings, said: argparse.Namespace) -> int:
     with maintain(settings.database) as db:
         if not db.execute("SELECT count(*) FROM ledger.forks").fetchone()[0]:  # type: ignore[index]
             print("nobody found that the history forked: there is nothing to recover")
+            _tell(settings)
             return 0
         signed, lacking = _signed(settings, db)
+        _catch_up(settings, db)
         found = _lost(settings, db)
         given = max((int(about.position) for lost in found for about in lost.numbers.values()), default=0)
         print(_said(lacking, found))
@@ -33,10 +35,12 @@ def run(settings: Settings, said: argparse.Namespace) -> int:
             print("left as it is")
             return 1
         with composition.Node(settings, names.PUBLISHING, 2) as node, db.transaction():
-            sealing = node.sealing
+            sealing, now = node.sealing, composition.now()
             db.execute("DELETE FROM ledger.forks")
+            recovery, kept = uuid4(), recovering.kept_until(db, found, signed is not None)
             for lost in found:
-                recovering.take_in(db, lost, sealing, composition.now())
+                taken = recovering.take_in(db, lost, sealing, now)
+                noticing.note(db, lost.agency, recovering.notice(recovery, lost, taken, kept, lacking))
             position = recovering.go_on(db, given, lacking)
             if signed is not None:
                 recovering.end_log(db, signed)
@@ -45,8 +49,44 @@ def run(settings: Settings, said: argparse.Namespace) -> int:
             durable.replace(guard.with_name(f"signed {signed}"), guard.read_bytes())
             guard.unlink()
             print(f"the log {settings.ledger_origin} begins; what the old one signed last is kept as 'signed {signed}'")
-        print(f"positions go on from {position}; start everything again")
+        print(f"positions go on from {position}")
+    _tell(settings)
+    print("start everything again")
     return 0
+
+
+def _tell(settings: Settings) -> None:
+    """Tell agencies what is lost, as far as it was not said yet."""
+    from .. import composition
+
+    with composition.notices(settings) as notices:
+        for agency in notices.once():
+            print(f"{agency} is told by a message which of its numbers are lost, and which are told anew")
+
+
+def _catch_up(settings: Settings, db: Any) -> None:
+    """Let the register take in what was in the log when the state that was restored was saved. It does that as it did
+    before: what it then has under a number is what the agency was told under it, and not lost. Raises Failed where
+    somebody else keeps it."""
+    from .. import composition
+    from ..database import FOLLOWER
+    from ..delivery import facts
+    from ..delivery.register import Register
+    from ..keys import names
+
+    marks = db.execute("DELETE FROM ledger.forks RETURNING found_by, why, since").fetchall()
+    try:
+        with composition.Node(settings, names.FOLLOWING, 2) as node:
+            register = Register(node.followed, node.conninfo(FOLLOWER), settings.case_bytes, lambda _: None)
+            try:
+                register.keep_up()
+            finally:
+                register.close()
+            is_behind = facts.position(db) < node.followed.head()
+    finally:
+        db.cursor().executemany("INSERT INTO ledger.forks VALUES (%s, %s, %s) ON CONFLICT DO NOTHING", marks)
+    if is_behind:
+        raise Failed("somebody keeps the register: stop everything but the database and the broker, and say so again")
 
 
 def _signed(settings: Settings, db: Any) -> tuple[str | None, int]:
@@ -103,8 +143,6 @@ def _said(lacking: int, found: "Sequence[Any]") -> str:
 
 def _ranges(numbers: Any) -> str:
     """1, 2, 3, 7 as `1-3, 7`."""
-    parts = []
-    for _, group in groupby(enumerate(sorted(numbers)), lambda pair: pair[1] - pair[0]):
-        run = [number for _, number in group]
-        parts.append(f"{run[0]}-{run[-1]}" if len(run) > 1 else f"{run[0]}")
-    return ", ".join(parts)
+    from ..delivery.recovering import ranges
+
+    return ", ".join(f"{first}-{last}" if last > first else f"{first}" for first, last in ranges(numbers))

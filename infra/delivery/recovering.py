@@ -10,9 +10,11 @@ events: its tree at the size up to which the old one is whole is the old one's, 
 All of it is one transaction, with the rights of the database's owner.
 """
 
-from collections.abc import Mapping, Sequence
+import struct
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from datetime import datetime
+from itertools import groupby
 from typing import NamedTuple
 from uuid import UUID, uuid5
 
@@ -28,6 +30,9 @@ from ...consumers.wire.kafka import clients
 from ...consumers.wire.kafka.access import Access, options
 from ...consumers.wire.kafka.topics import CONSUMER, RESENT, partition
 from ...domain.disclosure import RULE, delivery_id
+from ...domain.fact import EARLIEST, LATEST
+from ...domain.recovery import MOST_RANGES, Numbers, TellOfRecovery
+from ..store.sealed_record import author_of
 from .cursors import LOST
 from .facts import from_bits
 from .register import WORK
@@ -174,6 +179,51 @@ def take_in(db: Connection[TupleRow], found: Lost, sealing: Sealing, now: dateti
         (agency, head + len(again)),
     )
     return TakenIn([row.sequence for row in again], head + 1 if again else None)
+
+
+def kept_until(db: Connection[TupleRow], found: Iterable[Lost], signed: bool) -> datetime | None:
+    """Up to when all that was recorded is kept for certain: the last event that somebody else knows too, from a topic
+    or, where a head is what tells, by the log. None where there is none. For before anything is taken in."""
+    rows = [(lost.agency, lost.alike) for lost in found]
+    row = db.execute(
+        "SELECT state FROM log.stored_events WHERE notification_id = greatest("
+        " (SELECT max(at_position) FROM delivery.told JOIN unnest(%s::text[], %s::bigint[]) AS a (agency, sequence)"
+        "  USING (agency, sequence)),"
+        " CASE WHEN %s THEN (SELECT max(last_position) FROM ledger.batches) END)",
+        ([agency for agency, _ in rows], [alike for _, alike in rows], signed),
+    ).fetchone()
+    if row is None:
+        return None
+    try:
+        at = author_of(bytes(row[0]))[3]
+    except (struct.error, IndexError, ValueError, OverflowError):  # a damaged record says no time
+        return None
+    return at if EARLIEST <= at <= LATEST else None
+
+
+def notice(recovery: UUID, lost: Lost, taken: TakenIn, kept: datetime | None, events: int) -> TellOfRecovery:
+    """What an agency is to be told of it."""
+    return TellOfRecovery(
+        occurred_at=kept or EARLIEST,
+        recovery=recovery,
+        lost_numbers=_in_ranges([*lost.numbers, *lost.unknown]),
+        told_again=_in_ranges(taken.again),
+        told_again_from=taken.first,
+        kept_until=kept,
+        lost_events=events,
+    )
+
+
+def ranges(numbers: Iterable[int]) -> Iterator[tuple[int, int]]:
+    """1, 2, 3, 7 as (1, 3), (7, 7)."""
+    for _, group in groupby(enumerate(sorted(numbers)), lambda pair: pair[1] - pair[0]):
+        run = [number for _, number in group]
+        yield run[0], run[-1]
+
+
+def _in_ranges(numbers: Iterable[int]) -> tuple[Numbers, ...]:
+    found = [Numbers(first, last) for first, last in ranges(numbers)]
+    return tuple(found) if len(found) <= MOST_RANGES else (Numbers(found[0].first, found[-1].last),)
 
 
 def go_on(db: Connection[TupleRow], given: int, lacking: int) -> int:

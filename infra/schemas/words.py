@@ -9,6 +9,7 @@ from ...domain import catalogue
 from ...domain.declaring import HAPPENED, Shared, Step
 from ...domain.erasure import DeletionAsked
 from ...domain.fact import Fact
+from ...domain.recovery import HistoryRecovered
 from ...domain.words import Words
 
 
@@ -59,6 +60,7 @@ CONTENT = Words(
     "an agency with an open referral that covers something of it",
 )
 DELETION = Words("hanya instansi yang wajib menghapus", "only the agency that has to delete")
+HOLDER = Words("hanya instansi yang menyimpan yang hilang", "only the agency that holds what is lost")
 AS_BEFORE = Words("siapa pun yang pernah diberi tahu", "whoever had been told")
 
 
@@ -68,6 +70,8 @@ def told_to(event: type[Fact] | None) -> list[Words]:
         return [AS_BEFORE]
     if issubclass(event, DeletionAsked):
         return [DELETION]
+    if issubclass(event, HistoryRecovered):
+        return [HOLDER]
     said = HAPPENED[event]
     found = [LEAD] if said.to is None else [LEAD, said.to.words]
     return found + {Shared.COMMON: [COMMON], Shared.STORY: [CONTENT], Shared.NOT: []}[said.shared]

@@ -28,8 +28,7 @@ from ...domain.casefile.evolving import evolve
 from ...domain.casefile.state import Case
 from ...domain.catalogue import TOLD
 from ...domain.compartment import Compartment
-from ...domain.disclosure import Followed, Knowledge, Remembered, Told, Written
-from ...domain.erasure import DeletionAsked
+from ...domain.disclosure import Followed, Knowledge, Notice, Remembered, Told, Written
 from ...domain.memory import Memory
 from .. import database
 from ..keys.home import UnwrapFailed
@@ -128,7 +127,7 @@ class CaseFiles:
         """The event with the state of its case after it, and what was told by it."""
         written = written_of(opened)
         rows = self.told.get(written.position, ())
-        if isinstance(written.event, DeletionAsked):
+        if isinstance(written.event, Notice):
             return Followed(written, None, [Told(agency, written, compartments) for agency, _, compartments in rows])
         if written.topic not in TOLD:
             return Followed(written)
@@ -179,7 +178,7 @@ class Learning:
     def follow(self, opened: Opened) -> Followed:
         """The event with the state of its case after it, what it lets agencies know, and what they have to delete."""
         written = written_of(opened)
-        if isinstance(written.event, DeletionAsked):
+        if isinstance(written.event, Notice):
             return Followed(written, None, [Told(written.event.agency, written, written.compartments_present)])
         if written.topic not in TOLD:
             return Followed(written)

@@ -5,6 +5,7 @@ from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Event, Thread
+from typing import Any
 from uuid import UUID, uuid4
 
 import psycopg
@@ -14,19 +15,22 @@ from msgspec.structs import replace
 from office import Office, catch_up
 from patience import PATIENCE_SECONDS
 from publishing import Publishing, live, until
-from test_forks import AGENCY, LOST, Restored, dropped, gone_on, marks, publishing_on
+from test_forks import AGENCY, LOST, Restored, copied, dropped, gone_on, marks, publishing_on
 
 from rujukan.api.application.ports import Forked as NotStored
 from rujukan.consumers.agency.inbox.inbox import SqliteInbox
 from rujukan.consumers.agency.kafka.source import KafkaSource
 from rujukan.consumers.agency.subscribing.subscription import Subscription
 from rujukan.consumers.wire.envelope import Delivery
+from rujukan.domain.agency import agency_stream
 from rujukan.domain.case.notes import RecordNote
 from rujukan.domain.delivery import AcknowledgeDeliveries, Mark, acknowledge, fold
-from rujukan.infra import composition
+from rujukan.infra import composition, processes
 from rujukan.infra.commands import recover
 from rujukan.infra.commands.evidence import Failed
 from rujukan.infra.database import FOLLOWER, as_role
+from rujukan.infra.delivery import noticing
+from rujukan.infra.delivery.noticing import Notices
 from rujukan.infra.ledger.auditing import audit
 from rujukan.infra.services.broker import EmbeddedBroker
 from rujukan.infra.services.postgres import EmbeddedPostgres
@@ -56,6 +60,7 @@ class Receiving:
 
     def __init__(self, world: Publishing, file: Path) -> None:
         self.numbers: list[int] = []
+        self.notices: list[dict[str, Any]] = []
         self.notes: list[str] = []
         self.made: Subscription | None = None
         self._stop = Event()
@@ -63,6 +68,8 @@ class Receiving:
 
         def handle(delivery: Delivery, db: object) -> None:
             self.numbers.append(delivery.sequence)
+            if delivery.topic == "agency.HistoryRecovered":
+                self.notices.append({**delivery.fields(), "case": delivery.case})
             if delivery.topic == "case.NoteRecorded" and (text := delivery.fields().get("health")):
                 self.notes.append(text)
 
@@ -99,6 +106,8 @@ def test_no_number_is_used_twice_and_all_that_is_told_arrives_once(
     with publishing_on(newest, broker, tmp_path) as world:
         receiving = Receiving(world, tmp_path / "inbox.db")
         until(lambda: len(receiving.numbers) == heads(newest)[AGENCY])
+        saved, all_told = heads(earlier), heads(newest)
+        before, was = saved[AGENCY], all_told[AGENCY]
         assert receiving.notes[-LOST:] == [f"lost {n}" for n in range(LOST)]
     with composition.service(restored.unguarded(tmp_path / "elsewhere"), connections=2) as ports:
         place = Office(ports)
@@ -122,6 +131,13 @@ def test_no_number_is_used_twice_and_all_that_is_told_arrives_once(
         until(lambda: head in receiving.numbers)
         assert live(world.topic(AGENCY)) == list(range(1, head + 1)), "each number once, and none is missing"
         assert receiving.numbers == list(range(1, head + 1))
+        (notice,) = receiving.notices
+        assert notice["lost_numbers"] == [{"first": before + 1, "last": was}]
+        assert notice["told_again"] == ([{"first": before + 1, "last": before + meanwhile}] if meanwhile else [])
+        assert notice["told_again_from"] == (max(was, before + meanwhile) + 1 if meanwhile else None)
+        assert notice["lost_events"] >= LOST - meanwhile
+        assert notice["kept_until"] is not None
+        assert (notice["agency"], notice["case"]) == (AGENCY, agency_stream(AGENCY))
         told = [f"lost {n}" for n in range(LOST)] + [f"meanwhile {n}" for n in range(meanwhile)] + ["after"]
         assert receiving.notes[1:] == told
         assert receiving.made is not None
@@ -136,8 +152,13 @@ def test_no_number_is_used_twice_and_all_that_is_told_arrives_once(
         assert event.handled == head
     assert composition.sealer(second).seal_all() > 0
     assert audit(as_role(second.database, FOLLOWER), composition.ledger_keys(second), ()).difference is None
+    concerned = notified(second)
+    assert AGENCY in concerned
+    assert concerned == dict.fromkeys(concerned, 1), "once each"
+    assert all(all_told[agency] > saved[agency] for agency in concerned), "and nobody who lost nothing"
     assert recover.run(second, Namespace(yes=True)) == 0
     assert "nothing to recover" in capsys.readouterr().out
+    assert notified(second) == concerned
 
 
 def _kept(settings: Settings) -> bool:
@@ -145,6 +166,63 @@ def _kept(settings: Settings) -> bool:
     with psycopg.connect(settings.database) as db:
         row = db.execute("SELECT count(*) FROM follow.leases WHERE work = 'register' AND until > clock_timestamp()")
         return (row.fetchone() or (0,))[0] == 0
+
+
+def notified(settings: Settings) -> dict[str, int]:
+    """Agency → how often it was told that something is lost."""
+    with psycopg.connect(settings.database) as db:
+        told = db.execute(
+            "SELECT originator_id, count(*) FROM log.stored_events WHERE topic = 'agency.HistoryRecovered' GROUP BY 1"
+        ).fetchall()
+    codes = {agency_stream(agency): agency for agency in heads(settings)}
+    return {codes[stream]: many for stream, many in told}
+
+
+class Killed(BaseException):
+    """The command was killed."""
+
+
+@pytest.mark.parametrize("by", ["the command again", "the worker"])
+@pytest.mark.parametrize("at", ["behind the commit", "behind the event"])
+def test_what_the_command_left_unsaid_is_said_once(
+    restored: Restored, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], at: str, by: str
+) -> None:
+    """It was killed behind its commit; or an agency's event was in the log, and that it is was not written down."""
+    with composition.service(restored.earlier, connections=2) as ports, pytest.raises(NotStored):
+        note(Office(ports), restored.case, "refused")
+    second = replace(restored.earlier, ledger="rujukan/second")
+
+    def killed(*_: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        if at == "behind the commit":
+            patch.setattr(Notices, "once", killed)
+        else:
+            patch.setattr(noticing, "_DONE", "SELECT no_such_thing(%s, %s)")
+        with pytest.raises((Killed, psycopg.Error)):
+            recover.run(second, Namespace(yes=True))
+    said = notified(second)
+    assert (AGENCY in said) is (at == "behind the event")
+    if by == "the worker":
+        stop = Event()
+        monkeypatch.setattr(noticing, "LOOK_SECONDS", 0.05)
+        worker = Thread(target=processes._tell_what_is_lost, args=(second, stop), daemon=True)
+        worker.start()
+        until(lambda: AGENCY in notified(second) and not left(second))
+        stop.set()
+        worker.join(PATIENCE_SECONDS)
+    else:
+        assert recover.run(second, Namespace(yes=True)) == 0
+        assert f"{AGENCY} is told by a message" in capsys.readouterr().out
+    assert not left(second)
+    assert notified(second)[AGENCY] == 1
+    assert set(notified(second).values()) == {1}
+
+
+def left(settings: Settings) -> int:
+    with psycopg.connect(settings.database) as db:
+        return int(db.execute("SELECT count(*) FROM delivery.notices WHERE done_at IS NULL").fetchone()[0])  # type: ignore[index]
 
 
 def note(office: Office, case: UUID, text: str) -> None:

@@ -22,6 +22,7 @@ from rujukan.domain.declaring import ASKED
 from rujukan.domain.delivery import AcknowledgeDeliveries
 from rujukan.domain.erasure import AcknowledgeErasure
 from rujukan.domain.fact import ActorId, Fact
+from rujukan.domain.recovery import TellOfRecovery
 from rujukan.domain.refusal import AgencyInactive, NotAMember, NotForThisRole, PurposeNotAllowed
 from rujukan.domain.standing.roles import PURPOSES, READERS
 from rujukan.domain.standing.rule import commands_of, roles_for
@@ -88,7 +89,7 @@ def test_people_who_do_casework_break_a_glass_and_supervisors_and_officers_judge
 
 
 def test_administrators_see_to_agencies_and_never_to_cases() -> None:
-    assert commands_of(Role.AGENCY_ADMINISTRATOR) == AGENCY_COMMANDS - {DisableWebhook}
+    assert commands_of(Role.AGENCY_ADMINISTRATOR) == AGENCY_COMMANDS - {DisableWebhook, TellOfRecovery}
     assert Role.AGENCY_ADMINISTRATOR not in READERS
     assert Role.DATA_PROTECTION_OFFICER not in READERS
 

@@ -257,7 +257,7 @@ def test_who_is_told_names_everyone_whom_the_rule_addresses() -> None:
 @pytest.mark.parametrize(("topic", "is_told"), [("erasure.DeletionAsked", 1), ("access.AccessRecorded", 0)])
 def test_what_agencies_are_told_of(topic: str, is_told: int) -> None:
     assert catalogue.TOLD.count(topic) == is_told
-    assert {t.partition(".")[0] for t in catalogue.TOLD} == {"case", "erasure"}
+    assert {t.partition(".")[0] for t in catalogue.TOLD} == {"case", "erasure", "agency"}
     assert [t for t in catalogue.TOPICS if t.startswith("case.") and t not in catalogue.TOLD] == []
 
 

@@ -271,7 +271,7 @@ def test_who_may_do_what(line: Line) -> None:
 
 def test_the_account_is_of_every_command() -> None:
     """One that is added is written down here, too, by whoever knows who may."""
-    agencies = {name.name for name in lines(OF_AGENCIES)} | set(JUDGED) | {"DisableWebhook"}
+    agencies = {name.name for name in lines(OF_AGENCIES)} | set(JUDGED) | {"DisableWebhook", "TellOfRecovery"}
     told = {"AcknowledgeErasure", "AcknowledgeDeliveries"}
     assert {line.name for line in lines(CASE_ORACLE)} == BY_NAME.keys()
     assert {command.__name__ for command in ASKED} == BY_NAME.keys() | agencies | told
