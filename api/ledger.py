@@ -49,6 +49,24 @@ def checkpoint(rooms: Rooms) -> Response:
     return Response(found, 200, {"Cache-Control": "no-cache"}, PLAIN)
 
 
+def joining(
+    rooms: Rooms,
+    *,
+    log: Annotated[
+        str,
+        Meta(
+            pattern=r"^[^\s+]{1,200}$(?!\n)",
+            description="of the log of this origin, from which this one may go on; of this one where nothing is said",
+        ),
+    ]
+    | None = None,
+) -> Response:
+    found = rooms.ledger.joining(log)
+    if found is None:
+        raise BadRequest(404, "Unknown", "That log goes on from no other.")
+    return Response(found, 200, {"Cache-Control": "no-cache"}, PLAIN)
+
+
 def tile(rooms: Rooms, *, tile: str) -> Response:
     found = rooms.ledger.tile("tile/" + tile)
     if found is None:
@@ -90,6 +108,7 @@ def _public(path: str, call: Callable[..., Any], answer: Any) -> Read:
 
 READS = (
     _public("/checkpoint", checkpoint, Content({"text/plain": TEXT}, AS_SPECIFIED)),
+    _public("/joining", joining, Content({"text/plain": TEXT}, "A signed note: how the log goes on from another")),
     _public("/tile/{tile:path}", tile, Content({BYTES: BINARY}, AS_SPECIFIED)),
     _public("/receipts/{position}", receipt, Content({"text/plain": TEXT}, AS_SPECIFIED)),
     _public("/keys", keys, LogKeys),

@@ -169,6 +169,11 @@ class Ledger(Protocol):
         """The newest signed checkpoint (C2SP tlog-checkpoint), with its cosignatures; None where nothing is sealed."""
         ...
 
+    def joining(self, log: str | None) -> bytes | None:
+        """The signed note that says how this log, or the one of that origin, goes on from another; None where it does
+        not."""
+        ...
+
     def tile(self, path: str) -> bytes | None:
         """A tile or entry bundle by its path (C2SP tlog-tiles); None where there is none."""
         ...

@@ -4,6 +4,7 @@
 `tiles`           the tree in tiles (C2SP tlog-tiles): names of tiles, and proofs made from them
 `notes`           signed notes, their keys and signatures (C2SP signed-note, tlog-cosignature)
 `checkpoints`     tree heads (C2SP tlog-checkpoint)
+`joinings`        how a log goes on from another that ended
 `proofs`          a proof in a file (C2SP tlog-proof)
 `policies`        whose signatures suffice (C2SP tlog-policy)
 `add_checkpoint`  how a log asks a witness to cosign (C2SP tlog-witness)

@@ -6,6 +6,7 @@ Parts, in this order (FORMATS.md shows each byte by byte):
     manifest.json                 what of which case was disclosed, to whom, on what basis; size and SHA-256 of parts
     seal.note                     the log's signature (signed-note) over manifest, checkpoint and signed reports
     checkpoint                    the ledger's signed head with its witnesses' cosignatures
+    joining                       where the ledger goes on from another log: how, signed, with the proof
     disclosure.json               the event that recorded the making of this bundle
     events/NNNNNN.json            each event of the case, by its version, in order
     accesses/NNNNNN.json          each recorded reading of the case, in order
@@ -27,10 +28,11 @@ from .coding import to_base64
 from .refused import Malformed
 
 FORMAT = "rujukan/bundle/1"
-MANIFEST, SEAL, CHECKPOINT, DISCLOSURE, ABOUT = (
+MANIFEST, SEAL, CHECKPOINT, JOINING, DISCLOSURE, ABOUT = (
     "manifest.json",
     "seal.note",
     "checkpoint",
+    "joining",
     "disclosure.json",
     "READ-ME.txt",
 )
@@ -53,7 +55,7 @@ Laporan untuk dibaca, bila ada / The report to read, where there is one: report.
 Yang tidak diungkap tampak sebagai tidak diungkap. / What is withheld shows as withheld.
 """
 NAME = re.compile(
-    r"READ-ME\.txt|manifest\.json|seal\.note|checkpoint|disclosure\.json|report\.(?:id|en)\.pdf"
+    r"READ-ME\.txt|manifest\.json|seal\.note|checkpoint|joining|disclosure\.json|report\.(?:id|en)\.pdf"
     r"|(?:events|accesses)/[0-9]{6,9}\.json|proofs/(?:disclosure|(?:events|accesses)/[0-9]{6,9})\.tlog-proof"
     r"|documents/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}",
     re.ASCII,

@@ -18,6 +18,7 @@ from .bundle_parts import (
     DISCLOSURE_TOPIC,
     DOCUMENT_TOPIC,
     FORMAT,
+    JOINING,
     MANIFEST,
     NAME,
     OPTIONAL_INT,
@@ -33,6 +34,7 @@ from .bundle_parts import (
 )
 from .checkpoints import Checkpoint
 from .container import Damaged, unpack
+from .joinings import Joining, check_with_proof
 from .notes import PublicKey, parse_note, parse_vkey
 from .policies import Policy
 from .refused import Malformed
@@ -58,6 +60,8 @@ class Verified(NamedTuple):
     unchecked: tuple[str, ...]
     absent: tuple[str, ...]
     """Documents that shown events record under a disclosed compartment, and that are not here."""
+    joining: Joining | None
+    """How the log goes on from another, where it does."""
 
 
 def verify_bundle(data: bytes, policy: Policy | None = None) -> Verified:
@@ -97,6 +101,10 @@ def verify_bundle(data: bytes, policy: Policy | None = None) -> Verified:
     _check_accesses(accesses, case, made, manifest)
     _check_positions((*events, *accesses, made))
     _check_log(manifest, accepted)
+    joined = None
+    if JOINING in parts:
+        with blaming(JOINING):
+            joined = check_with_proof(parts[JOINING], accepted.log, head)
     documents, absent = _check_documents(parts, events, manifest, hidden)
     _check_order(parts, (DISCLOSURE, *(e.part for e in (*events, *accesses))), documents)
     if len(events) < made.header.version - 1:
@@ -119,6 +127,7 @@ def verify_bundle(data: bytes, policy: Policy | None = None) -> Verified:
         parts,
         tuple(unchecked),
         absent,
+        joined,
     )
 
 
@@ -337,7 +346,8 @@ def _check_order(parts: Mapping[str, bytes], entries: Sequence[str], documents: 
     """One order for the same parts, in the file and in the manifest, so that one disclosure is one file."""
     proofs = [PROOF_OF.format(name.removesuffix(".json")) for name in entries]
     reports = [name for name in REPORTS if name in parts]
-    order = [ABOUT, MANIFEST, SEAL, CHECKPOINT, *entries, *proofs, *documents, *reports]
+    joined = [JOINING] if JOINING in parts else []
+    order = [ABOUT, MANIFEST, SEAL, CHECKPOINT, *joined, *entries, *proofs, *documents, *reports]
     for name, expected in zip(parts, order, strict=True):
         if name != expected:
             raise Refused(name, "it stands where another part should")

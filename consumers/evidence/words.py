@@ -64,6 +64,12 @@ SAYS: dict[str, tuple[str, str]] = {
         "Keadaan log: {size} catatan, akar {root}.",
         "The state of the log: {size} entries, root {root}.",
     ),
+    "joined": (
+        "Log ini dimulai pada {at} sebagai lanjutan log {log}, yang berakhir pada {size} catatan karena yang terbaru "
+        "hilang. Sampai {common} catatan keduanya sama: itu terbukti dalam log ini. Sekurangnya {lost} catatan hilang.",
+        "This log began at {at} and goes on from the log {log}, which ended at {size} entries as the newest were lost. "
+        "Up to {common} entries both are the same: in this log that is proved. {lost} entries or more are lost.",
+    ),
     "proof": (
         "Catatan nomor {leaf} ada dalam log {log}.",
         "Entry {leaf} is in the log {log}.",
@@ -148,6 +154,9 @@ def told(verified: Verified, language: Language) -> Iterator[str]:
         absent = [name.rpartition("/")[2] for name in verified.absent]
         yield say("absent", language, count=len(absent), words=", ".join(absent))
     yield say("head", language, size=verified.checkpoint.size, root=verified.checkpoint.root.hex())
+    if (joining := verified.joining) is not None:
+        about = {"log": joining.ended.origin, "size": joining.ended.size, "common": joining.common.size}
+        yield say("joined", language, **about, lost=joining.lost, at=joining.at)
     if verified.witnesses:
         yield say("witnesses", language, words=witnesses(verified.witnesses))
 

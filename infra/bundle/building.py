@@ -12,7 +12,8 @@ from ...api.application.ports import NotSealedYet
 from ...consumers.evidence import bundle_parts as b
 from ...consumers.evidence import container, records
 from ...consumers.evidence.bundle_parts import Segment
-from ...consumers.evidence.checkpoints import parse_checkpoint
+from ...consumers.evidence.checkpoints import Checkpoint, parse_checkpoint
+from ...consumers.evidence.joinings import parse_joining, with_proof
 from ...consumers.evidence.notes import Note
 from ...consumers.evidence.proofs import Proof
 from ...domain.case.disclosures import DisclosureMade
@@ -192,18 +193,32 @@ class Bundles:
         return found
 
     def _parts(self, gathered: Gathered) -> dict[str, bytes]:
-        parts = {b.ABOUT: b.READ_ME.encode(), b.DISCLOSURE: gathered.made.part}
+        bare = self._seal.keys.only(gathered.checkpoint)
+        tree = self._ledger.tree(parse_checkpoint(bare.text).size)
+        parts = {b.ABOUT: b.READ_ME.encode(), **self._joined(parse_checkpoint(bare.text))}
+        parts[b.DISCLOSURE] = gathered.made.part
         listed = {b.DISCLOSURE: gathered.made}
         listed |= {f"events/{made.opened.version:06}.json": made for made in gathered.events}
         listed |= {f"accesses/{n:06}.json": made for n, made in enumerate(gathered.accesses, 1)}
-        bare = self._seal.keys.only(gathered.checkpoint)
-        tree = self._ledger.tree(parse_checkpoint(bare.text).size)
         for name, made in listed.items():
             parts[name] = made.part
         for name, made in listed.items():
             proof = Proof(made.leaf, tree.inclusion(made.leaf), bare)
             parts[b.PROOF_OF.format(name.removesuffix(".json"))] = proof.data
         return parts | {f"documents/{id}": content for id, content in gathered.documents.items()}
+
+    def _joined(self, head: Checkpoint) -> dict[str, bytes]:
+        """How the log goes on from another, where it does, and the proof that it has the root which that had."""
+        note = self._ledger.joining(head.origin)
+        if note is None:
+            return {}
+        said = parse_joining(note.text)
+        larger = max(said.common.size, head.size)
+        try:
+            proof = self._ledger.tree(larger).consistency(min(said.common.size, head.size))
+        except NotSealed:
+            raise NotSealedYet(larger) from None
+        return {b.JOINING: with_proof(note, said, head, proof)}
 
     def _manifest(self, gathered: Gathered, parts: Mapping[str, bytes]) -> Mapping[str, Any]:
         made, said = gathered.disclosure, gathered.said

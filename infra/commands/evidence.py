@@ -33,8 +33,10 @@ class AddCommand(Protocol):
 
 def add_commands(command: AddCommand) -> None:
     """The commands of this file."""
-    ledger = command("ledger", _ledger, "the ledger: its keys, its newest checkpoint, or verify it from the rows")
-    ledger.add_argument("what", choices=("keys", "checkpoint", "verify"))
+    ledger = command(
+        "ledger", _ledger, "the ledger: its keys, its newest checkpoint, how it goes on from another; verify it"
+    )
+    ledger.add_argument("what", choices=("keys", "checkpoint", "joining", "verify"))
     ledger.add_argument(
         "--known", type=Path, action="append", default=[], metavar="FILE", help="a checkpoint seen before, by anybody"
     )
@@ -343,6 +345,13 @@ def _ledger(settings: Settings, said: argparse.Namespace) -> int:
             note = store.newest()
         if note is None:
             raise Failed("nothing is sealed yet; is the sealer running?")
+        sys.stdout.write(note.data.decode())
+        return 0
+    if said.what == "joining":
+        with composition.ledger(settings) as store:
+            note = store.joining(settings.ledger_origin)
+        if note is None:
+            raise Failed(f"the log {settings.ledger_origin} goes on from no other")
         sys.stdout.write(note.data.decode())
         return 0
     known: Sequence[Any] = [parse_note(file.read_bytes()) for file in said.known]

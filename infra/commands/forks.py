@@ -21,6 +21,11 @@ def run(settings: Settings, said: argparse.Namespace) -> int:
             composition.forks(settings).check(db)
         lines = [*_signed(settings, db), *_told(settings, db)]
         found = db.execute("SELECT found_by, why, since FROM ledger.forks ORDER BY since").fetchall()
+        joined = db.execute("SELECT of FROM ledger.joinings WHERE origin = %s", (settings.ledger_origin,)).fetchone()
+    if joined is not None:
+        print(
+            f"the log {settings.ledger_origin} goes on from {joined[0]}, which ended: rujukan ledger joining says how"
+        )
     for by, why, since in found:
         print(f"{since:%Y-%m-%d %H:%M}  found by {by}: {why}")
     if lines:

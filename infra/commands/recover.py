@@ -4,29 +4,33 @@ import argparse
 import re
 from collections.abc import Sequence
 from contextlib import closing
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from ..settings import PREFIX, Settings
 from .evidence import Failed
 
+if TYPE_CHECKING:
+    from ...consumers.evidence.notes import Note
+
 
 def run(settings: Settings, said: argparse.Namespace) -> int:
     """Say what is lost, ask, and go on above all that was signed and told."""
-    from ...consumers import durable
     from .. import composition
     from ..database import maintain
     from ..delivery import noticing, recovering
     from ..keys import names
+    from ..ledger import joining
     from ..system import running
 
     settings = running(settings)
     with maintain(settings.database) as db:
-        if not db.execute("SELECT count(*) FROM ledger.forks").fetchone()[0]:  # type: ignore[index]
+        _put_aside(settings, db)
+        if not _is_forked(settings, db):
             print("nobody found that the history forked: there is nothing to recover")
             _tell(settings)
             return 0
-        signed, lacking = _signed(settings, db)
+        last, lacking = _signed(settings, db)
         _catch_up(settings, db)
         found = _lost(settings, db)
         given = max((int(about.position) for lost in found for about in lost.numbers.values()), default=0)
@@ -34,25 +38,56 @@ def run(settings: Settings, said: argparse.Namespace) -> int:
         if not said.yes and input("go on without what is lost? It cannot be undone. [y/N] ").strip().lower() != "y":
             print("left as it is")
             return 1
-        with composition.Node(settings, names.PUBLISHING, 2) as node, db.transaction():
+        with composition.Node(settings, names.RECOVERING, 2) as node, db.transaction():
             sealing, now = node.sealing, composition.now()
             db.execute("DELETE FROM ledger.forks")
-            recovery, kept = uuid4(), recovering.kept_until(db, found, signed is not None)
+            recovery, kept = uuid4(), recovering.kept_until(db, found, last is not None)
             for lost in found:
                 taken = recovering.take_in(db, lost, sealing, now)
                 noticing.note(db, lost.agency, recovering.notice(recovery, lost, taken, kept, lacking))
             position = recovering.go_on(db, given, lacking)
-            if signed is not None:
-                recovering.end_log(db, signed)
-        if signed is not None:
-            guard = settings.ledger_guard
-            durable.replace(guard.with_name(f"signed {signed}"), guard.read_bytes())
-            guard.unlink()
-            print(f"the log {settings.ledger_origin} begins; what the old one signed last is kept as 'signed {signed}'")
+            if last is not None:
+                joining.join(db, settings.ledger_origin, last, lacking, node.keys, now)
+                recovering.end_log(db, _kept_as(last))
         print(f"positions go on from {position}")
+        _put_aside(settings, db)
     _tell(settings)
     print("start everything again")
     return 0
+
+
+def _is_forked(settings: Settings, db: Any) -> bool:
+    """Whether somebody found that the history forked; or it is found now, by what was signed last of whatever log."""
+    from ..ledger.forks import Forks
+    from ..ledger.guard import Guard
+    from ..store.forked import Forked
+
+    guard = Guard(settings.ledger_guard)
+    last = guard.last()
+    try:
+        Forks(guard, last.text.partition("\n")[0] if last is not None else settings.ledger_origin).check(db)
+    except Forked:
+        return True
+    return False
+
+
+def _put_aside(settings: Settings, db: Any) -> None:
+    """Put aside what a log that ended signed last: behind the commit that ended it, also where a run before came no
+    further than that."""
+    from ...consumers import durable
+    from ..ledger.guard import Guard
+
+    last = Guard(settings.ledger_guard).last()
+    if last is None:
+        return
+    of = last.text.partition("\n")[0]
+    row = db.execute("SELECT origin FROM ledger.joinings WHERE of = %s", (of,)).fetchone()
+    if row is not None:
+        kept = f"signed {_kept_as(last)}"
+        durable.replace(settings.ledger_guard.with_name(kept), settings.ledger_guard.read_bytes())
+        settings.ledger_guard.unlink()
+        print(f"the log {row[0]} begins; what {of} signed last is kept as '{kept}'")
+        print("how it goes on from that is signed, and served at /ledger/joining: rujukan ledger joining")
 
 
 def _tell(settings: Settings) -> None:
@@ -89,9 +124,9 @@ def _catch_up(settings: Settings, db: Any) -> None:
         raise Failed("somebody keeps the register: stop everything but the database and the broker, and say so again")
 
 
-def _signed(settings: Settings, db: Any) -> tuple[str | None, int]:
-    """A name for the old log, where it cannot be gone on from; how many of its events are lacking. Raises Failed where
-    no other log is named."""
+def _signed(settings: Settings, db: Any) -> "tuple[Note | None, int]":
+    """What the old log signed last, where it cannot be gone on from; how many of its events are lacking. Raises Failed
+    where no other log is named that never was."""
     from ...consumers.evidence.checkpoints import parse_checkpoint
     from ...consumers.evidence.notes import parse_note
     from ..ledger.guard import Guard
@@ -103,13 +138,22 @@ def _signed(settings: Settings, db: Any) -> tuple[str | None, int]:
     row = db.execute("SELECT note FROM ledger.checkpoints WHERE size = %s", (head.size,)).fetchone()
     if row is not None and parse_note(row[0]).text == last.text:
         return None, 0
-    if head.origin == settings.ledger_origin:
+    was = db.execute("SELECT 1 FROM ledger.joinings WHERE %s IN (origin, of)", (settings.ledger_origin,)).fetchone()
+    if head.origin == settings.ledger_origin or was is not None:
         raise Failed(
             f"what the log {head.origin} signed cannot be unsigned. Name another, which no log had, in {PREFIX}LEDGER,"
             " for every process of the service, and say so again"
         )
     (stored,) = db.execute("SELECT count(*) FROM log.stored_events").fetchone()
-    return re.sub(r"[^A-Za-z0-9.-]", "-", f"{head.origin} {head.size}"), max(0, head.size - int(stored))
+    return last, max(0, head.size - int(stored))
+
+
+def _kept_as(last: "Note") -> str:
+    """Under which name the tables of a log, and what it signed last, are put aside."""
+    from ...consumers.evidence.checkpoints import parse_checkpoint
+
+    head = parse_checkpoint(last.text)
+    return re.sub(r"[^A-Za-z0-9.-]", "-", f"{head.origin} {head.size}")
 
 
 def _lost(settings: Settings, db: Any) -> "Sequence[Any]":

@@ -27,6 +27,8 @@ LEDGER_ED25519, LEDGER_ML_DSA = "ledger/ed25519", "ledger/ml-dsa-44"
 """The ledger's heads."""
 BUNDLE_SEAL = "bundle-seal"
 """What the ledger's Ed25519 key signs of a bundle: that key, for texts of that kind."""
+LEDGER_JOINING = "ledger-joining"
+"""What the ledger's Ed25519 key signs of how one log goes on from another: that key, for texts of that kind."""
 WEBHOOK_SIGNATURE = "webhook-signature/"
 """What is posted to an agency's webhook; for each agency its own."""
 
@@ -60,8 +62,11 @@ class Narrowed(NamedTuple):
     begins: bytes
 
 
-NARROWED: Mapping[str, Narrowed] = {BUNDLE_SEAL: Narrowed(LEDGER_ED25519, b"rujukan/bundle/1\n")}
-"""A seal of a bundle begins with its format; a ledger's head begins with the ledger's origin."""
+NARROWED: Mapping[str, Narrowed] = {
+    BUNDLE_SEAL: Narrowed(LEDGER_ED25519, b"rujukan/bundle/1\n"),
+    LEDGER_JOINING: Narrowed(LEDGER_ED25519, b"rujukan/joining/1\n"),
+}
+"""A seal of a bundle begins with its format, and so does a joining; a ledger's head begins with the ledger's origin."""
 
 
 class Allowed(NamedTuple):
@@ -112,6 +117,8 @@ POSTING = ACTING | _TELLING | Allowed(signs=frozenset({WEBHOOK_SIGNATURE}), macs
 READING_ACKNOWLEDGEMENTS = ACTING | Allowed(macs=frozenset({DELIVERY_RECEIPT}))
 PUBLISHER = PUBLISHING | POSTING | READING_ACKNOWLEDGEMENTS
 SEALER = Allowed(signs=_LEDGER)
+RECOVERING = PUBLISHING | Allowed(signs=frozenset({LEDGER_JOINING}), shows=_LEDGER)
+"""The command that goes on where the history forked for good."""
 ROTATING = Allowed(wraps=True, rotates=True)
 """The command that rotates key-encryption keys."""
 MINTING = Allowed(signs=frozenset({ISSUER}))

@@ -13,13 +13,14 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from ...consumers.evidence.checkpoints import parse_checkpoint
+from ...consumers.evidence.joinings import check_joining
 from ...consumers.evidence.notes import Note, PublicKey, verify
 from ...consumers.evidence.records import entry_of, leaf_entry
 from ...consumers.evidence.refused import Malformed, NotProven
 from ...consumers.evidence.tiles import Tile, TiledTree
 from ..database import maintain
 from ..store.given import GIVEN
-from . import store
+from . import joining, store
 from .sealer import Edge
 from .store import ENTRY_BYTES, Batch
 
@@ -64,7 +65,7 @@ def audit(conninfo: str, keys: Sequence[PublicKey], known: Iterable[Note] = ()) 
         ).fetchone()
         unsealed = row[0] if row and difference is None else 0
         if difference is None:
-            difference = _compare_heads(db, edge, keys, known) or _ahead(db)
+            difference = _compare_heads(db, edge, keys, known) or _compare_joining(db, edge, keys) or _ahead(db)
         return Report(edge.size, edge.root, unsealed, difference)
 
 
@@ -202,6 +203,27 @@ def _compare_heads(
                 return Difference(None, f"the first {head.size} leaves are not those that were signed")
         except NotProven as problem:
             return Difference(None, f"a checkpoint is not the log's: {problem}")
+    return None
+
+
+def _compare_joining(db: Connection[TupleRow], edge: Edge, keys: Sequence[PublicKey]) -> Difference | None:
+    """Where the log goes on from another: that the tree has the root that is said to be of both."""
+    origin = keys[0].name
+    note = joining.of_log(db, origin)
+    if note is None:
+        return None
+    try:
+        common = check_joining(note, keys, origin).common
+        if common.size > edge.size:
+            return None  # it is sealed anew from its first leaf, and has not come so far
+
+        def read(tile: Tile) -> bytes:
+            return store.read_tile(db, tile) or b""
+
+        if TiledTree(common.size, read).root != common.root:
+            return Difference(None, f"the first {common.size} leaves are not those of {common.origin}, which ended")
+    except NotProven as problem:
+        return Difference(None, f"how the log goes on from another is not said as it should be: {problem}")
     return None
 
 

@@ -86,6 +86,10 @@ class ApiLedger:
         note = self._store.newest()
         return note.data if note else None
 
+    def joining(self, log: str | None) -> bytes | None:
+        note = self._store.joining(log or self._keys[0].name)
+        return note.data if note else None
+
     def tile(self, path: str) -> bytes | None:
         try:
             return self._store.tile(parse_path(path))

@@ -25,7 +25,7 @@ from ..lease import HALTED, Lease
 from ..store import forked
 from ..store.forked import Forked
 from ..store.given import GIVEN
-from . import store
+from . import joining, store
 from .forks import BY_GUARD
 from .guard import Guard, NotExtended
 from .log_key import LogKey
@@ -185,6 +185,8 @@ class Sealer:
 
     def _load(self, db: Connection[TupleRow]) -> tuple[Edge, int]:
         """The tree as it is stored, once it is sure that it extends what was signed."""
+        if (begun := joining.began(db, self._key.origin)) is not None:
+            raise NotExtended(f"the log {self._key.origin} ended, and {begun} goes on from it: RUJUKAN_LEDGER names it")
         last = store.newest_batch(db)
         size = last.first_leaf + last.leaves if last else 0
         edge = Edge.load(db, size)

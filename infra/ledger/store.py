@@ -21,6 +21,7 @@ from ...domain.memory import Memory
 from ..database import Pool
 from ..store.given import GIVEN
 from ..store.sealed_record import author_of
+from . import joining
 
 ENTRY_BYTES = 32
 TILE_BYTES = 40_000
@@ -75,6 +76,11 @@ class LedgerStore:
         """The newest checkpoint, or the one of a size, with all that was put under it."""
         with self._pool.connection() as db:
             return checkpoint(db, size)
+
+    def joining(self, origin: str) -> Note | None:
+        """How the log of that origin goes on from another (joining.py); None where it does not."""
+        with self._pool.connection() as db:
+            return joining.of_log(db, origin)
 
     def witnessed(self, leaves: int, has_quorum: Callable[[Note], bool]) -> Note | None:
         """The newest checkpoint of at least so many leaves whose cosignatures make a quorum; None where none has."""

@@ -146,7 +146,7 @@ def test_reads_and_writes_of_content_ask_for_a_purpose(document: dict[str, Any])
             elif not any(p["name"] == "Purpose-Of-Use" for p in operation["parameters"]):
                 without_purpose.add(path)
     ledger = {p for p in document["paths"] if p.startswith("/ledger/")}  # hashes that tell nothing of their events
-    assert len(ledger) == 5
+    assert len(ledger) == 6
     messages = {"/schemas", "/schemas/{topic}/{version}", "/asyncapi.json", "/docs/events"}  # what could be sent
     assert (
         without_token == {"/codes", "/codes/{list}", "/health", "/live", "/.well-known/jwks.json"} | ledger | messages

@@ -132,6 +132,7 @@ def document(running: Running) -> dict[str, Any]:
 def test_it_answers_who_may_ask(asking: Asking, read: Read) -> None:
     response = asking.ask(read, **({"witnessed": "false"} if read.operation == "bundle" else {}))
     later = "not-sealed-yet" in response.text or "no such tile" in response.text  # the sealer is another process
+    later = later or "goes on from no other" in response.text
     assert response.is_success or (read.tag in ("ledger", "legal file") and later), response.text
     if response.is_success and response.headers["content-type"] == "application/json":
         assert response.json() is not None

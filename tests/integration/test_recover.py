@@ -18,20 +18,31 @@ from publishing import Publishing, live, until
 from test_forks import AGENCY, LOST, Restored, copied, dropped, gone_on, marks, publishing_on
 
 from rujukan.api.application.ports import Forked as NotStored
+from rujukan.consumers import durable
 from rujukan.consumers.agency.inbox.inbox import SqliteInbox
 from rujukan.consumers.agency.kafka.source import KafkaSource
 from rujukan.consumers.agency.subscribing.subscription import Subscription
+from rujukan.consumers.evidence import policies
+from rujukan.consumers.evidence.bundles import verify_bundle
+from rujukan.consumers.evidence.checkpoints import parse_checkpoint
+from rujukan.consumers.evidence.joinings import check_joining
+from rujukan.consumers.evidence.notes import Note, NoteSigner, parse_note, verify
+from rujukan.consumers.evidence.policies import Policy
 from rujukan.consumers.wire.envelope import Delivery
 from rujukan.domain.agency import agency_stream
+from rujukan.domain.case.disclosures import DiscloseCase
 from rujukan.domain.case.notes import RecordNote
+from rujukan.domain.codes import DisclosureBasis, Role
 from rujukan.domain.delivery import AcknowledgeDeliveries, Mark, acknowledge, fold
-from rujukan.infra import composition, processes
+from rujukan.infra import composition, node, processes
 from rujukan.infra.commands import recover
 from rujukan.infra.commands.evidence import Failed
 from rujukan.infra.database import FOLLOWER, as_role
 from rujukan.infra.delivery import noticing
 from rujukan.infra.delivery.noticing import Notices
-from rujukan.infra.ledger.auditing import audit
+from rujukan.infra.keys import names
+from rujukan.infra.ledger.auditing import Difference, audit
+from rujukan.infra.ledger.guard import NotExtended
 from rujukan.infra.services.broker import EmbeddedBroker
 from rujukan.infra.services.postgres import EmbeddedPostgres
 from rujukan.infra.settings import Settings
@@ -151,7 +162,8 @@ def test_no_number_is_used_twice_and_all_that_is_told_arrives_once(
         (event,) = acknowledge(AGENCY, said, fold([]), deliveries, Office(ports).act(AGENCY))
         assert event.handled == head
     assert composition.sealer(second).seal_all() > 0
-    assert audit(as_role(second.database, FOLLOWER), composition.ledger_keys(second), ()).difference is None
+    assert audited(second) is None
+    goes_on(newest, second, restored.case)
     concerned = notified(second)
     assert AGENCY in concerned
     assert concerned == dict.fromkeys(concerned, 1), "once each"
@@ -166,6 +178,96 @@ def _kept(settings: Settings) -> bool:
     with psycopg.connect(settings.database) as db:
         row = db.execute("SELECT count(*) FROM follow.leases WHERE work = 'register' AND until > clock_timestamp()")
         return (row.fetchone() or (0,))[0] == 0
+
+
+def audited(settings: Settings) -> Difference | None:
+    return audit(as_role(settings.database, FOLLOWER), composition.ledger_keys(settings), ()).difference
+
+
+def test_what_was_told_of_events_that_are_not_lost_is_not_told_again(
+    postgres: EmbeddedPostgres, broker: EmbeddedBroker, tmp_path: Path
+) -> None:
+    """The register was behind the log when the state that is restored was saved. It follows them as it did before:
+    under the same numbers and ids."""
+    with fresh_settings(postgres, tmp_path / "data") as fresh:
+        newest = replace(fresh, kafka=broker.bootstrap)
+        with publishing_on(newest, broker, tmp_path) as world:
+            case = world.case_with(AGENCY)
+            world.thread()
+            until(lambda: world.tail(AGENCY) == world.head(AGENCY) > 0)
+            receiving = Receiving(world, tmp_path / "inbox.db")
+            composition.sealer(newest).seal_all()
+        with composition.service(newest, connections=2) as ports:
+            for n in range(3):
+                note(Office(ports), case, f"kept {n}")
+        earlier = copied(newest)
+        with publishing_on(newest, broker, tmp_path) as world:
+            for n in range(2):
+                world.note(case, f"lost {n}")
+            world.thread()
+            head = world.head(AGENCY)
+            until(lambda: head in receiving.numbers)
+            composition.sealer(newest).seal_all()
+        with composition.service(earlier, connections=2) as ports, pytest.raises(NotStored):
+            note(Office(ports), case, "refused")
+        second = replace(earlier, ledger="rujukan/second")
+        assert recover.run(second, Namespace(yes=True)) == 0
+        with publishing_on(second, broker, tmp_path) as world:
+            until(lambda: _kept(second))
+            world.note(case, "after")
+            world.thread()
+            until(lambda: "after" in receiving.notes)
+            last = receiving.numbers[-1]
+            assert live(world.topic(AGENCY)) == list(range(1, last + 1))
+        receiving.stop()
+        assert receiving.numbers == list(range(1, last + 1))
+        assert receiving.notes == ["kept 0", "kept 1", "kept 2", "lost 0", "lost 1", "after"]
+        (notice,) = receiving.notices
+        assert notice["lost_numbers"] == [{"first": head - 1, "last": head}]
+        assert receiving.made is not None
+        assert receiving.made.dead == 0
+        dropped(earlier)
+
+
+def goes_on(newest: Settings, second: Settings, case: UUID) -> None:
+    """The new log says how it goes on from the old one: to everybody, and in its bundles."""
+    (kept,) = second.ledger_guard.parent.glob("signed rujukan*")
+    last = parse_checkpoint(parse_note(kept.read_bytes()).text)
+    keys, old = composition.ledger_keys(second), composition.ledger_keys(newest)
+    with composition.service(second, connections=2) as ports:
+        served = ports.ledger.joining(None)
+        assert served is not None
+        assert ports.ledger.joining("rujukan/never") is None
+        said = check_joining(parse_note(served), [*keys, *old], "rujukan/second")
+        assert {key.name for key in verify(parse_note(served), [*keys, *old])} == {said.origin, said.ended.origin}
+        assert said.ended == last
+        assert 0 < said.common.size < last.size
+        with composition.ledger(second) as store:
+            assert store.tree(said.common.size).root == said.common.root
+        disclosure = uuid4()
+        about = {
+            "recipient": "PN Bontang",
+            "basis": DisclosureBasis.COURT_ORDER,
+            "rule": "1",
+            "compartments": frozenset({"health"}),
+        }
+        Office(ports).does("uptd-ppa", case, DiscloseCase, disclosure=disclosure, role=Role.LEGAL_REVIEWER, **about)
+        composition.sealer(second).seal_all()
+        bundle = ports.opener.bundle(case, disclosure, [], {}, reports=False, witnessed=False)
+    policy = Policy(tuple(keys[:1]), {}, {}, policies.NONE)
+    assert verify_bundle(bundle, policy).joining == said
+    lie = said._replace(common=said.common._replace(root=b"n" * 32)).text
+    signer = NoteSigner(keys[0], node.keys(second, names.RECOVERING).signer(names.LEDGER_JOINING).sign)
+    with psycopg.connect(second.database) as db:  # somebody with the owner's rights
+        db.execute("ALTER TABLE ledger.joinings DISABLE TRIGGER append_only")
+        db.execute("UPDATE ledger.joinings SET note = %s", (Note(lie, (signer.sign(lie),)).data,))
+    difference = audited(second)
+    assert difference is not None
+    assert "which ended" in difference.what
+    with psycopg.connect(second.database) as db:
+        db.execute("UPDATE ledger.joinings SET note = %s", (served,))
+        db.execute("ALTER TABLE ledger.joinings ENABLE TRIGGER append_only")
+    assert audited(second) is None
 
 
 def notified(settings: Settings) -> dict[str, int]:
@@ -218,6 +320,34 @@ def test_what_the_command_left_unsaid_is_said_once(
     assert not left(second)
     assert notified(second)[AGENCY] == 1
     assert set(notified(second).values()) == {1}
+
+
+def test_what_was_signed_is_put_aside_by_the_command_said_again(
+    restored: Restored, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It was killed behind its commit: the sealer finds what another log signed, and signs nothing."""
+    with composition.service(restored.earlier, connections=2) as ports, pytest.raises(NotStored):
+        note(Office(ports), restored.case, "refused")
+    second = replace(restored.earlier, ledger="rujukan/second")
+
+    def killed(*_: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(durable, "replace", killed)
+        with pytest.raises(Killed):
+            recover.run(second, Namespace(yes=True))
+    with pytest.raises(NotExtended, match="another log"):
+        composition.sealer(second).seal_all()
+    capsys.readouterr()
+    assert recover.run(second, Namespace(yes=True)) == 0
+    said = capsys.readouterr().out
+    assert "nothing to recover" in said
+    assert "the log rujukan/second begins" in said
+    with pytest.raises(NotExtended, match="rujukan/second goes on from it"):
+        composition.sealer(restored.earlier).seal_all()
+    assert composition.sealer(second).seal_all() > 0
+    assert audited(second) is None
 
 
 def left(settings: Settings) -> int:

@@ -21,8 +21,10 @@ from rujukan.consumers.evidence import bundle_parts as b
 from rujukan.consumers.evidence import merkle, policies, records, words
 from rujukan.consumers.evidence.bundle_parts import Segment
 from rujukan.consumers.evidence.bundles import Refused, Verified, verify_bundle
+from rujukan.consumers.evidence.checkpoints import Checkpoint, parse_checkpoint
 from rujukan.consumers.evidence.coding import from_base64
 from rujukan.consumers.evidence.container import Damaged, pack, unpack
+from rujukan.consumers.evidence.joinings import Joining, with_proof
 from rujukan.consumers.evidence.notes import COSIGNATURE, COSIGNATURE_ML_DSA, ED25519, Note, SigningKey
 from rujukan.consumers.evidence.policies import Policy
 from rujukan.consumers.evidence.proofs import Proof
@@ -218,6 +220,19 @@ def make(log: Log, cosigned: Sequence[SigningKey] = ()) -> Made:
     return made
 
 
+def joined(made: Made, shared: int, lie: bytes = b"") -> Made:
+    """The same, of a log that goes on from another, with which it has so many leaves in common; or says so."""
+    root = lie or merkle.root_of(made.tree[:shared])
+    ended = Checkpoint("example.com/before", shared + 3, b"e" * 32)
+    joining = Joining(LOG.origin, ended, Checkpoint(ended.origin, shared, root), 3, "2026-03-03T12:00:00Z")
+    note = Note(joining.text, (SigningKey(LOG.origin, ED25519, SEEDS[LOG.origin]).sign(joining.text),))
+    head = parse_checkpoint(made.checkpoint.text)
+    path = merkle.consistency_proof(shared, head.size, lambda start, end: merkle.root_of(made.tree[start:end]))
+    about = made.parts.pop(b.ABOUT)
+    made.parts = {b.ABOUT: about, b.JOINING: with_proof(note, joining, head, path), **made.parts}
+    return made
+
+
 def refused(data: bytes, policy: Policy | None = POLICY) -> Refused:
     with pytest.raises(Refused) as found:
         verify_bundle(data, policy)
@@ -239,6 +254,26 @@ def test_an_honest_one_holds_and_says_what_it_could_not_check() -> None:
         said = list(words.told(verified, language))
         said += [words.say(key, language) for key in verified.unchecked]
         assert all(s.isprintable() for s in said)
+
+
+def test_one_of_a_log_that_goes_on_from_another_says_so() -> None:
+    verified = verify_bundle(joined(make(told()), 5).file, POLICY)
+    assert verified.joining is not None
+    assert (verified.joining.ended.origin, verified.joining.common.size) == ("example.com/before", 5)
+    for language in ("id", "en"):
+        assert any("example.com/before" in sentence for sentence in words.told(verified, language))
+    assert verify_bundle(make(told()).file, POLICY).joining is None
+
+
+def test_a_log_that_says_so_and_is_another_is_refused() -> None:
+    assert refused(joined(make(told()), 5, b"n" * 32).file).part == b.JOINING
+    moved = joined(make(told()), 5)
+    moved.parts[b.JOINING] = moved.parts.pop(b.JOINING)
+    assert "stands where another part should" in str(refused(moved.file))
+    left = joined(make(told()), 5)
+    left.listed()
+    del left.parts[b.JOINING]
+    assert refused(left.file).part == b.JOINING
 
 
 texts = st.dictionaries(
