@@ -159,7 +159,7 @@ def test_no_number_is_used_twice_and_all_that_is_told_arrives_once(
         deliveries = ports.deliveries.told(AGENCY, [head])
         mark = Mark(head, deliveries.receipts[head])
         said = AcknowledgeDeliveries(occurred_at=composition.now(), received=mark, handled=mark)
-        (event,) = acknowledge(AGENCY, said, fold([]), deliveries, Office(ports).act(AGENCY))
+        (event,) = acknowledge(AGENCY, said, fold([]), deliveries, Office(ports).act(AGENCY, Role.INTEGRATOR))
         assert event.handled == head
     assert composition.sealer(second).seal_all() > 0
     assert audited(second) is None
