@@ -610,8 +610,8 @@ REFUSED: tuple[Act, ...] = (
 )
 NOT_OVER_HTTP = {r.StillRunning}
 """Only the system itself escalates, and asks too early."""
-OF_SUBSCRIBERS = {r.KeyMissing, r.NotTold, r.WrongReceipt}
-"""Shown in test_subscribing.py and test_acknowledgements.py."""
+OF_SUBSCRIBERS = {r.AnotherHistory, r.KeyMissing, r.NotTold, r.WrongReceipt}
+"""Shown in test_cursors.py, test_subscribing.py and test_acknowledgements.py."""
 
 
 @pytest.mark.parametrize("act", REFUSED, ids=lambda act: act.refusal.__name__)
