@@ -28,10 +28,6 @@ HALTED = "SET idle_in_transaction_session_timeout = '3s'; SET transaction_timeou
 half of a pipeline was sent (`executemany`), the server does not call it idle, and ends it by how long it lasts."""
 
 
-class LeaseLost(Exception):
-    """Another took the work meanwhile."""
-
-
 class Lease:
     """The lease on some work, which may be parted into shares. Belongs to one thread."""
 

@@ -21,3 +21,7 @@ class Lock(IntEnum):
     ROTATING = 727164918
     SHARING_OUT = 727164919
     """With the hash of some work as second number: to say who does which share of it."""
+
+
+class LeaseLost(Exception):
+    """Another took the work meanwhile, on which this process had a lease (lease.py)."""

@@ -33,7 +33,8 @@ from psycopg.rows import TupleRow
 
 from ...domain.disclosure import Followed, Remembered
 from ..database import connect
-from ..lease import HALTED, Lease, LeaseLost
+from ..lease import HALTED, Lease
+from ..locks import LeaseLost
 from ..store import following, forked
 from ..store.event_store import Damage, EventStore
 from ..store.following import AWAY, Follower, Learning

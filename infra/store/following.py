@@ -32,7 +32,7 @@ from ...domain.disclosure import Followed, Knowledge, Notice, Remembered, Told, 
 from ...domain.memory import Memory
 from .. import database
 from ..keys.home import UnwrapFailed
-from ..lease import LeaseLost
+from ..locks import LeaseLost
 from ..unforeseen import where
 from .data_keys import KeyGone
 from .event_store import Damage, EventStore, Opened, OutOfPlace, check_order

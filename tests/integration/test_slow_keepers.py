@@ -15,7 +15,8 @@ from office import NAMES, catch_up, until
 
 from rujukan.infra import composition, processes
 from rujukan.infra.keys import names
-from rujukan.infra.lease import Lease, LeaseLost
+from rujukan.infra.lease import Lease
+from rujukan.infra.locks import LeaseLost
 from rujukan.infra.node import Node
 from rujukan.infra.settings import Settings
 from rujukan.infra.store import following
