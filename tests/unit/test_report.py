@@ -25,6 +25,7 @@ from rujukan.domain.catalogue import TOPICS
 from rujukan.domain.compartment import Compartment
 from rujukan.domain.declaring import FIELDS, HAPPENED
 from rujukan.domain.field_words import COMPARTMENTS
+from rujukan.domain.recovery import Numbers
 from rujukan.infra.report import facts as f
 from rujukan.infra.report.canvas import Canvas, font
 from rujukan.infra.report.labels import Language
@@ -78,7 +79,8 @@ def test_every_topic_has_a_label_in_both_languages() -> None:
 
 
 def test_every_field_and_compartment_has_a_label_in_both_languages() -> None:
-    assert set(FIELDS) == {name for event in TOPICS.values() for name in event.__struct_fields__}
+    of_events = {name for event in TOPICS.values() for name in event.__struct_fields__}
+    assert set(FIELDS) == of_events | set(Numbers.__struct_fields__)
     assert list(COMPARTMENTS) == [c.word for c in Compartment]
     assert all(
         all(pair) for pair in (*(w.label for w in (*FIELDS.values(), *COMPARTMENTS.values())), *FINDINGS.values())
