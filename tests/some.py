@@ -23,6 +23,7 @@ def thorough(*values: object) -> object:
     return pytest.param(*values, marks=pytest.mark.thorough)
 
 
-def examples(most: int) -> int:
-    """How many examples a property is tried with: so many in a thorough run, a third of them in every run."""
-    return most if hypothesis.settings.default.max_examples >= THOROUGH_EXAMPLES else max(20, most // 3)
+def examples(most: int, least: int = 20) -> int:
+    """How many examples a property is tried with: so many in a thorough run, a third of them in every run, but no fewer
+    than `least`."""
+    return most if hypothesis.settings.default.max_examples >= THOROUGH_EXAMPLES else max(least, most // 3)

@@ -119,6 +119,7 @@ def test_lag_is_a_number_and_a_read_model_is_rebuilt_while_it_serves(up):
     assert "there are" in refused.stderr
 
 
+@pytest.mark.thorough
 def test_a_log_that_is_damaged_stops_with_its_line_and_stores_nothing(up):
     directory, _ = up
     before = run("lag", directory=directory).stdout

@@ -247,6 +247,7 @@ def test_what_is_forged_or_garbage_is_counted_and_hides_nothing_that_is_true(wor
         eventually(lambda: world.marks("polres") == (theirs.sequence, theirs_before[1]))
 
 
+@pytest.mark.thorough
 def test_what_is_said_quickly_becomes_few_events(world: World) -> None:
     case, _ = world.refers()
     for _ in range(60):
@@ -347,6 +348,7 @@ def test_a_topic_that_was_made_anew_is_read_from_its_start(world: World) -> None
         assert new[1] < offset
 
 
+@pytest.mark.thorough
 def test_who_forges_many_keeps_no_other_agency_waiting(world: World, caplog: pytest.LogCaptureFixture) -> None:
     case, _ = world.refers()
     mine = world.opens("rsud", case)
@@ -364,6 +366,7 @@ def test_who_forges_many_keeps_no_other_agency_waiting(world: World, caplog: pyt
     assert "RAHASIA" not in caplog.text
 
 
+@pytest.mark.thorough
 def test_of_whom_something_stored_is_damaged_keeps_no_other_agency_waiting(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

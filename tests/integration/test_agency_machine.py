@@ -74,6 +74,7 @@ def test_deliveries_come_as_lines_and_again_from_where_they_stopped(machine):
     assert "rsud: handled to 6" in machine.run("inbox", AGENCY).stdout
 
 
+@pytest.mark.thorough
 def test_a_reader_that_goes_away_makes_no_dead_letters(machine):
     machine.server.messages = told(3000)
     with subprocess.Popen(

@@ -15,6 +15,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 from patience import PATIENCE_SECONDS
+from some import examples
 from told import AGENCY, CASES, KEY, PINNED, SERVICE, Wire, delivery, sealed, told
 
 from rujukan.consumers.agency.inbox.inbox import SqliteInbox
@@ -91,7 +92,7 @@ class Agency:
                 assert recover(inbox, AGENCY, n, Opener([KEY], (PINNED,))) == ""
 
 
-@settings(max_examples=12)
+@settings(max_examples=examples(12, least=2))
 @given(st.integers(0, 50), st.integers(1, 10), st.integers(0, 14), st.booleans())
 @example(50, 7, 3, False)
 @example(50, 7, 0, True)

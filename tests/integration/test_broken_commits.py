@@ -89,6 +89,7 @@ def positions_of(db: psycopg.Connection, command: list[Row]) -> list[int]:
     return [row[3] for row in there]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("first", some(FIRST), ids=str)
 def test_a_batch_outlasts_two_breaks(first: Cut, db: psycopg.Connection, relay: Cutting, answered: list[Once]) -> None:
     """Of three commands that share a commit one has an idempotency key, and one comes too late."""

@@ -152,6 +152,7 @@ def test_the_same_disclosure_gives_the_same_bytes(running: Any, filed: Filed) ->
     assert fetch(running, filed.case, filed.disclosure, reports="false") == filed.data
 
 
+@pytest.mark.thorough
 def test_reports_are_the_same_bytes_each_time_and_say_what_is_disclosed_only(running: Any, filed: Filed) -> None:
     import io
 

@@ -94,6 +94,7 @@ def pair(places: Callable[[], Path]) -> Iterator[tuple[EmbeddedPostgres, Embedde
     primary.stop()
 
 
+@pytest.mark.thorough
 def test_of_several_hosts_the_primary_is_found_and_after_a_promotion_its_successor(
     pair: tuple[EmbeddedPostgres, EmbeddedPostgres], tmp_path: Path
 ) -> None:

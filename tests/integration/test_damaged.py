@@ -112,6 +112,7 @@ def test_what_is_taken_up_while_the_read_models_are_built_anew_is_left_for_the_n
     take_up(settings)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("lost", ["flipped", "deleted"])
 def test_a_key_that_is_damaged_or_gone_without_an_erasure_stops_its_case_alone(
     place: Place, settings: Settings, superuser: psycopg.Connection, lost: str
@@ -157,6 +158,7 @@ def test_what_ended_while_it_was_set_aside_is_not_told_past_consent(
     assert "erasure.DeletionAsked" in told.topics
 
 
+@pytest.mark.thorough
 def test_a_story_that_is_not_understood_stops_alone(
     place: Place, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

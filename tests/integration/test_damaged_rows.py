@@ -31,6 +31,7 @@ from rujukan.infra.system_act import SYSTEM_AGENCY
 place, superuser = fetching.place, damaging.superuser
 
 
+@pytest.mark.thorough
 def test_a_row_under_a_number_far_ahead_stops_nobody_and_its_case_is_named(
     place: Place, settings: Settings, superuser: psycopg.Connection
 ) -> None:
@@ -135,6 +136,7 @@ def test_what_ended_after_a_page_was_read_is_not_sealed_from_it(place: Place, se
     assert "before the end" not in [d.fields().get("health") for d in sent]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("met", ["by the register", thorough("by nobody before")])
 def test_a_case_that_nobody_can_end_holds_up_no_agency(
     place: Place, settings: Settings, superuser: psycopg.Connection, met: str
@@ -229,6 +231,7 @@ def test_the_system_is_not_asked_to_delete_copies(place: Place, settings: Settin
     assert SYSTEM_AGENCY not in asked
 
 
+@pytest.mark.thorough
 def test_an_end_that_was_followed_and_moved_since_holds_up_nobody(
     place: Place, settings: Settings, superuser: psycopg.Connection
 ) -> None:

@@ -251,6 +251,7 @@ def test_a_publisher_that_stops_goes_on_without_loss_or_repetition(world):
     assert sub.again == 0, "the publisher sent something twice"
 
 
+@pytest.mark.thorough
 def test_a_subscriber_that_stops_goes_on_behind_what_it_handled(world):
     first: list[str] = []
     second: list[str] = []
@@ -296,6 +297,7 @@ def test_a_forged_message_is_passed_over_and_noted(world):
     assert ("not-ours", None) in reasons
 
 
+@pytest.mark.thorough
 def test_what_others_write_to_a_topic_does_not_stop_the_publisher(world):
     seen: list[str] = []
     stop = world.publisher()

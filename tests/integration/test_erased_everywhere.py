@@ -267,6 +267,7 @@ def test_tombstones_are_for_ever(superuser: psycopg.Connection, office: Office) 
             superuser.execute(change.format("log.erased_keys"))
 
 
+@pytest.mark.thorough
 def test_a_key_made_while_its_case_is_erased_does_not_outlive_it(
     office: Office, settings: Settings, superuser: psycopg.Connection
 ) -> None:

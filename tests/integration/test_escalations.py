@@ -11,6 +11,7 @@ import pytest
 from damaging import damaged_streams
 from office import HOUR, MINUTE, Office, catch_up, clocks_of, dump, opened_office, opened_runner, until
 from patience import PATIENCE_SECONDS
+from some import some
 
 from rujukan.api.application.acknowledgements import Acknowledgements
 from rujukan.api.application.casework import Casework, Done
@@ -518,7 +519,7 @@ class Away(NamedTuple):
 
 
 @pytest.mark.parametrize(
-    "problem", [OSError(), UnwrapFailed(), psycopg.InternalError()], ids=lambda p: type(p).__name__
+    "problem", some([OSError(), UnwrapFailed(), psycopg.InternalError()]), ids=lambda p: type(p).__name__
 )
 def test_what_is_away_for_a_moment_sets_no_case_aside_whose_consent_ran_out(
     tower: Tower, settings: Settings, problem: Exception

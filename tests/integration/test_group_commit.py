@@ -280,6 +280,7 @@ def cluster(places: Callable[[], Path]) -> Iterator[EmbeddedPostgres]:
     server.stop()
 
 
+@pytest.mark.thorough
 def test_a_server_killed_under_load_keeps_every_acknowledged_event(cluster: EmbeddedPostgres) -> None:
     with writing(cluster.conninfo) as writer:
         load = Load(writer, 12)

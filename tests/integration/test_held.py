@@ -18,6 +18,7 @@ from fetching import consent_of
 from hypothesis import example, given
 from hypothesis import strategies as st
 from patience import PATIENCE_SECONDS
+from some import examples
 
 from rujukan.api import subscribing
 from rujukan.consumers.agency.inbox.inbox import SqliteInbox
@@ -181,7 +182,7 @@ class Doors:
 @example(away=["end 0"], steps=["note 1", "follow"])
 @example(away=["upgrade"], steps=["follow"])
 @example(away=["end 1", "note 0"], steps=["upgrade", "follow", "end 0"])
-@hypothesis.settings(max_examples=5)
+@hypothesis.settings(max_examples=examples(5, least=2))
 def test_what_is_held_is_passed_by_at_no_door(holding: Holding, away: list[str], steps: list[str]) -> None:
     """The agency comes back while something may be held, and reads on while more is."""
     begin = holding.begin()

@@ -109,6 +109,7 @@ def test_a_draft_is_its_sender_s_alone_and_what_ended_is_held_no_more(office: Of
     assert held(office, "uptd-ppa", "polres", office.position, case) == []
 
 
+@pytest.mark.thorough
 def test_one_batch_or_many_fold_to_the_same_spans(office: Office, settings: Settings, story: Story) -> None:
     catch_up(settings)
     before = dump(settings)["holding"]

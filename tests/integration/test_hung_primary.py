@@ -146,6 +146,7 @@ def test_who_waits_for_a_frozen_primary_is_told_in_time(cluster: EmbeddedPostgre
         truth(db, writer, middle, keys[1])
 
 
+@pytest.mark.thorough
 def test_who_reads_from_a_frozen_primary_is_told_in_time(
     cluster: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:

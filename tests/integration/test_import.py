@@ -281,6 +281,7 @@ def test_importing_again_changes_nothing(log: EventStore) -> None:
     assert figures.skipped_cases == 3
 
 
+@pytest.mark.thorough
 def test_an_import_that_was_killed_is_continued(fresh: Callable[[], EventStore], tmp_path: Path) -> None:
     file = many(tmp_path, 4 * CASES_A_COMMIT)
     killed, undisturbed = fresh(), fresh()

@@ -470,6 +470,7 @@ def test_two_runners_at_once_fold_every_event_once(story: Story, settings: Setti
     assert sum(shares) == len(before["audit"])
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("in_small_batches")
 @pytest.mark.parametrize("name", some(NAMES, 5))
 def test_a_runner_that_dies_in_the_middle_of_a_batch_leaves_nothing_of_it(

@@ -137,6 +137,7 @@ def test_an_agency_that_lost_its_key_handles_its_history_once_it_is_sealed_anew(
     assert [n for n in handled if n in under_lost] == under_lost
 
 
+@pytest.mark.thorough
 def test_a_key_that_is_lost_after_another_takes_the_whole_history_along(world: Publishing) -> None:
     first, case = world.new_key("dinsos"), world.case_with("dinsos")
     second = world.new_key("dinsos")
@@ -352,6 +353,7 @@ def test_a_publisher_that_was_halted_past_its_lease_publishes_nothing_when_it_wa
         assert live(world.topic(agency)) == list(range(1, world.head(agency) + 1)), "once each, under read_committed"
 
 
+@pytest.mark.thorough
 def test_a_share_that_is_slow_to_end_keeps_no_lease_from_being_renewed(
     world: Publishing, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -64,6 +64,7 @@ def of_case(said: str, case: UUID) -> str:
     return said.partition(f"{case}  since")[2].partition("  since")[0]
 
 
+@pytest.mark.thorough
 def test_the_operator_is_told_what_is_so_of_every_damage_and_puts_all_of_it_back(
     place: Place,
     settings: Settings,

@@ -216,6 +216,7 @@ def test_who_reads_for_long_holds_up_the_switch_and_no_other_reader(settings: Se
             assert rebuilding.result(PATIENCE_SECONDS) > 0
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", some(NAMES))
 def test_a_rebuild_that_is_killed_leaves_the_old_one_serving_and_can_be_run_again(
     settings: Settings, name: str
@@ -267,6 +268,7 @@ def test_a_rebuild_that_dies_while_it_puts_the_new_tables_in_place_changes_nothi
     assert dump(settings) == before
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", some(NAMES))
 def test_what_a_worker_took_in_after_the_last_batch_was_read_is_folded_before_the_swap(
     office: Office, settings: Settings, name: str, monkeypatch: pytest.MonkeyPatch

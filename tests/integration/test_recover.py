@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from office import Office, catch_up
 from patience import PATIENCE_SECONDS
 from publishing import Publishing, live, until
+from some import thorough
 from test_forks import AGENCY, LOST, Restored, copied, dropped, gone_on, marks, publishing_on
 
 from rujukan.api.application.ports import Forked as NotStored
@@ -184,6 +185,7 @@ def audited(settings: Settings) -> Difference | None:
     return audit(as_role(settings.database, FOLLOWER), composition.ledger_keys(settings), ()).difference
 
 
+@pytest.mark.thorough
 def test_what_was_told_of_events_that_are_not_lost_is_not_told_again(
     postgres: EmbeddedPostgres, broker: EmbeddedBroker, tmp_path: Path
 ) -> None:
@@ -284,8 +286,8 @@ class Killed(BaseException):
     """The command was killed."""
 
 
-@pytest.mark.parametrize("by", ["the command again", "the worker"])
-@pytest.mark.parametrize("at", ["behind the commit", "behind the event"])
+@pytest.mark.parametrize("by", ["the command again", thorough("the worker")])
+@pytest.mark.parametrize("at", ["behind the commit", thorough("behind the event")])
 def test_what_the_command_left_unsaid_is_said_once(
     restored: Restored, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], at: str, by: str
 ) -> None:

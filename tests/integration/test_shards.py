@@ -163,6 +163,7 @@ def test_another_helps_to_rebuild_a_read_model(settings: Settings, whole: Rows, 
     assert shown(settings) == whole
 
 
+@pytest.mark.thorough
 def test_several_processes_rebuild_a_read_model(
     settings: Settings, whole: Rows, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -48,6 +48,7 @@ def narrow(tmp_path: Path) -> Iterator[str]:
     broker.stop()
 
 
+@pytest.mark.thorough
 def test_a_subscriber_gets_on_however_much_waits(narrow, tmp_path, monkeypatch):
     monkeypatch.setitem(topics.CONSUMER, "request_timeout_ms", int(REQUEST_SECONDS * 1000))
     handled: list[int] = []

@@ -136,6 +136,7 @@ def test_nobody_waits_for_what_is_stopped(settings: Settings, before: int, monke
     try_now(settings)
 
 
+@pytest.mark.thorough
 def test_one_that_fell_behind_holds_up_none_of_the_others(
     settings: Settings, before: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

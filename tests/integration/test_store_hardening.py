@@ -179,6 +179,7 @@ def test_one_retry_key_fifty_times_at_once_sends_one_referral(office: Office) ->
 # Keys ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 def test_what_is_sealed_after_a_power_cut_can_be_opened(places: Callable[[], Path]) -> None:
     """The key was made before the power cut, and used after it."""
     directory, stream = places(), uuid4()

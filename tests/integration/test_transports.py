@@ -118,6 +118,7 @@ def test_what_is_lost_on_the_way_is_noticed_and_fetched_from_the_feed(world, car
     assert f"{head + 1} to {head + 1} are missing" in caplog.text
 
 
+@pytest.mark.thorough
 def test_a_replay_is_the_same_whatever_it_comes_over(world, carrier, tmp_path):
     """From the beginning, a sequence, a time or a position, and of one case: what the register says, in its order."""
     case = world.feeding.case_with(AGENCY)

@@ -159,6 +159,7 @@ def test_the_next_is_posted_only_when_the_last_was_taken(
     assert "RAHASIA" not in caplog.text
 
 
+@pytest.mark.thorough
 def test_what_hangs_is_given_up_and_holds_nobody_else_back(feeding: Feeding, receiver: Receiver) -> None:
     hung = Event()
     receiver.answer = lambda post: Answer(204 if hung.wait(600) else 500)
@@ -236,6 +237,7 @@ def test_whatever_a_receiver_answers_it_is_done_with_in_time_and_little_of_it_is
             assert max(sent, default=0) < 16 * 1024 * 1024, what
 
 
+@pytest.mark.thorough
 def test_a_name_that_is_looked_up_for_ever_keeps_no_other_waiting(
     feeding: Feeding, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -313,6 +315,7 @@ def test_what_is_gone_is_disabled_at_once_until_it_is_enabled(feeding: Feeding, 
     assert problem(administrator.post("/enabling")) == (409, "already-exists")
 
 
+@pytest.mark.thorough
 def test_what_fails_for_too_long_is_disabled(feeding: Feeding, receiver: Receiver) -> None:
     administrator = Administrator(feeding, "disdik")
     receiver.answer = lambda post: Answer(503)
@@ -478,6 +481,7 @@ def test_over_tls_the_name_is_checked_though_its_address_is_called(
 # Several senders, and killed ones ------------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 def test_several_senders_share_the_work_and_post_once(feeding: Feeding) -> None:
     agencies = ("rsud", "polres", "lbh", "dinsos")
     with receiving() as one, receiving() as two, receiving() as three, receiving() as four:

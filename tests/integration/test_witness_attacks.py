@@ -137,6 +137,7 @@ server.serve_forever()
 """
 
 
+@pytest.mark.thorough
 def test_a_witness_killed_at_any_moment_never_goes_back_on_what_it_answered(tmp_path):
     """Killed between its writing and its answer too: it then cosigns the same tree again, and no other of that size."""
     answered, size = 0, 0
@@ -189,6 +190,7 @@ def test_one_lie_is_one_alarm_however_it_is_dressed(opened):
     assert len(alarms) == len(witness.alarms()) == 1
 
 
+@pytest.mark.thorough
 def test_a_log_that_lies_a_thousand_times_does_not_fill_the_disk(opened):
     witness = opened(alarm=lambda _: None)
     witness.add_checkpoint(asked(GROWN, 0))

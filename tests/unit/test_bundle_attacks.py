@@ -702,6 +702,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", HOSTILE)
 def test_a_hostile_100_mb_is_refused_in_a_few_seconds_and_less_than_a_gigabyte(kind: str, tmp_path) -> None:
     made = make(told())

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Set
 from itertools import pairwise
 from uuid import UUID
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from story import opened, say
@@ -77,6 +78,7 @@ def folded(events: list[Fact]) -> float:
     return min(took)
 
 
+@pytest.mark.thorough
 def test_a_case_with_ten_times_the_notes_is_folded_in_about_ten_times_the_time() -> None:
     few, many = notes(800), notes(8_000)
     folded(few)

@@ -302,6 +302,7 @@ print(hashlib.sha256(render(facts(), "id") + render(facts(), "en")).hexdigest())
 """
 
 
+@pytest.mark.thorough
 def test_the_same_facts_are_the_same_bytes_in_another_process_zone_and_hash_seed() -> None:
     def made(seed: str, zone: str) -> bytes:
         where = os.environ | {"PYTHONHASHSEED": seed, "TZ": zone}

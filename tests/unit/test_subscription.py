@@ -432,6 +432,7 @@ def test_where_a_replay_begins_is_said_in_one_of_four_ways(text):
         Begin.read(text)
 
 
+@pytest.mark.thorough
 def test_many_messages_do_not_make_it_grow(desk):
     """A thousand times the same page, as a topic that was filled again and again."""
     page = [Arrived.of(m) for m in told(200)]

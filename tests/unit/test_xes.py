@@ -322,6 +322,7 @@ def test_a_damaged_archive_is_read_or_refused(tmp_path_factory: pytest.TempPathF
     survives(content, tmp_path_factory.getbasetemp() / "fuzz.xes.gz")
 
 
+@pytest.mark.thorough
 @given(st.binary(max_size=300))
 def test_any_bytes_are_read_or_refused(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
     survives(content, tmp_path_factory.getbasetemp() / "bytes.xes")
