@@ -76,8 +76,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """One more than there are cores: much of the time tests wait."""
-    return (os.cpu_count() or 1) + 1
+    """Twice as many as there are cores, as much of the time tests wait; one more where clusters are started, too."""
+    cores = os.cpu_count() or 1
+    return cores + 1 if config.getoption("thorough") else 2 * cores
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

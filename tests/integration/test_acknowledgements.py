@@ -23,6 +23,7 @@ from kafka import KafkaConsumer, KafkaProducer
 from msgspec.structs import replace
 from office import Office, catch_up, erases, opened_office
 from patience import PATIENCE_SECONDS
+from some import some
 from test_damaged import STATE, entries, flipped
 from told import NoText
 
@@ -191,6 +192,7 @@ def test_what_an_agency_opened_its_sender_sees(world: World) -> None:
         assert marks.marks(db) == world.marks("polres")
 
 
+@pytest.mark.thorough
 def test_the_operator_sees_who_is_behind(
     world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -268,6 +270,7 @@ def test_what_is_said_quickly_becomes_few_events(world: World) -> None:
     assert len(world.recorded("rsud")) - before <= took / PACE_SECONDS + 1
 
 
+@pytest.mark.thorough
 def test_what_is_read_again_says_nothing_new(world: World) -> None:
     """As after a crash between the event and the offset."""
     case, _ = world.refers()
@@ -392,7 +395,7 @@ def test_of_whom_something_stored_is_damaged_keeps_no_other_agency_waiting(
             eventually(lambda: world.marks("rsud")[1] == sent["rsud"].sequence)
 
 
-@pytest.mark.parametrize("problem", [AssertionError, KeyError, Moved], ids=lambda problem: problem.__name__)
+@pytest.mark.parametrize("problem", some([AssertionError, KeyError, Moved]), ids=lambda problem: problem.__name__)
 def test_what_nobody_foresaw_of_one_agency_keeps_no_other_waiting(
     world: World, monkeypatch: pytest.MonkeyPatch, problem: type[Exception]
 ) -> None:
@@ -418,6 +421,7 @@ def test_what_nobody_foresaw_of_one_agency_keeps_no_other_waiting(
         eventually(lambda: world.marks("rsud")[1] == sent["rsud"].sequence)
 
 
+@pytest.mark.thorough
 def test_a_record_that_no_client_can_read_keeps_no_other_agency_waiting(world: World) -> None:
     mine, _ = world.refers()
     theirs, _ = world.refers("polres", Service.LAW_ENFORCEMENT)

@@ -122,6 +122,7 @@ def test_one_key_opens_one_case(hands: ThreadPoolExecutor, lead: Desk) -> None:
     assert len({answer.json()["id"] for answer in answers}) == 1
 
 
+@pytest.mark.thorough
 def test_a_repeated_act_is_not_refused_for_what_it_did_itself(hands: ThreadPoolExecutor, lead: Desk, case: str) -> None:
     """The first copy closed the case while the second was on its way: that is no reason to refuse the second."""
     for n in range(20):
@@ -132,6 +133,7 @@ def test_a_repeated_act_is_not_refused_for_what_it_did_itself(hands: ThreadPoolE
         assert len({answer.content for answer in answers}) == 1
 
 
+@pytest.mark.thorough
 def test_of_eight_who_saw_one_version_one_writes(hands: ThreadPoolExecutor, lead: Desk, case: str) -> None:
     for _ in range(10):
         seen = {"If_Match": f'"{version(lead, case)}"'}

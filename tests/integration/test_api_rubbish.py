@@ -153,6 +153,7 @@ def test_a_body_that_is_too_large_is_refused(careless: Careless, action: Action)
     refused(careless.post(action, b'{"account": "RAHASIA' + b"x" * LARGEST_BODY + b'"}'), 413)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", ["text/plain", "application/xml", "multipart/form-data; boundary=x", "", "RAHASIA"])
 def test_another_content_type_is_refused(careless: Careless, kind: str) -> None:
     for action in ACTIONS:
@@ -335,6 +336,7 @@ def test_many_headers_and_long_ones_do_no_harm(careless: Careless) -> None:
     refused(careless.ask("GET", f"/cases/{uuid4()}", headers={**many, "Cookie": MARKER * 2_000}), 404)
 
 
+@pytest.mark.thorough
 def test_another_method_is_refused(running: Running, careless: Careless) -> None:
     document = running.http.get("/openapi.json").json()
     for path, item in document["paths"].items():

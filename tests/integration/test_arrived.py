@@ -13,6 +13,7 @@ import pytest
 from damaging import STATE, case_with, changed, entries, flipped, look_again, take_up
 from fetching import Place, fetched, note
 from office import catch_up, opened_runner, rows_of
+from some import some
 
 from rujukan.api.application.acknowledgements import Acknowledgements
 from rujukan.consumers.wire.envelope import DAMAGED
@@ -88,7 +89,7 @@ def damaged_in_health(settings: Settings) -> int:
         return vitals(db, time.time()).damaged
 
 
-@pytest.mark.parametrize("met", ["by the feed", "by the publisher", "by the register"])
+@pytest.mark.parametrize("met", some(["by the feed", "by the publisher", "by the register"]))
 def test_an_emergency_referral_that_arrived_as_a_placeholder_is_neither_delivered_nor_opened(
     place: Place, settings: Settings, superuser: psycopg.Connection, met: str
 ) -> None:
@@ -117,6 +118,7 @@ def test_an_emergency_referral_that_arrived_as_a_placeholder_is_neither_delivere
     assert has_arrived(superuser, at) == (True, True)
 
 
+@pytest.mark.thorough
 def test_what_arrived_whole_has_arrived_whatever_is_sent_once_more_later(
     place: Place, settings: Settings, superuser: psycopg.Connection
 ) -> None:

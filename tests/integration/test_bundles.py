@@ -411,6 +411,7 @@ def test_a_bundle_that_is_made_after_an_erasure_shows_what_is_gone_as_erased_and
     assert withheld == {"erased"}
 
 
+@pytest.mark.thorough
 def test_of_an_erased_case_no_bundle_is_made_and_the_ledger_still_verifies(running):
     case = a_case(running)
     disclosure = disclose(running, case)
@@ -445,6 +446,7 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
+@pytest.mark.thorough
 def test_it_is_verified_with_the_verify_extra_alone_and_no_network(running, filed, policy_file, tmp_path):
     whole = tmp_path / "whole.zip"
     whole.write_bytes(fetch(running, filed.case, filed.disclosure))
@@ -488,6 +490,7 @@ def self_made(name: str) -> tuple[bytes, bytes]:
     return private + public, public
 
 
+@pytest.mark.thorough
 def test_reports_are_signed_where_the_settings_say_with_what(running, filed, policy_file, tmp_path, capsys):
     """PAdES; the signature is beside the content: the unsigned beginning is what the manifest lists."""
     signer, root = tmp_path / "signer.pem", tmp_path / "root.pem"

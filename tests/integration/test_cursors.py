@@ -212,6 +212,7 @@ def test_another_agencys_delivery_is_none_of_ones_own(feeding: Feeding) -> None:
     assert [(a.status_code, a.content) for a in asked] == [(409, asked[0].content)] * 2
 
 
+@pytest.mark.thorough
 def test_a_stream_under_which_another_state_is_put_ends(feeding: Feeding) -> None:
     client, head = feeding.client("rsud"), feeding.head("rsud")
     with client.stream("GET", STREAM, params={"after": head - 1}) as response:

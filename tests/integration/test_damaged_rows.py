@@ -11,7 +11,7 @@ import pytest
 from damaging import STATE, case_with, changed, damaged_streams, entries, flipped, take_up
 from fetching import Place, consent_of, fetched, note
 from office import catch_up, erases, until
-from some import thorough
+from some import some, thorough
 
 from rujukan.consumers.publishing.supply import TopicProgress
 from rujukan.consumers.wire import envelope
@@ -51,7 +51,7 @@ def test_a_row_under_a_number_far_ahead_stops_nobody_and_its_case_is_named(
     assert entries(settings) == []
 
 
-@pytest.mark.parametrize("column", ["originator_id", "originator_version"])
+@pytest.mark.parametrize("column", ["originator_id", thorough("originator_version")])
 def test_an_event_that_is_gone_from_its_stream_is_not_folded_over(
     place: Place, settings: Settings, superuser: psycopg.Connection, column: str
 ) -> None:
@@ -95,8 +95,8 @@ def test_a_changed_row_of_the_register_shows_an_agency_nothing_that_is_not_its(
         assert secret not in damaged_streams(settings), "no other case is set aside for it"
 
 
-@pytest.mark.parametrize("whose", ["rsud", "polres"])
-@pytest.mark.parametrize("column", ["id", "position", "compartments", "stream"])
+@pytest.mark.parametrize("whose", ["rsud", thorough("polres")])
+@pytest.mark.parametrize("column", some(["id", "position", "compartments", "stream"]))
 def test_a_changed_row_of_one_agency_is_nothing_to_another_that_is_told_the_same(
     place: Place, settings: Settings, superuser: psycopg.Connection, column: str, whose: str
 ) -> None:

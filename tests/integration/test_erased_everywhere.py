@@ -299,6 +299,7 @@ def test_a_key_made_while_its_case_is_erased_does_not_outlive_it(
 # Two people, and what crosses --------------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 def test_a_hold_and_an_erasure_that_cross_do_not_both_happen(office: Office, settings: Settings) -> None:
     """Decided in two processes on the same state: the store refuses the later."""
     outcomes = set()
@@ -361,6 +362,7 @@ def test_who_asked_cannot_approve_over_the_api(office: Office, settings: Setting
 # Who is killed -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 def test_keys_are_destroyed_also_where_who_erased_is_killed_after_the_commit(
     office: Office, settings: Settings, superuser: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -267,6 +267,7 @@ def test_a_hold_that_comes_in_between_by_who_still_has_the_case_in_memory_counts
         assert keys_of(superuser, hit)[1] == 0
 
 
+@pytest.mark.thorough
 def test_an_erasure_of_a_damaged_case_is_carried_out_by_another_where_who_approved_it_is_killed(
     place: Place, settings: Settings, superuser: psycopg.Connection
 ) -> None:

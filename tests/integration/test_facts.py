@@ -11,6 +11,7 @@ import pytest
 from damaging import STATE, case_with, damaged_streams, flipped, look_again
 from fetching import Place, Told, consent_of, note
 from office import Office, catch_up, until
+from some import some
 
 from rujukan.api.application.kinds import AGENCY
 from rujukan.consumers.wire.envelope import ERASED, AgencyKey
@@ -107,6 +108,7 @@ def test_of_a_consent_that_was_narrowed_what_it_still_covers_goes_on(
     assert "health" in told.withheld
 
 
+@pytest.mark.thorough
 def test_a_consent_that_runs_out_while_something_waits_holds_it_until_what_follows_is_on_record(
     office: Office, settings: Settings, keys: dict[str, AgencyKey]
 ) -> None:
@@ -286,7 +288,7 @@ def test_a_register_of_the_release_before_finds_what_was_recalled_and_what_runs_
     assert "withdrawn before the upgrade" not in Told(settings, office, keys["rsud"], case).notes
 
 
-@pytest.mark.parametrize("topic", ["case.CaseOpened", "case.ConsentGiven", "case.ConsentWithdrawn"])
+@pytest.mark.parametrize("topic", some(["case.CaseOpened", "case.ConsentGiven", "case.ConsentWithdrawn"]))
 def test_a_case_that_was_damaged_when_the_past_was_read_is_read_again_once_it_is_repaired(
     place: Place, settings: Settings, topic: str
 ) -> None:

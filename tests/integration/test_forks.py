@@ -263,6 +263,7 @@ def test_a_mark_given_under_other_ids_is_refused(restored: Restored, tmp_path: P
             acknowledge(AGENCY, said, fold([]), told, act)
 
 
+@pytest.mark.thorough
 def test_back_on_the_newest_state_all_goes_on(restored: Restored, broker: EmbeddedBroker, tmp_path: Path) -> None:
     with composition.service(restored.earlier, connections=2) as ports, pytest.raises(NotStored):
         Office(ports).opens(composition.now())

@@ -159,6 +159,7 @@ def test_nobody_waits_without_end_for_a_primary_that_hangs_in_the_middle(world: 
         work()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", rarely(COMMANDS, {"keys"}))
 def test_a_command_that_begins_while_the_primary_hangs_gives_up(world: World, name: str) -> None:
     command, _ = COMMANDS[name]

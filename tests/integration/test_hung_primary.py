@@ -204,6 +204,7 @@ def _works(read: Callable[[], object]) -> bool:
 # A synchronous standby that is gone --------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 def test_who_waits_for_a_standby_that_is_gone_is_told_in_time(
     cluster: EmbeddedPostgres, db: psycopg.Connection
 ) -> None:

@@ -10,6 +10,7 @@ import pytest
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 from patience import PATIENCE_SECONDS
+from some import some
 from told import AGENCY
 
 from rujukan.consumers.agency.kafka.source import KafkaReplies, KafkaSource
@@ -38,7 +39,7 @@ def settles_at(before: tuple[int, int], tries: int = 1) -> bool:
 
 
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="counts descriptors where Linux lists them")
-@pytest.mark.parametrize("make", [clients.admin, clients.consumer, clients.producer])
+@pytest.mark.parametrize("make", some([clients.admin, clients.consumer, clients.producer]))
 def test_a_client_that_reaches_nobody_leaves_nothing_behind(make: Callable[..., object]) -> None:
     before = held()
     for _ in range(TIMES):
@@ -47,6 +48,7 @@ def test_a_client_that_reaches_nobody_leaves_nothing_behind(make: Callable[..., 
     assert settles_at(before, TIMES)
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="counts descriptors where Linux lists them")
 def test_a_subscriber_that_finds_no_broker_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(topics.ADMIN, "bootstrap_timeout_ms", 200)

@@ -151,6 +151,7 @@ def test_batches_that_name_other_positions_are_found_at_once(fresh, edit):  # no
     assert audited(fresh).difference is not None
 
 
+@pytest.mark.thorough
 def test_the_sealer_passes_any_gap(fresh, ledger):  # noqa: F811
     write(fresh, 2)
     skip(fresh, 10**15)
@@ -219,6 +220,7 @@ def test_a_sealer_that_cannot_remember_signs_nothing_more(fresh, ledger, monkeyp
     assert audited(fresh).difference is None
 
 
+@pytest.mark.thorough
 def test_a_sealer_killed_before_it_remembered_goes_on(fresh, ledger):  # noqa: F811
     write(fresh, 3)
     seal(fresh)
@@ -337,6 +339,7 @@ def names_of(code: str) -> list[str]:
     return [member.name for member in network.BONTANG if member.code == code]
 
 
+@pytest.mark.thorough
 def test_a_witness_that_says_an_absurd_time_does_not_stop_the_report(running: Any, case: str) -> None:
     made = disclose(running, case)
     found = container.unpack(fetch(running, case, made, reports="false"))[bundle_parts.CHECKPOINT]

@@ -10,6 +10,7 @@ import pytest
 from damaging import case_with, changed, damaged_streams, look_again
 from fetching import Place
 from office import LEAD_PEOPLE, asks_to_erase, catch_up, erases
+from some import thorough
 from test_health import fold, look, register
 
 from rujukan.api.application.kinds import CASE
@@ -64,7 +65,7 @@ def test_nobody_is_behind_a_row_far_ahead(place: Place, settings: Settings, supe
             office.ports.views.expect(at + FAR)
 
 
-@pytest.mark.parametrize("why", ["a consent ended", "it was erased"])
+@pytest.mark.parametrize("why", ["a consent ended", thorough("it was erased")])
 @pytest.mark.parametrize("how", [MOVED, EMPTIED], ids=["moved", "gone"])
 def test_agencies_are_asked_to_delete_once_the_row_that_says_so_is_back(
     place: Place, settings: Settings, superuser: psycopg.Connection, why: str, how: tuple[str, ...]
@@ -90,6 +91,7 @@ def test_agencies_are_asked_to_delete_once_the_row_that_says_so_is_back(
     assert case not in damaged_streams(settings)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("followed", [True, False], ids=["followed before", "followed by nobody"])
 def test_a_case_whose_consent_ended_far_ahead_shows_nothing_and_holds_up_no_agency(
     place: Place, settings: Settings, superuser: psycopg.Connection, followed: bool

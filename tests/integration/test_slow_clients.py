@@ -112,6 +112,7 @@ def test_a_body_that_drips_is_answered_408_and_hung_up_on(feeding: Feeding) -> N
         assert json.loads(answer.partition(b"\r\n\r\n")[2])["type"] == "urn:rujukan:problem:too-slow"
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("patient")
 def test_a_body_on_a_slow_line_that_gets_on_is_taken(feeding: Feeding, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(requests, "SLOWEST", 64)  # a line that is slower yet, where it must wait for a processor
@@ -134,6 +135,7 @@ def test_a_head_that_never_ends_is_hung_up_on(feeding: Feeding, text: bytes) -> 
         assert SOON - 0.1 < time.monotonic() - began < 300 * SOON
 
 
+@pytest.mark.thorough
 def test_so_is_the_head_of_a_second_request_and_a_body_that_nobody_reads(feeding: Feeding) -> None:
     for more in (b"GET /open", b"x" * 9):
         first = head(feeding, 0 if more.startswith(b"GET") else 99, "GET").replace(b"/cases", b"/openapi.json")
@@ -142,6 +144,7 @@ def test_so_is_the_head_of_a_second_request_and_a_body_that_nobody_reads(feeding
             client.rest()
 
 
+@pytest.mark.thorough
 def test_a_stream_is_not_hung_up_on_while_nothing_happens(feeding: Feeding) -> None:
     token = feeding.client("rsud", Role.INTEGRATOR).headers["authorization"]
     asking = f"GET /subscription/stream?after=0 HTTP/1.1\r\nHost: x\r\nAuthorization: {token}\r\n\r\n".encode()

@@ -82,6 +82,7 @@ def test_two_keepers_of_the_register_do_not_depose_each_other_for_ever(
             keeper.join()
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("leases_are_short")
 def test_two_workers_do_not_take_shards_from_each_other_for_ever(
     place: Place, settings: Settings, superuser: psycopg.Connection, monkeypatch: pytest.MonkeyPatch

@@ -188,6 +188,7 @@ def test_a_stream_says_that_it_lives(feeding: Feeding) -> None:
         assert any(line == ":" for line in response.iter_lines())
 
 
+@pytest.mark.thorough
 def test_a_stream_ends_with_its_token(feeding: Feeding) -> None:
     head = feeding.head("rsud")
     with feeding.client("rsud", seconds=5).stream("GET", STREAM, params={"after": head}) as response:

@@ -133,6 +133,7 @@ def test_what_the_agency_is_told_is_posted_in_order_signed_and_sealed(feeding: F
     assert (after["sent"], after["failures"], after["outcome"]) == (head + 1, 0, "taken")
 
 
+@pytest.mark.thorough
 def test_the_next_is_posted_only_when_the_last_was_taken(
     feeding: Feeding, receiver: Receiver, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -278,6 +279,7 @@ def test_the_status_counts_whatever_becomes_of_the_rest(feeding: Feeding, receiv
     assert [post.sequence for post in receiver.posts] == list(range(1, head + 1))
 
 
+@pytest.mark.thorough
 def test_nothing_is_posted_for_a_suspended_agency(
     feeding: Feeding, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -297,6 +299,7 @@ def test_nothing_is_posted_for_a_suspended_agency(
 # When it fails -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 def test_what_is_gone_is_disabled_at_once_until_it_is_enabled(feeding: Feeding, receiver: Receiver) -> None:
     administrator = Administrator(feeding, "rumah-aman")
     receiver.answer = lambda post: Answer(410 if post.sequence == 2 else 204)

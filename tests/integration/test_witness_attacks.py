@@ -18,6 +18,7 @@ from typing import Any
 import httpx
 import pytest
 from patience import PATIENCE_SECONDS
+from some import some
 from test_ledger import fresh, ledger, public, seal, write  # noqa: F401
 
 from rujukan.consumers.agency.witnessing.at_work import UNREACHABLE, LogClient, WitnessServer, watch
@@ -365,7 +366,7 @@ def test_a_log_that_never_stops_answering_is_left(opened, hurried, pause):
     assert time.monotonic() - began < 300
 
 
-@pytest.mark.parametrize("tile", [b"", b"x", bytes(31), bytes(33), bytes(256 * 32), bytes(10**6)])
+@pytest.mark.parametrize("tile", some([b"", b"x", bytes(31), bytes(33), bytes(256 * 32), bytes(10**6)]))
 def test_a_log_of_more_leaves_than_there_can_be_is_asked_for_few_tiles_and_not_believed(opened, tile):
     witness = opened()
     witness.add_checkpoint(asked(GROWN, 0))
@@ -506,6 +507,7 @@ def test_a_witness_that_never_stops_answering_is_left(hurried, pause):
     assert time.monotonic() - began < 300
 
 
+@pytest.mark.thorough
 def test_a_slow_witness_keeps_no_other_waiting_and_one_that_was_away_is_asked_again(
     fresh,  # noqa: F811
     ledger,  # noqa: F811
