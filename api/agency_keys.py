@@ -48,12 +48,13 @@ READS = (
 
 def _view(agency: Agency) -> KeysView:
     keys = [
-        KeyView(key, _fingerprint(public), key in agency.keys, agency.resealed.get(key))
+        KeyView(key, fingerprint(public), key in agency.keys, agency.resealed.get(key))
         for key, public in agency.public_keys.items()
     ]
     return KeysView(keys, agency.resealing)
 
 
-def _fingerprint(public_key: str) -> str:
+def fingerprint(public_key: str) -> str:
+    """SHA-256 of a public key's bytes, in hex."""
     raw = base64.urlsafe_b64decode(public_key + "=" * (-len(public_key) % 4))
     return hashlib.sha256(raw).hexdigest()

@@ -11,9 +11,9 @@ from fastapi.openapi.utils import get_openapi
 from ..domain.compartment import compartments_of
 from ..domain.declaring import ASKED
 from ..domain.fact import Fact
-from ..domain.standing.page import in_data, sentence, summary
+from ..domain.standing.page import in_data, second_in_data, second_sentence, sentence, summary
 from ..domain.standing.readings import Reading, Who
-from .actions import AGENCY_ACTIONS, CASE_ACTIONS, OPENING, Action
+from .actions import AGENCY_ACTIONS, CASE_ACTIONS, OPENING, PROPOSAL_ACTIONS, Action
 from .parameters import REF
 from .reads import Content, Read
 
@@ -69,10 +69,15 @@ def write_operation(action: Action) -> dict[str, Any]:
     """What the document says of one action."""
     responses: dict[str, Any] = {"201" if action.mints else "200": STORED}
     responses.update(dict.fromkeys(("400", "401", "403", "404", "409", "412", "422", "503"), PROBLEM))
-    rows = ASKED[action.command].rows
+    rows, second = ASKED[action.command].rows, ASKED[action.command].second
+    said = f"{summary(action.command)}\n\n{sentence(rows)}"
+    if second is not None:
+        responses["202"] = {**STORED, "description": "It waits for a second person: `id` is that of the proposal"}
+        said += f"\n\n{second_sentence(second)}"
     return {
-        "description": f"{summary(action.command)}\n\n{sentence(rows)}",
+        "description": said,
         "x-standing": in_data(rows),
+        **({"x-second-person": second_in_data(second)} if second is not None else {}),
         "parameters": [*path_parameters(action.path), *WRITE_HEADERS],
         "requestBody": {
             "required": True,
@@ -153,7 +158,7 @@ def document(app: FastAPI, answers: Sequence[Any], more: Sequence[Action] = ()) 
         for operation in item.values():
             operation.get("responses", {}).pop("422", None) if "requestBody" not in operation else None
             operation["responses"].pop("default", None)
-    actions = (OPENING, *CASE_ACTIONS, *AGENCY_ACTIONS, *more)
+    actions = (OPENING, *CASE_ACTIONS, *AGENCY_ACTIONS, *PROPOSAL_ACTIONS, *more)
     commands = list(dict.fromkeys(action.command for action in actions))
     _, schemas = msgspec.json.schema_components([*commands, *answers], ref_template=REF)
     for action in actions:

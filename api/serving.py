@@ -18,6 +18,7 @@ from ..domain.standing.rows import Ground
 from ..domain.standing.rule import ask, roles_for, roles_of
 from .application.lists import WAIT_SECONDS
 from .application.ports import Behind
+from .application.proposing import waiting
 from .application.reading import Asked
 from .application.rooms import Rooms
 from .contract import read_operation
@@ -140,6 +141,8 @@ class Door:
         if Ground.AGENCY in grounds:
             self.rooms.network.forget(values["code"])  # whoever changed it a moment ago has to see it
             return self.rooms.network.get(values["code"])
+        if Ground.PROPOSAL in grounds:
+            return waiting(self.rooms.casework, values["proposal"])
         if Ground.CASE in grounds or any(row.where.ties for row in may.rows):
             return self.rooms.casework.case(values["case"])
         return None

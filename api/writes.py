@@ -8,12 +8,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ..domain.agency_keys import RegisterKey
-from ..domain.fact import CaseId
+from ..domain.fact import CaseId, ProposalId
 from ..domain.refusal import Invalid
 from ..domain.webhook import SetWebhook
-from .actions import AGENCY_ACTIONS, CASE_ACTIONS, OPENING, Action
+from .actions import AGENCY_ACTIONS, CASE_ACTIONS, OPENING, PROPOSAL_ACTIONS, Action
 from .application.casework import Done
 from .application.kinds import AGENCY, CASE
+from .application.proposing import proposal_on
 from .application.rooms import Rooms
 from .contract import write_operation
 from .identity import Caller
@@ -31,6 +32,8 @@ class Stored(msgspec.Struct, frozen=True, omit_defaults=True):
     position: int
     receipt: str
     id: str | None = None
+    waits: bool = False
+    """It takes a second person, and nothing is done yet (202): `id` is that of the proposal."""
 
 
 def add_routes(door: Door) -> None:
@@ -54,6 +57,11 @@ def add_routes(door: Door) -> None:
             done = rooms.casework.handle(
                 AGENCY, code, command, act, correlation=correlation, expected=expected, sent=again
             )
+            return stored(done, action, request)
+        if action in PROPOSAL_ACTIONS:
+            proposal = ProposalId(id_of(request.path_params["proposal"]))
+            kind = proposal_on(rooms.casework)
+            done = rooms.casework.handle(kind, proposal, command, act, correlation=correlation, sent=again)
             return stored(done, action, request)
         case = CaseId(id_of(made if made is not None else request.path_params["case"]))
         minted = fields.get(action.mints) if action.mints and action is not OPENING else made
@@ -80,7 +88,7 @@ def add_routes(door: Door) -> None:
             status=201 if action.mints else 200,
         )
 
-    for action in (OPENING, *CASE_ACTIONS, *AGENCY_ACTIONS):
+    for action in (OPENING, *CASE_ACTIONS, *AGENCY_ACTIONS, *PROPOSAL_ACTIONS):
         add(action)
 
 
@@ -89,10 +97,13 @@ def stored(done: Done, action: Action, request: Request) -> Response:
     headers = {"ETag": f'"{done.version}"', "Rujukan-Position": str(done.position)}
     if done.replayed:
         headers["Idempotent-Replayed"] = "true"
-    if action.mints and done.id:
+    if done.waits:
+        headers["Location"] = f"/proposals/{done.id}"
+    elif action.mints and done.id:
         headers["Location"] = f"{request.url.path.rstrip('/')}/{done.id}"
-    body = msgspec.json.encode(Stored(done.version, done.position, f"/ledger/receipts/{done.position}", done.id))
-    return Response(body, 201 if action.mints else 200, headers, "application/json")
+    said = Stored(done.version, done.position, f"/ledger/receipts/{done.position}", done.id, done.waits)
+    status = 202 if done.waits else 201 if action.mints else 200
+    return Response(msgspec.json.encode(said), status, headers, "application/json")
 
 
 def _index_nik(fields: dict[str, Any], rooms: Rooms) -> None:

@@ -17,8 +17,8 @@ from .fact import Act, ActorId, AgencyCode, Fact, Short, recorded
 from .recovery import HistoryRecovered
 from .refusal import AlreadyExists, NotForThisRole, Unknown
 from .standing.relations import Extent
-from .standing.roles import ADMINISTRATION
-from .standing.rows import OPERATES, OWN_OR_FOUNDING, OWN_OR_SYSTEM
+from .standing.roles import ADMINISTRATION, ADMINISTRATORS, POWERFUL
+from .standing.rows import FOUNDING, OPERATES, OPERATOR_SECOND, OWN_OR_SYSTEM, OWN_SECOND, Row, Second
 from .words import Words
 
 AGENCIES = UUID("6f1c9a2e-1f0b-5d3a-9a57-52756a756b61")
@@ -110,10 +110,35 @@ class OfferServices(ServicesFacts, frozen=True, kw_only=True):
     """Say which services the agency offers."""
 
 
+FOUNDERS = Row(ADMINISTRATORS, FOUNDING, Extent.AGENCY, only={"roles": ADMINISTRATORS})
+"""Who runs the network lets an agency's first administrator in, and nobody else."""
+
+
+def _takes_two(command: "AddMember", agency: Agency | None, own: bool) -> bool:
+    """Whether somebody is given power, or gives themselves anything. The first administrator has nobody to ask."""
+    held = agency.members.get(command.member, frozenset()) if agency is not None else frozenset()
+    given = command.roles - held
+    if agency is not None and not agency.has_administrator and command.roles == ADMINISTRATORS:
+        return False
+    return bool(given & POWERFUL) or (own and bool(given))
+
+
 @asked(
     "/agencies/{code}/members",
     by=ADMINISTRATION,
-    where=OWN_OR_FOUNDING,
+    where=OWN_OR_SYSTEM,
+    or_else=(FOUNDERS,),
+    second=Second(
+        (OWN_SECOND, OPERATOR_SECOND),
+        when=_takes_two,
+        words=Words(
+            "bila seseorang diberi peran penyelia, peninjau hukum, pejabat pelindungan data, atau administrator, atau "
+            "memberi dirinya sendiri suatu peran; administrator pertama tidak",
+            "where somebody is made supervisor, legal reviewer, data protection officer or administrator, or gives "
+            "themselves a role; not for the first administrator",
+        ),
+        gains="member",
+    ),
     extent=Extent.AGENCY,
     means="Menambahkan anggota, atau mengubah perannya.",
     tag="agencies",

@@ -15,7 +15,7 @@ from .codes import AgencyKind, Role
 from .compartment import Compartment
 from .fact import AgencyCode, Fact
 from .standing.relations import Extent
-from .standing.rows import Row, Where
+from .standing.rows import Row, Second, Where
 from .words import Words
 
 F = TypeVar("F", bound=Fact)
@@ -84,6 +84,8 @@ class Asked(NamedTuple):
     example: Mapping[str, Any]
     mints: str | None
     """The field that names what the command makes; a caller may leave it out."""
+    second: Second | None = None
+    """When it takes a second person, and who that may be; None where one is always enough."""
 
 
 HAPPENED: dict[type[Fact], Happened] = {}
@@ -139,14 +141,15 @@ def asked(
     tag: str = "",
     example: Mapping[str, Any] = NOTHING,
     mints: str | None = None,
+    second: Second | None = None,
 ) -> Callable[[type[F]], type[F]]:
-    """Declare a command, with its row of the table of standing (`or_else`: its further ones). Raises TypeError for one
-    that is declared twice."""
+    """Declare a command, with its row of the table of standing (`or_else`: its further ones; `second`: it takes two
+    people). Raises TypeError for one that is declared twice."""
 
     def declare(command: type[F]) -> type[F]:
         if command in ASKED:
             raise TypeError(f"{command.__name__} is declared already")
-        ASKED[command] = Asked((Row(by, where, extent), *or_else), means, path, tag, example, mints)
+        ASKED[command] = Asked((Row(by, where, extent), *or_else), means, path, tag, example, mints, second)
         return command
 
     return declare

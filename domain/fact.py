@@ -24,6 +24,7 @@ NoteId = NewType("NoteId", UUID)
 ErasureId = NewType("ErasureId", UUID)
 DisclosureId = NewType("DisclosureId", UUID)
 GlassId = NewType("GlassId", UUID)
+ProposalId = NewType("ProposalId", UUID)
 ActorId = NewType("ActorId", UUID)
 """A pseudonym of a person or machine; who it is stands in the agency's member list, sealed."""
 

@@ -127,6 +127,11 @@ class AnotherPersonNeeded(Refusal):
     mend = "Another person, in a role that allows it, decides."
 
 
+class ProposalOver(Refusal):
+    says = "It was decided already, or its time is over."
+    mend = "Ask for it again."
+
+
 class NotDueYet(Refusal):
     says = "The time for which it is to be kept has not ended."
     mend = "See the retention report for when it does, or name another ground."

@@ -1,6 +1,6 @@
 """From a command to stored events, for every kind of stream; and the cases as the log has them."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from threading import Lock
 from typing import Any, TypeVar
 from uuid import UUID
@@ -14,8 +14,10 @@ from ...domain.erasure import ErasureRecorded
 from ...domain.fact import Act, AgencyCode, CaseId, Fact
 from ...domain.memory import Memory
 from ...domain.refusal import Refusal
-from ...domain.standing.rule import known
-from .consequences import Consequence, Step
+from ...domain.standing.rows import Second
+from ...domain.standing.rule import known, second_needed
+from . import proposing
+from .consequences import Step, following, said_of
 from .kinds import CASE, ERASURE, Id, Kind, State
 from .network import Agencies
 from .once import Done, KeyReused, Once, Sent
@@ -76,12 +78,12 @@ class Casework:
         Raises Refusal, VersionMismatch, KeyReused, Moved (after TRIES), Unavailable; Unreadable where the stream is
         damaged, unless the kind says where the command is given instead.
         """
-        for instead in _of(kind.instead, command):
+        for instead in said_of(kind.instead, command):
             if (other := instead(self, id, command)) is not None:
                 return self.handle(*other, command, act, correlation=correlation, made=made, sent=sent)
         with self._turns[hash(kind.stream(id)) % TURNS]:
             done = self._handled(kind, id, command, act, correlation, made, expected, sent)
-        for after in _of(kind.afterwards, command):
+        for after in said_of(kind.afterwards, command):
             after(self, id, command)
         return done
 
@@ -110,11 +112,13 @@ class Casework:
                 events = kind.decide(command, now, act, self.network)
                 if not events:
                     return self._once.before(act, sent) or Done(named, version, 0)
+                if (second := second_needed(command, now, act)) is not None:
+                    return self._proposed(kind, id, command, second, act, correlation, sent)
                 step = Step(id, version, events, act, self)
                 changes = [
-                    *_following(kind.ahead, step, command),
+                    *following(kind.ahead, step, command),
                     Changes(kind.stream(id), version, events),
-                    *_following(kind.follows, step, command),
+                    *following(kind.follows, step, command),
                 ]
                 after = kind.fold(events, now) if kind.resumes else None
                 retryable = self._once.retryable(act, sent, named, version + len(events))
@@ -132,6 +136,22 @@ class Casework:
             self._keep(kind, id, after)
             return Done(named, version + len(events), positions[-1])
         raise AssertionError("unreachable")
+
+    def _proposed(
+        self,
+        kind: Kind[Id, State],
+        id: Id,
+        command: Fact,
+        second: Second,
+        act: Act,
+        correlation: UUID,
+        sent: Sent | None,
+    ) -> Done:
+        """Store that a command which one person gave waits for another: a first try of it was refused nothing."""
+        made = proposing.proposal(kind, id, command, second, act)
+        retryable = self._once.retryable(act, sent, str(made.proposal), 1, waits=True)
+        positions = self._log.append([Changes(made.proposal, 0, [made])], act, correlation, retryable)
+        return Done(str(made.proposal), 1, positions[-1], waits=True)
 
     # States ----------------------------------------------------------------------------------------------------
 
@@ -236,19 +256,8 @@ class Casework:
         return asked.record if asked is not None and isinstance(asked.record, ErasureRecorded) else None
 
 
-def _following(table: Mapping[type[Fact], Consequence[Id]], step: Step[Id], command: Fact) -> Iterator[Changes]:
-    for said in (command, *step.events):
-        for follow in _of(table, said):
-            yield from follow(step, said)
-
-
 def _weight(state: Any) -> int:
     return STATE_BYTES + EVENT_BYTES * int(state.version)
-
-
-def _of(table: Mapping[type[Fact], T], said: Fact) -> list[T]:
-    """What a table has for a command or event, by its type."""
-    return [table[type_] for type_ in type(said).__mro__ if type_ in table]
 
 
 __all__ = ["Casework", "Done", "KeyReused", "Moved", "Refusal", "Sent", "VersionMismatch"]

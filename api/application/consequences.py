@@ -1,7 +1,7 @@
 """What follows from a command or event: in other streams, in the same commit, and once that is durable."""
 
-from collections.abc import Callable, Sequence
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 from uuid import UUID
 
 from ...domain import case as cases
@@ -18,12 +18,17 @@ from .network import Agencies
 from .ports import Changes, Moved
 
 Id = TypeVar("Id")
+T = TypeVar("T")
 
 
 class Cases(Protocol):
     """What consequences ask of casework."""
 
     network: Agencies
+
+    def state(self, kind: Any, id: Any) -> Any:
+        """The state of a stream as the log has it now; None where there is none."""
+        ...
 
     def case(self, case: UUID) -> Case | None:
         """The case as the log has it now; None where there is none, or it was erased."""
@@ -65,6 +70,18 @@ Consequence = Callable[[Step[Id], Fact], Sequence[Changes]]
 """What follows from a step because of that command or event of it. Raises Refusal, Moved."""
 Afterwards = Callable[[Cases, Id, Fact], None]
 """What is done once a command on a stream is durable."""
+
+
+def said_of(table: Mapping[type[Fact], T], said: Fact) -> list[T]:
+    """What a table has for a command or event, by its type."""
+    return [table[type_] for type_ in type(said).__mro__ if type_ in table]
+
+
+def following(table: Mapping[type[Fact], Consequence[Id]], step: Step[Id], command: Fact) -> Iterator[Changes]:
+    """What follows from a step in other streams. Raises Refusal, Moved."""
+    for said in (command, *step.events):
+        for follow in said_of(table, said):
+            yield from follow(step, said)
 
 
 def absorb(step: Step[CaseId], merge: Fact) -> Sequence[Changes]:

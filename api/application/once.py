@@ -28,6 +28,8 @@ class Done(NamedTuple):
     version: int
     position: int
     replayed: bool = False
+    waits: bool = False
+    """It takes a second person: `id` is that of the proposal (domain/proposal.py), and nothing is done yet."""
 
 
 class Once:
@@ -46,14 +48,16 @@ class Once:
             return None
         if not hmac.compare_digest(before.fingerprint, self._hash(act, b"content", sent.content)):
             raise KeyReused("this Idempotency-Key came with another request")
-        id, version = msgspec.json.decode(before.answer)
-        return Done(id, version, before.position, replayed=True)
+        id, version, *waits = msgspec.json.decode(before.answer)
+        return Done(id, version, before.position, replayed=True, waits=bool(waits))
 
-    def retryable(self, act: Act, sent: Sent | None, id: str | None, version: int) -> Retryable | None:
+    def retryable(
+        self, act: Act, sent: Sent | None, id: str | None, version: int, waits: bool = False
+    ) -> Retryable | None:
         """What is stored beside the events, so that the request can be sent again."""
         if sent is None:
             return None
-        answer = msgspec.json.encode([id, version])
+        answer = msgspec.json.encode([id, version, True] if waits else [id, version])
         return Retryable(self._hash(act, b"key", sent.key.encode()), self._hash(act, b"content", sent.content), answer)
 
     def _hash(self, act: Act, what: bytes, value: bytes) -> bytes:

@@ -11,7 +11,7 @@ from ..words import LANGUAGES, Language, Words
 from .readings import READINGS, Reading
 from .relations import Extent, Relation
 from .roles import ESCALATION, PURPOSES
-from .rows import Ground, Row, Tie
+from .rows import Ground, Row, Second, Tie
 
 TITLE = Words("Siapa boleh berbuat apa", "Who may do what")
 INTRO = Words(
@@ -33,6 +33,12 @@ HEADS = (
     Words("Terhadap hal itu", "To the thing concerned"),
     Words("Sejauh mana", "How far"),
 )
+SECOND = Words("Orang kedua", "A second person")
+SECOND_IS = Words(
+    "orang lain yang tidak diuntungkan, dalam peran ", "another person, who gains nothing by it, in the role "
+)
+OF = Words(" pada: ", " of: ")
+ONLY_ROLES = Words("hanya memberi peran ", "gives only the role ")
 ROLE_HEADS = (Words("Peran", "Role"), Words("Bertindak untuk", "Acts for"))
 OR = Words(" atau ", " or ")
 ANOTHER = Words("orang lain daripada ", "another person than ")
@@ -62,6 +68,8 @@ def in_words(row: Row, language: Language) -> InWords:
     roles = _list(row.roles, language)
     if row.purposes:
         roles += f" ({ONLY_FOR.said_in(language)}{_list(row.purposes, language)})"
+    if "roles" in row.only:
+        roles += f" ({ONLY_ROLES.said_in(language)}{_list(row.only['roles'], language)})"
     return InWords(roles, _agency(row, language), _things(row.where.ties, language), _label(row.extent, language))
 
 
@@ -75,6 +83,7 @@ def in_data(rows: Iterable[Row]) -> list[dict[str, Any]]:
             **({"case": "open" if row.where.open else "open-or-ended"} if row.where.ground is Ground.CASE else {}),
             **({"things": [_tie_data(tie) for tie in row.where.ties]} if row.where.ties else {}),
             **({"names": row.where.names} if row.where.names else {}),
+            **({"only": {field: sorted(most) for field, most in row.only.items()}} if row.only else {}),
             "extent": row.extent.value,
         }
         for row in rows
@@ -89,6 +98,20 @@ def sentence(rows: Iterable[Row]) -> str:
         thing = f"; {cells.thing}" if cells.thing != NOTHING else ""
         said.append(f"{cells.roles} of: {cells.agency}{thing}. How far: {cells.extent}.")
     return "Who may: " + " Or: ".join(said)
+
+
+def second_sentence(second: Second) -> str:
+    """When it takes two, and who may be the second, in English, for the description of an operation."""
+    return (
+        f"A second person: {_second(second, 'en')}. Given by one person it waits, is answered 202, and is done when"
+        f" the other approves it within {second.stands.days} days: `POST /proposals/{{proposal}}/approval`."
+    )
+
+
+def second_in_data(second: Second) -> dict[str, Any]:
+    """The same for programs: the `x-second-person` of an operation."""
+    another = ["asker", *([second.gains] if second.gains else [])]
+    return {"when": second.words.en, "who": in_data(second.rows), "another_than": another}
 
 
 def page(doors: Mapping[str, Sequence[str]]) -> str:
@@ -106,11 +129,21 @@ def _commands(language: Language) -> str:
     lines = []
     by_subject = sorted(ASKED.items(), key=lambda item: _place(item[0].__module__))
     for subject, commands in groupby(by_subject, lambda item: item[0].__module__.rpartition(".")[2]):
-        lines.append([f"**{subject}**", "", "", "", ""])
+        lines.append([f"**{subject}**", "", "", "", "", ""])
         for command, declared in commands:
             said = declared.means if language == "id" else summary(command)
-            lines += [[said if n == 0 else "", *in_words(row, language)] for n, row in enumerate(declared.rows)]
-    return _table([head.said_in(language) for head in HEADS], lines)
+            second = _second(declared.second, language) if declared.second is not None else NOTHING
+            lines += [
+                [said if n == 0 else "", *in_words(row, language), second if n == 0 else ""]
+                for n, row in enumerate(declared.rows)
+            ]
+    return _table([head.said_in(language) for head in (*HEADS, SECOND)], lines)
+
+
+def _second(second: Second, language: Language) -> str:
+    rows = (in_words(row, language) for row in second.rows)
+    who = OR.said_in(language).join(f"{cells.roles}{OF.said_in(language)}{cells.agency}" for cells in rows)
+    return f"{second.words.said_in(language)}: {SECOND_IS.said_in(language)}{who}"
 
 
 def _place(module: str) -> tuple[bool, str]:

@@ -23,10 +23,21 @@ from .roles import (
     LEGAL,
     READERS,
     REVIEW,
+    SECONDERS,
     SUBSCRIBERS,
     SUPERVISORS,
 )
-from .rows import ANYWHERE, KNOWS_ALSO_ENDED, LEADS_ALSO_ENDED, OPERATES, OWN_AGENCY, Row, Thing, Where
+from .rows import (
+    ANYWHERE,
+    KNOWS_ALSO_ENDED,
+    LEADS_ALSO_ENDED,
+    OPERATES,
+    OWN_AGENCY,
+    SECONDS_OR_PROPOSED,
+    Row,
+    Thing,
+    Where,
+)
 
 R = Relation
 
@@ -235,6 +246,13 @@ WEBHOOK = reading(
     ADMINISTRATORS,
     Extent.AGENCY,
     OWN_AGENCY,
+)
+PROPOSAL = reading(
+    "proposal",
+    Words("Usul yang menunggu orang kedua", "What waits for a second person"),
+    SECONDERS | LEGAL,
+    Extent.PROPOSED,
+    SECONDS_OR_PROPOSED,
 )
 DIRECTORY = _for(Who.MEMBER, "directory", Words("Direktori instansi", "The directory"), Extent.AGENCY)
 ME = _for(Who.CALLER, "me", Words("Siapa pemanggilnya", "Who the caller is"), Extent.AGENCY)

@@ -25,6 +25,7 @@ class Relation(Code):
     OPENER = "opener", "orang yang membukanya, bagi instansi itu", "the person who opened it, for that agency"
     OPENED_BY = "opened-by", "orang yang membukanya", "the person who opened it"
     ASKER = "asker", "orang yang memintanya", "the person who asked for it"
+    SECOND = "second", "orang kedua yang dibutuhkannya", "a second person that it needs"
 
     # An agency, to another or to the network.
     OWN = "own", "instansi itu sendiri", "the agency itself"
@@ -52,4 +53,5 @@ class Extent(Code):
     OPENABLE = "openable", "yang boleh dibuka instansinya sekarang", "what the agency may open now"
     GLASS = "glass", "kompartemen yang dibuka, selama terbuka", "the compartments that were opened, while they are"
     SEALED = "sealed", "yang diberitahukan, tersegel bagi instansinya", "what it was told, sealed to its key"
+    PROPOSED = "proposed", "yang diusulkan, tidak lebih", "what was proposed, and no more"
     PUBLIC = "public", "tidak mengungkap kasus apa pun", "tells of no case"

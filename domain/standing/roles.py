@@ -36,6 +36,14 @@ ADMINISTRATORS = frozenset({Role.AGENCY_ADMINISTRATOR})
 
 OFFICERS = frozenset({Role.DATA_PROTECTION_OFFICER})
 
+SECONDERS = frozenset({Role.AGENCY_ADMINISTRATOR, Role.DATA_PROTECTION_OFFICER, Role.SUPERVISOR})
+"""Who may be the second person for what gives power in an agency."""
+
+POWERFUL = frozenset({Role.SUPERVISOR, Role.LEGAL_REVIEWER, Role.DATA_PROTECTION_OFFICER, Role.AGENCY_ADMINISTRATOR})
+"""Roles that decide on others' work, data or membership: nobody gives them alone."""
+
+PEOPLE = frozenset(Role) - {Role.SYSTEM, Role.INTEGRATOR}
+
 ESCALATION = frozenset({Role.SYSTEM})
 """What the system raises when time runs out."""
 

@@ -3,7 +3,9 @@ another person has to do it. The rows that recur have names here: `where=TAKES_P
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from datetime import timedelta
 from enum import Enum
+from types import MappingProxyType
 from typing import Any
 
 from msgspec import Struct
@@ -13,6 +15,7 @@ from ..codes import Purpose, ReferralStatus, Role
 from ..fact import ActorId, AgencyCode
 from ..words import Words
 from .relations import Extent, Relation
+from .roles import SECONDERS
 
 
 class Ground(Enum):
@@ -22,7 +25,10 @@ class Ground(Enum):
     CASE = Words("kasus", "a case")
     AGENCY = Words("instansi", "an agency")
     DELETION = Words("permintaan penghapusan salinan", "a deletion that was asked for")
+    PROPOSAL = Words("usul yang menunggu orang kedua", "a proposal that waits for a second person")
 
+
+EMPTY: Mapping[str, Any] = MappingProxyType({})
 
 Who = AgencyCode | ActorId | tuple[AgencyCode, ActorId] | None
 """An agency; a person, whatever agency they act for; a person for an agency; nobody."""
@@ -103,6 +109,24 @@ class Row(Struct, frozen=True):
     extent: Extent
     purposes: frozenset[Purpose] = frozenset()
     """For these purposes only; empty: for whatever the role acts for."""
+    only: Mapping[str, frozenset[Any]] = EMPTY
+    """Field → what it may say at most."""
+
+
+class Second(Struct, frozen=True):
+    """That a command takes a second person: given by one, it is proposed, and what it says is done when another
+    approves it (domain/proposal.py). The system, which the operator runs, needs none."""
+
+    rows: tuple[Row, ...]
+    """Who may be the second: rows of the table, to what the command is given on. One of them is enough."""
+    when: Callable[[Any, Any, bool], bool] = lambda command, state, own: True
+    """(command, what it is given on, whether who gives it gains by it) → whether it takes two."""
+    words: Words = Words("selalu", "always")
+    """When, for people."""
+    gains: str = ""
+    """The field that names a person who gains by it: that one is no second person either."""
+    stands: timedelta = timedelta(days=7)
+    """How long it may wait for its second person."""
 
 
 R = Relation
@@ -130,10 +154,16 @@ KNOWS_ALSO_ENDED = replace(KNOWS, open=False)
 
 OWN_AGENCY = Where(Ground.AGENCY, frozenset({R.OWN}))
 OWN_OR_SYSTEM = Where(Ground.AGENCY, frozenset({R.OWN, R.SYSTEM}))
-OWN_OR_FOUNDING = Where(Ground.AGENCY, frozenset({R.OWN, R.FOUNDER, R.SYSTEM}))
+FOUNDING = Where(Ground.AGENCY, frozenset({R.FOUNDER}))
 """Somebody has to let the first administrator in."""
 OPERATES = Where(Ground.AGENCY, frozenset({R.OPERATOR, R.SYSTEM}))
 OWN_OR_OPERATES = Where(Ground.AGENCY, frozenset({R.OWN, R.OPERATOR}))
+OWN_SECOND = Row(SECONDERS, OWN_AGENCY, Extent.AGENCY)
+OPERATOR_SECOND = Row(SECONDERS, Where(Ground.AGENCY, frozenset({R.OPERATOR})), Extent.AGENCY)
 SYSTEM_ONLY = Where(Ground.AGENCY, frozenset({R.SYSTEM}))
+
+SECONDS = Where(Ground.PROPOSAL, frozenset({R.SECOND}))
+PROPOSED = Where(Ground.PROPOSAL, frozenset({R.ASKER}))
+SECONDS_OR_PROPOSED = Where(Ground.PROPOSAL, frozenset({R.SECOND, R.ASKER}))
 
 WAS_TOLD = Where(Ground.DELETION, frozenset({R.TOLD}))

@@ -4,6 +4,8 @@ everything answers as what does not exist."""
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
+from msgspec import Struct
+
 from ..casefile.state import Case, Status
 from ..codes import AgencyKind, Role
 from ..declaring import ASKED
@@ -20,7 +22,7 @@ from ..refusal import (
     WrongMove,
 )
 from .relations import Extent, Relation
-from .rows import KNOWS_ALSO_ENDED, TAKES_PART, Ground, Row, Tie, Where
+from .rows import KNOWS_ALSO_ENDED, TAKES_PART, Ground, Row, Second, Tie, Where
 
 R = Relation
 Named = Callable[[str], Any]
@@ -38,6 +40,16 @@ class Office(Protocol):
 
     @property
     def has_administrator(self) -> bool: ...
+
+
+class Proposed(Struct, frozen=True):
+    """An act that waits for its second person, on what it would be done to, as that is now."""
+
+    command: Fact
+    asked: Act
+    """By whom it was asked for."""
+    on: Any
+    """The state of what the command is given on; None where there is none."""
 
 
 class Told(Protocol):
@@ -75,6 +87,15 @@ def ask(rows: Sequence[Row], state: Any, act: Act, named: Named) -> Row:
         else:
             return row
     raise refused[0]
+
+
+def second_needed(command: Fact, state: Any, act: Act) -> Second | None:
+    """What the table says of the second person that this act takes; None where one person is enough."""
+    declared = ASKED[type(command)]
+    if declared.second is None or act.role is Role.SYSTEM:
+        return None
+    own = declared.second.gains != "" and getattr(command, declared.second.gains) == act.actor
+    return declared.second if declared.second.when(command, state, own) else None
 
 
 def roles_of(rows: Iterable[Row]) -> frozenset[Role]:
@@ -147,6 +168,11 @@ def _ask(row: Row, state: Any, act: Act, named: Named) -> None:
             _to_agency(row.where, state, act)
         case Ground.DELETION:
             _to_deletion(state, act)
+        case Ground.PROPOSAL:
+            _to_proposal(row.where, state, act)
+    for field, most in row.only.items():
+        if not frozenset(named(field)) <= most:
+            raise NotForThisAgency(needs=f"{field}: {', '.join(sorted(most))} only")
     for tie in row.where.ties:
         _to_thing(tie, state, act, named)
     if row.where.names:
@@ -183,6 +209,27 @@ def _to_agency(where: Where, agency: Office | None, act: Act) -> None:
 def _to_deletion(asked: Told | None, act: Act) -> None:
     if asked is None or act.agency not in asked.told:
         raise Unknown(what="erasure")
+
+
+def _to_proposal(where: Where, proposed: Proposed | None, act: Act) -> None:
+    """A person is the same one in whatever role, for whatever agency, with whatever token: by their id."""
+    if proposed is None:
+        raise Unknown(what="proposal")
+    if act.actor == proposed.asked.actor:
+        if R.ASKER in where.relations:
+            return
+        raise AnotherPersonNeeded()
+    second = ASKED[type(proposed.command)].second
+    if R.SECOND not in where.relations or second is None:
+        raise Unknown(what="proposal")
+    try:
+        ask(second.rows, proposed.on, act, lambda field: getattr(proposed.command, field))
+    except Refusal:
+        if act.agency == proposed.asked.agency:
+            raise
+        raise Unknown(what="proposal") from None
+    if second.gains and getattr(proposed.command, second.gains) == act.actor:
+        raise AnotherPersonNeeded()
 
 
 def _to_thing(tie: Tie, case: Case | None, act: Act, named: Named) -> None:

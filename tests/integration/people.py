@@ -35,6 +35,14 @@ def known(client: httpx.Client) -> httpx.Client:
     return client
 
 
+def approved(running: Running, proposed: httpx.Response, by: str, role: Role = Role.SUPERVISOR) -> httpx.Response:
+    """What a second person's approval is answered, of what the first was told to wait for."""
+    assert proposed.status_code == 202, proposed.text
+    assert proposed.json()["waits"]
+    purpose = PURPOSE.get(role, Purpose.COORDINATION)
+    return running.client(by, role, purpose).post(f"{proposed.headers['Location']}/approval")
+
+
 class Three(NamedTuple):
     """A lead, one that it refers to, and one that has no part."""
 

@@ -21,7 +21,7 @@ from conftest import Running
 from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import validate
 
-from rujukan.api.actions import AGENCY_ACTIONS, CASE_ACTIONS, OPENING, Action
+from rujukan.api.actions import AGENCY_ACTIONS, CASE_ACTIONS, OPENING, PROPOSAL_ACTIONS, Action
 from rujukan.api.application.casework import Casework
 from rujukan.api.application.kinds import AGENCY
 from rujukan.api.contract import MADE_HERE
@@ -63,13 +63,15 @@ from rujukan.domain.case.services import DeliverService
 from rujukan.domain.casefile.clocks import MeetClock
 from rujukan.domain.codes import Purpose, Role
 from rujukan.domain.compartment import compartments_of
+from rujukan.domain.declaring import ASKED
 from rujukan.domain.fact import Fact
+from rujukan.domain.proposal import ApproveProposal, RefuseProposal, WithdrawProposal
 from rujukan.domain.standing.rule import roles_for
 from rujukan.infra import composition, onboarding
 from rujukan.infra.issuer import usual_actor
 from rujukan.infra.system_act import system_act
 
-ACTIONS: tuple[Action, ...] = (OPENING, *CASE_ACTIONS, *AGENCY_ACTIONS)
+ACTIONS: tuple[Action, ...] = (OPENING, *CASE_ACTIONS, *AGENCY_ACTIONS, *PROPOSAL_ACTIONS)
 PROBLEMS = {"400", "401", "403", "404", "409", "412", "422", "503"}
 
 
@@ -230,7 +232,14 @@ class Walk:
         beside = {name: str(value) for name, value in ids.items() if name not in inside}
         assert beside.keys() <= action.example.keys(), "an example lacks nothing that it needs"
         path = action.path.format(**{name: ids[name] for name in inside})
-        response = self._client.post(path, json={**action.example, **beside})
+        return self._post(command, path, {**action.example, **beside})
+
+    def propose(self, command: type[Fact], path: str, **said: object) -> str:
+        """Give an action that waits for a second person; the proposal."""
+        return self._post(command, path, said)
+
+    def _post(self, command: type[Fact], path: str, said: Mapping[str, object]) -> str:
+        response = self._client.post(path, json=said)
         self.answers[command].append(response)
         return str(response.json().get("id"))
 
@@ -254,6 +263,7 @@ def walked(running: Running) -> Mapping[type[Fact], list[httpx.Response]]:
     _erasure(walk)
     with composition.service(running.settings, connections=2) as ports:
         _agencies(walk, Casework(ports.log, ports.macs))
+    _two_people(walk)
     _further(walk)
     return walk.answers
 
@@ -403,6 +413,17 @@ def _agencies(walk: Walk, system: Casework) -> None:
         walk.take(a.ReactivateAgency, code=code)
 
 
+def _two_people(walk: Walk) -> None:
+    """A supervisor is made by two people; another is refused; a third is taken back."""
+    joins = {"member": str(uuid4()), "roles": ["supervisor"]}
+    with walk.acting("rsud", Role.AGENCY_ADMINISTRATOR):
+        first, second, third = (walk.propose(a.AddMember, "/agencies/rsud/members", **joins) for _ in range(3))
+        walk.take(WithdrawProposal, proposal=third)
+    with walk.acting("rsud", Role.SUPERVISOR):
+        walk.take(RefuseProposal, proposal=second)
+        walk.take(ApproveProposal, proposal=first)
+
+
 def _disable_webhook(system: Casework, code: str) -> None:
     """As the system does when a webhook fails for too long."""
     act = system_act()
@@ -417,7 +438,8 @@ def _disable_webhook(system: Casework, code: str) -> None:
 def test_a_documented_example_works(walked: Mapping[type[Fact], list[httpx.Response]], action: Action) -> None:
     assert action.command in walked, "an action of the table that the walk does not take"
     for response in walked[action.command]:
-        assert response.status_code == (201 if action.mints else 200), response.text
+        waits = ASKED[action.command].second is not None and response.json().get("waits")
+        assert response.status_code == (202 if waits else 201 if action.mints else 200), response.text
 
 
 @pytest.mark.parametrize("action", ACTIONS, ids=named)
@@ -429,4 +451,4 @@ def test_an_answer_fits_the_document(
         OAS31Validator(schema).validate(response.json())
         assert response.headers["ETag"] == f'"{response.json()["version"]}"'
         assert response.headers["Rujukan-Position"] == str(response.json()["position"])
-        assert ("Location" in response.headers) == (action.mints is not None)
+        assert ("Location" in response.headers) == (action.mints is not None or "waits" in response.json())

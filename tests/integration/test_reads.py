@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 from urllib.parse import quote
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -72,10 +73,12 @@ def made(running: Running) -> dict[str, str]:
     worker.get("/cases", params={"wait_for": disclosed["position"], "limit": 1})
     hook = running.client(LEAD, Role.AGENCY_ADMINISTRATOR)
     post(hook, f"/agencies/{LEAD}/webhook", json={"url": "https://uptd.example/rujukan"})
+    joins = {"member": str(uuid4()), "roles": ["supervisor"]}
     return {
         "case": case,
         "document": document,
         "glass": glass,
+        "proposal": post(hook, f"/agencies/{LEAD}/members", json=joins)["id"],
         "disclosure": disclosed["id"],
         "code": LEAD,
         "list": min(CODE_LISTS),

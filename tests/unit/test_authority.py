@@ -22,6 +22,7 @@ from rujukan.domain.declaring import ASKED
 from rujukan.domain.delivery import AcknowledgeDeliveries
 from rujukan.domain.erasure import AcknowledgeErasure
 from rujukan.domain.fact import ActorId, Fact
+from rujukan.domain.proposal import ApproveProposal, RefuseProposal, WithdrawProposal
 from rujukan.domain.recovery import TellOfRecovery
 from rujukan.domain.refusal import AgencyInactive, NotAMember, NotForThisRole, PurposeNotAllowed
 from rujukan.domain.standing.roles import PURPOSES, READERS
@@ -32,12 +33,13 @@ CASE_COMMANDS = {t for t in decides.registry if t is not object and issubclass(t
 AGENCY_COMMANDS = {
     t for t in agency_state.decides.registry if t is not object and issubclass(t, Fact) and t is not Fact
 }
+OF_PROPOSALS: set[type[Fact]] = {ApproveProposal, RefuseProposal, WithdrawProposal}
 PEOPLE = [r for r in Role if r not in (Role.SYSTEM, Role.INTEGRATOR)]
 
 
 def test_every_command_that_is_declared_is_decided() -> None:
-    """By its stream: a case, an agency, or what an agency acknowledges."""
-    assert set(ASKED) == CASE_COMMANDS | AGENCY_COMMANDS | {AcknowledgeErasure, AcknowledgeDeliveries}
+    """By its stream: a case, an agency, a proposal, or what an agency acknowledges."""
+    assert set(ASKED) == CASE_COMMANDS | AGENCY_COMMANDS | OF_PROPOSALS | {AcknowledgeErasure, AcknowledgeDeliveries}
 
 
 def test_every_command_is_somebodys_to_give_and_nothing_else_is() -> None:
@@ -89,7 +91,8 @@ def test_people_who_do_casework_break_a_glass_and_supervisors_and_officers_judge
 
 
 def test_administrators_see_to_agencies_and_never_to_cases() -> None:
-    assert commands_of(Role.AGENCY_ADMINISTRATOR) == AGENCY_COMMANDS - {DisableWebhook, TellOfRecovery}
+    of_agencies = AGENCY_COMMANDS - {DisableWebhook, TellOfRecovery}
+    assert commands_of(Role.AGENCY_ADMINISTRATOR) == of_agencies | OF_PROPOSALS
     assert Role.AGENCY_ADMINISTRATOR not in READERS
     assert Role.DATA_PROTECTION_OFFICER not in READERS
 

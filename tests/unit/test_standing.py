@@ -272,6 +272,7 @@ def test_who_may_do_what(line: Line) -> None:
 def test_the_account_is_of_every_command() -> None:
     """One that is added is written down here, too, by whoever knows who may."""
     agencies = {name.name for name in lines(OF_AGENCIES)} | set(JUDGED) | {"DisableWebhook", "TellOfRecovery"}
+    agencies |= {"ApproveProposal", "RefuseProposal", "WithdrawProposal"}  # test_seconds.py
     told = {"AcknowledgeErasure", "AcknowledgeDeliveries"}
     assert {line.name for line in lines(CASE_ORACLE)} == BY_NAME.keys()
     assert {command.__name__ for command in ASKED} == BY_NAME.keys() | agencies | told
@@ -411,11 +412,17 @@ def test_who_decides_a_resealing(name: str) -> None:
 
 
 def test_a_lead_lets_the_first_administrator_in_and_nobody_after() -> None:
-    command, operator = AGENCY_COMMANDS["AddMember"], act("uptd-ppa", Role.AGENCY_ADMINISTRATOR)
+    first = frozenset({Role.AGENCY_ADMINISTRATOR})
+    command = say(a.AddMember, member=an_id("member"), roles=first)
+    operator = act("uptd-ppa", Role.AGENCY_ADMINISTRATOR)
     without = replace(OFFICE, members={an_id("a worker"): frozenset({Role.CASE_WORKER})})
     assert said(lambda: agency_state.decide(command, without, operator)) == "y"
     assert said(lambda: agency_state.decide(command, OFFICE, operator)) == "a"
     assert said(lambda: agency_state.decide(command, without, act("polres", Role.AGENCY_ADMINISTRATOR))) == "a"
+    for role in set(Role) - first - {Role.SYSTEM}:  # nor anybody beside, nor with another role
+        for roles in ({role}, {role, *first}):
+            more = say(a.AddMember, member=an_id("member"), roles=frozenset(roles))
+            assert said(lambda more=more: agency_state.decide(more, without, operator)) == "a"  # type: ignore[misc]
 
 
 def test_the_system_sees_to_every_agency_but_stands_for_no_person() -> None:
@@ -482,7 +489,11 @@ def test_an_agency_s_keys_and_webhook_are_its_own_to_see_and_its_keys_the_operat
 
 
 def test_the_account_is_of_every_reading() -> None:
-    assert {line.name for line in lines(READING_ORACLE)} | FOR_NO_ROLE.keys() | {"keys", "webhook"} == READINGS.keys()
+    assert {line.name for line in lines(READING_ORACLE)} | FOR_NO_ROLE.keys() | {
+        "keys",
+        "webhook",
+        "proposal",
+    } == READINGS.keys()
     assert {name: READINGS[name].who for name in FOR_NO_ROLE} == FOR_NO_ROLE
 
 

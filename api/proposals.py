@@ -1,0 +1,92 @@
+"""What waits for a second person, as that person has to see it before they decide."""
+
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+import msgspec
+from msgspec import Meta, Struct
+
+from ..domain.fact import ProposalId
+from ..domain.standing.readings import PROPOSAL
+from .agency_keys import fingerprint
+from .application.proposing import waiting
+from .application.reading import Asked
+from .application.rooms import Rooms
+from .reads import Read
+
+
+class ProposalView(Struct, frozen=True):
+    """What one person asks for: nothing but this is done when another approves it."""
+
+    proposal: UUID
+    operation: str
+    """What is to be done: the name of the operation."""
+    on: str
+    """agency or case."""
+    target: str
+    """The agency's code, or the case's id."""
+    said: dict[str, Any]
+    """Its fields, but for what is sealed."""
+    now: dict[str, Any]
+    """Of those fields, what the agency has now: who gains a role holds these today."""
+    fingerprint: str | None
+    """Of a public key among them: SHA-256 in hex, to be compared with the agency by another way than this one."""
+    asked_by: UUID
+    agency: str
+    role: str
+    asked_at: datetime
+    expires_at: datetime
+    status: str
+    """waiting, approved, refused, withdrawn or expired."""
+    decided_by: UUID | None
+
+
+def show_proposal(
+    rooms: Rooms, asked: Asked, *, proposal: Annotated[UUID, Meta(description="the proposal")]
+) -> ProposalView:
+    found = waiting(rooms.casework, ProposalId(proposal))
+    assert found is not None  # the table was asked about it
+    about, said = found.proposal, msgspec.json.decode(found.proposal.said)
+    key = said.get("public_key")
+    return ProposalView(
+        about.id,
+        about.operation,
+        about.on,
+        about.target,
+        said,
+        _now(found.on, said),
+        fingerprint(key) if isinstance(key, str) else None,
+        about.asked.actor,
+        about.asked.agency,
+        about.asked.role.value,
+        about.asked.at,
+        about.expires_at,
+        about.status(asked.act.at),
+        about.decided_by,
+    )
+
+
+def _now(on: Any, said: dict[str, Any]) -> dict[str, Any]:
+    """What stands now of what would change."""
+    members = getattr(on, "members", {})
+    found: dict[str, Any] = {}
+    if "member" in said:
+        found["roles"] = sorted(role.value for role in members.get(UUID(said["member"]), ()))
+    if "public_key" in said and on is not None:
+        found["keys"] = {key: fingerprint(public) for key, public in on.keys.items()}
+    if "url" in said and on is not None:
+        found["url"] = on.webhook.url if on.webhook is not None else None
+    return found
+
+
+READS = (
+    Read(
+        "/proposals/{proposal}",
+        show_proposal,
+        ProposalView,
+        "two people",
+        PROPOSAL,
+        summary="What waits for a second person, and what became of it",
+    ),
+)

@@ -1,0 +1,135 @@
+"""Two people over HTTP: what gives power waits for another person, who sees what it is."""
+
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+from conftest import Running
+from people import PURPOSE, approved
+
+from rujukan.api.application.casework import Casework
+from rujukan.domain.codes import AgencyKind, Purpose, Role
+from rujukan.infra import composition, onboarding
+from rujukan.infra.issuer import usual_actor
+
+ADMINISTRATOR, OFFICER = Role.AGENCY_ADMINISTRATOR, Role.DATA_PROTECTION_OFFICER
+OPERATOR = "uptd-ppa"
+
+
+class House:
+    """An agency of its own with people in some roles, and whoever runs the network."""
+
+    def __init__(self, running: Running, *roles: Role) -> None:
+        self.running = running
+        self.code = f"two-{uuid4().hex[:8]}"
+        with composition.service(running.settings, connections=2) as ports:
+            system = Casework(ports.log, ports.macs)
+            onboarding.register(system, self.code, AgencyKind.HEALTH, "RS", [])
+            for role in roles:
+                onboarding.add_member(system, self.code, usual_actor(self.code, role), [role], None)
+        self.at = f"/agencies/{self.code}"
+
+    def client(self, role: Role, agency: str | None = None) -> httpx.Client:
+        return self.running.client(agency or self.code, role, PURPOSE.get(role, Purpose.COORDINATION))
+
+    def joins(self, member: UUID, *roles: str, by: str | None = None) -> httpx.Response:
+        said = {"member": str(member), "roles": list(roles)}
+        return self.client(ADMINISTRATOR, by).post(f"{self.at}/members", json=said)
+
+    def as_person(self, person: UUID, role: Role) -> httpx.Client:
+        token = self.running.issuer.token(person, self.code, [role])
+        purpose = PURPOSE.get(role, Purpose.COORDINATION).value
+        headers = {"Authorization": f"Bearer {token}", "Purpose-Of-Use": purpose}
+        return httpx.Client(base_url=self.running.system.url, headers=headers, timeout=60)
+
+    def roles_of(self, person: UUID, role: Role) -> list[str]:
+        with self.as_person(person, role) as client:
+            found: list[str] = client.get("/me").json()["roles"]
+        return found
+
+
+@pytest.fixture(scope="module")
+def house(running: Running) -> House:
+    return House(running, ADMINISTRATOR, OFFICER, Role.SUPERVISOR, Role.CASE_WORKER)
+
+
+def problem(response: httpx.Response) -> tuple[int, str]:
+    return response.status_code, response.json()["type"].removeprefix("urn:rujukan:problem:")
+
+
+# Powerful roles --------------------------------------------------------------------------------------------------
+
+
+def test_an_administrator_does_not_make_themselves_the_second_person(house: House) -> None:
+    me = usual_actor(house.code, ADMINISTRATOR)
+    asked = house.joins(me, "agency-administrator", "data-protection-officer")
+    proposal = asked.headers["Location"]
+    assert (asked.status_code, asked.json()["waits"], asked.json()["id"]) == (202, True, proposal.rpartition("/")[2])
+    assert problem(house.client(ADMINISTRATOR).post(f"{proposal}/approval")) == (403, "another-person-needed")
+    assert house.roles_of(me, OFFICER) == []
+
+    seen = house.client(OFFICER).get(proposal).json()
+    assert (seen["operation"], seen["target"], seen["asked_by"]) == ("AddMember", house.code, str(me))
+    assert seen["said"]["roles"] == ["agency-administrator", "data-protection-officer"]
+    assert (seen["now"], seen["status"]) == ({"roles": ["agency-administrator"]}, "waiting")
+
+    assert house.client(OFFICER).post(f"{proposal}/refusal", json={"reason": "Rangkap."}).status_code == 200
+    assert problem(house.client(Role.SUPERVISOR).post(f"{proposal}/approval")) == (409, "proposal-over")
+    assert house.client(ADMINISTRATOR).get(proposal).json()["status"] == "refused"
+    assert house.roles_of(me, OFFICER) == []
+
+
+@pytest.mark.parametrize("role", ["supervisor", "legal-reviewer", "data-protection-officer", "agency-administrator"])
+def test_power_is_given_once_another_approves_it(house: House, role: str) -> None:
+    new = uuid4()
+    asked = house.joins(new, role)
+    assert house.roles_of(new, Role.of(role)) == []
+    assert approved(house.running, asked, house.code).status_code == 200
+    assert house.roles_of(new, Role.of(role)) == [role]
+    assert problem(approved(house.running, asked, house.code)) == (409, "proposal-over")
+
+
+def test_the_same_person_for_another_agency_is_no_other_person(running: Running, house: House) -> None:
+    me = usual_actor(house.code, ADMINISTRATOR)
+    with composition.service(running.settings, connections=2) as ports:
+        system = Casework(ports.log, ports.macs)
+        onboarding.add_member(system, OPERATOR, me, [ADMINISTRATOR], None)
+    proposal = house.joins(uuid4(), "supervisor").headers["Location"]
+    token = running.issuer.token(me, OPERATOR, [ADMINISTRATOR])
+    other_hat = {"Authorization": f"Bearer {token}", "Purpose-Of-Use": "coordination"}
+    answer = running.http.post(f"{proposal}/approval", headers=other_hat)
+    while problem(answer) == (403, "not-a-member"):  # the API has not heard of it yet
+        answer = running.http.post(f"{proposal}/approval", headers=other_hat)
+    assert problem(answer) == (403, "another-person-needed")
+
+
+def test_who_runs_the_network_lets_the_first_administrator_in_and_nobody_else(running: Running) -> None:
+    new, first, worker = House(running), uuid4(), uuid4()
+    for roles in (("case-worker",), ("case-worker", "agency-administrator"), ("supervisor",)):
+        assert problem(new.joins(worker, *roles, by=OPERATOR)) == (403, "not-for-this-agency")
+    assert new.joins(first, "agency-administrator", by=OPERATOR).status_code == 200
+    assert problem(new.joins(worker, "agency-administrator", by=OPERATOR)) == (403, "not-for-this-agency")
+    with new.as_person(first, ADMINISTRATOR) as administrator:
+        member: dict[str, Any] = {"member": str(worker), "roles": ["case-worker"]}
+        assert administrator.post(f"{new.at}/members", json=member).status_code == 200
+        member = {"member": str(first), "roles": ["case-worker", "agency-administrator"]}
+        own = administrator.post(f"{new.at}/members", json=member)
+    assert approved(running, own, OPERATOR).status_code == 200, (
+        "an agency's only administrator has the operator's people"
+    )
+    assert new.roles_of(first, Role.CASE_WORKER) == ["case-worker"]
+
+
+def test_to_others_there_is_no_proposal(house: House) -> None:
+    proposal = house.joins(uuid4(), "supervisor").headers["Location"]
+    nowhere = f"/proposals/{uuid4()}"
+    stranger = house.client(Role.SUPERVISOR, "polres")
+    for path in ("/approval", "/withdrawal"):
+        answers = [stranger.post(f"{at}{path}") for at in (proposal, nowhere)]
+        assert answers[0].content == answers[1].content
+        assert problem(answers[0]) == (404, "unknown")
+    answers = [stranger.get(at) for at in (proposal, nowhere)]
+    assert answers[0].content == answers[1].content
+    assert problem(answers[0]) == (404, "unknown")
+    assert house.client(ADMINISTRATOR).post(f"{proposal}/withdrawal").status_code == 200

@@ -1,0 +1,262 @@
+"""Two people: whatever takes a second person waits for one, and for nobody who is the first, or gains by it."""
+
+from datetime import timedelta
+from typing import Any, NamedTuple
+from uuid import UUID, uuid4
+
+import pytest
+from msgspec import NODEFAULT
+from msgspec.structs import fields, replace
+from paper_log import PaperLog, PaperMacs, a_network
+from story import DAY, LEAD, act, an_id, later, say
+
+from rujukan.api.application.casework import Casework
+from rujukan.api.application.kinds import AGENCY
+from rujukan.api.application.once import Done, Sent
+from rujukan.api.application.ports import Moved
+from rujukan.api.application.proposing import proposal_on, waiting
+from rujukan.domain import agency as a
+from rujukan.domain.agency import agency_stream
+from rujukan.domain.codes import Role
+from rujukan.domain.compartment import Compartment, compartments_of
+from rujukan.domain.declaring import ASKED
+from rujukan.domain.fact import Act, ActorId, Fact, ProposalId
+from rujukan.domain.proposal import ApproveProposal, RefuseProposal, WithdrawProposal
+from rujukan.domain.refusal import (
+    AnotherPersonNeeded,
+    NotAMember,
+    NotForThisAgency,
+    NotForThisRole,
+    ProposalOver,
+    Refusal,
+    Unknown,
+)
+
+TWO = [command for command, said in ASKED.items() if said.second is not None]
+ADMINISTRATOR = act("rsud", Role.AGENCY_ADMINISTRATOR)
+COLLEAGUE = act("rsud", Role.DATA_PROTECTION_OFFICER)
+SUPERVISOR = act("rsud", Role.SUPERVISOR)
+OPERATOR = act("uptd-ppa", Role.AGENCY_ADMINISTRATOR)
+STRANGER = act("polres", Role.AGENCY_ADMINISTRATOR)
+SYSTEM = act("uptd-ppa", Role.SYSTEM)
+NEWCOMER = ActorId(an_id("newcomer"))
+
+
+class House(NamedTuple):
+    """The application on paper, where `rsud` has an administrator and a data protection officer."""
+
+    log: PaperLog
+    casework: Casework
+
+    def asks(self, command: Fact, by: Act = ADMINISTRATOR, to: str = "rsud", **more: Any) -> Done:
+        return self.casework.handle(AGENCY, to, command, by, correlation=uuid4(), **more)
+
+    def says(self, command: type[Fact], of: Done, by: Act, **more: Any) -> Done:
+        id = ProposalId(UUID(of.id))
+        kind = proposal_on(self.casework)
+        return self.casework.handle(kind, id, say(command, proposal=id, **more), by, correlation=uuid4())
+
+    def roles(self, member: ActorId, of: str = "rsud") -> frozenset[Role]:
+        agency = self.casework.state(AGENCY, of)
+        assert agency is not None
+        return agency.members.get(member, frozenset())
+
+    def lets_in(self, *people: Act, roles: frozenset[Role] | None = None) -> None:
+        for who in people:
+            joined = say(a.MemberJoined, member=who.actor, roles=roles or frozenset({who.role}))
+            self.log.write(agency_stream(who.agency), SYSTEM, joined)
+
+
+@pytest.fixture
+def house() -> House:
+    log = PaperLog()
+    a_network(log, LEAD)
+    made = House(log, Casework(log, PaperMacs()))
+    made.lets_in(ADMINISTRATOR, COLLEAGUE, SUPERVISOR, OPERATOR, STRANGER)
+    return made
+
+
+def joins(*roles: Role, member: ActorId = NEWCOMER, **more: Any) -> a.AddMember:
+    return say(a.AddMember, member=member, roles=frozenset(roles), **more)
+
+
+# One person is not enough ----------------------------------------------------------------------------------------
+
+GRAVE = [Role.SUPERVISOR, Role.LEGAL_REVIEWER, Role.DATA_PROTECTION_OFFICER, Role.AGENCY_ADMINISTRATOR]
+
+
+@pytest.mark.parametrize("role", GRAVE)
+@pytest.mark.parametrize("second", [COLLEAGUE, SUPERVISOR, OPERATOR], ids=["officer", "supervisor", "operator"])
+def test_power_is_given_by_two(house: House, role: Role, second: Act) -> None:
+    asked = house.asks(joins(role))
+    assert (asked.waits, house.roles(NEWCOMER)) == (True, frozenset())
+    done = house.says(ApproveProposal, asked, second)
+    assert (done.waits, house.roles(NEWCOMER)) == (False, frozenset({role}))
+
+
+@pytest.mark.parametrize("role", sorted(set(Role) - {*GRAVE, Role.SYSTEM}))
+def test_work_is_given_by_one_and_to_oneself_by_two(house: House, role: Role) -> None:
+    assert not house.asks(joins(role)).waits
+    own = joins(role, Role.AGENCY_ADMINISTRATOR, member=ADMINISTRATOR.actor)
+    asked = house.asks(own)
+    assert asked.waits
+    house.says(ApproveProposal, asked, COLLEAGUE)
+    assert house.roles(ADMINISTRATOR.actor) == {role, Role.AGENCY_ADMINISTRATOR}
+
+
+def test_power_is_taken_away_by_one(house: House) -> None:
+    house.lets_in(replace(ADMINISTRATOR, actor=NEWCOMER), roles=frozenset({Role.SUPERVISOR, Role.LEGAL_REVIEWER}))
+    assert not house.asks(joins(Role.SUPERVISOR)).waits
+    assert house.roles(NEWCOMER) == {Role.SUPERVISOR}
+    assert not house.asks(say(a.RemoveMember, member=NEWCOMER)).waits
+    own = joins(Role.AGENCY_ADMINISTRATOR, member=ADMINISTRATOR.actor)  # as it was
+    assert not house.asks(own).waits
+
+
+def test_the_first_administrator_is_let_in_by_one(house: House) -> None:
+    first = joins(Role.AGENCY_ADMINISTRATOR)
+    assert not house.asks(first, OPERATOR, "lbh").waits
+    asked = house.asks(joins(Role.AGENCY_ADMINISTRATOR, member=ActorId(an_id("next"))), to="lbh", by=_at("lbh"))
+    assert asked.waits
+
+
+def _at(agency: str) -> Act:
+    return replace(act(agency, Role.AGENCY_ADMINISTRATOR), actor=NEWCOMER)
+
+
+def test_the_operator_s_command_line_needs_no_second_person(house: House) -> None:
+    assert not house.asks(joins(Role.SUPERVISOR), SYSTEM).waits
+    assert house.roles(NEWCOMER) == {Role.SUPERVISOR}
+
+
+# Nor is one with two hats ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("role", sorted({Role.AGENCY_ADMINISTRATOR, Role.DATA_PROTECTION_OFFICER, Role.SUPERVISOR}))
+@pytest.mark.parametrize("agency", ["rsud", "uptd-ppa"])
+def test_two_hats_make_no_two_people(house: House, agency: str, role: Role) -> None:
+    hat = replace(act(agency, role), actor=ADMINISTRATOR.actor)
+    house.lets_in(hat)
+    asked = house.asks(joins(Role.SUPERVISOR))
+    with pytest.raises(AnotherPersonNeeded):
+        house.says(ApproveProposal, asked, hat)
+    assert house.roles(NEWCOMER) == frozenset()
+
+
+def test_who_gains_by_it_is_no_second_person(house: House) -> None:
+    asked = house.asks(joins(Role.SUPERVISOR, member=COLLEAGUE.actor))
+    for gains in (COLLEAGUE, replace(OPERATOR, actor=COLLEAGUE.actor)):
+        with pytest.raises(AnotherPersonNeeded):
+            house.says(ApproveProposal, asked, gains)
+    house.says(ApproveProposal, asked, OPERATOR)
+    assert house.roles(COLLEAGUE.actor) == {Role.SUPERVISOR}
+
+
+def test_to_a_stranger_there_is_no_proposal(house: House) -> None:
+    asked = house.asks(joins(Role.SUPERVISOR))
+    for command, more in ((ApproveProposal, {}), (RefuseProposal, {"reason": "r"}), (WithdrawProposal, {})):
+        with pytest.raises(Unknown):
+            house.says(command, asked, STRANGER, **more)
+        with pytest.raises(Unknown):
+            house.says(command, asked._replace(id=str(uuid4())), COLLEAGUE, **more)
+    with pytest.raises(NotForThisRole):
+        house.says(ApproveProposal, asked, act("rsud", Role.CASE_WORKER))
+    with pytest.raises(Unknown):
+        house.says(WithdrawProposal, asked, act("rsud", Role.CASE_WORKER))
+    assert house.roles(NEWCOMER) == frozenset()
+
+
+# What becomes of it ----------------------------------------------------------------------------------------------
+
+
+def test_what_is_decided_or_over_is_decided_no_more(house: House) -> None:
+    refused, taken_back, done = (house.asks(joins(Role.SUPERVISOR)) for _ in range(3))
+    house.says(RefuseProposal, refused, COLLEAGUE, reason="r")
+    house.says(WithdrawProposal, taken_back, ADMINISTRATOR)
+    house.says(ApproveProposal, done, COLLEAGUE)
+    house.asks(say(a.RemoveMember, member=NEWCOMER))
+    for decided in (refused, taken_back, done):
+        with pytest.raises(ProposalOver):
+            house.says(ApproveProposal, decided, COLLEAGUE)
+        with pytest.raises(ProposalOver):
+            house.says(WithdrawProposal, decided, ADMINISTRATOR)
+    late = house.asks(joins(Role.SUPERVISOR))
+    with pytest.raises(ProposalOver):
+        house.says(ApproveProposal, late, later(COLLEAGUE, 7 * DAY))
+    assert house.roles(NEWCOMER) == frozenset()
+    house.says(ApproveProposal, late, later(COLLEAGUE, 7 * DAY - timedelta(seconds=1)))
+    assert house.roles(NEWCOMER) == {Role.SUPERVISOR}
+
+
+def test_who_asked_must_still_be_allowed_to(house: House) -> None:
+    asked = house.asks(joins(Role.SUPERVISOR))
+    other = replace(ADMINISTRATOR, actor=ActorId(an_id("another administrator")))
+    house.lets_in(other)
+    house.asks(say(a.RemoveMember, member=ADMINISTRATOR.actor), other)
+    with pytest.raises(NotAMember):
+        house.says(ApproveProposal, asked, COLLEAGUE)
+    assert house.roles(NEWCOMER) == frozenset()
+
+
+def test_it_is_decided_on_the_state_as_it_is_then(house: House) -> None:
+    """Another process gives another role between the look and the commit: nothing of it is lost."""
+    asked = house.asks(joins(Role.SUPERVISOR))
+    house.log.before_append.append(lambda: house.lets_in(replace(ADMINISTRATOR, actor=ActorId(an_id("between")))))
+    house.says(ApproveProposal, asked, COLLEAGUE)
+    assert house.roles(NEWCOMER) == {Role.SUPERVISOR}
+    assert house.roles(ActorId(an_id("between"))) == {Role.AGENCY_ADMINISTRATOR}
+
+
+def test_two_words_at_once_have_one_effect(house: House) -> None:
+    asked, elsewhere = house.asks(joins(Role.SUPERVISOR)), house._replace(casework=Casework(house.log, PaperMacs()))
+    house.log.before_append.append(lambda: elsewhere.says(RefuseProposal, asked, SUPERVISOR, reason="r"))
+    with pytest.raises((ProposalOver, Moved)):
+        house.says(ApproveProposal, asked, COLLEAGUE)
+    assert house.roles(NEWCOMER) == frozenset()
+
+
+def test_what_would_be_refused_is_not_proposed(house: House) -> None:
+    before = list(house.log.events)
+    with pytest.raises(NotForThisAgency):
+        house.asks(joins(Role.SUPERVISOR), STRANGER)
+    with pytest.raises(Refusal):
+        house.asks(joins(Role.SYSTEM, Role.SUPERVISOR))
+    assert house.log.events == before
+
+
+def test_sent_again_it_is_one_proposal(house: House) -> None:
+    key = Sent("once", b"the same")
+    first, again = (house.asks(joins(Role.SUPERVISOR), sent=key) for _ in range(2))
+    assert again == first._replace(replayed=True)
+
+
+def test_the_second_person_sees_what_they_approve_and_its_name_stays_sealed(house: House) -> None:
+    asked = house.asks(joins(Role.SUPERVISOR, name="Anggota A"))
+    found = waiting(house.casework, ProposalId(UUID(asked.id)))
+    assert found is not None
+    assert found.command == joins(Role.SUPERVISOR)
+    assert "Anggota A" not in found.proposal.said
+    house.says(ApproveProposal, asked, COLLEAGUE)
+    joined = [w.event for w in house.log.events if isinstance(w.event, a.MemberJoined)][-1]
+    assert joined == say(a.MemberJoined, member=NEWCOMER, roles=frozenset({Role.SUPERVISOR}))
+
+
+# All that takes two ----------------------------------------------------------------------------------------------
+
+
+def test_what_a_proposal_does_not_hold_can_be_left_out() -> None:
+    """It holds what the rules read, and people's names, sealed; nothing else of a command that takes two."""
+    for command in TWO:
+        for name, compartment in compartments_of(command).items():
+            left_out = next(f for f in fields(command) if f.name == name).default is not NODEFAULT
+            held = compartment is Compartment.COORDINATION or (compartment is Compartment.IDENTITY and left_out)
+            assert held, (command.__name__, name)
+
+
+def test_whoever_is_to_be_second_could_be_another() -> None:
+    """More than one role may, and never the system alone."""
+    for command in TWO:
+        second = ASKED[command].second
+        assert second is not None
+        assert all(row.roles - {Role.SYSTEM} for row in second.rows), command.__name__
+        assert ASKED[command].path is not None
