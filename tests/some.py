@@ -23,7 +23,12 @@ def thorough(*values: object) -> object:
     return pytest.param(*values, marks=pytest.mark.thorough)
 
 
+def is_thorough() -> bool:
+    """Whether all of them are asked for."""
+    return bool(hypothesis.settings.default.max_examples >= THOROUGH_EXAMPLES)
+
+
 def examples(most: int, least: int = 20) -> int:
     """How many examples a property is tried with: so many in a thorough run, a third of them in every run, but no fewer
     than `least`."""
-    return most if hypothesis.settings.default.max_examples >= THOROUGH_EXAMPLES else max(least, most // 3)
+    return most if is_thorough() else max(least, most // 3)

@@ -289,6 +289,7 @@ def test_what_is_read_again_says_nothing_new(world: World) -> None:
     assert world.recorded("rsud") == before
 
 
+@pytest.mark.thorough
 def test_one_reads_and_another_goes_on_where_it_stops(world: World) -> None:
     case, _ = world.refers()
     one = world.opens("rsud", case)

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 from patience import PATIENCE_SECONDS
 from people import known
+from some import ONE_IN, is_thorough
 
 from rujukan.api.application.casework import Casework
 from rujukan.consumers.evidence import bundle_parts as b
@@ -243,7 +244,7 @@ def spans(data: bytes) -> Iterator[tuple[str, str, range]]:
 
 
 def test_a_byte_changed_anywhere_is_refused_and_its_part_is_named(running: Any) -> None:
-    """Every offset of a small bundle: also of the archive's own words, where a part whose name or beginning was changed
+    """Every offset of a small bundle (one in six where the run is not thorough): also of the archive's own words, where a part whose name or beginning was changed
     is named by the one before it, or by as much of a name as it has now."""
     worker = running.client("uptd-ppa", Role.CASE_WORKER, Purpose.CARE)
     body = {"channel": "hotline", "reporter": "survivor", "urgency": "routine", "age_group": "adult"}
@@ -251,9 +252,10 @@ def test_a_byte_changed_anywhere_is_refused_and_its_part_is_named(running: Any) 
     data = fetch(running, case, disclose(running, case, compartments=[]), reports="false")
     policy = policy_of(running)
     verify_bundle(data, policy)
-    tried = 0
+    tried, step = 0, 1 if is_thorough() else ONE_IN
     for part, before, where in spans(data):
-        for at in where:
+        tried += len(where)
+        for at in where[::step]:
             changed = bytearray(data)
             changed[at] ^= 1 + at % 255
             with pytest.raises(Refused) as refused:
@@ -262,7 +264,6 @@ def test_a_byte_changed_anywhere_is_refused_and_its_part_is_named(running: Any) 
             renamed = changed[where.start + 30 : where.stop].decode("utf-8", "replace")
             in_header = named in (f"after {before}", renamed) or named.startswith(part) or part.startswith(named)
             assert named == part or (before != part and in_header), (at, named)
-            tried += 1
     assert tried == len(data)
 
 

@@ -89,6 +89,7 @@ def named(action: Action) -> str:
 # The document --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 def test_the_document_is_openapi_3_1(document: dict[str, Any]) -> None:
     assert document["openapi"].startswith("3.1")
     validate(document)

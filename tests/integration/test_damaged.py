@@ -85,6 +85,7 @@ def test_everybody_else_goes_on_and_what_was_left_out_is_told_once_it_is_repaire
     assert fetched(settings, place, hit).notes[-1] == "and goes on"
 
 
+@pytest.mark.thorough
 def test_what_is_taken_up_while_the_read_models_are_built_anew_is_left_for_the_next_time(
     place: Place, settings: Settings, superuser: psycopg.Connection
 ) -> None:
@@ -185,6 +186,7 @@ def test_a_story_that_is_not_understood_stops_alone(
     assert "not understood" in fetched(settings, place, hit).notes
 
 
+@pytest.mark.thorough
 def test_damage_that_was_met_before_the_database_went_away_is_put_on_record_once(
     place: Place, settings: Settings, superuser: psycopg.Connection
 ) -> None:

@@ -209,6 +209,7 @@ def test_one_that_arrives_late_is_raised_no_more_and_resolved(tower: Tower) -> N
     assert tower.sees("uptd-ppa", case, all=False) == []
 
 
+@pytest.mark.thorough
 def test_one_that_could_not_be_opened_did_not_arrive_whatever_mark_goes_past_it(tower: Tower) -> None:
     case = tower.opens()
     referral = tower.refers(case)

@@ -244,6 +244,7 @@ def test_a_topic_that_is_ahead_of_the_register_is_found(
         assert in_topic(world) == told
 
 
+@pytest.mark.thorough
 def test_a_mark_given_under_other_ids_is_refused(restored: Restored, tmp_path: Path) -> None:
     """The same number, position and parts: the receipt is of another delivery all the same."""
     with composition.service(restored.newest, connections=2) as ports:

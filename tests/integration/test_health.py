@@ -155,6 +155,7 @@ def test_what_waits_is_told_by_its_age_until_it_is_done(settings: Settings, offi
     assert (found.emergency_ms, found.unconfirmed_ms) == (0, 0), "somebody there has it"
 
 
+@pytest.mark.thorough
 def test_who_folds_what_is_named(settings: Settings, office: Office) -> None:
     """Two share the read models; one of them is silent for longer than its lease, and then nobody's name is said."""
     with connect(as_role(settings.database, FOLLOWER)) as db:

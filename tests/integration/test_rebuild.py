@@ -120,6 +120,7 @@ def test_a_rebuild_mends_rows_that_went_wrong(settings: Settings) -> None:
     assert dump(settings) == before
 
 
+@pytest.mark.thorough
 def test_a_rebuilt_table_keeps_its_policies_grants_and_indexes(settings: Settings) -> None:
     def made(db: psycopg.Connection) -> list[Any]:
         return [

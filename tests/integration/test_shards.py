@@ -119,6 +119,7 @@ def test_what_is_rebuilt_in_shards_is_the_same(settings: Settings, whole: Rows, 
     assert shown(settings) == whole
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("workers", "batch"),
     [thorough(1, 7), thorough(3, 7), (3, 2_000)],

@@ -86,6 +86,7 @@ def test_it_stops_right_before_what_it_cannot_take_in_and_all_others_go_on(
     assert dump(settings) == mended
 
 
+@pytest.mark.thorough
 def test_it_is_said_loudly_at_first_and_never_what_was_in_it(
     settings: Settings, before: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
