@@ -244,8 +244,8 @@ def spans(data: bytes) -> Iterator[tuple[str, str, range]]:
 
 
 def test_a_byte_changed_anywhere_is_refused_and_its_part_is_named(running: Any) -> None:
-    """Every offset of a small bundle (one in six where the run is not thorough): also of the archive's own words, where a part whose name or beginning was changed
-    is named by the one before it, or by as much of a name as it has now."""
+    """Every offset of a small bundle (one in six where a run is not thorough): also of the archive's own words, where a
+    part whose name or beginning was changed is named by the one before it, or by as much of a name as it has now."""
     worker = running.client("uptd-ppa", Role.CASE_WORKER, Purpose.CARE)
     body = {"channel": "hotline", "reporter": "survivor", "urgency": "routine", "age_group": "adult"}
     case = done(worker.post("/cases", json=body))["id"]
