@@ -33,6 +33,8 @@ from . import (
 from .application.ports import Ports
 from .application.rooms import Rooms
 from .contract import answers_of, document
+from .gate import Gate
+from .limits import Limits
 from .problems import answer
 from .reads import Read, listed
 from .serving import Door
@@ -77,11 +79,12 @@ ANSWERS: list[Any] = [
 """What other routes answer."""
 
 
-def create_app(ports: Ports, version: str = "0.1.0") -> FastAPI:
-    """The API on these adapters."""
+def create_app(ports: Ports, version: str = "0.1.0", limits: Limits | None = None) -> FastAPI:
+    """The API on these adapters, within these limits; the usual ones, unless they are said."""
     app = FastAPI(title="Rujukan", version=version, docs_url="/docs", redoc_url=None, redirect_slashes=False)
-    door = Door(app, Rooms.on(ports))
-    feed = Subscribing(door.rooms)
+    rooms = Rooms.on(ports)
+    door = Door(app, rooms, Gate(limits or Limits(), rooms.refused))
+    feed = Subscribing(rooms, door.gate)
     for routes in (writes, documents, searching, erasing, ledger, acknowledging):
         routes.add_routes(door)
     reads = (*READS, *feed.reads)
@@ -99,4 +102,5 @@ def create_app(ports: Ports, version: str = "0.1.0") -> FastAPI:
 
     app.openapi = openapi  # type: ignore[method-assign]
     app.state.waiting = feed.waiting
+    app.state.gate = door.gate
     return app

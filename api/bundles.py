@@ -13,6 +13,7 @@ from ..domain.refusal import Unknown
 from ..domain.standing.readings import BUNDLE
 from .application.reading import COORDINATION, Asked
 from .application.rooms import Rooms
+from .gate import Work
 from .looking import all_readings
 from .reads import BINARY, Content, Read
 
@@ -66,6 +67,7 @@ READS = (
         Content({"application/zip": BINARY}, "A ZIP file; `rujukan verify` checks it"),
         "legal file",
         BUNDLE,
+        work=Work.LONG,
         summary="The bundle of a disclosure: one file, to be verified offline",
     ),
 )

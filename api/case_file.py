@@ -25,6 +25,7 @@ from ..projections.timeline import TimelineRow
 from .application.reading import COORDINATION, Asked, Seen, Segments
 from .application.rooms import Rooms
 from .cursors import next_page
+from .gate import Work
 from .parameters import REF, USUAL, Limit
 from .reads import Content, Page, Read, page_of
 from .serving import json_answer
@@ -134,6 +135,7 @@ READS = (
         "case",
         readings.EXPORT,
         waits=True,
+        work=Work.LONG,
     ),
 )
 

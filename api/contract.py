@@ -48,12 +48,20 @@ WRITE_HEADERS: list[dict[str, Any]] = [
     },
 ]
 
+UNLIMITED = "x-unlimited"
+"""Marks an operation that no limit refuses, until the document is made."""
 MADE_HERE = frozenset({"nik_index"})
 """Fields of commands that the service makes and no caller sends."""
 
 PROBLEM = {
     "description": "A problem (RFC 9457); `type` is stable",
     "content": {"application/problem+json": {"schema": {"$ref": REF.format(name="Problem")}}},
+}
+TOO_MANY = {
+    **PROBLEM,
+    "description": "The caller, or its agency, asked for more than it may: `limit` names what of. Send it again after"
+    " as many seconds as `Retry-After` says; nothing was done",
+    "headers": {"Retry-After": {"schema": {"type": "integer", "minimum": 1}, "description": "Seconds"}},
 }
 STORED = {
     "description": "Stored, durably",
@@ -110,13 +118,13 @@ def read_operation(read: Read) -> dict[str, Any]:
     }
     if answers.headers:
         ok["headers"] = answers.headers
-    problems = (*read.problems, "429") if read.waits else read.problems
     return {
         **standing_of(read.may),
+        **({} if read.is_limited else {UNLIMITED: True}),
         "parameters": [*(p.document() for p in read.parameters), *(HEADERS if read.for_purpose else ())],
         "responses": {
             "200": ok,
-            **dict.fromkeys(problems, PROBLEM),
+            **dict.fromkeys(read.problems, PROBLEM),
             **read.more,
         },
         "security": [] if read.may.who is Who.EVERYBODY else [{"access_token": []}],
@@ -158,6 +166,8 @@ def document(app: FastAPI, answers: Sequence[Any], more: Sequence[Action] = ()) 
         for operation in item.values():
             operation.get("responses", {}).pop("422", None) if "requestBody" not in operation else None
             operation["responses"].pop("default", None)
+            if not operation.pop(UNLIMITED, False):
+                operation["responses"]["429"] = TOO_MANY
     actions = (OPENING, *CASE_ACTIONS, *AGENCY_ACTIONS, *PROPOSAL_ACTIONS, *more)
     commands = list(dict.fromkeys(action.command for action in actions))
     _, schemas = msgspec.json.schema_components([*commands, *answers], ref_template=REF)
@@ -174,6 +184,7 @@ def document(app: FastAPI, answers: Sequence[Any], more: Sequence[Action] = ()) 
             "status": {"type": "integer"},
             "detail": {"type": "string"},
             "about": {"type": "object"},
+            "limit": {"type": "string", "examples": ["reads"], "description": "Which limit, with status 429"},
         },
     }
     components["securitySchemes"] = {

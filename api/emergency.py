@@ -28,12 +28,14 @@ from .application.rooms import Rooms
 from .case_file import TimelineEntry, data_of
 from .cursors import next_page
 from .documents import BYTES, as_file
+from .gate import Work
 from .parameters import USUAL, Limit
 from .reads import Page, Read, page_of
 
 REVIEWED = frozenset({Compartment.COORDINATION, Compartment.LEGAL})
 """What a reviewer is shown: who opened what, and the reason, which is said to the reviewer and not of the survivor."""
 WHAT = "break-glass"
+AT_ONCE = Work.EMERGENCY
 
 
 class ReviewView(Struct, frozen=True):
@@ -121,8 +123,8 @@ def show_glass(rooms: Rooms, asked: Asked, known: Case, *, case: UUID, glass: UU
 PATH = "/cases/{case}/break-glass/{glass}"
 READS = (
     Read(PATH, show_glass, GlassView, "emergency", glasses.TO_JUDGE),
-    Read(f"{PATH}/timeline", show_opened_timeline, page_of(TimelineEntry), "emergency", glasses.TIMELINE),
-    Read(f"{PATH}/documents/{{document}}", show_opened_document, BYTES, "emergency", glasses.DOCUMENT),
+    Read(f"{PATH}/timeline", show_opened_timeline, page_of(TimelineEntry), "emergency", glasses.TIMELINE, work=AT_ONCE),
+    Read(f"{PATH}/documents/{{document}}", show_opened_document, BYTES, "emergency", glasses.DOCUMENT, work=AT_ONCE),
 )
 
 

@@ -33,12 +33,14 @@ class Sealing(Struct, frozen=True):
 class Health(Struct, frozen=True):
     """`status` is the worst word of `parts`: `ok`; `degraded` (something is late), `damaged` (something stands still
     until a person has looked), and requests are answered all the same; `unavailable`, with status 503, where this
-    process cannot answer them now. `behind`: read model → positions of the log that it has not taken in."""
+    process cannot answer them now. `behind`: read model → positions of the log that it has not taken in. `refused`:
+    limit → how many requests this process refused by it since it began."""
 
     status: str
     parts: dict[str, str]
     behind: dict[str, int]
     ledger: Sealing
+    refused: dict[str, int]
 
 
 class Live(Struct, frozen=True):
@@ -58,7 +60,8 @@ async def health(rooms: Rooms) -> Response:
         ledger = vitals.ledger
         sealing = Sealing(ledger.behind, ledger.age_ms if ledger.behind else vitals.sealed_ms)
     worst = max(found.values())
-    answer = Health(worst.said, {part: word.said for part, word in found.items()}, behind, sealing)
+    parts = {part: word.said for part, word in found.items()}
+    answer = Health(worst.said, parts, behind, sealing, dict(rooms.refused.counts()))
     return _answer(answer, worst)
 
 

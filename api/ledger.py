@@ -6,15 +6,15 @@ from collections.abc import Callable
 from typing import Annotated, Any
 
 from msgspec import Meta, Struct
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
 from ..domain.standing import readings
 from .application.rooms import Rooms
 from .contract import PROBLEM, standing_of
+from .gate import Work
 from .parameters import REF
-from .problems import BadRequest, answer
+from .problems import BadRequest
 from .reads import BINARY, TEXT, Content, Read
 from .requests import body_of
 from .serving import Door, json_answer
@@ -123,9 +123,9 @@ def add_routes(door: Door) -> None:
 
     async def bring(request: Request) -> Response:
         try:
-            return await run_in_threadpool(take, await body_of(request, LARGEST_NOTE))
+            return await door.gate.run(Work.PUBLIC, None, take, await body_of(request, LARGEST_NOTE))
         except Exception as error:
-            return answer(error)
+            return await door.gate.answer(error)
 
     door.add_post(
         COSIGNATURES,

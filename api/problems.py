@@ -51,11 +51,12 @@ class BadRequest(Exception):
 
 
 class TooMany(Exception):
-    """The caller has as many of these open as it may, or comes as often. The message says how many."""
+    """The caller has as much of something as it may, or comes as often. The message says what to do."""
 
-    def __init__(self, said: str, retry_after: int = 5) -> None:
+    def __init__(self, limit: str, said: str, retry_after: int) -> None:
+        """`limit` is the limit's name, `retry_after` in seconds."""
         super().__init__(said)
-        self.retry_after = retry_after
+        self.limit, self.retry_after = limit, retry_after
 
 
 def type_of(name: str) -> str:
@@ -117,7 +118,8 @@ def answer(error: Exception) -> Response:
         case NotTaken():
             return problem(422, "NotTaken", str(error))
         case TooMany():
-            return problem(429, "TooMany", str(error), {"Retry-After": str(error.retry_after)})
+            after = {"Retry-After": str(error.retry_after)}
+            return problem(429, "TooMany", str(error), after, limit=error.limit)
         case BadRequest():
             return problem(error.status, error.name, error.detail, **error.more)
         case HTTPException():

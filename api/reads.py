@@ -14,12 +14,13 @@ from typing import Any, get_origin
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
-from ..domain.standing.readings import Reading
+from ..domain.standing.readings import Reading, Who
 from ..projections import Listing
 from ..projections.listing import Positive
 from .application.reading import Asked
 from .application.rooms import Rooms
 from .cursors import next_page
+from .gate import Work
 from .identity import Caller
 from .parameters import USUAL, WAIT, Limit, Parameter, parameters_of
 
@@ -76,6 +77,8 @@ class Read:
     """It reads lists, and can be asked to wait until they reached a position."""
     name: str = ""
     summary: str | None = None
+    work: Work = Work.READ
+    """On which threads, and of which budget, where a token is asked for and no machine."""
     problems: tuple[str, ...] = ("400", "401", "403", "404", "503")
     more: dict[str, Any] = field(default_factory=dict)
     """Further answers, for the contract: status → response."""
@@ -102,6 +105,11 @@ class Read:
     def holds_thread(self) -> bool:
         """Decided here for every read."""
         return not iscoroutinefunction(self.call)
+
+    @property
+    def is_limited(self) -> bool:
+        """Whether it may be refused with 429: all may, but for what a probe asks."""
+        return self.holds_thread or self.may.who is not Who.EVERYBODY
 
     @property
     def operation(self) -> str:

@@ -20,6 +20,7 @@ from ..projections.listing import Positive
 from .application.reading import COORDINATION, Asked, OnRecord
 from .application.rooms import Rooms
 from .cursors import next_page
+from .gate import Work
 from .parameters import USUAL, Limit
 from .problems import BadRequest
 from .reads import Page, Read, page, page_of
@@ -159,7 +160,15 @@ READS = (
     Read("/reports/case-access", case_access, page_of(Opening), "reports", readings.CASE_ACCESS, waits=True),
     Read("/reports/person-access", person_access, page_of(Opening), "reports", readings.PERSON_ACCESS, waits=True),
     Read("/reports/holdings", what_was_held, page_of(HoldingEntry), "reports", readings.HELD, waits=True),
-    Read("/reports/unusual-access", unusual_access, UnusualAccess, "reports", readings.UNUSUAL_ACCESS, waits=True),
+    Read(
+        "/reports/unusual-access",
+        unusual_access,
+        UnusualAccess,
+        "reports",
+        readings.UNUSUAL_ACCESS,
+        waits=True,
+        work=Work.LONG,
+    ),
 )
 
 

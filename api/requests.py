@@ -38,6 +38,12 @@ async def body_of(request: Request, largest: int = LARGEST_BODY) -> bytes:
     return b"".join(parts)
 
 
+def size_of(request: Request) -> int:
+    """How many bytes the request says that its body has; 0 where it does not say."""
+    said = request.headers.get("content-length", "")
+    return int(said) if said.isascii() and said.isdigit() and len(said) < 16 else 0
+
+
 def correlation_of(request: Request) -> UUID:
     """The caller's X-Correlation-Id, or a new one. Raises BadRequest for one that is no UUID."""
     said = request.headers.get("x-correlation-id")

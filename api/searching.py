@@ -12,6 +12,7 @@ from ..domain.standing.rule import roles_of
 from ..projections import people
 from .application.reading import Asked
 from .contract import HEADERS, PROBLEM, standing_of
+from .gate import Work
 from .identity import Caller
 from .parameters import REF
 from .problems import unreadable
@@ -79,4 +80,5 @@ def add_routes(door: Door) -> None:
         name="search_cases",
         summary="Find the cases of a person by national identity number",
         tag="lists",
+        work=Work.READ,
     )

@@ -1,5 +1,5 @@
 """How a declared read is answered: who asks, what they ask, what has to be so before, then the answer, as JSON that
-nobody keeps. And how the other routes run: on a thread, with problems for what is raised."""
+nobody keeps. And how the other routes run: once they are let in, on a thread, with problems for what is raised."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -7,7 +7,6 @@ from typing import Any
 
 import msgspec
 from fastapi import FastAPI
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -22,32 +21,24 @@ from .application.proposing import waiting
 from .application.reading import Asked
 from .application.rooms import Rooms
 from .contract import read_operation
+from .gate import Gate, Work
 from .identity import Caller, Identity, acting, member
 from .parameters import WAIT, read_all
-from .problems import answer
 from .reads import Read
-from .requests import LARGEST_BODY, body_of, correlation_of
-from .waiting import Places
+from .requests import LARGEST_BODY, body_of, correlation_of, size_of
 
 WITHIN_SECONDS = 20.0
 """How long a request that writes may wait for the database before it is answered 503."""
 
 
-MOST_OF_A_PERSON = 8
-"""Reads that wait for a position, which a person may have open with one API process."""
-MOST_OF_AN_AGENCY = 64
-MOST = 1_000
-"""The same for all agencies together."""
-
-
 class Door:
     """The application, and who stands in front of it."""
 
-    def __init__(self, app: FastAPI, rooms: Rooms) -> None:
+    def __init__(self, app: FastAPI, rooms: Rooms, gate: Gate) -> None:
         self.app = app
         self.rooms = rooms
+        self.gate = gate
         self.identity = Identity(rooms.tokens)
-        self.places = Places(lambda: (MOST_OF_AN_AGENCY, MOST_OF_A_PERSON, MOST), "reads that wait")
 
     # Who ------------------------------------------------------------------------------------------------------
 
@@ -81,36 +72,55 @@ class Door:
         )
 
     def _route(self, read: Read) -> Callable[[Request], Awaitable[Response]]:
-        def on_a_thread(request: Request) -> Response:
+        if read.may.who is Who.EVERYBODY:
+            return self._public(read)
+        work = Work.FEED if read.may.for_machines else read.work
+
+        def at_once(request: Request) -> Response:
             return as_response(read.call(**self._handed(read, request)))
 
-        async def once_there(request: Request) -> Response:
-            handed = await run_in_threadpool(self._handed, read, request)
+        async def once_there(request: Request, caller: Caller) -> Response:
+            handed = await self.gate.run(work, caller, self._handed, read, request)
             position = handed.pop(WAIT.argument, None)
-            if position is None:
-                return await run_in_threadpool(lambda: as_response(read.call(**handed)))
-            who = handed["asked"].act if isinstance(handed["asked"], Asked) else handed["asked"]
-            with self.places.place(who.agency, who.actor):
-                coming = asyncio.wrap_future(
-                    await run_in_threadpool(self.rooms.lists.expect, position, handed.get("case"))
-                )
-                try:
-                    async with asyncio.timeout(WAIT_SECONDS):
-                        await coming
-                except TimeoutError:
-                    raise Behind from None
-            return await run_in_threadpool(lambda: as_response(read.call(**handed)))
-
-        async def on_none(request: Request) -> Response:
-            return as_response(await read.call(**self._handed(read, request)))
+            if position is not None:
+                with self.gate.waits.place(caller.agency, caller.actor):
+                    coming = asyncio.wrap_future(
+                        await self.gate.run(work, caller, self.rooms.lists.expect, position, handed.get("case"))
+                    )
+                    try:
+                        async with asyncio.timeout(WAIT_SECONDS):
+                            await coming
+                    except TimeoutError:
+                        raise Behind from None
+            return await self.gate.run(work, caller, lambda: as_response(read.call(**handed)))
 
         async def route(request: Request) -> Response:
             try:
-                if read.waits and WAIT.name in request.query_params:
-                    return await once_there(request)  # who waits holds no thread meanwhile, and no connection
-                return await (run_in_threadpool(on_a_thread, request) if read.holds_thread else on_none(request))
+                caller = self.caller(request)
+                with self.gate.admitted(work, caller):
+                    if not read.holds_thread:
+                        return as_response(await read.call(**self._handed(read, request)))
+                    if read.waits and WAIT.name in request.query_params:
+                        return await once_there(request, caller)  # who waits holds no thread meanwhile
+                    return await self.gate.run(work, caller, at_once, request)
             except Exception as error:
-                return answer(error)
+                return await self.gate.answer(error)
+
+        return route
+
+    def _public(self, read: Read) -> Callable[[Request], Awaitable[Response]]:
+        """What is answered to everybody."""
+
+        def at_once(request: Request) -> Response:
+            return as_response(read.call(**self._handed(read, request)))
+
+        async def route(request: Request) -> Response:
+            try:
+                if read.holds_thread:
+                    return await self.gate.run(Work.PUBLIC, None, at_once, request)
+                return as_response(await read.call(**self._handed(read, request)))
+            except Exception as error:
+                return await self.gate.answer(error)
 
         return route
 
@@ -160,18 +170,27 @@ class Door:
         tag: str,
         status: int = 200,
         largest: int = LARGEST_BODY,
+        work: Work = Work.COMMAND,
     ) -> None:
-        """Answer POST with the call, on a thread, once the caller is known and the body is here. From then on it has
-        WITHIN_SECONDS, in whatever it waits for: also for a thread, while all of them wait."""
+        """Answer POST with the call, on a thread, once the caller is known and let in, and the body is here. From then
+        on it has WITHIN_SECONDS, in whatever it waits for: also for a thread, while all of them wait."""
+
+        async def called(request: Request, body: bytes, caller: Caller) -> Response:
+            with self.rooms.within(WITHIN_SECONDS):
+                return await self.gate.run(work, caller, call, request, body, caller)
 
         async def route(request: Request) -> Response:
             try:
                 caller = self.caller(request)
-                body = await body_of(request, largest)
-                with self.rooms.within(WITHIN_SECONDS):
-                    return await run_in_threadpool(call, request, body, caller)
+                with self.gate.admitted(work, caller):
+                    if largest <= LARGEST_BODY:
+                        return await called(request, await body_of(request, largest), caller)
+                    with self.gate.arriving(caller, min(size_of(request), largest)) as arrived:
+                        body = await body_of(request, largest)
+                        arrived(len(body))
+                        return await called(request, body, caller)
             except Exception as error:
-                return answer(error)
+                return await self.gate.answer(error)
 
         self.add_post(path, route, operation, name=name, summary=summary, tag=tag, status=status)
 

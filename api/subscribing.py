@@ -27,8 +27,9 @@ from .application.ports import FeedPage
 from .application.rooms import Rooms
 from .contract import PROBLEM
 from .event_stream import EventStream
+from .gate import Gate
 from .identity import Caller, NotAuthenticated, subscriber
-from .problems import BadRequest
+from .problems import BadRequest, TooMany
 from .reads import TEXT, Content, Read
 from .waiting import Waiting, rung
 
@@ -103,15 +104,16 @@ class Begin(NamedTuple):
 class Subscribing:
     """The reads of subscribing. They hold no thread: what has to be looked up, a few threads of `Waiting` look up."""
 
-    def __init__(self, rooms: Rooms) -> None:
+    def __init__(self, rooms: Rooms, gate: Gate) -> None:
         self.waiting = Waiting()
         self._rooms = rooms
+        self._gate = gate
         rooms.feed.when_told(self.waiting.ring)
 
     @property
     def reads(self) -> tuple[Read, ...]:
         """How far it goes; pages; a stream."""
-        more = {"409": PROBLEM, "429": PROBLEM}
+        more = {"409": PROBLEM}
         return (
             _read("", self.state, Subscription, "How far the agency's sequence goes"),
             _read("/events", self.events, PAGES, "What the agency is told, by pages or long-poll", more),
@@ -135,9 +137,10 @@ class Subscribing:
     ) -> Response:
         begin = Begin(after, since, position, case).checked()
         at = await self.waiting.look(self._begins, asked, begin)
+        fetched = self._gate.deliveries.take(asked.agency, amount=0)
         page = await self.waiting.look(self._look, asked, at, limit, case)
         if wait and not page.messages:
-            with self.waiting.places.place(asked.agency), self.waiting.listening(asked.agency) as event:
+            with self._gate.streams.place(asked.agency), self.waiting.listening(asked.agency) as event:
                 give_up = time.monotonic() + wait
                 while True:
                     page = await self.waiting.look(self._look, asked, page.upto, limit, case)
@@ -145,6 +148,7 @@ class Subscribing:
                     if page.messages or left <= 0 or self.waiting.closed:
                         break
                     await rung(event, min(left, LOOK_SECONDS))
+        self._gate.deliveries.owe(fetched, len(page.messages))
         goes_on: dict[str, Any] = {"after": page.upto, "limit": limit}
         goes_on |= {"wait": wait} if wait else {}
         return _answer(page, goes_on | ({"case": case} if case else {}))
@@ -165,27 +169,34 @@ class Subscribing:
             begin = Begin(last_event, None, None, case)
         start = await self.waiting.look(self._begins, asked, begin)
         await self.waiting.look(self._look, asked, start, 0, case)  # what is wrong with it is said before it begins
-        self.waiting.places.take(asked.agency)
-        return EventStream(self._sent(asked, start, case), lambda: self.waiting.places.leave(asked.agency))
+        places = self._gate.streams
+        places.take(asked.agency)
+        return EventStream(self._sent(asked, start, case), lambda: places.leave(asked.agency))
 
     async def _sent(self, caller: Caller, at: Cursor, case: UUID | None) -> AsyncIterator[bytes]:
         yield b"retry: 2000\n\n"
         with self.waiting.listening(caller.agency) as event:
             quiet_since = time.monotonic()
             while not self.waiting.closed:
+                page: FeedPage | None
                 try:
+                    fetched = self._gate.deliveries.take(caller.agency, amount=0)
                     page = await self.waiting.look(self._look, caller, at, STREAM_PAGE, case)
+                except TooMany:  # it comes at the pace that the agency may have
+                    page = None
                 except Exception as problem:  # raised from here it would be in the server's log with all its words
                     if not isinstance(problem, Refusal | NotAuthenticated):
                         log.warning("a stream ends: %s", type(problem).__name__)
                     yield b": ended; ask again to learn why\n\n"
                     return
-                for sealed in page.messages:
-                    yield b"id: %s\ndata: %s\n\n" % (str(sealed.at).encode(), sealed.event)
-                    quiet_since = time.monotonic()
-                at = page.upto
-                if len(page.messages) == STREAM_PAGE:
-                    continue
+                if page is not None:
+                    self._gate.deliveries.owe(fetched, len(page.messages))
+                    for sealed in page.messages:
+                        yield b"id: %s\ndata: %s\n\n" % (str(sealed.at).encode(), sealed.event)
+                        quiet_since = time.monotonic()
+                    at = page.upto
+                    if len(page.messages) == STREAM_PAGE:
+                        continue
                 if time.monotonic() - quiet_since >= HEARTBEAT_SECONDS:
                     yield b":\n\n"
                     quiet_since = time.monotonic()

@@ -18,6 +18,7 @@ from ..domain.survivor_paper import UNNAMED, paper
 from ..domain.words import Language
 from .application.reading import Asked, OnRecord
 from .application.rooms import Rooms
+from .gate import Work
 from .looking import all_readings
 from .parameters import REF
 from .reads import TEXT, Content, Read
@@ -61,6 +62,7 @@ READS = (
         Content({"application/json": {"$ref": REF.format(name="SurvivorReport")}, "text/plain": TEXT}),
         "reports",
         SURVIVOR_REPORT,
+        work=Work.LONG,
     ),
 )
 

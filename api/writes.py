@@ -8,7 +8,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ..domain.agency_keys import RegisterKey
-from ..domain.fact import CaseId, ProposalId
+from ..domain.case.glass import BreakGlass, CloseGlass
+from ..domain.fact import CaseId, Fact, ProposalId
 from ..domain.refusal import Invalid
 from ..domain.webhook import SetWebhook
 from .actions import AGENCY_ACTIONS, CASE_ACTIONS, OPENING, PROPOSAL_ACTIONS, Action
@@ -17,11 +18,15 @@ from .application.kinds import AGENCY, CASE
 from .application.proposing import proposal_on
 from .application.rooms import Rooms
 from .contract import write_operation
+from .gate import Work
 from .identity import Caller
 from .problems import BadRequest
 from .requests import correlation_of, expected_version, fields_of, id_of, read_command, sent
 from .secrets import nik_index
 from .serving import Door
+
+EMERGENCIES: frozenset[type[Fact]] = frozenset({BreakGlass, CloseGlass})
+"""Commands that have room of their own."""
 
 
 class Stored(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -86,6 +91,7 @@ def add_routes(door: Door) -> None:
             summary=(action.command.__doc__ or "").split("\n")[0].rstrip(".;"),
             tag=action.tag,
             status=201 if action.mints else 200,
+            work=Work.EMERGENCY if action.command in EMERGENCIES else Work.COMMAND,
         )
 
     for action in (OPENING, *CASE_ACTIONS, *AGENCY_ACTIONS, *PROPOSAL_ACTIONS):

@@ -48,11 +48,12 @@ def api(settings: Settings) -> None:
     import uvicorn
 
     from ..api.app import create_app
+    from ..api.limits import Limits
     from .slow_heads import Protocol
     from .web_server import Server
 
     with composition.service(settings) as ports:
-        app = create_app(ports)
+        app = create_app(ports, limits=Limits(**settings.limits))
         config = uvicorn.Config(
             app,
             host=settings.host,

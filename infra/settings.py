@@ -75,10 +75,35 @@ class Settings(Struct, frozen=True, kw_only=True):
     """MiB that a process may use for the cases it remembers: half for what decides, half for what follows the log. What
     does not fit is folded again when it is needed."""
 
+    limit_reads: int = 20
+    """Reads each second, of an agency's people, in each API process; a person's own is a fifth. 0 sets no limit, here
+    and in all that follow."""
+    limit_commands: int = 20
+    """Commands each second, likewise."""
+    limit_emergencies: int = 1
+    """Breaking the glass and reading through it, each second, by each person."""
+    limit_requests: int = 64
+    """Requests of one person that are under way at once; an agency may have four times as many."""
+    limit_waits: int = 8
+    """Reads of one person that wait for a position; an agency may have eight times as many."""
+    limit_pages: int = 20
+    """Pages of the feed each second, of an agency's machines."""
+    limit_deliveries: int = 1_000
+    """Messages each second that an agency's machines fetch."""
+    limit_acknowledgements: int = 10
+    """Acknowledgements each second, of an agency's machines."""
+    limit_streams: int = 32
+    """Streams and long-polls that an agency has open."""
+    limit_uploads: int = 60
+    """MiB of documents each minute, of an agency's people; a person's own is a fifth."""
+
     def __post_init__(self) -> None:
         for name in AT_LEAST_ONE:
             if getattr(self, name) < 1:
                 raise ValueError(f"{PREFIX}{name.upper()} must be 1 or more")
+        for name in self.__struct_fields__:
+            if name.startswith(LIMIT) and getattr(self, name) < 0:
+                raise ValueError(f"{PREFIX}{name.upper()} must be 0 or more")
 
     def __repr__(self) -> str:
         """Without what is secret in it: where settings are shown, passwords are not."""
@@ -86,6 +111,12 @@ class Settings(Struct, frozen=True, kw_only=True):
 
         said = {name: getattr(self, name) for name in self.__struct_fields__}
         return f"Settings({said | {'database': without_password(self.database)}})"
+
+    @property
+    def limits(self) -> dict[str, int]:
+        """What one caller, and one agency, may take, by the limit's name."""
+        named = [name for name in self.__struct_fields__ if name.startswith(LIMIT)]
+        return {name.removeprefix(LIMIT): getattr(self, name) for name in named}
 
     @property
     def case_bytes(self) -> int:
@@ -114,6 +145,7 @@ class Settings(Struct, frozen=True, kw_only=True):
 
 
 PREFIX = "RUJUKAN_"
+LIMIT = "limit_"
 TOKEN = PREFIX + "TOKEN"
 """An access token, for the commands that act as a person; not a setting of the service."""
 NUMBERS = ("port", "publishers", "workers", "shards", "webhook_disable_after", "idempotency_days", "case_memory_mb")
@@ -141,7 +173,8 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
         if name is None:
             raise ValueError(f"{variable} is not a setting; there are {', '.join(PREFIX + n for n in known)}")
         try:
-            said[name] = Path(text) if name in PATHS else int(text) if name in NUMBERS else text
+            is_number = name in NUMBERS or name.startswith(LIMIT)
+            said[name] = Path(text) if name in PATHS else int(text) if is_number else text
         except ValueError:
             raise ValueError(f"{variable} must be a number") from None
     return Settings(**said)  # type: ignore[arg-type]

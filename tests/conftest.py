@@ -276,13 +276,18 @@ class Running:
         self.system.stop()
 
 
+UNLIMITED: dict[str, Any] = {f"limit_{what}": 0 for what in ("reads", "commands", "emergencies", "pages", "uploads")}
+"""Tests ask for as much in seconds, as the same few people, as an agency does in a day. Limits are tried where they are
+the subject."""
+
+
 def start_system(directory: Path, **more: Any) -> Running:
     """Start a whole system on a directory, with one publisher unless more are asked for: what several do together is
     tried in test_publisher and tests/faults. Who starts it stops it: `running.stop()`."""
     if not any(directory.iterdir()):
         for part in seed().iterdir():
             copy(part, directory / part.name)
-    system = System(replace(Settings(data=directory, port=0, publishers=1), **more))
+    system = System(replace(Settings(data=directory, port=0, publishers=1, **UNLIMITED), **more))
     system.start()
     with composition.service(system.settings, connections=2) as ports:
         keys = network.set_up(Casework(ports.log, ports.macs), system.settings.data / "agencies")

@@ -32,6 +32,8 @@ class FeedServer(ThreadingHTTPServer):
         """Cursors of another history that were asked for."""
         self.fails = 0
         """So many requests are answered 503."""
+        self.later: dict[str, list[tuple[int, str]]] = {}
+        """Address → what is answered there instead, one after the other: a status, and when to ask again."""
         self.cuts = 0
         """So many answers end in the middle."""
         self.rubbish: list[bytes] = []
@@ -80,6 +82,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._page(asked)
 
     def do_POST(self) -> None:
+        self.server.asked.append(self.path)
         body = self.rfile.read(int(self.headers["Content-Length"]))
         if not self._is_refused():
             self.server.said.append(acknowledgement.read(body))
@@ -88,6 +91,14 @@ class _Handler(BaseHTTPRequestHandler):
     def _is_refused(self) -> bool:
         if self.headers["Authorization"] != f"Bearer {self.server.token}":
             self._answer(401, b"{}")
+            return True
+        if later := self.server.later.get(urlsplit(self.path).path):
+            status, after = later.pop(0)
+            self.send_response(status)
+            self.send_header("Retry-After", after)
+            self.send_header("Content-Length", "2")
+            self.end_headers()
+            self.wfile.write(b"{}")
             return True
         if self.server.fails:
             self.server.fails -= 1

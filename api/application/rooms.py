@@ -21,7 +21,7 @@ from .ports import (
     Webhooks,
 )
 from .reading import Reading
-from .vitals import VitalSigns
+from .vitals import Refused, VitalSigns
 
 
 class Rooms(NamedTuple):
@@ -43,6 +43,7 @@ class Rooms(NamedTuple):
     within: Patience
     register: Deliveries
     vitals: VitalSigns
+    refused: Refused
 
     @property
     def network(self) -> Agencies:
@@ -70,4 +71,5 @@ class Rooms(NamedTuple):
             ports.within,
             ports.deliveries,
             ports.vitals,
+            Refused(),
         )

@@ -1,8 +1,10 @@
 """How the service is, by the work that it does: what waits, and for how long. One word of it is for machines."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from enum import IntEnum
+from threading import Lock
 from typing import NamedTuple, Protocol
 
 STUCK_MS = 6_000
@@ -92,6 +94,25 @@ class VitalSigns(Protocol):
     def writing(self) -> Writing:
         """How the writer is; never waits."""
         ...
+
+
+class Refused:
+    """How many requests this process refused since it began, because a caller asked for more than it may. It knows the
+    limits' names and nobody's. Safe to share between threads."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._counts: Counter[str] = Counter()
+
+    def count(self, limit: str) -> None:
+        """One more. That there are emergencies it does not tell: they are commands here."""
+        with self._lock:
+            self._counts["commands" if limit == "emergencies" else limit] += 1
+
+    def counts(self) -> Mapping[str, int]:
+        """Limit → how many."""
+        with self._lock:
+            return dict(sorted(self._counts.items()))
 
 
 def words(vitals: Vitals | None, writing: Writing) -> Mapping[str, Word]:

@@ -25,9 +25,11 @@ from rich.table import Table
 
 from rujukan.infra import composition
 from rujukan.infra.services.postgres import EmbeddedPostgres
-from rujukan.infra.settings import Settings
+from rujukan.infra.settings import LIMIT, Settings
 
 ALL = ("append", "read", "seal", "rebuild", "http", "fanout", "topics", "subscribe", "history", "ledger", "bundle")
+UNLIMITED: dict = {name: 0 for name in Settings.__struct_fields__ if name.startswith(LIMIT)}
+"""How fast it is, whoever asks."""
 LONG = ("replay",)
 """What takes ten minutes, and only by name."""
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from harness import Bench, Measured, beside
+from harness import UNLIMITED, Bench, Measured, beside
 
 from rujukan.api.application.casework import Casework
 from rujukan.domain.codes import Role
@@ -46,7 +46,7 @@ def run(bench: Bench) -> list[Measured]:
 def everything() -> Iterator[tuple[System, str, dict]]:
     """A whole system with its agencies, and a token of the lead's case worker; their keys."""
     with tempfile.TemporaryDirectory(prefix="rujukan-bench-", ignore_cleanup_errors=True) as directory:
-        system = System(Settings(data=Path(directory), port=0))
+        system = System(Settings(data=Path(directory), port=0, **UNLIMITED))
         system.start()
         try:
             settings = system.settings

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
 
@@ -29,7 +29,7 @@ from rujukan.infra.kafka.planning import ADMIN_USER, SERVICE_USER, Member, Optio
 from rujukan.infra.services.broker import HOST, EmbeddedBroker, free_port
 from rujukan.infra.services.kafka_cluster import ClusterBroker, KafkaCluster
 from rujukan.infra.services.postgres import PORT, EmbeddedPostgres
-from rujukan.infra.settings import Settings, to_environment
+from rujukan.infra.settings import LIMIT, Settings, to_environment
 
 from .parts import Broker, Database, Part, Program
 from .wires import Wires
@@ -61,6 +61,10 @@ class Handled(NamedTuple):
     """The compartments of which it had something."""
 
 
+UNLIMITED: dict[str, Any] = {name: 0 for name in Settings.__struct_fields__ if name.startswith(LIMIT)}
+"""What is tried here is whether all of it arrives, under as much load as can be."""
+
+
 class World:
     """Everything. `kind`: `embedded`, a broker that keeps nothing; `secured`, one Kafka node; `cluster`, three."""
 
@@ -71,7 +75,7 @@ class World:
         self.parts: dict[str, Part] = {}
         self.wires = Wires(self._pids)
         self.cluster: KafkaCluster | None = None
-        self.settings = Settings(data=directory)
+        self.settings = Settings(data=directory, **UNLIMITED)
         self.told_otherwise: set[UUID] = set()
         """Cases of which another rule said for a while what is told."""
         self._disk = disk

@@ -14,6 +14,8 @@ from office import Office
 from patience import PATIENCE_SECONDS
 
 from rujukan.api.app import create_app
+from rujukan.api.gate import Gate
+from rujukan.api.limits import Limits
 from rujukan.consumers.wire.envelope import AgencyKey, Delivery, Opener, from_cloudevent
 from rujukan.domain.case.notes import RecordNote
 from rujukan.domain.codes import Purpose, Role, Service
@@ -27,8 +29,8 @@ from rujukan.infra.slow_heads import Protocol
 class Feeding:
     """A network of eight agencies, people of theirs over HTTP, and a case worker who has something to tell."""
 
-    def __init__(self, settings: Settings, office: Office, keys: dict[str, AgencyKey], url: str) -> None:
-        self.settings, self.office, self.keys, self.url = settings, office, keys, url
+    def __init__(self, settings: Settings, office: Office, keys: dict[str, AgencyKey], url: str, gate: Gate) -> None:
+        self.settings, self.office, self.keys, self.url, self.gate = settings, office, keys, url, gate
         self._issuer = composition.issuer(settings)
         self.service_key = composition.service_key(settings)
         self.closing = ExitStack()
@@ -74,8 +76,11 @@ class Feeding:
         return Opener([self.keys[agency]], [self.service_key]).open(*from_cloudevent(event))
 
 
+ENOUGH = Limits(reads=0, commands=0, emergencies=0, pages=0, uploads=0)
+
+
 @contextmanager
-def serving(settings: Settings, *, kept: bool = True) -> Iterator[Feeding]:
+def serving(settings: Settings, *, kept: bool = True, limits: Limits | None = None) -> Iterator[Feeding]:
     """All of it, on a database of its own. A register that is not `kept` follows the log when `head` is asked."""
     stop = Event()
     keeper = Thread(target=composition.keep_register, args=(settings, stop), daemon=True)
@@ -84,14 +89,15 @@ def serving(settings: Settings, *, kept: bool = True) -> Iterator[Feeding]:
         keys = network.set_up(office.casework, settings.data / "agencies")
         if kept:
             keeper.start()
+        app = create_app(ports, limits=limits or ENOUGH)
         server = uvicorn.Server(
-            uvicorn.Config(create_app(ports), port=0, log_level="error", timeout_graceful_shutdown=1, http=Protocol)
+            uvicorn.Config(app, port=0, log_level="error", timeout_graceful_shutdown=1, http=Protocol)
         )
         thread = Thread(target=server.run, daemon=True)
         thread.start()
         assert eventually(lambda: server.started)
         host, port = server.servers[0].sockets[0].getsockname()[:2]
-        feeding = Feeding(settings, office, keys, f"http://{host}:{port}")
+        feeding = Feeding(settings, office, keys, f"http://{host}:{port}", app.state.gate)
         with feeding.closing:
             yield feeding
         server.should_exit = True

@@ -3,8 +3,9 @@
 import gzip
 import io
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from email.utils import formatdate
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
@@ -25,7 +26,7 @@ from rujukan.consumers.agency.transports import feed, feed_source
 from rujukan.consumers.agency.transports.feed import Feed, FeedPage, events
 from rujukan.consumers.agency.transports.feed_source import FeedSource
 from rujukan.consumers.agency.transports.transport import Unreachable
-from rujukan.consumers.wire.acknowledgement import Mark
+from rujukan.consumers.wire.acknowledgement import Acknowledgement, Mark
 from rujukan.consumers.wire.envelope import AgencyKey, NotOurs, Opener
 
 MANY = told(40)
@@ -301,3 +302,92 @@ def test_a_stream_of_rubbish_is_events_or_refused(data):
 )
 def test_why_the_feed_refuses_is_said_in_words_of_the_service_only(body, words):
     assert list(feed._words(body)) == words
+
+
+class Clock:
+    """The time that the agency's side goes by."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.later = 0.0
+        real = time.monotonic
+        monkeypatch.setattr(feed.time, "monotonic", lambda: real() + self.later)
+
+
+PAGES, STREAMED, SAID = "/subscription/events", "/subscription/stream", "/subscription/acknowledgements"
+
+
+def asked(server: FeedServer, where: str) -> int:
+    return sum(path.partition("?")[0] == where for path in server.asked)
+
+
+@pytest.mark.parametrize("where", [PAGES, STREAMED, SAID])
+@pytest.mark.parametrize(("status", "said", "at_least"), [(429, "700", 650), (429, "date", 650), (503, "700", 25)])
+def test_what_asks_to_be_left_alone_is_left_alone_for_that_long(
+    server: FeedServer, monkeypatch: pytest.MonkeyPatch, where: str, status: int, said: str, at_least: float
+) -> None:
+    clock = Clock(monkeypatch)
+    ask: dict[str, Callable[[Feed], object]] = {
+        PAGES: lambda of: of.page(0),
+        STREAMED: lambda of: next(of.stream(0)),
+        SAID: lambda of: of.acknowledge(Acknowledgement(received=Mark(1, "x"))),
+    }
+    after = formatdate(time.time() + 700, usegmt=True) if said == "date" else said
+    server.later[where] = [(status, after)]
+    one = feed_of(server)
+    with pytest.raises(Unreachable) as refused:
+        ask[where](one)
+    assert at_least <= refused.value.after <= 700
+    for other in (one, one.again()):
+        with pytest.raises(Unreachable) as early:
+            ask[where](other)
+        assert 0 < early.value.after <= 700
+    assert asked(server, where) == 1, "nobody of the family asks sooner"
+    for elsewhere in ask.keys() - {where}:
+        ask[elsewhere](one.again())
+    clock.later += refused.value.after + 1
+    ask[where](one.again())
+    assert asked(server, where) == 2
+
+
+@pytest.mark.parametrize("said", ["", "soon", "-5", "9" * 40, "Wed, 21 Oct 1815 07:28:00 GMT"])
+def test_what_says_nothing_that_can_be_heeded_is_asked_again_as_before(server: FeedServer, said: str) -> None:
+    server.later[PAGES] = [(429, said)]
+    one = feed_of(server)
+    with pytest.raises(Unreachable) as refused:
+        one.page(0)
+    assert refused.value.after == 0
+    assert len(one.page(0).messages) == 30
+
+
+class Impatient(Event):
+    """Who waits for it for long has waited at once: the clock is put on instead."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__()
+        self._clock = clock
+        self.waited: list[float] = []
+
+    def wait(self, timeout: float | None = None) -> bool:
+        if timeout is not None and timeout > 60:
+            self.waited.append(timeout)
+            self._clock.later += timeout
+            timeout = 0
+        return super().wait(timeout)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_subscription_waits_as_long_as_it_is_told_and_goes_on(
+    server: FeedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stream: bool
+) -> None:
+    clock = Clock(monkeypatch)
+    server.later[STREAMED if stream else PAGES] = [(429, "100"), (429, "200")]
+    seen: list[int] = []
+    stop = Impatient(clock)
+    inbox = SqliteInbox(tmp_path / "inbox.db", lambda d, db: (seen.append(d.sequence), len(seen) == 30 and stop.set()))
+    source = FeedSource(AGENCY, feed_of(server), stream=stream)
+    Subscription(source, [KEY], PINNED, inbox, rules=QUICK).run(stop)
+    inbox.close()
+    assert seen == list(range(1, 31))
+    assert [100 <= waited < 110 for waited in stop.waited[:1]] == [True]
+    assert 200 <= stop.waited[1] < 210
+    assert len(stop.waited) == 2

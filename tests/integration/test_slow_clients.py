@@ -12,8 +12,8 @@ from feeding import Feeding, eventually, serving
 from patience import PATIENCE_SECONDS
 
 from rujukan.api import requests
-from rujukan.api.acknowledging import AT_ONCE, EACH_SECOND, Pace
-from rujukan.api.problems import TooMany
+from rujukan.api.gate import ACKNOWLEDGED_SECONDS
+from rujukan.api.limits import Limits
 from rujukan.domain.codes import Role
 from rujukan.domain.delivery import delivery_stream
 from rujukan.infra.settings import Settings
@@ -74,8 +74,8 @@ class Client:
         return b"".join(parts)
 
 
-def head(feeding: Feeding, length: int, method: str = "POST") -> bytes:
-    token = feeding.client("uptd-ppa", Role.CASE_WORKER).headers["authorization"]
+def head(feeding: Feeding, length: int, method: str = "POST", role: Role = Role.CASE_WORKER) -> bytes:
+    token = feeding.client("uptd-ppa", role).headers["authorization"]
     return (
         f"{method} /cases HTTP/1.1\r\nHost: x\r\nAuthorization: {token}\r\nPurpose-Of-Use: care\r\n"
         f"Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
@@ -156,9 +156,9 @@ def test_a_stream_is_not_hung_up_on_while_nothing_happens(feeding: Feeding) -> N
             pytest.fail("it was hung up")
 
 
-def test_hundreds_of_them_keep_nobody_waiting(feeding: Feeding) -> None:
+def test_hundreds_of_them_keep_no_colleague_waiting(feeding: Feeding) -> None:
     person = feeding.client("uptd-ppa", Role.CASE_WORKER)
-    begun = head(feeding, 99)
+    begun = head(feeding, 99, role=Role.SUPERVISOR)
     with ExitStack() as open_ones:
         for n in range(300):
             client = open_ones.enter_context(closing(Client(feeding)))
@@ -166,6 +166,10 @@ def test_hundreds_of_them_keep_nobody_waiting(feeding: Feeding) -> None:
         began = time.monotonic()
         assert person.post("/cases", json=json.loads(OPENING)).status_code == 201
         assert time.monotonic() - began < 300
+
+
+EACH_SECOND = Limits().acknowledgements
+AT_ONCE = int(EACH_SECOND * ACKNOWLEDGED_SECONDS)
 
 
 def test_who_acknowledges_in_a_tight_loop_is_told_to_wait_and_harms_nobody(feeding: Feeding) -> None:
@@ -187,23 +191,3 @@ def test_who_acknowledges_in_a_tight_loop_is_told_to_wait_and_harms_nobody(feedi
     assert other.post("/subscription/acknowledgements", json={}).status_code == 200
     assert len(list(feeding.office.ports.log.read(delivery_stream("rsud")))) == 1, "what says nothing new is no event"
     assert eventually(lambda: eager.post("/subscription/acknowledgements", json=said).status_code == 200)
-
-
-def test_an_agency_has_so_many_acknowledgements_at_once_and_so_many_a_second() -> None:
-    now = [0.0]
-    pace = Pace(lambda: now[0])
-
-    def taken(agency: str, tries: int = 100) -> int:
-        count = 0
-        for _ in range(tries):
-            with suppress(TooMany):
-                pace.check(agency)
-                count += 1
-        return count
-
-    assert taken("rsud") == AT_ONCE
-    assert taken("polres") == AT_ONCE
-    now[0] = 0.5
-    assert taken("rsud") == EACH_SECOND / 2
-    now[0] = 3600
-    assert taken("rsud") == AT_ONCE

@@ -20,9 +20,10 @@ from feeding import Feeding, eventually, serving
 from msgspec.structs import replace
 from patience import PATIENCE_SECONDS
 
-from rujukan.api import subscribing, waiting
+from rujukan.api import subscribing
 from rujukan.api.actions import OPENING
 from rujukan.api.application.kinds import AGENCY
+from rujukan.api.limits import Places
 from rujukan.consumers.wire.envelope import from_cloudevent
 from rujukan.domain.agency import ReactivateAgency, SuspendAgency
 from rujukan.domain.codes import AgencyKind, Role
@@ -232,13 +233,14 @@ def test_what_breaks_a_stream_ends_it_and_leaves_no_words_in_a_log(
 
 
 def test_an_agency_has_so_many_streams_open_and_no_more(feeding: Feeding, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(waiting, "MOST_OF_AN_AGENCY", 2)
+    monkeypatch.setattr(feeding.gate, "streams", Places("streams", 0, 2, 100))
     client = feeding.client("lbh")
     with client.stream("GET", STREAM) as one, client.stream("GET", STREAM) as two:
         assert (one.status_code, two.status_code) == (200, 200)
         refused = client.get(STREAM)
         assert problem(refused) == (429, "too-many")
-        assert "retry-after" in refused.headers
+        assert refused.headers["retry-after"].isdigit()
+        assert refused.json()["limit"] == "streams"
         assert problem(client.get(EVENTS, params={"wait": 5})) == (429, "too-many")
         assert client.get(EVENTS).status_code == 200, "a page that does not wait takes no place"
         with feeding.client("psikolog").stream("GET", STREAM) as others:

@@ -13,6 +13,7 @@ from patience import PATIENCE_SECONDS
 
 from rujukan.api import serving
 from rujukan.api.app import create_app
+from rujukan.api.limits import Limits
 from rujukan.domain.codes import Purpose, Role
 from rujukan.infra import composition
 from rujukan.infra.demo.network import usual_actor
@@ -33,9 +34,10 @@ def office(settings: Settings) -> Iterator[Office]:
 class Caller:
     """Calls an API in this process, as a case worker of an agency."""
 
-    def __init__(self, office: Office, settings: Settings) -> None:
+    def __init__(self, office: Office, settings: Settings, limits: Limits | None = None) -> None:
         self._issuer = composition.issuer(settings)
-        self.http = httpx.AsyncClient(transport=httpx.ASGITransport(create_app(office.ports)), base_url="http://here")
+        app = create_app(office.ports, limits=limits)
+        self.http = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://here")
 
     def _as(self, agency: str) -> dict[str, str]:
         token = self._issuer.token(usual_actor(agency, Role.CASE_WORKER), agency, [Role.CASE_WORKER])
@@ -71,12 +73,11 @@ def played(play: Awaitable[None]) -> None:
 def test_any_number_that_wait_hold_up_nobody(
     office: Office, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(serving, "MOST_OF_A_PERSON", MANY)
     monkeypatch.setattr(serving, "WAIT_SECONDS", 600.0)
     catch_up(settings)
     case = office.opens(composition.now() - HOUR)
     position = office.ports.log.read(case)[-1].position
-    caller = Caller(office, settings)
+    caller = Caller(office, settings, Limits(reads=0, waits=MANY))
 
     async def play() -> None:
         readers = [asyncio.ensure_future(caller.waits(position)) for _ in range(MANY)]
@@ -116,7 +117,7 @@ def test_a_person_who_waits_for_too_much_is_told_and_nobody_else_is(
     case = office.opens(composition.now() - HOUR)
     position = office.ports.log.read(case)[-1].position
     caller = Caller(office, settings)
-    most = serving.MOST_OF_A_PERSON
+    most = Limits().waits
 
     async def play() -> None:
         readers = [asyncio.ensure_future(caller.waits(position)) for _ in range(most)]
@@ -124,6 +125,7 @@ def test_a_person_who_waits_for_too_much_is_told_and_nobody_else_is(
         refused = await caller.waits(position)
         assert (refused.status_code, refused.json()["type"]) == (429, "urn:rujukan:problem:too-many")
         assert refused.headers["Retry-After"].isdigit()
+        assert refused.json()["limit"] == "waits"
         other = asyncio.ensure_future(caller.waits(position, "rsud"))
         await until(lambda: waiting(office) == most + 1)
         await asyncio.to_thread(catch_up, settings)
@@ -143,7 +145,7 @@ def test_who_waits_in_vain_is_told_and_leaves_nothing_behind(
     caller = Caller(office, settings)
 
     async def play() -> None:
-        for _ in range(serving.MOST_OF_A_PERSON + 2):
+        for _ in range(Limits().waits + 2):
             late = await caller.waits(position)
             assert (late.status_code, late.json()["type"]) == (503, "urn:rujukan:problem:behind")
         assert waiting(office) == 0

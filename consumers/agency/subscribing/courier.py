@@ -128,7 +128,7 @@ class _Patience:
         except Unreachable as problem:
             if not self.pause:
                 log.warning("%s are not heard: %s", self._what, problem)
-            self.pause = min(max(self.pause * 2, EVERY_SECONDS), LONGEST_PAUSE)
+            self.pause = max(min(max(self.pause * 2, EVERY_SECONDS), LONGEST_PAUSE), problem.after)
             self._again_at = time.monotonic() + self.pause
             return False
         self.pause = 0.0

@@ -112,7 +112,7 @@ class Subscription:
         self._reports = None if self._is_replay else Reports(self._inbox, self.name, self._source.replies())
         try:
             while not stop.is_set():
-                done = self.handled + self.again
+                done, after = self.handled + self.again, 0.0
                 try:
                     self._session(stop)
                     break
@@ -124,9 +124,10 @@ class Subscription:
                         raise
                 except self._outages as problem:
                     longest = LONGEST_PAUSE
+                    after = problem.after if isinstance(problem, Unreachable) else 0.0
                     log.warning("receiving starts again: %s: %s", type(problem).__name__, _plain(problem))
                 pause = FIRST_PAUSE if self.handled + self.again > done and longest < GAP_PAUSE else pause
-                stop.wait(pause * random.uniform(0.5, 1))  # noqa: S311
+                stop.wait(after + pause * random.uniform(0.5, 1))  # noqa: S311
                 pause = min(pause * 2, longest)
             with suppress(*self._outages):
                 self._inbox.watch.end(self.name)

@@ -8,9 +8,11 @@ import http.client
 import re
 import socket
 import ssl
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import NamedTuple, Protocol
 from urllib.parse import urlencode, urlsplit
@@ -32,8 +34,13 @@ LOOPBACK = ("localhost", "127.0.0.1", "::1")
 BROKEN = (OSError, http.client.HTTPException)
 GOES_ON = re.compile(r"[?&]after=([0-9]{1,18})\b")
 PROBLEM = re.compile(rb'"urn:rujukan:problem:([a-z-]{1,60})"')
+STREAM = "/subscription/stream"
 ANOTHER_HISTORY = "another-history"
 ID = re.compile(r"[0-9a-fA-F-]{36}")
+TOO_MANY, NOT_NOW = 429, 503
+LONGEST_AFTER = {TOO_MANY: 3_600.0, NOT_NOW: 30.0}
+"""How long it is left alone at most, where it says when to ask again (`Retry-After`). What is away for now may be back
+sooner than it thought, and an emergency may wait there."""
 
 
 class Lines(Protocol):
@@ -64,8 +71,9 @@ class Feed:
     """A connection to the feed. Used by one thread; `again()` makes one for another."""
 
     def __init__(self, url: str, token: str | Callable[[], str], ca: Path | None = None) -> None:
-        """`token` is the agency's access token, or says it whenever one is needed. Raises ValueError for an address
-        to which no token is sent: one over a plain line to another machine."""
+        """`token` is the agency's access token, or says it whenever one is needed. Where the service says when to ask
+        again, it is not asked sooner. Raises ValueError for an address to which no token is sent: one over a plain
+        line to another machine."""
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError("the feed's address begins with https://")
@@ -76,10 +84,14 @@ class Feed:
         self._context = ssl.create_default_context(cafile=ca) if parts.scheme == "https" else None
         self._http: http.client.HTTPConnection | None = None
         self._closed = False
+        self._not_before: dict[str, float] = {}
+        """Address → when it may be asked again; shared with further connections."""
 
     def again(self) -> "Feed":
         """Another connection to the same feed."""
-        return Feed(self._url, self._token, self._ca)
+        other = Feed(self._url, self._token, self._ca)
+        other._not_before = self._not_before
+        return other
 
     def page(
         self,
@@ -123,9 +135,9 @@ class Feed:
         cursor = _cursor(after)
         headers = {"Accept": "text/event-stream", "Last-Event-ID": cursor}
         try:
-            answer = self._send("GET", f"/subscription/stream?after={cursor}", None, headers, TIMEOUT_SECONDS * 2)
+            answer = self._send("GET", f"{STREAM}?after={cursor}", None, headers, TIMEOUT_SECONDS * 2)
             if answer.status != 200:
-                self._refuse(answer, answer.read(LONGEST_LINE))
+                self._refuse(STREAM, answer, answer.read(LONGEST_LINE))
             for data in events(answer):
                 yield sealed(data.encode())
         except (*BROKEN, ValueError) as problem:
@@ -156,7 +168,7 @@ class Feed:
         try:
             answer = self._send(method, path, body, {}, timeout)
             read = answer.read(LARGEST + 1)
-            self._refuse(answer, read)
+            self._refuse(path, answer, read)
             if len(read) > LARGEST:
                 raise _TooLarge
             return answer, read
@@ -170,6 +182,8 @@ class Feed:
     def _send(
         self, method: str, path: str, body: bytes | None, more: dict[str, str], timeout: float
     ) -> http.client.HTTPResponse:
+        if (left := self._not_before.get(_address(path), 0.0) - time.monotonic()) > 0:
+            raise Unreachable("the service asked to be left alone for now", left)
         token = self._token if isinstance(self._token, str) else self._token()
         headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json", **more}
         fresh = self._http is None
@@ -204,18 +218,36 @@ class Feed:
             self._http = http.client.HTTPConnection(self._host, self._port)
         return self._http
 
-    @staticmethod
-    def _refuse(answer: http.client.HTTPResponse, body: bytes) -> None:
+    def _refuse(self, path: str, answer: http.client.HTTPResponse, body: bytes) -> None:
         if answer.status != 200:
             words = _words(body)
+            after = _after(answer)
+            if after:
+                self._not_before[_address(path)] = time.monotonic() + after
             refused = AnotherHistory if ANOTHER_HISTORY in words else Unreachable
-            raise refused(" ".join((f"the service answers {answer.status}", *words)))
+            raise refused(" ".join((f"the service answers {answer.status}", *words)), after)
 
 
 def _cursor(after: int | Last) -> str:
     """As the service takes it: `57.ID`, or `57` where no id is known."""
     last = after if isinstance(after, Last) else Last(after)
     return f"{last.sequence}.{last.id}" if ID.fullmatch(last.id) else str(last.sequence)
+
+
+def _address(path: str) -> str:
+    return path.partition("?")[0]
+
+
+def _after(answer: http.client.HTTPResponse) -> float:
+    """Seconds after which to ask again, as the answer says; 0 where it says nothing that can be read, or need not be
+    heeded (RFC 9110, § 10.2.3)."""
+    longest = LONGEST_AFTER.get(answer.status, 0.0)
+    said = (answer.getheader("Retry-After") or "").strip()
+    if said.isascii() and said.isdigit() and len(said) < 12:
+        return min(float(said), longest)
+    with suppress(ValueError, TypeError):
+        return max(0.0, min(parsedate_to_datetime(said).timestamp() - time.time(), longest))
+    return 0.0
 
 
 def _words(problem: bytes) -> Sequence[str]:

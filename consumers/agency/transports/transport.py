@@ -74,7 +74,12 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Unreachable(Exception):
-    """The other side does not answer, or not as agreed; it is tried again. The message names no content."""
+    """The other side does not answer, or not as agreed; it is tried again, after so many seconds at the soonest. The
+    message names no content."""
+
+    def __init__(self, said: str = "", after: float = 0.0) -> None:
+        super().__init__(said)
+        self.after = after
 
 
 class AnotherHistory(Unreachable):
