@@ -13,6 +13,7 @@ from rujukan.domain.delivery import Cursor
 from rujukan.domain.disclosure import delivery_id
 from rujukan.infra import composition
 from rujukan.infra.database import SERVICE
+from rujukan.infra.delivery.cursors import LOST
 from rujukan.infra.delivery.facts import from_bits
 from rujukan.infra.demo.inboxes import entitled
 from rujukan.infra.keys import names
@@ -37,14 +38,14 @@ def expected(world: World) -> dict[str, set[str]]:
 
 def check_register(world: World) -> int:
     """What the register has of each case of which no other rule was asked is what today's rule works out of the log,
-    but for numbers that were kept free where something was damaged, and what was told anew once that was repaired.
-    Returns how many such numbers there are."""
+    but for numbers that were kept free where something was damaged, what was told anew once that was repaired, and what
+    is lost for good. Returns how many such numbers there are."""
     with composition.follower(world.settings) as source, source.store.pool.connection() as db:
         by_agency = entitled(source.store, set(world.keys), but=world.told_otherwise)
         rows = db.execute(
             "SELECT agency, position, compartments, id FROM delivery.told"
-            " WHERE agency = ANY(%s) AND NOT case_id = ANY(%s)",
-            (list(world.keys), list(world.told_otherwise)),
+            " WHERE agency = ANY(%s) AND NOT case_id = ANY(%s) AND stream <> %s",
+            (list(world.keys), list(world.told_otherwise), LOST),
         ).fetchall()
         gaps = db.execute("SELECT agency, position, sequence, told_again IS NOT NULL FROM delivery.gaps").fetchall()
     assert all(again for *_, again in gaps), "what could not be opened was not told anew"
@@ -74,6 +75,8 @@ def check_shown(world: World, random: Random, most: int | None = None) -> int:
         for agency, key in world.keys.items():
             rows = {t.sequence: t for t in node.tellings.after(agency, Cursor(0), MANY)}
             for handled in world.handled(agency):
+                if rows[handled.sequence].stream == LOST:
+                    continue  # nobody knows any more what it was
                 may = {c.word for c in from_bits(rows[handled.sequence].compartments)}
                 assert set(handled.shown.split()) <= may, f"{agency} was shown more than it was told"
             recalled = [t for t in rows.values() if t.recalled]
@@ -108,24 +111,28 @@ def check_inboxes(world: World, due: dict[str, set[str]]) -> int:
     return sum(map(len, due.values()))
 
 
-def check_order(agency: str, rows: Sequence[Handled], told: Sequence[tuple[str, str]]) -> None:
+def check_order(agency: str, rows: Sequence[Handled], told: Sequence[tuple[str, str | None]]) -> None:
     """As the register has it: 1, 2, 3 … without gaps, and each case in its order."""
     assert [row.sequence for row in rows] == list(range(1, len(rows) + 1)), f"{agency} handled out of order"
-    assert [(row.id, row.case) for row in rows] == list(told), f"{agency} handled another order than it was told"
+    assert [row.id for row in rows] == [id for id, _ in told], f"{agency} handled another order than it was told"
+    cases = [(row.case, case) for row, (_, case) in zip(rows, told, strict=True) if case is not None]
+    assert all(case == of for case, of in cases), f"{agency} handled as of another case than it was told"
 
 
-def told(world: World, agency: str) -> list[tuple[str, str]]:
-    """(id, case) of what the register says the agency was told, each case's in the case's own order."""
+def told(world: World, agency: str) -> list[tuple[str, str | None]]:
+    """(id, case) of what the register says the agency was told, each case's in the case's own order. No case where the
+    register does not know it any more, as it is lost."""
     with composition.follower(world.settings) as source, source.store.pool.connection() as db:
         rows = db.execute(
-            "SELECT id::text, case_id::text, case_sequence FROM delivery.told WHERE agency = %s ORDER BY sequence",
-            (agency,),
+            "SELECT id::text, case_id::text, case_sequence, stream = %s FROM delivery.told WHERE agency = %s"
+            " ORDER BY sequence",
+            (LOST, agency),
         ).fetchall()
     count: Counter[str] = Counter()
-    for _, case, number in rows:
+    for _, case, number, _ in rows:
         count[case] += 1
         assert number == count[case], f"the register numbers {agency}'s case {case} otherwise than in order"
-    return [(id, case) for id, case, _ in rows]
+    return [(id, None if is_lost else case) for id, case, _, is_lost in rows]
 
 
 def check_dead_letters(world: World) -> int:
@@ -175,7 +182,9 @@ def check_log(world: World, written: dict[str, int]) -> None:
             if isinstance(followed.written.event, NoteRecorded)
         ]
     assert len(stored) == len({note for note, _ in stored}), "a command had its effect twice"
-    lost = written.items() - dict(stored).items()
+    gone = {note for note, position in written.items() if any(position in lost for lost in world.lost)}
+    assert not gone & dict(stored).keys(), "something that was lost for good is there"
+    lost = {note: at for note, at in written.items() if note not in gone}.items() - dict(stored).items()
     assert not lost, f"{len(lost)} that were acknowledged are not in the log"
 
 

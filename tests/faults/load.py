@@ -132,7 +132,8 @@ class Load:
     def _while_it_runs(self, act: Any, pause: float) -> None:
         try:
             while not self._stop.wait(pause):
-                act()
+                with self._world.quiet.writing():
+                    act()
         except BaseException as problem:
             self.problems.append(problem)
 

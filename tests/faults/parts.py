@@ -62,6 +62,12 @@ class Part(ABC):
         """Start it again: it was kept down long enough."""
         self._down = False
 
+    def rest(self) -> None:
+        """Stop it as an operator does, until it is released."""
+        with self._lock:
+            self._down = True
+            self._end()
+
     def halt(self) -> None:
         """Take its time away, as a machine does that swaps or moves: SIGSTOP."""
         self._signal(signal.SIGSTOP)

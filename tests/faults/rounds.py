@@ -14,6 +14,7 @@ from . import check
 from .catalogue import Fault, catalogue
 from .followers import few, followers, settled
 from .load import Load
+from .restored import Restored
 from .world import World
 
 RECOVER_SECONDS = 240.0
@@ -109,14 +110,14 @@ def draw(world: World, random: Random, rounds: int, disk: Path | None, short: bo
     beside so many some of those of what follows the log."""
     makers = catalogue(world, random, disk)
     if not short:
-        makers += followers(random)
+        makers += [*followers(random), Restored]
     drawn: list[Fault] = []
     while len(drawn) < rounds:
         random.shuffle(makers)
         drawn += [make() for make in makers]
     if short and world.cluster is not None:
         drawn.sort(key=lambda fault: fault.kind not in KEEPING)
-    return drawn[:rounds] + (few(random) if short and world.cluster is None else [])
+    return drawn[:rounds] + ([*few(random), Restored()] if short and world.cluster is None else [])
 
 
 def recovery(world: World, load: Load, lasting: Fault | None = None) -> float:

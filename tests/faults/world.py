@@ -32,6 +32,7 @@ from rujukan.infra.services.postgres import PORT, EmbeddedPostgres
 from rujukan.infra.settings import LIMIT, Settings, to_environment
 
 from .parts import Broker, Database, Part, Program
+from .quiet import Quiet
 from .wires import Wires
 
 SERVICE = ("worker", "publisher", "publisher-2", "sealer", "api")
@@ -78,6 +79,9 @@ class World:
         self.settings = Settings(data=directory, **UNLIMITED)
         self.told_otherwise: set[UUID] = set()
         """Cases of which another rule said for a while what is told."""
+        self.quiet = Quiet()
+        self.lost: list[range] = []
+        """Positions of the log that were lost for good, by a restore."""
         self._disk = disk
         self._began = time.monotonic()
 

@@ -112,6 +112,7 @@ SMALL = st.integers(0, 6)
 @example(5, 3, 2, (0, 0), 4)  # recovered from a topic that has all
 @example(5, 3, 2, (0, 2), 4)  # from one that lacks the last two, which went out another way
 @example(2, 5, 3, (4, 0), 4)  # from one whose beginning retention cut
+@example(2, 5, 0, (4, 0), 4)  # and nobody knows what was told under some numbers between
 def test_nothing_told_after_a_restore_is_passed_over(
     register: tuple[Node, psycopg.Connection],  # type: ignore[type-arg]
     prefix: int,
