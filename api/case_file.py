@@ -17,6 +17,7 @@ from ..domain.casefile.state import Case
 from ..domain.compartment import Compartment
 from ..domain.fact import AgencyCode
 from ..domain.standing import readings
+from ..domain.standing.reach import Reaches
 from ..domain.standing.relations import Relation
 from ..domain.standing.rule import relations
 from ..projections import timeline
@@ -69,6 +70,11 @@ class ConsentView(Struct, frozen=True):
     live: bool
     override: bool
     expires_at: datetime | None
+    reported_by: str | None = None
+    """Who heard it, where that was not the lead."""
+    waits: list[str] = []
+    """Compartments for which it waits until the lead has confirmed it with the survivor, of others' words than the
+    reporter's."""
 
 
 class ClockView(Struct, frozen=True):
@@ -102,7 +108,7 @@ class CaseView(Struct, frozen=True, omit_defaults=True):
 
 def show_case(rooms: Rooms, asked: Asked, known: Case, *, case: UUID) -> Response:
     rooms.reading.show(asked, case, COORDINATION, "case")
-    return json_answer(case_view(case, known, asked.act.agency), {"ETag": f'"{known.version}"'})
+    return json_answer(case_view(case, known, asked.act.agency, asked.act.at), {"ETag": f'"{known.version}"'})
 
 
 def show_timeline(
@@ -171,7 +177,7 @@ def data_of(segments: Segments) -> Raw:
     return Raw(b"{" + b",".join(part[1:-1] for part in segments.values() if len(part) > 2) + b"}")
 
 
-def case_view(id: UUID, case: Case, agency: AgencyCode, leads: bool | None = None) -> CaseView:
+def case_view(id: UUID, case: Case, agency: AgencyCode, at: datetime, leads: bool | None = None) -> CaseView:
     """A case as an agency may see it; `leads`, where given, says in its place whether all of it is shown."""
     leads = case.lead == agency if leads is None else leads
     referrals = [
@@ -191,7 +197,7 @@ def case_view(id: UUID, case: Case, agency: AgencyCode, leads: bool | None = Non
     )
     if not leads:
         return common
-    asked = case.of(Erasing).asked
+    asked, reaches = case.of(Erasing).asked, Reaches(case, at)
     return msgspec.structs.replace(
         common,
         age_group=case.age_group.value,
@@ -205,6 +211,8 @@ def case_view(id: UUID, case: Case, agency: AgencyCode, leads: bool | None = Non
                 c.live,
                 c.override,
                 c.expires_at,
+                c.reported_by,
+                sorted(x.word for x in reaches.waiting(c)) if c.live else [],
             )
             for c in case.consents.values()
         ],

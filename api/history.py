@@ -117,12 +117,12 @@ def show_history(
         mine, whole = act.agency, leads(known, act.agency)
         seen = [Seen(w, frozenset(), frozenset()) for w in then.events if w.position in readable]
         knew = then.case is not None and (whole or is_known_to(then.case, mine))
-        state = case_view(case, then.case, mine, whole) if then.case and knew else None
+        state = case_view(case, then.case, mine, then.at, whole) if then.case and knew else None
     else:
         kind, active = _agency_then(rooms, agency, then.at)
         told = rooms.register.of_case(agency, case, events[-1].position)
         seen = as_seen_by(then, told, agency, kind, active)
-        state = case_view(case, then.case, agency) if then.case and is_known_to(then.case, agency) else None
+        state = case_view(case, then.case, agency, then.at) if then.case and is_known_to(then.case, agency) else None
     return CaseHistory(case, _where(then), _opened(rooms, asked, case, seen, readable), state, agency)
 
 

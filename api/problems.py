@@ -32,6 +32,7 @@ STATUS: dict[type[r.Refusal], int] = {
     r.PurposeNotAllowed: 403,
     r.AnotherPersonNeeded: 403,
     r.GlassNotOpen: 403,
+    r.BeyondReach: 403,
     r.NotByTheSamePerson: 403,
     r.WrongReceipt: 403,
     r.InTheFuture: 422,

@@ -1,16 +1,22 @@
 """Finding a person's cases."""
 
+from uuid import UUID
+
 import msgspec
 from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
+from ..domain.case.identity import IdentityFacts
 from ..domain.compartment import Compartment
+from ..domain.fact import Act
 from ..domain.nik import Nik
+from ..domain.refusal import Unknown
 from ..domain.standing.readings import SEARCH
 from ..domain.standing.rule import roles_of
 from ..projections import people
 from .application.reading import Asked
+from .application.rooms import Rooms
 from .contract import HEADERS, PROBLEM, standing_of
 from .gate import Work
 from .identity import Caller
@@ -37,6 +43,8 @@ class CasesFound(Struct, frozen=True):
 
 ANSWERS: list[type] = [Search, CasesFound]
 
+IDENTITY = frozenset({Compartment.IDENTITY})
+
 
 def add_routes(door: Door) -> None:
     """POST a number, get cases."""
@@ -48,9 +56,11 @@ def add_routes(door: Door) -> None:
             asked = msgspec.json.decode(body, type=Search)
         except msgspec.MsgspecError as error:
             raise unreadable(error) from None
-        found = rooms.lists.ask(act.agency, people.cases_of, nik_index(rooms.macs, asked.nik))
+        index = nik_index(rooms.macs, asked.nik)
+        told = rooms.lists.ask(act.agency, people.cases_of, index)
+        found = [case for case in told if _may_be_found(rooms, case, index, act)]
         for case in found:
-            rooms.reading.show(Asked(act, correlation_of(request)), case, frozenset({Compartment.IDENTITY}), "search")
+            rooms.reading.show(Asked(act, correlation_of(request)), case, IDENTITY, "search")
         return json_answer(CasesFound([str(case) for case in found]))
 
     door.post(
@@ -82,3 +92,16 @@ def add_routes(door: Door) -> None:
         tag="lists",
         work=Work.READ,
     )
+
+
+def _may_be_found(rooms: Rooms, case: UUID, index: str, act: Act) -> bool:
+    """Whether the agency, which was told of that number, may open now who it is."""
+    numbered = {
+        w.position: IDENTITY
+        for w in rooms.casework.written(case)
+        if isinstance(w.event, IdentityFacts) and w.event.nik_index == index
+    }
+    try:
+        return any(may & IDENTITY for _, may in rooms.casework.readable(case, numbered, act))
+    except Unknown:
+        return False

@@ -14,6 +14,7 @@ from .codes import AgencyKind, Purpose, Role
 from .compartment import Compartment, CompartmentWord, Coordination
 from .declaring import field, happened, name_fields
 from .fact import ActorId, AgencyCode, Fact
+from .standing.reach import Reaches
 from .words import Words
 
 LONGEST_BASIS = 1_000
@@ -49,14 +50,21 @@ def basis_of(
     """On what an agency's reading of these compartments stands, all that holds, parted by "; ":
 
     `own` where everything shown is the agency's own words (`authors`: whose it is, where that is known);
-    `override ID CODE: RULE`, a legal basis in the place of
-    consent; `consent ID`; `lead`; `referral ID`, one that is open; `told` where it is none of these: what was once
+    `override ID CODE: RULE`, a legal basis in the place of consent; `consent ID`, one that was reported only where it
+    holds for what is shown; `lead`; `referral ID`, one that is open; `told` where it is none of these: what was once
     addressed to it.
     """
     if {*authors} == {agency}:
         return "own"
     content = frozenset(shown) - {Compartment.COORDINATION}
-    stands = [c for c in case.consents.values() if c.covers(agency, kind, at) and c.compartments & content]
+    reaches = Reaches(case, at)
+
+    def gives_it(consent: Consent) -> bool:
+        given = reaches.given(consent)
+        of_others = (given.on(author) for author in authors or given.of if author != agency)
+        return bool(given.anybody.union(*of_others) & content)
+
+    stands = [c for c in case.consents.values() if c.covers(agency, kind, at) and gives_it(c)]
     found = [_override(c) for c in stands if c.override]
     found += [f"consent {c.id}" for c in stands if not c.override]
     found += ["lead"] if agency == case.lead else []

@@ -6,8 +6,12 @@ The rule, in the order it is asked:
 3. Who is addressed by an event (sender and recipient of a referral once sent, owner of an action, attendee,
    the agency asked to lead, who shares a clock, whose consent ended, for whom a glass was broken) knows its
    coordination, and of the rest what it is entitled to.
-4. Who has an open referral knows of the case's content what its referral shares *and* a live consent covers.
+4. Who has an open referral knows of the case's content what it reaches (standing/reach.py): what its referral shares
+   *and* a live consent covers, and, where the sender does not lead, what the sender could pass on.
 5. Nobody else learns anything, not even that the case exists.
+
+What it may open again is less: what it was told, as far as it reaches that now, for the purpose that it says. With its
+referral, with the consent, with the lead that ends at once; what it wrote itself it opens for ever.
 
 When an agency's entitlement grows (a referral is sent, consent given, the lead taken over), it is told of
 earlier events what it was not told yet.
@@ -27,9 +31,10 @@ from uuid import UUID, uuid5
 
 from msgspec import Struct, field
 
-from .case.consents import ENDS
+from .case.confirming import ConsentNotConfirmed
+from .case.consents import ConsentExpired, ConsentNarrowed, ConsentWithdrawn
 from .case.referrals import ReferralSent
-from .casefile.evolving import evolve, fold
+from .casefile.evolving import fold_log, take
 from .casefile.state import NOTHING, Case, Glass
 from .codes import AgencyKind, Purpose
 from .compartment import Compartment
@@ -37,13 +42,16 @@ from .declaring import Shared, declared
 from .erasure import DeletionAsked
 from .fact import ActorId, AgencyCode, Fact
 from .recovery import HistoryRecovered
+from .standing.reach import NONE, Reaches, Words
 
-RULE = "2026-1"
+RULE = "2026-2"
 """The version of this rule. Who changes what it answers for any case gives it another, and freezes a history of the
 one before in tests/golden/histories."""
 COORDINATION = frozenset({Compartment.COORDINATION})
 Notice: TypeAlias = DeletionAsked | HistoryRecovered
 """What is told to the agency that it names, whole, and to nobody else."""
+ENDS = (ConsentNarrowed, ConsentWithdrawn, ConsentExpired, ConsentNotConfirmed)
+"""Events that end a consent, in whole or in part."""
 DELIVERIES = UUID("0d1a7b60-52c5-5b0e-8f5e-64656c697672")
 """Namespace of delivery ids (RFC 9562, version 5)."""
 
@@ -150,7 +158,7 @@ class Knowledge(Struct):
     @classmethod
     def remembered(cls, written: Sequence[Written], facts: Iterable[Remembered]) -> "Knowledge":
         """A case after these events, with what was told of it, by whatever rule; `facts` as they came about."""
-        known = cls(fold(w.event for w in written), list(written))
+        known = cls(fold_log(written), list(written))
         version = {w.position: w.version for w in written}
         recalls: dict[AgencyCode, set[int]] = {}
         for agency, position, compartments, recalled_at in facts:
@@ -174,15 +182,16 @@ class Knowledge(Struct):
     def learn(self, new: Written) -> Learned:
         """Take in the case's next event; say who is to be told what, earlier events first, and who has to delete
         what."""
-        before, after = self.case, evolve(self.case, new.event)
+        before, after = self.case, take(self.case, new)
+        was, reaches = Reaches(before, new.at) if before is not None else None, Reaches(after, new.at)
         tell: list[Told] = []
         for agency, kind in after.participants().items():
-            if _learns_more(before, after, agency, kind, new):
-                tell += self._tell(after, agency, kind, self.written, new.at)
+            if _learns_more(was, reaches, agency, kind, new):
+                tell += self._tell(reaches, agency, kind, self.written)
         self.written.append(new)
         everyone = {**after.participants(), **_addressed(new.event, after)}
         for agency in {new.author: None, **everyone}:
-            tell += self._tell(after, agency, everyone.get(agency), (new,), new.at)
+            tell += self._tell(reaches, agency, everyone.get(agency), (new,))
         recall = self.ended(after, new.at) if isinstance(new.event, ENDS) else []
         for agency, of, compartments in ((r.agency, r.of.version, r.compartments) for r in recall):
             gone = self.recalled.setdefault(agency, {})
@@ -193,14 +202,14 @@ class Knowledge(Struct):
         return Learned(tell, recall)
 
     def ended(self, after: Case, now: datetime) -> list[Recalled]:
-        """What each agency was told, did not have to delete yet, and may open no more in the case as it is after the
+        """What each agency was told, did not have to delete yet, and may keep no more in the case as it is after the
         end of a consent. Its own words stay, and the coordination that it may still know."""
         return list(self._ended(after, now))
 
     def _ended(self, after: Case, now: datetime) -> Iterator[Recalled]:
         if self.case is None:
             return
-        kinds = _ever_participants(self.case)
+        kinds, reaches = _ever_participants(self.case), Reaches(after, now)
         for agency in sorted(self.told):
             gone = self.recalled.get(agency, {})
             for of in self.written:
@@ -208,19 +217,19 @@ class Knowledge(Struct):
                 if of.author == agency or not has - COORDINATION:
                     continue
                 kind = kinds.get(agency)  # who never took part was told by another rule, and keeps nothing
-                stays = still_readable(after, of, has, agency, kind, now) if kind is not None else COORDINATION
+                stays = may_keep(reaches, of, has, agency, kind) if kind is not None else COORDINATION
                 lost = has - stays
                 if lost - COORDINATION:
                     yield Recalled(agency, of, lost)
 
     def _tell(
-        self, case: Case, agency: AgencyCode, kind: AgencyKind | None, events: Iterable[Written], now: datetime
+        self, reaches: Reaches, agency: AgencyCode, kind: AgencyKind | None, events: Iterable[Written]
     ) -> Iterator[Told]:
         known, gone = self.told.setdefault(agency, {}), self.recalled.get(agency, {})
-        entitled = entitlement(case, agency, kind, now) if kind is not None else NOTHING
+        reached = reaches.of(agency, kind) if kind is not None else NONE
         for of in events:
             before, deleted = known.get(of.version, NOTHING), gone.get(of.version, NOTHING)
-            may = _may_learn(case, of, agency, kind, entitled)
+            may = _may_learn(reaches.case, of, agency, kind, reached)
             if not may <= before - deleted:
                 known[of.version] = before | may
                 if deleted:
@@ -228,30 +237,29 @@ class Knowledge(Struct):
                 yield Told(agency, of, may, self.recalls.get(agency, 0))
 
 
-def _learns_more(before: Case | None, after: Case, agency: AgencyCode, kind: AgencyKind, new: Written) -> bool:
+def _learns_more(was: Reaches | None, now: Reaches, agency: AgencyCode, kind: AgencyKind, new: Written) -> bool:
     """Whether an event gives an agency reason to know of earlier ones what it was not told."""
-    if isinstance(new.event, ReferralSent) and after.referrals[new.event.referral].recipient == agency:
+    if isinstance(new.event, ReferralSent) and now.case.referrals[new.event.referral].recipient == agency:
         return True
-    if before is None or (agency == after.lead != before.lead):
+    if was is None or (agency == now.case.lead != was.case.lead):
         return True
-    if after.referrals is before.referrals and after.consents is before.consents:
-        return False  # most events change nothing that an entitlement comes of
-    return not entitlement(after, agency, kind, new.at) <= entitlement(before, agency, kind, new.at)
+    if now.case.referrals is was.case.referrals and now.case.consents is was.case.consents:
+        return False  # most events change nothing that reach comes of
+    return not now.of(agency, kind) <= was.of(agency, kind)
 
 
 def audience(
     case: Case, of: Written, agency: AgencyCode, kind: AgencyKind | None, now: datetime
 ) -> frozenset[Compartment]:
     """The compartments of an event that an agency may learn now; empty where it may not know of it."""
-    entitled = entitlement(case, agency, kind, now) if kind is not None else NOTHING
-    return _may_learn(case, of, agency, kind, entitled)
+    return _may_learn(case, of, agency, kind, Reaches(case, now).of(agency, kind) if kind is not None else NONE)
 
 
 def _may_learn(
-    case: Case, of: Written, agency: AgencyCode, kind: AgencyKind | None, entitled: frozenset[Compartment]
+    case: Case, of: Written, agency: AgencyCode, kind: AgencyKind | None, reached: Words
 ) -> frozenset[Compartment]:
-    """The same, once it is known what of the case the agency is entitled to."""
-    there = holds(of) - case.erased
+    """The same, once it is known what of the case the agency reaches."""
+    there, entitled = holds(of) - case.erased, reached.on(of.author)
     if case.is_erased:
         return NOTHING
     if agency == of.author:
@@ -267,31 +275,37 @@ def _may_learn(
     return NOTHING
 
 
-def entitlement(case: Case, agency: AgencyCode, kind: AgencyKind, now: datetime) -> frozenset[Compartment]:
-    """The compartments of the case that the agency has a reason, and consent, to know now."""
-    entitled = NOTHING
-    if agency == case.lead:
-        entitled = COORDINATION | case.shareable(agency, kind, now)
-    asked: dict[Purpose, frozenset[Compartment]] = {}
-    for referral in case.open_referrals_to(agency):
-        asked[referral.purpose] = asked.get(referral.purpose, COORDINATION) | referral.compartments
-    for purpose, compartments in asked.items():
-        entitled |= COORDINATION | compartments & case.shareable(agency, kind, now, purpose)
-    return entitled
-
-
-def still_readable(
-    case: Case, of: Written, told: frozenset[Compartment], agency: AgencyCode, kind: AgencyKind, now: datetime
+def may_open(
+    reaches: Reaches,
+    of: Written,
+    told: frozenset[Compartment],
+    agency: AgencyCode,
+    kind: AgencyKind,
+    used_for: Purpose | None = None,
 ) -> frozenset[Compartment]:
-    """What an agency may open again of what it was told: its own words and what was addressed to it always, the
-    story as long as consent stands."""
-    told -= case.erased
+    """What an agency may open again of what it was told, for that purpose (None: for any that it was told for): its own
+    words always, others' as far as it reaches them now, and of the story nothing where it reaches no content. That it
+    took part stays: the coordination of what was addressed to it."""
+    case = reaches.case
     if agency == of.author:
         return holds(of) - case.erased
-    stands = case.shareable(agency, kind, now)
+    may = (told - case.erased) & reaches.of(agency, kind, used_for).on(of.author)
+    if agency == case.lead or not tells_story(of.event) or agency in _addressed(of.event, case):
+        return may | told & COORDINATION
+    return may if may - COORDINATION else NOTHING
+
+
+def may_keep(
+    reaches: Reaches, of: Written, told: frozenset[Compartment], agency: AgencyCode, kind: AgencyKind
+) -> frozenset[Compartment]:
+    """What an agency may keep copies of: what a consent still lets it know, whether its work is over or not."""
+    case = reaches.case
+    if agency == of.author:
+        return holds(of) - case.erased
+    stands = reaches.consented(agency, kind).on(of.author)
     if agency == case.lead or not tells_story(of.event):
         stands |= COORDINATION
-    return told & stands
+    return (told - case.erased) & stands
 
 
 def through_glass(glass: Glass, of: Written, agency: AgencyCode, actor: UUID, now: datetime) -> frozenset[Compartment]:

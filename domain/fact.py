@@ -1,13 +1,25 @@
 """The shape that commands and events share: frozen, keyword-only, every field with its compartment."""
 
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Annotated, Any, NewType, TypeVar
 from uuid import UUID
 
 from msgspec import Meta, Struct
+from msgspec.structs import fields
 
 from .codes import AgencyKind, Purpose, Role
-from .compartment import Coordination, Economic, Health, Incident, Legal, Psychosocial, Safety
+from .compartment import (
+    Compartment,
+    Coordination,
+    Economic,
+    Health,
+    Incident,
+    Legal,
+    Psychosocial,
+    Safety,
+    compartments_of,
+)
 from .refusal import InTheFuture, Invalid
 
 CaseId = NewType("CaseId", UUID)
@@ -72,6 +84,23 @@ class Act(Struct, frozen=True, kw_only=True):
     at: datetime
 
 
+@cache
+def _fields(of: type[Fact]) -> tuple[tuple[str, Compartment, Any], ...]:
+    """(field, its compartment, its default) of an event, but for coordination."""
+    default = {f.name: f.default for f in fields(of)}
+    return tuple(
+        (name, compartment, default[name])
+        for name, compartment in compartments_of(of).items()
+        if compartment is not Compartment.COORDINATION
+    )
+
+
+def said_in(event: Fact) -> frozenset[Compartment]:
+    """The compartments in which an event says something, coordination always among them: those that its record has."""
+    said = {compartment for name, compartment, default in _fields(type(event)) if getattr(event, name) != default}
+    return frozenset({Compartment.COORDINATION, *said})
+
+
 F = TypeVar("F", bound=Fact)
 
 EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
@@ -88,8 +117,8 @@ def recorded(event: type[F], command: Fact, act: Act, **more: Any) -> F:
     """
     if command.occurred_at > act.at + CLOCK_SKEW:
         raise InTheFuture(occurred_at=command.occurred_at, recorded_at=act.at)
-    fields = event.__struct_fields__
-    said = {f: getattr(command, f) for f in command.__struct_fields__ if f in fields}
+    known = event.__struct_fields__
+    said = {f: getattr(command, f) for f in command.__struct_fields__ if f in known}
     for name, value in said.items():
         if isinstance(value, datetime) and not EARLIEST <= value <= LATEST:
             raise Invalid(field=name, must=f"lie between {EARLIEST.year} and {LATEST.year}")

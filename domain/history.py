@@ -21,13 +21,14 @@ from .case.identity import Survivor
 from .case.incidents import Incidents
 from .case.lead import Accompanying
 from .case.lifecycle import Files
-from .casefile.evolving import fold
+from .casefile.evolving import fold_log
 from .casefile.state import NOTHING, Case, Clock, Consent, Referral
 from .codes import AgencyKind
 from .compartment import Compartment
-from .disclosure import Written, holds, still_readable
+from .disclosure import Written, holds, may_open
 from .fact import EARLIEST, AgencyCode
 from .refusal import plain
+from .standing.reach import Reaches
 from .standing.rule import is_known_to
 
 When = int | datetime
@@ -91,9 +92,9 @@ def as_of(events: Sequence[Written], when: When) -> AsOf:
     if isinstance(when, datetime):
         then = list(takewhile(lambda w: w.at <= when, events))
         left_out = [w.position for w in events[len(then) :] if w.at <= when]
-        return AsOf(then, fold(w.event for w in then), when, left_out)
+        return AsOf(then, fold_log(then), when, left_out)
     then = list(takewhile(lambda w: w.position <= when, events))
-    return AsOf(then, fold(w.event for w in then), max((w.at for w in then), default=EARLIEST))
+    return AsOf(then, fold_log(then), max((w.at for w in then), default=EARLIEST))
 
 
 def as_seen_by(
@@ -104,7 +105,7 @@ def as_seen_by(
     on record of what it was told of the case. What an agency wrote itself it knew, told or not."""
     if then.case is None:
         return []
-    may_open = active and is_known_to(then.case, agency)
+    reaches, may = Reaches(then.case, then.at), active and is_known_to(then.case, agency)
     last = then.events[-1].position
     known: dict[int, frozenset[Compartment]] = {}
     for at, position, compartments in told:
@@ -114,7 +115,7 @@ def as_seen_by(
         if w.author == agency:
             known[w.position] = known.get(w.position, NOTHING) | holds(w)
     return [
-        Seen(w, has, still_readable(then.case, w, has, agency, kind, then.at) if may_open else NOTHING)
+        Seen(w, has, may_open(reaches, w, has, agency, kind) if may else NOTHING)
         for w in then.events
         if (has := known.get(w.position, NOTHING))
     ]

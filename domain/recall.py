@@ -11,9 +11,10 @@ told names the rule when it answers.
 from collections.abc import Iterable, Mapping, Sequence
 from uuid import UUID, uuid5
 
-from .case.consents import ENDS, ConsentNarrowed, ConsentWithdrawn
+from .case.confirming import ConsentNotConfirmed
+from .case.consents import ConsentNarrowed, ConsentWithdrawn
 from .compartment import Compartment
-from .disclosure import Recalled
+from .disclosure import ENDS, Recalled
 from .erasure import DeletionAsked, RecallRecorded
 from .fact import Act, ActorId, AgencyCode, CaseId, ErasureId, Fact, recorded
 
@@ -98,4 +99,6 @@ def by_agency(recalled: Iterable[Recalled]) -> dict[AgencyCode, frozenset[Compar
 def _how(ends: Fact) -> str:
     if isinstance(ends, ConsentNarrowed):
         return "narrowed"
+    if isinstance(ends, ConsentNotConfirmed):
+        return "not-confirmed"
     return "withdrawn" if isinstance(ends, ConsentWithdrawn) else "expired"

@@ -105,6 +105,11 @@ class RecipientUnavailable(Refusal):
     mend = "See the directory for agencies that offer it."
 
 
+class BeyondReach(Refusal):
+    says = "The agency may not know this itself, so it can neither share nor change it."
+    mend = "Share what the agency may open, and its own words; the lead can share more, where consent covers that."
+
+
 class BasisTooNarrow(Refusal):
     says = "The basis does not allow all of these compartments to be disclosed."
     mend = "Leave out those it does not allow, or disclose on a court order that names them."

@@ -6,14 +6,16 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from ...domain.access import basis_of
+from ...domain.casefile.evolving import said as said_by
 from ...domain.casefile.state import Case, compartments_named
 from ...domain.compartment import Compartment
 from ...domain.damaged import Outline, outline
-from ...domain.disclosure import Remembered, Written, still_readable
+from ...domain.disclosure import Remembered, Written, may_open
 from ...domain.erasure import ErasureRecorded
 from ...domain.fact import Act, AgencyCode, CaseId, Fact
 from ...domain.memory import Memory
 from ...domain.refusal import Refusal
+from ...domain.standing.reach import Reaches
 from ...domain.standing.rows import Second
 from ...domain.standing.rule import known, second_needed
 from . import proposing
@@ -120,7 +122,7 @@ class Casework:
                     Changes(kind.stream(id), version, events),
                     *following(kind.follows, step, command),
                 ]
-                after = kind.fold(events, now) if kind.resumes else None
+                after = kind.fold(said_by(events, act.agency), now) if kind.resumes else None
                 retryable = self._once.retryable(act, sent, named, version + len(events))
                 positions = self._log.append(changes, act, correlation, retryable)
             except (Refusal, VersionMismatch, UsedBefore, Moved) as refused:
@@ -160,15 +162,15 @@ class Casework:
         stream = kind.stream(id)
         known = self._kept(kind, id)
         try:
-            events = [w.event for w in self._log.read(stream, known.version if known is not None else 0)]
+            entries = self._log.read(stream, known.version if known is not None else 0)
         except Gone:
             self._drop(stream)
             return None
-        if not events:
+        if not entries:
             return known
-        if known is None and not kind.begins(events[0]):
+        if known is None and not kind.begins(entries[0].event):
             return None
-        fresh = kind.fold(events, known)
+        fresh = kind.fold(entries, known)
         self._keep(kind, id, fresh)
         return None if fresh is None or kind.is_gone(fresh) else fresh
 
@@ -238,9 +240,9 @@ class Casework:
     ) -> list[tuple[Written, frozenset[Compartment]]]:
         """Of what an agency was told (position → compartments), what it may open now. No more is read of the case than
         that. Raises Unknown."""
-        now = self.known(case, act)
+        reaches = Reaches(self.known(case, act), act.at)
         found = (
-            (w, still_readable(now, w, told[w.position], act.agency, act.kind, act.at))
+            (w, may_open(reaches, w, told[w.position], act.agency, act.kind, act.purpose))
             for w in self._log.at(told)
             if w.stream == case  # a list says where to look, and the log what is there
         )

@@ -9,6 +9,8 @@ from ...domain import damaged, recall
 from ...domain import erasure as erasures
 from ...domain.case.erasure import ApproveErasure, CaseErased
 from ...domain.case.lifecycle import AbsorbDuplicate, MergeCase
+from ...domain.casefile.evolving import fold_log
+from ...domain.casefile.evolving import said as said_by
 from ...domain.casefile.state import Case, compartments_named
 from ...domain.disclosure import Knowledge, Remembered, Written
 from ...domain.erasure import ErasureRecorded
@@ -117,7 +119,7 @@ def recall_copies(step: Step[CaseId], ended: Fact) -> Sequence[Changes]:
     if ended is not step.events[0]:
         return []
     known, version = _known(step), step.version + 1
-    after = cases.fold(step.events, known.case)
+    after = fold_log(said_by(step.events, step.act.agency), known.case)
     assert after is not None
     lost = recall.by_agency(known.ended(after, step.act.at))
     asked = recall.record(step.id, version, ended, step.act.actor, after.lead, lost, step.act)

@@ -12,12 +12,13 @@ from ...domain import case as cases
 from ...domain import erasure as erasures
 from ...domain.agency import agency_stream
 from ...domain.agency_state import Agency
-from ...domain.case.consents import ENDS
 from ...domain.case.erasure import ApproveErasure, CaseErased, RefuseErasure, RequestErasure
 from ...domain.case.lifecycle import MergeCase
 from ...domain.casefile.deciding import Network
+from ...domain.casefile.evolving import Entry, fold_log
 from ...domain.casefile.state import Case
 from ...domain.delivery import AcknowledgeDeliveries, Marks, delivery_stream
+from ...domain.disclosure import ENDS
 from ...domain.erasure import AcknowledgeErasure, Asked, ErasureRecorded, erasure_stream
 from ...domain.fact import Act, AgencyCode, CaseId, Fact
 from ...domain.standing.rule import known
@@ -42,8 +43,8 @@ class Kind(Generic[Id, State]):
 
     name: str
     stream: Callable[[Id], UUID]
-    fold: Callable[[Iterable[Fact], State | None], State | None]
-    """The state after these events. From a state only where it `resumes`."""
+    fold: Callable[[Iterable[Entry], State | None], State | None]
+    """The state after these events of the log. From a state only where it `resumes`."""
     decide: Callable[[Fact, State | None, Act, Network], Sequence[Fact]]
     """The events that follow from a command. Raises Refusal."""
     resumes: bool = True
@@ -101,7 +102,7 @@ def _erasing_damaged(casework: Cases, case: CaseId, command: Fact) -> tuple[Kind
     kind: Kind[UUID, damaged.Wanted] = Kind(
         "erasure of a damaged case",
         stream=erasure_stream,
-        fold=lambda events, wanted: damaged.fold(events),
+        fold=lambda entries, wanted: damaged.fold(e.event for e in entries),
         resumes=False,
         decide=decide,
         ahead={ErasureRecorded: consequences.end_damaged},
@@ -113,7 +114,7 @@ def _erasing_damaged(casework: Cases, case: CaseId, command: Fact) -> tuple[Kind
 CASE: Kind[CaseId, Case] = Kind(
     "case",
     stream=lambda case: case,
-    fold=cases.fold,
+    fold=fold_log,
     decide=cases.decide,
     kept=True,
     begins=_begins_a_case,
@@ -131,7 +132,7 @@ CASE: Kind[CaseId, Case] = Kind(
 AGENCY: Kind[AgencyCode, Agency] = Kind(
     "agency",
     stream=agency_stream,
-    fold=agencies.fold,
+    fold=lambda entries, agency: agencies.fold((e.event for e in entries), agency),
     decide=lambda command, agency, act, network: agency_state.decide(command, agency, act),
     answers=lambda code: code,
     afterwards={Fact: consequences.forget_agency},
@@ -146,10 +147,14 @@ def _acknowledge_erasure(command: Fact, asked: Asked | None, act: Act, network: 
 ERASURE: Kind[UUID, Asked] = Kind(
     "erasure",
     stream=erasure_stream,
-    fold=lambda events, asked: erasures.fold(events),
+    fold=lambda entries, asked: erasures.fold(e.event for e in entries),
     resumes=False,
     decide=_acknowledge_erasure,
 )
+
+
+def _marks(entries: Iterable[Entry], marks: Marks | None) -> Marks:
+    return delivery.fold((e.event for e in entries), marks)
 
 
 def delivery_of(agency: AgencyCode, told: delivery.ToldSoFar) -> Kind[AgencyCode, Marks]:
@@ -159,4 +164,4 @@ def delivery_of(agency: AgencyCode, told: delivery.ToldSoFar) -> Kind[AgencyCode
         assert isinstance(command, AcknowledgeDeliveries)
         return delivery.acknowledge(agency, command, marks or Marks(), told, act)
 
-    return Kind("delivery", stream=delivery_stream, fold=delivery.fold, decide=decide, kept=True)
+    return Kind("delivery", stream=delivery_stream, fold=_marks, decide=decide, kept=True)

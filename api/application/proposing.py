@@ -95,7 +95,7 @@ def _decided_elsewhere(command: Fact, found: Proposal | None, act: Act, network:
 _STORED: Kind[ProposalId, Proposal] = Kind(
     "proposal",
     stream=lambda id: id,
-    fold=proposals.fold,
+    fold=lambda entries, proposal: proposals.fold((e.event for e in entries), proposal),
     decide=_decided_elsewhere,
     begins=proposals.begins,
     answers=str,

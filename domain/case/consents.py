@@ -1,68 +1,35 @@
-"""Consent: given, refused, narrowed, withdrawn at any time; overridden on a named legal basis only."""
+"""Consent: given, refused, narrowed, withdrawn at any time; reported by whoever else heard it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 from msgspec import Meta
 from msgspec.structs import replace
 
+from ..casefile.consenting import NAMED, SCOPE, Scope, consent_in, live, require_later_end
 from ..casefile.deciding import Network, decides, fresh
 from ..casefile.evolving import applies
 from ..casefile.state import NOTHING, Case, Consent, compartments_named
-from ..codes import AgeGroup, AgencyKind, ConsentBy, LegalBasis, Obtained, Purpose
-from ..compartment import CompartmentWord, Coordination, Identity, Legal, Psychosocial, Safety
-from ..declaring import Audience, Step, asked, field, happened, name_fields
-from ..fact import Act, ActorId, AgencyCode, ConsentId, Fact, Recipient, Short, Text, recorded
+from ..codes import AgeGroup, ConsentBy, Obtained
+from ..compartment import Coordination, Identity, Psychosocial, Safety
+from ..declaring import Step, asked, field, happened, name_fields
+from ..fact import Act, AgencyCode, ConsentId, Fact, Recipient, Short, Text, recorded
 from ..persistent import put
 from ..refusal import (
     ConsentFromWrongPerson,
     ConsentNotLive,
     ConsentWidened,
-    Invalid,
     StillRunning,
     Unknown,
 )
-from ..standing.relations import Extent
-from ..standing.roles import CASE_WORK, ESCALATION, SUPERVISORS
-from ..standing.rows import ANYWHERE, TAKES_PART
+from ..standing.relations import Extent, Relation
+from ..standing.roles import CASE_WORK, ESCALATION
+from ..standing.rows import ANYWHERE, LEADS, TAKES_PART, Row
+from ..standing.rule import extent_of
 from ..words import OF_OTHERS, Words
 
-
-class Scope(Fact, frozen=True, kw_only=True):
-    """Who may know what, why, until when. Coordination is always part of what a recipient may know."""
-
-    consent: Coordination[ConsentId]
-    compartments: Coordination[frozenset[CompartmentWord]]
-    recipients: Coordination[Annotated[frozenset[Recipient], Meta(min_length=1)]]
-    purposes: Coordination[Annotated[frozenset[Purpose], Meta(min_length=1)]]
-    expires_at: Coordination[Annotated[datetime, Meta(tz=True)] | None] = None
-
-
-def _named_in_it(
-    event: "ConsentNarrowed | ConsentWithdrawn | ConsentExpired", case: Case
-) -> Mapping[AgencyCode, AgencyKind]:
-    ever = case.consents[event.consent].ever
-    return {
-        r.recipient: r.recipient_kind
-        for r in case.referrals.values()
-        if r.status.is_open and (r.recipient in ever or f"kind:{r.recipient_kind}" in ever)
-    }
-
-
-NAMED = Audience(
-    Words(
-        "instansi dengan rujukan terbuka yang pernah disebut persetujuan itu",
-        "an agency with an open referral that the consent ever named",
-    ),
-    _named_in_it,
-)
-SCOPE: dict[str, Any] = {
-    "compartments": ["identity", "contact", "incident", "health"],
-    "recipients": ["rsud", "kind:police"],
-    "purposes": ["care", "protection"],
-}
-"""An example."""
+R = Relation
 
 
 class ConsentFacts(Scope, frozen=True, kw_only=True):
@@ -83,6 +50,21 @@ class ConsentFacts(Scope, frozen=True, kw_only=True):
 )
 class ConsentGiven(ConsentFacts, frozen=True, kw_only=True, tag="case.ConsentGiven"):
     """The survivor, or who speaks for a child, lets these recipients know this."""
+
+
+@happened(
+    Words("Persetujuan dilaporkan", "Consent reported"),
+    her=Words("Persetujuan Anda dicatat instansi lain", "Another agency recorded that you consented"),
+    means="Instansi selain penanggung jawab mendengar penyintas menyetujui. Untuk yang boleh diketahui instansi itu "
+    "sendiri langsung berlaku; selebihnya menunggu penanggung jawab menanyakannya kepada penyintas.",
+    step=Step.CONSENT,
+    withheld={"witness": OF_OTHERS},
+)
+class ConsentReported(ConsentFacts, frozen=True, kw_only=True, tag="case.ConsentReported"):
+    """Another agency than the lead heard her consent. For what that agency may know itself it holds at once; for more
+    it waits until the lead has asked her."""
+
+    reported_by: Coordination[AgencyCode]
 
 
 class RefusalFacts(Fact, frozen=True, kw_only=True):
@@ -141,42 +123,25 @@ class ConsentExpired(Fact, frozen=True, kw_only=True, tag="case.ConsentExpired")
     expires_at: Coordination[datetime]
 
 
-ENDS = (ConsentNarrowed, ConsentWithdrawn, ConsentExpired)
-"""Events that end a consent, in whole or in part."""
-
-
-class OverrideFacts(Scope, frozen=True, kw_only=True):
-    basis: Coordination[LegalBasis]
-    rule: Coordination[Short]
-    decided_by: Coordination[ActorId]
-    reason: Legal[Text]
-    survivor_told: Coordination[bool] = False
-
-
-@happened(
-    Words("Berbagi tanpa persetujuan atas dasar hukum", "Sharing without consent on a legal basis"),
-    her=Words(
-        "Data dibagikan tanpa persetujuan, atas dasar hukum", "Data was shared without consent, on a legal basis"
-    ),
-    means="Sesuatu boleh dibagikan tanpa persetujuan, menurut aturan yang disebut, atas keputusan seseorang.",
-    step=Step.CONSENT,
-)
-class ConsentOverridden(OverrideFacts, frozen=True, kw_only=True, tag="case.ConsentOverridden"):
-    """Something may be shared without consent, under a rule that is named, by a person who decided."""
+HEARD = Row(CASE_WORK, TAKES_PART, Extent.REPORTED)
+"""Whoever hears her say yes records it."""
 
 
 @asked(
     "/cases/{case}/consents",
     by=CASE_WORK,
-    where=TAKES_PART,
-    extent=Extent.OWN_WORDS,
-    means="Mencatat persetujuan.",
+    where=LEADS,
+    extent=Extent.CONSENT,
+    or_else=(HEARD,),
+    means="Mencatat persetujuan. Yang didengar instansi lain daripada penanggung jawab langsung berlaku untuk yang "
+    "boleh diketahui instansi itu sendiri; selebihnya menunggu penanggung jawab menanyakannya kepada penyintas.",
     tag="consent",
     example={**SCOPE, "given_by": ["survivor", "caregiver"], "obtained": "written"},
     mints="consent",
 )
 class GiveConsent(ConsentFacts, frozen=True, kw_only=True):
-    """Record a consent."""
+    """Record a consent. What another than the lead heard holds at once for what that agency may know itself; for more
+    it waits until the lead has asked the survivor."""
 
 
 @asked(
@@ -227,55 +192,27 @@ class ExpireConsent(Fact, frozen=True, kw_only=True):
     consent: Coordination[ConsentId]
 
 
-@asked(
-    "/cases/{case}/consent-overrides",
-    by=SUPERVISORS,
-    where=TAKES_PART,
-    extent=Extent.WHOLE,
-    means="Berbagi tanpa persetujuan, atas dasar hukum.",
-    tag="consent",
-    example={
-        "compartments": ["identity", "incident"],
-        "recipients": ["polres"],
-        "purposes": ["protection"],
-        "basis": "child-mandatory-report",
-        "rule": "UU 35/2014",
-        "decided_by": "00000000-0000-4000-8000-000000000002",
-        "reason": "Anak dalam bahaya.",
-    },
-    mints="consent",
-)
-class OverrideConsent(OverrideFacts, frozen=True, kw_only=True):
-    """Share without consent, on a legal basis."""
-
-
 @applies(ConsentGiven)
 def consent_given(case: Case, event: ConsentGiven) -> Case:
-    return replace(case, consents=put(case.consents, event.consent, _consent(event)))
+    return replace(case, consents=put(case.consents, event.consent, consent_in(event)))
 
 
-@applies(ConsentOverridden)
-def consent_overridden(case: Case, event: ConsentOverridden) -> Case:
-    consent = replace(_consent(event), override=True, basis=event.basis, rule=event.rule)
+@applies(ConsentReported)
+def consent_reported(case: Case, event: ConsentReported) -> Case:
+    consent = replace(consent_in(event), reported_by=event.reported_by)
     return replace(case, consents=put(case.consents, event.consent, consent))
 
 
 @applies(ConsentNarrowed)
 def consent_narrowed(case: Case, event: ConsentNarrowed) -> Case:
     before = case.consents[event.consent]
-    kept = {"override": before.override, "basis": before.basis, "rule": before.rule, "ever": before.ever}
-    narrowed = replace(_consent(event), **kept)
+    kept = ("override", "basis", "rule", "made_by", "ever", "reported_by", "confirmed")
+    narrowed = replace(consent_in(event), **{name: getattr(before, name) for name in kept})
     return replace(case, consents=put(case.consents, event.consent, narrowed))
 
 
-@applies(ConsentWithdrawn)
-def consent_withdrawn(case: Case, event: ConsentWithdrawn) -> Case:
-    ended = replace(case.consents[event.consent], live=False)
-    return replace(case, consents=put(case.consents, event.consent, ended))
-
-
-@applies(ConsentExpired)
-def consent_expired(case: Case, event: ConsentExpired) -> Case:
+@applies(ConsentWithdrawn, ConsentExpired)
+def consent_ended(case: Case, event: ConsentWithdrawn | ConsentExpired) -> Case:
     ended = replace(case.consents[event.consent], live=False)
     return replace(case, consents=put(case.consents, event.consent, ended))
 
@@ -286,22 +223,13 @@ def consent_refused(case: Case, event: ConsentRefused) -> Case:
     return replace(case, consents=put(case.consents, event.consent, refused))
 
 
-def _consent(event: Scope) -> Consent:
-    return Consent(
-        event.consent,
-        compartments_named(event.compartments),
-        event.recipients,
-        event.purposes,
-        event.expires_at,
-        event.recipients,
-    )
-
-
 @decides.register
 def give_consent(command: GiveConsent, case: Case, act: Act, network: Network) -> Sequence[Fact]:
     fresh(case.consents, command.consent)
     _right_person(command, case.age_group)
-    _ends_later(command)
+    require_later_end(command)
+    if extent_of(command, case, act) is Extent.REPORTED:
+        return [recorded(ConsentReported, command, act, reported_by=act.agency)]
     return [recorded(ConsentGiven, command, act)]
 
 
@@ -313,7 +241,7 @@ def refuse_consent(command: RefuseConsent, case: Case, act: Act, network: Networ
 
 @decides.register
 def narrow_consent(command: NarrowConsent, case: Case, act: Act, network: Network) -> Sequence[Fact]:
-    before = _live(case, command, act)
+    before = live(case, command.consent, act.at)
     after_end, before_end = command.expires_at, before.expires_at
     if (
         not compartments_named(command.compartments) <= before.compartments
@@ -327,7 +255,7 @@ def narrow_consent(command: NarrowConsent, case: Case, act: Act, network: Networ
 
 @decides.register
 def withdraw_consent(command: WithdrawConsent, case: Case, act: Act, network: Network) -> Sequence[Fact]:
-    _live(case, command, act)
+    live(case, command.consent, act.at)
     return [recorded(ConsentWithdrawn, command, act)]
 
 
@@ -345,31 +273,10 @@ def expire_consent(command: ExpireConsent, case: Case | None, act: Act, network:
     return [recorded(ConsentExpired, command, act, expires_at=consent.expires_at)]
 
 
-@decides.register
-def override_consent(command: OverrideConsent, case: Case, act: Act, network: Network) -> Sequence[Fact]:
-    fresh(case.consents, command.consent)
-    _ends_later(command)
-    return [recorded(ConsentOverridden, command, act)]
-
-
-def _live(case: Case, command: NarrowConsent | WithdrawConsent, act: Act) -> Consent:
-    consent = case.consents.get(command.consent)
-    if consent is None:
-        raise Unknown(what="consent")
-    if not consent.live or (consent.expires_at is not None and act.at >= consent.expires_at):
-        raise ConsentNotLive(consent=command.consent)
-    return consent
-
-
 def _named(recipient: str, recipients: frozenset[str], network: Network) -> bool:
     """Whether a recipient was named: itself, or, where it is an agency, by its kind."""
     agency = network.get(recipient)
     return recipient in recipients or (agency is not None and f"kind:{agency.kind}" in recipients)
-
-
-def _ends_later(command: Scope) -> None:
-    if command.expires_at is not None and command.expires_at <= command.occurred_at:
-        raise Invalid(field="expires_at", must="be later than occurred_at")
 
 
 def _right_person(command: GiveConsent, age: AgeGroup) -> None:
@@ -388,9 +295,7 @@ def _right_person(command: GiveConsent, age: AgeGroup) -> None:
 
 
 name_fields(
-    consent=field("Persetujuan", "Consent"),
-    recipients=field("Penerima", "Recipients", ("Penerima", "Recipients")),
-    purposes=field("Tujuan", "Purposes", ("Tujuan", "Purposes")),
+    reported_by=field("Dilaporkan oleh", "Reported by", ("Dicatat oleh", "Recorded by")),
     given_by=field("Diberikan oleh", "Given by", ("Diberikan oleh", "Given by")),
     obtained=field("Cara memperoleh", "How obtained", ("Cara diberikan", "How it was given")),
     child_assent=field("Anak menyetujui", "Child assents", ("Anak setuju", "The child agrees")),
@@ -399,6 +304,4 @@ name_fields(
         "Alasan tanpa wali", "Why without a caregiver", ("Tanpa wali karena", "Without a caregiver because")
     ),
     asked_for=field("Diminta untuk", "Asked for", ("Yang diminta", "What was asked for")),
-    decided_by=field("Diputuskan oleh", "Decided by"),
-    survivor_told=field("Penyintas diberi tahu", "Survivor told", ("Anda diberi tahu", "You were told")),
 )

@@ -12,13 +12,15 @@ from ..casefile.state import EMPTY, Case, Part
 from ..codes import DocumentKind
 from ..compartment import Compartment, CompartmentWord, Coordination
 from ..declaring import Shared, Step, asked, field, happened, name_fields
-from ..fact import Act, Details, DocumentId, Fact, Sha256, recorded
+from ..fact import Act, AgencyCode, Details, DocumentId, Fact, Sha256, recorded
 from ..persistent import put
-from ..refusal import AlreadyExists, Invalid, Unknown
-from ..standing.relations import Extent
+from ..refusal import AlreadyExists, Invalid
+from ..standing.relations import Extent, Relation
 from ..standing.roles import LEGAL, MACHINE_WORK
-from ..standing.rows import TAKES_PART
+from ..standing.rows import TAKES_PART, Thing
 from ..words import Words
+
+R = Relation
 
 
 class DocumentFacts(Details, frozen=True, kw_only=True):
@@ -56,9 +58,18 @@ class DocumentSuperseded(Fact, frozen=True, kw_only=True, tag="case.DocumentSupe
     by: Coordination[DocumentId]
 
 
+OLDER = Thing(
+    "document",
+    Words("dokumen yang digantikan", "document that is replaced"),
+    find=lambda case, id: case.of(Documents).attached.get(id),
+    whose={R.AUTHOR: lambda document, case: document.author},
+    content=lambda document, case: ((document.author,), frozenset({document.compartment})),
+)
+
+
 @asked(
     by=MACHINE_WORK | LEGAL,
-    where=TAKES_PART,
+    where=TAKES_PART.to(OLDER, R.AUTHOR, R.REACHES, by="supersedes"),
     extent=Extent.OWN_WORDS,
     means="Melampirkan dokumen yang isinya sudah disimpan.",
 )
@@ -68,6 +79,7 @@ class AttachDocument(DocumentFacts, frozen=True, kw_only=True):
 
 class Document(Struct, frozen=True):
     compartment: Compartment
+    author: AgencyCode | None = None
     superseded_by: DocumentId | None = None
 
 
@@ -76,8 +88,8 @@ class Documents(Part, frozen=True):
 
 
 @applies(DocumentAttached)
-def document_attached(part: Documents, event: DocumentAttached) -> Documents:
-    document = Document(Compartment.named(event.compartment))
+def document_attached(part: Documents, event: DocumentAttached, author: AgencyCode | None) -> Documents:
+    document = Document(Compartment.named(event.compartment), author)
     return replace(part, attached=put(part.attached, event.document, document))
 
 
@@ -94,9 +106,7 @@ def attach_document(command: AttachDocument, case: Case, act: Act, network: Netw
     attached = recorded(DocumentAttached, command, act)
     if command.supersedes is None:
         return [attached]
-    old = there.get(command.supersedes)
-    if old is None:
-        raise Unknown(what="document")
+    old = there[command.supersedes]
     if old.superseded_by is not None:
         raise AlreadyExists(what="a newer document", id=old.superseded_by)
     if old.compartment is not Compartment.named(command.compartment):

@@ -9,15 +9,18 @@ from ..casefile.deciding import Network, decides
 from ..casefile.evolving import applies
 from ..casefile.state import Case, Part
 from ..codes import Sex
-from ..compartment import Contact, Coordination, Identity, Safety
+from ..compartment import Compartment, Contact, Coordination, Identity, Safety
 from ..declaring import Shared, Step, asked, field, happened, name_fields
-from ..fact import Act, Fact, Sha256, Short, Text, recorded
+from ..fact import Act, AgencyCode, Fact, Sha256, Short, Text, recorded
 from ..nik import Nik, contradiction
-from ..refusal import AlreadyExists, Invalid, Unknown
-from ..standing.relations import Extent
+from ..refusal import AlreadyExists, BeyondReach, Invalid
+from ..standing.relations import Extent, Relation
 from ..standing.roles import CASE_WORK
-from ..standing.rows import TAKES_PART
+from ..standing.rows import TAKES_PART, Thing
+from ..standing.rule import opens
 from ..words import Words
+
+R = Relation
 
 
 class IdentityFacts(Fact, frozen=True, kw_only=True):
@@ -86,6 +89,26 @@ class SurvivorContactCorrected(ContactFacts, frozen=True, kw_only=True, tag="cas
     reason: Contact[Text]
 
 
+IDENTITY_ONLY = frozenset({Compartment.IDENTITY})
+CONTACT_ONLY = frozenset({Compartment.CONTACT})
+SAFETY_TOO = frozenset({Compartment.CONTACT, Compartment.SAFETY})
+
+WHO_SHE_IS = Thing(
+    "survivor identity",
+    Words("catatan identitas penyintas", "record of who she is"),
+    find=lambda case, id: part if (part := case.of(Survivor)).identified else None,
+    whose={R.AUTHOR: lambda part, case: part.identified_by},
+    content=lambda part, case: (part.identified_by, IDENTITY_ONLY),
+)
+HOW_TO_REACH_HER = Thing(
+    "survivor contact",
+    Words("catatan cara menghubunginya", "record of how to reach her"),
+    find=lambda case, id: part if (part := case.of(Survivor)).reachable else None,
+    whose={R.AUTHOR: lambda part, case: part.reached_by},
+    content=lambda part, case: (part.reached_by, CONTACT_ONLY),
+)
+
+
 @asked(
     "/cases/{case}/survivor/identity",
     by=CASE_WORK,
@@ -102,8 +125,8 @@ class IdentifySurvivor(IdentityFacts, frozen=True, kw_only=True):
 @asked(
     "/cases/{case}/survivor/identity/corrections",
     by=CASE_WORK,
-    where=TAKES_PART,
-    extent=Extent.OWN_WORDS,
+    where=TAKES_PART.to(WHO_SHE_IS, R.AUTHOR, R.REACHES),
+    extent=Extent.OPENABLE,
     means="Memperbaiki catatan siapa penyintas.",
     tag="intake",
     example={"name": "Bunga (nama samaran)", "born_on": "2012-07-02", "sex": "female", "reason": "Sesuai akta lahir."},
@@ -130,8 +153,8 @@ class RecordSurvivorContact(ContactFacts, frozen=True, kw_only=True):
 @asked(
     "/cases/{case}/survivor/contact/corrections",
     by=CASE_WORK,
-    where=TAKES_PART,
-    extent=Extent.OWN_WORDS,
+    where=TAKES_PART.to(HOW_TO_REACH_HER, R.AUTHOR, R.REACHES),
+    extent=Extent.OPENABLE,
     means="Memperbaiki catatan cara menghubungi penyintas.",
     tag="intake",
     example={"phone": "0000-0001", "safe_to_call": False, "reason": "Telepon dipegang pelaku."},
@@ -147,21 +170,27 @@ class Survivor(Part, frozen=True):
 
     identified: bool = False
     reachable: bool = False
+    identified_by: frozenset[AgencyCode] = frozenset()
+    reached_by: frozenset[AgencyCode] = frozenset()
+    """Who recorded, or corrected, who she is, and how to reach her."""
 
 
-@applies(SurvivorIdentified)
-def survivor_identified(part: Survivor, event: SurvivorIdentified) -> Survivor:
-    return replace(part, identified=True)
+@applies(SurvivorIdentified, SurvivorIdentityCorrected)
+def survivor_identified(part: Survivor, event: IdentityFacts, author: AgencyCode | None) -> Survivor:
+    by = part.identified_by | ({author} if author is not None else frozenset())
+    return replace(part, identified=True, identified_by=by)
 
 
-@applies(SurvivorContactRecorded)
-def survivor_contact_recorded(part: Survivor, event: SurvivorContactRecorded) -> Survivor:
-    return replace(part, reachable=True)
+@applies(SurvivorContactRecorded, SurvivorContactCorrected)
+def survivor_contact_recorded(part: Survivor, event: ContactFacts, author: AgencyCode | None) -> Survivor:
+    by = part.reached_by | ({author} if author is not None else frozenset())
+    return replace(part, reachable=True, reached_by=by)
 
 
 @decides.register
 def identify_survivor(command: IdentifySurvivor, case: Case, act: Act, network: Network) -> Sequence[Fact]:
-    if case.of(Survivor).identified:
+    """Who may not know what is recorded records what it heard beside it, and is not told that there is something."""
+    if case.of(Survivor).identified and opens(case, act, case.of(Survivor).identified_by, IDENTITY_ONLY):
         raise AlreadyExists(what="survivor identity", use="correction")
     _consistent(command)
     return [recorded(SurvivorIdentified, command, act)]
@@ -169,23 +198,24 @@ def identify_survivor(command: IdentifySurvivor, case: Case, act: Act, network: 
 
 @decides.register
 def correct_identity(command: CorrectSurvivorIdentity, case: Case, act: Act, network: Network) -> Sequence[Fact]:
-    if not case.of(Survivor).identified:
-        raise Unknown(what="survivor identity")
     _consistent(command)
     return [recorded(SurvivorIdentityCorrected, command, act)]
 
 
 @decides.register
 def record_contact(command: RecordSurvivorContact, case: Case, act: Act, network: Network) -> Sequence[Fact]:
-    if case.of(Survivor).reachable:
+    """As with who she is."""
+    if case.of(Survivor).reachable and opens(case, act, case.of(Survivor).reached_by, CONTACT_ONLY):
         raise AlreadyExists(what="survivor contact", use="correction")
     return [recorded(SurvivorContactRecorded, command, act)]
 
 
 @decides.register
 def correct_contact(command: CorrectSurvivorContact, case: Case, act: Act, network: Network) -> Sequence[Fact]:
-    if not case.of(Survivor).reachable:
-        raise Unknown(what="survivor contact")
+    """When she may be called safely is the part of it that another compartment holds."""
+    says_when_safe = command.safe_to_call or command.safe_times is not None
+    if says_when_safe and not opens(case, act, case.of(Survivor).reached_by, SAFETY_TOO):
+        raise BeyondReach(compartments=[Compartment.SAFETY])
     return [recorded(SurvivorContactCorrected, command, act)]
 
 

@@ -12,16 +12,18 @@ from ..casefile.deciding import Network, decides, derived, fresh
 from ..casefile.evolving import applies, evolve
 from ..casefile.state import EMPTY, Case, Part
 from ..codes import GbvType, Place, ViolenceForm
-from ..compartment import Coordination, Incident, Legal, Safety
+from ..compartment import Compartment, Coordination, Incident, Legal, Safety
 from ..declaring import Shared, Step, asked, field, happened, name_fields
-from ..fact import Act, ClockId, Fact, IncidentId, Short, Text, recorded
+from ..fact import Act, AgencyCode, ClockId, Fact, IncidentId, Short, Text, recorded
 from ..pathways import PATHWAYS
 from ..persistent import put
-from ..refusal import Invalid, Unknown
-from ..standing.relations import Extent
+from ..refusal import Invalid
+from ..standing.relations import Extent, Relation
 from ..standing.roles import CASE_WORK
-from ..standing.rows import TAKES_PART
+from ..standing.rows import TAKES_PART, Thing
 from ..words import OF_OTHERS, Words
+
+R = Relation
 
 
 class IncidentFacts(Fact, frozen=True, kw_only=True):
@@ -77,6 +79,15 @@ class AllegedPerpetratorRecorded(PerpetratorFacts, frozen=True, kw_only=True, ta
     """Who is said to have done it (terlapor)."""
 
 
+INCIDENT = Thing(
+    "incident",
+    Words("catatan kejadian", "record of the incident"),
+    find=lambda case, id: (case.of(Incidents).told_by.get(id),) if id in case.of(Incidents).told_at else None,
+    whose={R.AUTHOR: lambda told_by, case: told_by[0]},
+    content=lambda told_by, case: (told_by, frozenset({Compartment.INCIDENT})),
+)
+
+
 @asked(
     "/cases/{case}/incidents",
     by=CASE_WORK,
@@ -100,8 +111,8 @@ class RecordIncident(IncidentFacts, frozen=True, kw_only=True):
 @asked(
     "/cases/{case}/incidents/{incident}/corrections",
     by=CASE_WORK,
-    where=TAKES_PART,
-    extent=Extent.OWN_WORDS,
+    where=TAKES_PART.to(INCIDENT, R.AUTHOR, R.REACHES, by="incident"),
+    extent=Extent.OPENABLE,
     means="Memperbaiki catatan sebuah kejadian.",
     tag="intake",
     example={
@@ -133,11 +144,14 @@ class RecordAllegedPerpetrator(PerpetratorFacts, frozen=True, kw_only=True):
 class Incidents(Part, frozen=True):
     told_at: Mapping[IncidentId, datetime] = EMPTY
     """Each incident, with when it was told, in that order."""
+    told_by: Mapping[IncidentId, AgencyCode] = EMPTY
+    """Each incident, with who recorded it."""
 
 
 @applies(IncidentRecorded)
-def incident_recorded(part: Incidents, event: IncidentRecorded) -> Incidents:
-    return replace(part, told_at=put(part.told_at, event.incident, event.occurred_at))
+def incident_recorded(part: Incidents, event: IncidentRecorded, author: AgencyCode | None) -> Incidents:
+    told_by = part.told_by if author is None else put(part.told_by, event.incident, author)
+    return replace(part, told_at=put(part.told_at, event.incident, event.occurred_at), told_by=told_by)
 
 
 def reported_at(case: Case, incident: IncidentId) -> datetime:
@@ -157,8 +171,6 @@ def record_incident(command: RecordIncident, case: Case, act: Act, network: Netw
 @decides.register
 def correct_incident(command: CorrectIncident, case: Case, act: Act, network: Network) -> Sequence[Fact]:
     """A clock that the correction adds or moves starts anew under an id of its own; none is taken away."""
-    if command.incident not in case.of(Incidents).told_at:
-        raise Unknown(what="incident")
     return [recorded(IncidentCorrected, command, act), *_clocks(command, case, act)]
 
 

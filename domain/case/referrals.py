@@ -14,6 +14,7 @@ from functools import partial
 
 from msgspec.structs import replace
 
+from ..casefile.clocks import CLOCK, CONCERNED
 from ..casefile.deciding import Network, active, another, decides, fresh
 from ..casefile.evolving import applies
 from ..casefile.moves import (
@@ -24,6 +25,7 @@ from ..casefile.moves import (
     leads_to,
     moved,
     require_cover,
+    require_reach,
     when_uncovered,
 )
 from ..casefile.state import Case, Referral, compartments_named
@@ -33,7 +35,7 @@ from ..declaring import Step, asked, field, happened, name_fields
 from ..fact import Act, AgencyCode, ClockId, Details, Fact, ReferralId, recorded
 from ..pathways import PATHWAYS
 from ..persistent import put
-from ..refusal import Invalid, RecipientUnavailable, Unknown
+from ..refusal import Invalid, RecipientUnavailable
 from ..standing.relations import Extent, Relation
 from ..standing.roles import CASE_WORK
 from ..standing.rows import KNOWS, TAKES_PART
@@ -102,7 +104,9 @@ class ReferralCancelled(ReferralMove, frozen=True, kw_only=True, tag="case.Refer
     by=CASE_WORK,
     where=TAKES_PART.to(
         REFERRAL, R.SENDER, R.ADDRESSEE, R.LEAD, by="redirects", states=MAY_BE_REDIRECTED, move="redirect"
-    ).to(REFERRAL, R.SENDER, R.ADDRESSEE, R.LEAD, by="parent"),
+    )
+    .to(REFERRAL, R.SENDER, R.ADDRESSEE, R.LEAD, by="parent")
+    .to(CLOCK, *CONCERNED, by="clocks"),
     extent=Extent.OWN_WORDS,
     means="Menyusun rujukan.",
     tag="referral",
@@ -124,7 +128,7 @@ class DraftReferral(DraftFacts, frozen=True, kw_only=True):
     "/cases/{case}/referrals/{referral}/sending",
     by=CASE_WORK,
     where=TAKES_PART.to(REFERRAL, R.SENDER, by="referral", states={S.DRAFT}, move="send"),
-    extent=Extent.CONSENT,
+    extent=Extent.SHARED,
     means="Mengirim rujukan yang telah disusun kepada penerimanya.",
     tag="referral",
 )
@@ -175,7 +179,8 @@ def referral_sent(case: Case, event: ReferralSent) -> Case:
     pathway = PATHWAYS.get(case.pathway)
     delivery = pathway.deliveries.get(case.referrals[event.referral].urgency) if pathway else None
     times = {"sent_at": event.occurred_at, "due_at": event.due_at, "delivery": delivery}
-    return moved(case, event.referral, S.REQUESTED, **times)
+    by_lead = case.referrals[event.referral].sender == case.lead
+    return moved(case, event.referral, S.REQUESTED, by_lead=by_lead, **times)
 
 
 @decides.register
@@ -183,9 +188,6 @@ def draft(command: DraftReferral, case: Case, act: Act, network: Network) -> Seq
     fresh(case.referrals, command.referral)
     recipient = active(network, command.recipient)
     another(command.recipient, act, "recipient")
-    for clock in command.clocks:
-        if clock not in case.clocks:
-            raise Unknown(what="clock")
     if command.parent is not None and not case.referrals[command.parent].status.is_open:
         raise Invalid(field="parent", must="be an open referral")
     return [
@@ -199,6 +201,7 @@ def send(command: SendReferral, case: Case, act: Act, network: Network) -> Seque
     recipient = active(network, referral.recipient)
     if referral.service not in recipient.services:
         raise RecipientUnavailable(agency=referral.recipient, service=referral.service)
+    require_reach(case, referral, act)
     require_cover(case, referral, act)
     due_at = command.occurred_at + PATHWAYS[case.pathway].answers[referral.urgency]
     return [recorded(ReferralSent, command, act, due_at=due_at)]

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from ..casefile.clocks import met
+from ..casefile.clocks import CLOCK, CONCERNED, met
 from ..casefile.deciding import Network, decides, fresh
 from ..casefile.evolving import applies
 from ..casefile.moves import REFERRAL
@@ -42,7 +42,9 @@ class ServiceDelivered(ServiceFacts, frozen=True, kw_only=True, tag="case.Servic
 @asked(
     "/cases/{case}/services",
     by=MACHINE_WORK,
-    where=TAKES_PART.to(REFERRAL, R.ADDRESSEE, by="referral", states=WORKING, move="deliver"),
+    where=TAKES_PART.to(REFERRAL, R.ADDRESSEE, by="referral", states=WORKING, move="deliver").to(
+        CLOCK, *CONCERNED, by="meets"
+    ),
     extent=Extent.OWN_WORDS,
     means="Mencatat bahwa layanan diberikan.",
     tag="work",

@@ -14,13 +14,15 @@ from ..declaring import Audience, Shared, Step, asked, field, happened, name_fie
 from ..fact import Act, AgencyCode, ClockId, Fact, recorded
 from ..persistent import put
 from ..refusal import AlreadyExists, StillRunning, Unknown, WrongMove
-from ..standing.relations import Extent
+from ..standing.relations import Extent, Relation
 from ..standing.roles import CASE_WORK, ESCALATION
-from ..standing.rows import ANYWHERE, TAKES_PART
+from ..standing.rows import ANYWHERE, TAKES_PART, Thing
 from ..words import Words
 from .deciding import Network, decides
 from .evolving import applies
 from .state import Case, Clock, Status
+
+R = Relation
 
 
 def _sharers(event: "ClockStarted | ClockMet | ClockOverdue", case: Case) -> Mapping[AgencyCode, AgencyKind]:
@@ -91,10 +93,27 @@ class RaiseClock(Fact, frozen=True, kw_only=True):
     clock: Coordination[ClockId]
 
 
+CLOCK = Thing(
+    "clock",
+    Words("tenggat", "clock"),
+    find=lambda case, id: case.clocks.get(id),
+    whose={
+        R.LEAD: lambda clock, case: case.lead,
+        R.AUTHOR: lambda clock, case: clock.author,
+        R.SHARER: lambda clock, case: {
+            r.recipient for r in case.referrals.values() if clock.id in r.clocks and r.status.is_open
+        },
+    },
+    content=lambda clock, case: ((clock.author,), frozenset({Compartment.INCIDENT})),
+)
+"""What an agency is to a clock: who may know what it is for, or shares it, may say that it was met."""
+CONCERNED = (R.LEAD, R.AUTHOR, R.SHARER, R.REACHES)
+
+
 @asked(
     "/cases/{case}/clocks/{clock}/end",
     by=CASE_WORK,
-    where=TAKES_PART,
+    where=TAKES_PART.to(CLOCK, *CONCERNED, by="clock"),
     extent=Extent.OWN_WORDS,
     means="Menyatakan bahwa yang ditunggu sebuah tenggat telah dilakukan di luar sistem.",
     tag="work",
@@ -106,8 +125,8 @@ class MeetClock(Fact, frozen=True, kw_only=True):
 
 
 @applies(ClockStarted)
-def clock_started(case: Case, event: ClockStarted) -> Case:
-    clock = Clock(event.clock, event.due_at)
+def clock_started(case: Case, event: ClockStarted, author: AgencyCode | None) -> Case:
+    clock = Clock(event.clock, event.due_at, author=author)
     return replace(case, clocks=put(case.clocks, event.clock, clock))
 
 
@@ -142,12 +161,10 @@ def raise_clock(command: RaiseClock, case: Case | None, act: Act, network: Netwo
 
 
 def met(clocks: Iterable[ClockId], command: Fact, case: Case, act: Act) -> list[Fact]:
-    """That these clocks were met, each once. Raises Unknown, AlreadyExists."""
+    """That these clocks were met, each once. Raises AlreadyExists."""
     ended: list[Fact] = []
     for id in dict.fromkeys(clocks):
-        clock = case.clocks.get(id)
-        if clock is None:
-            raise Unknown(what="clock")
+        clock = case.clocks[id]
         if clock.met_at is not None:
             raise AlreadyExists(what="the clock's end", id=id)
         in_time = command.occurred_at <= clock.due_at

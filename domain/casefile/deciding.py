@@ -12,7 +12,7 @@ from ..agency_state import Agency
 from ..fact import Act, AgencyCode, Fact
 from ..refusal import AlreadyExists, Invalid, RecipientUnavailable
 from ..standing.rule import standing
-from .evolving import fold
+from .evolving import fold_log, said
 from .state import Case
 
 Network = Mapping[AgencyCode, Agency]
@@ -33,7 +33,7 @@ def decide(command: Fact, case: Case | None, act: Act, network: Network) -> Sequ
     events = decides(command, case, act, network)
     if case is None or not events:
         return events
-    after = fold(events, case)
+    after = fold_log(said(events, act.agency), case)
     assert after is not None
     return [*events, *(event for of in CONSEQUENCES for event in of(case, after, events[0], act))]
 

@@ -1,21 +1,52 @@
 """How events change a case: one function an event, named after it, in the file of its subject."""
 
 from collections.abc import Callable, Iterable
-from typing import Any, TypeVar, get_type_hints
+from inspect import signature
+from typing import Any, NamedTuple, Protocol, TypeVar, get_type_hints
 
 from msgspec.structs import replace
 
-from ..declaring import event_type
-from ..fact import Fact
+from ..compartment import Compartment
+from ..declaring import declared, event_type
+from ..fact import AgencyCode, Fact, said_in
 from ..persistent import put
-from .state import Case, Part
+from .state import NOTHING, Case, Part
 
 S = TypeVar("S", bound=Case | Part)
 E = TypeVar("E", bound=Fact)
-Evolver = Callable[[S, E], S]
+Evolver = Callable[..., S]
+"""(before, event) → after; or (before, event, author), where it matters whose word it is."""
+
+
+class Entry(Protocol):
+    """An event as it stands in the log, or will."""
+
+    @property
+    def event(self) -> Fact: ...
+
+    @property
+    def author(self) -> AgencyCode: ...
+
+    @property
+    def compartments_present(self) -> frozenset[Compartment]: ...
+
+
+class Said(NamedTuple):
+    """An event that was decided, as it will stand in the log."""
+
+    event: Fact
+    author: AgencyCode
+    compartments_present: frozenset[Compartment]
+
+
+def said(events: Iterable[Fact], author: AgencyCode) -> list[Said]:
+    """Events that an agency's act led to."""
+    return [Said(event, author, said_in(event)) for event in events]
+
 
 _BEGINNING: dict[type[Fact], Callable[[Any], Case]] = {}
-_EVOLVERS: dict[type[Fact], tuple[type[Case] | type[Part], Callable[[Any, Any], Any]]] = {}
+_EVOLVERS: dict[type[Fact], tuple[type[Case] | type[Part], bool, Callable[..., Any]]] = {}
+"""Event → what it changes, whether it matters whose it is, and how."""
 
 
 def begins(event: type[E]) -> Callable[[Callable[[E], Case]], Callable[[E], Case]]:
@@ -28,23 +59,34 @@ def begins(event: type[E]) -> Callable[[Callable[[E], Case]], Callable[[E], Case
     return declare
 
 
-def applies(*events: type[E]) -> Callable[[Evolver[S, E]], Evolver[S, E]]:
+def applies(*events: type[Fact]) -> Callable[[Evolver[S]], Evolver[S]]:
     """The function says what these events change: of the case where it takes the case, of its subject's part where it
     takes that. Raises TypeError where an event has one already."""
 
-    def declare(function: Evolver[S, E]) -> Evolver[S, E]:
+    def declare(function: Evolver[S]) -> Evolver[S]:
         of = next(iter(get_type_hints(function).values()))
+        whose = len(signature(function).parameters) == 3
         for event in events:
             if event in _EVOLVERS:
                 raise TypeError(f"what {event.__name__} changes is said already")
-            _EVOLVERS[event] = of, function
+            _EVOLVERS[event] = of, whose, function
         return function
 
     return declare
 
 
-def evolve(case: Case | None, event: Fact) -> Case:
-    """The state after one more event; most change nothing that a rule depends on.
+def take(case: Case | None, entry: Entry) -> Case:
+    """The state after one more event of the log: whose it is, and in which compartments it says something, is known.
+    Raises as `evolve` does."""
+    after, author = evolve(case, entry.event, entry.author), entry.author
+    about = declared(entry.event).about
+    has = entry.compartments_present if about is None else entry.compartments_present | about(entry.event)
+    known = after.words.get(author, NOTHING)
+    return after if has <= known else replace(after, words=put(after.words, author, known | has))
+
+
+def evolve(case: Case | None, event: Fact, author: AgencyCode | None = None) -> Case:
+    """The state after one more event, by whoever wrote it; most change nothing that a rule depends on.
     Raises ValueError where a stream does not begin with CaseOpened."""
     if case is None:
         begin = _BEGINNING.get(event_type(type(event)))
@@ -54,17 +96,25 @@ def evolve(case: Case | None, event: Fact) -> Case:
     evolver = _EVOLVERS.get(event_type(type(event)))
     if evolver is None:
         return replace(case, version=case.version + 1)
-    of, function = evolver
+    of, whose, function = evolver
+    handed = (event, author) if whose else (event,)
     if issubclass(of, Part):
-        return replace(case, parts=put(case.parts, of, function(case.of(of), event)), version=case.version + 1)
-    after: Case = function(case, event)
+        return replace(case, parts=put(case.parts, of, function(case.of(of), *handed)), version=case.version + 1)
+    after: Case = function(case, *handed)
     if after.lead != case.lead and after.parts:
         after = replace(after, parts={of: part for of, part in after.parts.items() if not of.ends_with_lead})
     return replace(after, version=case.version + 1)
 
 
 def fold(events: Iterable[Fact], case: Case | None = None) -> Case | None:
-    """The state after these events; None before the first."""
+    """The state after these events, of which it is not known who wrote them; None before the first."""
     for event in events:
         case = evolve(case, event)
+    return case
+
+
+def fold_log(entries: Iterable[Entry], case: Case | None = None) -> Case | None:
+    """The state after these events of the log; None before the first."""
+    for entry in entries:
+        case = take(case, entry)
     return case

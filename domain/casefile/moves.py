@@ -7,11 +7,12 @@ from typing import Any, TypeVar
 from msgspec.structs import replace
 
 from ..codes import AgencyKind, EndReason, ReferralStatus
-from ..compartment import Compartment, Coordination
+from ..compartment import Coordination
 from ..declaring import Audience
 from ..fact import Act, AgencyCode, Fact, ReferralId
 from ..persistent import put
-from ..refusal import ConsentMissing
+from ..refusal import BeyondReach, ConsentMissing
+from ..standing.reach import Reaches
 from ..standing.relations import Relation
 from ..standing.rows import Thing
 from ..words import Words
@@ -80,15 +81,17 @@ PARTIES = Audience(
 
 
 def require_cover(case: Case, referral: Referral, act: Act) -> None:
-    """Raises ConsentMissing unless live consent covers recipient, purpose and every compartment."""
-    if missing := uncovered(case, referral, act):
+    """Raises ConsentMissing unless consent lets the recipient know, for the referral's purpose, every compartment that
+    it shares: of the sender's words at least."""
+    if missing := Reaches(case, act.at).missing(referral):
         raise ConsentMissing(recipient=referral.recipient, purpose=referral.purpose, compartments=missing)
 
 
-def uncovered(case: Case, referral: Referral, act: Act) -> frozenset[Compartment]:
-    """What the referral shares, and no live consent covers for its recipient and purpose."""
-    allowed = case.shareable(referral.recipient, referral.recipient_kind, act.at, referral.purpose)
-    return (referral.compartments | {Compartment.COORDINATION}) - allowed
+def require_reach(case: Case, referral: Referral, act: Act) -> None:
+    """Raises BeyondReach where it shares more than its sender may: the lead is bounded by consent alone, all others
+    share what they may open themselves for that purpose, and what they wrote."""
+    if beyond := Reaches(case, act.at).beyond(referral):
+        raise BeyondReach(compartments=beyond)
 
 
 Stop = Callable[[datetime, ReferralId, EndReason], Fact]
@@ -107,10 +110,11 @@ def stop_uncovered(before: Case, after: Case, change: Fact, act: Act) -> Iterabl
     if after.consents is before.consents:
         return
     before, ran_out = _before_it_ran_out(before, after, act.at)
+    was, now = Reaches(before, act.at), Reaches(after, act.at)
     reason = EndReason.CONSENT_EXPIRED if ran_out else EndReason.CONSENT_WITHDRAWN
     for referral in before.referrals.values():
         stop = _STOPS.get(referral.status)
-        if stop is not None and not uncovered(before, referral, act) and uncovered(after, referral, act):
+        if stop is not None and not was.missing(referral) and now.missing(referral):
             yield stop(change.occurred_at, referral.id, reason)
 
 

@@ -54,9 +54,26 @@ class Consent(Struct, frozen=True):
     """Every recipient it named before it was narrowed."""
     live: bool = True
     override: bool = False
+    reported_by: AgencyCode | None = None
+    """Who heard it, where that was not the lead."""
+    confirmed: bool = False
+    """The lead asked the survivor, and she said the same."""
     basis: LegalBasis | None = None
     rule: str | None = None
     """For an override: the ground, and the rule that was named."""
+    made_by: AgencyCode | None = None
+    """For an override: who made it, where that was not the lead."""
+
+    @property
+    def is_reported(self) -> bool:
+        """Whether it holds for more than its reporter could pass on only once the lead confirms it."""
+        return self.reported_by is not None and not self.confirmed
+
+    @property
+    def bounded_by(self) -> AgencyCode | None:
+        """For no more than whose reach it holds: of who reported it, until the lead confirms it; of who overrode
+        consent in another's case. None: for all that it names."""
+        return self.reported_by if self.is_reported else self.made_by
 
     def covers(self, agency: AgencyCode, kind: AgencyKind, at: datetime) -> bool:
         """Whether this names the agency, or its kind, and stands at that time."""
@@ -77,6 +94,8 @@ class Referral(Struct, frozen=True):
     compartments: frozenset[Compartment]
     clocks: tuple[ClockId, ...]
     redirects: ReferralId | None = None
+    by_lead: bool = False
+    """Its sender led when it was sent: what consent covers bounds it, and nothing else."""
     status: ReferralStatus = ReferralStatus.DRAFT
     sent_at: datetime | None = None
     due_at: datetime | None = None
@@ -100,6 +119,8 @@ class Clock(Struct, frozen=True):
     met_at: datetime | None = None
     overdue: bool = False
     """It was raised that it ran out."""
+    author: AgencyCode | None = None
+    """Whose word started it."""
 
 
 class Transfer(Struct, frozen=True):
@@ -166,6 +187,8 @@ class Case(Struct, frozen=True):
     """What was destroyed; with coordination among it, the case is no more."""
     ended_at: datetime | None = None
     close_reason: CloseReason | None = None
+    words: Mapping[AgencyCode, frozenset[Compartment]] = EMPTY
+    """In which compartments each agency wrote something."""
     parts: Mapping[type[Part], Part] = EMPTY
 
     def of(self, part: type[P]) -> P:
@@ -189,11 +212,14 @@ class Case(Struct, frozen=True):
     def shareable(
         self, agency: AgencyCode, kind: AgencyKind, at: datetime, purpose: Purpose | None = None
     ) -> frozenset[Compartment]:
-        """What consent lets that agency know at that time, for that purpose (None: for any).
-        Coordination is part of every coverage; without any, the set is empty."""
+        """What consent lets that agency know at that time, for that purpose (None: for any), whoever wrote it. What is
+        bounded by another's reach is not in it. Coordination is part of every coverage; without any, the set is
+        empty."""
         found = NOTHING
         for consent in self.consents.values():
-            if consent.covers(agency, kind, at) and (purpose is None or purpose in consent.purposes):
+            if consent.bounded_by is not None or not consent.covers(agency, kind, at):
+                continue
+            if purpose is None or purpose in consent.purposes:
                 found |= consent.compartments | {Compartment.COORDINATION}
         return found
 

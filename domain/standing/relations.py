@@ -19,6 +19,8 @@ class Relation(Code):
     AUTHOR = "author", "yang mencatatnya", "wrote it"
     OWNER = "owner", "penanggung jawabnya", "answers for it"
     OPENED_FOR = "opened-for", "instansi yang membukanya", "the agency for which it was opened"
+    REACHES = "reaches", "boleh membuka isinya sekarang", "may open its content now"
+    SHARER = "sharer", "penerima rujukan terbuka yang terkait", "the recipient of an open referral that names it"
     TOLD = "told", "diminta menghapus", "asked to delete it"
 
     # A person, to a thing.
@@ -44,6 +46,16 @@ class Extent(Code):
     OWN_WORDS = "own-words", "menambah catatannya sendiri", "adds its own words"
     MOVE = "move", "keadaan saja, tanpa isi", "a state, and no content"
     CONSENT = "consent", "yang dicakup persetujuan", "what consent covers"
+    SHARED = (
+        "shared",
+        "yang dicakup persetujuan; selain penanggung jawab: paling banyak yang boleh dibukanya sendiri, dan catatannya",
+        "what consent covers; other than the lead: at most what it may open itself, and its own words",
+    )
+    REPORTED = (
+        "reported",
+        "yang boleh diketahuinya sendiri; selebihnya menunggu penanggung jawab membenarkannya dengan penyintas",
+        "what it may know itself; the rest waits until the lead has confirmed it with the survivor",
+    )
     BASIS = "basis", "paling banyak yang diizinkan dasarnya", "at most what the basis allows"
     WHOLE = "whole", "seluruhnya", "all of it"
     AGENCY = "agency", "instansi, bukan kasus", "an agency, and no case"

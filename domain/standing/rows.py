@@ -2,7 +2,7 @@
 another person has to do it. The rows that recur have names here: `where=TAKES_PART.to(FLAG, AUTHOR, LEAD, by="flag")`.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from datetime import timedelta
 from enum import Enum
 from types import MappingProxyType
@@ -12,6 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ..codes import Purpose, ReferralStatus, Role
+from ..compartment import Compartment
 from ..fact import ActorId, AgencyCode
 from ..words import Words
 from .relations import Extent, Relation
@@ -32,8 +33,10 @@ EMPTY: Mapping[str, Any] = MappingProxyType({})
 
 Who = AgencyCode | ActorId | tuple[AgencyCode, ActorId] | None
 """An agency; a person, whatever agency they act for; a person for an agency; nobody."""
-Whose = Callable[[Any, Any], Who]
-"""(thing, case) → who that is."""
+Whose = Callable[[Any, Any], Who | Set[AgencyCode]]
+"""(thing, case) → who that is, or the agencies that are."""
+Content = Callable[[Any, Any], tuple[Iterable[AgencyCode | None], frozenset[Compartment]]]
+"""(thing, case) → its authors, and the compartments that it is in."""
 
 
 class Thing(Struct, frozen=True):
@@ -46,6 +49,8 @@ class Thing(Struct, frozen=True):
     """(case, its id) → the thing; None where there is none. An id is None where there is one at most."""
     whose: Mapping[Relation, Whose]
     """What agencies and people are to it."""
+    content: Content | None = None
+    """Whose words it is, in which compartments: who may open that now `REACHES` it."""
     known_to: frozenset[Relation] | None = frozenset()
     """Who may know that there is such a thing, and so is told why not (None: everybody). To all others it does not
     exist."""

@@ -1,13 +1,14 @@
 """Asks the table. What it refuses, it refuses before a decider or a door has looked at anything else; to a stranger
 everything answers as what does not exist."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from typing import Any, Protocol
 
 from msgspec import Struct
 
 from ..casefile.state import Case, Status
 from ..codes import AgencyKind, Role
+from ..compartment import Compartment
 from ..declaring import ASKED
 from ..fact import Act, AgencyCode, Fact
 from ..refusal import (
@@ -21,8 +22,9 @@ from ..refusal import (
     Unknown,
     WrongMove,
 )
+from .reach import Reaches
 from .relations import Extent, Relation
-from .rows import KNOWS_ALSO_ENDED, TAKES_PART, Ground, Row, Second, Tie, Where
+from .rows import KNOWS_ALSO_ENDED, TAKES_PART, Ground, Row, Second, Thing, Tie, Where
 
 R = Relation
 Named = Callable[[str], Any]
@@ -87,6 +89,11 @@ def ask(rows: Sequence[Row], state: Any, act: Act, named: Named) -> Row:
         else:
             return row
     raise refused[0]
+
+
+def extent_of(command: Fact, state: Any, act: Act) -> Extent:
+    """How far a command goes that `standing` lets pass. Raises as that does."""
+    return ask(ASKED[type(command)].rows, state, act, lambda field: getattr(command, field)).extent
 
 
 def second_needed(command: Fact, state: Any, act: Act) -> Second | None:
@@ -236,10 +243,13 @@ def _to_thing(tie: Tie, case: Case | None, act: Act, named: Named) -> None:
     id = named(tie.by) if tie.by else None
     if tie.by and id is None:
         return
+    for one in id if isinstance(id, tuple) else (id,):
+        _to_one(tie, one, case, act)
+
+
+def _to_one(tie: Tie, id: Any, case: Case | None, act: Act) -> None:
     thing = tie.thing.find(case, id) if case is not None else None
-    me = (act.agency, act.actor, (act.agency, act.actor))
-    whose = tie.thing.whose.items() if thing is not None else ()
-    mine = frozenset(relation for relation, of in whose if of(thing, case) in me)
+    mine = _ties(tie, thing, case, act) if thing is not None else frozenset()
     if thing is None or (tie.relations and not mine & tie.relations):
         if tie.thing.known_to is not None and not mine & tie.thing.known_to:
             raise Unknown(what=tie.thing.name)
@@ -248,6 +258,29 @@ def _to_thing(tie: Tie, case: Case | None, act: Act, named: Named) -> None:
         raise NotByTheSamePerson(**{tie.by: id}) if tie.another_than is R.OPENED_BY else AnotherPersonNeeded()
     if tie.states and thing.status not in tie.states:
         raise WrongMove(referral=thing.id, status=thing.status, move=tie.move)
+
+
+def _ties(tie: Tie, thing: Any, case: Any, act: Act) -> frozenset[Relation]:
+    """What the acting agency and person are to a thing."""
+    me = (act.agency, act.actor, (act.agency, act.actor))
+
+    def is_mine(who: Any) -> bool:
+        return act.agency in who if isinstance(who, Set) else who in me
+
+    mine = {relation for relation, of in tie.thing.whose.items() if is_mine(of(thing, case))}
+    if R.REACHES in tie.relations and not mine & tie.relations and opens(case, act, *_content(tie.thing, thing, case)):
+        mine.add(R.REACHES)
+    return frozenset(mine)
+
+
+def _content(of: Thing, thing: Any, case: Any) -> tuple[Iterable[AgencyCode | None], frozenset[Compartment]]:
+    return of.content(thing, case) if of.content is not None else ((), frozenset())
+
+
+def opens(case: Case, act: Act, authors: Iterable[AgencyCode | None], compartments: frozenset[Compartment]) -> bool:
+    """Whether the acting agency may open these compartments of one of these authors' words now. Its own it may."""
+    reached = Reaches(case, act.at).of(act.agency, act.kind)
+    return any(author == act.agency or compartments <= reached.on(author) for author in authors)
 
 
 def _naming(named: str | Iterable[str], case: Case, act: Act) -> None:

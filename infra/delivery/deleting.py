@@ -16,7 +16,7 @@ from uuid import UUID
 from ...api.application.ports import Clock
 from ...domain import erasure as erasures
 from ...domain import recall
-from ...domain.case import fold
+from ...domain.casefile.evolving import fold_log
 from ...domain.compartment import Compartment
 from ...domain.disclosure import Written
 from ...domain.erasure import DeletionAsked, ErasureRecorded, RecallRecorded, erasure_stream
@@ -135,7 +135,7 @@ class Deletions:
             self._store_all(stream, len(before), recall.ask(record, asked, due.of, act), ends, act)
             return
         try:
-            case = fold(opened.event for opened in self._store.read(ends.stream, upto=ends.version))
+            case = fold_log(written_of(opened) for opened in self._store.read(ends.stream, upto=ends.version))
         except KeyGone:
             if Compartment.COORDINATION in self._store.keys.erased(ends.stream):
                 return

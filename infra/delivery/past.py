@@ -12,9 +12,9 @@ from uuid import UUID
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from ...domain.case.consents import ENDS
 from ...domain.catalogue import topic_of
 from ...domain.compartment import Compartment
+from ...domain.disclosure import ENDS
 from ..store import following
 from ..store.data_keys import KeyGone
 from ..store.event_store import Damage, EventStore, Opened

@@ -13,7 +13,9 @@ from ...domain import agency as agencies
 from ...domain import agency_keys, webhook
 from ...domain.agency_keys import KeyRegistered, KeyRetired, ResealingApproved
 from ...domain.agency_state import Agency
-from ...domain.case.consents import ConsentExpired, ConsentNarrowed, ConsentWithdrawn, Scope
+from ...domain.case.confirming import ConsentNotConfirmed
+from ...domain.case.consents import ConsentExpired, ConsentNarrowed, ConsentWithdrawn
+from ...domain.casefile.consenting import Scope
 from ...domain.compartment import Compartment
 from ...domain.disclosure import Followed, Told, Written, delivery_id
 from ...domain.erasure import ErasureRecorded
@@ -142,7 +144,7 @@ class Workings:
 
 def expiry_of(case: UUID, event: object) -> dict[tuple[UUID, UUID], datetime | None]:
     """(case, consent) → when the consent runs out that the event is about; None where that is no matter any more."""
-    if isinstance(event, ConsentWithdrawn | ConsentExpired):
+    if isinstance(event, ConsentWithdrawn | ConsentExpired | ConsentNotConfirmed):
         return {(case, event.consent): None}
     if isinstance(event, Scope) and (event.expires_at is not None or isinstance(event, ConsentNarrowed)):
         return {(case, event.consent): event.expires_at}

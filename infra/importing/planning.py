@@ -34,6 +34,8 @@ from ...domain.case.intake import OpenCase
 from ...domain.case.lifecycle import CloseCase
 from ...domain.case.notes import RecordNote
 from ...domain.case.referrals import DraftReferral, SendReferral
+from ...domain.casefile.evolving import fold_log
+from ...domain.casefile.evolving import said as said_by
 from ...domain.casefile.state import Case
 from ...domain.codes import (
     AgeGroup,
@@ -261,7 +263,7 @@ class _File:
         with _refusals(line or source.line):
             asked = msgspec.convert({"occurred_at": source.at, **said}, command)
             events = cases.decide(asked, self._case, act, self._planner.network)
-            self._case = cases.fold(events, self._case)
+            self._case = fold_log(said_by(events, agency), self._case)
         self._events += events
         self._acts += [act] * len(events)
 

@@ -24,7 +24,7 @@ from msgspec import Struct
 from msgspec import field as fields
 from psycopg_pool import PoolClosed
 
-from ...domain.casefile.evolving import evolve
+from ...domain.casefile.evolving import take
 from ...domain.casefile.state import Case
 from ...domain.catalogue import TOLD
 from ...domain.compartment import Compartment
@@ -133,7 +133,7 @@ class CaseFiles:
             return Followed(written)
         file = self._at(written.stream, written.version - 1)
         _check_order(file.written, written)
-        file.case = evolve(file.case, written.event)
+        file.case = take(file.case, written)
         file.written.append(written)
         at = {w.position: w for w in file.written} if any(row.position != written.position for row in rows) else {}
         told = [
@@ -149,7 +149,7 @@ class CaseFiles:
         if file is None or len(file.written) != version:
             file = File()
             for w in _read(self._store, stream, version, self._still):
-                file.case = evolve(file.case, w.event)
+                file.case = take(file.case, w)
                 file.written.append(w)
         self._files.keep(stream, file)
         self._files.settle()

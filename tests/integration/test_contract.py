@@ -31,7 +31,8 @@ from rujukan.domain import webhook as w
 from rujukan.domain.agency_keys import ApproveResealing, AskResealing, RefuseResealing, RegisterKey, RetireKey
 from rujukan.domain.case.assessments import AgreeSafetyPlan, AssessNeeds, AssessRisk
 from rujukan.domain.case.conferences import AgreeAction, FinishAction, HoldConference
-from rujukan.domain.case.consents import GiveConsent, NarrowConsent, OverrideConsent, RefuseConsent, WithdrawConsent
+from rujukan.domain.case.confirming import ConfirmConsent, ContradictConsent
+from rujukan.domain.case.consents import GiveConsent, NarrowConsent, RefuseConsent, WithdrawConsent
 from rujukan.domain.case.disclosures import DiscloseCase
 from rujukan.domain.case.erasure import ApproveErasure, RefuseErasure, RequestErasure
 from rujukan.domain.case.fulfilment import (
@@ -58,6 +59,7 @@ from rujukan.domain.case.lead import AcceptLeadTransfer, AskLeadTransfer, Assign
 from rujukan.domain.case.lifecycle import CloseCase, MergeCase, ReopenCase
 from rujukan.domain.case.notes import RecordContactAttempt, RecordFollowUp, RecordNote
 from rujukan.domain.case.orders import RecordProtectionOrder
+from rujukan.domain.case.overrides import OverrideConsent
 from rujukan.domain.case.referrals import CancelReferral, DraftReferral, SendReferral
 from rujukan.domain.case.services import DeliverService
 from rujukan.domain.casefile.clocks import MeetClock
@@ -318,11 +320,15 @@ def _consent_and_referrals(walk: Walk, case: str) -> str:
         for referral in (helped, failed):
             walk.take(AcceptReferral, case=case, referral=referral)
             walk.take(StartReferral, case=case, referral=referral)
+        heard, misheard = walk.take(GiveConsent, case=case), walk.take(GiveConsent, case=case)
         walk.take(HoldReferral, case=case, referral=helped)
         walk.take(ResumeReferral, case=case, referral=helped)
         walk.take(DeliverService, case=case)
         walk.take(CompleteReferral, case=case, referral=helped)
         walk.take(FailReferral, case=case, referral=failed)
+    with walk.acting("uptd-ppa"):
+        walk.take(ConfirmConsent, case=case, consent=heard)
+        walk.take(ContradictConsent, case=case, consent=misheard)
     return consent
 
 

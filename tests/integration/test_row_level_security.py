@@ -27,7 +27,8 @@ from rujukan.domain import catalogue
 from rujukan.domain.agency import AddMember
 from rujukan.domain.case.assessments import AgreeSafetyPlan, AssessNeeds, AssessRisk
 from rujukan.domain.case.conferences import AgreeAction, FinishAction, HoldConference
-from rujukan.domain.case.consents import GiveConsent, OverrideConsent, RefuseConsent
+from rujukan.domain.case.confirming import ConfirmConsent, ContradictConsent
+from rujukan.domain.case.consents import GiveConsent, RefuseConsent
 from rujukan.domain.case.documents import AttachDocument
 from rujukan.domain.case.erasure import RefuseErasure, RequestErasure
 from rujukan.domain.case.fulfilment import AcceptReferral, CompleteReferral, ReceiveReferral, StartReferral
@@ -44,6 +45,7 @@ from rujukan.domain.case.intake import OpenCase, ReceiveReport
 from rujukan.domain.case.lifecycle import CloseCase
 from rujukan.domain.case.notes import RecordContactAttempt, RecordFollowUp, RecordNote
 from rujukan.domain.case.orders import RecordProtectionOrder
+from rujukan.domain.case.overrides import OverrideConsent
 from rujukan.domain.case.referrals import DraftReferral, SendReferral
 from rujukan.domain.case.services import DeliverService
 from rujukan.domain.codes import (
@@ -413,6 +415,10 @@ def tell_everything(office: Office) -> tuple[UUID, list[str]]:
     says(case, SendReferral, **referral)
     for move in (ReceiveReferral, AcceptReferral, StartReferral):
         says(case, move, "rsud", **referral)
+    for heard, answer in ((uuid4(), ConfirmConsent), (uuid4(), ContradictConsent)):
+        says(case, GiveConsent, "rsud", **{**scope, "consent": heard}, given_by=by, obtained=Obtained.VERBAL)
+        said: Fields = {"given_by": by, "obtained": Obtained.VERBAL} if answer is ConfirmConsent else {}
+        says(case, answer, consent=heard, **said)
     says(case, DeliverService, "rsud", delivery=uuid4(), service=Service.HEALTH, **referral)
     says(case, CompleteReferral, "rsud", **referral, outcome=Outcome.PARTIAL)
     says(case, RecordNote, note=uuid4())

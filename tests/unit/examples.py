@@ -17,13 +17,7 @@ from rujukan.domain import webhook as w
 from rujukan.domain.agency_keys import KeyRegistered, KeyRetired, ResealingApproved, ResealingAsked, ResealingRefused
 from rujukan.domain.case.assessments import NeedsAssessed, RiskAssessed, SafetyPlanAgreed
 from rujukan.domain.case.conferences import ActionAgreed, ActionDone, ConferenceHeld
-from rujukan.domain.case.consents import (
-    ConsentGiven,
-    ConsentNarrowed,
-    ConsentOverridden,
-    ConsentRefused,
-    ConsentWithdrawn,
-)
+from rujukan.domain.case.consents import ConsentGiven, ConsentNarrowed, ConsentRefused, ConsentWithdrawn
 from rujukan.domain.case.disclosures import DisclosureMade
 from rujukan.domain.case.documents import DocumentAttached, DocumentSuperseded
 from rujukan.domain.case.erasure import CaseErased, ErasureRefused, ErasureRequested
@@ -51,6 +45,7 @@ from rujukan.domain.case.lead import CaseWorkerAssigned, LeadTransferAccepted, L
 from rujukan.domain.case.lifecycle import CaseClosed, CaseMerged, CaseReopened, DuplicateAbsorbed
 from rujukan.domain.case.notes import ContactAttempted, FollowUpRecorded, NoteRecorded
 from rujukan.domain.case.orders import ProtectionOrderRecorded
+from rujukan.domain.case.overrides import ConsentOverridden
 from rujukan.domain.case.referrals import ReferralCancelled, ReferralDrafted, ReferralSent
 from rujukan.domain.case.reminders import ReferralEscalated, ReferralUndelivered
 from rujukan.domain.case.services import ServiceDelivered

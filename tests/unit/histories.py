@@ -22,29 +22,34 @@ from story import (
     NOTE,
     R2,
     TRANSFER,
+    an_id,
     brought_to,
     clock,
     consent,
     draft,
     incident,
+    moved,
     opened,
     override,
     referred,
     report,
+    reported,
     say,
     scope,
+    sent,
     withdrawn,
     written,
 )
 
 from rujukan.domain import catalogue
 from rujukan.domain.case.conferences import ConferenceHeld
+from rujukan.domain.case.confirming import ConsentConfirmed, ConsentNotConfirmed
 from rujukan.domain.case.consents import ConsentExpired, ConsentNarrowed
 from rujukan.domain.case.lead import LeadTransferAccepted, LeadTransferAsked
 from rujukan.domain.case.notes import NoteRecorded
 from rujukan.domain.case.reminders import ReferralUndelivered
 from rujukan.domain.casefile.clocks import ClockMet
-from rujukan.domain.codes import AgencyKind, ReferralStatus, Service
+from rujukan.domain.codes import AgencyKind, ConsentBy, Obtained, Purpose, ReferralStatus, Service
 from rujukan.domain.compartment import Compartment
 from rujukan.domain.disclosure import RULE as RULE
 from rujukan.domain.disclosure import Knowledge, Remembered, Written
@@ -86,6 +91,8 @@ def stories() -> Iterator[tuple[str, Sequence[Told]]]:
     until = NOON + DAY
     expired = say(ConsentExpired, until, consent=C1, expires_at=until)
     yield "ran out", [opened(), consent(until=until), *brought_to(S.IN_PROGRESS), WHOLE, expired]
+    alone = (override(C2, to=("rsud", "polres"), of=PARTS, purposes=(Purpose.CARE, Purpose.PROTECTION)), "rsud")
+    yield "overridden by another than the lead", [*referred(of=("health",)), WHOLE, alone, *police, (WHOLE, "rsud")]
     yield (
         "overridden",
         [opened(), override(C1, to="polres"), draft(to="polres", service=Service.LAW_ENFORCEMENT), WHOLE],
@@ -100,10 +107,47 @@ def stories() -> Iterator[tuple[str, Sequence[Told]]]:
     met = say(ClockMet, clock=CLOCK, in_time=True)
     late = say(ReferralUndelivered, referral=R2, level=1, to="polres")
     yield "a conference, a clock", [*referred(), clock(), held, met]
+    yield from _reaching()
     yield "late", [opened(), consent(to=("rsud", "polres")), *brought_to(S.REQUESTED, R2, to="polres"), late]
     for topic in catalogue.TOLD:
         if topic.startswith("case.") and topic in EXAMPLES:
             yield topic, [*referred(), clock(), replace(EXAMPLES[topic], occurred_at=NOON)]
+
+
+def _reaching() -> Iterator[tuple[str, Sequence[Told]]]:
+    """What another than the lead heard, and sent on."""
+    everything = ("incident", "health", "psychosocial", "legal")
+    heard = reported(of=everything, to=("rsud", "lbh"))
+    narrow = [opened(), consent(of=("health",)), WHOLE, *brought_to(S.IN_PROGRESS, of=("health",)), (WHOLE, "rsud")]
+    more = brought_to(S.REQUESTED, R2, of=everything)
+    onward: list[Told] = [
+        (draft(R2, "rsud", "lbh", service=Service.LEGAL_AID, of=("health", "psychosocial")), "rsud"),
+        (sent(R2), "rsud"),
+        *((moved(status, R2), "lbh") for status in (S.RECEIVED, S.ACCEPTED)),
+    ]
+    confirmed = say(ConsentConfirmed, consent=C2, given_by=frozenset({ConsentBy.SURVIVOR}), obtained=Obtained.VERBAL)
+    yield "reported by who gains by it", [*narrow, heard, *more, WHOLE]
+    yield "reported, and confirmed", [*narrow, heard, *more, confirmed, WHOLE]
+    yield "reported, and not confirmed", [*narrow, heard, *onward, WHOLE, say(ConsentNotConfirmed, consent=C2)]
+    yield (
+        "reported, narrowed and withdrawn",
+        [
+            *narrow,
+            heard,
+            *onward,
+            say(ConsentNarrowed, **scope(C2, of=("psychosocial",), to=("lbh",))),
+            withdrawn(C2),
+        ],
+    )
+    yield "sent on, as far as its sender reaches", [*narrow, heard, *onward, WHOLE, (WHOLE, "lbh")]
+    back: list[Told] = [
+        reported(an_id("back"), "lbh", of=everything),
+        (draft(an_id("returned"), "lbh", "rsud", of=everything), "lbh"),
+        (sent(an_id("returned")), "lbh"),
+    ]
+    yield "sent on, and back", [*narrow, heard, *onward, *back, WHOLE]
+    yield "sent on, and what it stood on withdrawn", [*narrow, heard, *onward, withdrawn(C1), WHOLE]
+    yield "sent on, and the sender's work over", [*narrow, heard, *onward, (moved(S.COMPLETED), "rsud"), WHOLE]
 
 
 def histories() -> dict[str, History]:

@@ -13,6 +13,7 @@ from story import (
     ACTION,
     C1,
     C2,
+    C3,
     CLOCK,
     CONFERENCE,
     DELIVERY,
@@ -47,11 +48,12 @@ from rujukan.domain.case import Case
 from rujukan.domain.case import glass as g
 from rujukan.domain.case.assessments import AgreeSafetyPlan, AssessNeeds, AssessRisk
 from rujukan.domain.case.conferences import ActionAgreed, AgreeAction, FinishAction, HoldConference
+from rujukan.domain.case.confirming import ConfirmConsent, ContradictConsent
 from rujukan.domain.case.consents import (
+    ConsentReported,
     ExpireConsent,
     GiveConsent,
     NarrowConsent,
-    OverrideConsent,
     RefuseConsent,
     WithdrawConsent,
 )
@@ -98,6 +100,7 @@ from rujukan.domain.case.lead import (
 from rujukan.domain.case.lifecycle import AbsorbDuplicate, CloseCase, MergeCase, ReopenCase
 from rujukan.domain.case.notes import RecordContactAttempt, RecordFollowUp, RecordNote
 from rujukan.domain.case.orders import RecordProtectionOrder
+from rujukan.domain.case.overrides import OverrideConsent
 from rujukan.domain.case.referrals import CancelReferral, DraftReferral, SendReferral
 from rujukan.domain.case.reminders import EscalateReferral, RaiseUndelivered
 from rujukan.domain.case.services import DeliverService
@@ -133,6 +136,8 @@ S = ReferralStatus
 ERASURE, GLASS, FLAG, NEW = an_id("erasure"), an_id("glass"), an_id("flag"), an_id("new")
 OPENER, ASKER = an_id("who broke the glass"), an_id("who asked")
 
+SHARED = ("identity", "contact", "incident", "health", "safety")
+
 POSITIONS = {
     "lead": "uptd-ppa",
     "party": "rsud",
@@ -162,13 +167,20 @@ def world(
     events = [
         opened(lead="lbh"),
         moved_here,
-        consent(C1, to=("rsud", "rumah-aman", "dinsos", "psikolog", "polres"), until=NOON + HOUR),
+        consent(C1, to=("rsud", "rumah-aman", "dinsos", "psikolog", "polres"), of=SHARED, until=NOON + HOUR),
+        say(
+            ConsentReported,
+            **scope(C3, to="psikolog", of=("psychosocial",)),
+            given_by=frozenset({ConsentBy.SURVIVOR}),
+            obtained=Obtained.VERBAL,
+            reported_by="rsud",
+        ),
         say(SurvivorIdentified, name="Penyintas A"),
         say(SurvivorContactRecorded, phone="0000"),
         incident(),
         clock(),
-        *brought_to(S.ACCEPTED, R2, **PLACES["rsud"]),
-        *brought_to(S.ACCEPTED, an_id("to another"), **PLACES["rumah-aman"]),
+        *brought_to(S.ACCEPTED, R2, of=SHARED, **PLACES["rsud"]),
+        *brought_to(S.ACCEPTED, an_id("to another"), of=("safety",), **PLACES["rumah-aman"]),
         *brought_to(S.COMPLETED, an_id("ended"), **PLACES["dinsos"]),
         draft(an_id("mere draft"), **PLACES["psikolog"]),
         *brought_to(status, R1, sender=sender, **PLACES[to]),
@@ -230,6 +242,8 @@ COMMANDS: Mapping[type[Fact], Fact] = {
             given_by=frozenset({ConsentBy.SURVIVOR}),
             obtained=Obtained.VERBAL,
         ),
+        say(ConfirmConsent, consent=C3, given_by=frozenset({ConsentBy.SURVIVOR}), obtained=Obtained.VERBAL),
+        say(ContradictConsent, consent=C3),
         say(RefuseConsent, consent=C2, given_by=frozenset({ConsentBy.SURVIVOR})),
         say(NarrowConsent, **scope(C1, of=("health",), until=NOON + HOUR)),
         say(WithdrawConsent, consent=C1),

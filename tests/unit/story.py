@@ -5,7 +5,7 @@
 The network is that of eight agencies of Bontang; everything happens at NOON unless it says otherwise.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID, uuid5
@@ -13,8 +13,8 @@ from uuid import UUID, uuid5
 from msgspec.structs import replace
 
 from rujukan.domain.agency_state import Agency
-from rujukan.domain.case import Case, decide, evolve, fold
-from rujukan.domain.case.consents import ConsentGiven, ConsentOverridden, ConsentWithdrawn
+from rujukan.domain.case import Case, decide
+from rujukan.domain.case.consents import ConsentGiven, ConsentReported, ConsentWithdrawn
 from rujukan.domain.case.fulfilment import (
     ReferralAccepted,
     ReferralCompleted,
@@ -27,8 +27,10 @@ from rujukan.domain.case.fulfilment import (
 from rujukan.domain.case.incidents import IncidentRecorded
 from rujukan.domain.case.intake import CaseOpened, ReportReceived
 from rujukan.domain.case.lifecycle import CaseClosed, CaseMerged
+from rujukan.domain.case.overrides import ConsentOverridden
 from rujukan.domain.case.referrals import ReferralCancelled, ReferralDrafted, ReferralSent
 from rujukan.domain.casefile.clocks import ClockStarted
+from rujukan.domain.casefile.evolving import Said, fold_log, said
 from rujukan.domain.codes import (
     AgeGroup,
     AgencyKind,
@@ -214,6 +216,12 @@ def consent(id: UUID = C1, *, at: datetime = NOON, **of_scope: Any) -> ConsentGi
     )
 
 
+def reported(id: UUID = C2, by: str = "rsud", **of_scope: Any) -> tuple[Fact, str]:
+    """A consent that another agency than the lead says it heard."""
+    heard = {"given_by": frozenset({ConsentBy.SURVIVOR}), "obtained": Obtained.VERBAL, "reported_by": by}
+    return say(ConsentReported, **scope(id, **of_scope), **heard), by
+
+
 TO_LAWYERS = consent(to="lbh", of=("legal",))
 """Under which the legal aid office may know the case, and be asked to lead it."""
 
@@ -328,9 +336,8 @@ def fitting(command: Fact, by: Act) -> Act:
 class Given:
     """A case to which these events happened."""
 
-    def __init__(self, events: Sequence[Fact]) -> None:
-        self.events = events
-        self.case = fold(events)
+    def __init__(self, events: Sequence[Fact | tuple[Fact, str]]) -> None:
+        self.case = fold_log(entries(events))
 
     def when(
         self, command: Fact, by: Act = LEAD, network: Mapping[str, Agency] = NETWORK, in_role: bool = False
@@ -343,7 +350,7 @@ class When:
     """What follows from a command, or why it is refused."""
 
     def __init__(self, case: Case | None, command: Fact, by: Act, network: Mapping[str, Agency]) -> None:
-        self.case = case
+        self.case, self.by = case, by
         self.events: list[Fact] = []
         self.refusal: Refusal | None = None
         try:
@@ -355,13 +362,13 @@ class When:
         """Exactly these events follow; gives the case after them."""
         assert self.refusal is None, f"refused: {self.refusal!r}"
         assert self.events == list(events)
-        return fold(self.events, self.case)
+        return fold_log(said(self.events, self.by.agency), self.case)
 
     def then_only(self, *kinds: type[Fact]) -> Case:
         """Events of exactly these kinds follow; gives the case after them."""
         assert self.refusal is None, f"refused: {self.refusal!r}"
         assert [type(event) for event in self.events] == list(kinds)
-        after = fold(self.events, self.case)
+        after = fold_log(said(self.events, self.by.agency), self.case)
         assert after is not None
         return after
 
@@ -373,15 +380,20 @@ class When:
         assert told == {name: plain(value) for name, value in about.items()}
 
 
-def given(*events: Fact) -> Given:
+def entries(events: Iterable[Fact | tuple[Fact, str]]) -> Iterator[Said]:
+    """Events as they stand in the log: by the lead, unless it is said by whom."""
+    for event in events:
+        what, author = event if isinstance(event, tuple) else (event, "uptd-ppa")
+        yield from said([what], author)
+
+
+def given(*events: Fact | tuple[Fact, str]) -> Given:
     return Given(events)
 
 
-def the_case(*events: Fact) -> Case:
+def the_case(*events: Fact | tuple[Fact, str]) -> Case:
     """The case after these events, of which there is at least one."""
-    case: Case | None = None
-    for event in events:
-        case = evolve(case, event)
+    case = fold_log(entries(events))
     assert case is not None
     return case
 

@@ -4,12 +4,29 @@ from datetime import timedelta
 from uuid import UUID, uuid4
 
 from msgspec.structs import replace
-from story import C1, C2, C3, DAY, NOON, R1, brought_to, consent, opened, override, say, sent, the_case, withdrawn
+from story import (
+    C1,
+    C2,
+    C3,
+    DAY,
+    NOON,
+    R1,
+    brought_to,
+    consent,
+    opened,
+    override,
+    reported,
+    say,
+    sent,
+    the_case,
+    withdrawn,
+)
 
 from rujukan.domain.access import GROUNDS, LONGEST_BASIS, basis_of, codes_of
+from rujukan.domain.case.confirming import ConsentConfirmed
 from rujukan.domain.case.consents import ConsentNarrowed
 from rujukan.domain.casefile.state import Case
-from rujukan.domain.codes import AgencyKind, LegalBasis, ReferralStatus
+from rujukan.domain.codes import AgencyKind, ConsentBy, LegalBasis, Obtained, ReferralStatus
 from rujukan.domain.compartment import Compartment
 
 C = Compartment
@@ -55,6 +72,22 @@ def test_the_lead_reads_as_the_lead_and_its_content_under_consent() -> None:
 def test_what_was_once_addressed_to_it_an_agency_reads_because_it_was_told() -> None:
     ended = the_case(opened(), consent(C1), *brought_to(ReferralStatus.COMPLETED), withdrawn(C1))
     assert basis(ended, C.COORDINATION, C.HEALTH) == "told"
+
+
+def test_a_consent_that_was_reported_is_a_basis_where_it_holds_and_nowhere_else() -> None:
+    heard = reported(of=("health", "psychosocial"))
+    for_health = brought_to(ReferralStatus.IN_PROGRESS, of=("health",))
+    case = the_case(opened(), consent(C1, of=("health",)), *for_health, heard)
+    assert basis(case, C.HEALTH) == f"consent {C1}; consent {C2}; referral {R1}"
+    assert basis(case, C.PSYCHOSOCIAL) == "told"
+    said = say(ConsentConfirmed, consent=C2, given_by=frozenset({ConsentBy.SURVIVOR}), obtained=Obtained.VERBAL)
+    confirmed = the_case(opened(), consent(C1, of=("health",)), *for_health, heard, said)
+    assert basis(confirmed, C.PSYCHOSOCIAL) == f"consent {C2}"
+    onward = the_case(opened(), consent(C1, of=("health",)), *for_health, reported(to="lbh", of=("psychosocial",)))
+    of = {
+        by: basis_of(onward, "lbh", AgencyKind.LEGAL_AID, (C.PSYCHOSOCIAL,), NOON, [by]) for by in ("rsud", "uptd-ppa")
+    }
+    assert of == {"rsud": f"consent {C2}", "uptd-ppa": "told"}, "of its reporter's words, and of nobody else's"
 
 
 def test_an_expired_consent_is_no_basis() -> None:

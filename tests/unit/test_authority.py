@@ -8,12 +8,13 @@ import pytest
 from rujukan.api.identity import Caller, acting
 from rujukan.domain import agency_state
 from rujukan.domain.agency_state import Agency
-from rujukan.domain.case.consents import GiveConsent, NarrowConsent, OverrideConsent, RefuseConsent, WithdrawConsent
+from rujukan.domain.case.consents import GiveConsent, NarrowConsent, RefuseConsent, WithdrawConsent
 from rujukan.domain.case.glass import BreakGlass, CloseGlass, RaiseGlassReview, ReviewGlass
 from rujukan.domain.case.holds import ApproveHoldLifting, LiftLegalHold, PlaceLegalHold, RefuseHoldLifting
 from rujukan.domain.case.intake import CaseOpened
 from rujukan.domain.case.lead import AcceptLeadTransfer, AskLeadTransfer, AssignCaseWorker
 from rujukan.domain.case.lifecycle import CloseCase, MergeCase
+from rujukan.domain.case.overrides import OverrideConsent
 from rujukan.domain.case.referrals import CancelReferral, DraftReferral, SendReferral
 from rujukan.domain.case.reminders import EscalateReferral
 from rujukan.domain.casefile.deciding import decides

@@ -40,16 +40,17 @@ from rujukan.domain.case.consents import (
     ConsentGiven,
     ConsentNarrowed,
     ConsentRefused,
+    ConsentReported,
     ConsentWithdrawn,
     ExpireConsent,
     GiveConsent,
     NarrowConsent,
-    OverrideConsent,
     RefuseConsent,
     WithdrawConsent,
 )
 from rujukan.domain.case.fulfilment import ReferralHeld, ReferralResumed, ResumeReferral
 from rujukan.domain.case.lifecycle import CaseClosed
+from rujukan.domain.case.overrides import OverrideConsent
 from rujukan.domain.case.referrals import ReferralCancelled, SendReferral
 from rujukan.domain.casefile.state import NOTHING
 from rujukan.domain.codes import (
@@ -192,7 +193,7 @@ def test_no_consent_is_recorded_from_the_future(command: Fact) -> None:
 
 
 def test_a_recipient_may_record_a_consent_that_the_survivor_gave_there() -> None:
-    given(*referred()).when(give(C2, to="psikolog", of=("psychosocial",)), by=HOSPITAL).then_only(ConsentGiven)
+    given(*referred()).when(give(C2, to="psikolog", of=("psychosocial",)), by=HOSPITAL).then_only(ConsentReported)
 
 
 # What a consent covers ---------------------------------------------------------------------------------------

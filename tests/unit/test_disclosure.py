@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 import pytest
+from account import Account
 from examples import FIELDS
 from hypothesis import settings
 from msgspec.structs import replace
@@ -37,10 +38,17 @@ from story import (
     withdrawn,
     written,
 )
-from walk import LED_BY, OUTSIDER, Walk, covered, drafts, led_before, led_by, open_to, was_sent
+from walk import LED_BY, OUTSIDER, Walk, drafts, led_before, led_by, open_to, was_sent
 
 from rujukan.domain.case.conferences import ActionAgreed, ActionDone, ActionFacts, ConferenceHeld
-from rujukan.domain.case.consents import ConsentNarrowed, ConsentRefused, ConsentWithdrawn, RefusalFacts, Scope
+from rujukan.domain.case.confirming import ConfirmationFacts, ConsentConfirmed, ConsentNotConfirmed
+from rujukan.domain.case.consents import (
+    ConsentNarrowed,
+    ConsentRefused,
+    ConsentReported,
+    ConsentWithdrawn,
+    RefusalFacts,
+)
 from rujukan.domain.case.disclosures import DisclosureMade
 from rujukan.domain.case.documents import DocumentAttached, DocumentSuperseded
 from rujukan.domain.case.erasure import CaseErased, ErasureRefused, ErasureRequested
@@ -52,13 +60,15 @@ from rujukan.domain.case.lifecycle import CaseClosed, CaseMerged, CaseReopened, 
 from rujukan.domain.case.notes import NoteRecorded
 from rujukan.domain.case.referrals import DraftFacts, ReferralDrafted, ReferralSent
 from rujukan.domain.casefile.clocks import ClockMet, ClockOverdue, ClockStarted
+from rujukan.domain.casefile.consenting import Scope
 from rujukan.domain.casefile.moves import ReferralMove
 from rujukan.domain.catalogue import TOPICS
 from rujukan.domain.codes import AgencyKind, ConsentBy, Purpose, ReferralStatus, Service
 from rujukan.domain.compartment import ALL, Compartment
 from rujukan.domain.declaring import HAPPENED, Shared
-from rujukan.domain.disclosure import COORDINATION, Knowledge, Told, entitlement, still_readable
+from rujukan.domain.disclosure import COORDINATION, Knowledge, Told, may_keep, may_open
 from rujukan.domain.fact import Act, Fact
+from rujukan.domain.standing.reach import Reaches, Words
 from rujukan.infra.store.transcoder import to_segments
 
 S = ReferralStatus
@@ -420,9 +430,10 @@ def test_the_lead_and_the_recipients_of_open_referrals_take_part() -> None:
 
 def test_an_open_referral_alone_entitles_to_coordination() -> None:
     case = the_case(opened(), draft(), sent())
-    assert entitlement(case, "rsud", K.HEALTH, NOON) == COORDINATION
-    assert not entitlement(case, "polres", K.POLICE, NOON)
-    assert entitlement(case, "uptd-ppa", K.LEAD, NOON) == COORDINATION
+    reaches = Reaches(case, NOON)
+    assert reaches.of("rsud", K.HEALTH) == Words(COORDINATION)
+    assert reaches.of("polres", K.POLICE) == Words()
+    assert reaches.of("uptd-ppa", K.LEAD) == Words(COORDINATION)
 
 
 TOLD = frozenset({Compartment.COORDINATION, Compartment.HEALTH, Compartment.INCIDENT})
@@ -434,27 +445,57 @@ def test_after_consent_ended_a_recipient_reads_no_more_than_coordination(ended: 
         case, now = the_case(*referred(), withdrawn()), NOON
     else:
         case, now = the_case(opened(), consent(until=NOON + HOUR), draft(), sent()), NOON + HOUR
+    reaches = Reaches(case, now)
     for event in (EVERYTHING, draft(health="h"), sent()):
-        assert still_readable(case, written(9, event), TOLD, "rsud", K.HEALTH, now) <= COORDINATION
-    assert not still_readable(case, written(9, EVERYTHING), TOLD, "rsud", K.HEALTH, now)
+        assert may_open(reaches, written(9, event), TOLD, "rsud", K.HEALTH) <= COORDINATION
 
 
-def test_while_consent_stands_what_was_told_can_be_read_again_even_after_the_referral_ended() -> None:
-    for status in (S.IN_PROGRESS, S.COMPLETED):
-        case = the_case(*referred(status))
-        assert still_readable(case, written(9, EVERYTHING), TOLD, "rsud", K.HEALTH, NOON) == TOLD
+ENDED = [S.COMPLETED, S.FAILED, S.REJECTED, S.CANCELLED]
+
+
+@pytest.mark.parametrize("status", list(S))
+def test_while_its_referral_is_open_a_recipient_reads_what_it_was_told_and_then_no_more(status: S) -> None:
+    """Consent stands all the while: taking part is asked for, too."""
+    reaches = Reaches(the_case(*referred(status)), NOON)
+    assert may_open(reaches, written(9, EVERYTHING), TOLD, "rsud", K.HEALTH) == (
+        TOLD if status.is_open else frozenset()
+    )
+    assert may_open(reaches, written(9, draft(health="h")), TOLD, "rsud", K.HEALTH) >= COORDINATION, "it took part"
+
+
+@pytest.mark.parametrize("status", ENDED)
+def test_copies_may_be_kept_while_consent_stands_though_the_work_is_over(status: S) -> None:
+    reaches = Reaches(the_case(*referred(status)), NOON)
+    assert may_keep(reaches, written(9, EVERYTHING), TOLD, "rsud", K.HEALTH) == TOLD
+
+
+def test_what_was_shared_for_care_is_not_opened_for_prosecution() -> None:
+    reaches = Reaches(the_case(*referred()), NOON)
+    of = written(9, EVERYTHING)
+    for purpose in (Purpose.CARE, Purpose.COORDINATION, Purpose.SUPERVISION, Purpose.AUDIT):
+        assert may_open(reaches, of, TOLD, "rsud", K.HEALTH, purpose) == TOLD
+    for purpose in (Purpose.LEGAL, Purpose.PROTECTION, Purpose.STATISTICS, Purpose.SURVIVOR_REQUEST):
+        assert may_open(reaches, of, TOLD, "rsud", K.HEALTH, purpose) == frozenset()
+
+
+def test_a_former_lead_opens_its_own_words_and_no_others() -> None:
+    to_both = [opened(), consent(to=("lbh", "uptd-ppa")), LED_BY_LAWYERS]
+    reaches = Reaches(the_case(*to_both), NOON)
+    assert may_open(reaches, written(9, EVERYTHING, "lbh"), TOLD, "uptd-ppa", K.LEAD) == frozenset()
+    assert may_open(reaches, written(9, EVERYTHING), TOLD, "uptd-ppa", K.LEAD) >= TOLD
 
 
 def test_nobody_reads_what_it_was_not_told() -> None:
-    case = the_case(*referred())
-    assert still_readable(case, written(9, EVERYTHING), COORDINATION, "rsud", K.HEALTH, NOON) == COORDINATION
-    assert not still_readable(case, written(9, EVERYTHING), frozenset(), "rsud", K.HEALTH, NOON)
+    reaches = Reaches(the_case(*referred()), NOON)
+    for told in (COORDINATION, frozenset[Compartment]()):
+        assert not may_open(reaches, written(9, EVERYTHING), told, "rsud", K.HEALTH), "it tells a story without content"
+    assert may_open(reaches, written(9, sent()), COORDINATION, "rsud", K.HEALTH) == COORDINATION
 
 
 def test_its_own_words_an_agency_reads_always() -> None:
-    case = the_case(*referred(S.COMPLETED), withdrawn())
+    reaches = Reaches(the_case(*referred(S.COMPLETED), withdrawn()), NOON)
     own = written(9, EVERYTHING, "rsud")
-    assert still_readable(case, own, frozenset(), "rsud", K.HEALTH, NOON) == own.compartments_present
+    assert may_open(reaches, own, frozenset(), "rsud", K.HEALTH) == own.compartments_present
 
 
 # Whatever happens ------------------------------------------------------------------------------------------------
@@ -468,7 +509,10 @@ def addressed(log: Sequence[Fact], event: Fact, agency: str) -> bool:
         return agency == drafted.sender or (agency == drafted.recipient and was_sent(log, referral))
     if isinstance(event, ClockStarted | ClockMet):
         return any(event.clock in drafted.clocks for drafted in open_to(log, agency))
-    if isinstance(event, ConsentWithdrawn | ConsentNarrowed):
+    if isinstance(event, ConsentConfirmed):
+        reported = [e for e in log if isinstance(e, ConsentReported) and e.consent == event.consent]
+        return reported[0].reported_by == agency and bool(open_to(log, agency))
+    if isinstance(event, ConsentWithdrawn | ConsentNarrowed | ConsentNotConfirmed):
         named = {name for s in log if isinstance(s, Scope) and s.consent == event.consent for name in s.recipients}
         names = {agency, f"kind:{NETWORK[agency].kind.value}"}
         return bool(named & names) and bool(open_to(log, agency))
@@ -485,6 +529,8 @@ def addressed(log: Sequence[Fact], event: Fact, agency: str) -> bool:
 NO_STORY = (
     Scope,
     RefusalFacts,
+    ConfirmationFacts,
+    ConsentNotConfirmed,
     ConsentWithdrawn,
     DraftFacts,
     ReferralMove,
@@ -522,16 +568,6 @@ def test_what_tells_no_story_is_shared_with_nobody_beside_whom_it_speaks_to() ->
     assert {event for event in of_the_first_release if not issubclass(event, NO_STORY)} <= story
 
 
-def may_know(log: Sequence[Fact], agency: str, at: datetime) -> set[str]:
-    """The compartments beyond coordination that the agency may be told anything of now."""
-    allowed: set[str] = set()
-    for drafted in open_to(log, agency):
-        allowed |= set(drafted.compartments) & covered(log, agency, at, drafted.purpose)
-    if agency == led_by(log):
-        allowed |= covered(log, agency, at)
-    return allowed - {"coordination"}
-
-
 class DisclosureMachine(Walk):
     def __init__(self) -> None:
         super().__init__()
@@ -550,7 +586,7 @@ class DisclosureMachine(Walk):
             of = told.agency, told.of.version
             self.known[of] = self.known.get(of, frozenset()) | told.compartments
             self.deleted[of] = self.deleted.get(of, frozenset()) - told.compartments
-        if isinstance(event, ConsentWithdrawn | ConsentNarrowed):
+        if isinstance(event, ConsentWithdrawn | ConsentNarrowed | ConsentNotConfirmed):
             self.what_no_consent_covers_any_more_is_recalled(by.at)
         assert self.knowledge.case == self.case
         self.author_and_lead_know_of_it(new.version, by.agency)
@@ -558,10 +594,12 @@ class DisclosureMachine(Walk):
         self.the_lead_and_the_recipients_know_what_went_before(event)
 
     def what_no_consent_covers_any_more_is_recalled(self, at: datetime) -> None:
+        account = Account(self.log, self.authors, at)
         for (agency, version), told in self.known.items():
-            if self.authors[version - 1] != agency:
+            author = self.authors[version - 1]
+            if author != agency:
                 gone = self.deleted.get((agency, version), frozenset())
-                stands = covered(self.log, agency, at)
+                stands = {c.word for c in ALL if account.keeps(agency, c.word, author)}
                 lost = {c for c in told - gone if c.word not in stands | {"coordination"}}
                 if lost and not stands and agency != led_by(self.log) and self.tells_story(version):
                     lost |= told & {Compartment.COORDINATION}
@@ -592,7 +630,9 @@ class DisclosureMachine(Walk):
         if agency == self.authors[told.of.version - 1]:
             return
         beyond = words(told.compartments) - {"coordination"}
-        assert beyond <= may_know(self.log, agency, at), f"{agency} is told {beyond} of {event!r} without consent"
+        account, author = Account(self.log, self.authors, at), self.authors[told.of.version - 1]
+        may = {word for word in beyond if account.reaches(agency, word, author)}
+        assert beyond <= may, f"{agency} is told {beyond} of {event!r} without consent"
         common = isinstance(event, CaseOpened | CaseClosed | CaseReopened | LeadTransferAccepted)
         assert (
             agency == led_by(self.log)
@@ -636,12 +676,13 @@ class DisclosureMachine(Walk):
             return
         for (agency, version), told in self.known.items():
             of, kind = self.knowledge.written[version - 1], NETWORK[agency].kind
-            readable = still_readable(self.case, of, told, agency, kind, self.now)
-            assert readable <= ALL
-            if agency != of.author:
-                beyond = words(readable) - {"coordination"}
-                assert beyond <= covered(self.log, agency, self.now)
-                assert readable <= told
+            for used_for in (None, Purpose.CARE, Purpose.LEGAL):
+                readable = may_open(Reaches(self.case, self.now), of, told, agency, kind, used_for)
+                if agency != of.author:
+                    account = Account(self.log, self.authors, self.now)
+                    may = {c.word for c in told if account.reaches(agency, c.word, of.author, used_for)}
+                    assert words(readable) - {"coordination"} == may - {"coordination"}
+                    assert readable <= told
 
 
 TestDisclosureMachine = DisclosureMachine.TestCase

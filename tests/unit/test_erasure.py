@@ -73,7 +73,7 @@ from rujukan.domain.codes import (
     Role,
 )
 from rujukan.domain.compartment import ALL, Compartment
-from rujukan.domain.disclosure import Written, audience, still_readable
+from rujukan.domain.disclosure import Written, audience, may_open
 from rujukan.domain.fact import Act, Fact
 from rujukan.domain.refusal import (
     AlreadyExists,
@@ -86,6 +86,7 @@ from rujukan.domain.refusal import (
     Refusal,
     Unknown,
 )
+from rujukan.domain.standing.reach import Reaches
 from rujukan.infra.store.transcoder import to_segments, topic_of
 
 ERASURE = an_id("erasure")
@@ -312,7 +313,7 @@ def test_what_was_erased_is_told_to_nobody_any_more() -> None:
     for agency in ("uptd-ppa", "rsud"):
         kind = NETWORK[agency].kind
         assert not audience(case, story[2], agency, kind, NOON) & gone
-        assert not still_readable(case, story[2], ALL, agency, kind, NOON) & gone
+        assert not may_open(Reaches(case, NOON), story[2], ALL, agency, kind) & gone
     whole = evolve(evolve(case, asked()), erased())
     assert all(not audience(whole, w, "uptd-ppa", AgencyKind.LEAD, NOON) for w in story)
 

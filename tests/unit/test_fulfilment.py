@@ -95,12 +95,13 @@ BY_SENDER = {"send", "cancel"}
 
 
 def sub_referred(status: S) -> list[Fact]:
-    """The legal aid office, itself part of the case by a referral, refers to the hospital."""
+    """The legal aid office, itself part of the case by a referral, refers to the hospital: for care, what it was sent
+    for care."""
     return [
         opened(),
         consent(),
-        consent(C2, to="lbh", of=("legal",), purposes=(Purpose.LEGAL,)),
-        *brought_to(S.IN_PROGRESS, R2, to="lbh", service=Service.LEGAL_AID, of=("legal",), purpose=Purpose.LEGAL),
+        consent(C2, to="lbh"),
+        *brought_to(S.IN_PROGRESS, R2, to="lbh", service=Service.LEGAL_AID),
         *brought_to(status, R1, sender="lbh"),
     ]
 

@@ -33,7 +33,6 @@ from story import (
 )
 from walk import AGENCIES, OUTSIDER, Walk
 
-from rujukan.domain.case import fold
 from rujukan.domain.case.conferences import ActionAgreed
 from rujukan.domain.case.consents import ConsentGiven
 from rujukan.domain.case.holds import LegalHoldPlaced
@@ -42,12 +41,14 @@ from rujukan.domain.case.lifecycle import CaseClosed
 from rujukan.domain.case.notes import NoteRecorded
 from rujukan.domain.case.referrals import ReferralDrafted
 from rujukan.domain.casefile.clocks import ClockMet
+from rujukan.domain.casefile.evolving import fold_log
 from rujukan.domain.codes import AgencyKind, ReferralStatus
 from rujukan.domain.compartment import Compartment
 from rujukan.domain.custody import Custody, custody
-from rujukan.domain.disclosure import Knowledge, Written, still_readable
+from rujukan.domain.disclosure import Knowledge, Written, may_open
 from rujukan.domain.fact import Act, Fact
 from rujukan.domain.history import AsOf, Field, ToldOf, as_of, as_seen_by, diff, facts, narrowed
+from rujukan.domain.standing.reach import Reaches
 from rujukan.domain.standing.rule import is_known_to
 
 S = ReferralStatus
@@ -342,7 +343,7 @@ class HistoryMachine(Walk):
             for t in knowledge.follow(w):
                 told[t.agency].append(ToldOf(w.position, t.of.position, t.compartments))
             then = as_of(self.written, w.position)
-            assert then.case == knowledge.case == fold(x.event for x in self.written[: w.position])
+            assert then.case == knowledge.case == fold_log(self.written[: w.position])
             for agency in (*AGENCIES, OUTSIDER):
                 self.sees_what_it_was_told(then, knowledge, agency, told[agency])
         self.changes_add_up()
@@ -354,7 +355,7 @@ class HistoryMachine(Walk):
         assert {s.of.version: s.told for s in found} == told
         assert knowledge.case is not None
         for s in found:
-            again = still_readable(knowledge.case, s.of, s.told, agency, NETWORK[agency].kind, then.at)
+            again = may_open(Reaches(knowledge.case, then.at), s.of, s.told, agency, NETWORK[agency].kind)
             assert s.could_open == (again if is_known_to(knowledge.case, agency) else frozenset())
             assert s.could_open <= s.told | (s.of.compartments_present if s.of.author == agency else frozenset()) | {
                 Compartment.INCIDENT

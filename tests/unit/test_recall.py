@@ -36,13 +36,7 @@ from story import (
 from rujukan.domain import erasure as r
 from rujukan.domain import recall
 from rujukan.domain.case import decide, fold
-from rujukan.domain.case.consents import (
-    ConsentExpired,
-    ConsentWithdrawn,
-    ExpireConsent,
-    NarrowConsent,
-    WithdrawConsent,
-)
+from rujukan.domain.case.consents import ConsentExpired, ConsentWithdrawn, ExpireConsent, NarrowConsent, WithdrawConsent
 from rujukan.domain.case.incidents import IncidentRecorded
 from rujukan.domain.case.notes import NoteRecorded
 from rujukan.domain.codes import ReferralStatus, Service

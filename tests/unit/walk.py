@@ -14,16 +14,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 from story import HOUR, NETWORK, NOON, act, an_id, say
 
-from rujukan.domain.case import Case, decide, evolve
+from rujukan.domain.case import Case, decide
 from rujukan.domain.case.conferences import ActionAgreed, AgreeAction, FinishAction, HoldConference
+from rujukan.domain.case.confirming import ConfirmConsent, ContradictConsent
 from rujukan.domain.case.consents import (
-    ConsentGiven,
-    ConsentOverridden,
-    ConsentWithdrawn,
+    ConsentReported,
     GiveConsent,
     NarrowConsent,
-    OverrideConsent,
-    Scope,
     WithdrawConsent,
 )
 from rujukan.domain.case.documents import AttachDocument
@@ -57,6 +54,7 @@ from rujukan.domain.case.lead import (
 )
 from rujukan.domain.case.lifecycle import CaseClosed, CaseMerged, CaseReopened, CloseCase, ReopenCase
 from rujukan.domain.case.notes import RecordNote
+from rujukan.domain.case.overrides import OverrideConsent
 from rujukan.domain.case.referrals import (
     CancelReferral,
     DraftReferral,
@@ -68,6 +66,8 @@ from rujukan.domain.case.referrals import (
 from rujukan.domain.case.reminders import EscalateReferral
 from rujukan.domain.case.services import DeliverService
 from rujukan.domain.casefile.clocks import ClockStarted, MeetClock
+from rujukan.domain.casefile.consenting import Scope
+from rujukan.domain.casefile.evolving import said, take
 from rujukan.domain.codes import (
     AgeGroup,
     Channel,
@@ -153,22 +153,6 @@ def open_to(log: Sequence[Fact], agency: str) -> list[ReferralDrafted]:
     ]
 
 
-def covered(log: Sequence[Fact], agency: str, at: datetime, purpose: Purpose | None = None) -> set[str]:
-    """The compartments that consents in force let that agency know, by name."""
-    names = {agency, f"kind:{NETWORK[agency].kind.value}"}
-    words: set[str] = set()
-    for given in log:
-        if not isinstance(given, ConsentGiven | ConsentOverridden):
-            continue
-        if any(isinstance(event, ConsentWithdrawn) and event.consent == given.consent for event in log):
-            continue
-        last = [event for event in log if isinstance(event, Scope) and event.consent == given.consent][-1]
-        stands = last.expires_at is None or at < last.expires_at
-        if stands and names & last.recipients and (purpose is None or purpose in last.purposes):
-            words |= {"coordination", *last.compartments}
-    return words
-
-
 def named(agencies: frozenset[str], recipients: frozenset[str]) -> frozenset[str]:
     """Those of the first that the second name, themselves or by their kind."""
     by_kind = {code for code, agency in NETWORK.items() if f"kind:{agency.kind.value}" in recipients}
@@ -236,7 +220,7 @@ class Walk(RuleBasedStateMachine):
             return False
         assert decide(command, self.case, by, NETWORK) == events, "deciding twice differs"
         for event in events:
-            self.case = evolve(self.case, event)
+            self.case = take(self.case, said([event], agency)[0])
             self.printed = repr(self.case)
             states.append((self.case, self.printed))
             self.log.append(event)
@@ -354,6 +338,18 @@ class Walk(RuleBasedStateMachine):
             ),
             agency,
         )
+
+    @precondition(lambda self: any(isinstance(event, ConsentReported) for event in self.log))
+    @rule(agency=agencies, number=numbers, confirmed=st.booleans())
+    def answer_a_reported_consent(self, agency: str, number: int, confirmed: bool) -> None:
+        """By the lead, and by whoever else tries."""
+        consent = self.one_of(number, ConsentReported, "consent")
+        for who in (agency, led_by(self.log)):
+            if confirmed:
+                by = frozenset({ConsentBy.SURVIVOR})
+                self.attempt(say(ConfirmConsent, self.now, consent=consent, given_by=by, obtained=Obtained.VERBAL), who)
+            else:
+                self.attempt(say(ContradictConsent, self.now, consent=consent), who)
 
     @precondition(lambda self: any(isinstance(event, Scope) for event in self.log))
     @rule(who=numbers, number=numbers)

@@ -1,0 +1,133 @@
+"""What becomes of a consent that another agency than the lead heard: the lead asks her, and she confirms it or not."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from msgspec import Meta
+from msgspec.structs import replace
+
+from ..casefile.consenting import NAMED, live
+from ..casefile.deciding import Network, decides
+from ..casefile.evolving import applies
+from ..casefile.state import Case
+from ..codes import ConsentBy, Obtained
+from ..compartment import Coordination, Psychosocial
+from ..declaring import Audience, Step, asked, happened
+from ..fact import Act, ConsentId, Fact, Text, recorded
+from ..persistent import put
+from ..refusal import AlreadyExists
+from ..standing.relations import Extent, Relation
+from ..standing.roles import CASE_WORK
+from ..standing.rows import LEADS, Thing
+from ..words import Words
+
+R = Relation
+
+
+class ConfirmationFacts(Fact, frozen=True, kw_only=True):
+    consent: Coordination[ConsentId]
+    given_by: Coordination[Annotated[frozenset[ConsentBy], Meta(min_length=1)]]
+    obtained: Coordination[Obtained]
+
+
+REPORTER = Audience(
+    Words("instansi yang melaporkannya, selama ikut serta", "the agency that reported it, while it takes part"),
+    lambda event, case: {
+        agency: kind
+        for agency, kind in case.participants().items()
+        if agency == case.consents[event.consent].reported_by
+    },
+)
+
+
+@happened(
+    Words("Persetujuan yang dilaporkan dibenarkan", "Reported consent confirmed"),
+    her=Words("Persetujuan Anda ditanyakan lagi, dan Anda membenarkannya", "You were asked again, and said the same"),
+    means="Penanggung jawab menanyakannya kepada penyintas, yang membenarkannya; kini berlaku seluruhnya.",
+    step=Step.CONSENT,
+    to=REPORTER,
+)
+class ConsentConfirmed(ConfirmationFacts, frozen=True, kw_only=True, tag="case.ConsentConfirmed"):
+    """The lead asked her about a consent that another agency reported, and she said the same: it holds as a whole."""
+
+
+@happened(
+    Words("Persetujuan yang dilaporkan tidak dibenarkan", "Reported consent not confirmed"),
+    her=Words("Yang dicatat instansi lain tidak Anda benarkan", "You did not confirm what another agency recorded"),
+    means="Penanggung jawab menanyakannya kepada penyintas, yang tidak membenarkannya; tidak mencakup apa pun lagi.",
+    step=Step.CONSENT,
+    to=NAMED,
+)
+class ConsentNotConfirmed(Fact, frozen=True, kw_only=True, tag="case.ConsentNotConfirmed"):
+    """The lead asked her about a consent that another agency reported, and she did not say the same: it covers nothing
+    any more."""
+
+    consent: Coordination[ConsentId]
+    remark: Psychosocial[Text | None] = None
+
+
+REPORTED = Thing(
+    "consent",
+    Words("persetujuan yang dilaporkan", "consent that was reported"),
+    find=lambda case, id: found if (found := case.consents.get(id)) and found.reported_by is not None else None,
+    whose={R.AUTHOR: lambda consent, case: consent.reported_by},
+)
+
+
+@asked(
+    "/cases/{case}/consents/{consent}/confirmation",
+    by=CASE_WORK,
+    where=LEADS.to(REPORTED, by="consent"),
+    extent=Extent.CONSENT,
+    means="Mencatat bahwa penyintas, ditanya penanggung jawab, membenarkan persetujuan yang dilaporkan instansi lain.",
+    tag="consent",
+    example={"given_by": ["survivor"], "obtained": "verbal"},
+)
+class ConfirmConsent(ConfirmationFacts, frozen=True, kw_only=True):
+    """Record that the survivor, asked by the lead, confirmed a consent that another agency reported."""
+
+
+@asked(
+    "/cases/{case}/consents/{consent}/contradiction",
+    by=CASE_WORK,
+    where=LEADS.to(REPORTED, by="consent"),
+    extent=Extent.MOVE,
+    means="Mencatat bahwa penyintas, ditanya penanggung jawab, tidak membenarkan persetujuan yang dilaporkan.",
+    tag="consent",
+    example={"remark": "Ia tidak ditanya tentang LSM itu."},
+)
+class ContradictConsent(Fact, frozen=True, kw_only=True):
+    """Record that the survivor, asked by the lead, did not confirm a consent that another agency reported."""
+
+    consent: Coordination[ConsentId]
+    remark: Psychosocial[Text | None] = None
+
+
+@applies(ConsentConfirmed)
+def consent_confirmed(case: Case, event: ConsentConfirmed) -> Case:
+    confirmed = replace(case.consents[event.consent], confirmed=True)
+    return replace(case, consents=put(case.consents, event.consent, confirmed))
+
+
+@applies(ConsentNotConfirmed)
+def consent_not_confirmed(case: Case, event: ConsentNotConfirmed) -> Case:
+    ended = replace(case.consents[event.consent], live=False)
+    return replace(case, consents=put(case.consents, event.consent, ended))
+
+
+@decides.register
+def confirm_consent(command: ConfirmConsent, case: Case, act: Act, network: Network) -> Sequence[Fact]:
+    _unconfirmed(case, command, act)
+    return [recorded(ConsentConfirmed, command, act)]
+
+
+@decides.register
+def contradict_consent(command: ContradictConsent, case: Case, act: Act, network: Network) -> Sequence[Fact]:
+    _unconfirmed(case, command, act)
+    return [recorded(ConsentNotConfirmed, command, act)]
+
+
+def _unconfirmed(case: Case, command: ConfirmConsent | ContradictConsent, act: Act) -> None:
+    """Raises ConsentNotLive; AlreadyExists for one that was confirmed."""
+    if live(case, command.consent, act.at).confirmed:
+        raise AlreadyExists(what="the confirmation", id=command.consent)

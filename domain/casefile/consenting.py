@@ -1,0 +1,91 @@
+"""What consents and overrides have in common: their scope, whom their end is told, and when they stand."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any, Protocol
+
+from msgspec import Meta
+
+from ..codes import AgencyKind, Purpose
+from ..compartment import CompartmentWord, Coordination
+from ..declaring import Audience, field, name_fields
+from ..fact import AgencyCode, ConsentId, Fact, Recipient
+from ..refusal import ConsentNotLive, Invalid, Unknown
+from ..words import Words
+from .state import Case, Consent, compartments_named
+
+
+class Scope(Fact, frozen=True, kw_only=True):
+    """Who may know what, why, until when. Coordination is always part of what a recipient may know."""
+
+    consent: Coordination[ConsentId]
+    compartments: Coordination[frozenset[CompartmentWord]]
+    recipients: Coordination[Annotated[frozenset[Recipient], Meta(min_length=1)]]
+    purposes: Coordination[Annotated[frozenset[Purpose], Meta(min_length=1)]]
+    expires_at: Coordination[Annotated[datetime, Meta(tz=True)] | None] = None
+
+
+def _named_in_it(event: "OfConsent", case: Case) -> Mapping[AgencyCode, AgencyKind]:
+    ever = case.consents[event.consent].ever
+    return {
+        r.recipient: r.recipient_kind
+        for r in case.referrals.values()
+        if r.status.is_open and (r.recipient in ever or f"kind:{r.recipient_kind}" in ever)
+    }
+
+
+NAMED = Audience(
+    Words(
+        "instansi dengan rujukan terbuka yang pernah disebut persetujuan itu",
+        "an agency with an open referral that the consent ever named",
+    ),
+    _named_in_it,
+)
+SCOPE: dict[str, Any] = {
+    "compartments": ["identity", "contact", "incident", "health"],
+    "recipients": ["rsud", "kind:police"],
+    "purposes": ["care", "protection"],
+}
+"""An example."""
+
+
+class OfConsent(Protocol):
+    """An event or a command that is about a consent."""
+
+    @property
+    def consent(self) -> ConsentId: ...
+
+
+def consent_in(event: Scope) -> Consent:
+    """The consent that a scope is of."""
+    return Consent(
+        event.consent,
+        compartments_named(event.compartments),
+        event.recipients,
+        event.purposes,
+        event.expires_at,
+        event.recipients,
+    )
+
+
+def live(case: Case, id: ConsentId, at: datetime) -> Consent:
+    """The consent, if it stands at that time. Raises Unknown, ConsentNotLive."""
+    consent = case.consents.get(id)
+    if consent is None:
+        raise Unknown(what="consent")
+    if not consent.live or (consent.expires_at is not None and at >= consent.expires_at):
+        raise ConsentNotLive(consent=id)
+    return consent
+
+
+def require_later_end(command: Scope) -> None:
+    """Raises Invalid for an end before the beginning."""
+    if command.expires_at is not None and command.expires_at <= command.occurred_at:
+        raise Invalid(field="expires_at", must="be later than occurred_at")
+
+
+name_fields(
+    consent=field("Persetujuan", "Consent"),
+    recipients=field("Penerima", "Recipients", ("Penerima", "Recipients")),
+    purposes=field("Tujuan", "Purposes", ("Tujuan", "Purposes")),
+)

@@ -1,0 +1,123 @@
+"""Who may know what of a case, told from its log alone and another way than the rules do: by looking for one reason,
+step by step back to the lead, without the case's state. What the rules are checked against."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from story import NETWORK
+
+from rujukan.domain.case.confirming import ConsentConfirmed, ConsentNotConfirmed
+from rujukan.domain.case.consents import ConsentExpired, ConsentGiven, ConsentReported, ConsentWithdrawn
+from rujukan.domain.case.fulfilment import ReferralCompleted, ReferralFailed, ReferralRejected
+from rujukan.domain.case.intake import CaseOpened
+from rujukan.domain.case.lead import LeadTransferAccepted
+from rujukan.domain.case.overrides import ConsentOverridden
+from rujukan.domain.case.referrals import ReferralCancelled, ReferralDrafted, ReferralSent
+from rujukan.domain.casefile.consenting import Scope
+from rujukan.domain.codes import Purpose
+from rujukan.domain.fact import Fact
+from rujukan.infra.store.transcoder import to_segments
+
+LOOKS_AT_ALL = (Purpose.COORDINATION, Purpose.SUPERVISION, Purpose.AUDIT)
+OVER = (ConsentWithdrawn, ConsentExpired, ConsentNotConfirmed)
+TAKEN_BACK = (ReferralRejected, ReferralCancelled)
+ENDED = (*TAKEN_BACK, ReferralCompleted, ReferralFailed)
+
+
+class Account:
+    """A log, and who wrote each event of it."""
+
+    def __init__(self, log: Sequence[Fact], authors: Sequence[str], at: datetime) -> None:
+        self.log, self.authors, self.at = log, authors, at
+        self.consents = [e for e in log if isinstance(e, ConsentGiven | ConsentReported | ConsentOverridden)]
+        self.sent = {e.referral: n for n, e in enumerate(log) if isinstance(e, ReferralSent)}
+        self.referrals = [e for e in log if isinstance(e, ReferralDrafted) and e.referral in self.sent]
+
+    def reaches(self, who: str, word: str, by: str, used_for: Purpose | None = None) -> bool:
+        """Whether an agency may open that compartment of what another wrote, for that purpose."""
+        if who == self.lead() and any(self.lets(who, word, by, p) for p in Purpose if _serves(used_for, p)):
+            return True
+        return any(
+            _serves(used_for, r.purpose) and self.brings(r, word, by)
+            for r in self.referrals
+            if r.recipient == who and not self.was(r.referral, ENDED)
+        )
+
+    def lets(self, who: str, word: str, by: str, purpose: Purpose, path: frozenset[object] = frozenset()) -> bool:
+        """Whether some consent lets an agency know that, for exactly that purpose."""
+        names = {who, f"kind:{NETWORK[who].kind.value}"}
+        for consent in self.consents:
+            now = self.scope(consent.consent)
+            if now is None or purpose not in now.purposes or not names & now.recipients:
+                continue
+            if word not in {"coordination", *now.compartments}:
+                continue
+            bound = self.bound(consent)
+            if bound is None or bound == by or self.passes(bound, word, by, purpose, path):
+                return True
+        return False
+
+    def bound(self, consent: ConsentGiven | ConsentReported | ConsentOverridden) -> str | None:
+        """Whose word alone it is: not the lead's, and not confirmed by it."""
+        at = next(n for n, e in enumerate(self.log) if e is consent)
+        if isinstance(consent, ConsentReported):
+            return None if self.is_confirmed(consent.consent) else consent.reported_by
+        return None if self.authors[at] == self.lead(at) else self.authors[at]
+
+    def brings(self, referral: ReferralDrafted, word: str, by: str, path: frozenset[object] = frozenset()) -> bool:
+        """Whether a referral brings its recipient that."""
+        if word not in {"coordination", *referral.compartments}:
+            return False
+        if not self.lets(referral.recipient, word, by, referral.purpose, path):
+            return False
+        led = self.lead(self.sent[referral.referral]) == referral.sender
+        return led or by == referral.sender or self.passes(referral.sender, word, by, referral.purpose, path)
+
+    def passes(self, who: str, word: str, by: str, purpose: Purpose, path: frozenset[object]) -> bool:
+        """Whether an agency may pass on, for that purpose, what another wrote."""
+        if (who, purpose) in path:
+            return False  # nobody stands on what stands on themselves
+        path |= {(who, purpose)}
+        if who == self.lead() and any(self.lets(who, word, by, p, path) for p in Purpose if _serves(purpose, p)):
+            return True
+        return any(
+            _serves(purpose, r.purpose) and self.brings(r, word, by, path)
+            for r in self.referrals
+            if r.recipient == who and not self.was(r.referral, TAKEN_BACK)
+        )
+
+    def keeps(self, who: str, word: str, by: str) -> bool:
+        """Whether a consent lets an agency know that, for whatever purpose, though its work may be over."""
+        return any(self.lets(who, word, by, purpose) for purpose in Purpose)
+
+    def wrote(self, who: str, word: str) -> bool:
+        """Whether an agency wrote something in that compartment itself."""
+        return any(author == who and word in _held(event) for event, author in zip(self.log, self.authors, strict=True))
+
+    def scope(self, consent: UUID) -> Scope | None:
+        """The last scope of a consent, if it stands."""
+        if any(isinstance(e, OVER) and e.consent == consent for e in self.log):
+            return None
+        last = [e for e in self.log if isinstance(e, Scope) and e.consent == consent][-1]
+        return last if last.expires_at is None or self.at < last.expires_at else None
+
+    def is_confirmed(self, consent: UUID) -> bool:
+        return any(isinstance(e, ConsentConfirmed) and e.consent == consent for e in self.log)
+
+    def was(self, referral: UUID, moves: tuple[type[Fact], ...]) -> bool:
+        return any(isinstance(e, moves) and getattr(e, "referral", None) == referral for e in self.log)
+
+    def lead(self, before: int | None = None) -> str:
+        """Who leads, or did before that event."""
+        led = [e.lead for e in self.log[:before] if isinstance(e, CaseOpened | LeadTransferAccepted)]
+        return led[-1]
+
+
+def _serves(used_for: Purpose | None, shared_for: Purpose) -> bool:
+    return used_for is None or used_for is shared_for or used_for in LOOKS_AT_ALL
+
+
+def _held(event: Fact) -> set[str]:
+    held = {c.word for c in to_segments(event)}
+    return held | {word for word in (getattr(event, "compartment", None),) if word is not None}
