@@ -14,7 +14,7 @@ from .fact import Act, ActorId, Fact, Short, recorded
 from .refusal import AlreadyExists, Invalid, Unknown
 from .standing.relations import Extent, Relation
 from .standing.roles import ADMINISTRATION, ADMINISTRATORS, OFFICERS
-from .standing.rows import OPERATES, OWN_AGENCY, OWN_OR_SYSTEM, Row, Thing
+from .standing.rows import OPERATES, OWN_AGENCY, OWN_OR_SYSTEM, OWN_SECOND, Row, Second, Thing
 from .words import Words
 
 R = Relation
@@ -89,13 +89,19 @@ OF_THE_OPERATOR = Row(ADMINISTRATORS, OPERATES.to(RESEALING, another_than=R.ASKE
     "/agencies/{code}/keys",
     by=ADMINISTRATION,
     where=OWN_OR_SYSTEM,
+    second=Second(
+        (OWN_SECOND,),
+        when=lambda command, agency, own: bool(agency.public_keys),
+        words=Words("bila instansi sudah pernah mendaftarkan kunci", "where the agency has registered a key before"),
+    ),
     extent=Extent.AGENCY,
     means="Mendaftarkan kunci publik yang dipakai menyegel pesan.",
     tag="agencies",
     example={"key": "2026-1", "public_key": EXAMPLE_KEY},
 )
 class RegisterKey(KeyFacts, frozen=True, kw_only=True):
-    """Register the public key that messages are sealed to."""
+    """Register the public key that messages are sealed to. Whoever has its private half reads all that is told from
+    then on, so that no administrator chooses it alone."""
 
 
 @asked(

@@ -148,7 +148,7 @@ def propose(
 ) -> ProposalMade:
     """The event that asks for a command by a second person."""
     said: dict[Compartment, dict[str, Any]] = {Compartment.COORDINATION: {}, Compartment.IDENTITY: {}}
-    of, values = compartments_of(type(command)), msgspec.to_builtins(command)
+    of, values = compartments_of(type(command)), msgspec.to_builtins(command, order="deterministic")
     for name, value in values.items():
         if value is not None:
             said[of[name]][name] = value

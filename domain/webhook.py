@@ -16,7 +16,7 @@ from .fact import Act, Fact, recorded
 from .refusal import AlreadyExists, Unknown
 from .standing.relations import Extent
 from .standing.roles import ADMINISTRATORS, ESCALATION
-from .standing.rows import OWN_AGENCY, SYSTEM_ONLY
+from .standing.rows import OWN_AGENCY, OWN_SECOND, SYSTEM_ONLY, Second
 from .words import Words
 
 Url = Annotated[
@@ -82,6 +82,7 @@ EVENTS: tuple[type[Fact], ...] = (WebhookSet, WebhookRemoved, WebhookDisabled, W
     "/agencies/{code}/webhook",
     by=ADMINISTRATORS,
     where=OWN_AGENCY,
+    second=Second((OWN_SECOND,)),
     extent=Extent.SEALED,
     means="Meminta yang diberitahukan kepada instansi diteruskan ke sebuah alamat.",
     tag="agencies",

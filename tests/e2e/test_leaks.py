@@ -21,6 +21,7 @@ import pytest
 from conftest import Running
 from kafka import KafkaConsumer, TopicPartition
 from patience import PATIENCE_SECONDS
+from two import seconded
 
 from rujukan.consumers.agency.inbox.handling import Rules
 from rujukan.consumers.agency.inbox.inbox import SqliteInbox
@@ -117,7 +118,8 @@ def broken(marked: Running, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     administrator = marked.client("rsud", Role.AGENCY_ADMINISTRATOR)
     machine = marked.client("rsud", Role.INTEGRATOR)
     with refusing() as (url, posts):
-        assert administrator.post("/agencies/rsud/webhook", json={"url": url}).status_code == 200
+        asked = administrator.post("/agencies/rsud/webhook", json={"url": url})
+        assert seconded(asked, marked.client("rsud", Role.SUPERVISOR)).status_code == 200
         until(lambda: posts)
         until(lambda: administrator.get("/agencies/rsud/webhook").json()["failures"])
         shown = administrator.get("/agencies/rsud/webhook").json()

@@ -23,8 +23,9 @@ from psycopg.sql import SQL, Identifier
 from rujukan import projections
 from rujukan.api.actions import CASE_ACTIONS, Action
 from rujukan.api.application.casework import Casework, Done
-from rujukan.api.application.kinds import CASE, ERASURE
+from rujukan.api.application.kinds import AGENCY, CASE, ERASURE
 from rujukan.api.application.ports import Changes, Ports
+from rujukan.api.application.proposing import proposal_on
 from rujukan.api.application.reading import Asked, Reading
 from rujukan.domain.case.consents import GiveConsent
 from rujukan.domain.case.erasure import ApproveErasure, RequestErasure
@@ -62,7 +63,8 @@ from rujukan.domain.codes import (
 from rujukan.domain.compartment import Compartment
 from rujukan.domain.delivery import Acknowledged, delivery_stream
 from rujukan.domain.erasure import AcknowledgeErasure
-from rujukan.domain.fact import Act, ActorId, CaseId, ErasureId, Fact, NoteId, ReferralId
+from rujukan.domain.fact import Act, ActorId, CaseId, ErasureId, Fact, NoteId, ProposalId, ReferralId
+from rujukan.domain.proposal import ApproveProposal
 from rujukan.domain.standing.rule import roles_for
 from rujukan.infra import composition
 from rujukan.infra.database import SERVICE, as_role, pool
@@ -134,6 +136,16 @@ class Office:
             act = replace(act, role=next(r for r in Role if r in may))
         said = command(**{"occurred_at": at or act.at, **fields})
         done = self.casework.handle(CASE, CaseId(case), said, act, correlation=uuid4())
+        self.position = max(self.position, done.position)
+        return done
+
+    def agrees(self, agency: str, command: Fact, role: Role = Role.AGENCY_ADMINISTRATOR) -> Done:
+        """On an agency, by its person of that role; its supervisor is the second, where that takes two."""
+        done = self.casework.handle(AGENCY, agency, command, self.act(agency, role), correlation=uuid4())
+        if done.waits:
+            act, id = self.act(agency, Role.SUPERVISOR), ProposalId(UUID(done.id))
+            said = ApproveProposal(occurred_at=act.at, proposal=id)
+            done = self.casework.handle(proposal_on(self.casework), id, said, act, correlation=uuid4())
         self.position = max(self.position, done.position)
         return done
 

@@ -18,7 +18,6 @@ from msgspec.structs import replace
 from office import Office, catch_up
 from patience import PATIENCE_SECONDS
 
-from rujukan.api.application.kinds import AGENCY
 from rujukan.consumers.publishing.publisher import UNABLE_SECONDS
 from rujukan.consumers.publishing.tails import tails
 from rujukan.consumers.wire.envelope import AgencyKey, Attributes, CannotOpen, Delivery, Opener
@@ -152,7 +151,7 @@ class Publishing:
         self._on_agency(agency, ApproveResealing(occurred_at=now, **about), Role.DATA_PROTECTION_OFFICER)
 
     def _on_agency(self, agency: str, command: Fact, role: Role) -> None:
-        self.office.casework.handle(AGENCY, agency, command, self.office.act(agency, role), correlation=uuid4())
+        self.office.agrees(agency, command, role)
 
     def head(self, agency: str) -> int:
         """The newest sequence of the agency in the register, once that has everything."""

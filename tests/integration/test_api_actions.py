@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 from conftest import Running
+from two import seconded
 
 from rujukan.api.problems import type_of
 from rujukan.domain import refusal as r
@@ -658,7 +659,8 @@ def test_only_the_leads_administrators_register_agencies(person: Person) -> None
     elsewhere = person("rsud", Role.AGENCY_ADMINISTRATOR).post("/agencies", json=body)
     assert problem(elsewhere) == (403, "not-for-this-agency")
     administrator = person("uptd-ppa", Role.AGENCY_ADMINISTRATOR)
-    assert done(administrator.post("/agencies", json=body))["id"] == body["code"]
+    asked = administrator.post("/agencies", json=body)
+    assert done(seconded(asked, person("uptd-ppa", Role.SUPERVISOR)))["id"] == asked.json()["id"]
     assert problem(administrator.post("/agencies", json=body)) == (409, "already-exists")
 
 

@@ -17,6 +17,7 @@ from conftest import Running
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from two import seconded
 
 from rujukan.api.application.casework import Casework
 from rujukan.api.problems import type_of
@@ -323,7 +324,8 @@ def test_a_suspended_agency_neither_acts_nor_reads_until_it_is_back(running: Run
     for path in ("/cases", case, f"{case}/timeline", "/inbox", "/deadlines"):
         assert refused(running.http.get(path, headers=worker), 403, "agency-inactive")
     assert refused(running.http.post(f"{case}/notes", json={}, headers=worker), 403, "agency-inactive")
-    assert running.http.post(f"/agencies/{agency}/reactivation", headers=lead).status_code == 200
+    asked = running.http.post(f"/agencies/{agency}/reactivation", headers=lead)
+    assert seconded(asked, running.client("uptd-ppa", Role.SUPERVISOR)).status_code == 200
     assert running.http.get(case, headers=worker).status_code == 200
 
 

@@ -246,6 +246,11 @@ class Walk:
         self.answers[command].append(response)
         return str(response.json().get("id"))
 
+    def agreed(self, proposal: str, agency: str) -> None:
+        """A second person approves what waits."""
+        with self.acting(agency, Role.SUPERVISOR):
+            self.take(ApproveProposal, proposal=proposal)
+
     def read(self, path: str) -> dict[str, Any]:
         """What that person reads there."""
         found: dict[str, Any] = self._client.get(path).json()
@@ -391,14 +396,17 @@ def _agencies(walk: Walk, system: Casework) -> None:
     """An agency is registered by the lead; its first administrator the system adds; then it sees to itself."""
     code = f"lsm-{uuid4().hex[:8]}"
     with walk.acting("uptd-ppa", Role.AGENCY_ADMINISTRATOR):
-        walk.take(a.RegisterAgency, code=code)
+        registered = walk.take(a.RegisterAgency, code=code)
+    walk.agreed(registered, "uptd-ppa")
     administrator = usual_actor(code, Role.AGENCY_ADMINISTRATOR)
     onboarding.add_member(system, code, administrator, [Role.AGENCY_ADMINISTRATOR], None)
+    onboarding.add_member(system, code, usual_actor(code, Role.SUPERVISOR), [Role.SUPERVISOR], None)
     with walk.acting(code, Role.AGENCY_ADMINISTRATOR):
         walk.take(a.OfferServices, code=code)
         first = AgencyKey.generate("first")
         walk.take(RegisterKey, code=code, public_key=first.public)
-        walk.take(RegisterKey, code=code, key="next", public_key=AgencyKey.generate("next").public)
+        second = walk.take(RegisterKey, code=code, key="next", public_key=AgencyKey.generate("next").public)
+        walk.agreed(second, code)
         walk.take(RetireKey, code=code, key="2026-1")
         walk.take(AskResealing, code=code, key="next")
     with walk.acting("uptd-ppa", Role.AGENCY_ADMINISTRATOR):
@@ -408,7 +416,7 @@ def _agencies(walk: Walk, system: Casework) -> None:
     with walk.acting("uptd-ppa", Role.AGENCY_ADMINISTRATOR):
         walk.take(ApproveResealing, code=code, key="next")
     with walk.acting(code, Role.AGENCY_ADMINISTRATOR):
-        walk.take(w.SetWebhook, code=code)
+        walk.agreed(walk.take(w.SetWebhook, code=code), code)
         walk.take(w.ReplayWebhook, code=code)
         _disable_webhook(system, code)
         walk.take(w.EnableWebhook, code=code)
@@ -417,7 +425,7 @@ def _agencies(walk: Walk, system: Casework) -> None:
         walk.take(a.RemoveMember, code=code, member=UUID("00000000-0000-4000-8000-00000000000a"))
     with walk.acting("uptd-ppa", Role.AGENCY_ADMINISTRATOR):
         walk.take(a.SuspendAgency, code=code)
-        walk.take(a.ReactivateAgency, code=code)
+        walk.agreed(walk.take(a.ReactivateAgency, code=code), "uptd-ppa")
 
 
 def _two_people(walk: Walk) -> None:

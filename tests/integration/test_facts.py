@@ -13,12 +13,11 @@ from fetching import Place, Told, consent_of, note
 from office import Office, catch_up, until
 from some import some
 
-from rujukan.api.application.kinds import AGENCY
 from rujukan.consumers.wire.envelope import ERASED, AgencyKey
 from rujukan.domain import disclosure
 from rujukan.domain.case.consents import NarrowConsent, WithdrawConsent
 from rujukan.domain.case.notes import NoteRecorded, RecordNote
-from rujukan.domain.codes import Purpose, Role, Service
+from rujukan.domain.codes import Purpose, Service
 from rujukan.domain.compartment import Compartment
 from rujukan.domain.disclosure import RULE
 from rujukan.domain.fact import Fact
@@ -248,8 +247,7 @@ def test_a_webhook_that_is_replayed_leaves_out_nothing_that_is_told_later_though
     office: Office, settings: Settings, case: UUID
 ) -> None:
     def asks(command: Fact) -> None:
-        act = office.act("rsud", Role.AGENCY_ADMINISTRATOR, Purpose.COORDINATION)
-        office.casework.handle(AGENCY, "rsud", command, act, correlation=uuid4())
+        office.agrees("rsud", command)
 
     def one(query: str) -> int:
         with psycopg.connect(settings.database) as db:

@@ -13,6 +13,7 @@ from uuid import uuid4
 import httpx
 import pytest
 from conftest import Running
+from two import seconded
 
 from rujukan.api.app import READS
 from rujukan.api.application.casework import Casework
@@ -72,7 +73,8 @@ def made(running: Running) -> dict[str, str]:
     disclosed = post(reviewer, f"/cases/{case}/disclosures", json=DISCLOSURE)
     worker.get("/cases", params={"wait_for": disclosed["position"], "limit": 1})
     hook = running.client(LEAD, Role.AGENCY_ADMINISTRATOR)
-    post(hook, f"/agencies/{LEAD}/webhook", json={"url": "https://uptd.example/rujukan"})
+    asked = hook.post(f"/agencies/{LEAD}/webhook", json={"url": "https://uptd.example/rujukan"})
+    assert seconded(asked, running.client(LEAD, Role.SUPERVISOR)).is_success
     joins = {"member": str(uuid4()), "roles": ["supervisor"]}
     return {
         "case": case,

@@ -155,9 +155,7 @@ def test_what_agencies_were_told_is_each_agencys_own(
     assert found == sorted([*((name, True) for name in own), ("reached", False)])
     at = composition.now()
     for agency in ("rsud", "polres"):
-        act = office.act(agency, Role.AGENCY_ADMINISTRATOR)
-        said = SetWebhook(occurred_at=at, url=f"https://{agency}.example/")
-        office.casework.handle(AGENCY, agency, said, act, correlation=uuid4())
+        office.agrees(agency, SetWebhook(occurred_at=at, url=f"https://{agency}.example/"))
     stop = Event()
     keeper = Thread(target=composition.keep_register, args=(settings, stop), daemon=True)
     keeper.start()

@@ -1,5 +1,7 @@
 """Two people over HTTP: what gives power waits for another person, who sees what it is."""
 
+from base64 import urlsafe_b64decode
+from hashlib import sha256
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -9,6 +11,7 @@ from conftest import Running
 from people import PURPOSE, approved
 
 from rujukan.api.application.casework import Casework
+from rujukan.consumers.wire.envelope import AgencyKey
 from rujukan.domain.codes import AgencyKind, Purpose, Role
 from rujukan.infra import composition, onboarding
 from rujukan.infra.issuer import usual_actor
@@ -20,12 +23,12 @@ OPERATOR = "uptd-ppa"
 class House:
     """An agency of its own with people in some roles, and whoever runs the network."""
 
-    def __init__(self, running: Running, *roles: Role) -> None:
+    def __init__(self, running: Running, *roles: Role, kind: AgencyKind = AgencyKind.HEALTH) -> None:
         self.running = running
         self.code = f"two-{uuid4().hex[:8]}"
         with composition.service(running.settings, connections=2) as ports:
             system = Casework(ports.log, ports.macs)
-            onboarding.register(system, self.code, AgencyKind.HEALTH, "RS", [])
+            onboarding.register(system, self.code, kind, "RS", [])
             for role in roles:
                 onboarding.add_member(system, self.code, usual_actor(self.code, role), [role], None)
         self.at = f"/agencies/{self.code}"
@@ -119,6 +122,70 @@ def test_who_runs_the_network_lets_the_first_administrator_in_and_nobody_else(ru
         "an agency's only administrator has the operator's people"
     )
     assert new.roles_of(first, Role.CASE_WORKER) == ["case-worker"]
+
+
+# What content goes to --------------------------------------------------------------------------------------------
+
+
+def test_an_administrator_alone_turns_no_content_to_a_key_of_their_own(house: House) -> None:
+    administrator, first, own = house.client(ADMINISTRATOR), AgencyKey.generate("first"), AgencyKey.generate("own")
+    registered = administrator.post(f"{house.at}/keys", json={"key": "first", "public_key": first.public})
+    assert registered.status_code == 200, registered.text
+    asked = administrator.post(f"{house.at}/keys", json={"key": "own", "public_key": own.public})
+    proposal = asked.headers["Location"]
+    assert asked.status_code == 202
+    assert problem(administrator.post(f"{proposal}/approval")) == (403, "another-person-needed")
+    assert [k["key"] for k in administrator.get(f"{house.at}/keys").json()["keys"]] == ["first"]
+    only = administrator.post(f"{house.at}/keys/first/retirement")
+    assert problem(only) == (422, "invalid"), "what is sealed to the real key goes on"
+
+    seen = house.client(OFFICER).get(proposal).json()
+    assert seen["fingerprint"] == sha256(urlsafe_b64decode(own.public + "==")).hexdigest()
+    assert list(seen["now"]["keys"]) == ["first"]
+    assert problem(house.client(Role.SUPERVISOR, OPERATOR).post(f"{proposal}/approval")) == (404, "unknown")
+    assert approved(house.running, asked, house.code, OFFICER).status_code == 200
+    assert [k["key"] for k in administrator.get(f"{house.at}/keys").json()["keys"]] == ["first", "own"]
+
+
+def test_an_administrator_alone_has_nothing_posted_to_an_address_of_their_own(house: House) -> None:
+    administrator = house.client(ADMINISTRATOR)
+    asked = administrator.post(f"{house.at}/webhook", json={"url": "https://mine.example/rujukan"})
+    assert asked.status_code == 202
+    assert problem(administrator.post(f"{asked.headers['Location']}/approval")) == (403, "another-person-needed")
+    assert problem(administrator.get(f"{house.at}/webhook")) == (404, "unknown")
+    assert house.client(OFFICER).get(asked.headers["Location"]).json()["now"] == {"url": None}
+    assert approved(house.running, asked, house.code, OFFICER).status_code == 200
+    assert administrator.get(f"{house.at}/webhook").json()["url"] == "https://mine.example/rujukan"
+    assert administrator.post(f"{house.at}/webhook/removal").status_code == 200, "what ends it takes one"
+
+
+# Agencies --------------------------------------------------------------------------------------------------------
+
+
+def test_one_administrator_registers_no_agency_and_brings_none_back(running: Running) -> None:
+    operator, code = running.client(OPERATOR, ADMINISTRATOR), f"polres-{uuid4().hex[:8]}"
+    asked = operator.post("/agencies", json={"code": code, "kind": "police", "name": "Polres"})
+    assert asked.status_code == 202
+    assert problem(operator.post(f"{asked.headers['Location']}/approval")) == (403, "another-person-needed")
+    early = operator.post(f"/agencies/{code}/members", json={"member": str(uuid4()), "roles": ["case-worker"]})
+    assert problem(early) == (404, "unknown")
+    assert approved(running, asked, OPERATOR).status_code == 200
+
+    suspended = operator.post(f"/agencies/{code}/suspension", json={"reason": "Bukan polisi."})
+    assert suspended.status_code == 200, "in danger one is enough"
+    back = operator.post(f"/agencies/{code}/reactivation")
+    assert back.status_code == 202
+    assert approved(running, back, OPERATOR).status_code == 200
+
+
+def test_no_lead_puts_another_out_by_one_person(running: Running) -> None:
+    other = House(running, ADMINISTRATOR, kind=AgencyKind.LEAD)
+    asked = other.client(ADMINISTRATOR).post(f"/agencies/{OPERATOR}/suspension", json={"reason": "r"})
+    assert asked.status_code == 202
+    assert problem(other.client(ADMINISTRATOR).post(f"{asked.headers['Location']}/approval"))[0] == 403
+    theirs = running.client(OPERATOR, Role.SUPERVISOR, Purpose.SUPERVISION)
+    refused = theirs.post(f"{asked.headers['Location']}/refusal", json={"reason": "Tidak."})
+    assert refused.status_code == 200
 
 
 def test_to_others_there_is_no_proposal(house: House) -> None:

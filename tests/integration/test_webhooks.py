@@ -22,6 +22,7 @@ from feeding import Feeding, eventually, serving
 from msgspec.structs import replace
 from patience import PATIENCE_SECONDS
 from receiver import Answer, Post, Receiver, certified, receiving
+from two import seconded
 
 from rujukan.api.actions import OPENING
 from rujukan.api.application.kinds import AGENCY
@@ -88,10 +89,11 @@ class Administrator:
 
     def __init__(self, feeding: Feeding, agency: str) -> None:
         self._http = feeding.client(agency, Role.AGENCY_ADMINISTRATOR)
+        self._second = feeding.client(agency, Role.SUPERVISOR)
         self._at = f"/agencies/{agency}/webhook"
 
     def post(self, action: str = "", **body: Any) -> httpx.Response:
-        return self._http.post(f"{self._at}{action}", json=body)
+        return seconded(self._http.post(f"{self._at}{action}", json=body), self._second)
 
     def does(self, action: str = "", **body: Any) -> None:
         answer = self.post(action, **body)
@@ -554,7 +556,8 @@ def test_a_whole_system_posts_to_its_own_machine(running: Running, receiver: Rec
     """Its publisher process does, and the embedded system allows it."""
     administrator = running.client("uptd-ppa", Role.AGENCY_ADMINISTRATOR)
     at = "/agencies/uptd-ppa/webhook"
-    assert administrator.post(at, json={"url": receiver.url}).status_code == 200
+    asked = administrator.post(at, json={"url": receiver.url})
+    assert seconded(asked, running.client("uptd-ppa", Role.SUPERVISOR)).status_code == 200
     head = running.client("uptd-ppa", Role.INTEGRATOR).get("/subscription").json()["head"]
     assert administrator.post(f"{at}/replay", json={"after": head}).status_code == 200, "others told it much"
     assert running.client("uptd-ppa").post("/cases", json=OPENING.example).status_code == 201

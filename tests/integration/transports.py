@@ -12,6 +12,7 @@ from feeding import Feeding, eventually
 from msgspec.structs import replace
 from office import catch_up
 from patience import PATIENCE_SECONDS
+from two import seconded
 
 from rujukan.api.application.kinds import AGENCY as AGENCIES
 from rujukan.consumers.agency.inbox.handling import Rules
@@ -243,7 +244,8 @@ class OverWebhook(Carrier):
         return found
 
     def _does(self, action: str, **body: Any) -> None:
-        answer = self._administrator.post(self._at + action, json=body)
+        second = self.world.feeding.client(AGENCY, Role.SUPERVISOR)
+        answer = seconded(self._administrator.post(self._at + action, json=body), second)
         assert answer.status_code == 200, answer.text
 
 

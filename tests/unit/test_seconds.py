@@ -16,8 +16,10 @@ from rujukan.api.application.once import Done, Sent
 from rujukan.api.application.ports import Moved
 from rujukan.api.application.proposing import proposal_on, waiting
 from rujukan.domain import agency as a
+from rujukan.domain import agency_keys as k
+from rujukan.domain import webhook as w
 from rujukan.domain.agency import agency_stream
-from rujukan.domain.codes import Role
+from rujukan.domain.codes import AgencyKind, Role
 from rujukan.domain.compartment import Compartment, compartments_of
 from rujukan.domain.declaring import ASKED
 from rujukan.domain.fact import Act, ActorId, Fact, ProposalId
@@ -36,6 +38,7 @@ TWO = [command for command, said in ASKED.items() if said.second is not None]
 ADMINISTRATOR = act("rsud", Role.AGENCY_ADMINISTRATOR)
 COLLEAGUE = act("rsud", Role.DATA_PROTECTION_OFFICER)
 SUPERVISOR = act("rsud", Role.SUPERVISOR)
+LEAD_S_SUPERVISOR = act("uptd-ppa", Role.SUPERVISOR)
 OPERATOR = act("uptd-ppa", Role.AGENCY_ADMINISTRATOR)
 STRANGER = act("polres", Role.AGENCY_ADMINISTRATOR)
 SYSTEM = act("uptd-ppa", Role.SYSTEM)
@@ -127,6 +130,61 @@ def _at(agency: str) -> Act:
 def test_the_operator_s_command_line_needs_no_second_person(house: House) -> None:
     assert not house.asks(joins(Role.SUPERVISOR), SYSTEM).waits
     assert house.roles(NEWCOMER) == {Role.SUPERVISOR}
+
+
+# Keys, webhooks and agencies ------------------------------------------------------------------------------------------
+
+
+def test_after_the_first_a_key_is_taken_into_use_by_two_and_retired_by_one(house: House) -> None:
+    """Whoever has the newest key's private half reads all that the agency is told."""
+    first, own, next = (say(k.RegisterKey, key=f"k{n}", public_key="A" * 1622) for n in range(3))
+    assert not house.asks(first).waits
+    asked, other = house.asks(own), house.asks(next)
+    assert (asked.waits, _keys(house)) == (True, ["k0"])
+    with pytest.raises(AnotherPersonNeeded):
+        house.says(ApproveProposal, asked, replace(COLLEAGUE, actor=ADMINISTRATOR.actor))
+    with pytest.raises(Unknown):
+        house.says(ApproveProposal, asked, OPERATOR)  # it is its own agency's
+    house.says(ApproveProposal, other, COLLEAGUE)
+    assert _keys(house) == ["k0", "k2"]
+    assert not house.asks(say(k.RetireKey, key="k2")).waits
+    assert not house.asks(own, SYSTEM).waits
+
+
+def _keys(house: House) -> list[str]:
+    agency = house.casework.state(AGENCY, "rsud")
+    assert agency is not None
+    return list(agency.keys)
+
+
+def test_a_webhook_is_set_by_two_and_removed_by_one(house: House) -> None:
+    asked = house.asks(say(w.SetWebhook, url="https://rsud.example/rujukan"))
+    assert asked.waits
+    with pytest.raises(Unknown):
+        house.says(ApproveProposal, asked, OPERATOR)  # it is its own agency's
+    house.says(ApproveProposal, asked, SUPERVISOR)
+    assert not house.asks(say(w.ReplayWebhook, after=1)).waits
+    assert not house.asks(say(w.RemoveWebhook)).waits
+
+
+def test_an_agency_is_registered_and_brought_back_by_two(house: House) -> None:
+    new = say(a.RegisterAgency, code="polres-2", kind=AgencyKind.POLICE, name="Polres")
+    asked = house.asks(new, OPERATOR, "polres-2")
+    assert (asked.waits, house.casework.state(AGENCY, "polres-2")) == (True, None)
+    for second in (SUPERVISOR, STRANGER):
+        with pytest.raises(Unknown):
+            house.says(ApproveProposal, asked, second)
+    house.says(ApproveProposal, asked, LEAD_S_SUPERVISOR)
+    assert house.casework.state(AGENCY, "polres-2") is not None
+
+    assert not house.asks(say(a.SuspendAgency, reason="r"), OPERATOR).waits, "in danger one is enough"
+    back = house.asks(say(a.ReactivateAgency), OPERATOR)
+    assert back.waits
+    house.says(ApproveProposal, back, LEAD_S_SUPERVISOR)
+
+
+def test_one_lead_is_not_put_out_by_one_person(house: House) -> None:
+    assert house.asks(say(a.SuspendAgency, reason="r"), OPERATOR, "uptd-ppa").waits
 
 
 # Nor is one with two hats ----------------------------------------------------------------------------------------
