@@ -40,6 +40,7 @@ HIGHEST: Final[dict[str, int]] = {
     "case.FlagLowered": 1,
     "case.FlagRaised": 1,
     "case.FollowUpRecorded": 1,
+    "case.GlassAllowed": 1,
     "case.GlassBroken": 1,
     "case.GlassClosed": 1,
     "case.GlassReviewOverdue": 1,

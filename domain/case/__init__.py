@@ -33,6 +33,7 @@ from . import (  # isort: skip
     holds,
     erasure,
     glass,
+    leave,
 )
 
 __all__ = [
@@ -57,6 +58,7 @@ __all__ = [
     "incidents",
     "intake",
     "lead",
+    "leave",
     "lifecycle",
     "notes",
     "orders",

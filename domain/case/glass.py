@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from ..casefile.deciding import Network, decides
 from ..casefile.evolving import applies
+from ..casefile.leaves import Leaves, require_leave
 from ..casefile.state import Case, Glass, compartments_named
 from ..codes import AgencyKind, GlassVerdict, LegalBasis, Role
 from ..compartment import Compartment, CompartmentWord, Coordination, Legal
@@ -27,6 +28,8 @@ from ..refusal import (
     AlreadyExists,
     GlassNotOpen,
     Invalid,
+    NotByTheSamePerson,
+    NotForThisAgency,
     StillRunning,
     Unknown,
     WrongMove,
@@ -259,7 +262,8 @@ def glass_broken(case: Case, event: GlassBroken) -> Case:
         expires_at=event.expires_at,
         review_due_at=event.review_due_at,
     )
-    return replace(case, glasses=put(case.glasses, event.glass, glass))
+    used = {person: until for person, until in case.of(Leaves).until.items() if person != event.actor}
+    return replace(case.with_part(Leaves(used)), glasses=put(case.glasses, event.glass, glass))
 
 
 @applies(GlassClosed)
@@ -269,7 +273,7 @@ def glass_closed(case: Case, event: GlassClosed) -> Case:
 
 @applies(GlassReviewed)
 def glass_reviewed(case: Case, event: GlassReviewed) -> Case:
-    return _change(case, event.glass, verdict=event.verdict)
+    return _change(case, event.glass, verdict=event.verdict, reviewer=event.reviewer)
 
 
 @applies(GlassReviewOverdue)
@@ -300,6 +304,7 @@ def break_glass(command: BreakGlass, case: Case | None, act: Act, network: Netwo
     for glass in case.glasses_of(act.agency, act.actor):
         if glass.is_open(act.at):
             raise AlreadyExists(glass=glass.id)
+    require_leave(case, act.actor, act.at)
     if command.glass in case.glasses:
         raise AlreadyExists(id=command.glass) if _may_know(case, act) else Unknown(what="case")
     return [broken]
@@ -313,10 +318,10 @@ def close_glass(command: CloseGlass, case: Case, act: Act, network: Network) -> 
 
 @decides.register
 def review_glass(command: ReviewGlass, case: Case, act: Act, network: Network) -> Sequence[Fact]:
-    """An inquiry is a verdict for the time being; the others are the last word."""
+    """An inquiry is a verdict for the time being; the others are the last word, and that is the lead's: what the
+    opener's own agency found, another person of the lead may judge anew, and never the other way round."""
     glass = case.glasses[command.glass]
-    if glass.verdict not in (None, GlassVerdict.NEEDS_INQUIRY):
-        raise AlreadyExists(glass=glass.id, verdict=glass.verdict)
+    _outranks(glass, case, relations(case, act.agency), act.actor, network)
     return [recorded(GlassReviewed, command, act, reviewer=act.actor)]
 
 
@@ -332,6 +337,20 @@ def raise_review(command: RaiseGlassReview, case: Case | None, act: Act, network
     if act.at < due_at:
         raise StillRunning(due_at=due_at)
     return [recorded(GlassReviewOverdue, command, act, level=glass.overdue + 1)]
+
+
+def _outranks(glass: Glass, case: Case, mine: frozenset[Relation], person: ActorId, network: Network) -> None:
+    """Raises AlreadyExists, NotForThisAgency, NotByTheSamePerson for who has no word over the verdict that stands."""
+    if glass.verdict is None or glass.reviewer is None:
+        return
+    of_the_lead = network[case.lead].has_member(glass.reviewer, REVIEW)
+    is_final = glass.verdict is not GlassVerdict.NEEDS_INQUIRY
+    if is_final and (of_the_lead or R.LEAD not in mine):
+        raise AlreadyExists(glass=glass.id, verdict=glass.verdict)
+    if of_the_lead and R.LEAD not in mine:
+        raise NotForThisAgency(needs="lead")
+    if is_final and person == glass.reviewer:
+        raise NotByTheSamePerson(glass=glass.id)
 
 
 def still_open(case: Case, id: GlassId, at: datetime) -> Glass:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
+from ..agency_state import Agency
 from ..casefile.deciding import Network, active, another, decides, fresh
 from ..casefile.evolving import applies
 from ..casefile.state import Case, Part, Transfer
@@ -12,7 +13,7 @@ from ..compartment import Compartment, Coordination
 from ..declaring import Audience, Shared, Step, asked, field, happened, name_fields
 from ..fact import Act, ActorId, AgencyCode, Fact, Text, TransferId, recorded
 from ..persistent import put
-from ..refusal import ConsentMissing, Invalid, NotAMember
+from ..refusal import AnotherPersonNeeded, ConsentMissing, Invalid, NotAMember
 from ..standing.relations import Extent, Relation
 from ..standing.roles import SUPERVISION
 from ..standing.rows import KNOWS, LEADS, Thing
@@ -205,6 +206,8 @@ def ask_transfer(command: AskLeadTransfer, case: Case, act: Act, network: Networ
 
 @decides.register
 def accept_transfer(command: AcceptLeadTransfer, case: Case, act: Act, network: Network) -> Sequence[Fact]:
+    """Nobody hands a case from one agency of theirs to another: who could have asked for it does not accept it."""
+    _not_of(network[case.lead], act.actor)
     if not case.shareable(act.agency, act.kind, act.at):
         raise ConsentMissing(recipient=act.agency, compartments=[Compartment.COORDINATION])
     return [recorded(LeadTransferAccepted, command, act, lead=act.agency, lead_kind=act.kind)]
@@ -213,6 +216,12 @@ def accept_transfer(command: AcceptLeadTransfer, case: Case, act: Act, network: 
 @decides.register
 def decline_transfer(command: DeclineLeadTransfer, case: Case, act: Act, network: Network) -> Sequence[Fact]:
     return [recorded(LeadTransferDeclined, command, act)]
+
+
+def _not_of(lead: Agency, person: ActorId) -> None:
+    """Raises AnotherPersonNeeded for a member of the lead, in whatever role: they can be given another."""
+    if person in lead.members:
+        raise AnotherPersonNeeded()
 
 
 name_fields(

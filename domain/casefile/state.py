@@ -144,6 +144,8 @@ class Glass(Struct, frozen=True):
     review_due_at: datetime
     closed: bool = False
     verdict: GlassVerdict | None = None
+    reviewer: ActorId | None = None
+    """Who gave the verdict."""
     overdue: int = 0
     """How often it was raised that nobody reviewed it."""
 

@@ -38,6 +38,7 @@ SECOND_IS = Words(
     "orang lain yang tidak diuntungkan, dalam peran ", "another person, who gains nothing by it, in the role "
 )
 OF = Words(" pada: ", " of: ")
+ASKERS = Words("instansi yang meminta", "the agency that asks")
 ONLY_ROLES = Words("hanya memberi peran ", "gives only the role ")
 ROLE_HEADS = (Words("Peran", "Role"), Words("Bertindak untuk", "Acts for"))
 OR = Words(" atau ", " or ")
@@ -111,7 +112,8 @@ def second_sentence(second: Second) -> str:
 def second_in_data(second: Second) -> dict[str, Any]:
     """The same for programs: the `x-second-person` of an operation."""
     another = ["asker", *([second.gains] if second.gains else [])]
-    return {"when": second.words.en, "who": in_data(second.rows), "another_than": another}
+    colleagues = {"colleagues": sorted(second.colleagues)} if second.colleagues else {}
+    return {"when": second.words.en, "who": in_data(second.rows), **colleagues, "another_than": another}
 
 
 def page(doors: Mapping[str, Sequence[str]]) -> str:
@@ -142,7 +144,10 @@ def _commands(language: Language) -> str:
 
 def _second(second: Second, language: Language) -> str:
     rows = (in_words(row, language) for row in second.rows)
-    who = OR.said_in(language).join(f"{cells.roles}{OF.said_in(language)}{cells.agency}" for cells in rows)
+    said = [f"{cells.roles}{OF.said_in(language)}{cells.agency}" for cells in rows]
+    if second.colleagues:
+        said.insert(0, f"{_list(second.colleagues, language)}{OF.said_in(language)}{ASKERS.said_in(language)}")
+    who = OR.said_in(language).join(said)
     return f"{second.words.said_in(language)}: {SECOND_IS.said_in(language)}{who}"
 
 

@@ -130,6 +130,8 @@ class Second(Struct, frozen=True):
     """When, for people."""
     gains: str = ""
     """The field that names a person who gains by it: that one is no second person either."""
+    colleagues: frozenset[Role] = frozenset()
+    """Roles in which somebody of the asker's own agency may be the second, whatever that is to the case."""
     stands: timedelta = timedelta(days=7)
     """How long it may wait for its second person."""
 

@@ -229,12 +229,14 @@ def _to_proposal(where: Where, proposed: Proposed | None, act: Act) -> None:
     second = ASKED[type(proposed.command)].second
     if R.SECOND not in where.relations or second is None:
         raise Unknown(what="proposal")
-    try:
-        ask(second.rows, proposed.on, act, lambda field: getattr(proposed.command, field))
-    except Refusal:
-        if act.agency == proposed.asked.agency:
-            raise
-        raise Unknown(what="proposal") from None
+    is_colleague = act.agency == proposed.asked.agency
+    if not (is_colleague and act.role in second.colleagues):
+        try:
+            ask(second.rows, proposed.on, act, lambda field: getattr(proposed.command, field))
+        except Refusal:
+            if is_colleague:
+                raise
+            raise Unknown(what="proposal") from None
     if second.gains and getattr(proposed.command, second.gains) == act.actor:
         raise AnotherPersonNeeded()
 

@@ -481,6 +481,7 @@ TOLD_BY_HAND = frozenset(
         "incidents",
         "intake",
         "lead",
+        "leave",
         "lifecycle",
         "notes",
         "orders",

@@ -441,7 +441,7 @@ def test_a_verdict_takes_it_off_the_list_of_what_waits(
     remark = {"remark": "Nyawa terancam."}
     done(chief.post(f"{glass}/review", json={"verdict": "needs-inquiry", **remark}))
     done(doctor.post(f"{glass}/closure"))
-    officer = running.client(OPENER, OFFICER, Purpose.AUDIT)
+    officer = running.client("uptd-ppa", OFFICER, Purpose.AUDIT)
     asked = waiting(officer, glass, wait_for=done(chief.post(f"{told.path}/notes", json={}))["position"])
     assert asked is not None
     assert asked["verdict"] == "needs-inquiry"
@@ -449,7 +449,7 @@ def test_a_verdict_takes_it_off_the_list_of_what_waits(
     assert waiting(officer, glass, wait_for=last["position"]) is None
     row = waiting(chief, glass, all="true")
     assert row is not None
-    assert (row["verdict"], row["reviewer"]) == ("justified", str(usual_actor(OPENER, OFFICER)))
+    assert (row["verdict"], row["reviewer"]) == ("justified", str(usual_actor("uptd-ppa", OFFICER)))
     assert problem(chief.post(f"{glass}/review", json={"verdict": "justified", **remark})) == (409, "already-exists")
 
 

@@ -56,6 +56,7 @@ from rujukan.domain.case.identity import (
 from rujukan.domain.case.incidents import CorrectIncident, RecordAllegedPerpetrator, RecordIncident
 from rujukan.domain.case.intake import OpenCase, ReceiveReport
 from rujukan.domain.case.lead import AcceptLeadTransfer, AskLeadTransfer, AssignCaseWorker, DeclineLeadTransfer
+from rujukan.domain.case.leave import AskGlassLeave
 from rujukan.domain.case.lifecycle import CloseCase, MergeCase, ReopenCase
 from rujukan.domain.case.notes import RecordContactAttempt, RecordFollowUp, RecordNote
 from rujukan.domain.case.orders import RecordProtectionOrder
@@ -272,6 +273,7 @@ def walked(running: Running) -> Mapping[type[Fact], list[httpx.Response]]:
     with composition.service(running.settings, connections=2) as ports:
         _agencies(walk, Casework(ports.log, ports.macs))
     _two_people(walk)
+    _leave(walk)
     _further(walk)
     return walk.answers
 
@@ -437,6 +439,19 @@ def _two_people(walk: Walk) -> None:
     with walk.acting("rsud", Role.SUPERVISOR):
         walk.take(RefuseProposal, proposal=second)
         walk.take(ApproveProposal, proposal=first)
+
+
+def _leave(walk: Walk) -> None:
+    """Who was judged not justified asks a second person."""
+    with walk.acting("uptd-ppa"):
+        case = walk.take(OpenCase)
+    with walk.acting("rsud"):
+        glass = walk.take(BreakGlass, case=case)
+    with walk.acting("uptd-ppa", Role.SUPERVISOR):
+        walk.propose(ReviewGlass, f"/cases/{case}/break-glass/{glass}/review", verdict="not-justified", remark="r")
+    with walk.acting("rsud"):
+        leave = walk.take(AskGlassLeave, case=case)
+    walk.agreed(leave, "rsud")
 
 
 def _disable_webhook(system: Casework, code: str) -> None:

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 from conftest import Running
-from people import PURPOSE, approved
+from people import PURPOSE, approved, known
 
 from rujukan.api.application.casework import Casework
 from rujukan.consumers.wire.envelope import AgencyKey
@@ -40,8 +40,8 @@ class House:
         said = {"member": str(member), "roles": list(roles)}
         return self.client(ADMINISTRATOR, by).post(f"{self.at}/members", json=said)
 
-    def as_person(self, person: UUID, role: Role) -> httpx.Client:
-        token = self.running.issuer.token(person, self.code, [role])
+    def as_person(self, person: UUID, role: Role, agency: str | None = None) -> httpx.Client:
+        token = self.running.issuer.token(person, agency or self.code, [role])
         purpose = PURPOSE.get(role, Purpose.COORDINATION).value
         headers = {"Authorization": f"Bearer {token}", "Purpose-Of-Use": purpose}
         return httpx.Client(base_url=self.running.system.url, headers=headers, timeout=60)
@@ -99,11 +99,8 @@ def test_the_same_person_for_another_agency_is_no_other_person(running: Running,
         system = Casework(ports.log, ports.macs)
         onboarding.add_member(system, OPERATOR, me, [ADMINISTRATOR], None)
     proposal = house.joins(uuid4(), "supervisor").headers["Location"]
-    token = running.issuer.token(me, OPERATOR, [ADMINISTRATOR])
-    other_hat = {"Authorization": f"Bearer {token}", "Purpose-Of-Use": "coordination"}
-    answer = running.http.post(f"{proposal}/approval", headers=other_hat)
-    while problem(answer) == (403, "not-a-member"):  # the API has not heard of it yet
-        answer = running.http.post(f"{proposal}/approval", headers=other_hat)
+    with known(house.as_person(me, ADMINISTRATOR, OPERATOR)) as other_hat:
+        answer = other_hat.post(f"{proposal}/approval")
     assert problem(answer) == (403, "another-person-needed")
 
 
@@ -186,6 +183,77 @@ def test_no_lead_puts_another_out_by_one_person(running: Running) -> None:
     theirs = running.client(OPERATOR, Role.SUPERVISOR, Purpose.SUPERVISION)
     refused = theirs.post(f"{asked.headers['Location']}/refusal", json={"reason": "Tidak."})
     assert refused.status_code == 200
+
+
+# Emergencies -----------------------------------------------------------------------------------------------------
+
+OPENING = {"channel": "in-person", "reporter": "survivor", "urgency": "urgent", "age_group": "adult"}
+GLASS = {"compartments": ["health"], "basis": "imminent-danger", "rule": "UU 27/2022", "reason": "Bahaya."}
+
+
+def opened(house: House) -> str:
+    """A case of the lead's, in which the house has no part."""
+    return str(house.running.client(OPERATOR).post("/cases", json=OPENING).headers["Location"])
+
+
+def judged(house: House, at: str, verdict: str, role: Role = Role.SUPERVISOR, by: str | None = None) -> httpx.Response:
+    said = {"verdict": verdict, "remark": "Diperiksa."}
+    return house.client(role, by).post(f"{at}/review", json=said)
+
+
+def test_the_lead_s_verdict_outranks_that_of_the_opener_s_colleague(house: House) -> None:
+    worker = house.client(Role.CASE_WORKER)
+    glass = worker.post(f"{opened(house)}/break-glass", json=GLASS).headers["Location"]
+    assert judged(house, glass, "justified").status_code == 200
+    assert problem(judged(house, glass, "not-justified", OFFICER)) == (409, "already-exists")
+    assert worker.get(f"{glass}/timeline").status_code == 200
+    assert judged(house, glass, "not-justified", by=OPERATOR).status_code == 200
+    assert problem(worker.get(f"{glass}/timeline")) == (403, "glass-not-open")
+    assert problem(judged(house, glass, "justified")) == (409, "already-exists")
+    assert house.client(Role.SUPERVISOR).get(glass).json()["reviews"][-1]["verdict"] == "not-justified"
+
+
+def test_who_was_judged_not_justified_breaks_no_glass_alone(house: House) -> None:
+    case, worker = opened(house), house.client(Role.CASE_WORKER)
+    glass = worker.post(f"{case}/break-glass", json=GLASS).headers["Location"]
+    assert problem(worker.post(f"{case}/break-glass-leave")) == (404, "unknown"), "there is nothing to ask for yet"
+    assert judged(house, glass, "not-justified", by=OPERATOR).status_code == 200
+    for _ in range(3):
+        assert problem(worker.post(f"{case}/break-glass", json=GLASS)) == (403, "another-person-needed")
+
+    asked = worker.post(f"{case}/break-glass-leave")
+    assert problem(worker.post(f"{asked.headers['Location']}/approval"))[0] == 403
+    assert problem(house.client(Role.SUPERVISOR, "polres").post(f"{asked.headers['Location']}/approval"))[0] == 404
+    assert problem(worker.post(f"{case}/break-glass", json=GLASS)) == (403, "another-person-needed")
+    assert approved(house.running, asked, house.code).status_code == 200
+    again = worker.post(f"{case}/break-glass", json=GLASS)
+    assert again.status_code == 201, again.text
+    assert worker.post(f"{again.headers['Location']}/closure").status_code == 200
+    assert problem(worker.post(f"{case}/break-glass", json=GLASS)) == (403, "another-person-needed"), "it was for one"
+    by_the_lead = worker.post(f"{case}/break-glass-leave")
+    assert approved(house.running, by_the_lead, OPERATOR).status_code == 200
+
+
+# The lead --------------------------------------------------------------------------------------------------------
+
+
+def test_one_person_does_not_hand_a_case_from_one_agency_of_theirs_to_another(running: Running, house: House) -> None:
+    me = uuid4()
+    with composition.service(running.settings, connections=2) as ports:
+        system = Casework(ports.log, ports.macs)
+        for agency in (OPERATOR, house.code):
+            onboarding.add_member(system, agency, me, [Role.SUPERVISOR], None)
+    case, lead = opened(house), running.client(OPERATOR)
+    consent = {"compartments": ["incident"], "recipients": [house.code], "purposes": ["care"]}
+    said = {**consent, "given_by": ["survivor"], "obtained": "verbal"}
+    assert lead.post(f"{case}/consents", json=said).status_code == 201
+    with known(house.as_person(me, Role.SUPERVISOR, OPERATOR)) as one_hat:
+        asked = one_hat.post(f"{case}/lead-transfers", json={"to": house.code, "reason": "Penyintas dirawat."})
+    accepted = f"{asked.headers['Location']}/acceptance"
+    with known(house.as_person(me, Role.SUPERVISOR)) as other_hat:
+        answer = other_hat.post(accepted)
+    assert problem(answer) == (403, "another-person-needed")
+    assert house.client(Role.SUPERVISOR).post(accepted).status_code == 200
 
 
 def test_to_others_there_is_no_proposal(house: House) -> None:

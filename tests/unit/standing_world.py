@@ -97,6 +97,7 @@ from rujukan.domain.case.lead import (
     LeadTransferAccepted,
     LeadTransferAsked,
 )
+from rujukan.domain.case.leave import AskGlassLeave
 from rujukan.domain.case.lifecycle import AbsorbDuplicate, CloseCase, MergeCase, ReopenCase
 from rujukan.domain.case.notes import RecordContactAttempt, RecordFollowUp, RecordNote
 from rujukan.domain.case.orders import RecordProtectionOrder
@@ -322,6 +323,7 @@ COMMANDS: Mapping[type[Fact], Fact] = {
             rule="r",
             reason="r",
         ),
+        say(AskGlassLeave),
         say(g.CloseGlass, glass=GLASS),
         say(g.ReviewGlass, glass=GLASS, verdict=GlassVerdict.JUSTIFIED, remark="r"),
         say(g.RaiseGlassReview, glass=GLASS),

@@ -83,7 +83,8 @@ DELIVERY, NOTE, WORKER = an_id("delivery"), an_id("note"), an_id("worker")
 
 
 def _agency(code: str, kind: AgencyKind, name: str, *services: Service) -> Agency:
-    members = {WORKER: frozenset({Role.CASE_WORKER})} if kind is AgencyKind.LEAD else {}
+    judges = {an_id(f"{role} of {code}"): frozenset({role}) for role in (Role.SUPERVISOR, Role.DATA_PROTECTION_OFFICER)}
+    members = {WORKER: frozenset({Role.CASE_WORKER}), **judges} if kind is AgencyKind.LEAD else {}
     return Agency(code, kind, name, 1, area="Bontang", services=frozenset(services), members=members)
 
 

@@ -46,6 +46,7 @@ from rujukan.domain.case.glass import (
     ReviewGlass,
 )
 from rujukan.domain.case.holds import LegalHoldPlaced
+from rujukan.domain.case.leave import AskGlassLeave, GlassAllowed
 from rujukan.domain.case.lifecycle import CaseClosed
 from rujukan.domain.case.notes import NoteRecorded
 from rujukan.domain.codes import AgencyKind, CloseReason, DocumentKind, GlassVerdict, LegalBasis, Role
@@ -55,10 +56,12 @@ from rujukan.domain.fact import Act, Fact
 from rujukan.domain.refusal import (
     AgencyInactive,
     AlreadyExists,
+    AnotherPersonNeeded,
     GlassNotOpen,
     InTheFuture,
     Invalid,
     NotByTheSamePerson,
+    NotForThisAgency,
     NotForThisRole,
     StillRunning,
     Unknown,
@@ -74,6 +77,7 @@ WITH_COORDINATION = frozenset({Compartment.COORDINATION, HEALTH})
 
 DOCTOR, COLLEAGUE = HOSPITAL, act("rsud", Role.SUPERVISOR)
 OFFICER = act("uptd-ppa", Role.DATA_PROTECTION_OFFICER)
+THEIR_OFFICER = act("rsud", Role.DATA_PROTECTION_OFFICER)
 
 
 def breaking(glass: UUID = G1, **other: Any) -> BreakGlass:
@@ -269,6 +273,46 @@ def test_a_verdict_is_the_last_word_but_for_an_inquiry() -> None:
     inquiry.when(reviewing(GlassVerdict.NOT_JUSTIFIED), by=OFFICER).then(
         reviewed(GlassVerdict.NOT_JUSTIFIED, by=OFFICER)
     )
+
+
+@pytest.mark.parametrize("verdict", [GlassVerdict.JUSTIFIED, GlassVerdict.NOT_JUSTIFIED])
+def test_the_lead_s_word_is_the_last(verdict: GlassVerdict) -> None:
+    """Over what the opener's own agency found, and by another person; not the other way round."""
+    theirs = given(opened(), broken(), reviewed(verdict, by=COLLEAGUE))
+    again = reviewing(GlassVerdict.NOT_JUSTIFIED)
+    theirs.when(again, by=SUPERVISOR).then(reviewed(GlassVerdict.NOT_JUSTIFIED, by=SUPERVISOR))
+    theirs.when(again, by=THEIR_OFFICER).refused(AlreadyExists, glass=G1, verdict=verdict)
+    theirs.when(again, by=replace(SUPERVISOR, actor=COLLEAGUE.actor)).refused(NotByTheSamePerson)
+    for ours in (verdict, GlassVerdict.NEEDS_INQUIRY):
+        inquiry = ours is GlassVerdict.NEEDS_INQUIRY
+        refusal = NotForThisAgency if inquiry else AlreadyExists
+        given(opened(), broken(), reviewed(ours)).when(reviewing(), by=THEIR_OFFICER).refused(refusal)
+
+
+# Again, after one that was not justified -------------------------------------------------------------------------
+
+MISUSED = (opened(), broken(), reviewed(GlassVerdict.NOT_JUSTIFIED))
+
+
+def allowed(who: Act = DOCTOR) -> GlassAllowed:
+    return say(GlassAllowed, actor=who.actor, agency=who.agency, kind=who.kind, expires_at=NOON + HOUR)
+
+
+def test_who_was_judged_not_justified_asks_a_second_person_next_time() -> None:
+    given(*MISUSED).when(breaking(G2), by=DOCTOR).refused(AnotherPersonNeeded)
+    given(*MISUSED).when(breaking(G2), by=replace(POLICE, actor=DOCTOR.actor)).refused(AnotherPersonNeeded)
+    given(*MISUSED).when(breaking(G2), by=POLICE).then(broken(G2, by=POLICE))
+    given(*MISUSED).when(say(AskGlassLeave), by=DOCTOR).then(allowed())
+    given(*MISUSED, allowed()).when(breaking(G2), by=DOCTOR).then(broken(G2))
+    given(*MISUSED, allowed()).when(breaking(G2), by=later(DOCTOR, HOUR)).refused(AnotherPersonNeeded)
+    again = (*MISUSED, allowed(), broken(G2), say(GlassClosed, glass=G2))
+    given(*again).when(breaking(an_id("glass 3")), by=DOCTOR).refused(AnotherPersonNeeded)
+
+
+def test_others_have_nothing_to_ask_for() -> None:
+    for events in ((opened(),), (opened(), broken(), reviewed()), MISUSED):
+        given(*events).when(say(AskGlassLeave), by=POLICE).refused(Unknown)
+    Given([]).when(say(AskGlassLeave), by=DOCTOR).refused(Unknown)
 
 
 def test_what_was_not_justified_is_closed_by_that() -> None:

@@ -42,7 +42,16 @@ from rujukan.domain.case.lifecycle import CloseCase
 from rujukan.domain.case.notes import RecordNote
 from rujukan.domain.case.referrals import CancelReferral, ReferralCancelled, SendReferral
 from rujukan.domain.codes import AgencyKind, CloseReason, EndReason, ReferralStatus, Role
-from rujukan.domain.refusal import ConsentMissing, Invalid, NotAMember, NotForThisAgency, RecipientUnavailable, Unknown
+from rujukan.domain.fact import ActorId
+from rujukan.domain.refusal import (
+    AnotherPersonNeeded,
+    ConsentMissing,
+    Invalid,
+    NotAMember,
+    NotForThisAgency,
+    RecipientUnavailable,
+    Unknown,
+)
 from rujukan.domain.standing.rule import is_known_to, takes_part
 
 S = ReferralStatus
@@ -61,6 +70,12 @@ DECLINED = say(LeadTransferDeclined, transfer=TRANSFER, reason="no capacity")
 
 
 # Case worker -------------------------------------------------------------------------------------------------
+
+
+def test_nobody_hands_a_case_from_one_agency_of_theirs_to_another() -> None:
+    of_both = replace(LAWYER, actor=ActorId(WORKER))
+    given(opened(), TO_LAWYERS, ASKED).when(ACCEPT, by=of_both).refused(AnotherPersonNeeded)
+    given(opened(), TO_LAWYERS, ASKED).when(DECLINE, by=of_both).then(DECLINED)
 
 
 def test_a_member_of_the_lead_accompanies_the_survivor() -> None:

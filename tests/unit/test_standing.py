@@ -130,6 +130,7 @@ RequestErasure            -sld--  yaaaaauu    yaaaaauu    uuuuuuuu
 ApproveErasure            -sld--  yaaaaauu    yaaaaauu    uuuuuuuu
 RefuseErasure             -sld--  yaaaaauu    yaaaaauu    uuuuuuuu
 BreakGlass                ws----  yyyyyyyy    yyyyyyyy    uuuuuuuu
+AskGlassLeave             ws----  uuuuuuuu    uuuuuuuu    uuuuuuuu
 CloseGlass                ws----  uuuuuuuu    uuuuuuuu    uuuuuuuu
 ReviewGlass               -s-d--  yyuuuuuu    yyuuuuuu    uuuuuuuu
 RaiseGlassReview          -----y  yyyyyyyy    yyyyyyyy    uuuuuuuu
