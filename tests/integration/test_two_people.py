@@ -1,6 +1,9 @@
 """Two people over HTTP: what gives power waits for another person, who sees what it is."""
 
+import time
 from base64 import urlsafe_b64decode
+from collections.abc import Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 from typing import Any
 from uuid import UUID, uuid4
@@ -8,7 +11,8 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 from conftest import Running
-from people import PURPOSE, approved, known
+from patience import PATIENCE_SECONDS
+from people import PURPOSE, approved
 
 from rujukan.api.application.casework import Casework
 from rujukan.consumers.wire.envelope import AgencyKey
@@ -45,6 +49,16 @@ class House:
         purpose = PURPOSE.get(role, Purpose.COORDINATION).value
         headers = {"Authorization": f"Bearer {token}", "Purpose-Of-Use": purpose}
         return httpx.Client(base_url=self.running.system.url, headers=headers, timeout=60)
+
+    @contextmanager
+    def as_member(self, person: UUID, role: Role, agency: str | None = None) -> Iterator[httpx.Client]:
+        """The person, once the API has heard that they are a member."""
+        with self.as_person(person, role, agency) as client:
+            give_up = time.monotonic() + PATIENCE_SECONDS
+            while role.value not in client.get("/me").json()["roles"]:
+                assert time.monotonic() < give_up, "the API does not hear of it"
+                time.sleep(0.05)
+            yield client
 
     def roles_of(self, person: UUID, role: Role) -> list[str]:
         with self.as_person(person, role) as client:
@@ -99,7 +113,7 @@ def test_the_same_person_for_another_agency_is_no_other_person(running: Running,
         system = Casework(ports.log, ports.macs)
         onboarding.add_member(system, OPERATOR, me, [ADMINISTRATOR], None)
     proposal = house.joins(uuid4(), "supervisor").headers["Location"]
-    with known(house.as_person(me, ADMINISTRATOR, OPERATOR)) as other_hat:
+    with house.as_member(me, ADMINISTRATOR, OPERATOR) as other_hat:
         answer = other_hat.post(f"{proposal}/approval")
     assert problem(answer) == (403, "another-person-needed")
 
@@ -247,10 +261,10 @@ def test_one_person_does_not_hand_a_case_from_one_agency_of_theirs_to_another(ru
     consent = {"compartments": ["incident"], "recipients": [house.code], "purposes": ["care"]}
     said = {**consent, "given_by": ["survivor"], "obtained": "verbal"}
     assert lead.post(f"{case}/consents", json=said).status_code == 201
-    with known(house.as_person(me, Role.SUPERVISOR, OPERATOR)) as one_hat:
+    with house.as_member(me, Role.SUPERVISOR, OPERATOR) as one_hat:
         asked = one_hat.post(f"{case}/lead-transfers", json={"to": house.code, "reason": "Penyintas dirawat."})
     accepted = f"{asked.headers['Location']}/acceptance"
-    with known(house.as_person(me, Role.SUPERVISOR)) as other_hat:
+    with house.as_member(me, Role.SUPERVISOR) as other_hat:
         answer = other_hat.post(accepted)
     assert problem(answer) == (403, "another-person-needed")
     assert house.client(Role.SUPERVISOR).post(accepted).status_code == 200
