@@ -469,6 +469,14 @@ def erased_before_its_time(person: Person, case: str) -> httpx.Response:
     return person("uptd-ppa", Role.SUPERVISOR).post(f"{case}/erasures", json=early)
 
 
+def taken_back_twice(person: Person, case: str) -> httpx.Response:
+    administrator = person("rsud", Role.AGENCY_ADMINISTRATOR)
+    joins = {"member": str(uuid4()), "roles": ["supervisor"]}
+    proposal = administrator.post("/agencies/rsud/members", json=joins).headers["Location"]
+    done(administrator.post(f"{proposal}/withdrawal"))
+    return administrator.post(f"{proposal}/withdrawal")
+
+
 def told_again_after_it_was_erased(person: Person, case: str) -> httpx.Response:
     erasure = done(person("uptd-ppa", Role.SUPERVISOR).post(f"{case}/erasures", json=ERASURE))["id"]
     reviewer = person("uptd-ppa", Role.LEGAL_REVIEWER, purpose=Purpose.LEGAL)
@@ -607,6 +615,7 @@ REFUSED: tuple[Act, ...] = (
         lambda person, case: person("not-registered").post(f"{case}/notes", json={}),
     ),
     Act(r.GlassNotOpen, 403, "glass-not-open", closed_glass_read),
+    Act(r.ProposalOver, 409, "proposal-over", taken_back_twice),
     Act(r.NotByTheSamePerson, 403, "not-by-the-same-person", reviewed_by_the_opener),
 )
 NOT_OVER_HTTP = {r.StillRunning}
