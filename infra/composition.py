@@ -196,7 +196,7 @@ def service(on: On, connections: int = 16) -> Iterator[Ports]:
                 node.keys.public(names.WEBHOOK_SIGNATURE),
                 Networks(settings.webhook_networks),
             ),
-            Receipts(connected, node.keys.macs(names.DELIVERY_RECEIPT)),
+            Receipts(connected, node.keys.macs(names.DELIVERY_RECEIPT), node.on_record),
             within,
             vitals,
             settings.case_bytes,
@@ -237,8 +237,8 @@ def follower(on: On) -> Iterator[Facts]:
 
     with _node(on, names.FOLLOWING, 4) as node:
         most = node.settings.case_bytes
-        register = Register(node.followed, node.conninfo(FOLLOWER), most, node.forks.check)
-        source = Facts(node.followed, node.conninfo(FOLLOWER), register.keep_up, most_bytes=most)
+        register = Register(node.followed, node.conninfo(FOLLOWER), node.digests, most, node.forks.check)
+        source = Facts(node.followed, node.conninfo(FOLLOWER), node.digests, register.keep_up, most_bytes=most)
         try:
             yield source
         finally:
@@ -269,7 +269,7 @@ def keep_register(on: On, stop: Event) -> None:
 
     with _node(on, names.FOLLOWING, 4) as node:
         most = node.settings.case_bytes
-        register = Register(node.followed, node.conninfo(FOLLOWER), most, node.forks.check)
+        register = Register(node.followed, node.conninfo(FOLLOWER), node.digests, most, node.forks.check)
         try:
             register.run(stop)
         finally:
@@ -311,7 +311,7 @@ def acknowledgement_reader(on: On) -> Iterator[AcknowledgementReader]:
     from .kafka.access import service_access
 
     with _node(on, names.READING_ACKNOWLEDGEMENTS, 4, SERVICE) as node:
-        receipts = Receipts(node.service_pool, node.keys.macs(names.DELIVERY_RECEIPT))
+        receipts = Receipts(node.service_pool, node.keys.macs(names.DELIVERY_RECEIPT), node.on_record)
         look = partial(look_at, node.followed, node.follower_pool)
         taking = Taking(Acknowledgements(node.casework, receipts), node.casework, now, look)
         agencies = partial(node.views.ask, "", directory.subscribers)

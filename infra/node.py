@@ -11,12 +11,13 @@ from typing import Generic, TypeVar, overload
 from ..api.application.casework import Casework
 from .database import FOLLOWER, SERVICE, Pool, as_role, pool
 from .delivery.bell import Bell
+from .delivery.digests import Digests
 from .delivery.facts import OnRecord
 from .delivery.telling import Sealing, Tellings
 from .keys.handles import Keys
 from .keys.home import Home
 from .keys.local import LocalKeyring
-from .keys.names import IDEMPOTENCY, Allowed
+from .keys.names import IDEMPOTENCY, REGISTER, Allowed
 from .ledger.forks import Forks
 from .ledger.guard import Guard
 from .serving.log import ApiLog
@@ -147,8 +148,17 @@ class Node:
     @Part
     def casework(self) -> Casework:
         """What decides and stores."""
-        register = OnRecord(self.service_pool)
-        return Casework(self.log, self.keys.macs(IDEMPOTENCY), register, self.settings.case_bytes)
+        return Casework(self.log, self.keys.macs(IDEMPOTENCY), self.on_record, self.settings.case_bytes)
+
+    @Part
+    def digests(self) -> Digests:
+        """What tells a damaged row of the register."""
+        return Digests(self.keys.macs(REGISTER))
+
+    @Part
+    def on_record(self) -> OnRecord:
+        """What the register has on record of cases."""
+        return OnRecord(self.service_pool, self.digests)
 
     @Part
     def sealing(self) -> Sealing:

@@ -30,19 +30,27 @@ def run(settings: Settings, said: argparse.Namespace) -> int:
     """List what is damaged; with `--repair` put records back, with `--again` take up what is whole again. The status is
     0 where nothing is left."""
     from .. import composition
-    from ..delivery import damaged
-    from ..keys.names import FOLLOWING
+    from ..delivery import damaged, damaged_rows
+    from ..delivery.digests import Digests
+    from ..keys.names import FOLLOWING, REGISTER
     from ..system import running
 
     if said.repair and not said.backup:
         raise Failed("--repair needs --backup: the conninfo of a database that was restored from a backup")
     settings = running(settings)
-    wrapping = composition.keys(settings, FOLLOWING).wrapping()
+    handed = composition.keys(settings, FOLLOWING)
+    wrapping, digests = handed.wrapping(), Digests(handed.macs(REGISTER))
     with composition.follower(settings) as source, source.store.pool.connection() as db:
         found = _wanted(damaged.entries(db), said.stream)
-        if not found:
+        listed = damaged_rows.listed(db)
+        damaged_rows.look_again(db, digests)
+        rows = [row for row in damaged_rows.listed(db) if not said.stream or {row.stream, row.case} & {*said.stream}]
+        if not found and not rows:
             print("nothing is damaged")
             return 0
+        for row in rows:
+            _show_row(settings, digests, row, said)
+        left_rows = len(damaged_rows.listed(db))
         with composition.ledger(settings) as ledger:
             for entry in found:
                 _show(entry)
@@ -71,11 +79,11 @@ def run(settings: Settings, said: argparse.Namespace) -> int:
             now = _wanted(damaged.entries(db), said.stream)
             left = [entry for entry in now if not entry.is_repaired]
             print(f"looked again at {asked}: {asked - len(left)} taken up, {len(left)} still damaged")
-            if len(now) > len(left):
+            if len(now) > len(left) or len(listed) > left_rows:
                 repaired = damaged.repaired(db)  # before the first of them begins
                 _rebuild(settings)
                 damaged.built_anew(db, repaired)
-            return int(bool(left))
+            return int(bool(left) or left_rows)
     return 1
 
 
@@ -93,6 +101,25 @@ def _show(entry: Any) -> None:
     if entry.numbers:
         numbers = ", ".join(f"{agency} {number}" for agency, number in sorted(entry.numbers.items()))
         print(f"    numbers at which agencies know that something is missing: {numbers}")
+
+
+def _show_row(settings: Settings, digests: Any, row: Any, said: argparse.Namespace) -> None:
+    """Show a damaged row of the register, and put it back where that is asked for."""
+    from ..delivery import damaged_rows
+
+    print(f"row {row.n} of the register  since {row.since:%Y-%m-%d %H:%M}  not as it was written: nobody is told by it")
+    print(f"    it names number {row.sequence} of {row.agency}, case {row.case}; any of that may be wrong")
+    if not said.backup:
+        return
+    kept = damaged_rows.in_backup(said.backup, digests, row)
+    print(f"    the backup {'has' if kept is not None else 'does not have'} what was written")
+    if kept is None or not said.repair:
+        return
+    if not said.yes and input("    put it back? [y/N] ").strip().lower() != "y":
+        print("    left as it is")
+        return
+    done = damaged_rows.put_back(settings.database, digests, row, kept)
+    print("    put back" if done else "    left as it is: it is whole, or what was written stands elsewhere")
 
 
 def _explained(about: Any, opens: bool) -> str:

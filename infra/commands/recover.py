@@ -112,7 +112,9 @@ def _catch_up(settings: Settings, db: Any) -> None:
     marks = db.execute("DELETE FROM ledger.forks RETURNING found_by, why, since").fetchall()
     try:
         with composition.Node(settings, names.FOLLOWING, 2) as node:
-            register = Register(node.followed, node.conninfo(FOLLOWER), settings.case_bytes, lambda _: None)
+            register = Register(
+                node.followed, node.conninfo(FOLLOWER), node.digests, settings.case_bytes, lambda _: None
+            )
             try:
                 register.keep_up()
             finally:

@@ -13,6 +13,7 @@ from psycopg.rows import TupleRow
 
 from ...domain.delivery import Cursor
 from ...domain.refusal import AnotherHistory
+from .facts import UNFIT
 
 LOST = UUID("6a1d5d0e-4f0c-5b68-9d43-6c6f73740000")
 """Stands for the stream of what is lost, where a number was given and the register does not know for what."""
@@ -21,8 +22,8 @@ LOST = UUID("6a1d5d0e-4f0c-5b68-9d43-6c6f73740000")
 def check(db: Connection[TupleRow], agency: str, at: Cursor) -> None:
     """Raises AnotherHistory where the agency was not told that: there is no such number, or another delivery has it. A
     number that was put on record by `rujukan recover` counts whatever its id: all that was told under it, and is not
-    lost, is told anew, above."""
-    about = {"agency": agency, "sequence": at.sequence, "id": at.id, "lost": LOST}
+    lost, is told anew, above. So does one that went out as a placeholder as its row was damaged, maybe with its id."""
+    about = {"agency": agency, "sequence": at.sequence, "id": at.id, "lost": LOST, "unfit": UNFIT}
     row = db.execute(_KNOWN, about).fetchone()
     head, is_known = row if row is not None else (0, False)
     if at.sequence > head or (at.id is not None and not is_known):
@@ -42,4 +43,5 @@ _KNOWN = """
     SELECT coalesce((SELECT sequence FROM delivery.heads WHERE agency = %(agency)s), 0),
       EXISTS (SELECT FROM delivery.told WHERE agency = %(agency)s AND sequence = %(sequence)s
         AND (id = %(id)s::uuid OR stream = %(lost)s))
+      OR EXISTS (SELECT FROM delivery.gaps WHERE agency = %(agency)s AND sequence = %(sequence)s AND why = %(unfit)s)
 """

@@ -239,7 +239,7 @@ _ENTRIES = """
     SELECT coalesce(d.stream, g.stream) AS stream, coalesce(d.version, g.version) AS version,
       coalesce(d.position, g.position) AS position, coalesce(d.topic, g.topic) AS topic, coalesce(d.why, g.why) AS why,
       coalesce(d.since, g.since) AS since, d.asked_at, d.stream IS NOT NULL AND d.repaired_at IS NULL AS is_set_aside,
-      d.repaired_at IS NOT NULL AS is_repaired,
+      d.repaired_at IS NOT NULL AND g.stream IS NULL AS is_repaired,
       coalesce(g.numbers, '{}') AS numbers
     FROM (SELECT * FROM delivery.damaged WHERE repaired_at IS NULL OR views_behind) d FULL JOIN (
       SELECT g.stream, min(g.position) AS position, min(g.since) AS since, min(g.why) AS why,

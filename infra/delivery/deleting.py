@@ -27,7 +27,8 @@ from ..store.event_store import Conflict, Damage, EventStore, Opened, Stream
 from ..store.following import AWAY, written_of
 from ..system_act import system_act
 from ..unforeseen import where
-from .facts import from_bits, look_at, put_aside
+from .facts import look_at, put_aside
+from .rows import from_bits
 
 log = logging.getLogger(__name__)
 

@@ -7,39 +7,36 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from operator import itemgetter
 from threading import Event
-from typing import NamedTuple
+from typing import LiteralString, NamedTuple
 from uuid import UUID
 
 from eventsourcing.persistence import Notification
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from ...domain.compartment import Compartment
 from ...domain.disclosure import Followed, Remembered
 from ...domain.history import ToldOf
 from ..database import Pool, acting_for, connect
 from ..store import following
 from ..store.event_store import Damage, EventStore
-from ..store.following import CASE_BYTES, CaseFiles, Follower, Row
+from ..store.following import CASE_BYTES, CaseFiles, Follower
+from .digests import Digests
+from .rows import COLUMNS, Row, from_bits
 
 log = logging.getLogger(__name__)
 
-ALL = tuple(Compartment)
 LATE = "its consent ran out, and nobody put that on record in time"
 """Why something that was not damaged could not be sent when its turn came."""
+UNFIT = "the row of the register is not as it was written"
+"""The same, of what could not be sent as its row is damaged: nobody knows what it was."""
 FOLLOWED = "followed"
 """Rung with each commit of the register."""
 
 
-def bits(compartments: Iterable[Compartment]) -> int:
-    """Compartments as the register writes them."""
-    return sum(1 << c for c in compartments)
-
-
-def from_bits(number: int) -> frozenset[Compartment]:
-    """The compartments of a bit set."""
-    return frozenset(c for c in ALL if number >> c & 1)
+class UnfitRow(Exception):
+    """A row of the register is not as it was written."""
 
 
 class Reached(NamedTuple):
@@ -68,34 +65,58 @@ def position(db: Connection[TupleRow]) -> int:
     return int(row[0]) if row else 0
 
 
-def of_case(db: Connection[TupleRow], case: UUID, before: int | None = None) -> list[Remembered]:
-    """What is on record of a case, as it came about; only what came about before a position where one is given."""
-    rows = db.execute("SELECT * FROM delivery.facts_of(%s, %s)", (case, before)).fetchall()
-    return [Remembered(agency, position, from_bits(c), recalled_at) for agency, position, c, recalled_at in rows]
+def of_case(
+    db: Connection[TupleRow], digests: Digests, case: UUID, before: int | None = None, *, all_of_it: bool = True
+) -> list[Remembered]:
+    """What is on record of a case, as it came about; only what came about before a position where one is given. A row
+    that is not as it was written is none of it, and where `all_of_it` is wanted, that raises UnfitRow: nobody knows
+    what was told. Without that the service may ask."""
+    told, unfit = whole_rows(db, digests, f"SELECT {COLUMNS} FROM delivery.told_of(%s)", case)
+    if all_of_it and (unfit or db.execute("SELECT delivery.has_unfit(%s)", (case,)).fetchone() == (True,)):
+        raise UnfitRow
+    facts = [
+        ((row.n, 0, 0, row.position), Remembered(row.agency, row.position, from_bits(row.compartments)))
+        for row in told
+        if row.stream == case and (before is None or row.at_position < before)
+    ]
+    for agency, of, gone, at, upto in db.execute("SELECT * FROM delivery.recalled_of(%s)", (case,)):
+        if before is None or at < before:
+            facts.append(((upto, 1, at, of), Remembered(agency, of, from_bits(gone), at)))
+    return [fact for _, fact in sorted(facts, key=itemgetter(0))]
+
+
+def whole_rows(
+    db: Connection[TupleRow], digests: Digests, select: LiteralString, *of: object
+) -> tuple[list[Row], list[Row]]:
+    """The rows that are as they were written, and those that are not. Before all have a digest, all are."""
+    known = digests.known(db)
+    whole: list[Row] = []
+    unfit: list[Row] = []
+    for found in db.execute(select, of):
+        row = Row(*found)
+        (whole if digests.fits(row) or not known else unfit).append(row)
+    return whole, unfit
 
 
 class OnRecord:
     """What is on record of a case, past row-level security: for the application, which has to ask whoever was told."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, digests: Digests) -> None:
         self._pool = pool
+        self._digests = digests
 
     def of_all(self, case: UUID) -> tuple[int, list[Remembered]]:
-        """How far the register is, and what it has on record of the case, as it came about."""
+        """How far the register is, and what it has on record of the case, as it came about. What a damaged row says is
+        left out; whoever follows asks once it is repaired."""
         with self._pool.connection() as db, db.transaction():
             db.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-            return position(db), of_case(db, case)
+            return position(db), of_case(db, self._digests, case, all_of_it=False)
 
-
-def told_of(pool: Pool, agency: str, case: UUID) -> list[ToldOf]:
-    """What an agency was told of a case, for the API."""
-    with acting_for(pool, agency) as db:
-        rows = db.execute(
-            "SELECT at_position, position, compartments FROM delivery.told WHERE agency = %s AND case_id = %s"
-            " AND stream = case_id ORDER BY n",
-            (agency, case),
-        ).fetchall()
-    return [ToldOf(at, position, from_bits(c)) for at, position, c in rows]
+    def of_agency(self, agency: str, case: UUID) -> list[ToldOf]:
+        """What an agency was told of a case."""
+        with acting_for(self._pool, agency) as db:
+            told, _ = whole_rows(db, self._digests, _OF_AGENCY, agency, case)
+        return [ToldOf(row.at_position, row.position, from_bits(row.compartments)) for row in told]
 
 
 def set_aside(db: Connection[TupleRow], damage: Iterable[Damage], by_register: bool = False) -> int:
@@ -136,6 +157,7 @@ class Facts:
         self,
         store: EventStore,
         conninfo: str,
+        digests: Digests,
         keep_up: Callable[[], None] = lambda: None,
         seconds: float = 10.0,
         most_bytes: int = CASE_BYTES,
@@ -144,6 +166,7 @@ class Facts:
         for another that does; `most_bytes` is the memory for cases."""
         self.store = store
         self._conninfo = conninfo
+        self._digests = digests
         self.keep_up = keep_up
         """Follow, and take up what is asked for, where nobody else keeps the register."""
         self._seconds = seconds
@@ -233,17 +256,26 @@ class Facts:
         self._meanwhile()
 
     def _parts(self, found: Sequence[Notification], reached: Reached) -> Iterator[Sequence[Followed]]:
-        rows: dict[int, list[Row]] = {}
-        with self.store.pool.connection() as db, db.cursor(binary=True) as cursor:
-            cursor.execute(_BETWEEN, (found[0].id, found[-1].id))
-            for agency, at, position, compartments in cursor:
-                rows.setdefault(at, []).append(Row(agency, position, from_bits(compartments)))
+        rows = self._told(found[0].id, found[-1].id)
         parts = self._follower.parts(found)
         while True:
             self.files.told, self._follower.aside = rows, reached.aside  # whoever takes a part may read others
             if (part := next(parts, None)) is None:
                 return
             yield part
+
+    def _told(self, first: int, last: int) -> dict[int, list[following.Row]]:
+        """Position → what was told by the event there, of these. A row that is not as it was written shows nobody
+        anything; it is found by who looks through the register."""
+        told: dict[int, list[following.Row]] = {}
+        with self.store.pool.connection() as db, db.cursor(binary=True) as cursor:
+            known = self._digests.known(db)
+            for columns in cursor.execute(_BETWEEN, (first, last)):
+                row = Row(*columns)
+                if self._digests.fits(row) or not known:
+                    of = following.Row(row.agency, row.position, from_bits(row.compartments))
+                    told.setdefault(row.at_position, []).append(of)
+        return told
 
     def _set_aside(self, damage: Damage) -> None:
         put_aside(self.store.pool, damage)
@@ -261,7 +293,5 @@ _SET_ASIDE = """
     WHERE d.repaired_at IS NOT NULL OR d.version > excluded.version OR d.left_from IS DISTINCT FROM
       least(d.left_from, excluded.left_from)
 """
-_BETWEEN = (
-    "SELECT agency, at_position, position, compartments FROM delivery.told WHERE at_position BETWEEN %s AND %s"
-    " ORDER BY n"
-)
+_OF_AGENCY = f"SELECT {COLUMNS} FROM delivery.told WHERE agency = %s AND case_id = %s AND stream = case_id ORDER BY n"
+_BETWEEN = f"SELECT {COLUMNS} FROM delivery.told WHERE at_position BETWEEN %s AND %s ORDER BY n"

@@ -12,6 +12,7 @@ from uuid import UUID
 from ...domain.disclosure import delivery_id
 from ..database import Pool, acting_for
 from ..store.sealed_record import Record
+from .digests import Digests
 from .told import Telling
 
 ASIDE, ENDING, LATER = "aside", "ending", "late"
@@ -24,6 +25,8 @@ class Now(NamedTuple):
 
     held: Mapping[UUID, Set[str]]
     recalled: Mapping[int, int]
+    digests_known: bool = True
+    """Whether rows can be told from damaged ones: else nothing is shown yet."""
 
     def why(self, telling: Telling) -> str | None:
         """Why it is not shown; None where it is. The request to delete is always told."""
@@ -31,24 +34,28 @@ class Now(NamedTuple):
         return next((why for why in (ASIDE, LATER, ENDING) if why in held), None)
 
 
-def now(pool: Pool, tellings: Sequence[Telling]) -> Now:
-    """What holds of these tellings at one moment. The API asks of one agency at a time."""
+def now(pool: Pool, tellings: Sequence[Telling], digests: Digests) -> Now:
+    """What holds of these tellings at one moment. The API asks of one agency at a time. Raises UnwrapFailed where the
+    keyring is not the register's."""
     if not tellings:
         return Now({}, {})
     with pool.connection() as db, db.transaction():
         db.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         db.execute("SELECT set_config('rujukan.agency', %s, true)", (tellings[0].agency,))
+        known = digests.known(db)
         held: dict[UUID, set[str]] = {}
         for case, why in db.execute("SELECT * FROM delivery.held(%s)", (list({t.case for t in tellings}),)):
             held.setdefault(case, set()).add(why)
         asked = [t.n for t in tellings], [t.agency for t in tellings], [t.position for t in tellings]
         recalled: dict[int, int] = dict(db.execute(_RECALLED, asked).fetchall())
-    return Now(held, recalled)
+    return Now(held, recalled, known)
 
 
 def is_so(pool: Pool, telling: Telling, record: Record | None) -> bool:
-    """Whether the row says what it said when it was written: its id is made of just that, and of the record. Else it is
-    damaged, and what it names now may be for nobody to see."""
+    """Whether the row is as it was written, and of that record: its id is made of what it tells, and of the record.
+    Else it is damaged, and what it names now may be for nobody to see."""
+    if not telling.is_whole:
+        return False
     about = telling.agency, telling.position, telling.told_compartments()
     digests = (b"",) if record is None else (record.of_whole, b"")  # ids had none before
     if any(telling.id == delivery_id(*about, often, digest=of) for of in digests for often in (0, 1)):

@@ -5,6 +5,7 @@ Where that fails, `Numbers` is read anew, and no number is lost.
 """
 
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -14,8 +15,8 @@ from psycopg.rows import TupleRow
 
 from ...domain.compartment import Compartment
 from ...domain.disclosure import RULE
-from .facts import bits
-from .told import Row
+from .digests import NONE, Digests
+from .rows import Row, bits
 
 Counts = dict[tuple[UUID, str], int]
 """(case, agency) → how much the agency was told of it."""
@@ -37,30 +38,50 @@ class Unnumbered(NamedTuple):
 class Numbers:
     """The last numbers that were given, and the key that each agency has now."""
 
-    def __init__(self, n: int, heads: dict[str, int], keys: dict[str, str]) -> None:
+    def __init__(
+        self,
+        digests: Digests,
+        n: int = 0,
+        heads: dict[str, int] | None = None,
+        keys: dict[str, str] | None = None,
+        taken: AbstractSet[tuple[str, int]] = frozenset(),
+    ) -> None:
+        self._digests = digests
+        self._taken = taken
+        self._passed: list[tuple[str, int]] = []
         self.n = n
         """Of all tellings, in one order."""
-        self.heads = heads
+        self.heads = heads if heads is not None else {}
         """Agency → its newest number."""
-        self.keys = keys
+        self.keys = keys if keys is not None else {}
         """Agency → the key that its next telling is sealed to."""
 
     @classmethod
-    def on_record(cls, db: Connection[TupleRow], n: int) -> "Numbers":
-        """As the register has them; `n` is that of its last row."""
+    def on_record(cls, db: Connection[TupleRow], digests: Digests, n: int) -> "Numbers":
+        """As the register has them; `n` is that of its last row. A number where a damaged row stands is passed by: it
+        goes out as a placeholder."""
         keys: dict[str, str] = dict(db.execute("SELECT agency, key_id FROM delivery.sealing_keys").fetchall())
         heads: dict[str, int] = dict(db.execute("SELECT agency, sequence FROM delivery.heads").fetchall())
-        return cls(n, heads, keys)
+        return cls(digests, n, heads, keys, {(agency, sequence) for agency, sequence in db.execute(_TAKEN)})
 
     def give(self, telling: Unnumbered, counts: Counts) -> Row:
         """The telling under the next numbers. `counts` has the case's, and goes on with them."""
         agency, at_position, position, stream, case, compartments, told_at, id = telling
         self.n += 1
-        sequence = self.heads[agency] = self.heads.get(agency, 0) + 1
+        sequence = self.heads.get(agency, 0) + 1
+        while (agency, sequence) in self._taken:
+            self._passed.append((agency, sequence))
+            sequence += 1
+        self.heads[agency] = sequence
         count = counts[case, agency] = counts.get((case, agency), 0) + 1
         key = self.keys.get(agency, "")
         of = at_position, position, stream, case, bits(compartments)
-        return Row(self.n, agency, sequence, count, *of, key, told_at, id, RULE)
+        return self._digests.written(Row(self.n, agency, sequence, count, *of, key, told_at, id, RULE, NONE))
+
+    def take_passed(self) -> list[tuple[str, int]]:
+        """The numbers that were passed by since this was asked last: under them nothing was told."""
+        passed, self._passed = self._passed, []
+        return passed
 
 
 def counts_of(db: Connection[TupleRow], cases: Iterable[UUID]) -> Counts:
@@ -74,3 +95,10 @@ def counts_of(db: Connection[TupleRow], cases: Iterable[UUID]) -> Counts:
         (cases,),
     )
     return {(case, agency): count for case, agency, count in found}
+
+
+_TAKEN = (
+    "SELECT t.agency, t.sequence FROM delivery.heads h JOIN delivery.told t"
+    " ON t.agency = h.agency AND t.sequence > h.sequence"
+)
+"""Numbers above an agency's newest at which there is a row all the same."""

@@ -21,7 +21,7 @@ from ..store.event_store import Damage, EventStore, Opened
 from ..store.following import AWAY, Learning
 from ..unforeseen import where
 from . import facts
-from .facts import bits
+from .rows import bits
 from .working_out import expiry_of
 
 OF_CONSENTS = (

@@ -13,6 +13,7 @@ from ..database import Pool, acting_for
 from ..keys.home import Macs
 from ..keys.names import DELIVERY_RECEIPT
 from . import facts
+from .facts import OnRecord
 
 BEHIND_SECONDS = 5.0
 """How long who looks back waits for the register."""
@@ -22,10 +23,11 @@ class Receipts:
     """The register as acknowledgements ask for it. Safe to share between threads. The API's role sees the acting
     agency's rows only."""
 
-    def __init__(self, pool: Pool, macs: Macs) -> None:
+    def __init__(self, pool: Pool, macs: Macs, on_record: OnRecord) -> None:
         self._pool = pool
         self._macs = macs
-        self.of_all = facts.OnRecord(pool).of_all
+        self._on_record = on_record
+        self.of_all = on_record.of_all
 
     def told(self, agency: str, sequences: Iterable[int]) -> ToldSoFar:
         """How far what the agency was told goes, and the receipts that lie in these deliveries, of those there are."""
@@ -44,7 +46,7 @@ class Receipts:
             with self._pool.connection() as db:
                 reached = facts.position(db)
             if reached >= position:
-                return facts.told_of(self._pool, agency, case)
+                return self._on_record.of_agency(agency, case)
             if time.monotonic() > give_up:
                 raise Unavailable("the register of what was told is behind")
             time.sleep(0.02)

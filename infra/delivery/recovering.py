@@ -34,8 +34,9 @@ from ...domain.fact import EARLIEST, LATEST
 from ...domain.recovery import MOST_RANGES, Numbers, TellOfRecovery
 from ..store.sealed_record import author_of
 from .cursors import LOST
-from .facts import from_bits
+from .digests import NONE, Digests
 from .register import WORK
+from .rows import COLUMNS, WRITTEN, Row, from_bits
 from .telling import Sealing
 
 MARGIN = 1_000
@@ -119,7 +120,7 @@ def lost(db: Connection[TupleRow], agency: str, held: Mapping[int, Attributes]) 
 def take_in(db: Connection[TupleRow], found: Lost, sealing: Sealing, now: datetime) -> TakenIn:
     """Put on record that these numbers were given, without content, and go on above them. For inside of the
     transaction."""
-    agency = found.agency
+    agency, digests = found.agency, sealing.digests
     about = db.execute(
         "SELECT (SELECT coalesce(max(n), 0) FROM delivery.told), coalesce(max(sequence), 0),"
         " array_agg(DISTINCT case_id), (SELECT key_id FROM delivery.sealing_keys WHERE agency = %s)"
@@ -131,7 +132,7 @@ def take_in(db: Connection[TupleRow], found: Lost, sealing: Sealing, now: dateti
     n, head, cases, key = about
     head = max(head, *found.numbers)
     case_of = {sealing.pseudonym(agency, case): case for case in cases or ()}
-    kept = [_Kept(*row) for row in db.execute(_KEPT, (agency, list(found.again))).fetchall()]
+    kept = _kept(db, digests, agency, found.again)
     db.execute("ALTER TABLE delivery.told DISABLE TRIGGER append_only")
     db.execute("DELETE FROM delivery.told WHERE agency = %s AND sequence = ANY(%s)", (agency, list(found.again)))
     db.execute("ALTER TABLE delivery.told ENABLE TRIGGER append_only")
@@ -149,7 +150,8 @@ def take_in(db: Connection[TupleRow], found: Lost, sealing: Sealing, now: dateti
     def put(sequence: int, in_case: int, case: UUID, key: str, told_at: datetime, id: UUID) -> None:
         nonlocal n
         n += 1
-        db.execute(_TOLD, (n, agency, sequence, in_case, 0, 0, LOST, case, 0, key, told_at, id, RULE))
+        row = Row(n, agency, sequence, in_case, 0, 0, LOST, case, 0, key, told_at, id, RULE, NONE)
+        db.execute(_TOLD, digests.written(row))
 
     first, given = min(found.numbers), {about.id for about in found.numbers.values()}
     for row in kept:
@@ -171,7 +173,7 @@ def take_in(db: Connection[TupleRow], found: Lost, sealing: Sealing, now: dateti
         n += 1
         id = delivery_id(agency, row.position, from_bits(row.compartments), again=row.sequence)
         at = row.at_position, row.position, row.stream, row.case, row.compartments, row.key_id, row.told_at
-        db.execute(_TOLD, (n, agency, told_as, count(row.case), *at, id, row.rule))
+        db.execute(_TOLD, digests.written(Row(n, agency, told_as, count(row.case), *at, id, row.rule, NONE)))
         db.execute(_AGAIN, (agency, row.sequence, row.position, row.stream, OTHERWISE, told_as))
     db.execute(
         "INSERT INTO delivery.heads (agency, sequence) VALUES (%s, %s)"
@@ -250,35 +252,22 @@ def end_log(db: Connection[TupleRow], name: str) -> None:
         db.execute(f"ALTER TABLE ledger.{table} ENABLE TRIGGER append_only")
 
 
-class _Kept(NamedTuple):
-    """A row of the register whose number was given to something else."""
-
-    sequence: int
-    case_sequence: int
-    at_position: int
-    position: int
-    stream: UUID
-    case: UUID
-    compartments: int
-    key_id: str
-    told_at: datetime
-    id: UUID
-    rule: str
+def _kept(db: Connection[TupleRow], digests: Digests, agency: str, numbers: Sequence[int]) -> list[Row]:
+    """What stands at numbers that were given to something else, without what had to be deleted since; of a row that is
+    not as it was written, nothing."""
+    kept: list[Row] = []
+    for *columns, gone in db.execute(_KEPT, (agency, list(numbers))):
+        row = Row(*columns)
+        kept.append(row._replace(compartments=row.compartments & ~gone if digests.fits(row) else 0))
+    return kept
 
 
-_COLUMNS = (
-    "n, agency, sequence, case_sequence, at_position, position, stream, case_id, compartments, key_id, told_at, id,"
-    " rule"
-)
 _KEPT = f"""
-    SELECT {_COLUMNS.removeprefix("n, agency, ").replace("compartments", "compartments & ~gone AS compartments")}
-      FROM delivery.told t CROSS JOIN LATERAL (
-        SELECT coalesce(bit_or(r.compartments), 0) AS gone FROM delivery.recalled r
-         WHERE r.agency = t.agency AND r.position = t.position AND r.upto >= t.n
-      ) recalled WHERE agency = %s AND sequence = ANY(%s) ORDER BY sequence
+    SELECT {COLUMNS}, (SELECT coalesce(bit_or(r.compartments), 0) FROM delivery.recalled r
+        WHERE r.agency = t.agency AND r.position = t.position AND r.upto >= t.n)
+      FROM delivery.told t WHERE agency = %s AND sequence = ANY(%s) ORDER BY sequence
 """
-"""What stands at numbers, without what had to be deleted since."""
-_TOLD = f"INSERT INTO delivery.told ({_COLUMNS}) VALUES ({', '.join(['%s'] * 13)})"
+_TOLD = f"INSERT INTO delivery.told ({WRITTEN}) VALUES ({', '.join(['%s'] * len(Row._fields))})"
 _AGAIN = (
     "INSERT INTO delivery.gaps (agency, sequence, position, stream, why, told_again) VALUES (%s, %s, %s, %s, %s, %s)"
     " ON CONFLICT (agency, sequence) DO UPDATE SET position = excluded.position, stream = excluded.stream,"

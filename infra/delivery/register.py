@@ -39,7 +39,8 @@ from ..store import following, forked
 from ..store.event_store import Damage, EventStore
 from ..store.following import AWAY, Follower, Learning
 from ..store.forked import Check, Forked
-from . import facts, taking_up
+from . import damaged_rows, facts, taking_up
+from .digests import Digests, give
 from .numbering import Numbers
 from .past import Past
 from .working_out import Workings
@@ -63,6 +64,7 @@ class Register:
         self,
         store: EventStore,
         conninfo: str,
+        digests: Digests,
         most_bytes: int = following.CASE_BYTES,
         check: Check = forked.check_marks,
     ) -> None:
@@ -72,7 +74,8 @@ class Register:
         self._most_bytes = most_bytes
         self._conninfo = conninfo
         self._lease = Lease(WORK)
-        self._numbers = Numbers(0, {}, {})
+        self._digests = digests
+        self._numbers = Numbers(digests)
         self._at = -1
         """The position at which what is known here of cases stands."""
         self._damage: list[Damage] = []
@@ -81,6 +84,8 @@ class Register:
         self._learning = Learning(store, self._recorded, most_bytes, self._still)
         self._source = Follower(store, self._learning, self._damage.append, still=self._still)
         self._db: Connection[TupleRow] | None = None
+        self._looked_through = -1
+        """Up to which row the register was looked through for damaged ones."""
         self._looked: set[UUID] = set()
         """Streams of which something went out as a placeholder, and of which every record opens all the same."""
         self._again_at = 0.0
@@ -159,11 +164,12 @@ class Register:
 
     def _load(self, db: Connection[TupleRow]) -> int:
         """Begin from what is on record; the position up to which that is. Raises Deposed."""
+        self._give_digests(db)
         with db.transaction():
             db.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")  # as it was after one commit
             row = db.execute(_STANDS).fetchone()
             reached, n, expiries_known = row or (0, 0, True)
-            self._numbers = Numbers.on_record(db, n)
+            self._numbers = Numbers.on_record(db, self._digests, n)
             aside = taking_up.aside(db)
         self._kept_by = db
         if reached != self._at:  # another went on meanwhile: what is known here of cases may be behind
@@ -179,9 +185,21 @@ class Register:
                 db.execute("UPDATE delivery.reached SET expiries_known = true")
         return int(reached)
 
+    def _give_digests(self, db: Connection[TupleRow]) -> None:
+        """Give rows from before there were digests theirs. Raises Deposed."""
+        if self._digests.known(db):
+            return
+        after: int | None = -1
+        while after is not None:
+            with db.transaction():
+                self._still_keeper(db)
+                after = give(db, self._digests, after)
+                if after is None:
+                    self._digests.are_known(db)
+
     def _recorded(self, case: UUID) -> Iterable[Remembered]:
         with self._store.pool.connection() as db:
-            return facts.of_case(db, case)
+            return facts.of_case(db, self._digests, case)
 
     def _take(
         self,
@@ -202,7 +220,7 @@ class Register:
             self._move(db, before, reached)
             new.write(db)
             if again is not None:
-                taking_up.is_repaired(db, self._numbers, again)
+                taking_up.is_repaired(db, self._digests, self._numbers, again)
             db.execute("SELECT pg_notify(%s, '')", (facts.FOLLOWED,))
         self._at = reached
         self._learning.settle()
@@ -229,12 +247,13 @@ class Register:
         set aside those that nobody could open when they were sent; and tell anew what stands at numbers that could not
         be opened, or waited too long. Raises Deposed."""
         self._set_aside_ahead(db, reached)
+        self._looked_through = damaged_rows.look(db, self._digests, self._looked_through)
         for stream, left_from, ends_unknown in taking_up.asked(db):
             log.info("a stream that was set aside is taken up again")
             try:
                 if ends_unknown:
                     Past(self._store, db, reached, self._still).write_down_of(stream, left_from)
-                batch = taking_up.left_out(self._store, stream, left_from, reached, self._still)
+                batch = taking_up.left_out(self._store, self._digests, stream, left_from, reached, self._still)
                 self._source.aside.pop(stream, None)
                 self._learning.forget(stream)
                 self._take(db, batch, reached, reached, again=stream)
@@ -251,7 +270,7 @@ class Register:
             with db.transaction():
                 self._move(db, reached, reached)
                 for stream in late:
-                    taking_up.tell_again(db, self._numbers, stream)
+                    taking_up.tell_again(db, self._digests, self._numbers, stream)
 
     def _set_aside_ahead(self, db: Connection[TupleRow], reached: int) -> None:
         """Set streams aside from records on that were moved ahead of the log. Raises Deposed."""

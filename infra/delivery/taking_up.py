@@ -19,8 +19,9 @@ from ..store.sealed_record import BrokenSeal
 from ..unforeseen import where
 from . import facts
 from .additions import Additions
-from .facts import from_bits
+from .digests import Digests
 from .numbering import Numbers, Unnumbered, counts_of
+from .rows import COLUMNS, Row, from_bits
 
 
 def aside(db: Connection[TupleRow]) -> dict[UUID, int]:
@@ -52,14 +53,19 @@ def asked(db: Connection[TupleRow]) -> list[Asked]:
 
 
 def left_out(
-    store: EventStore, stream: UUID, left_from: int | None, reached: int, still: Still = lambda: None
+    store: EventStore,
+    digests: Digests,
+    stream: UUID,
+    left_from: int | None,
+    reached: int,
+    still: Still = lambda: None,
 ) -> list[Followed]:
     """What of the stream was left out up to that position, worked out as it would have been; nothing of one that was
     erased. Raises what is still wrong. `still` is called in between."""
     with store.pool.connection() as db:
-        missing = db.execute(_MISSING, (stream,)).fetchall()
+        told = [row for row in _missing(db, digests, stream) if row.stream == stream]
     try:
-        store.open_at({position: from_bits(compartments) for *_, position, compartments, _, _ in missing})
+        store.open_at({row.position: from_bits(row.compartments) for row in told})
         whole = store.read(stream)
     except KeyGone:
         if Compartment.COORDINATION in store.keys.erased(stream):
@@ -67,14 +73,14 @@ def left_out(
         raise
     if ahead := [o.version for o in whole if o.position > max(reached, store.head())]:
         raise OutOfPlace(ahead[0], "stands under another number")
-    if lost := {position for *_, position, _, _, _ in missing} - {o.position for o in whole}:
+    if lost := {row.position for row in told} - {o.position for o in whole}:
         raise BrokenSeal(f"an event of the stream is not at its number: {min(lost)}")
     opened = [o for o in whole if o.position <= reached]
     later = [o for o in opened if left_from is not None and o.version >= left_from]
     if not later:
         return []
     with store.pool.connection() as db:
-        before = facts.of_case(db, stream, later[0].position)
+        before = facts.of_case(db, digests, stream, later[0].position)
     learning = Learning(store, lambda _: before, still=still)
     taken: list[Followed] = []
     try:
@@ -86,10 +92,10 @@ def left_out(
         learning.close()
 
 
-def is_repaired(db: Connection[TupleRow], numbers: Numbers, stream: UUID) -> None:
+def is_repaired(db: Connection[TupleRow], digests: Digests, numbers: Numbers, stream: UUID) -> None:
     """Put on record that the stream is followed again, and tell anew what was missing of it. Within a transaction."""
     db.execute(_REPAIRED, (stream,))
-    tell_again(db, numbers, stream)
+    tell_again(db, digests, numbers, stream)
 
 
 def is_still_wrong(db: Connection[TupleRow], stream: UUID, problem: Exception) -> None:
@@ -109,19 +115,31 @@ def late(db: Connection[TupleRow]) -> list[UUID]:
     return [stream for (stream,) in db.execute(_LATE, (facts.LATE,)).fetchall()]
 
 
-def tell_again(db: Connection[TupleRow], numbers: Numbers, stream: UUID) -> None:
+def tell_again(db: Connection[TupleRow], digests: Digests, numbers: Numbers, stream: UUID) -> None:
     """Tell what could not be opened when its turn came, as far as it need not be deleted since, under numbers of its
-    own. Within a transaction."""
+    own. What a row names that is not as it was written is told to nobody: it stays missing. Within a transaction."""
     new = Additions()
-    counts = counts_of(db, {stream})
-    found = db.execute(_MISSING, (stream,)).fetchall()
-    for agency, sequence, at_position, position, bits, case, told_at in found:
-        if compartments := from_bits(bits):
-            id = delivery_id(agency, position, compartments, again=sequence)
-            about = agency, at_position, position, stream, case, compartments
-            new.rows.append(numbers.give(Unnumbered(*about, told_at, id), counts))
+    found = _missing(db, digests, stream)
+    counts = counts_of(db, {row.case for row in found})
+    for row in found:
+        if compartments := from_bits(row.compartments):
+            id = delivery_id(row.agency, row.position, compartments, again=row.sequence)
+            about = row.agency, row.at_position, row.position, row.stream, row.case, compartments
+            new.rows.append(numbers.give(Unnumbered(*about, row.told_at, id), counts))
+    new.passed = numbers.take_passed()
     new.write(db)
-    db.cursor().executemany(_TOLD_AGAIN, [(agency, sequence) for agency, sequence, *_ in found])
+    again = [(row.position, row.stream, row.agency, row.sequence) for row in found]
+    db.cursor().executemany(_TOLD_AGAIN, again)
+
+
+def _missing(db: Connection[TupleRow], digests: Digests, stream: UUID) -> list[Row]:
+    """What of the stream was to be told at numbers, and could not be: the rows that are as they were written, without
+    the compartments that had to be deleted since."""
+    found: list[Row] = []
+    for *columns, gone in db.execute(_MISSING, (stream,)):
+        if digests.fits(row := Row(*columns)):
+            found.append(row._replace(compartments=row.compartments & ~gone))
+    return found
 
 
 _AHEAD = (
@@ -146,14 +164,16 @@ _UNLOOKED = """
     SELECT DISTINCT g.stream FROM delivery.gaps g WHERE g.told_again IS NULL AND g.why <> %s
       AND NOT EXISTS (SELECT FROM delivery.damaged d WHERE d.stream = g.stream AND d.repaired_at IS NULL)
 """
-_MISSING = """
-    SELECT t.agency, t.sequence, t.at_position, t.position, t.compartments & ~coalesce((SELECT bit_or(r.compartments)
-        FROM delivery.recalled r WHERE r.agency = t.agency AND r.position = t.position AND r.upto >= t.n), 0),
-      t.case_id, t.told_at
-    FROM delivery.gaps g JOIN delivery.told t ON t.agency = g.agency AND t.sequence = g.sequence
+_MISSING = f"""
+    SELECT t.*, coalesce((SELECT bit_or(r.compartments)
+        FROM delivery.recalled r WHERE r.agency = t.agency AND r.position = t.position AND r.upto >= t.n), 0)
+    FROM delivery.gaps g JOIN LATERAL (
+      SELECT {COLUMNS} FROM delivery.told t WHERE t.agency = g.agency AND t.sequence = g.sequence
+    ) t ON true
     WHERE g.stream = %s AND g.told_again IS NULL ORDER BY t.n
 """
 _TOLD_AGAIN = """
-    UPDATE delivery.gaps g SET told_again = (SELECT h.sequence FROM delivery.heads h WHERE h.agency = g.agency)
+    UPDATE delivery.gaps g SET told_again = (SELECT h.sequence FROM delivery.heads h WHERE h.agency = g.agency),
+      position = %s, stream = %s
     WHERE agency = %s AND sequence = %s
 """

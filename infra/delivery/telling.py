@@ -21,6 +21,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from msgspec import Raw, structs
+from psycopg.rows import TupleRow
 
 from ...consumers.publishing.supply import Again, Supplied
 from ...consumers.wire import batch, envelope
@@ -30,7 +31,7 @@ from ...domain.delivery import Cursor
 from ..database import Pool, acting_for
 from ..keys.handles import Keys, Signer
 from ..keys.home import Macs
-from ..keys.names import DELIVERY_RECEIPT, DELIVERY_SIGNATURE, PSEUDONYMS
+from ..keys.names import DELIVERY_RECEIPT, DELIVERY_SIGNATURE, PSEUDONYMS, REGISTER
 from ..store import forked
 from ..store.data_keys import KeyGone
 from ..store.event_store import EventStore
@@ -39,10 +40,11 @@ from ..store.sealed_record import BrokenSeal, Header, Record
 from ..system_act import SYSTEM_AGENCY
 from . import cursors, holding
 from .agency_keys import BadKey, KeyBook, NotTold
-from .facts import LATE, look_at
+from .digests import Digests
+from .facts import LATE, UNFIT, look_at
 from .holding import ENDING, LATER
 from .receipts import receipt_of
-from .told import SELECT, Telling
+from .told import SELECT, Telling, in_order, placeholder, telling_of
 
 _Same = tuple[int, UUID, int, int]
 """(position, stream, compartments, those recalled): of the same, the same is shown."""
@@ -73,11 +75,13 @@ class Sealing(NamedTuple):
     signer: Signer
     macs: Macs
     network: str
+    digests: Digests
 
     @classmethod
     def of(cls, keys: Keys, network: str) -> "Sealing":
         """The network's."""
-        return cls(keys.signer(DELIVERY_SIGNATURE), keys.macs(PSEUDONYMS, DELIVERY_RECEIPT), network)
+        macs = keys.macs(PSEUDONYMS, DELIVERY_RECEIPT)
+        return cls(keys.signer(DELIVERY_SIGNATURE), macs, network, Digests(keys.macs(REGISTER)))
 
     def pseudonym(self, agency: str, of: UUID) -> str:
         """What stands for a case, or a request, in an agency's topic."""
@@ -101,12 +105,16 @@ class Tellings:
         one."""
         with acting_for(self._pool, agency) as db:
             cursors.check(db, agency, at)
-            found = db.execute(
+            head = cursors.head(db, agency).sequence
+            rows = db.execute(
                 f"{SELECT} WHERE agency = %s AND sequence > %s AND (%s::uuid IS NULL OR case_id = %s)"
                 " ORDER BY sequence LIMIT %s",
                 (agency, at.sequence, case, case, limit),
             )
-            return [Telling(*row) for row in found]
+            found = self._tellings(rows)
+        if case is not None:
+            return [telling for telling in found if telling.sequence <= head]
+        return in_order(found, agency, at.sequence, head, limit)
 
     def waiting(self, sent: Mapping[str, int], limit: int, agencies: int) -> list[Telling]:
         """Tellings that come after what was sent to each of these agencies, in order for each; about `limit` of them,
@@ -118,13 +126,18 @@ class Tellings:
             behind = {agency: sent[agency] for agency in islice(waiting, agencies)}
             if not behind:
                 return []
-            found = db.execute(
+            most = max(1, limit // len(behind))
+            rows = db.execute(
                 "SELECT t.* FROM unnest(%s::text[], %s::bigint[]) AS w (agency, sent) CROSS JOIN LATERAL"
-                f" ({SELECT} WHERE t.agency = w.agency AND sequence > w.sent ORDER BY sequence LIMIT %s) t"
-                " ORDER BY t.sequence - w.sent, t.position",  # each agency's turn comes round, however far it is behind
-                (list(behind), list(behind.values()), max(1, limit // len(behind))),
+                f" ({SELECT} WHERE t.agency = w.agency AND sequence > w.sent ORDER BY sequence LIMIT %s) t",
+                (list(behind), list(behind.values()), most),
             )
-            return [Telling(*row) for row in found]
+            of: dict[str, list[Telling]] = {agency: [] for agency in behind}
+            for telling in self._tellings(rows):
+                of[telling.agency].append(telling)
+        found = [t for agency, its in of.items() for t in in_order(its, agency, sent[agency], heads[agency], most)]
+        found.sort(key=lambda t: (t.sequence - sent[t.agency], t.position))  # each agency's turn comes round,
+        return found  # however far it is behind
 
     def resealing(self, sent: Mapping[str, int], limit: int) -> list[Again[Telling]]:
         """What was sent to these agencies before, and is to be sent again under another key, as two people approved:
@@ -143,7 +156,7 @@ class Tellings:
                     " ORDER BY sequence LIMIT %s",
                     (agency, done, upto, keys, most),
                 )
-                tellings = [Telling(*row) for row in rows]
+                tellings = self._tellings(rows)
                 found.append(Again(job, agency, tellings, tellings[-1].sequence if len(tellings) == most else upto))
         return found
 
@@ -199,13 +212,13 @@ class Tellings:
             part = [
                 t for t in tellings[start : start + READ_AT_ONCE] if t.agency not in problems and t.agency not in held
             ]
-            now = holding.now(self._pool, part)
+            now = holding.now(self._pool, part, self._sealing.digests)
             records = self._records({t.position for t in part})
             opened: _Shown = {}
             gaps: list[_Gap] = []
             for telling in part:
                 why = now.why(telling)
-                if why == ENDING:
+                if why == ENDING or not now.digests_known:
                     held.add(telling.agency)
                 if telling.agency in problems or telling.agency in held:
                     continue
@@ -219,8 +232,8 @@ class Tellings:
                 except NotTold as problem:
                     problems[telling.agency] = problem
                     continue
-                if shows.nothing == DAMAGED and telling.compartments:
-                    said = LATE if why == LATER else "a record, or a key, is damaged"
+                if shows.nothing == DAMAGED and (telling.compartments or not telling.is_whole):
+                    said = LATE if why == LATER else "a record, or a key, is damaged" if telling.is_whole else UNFIT
                     is_of_case = record is not None and record.header.stream == telling.case
                     stream = telling.case if is_of_case else telling.stream  # which of them is damaged
                     gaps.append((telling.agency, telling.sequence, telling.position, stream, said))
@@ -237,16 +250,21 @@ class Tellings:
         )
 
     def is_damaged(self, agency: str, sequence: int) -> bool:
-        """Whether the row of the register at that number is damaged, or gone though later ones are there: it says
-        nothing of another history. What stands for what was lost before names no record, and is never damaged."""
+        """Whether the row of the register at that number is damaged, or was when it went out, or is gone though later
+        ones are there: it says nothing of another history. What stands for what was lost before names no record, and is
+        not damaged for that."""
         if sequence > self.head(agency).sequence:
             return False
-        found = [t for t in self.after(agency, Cursor(sequence - 1), 1) if t.sequence == sequence]
-        if not found:
-            return True
+        with acting_for(self._pool, agency) as db:
+            found = self._tellings(db.execute(f"{SELECT} WHERE agency = %s AND sequence = %s", (agency, sequence)))
+            if not found or db.execute(_WENT_OUT_UNFIT, (agency, sequence, UNFIT)).fetchone() is not None:
+                return True
         (telling,) = found
         record = self._records({telling.position})[telling.position]
-        return telling.position != 0 and not holding.is_so(self._pool, telling, record)
+        return not telling.is_whole or (telling.position != 0 and not holding.is_so(self._pool, telling, record))
+
+    def _tellings(self, rows: Iterable[TupleRow]) -> list[Telling]:
+        return [telling_of(row, self._sealing.digests) for row in rows]
 
     def check(self) -> None:
         """Raises Forked."""
@@ -290,6 +308,7 @@ class Tellings:
 
     def _sealed(self, telling: Telling, shows: _Opened) -> Unsigned:
         """A telling, sealed."""
+        telling = telling if telling.is_whole else placeholder(telling)
         agency = telling.agency
         key_id, public = self._keys.key(agency, telling.key_id)
         header, shown, held, nothing = shows
@@ -357,6 +376,7 @@ _GAP = (
     "INSERT INTO delivery.gaps (agency, sequence, position, stream, why) VALUES (%s, %s, %s, %s, %s)"
     " ON CONFLICT DO NOTHING"
 )
+_WENT_OUT_UNFIT = "SELECT FROM delivery.gaps WHERE agency = %s AND sequence = %s AND why = %s"
 _RESEALINGS = (
     "SELECT DISTINCT ON (agency) position, agency, keys, sent, upto FROM delivery.resealings"
     " WHERE done_at IS NULL AND agency = ANY(%s) ORDER BY agency, position"

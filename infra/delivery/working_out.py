@@ -24,9 +24,9 @@ from ..store.following import AWAY
 from ..unforeseen import where
 from . import facts
 from .additions import Additions, Deletion, Gap, Recall, Resealing
-from .facts import bits
 from .numbering import Counts, Numbers, Unnumbered, counts_of
-from .told import Row, case_of
+from .rows import Row, bits
+from .told import case_of
 
 
 class Workings:
@@ -62,6 +62,7 @@ class Workings:
         for of in new.damage:
             facts.log_damage(of)
             self._keep_numbers(db, of, new)
+        new.passed = self._numbers.take_passed()
         return new
 
     def _take_in(self, written: Written, new: Additions) -> None:

@@ -41,6 +41,8 @@ PSEUDONYMS = "pseudonyms"
 """Cases and requests as an agency's topic names them."""
 DELIVERY_RECEIPT = "delivery-receipt"
 """What only who opened a delivery can show."""
+REGISTER = "register"
+"""Rows of the register of what was told."""
 WEBHOOK = "webhook/"
 """What is posted to a webhook; for agency and registration. Shared: the agency's administrator is shown the secret."""
 
@@ -51,7 +53,7 @@ SIGNATURES: Mapping[str, Algorithm] = {
     LEDGER_ML_DSA: Algorithm.ML_DSA_44,
     WEBHOOK_SIGNATURE: Algorithm.ED25519,
 }
-MACS = frozenset({IDEMPOTENCY, NIK_INDEX, PSEUDONYMS, DELIVERY_RECEIPT, WEBHOOK})
+MACS = frozenset({IDEMPOTENCY, NIK_INDEX, PSEUDONYMS, DELIVERY_RECEIPT, REGISTER, WEBHOOK})
 SHARED = frozenset({WEBHOOK})
 
 
@@ -95,9 +97,9 @@ class Allowed(NamedTuple):
 _LEDGER = frozenset({LEDGER_ED25519, LEDGER_ML_DSA})
 _TELLING = Allowed(signs=frozenset({DELIVERY_SIGNATURE}), macs=frozenset({PSEUDONYMS, DELIVERY_RECEIPT}))
 
-FOLLOWING = Allowed(wraps=True)
+FOLLOWING = Allowed(wraps=True, macs=frozenset({REGISTER}))
 """Who follows the log: read models, the register, the erasures."""
-ACTING = Allowed(wraps=True, macs=frozenset({IDEMPOTENCY}))
+ACTING = Allowed(wraps=True, macs=frozenset({IDEMPOTENCY, REGISTER}))
 """Who decides and writes, and answers nobody: the escalator, the importer, the command line."""
 WORKER = FOLLOWING | ACTING
 API = (

@@ -128,6 +128,6 @@ _FOLLOWERS = f"""
 """
 _MORE = """
     SELECT coalesce((SELECT lag_ms FROM ledger.batches ORDER BY first_leaf DESC LIMIT 1), 0),
-      (SELECT count(*) FROM delivery.damaged WHERE repaired_at IS NULL) + delivery.unsent(%s),
+      (SELECT count(*) FROM delivery.damaged WHERE repaired_at IS NULL) + delivery.unsent(%s) + delivery.unfit_rows(),
       (SELECT count(*) FROM ledger.forks)
 """

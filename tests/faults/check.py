@@ -14,7 +14,7 @@ from rujukan.domain.disclosure import delivery_id
 from rujukan.infra import composition
 from rujukan.infra.database import SERVICE
 from rujukan.infra.delivery.cursors import LOST
-from rujukan.infra.delivery.facts import from_bits
+from rujukan.infra.delivery.rows import from_bits
 from rujukan.infra.demo.inboxes import entitled
 from rujukan.infra.keys import names
 from rujukan.infra.node import Node

@@ -59,6 +59,6 @@ def consent_of(office: Office, case: UUID) -> UUID:
     return next(id for id, consent in known.consents.items() if consent.live)
 
 
-def note(office: Office, case: UUID, text: str) -> int:
-    """The lead notes something about the survivor's health; the position of the record."""
-    return office.does("uptd-ppa", case, RecordNote, note=uuid4(), health=text).position
+def note(office: Office, case: UUID, text: str, **more: str) -> int:
+    """The lead notes something about the survivor's health, and more; the position of the record."""
+    return office.does("uptd-ppa", case, RecordNote, note=uuid4(), health=text, **more).position

@@ -16,10 +16,13 @@ from test_subscribing import EVENTS, STREAM, problem, said
 
 from rujukan.consumers.wire.envelope import Attributes
 from rujukan.domain.delivery import CURSOR, Cursor
+from rujukan.domain.disclosure import RULE
 from rujukan.domain.refusal import AnotherHistory
 from rujukan.infra import composition
 from rujukan.infra.delivery import recovering
 from rujukan.infra.delivery.cursors import LOST
+from rujukan.infra.delivery.digests import NONE
+from rujukan.infra.delivery.rows import Row as Told
 from rujukan.infra.keys import names
 from rujukan.infra.node import Node
 from rujukan.infra.settings import Settings
@@ -48,11 +51,10 @@ class Register:
         for row in rows:
             n = self.db.execute("SELECT coalesce(max(n), 0) + 1 FROM delivery.told").fetchone()[0]  # type: ignore[index]
             case = uuid5(LOST, str(row.position % 3))
-            said = n, self.agency, row.sequence, row.sequence, row.position, row.position, case, case, row.id
+            about = row.sequence, row.sequence, row.position, row.position, case, case
+            told = Told(n, self.agency, *about, 1, "1", composition.now(), row.id, RULE, NONE)
             self.db.execute(
-                "INSERT INTO delivery.told (n, agency, sequence, case_sequence, at_position, position, stream, case_id,"
-                " compartments, key_id, told_at, id) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, 1, '1', now(), %s)",
-                said,
+                f"INSERT INTO delivery.told VALUES ({', '.join(['%s'] * len(told))})", self.node.digests.written(told)
             )
             self.db.execute(
                 "INSERT INTO delivery.heads VALUES (%s, %s)"

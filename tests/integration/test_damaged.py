@@ -29,7 +29,7 @@ from rujukan.domain.erasure import erasure_stream
 from rujukan.domain.refusal import KeyMissing
 from rujukan.infra import composition, system
 from rujukan.infra.delivery import damaged
-from rujukan.infra.delivery.facts import bits
+from rujukan.infra.delivery.rows import bits
 from rujukan.infra.keys.home import UnwrapFailed
 from rujukan.infra.services.postgres import EmbeddedPostgres
 from rujukan.infra.settings import Settings
