@@ -57,8 +57,12 @@ WATCH_SECONDS = 1.0
 ASIDE_SECONDS = 10.0
 """When an agency that was set aside is tried again."""
 MOMENT_SECONDS = 0.25
+DOUBT_SECONDS = 2.0
+"""When a publisher that reaches the database, and publishes nothing, asks whether a broker answers at all. Where none
+does within ASK_SECONDS, it leaves its shares to another."""
+ASK_SECONDS = 2.5
 UNABLE_SECONDS = 15.0
-"""When a publisher that reaches the database, and publishes nothing, leaves its shares to another."""
+"""When it does so also where one answers: it may not be let in, or be too slow."""
 
 
 class Shares(Protocol):
@@ -103,6 +107,7 @@ class Publisher:
         self._sent: dict[int, int] = {}
         self._topics: dict[int, int] = {}
         """Share → how many topics its next transaction writes to, where the last ones were too slow."""
+        self._asking: _Asking | None = None
         self._aside = Aside()
         self._held = Aside()
         """Of these a history waits, and what is new goes on."""
@@ -136,16 +141,29 @@ class Publisher:
         self._shares.give_back()
 
     def _is_unable(self) -> bool:
-        """Whether nothing of what it holds could be published for a while. Shares without agencies do not count."""
+        """Whether nothing of what it holds could be published for a moment, and no broker answers; or for long. Shares
+        without agencies do not count."""
         worked = [at for share in self._running if (at := self._worked.get(share)) is not None]
-        return bool(worked) and time.monotonic() - max(worked) > UNABLE_SECONDS
+        since = time.monotonic() - max(worked) if worked else 0.0
+        if since > UNABLE_SECONDS:
+            return True
+        if since <= DOUBT_SECONDS:
+            self._asking = None
+            return False
+        if self._asking is None:
+            self._asking = _Asking(self._access)
+        answers = self._asking.answers()
+        if answers:
+            self._asking = None  # it is slow, or this is: it is asked again
+        return answers is False
 
     def _stand_back(self, stop: Event) -> None:
         """Leave everything to another: this one may be cut off from the broker, or not let in there."""
         log.warning("it cannot publish, and leaves that to another publisher for a while")
         self._until = 0.0
-        self._end(LEASE_SECONDS)
+        self._halt(set(self._running))  # what is under way, who takes over makes the broker refuse
         self._shares.give_back()
+        self._asking = None
         stop.wait(ASIDE_SECONDS)
         self._reach(stop)
 
@@ -325,6 +343,29 @@ class Publisher:
         for agency in sealed.held:
             aside.wait(agency)
         return sealed.messages
+
+
+class _Asking:
+    """Asks, on a thread of its own, whether a broker answers."""
+
+    def __init__(self, access: Access) -> None:
+        self._answers: bool | None = None
+        self._give_up = time.monotonic() + ASK_SECONDS
+        self._access = access
+        Thread(target=self._ask, name="asking", daemon=True).start()
+
+    def answers(self) -> bool | None:
+        """Whether one does, in time; None as long as that is not known."""
+        if self._answers is None and time.monotonic() > self._give_up:
+            return False
+        return self._answers
+
+    def _ask(self) -> None:
+        try:
+            clients.admin(**topics.ADMIN, **options(self._access)).close()
+            self._answers = True
+        except Exception:
+            self._answers = False
 
 
 class Aside:
