@@ -18,8 +18,8 @@ from ...domain import webhook as w
 from ...domain.fact import AgencyCode, Fact
 from ..database import Pool
 
-LEASE_SECONDS = 40.0
-"""Longer than an attempt may take; what a killed sender had is taken over after this."""
+LEASE_SECONDS = 5.0
+"""What a sender had that was killed, or halted, is taken over after this. It is renewed while an attempt goes on."""
 
 
 class Claim(NamedTuple):
@@ -82,7 +82,7 @@ class Rows:
         """A secret that was replaced signs for so long beside its successor."""
         self._pool = pool
         self._rotation = rotation_seconds
-        self._lease = lease_seconds
+        self.lease_seconds = lease_seconds
 
     def claim(self, most: int) -> Sequence[Claim]:
         """Take webhooks for which something waits, that are due, and that nobody has."""
@@ -95,12 +95,21 @@ class Rows:
                 "  ORDER BY w.next_at LIMIT %(most)s FOR UPDATE OF w SKIP LOCKED)"
                 " RETURNING agency, registration, CASE WHEN set_at + %(rotation)s * interval '1 s' > now()"
                 "  THEN previous ELSE 0 END, sent, failures",
-                {"lease": lease, "seconds": self._lease, "most": most, "rotation": self._rotation},
+                {"lease": lease, "seconds": self.lease_seconds, "most": most, "rotation": self._rotation},
             )
             return [
                 Claim(agency, registration, previous, sent, failures, lease)
                 for agency, registration, previous, sent, failures in found
             ]
+
+    def renew(self, claims: Sequence[Claim]) -> None:
+        """Keep those that nobody else took, for as long again."""
+        with self._pool.connection() as db:
+            db.execute(
+                "UPDATE delivery.webhooks SET leased_until = now() + %s * interval '1 s' WHERE lease = ANY(%s)"
+                " AND agency = ANY(%s)",
+                (self.lease_seconds, [claim.lease for claim in claims], [claim.agency for claim in claims]),
+            )
 
     def taken(self, claim: Claim, sequence: int) -> bool:
         """The agency took everything up to this. Whether the lease holds still; it runs anew."""
@@ -109,7 +118,7 @@ class Rows:
             "sent = %s, failures = 0, failing_since = NULL, outcome = 'taken', last_at = now(),"
             " leased_until = now() + %s * interval '1 s'",
             sequence,
-            self._lease,
+            self.lease_seconds,
         )
 
     def failed(self, claim: Claim, outcome: str, seconds: float) -> float:

@@ -10,7 +10,7 @@ import logging
 import random
 import ssl
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from threading import Event
@@ -28,6 +28,7 @@ from ...domain.delivery import Cursor
 from ...domain.fact import Act, AgencyCode
 from ...domain.refusal import Refusal
 from ...domain.webhook import DisableWebhook, Reason
+from ..database import AWAY
 from ..delivery.agency_keys import NotTold
 from ..delivery.bell import Bell
 from ..delivery.telling import Tellings
@@ -119,6 +120,8 @@ class Sender:
         self._networks, self._bell, self._casework, self._act, self._patience = networks, bell, casework, act, patience
         self._trust = ssl.create_default_context()
         self._threads = ThreadPoolExecutor(THREADS, "webhooks")
+        self._renewing = ThreadPoolExecutor(1, "webhooks' leases")
+        """Whatever the others do, the leases are renewed in time."""
 
     def run(self, stop: Event) -> None:
         """Post until told to stop. Raises what broke the database's connection."""
@@ -133,6 +136,7 @@ class Sender:
 
         unhear = self._bell.when_rung(ring)
         posting: dict[asyncio.Task[None], Claim] = {}
+        keeping = asyncio.create_task(self._keep(posting))
         try:
             while not stop.is_set():
                 wake.clear()
@@ -146,12 +150,22 @@ class Sender:
                         await wake.wait()
         finally:
             unhear()
+            keeping.cancel()
             left = dict(posting)
             for task in left:
                 task.cancel()
             await asyncio.gather(*left, return_exceptions=True)
             given_back = (self._work(self._rows.leave, claim) for claim in left.values())  # also what had not begun yet
             await asyncio.gather(*given_back, return_exceptions=True)
+
+    async def _keep(self, posting: Mapping[asyncio.Task[None], Claim]) -> None:
+        """Keep what is posted to: an attempt may take longer than a lease, which ends soon where this is halted."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(self._rows.lease_seconds / 4)
+            if claims := list(posting.values()):
+                with suppress(*AWAY):  # who claims finds that out, and ends it
+                    await loop.run_in_executor(self._renewing, self._rows.renew, claims)
 
     async def _work(self, call: Callable[P, T], *arguments: P.args, **named: P.kwargs) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, lambda: call(*arguments, **named))

@@ -552,6 +552,70 @@ def test_a_killed_sender_loses_nothing(feeding: Feeding, receiver: Receiver) -> 
     assert len(set(again)) == 1
 
 
+@pytest.mark.thorough
+def test_a_sender_that_is_halted_is_replaced_and_changes_nothing_when_it_wakes(
+    feeding: Feeding, receiver: Receiver
+) -> None:
+    """The other does not wait for as long as an attempt may take."""
+    case = feeding.case_with("rsud")
+    head, reached, go_on = feeding.head("rsud"), Event(), Event()
+    held: list[int] = []
+
+    def hold_once(post: Post) -> Answer:
+        if post.sequence == head and not held:
+            held.append(post.sequence)
+            reached.set()
+            go_on.wait(600)
+        return Answer()
+
+    receiver.answer = hold_once
+    administrator = Administrator(feeding, "rsud")
+    administrator.does(url=receiver.url)
+    feeding.head("rsud")
+    child = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM], env=to_environment(feeding.settings), stdout=subprocess.DEVNULL
+    )
+    try:
+        assert reached.wait(PATIENCE_SECONDS)
+        child.send_signal(signal.SIGSTOP)
+        feeding.note(case, "behind it")
+        with sending(feeding):
+            assert eventually(lambda: administrator.sees()["sent"] == head + 1)
+        go_on.set()
+        child.send_signal(signal.SIGCONT)
+        feeding.note(case, "once it woke up")
+        assert eventually(lambda: administrator.sees()["sent"] == head + 2)
+    finally:
+        child.kill()
+        child.wait(PATIENCE_SECONDS)
+        go_on.set()
+    assert sorted(post.sequence for post in receiver.posts) == [*range(1, head + 1), head, head + 1, head + 2]
+
+
+def test_a_lease_is_renewed_while_an_attempt_goes_on(feeding: Feeding, receiver: Receiver) -> None:
+    """So nobody else makes it, however long it takes."""
+    feeding.case_with("rsud")
+    head, reached, go_on = feeding.head("rsud"), Event(), Event()
+
+    def slow(post: Post) -> Answer:
+        if post.sequence == head:
+            reached.set()
+            go_on.wait(PATIENCE_SECONDS)
+        return Answer()
+
+    receiver.answer = slow
+    administrator = Administrator(feeding, "rsud")
+    administrator.does(url=receiver.url)
+    feeding.head("rsud")
+    until = "SELECT leased_until FROM delivery.webhooks WHERE agency = 'rsud' AND leased_until > %s"
+    with sending(feeding), psycopg.connect(feeding.settings.database, autocommit=True) as db:
+        assert reached.wait(PATIENCE_SECONDS)
+        (first,) = db.execute(until, ("-infinity",)).fetchone() or ()
+        assert eventually(lambda: db.execute(until, (first,)).fetchone() is not None)
+        go_on.set()
+        assert eventually(lambda: administrator.sees()["sent"] == head)
+
+
 def test_a_whole_system_posts_to_its_own_machine(running: Running, receiver: Receiver) -> None:
     """Its publisher process does, and the embedded system allows it."""
     administrator = running.client("uptd-ppa", Role.AGENCY_ADMINISTRATOR)
