@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 
 import psycopg
 import pytest
+from cutting import Cutting
 from psycopg.conninfo import make_conninfo
 from told import AGENCY, CASES, KEY, PINNED, asked_to_delete, delivery, rubbish, sealed
 
@@ -604,3 +605,27 @@ def test_a_connection_that_breaks_inside_of_a_transaction_takes_all_of_it_and_is
     assert take(inbox, opened(1), opened(2), opened(3)).handled == 3
     assert inbox._db.execute("SELECT n FROM mine ORDER BY n").fetchall() == [(1,), (2,), (3,)]
     inbox.close()
+
+
+@pytest.mark.parametrize("when", ["in a handler", "before"])
+def test_a_database_that_hangs_is_given_up_and_nothing_is_lost(fresh, when):
+    """It keeps the line open and says nothing. Once it answers, all is handled, once."""
+    line = Cutting(fresh)
+    hung = [2] if when == "in a handler" else []
+
+    def handler(d, db):
+        if d.sequence in hung:
+            hung.clear()
+            line.be_silent()
+        db.execute("INSERT INTO mine VALUES (%s)", (d.sequence,))
+
+    inbox = PostgresInbox(line.conninfo, handler, answer_seconds=1.0)
+    if when == "before":
+        line.be_silent()
+    with pytest.raises(inbox.errors):
+        take(inbox, opened(1), opened(2), opened(3))
+    line.be_silent(False)
+    assert take(inbox, opened(1), opened(2), opened(3)).handled == 3
+    assert written(fresh) == [1, 2, 3]
+    inbox.close()
+    line.close()

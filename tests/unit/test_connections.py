@@ -4,6 +4,7 @@ import ast
 import re
 from pathlib import Path
 
+from rujukan.consumers.agency.postgres import inbox
 from rujukan.infra.database import Answering, Maintaining, options
 from rujukan.infra.serving import vitals
 from rujukan.infra.store import group_commit
@@ -18,7 +19,7 @@ PLACES = {
     ("infra/store/group_commit.py", "_Connection.connect"),  # an answer is waited for as long as a batch may take
     ("infra/serving/vitals.py", "_Looking.connect"),  # no longer than a probe has patience
     ("infra/store/event_store.py", "ConnectionPool"),  # the library's, with what `options` says
-    ("consumers/agency/postgres/inbox.py", "psycopg.connect"),  # an agency's own, for as long as its handlers take
+    ("consumers/agency/postgres/inbox.py", "Answering.connect"),  # an agency's own, for as long as its handlers take
 }
 
 
@@ -38,6 +39,7 @@ def test_each_of_them_gives_up_who_does_not_answer() -> None:
     for kind in (group_commit._Connection, vitals._Looking, Maintaining, of_pools):
         assert issubclass(kind, Answering)
         assert 0 < kind.seconds <= Answering.seconds
+    assert 0 < inbox.Answering.seconds <= Answering.seconds
 
 
 def _made(call: ast.AST) -> str | None:
