@@ -63,12 +63,13 @@ class Work(Enum):
 
 THREADS = {
     Work.COMMAND: 24,
-    Work.READ: 8,
+    Work.READ: 4,
     Work.EMERGENCY: 8,
-    Work.LONG: 4,
-    Work.PUBLIC: 4,
-    Work.MARKS: 4,
+    Work.LONG: 2,
+    Work.PUBLIC: 2,
+    Work.MARKS: 2,
 }
+"""Few where others' work is processor time: each that runs takes the interpreter from a command for a moment."""
 OF_MACHINES = frozenset({Work.FEED, Work.MARKS})
 
 

@@ -16,7 +16,8 @@ from .commands.evidence import Failed, stopped_by_signal
 from .settings import Settings, from_environment
 
 MEASURES = (
-    *("append", "read", "seal", "rebuild", "http", "fanout", "topics", "subscribe", "history", "ledger", "bundle"),
+    *("append", "read", "seal", "rebuild", "http", "fair", "fanout", "topics", "subscribe", "history", "ledger"),
+    "bundle",
     "replay",
 )
 EXTRAS = {

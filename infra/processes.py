@@ -6,6 +6,7 @@ What only one of them needs is imported by that one, before its threads begin.
 
 import logging
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -26,6 +27,9 @@ from .unforeseen import where
 
 log = logging.getLogger(__name__)
 
+SWITCH_SECONDS = 0.001
+"""How long a thread of the API may keep the interpreter while others want it: a command waits for it a dozen times, and
+what reads at the same moment holds it each time for as long."""
 ERASURE_SECONDS = 0.5
 STANDBY_SECONDS = 0.5
 LAGGARDS_SECONDS = 0.5
@@ -52,6 +56,7 @@ def api(settings: Settings) -> None:
     from .slow_heads import Protocol
     from .web_server import Server
 
+    sys.setswitchinterval(SWITCH_SECONDS)
     with composition.service(settings) as ports:
         app = create_app(ports, limits=Limits(**settings.limits))
         config = uvicorn.Config(
@@ -94,6 +99,7 @@ def worker(settings: Settings) -> None:
             lambda: _escalate(node, stop),
             lambda: _erase(node, stop),
             lambda: _forget(node, stop),
+            lambda: _drop(node, stop),
             lambda: _ask_for_deletion(node, stop),
             lambda: _tell_what_is_lost(node, stop),
         )
@@ -179,6 +185,13 @@ def _forget(node: Node, stop: Event) -> None:
     from .store.forgetting import keep_forgetting
 
     keep_forgetting(node.follower_pool, timedelta(days=node.settings.idempotency_days), stop)
+
+
+def _drop(node: Node, stop: Event) -> None:
+    """Drop documents that came in and that no event names."""
+    from .store.forgetting import keep_dropping
+
+    keep_dropping(node.follower_pool, stop)
 
 
 def _ask_for_deletion(node: Node, stop: Event) -> None:

@@ -1,6 +1,6 @@
 """Every number and its peer, in one run on one machine.
 
-    rujukan bench append read seal rebuild http fanout topics [--json FILE]
+    rujukan bench append read seal rebuild http fair fanout topics [--json FILE]
 
 The JSON is a list of {name, ours, unit, peer, peer_value, ratio}. Peers that need Node and npm are left out,
 and said to be, where those are not there.
@@ -27,7 +27,8 @@ from rujukan.infra import composition
 from rujukan.infra.services.postgres import EmbeddedPostgres
 from rujukan.infra.settings import LIMIT, Settings
 
-ALL = ("append", "read", "seal", "rebuild", "http", "fanout", "topics", "subscribe", "history", "ledger", "bundle")
+ALL = ("append", "read", "seal", "rebuild", "http", "fair", "fanout", "topics")
+ALL += ("subscribe", "history", "ledger", "bundle")
 UNLIMITED: dict = {name: 0 for name in Settings.__struct_fields__ if name.startswith(LIMIT)}
 """How fast it is, whoever asks."""
 LONG = ("replay",)

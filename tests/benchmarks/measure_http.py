@@ -43,10 +43,11 @@ def run(bench: Bench) -> list[Measured]:
 
 
 @contextmanager
-def everything() -> Iterator[tuple[System, str, dict]]:
-    """A whole system with its agencies, and a token of the lead's case worker; their keys."""
+def everything(limits: dict | None = None) -> Iterator[tuple[System, str, dict]]:
+    """A whole system with its agencies, and a token of the lead's case worker; their keys. Without limits, unless they
+    are said."""
     with tempfile.TemporaryDirectory(prefix="rujukan-bench-", ignore_cleanup_errors=True) as directory:
-        system = System(Settings(data=Path(directory), port=0, **UNLIMITED))
+        system = System(Settings(data=Path(directory), port=0, **(limits or UNLIMITED)))
         system.start()
         try:
             settings = system.settings
