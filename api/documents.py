@@ -1,4 +1,4 @@
-"""Documents: the bytes go into a sealed store, their hash into the case."""
+"""Documents: the bytes go into a sealed store, their hash into the case. Bytes that no event names are dropped."""
 
 import hashlib
 from typing import Any
@@ -20,10 +20,12 @@ from ..domain.standing.rule import standing
 from ..projections import timeline
 from .actions import Action
 from .application.kinds import CASE
+from .application.ports import Unavailable
 from .application.reading import Asked
 from .application.rooms import Rooms
 from .contract import PROBLEM, STORED, WRITE_HEADERS, path_parameters
 from .identity import Caller
+from .limits import MIB, too_many
 from .problems import BadRequest
 from .reads import BINARY, Content, Read
 from .requests import correlation_of, expected_version, id_of, read_command, sent
@@ -33,6 +35,8 @@ from .writes import stored
 LARGEST = 16 * 1024 * 1024
 PATH = "/cases/{case}/documents"
 ATTACHING = Action(PATH, AttachDocument, "work", {}, "document")
+FULL_SECONDS = 3_600.0
+"""When to ask again who has as many stored as it may: room is not made in minutes."""
 BYTES = Content({"application/octet-stream": BINARY}, "The document's bytes")
 
 
@@ -64,17 +68,20 @@ def add_routes(door: Door) -> None:
         command = read_command(AttachDocument, fields)
         assert isinstance(command, AttachDocument)
         standing(command, rooms.casework.case(case), act)  # before anything of it is stored
+        correlation, expected = correlation_of(request), expected_version(request)
+        most = door.gate.limits.documents * MIB
+        if most and rooms.documents.stored(act.agency) + len(body) > most:
+            raise too_many("documents", FULL_SECONDS)
         rooms.documents.put(case, document, Compartment.named(command.compartment), body)
-        done = rooms.casework.handle(
-            CASE,
-            CaseId(case),
-            command,
-            act,
-            correlation=correlation_of(request),
-            made=document,
-            expected=expected_version(request),
-            sent=again,
-        )
+        try:
+            done = rooms.casework.handle(
+                CASE, CaseId(case), command, act, correlation=correlation, made=document, expected=expected, sent=again
+            )
+        except Unavailable:
+            raise  # it may be stored
+        except Exception:
+            rooms.documents.drop(case, document)
+            raise
         return stored(done, ATTACHING, request)
 
     query = [("kind", True), ("compartment", True), ("occurred_at", False), ("supersedes", False)]

@@ -65,6 +65,8 @@ class Limits(Struct, frozen=True, kw_only=True):
     """Streams and long-polls that an agency has open."""
     uploads: int = 60
     """MiB of documents each minute, of an agency's people."""
+    documents: int = 20_480
+    """MiB of documents that an agency may have stored, in all."""
 
 
 WORDS = {
@@ -79,6 +81,7 @@ WORDS = {
     " for all before it.",
     "streams": "Too many streams and long-polls of this agency are open. Close one first.",
     "uploads": "Too much was attached in a short time, by you or your agency. Nothing was stored.",
+    "documents": "The agency has as many documents stored as it may. Nothing was stored. Ask whoever runs the service.",
     "public": "Too many ask for what is public. Nobody else waits for it.",
 }
 """Limit → what a caller is told, before when to ask again."""

@@ -96,6 +96,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     """Streams and long-polls that an agency has open."""
     limit_uploads: int = 60
     """MiB of documents each minute, of an agency's people; a person's own is a fifth."""
+    limit_documents: int = 20_480
+    """MiB of documents that an agency may have stored, in all, with all API processes."""
 
     def __post_init__(self) -> None:
         for name in AT_LEAST_ONE:

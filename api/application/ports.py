@@ -125,7 +125,15 @@ class Documents(Protocol):
     """Where documents are sealed and kept."""
 
     def put(self, case: UUID, document: UUID, compartment: Compartment, content: bytes) -> None:
-        """Seal and store; the same id again keeps the first. Durable on return."""
+        """Seal and store; the same id again keeps the first. Durable on return. It is kept once an event names it."""
+        ...
+
+    def drop(self, case: UUID, document: UUID) -> None:
+        """Delete it, unless an event names it."""
+        ...
+
+    def stored(self, agency: AgencyCode) -> int:
+        """Bytes of all documents that an agency has attached, sealed."""
         ...
 
 

@@ -34,6 +34,14 @@ class Idempotency(NamedTuple):
     answer: bytes
 
 
+class Named(NamedTuple):
+    """A document that an event of a command names, and the agency whose it is. Its bytes are stored before."""
+
+    stream: UUID
+    document: UUID
+    agency: str
+
+
 class Conflict(Exception):
     """Somebody else wrote to the stream first. Read it again and decide again."""
 
@@ -46,8 +54,9 @@ class Command:
     """Rows to store in one commit, all or none; of none, a commit that changes nothing. `sent`: the server was handed
     it once, so that it may be stored."""
 
-    def __init__(self, rows: Sequence[Row], idempotency: Idempotency | None) -> None:
+    def __init__(self, rows: Sequence[Row], idempotency: Idempotency | None, documents: Sequence[Named] = ()) -> None:
         self.rows = rows
+        self.documents = documents
         self.idempotency = idempotency
         self.sent = False
 
@@ -66,7 +75,7 @@ def append(db: psycopg.Connection[TupleRow], batch: Sequence[C]) -> dict[C, list
         return {command: [] for command in batch}
     try:
         with forked.refused():
-            answer = db.execute(_APPEND, _columns(batch), binary=True).fetchall()
+            answer = _append(db, batch)
     except Forked:
         for command in batch:
             command.sent = command in before
@@ -87,6 +96,19 @@ def append(db: psycopg.Connection[TupleRow], batch: Sequence[C]) -> dict[C, list
     if doubtful:
         said |= look_up(db, doubtful)
     return said
+
+
+def _append(db: psycopg.Connection[TupleRow], batch: Sequence[Command]) -> list[TupleRow]:
+    """What the database answers. Documents are named in the commit of the events that name them."""
+    if not any(command.documents for command in batch):
+        return db.execute(_APPEND, _columns(batch), binary=True).fetchall()
+    with db.transaction():
+        answer = db.execute(_APPEND, _columns(batch), binary=True).fetchall()
+        refused = {n for n, _, _ in answer if n is not None}
+        named = [document for n, command in enumerate(batch) if n not in refused for document in command.documents]
+        if named:
+            db.execute(_NAME, tuple(map(list, zip(*named, strict=True))))
+    return answer
 
 
 def look_up(db: psycopg.Connection[TupleRow], doubtful: Sequence[C]) -> dict[C, list[int]]:
@@ -157,6 +179,7 @@ _APPEND = (
     "%b::int[], %b::uuid[], %b::bigint[], %b::text[], %b::bytea[], %b::int[], %b::uuid[], %b::bigint[],"
     " %b::int[], %b::bytea[], %b::bytea[], %b::bytea[], %b::uuid[], %b::bigint[])"
 )
+_NAME = "SELECT log.name_documents(%s::uuid[], %s::uuid[], %s::text[])"
 _FIND = (
     "SELECT w.n, e.notification_id"
     " FROM unnest(%b::int[], %b::uuid[], %b::bigint[], %b::bytea[]) AS w (n, stream, version, hash)"

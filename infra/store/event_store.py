@@ -11,6 +11,7 @@ from eventsourcing.persistence import Notification, ShutDown, StoredEvent
 from eventsourcing.postgres import ConnectionPool, PostgresApplicationRecorder, PostgresDatastore, PostgresSubscription
 from psycopg.rows import dict_row, tuple_row
 
+from ...domain.case.documents import DocumentAttached
 from ...domain.catalogue import version_of
 from ...domain.compartment import Compartment
 from ...domain.damaged import InClear
@@ -20,7 +21,7 @@ from ..unforeseen import where
 from . import sealed_record
 from .data_keys import KEY_BYTES, DataKeys, KeyGone, Keys
 from .given import GIVEN
-from .group_commit import Conflict, GroupCommit, Idempotency, LogUnavailable, Repeated, Row
+from .group_commit import Conflict, GroupCommit, Idempotency, LogUnavailable, Named, Repeated, Row
 from .sealed_record import BrokenSeal, Header, Record
 from .transcoder import to_event, to_segments, topic_of
 
@@ -103,11 +104,12 @@ class LogRecorder(PostgresApplicationRecorder):
         self.writer = writer
 
     def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int] | None:
-        """Their positions once they are durable. `idempotency=` may come beside. Raises Conflict, Repeated."""
+        """Their positions once they are durable. `idempotency=` and `documents=` may come beside. Raises Conflict,
+        Repeated."""
         if self.writer is None:
             raise PermissionError("this process follows the log and does not write it")
         rows = [Row(e.originator_id, e.originator_version, e.topic, e.state) for e in stored_events]  # type: ignore[arg-type]
-        return self.writer.append(rows, kwargs.get("idempotency"))
+        return self.writer.append(rows, kwargs.get("idempotency"), kwargs.get("documents", ()))
 
     def select_notifications(
         self,
@@ -199,6 +201,7 @@ class EventStore:
         if self.recorder.writer is not None:
             self.recorder.writer.check()  # before keys are made for what is not stored
         stored: list[StoredEvent] = []
+        documents: list[Named] = []
         for stream in streams:
             segments = [to_segments(event) for event in stream.events]
             keys = self._keys_for(stream, sorted({c for s in segments for c in s}))
@@ -217,7 +220,9 @@ class EventStore:
                     causation,
                 )
                 stored.append(StoredEvent(stream.id, header.version, topic, sealed_record.seal(header, plain, keys)))
-        return list(self.recorder.insert_events(stored, idempotency=idempotency) or ())
+                if isinstance(event, DocumentAttached):
+                    documents.append(Named(stream.id, event.document, whose.agency))
+        return list(self.recorder.insert_events(stored, idempotency=idempotency, documents=documents) or ())
 
     def _keys_for(self, stream: Stream, compartments: Sequence[Compartment]) -> Keys:
         try:

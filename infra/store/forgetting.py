@@ -1,4 +1,5 @@
-"""Idempotency keys are good for a stated time, then they are forgotten, a piece at a time."""
+"""Idempotency keys are good for a stated time, then they are forgotten, a piece at a time. And documents that no event
+names are dropped: the process that took one in was killed before it stored what names it."""
 
 from datetime import timedelta
 from threading import Event
@@ -22,3 +23,21 @@ def keep_forgetting(pool: Pool, older_than: timedelta, stop: Event) -> None:
     """Forget those that are older until told to stop."""
     while not stop.is_set():
         stop.wait(PAUSE_SECONDS if forget_keys(pool, older_than) == PIECE else LOOK_SECONDS)
+
+
+ABANDONED = timedelta(hours=1)
+"""A document is named within the seconds that a request has, or never."""
+DROPPED_AT_ONCE = 20
+
+
+def drop_documents(pool: Pool, older_than: timedelta = ABANDONED) -> int:
+    """Drop a piece of the documents that nobody named in so long, the oldest first; how many. For followers."""
+    with pool.connection() as db:
+        row = db.execute("SELECT log.drop_abandoned_documents(%s, %s)", (older_than, DROPPED_AT_ONCE)).fetchone()
+    return int(row[0]) if row else 0
+
+
+def keep_dropping(pool: Pool, stop: Event) -> None:
+    """Drop those that nobody named until told to stop."""
+    while not stop.is_set():
+        stop.wait(PAUSE_SECONDS if drop_documents(pool) == DROPPED_AT_ONCE else LOOK_SECONDS)

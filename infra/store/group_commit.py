@@ -31,10 +31,10 @@ from psycopg.rows import TupleRow, tuple_row
 from ..database import Answering, patient
 from ..patience import left
 from . import appending, forked
-from .appending import Command, Conflict, Idempotency, Repeated, Row
+from .appending import Command, Conflict, Idempotency, Named, Repeated, Row
 from .forked import Check, Forked
 
-__all__ = ["Conflict", "GroupCommit", "Idempotency", "LogUnavailable", "Repeated", "Row", "Writing"]
+__all__ = ["Conflict", "GroupCommit", "Idempotency", "LogUnavailable", "Named", "Repeated", "Row", "Writing"]
 
 log = logging.getLogger(__name__)
 
@@ -72,8 +72,8 @@ class Writing(NamedTuple):
 class _Append(Command):
     """A command that waits for its answer."""
 
-    def __init__(self, rows: Sequence[Row], idempotency: Idempotency | None) -> None:
-        super().__init__(rows, idempotency)
+    def __init__(self, rows: Sequence[Row], idempotency: Idempotency | None, documents: Sequence[Named] = ()) -> None:
+        super().__init__(rows, idempotency, documents)
         self.done: Future[list[int]] = Future()
         self.size = sum(len(r.state) for r in rows)
         self.since = time.monotonic()
@@ -110,13 +110,16 @@ class GroupCommit:
         self._thread = Thread(target=self._run, name="group-commit", daemon=True)
         self._thread.start()
 
-    def append(self, rows: Sequence[Row], idempotency: Idempotency | None = None) -> list[int]:
-        """Store these events in one commit, all or none; their positions, in order, once they are durable.
+    def append(
+        self, rows: Sequence[Row], idempotency: Idempotency | None = None, documents: Sequence[Named] = ()
+    ) -> list[int]:
+        """Store these events, and that they name these documents, in one commit, all or none; their positions, in
+        order, once they are durable.
 
         Raises Conflict, Repeated, LogUnavailable, Forked, and ValueError where the versions of a stream do not run on.
         """
         appending.check_versions(rows)
-        return self._ask(_Append(rows, idempotency))
+        return self._ask(_Append(rows, idempotency, documents))
 
     def settle(self) -> None:
         """Returns when all that could be read before is durable, on the standbys too. Raises LogUnavailable."""

@@ -25,6 +25,9 @@ INSERT_KEY: LiteralString = (
 INSERT_DOCUMENT: LiteralString = (
     "INSERT INTO log.documents (stream, document, sealed) VALUES (gen_random_uuid(), gen_random_uuid(), 'x')"
 )
+NAME_DOCUMENTS: LiteralString = (
+    "SELECT log.name_documents(array_agg(stream), array_agg(document), array_agg('rsud'::text)) FROM log.documents"
+)
 INSERT_ANSWER: LiteralString = "INSERT INTO log.idempotency_keys VALUES ('x', 'x', 'x', 1)"
 
 CHANGES: dict[LiteralString, LiteralString] = {
@@ -32,6 +35,8 @@ CHANGES: dict[LiteralString, LiteralString] = {
     "documents": "sealed = sealed",
     "data_keys": "wrapped = wrapped",
     "idempotency_keys": "answer = answer",
+    "named_documents": "document = document",
+    "document_room": "bytes = bytes",
 }
 """A change to each table of the log."""
 
@@ -59,6 +64,7 @@ def rows(settings: Settings) -> None:
     with psycopg.connect(as_role(settings.database, SERVICE), autocommit=True) as db:
         db.execute(INSERT_KEY)
         db.execute(INSERT_DOCUMENT)
+        db.execute(NAME_DOCUMENTS)
 
 
 @pytest.fixture
@@ -156,7 +162,7 @@ def test_no_role_may_switch_the_triggers_off_or_add_to_the_log_s_schema(connecte
             db.execute(statement)
 
 
-@pytest.mark.parametrize("table", ["stored_events", "documents"])
+@pytest.mark.parametrize("table", ["stored_events", "documents", "named_documents"])
 def test_the_triggers_refuse_changes_even_by_the_superuser(connected: As, table: LiteralString) -> None:
     db = connected("postgres")
     before = counts(db)

@@ -423,8 +423,8 @@ def tell_everything(office: Office) -> tuple[UUID, list[str]]:
     says(case, RecordContactAttempt, note=uuid4(), reached=True)
     says(case, RecordFollowUp, note=uuid4())
     attached: Fields = {"kind": DocumentKind.VISUM, "compartment": "health", "media_type": "text/plain", "size": 7}
-    says(case, AttachDocument, document=document, **attached, sha256="0" * 64, supersedes=None)
     office.ports.documents.put(case, document, Compartment.HEALTH, f"{MARKER}-bytes-of-a-document".encode())
+    says(case, AttachDocument, document=document, **attached, sha256="0" * 64, supersedes=None)
     says(case, HoldConference, conference=uuid4(), attendees=frozenset({"uptd-ppa"}))
     says(case, AgreeAction, action=(action := uuid4()), owner="uptd-ppa", conference=None)
     says(case, FinishAction, action=action)
