@@ -58,7 +58,8 @@ class UnusualRule(Struct, frozen=True):
 
 
 class UnusualLook(Struct, frozen=True):
-    """A reading that a supervisor should look at, and the rules that say so."""
+    """A reading that a supervisor should look at, and the rules that say so. Of a search, `case` is the agency with
+    which it is recorded, and `what` is `searching`."""
 
     position: int
     at: datetime

@@ -7,10 +7,12 @@ from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response
 
+from ..domain.agency import agency_stream
 from ..domain.case.identity import IdentityFacts
 from ..domain.compartment import Compartment
 from ..domain.fact import Act
 from ..domain.nik import Nik
+from ..domain.oversight import SEARCHING
 from ..domain.refusal import Unknown
 from ..domain.standing.readings import SEARCH
 from ..domain.standing.rule import roles_of
@@ -56,11 +58,13 @@ def add_routes(door: Door) -> None:
             asked = msgspec.json.decode(body, type=Search)
         except msgspec.MsgspecError as error:
             raise unreadable(error) from None
+        said = Asked(act, correlation_of(request))
+        rooms.reading.report(said, agency_stream(act.agency), SEARCHING)  # that nobody is found tells something, too
         index = nik_index(rooms.macs, asked.nik)
         told = rooms.lists.ask(act.agency, people.cases_of, index)
         found = [case for case in told if _may_be_found(rooms, case, index, act)]
         for case in found:
-            rooms.reading.show(Asked(act, correlation_of(request)), case, IDENTITY, "search")
+            rooms.reading.show(said, case, IDENTITY, "search")
         return json_answer(CasesFound([str(case) for case in found]))
 
     door.post(

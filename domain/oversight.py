@@ -4,7 +4,7 @@ The limits are data with their reasons. They are defaults where no norm sets the
 """
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from datetime import datetime, time, timedelta, timezone
 from uuid import UUID
 
@@ -16,6 +16,8 @@ from .words import Words
 
 SURVIVOR_REPORT = "survivor-report"
 """What an opening of a survivor's report is recorded as."""
+SEARCHING = "searching"
+"""What a search for a person is recorded as, with the agency, whether anything was found or not."""
 
 
 class Unusual(Code):
@@ -26,6 +28,7 @@ class Unusual(Code):
     NO_PART = "no-part", "Instansi tidak lagi terlibat", "The agency takes no part any more"
     OUT_OF_HOURS = "out-of-hours", "Di luar jam kerja", "Out of hours"
     EVERYTHING = "everything", "Laporan penyintas dibuka", "A survivor's report was opened"
+    SEARCHES = "searches", "Banyak pencarian", "Many searches"
 
 
 REASONS: dict[Unusual, Words] = {
@@ -56,6 +59,12 @@ REASONS: dict[Unusual, Words] = {
         "Laporan itu menunjukkan semua data penyintas, apa pun persetujuannya: pastikan bahwa ia memintanya.",
         "The report shows all of the survivor's own data whatever consent says: see that she asked.",
     ),
+    Unusual.SEARCHES: Words(
+        "Lebih banyak orang dicari dalam rentang waktu itu daripada yang datang atau menelepon, ditemukan atau tidak: "
+        "yang mencoba nomor demi nomor ingin tahu siapa yang pernah melapor.",
+        "More people searched for within the window than come or ring up, found or not: who tries number after number "
+        "wants to learn who ever reported.",
+    ),
 }
 
 
@@ -63,6 +72,7 @@ class Limits(Struct, frozen=True):
     """Where usual ends."""
 
     cases: int = 20
+    searches: int = 20
     window: timedelta = timedelta(hours=1)
     grace: timedelta = timedelta(hours=24)
     zone: timezone = timezone(timedelta(hours=8), "WITA")
@@ -84,10 +94,11 @@ LIMITS = Limits()
 
 
 class Look(Struct, frozen=True):
-    """An opening of protected content, with how the reader stood to the case at that moment."""
+    """An opening of protected content, with how the reader stood to the case at that moment; or a search."""
 
     position: int
     case: UUID
+    """Or the agency, where it is a search."""
     agency: AgencyCode
     kind: AgencyKind | None
     actor: UUID
@@ -110,17 +121,28 @@ class Finding(Struct, frozen=True):
     rules: tuple[Unusual, ...]
 
 
+Rule = tuple[Unusual, Callable[[Look], bool]]
+
+
 def unusual(looks: Sequence[Look], limits: Limits = LIMITS) -> list[Finding]:
     """Those of these readings, in the order of the log, that trip a rule."""
-    many = _Bulk(limits)
-    rules: tuple[tuple[Unusual, Callable[[Look], bool]], ...] = (
-        (Unusual.BULK, many.is_too_many),
+    cases, searches = _Many(limits.cases, limits.window), _Many(limits.searches, limits.window)
+    out_of_hours: Rule = (Unusual.OUT_OF_HOURS, lambda look: _is_out_of_hours(look, limits))
+    openings: tuple[Rule, ...] = (
+        (Unusual.BULK, lambda look: cases.is_too_many(look, look.case)),
         (Unusual.NO_RELATION, lambda look: _has_no_relation(look, limits)),
         (Unusual.NO_PART, lambda look: not look.took_part),
-        (Unusual.OUT_OF_HOURS, lambda look: _is_out_of_hours(look, limits)),
+        out_of_hours,
         (Unusual.EVERYTHING, lambda look: look.what == SURVIVOR_REPORT),
     )
-    found = (Finding(look, tuple(code for code, trips in rules if trips(look))) for look in looks)
+    searched: tuple[Rule, ...] = (
+        (Unusual.SEARCHES, lambda look: searches.is_too_many(look, look.position)),
+        out_of_hours,
+    )
+    found = (
+        Finding(look, tuple(code for code, trips in (searched if look.what == SEARCHING else openings) if trips(look)))
+        for look in looks
+    )
     return [finding for finding in found if finding.rules]
 
 
@@ -129,25 +151,25 @@ def by_rule(findings: Iterable[Finding]) -> dict[Unusual, int]:
     return dict(Counter(rule for finding in findings for rule in finding.rules))
 
 
-class _Bulk:
-    """Counts the different cases that each person opened within the window that ends with a reading."""
+class _Many:
+    """Counts the different things that each person looked at within the window that ends with a reading."""
 
-    def __init__(self, limits: Limits) -> None:
-        self._limits = limits
-        self._recent: dict[UUID, deque[tuple[datetime, UUID]]] = {}
-        self._cases: dict[UUID, Counter[UUID]] = {}
+    def __init__(self, most: int, window: timedelta) -> None:
+        self._most, self._window = most, window
+        self._recent: dict[UUID, deque[tuple[datetime, Hashable]]] = {}
+        self._things: dict[UUID, Counter[Hashable]] = {}
 
-    def is_too_many(self, look: Look) -> bool:
+    def is_too_many(self, look: Look, thing: Hashable) -> bool:
         recent = self._recent.setdefault(look.actor, deque())
-        cases = self._cases.setdefault(look.actor, Counter())
-        recent.append((look.at, look.case))
-        cases[look.case] += 1
-        while recent[0][0] <= look.at - self._limits.window:
+        things = self._things.setdefault(look.actor, Counter())
+        recent.append((look.at, thing))
+        things[thing] += 1
+        while recent[0][0] <= look.at - self._window:
             _, gone = recent.popleft()
-            cases[gone] -= 1
-            if not cases[gone]:
-                del cases[gone]
-        return len(cases) > self._limits.cases
+            things[gone] -= 1
+            if not things[gone]:
+                del things[gone]
+        return len(things) > self._most
 
 
 def _has_no_relation(look: Look, limits: Limits) -> bool:

@@ -20,6 +20,7 @@ from ..domain.damaged import DamagedErasureAsked, DamagedErasureRefused
 from ..domain.delivery import Acknowledged
 from ..domain.disclosure import Followed
 from ..domain.erasure import CopiesKept, DeletionAsked, ErasureAcknowledged, ErasureRecorded, RecallRecorded
+from ..domain.oversight import SEARCHING
 from ..domain.standing import readings
 from .erased import records
 from .listing import Listing
@@ -176,10 +177,13 @@ TRAIL = Listing(
 def looks(
     db: Connection[TupleRow], since: datetime, until: datetime, grace: timedelta, limit: int
 ) -> list[dict[str, Any]]:
-    """The openings of content of cases that the acting agency may see, from `since` to before `until`, in the order of
-    the log, as fields of `domain.oversight.Look` (its `kind` excepted): how the reader stood to the case then."""
+    """The openings of content of cases that the acting agency may see, and its people's searches, from `since` to
+    before `until`, in the order of the log, as fields of `domain.oversight.Look` (its `kind` excepted): how the reader
+    stood to the case then."""
     with db.cursor(row_factory=dict_row) as cursor:
-        return cursor.execute(_LOOKS, {"since": since, "until": until, "grace": grace, "limit": limit}).fetchall()
+        return cursor.execute(
+            _LOOKS, {"since": since, "until": until, "grace": grace, "limit": limit, "searching": SEARCHING}
+        ).fetchall()
 
 
 _LOOKS: LiteralString = """
@@ -191,7 +195,8 @@ _LOOKS: LiteralString = """
       EXISTS (SELECT FROM views.holding h WHERE h.case_id = a.subject AND h.agency = a.agency AND h.status <> 'draft'
         AND h.from_position < a.position AND coalesce(h.until_position, a.position + 1) > a.position) AS took_part
       FROM views.audit a
-     WHERE a.purpose IS NOT NULL AND a.compartments <> '{}' AND a.recorded_at >= %(since)s AND a.recorded_at < %(until)s
+     WHERE a.purpose IS NOT NULL AND (a.compartments <> '{}' OR a.what = %(searching)s)
+       AND a.recorded_at >= %(since)s AND a.recorded_at < %(until)s
      ORDER BY a.position LIMIT %(limit)s
 """
 

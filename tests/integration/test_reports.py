@@ -9,6 +9,7 @@ from conftest import Running
 from people import OPENING, PURPOSE, ROLES, People, Three, three_agencies
 
 from rujukan.domain.codes import Purpose, Role
+from rujukan.domain.oversight import LIMITS
 from rujukan.infra.issuer import usual_actor
 
 S, L, D = Role.SUPERVISOR, Role.LEGAL_REVIEWER, Role.DATA_PROTECTION_OFFICER
@@ -183,6 +184,28 @@ def test_who_reads_many_cases_in_which_they_did_nothing_is_marked(people: People
     page = people.get(three.lead, "/reports/unusual-access", S, limit=1)
     rest = people.get(three.lead, "/reports/unusual-access", S, limit=1, cursor=page["next"])
     assert page["items"] + rest["items"] == found["items"][:2]
+
+
+def test_who_searches_for_one_person_after_another_is_marked_though_nobody_is_found(
+    people: People, three: Three, told: Told
+) -> None:
+    """Each search is on record with the agency, and none says for whom; others' agencies see nothing of it."""
+    client = people._running.client(three.helper, Role.CASE_WORKER, Purpose.CARE)
+    numbers = [f"647401410712{n:04}" for n in range(1, LIMITS.searches + 4)]
+    for nik in numbers:
+        found = client.post("/cases/search", json={"nik": nik})
+        assert found.json() == {"cases": []}, found.text
+    position = last(people, three, told)
+    marked = people.get(three.helper, "/reports/unusual-access", S, wait_for=position, limit=500)
+    who = str(usual_actor(three.helper, Role.CASE_WORKER))
+    run = [look for look in marked["items"] if look["what"] == "searching" and "searches" in look["rules"]]
+    assert [look["actor"] for look in run] == [who] * 3
+    assert all(set(look["rules"]) <= {"searches", "out-of-hours"} for look in run)
+    trail = people.get(three.helper, "/audit", S, actor=who, accesses="true", limit=500)["items"]
+    assert sum(entry["what"] == "searching" for entry in trail) == len(numbers)
+    assert not any(nik in str(trail) + str(marked) for nik in numbers)
+    others = people.get(three.lead, "/reports/unusual-access", S, wait_for=position, limit=500)["items"]
+    assert not any(look["what"] == "searching" for look in others)
 
 
 def test_reading_by_an_agency_that_takes_no_part_any_more_is_marked(people: People, three: Three, told: Told) -> None:

@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from rujukan.domain.codes import AgencyKind, Purpose, Role
-from rujukan.domain.oversight import LIMITS, REASONS, Finding, Look, Unusual, by_rule, unusual
+from rujukan.domain.oversight import LIMITS, REASONS, SEARCHING, Finding, Look, Unusual, by_rule, unusual
 
 TUESDAY = datetime(2026, 3, 3, 2, 0, tzinfo=UTC)
 """10:00 in Bontang."""
@@ -51,6 +51,30 @@ def test_bulk_begins_with_the_case_after_a_caseload_within_the_window() -> None:
     found = many(LIMITS.cases + 2)
     assert [f.look.position for f in found] == [LIMITS.cases + 1, LIMITS.cases + 2]
     assert by_rule(found) == {Unusual.BULK: 2}
+
+
+def searching(**other: Any) -> Look:
+    return replace(USUAL, what=SEARCHING, acted=False, took_part=False, **other)
+
+
+def searched(times: int, apart: timedelta = timedelta(seconds=1), **other: Any) -> list[Finding]:
+    """One person searches so often, one search after another, with no relation to anything."""
+    looks = [searching(position=n, at=TUESDAY + n * apart) for n in range(1, times + 1)]
+    return unusual([replace(look, **other) for look in looks])
+
+
+def test_a_run_of_searches_is_marked_whatever_was_found_and_a_day_of_calls_is_not() -> None:
+    assert not searched(LIMITS.searches)
+    assert by_rule(searched(LIMITS.searches + 2)) == {Unusual.SEARCHES: 2}
+    assert not searched(60, timedelta(minutes=4))
+    night = searched(1, at=TUESDAY + timedelta(hours=14))
+    assert by_rule(night) == {Unusual.OUT_OF_HOURS: 1}
+
+
+def test_searches_make_no_bulk_of_readings_and_readings_no_run_of_searches() -> None:
+    looks = [replace(USUAL, position=n, case=UUID(int=n), at=TUESDAY + timedelta(seconds=n)) for n in range(1, 41)]
+    mixed = [replace(look, what=SEARCHING) if look.position % 2 else look for look in looks]
+    assert not unusual(mixed)
 
 
 def test_many_cases_over_the_day_or_one_case_many_times_or_by_many_people_are_not_bulk() -> None:
