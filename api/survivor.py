@@ -9,6 +9,7 @@ from msgspec import Meta, Struct
 from starlette.responses import Response
 
 from ..domain import survivor as about
+from ..domain.case.her_report import require_leave
 from ..domain.casefile.state import Case
 from ..domain.codes import AgencyKind, Purpose, Role
 from ..domain.compartment import ALL, Compartment
@@ -49,6 +50,7 @@ def survivor_report(
     language: Language = "id",
     format: Annotated[Literal["json", "text"], Meta(description="text: what is to be printed")] = "json",
 ) -> Response | SurvivorReport:
+    require_leave(known, asked.act.actor, asked.act.at)
     found = _report(rooms, asked, case, ALL - known.erased, language)
     if format == "text":
         return Response(found.text, 200, {"Cache-Control": "no-store"}, "text/plain; charset=utf-8")

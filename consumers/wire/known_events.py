@@ -78,6 +78,7 @@ HIGHEST: Final[dict[str, int]] = {
     "case.SurvivorContactRecorded": 1,
     "case.SurvivorIdentified": 1,
     "case.SurvivorIdentityCorrected": 1,
+    "case.SurvivorReportAllowed": 1,
     "erasure.DeletionAsked": 1,
 }
 

@@ -34,6 +34,7 @@ from . import (  # isort: skip
     erasure,
     glass,
     leave,
+    her_report,
 )
 
 __all__ = [
@@ -53,6 +54,7 @@ __all__ = [
     "fold",
     "fulfilment",
     "glass",
+    "her_report",
     "holds",
     "identity",
     "incidents",

@@ -17,8 +17,8 @@ from ..declaring import Step, asked, field, happened, name_fields
 from ..fact import Act, DisclosureId, Fact, Short, recorded
 from ..refusal import BasisTooNarrow, Invalid
 from ..standing.relations import Extent
-from ..standing.roles import LEGAL
-from ..standing.rows import LEADS_ALSO_ENDED
+from ..standing.roles import AUDITORS, LEGAL
+from ..standing.rows import LEADS_ALSO_ENDED, Row, Second
 from ..words import Words
 
 WITHOUT_WHEREABOUTS = ALL - {Compartment.CONTACT, Compartment.SAFETY}
@@ -62,6 +62,11 @@ class DisclosureMade(DisclosureFacts, frozen=True, kw_only=True, tag="case.Discl
     "/cases/{case}/disclosures",
     by=LEGAL,
     where=LEADS_ALSO_ENDED,
+    second=Second(
+        (Row(AUDITORS, LEADS_ALSO_ENDED, Extent.BASIS),),
+        when=lambda command, case, own: bool(compartments_named(command.compartments) - {Compartment.COORDINATION}),
+        words=Words("bila memuat isi", "where it discloses content"),
+    ),
     extent=Extent.BASIS,
     means="Membuat berkas kasus bagi pengadilan atau pihak lain di luar jejaring.",
     tag="legal file",

@@ -57,6 +57,7 @@ def add_commands(command: AddCommand) -> None:
     verify.add_argument("--extract", type=Path, metavar="DIR", help="write the parts there, once they hold")
     bundle = command("bundle", _bundle, "take a case file out for a court: record the disclosure, fetch its bundle")
     bundle.add_argument("case", help="the case's id")
+    bundle.add_argument("--disclosure", metavar="ID", help="one that was made, and approved by a second person")
     bundle.add_argument("--as-of", metavar="WHEN", help="an instant with its zone, or a position (default: now)")
     bundle.add_argument("--disclose", required=True, metavar="WORDS", help="compartments, with commas: incident,legal")
     bundle.add_argument("--recipient", required=True, help="for whom: Pengadilan Negeri Bontang")
@@ -292,7 +293,7 @@ def _signature(pdf: bytes, name: str, said: argparse.Namespace) -> list[str]:
 
 
 def _bundle(settings: Settings, said: argparse.Namespace) -> int:
-    from uuid import UUID
+    from uuid import UUID, uuid4
 
     from .asking import Api
 
@@ -307,7 +308,13 @@ def _bundle(settings: Settings, said: argparse.Namespace) -> int:
         }
         if said.as_of is not None:
             asked["as_of"] = _position(api, case, said.as_of)
-        disclosure = api.post(f"/cases/{case}/disclosures", asked)["id"]
+        disclosure = said.disclosure or str(uuid4())
+        if said.disclosure is None:
+            made = api.post(f"/cases/{case}/disclosures", {**asked, "disclosure": disclosure})
+            if made.get("waits"):
+                print(f"it waits for a second person: POST /proposals/{made['id']}/approval", file=sys.stderr)
+                print(f"then: rujukan bundle {case} --disclosure {disclosure}", file=sys.stderr)
+                return 0
         query = {"reports": str(not said.no_reports).lower(), "witnessed": str(not said.unwitnessed).lower()}
         content = api.get_when_sealed(f"/cases/{case}/disclosures/{disclosure}/bundle", query)
     out: Path = said.out or Path(f"{disclosure}.rujukan.zip")

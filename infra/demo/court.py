@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event, Thread
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import httpx
 from rich.console import Console
@@ -53,18 +53,23 @@ def witnessed(settings: Settings, url: str) -> Iterator[None]:
             thread.join(5)
 
 
-def disclose(settings: Settings, console: Console, http: httpx.Client, desk: Desk, case: UUID | str) -> bool:
-    """A bundle for the court: made, fetched, checked with the policy alone, and the ledger recomputed from the rows.
-    Whether all of it holds."""
-    made = desk.post(
+def disclose(
+    settings: Settings, console: Console, http: httpx.Client, desk: Desk, second: Desk, case: UUID | str
+) -> bool:
+    """A bundle for the court: made by two people, fetched, checked with the policy alone, and the ledger recomputed
+    from the rows. Whether all of it holds."""
+    disclosure = str(uuid4())
+    asked = desk.post(
         f"/cases/{case}/disclosures",
+        disclosure=disclosure,
         recipient="Pengadilan Negeri Bontang",
         basis="court-order",
         rule="1/Pen.Pid/2026/PN Bon",
         compartments=["incident", "legal"],
     )
-    data = _fetch(http, desk, f"/cases/{case}/disclosures/{made['id']}/bundle")
-    file = settings.data / f"{made['id']}.rujukan.zip"
+    second.post(f"/proposals/{asked['id']}/approval")
+    data = _fetch(http, desk, f"/cases/{case}/disclosures/{disclosure}/bundle")
+    file = settings.data / f"{disclosure}.rujukan.zip"
     file.touch(mode=0o600)
     file.write_bytes(data)
     policy = Path(settings.witness_policy)

@@ -55,7 +55,8 @@ def _play(settings: Settings, console: Console, out: Path | None, log: Path | No
                 imported = _import(settings, console, log)
                 console.rule("A bundle for the court · Berkas untuk pengadilan")
                 reviewer = story.Desk(_client(system), issuer, "uptd-ppa", Role.LEGAL_REVIEWER, Purpose.LEGAL)
-                proved = court.disclose(settings, console, _client(system), reviewer, told.cases[0])
+                second = story.Desk(_client(system), issuer, "uptd-ppa", Role.SUPERVISOR, Purpose.SUPERVISION)
+                proved = court.disclose(settings, console, _client(system), reviewer, second, told.cases[0])
             with composition.follower(settings) as source:
                 head = source.head()
                 expected = entitled(source.store, set(keys))

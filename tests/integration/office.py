@@ -135,13 +135,14 @@ class Office:
         if role not in may:
             act = replace(act, role=next(r for r in Role if r in may))
         said = command(**{"occurred_at": at or act.at, **fields})
-        done = self.casework.handle(CASE, CaseId(case), said, act, correlation=uuid4())
-        self.position = max(self.position, done.position)
-        return done
+        return self._seconded(agency, self.casework.handle(CASE, CaseId(case), said, act, correlation=uuid4()))
 
     def agrees(self, agency: str, command: Fact, role: Role = Role.AGENCY_ADMINISTRATOR) -> Done:
         """On an agency, by its person of that role; its supervisor is the second, where that takes two."""
-        done = self.casework.handle(AGENCY, agency, command, self.act(agency, role), correlation=uuid4())
+        act = self.act(agency, role)
+        return self._seconded(agency, self.casework.handle(AGENCY, agency, command, act, correlation=uuid4()))
+
+    def _seconded(self, agency: str, done: Done) -> Done:
         if done.waits:
             act, id = self.act(agency, Role.SUPERVISOR), ProposalId(UUID(done.id))
             said = ApproveProposal(occurred_at=act.at, proposal=id)
@@ -476,6 +477,7 @@ TOLD_BY_HAND = frozenset(
         "erasure",
         "fulfilment",
         "glass",
+        "her_report",
         "holds",
         "identity",
         "incidents",

@@ -1,5 +1,6 @@
 """Bundles on a running system: made for a court, verified with nothing of ours, changed nowhere unseen."""
 
+import re
 import subprocess
 import sys
 import time
@@ -7,7 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import httpx
 import msgspec
@@ -20,6 +21,7 @@ from cryptography.x509.oid import NameOID
 from patience import PATIENCE_SECONDS
 from people import known
 from some import ONE_IN, is_thorough
+from two import seconded
 
 from rujukan.api.application.casework import Casework
 from rujukan.consumers.evidence import bundle_parts as b
@@ -81,7 +83,10 @@ def disclose(running: Any, case: str, **more: Any) -> str:
         "compartments": ["incident", "legal"],
         **more,
     }
-    return done(reviewer(running).post(f"/cases/{case}/disclosures", json=body))["id"]
+    disclosure = str(uuid4())
+    asked = reviewer(running).post(f"/cases/{case}/disclosures", json={**body, "disclosure": disclosure})
+    done(seconded(asked, running.client("uptd-ppa", Role.SUPERVISOR)))
+    return disclosure
 
 
 def fetch(running: Any, case: str, disclosure: str, **query: str) -> bytes:
@@ -353,12 +358,24 @@ def policy_file(running: Any, tmp_path: Path) -> Path:
     return file
 
 
+def by_two(running: Any, capsys: Any, *asked: str) -> None:
+    """The command line asks for a bundle, is told who else it takes, and fetches it once that one approved."""
+    capsys.readouterr()
+    assert main(["bundle", *asked]) == 0
+    said = capsys.readouterr().err
+    proposal, disclosure = re.search(r"(/proposals/\S+)/approval", said), re.search(r"--disclosure (\S+)", said)
+    assert proposal is not None
+    assert disclosure is not None
+    done(running.client("uptd-ppa", Role.SUPERVISOR).post(f"{proposal[1]}/approval"))
+    assert main(["bundle", *asked, "--disclosure", disclosure[1]]) == 0
+
+
 def test_a_clerk_makes_one_and_a_lawyer_checks_it(running, filed, policy_file, tmp_path, monkeypatch, capsys):
     token = running.issuer.token(usual_actor("uptd-ppa", Role.LEGAL_REVIEWER), "uptd-ppa", [Role.LEGAL_REVIEWER])
     monkeypatch.setenv("RUJUKAN_TOKEN", token)
     out = tmp_path / "b.zip"
     asked = ["--disclose", "incident,legal", "--recipient", "PN Bontang", "--basis", "court-order", "--rule", "1/2026"]
-    assert main(["bundle", filed.case, *asked, "--url", running.system.url, "--out", str(out)]) == 0
+    by_two(running, capsys, filed.case, *asked, "--url", running.system.url, "--out", str(out))
     assert out.stat().st_mode & 0o077 == 0
     capsys.readouterr()
     parts = tmp_path / "parts"
@@ -385,7 +402,7 @@ def test_a_clerk_says_the_instant_or_the_position(running, filed, policy_file, t
     shown = []
     for when in (third.header.recorded_at.isoformat(), str(third.position)):
         out = tmp_path / f"{len(shown)}.zip"
-        assert main(["bundle", filed.case, *asked, "--as-of", when, "--out", str(out)]) == 0
+        by_two(running, capsys, filed.case, *asked, "--as-of", when, "--out", str(out))
         shown.append(verify_bundle(out.read_bytes(), filed.policy).manifest["as_of"])
     assert shown[0] == shown[1]
     assert shown[0]["asked"] == third.position

@@ -46,6 +46,7 @@ from rujukan.domain.case.fulfilment import (
     StartReferral,
 )
 from rujukan.domain.case.glass import BreakGlass, CloseGlass, ReviewGlass
+from rujukan.domain.case.her_report import AskSurvivorReport
 from rujukan.domain.case.holds import ApproveHoldLifting, LiftLegalHold, PlaceLegalHold, RefuseHoldLifting
 from rujukan.domain.case.identity import (
     CorrectSurvivorContact,
@@ -348,7 +349,12 @@ def _work(walk: Walk, case: str) -> None:
         walk.take(FinishAction, case=case, action=walk.take(AgreeAction, case=case))
         walk.take(RecordProtectionOrder, case=case)
     with walk.acting("uptd-ppa", Role.LEGAL_REVIEWER, Purpose.LEGAL):
-        walk.take(DiscloseCase, case=case)
+        disclosed = walk.take(DiscloseCase, case=case)
+    walk.agreed(disclosed, "uptd-ppa")
+    with walk.acting("uptd-ppa", purpose=Purpose.SURVIVOR_REQUEST):
+        her_report = walk.take(AskSurvivorReport, case=case)
+    walk.agreed(her_report, "uptd-ppa")
+    with walk.acting("uptd-ppa", Role.LEGAL_REVIEWER, Purpose.LEGAL):
         walk.take(PlaceLegalHold, case=case)
         walk.take(LiftLegalHold, case=case)
     with walk.acting("uptd-ppa", Role.DATA_PROTECTION_OFFICER, Purpose.AUDIT):

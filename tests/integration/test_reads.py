@@ -30,7 +30,13 @@ LEAD = "uptd-ppa"
 EVERYBODY_AT_THE_LEAD = tuple(role for role in Role if role is not Role.SYSTEM)
 OPENING = {"channel": "in-person", "reporter": "family", "urgency": "urgent", "age_group": "adult"}
 GLASS = {"compartments": ["health"], "basis": "imminent-danger", "rule": "UU 27/2022", "reason": "danger"}
-DISCLOSURE = {"recipient": "PN", "basis": "court-order", "rule": "1/2026", "compartments": ["health"]}
+DISCLOSURE = {
+    "disclosure": str(uuid4()),
+    "recipient": "PN",
+    "basis": "court-order",
+    "rule": "1/2026",
+    "compartments": ["health"],
+}
 OPENED_ONLY_BY_WHO_BROKE_IT = "show_opened_"
 WRONG = "RAHASIA %"
 
@@ -70,7 +76,8 @@ def made(running: Running) -> dict[str, str]:
     document = post(worker, f"/cases/{case}/documents", content=b"visum", **sent)["id"]
     glass = post(worker, f"/cases/{case}/break-glass", json=GLASS)["id"]
     reviewer = running.client(LEAD, Role.LEGAL_REVIEWER, Purpose.LEGAL)
-    disclosed = post(reviewer, f"/cases/{case}/disclosures", json=DISCLOSURE)
+    asked = reviewer.post(f"/cases/{case}/disclosures", json=DISCLOSURE)
+    disclosed = seconded(asked, running.client(LEAD, Role.SUPERVISOR)).json()
     worker.get("/cases", params={"wait_for": disclosed["position"], "limit": 1})
     hook = running.client(LEAD, Role.AGENCY_ADMINISTRATOR)
     asked = hook.post(f"/agencies/{LEAD}/webhook", json={"url": "https://uptd.example/rujukan"})
@@ -81,7 +88,7 @@ def made(running: Running) -> dict[str, str]:
         "document": document,
         "glass": glass,
         "proposal": post(hook, f"/agencies/{LEAD}/members", json=joins)["id"],
-        "disclosure": disclosed["id"],
+        "disclosure": DISCLOSURE["disclosure"],
         "code": LEAD,
         "list": min(CODE_LISTS),
         "position": "1",

@@ -6,7 +6,7 @@ from uuid import uuid4
 import httpx
 import pytest
 from conftest import Running
-from people import OPENING, People, Three, three_agencies
+from people import OPENING, People, Three, approved, three_agencies
 
 from rujukan.domain.codes import Purpose, Role
 from rujukan.infra.issuer import usual_actor
@@ -37,7 +37,7 @@ def people(running: Running) -> People:
 
 
 @pytest.fixture(scope="module")
-def case(people: People, three: Three) -> str:
+def case(running: Running, people: People, three: Three) -> str:
     """A case with a marker in every kind of data; the psychosocial note is the helper's, and not for the lead."""
     lead, helper = three.lead, three.helper
     id = people.post(lead, "/cases", **OPENING, reporter_name=MARKERS["reporter"])["id"]
@@ -57,6 +57,13 @@ def case(people: People, three: Three) -> str:
         "position"
     ]
     people.get(helper, f"{case}/timeline", wait_for=noted)
+    alone = ask(running, lead, case=id)
+    assert (alone.status_code, alone.json()["type"]) == (403, "urn:rujukan:problem:another-person-needed")
+    for role in (Role.CASE_WORKER, Role.DATA_PROTECTION_OFFICER):
+        reader = running.client(lead, role, Purpose.SURVIVOR_REQUEST)
+        asked = reader.post(f"{case}/survivor-report-leave", json={"obtained": "verbal"})
+        assert ask(running, lead, role, case=id).status_code == 403
+        assert approved(running, asked, lead).is_success
     return str(id)
 
 

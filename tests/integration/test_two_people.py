@@ -248,6 +248,56 @@ def test_who_was_judged_not_justified_breaks_no_glass_alone(house: House) -> Non
     assert approved(house.running, by_the_lead, OPERATOR).status_code == 200
 
 
+# What leaves, and what she is shown ------------------------------------------------------------------------------
+
+
+def test_one_legal_reviewer_takes_no_content_out_of_the_network(running: Running, house: House) -> None:
+    case, disclosure = opened(house), str(uuid4())
+    reviewer = running.client(OPERATOR, Role.LEGAL_REVIEWER, Purpose.LEGAL)
+    spoken = {"recipient": "a friend", "basis": "survivor-request", "rule": "spoken", "disclosure": disclosure}
+    asked = reviewer.post(f"{case}/disclosures", json={**spoken, "compartments": ["identity", "health"]})
+    bundle = f"{case}/disclosures/{disclosure}/bundle"
+    assert asked.status_code == 202
+    assert problem(reviewer.post(f"{asked.headers['Location']}/approval")) == (403, "another-person-needed")
+    assert problem(house.client(OFFICER).post(f"{asked.headers['Location']}/approval")) == (404, "unknown")
+    assert problem(reviewer.get(bundle)) == (404, "unknown")
+    seen = running.client(OPERATOR, Role.SUPERVISOR, Purpose.SUPERVISION).get(asked.headers["Location"]).json()
+    assert (seen["operation"], seen["said"]["recipient"], seen["said"]["rule"]) == (
+        "DiscloseCase",
+        "a friend",
+        "spoken",
+    )
+    assert approved(running, asked, OPERATOR).status_code == 200
+    there = reviewer.get(bundle)
+    assert there.is_success or problem(there)[1] == "not-sealed-yet"
+
+
+def test_a_new_lead_s_case_worker_shows_nobody_more_than_the_lead_may_open_alone(
+    running: Running, house: House
+) -> None:
+    """The survivor consented to one compartment for the new lead; her report shows all."""
+    case, lead = opened(house), running.client(OPERATOR)
+    assert lead.post(f"{case}/notes", json={"psychosocial": "Rahasia."}).status_code == 201
+    consent = {"compartments": ["incident"], "recipients": [house.code], "purposes": ["care"]}
+    said = {**consent, "given_by": ["survivor"], "obtained": "verbal"}
+    assert lead.post(f"{case}/consents", json=said).status_code == 201
+    chief = running.client(OPERATOR, Role.SUPERVISOR, Purpose.SUPERVISION)
+    asked = chief.post(f"{case}/lead-transfers", json={"to": house.code, "reason": "r"})
+    accepted = house.client(Role.SUPERVISOR).post(f"{asked.headers['Location']}/acceptance")
+    assert accepted.status_code == 200, accepted.text
+
+    worker = running.client(house.code, Role.CASE_WORKER, Purpose.SURVIVOR_REQUEST)
+    query = {"case": case.rpartition("/")[2]}
+    assert problem(worker.get("/reports/survivor", params=query)) == (403, "another-person-needed")
+    leave = worker.post(f"{case}/survivor-report-leave", json={"obtained": "written"})
+    assert problem(worker.post(f"{leave.headers['Location']}/approval"))[0] == 403
+    assert problem(worker.get("/reports/survivor", params=query)) == (403, "another-person-needed")
+    assert approved(running, leave, house.code, OFFICER).status_code == 200
+    assert "Rahasia." in worker.get("/reports/survivor", params=query).text
+    officer = running.client(house.code, OFFICER, Purpose.SURVIVOR_REQUEST)
+    assert problem(officer.get("/reports/survivor", params=query)) == (403, "another-person-needed"), "it is one's own"
+
+
 # The lead --------------------------------------------------------------------------------------------------------
 
 

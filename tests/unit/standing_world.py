@@ -71,6 +71,7 @@ from rujukan.domain.case.fulfilment import (
     ResumeReferral,
     StartReferral,
 )
+from rujukan.domain.case.her_report import AskSurvivorReport
 from rujukan.domain.case.holds import (
     ApproveHoldLifting,
     HoldLiftingAsked,
@@ -302,6 +303,7 @@ COMMANDS: Mapping[type[Fact], Fact] = {
         say(
             DiscloseCase, disclosure=NEW, recipient="c", basis=DisclosureBasis.AUDIT, rule="r", compartments=frozenset()
         ),
+        say(AskSurvivorReport, obtained=Obtained.WRITTEN),
         say(PlaceLegalHold, reason="r"),
         say(LiftLegalHold, reason="r"),
         say(ApproveHoldLifting, reason="r"),

@@ -122,6 +122,7 @@ ReopenCase                ws---y  yaaaaauu    yaaaaauu    uuuuuuuu
 MergeCase                 -s---y  yaaaaauu    ccccccuu    uuuuuuuu
 AbsorbDuplicate           -s---y  yaaaaauu    ccccccuu    uuuuuuuu
 DiscloseCase              --l---  yaaaaauu    yaaaaauu    uuuuuuuu
+AskSurvivorReport         w--d--  yaaaaauu    yaaaaauu    uuuuuuuu
 PlaceLegalHold            --ld--  yyyyyyuu    yyyyyyuu    uuuuuuuu
 LiftLegalHold             --ld--  yaaaaauu    yaaaaauu    uuuuuuuu
 ApproveHoldLifting        --ld--  yaaaaauu    yaaaaauu    uuuuuuuu
