@@ -180,7 +180,7 @@ def service(on: On, connections: int = 16) -> Iterator[Ports]:
         bundles = Bundles(node.written, documents, sealed, seal, quorum, settings.network, printing)
         yield Ports(
             node.log,
-            ApiOpener(node.written, documents, bundles),
+            ApiOpener(node.written, documents, bundles, node.met),
             documents,
             node.views,
             token_keys(settings, node.keys),

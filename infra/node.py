@@ -13,6 +13,7 @@ from .database import FOLLOWER, SERVICE, Pool, as_role, pool
 from .delivery.bell import Bell
 from .delivery.digests import Digests
 from .delivery.facts import OnRecord
+from .delivery.met import Met
 from .delivery.telling import Sealing, Tellings
 from .keys.handles import Keys
 from .keys.home import Home
@@ -136,9 +137,14 @@ class Node:
         return writer
 
     @Part
+    def met(self) -> Met:
+        """Who is told of records that do not open."""
+        return Met(self.service_pool)
+
+    @Part
     def log(self) -> ApiLog:
         """The event store as the application asks for it."""
-        return ApiLog(self.written)
+        return ApiLog(self.written, self.met)
 
     @Part
     def views(self) -> ApiViews:

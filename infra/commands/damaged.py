@@ -15,7 +15,12 @@ SECONDS = 60.0
 def add_command(command: Any) -> None:
     """The command, added to the parser of cli.py."""
     damaged = command("damaged", run, "what is set aside as it is damaged: list it, put it back, take it up again")
-    damaged.add_argument("stream", nargs="*", type=UUID, help="these only")
+    damaged.add_argument(
+        "stream",
+        nargs="*",
+        type=_named,
+        help="these only, by the stream's id or by a position of the log; each is looked through",
+    )
     damaged.add_argument(
         "--backup", metavar="CONNINFO", help="a restored backup: say whether it has what the ledger's entry was made of"
     )
@@ -27,8 +32,8 @@ def add_command(command: Any) -> None:
 
 
 def run(settings: Settings, said: argparse.Namespace) -> int:
-    """List what is damaged; with `--repair` put records back, with `--again` take up what is whole again. The status is
-    0 where nothing is left."""
+    """List what is damaged, having looked at it again, and through the streams that are named. With `--repair` put
+    records back, with `--again` take up what is whole again. The status is 0 where nothing is left."""
     from .. import composition
     from ..delivery import damaged, damaged_rows
     from ..delivery.digests import Digests
@@ -41,12 +46,17 @@ def run(settings: Settings, said: argparse.Namespace) -> int:
     handed = composition.keys(settings, FOLLOWING)
     wrapping, digests = handed.wrapping(), Digests(handed.macs(REGISTER))
     with composition.follower(settings) as source, source.store.pool.connection() as db:
-        found = _wanted(damaged.entries(db), said.stream)
+        named = [_stream(damaged.stream_at, db, one) for one in said.stream]
+        _look(source, db, named)
+        found = _wanted(damaged.entries(db), named)
         listed = damaged_rows.listed(db)
         damaged_rows.look_again(db, digests)
-        rows = [row for row in damaged_rows.listed(db) if not said.stream or {row.stream, row.case} & {*said.stream}]
+        rows = [row for row in damaged_rows.listed(db) if not named or {row.stream, row.case} & {*named}]
+        for stream in named:
+            if stream not in {entry.stream for entry in found}:
+                print(f"{stream}  every record of it opens")
         if not found and not rows:
-            print("nothing is damaged")
+            print("nothing of it is damaged" if named else "nothing is damaged")
             return 0
         for row in rows:
             _show_row(settings, digests, row, said)
@@ -70,13 +80,8 @@ def run(settings: Settings, said: argparse.Namespace) -> int:
                         _repair_keys(settings, wrapping, entry, said)
         if said.again or said.repair:
             asked = damaged.take_up(db, [entry.stream for entry in found])
-            give_up = time.monotonic() + SECONDS
-            while any(entry.asked_at for entry in damaged.entries(db)):
-                if time.monotonic() > give_up:
-                    raise Failed("the register has not looked yet: is a publisher, or a worker, running?")
-                source.keep_up()
-                time.sleep(0.1)
-            now = _wanted(damaged.entries(db), said.stream)
+            _wait(source, db)
+            now = _wanted(damaged.entries(db), named)
             left = [entry for entry in now if not entry.is_repaired]
             print(f"looked again at {asked}: {asked - len(left)} taken up, {len(left)} still damaged")
             if len(now) > len(left) or len(listed) > left_rows:
@@ -87,6 +92,38 @@ def run(settings: Settings, said: argparse.Namespace) -> int:
     return 1
 
 
+def _named(said: str) -> UUID | int:
+    return int(said) if said.isascii() and said.isdigit() else UUID(said)
+
+
+def _stream(stream_at: Any, db: Any, named: UUID | int) -> UUID:
+    stream = stream_at(db, named) if isinstance(named, int) else named
+    if stream is None:
+        raise Failed(f"no record stands at position {named}")
+    return UUID(str(stream))
+
+
+def _look(source: Any, db: Any, named: list[UUID]) -> None:
+    """Have the register look through the streams that are named, and again at what was met and goes on."""
+    from ..delivery import damaged, met
+
+    if unknown := set(named) - set(met.meet(db, named)):
+        raise Failed(f"there is no such stream: {', '.join(sorted(map(str, unknown)))}")
+    damaged.look_again(db)
+    _wait(source, db)
+
+
+def _wait(source: Any, db: Any) -> None:
+    from ..delivery import damaged
+
+    give_up = time.monotonic() + SECONDS
+    while damaged.is_looking(db):
+        if time.monotonic() > give_up:
+            raise Failed("the register has not looked yet: is a publisher, or a worker, running?")
+        source.keep_up()
+        time.sleep(0.1)
+
+
 def _wanted(entries: "list[Any]", streams: list[UUID]) -> "list[Any]":
     return [entry for entry in entries if not streams or entry.stream in streams]
 
@@ -95,7 +132,8 @@ def _show(entry: Any) -> None:
     if entry.is_repaired:
         print(f"{entry.stream}  taken up; the read models are to be built anew with it: --again")
         return
-    state = "set aside" if entry.is_set_aside else "goes on; some of it could not be sent"
+    state = "goes on; some of it could not be sent" if entry.numbers else "goes on; some of it cannot be read"
+    state = "set aside" if entry.is_set_aside else state
     print(f"{entry.stream}  since {entry.since:%Y-%m-%d %H:%M}  {state}")
     print(f"    event {entry.version}, position {entry.position}, {entry.topic}: {entry.why}")
     if entry.numbers:

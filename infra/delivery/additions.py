@@ -166,4 +166,5 @@ _ERASED_WHOLE = (
     "DELETE FROM delivery.expiries WHERE case_id = %s",
     "UPDATE delivery.gaps SET told_again = 0 WHERE stream = %s AND told_again IS NULL",
     "UPDATE delivery.damaged SET repaired_at = clock_timestamp() WHERE stream = %s AND repaired_at IS NULL",
+    "DELETE FROM delivery.met WHERE stream = %s",
 )

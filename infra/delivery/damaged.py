@@ -62,7 +62,7 @@ class Explained(NamedTuple):
 
 
 def entries(db: Connection[TupleRow]) -> list[Entry]:
-    """Everything that is set aside or missing now, the oldest first."""
+    """Everything that is set aside or missing now, or does not open to who reads it, the oldest first."""
     with db.cursor(row_factory=class_row(Entry)) as cursor:
         return cursor.execute(_ENTRIES).fetchall()
 
@@ -80,10 +80,27 @@ def built_anew(db: Connection[TupleRow], had: Repaired) -> None:
 
 def take_up(db: Connection[TupleRow], streams: Sequence[UUID] | None = None) -> int:
     """Ask the register to look again at these streams, or at all that there are. Returns of how many that was asked."""
-    wanted = list(streams) if streams is not None else None
+    wanted = {"streams": list(streams) if streams is not None else None}
     with db.transaction():
-        db.execute(_MISSING_TOO, {"streams": wanted})
-        return db.execute(_ASK, {"streams": wanted}).rowcount
+        db.execute(_MISSING_TOO, wanted)
+        return db.execute(_ASK, wanted).rowcount + db.execute(_ASK_MET, wanted).rowcount
+
+
+def look_again(db: Connection[TupleRow]) -> None:
+    """Ask the register to look again at what was met, and goes on."""
+    db.execute(_ASK_MET, {"streams": None})
+
+
+def is_looking(db: Connection[TupleRow]) -> bool:
+    """Whether the register was asked to look, and has not yet."""
+    (waits,) = db.execute(_WAITS).fetchone() or (False,)
+    return bool(waits)
+
+
+def stream_at(db: Connection[TupleRow], position: int) -> UUID | None:
+    """Whose record stands at a position; None where none does."""
+    (stream,) = db.execute(_AT, (position,)).fetchone() or (None,)
+    return stream
 
 
 def explain(store: LedgerStore, db: Connection[TupleRow], position: int, backup: str | None = None) -> Explained:
@@ -248,7 +265,13 @@ _ENTRIES = """
         jsonb_object_agg(g.agency, g.sequence) AS numbers
       FROM delivery.gaps g LEFT JOIN log.stored_events s ON s.notification_id = g.position
       WHERE g.told_again IS NULL GROUP BY g.stream
-    ) g USING (stream) ORDER BY since, position
+    ) g USING (stream)
+    UNION ALL
+    SELECT m.stream, m.version, m.position, m.topic, m.why, m.since, NULL, false, false, '{}'
+      FROM delivery.met m WHERE m.looked_at IS NOT NULL
+        AND NOT EXISTS (SELECT FROM delivery.damaged d WHERE d.stream = m.stream AND d.repaired_at IS NULL)
+        AND NOT EXISTS (SELECT FROM delivery.gaps g WHERE g.stream = m.stream AND g.told_again IS NULL)
+    ORDER BY since, position
 """
 _REPAIRED = "SELECT stream, repaired_at FROM delivery.damaged WHERE repaired_at IS NOT NULL AND views_behind"
 _BUILT_ANEW = """
@@ -270,3 +293,13 @@ _ASK = """
     UPDATE delivery.damaged SET asked_at = clock_timestamp()
     WHERE repaired_at IS NULL AND (%(streams)s::uuid[] IS NULL OR stream = ANY(%(streams)s))
 """
+_ASK_MET = """
+    UPDATE delivery.met SET looked_at = NULL
+    WHERE (%(streams)s::uuid[] IS NULL OR stream = ANY(%(streams)s))
+      AND NOT EXISTS (SELECT FROM delivery.damaged d WHERE d.stream = met.stream AND d.asked_at IS NOT NULL)
+"""
+_WAITS = """
+    SELECT EXISTS (SELECT FROM delivery.damaged WHERE asked_at IS NOT NULL)
+      OR EXISTS (SELECT FROM delivery.met WHERE looked_at IS NULL)
+"""
+_AT = "SELECT originator_id FROM log.stored_events WHERE notification_id = %s"

@@ -39,7 +39,7 @@ from ..store import following, forked
 from ..store.event_store import Damage, EventStore
 from ..store.following import AWAY, Follower, Learning
 from ..store.forked import Check, Forked
-from . import damaged_rows, facts, taking_up
+from . import damaged_rows, facts, met, taking_up
 from .digests import Digests, give
 from .numbering import Numbers
 from .past import Past
@@ -244,8 +244,8 @@ class Register:
 
     def _take_up(self, db: Connection[TupleRow], reached: int) -> None:
         """Follow streams that were set aside, where somebody says that they are repaired, up to where the others are;
-        set aside those that nobody could open when they were sent; and tell anew what stands at numbers that could not
-        be opened, or waited too long. Raises Deposed."""
+        set aside those that nobody could open when they were sent, or read since; and tell anew what stands at numbers
+        that could not be opened, or waited too long. Raises Deposed."""
         self._set_aside_ahead(db, reached)
         self._looked_through = damaged_rows.look(db, self._digests, self._looked_through)
         for stream, left_from, ends_unknown in taking_up.asked(db):
@@ -266,6 +266,8 @@ class Register:
         for stream in unlooked - self._looked:
             facts.look_at(self._store, self._store.pool, stream)
         self._looked = unlooked
+        for stream in met.unlooked(db):
+            met.look_into(self._store, db, stream)
         if late := taking_up.late(db):
             with db.transaction():
                 self._move(db, reached, reached)

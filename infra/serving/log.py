@@ -19,6 +19,7 @@ from ...domain.compartment import Compartment
 from ...domain.damaged import InClear
 from ...domain.disclosure import Written
 from ...domain.fact import Act
+from ..delivery.met import Met
 from ..store import forked, group_commit
 from ..store.data_keys import WITHIN_SECONDS, KeyGone
 from ..store.event_store import Damaged, EventStore, Stream
@@ -30,8 +31,9 @@ from ..store.sealed_record import BrokenSeal
 class ApiLog:
     """The event store as the application asks for it."""
 
-    def __init__(self, store: EventStore) -> None:
-        self._store = store
+    def __init__(self, store: EventStore, met: Met) -> None:
+        """`met` is told of what does not open."""
+        self._store, self._met = store, met
 
     def append(
         self, changes: Sequence[Changes], act: Act, correlation: UUID, retryable: Retryable | None = None
@@ -59,8 +61,10 @@ class ApiLog:
         except KeyGone:
             if Compartment.COORDINATION in self._store.keys.erased(stream):
                 raise Gone from None
+            self._met.streams(stream)
             raise Unreadable from None
         except BrokenSeal:
+            self._met.streams(stream)
             raise Unreadable from None
 
     def in_clear(self, stream: UUID) -> list[InClear]:
@@ -70,6 +74,7 @@ class ApiLog:
         try:
             return [written_of(opened) for opened in self._store.opened(list(positions))]
         except Damaged:
+            self._met.positions(list(positions))
             raise Unreadable from None
 
     def erase(self, stream: UUID, version: int, compartments: Iterable[Compartment]) -> None:

@@ -1,12 +1,13 @@
 """The hands that open what is sealed, for the application's `reading` alone."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from uuid import UUID
 
 from ...api.application.ports import Unreadable
 from ...domain.compartment import Compartment
 from ..bundle.building import Bundles
+from ..delivery.met import Met
 from ..store.data_keys import KeyGone
 from ..store.documents import DocumentStore
 from ..store.event_store import EventStore, OpenedAt
@@ -16,22 +17,24 @@ from ..store.sealed_record import BrokenSeal
 class ApiOpener:
     """What opens sealed events, documents and bundles. Raises Unreadable where a record, or a key, is damaged."""
 
-    def __init__(self, store: EventStore, documents: DocumentStore, bundles: Bundles) -> None:
-        self._store, self._documents = store, documents
+    def __init__(self, store: EventStore, documents: DocumentStore, bundles: Bundles, met: Met) -> None:
+        """`met` is told of what does not open."""
+        self._store, self._documents, self._met = store, documents, met
         self.bundle = bundles.make
 
     def events(self, wanted: Mapping[int, frozenset[Compartment]]) -> OpenedAt:
-        with _whole():
+        with _whole(lambda: self._met.positions(list(wanted))):
             return self._store.open_at(wanted)
 
     def document(self, case: UUID, document: UUID, compartment: Compartment) -> bytes | None:
-        with _whole():
+        with _whole(lambda: self._met.streams(case)):
             return self._documents.get(case, document, compartment)
 
 
 @contextmanager
-def _whole() -> Iterator[None]:
+def _whole(met: Callable[[], None]) -> Iterator[None]:
     try:
         yield
     except (BrokenSeal, KeyGone):
+        met()
         raise Unreadable from None

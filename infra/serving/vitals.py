@@ -128,6 +128,7 @@ _FOLLOWERS = f"""
 """
 _MORE = """
     SELECT coalesce((SELECT lag_ms FROM ledger.batches ORDER BY first_leaf DESC LIMIT 1), 0),
-      (SELECT count(*) FROM delivery.damaged WHERE repaired_at IS NULL) + delivery.unsent(%s) + delivery.unfit_rows(),
+      (SELECT count(*) FROM delivery.damaged WHERE repaired_at IS NULL) + delivery.unsent(%s) + delivery.unfit_rows()
+        + delivery.met_count(),
       (SELECT count(*) FROM ledger.forks)
 """

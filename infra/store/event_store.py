@@ -285,6 +285,23 @@ class EventStore:
         )
         return next((one for one in found if isinstance(one, Damage)), None)
 
+    def half_damage(self, stream: UUID) -> Damage | None:
+        """The first record of a stream of which something does not open, though its coordination does, or the record
+        before a missing one; None where all opens that was not erased. Raises what says that the home of the keys is
+        away."""
+        with self.pool.connection() as db, db.cursor(binary=True) as cursor:
+            rows = cursor.execute(_READ, (stream, 0)).fetchall()
+        expected = 1
+        for position, version, topic, _ in rows:
+            if version != expected:
+                return Damage(position, stream, version, topic, "an event before it is not there")
+            try:
+                self.open_at({position: frozenset(Compartment)})
+            except (BrokenSeal, KeyGone):
+                return Damage(position, stream, version, topic, "some of it, or the key to that, is damaged")
+            expected += 1
+        return None
+
     def in_clear(self, stream: UUID) -> list[InClear]:
         """What the stream's events say without being opened; of one whose header is damaged, what its row says."""
         with self.pool.connection() as db, db.cursor(binary=True) as cursor:

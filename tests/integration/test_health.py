@@ -64,7 +64,8 @@ def test_a_stranger_learns_a_word_and_what_checkpoints_tell_anyway(own: Running)
     gets_well(own)
     status, said = health(own)
     assert status == 200
-    assert said.keys() == {"status", "parts", "behind", "ledger"}
+    assert said.keys() == {"status", "parts", "behind", "ledger", "refused"}
+    assert said["refused"] == {}
     parts = {"database", "writer", "history", "records", "views", "register", "publisher", "ledger"}
     assert said["parts"] == dict.fromkeys(parts, "ok")
     assert said["behind"].keys() == {p.name for p in projections.ALL}
