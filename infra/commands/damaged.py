@@ -2,6 +2,7 @@
 
 import argparse
 import time
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -96,11 +97,11 @@ def _named(said: str) -> UUID | int:
     return int(said) if said.isascii() and said.isdigit() else UUID(said)
 
 
-def _stream(stream_at: Any, db: Any, named: UUID | int) -> UUID:
+def _stream(stream_at: Callable[[Any, int], UUID | None], db: Any, named: UUID | int) -> UUID:
     stream = stream_at(db, named) if isinstance(named, int) else named
     if stream is None:
         raise Failed(f"no record stands at position {named}")
-    return UUID(str(stream))
+    return stream
 
 
 def _look(source: Any, db: Any, named: list[UUID]) -> None:

@@ -99,8 +99,8 @@ def is_looking(db: Connection[TupleRow]) -> bool:
 
 def stream_at(db: Connection[TupleRow], position: int) -> UUID | None:
     """Whose record stands at a position; None where none does."""
-    (stream,) = db.execute(_AT, (position,)).fetchone() or (None,)
-    return stream
+    row = db.execute(_AT, (position,)).fetchone()
+    return UUID(str(row[0])) if row else None
 
 
 def explain(store: LedgerStore, db: Connection[TupleRow], position: int, backup: str | None = None) -> Explained:
