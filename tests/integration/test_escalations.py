@@ -541,6 +541,10 @@ TABLES = ("delivery_mark", "case_delivery", "referral_delivery", "escalation", "
 
 
 def test_built_anew_the_lists_are_the_same(tower: Tower, settings: Settings) -> None:
+    case = tower.opens()
+    referral = tower.refers(case)
+    tower.turns(tower.sent_at(case, referral) + WINDOW)  # raised
+    tower.acknowledges("rsud", received=tower.told("rsud", case, ReferralSent))
     tower.office.records_incident(tower.opens(), composition.now())
     catch_up(settings)
     before = dump(settings)
