@@ -166,9 +166,10 @@ def _lost(settings: Settings, db: Any) -> "Sequence[Any]":
     from ..kafka.access import service_access
 
     access, service = service_access(settings), composition.service_key(settings)
-    agencies = [a for (a,) in db.execute("SELECT agency FROM delivery.heads ORDER BY 1").fetchall()]
+    agencies = {a for (a,) in db.execute("SELECT agency FROM delivery.heads").fetchall()}
     with closing(clients.admin(**topics.ADMIN, **options(access))) as admin:
-        there = topics.identities(admin, agencies)
+        agencies |= topics.agencies(admin)  # one that was registered in what is lost
+        there = topics.identities(admin, sorted(agencies))
     found = (recovering.lost(db, agency, recovering.told_on(access, agency, service)) for agency in there)
     return [lost for lost in found if lost.numbers]
 

@@ -44,6 +44,8 @@ class Notices:
         """`pool` has the rights of who follows."""
         self._casework = casework
         self._pool = pool
+        self._unknown: set[AgencyCode] = set()
+        """Those that are not registered, as was said in the log."""
 
     def run(self, stop: Event) -> None:
         """Look every few seconds until told to stop."""
@@ -64,7 +66,10 @@ class Notices:
         except AlreadyExists:
             pass  # it was said, and whoever said it came no further
         except Unknown:
-            log.error("%s is to be told what is lost, and is not registered: tell it yourself", agency)
+            if agency not in self._unknown:
+                log.error("%s is to be told what is lost, and is not registered: it is told once it is", agency)
+                self._unknown.add(agency)
+            return False
         except Moved:
             return False
         except (*AWAY, Unavailable):

@@ -29,13 +29,13 @@ from rujukan.consumers.evidence.checkpoints import parse_checkpoint
 from rujukan.consumers.evidence.joinings import check_joining
 from rujukan.consumers.evidence.notes import Note, NoteSigner, parse_note, verify
 from rujukan.consumers.evidence.policies import Policy
-from rujukan.consumers.wire.envelope import Delivery
+from rujukan.consumers.wire.envelope import AgencyKey, Delivery
 from rujukan.domain.agency import agency_stream
 from rujukan.domain.case.disclosures import DiscloseCase
 from rujukan.domain.case.notes import RecordNote
-from rujukan.domain.codes import DisclosureBasis, Role
+from rujukan.domain.codes import AgencyKind, DisclosureBasis, Role, Service
 from rujukan.domain.delivery import AcknowledgeDeliveries, Mark, acknowledge, fold
-from rujukan.infra import composition, node, processes
+from rujukan.infra import composition, node, onboarding, processes
 from rujukan.infra.commands import recover
 from rujukan.infra.commands.evidence import Failed
 from rujukan.infra.database import FOLLOWER, as_role
@@ -172,6 +172,45 @@ def test_no_number_is_used_twice_and_all_that_is_told_arrives_once(
     assert recover.run(second, Namespace(yes=True)) == 0
     assert "nothing to recover" in capsys.readouterr().out
     assert notified(second) == concerned
+
+
+@pytest.mark.thorough
+def test_an_agency_that_was_registered_in_what_is_lost_is_told_above_what_it_holds_once_it_is_registered_again(
+    restored: Restored, broker: EmbeddedBroker, tmp_path: Path
+) -> None:
+    """The register does not know that it was ever told anything; its topic does."""
+    code, key = "klinik", AgencyKey.generate("1")
+
+    def takes_part(world: Publishing) -> int:
+        office = world.office
+        onboarding.register(office.casework, code, AgencyKind.HEALTH, "Klinik", [Service.HEALTH])
+        onboarding.register_key(office.casework, code, key.id, key.public)
+        case = office.opens(composition.now())
+        office.consents(case, code, "health")
+        office.refers(case, code, Service.HEALTH, compartments=frozenset({"health"}))
+        catch_up(world.settings)
+        world.thread()
+        head = world.head(code)
+        until(lambda: world.tail(code) == head)
+        return head
+
+    with publishing_on(restored.newest, broker, tmp_path) as world:
+        lost = takes_part(world)
+        composition.sealer(restored.newest).seal_all()
+    second = replace(restored.earlier, ledger="rujukan/second")
+    assert recover.run(second, Namespace(yes=True)) == 0
+    with publishing_on(second, broker, tmp_path) as world:
+        until(lambda: _kept(second))
+        head = takes_part(world)
+        assert head > lost
+        assert marks(second) == []
+        seen = world.topic(code, key)
+        assert live(seen) == list(range(1, head + 1)), "each number once, and none is missing"
+        with composition.notices(second) as notices:
+            assert notices.once() == [code], "now it can be told"
+        until(lambda: world.tail(code) == world.head(code) > head)
+        topics = [s.delivery.topic for s in world.topic(code, key) if s.delivery is not None]
+        assert topics[-1] == "agency.HistoryRecovered"
 
 
 def _kept(settings: Settings) -> bool:

@@ -8,6 +8,12 @@ def topic_of(agency: str) -> str:
     return PREFIX + agency
 
 
+def agency_of(topic: str) -> str | None:
+    """The agency whose topic that is, for what it is told; None for any other topic."""
+    agency = topic.removeprefix(PREFIX)
+    return agency if agency and agency != topic and "." not in agency else None
+
+
 def acks_of(agency: str) -> str:
     """The topic where an agency says what it received and handled."""
     return f"{topic_of(agency)}.acks"

@@ -12,6 +12,7 @@ from kafka.errors import KafkaError, NoError, TopicAlreadyExistsError, for_code
 
 from .names import PREFIX as PREFIX
 from .names import acks_of as acks_of
+from .names import agency_of
 from .names import dead_letters_of as dead_letters_of
 from .names import topic_of as topic_of
 
@@ -68,6 +69,11 @@ def ensure(admin: KafkaAdminClient, agencies: Sequence[str]) -> dict[str, type[K
                 if name is topic_of and problem is not NoError and problem is not TopicAlreadyExistsError:
                     failed[missing[str(topic["name"])]] = problem
     return failed
+
+
+def agencies(admin: KafkaAdminClient) -> set[str]:
+    """Those that have a topic for what they are told, of the topics that may be seen."""
+    return {agency for topic in admin.list_topics() if (agency := agency_of(str(topic))) is not None}
 
 
 def identities(
