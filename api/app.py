@@ -80,10 +80,11 @@ ANSWERS: list[Any] = [
 
 
 def create_app(ports: Ports, version: str = "0.1.0", limits: Limits | None = None) -> FastAPI:
-    """The API on these adapters, within these limits; the usual ones, unless they are said."""
+    """The API on these adapters, within these limits; unless they are said, only within those of what is open or under
+    way."""
     app = FastAPI(title="Rujukan", version=version, docs_url="/docs", redoc_url=None, redirect_slashes=False)
     rooms = Rooms.on(ports)
-    door = Door(app, rooms, Gate(limits or Limits(), rooms.refused))
+    door = Door(app, rooms, Gate(limits or Limits.of_places(), rooms.refused))
     feed = Subscribing(rooms, door.gate)
     for routes in (writes, documents, searching, erasing, ledger, acknowledging):
         routes.add_routes(door)

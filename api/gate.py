@@ -5,8 +5,10 @@ again at once, whatever it was told, costs little.
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from enum import Enum, auto
 from typing import ParamSpec, TypeVar
 
@@ -70,7 +72,16 @@ THREADS = {
     Work.MARKS: 2,
 }
 """Few where others' work is processor time: each that runs takes the interpreter from a command for a moment."""
+COUNTED_BY_TIME = frozenset({Work.READ, Work.LONG})
 OF_MACHINES = frozenset({Work.FEED, Work.MARKS})
+
+
+A_READ_SECONDS, DEAREST = 0.005, 20.0
+"""A read out of what all of an agency share counts as several, as many as this at most, where it keeps a thread for
+longer than that: a machine that is slow, or busy, lets fewer in, so that those who write do not pay for it. What is a
+person's own is counted as it is."""
+_spent: ContextVar[list[float]] = ContextVar("spent")
+"""Seconds that a request kept threads."""
 
 
 class Gate:
@@ -79,6 +90,7 @@ class Gate:
     def __init__(self, limits: Limits, refused: Refused) -> None:
         self.limits = limits
         self._refused = refused
+        self.clock: Callable[[], float] = time.monotonic
         self._held = 0
         self._lanes = {work: Lane(work.name.lower(), threads) for work, threads in THREADS.items()}
         reads, rare = Budget.shared("reads", limits.reads), limits.emergencies
@@ -111,9 +123,17 @@ class Gate:
             self._budgets[work].take(caller.agency)
             yield
             return
+        budget = self._budgets[work]
         with self._requests[work].place(caller.agency, caller.actor):
-            self._budgets[work].take(caller.agency, caller.actor)
-            yield
+            whose = budget.take(caller.agency, caller.actor)
+            spent: list[float] = []
+            token = _spent.set(spent)
+            try:
+                yield
+            finally:
+                _spent.reset(token)
+                if work in COUNTED_BY_TIME and whose is not None and whose[1] is None:
+                    budget.owe(whose, min(max(1.0, sum(spent) / A_READ_SECONDS), DEAREST) - 1)
 
     @contextmanager
     def arriving(self, caller: Caller, size: int) -> Iterator[Callable[[int], None]]:
@@ -130,7 +150,17 @@ class Gate:
         lane = self._lanes[work]
         if caller is None and len(lane) >= MOST_PUBLIC:
             raise too_many("public")
-        return await lane.run(caller and (caller.agency, caller.actor), call, *arguments, **named)
+        spent = _spent.get(None)
+
+        def timed() -> T:
+            began = self.clock()
+            try:
+                return call(*arguments, **named)
+            finally:
+                if spent is not None:
+                    spent.append(self.clock() - began)
+
+        return await lane.run(caller and (caller.agency, caller.actor), timed)
 
     async def answer(self, error: Exception) -> Response:
         """The problem that an error becomes."""

@@ -45,8 +45,8 @@ ENTRY_BYTES = 512
 class Limits(Struct, frozen=True, kw_only=True):
     """What the operator says. 0 sets no limit."""
 
-    reads: int = 20
-    """Reads each second, of an agency's people."""
+    reads: int = 10
+    """Reads each second, of an agency's people. One that keeps a thread for long counts as several."""
     commands: int = 20
     """Commands each second, of an agency's people."""
     emergencies: int = 1
@@ -67,6 +67,11 @@ class Limits(Struct, frozen=True, kw_only=True):
     """MiB of documents each minute, of an agency's people."""
     documents: int = 20_480
     """MiB of documents that an agency may have stored, in all."""
+
+    @classmethod
+    def of_places(cls) -> "Limits":
+        """Those of what is open or under way, and none of what comes by the second."""
+        return cls(reads=0, commands=0, emergencies=0, pages=0, uploads=0)
 
 
 WORDS = {

@@ -75,9 +75,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     """MiB that a process may use for the cases it remembers: half for what decides, half for what follows the log. What
     does not fit is folded again when it is needed."""
 
-    limit_reads: int = 20
-    """Reads each second, of an agency's people, in each API process; a person's own is a fifth. 0 sets no limit, here
-    and in all that follow."""
+    limit_reads: int = 10
+    """Reads each second, of an agency's people, in each API process; a person's own is a fifth. One that keeps a thread
+    for long counts as several. 0 sets no limit, here and in all that follow."""
     limit_commands: int = 20
     """Commands each second, likewise."""
     limit_emergencies: int = 1

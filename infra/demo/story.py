@@ -7,6 +7,7 @@
    aid, a consent withdrawn while the work runs, closure.
 """
 
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
@@ -37,21 +38,28 @@ class Desk:
 
     def post(self, path: str, **body: Any) -> dict[str, Any]:
         """Act. Raises Refused."""
-        return self._answer(self._http.post(path, json=body, headers=self.headers))
+        return self._answer(_asked(lambda: self._http.post(path, json=body, headers=self.headers)))
 
     def get(self, path: str, **query: Any) -> dict[str, Any]:
         """Read. Raises Refused."""
-        return self._answer(self._http.get(path, params=query, headers=self.headers))
+        return self._answer(_asked(lambda: self._http.get(path, params=query, headers=self.headers)))
 
     def status(self, path: str) -> int:
         """The HTTP status that reading this gives."""
-        return self._http.get(path, headers=self.headers).status_code
+        return _asked(lambda: self._http.get(path, headers=self.headers)).status_code
 
     def _answer(self, response: httpx.Response) -> dict[str, Any]:
         body: dict[str, Any] = response.json()
         if response.is_error:
             raise Refused(f"{self.agency}: {response.request.url.path}: {response.status_code} {body.get('type')}")
         return body
+
+
+def _asked(ask: Callable[[], httpx.Response]) -> httpx.Response:
+    """What is answered, asked again no sooner than the service says: a machine that is slow lets in less."""
+    while (response := ask()).status_code == httpx.codes.TOO_MANY_REQUESTS:
+        time.sleep(int(response.headers["Retry-After"]))
+    return response
 
 
 class Played(NamedTuple):

@@ -1,6 +1,6 @@
 """Callers over HTTP from a process of their own, until a time is over or it is killed.
 
-`fair HOST PORT SECONDS TOKEN`: opens cases, notes and reads, as one person at work does, one after the other, six a
+`fair HOST PORT SECONDS TOKEN`: opens cases, notes and reads, as one person at work does, one after the other, four a
 second. Prints one JSON object: how many were refused, and how long each took.
 `greedy HOST PORT SECONDS TOKEN…`: each token on eight connections, reading as fast as it is answered, whatever is said.
 Prints how many were answered and how many refused.
@@ -12,7 +12,7 @@ import sys
 import time
 from threading import Thread
 
-EACH_SECOND = 6.0
+EACH_SECOND = 4.0
 CONNECTIONS = 8
 OPENING = {"channel": "hotline", "reporter": "survivor", "urgency": "urgent", "age_group": "adult"}
 READS = ("/cases?limit=100", "/agencies", "/inbox?limit=100", "/cases?wait_for=100000000000000000", "/deadlines")

@@ -16,7 +16,7 @@ from rujukan.infra.issuer import usual_actor
 from rujukan.infra.settings import Settings
 from rujukan.infra.system import System
 
-TURNS, SECONDS = 3, 15.0
+TURNS, SECONDS = 3, 20.0
 """So many turns alone and beside them, so long each: what else the machine does falls on both."""
 WITHIN = 2.0
 """So many times what it is alone the p99 may be."""

@@ -76,9 +76,6 @@ class Feeding:
         return Opener([self.keys[agency]], [self.service_key]).open(*from_cloudevent(event))
 
 
-ENOUGH = Limits(reads=0, commands=0, emergencies=0, pages=0, uploads=0)
-
-
 @contextmanager
 def serving(settings: Settings, *, kept: bool = True, limits: Limits | None = None) -> Iterator[Feeding]:
     """All of it, on a database of its own. A register that is not `kept` follows the log when `head` is asked."""
@@ -89,7 +86,7 @@ def serving(settings: Settings, *, kept: bool = True, limits: Limits | None = No
         keys = network.set_up(office.casework, settings.data / "agencies")
         if kept:
             keeper.start()
-        app = create_app(ports, limits=limits or ENOUGH)
+        app = create_app(ports, limits=limits)
         server = uvicorn.Server(
             uvicorn.Config(app, port=0, log_level="error", timeout_graceful_shutdown=1, http=Protocol)
         )

@@ -44,7 +44,7 @@ class Network:
 
     def __init__(self, office: Office, settings: Settings, limits: Limits | None = None) -> None:
         self._issuer = composition.issuer(settings)
-        self.app = create_app(office.ports, limits=limits)
+        self.app = create_app(office.ports, limits=limits or Limits())
         self._http = httpx.AsyncClient(transport=httpx.ASGITransport(self.app), base_url="http://here", timeout=None)
 
     async def asks(
@@ -263,6 +263,27 @@ def test_no_more_requests_of_one_are_under_way_than_there_is_room_for(
         played(play)
     finally:
         go.set()
+
+
+def test_a_read_that_keeps_a_thread_for_long_counts_as_several(
+    office: Office, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So many fewer are let in; and no one read uses up all that an agency has."""
+    network = Network(office, settings, Limits(reads=10))
+    now = [0.0]
+
+    def slow(*_: object) -> list[object]:
+        now[0] += gate.A_READ_SECONDS * 1_000
+        return []
+
+    async def play() -> None:
+        monkeypatch.setattr(Lists, "rows", slow)
+        network.app.state.gate.clock = lambda: now[0]
+        answers = await network.floods(40, "GET", "/agencies", agency="psikolog")
+        assert sum(answer.status_code == 200 for answer in answers) == 20 + 5, "one's own, and a hundred by twenties"
+        assert said(answers[-1]) == (429, "reads")
+
+    played(play)
 
 
 def test_health_counts_refusals_by_limit_and_names_nobody(office: Office, settings: Settings) -> None:
