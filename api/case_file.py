@@ -13,7 +13,8 @@ from ..domain.case.erasure import Erasing
 from ..domain.case.holds import Lifting
 from ..domain.case.lead import Accompanying
 from ..domain.case.lifecycle import Files
-from ..domain.casefile.state import Case
+from ..domain.case.overrides import Overrides, Wanted
+from ..domain.casefile.state import Case, Consent
 from ..domain.compartment import Compartment
 from ..domain.fact import AgencyCode
 from ..domain.standing import readings
@@ -75,6 +76,26 @@ class ConsentView(Struct, frozen=True):
     waits: list[str] = []
     """Compartments for which it waits until the lead has confirmed it with the survivor, of others' words than the
     reporter's."""
+    basis: str | None = None
+    """Of a sharing without consent: its legal basis."""
+    review_due_at: datetime | None = None
+    """Of one that one person decided alone: by when another reviews it."""
+    verdict: str | None = None
+    """What that found."""
+
+
+class OverrideAskedView(Struct, frozen=True):
+    """A sharing without consent that waits for another person to approve it."""
+
+    consent: UUID
+    agency: str | None
+    asked_by: UUID
+    basis: str
+    rule: str
+    compartments: list[str]
+    recipients: list[str]
+    purposes: list[str]
+    expires_at: datetime | None
 
 
 class ClockView(Struct, frozen=True):
@@ -104,6 +125,8 @@ class CaseView(Struct, frozen=True, omit_defaults=True):
     erasure: UUID | None = None
     """Asked for, and undecided."""
     erased: list[str] | None = None
+    overrides_asked: list[OverrideAskedView] | None = None
+    """What waits for another person."""
 
 
 def show_case(rooms: Rooms, asked: Asked, known: Case, *, case: UUID) -> Response:
@@ -202,20 +225,8 @@ def case_view(id: UUID, case: Case, agency: AgencyCode, at: datetime, leads: boo
         common,
         age_group=case.age_group.value,
         worker=case.of(Accompanying).worker,
-        consents=[
-            ConsentView(
-                c.id,
-                sorted(x.word for x in c.compartments),
-                sorted(c.recipients),
-                sorted(p.value for p in c.purposes),
-                c.live,
-                c.override,
-                c.expires_at,
-                c.reported_by,
-                sorted(x.word for x in reaches.waiting(c)) if c.live else [],
-            )
-            for c in case.consents.values()
-        ],
+        consents=[_consent(c, case, reaches) for c in case.consents.values()],
+        overrides_asked=[_asked(id, asked) for id, asked in case.of(Overrides).asked.items() if not asked.decided],
         clocks=[ClockView(c.id, c.due_at, c.met_at) for c in case.clocks.values()],
         on_hold=case.on_hold,
         merged_into=case.of(Files).merged_into,
@@ -229,3 +240,35 @@ def _relation(case: Case, agency: AgencyCode) -> str:
     mine = relations(case, agency)
     shown = (Relation.LEAD, Relation.RECIPIENT, Relation.ASKED)
     return next((relation.value for relation in shown if relation in mine), "former")
+
+
+def _consent(of: Consent, case: Case, reaches: Reaches) -> ConsentView:
+    made = case.of(Overrides).made.get(of.id)
+    return ConsentView(
+        of.id,
+        sorted(x.word for x in of.compartments),
+        sorted(of.recipients),
+        sorted(p.value for p in of.purposes),
+        of.live,
+        of.override,
+        of.expires_at,
+        of.reported_by,
+        sorted(x.word for x in reaches.waiting(of)) if of.live else [],
+        of.basis.value if of.basis is not None else None,
+        made.review_due_at if made is not None else None,
+        made.verdict.value if made is not None and made.verdict is not None else None,
+    )
+
+
+def _asked(id: UUID, wanted: Wanted) -> OverrideAskedView:
+    return OverrideAskedView(
+        id,
+        wanted.agency,
+        wanted.asked_by,
+        wanted.basis.value,
+        wanted.rule,
+        sorted(wanted.compartments),
+        sorted(wanted.recipients),
+        sorted(p.value for p in wanted.purposes),
+        wanted.expires_at,
+    )

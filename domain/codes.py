@@ -277,6 +277,38 @@ class LegalBasis(Code):
     COURT_ORDER = "court-order", "Perintah pengadilan", "Court order"
 
 
+class SharingBasis(Code):
+    """Grounds on which something may be shared that she did not agree to: how far each goes, standing/bases.py says."""
+
+    CHILD_MANDATORY_REPORT = (
+        "child-mandatory-report",
+        "Kewajiban lapor kekerasan terhadap anak",
+        "Duty to report violence against a child",
+    )
+    IMMINENT_DANGER = "imminent-danger", "Bahaya nyawa yang mendesak", "Imminent danger to life"
+    COURT_ORDER = "court-order", "Perintah pengadilan", "Court order"
+    SEXUAL_VIOLENCE_REPORT = (
+        "sexual-violence-report",
+        "Kewajiban lapor kekerasan seksual (UU 12/2022 ps. 41)",
+        "Duty to report sexual violence (UU 12/2022 art. 41)",
+    )
+    HEALTH_WORKER_REPORT = (
+        "health-worker-report",
+        "Kewajiban tenaga kesehatan memberi tahu (UU 12/2022 ps. 39-40)",
+        "Health workers' duty to inform (UU 12/2022 art. 39-40)",
+    )
+    VITAL_INTEREST = (
+        "vital-interest",
+        "Kepentingan vital orang yang tidak dapat menyetujui",
+        "Vital interest of a person who cannot consent",
+    )
+    FORWARDED_REPORT = (
+        "forwarded-report",
+        "Laporan diteruskan untuk penjangkauan",
+        "Report forwarded for outreach",
+    )
+
+
 class ErasureBasis(Code):
     """Why content may be destroyed. A person decides; this names the ground."""
 
@@ -366,6 +398,7 @@ CODE_LISTS: dict[str, type[Code]] = {
     "consent-by": ConsentBy,
     "obtained": Obtained,
     "legal-bases": LegalBasis,
+    "sharing-bases": SharingBasis,
     "disclosure-bases": DisclosureBasis,
     "needs": Need,
     "clock-needs": ClockNeed,

@@ -33,6 +33,7 @@ from msgspec import Struct, field
 
 from .case.confirming import ConsentNotConfirmed
 from .case.consents import ConsentExpired, ConsentNarrowed, ConsentWithdrawn
+from .case.overrides import OverrideEnded
 from .case.referrals import ReferralSent
 from .casefile.evolving import fold_log, take
 from .casefile.state import NOTHING, Case, Glass
@@ -50,7 +51,7 @@ one before in tests/golden/histories."""
 COORDINATION = frozenset({Compartment.COORDINATION})
 Notice: TypeAlias = DeletionAsked | HistoryRecovered
 """What is told to the agency that it names, whole, and to nobody else."""
-ENDS = (ConsentNarrowed, ConsentWithdrawn, ConsentExpired, ConsentNotConfirmed)
+ENDS = (ConsentNarrowed, ConsentWithdrawn, ConsentExpired, ConsentNotConfirmed, OverrideEnded)
 """Events that end a consent, in whole or in part."""
 DELIVERIES = UUID("0d1a7b60-52c5-5b0e-8f5e-64656c697672")
 """Namespace of delivery ids (RFC 9562, version 5)."""

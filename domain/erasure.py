@@ -70,7 +70,7 @@ class RecallRecorded(Fact, frozen=True, kw_only=True, tag="erasure.RecallRecorde
     consent: Coordination[ConsentId]
     version: Coordination[int]
     """Of the case's event that ended it."""
-    ended: Coordination[Literal["withdrawn", "narrowed", "expired", "not-confirmed"]]
+    ended: Coordination[Literal["withdrawn", "narrowed", "expired", "not-confirmed", "override-ended"]]
     compartments: Coordination[frozenset[CompartmentWord]]
     lead: Coordination[AgencyCode]
     recorded_by: Coordination[ActorId]

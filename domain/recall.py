@@ -13,6 +13,7 @@ from uuid import UUID, uuid5
 
 from .case.confirming import ConsentNotConfirmed
 from .case.consents import ConsentNarrowed, ConsentWithdrawn
+from .case.overrides import OverrideEnded
 from .compartment import Compartment
 from .disclosure import ENDS, Recalled
 from .erasure import DeletionAsked, RecallRecorded
@@ -99,6 +100,8 @@ def by_agency(recalled: Iterable[Recalled]) -> dict[AgencyCode, frozenset[Compar
 def _how(ends: Fact) -> str:
     if isinstance(ends, ConsentNarrowed):
         return "narrowed"
+    if isinstance(ends, OverrideEnded):
+        return "override-ended"
     if isinstance(ends, ConsentNotConfirmed):
         return "not-confirmed"
     return "withdrawn" if isinstance(ends, ConsentWithdrawn) else "expired"

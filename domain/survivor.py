@@ -20,7 +20,7 @@ from msgspec import Struct
 from .access import VIEWS
 from .catalogue import COMPARTMENTS as COMPARTMENTS_OF
 from .catalogue import TOPICS
-from .codes import AgencyKind, Code, LegalBasis, Purpose, Reporter, Role
+from .codes import AgencyKind, Code, Purpose, Reporter, Role, SharingBasis
 from .compartment import Compartment
 from .declaring import FIELDS, HAPPENED
 from .field_kinds import AGENCY, COMPARTMENT, RECIPIENT, kinds_of
@@ -250,7 +250,7 @@ def _label(code: Code, language: Language) -> str:
 
 def _legal(code: str, language: Language) -> str:
     try:
-        return _label(LegalBasis.of(code), language)
+        return _label(SharingBasis.of(code), language)
     except ValueError:
         return code
 

@@ -20,6 +20,7 @@ from ..refusal import (
     ConsentFromWrongPerson,
     ConsentNotLive,
     ConsentWidened,
+    Invalid,
     StillRunning,
     Unknown,
 )
@@ -241,7 +242,7 @@ def refuse_consent(command: RefuseConsent, case: Case, act: Act, network: Networ
 
 @decides.register
 def narrow_consent(command: NarrowConsent, case: Case, act: Act, network: Network) -> Sequence[Fact]:
-    before = live(case, command.consent, act.at)
+    before = _hers(live(case, command.consent, act.at))
     after_end, before_end = command.expires_at, before.expires_at
     if (
         not compartments_named(command.compartments) <= before.compartments
@@ -255,7 +256,7 @@ def narrow_consent(command: NarrowConsent, case: Case, act: Act, network: Networ
 
 @decides.register
 def withdraw_consent(command: WithdrawConsent, case: Case, act: Act, network: Network) -> Sequence[Fact]:
-    live(case, command.consent, act.at)
+    _hers(live(case, command.consent, act.at))
     return [recorded(ConsentWithdrawn, command, act)]
 
 
@@ -271,6 +272,13 @@ def expire_consent(command: ExpireConsent, case: Case | None, act: Act, network:
     if act.at < consent.expires_at:
         raise StillRunning(due_at=consent.expires_at)
     return [recorded(ConsentExpired, command, act, expires_at=consent.expires_at)]
+
+
+def _hers(consent: Consent) -> Consent:
+    """The consent, which somebody gave. Raises Invalid for a sharing without consent: that is no consent of hers."""
+    if consent.override:
+        raise Invalid(field="consent", must="be one; a supervisor ends a sharing without consent, with a reason")
+    return consent
 
 
 def _named(recipient: str, recipients: frozenset[str], network: Network) -> bool:

@@ -1,25 +1,71 @@
-"""Sharing without consent: on a named legal basis only, by a person who decides."""
+"""Sharing without consent: on a named legal basis only (standing/bases.py), for a time.
 
-from collections.abc import Sequence
+In an emergency one person does it and another reviews it; otherwise one asks and another approves. Only a supervisor
+ends it, with a reason: a basis is no consent, and nobody withdraws it.
+"""
 
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from msgspec import Struct
 from msgspec.structs import replace
 
-from ..casefile.consenting import Scope, consent_in, require_later_end
-from ..casefile.deciding import Network, decides, fresh
+from ..casefile.consenting import NAMED, Scope, consent_in, live, require_later_end
+from ..casefile.deciding import Network, decides, fresh, kind_of
 from ..casefile.evolving import applies
-from ..casefile.state import Case
-from ..codes import LegalBasis
-from ..compartment import Coordination, Legal
-from ..declaring import Step, asked, field, happened, name_fields
-from ..fact import Act, ActorId, AgencyCode, Fact, Short, Text, recorded
+from ..casefile.state import EMPTY, Case, Part, compartments_named
+from ..codes import AgencyKind, GlassVerdict, LegalBasis, Purpose, SharingBasis
+from ..compartment import CompartmentWord, Coordination, Legal
+from ..declaring import Audience, Step, asked, field, happened, name_fields
+from ..fact import Act, ActorId, AgencyCode, ConsentId, DocumentId, Fact, Recipient, Short, Text, recorded
 from ..persistent import put
-from ..standing.relations import Extent
-from ..standing.roles import SUPERVISORS
-from ..standing.rows import TAKES_PART
+from ..refusal import Invalid
+from ..standing.bases import REVIEW as REVIEWED_WITHIN
+from ..standing.bases import TERMS, Basis, bounded, ends, is_done_alone
+from ..standing.relations import Extent, Relation
+from ..standing.roles import AUDITORS, PAST_CONSENT, REVIEW, SUPERVISORS
+from ..standing.rows import TAKES_PART, Thing
 from ..words import Words
+
+R = Relation
 
 
 class OverrideFacts(Scope, frozen=True, kw_only=True):
+    basis: Coordination[SharingBasis]
+    rule: Coordination[Short]
+    reason: Legal[Text]
+    survivor_told: Coordination[bool] = False
+    document: Coordination[DocumentId | None] = None
+    """The order that it rests on."""
+    on_word_of: Legal[Short | None] = None
+    """The clinician or supervisor on whose word she was not asked."""
+
+
+class OfOverride(Fact, frozen=True, kw_only=True):
+    consent: Coordination[ConsentId]
+
+
+def _maker(event: OfOverride, case: Case) -> Mapping[AgencyCode, AgencyKind]:
+    made_by = case.of(Overrides).agency_of(event.consent)
+    return {agency: kind for agency, kind in case.participants().items() if agency == made_by}
+
+
+MAKER = Audience(
+    Words("instansi yang berbagi atau memintanya, selama ikut serta", "the agency that shares, while it takes part"),
+    _maker,
+)
+
+
+SHARED = Words("Berbagi tanpa persetujuan atas dasar hukum", "Sharing without consent on a legal basis")
+HER = Words("Data dibagikan tanpa persetujuan, atas dasar hukum", "Data was shared without consent, on a legal basis")
+MEANS = "Sesuatu boleh dibagikan tanpa persetujuan, menurut aturan yang disebut, atas keputusan seseorang."
+
+
+@happened(SHARED, her=HER, means=MEANS + " Dicatat oleh rilis sebelumnya.", step=Step.CONSENT)
+class ConsentOverridden(Scope, frozen=True, kw_only=True, tag="case.ConsentOverridden"):
+    """Something may be shared without consent, under a rule that is named, by a person who decided. Earlier releases
+    recorded it so; it is `case.SharedWithoutConsent` since."""
+
     basis: Coordination[LegalBasis]
     rule: Coordination[Short]
     decided_by: Coordination[ActorId]
@@ -27,24 +73,114 @@ class OverrideFacts(Scope, frozen=True, kw_only=True):
     survivor_told: Coordination[bool] = False
 
 
+@happened(SHARED, her=HER, means=MEANS, step=Step.CONSENT, to=MAKER)
+class SharedWithoutConsent(OverrideFacts, frozen=True, kw_only=True, tag="case.SharedWithoutConsent"):
+    """Something may be shared without consent, within the bounds of a legal basis, by a person who decided."""
+
+    decided_by: Coordination[ActorId]
+    bases: Coordination[Short]
+    """The version of the table of bases that bounds it."""
+    asked_by: Coordination[ActorId | None] = None
+    """The other person, where two decided."""
+    review_due_at: Coordination[datetime | None] = None
+    """By when another person reviews what one did alone."""
+
+
 @happened(
-    Words("Berbagi tanpa persetujuan atas dasar hukum", "Sharing without consent on a legal basis"),
-    her=Words(
-        "Data dibagikan tanpa persetujuan, atas dasar hukum", "Data was shared without consent, on a legal basis"
-    ),
-    means="Sesuatu boleh dibagikan tanpa persetujuan, menurut aturan yang disebut, atas keputusan seseorang.",
+    Words("Berbagi tanpa persetujuan diminta", "Sharing without consent asked for"),
+    her=Words("Diminta berbagi tanpa persetujuan", "Sharing without your consent was asked for"),
+    means="Seseorang meminta berbagi tanpa persetujuan; orang lain memutuskan. Belum mencakup apa pun.",
     step=Step.CONSENT,
 )
-class ConsentOverridden(OverrideFacts, frozen=True, kw_only=True, tag="case.ConsentOverridden"):
-    """Something may be shared without consent, under a rule that is named, by a person who decided."""
+class OverrideAsked(OverrideFacts, frozen=True, kw_only=True, tag="case.OverrideAsked"):
+    """Somebody asks to share without consent; another person decides. It covers nothing yet."""
+
+    asked_by: Coordination[ActorId]
+
+
+@happened(
+    Words("Berbagi tanpa persetujuan ditolak", "Sharing without consent refused"),
+    her=Words("Berbagi tanpa persetujuan ditolak", "Sharing without your consent was refused"),
+    means="Tidak dibagikan: orang lain menolaknya, atau permintaannya ditarik kembali.",
+    step=Step.CONSENT,
+    to=MAKER,
+)
+class OverrideRefused(OfOverride, frozen=True, kw_only=True, tag="case.OverrideRefused"):
+    """It is not shared: another person refused, or the asking was taken back."""
+
+    reason: Legal[Text]
+
+
+class OverrideReviewFacts(OfOverride, frozen=True, kw_only=True):
+    verdict: Coordination[GlassVerdict]
+    remark: Legal[Text]
+
+
+@happened(
+    Words("Berbagi tanpa persetujuan ditinjau", "Sharing without consent reviewed"),
+    her=Words("Berbagi tanpa persetujuan dinilai", "Sharing without your consent was judged"),
+    means="Orang lain menilai apakah berbagi tanpa persetujuan itu beralasan. Yang tidak beralasan berakhir karenanya.",
+    step=Step.CONSENT,
+    to=MAKER,
+)
+class OverrideReviewed(OverrideReviewFacts, frozen=True, kw_only=True, tag="case.OverrideReviewed"):
+    """Another person judged what one shared alone. What was not justified ends by that."""
+
+    reviewer: Coordination[ActorId]
+
+
+@happened(
+    Words("Berbagi tanpa persetujuan diakhiri", "Sharing without consent ended"),
+    her=Words("Berbagi tanpa persetujuan berakhir", "Sharing without your consent ended"),
+    means="Dasar hukum itu tidak mencakup apa pun lagi, atas keputusan penyelia, dengan alasan.",
+    step=Step.CONSENT,
+    to=NAMED,
+)
+class OverrideEnded(OfOverride, frozen=True, kw_only=True, tag="case.OverrideEnded"):
+    """A supervisor, or who judged it, ended what was shared without consent, with a reason."""
+
+    reason: Legal[Text]
+
+
+WANTED = Thing(
+    "override",
+    Words("permintaan berbagi tanpa persetujuan", "asking to share without consent"),
+    find=lambda case, id: found if (found := case.of(Overrides).asked.get(id)) and not found.decided else None,
+    whose={
+        R.AUTHOR: lambda asked, case: asked.agency,
+        R.LEAD: lambda asked, case: case.lead,
+        R.ASKER: lambda asked, case: asked.asked_by,
+    },
+)
+SHARING = Thing(
+    "override",
+    Words("berbagi tanpa persetujuan", "sharing without consent"),
+    find=lambda case, id: case.of(Overrides).made.get(id),
+    whose={R.AUTHOR: lambda made, case: made.agency, R.LEAD: lambda made, case: case.lead},
+)
+TO_JUDGE = Thing(
+    "override",
+    Words("berbagi tanpa persetujuan oleh satu orang", "sharing without consent by one person"),
+    find=lambda case, id: found if (found := case.of(Overrides).made.get(id)) and found.review_due_at else None,
+    whose={
+        R.AUTHOR: lambda made, case: None if made.is_judged else made.agency,
+        R.LEAD: lambda made, case: None if made.is_judged and made.judged_by_lead else case.lead,
+        R.OPENED_BY: lambda made, case: made.person,
+        R.OPENED_FOR: lambda made, case: made.agency,
+        R.OWNER: lambda made, case: case.lead,
+    },
+    known_to=frozenset({R.OPENED_FOR, R.OWNER}),
+)
+"""Its agency judges it once; the lead's verdict is the last word."""
 
 
 @asked(
     "/cases/{case}/consent-overrides",
-    by=SUPERVISORS,
+    by=PAST_CONSENT,
     where=TAKES_PART,
-    extent=Extent.SHARED,
-    means="Berbagi tanpa persetujuan, atas dasar hukum.",
+    extent=Extent.BASIS,
+    means="Berbagi tanpa persetujuan, atas dasar hukum: dalam keadaan darurat segera, lalu ditinjau orang lain; "
+    "selain itu setelah orang lain menyetujuinya.",
     tag="consent",
     example={
         "compartments": ["identity", "incident"],
@@ -52,30 +188,213 @@ class ConsentOverridden(OverrideFacts, frozen=True, kw_only=True, tag="case.Cons
         "purposes": ["protection"],
         "basis": "child-mandatory-report",
         "rule": "UU 35/2014",
-        "decided_by": "00000000-0000-4000-8000-000000000002",
         "reason": "Anak dalam bahaya.",
     },
     mints="consent",
 )
 class OverrideConsent(OverrideFacts, frozen=True, kw_only=True):
-    """Share without consent, on a legal basis."""
+    """Share without consent, on a legal basis: in an emergency at once, reviewed by another; otherwise another person
+    has to approve it."""
 
 
-@applies(ConsentOverridden)
-def consent_overridden(case: Case, event: ConsentOverridden, author: AgencyCode | None) -> Case:
+@asked(
+    "/cases/{case}/consent-overrides/{consent}/approval",
+    by=AUDITORS,
+    where=TAKES_PART.to(WANTED, R.AUTHOR, R.LEAD, by="consent", another_than=R.ASKER),
+    extent=Extent.BASIS,
+    means="Menyetujui berbagi tanpa persetujuan, sebagaimana diminta orang lain.",
+    tag="consent",
+    example={"reason": "Diperiksa."},
+)
+class ApproveOverride(OfOverride, frozen=True, kw_only=True):
+    """Approve sharing without consent, as another person asked."""
+
+    reason: Legal[Text]
+
+
+@asked(
+    "/cases/{case}/consent-overrides/{consent}/refusal",
+    by=AUDITORS | PAST_CONSENT,
+    where=TAKES_PART.to(WANTED, R.AUTHOR, R.LEAD, by="consent"),
+    extent=Extent.MOVE,
+    means="Menolak berbagi tanpa persetujuan, atau menarik kembali permintaannya.",
+    tag="consent",
+    example={"reason": "Ia dapat ditanya."},
+)
+class RefuseOverride(OfOverride, frozen=True, kw_only=True):
+    """Refuse sharing without consent, or take back the asking."""
+
+    reason: Legal[Text]
+
+
+@asked(
+    "/cases/{case}/consent-overrides/{consent}/review",
+    by=REVIEW,
+    where=TAKES_PART.to(TO_JUDGE, R.AUTHOR, R.LEAD, by="consent", another_than=R.OPENED_BY),
+    extent=Extent.OWN_WORDS,
+    means="Menilai berbagi tanpa persetujuan yang dilakukan satu orang.",
+    tag="consent",
+    example={"verdict": "justified", "remark": "Nyawa terancam."},
+)
+class ReviewOverride(OverrideReviewFacts, frozen=True, kw_only=True):
+    """Judge what one person shared without consent."""
+
+
+@asked(
+    "/cases/{case}/consent-overrides/{consent}/end",
+    by=SUPERVISORS,
+    where=TAKES_PART.to(SHARING, R.AUTHOR, R.LEAD, by="consent"),
+    extent=Extent.MOVE,
+    means="Mengakhiri berbagi tanpa persetujuan, dengan alasan.",
+    tag="consent",
+    example={"reason": "Ia sudah dapat ditanya."},
+)
+class EndOverride(OfOverride, frozen=True, kw_only=True):
+    """End sharing without consent, with a reason."""
+
+    reason: Legal[Text]
+
+
+class Wanted(Struct, frozen=True):
+    """Sharing without consent that was asked for: what for, by whom, and whether that is decided."""
+
+    agency: AgencyCode | None
+    asked_by: ActorId
+    compartments: frozenset[CompartmentWord]
+    recipients: frozenset[Recipient]
+    purposes: frozenset[Purpose]
+    expires_at: datetime | None
+    basis: SharingBasis
+    rule: Short
+    survivor_told: bool
+    document: DocumentId | None
+    decided: bool = False
+
+
+class Made(Struct, frozen=True):
+    """Sharing without consent that was decided, and what another found of it."""
+
+    agency: AgencyCode | None
+    person: ActorId
+    review_due_at: datetime | None
+    verdict: GlassVerdict | None = None
+    judged_by_lead: bool = False
+
+    @property
+    def is_judged(self) -> bool:
+        """An inquiry is a verdict for the time being."""
+        return self.verdict not in (None, GlassVerdict.NEEDS_INQUIRY)
+
+
+class Overrides(Part, frozen=True):
+    asked: Mapping[ConsentId, Wanted] = EMPTY
+    made: Mapping[ConsentId, Made] = EMPTY
+
+    def agency_of(self, id: ConsentId) -> AgencyCode | None:
+        """Whose it is."""
+        found = self.made.get(id) or self.asked.get(id)
+        return found.agency if found is not None else None
+
+
+@applies(ConsentOverridden, SharedWithoutConsent)
+def shared(case: Case, event: ConsentOverridden | SharedWithoutConsent, author: AgencyCode | None) -> Case:
     about = {"basis": event.basis, "rule": event.rule, "made_by": author if author != case.lead else None}
     consent = replace(consent_in(event), override=True, **about)
-    return replace(case, consents=put(case.consents, event.consent, consent))
+    part = _decided(case.of(Overrides), event.consent)
+    made = Made(author, event.decided_by, getattr(event, "review_due_at", None))
+    after = case.with_part(replace(part, made=put(part.made, event.consent, made)))
+    return replace(after, consents=put(case.consents, event.consent, consent))
+
+
+@applies(OverrideAsked)
+def override_asked(part: Overrides, event: OverrideAsked, author: AgencyCode | None) -> Overrides:
+    wanted = Wanted(agency=author, asked_by=event.asked_by, **{name: getattr(event, name) for name in _SCOPE})
+    return replace(part, asked=put(part.asked, event.consent, wanted))
+
+
+@applies(OverrideRefused)
+def override_refused(part: Overrides, event: OverrideRefused) -> Overrides:
+    return _decided(part, event.consent)
+
+
+@applies(OverrideReviewed)
+def override_reviewed(case: Case, event: OverrideReviewed, author: AgencyCode | None) -> Case:
+    part = case.of(Overrides)
+    judged = replace(part.made[event.consent], verdict=event.verdict, judged_by_lead=author == case.lead)
+    return case.with_part(replace(part, made=put(part.made, event.consent, judged)))
+
+
+@applies(OverrideEnded)
+def override_ended(case: Case, event: OverrideEnded) -> Case:
+    ended = replace(case.consents[event.consent], live=False)
+    return replace(case, consents=put(case.consents, event.consent, ended))
+
+
+def _decided(part: Overrides, id: ConsentId) -> Overrides:
+    wanted = part.asked.get(id)
+    return part if wanted is None else replace(part, asked=put(part.asked, id, replace(wanted, decided=True)))
 
 
 @decides.register
 def override_consent(command: OverrideConsent, case: Case, act: Act, network: Network) -> Sequence[Fact]:
     fresh(case.consents, command.consent)
+    fresh(case.of(Overrides).asked, command.consent)
     require_later_end(command)
-    return [recorded(ConsentOverridden, command, act)]
+    basis = _basis(command, case, act, network)
+    until = ends(basis, command.expires_at, act.at)
+    if not is_done_alone(basis, case.urgency):
+        return [recorded(OverrideAsked, command, act, asked_by=act.actor)]
+    alone = {"decided_by": act.actor, "review_due_at": act.at + REVIEWED_WITHIN, "bases": TERMS}
+    return [recorded(SharedWithoutConsent, command, act, **{**alone, "expires_at": until})]
+
+
+@decides.register
+def approve_override(command: ApproveOverride, case: Case, act: Act, network: Network) -> Sequence[Fact]:
+    """What was asked is asked again of the table: she may have grown up, or a recipient be another kind now."""
+    asked = case.of(Overrides).asked[command.consent]
+    basis = _basis(asked, case, None, network)
+    said = {name: getattr(asked, name) for name in _SCOPE}
+    said["expires_at"] = ends(basis, asked.expires_at, act.at)
+    two = {"asked_by": asked.asked_by, "decided_by": act.actor, "bases": TERMS}
+    return [recorded(SharedWithoutConsent, command, act, **said, **two)]
+
+
+@decides.register
+def refuse_override(command: RefuseOverride, case: Case, act: Act, network: Network) -> Sequence[Fact]:
+    return [recorded(OverrideRefused, command, act)]
+
+
+@decides.register
+def review_override(command: ReviewOverride, case: Case, act: Act, network: Network) -> Sequence[Fact]:
+    reviewed = recorded(OverrideReviewed, command, act, reviewer=act.actor)
+    if command.verdict is GlassVerdict.NOT_JUSTIFIED and case.consents[command.consent].live:
+        return [recorded(OverrideEnded, command, act, reason=command.remark), reviewed]
+    return [reviewed]
+
+
+@decides.register
+def end_override(command: EndOverride, case: Case, act: Act, network: Network) -> Sequence[Fact]:
+    live(case, command.consent, act.at)
+    return [recorded(OverrideEnded, command, act)]
+
+
+_SCOPE = ("compartments", "recipients", "purposes", "expires_at", "basis", "rule", "survivor_told", "document")
+
+
+def _basis(of: OverrideFacts | Wanted, case: Case, act: Act | None, network: Network) -> Basis:
+    """The row of the basis, if it covers all that is asked. Raises what `bounded` does, and Invalid."""
+    towards = [(named, kind_of(named, network)) for named in of.recipients]
+    basis = bounded(of.basis, compartments_named(of.compartments), towards, of.purposes, case.age_group, act)
+    if basis.document and of.document is None:
+        raise Invalid(field="document", must="name the order, attached to the case")
+    if basis.on_word and isinstance(of, OverrideFacts) and of.on_word_of is None:
+        raise Invalid(field="on_word_of", must="name the clinician or supervisor who says that she cannot be asked")
+    return basis
 
 
 name_fields(
     decided_by=field("Diputuskan oleh", "Decided by"),
     survivor_told=field("Penyintas diberi tahu", "Survivor told", ("Anda diberi tahu", "You were told")),
+    on_word_of=field("Atas keterangan", "On the word of", ("Atas keterangan", "On the word of")),
+    bases=field("Versi tabel dasar hukum", "Version of the table of bases"),
 )

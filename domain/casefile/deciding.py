@@ -9,6 +9,7 @@ from functools import singledispatch
 from uuid import UUID, uuid5
 
 from ..agency_state import Agency
+from ..codes import AgencyKind
 from ..fact import Act, AgencyCode, Fact
 from ..refusal import AlreadyExists, Invalid, RecipientUnavailable
 from ..standing.rule import standing
@@ -68,6 +69,14 @@ def active(network: Network, code: AgencyCode) -> Agency:
     if agency is None or not agency.active:
         raise RecipientUnavailable(agency=code)
     return agency
+
+
+def kind_of(recipient: str, network: Network) -> AgencyKind | None:
+    """What kind of agency a recipient is, named itself or by its kind; None for one that is not known."""
+    if recipient.startswith("kind:"):
+        return AgencyKind.of(recipient.removeprefix("kind:"))
+    agency = network.get(recipient)
+    return agency.kind if agency is not None else None
 
 
 def derived(parent: UUID, name: str) -> UUID:

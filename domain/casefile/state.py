@@ -24,6 +24,7 @@ from ..codes import (
     Purpose,
     ReferralStatus,
     Service,
+    SharingBasis,
     Urgency,
 )
 from ..compartment import Compartment
@@ -58,7 +59,7 @@ class Consent(Struct, frozen=True):
     """Who heard it, where that was not the lead."""
     confirmed: bool = False
     """The lead asked the survivor, and she said the same."""
-    basis: LegalBasis | None = None
+    basis: LegalBasis | SharingBasis | None = None
     rule: str | None = None
     """For an override: the ground, and the rule that was named."""
     made_by: AgencyCode | None = None

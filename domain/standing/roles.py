@@ -14,6 +14,9 @@ SUPERVISION = frozenset({Role.SUPERVISOR, Role.SYSTEM})
 SUPERVISORS = frozenset({Role.SUPERVISOR})
 """A person has to stand for it."""
 
+PAST_CONSENT = frozenset({Role.CASE_WORKER, Role.SUPERVISOR, Role.LEGAL_REVIEWER})
+"""Who may ask to share without consent: each basis says which of them (bases.py)."""
+
 LEGAL = frozenset({Role.LEGAL_REVIEWER})
 
 HOLDS = frozenset({Role.LEGAL_REVIEWER, Role.DATA_PROTECTION_OFFICER})

@@ -30,6 +30,7 @@ OF_CONSENTS = (
     "case.ConsentNarrowed",
     "case.ConsentWithdrawn",
     "case.ConsentExpired",
+    "case.OverrideEnded",
 )
 """Topics that say when a consent runs out, or that it is over."""
 

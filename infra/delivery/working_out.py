@@ -15,6 +15,7 @@ from ...domain.agency_keys import KeyRegistered, KeyRetired, ResealingApproved
 from ...domain.agency_state import Agency
 from ...domain.case.confirming import ConsentNotConfirmed
 from ...domain.case.consents import ConsentExpired, ConsentNarrowed, ConsentWithdrawn
+from ...domain.case.overrides import OverrideAsked, OverrideEnded
 from ...domain.casefile.consenting import Scope
 from ...domain.compartment import Compartment
 from ...domain.disclosure import Followed, Told, Written, delivery_id
@@ -145,8 +146,10 @@ class Workings:
 
 def expiry_of(case: UUID, event: object) -> dict[tuple[UUID, UUID], datetime | None]:
     """(case, consent) → when the consent runs out that the event is about; None where that is no matter any more."""
-    if isinstance(event, ConsentWithdrawn | ConsentExpired | ConsentNotConfirmed):
+    if isinstance(event, ConsentWithdrawn | ConsentExpired | ConsentNotConfirmed | OverrideEnded):
         return {(case, event.consent): None}
+    if isinstance(event, OverrideAsked):
+        return {}  # it covers nothing
     if isinstance(event, Scope) and (event.expires_at is not None or isinstance(event, ConsentNarrowed)):
         return {(case, event.consent): event.expires_at}
     return {}

@@ -61,7 +61,13 @@ from rujukan.domain.case.leave import AskGlassLeave
 from rujukan.domain.case.lifecycle import CloseCase, MergeCase, ReopenCase
 from rujukan.domain.case.notes import RecordContactAttempt, RecordFollowUp, RecordNote
 from rujukan.domain.case.orders import RecordProtectionOrder
-from rujukan.domain.case.overrides import OverrideConsent
+from rujukan.domain.case.overrides import (
+    ApproveOverride,
+    EndOverride,
+    OverrideConsent,
+    RefuseOverride,
+    ReviewOverride,
+)
 from rujukan.domain.case.referrals import CancelReferral, DraftReferral, SendReferral
 from rujukan.domain.case.services import DeliverService
 from rujukan.domain.casefile.clocks import MeetClock
@@ -320,7 +326,15 @@ def _consent_and_referrals(walk: Walk, case: str) -> str:
             walk.take(SendReferral, case=case, referral=referral)
         walk.take(CancelReferral, case=case, referral=taken_back)
     with walk.acting("uptd-ppa", Role.SUPERVISOR):
-        walk.take(OverrideConsent, case=case)
+        alone, ended = walk.take(OverrideConsent, case=case), walk.take(OverrideConsent, case=case)
+        walk.take(EndOverride, case=case, consent=ended)
+        calm = walk.take(OpenCase, urgency="routine")
+        asked, unwanted = walk.take(OverrideConsent, case=calm), walk.take(OverrideConsent, case=calm)
+        walk.take(RefuseOverride, case=calm, consent=unwanted)
+    with walk.acting("uptd-ppa", Role.LEGAL_REVIEWER, Purpose.LEGAL):
+        walk.take(ApproveOverride, case=calm, consent=asked)
+    with walk.acting("uptd-ppa", Role.DATA_PROTECTION_OFFICER, Purpose.AUDIT):
+        walk.take(ReviewOverride, case=case, consent=alone)
     with walk.acting("rsud", purpose=Purpose.CARE):
         for referral in (helped, declined, failed):
             walk.take(ReceiveReferral, case=case, referral=referral)

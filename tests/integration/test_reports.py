@@ -46,15 +46,17 @@ def told(running: Running, people: People, three: Three) -> Told:
     scope = {"recipients": [helper], "purposes": ["care"]}
     given = {"given_by": ["survivor"], "obtained": "written"}
     consent = people.post(lead, f"{case}/consents", **scope, compartments=["health"], **given)["id"]
-    grounds = {"basis": "court-order", "rule": "Penetapan 12/2026", "reason": "perintah hakim"}
-    override = (
-        running.client(lead, S, Purpose.CARE)
-        .post(
-            f"{case}/consent-overrides",
-            json={**scope, "compartments": ["legal"], **grounds, "decided_by": str(uuid4())},
-        )
-        .json()["id"]
-    )
+    grounds = {
+        "basis": "court-order",
+        "rule": "Penetapan 12/2026",
+        "reason": "perintah hakim",
+        "document": str(uuid4()),
+    }
+    asked = {**scope, "compartments": ["legal"], **grounds}
+    override = running.client(lead, S, Purpose.CARE).post(f"{case}/consent-overrides", json=asked).json()["id"]
+    second = running.client(lead, Role.LEGAL_REVIEWER, Purpose.LEGAL)
+    approved = second.post(f"{case}/consent-overrides/{override}/approval", json={"reason": "sesuai perintah"})
+    assert approved.is_success, approved.text
     about = {"recipient": helper, "service": "kesehatan", "urgency": "routine", "purpose": "care"}
     referral = people.post(lead, f"{case}/referrals", **about, compartments=["health", "legal"])["id"]
     sent = people.post(lead, f"{case}/referrals/{referral}/sending")["position"]

@@ -45,7 +45,14 @@ from rujukan.domain.case.intake import OpenCase, ReceiveReport
 from rujukan.domain.case.lifecycle import CloseCase
 from rujukan.domain.case.notes import RecordContactAttempt, RecordFollowUp, RecordNote
 from rujukan.domain.case.orders import RecordProtectionOrder
-from rujukan.domain.case.overrides import OverrideConsent
+from rujukan.domain.case.overrides import (
+    ApproveOverride,
+    ConsentOverridden,
+    EndOverride,
+    OverrideConsent,
+    RefuseOverride,
+    ReviewOverride,
+)
 from rujukan.domain.case.referrals import DraftReferral, SendReferral
 from rujukan.domain.case.services import DeliverService
 from rujukan.domain.codes import (
@@ -68,6 +75,7 @@ from rujukan.domain.codes import (
     Role,
     Service,
     Sex,
+    SharingBasis,
     Urgency,
     ViolenceForm,
 )
@@ -405,8 +413,18 @@ def tell_everything(office: Office) -> tuple[UUID, list[str]]:
     says(case, CorrectIncident, incident=incident, happened_at=None)
     says(case, GiveConsent, consent=consent, **scope, given_by=by, obtained=Obtained.WRITTEN)
     says(case, RefuseConsent, consent=uuid4(), given_by=by, asked_for=frozenset({"lbh"}))
-    override: Fields = {"basis": LegalBasis.COURT_ORDER, "decided_by": uuid4()}
-    says(case, OverrideConsent, consent=uuid4(), **scope, **override, role=Role.SUPERVISOR)
+    override: Fields = {"basis": SharingBasis.COURT_ORDER, "document": uuid4(), "expires_at": None}
+    for answer in (ApproveOverride, RefuseOverride):
+        asked: Fields = {"consent": uuid4()}
+        says(case, OverrideConsent, **{**scope, **override, **asked}, role=Role.SUPERVISOR)
+        says(case, answer, **asked, role=Role.LEGAL_REVIEWER)
+        if answer is ApproveOverride:
+            says(case, EndOverride, **asked, role=Role.SUPERVISOR)
+    danger: Fields = {"consent": uuid4(), "basis": SharingBasis.IMMINENT_DANGER, "expires_at": None}
+    danger |= {"compartments": frozenset({"incident"}), "purposes": frozenset({Purpose.CARE})}
+    says(case, OverrideConsent, **{**scope, **danger}, role=Role.SUPERVISOR)
+    judged: Fields = {"consent": danger["consent"], "verdict": GlassVerdict.JUSTIFIED}
+    says(case, ReviewOverride, **judged, role=Role.DATA_PROTECTION_OFFICER)
     referral: Fields = {"referral": uuid4()}
     draft: Fields = {"recipient": "rsud", "service": Service.HEALTH, "urgency": Urgency.URGENT, "purpose": Purpose.CARE}
     says(case, DraftReferral, **referral, **draft, compartments=shared, clocks=(), redirects=None)
@@ -501,7 +519,7 @@ def test_the_markers_are_in_every_protected_field_of_every_event(office: Office,
     protected = {
         (event.__name__, field)
         for event in catalogue.TOPICS.values()
-        if catalogue.topic_of(event).startswith("case.")
+        if catalogue.topic_of(event).startswith("case.") and event is not ConsentOverridden  # of earlier releases
         for field, compartment in compartments_of(event).items()
         if compartment is not Compartment.COORDINATION
     }

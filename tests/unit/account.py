@@ -12,7 +12,7 @@ from rujukan.domain.case.consents import ConsentExpired, ConsentGiven, ConsentRe
 from rujukan.domain.case.fulfilment import ReferralCompleted, ReferralFailed, ReferralRejected
 from rujukan.domain.case.intake import CaseOpened
 from rujukan.domain.case.lead import LeadTransferAccepted
-from rujukan.domain.case.overrides import ConsentOverridden
+from rujukan.domain.case.overrides import ConsentOverridden, OverrideEnded, SharedWithoutConsent
 from rujukan.domain.case.referrals import ReferralCancelled, ReferralDrafted, ReferralSent
 from rujukan.domain.casefile.consenting import Scope
 from rujukan.domain.codes import Purpose
@@ -20,7 +20,8 @@ from rujukan.domain.fact import Fact
 from rujukan.infra.store.transcoder import to_segments
 
 LOOKS_AT_ALL = (Purpose.COORDINATION, Purpose.SUPERVISION, Purpose.AUDIT)
-OVER = (ConsentWithdrawn, ConsentExpired, ConsentNotConfirmed)
+GIVEN = (ConsentGiven, ConsentReported, ConsentOverridden, SharedWithoutConsent)
+OVER = (ConsentWithdrawn, ConsentExpired, ConsentNotConfirmed, OverrideEnded)
 TAKEN_BACK = (ReferralRejected, ReferralCancelled)
 ENDED = (*TAKEN_BACK, ReferralCompleted, ReferralFailed)
 
@@ -30,7 +31,7 @@ class Account:
 
     def __init__(self, log: Sequence[Fact], authors: Sequence[str], at: datetime) -> None:
         self.log, self.authors, self.at = log, authors, at
-        self.consents = [e for e in log if isinstance(e, ConsentGiven | ConsentReported | ConsentOverridden)]
+        self.consents = [e for e in log if isinstance(e, GIVEN)]
         self.sent = {e.referral: n for n, e in enumerate(log) if isinstance(e, ReferralSent)}
         self.referrals = [e for e in log if isinstance(e, ReferralDrafted) and e.referral in self.sent]
 
@@ -58,7 +59,7 @@ class Account:
                 return True
         return False
 
-    def bound(self, consent: ConsentGiven | ConsentReported | ConsentOverridden) -> str | None:
+    def bound(self, consent: Scope) -> str | None:
         """Whose word alone it is: not the lead's, and not confirmed by it."""
         at = next(n for n, e in enumerate(self.log) if e is consent)
         if isinstance(consent, ConsentReported):

@@ -102,7 +102,15 @@ from rujukan.domain.case.leave import AskGlassLeave
 from rujukan.domain.case.lifecycle import AbsorbDuplicate, CloseCase, MergeCase, ReopenCase
 from rujukan.domain.case.notes import RecordContactAttempt, RecordFollowUp, RecordNote
 from rujukan.domain.case.orders import RecordProtectionOrder
-from rujukan.domain.case.overrides import OverrideConsent
+from rujukan.domain.case.overrides import (
+    ApproveOverride,
+    EndOverride,
+    OverrideAsked,
+    OverrideConsent,
+    RefuseOverride,
+    ReviewOverride,
+    SharedWithoutConsent,
+)
 from rujukan.domain.case.referrals import CancelReferral, DraftReferral, SendReferral
 from rujukan.domain.case.reminders import EscalateReferral, RaiseUndelivered
 from rujukan.domain.case.services import DeliverService
@@ -129,6 +137,7 @@ from rujukan.domain.codes import (
     RiskLevel,
     Role,
     Service,
+    SharingBasis,
     Urgency,
 )
 from rujukan.domain.fact import Fact
@@ -136,8 +145,11 @@ from rujukan.domain.fact import Fact
 S = ReferralStatus
 
 ERASURE, GLASS, FLAG, NEW = an_id("erasure"), an_id("glass"), an_id("flag"), an_id("new")
+WISHED, ALONE = an_id("asked to share"), an_id("shared alone")
 OPENER, ASKER = an_id("who broke the glass"), an_id("who asked")
 
+GROUNDS = {"basis": SharingBasis.COURT_ORDER, "rule": "r", "reason": "r"}
+DONE_ALONE = {"decided_by": OPENER, "bases": "2026-1", "review_due_at": NOON + HOUR}
 SHARED = ("identity", "contact", "incident", "health", "safety")
 
 POSITIONS = {
@@ -177,6 +189,8 @@ def world(
             obtained=Obtained.VERBAL,
             reported_by="rsud",
         ),
+        (say(OverrideAsked, **scope(WISHED), **GROUNDS, asked_by=ASKER), "rsud"),
+        (say(SharedWithoutConsent, **scope(ALONE, to="lbh"), **GROUNDS, **DONE_ALONE), "rsud"),
         say(SurvivorIdentified, name="Penyintas A"),
         say(SurvivorContactRecorded, phone="0000"),
         incident(),
@@ -253,11 +267,13 @@ COMMANDS: Mapping[type[Fact], Fact] = {
         say(
             OverrideConsent,
             **scope(C2),
-            basis=LegalBasis.COURT_ORDER,
-            rule="r",
-            decided_by=WORKER,
-            reason="r",
+            **GROUNDS,
+            document=DOCUMENT,
         ),
+        say(ApproveOverride, consent=WISHED, reason="r"),
+        say(RefuseOverride, consent=WISHED, reason="r"),
+        say(ReviewOverride, consent=ALONE, verdict=GlassVerdict.JUSTIFIED, remark="r"),
+        say(EndOverride, consent=ALONE, reason="r"),
         say(DraftReferral, **draft_fields(NEW, "lbh", Service.LEGAL_AID)),
         say(SendReferral, **MOVE),
         say(CancelReferral, **MOVE),

@@ -14,7 +14,7 @@ from rujukan.domain.case.holds import ApproveHoldLifting, LiftLegalHold, PlaceLe
 from rujukan.domain.case.intake import CaseOpened
 from rujukan.domain.case.lead import AcceptLeadTransfer, AskLeadTransfer, AssignCaseWorker
 from rujukan.domain.case.lifecycle import CloseCase, MergeCase
-from rujukan.domain.case.overrides import OverrideConsent
+from rujukan.domain.case.overrides import EndOverride, OverrideConsent
 from rujukan.domain.case.referrals import CancelReferral, DraftReferral, SendReferral
 from rujukan.domain.case.reminders import EscalateReferral
 from rujukan.domain.casefile.deciding import decides
@@ -69,7 +69,7 @@ def test_a_machine_records_no_consent_and_sends_nothing_out() -> None:
 
 
 @pytest.mark.parametrize("role", [r for r in PEOPLE if r is not Role.SUPERVISOR])
-@pytest.mark.parametrize("command", [OverrideConsent, AskLeadTransfer, AcceptLeadTransfer, MergeCase, AssignCaseWorker])
+@pytest.mark.parametrize("command", [EndOverride, AskLeadTransfer, AcceptLeadTransfer, MergeCase, AssignCaseWorker])
 def test_grave_decisions_are_a_supervisors(command: type[Fact], role: Role) -> None:
     assert Role.SUPERVISOR in roles_for(command)
     assert role not in roles_for(command)
@@ -121,7 +121,7 @@ def test_who_has_several_roles_acts_in_the_first_that_allows_it_and_fits_the_pur
 
 def test_a_role_that_only_the_token_names_is_none() -> None:
     with pytest.raises(NotAMember):
-        acting(caller(Role.SUPERVISOR), office(Role.CASE_WORKER), roles_for(OverrideConsent), "care", NOW)
+        acting(caller(Role.SUPERVISOR), office(Role.CASE_WORKER), roles_for(EndOverride), "care", NOW)
     with pytest.raises(NotAMember):
         acting(caller(Role.CASE_WORKER), office(), READERS, "care", NOW)
 
@@ -134,7 +134,7 @@ def test_nobody_acts_for_an_agency_that_is_suspended_or_unknown() -> None:
 
 def test_without_a_role_that_may_nothing_is_allowed_and_who_may_is_said() -> None:
     with pytest.raises(NotForThisRole) as refused:
-        acting(caller(Role.CASE_WORKER), office(Role.CASE_WORKER), roles_for(OverrideConsent), "care", NOW)
+        acting(caller(Role.CASE_WORKER), office(Role.CASE_WORKER), roles_for(EndOverride), "care", NOW)
     assert refused.value.about["needs"] == ["supervisor"]
 
 

@@ -16,8 +16,6 @@ from story import (
     SCHOOL,
     SUPERVISOR,
     SYSTEM,
-    act,
-    an_id,
     brought_to,
     closed,
     consent,
@@ -59,11 +57,10 @@ from rujukan.domain.codes import (
     CloseReason,
     ConsentBy,
     EndReason,
-    LegalBasis,
     Obtained,
     Purpose,
     ReferralStatus,
-    Role,
+    SharingBasis,
 )
 from rujukan.domain.compartment import Compartment
 from rujukan.domain.fact import Fact
@@ -99,10 +96,9 @@ def narrow(**of_scope: object) -> NarrowConsent:
 WITHDRAW = say(WithdrawConsent, consent=C1)
 OVERRIDE = say(
     OverrideConsent,
-    **scope(),
-    basis=LegalBasis.IMMINENT_DANGER,
+    **scope(of=("incident",)),
+    basis=SharingBasis.IMMINENT_DANGER,
     rule="UU 12/2022",
-    decided_by=SUPERVISOR.actor,
     reason="she is in danger",
 )
 
@@ -399,38 +395,12 @@ def test_an_ended_consent_ends_the_referral_at_the_time_of_its_end() -> None:
     assert {event.occurred_at for event in events} == {at}
 
 
-# Overridden --------------------------------------------------------------------------------------------------
+# Overridden: test_overrides.py ---------------------------------------------------------------------------------
 
 
-def test_a_supervisor_may_share_without_consent_on_a_named_legal_basis() -> None:
-    case = given(opened()).when(OVERRIDE, by=SUPERVISOR).then(override())
-    assert case is not None
-    assert case.consents[C1].override
-    given(opened(), override(), draft()).when(say(SendReferral, referral=R1)).then(sent())
-
-
-@pytest.mark.parametrize("role", [r for r in Role if r is not Role.SUPERVISOR])
-def test_only_a_supervisor_overrides(role: Role) -> None:
-    given(opened()).when(OVERRIDE, by=act("uptd-ppa", role), in_role=True).refused(NotForThisRole, needs=["supervisor"])
-
-
-def test_an_override_is_made_once_and_ends_after_it_was_made() -> None:
-    given(opened(), consent()).when(OVERRIDE, by=SUPERVISOR).refused(AlreadyExists, id=C1)
-    past = say(
-        OverrideConsent,
-        **scope(until=NOON),
-        basis=LegalBasis.COURT_ORDER,
-        rule="an order",
-        decided_by=an_id("judge"),
-        reason="ordered",
-    )
-    given(opened()).when(past, by=SUPERVISOR).refused(Invalid, field="expires_at")
-
-
-def test_an_override_can_be_withdrawn_like_a_consent() -> None:
-    given(opened(), override(), draft(), sent(), moved(S.RECEIVED)).when(WITHDRAW).then_only(
-        ConsentWithdrawn, ReferralCancelled
-    )
+def test_an_override_is_neither_withdrawn_nor_narrowed_as_a_consent_is() -> None:
+    for command in (WITHDRAW, narrow(of=("health",))):
+        given(opened(), override(), draft(), sent(), moved(S.RECEIVED)).when(command).refused(Invalid, field="consent")
 
 
 # A consent that ran out ------------------------------------------------------------------------------------------

@@ -136,7 +136,10 @@ class GlassMachine(RuleBasedStateMachine):
         self.accounts[glass] = Account(by, of - {"coordination"}, until)
         fields: dict[str, Any] = {"compartments": of, "basis": basis, "rule": "r", "reason": "s", "minutes": minutes}
         accepted = self.asked(say(BreakGlass, self.now, glass=glass, **fields), by)
-        may = by.role in (Role.CASE_WORKER, Role.SUPERVISOR) and basis is not LegalBasis.COURT_ORDER
+        may = by.role in (Role.CASE_WORKER, Role.SUPERVISOR) and basis in (
+            LegalBasis.IMMINENT_DANGER,
+            LegalBasis.CHILD_MANDATORY_REPORT,
+        )
         assert accepted == (may and minutes != 241 and of != {"coordination"} and not had_one)
         if not accepted:
             del self.accounts[glass]

@@ -82,7 +82,6 @@ from rujukan.domain.casefile.evolving import fold_log, said
 from rujukan.domain.codes import (
     ConsentBy,
     DocumentKind,
-    LegalBasis,
     Obtained,
     Outcome,
     Purpose,
@@ -90,6 +89,7 @@ from rujukan.domain.codes import (
     RejectReason,
     Role,
     Service,
+    SharingBasis,
 )
 from rujukan.domain.compartment import ALL, Compartment
 from rujukan.domain.disclosure import Knowledge, Written, may_open
@@ -491,7 +491,7 @@ class Insiders(RuleBasedStateMachine):
 
     @rule(agency=insiders, about=scopes)
     def somebody_overrides_her(self, agency: str, about: dict[str, Any]) -> None:
-        danger = {"basis": LegalBasis.IMMINENT_DANGER, "rule": "r", "decided_by": an_id("who"), "reason": "r"}
+        danger = {"basis": SharingBasis.IMMINENT_DANGER, "rule": "r", "reason": "r"}
         command = say(OverrideConsent, self.now, **scope(self.new_id(), **about), **danger)
         self.attempt(command, agency, Role.SUPERVISOR)
 

@@ -86,7 +86,11 @@ RefuseConsent             ws---y  yyyaaauu    ccccccuu    uuuuuuuu
 NarrowConsent             ws---y  yyyaaauu    ccccccuu    uuuuuuuu
 WithdrawConsent           ws---y  yyyaaauu    ccccccuu    uuuuuuuu
 ExpireConsent             -----y  yyyyyyyy    yyyyyyyy    uuuuuuuu
-OverrideConsent           -s----  yyyaaauu    ccccccuu    uuuuuuuu
+OverrideConsent           wsl---  yyyaaauu    ccccccuu    uuuuuuuu
+ApproveOverride           -sld--  yyuaaauu    ccccccuu    uuuuuuuu
+RefuseOverride            wsld--  yyuaaauu    ccccccuu    uuuuuuuu
+ReviewOverride            -s-d--  yyuaaauu    ccccccuu    uuuuuuuu
+EndOverride               -s----  yyuaaauu    ccccccuu    uuuuuuuu
 DraftReferral             ws---y  yyyaaauu    ccccccuu    uuuuuuuu
 SendReferral              ws---y  yuuaaauu    ccccccuu    uuuuuuuu
 CancelReferral            ws---y  yauuuuuu    ccccccuu    uuuuuuuu
@@ -525,6 +529,7 @@ ELSEWHERE_ALLOWED = {
     ("domain/case/lead.py", "accept_transfer"): "whom consent has to cover",
     ("api/looking.py", "all_readings"): "whose rows are asked for",
     ("api/case_file.py", "export"): "whose rows are asked for",
+    ("api/documents.py", "attach"): "how much an agency has stored",
     ("api/history.py", "show_history"): "whether the state then is shown whole, in part, or not at all",
 }
 """Where who acts is compared all the same: what it decides there is no standing."""

@@ -54,7 +54,14 @@ from rujukan.domain.case.lead import (
 )
 from rujukan.domain.case.lifecycle import CaseClosed, CaseMerged, CaseReopened, CloseCase, ReopenCase
 from rujukan.domain.case.notes import RecordNote
-from rujukan.domain.case.overrides import OverrideConsent
+from rujukan.domain.case.overrides import (
+    ApproveOverride,
+    EndOverride,
+    OverrideAsked,
+    OverrideConsent,
+    RefuseOverride,
+    SharedWithoutConsent,
+)
 from rujukan.domain.case.referrals import (
     CancelReferral,
     DraftReferral,
@@ -76,7 +83,6 @@ from rujukan.domain.codes import (
     DocumentKind,
     EndReason,
     GbvType,
-    LegalBasis,
     Obtained,
     Outcome,
     Purpose,
@@ -84,6 +90,7 @@ from rujukan.domain.codes import (
     Reporter,
     Role,
     Service,
+    SharingBasis,
     Urgency,
     ViolenceForm,
 )
@@ -309,14 +316,29 @@ class Walk(RuleBasedStateMachine):
                 compartments=of,
                 recipients=to,
                 purposes=frozenset({Purpose.CARE, Purpose.LEGAL}),
-                basis=LegalBasis.COURT_ORDER,
+                basis=SharingBasis.COURT_ORDER,
                 rule="an order",
-                decided_by=an_id("judge"),
                 reason="ordered",
+                document=an_id("the order"),
             ),
             agency,
             role,
         )
+
+    @precondition(lambda self: any(isinstance(event, OverrideAsked) for event in self.log))
+    @rule(agency=agencies, number=numbers, approved=st.booleans())
+    def answer_a_sharing_without_consent(self, agency: str, number: int, approved: bool) -> None:
+        """By a legal reviewer, who is another person than who asked, or is the same."""
+        consent = self.one_of(number, OverrideAsked, "consent")
+        command = ApproveOverride if approved else RefuseOverride
+        for who in (agency, led_by(self.log)):
+            self.attempt(say(command, self.now, consent=consent, reason="r"), who, Role.LEGAL_REVIEWER)
+
+    @precondition(lambda self: any(isinstance(event, SharedWithoutConsent) for event in self.log))
+    @rule(agency=agencies, number=numbers)
+    def end_a_sharing_without_consent(self, agency: str, number: int) -> None:
+        consent = self.one_of(number, SharedWithoutConsent, "consent")
+        self.attempt(say(EndOverride, self.now, consent=consent, reason="r"), agency, Role.SUPERVISOR)
 
     @rule(agency=agencies, number=numbers, of=words, to=recipients, purposes=purposes)
     def narrow(self, agency: str, number: int, of: frozenset[str], to: frozenset[str], purposes: Any) -> None:
