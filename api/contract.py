@@ -11,7 +11,7 @@ from fastapi.openapi.utils import get_openapi
 from ..domain.compartment import compartments_of
 from ..domain.declaring import ASKED
 from ..domain.fact import Fact
-from ..domain.standing.page import in_data, second_in_data, second_sentence, sentence, summary
+from ..domain.standing.page import in_data, second_in_data, second_sentence, sentence, summary, time_of
 from ..domain.standing.readings import Reading, Who
 from .actions import AGENCY_ACTIONS, CASE_ACTIONS, OPENING, PROPOSAL_ACTIONS, Action
 from .parameters import REF
@@ -78,7 +78,7 @@ def write_operation(action: Action) -> dict[str, Any]:
     responses: dict[str, Any] = {"201" if action.mints else "200": STORED}
     responses.update(dict.fromkeys(("400", "401", "403", "404", "409", "412", "422", "503"), PROBLEM))
     rows, second = ASKED[action.command].rows, ASKED[action.command].second
-    said = f"{summary(action.command)}\n\n{sentence(rows)}"
+    said = f"{summary(action.command)}\n\n{sentence(rows)}\n\n`occurred_at`: {time_of(action.command, 'en')}."
     if second is not None:
         responses["202"] = {**STORED, "description": "It waits for a second person: `id` is that of the proposal"}
         said += f"\n\n{second_sentence(second)}"

@@ -36,6 +36,8 @@ STATUS: dict[type[r.Refusal], int] = {
     r.NotByTheSamePerson: 403,
     r.WrongReceipt: 403,
     r.InTheFuture: 422,
+    r.BeforeItsCause: 422,
+    r.NotAsItIsRecorded: 422,
     r.Invalid: 422,
     r.ConsentFromWrongPerson: 422,
     r.ConsentWidened: 422,

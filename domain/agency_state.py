@@ -13,6 +13,7 @@ from .codes import AgencyKind, Role, Service
 from .fact import Act, ActorId, AgencyCode, Fact
 from .refusal import Unknown
 from .standing.rule import standing
+from .timing import at_the_latest_now
 
 KeyId = Annotated[str, Meta(pattern="^[A-Za-z0-9._-]{1,64}$(?!\n)")]
 
@@ -76,7 +77,7 @@ def decide(command: Fact, agency: Agency | None, act: Act) -> Sequence[Fact]:
 
     The table of standing is asked first: a decider meets no act that it has no row for."""
     standing(command, agency, act)
-    return decides(command, agency, act)
+    return decides(at_the_latest_now(command, act), agency, act)
 
 
 @singledispatch

@@ -1,8 +1,8 @@
 """Custody: who led a case when, who held which referral in which state, and which clock ran out under whom.
 
 A referral is its sender's until a person at the recipient has received it: silence is not acceptance. Spans are
-measured in recorded time, which is the log's; whether a clock was met is measured in the time in which things
-happened, as the rules do.
+measured in recorded time, which is the log's. A clock that had run out when it was recorded that it was met stays
+breached: what is said of an earlier time stands beside it.
 """
 
 from collections.abc import Iterable
@@ -20,13 +20,14 @@ from .case.referrals import (
     ReferralDrafted,
     ReferralSent,
 )
-from .casefile.clocks import ClockMet, ClockStarted
+from .case.reminders import ReferralEscalated
+from .casefile.clocks import ClockMet, ClockOverdue, ClockStarted
 from .casefile.moves import LEADS_TO, ReferralMove
 from .catalogue import topic_of
 from .codes import ReferralStatus
 from .disclosure import Written
-from .fact import AgencyCode, Fact
-from .history import breached
+from .fact import AgencyCode
+from .timing import overran
 
 MOVES: dict[str, ReferralStatus] = {
     topic_of(event): status for event, status in LEADS_TO.items() if status is not ReferralStatus.DRAFT
@@ -71,13 +72,15 @@ class Held(Struct, frozen=True):
 class Ran(Struct, frozen=True):
     """A clock: a window of care or law, or (`referral` is given) the time to answer a referral.
     `breached_at` is when it ran out, where that had happened by the instant asked for; `held_by` who led the case
-    and who held a referral that shared the clock at that moment."""
+    and who held a referral that shared the clock at that moment. `met_at` is when it was said to have been met, and
+    `met_recorded_at` when that was recorded: with a breach between the two, it was said too late to be known."""
 
     clock: UUID | None
     referral: UUID | None
     starts_at: datetime
     due_at: datetime
     met_at: datetime | None = None
+    met_recorded_at: datetime | None = None
     breached_at: datetime | None = None
     held_by: tuple[AgencyCode, ...] = ()
 
@@ -108,6 +111,10 @@ class _Story:
         self._drafts: dict[UUID, ReferralDrafted] = {}
         self._last: dict[UUID, int] = {}
         self._ran: dict[UUID, Ran] = {}
+        self._known_at: dict[UUID, datetime] = {}
+        """When the beginning of each clock was recorded."""
+        self._raised: set[UUID] = set()
+        """Clocks of which it was recorded that they ran out."""
 
     def add(self, written: Written) -> None:
         event, at = written.event, written.at
@@ -127,10 +134,17 @@ class _Story:
             case ReferralMove() if written.topic in MOVES:
                 self._move(written, event.referral, MOVES[written.topic])
             case ClockStarted():
-                self._ran[event.clock] = Ran(event.clock, None, event.starts_at, event.due_at)
+                self._runs(event.clock, Ran(event.clock, None, event.starts_at, event.due_at), at)
             case ClockMet() if event.clock in self._ran:
-                self._ran[event.clock] = replace(self._ran[event.clock], met_at=event.occurred_at)
-        self._answer(event)
+                ran = self._ran[event.clock]
+                self._ran[event.clock] = replace(ran, met_at=event.occurred_at, met_recorded_at=at)
+            case ClockOverdue():
+                self._raised.add(event.clock)
+        self._answer(written)
+
+    def _runs(self, id: UUID, ran: Ran, at: datetime) -> None:
+        self._ran[id] = ran
+        self._known_at[id] = at
 
     def _move(self, written: Written, referral: UUID, status: ReferralStatus) -> None:
         """The referral's open span ends; another begins, unless the referral ended."""
@@ -156,15 +170,17 @@ class _Story:
             )
         )
 
-    def _answer(self, event: Fact) -> None:
+    def _answer(self, written: Written) -> None:
         """The clock that runs from a referral's sending until somebody at the recipient answers, or it ends."""
-        match event:
+        match event := written.event:
             case ReferralSent():
-                self._ran[event.referral] = Ran(None, event.referral, event.occurred_at, event.due_at)
+                self._runs(event.referral, Ran(None, event.referral, event.occurred_at, event.due_at), written.at)
             case ReferralReceived() | ReferralRejected() | ReferralCancelled():
                 asked = self._ran.get(event.referral)
                 if asked is not None and asked.met_at is None:
-                    self._ran[event.referral] = replace(asked, met_at=event.occurred_at)
+                    self._ran[event.referral] = replace(asked, met_at=event.occurred_at, met_recorded_at=written.at)
+            case ReferralEscalated():
+                self._raised.add(event.referral)
 
     def _end_worker(self, at: datetime) -> None:
         if self.accompanied and self.accompanied[-1].until is None:
@@ -173,12 +189,17 @@ class _Story:
     def clocks(self, at: datetime) -> list[Ran]:
         """The clocks as of an instant, the soonest first."""
         found = []
-        for ran in self._ran.values():
-            if breached(ran.due_at, ran.met_at, at):
+        for id, ran in self._ran.items():
+            if id in self._raised or self._ran_out(ran, self._known_at[id], at):
                 found.append(replace(ran, breached_at=ran.due_at, held_by=self._holders(ran)))
             else:
                 found.append(ran)
         return sorted(found, key=lambda ran: (ran.due_at, str(ran.clock or ran.referral)))
+
+    def _ran_out(self, ran: Ran, known_at: datetime, at: datetime) -> bool:
+        if ran.met_at is None or ran.met_recorded_at is None:
+            return at > ran.due_at
+        return overran(ran.due_at, ran.met_at, ran.met_recorded_at, known_at)
 
     def _holders(self, ran: Ran) -> tuple[AgencyCode, ...]:
         """Who led, and who held a referral that shares the clock (or is it), when it ran out. A clock that was

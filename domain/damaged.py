@@ -14,6 +14,7 @@ while the case could not be read ends when it can be: then it is asked for again
 """
 
 from collections.abc import Container, Iterable, Sequence
+from datetime import datetime
 from typing import NamedTuple
 
 from msgspec import Struct
@@ -69,6 +70,8 @@ class InClear(NamedTuple):
     version: int
     topic: str
     agency: AgencyCode | None
+    at: datetime | None = None
+    """When it was recorded; None where even that is damaged."""
 
 
 class Outline(Struct, frozen=True):
@@ -80,6 +83,8 @@ class Outline(Struct, frozen=True):
     on_hold: bool
     opened_by: frozenset[AgencyCode]
     """Who broke a glass."""
+    opened_at: datetime | None = None
+    """When the first event that says so was recorded: the case was opened by then."""
 
 
 def outline(rows: Sequence[InClear], network: Container[AgencyCode]) -> Outline | None:
@@ -92,7 +97,8 @@ def outline(rows: Sequence[InClear], network: Container[AgencyCode]) -> Outline 
     lead = next((row.agency for row in (*reversed(took_over), *known)), None)
     held = sum(_is(row, LegalHoldPlaced) - _is(row, LegalHoldLifted) for row in rows)
     opened_by = frozenset(str(row.agency) for row in known if _is(row, GlassBroken))
-    return Outline(rows[-1].version, lead, held > 0, opened_by)
+    opened_at = next((row.at for row in rows if row.at is not None), None)
+    return Outline(rows[-1].version, lead, held > 0, opened_by, opened_at)
 
 
 def _is(row: InClear, event: type[Fact]) -> bool:
@@ -160,7 +166,7 @@ def _as_known(outline: Outline, wanted: Wanted | None, id: CaseId, act: Act, net
         age_group=AgeGroup.ADULT,
         pathway="",
         version=outline.version,
-        opened_at=act.at,
+        opened_at=outline.opened_at or act.at,
         on_hold=outline.on_hold,
     )
     asked = wanted.asked if wanted is not None else None

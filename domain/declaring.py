@@ -11,6 +11,7 @@ from enum import Enum
 from functools import cache
 from typing import Any, NamedTuple, TypeVar
 
+from .causes import Cause, When
 from .codes import AgencyKind, Role
 from .compartment import Compartment
 from .fact import AgencyCode, Fact
@@ -86,6 +87,10 @@ class Asked(NamedTuple):
     """The field that names what the command makes; a caller may leave it out."""
     second: Second | None = None
     """When it takes a second person, and who that may be; None where one is always enough."""
+    answers: tuple[Cause, ...] = ()
+    """What it answers beside the case and the things that its rows tie it to."""
+    when: When | None = None
+    """When what it says can have happened; None where its rows say it (timing.py)."""
 
 
 HAPPENED: dict[type[Fact], Happened] = {}
@@ -142,6 +147,8 @@ def asked(
     example: Mapping[str, Any] = NOTHING,
     mints: str | None = None,
     second: Second | None = None,
+    answers: tuple[Cause, ...] = (),
+    when: When | None = None,
 ) -> Callable[[type[F]], type[F]]:
     """Declare a command, with its row of the table of standing (`or_else`: its further ones; `second`: it takes two
     people). Raises TypeError for one that is declared twice."""
@@ -149,7 +156,8 @@ def asked(
     def declare(command: type[F]) -> type[F]:
         if command in ASKED:
             raise TypeError(f"{command.__name__} is declared already")
-        ASKED[command] = Asked((Row(by, where, extent), *or_else), means, path, tag, example, mints, second)
+        rows = (Row(by, where, extent), *or_else)
+        ASKED[command] = Asked(rows, means, path, tag, example, mints, second, answers, when)
         return command
 
     return declare

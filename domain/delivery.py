@@ -22,6 +22,7 @@ from .standing.relations import Extent
 from .standing.roles import ACKNOWLEDGEMENT
 from .standing.rows import OWN_AGENCY
 from .standing.rule import standing
+from .timing import at_the_latest_now
 from .words import Words
 
 ACKNOWLEDGEMENTS = UUID("3f6f1e8c-8c1d-5b7e-9a34-61636b6e6f77")
@@ -163,6 +164,7 @@ def acknowledge(
     Raises NotForThisAgency for another's, NotTold for what was never told to the agency, WrongReceipt.
     """
     standing(command, Own(agency), act)
+    command = at_the_latest_now(command, act)
     for sequence in (*named(command), *(f.sequence for f in command.failed), *command.recovered):
         if sequence > told.head:
             raise NotTold(sequence=sequence, head=told.head)

@@ -23,6 +23,7 @@ from msgspec.structs import replace
 
 from .case.erasure import CaseErased, Erasing
 from .casefile.state import Case, compartments_named
+from .causes import Cause
 from .codes import ErasureBasis
 from .compartment import CompartmentWord, Coordination
 from .declaring import Step, asked, field, happened, name_fields
@@ -32,6 +33,7 @@ from .standing.relations import Extent
 from .standing.roles import ACKNOWLEDGEMENT
 from .standing.rows import WAS_TOLD
 from .standing.rule import standing
+from .timing import at_the_latest_now, require_cause
 from .words import Words
 
 ERASURES = UUID("6c1b0f39-5a0e-5d0f-9b51-65726173757a")
@@ -110,10 +112,17 @@ class CopiesKept(Fact, frozen=True, kw_only=True, tag="erasure.CopiesKept"):
     kept_basis: Coordination[Short]
 
 
+DELETION = Cause(
+    Words("penghapusan itu disetujui", "the deletion was decided"),
+    lambda command, asked, act: asked.record.occurred_at,
+)
+
+
 @asked(
     by=ACKNOWLEDGEMENT,
     where=WAS_TOLD,
     extent=Extent.MOVE,
+    answers=(DELETION,),
     means="Menyatakan bahwa instansi telah menghapus yang diberitahukan kepadanya.",
 )
 class AcknowledgeErasure(Fact, frozen=True, kw_only=True):
@@ -198,8 +207,10 @@ def acknowledge(command: AcknowledgeErasure, asked: Asked | None, act: Act) -> S
     asked for more meanwhile."""
     standing(command, asked, act)
     assert asked is not None
+    command = at_the_latest_now(command, act)
     if act.agency in asked.acknowledged:
         raise AlreadyExists(what="the acknowledgement")
+    require_cause(command, asked, act)
     about = {"case": asked.record.case, "agency": act.agency}
     kept = [recorded(CopiesKept, command, act, **about)] if command.kept_basis is not None else []
     return [*kept, recorded(ErasureAcknowledged, command, act, **about)]

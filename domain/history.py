@@ -194,11 +194,6 @@ def facts(case: Case | None, at: datetime) -> Mapping[Field, Any]:
     return found
 
 
-def breached(due_at: datetime, met_at: datetime | None, at: datetime) -> bool:
-    """Whether a deadline had passed at an instant without being met in time."""
-    return (met_at if met_at is not None and met_at <= at else at) > due_at
-
-
 def known_events(events: Iterable[Written], readable: Mapping[int, frozenset[Compartment]]) -> list[Written]:
     """Those events of which an agency may open the coordination."""
     return [w for w in events if Compartment.COORDINATION in readable.get(w.position, NOTHING)]
@@ -230,12 +225,13 @@ def _of_referral(referral: Referral) -> dict[str, Any]:
     return {
         name: plain(getattr(referral, name))
         for name in ("status", "sender", "recipient", "service", "sent_at", "due_at", "answered_at", "ended_at")
-    } | {"escalations": referral.escalations}
+    } | {"escalations": referral.escalations, "late": referral.late}
 
 
 def _of_clock(clock: Clock, at: datetime) -> dict[str, Any]:
     return {
         "due_at": plain(clock.due_at),
         "met_at": plain(clock.met_at),
-        "breached": breached(clock.due_at, clock.met_at, at),
+        "met_recorded_at": plain(clock.met_recorded_at),
+        "breached": clock.late or clock.overdue or (clock.met_at is None and at > clock.due_at),
     }

@@ -18,6 +18,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
+from .causes import When
 from .codes import AgencyKind, Purpose, Role
 from .compartment import Compartment, Coordination, Identity, compartments_of
 from .declaring import ASKED, asked, field, happened, name_fields
@@ -27,6 +28,7 @@ from .standing.relations import Extent
 from .standing.roles import LEGAL, PEOPLE, SECONDERS
 from .standing.rows import PROPOSED, SECONDS, Second
 from .standing.rule import Proposed, standing
+from .timing import at_the_latest_now
 from .words import Words
 
 On = Literal["agency", "case"]
@@ -85,6 +87,7 @@ class ProposalWithdrawn(Decision, frozen=True, kw_only=True, tag="proposal.Propo
     by=SECONDERS | LEGAL,
     where=SECONDS,
     extent=Extent.PROPOSED,
+    when=When.NOW,
     means="Menyetujui yang diusulkan orang lain: segera dilakukan.",
     tag="two people",
 )
@@ -99,6 +102,7 @@ class ApproveProposal(Fact, frozen=True, kw_only=True):
     by=SECONDERS | LEGAL,
     where=SECONDS,
     extent=Extent.MOVE,
+    when=When.NOW,
     means="Menolak yang diusulkan orang lain.",
     tag="two people",
     example={"reason": "Belum diperiksa."},
@@ -115,6 +119,7 @@ class RefuseProposal(Fact, frozen=True, kw_only=True):
     by=PEOPLE,
     where=PROPOSED,
     extent=Extent.MOVE,
+    when=When.NOW,
     means="Menarik kembali usul sendiri.",
     tag="two people",
 )
@@ -157,6 +162,7 @@ def propose(
         ProposalMade,
         command,
         act,
+        occurred_at=act.at,
         proposal=id,
         operation=type(command).__name__,
         on=on,
@@ -223,6 +229,7 @@ def decide(command: Fact, proposal: Proposal | None, proposed: Proposed | None, 
     """The events that follow from a command on a proposal; `proposed` is the same, on what it would be done to as that
     is now. Raises Refusal; TypeError for what is no command."""
     standing(command, proposed, act)
+    command = at_the_latest_now(command, act)
     assert proposal is not None
     if proposal.status(act.at) != "waiting":
         raise ProposalOver(proposal=proposal.id, status=proposal.status(act.at))

@@ -46,6 +46,16 @@ class InTheFuture(Refusal):
     mend = "Send occurred_at with its time zone, not later than the present."
 
 
+class BeforeItsCause(Refusal):
+    says = "It is said to have happened before what it answers."
+    mend = "Send occurred_at not before the time named, or leave it out: then it happens now. A late entry stays one."
+
+
+class NotAsItIsRecorded(Refusal):
+    says = "It takes effect as it is recorded, so it is not said of an earlier time."
+    mend = "Leave occurred_at out."
+
+
 class AlreadyExists(Refusal):
     says = "There is one with this id already."
     mend = "Use a new id, or an Idempotency-Key to repeat a request safely."

@@ -3,7 +3,8 @@
 UU 27/2022 (personal data protection) art. 43 and 44 ask that personal data be erased or destroyed when it is no longer
 needed and when its retention period ends; it names no period for referral files. The periods here are DEFAULTS of
 this software, for the network to replace with those of its own regulation (JRA, jadwal retensi arsip); each says
-so in its source. They run from the case's end, longer where the survivor was a child, who may go to law as an adult.
+so in its source. They run from when the case's end was recorded, longer where the survivor was a child, who may go to
+law as an adult.
 """
 
 from datetime import datetime, timedelta
@@ -44,8 +45,10 @@ class Schedule(Struct, frozen=True):
         return next(rule for rule in self.rules if rule.fits(case))
 
     def due(self, case: Case) -> datetime | None:
-        """When the time for which the case is kept ends; None while it is open."""
-        return None if case.ended_at is None else case.ended_at + self.rule_for(case).keep
+        """When the time for which the case is kept ends; None while it is open. It counts from when the end of the case
+        was recorded, whenever that is said to have been."""
+        ended_at = case.end_recorded_at or case.ended_at
+        return None if ended_at is None else ended_at + self.rule_for(case).keep
 
 
 V2026_1 = Schedule(

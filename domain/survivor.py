@@ -26,6 +26,7 @@ from .declaring import FIELDS, HAPPENED
 from .field_kinds import AGENCY, COMPARTMENT, RECIPIENT, kinds_of
 from .field_words import COMPARTMENTS
 from .oversight import LIMITS
+from .timing import was_entered_late
 from .words import Language, Words
 
 
@@ -38,6 +39,8 @@ class Handling(Enum):
 
 
 OTHER = Words("Catatan lain", "Another record")
+SAID_EARLIER = Words("Dikatakan terjadi", "Said to have happened")
+"""Where it was recorded later: both times stand beside each other."""
 
 HER_OWN_REPORT = frozenset(("case.ReportReceived", f) for f in ("reporter", "reporter_name", "reporter_contact"))
 """Not withheld where she reported herself. That it was "family" can be enough to know who it was."""
@@ -124,6 +127,8 @@ def recorded(record: Record, language: Language, agencies: Agencies) -> Recorded
         for name, compartment in COMPARTMENTS_OF.get(record.topic, {}).items()
         if (item := _item(record, name, compartment, language, agencies)) is not None
     ]
+    if (said := _said_earlier(record, language)) is not None:
+        items.insert(0, said)
     event = TOPICS.get(record.topic)
     title = (HAPPENED[event].her if event is not None else None) or OTHER
     return Recorded(
@@ -166,6 +171,16 @@ def moment(at: datetime, language: Language) -> str:
 def day(on: date, language: Language) -> str:
     """A date in words."""
     return f"{on.day} {MONTHS.said_in(language).split()[on.month - 1]} {on.year}"
+
+
+def _said_earlier(record: Record, language: Language) -> Item | None:
+    try:
+        said_at = _instant(str(record.values.get("occurred_at")))
+        if not was_entered_late(said_at, record.at):
+            return None
+        return Item(SAID_EARLIER.said_in(language), Handling.PRINTED, moment(said_at, language))
+    except (ValueError, OverflowError):
+        return None
 
 
 def _item(record: Record, name: str, compartment: Compartment, language: Language, agencies: Agencies) -> Item | None:

@@ -29,8 +29,12 @@ class DeadlineEntry(Struct, frozen=True):
     starts_at: datetime
     due_at: datetime
     met_at: datetime | None
+    """When it was said to have been met."""
+    met_recorded_at: datetime | None
+    """When that was recorded."""
     breached: bool
-    """It was met late, or was not met and is due."""
+    """It was met late, or was not met and is due; also where it had run out when that it was met was recorded, whatever
+    was said."""
     position: int
 
 
@@ -41,7 +45,8 @@ class Deadlines:
     ddl: LiteralString = f"""
         CREATE TABLE deadline (
           agency text NOT NULL, clock uuid NOT NULL, case_id uuid NOT NULL, starts_at timestamptz NOT NULL,
-          due_at timestamptz NOT NULL, met_at timestamptz, position bigint NOT NULL,
+          due_at timestamptz NOT NULL, met_at timestamptz, met_recorded_at timestamptz,
+          late boolean NOT NULL DEFAULT false, position bigint NOT NULL,
           PRIMARY KEY (case_id, clock, agency)
         );
         CREATE INDEX ON deadline (agency, due_at, clock);
@@ -64,9 +69,11 @@ class Deadlines:
                     )
                 case ClockMet():
                     told = [t.agency for t in followed.tell if t.of is written]
+                    late = case.clocks[event.clock].late
                     db.execute(
-                        "UPDATE deadline SET met_at = %s WHERE case_id = %s AND clock = %s AND agency = ANY(%s)",
-                        (event.occurred_at, written.stream, event.clock, told),
+                        "UPDATE deadline SET met_at = %s, met_recorded_at = %s, late = %s"
+                        " WHERE case_id = %s AND clock = %s AND agency = ANY(%s)",
+                        (event.occurred_at, written.at, late, written.stream, event.clock, told),
                     )
                 case ReferralSent():
                     referral = case.referrals[event.referral]
@@ -79,8 +86,8 @@ class Deadlines:
 def _share(db: Tables, case: UUID, agency: str, clocks: list[UUID]) -> None:
     if clocks:
         db.execute(
-            "INSERT INTO deadline (agency, clock, case_id, starts_at, due_at, met_at, position)"
-            " SELECT DISTINCT ON (clock) %s, clock, case_id, starts_at, due_at, met_at, position"
+            "INSERT INTO deadline (agency, clock, case_id, starts_at, due_at, met_at, met_recorded_at, late, position)"
+            " SELECT DISTINCT ON (clock) %s, clock, case_id, starts_at, due_at, met_at, met_recorded_at, late, position"
             " FROM deadline WHERE case_id = %s AND clock = ANY(%s) ON CONFLICT DO NOTHING",
             (agency, case, clocks),
         )
@@ -98,8 +105,9 @@ def deadlines(
     due, clock = after or (None, None)
     with db.cursor(row_factory=class_row(DeadlineEntry)) as cursor:
         return cursor.execute(
-            "SELECT clock, case_id AS case, starts_at, due_at, met_at, coalesce(met_at, %(now)s) > due_at AS breached,"
-            " position FROM views.deadline WHERE (%(all)s OR met_at IS NULL)"
+            "SELECT clock, case_id AS case, starts_at, due_at, met_at, met_recorded_at,"
+            " late OR coalesce(met_at, %(now)s) > due_at AS breached, position"
+            " FROM views.deadline WHERE (%(all)s OR met_at IS NULL)"
             " AND (%(due)s::timestamptz IS NULL OR (due_at, clock) > (%(due)s, %(clock)s::uuid))"
             " ORDER BY due_at, clock LIMIT %(limit)s",
             {"now": now, "all": all, "due": due, "clock": clock, "limit": limit},

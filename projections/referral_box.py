@@ -34,10 +34,14 @@ class ReferralEntry(Struct, frozen=True):
     sent_at: datetime | None
     due_at: datetime | None
     answered_at: datetime | None
+    """When it was said to have been received."""
+    answer_recorded_at: datetime | None
+    """When that was recorded, or that it ended before."""
     ended_at: datetime | None
     escalations: int
     breached: bool
-    """The answer came late, or did not come and is due."""
+    """The answer came late, or did not come and is due. It stays so where its time had run out when it was recorded,
+    whatever was said."""
     delivered_at: datetime | None
     """For its sender: when the recipient's system said that it arrived and was opened there."""
     opened_at: datetime | None
@@ -58,7 +62,8 @@ class ReferralBox:
           agency text NOT NULL, referral uuid NOT NULL, box text NOT NULL CHECK (box IN ('in', 'out')),
           case_id uuid NOT NULL, counterpart text NOT NULL, service text NOT NULL, urgency text NOT NULL,
           purpose text NOT NULL, status text NOT NULL, sent_at timestamptz, due_at timestamptz,
-          answered_at timestamptz, ended_at timestamptz, escalations int NOT NULL, position bigint NOT NULL,
+          answered_at timestamptz, answer_recorded_at timestamptz, ended_at timestamptz, late boolean NOT NULL,
+          answer_within interval NOT NULL, escalations int NOT NULL, position bigint NOT NULL,
           PRIMARY KEY (agency, case_id, referral)
         );
         CREATE INDEX ON referral_box (agency, box, position DESC);
@@ -89,7 +94,10 @@ class ReferralBox:
                     referral.sent_at,
                     referral.due_at,
                     referral.answered_at,
+                    referral.answer_recorded_at,
                     referral.ended_at,
+                    referral.late,
+                    referral.window,
                     referral.escalations,
                     followed.written.position,
                 )
@@ -141,15 +149,15 @@ def unanswered(db: Connection[TupleRow], now: datetime, highest: int) -> list[tu
     For followers: it looks into every agency's inbox."""
     return db.execute(
         "SELECT case_id, referral FROM views.referral_box WHERE box = 'in' AND status = 'requested'"
-        " AND due_at + escalations * (due_at - sent_at) <= %s AND escalations < %s ORDER BY due_at",
+        " AND due_at + escalations * answer_within <= %s AND escalations < %s ORDER BY due_at",
         (now, highest),
     ).fetchall()
 
 
 _SELECT: LiteralString = """
     SELECT r.referral, r.case_id AS case, r.counterpart, r.service, r.urgency, r.purpose, r.status, r.sent_at, r.due_at,
-      r.answered_at, r.ended_at, r.escalations, r.position,
-      (r.due_at IS NOT NULL AND coalesce(r.answered_at, r.ended_at, %(now)s) > r.due_at) AS breached,
+      r.answered_at, r.answer_recorded_at, r.ended_at, r.escalations, r.position,
+      (r.due_at IS NOT NULL AND (r.late OR coalesce(r.answered_at, r.ended_at, %(now)s) > r.due_at)) AS breached,
       d.delivered_at, d.opened_at, d.failed AS delivery_failed,
       coalesce(d.waits AND d.delivered_at IS NULL AND d.sent_at + d.every <= %(now)s, false) AS undelivered
     FROM views.referral_box r LEFT JOIN views.referral_delivery d
@@ -158,10 +166,12 @@ _SELECT: LiteralString = """
 
 _UPSERT: LiteralString = """
     INSERT INTO referral_box (agency, referral, box, case_id, counterpart, service, urgency, purpose, status, sent_at,
-      due_at, answered_at, ended_at, escalations, position)
+      due_at, answered_at, answer_recorded_at, ended_at, late, answer_within, escalations, position)
     SELECT * FROM unnest(%b::text[], %b::uuid[], %b::text[], %b::uuid[], %b::text[], %b::text[], %b::text[], %b::text[],
-      %b::text[], %b::timestamptz[], %b::timestamptz[], %b::timestamptz[], %b::timestamptz[], %b::int[], %b::bigint[])
+      %b::text[], %b::timestamptz[], %b::timestamptz[], %b::timestamptz[], %b::timestamptz[], %b::timestamptz[],
+      %b::boolean[], %b::interval[], %b::int[], %b::bigint[])
     ON CONFLICT (agency, case_id, referral) DO UPDATE SET status = excluded.status, sent_at = excluded.sent_at,
-      due_at = excluded.due_at, answered_at = excluded.answered_at, ended_at = excluded.ended_at,
+      due_at = excluded.due_at, answered_at = excluded.answered_at, answer_recorded_at = excluded.answer_recorded_at,
+      ended_at = excluded.ended_at, late = excluded.late, answer_within = excluded.answer_within,
       escalations = excluded.escalations, position = excluded.position
 """

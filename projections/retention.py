@@ -41,6 +41,9 @@ class RetentionEntry(Struct, frozen=True):
     case: UUID
     status: str
     ended_at: datetime | None
+    """When it was said to have ended."""
+    end_recorded_at: datetime | None
+    """When that was recorded. It is kept from then on."""
     rule: str | None
     source: str | None
     """Of the rule: a law, or that it is a default."""
@@ -61,9 +64,9 @@ class Retention:
     by_case = True
     ddl: LiteralString = f"""
         CREATE TABLE retention (
-          case_id uuid PRIMARY KEY, agency text NOT NULL, status text NOT NULL, ended_at timestamptz, rule text,
-          source text, due_at timestamptz, held boolean NOT NULL DEFAULT false, held_since timestamptz, held_by text,
-          held_position bigint, lifting_asked boolean NOT NULL DEFAULT false
+          case_id uuid PRIMARY KEY, agency text NOT NULL, status text NOT NULL, ended_at timestamptz,
+          end_recorded_at timestamptz, rule text, source text, due_at timestamptz, held boolean NOT NULL DEFAULT false,
+          held_since timestamptz, held_by text, held_position bigint, lifting_asked boolean NOT NULL DEFAULT false
         );
         CREATE INDEX ON retention (agency, due_at, case_id);
         ALTER TABLE retention ENABLE ROW LEVEL SECURITY;
@@ -94,7 +97,8 @@ def _row(case: Case, written: Written) -> tuple[Any, ...]:
     named = (rule.name, rule.source) if rule else (None, None)
     due = retention.CURRENT.due(case)
     asked = case.of(Lifting).asked_by is not None
-    return (written.stream, case.lead, case.status.value, case.ended_at, *named, due, case.on_hold, asked)
+    times = (case.ended_at, case.end_recorded_at)
+    return (written.stream, case.lead, case.status.value, *times, *named, due, case.on_hold, asked)
 
 
 def due(
@@ -110,8 +114,8 @@ def due(
     case) to go on from."""
     with db.cursor(row_factory=class_row(RetentionEntry)) as cursor:
         return cursor.execute(
-            "SELECT case_id AS case, status, ended_at, rule, source, due_at, held, held_since, held_by, held_position,"
-            " lifting_asked FROM views.retention"
+            "SELECT case_id AS case, status, ended_at, end_recorded_at, rule, source, due_at, held, held_since,"
+            " held_by, held_position, lifting_asked FROM views.retention"
             " WHERE (%(until)s::timestamptz IS NULL OR due_at <= %(until)s) AND (held OR NOT %(held)s)"
             " AND (%(after)s::timestamptz IS NULL OR (coalesce(due_at, 'infinity'), case_id) > (%(after)s, %(case)s))"
             " ORDER BY coalesce(due_at, 'infinity'), case_id LIMIT %(limit)s",
@@ -144,11 +148,12 @@ RETENTION = Listing(
 )
 
 _UPSERT: LiteralString = """
-    INSERT INTO retention (case_id, agency, status, ended_at, rule, source, due_at, held, lifting_asked)
-    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
+    INSERT INTO retention (case_id, agency, status, ended_at, end_recorded_at, rule, source, due_at, held,
+      lifting_asked)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
     ON CONFLICT (case_id) DO UPDATE SET agency = excluded.agency, status = excluded.status,
-      ended_at = excluded.ended_at, rule = excluded.rule, source = excluded.source, due_at = excluded.due_at,
-      held = excluded.held, lifting_asked = excluded.lifting_asked
+      ended_at = excluded.ended_at, end_recorded_at = excluded.end_recorded_at, rule = excluded.rule,
+      source = excluded.source, due_at = excluded.due_at, held = excluded.held, lifting_asked = excluded.lifting_asked
 """
 
 _PLACED: LiteralString = "UPDATE retention SET held_since = %s, held_by = %s, held_position = %s WHERE case_id = %s"

@@ -122,7 +122,7 @@ class Casework:
                     Changes(kind.stream(id), version, events),
                     *following(kind.follows, step, command),
                 ]
-                after = kind.fold(said_by(events, act.agency), now) if kind.resumes else None
+                after = kind.fold(said_by(events, act.agency, act.at), now) if kind.resumes else None
                 retryable = self._once.retryable(act, sent, named, version + len(events))
                 positions = self._log.append(changes, act, correlation, retryable)
             except (Refusal, VersionMismatch, UsedBefore, Moved) as refused:

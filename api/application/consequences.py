@@ -119,7 +119,7 @@ def recall_copies(step: Step[CaseId], ended: Fact) -> Sequence[Changes]:
     if ended is not step.events[0]:
         return []
     known, version = _known(step), step.version + 1
-    after = fold_log(said_by(step.events, step.act.agency), known.case)
+    after = fold_log(said_by(step.events, step.act.agency, step.act.at), known.case)
     assert after is not None
     lost = recall.by_agency(known.ended(after, step.act.at))
     asked = recall.record(step.id, version, ended, step.act.actor, after.lead, lost, step.act)

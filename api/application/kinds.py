@@ -44,7 +44,7 @@ class Kind(Generic[Id, State]):
     name: str
     stream: Callable[[Id], UUID]
     fold: Callable[[Iterable[Entry], State | None], State | None]
-    """The state after these events of the log. From a state only where it `resumes`."""
+    """The state after these events, each with when it was recorded. From a state only where it `resumes`."""
     decide: Callable[[Fact, State | None, Act, Network], Sequence[Fact]]
     """The events that follow from a command. Raises Refusal."""
     resumes: bool = True
@@ -72,6 +72,11 @@ class Kind(Generic[Id, State]):
 
 Instead = Callable[[Cases, Id, Fact], tuple[Kind[Any, Any], Any] | None]
 """The kind and id on which a command is given in this one's place; None where it is given on this one."""
+
+
+def events_of(entries: Iterable[Entry]) -> Iterable[Fact]:
+    """The events alone, for what is the same whenever they were recorded."""
+    return (entry.event for entry in entries)
 
 
 def _begins_a_case(first: Fact) -> bool:
@@ -102,7 +107,7 @@ def _erasing_damaged(casework: Cases, case: CaseId, command: Fact) -> tuple[Kind
     kind: Kind[UUID, damaged.Wanted] = Kind(
         "erasure of a damaged case",
         stream=erasure_stream,
-        fold=lambda entries, wanted: damaged.fold(e.event for e in entries),
+        fold=lambda entries, wanted: damaged.fold(events_of(entries)),
         resumes=False,
         decide=decide,
         ahead={ErasureRecorded: consequences.end_damaged},
@@ -132,7 +137,7 @@ CASE: Kind[CaseId, Case] = Kind(
 AGENCY: Kind[AgencyCode, Agency] = Kind(
     "agency",
     stream=agency_stream,
-    fold=lambda entries, agency: agencies.fold((e.event for e in entries), agency),
+    fold=lambda entries, agency: agencies.fold(events_of(entries), agency),
     decide=lambda command, agency, act, network: agency_state.decide(command, agency, act),
     answers=lambda code: code,
     afterwards={Fact: consequences.forget_agency},
@@ -147,14 +152,14 @@ def _acknowledge_erasure(command: Fact, asked: Asked | None, act: Act, network: 
 ERASURE: Kind[UUID, Asked] = Kind(
     "erasure",
     stream=erasure_stream,
-    fold=lambda entries, asked: erasures.fold(e.event for e in entries),
+    fold=lambda entries, asked: erasures.fold(events_of(entries)),
     resumes=False,
     decide=_acknowledge_erasure,
 )
 
 
-def _marks(entries: Iterable[Entry], marks: Marks | None) -> Marks:
-    return delivery.fold((e.event for e in entries), marks)
+def _fold_marks(entries: Iterable[Entry], marks: Marks | None) -> Marks:
+    return delivery.fold(events_of(entries), marks)
 
 
 def delivery_of(agency: AgencyCode, told: delivery.ToldSoFar) -> Kind[AgencyCode, Marks]:
@@ -164,4 +169,4 @@ def delivery_of(agency: AgencyCode, told: delivery.ToldSoFar) -> Kind[AgencyCode
         assert isinstance(command, AcknowledgeDeliveries)
         return delivery.acknowledge(agency, command, marks or Marks(), told, act)
 
-    return Kind("delivery", stream=delivery_stream, fold=_marks, decide=decide, kept=True)
+    return Kind("delivery", stream=delivery_stream, fold=_fold_marks, decide=decide, kept=True)

@@ -15,7 +15,7 @@ from ...domain.refusal import NotAMember
 from ...domain.standing.rows import Second
 from ...domain.standing.rule import Proposed
 from .consequences import Cases, Step, following, said_of
-from .kinds import AGENCY, CASE, Kind
+from .kinds import AGENCY, CASE, Kind, events_of
 from .ports import Changes
 
 ON: dict[proposals.On, tuple[Kind[Any, Any], Callable[[str], Any]]] = {
@@ -69,7 +69,7 @@ def _carry_out(step: Step[ProposalId], approved: Fact) -> Sequence[Changes]:
     agency = step.casework.network.get(asked.agency)
     if agency is None or not agency.active or not agency.has_member(asked.actor, (asked.role,)):
         raise NotAMember(asked_by=asked.actor)
-    command = replace(found.command, occurred_at=approved.occurred_at)
+    command = replace(found.command, occurred_at=step.act.at)
     version = found.on.version if found.on is not None else 0
     then = Step(id, version, kind.decide(command, found.on, asked, step.casework.network), asked, step.casework)
     return [
@@ -95,7 +95,7 @@ def _decided_elsewhere(command: Fact, found: Proposal | None, act: Act, network:
 _STORED: Kind[ProposalId, Proposal] = Kind(
     "proposal",
     stream=lambda id: id,
-    fold=lambda entries, proposal: proposals.fold((e.event for e in entries), proposal),
+    fold=lambda entries, proposal: proposals.fold(events_of(entries), proposal),
     decide=_decided_elsewhere,
     begins=proposals.begins,
     answers=str,

@@ -1,7 +1,7 @@
 """Case conferences (rapat koordinasi kasus), and the tasks that agencies take on, there or elsewhere."""
 
-from collections.abc import Mapping, Sequence, Set
-from datetime import date
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
 from typing import Annotated
 
 from msgspec import Meta, Struct
@@ -10,15 +10,16 @@ from msgspec.structs import replace
 from ..casefile.deciding import Network, decides, fresh
 from ..casefile.evolving import applies
 from ..casefile.state import EMPTY, Case, Part
+from ..causes import Cause
 from ..codes import AgencyKind
 from ..compartment import Coordination
 from ..declaring import Audience, Shared, Step, asked, field, happened, name_fields
 from ..fact import Act, ActionId, AgencyCode, ConferenceId, Details, Fact, Text, recorded
-from ..persistent import add, put
+from ..persistent import put
 from ..refusal import AlreadyExists, Unknown
 from ..standing.relations import Extent, Relation
 from ..standing.roles import CASE_WORK
-from ..standing.rows import LEADS, TAKES_PART, Thing
+from ..standing.rows import LEADS, TAKES_PART, Since, Thing
 from ..words import Words
 
 R = Relation
@@ -92,6 +93,11 @@ ACTION = Thing(
     Words("tugas", "action"),
     find=lambda case, id: case.of(Conferences).actions.get(id),
     whose={R.OWNER: lambda action, case: action.owner, R.LEAD: lambda action, case: case.lead},
+    since=Since(Words("tugas itu disepakati", "the action was agreed"), lambda action: action.agreed_at),
+)
+CONFERENCE = Cause(
+    Words("rapat itu diadakan", "the conference was held"),
+    lambda command, case, act: case.of(Conferences).held.get(command.conference),
 )
 
 
@@ -114,6 +120,7 @@ class HoldConference(ConferenceFacts, frozen=True, kw_only=True):
     by=CASE_WORK,
     where=TAKES_PART.naming("owner"),
     extent=Extent.OWN_WORDS,
+    answers=(CONFERENCE,),
     means="Mencatat tugas yang disanggupi sebuah instansi.",
     tag="work",
     example={"owner": "uptd-ppa", "what": "Antar ke sekolah.", "due_on": "2026-04-01"},
@@ -142,21 +149,23 @@ class FinishAction(Fact, frozen=True, kw_only=True):
 class Action(Struct, frozen=True):
     owner: AgencyCode
     done: bool = False
+    agreed_at: datetime | None = None
 
 
 class Conferences(Part, frozen=True):
-    held: Set[ConferenceId] = frozenset()
+    held: Mapping[ConferenceId, datetime] = EMPTY
+    """Each conference, with when it was held."""
     actions: Mapping[ActionId, Action] = EMPTY
 
 
 @applies(ConferenceHeld)
 def conference_held(part: Conferences, event: ConferenceHeld) -> Conferences:
-    return replace(part, held=add(part.held, event.conference))
+    return replace(part, held=put(part.held, event.conference, event.occurred_at))
 
 
 @applies(ActionAgreed)
 def action_agreed(part: Conferences, event: ActionAgreed) -> Conferences:
-    return replace(part, actions=put(part.actions, event.action, Action(event.owner)))
+    return replace(part, actions=put(part.actions, event.action, Action(event.owner, agreed_at=event.occurred_at)))
 
 
 @applies(ActionDone)

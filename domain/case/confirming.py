@@ -18,7 +18,7 @@ from ..persistent import put
 from ..refusal import AlreadyExists
 from ..standing.relations import Extent, Relation
 from ..standing.roles import CASE_WORK
-from ..standing.rows import LEADS, Thing
+from ..standing.rows import LEADS, Since, Thing
 from ..words import Words
 
 R = Relation
@@ -71,6 +71,7 @@ REPORTED = Thing(
     Words("persetujuan yang dilaporkan", "consent that was reported"),
     find=lambda case, id: found if (found := case.consents.get(id)) and found.reported_by is not None else None,
     whose={R.AUTHOR: lambda consent, case: consent.reported_by},
+    since=Since(Words("persetujuan itu dilaporkan", "the consent was reported"), lambda consent: consent.changed_at),
 )
 
 

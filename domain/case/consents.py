@@ -11,6 +11,7 @@ from ..casefile.consenting import NAMED, SCOPE, Scope, consent_in, live, require
 from ..casefile.deciding import Network, decides, fresh
 from ..casefile.evolving import applies
 from ..casefile.state import NOTHING, Case, Consent, compartments_named
+from ..causes import Cause
 from ..codes import AgeGroup, ConsentBy, Obtained
 from ..compartment import Coordination, Identity, Psychosocial, Safety
 from ..declaring import Step, asked, field, happened, name_fields
@@ -128,6 +129,16 @@ HEARD = Row(CASE_WORK, TAKES_PART, Extent.REPORTED)
 """Whoever hears her say yes records it."""
 
 
+CONSENTED = Cause(
+    Words("persetujuan itu diberikan, atau terakhir dipersempit", "the consent was given, or last narrowed"),
+    lambda command, case, act: case.consents[command.consent].changed_at,
+)
+ITS_END = Cause(
+    Words("masa persetujuan itu habis", "the time of the consent was over"),
+    lambda command, case, act: case.consents[command.consent].expires_at,
+)
+
+
 @asked(
     "/cases/{case}/consents",
     by=CASE_WORK,
@@ -164,6 +175,7 @@ class RefuseConsent(RefusalFacts, frozen=True, kw_only=True):
     by=CASE_WORK,
     where=TAKES_PART,
     extent=Extent.MOVE,
+    answers=(CONSENTED,),
     means="Mencatat bahwa persetujuan kini mencakup lebih sedikit.",
     tag="consent",
     example={**SCOPE, "compartments": ["identity", "incident", "health"]},
@@ -177,6 +189,7 @@ class NarrowConsent(Scope, frozen=True, kw_only=True):
     by=CASE_WORK,
     where=TAKES_PART,
     extent=Extent.MOVE,
+    answers=(CONSENTED,),
     means="Mencatat bahwa persetujuan dicabut; yang berdiri di atasnya berhenti.",
     tag="consent",
 )
@@ -186,7 +199,13 @@ class WithdrawConsent(Fact, frozen=True, kw_only=True):
     consent: Coordination[ConsentId]
 
 
-@asked(by=ESCALATION, where=ANYWHERE, extent=Extent.MOVE, means="Mencatat bahwa masa persetujuan habis.")
+@asked(
+    by=ESCALATION,
+    where=ANYWHERE,
+    extent=Extent.MOVE,
+    answers=(ITS_END,),
+    means="Mencatat bahwa masa persetujuan habis.",
+)
 class ExpireConsent(Fact, frozen=True, kw_only=True):
     """Record that a consent ran out."""
 
@@ -207,7 +226,7 @@ def consent_reported(case: Case, event: ConsentReported) -> Case:
 @applies(ConsentNarrowed)
 def consent_narrowed(case: Case, event: ConsentNarrowed) -> Case:
     before = case.consents[event.consent]
-    kept = ("override", "basis", "rule", "made_by", "ever", "reported_by", "confirmed")
+    kept = ("override", "basis", "rule", "made_by", "ever", "reported_by", "confirmed", "given_at")
     narrowed = replace(consent_in(event), **{name: getattr(before, name) for name in kept})
     return replace(case, consents=put(case.consents, event.consent, narrowed))
 

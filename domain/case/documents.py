@@ -1,6 +1,7 @@
 """Documents: their hash and kind stand in the case, their bytes lie sealed beside it."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Annotated
 
 from msgspec import Meta, Struct
@@ -17,7 +18,7 @@ from ..persistent import put
 from ..refusal import AlreadyExists, Invalid
 from ..standing.relations import Extent, Relation
 from ..standing.roles import LEGAL, MACHINE_WORK
-from ..standing.rows import TAKES_PART, Thing
+from ..standing.rows import TAKES_PART, Since, Thing
 from ..words import Words
 
 R = Relation
@@ -64,6 +65,7 @@ OLDER = Thing(
     find=lambda case, id: case.of(Documents).attached.get(id),
     whose={R.AUTHOR: lambda document, case: document.author},
     content=lambda document, case: ((document.author,), frozenset({document.compartment})),
+    since=Since(Words("dokumen itu dilampirkan", "that document was attached"), lambda document: document.attached_at),
 )
 
 
@@ -81,6 +83,7 @@ class Document(Struct, frozen=True):
     compartment: Compartment
     author: AgencyCode | None = None
     superseded_by: DocumentId | None = None
+    attached_at: datetime | None = None
 
 
 class Documents(Part, frozen=True):
@@ -89,7 +92,7 @@ class Documents(Part, frozen=True):
 
 @applies(DocumentAttached)
 def document_attached(part: Documents, event: DocumentAttached, author: AgencyCode | None) -> Documents:
-    document = Document(Compartment.named(event.compartment), author)
+    document = Document(Compartment.named(event.compartment), author, attached_at=event.occurred_at)
     return replace(part, attached=put(part.attached, event.document, document))
 
 

@@ -27,7 +27,7 @@ from ..fact import Act, ActorId, ErasureId, Fact, Text, recorded
 from ..refusal import AlreadyExists, HoldStands, Invalid, NotDueYet, OpenReferrals
 from ..standing.relations import Extent, Relation
 from ..standing.roles import ERASURE
-from ..standing.rows import LEADS_ALSO_ENDED, Thing
+from ..standing.rows import LEADS_ALSO_ENDED, Since, Thing
 from ..words import Words
 
 R = Relation
@@ -86,6 +86,7 @@ ERASURE_ASKED = Thing(
     Words("penghapusan yang diminta", "erasure that was asked for"),
     find=lambda case, id: _asked(case, id),
     whose={R.ASKER: lambda asked, case: asked.asked_by},
+    since=Since(Words("penghapusan itu diminta", "the erasure was asked for"), lambda asked: asked.asked_at),
 )
 
 

@@ -1,7 +1,7 @@
 """Flags: something about a case that must not be overlooked by a date, and for whom it is raised."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import NewType
 from uuid import UUID
 
@@ -19,7 +19,7 @@ from ..persistent import put
 from ..refusal import AlreadyExists
 from ..standing.relations import Extent, Relation
 from ..standing.roles import CASE_WORK
-from ..standing.rows import TAKES_PART, Thing
+from ..standing.rows import TAKES_PART, Since, Thing
 from ..words import Words
 
 R = Relation
@@ -82,6 +82,7 @@ FLAG = Thing(
     Words("tanda pengingat", "flag"),
     find=lambda case, id: case.of(Flags).raised.get(id),
     whose={R.AUTHOR: lambda flag, case: flag.raised_by, R.LEAD: lambda flag, case: case.lead},
+    since=Since(Words("tanda itu dipasang", "the flag was raised"), lambda flag: flag.raised_at),
 )
 
 
@@ -120,6 +121,7 @@ class Flag(Struct, frozen=True):
     holders: frozenset[AgencyCode]
     """Who raised it, and whom it names. The lead sees every flag."""
     lowered: bool = False
+    raised_at: datetime | None = None
 
 
 class Flags(Part, frozen=True):
@@ -128,7 +130,7 @@ class Flags(Part, frozen=True):
 
 @applies(FlagRaised)
 def flag_raised(part: Flags, event: FlagRaised) -> Flags:
-    flag = Flag(event.raised_by, event.seen_by | {event.raised_by})
+    flag = Flag(event.raised_by, event.seen_by | {event.raised_by}, raised_at=event.occurred_at)
     return replace(part, raised=put(part.raised, event.flag, flag))
 
 

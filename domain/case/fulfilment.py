@@ -4,11 +4,13 @@ The whole state machine is drawn in referrals.py, which is the sender's side.
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from functools import partial
 
 from ..casefile.deciding import Network, decides
 from ..casefile.evolving import applies
 from ..casefile.moves import (
+    COVER,
     LEADS_TO,
     PARTIES,
     REFERRAL,
@@ -195,6 +197,7 @@ class HoldReferral(ReferralMove, frozen=True, kw_only=True):
     by=MACHINE_WORK,
     where=KNOWS.to(REFERRAL, R.ADDRESSEE, by="referral", states={S.ON_HOLD}, move="resume"),
     extent=Extent.CONSENT,
+    answers=(COVER,),
     means="Melanjutkan setelah ditunda; persetujuan harus masih mencakupnya.",
     tag="referral",
 )
@@ -245,8 +248,8 @@ LEADS_TO[ReferralReceived] = S.RECEIVED
 
 
 @applies(ReferralReceived)
-def referral_received(case: Case, event: ReferralReceived) -> Case:
-    return moved(case, event.referral, S.RECEIVED, answered_at=event.occurred_at)
+def referral_received(case: Case, event: ReferralReceived, recorded_at: datetime) -> Case:
+    return moved(case, event, recorded_at, S.RECEIVED, answered_at=event.occurred_at)
 
 
 @decides.register

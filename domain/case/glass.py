@@ -18,6 +18,7 @@ from ..casefile.deciding import Network, decides
 from ..casefile.evolving import applies
 from ..casefile.leaves import Leaves, require_leave
 from ..casefile.state import Case, Glass, compartments_named
+from ..causes import Cause, When
 from ..codes import AgencyKind, GlassVerdict, LegalBasis, Role
 from ..compartment import Compartment, CompartmentWord, Coordination, Legal
 from ..declaring import Audience, Step, asked, field, happened, name_fields
@@ -37,7 +38,7 @@ from ..refusal import (
 from ..standing.readings import reading
 from ..standing.relations import Extent, Relation
 from ..standing.roles import EMERGENCY, ESCALATION, REVIEW
-from ..standing.rows import ANYWHERE, Thing
+from ..standing.rows import ANYWHERE, Since, Thing
 from ..standing.rule import relations
 from ..words import Words
 
@@ -165,6 +166,11 @@ GLASS = Thing(
         R.OPENER: lambda glass, case: (glass.agency, glass.actor),
         R.OPENED_BY: lambda glass, case: glass.actor,
     },
+    since=Since(Words("akses itu dibuka", "the glass was broken"), lambda glass: glass.broken_at),
+)
+RUNS_OUT = Cause(
+    Words("waktu untuk menilainya habis", "the time to judge it ran out"),
+    lambda command, case, act: _judged_by(case.glasses[command.glass]),
 )
 
 
@@ -197,6 +203,7 @@ TO_JUDGE = reading(
     by=EMERGENCY,
     where=ANYWHERE,
     extent=Extent.GLASS,
+    when=When.NOW,
     means="Dalam keadaan darurat membuka yang tidak dicakup persetujuan: segera, sementara, dan terlihat.",
     tag="emergency",
     example={
@@ -244,6 +251,7 @@ class ReviewGlass(GlassReviewFacts, frozen=True, kw_only=True):
     by=ESCALATION,
     where=ANYWHERE,
     extent=Extent.MOVE,
+    answers=(RUNS_OUT,),
     means="Mengangkat bahwa tidak ada yang menilai pembukaan darurat pada waktunya.",
 )
 class RaiseGlassReview(GlassMove, frozen=True, kw_only=True):
@@ -261,6 +269,7 @@ def glass_broken(case: Case, event: GlassBroken) -> Case:
         basis=event.basis,
         expires_at=event.expires_at,
         review_due_at=event.review_due_at,
+        broken_at=event.occurred_at,
     )
     used = {person: until for person, until in case.of(Leaves).until.items() if person != event.actor}
     return replace(case.with_part(Leaves(used)), glasses=put(case.glasses, event.glass, glass))
@@ -333,7 +342,7 @@ def raise_review(command: RaiseGlassReview, case: Case | None, act: Act, network
         raise Unknown(what="glass")
     if glass.verdict is not None or glass.overdue >= HIGHEST_REMINDER:
         raise WrongMove(glass=glass.id, move="raise")
-    due_at = glass.review_due_at + glass.overdue * RULE.review
+    due_at = _judged_by(glass)
     if act.at < due_at:
         raise StillRunning(due_at=due_at)
     return [recorded(GlassReviewOverdue, command, act, level=glass.overdue + 1)]
@@ -375,6 +384,10 @@ def _allowed(command: BreakGlass, act: Act, network: Network) -> timedelta:
     if lasts > RULE.longest:
         raise Invalid(field="minutes", must=f"be {RULE.longest // MINUTE} at most")
     return lasts
+
+
+def _judged_by(glass: Glass) -> datetime:
+    return glass.review_due_at + glass.overdue * RULE.review
 
 
 def _may_know(case: Case, act: Act) -> bool:

@@ -1,19 +1,21 @@
 """Legal holds: while one stands, nothing of the case is erased. To lift one takes two people."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from msgspec.structs import replace
 
 from ..casefile.deciding import Network, decides
 from ..casefile.evolving import applies
 from ..casefile.state import Case, Part
+from ..causes import Cause
 from ..compartment import Coordination, Legal
 from ..declaring import Step, asked, happened
 from ..fact import Act, ActorId, Fact, Text, recorded
 from ..refusal import AlreadyExists, HoldStands
 from ..standing.relations import Extent, Relation
 from ..standing.roles import HOLDS
-from ..standing.rows import KNOWS_ALSO_ENDED, LEADS_ALSO_ENDED, Thing
+from ..standing.rows import KNOWS_ALSO_ENDED, LEADS_ALSO_ENDED, Since, Thing
 from ..words import PROCEEDING, Words
 
 R = Relation
@@ -75,7 +77,9 @@ LIFTING = Thing(
     Words("permintaan pencabutan larangan", "asking that the hold end"),
     find=lambda case, id: _lifting(case, id),
     whose={R.ASKER: lambda lifting, case: lifting.asked_by},
+    since=Since(Words("pencabutan itu diminta", "its lifting was asked for"), lambda lifting: lifting.asked_at),
 )
+HELD = Cause(Words("larangan itu ditetapkan", "the hold was placed"), lambda command, case, act: case.held_since)
 
 
 @asked(
@@ -98,6 +102,7 @@ class PlaceLegalHold(Fact, frozen=True, kw_only=True):
     by=HOLDS,
     where=LEADS_ALSO_ENDED,
     extent=Extent.MOVE,
+    answers=(HELD,),
     means="Meminta penghapusan diizinkan lagi; orang lain memutuskan.",
     tag="life of the case",
     example={"reason": "Putusan inkrah."},
@@ -143,21 +148,22 @@ class Lifting(Part, frozen=True):
 
     ends_with_lead = True
     asked_by: ActorId | None = None
+    asked_at: datetime | None = None
 
 
 @applies(LegalHoldPlaced)
 def legal_hold_placed(case: Case, event: LegalHoldPlaced) -> Case:
-    return replace(case, on_hold=True)
+    return replace(case, on_hold=True, held_since=event.occurred_at)
 
 
 @applies(LegalHoldLifted)
 def legal_hold_lifted(case: Case, event: LegalHoldLifted) -> Case:
-    return replace(case.with_part(replace(case.of(Lifting), asked_by=None)), on_hold=False)
+    return replace(case.with_part(replace(case.of(Lifting), asked_by=None)), on_hold=False, held_since=None)
 
 
 @applies(HoldLiftingAsked)
 def hold_lifting_asked(part: Lifting, event: HoldLiftingAsked) -> Lifting:
-    return replace(part, asked_by=event.asked_by)
+    return replace(part, asked_by=event.asked_by, asked_at=event.occurred_at)
 
 
 @applies(HoldLiftingRefused)

@@ -1,7 +1,7 @@
 """Who the survivor is, and how to reach her."""
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 
 from msgspec.structs import replace
 
@@ -16,7 +16,7 @@ from ..nik import Nik, contradiction
 from ..refusal import AlreadyExists, BeyondReach, Invalid
 from ..standing.relations import Extent, Relation
 from ..standing.roles import CASE_WORK
-from ..standing.rows import TAKES_PART, Thing
+from ..standing.rows import TAKES_PART, Since, Thing
 from ..standing.rule import opens
 from ..words import Words
 
@@ -99,6 +99,7 @@ WHO_SHE_IS = Thing(
     find=lambda case, id: part if (part := case.of(Survivor)).identified else None,
     whose={R.AUTHOR: lambda part, case: part.identified_by},
     content=lambda part, case: (part.identified_by, IDENTITY_ONLY),
+    since=Since(Words("identitas itu dicatat", "the identity was recorded"), lambda part: part.identified_at),
 )
 HOW_TO_REACH_HER = Thing(
     "survivor contact",
@@ -106,6 +107,7 @@ HOW_TO_REACH_HER = Thing(
     find=lambda case, id: part if (part := case.of(Survivor)).reachable else None,
     whose={R.AUTHOR: lambda part, case: part.reached_by},
     content=lambda part, case: (part.reached_by, CONTACT_ONLY),
+    since=Since(Words("kontak itu dicatat", "the contact was recorded"), lambda part: part.reachable_at),
 )
 
 
@@ -173,18 +175,21 @@ class Survivor(Part, frozen=True):
     identified_by: frozenset[AgencyCode] = frozenset()
     reached_by: frozenset[AgencyCode] = frozenset()
     """Who recorded, or corrected, who she is, and how to reach her."""
+    identified_at: datetime | None = None
+    reachable_at: datetime | None = None
+    """When that was recorded first, as was said."""
 
 
 @applies(SurvivorIdentified, SurvivorIdentityCorrected)
 def survivor_identified(part: Survivor, event: IdentityFacts, author: AgencyCode | None) -> Survivor:
     by = part.identified_by | ({author} if author is not None else frozenset())
-    return replace(part, identified=True, identified_by=by)
+    return replace(part, identified=True, identified_by=by, identified_at=part.identified_at or event.occurred_at)
 
 
 @applies(SurvivorContactRecorded, SurvivorContactCorrected)
 def survivor_contact_recorded(part: Survivor, event: ContactFacts, author: AgencyCode | None) -> Survivor:
     by = part.reached_by | ({author} if author is not None else frozenset())
-    return replace(part, reachable=True, reached_by=by)
+    return replace(part, reachable=True, reached_by=by, reachable_at=part.reachable_at or event.occurred_at)
 
 
 @decides.register

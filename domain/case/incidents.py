@@ -11,6 +11,7 @@ from ..casefile.clocks import ClockStarted
 from ..casefile.deciding import Network, decides, derived, fresh
 from ..casefile.evolving import applies, evolve
 from ..casefile.state import EMPTY, Case, Part
+from ..causes import Cause, When
 from ..codes import GbvType, Place, ViolenceForm
 from ..compartment import Compartment, Coordination, Incident, Legal, Safety
 from ..declaring import Shared, Step, asked, field, happened, name_fields
@@ -93,6 +94,7 @@ INCIDENT = Thing(
     by=CASE_WORK,
     where=TAKES_PART,
     extent=Extent.OWN_WORDS,
+    when=When.ANY_TIME,
     means="Mencatat yang terjadi; tenggat alurnya mulai berjalan.",
     tag="intake",
     example={
@@ -108,11 +110,18 @@ class RecordIncident(IncidentFacts, frozen=True, kw_only=True):
     """Record what happened; the pathway's clocks start."""
 
 
+TOLD = Cause(
+    Words("kejadian itu disampaikan", "the incident was told"),
+    lambda command, case, act: case.of(Incidents).told_at.get(command.incident),
+)
+
+
 @asked(
     "/cases/{case}/incidents/{incident}/corrections",
     by=CASE_WORK,
     where=TAKES_PART.to(INCIDENT, R.AUTHOR, R.REACHES, by="incident"),
     extent=Extent.OPENABLE,
+    answers=(TOLD,),
     means="Memperbaiki catatan sebuah kejadian.",
     tag="intake",
     example={

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from ..casefile.deciding import Network, decides
 from ..casefile.evolving import begins
 from ..casefile.state import Case
+from ..causes import When
 from ..codes import AgeGroup, AgencyKind, Channel, Reporter, Urgency
 from ..compartment import Contact, Coordination, Identity, Incident
 from ..declaring import Shared, Step, asked, field, happened, name_fields
@@ -60,6 +61,7 @@ class CaseOpened(Fact, frozen=True, kw_only=True, tag="case.CaseOpened"):
     by=MACHINE_WORK,
     where=ANYWHERE,
     extent=Extent.OWN_WORDS,
+    when=When.ANY_TIME,
     means="Menerima laporan dan membuka kasus yang dipimpin instansinya.",
     tag="intake",
     example={"channel": "in-person", "reporter": "family", "urgency": "emergency", "age_group": "adolescent"},
@@ -78,6 +80,7 @@ class OpenCase(ReportFacts, frozen=True, kw_only=True):
     by=MACHINE_WORK,
     where=TAKES_PART,
     extent=Extent.OWN_WORDS,
+    when=When.ANY_TIME,
     means="Menambahkan laporan lain pada sebuah kasus.",
     tag="intake",
     example={"channel": "hotline", "reporter": "witness", "account": "Tetangga mendengar teriakan."},
@@ -96,6 +99,7 @@ def case_opened(event: CaseOpened) -> Case:
         pathway=event.pathway,
         version=1,
         opened_at=event.occurred_at,
+        began_at=event.occurred_at,
     )
 
 

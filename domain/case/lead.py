@@ -16,7 +16,7 @@ from ..persistent import put
 from ..refusal import AnotherPersonNeeded, ConsentMissing, Invalid, NotAMember
 from ..standing.relations import Extent, Relation
 from ..standing.roles import SUPERVISION
-from ..standing.rows import KNOWS, LEADS, Thing
+from ..standing.rows import KNOWS, LEADS, Since, Thing
 from ..words import Words
 
 R = Relation
@@ -90,6 +90,7 @@ TRANSFER = Thing(
     Words("pengalihan kasus", "transfer of the lead"),
     find=lambda case, id: case.transfer if case.transfer is not None and case.transfer.id == id else None,
     whose={R.ASKED: lambda transfer, case: transfer.to},
+    since=Since(Words("pengalihan itu diminta", "the transfer was asked for"), lambda transfer: transfer.asked_at),
 )
 
 
@@ -169,7 +170,7 @@ def case_worker_assigned(part: Accompanying, event: CaseWorkerAssigned) -> Accom
 
 @applies(LeadTransferAsked)
 def lead_transfer_asked(case: Case, event: LeadTransferAsked) -> Case:
-    transfer = Transfer(event.transfer, event.to, event.to_kind)
+    transfer = Transfer(event.transfer, event.to, event.to_kind, event.occurred_at)
     return replace(case.using(event.transfer), transfer=transfer)
 
 

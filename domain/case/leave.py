@@ -9,6 +9,7 @@ from ..casefile.deciding import Network, decides
 from ..casefile.evolving import applies
 from ..casefile.leaves import Leaves, misjudged
 from ..casefile.state import Case
+from ..causes import When
 from ..codes import AgencyKind
 from ..compartment import Coordination
 from ..declaring import Audience, Step, asked, happened
@@ -49,6 +50,7 @@ class GlassAllowed(Fact, frozen=True, kw_only=True, tag="case.GlassAllowed"):
     where=ANYWHERE,
     second=Second((Row(REVIEW, LEADS_ALSO_ENDED, Extent.MOVE),), colleagues=REVIEW, stands=STANDS),
     extent=Extent.MOVE,
+    when=When.NOW,
     means="Meminta orang kedua mengizinkan pembukaan darurat, setelah satu dinilai tidak beralasan.",
     tag="emergency",
 )

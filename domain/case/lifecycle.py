@@ -1,12 +1,14 @@
 """How a case ends, begins again, or turns out to be another."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from msgspec.structs import replace
 
 from ..casefile.deciding import Network, decides
 from ..casefile.evolving import applies
 from ..casefile.state import Case, Part, Status
+from ..causes import Cause, latest
 from ..codes import CloseReason, ReferralStatus
 from ..compartment import Coordination
 from ..declaring import Shared, Step, asked, field, happened, name_fields
@@ -69,11 +71,22 @@ class DuplicateAbsorbed(Fact, frozen=True, kw_only=True, tag="case.DuplicateAbso
     duplicate: Coordination[CaseId]
 
 
+WORK_ENDED = Cause(
+    Words(
+        "kasus itu dibuka kembali, atau rujukan terakhirnya berakhir",
+        "the case was last opened, or the last of its referrals ended",
+    ),
+    lambda command, case, act: latest((case.began_at, *(r.ended_at for r in case.referrals.values()))),
+)
+CLOSED = Cause(Words("kasus itu ditutup", "the case was closed"), lambda command, case, act: case.ended_at)
+
+
 @asked(
     "/cases/{case}/closure",
     by=CASE_WORK,
     where=LEADS,
     extent=Extent.MOVE,
+    answers=(WORK_ENDED,),
     means="Menutup kasus.",
     tag="life of the case",
     example={"reason": "goals-met"},
@@ -90,6 +103,7 @@ class CloseCase(Fact, frozen=True, kw_only=True):
     by=CASE_WORK,
     where=LEADS_ALSO_ENDED,
     extent=Extent.MOVE,
+    answers=(CLOSED,),
     means="Membuka kembali kasus yang ditutup.",
     tag="life of the case",
     example={"reason": "Laporan baru."},
@@ -105,6 +119,7 @@ class ReopenCase(Fact, frozen=True, kw_only=True):
     by=SUPERVISION,
     where=LEADS,
     extent=Extent.MOVE,
+    answers=(WORK_ENDED,),
     means="Mengakhiri berkas ini sebagai berkas ganda dari kasus lain yang dipimpin instansi yang sama.",
     tag="life of the case",
     example={"into": "00000000-0000-4000-8000-00000000000f"},
@@ -135,21 +150,24 @@ class Files(Part, frozen=True):
 
 
 @applies(CaseClosed)
-def case_closed(case: Case, event: CaseClosed) -> Case:
-    return replace(case, status=Status.CLOSED, ended_at=event.occurred_at, close_reason=event.reason)
+def case_closed(case: Case, event: CaseClosed, recorded_at: datetime) -> Case:
+    times = {"ended_at": event.occurred_at, "end_recorded_at": recorded_at}
+    return replace(case, status=Status.CLOSED, close_reason=event.reason, **times)
 
 
 @applies(CaseReopened)
 def case_reopened(case: Case, event: CaseReopened) -> Case:
-    return replace(case, status=Status.OPEN, ended_at=None, close_reason=None)
+    times = {"began_at": event.occurred_at, "ended_at": None, "end_recorded_at": None}
+    return replace(case, status=Status.OPEN, close_reason=None, **times)
 
 
 @applies(CaseMerged)
-def case_merged(case: Case, event: CaseMerged) -> Case:
+def case_merged(case: Case, event: CaseMerged, recorded_at: datetime) -> Case:
     return replace(
         case.with_part(replace(case.of(Files), merged_into=event.into)),
         status=Status.MERGED,
         ended_at=event.occurred_at,
+        end_recorded_at=recorded_at,
     )
 
 

@@ -24,7 +24,7 @@ from ..standing.bases import REVIEW as REVIEWED_WITHIN
 from ..standing.bases import TERMS, Basis, bounded, ends, is_done_alone
 from ..standing.relations import Extent, Relation
 from ..standing.roles import AUDITORS, PAST_CONSENT, REVIEW, SUPERVISORS
-from ..standing.rows import TAKES_PART, Thing
+from ..standing.rows import TAKES_PART, Since, Thing
 from ..words import Words
 
 R = Relation
@@ -151,12 +151,15 @@ WANTED = Thing(
         R.LEAD: lambda asked, case: case.lead,
         R.ASKER: lambda asked, case: asked.asked_by,
     },
+    since=Since(Words("berbagi itu diminta", "the sharing was asked for"), lambda asked: asked.asked_at),
 )
+DECIDED = Since(Words("berbagi itu diputuskan", "the sharing was decided"), lambda made: made.made_at)
 SHARING = Thing(
     "override",
     Words("berbagi tanpa persetujuan", "sharing without consent"),
     find=lambda case, id: case.of(Overrides).made.get(id),
     whose={R.AUTHOR: lambda made, case: made.agency, R.LEAD: lambda made, case: case.lead},
+    since=DECIDED,
 )
 TO_JUDGE = Thing(
     "override",
@@ -170,6 +173,7 @@ TO_JUDGE = Thing(
         R.OWNER: lambda made, case: case.lead,
     },
     known_to=frozenset({R.OPENED_FOR, R.OWNER}),
+    since=DECIDED,
 )
 """Its agency judges it once; the lead's verdict is the last word."""
 
@@ -269,6 +273,7 @@ class Wanted(Struct, frozen=True):
     survivor_told: bool
     document: DocumentId | None
     decided: bool = False
+    asked_at: datetime | None = None
 
 
 class Made(Struct, frozen=True):
@@ -279,6 +284,7 @@ class Made(Struct, frozen=True):
     review_due_at: datetime | None
     verdict: GlassVerdict | None = None
     judged_by_lead: bool = False
+    made_at: datetime | None = None
 
     @property
     def is_judged(self) -> bool:
@@ -301,14 +307,15 @@ def shared(case: Case, event: ConsentOverridden | SharedWithoutConsent, author: 
     about = {"basis": event.basis, "rule": event.rule, "made_by": author if author != case.lead else None}
     consent = replace(consent_in(event), override=True, **about)
     part = _decided(case.of(Overrides), event.consent)
-    made = Made(author, event.decided_by, getattr(event, "review_due_at", None))
+    made = Made(author, event.decided_by, getattr(event, "review_due_at", None), made_at=event.occurred_at)
     after = case.with_part(replace(part, made=put(part.made, event.consent, made)))
     return replace(after, consents=put(case.consents, event.consent, consent))
 
 
 @applies(OverrideAsked)
 def override_asked(part: Overrides, event: OverrideAsked, author: AgencyCode | None) -> Overrides:
-    wanted = Wanted(agency=author, asked_by=event.asked_by, **{name: getattr(event, name) for name in _SCOPE})
+    said = {name: getattr(event, name) for name in _SCOPE}
+    wanted = Wanted(agency=author, asked_by=event.asked_by, asked_at=event.occurred_at, **said)
     return replace(part, asked=put(part.asked, event.consent, wanted))
 
 

@@ -18,6 +18,7 @@ from ..casefile.clocks import CLOCK, CONCERNED
 from ..casefile.deciding import Network, active, another, decides, fresh
 from ..casefile.evolving import applies
 from ..casefile.moves import (
+    COVER,
     LEADS_TO,
     PARTIES,
     REFERRAL,
@@ -29,6 +30,7 @@ from ..casefile.moves import (
     when_uncovered,
 )
 from ..casefile.state import Case, Referral, compartments_named
+from ..causes import Cause, latest
 from ..codes import AgencyKind, EndReason, Purpose, ReferralStatus, Service, Urgency
 from ..compartment import Compartment, CompartmentWord, Coordination
 from ..declaring import Step, asked, field, happened, name_fields
@@ -38,7 +40,7 @@ from ..persistent import put
 from ..refusal import Invalid, RecipientUnavailable
 from ..standing.relations import Extent, Relation
 from ..standing.roles import CASE_WORK
-from ..standing.rows import KNOWS, TAKES_PART
+from ..standing.rows import KNOWS, TAKES_PART, Since
 from ..words import Words
 
 R = Relation
@@ -99,15 +101,25 @@ class ReferralCancelled(ReferralMove, frozen=True, kw_only=True, tag="case.Refer
     reason: Coordination[EndReason]
 
 
+PARENT_SENT = Since(
+    Words("rujukan induknya dikirim", "its parent referral was sent"), lambda referral: referral.sent_at
+)
+CLOCKS_BEGUN = Cause(
+    Words("tenggat yang terkait mulai berjalan", "the clocks that it shares began"),
+    lambda command, case, act: latest(case.clocks[id].starts_at for id in command.clocks if id in case.clocks),
+)
+
+
 @asked(
     "/cases/{case}/referrals",
     by=CASE_WORK,
     where=TAKES_PART.to(
         REFERRAL, R.SENDER, R.ADDRESSEE, R.LEAD, by="redirects", states=MAY_BE_REDIRECTED, move="redirect"
     )
-    .to(REFERRAL, R.SENDER, R.ADDRESSEE, R.LEAD, by="parent")
+    .to(REFERRAL, R.SENDER, R.ADDRESSEE, R.LEAD, by="parent", since=PARENT_SENT)
     .to(CLOCK, *CONCERNED, by="clocks"),
     extent=Extent.OWN_WORDS,
+    answers=(CLOCKS_BEGUN,),
     means="Menyusun rujukan.",
     tag="referral",
     example={
@@ -129,6 +141,7 @@ class DraftReferral(DraftFacts, frozen=True, kw_only=True):
     by=CASE_WORK,
     where=TAKES_PART.to(REFERRAL, R.SENDER, by="referral", states={S.DRAFT}, move="send"),
     extent=Extent.SHARED,
+    answers=(COVER,),
     means="Mengirim rujukan yang telah disusun kepada penerimanya.",
     tag="referral",
 )
@@ -170,17 +183,22 @@ def referral_drafted(case: Case, event: ReferralDrafted) -> Case:
         compartments=compartments_named(event.compartments) | {Compartment.COORDINATION},
         clocks=event.clocks,
         redirects=event.redirects,
+        moved_at=event.occurred_at,
     )
     return replace(case, referrals=put(case.referrals, event.referral, referral))
 
 
 @applies(ReferralSent)
-def referral_sent(case: Case, event: ReferralSent) -> Case:
-    pathway = PATHWAYS.get(case.pathway)
-    delivery = pathway.deliveries.get(case.referrals[event.referral].urgency) if pathway else None
-    times = {"sent_at": event.occurred_at, "due_at": event.due_at, "delivery": delivery}
-    by_lead = case.referrals[event.referral].sender == case.lead
-    return moved(case, event.referral, S.REQUESTED, by_lead=by_lead, **times)
+def referral_sent(case: Case, event: ReferralSent, recorded_at: datetime) -> Case:
+    referral, pathway = case.referrals[event.referral], PATHWAYS.get(case.pathway)
+    times = {
+        "sent_at": event.occurred_at,
+        "due_at": event.due_at,
+        "told_at": max(recorded_at, event.occurred_at),
+        "answer_within": pathway.answers.get(referral.urgency) if pathway else None,
+        "delivery": pathway.deliveries.get(referral.urgency) if pathway else None,
+    }
+    return moved(case, event, recorded_at, S.REQUESTED, by_lead=referral.sender == case.lead, **times)
 
 
 @decides.register
@@ -203,7 +221,7 @@ def send(command: SendReferral, case: Case, act: Act, network: Network) -> Seque
         raise RecipientUnavailable(agency=referral.recipient, service=referral.service)
     require_reach(case, referral, act)
     require_cover(case, referral, act)
-    due_at = command.occurred_at + PATHWAYS[case.pathway].answers[referral.urgency]
+    due_at = act.at + PATHWAYS[case.pathway].answers[referral.urgency]  # nobody answers what was not told yet
     return [recorded(ReferralSent, command, act, due_at=due_at)]
 
 

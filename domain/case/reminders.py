@@ -1,11 +1,14 @@
 """What the system raises of a referral: that nobody answered in time, that it did not arrive in time."""
 
 from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
 
 from ..casefile.deciding import Network, decides
 from ..casefile.evolving import applies
-from ..casefile.moves import PARTIES, ReferralMove, moved
-from ..casefile.state import Case
+from ..casefile.moves import PARTIES, ReferralMove, noted
+from ..casefile.state import Case, Referral
+from ..causes import Cause
 from ..codes import ReferralStatus
 from ..compartment import Coordination
 from ..declaring import Step, asked, happened
@@ -48,8 +51,25 @@ class ReferralUndelivered(ReferralMove, frozen=True, kw_only=True, tag="case.Ref
     to: Coordination[AgencyCode]
 
 
+def _answer_due(command: Any, case: Case, act: Act) -> datetime | None:
+    referral = case.referrals[command.referral]
+    return referral.due_at + referral.escalations * referral.window if referral.due_at else None
+
+
+def _arrival_due(command: Any, case: Case, act: Act) -> datetime | None:
+    return _arrives_by(case.referrals[command.referral])
+
+
+UNANSWERED = Cause(Words("waktu untuk menjawab habis", "the time to answer ran out"), _answer_due)
+UNDELIVERED = Cause(Words("waktu untuk sampai habis", "the time to arrive ran out"), _arrival_due)
+
+
 @asked(
-    by=ESCALATION, where=ANYWHERE, extent=Extent.MOVE, means="Mengangkat bahwa tidak ada yang menjawab pada waktunya."
+    by=ESCALATION,
+    where=ANYWHERE,
+    extent=Extent.MOVE,
+    answers=(UNANSWERED,),
+    means="Mengangkat bahwa tidak ada yang menjawab pada waktunya.",
 )
 class EscalateReferral(ReferralMove, frozen=True, kw_only=True):
     """Raise that nobody answered in time."""
@@ -59,6 +79,7 @@ class EscalateReferral(ReferralMove, frozen=True, kw_only=True):
     by=ESCALATION,
     where=ANYWHERE,
     extent=Extent.MOVE,
+    answers=(UNDELIVERED,),
     means="Mengangkat bahwa sistem penerima tidak menyatakan pada waktunya bahwa rujukan sampai.",
 )
 class RaiseUndelivered(ReferralMove, frozen=True, kw_only=True):
@@ -67,12 +88,12 @@ class RaiseUndelivered(ReferralMove, frozen=True, kw_only=True):
 
 @applies(ReferralEscalated)
 def referral_escalated(case: Case, event: ReferralEscalated) -> Case:
-    return moved(case, event.referral, escalations=event.level)
+    return noted(case, event, escalations=event.level)
 
 
 @applies(ReferralUndelivered)
 def referral_undelivered(case: Case, event: ReferralUndelivered) -> Case:
-    return moved(case, event.referral, undelivered=event.level)
+    return noted(case, event, undelivered=event.level)
 
 
 @decides.register
@@ -100,8 +121,18 @@ def raise_undelivered(command: RaiseUndelivered, case: Case | None, act: Act, ne
     level = referral.undelivered + 1
     if referral.status is not ReferralStatus.REQUESTED or level > HIGHEST_ESCALATION:
         raise WrongMove(referral=referral.id, status=referral.status, move="raise")
-    due_at = referral.sent_at + level * referral.delivery
+    due_at = _arrives_by(referral)
+    assert due_at is not None
     if act.at < due_at:
         raise StillRunning(due_at=due_at)
     to = referral.recipient if level == 1 else case.lead
     return [recorded(ReferralUndelivered, command, act, level=level, to=to)]
+
+
+def _arrives_by(referral: Referral) -> datetime | None:
+    """When it is to be raised next that it did not arrive; counted from when it was told, not from when it is said to
+    have been sent."""
+    told_at = referral.told_at or referral.sent_at
+    if told_at is None or referral.delivery is None:
+        return None
+    return told_at + (referral.undelivered + 1) * referral.delivery

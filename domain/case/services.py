@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from ..casefile.clocks import CLOCK, CONCERNED, met
+from ..casefile.clocks import CLOCK, CONCERNED, MET_CLOCKS, met
 from ..casefile.deciding import Network, decides, fresh
 from ..casefile.evolving import applies
 from ..casefile.moves import REFERRAL
@@ -13,7 +13,7 @@ from ..declaring import Shared, Step, asked, field, happened, name_fields
 from ..fact import Act, ClockId, Details, Fact, ReferralId, ServiceId, recorded
 from ..standing.relations import Extent, Relation
 from ..standing.roles import MACHINE_WORK
-from ..standing.rows import TAKES_PART
+from ..standing.rows import TAKES_PART, Since
 from ..words import Words
 
 R = Relation
@@ -39,13 +39,17 @@ class ServiceDelivered(ServiceFacts, frozen=True, kw_only=True, tag="case.Servic
     """Help reached the survivor."""
 
 
+ACCEPTED = Since(Words("rujukan itu disanggupi", "the referral was accepted"), lambda referral: referral.accepted_at)
+
+
 @asked(
     "/cases/{case}/services",
     by=MACHINE_WORK,
-    where=TAKES_PART.to(REFERRAL, R.ADDRESSEE, by="referral", states=WORKING, move="deliver").to(
+    where=TAKES_PART.to(REFERRAL, R.ADDRESSEE, by="referral", states=WORKING, move="deliver", since=ACCEPTED).to(
         CLOCK, *CONCERNED, by="meets"
     ),
     extent=Extent.OWN_WORDS,
+    answers=(MET_CLOCKS,),
     means="Mencatat bahwa layanan diberikan.",
     tag="work",
     example={"service": "kesehatan", "health": "PEP hari pertama diberikan."},

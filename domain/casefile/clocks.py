@@ -8,6 +8,7 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
+from ..causes import Cause, latest
 from ..codes import AgencyKind, ClockNeed
 from ..compartment import Compartment, Coordination, Incident
 from ..declaring import Audience, Shared, Step, asked, field, happened, name_fields
@@ -17,6 +18,7 @@ from ..refusal import AlreadyExists, StillRunning, Unknown, WrongMove
 from ..standing.relations import Extent, Relation
 from ..standing.roles import CASE_WORK, ESCALATION
 from ..standing.rows import ANYWHERE, TAKES_PART, Thing
+from ..timing import overran
 from ..words import Words
 from .deciding import Network, decides
 from .evolving import applies
@@ -60,14 +62,16 @@ class ClockStarted(Fact, frozen=True, kw_only=True, tag="case.ClockStarted"):
 @happened(
     Words("Tenggat dipenuhi", "Clock met"),
     her=Words("Batas waktu dipenuhi", "A time limit was met"),
-    means="Yang ditunggu tenggat ini telah dilakukan, pada `occurred_at`.",
+    means="Yang ditunggu tenggat ini telah dilakukan, pada `occurred_at`. Bukan `in_time` bila sudah terlewati saat "
+    "itu dicatat, apa pun yang dikatakan.",
     step=Step.REPORT,
     shared=Shared.STORY,
     to=SHARERS,
     about=lambda event: frozenset({Compartment.INCIDENT}),
 )
 class ClockMet(Fact, frozen=True, kw_only=True, tag="case.ClockMet"):
-    """What the clock waited for was done at `occurred_at`."""
+    """What the clock waited for was done at `occurred_at`. It is not `in_time` where it had run out when that was
+    recorded, whatever is said."""
 
     clock: Coordination[ClockId]
     in_time: Coordination[bool]
@@ -86,7 +90,21 @@ class ClockOverdue(Fact, frozen=True, kw_only=True, tag="case.ClockOverdue"):
     clock: Coordination[ClockId]
 
 
-@asked(by=ESCALATION, where=ANYWHERE, extent=Extent.MOVE, means="Mengangkat bahwa sebuah tenggat terlewati.")
+BEGUN = Words("tenggat itu mulai berjalan", "the clock began")
+MET_CLOCK = Cause(BEGUN, lambda command, case, act: _began(case, (command.clock,)))
+MET_CLOCKS = Cause(BEGUN, lambda command, case, act: _began(case, command.meets))
+RAN_OUT = Cause(
+    Words("tenggat itu habis", "the clock ran out"), lambda command, case, act: case.clocks[command.clock].due_at
+)
+
+
+@asked(
+    by=ESCALATION,
+    where=ANYWHERE,
+    extent=Extent.MOVE,
+    answers=(RAN_OUT,),
+    means="Mengangkat bahwa sebuah tenggat terlewati.",
+)
 class RaiseClock(Fact, frozen=True, kw_only=True):
     """Raise that a clock ran out."""
 
@@ -115,6 +133,7 @@ CONCERNED = (R.LEAD, R.AUTHOR, R.SHARER, R.REACHES)
     by=CASE_WORK,
     where=TAKES_PART.to(CLOCK, *CONCERNED, by="clock"),
     extent=Extent.OWN_WORDS,
+    answers=(MET_CLOCK,),
     means="Menyatakan bahwa yang ditunggu sebuah tenggat telah dilakukan di luar sistem.",
     tag="work",
 )
@@ -125,14 +144,16 @@ class MeetClock(Fact, frozen=True, kw_only=True):
 
 
 @applies(ClockStarted)
-def clock_started(case: Case, event: ClockStarted, author: AgencyCode | None) -> Case:
-    clock = Clock(event.clock, event.due_at, author=author)
+def clock_started(case: Case, event: ClockStarted, author: AgencyCode | None, recorded_at: datetime) -> Case:
+    clock = Clock(event.clock, event.due_at, author=author, starts_at=event.starts_at, told_at=recorded_at)
     return replace(case, clocks=put(case.clocks, event.clock, clock))
 
 
 @applies(ClockMet)
-def clock_met(case: Case, event: ClockMet) -> Case:
-    met = replace(case.clocks[event.clock], met_at=event.occurred_at)
+def clock_met(case: Case, event: ClockMet, recorded_at: datetime) -> Case:
+    before = case.clocks[event.clock]
+    late = _is_late(before, event.occurred_at, recorded_at)
+    met = replace(before, met_at=event.occurred_at, met_recorded_at=recorded_at, late=late)
     return replace(case, clocks=put(case.clocks, event.clock, met))
 
 
@@ -167,9 +188,17 @@ def met(clocks: Iterable[ClockId], command: Fact, case: Case, act: Act) -> list[
         clock = case.clocks[id]
         if clock.met_at is not None:
             raise AlreadyExists(what="the clock's end", id=id)
-        in_time = command.occurred_at <= clock.due_at
+        in_time = not _is_late(clock, command.occurred_at, act.at)
         ended.append(recorded(ClockMet, command, act, clock=id, in_time=in_time))
     return ended
+
+
+def _began(case: Case, clocks: Iterable[ClockId]) -> datetime | None:
+    return latest(case.clocks[id].starts_at for id in clocks if id in case.clocks)
+
+
+def _is_late(clock: Clock, said_at: datetime, recorded_at: datetime) -> bool:
+    return clock.overdue or overran(clock.due_at, said_at, recorded_at, clock.told_at or recorded_at)
 
 
 name_fields(

@@ -65,6 +65,8 @@ def consent_in(event: Scope) -> Consent:
         event.purposes,
         event.expires_at,
         event.recipients,
+        given_at=event.occurred_at,
+        changed_at=event.occurred_at,
     )
 
 

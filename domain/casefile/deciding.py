@@ -13,6 +13,7 @@ from ..codes import AgencyKind
 from ..fact import Act, AgencyCode, Fact
 from ..refusal import AlreadyExists, Invalid, RecipientUnavailable
 from ..standing.rule import standing
+from ..timing import at_the_latest_now, require_cause
 from .evolving import fold_log, said
 from .state import Case
 
@@ -29,12 +30,14 @@ def decide(command: Fact, case: Case | None, act: Act, network: Network) -> Sequ
     """The events that follow from a command; raises Refusal, and TypeError for what is no command.
 
     The table of standing is asked first: a decider meets no act that it has no row for, and a case where its row names
-    a relation to one."""
+    a relation to one. What is said to have happened before its cause is refused last."""
     standing(command, case, act)
+    command = at_the_latest_now(command, act)
     events = decides(command, case, act, network)
+    require_cause(command, case, act)
     if case is None or not events:
         return events
-    after = fold_log(said(events, act.agency), case)
+    after = fold_log(said(events, act.agency, act.at), case)
     assert after is not None
     return [*events, *(event for of in CONSEQUENCES for event in of(case, after, events[0], act))]
 

@@ -6,15 +6,17 @@ from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
+from ..causes import Cause, latest
 from ..codes import AgencyKind, EndReason, ReferralStatus
-from ..compartment import Coordination
+from ..compartment import Compartment, Coordination
 from ..declaring import Audience
 from ..fact import Act, AgencyCode, Fact, ReferralId
 from ..persistent import put
 from ..refusal import BeyondReach, ConsentMissing
 from ..standing.reach import Reaches
 from ..standing.relations import Relation
-from ..standing.rows import Thing
+from ..standing.rows import Since, Thing
+from ..timing import overran
 from ..words import Words
 from .deciding import follows
 from .evolving import applies
@@ -40,15 +42,29 @@ REFERRAL = Thing(
         R.LEAD: lambda referral, case: case.lead,
     },
     known_to=frozenset({R.SENDER, R.ADDRESSEE, R.LEAD}),
+    since=Since(
+        Words("rujukan itu berpindah ke keadaannya sekarang", "the referral came into its present state"),
+        lambda referral: referral.moved_at,
+    ),
 )
 """What an agency is to a referral. To all others it does not exist."""
 
 
-def moved(case: Case, referral: ReferralId, status: ReferralStatus | None = None, **more: Any) -> Case:
-    """The case with that referral in another state, or with more known of it."""
-    before = case.referrals[referral]
-    after = replace(before, status=before.status if status is None else status, **more)
-    return replace(case, referrals=put(case.referrals, referral, after))
+def moved(case: Case, event: ReferralMove, recorded_at: datetime, status: ReferralStatus, **more: Any) -> Case:
+    """The case with the event's referral in another state, and with more known of it."""
+    before = case.referrals[event.referral]
+    at = event.occurred_at
+    if before.status is ReferralStatus.REQUESTED and before.due_at is not None:
+        late = overran(before.due_at, at, recorded_at, before.told_at or recorded_at)
+        more |= {"answer_recorded_at": recorded_at, "late": late}
+    after = replace(before, status=status, moved_at=latest((before.moved_at, at)), **more)
+    return replace(case, referrals=put(case.referrals, event.referral, after))
+
+
+def noted(case: Case, event: ReferralMove, **more: Any) -> Case:
+    """The case with more known of the event's referral, which stays in its state."""
+    after = replace(case.referrals[event.referral], **more)
+    return replace(case, referrals=put(case.referrals, event.referral, after))
 
 
 LEADS_TO: dict[type[Fact], ReferralStatus] = {}
@@ -59,9 +75,11 @@ def leads_to(event: type[M], status: ReferralStatus, ends: bool = False) -> None
     """Declare that a move leads to a state and changes nothing else; `ends`: but for when the referral ended."""
     LEADS_TO[event] = status
 
-    def move(case: Case, event: M) -> Case:
-        ended = {"ended_at": event.occurred_at} if ends else {}
-        return moved(case, event.referral, status, **ended)
+    def move(case: Case, event: M, recorded_at: datetime) -> Case:
+        times = {"ended_at": event.occurred_at} if ends else {}
+        if status is ReferralStatus.ACCEPTED:
+            times["accepted_at"] = event.occurred_at
+        return moved(case, event, recorded_at, status, **times)
 
     applies(event)(move)
 
@@ -94,6 +112,25 @@ def require_reach(case: Case, referral: Referral, act: Act) -> None:
         raise BeyondReach(compartments=beyond)
 
 
+def _covered_since(command: Any, case: Case, act: Act) -> datetime | None:
+    """Since when consents cover a referral that they cover now."""
+    referral = case.referrals[command.referral]
+    of = (referral.recipient, referral.recipient_kind, act.at)
+    found = [c for c in case.consents.values() if c.covers(*of) and referral.purpose in c.purposes and c.given_at]
+    missing = referral.compartments - {Compartment.COORDINATION}
+    for consent in sorted(found, key=lambda c: c.given_at or act.at):
+        missing -= consent.compartments
+        if not missing:
+            return consent.given_at
+    return None
+
+
+COVER = Cause(
+    Words("persetujuan yang mencakupnya diberikan", "the consent that covers it was given"),
+    _covered_since,
+)
+
+
 Stop = Callable[[datetime, ReferralId, EndReason], Fact]
 _STOPS: dict[ReferralStatus, Stop] = {}
 
@@ -106,7 +143,7 @@ def when_uncovered(states: Iterable[ReferralStatus], stop: Stop) -> None:
 @follows
 def stop_uncovered(before: Case, after: Case, change: Fact, act: Act) -> Iterable[Fact]:
     """Referrals that no live consent covers any more, in their order: stopped where no work began, held for a person
-    where it did."""
+    where it did. It stops as that is recorded: until then it went on, whenever the consent is said to have ended."""
     if after.consents is before.consents:
         return
     before, ran_out = _before_it_ran_out(before, after, act.at)
@@ -115,7 +152,7 @@ def stop_uncovered(before: Case, after: Case, change: Fact, act: Act) -> Iterabl
     for referral in before.referrals.values():
         stop = _STOPS.get(referral.status)
         if stop is not None and not was.missing(referral) and now.missing(referral):
-            yield stop(change.occurred_at, referral.id, reason)
+            yield stop(act.at, referral.id, reason)
 
 
 def _before_it_ran_out(before: Case, after: Case, at: datetime) -> tuple[Case, bool]:

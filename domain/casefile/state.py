@@ -64,6 +64,9 @@ class Consent(Struct, frozen=True):
     """For an override: the ground, and the rule that was named."""
     made_by: AgencyCode | None = None
     """For an override: who made it, where that was not the lead."""
+    given_at: datetime | None = None
+    changed_at: datetime | None = None
+    """When it was given, and last narrowed, as was said."""
 
     @property
     def is_reported(self) -> bool:
@@ -101,7 +104,18 @@ class Referral(Struct, frozen=True):
     sent_at: datetime | None = None
     due_at: datetime | None = None
     answered_at: datetime | None = None
+    answer_recorded_at: datetime | None = None
+    """When it was recorded that it was received, or that it ended before: that was said to have been at
+    `answered_at`, or `ended_at`."""
+    late: bool = False
+    """The time to answer had run out when that was recorded, whatever was said."""
+    accepted_at: datetime | None = None
     ended_at: datetime | None = None
+    moved_at: datetime | None = None
+    """When it came into its present state, as was said."""
+    told_at: datetime | None = None
+    """When its sending was recorded: from then on somebody can answer."""
+    answer_within: timedelta | None = None
     escalations: int = 0
     delivery: timedelta | None = None
     """How long the recipient's system has to say that it arrived; None where the case's pathway has no such window."""
@@ -111,6 +125,8 @@ class Referral(Struct, frozen=True):
     @property
     def window(self) -> timedelta:
         """How long the recipient has to answer; zero before it is sent."""
+        if self.answer_within is not None:
+            return self.answer_within
         return self.due_at - self.sent_at if self.due_at and self.sent_at else timedelta(0)
 
 
@@ -118,6 +134,13 @@ class Clock(Struct, frozen=True):
     id: ClockId
     due_at: datetime
     met_at: datetime | None = None
+    starts_at: datetime | None = None
+    told_at: datetime | None = None
+    """When its start was recorded."""
+    met_recorded_at: datetime | None = None
+    """When it was recorded that it was met, as it was said to have been at `met_at`."""
+    late: bool = False
+    """It had run out when that was recorded, whatever was said."""
     overdue: bool = False
     """It was raised that it ran out."""
     author: AgencyCode | None = None
@@ -130,6 +153,7 @@ class Transfer(Struct, frozen=True):
     id: TransferId
     to: AgencyCode
     to_kind: AgencyKind
+    asked_at: datetime | None = None
 
 
 class Glass(Struct, frozen=True):
@@ -149,6 +173,7 @@ class Glass(Struct, frozen=True):
     """Who gave the verdict."""
     overdue: int = 0
     """How often it was raised that nobody reviewed it."""
+    broken_at: datetime | None = None
 
     def is_open(self, at: datetime) -> bool:
         """Whether it lets its opener read at that time: it ends by itself, early by its opener, and at once by a
@@ -186,9 +211,14 @@ class Case(Struct, frozen=True):
     """Ids of notes, contact attempts, follow-ups, deliveries, transfers, disclosures and erasures: none is taken
     twice."""
     on_hold: bool = False
+    held_since: datetime | None = None
     erased: frozenset[Compartment] = NOTHING
     """What was destroyed; with coordination among it, the case is no more."""
+    began_at: datetime | None = None
+    """When it was opened, or last opened again, as was said."""
     ended_at: datetime | None = None
+    end_recorded_at: datetime | None = None
+    """When it was recorded that the case ended, as it was said to have at `ended_at`."""
     close_reason: CloseReason | None = None
     words: Mapping[AgencyCode, frozenset[Compartment]] = EMPTY
     """In which compartments each agency wrote something."""

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from ..codes import Code
 from ..declaring import ASKED
 from ..fact import Fact
+from ..timing import not_before, when
 from ..words import LANGUAGES, Language, Words
 from .readings import READINGS, Reading
 from .relations import Extent, Relation
@@ -34,6 +35,7 @@ HEADS = (
     Words("Sejauh mana", "How far"),
 )
 SECOND = Words("Orang kedua", "A second person")
+WHEN = Words("Dikatakan terjadi", "Said to have happened")
 SECOND_IS = Words(
     "orang lain yang tidak diuntungkan, dalam peran ", "another person, who gains nothing by it, in the role "
 )
@@ -52,6 +54,7 @@ ONLY_FOR = Words("hanya untuk ", "only for ")
 NO_PURPOSE = Words("mesin; tanpa tujuan", "a machine; no purpose is asked for")
 ANY_AGENCY = Words("instansi aktif mana pun", "any active agency")
 IN_STATE = Words("keadaan ", "state ")
+NOT_BEFORE = Words("tidak sebelum {}", "not before {}")
 NOTHING = "-"
 
 
@@ -131,15 +134,23 @@ def _commands(language: Language) -> str:
     lines = []
     by_subject = sorted(ASKED.items(), key=lambda item: _place(item[0].__module__))
     for subject, commands in groupby(by_subject, lambda item: item[0].__module__.rpartition(".")[2]):
-        lines.append([f"**{subject}**", "", "", "", "", ""])
+        lines.append([f"**{subject}**", "", "", "", "", "", ""])
         for command, declared in commands:
             said = declared.means if language == "id" else summary(command)
             second = _second(declared.second, language) if declared.second is not None else NOTHING
+            once = [second, time_of(command, language)]
             lines += [
-                [said if n == 0 else "", *in_words(row, language), second if n == 0 else ""]
+                [said if n == 0 else "", *in_words(row, language), *(once if n == 0 else ("", ""))]
                 for n, row in enumerate(declared.rows)
             ]
-    return _table([head.said_in(language) for head in (*HEADS, SECOND)], lines)
+    return _table([head.said_in(language) for head in (*HEADS, SECOND, WHEN)], lines)
+
+
+def time_of(command: type[Fact], language: Language) -> str:
+    """When what a command says can have happened."""
+    told = when(command)
+    causes = "; ".join(cause.words.said_in(language) for cause in not_before(command))
+    return NOT_BEFORE.said_in(language).format(causes) if causes else told.value.said_in(language)
 
 
 def _second(second: Second, language: Language) -> str:

@@ -3,7 +3,7 @@ another person has to do it. The rows that recur have names here: `where=TAKES_P
 """
 
 from collections.abc import Callable, Iterable, Mapping, Set
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import Enum
 from types import MappingProxyType
 from typing import Any
@@ -39,6 +39,13 @@ Content = Callable[[Any, Any], tuple[Iterable[AgencyCode | None], frozenset[Comp
 """(thing, case) → its authors, and the compartments that it is in."""
 
 
+class Since(Struct, frozen=True):
+    """Since when a thing is as it is, as was said: what is done to it is not said to have been before."""
+
+    words: Words
+    at: Callable[[Any], datetime | None]
+
+
 class Thing(Struct, frozen=True):
     """A thing that a command or reading is about: how it is found, and what an agency and a person are to it."""
 
@@ -54,6 +61,7 @@ class Thing(Struct, frozen=True):
     known_to: frozenset[Relation] | None = frozenset()
     """Who may know that there is such a thing, and so is told why not (None: everybody). To all others it does not
     exist."""
+    since: Since | None = None
 
 
 class Tie(Struct, frozen=True):
@@ -70,6 +78,8 @@ class Tie(Struct, frozen=True):
     """What `WrongMove` calls it."""
     another_than: Relation | None = None
     """It takes another person than this one."""
+    since: Since | None = None
+    """What of the thing is answered; None: that it is as it is."""
 
 
 class Where(Struct, frozen=True):
@@ -96,9 +106,10 @@ class Where(Struct, frozen=True):
         states: Iterable[ReferralStatus] = (),
         move: str = "",
         another_than: Relation | None = None,
+        since: Since | None = None,
     ) -> "Where":
         """The same, of who is one of these to a thing, too."""
-        tie = Tie(thing, by, frozenset(relations), frozenset(states), move, another_than)
+        tie = Tie(thing, by, frozenset(relations), frozenset(states), move, another_than, since)
         return replace(self, ties=(*self.ties, tie))
 
     def naming(self, field: str) -> "Where":

@@ -18,6 +18,7 @@ from ...domain.case.referrals import ReferralDrafted
 from ...domain.compartment import ALL
 from ...domain.custody import Custody, Ran, custody
 from ...domain.disclosure import Written
+from ...domain.timing import was_entered_late
 from ..ledger.log_key import LogKeys
 from ..ledger.publishing import Quorum
 from ..report import facts as f
@@ -155,11 +156,21 @@ def _referrals(held: Custody, known: Sequence[Written]) -> tuple[f.Referral, ...
                 recipient=draft.recipient,
                 status=spans[-1].status.value,
                 custody=tuple(
-                    f.Holding(agency=h.holder, status=h.status.value, since=h.since, until=h.until) for h in spans
+                    f.Holding(
+                        agency=h.holder,
+                        status=h.status.value,
+                        since=h.since,
+                        until=h.until,
+                        said_since=h.occurred_at if was_entered_late(h.occurred_at, h.since) else None,
+                    )
+                    for h in spans
                 ),
                 service=draft.service.value,
                 urgency=draft.urgency.value,
                 due_at=answer.due_at if answer else None,
+                breached_at=answer.breached_at if answer else None,
+                answered_at=answer.met_at if answer else None,
+                answer_recorded_at=answer.met_recorded_at if answer else None,
                 parent=str(draft.parent or ""),
                 redirects=str(draft.redirects or ""),
             )
@@ -169,7 +180,8 @@ def _referrals(held: Custody, known: Sequence[Written]) -> tuple[f.Referral, ...
 
 def _clock(ran: Ran, gathered: Gathered) -> f.Clock:
     if ran.met_at is not None:
-        state = "met" if ran.met_at <= ran.due_at else "met-late"
+        in_time = "met" if ran.breached_at is None else "said-late"
+        state = in_time if ran.met_at <= ran.due_at else "met-late"
     else:
         state = "breached" if ran.breached_at is not None else "running"
     return f.Clock(
@@ -179,6 +191,7 @@ def _clock(ran: Ran, gathered: Gathered) -> f.Clock:
         state=state,  # type: ignore[arg-type]
         need=_need(ran, gathered),
         met_at=ran.met_at,
+        met_recorded_at=ran.met_recorded_at,
         held_by=ran.held_by,
     )
 

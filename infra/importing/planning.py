@@ -7,6 +7,10 @@ How a trace becomes a case: the group of its first event leads. Each event is a 
 work. Where the group changes, the agency that had the work refers the case to the next at the time of its own last
 event; the next receives, accepts and starts at the time of its first event, and completes at that of its last. What
 returns to the lead needs no referral. An event without a group stays with whoever has the work.
+
+A trace's events are taken in the order of their times, and each is decided as at its own time: so nothing follows
+before its cause, and windows run as they ran then. A time after now, or outside of 1900 to 2899, is refused with its
+line; no time is changed. All of it is recorded now: how long a case is kept counts from the import.
 """
 
 import hashlib
@@ -262,8 +266,9 @@ class _File:
         act = self._planner.act(agency, source.resource)
         with _refusals(line or source.line):
             asked = msgspec.convert({"occurred_at": source.at, **said}, command)
-            events = cases.decide(asked, self._case, act, self._planner.network)
-            self._case = fold_log(said_by(events, agency), self._case)
+            then = replace(act, at=min(source.at, act.at))
+            events = cases.decide(asked, self._case, then, self._planner.network)
+            self._case = fold_log(said_by(events, agency, then.at), self._case)
         self._events += events
         self._acts += [act] * len(events)
 

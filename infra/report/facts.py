@@ -66,6 +66,8 @@ class Holding(Struct, frozen=True, kw_only=True):
     since: datetime
     until: datetime | None = None
     """None: still so at the report's instant."""
+    said_since: datetime | None = None
+    """When it was said to begin, where that is earlier than it was recorded."""
 
 
 class Referral(Struct, frozen=True, kw_only=True):
@@ -78,6 +80,11 @@ class Referral(Struct, frozen=True, kw_only=True):
     urgency: str = ""
     due_at: datetime | None = None
     """When an answer was due."""
+    breached_at: datetime | None = None
+    """When that time ran out, where nobody had recorded an answer by then."""
+    answered_at: datetime | None = None
+    answer_recorded_at: datetime | None = None
+    """When it was said to have been answered, or to have ended before, and when that was recorded."""
     parent: str = ""
     redirects: str = ""
 
@@ -88,10 +95,12 @@ class Clock(Struct, frozen=True, kw_only=True):
     clock: str
     starts_at: datetime
     due_at: datetime
-    state: Literal["running", "met", "met-late", "breached"]
+    state: Literal["running", "met", "met-late", "said-late", "breached"]
+    """`said-late`: it was said in time, and recorded when the window had run out, which stays on record."""
     need: str = ""
     """A `ClockNeed`; empty where it is withheld."""
     met_at: datetime | None = None
+    met_recorded_at: datetime | None = None
     held_by: tuple[str, ...] = ()
     """Agencies that held an open referral of this case when it was due (or now, while it runs)."""
 

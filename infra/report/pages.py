@@ -5,6 +5,7 @@ from collections import Counter
 from msgspec import Struct
 
 from ...domain import codes
+from ...domain.timing import was_entered_late
 from ...domain.words import Language
 from . import labels
 from .canvas import GREY, WARN, Canvas
@@ -182,7 +183,8 @@ def _referral(pen: _Pen, referral: Referral) -> None:
     paper.pair(words.urgency, pen.code(codes.Urgency, referral.urgency))
     paper.pair(words.status, pen.code(codes.ReferralStatus, referral.status))
     if referral.due_at is not None:
-        paper.pair(words.answer_due, time(referral.due_at))
+        late = referral.breached_at is not None
+        paper.pair(words.answer_due, (words.answer_late if late else "{due}").format(due=time(referral.due_at)))
     if related := [r for r in (referral.parent, referral.redirects) if r]:
         paper.pair(words.related, ", ".join(related))
     paper.space(2)
@@ -192,7 +194,7 @@ def _referral(pen: _Pen, referral: Referral) -> None:
             (
                 pen.read.agency(held.agency),
                 pen.code(codes.ReferralStatus, held.status),
-                time(held.since),
+                _lines(time(held.since), words.said_earlier, said=time(held.said_since) if held.said_since else None),
                 time(held.until) if held.until is not None else words.still,
             )
             for held in referral.custody
@@ -207,14 +209,22 @@ def _clock(pen: _Pen, clock: Clock) -> tuple[str, ...]:
         if clock.need
         else words.withheld_mark.format(compartments=pen.compartments(("incident",)))
     )
+    recorded = None
+    if clock.met_at is not None and clock.met_recorded_at is not None:
+        recorded = time(clock.met_recorded_at) if was_entered_late(clock.met_at, clock.met_recorded_at) else None
     return (
         f"{need}\n{clock.clock}",
         time(clock.starts_at),
         time(clock.due_at),
         words.clock_states[clock.state],
-        time(clock.met_at) if clock.met_at is not None else "-",
+        _lines(time(clock.met_at), words.recorded_later, recorded=recorded) if clock.met_at is not None else "-",
         ", ".join(map(pen.read.agency, clock.held_by)) or "-",
     )
+
+
+def _lines(at: str, more: str, **about: str | None) -> str:
+    """A time, and below it what else is to be said of it, if anything is."""
+    return at if None in about.values() else f"{at}\n{more.format(**about)}"
 
 
 def _documents(pen: _Pen, facts: ReportFacts) -> None:

@@ -54,6 +54,9 @@ class Words(Struct, frozen=True, kw_only=True):
     urgency: str
     status: str
     answer_due: str
+    answer_late: str
+    said_earlier: str
+    recorded_later: str
     related: str
     custody: tuple[str, str, str, str]
     still: str
@@ -156,12 +159,21 @@ ID = Words(
     urgency="Urgensi",
     status="Status",
     answer_due="Jawaban ditunggu sampai",
+    answer_late="{due}: terlewati",
+    said_earlier="dikatakan sejak {said}",
+    recorded_later="dicatat {recorded}",
     related="Terkait rujukan",
     custody=("Pemegang", "Status", "Sejak", "Sampai"),
     still="masih berlaku",
     clocks="Tenggat",
     clock_columns=("Tenggat", "Mulai", "Batas", "Keadaan", "Dipenuhi", "Rujukan dipegang oleh"),
-    clock_states={"running": "berjalan", "met": "dipenuhi", "met-late": "dipenuhi terlambat", "breached": "terlewati"},
+    clock_states={
+        "running": "berjalan",
+        "met": "dipenuhi",
+        "met-late": "dipenuhi terlambat",
+        "said-late": "terlewati; kemudian dikatakan dipenuhi tepat waktu",
+        "breached": "terlewati",
+    },
     documents="Dokumen",
     document_columns=("Dokumen", "Jenis", "SHA-256", "Bita", "Kompartemen", "Keadaan"),
     document_shown="diungkap: {file}",
@@ -253,12 +265,21 @@ EN = Words(
     urgency="Urgency",
     status="Status",
     answer_due="Answer was due",
+    answer_late="{due}: it ran out",
+    said_earlier="said to be since {said}",
+    recorded_later="recorded {recorded}",
     related="Related referrals",
     custody=("Held by", "Status", "Since", "Until"),
     still="still so",
     clocks="Clocks",
     clock_columns=("Clock", "Started", "Due", "State", "Met", "Referrals held by"),
-    clock_states={"running": "running", "met": "met", "met-late": "met late", "breached": "breached"},
+    clock_states={
+        "running": "running",
+        "met": "met",
+        "met-late": "met late",
+        "said-late": "breached; said afterwards to have been met in time",
+        "breached": "breached",
+    },
     documents="Documents",
     document_columns=("Document", "Kind", "SHA-256", "Bytes", "Compartment", "State"),
     document_shown="disclosed: {file}",

@@ -310,7 +310,7 @@ class EventStore:
         for _, version, topic, state in rows:
             try:
                 header = sealed_record.parse(state).header
-                found.append(InClear(version, header.topic, header.agency))
+                found.append(InClear(version, header.topic, header.agency, header.recorded_at))
             except BrokenSeal:
                 found.append(InClear(version, topic, None))
         return found

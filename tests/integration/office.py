@@ -128,10 +128,13 @@ class Office:
         command: type[Fact],
         at: datetime | None = None,
         role: Role = Role.CASE_WORKER,
+        recorded_at: datetime | None = None,
         **fields: Any,
     ) -> Done:
-        """By the person of that role; in another role, where that one may not."""
+        """By the person of that role; in another role, where that one may not. At that time, when it is recorded, too;
+        `recorded_at`: later."""
         may, act = roles_for(command), self.act(agency, role)
+        act = replace(act, at=recorded_at or at or act.at)
         if role not in may:
             act = replace(act, role=next(r for r in Role if r in may))
         said = command(**{"occurred_at": at or act.at, **fields})
@@ -162,13 +165,19 @@ class Office:
         return case
 
     def records_incident(
-        self, case: UUID, at: datetime, gbv_type: GbvType = GbvType.SEXUAL_ASSAULT, incident: UUID | None = None
+        self,
+        case: UUID,
+        at: datetime,
+        gbv_type: GbvType = GbvType.SEXUAL_ASSAULT,
+        incident: UUID | None = None,
+        recorded_at: datetime | None = None,
     ) -> None:
         self.does(
             "uptd-ppa",
             case,
             RecordIncident,
             at,
+            recorded_at=recorded_at,
             incident=incident or uuid4(),
             forms=frozenset({ViolenceForm.SEXUAL}),
             gbv_type=gbv_type,
@@ -185,12 +194,14 @@ class Office:
         purposes: tuple[Purpose, ...] = tuple(Purpose),
         by: str = "uptd-ppa",
         expires_at: datetime | None = None,
+        at: datetime | None = None,
     ) -> UUID:
         consent = uuid4()
         self.does(
             by,
             case,
             GiveConsent,
+            at,
             consent=consent,
             compartments=frozenset(of),
             recipients=frozenset({to}),

@@ -552,6 +552,16 @@ def happened_after_it_was_told(person: Person, case: str) -> httpx.Response:
 DANGER = {"compartments": ["health"], "basis": "imminent-danger", "rule": "UU 27/2022", "reason": "Tidak sadar."}
 
 
+def noted_before_there_was_a_case(person: Person, case: str) -> httpx.Response:
+    before = (datetime.now(UTC) - timedelta(days=365)).isoformat()
+    return person("uptd-ppa").post(f"{case}/notes", json={"occurred_at": before})
+
+
+def opened_in_an_emergency_an_hour_ago(person: Person, case: str) -> httpx.Response:
+    ago = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
+    return person("rsud", purpose=Purpose.CARE).post(f"{case}/break-glass", json={**DANGER, "occurred_at": ago})
+
+
 def closed_glass_read(person: Person, case: str) -> httpx.Response:
     doctor = person("rsud", purpose=Purpose.CARE)
     glass = f"{case}/break-glass/{done(doctor.post(f'{case}/break-glass', json=DANGER))['id']}"
@@ -607,6 +617,8 @@ REFUSED: tuple[Act, ...] = (
     Act(r.NotDueYet, 409, "not-due-yet", erased_before_its_time),
     Act(r.Erased, 409, "erased", told_again_after_it_was_erased),
     Act(r.Invalid, 422, "invalid", happened_after_it_was_told),
+    Act(r.BeforeItsCause, 422, "before-its-cause", noted_before_there_was_a_case),
+    Act(r.NotAsItIsRecorded, 422, "not-as-it-is-recorded", opened_in_an_emergency_an_hour_ago),
     Act(r.NotAMember, 403, type_of("NotAMember").removeprefix("urn:rujukan:problem:"), a_stranger_accompanies),
     Act(
         r.AgencyInactive,

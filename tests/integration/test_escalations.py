@@ -21,7 +21,7 @@ from rujukan.domain.case.intake import CaseOpened
 from rujukan.domain.case.lead import AcceptLeadTransfer, AskLeadTransfer
 from rujukan.domain.case.lifecycle import CloseCase, ReopenCase
 from rujukan.domain.case.notes import NoteRecorded, RecordNote
-from rujukan.domain.case.referrals import CancelReferral, ReferralSent
+from rujukan.domain.case.referrals import CancelReferral, ReferralSent, SendReferral
 from rujukan.domain.case.reminders import EscalateReferral, ReferralEscalated, ReferralUndelivered
 from rujukan.domain.casefile.clocks import ClockOverdue, MeetClock
 from rujukan.domain.codes import CloseReason, EndReason, Role, Service, Urgency
@@ -270,16 +270,24 @@ def test_an_agency_that_never_acknowledged_anything_is_no_exception(tower: Tower
 
 
 def test_one_that_was_written_down_afterwards_is_late_from_when_it_was_written(tower: Tower) -> None:
-    """Nothing can arrive before it is told, though it was sent on paper yesterday."""
-    case = tower.opens()
-    tower.office.consents(case, "rsud", "incident")
-    ago = composition.now() - 5 * HOUR
-    referral = tower.office.refers(case, "rsud", Service.HEALTH, ago, urgency=Urgency.EMERGENCY)
+    """Nothing can arrive, or be answered, before it is told, though it was sent on paper yesterday."""
+    now = composition.now()
+    ago = now - 5 * HOUR
+    case, referral = tower.office.opens(ago), uuid4()
+    tower.office.consents(case, "rsud", "incident", at=ago)
+    about = {"referral": referral, "urgency": Urgency.EMERGENCY, "at": ago}
+    tower.office.drafts(case, "rsud", Service.HEALTH, **about)
+    tower.office.does("uptd-ppa", case, SendReferral, ago, recorded_at=now, referral=referral)
     sent = tower.sent_at(case, referral)
     tower.turns(sent + WINDOW - INSTANT)
-    assert [type(x).__name__ for x in tower.raised(case)] == ["ReferralEscalated"]
+    assert tower.raised(case) == []
     tower.turns(sent + WINDOW)
-    assert "ReferralUndelivered" in {type(x).__name__ for x in tower.raised(case)}
+    assert [type(x).__name__ for x in tower.raised(case)] == ["ReferralUndelivered"]
+    tower.turns(sent + HOUR - INSTANT)
+    assert "ReferralEscalated" not in {type(x).__name__ for x in tower.raised(case)}
+    for level in (1, 2, 3):
+        tower.turns(sent + level * HOUR)
+        assert [x.level for x in tower.raised(case) if isinstance(x, ReferralEscalated)] == [*range(1, level + 1)]
 
 
 def test_who_sees_what_was_raised(tower: Tower) -> None:
@@ -370,7 +378,7 @@ def test_a_clock_that_was_met_or_had_run_out_when_it_was_written_down_is_not_rai
     met, old, closed = (tower.opens() for _ in range(3))
     now = composition.now()
     for case, at in ((met, now), (old, now - 30 * DAY), (closed, now)):
-        tower.office.records_incident(case, at)
+        tower.office.records_incident(case, at, recorded_at=now)
     for clock in clocks_of(tower.office, met):
         tower.office.does("uptd-ppa", met, MeetClock, clock=clock)
     tower.office.does("uptd-ppa", closed, CloseCase, reason=CloseReason.GOALS_MET)
@@ -460,7 +468,8 @@ def test_however_many_cannot_be_raised_the_next_one_is(tower: Tower, settings: S
     with psycopg.connect(as_role(settings.database, FOLLOWER), autocommit=True) as db:
         db.execute(
             "INSERT INTO views.referral_box SELECT 'rsud', gen_random_uuid(), 'in', gen_random_uuid(), 'p2tp2a', 'x',"
-            " 'x', 'x', 'requested', '2001-01-01', '2001-01-02', NULL, NULL, 0, 1 FROM generate_series(1, 150)"
+            " 'x', 'x', 'requested', '2001-01-01', '2001-01-02', NULL, NULL, NULL, false, '1 day', 0, 1"
+            " FROM generate_series(1, 150)"
         )
         db.execute(
             "INSERT INTO views.emergency SELECT gen_random_uuid(), gen_random_uuid(), 'rsud', 'p2tp2a',"

@@ -156,6 +156,29 @@ def test_every_case_ends_with_its_referrals() -> None:
         assert closed.occurred_at == max(event.occurred_at for event in planned.events)
 
 
+def test_events_out_of_order_are_taken_in_the_order_of_their_times(tmp_path: Path) -> None:
+    """Nothing is before its cause, no time is changed, and windows run as they ran then."""
+    at = datetime(2012, 3, 1, tzinfo=UTC)
+    events = [("done", "Unit B", 9), ("in", "Unit A", 0), ("begun", "Unit B", 2), ("closed", "Unit A", 10)]
+    told_as = "".join(
+        f'<event><string key="concept:name" value="{what}"/><string key="org:group" value="{group}"/>'
+        f'<date key="time:timestamp" value="{(at + timedelta(days=day)).isoformat()}"/></event>'
+        for what, group, day in events
+    )
+    file = tmp_path / "out-of-order.xes"
+    file.write_text(f'<log><trace><string key="concept:name" value="1"/>{told_as}</trace></log>')
+    (planned,) = plan(file).cases
+    times = [event.occurred_at for event in planned.events]
+    assert times == sorted(times)
+    assert {(time - at).days for time in times} == {0, 2, 9, 10}
+    (referral,) = folded(planned).referrals.values()
+    assert (referral.sent_at, referral.answered_at, referral.due_at) == (at, at + timedelta(2), at + timedelta(3))
+    stored = cases.fold(planned.events, at=planned.acts[0].at)
+    assert stored is not None
+    assert not stored.referrals[referral.id].late
+    assert stored.end_recorded_at == planned.acts[0].at
+
+
 def test_work_that_begins_with_nobody() -> None:
     """Unassigned leads; an event without a group stays with whoever has the work."""
     nobody = plan(SMALL).cases[1]

@@ -56,7 +56,7 @@ class PaperLog:
         return self._given([w for w in self.events if w.stream == stream and w.version > after])
 
     def in_clear(self, stream: UUID) -> list[InClear]:
-        return [InClear(w.version, w.topic, w.author) for w in self.events if w.stream == stream]
+        return [InClear(w.version, w.topic, w.author, w.at) for w in self.events if w.stream == stream]
 
     def at(self, positions: Collection[int]) -> list[Written]:
         wanted = [w for w in self.events if w.position in positions]

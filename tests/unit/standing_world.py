@@ -177,6 +177,13 @@ def world(
     status: ReferralStatus = S.IN_PROGRESS, sender: str = "uptd-ppa", to: str = "rsud", ended: bool = False
 ) -> Case:
     """The case, with the referral `R1` in that state from that agency to that one."""
+    return the_case(*happened(status, sender, to, ended))
+
+
+def happened(
+    status: ReferralStatus = S.IN_PROGRESS, sender: str = "uptd-ppa", to: str = "rsud", ended: bool = False
+) -> list[Fact]:
+    """What made it so."""
     moved_here = say(LeadTransferAccepted, transfer=an_id("first transfer"), lead="uptd-ppa", lead_kind=AgencyKind.LEAD)
     events = [
         opened(lead="lbh"),
@@ -228,7 +235,7 @@ def world(
             reason="r",
         ),
     ]
-    return the_case(*events, *([closed()] if ended else []))
+    return [*events, *([closed()] if ended else [])]
 
 
 NONE: frozenset[str] = frozenset()

@@ -346,6 +346,10 @@ class Given:
         """Somebody asks for it; in a role that may, unless it is about the role that they say (`in_role`)."""
         return When(self.case, command, by if in_role else fitting(command, by), network)
 
+    def when_raised(self, command: Fact, after: timedelta) -> "When":
+        """The system raises it, so long after NOON."""
+        return self.when(replace(command, occurred_at=NOON + after), by=later(SYSTEM, after))
+
 
 class When:
     """What follows from a command, or why it is refused."""

@@ -150,7 +150,7 @@ def test_it_lasts_four_hours_at_most_counted_from_when_it_was_recorded() -> None
     a_case().when(breaking(minutes=1), by=DOCTOR).then(broken(lasts=MINUTE))
     a_case().when(breaking(minutes=241), by=DOCTOR).refused(Invalid, field="minutes", must="be 240 at most")
     ahead = replace(breaking(), occurred_at=NOON + 4 * MINUTE)
-    a_case().when(ahead, by=DOCTOR).then(replace(broken(), occurred_at=NOON + 4 * MINUTE))
+    a_case().when(ahead, by=DOCTOR).then(broken())
 
 
 def test_every_limit_has_its_reason() -> None:
@@ -177,9 +177,11 @@ def test_a_person_has_one_open_glass_in_a_case() -> None:
 
 def test_after_it_ended_a_new_one_is_a_new_decision() -> None:
     after = later(DOCTOR, HOUR)
-    given(opened(), broken()).when(breaking(G2), by=after).then(replace(broken(G2, by=after), occurred_at=NOON))
+    again = replace(breaking(G2), occurred_at=after.at)
+    given(opened(), broken()).when(again, by=after).then(replace(broken(G2, by=after), occurred_at=after.at))
     given(opened(), broken(), say(GlassClosed, glass=G1)).when(breaking(G2), by=DOCTOR).then(broken(G2))
-    given(opened(), broken()).when(breaking(G1), by=after).refused(AlreadyExists, id=G1)
+    taken = replace(breaking(G1), occurred_at=after.at)
+    given(opened(), broken()).when(taken, by=after).refused(AlreadyExists, id=G1)
 
 
 def test_a_closed_case_can_be_opened_in_an_emergency_too() -> None:
@@ -304,7 +306,9 @@ def test_who_was_judged_not_justified_asks_a_second_person_next_time() -> None:
     given(*MISUSED).when(breaking(G2), by=POLICE).then(broken(G2, by=POLICE))
     given(*MISUSED).when(say(AskGlassLeave), by=DOCTOR).then(allowed())
     given(*MISUSED, allowed()).when(breaking(G2), by=DOCTOR).then(broken(G2))
-    given(*MISUSED, allowed()).when(breaking(G2), by=later(DOCTOR, HOUR)).refused(AnotherPersonNeeded)
+    after = later(DOCTOR, HOUR)
+    too_late = replace(breaking(G2), occurred_at=after.at)
+    given(*MISUSED, allowed()).when(too_late, by=after).refused(AnotherPersonNeeded)
     again = (*MISUSED, allowed(), broken(G2), say(GlassClosed, glass=G2))
     given(*again).when(breaking(an_id("glass 3")), by=DOCTOR).refused(AnotherPersonNeeded)
 
@@ -332,8 +336,8 @@ def test_a_review_that_nobody_gives_is_raised_each_time_the_window_passes() -> N
         due_at = NOON + level * 3 * DAY
         early = replace(SYSTEM, at=due_at - timedelta(microseconds=1))
         given(*events).when(raising, by=early).refused(StillRunning, due_at=due_at)
-        overdue = say(GlassReviewOverdue, glass=G1, level=level)
-        given(*events).when(raising, by=replace(SYSTEM, at=due_at)).then(overdue)
+        overdue = say(GlassReviewOverdue, due_at, glass=G1, level=level)
+        given(*events).when(replace(raising, occurred_at=due_at), by=replace(SYSTEM, at=due_at)).then(overdue)
         events.append(overdue)
     given(*events).when(raising, by=later(SYSTEM, 300 * DAY)).refused(WrongMove)
 

@@ -27,7 +27,6 @@ from story import (
     say,
     scope,
     sent,
-    the_case,
     withdrawn,
     written,
 )
@@ -89,7 +88,7 @@ def test_a_case_as_of_a_position_is_folded_from_what_stood_there_by_then() -> No
     log = hourly(*referred(S.ACCEPTED))
     for position in range(1, len(log) + 1):
         then = as_of(log, position)
-        assert then.case == the_case(*(w.event for w in log[:position]))
+        assert then.case == fold_log(log[:position])
         assert then.at == NOON + (position - 1) * HOUR
 
 

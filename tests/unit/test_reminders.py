@@ -30,16 +30,17 @@ from rujukan.domain.refusal import NotForThisRole, StillRunning, Unknown, WrongM
 
 S = ReferralStatus
 
+NOT_LATER = timedelta(0)
 ESCALATE = say(EscalateReferral, referral=R1)
 UNDELIVERED = say(RaiseUndelivered, referral=R1)
 
 
-def escalated(level: int) -> ReferralEscalated:
-    return say(ReferralEscalated, referral=R1, level=level)
+def escalated(level: int, after: timedelta = NOT_LATER) -> ReferralEscalated:
+    return say(ReferralEscalated, NOON + after, referral=R1, level=level)
 
 
-def undelivered(level: int, to: str) -> ReferralUndelivered:
-    return say(ReferralUndelivered, referral=R1, level=level, to=to)
+def undelivered(level: int, to: str, after: timedelta = NOT_LATER) -> ReferralUndelivered:
+    return say(ReferralUndelivered, NOON + after, referral=R1, level=level, to=to)
 
 
 # Nobody answered ---------------------------------------------------------------------------------------------
@@ -48,26 +49,25 @@ def undelivered(level: int, to: str) -> ReferralUndelivered:
 def test_silence_is_raised_when_the_window_has_passed_and_again_each_time_it_passes_again() -> None:
     events = [*referred(S.REQUESTED)]
     for level in (1, 2, 3):
-        early = later(SYSTEM, level * DAY - HOUR)
-        given(*events).when(ESCALATE, by=early).refused(StillRunning, due_at=NOON + level * DAY)
-        given(*events).when(ESCALATE, by=later(SYSTEM, level * DAY)).then(escalated(level))
+        given(*events).when_raised(ESCALATE, level * DAY - HOUR).refused(StillRunning, due_at=NOON + level * DAY)
+        given(*events).when_raised(ESCALATE, level * DAY).then(escalated(level, level * DAY))
         events.append(escalated(level))
-    given(*events).when(ESCALATE, by=later(SYSTEM, 30 * DAY)).refused(WrongMove, move="escalate")
+    given(*events).when_raised(ESCALATE, 30 * DAY).refused(WrongMove, move="escalate")
 
 
 def test_what_is_not_due_yet_says_when_it_is_due_next() -> None:
     """Not when it was due first."""
     once = [*referred(S.REQUESTED), escalated(1)]
-    given(*once).when(ESCALATE, by=later(SYSTEM, DAY)).refused(StillRunning, due_at=NOON + 2 * DAY)
+    given(*once).when_raised(ESCALATE, DAY).refused(StillRunning, due_at=NOON + 2 * DAY)
 
 
 @pytest.mark.parametrize("status", [s for s in S if s not in (S.DRAFT, S.REQUESTED)])
 def test_what_was_answered_is_not_escalated(status: S) -> None:
-    given(*referred(status)).when(ESCALATE, by=later(SYSTEM, 2 * DAY)).refused(WrongMove, status=status)
+    given(*referred(status)).when_raised(ESCALATE, 2 * DAY).refused(WrongMove, status=status)
 
 
 def test_a_draft_waits_for_nobody() -> None:
-    given(*referred(S.DRAFT)).when(ESCALATE, by=later(SYSTEM, 2 * DAY)).refused(Unknown, what="referral")
+    given(*referred(S.DRAFT)).when_raised(ESCALATE, 2 * DAY).refused(Unknown, what="referral")
     given().when(ESCALATE, by=SYSTEM).refused(Unknown, what="referral")
 
 
@@ -91,11 +91,11 @@ def test_only_the_system_escalates(role: Role) -> None:
 def test_what_did_not_arrive_is_raised_to_the_recipient_first_and_then_to_the_lead() -> None:
     events = [*referred(S.REQUESTED)]
     for level, to in ((1, "rsud"), (2, "uptd-ppa"), (3, "uptd-ppa")):
-        early = later(SYSTEM, level * 2 * HOUR - timedelta(microseconds=1))
-        given(*events).when(UNDELIVERED, by=early).refused(StillRunning, due_at=NOON + level * 2 * HOUR)
-        given(*events).when(UNDELIVERED, by=later(SYSTEM, level * 2 * HOUR)).then(undelivered(level, to))
+        early = level * 2 * HOUR - timedelta(microseconds=1)
+        given(*events).when_raised(UNDELIVERED, early).refused(StillRunning, due_at=NOON + level * 2 * HOUR)
+        given(*events).when_raised(UNDELIVERED, level * 2 * HOUR).then(undelivered(level, to, level * 2 * HOUR))
         events.append(undelivered(level, to))
-    given(*events).when(UNDELIVERED, by=later(SYSTEM, 30 * DAY)).refused(WrongMove, move="raise")
+    given(*events).when_raised(UNDELIVERED, 30 * DAY).refused(WrongMove, move="raise")
 
 
 @pytest.mark.parametrize(
@@ -103,19 +103,19 @@ def test_what_did_not_arrive_is_raised_to_the_recipient_first_and_then_to_the_le
 )
 def test_how_soon_it_is_to_arrive_follows_from_its_urgency(urgency: Urgency, window: timedelta) -> None:
     events = referred(S.REQUESTED, urgency=urgency)
-    given(*events).when(UNDELIVERED, by=later(SYSTEM, window - HOUR / 60)).refused(StillRunning, due_at=NOON + window)
-    given(*events).when(UNDELIVERED, by=later(SYSTEM, window)).then(undelivered(1, "rsud"))
+    given(*events).when_raised(UNDELIVERED, window - HOUR / 60).refused(StillRunning, due_at=NOON + window)
+    given(*events).when_raised(UNDELIVERED, window).then(undelivered(1, "rsud", window))
 
 
 @pytest.mark.parametrize("status", [s for s in S if s not in (S.DRAFT, S.REQUESTED)])
 def test_what_was_answered_has_arrived(status: S) -> None:
-    given(*referred(status)).when(UNDELIVERED, by=later(SYSTEM, 2 * DAY)).refused(WrongMove, status=status)
+    given(*referred(status)).when_raised(UNDELIVERED, 2 * DAY).refused(WrongMove, status=status)
 
 
 def test_a_case_of_the_first_pathway_has_no_such_window() -> None:
     first = replace(opened(), pathway="2026-1")
     log = [first, *referred(S.REQUESTED)[1:]]
-    given(*log).when(UNDELIVERED, by=later(SYSTEM, 2 * DAY)).refused(Unknown, what="referral")
+    given(*log).when_raised(UNDELIVERED, 2 * DAY).refused(Unknown, what="referral")
 
 
 def test_that_it_did_not_arrive_counts_apart_from_that_nobody_answered() -> None:

@@ -57,7 +57,7 @@ class House(NamedTuple):
     def says(self, command: type[Fact], of: Done, by: Act, **more: Any) -> Done:
         id = ProposalId(UUID(of.id))
         kind = proposal_on(self.casework)
-        return self.casework.handle(kind, id, say(command, proposal=id, **more), by, correlation=uuid4())
+        return self.casework.handle(kind, id, say(command, by.at, proposal=id, **more), by, correlation=uuid4())
 
     def roles(self, member: ActorId, of: str = "rsud") -> frozenset[Role]:
         agency = self.casework.state(AGENCY, of)
