@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from .commands import damaged, evidence, forks, history, kafka, keys, recover, schemas, subscribe
+from .commands.agreeing import add_yes
 from .commands.evidence import Failed, stopped_by_signal
 from .settings import Settings, from_environment
 
@@ -114,7 +115,7 @@ def _parser() -> argparse.ArgumentParser:
     recovering = command(
         "recover", recover.run, "go on above what was signed and told and is lost for good: asks first"
     )
-    recovering.add_argument("--yes", action="store_true", help="do not ask")
+    add_yes(recovering, "what is lost is given up")
     schemas.add_commands(command)
     command("migrate", _migrate, "apply missing migrations")
     bench = command("bench", _bench, f"measure beside peers: {', '.join(MEASURES)}")

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from ..settings import Settings
+from .agreeing import add_yes, agreed
 from .evidence import Failed
 
 SECONDS = 60.0
@@ -29,7 +30,7 @@ def add_command(command: Any) -> None:
         "--repair", action="store_true", help="put records and keys back from --backup, where it has them"
     )
     damaged.add_argument("--again", action="store_true", help="look again at what was repaired, and go on with it")
-    damaged.add_argument("--yes", action="store_true", help="do not ask before rows are changed")
+    add_yes(damaged, "rows are changed")
 
 
 def run(settings: Settings, said: argparse.Namespace) -> int:
@@ -154,7 +155,7 @@ def _show_row(settings: Settings, digests: Any, row: Any, said: argparse.Namespa
     print(f"    the backup {'has' if kept is not None else 'does not have'} what was written")
     if kept is None or not said.repair:
         return
-    if not said.yes and input("    put it back? [y/N] ").strip().lower() != "y":
+    if not agreed("    put it back?", said):
         print("    left as it is")
         return
     done = damaged_rows.put_back(settings.database, digests, row, kept)
@@ -185,8 +186,8 @@ def _explained(about: Any, opens: bool) -> str:
 def _repair(settings: Settings, ledger: Any, position: int, said: argparse.Namespace) -> None:
     from ..delivery import damaged
 
-    question = f"    put the record at position {position} back, as it was sealed? [y/N] "
-    if not said.yes and input(question).strip().lower() != "y":
+    question = f"    put the record at position {position} back, as it was sealed?"
+    if not agreed(question, said):
         print("    left as it is")
         return
     done = damaged.put_back(settings.database, ledger, position, said.backup)
@@ -196,7 +197,7 @@ def _repair(settings: Settings, ledger: Any, position: int, said: argparse.Names
 def _repair_keys(settings: Settings, wrapping: Any, entry: Any, said: argparse.Namespace) -> None:
     from ..delivery import damaged
 
-    if not said.yes and input("    put them back? [y/N] ").strip().lower() != "y":
+    if not agreed("    put them back?", said):
         print("    left as they are")
         return
     print(f"    put back: {damaged.put_keys_back(settings.database, wrapping, entry.stream, said.backup)}")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..settings import Settings
+from .agreeing import add_yes, agreed
 
 if TYPE_CHECKING:
     from ..store.rotation import Rotated
@@ -16,11 +17,25 @@ SHOWN = 100
 
 T = TypeVar("T")
 
+_DESTROYS = {
+    "rotate": "make a new key-encryption key, and destroy those before it once nothing needs them? A backup of before"
+    " then opens with the keys of after alone.",
+    "epoch": "make an erasure epoch: destroy the key-encryption keys of before, so that what was erased is dead in"
+    " every copy? It cannot be undone.",
+}
+_COPY = (
+    "Copy log.data_keys, log.erased_keys and log.retired_keks, and the keyring, anew now: a backup from before is"
+    " restored with these of after."
+)
+
 
 def add_commands(command: Any) -> None:
     """The commands, added to the parser of cli.py."""
-    which = command("keys", keys, "key-encryption keys: list them, rotate, make an erasure epoch")
+    which = command(
+        "keys", keys, "key-encryption keys: list them, rotate, make an erasure epoch; the last two destroy the old ones"
+    )
     which.add_argument("what", nargs="?", choices=("list", "rotate", "epoch"), default="list")
+    add_yes(which, "keys are destroyed")
     command("erasures", list_erasures, "what was erased, and which agencies have not deleted their copies")
     command("retention", list_retention, "which ended cases fall due when, and what is held against it")
 
@@ -34,6 +49,9 @@ def keys(settings: Settings, said: argparse.Namespace) -> int:
     from ..system import running
 
     settings = running(settings)
+    if said.what != "list" and not agreed(_DESTROYS[said.what], said):
+        print("left as it is")
+        return 1
     key_encryption = composition.keys(settings, ROTATING).rotation()
 
     def step(what: str) -> None:
@@ -41,15 +59,17 @@ def keys(settings: Settings, said: argparse.Namespace) -> int:
 
     match said.what:
         case "rotate":
-            return _say(rotation.rotate(settings.database, key_encryption, step))
+            status = _say(rotation.rotate(settings.database, key_encryption, step))
+            print(_COPY)
+            return status
         case "epoch":
             with composition.follower(settings) as source:
                 finish_erasures(source.store)
             for done in rotation.epoch(settings.database, key_encryption, step):
                 if _say(done):
                     return 1
-            print("What was erased until now is dead in every copy of the database. Copy log.data_keys anew now:")
-            print("a backup from before is restored with the log.data_keys of after.")
+            print("What was erased until now is dead in every copy of the database.")
+            print(_COPY)
         case _:
             for key in rotation.states(settings.database, key_encryption):
                 since = f"retired {key.retired_at:%Y-%m-%d %H:%M}" if key.retired_at else ""

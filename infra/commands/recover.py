@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from ..settings import PREFIX, Settings
+from .agreeing import agreed
 from .evidence import Failed
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def run(settings: Settings, said: argparse.Namespace) -> int:
         found = _lost(settings, db)
         given = max((int(about.position) for lost in found for about in lost.numbers.values()), default=0)
         print(_said(lacking, found))
-        if not said.yes and input("go on without what is lost? It cannot be undone. [y/N] ").strip().lower() != "y":
+        if not agreed("go on without what is lost? It cannot be undone.", said):
             print("left as it is")
             return 1
         with composition.Node(settings, names.RECOVERING, 2) as node, db.transaction():

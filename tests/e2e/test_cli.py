@@ -198,8 +198,8 @@ def test_an_operator_replaces_the_key_encryption_key_and_sees_erasures_and_what_
     directory, _ = up
     (first,) = run("keys", directory=directory).stdout.splitlines()
     assert "active" in first
-    assert f"destroyed: {first.split()[0]}" in run("keys", "rotate", directory=directory).stdout
-    assert "dead in every copy" in run("keys", "epoch", directory=directory).stdout
+    assert f"destroyed: {first.split()[0]}" in run("keys", "rotate", "--yes", directory=directory).stdout
+    assert "dead in every copy" in run("keys", "epoch", "--yes", directory=directory).stdout
     listed = run("keys", "list", directory=directory).stdout.splitlines()
     assert [line.split()[1] for line in listed] == ["destroyed", "destroyed", "active"]
     for command in ("erasures", "retention"):

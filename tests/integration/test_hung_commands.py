@@ -175,7 +175,8 @@ def test_whoever_asks_on_the_command_line_is_told(
     for name, value in to_environment(world.settings).items():
         monkeypatch.setenv(name, value)
     commands = [
-        "migrate", "keys", "keys rotate", "keys epoch", "erasures", "retention", "damaged", "forks", "deliveries",
+        "migrate", "keys", "keys rotate --yes", "keys epoch --yes", "erasures", "retention", "damaged", "forks",
+        "deliveries",
         "lag", "rebuild directory", "ledger verify", "ledger checkpoint", "agencies",
     ]  # fmt: skip
     with ThreadPoolExecutor(len(commands)) as threads, impatient(), frozen(world.server.pid):

@@ -1,6 +1,7 @@
 """The key-encryption key is replaced while the system works; whoever is killed, no key is lost; and what was erased
 before an epoch is dead in copies of the database too."""
 
+import io
 import os
 import random
 import signal
@@ -24,6 +25,7 @@ from rujukan.infra import composition
 from rujukan.infra.database import SERVICE, as_role
 from rujukan.infra.keys.home import UnwrapFailed, id_of
 from rujukan.infra.keys.local import LocalKeyring
+from rujukan.infra.keys.names import ROTATING
 from rujukan.infra.locks import Lock
 from rujukan.infra.settings import Settings, to_environment
 from rujukan.infra.store import rotation
@@ -282,7 +284,7 @@ def test_a_damaged_data_key_is_passed_and_named_and_the_rotation_finished_once_i
         set_aside(superuser, hit)
         capsys.readouterr()
         for _ in range(2):
-            assert main_of(settings, "keys", how) == 1
+            assert main_of(settings, "keys", how, "--yes") == 1
             said = capsys.readouterr()
             assert f"{hit} coordination" in said.err
             assert not any(str(other) in said.err for other in others)
@@ -296,7 +298,7 @@ def test_a_damaged_data_key_is_passed_and_named_and_the_rotation_finished_once_i
         assert main_of(settings, "damaged", "--backup", backup, "--repair", "--yes", str(hit)) == 0, capsys.readouterr()
         with opened_store(settings) as store:
             assert store.read(hit)
-        assert main_of(settings, "keys", how) == 0, capsys.readouterr().err
+        assert main_of(settings, "keys", how, "--yes") == 0, capsys.readouterr().err
         assert old not in provider.ids()
         assert wrapped_under(superuser) == set(provider.ids())
         everything_opens(settings)
@@ -443,12 +445,26 @@ def test_the_operator_sees_the_keys(settings: Settings) -> None:
     assert all(k.data_keys == 0 and k.destroyed_at for k in found[:-1])
 
 
+@pytest.mark.parametrize("answer", ["", "n\n", "yes please\n"])
+@pytest.mark.parametrize("what", ["rotate", "epoch"])
+def test_nothing_is_destroyed_before_somebody_agreed(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], what: str, answer: str
+) -> None:
+    before = rotation.states(settings.database, composition.keys(settings, ROTATING).rotation())
+    monkeypatch.setattr("sys.stdin", io.StringIO(answer))
+    assert main_of(settings, "keys", what) == 1
+    said = capsys.readouterr().out
+    assert "left as it is" in said
+    assert ("--yes" in said) == (answer == "")
+    assert rotation.states(settings.database, composition.keys(settings, ROTATING).rotation()) == before
+
+
 # Whoever is killed: last, as it leaves a large log, and each test before it opens all there is -----------------------
 
 
 def rotating(settings: Settings) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        [sys.executable, "-m", "rujukan.infra.cli", "keys", "rotate"],
+        [sys.executable, "-m", "rujukan.infra.cli", "keys", "rotate", "--yes"],
         env={**os.environ, **to_environment(settings), "RUJUKAN_KAFKA": "nowhere:1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
