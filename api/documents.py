@@ -70,7 +70,8 @@ def add_routes(door: Door) -> None:
         standing(command, rooms.casework.case(case), act)  # before anything of it is stored
         correlation, expected = correlation_of(request), expected_version(request)
         most = door.gate.limits.documents * MIB
-        if most and rooms.documents.stored(act.agency) + len(body) > most:
+        kept = rooms.documents.stored(act.agency)
+        if most and kept + len(body) > most:
             raise too_many("documents", FULL_SECONDS)
         rooms.documents.put(case, document, Compartment.named(command.compartment), body)
         try:

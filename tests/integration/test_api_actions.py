@@ -517,6 +517,14 @@ def sent_without_consent(person: Person, case: str) -> httpx.Response:
     return lead.post(f"{case}/referrals/{referral}/sending")
 
 
+def shared_beyond_its_reach(person: Person, case: str) -> httpx.Response:
+    """The hospital, which was told of identity and health, sends on what happened."""
+    sent(person("uptd-ppa"), case)
+    onward = {**REFERRAL, "recipient": "polres", "service": "penegakan-hukum", "compartments": ["incident"]}
+    referral = done(person("rsud").post(f"{case}/referrals", json=onward))["id"]
+    return person("rsud").post(f"{case}/referrals/{referral}/sending")
+
+
 def sent_for_a_service_not_offered(person: Person, case: str) -> httpx.Response:
     lead = person("uptd-ppa")
     done(lead.post(f"{case}/consents", json=CONSENT))
@@ -605,6 +613,7 @@ REFUSED: tuple[Act, ...] = (
         "purpose-not-allowed",
         lambda person, case: person("uptd-ppa", purpose=Purpose.STATISTICS).post(f"{case}/notes", json={}),
     ),
+    Act(r.BeyondReach, 403, "beyond-reach", shared_beyond_its_reach),
     Act(r.ConsentMissing, 409, "consent-missing", sent_without_consent),
     Act(r.BasisTooNarrow, 409, "basis-too-narrow", disclosed_beyond_its_basis),
     Act(r.ConsentFromWrongPerson, 422, "consent-from-wrong-person", consent_of_an_adult_by_somebody_else),
