@@ -3,6 +3,7 @@ and what is everyday stays easy. Agencies with rightful tokens, of a case that o
 
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -242,6 +243,43 @@ def test_a_referral_that_is_over_opens_nothing_of_others_words(story: Story, end
     assert story.client(HOSPITAL).get(f"/cases/{story.case}").json()["relation"] == "former"
     story.writes(again="later")
     assert story.sent(HOSPITAL) == set()
+
+
+CONSENT_ENDS: dict[str, Callable[[Story, str], object]] = {
+    "withdrawn": lambda s, c: s.post(LEAD, f"/cases/{s.case}/consents/{c}/withdrawal"),
+    "narrowed": lambda s, c: s.post(
+        LEAD,
+        f"/cases/{s.case}/consents/{c}/narrowing",
+        compartments=["health"],
+        recipients=[HOSPITAL],
+        purposes=["care"],
+    ),
+}
+
+
+@pytest.mark.parametrize("ended", CONSENT_ENDS)
+def test_who_she_is_no_door_says_once_her_consent_to_that_ended(story: Story, ended: str) -> None:
+    """The search by number neither: it would say of anybody whether the case is theirs."""
+    consent = story.consent(LEAD, ["identity", "health"], [HOSPITAL])
+    story.refer(LEAD, HOSPITAL, ["identity", "health"])
+    assert story.opened(HOSPITAL) == {"identity", "health"}
+    CONSENT_ENDS[ended](story, consent)
+    assert story.opened(HOSPITAL) == ({"health"} if ended == "narrowed" else set())
+    assert story.opened(LEAD) >= {"identity"}
+
+
+def test_who_she_is_no_door_says_once_her_consent_to_that_ran_out(story: Story) -> None:
+    lasts, shared = 2, False
+    while not shared:
+        ends = datetime.now(UTC) + timedelta(seconds=lasts)
+        about = {"compartments": ["identity"], "recipients": [HOSPITAL], "purposes": ["care"]}
+        story.post(LEAD, f"/cases/{story.case}/consents", **about, **HEARD, expires_at=ends.isoformat())
+        referral = story.draft(LEAD, HOSPITAL, ["identity"])
+        shared = story.ask(LEAD, f"/cases/{story.case}/referrals/{referral}/sending").is_success
+        lasts *= 2
+    assert eventually(lambda: datetime.now(UTC) > ends)
+    assert story.opened(HOSPITAL) == set()
+    assert story.opened(LEAD) >= {"identity"}
 
 
 def test_what_was_shared_for_care_is_not_opened_for_prosecution(story: Story) -> None:
