@@ -297,8 +297,8 @@ class Overrides(Part, frozen=True):
     made: Mapping[ConsentId, Made] = EMPTY
 
     def agency_of(self, id: ConsentId) -> AgencyCode | None:
-        """Whose it is."""
-        found = self.made.get(id) or self.asked.get(id)
+        """Whose it is: of who asked, where another approved it."""
+        found = self.asked.get(id) or self.made.get(id)
         return found.agency if found is not None else None
 
 

@@ -58,6 +58,14 @@ from rujukan.domain.case.intake import CaseOpened
 from rujukan.domain.case.lead import CaseWorkerAssigned, LeadTransferAccepted, LeadTransferAsked, LeadTransferDeclined
 from rujukan.domain.case.lifecycle import CaseClosed, CaseMerged, CaseReopened, DuplicateAbsorbed
 from rujukan.domain.case.notes import NoteRecorded
+from rujukan.domain.case.overrides import (
+    OfOverride,
+    OverrideAsked,
+    OverrideEnded,
+    OverrideRefused,
+    OverrideReviewed,
+    SharedWithoutConsent,
+)
 from rujukan.domain.case.referrals import DraftFacts, ReferralDrafted, ReferralSent
 from rujukan.domain.casefile.clocks import ClockMet, ClockOverdue, ClockStarted
 from rujukan.domain.casefile.consenting import Scope
@@ -512,7 +520,7 @@ def addressed(log: Sequence[Fact], event: Fact, agency: str) -> bool:
     if isinstance(event, ConsentConfirmed):
         reported = [e for e in log if isinstance(e, ConsentReported) and e.consent == event.consent]
         return reported[0].reported_by == agency and bool(open_to(log, agency))
-    if isinstance(event, ConsentWithdrawn | ConsentNarrowed | ConsentNotConfirmed):
+    if isinstance(event, ConsentWithdrawn | ConsentNarrowed | ConsentNotConfirmed | OverrideEnded):
         named = {name for s in log if isinstance(s, Scope) and s.consent == event.consent for name in s.recipients}
         names = {agency, f"kind:{NETWORK[agency].kind.value}"}
         return bool(named & names) and bool(open_to(log, agency))
@@ -532,6 +540,7 @@ NO_STORY = (
     ConfirmationFacts,
     ConsentNotConfirmed,
     ConsentWithdrawn,
+    OfOverride,
     DraftFacts,
     ReferralMove,
     ActionFacts,
@@ -586,12 +595,23 @@ class DisclosureMachine(Walk):
             of = told.agency, told.of.version
             self.known[of] = self.known.get(of, frozenset()) | told.compartments
             self.deleted[of] = self.deleted.get(of, frozenset()) - told.compartments
-        if isinstance(event, ConsentWithdrawn | ConsentNarrowed | ConsentNotConfirmed):
+        if isinstance(event, ConsentWithdrawn | ConsentNarrowed | ConsentNotConfirmed | OverrideEnded):
             self.what_no_consent_covers_any_more_is_recalled(by.at)
         assert self.knowledge.case == self.case
         self.author_and_lead_know_of_it(new.version, by.agency)
         self.sender_and_recipient_see_the_move(new.version, event)
         self.the_lead_and_the_recipients_know_what_went_before(event)
+
+    def asked_to_share(self, event: Fact, agency: str) -> bool:
+        """Whether it speaks of what that agency, which takes part, shared without consent, or asked to."""
+        if not isinstance(event, SharedWithoutConsent | OverrideRefused | OverrideReviewed):
+            return False
+        first = next(
+            author
+            for e, author in zip(self.log, self.authors, strict=True)
+            if isinstance(e, OverrideAsked | SharedWithoutConsent) and e.consent == event.consent
+        )
+        return agency == first and bool(open_to(self.log, agency))
 
     def what_no_consent_covers_any_more_is_recalled(self, at: datetime) -> None:
         account = Account(self.log, self.authors, at)
@@ -637,6 +657,7 @@ class DisclosureMachine(Walk):
         assert (
             agency == led_by(self.log)
             or addressed(self.log, event, agency)
+            or self.asked_to_share(event, agency)
             or (common and open_to(self.log, agency))
             or (open_to(self.log, agency) and not isinstance(event, NO_STORY) and beyond)
         ), f"{agency} has no reason to know of {event!r}"
