@@ -23,7 +23,7 @@ from .data_keys import KEY_BYTES, DataKeys, KeyGone, Keys
 from .given import GIVEN
 from .group_commit import Conflict, GroupCommit, Idempotency, LogUnavailable, Named, Repeated, Row
 from .sealed_record import BrokenSeal, Header, Record
-from .transcoder import to_event, to_segments, topic_of
+from .transcoder import shown, to_event, to_segments, topic_of
 
 __all__ = ["Conflict", "EventStore", "Idempotency", "LogRecorder", "LogUnavailable", "Opened", "Repeated", "Stream"]
 
@@ -352,10 +352,11 @@ class EventStore:
             return found
 
     def plaintext(self, record: Record, compartments: Iterable[Compartment]) -> dict[Compartment, bytes]:
-        """The JSON of those of the compartments that the record has. Raises BrokenSeal, KeyGone."""
+        """The JSON of those of the compartments that the record has, as it is told and shown: without what the service
+        keeps for itself. Raises BrokenSeal, KeyGone."""
         wanted = [c for c in sorted(compartments) if c in record.segments]
         keys = self.keys.for_opening(UUID(bytes=record.stream), wanted)
-        return {c: sealed_record.unseal(record, c, keys[c]) for c in wanted}
+        return shown(record.header.topic, {c: sealed_record.unseal(record, c, keys[c]) for c in wanted})
 
     def erasures(self, after: int) -> list[Opened | Damage]:
         """The records of erasures after a position, in order; what does not open is named in its place."""

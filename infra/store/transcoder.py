@@ -41,6 +41,18 @@ def to_segments(event: Fact) -> dict[Compartment, bytes]:
     return segments
 
 
+def shown(topic: str, segments: Mapping[Compartment, bytes]) -> dict[Compartment, bytes]:
+    """The segments without the fields that the service keeps for itself (`catalogue.WITHHELD`)."""
+    kept = catalogue.WITHHELD.get(topic)
+    if kept is None:
+        return dict(segments)
+    found: dict[Compartment, bytes] = {}
+    for compartment, text in segments.items():
+        fields = msgspec.json.decode(text, type=dict[str, msgspec.Raw])
+        found[compartment] = _encoder.encode({name: value for name, value in fields.items() if name not in kept})
+    return found
+
+
 def merged(segments: Iterable[bytes]) -> bytes:
     """One JSON object of several."""
     segments = list(segments)

@@ -9,6 +9,7 @@ import pytest
 from examples import EXAMPLES
 from story import NOON, NOTE, consent, say
 
+from rujukan.api.contract import MADE_HERE
 from rujukan.domain import access, agency, catalogue
 from rujukan.domain.case.assessments import RiskAssessed, SafetyPlanAgreed
 from rujukan.domain.case.consents import ConsentGiven, ConsentWithdrawn
@@ -23,7 +24,7 @@ from rujukan.domain.casefile.clocks import ClockStarted
 from rujukan.domain.compartment import Compartment, Health, compartments_of
 from rujukan.domain.declaring import ASKED, HAPPENED
 from rujukan.domain.fact import Fact
-from rujukan.infra.store.transcoder import merged, to_event, to_segments, topic_of
+from rujukan.infra.store.transcoder import merged, shown, to_event, to_segments, topic_of
 
 GOLDEN: dict[str, Any] = json.loads((Path(__file__).parent.parent / "golden" / "events_v1.json").read_text())
 COORDINATION_ONLY = {
@@ -308,3 +309,17 @@ def test_every_upcast_leads_to_a_version_there_is() -> None:
         assert 1 <= version < catalogue.version_of(topic)
     for topic, version in catalogue.VERSIONS.items():
         assert all((topic, older) in catalogue.UPCASTS for older in range(1, version))
+
+
+# Told and shown ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("topic", list(EXAMPLES))
+def test_what_the_service_makes_for_itself_is_not_shown(topic: str) -> None:
+    """No request carries it, so nobody but the service needs it; and all else is shown as it was said."""
+    segments = to_segments(EXAMPLES[topic])
+    seen = {n: v for text in shown(topic, segments).values() for n, v in msgspec.json.decode(text).items()}
+    said = {n: v for text in segments.values() for n, v in msgspec.json.decode(text).items()}
+    assert not seen.keys() & MADE_HERE
+    assert seen == {name: value for name, value in said.items() if name not in MADE_HERE}
+    assert shown(topic, segments).keys() == segments.keys()
