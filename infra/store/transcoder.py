@@ -42,14 +42,14 @@ def to_segments(event: Fact) -> dict[Compartment, bytes]:
 
 
 def shown(topic: str, segments: Mapping[Compartment, bytes]) -> dict[Compartment, bytes]:
-    """The segments without the fields that the service keeps for itself (`catalogue.WITHHELD`)."""
+    """The segments, null in the fields that the service keeps for itself (`catalogue.WITHHELD`): schemas require them."""
     kept = catalogue.WITHHELD.get(topic)
     if kept is None:
         return dict(segments)
     found: dict[Compartment, bytes] = {}
     for compartment, text in segments.items():
-        fields = msgspec.json.decode(text, type=dict[str, msgspec.Raw])
-        found[compartment] = _encoder.encode({name: value for name, value in fields.items() if name not in kept})
+        fields = msgspec.json.decode(text, type=dict[str, Any])
+        found[compartment] = _encoder.encode({name: None if name in kept else fields[name] for name in fields})
     return found
 
 
