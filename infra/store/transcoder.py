@@ -42,7 +42,7 @@ def to_segments(event: Fact) -> dict[Compartment, bytes]:
 
 
 def shown(topic: str, segments: Mapping[Compartment, bytes]) -> dict[Compartment, bytes]:
-    """The segments, null in the fields that the service keeps for itself (`catalogue.WITHHELD`): schemas require them."""
+    """The segments, null in fields that the service keeps for itself (`catalogue.WITHHELD`): schemas require them."""
     kept = catalogue.WITHHELD.get(topic)
     if kept is None:
         return dict(segments)
