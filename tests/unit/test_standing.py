@@ -529,7 +529,6 @@ ELSEWHERE_ALLOWED = {
     ("domain/case/lead.py", "accept_transfer"): "whom consent has to cover",
     ("api/looking.py", "all_readings"): "whose rows are asked for",
     ("api/case_file.py", "export"): "whose rows are asked for",
-    ("api/documents.py", "attach"): "how much an agency has stored",
     ("api/history.py", "show_history"): "whether the state then is shown whole, in part, or not at all",
 }
 """Where who acts is compared all the same: what it decides there is no standing."""
