@@ -97,14 +97,18 @@ def standing_page() -> str:
 
 
 def freeze_history() -> list[str]:
-    """What the disclosure rule tells of the told cases, where there is no file of its version: none is changed."""
+    """What the disclosure rule tells of the told cases: those that its version's file lacks, of a new event say. None
+    that is there is changed."""
     sys.path[:0] = [str(TOP / "tests" / "unit"), str(TOP / "tests")]
     import histories
 
     file = histories.FOLDER / f"{histories.RULE}.json"
-    if file.exists():
+    there = json.loads(file.read_text("utf-8")) if file.exists() else {}
+    told = histories.histories()
+    if told.keys() <= there.keys():
         return []
-    file.write_text(histories.as_text(histories.histories()), "utf-8")
+    lacking = json.loads(histories.as_text({name: told[name] for name in told if name not in there}))
+    file.write_text(json.dumps(there | lacking, ensure_ascii=False, indent=1) + "\n", "utf-8")
     return [str(file.relative_to(TOP))]
 
 
