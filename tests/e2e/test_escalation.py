@@ -2,7 +2,6 @@
 
 import time
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 from conftest import Running
@@ -10,45 +9,46 @@ from patience import PATIENCE_SECONDS
 
 from rujukan.domain.codes import Purpose, Role
 
+CLOSES_AFTER = timedelta(hours=72)
+"""Some windows of care after such an incident (domain/pathways.py)."""
 
-def sent(running: Running, ago: timedelta) -> tuple[str, str]:
-    """The path of a case, and its referral to the hospital, which was asked for so long ago."""
+
+def running_out(running: Running, **told: str) -> tuple[str, set[str]]:
+    """The path of a case, and windows of care that close a few seconds after they began; later where that took long.
+    `told`: what else is said of the incident."""
     lead = running.desk("uptd-ppa")
-    at = (datetime.now(UTC) - ago).isoformat()
     opening = {"channel": "hotline", "reporter": "survivor", "urgency": "emergency", "age_group": "adult"}
-    here = f"/cases/{lead.post('/cases', **opening)['id']}"
-    scope = {"compartments": ["health"], "recipients": ["rsud"], "purposes": ["care"]}
-    lead.post(f"{here}/consents", **scope, given_by=["survivor"], obtained="verbal")
-    draft = {"recipient": "rsud", "service": "kesehatan", "urgency": "emergency", "purpose": "care"}
-    referral = lead.post(f"{here}/referrals", **draft, compartments=["health"])["id"]
-    lead.post(f"{here}/referrals/{referral}/sending", occurred_at=at)
-    return here, referral
+    for seconds in (5, 20, 60):
+        here = f"/cases/{lead.post('/cases', **opening)['id']}"
+        closes = datetime.now(UTC) + timedelta(seconds=seconds)
+        happened = (closes - CLOSES_AFTER).isoformat()
+        lead.post(f"{here}/incidents", forms=["seksual"], gbv_type="rape", happened_at=happened, **told)
+        if datetime.now(UTC) < closes:
+            break
+    due = {c["clock"] for c in lead.get(here)["clocks"] if datetime.fromisoformat(c["due_at"]) <= closes}
+    return here, due
 
 
-def entry(running: Running, referral: str) -> dict[str, Any]:
-    """What the hospital's inbox says of it."""
-    items = running.desk("rsud").get("/inbox", limit=500)["items"]
-    return next((e for e in items if e["referral"] == referral), {"escalations": 0})
+def raised(running: Running, here: str) -> set[str]:
+    """What of the case the lead is told ran out."""
+    entries = running.desk("uptd-ppa", Role.SUPERVISOR).get("/escalations", limit=500)["items"]
+    return {entry["subject"] for entry in entries if entry["case"] == here.removeprefix("/cases/")}
 
 
-def until_raised(running: Running, referral: str) -> dict[str, Any]:
+def until_raised(running: Running, here: str, due: set[str]) -> None:
     give_up = time.monotonic() + PATIENCE_SECONDS
-    while not (found := entry(running, referral))["escalations"]:
+    while not due <= raised(running, here):
         assert time.monotonic() < give_up, "nobody raised it"
         time.sleep(0.2)
-    return found
 
 
 @pytest.mark.thorough
-def test_a_referral_that_nobody_answers_is_raised_level_by_level(running: Running) -> None:
-    here, referral = sent(running, timedelta(minutes=90))
-    found = until_raised(running, referral)
-    assert found["breached"]
-    assert found["escalations"] == 1, "an hour's window that is half past its second is raised once"
-    _, another = sent(running, timedelta(minutes=90))
-    until_raised(running, another)  # whoever did that looked at the first one again
-    assert entry(running, referral)["escalations"] == 1
+def test_the_worker_raises_what_ran_out_and_each_once(running: Running) -> None:
+    here, due = running_out(running)
+    assert due
+    until_raised(running, here, due)
+    another, more = running_out(running)
+    until_raised(running, another, more)  # whoever did that looked at the first one again
     audit = running.desk("uptd-ppa", Role.LEGAL_REVIEWER, Purpose.AUDIT)
     topics = [e["topic"] for e in audit.get("/audit", subject=here.removeprefix("/cases/"), limit=500)["items"]]
-    assert topics.count("case.ReferralEscalated") == 1
-    running.desk("rsud").post(f"{here}/referrals/{referral}/receipt")
+    assert topics.count("case.ClockOverdue") == len(due)

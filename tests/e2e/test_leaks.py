@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Event, Thread
@@ -21,6 +20,7 @@ import pytest
 from conftest import Running
 from kafka import KafkaConsumer, TopicPartition
 from patience import PATIENCE_SECONDS
+from test_escalation import running_out
 from two import seconded
 
 from rujukan.consumers.agency.inbox.handling import Rules
@@ -155,17 +155,12 @@ def broken(marked: Running, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 
 def escalate(marked: Running) -> None:
-    """A referral that was sent long ago, and that nobody answered, with the marker in what it says."""
-    lead, ago = marked.desk("uptd-ppa"), datetime.now(UTC) - timedelta(minutes=90)
-    opening = {"channel": "hotline", "reporter": "survivor", "urgency": "emergency", "age_group": "adult"}
-    here = f"/cases/{lead.post('/cases', **opening)['id']}"
-    scope = {"compartments": ["health"], "recipients": ["rsud"], "purposes": ["care"]}
+    """A window of care that closes soon, with the marker in what it is of."""
+    here, _ = running_out(marked, narrative=MARK)
+    lead, scope = marked.desk("uptd-ppa"), {"compartments": ["health"], "recipients": ["rsud"], "purposes": ["care"]}
     lead.post(f"{here}/consents", **scope, given_by=["survivor"], obtained="verbal", witness=MARK)
-    draft = {"recipient": "rsud", "service": "kesehatan", "urgency": "emergency", "purpose": "care"}
-    referral = lead.post(f"{here}/referrals", **draft, compartments=["health"], health=MARK)["id"]
-    lead.post(f"{here}/referrals/{referral}/sending", occurred_at=ago.isoformat())
-    supervisor = marked.desk("rsud", Role.SUPERVISOR)
-    until(lambda: any(e["subject"] == referral for e in supervisor.get("/escalations", limit=500)["items"]))
+    case, supervisor = here.removeprefix("/cases/"), marked.desk("uptd-ppa", Role.SUPERVISOR)
+    until(lambda: any(e["case"] == case for e in supervisor.get("/escalations", limit=500)["items"]))
 
 
 @pytest.fixture(scope="module")

@@ -27,7 +27,7 @@ from rujukan.domain.standing.rule import commands_of
 
 MARKER = "RAHASIA"
 ACTIONS: tuple[Action, ...] = (OPENING, *CASE_ACTIONS, *AGENCY_ACTIONS)
-PEOPLE = (Role.SUPERVISOR, Role.LEGAL_REVIEWER, Role.AGENCY_ADMINISTRATOR)
+PEOPLE = (Role.SUPERVISOR, Role.LEGAL_REVIEWER, Role.AGENCY_ADMINISTRATOR, Role.DATA_PROTECTION_OFFICER)
 JSON = {"Content-Type": "application/json"}
 READS = ("/cases", "/inbox", "/outbox", "/deadlines", "/escalations", "/audit", "/break-glass")
 
