@@ -106,13 +106,16 @@ _MAKE = (
 )
 """A row that is there is not tried: that would wait for its keeper's transaction."""
 _HOLD = """
+    WITH free AS MATERIALIZED (
+      SELECT share FROM follow.leases WHERE work = %(work)s AND share < %(shares)s
+          AND (keeper IS NULL OR keeper = %(keeper)s OR until < clock_timestamp())
+        ORDER BY keeper IS DISTINCT FROM %(keeper)s, share LIMIT %(fair)s FOR UPDATE SKIP LOCKED
+    )
     UPDATE follow.leases l
        SET keeper = %(keeper)s, held_by = %(name)s, until = clock_timestamp() + %(seconds)s * interval '1 second'
-      FROM (SELECT share FROM follow.leases WHERE work = %(work)s AND share < %(shares)s
-              AND (keeper IS NULL OR keeper = %(keeper)s OR until < clock_timestamp())
-            ORDER BY keeper IS DISTINCT FROM %(keeper)s, share LIMIT %(fair)s FOR UPDATE SKIP LOCKED) free
-     WHERE l.work = %(work)s AND l.share = free.share RETURNING l.share
+      FROM free WHERE l.work = %(work)s AND l.share = free.share RETURNING l.share
 """
+"""Materialized: a plan that asked for what is free once for each row would take more than the limit says."""
 _RETURN = (
     "UPDATE follow.leases SET keeper = NULL, held_by = ''"
     " WHERE work = %(work)s AND keeper = %(keeper)s AND share <> ALL(%(held)s)"

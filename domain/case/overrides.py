@@ -56,12 +56,16 @@ MAKER = Audience(
 )
 
 
-SHARED = Words("Berbagi tanpa persetujuan atas dasar hukum", "Sharing without consent on a legal basis")
 HER = Words("Data dibagikan tanpa persetujuan, atas dasar hukum", "Data was shared without consent, on a legal basis")
 MEANS = "Sesuatu boleh dibagikan tanpa persetujuan, menurut aturan yang disebut, atas keputusan seseorang."
 
 
-@happened(SHARED, her=HER, means=MEANS + " Dicatat oleh rilis sebelumnya.", step=Step.CONSENT)
+@happened(
+    Words("Berbagi tanpa persetujuan atas dasar hukum", "Sharing without consent on a legal basis"),
+    her=HER,
+    means=MEANS + " Dicatat oleh rilis sebelumnya.",
+    step=Step.CONSENT,
+)
 class ConsentOverridden(Scope, frozen=True, kw_only=True, tag="case.ConsentOverridden"):
     """Something may be shared without consent, under a rule that is named, by a person who decided. Earlier releases
     recorded it so; it is `case.SharedWithoutConsent` since."""
@@ -73,7 +77,13 @@ class ConsentOverridden(Scope, frozen=True, kw_only=True, tag="case.ConsentOverr
     survivor_told: Coordination[bool] = False
 
 
-@happened(SHARED, her=HER, means=MEANS, step=Step.CONSENT, to=MAKER)
+@happened(
+    Words("Berbagi tanpa persetujuan menurut suatu dasar", "Sharing without consent on one of the bases"),
+    her=HER,
+    means=MEANS,
+    step=Step.CONSENT,
+    to=MAKER,
+)
 class SharedWithoutConsent(OverrideFacts, frozen=True, kw_only=True, tag="case.SharedWithoutConsent"):
     """Something may be shared without consent, within the bounds of a legal basis, by a person who decided."""
 

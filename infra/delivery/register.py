@@ -246,6 +246,7 @@ class Register:
         """Follow streams that were set aside, where somebody says that they are repaired, up to where the others are;
         set aside those that nobody could open when they were sent, or read since; and tell anew what stands at numbers
         that could not be opened, or waited too long. Raises Deposed."""
+        taking_up.end_erased(db)
         self._set_aside_ahead(db, reached)
         self._looked_through = damaged_rows.look(db, self._digests, self._looked_through)
         for stream, left_from, ends_unknown in taking_up.asked(db):

@@ -104,6 +104,12 @@ def is_still_wrong(db: Connection[TupleRow], stream: UUID, problem: Exception) -
     db.execute("UPDATE delivery.damaged SET asked_at = NULL, why = %s WHERE stream = %s", said)
 
 
+def end_erased(db: Connection[TupleRow]) -> None:
+    """End what is set aside of streams whose keys were destroyed since: nothing of them is there to be repaired. They
+    may be met between the erasure and that."""
+    db.execute(_END_ERASED)
+
+
 def unlooked(db: Connection[TupleRow]) -> set[UUID]:
     """Streams of which something went out as a placeholder, and that are not set aside: whoever sends may not be
     allowed to look what is the matter, or to set them aside."""
@@ -155,6 +161,12 @@ _REPAIRED = (
     "UPDATE delivery.damaged SET repaired_at = clock_timestamp(), asked_at = NULL, views_behind = true,"
     " left_from = NULL, ends_unknown = false WHERE stream = %s"
 )
+_END_ERASED = """
+    UPDATE delivery.damaged d SET repaired_at = clock_timestamp()
+    WHERE d.repaired_at IS NULL AND EXISTS (
+      SELECT FROM log.erased_keys e WHERE e.stream = d.stream AND e.compartment = 0
+    )
+"""
 _LATE = """
     SELECT DISTINCT g.stream FROM delivery.gaps g WHERE g.told_again IS NULL AND g.why = %s
       AND NOT EXISTS (SELECT FROM delivery.damaged d WHERE d.stream = g.stream AND d.repaired_at IS NULL)

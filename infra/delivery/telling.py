@@ -234,7 +234,8 @@ class Tellings:
                     continue
                 if shows.nothing == DAMAGED and (telling.compartments or not telling.is_whole):
                     said = LATE if why == LATER else "a record, or a key, is damaged" if telling.is_whole else UNFIT
-                    is_of_case = record is not None and record.header.stream == telling.case
+                    stands = records[telling.position]
+                    is_of_case = stands is not None and stands.header.stream == telling.case
                     stream = telling.case if is_of_case else telling.stream  # which of them is damaged
                     gaps.append((telling.agency, telling.sequence, telling.position, stream, said))
                 unsigned.setdefault(telling.agency, []).append(sealed)

@@ -89,10 +89,12 @@ class Rows:
         lease = uuid4()
         with self._pool.connection() as db:
             found = db.execute(
-                "UPDATE delivery.webhooks SET lease = %(lease)s, leased_until = now() + %(seconds)s * interval '1 s'"
-                " WHERE agency IN (SELECT w.agency FROM delivery.webhooks w JOIN delivery.heads h USING (agency)"
+                "WITH due AS MATERIALIZED ("
+                "  SELECT w.agency FROM delivery.webhooks w JOIN delivery.heads h USING (agency)"
                 "  WHERE w.active AND h.sequence > w.sent AND w.next_at <= now() AND w.leased_until < now()"
                 "  ORDER BY w.next_at LIMIT %(most)s FOR UPDATE OF w SKIP LOCKED)"
+                " UPDATE delivery.webhooks SET lease = %(lease)s, leased_until = now() + %(seconds)s * interval '1 s'"
+                " WHERE agency IN (SELECT agency FROM due)"
                 " RETURNING agency, registration, CASE WHEN set_at + %(rotation)s * interval '1 s' > now()"
                 "  THEN previous ELSE 0 END, sent, failures",
                 {"lease": lease, "seconds": self.lease_seconds, "most": most, "rotation": self._rotation},

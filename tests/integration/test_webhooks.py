@@ -458,7 +458,11 @@ def test_a_name_that_leads_inside_is_found_out_when_it_is_resolved(feeding: Feed
     administrator.does(url=receiver.url.replace("127.0.0.1", "localhost"))
     feeding.head("dinsos")
     outside = Feeding(
-        replace(feeding.settings, webhook_networks="10.0.0.0/8"), feeding.office, feeding.keys, feeding.url
+        replace(feeding.settings, webhook_networks="10.0.0.0/8"),
+        feeding.office,
+        feeding.keys,
+        feeding.url,
+        feeding.gate,
     )
     with sending(outside):
         assert eventually(lambda: administrator.sees()["outcome"] == "address not allowed")
