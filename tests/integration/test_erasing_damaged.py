@@ -294,4 +294,4 @@ def test_an_erasure_of_a_damaged_case_is_carried_out_by_another_where_who_approv
         finish_erasures(node.followed)
         assert keys_of(superuser, hit) == (0, len(ALL))
         keeper_goes_round(settings)
-        assert entries(settings) == []
+        assert hit not in {entry.stream for entry in entries(settings)}
