@@ -40,7 +40,6 @@ CONTENT_TYPE = "application/vnd.rujukan.sealed"
 INFO = b"rujukan/delivery/2"
 SMALLEST = 512
 _MLKEM_PUBLIC = 1184
-_MLKEM_SEED = 64
 
 
 class Rejected(Exception):

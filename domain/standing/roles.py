@@ -69,9 +69,6 @@ HISTORIANS = READERS | AUDITORS
 HER_READERS = frozenset({Role.CASE_WORKER, Role.DATA_PROTECTION_OFFICER})
 """Who makes the survivor's report with her."""
 
-WARNED = frozenset({Role.CASE_WORKER, Role.SUPERVISOR})
-"""Who sees what was raised because time ran out."""
-
 PURPOSES: dict[Role, frozenset[Purpose]] = {
     Role.CASE_WORKER: frozenset(
         {Purpose.CARE, Purpose.PROTECTION, Purpose.LEGAL, Purpose.COORDINATION, Purpose.SURVIVOR_REQUEST}

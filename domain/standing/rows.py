@@ -175,7 +175,6 @@ OWN_OR_SYSTEM = Where(Ground.AGENCY, frozenset({R.OWN, R.SYSTEM}))
 FOUNDING = Where(Ground.AGENCY, frozenset({R.FOUNDER}))
 """Somebody has to let the first administrator in."""
 OPERATES = Where(Ground.AGENCY, frozenset({R.OPERATOR, R.SYSTEM}))
-OWN_OR_OPERATES = Where(Ground.AGENCY, frozenset({R.OWN, R.OPERATOR}))
 OWN_SECOND = Row(SECONDERS, OWN_AGENCY, Extent.AGENCY)
 OPERATOR_SECOND = Row(SECONDERS, Where(Ground.AGENCY, frozenset({R.OPERATOR})), Extent.AGENCY)
 SYSTEM_ONLY = Where(Ground.AGENCY, frozenset({R.SYSTEM}))
