@@ -13,7 +13,7 @@ from ..domain.case.erasure import Erasing
 from ..domain.case.holds import Lifting
 from ..domain.case.lead import Accompanying
 from ..domain.case.lifecycle import Files
-from ..domain.case.overrides import Overrides, Wanted
+from ..domain.casefile.overriding import Overrides, Wanted
 from ..domain.casefile.state import Case, Consent
 from ..domain.compartment import Compartment
 from ..domain.fact import AgencyCode

@@ -16,7 +16,8 @@ from starlette.responses import Response
 
 from ..domain.case import glass as glasses
 from ..domain.case.documents import DocumentAttached
-from ..domain.case.glass import GlassBroken, GlassReviewed, still_open
+from ..domain.case.glass import GlassBroken, GlassReviewed
+from ..domain.casefile.emergency import still_open
 from ..domain.casefile.state import NOTHING, Case, Glass
 from ..domain.compartment import Compartment
 from ..domain.disclosure import Written, through_glass

@@ -11,12 +11,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
-from msgspec import Meta, Struct
+from msgspec import Meta
 from msgspec.structs import replace
 
+from ..casefile import judging
 from ..casefile.deciding import Network, decides
+from ..casefile.emergency import RULE, Leaves, require_leave, still_open
 from ..casefile.evolving import applies
-from ..casefile.leaves import Leaves, require_leave
 from ..casefile.state import Case, Glass, compartments_named
 from ..causes import Cause, When
 from ..codes import AgencyKind, GlassVerdict, LegalBasis, Role
@@ -24,17 +25,7 @@ from ..compartment import Compartment, CompartmentWord, Coordination, Legal
 from ..declaring import Audience, Step, asked, field, happened, name_fields
 from ..fact import Act, ActorId, AgencyCode, Fact, GlassId, Short, Text, recorded
 from ..persistent import put
-from ..refusal import (
-    AgencyInactive,
-    AlreadyExists,
-    GlassNotOpen,
-    Invalid,
-    NotByTheSamePerson,
-    NotForThisAgency,
-    StillRunning,
-    Unknown,
-    WrongMove,
-)
+from ..refusal import AgencyInactive, AlreadyExists, Invalid, Unknown
 from ..standing.readings import reading
 from ..standing.relations import Extent, Relation
 from ..standing.roles import EMERGENCY, ESCALATION, REVIEW
@@ -45,36 +36,6 @@ from ..words import Words
 R = Relation
 
 MINUTE = timedelta(minutes=1)
-HOUR = timedelta(hours=1)
-DAY = timedelta(days=1)
-
-HIGHEST_REMINDER = 3
-
-
-class GlassRule(Struct, frozen=True):
-    """How long a glass may stay broken, on which grounds, and by when it is to be reviewed."""
-
-    usual: timedelta
-    longest: timedelta
-    longest_because: str
-    review: timedelta
-    review_because: str
-    bases: frozenset[LegalBasis]
-    bases_because: str
-
-
-RULE = GlassRule(
-    usual=HOUR,
-    longest=4 * HOUR,
-    longest_because="half a shift: time to bring somebody to safety and to ask for consent, or for an override that a"
-    " supervisor decides; a danger that lasts longer is a new decision, with a reason of its own",
-    review=3 * DAY,
-    review_because="UU 27/2022 art. 46: a failure to protect personal data is told within 3 x 24 hours; what turns out"
-    " to be one must be known by then",
-    bases=frozenset({LegalBasis.IMMINENT_DANGER, LegalBasis.CHILD_MANDATORY_REPORT}),
-    bases_because="grounds on which a person must act before anybody can be asked; a court's order leaves the time for"
-    " an override",
-)
 
 
 class GlassMove(Fact, frozen=True, kw_only=True):
@@ -170,7 +131,7 @@ GLASS = Thing(
 )
 RUNS_OUT = Cause(
     Words("waktu untuk menilainya habis", "the time to judge it ran out"),
-    lambda command, case, act: _judged_by(case.glasses[command.glass]),
+    lambda command, case, act: judging.due_at(case.glasses[command.glass]),
 )
 
 
@@ -306,7 +267,7 @@ def break_glass(command: BreakGlass, case: Case | None, act: Act, network: Netwo
         actor=act.actor,
         role=act.role,
         expires_at=act.at + lasts,
-        review_due_at=act.at + RULE.review,
+        review_due_at=act.at + judging.WITHIN,
     )
     if case is None:
         raise Unknown(what="case")
@@ -330,7 +291,7 @@ def review_glass(command: ReviewGlass, case: Case, act: Act, network: Network) -
     """An inquiry is a verdict for the time being; the others are the last word, and that is the lead's: what the
     opener's own agency found, another person of the lead may judge anew, and never the other way round."""
     glass = case.glasses[command.glass]
-    _outranks(glass, case, relations(case, act.agency), act.actor, network)
+    judging.require_last_word(glass, case, relations(case, act.agency), act.actor, network)
     return [recorded(GlassReviewed, command, act, reviewer=act.actor)]
 
 
@@ -340,34 +301,8 @@ def raise_review(command: RaiseGlassReview, case: Case | None, act: Act, network
     glass = case.glasses.get(command.glass) if case else None
     if glass is None:
         raise Unknown(what="glass")
-    if glass.verdict is not None or glass.overdue >= HIGHEST_REMINDER:
-        raise WrongMove(glass=glass.id, move="raise")
-    due_at = _judged_by(glass)
-    if act.at < due_at:
-        raise StillRunning(due_at=due_at)
-    return [recorded(GlassReviewOverdue, command, act, level=glass.overdue + 1)]
-
-
-def _outranks(glass: Glass, case: Case, mine: frozenset[Relation], person: ActorId, network: Network) -> None:
-    """Raises AlreadyExists, NotForThisAgency, NotByTheSamePerson for who has no word over the verdict that stands."""
-    if glass.verdict is None or glass.reviewer is None:
-        return
-    of_the_lead = network[case.lead].has_member(glass.reviewer, REVIEW)
-    is_final = glass.verdict is not GlassVerdict.NEEDS_INQUIRY
-    if is_final and (of_the_lead or R.LEAD not in mine):
-        raise AlreadyExists(glass=glass.id, verdict=glass.verdict)
-    if of_the_lead and R.LEAD not in mine:
-        raise NotForThisAgency(needs="lead")
-    if is_final and person == glass.reviewer:
-        raise NotByTheSamePerson(glass=glass.id)
-
-
-def still_open(case: Case, id: GlassId, at: datetime) -> Glass:
-    """The glass, if it lets its opener read at that time. Raises GlassNotOpen."""
-    glass = case.glasses[id]
-    if not glass.is_open(at):
-        raise GlassNotOpen(glass=id, expires_at=glass.expires_at)
-    return glass
+    level = judging.next_reminder(glass, act.at, glass=glass.id)
+    return [recorded(GlassReviewOverdue, command, act, level=level)]
 
 
 def _allowed(command: BreakGlass, act: Act, network: Network) -> timedelta:
@@ -384,10 +319,6 @@ def _allowed(command: BreakGlass, act: Act, network: Network) -> timedelta:
     if lasts > RULE.longest:
         raise Invalid(field="minutes", must=f"be {RULE.longest // MINUTE} at most")
     return lasts
-
-
-def _judged_by(glass: Glass) -> datetime:
-    return glass.review_due_at + glass.overdue * RULE.review
 
 
 def _may_know(case: Case, act: Act) -> bool:

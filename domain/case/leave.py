@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from msgspec.structs import replace
 
 from ..casefile.deciding import Network, decides
+from ..casefile.emergency import Leaves, misjudged
 from ..casefile.evolving import applies
-from ..casefile.leaves import Leaves, misjudged
 from ..casefile.state import Case
 from ..causes import When
 from ..codes import AgencyKind

@@ -4,27 +4,27 @@ In an emergency one person does it and another reviews it; otherwise one asks an
 ends it, with a reason: a basis is no consent, and nobody withdraws it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
-from msgspec import Struct
 from msgspec.structs import replace
 
+from ..casefile import judging
 from ..casefile.consenting import NAMED, Scope, consent_in, live, require_later_end
 from ..casefile.deciding import Network, decides, fresh, kind_of
 from ..casefile.evolving import applies
-from ..casefile.state import EMPTY, Case, Part, compartments_named
-from ..codes import AgencyKind, GlassVerdict, LegalBasis, Purpose, SharingBasis
-from ..compartment import CompartmentWord, Coordination, Legal
-from ..declaring import Audience, Step, asked, field, happened, name_fields
-from ..fact import Act, ActorId, AgencyCode, ConsentId, DocumentId, Fact, Recipient, Short, Text, recorded
+from ..casefile.overriding import MAKER, SHARING, TO_JUDGE, WANTED, Made, OfOverride, Overrides, Wanted
+from ..casefile.state import Case, compartments_named
+from ..codes import GlassVerdict, LegalBasis, SharingBasis
+from ..compartment import Coordination, Legal
+from ..declaring import Step, asked, field, happened, name_fields
+from ..fact import Act, ActorId, AgencyCode, DocumentId, Fact, Short, Text, recorded
 from ..persistent import put
 from ..refusal import Invalid
-from ..standing.bases import REVIEW as REVIEWED_WITHIN
 from ..standing.bases import TERMS, Basis, bounded, ends, is_done_alone
 from ..standing.relations import Extent, Relation
 from ..standing.roles import AUDITORS, PAST_CONSENT, REVIEW, SUPERVISORS
-from ..standing.rows import TAKES_PART, Since, Thing
+from ..standing.rows import TAKES_PART
 from ..words import Words
 
 R = Relation
@@ -39,21 +39,6 @@ class OverrideFacts(Scope, frozen=True, kw_only=True):
     """The order that it rests on."""
     on_word_of: Legal[Short | None] = None
     """The clinician or supervisor on whose word she was not asked."""
-
-
-class OfOverride(Fact, frozen=True, kw_only=True):
-    consent: Coordination[ConsentId]
-
-
-def _maker(event: OfOverride, case: Case) -> Mapping[AgencyCode, AgencyKind]:
-    made_by = case.of(Overrides).agency_of(event.consent)
-    return {agency: kind for agency, kind in case.participants().items() if agency == made_by}
-
-
-MAKER = Audience(
-    Words("instansi yang berbagi atau memintanya, selama ikut serta", "the agency that shares, while it takes part"),
-    _maker,
-)
 
 
 HER = Words("Data dibagikan tanpa persetujuan, atas dasar hukum", "Data was shared without consent, on a legal basis")
@@ -152,42 +137,6 @@ class OverrideEnded(OfOverride, frozen=True, kw_only=True, tag="case.OverrideEnd
     reason: Legal[Text]
 
 
-WANTED = Thing(
-    "override",
-    Words("permintaan berbagi tanpa persetujuan", "asking to share without consent"),
-    find=lambda case, id: found if (found := case.of(Overrides).asked.get(id)) and not found.decided else None,
-    whose={
-        R.AUTHOR: lambda asked, case: asked.agency,
-        R.LEAD: lambda asked, case: case.lead,
-        R.ASKER: lambda asked, case: asked.asked_by,
-    },
-    since=Since(Words("berbagi itu diminta", "the sharing was asked for"), lambda asked: asked.asked_at),
-)
-DECIDED = Since(Words("berbagi itu diputuskan", "the sharing was decided"), lambda made: made.made_at)
-SHARING = Thing(
-    "override",
-    Words("berbagi tanpa persetujuan", "sharing without consent"),
-    find=lambda case, id: case.of(Overrides).made.get(id),
-    whose={R.AUTHOR: lambda made, case: made.agency, R.LEAD: lambda made, case: case.lead},
-    since=DECIDED,
-)
-TO_JUDGE = Thing(
-    "override",
-    Words("berbagi tanpa persetujuan oleh satu orang", "sharing without consent by one person"),
-    find=lambda case, id: found if (found := case.of(Overrides).made.get(id)) and found.review_due_at else None,
-    whose={
-        R.AUTHOR: lambda made, case: None if made.is_judged else made.agency,
-        R.LEAD: lambda made, case: None if made.is_judged and made.judged_by_lead else case.lead,
-        R.OPENED_BY: lambda made, case: made.person,
-        R.OPENED_FOR: lambda made, case: made.agency,
-        R.OWNER: lambda made, case: case.lead,
-    },
-    known_to=frozenset({R.OPENED_FOR, R.OWNER}),
-    since=DECIDED,
-)
-"""Its agency judges it once; the lead's verdict is the last word."""
-
-
 @asked(
     "/cases/{case}/consent-overrides",
     by=PAST_CONSENT,
@@ -269,54 +218,11 @@ class EndOverride(OfOverride, frozen=True, kw_only=True):
     reason: Legal[Text]
 
 
-class Wanted(Struct, frozen=True):
-    """Sharing without consent that was asked for: what for, by whom, and whether that is decided."""
-
-    agency: AgencyCode | None
-    asked_by: ActorId
-    compartments: frozenset[CompartmentWord]
-    recipients: frozenset[Recipient]
-    purposes: frozenset[Purpose]
-    expires_at: datetime | None
-    basis: SharingBasis
-    rule: Short
-    survivor_told: bool
-    document: DocumentId | None
-    decided: bool = False
-    asked_at: datetime | None = None
-
-
-class Made(Struct, frozen=True):
-    """Sharing without consent that was decided, and what another found of it."""
-
-    agency: AgencyCode | None
-    person: ActorId
-    review_due_at: datetime | None
-    verdict: GlassVerdict | None = None
-    judged_by_lead: bool = False
-    made_at: datetime | None = None
-
-    @property
-    def is_judged(self) -> bool:
-        """An inquiry is a verdict for the time being."""
-        return self.verdict not in (None, GlassVerdict.NEEDS_INQUIRY)
-
-
-class Overrides(Part, frozen=True):
-    asked: Mapping[ConsentId, Wanted] = EMPTY
-    made: Mapping[ConsentId, Made] = EMPTY
-
-    def agency_of(self, id: ConsentId) -> AgencyCode | None:
-        """Whose it is: of who asked, where another approved it."""
-        found = self.asked.get(id) or self.made.get(id)
-        return found.agency if found is not None else None
-
-
 @applies(ConsentOverridden, SharedWithoutConsent)
 def shared(case: Case, event: ConsentOverridden | SharedWithoutConsent, author: AgencyCode | None) -> Case:
     about = {"basis": event.basis, "rule": event.rule, "made_by": author if author != case.lead else None}
     consent = replace(consent_in(event), override=True, **about)
-    part = _decided(case.of(Overrides), event.consent)
+    part = case.of(Overrides).settling(event.consent)
     made = Made(author, event.decided_by, getattr(event, "review_due_at", None), made_at=event.occurred_at)
     after = case.with_part(replace(part, made=put(part.made, event.consent, made)))
     return replace(after, consents=put(case.consents, event.consent, consent))
@@ -331,7 +237,7 @@ def override_asked(part: Overrides, event: OverrideAsked, author: AgencyCode | N
 
 @applies(OverrideRefused)
 def override_refused(part: Overrides, event: OverrideRefused) -> Overrides:
-    return _decided(part, event.consent)
+    return part.settling(event.consent)
 
 
 @applies(OverrideReviewed)
@@ -347,11 +253,6 @@ def override_ended(case: Case, event: OverrideEnded) -> Case:
     return replace(case, consents=put(case.consents, event.consent, ended))
 
 
-def _decided(part: Overrides, id: ConsentId) -> Overrides:
-    wanted = part.asked.get(id)
-    return part if wanted is None else replace(part, asked=put(part.asked, id, replace(wanted, decided=True)))
-
-
 @decides.register
 def override_consent(command: OverrideConsent, case: Case, act: Act, network: Network) -> Sequence[Fact]:
     fresh(case.consents, command.consent)
@@ -361,7 +262,7 @@ def override_consent(command: OverrideConsent, case: Case, act: Act, network: Ne
     until = ends(basis, command.expires_at, act.at)
     if not is_done_alone(basis, case.urgency):
         return [recorded(OverrideAsked, command, act, asked_by=act.actor)]
-    alone = {"decided_by": act.actor, "review_due_at": act.at + REVIEWED_WITHIN, "bases": TERMS}
+    alone = {"decided_by": act.actor, "review_due_at": act.at + judging.WITHIN, "bases": TERMS}
     return [recorded(SharedWithoutConsent, command, act, **{**alone, "expires_at": until})]
 
 

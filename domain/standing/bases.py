@@ -2,7 +2,7 @@
 whom, towards whom, which compartments at most, for how long, and whether one person may do it alone.
 
 One person does it alone where it cannot wait: in a case that is an emergency, and on a ground that is one; another
-person reviews it (`REVIEW`). All else takes two people, before.
+person reviews it (casefile/judging.py). All else takes two people, before.
 
 A network's lawyer confirms it. Who changes a row gives the table another `TERMS`, which each sharing names.
 """
@@ -21,8 +21,6 @@ K, C, P = AgencyKind, Compartment, Purpose
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 TERMS = "2026-1"
-REVIEW = 3 * DAY
-"""By then another person has reviewed what one did alone (as breaking the glass: UU 27/2022 art. 46)."""
 
 CASE_WORKERS = frozenset({Role.CASE_WORKER, Role.SUPERVISOR})
 CHILDREN = frozenset({AgeGroup.YOUNG_CHILD, AgeGroup.ADOLESCENT})

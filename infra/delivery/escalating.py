@@ -19,8 +19,9 @@ from ...api.application.casework import Casework
 from ...api.application.kinds import CASE
 from ...api.application.ports import Clock, Gone, Moved, Unavailable, Unreadable
 from ...domain.case.consents import ExpireConsent
-from ...domain.case.glass import HIGHEST_REMINDER, RULE, RaiseGlassReview
+from ...domain.case.glass import RaiseGlassReview
 from ...domain.case.reminders import HIGHEST_ESCALATION, EscalateReferral, RaiseUndelivered
+from ...domain.casefile import judging
 from ...domain.casefile.clocks import RaiseClock
 from ...domain.fact import CaseId, ClockId, ConsentId, Fact, GlassId, ReferralId
 from ...domain.refusal import ConsentNotLive, Refusal, Unknown
@@ -110,7 +111,7 @@ class Escalator:
             late = deliveries.undelivered(db, now, HIGHEST_ESCALATION)
             unanswered = referral_box.unanswered(db, now, HIGHEST_ESCALATION)
             ran_out = escalations.ran_out(db, now)
-            unreviewed = emergencies.unreviewed(db, now, RULE.review, HIGHEST_REMINDER)
+            unreviewed = emergencies.unreviewed(db, now, judging.WITHIN, judging.HIGHEST_REMINDER)
         for case, referral in late:
             yield Due(case, RaiseUndelivered(occurred_at=now, referral=ReferralId(referral)))
         for case, referral in unanswered:

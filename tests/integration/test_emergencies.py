@@ -9,8 +9,9 @@ from msgspec.structs import replace
 from office import HOUR, MINUTE, Office, catch_up, dump, opened_office, opened_runner
 
 from rujukan.api.application.kinds import CASE
-from rujukan.domain.case.glass import HIGHEST_REMINDER, RULE, CloseGlass, RaiseGlassReview, ReviewGlass
+from rujukan.domain.case.glass import CloseGlass, RaiseGlassReview, ReviewGlass
 from rujukan.domain.case.lead import AcceptLeadTransfer, AskLeadTransfer
+from rujukan.domain.casefile.judging import HIGHEST_REMINDER, WITHIN
 from rujukan.domain.codes import GlassVerdict, Role
 from rujukan.domain.fact import CaseId, GlassId
 from rujukan.infra import composition
@@ -47,7 +48,7 @@ class Reviewers:
     def due(self, case: UUID, now: datetime) -> list[UUID]:
         catch_up(self.settings)
         with composition.follower(self.settings) as source, source.store.pool.connection() as db:
-            found = emergencies.unreviewed(db, now, RULE.review, HIGHEST_REMINDER)
+            found = emergencies.unreviewed(db, now, WITHIN, HIGHEST_REMINDER)
         return [glass for of, glass in found if of == case]
 
 
@@ -136,7 +137,7 @@ def test_what_nobody_reviewed_is_due_once_each_time_the_window_passes(reviewers:
     due_at = reviewers.row(glass).review_due_at
     assert reviewers.due(case, due_at - INSTANT) == []
     for level in range(HIGHEST_REMINDER):
-        now = due_at + level * RULE.review
+        now = due_at + level * WITHIN
         assert reviewers.due(case, now - INSTANT) == []
         assert reviewers.due(case, now) == [glass]
         then = replace(system_act(), at=now)

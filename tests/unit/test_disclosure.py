@@ -59,7 +59,6 @@ from rujukan.domain.case.lead import CaseWorkerAssigned, LeadTransferAccepted, L
 from rujukan.domain.case.lifecycle import CaseClosed, CaseMerged, CaseReopened, DuplicateAbsorbed
 from rujukan.domain.case.notes import NoteRecorded
 from rujukan.domain.case.overrides import (
-    OfOverride,
     OverrideAsked,
     OverrideEnded,
     OverrideRefused,
@@ -70,6 +69,7 @@ from rujukan.domain.case.referrals import DraftFacts, ReferralDrafted, ReferralS
 from rujukan.domain.casefile.clocks import ClockMet, ClockOverdue, ClockStarted
 from rujukan.domain.casefile.consenting import Scope
 from rujukan.domain.casefile.moves import ReferralMove
+from rujukan.domain.casefile.overriding import OfOverride
 from rujukan.domain.catalogue import TOPICS
 from rujukan.domain.codes import AgencyKind, ConsentBy, Purpose, ReferralStatus, Service
 from rujukan.domain.compartment import ALL, Compartment

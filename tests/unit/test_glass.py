@@ -34,8 +34,6 @@ from story import (
 from rujukan.domain.case import Case
 from rujukan.domain.case.documents import DocumentAttached
 from rujukan.domain.case.glass import (
-    HIGHEST_REMINDER,
-    RULE,
     BreakGlass,
     CloseGlass,
     GlassBroken,
@@ -49,6 +47,8 @@ from rujukan.domain.case.holds import LegalHoldPlaced
 from rujukan.domain.case.leave import AskGlassLeave, GlassAllowed
 from rujukan.domain.case.lifecycle import CaseClosed
 from rujukan.domain.case.notes import NoteRecorded
+from rujukan.domain.casefile.emergency import RULE
+from rujukan.domain.casefile.judging import HIGHEST_REMINDER, WITHIN_BECAUSE
 from rujukan.domain.codes import AgencyKind, CloseReason, DocumentKind, GlassVerdict, LegalBasis, Role
 from rujukan.domain.compartment import Compartment
 from rujukan.domain.disclosure import Knowledge, through_glass
@@ -155,7 +155,7 @@ def test_it_lasts_four_hours_at_most_counted_from_when_it_was_recorded() -> None
 
 def test_every_limit_has_its_reason() -> None:
     assert RULE.usual <= RULE.longest
-    assert min(len(RULE.longest_because), len(RULE.review_because), len(RULE.bases_because)) > 20
+    assert min(len(RULE.longest_because), len(WITHIN_BECAUSE), len(RULE.bases_because)) > 20
 
 
 def test_a_court_is_not_an_emergency() -> None:

@@ -46,6 +46,7 @@ from rujukan.domain.case.overrides import (
     SharedWithoutConsent,
 )
 from rujukan.domain.case.referrals import ReferralCancelled, SendReferral
+from rujukan.domain.casefile.judging import WITHIN
 from rujukan.domain.codes import (
     AgeGroup,
     AgencyKind,
@@ -68,7 +69,7 @@ from rujukan.domain.refusal import (
     NotForThisRole,
     Unknown,
 )
-from rujukan.domain.standing.bases import BASES, REVIEW, TERMS
+from rujukan.domain.standing.bases import BASES, TERMS
 
 B, K, P, S = SharingBasis, AgencyKind, Purpose, ReferralStatus
 OFFICER = act("uptd-ppa", Role.DATA_PROTECTION_OFFICER)
@@ -104,7 +105,7 @@ def a_case(basis: SharingBasis, urgency: Urgency = Urgency.EMERGENCY) -> list[Fa
 
 def shared_alone(id: Any, by: Act) -> SharedWithoutConsent:
     about = {"basis": B.IMMINENT_DANGER, "rule": "r", "reason": "r", "decided_by": by.actor, "bases": TERMS}
-    return say(SharedWithoutConsent, **scope(id), **about, review_due_at=NOON + REVIEW)
+    return say(SharedWithoutConsent, **scope(id), **about, review_due_at=NOON + WITHIN)
 
 
 # The table --------------------------------------------------------------------------------------------------------
@@ -117,7 +118,7 @@ def test_every_ground_has_its_row_and_is_used_within_it(basis: SharingBasis) -> 
     assert after.consents[C2].override
     made = given(*a_case(basis)).when(shares(basis), by=by).events[0]
     assert isinstance(made, SharedWithoutConsent)
-    assert (made.decided_by, made.bases, made.review_due_at) == (by.actor, TERMS, NOON + REVIEW)
+    assert (made.decided_by, made.bases, made.review_due_at) == (by.actor, TERMS, NOON + WITHIN)
     usual = BASES[basis].usual
     assert made.expires_at == (NOON + usual if usual is not None else None)
 
