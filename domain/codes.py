@@ -1,36 +1,11 @@
-"""Code lists, with labels in Bahasa Indonesia and English.
+"""Code lists, with labels in Bahasa Indonesia and English; those of what happened to her stand in violence.py.
 
-Sources: SIMFONI-PPA (forms and places of violence, services), GBVIMS classification tool (types of GBV),
-FHIR R4 `Task.status` (referral states), UU 12/2022, UU 23/2004, UU 35/2014. Values are stored for ever:
-a code may be added, never renamed.
+Sources: SIMFONI-PPA (services), FHIR R4 `Task.status` (referral states), UU 12/2022, UU 23/2004, UU 35/2014. Values are
+stored for ever: a code may be added, never renamed.
 """
 
-from enum import StrEnum
-from typing import Self
-
-
-class Code(StrEnum):
-    """A code with its labels: `code.id` in Indonesian, `code.en` in English."""
-
-    id: str
-    en: str
-
-    __hash__ = str.__hash__
-
-    def __new__(cls, value: str, label_id: str, label_en: str) -> Self:
-        member = str.__new__(cls, value)
-        member._value_ = value
-        member.id = label_id
-        member.en = label_en
-        return member
-
-    @classmethod
-    def of(cls, value: str) -> Self:
-        """The code of that value. Raises ValueError for one that is not on the list."""
-        for member in cls:
-            if member.value == value:
-                return member
-        raise ValueError(f"not a code of {cls.__name__}")
+from .code import Code
+from .violence import ClockNeed, GbvType, Need, Place, RiskLevel, ViolenceForm
 
 
 class AgencyKind(Code):
@@ -77,13 +52,6 @@ class Urgency(Code):
     ROUTINE = "routine", "Rutin", "Routine"
 
 
-class RiskLevel(Code):
-    LOW = "low", "Rendah", "Low"
-    MEDIUM = "medium", "Sedang", "Medium"
-    HIGH = "high", "Tinggi", "High"
-    EXTREME = "extreme", "Sangat tinggi", "Extreme"
-
-
 class AgeGroup(Code):
     YOUNG_CHILD = "young-child", "Anak (0-11 tahun)", "Young child (0-11)"
     ADOLESCENT = "adolescent", "Remaja (12-17 tahun)", "Adolescent (12-17)"
@@ -111,50 +79,6 @@ class Reporter(Code):
     WITNESS = "witness", "Saksi", "Witness"
     PROFESSIONAL = "professional", "Petugas / tenaga profesional", "Professional"
     ANONYMOUS = "anonymous", "Anonim", "Anonymous"
-
-
-class ViolenceForm(Code):
-    """SIMFONI-PPA: bentuk kekerasan."""
-
-    PHYSICAL = "fisik", "Fisik", "Physical"
-    PSYCHOLOGICAL = "psikis", "Psikis", "Psychological"
-    SEXUAL = "seksual", "Seksual", "Sexual"
-    EXPLOITATION = "eksploitasi", "Eksploitasi", "Exploitation"
-    TRAFFICKING = "perdagangan-orang", "Perdagangan orang", "Trafficking in persons"
-    NEGLECT = "penelantaran", "Penelantaran", "Neglect"
-    OTHER = "lainnya", "Lainnya", "Other"
-
-
-class GbvType(Code):
-    """GBVIMS classification tool: the six core types, and none of them."""
-
-    RAPE = "rape", "Perkosaan", "Rape"
-    SEXUAL_ASSAULT = "sexual-assault", "Kekerasan seksual lain", "Sexual assault"
-    PHYSICAL_ASSAULT = "physical-assault", "Kekerasan fisik", "Physical assault"
-    FORCED_MARRIAGE = "forced-marriage", "Perkawinan paksa", "Forced marriage"
-    DENIAL = "denial", "Penelantaran sumber daya, kesempatan, layanan", "Denial of resources, opportunities, services"
-    PSYCHOLOGICAL = "psychological", "Kekerasan psikis / emosional", "Psychological / emotional abuse"
-    NOT_GBV = "not-gbv", "Bukan KBG", "Not gender-based violence"
-
-
-GBV_TO_FORM: dict[GbvType, ViolenceForm] = {
-    GbvType.RAPE: ViolenceForm.SEXUAL,
-    GbvType.SEXUAL_ASSAULT: ViolenceForm.SEXUAL,
-    GbvType.PHYSICAL_ASSAULT: ViolenceForm.PHYSICAL,
-    GbvType.FORCED_MARRIAGE: ViolenceForm.SEXUAL,  # UU 12/2022 art. 10: pemaksaan perkawinan is sexual violence
-    GbvType.DENIAL: ViolenceForm.NEGLECT,
-    GbvType.PSYCHOLOGICAL: ViolenceForm.PSYCHOLOGICAL,
-    GbvType.NOT_GBV: ViolenceForm.OTHER,
-}
-
-
-class Place(Code):
-    HOUSEHOLD = "rumah-tangga", "Rumah tangga", "Household"
-    WORKPLACE = "tempat-kerja", "Tempat kerja", "Workplace"
-    SCHOOL = "sekolah", "Sekolah", "School"
-    PUBLIC = "fasilitas-umum", "Fasilitas umum", "Public place"
-    ONLINE = "daring", "Daring (KBGO)", "Online"
-    OTHER = "lainnya", "Lainnya", "Other"
 
 
 class Service(Code):
@@ -334,35 +258,6 @@ class GlassVerdict(Code):
     JUSTIFIED = "justified", "Beralasan", "Justified"
     NOT_JUSTIFIED = "not-justified", "Tidak beralasan", "Not justified"
     NEEDS_INQUIRY = "needs-inquiry", "Perlu pemeriksaan lebih lanjut", "Needs an inquiry"
-
-
-class Need(Code):
-    HEALTH = "health", "Kesehatan", "Health"
-    SAFETY = "safety", "Keamanan", "Safety"
-    SHELTER = "shelter", "Tempat tinggal aman", "Shelter"
-    PSYCHOSOCIAL = "psychosocial", "Psikososial", "Psychosocial"
-    LEGAL = "legal", "Hukum", "Legal"
-    EDUCATION = "education", "Pendidikan", "Education"
-    ECONOMIC = "economic", "Ekonomi", "Economic"
-    DISABILITY = "disability", "Kebutuhan disabilitas", "Disability"
-
-
-class ClockNeed(Code):
-    HIV_PEP = "hiv-pep", "Profilaksis pascapajanan HIV", "HIV post-exposure prophylaxis"
-    EMERGENCY_CONTRACEPTION = "emergency-contraception", "Kontrasepsi darurat", "Emergency contraception"
-    HEPATITIS_B = "hepatitis-b", "Vaksin hepatitis B", "Hepatitis B vaccine"
-    FORENSIC_EVIDENCE = "forensic-evidence", "Visum et repertum", "Forensic evidence"
-    REPORT_TO_POLICE = "report-to-police", "Pelaporan ke kepolisian", "Report to the police"
-    POLICE_PROTECTION_DV = (
-        "police-protection-dv",
-        "Perlindungan sementara (KDRT)",
-        "Temporary police protection, domestic violence",
-    )
-    TEMPORARY_PROTECTION_SV = (
-        "temporary-protection-sv",
-        "Perlindungan sementara (TPKS)",
-        "Temporary protection, sexual violence",
-    )
 
 
 class DocumentKind(Code):

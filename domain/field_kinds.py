@@ -5,7 +5,7 @@ from functools import cache
 from typing import Any, get_args, get_type_hints
 
 from .catalogue import TOPICS
-from .codes import Code
+from .code import Code
 from .compartment import CompartmentWord
 from .fact import AgencyCode, Recipient
 

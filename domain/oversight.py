@@ -10,7 +10,8 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from .codes import AgencyKind, Code, Purpose, Role
+from .code import Code
+from .codes import AgencyKind, Purpose, Role
 from .fact import AgencyCode
 from .words import Words
 

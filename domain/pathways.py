@@ -11,7 +11,8 @@ from typing import Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from .codes import ClockNeed, GbvType, Urgency
+from .codes import Urgency
+from .violence import ClockNeed, GbvType
 
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)

@@ -20,7 +20,8 @@ from msgspec import Struct
 from .access import VIEWS
 from .catalogue import COMPARTMENTS as COMPARTMENTS_OF
 from .catalogue import TOPICS
-from .codes import AgencyKind, Code, Purpose, Reporter, Role, SharingBasis
+from .code import Code
+from .codes import AgencyKind, Purpose, Reporter, Role, SharingBasis
 from .compartment import Compartment
 from .declaring import FIELDS, HAPPENED
 from .field_kinds import AGENCY, COMPARTMENT, RECIPIENT, kinds_of

@@ -5,13 +5,13 @@ from datetime import date
 
 from ..casefile.deciding import Network, decides
 from ..casefile.state import Case
-from ..codes import Need, RiskLevel
 from ..compartment import Psychosocial, Safety
 from ..declaring import Shared, Step, asked, field, happened, name_fields
 from ..fact import Act, Details, Fact, Text, recorded
 from ..standing.relations import Extent
 from ..standing.roles import CASE_WORK
 from ..standing.rows import TAKES_PART
+from ..violence import Need, RiskLevel
 from ..words import Words
 
 

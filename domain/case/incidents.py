@@ -12,7 +12,6 @@ from ..casefile.deciding import Network, decides, derived, fresh
 from ..casefile.evolving import applies, evolve
 from ..casefile.state import EMPTY, Case, Part
 from ..causes import Cause, When
-from ..codes import GbvType, Place, ViolenceForm
 from ..compartment import Compartment, Coordination, Incident, Legal, Safety
 from ..declaring import Shared, Step, asked, field, happened, name_fields
 from ..fact import Act, AgencyCode, ClockId, Fact, IncidentId, Short, Text, recorded
@@ -22,6 +21,7 @@ from ..refusal import Invalid
 from ..standing.relations import Extent, Relation
 from ..standing.roles import CASE_WORK
 from ..standing.rows import TAKES_PART, Thing
+from ..violence import GbvType, Place, ViolenceForm
 from ..words import OF_OTHERS, Words
 
 R = Relation

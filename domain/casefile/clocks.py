@@ -9,7 +9,7 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from ..causes import Cause, latest
-from ..codes import AgencyKind, ClockNeed
+from ..codes import AgencyKind
 from ..compartment import Compartment, Coordination, Incident
 from ..declaring import Audience, Shared, Step, asked, field, happened, name_fields
 from ..fact import Act, AgencyCode, ClockId, Fact, recorded
@@ -19,6 +19,7 @@ from ..standing.relations import Extent, Relation
 from ..standing.roles import CASE_WORK, ESCALATION
 from ..standing.rows import ANYWHERE, TAKES_PART, Thing
 from ..timing import overran
+from ..violence import ClockNeed
 from ..words import Words
 from .deciding import Network, decides
 from .evolving import applies

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from ..codes import Code
+from ..code import Code
 from ..declaring import ASKED
 from ..fact import Fact
 from ..timing import not_before, when

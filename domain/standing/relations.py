@@ -1,6 +1,6 @@
 """What an agency, and a person, can be: to a case, to a thing in it, to the network. And how far one may go."""
 
-from ..codes import Code
+from ..code import Code
 
 
 class Relation(Code):

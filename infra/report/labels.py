@@ -7,7 +7,8 @@ log holds beside them is printed under its own name.
 from datetime import UTC, date, datetime, timedelta, timezone
 
 from ...domain.catalogue import TOPICS
-from ...domain.codes import AgencyKind, Code
+from ...domain.code import Code
+from ...domain.codes import AgencyKind
 from ...domain.declaring import FIELDS, HAPPENED
 from ...domain.field_kinds import AGENCY, COMPARTMENT, RECIPIENT, kinds_of
 from ...domain.field_words import COMPARTMENTS

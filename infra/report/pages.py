@@ -5,7 +5,9 @@ from collections import Counter
 from msgspec import Struct
 
 from ...domain import codes
+from ...domain.code import Code
 from ...domain.timing import was_entered_late
+from ...domain.violence import ClockNeed
 from ...domain.words import Language
 from . import labels
 from .canvas import GREY, WARN, Canvas
@@ -28,7 +30,7 @@ class _Pen(Struct, frozen=True):
     read: labels.Reader
     language: Language
 
-    def code(self, of: type[codes.Code], value: str) -> str:
+    def code(self, of: type[Code], value: str) -> str:
         return labels.code(of, value, self.language) if value else "-"
 
     def compartments(self, words: tuple[str, ...]) -> str:
@@ -205,7 +207,7 @@ def _referral(pen: _Pen, referral: Referral) -> None:
 def _clock(pen: _Pen, clock: Clock) -> tuple[str, ...]:
     words, time = pen.words, pen.read.time
     need = (
-        pen.code(codes.ClockNeed, clock.need)
+        pen.code(ClockNeed, clock.need)
         if clock.need
         else words.withheld_mark.format(compartments=pen.compartments(("incident",)))
     )

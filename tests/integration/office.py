@@ -47,18 +47,15 @@ from rujukan.domain.codes import (
     CloseReason,
     ConsentBy,
     ErasureBasis,
-    GbvType,
     GlassVerdict,
     LegalBasis,
     Obtained,
     Outcome,
-    Place,
     Purpose,
     Reporter,
     Role,
     Service,
     Urgency,
-    ViolenceForm,
 )
 from rujukan.domain.compartment import Compartment
 from rujukan.domain.delivery import Acknowledged, delivery_stream
@@ -66,6 +63,7 @@ from rujukan.domain.erasure import AcknowledgeErasure
 from rujukan.domain.fact import Act, ActorId, CaseId, ErasureId, Fact, NoteId, ProposalId, ReferralId
 from rujukan.domain.proposal import ApproveProposal
 from rujukan.domain.standing.rule import roles_for
+from rujukan.domain.violence import GbvType, Place, ViolenceForm
 from rujukan.infra import composition
 from rujukan.infra.database import SERVICE, as_role, pool
 from rujukan.infra.demo import network

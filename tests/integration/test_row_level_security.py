@@ -62,25 +62,21 @@ from rujukan.domain.codes import (
     ConsentBy,
     DocumentKind,
     ErasureBasis,
-    GbvType,
     GlassVerdict,
     LegalBasis,
-    Need,
     Obtained,
     Outcome,
-    Place,
     Purpose,
     Reporter,
-    RiskLevel,
     Role,
     Service,
     Sex,
     SharingBasis,
     Urgency,
-    ViolenceForm,
 )
 from rujukan.domain.compartment import Compartment, compartments_of
 from rujukan.domain.fact import ActorId, CaseId, Fact
+from rujukan.domain.violence import GbvType, Need, Place, RiskLevel, ViolenceForm
 from rujukan.domain.webhook import SetWebhook
 from rujukan.infra import composition
 from rujukan.infra.database import SERVICE, as_role

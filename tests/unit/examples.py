@@ -13,6 +13,7 @@ from rujukan.domain import catalogue
 from rujukan.domain import codes as k
 from rujukan.domain import delivery as d
 from rujukan.domain import erasure as r
+from rujukan.domain import violence as v
 from rujukan.domain import webhook as w
 from rujukan.domain.agency_keys import KeyRegistered, KeyRetired, ResealingApproved, ResealingAsked, ResealingRefused
 from rujukan.domain.case.assessments import NeedsAssessed, RiskAssessed, SafetyPlanAgreed
@@ -90,10 +91,10 @@ IDENTITY: dict[str, Any] = {
 CONTACT: dict[str, Any] = {"phone": "0000", "address": "a street", "safe_times": "mornings", "safe_to_call": True}
 INCIDENT: dict[str, Any] = {
     "incident": an_id("incident"),
-    "forms": frozenset({k.ViolenceForm.SEXUAL, k.ViolenceForm.PHYSICAL}),
-    "gbv_type": k.GbvType.RAPE,
+    "forms": frozenset({v.ViolenceForm.SEXUAL, v.ViolenceForm.PHYSICAL}),
+    "gbv_type": v.GbvType.RAPE,
     "happened_at": LATER,
-    "place": k.Place.HOUSEHOLD,
+    "place": v.Place.HOUSEHOLD,
     "narrative": "what happened",
     "domestic": True,
 }
@@ -129,12 +130,12 @@ FIELDS: dict[type[Fact], dict[str, Any]] = {
         "starts_at": AT,
         "due_at": LATER,
         "pathway": "2026-1",
-        "need": k.ClockNeed.HIV_PEP,
+        "need": v.ClockNeed.HIV_PEP,
     },
     ClockMet: {"clock": an_id("clock"), "in_time": True},
     ClockOverdue: {"clock": an_id("clock")},
-    NeedsAssessed: {**DETAILS, "needs": frozenset({k.Need.SHELTER, k.Need.HEALTH})},
-    RiskAssessed: {"level": k.RiskLevel.EXTREME, "reasons": "threats"},
+    NeedsAssessed: {**DETAILS, "needs": frozenset({v.Need.SHELTER, v.Need.HEALTH})},
+    RiskAssessed: {"level": v.RiskLevel.EXTREME, "reasons": "threats"},
     SafetyPlanAgreed: {"plan": "a neighbour knows", "review_on": DAY},
     ConsentGiven: {
         **SCOPE,

@@ -127,20 +127,19 @@ from rujukan.domain.codes import (
     ErasureBasis,
     GlassVerdict,
     LegalBasis,
-    Need,
     Obtained,
     Outcome,
     Purpose,
     ReferralStatus,
     RejectReason,
     Reporter,
-    RiskLevel,
     Role,
     Service,
     SharingBasis,
     Urgency,
 )
 from rujukan.domain.fact import Fact
+from rujukan.domain.violence import Need, RiskLevel
 
 S = ReferralStatus
 

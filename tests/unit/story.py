@@ -35,15 +35,12 @@ from rujukan.domain.codes import (
     AgeGroup,
     AgencyKind,
     Channel,
-    ClockNeed,
     CloseReason,
     ConsentBy,
     EndReason,
-    GbvType,
     LegalBasis,
     Obtained,
     Outcome,
-    Place,
     Purpose,
     ReferralStatus,
     RejectReason,
@@ -51,12 +48,12 @@ from rujukan.domain.codes import (
     Role,
     Service,
     Urgency,
-    ViolenceForm,
 )
 from rujukan.domain.disclosure import Written
 from rujukan.domain.fact import Act, Fact
 from rujukan.domain.refusal import Refusal, plain
 from rujukan.domain.standing.rule import roles_for
+from rujukan.domain.violence import ClockNeed, GbvType, Place, ViolenceForm
 from rujukan.infra.store.transcoder import to_segments, topic_of
 
 F = TypeVar("F", bound=Fact)

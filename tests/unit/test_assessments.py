@@ -11,8 +11,8 @@ from rujukan.domain.case.assessments import (
     RiskAssessed,
     SafetyPlanAgreed,
 )
-from rujukan.domain.codes import Need, RiskLevel
 from rujukan.domain.fact import Act, Fact
+from rujukan.domain.violence import Need, RiskLevel
 
 WORK: list[tuple[type[Fact], type[Fact], dict[str, object]]] = [
     (AssessNeeds, NeedsAssessed, {"needs": frozenset({Need.HEALTH}), "safety": "a plan is needed"}),

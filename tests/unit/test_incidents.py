@@ -13,9 +13,9 @@ from rujukan.domain.case.incidents import (
     RecordIncident,
 )
 from rujukan.domain.casefile.clocks import ClockStarted
-from rujukan.domain.codes import ClockNeed, GbvType
 from rujukan.domain.fact import Fact
 from rujukan.domain.refusal import AlreadyExists, Invalid, Unknown
+from rujukan.domain.violence import ClockNeed, GbvType
 
 
 def started(*events: Fact) -> dict[ClockNeed, ClockStarted]:

@@ -49,9 +49,10 @@ from rujukan.domain.case.lifecycle import AbsorbDuplicate, CloseCase, MergeCase,
 from rujukan.domain.case.notes import RecordContactAttempt, RecordFollowUp, RecordNote
 from rujukan.domain.case.orders import RecordProtectionOrder
 from rujukan.domain.case.services import DeliverService
-from rujukan.domain.codes import Channel, CloseReason, DocumentKind, Need, ReferralStatus, Reporter, RiskLevel, Service
+from rujukan.domain.codes import Channel, CloseReason, DocumentKind, ReferralStatus, Reporter, Service
 from rujukan.domain.fact import CLOCK_SKEW, Fact
 from rujukan.domain.refusal import CaseNotOpen, InTheFuture, NotForThisAgency, Unknown
+from rujukan.domain.violence import Need, RiskLevel
 
 S = ReferralStatus
 

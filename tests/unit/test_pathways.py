@@ -5,8 +5,9 @@ from datetime import timedelta
 import pytest
 from story import NOON
 
-from rujukan.domain.codes import ClockNeed, GbvType, Urgency
+from rujukan.domain.codes import Urgency
 from rujukan.domain.pathways import CURRENT, PATHWAYS, V2026_1, Pathway
+from rujukan.domain.violence import ClockNeed, GbvType
 
 HOURS = timedelta(hours=1)
 

@@ -82,7 +82,6 @@ from rujukan.domain.codes import (
     ConsentBy,
     DocumentKind,
     EndReason,
-    GbvType,
     Obtained,
     Outcome,
     Purpose,
@@ -92,10 +91,10 @@ from rujukan.domain.codes import (
     Service,
     SharingBasis,
     Urgency,
-    ViolenceForm,
 )
 from rujukan.domain.fact import Act, Fact
 from rujukan.domain.refusal import AlreadyExists, NotForThisRole, Refusal, Unknown
+from rujukan.domain.violence import GbvType, ViolenceForm
 
 LED_BY = "uptd-ppa"
 AGENCIES = ("uptd-ppa", "rsud", "polres", "lbh")
