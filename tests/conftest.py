@@ -24,6 +24,7 @@ from msgspec.structs import replace
 from patience import PATIENCE_SECONDS
 from psycopg.conninfo import make_conninfo
 from some import QUICK_EXAMPLES, THOROUGH_EXAMPLES
+from xdist.scheduler import LoadScopeScheduling
 
 from rujukan.api.application.casework import Casework
 from rujukan.domain.codes import Purpose, Role
@@ -57,6 +58,8 @@ MEMORY, ROOM = Path("/dev/shm"), 6 * 2**30
 LEFT_OUT = pytest.StashKey[int]()
 SHARED = pytest.StashKey[set[Path]]()
 """Files with tests on the one running system."""
+SYSTEMS = 2
+"""So many workers start one, and do all of those files: one takes a tenth of a core also while nobody asks."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -81,19 +84,36 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     return cores + 1 if config.getoption("thorough") else 2 * cores
 
 
+class Together(LoadScopeScheduling):
+    """A file's tests are one worker's, and so are those of files that share a system."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        shared = nodeid.rfind("@system-")
+        return nodeid[shared:] if shared > nodeid.rfind("]") else str(nodeid.partition("::")[0])
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    return Together(config, log)
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist adds groups to ids
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what is thorough, unless that is asked for. Unless order is random, begin with what uses the running
-    system, so that it can be stopped, and then with what takes long."""
+    """Leave out what is thorough, unless that is asked for. Files that use the running system go to a few workers.
+    Unless order is random, begin with those, so that it can be stopped, and then with what takes long."""
     if not config.getoption("thorough"):
         left_out = [item for item in items if item.get_closest_marker("thorough")]
         config.stash[LEFT_OUT] = len(left_out)
         items[:] = [item for item in items if not item.get_closest_marker("thorough")]
         config.hook.pytest_deselected(items=left_out)
+    shared = config.stash[SHARED]
+    shared |= {item.path for item in items if "running" in getattr(item, "fixturenames", ())}
     if not is_random(config):
-        shared = config.stash[SHARED]
-        shared |= {item.path for item in items if "running" in getattr(item, "fixturenames", ())}
         folders = (*FIRST, "unit")
         items.sort(key=lambda item: -1 if item.path in shared else folders.index(item.path.parent.name))
+    together = {path: pytest.mark.xdist_group(f"system-{n % SYSTEMS + 1}") for n, path in enumerate(sorted(shared))}
+    for item in items:
+        if item.path in together:
+            item.add_marker(together[item.path])
 
 
 def pytest_collection_finish() -> None:

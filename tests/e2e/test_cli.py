@@ -131,6 +131,7 @@ def test_a_log_that_is_damaged_stops_with_its_line_and_stores_nothing(up):
     assert run("lag", directory=directory).stdout == before
 
 
+@pytest.mark.thorough
 def test_two_publishers_share_the_agencies(up):
     directory, _ = up
     shared = (

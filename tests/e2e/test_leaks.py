@@ -35,7 +35,7 @@ from rujukan.infra.demo import story
 from rujukan.infra.demo.inboxes import Inboxes, entitled
 from rujukan.infra.services.postgres import EmbeddedPostgres
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.timeout(600), pytest.mark.thorough]
 MARK = f"PENANDA{uuid4().hex}"
 NIK = "6474014107129931"
 

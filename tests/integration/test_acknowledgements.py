@@ -396,6 +396,7 @@ def test_of_whom_something_stored_is_damaged_keeps_no_other_agency_waiting(
             eventually(lambda: world.marks("rsud")[1] == sent["rsud"].sequence)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("problem", some([AssertionError, KeyError, Moved]), ids=lambda problem: problem.__name__)
 def test_what_nobody_foresaw_of_one_agency_keeps_no_other_waiting(
     world: World, monkeypatch: pytest.MonkeyPatch, problem: type[Exception]

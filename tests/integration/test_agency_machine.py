@@ -88,6 +88,7 @@ def test_a_reader_that_goes_away_makes_no_dead_letters(machine):
     assert machine.run("dead-letters", "list", AGENCY).stdout == ""
 
 
+@pytest.mark.thorough
 def test_deliveries_come_as_files_that_are_whole_and_for_nobody_else(machine):
     machine.run("subscribe", *machine.receive, "--to-directory", "in", "--from", "beginning")
     files = sorted((machine.directory / "in").iterdir())
@@ -97,6 +98,7 @@ def test_deliveries_come_as_files_that_are_whole_and_for_nobody_else(machine):
     assert sorted((machine.directory / "in").iterdir()) == files, "a delivery that comes again is the same file"
 
 
+@pytest.mark.thorough
 def test_a_command_that_fails_makes_dead_letters_that_can_be_shown_and_replayed(machine):
     script = machine.directory / "handle"
     script.write_text(
@@ -158,6 +160,7 @@ def test_who_is_posted_to_and_has_no_way_back_is_told_so(machine, with_feed):
     assert ("without --feed nothing goes back" in problems) is not with_feed
 
 
+@pytest.mark.thorough
 def test_that_a_deletion_was_handled_is_acknowledged_only_where_that_means_deleted(machine):
     machine.server.messages = sealed([delivery(1), asked_to_delete(2)])
     machine.run("subscribe", *machine.receive, "--stop-after", "2")

@@ -92,6 +92,7 @@ class Agency:
                 assert recover(inbox, AGENCY, n, Opener([KEY], (PINNED,))) == ""
 
 
+@pytest.mark.thorough
 @settings(max_examples=examples(12, least=2))
 @given(st.integers(0, 50), st.integers(1, 10), st.integers(0, 14), st.booleans())
 @example(50, 7, 3, False)

@@ -104,6 +104,7 @@ def written(by: Desk, case: str, position: int) -> list[dict[str, Any]]:
     return [entry["data"] for entry in items if entry["topic"] == "case.NoteRecorded"]
 
 
+@pytest.mark.thorough
 def test_one_key_has_one_effect_however_often_it_is_sent(hands: ThreadPoolExecutor, lead: Desk, case: str) -> None:
     before, key = version(lead, case), str(uuid4())
     note = {"subject": "Sekali saja"}

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
 import psycopg
+import pytest
 from office import rows, until, writing
 from test_ledger import fresh  # noqa: F401
 
@@ -27,6 +28,7 @@ def looked_at(db: psycopg.Connection) -> int:
     return int(tables + indexes)
 
 
+@pytest.mark.thorough
 def test_an_append_reads_no_more_in_a_long_log_than_in_a_short_one(fresh: Settings) -> None:  # noqa: F811
     with psycopg.connect(fresh.database, autocommit=True) as db:
         db.execute("ALTER TABLE log.stored_events SET (autovacuum_enabled = off)")  # it would mend the plan, at times

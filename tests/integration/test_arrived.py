@@ -150,6 +150,7 @@ def test_a_row_of_the_register_that_is_damaged_is_in_health_and_no_case_is_set_a
     assert damaged_in_health(settings) == 0
 
 
+@pytest.mark.thorough
 def test_what_is_told_again_is_counted_once_as_told_and_as_received(
     place: Place, settings: Settings, superuser: psycopg.Connection
 ) -> None:

@@ -260,6 +260,7 @@ def test_nobody_else_reads_through_it(running: Running, doctor: httpx.Client, to
         assert running.client(OPENER, role, purpose).get(f"{glass}/timeline").status_code == 403
 
 
+@pytest.mark.thorough
 def test_it_ends_at_its_time_by_itself(running: Running, doctor: httpx.Client, told: Told) -> None:
     glass = broken(doctor, told, minutes=30)
     ways = (f"{glass}/timeline", f"{glass}/documents/{told.health}")

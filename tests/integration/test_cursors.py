@@ -108,6 +108,7 @@ def register(settings: Settings) -> Iterator[tuple[Node, psycopg.Connection]]:  
 SMALL = st.integers(0, 6)
 
 
+@pytest.mark.thorough
 @trying(max_examples=60)
 @given(SMALL, st.integers(1, 6), SMALL, st.one_of(st.none(), st.tuples(SMALL, SMALL)), SMALL)
 @example(5, 3, 2, None, 4)  # nobody noticed: what is told takes the same numbers

@@ -141,6 +141,7 @@ def test_another_keyring_sets_nothing_aside(place: Place, settings: Settings, tm
     assert entries(settings) == []
 
 
+@pytest.mark.thorough
 def test_what_ended_while_it_was_set_aside_is_not_told_past_consent(
     place: Place, settings: Settings, superuser: psycopg.Connection
 ) -> None:
@@ -270,6 +271,7 @@ def test_an_agency_whose_own_record_is_damaged_waits_alone(
         assert ports.feed.page("polres", Cursor(0), 10).messages
 
 
+@pytest.mark.thorough
 def test_an_erasure_whose_record_is_damaged_is_carried_out_once_it_is_repaired_and_holds_up_no_other(
     place: Place, settings: Settings, superuser: psycopg.Connection
 ) -> None:

@@ -191,6 +191,7 @@ def test_what_waited_too_long_for_an_expiry_goes_out_empty_and_is_told_once_that
     assert case not in damaged_streams(settings)
 
 
+@pytest.mark.thorough
 def test_an_erased_case_that_was_set_aside_is_damaged_no_more(
     place: Place, settings: Settings, superuser: psycopg.Connection
 ) -> None:

@@ -132,6 +132,7 @@ def test_whoever_leads_now_judges_and_the_former_lead_no_more(reviewers: Reviewe
     assert reviewers.listed("uptd-ppa", glass) is None
 
 
+@pytest.mark.thorough
 def test_what_nobody_reviewed_is_due_once_each_time_the_window_passes(reviewers: Reviewers, case: UUID) -> None:
     glass = reviewers.office.breaks_glass("rsud", case, "health")
     due_at = reviewers.row(glass).review_due_at

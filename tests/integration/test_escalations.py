@@ -269,6 +269,7 @@ def test_an_agency_that_never_acknowledged_anything_is_no_exception(tower: Tower
     assert [x.to for x in tower.raised(case) if isinstance(x, ReferralUndelivered)] == ["polres"]
 
 
+@pytest.mark.thorough
 def test_one_that_was_written_down_afterwards_is_late_from_when_it_was_written(tower: Tower) -> None:
     """Nothing can arrive, or be answered, before it is told, though it was sent on paper yesterday."""
     now = composition.now()

@@ -286,6 +286,7 @@ def test_a_register_of_the_release_before_finds_what_was_recalled_and_what_runs_
     assert "withdrawn before the upgrade" not in Told(settings, office, keys["rsud"], case).notes
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("topic", some(["case.CaseOpened", "case.ConsentGiven", "case.ConsentWithdrawn"]))
 def test_a_case_that_was_damaged_when_the_past_was_read_is_read_again_once_it_is_repaired(
     place: Place, settings: Settings, topic: str

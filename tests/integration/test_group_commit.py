@@ -249,6 +249,7 @@ class Load:
         return done
 
 
+@pytest.mark.thorough
 def test_killing_the_writer_s_connection_loses_and_doubles_nothing(settings: Settings, db: psycopg.Connection) -> None:
     name = f"writer {uuid4().hex[:8]}"
     kills = 0

@@ -178,6 +178,7 @@ class Doors:
                     return
 
 
+@pytest.mark.thorough
 @given(away=st.lists(st.sampled_from(STEPS), max_size=4), steps=st.lists(st.sampled_from(STEPS), max_size=4))
 @example(away=["end 0"], steps=["note 1", "follow"])
 @example(away=["upgrade"], steps=["follow"])

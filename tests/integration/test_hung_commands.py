@@ -140,6 +140,7 @@ def rarely(names: Iterable[str], often: Collection[str]) -> list[Any]:
     return [pytest.param(name, marks=() if name in often else pytest.mark.thorough) for name in names]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", rarely([*COMMANDS, *FOLLOWERS], OFTEN))
 def test_nobody_waits_without_end_for_a_primary_that_hangs_in_the_middle(world: World, name: str) -> None:
     with ExitStack() as closing:

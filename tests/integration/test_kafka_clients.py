@@ -38,6 +38,7 @@ def settles_at(before: tuple[int, int], tries: int = 1) -> bool:
     return False
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="counts descriptors where Linux lists them")
 @pytest.mark.parametrize("make", some([clients.admin, clients.consumer, clients.producer]))
 def test_a_client_that_reaches_nobody_leaves_nothing_behind(make: Callable[..., object]) -> None:
@@ -64,6 +65,7 @@ def test_a_subscriber_that_finds_no_broker_leaves_nothing_behind(monkeypatch: py
     assert settles_at(before, TIMES)
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="counts descriptors where Linux lists them")
 def test_a_producer_with_messages_for_a_broker_that_is_gone_ends(tmp_path: Path) -> None:
     broker = EmbeddedBroker(tmp_path / "log")

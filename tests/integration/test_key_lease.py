@@ -34,6 +34,7 @@ def one_connection(settings: Settings) -> Iterator[Pool]:
         yield pool
 
 
+@pytest.mark.thorough
 def test_who_cannot_ask_is_told_together_with_all_who_wait(one_connection: Pool, settings: Settings) -> None:
     keys = DataKeys(one_connection, composition.home(settings))
     told: list[type[BaseException]] = []

@@ -374,6 +374,7 @@ def test_a_sealer_killed_at_random_under_load_neither_forks_nor_gaps(fresh, ledg
         merkle.verify_consistency(old.size, old.root, newest.size, newest.root, proof)
 
 
+@pytest.mark.thorough
 def test_a_checkpoint_that_was_held_up_delays_the_next_by_seconds_at_most(fresh, ledger):
     child = sealer_process(fresh)
     try:

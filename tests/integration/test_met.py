@@ -11,6 +11,7 @@ import pytest
 from damaging import KEY, STATE, case_with, entries, flipped, gone, look_again, main_of, take_up
 from fetching import Place, fetched, note
 from office import Office, catch_up, erases
+from some import some
 
 from rujukan.api.application.ports import Gone, Unreadable
 from rujukan.domain.compartment import Compartment
@@ -35,7 +36,7 @@ def in_health(settings: Settings) -> int:
         return vitals(db, time.time()).damaged
 
 
-@pytest.mark.parametrize("what", ["a record", "a key", "no key"])
+@pytest.mark.parametrize("what", some(["a record", "a key", "no key"]))
 def test_a_case_that_nothing_follows_any_more_is_set_aside_once_somebody_acts_on_it(
     place: Place, settings: Settings, superuser: psycopg.Connection, what: str
 ) -> None:

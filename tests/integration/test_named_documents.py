@@ -146,6 +146,7 @@ with composition.service(from_environment(), connections=2) as ports:
 """
 
 
+@pytest.mark.thorough
 def test_who_is_killed_in_between_leaves_what_the_worker_takes_away(
     office: Office, settings: Settings, owner: psycopg.Connection, attach: Callable[..., httpx.Response]
 ) -> None:

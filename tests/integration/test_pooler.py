@@ -94,6 +94,7 @@ def test_sessions_that_are_shared_are_found_also_where_others_are_served(
                 check_sessions(through.database)
 
 
+@pytest.mark.thorough
 def test_all_that_begins_is_refused_and_says_why(settings: Settings, place: Path) -> None:
     with pooled(settings, "transaction", place) as through:
         with pytest.raises(SessionsShared):

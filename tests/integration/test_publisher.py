@@ -214,6 +214,7 @@ def test_an_agency_is_asked_to_delete_what_it_was_told_when_consent_is_withdrawn
 # In nobody else's way ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 def test_an_event_that_does_not_open_holds_up_nobody_and_is_told_once_it_is_repaired(world: Publishing) -> None:
     key = world.new_key("rsud")
     mine, other = world.case_with("rsud"), world.case_with("rsud", "rumah-aman")

@@ -4,6 +4,7 @@ from uuid import UUID, uuid4
 
 import fetching
 import psycopg
+import pytest
 from fetching import Place, consent_of, fetched
 from office import catch_up
 
@@ -19,6 +20,7 @@ from rujukan.infra.settings import Settings
 place = fetching.place
 
 
+@pytest.mark.thorough
 def test_after_a_recovery_what_was_recalled_is_not_told_anew_and_what_is_consented_to_anew_is(
     place: Place, settings: Settings
 ) -> None:

@@ -214,6 +214,7 @@ def test_a_row_that_stands_at_a_number_that_is_given_next_stops_nobody(
     assert told.numbers == list(range(1, len(told.numbers) + 1))
 
 
+@pytest.mark.thorough
 def test_what_a_damaged_row_told_is_recalled_once_it_is_whole(
     place: Place, settings: Settings, superuser: psycopg.Connection
 ) -> None:

@@ -172,6 +172,7 @@ EACH_SECOND = Limits().acknowledgements
 AT_ONCE = int(EACH_SECOND * ACKNOWLEDGED_SECONDS)
 
 
+@pytest.mark.thorough
 def test_who_acknowledges_in_a_tight_loop_is_told_to_wait_and_harms_nobody(feeding: Feeding) -> None:
     feeding.case_with("rsud")
     feeding.case_with("lbh")

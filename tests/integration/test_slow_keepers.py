@@ -64,6 +64,7 @@ def at_the_head(db: psycopg.Connection, position: str) -> bool:
     return bool(row and row[0])
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("leases_are_short")
 def test_two_keepers_of_the_register_do_not_depose_each_other_for_ever(
     place: Place, settings: Settings, superuser: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
@@ -155,6 +156,7 @@ def test_a_long_case_is_read_a_part_at_a_time_and_who_lost_the_lease_stops_in_th
         learning.close()
 
 
+@pytest.mark.thorough
 def test_what_is_parted_is_what_it_is_as_a_whole(
     place: Place, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

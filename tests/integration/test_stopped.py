@@ -104,6 +104,7 @@ def test_it_is_said_loudly_at_first_and_never_what_was_in_it(
     assert standing(settings) == []
 
 
+@pytest.mark.thorough
 def test_its_pauses_grow_up_to_a_minute(settings: Settings, before: int, monkeypatch: pytest.MonkeyPatch) -> None:
     pauses = []
     with monkeypatch.context() as broken:

@@ -250,6 +250,7 @@ def _caseload(office: Office, agency: str) -> list[caseload.CaseEntry]:
         return list(caseload.cases(db, limit=500))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["referral_box", thorough("audit")])
 def test_a_second_rebuild_at_once_is_refused_and_does_the_first_no_harm(
     office: Office, settings: Settings, monkeypatch: pytest.MonkeyPatch, name: str

@@ -98,6 +98,7 @@ def test_one_that_was_not_built_to_its_end_is_refused(before: str) -> None:
         assert "told_at_position_idx" in indexes(db)
 
 
+@pytest.mark.thorough
 def test_a_table_or_a_turn_that_somebody_holds_is_not_waited_for_without_end(
     before: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -70,6 +70,7 @@ def played(play: Awaitable[None]) -> None:
     asyncio.run(run())
 
 
+@pytest.mark.thorough
 def test_any_number_that_wait_hold_up_nobody(
     office: Office, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

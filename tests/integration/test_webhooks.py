@@ -359,6 +359,7 @@ def test_it_is_replayed_from_a_sequence_and_goes_on_from_there(feeding: Feeding,
         assert eventually(lambda: receiver.sequences()[-1] == head + 3), "nothing is skipped that was not told yet"
 
 
+@pytest.mark.thorough
 def test_what_a_sender_had_only_just_taken_when_it_was_stopped_waits_for_no_lease(
     feeding: Feeding, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -385,6 +386,7 @@ def test_what_a_sender_had_only_just_taken_when_it_was_stopped_waits_for_no_leas
 # Setting, secrets, removing ------------------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 def test_a_webhook_that_is_set_anew_has_another_secret_and_goes_on(feeding: Feeding, receiver: Receiver) -> None:
     administrator, case = Administrator(feeding, "rsud"), feeding.case_with("rsud")
     administrator.does(url=receiver.url)
@@ -596,6 +598,7 @@ def test_a_sender_that_is_halted_is_replaced_and_changes_nothing_when_it_wakes(
     assert sorted(post.sequence for post in receiver.posts) == [*range(1, head + 1), head, head + 1, head + 2]
 
 
+@pytest.mark.thorough
 def test_a_lease_is_renewed_while_an_attempt_goes_on(feeding: Feeding, receiver: Receiver) -> None:
     """So nobody else makes it, however long it takes."""
     feeding.case_with("rsud")

@@ -183,6 +183,7 @@ def test_a_fork_is_refused_kept_and_raises_the_alarm(fresh, ledger, made, size):
     assert witness.seen(fresh.ledger_origin) == parse_checkpoint(honest.text)
 
 
+@pytest.mark.thorough
 def test_a_restored_backup_is_refused_kept_and_raises_the_alarm(fresh, ledger, made):  # noqa: F811
     witness = made()
     old = grow(fresh, ledger, 10)
@@ -360,6 +361,7 @@ def test_an_agencys_operator_makes_a_witness_and_looks_once(running, tmp_path, c
     assert main(["witness", "--witness-key", str(key), "--alarms"]) == 0
 
 
+@pytest.mark.thorough
 def test_a_subscriber_witnesses_beside_its_subscription(running, tmp_path, capsys):
     key, inbox = tmp_path / "witness.key", tmp_path / "inbox.db"
     assert main(["witness", "--witness-key", str(key), "--keygen", "rsud.example/w"]) == 0

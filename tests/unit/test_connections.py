@@ -4,6 +4,8 @@ import ast
 import re
 from pathlib import Path
 
+import pytest
+
 from rujukan.consumers.agency.postgres import inbox
 from rujukan.infra.database import Answering, Maintaining, options
 from rujukan.infra.serving import vitals
@@ -23,6 +25,7 @@ PLACES = {
 }
 
 
+@pytest.mark.thorough
 def test_connections_are_made_where_somebody_bounds_how_long_they_wait() -> None:
     found = set()
     for room in ROOMS:

@@ -89,6 +89,7 @@ def test_a_wrong_size_is_refused_wherever_it_makes_a_difference() -> None:
                 assert included(TREE(index, index + 1), index, wrong, hashes, TREE(0, size)) == same
 
 
+@pytest.mark.thorough
 def test_wrong_sizes_of_a_consistency_proof_are_refused_wherever_they_make_a_difference() -> None:
     for new in range(2, 20):
         for old in range(1, new):

@@ -229,6 +229,7 @@ def _make(file: Path, barrier: Barrier, out: "Queue[bytes]") -> None:
     out.put(LocalKeyring(file).mac("nik-index", b"m"))
 
 
+@pytest.mark.thorough
 def test_two_processes_that_start_at_once_agree_on_one_keyring(tmp_path: Path) -> None:
     context = multiprocessing.get_context("fork")
     for attempt in range(10):

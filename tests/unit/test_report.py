@@ -258,6 +258,7 @@ def test_characters_that_cannot_be_shown_are_replaced_counted_and_named() -> Non
     assert flat(WORDS["id"].unshown.format(n=3, codes="U+1F600 ×2, U+202E ×1")) in said
 
 
+@pytest.mark.thorough
 def test_a_table_goes_on_over_the_page_under_its_titles() -> None:
     accesses = tuple(
         msgspec.structs.replace(facts().accesses[0], position=n, reader=f"pembaca-{n}") for n in range(300)
