@@ -26,8 +26,9 @@ from .serving.views import ApiViews, reach
 from .serving.waiting import WaitingRoom
 from .settings import Settings
 from .store.data_keys import DataKeys
-from .store.event_store import EventStore, LogRecorder, datastore
+from .store.event_store import EventStore
 from .store.group_commit import GroupCommit
+from .store.recorder import LogRecorder, datastore
 
 T = TypeVar("T")
 

@@ -21,6 +21,7 @@ from ...domain.history import ToldOf
 from ..database import Pool, acting_for, connect
 from ..store import following
 from ..store.event_store import Damage, EventStore
+from ..store.examining import damage_of
 from ..store.following import CASE_BYTES, CaseFiles, Follower
 from .digests import Digests
 from .rows import COLUMNS, Row, from_bits
@@ -144,7 +145,7 @@ def log_damage(damage: Damage) -> None:
 def look_at(store: EventStore, pool: Pool, stream: UUID) -> None:
     """Set a stream aside if a record of it does not open. For whoever could do nothing with the stream: it is named
     then, and what waits for it waits no longer."""
-    if (damage := store.damage(stream)) is not None:
+    if (damage := damage_of(store, stream)) is not None:
         put_aside(pool, damage)
 
 

@@ -15,6 +15,7 @@ from psycopg_pool import PoolTimeout
 
 from ..database import Pool
 from ..store.event_store import EventStore
+from ..store.examining import damage_of, half_damage_of
 from ..store.following import AWAY
 from ..unforeseen import where
 from .facts import log_damage, set_aside
@@ -59,10 +60,10 @@ def look_into(store: EventStore, db: Connection[TupleRow], stream: UUID) -> None
     forget it where all opens, or it was erased. Raises what says that the database, or the home of the keys, is
     away."""
     try:
-        if (damage := store.damage(stream)) is not None:
+        if (damage := damage_of(store, stream)) is not None:
             if set_aside(db, [damage]):
                 log_damage(damage)
-        elif (damage := store.half_damage(stream)) is not None:
+        elif (damage := half_damage_of(store, stream)) is not None:
             db.execute(_STAYS, damage._asdict())
             return
     except AWAY:

@@ -3,29 +3,26 @@
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
-from queue import Empty
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
-from eventsourcing.persistence import Notification, ShutDown, StoredEvent
-from eventsourcing.postgres import ConnectionPool, PostgresApplicationRecorder, PostgresDatastore, PostgresSubscription
-from psycopg.rows import dict_row, tuple_row
+from eventsourcing.persistence import Notification, StoredEvent
 
 from ...domain.case.documents import DocumentAttached
 from ...domain.catalogue import version_of
 from ...domain.compartment import Compartment
-from ...domain.damaged import InClear
 from ...domain.fact import Act, Fact
-from ..database import Pool, options
+from ..database import Pool
 from ..unforeseen import where
 from . import sealed_record
 from .data_keys import KEY_BYTES, DataKeys, KeyGone, Keys
 from .given import GIVEN
-from .group_commit import Conflict, GroupCommit, Idempotency, LogUnavailable, Named, Repeated, Row
+from .group_commit import Conflict, Idempotency, LogUnavailable, Named, Repeated
+from .recorder import LogRecorder
 from .sealed_record import BrokenSeal, Header, Record
 from .transcoder import shown, to_event, to_segments, topic_of
 
-__all__ = ["Conflict", "EventStore", "Idempotency", "LogRecorder", "LogUnavailable", "Opened", "Repeated", "Stream"]
+__all__ = ["Conflict", "EventStore", "Idempotency", "LogUnavailable", "Opened", "Repeated", "Stream"]
 
 
 Wanted = Mapping[int, frozenset[Compartment]]
@@ -87,96 +84,6 @@ class Damage(NamedTuple):
     why: str
 
 
-def datastore(conninfo: str, pool_size: int = 2, schema: str = "log") -> PostgresDatastore:
-    """The library's datastore on one of our schemas. Its connections are ours: it would take five parts of a conninfo
-    and leave out the others, hosts to choose from and certificates among them."""
-    store = PostgresDatastore("", "", "", "", "", schema=schema)
-    said = options(conninfo, pool_size, pool_size + 10, row_factory=dict_row)
-    store.pool = ConnectionPool(open=False, configure=store.after_connect_func(), **said)
-    return store
-
-
-class LogRecorder(PostgresApplicationRecorder):
-    """The library's application recorder, which appends through group commit, and reads in binary."""
-
-    def __init__(self, store: PostgresDatastore, writer: GroupCommit | None = None) -> None:
-        super().__init__(store, events_table_name="stored_events")
-        self.writer = writer
-
-    def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int] | None:
-        """Their positions once they are durable. `idempotency=` and `documents=` may come beside. Raises Conflict,
-        Repeated."""
-        if self.writer is None:
-            raise PermissionError("this process follows the log and does not write it")
-        rows = [Row(e.originator_id, e.originator_version, e.topic, e.state) for e in stored_events]  # type: ignore[arg-type]
-        return self.writer.append(rows, kwargs.get("idempotency"), kwargs.get("documents", ()))
-
-    def select_notifications(
-        self,
-        start: int | None,
-        limit: int,
-        stop: int | None = None,
-        topics: Sequence[str] = (),
-        *,
-        inclusive_of_start: bool = True,
-    ) -> Sequence[Notification]:
-        """As the library's, several times as fast: binary rows, no dictionaries."""
-        first = (start or 0) + (0 if inclusive_of_start else 1)
-        where = f"notification_id >= %s AND {GIVEN}"
-        params: list[object] = [first]
-        if stop is not None:
-            where, params = where + " AND notification_id <= %s", [*params, stop]
-        if topics:
-            where, params = where + " AND topic = ANY(%s)", [*params, list(topics)]
-        with self.datastore.get_connection() as db, db.cursor(row_factory=tuple_row, binary=True) as cursor:
-            cursor.execute(
-                "SELECT notification_id, originator_id, originator_version, topic, state FROM log.stored_events"
-                f" WHERE {where} ORDER BY notification_id LIMIT %s",
-                [*params, limit],
-            )
-            return [
-                Notification(id=n, originator_id=s, originator_version=v, topic=t, state=b) for n, s, v, t, b in cursor
-            ]
-
-    def max_notification_id(self) -> int | None:
-        """The position of the newest event. As the library's, but that it asks once: who waits is told that the
-        database is away, and asks again."""
-        with self.datastore.get_connection() as db:
-            row = db.execute(f"SELECT max(notification_id) AS newest FROM log.stored_events WHERE {GIVEN}").fetchone()
-        return row["newest"] if row else None
-
-    def follow(self, after: int) -> "Following":
-        """Notifications after that position, as they come, in batches."""
-        return Following(self, gt=after)
-
-
-class Following(PostgresSubscription):
-    """The library's subscription, read a batch at a time."""
-
-    def __init__(self, recorder: LogRecorder, gt: int) -> None:
-        super().__init__(recorder, gt=gt)
-        self._select_limit = 1000
-
-    def next_batch(self, seconds: float) -> Sequence[Notification]:
-        """All that came since the last batch; nothing when nothing came in that time. The library queues what it finds,
-        often event by event: taken one by one, a follower a little slower than the writers stays ten events behind.
-        Raises what broke the subscription (the database went away, say)."""
-        batch: list[Notification] = []
-        try:
-            batch += self._notifications_queue.get(timeout=seconds)
-            self._notifications_queue.task_done()
-            while len(batch) < self._select_limit:
-                batch += self._notifications_queue.get_nowait()
-                self._notifications_queue.task_done()
-        except Empty:
-            pass
-        except ShutDown:
-            if self._thread_error is not None:
-                raise self._thread_error from None
-            return ()
-        return batch
-
-
 class EventStore:
     """Appends sealed events, and opens what is asked for, no more."""
 
@@ -234,16 +141,20 @@ class EventStore:
 
     def read(self, stream: UUID, after: int = 0, upto: int | None = None) -> list[Opened]:
         """The stream's events after a version, with their coordination opened. Raises BrokenSeal, KeyGone."""
-        with self.pool.connection() as db, db.cursor(binary=True) as cursor:
-            cursor.execute(
-                _READ if upto is None else _READ_UPTO, (stream, after) if upto is None else (stream, after, upto)
-            )
-            rows = cursor.fetchall()
+        rows = self.rows(stream, after, upto)
         if not rows:
             return []
         key = self.keys.for_opening(stream, (Compartment.COORDINATION,))[Compartment.COORDINATION]
         _check_whole(rows, after)
         return [_opened(position, stream, version, topic, state, key) for position, version, topic, state in rows]
+
+    def rows(self, stream: UUID, after: int = 0, upto: int | None = None) -> list[tuple[int, int, str, bytes]]:
+        """(position, version, topic, record) of the stream's events after a version, sealed, and not looked at."""
+        with self.pool.connection() as db, db.cursor(binary=True) as cursor:
+            cursor.execute(
+                _READ if upto is None else _READ_UPTO, (stream, after) if upto is None else (stream, after, upto)
+            )
+            return cursor.fetchall()
 
     def open_all(self, notifications: Iterable[Notification]) -> list[Opened]:
         """Notifications with their coordination opened; those that were erased are left out. Raises Damaged."""
@@ -275,45 +186,6 @@ class EventStore:
             elif stream in lost:
                 opened.append(Damage(n.id, stream, n.originator_version, n.topic, "its key is not there, or damaged"))
         return opened
-
-    def damage(self, stream: UUID) -> Damage | None:
-        """The first record of a stream that does not open; None where all do, or it was erased."""
-        with self.pool.connection() as db, db.cursor(binary=True) as cursor:
-            rows = cursor.execute(_READ, (stream, 0)).fetchall()
-        found = self.open_each(
-            Notification(id=n, originator_id=stream, originator_version=v, topic=t, state=b) for n, v, t, b in rows
-        )
-        return next((one for one in found if isinstance(one, Damage)), None)
-
-    def half_damage(self, stream: UUID) -> Damage | None:
-        """The first record of a stream of which something does not open, though its coordination does, or the record
-        before a missing one; None where all opens that was not erased. Raises what says that the home of the keys is
-        away."""
-        with self.pool.connection() as db, db.cursor(binary=True) as cursor:
-            rows = cursor.execute(_READ, (stream, 0)).fetchall()
-        expected = 1
-        for position, version, topic, _ in rows:
-            if version != expected:
-                return Damage(position, stream, version, topic, "an event before it is not there")
-            try:
-                self.open_at({position: frozenset(Compartment)})
-            except (BrokenSeal, KeyGone):
-                return Damage(position, stream, version, topic, "some of it, or the key to that, is damaged")
-            expected += 1
-        return None
-
-    def in_clear(self, stream: UUID) -> list[InClear]:
-        """What the stream's events say without being opened; of one whose header is damaged, what its row says."""
-        with self.pool.connection() as db, db.cursor(binary=True) as cursor:
-            rows = cursor.execute(_READ, (stream, 0)).fetchall()
-        found = []
-        for _, version, topic, state in rows:
-            try:
-                header = sealed_record.parse(state).header
-                found.append(InClear(version, header.topic, header.agency, header.recorded_at))
-            except BrokenSeal:
-                found.append(InClear(version, topic, None))
-        return found
 
     def open_at(self, wanted: Wanted) -> OpenedAt:
         """Position → (compartments the event has, JSON objects of those wanted). What was erased meanwhile is left out,

@@ -72,8 +72,9 @@ from rujukan.infra.locks import Lock
 from rujukan.infra.services.postgres import EmbeddedPostgres
 from rujukan.infra.settings import Settings
 from rujukan.infra.store.data_keys import DataKeys
-from rujukan.infra.store.event_store import EventStore, Idempotency, LogRecorder, Stream, datastore
+from rujukan.infra.store.event_store import EventStore, Idempotency, Stream
 from rujukan.infra.store.group_commit import GroupCommit, Row
+from rujukan.infra.store.recorder import LogRecorder, datastore
 from rujukan.infra.system_act import system_act
 from rujukan.projections import Runner
 

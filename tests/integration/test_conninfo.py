@@ -15,7 +15,7 @@ from rujukan.infra import composition
 from rujukan.infra.database import CONNECT_SECONDS, FOLLOWER, SERVICE, as_role, connect, pool, without_password
 from rujukan.infra.services.postgres import EmbeddedPostgres
 from rujukan.infra.settings import Settings
-from rujukan.infra.store.event_store import datastore
+from rujukan.infra.store.recorder import datastore
 from rujukan.infra.system import System, running
 
 SAID = {

@@ -21,8 +21,9 @@ from rujukan.infra.migrations import migrate
 from rujukan.infra.patience import within
 from rujukan.infra.services.postgres import EmbeddedPostgres
 from rujukan.infra.store import group_commit
-from rujukan.infra.store.event_store import EventStore, LogRecorder, datastore
+from rujukan.infra.store.event_store import EventStore
 from rujukan.infra.store.group_commit import GroupCommit, Idempotency, LogUnavailable, Repeated, Row
+from rujukan.infra.store.recorder import LogRecorder, datastore
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,49 @@
+"""What is the matter with a stream: which of its records do not open, and what they say without being opened."""
+
+from uuid import UUID
+
+from eventsourcing.persistence import Notification
+
+from ...domain.compartment import Compartment
+from ...domain.damaged import InClear
+from . import sealed_record
+from .data_keys import KeyGone
+from .event_store import Damage, EventStore
+from .sealed_record import BrokenSeal
+
+
+def damage_of(store: EventStore, stream: UUID) -> Damage | None:
+    """The first record of a stream that does not open; None where all do, or it was erased."""
+    found = store.open_each(
+        Notification(id=n, originator_id=stream, originator_version=v, topic=t, state=b)
+        for n, v, t, b in store.rows(stream)
+    )
+    return next((one for one in found if isinstance(one, Damage)), None)
+
+
+def half_damage_of(store: EventStore, stream: UUID) -> Damage | None:
+    """The first record of a stream of which something does not open, though its coordination does, or the record
+    before a missing one; None where all opens that was not erased. Raises what says that the home of the keys is
+    away."""
+    expected = 1
+    for position, version, topic, _ in store.rows(stream):
+        if version != expected:
+            return Damage(position, stream, version, topic, "an event before it is not there")
+        try:
+            store.open_at({position: frozenset(Compartment)})
+        except (BrokenSeal, KeyGone):
+            return Damage(position, stream, version, topic, "some of it, or the key to that, is damaged")
+        expected += 1
+    return None
+
+
+def in_clear(store: EventStore, stream: UUID) -> list[InClear]:
+    """What the stream's events say without being opened; of one whose header is damaged, what its row says."""
+    found = []
+    for _, version, topic, state in store.rows(stream):
+        try:
+            header = sealed_record.parse(state).header
+            found.append(InClear(version, header.topic, header.agency, header.recorded_at))
+        except BrokenSeal:
+            found.append(InClear(version, topic, None))
+    return found
