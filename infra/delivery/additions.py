@@ -16,7 +16,7 @@ from ..store.event_store import Damage
 from ..system_act import SYSTEM_AGENCY
 from ..webhooks import rows as webhook_rows
 from . import bell, cursors, facts
-from .rows import Row, bits
+from .rows import Row, bits, columns_of
 
 
 class Resealing(NamedTuple):
@@ -85,7 +85,9 @@ class Additions(Struct):
         """Put all of it on record, and wake who waits for it. For inside of the keeper's transaction."""
         heads = {row.agency: row.sequence for row in self.rows}
         if self.rows:
-            db.cursor(binary=True).execute(_TOLD, [list(column) for column in zip(*self.rows, strict=True)])
+            db.cursor(binary=True).execute(
+                _TOLD, [list(column) for column in zip(*map(columns_of, self.rows), strict=True)]
+            )
             db.execute(_HEADS, (list(heads), list(heads.values())))
         for agency, key in self.keys.items():
             db.execute("DELETE FROM delivery.sealing_keys WHERE agency = %s", (agency,))

@@ -14,7 +14,7 @@ from psycopg.rows import TupleRow
 
 from ..database import connect, maintain
 from .digests import Digests
-from .rows import COLUMNS, WRITTEN, Row
+from .rows import COLUMNS, PLACES, WRITTEN, Row, columns_of
 
 log = logging.getLogger(__name__)
 
@@ -82,14 +82,14 @@ def put_back(owner: str, digests: Digests, unfit: Unfit, kept: Row) -> bool:
         db.execute("DELETE FROM delivery.told WHERE n = %s", (unfit.n,))
         db.execute("ALTER TABLE delivery.told ENABLE TRIGGER append_only")
         db.execute("DELETE FROM delivery.unfit WHERE n = %s", (unfit.n,))
-        db.execute(_PUT, kept)
+        db.execute(_PUT, columns_of(kept))
     return True
 
 
 _BEHIND = f"SELECT {COLUMNS} FROM delivery.told WHERE n > %s ORDER BY n LIMIT %s"
 _ROWS = f"SELECT {COLUMNS} FROM delivery.told WHERE n = ANY(%s)"
 _OF = f"SELECT {COLUMNS} FROM delivery.told WHERE n = %s OR (agency = %s AND sequence = %s) ORDER BY n <> %s"
-_PUT = f"INSERT INTO delivery.told ({WRITTEN}) VALUES ({', '.join(['%s'] * len(Row._fields))})"
+_PUT = f"INSERT INTO delivery.told ({WRITTEN}) VALUES ({PLACES})"
 _ELSEWHERE = "SELECT FROM delivery.told WHERE n <> %s AND (n = %s OR (agency = %s AND sequence = %s) OR id = %s)"
 _HAS_DIGESTS = (
     "SELECT FROM pg_attribute WHERE attrelid = to_regclass('delivery.told') AND attname = 'digest' AND NOT attisdropped"

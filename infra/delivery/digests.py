@@ -12,6 +12,7 @@ import hmac
 import struct
 from datetime import UTC, datetime, timedelta
 
+from msgspec import structs
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
@@ -46,7 +47,7 @@ class Digests:
 
     def written(self, row: Row) -> Row:
         """The row with its digest."""
-        return row._replace(digest=self.of(row))
+        return structs.replace(row, digest=self.of(row))
 
     def fits(self, row: Row) -> bool:
         """Whether a row is as it was written."""

@@ -21,6 +21,7 @@ from uuid import UUID, uuid5
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from kafka import KafkaConsumer
 from kafka.errors import KafkaTimeoutError
+from msgspec import structs
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
@@ -36,7 +37,7 @@ from ..store.sealed_record import author_of
 from .cursors import LOST
 from .digests import NONE, Digests
 from .register import WORK
-from .rows import COLUMNS, WRITTEN, Row, from_bits
+from .rows import COLUMNS, PLACES, WRITTEN, Row, columns_of, from_bits
 from .telling import Sealing
 
 MARGIN = 1_000
@@ -151,7 +152,7 @@ def take_in(db: Connection[TupleRow], found: Lost, sealing: Sealing, now: dateti
         nonlocal n
         n += 1
         row = Row(n, agency, sequence, in_case, 0, 0, LOST, case, 0, key, told_at, id, RULE, NONE)
-        db.execute(_TOLD, digests.written(row))
+        db.execute(_TOLD, columns_of(digests.written(row)))
 
     first, given = min(found.numbers), {about.id for about in found.numbers.values()}
     for row in kept:
@@ -173,7 +174,8 @@ def take_in(db: Connection[TupleRow], found: Lost, sealing: Sealing, now: dateti
         n += 1
         id = delivery_id(agency, row.position, from_bits(row.compartments), again=row.sequence)
         at = row.at_position, row.position, row.stream, row.case, row.compartments, row.key_id, row.told_at
-        db.execute(_TOLD, digests.written(Row(n, agency, told_as, count(row.case), *at, id, row.rule, NONE)))
+        told = Row(n, agency, told_as, count(row.case), *at, id, row.rule, NONE)
+        db.execute(_TOLD, columns_of(digests.written(told)))
         db.execute(_AGAIN, (agency, row.sequence, row.position, row.stream, OTHERWISE, told_as))
     db.execute(
         "INSERT INTO delivery.heads (agency, sequence) VALUES (%s, %s)"
@@ -258,7 +260,7 @@ def _kept(db: Connection[TupleRow], digests: Digests, agency: str, numbers: Sequ
     kept: list[Row] = []
     for *columns, gone in db.execute(_KEPT, (agency, list(numbers))):
         row = Row(*columns)
-        kept.append(row._replace(compartments=row.compartments & ~gone if digests.fits(row) else 0))
+        kept.append(structs.replace(row, compartments=row.compartments & ~gone if digests.fits(row) else 0))
     return kept
 
 
@@ -267,7 +269,7 @@ _KEPT = f"""
         WHERE r.agency = t.agency AND r.position = t.position AND r.upto >= t.n)
       FROM delivery.told t WHERE agency = %s AND sequence = ANY(%s) ORDER BY sequence
 """
-_TOLD = f"INSERT INTO delivery.told ({WRITTEN}) VALUES ({', '.join(['%s'] * len(Row._fields))})"
+_TOLD = f"INSERT INTO delivery.told ({WRITTEN}) VALUES ({PLACES})"
 _AGAIN = (
     "INSERT INTO delivery.gaps (agency, sequence, position, stream, why, told_again) VALUES (%s, %s, %s, %s, %s, %s)"
     " ON CONFLICT (agency, sequence) DO UPDATE SET position = excluded.position, stream = excluded.stream,"

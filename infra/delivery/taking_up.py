@@ -7,6 +7,7 @@ The register's keeper does this between two batches, in its own transactions.
 from typing import NamedTuple
 from uuid import UUID
 
+from msgspec import structs
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
@@ -144,7 +145,7 @@ def _missing(db: Connection[TupleRow], digests: Digests, stream: UUID) -> list[R
     found: list[Row] = []
     for *columns, gone in db.execute(_MISSING, (stream,)):
         if digests.fits(row := Row(*columns)):
-            found.append(row._replace(compartments=row.compartments & ~gone))
+            found.append(structs.replace(row, compartments=row.compartments & ~gone))
     return found
 
 

@@ -1,10 +1,9 @@
 """A telling: one row of `delivery.told`, as the register writes it and as it is read for a transport."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from uuid import UUID, uuid5
 
-from msgspec import Struct, structs
+from msgspec import structs
 from psycopg.rows import TupleRow
 
 from ...domain.compartment import Compartment
@@ -13,25 +12,12 @@ from ...domain.erasure import DeletionAsked
 from ...domain.fact import EARLIEST
 from .cursors import LOST
 from .digests import Digests
-from .rows import COLUMNS, Row, from_bits
+from .rows import COLUMNS, Entry, Row, from_bits
 
 
-class Telling(Struct, frozen=True, gc=False):
-    """A telling as it is read. `compartments` is a bit set, `told_at` the recording of the event that let it be
-    told."""
+class Telling(Entry, frozen=True, gc=False):
+    """The entry as it is told."""
 
-    n: int
-    agency: str
-    sequence: int
-    case_sequence: int
-    at_position: int
-    position: int
-    stream: UUID
-    case: UUID
-    compartments: int
-    key_id: str
-    told_at: datetime
-    id: UUID
     is_whole: bool
     """Whether its row is as it was written."""
     recalled: int = 0
@@ -52,7 +38,7 @@ SELECT = f"SELECT {COLUMNS} FROM delivery.told t"
 
 def telling_of(row: TupleRow, digests: Digests) -> Telling:
     """A row that was selected, as a telling."""
-    return Telling(*row[:12], digests.fits(Row(*row)))  # type: ignore[call-arg]  # twelve and one
+    return Telling(*row[: len(Entry.__struct_fields__)], digests.fits(Row(*row)))  # type: ignore[call-arg]  # and one
 
 
 def placeholder(telling: Telling) -> Telling:

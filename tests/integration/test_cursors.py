@@ -22,6 +22,7 @@ from rujukan.infra import composition
 from rujukan.infra.delivery import recovering
 from rujukan.infra.delivery.cursors import LOST
 from rujukan.infra.delivery.digests import NONE
+from rujukan.infra.delivery.rows import PLACES, columns_of
 from rujukan.infra.delivery.rows import Row as Told
 from rujukan.infra.keys import names
 from rujukan.infra.node import Node
@@ -53,9 +54,7 @@ class Register:
             case = uuid5(LOST, str(row.position % 3))
             about = row.sequence, row.sequence, row.position, row.position, case, case
             told = Told(n, self.agency, *about, 1, "1", composition.now(), row.id, RULE, NONE)
-            self.db.execute(
-                f"INSERT INTO delivery.told VALUES ({', '.join(['%s'] * len(told))})", self.node.digests.written(told)
-            )
+            self.db.execute(f"INSERT INTO delivery.told VALUES ({PLACES})", columns_of(self.node.digests.written(told)))
             self.db.execute(
                 "INSERT INTO delivery.heads VALUES (%s, %s)"
                 " ON CONFLICT (agency) DO UPDATE SET sequence = excluded.sequence",
