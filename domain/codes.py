@@ -1,7 +1,9 @@
 """Code lists, with labels in Bahasa Indonesia and English; those of what happened to her stand in violence.py.
 
 Sources: SIMFONI-PPA (services), FHIR R4 `Task.status` (referral states), UU 12/2022, UU 23/2004, UU 35/2014. Values are
-stored for ever: a code may be added, never renamed.
+stored for ever: none is renamed or taken away. One may be added to a list with a catch-all (`other`, `lainnya`).
+Agencies were promised that the other lists are closed: one more value is a new version of every event that has the list
+(infra/README.md, Schemas).
 """
 
 from .code import Code

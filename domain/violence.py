@@ -1,6 +1,7 @@
 """Code lists of what happened to her, how much danger she is in, and what she needs.
 
-Sources: SIMFONI-PPA (forms and places of violence), GBVIMS classification tool (types of GBV).
+Sources: SIMFONI-PPA (forms and places of violence), GBVIMS classification tool (types of GBV). What may be
+added to a list, codes.py says.
 """
 
 from .code import Code

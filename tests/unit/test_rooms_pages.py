@@ -1,13 +1,43 @@
 """The rooms' pages list what is there."""
 
+import re
 from pathlib import Path
 
+import pytest
 from freeze import STANDING, standing_page
 
 from rujukan import projections
 from rujukan.api.actions import CASE_ACTIONS
 
 TOP = Path(__file__).parents[2]
+FILES_OF = re.compile(r"^\| file.*\n\|[-| ]+\n((?:\|.*\n)+)", re.M)
+"""A table of files: its rows."""
+
+
+def named(page: Path) -> set[str]:
+    """The modules, and rooms with a slash, that a page's tables of files name; a row of paths is of another room."""
+    cells = [row.split("|")[1] for row in "".join(FILES_OF.findall(page.read_text("utf-8"))).splitlines()]
+    return {name for cell in cells if "/test_" not in cell for name in re.findall(r"`(\w+(?:\.py|/))`", cell)}
+
+
+def room_of(page: Path) -> Path:
+    """The folder of which most files are named: that of the page, or one inside."""
+    folders = [page.parent, *(inside.parent for inside in page.parent.glob("*/__init__.py"))]
+    return max(folders, key=lambda folder: sum((folder / name).exists() for name in named(page)))
+
+
+PAGES = [
+    page for room in ("domain", "projections", "api", "consumers", "infra") for page in (TOP / room).rglob("README.md")
+]
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if named(page)], ids=lambda page: str(page.relative_to(TOP)))
+def test_a_table_of_files_names_every_file_of_its_room_and_none_that_is_not_there(page: Path) -> None:
+    room = room_of(page)
+    there = {file.name for file in room.glob("*.py")} - {"__init__.py"}
+    there |= {f"{inside.parent.name}/" for inside in room.glob("*/__init__.py")}
+    assert sorted(there - named(page)) == [], "these are on no row"
+    assert sorted(name for name in named(page) if not (room / name).exists()) == [], "these are not there"
 
 
 def test_every_list_stands_on_the_page_of_the_api() -> None:
@@ -31,3 +61,9 @@ def test_every_subject_of_a_case_stands_on_the_page_of_the_domain() -> None:
     page = (TOP / "domain" / "README.md").read_text("utf-8")
     subjects = {action.command.__module__.rpartition(".")[2] for action in CASE_ACTIONS}
     assert [subject for subject in sorted(subjects) if f"`{subject}`" not in page] == []
+
+
+def test_what_subjects_share_stands_on_the_page_of_the_domain() -> None:
+    page = (TOP / "domain" / "README.md").read_text("utf-8")
+    shared = {file.stem for file in (TOP / "domain" / "casefile").glob("*.py")} - {"__init__"}
+    assert [name for name in sorted(shared) if f"`{name}`" not in page] == []
