@@ -91,7 +91,7 @@ class Client:
 
 
 def under_load(running: Running, here: str, kills: list[str], pause: tuple[float, float]) -> list[Client]:
-    """Run clients while these parts are killed, one after the other."""
+    """Run clients while these parts are killed, one after the other, until each of them was answered behind that."""
     clients = [Client(running, here, agency) for agency in ("uptd-ppa", "rsud") * (CLIENTS // 2)]
     stop = Event()
     threads = [Thread(target=client.run, args=(stop,), daemon=True) for client in clients]
@@ -103,12 +103,21 @@ def under_load(running: Running, here: str, kills: list[str], pause: tuple[float
             with suppress(ProcessLookupError):  # it died by the last kill, and is not started again yet
                 if pid := running.system.pid(part):
                     os.kill(pid, signal.SIGKILL)
-        time.sleep(2)
+        answered_since(clients)
     finally:
         stop.set()
         for thread in threads:
             thread.join(PATIENCE_SECONDS)
     return clients
+
+
+def answered_since(clients: list[Client]) -> None:
+    """Wait until each asked once more from now on, and was answered: the second answer is to what was asked since."""
+    enough = [len(client.acknowledged) + 2 for client in clients]
+    give_up = time.monotonic() + PATIENCE_SECONDS
+    while any(len(client.acknowledged) < so_many for client, so_many in zip(clients, enough, strict=True)):
+        assert time.monotonic() < give_up, "somebody is not answered any more"
+        time.sleep(PAUSE_SECONDS)
 
 
 def notes(running: Running, here: str) -> list[tuple[str, int]]:

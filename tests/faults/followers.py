@@ -272,17 +272,22 @@ class Replaced(Fault):
 
 
 def keeper_of_register(world: World) -> str:
-    """Halt the publisher that keeps the register: the lease of the other goes on."""
-    until = "SELECT until FROM follow.leases WHERE work = 'register'"
-    while True:
+    """Halt the publisher that keeps the register: the process that is named on the lease, and still is once it is
+    halted."""
+    named = "SELECT keeper, held_by FROM follow.leases WHERE work = 'register' AND keeper IS NOT NULL"
+
+    def halted(db: psycopg.Connection[Any]) -> str | None:
+        keeper = db.execute(named).fetchone()
         for name in PUBLISHERS:
-            world.parts[name].halt()
-            with suppress(psycopg.OperationalError), asking(world) as db:
-                before = db.execute(until).fetchone()
-                time.sleep(2.5)
-                if before == db.execute(until).fetchone():
-                    return name
-            world.parts[name].wake()
+            if keeper and keeper.held_by.endswith(f" {world.parts[name].pid}"):
+                world.parts[name].halt()
+                with suppress(psycopg.OperationalError):
+                    if db.execute(named).fetchone() == keeper:
+                        return name
+                world.parts[name].wake()
+        return None
+
+    return str(eventually(world, halted, "a publisher keeps the register"))
 
 
 class Hung(Fault):
