@@ -40,8 +40,8 @@ Data = Annotated[Raw, Meta(extra_json_schema={"type": "object"})]
 """Fields of an event, as JSON."""
 
 
-class TimelineEntry(Struct, frozen=True, omit_defaults=True):
-    """One event of a case: `data` is what the caller may know of it, `withheld` names what it may not."""
+class Line(Struct, frozen=True):
+    """One event without its content."""
 
     position: int
     version: int
@@ -49,6 +49,11 @@ class TimelineEntry(Struct, frozen=True, omit_defaults=True):
     occurred_at: datetime
     recorded_at: datetime
     author: str
+
+
+class TimelineEntry(Line, frozen=True, omit_defaults=True):
+    """One event of a case: `data` is what the caller may know of it, `withheld` names what it may not."""
+
     data: Data
     withheld: list[str] = []
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, field
 from msgspec.structs import replace
 
 from ..domain.casefile.state import Case
@@ -21,7 +21,7 @@ from ..domain.standing.relations import Extent
 from ..domain.standing.rule import ask, extent_for, is_known_to, leads
 from .application.reading import COORDINATION, Asked, Segments
 from .application.rooms import Rooms
-from .case_file import CaseView, Data, case_view, data_of
+from .case_file import CaseView, Data, Line, case_view, data_of
 from .problems import BadRequest
 from .reads import Read
 
@@ -43,31 +43,14 @@ class Point(Struct, frozen=True, omit_defaults=True):
     """Events that were stamped earlier than the instant but stand behind one that was not: ask by position."""
 
 
-class Line(Struct, frozen=True):
-    """One event without its content."""
-
-    position: int
-    version: int
-    topic: str
-    occurred_at: datetime
-    recorded_at: datetime
-    author: str
-
-
-class HistoryEntry(Struct, frozen=True, omit_defaults=True):
+class HistoryEntry(Line, frozen=True, omit_defaults=True):
     """One event of the case as it was: `data` is what the caller may open now. With `agency`: `told` is what that
     agency had been told of it by then, `could_open` what of that it could have opened again at that instant."""
 
-    position: int
-    version: int
-    topic: str
-    occurred_at: datetime
-    recorded_at: datetime
-    author: str
     data: Data
-    withheld: list[str] = []
-    told: list[str] = []
-    could_open: list[str] = []
+    withheld: list[str] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)
+    could_open: list[str] = field(default_factory=list)
 
 
 class CaseHistory(Struct, frozen=True, omit_defaults=True):
