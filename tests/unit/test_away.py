@@ -5,7 +5,17 @@ import ast
 from pathlib import Path
 
 TOP = Path(__file__).parents[2]
-JUDGED = {"Damage", "_damage", "damage", "is_still_wrong", "look_at", "put_aside", "set_aside", "_set_aside"}
+JUDGED = {
+    "Damage",
+    "_damage",
+    "damage_of",
+    "half_damage_of",
+    "is_still_wrong",
+    "look_at",
+    "put_aside",
+    "set_aside",
+    "_set_aside",
+}
 """What sets aside, or says that a record is damaged."""
 NOTHING_ASKED = {"infra/store/event_store.py"}
 """Opens what was read before: it asks nobody."""
