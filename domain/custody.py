@@ -1,8 +1,10 @@
 """Custody: who led a case when, who held which referral in which state, and which clock ran out under whom.
 
-A referral is its sender's until a person at the recipient has received it: silence is not acceptance. Spans are
-measured in recorded time, which is the log's. A clock that had run out when it was recorded that it was met stays
-breached: what is said of an earlier time stands beside it.
+A referral is its sender's until somebody at the recipient has received it, or said no to it: silence is not
+acceptance, and what was cancelled before that was never the recipient's. Only the recipient answers: a referral that
+was cancelled first was asked for no more, which is no answer. Spans are measured in recorded time, which is the log's.
+A clock that had run out when it was recorded that it was met stays breached: what is said of an earlier time stands
+beside it.
 """
 
 from collections.abc import Iterable
@@ -33,7 +35,8 @@ MOVES: dict[str, ReferralStatus] = {
     topic_of(event): status for event, status in LEADS_TO.items() if status is not ReferralStatus.DRAFT
 }
 """The status that a move of a referral leads to, by topic."""
-WITH_SENDER = frozenset({ReferralStatus.DRAFT, ReferralStatus.REQUESTED})
+OTHERS = frozenset({ReferralStatus.DRAFT, ReferralStatus.REQUESTED, ReferralStatus.CANCELLED})
+"""States that others than the recipient bring about: by them nothing becomes the recipient's."""
 
 
 class Led(Struct, frozen=True):
@@ -73,7 +76,8 @@ class Ran(Struct, frozen=True):
     """A clock: a window of care or law, or (`referral` is given) the time to answer a referral.
     `breached_at` is when it ran out, where that had happened by the instant asked for; `held_by` who led the case
     and who held a referral that shared the clock at that moment. `met_at` is when it was said to have been met, and
-    `met_recorded_at` when that was recorded: with a breach between the two, it was said too late to be known."""
+    `met_recorded_at` when that was recorded: with a breach between the two, it was said too late to be known.
+    `ended_at` is when what it asks for was asked no more, and nobody had met it: a referral that was cancelled."""
 
     clock: UUID | None
     referral: UUID | None
@@ -81,6 +85,8 @@ class Ran(Struct, frozen=True):
     due_at: datetime
     met_at: datetime | None = None
     met_recorded_at: datetime | None = None
+    ended_at: datetime | None = None
+    ended_recorded_at: datetime | None = None
     breached_at: datetime | None = None
     held_by: tuple[AgencyCode, ...] = ()
 
@@ -110,6 +116,8 @@ class _Story:
         self.held: list[Held] = []
         self._drafts: dict[UUID, ReferralDrafted] = {}
         self._last: dict[UUID, int] = {}
+        self._taken: set[UUID] = set()
+        """Referrals that somebody at the recipient received, or said no to."""
         self._ran: dict[UUID, Ran] = {}
         self._known_at: dict[UUID, datetime] = {}
         """When the beginning of each clock was recorded."""
@@ -155,11 +163,13 @@ class _Story:
             before = self._last[referral]
             self.held[before] = replace(self.held[before], until=written.at)
         self._last[referral] = len(self.held)
+        if status not in OTHERS:
+            self._taken.add(referral)
         over = not (status.is_open or status is ReferralStatus.DRAFT)
         self.held.append(
             Held(
                 referral,
-                draft.sender if status in WITH_SENDER else draft.recipient,
+                draft.recipient if referral in self._taken else draft.sender,
                 draft.sender,
                 draft.recipient,
                 status,
@@ -171,14 +181,20 @@ class _Story:
         )
 
     def _answer(self, written: Written) -> None:
-        """The clock that runs from a referral's sending until somebody at the recipient answers, or it ends."""
+        """The clock that runs from a referral's sending until somebody at the recipient answers, or nobody need any
+        more."""
         match event := written.event:
             case ReferralSent():
                 self._runs(event.referral, Ran(None, event.referral, event.occurred_at, event.due_at), written.at)
             case ReferralReceived() | ReferralRejected() | ReferralCancelled():
                 asked = self._ran.get(event.referral)
-                if asked is not None and asked.met_at is None:
-                    self._ran[event.referral] = replace(asked, met_at=event.occurred_at, met_recorded_at=written.at)
+                if asked is None or asked.met_at is not None:
+                    return
+                at, recorded = event.occurred_at, written.at
+                if isinstance(event, ReferralCancelled):
+                    self._ran[event.referral] = replace(asked, ended_at=at, ended_recorded_at=recorded)
+                else:
+                    self._ran[event.referral] = replace(asked, met_at=at, met_recorded_at=recorded)
             case ReferralEscalated():
                 self._raised.add(event.referral)
 
@@ -197,9 +213,10 @@ class _Story:
         return sorted(found, key=lambda ran: (ran.due_at, str(ran.clock or ran.referral)))
 
     def _ran_out(self, ran: Ran, known_at: datetime, at: datetime) -> bool:
-        if ran.met_at is None or ran.met_recorded_at is None:
+        over, recorded = (ran.met_at or ran.ended_at), (ran.met_recorded_at or ran.ended_recorded_at)
+        if over is None or recorded is None:
             return at > ran.due_at
-        return overran(ran.due_at, ran.met_at, ran.met_recorded_at, known_at)
+        return overran(ran.due_at, over, recorded, known_at)
 
     def _holders(self, ran: Ran) -> tuple[AgencyCode, ...]:
         """Who led, and who held a referral that shares the clock (or is it), when it ran out. A clock that was

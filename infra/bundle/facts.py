@@ -171,6 +171,7 @@ def _referrals(held: Custody, known: Sequence[Written]) -> tuple[f.Referral, ...
                 breached_at=answer.breached_at if answer else None,
                 answered_at=answer.met_at if answer else None,
                 answer_recorded_at=answer.met_recorded_at if answer else None,
+                ended_unanswered_at=answer.ended_at if answer else None,
                 parent=str(draft.parent or ""),
                 redirects=str(draft.redirects or ""),
             )

@@ -84,7 +84,9 @@ class Referral(Struct, frozen=True, kw_only=True):
     """When that time ran out, where nobody had recorded an answer by then."""
     answered_at: datetime | None = None
     answer_recorded_at: datetime | None = None
-    """When it was said to have been answered, or to have ended before, and when that was recorded."""
+    """When it was said to have been answered, and when that was recorded."""
+    ended_unanswered_at: datetime | None = None
+    """When it was cancelled, where nobody had answered by then."""
     parent: str = ""
     redirects: str = ""
 

@@ -187,6 +187,12 @@ def _referral(pen: _Pen, referral: Referral) -> None:
     if referral.due_at is not None:
         late = referral.breached_at is not None
         paper.pair(words.answer_due, (words.answer_late if late else "{due}").format(due=time(referral.due_at)))
+    if referral.answered_at is not None and referral.answer_recorded_at is not None:
+        late_entry = was_entered_late(referral.answered_at, referral.answer_recorded_at)
+        recorded = time(referral.answer_recorded_at) if late_entry else None
+        paper.pair(words.answered, _lines(time(referral.answered_at), words.recorded_later, recorded=recorded))
+    elif referral.ended_unanswered_at is not None:
+        paper.pair(words.answered, words.never_answered.format(ended=time(referral.ended_unanswered_at)))
     if related := [r for r in (referral.parent, referral.redirects) if r]:
         paper.pair(words.related, ", ".join(related))
     paper.space(2)

@@ -55,6 +55,8 @@ class Words(Struct, frozen=True, kw_only=True):
     status: str
     answer_due: str
     answer_late: str
+    answered: str
+    never_answered: str
     said_earlier: str
     recorded_later: str
     related: str
@@ -160,6 +162,8 @@ ID = Words(
     status="Status",
     answer_due="Jawaban ditunggu sampai",
     answer_late="{due}: terlewati",
+    answered="Dijawab",
+    never_answered="tidak; dibatalkan {ended}",
     said_earlier="dikatakan sejak {said}",
     recorded_later="dicatat {recorded}",
     related="Terkait rujukan",
@@ -266,6 +270,8 @@ EN = Words(
     status="Status",
     answer_due="Answer was due",
     answer_late="{due}: it ran out",
+    answered="Answered",
+    never_answered="no; cancelled {ended}",
     said_earlier="said to be since {said}",
     recorded_later="recorded {recorded}",
     related="Related referrals",

@@ -38,10 +38,10 @@ from rujukan.domain.case.holds import LegalHoldPlaced
 from rujukan.domain.case.lead import CaseWorkerAssigned, LeadTransferAccepted, LeadTransferAsked
 from rujukan.domain.case.lifecycle import CaseClosed
 from rujukan.domain.case.notes import NoteRecorded
-from rujukan.domain.case.referrals import ReferralDrafted
+from rujukan.domain.case.referrals import ReferralCancelled, ReferralDrafted
 from rujukan.domain.casefile.clocks import ClockMet
 from rujukan.domain.casefile.evolving import fold_log
-from rujukan.domain.codes import AgencyKind, ReferralStatus
+from rujukan.domain.codes import AgencyKind, EndReason, ReferralStatus
 from rujukan.domain.compartment import Compartment
 from rujukan.domain.custody import Custody, custody
 from rujukan.domain.disclosure import Knowledge, Written, may_open
@@ -257,6 +257,27 @@ def test_a_referral_is_its_sender_s_until_somebody_received_it() -> None:
         ("rsud", "accepted", 5, 6),
         ("rsud", "in-progress", 6, None),
     ]
+
+
+@pytest.mark.parametrize(("before", "holder"), [((), "uptd-ppa"), ((S.RECEIVED,), "rsud")])
+def test_what_nobody_received_was_its_sender_s_to_the_end(before: tuple[S, ...], holder: str) -> None:
+    log = hourly(opened(), consent(), draft(), sent(), *map(moved, before), moved(S.CANCELLED))
+    last = custody(log, NOON + DAY).referrals[-1]
+    assert (last.status, last.holder) == (S.CANCELLED, holder)
+
+
+@pytest.mark.parametrize("answer", [S.RECEIVED, S.REJECTED])
+def test_receipt_and_rejection_are_answers(answer: S) -> None:
+    (asked,) = custody(hourly(opened(), consent(), draft(), sent(), moved(answer)), NOON + 9 * DAY).clocks
+    assert (asked.met_at, asked.ended_at, asked.breached_at) == (NOON, None, None)
+
+
+@pytest.mark.parametrize(("after", "breached"), [(HOUR, None), (2 * DAY, NOON + DAY)])
+def test_a_cancelling_is_no_answer(after: timedelta, breached: datetime | None) -> None:
+    cancelled = say(ReferralCancelled, NOON + after, referral=R1, reason=EndReason.BY_SENDER)
+    log = [*hourly(*referred(S.REQUESTED)), written(5, cancelled, "uptd-ppa", NOON + after)]
+    (asked,) = custody(log, NOON + 9 * DAY).clocks
+    assert (asked.met_at, asked.ended_at, asked.breached_at) == (None, NOON + after, breached)
 
 
 def test_who_led_and_who_was_case_worker_from_when_to_when() -> None:
