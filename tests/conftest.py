@@ -41,7 +41,14 @@ logging.getLogger("kafka").setLevel(logging.CRITICAL)
 
 # The same examples each time, so that a run tells of the code and not of luck. Who looks for new ones says
 # `--hypothesis-profile search`, and what is found becomes an `@example`.
-hypothesis.settings.register_profile("search", deadline=None, max_examples=THOROUGH_EXAMPLES, print_blob=True)
+# How long an example takes to be drawn says how busy the machine is: the first text of all reads a table of Unicode.
+hypothesis.settings.register_profile(
+    "search",
+    deadline=None,
+    max_examples=THOROUGH_EXAMPLES,
+    print_blob=True,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
 hypothesis.settings.register_profile("thorough", hypothesis.settings.get_profile("search"), derandomize=True)
 hypothesis.settings.register_profile("quick", hypothesis.settings.get_profile("thorough"), max_examples=QUICK_EXAMPLES)
 

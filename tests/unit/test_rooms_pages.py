@@ -1,4 +1,4 @@
-"""The rooms' pages list what is there."""
+"""The rooms' pages list what is there; and no file of theirs has more than fits one idea."""
 
 import re
 from pathlib import Path
@@ -10,6 +10,7 @@ from rujukan import projections
 from rujukan.api.actions import CASE_ACTIONS
 
 TOP = Path(__file__).parents[2]
+MOST_LINES = 400
 FILES_OF = re.compile(r"^\| file.*\n\|[-| ]+\n((?:\|.*\n)+)", re.M)
 """A table of files: its rows."""
 
@@ -67,3 +68,9 @@ def test_what_subjects_share_stands_on_the_page_of_the_domain() -> None:
     page = (TOP / "domain" / "README.md").read_text("utf-8")
     shared = {file.stem for file in (TOP / "domain" / "casefile").glob("*.py")} - {"__init__"}
     assert [name for name in sorted(shared) if f"`{name}`" not in page] == []
+
+
+def test_no_file_is_so_long_that_it_holds_two_ideas() -> None:
+    files = (file for room in ("domain", "api", "consumers") for file in (TOP / room).rglob("*.py"))
+    lines = {str(file.relative_to(TOP)): len(file.read_text("utf-8").splitlines()) for file in files}
+    assert {file: many for file, many in lines.items() if many > MOST_LINES} == {}, "give a part of each a room"
