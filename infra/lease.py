@@ -85,7 +85,8 @@ class Lease:
             db.execute("DELETE FROM follow.keepers WHERE work = %(work)s AND keeper = %(keeper)s", about)
 
     def _fair(self, db: Connection[TupleRow], shares: int) -> int:
-        """How many shares are its fair part, as many as are alive now."""
+        """How many of the shares this keeper may hold: an equal part of them, rounded up, among those who were seen
+        lately. It says first that it is here, and forgets who was not seen."""
         db.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", (Lock.SHARING_OUT, self.work))
         about = {"work": self.work, "keeper": self._keeper, "seconds": self._seconds}
         db.execute(_FORGET, about)

@@ -42,9 +42,9 @@ class ReferralEntry(Struct, frozen=True):
     breached: bool
     """The answer came late, or did not come and is due. It stays so where its time had run out when it was recorded,
     whatever was said."""
-    delivered_at: datetime | None
+    received_at: datetime | None
     """For its sender: when the recipient's system said that it arrived and was opened there."""
-    opened_at: datetime | None
+    handled_at: datetime | None
     """For its sender: when the recipient's system said that it was handled."""
     undelivered: bool
     """For its sender: it should have arrived, and nothing says that it did."""
@@ -158,7 +158,7 @@ _SELECT: LiteralString = """
     SELECT r.referral, r.case_id AS case, r.counterpart, r.service, r.urgency, r.purpose, r.status, r.sent_at, r.due_at,
       r.answered_at, r.answer_recorded_at, r.ended_at, r.escalations, r.position,
       (r.due_at IS NOT NULL AND (r.late OR coalesce(r.answered_at, r.ended_at, %(now)s) > r.due_at)) AS breached,
-      d.delivered_at, d.opened_at, d.failed AS delivery_failed,
+      d.delivered_at AS received_at, d.opened_at AS handled_at, d.failed AS delivery_failed,
       coalesce(d.waits AND d.delivered_at IS NULL AND d.sent_at + d.every <= %(now)s, false) AS undelivered
     FROM views.referral_box r LEFT JOIN views.referral_delivery d
       ON r.box = 'out' AND d.case_id = r.case_id AND d.referral = r.referral

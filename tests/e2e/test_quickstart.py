@@ -37,4 +37,4 @@ def test_every_block_of_the_quickstart_works(places: Callable[[], Path]) -> None
     assert ran.returncode == 0, ran.stderr
     sent = [line for line in ran.stdout.splitlines() if "case.ReferralSent" in line]
     assert len(sent) == 3, "received by the command over Kafka and over HTTP, and by the handler"
-    assert '"opened_at":"2' in ran.stdout
+    assert '"handled_at":"2' in ran.stdout

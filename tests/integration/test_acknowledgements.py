@@ -183,9 +183,9 @@ def test_what_an_agency_opened_its_sender_sees(world: World) -> None:
     with world.office.ports.views.acting_for("uptd-ppa") as db:
         (entry,) = referral_box.referrals(db, "out", composition.now(), case=case)
     assert entry.referral == referral
-    assert entry.delivered_at is not None
-    assert entry.opened_at is not None
-    assert entry.delivered_at < entry.opened_at
+    assert entry.received_at is not None
+    assert entry.handled_at is not None
+    assert entry.received_at < entry.handled_at
     with world.office.ports.views.acting_for("rsud") as db:
         assert marks.marks(db) == (one.sequence, one.sequence)
     with world.office.ports.views.acting_for("polres") as db:
@@ -693,10 +693,10 @@ def test_over_http_the_marks_come_back_and_the_sender_sees_them(posting: Posting
 
     def entry() -> dict[str, Any] | None:
         items = lead.get("/outbox", params={"case": posting.here.removeprefix("/cases/")}).json()["items"]
-        return next((i for i in items if i["referral"] == posting.referral and i["opened_at"]), None)
+        return next((i for i in items if i["referral"] == posting.referral and i["handled_at"]), None)
 
     found = eventually(entry)
-    assert found["delivered_at"] <= found["opened_at"]
+    assert found["received_at"] <= found["handled_at"]
     assert (found["undelivered"], found["delivery_failed"]) == (False, None)
 
 

@@ -2,9 +2,8 @@
 
 from datetime import date
 
-from story import HOSPITAL, LEAD, NOON, POLICE, SCHOOL, an_id, given, opened, referred, say, written
+from story import HOSPITAL, LEAD, POLICE, SCHOOL, an_id, given, opened, referred, say, written
 
-from rujukan.domain.case import fold
 from rujukan.domain.case.flags import FlagLowered, FlagRaised, LowerFlag, RaiseFlag
 from rujukan.domain.disclosure import Knowledge
 from rujukan.domain.fact import Fact
@@ -68,5 +67,3 @@ def told_of(*events: Fact) -> dict[str, set[str]]:
 def test_those_it_names_are_told_and_of_what_it_says_what_they_may_know() -> None:
     assert told_of(*referred(), raised()) == {"uptd-ppa": {"coordination", "legal"}, "rsud": {"coordination"}}
     assert told_of(*referred(), raised("uptd-ppa", "polres")).keys() == {"uptd-ppa"}
-    assert fold([*referred(), raised()]) is not None
-    assert NOON.date() < SOON
