@@ -89,7 +89,7 @@ ATTRIBUTES = Attributes.__struct_fields__
 _HEADERS = tuple(f"ce_{name}" for name in ATTRIBUTES)
 
 
-class Delivery(Struct, frozen=True, kw_only=True):
+class Delivery(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An event as an agency is told of it: `data` has the fields of `compartments`, not those of `withheld`."""
 
     topic: str
@@ -108,7 +108,8 @@ class Delivery(Struct, frozen=True, kw_only=True):
     receipt: str
     """Who shows it to the service has opened the seal."""
     id: str = ""
-    """The same whenever this is delivered again."""
+    """The same whenever this is delivered again: the attribute `ce_id`, put in when the seal is opened. It is not
+    inside; messages of before have it there, empty."""
 
     def fields(self) -> dict[str, Any]:
         """`data`, decoded."""

@@ -1,6 +1,8 @@
 """The message on the wire: sealed to one agency, bound to its attributes, signed by the service."""
 
 import argparse
+import base64
+import hashlib
 import hmac
 from datetime import UTC, datetime
 from functools import partial
@@ -9,6 +11,11 @@ from uuid import UUID
 import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import Raw
@@ -28,6 +35,8 @@ from rujukan.consumers.wire.envelope import (
 )
 from rujukan.domain.compartment import Compartment
 from rujukan.domain.disclosure import delivery_id
+from rujukan.infra.schemas.frozen import all_shapes
+from rujukan.infra.schemas.shapes import Name
 
 KEY, OTHER = AgencyKey.generate("1"), AgencyKey.generate("1")
 MAC = partial(hmac.digest, b"k" * 32, digest="sha256")
@@ -268,6 +277,35 @@ def test_a_key_file_opens_again_and_rubbish_does_not():
     for rubbish in (b"", b"{}", b'{"id":"1","mlkem768":"AA","x25519":"AA"}', b"\xff"):
         with pytest.raises(ValueError, match="not an agency key file"):
             AgencyKey.from_json(rubbish)
+
+
+def test_the_documents_alone_are_enough_to_open_what_is_sealed():
+    """By RFC 9180 and X-Wing as consumers/README.md names them, from the key file, with no part of ours; what is inside
+    has the fields that its schema has, and no other."""
+    kept = msgspec.json.decode(KEY.to_json())
+    raw = {name: base64.urlsafe_b64decode(kept[name] + "==") for name in ("mlkem768", "x25519", "public")}
+    mlkem = MLKEM768PrivateKey.from_seed_bytes(raw["mlkem768"])
+    x25519 = X25519PrivateKey.from_private_bytes(raw["x25519"])
+    public = x25519.public_key().public_bytes_raw()
+    assert raw["public"] == mlkem.public_key().public_bytes_raw() + public
+    enc, box = VALUE[:1120], VALUE[1120:]
+    shared = mlkem.decapsulate(enc[:1088]), x25519.exchange(X25519PublicKey.from_public_bytes(enc[1088:]))
+    secret = hashlib.sha3_256(b"".join(shared) + enc[1088:] + public + b"\\.//^\\").digest()
+    suite = b"HPKE-v1HPKE" + bytes.fromhex("647a00010002")
+    info = "\n".join(["rujukan/delivery/2", *(dict(HEADERS)[f"ce_{name}"].decode() for name in envelope.ATTRIBUTES)])
+
+    def extract(salt, label, ikm):
+        return hmac.digest(salt or bytes(32), suite + label + ikm, "sha256")
+
+    def expand(prk, label, context, size):
+        return HKDFExpand(SHA256(), size, size.to_bytes(2, "big") + suite + label + context).derive(prk)
+
+    context = b"\0" + extract(b"", b"psk_id_hash", b"") + extract(b"", b"info_hash", info.encode())
+    prk = extract(secret, b"secret", b"")
+    key, nonce = expand(prk, b"key", context, 32), expand(prk, b"base_nonce", context, 12)
+    inside = msgspec.json.decode(AESGCM(key).decrypt(nonce, box, b""))
+    schema = all_shapes()[Name("envelope.Delivery", 2)]
+    assert inside.keys() == schema["properties"].keys()
 
 
 # What an agency pins
