@@ -15,19 +15,13 @@ from uuid import UUID
 from msgspec import Struct
 from msgspec.structs import replace
 
-from .case.conferences import Conferences
-from .case.documents import Documents
-from .case.identity import Survivor
-from .case.incidents import Incidents
-from .case.lead import Accompanying
-from .case.lifecycle import Files
 from .casefile.evolving import fold_log
-from .casefile.state import NOTHING, Case, Clock, Consent, Referral
+from .casefile.state import NOTHING, Case
 from .codes import AgencyKind
 from .compartment import Compartment
 from .disclosure import Written, holds, may_open
 from .fact import EARLIEST, AgencyCode
-from .refusal import plain
+from .remembered import facts
 from .standing.reach import Reaches
 from .standing.rule import is_known_to
 
@@ -60,14 +54,6 @@ class ToldOf(NamedTuple):
     at: int
     position: int
     compartments: frozenset[Compartment]
-
-
-class Field(NamedTuple):
-    """One thing that the rules remember: `Field("referral", id, "status")`."""
-
-    of: str
-    id: UUID | None
-    name: str
 
 
 class Change(Struct, frozen=True):
@@ -155,45 +141,6 @@ def part_of(case: Case, agency: AgencyCode) -> Case:
     )
 
 
-def facts(case: Case | None, at: datetime) -> Mapping[Field, Any]:
-    """What the rules remember of a case at an instant, field by field, as JSON has it."""
-    if case is None:
-        return {}
-    survivor, files, conferences = case.of(Survivor), case.of(Files), case.of(Conferences)
-    of_the_case = {
-        "status": case.status,
-        "lead": case.lead,
-        "urgency": case.urgency,
-        "worker": case.of(Accompanying).worker,
-        "on_hold": case.on_hold,
-        "identified": survivor.identified,
-        "reachable": survivor.reachable,
-        "merged_into": files.merged_into,
-    }
-    found = {Field("case", None, name): plain(value) for name, value in of_the_case.items()}
-    found[Field("case", None, "lead_asked_of")] = case.transfer.to if case.transfer else None
-    for consent in case.consents.values():
-        found |= _each("consent", consent.id, _of_consent(consent, at))
-    for referral in case.referrals.values():
-        found |= _each("referral", referral.id, _of_referral(referral))
-    for clock in case.clocks.values():
-        found |= _each("clock", clock.id, _of_clock(clock, at))
-    for task, action in conferences.actions.items():
-        found |= _each("action", task, {"owner": action.owner, "done": action.done})
-    for paper, document in case.of(Documents).attached.items():
-        about = {"compartment": document.compartment.word, "superseded_by": plain(document.superseded_by)}
-        found |= _each("document", paper, about)
-    recorded: Mapping[str, Iterable[UUID]] = {
-        "incident": case.of(Incidents).told_at,
-        "conference": conferences.held,
-        "duplicate": files.duplicates,
-    }
-    for kind, ids in recorded.items():
-        for id in ids:
-            found[Field(kind, id, "recorded")] = True
-    return found
-
-
 def known_events(events: Iterable[Written], readable: Mapping[int, frozenset[Compartment]]) -> list[Written]:
     """Those events of which an agency may open the coordination."""
     return [w for w in events if Compartment.COORDINATION in readable.get(w.position, NOTHING)]
@@ -203,35 +150,3 @@ def narrowed(then: AsOf, agency: AgencyCode) -> AsOf:
     """The state reduced to an agency's own part; none where it could not know of the case then."""
     known = then.case is not None and is_known_to(then.case, agency)
     return replace(then, case=part_of(then.case, agency) if known and then.case is not None else None)
-
-
-def _each(of: str, id: UUID, values: Mapping[str, Any]) -> dict[Field, Any]:
-    return {Field(of, id, name): value for name, value in values.items()}
-
-
-def _of_consent(consent: Consent, at: datetime) -> dict[str, Any]:
-    expired = consent.expires_at is not None and at >= consent.expires_at
-    return {
-        "stands": consent.live and not expired,
-        "compartments": plain(consent.compartments),
-        "recipients": plain(consent.recipients),
-        "purposes": plain(consent.purposes),
-        "expires_at": plain(consent.expires_at),
-        "override": consent.override,
-    }
-
-
-def _of_referral(referral: Referral) -> dict[str, Any]:
-    return {
-        name: plain(getattr(referral, name))
-        for name in ("status", "sender", "recipient", "service", "sent_at", "due_at", "answered_at", "ended_at")
-    } | {"escalations": referral.escalations, "late": referral.late}
-
-
-def _of_clock(clock: Clock, at: datetime) -> dict[str, Any]:
-    return {
-        "due_at": plain(clock.due_at),
-        "met_at": plain(clock.met_at),
-        "met_recorded_at": plain(clock.met_recorded_at),
-        "breached": clock.late or clock.overdue or (clock.met_at is None and at > clock.due_at),
-    }
