@@ -12,7 +12,7 @@ from .contract import HEADERS, write_operation
 from .gate import Work
 from .identity import Caller, acting
 from .parameters import REF
-from .requests import correlation_of, fields_of, read_command
+from .requests import correlation_of, fields_of, read_body
 from .serving import Door, json_answer
 
 PATH = "/subscription/acknowledgements"
@@ -42,8 +42,7 @@ def add_routes(door: Door) -> None:
         agency = rooms.network.get(caller.agency)
         purpose = request.headers.get("purpose-of-use", Purpose.COORDINATION.value)  # a machine need not say it
         act = acting(caller, agency, roles_for(AcknowledgeDeliveries), purpose, rooms.now())
-        command = read_command(AcknowledgeDeliveries, fields_of(ACKNOWLEDGING, request, body, act))
-        assert isinstance(command, AcknowledgeDeliveries)
+        command = read_body(AcknowledgeDeliveries, fields_of(ACKNOWLEDGING, request, body, act))
         marks = rooms.acknowledgements.take(act.agency, command, act, correlation_of(request))
         return json_answer(MarksView(marks.received, marks.handled))
 

@@ -13,6 +13,9 @@ from ..domain.case.intake import OpenCase
 from ..domain.declaring import ASKED
 from ..domain.fact import Fact
 
+MADE_HERE = frozenset({"nik_index"})
+"""Fields of commands that the service makes and no caller sends."""
+
 
 class Action(NamedTuple):
     """One action. `example` fits the case that `tests/integration/test_contract.py` walks through."""

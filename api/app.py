@@ -35,7 +35,8 @@ from .application.rooms import Rooms
 from .contract import answers_of, document
 from .gate import Gate
 from .limits import Limits
-from .problems import answer
+from .methods import HeadAsGet, methods_of
+from .problems import answer, method_not_allowed
 from .reads import Read, listed
 from .serving import Door
 from .subscribing import Subscribing
@@ -93,10 +94,13 @@ def create_app(ports: Ports, version: str = "0.1.0", limits: Limits | None = Non
         door.add(read)
 
     async def as_problem(request: Request, error: Exception) -> Response:
+        if isinstance(error, HTTPException) and error.status_code == 405:
+            return method_not_allowed(methods_of(app, request))
         return answer(error)
 
     app.add_exception_handler(HTTPException, as_problem)
     app.add_exception_handler(Exception, as_problem)
+    app.add_middleware(HeadAsGet)
 
     def openapi() -> dict[str, Any]:
         return document(app, [*answers_of(reads), *ANSWERS], [erasing.ACKNOWLEDGING, acknowledging.ACKNOWLEDGING])

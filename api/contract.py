@@ -11,9 +11,10 @@ from fastapi.openapi.utils import get_openapi
 from ..domain.compartment import compartments_of
 from ..domain.declaring import ASKED
 from ..domain.fact import Fact
+from ..domain.patterns import for_others
 from ..domain.standing.page import in_data, second_in_data, second_sentence, sentence, summary, time_of
 from ..domain.standing.readings import Reading, Who
-from .actions import AGENCY_ACTIONS, CASE_ACTIONS, OPENING, PROPOSAL_ACTIONS, Action
+from .actions import AGENCY_ACTIONS, CASE_ACTIONS, MADE_HERE, OPENING, PROPOSAL_ACTIONS, Action
 from .parameters import REF
 from .reads import Content, Read
 
@@ -37,7 +38,8 @@ WRITE_HEADERS: list[dict[str, Any]] = [
     {
         "name": "Idempotency-Key",
         "in": "header",
-        "description": "The same key with the same request has one effect, however often it is sent",
+        "description": "The same key with the same request has one effect, however often it is sent: one key for each"
+        " person of an agency; the same request is the same address and the same JSON, however it is written",
         "schema": {"type": "string", "maxLength": 200},
     },
     {
@@ -50,9 +52,25 @@ WRITE_HEADERS: list[dict[str, Any]] = [
 
 UNLIMITED = "x-unlimited"
 """Marks an operation that no limit refuses, until the document is made."""
-MADE_HERE = frozenset({"nik_index"})
-"""Fields of commands that the service makes and no caller sends."""
 
+MISFIT: dict[str, Any] = {
+    "at": {"type": "string", "examples": ["$.recipients[0]"], "description": "Where in the body, from `$` on"},
+    "expected": {"type": "string", "description": "What is expected there"},
+    "allowed": {"type": "array", "items": {"type": "string"}, "description": "All that is allowed there"},
+    "meant": {"type": "string", "description": "The one of them that was misspelt, as it seems"},
+}
+_WORDS: dict[str, Any] = {
+    "type": "object",
+    "required": ["says", "next"],
+    "properties": {"says": {"type": "string"}, "next": {"type": "string"}},
+}
+PERSON: dict[str, Any] = {
+    "type": "object",
+    "required": ["id", "en"],
+    "properties": {"id": _WORDS, "en": _WORDS},
+    "description": "For the person in front of the screen, in Bahasa Indonesia and English: what is the matter, and"
+    " what can be done next",
+}
 PROBLEM = {
     "description": "A problem (RFC 9457); `type` is stable",
     "content": {"application/problem+json": {"schema": {"$ref": REF.format(name="Problem")}}},
@@ -63,11 +81,38 @@ TOO_MANY = {
     " as many seconds as `Retry-After` says; nothing was done",
     "headers": {"Retry-After": {"schema": {"type": "integer", "minimum": 1}, "description": "Seconds"}},
 }
+NOT_KNOWN = {
+    **PROBLEM,
+    "description": "Nobody is known to be calling",
+    "headers": {"WWW-Authenticate": {"schema": {"type": "string"}, "description": "RFC 6750"}},
+}
+METHOD_NOT_ALLOWED = {
+    **PROBLEM,
+    "description": "The address has other methods",
+    "headers": {"Allow": {"schema": {"type": "string"}, "description": "All that it has"}},
+}
+TOO_SLOW = {**PROBLEM, "description": "The body did not arrive in time. Nothing was stored; send it again"}
+TOO_LARGE = {**PROBLEM, "description": "The body is larger than it may be"}
+NOT_JSON = {**PROBLEM, "description": "The body is of another media type, or is encoded"}
+UNAVAILABLE = {
+    **PROBLEM,
+    "description": "It cannot be answered now. Send it again after as many seconds as `Retry-After` says; a write with"
+    " the same Idempotency-Key, as it is not known whether it is stored",
+    "headers": {"Retry-After": {"schema": {"type": "integer", "minimum": 1}, "description": "Seconds"}},
+}
 STORED = {
     "description": "Stored, durably",
     "headers": {
         "ETag": {"schema": {"type": "string"}, "description": "The new version"},
         "Rujukan-Position": {"schema": {"type": "integer"}, "description": "Position in the log"},
+        "Location": {
+            "schema": {"type": "string"},
+            "description": "Where to read what was made, or the proposal that waits; absent where who wrote cannot",
+        },
+        "Idempotent-Replayed": {
+            "schema": {"type": "string", "enum": ["true"]},
+            "description": "The request came before with this Idempotency-Key: this is what it was answered then",
+        },
     },
     "content": {"application/json": {"schema": {"$ref": REF.format(name="Stored")}}},
 }
@@ -166,13 +211,14 @@ def document(app: FastAPI, answers: Sequence[Any], more: Sequence[Action] = ()) 
         for operation in item.values():
             operation.get("responses", {}).pop("422", None) if "requestBody" not in operation else None
             operation["responses"].pop("default", None)
-            if not operation.pop(UNLIMITED, False):
-                operation["responses"]["429"] = TOO_MANY
+            _add_what_any_may_answer(operation)
     actions = (OPENING, *CASE_ACTIONS, *AGENCY_ACTIONS, *PROPOSAL_ACTIONS, *more)
     commands = list(dict.fromkeys(action.command for action in actions))
     _, schemas = msgspec.json.schema_components([*commands, *answers], ref_template=REF)
     for action in actions:
         _trim(schemas[action.command.__name__], action, action.command)
+        if not schemas[action.command.__name__]["required"]:
+            found["paths"][action.path]["post"]["requestBody"]["required"] = False
     components = found.setdefault("components", {})
     components.setdefault("schemas", {}).update(schemas)
     components["schemas"]["Problem"] = {
@@ -184,13 +230,53 @@ def document(app: FastAPI, answers: Sequence[Any], more: Sequence[Action] = ()) 
             "status": {"type": "integer"},
             "detail": {"type": "string"},
             "about": {"type": "object"},
+            "person": PERSON,
+            "acts": {
+                "type": "array",
+                "items": {"type": "string", "examples": ["POST /cases/{case}/consents"]},
+                "description": "What can be done next, as operations of this document",
+            },
+            "parameter": {"type": "string", "description": "Of the query: which one it is about, with `bad-query`"},
+            "header": {"type": "string", "description": "Which one it is about, with `bad-header`"},
+            **MISFIT,
+            "errors": {
+                "type": "array",
+                "items": {"type": "object", "required": ["at", "expected"], "properties": MISFIT},
+                "description": "All that does not fit, where it is more than the one thing said above",
+            },
             "limit": {"type": "string", "examples": ["reads"], "description": "Which limit, with status 429"},
         },
     }
     components["securitySchemes"] = {
         "access_token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT (RFC 9068, typ at+jwt)"}
     }
-    app.openapi_schema = found
+    app.openapi_schema = with_patterns_for_others(found)
+    return app.openapi_schema
+
+
+def _add_what_any_may_answer(operation: dict[str, Any]) -> None:
+    """What the doors in front of an operation answer, whatever the operation is."""
+    answers = operation["responses"]
+    answers |= {"400": PROBLEM, "405": METHOD_NOT_ALLOWED, "503": UNAVAILABLE}
+    if "401" in answers:
+        answers["401"] = NOT_KNOWN
+    if not operation.pop(UNLIMITED, False):
+        answers["429"] = TOO_MANY
+    if "requestBody" in operation:
+        answers |= {"408": TOO_SLOW, "413": TOO_LARGE}
+        if "application/json" in operation["requestBody"]["content"]:
+            answers["415"] = NOT_JSON
+
+
+def with_patterns_for_others(schema: Any) -> Any:
+    """A schema whose patterns every dialect can read."""
+    if isinstance(schema, list):
+        return [with_patterns_for_others(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    found = {name: with_patterns_for_others(value) for name, value in schema.items()}
+    if isinstance(pattern := found.get("pattern"), str):
+        found["pattern"] = for_others(pattern)
     return found
 
 

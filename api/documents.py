@@ -28,7 +28,7 @@ from .identity import Caller
 from .limits import MIB, too_many
 from .problems import BadRequest
 from .reads import BINARY, Content, Read
-from .requests import correlation_of, expected_version, id_of, read_command, sent
+from .requests import correlation_of, expected_version, id_of, read_body, sent
 from .serving import Door
 from .writes import stored
 
@@ -65,8 +65,7 @@ def add_routes(door: Door) -> None:
         }
         if "supersedes" in query:
             fields["supersedes"] = query["supersedes"]
-        command = read_command(AttachDocument, fields)
-        assert isinstance(command, AttachDocument)
+        command = read_body(AttachDocument, fields)
         standing(command, rooms.casework.case(case), act)  # before anything of it is stored
         correlation, expected = correlation_of(request), expected_version(request)
         most = door.gate.limits.documents * MIB
@@ -83,7 +82,7 @@ def add_routes(door: Door) -> None:
         except Exception:
             rooms.documents.drop(case, document)
             raise
-        return stored(done, ATTACHING, request)
+        return stored(door, done, ATTACHING, request, act)
 
     query = [("kind", True), ("compartment", True), ("occurred_at", False), ("supersedes", False)]
     parameters = [{"name": n, "in": "query", "required": r, "schema": {"type": "string"}} for n, r in query]

@@ -8,7 +8,7 @@ from .actions import Action
 from .application.kinds import ERASURE
 from .contract import write_operation
 from .identity import Caller
-from .requests import correlation_of, fields_of, read_command, sent
+from .requests import correlation_of, fields_of, read_body, sent, unsaid_in
 from .serving import Door
 from .writes import stored
 
@@ -20,13 +20,13 @@ def add_routes(door: Door) -> None:
 
     def acknowledge(request: Request, body: bytes, caller: Caller) -> Response:
         act = door.giving(request, caller, AcknowledgeErasure)
-        command = read_command(AcknowledgeErasure, fields_of(ACKNOWLEDGING, request, body, act))
-        assert isinstance(command, AcknowledgeErasure)
+        fields = fields_of(ACKNOWLEDGING, request, body, act)
+        command = read_body(AcknowledgeErasure, fields, unsaid_in(ACKNOWLEDGING))
         correlation = correlation_of(request)
         done = door.rooms.casework.handle(
             ERASURE, command.erasure, command, act, correlation=correlation, sent=sent(request, body)
         )
-        return stored(done, ACKNOWLEDGING, request)
+        return stored(door, done, ACKNOWLEDGING, request, act)
 
     door.post(
         ACKNOWLEDGING.path,

@@ -34,6 +34,14 @@ LONGEST = 8_192
 class NotAuthenticated(Exception):
     """There is no token, or not one that can be accepted. The message says why without repeating it."""
 
+    has_token = True
+
+
+class NoToken(NotAuthenticated):
+    """Nothing was sent that could be one."""
+
+    has_token = False
+
 
 class Caller(Struct, frozen=True):
     """Who asks, as their token says."""
@@ -56,7 +64,7 @@ class Identity:
         """Who the Authorization header says is calling. Raises NotAuthenticated."""
         scheme, _, token = (authorization or "").partition(" ")
         if scheme.lower() != "bearer" or not token:
-            raise NotAuthenticated("send an access token: Authorization: Bearer …")
+            raise NoToken("send an access token: Authorization: Bearer …")
         if len(token) > LONGEST:
             raise NotAuthenticated("the token is too long")
         digest = hashlib.sha256(token.encode()).digest()

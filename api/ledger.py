@@ -13,7 +13,7 @@ from ..domain.standing import readings
 from .application.rooms import Rooms
 from .contract import PROBLEM, standing_of
 from .gate import Work
-from .parameters import REF
+from .parameters import REF, refuse_unknown
 from .problems import BadRequest
 from .reads import BINARY, TEXT, Content, Read
 from .requests import body_of
@@ -123,6 +123,7 @@ def add_routes(door: Door) -> None:
 
     async def bring(request: Request) -> Response:
         try:
+            refuse_unknown(request.query_params, ())
             return await door.gate.run(Work.PUBLIC, None, take, await body_of(request, LARGEST_NOTE))
         except Exception as error:
             return await door.gate.answer(error)

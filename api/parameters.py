@@ -17,13 +17,15 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 from uuid import UUID
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta
+from starlette.datastructures import QueryParams
 from starlette.requests import Request
 
 from ..domain.fact import EARLIEST
 from ..domain.refusal import Unknown
 from ..projections.listing import IN_FUTURE, Positive
 from . import cursors
+from .misfit import NAME, meant_by
 from .problems import BadRequest
 
 LARGEST_PAGE = 500
@@ -31,8 +33,6 @@ USUAL = 50
 Limit = Annotated[int, Meta(ge=1, le=LARGEST_PAGE, description="how many, at most")]
 
 REF = "#/components/schemas/{name}"
-NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
-"""What a parameter can be called: whatever else stands in a query, no problem repeats it."""
 
 
 @dataclass(frozen=True)
@@ -184,13 +184,18 @@ def read_all(parameters: Sequence[Parameter], request: Request, now: datetime) -
     return values
 
 
-def refuse_unknown(query: Mapping[str, str], allowed: Sequence[str]) -> None:
-    """Raises BadRequest where a query says something that may not be asked."""
+def refuse_unknown(query: QueryParams, allowed: Sequence[str]) -> None:
+    """Raises BadRequest where a query says something that may not be asked, or one thing twice."""
+    twice = next((name for name in allowed if len(query.getlist(name)) > 1), None)
+    if twice is not None:
+        raise BadRequest(400, "BadQuery", f"{twice} is said more than once.", parameter=twice)
     unknown = next((name for name in query if name not in allowed), None)
     if unknown is None:
         return
     may = f"It may be asked {', '.join(allowed)}." if allowed else "It may be asked nothing."
     named = {"parameter": unknown} if NAME.fullmatch(unknown) else {}
+    if (meant := meant_by(unknown, allowed)) is not UNSET:
+        named["meant"] = meant
     raise BadRequest(400, "BadQuery", f"The query asks what this does not know. {may}", **named, allowed=list(allowed))
 
 

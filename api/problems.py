@@ -5,6 +5,8 @@ Nothing of what was sent is repeated in a problem: it names fields and rules, id
 
 import logging
 import re
+from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -14,9 +16,13 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from ..domain import refusal as r
+from ..domain.declaring import ASKED
+from ..domain.words import LANGUAGES
 from .application.casework import KeyReused, VersionMismatch
 from .application.ports import Behind, BeyondHead, Forked, Gone, Moved, NotSealedYet, NotTaken, Unavailable, Unreadable
 from .identity import NotAuthenticated
+from .misfit import Misfit
+from .problem_words import FOR_PERSON, ForPerson, Name
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +54,7 @@ STATUS: dict[type[r.Refusal], int] = {
 class BadRequest(Exception):
     """The request cannot be read. `status` is its HTTP status; the detail repeats nothing that was sent."""
 
-    def __init__(self, status: int, name: str, detail: str, **more: Any) -> None:
+    def __init__(self, status: int, name: Name, detail: str, **more: Any) -> None:
         super().__init__(name)
         self.status, self.name, self.detail, self.more = status, name, detail, more
 
@@ -67,22 +73,58 @@ def type_of(name: str) -> str:
     return "urn:rujukan:problem:" + re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower()
 
 
-def problem(status: int, name: str, detail: str, headers: dict[str, str] | None = None, **more: Any) -> Response:
-    """A problem document."""
+def problem(status: int, name: Name, detail: str, headers: dict[str, str] | None = None, **more: Any) -> Response:
+    """A problem document, of what is no refusal of the rules."""
+    return _document(status, name, detail, FOR_PERSON[name], headers, more)
+
+
+def _document(
+    status: int,
+    name: str,
+    detail: str,
+    person: ForPerson,
+    headers: dict[str, str] | None,
+    more: Mapping[str, Any],
+) -> Response:
     body = {"type": type_of(name), "title": _title(name), "status": status, "detail": detail, **more}
+    body["person"] = {
+        language: {"says": person.says.said_in(language), "next": person.next.said_in(language)}
+        for language in LANGUAGES
+    }
     return Response(msgspec.json.encode(body), status, headers, MEDIA_TYPE)
+
+
+def refused(refusal: r.Refusal) -> Response:
+    """The problem that a refusal of the rules is."""
+    reason = refusal.reason()
+    more: dict[str, Any] = {"about": refusal.about}
+    if acts := acts_of(type(refusal)):
+        more["acts"] = acts
+    detail = f"{refusal.says.en} {refusal.mend.en}"
+    person = ForPerson(refusal.says, refusal.mend)
+    return _document(STATUS.get(reason, 409), reason.__name__, detail, person, None, more)
+
+
+def acts_of(refusal: type[r.Refusal]) -> list[str]:
+    """What can be done next, as requests: `POST /cases/{case}/reopening`."""
+    return [f"POST {_paths()[name]}" for name in refusal.acts]
+
+
+@cache
+def _paths() -> dict[str, str]:
+    return {command.__name__: said.path for command, said in ASKED.items() if said.path is not None}
 
 
 def answer(error: Exception) -> Response:
     """The problem that an error becomes. What nobody foresaw is a 500 that tells nothing; the log names its class."""
     match error:
         case r.Unknown() | Gone():
-            return problem(404, "Unknown", f"{r.Unknown.says} {r.Unknown.mend}")
+            return problem(404, "Unknown", f"{r.Unknown.says.en} {r.Unknown.mend.en}")
         case r.Refusal():
-            status = STATUS.get(type(error), 409)
-            return problem(status, type(error).__name__, f"{error.says} {error.mend}".strip(), about=error.about)
+            return refused(error)
         case NotAuthenticated():
-            challenge = {"WWW-Authenticate": 'Bearer realm="rujukan", error="invalid_token"'}
+            error_code = ', error="invalid_token"' if error.has_token else ""  # RFC 6750 § 3.1: none where none came
+            challenge = {"WWW-Authenticate": f'Bearer realm="rujukan"{error_code}'}
             return problem(401, "NotAuthenticated", f"Nobody is known to be calling: {error}.", challenge)
         case VersionMismatch():
             etag = {"ETag": f'"{error.version}"'}
@@ -125,29 +167,28 @@ def answer(error: Exception) -> Response:
             return problem(429, "TooMany", str(error), after, limit=error.limit)
         case BadRequest():
             return problem(error.status, error.name, error.detail, **error.more)
+        case HTTPException(status_code=404):
+            return problem(404, "Unknown", "Nothing is at this address. /openapi.json names all that there are.")
         case HTTPException():
-            names = {404: "Unknown", 405: "MethodNotAllowed"}
-            name = names.get(error.status_code, "Refused")
-            return problem(error.status_code, name, str(error.detail), dict(error.headers or {}))
+            return problem(error.status_code, "Refused", f"{error.detail}.", dict(error.headers or {}))
         case _:
             log.error("unforeseen %s", type(error).__name__)
             return problem(500, "Unforeseen", "Something went wrong here. Nothing is known to be stored.")
 
 
-def unreadable(error: msgspec.MsgspecError) -> BadRequest:
-    """A body that does not fit: where, and what was expected, without what was sent."""
-    if not isinstance(error, msgspec.ValidationError):
-        return BadRequest(400, "NotJson", "The body is not JSON.")
-    said = str(error)
-    known = re.fullmatch(r"([A-Za-z0-9 `|,<>=.+-]{1,120}?)( - at `([A-Za-z0-9_$.\[\]]{1,100})`)?", said)
-    if "unknown field" in said:
-        return BadRequest(422, "DoesNotFit", DOES_NOT_FIT, at="$", expected="no unknown field")
-    if known is None or "Invalid enum value" in said:
-        where = re.search(r" - at `(\$[a-z_.\[\]]{0,60})`\Z", said)
-        return BadRequest(
-            422, "DoesNotFit", DOES_NOT_FIT, at=where[1] if where else "$", expected="what its schema says"
-        )
-    return BadRequest(422, "DoesNotFit", DOES_NOT_FIT, at=known[3] or "$", expected=known[1])
+def method_not_allowed(allowed: Sequence[str]) -> Response:
+    """What who asks by another method is told: all methods that the address has."""
+    said = ", ".join(allowed)
+    return problem(405, "MethodNotAllowed", f"This address has other methods: {said}.", {"Allow": said})
+
+
+def unreadable(found: Sequence[Misfit]) -> BadRequest:
+    """A body that does not fit: where, what was expected there, and what is allowed, without what was sent. What is
+    said of the first misfit stands at the top; `errors` has them all, if there are several."""
+    first = found[0] if found else Misfit("$", "another value")
+    errors = {"errors": [msgspec.to_builtins(one) for one in found]} if len(found) > 1 else {}
+    detail = f"{DOES_NOT_FIT} {first.sentence} Mend it and send it again; nothing was stored."
+    return BadRequest(422, "DoesNotFit", detail, **msgspec.to_builtins(first), **errors)
 
 
 def _title(name: str) -> str:

@@ -1,17 +1,23 @@
 """What a request says beside its address: its body, and the headers of a write."""
 
 import asyncio
-from typing import Any
+import json
+import re
+from itertools import islice
+from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
 import msgspec
 from starlette.requests import Request
 
-from ..domain.fact import Act, Fact
+from ..domain.fact import Act
 from ..domain.refusal import Unknown
-from .actions import OPENING, Action
+from .actions import MADE_HERE, OPENING, Action
 from .application.once import Sent
-from .problems import BadRequest, unreadable
+from .misfit import SHOWN, Misfit, misfits
+from .problems import DOES_NOT_FIT, BadRequest, unreadable
+
+Said = TypeVar("Said", bound=msgspec.Struct)
 
 LARGEST_BODY = 256 * 1024
 BODY_SECONDS = 20.0
@@ -56,16 +62,30 @@ def correlation_of(request: Request) -> UUID:
 
 
 def sent(request: Request, *parts: bytes) -> Sent | None:
-    """What an Idempotency-Key came with: the address and these parts; None without one. Raises BadRequest for a key
-    that is none."""
-    key = request.headers.get("idempotency-key")
-    if key is None:
+    """What an Idempotency-Key came with: the address and these parts, a JSON object among them however it is written;
+    None without a key. Raises BadRequest for a key that is none, and for two."""
+    keys = request.headers.getlist("idempotency-key")
+    if not keys:
         return None
+    if len(keys) > 1:
+        raise BadRequest(400, "BadHeader", "One Idempotency-Key is enough.", header="Idempotency-Key")
+    (key,) = keys
     if not (1 <= len(key) <= 200 and key.isprintable()):
         raise BadRequest(
             400, "BadHeader", "Idempotency-Key has 1 to 200 printable characters.", header="Idempotency-Key"
         )
-    return Sent(key, b" ".join((request.url.path.encode(), *parts)))
+    path = request.url.path.encode()
+    return Sent(key, b" ".join((path, *map(_canonical, parts))), as_written=b" ".join((path, *parts)))
+
+
+def _canonical(part: bytes) -> bytes:
+    """A JSON object in the one form that all its spellings have: no space, keys in order. Anything else as it is."""
+    if part[:1] in (b"{", b" ", b"\n", b"\r", b"\t"):
+        try:
+            return msgspec.json.encode(msgspec.json.decode(part), order="sorted")
+        except (msgspec.MsgspecError, UnicodeError, RecursionError):
+            pass
+    return part
 
 
 def expected_version(request: Request) -> int | None:
@@ -87,18 +107,43 @@ def id_of(value: object, what: str = "id") -> UUID:
         raise Unknown(what=what) from None
 
 
-def fields_of(action: Action, request: Request, body: bytes, act: Act) -> dict[str, Any]:
-    """The command's JSON fields: the body's, those in the path, and those that may be left out."""
+def object_of(request: Request, body: bytes) -> dict[str, Any]:
+    """The JSON object that a body is; an empty one where there is no body. Raises BadRequest."""
     if body:
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind != "application/json":
             raise BadRequest(415, "NotJson", "Send Content-Type: application/json.")
+        if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
+            raise BadRequest(415, "Encoded", "Send the body as it is, without Content-Encoding.")
     try:
         fields = msgspec.json.decode(body) if body else {}
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         raise BadRequest(400, "NotJson", "The body is not JSON.") from None
     if not isinstance(fields, dict):
-        raise BadRequest(422, "DoesNotFit", "The body is a JSON object.", at="$", expected="object")
+        raise unreadable([Misfit("$", "an object")])
+    _refuse_said_twice(body)
+    return fields
+
+
+def _refuse_said_twice(body: bytes) -> None:
+    """Raises BadRequest where an object has a field twice: readers do not agree which of them counts."""
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            raise BadRequest(422, "DoesNotFit", f"{DOES_NOT_FIT} A field stands in it twice.", at="$", expected="once")
+        return found
+
+    if body:
+        try:
+            json.loads(body, object_pairs_hook=once, parse_int=len)  # what numbers are does not matter here
+        except RecursionError:
+            raise BadRequest(400, "NotJson", "The body is not JSON.") from None
+
+
+def fields_of(action: Action, request: Request, body: bytes, act: Act) -> dict[str, Any]:
+    """The command's JSON fields: the body's, those in the path, and those that may be left out."""
+    fields = object_of(request, body)
     for name, value in request.path_params.items():
         if name in fields and name not in ("case", "code"):
             raise BadRequest(422, "DoesNotFit", "It stands in the path already.", at=f"$.{name}", expected="nothing")
@@ -110,9 +155,15 @@ def fields_of(action: Action, request: Request, body: bytes, act: Act) -> dict[s
     return fields
 
 
-def read_command(command: type[Fact], fields: dict[str, Any]) -> Fact:
-    """The command that these JSON fields say. Raises BadRequest; nothing that was sent is in its message."""
+def unsaid_in(action: Action) -> frozenset[str]:
+    """The fields of an action's command that stand in no body: those of its address, and what the service makes."""
+    return frozenset(re.findall(r"{(\w+)}", action.path)) | MADE_HERE
+
+
+def read_body(of: type[Said], fields: dict[str, Any], unsaid: frozenset[str] = frozenset()) -> Said:
+    """What these JSON fields say; `unsaid` are those of the type that no caller sends in a body. Raises BadRequest;
+    nothing that was sent is in its message."""
     try:
-        return msgspec.convert(fields, command)
-    except msgspec.MsgspecError as error:
-        raise unreadable(error) from None
+        return msgspec.convert(fields, of)
+    except (msgspec.MsgspecError, UnicodeError, OverflowError):
+        raise unreadable(list(islice(misfits(fields, of, unsaid), SHOWN))) from None

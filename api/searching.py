@@ -2,7 +2,6 @@
 
 from uuid import UUID
 
-import msgspec
 from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response
@@ -23,8 +22,7 @@ from .contract import HEADERS, PROBLEM, standing_of
 from .gate import Work
 from .identity import Caller
 from .parameters import REF
-from .problems import unreadable
-from .requests import correlation_of
+from .requests import correlation_of, object_of, read_body
 from .secrets import nik_index
 from .serving import Door, json_answer
 
@@ -54,10 +52,7 @@ def add_routes(door: Door) -> None:
 
     def search(request: Request, body: bytes, caller: Caller) -> Response:
         act = door.act_of(request, caller, roles_of(SEARCH.rows))
-        try:
-            asked = msgspec.json.decode(body, type=Search)
-        except msgspec.MsgspecError as error:
-            raise unreadable(error) from None
+        asked = read_body(Search, object_of(request, body))
         said = Asked(act, correlation_of(request))
         rooms.reading.report(said, agency_stream(act.agency), SEARCHING)  # that nobody is found tells something, too
         index = nik_index(rooms.macs, asked.nik)

@@ -2,7 +2,7 @@
 nobody keeps. And how the other routes run: once they are let in, on a thread, with problems for what is raised."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -13,8 +13,8 @@ from starlette.responses import Response
 from ..domain.codes import Role
 from ..domain.fact import Act, Fact
 from ..domain.standing.readings import Reading, Who
-from ..domain.standing.rows import Ground
-from ..domain.standing.rule import ask, roles_for, roles_of
+from ..domain.standing.rows import Ground, Row
+from ..domain.standing.rule import ask, is_for_role, roles_for, roles_of
 from .application.lists import WAIT_SECONDS
 from .application.ports import Behind
 from .application.proposing import waiting
@@ -23,7 +23,7 @@ from .application.rooms import Rooms
 from .contract import read_operation
 from .gate import Gate, Work
 from .identity import Caller, Identity, acting, member
-from .parameters import WAIT, read_all
+from .parameters import WAIT, read_all, refuse_unknown
 from .reads import Read
 from .requests import LARGEST_BODY, body_of, correlation_of, size_of
 
@@ -39,6 +39,7 @@ class Door:
         self.rooms = rooms
         self.gate = gate
         self.identity = Identity(rooms.tokens)
+        self._read: dict[str, Sequence[Row]] = {}
 
     # Who ------------------------------------------------------------------------------------------------------
 
@@ -55,10 +56,15 @@ class Door:
         """The caller's act, in a role that may give this command. Raises as `acting` does."""
         return self.act_of(request, caller, roles_for(command))
 
+    def is_read_there(self, path: str, act: Act) -> bool:
+        """Whether something is to be read at an address, and by whoever acts."""
+        return is_for_role(self._read.get(path, ()), act)
+
     # Reads ----------------------------------------------------------------------------------------------------
 
     def add(self, read: Read) -> None:
         """Answer GET with a declared read."""
+        self._read[read.path] = read.may.rows
         self.app.add_api_route(
             read.path,
             self._route(read),
@@ -175,6 +181,8 @@ class Door:
         """Answer POST with the call, on a thread, once the caller is known and let in, and the body is here. From then
         on it has WITHIN_SECONDS, in whatever it waits for: also for a thread, while all of them wait."""
 
+        may_ask = [p["name"] for p in operation.get("parameters", ()) if p["in"] == "query"]
+
         async def called(request: Request, body: bytes, caller: Caller) -> Response:
             with self.rooms.within(WITHIN_SECONDS):
                 return await self.gate.run(work, caller, call, request, body, caller)
@@ -183,6 +191,7 @@ class Door:
             try:
                 caller = self.caller(request)
                 with self.gate.admitted(work, caller):
+                    refuse_unknown(request.query_params, may_ask)
                     if largest <= LARGEST_BODY:
                         return await called(request, await body_of(request, largest), caller)
                     with self.gate.arriving(caller, min(size_of(request), largest)) as arrived:

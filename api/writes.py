@@ -9,9 +9,9 @@ from starlette.responses import Response
 
 from ..domain.agency_keys import RegisterKey
 from ..domain.case.glass import BreakGlass, CloseGlass
-from ..domain.fact import CaseId, Fact, ProposalId
-from ..domain.refusal import Invalid
-from ..domain.webhook import SetWebhook
+from ..domain.fact import Act, AgencyCode, CaseId, Fact, ProposalId
+from ..domain.refusal import Invalid, NotTold
+from ..domain.webhook import ReplayWebhook, SetWebhook
 from .actions import AGENCY_ACTIONS, CASE_ACTIONS, OPENING, PROPOSAL_ACTIONS, Action
 from .application.casework import Done
 from .application.kinds import AGENCY, CASE
@@ -20,8 +20,8 @@ from .application.rooms import Rooms
 from .contract import write_operation
 from .gate import Work
 from .identity import Caller
-from .problems import BadRequest
-from .requests import correlation_of, expected_version, fields_of, id_of, read_command, sent
+from .problems import DOES_NOT_FIT, BadRequest
+from .requests import correlation_of, expected_version, fields_of, id_of, read_body, sent, unsaid_in
 from .secrets import nik_index
 from .serving import Door
 
@@ -51,23 +51,25 @@ def add_routes(door: Door) -> None:
         if "nik_index" in action.command.__struct_fields__:
             _index_nik(fields, rooms)
         made = uuid4() if action is OPENING else None
-        command = read_command(action.command, fields)
+        command = read_body(action.command, fields, unsaid_in(action))
         if isinstance(command, RegisterKey):
             _check_key(command, rooms)
         if isinstance(command, SetWebhook):
             _check_url(command, rooms)
+        if isinstance(command, ReplayWebhook) and request.path_params["code"] == caller.agency:
+            _check_told(command, rooms, caller.agency)  # of others nothing is said, before the table is asked
         correlation, expected, again = correlation_of(request), expected_version(request), sent(request, body)
         if action in AGENCY_ACTIONS:
             code = str(fields.get("code") or request.path_params["code"])
             done = rooms.casework.handle(
                 AGENCY, code, command, act, correlation=correlation, expected=expected, sent=again
             )
-            return stored(done, action, request)
+            return stored(door, done, action, request, act)
         if action in PROPOSAL_ACTIONS:
             proposal = ProposalId(id_of(request.path_params["proposal"]))
             kind = proposal_on(rooms.casework)
             done = rooms.casework.handle(kind, proposal, command, act, correlation=correlation, sent=again)
-            return stored(done, action, request)
+            return stored(door, done, action, request, act)
         case = CaseId(id_of(made if made is not None else request.path_params["case"]))
         minted = fields.get(action.mints) if action.mints and action is not OPENING else made
         done = rooms.casework.handle(
@@ -80,7 +82,7 @@ def add_routes(door: Door) -> None:
             expected=expected,
             sent=again,
         )
-        return stored(done, action, request)
+        return stored(door, done, action, request, act)
 
     def add(action: Action) -> None:
         door.post(
@@ -98,14 +100,14 @@ def add_routes(door: Door) -> None:
         add(action)
 
 
-def stored(done: Done, action: Action, request: Request) -> Response:
-    """The answer to a write."""
+def stored(door: Door, done: Done, action: Action, request: Request, act: Act) -> Response:
+    """The answer to a write. It has a Location where who wrote may read what was made."""
     headers = {"ETag": f'"{done.version}"', "Rujukan-Position": str(done.position)}
     if done.replayed:
         headers["Idempotent-Replayed"] = "true"
     if done.waits:
         headers["Location"] = f"/proposals/{done.id}"
-    elif action.mints and done.id:
+    elif action.mints and done.id and door.is_read_there(f"{action.path}/{{{action.mints}}}", act):
         headers["Location"] = f"{request.url.path.rstrip('/')}/{done.id}"
     said = Stored(done.version, done.position, f"/ledger/receipts/{done.position}", done.id, done.waits)
     status = 202 if done.waits else 201 if action.mints else 200
@@ -115,7 +117,7 @@ def stored(done: Done, action: Action, request: Request) -> Response:
 def _index_nik(fields: dict[str, Any], rooms: Rooms) -> None:
     """The number's keyed hash is the service's to make."""
     if "nik_index" in fields:
-        raise BadRequest(422, "DoesNotFit", "The body does not fit its schema.", at="$.nik_index", expected="nothing")
+        raise BadRequest(422, "DoesNotFit", DOES_NOT_FIT, at="$.nik_index", expected="nothing")
     if isinstance(nik := fields.get("nik"), str):
         fields["nik_index"] = nik_index(rooms.macs, nik)
 
@@ -125,6 +127,11 @@ def _check_key(command: RegisterKey, rooms: Rooms) -> None:
         rooms.check_key(command.public_key)
     except ValueError:
         raise Invalid(field="public_key", must="be one that a message can be sealed to") from None
+
+
+def _check_told(command: ReplayWebhook, rooms: Rooms, agency: AgencyCode) -> None:
+    if command.after > rooms.feed.head(agency).sequence:
+        raise NotTold
 
 
 def _check_url(command: SetWebhook, rooms: Rooms) -> None:

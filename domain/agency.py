@@ -15,7 +15,7 @@ from .compartment import Coordination, Identity
 from .declaring import asked, field, happened, name_fields
 from .fact import Act, ActorId, AgencyCode, Fact, Short, recorded
 from .recovery import HistoryRecovered
-from .refusal import AlreadyExists, NotForThisRole, Unknown
+from .refusal import AlreadyDone, AlreadyExists, NotForThisRole, Unknown
 from .standing.relations import Extent
 from .standing.roles import ADMINISTRATION, ADMINISTRATORS, POWERFUL
 from .standing.rows import FOUNDING, OPERATES, OPERATOR_SECOND, OWN_OR_SYSTEM, OWN_SECOND, Row, Second
@@ -263,7 +263,7 @@ def remove_member(command: RemoveMember, agency: Agency | None, act: Act) -> Seq
 @decides.register
 def suspend(command: SuspendAgency, agency: Agency | None, act: Act) -> Sequence[Fact]:
     if not require_agency(agency).active:
-        raise AlreadyExists(what="suspension")
+        raise AlreadyDone(what="suspension")
     return [recorded(AgencySuspended, command, act)]
 
 

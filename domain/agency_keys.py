@@ -11,7 +11,7 @@ from .agency_state import Agency, KeyId, Resealing, decides, require_agency
 from .compartment import Coordination
 from .declaring import asked, field, happened, name_fields
 from .fact import Act, ActorId, Fact, Short, recorded
-from .refusal import AlreadyExists, Invalid, Unknown
+from .refusal import AlreadyExists, Invalid, StillUndecided, Unknown
 from .standing.relations import Extent, Relation
 from .standing.roles import ADMINISTRATION, ADMINISTRATORS, OFFICERS
 from .standing.rows import OPERATES, OWN_AGENCY, OWN_OR_SYSTEM, OWN_SECOND, Row, Second, Thing
@@ -219,7 +219,7 @@ def retire_key(command: RetireKey, agency: Agency | None, act: Act) -> Sequence[
 def ask_resealing(command: AskResealing, agency: Agency | None, act: Act) -> Sequence[Fact]:
     own = require_agency(agency)
     if own.resealing is not None:
-        raise AlreadyExists(what="an undecided re-sealing", key=own.resealing.key)
+        raise StillUndecided(what="an undecided re-sealing", key=own.resealing.key)
     _may_take_over(command, own)
     retired = [recorded(KeyRetired, command, act, key=key) for key in sorted(command.lost & own.keys.keys())]
     return [*retired, recorded(ResealingAsked, command, act, asked_by=act.actor)]

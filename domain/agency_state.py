@@ -15,7 +15,13 @@ from .refusal import Unknown
 from .standing.rule import standing
 from .timing import at_the_latest_now
 
-KeyId = Annotated[str, Meta(pattern="^[A-Za-z0-9._-]{1,64}$(?!\n)")]
+KeyId = Annotated[
+    str,
+    Meta(
+        pattern="^[A-Za-z0-9._-]{1,64}$(?!\n)",
+        extra={"must": "a key's id: letters, digits, dots, hyphens and low lines, 64 at most"},
+    ),
+]
 
 EMPTY: Mapping[Any, Any] = MappingProxyType({})
 

@@ -58,6 +58,7 @@ CompartmentWord = Annotated[
     Meta(
         pattern="^(coordination|identity|contact|incident|health|psychosocial|legal|safety|economic)$(?!\n)",
         description="A compartment by its name",
+        extra={"allowed": tuple(c.word for c in Compartment)},
     ),
 ]
 

@@ -28,7 +28,7 @@ from .codes import ErasureBasis
 from .compartment import CompartmentWord, Coordination
 from .declaring import Step, asked, field, happened, name_fields
 from .fact import Act, ActorId, AgencyCode, CaseId, ConsentId, ErasureId, Fact, Short, recorded
-from .refusal import AlreadyExists
+from .refusal import AlreadyDone
 from .standing.relations import Extent
 from .standing.roles import ACKNOWLEDGEMENT
 from .standing.rows import WAS_TOLD
@@ -209,7 +209,7 @@ def acknowledge(command: AcknowledgeErasure, asked: Asked | None, act: Act) -> S
     assert asked is not None
     command = at_the_latest_now(command, act)
     if act.agency in asked.acknowledged:
-        raise AlreadyExists(what="the acknowledgement")
+        raise AlreadyDone(what="the acknowledgement")
     require_cause(command, asked, act)
     about = {"case": asked.record.case, "agency": act.agency}
     kept = [recorded(CopiesKept, command, act, **about)] if command.kept_basis is not None else []

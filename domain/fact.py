@@ -1,8 +1,9 @@
 """The shape that commands and events share: frozen, keyword-only, every field with its compartment."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from typing import Annotated, Any, NewType, TypeVar
+from typing import Annotated, Any, NewType, TypeVar, get_args, get_type_hints
 from uuid import UUID
 
 from msgspec import Meta, Struct
@@ -20,6 +21,7 @@ from .compartment import (
     Safety,
     compartments_of,
 )
+from .letters import is_plain, reads_as_written
 from .refusal import InTheFuture, Invalid
 
 CaseId = NewType("CaseId", UUID)
@@ -40,7 +42,14 @@ ProposalId = NewType("ProposalId", UUID)
 ActorId = NewType("ActorId", UUID)
 """A pseudonym of a person or machine; who it is stands in the agency's member list, sealed."""
 
-AgencyCode = Annotated[str, Meta(pattern="^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$(?!\n)", examples=["rsud"])]
+AgencyCode = Annotated[
+    str,
+    Meta(
+        pattern="^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$(?!\n)",
+        examples=["rsud"],
+        extra={"must": "an agency's code: lower-case letters, digits and hyphens, 40 at most"},
+    ),
+]
 """An agency's short name in the network: lower-case letters, digits and hyphens, 1 to 40 long."""
 Recipient = Annotated[
     str,
@@ -50,9 +59,27 @@ Recipient = Annotated[
         examples=["rsud", "kind:health"],
     ),
 ]
-Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$(?!\n)")]
-Short = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$(?!\n)")]
-Text = Annotated[str, Meta(min_length=1, max_length=20_000, pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$")]
+Sha256 = Annotated[
+    str, Meta(pattern="^[0-9a-f]{64}$(?!\n)", extra={"must": "a SHA-256 in 64 lower-case hexadecimal digits"})
+]
+Short = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=200,
+        pattern=r"^[^\x00-\x1f\x7f]*$(?!\n)",
+        extra={"must": "one line of text without control characters"},
+    ),
+]
+Text = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=20_000,
+        pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$",
+        extra={"must": "text without control characters"},
+    ),
+]
 
 
 class Fact(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
@@ -113,7 +140,8 @@ def recorded(event: type[F], command: Fact, act: Act, **more: Any) -> F:
     """The event that says what the command said, with `more` beside or instead.
 
     Raises InTheFuture when it is said to have happened after it was recorded (plus CLOCK_SKEW), and Invalid for
-    a time outside of EARLIEST and LATEST, which no list could order in every zone.
+    a time outside of EARLIEST and LATEST, which no list could order in every zone, and for what cannot be seen
+    (letters.py).
     """
     if command.occurred_at > act.at + CLOCK_SKEW:
         raise InTheFuture(occurred_at=command.occurred_at, recorded_at=act.at)
@@ -122,4 +150,30 @@ def recorded(event: type[F], command: Fact, act: Act, **more: Any) -> F:
     for name, value in said.items():
         if isinstance(value, datetime) and not EARLIEST <= value <= LATEST:
             raise Invalid(field=name, must=f"lie between {EARLIEST.year} and {LATEST.year}")
+        if isinstance(value, str):
+            _require_seen(type(command), name, value)
     return event(**{**said, **more})
+
+
+def _require_seen(command: type[Fact], field: str, value: str) -> None:
+    """Raises Invalid for what cannot be seen. What is stored stays readable, whatever is in it: it is commands that are
+    asked."""
+    if not is_plain(value) if field in _of_one_line(command) else not reads_as_written(value):
+        raise Invalid(field=field, must="have no characters that cannot be seen; type it anew instead of pasting it")
+
+
+@cache
+def _of_one_line(command: type[Fact]) -> frozenset[str]:
+    """The fields that hold a name, a number or a reference."""
+    hints = get_type_hints(command, include_extras=True)
+    return frozenset(name for name in command.__struct_fields__ if _LINE in parts_of(hints[name]))
+
+
+def parts_of(hint: Any) -> Iterator[Any]:
+    """Everything that a type is made of."""
+    for part in get_args(hint):
+        yield part
+        yield from parts_of(part)
+
+
+_LINE = get_args(Short)[1]

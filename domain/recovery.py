@@ -17,7 +17,7 @@ from .compartment import Coordination
 from .declaring import Step, asked, field, happened, name_fields
 from .delivery import Number
 from .fact import Act, AgencyCode, Fact, recorded
-from .refusal import AlreadyExists
+from .refusal import AlreadyDone
 from .standing.relations import Extent
 from .standing.roles import ESCALATION
 from .standing.rows import SYSTEM_ONLY
@@ -80,7 +80,7 @@ def tell_of_recovery(command: TellOfRecovery, agency: Agency | None, act: Act) -
     """Once of each recovery. Raises AlreadyExists."""
     found = require_agency(agency)
     if command.recovery in found.recoveries:
-        raise AlreadyExists(what="the notice")
+        raise AlreadyDone(what="the notice")
     return [recorded(HistoryRecovered, command, act, agency=found.code)]
 
 

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from .compartment import Coordination
 from .declaring import asked, field, happened, name_fields
 from .fact import Act, Fact, recorded
-from .refusal import AlreadyExists, Unknown
+from .refusal import AlreadyDone, Unknown
 from .standing.relations import Extent
 from .standing.roles import ADMINISTRATORS, ESCALATION
 from .standing.rows import OWN_AGENCY, OWN_SECOND, SYSTEM_ONLY, Second
@@ -123,7 +123,7 @@ class EnableWebhook(Fact, frozen=True, kw_only=True):
     extent=Extent.SEALED,
     means="Meneruskan ulang yang datang setelah sebuah nomor.",
     tag="agencies",
-    example={"after": 17},
+    example={"after": 0},
 )
 class ReplayWebhook(ReplayFacts, frozen=True, kw_only=True):
     """Have posted next what comes after a sequence: again, or with something left out that cannot be taken."""
@@ -175,7 +175,7 @@ def decide(command: Fact, webhook: Webhook | None, act: Act) -> Sequence[Fact]:
             return [recorded(WebhookRemoved, command, act)]
         case EnableWebhook():
             if webhook.disabled is None:
-                raise AlreadyExists(what="an enabled webhook")
+                raise AlreadyDone(what="an enabled webhook")
             return [recorded(WebhookEnabled, command, act)]
         case ReplayWebhook():
             return [recorded(WebhookReplayed, command, act)]
@@ -183,7 +183,7 @@ def decide(command: Fact, webhook: Webhook | None, act: Act) -> Sequence[Fact]:
             if webhook.registration != command.registration:
                 raise Unknown(what="registration")
             if webhook.disabled is not None:
-                raise AlreadyExists(what="a disabled webhook")
+                raise AlreadyDone(what="a disabled webhook")
             return [recorded(WebhookDisabled, command, act)]
     raise TypeError(f"{type(command).__name__} is not a command of a webhook")
 

@@ -18,6 +18,9 @@ class Sent(NamedTuple):
 
     key: str
     content: bytes
+    """What it says, in the one form that all ways of writing it have."""
+    as_written: bytes = b""
+    """Its bytes: keys that were stored by an older release hold those."""
 
 
 class Done(NamedTuple):
@@ -46,7 +49,8 @@ class Once:
         before = self._log.repeated(self._hash(act, b"key", sent.key.encode()))
         if before is None:
             return None
-        if not hmac.compare_digest(before.fingerprint, self._hash(act, b"content", sent.content)):
+        same = (self._hash(act, b"content", said) for said in (sent.content, sent.as_written))
+        if not any(hmac.compare_digest(before.fingerprint, one) for one in same):
             raise KeyReused("this Idempotency-Key came with another request")
         id, version, *waits = msgspec.json.decode(before.answer)
         return Done(id, version, before.position, replayed=True, waits=bool(waits))

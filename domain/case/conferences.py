@@ -16,7 +16,7 @@ from ..compartment import Coordination
 from ..declaring import Audience, Shared, Step, asked, field, happened, name_fields
 from ..fact import Act, ActionId, AgencyCode, ConferenceId, Details, Fact, Text, recorded
 from ..persistent import put
-from ..refusal import AlreadyExists, Unknown
+from ..refusal import AlreadyDone, Unknown
 from ..standing.relations import Extent, Relation
 from ..standing.roles import CASE_WORK
 from ..standing.rows import LEADS, TAKES_PART, Since, Thing
@@ -191,7 +191,7 @@ def agree_action(command: AgreeAction, case: Case, act: Act, network: Network) -
 @decides.register
 def finish_action(command: FinishAction, case: Case, act: Act, network: Network) -> Sequence[Fact]:
     if case.of(Conferences).actions[command.action].done:
-        raise AlreadyExists(what="the action's end", id=command.action)
+        raise AlreadyDone(what="the action's end", id=command.action)
     return [recorded(ActionDone, command, act)]
 
 

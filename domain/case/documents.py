@@ -15,7 +15,7 @@ from ..compartment import Compartment, CompartmentWord, Coordination
 from ..declaring import Shared, Step, asked, field, happened, name_fields
 from ..fact import Act, AgencyCode, Details, DocumentId, Fact, Sha256, recorded
 from ..persistent import put
-from ..refusal import AlreadyExists, Invalid
+from ..refusal import AlreadyReplaced, Invalid
 from ..standing.relations import Extent, Relation
 from ..standing.roles import LEGAL, MACHINE_WORK
 from ..standing.rows import TAKES_PART, Since, Thing
@@ -28,7 +28,12 @@ class DocumentFacts(Details, frozen=True, kw_only=True):
     document: Coordination[DocumentId]
     kind: Coordination[DocumentKind]
     compartment: Coordination[CompartmentWord]
-    media_type: Coordination[Annotated[str, Meta(pattern=r"^[\w.+-]+/[\w.+-]+$(?!\n)", max_length=100)]]
+    media_type: Coordination[
+        Annotated[
+            str,
+            Meta(pattern=r"^[\w.+-]+/[\w.+-]+$(?!\n)", max_length=100, extra={"must": "a media type, as image/png"}),
+        ]
+    ]
     size: Coordination[Annotated[int, Meta(ge=0)]]
     sha256: Coordination[Sha256]
     supersedes: Coordination[DocumentId | None] = None
@@ -111,7 +116,7 @@ def attach_document(command: AttachDocument, case: Case, act: Act, network: Netw
         return [attached]
     old = there[command.supersedes]
     if old.superseded_by is not None:
-        raise AlreadyExists(what="a newer document", id=old.superseded_by)
+        raise AlreadyReplaced(what="a newer document", id=old.superseded_by)
     if old.compartment is not Compartment.named(command.compartment):
         raise Invalid(field="compartment", must="be that of the document it supersedes")
     superseded = DocumentSuperseded(occurred_at=command.occurred_at, document=command.supersedes, by=command.document)

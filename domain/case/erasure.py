@@ -24,7 +24,7 @@ from ..codes import ErasureBasis
 from ..compartment import ALL, Compartment, CompartmentWord, Coordination, Legal
 from ..declaring import Step, asked, field, happened, name_fields
 from ..fact import Act, ActorId, ErasureId, Fact, Text, recorded
-from ..refusal import AlreadyExists, HoldStands, Invalid, NotDueYet, OpenReferrals
+from ..refusal import AlreadyDone, HoldStands, Invalid, NotDueYet, OpenReferrals, StillUndecided
 from ..standing.relations import Extent, Relation
 from ..standing.roles import ERASURE
 from ..standing.rows import LEADS_ALSO_ENDED, Since, Thing
@@ -185,9 +185,9 @@ def request_erasure(command: RequestErasure, case: Case, act: Act, network: Netw
     if not command.whole and what & {Compartment.COORDINATION, Compartment.LEGAL}:
         raise Invalid(field="compartments", must="leave coordination and legal, which go with the whole case only")
     if what <= case.erased:
-        raise AlreadyExists(what="the erasure", compartments=[w.word for w in what])
+        raise AlreadyDone(what="the erasure", compartments=[w.word for w in what])
     if (undecided := case.of(Erasing).asked) is not None:
-        raise AlreadyExists(what="an undecided erasure", id=undecided.id)
+        raise StillUndecided(what="an undecided erasure", id=undecided.id)
     asked = Erasure(command.erasure, what, command.basis, act.actor, command.occurred_at)
     _may_go(case, asked, act)
     named = frozenset(w.word for w in what)

@@ -16,7 +16,7 @@ from ..compartment import Coordination
 from ..declaring import Audience, Step, asked, field, happened, name_fields
 from ..fact import Act, AgencyCode, Details, Fact, Text, recorded
 from ..persistent import put
-from ..refusal import AlreadyExists
+from ..refusal import AlreadyDone
 from ..standing.relations import Extent, Relation
 from ..standing.roles import CASE_WORK
 from ..standing.rows import TAKES_PART, Since, Thing
@@ -148,7 +148,7 @@ def raise_flag(command: RaiseFlag, case: Case, act: Act, network: Network) -> Se
 @decides.register
 def lower_flag(command: LowerFlag, case: Case, act: Act, network: Network) -> Sequence[Fact]:
     if case.of(Flags).raised[command.flag].lowered:
-        raise AlreadyExists(what="the flag's end", id=command.flag)
+        raise AlreadyDone(what="the flag's end", id=command.flag)
     return [recorded(FlagLowered, command, act)]
 
 

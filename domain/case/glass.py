@@ -25,7 +25,7 @@ from ..compartment import Compartment, CompartmentWord, Coordination, Legal
 from ..declaring import Audience, Step, asked, field, happened, name_fields
 from ..fact import Act, ActorId, AgencyCode, Fact, GlassId, Short, Text, recorded
 from ..persistent import put
-from ..refusal import AgencyInactive, AlreadyExists, Invalid, Unknown
+from ..refusal import AgencyInactive, AlreadyDone, AlreadyExists, Invalid, Unknown
 from ..standing.readings import reading
 from ..standing.relations import Extent, Relation
 from ..standing.roles import EMERGENCY, ESCALATION, REVIEW
@@ -273,7 +273,7 @@ def break_glass(command: BreakGlass, case: Case | None, act: Act, network: Netwo
         raise Unknown(what="case")
     for glass in case.glasses_of(act.agency, act.actor):
         if glass.is_open(act.at):
-            raise AlreadyExists(glass=glass.id)
+            raise AlreadyDone(glass=glass.id)
     require_leave(case, act.actor, act.at)
     if command.glass in case.glasses:
         raise AlreadyExists(id=command.glass) if _may_know(case, act) else Unknown(what="case")

@@ -13,7 +13,7 @@ from ..compartment import Compartment, Contact, Coordination, Identity, Safety
 from ..declaring import Shared, Step, asked, field, happened, name_fields
 from ..fact import Act, AgencyCode, Fact, Sha256, Short, Text, recorded
 from ..nik import Nik, contradiction
-from ..refusal import AlreadyExists, BeyondReach, Invalid
+from ..refusal import AlreadyRecorded, BeyondReach, Invalid
 from ..standing.relations import Extent, Relation
 from ..standing.roles import CASE_WORK
 from ..standing.rows import TAKES_PART, Since, Thing
@@ -196,7 +196,7 @@ def survivor_contact_recorded(part: Survivor, event: ContactFacts, author: Agenc
 def identify_survivor(command: IdentifySurvivor, case: Case, act: Act, network: Network) -> Sequence[Fact]:
     """Who may not know what is recorded records what it heard beside it, and is not told that there is something."""
     if case.of(Survivor).identified and opens(case, act, case.of(Survivor).identified_by, IDENTITY_ONLY):
-        raise AlreadyExists(what="survivor identity", use="correction")
+        raise AlreadyRecorded(what="survivor identity", use="correction")
     _consistent(command)
     return [recorded(SurvivorIdentified, command, act)]
 
@@ -211,7 +211,7 @@ def correct_identity(command: CorrectSurvivorIdentity, case: Case, act: Act, net
 def record_contact(command: RecordSurvivorContact, case: Case, act: Act, network: Network) -> Sequence[Fact]:
     """As with who she is."""
     if case.of(Survivor).reachable and opens(case, act, case.of(Survivor).reached_by, CONTACT_ONLY):
-        raise AlreadyExists(what="survivor contact", use="correction")
+        raise AlreadyRecorded(what="survivor contact", use="correction")
     return [recorded(SurvivorContactRecorded, command, act)]
 
 

@@ -13,7 +13,7 @@ from ..codes import CloseReason, ReferralStatus
 from ..compartment import Coordination
 from ..declaring import Shared, Step, asked, field, happened, name_fields
 from ..fact import Act, CaseId, Fact, Text, recorded
-from ..refusal import AlreadyExists, CaseIsOpen, CaseNotOpen, Invalid, OpenReferrals
+from ..refusal import AlreadyDone, CaseIsOpen, CaseNotOpen, Invalid, OpenReferrals
 from ..standing.relations import Extent
 from ..standing.roles import CASE_WORK, SUPERVISION
 from ..standing.rows import LEADS, LEADS_ALSO_ENDED
@@ -208,7 +208,7 @@ def merge_case(command: MergeCase, case: Case, act: Act, network: Network) -> Se
 @decides.register
 def absorb_duplicate(command: AbsorbDuplicate, case: Case, act: Act, network: Network) -> Sequence[Fact]:
     if command.duplicate in case.of(Files).duplicates:
-        raise AlreadyExists(duplicate=command.duplicate)
+        raise AlreadyDone(duplicate=command.duplicate)
     return [recorded(DuplicateAbsorbed, command, act)]
 
 

@@ -14,7 +14,7 @@ from ..compartment import Compartment, Coordination, Incident
 from ..declaring import Audience, Shared, Step, asked, field, happened, name_fields
 from ..fact import Act, AgencyCode, ClockId, Fact, recorded
 from ..persistent import put
-from ..refusal import AlreadyExists, StillRunning, Unknown, WrongMove
+from ..refusal import AlreadyDone, StillRunning, Unknown, WrongMove
 from ..standing.relations import Extent, Relation
 from ..standing.roles import CASE_WORK, ESCALATION
 from ..standing.rows import ANYWHERE, TAKES_PART, Thing
@@ -188,7 +188,7 @@ def met(clocks: Iterable[ClockId], command: Fact, case: Case, act: Act) -> list[
     for id in dict.fromkeys(clocks):
         clock = case.clocks[id]
         if clock.met_at is not None:
-            raise AlreadyExists(what="the clock's end", id=id)
+            raise AlreadyDone(what="the clock's end", id=id)
         in_time = not _is_late(clock, command.occurred_at, act.at)
         ended.append(recorded(ClockMet, command, act, clock=id, in_time=in_time))
     return ended

@@ -11,6 +11,7 @@ from uuid import UUID, uuid5
 from ..agency_state import Agency
 from ..codes import AgencyKind
 from ..fact import Act, AgencyCode, Fact
+from ..named import require_known
 from ..refusal import AlreadyExists, Invalid, RecipientUnavailable
 from ..standing.rule import standing
 from ..timing import at_the_latest_now, require_cause
@@ -30,8 +31,10 @@ def decide(command: Fact, case: Case | None, act: Act, network: Network) -> Sequ
     """The events that follow from a command; raises Refusal, and TypeError for what is no command.
 
     The table of standing is asked first: a decider meets no act that it has no row for, and a case where its row names
-    a relation to one. What is said to have happened before its cause is refused last."""
+    a relation to one; then, whether the agencies that the command names are there. What is said to have happened before
+    its cause is refused last."""
     standing(command, case, act)
+    require_known(command, network)
     command = at_the_latest_now(command, act)
     events = decides(command, case, act, network)
     require_cause(command, case, act)

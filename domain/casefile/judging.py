@@ -8,7 +8,7 @@ from uuid import UUID
 
 from ..codes import GlassVerdict
 from ..fact import ActorId
-from ..refusal import AlreadyExists, NotByTheSamePerson, NotForThisAgency, StillRunning, WrongMove
+from ..refusal import AlreadyDone, NotByTheSamePerson, NotForThisAgency, StillRunning, WrongMove
 from ..standing.relations import Relation
 from ..standing.roles import REVIEW
 from .deciding import Network
@@ -60,13 +60,13 @@ def next_reminder(done: DoneAlone, at: datetime, **which: UUID) -> int:
 
 
 def require_last_word(glass: Glass, case: Case, mine: frozenset[Relation], person: ActorId, network: Network) -> None:
-    """Raises AlreadyExists, NotForThisAgency, NotByTheSamePerson for who has no word over the verdict that stands."""
+    """Raises AlreadyDone, NotForThisAgency, NotByTheSamePerson for who has no word over the verdict that stands."""
     if glass.verdict is None or glass.reviewer is None:
         return
     of_the_lead = network[case.lead].has_member(glass.reviewer, REVIEW)
     is_final = is_settled(glass.verdict)
     if is_final and (of_the_lead or Relation.LEAD not in mine):
-        raise AlreadyExists(glass=glass.id, verdict=glass.verdict)
+        raise AlreadyDone(glass=glass.id, verdict=glass.verdict)
     if of_the_lead and Relation.LEAD not in mine:
         raise NotForThisAgency(needs="lead")
     if is_final and person == glass.reviewer:

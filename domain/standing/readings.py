@@ -21,6 +21,7 @@ from .roles import (
     HISTORIANS,
     KEEPERS,
     LEGAL,
+    PEOPLE,
     READERS,
     REVIEW,
     SECONDERS,
@@ -33,6 +34,7 @@ from .rows import (
     LEADS_ALSO_ENDED,
     OPERATES,
     OWN_AGENCY,
+    PROPOSED,
     SECONDS_OR_PROPOSED,
     Row,
     Thing,
@@ -253,6 +255,7 @@ PROPOSAL = reading(
     SECONDERS | LEGAL,
     Extent.PROPOSED,
     SECONDS_OR_PROPOSED,
+    or_else=(Row(PEOPLE, PROPOSED, Extent.PROPOSED),),
 )
 DIRECTORY = _for(Who.MEMBER, "directory", Words("Direktori instansi", "The directory"), Extent.AGENCY)
 ME = _for(Who.CALLER, "me", Words("Siapa pemanggilnya", "Who the caller is"), Extent.AGENCY)

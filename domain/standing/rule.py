@@ -110,6 +110,11 @@ def roles_of(rows: Iterable[Row]) -> frozenset[Role]:
     return frozenset[Role]().union(*(row.roles for row in rows))
 
 
+def is_for_role(rows: Iterable[Row], act: Act) -> bool:
+    """Whether one of these rows is for the role, whatever else it asks."""
+    return act.role in roles_of(rows)
+
+
 def roles_for(command: type[Fact]) -> frozenset[Role]:
     """The roles that may give this command; none for what is no command."""
     declared = ASKED.get(command)

@@ -74,4 +74,6 @@ class ApiFeed:
         """Say so in the log, but not each time."""
         if time.monotonic() - self._complained.get(agency, -COMPLAIN_SECONDS) >= COMPLAIN_SECONDS:
             self._complained[agency] = time.monotonic()
-            log.error("%s says that it holds a delivery that the register does not have: `rujukan forks`", agency)
+            log.warning(
+                "%s says that it holds a delivery that the register does not have: mistaken, or `rujukan forks`", agency
+            )

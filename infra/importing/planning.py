@@ -324,4 +324,6 @@ def _refusals(line: int) -> Iterator[None]:
     except msgspec.ValidationError as wrong:
         raise XesError(line, f"the rules do not allow this: {wrong}") from None
     except Refusal as refusal:
-        raise XesError(line, f"the rules do not allow this ({type(refusal).__name__}): {refusal.says}") from None
+        about = "; ".join(f"{name}: {value}" for name, value in refusal.about.items() if value is not None)
+        said = f"{refusal.says.en} {about}".strip()
+        raise XesError(line, f"the rules do not allow this ({type(refusal).__name__}): {said}") from None

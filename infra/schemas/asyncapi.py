@@ -14,6 +14,7 @@ import msgspec
 from ...consumers.wire.envelope import CONTENT_TYPE
 from ...consumers.wire.kafka.names import topic_of
 from ...domain.delivery import CURSOR
+from ...domain.patterns import for_others
 from .described import described, meaning, title
 from .frozen import all_shapes
 from .shapes import ACKNOWLEDGEMENT, CLOUDEVENT, DELIVERY, HEADERS, NUMBER, PLACEHOLDERS, Name, Schema
@@ -29,7 +30,7 @@ CODE: Schema = {"type": "string", "pattern": "^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])
 SEQUENCE: Schema = {"type": "integer", "minimum": 0}
 CURSOR_OF_LAST: Schema = {
     "type": "string",
-    "pattern": CURSOR,
+    "pattern": for_others(CURSOR),
     "description": "the last delivery that you have: its sequence, a dot and its `id`. Where the service has no such"
     " delivery, as an older state of it was restored, it answers 409 `another-history`. The sequence alone will do, but"
     " says nothing of that",
@@ -169,7 +170,7 @@ def _operations() -> Part:
                 "GET",
                 after=CURSOR_OF_LAST,
                 limit={"type": "integer", "minimum": 1, "maximum": 500, "default": 100},
-                wait={"type": "number", "minimum": 0, "maximum": 30, "description": "seconds, where there is nothing"},
+                wait={"type": "integer", "minimum": 0, "maximum": 30, "description": "seconds, where there is nothing"},
                 case={"type": "string", "format": "uuid", "description": "of this case alone"},
                 since={"type": "string", "format": "date-time", "description": "begin there, instead of `after`"},
                 position={**SEQUENCE, "description": "begin at this position of the log, instead of `after`"},

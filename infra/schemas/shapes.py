@@ -23,6 +23,7 @@ from ...consumers.wire.envelope import ATTRIBUTES, CONTENT_TYPE, DAMAGED, ERASED
 from ...domain import catalogue
 from ...domain.codes import CODE_LISTS
 from ...domain.compartment import ALL, Compartment, CompartmentWord
+from ...domain.patterns import for_others
 
 Schema = dict[str, Any]
 
@@ -181,7 +182,7 @@ def _plain(schema: Any, parts: Mapping[str, Schema]) -> Any:
     if "properties" in schema:
         plain["properties"] = {name: _plain(one, parts) for name, one in schema["properties"].items()}
     if "pattern" in plain:
-        plain["pattern"] = _ONLY_THE_END.sub("$", plain["pattern"])
+        plain["pattern"] = for_others(plain["pattern"])
     if "enum" in plain and "type" not in plain:
         plain = {"type": "string", **plain}
     return plain
@@ -216,6 +217,4 @@ def _parts(hint: Any) -> set[Any]:
 
 
 _NOT_BINDING = frozenset({"title", "description", "default", "examples"})
-_ONLY_THE_END = re.compile(r"\$\(\?!(\n|\\n)\)")
-"""Says to Python what `$` means to everybody else; engines without look-ahead (RE2) would refuse it."""
 _COMPARTMENT_PATTERN = get_args(CompartmentWord)[1].pattern

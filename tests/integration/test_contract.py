@@ -21,10 +21,9 @@ from conftest import Running
 from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import validate
 
-from rujukan.api.actions import AGENCY_ACTIONS, CASE_ACTIONS, OPENING, PROPOSAL_ACTIONS, Action
+from rujukan.api.actions import AGENCY_ACTIONS, CASE_ACTIONS, MADE_HERE, OPENING, PROPOSAL_ACTIONS, Action
 from rujukan.api.application.casework import Casework
 from rujukan.api.application.kinds import AGENCY
-from rujukan.api.contract import MADE_HERE
 from rujukan.consumers.wire.envelope import AgencyKey
 from rujukan.domain import agency as a
 from rujukan.domain import webhook as w
@@ -225,6 +224,8 @@ class Walk:
         self._actions = {action.command: action for action in ACTIONS}
         self._client = running.http
         self.answers: dict[type[Fact], list[httpx.Response]] = defaultdict(list)
+        self.found: dict[str, int] = {}
+        """Where a write said that what it made can be read → what who wrote is answered there."""
 
     @contextmanager
     def acting(
@@ -252,6 +253,8 @@ class Walk:
     def _post(self, command: type[Fact], path: str, said: Mapping[str, object]) -> str:
         response = self._client.post(path, json=said)
         self.answers[command].append(response)
+        if (where := response.headers.get("Location")) is not None:
+            self.found[where] = self._client.get(where).status_code
         return str(response.json().get("id"))
 
     def agreed(self, proposal: str, agency: str) -> None:
@@ -266,7 +269,13 @@ class Walk:
 
 
 @pytest.fixture(scope="module")
-def walked(running: Running) -> Mapping[type[Fact], list[httpx.Response]]:
+def walked(walk: Walk) -> Mapping[type[Fact], list[httpx.Response]]:
+    """What every action answered."""
+    return walk.answers
+
+
+@pytest.fixture(scope="module")
+def walk(running: Running) -> Walk:
     """Every action, taken at least once by whoever takes it in life."""
     walk = Walk(running)
     with walk.acting("uptd-ppa"):
@@ -282,7 +291,7 @@ def walked(running: Running) -> Mapping[type[Fact], list[httpx.Response]]:
     _two_people(walk)
     _leave(walk)
     _further(walk)
-    return walk.answers
+    return walk
 
 
 def _further(walk: Walk) -> None:
@@ -501,4 +510,60 @@ def test_an_answer_fits_the_document(
         OAS31Validator(schema).validate(response.json())
         assert response.headers["ETag"] == f'"{response.json()["version"]}"'
         assert response.headers["Rujukan-Position"] == str(response.json()["position"])
-        assert ("Location" in response.headers) == (action.mints is not None or "waits" in response.json())
+
+
+def test_location_leads_to_what_who_wrote_can_read(walk: Walk) -> None:
+    """A write that makes what they cannot read there says no place."""
+    assert {where.split("/")[1] for where in walk.found} == {"cases", "proposals"}
+    assert {where: status for where, status in walk.found.items() if status != 200} == {}
+
+
+def test_every_status_that_a_write_answers_is_in_the_document(walk: Walk, document: dict[str, Any]) -> None:
+    for action in ACTIONS:
+        for response in walk.answers[action.command]:
+            said = document["paths"][action.path]["post"]["responses"][str(response.status_code)]
+            shown = {name.lower() for name in said.get("headers", ())}
+            ours = {"etag", "rujukan-position", "location", "idempotent-replayed"} & response.headers.keys()
+            assert ours <= shown, action.path
+
+
+def test_what_any_operation_may_answer_is_in_the_document(document: dict[str, Any]) -> None:
+    """Client generators make of a status that is not there an error of the client."""
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            answers = operation["responses"]
+            limited = {"429"} - ({"429"} if path in ("/health", "/live") else set())
+            assert answers.keys() >= {"400", "405", "503"} | limited, path
+            if method == "post":
+                assert answers.keys() >= {"408", "413"}, path
+                takes_json = "application/json" in operation["requestBody"]["content"]
+                assert ("415" in answers) == takes_json, path
+            assert "Allow" in answers["405"]["headers"]
+
+
+def test_a_body_is_required_where_something_in_it_is(document: dict[str, Any]) -> None:
+    for action in ACTIONS:
+        body = document["paths"][action.path]["post"]["requestBody"]
+        assert body["required"] == bool(document["components"]["schemas"][named(action)]["required"]), action.path
+
+
+def patterns(schema: Any) -> Iterator[str]:
+    """Every regular expression of a document."""
+    if isinstance(schema, dict):
+        if isinstance(schema.get("pattern"), str):
+            yield schema["pattern"]
+        for inner in schema.values():
+            yield from patterns(inner)
+    elif isinstance(schema, list):
+        for inner in schema:
+            yield from patterns(inner)
+
+
+@pytest.mark.parametrize("where", ["/openapi.json", "/asyncapi.json", "/schemas"])
+def test_every_pattern_is_one_that_all_engines_know(running: Running, where: str) -> None:
+    """RE2 (Go) and Rust's look neither ahead nor behind, and JSON Schema advises against it."""
+    found = running.http.get(where).json()
+    documents = [found] if where != "/schemas" else [running.http.get(item["href"]).json() for item in found["schemas"]]
+    said = {pattern for document in documents for pattern in patterns(document)}
+    assert said
+    assert [pattern for pattern in said if re.search(r"\(\?[=!<]|\\[1-9AZz]", pattern)] == []

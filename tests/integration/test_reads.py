@@ -22,7 +22,6 @@ from rujukan.api.reads import Content, Read
 from rujukan.domain.codes import CODE_LISTS, Purpose, Role
 from rujukan.domain.standing.readings import Who
 from rujukan.domain.standing.roles import PURPOSES
-from rujukan.domain.standing.rule import roles_of
 from rujukan.infra import composition, onboarding
 from rujukan.infra.issuer import usual_actor
 
@@ -117,7 +116,7 @@ class Asking:
     def _client(self, read: Read) -> httpx.Client:
         if not read.for_purpose:
             return self._running.http if read.may.who is Who.EVERYBODY else self._running.client(LEAD)
-        role = min(roles_of(read.may.rows), key=lambda r: (r is not Role.CASE_WORKER, r))
+        role = min(read.may.rows[0].roles, key=lambda r: (r is not Role.CASE_WORKER, r))
         if read.operation == "survivor_report":
             return self._running.client(LEAD, Role.CASE_WORKER, Purpose.SURVIVOR_REQUEST)
         likes = (Purpose.COORDINATION, Purpose.AUDIT, Purpose.SUPERVISION, Purpose.LEGAL)

@@ -377,7 +377,7 @@ class When:
     def refused(self, why: type[Refusal], **about: Any) -> None:
         """It is refused for exactly this reason, which tells at least this."""
         assert self.refusal is not None, f"not refused: {self.events}"
-        assert type(self.refusal) is why, repr(self.refusal)
+        assert isinstance(self.refusal, why), repr(self.refusal)
         told = {name: self.refusal.about.get(name) for name in about}
         assert told == {name: plain(value) for name, value in about.items()}
 

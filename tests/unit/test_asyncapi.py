@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from jsonschema import Draft7Validator
 
+from rujukan.api.parameters import parameters_of
+from rujukan.api.subscribing import Subscribing
 from rujukan.consumers.wire.kafka import topics
 from rujukan.domain import catalogue
 from rujukan.domain.words import Words
@@ -53,6 +55,17 @@ def references(part: Any) -> list[str]:
     if not isinstance(part, dict):
         return []
     return [part["$ref"]] if isinstance(part.get("$ref"), str) else [r for p in part.values() for r in references(p)]
+
+
+def test_a_feed_is_asked_what_it_takes() -> None:
+    """The query of each operation, beside what the service parses."""
+    for operation, call in (("readFeed", Subscribing.events), ("readStream", Subscribing.stream)):
+        said = DOCUMENT["operations"][operation]["bindings"]["http"]["query"]["properties"]
+        parsed = {p.name: p.document()["schema"] for p in parameters_of(call, "", ("self", "rooms", "asked"))}
+        for name, schema in said.items():
+            shown = {key: schema[key] for key in ("type", "minimum", "maximum", "default", "format") if key in schema}
+            meant = {key: parsed[name][key] for key in shown if key in parsed[name]}
+            assert shown == meant, (operation, name)
 
 
 def test_every_reference_leads_somewhere() -> None:

@@ -85,7 +85,7 @@ REFUSALS = [t for t in vars(refusal).values() if isinstance(t, type) and issubcl
 
 @pytest.mark.parametrize("why", REFUSALS, ids=lambda why: why.__name__)
 def test_every_refusal_says_why_in_a_sentence_of_its_own(why: type[Refusal]) -> None:
-    assert why.says.endswith(".")
+    assert why.says.en.endswith(".")
     assert [t for t in REFUSALS if t.says == why.says] == [why]
 
 

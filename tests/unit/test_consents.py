@@ -75,6 +75,7 @@ from rujukan.domain.refusal import (
     Invalid,
     NotForThisAgency,
     NotForThisRole,
+    RecipientUnavailable,
     StillRunning,
     Unknown,
 )
@@ -267,9 +268,14 @@ def test_a_consent_for_a_kind_can_be_narrowed_to_agencies_of_that_kind() -> None
     given(opened(), consent(to=("kind:health", "lbh"))).when(narrow(to=("rsud", "lbh"))).then_only(ConsentNarrowed)
 
 
-@pytest.mark.parametrize("to", ["polres", "nowhere", "kind:police", "kind:lead", ("rsud", "polres")])
+@pytest.mark.parametrize("to", ["polres", "kind:police", "kind:lead", ("rsud", "polres")])
 def test_narrowing_a_consent_for_a_kind_names_nobody_of_another_kind(to: str | tuple[str, ...]) -> None:
     given(opened(), consent(to="kind:health")).when(narrow(to=to)).refused(ConsentWidened, consent=C1)
+
+
+def test_a_consent_names_agencies_that_are_there() -> None:
+    given(opened()).when(give(to="nowhere")).refused(RecipientUnavailable, agency="nowhere")
+    given(opened(), consent(to="kind:health")).when(narrow(to="nowhere")).refused(RecipientUnavailable)
 
 
 def test_a_consent_for_an_agency_is_not_narrowed_to_its_kind() -> None:

@@ -67,6 +67,7 @@ from rujukan.domain.refusal import (
     NotByTheSamePerson,
     NotForThisAgency,
     NotForThisRole,
+    RecipientUnavailable,
     Unknown,
 )
 from rujukan.domain.standing.bases import BASES, TERMS
@@ -135,7 +136,7 @@ def test_no_ground_goes_further_than_its_row(basis: SharingBasis) -> None:
         assert (result.refusal is None) == (not row.towards or agency.kind in row.towards), agency.code
         of_kind = case.when(shares(basis, to=f"kind:{agency.kind.value}"), by=by)
         assert (of_kind.refusal is None) == (result.refusal is None)
-    case.when(shares(basis, to="nobody"), by=by).refused(Invalid, field="recipients")
+    case.when(shares(basis, to="nobody"), by=by).refused(RecipientUnavailable, agency="nobody")
     if row.longest is not None:
         case.when(shares(basis, until=NOON + row.longest + HOUR), by=by).refused(Invalid, field="expires_at")
         assert case.when(shares(basis, until=NOON + row.longest), by=by).refusal is None

@@ -139,7 +139,7 @@ def test_what_may_not_be_asked_is_named_and_what_may_be_too() -> None:
 
 def test_what_can_be_no_name_of_a_parameter_is_not_repeated() -> None:
     with pytest.raises(BadRequest) as refused:
-        refuse_unknown({"Melati binti A": ""}, ["status"])
+        refuse_unknown(QueryParams({"Melati binti A": ""}), ["status"])
     assert "parameter" not in refused.value.more
     assert "Melati" not in refused.value.detail
 

@@ -1,0 +1,33 @@
+"""Agencies that a command names: each is one of the network. Whoever misspells one would else share with nobody, and
+think that somebody was told."""
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, get_args, get_type_hints
+
+from .codes import AgencyKind
+from .fact import AgencyCode, Fact, Recipient, parts_of
+from .refusal import Invalid, RecipientUnavailable
+
+KIND = "kind:"
+_NAMES = (get_args(AgencyCode)[1], get_args(Recipient)[1])
+
+
+def require_known(command: Fact, network: Mapping[AgencyCode, Any]) -> None:
+    """Raises RecipientUnavailable where a command names an agency that is not registered, Invalid for a kind of
+    agencies that there is not."""
+    for field in _naming(type(command)):
+        said = getattr(command, field)
+        for named in sorted({said} if isinstance(said, str) else said or ()):
+            if named.startswith(KIND):
+                if named.removeprefix(KIND) not in list(AgencyKind):
+                    raise Invalid(field=field, must=f"name a kind of agencies: {', '.join(AgencyKind)}")
+            elif network.get(named) is None:
+                raise RecipientUnavailable(agency=named, field=field)
+
+
+@cache
+def _naming(command: type[Fact]) -> tuple[str, ...]:
+    """The fields that hold agencies' codes."""
+    hints = get_type_hints(command, include_extras=True)
+    return tuple(name for name in command.__struct_fields__ if any(part in _NAMES for part in parts_of(hints[name])))
