@@ -5,15 +5,13 @@ import argparse
 import json
 import logging
 import sys
-import time
 from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
-from .commands import damaged, evidence, forks, history, kafka, keys, recover, schemas, subscribe
+from .commands import agencies, damaged, evidence, forks, history, keys, recover, schemas, subscribe
 from .commands.agreeing import add_yes
-from .commands.evidence import Failed, stopped_by_signal
+from .commands.evidence import Failed, code_of, stopped_by_signal
 from .settings import Settings, from_environment
 
 MEASURES = (
@@ -89,14 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     token.add_argument("--role", action="append", required=True)
     token.add_argument("--actor", help="the member's id (default: a fixed one for agency and role)")
     token.add_argument("--hours", type=float, default=1.0)
-    agencies = command("agencies", _agencies, "list the network's agencies, add one, or bring Kafka in line with them")
-    kafka.add_sync(agencies)
-    agencies.add_argument("--add", metavar="CODE")
-    agencies.add_argument("--kind", default="other")
-    agencies.add_argument("--label", metavar="NAME", help="the agency's name")
-    agencies.add_argument("--service", action="append", default=[])
-    agencies.add_argument("--member", action="append", default=[], metavar="ROLE[:UUID]")
-    agencies.add_argument("--key", type=Path, metavar="FILE", help="the agency's public key, from keygen")
+    agencies.add_command(command)
     subscribe.add_commands(command)
     history.add_arguments(command("history", history.run, "a case as it was, through the API, by your token"))
     command("service-key", _service_key, "the public key that agencies check messages against")
@@ -174,6 +165,14 @@ def _import(settings: Settings, said: argparse.Namespace) -> int:
     from .system import running
 
     figures = import_with_progress(running(settings), said.file)
+    print(
+        f"{figures['cases']:,} cases stored, {figures['events']:,} events of {figures['source_events']:,} in the log;"
+        f" {figures['agencies']:,} agencies registered, {figures['referrals']:,} referrals"
+    )
+    print(
+        f"left out: {figures['skipped_cases']:,} cases that were stored before,"
+        f" {figures['empty_traces']:,} traces without an event that is known"
+    )
     if said.json:
         said.json.write_text(json.dumps(figures, indent=2))
     return 0
@@ -186,43 +185,11 @@ def _token(settings: Settings, said: argparse.Namespace) -> int:
     from . import composition
     from .issuer import usual_actor
 
+    _require_keys(settings)
     issuer = composition.issuer(settings)
-    roles = [_code(Role, r) for r in said.role]
+    roles = [code_of(Role, r) for r in said.role]
     actor = UUID(said.actor) if said.actor else usual_actor(said.agency, roles[0])
     print(issuer.token(actor, said.agency, roles, int(said.hours * 3600)))
-    return 0
-
-
-def _agencies(settings: Settings, said: argparse.Namespace) -> int:
-    if said.what == "sync":
-        return kafka.sync(settings, said)
-    from uuid import UUID
-
-    from ..domain.codes import AgencyKind, Role, Service
-    from ..projections import directory
-    from . import composition, onboarding
-    from .issuer import usual_actor
-    from .system import running
-
-    with composition.acting(running(settings)) as node:
-        if said.add:
-            casework = node.casework
-            kind, services = _code(AgencyKind, said.kind), [_code(Service, s) for s in said.service]
-            onboarding.register(casework, said.add, kind, said.label or said.add, services)
-            for member in said.member:
-                role_word, _, id = member.partition(":")
-                role = _code(Role, role_word)
-                actor = UUID(id) if id else usual_actor(said.add, role)
-                onboarding.add_member(casework, said.add, actor, [role], None)
-            if said.key:
-                about = json.loads(said.key.read_text())
-                onboarding.register_key(casework, said.add, about["id"], about["public"])
-        give_up = time.monotonic() + 10
-        while any(behind for _, behind in node.views.lag()) and time.monotonic() < give_up:
-            time.sleep(0.05)  # the list is to show what was just added
-        for code, kind_word, active, has_key, offered in node.views.ask("", directory.members):
-            state = ("active" if active else "suspended") + (", key" if has_key else ", no key")
-            print(f"{code:20} {kind_word:18} {state:18} {' '.join(offered)}")
     return 0
 
 
@@ -230,6 +197,7 @@ def _service_key(settings: Settings, said: argparse.Namespace) -> int:
     from ..consumers.wire.envelope import encoded_service_key
     from . import composition
 
+    _require_keys(settings)
     print(encoded_service_key(composition.service_key(settings)))
     return 0
 
@@ -286,8 +254,11 @@ def _migrate(settings: Settings, said: argparse.Namespace) -> int:
 
     if not settings.database:
         raise Failed("say where PostgreSQL is: RUJUKAN_DATABASE, with the rights of the database's owner")
-    for name in prepare(settings):
+    applied = prepare(settings)
+    for name in applied:
         print(f"applied {name}")
+    if not applied:
+        print("nothing to apply: every migration was applied before")
     return 0
 
 
@@ -329,11 +300,13 @@ def _process(settings: Settings, said: argparse.Namespace) -> int:
     return 0
 
 
-def _code(codes: Any, word: str) -> Any:
-    try:
-        return codes.of(word)
-    except ValueError:
-        raise Failed(f"{word} is not one of {', '.join(c.value for c in codes)}") from None
+def _require_keys(settings: Settings) -> None:
+    """Raises Failed where there is no keyring: one that is made by asking for it would be nobody's."""
+    if not settings.keyring_file.exists():
+        raise Failed(
+            f"no keys are at {settings.keyring_file}: nothing was started there yet (rujukan up), or they are elsewhere"
+            " (--data, RUJUKAN_KEYRING)"
+        )
 
 
 def _is_away(problem: Exception) -> bool:

@@ -5,6 +5,7 @@ administrators over the API.
 """
 
 from collections.abc import Iterable
+from typing import Any
 from uuid import UUID, uuid4
 
 from ..api.application.casework import Casework
@@ -50,6 +51,11 @@ def register_key(casework: Casework, code: AgencyCode, key: str, public: str) ->
     """Register an agency's public key; whether it was new."""
     act = system_act()
     return _once(casework, code, RegisterKey(occurred_at=act.at, key=key, public_key=public))
+
+
+def act(casework: Casework, code: AgencyCode, command: type[Fact], **said: Any) -> bool:
+    """Give a command on an agency; whether it was new."""
+    return _once(casework, code, command(occurred_at=system_act().at, **said))
 
 
 def _once(casework: Casework, code: AgencyCode, command: Fact) -> bool:

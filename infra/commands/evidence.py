@@ -23,6 +23,14 @@ class Failed(Exception):
     """Something a person can mend; the message says what and how."""
 
 
+def code_of(codes: Any, word: str) -> Any:
+    """The code of that value. Raises Failed, which names all that there are."""
+    try:
+        return codes.of(word)
+    except ValueError:
+        raise Failed(f"{word} is not one of {', '.join(c.value for c in codes)}") from None
+
+
 class AddCommand(Protocol):
     """Adds a subcommand to the command line."""
 

@@ -83,6 +83,7 @@ def list_erasures(settings: Settings, said: argparse.Namespace) -> int:
     from .. import composition
     from ..system import running
 
+    any_of = False
     with composition.follower(running(settings)) as source, source.store.pool.connection() as db:
         for entry in _every(lambda last: erasures.erasures(db, before=last.position if last else None, limit=AT_ONCE)):
             waiting = [c.agency for c in entry.copies if c.acknowledged_at is None]
@@ -92,6 +93,9 @@ def list_erasures(settings: Settings, said: argparse.Namespace) -> int:
             state = {"erased": f"{keys}, {backups}", "recalled": entry.basis}.get(entry.status, "undecided")
             copies = f"waiting for {' '.join(waiting)}" if waiting else ""
             print(f"{when}  {entry.erasure}  case {entry.case}  {entry.status:8} {state}  {copies}".rstrip())
+            any_of = True
+    if not any_of:
+        print("nothing was erased or recalled, and nothing is asked to be")
     return 0
 
 
@@ -101,6 +105,7 @@ def list_retention(settings: Settings, said: argparse.Namespace) -> int:
     from .. import composition
     from ..system import running
 
+    any_of = False
     with composition.follower(running(settings)) as source, source.store.pool.connection() as db:
         for entry in _every(
             lambda last: retention.due(db, after=retention.place(last) if last else None, limit=AT_ONCE)
@@ -108,6 +113,9 @@ def list_retention(settings: Settings, said: argparse.Namespace) -> int:
             due = f"{entry.due_at:%Y-%m-%d}" if entry.due_at else "open      "
             held = f"HELD by {entry.held_by} since {entry.held_since:%Y-%m-%d}" if entry.held else ""
             print(f"{due}  case {entry.case}  {entry.rule or '':14} {entry.source or ''}  {held}".rstrip())
+            any_of = True
+    if not any_of:
+        print("no case has ended: nothing falls due")
     return 0
 
 

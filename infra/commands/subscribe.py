@@ -162,13 +162,21 @@ def subscribe(settings: Settings, said: argparse.Namespace) -> int:
         finally:
             stop.set()
     missing = inbox.notes.gaps(subscription.name)
+    cursor = inbox.notes.cursor(subscription.name)
+    letters = len(inbox.letters.all(subscription.name, "open"))
+    print(
+        f"{subscription.name}: handled to {cursor.handled if cursor is not None else 0},"
+        f" {len(missing)} gaps, {letters} dead letters",
+        file=sys.stderr,
+    )
     inbox.close()
     return MISSING if failed or missing else 0
 
 
 def show_inbox(settings: Settings, said: argparse.Namespace) -> int:
     """How far it is, what is missing, what lies in the dead letters, what was not said yet."""
-    inbox = _inbox(said, lambda delivery, db: None)
+    inbox = _inbox(said, lambda delivery, db: None, is_there=True)
+    _require_begun(said, inbox)
     for name in inbox.notes.names():
         cursor = inbox.notes.cursor(name)
         if cursor is None or not (name == said.agency or name.startswith(f"{said.agency}/")):
@@ -189,9 +197,12 @@ def dead_letters(settings: Settings, said: argparse.Namespace) -> int:
     """List them, show some, or hand them to the handler once more. Status 1 where one still is one."""
     from ...consumers.agency.subscribing.recovery import NotRecovered, opened, recover
 
-    inbox = _inbox(said, _sink(said))
+    inbox = _inbox(said, _sink(said), is_there=True)
+    _require_begun(said, inbox)
     name: str = said.agency
     if said.what == "list":
+        if not inbox.letters.all(name):
+            print("there are no dead letters")
         for letter in inbox.letters.all(name):
             print(
                 f"{letter.n:>6}  sequence {letter.sequence or '?':>8}  {letter.reason:15} {letter.problem:20}"
@@ -222,6 +233,8 @@ def dead_letters(settings: Settings, said: argparse.Namespace) -> int:
     opener = _opener(said)
     numbers = said.number or [letter.n for letter in inbox.letters.all(name, "open")]
     failures = 0
+    if not numbers:
+        print("no dead letter is open", file=sys.stderr)
     for n in numbers:
         why = recover(inbox, name, n, opener, feed)
         failures += bool(why)
@@ -352,16 +365,39 @@ def _opener(said: argparse.Namespace) -> "Opener":
     return Opener(_keys(said), _service_keys(said))
 
 
-def _inbox(said: argparse.Namespace, handler: Any) -> "Inbox[Any]":
+def _inbox(said: argparse.Namespace, handler: Any, is_there: bool = False) -> "Inbox[Any]":
+    """The inbox that is said. One that has to be there is not made by looking for it: raises Failed where it is not."""
     where = said.inbox or f"{said.agency}.db"
     handled_is_deleted = getattr(said, "handled_is_deleted", False)
     if where.startswith(("postgresql://", "postgres://")):
         from ...consumers.agency import PostgresInbox
 
+        if is_there and not _is_in_postgres(where):
+            raise Failed("there is no inbox in that database yet: rujukan subscribe makes it")
         return PostgresInbox(where, handler, handled_is_deleted=handled_is_deleted)
     from ...consumers.agency import SqliteInbox
 
+    if is_there and not Path(where).is_file():
+        raise Failed(f"there is no inbox {where}: rujukan subscribe makes it; --inbox says another place")
     return SqliteInbox(where, handler, handled_is_deleted=handled_is_deleted)
+
+
+def _is_in_postgres(conninfo: str) -> bool:
+    import psycopg
+
+    with psycopg.connect(conninfo) as db:
+        found = db.execute("SELECT to_regclass(%s) IS NOT NULL", ("rujukan_cursor",)).fetchone()
+    return bool(found and found[0])
+
+
+def _require_begun(said: argparse.Namespace, inbox: "Inbox[Any]") -> None:
+    """Raises Failed for an agency of which the inbox has nothing: whoever misspelt it would see that nothing is
+    missing."""
+    names = inbox.notes.names()
+    if not any(name == said.agency or name.startswith(f"{said.agency}/") for name in names):
+        inbox.close()
+        there = f"there is {' '.join(names)}" if names else "nothing began in it yet"
+        raise Failed(f"the inbox has nothing of {said.agency}; {there}")
 
 
 def _sink(said: argparse.Namespace) -> Callable[[Any, Any], object]:

@@ -38,6 +38,8 @@ def import_with_progress(settings: Settings, file: Path, console: Console | None
         "events": stored.events,
         "source_events": stored.source_events,
         "agencies": stored.agencies,
+        "skipped_cases": stored.skipped_cases,
+        "empty_traces": stored.empty_traces,
         "referrals": stored.referrals,
         "clocks_met": stored.clocks_met,
         "clocks_breached": stored.clocks_breached,
