@@ -289,7 +289,7 @@ def webhooks(
         yield Sender(
             node.followed,
             node.tellings,
-            Rows(node.follower_pool, SECRET_SECONDS, lease_seconds),
+            Rows(node.follower_pool, node.digests.positions, SECRET_SECONDS, lease_seconds),
             node.keys.macs(names.WEBHOOK),
             node.keys.signing(names.WEBHOOK_SIGNATURE),
             Networks(settings.webhook_networks),
@@ -316,7 +316,7 @@ def acknowledgement_reader(on: On) -> Iterator[AcknowledgementReader]:
         taking = Taking(Acknowledgements(node.casework, receipts), node.casework, now, look)
         agencies = partial(node.views.ask, "", directory.subscribers)
         access = service_access(node.settings)
-        yield AcknowledgementReader(access, node.conninfo(FOLLOWER), agencies, taking)
+        yield AcknowledgementReader(access, node.conninfo(FOLLOWER), agencies, taking, node.digests.positions)
 
 
 @contextmanager
@@ -355,7 +355,8 @@ def runner(on: On, source: Facts) -> Iterator[Runner]:
 
     settings = on.settings if isinstance(on, Node) else on
     connected = partial(connect, as_role(settings.database, FOLLOWER))
-    runner = projections.Runner([p() for p in projections.ALL], source, connected, Lease, where, settings.shards)
+    every = [p() for p in projections.ALL]
+    runner = projections.Runner(every, source, connected, Lease, where, source.positions, settings.shards)
     try:
         yield runner
     finally:

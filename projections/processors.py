@@ -9,7 +9,7 @@ import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import Enum, auto
-from typing import Any, NamedTuple, Protocol
+from typing import Any, LiteralString, NamedTuple, Protocol
 from uuid import UUID
 
 from psycopg import Connection
@@ -19,6 +19,7 @@ from ..domain.disclosure import Followed
 from .projection import Projection, Tables, search, version_of
 from .shards import Shard
 
+TABLE = "follow.processors"
 FOLDED = "folded"
 """What the database notifies of (LISTEN) when read models took something in."""
 LONGEST_PAUSE = 60.0
@@ -46,6 +47,18 @@ class Lease(Protocol):
         ...
 
 
+class Digests(Protocol):
+    """What says whether a row says rightly where somebody goes on."""
+
+    def of(self, table: str, *columns: object) -> bytes:
+        """The digest of a row of that table with these columns."""
+        ...
+
+    def fits(self, digest: bytes, table: str, *columns: object) -> bool:
+        """Whether a row is as it was written."""
+        ...
+
+
 class Deposed(Exception):
     """Another folds this shard now."""
 
@@ -58,6 +71,8 @@ class Place(NamedTuple):
     position: int
     tries: int
     """How often what comes next could not be folded."""
+    version: str
+    """What its tables are made from."""
 
 
 class Stopped(NamedTuple):
@@ -91,23 +106,50 @@ class Lag(NamedTuple):
 
 
 def places(
-    db: Connection[TupleRow], versions: Mapping[str, str], live: bool = True, waiting: bool = False
+    db: Connection[TupleRow], digests: Digests, versions: Mapping[str, str], live: bool = True, waiting: bool = False
 ) -> list[Place]:
     """The processors of these versions (by name), but for those that wait to be tried again, unless those too are
-    asked for."""
+    asked for; and but for those of which the row is not as it was written: nobody knows where they are."""
     about = {"names": list(versions), "versions": list(versions.values()), "live": live, "waiting": waiting}
-    rows = db.execute(_PLACES, about).fetchall()
-    return [Place(name, Shard(shard, of), position, tries) for name, shard, of, position, tries in rows]
+    found: list[Place] = []
+    for name, shard, of, position, tries, version, digest, before in db.execute(_PLACES, about):
+        place = Place(name, Shard(shard, of), position, tries, version)
+        if before or digests.fits(digest, TABLE, *_columns(place, live)):
+            found.append(place)
+    return found
 
 
-def make_places(db: Connection[TupleRow], projection: Projection, shards: int, live: bool = True) -> None:
+def make_places(
+    db: Connection[TupleRow], digests: Digests, projection: Projection, shards: int, live: bool = True
+) -> None:
     """At the beginning of the log, in so many shards."""
-    db.execute(_MAKE, (projection.name, live, shards, version_of(projection), shards))
+    name, version = projection.name, version_of(projection)
+    for shard in range(shards):
+        digest = digests.of(TABLE, *_columns(Place(name, Shard(shard, shards), 0, 0, version), live))
+        db.execute(_MAKE, (name, live, shard, shards, version, digest))
 
 
-def name_version(db: Connection[TupleRow], name: str, version: str) -> None:
+def name_version(db: Connection[TupleRow], digests: Digests, name: str, version: str) -> None:
     """Say what its tables were made from, where that is not known yet."""
-    db.execute("UPDATE follow.processors SET version = %s WHERE name = %s AND live AND version = ''", (version, name))
+    for place in places(db, digests, {name: ""}, waiting=True):
+        _write(db, digests, place._replace(version=version), live=True, of="live")
+
+
+def put_live(db: Connection[TupleRow], digests: Digests, projection: Projection) -> None:
+    """What was folded beside the live one takes its place. In a transaction."""
+    name = projection.name
+    beside = places(db, digests, {name: version_of(projection)}, live=False)
+    db.execute("DELETE FROM follow.processors WHERE name = %s AND live", (name,))
+    for place in beside:
+        _write(db, digests, place, live=True, of="NOT live")
+
+
+def _write(db: Connection[TupleRow], digests: Digests, place: Place, live: bool, of: LiteralString) -> None:
+    digest = digests.of(TABLE, *_columns(place, live))
+    db.execute(
+        f"UPDATE follow.processors SET live = %s, version = %s, digest = %s WHERE name = %s AND {of} AND shard = %s",
+        (live, place.version, digest, place.name, place.shard.number),
+    )
 
 
 def fold(
@@ -118,6 +160,7 @@ def fold(
     upto: int,
     schema: str,
     lease: Lease | None,
+    digests: Digests,
     live: bool = True,
 ) -> None:
     """Take these events in, and move on to `upto`, in one transaction. Raises Deposed, where the shard is another's, or
@@ -125,7 +168,8 @@ def fold(
     with db.transaction():
         if lease is not None and not lease.keeps(db, place.shard.number):
             raise Deposed(place.name)
-        if not db.execute(_MOVE, _about(place, live, upto=upto)).rowcount:
+        digest = digests.of(TABLE, *_columns(place._replace(position=upto), live))
+        if not db.execute(_MOVE, _about(place, live, upto=upto, digest=digest)).rowcount:
             raise Deposed(place.name)
         if events:
             search(db, schema)
@@ -180,24 +224,30 @@ def reach(db: Connection[TupleRow], position: int, projections: Sequence[str], c
     return Reach.STANDING if standing else Reach.COMING
 
 
+def _columns(place: Place, live: bool) -> tuple[object, ...]:
+    return place.name, live, place.shard.number, place.shard.of, place.version, place.position
+
+
 def _about(place: Place, live: bool, **more: object) -> dict[str, Any]:
     return {"name": place.name, "live": live, "shard": place.shard.number, "before": place.position, **more}
 
 
 _PLACES = """
-    SELECT p.name, p.shard, p.shards, p.position, p.tries FROM follow.processors p
+    SELECT p.name, p.shard, p.shards, p.position, p.tries, p.version, p.digest,
+      (SELECT positions_under IS NULL FROM delivery.reached)
+      FROM follow.processors p
       JOIN unnest(%(names)s::text[], %(versions)s::text[]) AS known (name, version) USING (name, version)
      WHERE p.live = %(live)s AND (%(waiting)s OR p.again_at IS NULL OR p.again_at <= clock_timestamp())
      ORDER BY p.name, p.shard
 """
 _MAKE = (
-    "INSERT INTO follow.processors (name, live, shard, shards, version)"
-    " SELECT %s, %s, shard, %s, %s FROM generate_series(0, %s - 1) shard ON CONFLICT DO NOTHING"
+    "INSERT INTO follow.processors (name, live, shard, shards, version, digest) VALUES (%s, %s, %s, %s, %s, %s)"
+    " ON CONFLICT DO NOTHING"
 )
 _THIS = " WHERE name = %(name)s AND live = %(live)s AND shard = %(shard)s AND position = %(before)s"
 _MOVE = (
-    "UPDATE follow.processors SET position = %(upto)s, stopped_at = NULL, why = NULL, tries = 0, again_at = NULL"
-    + _THIS
+    "UPDATE follow.processors SET position = %(upto)s, digest = %(digest)s, stopped_at = NULL, why = NULL, tries = 0,"
+    " again_at = NULL" + _THIS
 )
 _STOP = (
     "UPDATE follow.processors SET stopped_at = coalesce(stopped_at, clock_timestamp()), why = %(why)s,"
@@ -208,8 +258,10 @@ _STOP = (
 )
 _REACHED = """
     SELECT count(*) FILTER (WHERE there), coalesce(bool_or(standing), false) FROM (
-      SELECT bool_and(position >= %(position)s) AS there,
-             bool_or(position < %(position)s AND stopped_at IS NOT NULL) AS standing
-        FROM follow.processors WHERE live AND name = ANY(%(names)s)
+      SELECT bool_and(position >= %(position)s AND how IS NULL) AS there,
+             bool_or(how IS NOT NULL OR (position < %(position)s AND stopped_at IS NOT NULL)) AS standing
+        FROM follow.processors p LEFT JOIN follow.unfit u
+          ON u.of_table = 'follow.processors' AND u.of_row = p.name || ' live ' || p.shard AND u.how = 'stands'
+       WHERE live AND name = ANY(%(names)s)
          AND (%(case)s::uuid IS NULL OR shard = follow.shard_of(%(case)s, shards)) GROUP BY name) each
 """

@@ -20,7 +20,7 @@ from psycopg.sql import SQL, Identifier, Literal
 
 from ..domain.disclosure import Followed
 from .log import Log
-from .processors import Deposed, Lease, Place, fold, make_places, places
+from .processors import Deposed, Digests, Lease, Place, fold, make_places, places, put_live
 from .projection import SCHEMA, Projection, make_tables, version_of
 from .shards import may_take
 
@@ -41,13 +41,20 @@ class Rebuild:
     """One rebuild of one read model. Belongs to one thread, and to one connection of its own."""
 
     def __init__(
-        self, db: Connection[TupleRow], projection: Projection, log: Log, lease: Callable[[str], Lease], shards: int
+        self,
+        db: Connection[TupleRow],
+        projection: Projection,
+        log: Log,
+        lease: Callable[[str], Lease],
+        digests: Digests,
+        shards: int,
     ) -> None:
         self._db = db
         self._projection = projection
         self._log = log
         self._alone = lease(f"rebuild {projection.name}")
         self._lease = lease(f"fold {projection.name}")
+        self._digests = digests
         self._shards = shards
         self._beside = f"rebuild_{projection.name}"
         self._replaced = f"replaced_{projection.name}"
@@ -120,7 +127,7 @@ class Rebuild:
             self._db.execute(SQL("CREATE SCHEMA {}").format(Identifier(self._beside)))
             make_tables(self._db, self._projection, self._beside)
             self._db.execute("DELETE FROM follow.processors WHERE name = %s AND NOT live", (self._projection.name,))
-            make_places(self._db, self._projection, self._shards, live=False)
+            make_places(self._db, self._digests, self._projection, self._shards, live=False)
         self._drop(self._replaced)
 
     def _fold(self, mine: list[Place], held: frozenset[int], target: int, done: Callable[[int], object]) -> None:
@@ -144,7 +151,7 @@ class Rebuild:
         behind = [place for place in some if place.position < upto]
         for place in behind:
             new = [f for f in batch if f.written.position > place.position and place.shard.takes(f)]
-            fold(self._db, place, self._projection, new, upto, self._beside, lease, live=False)
+            fold(self._db, place, self._projection, new, upto, self._beside, lease, self._digests, live=False)
         return [place._replace(position=max(place.position, upto)) for place in some]
 
     def _switch(self) -> bool:
@@ -154,13 +161,10 @@ class Rebuild:
         with self._db.transaction():
             self._check_alone()
             self._db.execute(SQL("CREATE SCHEMA IF NOT EXISTS {}").format(Identifier(self._replaced)))
-            reached = [
-                position
-                for (position,) in self._db.execute(
-                    "SELECT position FROM follow.processors WHERE name = %s AND live ORDER BY shard FOR UPDATE", (name,)
-                )
-            ]
-            mine, upto = self._places(), max(reached, default=0)
+            self._db.execute(
+                "SELECT FROM follow.processors WHERE name = %s AND live ORDER BY shard FOR UPDATE", (name,)
+            )
+            mine, upto = self._places(), max(self._live(), default=0)
             self._log.only(partial(may_take, [place.shard for place in mine]))
             while (low := min(place.position for place in mine)) < upto:
                 batch = self._log.after(low, BATCH)
@@ -171,8 +175,7 @@ class Rebuild:
                     self._put_in_place()
             except LockNotAvailable:
                 return False
-            self._db.execute("DELETE FROM follow.processors WHERE name = %s AND live", (name,))
-            self._db.execute("UPDATE follow.processors SET live = true WHERE name = %s", (name,))
+            put_live(self._db, self._digests, self._projection)
         return True
 
     def _put_in_place(self) -> None:
@@ -196,7 +199,14 @@ class Rebuild:
         return bool(row and row[0])
 
     def _places(self) -> list[Place]:
-        return places(self._db, {self._projection.name: version_of(self._projection)}, live=False)
+        return places(self._db, self._digests, {self._projection.name: version_of(self._projection)}, live=False)
+
+    def _live(self) -> list[int]:
+        """How far the live ones are, of whatever version; but for those of which nobody knows it."""
+        name = self._projection.name
+        versions = self._db.execute("SELECT DISTINCT version FROM follow.processors WHERE name = %s AND live", (name,))
+        found = [places(self._db, self._digests, {name: version}, waiting=True) for (version,) in versions.fetchall()]
+        return [place.position for some in found for place in some]
 
     def _check_alone(self) -> None:
         """Nobody else begins to rebuild it before the transaction ends. Raises RebuildRunning."""

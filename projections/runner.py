@@ -18,7 +18,20 @@ from psycopg.rows import TupleRow
 
 from ..domain.disclosure import Followed
 from .log import Log
-from .processors import FOLDED, Deposed, Lag, Lease, Place, fold, make_places, name_version, places, positions, stop
+from .processors import (
+    FOLDED,
+    Deposed,
+    Digests,
+    Lag,
+    Lease,
+    Place,
+    fold,
+    make_places,
+    name_version,
+    places,
+    positions,
+    stop,
+)
 from .projection import SCHEMA, Projection, make_tables, version_of
 from .rebuilding import BATCH, Rebuild
 from .shards import Shard, may_take
@@ -49,17 +62,19 @@ class Runner:
         connect: Callable[[], Connection[TupleRow]],
         lease: Callable[[str], Lease],
         where: Callable[[BaseException], str],
+        digests: Digests,
         shards: int = 1,
     ) -> None:
         """`connect` makes a connection in autocommit mode, on which nothing waits without end; `lease` makes one on
-        some work; `where` says of an error what may be logged; `shards` is in how many those read models are folded
-        that are made from now on."""
+        some work; `where` says of an error what may be logged; `digests` says whether a row says rightly where a read
+        model is; `shards` is in how many those read models are folded that are made from now on."""
         self._projections = {p.name: p for p in projections}
         self._log = log
         self._connect = connect
         self._leases = lease
         self._lease = lease(WORK)
         self._where = where
+        self._digests = digests
         self._shards = shards
         self._held: frozenset[int] = frozenset()
         self._asked: frozenset[Shard] = frozenset()
@@ -80,12 +95,12 @@ class Runner:
                     "SELECT to_regclass(%s), coalesce(obj_description(to_regclass(%s), 'pg_class'), '')", (table, table)
                 ).fetchone()
                 if there is not None and there[0] is not None:
-                    name_version(db, projection.name, there[1])
+                    name_version(db, self._digests, projection.name, there[1])
                     if there[1] != version_of(projection):
                         older.append(projection.name)
                 else:
                     make_tables(db, projection, SCHEMA)
-                    make_places(db, projection, self._parts(projection))
+                    make_places(db, self._digests, projection, self._parts(projection))
         return older
 
     def hold(self) -> frozenset[Shard]:
@@ -169,7 +184,7 @@ class Runner:
     def _rebuilding(self, name: str, work: Callable[[Rebuild], int]) -> int:
         projection = self._projections[name]
         with self._open() as db:
-            rebuild = Rebuild(db, projection, self._log, self._leases, self._parts(projection))
+            rebuild = Rebuild(db, projection, self._log, self._leases, self._digests, self._parts(projection))
             try:
                 return work(rebuild)
             finally:
@@ -217,7 +232,7 @@ class Runner:
             to = part[-1].written.position if rest else upto
             db = self._connected()
             try:
-                fold(db, place, self._projections[place.name], part, to, SCHEMA, self._lease)
+                fold(db, place, self._projections[place.name], part, to, SCHEMA, self._lease, self._digests)
             except Deposed:
                 raise
             except Exception as problem:
@@ -248,7 +263,7 @@ class Runner:
     def _places(self, waiting: bool = False) -> list[Place]:
         """All that processes of this release fold; `waiting`: also what waits to be tried again."""
         versions = {name: version_of(projection) for name, projection in self._projections.items()}
-        return places(self._connected(), versions, waiting=waiting)
+        return places(self._connected(), self._digests, versions, waiting=waiting)
 
     def _read_for(self, shards: frozenset[Shard]) -> None:
         if shards != self._asked:

@@ -37,9 +37,10 @@ def run(settings: Settings, said: argparse.Namespace) -> int:
     """List what is damaged, having looked at it again, and through the streams that are named. With `--repair` put
     records back, with `--again` take up what is whole again. The status is 0 where nothing is left."""
     from .. import composition
-    from ..delivery import damaged, damaged_rows
+    from ..delivery import damaged, damaged_rows, putting_right
     from ..delivery.digests import Digests
     from ..keys.names import FOLLOWING, REGISTER
+    from ..positions import PROCESSORS, WEBHOOKS
     from ..system import running
 
     if said.repair and not said.backup:
@@ -57,7 +58,10 @@ def run(settings: Settings, said: argparse.Namespace) -> int:
         for stream in named:
             if stream not in {entry.stream for entry in found}:
                 print(f"{stream}  every record of it opens")
-        if not found and not rows:
+        positions = putting_right.listed(db) if not named else []
+        for position in positions:
+            _show_position(position)
+        if not found and not rows and not positions:
             print("nothing of it is damaged" if named else "nothing is damaged")
             return 0
         for row in rows:
@@ -86,11 +90,15 @@ def run(settings: Settings, said: argparse.Namespace) -> int:
             now = _wanted(damaged.entries(db), named)
             left = [entry for entry in now if not entry.is_repaired]
             print(f"looked again at {asked}: {asked - len(left)} taken up, {len(left)} still damaged")
-            if len(now) > len(left) or len(listed) > left_rows:
+            stand = {position.table for position in positions if position.how == putting_right.STANDS}
+            if WEBHOOKS.name in stand:
+                putting_right.begin_webhooks_anew(db, digests, source.store)
+            if len(now) > len(left) or len(listed) > left_rows or PROCESSORS.name in stand:
                 repaired = damaged.repaired(db)  # before the first of them begins
                 _rebuild(settings)
                 damaged.built_anew(db, repaired)
-            return int(bool(left) or left_rows)
+            putting_right.looked_at(db, digests, positions)
+            return int(bool(left or left_rows or (putting_right.listed(db) and not named)))
     return 1
 
 
@@ -160,6 +168,20 @@ def _show_row(settings: Settings, digests: Any, row: Any, said: argparse.Namespa
         return
     done = damaged_rows.put_back(settings.database, digests, row, kept)
     print("    put back" if done else "    left as it is: it is whole, or what was written stands elsewhere")
+
+
+def _show_position(position: Any) -> None:
+    """Show a row that said wrongly where somebody goes on, and what was done about it."""
+    from ..delivery import putting_right
+
+    done = {
+        putting_right.STANDS: "who goes on from it stands still until --again begins that anew",
+        putting_right.PUT_RIGHT: "one bit had flipped; it was put right",
+        putting_right.FROM_REGISTER: "worked out anew from the register",
+        putting_right.DROPPED: "begun anew: what is sent or read again is known by its number",
+    }
+    print(f"{position.table}, {position.row}  since {position.since:%Y-%m-%d %H:%M}  not as it was written")
+    print(f"    {done[position.how]}")
 
 
 def _explained(about: Any, opens: bool) -> str:

@@ -120,7 +120,7 @@ def _catch_up(settings: Settings, db: Any) -> None:
                 register.keep_up()
             finally:
                 register.close()
-            is_behind = facts.position(db) < node.followed.head()
+            is_behind = facts.position(db, node.digests.positions) < node.followed.head()
     finally:
         db.cursor().executemany("INSERT INTO ledger.forks VALUES (%s, %s, %s) ON CONFLICT DO NOTHING", marks)
     if is_behind:

@@ -11,7 +11,7 @@ What an agency says within a quarter of a second becomes one event: marks are cu
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from threading import Event
 from typing import Any
@@ -40,6 +40,7 @@ from ...domain.fact import Act, AgencyCode
 from ...domain.refusal import AgencyInactive, Refusal
 from ..database import AWAY, connect
 from ..lease import HALTED, Lease
+from ..positions import ACKNOWLEDGED, BEFORE, Positions
 from ..system_act import SYSTEM_ACTOR
 from ..unforeseen import where
 
@@ -138,8 +139,16 @@ class Taking:
 class AcknowledgementReader:
     """Reads the topics of all agencies. Belongs to one thread."""
 
-    def __init__(self, access: Access, conninfo: str, agencies: Callable[[], Sequence[str]], taking: Taking) -> None:
+    def __init__(
+        self,
+        access: Access,
+        conninfo: str,
+        agencies: Callable[[], Sequence[str]],
+        taking: Taking,
+        positions: Positions,
+    ) -> None:
         self._access = access
+        self._positions = positions
         self._conninfo = conninfo
         self._agencies = agencies
         self._taking = taking
@@ -187,7 +196,7 @@ class AcknowledgementReader:
                     found = topics.identities(admin, self._agencies(), topics.acks_of)
                     if found != ids:
                         ids, gathered = found, _Gathered()
-                        _assign(db, consumer, ids)
+                        _assign(db, consumer, ids, self._positions)
                 if not ids:
                     stop.wait(LOOK_SECONDS)
                     continue
@@ -220,7 +229,8 @@ class AcknowledgementReader:
         with db.transaction():
             if not self._lease.keeps(db):
                 raise Deposed
-            db.execute(_STORE, (agency, topic_id, upto))
+            digest = self._positions.of(ACKNOWLEDGED.name, agency, topic_id, upto)
+            db.execute(_STORE, (agency, topic_id, upto, digest))
 
     def _polled(self, consumer: KafkaConsumer, gathered: "_Gathered") -> dict[TopicPartition, list[Any]]:
         """What came. A record that the client cannot read (headers that are no UTF-8, a compression that is not
@@ -301,16 +311,9 @@ def _highest(marks: Iterable[Mark | None]) -> Mark | None:
     return max((mark for mark in marks if mark is not None), key=lambda mark: mark.sequence, default=None)
 
 
-def _assign(db: Connection[TupleRow], consumer: KafkaConsumer, ids: dict[str, str]) -> None:
-    """Read on where each topic was read to, and one that was made anew from its start."""
-    stored = {
-        agency: offset
-        for agency, id, offset in db.execute(
-            "SELECT agency, topic_id, next_offset FROM delivery.acknowledgement_offsets WHERE agency = ANY(%s)",
-            (list(ids),),
-        )
-        if id == ids[agency]
-    }
+def _assign(db: Connection[TupleRow], consumer: KafkaConsumer, ids: dict[str, str], positions: Positions) -> None:
+    """Read on where each topic was read to; and one that was made anew from its start."""
+    stored = read_to(db, ids, positions)
     partitions = {agency: TopicPartition(topics.acks_of(agency), 0) for agency in ids}
     consumer.assign(list(partitions.values()))
     for agency, at in partitions.items():
@@ -320,11 +323,26 @@ def _assign(db: Connection[TupleRow], consumer: KafkaConsumer, ids: dict[str, st
             consumer.seek_to_beginning(at)
 
 
+def read_to(db: Connection[TupleRow], ids: Mapping[str, str], positions: Positions) -> dict[str, int]:
+    """Up to where these topics (agency → id) were read, of those that are the ones that were read. None of one of which
+    the row that says it is not as it was written: read again from its start, it says nothing new."""
+    return {
+        agency: offset
+        for agency, id, offset, digest, before in db.execute(_READ, (list(ids),))
+        if id == ids[agency] and (before or positions.fits(digest, ACKNOWLEDGED.name, agency, id, offset))
+    }
+
+
 def _agency_of(at: TopicPartition) -> str:
     return str(at.topic).removeprefix(topics.PREFIX).removesuffix(".acks")
 
 
+_READ = (
+    f"SELECT agency, topic_id, next_offset, digest, {BEFORE} FROM delivery.acknowledgement_offsets"
+    " WHERE agency = ANY(%s)"
+)
 _STORE = (
-    "INSERT INTO delivery.acknowledgement_offsets VALUES (%s, %s, %s)"
-    " ON CONFLICT (agency) DO UPDATE SET topic_id = excluded.topic_id, next_offset = excluded.next_offset"
+    "INSERT INTO delivery.acknowledgement_offsets (agency, topic_id, next_offset, digest) VALUES (%s, %s, %s, %s)"
+    " ON CONFLICT (agency) DO UPDATE SET topic_id = excluded.topic_id, next_offset = excluded.next_offset,"
+    " digest = excluded.digest"
 )

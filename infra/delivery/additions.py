@@ -1,5 +1,6 @@
 """What a batch of events adds to the register, and how it is written there: within the keeper's one transaction."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -12,6 +13,7 @@ from ...domain.casefile.state import compartments_named
 from ...domain.compartment import Compartment
 from ...domain.disclosure import Written
 from ...domain.erasure import ErasureRecorded
+from ..positions import HEADS, SEALING_KEYS, Positions
 from ..store.event_store import Damage
 from ..system_act import SYSTEM_AGENCY
 from ..webhooks import rows as webhook_rows
@@ -81,20 +83,21 @@ class Additions(Struct):
     damage: list[Damage] = field(default_factory=list)
     """Of streams that are set aside."""
 
-    def write(self, db: Connection[TupleRow]) -> None:
+    def write(self, db: Connection[TupleRow], positions: Positions) -> None:
         """Put all of it on record, and wake who waits for it. For inside of the keeper's transaction."""
         heads = {row.agency: row.sequence for row in self.rows}
         if self.rows:
             db.cursor(binary=True).execute(
                 _TOLD, [list(column) for column in zip(*map(columns_of, self.rows), strict=True)]
             )
-            db.execute(_HEADS, (list(heads), list(heads.values())))
+            write_heads(db, positions, heads)
         for agency, key in self.keys.items():
             db.execute("DELETE FROM delivery.sealing_keys WHERE agency = %s", (agency,))
             if key is not None:
-                db.execute("INSERT INTO delivery.sealing_keys VALUES (%s, %s)", (agency, key))
+                db.execute(_SEALING_KEY, (agency, key, positions.of(SEALING_KEYS.name, agency, key)))
         for written, code in self.of_webhooks:
-            webhook_rows.follow(db, code, written.event, written.version, written.position, written.at)
+            about = written.event, written.version, written.position, written.at
+            webhook_rows.follow(db, positions, code, *about)
         cursor = db.cursor()
         cursor.executemany(_RESEALING, self.resealings)
         cursor.executemany(_RECALL, self.recalls)
@@ -124,6 +127,12 @@ class Additions(Struct):
                     db.execute(statement, (erased.case,))
 
 
+def write_heads(db: Connection[TupleRow], positions: Positions, heads: Mapping[str, int]) -> None:
+    """Say which is the newest number of each of these agencies."""
+    digests = [positions.of(HEADS.name, agency, sequence) for agency, sequence in heads.items()]
+    db.execute(_HEADS, (list(heads), list(heads.values()), digests))
+
+
 _TOLD = """
     INSERT INTO delivery.told (n, agency, sequence, case_sequence, at_position, position, stream, case_id, compartments,
       key_id, told_at, id, rule, digest)
@@ -131,9 +140,10 @@ _TOLD = """
       %b::int4[], %b::text[], %b::timestamptz[], %b::uuid[], %b::text[], %b::bytea[])
 """
 _HEADS = (
-    "INSERT INTO delivery.heads (agency, sequence) SELECT * FROM unnest(%s::text[], %s::bigint[])"
-    " ON CONFLICT (agency) DO UPDATE SET sequence = excluded.sequence"
+    "INSERT INTO delivery.heads (agency, sequence, digest) SELECT * FROM unnest(%s::text[], %s::bigint[], %s::bytea[])"
+    " ON CONFLICT (agency) DO UPDATE SET sequence = excluded.sequence, digest = excluded.digest"
 )
+_SEALING_KEY = "INSERT INTO delivery.sealing_keys (agency, key_id, digest) VALUES (%s, %s, %s)"
 _RESEALING = (
     "INSERT INTO delivery.resealings (position, agency, keys, upto) VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING"
 )

@@ -26,7 +26,7 @@ def check(db: Connection[TupleRow], agency: str, at: Cursor) -> None:
     about = {"agency": agency, "sequence": at.sequence, "id": at.id, "lost": LOST, "unfit": UNFIT}
     row = db.execute(_KNOWN, about).fetchone()
     head, is_known = row if row is not None else (0, False)
-    if at.sequence > head or (at.id is not None and not is_known):
+    if not is_known and (at.sequence > head or at.id is not None):
         raise AnotherHistory(sequence=at.sequence, head=head)
 
 

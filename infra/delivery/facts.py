@@ -16,9 +16,11 @@ from eventsourcing.persistence import Notification
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
+from ...api.application.ports import Unavailable
 from ...domain.disclosure import Followed, Remembered
 from ...domain.history import ToldOf
 from ..database import Pool, acting_for, connect
+from ..positions import BEFORE, REACHED, Positions
 from ..store import following
 from ..store.event_store import Damage, EventStore
 from ..store.examining import damage_of
@@ -48,22 +50,27 @@ class Reached(NamedTuple):
     aside: dict[UUID, int]
 
 
-def reached(db: Connection[TupleRow]) -> Reached:
+def reached(db: Connection[TupleRow], positions: Positions) -> Reached:
     """How far the register is, and what is set aside: read in one statement, so whoever reads up to there knows all
-    that was set aside before."""
+    that was set aside before. No further than 0 as long as the row that says it is not as it was written: it may be
+    ahead, and its keeper puts it right."""
     row = db.execute(
-        "SELECT position, (SELECT array_agg((stream::text, version)) FROM delivery.damaged WHERE repaired_at IS NULL)"
-        " FROM delivery.reached"
+        f"SELECT position, expiries_known, digest, {BEFORE}, (SELECT array_agg((stream::text, version))"
+        " FROM delivery.damaged WHERE repaired_at IS NULL) FROM delivery.reached"
     ).fetchone()
     if row is None:
         return Reached(0, {})
-    return Reached(int(row[0]), {UUID(stream): int(version) for stream, version in row[1] or ()})
+    position, expiries_known, digest, before, aside = row
+    is_so = before or positions.fits(digest, REACHED.name, position, expiries_known)
+    return Reached(int(position) if is_so else 0, {UUID(stream): int(version) for stream, version in aside or ()})
 
 
-def position(db: Connection[TupleRow]) -> int:
-    """How far the register followed the log."""
-    row = db.execute("SELECT position FROM delivery.reached").fetchone()
-    return int(row[0]) if row else 0
+def position(db: Connection[TupleRow], positions: Positions) -> int:
+    """How far the register followed the log. Raises Unavailable as long as the row that says it is not as it was
+    written: its keeper puts it right."""
+    if (found := positions.register_is_at(db)) is None:
+        raise Unavailable("how far the register of what was told is, is not known for a moment")
+    return found
 
 
 def of_case(
@@ -105,13 +112,14 @@ class OnRecord:
     def __init__(self, pool: Pool, digests: Digests) -> None:
         self._pool = pool
         self._digests = digests
+        self.positions = digests.positions
 
     def of_all(self, case: UUID) -> tuple[int, list[Remembered]]:
         """How far the register is, and what it has on record of the case, as it came about. What a damaged row says is
         left out; whoever follows asks once it is repaired."""
         with self._pool.connection() as db, db.transaction():
             db.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-            return position(db), of_case(db, self._digests, case, all_of_it=False)
+            return position(db, self._digests.positions), of_case(db, self._digests, case, all_of_it=False)
 
     def of_agency(self, agency: str, case: UUID) -> list[ToldOf]:
         """What an agency was told of a case."""
@@ -168,6 +176,8 @@ class Facts:
         self.store = store
         self._conninfo = conninfo
         self._digests = digests
+        self.positions = digests.positions
+        """What says whether a row says rightly where somebody goes on."""
         self.keep_up = keep_up
         """Follow, and take up what is asked for, where nobody else keeps the register."""
         self._seconds = seconds
@@ -241,12 +251,12 @@ class Facts:
 
     def _reached(self, wanted: int) -> Reached:
         with self.store.pool.connection() as db:
-            now = reached(db)
+            now = reached(db, self._digests.positions)
         if now.position >= wanted or self.store.head() <= now.position:
             return now
         self.keep_up()
         with self.store.pool.connection() as db:
-            return reached(db)
+            return reached(db, self._digests.positions)
 
     def _select(self, after: int, limit: int, upto: int) -> Sequence[Notification]:
         if after >= upto:

@@ -26,7 +26,7 @@ class Now(NamedTuple):
     held: Mapping[UUID, Set[str]]
     recalled: Mapping[int, int]
     digests_known: bool = True
-    """Whether rows can be told from damaged ones: else nothing is shown yet."""
+    """Whether rows can be told from damaged ones, and how far the register is: else nothing is shown yet."""
 
     def why(self, telling: Telling) -> str | None:
         """Why it is not shown; None where it is. The request to delete is always told."""
@@ -42,7 +42,7 @@ def now(pool: Pool, tellings: Sequence[Telling], digests: Digests) -> Now:
     with pool.connection() as db, db.transaction():
         db.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         db.execute("SELECT set_config('rujukan.agency', %s, true)", (tellings[0].agency,))
-        known = digests.known(db)
+        known = digests.known(db) and digests.positions.register_is_at(db) is not None
         held: dict[UUID, set[str]] = {}
         for case, why in db.execute("SELECT * FROM delivery.held(%s)", (list({t.case for t in tellings}),)):
             held.setdefault(case, set()).add(why)

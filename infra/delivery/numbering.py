@@ -16,7 +16,7 @@ from psycopg.rows import TupleRow
 from ...domain.compartment import Compartment
 from ...domain.disclosure import RULE
 from .digests import NONE, Digests
-from .rows import Row, bits
+from .rows import COLUMNS, Row, bits
 
 Counts = dict[tuple[UUID, str], int]
 """(case, agency) → how much the agency was told of it."""
@@ -59,10 +59,15 @@ class Numbers:
     @classmethod
     def on_record(cls, db: Connection[TupleRow], digests: Digests, n: int) -> "Numbers":
         """As the register has them; `n` is that of its last row. A number where a damaged row stands is passed by: it
-        goes out as a placeholder."""
+        goes out as a placeholder. An agency's newest number is that of its newest row, also where what says it was set
+        back."""
         keys: dict[str, str] = dict(db.execute("SELECT agency, key_id FROM delivery.sealing_keys").fetchall())
         heads: dict[str, int] = dict(db.execute("SELECT agency, sequence FROM delivery.heads").fetchall())
-        return cls(digests, n, heads, keys, {(agency, sequence) for agency, sequence in db.execute(_TAKEN)})
+        above = [Row(*columns) for columns in db.execute(_ABOVE)]
+        for row in above:
+            if digests.fits(row):
+                heads[row.agency] = max(heads[row.agency], row.sequence)
+        return cls(digests, n, heads, keys, {(row.agency, row.sequence) for row in above})
 
     def give(self, telling: Unnumbered, counts: Counts) -> Row:
         """The telling under the next numbers. `counts` has the case's, and goes on with them."""
@@ -97,8 +102,8 @@ def counts_of(db: Connection[TupleRow], cases: Iterable[UUID]) -> Counts:
     return {(case, agency): count for case, agency, count in found}
 
 
-_TAKEN = (
-    "SELECT t.agency, t.sequence FROM delivery.heads h JOIN delivery.told t"
-    " ON t.agency = h.agency AND t.sequence > h.sequence"
+_ABOVE = (
+    f"SELECT t.* FROM delivery.heads h CROSS JOIN LATERAL (SELECT {COLUMNS} FROM delivery.told t"
+    " WHERE t.agency = h.agency AND t.sequence > h.sequence) t"
 )
-"""Numbers above an agency's newest at which there is a row all the same."""
+"""Rows that stand above an agency's newest number all the same."""

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from ...consumers.publishing.supply import Supplied, TopicProgress
 from ...projections import directory
 from ..database import Pool
+from ..positions import BEFORE, TOPICS
 from ..store import forked
 from .agency_keys import KeyDamaged
 from .bell import Bell
@@ -23,6 +24,7 @@ class PublisherSource:
         self._tellings = tellings
         self._pool = pool
         self._bell = bell
+        self._positions = tellings.positions
         self._closing = ExitStack()
         self.waiting = tellings.waiting
         self.resealing, self.resealed = tellings.resealing, tellings.resealed
@@ -45,10 +47,12 @@ class PublisherSource:
 
     def places(self, agencies: Iterable[str]) -> dict[str, TopicProgress]:
         with self._pool.connection() as db:
-            rows = db.execute(
-                "SELECT agency, topic, sequence FROM delivery.topics WHERE agency = ANY(%s)", (list(agencies),)
-            ).fetchall()
-        return {agency: TopicProgress(topic, sequence) for agency, topic, sequence in rows}
+            rows = db.execute(_PLACES, (list(agencies),)).fetchall()
+        return {
+            agency: TopicProgress(topic, sequence)
+            for agency, topic, sequence, digest, before in rows
+            if before or self._positions.fits(digest, TOPICS.name, agency, topic, sequence)
+        }
 
     def others(self, ends: Mapping[str, TopicProgress], *, anew: bool = False) -> dict[str, str]:
         known = {agency: end for agency, end in ends.items() if end.id}
@@ -78,13 +82,9 @@ class PublisherSource:
         return damaged
 
     def remember(self, places: Mapping[str, TopicProgress]) -> None:
+        rows = [(agency, place.topic_id, place.sequence) for agency, place in places.items()]
         with self._pool.connection() as db:
-            db.execute(
-                "INSERT INTO delivery.topics (agency, topic, sequence) SELECT * FROM"
-                " unnest(%s::text[], %s::text[], %s::bigint[]) ON CONFLICT (agency) DO UPDATE"
-                " SET topic = excluded.topic, sequence = excluded.sequence",
-                (list(places), [p.topic_id for p in places.values()], [p.sequence for p in places.values()]),
-            )
+            db.cursor().executemany(_REMEMBER, [(*row, self._positions.of(TOPICS.name, *row)) for row in rows])
 
 
 def _by(agency: str) -> str:
@@ -92,6 +92,11 @@ def _by(agency: str) -> str:
     return f"the topic of {agency}"
 
 
+_PLACES = f"SELECT agency, topic, sequence, digest, {BEFORE} FROM delivery.topics WHERE agency = ANY(%s)"
+_REMEMBER = (
+    "INSERT INTO delivery.topics (agency, topic, sequence, digest) VALUES (%s, %s, %s, %s) ON CONFLICT (agency)"
+    " DO UPDATE SET topic = excluded.topic, sequence = excluded.sequence, digest = excluded.digest"
+)
 _OTHERS = (
     "SELECT w.agency FROM unnest(%s::text[], %s::bigint[], %s::text[]) AS w (agency, sequence, id)"
     " LEFT JOIN delivery.told t ON t.agency = w.agency AND t.sequence = w.sequence"

@@ -44,7 +44,7 @@ class Receipts:
         give_up = time.monotonic() + BEHIND_SECONDS
         while True:
             with self._pool.connection() as db:
-                reached = facts.position(db)
+                reached = facts.position(db, self._on_record.positions)
             if reached >= position:
                 return self._on_record.of_agency(agency, case)
             if time.monotonic() > give_up:

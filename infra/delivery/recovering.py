@@ -34,6 +34,7 @@ from ...domain.disclosure import RULE, delivery_id
 from ...domain.fact import EARLIEST, LATEST
 from ...domain.recovery import MOST_RANGES, Numbers, TellOfRecovery
 from ..store.sealed_record import author_of
+from .additions import write_heads
 from .cursors import LOST
 from .digests import NONE, Digests
 from .register import WORK
@@ -177,11 +178,7 @@ def take_in(db: Connection[TupleRow], found: Lost, sealing: Sealing, now: dateti
         told = Row(n, agency, told_as, count(row.case), *at, id, row.rule, NONE)
         db.execute(_TOLD, columns_of(digests.written(told)))
         db.execute(_AGAIN, (agency, row.sequence, row.position, row.stream, OTHERWISE, told_as))
-    db.execute(
-        "INSERT INTO delivery.heads (agency, sequence) VALUES (%s, %s)"
-        " ON CONFLICT (agency) DO UPDATE SET sequence = excluded.sequence",
-        (agency, head + len(again)),
-    )
+    write_heads(db, digests.positions, {agency: head + len(again)})
     return TakenIn([row.sequence for row in again], head + 1 if again else None)
 
 

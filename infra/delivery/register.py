@@ -35,11 +35,12 @@ from ...domain.disclosure import Followed, Remembered
 from ..database import connect
 from ..lease import HALTED, Lease
 from ..locks import LeaseLost
+from ..positions import REACHED
 from ..store import following, forked
 from ..store.event_store import Damage, EventStore
 from ..store.following import AWAY, Follower, Learning
 from ..store.forked import Check, Forked
-from . import damaged_rows, facts, met, taking_up
+from . import damaged_rows, facts, met, putting_right, taking_up
 from .digests import Digests, give
 from .numbering import Numbers
 from .past import Past
@@ -164,14 +165,16 @@ class Register:
 
     def _load(self, db: Connection[TupleRow]) -> int:
         """Begin from what is on record; the position up to which that is. Raises Deposed."""
+        self._kept_by = db
         self._give_digests(db)
+        putting_right.look(db, self._digests, self._still)
         with db.transaction():
             db.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")  # as it was after one commit
-            row = db.execute(_STANDS).fetchone()
-            reached, n, expiries_known = row or (0, 0, True)
+            if (reached := self._digests.positions.register_is_at(db)) is None:
+                raise Deposed  # a bit flipped since it was looked at
+            n, expiries_known = db.execute(_STANDS).fetchone() or (0, True)
             self._numbers = Numbers.on_record(db, self._digests, n)
             aside = taking_up.aside(db)
-        self._kept_by = db
         if reached != self._at:  # another went on meanwhile: what is known here of cases may be behind
             self._learning.close()
             self._learning = Learning(self._store, self._recorded, self._most_bytes, self._still)
@@ -182,11 +185,15 @@ class Register:
             Past(self._store, db, reached, self._still).write_down()
             with db.transaction():
                 self._still_keeper(db)
-                db.execute("UPDATE delivery.reached SET expiries_known = true")
-        return int(reached)
+                db.execute(_EXPIRIES_KNOWN, (self._digest_at(reached),))
+        return reached
 
     def _give_digests(self, db: Connection[TupleRow]) -> None:
         """Give rows from before there were digests theirs. Raises Deposed."""
+        if not self._digests.positions.known(db):
+            with db.transaction():
+                self._still_keeper(db)
+                putting_right.give(db, self._digests)
         if self._digests.known(db):
             return
         after: int | None = -1
@@ -218,7 +225,7 @@ class Register:
         new = Workings(self._store, self._numbers).of(db, batch, damage, again)
         with forked.refused(), db.transaction():
             self._move(db, before, reached)
-            new.write(db)
+            new.write(db, self._digests.positions)
             if again is not None:
                 taking_up.is_repaired(db, self._digests, self._numbers, again)
             db.execute("SELECT pg_notify(%s, '')", (facts.FOLLOWED,))
@@ -229,8 +236,11 @@ class Register:
         """Say how far the register is: first in a transaction that writes. Raises Deposed where another keeps the
         register, or went on meanwhile."""
         self._still_keeper(db)
-        if not db.execute(_REACHED, (reached, before)).rowcount:
+        if not db.execute(_REACHED, (reached, self._digest_at(reached), before)).rowcount:
             raise Deposed
+
+    def _digest_at(self, reached: int) -> bytes:
+        return self._digests.positions.of(REACHED.name, reached, True)
 
     def _still_keeper(self, db: Connection[TupleRow]) -> None:
         """Raises Deposed where another has the lease."""
@@ -246,6 +256,7 @@ class Register:
         """Follow streams that were set aside, where somebody says that they are repaired, up to where the others are;
         set aside those that nobody could open when they were sent, or read since; and tell anew what stands at numbers
         that could not be opened, or waited too long. Raises Deposed."""
+        putting_right.look(db, self._digests, self._still)
         taking_up.end_erased(db)
         self._set_aside_ahead(db, reached)
         self._looked_through = damaged_rows.look(db, self._digests, self._looked_through)
@@ -290,5 +301,6 @@ class Register:
             facts.log_damage(one)
 
 
-_STANDS = "SELECT position, (SELECT coalesce(max(n), 0) FROM delivery.told), expiries_known FROM delivery.reached"
-_REACHED = "UPDATE delivery.reached SET position = %s WHERE position = %s"
+_STANDS = "SELECT (SELECT coalesce(max(n), 0) FROM delivery.told), expiries_known FROM delivery.reached"
+_REACHED = "UPDATE delivery.reached SET position = %s, digest = %s WHERE position = %s AND expiries_known"
+_EXPIRIES_KNOWN = "UPDATE delivery.reached SET expiries_known = true, digest = %s"

@@ -134,7 +134,7 @@ def tell_again(db: Connection[TupleRow], digests: Digests, numbers: Numbers, str
             about = row.agency, row.at_position, row.position, row.stream, row.case, compartments
             new.rows.append(numbers.give(Unnumbered(*about, row.told_at, id), counts))
     new.passed = numbers.take_passed()
-    new.write(db)
+    new.write(db, digests.positions)
     again = [(row.position, row.stream, row.agency, row.sequence) for row in found]
     db.cursor().executemany(_TOLD_AGAIN, again)
 

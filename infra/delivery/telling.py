@@ -98,6 +98,8 @@ class Tellings:
         self._store = store
         self._pool = pool
         self._sealing = sealing
+        self.positions = sealing.digests.positions
+        """What says whether a row says rightly where somebody goes on."""
         self._keys = KeyBook(store)
 
     def after(self, agency: str, at: Cursor, limit: int, case: UUID | None = None) -> list[Telling]:

@@ -108,12 +108,17 @@ def _age_at(now: float) -> Callable[[datetime | None], int]:
     return lambda since: max(0, int((now - since.timestamp()) * 1000)) if since is not None else 0
 
 
+AHEAD = "it says that it is ahead of the log"
+UNFIT = "the row that says where it is is not as it was written"
 _FOLLOWERS = f"""
     WITH head AS (SELECT coalesce(max(notification_id), 0) AS position FROM log.stored_events WHERE {GIVEN}),
     followers AS (
-      SELECT 'view' AS kind, name, shard, position, CASE WHEN stopped_at IS NOT NULL THEN coalesce(why, '?') END AS why,
+      SELECT 'view' AS kind, name, shard, position,
+          CASE WHEN u.how IS NOT NULL THEN '{UNFIT}' WHEN stopped_at IS NOT NULL THEN coalesce(why, '?') END AS why,
           'views' AS work
-        FROM follow.processors WHERE live
+        FROM follow.processors p LEFT JOIN follow.unfit u
+          ON u.of_table = 'follow.processors' AND u.of_row = p.name || ' live ' || p.shard AND u.how = 'stands'
+        WHERE live
       UNION ALL SELECT 'register', 'register', 0, position, NULL, 'register' FROM delivery.reached
       UNION ALL SELECT 'ledger', 'ledger', 0,
         coalesce((SELECT last_position FROM ledger.batches ORDER BY first_leaf DESC LIMIT 1), 0), NULL, 'sealing'
@@ -121,7 +126,7 @@ _FOLLOWERS = f"""
     SELECT f.kind, f.name, f.shard, f.position, greatest(0, h.position - f.position),
       (SELECT state FROM log.stored_events WHERE notification_id > f.position AND {GIVEN}
         ORDER BY notification_id LIMIT 1),
-      coalesce(f.why, ''), coalesce(l.held_by, '')
+      CASE WHEN f.position > h.position THEN '{AHEAD}' ELSE coalesce(f.why, '') END, coalesce(l.held_by, '')
     FROM head h, followers f LEFT JOIN follow.leases l
       ON l.work = f.work AND l.share = f.shard AND l.keeper IS NOT NULL AND l.until > clock_timestamp()
     ORDER BY f.kind, f.name, f.shard
@@ -129,6 +134,6 @@ _FOLLOWERS = f"""
 _MORE = """
     SELECT coalesce((SELECT lag_ms FROM ledger.batches ORDER BY first_leaf DESC LIMIT 1), 0),
       (SELECT count(*) FROM delivery.damaged WHERE repaired_at IS NULL) + delivery.unsent(%s) + delivery.unfit_rows()
-        + delivery.met_count(),
+        + delivery.met_count() + (SELECT count(*) FROM follow.unfit),
       (SELECT count(*) FROM ledger.forks)
 """

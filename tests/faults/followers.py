@@ -21,7 +21,7 @@ from psycopg.rows import namedtuple_row
 
 from rujukan.domain.agency import agency_stream
 from rujukan.domain.compartment import Compartment
-from rujukan.infra import composition
+from rujukan.infra import composition, positions
 from rujukan.infra.commands import damaged as taking_up
 from rujukan.infra.delivery import damaged
 from rujukan.projections import stopped, wait_for
@@ -196,6 +196,48 @@ class FlippedAgency(Flipped):
         eventually(world, lambda db: self._flip(db) is None, "a bit is flipped")
         for part in FOLLOWING:
             world.parts[part].release()
+
+
+class FlippedPosition(Fault):
+    """One bit of a row from which somebody goes on is another, while all go on, or begin anew."""
+
+    endured = True
+
+    def __init__(self, random: Random, begun: bool) -> None:
+        self.kind = "bit flips, where who begins goes on" if begun else "bit flips, where somebody goes on"
+        self._random, self._begun = random, begun
+        self._table = random.choice([table for table in positions.ALL if table is not positions.SEALING_KEYS])
+
+    def inject(self, world: World) -> None:
+        if self._begun:
+            for part in FOLLOWING:
+                world.parts[part].kill(down=True)
+        eventually(world, self._flip, "a bit is flipped")
+        if self._begun:
+            for part in FOLLOWING:
+                world.parts[part].release()
+
+    def _flip(self, db: psycopg.Connection[Any]) -> bool:
+        """Past the triggers. Not where the table has no row, or it was written anew in the same moment."""
+        column = "position" if "position" in self._table.rest else self._table.rest[-1]
+        sql = f"SELECT ctid::text FROM {self._table.name}"
+        rows = db.execute(sql).fetchall()
+        with db.transaction():
+            db.execute("SET LOCAL session_replication_role = replica")
+            change = f"UPDATE {self._table.name} SET {column} = {column} # (1::bigint << %s) WHERE ctid = %s::tid"
+            about = self._random.randrange(40), self._random.choice(rows)[0] if rows else "(0,0)"
+            return not rows or bool(db.execute(change, about).rowcount)
+
+    def check(self, world: World) -> None:
+        """An operator looks, and nothing is left to be named."""
+        said = Namespace(stream=[], backup=None, repair=False, again=True, yes=False)
+        assert taking_up.run(world.settings, said) == 0
+        with asking(world) as db:
+            assert not db.execute("SELECT * FROM follow.unfit").fetchall()
+
+    @property
+    def about(self) -> str:
+        return f"{self.kind}: {self._table.name}"
 
 
 # Read models -------------------------------------------------------------------------------------------------
@@ -490,6 +532,8 @@ def followers(random: Random) -> list[Callable[[], Fault]]:
         lambda: Flipped(any_of(partners), random, expiring=False),
         lambda: Flipped(any_of(partners), random, expiring=True),
         lambda: FlippedAgency(any_of(partners), random),
+        lambda: FlippedPosition(random, begun=False),
+        lambda: FlippedPosition(random, begun=True),
         lambda: Raises(any_of(MODELS), any_of(partners)),
         lambda: Replaced("worker"),
         lambda: Replaced("publisher"),

@@ -21,7 +21,7 @@ import pytest
 from conftest import Running
 from kafka import KafkaConsumer, KafkaProducer
 from msgspec.structs import replace
-from office import Office, catch_up, erases, opened_office
+from office import Office, believe_rows, catch_up, erases, opened_office
 from patience import PATIENCE_SECONDS
 from some import some
 from test_damaged import STATE, entries, flipped
@@ -282,6 +282,7 @@ def test_what_is_read_again_says_nothing_new(world: World) -> None:
     upto = world.offsets()["rsud"]  # noted before the reader ended
     before = world.recorded("rsud")
     with psycopg.connect(world.settings.database, autocommit=True) as db:
+        believe_rows(db)
         db.execute("UPDATE delivery.acknowledgement_offsets SET next_offset = 0 WHERE agency = 'rsud'")
     with world.reading() as reader:
         eventually(lambda: world.offsets()["rsud"] == upto)

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from damaging import STATE, case_with, damaged_streams, flipped, look_again
 from fetching import Place, Told, consent_of, note
-from office import Office, catch_up, until
+from office import Office, believe_rows, catch_up, until
 from some import some
 
 from rujukan.consumers.wire.envelope import ERASED, AgencyKey
@@ -354,6 +354,7 @@ def test_what_was_read_of_the_past_stays_when_the_keeper_is_replaced_in_the_midd
             assert 0 < len(_ends(superuser)[1]) < len(kept[1])
             reads(db, float("inf"))
         assert _ends(superuser)[1] == kept[1]
+        believe_rows(superuser)
         superuser.execute("UPDATE delivery.reached SET expiries_known = true")
 
 
@@ -372,4 +373,5 @@ def _forgotten(db: psycopg.Connection) -> None:
         db.execute("SET LOCAL session_replication_role = replica")
         db.execute("DELETE FROM delivery.recalled")
         db.execute("DELETE FROM delivery.expiries")
+        believe_rows(db)
         db.execute("UPDATE delivery.reached SET expiries_known = false")

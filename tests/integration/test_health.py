@@ -17,7 +17,7 @@ import psycopg
 import pytest
 from conftest import Running, start_system
 from msgspec.structs import replace
-from office import Office, frozen, until
+from office import Office, believe_rows, frozen, until
 from patience import PATIENCE_SECONDS
 
 from rujukan import projections
@@ -160,6 +160,7 @@ def test_what_waits_is_told_by_its_age_until_it_is_done(settings: Settings, offi
 def test_who_folds_what_is_named(settings: Settings, office: Office) -> None:
     """Two share the read models; one of them is silent for longer than its lease, and then nobody's name is said."""
     with connect(as_role(settings.database, FOLLOWER)) as db:
+        believe_rows(db)
         db.execute("UPDATE follow.processors SET shards = 2, shard = 1 WHERE name = 'timeline'")
         leases = [Lease("views", 600), Lease("views", 600), Lease("register", 600), Lease("sealing", 600)]
         for number, lease in enumerate(leases):
@@ -184,6 +185,7 @@ def test_who_folds_what_is_named(settings: Settings, office: Office) -> None:
             assert of_shard[1] not in said
             assert "nobody" in said
         finally:
+            believe_rows(db)
             db.execute("UPDATE follow.processors SET shards = 1, shard = 0 WHERE name = 'timeline'")
             for lease in leases:
                 lease.give_back(db)

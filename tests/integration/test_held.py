@@ -17,6 +17,7 @@ from feeding import Feeding, eventually, serving
 from fetching import consent_of
 from hypothesis import example, given
 from hypothesis import strategies as st
+from office import believe_rows
 from patience import PATIENCE_SECONDS
 from some import examples
 
@@ -82,6 +83,7 @@ class Holding:
                 office.does("uptd-ppa", case, WithdrawConsent, consent=consent_of(office, case))
                 self.cases[int(n)] = self._feeding.case_with(AGENCY)
             case "upgrade":
+                believe_rows(self._db)
                 self._db.execute("UPDATE delivery.reached SET expiries_known = false")
             case "follow":
                 self.follow()

@@ -15,6 +15,7 @@ from office import (
     POSITIONS,
     Office,
     Rows,
+    believe_rows,
     catch_up,
     dump,
     erases,
@@ -94,6 +95,7 @@ def begin_again(settings: Settings) -> None:
         for p in projections.ALL:
             for table in p.tables:
                 db.execute(f"TRUNCATE views.{table}")
+        believe_rows(db)
         db.execute("UPDATE follow.processors SET position = 0")
 
 
@@ -191,6 +193,7 @@ def test_who_reads_a_case_waits_for_its_shard_alone(office: Office, settings: Se
     catch_up(settings)
     mine = shard_of(case, 2)
     with psycopg.connect(settings.database, autocommit=True) as db:
+        believe_rows(db)
         db.execute(
             "UPDATE follow.processors SET position = 0, stopped_at = now(), again_at = 'infinity'"
             " WHERE shards = 2 AND shard <> %s",
@@ -198,4 +201,5 @@ def test_who_reads_a_case_waits_for_its_shard_alone(office: Office, settings: Se
         )
         assert wait_for(db, note.position, NAMES, 0, case)
         assert not wait_for(db, note.position, NAMES, 600)
+        believe_rows(db)
         db.execute("UPDATE follow.processors SET position = %s, stopped_at = NULL, again_at = NULL", (head(settings),))

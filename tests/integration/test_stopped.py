@@ -7,7 +7,18 @@ from typing import Any
 
 import psycopg
 import pytest
-from office import NAMES, Office, catch_up, dump, head, opened_office, opened_runner, position, tell_one_case
+from office import (
+    NAMES,
+    Office,
+    believe_rows,
+    catch_up,
+    dump,
+    head,
+    opened_office,
+    opened_runner,
+    position,
+    tell_one_case,
+)
 from some import some
 
 from rujukan import projections
@@ -145,6 +156,7 @@ def test_one_that_fell_behind_holds_up_none_of_the_others(
     """A batch that was read is folded by all that are there before anything older is."""
     monkeypatch.setattr(runner_module, "BATCH", 1)
     with psycopg.connect(settings.database, autocommit=True) as db:
+        believe_rows(db)
         db.execute("UPDATE follow.processors SET position = 0 WHERE name = 'flags'")
         db.execute("TRUNCATE views.flag")
     with composition.follower(settings) as source, composition.runner(settings, source) as runner:
@@ -173,6 +185,7 @@ def test_one_that_fell_behind_has_its_turn_also_where_what_is_new_takes_all_the_
     monkeypatch.setattr(runner_module, "fold", slow)
     monkeypatch.setattr(runner_module.time, "monotonic", lambda: monotonic() + passed)
     with psycopg.connect(settings.database, autocommit=True) as db:
+        believe_rows(db)
         db.execute("UPDATE follow.processors SET position = 0 WHERE name = 'flags'")
         db.execute("TRUNCATE views.flag")
     with composition.follower(settings) as source, composition.runner(settings, source) as runner:
