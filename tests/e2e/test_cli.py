@@ -94,8 +94,8 @@ def test_a_newcomer_brings_two_agencies_in_and_the_second_receives_a_referral(up
         http.post(f"{here}/consents", json=consent).raise_for_status()
         draft = {"recipient": "rsud", "service": "kesehatan", "urgency": "emergency", "purpose": "care"}
         body = {**draft, "compartments": ["health"], "health": "PEP"}
-        referral = http.post(f"{here}/referrals", json=body).raise_for_status().headers["Location"]
-        http.post(f"{referral}/sending").raise_for_status()
+        referral = http.post(f"{here}/referrals", json=body).raise_for_status().json()["id"]
+        http.post(f"{here}/referrals/{referral}/sending").raise_for_status()
     service = run("service-key", directory=directory).stdout.strip()
     where = ("--key", "rsud.key", "--service-key", service, "--kafka", about["kafka"])
     received = run("subscribe", "rsud", *where, "--stop-after", "3", directory=directory).stdout
