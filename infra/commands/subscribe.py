@@ -202,7 +202,7 @@ def dead_letters(settings: Settings, said: argparse.Namespace) -> int:
     name: str = said.agency
     if said.what == "list":
         if not inbox.letters.all(name):
-            print("there are no dead letters")
+            print("there are no dead letters", file=sys.stderr)
         for letter in inbox.letters.all(name):
             print(
                 f"{letter.n:>6}  sequence {letter.sequence or '?':>8}  {letter.reason:15} {letter.problem:20}"

@@ -177,7 +177,7 @@ def test_that_a_deletion_was_handled_is_acknowledged_only_where_that_means_delet
         (("subscribe", AGENCY, "--service-key", "AA", "--kafka", "127.0.0.1:1"), "private key"),
         (("subscribe", AGENCY, "--key", "token", "--service-key", "AA", "--kafka", "127.0.0.1:1"), "chmod 600"),
         (("subscribe", AGENCY, "--service-key", "AA", "--kafka", "127.0.0.1:1", "--case", str(CASES[0])), "--from"),
-        (("dead-letters", "show", AGENCY, "7"), "no dead letter 7"),
+        (("dead-letters", "show", AGENCY, "7"), "there is no inbox rsud.db"),
     ],
 )
 def test_what_is_wrong_is_explained(machine, arguments, says):
