@@ -116,10 +116,11 @@ FOUNDERS = Row(ADMINISTRATORS, FOUNDING, Extent.AGENCY, only={"roles": ADMINISTR
 
 
 def _takes_two(command: "AddMember", agency: Agency | None, own: bool) -> bool:
-    """Whether somebody is given power, or gives themselves anything. The first administrator has nobody to ask."""
+    """Whether somebody is given power, or gives themselves anything. The first administrator has nobody to ask; who
+    lets the first one in is not that one: they would hold two agencies alone, and fill the other."""
     held = agency.members.get(command.member, frozenset()) if agency is not None else frozenset()
     given = command.roles - held
-    if agency is not None and not agency.has_administrator and command.roles == ADMINISTRATORS:
+    if agency is not None and not agency.has_administrator and command.roles == ADMINISTRATORS and not own:
         return False
     return bool(given & POWERFUL) or (own and bool(given))
 
@@ -134,9 +135,9 @@ def _takes_two(command: "AddMember", agency: Agency | None, own: bool) -> bool:
         when=_takes_two,
         words=Words(
             "bila seseorang diberi peran penyelia, peninjau hukum, pejabat pelindungan data, atau administrator, atau "
-            "memberi dirinya sendiri suatu peran; administrator pertama tidak",
+            "memberi dirinya sendiri suatu peran; orang lain sebagai administrator pertama tidak",
             "where somebody is made supervisor, legal reviewer, data protection officer or administrator, or gives "
-            "themselves a role; not for the first administrator",
+            "themselves a role; not for somebody else as first administrator",
         ),
         gains="member",
     ),
@@ -219,7 +220,8 @@ def evolve(agency: Agency | None, event: Fact) -> Agency:
         case MemberJoined():
             after = replace(agency, members={**agency.members, event.member: event.roles})
         case MemberLeft():
-            after = replace(agency, members={m: r for m, r in agency.members.items() if m != event.member})
+            members = {m: r for m, r in agency.members.items() if m != event.member}
+            after = replace(agency, members=members, left={**agency.left, event.member: event.occurred_at})
         case AgencySuspended():
             after = replace(agency, active=False)
         case AgencyReactivated():

@@ -1,6 +1,7 @@
 """An agency as the rules remember it, and what every decision on one asks first."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from functools import singledispatch
 from types import MappingProxyType
 from typing import Annotated, Any
@@ -52,6 +53,8 @@ class Agency(Struct, frozen=True):
     """Lost key id → id of the key that what was told under it is sealed to now. One step: never itself a lost one."""
     resealing: Resealing | None = None
     members: Mapping[ActorId, frozenset[Role]] = EMPTY
+    left: Mapping[ActorId, datetime] = EMPTY
+    """When each of those who are no members any more left."""
     webhook: webhooks.Webhook | None = None
     recoveries: frozenset[UUID] = frozenset()
     """Recoveries of the service of which it was told."""
@@ -59,6 +62,11 @@ class Agency(Struct, frozen=True):
     def has_member(self, actor: ActorId, roles: Iterable[Role]) -> bool:
         """Whether that person is a member in one of these roles."""
         return bool(self.members.get(actor, frozenset()) & frozenset(roles))
+
+    def has_had_member(self, actor: ActorId, since: datetime | None) -> bool:
+        """Whether that person is a member, or was one at some time since then (None: ever)."""
+        left = self.left.get(actor)
+        return actor in self.members or (left is not None and (since is None or left >= since))
 
     @property
     def has_administrator(self) -> bool:

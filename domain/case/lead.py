@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from ..agency_state import Agency
 from ..casefile.deciding import Network, active, another, decides, fresh
 from ..casefile.evolving import applies
 from ..casefile.state import Case, Part, Transfer
@@ -207,8 +206,11 @@ def ask_transfer(command: AskLeadTransfer, case: Case, act: Act, network: Networ
 
 @decides.register
 def accept_transfer(command: AcceptLeadTransfer, case: Case, act: Act, network: Network) -> Sequence[Fact]:
-    """Nobody hands a case from one agency of theirs to another: who could have asked for it does not accept it."""
-    _not_of(network[case.lead], act.actor)
+    """Nobody hands a case from one agency of theirs to another: who could have asked for it does not accept it, nor who
+    left the lead since."""
+    asked_at = case.transfer.asked_at if case.transfer is not None else None
+    if network[case.lead].has_had_member(act.actor, asked_at):
+        raise AnotherPersonNeeded()
     if not case.shareable(act.agency, act.kind, act.at):
         raise ConsentMissing(recipient=act.agency, compartments=[Compartment.COORDINATION])
     return [recorded(LeadTransferAccepted, command, act, lead=act.agency, lead_kind=act.kind)]
@@ -217,12 +219,6 @@ def accept_transfer(command: AcceptLeadTransfer, case: Case, act: Act, network: 
 @decides.register
 def decline_transfer(command: DeclineLeadTransfer, case: Case, act: Act, network: Network) -> Sequence[Fact]:
     return [recorded(LeadTransferDeclined, command, act)]
-
-
-def _not_of(lead: Agency, person: ActorId) -> None:
-    """Raises AnotherPersonNeeded for a member of the lead, in whatever role: they can be given another."""
-    if person in lead.members:
-        raise AnotherPersonNeeded()
 
 
 name_fields(

@@ -122,6 +122,8 @@ def test_who_runs_the_network_lets_the_first_administrator_in_and_nobody_else(ru
     new, first, worker = House(running), uuid4(), uuid4()
     for roles in (("case-worker",), ("case-worker", "agency-administrator"), ("supervisor",)):
         assert problem(new.joins(worker, *roles, by=OPERATOR)) == (403, "not-for-this-agency")
+    me = usual_actor(OPERATOR, ADMINISTRATOR)
+    assert new.joins(me, "agency-administrator", by=OPERATOR).status_code == 202, "nor themselves, alone"
     assert new.joins(first, "agency-administrator", by=OPERATOR).status_code == 200
     assert problem(new.joins(worker, "agency-administrator", by=OPERATOR)) == (403, "not-for-this-agency")
     with new.as_person(first, ADMINISTRATOR) as administrator:
@@ -322,6 +324,11 @@ def test_one_person_does_not_hand_a_case_from_one_agency_of_theirs_to_another(ru
     with house.as_member(me, Role.SUPERVISOR) as other_hat:
         answer = other_hat.post(accepted)
     assert problem(answer) == (403, "another-person-needed")
+    left = running.client(OPERATOR, ADMINISTRATOR).post(f"/agencies/{OPERATOR}/members/{me}/removal")
+    assert left.status_code == 200
+    with house.as_member(me, Role.SUPERVISOR) as other_hat:
+        answer = other_hat.post(accepted)
+    assert problem(answer) == (403, "another-person-needed"), "who asked for it left in between"
     assert house.client(Role.SUPERVISOR).post(accepted).status_code == 200
 
 
