@@ -19,12 +19,12 @@ from rujukan.consumers.wire.kafka import topics
 from rujukan.domain.codes import Purpose, Role
 from rujukan.infra import composition
 
-LEAD, HOSPITAL, PSYCHOLOGIST, LAWYERS = "uptd-ppa", "rsud", "psikolog", "lbh"
+LEAD, HOSPITAL, PSYCHOLOGIST, LAWYERS, POLICE = "uptd-ppa", "rsud", "psikolog", "lbh", "polres"
 OPENING = {"channel": "in-person", "reporter": "survivor", "urgency": "urgent", "age_group": "adult"}
 PARTS = ("incident", "health", "psychosocial", "legal", "safety")
 EVERYTHING = ["identity", "contact", "incident", "health", "psychosocial", "legal", "safety", "economic"]
 HEARD = {"given_by": ["survivor"], "obtained": "verbal"}
-SERVICES = {HOSPITAL: "kesehatan", PSYCHOLOGIST: "psikososial", LAWYERS: "bantuan-hukum"}
+SERVICES = {HOSPITAL: "kesehatan", PSYCHOLOGIST: "psikososial", LAWYERS: "bantuan-hukum", POLICE: "penegakan-hukum"}
 
 
 class Story:
@@ -80,8 +80,8 @@ class Story:
         about = {"compartments": of, "recipients": to, "purposes": [*purposes]}
         return str(self.post(agency, f"/cases/{self.case}/consents", **about, **HEARD)["id"])
 
-    def draft(self, sender: str, to: str, of: list[str]) -> str:
-        about = {"recipient": to, "service": SERVICES[to], "urgency": "urgent", "purpose": "care", "compartments": of}
+    def draft(self, sender: str, to: str, of: list[str], purpose: str = "care") -> str:
+        about = {"recipient": to, "service": SERVICES[to], "urgency": "urgent", "purpose": purpose, "compartments": of}
         return str(self.post(sender, f"/cases/{self.case}/referrals", **about)["id"])
 
     def refer(self, sender: str, to: str, of: list[str]) -> str:
@@ -206,6 +206,31 @@ def test_what_its_beneficiary_says_she_agreed_to_waits_for_the_lead(story: Story
     assert story.sent(LAWYERS) == {"health"}
 
 
+def test_one_supervisor_shares_nothing_past_consent_that_the_hospital_may_not_know(story: Story) -> None:
+    """Row c: for everything, on whatever ground, without an end. What a ground does allow one person to do at once goes
+    no further than what the hospital was sent; the rest waits for another, and covers nothing."""
+    for_health(story)
+    here, chief = f"/cases/{story.case}", story.client(HOSPITAL, Purpose.CARE, Role.SUPERVISOR)
+    said = {"rule": "x", "reason": "Kata saya.", "recipients": [POLICE], "purposes": ["protection"]}
+    beyond_the_ground: list[dict[str, Any]] = [
+        {"basis": "child-mandatory-report", "compartments": ["incident"]},
+        {"basis": "imminent-danger", "compartments": EVERYTHING},
+        {"basis": "imminent-danger", "compartments": ["incident"], "recipients": [POLICE, "kind:education"]},
+        {"basis": "imminent-danger", "compartments": ["incident"], "purposes": ["statistics"]},
+        {"basis": "court-order", "compartments": EVERYTHING},
+        {"basis": "health-worker-report", "compartments": ["health"]},
+    ]
+    for more in beyond_the_ground:
+        assert refused(chief.post(f"{here}/consent-overrides", json={**said, **more})) == (422, "invalid"), more
+    for basis, answer in (("imminent-danger", "beyond-reach"), ("health-worker-report", "beyond-reach")):
+        about = {**said, "basis": basis, "compartments": ["incident"]}
+        assert chief.post(f"{here}/consent-overrides", json=about).status_code == 201
+        referral = story.draft(HOSPITAL, POLICE, ["incident"], "protection")
+        assert refused(story.ask(HOSPITAL, f"{here}/referrals/{referral}/sending")) == (403, answer)
+    assert story.opened(POLICE) == set()
+    assert story.sent(POLICE) == set()
+
+
 def test_who_lost_her_consent_does_not_resume_on_its_own_word(story: Story) -> None:
     """Row b."""
     consent, referral = for_health(story)
@@ -282,6 +307,9 @@ def test_who_she_is_no_door_says_once_her_consent_to_that_ran_out(story: Story) 
         lasts *= 2
     assert eventually(lambda: datetime.now(UTC) > ends)
     assert story.opened(HOSPITAL) == set()
+    anew = {"compartments": ["identity"], "recipients": [HOSPITAL], "purposes": ["care"]}
+    story.ask(HOSPITAL, f"/cases/{story.case}/consents", **anew, **HEARD)
+    assert story.opened(HOSPITAL) == set(), "row b: what ran out does not come back by its own word"
     assert story.opened(LEAD) >= {"identity"}
 
 

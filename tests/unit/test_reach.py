@@ -1,17 +1,11 @@
 """What an agency may open, share and change: no more than it may know itself, whoever else says so."""
 
-from collections.abc import Callable, Iterable
-from datetime import datetime
+from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
 import pytest
-from account import TAKEN_BACK, Account
-from hypothesis import settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from msgspec.structs import replace
-from some import examples
 from story import (
     C1,
     C2,
@@ -29,8 +23,6 @@ from story import (
     R1,
     R2,
     R3,
-    act,
-    an_id,
     brought_to,
     clock,
     consent,
@@ -47,22 +39,16 @@ from story import (
     scope,
     the_case,
     withdrawn,
-    written,
 )
 from story import given as given_that
 
-from rujukan.domain.case import Case, decide
+from rujukan.domain.case import Case
 from rujukan.domain.case.confirming import ConfirmConsent, ConsentConfirmed, ConsentNotConfirmed, ContradictConsent
 from rujukan.domain.case.consents import ConsentReported, ConsentWithdrawn, GiveConsent, WithdrawConsent
 from rujukan.domain.case.documents import AttachDocument, DocumentAttached
 from rujukan.domain.case.fulfilment import (
-    AcceptReferral,
-    CompleteReferral,
-    ReceiveReferral,
     ReferralHeld,
-    RejectReferral,
     ResumeReferral,
-    StartReferral,
 )
 from rujukan.domain.case.identity import (
     CorrectSurvivorContact,
@@ -73,28 +59,21 @@ from rujukan.domain.case.identity import (
     SurvivorIdentified,
 )
 from rujukan.domain.case.incidents import CorrectIncident
-from rujukan.domain.case.notes import NoteRecorded, RecordNote
-from rujukan.domain.case.overrides import OverrideConsent
-from rujukan.domain.case.referrals import CancelReferral, DraftReferral, SendReferral
+from rujukan.domain.case.notes import NoteRecorded
+from rujukan.domain.case.referrals import DraftReferral, SendReferral
 from rujukan.domain.case.services import DeliverService
 from rujukan.domain.casefile.clocks import MeetClock
-from rujukan.domain.casefile.evolving import fold_log, said
 from rujukan.domain.codes import (
     ConsentBy,
     DocumentKind,
     Obtained,
-    Outcome,
     Purpose,
     ReferralStatus,
-    RejectReason,
-    Role,
     Service,
-    SharingBasis,
 )
 from rujukan.domain.compartment import ALL, Compartment
-from rujukan.domain.disclosure import Knowledge, Written, may_open
 from rujukan.domain.fact import Fact
-from rujukan.domain.refusal import AlreadyRecorded, BeyondReach, ConsentMissing, Refusal, Unknown
+from rujukan.domain.refusal import AlreadyRecorded, BeyondReach, ConsentMissing, Unknown
 from rujukan.domain.standing.reach import Reaches
 
 S = ReferralStatus
@@ -375,181 +354,3 @@ def test_who_corrects_a_number_says_when_it_is_safe_only_where_it_may_know_that(
     assert given_that(*of_contact).when(say(CorrectSurvivorContact, **NEW_NUMBER), by=HOSPITAL).refusal is None
     safe = say(CorrectSurvivorContact, **NEW_NUMBER, safe_to_call=True)
     given_that(*of_contact).when(safe, by=HOSPITAL).refused(BeyondReach, compartments=["safety"])
-
-
-# Whatever insiders do together -----------------------------------------------------------------------------------
-
-INSIDERS = ("rsud", "polres", "psikolog")
-PURPOSES = (Purpose.CARE, Purpose.LEGAL, Purpose.COORDINATION)
-SERVICES = {"rsud": Service.HEALTH, "polres": Service.LAW_ENFORCEMENT, "psikolog": Service.PSYCHOSOCIAL}
-PARTS = ("incident", "health", "legal", "safety")
-
-MOVES: dict[str, Callable[[UUID, datetime], Fact]] = {
-    "receive": lambda r, at: say(ReceiveReferral, at, referral=r),
-    "accept": lambda r, at: say(AcceptReferral, at, referral=r),
-    "start": lambda r, at: say(StartReferral, at, referral=r),
-    "resume": lambda r, at: say(ResumeReferral, at, referral=r),
-    "reject": lambda r, at: say(RejectReferral, at, referral=r, reason=RejectReason.NO_CAPACITY),
-    "complete": lambda r, at: say(CompleteReferral, at, referral=r, outcome=Outcome.DELIVERED),
-    "cancel": lambda r, at: say(CancelReferral, at, referral=r),
-}
-
-insiders = st.sampled_from(INSIDERS)
-compartments = st.frozensets(st.sampled_from(PARTS))
-scopes = st.fixed_dictionaries(
-    {
-        "of": compartments,
-        "to": st.frozensets(st.sampled_from((*INSIDERS, "uptd-ppa", "kind:health", "kind:police")), min_size=1),
-        "purposes": st.frozensets(st.sampled_from(PURPOSES), min_size=1),
-    }
-)
-
-
-class Insiders(RuleBasedStateMachine):
-    """Everybody but the lead colludes: whatever they say in whatever order, of the lead's words none of them opens what
-    neither the lead's consents, nor confirmed ones, let one of them know by a referral of the lead's."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.case: Case | None = None
-        self.log: list[Written] = []
-        self.knowledge = Knowledge()
-        self.now, self.count = NOON, 0
-        for event in (opened(), NOTE_OF_ALL):
-            self.take_in(event, "uptd-ppa")
-
-    def take_in(self, event: Fact, author: str) -> None:
-        self.case = fold_log(said([event], author), self.case)
-        self.log.append(written(len(self.log) + 1, event, author, self.now))
-        self.knowledge.follow(self.log[-1])
-
-    def attempt(self, command: Fact, agency: str, role: Role = Role.CASE_WORKER) -> None:
-        try:
-            events = decide(command, self.case, act(agency, role, at=self.now), NETWORK)
-        except Refusal:
-            return
-        for event in events:
-            self.take_in(event, agency)
-
-    def new_id(self) -> UUID:
-        self.count += 1
-        return an_id(f"new {self.count}")
-
-    def one_of(self, ids: Iterable[UUID], number: int) -> UUID:
-        found = list(ids)
-        return found[number % len(found)] if found else an_id("nothing")
-
-    def give(self, agency: str, about: dict[str, Any], lasts: int | None) -> None:
-        until = self.now + lasts * HOUR if lasts else None
-        self.attempt(replace(gives(self.new_id(), until=until, **about), occurred_at=self.now), agency)
-
-    def refer(self, sender: str, to: str, of: frozenset[str], purpose: Purpose) -> None:
-        referral = self.new_id()
-        fields = draft_fields(referral, to, SERVICES[to], of=of, purpose=purpose)
-        self.attempt(say(DraftReferral, self.now, **fields), sender)
-        self.attempt(say(SendReferral, self.now, referral=referral), sender)
-
-    # What the lead does, with her consent
-
-    @rule(about=scopes, lasts=st.sampled_from((None, None, 2)))
-    def the_lead_records_consent(self, about: dict[str, Any], lasts: int | None) -> None:
-        self.give("uptd-ppa", about, lasts)
-
-    @rule(to=insiders, of=compartments, purpose=st.sampled_from(PURPOSES))
-    def the_lead_refers(self, to: str, of: frozenset[str], purpose: Purpose) -> None:
-        self.refer("uptd-ppa", to, of, purpose)
-
-    @rule(number=st.integers(0, 9))
-    def she_withdraws(self, number: int) -> None:
-        assert self.case is not None
-        self.attempt(say(WithdrawConsent, self.now, consent=self.one_of(self.case.consents, number)), "uptd-ppa")
-
-    @rule(number=st.integers(0, 9), confirmed=st.booleans())
-    def the_lead_asks_her_about_what_was_reported(self, number: int, confirmed: bool) -> None:
-        assert self.case is not None
-        consent = self.one_of((c.id for c in self.case.consents.values() if c.is_reported), number)
-        about = {"consent": consent, "given_by": frozenset({ConsentBy.SURVIVOR}), "obtained": Obtained.VERBAL}
-        if confirmed:
-            self.attempt(say(ConfirmConsent, self.now, **about), "uptd-ppa")
-        else:
-            self.attempt(say(ContradictConsent, self.now, consent=consent), "uptd-ppa")
-
-    @rule(number=st.integers(0, 9))
-    def the_lead_takes_a_referral_back(self, number: int) -> None:
-        assert self.case is not None
-        self.attempt(say(CancelReferral, self.now, referral=self.one_of(self.case.referrals, number)), "uptd-ppa")
-
-    @rule(hours=st.sampled_from((1, 30)))
-    def time_passes(self, hours: int) -> None:
-        self.now += hours * HOUR
-
-    # What the others do, in whatever order
-
-    @rule(agency=insiders, about=scopes)
-    def somebody_says_that_she_agreed(self, agency: str, about: dict[str, Any]) -> None:
-        self.give(agency, about, None)
-
-    @rule(agency=insiders, about=scopes)
-    def somebody_overrides_her(self, agency: str, about: dict[str, Any]) -> None:
-        danger = {"basis": SharingBasis.IMMINENT_DANGER, "rule": "r", "reason": "r"}
-        command = say(OverrideConsent, self.now, **scope(self.new_id(), **about), **danger)
-        self.attempt(command, agency, Role.SUPERVISOR)
-
-    @rule(agency=insiders, to=insiders, of=compartments, purpose=st.sampled_from(PURPOSES))
-    def somebody_refers_on(self, agency: str, to: str, of: frozenset[str], purpose: Purpose) -> None:
-        about = {"of": of, "to": frozenset({to}), "purposes": frozenset({purpose})}
-        self.give(agency, about, None)
-        self.refer(agency, to, of, purpose)
-
-    @rule(agency=insiders, number=st.integers(0, 9), move=st.sampled_from(sorted(MOVES)))
-    def somebody_moves(self, agency: str, number: int, move: str) -> None:
-        assert self.case is not None
-        for referral in (self.one_of(self.case.referrals, number),):
-            self.attempt(MOVES[move](referral, self.now), agency)
-
-    @rule(agency=insiders, number=st.integers(0, 9), ends=st.booleans())
-    def somebody_tries_to_speak_for_the_lead(self, agency: str, number: int, ends: bool) -> None:
-        assert self.case is not None
-        consent = self.one_of(self.case.consents, number)
-        about = {"consent": consent, "given_by": frozenset({ConsentBy.SURVIVOR}), "obtained": Obtained.VERBAL}
-        self.attempt(say(ConfirmConsent, self.now, **about), agency)
-        if ends:
-            self.attempt(say(ContradictConsent, self.now, consent=consent), agency)
-
-    @rule(agency=insiders, of=compartments)
-    def somebody_writes(self, agency: str, of: frozenset[str]) -> None:
-        self.attempt(say(RecordNote, self.now, note=self.new_id(), **{word: word for word in of}), agency)
-
-    # What must never come to pass
-
-    @invariant()
-    def nobody_opens_of_the_lead_s_words_what_was_given_to_none_of_them(self) -> None:
-        assert self.case is not None
-        given_to_some = self.given_by_the_lead()
-        reaches = Reaches(self.case, self.now)
-        for agency in INSIDERS:
-            for version, told in self.knowledge.told.get(agency, {}).items():
-                of = self.log[version - 1]
-                if of.author == "uptd-ppa":
-                    opened = may_open(reaches, of, told, agency, NETWORK[agency].kind)
-                    assert {c.word for c in opened} - {"coordination"} <= given_to_some, agency
-
-    def given_by_the_lead(self) -> set[str]:
-        """What a consent of the lead's, or one that it confirmed, lets one of them know by a referral that the lead
-        sent and nobody refused or took back."""
-        account = Account([w.event for w in self.log], [w.author for w in self.log], self.now)
-        found: set[str] = set()
-        for referral in account.referrals:
-            if referral.sender != "uptd-ppa" or account.was(referral.referral, TAKEN_BACK):
-                continue
-            names = {referral.recipient, f"kind:{NETWORK[referral.recipient].kind.value}"}
-            for said_once in account.consents:
-                now = account.scope(said_once.consent)
-                asked = not isinstance(said_once, ConsentReported) or account.is_confirmed(said_once.consent)
-                if now is not None and asked and names & now.recipients and referral.purpose in now.purposes:
-                    found |= now.compartments & referral.compartments
-        return found
-
-
-TestInsiders = Insiders.TestCase
-TestInsiders.settings = settings(max_examples=examples(120), stateful_step_count=40, deadline=None)
