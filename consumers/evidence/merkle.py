@@ -113,8 +113,12 @@ def root_over(leaf: bytes, index: int, size: int, proof: Sequence[bytes]) -> byt
 
 
 def verify_consistency(old: int, old_root: bytes, new: int, new_root: bytes, proof: Sequence[bytes]) -> None:
-    """RFC 9162 § 2.1.4.2. Raises NotConsistent unless the new tree begins with the leaves of the old one,
-    and Forked where the proof shows that it does not."""
+    """RFC 9162 § 2.1.4.2. Raises NotConsistent unless the new tree begins with the leaves of the old one, and Forked
+    where the proof shows that it does not.
+
+    Where the old size is a power of two, the proof of RFC 9162 leaves out the root of that size, so it shows no fork:
+    hashes that do not lead to the new root may be rubbish. Preceded by the root that the new tree has at that size, it
+    does; so preceded, it proves nothing else."""
     _hashes(old_root, new_root, *proof)
     if not 0 <= old <= new:
         raise NotConsistent(f"a tree of {new} does not extend one of {old}")
@@ -126,9 +130,30 @@ def verify_consistency(old: int, old_root: bytes, new: int, new_root: bytes, pro
         if old == new and old_root != new_root:
             raise Forked(f"two trees of {new} leaves have two roots")
         return
-    path = list(proof)
-    if old & (old - 1) == 0:
-        path.insert(0, old_root)
+    whole = is_power_of_two(old)
+    if whole and proof and proof[0] != old_root and _leads_to(new_root, old, new, proof):
+        raise Forked(f"the tree of {new} does not begin with the tree of {old}")
+    was, now = _roots(old, new, [old_root, *proof] if whole else proof)
+    if now != new_root:
+        raise NotConsistent(f"the proof does not end with the tree of {new}")
+    if was != old_root:
+        raise Forked(f"the tree of {new} does not begin with the tree of {old}")
+
+
+def is_power_of_two(size: int) -> bool:
+    """Whether a tree of that size is one whole subtree of every larger one."""
+    return size > 0 and size & (size - 1) == 0
+
+
+def _leads_to(root: bytes, old: int, new: int, path: Sequence[bytes]) -> bool:
+    try:
+        return _roots(old, new, path)[1] == root
+    except NotConsistent:
+        return False
+
+
+def _roots(old: int, new: int, path: Sequence[bytes]) -> tuple[bytes, bytes]:
+    """The roots of the old and the new tree that a path leads to."""
     if not path:
         raise NotConsistent("the proof is too short")
     at, last = old - 1, new - 1
@@ -147,10 +172,7 @@ def verify_consistency(old: int, old_root: bytes, new: int, new_root: bytes, pro
         at, last = at >> 1, last >> 1
     if last:
         raise NotConsistent("the proof is too short")
-    if now != new_root:
-        raise NotConsistent(f"the proof does not end with the tree of {new}")
-    if was != old_root:
-        raise Forked(f"the tree of {new} does not begin with the tree of {old}")
+    return was, now
 
 
 def _hashes(*hashes: bytes) -> None:

@@ -55,6 +55,10 @@ def made(fresh, tmp_path: Path) -> Iterator[Made]:  # noqa: F811
         witness.close()
 
 
+def root_at(store: LedgerStore) -> Callable[[int, int], bytes]:
+    return lambda old, new: store.tree(new).subtree(0, old)
+
+
 def proof(store: LedgerStore) -> Callable[[int, int], list[bytes]]:
     return lambda old, new: store.tree(new).consistency(old)
 
@@ -165,15 +169,15 @@ def rewritten(settings, store: LedgerStore, size: int) -> Note:
     return grow(settings, store, size)
 
 
-@pytest.mark.parametrize("size", [10, 16, 300])
-def test_a_fork_is_refused_kept_and_raises_the_alarm(fresh, ledger, made, size):  # noqa: F811
+@pytest.mark.parametrize(("seen", "size"), [(10, 10), (10, 16), (10, 300), (16, 16), (16, 17), (64, 100)])
+def test_a_fork_is_refused_kept_and_raises_the_alarm(fresh, ledger, made, seen, size):  # noqa: F811
     alarms: list[Evidence] = []
     witness = made(alarm=alarms.append)
-    honest = grow(fresh, ledger, 10)
-    witness.follow(honest, proof(ledger))
+    honest = grow(fresh, ledger, seen)
+    witness.follow(honest, proof(ledger), root_at(ledger))
     forked = rewritten(fresh, ledger, size)
     with pytest.raises(Misbehaviour):
-        witness.follow(forked, proof(ledger))
+        witness.follow(forked, proof(ledger), root_at(ledger))
     assert [e.why for e in alarms] == [e.why for e in witness.alarms()]
     (evidence,) = witness.alarms()
     assert parse_note(evidence.contradicts).text == honest.text

@@ -7,11 +7,11 @@ import pytest
 from forest import grown, imagined, path, proof, steps, turns
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from some import examples
+from some import examples, is_thorough
 
 from rujukan.consumers.evidence import merkle
 from rujukan.consumers.evidence.merkle import verify_consistency, verify_inclusion
-from rujukan.consumers.evidence.refused import Malformed, NotConsistent, NotIncluded, NotProven
+from rujukan.consumers.evidence.refused import Forked, Malformed, NotConsistent, NotIncluded, NotProven
 
 ALL = range(71)
 """Sizes that are walked through one by one: around every power of two to 64, and past it."""
@@ -19,6 +19,7 @@ ENTRIES = [b"entry %d" % n for n in ALL]
 TREE = grown(ENTRIES)
 OTHER = grown([e + b"?" for e in ENTRIES])
 LARGEST = (1 << 63) - 1
+MANY = [b"entry %d" % n for n in range(300 if is_thorough() else 66)]
 
 
 def included(leaf: bytes, index: int, size: int, hashes: list[bytes], root: bytes) -> bool:
@@ -180,6 +181,22 @@ def test_a_tree_that_was_cut_and_grown_again_is_not_consistent() -> None:
             for new in range(old, 18):
                 for hashes in (merkle.consistency_proof(old, new, TREE), merkle.consistency_proof(old, new, branch)):
                     assert not consistent(old, TREE(0, old), new, branch(0, new), hashes)
+
+
+def test_a_fork_is_recognised_at_every_pair_of_sizes() -> None:
+    """And nothing else is: neither an honest tree, nor rubbish in place of its proof."""
+    branch = grown([entry + b"!" for entry in MANY])
+    honest = grown(MANY)
+    for old in range(1, len(MANY)):
+        for new in range(old + 1, len(MANY) + 1):
+            long = [branch(0, old)] if merkle.is_power_of_two(old) else []
+            path = [*long, *merkle.consistency_proof(old, new, branch)]
+            with pytest.raises(Forked):
+                merkle.verify_consistency(old, honest(0, old), new, branch(0, new), path)
+            for rubbish in (path, path[::-1], [branch(0, old), *path]):
+                with pytest.raises(NotConsistent) as refused:
+                    merkle.verify_consistency(old, honest(0, old), new, honest(0, new), rubbish)
+                assert not isinstance(refused.value, Forked)
 
 
 # Large trees --------------------------------------------------------------------------------------------------

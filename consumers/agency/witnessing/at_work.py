@@ -87,7 +87,10 @@ def watch(witness: Witness, client: LogClient) -> bool:
     def proof(old: int, new: int) -> Sequence[bytes]:
         return client.tree(new).consistency(old)
 
-    cosignatures = witness.follow(note, proof)
+    def root_at(old: int, new: int) -> bytes:
+        return client.tree(new).subtree(0, old)
+
+    cosignatures = witness.follow(note, proof, root_at)
     origin = parse_checkpoint(note.text).origin
     kept = witness.cosigned(hashlib.sha256(origin.encode()).hexdigest())
     if kept is not None and kept != client.brought:  # also what an earlier process kept, and could not bring

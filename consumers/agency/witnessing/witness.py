@@ -176,8 +176,15 @@ class Witness:
         )
         return Verdict(200, "".join(s.line for s in cosignatures).encode())
 
-    def follow(self, note: Note, proof: Callable[[int, int], Sequence[bytes]]) -> Sequence[Signature]:
-        """Cosign a checkpoint that was fetched; `proof` gives the consistency proof from one size to another.
+    def follow(
+        self,
+        note: Note,
+        proof: Callable[[int, int], Sequence[bytes]],
+        root_at: Callable[[int, int], bytes] | None = None,
+    ) -> Sequence[Signature]:
+        """Cosign a checkpoint that was fetched; `proof` gives the consistency proof from one size to another, and
+        `root_at` the root that the tree of the second size has at the first: it shows a fork also where the first is a
+        power of two.
 
         Nothing where there is nothing new. Raises Misbehaviour where it contradicts what was cosigned (kept as
         evidence), and NotProven where it is not the log's, or its tiles do not prove it.
@@ -197,6 +204,8 @@ class Witness:
             raise Misbehaviour(f"the log shows {checkpoint.size} leaves; {seen.size} were cosigned")
         hashes = list(proof(seen.size, checkpoint.size))
         answer = self.add_checkpoint(request(seen.size, hashes, own))
+        if answer.status == 422 and root_at is not None and merkle.is_power_of_two(seen.size) and not self.alarms():
+            self.add_checkpoint(request(seen.size, [root_at(seen.size, checkpoint.size), *hashes], own))
         if answer.status == 200:
             return [notes.parse_signature(line) for line in answer.body.decode().splitlines()]
         if self.alarms():
