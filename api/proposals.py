@@ -7,13 +7,23 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta, Struct
 
-from ..domain.fact import ProposalId
-from ..domain.standing.readings import PROPOSAL
+from ..domain.fact import Act, ProposalId
+from ..domain.proposal import ApproveProposal
+from ..domain.refusal import Refusal
+from ..domain.standing.readings import PROPOSAL, PROPOSALS
+from ..domain.standing.rule import standing
+from ..projections import proposals
+from ..projections.listing import Positive
 from .agency_keys import fingerprint
+from .application.ports import Unreadable
 from .application.proposing import waiting
 from .application.reading import Asked
 from .application.rooms import Rooms
-from .reads import Read
+from .parameters import USUAL, Limit
+from .reads import Page, Read, page, page_of
+
+AT_ONCE = 100
+"""Proposals that are looked at in one go."""
 
 
 class ProposalView(Struct, frozen=True):
@@ -67,6 +77,59 @@ def show_proposal(
     )
 
 
+class WaitingProposal(Struct, frozen=True):
+    """What waits for the caller, as its second person; GET /proposals/{proposal} shows what it says."""
+
+    proposal: UUID
+    operation: str
+    """What is to be done: the name of the operation."""
+    on: str
+    """agency or case."""
+    target: str
+    """The agency's code, or the case's id."""
+    asked_by: UUID
+    agency: str
+    role: str
+    asked_at: datetime
+    waits_seconds: int
+    """How long it has waited."""
+    expires_at: datetime
+
+
+Place = tuple[Positive]
+
+
+def list_proposals(rooms: Rooms, asked: Asked, *, limit: Limit = USUAL, cursor: Place | None = None) -> Page:
+    """What the caller may approve or refuse, the oldest first: of each the table of standing is asked, as it is when
+    one is approved."""
+    act, after, found = asked.act, cursor[0] if cursor else 0, list[tuple[int, WaitingProposal]]()
+    while len(found) < limit:
+        some = rooms.lists.ask(act.agency, proposals.waiting, act.at, after, AT_ONCE)
+        for waits in some:
+            after = waits.position
+            if (mine := _waits_for(rooms, ProposalId(waits.proposal), act)) is not None:
+                found.append((waits.position, mine))
+        if len(some) < AT_ONCE:
+            break
+    shown = found[:limit]
+    return Page([entry for _, entry in shown], page(shown, limit, lambda entry: (entry[0],)).next)
+
+
+def _waits_for(rooms: Rooms, id: ProposalId, act: Act) -> WaitingProposal | None:
+    try:
+        found = waiting(rooms.casework, id)
+        standing(ApproveProposal(occurred_at=act.at, proposal=id), found, act)
+    except (Refusal, Unreadable):
+        return None
+    assert found is not None
+    about = found.proposal
+    if about.status(act.at) != "waiting":
+        return None
+    waits = int((act.at - about.asked.at).total_seconds())
+    by = about.asked.actor, about.asked.agency, about.asked.role.value, about.asked.at
+    return WaitingProposal(about.id, about.operation, about.on, about.target, *by, waits, about.expires_at)
+
+
 def _now(on: Any, said: dict[str, Any]) -> dict[str, Any]:
     """What stands now of what would change."""
     members = getattr(on, "members", {})
@@ -81,6 +144,15 @@ def _now(on: Any, said: dict[str, Any]) -> dict[str, Any]:
 
 
 READS = (
+    Read(
+        "/proposals",
+        list_proposals,
+        page_of(WaitingProposal),
+        "two people",
+        PROPOSALS,
+        waits=True,
+        summary="What waits for the caller as its second person",
+    ),
     Read(
         "/proposals/{proposal}",
         show_proposal,

@@ -1,5 +1,6 @@
 """Reports on who looked at what, who held what, and what looks unusual. Opening one is itself on the record."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Annotated, Any
@@ -11,12 +12,13 @@ from ..domain.agency import agency_stream
 from ..domain.codes import Purpose, Role
 from ..domain.fact import AgencyCode
 from ..domain.history import When
-from ..domain.oversight import LIMITS, REASONS, Finding, Look, Unusual, by_rule, unusual
+from ..domain.oversight import LIMITS, REASONS, TOLD, Finding, Look, Unusual, by_rule, unusual
 from ..domain.standing import readings
-from ..projections import audit, holdings
+from ..projections import audit, holdings, notices
 from ..projections.audit import AuditEntry
 from ..projections.holdings import HoldingEntry
 from ..projections.listing import Positive
+from ..projections.notices import NoticeEntry
 from .application.reading import COORDINATION, Asked, OnRecord
 from .application.rooms import Rooms
 from .cursors import next_page
@@ -28,6 +30,8 @@ from .reads import Page, Read, page, page_of
 USUAL_SPAN, LONGEST_SPAN = timedelta(days=7), timedelta(days=31)
 MOST_LOOKS = 100_000
 """Readings that are judged at once; for more, ask for a shorter span."""
+MOST_ACTS = 1_000
+"""The first acts that are shown of a span; the list of notices has all."""
 
 
 class Opening(Struct, frozen=True):
@@ -47,7 +51,8 @@ class Opening(Struct, frozen=True):
 
 
 class UnusualRule(Struct, frozen=True):
-    """A rule of the unusual, in both languages, with why it is one, and how many readings tripped it."""
+    """A rule of the unusual, in both languages, with why it is one, how many readings or acts tripped it, and whether
+    people are told of each as it happens."""
 
     code: str
     id: str
@@ -55,6 +60,7 @@ class UnusualRule(Struct, frozen=True):
     reason_id: str
     reason_en: str
     count: int
+    is_told: bool
 
 
 class UnusualLook(Struct, frozen=True):
@@ -74,12 +80,14 @@ class UnusualLook(Struct, frozen=True):
 
 
 class UnusualAccess(Struct, frozen=True, omit_defaults=True):
-    """Unusual reading between two instants. Rules mark; a person judges."""
+    """Unusual reading between two instants, and the acts of which this agency's people were told, as /notices shows
+    them: the first 1,000, with each page. Rules mark; a person judges."""
 
     since: datetime
     until: datetime
     rules: list[UnusualRule]
     items: list[UnusualLook]
+    acts: list[NoticeEntry]
     next: str | None = None
 
 
@@ -151,10 +159,11 @@ def unusual_access(
         detail = f"There are more than {MOST_LOOKS:,} readings. Ask for a shorter span."
         raise BadRequest(400, "TooMany", detail, parameter="from")
     found = unusual([_look(row, rooms) for row in rows])
+    acts = rooms.lists.ask(asked.act.agency, notices.done_between, since, until, MOST_ACTS)
     start = cursor[0] if cursor else 0
     shown = [f for f in found if f.look.position > start][:limit]
     more = (shown[-1].look.position,) if len(shown) == limit else None
-    return UnusualAccess(since, until, _rules(found), [_marked(f) for f in shown], next_page(more))
+    return UnusualAccess(since, until, _rules(found, acts), [_marked(f) for f in shown], acts, next_page(more))
 
 
 READS = (
@@ -213,9 +222,10 @@ def _look(row: dict[str, Any], rooms: Rooms) -> Look:
     return Look(**{**row, **codes, "kind": agency.kind if agency else None})
 
 
-def _rules(found: Iterable[Finding]) -> list[UnusualRule]:
+def _rules(found: Iterable[Finding], acts: Iterable[NoticeEntry]) -> list[UnusualRule]:
     counts = by_rule(found)
-    return [UnusualRule(u.value, u.id, u.en, *REASONS[u], counts.get(u, 0)) for u in Unusual]
+    told = Counter(act.rule for act in acts if act.rule not in counts)
+    return [UnusualRule(u.value, u.id, u.en, *REASONS[u], counts.get(u, told[u.value]), u in TOLD) for u in Unusual]
 
 
 def _marked(finding: Finding) -> UnusualLook:

@@ -8,6 +8,7 @@ from msgspec import Meta
 from msgspec.structs import replace
 
 from . import agency_keys as keys
+from . import judged
 from . import webhook as webhooks
 from .agency_state import Agency, decides, require_agency
 from .codes import AgencyKind, Role, Service
@@ -226,6 +227,10 @@ def evolve(agency: Agency | None, event: Fact) -> Agency:
             after = replace(agency, active=False)
         case AgencyReactivated():
             after = replace(agency, active=True)
+        case judged.JudgedNotJustified():
+            after = replace(agency, misjudged=agency.misjudged | {(event.member, event.judged)})
+        case judged.JudgedOtherwise():
+            after = replace(agency, misjudged=agency.misjudged - {(event.member, event.judged)})
         case HistoryRecovered():
             after = replace(agency, recoveries=agency.recoveries | {event.recovery})
         case _ if isinstance(event, webhooks.EVENTS):

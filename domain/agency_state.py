@@ -58,6 +58,8 @@ class Agency(Struct, frozen=True):
     webhook: webhooks.Webhook | None = None
     recoveries: frozenset[UUID] = frozenset()
     """Recoveries of the service of which it was told."""
+    misjudged: frozenset[tuple[ActorId, UUID]] = frozenset()
+    """Who was judged not justified in what they did past consent for it, in whatever case, and in which act."""
 
     def has_member(self, actor: ActorId, roles: Iterable[Role]) -> bool:
         """Whether that person is a member in one of these roles."""
@@ -67,6 +69,10 @@ class Agency(Struct, frozen=True):
         """Whether that person is a member, or was one at some time since then (None: ever)."""
         left = self.left.get(actor)
         return actor in self.members or (left is not None and (since is None or left >= since))
+
+    def was_misjudged(self, actor: ActorId) -> bool:
+        """Whether something that this person did past consent for it was judged not justified, and that stands."""
+        return any(actor == member for member, _ in self.misjudged)
 
     @property
     def has_administrator(self) -> bool:

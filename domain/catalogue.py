@@ -8,12 +8,38 @@ ones when they are read.
 from collections.abc import Callable
 from typing import Any
 
-from . import access, agency, case, damaged, delivery, erasure, field_words, proposal, recovery, webhook
+from . import (
+    access,
+    agency,
+    case,
+    damaged,
+    delivery,
+    erasure,
+    field_words,
+    judged,
+    notices,
+    proposal,
+    recovery,
+    webhook,
+)
 from .compartment import Compartment, compartments_of
 from .declaring import HAPPENED
 from .fact import Fact
 
-DECLARED_IN = (case, agency, recovery, webhook, access, erasure, damaged, delivery, proposal, field_words)
+DECLARED_IN = (
+    case,
+    agency,
+    recovery,
+    webhook,
+    access,
+    erasure,
+    damaged,
+    delivery,
+    proposal,
+    judged,
+    notices,
+    field_words,
+)
 """What has to be imported for all that is declared to be known."""
 
 Fields = dict[str, Any]

@@ -42,6 +42,7 @@ from .compartment import Compartment
 from .declaring import Shared, declared
 from .erasure import DeletionAsked
 from .fact import ActorId, AgencyCode, Fact
+from .notices import NoticeGiven
 from .recovery import HistoryRecovered
 from .standing.reach import NONE, Reaches, Words
 
@@ -49,7 +50,7 @@ RULE = "2026-2"
 """The version of this rule. Who changes what it answers for any case gives it another, and freezes a history of the
 one before in tests/golden/histories."""
 COORDINATION = frozenset({Compartment.COORDINATION})
-Notice: TypeAlias = DeletionAsked | HistoryRecovered
+Notice: TypeAlias = DeletionAsked | HistoryRecovered | NoticeGiven
 """What is told to the agency that it names, whole, and to nobody else."""
 ENDS = (ConsentNarrowed, ConsentWithdrawn, ConsentExpired, ConsentNotConfirmed, OverrideEnded)
 """Events that end a consent, in whole or in part."""
@@ -307,6 +308,18 @@ def may_keep(
     if agency == case.lead or not tells_story(of.event):
         stands |= COORDINATION
     return (told - case.erased) & stands
+
+
+def may_be_told_again(
+    reaches: Reaches, of: Written, told: frozenset[Compartment], agency: AgencyCode
+) -> frozenset[Compartment]:
+    """What of that an agency is sent once more, long after it was told: what it may open again, for any purpose. Who
+    never took part keeps the coordination of what was addressed to it."""
+    case = reaches.case
+    kind = _ever_participants(case).get(agency) or _addressed(of.event, case).get(agency)
+    if agency == of.author:
+        return told
+    return may_open(reaches, of, told, agency, kind) if kind is not None else told & COORDINATION
 
 
 def through_glass(glass: Glass, of: Written, agency: AgencyCode, actor: UUID, now: datetime) -> frozenset[Compartment]:

@@ -1,4 +1,7 @@
-"""Unusual reading: rules that mark what a supervisor should look at. They accuse nobody; a person judges.
+"""What is allowed, and unusual: rules that mark what a supervisor should look at. They accuse nobody; a person judges.
+
+Readings are marked when somebody asks for the report (`unusual`). What is in `TOLD` is watched as it happens
+(alarms.py), and people are told of it (notices.py).
 
 The limits are data with their reasons. They are defaults where no norm sets them: a network sets its own.
 """
@@ -22,7 +25,7 @@ SEARCHING = "searching"
 
 
 class Unusual(Code):
-    """Which rule a reading tripped."""
+    """Which rule a reading, or an act, tripped."""
 
     BULK = "bulk", "Membaca banyak kasus", "Many cases read"
     NO_RELATION = "no-relation", "Tanpa hubungan dengan kasus", "No relation to the case"
@@ -30,6 +33,28 @@ class Unusual(Code):
     OUT_OF_HOURS = "out-of-hours", "Di luar jam kerja", "Out of hours"
     EVERYTHING = "everything", "Laporan penyintas dibuka", "A survivor's report was opened"
     SEARCHES = "searches", "Banyak pencarian", "Many searches"
+    OWN_CONSENT = "own-consent", "Persetujuan dicatat oleh yang diuntungkan", "Consent recorded by who gains by it"
+    SENT_ON = "sent-on", "Penerima rujukan merujuk lebih lanjut", "A recipient referred on"
+    REPEATED_GLASS = "repeated-glass", "Akses darurat dalam beberapa kasus", "Emergency openings of several cases"
+    AFTER_NOT_JUSTIFIED = (
+        "after-not-justified",
+        "Tanpa persetujuan lagi, setelah dinilai tidak beralasan",
+        "Past consent again, after it was judged not justified",
+    )
+    JUST_LET_IN = (
+        "just-let-in",
+        "Membaca segera setelah ditugaskan atau bergabung",
+        "Read right after an assignment or joining",
+    )
+    KEY_THEN_HISTORY = (
+        "key-then-history",
+        "Kunci atau alamat baru, lalu riwayat dikirim ulang",
+        "A new key or address, then history sent again",
+    )
+    NEW_KEY = "new-key", "Kunci baru sebuah instansi", "An agency's new key"
+    RETIRED_KEY = "retired-key", "Kunci sebuah instansi dihentikan", "An agency's key retired"
+    NEW_WEBHOOK = "new-webhook", "Alamat penerusan pesan yang baru", "An agency's new webhook"
+    RESTORED = "restored", "Layanan dipulihkan ke keadaan lama", "The service was restored to an older state"
 
 
 REASONS: dict[Unusual, Words] = {
@@ -66,7 +91,72 @@ REASONS: dict[Unusual, Words] = {
         "More people searched for within the window than come or ring up, found or not: who tries number after number "
         "wants to learn who ever reported.",
     ),
+    Unusual.OWN_CONSENT: Words(
+        "Instansi yang bukan penanggung jawab mencatat dasar untuk mengetahui lebih banyak, dan menyebut dirinya "
+        "sendiri: tanyakan kepada penyintas.",
+        "An agency that does not lead recorded a ground to know more, and named itself: ask the survivor.",
+    ),
+    Unusual.SENT_ON: Words(
+        "Yang diteruskan penerima rujukan sampai kepada instansi yang tidak dipilih penanggung jawab.",
+        "What a recipient refers on reaches an agency that the lead did not choose.",
+    ),
+    Unusual.REPEATED_GLASS: Words(
+        "Keadaan darurat jarang terjadi: satu orang yang membuka beberapa kasus dalam sebulan bekerja di tempat gawat, "
+        "atau menjadikannya jalan biasa.",
+        "Emergencies are rare: one person who opens several cases within a month works where they happen, or has made "
+        "it the usual way in.",
+    ),
+    Unusual.AFTER_NOT_JUSTIFIED: Words(
+        "Sekali dinilai tidak beralasan, lalu berbuat demikian lagi, dalam kasus mana pun: penyelia harus tahu segera.",
+        "Judged not justified once, and done again, in whatever case: a supervisor has to know at once.",
+    ),
+    Unusual.JUST_LET_IN: Words(
+        "Yang diberi akses untuk membaca satu kasus membacanya segera. Biasanya itu pekerjaan; periksa siapa yang "
+        "memberi akses. Orang-orang pertama sebuah instansi tidak dihitung.",
+        "Who was let in to read one case reads it at once. Mostly that is work; see who let them in. An agency's first "
+        "people are left out.",
+    ),
+    Unusual.KEY_THEN_HISTORY: Words(
+        "Kunci atau alamat yang baru saja ditetapkan menerima riwayat sekaligus: begitulah riwayat disalin ke luar.",
+        "A key or address that was only just set gets history at once: that is how history is copied out.",
+    ),
+    Unusual.NEW_KEY: Words(
+        "Menyampaikan isi kepada mesin adalah membaca: yang memegang kunci ini membaca semua yang diberitahukan "
+        "sejak itu.",
+        "Delivery of content to a machine is a reading: who holds this key reads all that is told from then on.",
+    ),
+    Unusual.RETIRED_KEY: Words(
+        "Yang memegang kunci lama tidak membaca yang baru lagi: pastikan instansinya masih dapat membaca.",
+        "Who holds the old key reads nothing new any more: see that the agency itself can still read.",
+    ),
+    Unusual.NEW_WEBHOOK: Words(
+        "Menyampaikan isi kepada mesin adalah membaca: semua yang diberitahukan dikirim ke alamat ini.",
+        "Delivery of content to a machine is a reading: all that is told is posted to this address.",
+    ),
+    Unusual.RESTORED: Words(
+        "Yang lebih baru daripada cadangan itu tidak ada lagi pada layanan: periksalah apa yang dicatat sejak itu, dan "
+        "kirimkan lagi yang masih berlaku. Pesan mesin menyebut nomor mana yang hilang.",
+        "What was newer than that backup the service does not have any more: look at what was recorded since, and send "
+        "again what still holds. The machine's message says which numbers are lost.",
+    ),
 }
+
+TOLD = frozenset(
+    {
+        Unusual.SEARCHES,
+        Unusual.OWN_CONSENT,
+        Unusual.SENT_ON,
+        Unusual.REPEATED_GLASS,
+        Unusual.AFTER_NOT_JUSTIFIED,
+        Unusual.JUST_LET_IN,
+        Unusual.KEY_THEN_HISTORY,
+        Unusual.NEW_KEY,
+        Unusual.RETIRED_KEY,
+        Unusual.NEW_WEBHOOK,
+        Unusual.RESTORED,
+    }
+)
+"""Of what people are told as it happens. The others recur too often: they are looked up."""
 
 
 class Limits(Struct, frozen=True):
@@ -76,6 +166,15 @@ class Limits(Struct, frozen=True):
     searches: int = 20
     window: timedelta = timedelta(hours=1)
     grace: timedelta = timedelta(hours=24)
+    glasses: int = 3
+    """So many cases that one person opened in emergencies are several, within this:"""
+    glass_window: timedelta = timedelta(days=30)
+    let_in: timedelta = timedelta(hours=1)
+    """What somebody reads so soon after an assignment, or after joining, they were let in for."""
+    first_people: timedelta = timedelta(days=1)
+    """Who joins so soon after their agency was registered is one of its first people."""
+    key_age: timedelta = timedelta(days=7)
+    """A key or address is new for so long: a weekend passes, and somebody has looked."""
     zone: timezone = timezone(timedelta(hours=8), "WITA")
     """Central Indonesia Time, that of Bontang: UTC+8 all year."""
     opens: time = time(6, 0)

@@ -6,7 +6,8 @@
 `rebuilding`  folds a new version beside the one that serves, and puts it in its place
 `processors`  where each is, what stopped it, and waiting for it; `shards`: the parts that it is folded in; `log`
 `directory`, `referral_box`, `caseload`, `timeline`, `deadlines`, `people`, `audit`, `emergencies`, `holdings`,
-`erasures`, `retention`, `deliveries`, `marks`, `escalations`, `flags`
+`erasures`, `retention`, `deliveries`, `marks`, `escalations`, `notices`, `proposals`,
+`flags`
               one file a read model: its tables, its fold, its queries
 
 Columns in clear are what lists, clocks and counts need: ids, codes, times. Protected fields are not here:
@@ -25,9 +26,11 @@ from .flags import RaisedFlags
 from .holdings import Holdings
 from .listing import Listing, listings
 from .marks import DeliveryMarks
+from .notices import Notices
 from .people import People
 from .processors import FOLDED, Lag, Reach, Stopped, reach, stopped, wait_for
 from .projection import Projection
+from .proposals import Proposals
 from .referral_box import ReferralBox
 from .retention import Retention
 from .runner import Runner
@@ -48,6 +51,8 @@ ALL: tuple[type[Projection], ...] = (
     Deliveries,
     DeliveryMarks,
     Escalations,
+    Notices,
+    Proposals,
     RaisedFlags,
 )
 """Every read model there is: the one list of them."""
@@ -61,8 +66,10 @@ __all__ = [
     "LISTINGS",
     "Deliveries",
     "Escalations",
+    "Holdings",
     "Lag",
     "Listing",
+    "Notices",
     "Projection",
     "Reach",
     "ReferralBox",

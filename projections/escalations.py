@@ -1,11 +1,13 @@
 """Escalations: what was raised because time ran out, for who is to see to it; and which clocks still run.
 
 A referral that nobody answered, or that did not arrive, is first the business of the recipient's supervisors, and from
-the second level on of the lead too. A clock that ran out is the lead's, and of who was referred to for it.
+the second level on of the lead too. A clock that ran out is the lead's, and of who was referred to for it. What one
+person did alone and nobody judged in time, an opening in an emergency or sharing without consent, is that agency's and
+the lead's; it stays theirs when the case ends.
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, LiteralString
 from uuid import UUID
 
@@ -13,15 +15,18 @@ from msgspec import Meta, Struct
 from psycopg import Connection
 from psycopg.rows import TupleRow, class_row
 
+from ..domain.case.glass import GlassReviewed, GlassReviewOverdue
 from ..domain.case.lead import LeadTransferAccepted
 from ..domain.case.lifecycle import CaseClosed, CaseMerged, CaseReopened
+from ..domain.case.overrides import OverrideReviewed, OverrideReviewOverdue, SharedWithoutConsent
 from ..domain.case.reminders import ReferralEscalated, ReferralUndelivered
 from ..domain.casefile.clocks import ClockMet, ClockOverdue, ClockStarted
 from ..domain.casefile.moves import ReferralMove
+from ..domain.casefile.overriding import Overrides
 from ..domain.casefile.state import Case, Status
 from ..domain.codes import ReferralStatus
 from ..domain.compartment import Compartment
-from ..domain.disclosure import Followed
+from ..domain.disclosure import Followed, Written
 from ..domain.fact import ReferralId
 from ..domain.standing import readings
 from ..domain.standing.relations import Extent
@@ -31,19 +36,22 @@ from .listing import Listing
 from .projection import Tables
 
 UNANSWERED, UNDELIVERED, CLOCK = "unanswered", "undelivered", "clock"
+GLASS_REVIEW, SHARING_REVIEW = "glass-review", "sharing-review"
 
 
 class EscalationEntry(Struct, frozen=True):
-    """Something that was raised. `subject` is the referral, or the clock."""
+    """Something that was raised. `subject` is the referral, the clock, or what nobody judged: the emergency opening, or
+    the sharing without consent."""
 
     kind: str
     case: UUID
     subject: UUID
     level: int
     relation: str
-    """lead, or recipient: as what it concerns the caller's agency."""
+    """lead, or recipient: as what it concerns the caller's agency; recipient, too, is whose person did what nobody
+    judged."""
     recipient: str | None
-    """To whom the referral was sent; absent where the clock is the lead's own."""
+    """To whom the referral was sent, or for whom somebody did what nobody judged; absent where it is the lead's own."""
     raised_at: datetime
     resolved_at: datetime | None
     position: int
@@ -51,7 +59,7 @@ class EscalationEntry(Struct, frozen=True):
 
 class Escalations:
     name = "escalations"
-    tables: Sequence[LiteralString] = ("escalation", "running_clock")
+    tables: Sequence[LiteralString] = ("escalation", "running_clock", "sharing_alone")
     by_case = True
     ddl: LiteralString = """
         CREATE TABLE escalation (
@@ -74,6 +82,13 @@ class Escalations:
         );
         CREATE INDEX ON running_clock (due_at) WHERE open;
         ALTER TABLE running_clock ENABLE ROW LEVEL SECURITY;
+        CREATE TABLE sharing_alone (
+          case_id uuid NOT NULL, consent uuid NOT NULL, review_due_at timestamptz NOT NULL,
+          reminders int NOT NULL DEFAULT 0,
+          PRIMARY KEY (case_id, consent)
+        );
+        CREATE INDEX ON sharing_alone (review_due_at);
+        ALTER TABLE sharing_alone ENABLE ROW LEVEL SECURITY;
     """
 
     def fold(self, db: Tables, batch: Sequence[Followed]) -> None:
@@ -107,14 +122,31 @@ class Escalations:
                         _RESOLVE + " AND kind = 'clock' AND subject = %s AND recipient = ANY(%s)",
                         (at, stream, event.clock, ["", *told, written.author]),
                     )
+                case SharedWithoutConsent() if event.review_due_at is not None:
+                    db.execute(_ALONE, (stream, event.consent, event.review_due_at))
+                case OverrideReviewOverdue():
+                    db.execute(_REMINDED, (event.level, stream, event.consent))
+                    shared_by = case.of(Overrides).agency_of(event.consent)
+                    _unjudged(db, SHARING_REVIEW, event.consent, event.level, shared_by, case, written)
+                case GlassReviewOverdue():
+                    opened_for = case.glasses[event.glass].agency
+                    _unjudged(db, GLASS_REVIEW, event.glass, event.level, opened_for, case, written)
+                case OverrideReviewed():
+                    db.execute("DELETE FROM sharing_alone WHERE case_id = %s AND consent = %s", (stream, event.consent))
+                    db.execute(
+                        _RESOLVE + " AND kind = %s AND subject = %s", (at, stream, SHARING_REVIEW, event.consent)
+                    )
+                case GlassReviewed():
+                    db.execute(_RESOLVE + " AND kind = %s AND subject = %s", (at, stream, GLASS_REVIEW, event.glass))
                 case LeadTransferAccepted():
                     db.execute("UPDATE escalation SET lead = %s WHERE case_id = %s", (case.lead, stream))
                 case CaseClosed() | CaseMerged() | CaseReopened():
                     is_open = case.status is Status.OPEN
                     db.execute("UPDATE running_clock SET open = %s WHERE case_id = %s", (is_open, stream))
                     if not is_open:
-                        db.execute(_RESOLVE, (at, stream))
+                        db.execute(_RESOLVE + " AND kind <> ALL(%s)", (at, stream, [GLASS_REVIEW, SHARING_REVIEW]))
         drop(db, "escalation", batch)
+        drop(db, "sharing_alone", batch)
         drop(db, "running_clock", batch, Compartment.INCIDENT)
         for record in records(batch, Compartment.INCIDENT):  # how long a window was tells what it was for
             db.execute("DELETE FROM escalation WHERE case_id = %s AND kind = 'clock'", (record.case,))
@@ -133,6 +165,16 @@ def _moved(db: Tables, stream: UUID, case: Case, id: ReferralId, at: datetime) -
             _RESOLVE + " AND kind = 'clock' AND recipient = %s AND subject = ANY(%s)",
             (at, stream, referral.recipient, [clock for clock in referral.clocks if clock not in left]),
         )
+
+
+def _unjudged(
+    db: Tables, kind: str, subject: UUID, level: int, agency: str | None, case: Case, written: Written
+) -> None:
+    """The lead is told each time; the agency whose person did it, where that is another, the first time."""
+    of_lead = (written.stream, kind, subject, level + 1, "", case.lead, written.at, written.position)
+    db.execute(_RAISE, of_lead)
+    if agency is not None and agency != case.lead:
+        db.execute(_RAISE, (written.stream, kind, subject, 1, agency, case.lead, written.at, written.position))
 
 
 def _stop(db: Tables, case: UUID, clock: UUID) -> None:
@@ -175,6 +217,18 @@ def ran_out(db: Connection[TupleRow], now: datetime) -> list[tuple[UUID, UUID]]:
     ).fetchall()
 
 
+def unjudged(db: Connection[TupleRow], now: datetime, window: timedelta, highest: int) -> list[tuple[UUID, UUID]]:
+    """(case, consent) of what one person shared alone without consent, whose review is due now, and not raised as often
+    as it should be. For followers."""
+    return db.execute(
+        "SELECT case_id, consent FROM views.sharing_alone WHERE review_due_at + reminders * %s::interval <= %s"
+        " AND reminders < %s ORDER BY review_due_at",
+        (window, now, highest),
+    ).fetchall()
+
+
+_ALONE: LiteralString = "INSERT INTO sharing_alone (case_id, consent, review_due_at) VALUES (%s, %s, %s)"
+_REMINDED: LiteralString = "UPDATE sharing_alone SET reminders = %s WHERE case_id = %s AND consent = %s"
 _RAISE: LiteralString = """
     INSERT INTO escalation (case_id, kind, subject, level, recipient, lead, raised_at, position)
     VALUES (%s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING

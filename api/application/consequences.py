@@ -7,17 +7,23 @@ from uuid import UUID
 from ...domain import case as cases
 from ...domain import damaged, recall
 from ...domain import erasure as erasures
+from ...domain.agency import agency_stream
 from ...domain.case.erasure import ApproveErasure, CaseErased
+from ...domain.case.glass import GlassReviewed, ReviewGlass
 from ...domain.case.lifecycle import AbsorbDuplicate, MergeCase
+from ...domain.case.overrides import OverrideReviewed, ReviewOverride
 from ...domain.casefile.evolving import fold_log
 from ...domain.casefile.evolving import said as said_by
+from ...domain.casefile.overriding import Overrides
 from ...domain.casefile.state import Case, compartments_named
+from ...domain.codes import GlassVerdict
 from ...domain.disclosure import Knowledge, Remembered, Written
 from ...domain.erasure import ErasureRecorded
 from ...domain.fact import Act, AgencyCode, CaseId, Fact
+from ...domain.judged import JudgedNotJustified, JudgedOtherwise
 from ...domain.refusal import Unknown
 from .network import Agencies
-from .ports import Changes, Moved
+from .ports import Changes, Moved, Unreadable
 
 Id = TypeVar("Id")
 T = TypeVar("T")
@@ -126,11 +132,53 @@ def recall_copies(step: Step[CaseId], ended: Fact) -> Sequence[Changes]:
     return [Changes(erasures.erasure_stream(recall.recall_id(step.id, version)), 0, asked)] if asked else []
 
 
+def keep_verdict(step: Step[CaseId], reviewed: Fact) -> Sequence[Changes]:
+    """What counts in every case: that something done past consent was judged not justified, or is so no more, stands
+    with the agency for which it was done. Raises Moved where the case moved on."""
+    assert isinstance(reviewed, GlassReviewed | OverrideReviewed)
+    case = step.casework.case(step.id)
+    if case is None or case.version != step.version:
+        raise Moved
+    if isinstance(reviewed, GlassReviewed):
+        glass = case.glasses[reviewed.glass]
+        agency, member, before = glass.agency, glass.actor, glass.verdict
+        judged: UUID = reviewed.glass
+    else:
+        made = case.of(Overrides).made[reviewed.consent]
+        if made.agency is None:  # an earlier release recorded it
+            return []
+        agency, member, before = made.agency, made.person, made.verdict
+        judged = reviewed.consent
+    was, now = (verdict is GlassVerdict.NOT_JUSTIFIED for verdict in (before, reviewed.verdict))
+    if was == now:
+        return []
+    kind = JudgedNotJustified if now else JudgedOtherwise
+    said = kind(occurred_at=reviewed.occurred_at, agency=agency, member=member, judged=judged)
+    try:
+        step.casework.network.forget(agency)
+        version = step.casework.network[agency].version
+    except (KeyError, Unreadable):  # the verdict stands in the case all the same
+        return []
+    return [Changes(agency_stream(agency), version, [said])]
+
+
 def destroy_keys(casework: Cases, of: UUID, approved: Fact) -> None:
     """Destroy the keys, and wait until no process has them. Where this one is killed before, the worker does it. Also
     when it was asked for again: "done" means that it cannot be read."""
     assert isinstance(approved, ApproveErasure)
     casework.destroy(approved.erasure)
+
+
+def forget_judged(casework: Cases, of: CaseId, review: Fact) -> None:
+    """Whoever acts next for the agency that was judged sees it."""
+    assert isinstance(review, ReviewGlass | ReviewOverride)
+    case = casework.case(of)
+    if case is None:
+        return
+    if isinstance(review, ReviewGlass):
+        casework.network.forget(case.glasses[review.glass].agency)
+    elif (agency := case.of(Overrides).agency_of(review.consent)) is not None:
+        casework.network.forget(agency)
 
 
 def forget_agency(casework: Cases, code: AgencyCode, said: Fact) -> None:

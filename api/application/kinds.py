@@ -7,13 +7,15 @@ from typing import Any, Generic, Protocol, TypeVar
 from uuid import UUID
 
 from ...domain import agency as agencies
-from ...domain import agency_state, damaged, delivery
+from ...domain import agency_state, damaged, delivery, notices
 from ...domain import case as cases
 from ...domain import erasure as erasures
 from ...domain.agency import agency_stream
 from ...domain.agency_state import Agency
 from ...domain.case.erasure import ApproveErasure, CaseErased, RefuseErasure, RequestErasure
+from ...domain.case.glass import GlassReviewed, ReviewGlass
 from ...domain.case.lifecycle import MergeCase
+from ...domain.case.overrides import OverrideReviewed, ReviewOverride
 from ...domain.casefile.deciding import Network
 from ...domain.casefile.evolving import Entry, fold_log
 from ...domain.casefile.state import Case
@@ -21,6 +23,7 @@ from ...domain.delivery import AcknowledgeDeliveries, Marks, delivery_stream
 from ...domain.disclosure import ENDS
 from ...domain.erasure import AcknowledgeErasure, Asked, ErasureRecorded, erasure_stream
 from ...domain.fact import Act, AgencyCode, CaseId, Fact
+from ...domain.notices import Given, NoticeId, notice_stream
 from ...domain.standing.rule import known
 from . import consequences
 from .consequences import Afterwards, Cases, Consequence
@@ -129,8 +132,14 @@ CASE: Kind[CaseId, Case] = Kind(
         MergeCase: consequences.absorb,
         CaseErased: consequences.record_erasure,
         **dict.fromkeys(ENDS, consequences.recall_copies),
+        GlassReviewed: consequences.keep_verdict,
+        OverrideReviewed: consequences.keep_verdict,
     },
-    afterwards={ApproveErasure: consequences.destroy_keys},
+    afterwards={
+        ApproveErasure: consequences.destroy_keys,
+        ReviewGlass: consequences.forget_judged,
+        ReviewOverride: consequences.forget_judged,
+    },
     instead=dict.fromkeys((RequestErasure, ApproveErasure, RefuseErasure), _erasing_damaged),
 )
 
@@ -155,6 +164,16 @@ ERASURE: Kind[UUID, Asked] = Kind(
     fold=lambda entries, asked: erasures.fold(events_of(entries)),
     resumes=False,
     decide=_acknowledge_erasure,
+)
+
+
+NOTICE: Kind[NoticeId, Given] = Kind(
+    "notice",
+    stream=notice_stream,
+    fold=lambda entries, given: notices.fold(events_of(entries)),
+    resumes=False,
+    decide=lambda command, given, act, network: notices.decide(command, given, act),
+    begins=notices.begins,
 )
 
 

@@ -8,6 +8,7 @@ from typing import Final
 PLACEHOLDERS: Final = frozenset({"delivery.Damaged", "delivery.Erased"})
 HIGHEST: Final[dict[str, int]] = {
     "agency.HistoryRecovered": 1,
+    "agency.NoticeGiven": 1,
     "case.ActionAgreed": 1,
     "case.ActionDone": 1,
     "case.AllegedPerpetratorRecorded": 1,
@@ -59,6 +60,7 @@ HIGHEST: Final[dict[str, int]] = {
     "case.OverrideAsked": 1,
     "case.OverrideEnded": 1,
     "case.OverrideRefused": 1,
+    "case.OverrideReviewOverdue": 1,
     "case.OverrideReviewed": 1,
     "case.ProtectionOrderRecorded": 1,
     "case.ReferralAccepted": 1,

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
+from ..agency_state import Agency
 from ..casefile.deciding import Network, decides
 from ..casefile.emergency import Leaves, misjudged
 from ..casefile.evolving import applies
@@ -65,12 +66,12 @@ def glass_allowed(part: Leaves, event: GlassAllowed) -> Leaves:
 
 @decides.register
 def ask_leave(command: AskGlassLeave, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
-    """To whom no opening of this case was refused to be justified, there is nothing to ask for, and no case."""
-    _has_to_ask(case, act.actor)
+    """Who has nothing to ask for is told of no case."""
+    _has_to_ask(case, act.actor, network.get(act.agency))
     until = act.at + LASTS
     return [recorded(GlassAllowed, command, act, actor=act.actor, agency=act.agency, kind=act.kind, expires_at=until)]
 
 
-def _has_to_ask(case: Case | None, person: ActorId) -> None:
-    if case is None or not misjudged(case, person):
+def _has_to_ask(case: Case | None, person: ActorId, agency: Agency | None) -> None:
+    if case is None or not misjudged(case, person, agency):
         raise Unknown(what="case")

@@ -12,19 +12,21 @@ from msgspec.structs import replace
 from ..casefile import judging
 from ..casefile.consenting import NAMED, Scope, consent_in, live, require_later_end
 from ..casefile.deciding import Network, decides, fresh, kind_of
+from ..casefile.emergency import misjudged
 from ..casefile.evolving import applies
 from ..casefile.overriding import MAKER, SHARING, TO_JUDGE, WANTED, Made, OfOverride, Overrides, Wanted
 from ..casefile.state import Case, compartments_named
+from ..causes import Cause
 from ..codes import GlassVerdict, LegalBasis, SharingBasis
 from ..compartment import Coordination, Legal
 from ..declaring import Step, asked, field, happened, name_fields
 from ..fact import Act, ActorId, AgencyCode, DocumentId, Fact, Short, Text, recorded
 from ..persistent import put
-from ..refusal import Invalid
+from ..refusal import Invalid, Unknown
 from ..standing.bases import TERMS, Basis, bounded, ends, is_done_alone
 from ..standing.relations import Extent, Relation
-from ..standing.roles import AUDITORS, PAST_CONSENT, REVIEW, SUPERVISORS
-from ..standing.rows import TAKES_PART
+from ..standing.roles import AUDITORS, ESCALATION, PAST_CONSENT, REVIEW, SUPERVISORS
+from ..standing.rows import ANYWHERE, TAKES_PART
 from ..words import Words
 
 R = Relation
@@ -125,6 +127,19 @@ class OverrideReviewed(OverrideReviewFacts, frozen=True, kw_only=True, tag="case
 
 
 @happened(
+    Words("Tinjauan berbagi tanpa persetujuan terlambat", "Review of sharing without consent overdue"),
+    her=Words("Penilaian berbagi tanpa persetujuan terlambat", "The review of sharing without consent is overdue"),
+    means="Tidak ditinjau pada waktunya; `level` menghitung berapa kali itu diangkat.",
+    step=Step.CONSENT,
+    to=MAKER,
+)
+class OverrideReviewOverdue(OfOverride, frozen=True, kw_only=True, tag="case.OverrideReviewOverdue"):
+    """Nobody reviewed in time what one person shared alone; `level` counts how often that was raised."""
+
+    level: Coordination[int]
+
+
+@happened(
     Words("Berbagi tanpa persetujuan diakhiri", "Sharing without consent ended"),
     her=Words("Berbagi tanpa persetujuan berakhir", "Sharing without your consent ended"),
     means="Dasar hukum itu tidak mencakup apa pun lagi, atas keputusan penyelia, dengan alasan.",
@@ -218,6 +233,23 @@ class EndOverride(OfOverride, frozen=True, kw_only=True):
     reason: Legal[Text]
 
 
+RUNS_OUT = Cause(
+    Words("waktu untuk menilainya habis", "the time to judge it ran out"),
+    lambda command, case, act: judging.due_at(case.of(Overrides).made[command.consent]),
+)
+
+
+@asked(
+    by=ESCALATION,
+    where=ANYWHERE,
+    extent=Extent.MOVE,
+    answers=(RUNS_OUT,),
+    means="Mengangkat bahwa tidak ada yang menilai berbagi tanpa persetujuan pada waktunya.",
+)
+class RaiseOverrideReview(OfOverride, frozen=True, kw_only=True):
+    """Raise that nobody reviewed in time what one person shared alone."""
+
+
 @applies(ConsentOverridden, SharedWithoutConsent)
 def shared(case: Case, event: ConsentOverridden | SharedWithoutConsent, author: AgencyCode | None) -> Case:
     about = {"basis": event.basis, "rule": event.rule, "made_by": author if author != case.lead else None}
@@ -247,6 +279,12 @@ def override_reviewed(case: Case, event: OverrideReviewed, author: AgencyCode | 
     return case.with_part(replace(part, made=put(part.made, event.consent, judged)))
 
 
+@applies(OverrideReviewOverdue)
+def override_review_overdue(part: Overrides, event: OverrideReviewOverdue) -> Overrides:
+    raised = replace(part.made[event.consent], overdue=event.level)
+    return replace(part, made=put(part.made, event.consent, raised))
+
+
 @applies(OverrideEnded)
 def override_ended(case: Case, event: OverrideEnded) -> Case:
     ended = replace(case.consents[event.consent], live=False)
@@ -260,7 +298,8 @@ def override_consent(command: OverrideConsent, case: Case, act: Act, network: Ne
     require_later_end(command)
     basis = _basis(command, case, act, network)
     until = ends(basis, command.expires_at, act.at)
-    if not is_done_alone(basis, case.urgency):
+    judged = misjudged(case, act.actor, network.get(act.agency))
+    if judged or not is_done_alone(basis, case.urgency):
         return [recorded(OverrideAsked, command, act, asked_by=act.actor)]
     alone = {"decided_by": act.actor, "review_due_at": act.at + judging.WITHIN, "bases": TERMS}
     return [recorded(SharedWithoutConsent, command, act, **{**alone, "expires_at": until})]
@@ -288,6 +327,16 @@ def review_override(command: ReviewOverride, case: Case, act: Act, network: Netw
     if command.verdict is GlassVerdict.NOT_JUSTIFIED and case.consents[command.consent].live:
         return [recorded(OverrideEnded, command, act, reason=command.remark), reviewed]
     return [reviewed]
+
+
+@decides.register
+def raise_review(command: RaiseOverrideReview, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
+    """Each time the window passes again without a review, one level more."""
+    made = case.of(Overrides).made.get(command.consent) if case else None
+    if made is None:
+        raise Unknown(what="override")
+    level = judging.next_reminder(made, act.at, consent=command.consent)
+    return [recorded(OverrideReviewOverdue, command, act, level=level)]
 
 
 @decides.register

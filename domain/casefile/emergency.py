@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from msgspec import Struct
 
+from ..agency_state import Agency
 from ..codes import GlassVerdict, LegalBasis
 from ..fact import ActorId, GlassId
 from ..refusal import AnotherPersonNeeded, GlassNotOpen
@@ -40,15 +41,17 @@ class Leaves(Part, frozen=True):
     until: Mapping[ActorId, datetime] = EMPTY
 
 
-def misjudged(case: Case, person: ActorId) -> bool:
-    """Whether an opening of theirs, for whatever agency, was not justified."""
-    return any(g.actor == person and g.verdict is GlassVerdict.NOT_JUSTIFIED for g in case.glasses.values())
+def misjudged(case: Case, person: ActorId, agency: Agency | None) -> bool:
+    """Whether an opening of theirs in this case, for whatever agency, was not justified; or what they did past consent
+    for this agency in any case."""
+    here = any(g.actor == person and g.verdict is GlassVerdict.NOT_JUSTIFIED for g in case.glasses.values())
+    return here or (agency is not None and agency.was_misjudged(person))
 
 
-def require_leave(case: Case, person: ActorId, at: datetime) -> None:
+def require_leave(case: Case, person: ActorId, agency: Agency | None, at: datetime) -> None:
     """Raises AnotherPersonNeeded where it takes a second person's leave, and there is none."""
     until = case.of(Leaves).until.get(person)
-    if misjudged(case, person) and (until is None or at >= until):
+    if misjudged(case, person, agency) and (until is None or at >= until):
         raise AnotherPersonNeeded(ask="/cases/{case}/break-glass-leave")
 
 

@@ -27,7 +27,9 @@ class DoneAlone(Protocol):
     """What one person did alone."""
 
     @property
-    def review_due_at(self) -> datetime: ...
+    def review_due_at(self) -> datetime | None:
+        """None for what nobody has to judge: two people decided it."""
+        ...
 
     @property
     def verdict(self) -> GlassVerdict | None: ...
@@ -43,18 +45,19 @@ def is_settled(verdict: GlassVerdict | None) -> bool:
     return verdict not in (None, GlassVerdict.NEEDS_INQUIRY)
 
 
-def due_at(done: DoneAlone) -> datetime:
+def due_at(done: DoneAlone) -> datetime | None:
     """When the time to judge it runs out, once more after each time that this was raised."""
-    return done.review_due_at + done.overdue * WITHIN
+    return done.review_due_at + done.overdue * WITHIN if done.review_due_at is not None else None
 
 
 def next_reminder(done: DoneAlone, at: datetime, **which: UUID) -> int:
     """The level at which it is raised that nobody judged it: each time that the time passes again, one more. `which`
     names it in what is refused.
     Raises WrongMove where it was judged, or raised as often as it ever is; StillRunning."""
-    if done.verdict is not None or done.overdue >= HIGHEST_REMINDER:
+    due = due_at(done)
+    if due is None or done.verdict is not None or done.overdue >= HIGHEST_REMINDER:
         raise WrongMove(**which, move="raise")
-    if at < (due := due_at(done)):
+    if at < due:
         raise StillRunning(due_at=due)
     return done.overdue + 1
 

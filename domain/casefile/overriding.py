@@ -48,6 +48,8 @@ class Made(Struct, frozen=True):
     verdict: GlassVerdict | None = None
     judged_by_lead: bool = False
     made_at: datetime | None = None
+    overdue: int = 0
+    """How often it was raised that nobody judged it."""
 
     @property
     def is_judged(self) -> bool:

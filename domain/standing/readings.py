@@ -229,6 +229,14 @@ ESCALATIONS = reading(
     Extent.ROWS,
     or_else=(Row(CASE_WORKERS, ANYWHERE, Extent.ROWS_AS_LEAD),),
 )
+NOTICES = reading(
+    "notices",
+    Words(
+        "Yang tidak biasa, dan kunci serta alamat yang berubah", "What is unusual, and keys and webhooks that changed"
+    ),
+    REVIEW,
+    Extent.ROWS,
+)
 ERASURES = reading("erasures", Words("Penghapusan", "Erasures"), AUDITORS, Extent.ROWS)
 RETENTION = reading("retention", Words("Masa simpan", "Retention"), AUDITORS, Extent.ROWS)
 
@@ -256,6 +264,12 @@ PROPOSAL = reading(
     Extent.PROPOSED,
     SECONDS_OR_PROPOSED,
     or_else=(Row(PEOPLE, PROPOSED, Extent.PROPOSED),),
+)
+PROPOSALS = reading(
+    "proposals",
+    Words("Daftar usul yang dapat diputuskan pemanggilnya", "What waits for the caller as its second person"),
+    SECONDERS | LEGAL,
+    Extent.PROPOSED,
 )
 DIRECTORY = _for(Who.MEMBER, "directory", Words("Direktori instansi", "The directory"), Extent.AGENCY)
 ME = _for(Who.CALLER, "me", Words("Siapa pemanggilnya", "Who the caller is"), Extent.AGENCY)

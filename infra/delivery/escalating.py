@@ -7,7 +7,7 @@ write. The others decide anew on the case as it is then, and the rules refuse to
 
 import logging
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from threading import Event
 from typing import NamedTuple
 from uuid import UUID, uuid4
@@ -16,16 +16,18 @@ from msgspec.structs import replace
 
 from ... import projections
 from ...api.application.casework import Casework
-from ...api.application.kinds import CASE
+from ...api.application.kinds import CASE, NOTICE
 from ...api.application.ports import Clock, Gone, Moved, Unavailable, Unreadable
 from ...domain.case.consents import ExpireConsent
 from ...domain.case.glass import RaiseGlassReview
+from ...domain.case.overrides import RaiseOverrideReview
 from ...domain.case.reminders import HIGHEST_ESCALATION, EscalateReferral, RaiseUndelivered
 from ...domain.casefile import judging
 from ...domain.casefile.clocks import RaiseClock
-from ...domain.fact import CaseId, ClockId, ConsentId, Fact, GlassId, ReferralId
+from ...domain.fact import ActorId, CaseId, ClockId, ConsentId, Fact, GlassId, ReferralId
+from ...domain.notices import GiveNotice, NoticeId
 from ...domain.refusal import ConsentNotLive, Refusal, Unknown
-from ...projections import deliveries, emergencies, escalations, referral_box
+from ...projections import deliveries, emergencies, escalations, notices, referral_box
 from .. import database
 from ..store.event_store import Damage, EventStore
 from ..store.following import AWAY
@@ -36,7 +38,18 @@ from .facts import look_at, set_aside
 log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 5.0
-LISTS = tuple(p.name for p in (projections.ReferralBox, projections.Deliveries, projections.Escalations))
+LISTS = tuple(
+    p.name
+    for p in (
+        projections.ReferralBox,
+        projections.Deliveries,
+        projections.Escalations,
+        projections.Holdings,
+        projections.Notices,
+    )
+)
+TOLD_WITHIN = timedelta(days=31)
+"""What is older is told to nobody any more: a release that finds more tells no old stories."""
 CATCH_UP_SECONDS = 5.0
 """How long it waits for the lists before it goes by older ones: better to raise what was answered a moment ago (the
 rules refuse most of that) than to raise nothing while a list is built anew."""
@@ -70,7 +83,7 @@ class Escalator:
             if halted():
                 break
             raised += self._raise(case, command, now)
-        return raised
+        return raised + self._tell(now, halted)
 
     def _expire(self, now: datetime, halted: Callable[[], bool]) -> int:
         """Put on record which consents ran out: before all else, as what was told on them waits for it. Returns of how
@@ -103,6 +116,29 @@ class Escalator:
                         set_aside(db, [Damage(position, case, version, topic, where(problem))])
         return done
 
+    def _tell(self, now: datetime, halted: Callable[[], bool]) -> int:
+        """Tell the people concerned what is allowed and unusual. Returns of how much that was done."""
+        with self._store.pool.connection() as db:
+            untold = notices.untold(db, now - TOLD_WITHIN)
+        told = 0
+        for found in untold:
+            if halted():
+                break
+            fields = found._asdict() | {"actor": ActorId(found.actor)}
+            notice = GiveNotice(occurred_at=now, **fields)
+            act = replace(system_act(), at=now)
+            try:
+                id = NoticeId(found.deed, found.rule, found.agency)
+                self._casework.handle(NOTICE, id, notice, act, correlation=uuid4())
+                told += 1
+            except (Refusal, Moved) as moved_on:  # another one told it
+                log.info("not told: %s", type(moved_on).__name__)
+            except (*database.AWAY, Unavailable):
+                raise
+            except Exception as unforeseen:  # one that cannot be told keeps none of the others
+                log.error("not told: unforeseen %s", where(unforeseen))
+        return told
+
     def due(self, now: datetime) -> Iterator[Due]:
         """What ran out by now and was not raised as often as it should be."""
         with self._store.pool.connection() as db:
@@ -112,6 +148,7 @@ class Escalator:
             unanswered = referral_box.unanswered(db, now, HIGHEST_ESCALATION)
             ran_out = escalations.ran_out(db, now)
             unreviewed = emergencies.unreviewed(db, now, judging.WITHIN, judging.HIGHEST_REMINDER)
+            unjudged = escalations.unjudged(db, now, judging.WITHIN, judging.HIGHEST_REMINDER)
         for case, referral in late:
             yield Due(case, RaiseUndelivered(occurred_at=now, referral=ReferralId(referral)))
         for case, referral in unanswered:
@@ -120,6 +157,8 @@ class Escalator:
             yield Due(case, RaiseClock(occurred_at=now, clock=ClockId(clock)))
         for case, glass in unreviewed:
             yield Due(case, RaiseGlassReview(occurred_at=now, glass=GlassId(glass)))
+        for case, consent in unjudged:
+            yield Due(case, RaiseOverrideReview(occurred_at=now, consent=ConsentId(consent)))
 
     def _raise(self, case: UUID, command: Fact, now: datetime) -> bool:
         try:

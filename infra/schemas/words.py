@@ -9,6 +9,7 @@ from ...domain import catalogue
 from ...domain.declaring import HAPPENED, Shared, Step
 from ...domain.erasure import DeletionAsked
 from ...domain.fact import Fact
+from ...domain.notices import NoticeGiven
 from ...domain.recovery import HistoryRecovered
 from ...domain.words import Words
 
@@ -61,6 +62,7 @@ CONTENT = Words(
 )
 DELETION = Words("hanya instansi yang wajib menghapus", "only the agency that has to delete")
 HOLDER = Words("hanya instansi yang menyimpan yang hilang", "only the agency that holds what is lost")
+CONCERNED = Words("hanya instansi yang disebut", "only the agency that it names")
 AS_BEFORE = Words("siapa pun yang pernah diberi tahu", "whoever had been told")
 
 
@@ -72,6 +74,8 @@ def told_to(event: type[Fact] | None) -> list[Words]:
         return [DELETION]
     if issubclass(event, HistoryRecovered):
         return [HOLDER]
+    if issubclass(event, NoticeGiven):
+        return [CONCERNED]
     said = HAPPENED[event]
     found = [LEAD] if said.to is None else [LEAD, said.to.words]
     return found + {Shared.COMMON: [COMMON], Shared.STORY: [CONTENT], Shared.NOT: []}[said.shared]

@@ -27,6 +27,7 @@ from rujukan.api.application.kinds import AGENCY, CASE, ERASURE
 from rujukan.api.application.ports import Changes, Ports
 from rujukan.api.application.proposing import proposal_on
 from rujukan.api.application.reading import Asked, Reading
+from rujukan.domain.agency import AddMember
 from rujukan.domain.case.consents import GiveConsent
 from rujukan.domain.case.erasure import ApproveErasure, RequestErasure
 from rujukan.domain.case.fulfilment import AcceptReferral, CompleteReferral, ReceiveReferral, StartReferral
@@ -37,6 +38,7 @@ from rujukan.domain.case.incidents import RecordIncident
 from rujukan.domain.case.intake import OpenCase
 from rujukan.domain.case.lifecycle import CloseCase
 from rujukan.domain.case.notes import NoteRecorded, RecordNote
+from rujukan.domain.case.overrides import OverrideConsent
 from rujukan.domain.case.referrals import DraftReferral, SendReferral
 from rujukan.domain.case.reminders import EscalateReferral
 from rujukan.domain.case.services import DeliverService
@@ -55,6 +57,7 @@ from rujukan.domain.codes import (
     Reporter,
     Role,
     Service,
+    SharingBasis,
     Urgency,
 )
 from rujukan.domain.compartment import Compartment
@@ -305,8 +308,9 @@ def tell_erasures(office: Office, at: datetime) -> UUID:
 
 
 def tell_lateness(office: Office) -> UUID:
-    """A referral to the legal aid office that nobody answers, which is raised twice; and one acknowledgement of that
-    office's system. The case, which the police leads."""
+    """A referral to the legal aid office that nobody answers, which is raised twice; something that one person shares
+    alone; one acknowledgement of that office's system, and somebody who asks there for what takes two. The case, which
+    the police leads."""
     case = office.opens(composition.now(), lead="polres")
     office.consents(case, "lbh", "legal", by="polres")
     asked = office.refers(case, "lbh", Service.LEGAL_AID, by="polres", compartments=frozenset({"legal"}))
@@ -316,6 +320,13 @@ def tell_lateness(office: Office) -> UUID:
         office.casework.handle(CASE, CaseId(case), raised, late, correlation=uuid4())
     said = office.act("lbh", Role.INTEGRATOR)
     marks = Acknowledged(occurred_at=said.at, agency="lbh", received=2, handled=1)
+    administrator = office.act("lbh", Role.AGENCY_ADMINISTRATOR)
+    alone: dict[str, Any] = {"compartments": frozenset({"safety"}), "recipients": frozenset({"rumah-aman"})}
+    alone |= {"purposes": frozenset({Purpose.PROTECTION}), "basis": SharingBasis.IMMINENT_DANGER}
+    office.does("polres", case, OverrideConsent, consent=uuid4(), rule="r", reason="r", **alone)
+    joins = AddMember(occurred_at=composition.now(), member=ActorId(uuid4()), roles=frozenset({Role.SUPERVISOR}))
+    waits = office.casework.handle(AGENCY, "lbh", joins, administrator, correlation=uuid4())
+    office.position = max(office.position, waits.position)
     (position,) = office.ports.log.append([Changes(delivery_stream("lbh"), 0, [marks])], said, uuid4())
     office.position = max(office.position, position)
     return case

@@ -16,15 +16,16 @@ from some import some
 from rujukan.api.application.acknowledgements import Acknowledgements
 from rujukan.api.application.casework import Casework, Done
 from rujukan.domain.case.fulfilment import AcceptReferral, ReceiveReferral, StartReferral
-from rujukan.domain.case.glass import RaiseGlassReview
+from rujukan.domain.case.glass import RaiseGlassReview, ReviewGlass
 from rujukan.domain.case.intake import CaseOpened
 from rujukan.domain.case.lead import AcceptLeadTransfer, AskLeadTransfer
 from rujukan.domain.case.lifecycle import CloseCase, ReopenCase
 from rujukan.domain.case.notes import NoteRecorded, RecordNote
+from rujukan.domain.case.overrides import OverrideConsent, OverrideReviewOverdue, ReviewOverride
 from rujukan.domain.case.referrals import CancelReferral, ReferralSent, SendReferral
 from rujukan.domain.case.reminders import EscalateReferral, ReferralEscalated, ReferralUndelivered
 from rujukan.domain.casefile.clocks import ClockOverdue, MeetClock
-from rujukan.domain.codes import CloseReason, EndReason, Role, Service, Urgency
+from rujukan.domain.codes import CloseReason, EndReason, GlassVerdict, Purpose, Role, Service, SharingBasis, Urgency
 from rujukan.domain.delivery import AcknowledgeDeliveries, Failure, Mark, Marks
 from rujukan.domain.fact import CaseId, Fact, ReferralId
 from rujukan.infra import composition
@@ -140,6 +141,42 @@ def tower(settings: Settings) -> Iterator[Tower]:
         yield Tower(office, settings)
         stop.set()
         keeper.join(PATIENCE_SECONDS)
+
+
+def test_what_one_person_did_alone_and_nobody_judged_in_time_goes_to_the_lead(tower: Tower) -> None:
+    """An opening in an emergency and a sharing without consent; again each time, also once the case ended."""
+    office, case, consent = tower.office, tower.opens(), uuid4()
+    referral = tower.refers(case)
+    glass = office.breaks_glass("lbh", case, "health")
+    shares = {"compartments": frozenset({"incident"}), "recipients": frozenset({"polres"})}
+    shares |= {"purposes": frozenset({Purpose.PROTECTION}), "basis": SharingBasis.IMMINENT_DANGER}
+    office.does("rsud", case, OverrideConsent, consent=consent, rule="r", reason="r", **shares)
+    by = composition.now() + 3 * DAY
+
+    def raised(agency: str) -> list[tuple[str, int, str, bool]]:
+        return sorted(row for row in tower.sees(agency, case) if row[0].endswith("-review"))
+
+    tower.turns(by - MINUTE)
+    assert raised("uptd-ppa") == []
+    tower.turns(by)
+    kinds = ("glass-review", "sharing-review")
+    assert raised("uptd-ppa") == [(kind, 2, "lead", False) for kind in kinds]
+    assert raised("rsud") == [("sharing-review", 1, "recipient", False)]
+    assert raised("lbh") == [("glass-review", 1, "recipient", False)]
+    assert raised("polres") == []
+    tower.turns(by + 3 * DAY)
+    assert [row[:2] for row in raised("uptd-ppa")] == [(kind, level) for kind in kinds for level in (2, 3)]
+    assert len(raised("rsud")) == len(raised("lbh")) == 1
+    assert tower.told("uptd-ppa", case, OverrideReviewOverdue)
+    judged = {"verdict": GlassVerdict.JUSTIFIED, "remark": "r", "role": Role.DATA_PROTECTION_OFFICER}
+    office.does("uptd-ppa", case, ReviewOverride, consent=consent, **judged)
+    office.does("uptd-ppa", case, CancelReferral, referral=referral, reason=EndReason.WAITING)
+    office.does("uptd-ppa", case, CloseCase, reason=CloseReason.GOALS_MET)
+    assert [(kind, over) for kind, _, _, over in raised("uptd-ppa")] == [
+        (kind, kind == "sharing-review") for kind in kinds for _ in range(2)
+    ]
+    office.does("uptd-ppa", case, ReviewGlass, glass=glass, **judged)
+    assert all(over for _, _, _, over in (*raised("uptd-ppa"), *raised("rsud"), *raised("lbh")))
 
 
 def test_an_emergency_that_does_not_arrive_goes_to_the_recipient_and_then_to_the_lead(tower: Tower) -> None:

@@ -83,7 +83,16 @@ from rujukan.infra.database import SERVICE, as_role
 from rujukan.infra.settings import Settings
 from rujukan.infra.system_act import system_act
 
-NOT_FOR_THE_SERVICE = {"audit_lead", "marked", "running_clock"}
+NOT_FOR_THE_SERVICE = {
+    "audit_lead",
+    "deed",
+    "led_case",
+    "marked",
+    "oddity",
+    "operator",
+    "running_clock",
+    "sharing_alone",
+}
 """Tables that followers alone read."""
 OPEN_TO_ALL = {"agency"}
 """The table that every member may read: the directory."""

@@ -234,7 +234,8 @@ def test_the_lead_s_verdict_outranks_that_of_the_opener_s_colleague(house: House
     assert house.client(Role.SUPERVISOR).get(glass).json()["reviews"][-1]["verdict"] == "not-justified"
 
 
-def test_who_was_judged_not_justified_breaks_no_glass_alone(house: House) -> None:
+def test_who_was_judged_not_justified_breaks_no_glass_alone(running: Running) -> None:
+    house = House(running, ADMINISTRATOR, OFFICER, Role.SUPERVISOR, Role.CASE_WORKER)  # of whom nobody was judged yet
     case, worker = opened(house), house.client(Role.CASE_WORKER)
     glass = made(worker.post(f"{case}/break-glass", json=GLASS))
     assert problem(worker.post(f"{case}/break-glass-leave")) == (404, "unknown"), "there is nothing to ask for yet"
@@ -344,3 +345,55 @@ def test_to_others_there_is_no_proposal(house: House) -> None:
     assert answers[0].content == answers[1].content
     assert problem(answers[0]) == (404, "unknown")
     assert house.client(ADMINISTRATOR).post(f"{proposal}/withdrawal").status_code == 200
+
+
+def listed(client: httpx.Client, after: httpx.Response) -> list[dict[str, Any]]:
+    """What waits for the caller, once the list took in that proposal, or what became of it."""
+    answer = client.get("/proposals", params={"wait_for": after.json()["position"], "limit": 500})
+    assert answer.status_code == 200, answer.text
+    found: list[dict[str, Any]] = answer.json()["items"]
+    return found
+
+
+def test_what_waits_is_listed_for_whoever_may_decide_it_the_oldest_first_and_for_nobody_else(
+    running: Running,
+) -> None:
+    """Whoever gains by it, or asked, is no second person, and is not shown it."""
+    house = House(running, ADMINISTRATOR, OFFICER, Role.SUPERVISOR, Role.CASE_WORKER)
+    first, last = house.joins(uuid4(), "supervisor"), house.joins(uuid4(), "legal-reviewer")
+    ids = [answer.json()["id"] for answer in (first, last)]
+
+    def mine(client: httpx.Client) -> list[str]:
+        return [entry["proposal"] for entry in listed(client, last) if entry["proposal"] in ids]
+
+    for who in (house.client(OFFICER), house.client(Role.SUPERVISOR), house.client(Role.SUPERVISOR, "uptd-ppa")):
+        assert mine(who) == ids
+    assert mine(house.client(ADMINISTRATOR)) == []
+    assert mine(house.client(ADMINISTRATOR, "polres")) == mine(house.client(Role.SUPERVISOR, "rsud")) == []
+    assert problem(house.client(Role.CASE_WORKER).get("/proposals")) == (403, "not-for-this-role")
+    shown = next(entry for entry in listed(house.client(OFFICER), last) if entry["proposal"] == ids[0])
+    assert (shown["operation"], shown["target"], shown["agency"]) == ("AddMember", house.code, house.code)
+    assert shown["waits_seconds"] >= 0
+    assert "said" not in shown
+    gains = house.joins(usual_actor(house.code, Role.SUPERVISOR), "supervisor", "legal-reviewer")
+    assert gains.json()["id"] not in {e["proposal"] for e in listed(house.client(Role.SUPERVISOR), gains)}
+    assert gains.json()["id"] in {e["proposal"] for e in listed(house.client(OFFICER), gains)}
+    page = house.client(OFFICER).get("/proposals", params={"limit": 1}).json()
+    rest = house.client(OFFICER).get("/proposals", params={"limit": 500, "cursor": page["next"]}).json()
+    assert [e["proposal"] for e in page["items"] + rest["items"]][:2] == ids
+    for id, path in zip((*ids, gains.json()["id"]), ("approval", "refusal", "refusal"), strict=True):
+        said = {"reason": "r"} if path == "refusal" else {}
+        done = house.client(OFFICER).post(f"/proposals/{id}/{path}", json=said)
+        assert done.status_code == 200, done.text
+    assert not {*ids, gains.json()["id"]} & {e["proposal"] for e in listed(house.client(OFFICER), done)}
+
+
+def test_what_waits_in_a_case_is_listed_for_its_lead_alone(running: Running) -> None:
+    opening = {"channel": "in-person", "reporter": "survivor", "urgency": "urgent", "age_group": "adult"}
+    case = running.client("uptd-ppa", Role.CASE_WORKER, Purpose.CARE).post("/cases", json=opening).json()["id"]
+    said = {"recipient": "c", "basis": "survivor-request", "rule": "r", "compartments": ["health"]}
+    asked = running.client("uptd-ppa", Role.LEGAL_REVIEWER, Purpose.LEGAL).post(f"/cases/{case}/disclosures", json=said)
+    assert asked.status_code == 202, asked.text
+    for agency, sees in (("uptd-ppa", True), ("rsud", False), ("polres", False)):
+        found = listed(running.client(agency, Role.SUPERVISOR, Purpose.SUPERVISION), asked)
+        assert (asked.json()["id"] in {entry["proposal"] for entry in found}) == sees

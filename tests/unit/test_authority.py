@@ -23,6 +23,7 @@ from rujukan.domain.declaring import ASKED
 from rujukan.domain.delivery import AcknowledgeDeliveries
 from rujukan.domain.erasure import AcknowledgeErasure
 from rujukan.domain.fact import ActorId, Fact
+from rujukan.domain.notices import GiveNotice
 from rujukan.domain.proposal import ApproveProposal, RefuseProposal, WithdrawProposal
 from rujukan.domain.recovery import TellOfRecovery
 from rujukan.domain.refusal import AgencyInactive, NotAMember, NotForThisRole, PurposeNotAllowed
@@ -39,8 +40,9 @@ PEOPLE = [r for r in Role if r not in (Role.SYSTEM, Role.INTEGRATOR)]
 
 
 def test_every_command_that_is_declared_is_decided() -> None:
-    """By its stream: a case, an agency, a proposal, or what an agency acknowledges."""
-    assert set(ASKED) == CASE_COMMANDS | AGENCY_COMMANDS | OF_PROPOSALS | {AcknowledgeErasure, AcknowledgeDeliveries}
+    """By its stream: a case, an agency, a proposal, what an agency acknowledges, or a notice."""
+    told = {AcknowledgeErasure, AcknowledgeDeliveries, GiveNotice}
+    assert set(ASKED) == CASE_COMMANDS | AGENCY_COMMANDS | OF_PROPOSALS | told
 
 
 def test_every_command_is_somebodys_to_give_and_nothing_else_is() -> None:

@@ -48,8 +48,8 @@ def frozen(topic: str) -> dict[Compartment, bytes]:
     return {Compartment.named(word): text.encode() for word, text in GOLDEN[topic]["segments"].items()}
 
 
-OF_AGENCIES = ("agency_keys", "recovery", "webhook")
-"""Rooms whose events stand in an agency's stream."""
+OF_AGENCIES = ("agency_keys", "judged", "notices", "recovery", "webhook")
+"""Rooms whose events stand in an agency's stream, or are said to an agency."""
 
 # Topics ------------------------------------------------------------------------------------------------------
 

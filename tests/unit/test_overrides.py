@@ -17,6 +17,7 @@ from story import (
     NETWORK,
     NOON,
     SUPERVISOR,
+    SYSTEM,
     act,
     brought_to,
     consent,
@@ -41,12 +42,14 @@ from rujukan.domain.case.overrides import (
     OverrideEnded,
     OverrideRefused,
     OverrideReviewed,
+    OverrideReviewOverdue,
+    RaiseOverrideReview,
     RefuseOverride,
     ReviewOverride,
     SharedWithoutConsent,
 )
 from rujukan.domain.case.referrals import ReferralCancelled, SendReferral
-from rujukan.domain.casefile.judging import WITHIN
+from rujukan.domain.casefile.judging import HIGHEST_REMINDER, WITHIN
 from rujukan.domain.codes import (
     AgeGroup,
     AgencyKind,
@@ -68,7 +71,9 @@ from rujukan.domain.refusal import (
     NotForThisAgency,
     NotForThisRole,
     RecipientUnavailable,
+    StillRunning,
     Unknown,
+    WrongMove,
 )
 from rujukan.domain.standing.bases import BASES, TERMS
 
@@ -192,6 +197,27 @@ def test_another_person_reviews_it_and_what_was_not_justified_ends() -> None:
     ended = given(*begun).when(judges(GlassVerdict.NOT_JUSTIFIED), by=OFFICER)
     after = ended.then_only(OverrideEnded, OverrideReviewed, ReferralCancelled)
     assert not after.consents[C1].live
+
+
+def test_a_review_that_nobody_gives_is_raised_each_time_the_window_passes() -> None:
+    """By the system alone, of what one person did; not of what two decided, or somebody judged."""
+    raising, known = say(RaiseOverrideReview, consent=C1), [*ALONE]
+    due = shared_alone(C1, LEAD).review_due_at
+    assert due is not None
+    for level in range(1, HIGHEST_REMINDER + 1):
+        due_at = due + (level - 1) * WITHIN
+        given(*known).when(raising, by=replace(SYSTEM, at=due_at - timedelta(microseconds=1))).refused(StillRunning)
+        overdue = say(OverrideReviewOverdue, due_at, consent=C1, level=level)
+        given(*known).when(replace(raising, occurred_at=due_at), by=replace(SYSTEM, at=due_at)).then(overdue)
+        known.append(overdue)
+    much_later = later(SYSTEM, 300 * DAY)
+    given(*known).when(raising, by=much_later).refused(WrongMove)
+    given(*ALONE).when(raising, by=later(SUPERVISOR, 30 * DAY), in_role=True).refused(NotForThisRole)
+    given(opened()).when(raising, by=much_later).refused(Unknown)
+    judged = say(OverrideReviewed, consent=C1, verdict=GlassVerdict.NEEDS_INQUIRY, remark="r", reviewer=OFFICER.actor)
+    given(*ALONE, judged).when(raising, by=much_later).refused(WrongMove)
+    by_two = replace(shared_alone(C1, LEAD), review_due_at=None)
+    given(opened(), (by_two, "uptd-ppa")).when(raising, by=much_later).refused(WrongMove)
 
 
 def test_nobody_reviews_what_they_shared_themselves_in_whatever_hat() -> None:

@@ -138,6 +138,7 @@ BreakGlass                ws----  yyyyyyyy    yyyyyyyy    uuuuuuuu
 AskGlassLeave             ws----  uuuuuuuu    uuuuuuuu    uuuuuuuu
 CloseGlass                ws----  uuuuuuuu    uuuuuuuu    uuuuuuuu
 ReviewGlass               -s-d--  yyuuuuuu    yyuuuuuu    uuuuuuuu
+RaiseOverrideReview       -----y  yyyyyyyy    yyyyyyyy    uuuuuuuu
 RaiseGlassReview          -----y  yyyyyyyy    yyyyyyyy    uuuuuuuu
 """
 """Command; roles that may (a letter for each); then, by what the agency is to the case: lead, the party concerned,
@@ -186,6 +187,8 @@ cases            wsl-m-  any               yyyyyyyy
 deadlines        wsl-m-  any               yyyyyyyy
 flags            wsl-m-  any               yyyyyyyy
 escalations      ws----  any               yyyyyyyy
+proposals        -slda-  any               yyyyyyyy
+notices          -s-d--  any               yyyyyyyy
 erasures         -sld--  any               yyyyyyyy
 retention        -sld--  any               yyyyyyyy
 subscription     ----m-  any               yyyyyyyy
@@ -279,7 +282,9 @@ def test_who_may_do_what(line: Line) -> None:
 
 def test_the_account_is_of_every_command() -> None:
     """One that is added is written down here, too, by whoever knows who may."""
-    agencies = {name.name for name in lines(OF_AGENCIES)} | set(JUDGED) | {"DisableWebhook", "TellOfRecovery"}
+    agencies = (
+        {name.name for name in lines(OF_AGENCIES)} | set(JUDGED) | {"DisableWebhook", "TellOfRecovery", "GiveNotice"}
+    )
     agencies |= {"ApproveProposal", "RefuseProposal", "WithdrawProposal"}  # test_seconds.py
     told = {"AcknowledgeErasure", "AcknowledgeDeliveries"}
     assert {line.name for line in lines(CASE_ORACLE)} == BY_NAME.keys()

@@ -189,11 +189,20 @@ ACCOUNT: dict[str, Answers | None] = {
     "RefuseErasure": Answers("ErasureRequested"),
     "CloseGlass": Answers("GlassBroken", now=NOON),
     "ReviewGlass": Answers("GlassBroken"),
+    "RaiseOverrideReview": Answers("", time=NOON + HOUR),
     "RaiseGlassReview": Answers("", time=NOON - HOUR),
 }
 """Command (and what it names beside) → what it answers; None: it may be said of any time."""
 PROPOSALS = {"ApproveProposal", "RefuseProposal", "WithdrawProposal"}
-AS_RECORDED = {*AGENCY_COMMANDS, *PROPOSALS, "BreakGlass", "AskGlassLeave", "TellOfRecovery", "AcknowledgeDeliveries"}
+BY_THE_SYSTEM = {"TellOfRecovery", "GiveNotice"}
+AS_RECORDED = {
+    *AGENCY_COMMANDS,
+    *PROPOSALS,
+    *BY_THE_SYSTEM,
+    "BreakGlass",
+    "AskGlassLeave",
+    "AcknowledgeDeliveries",
+}
 """What takes effect as it is recorded."""
 
 
