@@ -13,7 +13,7 @@ waits, and nobody else. An event that does not open, because its record or a key
 placeholder says so at its number, the register keeps it in mind (`gaps`), and tells it anew once it is repaired.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from itertools import islice
@@ -28,6 +28,7 @@ from ...consumers.wire import batch, envelope
 from ...consumers.wire.envelope import DAMAGED, ERASED, Attributes, Delivery, Message, Unsigned
 from ...domain.compartment import Compartment
 from ...domain.delivery import Cursor
+from ..clock import now as by_the_clock
 from ..database import Pool, acting_for
 from ..keys.handles import Keys, Signer
 from ..keys.home import Macs
@@ -43,6 +44,7 @@ from .agency_keys import BadKey, KeyBook, NotTold
 from .digests import Digests
 from .facts import LATE, UNFIT, look_at
 from .holding import ENDING, LATER
+from .reaching import Reaching
 from .receipts import receipt_of
 from .told import SELECT, Telling, in_order, placeholder, telling_of
 
@@ -92,8 +94,16 @@ class Tellings:
     """The register, read and sealed. Safe to share between threads. The API's role sees the acting
     agency's rows only."""
 
-    def __init__(self, store: EventStore, pool: Pool, sealing: Sealing, check: Check = forked.check_marks) -> None:
+    def __init__(
+        self,
+        store: EventStore,
+        pool: Pool,
+        sealing: Sealing,
+        check: Check = forked.check_marks,
+        now: Callable[[], datetime] = by_the_clock,
+    ) -> None:
         """`check` is asked each time before anything is told."""
+        self._reaching = Reaching(store, now)
         self._check = check
         self._store = store
         self._pool = pool
@@ -215,6 +225,7 @@ class Tellings:
                 t for t in tellings[start : start + READ_AT_ONCE] if t.agency not in problems and t.agency not in held
             ]
             now = holding.now(self._pool, part, self._sealing.digests)
+            beyond, unknown = self._reaching.beyond(part)
             records = self._records({t.position for t in part})
             opened: _Shown = {}
             gaps: list[_Gap] = []
@@ -224,8 +235,10 @@ class Tellings:
                     held.add(telling.agency)
                 if telling.agency in problems or telling.agency in held:
                     continue
-                telling = structs.replace(telling, recalled=now.recalled.get(telling.n, 0))
-                record = records[telling.position] if why is None else None
+                gone = now.recalled.get(telling.n, 0) | beyond.get(telling.n, 0)
+                telling = structs.replace(telling, recalled=gone)
+                is_known = telling.stream not in unknown
+                record = records[telling.position] if why is None and is_known else None
                 if record is not None and not holding.is_so(self._pool, telling, record):
                     record = None
                 shows = self._shown(telling, record, opened)
