@@ -123,9 +123,7 @@ class Story:
             assert eventually(lambda: (db.execute(reached).fetchone() or (0,))[0] >= self.last)
             row = db.execute("SELECT sequence FROM delivery.heads WHERE agency = %s", (agency,)).fetchone()
         over_topic = [*self.of_topic(agency, opener, row[0])] if row is not None else []
-        machine = self.client(agency, Purpose.COORDINATION, Role.INTEGRATOR)
-        fed = machine.get("/subscription/events", params={"case": self.case, "limit": 500}).json()
-        over_feed = [opener.open(*from_cloudevent(event)) for event in fed]
+        over_feed = self.of_feed(agency, opener)
         assert not [d for d in (*over_topic, *over_feed) if d.fields().get("nik_index")], "it would join two cases"
         found, by_feed = (
             {part for part in EVERYTHING if any(self.of(part, by) in str(d.fields()) for d in deliveries)}
@@ -133,6 +131,19 @@ class Story:
         )
         assert by_feed <= found
         return found
+
+    def fed_anew(self, agency: str) -> set[str]:
+        """The compartments of the lead's words that a machine is sent which reads its feed again from the beginning."""
+        said = [
+            str(d.fields())
+            for d in self.of_feed(agency, Opener([self.running.keys[agency]], [self.running.service_key]))
+        ]
+        return {part for part in EVERYTHING if any(self.of(part) in fields for fields in said)}
+
+    def of_feed(self, agency: str, opener: Opener) -> list[Delivery]:
+        machine = self.client(agency, Purpose.COORDINATION, Role.INTEGRATOR)
+        fed = machine.get("/subscription/events", params={"case": self.case, "limit": 500}).json()
+        return [opener.open(*from_cloudevent(event)) for event in fed]
 
     def of_topic(self, agency: str, opener: Opener, upto: int) -> Iterator[Delivery]:
         consumer = KafkaConsumer(bootstrap_servers=self.running.settings.kafka, **topics.CONSUMER)
@@ -291,8 +302,11 @@ def test_who_she_is_no_door_says_once_her_consent_to_that_ended(story: Story, en
     story.refer(LEAD, HOSPITAL, ["identity", "health"])
     assert story.opened(HOSPITAL) == {"identity", "health"}
     assert story.sent(HOSPITAL) == {"identity", "health"}
+    assert story.fed_anew(HOSPITAL) == {"identity", "health"}
     CONSENT_ENDS[ended](story, consent)
     assert story.opened(HOSPITAL) == ({"health"} if ended == "narrowed" else set())
+    story.sent(HOSPITAL)  # once all that follows from the end is on record
+    assert story.fed_anew(HOSPITAL) == ({"health"} if ended == "narrowed" else set()), "row f"
     assert story.opened(LEAD) >= {"identity"}
 
 
