@@ -76,6 +76,8 @@ def _parser() -> argparse.ArgumentParser:
     up = command("up", _up, "start the whole system, embedded where settings name nothing else")
     up.add_argument("--port", type=int, help="port of the API (0: a free one)")
     up.add_argument("--workers", type=int, metavar="N", help="how many keep the read models (RUJUKAN_WORKERS)")
+    command("down", _down, "stop the system that runs on the data directory")
+    command("status", _status, "whether a system runs on the data directory; status 0 it does, 3 nothing does")
     demo = command("demo", _demo, "play the Bontang story and import a real log on the embedded system")
     demo.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     demo.add_argument("--xes", type=Path, metavar="FILE", help="the log to import")
@@ -117,7 +119,8 @@ def _parser() -> argparse.ArgumentParser:
     broker = command("kafka", _kafka, "run a real Apache Kafka 4 node (needs Java 17 and Maven)")
     broker.add_argument("--port", type=int, default=9092)
     for name in ("api", "worker", "publisher", "sealer"):
-        command(name, _process, f"run one {name} process on external services")
+        one = command(name, _process, f"run one {name} process on external services")
+        one.add_argument("--lifeline", type=int, help=argparse.SUPPRESS)
     return parser
 
 
@@ -152,6 +155,18 @@ def _up(settings: Settings, said: argparse.Namespace) -> int:
         system.watch(stop)
         print("stopping …", flush=True)
     return 0
+
+
+def _down(settings: Settings, said: argparse.Namespace) -> int:
+    from .commands.supervising import down
+
+    return down(settings, said)
+
+
+def _status(settings: Settings, said: argparse.Namespace) -> int:
+    from .commands.supervising import status
+
+    return status(settings, said)
 
 
 def _demo(settings: Settings, said: argparse.Namespace) -> int:
@@ -286,7 +301,7 @@ def _kafka(settings: Settings, said: argparse.Namespace) -> int:
 
 
 def _process(settings: Settings, said: argparse.Namespace) -> int:
-    from . import processes
+    from . import lifeline, processes
 
     if not settings.database or (said.name == "publisher" and not settings.kafka):
         raise Failed("say where PostgreSQL and Kafka are: RUJUKAN_DATABASE, RUJUKAN_KAFKA")
@@ -296,6 +311,8 @@ def _process(settings: Settings, said: argparse.Namespace) -> int:
         "publisher": processes.publisher,
         "sealer": processes.sealer,
     }
+    if said.lifeline is not None:
+        lifeline.end_with(said.lifeline, processes.STOP_SECONDS)
     run[said.name](settings)
     return 0
 

@@ -34,6 +34,8 @@ ERASURE_SECONDS = 0.5
 STANDBY_SECONDS = 0.5
 LAGGARDS_SECONDS = 0.5
 """How long read models that fell behind are helped on between two batches of what is new."""
+STOP_SECONDS = 10.0
+"""How long a process whose supervisor is gone may take to end."""
 ENDING_SECONDS = 3.0
 """How long the threads of a process that was told to stop may take to end."""
 UNSEALED_SECONDS = 10.0

@@ -1,14 +1,18 @@
 """The whole system under one supervisor: PostgreSQL, broker, migrations, API, workers, publishers, sealer.
 
 What is not given by the settings is embedded, with its data in the data directory. A process that dies is
-started again; a stop ends all of them, those who ask before those who answer, the database last.
+started again; a stop ends all of them, those who ask before those who answer, the database last. Where the
+supervisor is killed its processes end with it; the embedded PostgreSQL and broker stay, and the next start goes on with
+the one and ends the other.
 """
 
+import errno
 import fcntl
 import json
 import logging
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -25,6 +29,7 @@ from msgspec.structs import replace
 from ..consumers import durable
 from . import composition
 from .database import without_password
+from .lifeline import Lifeline
 from .services.broker import EmbeddedBroker, free_port
 from .services.postgres import EmbeddedPostgres
 from .settings import Settings, to_environment
@@ -34,6 +39,10 @@ log = logging.getLogger(__name__)
 WATCH_SECONDS = 0.2
 START_SECONDS = 60.0
 STOP_SECONDS = 10.0
+LEFT_SECONDS = 10.0
+"""How long a start waits for the port where the processes of a supervisor that was killed may be ending."""
+LOCK = "lock"
+"""Held while a system runs; the supervisor's process id stands in it."""
 OWN_MACHINE = "127.0.0.0/8,::1/128"
 
 
@@ -69,6 +78,7 @@ class System:
         self._postgres: EmbeddedPostgres | None = None
         self._broker: EmbeddedBroker | None = None
         self._lock: TextIO | None = None
+        self._lifeline: Lifeline | None = None
         self._restarts: dict[str, list[float]] = {}
 
     def start(self) -> None:
@@ -78,6 +88,9 @@ class System:
         self.logs.mkdir(exist_ok=True)
         self._take_lock()
         before = self._remembered()
+        if self.settings.port:
+            self._take_port(LEFT_SECONDS if before.get("port") == self.settings.port else 0)
+        self._lifeline = Lifeline()
         if not self.settings.database:
             self._postgres = EmbeddedPostgres(data / "postgres")
             self.settings = replace(
@@ -87,9 +100,11 @@ class System:
             )
         if not self.settings.kafka:
             self._broker = EmbeddedBroker(self.logs / "broker.log", before.get("broker_port") or free_port())
+            self._broker.end_left_behind()
             self.settings = replace(self.settings, kafka=self._broker.start())
         if self.settings.port == 0:
             self.settings = replace(self.settings, port=before.get("port") or free_port())
+            self._take_port(LEFT_SECONDS)
         self._remember()
         composition.prepare(self.settings)
         for name in self._names:
@@ -134,6 +149,9 @@ class System:
             self._broker.stop()
         if self._postgres is not None:
             self._postgres.stop()
+        if self._lifeline is not None:
+            self._lifeline.let_go()
+            self._lifeline = None
         if self._lock is not None:
             self._lock.close()
             self._lock = None
@@ -165,9 +183,12 @@ class System:
                 child.wait()
 
     def _spawn(self, name: str) -> subprocess.Popen[bytes]:
+        assert self._lifeline is not None
+        end = self._lifeline.end
         with (self.logs / f"{name}.log").open("ab") as out:
             return subprocess.Popen(
-                [sys.executable, "-m", "rujukan.infra.cli", name.partition("-")[0]],
+                [sys.executable, "-m", "rujukan.infra.cli", name.partition("-")[0], "--lifeline", str(end)],
+                pass_fds=(end,),
                 env={**os.environ, **to_environment(self.settings)},
                 stdout=out,
                 stderr=out,
@@ -190,6 +211,9 @@ class System:
     def _wait_until_ready(self) -> None:
         give_up = time.monotonic() + START_SECONDS
         while time.monotonic() < give_up:
+            for name, child in self._children.items():
+                if child.poll() is not None:
+                    raise NotStarted(f"{name} ended at once: see {self.logs / name}.log")
             try:
                 with urllib.request.urlopen(f"{self.url}/health", timeout=2) as answer:  # noqa: S310
                     behind = json.load(answer)["behind"]
@@ -197,20 +221,35 @@ class System:
                         return
             except (urllib.error.URLError, OSError, ValueError, KeyError):
                 pass
-            for name, child in self._children.items():
-                if child.poll() is not None:
-                    raise NotStarted(f"{name} ended at once: see {self.logs / name}.log")
             time.sleep(0.05)
         raise NotStarted(f"the API did not answer within {START_SECONDS:.0f} s: see {self.logs}")
 
+    def _take_port(self, seconds: float) -> None:
+        """Whoever else answers there would be taken for this API, and be sent everybody's tokens. Raises NotStarted
+        where it is taken, after so many seconds."""
+        give_up = time.monotonic() + seconds
+        while (why := _why_not(self.settings.host, self.settings.port)) is not None:
+            if why != errno.EADDRINUSE or time.monotonic() >= give_up:
+                break
+            time.sleep(0.1)
+        if why is not None:
+            at = f"{self.settings.host}:{self.settings.port}"
+            raise NotStarted(
+                f"the API cannot listen on {at}: {os.strerror(why)}. End what does, or say another port"
+                " (rujukan up --port N, RUJUKAN_PORT; 0 for a free one)"
+            )
+
     def _take_lock(self) -> None:
-        self._lock = (self.settings.data / "lock").open("w")
+        self._lock = (self.settings.data / LOCK).open("a+")
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             self._lock.close()
             self._lock = None
             raise AlreadyRunning(f"a system runs on {self.settings.data} already") from None
+        self._lock.truncate(0)
+        self._lock.write(str(os.getpid()))
+        self._lock.flush()
 
     def _remembered(self) -> dict[str, int]:
         try:
@@ -234,6 +273,31 @@ class System:
     @property
     def _run_file(self) -> Path:
         return self.settings.data / "run.json"
+
+
+def _why_not(host: str, port: int) -> int | None:
+    """The number of the error that keeps a server from listening there; None where nothing does."""
+    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    with socket.socket(family, kind, protocol) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(address)
+        except OSError as problem:
+            return problem.errno
+    return None
+
+
+def supervisor(data: Path) -> int | None:
+    """The process of the supervisor that runs on this data directory; None where none does."""
+    try:
+        with (data / LOCK).open() as held:
+            try:
+                fcntl.flock(held, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return int(held.read() or 0) or None
+    except (FileNotFoundError, ValueError):
+        pass
+    return None
 
 
 def running(settings: Settings) -> Settings:

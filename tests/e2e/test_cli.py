@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -11,6 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import httpx
+import psutil
 import psycopg
 import pytest
 from patience import PATIENCE_SECONDS
@@ -204,7 +206,38 @@ def test_an_operator_replaces_the_key_encryption_key_and_sees_erasures_and_what_
     listed = run("keys", "list", directory=directory).stdout.splitlines()
     assert [line.split()[1] for line in listed] == ["destroyed", "destroyed", "active"]
     for command in ("erasures", "retention"):
-        assert run(command, directory=directory).stdout == ""
+        assert run(command, directory=directory).stdout.count("\n") == 1, "that there is nothing"
+
+
+def test_a_port_that_somebody_has_is_refused_at_once_and_by_its_number(tmp_path):
+    """Whoever answers there would be taken for the API."""
+    with socket.create_server(("127.0.0.1", 0)) as another:
+        port = another.getsockname()[1]
+        refused = run("up", "--port", str(port), directory=tmp_path, check=False)
+    assert refused.returncode == 1
+    assert f":{port}: Address already in use" in refused.stderr
+    assert not (tmp_path / ".rujukan" / "postgres").exists(), "something was started before"
+
+
+@pytest.mark.thorough
+def test_a_supervisor_that_is_killed_takes_its_processes_along_and_the_next_start_goes_on(began):
+    directory, process = began()
+    children = psutil.Process(process.pid).children(recursive=True)
+    ours = [child for child in children if "rujukan.infra.cli" in child.cmdline()]
+    assert len(ours) >= len(("worker", "publisher", "sealer", "api"))
+    process.kill()
+    process.wait()
+    assert psutil.wait_procs(ours, PATIENCE_SECONDS)[1] == []
+    assert run("status", directory=directory, check=False).returncode == 3
+    _, again = began()
+    assert f"process {again.pid}," in run("status", directory=directory).stdout
+    about = json.loads((directory / ".rujukan" / "run.json").read_text())
+    assert httpx.get(f"{about['api']}/health", timeout=PATIENCE_SECONDS).status_code == 200
+    assert run("down", directory=directory).stdout.startswith(f"stopped: process {again.pid} ")
+    assert again.wait(PATIENCE_SECONDS) == 0
+    assert run("down", directory=directory).stdout.startswith("nothing runs")
+    left = subprocess.run(["pgrep", "-f", str(directory)], capture_output=True, text=True, check=False).stdout
+    assert left.strip() == "", "a process was left behind"
 
 
 def test_ctrl_c_stops_everything_and_says_so(up):
