@@ -2,6 +2,7 @@
 the process. What one consumer alone needs is built beside it (`composition.py`), and again when it starts again.
 """
 
+import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from threading import Event, RLock, Thread
@@ -9,7 +10,7 @@ from types import TracebackType
 from typing import Generic, TypeVar, overload
 
 from ..api.application.casework import Casework
-from .database import FOLLOWER, SERVICE, Pool, as_role, pool
+from .database import FOLLOWER, SERVICE, Pool, as_role, connect, pool
 from .delivery.bell import Bell
 from .delivery.digests import Digests
 from .delivery.facts import OnRecord
@@ -33,9 +34,32 @@ from .store.recorder import LogRecorder, datastore
 T = TypeVar("T")
 
 
+class KeyringMissing(Exception):
+    """There is no keyring where the settings say, and what is stored was written with one."""
+
+
 def home(settings: Settings) -> Home:
-    """Where the keys are at home."""
-    return LocalKeyring(settings.keyring_file)
+    """Where the keys are at home. A keyring is made where nothing was ever stored, and that is said. Raises
+    KeyringMissing where something was."""
+    file = settings.keyring_file
+    if not file.exists():
+        if _is_written(settings):
+            raise KeyringMissing(
+                f"there is no keyring at {file}, and the database was written with one: say where that is in"
+                " RUJUKAN_KEYRING, or put it back from its backup. None is made: with another nothing opens"
+            )
+        print(f"a new keyring is made: {file}. Keep a copy of it apart from the database", file=sys.stderr)
+    return LocalKeyring(file)
+
+
+def _is_written(settings: Settings) -> bool:
+    """Whether something was stored with a keyring, as far as can be known: by the database where it is named, else by
+    what lies in the directory of the embedded system."""
+    if not settings.database:
+        return (settings.data / "postgres").exists()
+    with connect(settings.database) as db:
+        (there,) = db.execute("SELECT to_regclass('log.data_keys') IS NOT NULL").fetchone() or (False,)
+        return bool(there and db.execute("SELECT FROM log.data_keys LIMIT 1").fetchone() is not None)
 
 
 def keys(settings: Settings, allowed: Allowed) -> Keys:

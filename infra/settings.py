@@ -1,6 +1,7 @@
 """Settings: environment variables `RUJUKAN_…`, the one home of configuration.
 
-Everything has a default that suits the embedded system, so that only what differs is set.
+Everything has a default that suits the embedded system, so that only what differs is set. What cannot be is refused
+when a process starts (settings_checks.py).
 """
 
 import os
@@ -9,9 +10,11 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from . import settings_checks as checks
+
 
 class Settings(Struct, frozen=True, kw_only=True):
-    """Where things are. `conninfo` and `bootstrap` are empty until the embedded system, or an operator, says."""
+    """Where things are. `database` and `kafka` are empty until the embedded system, or an operator, says."""
 
     data: Path = Path(".rujukan")
     """Directory of the embedded system: databases, keys, logs."""
@@ -100,12 +103,11 @@ class Settings(Struct, frozen=True, kw_only=True):
     """MiB of documents that an agency may have stored, in all, with all API processes."""
 
     def __post_init__(self) -> None:
-        for name in AT_LEAST_ONE:
-            if getattr(self, name) < 1:
-                raise ValueError(f"{PREFIX}{name.upper()} must be 1 or more")
-        for name in self.__struct_fields__:
-            if name.startswith(LIMIT) and getattr(self, name) < 0:
-                raise ValueError(f"{PREFIX}{name.upper()} must be 0 or more")
+        limits = {name: checks.LIMITS for name in self.__struct_fields__ if name.startswith(LIMIT)}
+        for name, allowed in {**checks.NUMBERS, **limits}.items():
+            _refuse(name, checks.number(getattr(self, name), allowed))
+        for name, wrong in checks.TEXTS.items():
+            _refuse(name, wrong(getattr(self, name)))
 
     def __repr__(self) -> str:
         """Without what is secret in it: where settings are shown, passwords are not."""
@@ -150,8 +152,6 @@ PREFIX = "RUJUKAN_"
 LIMIT = "limit_"
 TOKEN = PREFIX + "TOKEN"
 """An access token, for the commands that act as a person; not a setting of the service."""
-NUMBERS = ("port", "publishers", "workers", "shards", "webhook_disable_after", "idempotency_days", "case_memory_mb")
-AT_LEAST_ONE = ("publishers", "workers", "shards", "idempotency_days")
 PATHS = (
     "data",
     "kafka_ca",
@@ -165,7 +165,8 @@ PATHS = (
 
 
 def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
-    """The settings that the environment says. Raises ValueError naming a variable that cannot be read or is not one."""
+    """The settings that the environment says. Raises ValueError naming a variable that cannot be read, that says what
+    cannot be, or that is not one; and one that names a file which is not there."""
     known = {name.upper(): name for name in Settings.__struct_fields__}
     said: dict[str, object] = {}
     for variable, text in environment.items():
@@ -175,11 +176,18 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
         if name is None:
             raise ValueError(f"{variable} is not a setting; there are {', '.join(PREFIX + n for n in known)}")
         try:
-            is_number = name in NUMBERS or name.startswith(LIMIT)
+            is_number = name in checks.NUMBERS or name.startswith(LIMIT)
             said[name] = Path(text) if name in PATHS else int(text) if is_number else text
         except ValueError:
             raise ValueError(f"{variable} must be a number") from None
+        if name in checks.FILES and text:
+            _refuse(name, checks.file(name, Path(text)))
     return Settings(**said)  # type: ignore[arg-type]
+
+
+def _refuse(name: str, wrong: str | None) -> None:
+    if wrong is not None:
+        raise ValueError(f"{PREFIX}{name.upper()} {wrong}")
 
 
 def to_environment(settings: Settings) -> dict[str, str]:

@@ -178,6 +178,7 @@ def _show_position(position: Any) -> None:
         putting_right.STANDS: "who goes on from it stands still until --again begins that anew",
         putting_right.PUT_RIGHT: "one bit had flipped; it was put right",
         putting_right.FROM_REGISTER: "worked out anew from the register",
+        putting_right.BY_RECORD: "sealed on from where the record is of the last entry: see `rujukan ledger verify`",
         putting_right.DROPPED: "begun anew: what is sent or read again is known by its number",
     }
     print(f"{position.table}, {position.row}  since {position.since:%Y-%m-%d %H:%M}  not as it was written")

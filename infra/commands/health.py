@@ -2,12 +2,14 @@
 
 import argparse
 import time
+from collections.abc import Sequence
 
 import msgspec
 import psycopg
 
-from ...api.application.vitals import Follower, Vitals, Word, Writing, words
-from ..database import SERVICE, as_role, connect
+from ...api.application.vitals import EMERGENCY_MS, LATE_MS, Follower, Vitals, Word, Writing, words
+from ..database import FOLLOWER, SERVICE, as_role, connect
+from ..delivery.naming import Trouble, named
 from ..serving.vitals import vitals
 from ..settings import Settings
 from ..system import running
@@ -17,11 +19,15 @@ NO_WRITER = Writing(0, 0, 0, True)
 
 
 def run(settings: Settings, said: argparse.Namespace) -> int:
-    """Print it; the exit status is that of a monitoring plugin: 0 ok, 1 degraded, 2 damaged, 3 unavailable."""
+    """Print it, the worst word first, and each trouble by itself: one hides no other. The exit status is that of a
+    monitoring plugin: 0 ok, 1 degraded, 2 damaged, 3 unavailable."""
     found: Vitals | None = None
+    troubles: list[Trouble] = []
     try:
         with connect(as_role(running(settings).database, SERVICE)) as db:
             found = vitals(db, time.time())
+        with connect(as_role(running(settings).database, FOLLOWER)) as db:
+            troubles = [*named(db), *late(found)]
     except psycopg.OperationalError:
         pass
     by_part = words(found, NO_WRITER)
@@ -33,16 +39,38 @@ def run(settings: Settings, said: argparse.Namespace) -> int:
             if found:
                 about[name] = about[name]._asdict()
         about["views"] = [view._asdict() for view in found.views] if found else []
+        about["troubles"] = [trouble._asdict() for trouble in troubles]
         print(msgspec.json.encode({"status": worst.said, "parts": parts, **about}).decode())
     else:
-        _print(worst, parts, found)
+        _print(worst, parts, found, troubles)
     return int(worst)
 
 
-def _print(worst: Word, parts: dict[str, str], found: Vitals | None) -> None:
+def late(found: Vitals) -> list[Trouble]:
+    """What stands still, or has waited for too long."""
+    of_part = [("views", view) for view in found.views]
+    troubles: list[Trouble] = []
+    for part, follower in (*of_part, ("register", found.register), ("ledger", found.ledger)):
+        name = follower.name if part == follower.name else f"{follower.name}, shard {follower.shard}"
+        if follower.why:
+            troubles.append(Trouble(part, f"{name} stands still behind position {follower.position}: {follower.why}"))
+        elif follower.age_ms >= LATE_MS:
+            troubles.append(Trouble(part, f"{name} is {_seconds(follower.age_ms)} late"))
+    if found.emergency_ms >= EMERGENCY_MS:
+        about = f"an emergency referral is on no topic for {_seconds(found.emergency_ms)}: `rujukan deliveries`"
+        troubles.append(Trouble("publisher", about))
+    if found.unpublished_ms >= LATE_MS:
+        about = f"a telling is on no topic for {_seconds(found.unpublished_ms)}: `rujukan deliveries`"
+        troubles.append(Trouble("publisher", about))
+    return troubles
+
+
+def _print(worst: Word, parts: dict[str, str], found: Vitals | None, troubles: Sequence[Trouble]) -> None:
     print(worst.said)
     for part, word in parts.items():
         print(f"  {part:12} {word}")
+    for trouble in troubles:
+        print(f"- {trouble.part}: {trouble.what}")
     if found is None:
         return
     print(f"\n{'follower':20} {'shard':>5} {'position':>10} {'behind':>8} {'waits':>10}  by")

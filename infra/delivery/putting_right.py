@@ -52,6 +52,8 @@ STANDS = "stands"
 """Nobody knows what was written: who would go on from it stands still."""
 PUT_RIGHT, FROM_REGISTER, DROPPED = "put right", "worked out anew", "begun anew"
 """What was done about it."""
+BY_RECORD = "known by its record"
+"""What the sealer did, of its own newest row: nothing changes that, and `rujukan ledger verify` names it."""
 PAGE = 5_000
 Still = Callable[[], object]
 

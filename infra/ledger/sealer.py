@@ -209,7 +209,7 @@ class Sealer:
         forked.check_marks(db)
         if newest is not None:
             self._guard.keep(newest)  # before anything is signed: it can be kept, and is behind by nothing
-        return edge, last.last_position if last else 0
+        return edge, _end_of(db, last) if last else 0
 
     def _check_extends(self, db: Connection[TupleRow], edge: Edge, signed: Checkpoint) -> None:
         if signed.origin != self._key.origin:
@@ -264,6 +264,22 @@ class Sealer:
         return last
 
 
+def _end_of(db: Connection[TupleRow], last: Batch) -> int:
+    """The position up to which is sealed. The signature is over the entries and not over the positions of their batch,
+    so the row is believed where it says twice the same, or where the record at the end is the one of its last entry.
+    Raises NotExtended where it says neither."""
+    says = {last.last_position, last.first_position + last.leaves + len(last.skipped) - 1}
+    if len(says) == 1:
+        return last.last_position
+    found = db.execute(_RECORDS, (list(says),), binary=True).fetchall()
+    right: list[int] = [position for position, state in found if leaf_entry(state) == last.entries[-32:]]
+    if len(right) != 1:
+        raise NotExtended("the newest row of the ledger does not say where it ends: `rujukan ledger verify` names it")
+    log.error("the newest row of the ledger says wrongly where it begins or ends: it ends at position %d", right[0])
+    db.execute(_NAME, (f"leaf {last.first_leaf}",))
+    return right[0]
+
+
 def _before_a_gap(rows: list[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
     """The rows up to the first wide gap. Sequences can be set to anything; a list of what is skipped can not."""
     for n in range(1, len(rows)):
@@ -277,6 +293,11 @@ _PENDING = (
     " ORDER BY notification_id LIMIT %s"
 )
 """An event ahead of the numbers that the log has given was put in by somebody: `ledger verify` names it."""
+_RECORDS = "SELECT notification_id, state FROM log.stored_events WHERE notification_id = ANY(%b::bigint[])"
+_NAME = (
+    "INSERT INTO follow.unfit (of_table, of_row, how) VALUES ('ledger.batches', %s, 'known by its record')"
+    " ON CONFLICT DO NOTHING"
+)
 _ADD = (
     "SELECT ledger.add_batch(%b::bigint, %b::bytea, %b::bigint, %b::bigint, %b::bigint[], %b::int,"
     " %b::smallint[], %b::bigint[], %b::bytea[], %b::bytea[], %b::bytea)"

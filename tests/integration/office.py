@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -71,6 +72,7 @@ from rujukan.infra import composition
 from rujukan.infra.database import SERVICE, as_role, pool
 from rujukan.infra.demo import network
 from rujukan.infra.issuer import usual_actor
+from rujukan.infra.keys.local import LocalKeyring
 from rujukan.infra.locks import Lock
 from rujukan.infra.services.postgres import EmbeddedPostgres
 from rujukan.infra.settings import Settings
@@ -393,6 +395,12 @@ def believe_rows(db: psycopg.Connection) -> None:
     """From here on rows that say where somebody goes on may be written without a digest, as before there were any; the
     register's keeper gives them theirs."""
     db.execute("UPDATE delivery.reached SET positions_under = NULL")
+
+
+def another_keyring(file: Path) -> Path:
+    """The same file, with keys in it that nothing was written with."""
+    LocalKeyring(file)
+    return file
 
 
 def reached(settings: Settings) -> set[int]:

@@ -14,7 +14,7 @@ import pytest
 from damaging import KEY, STATE, case_with, damaged_streams, entries, flipped, gone, last_position, main_of, take_up
 from fetching import Place, consent_of, fetched, note
 from msgspec.structs import replace
-from office import Office, catch_up, erases, until
+from office import Office, another_keyring, catch_up, erases, until
 from patience import PATIENCE_SECONDS
 from psycopg.conninfo import make_conninfo
 
@@ -133,7 +133,7 @@ def test_another_keyring_sets_nothing_aside(place: Place, settings: Settings, tm
     """A misconfiguration is not damage: everything would be set aside, and nothing is the matter with it."""
     catch_up(settings)
     note(place.office, case_with(place, "rsud"), "for whoever has the keyring")
-    stranger = replace(settings, keyring=tmp_path / "other.json")
+    stranger = replace(settings, keyring=another_keyring(tmp_path / "other.json"))
     with pytest.raises(UnwrapFailed):
         catch_up(stranger)
     assert entries(settings) == []

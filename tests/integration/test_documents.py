@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 from msgspec.structs import replace
+from office import another_keyring
 
 from rujukan.domain.compartment import Compartment
 from rujukan.infra import composition
@@ -164,5 +165,8 @@ def test_a_document_whose_key_is_gone_stays_closed(
 def test_another_keyring_opens_no_document(documents: DocumentStore, settings: Settings, tmp_path: Path) -> None:
     case, document = uuid4(), uuid4()
     documents.put(case, document, C.HEALTH, CONTENT)
-    with opened_store(replace(settings, keyring=tmp_path / "other.json")) as stranger, pytest.raises(UnwrapFailed):
+    with (
+        opened_store(replace(settings, keyring=another_keyring(tmp_path / "other.json"))) as stranger,
+        pytest.raises(UnwrapFailed),
+    ):
         stranger.get(case, document, C.HEALTH)

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 from eventsourcing.persistence import StoredEvent
 from msgspec.structs import replace
-from office import ACT, NOON, append, note, opened_store, until
+from office import ACT, NOON, another_keyring, append, note, opened_store, until
 from patience import PATIENCE_SECONDS
 
 from rujukan.domain import catalogue
@@ -340,7 +340,7 @@ def test_what_was_sealed_under_a_key_that_is_gone_stays_closed(
 def test_another_keyring_opens_nothing(store: EventStore, settings: Settings, tmp_path: Path) -> None:
     stream = uuid4()
     append(store, stream, 0, note())
-    stranger = replace(settings, keyring=tmp_path / "other.json")
+    stranger = replace(settings, keyring=another_keyring(tmp_path / "other.json"))
     with opened_store(stranger) as other, pytest.raises(UnwrapFailed):
         other.read(stream)
 

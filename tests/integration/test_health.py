@@ -235,8 +235,24 @@ def test_what_stands_still_is_named(settings: Settings, office: Office) -> None:
             assert said.returncode == int(Word.DAMAGED), said.stderr
             assert said.stdout.startswith("damaged\n")
             assert "stopped: ValueError here.py:7" in said.stdout
+            stream = uuid4()
+            db.execute("INSERT INTO ledger.forks VALUES ('the guard', 'an older state')")
+            db.execute("INSERT INTO delivery.damaged VALUES (%s, 3, 7, '', 'BrokenSeal')", (stream,))
+            db.execute("INSERT INTO delivery.unfit VALUES (5, 'rsud', 1, %s, %s)", (stream, stream))
+            db.execute("INSERT INTO follow.unfit VALUES ('delivery.heads', 'rsud', 'put right')")
+            named = [line for line in health_of(settings).stdout.splitlines() if line.startswith("- ")]
+            assert named == [
+                "- history: an older state (found by the guard): `rujukan forks`",
+                f"- records: stream {stream}, event 3, position 7: BrokenSeal: `rujukan damaged`",
+                "- records: row 5 of the register: `rujukan damaged`",
+                "- records: delivery.heads, rsud: put right: `rujukan damaged`",
+                *[line for line in named if line.startswith("- views: audit, shard 0 stands still")],
+            ]
+            assert len(named) == 5, "one hides no other"
         finally:
             db.execute("UPDATE follow.processors SET stopped_at = NULL, why = NULL WHERE name = 'audit'")
+            for table in ("ledger.forks", "delivery.damaged", "delivery.unfit", "follow.unfit"):
+                db.execute(f"DELETE FROM {table}")
 
 
 def test_damaged_streams_are_counted_until_they_are_repaired(settings: Settings, office: Office) -> None:

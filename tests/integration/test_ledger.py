@@ -14,7 +14,7 @@ import psycopg
 import pytest
 from conftest import fresh_settings
 from msgspec.structs import replace
-from office import ACT, note, opened_store, writing
+from office import ACT, another_keyring, note, opened_store, writing
 from patience import PATIENCE_SECONDS
 from psycopg import errors
 from psycopg.sql import SQL, Identifier
@@ -271,7 +271,8 @@ def test_the_sealer_signs_nothing_over_a_history_that_was_rewritten(fresh, ledge
 
 def test_a_checkpoint_that_another_key_signed_is_not_gone_on_from(fresh):
     write(fresh, 3)
-    composition.sealer(replace(fresh, keyring=fresh.data / "other" / "keyring.json", ledger="rujukan/other")).seal_all()
+    keyring = another_keyring(fresh.data / "other" / "keyring.json")
+    composition.sealer(replace(fresh, keyring=keyring, ledger="rujukan/other")).seal_all()
     fresh.ledger_guard.unlink()
     with pytest.raises(NotExtended, match="not this log's"):
         seal(fresh)
@@ -433,3 +434,30 @@ def test_a_policy_half_written_leaves_what_it_said_before(fresh):
     file.write_text("quorum no")
     os.utime(file, (1, 1))
     assert policy.now() == said
+
+
+@pytest.mark.parametrize("column", ["first_position", "last_position"])
+@pytest.mark.parametrize("every", [9, thorough(1)])
+def test_a_flipped_bit_in_where_the_ledger_ends_has_nothing_passed_by(fresh, ledger, column, every):
+    write(fresh, 3)
+    seal(fresh)
+    write(fresh, 3)
+    with psycopg.connect(fresh.database, autocommit=True) as db:
+        for (name,) in db.execute(
+            "SELECT conname FROM pg_constraint WHERE conrelid = 'ledger.batches'::regclass AND contype = 'c'"
+        ).fetchall():
+            db.execute(SQL("ALTER TABLE ledger.batches DROP CONSTRAINT {}").format(Identifier(name)))
+        db.execute("ALTER TABLE ledger.batches DISABLE TRIGGER append_only")
+        for bit in range(0, 63, every):
+            write(fresh, 2)
+            newest = "WHERE first_leaf = (SELECT max(first_leaf) FROM ledger.batches)"
+            row = db.execute(f"SELECT first_leaf, {column} FROM ledger.batches {newest}").fetchone()
+            assert row is not None
+            db.execute(f"UPDATE ledger.batches SET {column} = {column} # (1::bigint << {bit}) {newest}")
+            assert seal(fresh) == (5 if bit == 0 else 2), bit
+            named = db.execute("DELETE FROM follow.unfit RETURNING of_table, of_row").fetchall()
+            assert named == [("ledger.batches", f"leaf {row[0]}")], bit
+            db.execute(f"UPDATE ledger.batches SET {column} = %s WHERE first_leaf = %s", (row[1], row[0]))
+        count = db.execute("SELECT count(*) FROM log.stored_events").fetchone()
+    assert ledger.size() == count[0]
+    assert audited(fresh).difference is None

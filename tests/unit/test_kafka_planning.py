@@ -249,6 +249,7 @@ def test_a_password_that_others_can_read_is_none(tmp_path):
 
 def test_the_settings_say_who_comes_in(tmp_path):
     ca, secret = tmp_path / "ca.pem", tmp_path / "secret"
+    ca.touch()
     secret.write_text("of-the-service")
     secret.chmod(0o600)
     said = {
