@@ -28,7 +28,7 @@ Command = Callable[[Settings, argparse.Namespace], int]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command. Returns its exit status: 0 done, 1 failed, 2 wrong usage."""
+    """Run a command. Returns its exit status: 0 done, 1 failed, 2 wrong usage; health, witness, verify have more."""
     parser = _parser()
     said = parser.parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s")

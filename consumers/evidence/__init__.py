@@ -10,6 +10,6 @@
 `add_checkpoint`  how a log asks a witness to cosign (C2SP tlog-witness)
 `records`         the sealed record as its reader meets it: leaf, and a segment opened with its disclosed key
 
-Nothing here does I/O or imports anything else of ours: `pip install 'rujukan[verify]'` is `cryptography` beside it.
+Nothing here does I/O or imports anything else of ours: the extra `verify` is `cryptography` beside it.
 Every function refuses what it cannot read, or does not prove, with an error that says which check failed.
 """

@@ -43,6 +43,22 @@ DISCLOSURE_TOPIC, ACCESS_TOPIC, DOCUMENT_TOPIC = "case.DisclosureMade", "access.
 WITHHELD = ("not-disclosed", "erased")
 PROOF_OF = "proofs/{}.tlog-proof"
 READ_ME = """\
+Bundel kasus Rujukan / A Rujukan case bundle
+
+Bundel ini dapat diperiksa tanpa jaringan dan tanpa pembuatnya:
+This file can be checked with no network, and without those who made it:
+
+    rujukan verify BUNDEL --policy KEBIJAKAN
+
+Program pemeriksa: minta dari jaringan Rujukan, sebagai berkas beserta nilai SHA-256-nya. Jangan memasang program dari
+internet menurut namanya saja: siapa pun dapat menerbitkan program palsu dengan nama itu.
+The checker: get it from the network, as a file with its SHA-256. Never install one from the internet by its name alone:
+anybody can publish a false one under that name.
+
+Laporan untuk dibaca, bila ada / The report to read, where there is one: report.id.pdf, report.en.pdf
+Yang tidak diungkap tampak sebagai tidak diungkap. / What is withheld shows as withheld.
+"""
+EARLIER = """\
 Berkas perkara Rujukan / A Rujukan case bundle
 
 Berkas ini dapat diperiksa tanpa jaringan dan tanpa pembuatnya:
@@ -54,6 +70,8 @@ This file can be checked with no network, and without those who made it:
 Laporan untuk dibaca, bila ada / The report to read, where there is one: report.id.pdf, report.en.pdf
 Yang tidak diungkap tampak sebagai tidak diungkap. / What is withheld shows as withheld.
 """
+"""What stood before every bundle until the one above did: such a bundle still passes. It names a program by a name that
+anybody can register."""
 NAME = re.compile(
     r"READ-ME\.txt|manifest\.json|seal\.note|checkpoint|joining|disclosure\.json|report\.(?:id|en)\.pdf"
     r"|(?:events|accesses)/[0-9]{6,9}\.json|proofs/(?:disclosure|(?:events|accesses)/[0-9]{6,9})\.tlog-proof"

@@ -7,6 +7,16 @@ from typing import Literal
 from .bundles import Verified
 
 Language = Literal["id", "en"]
+Verdict = Literal["passed", "unvouched", "failed", "unproven"]
+
+VERDICTS: dict[Verdict, tuple[str, str]] = {
+    "passed": ("LULUS PEMERIKSAAN", "PASSED THE CHECK"),
+    "unvouched": ("UTUH, TETAPI PEMILIK KUNCI TIDAK DIPERIKSA", "WHOLE, BUT NOBODY VOUCHES FOR IT"),
+    "failed": ("TIDAK LULUS PEMERIKSAAN", "FAILED THE CHECK"),
+    "unproven": ("TIDAK DAPAT DIPERIKSA", "COULD NOT BE CHECKED"),
+}
+"""The first words of an answer. None of them is a word of the courts: *sah* and *valid* are said of evidence that is
+admitted, *tidak terbukti* of who is acquitted."""
 
 SAYS: dict[str, tuple[str, str]] = {
     "whole": (
@@ -128,6 +138,11 @@ UNCHECKED: dict[str, tuple[str, str]] = {
         "What the entry says: this proof shows that it is there, and no more.",
     ),
 }
+
+
+def verdict(found: Verdict, language: Language) -> str:
+    """The first words of an answer."""
+    return VERDICTS[found][language == "en"]
 
 
 def told(verified: Verified, language: Language) -> Iterator[str]:

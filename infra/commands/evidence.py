@@ -16,6 +16,8 @@ from typing import Any, Protocol
 from ..settings import TOKEN, Settings
 
 ALARMED = 3
+UNVOUCHED = 4
+"""Status for a bundle that is whole under a key that nobody vouches for: anybody can make one."""
 """Exit status of a witness that found the log to contradict itself."""
 
 
@@ -245,12 +247,12 @@ def _verify(settings: Settings, said: argparse.Namespace) -> int:
         verified = verify_bundle(data, policy)
         signatures = [_signature(verified.parts[name], name, said) for name in _signed(verified.unchecked)]
     except Refused as problem:
-        print(f"{'TIDAK SAH' if said.language == 'id' else 'NOT VALID'}: {problem}", file=sys.stderr)
+        print(f"{words.verdict('failed', said.language)}: {problem}", file=sys.stderr)
         return 1
     except NotProven as problem:
-        print(f"{'TIDAK TERBUKTI' if said.language == 'id' else 'NOT PROVEN'}: {problem}", file=sys.stderr)
+        print(f"{words.verdict('unproven', said.language)}: {problem}", file=sys.stderr)
         return 1
-    print("SAH" if said.language == "id" else "VALID")
+    print(words.verdict("unvouched" if policy is None else "passed", said.language))
     for sentence in words.told(verified, said.language):
         print(f"  + {sentence}")
     for checked in signatures:
@@ -267,7 +269,7 @@ def _verify(settings: Settings, said: argparse.Namespace) -> int:
             file = said.extract / name
             file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             _keep(file, content)
-    return 0
+    return UNVOUCHED if policy is None else 0
 
 
 def _keep(path: Path, content: bytes) -> None:

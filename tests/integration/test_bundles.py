@@ -32,6 +32,7 @@ from rujukan.consumers.evidence.policies import Policy, parse_policy
 from rujukan.domain.codes import Purpose, Role
 from rujukan.infra import composition, onboarding
 from rujukan.infra.cli import main
+from rujukan.infra.commands.evidence import UNVOUCHED
 from rujukan.infra.issuer import usual_actor
 from rujukan.infra.keys.names import API
 from rujukan.infra.ledger.auditing import audit
@@ -383,14 +384,17 @@ def test_a_clerk_makes_one_and_a_lawyer_checks_it(running, filed, policy_file, t
     assert main(["verify", str(out), *asked]) == 0
     assert all(part.stat().st_mode & 0o077 == 0 for part in (parts, *parts.rglob("*")))
     said = capsys.readouterr().out
-    assert said.startswith("SAH")
+    assert said.startswith("LULUS PEMERIKSAAN\n")
     assert "PN Bontang" in said
     assert "tidak diungkap" in said
+    for language, first in (("id", "UTUH, TETAPI"), ("en", "WHOLE, BUT NOBODY VOUCHES FOR IT")):
+        assert main(["verify", str(out), "--language", language]) == UNVOUCHED
+        assert capsys.readouterr().out.startswith(first)
     changed = bytearray(out.read_bytes())
     changed[len(changed) // 3] ^= 1
     out.write_bytes(changed)
     assert main(["verify", str(out), "--policy", str(policy_file)]) == 1
-    assert capsys.readouterr().err.startswith("NOT VALID: ")
+    assert capsys.readouterr().err.startswith("FAILED THE CHECK: ")
 
 
 def test_a_clerk_says_the_instant_or_the_position(running, filed, policy_file, tmp_path, monkeypatch, capsys):
@@ -475,7 +479,7 @@ def test_it_is_verified_with_the_verify_extra_alone_and_no_network(running, file
         check=False,
     )
     assert checked.returncode == 0, checked.stderr
-    assert checked.stdout.startswith("VALID")
+    assert checked.stdout.startswith("PASSED THE CHECK\n")
 
 
 def self_made(name: str) -> tuple[bytes, bytes]:

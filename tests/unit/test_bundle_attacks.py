@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -254,6 +255,19 @@ def test_an_honest_one_holds_and_says_what_it_could_not_check() -> None:
         said = list(words.told(verified, language))
         said += [words.say(key, language) for key in verified.unchecked]
         assert all(s.isprintable() for s in said)
+
+
+def test_one_from_when_other_words_stood_before_it_holds() -> None:
+    made = make(told())
+    made.parts[b.ABOUT] = b.EARLIER.encode()
+    assert verify_bundle(made.file, POLICY).events
+
+
+def test_what_stands_before_it_and_what_is_said_of_it_name_nothing_to_install_by_its_name() -> None:
+    """Who registers that name would give courts a verifier of theirs."""
+    assert "pip install" not in b.READ_ME
+    for page in Path(words.__file__).parent.glob("*.md"):
+        assert all("--no-index" in line for line in page.read_text().splitlines() if "pip install" in line), page.name
 
 
 def test_one_of_a_log_that_goes_on_from_another_says_so() -> None:
