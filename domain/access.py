@@ -111,9 +111,9 @@ VIEWS: Mapping[str, Words] = {
     "search": Words("pencarian dengan NIK", "a search by identity number"),
     "history": Words("riwayat pada waktu lampau", "the case as it was"),
     "history-diff": Words("perubahan riwayat", "what changed"),
-    "custody": Words("siapa memegang berkas", "who held the file"),
+    "custody": Words("siapa memegang kasus", "who held the case"),
     "break-glass": Words("data darurat", "data in an emergency"),
-    "break-glass-review": Words("penilaian pembukaan darurat", "an emergency opening, to judge it"),
+    "break-glass-review": Words("tinjauan pembukaan darurat", "an emergency opening, to review it"),
     "case-access": Words("daftar pembaca", "who looked"),
     "survivor-report": Words("laporan ini, atas permintaan Anda", "this report, as you asked"),
 }

@@ -29,7 +29,7 @@ class AgencyKind(Code):
 
 class Role(Code):
     CASE_WORKER = "case-worker", "Pendamping / manajer kasus", "Case worker"
-    SUPERVISOR = "supervisor", "Penyelia", "Supervisor"
+    SUPERVISOR = "supervisor", "Penyelia (atasan)", "Supervisor"
     LEGAL_REVIEWER = "legal-reviewer", "Peninjau hukum", "Legal reviewer"
     DATA_PROTECTION_OFFICER = "data-protection-officer", "Pejabat pelindungan data", "Data protection officer"
     AGENCY_ADMINISTRATOR = "agency-administrator", "Administrator instansi", "Agency administrator"
@@ -38,14 +38,14 @@ class Role(Code):
 
 
 class Purpose(Code):
-    CARE = "care", "Perawatan", "Care"
+    CARE = "care", "Layanan dan pendampingan", "Care and accompaniment"
     PROTECTION = "protection", "Perlindungan", "Protection"
-    LEGAL = "legal", "Hukum", "Legal"
+    LEGAL = "legal", "Proses atau bantuan hukum", "Legal process or aid"
     COORDINATION = "coordination", "Koordinasi", "Coordination"
     SUPERVISION = "supervision", "Pengawasan", "Supervision"
     AUDIT = "audit", "Audit", "Audit"
     STATISTICS = "statistics", "Statistik", "Statistics"
-    SURVIVOR_REQUEST = "survivor-request", "Permintaan penyintas", "Survivor's request"
+    SURVIVOR_REQUEST = "survivor-request", "Permintaan korban", "Survivor's request"
 
 
 class Urgency(Code):
@@ -55,8 +55,8 @@ class Urgency(Code):
 
 
 class AgeGroup(Code):
-    YOUNG_CHILD = "young-child", "Anak (0-11 tahun)", "Young child (0-11)"
-    ADOLESCENT = "adolescent", "Remaja (12-17 tahun)", "Adolescent (12-17)"
+    YOUNG_CHILD = "young-child", "Anak (0–11 tahun)", "Young child (0–11)"
+    ADOLESCENT = "adolescent", "Anak (12–17 tahun)", "Adolescent (12–17)"
     ADULT = "adult", "Dewasa", "Adult"
 
 
@@ -76,9 +76,9 @@ class Channel(Code):
 
 
 class Reporter(Code):
-    SURVIVOR = "survivor", "Korban / penyintas", "Survivor"
+    SURVIVOR = "survivor", "Korban sendiri", "The survivor herself"
     FAMILY = "family", "Keluarga", "Family"
-    WITNESS = "witness", "Saksi", "Witness"
+    WITNESS = "witness", "Orang yang melihat atau mengetahui", "Somebody who saw or knows of it"
     PROFESSIONAL = "professional", "Petugas / tenaga profesional", "Professional"
     ANONYMOUS = "anonymous", "Anonim", "Anonymous"
 
@@ -88,8 +88,8 @@ class Service(Code):
 
     COMPLAINT = "pengaduan", "Pengaduan", "Report intake"
     HEALTH = "kesehatan", "Kesehatan", "Health care"
-    FORENSIC = "visum", "Visum et repertum", "Forensic examination"
-    PSYCHOSOCIAL = "psikososial", "Psikososial", "Psychosocial support"
+    FORENSIC = "visum", "Pemeriksaan forensik medis (visum atas permintaan penyidik)", "Forensic medical examination"
+    PSYCHOSOCIAL = "psikososial", "Dukungan psikososial", "Psychosocial support"
     LEGAL_AID = "bantuan-hukum", "Bantuan hukum", "Legal aid"
     LAW_ENFORCEMENT = "penegakan-hukum", "Penegakan hukum", "Law enforcement"
     POLICE_PROTECTION = "perlindungan-polisi", "Perlindungan kepolisian", "Police protection"
@@ -109,8 +109,8 @@ class ReferralStatus(Code):
     """FHIR R4 Task.status."""
 
     DRAFT = "draft", "Konsep", "Draft"
-    REQUESTED = "requested", "Diminta", "Requested"
-    RECEIVED = "received", "Diterima", "Received"
+    REQUESTED = "requested", "Terkirim, menunggu jawaban", "Sent, waiting for an answer"
+    RECEIVED = "received", "Sudah sampai, belum disanggupi", "Received, not yet accepted"
     ACCEPTED = "accepted", "Disanggupi", "Accepted"
     REJECTED = "rejected", "Ditolak", "Rejected"
     IN_PROGRESS = "in-progress", "Berjalan", "In progress"
@@ -147,8 +147,8 @@ class RejectReason(Code):
 
 class Outcome(Code):
     DELIVERED = "service-delivered", "Layanan diberikan", "Service delivered"
-    DID_NOT_ATTEND = "did-not-attend", "Penyintas tidak hadir", "Survivor did not attend"
-    DECLINED = "survivor-declined", "Penyintas menolak", "Survivor declined"
+    DID_NOT_ATTEND = "did-not-attend", "Korban tidak hadir", "Survivor did not attend"
+    DECLINED = "survivor-declined", "Korban tidak menginginkannya", "Survivor declined"
     PARTIAL = "partially-delivered", "Sebagian diberikan", "Partially delivered"
     OTHER = "other", "Lainnya", "Other"
 
@@ -157,18 +157,18 @@ class EndReason(Code):
     """Why a referral was held, failed or cancelled."""
 
     BY_SENDER = "by-sender", "Oleh pengirim", "By the sender"
-    CONSENT_WITHDRAWN = "consent-withdrawn", "Persetujuan ditarik", "Consent withdrawn"
+    CONSENT_WITHDRAWN = "consent-withdrawn", "Persetujuan dicabut", "Consent withdrawn"
     CONSENT_EXPIRED = "consent-expired", "Masa persetujuan habis", "Consent ran out"
-    WAITING = "waiting", "Menunggu", "Waiting for something outside"
+    WAITING = "waiting", "Menunggu pihak lain", "Waiting for others"
     UNREACHABLE = "unreachable", "Tidak dapat dihubungi", "Survivor unreachable"
     NOT_POSSIBLE = "not-possible", "Tidak dapat dilaksanakan", "Could not be done"
-    DUPLICATE = "duplicate", "Ganda", "Duplicate"
+    DUPLICATE = "duplicate", "Rujukan ganda", "Duplicate referral"
     OTHER = "other", "Lainnya", "Other"
 
 
 class CloseReason(Code):
     GOALS_MET = "goals-met", "Tujuan tercapai", "Goals met"
-    SURVIVOR_ASKED = "survivor-asked", "Atas permintaan penyintas", "Survivor asked"
+    SURVIVOR_ASKED = "survivor-asked", "Atas permintaan korban", "Survivor asked"
     MOVED_AWAY = "moved-away", "Pindah", "Moved away"
     LOST_CONTACT = "lost-contact", "Kehilangan kontak", "Contact lost"
     TRANSFERRED_OUT = "transferred-out", "Dialihkan ke luar jejaring", "Transferred outside the network"
@@ -178,8 +178,8 @@ class CloseReason(Code):
 
 
 class ConsentBy(Code):
-    SURVIVOR = "survivor", "Penyintas", "Survivor"
-    CAREGIVER = "caregiver", "Wali", "Caregiver or guardian"
+    SURVIVOR = "survivor", "Korban", "Survivor"
+    CAREGIVER = "caregiver", "Orang tua / wali / pengasuh", "Parent, guardian or caregiver"
 
 
 class Obtained(Code):
@@ -199,8 +199,8 @@ class LegalBasis(Code):
         "Kewajiban lapor kekerasan terhadap anak",
         "Duty to report violence against a child",
     )
-    IMMINENT_DANGER = "imminent-danger", "Bahaya nyawa yang mendesak", "Imminent danger to life"
-    COURT_ORDER = "court-order", "Perintah pengadilan", "Court order"
+    IMMINENT_DANGER = "imminent-danger", "Ancaman langsung terhadap nyawa", "Imminent danger to life"
+    COURT_ORDER = "court-order", "Penetapan atau putusan pengadilan", "Court order or judgement"
 
 
 class SharingBasis(Code):
@@ -211,8 +211,8 @@ class SharingBasis(Code):
         "Kewajiban lapor kekerasan terhadap anak",
         "Duty to report violence against a child",
     )
-    IMMINENT_DANGER = "imminent-danger", "Bahaya nyawa yang mendesak", "Imminent danger to life"
-    COURT_ORDER = "court-order", "Perintah pengadilan", "Court order"
+    IMMINENT_DANGER = "imminent-danger", "Ancaman langsung terhadap nyawa", "Imminent danger to life"
+    COURT_ORDER = "court-order", "Penetapan atau putusan pengadilan", "Court order or judgement"
     SEXUAL_VIOLENCE_REPORT = (
         "sexual-violence-report",
         "Kewajiban lapor kekerasan seksual (UU 12/2022 ps. 41)",
@@ -230,7 +230,7 @@ class SharingBasis(Code):
     )
     FORWARDED_REPORT = (
         "forwarded-report",
-        "Laporan diteruskan untuk penjangkauan",
+        "Laporan diteruskan agar korban dihubungi",
         "Report forwarded for outreach",
     )
 
@@ -238,19 +238,19 @@ class SharingBasis(Code):
 class ErasureBasis(Code):
     """Why content may be destroyed. A person decides; this names the ground."""
 
-    SURVIVOR_REQUEST = "survivor-request", "Permintaan penyintas", "Survivor's request"
+    SURVIVOR_REQUEST = "survivor-request", "Permintaan korban", "Survivor's request"
     RETENTION_ENDED = "retention-ended", "Masa simpan berakhir", "Retention ended"
-    COURT_ORDER = "court-order", "Perintah pengadilan", "Court order"
+    COURT_ORDER = "court-order", "Penetapan atau putusan pengadilan", "Court order or judgement"
 
 
 class DisclosureBasis(Code):
     """Grounds on which a case file may be taken out of the system. A person decides; the rule is named beside it."""
 
-    COURT_ORDER = "court-order", "Perintah pengadilan", "Court order"
+    COURT_ORDER = "court-order", "Penetapan atau putusan pengadilan", "Court order or judgement"
     INVESTIGATION = "investigation", "Permintaan tertulis penyidik", "Written request of the investigators"
     PROSECUTION = "prosecution", "Permintaan penuntut umum", "Request of the public prosecutor"
     RESTITUTION = "restitution", "Permohonan restitusi (LPSK)", "Claim for restitution (LPSK)"
-    SURVIVOR_REQUEST = "survivor-request", "Permintaan penyintas", "Survivor's request"
+    SURVIVOR_REQUEST = "survivor-request", "Permintaan korban", "Survivor's request"
     AUDIT = "audit", "Pemeriksaan (audit)", "Audit"
 
 

@@ -61,7 +61,7 @@ class ErasureRecorded(Fact, frozen=True, kw_only=True, tag="erasure.ErasureRecor
     approved_by: Coordination[ActorId]
 
 
-@happened(Words("Penarikan salinan dicatat", "Recall recorded"))
+@happened(Words("Kewajiban menghapus salinan dicatat", "Recall recorded"))
 class RecallRecorded(Fact, frozen=True, kw_only=True, tag="erasure.RecallRecorded"):
     """A consent ended, in whole or in part, on which agencies were told something: they have to delete the copies of
     what they were told, and keep what they wrote themselves. Nothing is destroyed here."""

@@ -58,9 +58,9 @@ class NoticeFacts(Fact, frozen=True, kw_only=True):
 
 @happened(
     Words("Yang tidak biasa diberitahukan kepada penyelia", "Something unusual told to supervisors"),
-    means="Sesuatu yang boleh, tetapi tidak biasa, dilakukan dalam kasus yang dipimpin instansi ini, atau kunci atau "
-    "alamat penerusan pesan sebuah instansi yang ikut serta di dalamnya berubah. Penyelia dan pejabat pelindungan data "
-    "memeriksanya; aturannya menandai, dan tidak menuduh.",
+    means="Sesuatu yang boleh, tetapi tidak biasa, dilakukan dalam kasus yang menjadi tanggung jawab instansi ini, "
+    "atau kunci atau alamat penerusan pesan sebuah instansi yang ikut serta di dalamnya berubah. Penyelia "
+    "dan pejabat pelindungan data memeriksanya; aturannya menandai, dan tidak menuduh.",
     step=Step.NETWORK,
 )
 class NoticeGiven(NoticeFacts, frozen=True, kw_only=True, tag="agency.NoticeGiven"):

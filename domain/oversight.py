@@ -43,7 +43,7 @@ class Unusual(Code):
     )
     JUST_LET_IN = (
         "just-let-in",
-        "Membaca segera setelah ditugaskan atau bergabung",
+        "Membaca segera setelah ditunjuk atau bergabung",
         "Read right after an assignment or joining",
     )
     KEY_THEN_HISTORY = (
@@ -66,13 +66,13 @@ REASONS: dict[Unusual, Words] = {
     ),
     Unusual.NO_RELATION: Words(
         "Bukan pendampingnya, dan tidak berbuat apa pun dalam kasus itu sebelumnya atau segera sesudahnya: yang "
-        "membaca untuk bekerja meninggalkan jejak. Pengawas dan mesin tidak perlu.",
+        "membaca untuk bekerja meninggalkan jejak. Pengawas dan sistem dikecualikan.",
         "Not the case worker, and nothing done in the case before or within the grace after: whoever reads a case to "
         "work on it leaves a trace in it. Who oversees, and a machine, need not.",
     ),
     Unusual.NO_PART: Words(
-        "Instansi boleh membuka lagi yang pernah diberitahukan, tetapi saat itu tidak memimpin dan tidak memegang atau "
-        "mengirim rujukan.",
+        "Instansi boleh membuka lagi yang pernah diberitahukan, tetapi saat itu bukan penanggung jawab dan tidak "
+        "memegang atau mengirim rujukan.",
         "The agency may open again what it was told, but neither led, nor sent, nor held a referral then.",
     ),
     Unusual.OUT_OF_HOURS: Words(

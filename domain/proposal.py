@@ -77,7 +77,7 @@ class ProposalRefused(Decision, frozen=True, kw_only=True, tag="proposal.Proposa
     reason: Coordination[Short]
 
 
-@happened(Words("Usul ditarik kembali", "Proposal taken back"))
+@happened(Words("Usul dicabut", "Proposal taken back"))
 class ProposalWithdrawn(Decision, frozen=True, kw_only=True, tag="proposal.ProposalWithdrawn"):
     """Who had asked for it took it back; nothing is done."""
 
@@ -120,7 +120,7 @@ class RefuseProposal(Fact, frozen=True, kw_only=True):
     where=PROPOSED,
     extent=Extent.MOVE,
     when=When.NOW,
-    means="Menarik kembali usul sendiri.",
+    means="Mencabut usul sendiri.",
     tag="two people",
 )
 class WithdrawProposal(Fact, frozen=True, kw_only=True):

@@ -54,7 +54,7 @@ class RecoveryFacts(Fact, frozen=True, kw_only=True):
     Words("Layanan dipulihkan ke keadaan lama", "Service restored to an older state"),
     means="Layanan dipulihkan dari cadangan lama, dan yang lebih baru tidak ada lagi. Instansi ini menyimpan kiriman "
     "yang tidak ada lagi pada layanan. Periksalah apa yang dicatat sejak `kept_until`, dan kirimkan lagi yang masih "
-    "berlaku: laporan, persetujuan dan penarikannya, permintaan penghapusan.",
+    "berlaku: laporan, persetujuan dan pencabutannya, permintaan penghapusan.",
     step=Step.NETWORK,
 )
 class HistoryRecovered(RecoveryFacts, frozen=True, kw_only=True, tag="agency.HistoryRecovered"):

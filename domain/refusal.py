@@ -338,7 +338,7 @@ class AnotherHistory(Refusal):
     )
     mend = Words(
         "Jangan proses apa pun lagi, simpan yang ada, dan hubungi pengelola layanan (`rujukan forks`). Setelah"
-        " dibetulkan, mulailah setelah penyampaian terakhir Anda yang dikenal layanan: yang disampaikan dengan nomor"
+        " diperbaiki, mulailah setelah penyampaian terakhir Anda yang dikenal layanan: yang disampaikan dengan nomor"
         " yang sudah Anda punya berbeda dari yang sudah Anda proses.",
         "Handle nothing more, keep what you have, and ask whoever runs the service (`rujukan forks`). Once that is set"
         " right, begin behind the last delivery of yours that the service does know: what it tells under numbers that"

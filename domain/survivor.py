@@ -27,6 +27,7 @@ from .declaring import FIELDS, HAPPENED
 from .field_kinds import AGENCY, COMPARTMENT, RECIPIENT, kinds_of
 from .field_words import COMPARTMENTS
 from .oversight import LIMITS
+from .survivor_words import code_for_her
 from .timing import was_entered_late
 from .words import Language, Words
 
@@ -148,8 +149,8 @@ def looked(reading: Reading, language: Language, agencies: Agencies) -> Looked:
     return Looked(
         moment(reading.at, language),
         agencies(reading.agency).name,
-        _label(reading.role, language),
-        _label(reading.purpose, language),
+        code_for_her(reading.role, language),
+        code_for_her(reading.purpose, language),
         what.said_in(language) if what else reading.what,
         [_compartment(c, language) for c in reading.compartments if c in COMPARTMENTS],
         why(reading.basis, language),
@@ -216,7 +217,7 @@ def _value(topic: str, name: str, said: Any, language: Language, agencies: Agenc
     code = next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Code)), None)
     if code is not None:
         try:
-            return _label(code.of(said), language)
+            return code_for_her(code.of(said), language)
         except ValueError:
             return str(said)
     return _time(str(said), language)
@@ -227,7 +228,7 @@ def _whom(said: str, language: Language, agencies: Agencies) -> str:
     if kind == said:
         return agencies(said).name
     try:
-        return _label(AgencyKind.of(kind), language)
+        return code_for_her(AgencyKind.of(kind), language)
     except ValueError:
         return kind
 
@@ -260,27 +261,23 @@ def _compartment(word: str, language: Language) -> str:
     return words.said_in(language) if words is not None else word
 
 
-def _label(code: Code, language: Language) -> str:
-    return code.id if language == "id" else code.en
-
-
 def _legal(code: str, language: Language) -> str:
     try:
-        return _label(SharingBasis.of(code), language)
+        return code_for_her(SharingBasis.of(code), language)
     except ValueError:
         return code
 
 
 _GROUNDS: dict[str, Words] = {
     "own": Words("itu catatan instansi itu sendiri", "they are that agency's own words"),
-    "lead": Words("instansi itu memimpin kasus Anda", "that agency leads your case"),
+    "lead": Words("instansi itu penanggung jawab kasus Anda", "that agency leads your case"),
     "consent": Words("Anda menyetujuinya", "you consented"),
     "referral": Words("Anda dirujuk ke instansi itu", "you were referred to that agency"),
     "told": Words("instansi itu sudah diberi tahu sebelumnya", "that agency had been told before"),
     "survivor-request": Words("Anda memintanya", "you asked for it"),
-    "override": Words("tanpa persetujuan, atas dasar hukum", "without consent, on a legal basis"),
+    "override": Words("tanpa persetujuan Anda, karena aturan hukum", "without your consent, because of a rule of law"),
     "break-glass": Words("keadaan darurat", "an emergency"),
-    "review": Words("untuk menilai pembukaan darurat", "to judge an emergency opening"),
+    "review": Words("untuk meninjau pembukaan darurat", "to review an emergency opening"),
 }
 
 

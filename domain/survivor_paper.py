@@ -16,20 +16,25 @@ MADE = Words("Disusun {when} oleh {agency}, atas permintaan Anda.", "Made on {wh
 KEEP = Words(
     "Kertas ini memuat data pribadi Anda. Simpanlah di tempat yang aman, atau mintalah pendamping menyimpannya. "
     "Telepon, alamat, waktu aman dihubungi, dan rencana keselamatan Anda tercatat tetapi sengaja tidak dicetak; "
-    "mintalah pendamping menunjukkannya di layar. Nama dan data orang lain tidak ditunjukkan.",
+    "mintalah pendamping menunjukkannya di layar. Nama pelapor dan terlapor tidak kami tunjukkan. Tulisan "
+    "petugas bisa menyebut orang lain; petugas wajib memeriksanya dahulu.",
     "This paper has personal data of yours. Keep it in a safe place, or ask your case worker to keep it. Your "
     "telephone, address, safe times and safety plan are recorded but are not printed, on purpose; ask your case "
-    "worker to show them to you on the screen. Names and data of other people are not shown.",
+    "worker to show them to you on the screen. The names of who reported and of who is reported are "
+    "not shown. What workers wrote may name others; a worker has to read it through first.",
 )
 RECORDED = Words("APA YANG TERCATAT", "WHAT IS RECORDED")
 LOOKED = Words("SIAPA YANG MELIHAT, DAN MENGAPA", "WHO LOOKED, AND WHY")
 NOBODY = Words("Belum ada yang membuka data Anda.", "Nobody has opened your data yet.")
 RIGHTS = Words("HAK ANDA", "YOUR RIGHTS")
 RIGHTS_ARE = Words(
-    "Anda boleh melihat data Anda, meminta pembetulan, menarik persetujuan kapan saja tanpa memberi alasan, dan "
-    "meminta data dihapus selama hukum tidak mewajibkan penyimpanannya. Sampaikan kepada pendamping Anda.",
+    "Anda boleh melihat data Anda, meminta data diperbaiki, mencabut persetujuan kapan saja tanpa memberi alasan, dan "
+    "meminta data dihapus selama hukum tidak mewajibkan penyimpanannya. Data yang sudah diterima instansi lain mungkin "
+    "masih mereka simpan. Sampaikan kepada pendamping Anda. Bila keluhan Anda tentang pendamping, sampaikan kepada "
+    "atasannya.",
     "You may see your data, ask for it to be corrected, withdraw consent at any time without giving a reason, and ask "
-    "for it to be erased where the law does not oblige us to keep it. Tell your case worker.",
+    "for it to be erased where the law does not oblige us to keep it. What other agencies received already they may "
+    "still keep. Tell your case worker; if you have a complaint about your case worker, tell the supervisor.",
 )
 ON_SCREEN = Words("tercatat, tidak dicetak", "recorded, not printed")
 WITHHELD = Words("tidak ditunjukkan: {why}", "not shown: {why}")

@@ -22,13 +22,17 @@ class ViolenceForm(Code):
 class GbvType(Code):
     """GBVIMS classification tool: the six core types, and none of them."""
 
-    RAPE = "rape", "Perkosaan", "Rape"
+    RAPE = "rape", "Perkosaan (klasifikasi GBVIMS, bukan kualifikasi hukum)", "Rape (GBVIMS class, not a legal one)"
     SEXUAL_ASSAULT = "sexual-assault", "Kekerasan seksual lain", "Sexual assault"
     PHYSICAL_ASSAULT = "physical-assault", "Kekerasan fisik", "Physical assault"
-    FORCED_MARRIAGE = "forced-marriage", "Perkawinan paksa", "Forced marriage"
-    DENIAL = "denial", "Penelantaran sumber daya, kesempatan, layanan", "Denial of resources, opportunities, services"
+    FORCED_MARRIAGE = "forced-marriage", "Pemaksaan perkawinan", "Forced marriage"
+    DENIAL = (
+        "denial",
+        "Penghalangan akses ke sumber daya, kesempatan, atau layanan",
+        "Denial of resources, opportunities or services",
+    )
     PSYCHOLOGICAL = "psychological", "Kekerasan psikis / emosional", "Psychological / emotional abuse"
-    NOT_GBV = "not-gbv", "Bukan KBG", "Not gender-based violence"
+    NOT_GBV = "not-gbv", "Bukan kekerasan berbasis gender", "Not gender-based violence"
 
 
 GBV_TO_FORM: dict[GbvType, ViolenceForm] = {
@@ -60,7 +64,7 @@ class RiskLevel(Code):
 
 class Need(Code):
     HEALTH = "health", "Kesehatan", "Health"
-    SAFETY = "safety", "Keamanan", "Safety"
+    SAFETY = "safety", "Keselamatan", "Safety"
     SHELTER = "shelter", "Tempat tinggal aman", "Shelter"
     PSYCHOSOCIAL = "psychosocial", "Psikososial", "Psychosocial"
     LEGAL = "legal", "Hukum", "Legal"
@@ -70,18 +74,22 @@ class Need(Code):
 
 
 class ClockNeed(Code):
-    HIV_PEP = "hiv-pep", "Profilaksis pascapajanan HIV", "HIV post-exposure prophylaxis"
-    EMERGENCY_CONTRACEPTION = "emergency-contraception", "Kontrasepsi darurat", "Emergency contraception"
+    HIV_PEP = "hiv-pep", "Profilaksis pascapajanan HIV (obat pencegah HIV)", "HIV post-exposure prophylaxis"
+    EMERGENCY_CONTRACEPTION = (
+        "emergency-contraception",
+        "Kontrasepsi darurat (pencegah kehamilan)",
+        "Emergency contraception",
+    )
     HEPATITIS_B = "hepatitis-b", "Vaksin hepatitis B", "Hepatitis B vaccine"
-    FORENSIC_EVIDENCE = "forensic-evidence", "Visum et repertum", "Forensic evidence"
+    FORENSIC_EVIDENCE = "forensic-evidence", "Pengambilan bukti medis", "Taking of medical evidence"
     REPORT_TO_POLICE = "report-to-police", "Pelaporan ke kepolisian", "Report to the police"
     POLICE_PROTECTION_DV = (
         "police-protection-dv",
-        "Perlindungan sementara (KDRT)",
+        "Pelindungan sementara kepolisian (UU PKDRT)",
         "Temporary police protection, domestic violence",
     )
     TEMPORARY_PROTECTION_SV = (
         "temporary-protection-sv",
-        "Perlindungan sementara (TPKS)",
+        "Pelindungan sementara kepolisian (UU TPKS)",
         "Temporary protection, sexual violence",
     )

@@ -41,12 +41,12 @@ SAYS: dict[str, tuple[str, str]] = {
         "from it.",
     ),
     "withheld": (
-        "{count} bagian tidak diungkap; hanya sidik jarinya yang ada di sini: {words}.",
+        "{count} bagian tidak diungkap; hanya sidik digitalnya (nilai hash) yang ada di sini: {words}.",
         "{count} parts are withheld; only their hashes are here: {words}.",
     ),
     "said-erased": (
-        "{count} bagian diungkap tetapi telah dihapus, menurut pembuat berkas ini; hanya sidik jarinya yang ada di "
-        "sini: {words}.",
+        "{count} bagian seharusnya diungkap, tetapi telah dihapus, menurut pembuat berkas ini; hanya sidik digitalnya "
+        "(nilai hash) yang ada di sini: {words}.",
         "{count} parts were to be disclosed and are erased, says the maker of this file; only their hashes are here: "
         "{words}.",
     ),
@@ -67,8 +67,9 @@ SAYS: dict[str, tuple[str, str]] = {
         "{count} documents that events record, and that are among what is disclosed, are NOT here: {words}.",
     ),
     "witnesses": (
-        "Log ini disaksikan (jumlah dan siapa, menurut kebijakan yang diberikan): {words}.",
-        "The log was witnessed (how many and who, by the policy that was given): {words}.",
+        "Instansi pengesah ikut menandatangani keadaan log ini (jumlah dan siapa, menurut kebijakan yang "
+        "diberikan): {words}.",
+        "The log was co-signed by witnesses (how many and who, by the policy that was given): {words}.",
     ),
     "head": (
         "Keadaan log: {size} catatan, akar {root}.",
@@ -94,8 +95,8 @@ UNCHECKED: dict[str, tuple[str, str]] = {
         "file that is whole under a key of their own. Use --policy, with a key from somebody you trust.",
     ),
     "no-witnesses": (
-        "Apakah orang lain melihat log yang sama: kebijakan ini tidak meminta saksi, jadi penyelenggara log sendirilah "
-        "yang dipercaya bahwa hanya ada satu log.",
+        "Apakah orang lain melihat log yang sama: kebijakan ini tidak meminta instansi pengesah, jadi penyelenggara "
+        "log sendirilah yang dipercaya bahwa hanya ada satu log.",
         "Whether others saw the same log: the policy asks for no witness, so the log's operator alone is trusted that "
         "there is one log only.",
     ),
@@ -126,7 +127,8 @@ UNCHECKED: dict[str, tuple[str, str]] = {
         "That there were no other readings: those here are proved, but no proof shows that the list is complete.",
     ),
     "truth": (
-        "Bahwa yang tertulis benar. Bukti menunjukkan apa yang dicatat, oleh siapa dan kapan; bukan bahwa itu terjadi.",
+        "Bahwa yang tertulis benar. Bukti menunjukkan apa yang dicatat, oleh siapa dan kapan; bukan bahwa hal itu "
+        "benar terjadi.",
         "That what was written is true. The proof shows what was recorded, by whom and when; not that it happened.",
     ),
     "signature": (

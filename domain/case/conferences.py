@@ -35,7 +35,7 @@ def _owner(event: "ActionAgreed | ActionDone", case: Case) -> Mapping[AgencyCode
 
 
 ATTENDEES = Audience(Words("peserta yang ikut serta dalam kasus", "attendees that take part in the case"), _attending)
-OWNER = Audience(Words("penanggung jawab tugas", "the owner of the action"), _owner)
+OWNER = Audience(Words("pelaksana tugas", "the owner of the action"), _owner)
 
 
 class ConferenceFacts(Details, frozen=True, kw_only=True):
@@ -64,7 +64,7 @@ class ActionFacts(Fact, frozen=True, kw_only=True):
 
 
 @happened(
-    Words("Tindakan disepakati", "Action agreed"),
+    Words("Tugas disepakati", "Action agreed"),
     her=Words("Tugas disepakati", "A task was agreed"),
     means="Sebuah instansi menyanggupi tugas sampai tanggal tertentu.",
     step=Step.ASSESSMENT,
@@ -75,7 +75,7 @@ class ActionAgreed(ActionFacts, frozen=True, kw_only=True, tag="case.ActionAgree
 
 
 @happened(
-    Words("Tindakan selesai", "Action done"),
+    Words("Tugas selesai", "Action done"),
     her=Words("Tugas selesai", "A task was done"),
     means="Tugas itu selesai.",
     step=Step.ASSESSMENT,
@@ -198,8 +198,8 @@ def finish_action(command: FinishAction, case: Case, act: Act, network: Network)
 name_fields(
     conference=field("Rapat", "Conference"),
     attendees=field("Peserta", "Attendees", ("Instansi yang hadir", "Agencies present")),
-    action=field("Tindakan", "Action"),
-    owner=field("Penanggung jawab", "Owner", ("Penanggung jawab", "Who does it")),
+    action=field("Tugas", "Action"),
+    owner=field("Pelaksana", "Owner", ("Pelaksana", "Who does it")),
     what=field("Isi", "What", ("Tugas", "Task")),
-    due_on=field("Batas tanggal", "Due on", ("Paling lambat", "Due on")),
+    due_on=field("Paling lambat", "Due on", ("Paling lambat", "Due on")),
 )

@@ -45,8 +45,8 @@ class ConsentFacts(Scope, frozen=True, kw_only=True):
 
 @happened(
     Words("Persetujuan diberikan", "Consent given"),
-    her=Words("Persetujuan Anda dicatat", "Your consent was recorded"),
-    means="Penyintas, atau yang berbicara bagi anak, mengizinkan penerima mengetahuinya.",
+    her=Words("Persetujuan dicatat", "A consent was recorded"),
+    means="Penyintas, atau orang tua/walinya, mengizinkan penerima mengetahuinya.",
     step=Step.CONSENT,
     withheld={"witness": OF_OTHERS},
 )
@@ -56,7 +56,7 @@ class ConsentGiven(ConsentFacts, frozen=True, kw_only=True, tag="case.ConsentGiv
 
 @happened(
     Words("Persetujuan dilaporkan", "Consent reported"),
-    her=Words("Persetujuan Anda dicatat instansi lain", "Another agency recorded that you consented"),
+    her=Words("Persetujuan dicatat instansi lain", "Another agency recorded a consent"),
     means="Instansi selain penanggung jawab mendengar penyintas menyetujui. Untuk yang boleh diketahui instansi itu "
     "sendiri langsung berlaku; selebihnya menunggu penanggung jawab menanyakannya kepada penyintas.",
     step=Step.CONSENT,
@@ -78,7 +78,7 @@ class RefusalFacts(Fact, frozen=True, kw_only=True):
 
 @happened(
     Words("Persetujuan ditolak", "Consent refused"),
-    her=Words("Anda tidak setuju, dan itu dicatat", "You said no, and that was recorded"),
+    her=Words("Jawaban tidak setuju dicatat", "That the answer was no was recorded"),
     means="Ditanya, dan menjawab tidak. Tidak perlu alasan.",
     step=Step.CONSENT,
 )
@@ -88,7 +88,7 @@ class ConsentRefused(RefusalFacts, frozen=True, kw_only=True, tag="case.ConsentR
 
 @happened(
     Words("Persetujuan dipersempit", "Consent narrowed"),
-    her=Words("Persetujuan Anda dipersempit", "Your consent was narrowed"),
+    her=Words("Persetujuan dipersempit", "A consent was narrowed"),
     means="Persetujuan yang berlaku kini hanya mencakup hal ini.",
     step=Step.CONSENT,
     to=NAMED,
@@ -99,7 +99,7 @@ class ConsentNarrowed(Scope, frozen=True, kw_only=True, tag="case.ConsentNarrowe
 
 @happened(
     Words("Persetujuan dicabut", "Consent withdrawn"),
-    her=Words("Persetujuan Anda ditarik", "Your consent was withdrawn"),
+    her=Words("Persetujuan dicabut", "A consent was withdrawn"),
     means="Persetujuan tidak mencakup apa pun lagi. Tidak perlu alasan.",
     step=Step.CONSENT,
     to=NAMED,
@@ -112,7 +112,7 @@ class ConsentWithdrawn(Fact, frozen=True, kw_only=True, tag="case.ConsentWithdra
 
 @happened(
     Words("Masa persetujuan habis", "Consent ran out"),
-    her=Words("Masa persetujuan Anda habis", "Your consent ran out"),
+    her=Words("Masa persetujuan habis", "A consent ran out"),
     means="Waktu yang ditetapkan untuk persetujuan itu sudah lewat, sehingga tidak mencakup apa pun lagi.",
     step=Step.CONSENT,
     to=NAMED,
@@ -190,7 +190,7 @@ class NarrowConsent(Scope, frozen=True, kw_only=True):
     where=TAKES_PART,
     extent=Extent.MOVE,
     answers=(CONSENTED,),
-    means="Mencatat bahwa persetujuan dicabut; yang berdiri di atasnya berhenti.",
+    means="Mencatat bahwa persetujuan dicabut; yang didasarkan padanya berhenti.",
     tag="consent",
 )
 class WithdrawConsent(Fact, frozen=True, kw_only=True):
@@ -325,10 +325,16 @@ name_fields(
     reported_by=field("Dilaporkan oleh", "Reported by", ("Dicatat oleh", "Recorded by")),
     given_by=field("Diberikan oleh", "Given by", ("Diberikan oleh", "Given by")),
     obtained=field("Cara memperoleh", "How obtained", ("Cara diberikan", "How it was given")),
-    child_assent=field("Anak menyetujui", "Child assents", ("Anak setuju", "The child agrees")),
-    witness=field("Saksi", "Witness", ("Saksi", "Witness")),
+    child_assent=field("Kesediaan anak", "The child's assent", ("Kesediaan anak", "The child's assent")),
+    witness=field(
+        "Saksi pemberian persetujuan",
+        "Witness of the consent",
+        ("Saksi pemberian persetujuan", "Witness of the consent"),
+    ),
     no_caregiver_because=field(
-        "Alasan tanpa wali", "Why without a caregiver", ("Tanpa wali karena", "Without a caregiver because")
+        "Alasan tanpa orang tua, wali, atau pengasuh",
+        "Why without a caregiver",
+        ("Tanpa orang tua, wali, atau pengasuh karena", "Without a caregiver because"),
     ),
     asked_for=field("Diminta untuk", "Asked for", ("Yang diminta", "What was asked for")),
 )

@@ -49,9 +49,9 @@ class DisclosureFacts(Fact, frozen=True, kw_only=True):
 
 
 @happened(
-    Words("Berkas perkara diserahkan", "Case file disclosed"),
-    her=Words("Berkas diserahkan ke pihak luar", "A bundle was made for somebody outside"),
-    means="Berkas kasus dibuat bagi pihak luar, atas dasar ini.",
+    Words("Salinan riwayat kasus (bundel) diserahkan", "Copy of the case's history (bundle) handed over"),
+    her=Words("Salinan riwayat kasus Anda diserahkan ke pihak luar", "A bundle was made for somebody outside"),
+    means="Bundel kasus dibuat bagi pihak luar, atas dasar ini.",
     step=Step.LEGAL,
 )
 class DisclosureMade(DisclosureFacts, frozen=True, kw_only=True, tag="case.DisclosureMade"):
@@ -68,7 +68,7 @@ class DisclosureMade(DisclosureFacts, frozen=True, kw_only=True, tag="case.Discl
         words=Words("bila memuat isi", "where it discloses content"),
     ),
     extent=Extent.BASIS,
-    means="Membuat berkas kasus bagi pengadilan atau pihak lain di luar jejaring.",
+    means="Membuat bundel kasus bagi pengadilan atau pihak lain di luar jejaring.",
     tag="legal file",
     example={
         "recipient": "Pengadilan Negeri Bontang",
@@ -101,7 +101,7 @@ def disclose(command: DiscloseCase, case: Case, act: Act, network: Network) -> S
 
 
 name_fields(
-    disclosure=field("Penyerahan berkas", "Disclosure"),
+    disclosure=field("Penyerahan bundel", "Disclosure"),
     as_of=field("Sampai posisi", "Up to position", ("Keadaan per", "As of")),
     withheld_events=field("Peristiwa yang tidak diungkap", "Events withheld"),
 )

@@ -42,7 +42,7 @@ class DocumentFacts(Details, frozen=True, kw_only=True):
 @happened(
     Words("Dokumen dilampirkan", "Document attached"),
     her=Words("Dokumen dilampirkan", "A document was attached"),
-    means="Sidik dan jenis sebuah dokumen; isinya tersegel dengan kunci kompartemennya.",
+    means="Sidik digital (nilai hash) dan jenis sebuah dokumen; isinya tersegel dengan kunci kelompok datanya.",
     step=Step.SERVICES,
     shared=Shared.STORY,
     about=lambda event: frozenset({Compartment.named(event.compartment)}),
@@ -125,7 +125,7 @@ def attach_document(command: AttachDocument, case: Case, act: Act, network: Netw
 
 name_fields(
     document=field("Dokumen", "Document"),
-    compartment=field("Kompartemen", "Compartment", ("Kelompok data", "Kind of data")),
+    compartment=field("Kelompok data", "Compartment", ("Kelompok data", "Kind of data")),
     media_type=field("Jenis media", "Media type"),
     size=field("Ukuran (bita)", "Size (bytes)"),
     sha256=field("SHA-256", "SHA-256"),

@@ -36,7 +36,7 @@ R = Relation
 @happened(
     Words("Penghapusan diminta", "Erasure asked for"),
     her=Words("Penghapusan data Anda diminta", "Erasure of your data was asked for"),
-    means="Seseorang meminta kompartemen ini dimusnahkan; orang lain memutuskan. Bila `coordination` termasuk, itu "
+    means="Seseorang meminta kelompok data ini dimusnahkan; orang lain memutuskan. Bila `coordination` termasuk, itu "
     "seluruh kasus, dan semuanya disebut.",
     step=Step.LEGAL,
 )
@@ -54,7 +54,7 @@ class ErasureRequested(Fact, frozen=True, kw_only=True, tag="case.ErasureRequest
 @happened(
     Words("Penghapusan ditolak", "Erasure refused"),
     her=Words("Penghapusan data Anda ditolak", "Erasure of your data was refused"),
-    means="Tidak ada yang dimusnahkan: ditolak, atau ditarik kembali.",
+    means="Tidak ada yang dimusnahkan: ditolak, atau permintaannya dicabut.",
     step=Step.LEGAL,
 )
 class ErasureRefused(Fact, frozen=True, kw_only=True, tag="case.ErasureRefused"):
@@ -67,7 +67,7 @@ class ErasureRefused(Fact, frozen=True, kw_only=True, tag="case.ErasureRefused")
 @happened(
     Words("Isi kasus dihapus", "Content of the case erased"),
     her=Words("Data Anda dihapus", "Your data was erased"),
-    means="Kunci data kompartemen ini dimusnahkan.",
+    means="Kunci kelompok data ini dimusnahkan.",
     step=Step.LEGAL,
 )
 class CaseErased(Fact, frozen=True, kw_only=True, tag="case.CaseErased"):
@@ -95,7 +95,7 @@ ERASURE_ASKED = Thing(
     by=ERASURE,
     where=LEADS_ALSO_ENDED,
     extent=Extent.WHOLE,
-    means="Meminta kompartemen, atau seluruh kasus, dimusnahkan; orang lain memutuskan.",
+    means="Meminta kelompok data, atau seluruh kasus, dimusnahkan; orang lain memutuskan.",
     tag="erasure",
     example={"whole": True, "basis": "survivor-request", "reason": "Atas permintaan penyintas."},
     mints="erasure",
@@ -130,7 +130,7 @@ class ApproveErasure(Fact, frozen=True, kw_only=True):
     by=ERASURE,
     where=LEADS_ALSO_ENDED.to(ERASURE_ASKED, by="erasure"),
     extent=Extent.MOVE,
-    means="Menolak penghapusan, atau menarik kembali permintaannya.",
+    means="Menolak penghapusan, atau mencabut permintaannya.",
     tag="erasure",
     example={"reason": "Perkara akan diajukan."},
 )

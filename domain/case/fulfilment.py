@@ -38,9 +38,9 @@ said = partial(happened, step=Step.REFERRAL, to=PARTIES)
 
 
 @said(
-    Words("Rujukan diterima", "Referral received"),
-    her=Words("Rujukan diterima", "A referral was received"),
-    means="diminta → diterima: seseorang di pihak penerima memegangnya.",
+    Words("Rujukan sampai", "Referral received"),
+    her=Words("Rujukan sudah sampai di instansi yang dituju", "A referral arrived at the agency it was sent to"),
+    means="terkirim → sampai: seseorang di pihak penerima sudah menerimanya.",
 )
 class ReferralReceived(ReferralMove, frozen=True, kw_only=True, tag="case.ReferralReceived"):
     """requested → received: a person at the recipient has it."""
@@ -49,7 +49,7 @@ class ReferralReceived(ReferralMove, frozen=True, kw_only=True, tag="case.Referr
 @said(
     Words("Rujukan disanggupi", "Referral accepted"),
     her=Words("Rujukan disanggupi", "A referral was accepted"),
-    means="diterima → disanggupi.",
+    means="sampai → disanggupi.",
 )
 class ReferralAccepted(ReferralMove, frozen=True, kw_only=True, tag="case.ReferralAccepted"):
     """received → accepted."""
@@ -60,7 +60,7 @@ class ReferralAccepted(ReferralMove, frozen=True, kw_only=True, tag="case.Referr
 @said(
     Words("Rujukan ditolak", "Referral rejected"),
     her=Words("Rujukan ditolak", "A referral was rejected"),
-    means="diterima → ditolak.",
+    means="sampai → ditolak.",
 )
 class ReferralRejected(ReferralMove, frozen=True, kw_only=True, tag="case.ReferralRejected"):
     """received → rejected."""
@@ -127,7 +127,7 @@ class ReferralFailed(ReferralMove, frozen=True, kw_only=True, tag="case.Referral
     by=MACHINE_WORK,
     where=KNOWS.to(REFERRAL, R.ADDRESSEE, by="referral", states={S.REQUESTED}, move="receive"),
     extent=Extent.MOVE,
-    means="Menyatakan bahwa seseorang di pihak penerima memegang rujukan itu.",
+    means="Menyatakan bahwa seseorang di pihak penerima sudah menerima rujukan itu.",
     tag="referral",
 )
 class ReceiveReferral(ReferralMove, frozen=True, kw_only=True):

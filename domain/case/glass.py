@@ -60,7 +60,7 @@ class GlassFacts(GlassMove, frozen=True, kw_only=True):
 @happened(
     Words("Akses darurat dibuka", "Glass broken: emergency access"),
     her=Words("Data dibuka dalam keadaan darurat", "Data was opened in an emergency"),
-    means="Dalam keadaan darurat seseorang membuka kompartemen tanpa persetujuan, sementara.",
+    means="Dalam keadaan darurat seseorang membuka kelompok data tanpa persetujuan, sementara.",
     step=Step.EMERGENCY,
     to=OPENER,
 )
@@ -93,8 +93,8 @@ class GlassReviewFacts(GlassMove, frozen=True, kw_only=True):
 
 @happened(
     Words("Akses darurat ditinjau", "Emergency access reviewed"),
-    her=Words("Pembukaan darurat dinilai", "An emergency opening was judged"),
-    means="Orang lain menilai apakah itu darurat. Yang tidak beralasan ditutup karenanya.",
+    her=Words("Pembukaan darurat ditinjau", "An emergency opening was reviewed"),
+    means="Orang lain menilai apakah itu darurat. Bila tidak beralasan, aksesnya langsung ditutup.",
     step=Step.EMERGENCY,
     to=OPENER,
 )
@@ -106,8 +106,8 @@ class GlassReviewed(GlassReviewFacts, frozen=True, kw_only=True, tag="case.Glass
 
 @happened(
     Words("Tinjauan akses darurat terlambat", "Review of emergency access overdue"),
-    her=Words("Penilaian pembukaan darurat terlambat", "The review of an opening is overdue"),
-    means="Tidak ditinjau pada waktunya; `level` menghitung berapa kali itu diangkat.",
+    her=Words("Tinjauan pembukaan darurat terlambat", "The review of an opening is overdue"),
+    means="Tidak ditinjau pada waktunya; `level` menghitung berapa kali itu dieskalasi.",
     step=Step.EMERGENCY,
     to=OPENER,
 )
@@ -213,7 +213,7 @@ class ReviewGlass(GlassReviewFacts, frozen=True, kw_only=True):
     where=ANYWHERE,
     extent=Extent.MOVE,
     answers=(RUNS_OUT,),
-    means="Mengangkat bahwa tidak ada yang menilai pembukaan darurat pada waktunya.",
+    means="Mengeskalasi bahwa tidak ada yang menilai pembukaan darurat pada waktunya.",
 )
 class RaiseGlassReview(GlassMove, frozen=True, kw_only=True):
     """Raise that nobody reviewed an emergency opening in time."""
@@ -327,8 +327,8 @@ def _may_know(case: Case, act: Act) -> bool:
 
 name_fields(
     glass=field("Akses darurat", "Emergency access"),
-    actor=field("Pelaku", "Person"),
-    review_due_at=field("Batas waktu tinjauan", "Review due", ("Dinilai paling lambat", "To be judged by")),
+    actor=field("Petugas (kode)", "Person (code)"),
+    review_due_at=field("Batas waktu tinjauan", "Review due", ("Ditinjau paling lambat", "To be reviewed by")),
     reviewer=field("Peninjau", "Reviewer"),
-    verdict=field("Putusan", "Verdict", ("Penilaian", "Judgement")),
+    verdict=field("Hasil tinjauan", "Result of the review", ("Hasil tinjauan", "Result of the review")),
 )

@@ -35,9 +35,9 @@ class IdentityFacts(Fact, frozen=True, kw_only=True):
 
 
 @happened(
-    Words("Identitas penyintas dicatat", "Survivor's identity recorded"),
+    Words("Identitas korban dicatat", "Survivor's identity recorded"),
     her=Words("Identitas Anda dicatat", "Who you are was recorded"),
-    means="Siapa penyintas.",
+    means="Identitas penyintas.",
     step=Step.REPORT,
     shared=Shared.STORY,
 )
@@ -46,8 +46,8 @@ class SurvivorIdentified(IdentityFacts, frozen=True, kw_only=True, tag="case.Sur
 
 
 @happened(
-    Words("Identitas penyintas diperbaiki", "Survivor's identity corrected"),
-    her=Words("Identitas Anda dibetulkan", "Who you are was corrected"),
+    Words("Identitas korban diperbaiki", "Survivor's identity corrected"),
+    her=Words("Identitas Anda diperbaiki", "Who you are was corrected"),
     means="Catatan identitas penyintas keliru; inilah yang benar.",
     step=Step.REPORT,
     shared=Shared.STORY,
@@ -66,7 +66,7 @@ class ContactFacts(Fact, frozen=True, kw_only=True):
 
 
 @happened(
-    Words("Kontak penyintas dicatat", "Survivor's contact recorded"),
+    Words("Kontak korban dicatat", "Survivor's contact recorded"),
     her=Words("Cara menghubungi Anda dicatat", "How to reach you was recorded"),
     means="Bagaimana, dan kapan, penyintas aman dihubungi.",
     step=Step.REPORT,
@@ -77,8 +77,8 @@ class SurvivorContactRecorded(ContactFacts, frozen=True, kw_only=True, tag="case
 
 
 @happened(
-    Words("Kontak penyintas diperbaiki", "Survivor's contact corrected"),
-    her=Words("Cara menghubungi Anda dibetulkan", "How to reach you was corrected"),
+    Words("Kontak korban diperbaiki", "Survivor's contact corrected"),
+    her=Words("Cara menghubungi Anda diperbaiki", "How to reach you was corrected"),
     means="Catatan kontak penyintas keliru atau usang; inilah yang benar.",
     step=Step.REPORT,
     shared=Shared.STORY,
@@ -159,7 +159,7 @@ class RecordSurvivorContact(ContactFacts, frozen=True, kw_only=True):
     extent=Extent.OPENABLE,
     means="Memperbaiki catatan cara menghubungi penyintas.",
     tag="intake",
-    example={"phone": "0000-0001", "safe_to_call": False, "reason": "Telepon dipegang pelaku."},
+    example={"phone": "0000-0001", "safe_to_call": False, "reason": "Telepon dipegang terlapor."},
 )
 class CorrectSurvivorContact(ContactFacts, frozen=True, kw_only=True):
     """Correct how to reach the survivor."""
@@ -234,7 +234,11 @@ name_fields(
     nik_index=field("Indeks NIK", "Index of the NIK"),
     born_on=field("Tanggal lahir", "Date of birth", ("Tanggal lahir", "Date of birth")),
     sex=field("Jenis kelamin", "Sex", ("Jenis kelamin", "Sex")),
-    guardian_name=field("Nama wali", "Guardian's name", ("Nama wali", "Guardian's name")),
+    guardian_name=field(
+        "Nama orang tua, wali, atau pengasuh",
+        "Parent's or guardian's name",
+        ("Nama orang tua, wali, atau pengasuh", "Parent's or guardian's name"),
+    ),
     phone=field("Telepon", "Telephone", ("Telepon", "Telephone")),
     address=field("Alamat", "Address", ("Alamat", "Address")),
     safe_times=field("Waktu aman dihubungi", "Safe times to call", ("Waktu aman dihubungi", "Safe times to call")),

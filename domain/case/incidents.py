@@ -40,7 +40,7 @@ class IncidentFacts(Fact, frozen=True, kw_only=True):
 @happened(
     Words("Kejadian dicatat", "Incident recorded"),
     her=Words("Kejadian dicatat", "What happened was recorded"),
-    means="Apa yang terjadi. Tenggat yang dimulainya adalah peristiwa tersendiri.",
+    means="Apa yang terjadi. Batas waktu yang dimulainya adalah peristiwa tersendiri.",
     step=Step.REPORT,
     shared=Shared.STORY,
 )
@@ -50,7 +50,7 @@ class IncidentRecorded(IncidentFacts, frozen=True, kw_only=True, tag="case.Incid
 
 @happened(
     Words("Catatan kejadian diperbaiki", "Record of the incident corrected"),
-    her=Words("Catatan kejadian dibetulkan", "The record of what happened was corrected"),
+    her=Words("Catatan kejadian diperbaiki", "The record of what happened was corrected"),
     means="Catatan kejadian keliru; inilah yang benar.",
     step=Step.REPORT,
     shared=Shared.STORY,
@@ -95,7 +95,7 @@ INCIDENT = Thing(
     where=TAKES_PART,
     extent=Extent.OWN_WORDS,
     when=When.ANY_TIME,
-    means="Mencatat yang terjadi; tenggat alurnya mulai berjalan.",
+    means="Mencatat yang terjadi; batas waktu alurnya mulai berjalan.",
     tag="intake",
     example={
         "forms": ["seksual"],
@@ -212,14 +212,16 @@ def _clocks(command: IncidentFacts, case: Case, act: Act) -> list[Fact]:
 
 name_fields(
     forms=field("Bentuk kekerasan", "Forms of violence", ("Bentuk kekerasan", "Forms of violence")),
-    gbv_type=field("Jenis KBG (GBVIMS)", "Type of GBV (GBVIMS)", ("Jenis kekerasan", "Type of violence")),
+    gbv_type=field(
+        "Jenis kekerasan (klasifikasi GBVIMS, bukan kualifikasi hukum)",
+        "Type of GBV (GBVIMS)",
+        ("Jenis kekerasan", "Type of violence"),
+    ),
     happened_at=field("Waktu kejadian", "Time of the incident", ("Waktu kejadian", "When it happened")),
     place=field("Tempat", "Place", ("Tempat", "Place")),
     narrative=field("Uraian kejadian", "Narrative", ("Uraian", "Account")),
     domestic=field("Dalam rumah tangga", "Within the household", ("Dalam rumah tangga", "Within the household")),
-    relation=field(
-        "Hubungan dengan penyintas", "Relation to the survivor", ("Hubungan dengan Anda", "Relation to you")
-    ),
-    description=field("Gambaran", "Description", ("Ciri-ciri", "Description")),
+    relation=field("Hubungan dengan korban", "Relation to the survivor", ("Hubungan dengan Anda", "Relation to you")),
+    description=field("Ciri-ciri", "Description", ("Ciri-ciri", "Description")),
     danger=field("Bahaya", "Danger", ("Bahaya", "Danger")),
 )

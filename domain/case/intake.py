@@ -29,7 +29,7 @@ class ReportFacts(Fact, frozen=True, kw_only=True):
 @happened(
     Words("Laporan diterima", "Report received"),
     her=Words("Laporan diterima", "A report was received"),
-    means="Seseorang melapor kepada instansi anggota tentang yang (mungkin) terjadi.",
+    means="Seseorang melaporkan dugaan kekerasan kepada instansi anggota.",
     step=Step.REPORT,
     shared=Shared.STORY,
     withheld={"reporter": OF_OTHERS, "reporter_name": OF_OTHERS, "reporter_contact": OF_OTHERS},
@@ -41,7 +41,7 @@ class ReportReceived(ReportFacts, frozen=True, kw_only=True, tag="case.ReportRec
 @happened(
     Words("Kasus dibuka", "Case opened"),
     her=Words("Kasus Anda dibuka", "Your case was opened"),
-    means="Sebuah instansi memimpin kasus baru. `reference`: nomor berkasnya sendiri, bila ada.",
+    means="Sebuah instansi menjadi penanggung jawab kasus baru. `reference`: nomor berkasnya sendiri, bila ada.",
     step=Step.REPORT,
     shared=Shared.COMMON,
 )
@@ -62,7 +62,7 @@ class CaseOpened(Fact, frozen=True, kw_only=True, tag="case.CaseOpened"):
     where=ANYWHERE,
     extent=Extent.OWN_WORDS,
     when=When.ANY_TIME,
-    means="Menerima laporan dan membuka kasus yang dipimpin instansinya.",
+    means="Menerima laporan dan membuka kasus yang menjadi tanggung jawab instansinya.",
     tag="intake",
     example={"channel": "in-person", "reporter": "family", "urgency": "emergency", "age_group": "adolescent"},
     mints="case",
@@ -124,6 +124,6 @@ name_fields(
     reporter_name=field("Nama pelapor", "Reporter's name", ("Nama pelapor", "The reporter's name")),
     reporter_contact=field("Kontak pelapor", "Reporter's contact", ("Kontak pelapor", "The reporter's contact")),
     account=field("Uraian pelapor", "Reporter's account", ("Yang disampaikan", "What was said")),
-    age_group=field("Kelompok usia", "Age group", ("Kelompok umur", "Age group")),
+    age_group=field("Kelompok usia", "Age group", ("Kelompok usia", "Age group")),
     reference=field("Nomor berkas instansi", "Agency's own file number", ("Nomor berkas", "File number")),
 )

@@ -23,7 +23,7 @@ R = Relation
 
 @happened(
     Words("Pendamping ditunjuk", "Case worker assigned"),
-    her=Words("Pendamping ditugaskan", "A case worker was assigned"),
+    her=Words("Pendamping ditunjuk", "A case worker was assigned"),
     means="Petugas instansi penanggung jawab mendampingi penyintas mulai sekarang.",
     step=Step.REPORT,
 )
@@ -41,7 +41,7 @@ FORMER_LEADS = Audience(Words("penanggung jawab sebelumnya", "who led before"), 
 
 @happened(
     Words("Pengalihan kasus diminta", "Transfer of the lead asked for"),
-    her=Words("Instansi lain diminta memimpin", "Another agency was asked to lead"),
+    her=Words("Instansi lain diminta menjadi penanggung jawab kasus Anda", "Another agency was asked to lead"),
     means="Penanggung jawab meminta instansi lain mengambil alih kasus.",
     step=Step.LEAD,
     to=ASKED,
@@ -56,9 +56,9 @@ class LeadTransferAsked(Fact, frozen=True, kw_only=True, tag="case.LeadTransferA
 
 
 @happened(
-    Words("Pengalihan kasus diterima", "Transfer of the lead accepted"),
-    her=Words("Instansi lain memimpin kasus Anda", "Another agency leads your case"),
-    means="Instansi yang diminta memimpin mulai sekarang.",
+    Words("Pengalihan kasus disanggupi", "Transfer of the lead accepted"),
+    her=Words("Instansi lain kini menjadi penanggung jawab kasus Anda", "Another agency leads your case"),
+    means="Instansi yang diminta menjadi penanggung jawab mulai sekarang.",
     step=Step.LEAD,
     shared=Shared.COMMON,
     to=FORMER_LEADS,
@@ -73,8 +73,8 @@ class LeadTransferAccepted(Fact, frozen=True, kw_only=True, tag="case.LeadTransf
 
 @happened(
     Words("Pengalihan kasus ditolak", "Transfer of the lead declined"),
-    her=Words("Instansi lain tidak bersedia memimpin", "Another agency declined to lead"),
-    means="Instansi yang diminta tidak akan memimpin.",
+    her=Words("Instansi lain tidak bersedia menjadi penanggung jawab kasus Anda", "Another agency declined to lead"),
+    means="Instansi yang diminta tidak akan menjadi penanggung jawab.",
     step=Step.LEAD,
 )
 class LeadTransferDeclined(Fact, frozen=True, kw_only=True, tag="case.LeadTransferDeclined"):
@@ -113,7 +113,7 @@ class AssignCaseWorker(Fact, frozen=True, kw_only=True):
     by=SUPERVISION,
     where=LEADS,
     extent=Extent.CONSENT,
-    means="Meminta instansi lain memimpin.",
+    means="Meminta instansi lain menjadi penanggung jawab.",
     tag="life of the case",
     example={"to": "rsud", "reason": "Penyintas dirawat lama."},
     mints="transfer",
@@ -131,7 +131,7 @@ class AskLeadTransfer(Fact, frozen=True, kw_only=True):
     by=SUPERVISION,
     where=KNOWS.to(TRANSFER, R.ASKED, by="transfer"),
     extent=Extent.CONSENT,
-    means="Menerima kepemimpinan kasus.",
+    means="Menyanggupi menjadi penanggung jawab kasus.",
     tag="life of the case",
 )
 class AcceptLeadTransfer(Fact, frozen=True, kw_only=True):
@@ -145,7 +145,7 @@ class AcceptLeadTransfer(Fact, frozen=True, kw_only=True):
     by=SUPERVISION,
     where=KNOWS.to(TRANSFER, R.ASKED, by="transfer"),
     extent=Extent.MOVE,
-    means="Menolak memimpin kasus.",
+    means="Menolak menjadi penanggung jawab kasus.",
     tag="life of the case",
 )
 class DeclineLeadTransfer(Fact, frozen=True, kw_only=True):

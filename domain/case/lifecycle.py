@@ -120,7 +120,7 @@ class ReopenCase(Fact, frozen=True, kw_only=True):
     where=LEADS,
     extent=Extent.MOVE,
     answers=(WORK_ENDED,),
-    means="Mengakhiri berkas ini sebagai berkas ganda dari kasus lain yang dipimpin instansi yang sama.",
+    means="Mengakhiri berkas ini sebagai berkas ganda dari kasus lain dari penanggung jawab yang sama.",
     tag="life of the case",
     example={"into": "00000000-0000-4000-8000-00000000000f"},
 )

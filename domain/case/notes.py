@@ -23,7 +23,7 @@ class NoteFacts(Details, frozen=True, kw_only=True):
 @happened(
     Words("Catatan dibuat", "Note recorded"),
     her=Words("Catatan dibuat", "A note was made"),
-    means="Sesuatu yang patut disimpan.",
+    means="Catatan kerja.",
     step=Step.SERVICES,
     shared=Shared.STORY,
 )
@@ -39,7 +39,7 @@ class ContactAttemptFacts(Fact, frozen=True, kw_only=True):
 
 
 @happened(
-    Words("Upaya menghubungi penyintas", "Attempt to contact the survivor"),
+    Words("Upaya menghubungi korban", "Attempt to contact the survivor"),
     her=Words("Petugas berusaha menghubungi Anda", "Somebody tried to reach you"),
     means="Seseorang berusaha menghubungi penyintas.",
     step=Step.SERVICES,
@@ -142,7 +142,7 @@ def record_follow_up(command: RecordFollowUp, case: Case, act: Act, network: Net
 
 name_fields(
     subject=field("Perihal", "Subject", ("Perihal", "Subject")),
-    reached=field("Terhubung", "Reached", ("Terhubung", "Reached")),
+    reached=field("Tersambung", "Reached", ("Tersambung", "Reached")),
     means=field("Sarana", "Means", ("Melalui", "By")),
     next_on=field("Berikutnya pada", "Next on", ("Tindak lanjut berikutnya", "Next follow-up")),
 )

@@ -24,9 +24,12 @@ class ProtectionOrderFacts(Fact, frozen=True, kw_only=True):
 
 
 @happened(
-    Words("Perintah perlindungan dicatat", "Protection order recorded"),
-    her=Words("Perintah perlindungan dicatat", "A protection order was recorded"),
-    means="Perlindungan oleh pengadilan atau polisi (UU 23/2004, UU 12/2022).",
+    Words(
+        "Pelindungan sementara (polisi) atau perintah perlindungan (pengadilan) dicatat",
+        "Temporary protection (police) or protection order (court) recorded",
+    ),
+    her=Words("Pelindungan oleh polisi atau pengadilan dicatat", "Protection by the police or a court was recorded"),
+    means="Pelindungan sementara oleh polisi, atau perintah perlindungan oleh pengadilan (UU 23/2004, UU 12/2022).",
     step=Step.SERVICES,
     shared=Shared.STORY,
 )
@@ -39,7 +42,7 @@ class ProtectionOrderRecorded(ProtectionOrderFacts, frozen=True, kw_only=True, t
     by=CASE_WORK | LEGAL,
     where=TAKES_PART,
     extent=Extent.OWN_WORDS,
-    means="Mencatat perintah perlindungan.",
+    means="Mencatat pelindungan sementara oleh polisi atau perintah perlindungan oleh pengadilan.",
     tag="work",
     example={"order": "1/Pen.PK/2026", "issued_by": "PN Bontang", "valid_from": "2026-03-03"},
 )
@@ -55,7 +58,7 @@ def record_protection_order(command: RecordProtectionOrder, case: Case, act: Act
 
 
 name_fields(
-    order=field("Nomor perintah", "Order", ("Perintah", "Order")),
+    order=field("Nomor surat atau penetapan", "Number of the order", ("Nomor surat", "Number of the paper")),
     issued_by=field("Dikeluarkan oleh", "Issued by", ("Dikeluarkan oleh", "Issued by")),
     valid_from=field("Berlaku sejak", "Valid from", ("Berlaku dari", "Valid from")),
     valid_until=field("Berlaku sampai", "Valid until", ("Berlaku sampai", "Valid until")),

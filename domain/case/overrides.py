@@ -43,12 +43,18 @@ class OverrideFacts(Scope, frozen=True, kw_only=True):
     """The clinician or supervisor on whose word she was not asked."""
 
 
-HER = Words("Data dibagikan tanpa persetujuan, atas dasar hukum", "Data was shared without consent, on a legal basis")
-MEANS = "Sesuatu boleh dibagikan tanpa persetujuan, menurut aturan yang disebut, atas keputusan seseorang."
+HER = Words(
+    "Data Anda boleh dibagikan tanpa persetujuan Anda, karena aturan hukum",
+    "Your data may be shared without your consent, because of a rule of law",
+)
+MEANS = "Data boleh dibagikan tanpa persetujuan, menurut aturan yang disebut, atas keputusan seseorang."
 
 
 @happened(
-    Words("Berbagi tanpa persetujuan atas dasar hukum", "Sharing without consent on a legal basis"),
+    Words(
+        "Pembagian data tanpa persetujuan diizinkan atas dasar hukum",
+        "Sharing without consent allowed on a legal basis",
+    ),
     her=HER,
     means=MEANS + " Dicatat oleh rilis sebelumnya.",
     step=Step.CONSENT,
@@ -65,7 +71,10 @@ class ConsentOverridden(Scope, frozen=True, kw_only=True, tag="case.ConsentOverr
 
 
 @happened(
-    Words("Berbagi tanpa persetujuan menurut suatu dasar", "Sharing without consent on one of the bases"),
+    Words(
+        "Pembagian data tanpa persetujuan diizinkan atas salah satu dasar hukum",
+        "Sharing without consent allowed on one of the legal bases",
+    ),
     her=HER,
     means=MEANS,
     step=Step.CONSENT,
@@ -84,8 +93,8 @@ class SharedWithoutConsent(OverrideFacts, frozen=True, kw_only=True, tag="case.S
 
 
 @happened(
-    Words("Berbagi tanpa persetujuan diminta", "Sharing without consent asked for"),
-    her=Words("Diminta berbagi tanpa persetujuan", "Sharing without your consent was asked for"),
+    Words("Pembagian data tanpa persetujuan diminta", "Sharing without consent asked for"),
+    her=Words("Pembagian data Anda tanpa persetujuan Anda diminta", "Sharing without your consent was asked for"),
     means="Seseorang meminta berbagi tanpa persetujuan; orang lain memutuskan. Belum mencakup apa pun.",
     step=Step.CONSENT,
 )
@@ -96,9 +105,9 @@ class OverrideAsked(OverrideFacts, frozen=True, kw_only=True, tag="case.Override
 
 
 @happened(
-    Words("Berbagi tanpa persetujuan ditolak", "Sharing without consent refused"),
-    her=Words("Berbagi tanpa persetujuan ditolak", "Sharing without your consent was refused"),
-    means="Tidak dibagikan: orang lain menolaknya, atau permintaannya ditarik kembali.",
+    Words("Pembagian data tanpa persetujuan ditolak", "Sharing without consent refused"),
+    her=Words("Pembagian data Anda tanpa persetujuan Anda ditolak", "Sharing without your consent was refused"),
+    means="Tidak dibagikan: orang lain menolaknya, atau permintaannya dicabut.",
     step=Step.CONSENT,
     to=MAKER,
 )
@@ -114,8 +123,8 @@ class OverrideReviewFacts(OfOverride, frozen=True, kw_only=True):
 
 
 @happened(
-    Words("Berbagi tanpa persetujuan ditinjau", "Sharing without consent reviewed"),
-    her=Words("Berbagi tanpa persetujuan dinilai", "Sharing without your consent was judged"),
+    Words("Pembagian data tanpa persetujuan ditinjau", "Sharing without consent reviewed"),
+    her=Words("Pembagian data Anda tanpa persetujuan Anda ditinjau", "Sharing without your consent was reviewed"),
     means="Orang lain menilai apakah berbagi tanpa persetujuan itu beralasan. Yang tidak beralasan berakhir karenanya.",
     step=Step.CONSENT,
     to=MAKER,
@@ -127,9 +136,12 @@ class OverrideReviewed(OverrideReviewFacts, frozen=True, kw_only=True, tag="case
 
 
 @happened(
-    Words("Tinjauan berbagi tanpa persetujuan terlambat", "Review of sharing without consent overdue"),
-    her=Words("Penilaian berbagi tanpa persetujuan terlambat", "The review of sharing without consent is overdue"),
-    means="Tidak ditinjau pada waktunya; `level` menghitung berapa kali itu diangkat.",
+    Words("Tinjauan pembagian data tanpa persetujuan terlambat", "Review of sharing without consent overdue"),
+    her=Words(
+        "Tinjauan pembagian data Anda tanpa persetujuan Anda terlambat",
+        "The review of sharing without your consent is overdue",
+    ),
+    means="Tidak ditinjau pada waktunya; `level` menghitung berapa kali itu dieskalasi.",
     step=Step.CONSENT,
     to=MAKER,
 )
@@ -140,8 +152,8 @@ class OverrideReviewOverdue(OfOverride, frozen=True, kw_only=True, tag="case.Ove
 
 
 @happened(
-    Words("Berbagi tanpa persetujuan diakhiri", "Sharing without consent ended"),
-    her=Words("Berbagi tanpa persetujuan berakhir", "Sharing without your consent ended"),
+    Words("Pembagian data tanpa persetujuan diakhiri", "Sharing without consent ended"),
+    her=Words("Pembagian data Anda tanpa persetujuan Anda berakhir", "Sharing without your consent ended"),
     means="Dasar hukum itu tidak mencakup apa pun lagi, atas keputusan penyelia, dengan alasan.",
     step=Step.CONSENT,
     to=NAMED,
@@ -195,7 +207,7 @@ class ApproveOverride(OfOverride, frozen=True, kw_only=True):
     by=AUDITORS | PAST_CONSENT,
     where=TAKES_PART.to(WANTED, R.AUTHOR, R.LEAD, by="consent"),
     extent=Extent.MOVE,
-    means="Menolak berbagi tanpa persetujuan, atau menarik kembali permintaannya.",
+    means="Menolak berbagi tanpa persetujuan, atau mencabut permintaannya.",
     tag="consent",
     example={"reason": "Ia dapat ditanya."},
 )
@@ -361,7 +373,7 @@ def _basis(of: OverrideFacts | Wanted, case: Case, act: Act | None, network: Net
 
 name_fields(
     decided_by=field("Diputuskan oleh", "Decided by"),
-    survivor_told=field("Penyintas diberi tahu", "Survivor told", ("Anda diberi tahu", "You were told")),
+    survivor_told=field("Korban diberi tahu", "Survivor told", ("Anda diberi tahu", "You were told")),
     on_word_of=field("Atas keterangan", "On the word of", ("Atas keterangan", "On the word of")),
     bases=field("Versi tabel dasar hukum", "Version of the table of bases"),
 )

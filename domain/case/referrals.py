@@ -81,8 +81,8 @@ class ReferralDrafted(DraftFacts, frozen=True, kw_only=True, tag="case.ReferralD
 
 @said(
     Words("Rujukan dikirim", "Referral sent"),
-    her=Words("Rujukan dikirim", "A referral was sent"),
-    means="konsep → diminta. Penerima boleh tahu yang dibagikan; jawaban ditunggu.",
+    her=Words("Rujukan dikirim; jawaban ditunggu", "A referral was sent; an answer is awaited"),
+    means="konsep → terkirim. Penerima boleh tahu yang dibagikan; jawaban ditunggu.",
 )
 class ReferralSent(ReferralMove, frozen=True, kw_only=True, tag="case.ReferralSent"):
     """draft → requested. The recipient may know the compartments shared; an answer is due."""
@@ -105,7 +105,7 @@ PARENT_SENT = Since(
     Words("rujukan induknya dikirim", "its parent referral was sent"), lambda referral: referral.sent_at
 )
 CLOCKS_BEGUN = Cause(
-    Words("tenggat yang terkait mulai berjalan", "the clocks that it shares began"),
+    Words("batas waktu yang terkait mulai berjalan", "the clocks that it shares began"),
     lambda command, case, act: latest(case.clocks[id].starts_at for id in command.clocks if id in case.clocks),
 )
 
@@ -154,7 +154,7 @@ class SendReferral(ReferralMove, frozen=True, kw_only=True):
     by=CASE_WORK,
     where=KNOWS.to(REFERRAL, R.SENDER, by="referral", states=MAY_CANCEL, move="cancel"),
     extent=Extent.MOVE,
-    means="Menarik kembali rujukan.",
+    means="Membatalkan rujukan.",
     tag="referral",
     example={"reason": "by-sender"},
 )
@@ -235,7 +235,7 @@ when_uncovered(BEFORE_WORK, lambda at, id, why: ReferralCancelled(occurred_at=at
 
 name_fields(
     purpose=field("Tujuan", "Purpose", ("Tujuan", "Purpose")),
-    clocks=field("Tenggat terkait", "Clocks"),
+    clocks=field("Batas waktu terkait", "Clocks"),
     redirects=field("Mengalihkan rujukan", "Redirects referral"),
     parent=field("Rujukan induk", "Parent referral"),
     sender=field("Pengirim", "Sender", ("Dirujuk oleh", "Referred by")),

@@ -24,8 +24,8 @@ HIGHEST_ESCALATION = 3
 
 @happened(
     Words("Rujukan tanpa jawaban dieskalasi", "Unanswered referral escalated"),
-    her=Words("Rujukan belum dijawab, diingatkan", "A referral had no answer and was raised"),
-    means="Tidak dijawab pada waktunya; `level` menghitung berapa kali itu diangkat.",
+    her=Words("Rujukan belum dijawab, diingatkan", "A referral had no answer, and a reminder was sent"),
+    means="Tidak dijawab pada waktunya; `level` menghitung berapa kali itu dieskalasi.",
     step=Step.REFERRAL,
     to=PARTIES,
 )
@@ -37,9 +37,9 @@ class ReferralEscalated(ReferralMove, frozen=True, kw_only=True, tag="case.Refer
 
 @happened(
     Words("Rujukan belum sampai, dieskalasi", "Undelivered referral escalated"),
-    her=Words("Rujukan belum sampai, diingatkan", "A referral had not arrived and was raised"),
+    her=Words("Rujukan belum sampai, diingatkan", "A referral had not arrived, and a reminder was sent"),
     means="Sistem penerima belum menyatakan pada waktunya bahwa rujukan sampai; `level` menghitung berapa kali "
-    "itu diangkat, `to` instansi yang penyelianya diminta menindaklanjuti.",
+    "itu dieskalasi, `to` instansi yang penyelianya diminta menindaklanjuti.",
     step=Step.REFERRAL,
     to=PARTIES,
 )
@@ -69,7 +69,7 @@ UNDELIVERED = Cause(Words("waktu untuk sampai habis", "the time to arrive ran ou
     where=ANYWHERE,
     extent=Extent.MOVE,
     answers=(UNANSWERED,),
-    means="Mengangkat bahwa tidak ada yang menjawab pada waktunya.",
+    means="Mengeskalasi bahwa tidak ada yang menjawab pada waktunya.",
 )
 class EscalateReferral(ReferralMove, frozen=True, kw_only=True):
     """Raise that nobody answered in time."""
@@ -80,7 +80,7 @@ class EscalateReferral(ReferralMove, frozen=True, kw_only=True):
     where=ANYWHERE,
     extent=Extent.MOVE,
     answers=(UNDELIVERED,),
-    means="Mengangkat bahwa sistem penerima tidak menyatakan pada waktunya bahwa rujukan sampai.",
+    means="Mengeskalasi bahwa sistem penerima tidak menyatakan pada waktunya bahwa rujukan sampai.",
 )
 class RaiseUndelivered(ReferralMove, frozen=True, kw_only=True):
     """Raise that the recipient's system did not say in time that the referral arrived."""

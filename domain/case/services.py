@@ -31,7 +31,7 @@ class ServiceFacts(Details, frozen=True, kw_only=True):
 @happened(
     Words("Layanan diberikan", "Service delivered"),
     her=Words("Layanan diberikan", "A service was given"),
-    means="Bantuan sampai kepada penyintas.",
+    means="Layanan telah diberikan.",
     step=Step.SERVICES,
     shared=Shared.STORY,
 )
@@ -72,5 +72,5 @@ def deliver_service(command: DeliverService, case: Case, act: Act, network: Netw
 
 name_fields(
     delivery=field("Layanan yang diberikan", "Delivery"),
-    meets=field("Memenuhi tenggat", "Meets clocks"),
+    meets=field("Memenuhi batas waktu", "Meets clocks"),
 )

@@ -36,16 +36,20 @@ def _sharers(event: "ClockStarted | ClockMet | ClockOverdue", case: Case) -> Map
 
 SHARERS = Audience(
     Words(
-        "penerima rujukan terbuka yang terkait tenggat ini", "the recipient of an open referral that shares the clock"
+        "penerima rujukan terbuka yang terkait batas waktu ini",
+        "the recipient of an open referral that shares the clock",
     ),
     _sharers,
 )
 
 
 @happened(
-    Words("Tenggat mulai berjalan", "Clock started"),
-    her=Words("Batas waktu mulai berjalan", "A time limit began"),
-    means="Tenggat mulai berjalan. Kapan berakhir, terbuka; untuk apa, ikut kejadian.",
+    Words("Batas waktu mulai berjalan", "Clock started"),
+    her=Words(
+        "Batas waktu bagi petugas (bukan bagi Anda) mulai berjalan", "A time limit for the agencies (not for you) began"
+    ),
+    means="Batas waktu mulai berjalan. Batas akhirnya terlihat oleh penerima; tujuannya hanya oleh yang berhak atas "
+    "data kejadian.",
     step=Step.REPORT,
     shared=Shared.STORY,
     to=SHARERS,
@@ -61,10 +65,10 @@ class ClockStarted(Fact, frozen=True, kw_only=True, tag="case.ClockStarted"):
 
 
 @happened(
-    Words("Tenggat dipenuhi", "Clock met"),
-    her=Words("Batas waktu dipenuhi", "A time limit was met"),
-    means="Yang ditunggu tenggat ini telah dilakukan, pada `occurred_at`. Bukan `in_time` bila sudah terlewati saat "
-    "itu dicatat, apa pun yang dikatakan.",
+    Words("Batas waktu dipenuhi", "Clock met"),
+    her=Words("Yang harus dilakukan petugas pada waktunya sudah dilakukan", "What was due from the agencies was done"),
+    means="Tindakan yang dibatasi waktunya telah dilakukan, pada `occurred_at`. Bukan `in_time` bila batasnya sudah "
+    "terlewati saat itu dicatat, apa pun yang dikatakan.",
     step=Step.REPORT,
     shared=Shared.STORY,
     to=SHARERS,
@@ -79,9 +83,9 @@ class ClockMet(Fact, frozen=True, kw_only=True, tag="case.ClockMet"):
 
 
 @happened(
-    Words("Tenggat terlewati", "Clock ran out"),
-    her=Words("Batas waktu terlewati", "A time limit ran out"),
-    means="Tenggat berakhir, dan belum ada yang menyatakan bahwa yang ditunggu telah dilakukan.",
+    Words("Batas waktu terlewati", "Clock ran out"),
+    her=Words("Batas waktu bagi petugas terlewati", "A time limit for the agencies ran out"),
+    means="Batas waktu berakhir, dan belum ada yang menyatakan bahwa tindakannya telah dilakukan.",
     step=Step.REPORT,
     to=SHARERS,
 )
@@ -91,11 +95,11 @@ class ClockOverdue(Fact, frozen=True, kw_only=True, tag="case.ClockOverdue"):
     clock: Coordination[ClockId]
 
 
-BEGUN = Words("tenggat itu mulai berjalan", "the clock began")
+BEGUN = Words("batas waktu itu mulai berjalan", "the clock began")
 MET_CLOCK = Cause(BEGUN, lambda command, case, act: _began(case, (command.clock,)))
 MET_CLOCKS = Cause(BEGUN, lambda command, case, act: _began(case, command.meets))
 RAN_OUT = Cause(
-    Words("tenggat itu habis", "the clock ran out"), lambda command, case, act: case.clocks[command.clock].due_at
+    Words("batas waktu itu habis", "the clock ran out"), lambda command, case, act: case.clocks[command.clock].due_at
 )
 
 
@@ -104,7 +108,7 @@ RAN_OUT = Cause(
     where=ANYWHERE,
     extent=Extent.MOVE,
     answers=(RAN_OUT,),
-    means="Mengangkat bahwa sebuah tenggat terlewati.",
+    means="Mengingatkan bahwa sebuah batas waktu terlewati.",
 )
 class RaiseClock(Fact, frozen=True, kw_only=True):
     """Raise that a clock ran out."""
@@ -114,7 +118,7 @@ class RaiseClock(Fact, frozen=True, kw_only=True):
 
 CLOCK = Thing(
     "clock",
-    Words("tenggat", "clock"),
+    Words("batas waktu", "clock"),
     find=lambda case, id: case.clocks.get(id),
     whose={
         R.LEAD: lambda clock, case: case.lead,
@@ -135,7 +139,7 @@ CONCERNED = (R.LEAD, R.AUTHOR, R.SHARER, R.REACHES)
     where=TAKES_PART.to(CLOCK, *CONCERNED, by="clock"),
     extent=Extent.OWN_WORDS,
     answers=(MET_CLOCK,),
-    means="Menyatakan bahwa yang ditunggu sebuah tenggat telah dilakukan di luar sistem.",
+    means="Menyatakan bahwa tindakan yang dibatasi waktunya telah dilakukan di luar sistem.",
     tag="work",
 )
 class MeetClock(Fact, frozen=True, kw_only=True):
@@ -203,7 +207,7 @@ def _is_late(clock: Clock, said_at: datetime, recorded_at: datetime) -> bool:
 
 
 name_fields(
-    clock=field("Tenggat", "Clock"),
+    clock=field("Batas waktu", "Clock"),
     starts_at=field("Mulai", "Starts", ("Mulai", "From")),
     need=field("Kebutuhan", "Need", ("Untuk", "For")),
     in_time=field("Tepat waktu", "In time", ("Tepat waktu", "In time")),

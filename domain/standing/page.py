@@ -17,9 +17,9 @@ from .rows import Ground, Row, Second, Tie
 TITLE = Words("Siapa boleh berbuat apa", "Who may do what")
 INTRO = Words(
     "Seluruh aturan pada satu halaman, disusun dari tabel yang ditanyakan program itu sendiri (`python -m "
-    "tests.freeze`). Yang tidak tertulis di sini ditolak. Instansi *boleh tahu* sebuah kasus bila memimpin atau "
-    "pernah memimpinnya, pernah dikirimi rujukan, atau diminta memimpin; bagi yang lain jawabannya sama seperti bila "
-    "kasus itu tidak ada.",
+    "tests.freeze`). Yang tidak tertulis di sini ditolak. Instansi *boleh tahu* sebuah kasus bila menjadi atau "
+    "pernah menjadi penanggung jawabnya, pernah dikirimi rujukan, atau diminta menjadi penanggung jawab; bagi yang "
+    "lain jawabannya sama seperti bila kasus itu tidak ada.",
     "The whole policy on one page, made from the table that the program itself asks (`python -m tests.freeze`). What "
     "does not stand here is refused. An agency *may know of* a case when it leads or led it, was sent a referral, or "
     "is asked to lead; all others are answered as if there were none.",

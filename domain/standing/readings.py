@@ -220,7 +220,7 @@ GLASSES = reading("glasses", Words("Daftar akses darurat", "Emergency openings")
 INBOX = reading("inbox", Words("Rujukan masuk", "Referrals received"), READERS, Extent.ROWS)
 OUTBOX = reading("outbox", Words("Rujukan keluar", "Referrals sent"), READERS, Extent.ROWS)
 CASES = reading("cases", Words("Kasus", "Cases"), READERS, Extent.ROWS)
-DEADLINES = reading("deadlines", Words("Tenggat", "Deadlines"), READERS, Extent.ROWS)
+DEADLINES = reading("deadlines", Words("Batas waktu", "Deadlines"), READERS, Extent.ROWS)
 FLAGS = reading("flags", Words("Tanda pengingat", "Flags"), READERS, Extent.ROWS)
 ESCALATIONS = reading(
     "escalations",
@@ -295,5 +295,5 @@ TOPIC = _for(
 CODES = _for(Who.EVERYBODY, "codes", Words("Daftar kode", "Code lists"))
 TOKEN_KEYS = _for(Who.EVERYBODY, "token-keys", Words("Kunci penerbit token", "The issuer's keys"))
 HEALTH = _for(Who.EVERYBODY, "health", Words("Keadaan layanan", "How the service is"))
-LEDGER = _for(Who.EVERYBODY, "ledger", Words("Buku besar: sidik saja", "The ledger: hashes alone"))
+LEDGER = _for(Who.EVERYBODY, "ledger", Words("Log: hanya nilai hash", "The ledger: hashes alone"))
 MESSAGES = _for(Who.EVERYBODY, "messages", Words("Skema pesan", "Schemas of messages"))

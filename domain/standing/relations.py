@@ -11,7 +11,7 @@ class Relation(Code):
     RECIPIENT = "recipient", "penerima rujukan yang terbuka", "recipient of an open referral"
     FORMER_LEAD = "former-lead", "penanggung jawab sebelumnya", "led the case before"
     FORMER_RECIPIENT = "former-recipient", "penerima rujukan yang sudah berakhir", "recipient of an ended referral"
-    ASKED = "asked", "diminta memimpin", "asked to lead"
+    ASKED = "asked", "diminta menjadi penanggung jawab", "asked to lead"
 
     # An agency, to a thing in it.
     SENDER = "sender", "pengirimnya", "its sender"
@@ -60,10 +60,14 @@ class Extent(Code):
     WHOLE = "whole", "seluruhnya", "all of it"
     AGENCY = "agency", "instansi, bukan kasus", "an agency, and no case"
     ROWS = "rows", "baris milik instansinya: kode, waktu, keadaan", "the agency's own rows: codes, times, states"
-    ROWS_AS_LEAD = "rows-as-lead", "baris tentang kasus yang dipimpinnya", "the agency's rows of cases that it leads"
+    ROWS_AS_LEAD = (
+        "rows-as-lead",
+        "baris tentang kasus yang menjadi tanggung jawabnya",
+        "the agency's rows of cases that it leads",
+    )
     COORDINATION = "coordination", "koordinasi, tanpa isi", "coordination, and no content"
     OPENABLE = "openable", "yang boleh dibuka instansinya sekarang", "what the agency may open now"
-    GLASS = "glass", "kompartemen yang dibuka, selama terbuka", "the compartments that were opened, while they are"
+    GLASS = "glass", "kelompok data yang dibuka, selama terbuka", "the compartments that were opened, while they are"
     SEALED = "sealed", "yang diberitahukan, tersegel bagi instansinya", "what it was told, sealed to its key"
     PROPOSED = "proposed", "yang diusulkan, tidak lebih", "what was proposed, and no more"
     PUBLIC = "public", "tidak mengungkap kasus apa pun", "tells of no case"

@@ -159,7 +159,7 @@ TAKES_PART = Where(
     frozenset({R.LEAD, R.RECIPIENT}),
     needs="an open referral, or the lead",
     words=Words(
-        "ikut serta: memimpin, atau memegang rujukan yang terbuka", "takes part: leads, or has an open referral"
+        "ikut serta: penanggung jawab, atau memegang rujukan yang terbuka", "takes part: leads, or has an open referral"
     ),
 )
 KNOWS = Where(

@@ -9,7 +9,6 @@ from ...consumers.evidence import bundle_parts as b
 from ...consumers.evidence import merkle
 from ...consumers.evidence.bundle_parts import Segment
 from ...consumers.evidence.checkpoints import parse_checkpoint
-from ...consumers.evidence.coding import to_base64
 from ...consumers.evidence.notes import COSIGNATURE_ML_DSA, PublicKey
 from ...consumers.evidence.records import entry_from, read_header
 from ...domain.access import AccessRecorded
@@ -101,7 +100,7 @@ class PdfReporter:
         return f.Ledger(
             origin=head.origin,
             size=head.size,
-            root_hash=to_base64(head.root),
+            root_hash=head.root.hex(),
             log_key=own.vkey,
             witnesses=witnesses,
             checkpoint=gathered.checkpoint.text,

@@ -121,7 +121,7 @@ class _Story:
             gbv_type="rape",
             happened_at=(now - timedelta(hours=20)).isoformat(),
             place="rumah-tangga",
-            narrative="Terjadi di rumah; pelaku dikenal keluarga.",
+            narrative="Terjadi di rumah; terlapor dikenal keluarga.",
         )
         self._do("Risk is assessed: high", lead, f"{here}/risk-assessments", level="high",
                  reasons="Terlapor tinggal di rumah yang sama.")  # fmt: skip

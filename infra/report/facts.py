@@ -153,7 +153,7 @@ class Ledger(Struct, frozen=True, kw_only=True):
     size: int
     """Leaves of the tree that the proofs lead to."""
     root_hash: str
-    """As the checkpoint writes it (base64)."""
+    """In hexadecimal, as the verifier prints it."""
     log_key: str
     """Verifier key of the log (`name+hash+key`)."""
     witnesses: tuple[Witness, ...] = ()

@@ -94,14 +94,14 @@ class Words(Struct, frozen=True, kw_only=True):
 
 
 ID = Words(
-    title="Laporan berkas kasus",
-    subtitle="Riwayat rujukan yang dapat diperiksa, untuk penegak hukum dan penasihat hukum",
+    title="Laporan riwayat kasus",
+    subtitle="Riwayat rujukan yang dapat diperiksa, untuk pengadilan, penegak hukum, dan penasihat hukum",
     case="Nomor kasus",
     bundle="Nomor bundel",
     recipient="Dibuat untuk",
     basis="Dasar hukum",
     as_of="Keadaan per",
-    position="Sampai posisi buku besar",
+    position="Sampai posisi log",
     disclosed="Diungkap",
     withheld="Tidak diungkap",
     erased="Telah dihapus",
@@ -114,47 +114,49 @@ ID = Words(
     meaning="Apa yang dibuktikan dan apa yang tidak",
     proves="Setelah bundel diperiksa dengan “rujukan verify” dan lulus, terbukti bahwa:",
     proven=(
-        "setiap peristiwa yang disebut di sini ada di buku besar pada posisi yang disebut, dalam urutan ini, dan tidak "
-        "diubah sejak akar buku besar itu ditandatangani;",
+        "setiap peristiwa yang disebut di sini ada di log pada posisi yang disebut, dalam urutan ini, dan tidak "
+        "diubah sejak nilai akar log itu ditandatangani;",
         "isi yang diungkap adalah satu-satunya isi yang dapat dibuka dari catatan tersegel itu; tidak dapat diganti "
         "dengan isi lain;",
         "isi yang tidak diungkap memang ada dan sudah tetap: bila kelak diungkap, dapat diperiksa bahwa isinya tidak "
         "berubah;",
-        "nomor urut dalam berkas kasus memperlihatkan apakah ada peristiwa yang dilewati di antara yang ditampilkan.",
+        "nomor urut dalam riwayat kasus memperlihatkan apakah ada peristiwa yang dilewati di antara yang ditampilkan.",
     ),
-    witnessed="Akar buku besar ini juga ditandatangani oleh {n} saksi (halaman bukti buku besar). Catatan tidak dapat "
-    "dibuat sesudah waktu tanda tangan mereka lalu dimasukkan ke dalamnya tanpa mereka ikut serta.",
-    unwitnessed="Akar buku besar ini tidak memuat tanda tangan saksi. Yang menjaminnya hanya penyelenggara sistem "
-    "sendiri, yang dapat menunjukkan buku lain kepada pihak lain.",
+    witnessed="Nilai akar log ini juga ditandatangani oleh {n} instansi pengesah (halaman bukti log). Instansi "
+    "pengesah bukan saksi menurut KUHAP. Catatan tidak dapat dibuat sesudah waktu tanda tangan mereka lalu dimasukkan "
+    "ke dalamnya tanpa mereka ikut serta.",
+    unwitnessed="Nilai akar log ini tidak memuat tanda tangan instansi pengesah. Yang menjaminnya hanya penyelenggara "
+    "sistem sendiri, yang dapat menunjukkan log lain kepada pihak lain.",
     not_proves="Laporan dan bundel ini tidak membuktikan:",
     not_proven=(
         "bahwa yang dicatat itu benar, atau terjadi pada waktu yang disebut pencatatnya;",
         "bahwa semua yang terjadi telah dicatat, atau apa yang terjadi sesudah waktu laporan;",
-        "siapa orang di balik nama samaran: itu ada pada daftar anggota instansinya;",
-        "bahwa yang tidak diungkap tidak mengubah gambaran;",
+        "siapa orang di balik suatu kode: itu ada pada daftar anggota instansinya;",
+        "bahwa yang tidak diungkap tidak mengubah kesimpulan;",
         "apa pun hanya dari PDF ini: PDF ini untuk dibaca, buktinya ada di bundel. Tanda tangan pada PDF menunjukkan "
         "siapa yang menandatanganinya dan bahwa berkas tidak berubah sesudahnya, bukan kebenaran isinya.",
     ),
     how="Cara memeriksa",
     check="Jalankan “rujukan verify BERKAS” pada komputer tanpa jaringan. Program menyebut apa yang diperiksa dan apa "
-    "yang tidak dapat diperiksa. Bandingkan nomor kasus, nomor bundel, dan akar buku besar dengan laporan ini.",
+    "yang tidak dapat diperiksa. Bandingkan nomor kasus, nomor bundel, jumlah catatan, dan nilai akar dengan "
+    "laporan ini.",
     chronology="Kronologi kasus",
-    chronology_note="Peristiwa menurut urutan pencatatan. “Terjadi” adalah waktu menurut pencatat; “Dicatat” adalah "
-    "waktu sistem mencatatnya.",
+    chronology_note="Peristiwa menurut urutan pencatatan. “Waktu tindakan petugas” adalah waktu menurut pencatat, "
+    "bukan waktu kejadian yang dilaporkan; “Dicatat” adalah waktu sistem mencatatnya.",
     recorded="Dicatat",
-    happened="Terjadi",
+    happened="Waktu tindakan petugas",
     agency="Instansi",
-    actor="Pelaku (samaran)",
+    actor="Petugas pencatat (kode)",
     record="Catatan",
-    record_is="posisi {position}, nomor {version} dalam berkas kasus",
-    leaf="Sidik daun",
+    record_is="posisi {position}, nomor {version} dalam riwayat kasus",
+    leaf="Nilai hash catatan",
     withheld_mark="[tidak diungkap: {compartments}]",
     erased_mark="[telah dihapus, kunci dimusnahkan: {compartments}]",
     event_withheld="[seluruh isi peristiwa ini tidak diungkap]",
     unlabelled="Peristiwa",
     unshown="{n} tanda tidak dapat ditampilkan huruf laporan ini dan ditulis � ({codes}). Teks persisnya ada di "
     "bundel.",
-    referrals="Rujukan dan tenggat",
+    referrals="Rujukan dan batas waktu",
     referral="Rujukan",
     from_to="Dari, kepada",
     service="Layanan",
@@ -169,8 +171,8 @@ ID = Words(
     related="Terkait rujukan",
     custody=("Pemegang", "Status", "Sejak", "Sampai"),
     still="masih berlaku",
-    clocks="Tenggat",
-    clock_columns=("Tenggat", "Mulai", "Batas", "Keadaan", "Dipenuhi", "Rujukan dipegang oleh"),
+    clocks="Batas waktu",
+    clock_columns=("Batas waktu", "Mulai", "Berakhir", "Keadaan", "Dipenuhi", "Rujukan dipegang oleh"),
     clock_states={
         "running": "berjalan",
         "met": "dipenuhi",
@@ -179,24 +181,24 @@ ID = Words(
         "breached": "terlewati",
     },
     documents="Dokumen",
-    document_columns=("Dokumen", "Jenis", "SHA-256", "Bita", "Kompartemen", "Keadaan"),
+    document_columns=("Dokumen", "Jenis", "SHA-256", "Bita", "Kelompok data", "Keadaan"),
     document_shown="diungkap: {file}",
     document_withheld="tidak diungkap",
     document_erased="telah dihapus",
     superseded="digantikan oleh {document}",
     accesses="Siapa yang melihat",
     accesses_note="Setiap pembukaan isi yang dilindungi dicatat sebelum isinya ditampilkan.",
-    access_columns=("Waktu", "Posisi", "Instansi", "Peran", "Pembaca (samaran)", "Tujuan", "Kompartemen", "Dasar"),
-    ledger="Bukti buku besar",
-    ledger_note="Buku besar adalah pohon Merkle (RFC 6962) atas semua catatan jaringan. Angka di bawah ini harus sama "
+    access_columns=("Waktu", "Posisi", "Instansi", "Peran", "Pembaca (kode)", "Tujuan", "Kelompok data", "Dasar"),
+    ledger="Bukti log",
+    ledger_note="Log adalah pohon Merkle (RFC 6962) atas semua catatan jaringan. Angka di bawah ini harus sama "
     "dengan yang disebut program pemeriksa.",
     origin="Asal",
     size="Jumlah catatan",
-    root="Akar (base64)",
-    log_key="Kunci buku besar",
-    witnesses_needed="Saksi yang disyaratkan",
-    witness_columns=("Saksi", "Algoritma", "Kunci", "Waktu tanda tangan"),
-    no_witness="Tidak ada tanda tangan saksi.",
+    root="Nilai akar (heksadesimal)",
+    log_key="Kunci log",
+    witnesses_needed="Instansi pengesah yang disyaratkan",
+    witness_columns=("Instansi pengesah", "Algoritma", "Kunci", "Waktu tanda tangan"),
+    no_witness="Tidak ada tanda tangan instansi pengesah.",
     checkpoint="Titik periksa selengkapnya",
     notes="Catatan tentang laporan ini",
     notes_unshown="Dalam seluruh laporan {n} tanda ditulis � karena tidak ada hurufnya atau tidak kasatmata: {codes}.",
@@ -204,8 +206,8 @@ ID = Words(
 )
 
 EN = Words(
-    title="Case file report",
-    subtitle="A history of referrals that can be checked, for courts and counsel",
+    title="Report of a case's history",
+    subtitle="A history of referrals that can be checked, for courts, investigators and counsel",
     case="Case",
     bundle="Bundle",
     recipient="Made for",
@@ -230,32 +232,32 @@ EN = Words(
         "what is withheld exists and is fixed: should it be disclosed one day, it can be checked that it is the same;",
         "the numbers within the case file show whether any event between those shown was left out.",
     ),
-    witnessed="This ledger root is also signed by {n} witnesses (page on the ledger's proof). A record cannot be made "
-    "after the time of their signatures and slipped in without them taking part.",
-    unwitnessed="This ledger root carries no witness's signature. Only the system's operator vouches for it, who could "
-    "show another ledger to others.",
+    witnessed="This ledger root is also signed by {n} co-signing agencies (witnesses; page on the ledger's proof). A "
+    "record cannot be made after the time of their signatures and slipped in without them taking part.",
+    unwitnessed="This ledger root carries no signature of a co-signing agency (witness). Only the system's "
+    "operator vouches for it, who could show another ledger to others.",
     not_proves="This report and its bundle do not prove:",
     not_proven=(
         "that what was recorded is true, or happened when its author said;",
         "that all that happened was recorded, or what happened after the report's instant;",
-        "who the person behind a pseudonym is: that stands in the member list of the agency;",
+        "who the person behind a code is: that stands in the member list of the agency;",
         "that what is withheld would not change the picture;",
         "anything by this PDF alone: the PDF is for reading, the proof is in the bundle. The PDF's signature shows who "
         "signed it and that the file did not change since, not that its content is true.",
     ),
     how="How to check",
     check="Run “rujukan verify FILE” on a computer without network. It says what it checked and what it could not. "
-    "Compare the case, the bundle and the ledger's root with this report.",
+    "Compare the case, the bundle, the count of records and the root with this report.",
     chronology="Case chronology",
-    chronology_note="Events in the order of recording. “Happened” is the time that the author gave; “Recorded” is when "
-    "the system recorded it.",
+    chronology_note="Events in the order of recording. “Time of the act recorded” is the time that its author gave, "
+    "not that of the incident; “Recorded” is when the system recorded it.",
     recorded="Recorded",
-    happened="Happened",
+    happened="Time of the act recorded",
     agency="Agency",
-    actor="Actor (pseudonym)",
+    actor="Recorded by (code)",
     record="Record",
     record_is="position {position}, number {version} in the case file",
-    leaf="Leaf hash",
+    leaf="Hash of the record",
     withheld_mark="[withheld: {compartments}]",
     erased_mark="[erased, keys destroyed: {compartments}]",
     event_withheld="[all that this event says is withheld]",
@@ -294,17 +296,17 @@ EN = Words(
     superseded="superseded by {document}",
     accesses="Who looked",
     accesses_note="Every opening of protected content is recorded before the content is shown.",
-    access_columns=("Time", "Position", "Agency", "Role", "Reader (pseudonym)", "Purpose", "Compartments", "Basis"),
+    access_columns=("Time", "Position", "Agency", "Role", "Reader (code)", "Purpose", "Compartments", "Basis"),
     ledger="Proof by the ledger",
     ledger_note="The ledger is a Merkle tree (RFC 6962) over all records of the network. The figures below must equal "
     "those that the verifier prints.",
     origin="Origin",
     size="Records",
-    root="Root (base64)",
+    root="Root (hexadecimal)",
     log_key="Log key",
-    witnesses_needed="Witnesses required",
-    witness_columns=("Witness", "Algorithm", "Key", "Signed at"),
-    no_witness="No witness signed.",
+    witnesses_needed="Co-signing agencies required",
+    witness_columns=("Co-signing agency", "Algorithm", "Key", "Signed at"),
+    no_witness="No co-signing agency (witness) signed.",
     checkpoint="The checkpoint, whole",
     notes="Notes on this report",
     notes_unshown="In the whole report {n} characters are written � because the font has none or they are invisible: "

@@ -9,7 +9,7 @@ ATTRIBUTES: dict[str, Words] = {
     "type": Words("Selalu sama: tidak menyebut isinya", "Always the same: it does not tell what is inside"),
     "subject": Words("Instansi tujuan", "The agency it is for"),
     "sequence": Words(
-        "1, 2, 3 … tanpa lubang, untuk semua yang diberitahukan kepada instansi: kursor setiap jalur",
+        "1, 2, 3 … tanpa terlewat, untuk semua yang diberitahukan kepada instansi: kursor setiap jalur",
         "1, 2, 3 … without gaps, for all that the agency is told: the cursor of every transport",
     ),
     "casesequence": Words("Sama, untuk kasus ini saja", "The same, of this case alone"),
@@ -19,9 +19,9 @@ ATTRIBUTES: dict[str, Words] = {
         "Versi skema; skema apa, hanya tersegel", "The schema's version; of which schema, only the seal tells"
     ),
     "keyid": Words("Kunci instansi yang dipakai menyegel", "The agency's key that it is sealed to"),
-    "correlation": Words("Nama samaran satu permintaan", "A pseudonym of what was done by one request"),
+    "correlation": Words("Kode pengganti satu permintaan", "A pseudonym of what was done by one request"),
     "partitionkey": Words(
-        "Nama samaran kasus bagi instansi ini; juga kunci Kafka",
+        "Kode pengganti kasus bagi instansi ini; juga kunci Kafka",
         "The case's pseudonym for this agency; also the Kafka key",
     ),
     "batch": Words(
@@ -43,10 +43,10 @@ DELIVERY: dict[str, Words] = {
     "sequence": Words("Nomor pemberitahuan ini", "The number of this telling"),
     "recorded_at": Words("Kapan dicatat", "When it was recorded"),
     "author": Words("Instansi yang mencatat", "The agency that recorded it"),
-    "actor": Words("Nama samaran petugas yang mencatat", "A pseudonym of the person who recorded it"),
+    "actor": Words("Kode pengganti petugas yang mencatat", "A pseudonym of the person who recorded it"),
     "correlation": Words("Mengikat peristiwa dari satu permintaan", "Ties events of one request together"),
-    "compartments": Words("Kompartemen yang diberitahukan", "The compartments that are told"),
-    "withheld": Words("Kompartemen yang ada dan tidak diberitahukan", "The compartments that are there and not told"),
+    "compartments": Words("Kelompok data yang diberitahukan", "The compartments that are told"),
+    "withheld": Words("Kelompok data yang ada dan tidak diberitahukan", "The compartments that are there and not told"),
     "data": Words("Isi peristiwa, sesuai topic dan schema", "What happened, as topic and schema have it"),
     "receipt": Words("Bukti bahwa segel telah dibuka", "Whoever shows it has opened the seal"),
 }
@@ -54,11 +54,13 @@ DELIVERY: dict[str, Words] = {
 ACKNOWLEDGEMENT: dict[str, Words] = {
     "received": Words("Tiba dan dibuka, sampai nomor ini", "Arrived and opened, up to this one"),
     "handled": Words(
-        "Selesai diproses, atau masuk surat mati, sampai nomor ini",
+        "Selesai diproses, atau masuk antrean pesan gagal, sampai nomor ini",
         "Handled, or gone to the dead letters, up to this one",
     ),
-    "failed": Words("Masuk surat mati", "What went to the dead letters"),
-    "recovered": Words("Diulang dari surat mati, kini selesai", "Replayed from the dead letters, and handled now"),
+    "failed": Words("Masuk antrean pesan gagal", "What went to the dead letters"),
+    "recovered": Words(
+        "Diulang dari antrean pesan gagal, kini selesai", "Replayed from the dead letters, and handled now"
+    ),
     "deleted": Words("Penghapusan yang salinannya telah dihapus", "Erasures whose copies were deleted"),
     "sequence": Words("Nomor pemberitahuan", "The number of a telling"),
     "receipt": Words("`receipt` dari pemberitahuan itu", "The `receipt` of that very delivery"),

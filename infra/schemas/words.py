@@ -31,7 +31,7 @@ PLACEHOLDERS = {
         Words("Dihapus sejak itu", "Erased since"),
         Words(
             "Di nomor ini ada sesuatu yang sejak itu dihapus, atau harus dihapus lagi. Kosong, agar nomor tidak "
-            "berlubang.",
+            "terlewat.",
             "Under this number was something that was erased since, or had to be deleted again. It holds nothing, and "
             "keeps the numbers without a hole. `schema` is that of the event that stood here.",
         ),
@@ -50,8 +50,8 @@ PLACEHOLDERS = {
 
 LEAD = Words("penulisnya; penanggung jawab kasus", "its author; the lead")
 LEAD_IS_TOLD = Words(
-    "Penanggung jawab kasus diberi tahu koordinasi setiap peristiwa kasusnya, dan selebihnya yang dicakup persetujuan "
-    "baginya; instansi lain dengan cara yang sama menurut rujukannya.",
+    "Penanggung jawab kasus diberi tahu data koordinasi setiap peristiwa kasusnya, dan selebihnya yang dicakup "
+    "persetujuan baginya; instansi lain dengan cara yang sama menurut rujukannya.",
     "The lead is told the coordination of every event of its case, and of the rest what consent names it for; "
     "another agency what its referral shares and a live consent covers.",
 )

@@ -97,7 +97,7 @@ def test_she_is_told_all_of_her_own_data_whatever_consent_lets_the_lead_know(
 def test_it_tells_who_looked_and_why_itself_among_them(running: Running, three: Three, case: str) -> None:
     found = ask(running, three.lead, Role.DATA_PROTECTION_OFFICER, case=case, language="en").json()
     helper = next(look for look in found["looked"] if look["what"] == "the timeline" and "Health" in look["data"])
-    assert (helper["role"], helper["purpose"]) == ("Case worker", "Care")
+    assert (helper["role"], helper["purpose"]) == ("Case worker", "Care and accompaniment")
     assert "you consented" in helper["why"]
     last = found["looked"][-1]
     assert (last["what"], last["why"]) == ("this report, as you asked", "you asked for it")

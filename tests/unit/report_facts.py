@@ -140,7 +140,7 @@ def facts(**more: Any) -> f.ReportFacts:
         "ledger": f.Ledger(
             origin="log.example/bontang",
             size=41,
-            root_hash="q83vEjRWeJASNFZ4kBI0VniQEjRWeJASNFZ4kBI0Vng=",
+            root_hash="abcdef12345678901234567890123456789012345678901234567890123456ab",
             log_key="log.example/bontang+00000000+AAAA",
             witnesses=(f.Witness(name="rsud.example", algorithm="Ed25519", at=AT + 21 * HOUR, key_id="0badcafe"),),
             witnesses_needed=1,

@@ -266,7 +266,7 @@ def test_a_table_goes_on_over_the_page_under_its_titles() -> None:
     pages = text_of(render(facts(accesses=accesses), "id")).split("\f")
     over = [page for page in pages if "pembaca-" in page]
     assert len(over) > 3
-    assert all("Pembaca (samaran)" in page for page in over)
+    assert all("Pembaca (kode)" in page for page in over)
     assert all(flat(f"pembaca-{n}") in flat("".join(over)) for n in range(300))
 
 

@@ -78,7 +78,7 @@ def test_codes_times_agencies_and_kinds_of_data_are_said_in_words() -> None:
     assert said(entry("case.ConsentGiven", **scope, expires_at=None)) == {
         "Data that is shared": "Health",
         "Recipients": "RSUD Taman Husada, Police, women's and children's unit",
-        "Purposes": "Care",
+        "Purposes": "Care and accompaniment",
     }
     assert said(entry("case.SurvivorContactRecorded", safe_to_call=False)) == {"Safe to call": "no"}
     assert said(entry("case.ProtectionOrderRecorded", valid_from="2026-03-09")) == {"Valid from": "9 March 2026"}
@@ -125,7 +125,7 @@ def test_a_basis_is_said_without_ids_and_an_override_with_its_rule() -> None:
     id = "0b0e7a7e-5c3a-4a0e-9f6e-0d6f0a1b2c3d"
     assert why(f"consent {id}; consent {id}; referral {id}", "en") == "you consented; you were referred to that agency"
     assert why(f"override {id} court-order: Penetapan 12/2026", "id") == (
-        "tanpa persetujuan, atas dasar hukum: Perintah pengadilan, Penetapan 12/2026"
+        "tanpa persetujuan Anda, karena aturan hukum: Penetapan atau putusan pengadilan, Penetapan 12/2026"
     )
     assert why("survivor-request: UU 27/2022", "en") == "you asked for it"
     assert why("break-glass:imminent-danger", "en") == "an emergency: Imminent danger to life"
@@ -134,7 +134,7 @@ def test_a_basis_is_said_without_ids_and_an_override_with_its_rule() -> None:
 def test_a_reading_is_told_with_role_agency_data_and_purpose() -> None:
     reading = Reading(AT, "rsud", Role.CASE_WORKER, Purpose.CARE, ["health"], "timeline", "lead")
     found = looked(reading, "en", agencies)
-    assert (found.agency, found.role, found.purpose) == ("RSUD Taman Husada", "Case worker", "Care")
+    assert (found.agency, found.role, found.purpose) == ("RSUD Taman Husada", "Case worker", "Care and accompaniment")
     assert (found.data, found.what) == (["Health"], "the timeline")
     unknown = looked(Reading(AT, "rsud", Role.SUPERVISOR, Purpose.CARE, [], "a new view", "new"), "en", agencies)
     assert unknown.what == "a new view"

@@ -1,0 +1,42 @@
+"""One word for one thing: in English, in Indonesian for the record and a court, and in Indonesian for the survivor.
+
+A word that is rejected here is used for its thing nowhere that a person reads: some accuse (whoever recorded an entry
+is no *pelaku*), some promise or frighten, and most are only a second name, which makes a reader look for a difference.
+"""
+
+from typing import NamedTuple
+
+
+class Term(NamedTuple):
+    """A thing that people read of."""
+
+    en: str
+    record: str
+    """In Indonesian, in the record: what a court, a case worker and an agency's developer read."""
+    hers: str | None = None
+    """In Indonesian, on the survivor's paper, where plainer than in the record."""
+    rejected: tuple[str, ...] = ()
+    """Stems of Indonesian words that are not used for it: as a word begins, in small letters."""
+
+
+GLOSSARY = (
+    Term("who recorded it", "petugas pencatat", "petugas", ("pelaku",)),
+    Term("the alleged perpetrator", "terlapor", rejected=("pelaku",)),
+    Term("code in the place of a name", "kode", rejected=("pseudonim",)),
+    Term("urgency", "urgensi", "seberapa mendesak", ("kemendesakan",)),
+    Term("age group", "kelompok usia", rejected=("kelompok umur",)),
+    Term("safety", "keselamatan", rejected=("keamanan",)),
+    Term("time limit, clock", "batas waktu", rejected=("tenggat",)),
+    Term("to withdraw", "mencabut", rejected=("ditarik", "penarikan")),
+    Term("lead", "penanggung jawab", rejected=("memimpin", "dipimpin", "pemimpin", "kepemimpinan")),
+    Term("to correct", "memperbaiki", rejected=("membetulkan", "dibetulkan", "pembetulan")),
+    Term("to assign", "menunjuk", rejected=("menugaskan", "ditugaskan", "penugasan")),
+    Term("compartment", "kelompok data", "data", ("kompartemen",)),
+    Term("hash", "sidik digital (nilai hash)", rejected=("sidik jari", "sidik daun")),
+    Term("log", "log", rejected=("buku besar",)),
+    Term("witness of the log", "instansi pengesah", rejected=("disaksikan", "saksi log")),
+    Term("agency", "instansi", rejected=("lembaga",)),
+    Term("bundle", "bundel", "salinan riwayat kasus", ("berkas perkara",)),
+    Term("parent, guardian or caregiver", "orang tua, wali, atau pengasuh", rejected=("tanpa wali",)),
+)
+"""A stem may be a common word elsewhere (a room's *keamanan*): then its thing is named by another word there, too."""

@@ -1,0 +1,52 @@
+"""What the survivor's paper calls a code where the record's label is a court's or a doctor's word, or speaks of her."""
+
+from collections.abc import Mapping
+
+from .code import Code
+from .codes import (
+    CloseReason,
+    ConsentBy,
+    DisclosureBasis,
+    ErasureBasis,
+    Outcome,
+    Purpose,
+    Reporter,
+    Role,
+    Service,
+)
+from .violence import ClockNeed, GbvType, Need
+from .words import Language, Words
+
+HER_REQUEST = Words("Permintaan Anda", "Your request")
+SUPPORT = Words("Bantuan batin dan sosial", "Help for mind and social life")
+EXAMINATION = Words("Pemeriksaan dokter untuk bukti", "A doctor's examination for evidence")
+
+_HERS: Mapping[tuple[type[Code], Code], Words] = {
+    (type(code), code): words
+    for code, words in (
+        (ConsentBy.SURVIVOR, Words("Anda", "You")),
+        (Reporter.SURVIVOR, Words("Anda sendiri", "You yourself")),
+        (Role.SUPERVISOR, Words("Atasan pendamping", "The case worker's supervisor")),
+        (Role.LEGAL_REVIEWER, Words("Petugas hukum", "Legal officer")),
+        (Purpose.SURVIVOR_REQUEST, HER_REQUEST),
+        (ErasureBasis.SURVIVOR_REQUEST, HER_REQUEST),
+        (DisclosureBasis.SURVIVOR_REQUEST, HER_REQUEST),
+        (CloseReason.SURVIVOR_ASKED, HER_REQUEST),
+        (Outcome.DID_NOT_ATTEND, Words("Anda belum datang", "You have not come yet")),
+        (Outcome.DECLINED, Words("Anda tidak menginginkannya", "You did not want it")),
+        (GbvType.RAPE, Words("Perkosaan", "Rape")),
+        (Service.PSYCHOSOCIAL, SUPPORT),
+        (Need.PSYCHOSOCIAL, SUPPORT),
+        (Service.FORENSIC, EXAMINATION),
+        (ClockNeed.FORENSIC_EVIDENCE, EXAMINATION),
+        (ClockNeed.HIV_PEP, Words("Obat pencegah HIV", "Medicine that prevents HIV")),
+        (ClockNeed.EMERGENCY_CONTRACEPTION, Words("Obat pencegah kehamilan", "Medicine that prevents pregnancy")),
+    )
+}
+"""By list and code: codes of different lists can be the same word."""
+
+
+def code_for_her(code: Code, language: Language) -> str:
+    """A code as her paper says it."""
+    plain = _HERS.get((type(code), code))
+    return (plain or Words(code.id, code.en)).said_in(language)

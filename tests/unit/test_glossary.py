@@ -1,0 +1,64 @@
+"""One word for one thing: what the glossary rejects is said nowhere that a person reads."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import rujukan
+from rujukan.consumers.evidence.bundle_parts import EARLIER
+from rujukan.domain.glossary import GLOSSARY
+
+TOP = Path(rujukan.domain.__file__).parents[1]
+PARTS = ("domain", "projections", "api", "consumers", "infra")
+PAGES = (
+    TOP / "consumers" / "EVENTS.md",
+    TOP / "consumers" / "evidence" / "UNTUK-AHLI-HUKUM.md",
+    TOP / "domain" / "standing" / "TABLE.md",
+)
+SAID_FOR_EVER = {EARLIER}
+"""What stands in files that others hold, and is known again by its text."""
+STEMS = sorted({stem for term in GLOSSARY for stem in term.rejected})
+
+
+def literals(source: str) -> Iterator[str]:
+    """Every text of a module that is no docstring: what it may show to a person. English has none of the stems."""
+    for node in ast.walk(ast.parse(source)):
+        body = getattr(node, "body", None)
+        for statement in body if isinstance(body, list) else ():
+            if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
+                statement.value.value = ""
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+
+
+def rejected_in(text: str, stem: str) -> list[str]:
+    return re.findall(rf"[^.;\n]{{0,60}}\b{stem}[^.;\n]{{0,40}}", text, re.IGNORECASE)
+
+
+@pytest.fixture(scope="module")
+def said() -> dict[str, list[str]]:
+    """File → what it says."""
+    found = {
+        str(file.relative_to(TOP)): list(literals(file.read_text("utf-8")))
+        for part in PARTS
+        for file in sorted((TOP / part).rglob("*.py"))
+        if file.name != "glossary.py"
+    }
+    found = {file: [t for t in texts if t not in SAID_FOR_EVER] for file, texts in found.items()}
+    return found | {str(page.relative_to(TOP)): [page.read_text("utf-8")] for page in PAGES}
+
+
+@pytest.mark.parametrize("stem", STEMS)
+def test_a_word_that_is_rejected_is_used_nowhere(stem: str, said: dict[str, list[str]]) -> None:
+    found = {file: hits for file, texts in said.items() if (hits := [h for t in texts for h in rejected_in(t, stem)])}
+    assert found == {}
+
+
+def test_no_term_rejects_what_another_one_chooses() -> None:
+    chosen = [word for term in GLOSSARY for word in (term.record, term.hers) if word is not None]
+    assert [(word, stem) for word in chosen for stem in STEMS if rejected_in(word, stem)] == []
+    assert len({term.record for term in GLOSSARY}) == len(GLOSSARY)
+    assert len({term.en for term in GLOSSARY}) == len(GLOSSARY)
