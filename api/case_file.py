@@ -11,9 +11,9 @@ from starlette.responses import Response
 
 from ..domain.case.erasure import Erasing
 from ..domain.case.holds import Lifting
-from ..domain.case.lead import Accompanying
 from ..domain.case.lifecycle import Files
 from ..domain.casefile.overriding import Overrides, Wanted
+from ..domain.casefile.staff import Accompanying, Staff
 from ..domain.casefile.state import Case, Consent
 from ..domain.compartment import Compartment
 from ..domain.fact import AgencyCode
@@ -109,6 +109,23 @@ class ClockView(Struct, frozen=True):
     met_at: datetime | None
 
 
+class AssignedView(Struct, frozen=True):
+    """Somebody of the caller's agency who is assigned."""
+
+    person: UUID
+    referrals: list[UUID]
+    """To these; none: to the case."""
+
+
+class ExclusionView(Struct, frozen=True):
+    """Somebody who is excluded from the case."""
+
+    exclusion: UUID
+    person: UUID
+    member_of: str
+    placed_by: str
+
+
 class CaseView(Struct, frozen=True, omit_defaults=True):
     """A case as the caller's agency may see it: the lead all of its coordination, others their own part."""
 
@@ -120,6 +137,9 @@ class CaseView(Struct, frozen=True, omit_defaults=True):
     opened_at: datetime
     referrals: list[ReferralView]
     version: int
+    assigned: list[AssignedView] = []
+    exclusions: list[ExclusionView] = []
+    """Of the agency's own people, and those that it placed; the lead is shown all."""
     age_group: str | None = None
     worker: UUID | None = None
     consents: list[ConsentView] | None = None
@@ -143,15 +163,15 @@ def show_timeline(
     rooms: Rooms, asked: Asked, *, case: UUID, limit: Limit = USUAL, cursor: tuple[Positive] | None = None
 ) -> Page:
     after = cursor[0] if cursor else 0
-    found = rooms.lists.ask(asked.act.agency, timeline.entries, case, after=after, limit=limit)
+    found = rooms.lists.ask(asked.act, timeline.entries, case, after=after, limit=limit)
     more = (found[-1].version,) if len(found) == limit else None
     return Page(_opened(rooms, asked, case, found, "timeline"), next_page(more))
 
 
 def export(rooms: Rooms, asked: Asked, *, case: UUID) -> Response:
-    agency, found = asked.act.agency, list[TimelineRow]()
+    found = list[TimelineRow]()
     while more := rooms.lists.ask(
-        agency, timeline.entries, case, after=found[-1].version if found else 0, limit=AT_ONCE
+        asked.act, timeline.entries, case, after=found[-1].version if found else 0, limit=AT_ONCE
     ):
         found += more
     entries = _opened(rooms, asked, case, found, "export")
@@ -222,6 +242,16 @@ def case_view(id: UUID, case: Case, agency: AgencyCode, at: datetime, leads: boo
         urgency=case.urgency.value,
         opened_at=case.opened_at,
         referrals=referrals,
+        assigned=[
+            AssignedView(person, sorted(to))
+            for (at_agency, person), to in case.of(Staff).assigned.items()
+            if at_agency == agency
+        ],
+        exclusions=[
+            ExclusionView(e.id, e.person, e.member_of, e.placed_by)
+            for e in case.of(Staff).exclusions.values()
+            if leads or agency in (e.member_of, e.placed_by)
+        ],
     )
     if not leads:
         return common

@@ -110,7 +110,7 @@ def show_document(rooms: Rooms, asked: Asked, known: Case, *, case: UUID, docume
     written, attached = found
     assert isinstance(attached, DocumentAttached)
     compartment = Compartment.named(attached.compartment)
-    told = rooms.lists.ask(act.agency, timeline.told, written.position)
+    told = rooms.lists.ask(act, timeline.told, written.position)
     if not any(compartment in may for _, may in rooms.casework.readable(case, {written.position: told}, act)):
         raise Unknown(what="document")
     basis = rooms.casework.basis(case, act, (compartment,), (written.author,))

@@ -146,4 +146,12 @@ def acting(caller: Caller, agency: Agency | None, allowed: frozenset[Role], purp
     role = next((r for r in roles if said in PURPOSES[r]), None)
     if role is None:
         raise PurposeNotAllowed(role=roles[0], allowed=PURPOSES[roles[0]])
-    return Act(actor=caller.actor, agency=found.code, kind=found.kind, role=role, purpose=said, at=at)
+    return Act(
+        actor=caller.actor,
+        agency=found.code,
+        kind=found.kind,
+        role=role,
+        purpose=said,
+        at=at,
+        need_to_know=found.need_to_know,
+    )

@@ -12,9 +12,9 @@ AT_ONCE = 1_000
 
 def all_readings(rooms: Rooms, act: Act, case: UUID) -> list[AuditEntry]:
     """Every opening of content of a case that the acting agency may see, in the order of the log."""
-    agency, found = act.agency, list[AuditEntry]()
+    found = list[AuditEntry]()
     while page := rooms.lists.ask(
-        agency,
+        act,
         audit.entries,
         subject=case,
         accesses_only=True,

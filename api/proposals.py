@@ -104,7 +104,7 @@ def list_proposals(rooms: Rooms, asked: Asked, *, limit: Limit = USUAL, cursor: 
     one is approved."""
     act, after, found = asked.act, cursor[0] if cursor else 0, list[tuple[int, WaitingProposal]]()
     while len(found) < limit:
-        some = rooms.lists.ask(act.agency, proposals.waiting, act.at, after, AT_ONCE)
+        some = rooms.lists.ask(act, proposals.waiting, act.at, after, AT_ONCE)
         for waits in some:
             after = waits.position
             if (mine := _waits_for(rooms, ProposalId(waits.proposal), act)) is not None:

@@ -9,14 +9,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from inspect import iscoroutinefunction
-from typing import Any, get_origin
+from typing import Annotated, Any, get_origin
 
 import msgspec
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from ..domain.standing.readings import Reading, Who
 from ..projections import Listing
 from ..projections.listing import Positive
+from .application.ports import Sight
 from .application.reading import Asked
 from .application.rooms import Rooms
 from .cursors import next_page
@@ -120,24 +121,27 @@ class Read:
 HANDED = ("rooms", "asked", "caller", "known")
 """What a call is handed beside its parameters."""
 LIMIT = Parameter("limit", "limit", Limit, USUAL)
+Mine = Annotated[bool, Meta(description="only of cases that the caller is assigned to")]
+MINE = Parameter("mine", "mine", Mine, False)
 
 
 def listed(listing: Listing) -> Read:
     """The read that a declared list is: a page of its rows."""
     begins = next((name for name in ("after", "before") if name in listing.query.__annotations__), "")
     own = parameters_of(listing.query, listing.path, ("db", "limit", *listing.given), {begins: "cursor"})
-    filters = tuple(p for p in own if p.argument != begins)
+    filters = tuple(p for p in own if p.argument != begins) + ((MINE,) if listing.mine else ())
     cursor = next((p for p in own if p.argument == begins), None)
     alone = cursor is not None and get_origin(cursor.type) is not tuple
     if cursor is not None:
         cursor = replace(cursor, type=tuple[Positive] if alone else cursor.type, default=None)
 
     def rows(rooms: Rooms, asked: Asked | Caller, **said: Any) -> Page:
-        who, act = (asked, None) if isinstance(asked, Caller) else (asked.act, asked.act)
+        who = Sight(asked.agency, asked.actor) if isinstance(asked, Caller) else asked.act
+        mine = said.pop(MINE.argument, False)
         goes_on = said.pop(begins, None)
         if goes_on is not None:
             said[begins] = goes_on[0] if alone else goes_on
-        found = rooms.lists.rows(listing, who.agency, act, said)
+        found = rooms.lists.rows(listing, who, said, mine=mine)
         if listing.cursor is None:
             return Page(list(found))
         return page(found, said["limit"], listing.cursor)

@@ -99,7 +99,7 @@ Looked = Annotated[UUID, Meta(description="the case that was looked at")]
 def case_access(rooms: Rooms, asked: Asked, *, case: Looked, limit: Limit = USUAL, cursor: Place | None = None) -> Page:
     under = rooms.reading.show(asked, case, COORDINATION, "case-access")
     after = cursor[0] if cursor else 0
-    found = rooms.lists.ask(asked.act.agency, audit.entries, subject=case, accesses_only=True, after=after, limit=limit)
+    found = rooms.lists.ask(asked.act, audit.entries, subject=case, accesses_only=True, after=after, limit=limit)
     return _openings(rooms, under, found, limit)
 
 
@@ -109,7 +109,7 @@ def person_access(
     under, agency = _recorded(rooms, asked, "person-access"), asked.act.agency
     after = cursor[0] if cursor else 0
     found = rooms.lists.ask(
-        agency, audit.entries, actor=actor, agency=agency, accesses_only=True, after=after, limit=limit
+        asked.act, audit.entries, actor=actor, agency=agency, accesses_only=True, after=after, limit=limit
     )
     return _openings(rooms, under, found, limit)
 
@@ -130,7 +130,7 @@ def what_was_held(
     _recorded(rooms, asked, "holdings")
     act = asked.act
     found = rooms.lists.ask(
-        act.agency,
+        act,
         holdings.holdings,
         act.agency if agency is None else agency,
         act.at if at is None else at,
@@ -154,12 +154,12 @@ def unusual_access(
 ) -> UnusualAccess:
     since, until = _span(from_, to, asked.act.at)
     _recorded(rooms, asked, "unusual-access")
-    rows = rooms.lists.ask(asked.act.agency, audit.looks, since, until, LIMITS.grace, MOST_LOOKS + 1)
+    rows = rooms.lists.ask(asked.act, audit.looks, since, until, LIMITS.grace, MOST_LOOKS + 1)
     if len(rows) > MOST_LOOKS:
         detail = f"There are more than {MOST_LOOKS:,} readings. Ask for a shorter span."
         raise BadRequest(400, "TooMany", detail, parameter="from")
     found = unusual([_look(row, rooms) for row in rows])
-    acts = rooms.lists.ask(asked.act.agency, notices.done_between, since, until, MOST_ACTS)
+    acts = rooms.lists.ask(asked.act, notices.done_between, since, until, MOST_ACTS)
     start = cursor[0] if cursor else 0
     shown = [f for f in found if f.look.position > start][:limit]
     more = (shown[-1].look.position,) if len(shown) == limit else None

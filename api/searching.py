@@ -56,7 +56,7 @@ def add_routes(door: Door) -> None:
         said = Asked(act, correlation_of(request))
         rooms.reading.report(said, agency_stream(act.agency), SEARCHING)  # that nobody is found tells something, too
         index = nik_index(rooms.macs, asked.nik)
-        told = rooms.lists.ask(act.agency, people.cases_of, index)
+        told = rooms.lists.ask(act, people.cases_of, index)
         found = [case for case in told if _may_be_found(rooms, case, index, act)]
         for case in found:
             rooms.reading.show(said, case, IDENTITY, "search")

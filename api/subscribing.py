@@ -23,7 +23,7 @@ from ..domain.refusal import KeyMissing, Refusal
 from ..domain.standing.readings import SUBSCRIPTION
 from ..projections import marks
 from ..projections.listing import OfCase, Positive
-from .application.ports import FeedPage
+from .application.ports import FeedPage, Sight
 from .application.rooms import Rooms
 from .contract import PROBLEM
 from .event_stream import EventStream
@@ -83,6 +83,10 @@ Many = Annotated[int, Meta(ge=1, le=LARGEST_PAGE, description="how many, at most
 Patience = Annotated[
     int, Meta(ge=0, le=LONGEST_WAIT, description="seconds that an empty answer waits for something new")
 ]
+
+
+NO_CASE = UUID(int=0)
+"""One that there is not."""
 
 
 class Begin(NamedTuple):
@@ -206,7 +210,7 @@ class Subscribing:
 
     def _state(self, caller: Caller) -> Subscription:
         code = self._subscribed(caller).code
-        received, handled = self._rooms.lists.ask(code, marks.marks)
+        received, handled = self._rooms.lists.ask(Sight(code, caller.actor), marks.marks)
         head = self._rooms.feed.head(code)
         return Subscription(code, head.sequence, str(head), received, handled)
 
@@ -221,6 +225,8 @@ class Subscribing:
         """What comes after the cursor. Each look asks anew whether the register has that: a database may be restored
         under a stream."""
         self._with_key(caller)
+        if case is not None and self._rooms.casework.hides(case, caller):
+            case = NO_CASE
         return self._rooms.feed.page(caller.agency, at, limit, case)
 
     def _subscribed(self, caller: Caller) -> Agency:

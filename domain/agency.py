@@ -11,7 +11,7 @@ from . import agency_keys as keys
 from . import judged
 from . import webhook as webhooks
 from .agency_state import Agency, decides, require_agency
-from .codes import AgencyKind, Role, Service
+from .codes import AgencyKind, NeedToKnow, Role, Service
 from .compartment import Coordination, Identity
 from .declaring import asked, field, happened, name_fields
 from .fact import Act, ActorId, AgencyCode, Fact, Short, recorded
@@ -19,7 +19,7 @@ from .recovery import HistoryRecovered
 from .refusal import AlreadyDone, AlreadyExists, NotForThisRole, Unknown
 from .standing.relations import Extent
 from .standing.roles import ADMINISTRATION, ADMINISTRATORS, POWERFUL
-from .standing.rows import FOUNDING, OPERATES, OPERATOR_SECOND, OWN_OR_SYSTEM, OWN_SECOND, Row, Second
+from .standing.rows import FOUNDING, OPERATES, OPERATOR_SECOND, OWN_AGENCY, OWN_OR_SYSTEM, OWN_SECOND, Row, Second
 from .words import Words
 
 AGENCIES = UUID("6f1c9a2e-1f0b-5d3a-9a57-52756a756b61")
@@ -51,6 +51,15 @@ class ServicesFacts(Fact, frozen=True, kw_only=True):
 @happened(Words("Layanan instansi ditetapkan", "Agency's services set"))
 class ServicesOffered(ServicesFacts, frozen=True, kw_only=True, tag="agency.ServicesOffered"):
     """From now on the agency offers these services, and no others."""
+
+
+class NeedToKnowFacts(Fact, frozen=True, kw_only=True):
+    need_to_know: Coordination[NeedToKnow]
+
+
+@happened(Words("Siapa yang mengerjakan kasus ditetapkan", "Who works on the agency's cases set"))
+class NeedToKnowSet(NeedToKnowFacts, frozen=True, kw_only=True, tag="agency.NeedToKnowSet"):
+    """From now on every member works on the agency's cases, or those alone who are assigned, and supervisors."""
 
 
 class MemberFacts(Fact, frozen=True, kw_only=True):
@@ -110,6 +119,20 @@ class RegisterAgency(RegistrationFacts, frozen=True, kw_only=True):
 )
 class OfferServices(ServicesFacts, frozen=True, kw_only=True):
     """Say which services the agency offers."""
+
+
+@asked(
+    "/agencies/{code}/need-to-know",
+    by=ADMINISTRATORS,
+    where=OWN_AGENCY,
+    second=Second((OWN_SECOND,)),
+    extent=Extent.AGENCY,
+    means="Menetapkan apakah setiap anggota mengerjakan kasus instansi, atau hanya yang ditugaskan dan penyelia.",
+    tag="agencies",
+    example={"need_to_know": "assigned"},
+)
+class SetNeedToKnow(NeedToKnowFacts, frozen=True, kw_only=True):
+    """Say whether every member works on the agency's cases, or those alone who are assigned, and supervisors."""
 
 
 FOUNDERS = Row(ADMINISTRATORS, FOUNDING, Extent.AGENCY, only={"roles": ADMINISTRATORS})
@@ -218,6 +241,8 @@ def evolve(agency: Agency | None, event: Fact) -> Agency:
     match event:
         case ServicesOffered():
             after = replace(agency, services=event.services)
+        case NeedToKnowSet():
+            after = replace(agency, need_to_know=event.need_to_know)
         case MemberJoined():
             after = replace(agency, members={**agency.members, event.member: event.roles})
         case MemberLeft():
@@ -251,6 +276,13 @@ def register_agency(command: RegisterAgency, agency: Agency | None, act: Act) ->
 @decides.register
 def offer_services(command: OfferServices, agency: Agency | None, act: Act) -> Sequence[Fact]:
     return [recorded(ServicesOffered, command, act)]
+
+
+@decides.register
+def set_need_to_know(command: SetNeedToKnow, agency: Agency | None, act: Act) -> Sequence[Fact]:
+    if require_agency(agency).need_to_know is command.need_to_know:
+        raise AlreadyExists(what="setting")
+    return [recorded(NeedToKnowSet, command, act)]
 
 
 @decides.register
@@ -295,6 +327,7 @@ name_fields(
     name_en=field("Nama dalam bahasa Inggris", "Name in English"),
     area=field("Wilayah", "Area"),
     services=field("Layanan", "Services"),
+    need_to_know=field("Yang mengerjakan kasus", "Who works on cases"),
     member=field("Anggota", "Member"),
     roles=field("Peran", "Roles"),
 )

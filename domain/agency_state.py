@@ -10,7 +10,7 @@ from uuid import UUID
 from msgspec import Meta, Struct
 
 from . import webhook as webhooks
-from .codes import AgencyKind, Role, Service
+from .codes import AgencyKind, NeedToKnow, Role, Service
 from .fact import Act, ActorId, AgencyCode, Fact
 from .refusal import Unknown
 from .standing.rule import standing
@@ -56,6 +56,8 @@ class Agency(Struct, frozen=True):
     left: Mapping[ActorId, datetime] = EMPTY
     """When each of those who are no members any more left."""
     webhook: webhooks.Webhook | None = None
+    need_to_know: NeedToKnow = NeedToKnow.EVERYBODY
+    """Who of its members works on its cases."""
     recoveries: frozenset[UUID] = frozenset()
     """Recoveries of the service of which it was told."""
     misjudged: frozenset[tuple[ActorId, UUID]] = frozenset()

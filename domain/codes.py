@@ -37,6 +37,11 @@ class Role(Code):
     SYSTEM = "system", "Sistem", "The system itself"
 
 
+class NeedToKnow(Code):
+    EVERYBODY = "everybody", "Setiap anggota", "Every member"
+    ASSIGNED = "assigned", "Yang ditugaskan, dan penyelia", "Who is assigned, and supervisors"
+
+
 class Purpose(Code):
     CARE = "care", "Layanan dan pendampingan", "Care and accompaniment"
     PROTECTION = "protection", "Perlindungan", "Protection"
@@ -276,6 +281,7 @@ class DocumentKind(Code):
 CODE_LISTS: dict[str, type[Code]] = {
     "agency-kinds": AgencyKind,
     "roles": Role,
+    "need-to-know": NeedToKnow,
     "purposes": Purpose,
     "urgencies": Urgency,
     "risk-levels": RiskLevel,

@@ -9,7 +9,7 @@ from uuid import UUID
 from msgspec import Meta, Struct
 from msgspec.structs import fields
 
-from .codes import AgencyKind, Purpose, Role
+from .codes import AgencyKind, NeedToKnow, Purpose, Role
 from .compartment import (
     Compartment,
     Coordination,
@@ -37,6 +37,7 @@ ServiceId = NewType("ServiceId", UUID)
 NoteId = NewType("NoteId", UUID)
 ErasureId = NewType("ErasureId", UUID)
 DisclosureId = NewType("DisclosureId", UUID)
+ExclusionId = NewType("ExclusionId", UUID)
 GlassId = NewType("GlassId", UUID)
 ProposalId = NewType("ProposalId", UUID)
 ActorId = NewType("ActorId", UUID)
@@ -109,6 +110,8 @@ class Act(Struct, frozen=True, kw_only=True):
     role: Role
     purpose: Purpose
     at: datetime
+    need_to_know: NeedToKnow = NeedToKnow.EVERYBODY
+    """Who of the agency works on its cases, as it has set."""
 
 
 @cache

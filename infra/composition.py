@@ -304,6 +304,7 @@ def webhooks(
 def acknowledgement_reader(on: On) -> Iterator[AcknowledgementReader]:
     """What takes in the acknowledgements that agencies put on their topics."""
     from ..api.application.acknowledgements import Acknowledgements
+    from ..api.application.ports import NOBODY
     from ..projections import directory
     from .delivery.acknowledging import AcknowledgementReader, Taking
     from .delivery.facts import look_at
@@ -314,7 +315,7 @@ def acknowledgement_reader(on: On) -> Iterator[AcknowledgementReader]:
         receipts = Receipts(node.service_pool, node.keys.macs(names.DELIVERY_RECEIPT), node.on_record)
         look = partial(look_at, node.followed, node.follower_pool)
         taking = Taking(Acknowledgements(node.casework, receipts), node.casework, now, look)
-        agencies = partial(node.views.ask, "", directory.subscribers)
+        agencies = partial(node.views.ask, NOBODY, directory.subscribers)
         access = service_access(node.settings)
         yield AcknowledgementReader(access, node.conninfo(FOLLOWER), agencies, taking, node.digests.positions)
 

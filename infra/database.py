@@ -8,6 +8,7 @@ server's own ends that wait, so it is ended here, and the connection given up.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar, TypeVar
+from uuid import UUID
 
 from eventsourcing.persistence import PersistenceError
 from psycopg import Connection, InterfaceError, OperationalError
@@ -170,8 +171,13 @@ def options(conninfo: str, least: int, most: int, **of_connections: Any) -> dict
 
 
 @contextmanager
-def acting_for(pool: Pool, agency: str) -> Iterator[Connection[TupleRow]]:
-    """A connection that sees that agency's rows only, in a transaction."""
+def acting_for(pool: Pool, agency: str, person: UUID | None = None, only: str = "") -> Iterator[Connection[TupleRow]]:
+    """A connection that sees that agency's rows only, in a transaction; of read models, none of cases that the person
+    is excluded from, and of those alone that `only` says (`0029_staff.sql`)."""
     with pool.connection() as db, db.transaction():
-        db.execute("SELECT set_config('rujukan.agency', %s, true)", (agency,))
+        db.execute(
+            "SELECT set_config('rujukan.agency', %s, true), set_config('rujukan.person', %s, true),"
+            " set_config('rujukan.only', %s, true)",
+            (agency, "" if person is None else str(person), only),
+        )
         yield db

@@ -7,7 +7,7 @@
 `processors`  where each is, what stopped it, and waiting for it; `shards`: the parts that it is folded in; `log`
 `directory`, `referral_box`, `caseload`, `timeline`, `deadlines`, `people`, `audit`, `emergencies`, `holdings`,
 `erasures`, `retention`, `deliveries`, `marks`, `escalations`, `notices`, `proposals`,
-`flags`
+`flags`, `staff`
               one file a read model: its tables, its fold, its queries
 
 Columns in clear are what lists, clocks and counts need: ids, codes, times. Protected fields are not here:
@@ -34,9 +34,11 @@ from .proposals import Proposals
 from .referral_box import ReferralBox
 from .retention import Retention
 from .runner import Runner
+from .staff import CaseStaff
 from .timeline import Timeline
 
 ALL: tuple[type[Projection], ...] = (
+    CaseStaff,
     Directory,
     ReferralBox,
     Caseload,

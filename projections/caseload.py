@@ -9,7 +9,7 @@ from msgspec import Struct
 from psycopg import Connection
 from psycopg.rows import TupleRow, class_row
 
-from ..domain.case.lead import Accompanying
+from ..domain.casefile.staff import Accompanying
 from ..domain.casefile.state import Case
 from ..domain.disclosure import Followed
 from ..domain.fact import AgencyCode
@@ -132,7 +132,14 @@ def cases(
 
 
 CASES = Listing(
-    "/cases", cases, CaseEntry, "lists", readings.CASES, cursor=lambda entry: (entry.position,), name="list_cases"
+    "/cases",
+    cases,
+    CaseEntry,
+    "lists",
+    readings.CASES,
+    cursor=lambda entry: (entry.position,),
+    mine=True,
+    name="list_cases",
 )
 
 _UPSERT: LiteralString = """

@@ -122,5 +122,6 @@ DEADLINES = Listing(
     readings.DEADLINES,
     cursor=lambda entry: (entry.due_at, entry.clock),
     given={"now": now},
+    mine=True,
     name="list_deadlines",
 )

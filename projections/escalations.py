@@ -206,6 +206,7 @@ ESCALATIONS = Listing(
     readings.ESCALATIONS,
     cursor=lambda entry: (entry.position,),
     given={"leading_only": lambda act: extent_for(readings.ESCALATIONS.rows, act) is Extent.ROWS_AS_LEAD},
+    mine=True,
     name="list_escalations",
 )
 

@@ -84,4 +84,12 @@ def flags(
         ).fetchall()
 
 
-FLAGS = Listing("/flags", flags, FlagEntry, "lists", readings.FLAGS, cursor=lambda entry: (entry.due_on, entry.flag))
+FLAGS = Listing(
+    "/flags",
+    flags,
+    FlagEntry,
+    "lists",
+    readings.FLAGS,
+    cursor=lambda entry: (entry.due_on, entry.flag),
+    mine=True,
+)

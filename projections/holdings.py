@@ -11,10 +11,11 @@ from psycopg import Connection
 from psycopg.rows import TupleRow, class_row
 
 from ..domain.case.intake import CaseOpened
-from ..domain.case.lead import Accompanying, CaseWorkerAssigned, LeadTransferAccepted
+from ..domain.case.lead import CaseWorkerAssigned, LeadTransferAccepted
 from ..domain.case.lifecycle import CaseClosed, CaseMerged, CaseReopened
 from ..domain.case.referrals import ReferralDrafted
 from ..domain.casefile.moves import ReferralMove
+from ..domain.casefile.staff import Accompanying
 from ..domain.casefile.state import Case
 from ..domain.catalogue import topic_of
 from ..domain.custody import MOVES

@@ -45,6 +45,8 @@ class Listing:
     """What a page ends with: from there `after` or `before` goes on."""
     given: Mapping[str, Callable[[Act], object]] = field(default_factory=dict)
     """Parameters of the query that follow from who asks, and when."""
+    mine: bool = False
+    """It is of work: whoever asks can have those rows alone that are of cases they are assigned to (`mine`)."""
     name: str = ""
     """Of the operation; that of the query where nothing is said."""
 

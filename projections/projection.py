@@ -43,15 +43,30 @@ OWN_AGENCY: LiteralString = "agency = current_setting('rujukan.agency', true)"
 """The row-level rule: a connection says which agency it acts for, and sees that agency's rows."""
 
 
+SHOWN: LiteralString = (
+    "CREATE POLICY person ON {table} AS RESTRICTIVE FOR SELECT TO rujukan_service USING ("
+    "coalesce({case} <> ALL ((SELECT views.hidden_cases())::uuid[]), true)"
+    " AND coalesce({case} = ANY ((SELECT views.shown_cases())::uuid[]), true))"
+)
+"""The rule of who asks, for every table that says something about cases, wherever it is: what a person may not know of
+is not there. Each function is asked once a query (0029_staff.sql)."""
+CASE_COLUMNS = ("case_id", "subject")
+"""What a table calls the case of a row; the first that it has."""
+
+
 def version_of(projection: Projection) -> str:
     """Names what its tables are made from."""
-    return "ddl " + hashlib.sha256(projection.ddl.encode()).hexdigest()
+    return "ddl " + hashlib.sha256((projection.ddl + SHOWN).encode()).hexdigest()
 
 
 def make_tables(db: Connection[TupleRow], projection: Projection, schema: str) -> None:
     """Make its tables; the first says in its comment what they were made from."""
     search(db, schema)
     db.execute(projection.ddl)
+    for table in projection.tables:
+        found = db.execute(_COLUMNS, (table, list(CASE_COLUMNS))).fetchone()
+        if found is not None:
+            db.execute(SQL(SHOWN).format(table=Identifier(table), case=Identifier(found[0])))
     about = SQL("COMMENT ON TABLE {} IS {}")
     db.execute(about.format(Identifier(projection.tables[0]), Literal(version_of(projection))))
 
@@ -59,3 +74,9 @@ def make_tables(db: Connection[TupleRow], projection: Projection, schema: str) -
 def search(db: Connection[TupleRow], schema: str) -> None:
     """Until the transaction ends, names without a schema are looked up in this one."""
     db.execute(SQL("SET LOCAL search_path TO {}").format(Identifier(schema)))
+
+
+_COLUMNS: LiteralString = """
+    SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(%s) AND attname = ANY (%s) AND NOT attisdropped
+    ORDER BY attname = 'case_id' DESC LIMIT 1
+"""

@@ -134,7 +134,7 @@ def referrals(
 
 def _box(path: str, box: str, may: Reading) -> Listing:
     given = {"box": always(box), "now": now}
-    return Listing(path, referrals, ReferralEntry, "lists", may, _place, given, name=path[1:])
+    return Listing(path, referrals, ReferralEntry, "lists", may, _place, given, mine=True, name=path[1:])
 
 
 def _place(entry: ReferralEntry) -> tuple[int]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from threading import Lock
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
 from ...domain.access import basis_of
@@ -12,12 +12,12 @@ from ...domain.compartment import Compartment
 from ...domain.damaged import Outline, outline
 from ...domain.disclosure import Remembered, Written, may_open
 from ...domain.erasure import ErasureRecorded
-from ...domain.fact import Act, AgencyCode, CaseId, Fact
+from ...domain.fact import Act, ActorId, AgencyCode, CaseId, Fact
 from ...domain.memory import Memory
 from ...domain.refusal import Refusal
 from ...domain.standing.reach import Reaches
 from ...domain.standing.rows import Second
-from ...domain.standing.rule import known, second_needed
+from ...domain.standing.rule import is_hidden, known, second_needed
 from . import proposing
 from .consequences import Step, following, said_of
 from .kinds import CASE, ERASURE, Id, Kind, State
@@ -41,6 +41,13 @@ class VersionMismatch(Exception):
     def __init__(self, version: int) -> None:
         super().__init__("the case moved on")
         self.version = version
+
+
+class Somebody(Protocol):
+    """Who asks: an act, or the holder of a token."""
+
+    @property
+    def actor(self) -> ActorId: ...
 
 
 class Casework:
@@ -207,6 +214,15 @@ class Casework:
     def known(self, case: UUID, act: Act) -> Case:
         """The case, if the agency may know of it. Raises Unknown."""
         return known(self.case(case), act)
+
+    def hides(self, case: UUID, who: "Somebody") -> bool:
+        """Whether somebody is excluded from the case, as this process last saw it. Who asks of a damaged one is told
+        of nothing that this could hide."""
+        try:
+            found = self.latest(CASE, CaseId(case))
+        except Unreadable:
+            return False
+        return found is not None and is_hidden(found, who.actor)
 
     def is_readable(self, case: UUID) -> bool:
         """Whether the case can be read, from its first event to its last: it is tried."""

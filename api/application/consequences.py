@@ -12,6 +12,7 @@ from ...domain.case.erasure import ApproveErasure, CaseErased
 from ...domain.case.glass import GlassReviewed, ReviewGlass
 from ...domain.case.lifecycle import AbsorbDuplicate, MergeCase
 from ...domain.case.overrides import OverrideReviewed, ReviewOverride
+from ...domain.case.staffing import carried_over
 from ...domain.casefile.evolving import fold_log
 from ...domain.casefile.evolving import said as said_by
 from ...domain.casefile.overriding import Overrides
@@ -99,7 +100,9 @@ def absorb(step: Step[CaseId], merge: Fact) -> Sequence[Changes]:
         raise Unknown(what="case")
     into = step.casework.case(merge.into)
     said = AbsorbDuplicate(occurred_at=merge.occurred_at, duplicate=step.id)
-    events = cases.decide(said, into, step.act, step.casework.network)
+    events = [*cases.decide(said, into, step.act, step.casework.network)]
+    if (merged := step.casework.case(step.id)) is not None and into is not None:
+        events += carried_over(step.id, merged, into, step.act.at)
     return [Changes(merge.into, into.version if into else 0, events)]
 
 

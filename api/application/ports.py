@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import Any, Concatenate, NamedTuple, ParamSpec, Protocol, TypeVar
+from typing import Any, Concatenate, Literal, NamedTuple, ParamSpec, Protocol, TypeVar
 from uuid import UUID
 
 from psycopg import Connection
@@ -145,18 +145,33 @@ class BeyondHead(Exception):
     """The log has no such position yet."""
 
 
+class Sight(NamedTuple):
+    """Whose rows a list shows: an agency's, without those of cases that the asking person is excluded from."""
+
+    agency: AgencyCode
+    person: UUID | None
+    """None: nobody, a follower or the operator asks."""
+    only: Literal["", "assigned", "mine"] = ""
+    """`assigned`: of cases that the person is assigned to, and of those that somebody has to take; `mine`: of the
+    first alone."""
+
+
+NOBODY = Sight("", None)
+"""No agency's, for what tells of no case."""
+
+
 class Views(Protocol):
     """The read models."""
 
     def ask(
         self,
-        agency: AgencyCode,
+        sight: Sight,
         query: Callable[Concatenate[Connection[TupleRow], P], T],
         /,
         *arguments: P.args,
         **named: P.kwargs,
     ) -> T:
-        """What a read model's query answers over a connection that sees that agency's rows only."""
+        """What a read model's query answers over a connection that sees those rows only."""
         ...
 
     def expect(self, position: int, case: UUID | None = None) -> "Future[None]":

@@ -17,6 +17,7 @@ from ...domain.access import AccessRecorded
 from ...domain.compartment import Compartment
 from ...domain.disclosure import Written
 from ...domain.fact import Act
+from ...domain.refusal import Unknown
 from .casework import Casework
 from .opener import Opener
 from .ports import Changes, Log
@@ -108,6 +109,7 @@ class Reading:
         `shown` goes on record beside what is there to be opened; `nothing`, where that is nothing: else an empty view
         is not recorded, and nothing is opened. Raises Unknown, Unavailable.
         """
+        self._for_person(asked, case)
         there = frozenset(c for written, may in wanted for c in may & written.compartments_present)
         shown = there | shown if shown is not None else there or nothing
         position = 0
@@ -121,6 +123,7 @@ class Reading:
     def show(self, asked: Asked, case: UUID, shown: frozenset[Compartment], what: str) -> OnRecord:
         """Put on record that a case is shown as the rules remember it, or that it was found. Raises Unknown,
         Unavailable."""
+        self._for_person(asked, case)
         return OnRecord(self.record(asked, case, shown, what, self._casework.basis(case, asked.act, shown)))
 
     def report(self, asked: Asked, agency: UUID, what: str) -> OnRecord:
@@ -131,7 +134,8 @@ class Reading:
     def document(
         self, asked: Asked, case: UUID, document: UUID, compartment: Compartment, what: str, basis: str
     ) -> bytes | None:
-        """A document's bytes; None where they are gone. Raises Unavailable."""
+        """A document's bytes; None where they are gone. Raises Unknown, Unavailable."""
+        self._for_person(asked, case)
         self.record(asked, case, (compartment,), what, basis)
         return self._opener.document(case, document, compartment)
 
@@ -149,7 +153,8 @@ class Reading:
         witnessed: bool,
     ) -> bytes:
         """The file of a disclosure. It is made first, and nobody has it before the record: asking again while witnesses
-        are waited for shows nothing. Raises KeyError, NotSealedYet, Unavailable."""
+        are waited for shows nothing. Raises KeyError, NotSealedYet, Unknown, Unavailable."""
+        self._for_person(asked, case)
         made = self._opener.bundle(case, disclosure, accesses, names, reports=reports, witnessed=witnessed)
         self.record(asked, case, shown, "bundle", basis)
         return made
@@ -164,6 +169,11 @@ class Reading:
             at: str(msgspec.json.decode(segments[Compartment.COORDINATION])["basis"])
             for at, (_, segments) in opened.items()
         }
+
+    def _for_person(self, asked: Asked, case: UUID) -> None:
+        """Raises Unknown where who asks is excluded from the case: whichever door forgot to ask, nothing is opened."""
+        if self._casework.hides(case, asked.act):
+            raise Unknown(what="case")
 
     def record(self, asked: Asked, subject: UUID, compartments: Collection[Compartment], what: str, basis: str) -> int:
         """Make it durable that this person is shown this; its position. Raises Unavailable.

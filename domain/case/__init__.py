@@ -5,7 +5,7 @@ remembered of it, what is decided, and its words. It imports what subjects share
 subject. This list is their table of contents, in the order of the work; there is no other.
 """
 
-from ..casefile import clocks
+from ..casefile import assigning, clocks
 from ..casefile.deciding import Network, decide
 from ..casefile.evolving import evolve, fold
 from ..casefile.state import Case
@@ -28,6 +28,7 @@ from . import (  # isort: skip
     orders,
     flags,
     lead,
+    staffing,
     lifecycle,
     disclosures,
     holds,
@@ -41,6 +42,7 @@ __all__ = [
     "Case",
     "Network",
     "assessments",
+    "assigning",
     "clocks",
     "conferences",
     "confirming",
@@ -68,4 +70,5 @@ __all__ = [
     "referrals",
     "reminders",
     "services",
+    "staffing",
 ]

@@ -27,7 +27,7 @@ from ..declaring import Step, asked, field, happened, name_fields
 from ..fact import Act, Fact, Text, recorded
 from ..standing.relations import Extent, Relation
 from ..standing.roles import MACHINE_WORK
-from ..standing.rows import KNOWS
+from ..standing.rows import KNOWS, TAKES_CALLS
 from ..words import Words
 
 R = Relation
@@ -125,7 +125,7 @@ class ReferralFailed(ReferralMove, frozen=True, kw_only=True, tag="case.Referral
 @asked(
     "/cases/{case}/referrals/{referral}/receipt",
     by=MACHINE_WORK,
-    where=KNOWS.to(REFERRAL, R.ADDRESSEE, by="referral", states={S.REQUESTED}, move="receive"),
+    where=TAKES_CALLS.to(REFERRAL, R.ADDRESSEE, by="referral", states={S.REQUESTED}, move="receive"),
     extent=Extent.MOVE,
     means="Menyatakan bahwa seseorang di pihak penerima sudah menerima rujukan itu.",
     tag="referral",
@@ -137,7 +137,7 @@ class ReceiveReferral(ReferralMove, frozen=True, kw_only=True):
 @asked(
     "/cases/{case}/referrals/{referral}/acceptance",
     by=MACHINE_WORK,
-    where=KNOWS.to(REFERRAL, R.ADDRESSEE, by="referral", states={S.RECEIVED}, move="accept"),
+    where=TAKES_CALLS.to(REFERRAL, R.ADDRESSEE, by="referral", states={S.RECEIVED}, move="accept"),
     extent=Extent.MOVE,
     means="Menyanggupi rujukan.",
     tag="referral",
@@ -152,7 +152,7 @@ class AcceptReferral(ReferralMove, frozen=True, kw_only=True):
 @asked(
     "/cases/{case}/referrals/{referral}/rejection",
     by=MACHINE_WORK,
-    where=KNOWS.to(REFERRAL, R.ADDRESSEE, by="referral", states={S.RECEIVED}, move="reject"),
+    where=TAKES_CALLS.to(REFERRAL, R.ADDRESSEE, by="referral", states={S.RECEIVED}, move="reject"),
     extent=Extent.MOVE,
     means="Menolak rujukan.",
     tag="referral",

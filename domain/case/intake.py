@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from ..casefile.assigning import assigned_to_self
 from ..casefile.deciding import Network, decides
 from ..casefile.evolving import begins
 from ..casefile.state import Case
@@ -110,6 +111,7 @@ def open_case(command: OpenCase, case: Case | None, act: Act, network: Network) 
     return [
         recorded(CaseOpened, command, act, lead=act.agency, lead_kind=act.kind, pathway=CURRENT.version),
         recorded(ReportReceived, command, act),
+        *assigned_to_self(act, command.occurred_at),
     ]
 
 

@@ -6,7 +6,8 @@ from msgspec.structs import replace
 
 from ..casefile.deciding import Network, active, another, decides, fresh
 from ..casefile.evolving import applies
-from ..casefile.state import Case, Part, Transfer
+from ..casefile.staff import NOT_EXCLUDED, Accompanying
+from ..casefile.state import Case, Transfer
 from ..codes import AgencyKind, Role
 from ..compartment import Compartment, Coordination
 from ..declaring import Audience, Shared, Step, asked, field, happened, name_fields
@@ -16,6 +17,7 @@ from ..refusal import AnotherPersonNeeded, ConsentMissing, Invalid, NotAMember
 from ..standing.relations import Extent, Relation
 from ..standing.roles import SUPERVISION
 from ..standing.rows import KNOWS, LEADS, Since, Thing
+from ..standing.rule import is_hidden
 from ..words import Words
 
 R = Relation
@@ -155,13 +157,6 @@ class DeclineLeadTransfer(Fact, frozen=True, kw_only=True):
     reason: Coordination[Text | None] = None
 
 
-class Accompanying(Part, frozen=True):
-    """A person of the lead's accompanies the survivor: another lead names another."""
-
-    ends_with_lead = True
-    worker: ActorId | None = None
-
-
 @applies(CaseWorkerAssigned)
 def case_worker_assigned(part: Accompanying, event: CaseWorkerAssigned) -> Accompanying:
     return replace(part, worker=event.worker)
@@ -188,6 +183,8 @@ def lead_transfer_declined(case: Case, event: LeadTransferDeclined) -> Case:
 def assign_worker(command: AssignCaseWorker, case: Case, act: Act, network: Network) -> Sequence[Fact]:
     if not network[case.lead].has_member(command.worker, (Role.CASE_WORKER, Role.SUPERVISOR)):
         raise NotAMember(worker=command.worker)
+    if is_hidden(case, command.worker):
+        raise Invalid(field="worker", must=NOT_EXCLUDED)
     return [recorded(CaseWorkerAssigned, command, act)]
 
 

@@ -12,8 +12,8 @@ from ..agency_state import Agency
 from ..codes import AgencyKind
 from ..fact import Act, AgencyCode, Fact
 from ..named import require_known
-from ..refusal import AlreadyExists, Invalid, RecipientUnavailable
-from ..standing.rule import standing
+from ..refusal import AlreadyExists, Invalid, RecipientUnavailable, Unknown
+from ..standing.rule import is_excluded, standing
 from ..timing import at_the_latest_now, require_cause
 from .evolving import fold_log, said
 from .state import Case
@@ -36,6 +36,9 @@ def decide(command: Fact, case: Case | None, act: Act, network: Network) -> Sequ
     standing(command, case, act)
     require_known(command, network)
     command = at_the_latest_now(command, act)
+    if case is not None and is_excluded(case, act):  # the row asks for no relation: then there is no case, either
+        decides(command, None, act, network)
+        raise Unknown(what="case")
     events = decides(command, case, act, network)
     require_cause(command, case, act)
     if case is None or not events:

@@ -12,9 +12,19 @@ from ..words import LANGUAGES, Language, Words
 from .readings import READINGS, Reading
 from .relations import Extent, Relation
 from .roles import ESCALATION, PURPOSES
-from .rows import Ground, Row, Second, Tie
+from .rows import WORKS_ON_IT, Ground, Row, Second, Tie
 
 TITLE = Words("Siapa boleh berbuat apa", "Who may do what")
+PERSON = Words(
+    "Siapa orangnya: di mana sebuah kasus ditanyakan, orang yang bertindak tidak *dikecualikan* dari kasus itu, dan "
+    "instansinya mengizinkan setiap anggota, atau ia *ditugaskan* padanya, atau perannya menunjukkan seluruh "
+    "pekerjaan instansi (semua peran selain pendamping). Bagi yang lain tidak ada kasus itu; bagi yang dikecualikan "
+    "juga tidak dalam keadaan darurat.",
+    "Who the person is: wherever a case is asked for, the acting person is not *excluded* from it, and their agency "
+    "lets every member work on its cases, or they are *assigned* to it, or their role is shown all of the agency's "
+    "work (every role but the case worker's). To all others there is no such case; to who is excluded, in an emergency "
+    "neither.",
+)
 INTRO = Words(
     "Seluruh aturan pada satu halaman, disusun dari tabel yang ditanyakan program itu sendiri (`python -m "
     "tests.freeze`). Yang tidak tertulis di sini ditolak. Instansi *boleh tahu* sebuah kasus bila menjadi atau "
@@ -46,6 +56,7 @@ ROLE_HEADS = (Words("Peran", "Role"), Words("Bertindak untuk", "Acts for"))
 OR = Words(" atau ", " or ")
 ANOTHER = Words("orang lain daripada ", "another person than ")
 OPEN_ONLY = Words("; kasus terbuka", "; the case is open")
+ALSO = Words("; juga ", "; also ")
 NAMED = Words(
     "; yang disebut ikut serta (selain penanggung jawab: hanya dirinya dan penanggung jawab)",
     "; whoever is named takes part (other than the lead: itself and the lead alone)",
@@ -85,6 +96,7 @@ def in_data(rows: Iterable[Row]) -> list[dict[str, Any]]:
             **({"purposes": sorted(row.purposes)} if row.purposes else {}),
             "agency": sorted(row.where.relations),
             **({"case": "open" if row.where.open else "open-or-ended"} if row.where.ground is Ground.CASE else {}),
+            **({"person": sorted(row.where.people)} if row.where.ground is Ground.CASE else {}),
             **({"things": [_tie_data(tie) for tie in row.where.ties]} if row.where.ties else {}),
             **({"names": row.where.names} if row.where.names else {}),
             **({"only": {field: sorted(most) for field, most in row.only.items()}} if row.only else {}),
@@ -123,7 +135,8 @@ def page(doors: Mapping[str, Sequence[str]]) -> str:
     """TABLE.md. `doors`: reading → where it is read."""
     parts = [f"# {TITLE.id} · {TITLE.en}"]
     for language in LANGUAGES:
-        parts += [f"## {'Bahasa Indonesia' if language == 'id' else 'English'}", INTRO.said_in(language)]
+        parts += [f"## {'Bahasa Indonesia' if language == 'id' else 'English'}"]
+        parts += [INTRO.said_in(language), PERSON.said_in(language)]
         parts += [f"### {DONE.said_in(language)}", _commands(language)]
         parts += [f"### {READ.said_in(language)}", _readings(doors, language)]
         parts += [f"### {ROLES.said_in(language)}", _roles(language)]
@@ -205,6 +218,8 @@ def _agency(row: Row, language: Language) -> str:
     said = where.words.said_in(language) if where.words is not None else _any_of(where.relations, language)
     if where.ground is Ground.CASE and where.open:
         said += OPEN_ONLY.said_in(language)
+    if more := where.people - WORKS_ON_IT:
+        said += ALSO.said_in(language) + _any_of(more, language)
     return said + (NAMED.said_in(language) if where.names else "")
 
 

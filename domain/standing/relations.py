@@ -29,6 +29,21 @@ class Relation(Code):
     ASKER = "asker", "orang yang memintanya", "the person who asked for it"
     SECOND = "second", "orang kedua yang dibutuhkannya", "a second person that it needs"
 
+    # A person, to a case.
+    MEMBER = "member", "anggota, di instansi yang mengizinkan setiap anggota", "member of an agency that lets every one"
+    ASSIGNED = "assigned", "ditugaskan pada kasus itu di instansinya", "assigned to the case at their agency"
+    SUPERVISOR = (
+        "supervisor",
+        "melihat seluruh pekerjaan instansinya",
+        "is shown all of the agency's work by role",
+    )
+    ON_CALL = (
+        "on-call",
+        "anggota, selama rujukan yang datang belum dipegang siapa pun",
+        "member, while a referral that came in is taken by nobody",
+    )
+    EXCLUDED = "excluded", "dikecualikan dari kasus itu", "excluded from the case"
+
     # An agency, to another or to the network.
     OWN = "own", "instansi itu sendiri", "the agency itself"
     OPERATOR = "operator", "penyelenggara jejaring (instansi penanggung jawab)", "runs the network (a lead agency)"

@@ -63,6 +63,10 @@ content, and no access is recorded: the register says for ever what was told."""
 AUDITORS = frozenset({Role.SUPERVISOR, Role.LEGAL_REVIEWER, Role.DATA_PROTECTION_OFFICER})
 """Who may see who did what, without its content."""
 
+SEES_ALL = frozenset(Role) - {Role.CASE_WORKER}
+"""Who is shown what their row gives of all cases of the agency, where it lets only those work on one who are assigned:
+supervisors, who assign; who audits, and the agency's machines."""
+
 HISTORIANS = READERS | AUDITORS
 """Who may look back. Who reads no content of a case otherwise sees none there: ids, codes and times only."""
 

@@ -31,10 +31,14 @@ class Ground(Enum):
 
 EMPTY: Mapping[str, Any] = MappingProxyType({})
 
+WORKS_ON_IT = frozenset({Relation.MEMBER, Relation.ASSIGNED, Relation.SUPERVISOR})
+"""What a person has to be to a case, one of these: it is asked wherever a case is. Nothing of it is asked of the
+system, nor of machines, which are their agency's."""
+
 Who = AgencyCode | ActorId | tuple[AgencyCode, ActorId] | None
 """An agency; a person, whatever agency they act for; a person for an agency; nobody."""
-Whose = Callable[[Any, Any], Who | Set[AgencyCode]]
-"""(thing, case) → who that is, or the agencies that are."""
+Whose = Callable[[Any, Any], Who | Set[Any]]
+"""(thing, case) → who that is, or all who are."""
 Content = Callable[[Any, Any], tuple[Iterable[AgencyCode | None], frozenset[Compartment]]]
 """(thing, case) → its authors, and the compartments that it is in."""
 
@@ -95,6 +99,8 @@ class Where(Struct, frozen=True):
     ties: tuple[Tie, ...] = ()
     words: Words | None = None
     """What the page calls these relations; where nothing is said, each by its name."""
+    people: frozenset[Relation] = WORKS_ON_IT
+    """What the acting person has to be to the case; to all others there is none."""
     names: str = ""
     """A field that names agencies: who is named has to take part; who does not lead names only itself and the lead."""
 
@@ -169,6 +175,8 @@ KNOWS = Where(
 )
 """Who may know that the case exists: who leads or led, was sent a referral, or is asked to lead."""
 KNOWS_ALSO_ENDED = replace(KNOWS, open=False)
+TAKES_CALLS = replace(KNOWS, people=WORKS_ON_IT | {R.ON_CALL})
+"""Who takes a referral that came in, also where nobody was assigned to it: an emergency finds whoever is there."""
 
 OWN_AGENCY = Where(Ground.AGENCY, frozenset({R.OWN}))
 OWN_OR_SYSTEM = Where(Ground.AGENCY, frozenset({R.OWN, R.SYSTEM}))

@@ -6,11 +6,12 @@ from typing import Any, Protocol
 
 from msgspec import Struct
 
+from ..casefile.staff import Staff, workers
 from ..casefile.state import Case, Status
-from ..codes import AgencyKind, Role
+from ..codes import AgencyKind, NeedToKnow, Role
 from ..compartment import Compartment
 from ..declaring import ASKED
-from ..fact import Act, AgencyCode, Fact
+from ..fact import Act, ActorId, AgencyCode, Fact
 from ..refusal import (
     AnotherPersonNeeded,
     CaseNotOpen,
@@ -24,14 +25,16 @@ from ..refusal import (
 )
 from .reach import Reaches
 from .relations import Extent, Relation
+from .roles import SEES_ALL
 from .rows import KNOWS_ALSO_ENDED, TAKES_PART, Ground, Row, Second, Thing, Tie, Where
 
 R = Relation
 Named = Callable[[str], Any]
 """Field of a command, or parameter of a reading → what it says."""
 
-SAID: dict[Relation, str] = {R.SENDER: "sender", R.ADDRESSEE: "recipient", R.LEAD: "lead"}
+SAID: dict[Relation, str] = {R.SENDER: "sender", R.ADDRESSEE: "recipient", R.LEAD: "lead", R.ASSIGNED: "assigned"}
 """What `NotForThisAgency` calls them."""
+EXCLUDED, MEMBER, SUPERVISOR = (frozenset({relation}) for relation in (R.EXCLUDED, R.MEMBER, R.SUPERVISOR))
 
 
 class Office(Protocol):
@@ -131,6 +134,39 @@ def extent_for(rows: Sequence[Row], act: Act) -> Extent:
     return next(row.extent for row in rows if act.role in row.roles)
 
 
+def is_hidden(case: Case, person: ActorId) -> bool:
+    """Whether somebody is excluded from a case, whatever agency they act for: then there is none to them."""
+    return person in case.of(Staff).excluded
+
+
+def is_excluded(case: Case, act: Act) -> bool:
+    """Whether who acts is."""
+    return is_hidden(case, act.actor)
+
+
+def sees_all(act: Act) -> bool:
+    """Whether somebody is shown all cases of their agency, or those alone that they are assigned to."""
+    return act.need_to_know is NeedToKnow.EVERYBODY or act.role in SEES_ALL
+
+
+def person(case: Case, act: Act) -> frozenset[Relation]:
+    """What the acting person is to a case, as one of their agency. Whether they are assigned is asked where that
+    matters alone: of who is shown a case for another reason it is not said."""
+    staff = case.of(Staff)
+    if act.actor in staff.excluded:
+        return EXCLUDED
+    if act.need_to_know is NeedToKnow.EVERYBODY:
+        return MEMBER
+    if act.role in SEES_ALL:
+        return SUPERVISOR
+    found = set()
+    if (act.agency, act.actor) in workers(case):
+        found.add(R.ASSIGNED)
+    if staff.waiting(case, act.agency):
+        found.add(R.ON_CALL)
+    return frozenset(found)
+
+
 def known(case: Case | None, act: Act) -> Case:
     """The case, open or not, if this agency may know of it. Raises Unknown."""
     _to_case(KNOWS_ALSO_ENDED, case, act)
@@ -173,6 +209,8 @@ def takes_part(case: Case, agency: AgencyCode) -> bool:
 def _ask(row: Row, state: Any, act: Act, named: Named) -> None:
     if row.purposes and act.purpose not in row.purposes:
         raise PurposeNotAllowed(role=act.role, allowed=row.purposes)
+    if isinstance(state, Case) and is_excluded(state, act):
+        state = None
     match row.where.ground:
         case Ground.CASE:
             _to_case(row.where, state, act)
@@ -193,7 +231,7 @@ def _ask(row: Row, state: Any, act: Act, named: Named) -> None:
 
 def _to_case(where: Where, case: Case | None, act: Act) -> None:
     mine = relations(case, act.agency) if case is not None else frozenset()
-    if case is None or not mine:
+    if case is None or not mine or not person(case, act) & where.people:
         raise Unknown(what="case")
     if where.open and case.status is not Status.OPEN:
         raise CaseNotOpen(status=case.status)
@@ -225,7 +263,7 @@ def _to_deletion(asked: Told | None, act: Act) -> None:
 
 def _to_proposal(where: Where, proposed: Proposed | None, act: Act) -> None:
     """A person is the same one in whatever role, for whatever agency, with whatever token: by their id."""
-    if proposed is None:
+    if proposed is None or (isinstance(proposed.on, Case) and is_excluded(proposed.on, act)):
         raise Unknown(what="proposal")
     if act.actor == proposed.asked.actor:
         if R.ASKER in where.relations:
@@ -272,7 +310,7 @@ def _ties(tie: Tie, thing: Any, case: Any, act: Act) -> frozenset[Relation]:
     me = (act.agency, act.actor, (act.agency, act.actor))
 
     def is_mine(who: Any) -> bool:
-        return act.agency in who if isinstance(who, Set) else who in me
+        return any(one in who for one in me) if isinstance(who, Set) else who in me
 
     mine = {relation for relation, of in tie.thing.whose.items() if is_mine(of(thing, case))}
     if R.REACHES in tie.relations and not mine & tie.relations and opens(case, act, *_content(tie.thing, thing, case)):

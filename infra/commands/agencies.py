@@ -56,6 +56,7 @@ def run(settings: Settings, said: argparse.Namespace) -> int:
     """List them, once what was asked for is done."""
     if said.what == "sync":
         return kafka.sync(settings, said)
+    from ...api.application.ports import NOBODY
     from ...projections import directory
     from .. import composition
     from ..system import running
@@ -68,7 +69,7 @@ def run(settings: Settings, said: argparse.Namespace) -> int:
         give_up = time.monotonic() + CATCH_UP_SECONDS
         while any(behind for _, behind in node.views.lag()) and time.monotonic() < give_up:
             time.sleep(0.05)  # the list is to show what was just added
-        listed = node.views.ask("", directory.members)
+        listed = node.views.ask(NOBODY, directory.members)
         for code, kind_word, active, has_key, offered in listed:
             state = ("active" if active else "suspended") + (", key" if has_key else ", no key")
             print(f"{code:20} {kind_word:18} {state:18} {' '.join(offered)}")

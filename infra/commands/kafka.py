@@ -70,6 +70,7 @@ def sync(settings: Settings, said: argparse.Namespace) -> int:
 
 def members(settings: Settings) -> "list[Member]":
     """The network's agencies, as the list has them once it is up to date."""
+    from ...api.application.ports import NOBODY
     from ...projections import directory
     from .. import composition
     from ..kafka.planning import Member
@@ -78,4 +79,4 @@ def members(settings: Settings) -> "list[Member]":
         give_up = time.monotonic() + CATCH_UP_SECONDS
         while any(behind for _, behind in node.views.lag()) and time.monotonic() < give_up:
             time.sleep(0.05)
-        return [Member(agency.code, agency.active) for agency in node.views.ask("", directory.members)]
+        return [Member(agency.code, agency.active) for agency in node.views.ask(NOBODY, directory.members)]

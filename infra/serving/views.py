@@ -10,7 +10,7 @@ from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from ... import projections
-from ...api.application.ports import Behind, BeyondHead
+from ...api.application.ports import Behind, BeyondHead, Sight
 from ...domain.fact import AgencyCode
 from ..database import Pool, acting_for
 from ..store.given import GIVEN
@@ -42,19 +42,22 @@ class ApiViews:
         self._pool = pool
         self._room = room
 
-    def acting_for(self, agency: AgencyCode) -> AbstractContextManager[Connection[TupleRow]]:
-        """A connection that sees that agency's rows only, in a transaction. No door is handed one: it asks."""
-        return acting_for(self._pool, agency)
+    def acting_for(
+        self, agency: AgencyCode, person: UUID | None = None, only: str = ""
+    ) -> AbstractContextManager[Connection[TupleRow]]:
+        """A connection that sees that agency's rows only, as far as that person may (`Sight`), in a transaction. No
+        door is handed one: it asks."""
+        return acting_for(self._pool, agency, person, only)
 
     def ask(
         self,
-        agency: AgencyCode,
+        sight: Sight,
         query: Callable[Concatenate[Connection[TupleRow], P], T],
         /,
         *arguments: P.args,
         **named: P.kwargs,
     ) -> T:
-        with self.acting_for(agency) as db:
+        with self.acting_for(*sight) as db:
             return query(db, *arguments, **named)
 
     def expect(self, position: int, case: UUID | None = None) -> "Future[None]":

@@ -527,6 +527,7 @@ TOLD_BY_HAND = frozenset(
         "referrals",
         "reminders",
         "services",
+        "staffing",
     }
 )
 """Subjects of which the stories of these tests tell."""

@@ -69,6 +69,7 @@ from rujukan.domain.case.overrides import (
 )
 from rujukan.domain.case.referrals import CancelReferral, DraftReferral, SendReferral
 from rujukan.domain.case.services import DeliverService
+from rujukan.domain.case.staffing import AssignPerson, EndAssignment, EndExclusion, ExcludePerson
 from rujukan.domain.casefile.clocks import MeetClock
 from rujukan.domain.codes import Purpose, Role
 from rujukan.domain.compartment import compartments_of
@@ -284,6 +285,7 @@ def walk(running: Running) -> Walk:
     consent = _consent_and_referrals(walk, case)
     _work(walk, case)
     _emergency(walk, case)
+    _staffing(walk)
     _end(walk, case, consent)
     _erasure(walk)
     with composition.service(running.settings, connections=2) as ports:
@@ -406,6 +408,19 @@ def _emergency(walk: Walk, case: str) -> None:
         walk.take(ReviewGlass, case=case, glass=glass)
 
 
+def _staffing(walk: Walk) -> None:
+    with walk.acting("uptd-ppa"):
+        case = walk.take(OpenCase)
+    worker = usual_actor("uptd-ppa", Role.CASE_WORKER)
+    with walk.acting("uptd-ppa", Role.SUPERVISOR):
+        walk.take(AssignPerson, case=case, person=worker)
+        walk.take(EndAssignment, case=case, person=worker)
+        exclusion = walk.take(ExcludePerson, case=case, person=usual_actor("polres", Role.CASE_WORKER))
+        ended = walk.take(EndExclusion, case=case, exclusion=exclusion)
+    with walk.acting("uptd-ppa", Role.DATA_PROTECTION_OFFICER, Purpose.AUDIT):
+        walk.take(ApproveProposal, proposal=ended)
+
+
 def _end(walk: Walk, case: str, consent: str) -> None:
     with walk.acting("uptd-ppa", Role.SUPERVISOR):
         walk.take(AssignCaseWorker, case=case, worker=usual_actor("uptd-ppa", Role.CASE_WORKER))
@@ -434,6 +449,7 @@ def _agencies(walk: Walk, system: Casework) -> None:
     onboarding.add_member(system, code, usual_actor(code, Role.SUPERVISOR), [Role.SUPERVISOR], None)
     with walk.acting(code, Role.AGENCY_ADMINISTRATOR):
         walk.take(a.OfferServices, code=code)
+        walk.agreed(walk.take(a.SetNeedToKnow, code=code), code)
         first = AgencyKey.generate("first")
         walk.take(RegisterKey, code=code, public_key=first.public)
         second = walk.take(RegisterKey, code=code, key="next", public_key=AgencyKey.generate("next").public)

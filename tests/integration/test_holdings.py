@@ -10,9 +10,10 @@ import pytest
 from office import Office, catch_up, dump, forget_everything, opened_office, opened_runner
 
 from rujukan.domain.case.fulfilment import AcceptReferral, ReceiveReferral
-from rujukan.domain.case.lead import AcceptLeadTransfer, Accompanying, AskLeadTransfer, AssignCaseWorker
+from rujukan.domain.case.lead import AcceptLeadTransfer, AskLeadTransfer, AssignCaseWorker
 from rujukan.domain.case.lifecycle import CloseCase
 from rujukan.domain.case.referrals import CancelReferral
+from rujukan.domain.casefile.staff import Accompanying
 from rujukan.domain.codes import CloseReason, ReferralStatus, Role, Service
 from rujukan.domain.history import as_of
 from rujukan.infra import composition

@@ -31,6 +31,8 @@ from some import some, thorough
 
 from rujukan import projections
 from rujukan.domain.case.notes import RecordNote
+from rujukan.domain.case.staffing import ExcludePerson
+from rujukan.domain.codes import Role
 from rujukan.infra import composition
 from rujukan.infra.database import AWAY, FOLLOWER, as_role
 from rujukan.infra.settings import Settings
@@ -49,6 +51,8 @@ def office(settings: Settings) -> Iterator[Office]:
             told = tell_one_case(opened, composition.now() - (number + 2) * HOUR)
         for action, fields in further(told):
             opened.does("uptd-ppa", told, action.command, **fields)
+        kin = {"exclusion": uuid4(), "person": opened.act("polres").actor, "member_of": "polres", "reason": "r"}
+        opened.does("uptd-ppa", told, ExcludePerson, role=Role.SUPERVISOR, **kin)
         gone = tell_one_case(opened, composition.now() - HOUR)
         catch_up(settings)  # the read models saw what a rebuild does not see any more
         erases(opened, gone)

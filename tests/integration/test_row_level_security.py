@@ -55,6 +55,7 @@ from rujukan.domain.case.overrides import (
 )
 from rujukan.domain.case.referrals import DraftReferral, SendReferral
 from rujukan.domain.case.services import DeliverService
+from rujukan.domain.case.staffing import ExcludePerson
 from rujukan.domain.codes import (
     AgeGroup,
     Channel,
@@ -84,8 +85,10 @@ from rujukan.infra.settings import Settings
 from rujukan.infra.system_act import system_act
 
 NOT_FOR_THE_SERVICE = {
+    "assigned",
     "audit_lead",
     "deed",
+    "excluded",
     "led_case",
     "marked",
     "oddity",
@@ -152,6 +155,31 @@ def test_every_table_about_cases_has_row_level_security(office: Office, superuse
     assert {name for (name,) in unprotected} == OPEN_TO_ALL
     attributes = superuser.execute("SELECT rolsuper, rolbypassrls FROM pg_roles WHERE rolname = %s", (SERVICE,))
     assert attributes.fetchone() == (False, False)
+
+
+def test_every_table_about_cases_asks_for_the_person(
+    office: Office, service: psycopg.Connection, superuser: psycopg.Connection
+) -> None:
+    """Whatever read model it is of: none shows a row of a case to who is excluded from it."""
+    of_cases = {
+        table: "case_id" if "case_id" in columns else "subject"
+        for table in agency_tables(superuser)
+        if {"case_id", "subject"} & (columns := rows(superuser, table)[0].keys())
+    }
+    asked = "SELECT tablename FROM pg_policies WHERE schemaname = 'views' AND permissive = 'RESTRICTIVE'"
+    assert of_cases.keys() <= {table for (table,) in superuser.execute(asked)}
+    excluded = superuser.execute("SELECT case_id, person FROM views.excluded").fetchall()
+    assert excluded
+    shown = 0
+    for case, person in excluded:
+        for agency in KINDS:
+            service.execute("SELECT set_config('rujukan.agency', %s, false)", (agency,))
+            for table, column in of_cases.items():
+                service.execute("SELECT set_config('rujukan.person', %s, false)", (str(uuid4()),))
+                shown += sum(row[column] == case for row in rows(service, table))
+                service.execute("SELECT set_config('rujukan.person', %s, false)", (str(person),))
+                assert [row for row in rows(service, table) if row[column] == case] == []
+    assert shown > 0
 
 
 def test_what_agencies_were_told_is_each_agencys_own(
@@ -391,7 +419,7 @@ def say_the_rest(case: CaseId, secrets: Secrets) -> None:
         secrets.says(case, action.command, **values)
 
 
-CODES = {"recipient", "seen_by", "owner", "to", "compartment", "media_type", "sha256", "lead", "language"}
+CODES = {"recipient", "member_of", "seen_by", "owner", "to", "compartment", "media_type", "sha256", "lead", "language"}
 
 
 def tell_everything(office: Office) -> tuple[UUID, list[str]]:
@@ -464,6 +492,8 @@ def tell_everything(office: Office) -> tuple[UUID, list[str]]:
     danger: Fields = {"compartments": frozenset({"health"}), "basis": LegalBasis.IMMINENT_DANGER, "minutes": None}
     says(case, BreakGlass, "lbh", **glass, **danger)
     says(case, ReviewGlass, **glass, verdict=GlassVerdict.JUSTIFIED, role=Role.SUPERVISOR)
+    kin: Fields = {"exclusion": uuid4(), "person": office.act("polres").actor, "member_of": "polres"}
+    says(case, ExcludePerson, **kin, role=Role.SUPERVISOR)
     say_the_rest(case, secrets)
     office.casework.handle(
         AGENCY,

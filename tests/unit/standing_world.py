@@ -115,6 +115,8 @@ from rujukan.domain.case.overrides import (
 from rujukan.domain.case.referrals import CancelReferral, DraftReferral, SendReferral
 from rujukan.domain.case.reminders import EscalateReferral, RaiseUndelivered
 from rujukan.domain.case.services import DeliverService
+from rujukan.domain.case.staffing import AssignPerson, EndAssignment, EndExclusion, ExcludePerson, PersonExcluded
+from rujukan.domain.casefile.assigning import PersonAssigned
 from rujukan.domain.casefile.clocks import MeetClock, RaiseClock
 from rujukan.domain.codes import (
     AgeGroup,
@@ -146,6 +148,7 @@ S = ReferralStatus
 
 ERASURE, GLASS, FLAG, NEW = an_id("erasure"), an_id("glass"), an_id("flag"), an_id("new")
 WISHED, ALONE = an_id("asked to share"), an_id("shared alone")
+EXCLUSION, KIN, ON_IT = an_id("exclusion"), an_id("who is kin"), an_id("case-worker of rsud")
 OPENER, ASKER = an_id("who broke the glass"), an_id("who asked")
 
 GROUNDS = {"basis": SharingBasis.COURT_ORDER, "rule": "r", "reason": "r"}
@@ -223,6 +226,19 @@ def happened(
             role=Role.CASE_WORKER,
             expires_at=NOON + HOUR,
             review_due_at=NOON - HOUR,
+        ),
+        (say(PersonAssigned, person=ON_IT, agency="rsud", referral=R2), "rsud"),
+        (
+            say(
+                PersonExcluded,
+                exclusion=EXCLUSION,
+                person=KIN,
+                member_of="rsud",
+                kind=AgencyKind.HEALTH,
+                placed_by="rsud",
+                reason="r",
+            ),
+            "rsud",
         ),
         say(LegalHoldPlaced, reason="r"),
         say(HoldLiftingAsked, asked_by=ASKER, reason="r"),
@@ -320,6 +336,10 @@ COMMANDS: Mapping[type[Fact], Fact] = {
         say(AskLeadTransfer, transfer=NEW, to="rsud", reason="r"),
         say(AcceptLeadTransfer, transfer=TRANSFER),
         say(DeclineLeadTransfer, transfer=TRANSFER),
+        say(AssignPerson, person=WORKER, **MOVE),
+        say(EndAssignment, person=ON_IT),
+        say(ExcludePerson, exclusion=NEW, person=WORKER, member_of="rsud", reason="r"),
+        say(EndExclusion, exclusion=EXCLUSION, reason="r"),
         say(CloseCase, reason=CloseReason.GOALS_MET),
         say(ReopenCase, reason="r"),
         say(MergeCase, into=OTHER_CASE),

@@ -25,6 +25,7 @@ from rujukan.domain.agency import (
     AgencyRegistered,
     AgencySuspended,
     MemberJoined,
+    NeedToKnowSet,
     RemoveMember,
     SuspendAgency,
 )
@@ -43,6 +44,7 @@ from rujukan.domain.case.leave import AskGlassLeave, GlassAllowed
 from rujukan.domain.case.lifecycle import MergeCase
 from rujukan.domain.case.notes import NoteRecorded
 from rujukan.domain.case.overrides import OverrideAsked, OverrideReviewed, SharedWithoutConsent
+from rujukan.domain.case.staffing import ExclusionEnded, PersonExcluded
 from rujukan.domain.casefile.evolving import fold_log, said
 from rujukan.domain.codes import AgencyKind, GlassVerdict, Purpose, ReferralStatus, Role, SharingBasis
 from rujukan.domain.declaring import ASKED
@@ -117,6 +119,8 @@ TAKES_TWO: Mapping[type[Fact], Callable[[Done], bool]] = {
     WebhookSet: always,
     AgencyRegistered: always,
     AgencyReactivated: always,
+    NeedToKnowSet: always,
+    ExclusionEnded: always,
     AgencySuspended: lambda done: done.on.kind is AgencyKind.LEAD,
 }
 """What the issue says takes two people, and when."""
@@ -357,6 +361,18 @@ BEGINNING: tuple[tuple[Fact, str], ...] = (
     (consent(C1, to=("rsud", "uptd-ppa"), of=("incident",)), LEAD),
     *((event, LEAD) for event in brought_to(ReferralStatus.IN_PROGRESS, R1, of=("incident",))),
     (say(NoteRecorded, note=NOTE, psychosocial="what the lead may not open"), HOSPITAL),
+    (
+        say(
+            PersonExcluded,
+            exclusion=an_id("exclusion"),
+            person=an_id("Dewi"),
+            member_of=LEAD,
+            kind=AgencyKind.LEAD,
+            placed_by=LEAD,
+            reason="kin",
+        ),
+        LEAD,
+    ),
 )
 
 

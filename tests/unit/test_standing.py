@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import pytest
 from msgspec.structs import replace
-from standing_world import ASKER, COMMANDS, GLASS, NETWORK, OPENER, POSITIONS, world
-from story import NOON, act, an_id, say
+from standing_world import ASKER, COMMANDS, GLASS, NETWORK, OPENER, POSITIONS, happened, world
+from story import NOON, act, an_id, say, the_case
 
 from rujukan.api.actions import AGENCY_ACTIONS, CASE_ACTIONS
 from rujukan.api.app import DOORS
@@ -20,10 +20,13 @@ from rujukan.domain.agency_state import Agency, Resealing
 from rujukan.domain.case import Case, decide
 from rujukan.domain.case import fulfilment as f
 from rujukan.domain.case import glass as g
+from rujukan.domain.case.disclosures import DiscloseCase
 from rujukan.domain.case.erasure import ApproveErasure
 from rujukan.domain.case.holds import ApproveHoldLifting
 from rujukan.domain.case.referrals import CancelReferral, SendReferral
-from rujukan.domain.codes import AgencyKind, Purpose, ReferralStatus, Role
+from rujukan.domain.case.staffing import PersonExcluded
+from rujukan.domain.casefile.assigning import PersonAssigned
+from rujukan.domain.codes import AgencyKind, NeedToKnow, Purpose, ReferralStatus, Role
 from rujukan.domain.declaring import ASKED
 from rujukan.domain.fact import Act, ActorId, Fact
 from rujukan.domain.refusal import (
@@ -38,7 +41,7 @@ from rujukan.domain.refusal import (
     WrongMove,
 )
 from rujukan.domain.standing.readings import READINGS, Reading, Who
-from rujukan.domain.standing.rule import ask, roles_for
+from rujukan.domain.standing.rule import Proposed, ask, roles_for
 
 TOP = Path(__file__).parents[2]
 S = ReferralStatus
@@ -121,6 +124,10 @@ AssignCaseWorker          -s---y  yaaaaauu    ccccccuu    uuuuuuuu
 AskLeadTransfer           -s---y  yaaaaauu    ccccccuu    uuuuuuuu
 AcceptLeadTransfer        -s---y  uuuuuyuu    ccccccuu    uuuuuuuu
 DeclineLeadTransfer       -s---y  uuuuuyuu    ccccccuu    uuuuuuuu
+AssignPerson              ws---y  ayuaaauu    ccccccuu    uuuuuuuu
+EndAssignment             -s---y  uyuaaauu    ccccccuu    uuuuuuuu
+ExcludePerson             -s----  yyaaaauu    yyaaaauu    uuuuuuuu
+EndExclusion              -s----  uyuuuuuu    uyuuuuuu    uuuuuuuu
 CloseCase                 ws---y  yaaaaauu    ccccccuu    uuuuuuuu
 ReopenCase                ws---y  yaaaaauu    yaaaaauu    uuuuuuuu
 MergeCase                 -s---y  yaaaaauu    ccccccuu    uuuuuuuu
@@ -214,6 +221,7 @@ AddMember         ---a-y  y    a     a      u
 RemoveMember      ---a-y  y    a     a      u
 SuspendAgency     ---a-y  a    y     a      y
 ReactivateAgency  ---a-y  a    y     a      y
+SetNeedToKnow     ---a--  y    a     a      u
 RegisterKey       ---a-y  y    a     a      u
 RetireKey         ---a-y  y    a     a      u
 AskResealing      ---a--  y    a     a      u
@@ -278,6 +286,93 @@ def test_who_may_do_what(line: Line) -> None:
                 found = said(lambda case=case, by=by: decide(command, case, by, network))  # type: ignore[misc]
                 about = (line.name, position, role.value, case.status.value if case else "none")
                 assert (about, found) == (about, expected(line, cell, n, role))
+
+
+# What a person is ------------------------------------------------------------------------------------------------
+
+X = ActorId(an_id("a person"))
+OF_NO_CASE = {"OpenCase", "BreakGlass"}
+"""What asks for no relation to a case: whether one is assigned to it is not asked either."""
+FOR_ALL = {"ReceiveReferral", "AcceptReferral", "RejectReferral"}
+"""What whoever is there may do for a referral that nobody took: an emergency finds somebody."""
+KEPT_FROM_IT = say(
+    PersonExcluded,
+    exclusion=an_id("another exclusion"),
+    person=X,
+    member_of="rsud",
+    kind=AgencyKind.HEALTH,
+    placed_by="uptd-ppa",
+    reason="r",
+)
+
+
+def as_person(agency: str, role: Role, purpose: Purpose = Purpose.COORDINATION) -> Act:
+    """The person, for that agency, which lets those alone work on its cases who are assigned."""
+    return replace(act(agency, role, purpose=purpose), actor=X, need_to_know=NeedToKnow.ASSIGNED)
+
+
+def told(*more: Any, status: ReferralStatus = S.IN_PROGRESS, ended: bool = False) -> Case:
+    return the_case(*happened(status, ended=ended), *more)
+
+
+def on_it() -> list[Any]:
+    """The person is assigned at each agency."""
+    return [(say(PersonAssigned, person=X, agency=agency), agency) for agency in POSITIONS.values()]
+
+
+@pytest.mark.parametrize("line", [*lines(CASE_ORACLE)], ids=lambda line: line.name)
+def test_who_may_do_what_as_what_person(line: Line) -> None:
+    """Assigned: all that their agency and role may. Neither assigned, nor shown all by their role: a case worker to
+    whom there is no case. Excluded: nobody in any role of any agency, and there is none."""
+    command, state, network = BY_NAME[line.name], state_for(line.name), dict(NETWORK)
+    for ended, cell in zip((False, True), line.cells, strict=False):
+        assigned = told(*on_it(), status=state, ended=ended)
+        unassigned = told(status=state, ended=ended)
+        excluded = told(*on_it(), KEPT_FROM_IT, status=state, ended=ended)
+        for n, (position, agency) in enumerate(POSITIONS.items()):
+            for role in set(Role) - {Role.SYSTEM}:
+                by = as_person(agency, role)
+                may = expected(line, cell, n, role)
+                takes = line.name in FOR_ALL and position == "party"
+                hidden = role is Role.CASE_WORKER and line.name not in OF_NO_CASE and not takes and may != "r"
+                none = "r" if may == "r" else "u"
+                answers = {"assigned": may, "unassigned": "u" if hidden else may, "excluded": none}
+                for what, case in (("assigned", assigned), ("unassigned", unassigned), ("excluded", excluded)):
+                    found = said(lambda case=case, by=by: decide(command, case, by, network))  # type: ignore[misc]
+                    about = (line.name, position, role.value, what, ended)
+                    assert (about, found) == (about, answers[what])
+
+
+@pytest.mark.parametrize("line", [*lines(READING_ORACLE)], ids=lambda line: line.name)
+def test_who_may_read_what_as_what_person(line: Line) -> None:
+    """What asks for no case answers with rows that are the agency's, without those of the case."""
+    purposes, cell = line.cells
+    reading, named = READINGS[line.name], {"glass": GLASS, "agency": "rsud"}
+    purpose = Purpose.SURVIVOR_REQUEST if purposes != "any" else Purpose.CARE
+    of_no_case = cell == "yyyyyyyy"
+    glass = line.name.startswith("glass-")
+    cases = {"assigned": told(*on_it()), "unassigned": told(), "excluded": told(*on_it(), KEPT_FROM_IT)}
+    for n, (position, agency) in enumerate(POSITIONS.items()):
+        for role in Role:
+            may = expected(line, cell, n, role)
+            hidden = role is Role.CASE_WORKER and not of_no_case and not glass and may != "r"
+            none = may if of_no_case or may == "r" else "u"
+            answers = {"assigned": may, "unassigned": "u" if hidden else may, "excluded": none}
+            for what, case in cases.items():
+                by = as_person(agency, role, purpose)
+                found = said(lambda case=case, by=by: ask(reading.rows, case, by, named.get))  # type: ignore[misc]
+                about = (line.name, position, role.value, what)
+                assert (about, found) == (about, answers[what])
+
+
+def test_who_is_excluded_has_no_say_in_a_proposal_of_the_case() -> None:
+    """Neither as the one who asked, nor as the second."""
+    for actor, asker in ((X, X), (X, ASKER)):
+        for case, answer in ((told(), "y"), (told(KEPT_FROM_IT), "u")):
+            asked = replace(act("uptd-ppa", Role.LEGAL_REVIEWER), actor=ActorId(asker))
+            on = Proposed(COMMANDS[DiscloseCase], asked, case)
+            by = replace(act("uptd-ppa", Role.SUPERVISOR), actor=actor)
+            assert said(lambda on=on, by=by: ask(READINGS["proposal"].rows, on, by, {}.get)) == answer  # type: ignore[misc]
 
 
 def test_the_account_is_of_every_command() -> None:
@@ -370,6 +465,7 @@ AGENCY_COMMANDS: Mapping[str, Fact] = {
         say(a.RemoveMember, member=an_id("an administrator")),
         say(a.SuspendAgency, reason="r"),
         say(a.ReactivateAgency),
+        say(a.SetNeedToKnow, need_to_know=NeedToKnow.ASSIGNED),
         say(k.RegisterKey, key="k3", public_key="A" * 1622),
         say(k.RetireKey, key="k1"),
         say(k.AskResealing, **KEY, reason="r"),
@@ -439,7 +535,8 @@ def test_a_lead_lets_the_first_administrator_in_and_nobody_after() -> None:
 
 
 def test_the_system_sees_to_every_agency_but_stands_for_no_person() -> None:
-    persons = {"AskResealing", *JUDGED, "SetWebhook", "RemoveWebhook", "EnableWebhook", "ReplayWebhook"}
+    persons = {"AskResealing", *JUDGED, "SetNeedToKnow", "SetWebhook"}
+    persons |= {"RemoveWebhook", "EnableWebhook", "ReplayWebhook"}
     for name, command in AGENCY_COMMANDS.items():
         office = office_for(name)
         found = said(lambda c=command, o=office: agency_state.decide(c, o, act("uptd-ppa", Role.SYSTEM)))  # type: ignore[misc]
@@ -532,8 +629,6 @@ ELSEWHERE_ALLOWED = {
     ("domain/casefile/deciding.py", "another"): "nobody refers to, or asks, themselves",
     ("domain/case/glass.py", "_may_know"): "which refusal of a taken id tells nothing",
     ("domain/case/lead.py", "accept_transfer"): "whom consent has to cover",
-    ("api/looking.py", "all_readings"): "whose rows are asked for",
-    ("api/case_file.py", "export"): "whose rows are asked for",
     ("api/history.py", "show_history"): "whether the state then is shown whole, in part, or not at all",
 }
 """Where who acts is compared all the same: what it decides there is no standing."""

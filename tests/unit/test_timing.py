@@ -203,6 +203,7 @@ AS_RECORDED = {
     "AskGlassLeave",
     "AcknowledgeDeliveries",
 }
+AS_RECORDED |= {"AssignPerson", "EndAssignment", "ExcludePerson", "EndExclusion"}
 """What takes effect as it is recorded."""
 
 

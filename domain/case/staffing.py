@@ -1,0 +1,299 @@
+"""Who of an agency works on a case, and who is kept from it: assigned, and excluded.
+
+An agency says whether every member works on its cases, or who is assigned, and supervisors (domain/agency.py). Who is
+excluded is shown nothing, through no door, glass included, for whatever agency they act: to them there is no case.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+from msgspec.structs import replace
+
+from ..agency_state import Agency
+from ..casefile.assigning import PersonAssigned
+from ..casefile.deciding import Network, decides, derived, fresh
+from ..casefile.evolving import applies
+from ..casefile.moves import REFERRAL
+from ..casefile.staff import NOT_EXCLUDED, Exclusion, Staff, workers
+from ..casefile.state import Case
+from ..causes import When
+from ..codes import AgencyKind, ReferralStatus, Role
+from ..compartment import Coordination, Legal
+from ..declaring import Audience, Step, asked, field, happened, name_fields
+from ..fact import Act, ActorId, AgencyCode, CaseId, ExclusionId, Fact, ReferralId, Text, recorded
+from ..persistent import add, put
+from ..refusal import AlreadyExists, Invalid, NotAMember
+from ..standing.relations import Extent, Relation
+from ..standing.roles import CASE_WORKERS, REVIEW, SUPERVISION, SUPERVISORS
+from ..standing.rows import KNOWS_ALSO_ENDED, TAKES_PART, Row, Second, Thing
+from ..standing.rule import is_hidden, is_known_to
+from ..words import Words
+
+R = Relation
+
+CARRIED_OVER = Words("Dibawa dari berkas ganda", "Carried over from the duplicate")
+OPEN = frozenset(s for s in ReferralStatus if s.is_open)
+WORKERS = frozenset({Role.CASE_WORKER, Role.SUPERVISOR, Role.LEGAL_REVIEWER})
+"""Who can be assigned."""
+
+
+@happened(
+    Words("Penugasan berakhir", "Assignment ended"),
+    her=Words("Penugasan seseorang berakhir", "A person is assigned no more"),
+    means="Orang itu tidak lagi mengerjakan kasus ini di instansi yang mencatatnya.",
+    step=Step.REPORT,
+)
+class AssignmentEnded(Fact, frozen=True, kw_only=True, tag="case.AssignmentEnded"):
+    """A person of the agency that says it works on the case no more."""
+
+    person: Coordination[ActorId]
+    agency: Coordination[AgencyCode]
+
+
+class ExclusionFacts(Fact, frozen=True, kw_only=True):
+    exclusion: Coordination[ExclusionId]
+    person: Coordination[ActorId]
+    member_of: Coordination[AgencyCode]
+    """Of which agency they are a member; they are excluded for whatever agency they act."""
+    reason: Legal[Text]
+
+
+def _whose_member(event: "PersonExcluded | ExclusionEnded", case: Case) -> Mapping[AgencyCode, AgencyKind]:
+    return {event.member_of: event.kind} if is_known_to(case, event.member_of) else {}
+
+
+THEIR_AGENCY = Audience(
+    Words(
+        "instansi tempat orang itu bekerja, bila boleh tahu kasusnya",
+        "the agency whose member that is, where it may know of the case",
+    ),
+    _whose_member,
+)
+
+
+@happened(
+    Words("Seseorang dikecualikan dari kasus", "Person excluded from the case"),
+    her=Words("Seseorang tidak boleh melihat kasus Anda", "A person may not see your case"),
+    means="Orang itu tidak boleh melihat apa pun dari kasus ini; sistem instansinya harus menutupnya pula.",
+    step=Step.REPORT,
+    to=THEIR_AGENCY,
+    withheld={
+        "reason": Words("Dapat menyebut orang lain.", "It can name another person."),
+    },
+)
+class PersonExcluded(ExclusionFacts, frozen=True, kw_only=True, tag="case.PersonExcluded"):
+    """A person is to see nothing of the case from now on; their agency's own system has to keep it from them, too."""
+
+    kind: Coordination[AgencyKind]
+    placed_by: Coordination[AgencyCode]
+
+
+@happened(
+    Words("Pengecualian seseorang berakhir", "Exclusion of a person ended"),
+    her=Words("Seseorang boleh melihat kasus Anda lagi", "A person may see your case again"),
+    means="Orang itu boleh melihat kasus ini lagi, sejauh instansinya boleh, kecuali pengecualian lain masih berlaku.",
+    step=Step.REPORT,
+    to=THEIR_AGENCY,
+)
+class ExclusionEnded(Fact, frozen=True, kw_only=True, tag="case.ExclusionEnded"):
+    """A person may see the case again as far as their agency may, unless another exclusion stands."""
+
+    exclusion: Coordination[ExclusionId]
+    person: Coordination[ActorId]
+    member_of: Coordination[AgencyCode]
+    kind: Coordination[AgencyKind]
+    reason: Coordination[Text]
+
+
+THEIRS = Thing(
+    "member_of",
+    Words("instansi orang itu", "the agency of that person"),
+    find=lambda case, code: code,
+    whose={R.OWN: lambda code, case: code, R.LEAD: lambda code, case: case.lead},
+    known_to=None,
+)
+ASSIGNED_HERE = Thing(
+    "assignment",
+    Words("penugasan orang itu", "that person's assignment"),
+    find=lambda case, id: frozenset(agency for agency, person in case.of(Staff).assigned if person == id) or None,
+    whose={R.OWN: lambda agencies, case: agencies},
+)
+WORK = Thing(
+    "work",
+    Words("pekerjaan pada kasus itu", "the work on the case"),
+    find=lambda case, id: workers(case),
+    whose={R.ASSIGNED: lambda who, case: who},
+    known_to=None,
+)
+EXCLUSION = Thing(
+    "exclusion",
+    Words("pengecualian", "exclusion"),
+    find=lambda case, id: case.of(Staff).exclusions.get(id),
+    whose={R.AUTHOR: lambda exclusion, case: exclusion.placed_by},
+)
+HELD_REFERRAL = TAKES_PART.to(REFERRAL, R.ADDRESSEE, by="referral", states=OPEN, move="assign")
+PLACED = KNOWS_ALSO_ENDED.to(EXCLUSION, R.AUTHOR, by="exclusion")
+
+
+@asked(
+    "/cases/{case}/assignments",
+    by=SUPERVISION,
+    where=HELD_REFERRAL,
+    or_else=(Row(CASE_WORKERS, HELD_REFERRAL.to(WORK, R.ASSIGNED), Extent.AGENCY),),
+    extent=Extent.AGENCY,
+    when=When.NOW,
+    means="Menugaskan seseorang di instansi sendiri pada kasus, atau pada rujukan yang diterimanya.",
+    tag="life of the case",
+    example={"person": "00000000-0000-4000-8000-000000000001"},
+)
+class AssignPerson(Fact, frozen=True, kw_only=True):
+    """Assign a person of one's own agency to the case, or to a referral that it received."""
+
+    person: Coordination[ActorId]
+    referral: Coordination[ReferralId | None] = None
+
+
+@asked(
+    "/cases/{case}/assignments/{person}/end",
+    by=SUPERVISION,
+    where=TAKES_PART.to(ASSIGNED_HERE, R.OWN, by="person"),
+    extent=Extent.AGENCY,
+    when=When.NOW,
+    means="Mengakhiri penugasan seseorang di instansi sendiri.",
+    tag="life of the case",
+)
+class EndAssignment(Fact, frozen=True, kw_only=True):
+    """End the assignment of a person of one's own agency."""
+
+    person: Coordination[ActorId]
+
+
+@asked(
+    "/cases/{case}/exclusions",
+    by=SUPERVISORS,
+    where=KNOWS_ALSO_ENDED.to(THEIRS, R.LEAD, R.OWN, by="member_of"),
+    extent=Extent.AGENCY,
+    when=When.NOW,
+    means="Mengecualikan seseorang dari kasus: tidak satu pun boleh dilihatnya, juga dalam keadaan darurat.",
+    tag="life of the case",
+    example={
+        "person": "00000000-0000-4000-8000-000000000001",
+        "member_of": "polres",
+        "reason": "Saudara kandung terlapor.",
+    },
+    mints="exclusion",
+)
+class ExcludePerson(ExclusionFacts, frozen=True, kw_only=True):
+    """Exclude a person from the case: they are shown nothing of it, in an emergency neither."""
+
+
+@asked(
+    "/cases/{case}/exclusions/{exclusion}/end",
+    by=SUPERVISORS,
+    where=PLACED,
+    second=Second((Row(REVIEW, PLACED, Extent.MOVE),)),
+    extent=Extent.AGENCY,
+    when=When.NOW,
+    means="Mengakhiri pengecualian seseorang dari kasus.",
+    tag="life of the case",
+    example={"reason": "Ternyata bukan saudara terlapor."},
+)
+class EndExclusion(Fact, frozen=True, kw_only=True):
+    """End the exclusion of a person from the case."""
+
+    exclusion: Coordination[ExclusionId]
+    reason: Coordination[Text]
+
+
+@applies(AssignmentEnded)
+def assignment_ended(part: Staff, event: AssignmentEnded) -> Staff:
+    ended = (event.agency, event.person)
+    return replace(part, assigned={worker: to for worker, to in part.assigned.items() if worker != ended})
+
+
+@applies(PersonExcluded)
+def person_excluded(case: Case, event: PersonExcluded) -> Case:
+    part = case.of(Staff)
+    placed = Exclusion(event.exclusion, event.person, event.member_of, event.kind, event.placed_by)
+    exclusions = put(part.exclusions, event.exclusion, placed)
+    excluded = replace(part, exclusions=exclusions, excluded=add(part.excluded, event.person))
+    return case.using(event.exclusion).with_part(excluded)
+
+
+@applies(ExclusionEnded)
+def exclusion_ended(part: Staff, event: ExclusionEnded) -> Staff:
+    left = {id: exclusion for id, exclusion in part.exclusions.items() if id != event.exclusion}
+    return replace(part, exclusions=left, excluded=frozenset(exclusion.person for exclusion in left.values()))
+
+
+@decides.register
+def assign_person(command: AssignPerson, case: Case, act: Act, network: Network) -> Sequence[Fact]:
+    made = recorded(PersonAssigned, command, act, agency=act.agency)
+    if not network[made.agency].has_member(made.person, WORKERS):
+        raise NotAMember(person=made.person)
+    if is_hidden(case, made.person):
+        raise Invalid(field="person", must=NOT_EXCLUDED)
+    held = case.of(Staff).assigned.get((made.agency, made.person))
+    if held is not None and (made.referral is None or made.referral in held):
+        raise AlreadyExists(what="assignment")
+    return [made]
+
+
+@decides.register
+def end_assignment(command: EndAssignment, case: Case, act: Act, network: Network) -> Sequence[Fact]:
+    return [recorded(AssignmentEnded, command, act, agency=act.agency)]
+
+
+@decides.register
+def exclude_person(command: ExcludePerson, case: Case, act: Act, network: Network) -> Sequence[Fact]:
+    """A machine's role gives what the agency is told, of all cases: who has one gives it up first. And somebody has to
+    remain who sees to the work."""
+    agency = network.get(command.member_of)
+    if agency is None or command.person not in agency.members:
+        raise NotAMember(person=command.person)
+    if agency.has_member(command.person, (Role.INTEGRATOR,)):
+        raise Invalid(field="person", must="have no role of a machine: an administrator takes it away first")
+    fresh(case.used_ids, command.exclusion)
+    staff = case.of(Staff)
+    made = recorded(PersonExcluded, command, act, kind=agency.kind, placed_by=act.agency)
+    if any(e.person == made.person and e.placed_by == made.placed_by for e in staff.exclusions.values()):
+        raise AlreadyExists(what="exclusion")
+    if not _supervised(agency, {*staff.excluded, made.person}):
+        raise Invalid(field="person", must="leave the agency a supervisor who is not excluded")
+    return [made]
+
+
+@decides.register
+def end_exclusion(command: EndExclusion, case: Case, act: Act, network: Network) -> Sequence[Fact]:
+    ended = case.of(Staff).exclusions[command.exclusion]
+    of = {"person": ended.person, "member_of": ended.member_of, "kind": ended.kind}
+    return [recorded(ExclusionEnded, command, act, **of)]
+
+
+def carried_over(duplicate: CaseId, of: Case, into: Case, at: datetime) -> Iterable[PersonExcluded]:
+    """Who is excluded from a duplicate is excluded from the file that it is read with. It is the lead's to end, where
+    who placed it knows nothing of that file."""
+    for ended in of.of(Staff).exclusions.values():
+        if not is_hidden(into, ended.person):
+            yield PersonExcluded(
+                occurred_at=at,
+                exclusion=ExclusionId(derived(ended.id, str(duplicate))),
+                person=ended.person,
+                member_of=ended.member_of,
+                kind=ended.kind,
+                placed_by=ended.placed_by if is_known_to(into, ended.placed_by) else into.lead,
+                reason=f"{CARRIED_OVER.id} {duplicate}. / {CARRIED_OVER.en} {duplicate}.",
+            )
+
+
+def _supervised(agency: Agency, excluded: Iterable[ActorId]) -> bool:
+    """Whether an agency that had a supervisor has one who is not excluded."""
+    supervisors = {who for who, roles in agency.members.items() if Role.SUPERVISOR in roles}
+    return not supervisors or bool(supervisors - set(excluded))
+
+
+name_fields(
+    exclusion=field("Pengecualian", "Exclusion"),
+    member_of=field("Anggota instansi", "Member of"),
+    placed_by=field("Ditetapkan oleh", "Placed by"),
+)

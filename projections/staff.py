@@ -1,0 +1,70 @@
+"""Who is assigned to which case at which agency, who is excluded, and where a referral waits for somebody to take it.
+Nobody is shown a row of it: every list asks it which cases the asking person is shown (projection.py)."""
+
+from collections.abc import Sequence
+from typing import LiteralString
+from uuid import UUID
+
+from ..domain.case.intake import CaseOpened
+from ..domain.case.lead import CaseWorkerAssigned, LeadTransferAccepted
+from ..domain.case.staffing import AssignmentEnded, ExclusionEnded, PersonExcluded
+from ..domain.casefile.assigning import PersonAssigned
+from ..domain.casefile.moves import ReferralMove
+from ..domain.casefile.staff import Staff, workers
+from ..domain.casefile.state import Case
+from ..domain.disclosure import Followed
+from .erased import drop
+from .projection import Tables
+
+TELLING = (CaseOpened, CaseWorkerAssigned, LeadTransferAccepted, PersonAssigned, AssignmentEnded, ReferralMove)
+"""Events that change who works on a case, or what waits for somebody."""
+
+
+class CaseStaff:
+    name = "staff"
+    tables: Sequence[LiteralString] = ("excluded", "assigned")
+    by_case = True
+    ddl: LiteralString = """
+        CREATE TABLE excluded (case_id uuid NOT NULL, person uuid NOT NULL, PRIMARY KEY (person, case_id));
+        CREATE INDEX ON excluded (case_id);
+        -- Without a person: a referral to that agency that nobody took.
+        CREATE TABLE assigned (case_id uuid NOT NULL, agency text NOT NULL, person uuid);
+        CREATE INDEX ON assigned (case_id);
+        CREATE INDEX ON assigned (agency, person);
+        ALTER TABLE excluded ENABLE ROW LEVEL SECURITY;
+        ALTER TABLE assigned ENABLE ROW LEVEL SECURITY;
+    """
+
+    def fold(self, db: Tables, batch: Sequence[Followed]) -> None:
+        works: dict[UUID, Case] = {}
+        excludes: dict[UUID, Case] = {}
+        for followed in batch:
+            if followed.case is None:
+                continue
+            if isinstance(followed.written.event, TELLING):
+                works[followed.written.stream] = followed.case
+            if isinstance(followed.written.event, PersonExcluded | ExclusionEnded):
+                excludes[followed.written.stream] = followed.case
+        if excludes:
+            db.execute("DELETE FROM excluded WHERE case_id = ANY (%s)", (list(excludes),))
+            rows = [(id, person) for id, case in excludes.items() for person in case.of(Staff).excluded]
+            db.executemany("INSERT INTO excluded (case_id, person) VALUES (%s, %s)", rows)
+        if works:
+            db.execute("DELETE FROM assigned WHERE case_id = ANY (%s)", (list(works),))
+            found = [(id, *row) for id, case in works.items() for row in _works(case)]
+            if found:
+                db.execute(
+                    "INSERT INTO assigned (case_id, agency, person)"
+                    " SELECT * FROM unnest(%s::uuid[], %s::text[], %s::uuid[])",
+                    [list(column) for column in zip(*found, strict=True)],
+                )
+        drop(db, "excluded", batch)
+        drop(db, "assigned", batch)
+
+
+def _works(case: Case) -> list[tuple[str, UUID | None]]:
+    """(agency, person) of who is assigned, and of agencies that have a referral to take, without a person."""
+    staff = case.of(Staff)
+    agencies = sorted({referral.recipient for referral in case.referrals.values()})
+    waiting = [(agency, None) for agency in agencies if staff.waiting(case, agency)]
+    return [*sorted(workers(case)), *waiting]

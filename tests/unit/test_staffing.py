@@ -1,0 +1,291 @@
+"""Who of an agency works on a case, and who is kept from it: assigned, taken, excluded, and who may end that."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+from story import NETWORK, NOON, R1, act, an_id, brought_to, consent, opened, say, the_case
+
+from rujukan.domain.agency import NeedToKnowSet, SetNeedToKnow, evolve
+from rujukan.domain.agency_state import Agency
+from rujukan.domain.agency_state import decide as decide_of_agency
+from rujukan.domain.case import Case, decide
+from rujukan.domain.case.fulfilment import AcceptReferral, ReceiveReferral, ReferralAccepted, ReferralReceived
+from rujukan.domain.case.intake import CaseOpened, OpenCase, ReportReceived
+from rujukan.domain.case.lead import AssignCaseWorker, CaseWorkerAssigned
+from rujukan.domain.case.notes import RecordNote
+from rujukan.domain.case.staffing import (
+    THEIR_AGENCY,
+    AssignmentEnded,
+    AssignPerson,
+    EndAssignment,
+    EndExclusion,
+    ExcludePerson,
+    ExclusionEnded,
+    PersonExcluded,
+    carried_over,
+)
+from rujukan.domain.casefile.assigning import PersonAssigned
+from rujukan.domain.casefile.staff import Staff
+from rujukan.domain.codes import (
+    AgeGroup,
+    AgencyKind,
+    Channel,
+    NeedToKnow,
+    ReferralStatus,
+    Reporter,
+    Role,
+    Service,
+    Urgency,
+)
+from rujukan.domain.fact import Act, ActorId, CaseId, Fact
+from rujukan.domain.refusal import AlreadyExists, Invalid, NotAMember, NotForThisAgency, Refusal, Unknown
+from rujukan.domain.remembered import Field, facts
+from rujukan.domain.standing.rule import second_needed
+
+S = ReferralStatus
+OFFICER, COLLEAGUE, CHIEF, DEPUTY = (ActorId(an_id(who)) for who in ("officer", "colleague", "chief", "deputy"))
+EXCLUSION = an_id("exclusion")
+PEOPLE = {
+    OFFICER: frozenset({Role.CASE_WORKER}),
+    COLLEAGUE: frozenset({Role.CASE_WORKER}),
+    CHIEF: frozenset({Role.SUPERVISOR}),
+    DEPUTY: frozenset({Role.SUPERVISOR}),
+}
+STAFFED = {code: replace(agency, members=PEOPLE) for code, agency in NETWORK.items()}
+NOTE = say(RecordNote, note=an_id("note"), legal="n")
+
+
+def by(who: ActorId, agency: str = "polres", role: Role = Role.CASE_WORKER, *, narrow: bool = True) -> Act:
+    """That person, for an agency that lets those alone work on its cases who are assigned."""
+    setting = NeedToKnow.ASSIGNED if narrow else NeedToKnow.EVERYBODY
+    return replace(act(agency, role), actor=who, need_to_know=setting)
+
+
+def chief(agency: str = "polres") -> Act:
+    return by(CHIEF, agency, Role.SUPERVISOR)
+
+
+def referred(status: ReferralStatus = S.REQUESTED, *more: Any) -> Case:
+    to = {"to": "polres", "service": Service.LAW_ENFORCEMENT, "of": ("identity",)}
+    return the_case(opened(), consent(to=("polres",), of=("identity",)), *brought_to(status, R1, **to), *more)
+
+
+def on(who: ActorId, agency: str = "polres", referral: Any = None) -> tuple[Fact, str]:
+    return say(PersonAssigned, person=who, agency=agency, referral=referral), agency
+
+
+def excluded(who: ActorId, agency: str = "polres", placed_by: str = "uptd-ppa", id: Any = EXCLUSION) -> Fact:
+    kind = NETWORK[agency].kind
+    of = {"person": who, "member_of": agency, "kind": kind, "placed_by": placed_by}
+    return say(PersonExcluded, exclusion=id, reason="r", **of)
+
+
+def done(command: Fact, case: Case | None, who: Act) -> Sequence[Fact]:
+    return decide(command, case, who, STAFFED)
+
+
+def exclude(who: ActorId, agency: str = "polres") -> ExcludePerson:
+    return say(ExcludePerson, exclusion=an_id("new"), person=who, member_of=agency, reason="Saudara terlapor.")
+
+
+# An agency's setting ---------------------------------------------------------------------------------------------
+
+
+def test_every_member_works_on_an_agency_s_cases_unless_it_says_otherwise() -> None:
+    assert Agency("polres", AgencyKind.POLICE, "Polres", 1).need_to_know is NeedToKnow.EVERYBODY
+    assert done(NOTE, referred(S.ACCEPTED), by(OFFICER, narrow=False))
+
+
+def test_an_agency_s_administrator_says_so_with_a_second_person() -> None:
+    police = STAFFED["polres"]
+    administrator = act("polres", Role.AGENCY_ADMINISTRATOR)
+    command = say(SetNeedToKnow, need_to_know=NeedToKnow.ASSIGNED)
+    (said,) = decide_of_agency(command, police, administrator)
+    assert said == say(NeedToKnowSet, need_to_know=NeedToKnow.ASSIGNED)
+    assert second_needed(command, police, administrator) is not None
+    narrowed = evolve(police, said)
+    assert narrowed.need_to_know is NeedToKnow.ASSIGNED
+    with pytest.raises(AlreadyExists):
+        decide_of_agency(command, narrowed, administrator)
+
+
+# Assigned --------------------------------------------------------------------------------------------------------
+
+
+def test_a_second_officer_who_was_never_assigned_finds_no_case() -> None:
+    case = referred(S.ACCEPTED, on(OFFICER))
+    assert done(NOTE, case, by(OFFICER))
+    with pytest.raises(Unknown):
+        done(NOTE, case, by(COLLEAGUE))
+
+
+def test_who_is_assigned_at_one_agency_is_not_at_another() -> None:
+    case = referred(S.ACCEPTED, on(OFFICER))
+    with pytest.raises(Unknown):
+        done(NOTE, case, by(OFFICER, "uptd-ppa"))
+
+
+def test_who_opens_a_case_is_assigned_to_it() -> None:
+    said = {"channel": Channel.HOTLINE, "reporter": Reporter.SURVIVOR, "urgency": Urgency.URGENT}
+    command = say(OpenCase, age_group=AgeGroup.ADULT, **said)
+    events = done(command, None, by(OFFICER, "uptd-ppa"))
+    assert [type(e) for e in events] == [CaseOpened, ReportReceived, PersonAssigned]
+    assert done(NOTE, the_case(*events), by(OFFICER, "uptd-ppa"))
+    assert [type(e) for e in done(command, None, by(OFFICER, "uptd-ppa", narrow=False))] == [CaseOpened, ReportReceived]
+
+
+def test_whoever_is_there_takes_a_referral_and_is_assigned_by_that() -> None:
+    events = done(say(ReceiveReferral, referral=R1), referred(), by(OFFICER))
+    assert [type(e) for e in events] == [ReferralReceived, PersonAssigned]
+    taken = referred(S.REQUESTED, *((event, "polres") for event in events))
+    with pytest.raises(Unknown):
+        done(say(AcceptReferral, referral=R1), taken, by(COLLEAGUE))
+    assert [type(e) for e in done(say(AcceptReferral, referral=R1), taken, by(OFFICER))] == [ReferralAccepted]
+
+
+def test_what_a_machine_received_whoever_is_there_may_accept() -> None:
+    received = referred(S.RECEIVED)
+    assert [type(e) for e in done(say(AcceptReferral, referral=R1), received, by(OFFICER))] == [
+        ReferralAccepted,
+        PersonAssigned,
+    ]
+
+
+def test_a_referral_that_nobody_took_is_not_read_by_everybody() -> None:
+    with pytest.raises(Unknown):
+        done(NOTE, referred(), by(OFFICER))
+
+
+def test_a_supervisor_assigns_and_ends_it() -> None:
+    assert done(say(AssignPerson, person=OFFICER, referral=R1), referred(S.ACCEPTED), chief()) == [
+        on(OFFICER, referral=R1)[0]
+    ]
+    case = referred(S.ACCEPTED, on(OFFICER, referral=R1))
+    with pytest.raises(AlreadyExists):
+        done(say(AssignPerson, person=OFFICER, referral=R1), case, chief())
+    (ended,) = done(say(EndAssignment, person=OFFICER), case, chief())
+    assert ended == say(AssignmentEnded, person=OFFICER, agency="polres")
+    with pytest.raises(Unknown):
+        done(NOTE, referred(S.ACCEPTED, on(OFFICER, referral=R1), (ended, "polres")), by(OFFICER))
+
+
+def test_what_is_remembered_of_assignments_can_be_looked_back_on() -> None:
+    case = referred(S.ACCEPTED, on(OFFICER, referral=R1), on(OFFICER), on(COLLEAGUE), excluded(CHIEF))
+    found = facts(case, NOON)
+    assert found[Field("exclusion", EXCLUSION, "person")] == str(CHIEF)
+    assert any(str(R1) in str(value) for field, value in found.items() if field.name == "assigned")
+
+
+def test_who_accepted_it_brings_in_a_colleague_and_nobody_else_does() -> None:
+    case = referred(S.ACCEPTED, on(OFFICER, referral=R1))
+    assert done(say(AssignPerson, person=COLLEAGUE, referral=R1), case, by(OFFICER))
+    with pytest.raises(NotForThisAgency):
+        done(say(AssignPerson, person=COLLEAGUE, referral=R1), case, by(COLLEAGUE, narrow=False))
+
+
+def test_only_members_are_assigned() -> None:
+    with pytest.raises(NotAMember):
+        done(say(AssignPerson, person=an_id("nobody"), referral=R1), referred(S.ACCEPTED), chief())
+
+
+def test_who_accompanies_the_survivor_is_assigned_until_another_does() -> None:
+    case = the_case(opened(), say(CaseWorkerAssigned, worker=OFFICER))
+    assert done(NOTE, case, by(OFFICER, "uptd-ppa"))
+    with pytest.raises(Unknown):
+        done(
+            NOTE,
+            the_case(opened(), *(say(CaseWorkerAssigned, worker=w) for w in (OFFICER, COLLEAGUE))),
+            by(OFFICER, "uptd-ppa"),
+        )
+
+
+# Excluded --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("agency", ["uptd-ppa", "polres"])
+def test_lead_and_own_agency_exclude_somebody(agency: str) -> None:
+    (said,) = done(exclude(OFFICER), referred(S.ACCEPTED), chief(agency))
+    assert isinstance(said, PersonExcluded)
+    assert (said.person, said.member_of, said.placed_by) == (OFFICER, "polres", agency)
+
+
+def test_no_third_agency_does_and_none_those_of_others() -> None:
+    for case, agency, of in ((referred(S.ACCEPTED), "rsud", "polres"), (referred(S.ACCEPTED), "polres", "uptd-ppa")):
+        with pytest.raises((Unknown, NotForThisAgency)):
+            done(exclude(OFFICER, of), case, chief(agency))
+
+
+@pytest.mark.parametrize("role", sorted(set(Role) - {Role.SYSTEM}))
+@pytest.mark.parametrize("agency", ["polres", "uptd-ppa"])
+def test_to_who_is_excluded_there_is_no_case_for_whatever_agency(role: Role, agency: str) -> None:
+    case = referred(S.ACCEPTED, on(OFFICER), excluded(OFFICER))
+    assert case.of(Staff).excluded == {OFFICER}
+    commands = (NOTE, say(AssignPerson, person=COLLEAGUE), exclude(COLLEAGUE))
+    for command in commands:
+        with pytest.raises(Refusal) as here:
+            done(command, case, by(OFFICER, agency, role))
+        with pytest.raises(Refusal) as nowhere:
+            done(command, None, by(OFFICER, agency, role))
+        assert (type(here.value), here.value.args) == (type(nowhere.value), nowhere.value.args)
+
+
+def test_one_supervisor_remains() -> None:
+    case = referred(S.ACCEPTED, excluded(CHIEF))
+    with pytest.raises(Invalid):
+        done(exclude(DEPUTY), case, by(DEPUTY, "uptd-ppa", Role.SUPERVISOR))
+    assert done(exclude(CHIEF), referred(S.ACCEPTED), by(DEPUTY, "uptd-ppa", Role.SUPERVISOR))
+
+
+def test_who_has_the_role_of_a_machine_gives_it_up_first() -> None:
+    machine = {**PEOPLE, OFFICER: frozenset({Role.CASE_WORKER, Role.INTEGRATOR})}
+    network = {**STAFFED, "polres": replace(STAFFED["polres"], members=machine)}
+    with pytest.raises(Invalid):
+        decide(exclude(OFFICER), referred(S.ACCEPTED), chief(), network)
+
+
+def test_who_is_excluded_is_assigned_to_nothing() -> None:
+    case = referred(S.ACCEPTED, excluded(OFFICER), excluded(COLLEAGUE, "uptd-ppa", id=an_id("other")))
+    with pytest.raises(Invalid):
+        done(say(AssignPerson, person=OFFICER, referral=R1), case, chief())
+    with pytest.raises(Invalid):
+        done(say(AssignCaseWorker, worker=COLLEAGUE), case, chief("uptd-ppa"))
+
+
+def test_who_placed_it_ends_it_with_a_second_person_and_nobody_else() -> None:
+    case = referred(S.ACCEPTED, excluded(OFFICER, placed_by="polres"))
+    command = say(EndExclusion, exclusion=EXCLUSION, reason="r")
+    (ended,) = done(command, case, chief())
+    assert isinstance(ended, ExclusionEnded)
+    assert second_needed(command, case, chief()) is not None
+    with pytest.raises(Unknown):
+        done(command, case, chief("uptd-ppa"))
+
+
+def test_it_lasts_while_one_of_two_stands() -> None:
+    both = (excluded(OFFICER, placed_by="polres"), excluded(OFFICER, id=an_id("other")))
+    ended = say(
+        ExclusionEnded, exclusion=EXCLUSION, person=OFFICER, member_of="polres", kind=AgencyKind.POLICE, reason="r"
+    )
+    assert referred(S.ACCEPTED, *both, ended).of(Staff).excluded == {OFFICER}
+    assert referred(S.ACCEPTED, both[0], ended).of(Staff).excluded == frozenset()
+
+
+def test_the_same_agency_excludes_somebody_once() -> None:
+    with pytest.raises(AlreadyExists):
+        done(exclude(OFFICER), referred(S.ACCEPTED, excluded(OFFICER)), chief("uptd-ppa"))
+
+
+def test_their_agency_s_systems_are_told_where_it_may_know_the_case() -> None:
+    for case, agency, told in ((referred(S.ACCEPTED), "polres", True), (referred(S.ACCEPTED), "disdik", False)):
+        said = excluded(OFFICER, agency)
+        assert (agency in THEIR_AGENCY.of(said, case)) is told
+
+
+def test_an_exclusion_goes_along_with_a_merger() -> None:
+    duplicate, into = CaseId(an_id("duplicate")), the_case(opened())
+    of = referred(S.ACCEPTED, excluded(OFFICER, placed_by="polres"))
+    (carried,) = carried_over(duplicate, of, into, NOON)
+    assert (carried.person, carried.placed_by) == (OFFICER, "uptd-ppa")
+    assert list(carried_over(duplicate, of, the_case(opened(), carried), NOON)) == []
