@@ -69,6 +69,8 @@ class Happened(NamedTuple):
     """Compartments that it is about without holding a field of them: a document's bytes are its compartment's."""
     withheld: Mapping[str, Words]
     """Field → why the survivor's report does not show it."""
+    calls: Mapping[str, "FieldWords"]
+    """Field → what it is called in this event, where everybody's name for it would mislead."""
 
 
 class Asked(NamedTuple):
@@ -99,6 +101,7 @@ FIELDS: dict[str, "FieldWords"] = {}
 """Field → what it is called."""
 
 NOTHING: Mapping[str, Words] = {}
+NONE_OF_ITS_OWN: Mapping[str, "FieldWords"] = {}
 
 
 @cache
@@ -123,13 +126,14 @@ def happened(
     to: Audience | None = None,
     about: Callable[[Any], frozenset[Compartment]] | None = None,
     withheld: Mapping[str, Words] = NOTHING,
+    calls: Mapping[str, "FieldWords"] = NONE_OF_ITS_OWN,
 ) -> Callable[[type[F]], type[F]]:
     """Declare an event. Raises TypeError for one without a topic, or declared twice."""
 
     def declare(event: type[F]) -> type[F]:
         if not isinstance(event.__struct_config__.tag, str) or event in HAPPENED:
             raise TypeError(f"{event.__name__} has no topic, or is declared already")
-        HAPPENED[event] = Happened(label, her, means, step, shared, to, about, withheld)
+        HAPPENED[event] = Happened(label, her, means, step, shared, to, about, withheld, calls)
         return event
 
     return declare
@@ -174,6 +178,12 @@ class FieldWords(NamedTuple):
 def field(id: str, en: str, her: tuple[str, str] | None = None) -> FieldWords:
     """The words of a field: in the record, and in the survivor's report."""
     return FieldWords(Words(id, en), Words(*her) if her is not None else None)
+
+
+def words_of(event: type[Fact] | None, name: str) -> FieldWords | None:
+    """What a field is called in an event: by the event's own name for it, or everybody's. None where it has none."""
+    own = HAPPENED[event].calls if event in HAPPENED else NONE_OF_ITS_OWN
+    return own.get(name) or FIELDS.get(name)
 
 
 def name_fields(**fields: FieldWords) -> None:

@@ -23,7 +23,7 @@ from .catalogue import TOPICS
 from .code import Code
 from .codes import AgencyKind, Purpose, Reporter, Role, SharingBasis
 from .compartment import Compartment
-from .declaring import FIELDS, HAPPENED
+from .declaring import HAPPENED, words_of
 from .field_kinds import AGENCY, COMPARTMENT, RECIPIENT, kinds_of
 from .field_words import COMPARTMENTS
 from .oversight import LIMITS
@@ -187,7 +187,8 @@ def _said_earlier(record: Record, language: Language) -> Item | None:
 
 def _item(record: Record, name: str, compartment: Compartment, language: Language, agencies: Agencies) -> Item | None:
     said = record.values.get(name)
-    words = FIELDS[name].her if name in FIELDS else None
+    named = words_of(TOPICS.get(record.topic), name)
+    words = named.her if named is not None else None
     if words is None or said in (None, "", []) or _is_id(said):
         return None
     if said is False and name not in TELLING_NO:

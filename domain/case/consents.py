@@ -81,6 +81,12 @@ class RefusalFacts(Fact, frozen=True, kw_only=True):
     her=Words("Jawaban tidak setuju dicatat", "That the answer was no was recorded"),
     means="Ditanya, dan menjawab tidak. Tidak perlu alasan.",
     step=Step.CONSENT,
+    calls={
+        "given_by": field("Yang menjawab", "Who answered", ("Yang menjawab", "Who answered")),
+        "asked_for": field(
+            "Diminta agar diketahui oleh", "Who was to know", ("Diminta agar diketahui oleh", "Who was to know")
+        ),
+    },
 )
 class ConsentRefused(RefusalFacts, frozen=True, kw_only=True, tag="case.ConsentRefused"):
     """Asked, and said no. Needs no reason."""

@@ -53,6 +53,14 @@ class DisclosureFacts(Fact, frozen=True, kw_only=True):
     her=Words("Salinan riwayat kasus Anda diserahkan ke pihak luar", "A bundle was made for somebody outside"),
     means="Bundel kasus dibuat bagi pihak luar, atas dasar ini.",
     step=Step.LEGAL,
+    calls={
+        "compartments": field(
+            "Kelompok data yang diserahkan",
+            "Compartments handed over",
+            ("Data yang diserahkan", "Data that was handed over"),
+        ),
+        "recipient": field("Diserahkan kepada", "Handed over to", ("Diserahkan kepada", "Handed over to")),
+    },
 )
 class DisclosureMade(DisclosureFacts, frozen=True, kw_only=True, tag="case.DisclosureMade"):
     """A bundle of the case was made for somebody outside, on this basis."""

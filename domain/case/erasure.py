@@ -39,6 +39,13 @@ R = Relation
     means="Seseorang meminta kelompok data ini dimusnahkan; orang lain memutuskan. Bila `coordination` termasuk, itu "
     "seluruh kasus, dan semuanya disebut.",
     step=Step.LEGAL,
+    calls={
+        "compartments": field(
+            "Kelompok data yang diminta dihapus",
+            "Compartments to be erased",
+            ("Data yang diminta dihapus", "Data that is to be erased"),
+        )
+    },
 )
 class ErasureRequested(Fact, frozen=True, kw_only=True, tag="case.ErasureRequested"):
     """Somebody asks that these compartments be destroyed; another person decides. With `coordination` among them
@@ -69,6 +76,11 @@ class ErasureRefused(Fact, frozen=True, kw_only=True, tag="case.ErasureRefused")
     her=Words("Data Anda dihapus", "Your data was erased"),
     means="Kunci kelompok data ini dimusnahkan.",
     step=Step.LEGAL,
+    calls={
+        "compartments": field(
+            "Kelompok data yang dihapus", "Erased compartments", ("Data yang dihapus", "Data that was erased")
+        )
+    },
 )
 class CaseErased(Fact, frozen=True, kw_only=True, tag="case.CaseErased"):
     """The data keys of these compartments are destroyed; what follows the log sees to it. When `coordination` is

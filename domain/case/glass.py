@@ -63,6 +63,11 @@ class GlassFacts(GlassMove, frozen=True, kw_only=True):
     means="Dalam keadaan darurat seseorang membuka kelompok data tanpa persetujuan, sementara.",
     step=Step.EMERGENCY,
     to=OPENER,
+    calls={
+        "compartments": field(
+            "Kelompok data yang dibuka", "Compartments opened", ("Data yang dibuka", "Data that was opened")
+        )
+    },
 )
 class GlassBroken(GlassFacts, frozen=True, kw_only=True, tag="case.GlassBroken"):
     """In an emergency a person opened compartments that no consent let them know, until a time."""

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from ...domain.catalogue import TOPICS
 from ...domain.code import Code
 from ...domain.codes import AgencyKind
-from ...domain.declaring import FIELDS, HAPPENED
+from ...domain.declaring import HAPPENED, words_of
 from ...domain.field_kinds import AGENCY, COMPARTMENT, RECIPIENT, kinds_of
 from ...domain.field_words import COMPARTMENTS
 from ...domain.words import Language
@@ -21,9 +21,10 @@ def event(topic: str, language: Language) -> str:
     return HAPPENED[TOPICS[topic]].label.said_in(language) if topic in TOPICS else topic
 
 
-def field(name: str, language: Language) -> str:
-    """What a field is called; its own name when that has no label."""
-    return FIELDS[name].label.said_in(language) if name in FIELDS else name
+def field(topic: str, name: str, language: Language) -> str:
+    """What a field of that event is called; its own name when that has no label."""
+    words = words_of(TOPICS.get(topic), name)
+    return words.label.said_in(language) if words is not None else name
 
 
 def compartment(word: str, language: Language) -> str:

@@ -149,7 +149,7 @@ def _event(pen: _Pen, event: Event) -> None:
     for field in event.fields:
         of = "" if field.compartment == "coordination" else f" ({labels.compartment(field.compartment, pen.language)})"
         value = pen.read.value(event.topic, field.name, field.value)
-        paper.pair(labels.field(field.name, pen.language) + of, value)
+        paper.pair(labels.field(event.topic, field.name, pen.language) + of, value)
     if event.wholly_withheld:
         paper.paragraph(words.event_withheld, face="bold", colour=WARN)
     for mark, hidden in ((words.withheld_mark, event.withheld), (words.erased_mark, event.erased)):

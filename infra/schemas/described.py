@@ -49,7 +49,7 @@ def meaning(name: Name) -> Words:
 def field_title(name: Name, field: str) -> Words:
     """What a field is called; its own name where nobody gave it another."""
     if name.is_event:
-        return Words(labels.field(field, "id"), labels.field(field, "en"))
+        return Words(labels.field(name.topic, field, "id"), labels.field(name.topic, field, "en"))
     known = {"envelope.Delivery": DELIVERY, "envelope.Acknowledgement": ACKNOWLEDGEMENT}.get(name.topic, ATTRIBUTES)
     return known.get(field.removeprefix("ce_"), Words(field, field))
 

@@ -9,6 +9,8 @@ import pytest
 
 import rujukan
 from rujukan.consumers.evidence.bundle_parts import EARLIER
+from rujukan.domain.catalogue import TOPICS
+from rujukan.domain.declaring import FIELDS, HAPPENED, words_of
 from rujukan.domain.glossary import GLOSSARY
 
 TOP = Path(rujukan.domain.__file__).parents[1]
@@ -62,3 +64,21 @@ def test_no_term_rejects_what_another_one_chooses() -> None:
     assert [(word, stem) for word in chosen for stem in STEMS if rejected_in(word, stem)] == []
     assert len({term.record for term in GLOSSARY}) == len(GLOSSARY)
     assert len({term.en for term in GLOSSARY}) == len(GLOSSARY)
+
+
+def test_a_field_is_named_by_its_event_only_where_it_has_it_and_everybody_s_name_would_mislead() -> None:
+    for event, said in HAPPENED.items():
+        assert said.calls.keys() <= set(event.__struct_fields__)
+        assert all(words != FIELDS[field] for field, words in said.calls.items())
+
+
+def test_what_is_called_shared_or_referred_to_is_shared_with_somebody_inside() -> None:
+    """Data that is erased, opened or handed over outside was not shared with an agency, nor given by who said no."""
+    for topic, event in TOPICS.items():
+        named = {field: words for field in event.__struct_fields__ if (words := words_of(event, field)) and words.her}
+        her = {words.her.id for words in named.values() if words.her}
+        if HAPPENED[event].her is None:
+            continue
+        assert "Data yang dibagikan" not in her or named.keys() & {"recipient", "recipients"}, topic
+        assert "Dirujuk ke" not in her or topic.startswith("case.Referral"), topic
+        assert "Diberikan oleh" not in her or "Refused" not in topic, topic
