@@ -127,7 +127,7 @@ class OfferServices(ServicesFacts, frozen=True, kw_only=True):
     where=OWN_AGENCY,
     second=Second((OWN_SECOND,)),
     extent=Extent.AGENCY,
-    means="Menetapkan apakah setiap anggota mengerjakan kasus instansi, atau hanya yang ditugaskan dan penyelia.",
+    means="Menetapkan apakah setiap anggota mengerjakan kasus instansi, atau hanya yang ditunjuk dan penyelia.",
     tag="agencies",
     example={"need_to_know": "assigned"},
 )

@@ -29,7 +29,7 @@ class AgencyKind(Code):
 
 class Role(Code):
     CASE_WORKER = "case-worker", "Pendamping / manajer kasus", "Case worker"
-    SUPERVISOR = "supervisor", "Penyelia (atasan)", "Supervisor"
+    SUPERVISOR = "supervisor", "Penyelia", "Supervisor"
     LEGAL_REVIEWER = "legal-reviewer", "Peninjau hukum", "Legal reviewer"
     DATA_PROTECTION_OFFICER = "data-protection-officer", "Pejabat pelindungan data", "Data protection officer"
     AGENCY_ADMINISTRATOR = "agency-administrator", "Administrator instansi", "Agency administrator"
@@ -39,7 +39,7 @@ class Role(Code):
 
 class NeedToKnow(Code):
     EVERYBODY = "everybody", "Setiap anggota", "Every member"
-    ASSIGNED = "assigned", "Yang ditugaskan, dan penyelia", "Who is assigned, and supervisors"
+    ASSIGNED = "assigned", "Yang ditunjuk, dan penyelia", "Who is assigned, and supervisors"
 
 
 class Purpose(Code):

@@ -38,8 +38,8 @@ WORKERS = frozenset({Role.CASE_WORKER, Role.SUPERVISOR, Role.LEGAL_REVIEWER})
 
 
 @happened(
-    Words("Penugasan berakhir", "Assignment ended"),
-    her=Words("Penugasan seseorang berakhir", "A person is assigned no more"),
+    Words("Penunjukan berakhir", "Assignment ended"),
+    her=Words("Penunjukan seseorang berakhir", "A person is assigned no more"),
     means="Orang itu tidak lagi mengerjakan kasus ini di instansi yang mencatatnya.",
     step=Step.REPORT,
 )
@@ -114,7 +114,7 @@ THEIRS = Thing(
 )
 ASSIGNED_HERE = Thing(
     "assignment",
-    Words("penugasan orang itu", "that person's assignment"),
+    Words("penunjukan orang itu", "that person's assignment"),
     find=lambda case, id: frozenset(agency for agency, person in case.of(Staff).assigned if person == id) or None,
     whose={R.OWN: lambda agencies, case: agencies},
 )
@@ -142,7 +142,7 @@ PLACED = KNOWS_ALSO_ENDED.to(EXCLUSION, R.AUTHOR, by="exclusion")
     or_else=(Row(CASE_WORKERS, HELD_REFERRAL.to(WORK, R.ASSIGNED), Extent.AGENCY),),
     extent=Extent.AGENCY,
     when=When.NOW,
-    means="Menugaskan seseorang di instansi sendiri pada kasus, atau pada rujukan yang diterimanya.",
+    means="Menunjuk seseorang di instansi sendiri pada kasus, atau pada rujukan yang diterimanya.",
     tag="life of the case",
     example={"person": "00000000-0000-4000-8000-000000000001"},
 )
@@ -159,7 +159,7 @@ class AssignPerson(Fact, frozen=True, kw_only=True):
     where=TAKES_PART.to(ASSIGNED_HERE, R.OWN, by="person"),
     extent=Extent.AGENCY,
     when=When.NOW,
-    means="Mengakhiri penugasan seseorang di instansi sendiri.",
+    means="Mengakhiri penunjukan seseorang di instansi sendiri.",
     tag="life of the case",
 )
 class EndAssignment(Fact, frozen=True, kw_only=True):

@@ -23,8 +23,8 @@ TAKEN = frozenset({ReferralStatus.RECEIVED, ReferralStatus.ACCEPTED})
 
 
 @happened(
-    Words("Petugas ditugaskan", "Person assigned"),
-    her=Words("Petugas ditugaskan", "A person was assigned"),
+    Words("Petugas ditunjuk", "Person assigned"),
+    her=Words("Petugas ditunjuk", "A person was assigned"),
     means="Seseorang di instansi yang mencatatnya mengerjakan kasus atau rujukan itu mulai sekarang.",
     step=Step.REPORT,
 )

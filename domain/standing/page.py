@@ -17,7 +17,7 @@ from .rows import WORKS_ON_IT, Ground, Row, Second, Tie
 TITLE = Words("Siapa boleh berbuat apa", "Who may do what")
 PERSON = Words(
     "Siapa orangnya: di mana sebuah kasus ditanyakan, orang yang bertindak tidak *dikecualikan* dari kasus itu, dan "
-    "instansinya mengizinkan setiap anggota, atau ia *ditugaskan* padanya, atau perannya menunjukkan seluruh "
+    "instansinya mengizinkan setiap anggota, atau ia *ditunjuk* padanya, atau perannya menunjukkan seluruh "
     "pekerjaan instansi (semua peran selain pendamping). Bagi yang lain tidak ada kasus itu; bagi yang dikecualikan "
     "juga tidak dalam keadaan darurat.",
     "Who the person is: wherever a case is asked for, the acting person is not *excluded* from it, and their agency "

@@ -31,7 +31,7 @@ class Relation(Code):
 
     # A person, to a case.
     MEMBER = "member", "anggota, di instansi yang mengizinkan setiap anggota", "member of an agency that lets every one"
-    ASSIGNED = "assigned", "ditugaskan pada kasus itu di instansinya", "assigned to the case at their agency"
+    ASSIGNED = "assigned", "ditunjuk pada kasus itu di instansinya", "assigned to the case at their agency"
     SUPERVISOR = (
         "supervisor",
         "melihat seluruh pekerjaan instansinya",
