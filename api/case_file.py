@@ -87,6 +87,10 @@ class ConsentView(Struct, frozen=True):
     """Of one that one person decided alone: by when another reviews it."""
     verdict: str | None = None
     """What that found."""
+    stopped: list[str] = []
+    """Agencies and kinds of them of which somebody said stop: it gives them nothing."""
+    stops_waiting: list[UUID] = []
+    """Stops that the lead has to answer; meanwhile nothing new is sent to whom they name."""
 
 
 class OverrideAskedView(Struct, frozen=True):
@@ -292,6 +296,8 @@ def _consent(of: Consent, case: Case, reaches: Reaches) -> ConsentView:
         of.basis.value if of.basis is not None else None,
         made.review_due_at if made is not None else None,
         made.verdict.value if made is not None and made.verdict is not None else None,
+        sorted(of.stopped | of.left),
+        sorted(of.waiting),
     )
 
 

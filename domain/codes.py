@@ -187,6 +187,15 @@ class ConsentBy(Code):
     CAREGIVER = "caregiver", "Orang tua / wali / pengasuh", "Parent, guardian or caregiver"
 
 
+class StopAbout(Code):
+    """What somebody heard the survivor, or who speaks for her, say stop to."""
+
+    OURS = "ours", "Yang menyangkut instansi kami", "What concerns our agency"
+    RECIPIENTS = "recipients", "Penerima yang disebut", "The recipients that are named"
+    CONSENT = "consent", "Persetujuan yang disebut", "The consent that is named"
+    EVERYTHING = "everything", "Semuanya", "Everything"
+
+
 class Obtained(Code):
     """How a consent was obtained."""
 
@@ -300,6 +309,7 @@ CODE_LISTS: dict[str, type[Code]] = {
     "close-reasons": CloseReason,
     "consent-by": ConsentBy,
     "obtained": Obtained,
+    "stop-about": StopAbout,
     "legal-bases": LegalBasis,
     "sharing-bases": SharingBasis,
     "disclosure-bases": DisclosureBasis,

@@ -35,8 +35,10 @@ from .case.confirming import ConsentNotConfirmed
 from .case.consents import ConsentExpired, ConsentNarrowed, ConsentWithdrawn
 from .case.overrides import OverrideEnded
 from .case.referrals import ReferralSent
+from .case.stopping import StopConfirmed
 from .casefile.evolving import fold_log, take
 from .casefile.state import NOTHING, Case, Glass
+from .casefile.stopping import SharingStopped
 from .codes import AgencyKind, Purpose
 from .compartment import Compartment
 from .declaring import Shared, declared
@@ -52,8 +54,16 @@ one before in tests/golden/histories."""
 COORDINATION = frozenset({Compartment.COORDINATION})
 Notice: TypeAlias = DeletionAsked | HistoryRecovered | NoticeGiven
 """What is told to the agency that it names, whole, and to nobody else."""
-ENDS = (ConsentNarrowed, ConsentWithdrawn, ConsentExpired, ConsentNotConfirmed, OverrideEnded)
-"""Events that end a consent, in whole or in part."""
+ENDS = (
+    ConsentNarrowed,
+    ConsentWithdrawn,
+    ConsentExpired,
+    ConsentNotConfirmed,
+    SharingStopped,
+    StopConfirmed,
+    OverrideEnded,
+)
+"""Events that end a consent, in whole or in part. `delivery.held` (infra/migrations) names their topics, too."""
 DELIVERIES = UUID("0d1a7b60-52c5-5b0e-8f5e-64656c697672")
 """Namespace of delivery ids (RFC 9562, version 5)."""
 

@@ -69,7 +69,8 @@ class RecallRecorded(Fact, frozen=True, kw_only=True, tag="erasure.RecallRecorde
     erasure: Coordination[ErasureId]
     """The recall's own id: agencies answer a recall as they answer an erasure."""
     case: Coordination[CaseId]
-    consent: Coordination[ConsentId]
+    consent: Coordination[ConsentId | None] = None
+    """The one that ended; None where she said stop to more than one."""
     version: Coordination[int]
     """Of the case's event that ended it."""
     ended: Coordination[Literal["withdrawn", "narrowed", "expired", "not-confirmed", "override-ended"]]

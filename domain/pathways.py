@@ -113,3 +113,29 @@ PATHWAYS = {V2026_1.version: V2026_1, V2026_2.version: V2026_2}
 """Every version ever in use; none is ever taken out, none is ever edited."""
 
 CURRENT = V2026_2
+
+
+class ConsentTimes(Struct, frozen=True):
+    """How long what concerns a consent may wait. What was recorded says by which version."""
+
+    version: str
+    answer: timedelta
+    """How soon the lead answers that somebody said stop, and how often it is raised again."""
+    warning: timedelta
+    """How long before a consent runs out that is said."""
+    share: int
+    """Of one that holds for a short time: that is said when this part of its time is left (4: a quarter)."""
+    source: str
+
+    def warns_at(self, given_at: datetime, expires_at: datetime) -> datetime:
+        """When it is said that a consent will run out."""
+        return expires_at - min(self.warning, max(expires_at - given_at, timedelta(0)) / self.share)
+
+
+CONSENT_TIMES = ConsentTimes(
+    version="2026-1",
+    answer=3 * DAY,
+    warning=7 * DAY,
+    share=4,
+    source="UU 27/2022: a withdrawal of consent is honoured within 3 x 24 hours; the warning is a default",
+)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from uuid import UUID, uuid5
 
 from .case.confirming import ConsentNotConfirmed
-from .case.consents import ConsentNarrowed, ConsentWithdrawn
+from .case.consents import ConsentExpired, ConsentNarrowed
 from .case.overrides import OverrideEnded
 from .compartment import Compartment
 from .disclosure import ENDS, Recalled
@@ -104,4 +104,4 @@ def _how(ends: Fact) -> str:
         return "override-ended"
     if isinstance(ends, ConsentNotConfirmed):
         return "not-confirmed"
-    return "withdrawn" if isinstance(ends, ConsentWithdrawn) else "expired"
+    return "expired" if isinstance(ends, ConsentExpired) else "withdrawn"

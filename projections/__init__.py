@@ -7,7 +7,7 @@
 `processors`  where each is, what stopped it, and waiting for it; `shards`: the parts that it is folded in; `log`
 `directory`, `referral_box`, `caseload`, `timeline`, `deadlines`, `people`, `audit`, `emergencies`, `holdings`,
 `erasures`, `retention`, `deliveries`, `marks`, `escalations`, `notices`, `proposals`,
-`flags`, `staff`
+`flags`, `staff`, `stops`, `expiring`
               one file a read model: its tables, its fold, its queries
 
 Columns in clear are what lists, clocks and counts need: ids, codes, times. Protected fields are not here:
@@ -22,6 +22,7 @@ from .directory import Directory
 from .emergencies import Emergencies
 from .erasures import Erasures
 from .escalations import Escalations
+from .expiring import ExpiringConsents
 from .flags import RaisedFlags
 from .holdings import Holdings
 from .listing import Listing, listings
@@ -35,6 +36,7 @@ from .referral_box import ReferralBox
 from .retention import Retention
 from .runner import Runner
 from .staff import CaseStaff
+from .stops import WaitingStops
 from .timeline import Timeline
 
 ALL: tuple[type[Projection], ...] = (
@@ -56,6 +58,8 @@ ALL: tuple[type[Projection], ...] = (
     Notices,
     Proposals,
     RaisedFlags,
+    WaitingStops,
+    ExpiringConsents,
 )
 """Every read model there is: the one list of them."""
 
@@ -68,6 +72,7 @@ __all__ = [
     "LISTINGS",
     "Deliveries",
     "Escalations",
+    "ExpiringConsents",
     "Holdings",
     "Lag",
     "Listing",
@@ -77,6 +82,7 @@ __all__ = [
     "ReferralBox",
     "Runner",
     "Stopped",
+    "WaitingStops",
     "reach",
     "stopped",
     "wait_for",

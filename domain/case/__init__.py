@@ -17,6 +17,8 @@ from . import (  # isort: skip
     assessments,
     consents,
     confirming,
+    stopping,
+    expiring,
     overrides,
     referrals,
     fulfilment,
@@ -52,6 +54,7 @@ __all__ = [
     "documents",
     "erasure",
     "evolve",
+    "expiring",
     "flags",
     "fold",
     "fulfilment",
@@ -71,4 +74,5 @@ __all__ = [
     "reminders",
     "services",
     "staffing",
+    "stopping",
 ]

@@ -1,18 +1,17 @@
 """What becomes of a consent that another agency than the lead heard: the lead asks her, and she confirms it or not."""
 
 from collections.abc import Sequence
-from typing import Annotated
 
-from msgspec import Meta
 from msgspec.structs import replace
 
+from ..casefile.asking_her import SAID_THE_SAME, SaidBy, who_reported
 from ..casefile.consenting import NAMED, live
 from ..casefile.deciding import Network, decides
 from ..casefile.evolving import applies
 from ..casefile.state import Case
-from ..codes import ConsentBy, Obtained
+from ..codes import Obtained
 from ..compartment import Coordination, Psychosocial
-from ..declaring import Audience, Step, asked, happened
+from ..declaring import Step, asked, happened
 from ..fact import Act, ConsentId, Fact, Text, recorded
 from ..persistent import put
 from ..refusal import AlreadyExists
@@ -26,18 +25,16 @@ R = Relation
 
 class ConfirmationFacts(Fact, frozen=True, kw_only=True):
     consent: Coordination[ConsentId]
-    given_by: Coordination[Annotated[frozenset[ConsentBy], Meta(min_length=1)]]
+    given_by: Coordination[SaidBy]
     obtained: Coordination[Obtained]
 
 
-REPORTER = Audience(
-    Words("instansi yang melaporkannya, selama ikut serta", "the agency that reported it, while it takes part"),
-    lambda event, case: {
-        agency: kind
-        for agency, kind in case.participants().items()
-        if agency == case.consents[event.consent].reported_by
-    },
-)
+class ContradictionFacts(Fact, frozen=True, kw_only=True):
+    consent: Coordination[ConsentId]
+    remark: Psychosocial[Text | None] = None
+
+
+REPORTER = who_reported(lambda event, case: case.consents[event.consent].reported_by)
 
 
 @happened(
@@ -58,12 +55,9 @@ class ConsentConfirmed(ConfirmationFacts, frozen=True, kw_only=True, tag="case.C
     step=Step.CONSENT,
     to=NAMED,
 )
-class ConsentNotConfirmed(Fact, frozen=True, kw_only=True, tag="case.ConsentNotConfirmed"):
+class ConsentNotConfirmed(ContradictionFacts, frozen=True, kw_only=True, tag="case.ConsentNotConfirmed"):
     """The lead asked her about a consent that another agency reported, and she did not say the same: it covers nothing
     any more."""
-
-    consent: Coordination[ConsentId]
-    remark: Psychosocial[Text | None] = None
 
 
 REPORTED = Thing(
@@ -82,7 +76,7 @@ REPORTED = Thing(
     extent=Extent.CONSENT,
     means="Mencatat bahwa penyintas, ditanya penanggung jawab, membenarkan persetujuan yang dilaporkan instansi lain.",
     tag="consent",
-    example={"given_by": ["survivor"], "obtained": "verbal"},
+    example=SAID_THE_SAME,
 )
 class ConfirmConsent(ConfirmationFacts, frozen=True, kw_only=True):
     """Record that the survivor, asked by the lead, confirmed a consent that another agency reported."""
@@ -97,11 +91,8 @@ class ConfirmConsent(ConfirmationFacts, frozen=True, kw_only=True):
     tag="consent",
     example={"remark": "Ia tidak ditanya tentang LSM itu."},
 )
-class ContradictConsent(Fact, frozen=True, kw_only=True):
+class ContradictConsent(ContradictionFacts, frozen=True, kw_only=True):
     """Record that the survivor, asked by the lead, did not confirm a consent that another agency reported."""
-
-    consent: Coordination[ConsentId]
-    remark: Psychosocial[Text | None] = None
 
 
 @applies(ConsentConfirmed)

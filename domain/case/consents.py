@@ -8,11 +8,12 @@ from msgspec import Meta
 from msgspec.structs import replace
 
 from ..casefile.consenting import NAMED, SCOPE, Scope, consent_in, live, require_later_end
-from ..casefile.deciding import Network, decides, fresh
+from ..casefile.deciding import Network, decides, derived, fresh
 from ..casefile.evolving import applies
 from ..casefile.state import NOTHING, Case, Consent, compartments_named
+from ..casefile.stopping import CONSENT, hear
 from ..causes import Cause
-from ..codes import AgeGroup, ConsentBy, Obtained
+from ..codes import AgeGroup, ConsentBy, Obtained, StopAbout
 from ..compartment import Coordination, Identity, Psychosocial, Safety
 from ..declaring import Step, asked, field, happened, name_fields
 from ..fact import Act, AgencyCode, ConsentId, Fact, Recipient, Short, Text, recorded
@@ -135,10 +136,10 @@ HEARD = Row(CASE_WORK, TAKES_PART, Extent.REPORTED)
 """Whoever hears her say yes records it."""
 
 
-CONSENTED = Cause(
-    Words("persetujuan itu diberikan, atau terakhir dipersempit", "the consent was given, or last narrowed"),
-    lambda command, case, act: case.consents[command.consent].changed_at,
-)
+HEARD_STOP = Row(CASE_WORK, TAKES_PART, Extent.HEARD)
+"""Whoever hears her say no records it."""
+
+
 ITS_END = Cause(
     Words("masa persetujuan itu habis", "the time of the consent was over"),
     lambda command, case, act: case.consents[command.consent].expires_at,
@@ -165,23 +166,25 @@ class GiveConsent(ConsentFacts, frozen=True, kw_only=True):
 @asked(
     "/cases/{case}/consent-refusals",
     by=CASE_WORK,
-    where=TAKES_PART,
-    extent=Extent.OWN_WORDS,
-    means="Mencatat bahwa persetujuan ditolak.",
+    where=LEADS,
+    extent=Extent.MOVE,
+    or_else=(HEARD_STOP,),
+    means="Mencatat bahwa persetujuan ditolak: bagi yang disebut `asked_for`, atau bagi semua bila tidak ada yang "
+    "disebut. Persetujuan lebih dahulu yang bertentangan dengannya berhenti, seperti bila dicabut.",
     tag="consent",
-    example={"given_by": ["survivor"]},
+    example={"given_by": ["survivor"], "asked_for": ["disdik"]},
     mints="consent",
 )
 class RefuseConsent(RefusalFacts, frozen=True, kw_only=True):
-    """Record that consent was refused."""
+    """Record that consent was refused: to those that `asked_for` names, or to all where it names nobody. Earlier
+    consent that it contradicts stops, as if it were withdrawn."""
 
 
 @asked(
     "/cases/{case}/consents/{consent}/narrowing",
     by=CASE_WORK,
-    where=TAKES_PART,
+    where=TAKES_PART.to(CONSENT, R.LEAD, R.ALONE, by="consent"),
     extent=Extent.MOVE,
-    answers=(CONSENTED,),
     means="Mencatat bahwa persetujuan kini mencakup lebih sedikit.",
     tag="consent",
     example={**SCOPE, "compartments": ["identity", "incident", "health"]},
@@ -193,16 +196,19 @@ class NarrowConsent(Scope, frozen=True, kw_only=True):
 @asked(
     "/cases/{case}/consents/{consent}/withdrawal",
     by=CASE_WORK,
-    where=TAKES_PART,
+    where=TAKES_PART.to(CONSENT, R.LEAD, R.ALONE, by="consent"),
     extent=Extent.MOVE,
-    answers=(CONSENTED,),
-    means="Mencatat bahwa persetujuan dicabut; yang didasarkan padanya berhenti.",
+    or_else=(replace(HEARD_STOP, where=TAKES_PART.to(CONSENT, R.AUTHOR, R.NAMED, by="consent")),),
+    means="Mencatat bahwa persetujuan dicabut, dan oleh siapa; yang didasarkan padanya berhenti. Dari instansi lain "
+    "daripada penanggung jawab langsung berlaku untuk yang menyangkut instansi itu sendiri; selebihnya menunggu.",
     tag="consent",
 )
 class WithdrawConsent(Fact, frozen=True, kw_only=True):
-    """Record that a consent was withdrawn; what stood on it stops."""
+    """Record that a consent was withdrawn, and who said so (`said_by`; left out: who gave it); what stood on it stops.
+    Of what another than the lead heard, what concerns that agency itself stops at once; the rest waits for the lead."""
 
     consent: Coordination[ConsentId]
+    said_by: Coordination[frozenset[ConsentBy]] = frozenset()
 
 
 @asked(
@@ -231,9 +237,16 @@ def consent_reported(case: Case, event: ConsentReported) -> Case:
 
 @applies(ConsentNarrowed)
 def consent_narrowed(case: Case, event: ConsentNarrowed) -> Case:
-    before = case.consents[event.consent]
-    kept = ("override", "basis", "rule", "made_by", "ever", "reported_by", "confirmed", "given_at")
-    narrowed = replace(consent_in(event), **{name: getattr(before, name) for name in kept})
+    now = consent_in(event)
+    narrowed = replace(
+        case.consents[event.consent],
+        compartments=now.compartments,
+        recipients=now.recipients,
+        purposes=now.purposes,
+        expires_at=now.expires_at,
+        changed_at=now.changed_at,
+        warned=False,
+    )
     return replace(case, consents=put(case.consents, event.consent, narrowed))
 
 
@@ -262,7 +275,11 @@ def give_consent(command: GiveConsent, case: Case, act: Act, network: Network) -
 @decides.register
 def refuse_consent(command: RefuseConsent, case: Case, act: Act, network: Network) -> Sequence[Fact]:
     fresh(case.consents, command.consent)
-    return [recorded(ConsentRefused, command, act)]
+    reports = extent_of(command, case, act) is Extent.HEARD
+    about = StopAbout.RECIPIENTS if command.asked_for else StopAbout.EVERYTHING
+    said = {"stop": derived(command.consent, "stop"), "said_by": command.given_by, "recipients": command.asked_for}
+    refused = recorded(ConsentRefused, command, act)
+    return [hear(case, about, command, act, reports, **said, consent=None, remark=None), refused]
 
 
 @decides.register
@@ -282,7 +299,13 @@ def narrow_consent(command: NarrowConsent, case: Case, act: Act, network: Networ
 @decides.register
 def withdraw_consent(command: WithdrawConsent, case: Case, act: Act, network: Network) -> Sequence[Fact]:
     _hers(live(case, command.consent, act.at))
-    return [recorded(ConsentWithdrawn, command, act)]
+    reports = extent_of(command, case, act) is Extent.HEARD
+    id = derived(command.consent, f"stop {case.version}")
+    said = hear(case, StopAbout.CONSENT, command, act, reports, stop=id)
+    if said.answer_by is not None:
+        return [said]
+    withdrawn = recorded(ConsentWithdrawn, command, act)
+    return [withdrawn, said] if command.said_by else [withdrawn]
 
 
 @decides.register

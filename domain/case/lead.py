@@ -8,6 +8,7 @@ from ..casefile.deciding import Network, active, another, decides, fresh
 from ..casefile.evolving import applies
 from ..casefile.staff import NOT_EXCLUDED, Accompanying
 from ..casefile.state import Case, Transfer
+from ..casefile.stopping import as_if_answered
 from ..codes import AgencyKind, Role
 from ..compartment import Compartment, Coordination
 from ..declaring import Audience, Shared, Step, asked, field, happened, name_fields
@@ -196,7 +197,7 @@ def ask_transfer(command: AskLeadTransfer, case: Case, act: Act, network: Networ
     another(command.to, act, "to")
     if case.transfer is not None:
         raise Invalid(field="transfer", must="wait until the earlier one is answered")
-    if not case.shareable(command.to, to.kind, act.at):
+    if not as_if_answered(case).shareable(command.to, to.kind, act.at):
         raise ConsentMissing(recipient=command.to, compartments=[Compartment.COORDINATION])
     return [recorded(LeadTransferAsked, command, act, to_kind=to.kind)]
 
@@ -208,7 +209,7 @@ def accept_transfer(command: AcceptLeadTransfer, case: Case, act: Act, network: 
     asked_at = case.transfer.asked_at if case.transfer is not None else None
     if network[case.lead].has_had_member(act.actor, asked_at):
         raise AnotherPersonNeeded()
-    if not case.shareable(act.agency, act.kind, act.at):
+    if not as_if_answered(case).shareable(act.agency, act.kind, act.at):
         raise ConsentMissing(recipient=act.agency, compartments=[Compartment.COORDINATION])
     return [recorded(LeadTransferAccepted, command, act, lead=act.agency, lead_kind=act.kind)]
 

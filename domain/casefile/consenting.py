@@ -67,6 +67,7 @@ def consent_in(event: Scope) -> Consent:
         event.recipients,
         given_at=event.occurred_at,
         changed_at=event.occurred_at,
+        given_by=getattr(event, "given_by", frozenset()),
     )
 
 

@@ -21,6 +21,7 @@ from ..words import Words
 from .deciding import follows
 from .evolving import applies
 from .state import Case, Referral
+from .stopping import as_if_answered, emergencies_of_others
 
 R = Relation
 
@@ -100,15 +101,15 @@ PARTIES = Audience(
 
 def require_cover(case: Case, referral: Referral, act: Act) -> None:
     """Raises ConsentMissing unless consent lets the recipient know, for the referral's purpose, every compartment that
-    it shares: of the sender's words at least."""
-    if missing := Reaches(case, act.at).missing(referral):
+    it shares: of the sender's words at least. What somebody said stop to covers nothing new, also while that waits."""
+    if missing := Reaches(as_if_answered(case), act.at).missing(referral):
         raise ConsentMissing(recipient=referral.recipient, purpose=referral.purpose, compartments=missing)
 
 
 def require_reach(case: Case, referral: Referral, act: Act) -> None:
     """Raises BeyondReach where it shares more than its sender may: the lead is bounded by consent alone, all others
     share what they may open themselves for that purpose, and what they wrote."""
-    if beyond := Reaches(case, act.at).beyond(referral):
+    if beyond := Reaches(as_if_answered(case), act.at).beyond(referral):
         raise BeyondReach(compartments=beyond)
 
 
@@ -143,15 +144,17 @@ def when_uncovered(states: Iterable[ReferralStatus], stop: Stop) -> None:
 @follows
 def stop_uncovered(before: Case, after: Case, change: Fact, act: Act) -> Iterable[Fact]:
     """Referrals that no live consent covers any more, in their order: stopped where no work began, held for a person
-    where it did. It stops as that is recorded: until then it went on, whenever the consent is said to have ended."""
+    where it did. It stops as that is recorded: until then it went on, whenever the consent is said to have ended. An
+    emergency of others goes on, whatever it stood on: who ended that is not to end it."""
     if after.consents is before.consents:
         return
     before, ran_out = _before_it_ran_out(before, after, act.at)
     was, now = Reaches(before, act.at), Reaches(after, act.at)
+    spared = frozenset() if ran_out else emergencies_of_others(before, act.agency)
     reason = EndReason.CONSENT_EXPIRED if ran_out else EndReason.CONSENT_WITHDRAWN
     for referral in before.referrals.values():
         stop = _STOPS.get(referral.status)
-        if stop is not None and not was.missing(referral) and now.missing(referral):
+        if stop is not None and referral.id not in spared and not was.missing(referral) and now.missing(referral):
             yield stop(act.at, referral.id, reason)
 
 

@@ -19,6 +19,7 @@ from ..codes import (
     AgeGroup,
     AgencyKind,
     CloseReason,
+    ConsentBy,
     GlassVerdict,
     LegalBasis,
     Purpose,
@@ -28,7 +29,7 @@ from ..codes import (
     Urgency,
 )
 from ..compartment import Compartment
-from ..fact import ActorId, AgencyCode, ClockId, ConsentId, GlassId, ReferralId, TransferId
+from ..fact import ActorId, AgencyCode, ClockId, ConsentId, GlassId, ReferralId, StopId, TransferId
 from ..persistent import add, put
 
 P = TypeVar("P", bound="Part")
@@ -67,6 +68,16 @@ class Consent(Struct, frozen=True):
     given_at: datetime | None = None
     changed_at: datetime | None = None
     """When it was given, and last narrowed, as was said."""
+    given_by: frozenset[ConsentBy] = frozenset()
+    """Who said yes; nobody to what is shared without consent."""
+    stopped: frozenset[str] = frozenset()
+    """Agencies, and kinds of them, of which somebody said stop: it gives them nothing any more."""
+    left: frozenset[AgencyCode] = frozenset()
+    """Agencies that heard her say stop to themselves: it gives them nothing. What they had passed on goes on."""
+    waiting: Mapping[StopId, frozenset[str]] = EMPTY
+    """Stop that the lead has to answer → agencies and kinds that it would stop: to them nothing new is sent on this."""
+    warned: bool = False
+    """It was said that it will run out soon."""
 
     @property
     def is_reported(self) -> bool:
@@ -79,10 +90,17 @@ class Consent(Struct, frozen=True):
         consent in another's case. None: for all that it names."""
         return self.reported_by if self.is_reported else self.made_by
 
-    def covers(self, agency: AgencyCode, kind: AgencyKind, at: datetime) -> bool:
-        """Whether this names the agency, or its kind, and stands at that time."""
+    def covers(self, agency: AgencyCode, kind: AgencyKind, at: datetime, passed_on: bool = False) -> bool:
+        """Whether this names the agency, or its kind, and stands at that time. `passed_on`: for what the agency passed
+        on to others."""
         if not self.live or (self.expires_at is not None and at >= self.expires_at):
             return False
+        if not self.names(agency, kind) or (agency in self.left and not passed_on):
+            return False
+        return not self.stopped or not {agency, f"kind:{kind}"} & self.stopped
+
+    def names(self, agency: AgencyCode, kind: AgencyKind) -> bool:
+        """Whether this names the agency, or its kind."""
         return agency in self.recipients or f"kind:{kind}" in self.recipients
 
 

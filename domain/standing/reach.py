@@ -119,9 +119,9 @@ class Reaches:
                 found |= self._given(consent, used_for)
         return found
 
-    def carried(self, referral: Referral, kind: AgencyKind) -> Words:
-        """What a referral brings its recipient."""
-        agreed = self._agreed(referral, kind)
+    def carried(self, referral: Referral, kind: AgencyKind, passed_on: bool = False) -> Words:
+        """What a referral brings its recipient; `passed_on`: for others, to whom that passed it on."""
+        agreed = self._agreed(referral, kind, passed_on)
         if referral.by_lead:
             return agreed
         return agreed & (Words(of={referral.sender: agreed.on(referral.sender)}) | self._passed(referral))
@@ -148,11 +148,12 @@ class Reaches:
         """What a consent gives, for any of its purposes, to whom it names."""
         return self._given(consent, None)
 
-    def _agreed(self, referral: Referral, kind: AgencyKind) -> Words:
+    def _agreed(self, referral: Referral, kind: AgencyKind, passed_on: bool = False) -> Words:
         """What the referral is for, as far as a consent covers that for its purpose alone."""
         found = NONE
         for consent in self.case.consents.values():
-            if consent.covers(referral.recipient, kind, self._now) and referral.purpose in consent.purposes:
+            covers = consent.covers(referral.recipient, kind, self._now, passed_on)
+            if covers and referral.purpose in consent.purposes:
                 found |= self._given(consent, referral.purpose)
         return found.only(referral.compartments | COORDINATION)
 
@@ -208,7 +209,7 @@ class Reaches:
         for referral in self.case.referrals.values():
             carries = referral.recipient == agency and referral.sent_at is not None and referral.status in PASSES_ON
             if carries and serves(purpose, referral.purpose):
-                found |= self.carried(referral, kind)
+                found |= self.carried(referral, kind, passed_on=True)
         return found
 
 

@@ -17,6 +17,7 @@ from .roles import (
     ADMINISTRATORS,
     AUDITORS,
     CASE_WORKERS,
+    EMERGENCY,
     HER_READERS,
     HISTORIANS,
     KEEPERS,
@@ -236,6 +237,18 @@ NOTICES = reading(
     ),
     REVIEW,
     Extent.ROWS,
+)
+STOPS = reading(
+    "stops",
+    Words("Permintaan berhenti yang menunggu penanggung jawab", "Stops that wait for the lead"),
+    EMERGENCY,
+    Extent.ROWS_AS_LEAD,
+)
+EXPIRING = reading(
+    "expiring-consents",
+    Words("Persetujuan yang segera habis masanya", "Consents that run out soon"),
+    EMERGENCY,
+    Extent.ROWS_AS_LEAD,
 )
 ERASURES = reading("erasures", Words("Penghapusan", "Erasures"), AUDITORS, Extent.ROWS)
 RETENTION = reading("retention", Words("Masa simpan", "Retention"), AUDITORS, Extent.ROWS)

@@ -21,6 +21,12 @@ class Relation(Code):
     OPENED_FOR = "opened-for", "instansi yang membukanya", "the agency for which it was opened"
     REACHES = "reaches", "boleh membuka isinya sekarang", "may open its content now"
     SHARER = "sharer", "penerima rujukan terbuka yang terkait", "the recipient of an open referral that names it"
+    NAMED = "named", "disebut olehnya, dan ikut serta", "named in it, and takes part"
+    ALONE = (
+        "alone",
+        "hanya dirinya yang disebut, atau ia yang mencatatnya, dan tidak ada rujukan darurat pihak lain yang berjalan",
+        "named in it alone, or recorded it, and no emergency of others runs",
+    )
     TOLD = "told", "diminta menghapus", "asked to delete it"
 
     # A person, to a thing.
@@ -70,6 +76,11 @@ class Extent(Code):
         "reported",
         "yang boleh diketahuinya sendiri; selebihnya menunggu penanggung jawab membenarkannya dengan penyintas",
         "what it may know itself; the rest waits until the lead has confirmed it with the survivor",
+    )
+    HEARD = (
+        "heard",
+        "yang menyangkut instansinya sendiri, atau yang dicatatnya; selebihnya menunggu penanggung jawab",
+        "what concerns its own agency, or what it recorded; the rest waits for the lead",
     )
     BASIS = "basis", "paling banyak yang diizinkan dasarnya", "at most what the basis allows"
     WHOLE = "whole", "seluruhnya", "all of it"

@@ -18,16 +18,19 @@ from ... import projections
 from ...api.application.casework import Casework
 from ...api.application.kinds import CASE, NOTICE
 from ...api.application.ports import Clock, Gone, Moved, Unavailable, Unreadable
+from ...domain.case import stopping
 from ...domain.case.consents import ExpireConsent
+from ...domain.case.expiring import WarnOfExpiry
 from ...domain.case.glass import RaiseGlassReview
 from ...domain.case.overrides import RaiseOverrideReview
 from ...domain.case.reminders import HIGHEST_ESCALATION, EscalateReferral, RaiseUndelivered
 from ...domain.casefile import judging
 from ...domain.casefile.clocks import RaiseClock
-from ...domain.fact import ActorId, CaseId, ClockId, ConsentId, Fact, GlassId, ReferralId
+from ...domain.fact import ActorId, CaseId, ClockId, ConsentId, Fact, GlassId, ReferralId, StopId
 from ...domain.notices import GiveNotice, NoticeId
+from ...domain.pathways import CONSENT_TIMES
 from ...domain.refusal import ConsentNotLive, Refusal, Unknown
-from ...projections import deliveries, emergencies, escalations, notices, referral_box
+from ...projections import deliveries, emergencies, escalations, expiring, notices, referral_box, stops
 from .. import database
 from ..store.event_store import Damage, EventStore
 from ..store.following import AWAY
@@ -46,6 +49,8 @@ LISTS = tuple(
         projections.Escalations,
         projections.Holdings,
         projections.Notices,
+        projections.WaitingStops,
+        projections.ExpiringConsents,
     )
 )
 TOLD_WITHIN = timedelta(days=31)
@@ -147,8 +152,14 @@ class Escalator:
             late = deliveries.undelivered(db, now, HIGHEST_ESCALATION)
             unanswered = referral_box.unanswered(db, now, HIGHEST_ESCALATION)
             ran_out = escalations.ran_out(db, now)
+            waiting = stops.waiting(db, now, CONSENT_TIMES.answer, stopping.HIGHEST_REMINDER)
+            ending = expiring.to_warn_of(db, now)
             unreviewed = emergencies.unreviewed(db, now, judging.WITHIN, judging.HIGHEST_REMINDER)
             unjudged = escalations.unjudged(db, now, judging.WITHIN, judging.HIGHEST_REMINDER)
+        for case, stop in waiting:
+            yield Due(case, stopping.RaiseStop(occurred_at=now, stop=StopId(stop)))
+        for case, consent in ending:
+            yield Due(case, WarnOfExpiry(occurred_at=now, consent=ConsentId(consent)))
         for case, referral in late:
             yield Due(case, RaiseUndelivered(occurred_at=now, referral=ReferralId(referral)))
         for case, referral in unanswered:

@@ -528,6 +528,7 @@ TOLD_BY_HAND = frozenset(
         "reminders",
         "services",
         "staffing",
+        "stopping",
     }
 )
 """Subjects of which the stories of these tests tell."""

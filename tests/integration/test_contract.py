@@ -70,6 +70,7 @@ from rujukan.domain.case.overrides import (
 from rujukan.domain.case.referrals import CancelReferral, DraftReferral, SendReferral
 from rujukan.domain.case.services import DeliverService
 from rujukan.domain.case.staffing import AssignPerson, EndAssignment, EndExclusion, ExcludePerson
+from rujukan.domain.case.stopping import ConfirmStop, ContradictStop, StopSharing
 from rujukan.domain.casefile.clocks import MeetClock
 from rujukan.domain.codes import Purpose, Role
 from rujukan.domain.compartment import compartments_of
@@ -354,6 +355,7 @@ def _consent_and_referrals(walk: Walk, case: str) -> str:
             walk.take(AcceptReferral, case=case, referral=referral)
             walk.take(StartReferral, case=case, referral=referral)
         heard, misheard = walk.take(GiveConsent, case=case), walk.take(GiveConsent, case=case)
+        stop, no_stop = walk.take(StopSharing, case=case), walk.take(StopSharing, case=case)
         walk.take(HoldReferral, case=case, referral=helped)
         walk.take(ResumeReferral, case=case, referral=helped)
         walk.take(DeliverService, case=case)
@@ -362,6 +364,8 @@ def _consent_and_referrals(walk: Walk, case: str) -> str:
     with walk.acting("uptd-ppa"):
         walk.take(ConfirmConsent, case=case, consent=heard)
         walk.take(ContradictConsent, case=case, consent=misheard)
+        walk.take(ConfirmStop, case=case, stop=stop)
+        walk.take(ContradictStop, case=case, stop=no_stop)
     return consent
 
 

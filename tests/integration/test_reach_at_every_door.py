@@ -30,11 +30,11 @@ SERVICES = {HOSPITAL: "kesehatan", PSYCHOLOGIST: "psikososial", LAWYERS: "bantua
 class Story:
     """A case of the lead's, with a mark in every compartment, and what is done in it."""
 
-    def __init__(self, running: Running) -> None:
+    def __init__(self, running: Running, **opening: str) -> None:
         self.running = running
         self.mark = uuid4().hex[:8]
         self.nik = f"647401{41 + int(self.mark[0], 16):02d}0190{1 + int(self.mark[1:6], 16) % 9999:04d}"
-        self.case = self.post(LEAD, "/cases", **OPENING)["id"]
+        self.case = self.post(LEAD, "/cases", **{**OPENING, **opening})["id"]
         here = f"/cases/{self.case}"
         self.post(LEAD, f"{here}/survivor/identity", name=self.of("identity"), nik=self.nik)
         self.post(LEAD, f"{here}/survivor/contact", phone=self.of("contact"), safe_times=self.of("safety"))

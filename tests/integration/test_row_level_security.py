@@ -56,6 +56,7 @@ from rujukan.domain.case.overrides import (
 from rujukan.domain.case.referrals import DraftReferral, SendReferral
 from rujukan.domain.case.services import DeliverService
 from rujukan.domain.case.staffing import ExcludePerson
+from rujukan.domain.case.stopping import ConfirmStop, ContradictStop, StopSharing
 from rujukan.domain.codes import (
     AgeGroup,
     Channel,
@@ -73,6 +74,7 @@ from rujukan.domain.codes import (
     Service,
     Sex,
     SharingBasis,
+    StopAbout,
     Urgency,
 )
 from rujukan.domain.compartment import Compartment, compartments_of
@@ -468,6 +470,11 @@ def tell_everything(office: Office) -> tuple[UUID, list[str]]:
         says(case, GiveConsent, "rsud", **{**scope, "consent": heard}, given_by=by, obtained=Obtained.VERBAL)
         said: Fields = {"given_by": by, "obtained": Obtained.VERBAL} if answer is ConfirmConsent else {}
         says(case, answer, consent=heard, **said)
+    of_school: Fields = {"about": StopAbout.RECIPIENTS, "recipients": frozenset({"disdik"}), "consent": None}
+    for stop, answer in ((uuid4(), ConfirmStop), (uuid4(), ContradictStop)):
+        says(case, StopSharing, "rsud", stop=stop, said_by=by, **of_school)
+        said = {"given_by": by, "obtained": Obtained.VERBAL} if answer is ConfirmStop else {}
+        says(case, answer, stop=stop, **said)
     says(case, DeliverService, "rsud", delivery=uuid4(), service=Service.HEALTH, **referral)
     says(case, CompleteReferral, "rsud", **referral, outcome=Outcome.PARTIAL)
     says(case, RecordNote, note=uuid4())

@@ -14,8 +14,10 @@ from rujukan.domain.case.intake import CaseOpened
 from rujukan.domain.case.lead import LeadTransferAccepted
 from rujukan.domain.case.overrides import ConsentOverridden, OverrideEnded, SharedWithoutConsent
 from rujukan.domain.case.referrals import ReferralCancelled, ReferralDrafted, ReferralSent
+from rujukan.domain.case.stopping import StopConfirmed
 from rujukan.domain.casefile.consenting import Scope
-from rujukan.domain.codes import Purpose
+from rujukan.domain.casefile.stopping import SharingStopped
+from rujukan.domain.codes import ConsentBy, Purpose, StopAbout, Urgency
 from rujukan.domain.fact import Fact
 from rujukan.infra.store.transcoder import to_segments
 
@@ -45,14 +47,17 @@ class Account:
             if r.recipient == who and not self.was(r.referral, ENDED)
         )
 
-    def lets(self, who: str, word: str, by: str, purpose: Purpose, path: frozenset[object] = frozenset()) -> bool:
-        """Whether some consent lets an agency know that, for exactly that purpose."""
+    def lets(
+        self, who: str, word: str, by: str, purpose: Purpose, path: frozenset[object] = frozenset(), reads: bool = True
+    ) -> bool:
+        """Whether some consent lets an agency know that, for exactly that purpose: to read it, or to have passed it
+        on."""
         names = {who, f"kind:{NETWORK[who].kind.value}"}
         for consent in self.consents:
             now = self.scope(consent.consent)
             if now is None or purpose not in now.purposes or not names & now.recipients:
                 continue
-            if word not in {"coordination", *now.compartments}:
+            if word not in {"coordination", *now.compartments} or self.is_stopped(who, consent, reads):
                 continue
             bound = self.bound(consent)
             if bound is None or bound == by or self.passes(bound, word, by, purpose, path):
@@ -70,7 +75,7 @@ class Account:
         """Whether a referral brings its recipient that."""
         if word not in {"coordination", *referral.compartments}:
             return False
-        if not self.lets(referral.recipient, word, by, referral.purpose, path):
+        if not self.lets(referral.recipient, word, by, referral.purpose, path, reads=not path):
             return False
         led = self.lead(self.sent[referral.referral]) == referral.sender
         return led or by == referral.sender or self.passes(referral.sender, word, by, referral.purpose, path)
@@ -87,6 +92,41 @@ class Account:
             for r in self.referrals
             if r.recipient == who and not self.was(r.referral, TAKEN_BACK)
         )
+
+    def is_stopped(self, who: str, consent: Scope, reads: bool) -> bool:
+        """Whether somebody said stop to that agency's part of a consent, and that holds."""
+        kinds = {who, f"kind:{NETWORK[who].kind.value}"}
+        for n, stop in enumerate(self.log):
+            if not isinstance(stop, SharingStopped):
+                continue
+            author, before = self.authors[n], [e for e in self.log[:n] if isinstance(e, Scope)]
+            scopes = [e for e in before if e.consent == consent.consent]
+            if not scopes or isinstance(consent, ConsentOverridden | SharedWithoutConsent):
+                continue
+            words = {
+                StopAbout.EVERYTHING: scopes[-1].recipients,
+                StopAbout.CONSENT: scopes[-1].recipients if stop.consent == consent.consent else frozenset(),
+                StopAbout.RECIPIENTS: stop.recipients,
+                StopAbout.OURS: frozenset({author}),
+            }[stop.about]
+            if not kinds & words:
+                continue
+            confirmed = any(isinstance(e, StopConfirmed) and e.stop == stop.stop for e in self.log)
+            given_by = getattr(consent, "given_by", frozenset())
+            may_say = not stop.said_by or ConsentBy.SURVIVOR in stop.said_by or bool(stop.said_by & given_by)
+            if stop.occurred_at < consent.occurred_at or not (may_say or confirmed):
+                continue
+            reported = isinstance(consent, ConsentReported) and consent.reported_by == author
+            reported = reported and not self.emergency_of_others(author, n)
+            if author == self.lead(n) or confirmed or reported or (who == author and reads):
+                return True
+        return False
+
+    def emergency_of_others(self, who: str, before: int) -> bool:
+        """Whether an emergency ran then that was neither from nor to that agency."""
+        ended = {getattr(e, "referral", None) for e in self.log[:before] if isinstance(e, ENDED)}
+        running = [r for r in self.referrals if self.sent[r.referral] < before and r.referral not in ended]
+        return any(r.urgency is Urgency.EMERGENCY and who not in (r.sender, r.recipient) for r in running)
 
     def keeps(self, who: str, word: str, by: str) -> bool:
         """Whether a consent lets an agency know that, for whatever purpose, though its work may be over."""

@@ -60,6 +60,7 @@ from rujukan.domain.case.consents import (
 from rujukan.domain.case.disclosures import DiscloseCase
 from rujukan.domain.case.documents import AttachDocument
 from rujukan.domain.case.erasure import ApproveErasure, ErasureRequested, RefuseErasure, RequestErasure
+from rujukan.domain.case.expiring import WarnOfExpiry
 from rujukan.domain.case.flags import FlagRaised, LowerFlag, RaiseFlag
 from rujukan.domain.case.fulfilment import (
     AcceptReferral,
@@ -116,8 +117,10 @@ from rujukan.domain.case.referrals import CancelReferral, DraftReferral, SendRef
 from rujukan.domain.case.reminders import EscalateReferral, RaiseUndelivered
 from rujukan.domain.case.services import DeliverService
 from rujukan.domain.case.staffing import AssignPerson, EndAssignment, EndExclusion, ExcludePerson, PersonExcluded
+from rujukan.domain.case.stopping import ConfirmStop, ContradictStop, RaiseStop, StopSharing
 from rujukan.domain.casefile.assigning import PersonAssigned
 from rujukan.domain.casefile.clocks import MeetClock, RaiseClock
+from rujukan.domain.casefile.stopping import SharingStopped
 from rujukan.domain.codes import (
     AgeGroup,
     AgencyKind,
@@ -139,6 +142,7 @@ from rujukan.domain.codes import (
     Role,
     Service,
     SharingBasis,
+    StopAbout,
     Urgency,
 )
 from rujukan.domain.fact import Fact
@@ -147,6 +151,7 @@ from rujukan.domain.violence import Need, RiskLevel
 S = ReferralStatus
 
 ERASURE, GLASS, FLAG, NEW = an_id("erasure"), an_id("glass"), an_id("flag"), an_id("new")
+STOP = an_id("stop")
 WISHED, ALONE = an_id("asked to share"), an_id("shared alone")
 EXCLUSION, KIN, ON_IT = an_id("exclusion"), an_id("who is kin"), an_id("case-worker of rsud")
 OPENER, ASKER = an_id("who broke the glass"), an_id("who asked")
@@ -198,6 +203,10 @@ def happened(
             given_by=frozenset({ConsentBy.SURVIVOR}),
             obtained=Obtained.VERBAL,
             reported_by="rsud",
+        ),
+        (
+            say(SharingStopped, stop=STOP, about=StopAbout.RECIPIENTS, recipients=frozenset({"lbh"}), answer_by=NOON),
+            "rsud",
         ),
         (say(OverrideAsked, **scope(WISHED), **GROUNDS, asked_by=ASKER), "rsud"),
         (say(SharedWithoutConsent, **scope(ALONE, to="lbh"), **GROUNDS, **DONE_ALONE), "rsud"),
@@ -287,6 +296,11 @@ COMMANDS: Mapping[type[Fact], Fact] = {
         say(NarrowConsent, **scope(C1, of=("health",), until=NOON + HOUR)),
         say(WithdrawConsent, consent=C1),
         say(ExpireConsent, NOON, consent=C1),
+        say(WarnOfExpiry, NOON, consent=C1),
+        say(StopSharing, stop=NEW, about=StopAbout.OURS, said_by=frozenset({ConsentBy.SURVIVOR})),
+        say(ConfirmStop, stop=STOP, given_by=frozenset({ConsentBy.SURVIVOR}), obtained=Obtained.VERBAL),
+        say(ContradictStop, stop=STOP),
+        say(RaiseStop, NOON, stop=STOP),
         say(
             OverrideConsent,
             **scope(C2),

@@ -25,10 +25,12 @@ from rujukan.domain.case.confirming import ConsentConfirmed, ConsentNotConfirmed
 from rujukan.domain.case.consents import ConsentNarrowed, ConsentWithdrawn
 from rujukan.domain.case.lead import LeadTransferAccepted, LeadTransferAsked
 from rujukan.domain.case.referrals import ReferralDrafted
+from rujukan.domain.case.stopping import StopConfirmed
 from rujukan.domain.casefile.consenting import Scope
 from rujukan.domain.casefile.evolving import Said, fold_log, take
 from rujukan.domain.casefile.moves import ReferralMove
 from rujukan.domain.casefile.state import Status
+from rujukan.domain.casefile.stopping import SharingStopped
 from rujukan.domain.codes import EndReason, Purpose
 from rujukan.domain.compartment import Compartment
 from rujukan.domain.fact import Act, Fact, said_in
@@ -36,7 +38,7 @@ from rujukan.domain.standing.reach import Reaches
 from rujukan.domain.standing.rule import is_known_to
 from rujukan.infra.store.transcoder import to_event, to_segments, topic_of
 
-CHANGES = (ConsentWithdrawn, ConsentNarrowed, ConsentNotConfirmed)
+CHANGES = (ConsentWithdrawn, ConsentNarrowed, ConsentNotConfirmed, SharingStopped, StopConfirmed)
 """What ends a consent by somebody's word."""
 OF_REACH = (*CHANGES, ConsentConfirmed, Scope, ReferralMove, LeadTransferAccepted)
 

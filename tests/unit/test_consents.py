@@ -51,6 +51,7 @@ from rujukan.domain.case.lifecycle import CaseClosed
 from rujukan.domain.case.overrides import OverrideConsent
 from rujukan.domain.case.referrals import ReferralCancelled, SendReferral
 from rujukan.domain.casefile.state import NOTHING
+from rujukan.domain.casefile.stopping import SharingStopped
 from rujukan.domain.codes import (
     AgeGroup,
     AgencyKind,
@@ -151,8 +152,9 @@ def test_a_consent_ends_after_it_was_given() -> None:
 def test_a_refusal_is_recorded_and_lets_nobody_know_anything() -> None:
     refuse = say(RefuseConsent, consent=C1, given_by=frozenset({SURVIVOR}), asked_for=frozenset({"rsud"}))
     refused = say(ConsentRefused, consent=C1, given_by=frozenset({SURVIVOR}), asked_for=frozenset({"rsud"}))
-    case = given(opened()).when(refuse).then(refused)
-    assert case is not None
+    story = given(opened()).when(refuse)
+    case = story.then_only(SharingStopped, ConsentRefused)
+    assert story.events[1] == refused
     assert case.shareable("rsud", AgencyKind.HEALTH, NOON) == NOTHING
     given(opened(), refused).when(refuse).refused(AlreadyExists)
     given(opened(), refused).when(WITHDRAW).refused(ConsentNotLive, consent=C1)

@@ -66,15 +66,17 @@ from rujukan.domain.case.overrides import (
     SharedWithoutConsent,
 )
 from rujukan.domain.case.referrals import DraftFacts, ReferralDrafted, ReferralSent
+from rujukan.domain.case.stopping import OfStop, StopConfirmed, StopNotConfirmed
 from rujukan.domain.casefile.clocks import ClockMet, ClockOverdue, ClockStarted
 from rujukan.domain.casefile.consenting import Scope
 from rujukan.domain.casefile.moves import ReferralMove
 from rujukan.domain.casefile.overriding import OfOverride
+from rujukan.domain.casefile.stopping import SharingStopped
 from rujukan.domain.catalogue import TOPICS
 from rujukan.domain.codes import AgencyKind, ConsentBy, Purpose, ReferralStatus, Service
 from rujukan.domain.compartment import ALL, Compartment
 from rujukan.domain.declaring import HAPPENED, Shared
-from rujukan.domain.disclosure import COORDINATION, Knowledge, Told, may_keep, may_open
+from rujukan.domain.disclosure import COORDINATION, ENDS, Knowledge, Told, may_keep, may_open
 from rujukan.domain.fact import Act, Fact
 from rujukan.domain.standing.reach import Reaches, Words
 from rujukan.infra.store.transcoder import to_segments
@@ -540,6 +542,8 @@ NO_STORY = (
     ConfirmationFacts,
     ConsentNotConfirmed,
     ConsentWithdrawn,
+    SharingStopped,
+    OfStop,
     OfOverride,
     DraftFacts,
     ReferralMove,
@@ -595,7 +599,7 @@ class DisclosureMachine(Walk):
             of = told.agency, told.of.version
             self.known[of] = self.known.get(of, frozenset()) | told.compartments
             self.deleted[of] = self.deleted.get(of, frozenset()) - told.compartments
-        if isinstance(event, ConsentWithdrawn | ConsentNarrowed | ConsentNotConfirmed | OverrideEnded):
+        if isinstance(event, ENDS):
             self.what_no_consent_covers_any_more_is_recalled(by.at)
         assert self.knowledge.case == self.case
         self.author_and_lead_know_of_it(new.version, by.agency)
@@ -612,6 +616,12 @@ class DisclosureMachine(Walk):
             if isinstance(e, OverrideAsked | SharedWithoutConsent) and e.consent == event.consent
         )
         return agency == first and bool(open_to(self.log, agency))
+
+    def said_that_she_said_stop(self, event: Fact, agency: str) -> bool:
+        """Whether it answers what that agency, which takes part, recorded."""
+        heard = [isinstance(e, SharingStopped) and e.stop == getattr(event, "stop", None) for e in self.log]
+        is_answer = isinstance(event, StopConfirmed | StopNotConfirmed)
+        return is_answer and agency == self.authors[heard.index(True)] and bool(open_to(self.log, agency))
 
     def what_no_consent_covers_any_more_is_recalled(self, at: datetime) -> None:
         account = Account(self.log, self.authors, at)
@@ -658,6 +668,7 @@ class DisclosureMachine(Walk):
             agency == led_by(self.log)
             or addressed(self.log, event, agency)
             or self.asked_to_share(event, agency)
+            or self.said_that_she_said_stop(event, agency)
             or (common and open_to(self.log, agency))
             or (open_to(self.log, agency) and not isinstance(event, NO_STORY) and beyond)
         ), f"{agency} has no reason to know of {event!r}"

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import pytest
+from examples import EXAMPLES
 from hypothesis import given as each
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -33,17 +34,19 @@ from story import (
     written,
 )
 
+from rujukan.domain import catalogue, recall
 from rujukan.domain import erasure as r
-from rujukan.domain import recall
 from rujukan.domain.case import decide, fold
 from rujukan.domain.case.consents import ConsentExpired, ConsentWithdrawn, ExpireConsent, NarrowConsent, WithdrawConsent
 from rujukan.domain.case.incidents import IncidentRecorded
 from rujukan.domain.case.notes import NoteRecorded
+from rujukan.domain.casefile.stopping import SharingStopped
 from rujukan.domain.codes import ReferralStatus, Service
 from rujukan.domain.compartment import Compartment
-from rujukan.domain.disclosure import Knowledge, Remembered, Written
+from rujukan.domain.disclosure import ENDS, Knowledge, Remembered, Written
 from rujukan.domain.fact import Act, Fact
 from rujukan.domain.refusal import AlreadyExists, Unknown
+from rujukan.infra.store.transcoder import to_event, to_segments, topic_of
 
 WITHDRAW = say(WithdrawConsent, consent=C1)
 NOTED = say(NoteRecorded, note=NOTE, health="seen", safety="not for the hospital")
@@ -100,6 +103,20 @@ def test_who_was_told_on_a_consent_that_is_withdrawn_has_to_delete_it() -> None:
         agency="rsud",
         compartments=frozenset({"incident", "health"}),
     )
+
+
+@pytest.mark.parametrize("ends", ENDS, ids=lambda event: event.__name__)
+def test_every_kind_of_end_is_put_on_record_and_read_again(ends: type[Fact]) -> None:
+    event, lost = (
+        replace(EXAMPLES[catalogue.topic_of(ends)], occurred_at=NOON),
+        {"rsud": frozenset({Compartment.HEALTH})},
+    )
+    for of in (event, replace(event, consent=None)) if ends is SharingStopped else (event,):
+        stored = recall.record(CASE, 3, of, LEAD.actor, "uptd-ppa", lost, SYSTEM)
+        assert [type(e) for e in stored] == [r.RecallRecorded, r.DeletionAsked]
+        for e in stored:
+            read = to_event(topic_of(e), 1, to_segments(e))
+            assert {f: getattr(read, f) for f in e.__struct_fields__} == {f: getattr(e, f) for f in e.__struct_fields__}
 
 
 def test_of_a_consent_that_is_narrowed_only_what_was_taken_out_is_recalled() -> None:

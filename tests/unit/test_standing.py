@@ -86,9 +86,14 @@ GiveConsent               ws---y  yyyaaauu    ccccccuu    uuuuuuuu
 ConfirmConsent            ws---y  yaaaaauu    ccccccuu    uuuuuuuu
 ContradictConsent         ws---y  yaaaaauu    ccccccuu    uuuuuuuu
 RefuseConsent             ws---y  yyyaaauu    ccccccuu    uuuuuuuu
-NarrowConsent             ws---y  yyyaaauu    ccccccuu    uuuuuuuu
+NarrowConsent             ws---y  yaaaaauu    ccccccuu    uuuuuuuu
 WithdrawConsent           ws---y  yyyaaauu    ccccccuu    uuuuuuuu
 ExpireConsent             -----y  yyyyyyyy    yyyyyyyy    uuuuuuuu
+WarnOfExpiry              -----y  yyyyyyyy    wwwwwwww    uuuuuuuu
+StopSharing               ws---y  yyyaaauu    ccccccuu    uuuuuuuu
+ConfirmStop               ws---y  yaaaaauu    ccccccuu    uuuuuuuu
+ContradictStop            ws---y  yaaaaauu    ccccccuu    uuuuuuuu
+RaiseStop                 -----y  yyyyyyyy    wwwwwwww    uuuuuuuu
 OverrideConsent           wsl---  yyyaaauu    ccccccuu    uuuuuuuu
 ApproveOverride           -sld--  yyuaaauu    ccccccuu    uuuuuuuu
 RefuseOverride            wsld--  yyuaaauu    ccccccuu    uuuuuuuu
@@ -196,6 +201,8 @@ flags            wsl-m-  any               yyyyyyyy
 escalations      ws----  any               yyyyyyyy
 proposals        -slda-  any               yyyyyyyy
 notices          -s-d--  any               yyyyyyyy
+stops            ws----  any               yyyyyyyy
+expiring-consents ws---- any               yyyyyyyy
 erasures         -sld--  any               yyyyyyyy
 retention        -sld--  any               yyyyyyyy
 subscription     ----m-  any               yyyyyyyy

@@ -134,6 +134,11 @@ ACCOUNT: dict[str, Answers | None] = {
     "WithdrawConsent": Answers("ConsentGiven", "consent"),
     "ConfirmConsent": Answers("ConsentReported", "consent"),
     "ContradictConsent": Answers("ConsentReported", "consent"),
+    "WarnOfExpiry": Answers("", time=NOON + 5.75 * HOUR),
+    "StopSharing": OPENED,
+    "ConfirmStop": Answers("SharingStopped"),
+    "ContradictStop": Answers("SharingStopped"),
+    "RaiseStop": Answers("SharingStopped"),
     "ExpireConsent": Answers("", time=NOW + HOUR, now=NOW + DAY),
     "DraftReferral": OPENED,
     "DraftReferral redirects": Answers(

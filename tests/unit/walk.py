@@ -72,9 +72,11 @@ from rujukan.domain.case.referrals import (
 )
 from rujukan.domain.case.reminders import EscalateReferral
 from rujukan.domain.case.services import DeliverService
+from rujukan.domain.case.stopping import ConfirmStop, ContradictStop, StopSharing
 from rujukan.domain.casefile.clocks import ClockStarted, MeetClock
 from rujukan.domain.casefile.consenting import Scope
 from rujukan.domain.casefile.evolving import said, take
+from rujukan.domain.casefile.stopping import SharingStopped
 from rujukan.domain.codes import (
     AgeGroup,
     Channel,
@@ -90,6 +92,7 @@ from rujukan.domain.codes import (
     Role,
     Service,
     SharingBasis,
+    StopAbout,
     Urgency,
 )
 from rujukan.domain.fact import Act, Fact
@@ -178,6 +181,7 @@ words = st.frozensets(st.sampled_from(("incident", "health", "legal", "safety"))
 purpose = st.sampled_from((Purpose.CARE, Purpose.LEGAL))
 recipients = st.frozensets(st.sampled_from((*AGENCIES, "kind:health", "kind:police")), min_size=1, max_size=3)
 purposes = st.frozensets(purpose, min_size=1)
+abouts = st.sampled_from((StopAbout.EVERYTHING, StopAbout.OURS, StopAbout.RECIPIENTS))
 numbers = st.integers(0, 2)
 steps = st.integers(1, 5)
 SERVICE_OF = {code: sorted(agency.services)[0] for code, agency in NETWORK.items()}
@@ -377,6 +381,29 @@ class Walk(RuleBasedStateMachine):
     def withdraw(self, who: int, number: int) -> None:
         agency = self.one_who_takes_part(who)
         self.attempt(say(WithdrawConsent, self.now, consent=self.one_of(number, Scope, "consent")), agency)
+
+    @rule(
+        agency=agencies,
+        about=st.sampled_from((StopAbout.EVERYTHING, StopAbout.OURS, StopAbout.RECIPIENTS)),
+        to=recipients,
+    )
+    def stop(self, agency: str, about: StopAbout, to: frozenset[str]) -> None:
+        named = to if about is StopAbout.RECIPIENTS else frozenset[str]()
+        she = frozenset({ConsentBy.SURVIVOR})
+        id = self.new_id("stop")
+        self.attempt(say(StopSharing, self.now, stop=id, about=about, said_by=she, recipients=named), agency)
+
+    @precondition(lambda self: any(isinstance(event, SharingStopped) for event in self.log))
+    @rule(agency=agencies, number=numbers, confirmed=st.booleans())
+    def answer_a_stop(self, agency: str, number: int, confirmed: bool) -> None:
+        """By the lead, and by whoever else tries."""
+        stop = self.one_of(number, SharingStopped, "stop")
+        for who in (agency, led_by(self.log)):
+            if confirmed:
+                by = frozenset({ConsentBy.SURVIVOR})
+                self.attempt(say(ConfirmStop, self.now, stop=stop, given_by=by, obtained=Obtained.VERBAL), who)
+            else:
+                self.attempt(say(ContradictStop, self.now, stop=stop), who)
 
     @rule(sender=agencies, to=agencies, of=words, purpose=purpose, wrong=numbers)
     def draft(self, sender: str, to: str, of: frozenset[str], purpose: Purpose, wrong: int) -> None:
