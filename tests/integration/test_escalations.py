@@ -215,19 +215,19 @@ def test_one_that_arrived_is_not_raised_and_its_sender_sees_when(tower: Tower) -
     referral = tower.refers(case)
     number = tower.told("rsud", case, ReferralSent)
     before = tower.outbox("uptd-ppa", referral)
-    assert (before.delivered_at, before.opened_at, before.undelivered) == (None, None, False)
+    assert (before.received_at, before.handled_at, before.undelivered) == (None, None, False)
     late = tower.sent_at(case, referral) + WINDOW
     assert tower.outbox("uptd-ppa", referral, late).undelivered
     assert tower.acknowledges("rsud", received=number).received == number
     arrived = tower.outbox("uptd-ppa", referral, late)
-    assert arrived.delivered_at is not None
-    assert (arrived.opened_at, arrived.undelivered) == (None, False)
+    assert arrived.received_at is not None
+    assert (arrived.handled_at, arrived.undelivered) == (None, False)
     tower.acknowledges("rsud", handled=number)
     opened = tower.outbox("uptd-ppa", referral)
-    assert opened.opened_at is not None
-    assert opened.opened_at > arrived.delivered_at == opened.delivered_at
+    assert opened.handled_at is not None
+    assert opened.handled_at > arrived.received_at == opened.received_at
     theirs = tower.inbox("rsud", referral)
-    assert (theirs.delivered_at, theirs.opened_at) == (None, None), "it is the sender's to see"
+    assert (theirs.received_at, theirs.handled_at) == (None, None), "it is the sender's to see"
     tower.turns(late + 2 * WINDOW)
     assert tower.raised(case) == []
 
@@ -256,13 +256,13 @@ def test_one_that_could_not_be_opened_did_not_arrive_whatever_mark_goes_past_it(
     assert further > number
     tower.acknowledges("rsud", received=further, handled=further, failed=(Failure(number, "cannot-open"),))
     entry = tower.outbox("uptd-ppa", referral)
-    assert (entry.delivered_at, entry.opened_at, entry.delivery_failed) == (None, None, "cannot-open")
+    assert (entry.received_at, entry.handled_at, entry.delivery_failed) == (None, None, "cannot-open")
     tower.turns(tower.sent_at(case, referral) + WINDOW)
     assert [type(x).__name__ for x in tower.raised(case)] == ["ReferralUndelivered"]
     assert tower.of_case("uptd-ppa", case)["rsud"].failed == 1
     tower.acknowledges("rsud", recovered=(number,))
     entry = tower.outbox("uptd-ppa", referral)
-    assert entry.delivered_at is not None
+    assert entry.received_at is not None
     assert entry.delivery_failed is None
     assert tower.of_case("uptd-ppa", case)["rsud"].failed == 0
 
@@ -273,8 +273,8 @@ def test_one_that_arrived_and_that_no_handler_took_arrived(tower: Tower) -> None
     number = tower.told("rsud", case, ReferralSent)
     tower.acknowledges("rsud", handled=number, failed=(Failure(number, "handler-failed"),))
     entry = tower.outbox("uptd-ppa", referral)
-    assert entry.delivered_at is not None
-    assert (entry.opened_at, entry.delivery_failed) == (None, "handler-failed")
+    assert entry.received_at is not None
+    assert (entry.handled_at, entry.delivery_failed) == (None, "handler-failed")
     tower.turns(tower.sent_at(case, referral) + WINDOW)
     assert tower.raised(case) == []
 
