@@ -10,11 +10,10 @@ from msgspec import Meta, Raw, Struct
 from starlette.responses import Response
 
 from ..domain.case.erasure import Erasing
-from ..domain.case.holds import Lifting
 from ..domain.case.lifecycle import Files
 from ..domain.casefile.overriding import Overrides, Wanted
 from ..domain.casefile.staff import Accompanying, Staff
-from ..domain.casefile.state import Case, Consent
+from ..domain.casefile.state import Case, Consent, Hold
 from ..domain.compartment import Compartment
 from ..domain.fact import AgencyCode
 from ..domain.standing import readings
@@ -130,6 +129,18 @@ class ExclusionView(Struct, frozen=True):
     placed_by: str
 
 
+class HoldView(Struct, frozen=True, omit_defaults=True):
+    """A legal hold that stands."""
+
+    hold: UUID
+    holder: str
+    placed_at: datetime
+    kind: str | None = None
+    """None: of one that was placed before holds had kinds."""
+    of_proceedings: bool = False
+    """The proceedings placed it by themselves."""
+
+
 class CaseView(Struct, frozen=True, omit_defaults=True):
     """A case as the caller's agency may see it: the lead all of its coordination, others their own part."""
 
@@ -150,7 +161,8 @@ class CaseView(Struct, frozen=True, omit_defaults=True):
     clocks: list[ClockView] | None = None
     on_hold: bool | None = None
     merged_into: UUID | None = None
-    hold_lifting_asked_by: UUID | None = None
+    holds: list[HoldView] | None = None
+    """Legal holds: the lead sees all that stand, others their own."""
     erasure: UUID | None = None
     """Asked for, and undecided."""
     erased: list[str] | None = None
@@ -256,6 +268,7 @@ def case_view(id: UUID, case: Case, agency: AgencyCode, at: datetime, leads: boo
             for e in case.of(Staff).exclusions.values()
             if leads or agency in (e.member_of, e.placed_by)
         ],
+        holds=[_hold(h, case) for h in case.holds.values() if leads or h.held_by(case)[0] == agency] or None,
     )
     if not leads:
         return common
@@ -269,10 +282,14 @@ def case_view(id: UUID, case: Case, agency: AgencyCode, at: datetime, leads: boo
         clocks=[ClockView(c.id, c.due_at, c.met_at) for c in case.clocks.values()],
         on_hold=case.on_hold,
         merged_into=case.of(Files).merged_into,
-        hold_lifting_asked_by=case.of(Lifting).asked_by,
         erasure=asked.id if asked else None,
         erased=sorted(c.word for c in case.erased) or None,
     )
+
+
+def _hold(hold: Hold, case: Case) -> HoldView:
+    kind = hold.kind.value if hold.kind is not None else None
+    return HoldView(hold.id, hold.held_by(case)[0], hold.placed_at, kind, hold.of_proceedings)
 
 
 def _relation(case: Case, agency: AgencyCode) -> str:

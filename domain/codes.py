@@ -27,6 +27,10 @@ class AgencyKind(Code):
     OTHER = "other", "Lainnya", "Other"
 
 
+PROCEEDINGS = frozenset({AgencyKind.POLICE, AgencyKind.JUSTICE})
+"""Before whom proceedings are: police, prosecution, court."""
+
+
 class Role(Code):
     CASE_WORKER = "case-worker", "Pendamping / manajer kasus", "Case worker"
     SUPERVISOR = "supervisor", "Penyelia", "Supervisor"
@@ -287,6 +291,25 @@ class DocumentKind(Code):
     OTHER = "other", "Lainnya", "Other"
 
 
+class HoldKind(Code):
+    """For what nothing of a case may be destroyed."""
+
+    INVESTIGATION = "investigation", "Penyidikan", "Investigation"
+    TRIAL = "trial", "Penuntutan dan persidangan", "Prosecution and trial"
+    CLAIM = "claim", "Tuntutan ganti rugi atau restitusi", "Claim for compensation or restitution"
+    PROTECTION = "protection", "Pelindungan", "Protection"
+
+
+class HoldEnd(Code):
+    """What ends a legal hold."""
+
+    WRITTEN_STOP = "written-stop", "Penghentian tertulis", "Written stop of the proceedings"
+    FINAL_JUDGMENT = "final-judgment", "Putusan berkekuatan hukum tetap", "Final judgment"
+    CLAIM_ENDED = "claim-ended", "Tuntutan selesai", "The claim is settled or given up"
+    NO_LONGER_NEEDED = "no-longer-needed", "Tidak diperlukan lagi", "No longer needed"
+    COURT_ORDER = "court-order", "Perintah pengadilan", "Court's order"
+
+
 CODE_LISTS: dict[str, type[Code]] = {
     "agency-kinds": AgencyKind,
     "roles": Role,
@@ -317,6 +340,8 @@ CODE_LISTS: dict[str, type[Code]] = {
     "clock-needs": ClockNeed,
     "document-kinds": DocumentKind,
     "erasure-bases": ErasureBasis,
+    "hold-kinds": HoldKind,
+    "hold-ends": HoldEnd,
     "glass-verdicts": GlassVerdict,
 }
 """Every list by the name under which the API serves it."""

@@ -13,7 +13,7 @@ The reasons that people give are not kept: they would outlive what is erased, of
 while the case could not be read ends when it can be: then it is asked for again.
 """
 
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -32,11 +32,13 @@ from .case.erasure import (
     RefuseErasure,
     RequestErasure,
 )
+from .case.first_hold import LegalHoldLifted, LegalHoldPlaced
+from .case.fulfilment import ReferralReceived
 from .case.glass import GlassBroken
-from .case.holds import LegalHoldLifted, LegalHoldPlaced
+from .case.holds import HoldLifted, HoldPlaced
 from .case.lead import LeadTransferAccepted
-from .casefile.state import Case, compartments_named
-from .codes import AgeGroup, ErasureBasis, Urgency
+from .casefile.state import FIRST, Case, Hold, compartments_named
+from .codes import PROCEEDINGS, AgeGroup, ErasureBasis, Urgency
 from .compartment import ALL, Coordination
 from .declaring import happened
 from .erasure import ErasureRecorded, record
@@ -87,15 +89,19 @@ class Outline(Struct, frozen=True):
     """When the first event that says so was recorded: the case was opened by then."""
 
 
-def outline(rows: Sequence[InClear], network: Container[AgencyCode]) -> Outline | None:
+def outline(rows: Sequence[InClear], network: Network) -> Outline | None:
     """None of what is no case. Who acted first leads, as others learn of a case by its lead; then who took the lead
-    over."""
+    over. What police, prosecution or court received before their hold was an event is held, too."""
     if not rows or not rows[0].topic.startswith("case."):
         return None
     known = [row for row in rows if row.agency is not None and row.agency in network]
     took_over = [row for row in known if _is(row, LeadTransferAccepted)]
     lead = next((row.agency for row in (*reversed(took_over), *known)), None)
-    held = sum(_is(row, LegalHoldPlaced) - _is(row, LegalHoldLifted) for row in rows)
+    placed = sum(_is(row, HoldPlaced) or _is(row, LegalHoldPlaced) for row in rows)
+    if not placed:
+        received = (row.agency for row in known if _is(row, ReferralReceived))
+        placed = int(any(network[agency].kind in PROCEEDINGS for agency in received if agency is not None))
+    held = placed - sum(_is(row, HoldLifted) or _is(row, LegalHoldLifted) for row in rows)
     opened_by = frozenset(str(row.agency) for row in known if _is(row, GlassBroken))
     opened_at = next((row.at for row in rows if row.at is not None), None)
     return Outline(rows[-1].version, lead, held > 0, opened_by, opened_at)
@@ -167,7 +173,7 @@ def _as_known(outline: Outline, wanted: Wanted | None, id: CaseId, act: Act, net
         pathway="",
         version=outline.version,
         opened_at=outline.opened_at or act.at,
-        on_hold=outline.on_hold,
+        holds={FIRST: Hold(FIRST, outline.opened_at or act.at)} if outline.on_hold else {},
     )
     asked = wanted.asked if wanted is not None else None
     if asked is None or asked.case != id or asked.lead != outline.lead:

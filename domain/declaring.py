@@ -33,7 +33,7 @@ class Step(Enum):
     LEAD = Words("Penanggung jawab dan penutupan", "Lead and closure")
     EMERGENCY = Words("Akses darurat", "Emergency access")
     NETWORK = Words("Layanan itu sendiri", "The service itself")
-    LEGAL = Words("Penyerahan berkas, larangan hapus, penghapusan", "Disclosure, legal hold, erasure")
+    LEGAL = Words("Penyerahan berkas, larangan pemusnahan, penghapusan", "Disclosure, legal hold, erasure")
 
 
 class Shared(Enum):

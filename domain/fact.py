@@ -40,6 +40,7 @@ DisclosureId = NewType("DisclosureId", UUID)
 ExclusionId = NewType("ExclusionId", UUID)
 GlassId = NewType("GlassId", UUID)
 StopId = NewType("StopId", UUID)
+HoldId = NewType("HoldId", UUID)
 ProposalId = NewType("ProposalId", UUID)
 ActorId = NewType("ActorId", UUID)
 """A pseudonym of a person or machine; who it is stands in the agency's member list, sealed."""

@@ -35,6 +35,7 @@ GLOSSARY = (
     Term("hash", "sidik digital (nilai hash)", rejected=("sidik jari", "sidik daun")),
     Term("log", "log", rejected=("buku besar",)),
     Term("witness of the log", "instansi pengesah", rejected=("disaksikan", "saksi log")),
+    Term("legal hold", "larangan pemusnahan", rejected=("larangan hapus", "penahanan penghapusan")),
     Term("agency", "instansi", rejected=("lembaga",)),
     Term("bundle", "bundel", "salinan riwayat kasus", ("berkas perkara",)),
     Term("parent, guardian or caregiver", "orang tua, wali, atau pengasuh", rejected=("tanpa wali",)),

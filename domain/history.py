@@ -136,6 +136,7 @@ def part_of(case: Case, agency: AgencyCode) -> Case:
         version=case.version,
         opened_at=case.opened_at,
         status=case.status,
+        holds={hold.id: hold for hold in case.holds.values() if hold.held_by(case)[0] == agency},
         referrals=mine,
         transfer=case.transfer if case.transfer is not None and case.transfer.to == agency else None,
     )

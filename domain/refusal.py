@@ -224,13 +224,15 @@ class StillRunning(Refusal):
 
 class HoldStands(Refusal):
     says = Words(
-        "Larangan hapus berlaku, atau tidak berlaku, berlawanan dengan yang diminta.",
-        "A legal hold stands or does not stand, against what was asked.",
+        "Larangan pemusnahan berlaku, berlawanan dengan yang diminta.",
+        "A legal hold stands against what was asked.",
     )
     mend = Words(
-        "Larangan hapus dapat diangkat oleh dua orang; bila tidak ada, tidak ada yang perlu diangkat.",
-        "Two people can lift a hold; where there is none, nothing is to be lifted.",
+        "Dua orang dari pemegang larangan itu dapat mengakhirinya; atau, atas perintah pengadilan, dua orang penanggung"
+        " jawab kasus.",
+        "Two people of its holder can lift it; or, on a court's order, two of the lead.",
     )
+    acts = ("LiftLegalHold", "LiftHoldOnOrder")
 
 
 class AnotherPersonNeeded(Refusal):

@@ -44,6 +44,7 @@ def facts(case: Case | None, at: datetime) -> Mapping[Field, Any]:
         found[Field("consent", consent.id, "stands")] = _stands(consent, at)
     for clock in case.clocks.values():
         found[Field("clock", clock.id, "breached")] = _is_breached(clock, at)
+    found[Field("case", None, "on_hold")] = case.on_hold
     found[Field("case", None, "lead_asked_of")] = case.transfer.to if case.transfer is not None else None
     return found
 

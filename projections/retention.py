@@ -8,15 +8,18 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, LiteralString
 from uuid import UUID
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, convert
+from msgspec.json import encode
+from msgspec.structs import replace
 from psycopg import Connection
 from psycopg.rows import TupleRow, class_row
 
 from ..domain import retention
-from ..domain.case.holds import HoldLiftingAsked, HoldLiftingRefused, LegalHoldLifted, LegalHoldPlaced, Lifting
+from ..domain.case.first_hold import LegalHoldLifted, LegalHoldPlaced
+from ..domain.case.holds import HoldLifted, HoldPassed, HoldPlaced
 from ..domain.case.lead import LeadTransferAccepted
 from ..domain.case.lifecycle import CaseClosed, CaseMerged, CaseReopened
-from ..domain.casefile.state import Case
+from ..domain.casefile.state import FIRST, Case
 from ..domain.disclosure import Followed, Written
 from ..domain.standing import readings
 from .erased import drop
@@ -29,10 +32,22 @@ MOVES = (
     CaseMerged,
     LegalHoldPlaced,
     LegalHoldLifted,
-    HoldLiftingAsked,
-    HoldLiftingRefused,
+    HoldPlaced,
+    HoldPassed,
+    HoldLifted,
     LeadTransferAccepted,
 )
+
+
+class HoldEntry(Struct, frozen=True):
+    """A legal hold that stands. Why stands sealed at `held_position`."""
+
+    hold: UUID
+    kind: str | None
+    held_by: str
+    held_since: datetime
+    held_position: int
+    of_proceedings: bool = False
 
 
 class RetentionEntry(Struct, frozen=True):
@@ -52,10 +67,10 @@ class RetentionEntry(Struct, frozen=True):
     held: bool
     held_since: datetime | None
     held_by: str | None
-    """The agency that placed the legal hold; its reason is sealed at `held_position`."""
+    """Who holds the first of the legal holds that stand; its reason is sealed at `held_position`."""
     held_position: int | None
-    lifting_asked: bool
-    """Somebody asked that the hold end."""
+    holds: list[HoldEntry]
+    """All that stand."""
 
 
 class Retention:
@@ -66,7 +81,7 @@ class Retention:
         CREATE TABLE retention (
           case_id uuid PRIMARY KEY, agency text NOT NULL, status text NOT NULL, ended_at timestamptz,
           end_recorded_at timestamptz, rule text, source text, due_at timestamptz, held boolean NOT NULL DEFAULT false,
-          held_since timestamptz, held_by text, held_position bigint, lifting_asked boolean NOT NULL DEFAULT false
+          holds jsonb NOT NULL DEFAULT '[]'
         );
         CREATE INDEX ON retention (agency, due_at, case_id);
         ALTER TABLE retention ENABLE ROW LEVEL SECURITY;
@@ -83,22 +98,32 @@ class Retention:
                 db.execute("DELETE FROM retention WHERE case_id = %s", (written.stream,))
                 continue
             db.execute(_UPSERT, _row(case, written))
-            match written.event:
+            match event := written.event:
+                case HoldPlaced():
+                    of = (event.hold_kind.value, event.holder, written.at, written.position, event.of_proceedings)
+                    _place(db, written, HoldEntry(event.hold, *of))
                 case LegalHoldPlaced():
-                    placed = (written.at, written.author, written.position, written.stream)
-                    db.execute(_PLACED, placed)
+                    _place(db, written, HoldEntry(FIRST, None, written.author, written.at, written.position))
+                case HoldPassed():
+                    now = encode({"held_by": event.holder, "kind": event.hold_kind.value}).decode()
+                    db.execute(_PASSED, (str(event.hold), now, written.stream))
+                case HoldLifted():
+                    db.execute(_LIFTED, (str(event.hold), written.stream))
                 case LegalHoldLifted():
-                    db.execute(_PLACED, (None, None, None, written.stream))
+                    db.execute(_LIFTED, (str(FIRST), written.stream))
         drop(db, "retention", batch)
+
+
+def _place(db: Tables, written: Written, hold: HoldEntry) -> None:
+    db.execute(_PLACED, (encode([hold]).decode(), written.stream))
 
 
 def _row(case: Case, written: Written) -> tuple[Any, ...]:
     rule = retention.CURRENT.rule_for(case) if case.ended_at is not None else None
     named = (rule.name, rule.source) if rule else (None, None)
     due = retention.CURRENT.due(case)
-    asked = case.of(Lifting).asked_by is not None
     times = (case.ended_at, case.end_recorded_at)
-    return (written.stream, case.lead, case.status.value, *times, *named, due, case.on_hold, asked)
+    return (written.stream, case.lead, case.status.value, *times, *named, due, case.on_hold)
 
 
 def due(
@@ -113,9 +138,10 @@ def due(
     """The acting agency's cases, what falls due first first, open ones that are held last; `after` is the (due time,
     case) to go on from."""
     with db.cursor(row_factory=class_row(RetentionEntry)) as cursor:
-        return cursor.execute(
-            "SELECT case_id AS case, status, ended_at, end_recorded_at, rule, source, due_at, held, held_since,"
-            " held_by, held_position, lifting_asked FROM views.retention"
+        found = cursor.execute(
+            "SELECT case_id AS case, status, ended_at, end_recorded_at, rule, source, due_at, held,"
+            " (holds->0->>'held_since')::timestamptz AS held_since, holds->0->>'held_by' AS held_by,"
+            " (holds->0->>'held_position')::bigint AS held_position, holds FROM views.retention"
             " WHERE (%(until)s::timestamptz IS NULL OR due_at <= %(until)s) AND (held OR NOT %(held)s)"
             " AND (%(after)s::timestamptz IS NULL OR (coalesce(due_at, 'infinity'), case_id) > (%(after)s, %(case)s))"
             " ORDER BY coalesce(due_at, 'infinity'), case_id LIMIT %(limit)s",
@@ -127,6 +153,7 @@ def due(
                 "limit": limit,
             },
         ).fetchall()
+    return [replace(entry, holds=convert(entry.holds, list[HoldEntry])) for entry in found]
 
 
 NEVER = datetime.max.replace(tzinfo=UTC)
@@ -148,12 +175,25 @@ RETENTION = Listing(
 )
 
 _UPSERT: LiteralString = """
-    INSERT INTO retention (case_id, agency, status, ended_at, end_recorded_at, rule, source, due_at, held,
-      lifting_asked)
-    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+    INSERT INTO retention (case_id, agency, status, ended_at, end_recorded_at, rule, source, due_at, held)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
     ON CONFLICT (case_id) DO UPDATE SET agency = excluded.agency, status = excluded.status,
       ended_at = excluded.ended_at, end_recorded_at = excluded.end_recorded_at, rule = excluded.rule,
-      source = excluded.source, due_at = excluded.due_at, held = excluded.held, lifting_asked = excluded.lifting_asked
+      source = excluded.source, due_at = excluded.due_at, held = excluded.held
 """
 
-_PLACED: LiteralString = "UPDATE retention SET held_since = %s, held_by = %s, held_position = %s WHERE case_id = %s"
+_PLACED: LiteralString = "UPDATE retention SET holds = holds || %s::jsonb WHERE case_id = %s"
+
+_PASSED: LiteralString = """
+    UPDATE retention SET holds = (
+      SELECT jsonb_agg(CASE WHEN h->>'hold' = %s THEN h || %s::jsonb ELSE h END ORDER BY n)
+      FROM jsonb_array_elements(holds) WITH ORDINALITY AS each (h, n))
+    WHERE case_id = %s
+"""
+
+_LIFTED: LiteralString = """
+    UPDATE retention SET holds = coalesce(
+      (SELECT jsonb_agg(h ORDER BY n) FROM jsonb_array_elements(holds) WITH ORDINALITY AS each (h, n)
+       WHERE h->>'hold' <> %s), '[]')
+    WHERE case_id = %s
+"""

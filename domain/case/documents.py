@@ -9,8 +9,8 @@ from msgspec.structs import replace
 
 from ..casefile.deciding import Network, decides, fresh
 from ..casefile.evolving import applies
-from ..casefile.state import EMPTY, Case, Part
-from ..codes import DocumentKind
+from ..casefile.state import EMPTY, Case, CourtOrders, Part
+from ..codes import AgencyKind, DocumentKind
 from ..compartment import Compartment, CompartmentWord, Coordination
 from ..declaring import Shared, Step, asked, field, happened, name_fields
 from ..fact import Act, AgencyCode, Details, DocumentId, Fact, Sha256, recorded
@@ -96,15 +96,26 @@ class Documents(Part, frozen=True):
 
 
 @applies(DocumentAttached)
-def document_attached(part: Documents, event: DocumentAttached, author: AgencyCode | None) -> Documents:
+def document_attached(case: Case, event: DocumentAttached, author: AgencyCode | None) -> Case:
     document = Document(Compartment.named(event.compartment), author, attached_at=event.occurred_at)
-    return replace(part, attached=put(part.attached, event.document, document))
+    part = case.of(Documents)
+    after = case.with_part(replace(part, attached=put(part.attached, event.document, document)))
+    if event.kind is not DocumentKind.COURT_DOCUMENT or author is None:
+        return after
+    if case.participants().get(author) is not AgencyKind.JUSTICE:
+        return after
+    return after.with_part(CourtOrders(put(case.of(CourtOrders).ordered_at, event.document, event.occurred_at)))
 
 
 @applies(DocumentSuperseded)
-def document_superseded(part: Documents, event: DocumentSuperseded) -> Documents:
+def document_superseded(case: Case, event: DocumentSuperseded) -> Case:
+    part = case.of(Documents)
     old = replace(part.attached[event.document], superseded_by=event.by)
-    return replace(part, attached=put(part.attached, event.document, old))
+    after = case.with_part(replace(part, attached=put(part.attached, event.document, old)))
+    orders = case.of(CourtOrders).ordered_at
+    if event.document not in orders:
+        return after
+    return after.with_part(CourtOrders({id: at for id, at in orders.items() if id != event.document}))
 
 
 @decides.register

@@ -20,7 +20,7 @@ from .. import retention
 from ..casefile.deciding import Network, decides, fresh
 from ..casefile.evolving import applies
 from ..casefile.state import Case, Part, compartments_named
-from ..codes import ErasureBasis
+from ..codes import PROCEEDINGS, ErasureBasis
 from ..compartment import ALL, Compartment, CompartmentWord, Coordination, Legal
 from ..declaring import Step, asked, field, happened, name_fields
 from ..fact import Act, ActorId, ErasureId, Fact, Text, recorded
@@ -227,9 +227,13 @@ def _asked(case: Case, id: ErasureId) -> Erasure | None:
 
 
 def _may_go(case: Case, asked: Erasure, act: Act) -> None:
-    """Raises HoldStands, OpenReferrals, Invalid, NotDueYet."""
-    if case.on_hold:
-        raise HoldStands(holds=1)
+    """Nothing goes while a hold stands, or while police, prosecution or court are asked or at work.
+
+    Raises HoldStands, OpenReferrals, Invalid, NotDueYet."""
+    if case.holds:
+        raise HoldStands(holds=len(case.holds))
+    if before := [r.id for r in case.referrals.values() if r.status.is_open and r.recipient_kind in PROCEEDINGS]:
+        raise OpenReferrals(referrals=before)
     if Compartment.COORDINATION in asked.compartments:
         still = [r.id for r in case.referrals.values() if r.status.is_open]
         if still:

@@ -1,210 +1,330 @@
-"""Legal holds: while one stands, nothing of the case is erased. To lift one takes two people."""
+"""Legal holds: while one stands, nothing of the case is destroyed.
 
-from collections.abc import Sequence
-from datetime import datetime
+A hold belongs to the agency that placed it, and says for what it is: an investigation, a trial, a claim, protection.
+Several stand at once. Two people of its holder lift it, also when their agency takes part no more; two of the lead lift
+another's on a court's order alone, which a prosecution or court attached to the case itself.
+
+The proceedings place one by themselves: when police, prosecution or court have received a referral, or come to lead.
+It passes on when its holder sends the case to a prosecution or court that receives it. It ends when a stage ends the
+proceedings, as all are lifted, and never because a referral was completed.
+
+Before holds had holders there was one at a time (first_hold.py): it is the lead's.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+from uuid import UUID
 
 from msgspec.structs import replace
 
-from ..casefile.deciding import Network, decides
+from ..casefile.deciding import Network, decides, derived, follows, fresh
 from ..casefile.evolving import applies
-from ..casefile.state import Case, Part
-from ..causes import Cause
+from ..casefile.moves import PARTIES, ReferralMove
+from ..casefile.state import FIRST, Case, CourtOrders, Hold, Part, Referral
+from ..codes import PROCEEDINGS, AgencyKind, HoldEnd, HoldKind, ReferralStatus
 from ..compartment import Coordination, Legal
-from ..declaring import Step, asked, happened
-from ..fact import Act, ActorId, Fact, Text, recorded
-from ..refusal import AlreadyExists, HoldStands
+from ..declaring import Audience, Step, asked, field, happened, name_fields
+from ..fact import Act, AgencyCode, DocumentId, Fact, HoldId, ReferralId, Short, Text, recorded
+from ..persistent import put
+from ..refusal import Invalid
 from ..standing.relations import Extent, Relation
-from ..standing.roles import HOLDS
-from ..standing.rows import KNOWS_ALSO_ENDED, LEADS_ALSO_ENDED, Since, Thing
+from ..standing.roles import AUDITORS, HOLDS, SUPERVISORS
+from ..standing.rows import KNOWS_ALSO_ENDED, LEADS_ALSO_ENDED, Ground, Row, Second, Since, Thing, Where
 from ..words import PROCEEDING, Words
 
-R = Relation
+R, S, E = Relation, ReferralStatus, HoldEnd
+
+RECEIVED = frozenset({S.RECEIVED, S.ACCEPTED, S.REJECTED, S.IN_PROGRESS, S.ON_HOLD, S.COMPLETED, S.FAILED})
+"""States of a referral that its recipient has, or had."""
+STAGES = frozenset({E.WRITTEN_STOP, E.FINAL_JUDGMENT})
+"""What ends the hold that the proceedings placed."""
+
+
+class HoldFacts(Fact, frozen=True, kw_only=True):
+    hold: Coordination[HoldId]
+
+
+HOLDER = Audience(
+    Words("pemegang larangan", "who holds it"),
+    lambda event, case: {event.holder: event.holder_kind},
+)
 
 
 @happened(
-    Words("Larangan hapus demi hukum ditetapkan", "Legal hold placed"),
-    her=Words("Penghapusan data ditahan", "Erasure of data was put on hold"),
-    means="Tidak ada dari kasus ini yang boleh dihapus, dengan alasan ini.",
+    Words("Larangan pemusnahan ditetapkan", "Hold placed"),
+    her=Words("Data Anda dilarang dimusnahkan", "Your data may not be destroyed for now"),
+    means="Tidak ada dari kasus ini yang boleh dimusnahkan, selama pemegang larangan mempertahankannya. "
+    "`of_proceedings`: ditetapkan dengan sendirinya karena perkara ada pada kepolisian, kejaksaan, atau pengadilan.",
     step=Step.LEGAL,
+    to=HOLDER,
     withheld={"reason": PROCEEDING},
 )
-class LegalHoldPlaced(Fact, frozen=True, kw_only=True, tag="case.LegalHoldPlaced"):
-    """Nothing of this case may be erased, for this reason."""
+class HoldPlaced(HoldFacts, frozen=True, kw_only=True, tag="case.HoldPlaced"):
+    """Nothing of this case may be destroyed, as long as the holder keeps the hold. `of_proceedings`: it was placed by
+    itself, as the case is before police, prosecution or court."""
 
-    reason: Legal[Text]
-
-
-@happened(
-    Words("Larangan hapus demi hukum dicabut", "Legal hold lifted"),
-    her=Words("Penahanan penghapusan dicabut", "The hold on erasure was lifted"),
-    means="Larangan hapus berakhir.",
-    step=Step.LEGAL,
-    withheld={"reason": PROCEEDING},
-)
-class LegalHoldLifted(Fact, frozen=True, kw_only=True, tag="case.LegalHoldLifted"):
-    """The hold ended."""
-
-    reason: Legal[Text]
+    hold_kind: Coordination[HoldKind]
+    holder: Coordination[AgencyCode]
+    holder_kind: Coordination[AgencyKind]
+    of_proceedings: Coordination[bool] = False
+    reason: Legal[Text | None] = None
 
 
 @happened(
-    Words("Pencabutan larangan hapus diminta", "Lifting of the hold asked for"),
-    her=Words("Pencabutan penahanan diminta", "An end of the hold on erasure was asked for"),
-    means="Seseorang meminta larangan hapus berakhir; orang lain memutuskan.",
+    Words("Larangan pemusnahan beralih pemegang", "Hold passed on"),
+    her=Words("Larangan pemusnahan data Anda beralih ke instansi lain", "Another agency now keeps your data safe"),
+    means="Pemegangnya meneruskan kasus ke kejaksaan atau pengadilan, yang menerimanya dan kini memegang larangan itu.",
     step=Step.LEGAL,
+    to=PARTIES,
 )
-class HoldLiftingAsked(Fact, frozen=True, kw_only=True, tag="case.HoldLiftingAsked"):
-    """Somebody asks that the hold ends; another person decides."""
+class HoldPassed(HoldFacts, frozen=True, kw_only=True, tag="case.HoldPassed"):
+    """Its holder sent the case on to a prosecution or court, which received it and holds it now."""
 
-    asked_by: Coordination[ActorId]
-    reason: Legal[Text]
+    referral: Coordination[ReferralId]
+    hold_kind: Coordination[HoldKind]
+    holder: Coordination[AgencyCode]
+    holder_kind: Coordination[AgencyKind]
 
 
 @happened(
-    Words("Pencabutan larangan hapus ditolak", "Lifting of the hold refused"),
-    her=Words("Penahanan penghapusan tetap berlaku", "The hold on erasure stays"),
-    means="Larangan hapus tetap berlaku.",
+    Words("Larangan pemusnahan dicabut", "Hold lifted"),
+    her=Words("Satu larangan pemusnahan data Anda berakhir", "A reason to keep your data ended"),
+    means="Larangan itu berakhir atas persetujuan dua orang; yang lain, bila ada, tetap berlaku. `on_order`: atas "
+    "perintah pengadilan itu.",
     step=Step.LEGAL,
+    to=HOLDER,
 )
-class HoldLiftingRefused(Fact, frozen=True, kw_only=True, tag="case.HoldLiftingRefused"):
-    """The hold stays."""
+class HoldLifted(HoldFacts, frozen=True, kw_only=True, tag="case.HoldLifted"):
+    """That hold ended, by two people; others stay, if there are any. `on_order`: on that order of a court."""
 
-    reason: Legal[Text]
+    holder: Coordination[AgencyCode]
+    holder_kind: Coordination[AgencyKind]
+    ended_by: Coordination[HoldEnd]
+    rule: Coordination[Short]
+    on_order: Coordination[DocumentId | None] = None
 
 
-LIFTING = Thing(
-    "the asking",
-    Words("permintaan pencabutan larangan", "asking that the hold end"),
-    find=lambda case, id: _lifting(case, id),
-    whose={R.ASKER: lambda lifting, case: lifting.asked_by},
-    since=Since(Words("pencabutan itu diminta", "its lifting was asked for"), lambda lifting: lifting.asked_at),
+# What can be asked ---------------------------------------------------------------------------------------------
+
+HOLD = Thing(
+    "hold",
+    Words("larangan pemusnahan", "hold"),
+    find=lambda case, id: case.holds.get(id),
+    whose={
+        R.HOLDER: lambda hold, case: hold.held_by(case)[0],
+        R.HOLDING_OFFICE: lambda hold, case: _office(*hold.held_by(case)),
+        R.LEAD: lambda hold, case: case.lead,
+    },
+    known_to=frozenset({R.HOLDER, R.LEAD}),
+    since=Since(Words("larangan itu ditetapkan", "the hold was placed"), lambda hold: hold.placed_at),
 )
-HELD = Cause(Words("larangan itu ditetapkan", "the hold was placed"), lambda command, case, act: case.held_since)
+ORDER = Thing(
+    "court order",
+    Words(
+        "perintah pengadilan, yang dilampirkan kejaksaan atau pengadilan sendiri",
+        "court's order, which a prosecution or court attached itself",
+    ),
+    find=lambda case, id: case.of(CourtOrders).ordered_at.get(id),
+    whose={},
+    since=Since(Words("perintah itu dilampirkan", "that order was attached"), lambda attached_at: attached_at),
+)
+OF_THE_LAW = Where(
+    Ground.CASE,
+    frozenset({R.LEAD, R.LEGAL_PARTY}),
+    open=False,
+    needs="the lead, or a part for a legal purpose",
+)
+INVESTIGATES = Where(Ground.CASE, frozenset({R.INVESTIGATOR}), open=False, needs="police, prosecution or court")
+HELD = KNOWS_ALSO_ENDED.to(HOLD, R.HOLDER, by="hold")
+HELD_BY_OFFICE = KNOWS_ALSO_ENDED.to(HOLD, R.HOLDING_OFFICE, by="hold")
+ORDERED = LEADS_ALSO_ENDED.to(HOLD, by="hold").to(ORDER, by="on_order")
 
 
 @asked(
-    "/cases/{case}/legal-hold",
+    "/cases/{case}/legal-holds",
     by=HOLDS,
-    where=KNOWS_ALSO_ENDED,
+    where=OF_THE_LAW,
+    or_else=(Row(SUPERVISORS, INVESTIGATES, Extent.MOVE),),
     extent=Extent.MOVE,
-    means="Melarang penghapusan.",
+    means="Melarang pemusnahan.",
     tag="life of the case",
-    example={"reason": "Perkara berjalan."},
+    example={"hold_kind": "claim", "reason": "Permohonan restitusi berjalan."},
+    mints="hold",
 )
-class PlaceLegalHold(Fact, frozen=True, kw_only=True):
-    """Forbid erasure."""
+class PlaceLegalHold(HoldFacts, frozen=True, kw_only=True):
+    """Forbid that anything of the case be destroyed."""
 
+    hold_kind: Coordination[HoldKind]
     reason: Legal[Text]
 
 
 @asked(
-    "/cases/{case}/legal-hold/lifting",
+    "/cases/{case}/legal-holds/{hold}/lifting",
     by=HOLDS,
-    where=LEADS_ALSO_ENDED,
+    where=HELD,
+    or_else=(Row(SUPERVISORS, HELD_BY_OFFICE, Extent.MOVE),),
+    second=Second((Row(AUDITORS, HELD, Extent.MOVE),)),
     extent=Extent.MOVE,
-    answers=(HELD,),
-    means="Meminta penghapusan diizinkan lagi; orang lain memutuskan.",
+    means="Mengakhiri larangan pemusnahan milik instansinya.",
     tag="life of the case",
-    example={"reason": "Putusan inkrah."},
+    example={"ended_by": "claim-ended", "rule": "Putusan 7/2026"},
 )
-class LiftLegalHold(Fact, frozen=True, kw_only=True):
-    """Ask that erasure be allowed again; another person decides."""
+class LiftLegalHold(HoldFacts, frozen=True, kw_only=True):
+    """End a hold of the agency's own. That of the proceedings ends by a written stop or a final judgment alone."""
 
-    reason: Legal[Text]
+    ended_by: Coordination[HoldEnd]
+    rule: Coordination[Short]
+    """The letter or judgment that it stands on, by its number."""
 
 
 @asked(
-    "/cases/{case}/legal-hold/lifting/approval",
+    "/cases/{case}/legal-holds/{hold}/lifting-on-order",
     by=HOLDS,
-    where=LEADS_ALSO_ENDED.to(LIFTING, another_than=R.ASKER),
+    where=ORDERED,
+    second=Second((Row(AUDITORS, ORDERED, Extent.MOVE),)),
     extent=Extent.MOVE,
-    means="Mengizinkan penghapusan lagi, sebagaimana diminta orang lain.",
+    means="Mengakhiri larangan pemusnahan, siapa pun pemegangnya, atas perintah pengadilan.",
     tag="life of the case",
-    example={"reason": "Diperiksa."},
+    example={"on_order": "00000000-0000-4000-8000-00000000000d", "rule": "Penetapan 12/2026"},
 )
-class ApproveHoldLifting(Fact, frozen=True, kw_only=True):
-    """Allow erasure again, as another person asked."""
+class LiftHoldOnOrder(HoldFacts, frozen=True, kw_only=True):
+    """End a hold, whoever holds it, on a court's order. Where no court takes part, the order is served on the holder,
+    who lifts the hold."""
 
-    reason: Legal[Text]
-
-
-@asked(
-    "/cases/{case}/legal-hold/lifting/refusal",
-    by=HOLDS,
-    where=LEADS_ALSO_ENDED.to(LIFTING),
-    extent=Extent.MOVE,
-    means="Mempertahankan larangan hapus, atau menarik kembali permintaannya.",
-    tag="life of the case",
-    example={"reason": "Ada banding."},
-)
-class RefuseHoldLifting(Fact, frozen=True, kw_only=True):
-    """Keep the legal hold, or take back the asking."""
-
-    reason: Legal[Text]
+    on_order: Coordination[DocumentId]
+    rule: Coordination[Short]
+    """The order, by its number."""
 
 
-class Lifting(Part, frozen=True):
-    """That the hold end is asked for, and undecided."""
-
-    ends_with_lead = True
-    asked_by: ActorId | None = None
-    asked_at: datetime | None = None
+# What is remembered --------------------------------------------------------------------------------------------
 
 
-@applies(LegalHoldPlaced)
-def legal_hold_placed(case: Case, event: LegalHoldPlaced) -> Case:
-    return replace(case, on_hold=True, held_since=event.occurred_at)
+class Reports(Part, frozen=True):
+    """Referrals of which the proceedings' hold began, or with which it ended: none begins another."""
+
+    reports: frozenset[ReferralId] = frozenset()
 
 
-@applies(LegalHoldLifted)
-def legal_hold_lifted(case: Case, event: LegalHoldLifted) -> Case:
-    return replace(case.with_part(replace(case.of(Lifting), asked_by=None)), on_hold=False, held_since=None)
+@applies(HoldPlaced)
+def hold_placed(case: Case, event: HoldPlaced) -> Case:
+    of = (event.hold_kind, event.holder, event.holder_kind, event.of_proceedings)
+    hold = Hold(event.hold, event.occurred_at, *of)
+    after = replace(case.using(hold.id), holds=put(case.holds, hold.id, hold))
+    return _reported_to(after, event.holder) if event.of_proceedings else after
 
 
-@applies(HoldLiftingAsked)
-def hold_lifting_asked(part: Lifting, event: HoldLiftingAsked) -> Lifting:
-    return replace(part, asked_by=event.asked_by, asked_at=event.occurred_at)
+@applies(HoldPassed)
+def hold_passed(case: Case, event: HoldPassed) -> Case:
+    to = {"kind": event.hold_kind, "holder": event.holder, "holder_kind": event.holder_kind}
+    passed = replace(case.holds[event.hold], **to)
+    return _reported_to(replace(case, holds=put(case.holds, event.hold, passed)), event.holder)
 
 
-@applies(HoldLiftingRefused)
-def hold_lifting_refused(part: Lifting, event: HoldLiftingRefused) -> Lifting:
-    return replace(part, asked_by=None)
+@applies(HoldLifted)
+def hold_lifted(case: Case, event: HoldLifted) -> Case:
+    ends = case.holds[event.hold]
+    after = replace(case, holds={id: hold for id, hold in case.holds.items() if id != event.hold})
+    return _reported_to(after, event.holder) if ends.of_proceedings else after
+
+
+def _reported_to(case: Case, agency: AgencyCode) -> Case:
+    theirs = {r.id for r in case.referrals.values() if r.recipient == agency and r.status in RECEIVED}
+    part = case.of(Reports)
+    return case.with_part(replace(part, reports=part.reports | theirs))
+
+
+# What is decided -----------------------------------------------------------------------------------------------
 
 
 @decides.register
 def place_hold(command: PlaceLegalHold, case: Case, act: Act, network: Network) -> Sequence[Fact]:
-    if case.on_hold:
-        raise HoldStands(holds=1)
-    return [recorded(LegalHoldPlaced, command, act)]
+    """Beside those that stand: each belongs to who placed it."""
+    fresh(case.used_ids, command.hold)
+    fresh(case.holds, command.hold)
+    return [recorded(HoldPlaced, command, act, holder=act.agency, holder_kind=act.kind)]
 
 
 @decides.register
 def lift_hold(command: LiftLegalHold, case: Case, act: Act, network: Network) -> Sequence[Fact]:
-    """The first of two people asks; who approves is the second."""
-    _require_hold(case)
-    if case.of(Lifting).asked_by is not None:
-        raise AlreadyExists(what="the asking")
-    return [recorded(HoldLiftingAsked, command, act, asked_by=act.actor)]
+    ends = STAGES if case.holds[command.hold].of_proceedings else frozenset(E) - {E.COURT_ORDER}
+    if command.ended_by not in ends:
+        raise Invalid(field="ended_by", must=f"be {' or '.join(sorted(ends))}")
+    return [recorded(HoldLifted, command, act, **_holder(case, command.hold))]
 
 
 @decides.register
-def approve_lifting(command: ApproveHoldLifting, case: Case, act: Act, network: Network) -> Sequence[Fact]:
-    return [recorded(LegalHoldLifted, command, act)]
+def lift_on_order(command: LiftHoldOnOrder, case: Case, act: Act, network: Network) -> Sequence[Fact]:
+    return [recorded(HoldLifted, command, act, ended_by=E.COURT_ORDER, **_holder(case, command.hold))]
 
 
-@decides.register
-def refuse_lifting(command: RefuseHoldLifting, case: Case, act: Act, network: Network) -> Sequence[Fact]:
-    """Who asked may take it back: that needs no second person."""
-    return [recorded(HoldLiftingRefused, command, act)]
+@follows
+def hold_of_the_proceedings(before: Case | None, after: Case, change: Fact, act: Act) -> Iterable[Fact]:
+    """While a case is before police, prosecution or court, nothing of it is destroyed: their hold begins with the
+    report that they received, and passes on with the case."""
+    if after.lead_kind in PROCEEDINGS and (before is None or before.lead != after.lead):
+        yield from _placed(after, after.lead, after.lead_kind, derived(FIRST, after.lead), act)
+    if before is None or not isinstance(change, ReferralMove):
+        return
+    referral = after.referrals.get(change.referral)
+    if referral is None or not _is_new_report(before, referral):
+        return
+    passing = [hold for hold in after.holds.values() if hold.of_proceedings and _passes(hold, referral)]
+    for hold in passing:
+        yield HoldPassed(
+            occurred_at=act.at,
+            hold=hold.id,
+            referral=referral.id,
+            hold_kind=HoldKind.TRIAL,
+            holder=referral.recipient,
+            holder_kind=referral.recipient_kind,
+        )
+    if not passing:
+        yield from _placed(after, referral.recipient, referral.recipient_kind, derived(referral.id, "hold"), act)
 
 
-def _require_hold(case: Case) -> None:
-    """Raises HoldStands where none stands."""
-    if not case.on_hold:
-        raise HoldStands(holds=0)
+def _is_new_report(before: Case, referral: Referral) -> bool:
+    """Whether police, prosecution or court have a referral by now of which no hold of theirs is known yet."""
+    if referral.recipient_kind not in PROCEEDINGS or referral.id in before.of(Reports).reports:
+        return False
+    was = before.referrals.get(referral.id)
+    return referral.status in RECEIVED or (was is not None and was.status in RECEIVED)
 
 
-def _lifting(case: Case, id: None) -> "Lifting | None":
-    _require_hold(case)
-    lifting = case.of(Lifting)
-    return lifting if lifting.asked_by is not None else None
+def _passes(hold: Hold, by: Referral) -> bool:
+    return hold.holder == by.sender != by.recipient and by.recipient_kind is AgencyKind.JUSTICE
+
+
+def _placed(case: Case, agency: AgencyCode, kind: AgencyKind, id: UUID, act: Act) -> Iterable[HoldPlaced]:
+    """The hold that the proceedings place at an agency, once."""
+    if any(hold.of_proceedings and hold.holder == agency for hold in case.holds.values()):
+        return
+    while id in case.used_ids:
+        id = derived(id, "again")
+    yield HoldPlaced(
+        occurred_at=act.at,
+        hold=HoldId(id),
+        hold_kind=HoldKind.INVESTIGATION if kind is AgencyKind.POLICE else HoldKind.TRIAL,
+        holder=agency,
+        holder_kind=kind,
+        of_proceedings=True,
+    )
+
+
+def _office(agency: AgencyCode, kind: AgencyKind) -> AgencyCode | None:
+    return agency if kind in PROCEEDINGS else None
+
+
+def _holder(case: Case, id: HoldId) -> dict[str, Any]:
+    holder, kind = case.holds[id].held_by(case)
+    return {"holder": holder, "holder_kind": kind}
+
+
+name_fields(
+    hold=field("Larangan pemusnahan", "Hold"),
+    hold_kind=field("Jenis larangan pemusnahan", "Kind of hold", ("Untuk apa", "For what")),
+    holder=field("Pemegang larangan", "Holder", ("Atas permintaan", "On behalf of")),
+    holder_kind=field("Jenis pemegang", "Kind of holder"),
+    of_proceedings=field("Ditetapkan oleh proses hukum", "Placed by the proceedings"),
+    ended_by=field("Berakhir karena", "Ended by", ("Berakhir karena", "Why it ended")),
+    on_order=field("Perintah pengadilan", "Court's order"),
+)

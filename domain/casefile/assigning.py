@@ -51,9 +51,11 @@ def assigned_to_self(act: Act, at: datetime, referral: ReferralId | None = None)
 
 
 @follows
-def assign_who_takes(before: Case, after: Case, change: Fact, act: Act) -> Iterable[Fact]:
+def assign_who_takes(before: Case | None, after: Case, change: Fact, act: Act) -> Iterable[Fact]:
     """Who says that they have a referral that came in, or accepts it, is assigned to it."""
-    if not isinstance(change, ReferralMove) or after.referrals[change.referral].status not in TAKEN:
+    if before is None or not isinstance(change, ReferralMove):
+        return []
+    if after.referrals[change.referral].status not in TAKEN:
         return []
     held = before.of(Staff).assigned.get((act.agency, act.actor), frozenset())
     if change.referral in held or before.referrals[change.referral].status is after.referrals[change.referral].status:

@@ -21,8 +21,9 @@ from .state import Case
 Network = Mapping[AgencyCode, Agency]
 """The agencies as they are now, by code."""
 
-Consequence = Callable[[Case, Case, Fact, Act], Iterable[Fact]]
-"""(before, after, the first event of a decision, act) → further events of the same decision."""
+Consequence = Callable[[Case | None, Case, Fact, Act], Iterable[Fact]]
+"""(before, after, the first event of a decision, act) → further events of the same decision. There is no case before
+the first."""
 
 CONSEQUENCES: list[Consequence] = []
 
@@ -41,7 +42,7 @@ def decide(command: Fact, case: Case | None, act: Act, network: Network) -> Sequ
         raise Unknown(what="case")
     events = decides(command, case, act, network)
     require_cause(command, case, act)
-    if case is None or not events:
+    if not events:
         return events
     after = fold_log(said(events, act.agency, act.at), case)
     assert after is not None

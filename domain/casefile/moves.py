@@ -142,11 +142,11 @@ def when_uncovered(states: Iterable[ReferralStatus], stop: Stop) -> None:
 
 
 @follows
-def stop_uncovered(before: Case, after: Case, change: Fact, act: Act) -> Iterable[Fact]:
+def stop_uncovered(before: Case | None, after: Case, change: Fact, act: Act) -> Iterable[Fact]:
     """Referrals that no live consent covers any more, in their order: stopped where no work began, held for a person
     where it did. It stops as that is recorded: until then it went on, whenever the consent is said to have ended. An
     emergency of others goes on, whatever it stood on: who ended that is not to end it."""
-    if after.consents is before.consents:
+    if before is None or after.consents is before.consents:
         return
     before, ran_out = _before_it_ran_out(before, after, act.at)
     was, now = Reaches(before, act.at), Reaches(after, act.at)

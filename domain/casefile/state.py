@@ -21,6 +21,7 @@ from ..codes import (
     CloseReason,
     ConsentBy,
     GlassVerdict,
+    HoldKind,
     LegalBasis,
     Purpose,
     ReferralStatus,
@@ -29,12 +30,25 @@ from ..codes import (
     Urgency,
 )
 from ..compartment import Compartment
-from ..fact import ActorId, AgencyCode, ClockId, ConsentId, GlassId, ReferralId, StopId, TransferId
+from ..fact import (
+    ActorId,
+    AgencyCode,
+    ClockId,
+    ConsentId,
+    DocumentId,
+    GlassId,
+    HoldId,
+    ReferralId,
+    StopId,
+    TransferId,
+)
 from ..persistent import add, put
 
 P = TypeVar("P", bound="Part")
 
 EMPTY: Mapping[Any, Any] = MappingProxyType({})
+FIRST = HoldId(UUID(int=0))
+"""The id of a hold that was placed before holds had ids."""
 NOTHING: frozenset[Compartment] = frozenset()
 
 
@@ -203,11 +217,38 @@ class Glass(Struct, frozen=True):
         return self.agency == agency and self.actor == actor
 
 
+class Hold(Struct, frozen=True):
+    """A legal hold that stands."""
+
+    id: HoldId
+    placed_at: datetime
+    kind: HoldKind | None = None
+    """None: of one that was placed before holds had kinds."""
+    holder: AgencyCode | None = None
+    """None: the lead's, whoever leads; so was each that was placed before holds had holders."""
+    holder_kind: AgencyKind | None = None
+    of_proceedings: bool = False
+    """The proceedings placed it by themselves."""
+
+    def held_by(self, case: "Case") -> tuple[AgencyCode, AgencyKind]:
+        """Whose it is, and of which kind that is."""
+        if self.holder is None or self.holder_kind is None:
+            return case.lead, case.lead_kind
+        return self.holder, self.holder_kind
+
+
 class Part(Struct, frozen=True):
     """What one subject remembers of a case. A subject's part begins as its defaults say."""
 
     ends_with_lead: ClassVar[bool] = False
     """Whether it begins anew when another agency takes the lead: what the former lead's people asked ends with it."""
+
+
+class CourtOrders(Part, frozen=True):
+    """Court documents that a prosecution or court attached itself while it took part, and when; none that was
+    replaced."""
+
+    ordered_at: Mapping[DocumentId, datetime] = EMPTY
 
 
 class Case(Struct, frozen=True):
@@ -226,10 +267,10 @@ class Case(Struct, frozen=True):
     clocks: Mapping[ClockId, Clock] = EMPTY
     glasses: Mapping[GlassId, Glass] = EMPTY
     used_ids: Set[UUID] = frozenset()
-    """Ids of notes, contact attempts, follow-ups, deliveries, transfers, disclosures and erasures: none is taken
+    """Ids of notes, contact attempts, follow-ups, deliveries, transfers, disclosures, holds and erasures: none is taken
     twice."""
-    on_hold: bool = False
-    held_since: datetime | None = None
+    holds: Mapping[HoldId, Hold] = EMPTY
+    """Legal holds that stand: while one does, nothing is erased."""
     erased: frozenset[Compartment] = NOTHING
     """What was destroyed; with coordination among it, the case is no more."""
     began_at: datetime | None = None
@@ -259,6 +300,11 @@ class Case(Struct, frozen=True):
     def is_erased(self) -> bool:
         """Whether the whole case was."""
         return Compartment.COORDINATION in self.erased
+
+    @property
+    def on_hold(self) -> bool:
+        """Whether a legal hold stands."""
+        return bool(self.holds)
 
     def shareable(
         self, agency: AgencyCode, kind: AgencyKind, at: datetime, purpose: Purpose | None = None

@@ -12,6 +12,16 @@ class Relation(Code):
     FORMER_LEAD = "former-lead", "penanggung jawab sebelumnya", "led the case before"
     FORMER_RECIPIENT = "former-recipient", "penerima rujukan yang sudah berakhir", "recipient of an ended referral"
     ASKED = "asked", "diminta menjadi penanggung jawab", "asked to lead"
+    LEGAL_PARTY = (
+        "legal-party",
+        "ikut serta untuk tujuan hukum, atau sebagai kepolisian, kejaksaan, pengadilan, LPSK",
+        "takes part for a legal purpose, or as police, prosecution, court or witness protection",
+    )
+    INVESTIGATOR = (
+        "investigator",
+        "kepolisian, kejaksaan, atau pengadilan yang menjadi penanggung jawab atau ikut serta",
+        "police, prosecution or court that leads or takes part",
+    )
 
     # An agency, to a thing in it.
     SENDER = "sender", "pengirimnya", "its sender"
@@ -26,6 +36,12 @@ class Relation(Code):
         "alone",
         "hanya dirinya yang disebut, atau ia yang mencatatnya, dan tidak ada rujukan darurat pihak lain yang berjalan",
         "named in it alone, or recorded it, and no emergency of others runs",
+    )
+    HOLDER = "holder", "pemegangnya", "holds it"
+    HOLDING_OFFICE = (
+        "holding-office",
+        "kepolisian, kejaksaan, atau pengadilan pemegangnya",
+        "police, prosecution or court that holds it",
     )
     TOLD = "told", "diminta menghapus", "asked to delete it"
 

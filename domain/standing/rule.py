@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from ..casefile.staff import Staff, workers
 from ..casefile.state import Case, Status
-from ..codes import AgencyKind, NeedToKnow, Role
+from ..codes import PROCEEDINGS, AgencyKind, NeedToKnow, Purpose, Role
 from ..compartment import Compartment
 from ..declaring import ASKED
 from ..fact import Act, ActorId, AgencyCode, Fact
@@ -32,9 +32,19 @@ R = Relation
 Named = Callable[[str], Any]
 """Field of a command, or parameter of a reading → what it says."""
 
-SAID: dict[Relation, str] = {R.SENDER: "sender", R.ADDRESSEE: "recipient", R.LEAD: "lead", R.ASSIGNED: "assigned"}
+SAID: dict[Relation, str] = {
+    R.SENDER: "sender",
+    R.ADDRESSEE: "recipient",
+    R.LEAD: "lead",
+    R.ASSIGNED: "assigned",
+    R.HOLDER: "holder",
+    R.HOLDING_OFFICE: "holder",
+}
 """What `NotForThisAgency` calls them."""
 EXCLUDED, MEMBER, SUPERVISOR = (frozenset({relation}) for relation in (R.EXCLUDED, R.MEMBER, R.SUPERVISOR))
+
+BY_OFFICE = PROCEEDINGS | {AgencyKind.WITNESS_PROTECTION}
+"""Whose part is a legal one, whatever their referral is for."""
 
 
 class Office(Protocol):
@@ -188,7 +198,18 @@ def relations(case: Case, agency: AgencyCode) -> frozenset[Relation]:
     for referral in case.referrals.values():
         if referral.recipient == agency and referral.sent_at is not None:
             found.add(R.RECIPIENT if referral.status.is_open else R.FORMER_RECIPIENT)
+            if referral.status.is_open:
+                found |= _for_the_law(referral.recipient_kind, referral.purpose)
+    if agency == case.lead and case.lead_kind in PROCEEDINGS:
+        found.add(R.INVESTIGATOR)
     return frozenset(found)
+
+
+def _for_the_law(kind: AgencyKind, purpose: Purpose) -> frozenset[Relation]:
+    """What an open referral for this purpose makes of an agency of this kind, besides its recipient."""
+    if kind in PROCEEDINGS:
+        return frozenset({R.LEGAL_PARTY, R.INVESTIGATOR})
+    return frozenset({R.LEGAL_PARTY}) if kind in BY_OFFICE or purpose is Purpose.LEGAL else frozenset()
 
 
 def is_known_to(case: Case, agency: AgencyCode) -> bool:

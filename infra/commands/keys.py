@@ -111,7 +111,7 @@ def list_retention(settings: Settings, said: argparse.Namespace) -> int:
             lambda last: retention.due(db, after=retention.place(last) if last else None, limit=AT_ONCE)
         ):
             due = f"{entry.due_at:%Y-%m-%d}" if entry.due_at else "open      "
-            held = f"HELD by {entry.held_by} since {entry.held_since:%Y-%m-%d}" if entry.held else ""
+            held = "; ".join(f"HELD by {hold.held_by} since {hold.held_since:%Y-%m-%d}" for hold in entry.holds)
             print(f"{due}  case {entry.case}  {entry.rule or '':14} {entry.source or ''}  {held}".rstrip())
             any_of = True
     if not any_of:

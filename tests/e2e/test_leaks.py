@@ -183,10 +183,8 @@ def marked(running: Running, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         ("follow-ups", details),
         ("contact-attempts", {"reached": True, "means": MARK, "remark": MARK}),
         ("protection-orders", {"order": MARK, "issued_by": MARK, "valid_from": "2026-03-01", "terms": MARK}),
-        ("legal-hold", {}),
     ):
-        if path != "legal-hold":
-            lead.post(f"{here}/{path}", **body)
+        lead.post(f"{here}/{path}", **body)
     everything = ["identity", "contact", "incident", "health", "psychosocial", "legal", "safety", "economic"]
     lead.post(
         f"{here}/consents",

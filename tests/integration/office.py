@@ -51,6 +51,7 @@ from rujukan.domain.codes import (
     ConsentBy,
     ErasureBasis,
     GlassVerdict,
+    HoldKind,
     LegalBasis,
     Obtained,
     Outcome,
@@ -290,6 +291,11 @@ def asks_to_erase(office: Office, case: UUID, *compartments: str) -> UUID:
     return erasure
 
 
+def a_hold(kind: HoldKind = HoldKind.TRIAL) -> dict[str, Any]:
+    """What placing a legal hold says."""
+    return {"hold": uuid4(), "hold_kind": kind, "reason": "a trial"}
+
+
 def tell_erasures(office: Office, at: datetime) -> UUID:
     """A case that is erased, one of which a part is, one whose erasure is asked, one that is held after its end;
     the first."""
@@ -300,7 +306,7 @@ def tell_erasures(office: Office, at: datetime) -> UUID:
     office.does("uptd-ppa", part, RecordNote, note=uuid4(), health="after")
     asks_to_erase(office, asked)
     office.does("uptd-ppa", held, CloseCase, at + MINUTE, reason=CloseReason.GOALS_MET)
-    office.does("uptd-ppa", held, PlaceLegalHold, role=Role.LEGAL_REVIEWER, reason="a trial")
+    office.does("uptd-ppa", held, PlaceLegalHold, role=Role.LEGAL_REVIEWER, **a_hold())
     act = office.act("rsud", Role.DATA_PROTECTION_OFFICER)
     said = AcknowledgeErasure(occurred_at=act.at, erasure=ErasureId(erasure))
     office.position = max(

@@ -33,7 +33,7 @@ REFERRAL = {
     "compartments": ["identity", "health"],
 }
 INCIDENT = {"forms": ["seksual"], "gbv_type": "rape"}
-HELD = {"reason": "Perkara berjalan."}
+HELD = {"hold_kind": "trial", "reason": "Perkara berjalan."}
 
 
 @pytest.fixture(scope="module")
@@ -537,10 +537,9 @@ def noted_in_a_closed_case(person: Person, case: str) -> httpx.Response:
     return person("uptd-ppa").post(f"{case}/notes", json={})
 
 
-def held_twice(person: Person, case: str) -> httpx.Response:
-    reviewer = person("uptd-ppa", Role.LEGAL_REVIEWER, Purpose.LEGAL)
-    done(reviewer.post(f"{case}/legal-hold", json=HELD))
-    return reviewer.post(f"{case}/legal-hold", json=HELD)
+def erased_under_a_hold(person: Person, case: str) -> httpx.Response:
+    done(person("uptd-ppa", Role.LEGAL_REVIEWER, Purpose.LEGAL).post(f"{case}/legal-holds", json=HELD))
+    return person("uptd-ppa", Role.SUPERVISOR).post(f"{case}/erasures", json=ERASURE)
 
 
 def consent_of_an_adult_by_somebody_else(person: Person, case: str) -> httpx.Response:
@@ -621,7 +620,7 @@ REFUSED: tuple[Act, ...] = (
     Act(r.ConsentWidened, 422, "consent-widened", narrowed_to_more),
     Act(r.RecipientUnavailable, 409, "recipient-unavailable", sent_for_a_service_not_offered),
     Act(r.WrongMove, 409, "wrong-move", accepted_before_received),
-    Act(r.HoldStands, 409, "hold-stands", held_twice),
+    Act(r.HoldStands, 409, "hold-stands", erased_under_a_hold),
     Act(r.AnotherPersonNeeded, 403, "another-person-needed", approved_by_who_asked),
     Act(r.NotDueYet, 409, "not-due-yet", erased_before_its_time),
     Act(r.Erased, 409, "erased", told_again_after_it_was_erased),

@@ -46,7 +46,7 @@ from rujukan.domain.case.fulfilment import (
 )
 from rujukan.domain.case.glass import BreakGlass, CloseGlass, ReviewGlass
 from rujukan.domain.case.her_report import AskSurvivorReport
-from rujukan.domain.case.holds import ApproveHoldLifting, LiftLegalHold, PlaceLegalHold, RefuseHoldLifting
+from rujukan.domain.case.holds import LiftHoldOnOrder, LiftLegalHold, PlaceLegalHold
 from rujukan.domain.case.identity import (
     CorrectSurvivorContact,
     CorrectSurvivorIdentity,
@@ -72,7 +72,7 @@ from rujukan.domain.case.services import DeliverService
 from rujukan.domain.case.staffing import AssignPerson, EndAssignment, EndExclusion, ExcludePerson
 from rujukan.domain.case.stopping import ConfirmStop, ContradictStop, StopSharing
 from rujukan.domain.casefile.clocks import MeetClock
-from rujukan.domain.codes import Purpose, Role
+from rujukan.domain.codes import AgencyKind, Purpose, Role, Service
 from rujukan.domain.compartment import compartments_of
 from rujukan.domain.declaring import ASKED
 from rujukan.domain.fact import Fact
@@ -259,6 +259,13 @@ class Walk:
             self.found[where] = self._client.get(where).status_code
         return str(response.json().get("id"))
 
+    def attach(self, case: str, **said: str) -> str:
+        """Attach a document; its id."""
+        named = {"Content-Type": "application/pdf"}
+        response = self._client.post(f"/cases/{case}/documents", params=said, content=b"%PDF-1.7", headers=named)
+        assert response.status_code == 201, response.text
+        return str(response.json()["id"])
+
     def agreed(self, proposal: str, agency: str) -> None:
         """A second person approves what waits."""
         with self.acting(agency, Role.SUPERVISOR):
@@ -290,7 +297,9 @@ def walk(running: Running) -> Walk:
     _end(walk, case, consent)
     _erasure(walk)
     with composition.service(running.settings, connections=2) as ports:
-        _agencies(walk, Casework(ports.log, ports.macs))
+        system = Casework(ports.log, ports.macs)
+        _on_order(walk, system)
+        _agencies(walk, system)
     _two_people(walk)
     _leave(walk)
     _further(walk)
@@ -384,13 +393,28 @@ def _work(walk: Walk, case: str) -> None:
         her_report = walk.take(AskSurvivorReport, case=case)
     walk.agreed(her_report, "uptd-ppa")
     with walk.acting("uptd-ppa", Role.LEGAL_REVIEWER, Purpose.LEGAL):
-        walk.take(PlaceLegalHold, case=case)
-        walk.take(LiftLegalHold, case=case)
-    with walk.acting("uptd-ppa", Role.DATA_PROTECTION_OFFICER, Purpose.AUDIT):
-        walk.take(RefuseHoldLifting, case=case)
-        walk.take(LiftLegalHold, case=case)
+        hold = walk.take(PlaceLegalHold, case=case)
+        lifting = walk.take(LiftLegalHold, case=case, hold=hold)
+    walk.agreed(lifting, "uptd-ppa")
+
+
+def _on_order(walk: Walk, system: Casework) -> None:
+    """A prosecution takes part, and attaches a court's order."""
+    court = f"kejari-{uuid4().hex[:8]}"
+    onboarding.register(system, court, AgencyKind.JUSTICE, "Kejaksaan Negeri", [Service.LAW_ENFORCEMENT])
+    onboarding.add_member(system, court, usual_actor(court, Role.CASE_WORKER), [Role.CASE_WORKER], None)
+    with walk.acting("uptd-ppa"):
+        case = walk.take(OpenCase)
+        walk.propose(GiveConsent, f"/cases/{case}/consents", **{**ASKED[GiveConsent].example, "recipients": [court]})
+        referral = walk.take(DraftReferral, case=case, recipient=court, service=Service.LAW_ENFORCEMENT.value)
+        walk.take(SendReferral, case=case, referral=referral)
+    with walk.acting(court):
+        walk.take(ReceiveReferral, case=case, referral=referral)
+        order = walk.attach(case, kind="court-document", compartment="legal")
     with walk.acting("uptd-ppa", Role.LEGAL_REVIEWER, Purpose.LEGAL):
-        walk.take(ApproveHoldLifting, case=case)
+        hold = walk.take(PlaceLegalHold, case=case)
+        lifting = walk.take(LiftHoldOnOrder, case=case, hold=hold, on_order=order)
+    walk.agreed(lifting, "uptd-ppa")
 
 
 def _erasure(walk: Walk) -> None:

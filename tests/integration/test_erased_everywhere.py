@@ -14,6 +14,7 @@ from office import (
     HOUR,
     LEAD_PEOPLE,
     Office,
+    a_hold,
     asks_to_erase,
     catch_up,
     dump,
@@ -313,7 +314,7 @@ def test_a_hold_and_an_erasure_that_cross_do_not_both_happen(office: Office, set
 
             def hold(case: UUID = case, happened: list[str] = happened) -> None:
                 try:
-                    elsewhere.does("uptd-ppa", case, PlaceLegalHold, role=Role.LEGAL_REVIEWER, reason="a trial")
+                    elsewhere.does("uptd-ppa", case, PlaceLegalHold, role=Role.LEGAL_REVIEWER, **a_hold())
                     happened.append("held")
                 except Unknown:
                     pass
@@ -341,14 +342,18 @@ def test_who_asked_cannot_approve_over_the_api(office: Office, settings: Setting
     assert (refused.status_code, refused.json()["type"]) == (403, "urn:rujukan:problem:another-person-needed")
     assert api.post(approval, "rsud", Role.SUPERVISOR, {}).status_code == 403
     assert api.post(approval, "uptd-ppa", Role.CASE_WORKER, {}).status_code == 403
-    held = api.post(f"/cases/{case}/legal-hold", "uptd-ppa", Role.LEGAL_REVIEWER, {"reason": "a trial"})
-    assert held.status_code == 200
+    trial = {"hold_kind": "trial", "reason": "a trial"}
+    held = api.post(f"/cases/{case}/legal-holds", "uptd-ppa", Role.LEGAL_REVIEWER, trial)
+    assert held.status_code == 201
     stopped = api.post(approval, "uptd-ppa", Role.DATA_PROTECTION_OFFICER, {})
     assert (stopped.status_code, stopped.json()["type"]) == (409, "urn:rujukan:problem:hold-stands")
-    lifting = f"/cases/{case}/legal-hold/lifting"
-    assert api.post(lifting, "uptd-ppa", Role.LEGAL_REVIEWER, {"reason": "over"}).status_code == 200
-    assert api.post(f"{lifting}/approval", "uptd-ppa", Role.LEGAL_REVIEWER, {"reason": "x"}).status_code == 403
-    assert api.post(f"{lifting}/approval", "uptd-ppa", Role.DATA_PROTECTION_OFFICER, {"reason": "x"}).status_code == 200
+    over = {"ended_by": "final-judgment", "rule": "7/2026"}
+    path = f"/cases/{case}/legal-holds/{held.json()['id']}/lifting"
+    lifting = api.post(path, "uptd-ppa", Role.LEGAL_REVIEWER, over)
+    assert lifting.status_code == 202
+    second = f"{lifting.headers['Location']}/approval"
+    assert api.post(second, "uptd-ppa", Role.LEGAL_REVIEWER, {}).status_code == 403
+    assert api.post(second, "uptd-ppa", Role.DATA_PROTECTION_OFFICER, {}).status_code == 200
     begun = time.monotonic()
     done = api.post(approval, "uptd-ppa", Role.DATA_PROTECTION_OFFICER, {}, "once")
     assert done.status_code == 200
@@ -465,13 +470,14 @@ def test_retention_lists_what_falls_due_and_what_is_held(office: Office, setting
     closed, held = told(office), told(office)
     for case in (closed, held):
         office.does("uptd-ppa", case, CloseCase, reason=CloseReason.GOALS_MET)
-    office.does("uptd-ppa", held, PlaceLegalHold, role=Role.LEGAL_REVIEWER, reason="a trial")
+    office.does("uptd-ppa", held, PlaceLegalHold, role=Role.LEGAL_REVIEWER, **a_hold())
     catch_up(settings)
     officer = Role.DATA_PROTECTION_OFFICER
     listed = {i["case"]: i for i in api.get("/retention", role=officer, limit="500").json()["items"]}
     assert listed[str(closed)]["source"].startswith("default")
     assert (listed[str(closed)]["held"], listed[str(held)]["held"]) == (False, True)
     assert listed[str(held)]["held_by"] == "uptd-ppa"
+    assert [(h["held_by"], h["kind"]) for h in listed[str(held)]["holds"]] == [("uptd-ppa", "trial")]
     assert listed[str(closed)]["due_at"] > composition.now().isoformat()
     only = api.get("/retention", role=officer, held="true", limit="500").json()["items"]
     assert str(closed) not in {i["case"] for i in only}

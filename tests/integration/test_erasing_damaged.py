@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from damaging import STATE, case_with, changed, entries, flipped, main_of
 from fetching import Place, note
-from office import LEAD_PEOPLE, Office, asks_to_erase, catch_up
+from office import LEAD_PEOPLE, Office, a_hold, asks_to_erase, catch_up
 from some import some
 
 from rujukan import projections
@@ -247,7 +247,7 @@ def test_a_hold_stands_also_where_it_cannot_be_read(
     place: Place, settings: Settings, superuser: psycopg.Connection, damage: str
 ) -> None:
     hit = case_with(place, "rsud")
-    place.office.does("uptd-ppa", hit, PlaceLegalHold, role=Role.LEGAL_REVIEWER, reason="a trial")
+    place.office.does("uptd-ppa", hit, PlaceLegalHold, role=Role.LEGAL_REVIEWER, **a_hold())
     seen(place.office, hit)
     with DAMAGES[damage](superuser, hit), composition.service(settings, connections=2) as ports:
         with pytest.raises(HoldStands):
@@ -262,7 +262,7 @@ def test_a_hold_that_comes_in_between_by_who_still_has_the_case_in_memory_counts
     with DAMAGES["its key"](superuser, hit), composition.service(settings, connections=2) as ports:
         office = Office(ports)
         erasure = asks_to_erase(office, hit)
-        place.office.does("uptd-ppa", hit, PlaceLegalHold, role=Role.LEGAL_REVIEWER, reason="a trial")
+        place.office.does("uptd-ppa", hit, PlaceLegalHold, role=Role.LEGAL_REVIEWER, **a_hold())
         with pytest.raises(HoldStands):
             approves(office, hit, erasure)
         assert keys_of(superuser, hit)[1] == 0

@@ -15,6 +15,7 @@ from rujukan.domain.case.lead import LeadTransferAccepted
 from rujukan.domain.case.overrides import ConsentOverridden, OverrideEnded, SharedWithoutConsent
 from rujukan.domain.case.referrals import ReferralCancelled, ReferralDrafted, ReferralSent
 from rujukan.domain.case.stopping import StopConfirmed
+from rujukan.domain.casefile.clocks import ClockMet
 from rujukan.domain.casefile.consenting import Scope
 from rujukan.domain.casefile.stopping import SharingStopped
 from rujukan.domain.codes import ConsentBy, Purpose, StopAbout, Urgency
@@ -160,5 +161,5 @@ def _serves(used_for: Purpose | None, shared_for: Purpose) -> bool:
 
 
 def _held(event: Fact) -> set[str]:
-    held = {c.word for c in to_segments(event)}
+    held = {c.word for c in to_segments(event)} | ({"incident"} if isinstance(event, ClockMet) else set())
     return held | {word for word in (getattr(event, "compartment", None),) if word is not None}

@@ -22,6 +22,7 @@ from rujukan.domain.case.consents import ConsentGiven, ConsentNarrowed, ConsentR
 from rujukan.domain.case.disclosures import DisclosureMade
 from rujukan.domain.case.documents import DocumentAttached, DocumentSuperseded
 from rujukan.domain.case.erasure import CaseErased, ErasureRefused, ErasureRequested
+from rujukan.domain.case.first_hold import HoldLiftingAsked, HoldLiftingRefused, LegalHoldLifted, LegalHoldPlaced
 from rujukan.domain.case.fulfilment import (
     ReferralAccepted,
     ReferralCompleted,
@@ -33,7 +34,6 @@ from rujukan.domain.case.fulfilment import (
     ReferralStarted,
 )
 from rujukan.domain.case.glass import GlassBroken, GlassClosed, GlassReviewed, GlassReviewOverdue
-from rujukan.domain.case.holds import HoldLiftingAsked, HoldLiftingRefused, LegalHoldLifted, LegalHoldPlaced
 from rujukan.domain.case.identity import (
     SurvivorContactCorrected,
     SurvivorContactRecorded,

@@ -18,6 +18,7 @@ from story import (
     CONFERENCE,
     DELIVERY,
     DOCUMENT,
+    HOLD,
     HOUR,
     NETWORK,
     NEWER,
@@ -36,6 +37,7 @@ from story import (
     consent,
     draft,
     draft_fields,
+    held,
     incident,
     incident_fields,
     opened,
@@ -58,7 +60,7 @@ from rujukan.domain.case.consents import (
     WithdrawConsent,
 )
 from rujukan.domain.case.disclosures import DiscloseCase
-from rujukan.domain.case.documents import AttachDocument
+from rujukan.domain.case.documents import AttachDocument, DocumentAttached
 from rujukan.domain.case.erasure import ApproveErasure, ErasureRequested, RefuseErasure, RequestErasure
 from rujukan.domain.case.expiring import WarnOfExpiry
 from rujukan.domain.case.flags import FlagRaised, LowerFlag, RaiseFlag
@@ -73,14 +75,7 @@ from rujukan.domain.case.fulfilment import (
     StartReferral,
 )
 from rujukan.domain.case.her_report import AskSurvivorReport
-from rujukan.domain.case.holds import (
-    ApproveHoldLifting,
-    HoldLiftingAsked,
-    LegalHoldPlaced,
-    LiftLegalHold,
-    PlaceLegalHold,
-    RefuseHoldLifting,
-)
+from rujukan.domain.case.holds import LiftHoldOnOrder, LiftLegalHold, PlaceLegalHold
 from rujukan.domain.case.identity import (
     CorrectSurvivorContact,
     CorrectSurvivorIdentity,
@@ -132,6 +127,8 @@ from rujukan.domain.codes import (
     EndReason,
     ErasureBasis,
     GlassVerdict,
+    HoldEnd,
+    HoldKind,
     LegalBasis,
     Obtained,
     Outcome,
@@ -159,6 +156,15 @@ OPENER, ASKER = an_id("who broke the glass"), an_id("who asked")
 GROUNDS = {"basis": SharingBasis.COURT_ORDER, "rule": "r", "reason": "r"}
 DONE_ALONE = {"decided_by": OPENER, "bases": "2026-1", "review_due_at": NOON + HOUR}
 SHARED = ("identity", "contact", "incident", "health", "safety")
+
+COURT_ORDER: dict[str, Any] = {
+    "document": an_id("court order"),
+    "kind": DocumentKind.COURT_DOCUMENT,
+    "compartment": "legal",
+    "media_type": "application/pdf",
+    "size": 3,
+    "sha256": "0" * 64,
+}
 
 POSITIONS = {
     "lead": "uptd-ppa",
@@ -249,8 +255,9 @@ def happened(
             ),
             "rsud",
         ),
-        say(LegalHoldPlaced, reason="r"),
-        say(HoldLiftingAsked, asked_by=ASKER, reason="r"),
+        *brought_to(S.ACCEPTED, an_id("to the prosecution"), to="kejari", service=Service.LAW_ENFORCEMENT),
+        (say(DocumentAttached, **COURT_ORDER), "kejari"),
+        held(by="rsud", kind=HoldKind.CLAIM),
         say(
             ErasureRequested,
             erasure=ERASURE,
@@ -362,10 +369,9 @@ COMMANDS: Mapping[type[Fact], Fact] = {
             DiscloseCase, disclosure=NEW, recipient="c", basis=DisclosureBasis.AUDIT, rule="r", compartments=frozenset()
         ),
         say(AskSurvivorReport, obtained=Obtained.WRITTEN),
-        say(PlaceLegalHold, reason="r"),
-        say(LiftLegalHold, reason="r"),
-        say(ApproveHoldLifting, reason="r"),
-        say(RefuseHoldLifting, reason="r"),
+        say(PlaceLegalHold, hold=NEW, hold_kind=HoldKind.TRIAL, reason="r"),
+        say(LiftLegalHold, hold=HOLD, ended_by=HoldEnd.CLAIM_ENDED, rule="r"),
+        say(LiftHoldOnOrder, hold=HOLD, on_order=COURT_ORDER["document"], rule="r"),
         say(
             RequestErasure,
             erasure=NEW,

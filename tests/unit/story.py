@@ -2,7 +2,7 @@
 
     given(opened(), consent(to="rsud"), draft(R1)).when(say(c.SendReferral, referral=R1), by=LEAD).then(...)
 
-The network is that of eight agencies of Bontang; everything happens at NOON unless it says otherwise.
+The network is that of nine agencies of Bontang; everything happens at NOON unless it says otherwise.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -24,6 +24,7 @@ from rujukan.domain.case.fulfilment import (
     ReferralRejected,
     ReferralStarted,
 )
+from rujukan.domain.case.holds import HoldPlaced
 from rujukan.domain.case.incidents import IncidentRecorded
 from rujukan.domain.case.intake import CaseOpened, ReportReceived
 from rujukan.domain.case.lifecycle import CaseClosed, CaseMerged
@@ -38,6 +39,7 @@ from rujukan.domain.codes import (
     CloseReason,
     ConsentBy,
     EndReason,
+    HoldKind,
     LegalBasis,
     Obtained,
     Outcome,
@@ -73,7 +75,7 @@ R1, R2, R3 = an_id("referral 1"), an_id("referral 2"), an_id("referral 3")
 C1, C2, C3 = an_id("consent 1"), an_id("consent 2"), an_id("consent 3")
 INCIDENT, CLOCK, DOCUMENT, NEWER = an_id("incident"), an_id("clock"), an_id("document"), an_id("newer document")
 ACTION, CONFERENCE, TRANSFER = an_id("action"), an_id("conference"), an_id("transfer")
-DELIVERY, NOTE, WORKER = an_id("delivery"), an_id("note"), an_id("worker")
+DELIVERY, NOTE, WORKER, HOLD = an_id("delivery"), an_id("note"), an_id("worker"), an_id("hold")
 
 
 # The network -------------------------------------------------------------------------------------------------
@@ -96,6 +98,7 @@ NETWORK: Mapping[str, Agency] = {
         _agency("rumah-aman", AgencyKind.SHELTER, "Rumah Aman", Service.SHELTER),
         _agency("psikolog", AgencyKind.PSYCHOSOCIAL, "Layanan Psikolog", Service.PSYCHOSOCIAL),
         _agency("disdik", AgencyKind.EDUCATION, "Dinas Pendidikan", Service.EDUCATION),
+        _agency("kejari", AgencyKind.JUSTICE, "Kejaksaan Negeri", Service.LAW_ENFORCEMENT),
     )
 }
 
@@ -237,6 +240,15 @@ def override(id: UUID = C1, **of_scope: Any) -> ConsentOverridden:
 
 def withdrawn(id: UUID = C1) -> ConsentWithdrawn:
     return say(ConsentWithdrawn, consent=id)
+
+
+def held(
+    id: UUID = HOLD, by: str = "uptd-ppa", kind: HoldKind = HoldKind.TRIAL, of_proceedings: bool = False
+) -> tuple[HoldPlaced, str]:
+    """A legal hold that an agency placed, or that the proceedings placed there by themselves."""
+    holder = {"holder": by, "holder_kind": NETWORK[by].kind}
+    reason = None if of_proceedings else "a trial"
+    return say(HoldPlaced, hold=id, hold_kind=kind, **holder, of_proceedings=of_proceedings, reason=reason), by
 
 
 def draft_fields(

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from msgspec.structs import replace
 from some import examples
-from story import C1, HOUR, NETWORK, NOON, NOTE, R1, an_id, brought_to, consent, incident, opened, say
+from story import C1, HOUR, NETWORK, NOON, NOTE, R1, R2, an_id, brought_to, consent, held, incident, opened, say
 
 from rujukan.domain import agency as agencies
 from rujukan.domain import proposal as proposals
@@ -34,10 +34,11 @@ from rujukan.domain.agency_state import Agency
 from rujukan.domain.agency_state import decide as decide_on_agency
 from rujukan.domain.case import Case, decide
 from rujukan.domain.case.disclosures import DisclosureMade
+from rujukan.domain.case.documents import DocumentAttached
 from rujukan.domain.case.erasure import CaseErased, ErasureRequested, RequestErasure
 from rujukan.domain.case.glass import GlassBroken, GlassReviewed
 from rujukan.domain.case.her_report import SurvivorReportAllowed, require_leave
-from rujukan.domain.case.holds import HoldLiftingAsked, LegalHoldLifted
+from rujukan.domain.case.holds import HoldLifted, LiftHoldOnOrder, LiftLegalHold
 from rujukan.domain.case.intake import OpenCase
 from rujukan.domain.case.lead import AcceptLeadTransfer, AskLeadTransfer, LeadTransferAccepted, LeadTransferAsked
 from rujukan.domain.case.leave import AskGlassLeave, GlassAllowed
@@ -46,7 +47,7 @@ from rujukan.domain.case.notes import NoteRecorded
 from rujukan.domain.case.overrides import OverrideAsked, OverrideReviewed, SharedWithoutConsent
 from rujukan.domain.case.staffing import ExclusionEnded, PersonExcluded
 from rujukan.domain.casefile.evolving import fold_log, said
-from rujukan.domain.codes import AgencyKind, GlassVerdict, Purpose, ReferralStatus, Role, SharingBasis
+from rujukan.domain.codes import AgencyKind, DocumentKind, GlassVerdict, Purpose, ReferralStatus, Role, SharingBasis
 from rujukan.domain.declaring import ASKED
 from rujukan.domain.fact import Act, ActorId, Fact, ProposalId
 from rujukan.domain.proposal import ApproveProposal, Proposal, RefuseProposal, WithdrawProposal
@@ -86,7 +87,6 @@ def always(done: Done) -> bool:
 
 ASKED_FOR_BY: Mapping[type[Fact], type[Fact]] = {
     CaseErased: ErasureRequested,
-    LegalHoldLifted: HoldLiftingAsked,
     LeadTransferAccepted: LeadTransferAsked,
     SharedWithoutConsent: OverrideAsked,
     ResealingApproved: ResealingAsked,
@@ -107,7 +107,7 @@ def gives_power(done: Done) -> bool:
 
 TAKES_TWO: Mapping[type[Fact], Callable[[Done], bool]] = {
     CaseErased: always,
-    LegalHoldLifted: always,
+    HoldLifted: always,
     LeadTransferAccepted: always,
     ResealingApproved: always,
     SharedWithoutConsent: lambda done: done.event.basis not in CANNOT_WAIT,  # type: ignore[attr-defined]
@@ -376,6 +376,23 @@ BEGINNING: tuple[tuple[Fact, str], ...] = (
 )
 
 
+COURT_ORDER = say(
+    DocumentAttached,
+    document=an_id("order"),
+    kind=DocumentKind.COURT_DOCUMENT,
+    compartment="legal",
+    media_type="application/pdf",
+    size=3,
+    sha256="0" * 64,
+)
+HELD: tuple[tuple[Fact, str], ...] = (
+    *((event, LEAD) for event in brought_to(ReferralStatus.IN_PROGRESS, R2, to="kejari")),
+    (COURT_ORDER, "kejari"),
+    held(),
+)
+"""A legal hold, and a court's order, where it is about these."""
+
+
 def are_of_one(one: Fact, other: Fact) -> bool:
     """Whether two events are of the same thing: of whatever ids both have, but for people's."""
     mine = {kind: id for kind, id in ids_in(one) if kind != "ActorId"}
@@ -426,6 +443,8 @@ def test_with_no_hat_is_who_asked_the_second_person(of: type[Fact]) -> None:
     for seed in range(60):
         tale = TwoPeople()
         tale.it_begins()
+        for event, author in HELD if of in (LiftLegalHold, LiftHoldOnOrder) else ():
+            tale.take_in_case(event, an_id("who was there before"), author)
         tale.attempt_by(ANI, seed, of)
         for id in list(tale.waiting):
             log, proposed = len(tale.log), proposed + 1

@@ -10,7 +10,7 @@ from rujukan.domain import agency_state
 from rujukan.domain.agency_state import Agency
 from rujukan.domain.case.consents import GiveConsent, NarrowConsent, RefuseConsent, WithdrawConsent
 from rujukan.domain.case.glass import BreakGlass, CloseGlass, RaiseGlassReview, ReviewGlass
-from rujukan.domain.case.holds import ApproveHoldLifting, LiftLegalHold, PlaceLegalHold, RefuseHoldLifting
+from rujukan.domain.case.holds import LiftHoldOnOrder, LiftLegalHold, PlaceLegalHold
 from rujukan.domain.case.intake import CaseOpened
 from rujukan.domain.case.lead import AcceptLeadTransfer, AskLeadTransfer, AssignCaseWorker
 from rujukan.domain.case.lifecycle import CloseCase, MergeCase
@@ -77,9 +77,13 @@ def test_grave_decisions_are_a_supervisors(command: type[Fact], role: Role) -> N
     assert role not in roles_for(command)
 
 
-@pytest.mark.parametrize("command", [PlaceLegalHold, LiftLegalHold, ApproveHoldLifting, RefuseHoldLifting])
-def test_legal_holds_are_for_the_reviewer_and_the_data_protection_officer(command: type[Fact]) -> None:
-    assert {r for r in Role if command in commands_of(r)} == {Role.LEGAL_REVIEWER, Role.DATA_PROTECTION_OFFICER}
+@pytest.mark.parametrize("command", [PlaceLegalHold, LiftLegalHold, LiftHoldOnOrder])
+def test_legal_holds_are_for_the_reviewer_and_the_officer_and_for_supervisors_of_the_police(
+    command: type[Fact],
+) -> None:
+    supervisor = {Role.SUPERVISOR} if command is not LiftHoldOnOrder else set()
+    who = {Role.LEGAL_REVIEWER, Role.DATA_PROTECTION_OFFICER} | supervisor
+    assert {r for r in Role if command in commands_of(r)} == who
 
 
 def test_only_the_system_escalates() -> None:

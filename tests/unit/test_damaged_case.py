@@ -6,14 +6,16 @@ from uuid import uuid4
 
 import pytest
 from histories import RULE, History, frozen
-from story import CASE, NETWORK, NOON, SUPERVISOR, act, referred, say
+from story import CASE, HOLD, NETWORK, NOON, SUPERVISOR, act, held, referred, say
 
 from rujukan.domain import damaged
 from rujukan.domain.case import fold
 from rujukan.domain.case.erasure import ApproveErasure, RefuseErasure, RequestErasure
-from rujukan.domain.case.holds import LegalHoldLifted, LegalHoldPlaced
+from rujukan.domain.case.first_hold import LegalHoldLifted, LegalHoldPlaced
+from rujukan.domain.case.fulfilment import ReferralReceived
+from rujukan.domain.case.holds import HoldLifted
 from rujukan.domain.case.lead import LeadTransferAccepted
-from rujukan.domain.codes import AgencyKind, ErasureBasis, Role
+from rujukan.domain.codes import AgencyKind, ErasureBasis, HoldEnd, Role
 from rujukan.domain.compartment import ALL
 from rujukan.domain.damaged import DamagedErasureAsked, InClear, Outline
 from rujukan.domain.erasure import DeletionAsked, ErasureRecorded
@@ -69,6 +71,20 @@ def test_holds_are_counted_and_the_lead_may_be_another() -> None:
     found = damaged.outline(rows, NETWORK)
     assert found is not None
     assert (found.lead, found.on_hold) == ("lbh", True)
+
+
+@pytest.mark.parametrize("to", ["polres", "kejari", "rsud"])
+def test_what_the_police_received_is_held_also_where_no_hold_was_placed_with_it(to: str) -> None:
+    """Of a log of before. Where the proceedings placed one, it goes by that."""
+    received = [(event, to) if isinstance(event, ReferralReceived) else event for event in referred(to=to)]
+    theirs, over = held(by="polres", of_proceedings=True), (lifted_by("polres"), "polres")
+    found = [damaged.outline(in_clear(*received, *more), NETWORK) for more in ((), (theirs,), (theirs, over))]
+    assert [one and one.on_hold for one in found] == [to != "rsud", True, False]
+
+
+def lifted_by(agency: str) -> HoldLifted:
+    holder = {"holder": agency, "holder_kind": NETWORK[agency].kind}
+    return say(HoldLifted, hold=HOLD, **holder, ended_by=HoldEnd.FINAL_JUDGMENT, rule="7/2026")
 
 
 def test_where_the_first_is_damaged_to_its_header_who_acted_next_leads() -> None:

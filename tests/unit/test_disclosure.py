@@ -26,6 +26,7 @@ from story import (
     clock,
     consent,
     draft,
+    held,
     moved,
     opened,
     override,
@@ -52,8 +53,9 @@ from rujukan.domain.case.consents import (
 from rujukan.domain.case.disclosures import DisclosureMade
 from rujukan.domain.case.documents import DocumentAttached, DocumentSuperseded
 from rujukan.domain.case.erasure import CaseErased, ErasureRefused, ErasureRequested
+from rujukan.domain.case.first_hold import HoldLiftingAsked, HoldLiftingRefused, LegalHoldLifted, LegalHoldPlaced
 from rujukan.domain.case.glass import GlassMove
-from rujukan.domain.case.holds import HoldLiftingAsked, HoldLiftingRefused, LegalHoldLifted, LegalHoldPlaced
+from rujukan.domain.case.holds import HoldFacts
 from rujukan.domain.case.intake import CaseOpened
 from rujukan.domain.case.lead import CaseWorkerAssigned, LeadTransferAccepted, LeadTransferAsked, LeadTransferDeclined
 from rujukan.domain.case.lifecycle import CaseClosed, CaseMerged, CaseReopened, DuplicateAbsorbed
@@ -327,6 +329,7 @@ def test_what_says_nothing_that_a_recipient_may_know_does_not_exist_for_it() -> 
         draft(R2, to="polres", health="h", legal="l"),
         say(CaseWorkerAssigned, worker=NOTE),
         say(LegalHoldPlaced, reason="r"),
+        held()[0],
     ],
     ids=lambda event: type(event).__name__,
 )
@@ -560,6 +563,7 @@ NO_STORY = (
     CaseReopened,
     CaseMerged,
     DuplicateAbsorbed,
+    HoldFacts,
     LegalHoldPlaced,
     LegalHoldLifted,
     HoldLiftingAsked,

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from story import (
     C1,
     CASE,
+    HOLD,
     HOSPITAL,
     HOSPITAL_S_MACHINE,
     HOUR,
@@ -28,6 +29,7 @@ from story import (
     consent,
     fitting,
     given,
+    held,
     incident,
     opened,
     referred,
@@ -48,17 +50,7 @@ from rujukan.domain.case.erasure import (
     RequestErasure,
 )
 from rujukan.domain.case.glass import GlassBroken, GlassReviewed
-from rujukan.domain.case.holds import (
-    ApproveHoldLifting,
-    HoldLiftingAsked,
-    HoldLiftingRefused,
-    LegalHoldLifted,
-    LegalHoldPlaced,
-    Lifting,
-    LiftLegalHold,
-    PlaceLegalHold,
-    RefuseHoldLifting,
-)
+from rujukan.domain.case.holds import HoldLifted, HoldPlaced, LiftLegalHold, PlaceLegalHold
 from rujukan.domain.case.lead import LeadTransferAccepted, LeadTransferAsked
 from rujukan.domain.case.lifecycle import CaseClosed, CaseReopened, ReopenCase
 from rujukan.domain.case.notes import NoteRecorded
@@ -68,6 +60,8 @@ from rujukan.domain.codes import (
     CloseReason,
     ErasureBasis,
     GlassVerdict,
+    HoldEnd,
+    HoldKind,
     LegalBasis,
     ReferralStatus,
     Role,
@@ -128,12 +122,16 @@ def glass_of(agency: str, *compartments: str) -> GlassBroken:
 APPROVE = say(ApproveErasure, erasure=ERASURE)
 REFUSE = say(RefuseErasure, erasure=ERASURE, reason="not now")
 REFUSED = say(ErasureRefused, erasure=ERASURE, reason="not now")
-PLACED = say(LegalHoldPlaced, reason="a trial")
-LIFT = say(LiftLegalHold, reason="over")
-LIFTING = say(HoldLiftingAsked, asked_by=SUPERVISOR.actor, reason="over")
-APPROVE_LIFTING = say(ApproveHoldLifting, reason="seen")
-LIFTED = say(LegalHoldLifted, reason="seen")
-REFUSE_LIFTING = say(RefuseHoldLifting, reason="an appeal")
+PLACE = say(PlaceLegalHold, hold=HOLD, hold_kind=HoldKind.TRIAL, reason="a trial")
+LIFT = say(LiftLegalHold, hold=HOLD, ended_by=HoldEnd.FINAL_JUDGMENT, rule="7/2026")
+LIFTED = say(
+    HoldLifted,
+    hold=HOLD,
+    holder="uptd-ppa",
+    holder_kind=AgencyKind.LEAD,
+    ended_by=HoldEnd.FINAL_JUDGMENT,
+    rule="7/2026",
+)
 CLOSED = say(CaseClosed, reason=CloseReason.GOALS_MET)
 
 
@@ -151,7 +149,6 @@ def test_one_asks_and_another_erases() -> None:
 def test_who_asked_does_not_approve_in_whatever_role(role: Role) -> None:
     same = replace(SUPERVISOR, role=role)
     given(opened(), asked(SUPERVISOR)).when(APPROVE, by=same).refused(AnotherPersonNeeded)
-    given(opened(), PLACED, LIFTING).when(APPROVE_LIFTING, by=same).refused(AnotherPersonNeeded)
 
 
 def test_who_asked_does_not_approve_for_another_agency() -> None:
@@ -159,45 +156,20 @@ def test_who_asked_does_not_approve_for_another_agency() -> None:
     given(*referred(ReferralStatus.COMPLETED), asked()).when(APPROVE, by=elsewhere).refused(NotForThisAgency)
 
 
-def test_a_hold_is_lifted_by_two() -> None:
-    case = given(opened(), PLACED).when(LIFT, by=SUPERVISOR).then(LIFTING)
-    assert case is not None
-    assert case.on_hold, "asking ends nothing"
-    given(opened(), PLACED, LIFTING).when(LIFT, by=OFFICER).refused(AlreadyExists)
-    case = given(opened(), PLACED, LIFTING).when(APPROVE_LIFTING, by=OFFICER).then(LIFTED)
-    assert case is not None
-    assert (case.on_hold, case.of(Lifting).asked_by) == (False, None)
-
-
-def test_a_lifting_that_nobody_asked_is_not_approved() -> None:
-    given(opened(), PLACED).when(APPROVE_LIFTING, by=OFFICER).refused(Unknown)
-    given(opened(), PLACED).when(REFUSE_LIFTING, by=OFFICER).refused(Unknown)
-    given(opened()).when(APPROVE_LIFTING, by=OFFICER).refused(HoldStands, holds=0)
-    given(*referred(), PLACED, LIFTING).when(APPROVE_LIFTING, by=HOSPITAL).refused(NotForThisAgency, needs="lead")
-
-
 @pytest.mark.parametrize("by", [SUPERVISOR, OFFICER], ids=["who asked", "another"])
 def test_to_keep_things_one_person_is_enough(by: Act) -> None:
-    kept = say(HoldLiftingRefused, reason="an appeal")
-    case = given(opened(), PLACED, LIFTING).when(REFUSE_LIFTING, by=by).then(kept)
-    assert case is not None
-    assert (case.on_hold, case.of(Lifting).asked_by) == (True, None)
     case = given(opened(), asked()).when(REFUSE, by=by).then(REFUSED)
     assert case is not None
     assert case.of(Erasing).asked is None
-
-
-def test_a_hold_that_was_lifted_by_one_person_before_there_were_two_is_lifted() -> None:
-    assert not the_case(opened(), PLACED, LIFTED).on_hold
 
 
 # What stands against it --------------------------------------------------------------------------------------
 
 
 def test_a_hold_stands_against_asking_and_against_approving() -> None:
-    given(opened(), PLACED).when(asking(), by=SUPERVISOR).refused(HoldStands, holds=1)
-    given(opened(), asked(), PLACED).when(APPROVE, by=OFFICER).refused(HoldStands, holds=1)
-    given(opened(), asked(), PLACED, LIFTING, LIFTED).when(APPROVE, by=OFFICER).then(erased())
+    given(opened(), held()).when(asking(), by=SUPERVISOR).refused(HoldStands, holds=1)
+    given(opened(), asked(), held()).when(APPROVE, by=OFFICER).refused(HoldStands, holds=1)
+    given(opened(), asked(), held(), LIFTED).when(APPROVE, by=OFFICER).then(erased())
 
 
 @pytest.mark.parametrize("status", [s for s in ReferralStatus if s.is_open])
@@ -225,7 +197,6 @@ def test_an_emergency_opening_that_nobody_judged_keeps_the_whole_case() -> None:
 def test_what_the_former_leads_people_asked_ends_with_its_lead() -> None:
     moved = say(LeadTransferAccepted, transfer=TRANSFER, lead="lbh", lead_kind=AgencyKind.LEGAL_AID)
     given(opened(), asked(), moved).when(APPROVE, by=LAWYER).refused(Unknown, what="erasure")
-    given(opened(), PLACED, LIFTING, moved).when(APPROVE_LIFTING, by=LAWYER).refused(Unknown)
 
 
 @pytest.mark.parametrize("command", [asking(), APPROVE, REFUSE], ids=lambda command: type(command).__name__)
@@ -281,7 +252,7 @@ def test_every_case_that_ended_has_a_rule_and_children_are_kept_for_longer() -> 
 def test_an_erased_case_is_known_to_nobody() -> None:
     for command in (
         asking(erasure=an_id("second")),
-        say(PlaceLegalHold, reason="late"),
+        PLACE,
         say(ReopenCase, reason="x"),
     ):
         given(opened(), asked(), erased()).when(command, by=SUPERVISOR).refused(Unknown, what="case")
@@ -410,41 +381,36 @@ TRIED = [
     APPROVE,
     say(ApproveErasure, erasure=an_id("part")),
     REFUSE,
-    say(PlaceLegalHold, reason="a trial"),
+    PLACE,
+    replace(PLACE, hold=an_id("another hold")),
     LIFT,
-    APPROVE_LIFTING,
-    REFUSE_LIFTING,
+    replace(LIFT, hold=an_id("another hold")),
 ]
 
 
 @each(st.lists(st.tuples(st.sampled_from(TRIED), st.sampled_from(PEOPLE)), max_size=14))
-def test_nothing_is_erased_and_no_hold_lifted_but_by_two_people_and_nothing_under_a_hold(
+def test_nothing_is_erased_but_by_two_people_and_nothing_under_a_hold(
     tried: list[tuple[Fact, Act]],
 ) -> None:
-    """The account is kept from the events alone: who asked last, and whether a hold stands."""
+    """The account is kept from the events alone: who asked last, and which holds stand."""
     case: Case | None = the_case(opened())
-    hold, asked_lifting, asked_erasure = False, None, None
+    holds, asked_erasure = set(), None
     for command, by in tried:
         try:
             (event,) = decide(command, case, by, NETWORK)
         except Refusal:
             continue
         match event:
-            case LegalHoldPlaced():
-                hold = True
-            case HoldLiftingAsked():
-                asked_lifting = by.actor
-            case LegalHoldLifted():
-                assert hold
-                assert asked_lifting not in (None, by.actor)
-                hold, asked_lifting = False, None
-            case HoldLiftingRefused():
-                asked_lifting = None
+            case HoldPlaced():
+                assert event.hold not in holds
+                holds.add(event.hold)
+            case HoldLifted():
+                holds.remove(event.hold)
             case ErasureRequested():
-                assert not hold
+                assert not holds
                 asked_erasure = by.actor
             case CaseErased():
-                assert not hold
+                assert not holds
                 assert (event.requested_by, event.approved_by) == (asked_erasure, by.actor)
                 assert event.requested_by != event.approved_by
         case = evolve(case, event)

@@ -33,6 +33,7 @@ from story import (
 
 from rujukan.domain.case import Case
 from rujukan.domain.case.documents import DocumentAttached
+from rujukan.domain.case.first_hold import LegalHoldPlaced
 from rujukan.domain.case.glass import (
     BreakGlass,
     CloseGlass,
@@ -43,7 +44,6 @@ from rujukan.domain.case.glass import (
     RaiseGlassReview,
     ReviewGlass,
 )
-from rujukan.domain.case.holds import LegalHoldPlaced
 from rujukan.domain.case.leave import AskGlassLeave, GlassAllowed
 from rujukan.domain.case.lifecycle import CaseClosed
 from rujukan.domain.case.notes import NoteRecorded

@@ -34,7 +34,7 @@ from walk import AGENCIES, OUTSIDER, Walk
 
 from rujukan.domain.case.conferences import ActionAgreed
 from rujukan.domain.case.consents import ConsentGiven
-from rujukan.domain.case.holds import LegalHoldPlaced
+from rujukan.domain.case.first_hold import LegalHoldPlaced
 from rujukan.domain.case.lead import CaseWorkerAssigned, LeadTransferAccepted, LeadTransferAsked
 from rujukan.domain.case.lifecycle import CaseClosed
 from rujukan.domain.case.notes import NoteRecorded
@@ -206,7 +206,8 @@ def test_status_lead_hold_and_worker_are_among_what_changes() -> None:
     assert changes(log, 1, 3) == {
         ("case", "worker"): (None, str(WORKER)),
         ("case", "on_hold"): (False, True),
-        ("case", "held_since"): (None, NOON.isoformat()),
+        ("hold", "placed_at"): (None, NOON.isoformat()),
+        ("hold", "of_proceedings"): (None, False),
     }
     assert (
         changes(log, 3, 5).items()

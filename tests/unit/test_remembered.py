@@ -32,11 +32,24 @@ def test_whatever_an_event_changes_is_shown(name: str) -> None:
 def test_every_field_of_the_case_is_one_of_them() -> None:
     """Of the case itself, and of each part that the stories come to."""
     shown = {field.name for history in HISTORIES.values() for field in facts(fold_log(history.written), NOON)}
-    of_things = {"referrals", "consents", "clocks", "glasses", "used_ids", "transfer"}
+    of_things = {"referrals", "consents", "clocks", "glasses", "used_ids", "transfer", "holds"}
     assert {f.name for f in fields(Case)} - INNER - of_things <= shown
-    assert {"flag", "consent", "glass", "referral", "clock", "action", "document", "transfer", "erasure", "entry"} <= {
-        field.of for history in HISTORIES.values() for field in facts(fold_log(history.written), NOON)
-    } | {"erasure", "transfer"}
+    assert {
+        "flag",
+        "consent",
+        "glass",
+        "referral",
+        "clock",
+        "action",
+        "document",
+        "transfer",
+        "erasure",
+        "entry",
+        "hold",
+    } <= {field.of for history in HISTORIES.values() for field in facts(fold_log(history.written), NOON)} | {
+        "erasure",
+        "transfer",
+    }
 
 
 def test_no_two_things_have_one_name() -> None:

@@ -12,6 +12,7 @@ from rujukan.domain.agency_state import Agency
 from rujukan.domain.agency_state import decide as decide_of_agency
 from rujukan.domain.case import Case, decide
 from rujukan.domain.case.fulfilment import AcceptReferral, ReceiveReferral, ReferralAccepted, ReferralReceived
+from rujukan.domain.case.holds import HoldPlaced
 from rujukan.domain.case.intake import CaseOpened, OpenCase, ReportReceived
 from rujukan.domain.case.lead import AssignCaseWorker, CaseWorkerAssigned
 from rujukan.domain.case.notes import RecordNote
@@ -138,7 +139,7 @@ def test_who_opens_a_case_is_assigned_to_it() -> None:
 
 def test_whoever_is_there_takes_a_referral_and_is_assigned_by_that() -> None:
     events = done(say(ReceiveReferral, referral=R1), referred(), by(OFFICER))
-    assert [type(e) for e in events] == [ReferralReceived, PersonAssigned]
+    assert [type(e) for e in events] == [ReferralReceived, PersonAssigned, HoldPlaced]
     taken = referred(S.REQUESTED, *((event, "polres") for event in events))
     with pytest.raises(Unknown):
         done(say(AcceptReferral, referral=R1), taken, by(COLLEAGUE))
@@ -150,6 +151,7 @@ def test_what_a_machine_received_whoever_is_there_may_accept() -> None:
     assert [type(e) for e in done(say(AcceptReferral, referral=R1), received, by(OFFICER))] == [
         ReferralAccepted,
         PersonAssigned,
+        HoldPlaced,
     ]
 
 

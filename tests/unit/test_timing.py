@@ -11,7 +11,7 @@ from hypothesis import example
 from hypothesis import given as for_any
 from hypothesis import strategies as st
 from msgspec.structs import replace
-from standing_world import COMMANDS, NETWORK, OPENER, POSITIONS, happened
+from standing_world import COMMANDS, COURT_ORDER, NETWORK, OPENER, POSITIONS, happened
 from story import (
     C1,
     C2,
@@ -51,7 +51,9 @@ from rujukan.domain import agency_state, retention
 from rujukan.domain.case import decide, fold
 from rujukan.domain.case.conferences import AgreeAction, ConferenceHeld
 from rujukan.domain.case.documents import AttachDocument, DocumentAttached
+from rujukan.domain.case.first_hold import LegalHoldPlaced
 from rujukan.domain.case.fulfilment import ReceiveReferral
+from rujukan.domain.case.holds import LiftHoldOnOrder
 from rujukan.domain.case.lifecycle import CaseClosed
 from rujukan.domain.case.notes import RecordNote
 from rujukan.domain.case.referrals import DraftReferral, ReferralCancelled, ReferralSent, SendReferral
@@ -59,6 +61,7 @@ from rujukan.domain.case.reminders import EscalateReferral, ReferralEscalated
 from rujukan.domain.case.services import DeliverService
 from rujukan.domain.casefile.clocks import ClockMet, ClockOverdue, MeetClock
 from rujukan.domain.casefile.evolving import fold_log
+from rujukan.domain.casefile.state import FIRST
 from rujukan.domain.causes import When
 from rujukan.domain.codes import CloseReason, DocumentKind, ErasureBasis, ReferralStatus, Service
 from rujukan.domain.custody import Ran, custody
@@ -91,11 +94,13 @@ class Answers(NamedTuple):
     """Another than the world's."""
     now: datetime = NOW
     ended: bool = False
+    before_court: bool = False
+    """The prosecution takes part, and attached a court's order."""
 
 
 REFERRALS = "ReferralDrafted ReferralSent ReferralReceived ReferralAccepted ReferralStarted ReferralCompleted"
 OPENED = Answers("CaseOpened")
-UNDECIDED = "LegalHoldPlaced HoldLiftingAsked ErasureRequested"
+UNDECIDED = "HoldPlaced ErasureRequested"
 ATTACHED = say(
     AttachDocument,
     document=NEWER,
@@ -185,12 +190,18 @@ ACCOUNT: dict[str, Answers | None] = {
     "AbsorbDuplicate": OPENED,
     "DiscloseCase": OPENED,
     "AskSurvivorReport": OPENED,
-    "PlaceLegalHold": Answers("CaseOpened", without=UNDECIDED),
-    "LiftLegalHold": Answers("LegalHoldPlaced", without="HoldLiftingAsked"),
-    "ApproveHoldLifting": Answers("HoldLiftingAsked"),
-    "RefuseHoldLifting": Answers("HoldLiftingAsked"),
+    "PlaceLegalHold": OPENED,
+    "LiftLegalHold": Answers("HoldPlaced"),
+    "LiftHoldOnOrder": Answers("HoldPlaced", before_court=True),
+    "LiftHoldOnOrder of a hold of before": Answers(
+        "DocumentAttached",
+        "on_order",
+        before_court=True,
+        without="HoldPlaced",
+        command=say(LiftHoldOnOrder, hold=FIRST, on_order=COURT_ORDER["document"], rule="r"),
+    ),
     "RequestErasure": Answers("CaseOpened", without=UNDECIDED),
-    "ApproveErasure": Answers("ErasureRequested", without="LegalHoldPlaced HoldLiftingAsked"),
+    "ApproveErasure": Answers("ErasureRequested", without="HoldPlaced"),
     "RefuseErasure": Answers("ErasureRequested"),
     "CloseGlass": Answers("GlassBroken", now=NOON),
     "ReviewGlass": Answers("GlassBroken"),
@@ -244,12 +255,15 @@ def _spread(answers: Answers) -> list[Any]:
     more = [
         say(ConferenceHeld, conference=CONFERENCE, attendees=frozenset({"uptd-ppa"})),
         say(DocumentAttached, **{**_fields(ATTACHED), "document": DOCUMENT, "supersedes": None}),
+        *([say(LegalHoldPlaced, reason="r")] if answers.before_court else []),
     ]
     first, *others = happened(answers.state, ended=answers.ended)
     out = answers.without.split()
     log: list[Any] = []
     for n, entry in enumerate([first, *more, *others]):
         event, author = entry if isinstance(entry, tuple) else (entry, "uptd-ppa")
+        if not answers.before_court and _ids(event) & COURT:
+            continue
         if type(event).__name__ in out or ("another" in out and _ids(event) & ANOTHER):
             continue
         lasts = {"expires_at": NOW + HOUR} if type(event).__name__ == "ConsentGiven" else {}
@@ -258,6 +272,7 @@ def _spread(answers: Answers) -> list[Any]:
     return log
 
 
+COURT = {an_id("to the prosecution"), COURT_ORDER["document"]}
 ANOTHER = {R2, an_id("to another"), an_id("mere draft")}
 
 
