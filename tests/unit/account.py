@@ -100,7 +100,10 @@ class Account:
         for n, stop in enumerate(self.log):
             if not isinstance(stop, SharingStopped):
                 continue
-            author, before = self.authors[n], [e for e in self.log[:n] if isinstance(e, Scope)]
+            # Once it is confirmed it is about all that she had agreed to by when she said so, recorded since or not.
+            answers = [i for i, e in enumerate(self.log) if isinstance(e, StopConfirmed) and e.stop == stop.stop]
+            confirmed, until = bool(answers), answers[0] if answers else n
+            author, before = self.authors[n], [e for e in self.log[:until] if isinstance(e, Scope)]
             scopes = [e for e in before if e.consent == consent.consent]
             if not scopes or isinstance(consent, ConsentOverridden | SharedWithoutConsent):
                 continue
@@ -112,7 +115,6 @@ class Account:
             }[stop.about]
             if not kinds & words:
                 continue
-            confirmed = any(isinstance(e, StopConfirmed) and e.stop == stop.stop for e in self.log)
             given_by = getattr(consent, "given_by", frozenset())
             may_say = not stop.said_by or ConsentBy.SURVIVOR in stop.said_by or bool(stop.said_by & given_by)
             if stop.occurred_at < consent.occurred_at or not (may_say or confirmed):
