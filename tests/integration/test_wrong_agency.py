@@ -23,6 +23,7 @@ from rujukan.domain.case.glass import BreakGlass
 from rujukan.domain.codes import Purpose, Role
 from rujukan.domain.standing.roles import PURPOSES
 from rujukan.domain.standing.rule import commands_of
+from rujukan.infra.issuer import usual_actor
 
 PEOPLE = (Role.CASE_WORKER, Role.SUPERVISOR, Role.LEGAL_REVIEWER, Role.INTEGRATOR)
 OUTSIDERS = ("psikolog", "disdik")
@@ -82,6 +83,11 @@ class Desk:
         return found
 
 
+def who_may(action: Action) -> Role:
+    """A role that may ask for this: so that it is the case that is unknown, not the role that is wrong."""
+    return next(role for role in PEOPLE if action.command in commands_of(role))
+
+
 @pytest.fixture(scope="module")
 def told(running: Running) -> Told:
     """A case that the lead, the hospital and the police share, with something in every compartment."""
@@ -121,12 +127,17 @@ def told(running: Running) -> Told:
     ids["document"] = document.json()["id"]
     danger = {"basis": "imminent-danger", "rule": "UU 27/2022", "reason": "Bahaya."}
     ids["glass"] = lead.post(f"{case}/break-glass", compartments=["health"], **danger)["id"]
+    kept_out = {"person": str(usual_actor("lbh", Role.CASE_WORKER)), "member_of": "lbh", "reason": "Saudara terlapor."}
+    ids["exclusion"] = supervisor.post(f"{case}/exclusions", **kept_out)["id"]
+    legal = Desk(running, "uptd-ppa", Role.LEGAL_REVIEWER)
+    ids["hold"] = legal.post(f"{case}/legal-holds", hold_kind="claim", reason="Permohonan restitusi berjalan.")["id"]
+    ids["person"] = str(usual_actor("uptd-ppa", Role.CASE_WORKER))
     ids["transfer"] = str(uuid4())
     ids["erasure"] = str(uuid4())
     named = {name for action in CASE_ACTIONS for name in re.findall(r"{(\w+)}", action.path)} - {"case"}
     for action in CASE_ACTIONS:  # what a subject makes of which this story tells nothing
         if action.mints in named - ids.keys():
-            ids[action.mints] = lead.post(
+            ids[action.mints] = Desk(running, "uptd-ppa", who_may(action)).post(
                 action.path.format(**ids, case=case.removeprefix("/cases/")), **action.example
             )["id"]
     last = supervisor.post(f"{case}/notes", subject="Semua sudah.")
@@ -146,11 +157,6 @@ def same_as_nothing(desk: Desk, told: Told, method: str, path: str, **more: Any)
     assert of_case.status_code == of_nothing.status_code == 404, of_case.text
     assert of_case.content == of_nothing.content
     assert headers_of(of_case) == headers_of(of_nothing)
-
-
-def who_may(action: Action) -> Role:
-    """A role that may ask for this: so that it is the case that is unknown, not the role that is wrong."""
-    return next(role for role in PEOPLE if action.command in commands_of(role))
 
 
 @pytest.mark.parametrize("agency", OUTSIDERS)
