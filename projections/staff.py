@@ -16,7 +16,10 @@ from ..domain.disclosure import Followed
 from .erased import drop
 from .projection import Tables
 
-TELLING = (CaseOpened, CaseWorkerAssigned, LeadTransferAccepted, PersonAssigned, AssignmentEnded, ReferralMove)
+TELLING = (
+    *(CaseOpened, CaseWorkerAssigned, LeadTransferAccepted, PersonAssigned, AssignmentEnded, ReferralMove),
+    PersonExcluded,
+)
 """Events that change who works on a case, or what waits for somebody."""
 
 

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from ..casefile.deciding import Network, decides
 from ..casefile.evolving import applies
 from ..casefile.state import Case, Part, Status
+from ..casefile.stopping import stop_waits
 from ..causes import Cause, latest
 from ..codes import CloseReason, ReferralStatus
 from ..compartment import Coordination
@@ -183,6 +184,8 @@ def close_case(command: CloseCase, case: Case, act: Act, network: Network) -> Se
         raise OpenReferrals(referrals=still)
     if case.transfer is not None:
         raise Invalid(field="transfer", must="be answered before the case is closed")
+    if stop_waits(case):
+        raise Invalid(field="stop", must="be answered before the case is closed")
     return [recorded(CaseClosed, command, act)]
 
 
@@ -202,6 +205,8 @@ def merge_case(command: MergeCase, case: Case, act: Act, network: Network) -> Se
         raise OpenReferrals(referrals=still)
     if case.transfer is not None:
         raise Invalid(field="transfer", must="be answered before the case is merged")
+    if stop_waits(case):
+        raise Invalid(field="stop", must="be answered before the case is merged")
     return [recorded(CaseMerged, command, act)]
 
 

@@ -4,7 +4,7 @@ An agency says whether every member works on its cases, or who is assigned, and 
 excluded is shown nothing, through no door, glass included, for whatever agency they act: to them there is no case.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from datetime import datetime
 
 from msgspec.structs import replace
@@ -26,7 +26,7 @@ from ..refusal import AlreadyExists, Invalid, NotAMember
 from ..standing.relations import Extent, Relation
 from ..standing.roles import CASE_WORKERS, REVIEW, SUPERVISION, SUPERVISORS
 from ..standing.rows import KNOWS_ALSO_ENDED, TAKES_PART, Row, Second, Thing
-from ..standing.rule import is_hidden, is_known_to
+from ..standing.rule import extent_of, is_hidden, is_known_to
 from ..words import Words
 
 R = Relation
@@ -171,8 +171,9 @@ class EndAssignment(Fact, frozen=True, kw_only=True):
 @asked(
     "/cases/{case}/exclusions",
     by=SUPERVISORS,
-    where=KNOWS_ALSO_ENDED.to(THEIRS, R.LEAD, R.OWN, by="member_of"),
+    where=KNOWS_ALSO_ENDED.to(THEIRS, R.LEAD, by="member_of"),
     extent=Extent.AGENCY,
+    or_else=(Row(SUPERVISORS, KNOWS_ALSO_ENDED.to(THEIRS, R.OWN, by="member_of"), Extent.ITS_PEOPLE),),
     when=When.NOW,
     means="Mengecualikan seseorang dari kasus: tidak satu pun boleh dilihatnya, juga dalam keadaan darurat.",
     tag="life of the case",
@@ -216,7 +217,8 @@ def person_excluded(case: Case, event: PersonExcluded) -> Case:
     part = case.of(Staff)
     placed = Exclusion(event.exclusion, event.person, event.member_of, event.kind, event.placed_by)
     exclusions = put(part.exclusions, event.exclusion, placed)
-    excluded = replace(part, exclusions=exclusions, excluded=add(part.excluded, event.person))
+    at_work = {worker: to for worker, to in part.assigned.items() if worker[1] != event.person}
+    excluded = replace(part, assigned=at_work, exclusions=exclusions, excluded=add(part.excluded, event.person))
     return case.using(event.exclusion).with_part(excluded)
 
 
@@ -246,13 +248,17 @@ def end_assignment(command: EndAssignment, case: Case, act: Act, network: Networ
 
 @decides.register
 def exclude_person(command: ExcludePerson, case: Case, act: Act, network: Network) -> Sequence[Fact]:
-    """A machine's role gives what the agency is told, of all cases: who has one gives it up first. And somebody has to
-    remain who sees to the work."""
+    """A machine's role gives what the agency is told, of all cases: who has one gives it up first. Who is a member of
+    another agency that takes part, too, is excluded by the lead alone: any agency can make somebody its member, and
+    would so keep others' people from their case. And those have to remain who see to the work, and who can end it."""
     agency = network.get(command.member_of)
     if agency is None or command.person not in agency.members:
         raise NotAMember(person=command.person)
     if agency.has_member(command.person, (Role.INTEGRATOR,)):
         raise Invalid(field="person", must="have no role of a machine: an administrator takes it away first")
+    others = {case.lead, *case.participants()} - {command.member_of}
+    if extent_of(command, case, act) is Extent.ITS_PEOPLE and any(_is_of(network, c, command.person) for c in others):
+        raise Invalid(field="person", must="be of no other agency that takes part: else the lead excludes them")
     fresh(case.used_ids, command.exclusion)
     staff = case.of(Staff)
     made = recorded(PersonExcluded, command, act, kind=agency.kind, placed_by=act.agency)
@@ -260,6 +266,8 @@ def exclude_person(command: ExcludePerson, case: Case, act: Act, network: Networ
         raise AlreadyExists(what="exclusion")
     if not _supervised(agency, {*staff.excluded, made.person}):
         raise Invalid(field="person", must="leave the agency a supervisor who is not excluded")
+    if not _ended_by_two(network[made.placed_by], staff.excluded, made.person):
+        raise Invalid(field="person", must="leave this agency two people who can end an exclusion together")
     return [made]
 
 
@@ -290,6 +298,18 @@ def _supervised(agency: Agency, excluded: Iterable[ActorId]) -> bool:
     """Whether an agency that had a supervisor has one who is not excluded."""
     supervisors = {who for who, roles in agency.members.items() if Role.SUPERVISOR in roles}
     return not supervisors or bool(supervisors - set(excluded))
+
+
+def _is_of(network: Network, code: AgencyCode, person: ActorId) -> bool:
+    """Whether that person is a member of that agency."""
+    agency = network.get(code)
+    return agency is not None and person in agency.members
+
+
+def _ended_by_two(agency: Agency, excluded: Set[ActorId], person: ActorId) -> bool:
+    """Whether an agency in which two people could end an exclusion still has two once that one is excluded as well."""
+    may = {who for who, roles in agency.members.items() if roles & REVIEW} - excluded
+    return person not in may or len(may) < len(("who asks", "who approves")) or len(may - {person}) > 1
 
 
 name_fields(

@@ -93,13 +93,20 @@ class Heard(Struct, frozen=True):
                 return frozenset({self.author}) if self.author is not None else frozenset()
 
     def is_said_by_who_may(self, consent: Consent) -> bool:
-        """Whether who said it can take that back: she herself, or who gave it. Who neither is, nor gave it, may be whom
-        she has to be protected from: then the lead asks her first."""
-        return not self.said_by or ConsentBy.SURVIVOR in self.said_by or bool(self.said_by & consent.given_by)
+        """Whether who said it can take that back: she herself, or who gave it without her. Who gave it along with her,
+        or did not, may be whom she has to be protected from: then the lead asks her first."""
+        if not self.said_by or ConsentBy.SURVIVOR in self.said_by:
+            return True
+        return ConsentBy.SURVIVOR not in consent.given_by and bool(self.said_by & consent.given_by)
 
 
 class Stops(Part, frozen=True):
     heard: Mapping[StopId, Heard] = EMPTY
+
+
+def stop_waits(case: Case) -> bool:
+    """Whether the lead has to answer a stop still."""
+    return any(heard.waits for heard in case.of(Stops).heard.values())
 
 
 @applies(SharingStopped)
@@ -189,7 +196,7 @@ def _taken_up(case: Case, heard: Heard, consent: Consent) -> Consent:
     kind = case.participants().get(heard.author)
     if kind is not None and consent.names(heard.author, kind) and {heard.author, f"kind:{kind}"} & words:
         consent = replace(consent, left=consent.left | {heard.author})
-    if consent.reported_by == heard.author and not emergencies_of_others(case, heard.author):
+    if consent.reported_by == heard.author and not consent.confirmed and not emergencies_of_others(case, heard.author):
         return _stopped(consent, words)
     rest = words - consent.left - consent.stopped
     return replace(consent, waiting=put(consent.waiting, heard.id, words)) if heard.waits and rest else consent
@@ -244,7 +251,7 @@ CONSENT = Thing(
 def _may_end_alone(consent: Consent, case: Case) -> frozenset[str]:
     """Whom alone it names, and who recorded it: unless an emergency of others runs."""
     alone = consent.recipients if len(consent.recipients) == 1 else frozenset[str]()
-    by = alone if consent.reported_by is None else alone | {consent.reported_by}
+    by = alone if consent.reported_by is None or consent.confirmed else alone | {consent.reported_by}
     return frozenset(agency for agency in by if not emergencies_of_others(case, agency))
 
 

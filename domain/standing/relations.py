@@ -101,6 +101,11 @@ class Extent(Code):
     BASIS = "basis", "paling banyak yang diizinkan dasarnya", "at most what the basis allows"
     WHOLE = "whole", "seluruhnya", "all of it"
     AGENCY = "agency", "instansi, bukan kasus", "an agency, and no case"
+    ITS_PEOPLE = (
+        "its-people",
+        "orangnya sendiri, yang bukan anggota instansi lain yang ikut serta",
+        "its own people, who are of no other agency that takes part",
+    )
     ROWS = "rows", "baris milik instansinya: kode, waktu, keadaan", "the agency's own rows: codes, times, states"
     ROWS_AS_LEAD = (
         "rows-as-lead",

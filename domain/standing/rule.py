@@ -39,6 +39,7 @@ SAID: dict[Relation, str] = {
     R.ASSIGNED: "assigned",
     R.HOLDER: "holder",
     R.HOLDING_OFFICE: "holder",
+    R.OWN: "lead",  # as the lead may for everybody
 }
 """What `NotForThisAgency` calls them."""
 EXCLUDED, MEMBER, SUPERVISOR = (frozenset({relation}) for relation in (R.EXCLUDED, R.MEMBER, R.SUPERVISOR))

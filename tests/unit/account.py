@@ -116,10 +116,15 @@ class Account:
             if not kinds & words:
                 continue
             given_by = getattr(consent, "given_by", frozenset())
-            may_say = not stop.said_by or ConsentBy.SURVIVOR in stop.said_by or bool(stop.said_by & given_by)
+            may_say = not stop.said_by or ConsentBy.SURVIVOR in stop.said_by
+            if ConsentBy.SURVIVOR not in given_by:  # what she agreed to, nobody takes back without asking her
+                may_say = may_say or bool(stop.said_by & given_by)
             if stop.occurred_at < consent.occurred_at or not (may_say or confirmed):
                 continue
             reported = isinstance(consent, ConsentReported) and consent.reported_by == author
+            reported = reported and not any(
+                isinstance(e, ConsentConfirmed) and e.consent == consent.consent for e in self.log[:n]
+            )
             reported = reported and not self.emergency_of_others(author, n)
             if author == self.lead(n) or confirmed or reported or (who == author and reads):
                 return True

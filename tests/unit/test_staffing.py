@@ -55,6 +55,10 @@ PEOPLE = {
     DEPUTY: frozenset({Role.SUPERVISOR}),
 }
 STAFFED = {code: replace(agency, members=PEOPLE) for code, agency in NETWORK.items()}
+LEADER, OTHER_LEADER = (ActorId(an_id(who)) for who in ("leader", "other leader"))
+LEADING = {LEADER: frozenset({Role.SUPERVISOR}), OTHER_LEADER: frozenset({Role.DATA_PROTECTION_OFFICER})}
+APART = {**STAFFED, "uptd-ppa": replace(NETWORK["uptd-ppa"], members=LEADING)}
+"""In which nobody is of two agencies that take part."""
 NOTE = say(RecordNote, note=an_id("note"), legal="n")
 
 
@@ -208,7 +212,8 @@ def test_who_accompanies_the_survivor_is_assigned_until_another_does() -> None:
 
 @pytest.mark.parametrize("agency", ["uptd-ppa", "polres"])
 def test_lead_and_own_agency_exclude_somebody(agency: str) -> None:
-    (said,) = done(exclude(OFFICER), referred(S.ACCEPTED), chief(agency))
+    who = chief() if agency == "polres" else by(LEADER, agency, Role.SUPERVISOR)
+    (said,) = decide(exclude(OFFICER), referred(S.ACCEPTED), who, APART)
     assert isinstance(said, PersonExcluded)
     assert (said.person, said.member_of, said.placed_by) == (OFFICER, "polres", agency)
 
@@ -233,18 +238,48 @@ def test_to_who_is_excluded_there_is_no_case_for_whatever_agency(role: Role, age
         assert (type(here.value), here.value.args) == (type(nowhere.value), nowhere.value.args)
 
 
+def test_who_is_of_another_agency_that_takes_part_is_excluded_by_the_lead_alone() -> None:
+    """Any agency can make somebody its member: it would so keep the lead's people from their own case."""
+    case, lead = referred(S.ACCEPTED), by(LEADER, "uptd-ppa", Role.SUPERVISOR)
+    hired = {**PEOPLE, LEADER: frozenset({Role.CASE_WORKER}), OTHER_LEADER: frozenset({Role.CASE_WORKER})}
+    network = {**APART, "polres": replace(STAFFED["polres"], members=hired)}
+    for one in (LEADER, OTHER_LEADER):
+        with pytest.raises(Invalid, match="no other agency"):
+            decide(exclude(one), case, chief(), network)
+    of_both = {**LEADING, OFFICER: frozenset({Role.CASE_WORKER})}
+    both = {**APART, "uptd-ppa": replace(APART["uptd-ppa"], members=of_both)}
+    with pytest.raises(Invalid, match="no other agency"):
+        decide(exclude(OFFICER), case, chief(), both)
+    assert decide(exclude(OFFICER), case, lead, both)
+
+
 def test_one_supervisor_remains() -> None:
-    case = referred(S.ACCEPTED, excluded(CHIEF))
-    with pytest.raises(Invalid):
-        done(exclude(DEPUTY), case, by(DEPUTY, "uptd-ppa", Role.SUPERVISOR))
-    assert done(exclude(CHIEF), referred(S.ACCEPTED), by(DEPUTY, "uptd-ppa", Role.SUPERVISOR))
+    case, lead = referred(S.ACCEPTED, excluded(CHIEF)), by(LEADER, "uptd-ppa", Role.SUPERVISOR)
+    with pytest.raises(Invalid, match="a supervisor"):
+        decide(exclude(DEPUTY), case, lead, APART)
+    assert decide(exclude(CHIEF), referred(S.ACCEPTED), lead, APART)
+
+
+def test_two_remain_who_can_end_it() -> None:
+    """Else one supervisor would exclude all others of the lead, and nobody could end that with them."""
+    case, lead = referred(S.ACCEPTED), by(LEADER, "uptd-ppa", Role.SUPERVISOR)
+    with pytest.raises(Invalid, match="two people"):
+        decide(exclude(OTHER_LEADER, "uptd-ppa"), case, lead, APART)
+    three = {**APART, "uptd-ppa": replace(APART["uptd-ppa"], members={**LEADING, CHIEF: frozenset({Role.SUPERVISOR})})}
+    assert decide(exclude(OTHER_LEADER, "uptd-ppa"), case, lead, three)
+
+
+def test_who_is_excluded_has_taken_nothing() -> None:
+    """An emergency that they took is for somebody else to take."""
+    case = referred(S.ACCEPTED, on(OFFICER, referral=R1), on(COLLEAGUE), excluded(OFFICER))
+    assert set(case.of(Staff).assigned) == {("polres", COLLEAGUE)}
 
 
 def test_who_has_the_role_of_a_machine_gives_it_up_first() -> None:
     machine = {**PEOPLE, OFFICER: frozenset({Role.CASE_WORKER, Role.INTEGRATOR})}
     network = {**STAFFED, "polres": replace(STAFFED["polres"], members=machine)}
     with pytest.raises(Invalid):
-        decide(exclude(OFFICER), referred(S.ACCEPTED), chief(), network)
+        decide(exclude(OFFICER), referred(S.ACCEPTED), chief(), {**network, "uptd-ppa": APART["uptd-ppa"]})
 
 
 def test_who_is_excluded_is_assigned_to_nothing() -> None:

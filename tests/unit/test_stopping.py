@@ -43,6 +43,7 @@ from story import (
 )
 
 from rujukan.domain.case import Case, decide
+from rujukan.domain.case.confirming import ConsentConfirmed
 from rujukan.domain.case.consents import (
     ConsentRefused,
     ConsentWithdrawn,
@@ -52,6 +53,7 @@ from rujukan.domain.case.consents import (
 )
 from rujukan.domain.case.fulfilment import ReferralHeld, ResumeReferral
 from rujukan.domain.case.lead import AskLeadTransfer
+from rujukan.domain.case.lifecycle import CloseCase, MergeCase
 from rujukan.domain.case.referrals import ReferralCancelled, ReferralSent, SendReferral
 from rujukan.domain.case.stopping import (
     HIGHEST_REMINDER,
@@ -68,6 +70,7 @@ from rujukan.domain.casefile.stopping import SharingStopped, touched
 from rujukan.domain.codes import (
     AgeGroup,
     AgencyKind,
+    CloseReason,
     ConsentBy,
     EndReason,
     Obtained,
@@ -78,7 +81,7 @@ from rujukan.domain.codes import (
     Urgency,
 )
 from rujukan.domain.disclosure import Knowledge
-from rujukan.domain.fact import Act, Fact
+from rujukan.domain.fact import Act, CaseId, Fact
 from rujukan.domain.pathways import CONSENT_TIMES
 from rujukan.domain.refusal import (
     AlreadyExists,
@@ -296,6 +299,32 @@ def test_what_a_caregiver_takes_back_that_she_gave_waits_also_where_the_lead_hea
     confirm = say(ConfirmStop, stop=STOP, given_by=SHE, obtained=Obtained.VERBAL)
     heard = given(*hers).when(stop(by=CAREGIVER)).events
     given(*hers, *heard).when(confirm).then_only(StopConfirmed, ReferralHeld)
+
+
+def test_nor_does_a_caregiver_take_back_what_they_gave_along_with_her() -> None:
+    along = [opened(age=AgeGroup.ADOLESCENT), replace(consent(), given_by=SHE | CAREGIVER), *brought_to(S.IN_PROGRESS)]
+    case = given(*along).when(stop(by=CAREGIVER)).then_only(SharingStopped)
+    assert opens(case, "rsud", AgencyKind.HEALTH)
+    given(*along).when(stop(by=SHE)).then_only(SharingStopped, ReferralHeld)
+
+
+def test_once_the_lead_confirmed_it_with_her_a_consent_is_its_reporters_to_end_no_more() -> None:
+    heard = reported(C2, to="psikolog", of=("health",))
+    told = say(ConsentConfirmed, consent=C2, given_by=SHE, obtained=Obtained.VERBAL)
+    onward = [
+        (draft(R2, "rsud", "psikolog", service=Service.PSYCHOSOCIAL, of=("health",)), "rsud"),
+        (sent(R2), "rsud"),
+        *((moved(s, R2), "psikolog") for s in (S.RECEIVED, S.ACCEPTED, S.IN_PROGRESS)),
+    ]
+    for said_ in (say(WithdrawConsent, consent=C2), stop()):
+        story = given(*referred(), heard, *onward, told).when(said_, by=HOSPITAL)
+        assert not [e for e in story.events if getattr(e, "referral", None) == R2], "others' work waits for the lead"
+
+
+def test_the_lead_does_not_close_over_a_stop_that_waits() -> None:
+    over = [*HEARD, *(moved(S.COMPLETED, referral) for referral in (R1, R2))]
+    for command in (say(CloseCase, reason=CloseReason.GOALS_MET), say(MergeCase, into=CaseId(an_id("other")))):
+        given(*over).when(command).refused(Invalid, field="stop")
 
 
 # What becomes of it ----------------------------------------------------------------------------------------------
