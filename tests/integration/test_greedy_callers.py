@@ -194,10 +194,10 @@ def test_any_number_of_readers_at_work_holds_up_no_command_and_no_emergency(
     go, at_work = Event(), list[int]()
     rows = Lists.rows
 
-    def slow(self: Lists, *arguments: object) -> object:
+    def slow(self: Lists, *arguments: object, **named: object) -> object:
         at_work.append(1)
         go.wait(PATIENCE_SECONDS)
-        return rows(self, *arguments)  # type: ignore[arg-type]
+        return rows(self, *arguments, **named)  # type: ignore[arg-type]
 
     async def play() -> None:
         monkeypatch.setattr(Lists, "rows", slow)
@@ -246,7 +246,7 @@ def test_no_more_requests_of_one_are_under_way_than_there_is_room_for(
 ) -> None:
     network = Network(office, settings, Limits(reads=0, requests=10))
     go = Event()
-    monkeypatch.setattr(Lists, "rows", lambda *_: go.wait(PATIENCE_SECONDS) and [])
+    monkeypatch.setattr(Lists, "rows", lambda *_, **__: go.wait(PATIENCE_SECONDS) and [])
 
     async def play() -> None:
         readers = [asyncio.ensure_future(network.asks("GET", "/agencies", "rsud")) for _ in range(10)]
@@ -274,7 +274,7 @@ def test_a_read_that_keeps_a_thread_for_long_counts_as_several(
     network = Network(office, settings, Limits(reads=10))
     now = [0.0]
 
-    def slow(*_: object) -> list[object]:
+    def slow(*_: object, **__: object) -> list[object]:
         now[0] += gate.A_READ_SECONDS * 1_000
         return []
 
