@@ -31,8 +31,9 @@ from some import some, thorough
 
 from rujukan import projections
 from rujukan.domain.case.notes import RecordNote
-from rujukan.domain.case.staffing import ExcludePerson
-from rujukan.domain.codes import Role
+from rujukan.domain.case.staffing import AssignPerson, ExcludePerson
+from rujukan.domain.case.stopping import StopSharing
+from rujukan.domain.codes import ConsentBy, Role, StopAbout
 from rujukan.infra import composition
 from rujukan.infra.database import AWAY, FOLLOWER, as_role
 from rujukan.infra.settings import Settings
@@ -53,11 +54,14 @@ def office(settings: Settings) -> Iterator[Office]:
             opened.does("uptd-ppa", told, action.command, **fields)
         kin = {"exclusion": uuid4(), "person": opened.act("polres").actor, "member_of": "polres", "reason": "r"}
         opened.does("uptd-ppa", told, ExcludePerson, role=Role.SUPERVISOR, **kin)
+        worker = opened.act("uptd-ppa").actor
+        opened.does("uptd-ppa", told, AssignPerson, role=Role.SUPERVISOR, person=worker)
         gone = tell_one_case(opened, composition.now() - HOUR)
         catch_up(settings)  # the read models saw what a rebuild does not see any more
         erases(opened, gone)
         tell_erasures(opened, composition.now() - HOUR)
-        tell_lateness(opened)
+        said = {"stop": uuid4(), "about": StopAbout.EVERYTHING, "said_by": frozenset({ConsentBy.SURVIVOR})}
+        opened.does("lbh", tell_lateness(opened), StopSharing, **said)
         yield opened
 
 
@@ -105,7 +109,7 @@ def test_a_rebuilt_read_model_is_the_live_one_row_by_row(
     settings: Settings, name: str, batch: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = dump(settings)
-    assert all(before[table] for p in projections.ALL for table in p.tables)
+    assert [table for p in projections.ALL for table in p.tables if not before[table]] == []
     in_batches_of(batch, monkeypatch)
     assert rebuild(settings, name) == readable(before)
     assert dump(settings) == before

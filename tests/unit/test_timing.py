@@ -100,6 +100,7 @@ class Answers(NamedTuple):
 
 REFERRALS = "ReferralDrafted ReferralSent ReferralReceived ReferralAccepted ReferralStarted ReferralCompleted"
 OPENED = Answers("CaseOpened")
+WAITS = "LeadTransferAsked SharingStopped"
 UNDECIDED = "HoldPlaced ErasureRequested"
 ATTACHED = say(
     AttachDocument,
@@ -183,16 +184,16 @@ ACCOUNT: dict[str, Answers | None] = {
     "AskLeadTransfer": Answers("CaseOpened", without="LeadTransferAsked"),
     "AcceptLeadTransfer": Answers("LeadTransferAsked"),
     "DeclineLeadTransfer": Answers("LeadTransferAsked"),
-    "CloseCase": Answers("CaseOpened", without=f"{REFERRALS} LeadTransferAsked"),
-    "CloseCase after a referral": Answers("ReferralCancelled", state=S.CANCELLED, without="LeadTransferAsked another"),
+    "CloseCase": Answers("CaseOpened", without=f"{REFERRALS} {WAITS}"),
+    "CloseCase after a referral": Answers("ReferralCancelled", state=S.CANCELLED, without=f"{WAITS} another"),
     "ReopenCase": Answers("CaseClosed", ended=True),
-    "MergeCase": Answers("CaseOpened", without=f"{REFERRALS} LeadTransferAsked"),
+    "MergeCase": Answers("CaseOpened", without=f"{REFERRALS} {WAITS}"),
     "AbsorbDuplicate": OPENED,
     "DiscloseCase": OPENED,
     "AskSurvivorReport": OPENED,
     "PlaceLegalHold": OPENED,
     "LiftLegalHold": Answers("HoldPlaced"),
-    "LiftHoldOnOrder": Answers("HoldPlaced", before_court=True),
+    "LiftHoldOnOrder": Answers("DocumentAttached", "on_order", before_court=True),
     "LiftHoldOnOrder of a hold of before": Answers(
         "DocumentAttached",
         "on_order",
@@ -258,6 +259,7 @@ def _spread(answers: Answers) -> list[Any]:
         *([say(LegalHoldPlaced, reason="r")] if answers.before_court else []),
     ]
     first, *others = happened(answers.state, ended=answers.ended)
+    others.sort(key=_is_order)  # behind the holds: an older paper is not about them
     out = answers.without.split()
     log: list[Any] = []
     for n, entry in enumerate([first, *more, *others]):
@@ -270,6 +272,10 @@ def _spread(answers: Answers) -> list[Any]:
         order = {"document": DOCUMENT} if type(event).__name__ == "OverrideAsked" else {}
         log.append((replace(event, occurred_at=BEGAN + n * HOUR, **lasts, **order), author))
     return log
+
+
+def _is_order(entry: Any) -> bool:
+    return COURT_ORDER["document"] in _ids(entry[0] if isinstance(entry, tuple) else entry)
 
 
 COURT = {an_id("to the prosecution"), COURT_ORDER["document"]}
