@@ -27,7 +27,8 @@ from .keys.home import Macs, UnwrapFailed
 from .keys.names import REGISTER
 
 BYTES = 16
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+"""From when PostgreSQL counts microseconds: its bits are of that number."""
 _BEGINS = b"rujukan/position/1\0"
 """Nothing else that is made a MAC of with that key begins so: a row of the register begins with its number."""
 

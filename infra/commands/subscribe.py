@@ -371,8 +371,9 @@ def _inbox(said: argparse.Namespace, handler: Any, is_there: bool = False) -> "I
     handled_is_deleted = getattr(said, "handled_is_deleted", False)
     if where.startswith(("postgresql://", "postgres://")):
         from ...consumers.agency import PostgresInbox
+        from ...consumers.agency.postgres.inbox import is_made
 
-        if is_there and not _is_in_postgres(where):
+        if is_there and not is_made(where):
             raise Failed("there is no inbox in that database yet: rujukan subscribe makes it")
         return PostgresInbox(where, handler, handled_is_deleted=handled_is_deleted)
     from ...consumers.agency import SqliteInbox
@@ -380,14 +381,6 @@ def _inbox(said: argparse.Namespace, handler: Any, is_there: bool = False) -> "I
     if is_there and not Path(where).is_file():
         raise Failed(f"there is no inbox {where}: rujukan subscribe makes it; --inbox says another place")
     return SqliteInbox(where, handler, handled_is_deleted=handled_is_deleted)
-
-
-def _is_in_postgres(conninfo: str) -> bool:
-    import psycopg
-
-    with psycopg.connect(conninfo) as db:
-        found = db.execute("SELECT to_regclass(%s) IS NOT NULL", ("rujukan_cursor",)).fetchone()
-    return bool(found and found[0])
 
 
 def _require_begun(said: argparse.Namespace, inbox: "Inbox[Any]") -> None:

@@ -150,6 +150,8 @@ def _is_put_right(db: Connection[TupleRow], digests: Digests, found: Found, stil
     table, row = found.table, found.row
     still()
     right = digests.positions.right(found.digest, table.name, *found.columns)
+    if right is not None and table is HEADS and db.execute(_HAS_MORE, right).rowcount:
+        right = None  # somebody wrote a row at the number that would be given next
     if right is not None:
         row, how = table.row_of(right), PUT_RIGHT
         done = _put(db, digests, found, right)
@@ -209,8 +211,12 @@ def _register_at(db: Connection[TupleRow], digests: Digests) -> int:
 
 
 def _without_head(db: Connection[TupleRow], digests: Digests) -> list[str]:
-    """The agencies of which rows are in the register, and no newest number."""
-    return [row.agency for row in (Row(*columns) for columns in db.execute(_HEADLESS)) if digests.fits(row)]
+    """The agencies of which rows are in the register, and no newest number. A row that nobody wrote makes none."""
+    return [
+        agency
+        for (agency,) in db.execute(_HEADLESS).fetchall()
+        if any(digests.fits(Row(*columns)) for columns in db.execute(_NEWEST_OF, (agency,)))
+    ]
 
 
 def _head_of(db: Connection[TupleRow], digests: Digests, agency: str, still: Still) -> int:
@@ -241,6 +247,8 @@ def _select(table: Table) -> Composed:
     return SQL("SELECT ctid::text, {}, digest FROM {} WHERE {}").format(columns, _name(table), SQL(table.only))
 
 
+_NEWEST_OF = f"SELECT {COLUMNS} FROM delivery.told WHERE agency = %s ORDER BY sequence DESC LIMIT 100"
+_HAS_MORE = "SELECT FROM delivery.told WHERE agency = %s AND sequence > %s LIMIT 1"
 _NOTE = """
     INSERT INTO follow.unfit AS u (of_table, of_row, how) VALUES (%s, %s, %s)
     ON CONFLICT (of_table, of_row) DO UPDATE SET how = excluded.how, since = clock_timestamp()
@@ -250,14 +258,13 @@ _WITHOUT_WEBHOOK = (
     "SELECT agency FROM delivery.heads h WHERE NOT EXISTS (SELECT FROM delivery.webhooks w WHERE w.agency = h.agency)"
 )
 _BEHIND = f"SELECT {COLUMNS} FROM delivery.told WHERE n > %s ORDER BY n LIMIT %s"
-_HEADLESS = f"""
+_HEADLESS = """
     WITH RECURSIVE named AS (
       (SELECT agency FROM delivery.told ORDER BY agency LIMIT 1)
       UNION ALL SELECT (SELECT t.agency FROM delivery.told t WHERE t.agency > n.agency ORDER BY t.agency LIMIT 1)
         FROM named n WHERE n.agency IS NOT NULL
     )
-    SELECT t.* FROM named CROSS JOIN LATERAL (
-      SELECT {COLUMNS} FROM delivery.told t WHERE t.agency = named.agency ORDER BY t.sequence DESC LIMIT 1
-    ) t WHERE NOT EXISTS (SELECT FROM delivery.heads h WHERE h.agency = t.agency)
+    SELECT agency FROM named n WHERE agency IS NOT NULL
+       AND NOT EXISTS (SELECT FROM delivery.heads h WHERE h.agency = n.agency)
 """
-"""The newest row of each agency that has no newest number."""
+"""Agencies that rows name, and that have no newest number."""

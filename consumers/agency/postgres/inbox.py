@@ -43,6 +43,13 @@ class Answering(psycopg.Connection[TupleRow]):
             raise
 
 
+def is_made(conninfo: str) -> bool:
+    """Whether there is an inbox in that database; nothing is made by asking. Raises OperationalError."""
+    with Answering.connect(conninfo, autocommit=True) as db:
+        found = db.execute("SELECT to_regclass('rujukan_cursor') IS NOT NULL").fetchone()
+    return bool(found and found[0])
+
+
 class Postgres:
     """A connection to PostgreSQL, made again where it broke."""
 
