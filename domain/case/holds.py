@@ -254,8 +254,6 @@ def lift_hold(command: LiftLegalHold, case: Case, act: Act, network: Network) ->
 
 @decides.register
 def lift_on_order(command: LiftHoldOnOrder, case: Case, act: Act, network: Network) -> Sequence[Fact]:
-    if case.of(CourtOrders).ordered_at[command.on_order] < case.holds[command.hold].placed_at:
-        raise Invalid(field="on_order", must="be attached after the hold was placed: an older paper is not about it")
     return [recorded(HoldLifted, command, act, ended_by=E.COURT_ORDER, **_holder(case, command.hold))]
 
 

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 from story import (
-    DAY,
     DOCUMENT,
     HOLD,
     HOSPITAL,
@@ -29,7 +28,6 @@ from story import (
     draft,
     given,
     held,
-    later,
     merged,
     moved,
     opened,
@@ -289,13 +287,6 @@ def test_on_a_courts_order_two_people_of_the_lead_lift_anybodys() -> None:
     with pytest.raises(AnotherPersonNeeded):
         seconded(*two, replace(REVIEWER, role=Role.SUPERVISOR))
     given(*BEFORE_COURT, ORDER).when(ON_ORDER, by=POLICE_LAWYER).refused(NotForThisAgency, needs="lead")
-
-
-def test_an_order_from_before_the_hold_is_not_about_it() -> None:
-    """Else whatever paper a court attached once would lift every later hold."""
-    placed = replace(POLICE_HOLD[0], occurred_at=NOON + DAY), POLICE_HOLD[1]
-    older = [*WITH_POLICE, *brought_to(S.IN_PROGRESS, R2, to="kejari"), ORDER, placed]
-    given(*older).when(ON_ORDER, by=later(REVIEWER, 2 * DAY)).refused(Invalid, field="on_order")
 
 
 def test_what_the_lead_or_another_attaches_as_a_courts_document_is_no_order() -> None:
