@@ -14,7 +14,7 @@ from ..compartment import Coordination, Psychosocial
 from ..declaring import Step, asked, happened
 from ..fact import Act, ConsentId, Fact, Text, recorded
 from ..persistent import put
-from ..refusal import AlreadyExists
+from ..refusal import AlreadyDone
 from ..standing.relations import Extent, Relation
 from ..standing.roles import CASE_WORK
 from ..standing.rows import LEADS, Since, Thing
@@ -120,6 +120,6 @@ def contradict_consent(command: ContradictConsent, case: Case, act: Act, network
 
 
 def _unconfirmed(case: Case, command: ConfirmConsent | ContradictConsent, act: Act) -> None:
-    """Raises ConsentNotLive; AlreadyExists for one that was confirmed."""
+    """Raises ConsentNotLive; AlreadyDone for one that was confirmed."""
     if live(case, command.consent, act.at).confirmed:
-        raise AlreadyExists(what="the confirmation", id=command.consent)
+        raise AlreadyDone(what="the confirmation", id=command.consent)

@@ -10,8 +10,9 @@ from msgspec.structs import replace
 from ..casefile.consenting import NAMED, SCOPE, Scope, consent_in, live, require_later_end
 from ..casefile.deciding import Network, decides, derived, fresh
 from ..casefile.evolving import applies
+from ..casefile.overriding import Overrides
 from ..casefile.state import NOTHING, Case, Consent, compartments_named
-from ..casefile.stopping import CONSENT, hear
+from ..casefile.stopping import CONSENT, as_recorded, hear
 from ..causes import Cause
 from ..codes import AgeGroup, ConsentBy, Obtained, StopAbout
 from ..compartment import Coordination, Identity, Psychosocial, Safety
@@ -226,13 +227,13 @@ class ExpireConsent(Fact, frozen=True, kw_only=True):
 
 @applies(ConsentGiven)
 def consent_given(case: Case, event: ConsentGiven) -> Case:
-    return replace(case, consents=put(case.consents, event.consent, consent_in(event)))
+    return replace(case, consents=put(case.consents, event.consent, as_recorded(case, consent_in(event))))
 
 
 @applies(ConsentReported)
 def consent_reported(case: Case, event: ConsentReported) -> Case:
     consent = replace(consent_in(event), reported_by=event.reported_by)
-    return replace(case, consents=put(case.consents, event.consent, consent))
+    return replace(case, consents=put(case.consents, event.consent, as_recorded(case, consent)))
 
 
 @applies(ConsentNarrowed)
@@ -264,7 +265,7 @@ def consent_refused(case: Case, event: ConsentRefused) -> Case:
 
 @decides.register
 def give_consent(command: GiveConsent, case: Case, act: Act, network: Network) -> Sequence[Fact]:
-    fresh(case.consents, command.consent)
+    _fresh(case, command.consent)
     _right_person(command, case.age_group)
     require_later_end(command)
     if extent_of(command, case, act) is Extent.REPORTED:
@@ -274,7 +275,7 @@ def give_consent(command: GiveConsent, case: Case, act: Act, network: Network) -
 
 @decides.register
 def refuse_consent(command: RefuseConsent, case: Case, act: Act, network: Network) -> Sequence[Fact]:
-    fresh(case.consents, command.consent)
+    _fresh(case, command.consent)
     reports = extent_of(command, case, act) is Extent.HEARD
     about = StopAbout.RECIPIENTS if command.asked_for else StopAbout.EVERYTHING
     said = {"stop": derived(command.consent, "stop"), "said_by": command.given_by, "recipients": command.asked_for}
@@ -320,6 +321,13 @@ def expire_consent(command: ExpireConsent, case: Case | None, act: Act, network:
     if act.at < consent.expires_at:
         raise StillRunning(due_at=consent.expires_at)
     return [recorded(ConsentExpired, command, act, expires_at=consent.expires_at)]
+
+
+def _fresh(case: Case, id: ConsentId) -> None:
+    """Raises AlreadyExists where a consent, or a sharing without one that was asked for, has that id: what is approved
+    under it would stand in the place of her word."""
+    fresh(case.consents, id)
+    fresh(case.of(Overrides).asked, id)
 
 
 def _hers(consent: Consent) -> Consent:

@@ -194,12 +194,12 @@ def stop_waits(case: Case, event: StopWaits) -> Case:
 
 @applies(StopConfirmed)
 def stop_confirmed(case: Case, event: StopConfirmed) -> Case:
-    return stopped_for_good(case, event.stop)
+    return stopped_for_good(case, event.stop, event.occurred_at)
 
 
 @applies(StopNotConfirmed)
 def stop_not_confirmed(case: Case, event: StopNotConfirmed) -> Case:
-    return not_stopped(case, event.stop)
+    return not_stopped(case, event.stop, event.occurred_at)
 
 
 @decides.register

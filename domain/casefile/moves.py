@@ -101,15 +101,16 @@ PARTIES = Audience(
 
 def require_cover(case: Case, referral: Referral, act: Act) -> None:
     """Raises ConsentMissing unless consent lets the recipient know, for the referral's purpose, every compartment that
-    it shares: of the sender's words at least. What somebody said stop to covers nothing new, also while that waits."""
-    if missing := Reaches(as_if_answered(case), act.at).missing(referral):
+    it shares: of the sender's words at least. What somebody said stop to covers nothing new, also while that waits; but
+    an emergency of others."""
+    if missing := Reaches(as_if_answered(case, referral), act.at).missing(referral):
         raise ConsentMissing(recipient=referral.recipient, purpose=referral.purpose, compartments=missing)
 
 
 def require_reach(case: Case, referral: Referral, act: Act) -> None:
     """Raises BeyondReach where it shares more than its sender may: the lead is bounded by consent alone, all others
     share what they may open themselves for that purpose, and what they wrote."""
-    if beyond := Reaches(as_if_answered(case), act.at).beyond(referral):
+    if beyond := Reaches(as_if_answered(case, referral), act.at).beyond(referral):
         raise BeyondReach(compartments=beyond)
 
 

@@ -22,11 +22,12 @@ from ..declaring import Step, field, happened, name_fields
 from ..fact import Act, AgencyCode, ConsentId, Fact, Recipient, ReferralId, Short, StopId, Text, recorded
 from ..pathways import CONSENT_TIMES
 from ..persistent import put
+from ..refusal import AlreadyDone
 from ..standing.relations import Relation
 from ..standing.rows import Since, Thing
 from ..words import Words
 from .evolving import applies
-from .state import EMPTY, Case, Consent, Part
+from .state import EMPTY, Case, Consent, Part, Referral
 
 R = Relation
 
@@ -67,13 +68,26 @@ class Heard(Struct, frozen=True):
     """Who recorded it."""
     answer_by: datetime | None
     """By when the lead answers it; None where nothing of it is the lead's to answer."""
+    kind: AgencyKind | None = None
+    """What kind of agency that is, where it took part."""
+    by_lead: bool = False
+    """Who recorded it led then, or nobody wrote down who did."""
     raised: int = 0
-    answered: bool = False
+    answered_at: datetime | None = None
+    """When the lead had asked her."""
+    confirmed: bool = False
+    """She said the same, when she was asked."""
 
     @property
     def waits(self) -> bool:
         """Whether the lead has to answer it still."""
-        return self.answer_by is not None and not self.answered
+        return self.answer_by is not None and self.answered_at is None
+
+    def says_the_same(self, other: "Heard") -> bool:
+        """Whether it is by the same agency, of the same, as said by the same."""
+        return (self.author, self.about, self.said_by, self.consent, self.recipients) == (
+            *(other.author, other.about, other.said_by, other.consent, other.recipients),
+        )
 
     def stops(self, consent: Consent) -> frozenset[str]:
         """Which agencies and kinds of them it takes a consent from; nobody where it is not about that, or she agreed
@@ -111,22 +125,31 @@ def stop_waits(case: Case) -> bool:
 
 @applies(SharingStopped)
 def sharing_stopped(case: Case, event: SharingStopped, author: AgencyCode | None) -> Case:
-    heard = _heard(event, author)
+    kind = case.participants().get(author) if author is not None else None
+    heard = replace(_heard(event, author), kind=kind, by_lead=author is None or author == case.lead)
     return _changed(_with(case, heard), (_taken_up(case, heard, consent) for consent in case.consents.values()))
 
 
-def stopped_for_good(case: Case, id: StopId) -> Case:
+def stopped_for_good(case: Case, id: StopId, at: datetime) -> Case:
     """The case after the lead confirmed a stop: all of it holds."""
     heard = case.of(Stops).heard[id]
     consents = (_stopped(_answered(c, id), heard.stops(c)) for c in case.consents.values())
-    return _changed(_with(case, replace(heard, answered=True)), consents)
+    return _changed(_with(case, replace(heard, answered_at=at, confirmed=True)), consents)
 
 
-def not_stopped(case: Case, id: StopId) -> Case:
+def not_stopped(case: Case, id: StopId, at: datetime) -> Case:
     """The case after the lead found that she did not say so: what waited goes on. What was stopped at once stays so,
     until she agrees again."""
     heard = case.of(Stops).heard[id]
-    return _changed(_with(case, replace(heard, answered=True)), (_answered(c, id) for c in case.consents.values()))
+    return _changed(_with(case, replace(heard, answered_at=at)), (_answered(c, id) for c in case.consents.values()))
+
+
+def as_recorded(case: Case, consent: Consent) -> Consent:
+    """A consent that is recorded now, in this case: what she took back after she gave it, it does not give again."""
+    for heard in case.of(Stops).heard.values():
+        if consent.given_at is not None and consent.given_at < heard.said_at:
+            consent = _stopped(consent, heard.stops(consent)) if heard.confirmed else _taken_up(case, heard, consent)
+    return consent
 
 
 def raised_again(case: Case, id: StopId, level: int) -> Case:
@@ -134,21 +157,34 @@ def raised_again(case: Case, id: StopId, level: int) -> Case:
     return _with(case, replace(case.of(Stops).heard[id], raised=level))
 
 
-def as_if_answered(case: Case) -> Case:
-    """The case as if all that waits were stopped: what is new is sent only where it could be then, too."""
-    waiting = [c for c in case.consents.values() if c.waiting]
-    return _changed(case, (_stopped(c, frozenset[str]().union(*c.waiting.values())) for c in waiting))
+def as_if_answered(case: Case, referral: Referral | None = None) -> Case:
+    """The case as if all that waits were stopped: what is new is sent only where it could be then, too. An emergency
+    is sent, and taken up again, whatever a third agency heard: else one word of whoever takes part, said again and
+    again, would keep help from her. What its own sender, its recipient or the lead heard counts there, too."""
+    urgent = referral is not None and referral.urgency is Urgency.EMERGENCY
+    concerned = {referral.sender, referral.recipient, case.lead} if referral is not None else set()
+    heard = case.of(Stops).heard
+
+    def counted(consent: Consent) -> frozenset[str]:
+        of = (words for id, words in consent.waiting.items() if not urgent or heard[id].author in concerned)
+        return frozenset[str]().union(*of)
+
+    return _changed(case, (_stopped(c, counted(c)) for c in case.consents.values() if c.waiting))
 
 
 def touched(case: Case, id: StopId) -> Mapping[AgencyCode, AgencyKind]:
-    """Who takes part, with its kind, and would be stopped by what waits; not who recorded it."""
+    """Who takes part, with its kind, and would be stopped by what waits, or holds what its recorder passed on; not who
+    recorded it."""
     heard = case.of(Stops).heard[id]
     waiting = [(c, c.waiting[id]) for c in case.consents.values() if id in c.waiting]
+    passed = _passed_on(case, heard.author) if any(heard.author in words for _, words in waiting) else frozenset()
     return {
         agency: kind
         for agency, kind in case.participants().items()
         if agency != heard.author
-        and any(c.names(agency, kind) and {agency, f"kind:{kind}"} & words for c, words in waiting)
+        and (
+            agency in passed or any(c.names(agency, kind) and {agency, f"kind:{kind}"} & words for c, words in waiting)
+        )
     }
 
 
@@ -164,13 +200,32 @@ def emergencies_of_others(case: Case, agency: AgencyCode) -> frozenset[ReferralI
 def hear(case: Case, about: StopAbout, command: Fact, act: Act, reports: bool, **more: Any) -> SharingStopped:
     """The event that stop was said. The lead has to answer what who does not lead `reports` of others than itself, and
     what somebody said who did not give the consent: whether that would stop anything is not said here, as it would tell
-    the recorder who else takes part."""
+    the recorder who else takes part, and who gave what. Raises AlreadyDone where this agency recorded the same already,
+    as said no earlier, or the lead has asked her since then: it is answered once."""
     event = recorded(SharingStopped, command, act, about=about, **more)
     said = _heard(event, act.agency)
-    told = reports and about is not StopAbout.OURS
+    if any(_is_answered_by(said, before) for before in case.of(Stops).heard.values()):
+        raise AlreadyDone(what="this stop")
+    by_another = bool(said.said_by) and ConsentBy.SURVIVOR not in said.said_by
+    told = reports and (about is not StopAbout.OURS or by_another)
     if told or any(said.stops(c) and not said.is_said_by_who_may(c) for c in case.consents.values()):
         return replace(event, answer_by=act.at + CONSENT_TIMES.answer, rule=CONSENT_TIMES.version)
     return event
+
+
+def _is_answered_by(said: Heard, before: Heard) -> bool:
+    """Whether the lead is to answer, or has answered, just what is said, as it was put before it once."""
+    return (
+        before.answer_by is not None
+        and before.says_the_same(said)
+        and said.said_at <= max(before.said_at, before.answered_at or before.said_at)
+    )
+
+
+def _passed_on(case: Case, agency: AgencyCode | None) -> frozenset[AgencyCode]:
+    """To whom an agency that does not lead referred her, and whose work runs."""
+    of = (r for r in case.referrals.values() if r.sender == agency != case.lead and r.sent_at is not None)
+    return frozenset(r.recipient for r in of if r.status.is_open)
 
 
 def _heard(event: SharingStopped, author: AgencyCode | None) -> Heard:
@@ -191,14 +246,16 @@ def _taken_up(case: Case, heard: Heard, consent: Consent) -> Consent:
     words = heard.stops(consent)
     if not words or not heard.is_said_by_who_may(consent):
         return consent
-    if heard.author is None or heard.author == case.lead:
+    if heard.by_lead:
         return _stopped(consent, words)
-    kind = case.participants().get(heard.author)
-    if kind is not None and consent.names(heard.author, kind) and {heard.author, f"kind:{kind}"} & words:
-        consent = replace(consent, left=consent.left | {heard.author})
-    if consent.reported_by == heard.author and not consent.confirmed and not emergencies_of_others(case, heard.author):
+    author, kind = heard.author, heard.kind
+    if author is None:
+        return consent
+    if kind is not None and consent.names(author, kind) and {author, f"kind:{kind}"} & words:
+        consent = replace(consent, left=consent.left | {author})
+    if consent.reported_by == author and not consent.confirmed and not emergencies_of_others(case, author):
         return _stopped(consent, words)
-    rest = words - consent.left - consent.stopped
+    rest = words - consent.left - consent.stopped or (words & consent.left and _passed_on(case, author))
     return replace(consent, waiting=put(consent.waiting, heard.id, words)) if heard.waits and rest else consent
 
 
@@ -249,8 +306,10 @@ CONSENT = Thing(
 
 
 def _may_end_alone(consent: Consent, case: Case) -> frozenset[str]:
-    """Whom alone it names, and who recorded it: unless an emergency of others runs."""
+    """Whom alone it names, unless others work with what that passed on to them, and who recorded it; neither while an
+    emergency of others runs."""
     alone = consent.recipients if len(consent.recipients) == 1 else frozenset[str]()
+    alone = frozenset(agency for agency in alone if not _passed_on(case, agency))
     by = alone if consent.reported_by is None or consent.confirmed else alone | {consent.reported_by}
     return frozenset(agency for agency in by if not emergencies_of_others(case, agency))
 

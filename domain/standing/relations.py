@@ -34,8 +34,8 @@ class Relation(Code):
     NAMED = "named", "disebut olehnya, dan ikut serta", "named in it, and takes part"
     ALONE = (
         "alone",
-        "hanya dirinya yang disebut, atau ia yang mencatatnya, dan tidak ada rujukan darurat pihak lain yang berjalan",
-        "named in it alone, or recorded it, and no emergency of others runs",
+        "hanya dirinya yang disebut tanpa diteruskan, atau ia yang mencatatnya; tanpa rujukan darurat pihak lain",
+        "named in it alone and passed nothing on, or recorded it, and no emergency of others runs",
     )
     HOLDER = "holder", "pemegangnya", "holds it"
     HOLDING_OFFICE = (

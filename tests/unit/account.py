@@ -100,11 +100,15 @@ class Account:
         for n, stop in enumerate(self.log):
             if not isinstance(stop, SharingStopped):
                 continue
-            # Once it is confirmed it is about all that she had agreed to by when she said so, recorded since or not.
+            # It is about all that she had agreed to by when she said so, recorded since or not.
+            confirmed = any(isinstance(e, StopConfirmed) and e.stop == stop.stop for e in self.log)
             answers = [i for i, e in enumerate(self.log) if isinstance(e, StopConfirmed) and e.stop == stop.stop]
-            confirmed, until = bool(answers), answers[0] if answers else n
-            author, before = self.authors[n], [e for e in self.log[:until] if isinstance(e, Scope)]
-            scopes = [e for e in before if e.consent == consent.consent]
+            first = next(i for i, e in enumerate(self.log) if e is consent)
+            late = first > (answers[0] if answers else n)
+            author, until = self.authors[n], answers[0] if answers else n
+            scopes = [e for e in self.log[:until] if isinstance(e, Scope) and e.consent == consent.consent]
+            if late and consent.occurred_at < stop.occurred_at:
+                scopes = [consent]
             if not scopes or isinstance(consent, ConsentOverridden | SharedWithoutConsent):
                 continue
             words = {

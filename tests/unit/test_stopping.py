@@ -480,6 +480,9 @@ def test_nothing_that_it_contradicts_is_sent_or_opened_and_no_third_agency_ends_
     for agency in OFFERS:
         if not contradicted(command, case, by, agency):
             continue
+        urgent = DRAFTS[agency] in case.referrals and case.referrals[DRAFTS[agency]].urgency is Urgency.EMERGENCY
+        if urgent and by not in (agency, "uptd-ppa"):
+            continue  # a third agency keeps no emergency from her
         sending = given_case(case, say(SendReferral, referral=DRAFTS.get(agency, R1)))
         assert sending is None, f"{agency} is sent what she said no to"
         concerned = by in (agency, "uptd-ppa")
