@@ -82,7 +82,7 @@ def _follow(db: Tables, stream: UUID, case: Case, id: UUID) -> None:
     db.execute("DELETE FROM expiring_consent WHERE case_id = %s AND consent = %s", (stream, id))
     consent = next((c for c in case.consents.values() if c.id == id), None)
     at = warns_at(consent) if consent is not None else None
-    if consent is None or at is None:
+    if consent is None or not consent.live or at is None:
         return
     compartments, recipients = sorted(c.word for c in consent.compartments), sorted(consent.recipients)
     db.execute(

@@ -23,6 +23,7 @@ from ..domain.case.glass import GlassBroken
 from ..domain.case.lead import CaseWorkerAssigned
 from ..domain.case.overrides import OverrideAsked, SharedWithoutConsent
 from ..domain.case.referrals import ReferralSent
+from ..domain.casefile.assigning import PersonAssigned
 from ..domain.casefile.state import Case
 from ..domain.disclosure import Followed
 from ..domain.judged import JudgedNotJustified, JudgedOtherwise
@@ -149,7 +150,7 @@ def _deeds(db: Tables, batch: Sequence[Followed]) -> Iterator[Deed]:
                 continue
         else:
             agency = w.author
-        found = _done(event, followed.case, agency)
+        found = done(event, followed.case, agency, w.actor)
         if found is not None:
             what, actor, more = found
             if isinstance(event, AccessRecorded):
@@ -159,8 +160,8 @@ def _deeds(db: Tables, batch: Sequence[Followed]) -> Iterator[Deed]:
             yield Deed(w.position, what, w.at, agency, actor or w.actor, **more)
 
 
-def _done(event: object, case: Case | None, agency: str) -> tuple[What, UUID | None, dict[str, Any]] | None:
-    """What an event says that was done; by whom, where that is another than who recorded it."""
+def done(event: object, case: Case | None, agency: str, by: UUID) -> tuple[What, UUID | None, dict[str, Any]] | None:
+    """What an event says that was done; whom it concerns, where that is another than `by`, who recorded it."""
     match event:
         case AccessRecorded():
             if event.what == SEARCHING:
@@ -184,10 +185,12 @@ def _done(event: object, case: Case | None, agency: str) -> tuple[What, UUID | N
             return What.NOT_JUSTIFIED, event.member, {}
         case JudgedOtherwise():
             return What.JUSTIFIED_AFTER_ALL, event.member, {}
-    return _done_in_a_case(event, case, agency) if case is not None else None
+    return _done_in_a_case(event, case, agency, by) if case is not None else None
 
 
-def _done_in_a_case(event: object, case: Case, agency: str) -> tuple[What, UUID | None, dict[str, Any]] | None:
+def _done_in_a_case(
+    event: object, case: Case, agency: str, by: UUID
+) -> tuple[What, UUID | None, dict[str, Any]] | None:
     match event:
         case ConsentReported():
             kind = case.participants().get(event.reported_by)
@@ -203,6 +206,8 @@ def _done_in_a_case(event: object, case: Case, agency: str) -> tuple[What, UUID 
             return What.PAST_CONSENT, event.asked_by, {}
         case CaseWorkerAssigned():
             return What.ASSIGNED, event.worker, {}
+        case PersonAssigned() if event.person != by:  # who opens a case, or takes a referral, reads it all day
+            return What.ASSIGNED, event.person, {}
     return None
 
 

@@ -6,12 +6,20 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from examples import EXAMPLES
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
+from story import act, brought_to, consent, opened, the_case
 
 from rujukan.domain.alarms import Deed, Watch, What
+from rujukan.domain.casefile.assigning import PersonAssigned
+from rujukan.domain.casefile.evolving import fold_log, said
+from rujukan.domain.casefile.staff import workers
+from rujukan.domain.codes import ReferralStatus
+from rujukan.domain.fact import ActorId
 from rujukan.domain.oversight import LIMITS, REASONS, TOLD, Unusual
+from rujukan.projections.notices import done
 
 NOON = datetime(2026, 3, 3, 4, 0, tzinfo=UTC)
 SECOND, HOUR, DAY = timedelta(seconds=1), timedelta(hours=1), timedelta(days=1)
@@ -35,6 +43,25 @@ def found(*deeds: Deed) -> list[Unusual | None]:
         known += [numbered] if kept else []
         rules.append(rule)
     return rules
+
+
+def test_whoever_is_let_in_to_a_case_by_another_is_seen_to_be() -> None:
+    """Reading right after an assignment: one kind of assignment was known, and another came to be."""
+    before = the_case(opened(), consent(), *brought_to(ReferralStatus.RECEIVED))
+    by, let_in = act("rsud").actor, set()
+    for topic, event in EXAMPLES.items():
+        try:
+            after = fold_log(said([event], "rsud", NOON), before)
+        except (KeyError, AttributeError):
+            continue  # it is about something that this case has not
+        for agency, person in workers(after) - workers(before) if after is not None else ():
+            deed = done(event, after, agency, by)
+            assert deed is not None, f"nobody sees {topic}"
+            assert deed[:2] == (What.ASSIGNED, person)
+            let_in.add(topic)
+    assert {"case.PersonAssigned", "case.CaseWorkerAssigned"} <= let_in
+    to_self = PersonAssigned(occurred_at=NOON, person=ActorId(by), agency="rsud")
+    assert done(to_self, before, "rsud", by) is None, "who takes a referral reads it all day"
 
 
 def test_every_rule_that_is_told_has_its_reason() -> None:
