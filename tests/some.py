@@ -28,7 +28,7 @@ def is_thorough() -> bool:
     return bool(hypothesis.settings.default.max_examples >= THOROUGH_EXAMPLES)
 
 
-def examples(most: int, least: int = 20) -> int:
-    """How many examples a property is tried with: so many in a thorough run, a third of them in every run, but no fewer
+def examples(most: int, least: int = 15) -> int:
+    """How many examples a property is tried with: so many in a thorough run, a sixth of them in every run, but no fewer
     than `least`."""
-    return most if is_thorough() else max(least, most // 3)
+    return most if is_thorough() else max(least, most // 6)

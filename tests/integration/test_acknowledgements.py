@@ -213,6 +213,7 @@ def test_the_operator_sees_who_is_behind(
     assert rows["uptd-ppa"][1:] == ["0", "0", rows["uptd-ppa"][0], "0", "never"]
 
 
+@pytest.mark.thorough
 def test_what_is_forged_or_garbage_is_counted_and_hides_nothing_that_is_true(world: World) -> None:
     """On a broker without ACLs anybody writes anywhere: what shows no receipt of the agency's own has no effect."""
     case, _ = world.refers()

@@ -89,6 +89,7 @@ def damaged_in_health(settings: Settings) -> int:
         return vitals(db, time.time()).damaged
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("met", some(["by the feed", "by the publisher", "by the register"]))
 def test_an_emergency_referral_that_arrived_as_a_placeholder_is_neither_delivered_nor_opened(
     place: Place, settings: Settings, superuser: psycopg.Connection, met: str

@@ -51,6 +51,7 @@ def test_a_row_under_a_number_far_ahead_stops_nobody_and_its_case_is_named(
     assert entries(settings) == []
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("column", ["originator_id", thorough("originator_version")])
 def test_an_event_that_is_gone_from_its_stream_is_not_folded_over(
     place: Place, settings: Settings, superuser: psycopg.Connection, column: str
@@ -95,6 +96,7 @@ def test_a_changed_row_of_the_register_shows_an_agency_nothing_that_is_not_its(
         assert secret not in damaged_streams(settings), "no other case is set aside for it"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("whose", ["rsud", thorough("polres")])
 @pytest.mark.parametrize("column", some(["id", "position", "compartments", "stream"]))
 def test_a_changed_row_of_one_agency_is_nothing_to_another_that_is_told_the_same(

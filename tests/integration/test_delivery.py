@@ -349,6 +349,7 @@ def test_a_topic_that_comes_back_empty_is_filled_again_and_handled_once(world, b
     assert len(seen) == len(set(seen))
 
 
+@pytest.mark.thorough
 def test_a_new_key_is_used_from_the_next_message_on(world):
     seen: list[str] = []
     world.publisher()

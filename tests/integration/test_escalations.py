@@ -566,6 +566,7 @@ class Away(NamedTuple):
         raise self.problem
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "problem", some([OSError(), UnwrapFailed(), psycopg.InternalError()]), ids=lambda p: type(p).__name__
 )

@@ -114,6 +114,7 @@ def sealed(settings: Settings, place: Place) -> Iterator[tuple[dict[str, int], S
         source.close()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("lost", ["record", "key"])
 def test_a_damaged_agency_is_not_told_all_others_are_and_it_is_named(
     place: Place, settings: Settings, superuser: psycopg.Connection, other: UUID, lost: str

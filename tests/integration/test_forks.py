@@ -155,6 +155,7 @@ def marks(settings: Settings) -> list[str]:
         return [by for (by,) in db.execute("SELECT found_by FROM ledger.forks ORDER BY 1")]
 
 
+@pytest.mark.thorough
 def test_a_process_that_sees_the_guard_stores_nothing_from_its_first_command_on_and_all_learn_it(
     restored: Restored, tmp_path: Path
 ) -> None:

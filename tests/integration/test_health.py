@@ -255,6 +255,7 @@ def test_what_stands_still_is_named(settings: Settings, office: Office) -> None:
                 db.execute(f"DELETE FROM {table}")
 
 
+@pytest.mark.thorough
 def test_damaged_streams_are_counted_until_they_are_repaired(settings: Settings, office: Office) -> None:
     with psycopg.connect(settings.database, autocommit=True) as db:
         db.execute(

@@ -203,6 +203,7 @@ def test_what_is_held_is_passed_by_at_no_door(holding: Holding, away: list[str],
     assert doors.read_to(last) == {"link": expected, "long-poll": expected, "stream": expected}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("of", ["all", "a case", "from a position"])
 @pytest.mark.parametrize("held", ["end 0", "upgrade"])
 def test_a_replay_does_not_end_before_what_is_held(holding: Holding, tmp_path: Path, held: str, of: str) -> None:

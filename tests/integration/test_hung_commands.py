@@ -169,6 +169,7 @@ def test_a_command_that_begins_while_the_primary_hangs_gives_up(world: World, na
     command(world)
 
 
+@pytest.mark.thorough
 def test_whoever_asks_on_the_command_line_is_told(
     world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -116,6 +116,7 @@ def truth(db: psycopg.Connection, writer: GroupCommit, first: list[Row], key: Id
 # A primary that hangs ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 def test_who_waits_for_a_frozen_primary_is_told_in_time(cluster: EmbeddedPostgres, db: psycopg.Connection) -> None:
     """Frozen before the command is sent, and in the middle of it."""
     with writing(cluster.conninfo) as writer, ThreadPoolExecutor(4) as threads:

@@ -385,6 +385,7 @@ def test_dead_letters_are_sent_once_to_where_they_are_kept_too(boxes):
     assert [letter.sequence for letter in inbox.letters.unsent(AGENCY, 10)] == [2]
 
 
+@pytest.mark.thorough
 def test_what_the_service_did_not_sign_is_kept_once_and_not_without_end(boxes):
     inbox = boxes()
     forged = rubbish()
@@ -607,6 +608,7 @@ def test_a_connection_that_breaks_inside_of_a_transaction_takes_all_of_it_and_is
     inbox.close()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("when", ["in a handler", "before"])
 def test_a_database_that_hangs_is_given_up_and_nothing_is_lost(fresh, when):
     """It keeps the line open and says nothing. Once it answers, all is handled, once."""

@@ -436,6 +436,7 @@ def test_a_policy_half_written_leaves_what_it_said_before(fresh):
     assert policy.now() == said
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("column", ["first_position", "last_position"])
 @pytest.mark.parametrize("every", [9, thorough(1)])
 def test_a_flipped_bit_in_where_the_ledger_ends_has_nothing_passed_by(fresh, ledger, column, every):

@@ -102,6 +102,7 @@ def test_the_right_head_is_found_among_any_number(empty: Settings, arranged, see
             assert size_of(ledger.witnessed(leaves, everybody_suffices)) == last(cosigned, leaves)
 
 
+@pytest.mark.thorough
 def test_a_head_comes_with_every_cosignature_in_the_same_order(empty: Settings):
     """Whichever way it is found, it is the same note: a bundle is the same whenever it is made."""
     stored(empty, {size: frozenset(WITNESSES) for size in range(1, 1_200)})

@@ -137,6 +137,7 @@ BATCHES = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("edit", BATCHES)
 def test_batches_that_name_other_positions_are_found_at_once(fresh, edit):  # noqa: F811
     """However many positions they name."""

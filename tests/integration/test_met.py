@@ -36,6 +36,7 @@ def in_health(settings: Settings) -> int:
         return vitals(db, time.time()).damaged
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("what", some(["a record", "a key", "no key"]))
 def test_a_case_that_nothing_follows_any_more_is_set_aside_once_somebody_acts_on_it(
     place: Place, settings: Settings, superuser: psycopg.Connection, what: str
@@ -88,6 +89,7 @@ def test_what_does_not_open_of_a_case_that_goes_on_is_named_until_it_does(
     assert (entries(settings), in_health(settings)) == ([], 0)
 
 
+@pytest.mark.thorough
 def test_what_is_erased_is_damaged_no_more(place: Place, settings: Settings, superuser: psycopg.Connection) -> None:
     hit = place.office.opens(composition.now())
     at = note(place.office, hit, "hit")
@@ -101,6 +103,7 @@ def test_what_is_erased_is_damaged_no_more(place: Place, settings: Settings, sup
         assert (entries(settings), in_health(settings)) == ([], 0)
 
 
+@pytest.mark.thorough
 def test_an_operator_has_a_stream_looked_through_by_its_id_or_by_a_position(
     place: Place,
     settings: Settings,

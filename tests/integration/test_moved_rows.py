@@ -28,6 +28,7 @@ MOVED = "log.stored_events", "notification_id", "notification_id = %s", f"notifi
 EMPTIED = "log.stored_events", "notification_id", "notification_id = %s", "-notification_id"
 
 
+@pytest.mark.thorough
 def test_an_erasure_far_ahead_keeps_no_later_one_from_being_carried_out(
     place: Place, settings: Settings, superuser: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -65,6 +66,7 @@ def test_nobody_is_behind_a_row_far_ahead(place: Place, settings: Settings, supe
             office.ports.views.expect(at + FAR)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("why", ["a consent ended", thorough("it was erased")])
 @pytest.mark.parametrize("how", [MOVED, EMPTIED], ids=["moved", "gone"])
 def test_agencies_are_asked_to_delete_once_the_row_that_says_so_is_back(

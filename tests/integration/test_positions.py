@@ -214,6 +214,7 @@ def test_each_table_from_which_somebody_goes_on_is_one_of_these(superuser: psyco
     assert {name for (name,) in found} == {table.name for table in ALL} | {"delivery.told"}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("every", [97, thorough(23)])
 @pytest.mark.parametrize("table", ALL, ids=lambda table: table.name)
 def test_every_flipped_bit_of_every_column_is_found_named_and_put_right_and_nothing_is_lost(
@@ -249,7 +250,7 @@ BEYOND_ONE_BIT = {
 DONE = {WEBHOOKS: putting_right.STANDS, REACHED: putting_right.FROM_REGISTER, HEADS: putting_right.FROM_REGISTER}
 
 
-@pytest.mark.parametrize("anew", [False, True])
+@pytest.mark.parametrize("anew", [False, thorough(True)])
 @pytest.mark.parametrize("table", BEYOND_ONE_BIT, ids=lambda table: table.name)
 def test_what_is_wrong_in_more_than_a_bit_is_worked_out_from_what_is_right_and_named(
     world: World, settings: Settings, table: Table, anew: bool
@@ -344,6 +345,7 @@ def test_another_keyring_is_no_damage(world: World, tmp_path: Path) -> None:
         Digests(LocalKeyring(tmp_path / "keyring.json")).positions.known(world.db)
 
 
+@pytest.mark.thorough
 def test_where_the_newest_row_of_an_agency_is_damaged_too_its_number_is_not_given_again(
     world: World, settings: Settings
 ) -> None:

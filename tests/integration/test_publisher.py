@@ -99,6 +99,7 @@ def test_a_history_is_sealed_anew_whole_in_order_and_what_is_new_does_not_wait(w
     assert places[0] < last, "what was said meanwhile came before the end of the history"
 
 
+@pytest.mark.thorough
 def test_an_agency_that_lost_its_key_handles_its_history_once_it_is_sealed_anew(
     world: Publishing, tmp_path: Path
 ) -> None:

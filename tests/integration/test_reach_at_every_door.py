@@ -310,6 +310,7 @@ def test_who_she_is_no_door_says_once_her_consent_to_that_ended(story: Story, en
     assert story.opened(LEAD) >= {"identity"}
 
 
+@pytest.mark.thorough
 def test_who_she_is_no_door_says_once_her_consent_to_that_ran_out(story: Story) -> None:
     lasts, shared = 2, False
     while not shared:

@@ -5,6 +5,7 @@ from uuid import UUID, uuid4
 
 import fetching
 import psycopg
+import pytest
 from conftest import Running
 from damaging import case_with
 from fetching import Place, consent_of, note
@@ -59,6 +60,7 @@ def test_the_lead_sees_who_has_to_delete_copies_and_by_which_rule_one_keeps_some
     assert lead.get(case).is_success, "the case goes on"
 
 
+@pytest.mark.thorough
 def test_who_is_asked_for_more_after_it_confirmed_is_not_shown_as_done(place: Place, settings: Settings) -> None:
     """The register told it more meanwhile: the copies of that are still there."""
     office, case = place.office, case_with(place, "rsud")

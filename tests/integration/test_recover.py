@@ -363,6 +363,7 @@ def test_what_the_command_left_unsaid_is_said_once(
     assert set(notified(second).values()) == {1}
 
 
+@pytest.mark.thorough
 def test_what_was_signed_is_put_aside_by_the_command_said_again(
     restored: Restored, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -150,6 +150,7 @@ def test_every_flipped_bit_of_every_column_is_found_and_by_it_nobody_is_told(
 MORE_COLUMNS = [thorough(column) for column in COLUMNS if column != "compartments"]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("column", ["compartments", *MORE_COLUMNS])
 def test_a_row_that_is_taken_up_while_a_bit_of_it_is_flipped_shows_nothing_and_once_it_is_whole_what_it_should(
     place: Place, settings: Settings, superuser: psycopg.Connection, column: str
@@ -191,6 +192,7 @@ def past_all_triggers(db: psycopg.Connection, sql: str, *values: object) -> None
         db.execute(sql, values)
 
 
+@pytest.mark.thorough
 def test_a_row_that_stands_at_a_number_that_is_given_next_stops_nobody(
     place: Place, settings: Settings, superuser: psycopg.Connection
 ) -> None:
@@ -238,6 +240,7 @@ def test_what_a_damaged_row_told_is_recalled_once_it_is_whole(
     assert "erasure.DeletionAsked" in told.topics
 
 
+@pytest.mark.thorough
 def test_a_row_is_put_back_from_a_backup_that_has_what_was_written(
     place: Place, settings: Settings, superuser: psycopg.Connection, capsys: pytest.CaptureFixture[str]
 ) -> None:

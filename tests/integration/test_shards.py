@@ -184,6 +184,7 @@ def test_more_processes_than_shards_are_refused(
     assert "RUJUKAN_SHARDS" in capsys.readouterr().err
 
 
+@pytest.mark.thorough
 def test_who_reads_a_case_waits_for_its_shard_alone(office: Office, settings: Settings, whole: Rows) -> None:
     for name in NAMES:
         with opened_runner(in_shards(settings, 2)) as runner:

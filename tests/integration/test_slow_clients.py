@@ -126,6 +126,7 @@ def test_a_body_on_a_slow_line_that_gets_on_is_taken(feeding: Feeding, monkeypat
         assert client.socket.recv(65536).startswith(b"HTTP/1.1 201 ")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("text", [b"", b"GET /health HT", b"GET /openapi.json HTTP/1.1\r\nHost: x\r\nX: " + b"y" * 99])
 def test_a_head_that_never_ends_is_hung_up_on(feeding: Feeding, text: bytes) -> None:
     began = time.monotonic()

@@ -128,6 +128,7 @@ def test_a_rebuild_and_its_helper_do_not_take_shards_from_each_other_for_ever(
     helper.join()
 
 
+@pytest.mark.thorough
 def test_a_long_case_is_read_a_part_at_a_time_and_who_lost_the_lease_stops_in_the_middle(
     place: Place, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -72,7 +72,7 @@ def try_now(settings: Settings) -> None:
     catch_up(settings)
 
 
-@pytest.mark.parametrize("name", some(NAMES))
+@pytest.mark.parametrize("name", some(NAMES, len(NAMES)))
 def test_it_stops_right_before_what_it_cannot_take_in_and_all_others_go_on(
     settings: Settings, before: int, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -253,6 +253,7 @@ def test_an_agency_has_so_many_streams_open_and_no_more(feeding: Feeding, monkey
     assert eventually(free), "who hung up gives the place free"
 
 
+@pytest.mark.thorough
 def test_a_process_that_is_told_to_stop_ends_its_streams(feeding: Feeding) -> None:
     """In full, with the last part that says so: they are not cut off when its patience is over."""
     port = free_port()

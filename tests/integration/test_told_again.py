@@ -10,6 +10,7 @@ import msgspec
 import pytest
 from fetching import Place, note
 from office import Office, catch_up
+from some import thorough
 
 from rujukan.api.application.kinds import AGENCY
 from rujukan.consumers.wire.envelope import ERASED, Delivery, Opener, from_cloudevent, to_cloudevent
@@ -98,7 +99,7 @@ def test_an_agency_that_uses_http_alone_is_told_over_the_feed_and_in_its_list_th
         assert [n.done_for for n in found] == [agency] * shown
 
 
-@pytest.mark.parametrize("end", [rejected, cancelled, completed, failed])
+@pytest.mark.parametrize("end", [rejected, *map(thorough, (cancelled, completed, failed))])
 def test_what_a_referral_brought_is_told_again_only_while_it_is_open(
     settings: Settings, place: Place, end: Callable[[Office, UUID, UUID], None]
 ) -> None:

@@ -149,6 +149,7 @@ def test_a_replay_is_the_same_whatever_it_comes_over(world, carrier, tmp_path):
         assert found == [one.id for one in expected], (begin, of)
 
 
+@pytest.mark.thorough
 def test_what_was_erased_before_it_was_sent_comes_as_a_placeholder_and_its_copies_are_recalled(
     world, carrier, tmp_path
 ):

@@ -293,6 +293,7 @@ def ask(machine: Machine, text: bytes, seconds: float = 20.0) -> bytes:
         return found
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("text", "status"),
     [

@@ -453,6 +453,7 @@ def test_an_address_that_may_not_be_posted_to_is_not_set(feeding: Feeding, url: 
     assert "RAHASIA" not in refused.text
 
 
+@pytest.mark.thorough
 def test_a_name_that_leads_inside_is_found_out_when_it_is_resolved(feeding: Feeding, receiver: Receiver) -> None:
     """That name may lead elsewhere whenever it is asked for: what it leads to is judged, and connected to."""
     administrator = Administrator(feeding, "dinsos")

@@ -12,6 +12,7 @@ from threading import Event, Thread
 import httpx
 import pytest
 from patience import PATIENCE_SECONDS
+from some import some
 from test_ledger import fresh, ledger, public, roll_back, seal, superuser, write  # noqa: F401
 
 from rujukan.api.actions import OPENING
@@ -169,7 +170,7 @@ def rewritten(settings, store: LedgerStore, size: int) -> Note:
     return grow(settings, store, size)
 
 
-@pytest.mark.parametrize(("seen", "size"), [(10, 10), (10, 16), (10, 300), (16, 16), (16, 17), (64, 100)])
+@pytest.mark.parametrize(("seen", "size"), some([(10, 16), (10, 10), (10, 300), (16, 16), (16, 17), (64, 100)], 3))
 def test_a_fork_is_refused_kept_and_raises_the_alarm(fresh, ledger, made, seen, size):  # noqa: F811
     alarms: list[Evidence] = []
     witness = made(alarm=alarms.append)

@@ -264,6 +264,7 @@ RAW = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", RAW)
 def test_a_witness_answers_rubbish_with_a_status_and_goes_on(opened, kind, capfd):
     witness = opened()
@@ -476,6 +477,7 @@ ANSWERS: dict[str, tuple[int, bytes]] = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", ANSWERS)
 def test_whatever_a_witness_answers_only_its_cosignature_of_this_checkpoint_is_taken(kind):
     status, body = ANSWERS[kind]

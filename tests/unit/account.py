@@ -3,6 +3,7 @@ step by step back to the lead, without the case's state. What the rules are chec
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cache
 from uuid import UUID
 
 from story import NETWORK
@@ -30,10 +31,12 @@ ENDED = (*TAKEN_BACK, ReferralCompleted, ReferralFailed)
 
 
 class Account:
-    """A log, and who wrote each event of it."""
+    """A log as it is now, and who wrote each event of it."""
 
     def __init__(self, log: Sequence[Fact], authors: Sequence[str], at: datetime) -> None:
-        self.log, self.authors, self.at = log, authors, at
+        self.log, self.authors, self.at = tuple(log), tuple(authors), at
+        for asked_often in ("lets", "scope", "lead", "was", "bound", "is_stopped", "is_confirmed"):
+            setattr(self, asked_often, cache(getattr(self, asked_often)))
         self.consents = [e for e in log if isinstance(e, GIVEN)]
         self.sent = {e.referral: n for n, e in enumerate(log) if isinstance(e, ReferralSent)}
         self.referrals = [e for e in log if isinstance(e, ReferralDrafted) and e.referral in self.sent]

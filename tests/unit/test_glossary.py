@@ -37,7 +37,9 @@ def literals(source: str) -> Iterator[str]:
 
 
 def rejected_in(text: str, stem: str) -> list[str]:
-    return re.findall(rf"[^.;\n]{{0,60}}\b{stem}[^.;\n]{{0,40}}", text, re.IGNORECASE)
+    """Each place, with a little of what stands around it."""
+    places = re.finditer(rf"\b{stem}", text, re.IGNORECASE)
+    return [text[max(0, place.start() - 60) : place.end() + 40] for place in places]
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 from rujukan.infra.store.given import GIVEN
 
 TOP = Path(__file__).parents[2]
@@ -67,6 +69,7 @@ def ends(read: str) -> bool:
     return bool(BOUNDED.search(read) or AHEAD.search(read) or (NAMED.search(read) and not NEXT.search(read)))
 
 
+@pytest.mark.thorough
 def test_whoever_reads_the_log_names_what_or_stops_at_the_numbers_that_were_given():
     files = [file for room in ROOMS for file in (TOP / room).rglob("*.py")]
     sql = [(str(file.relative_to(TOP)), said) for file in files for said in texts(file) if READ.search(said)]
