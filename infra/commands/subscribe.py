@@ -2,26 +2,15 @@
 
 import argparse
 import json
-import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from threading import Event
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
-from ..settings import TOKEN, Settings
-from . import evidence
+from ..settings import Settings
+from . import evidence, receiving
+from . import receiving_options as options
 from .evidence import Failed, stopped_by_signal
-
-if TYPE_CHECKING:
-    from ...consumers.agency.inbox.inbox import Inbox
-    from ...consumers.agency.subscribing.keys import Keys
-    from ...consumers.agency.subscribing.subscription import Subscription
-    from ...consumers.agency.transports.feed import Feed
-    from ...consumers.agency.transports.webhook_source import WebhookSource
-    from ...consumers.wire.envelope import Opener
-    from ...consumers.wire.kafka.access import KafkaAccess
 
 MISSING = 3
 """Exit status where something is missing: a gap stands, or a witness found the log contradicting itself."""
@@ -35,10 +24,10 @@ def add_commands(command: Any) -> None:
 
     subscribing = command("subscribe", subscribe, "receive what an agency is told")
     subscribing.add_argument("agency")
-    _add_keys(subscribing)
-    _add_sources(subscribing)
-    _add_listening(subscribing)
-    _add_sinks(subscribing)
+    options.add_keys(subscribing)
+    options.add_sources(subscribing)
+    options.add_listening(subscribing)
+    options.add_sinks(subscribing)
     subscribing.add_argument("--tries", type=int, default=8, metavar="N", help="then a delivery is a dead letter")
     subscribing.add_argument("--skip-gaps", action="store_true", help="go on without what is missing and nobody has")
     subscribing.add_argument(
@@ -59,68 +48,16 @@ def add_commands(command: Any) -> None:
         "inbox", show_inbox, f"how far an inbox is; status {MISSING} where something is missing", data=False
     )
     state.add_argument("agency")
-    _add_inbox(state)
+    options.add_inbox(state)
 
     letters = command("dead-letters", dead_letters, "what could not be handled: list it, show it, replay it")
     letters.add_argument("what", choices=("list", "show", "replay"))
     letters.add_argument("agency")
     letters.add_argument("number", type=int, nargs="*", help="which; replay: all that are open, when none is said")
     letters.add_argument("--open", action="store_true", help="show: what is in it too, with the key")
-    _add_keys(letters, required=False)
-    _add_sources(letters)
-    _add_sinks(letters)
-
-
-def _add_keys(parser: argparse.ArgumentParser, required: bool = True) -> None:
-    parser.add_argument("--key", type=Path, action="append", default=[], metavar="FILE", help="private key")
-    parser.add_argument("--keys", type=Path, metavar="DIR", help="private keys, *.key; may be added to meanwhile")
-    parser.add_argument(
-        "--service-key", action="append", required=required, metavar="KEY|FILE", help="the service's public key"
-    )
-
-
-def _add_sources(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--kafka", metavar="HOST:PORT", help="default: RUJUKAN_KAFKA")
-    parser.add_argument("--kafka-ca", type=Path, metavar="FILE", help="who signs the brokers' certificates: TLS")
-    parser.add_argument("--kafka-user", default="", metavar="NAME", help="SASL/SCRAM-SHA-512")
-    parser.add_argument("--kafka-password-file", type=Path, metavar="FILE")
-    parser.add_argument(
-        "--feed", metavar="URL", help="the service's address: instead of Kafka, or to fetch what it lost"
-    )
-    parser.add_argument("--feed-ca", type=Path, metavar="FILE", help="who signs the service's certificate")
-    parser.add_argument("--token-file", type=Path, metavar="FILE", help=f"access token for the feed (default {TOKEN})")
-    parser.add_argument("--stream", action="store_true", help="take the feed as server-sent events")
-
-
-def _add_listening(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--listen", metavar="HOST:PORT", help="be posted to, as the agency's webhook: instead of Kafka")
-    parser.add_argument(
-        "--webhook-secret-file", type=Path, metavar="FILE", help="whsec_…, or the service's key whpk_…; one a line"
-    )
-    parser.add_argument("--webhook-tolerance", type=float, default=300.0, metavar="SECONDS", help="between the clocks")
-    parser.add_argument(
-        "--tls-certificate", type=Path, metavar="FILE", help="PEM with chain and key; none: behind a proxy that has it"
-    )
-    parser.add_argument("--tls-key", type=Path, metavar="FILE", help="where the certificate's key is in another file")
-
-
-def _add_inbox(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--inbox", metavar="FILE|postgresql://…", help="SQLite file (default AGENCY.db), or PostgreSQL")
-
-
-def _add_sinks(parser: argparse.ArgumentParser) -> None:
-    _add_inbox(parser)
-    to = parser.add_mutually_exclusive_group()
-    to.add_argument("--to-directory", type=Path, metavar="DIR", help="one file a delivery")
-    to.add_argument(
-        "--to-command", metavar="COMMAND", help="run for each, JSON on its standard input; status 0: handled"
-    )
-    to.add_argument("--to-webhook", metavar="URL", help="POST each there, with Idempotency-Key")
-    parser.add_argument(
-        "--handled-is-deleted",
-        action="store_true",
-        help="that a deletion was handled means that the copies are deleted: acknowledge it",
-    )
+    options.add_keys(letters, required=False)
+    options.add_sources(letters)
+    options.add_sinks(letters)
 
 
 def keygen(settings: Settings, said: argparse.Namespace) -> int:
@@ -143,17 +80,17 @@ def subscribe(settings: Settings, said: argparse.Namespace) -> int:
     """Receive until stopped; a replay until its end. Status 3 where something is missing."""
     if (said.case or said.name) and not said.begin:
         raise Failed("--case and --name are of a replay: say where it begins, --from beginning")
-    kafka, feed = None if said.listen else _kafka(settings, said), _feed(said)
+    kafka, feed = None if said.listen else receiving.kafka_of(settings, said), receiving.feed_of(said)
     if said.listen and said.kafka:
         raise Failed("say --listen or --kafka, not both")
     if kafka is None and feed is None and (said.begin or not said.listen):
         raise Failed("say where Kafka is, --kafka HOST:PORT (or RUJUKAN_KAFKA), or the feed, --feed URL")
     from ...consumers.agency.transports.transport import AnotherHistory
 
-    keys = _keys(said)
+    keys = receiving.keys_of(said)
     stop = stopped_by_signal()
-    inbox = _inbox(said, _counted(_sink(said), said.stop_after, stop))
-    subscription = _subscription(said, keys, inbox, kafka, feed)
+    inbox = receiving.inbox_of(said, receiving.counted(receiving.sink_of(said), said.stop_after, stop))
+    subscription = receiving.subscription_of(said, keys, inbox, kafka, feed)
     with evidence.witnessing(said, stop) as failed:
         try:
             subscription.run(stop)
@@ -175,8 +112,8 @@ def subscribe(settings: Settings, said: argparse.Namespace) -> int:
 
 def show_inbox(settings: Settings, said: argparse.Namespace) -> int:
     """How far it is, what is missing, what lies in the dead letters, what was not said yet."""
-    inbox = _inbox(said, lambda delivery, db: None, is_there=True)
-    _require_begun(said, inbox)
+    inbox = receiving.inbox_of(said, lambda delivery, db: None, is_there=True)
+    receiving.require_begun(said, inbox)
     for name in inbox.notes.names():
         cursor = inbox.notes.cursor(name)
         if cursor is None or not (name == said.agency or name.startswith(f"{said.agency}/")):
@@ -197,8 +134,8 @@ def dead_letters(settings: Settings, said: argparse.Namespace) -> int:
     """List them, show some, or hand them to the handler once more. Status 1 where one still is one."""
     from ...consumers.agency.subscribing.recovery import NotRecovered, opened, recover
 
-    inbox = _inbox(said, _sink(said), is_there=True)
-    _require_begun(said, inbox)
+    inbox = receiving.inbox_of(said, receiving.sink_of(said), is_there=True)
+    receiving.require_begun(said, inbox)
     name: str = said.agency
     if said.what == "list":
         if not inbox.letters.all(name):
@@ -209,7 +146,7 @@ def dead_letters(settings: Settings, said: argparse.Namespace) -> int:
                 f" {letter.tries:>3} tries  {letter.at}  {letter.state}"
             )
         return 0
-    feed = _feed(said)
+    feed = receiving.feed_of(said)
     if said.what == "show":
         for n in said.number:
             found = inbox.letters.get(name, n)
@@ -224,13 +161,13 @@ def dead_letters(settings: Settings, said: argparse.Namespace) -> int:
                 from ...consumers.agency.subscribing.sinks import to_json
 
                 try:
-                    delivery = opened(found, _opener(said), feed).delivery
+                    delivery = opened(found, receiving.opener_of(said), feed).delivery
                 except NotRecovered as problem:
                     raise Failed(str(problem)) from None
                 assert delivery is not None
                 print(to_json(delivery).decode())
         return 0
-    opener = _opener(said)
+    opener = receiving.opener_of(said)
     numbers = said.number or [letter.n for letter in inbox.letters.all(name, "open")]
     failures = 0
     if not numbers:
@@ -240,182 +177,3 @@ def dead_letters(settings: Settings, said: argparse.Namespace) -> int:
         failures += bool(why)
         print(f"{n}: {why or 'recovered'}", file=sys.stderr)
     return 1 if failures else 0
-
-
-# What they are made of
-
-
-def _subscription(
-    said: argparse.Namespace, keys: "Keys", inbox: "Inbox[Any]", kafka: "KafkaAccess | None", feed: "Feed | None"
-) -> "Subscription":
-    from ...consumers.agency import Begin, FeedSource, Rules, Subscription, from_feed, is_known, replay
-    from ...consumers.agency.transports.transport import Source
-
-    outside = said.to_command or said.to_webhook or said.stop_after
-    rules = Rules(
-        tries=said.tries,
-        together=1 if outside else Rules().together,
-        skip_gaps=said.skip_gaps,
-        hold_case=said.hold_case,
-        knows=is_known if said.strict else None,
-    )
-    service = _service_keys(said)
-    source: Source
-    if said.begin:
-        begin = Begin.read(said.begin)
-        if feed is not None:
-            source = from_feed(said.agency, feed, begin, said.case)
-        else:
-            assert kafka is not None
-            from ...consumers.agency import from_kafka
-
-            source = from_kafka(said.agency, kafka, begin)
-        return replay(source, keys, service, inbox, begin, case=said.case, rules=rules, name=said.name)
-    if said.listen:
-        return Subscription(_listening(said, feed), keys, service, inbox, feed=feed, rules=rules)
-    if kafka is not None:
-        from ...consumers.agency import KafkaSource
-
-        source = KafkaSource(said.agency, kafka)
-        return Subscription(source, keys, service, inbox, feed=feed, rules=rules)
-    assert feed is not None
-    source = FeedSource(said.agency, feed, stream=said.stream)
-    return Subscription(source, keys, service, inbox, feed=feed, rules=rules)
-
-
-def _listening(said: argparse.Namespace, feed: "Feed | None") -> "WebhookSource":
-    from ...consumers.agency.transports.webhook_signature import keys_in
-    from ...consumers.agency.transports.webhook_source import WebhookSource
-
-    if not said.webhook_secret_file:
-        raise Failed("say what is posted is checked with: --webhook-secret-file FILE")
-    host, _, port = said.listen.rpartition(":")
-    if not host or not (port.isascii() and port.isdigit() and int(port) < 65536):
-        raise Failed(f"{said.listen}: say HOST:PORT")
-    keys_in(said.webhook_secret_file)
-    if feed is None:
-        print(
-            "without --feed nothing goes back: the sender is not told what arrived or was handled, an emergency"
-            " escalates as if nobody had it, and what is missing is not fetched; give --feed URL and --token-file FILE",
-            file=sys.stderr,
-        )
-    try:
-        return WebhookSource(
-            said.agency,
-            (host.strip("[]"), int(port)),
-            lambda: keys_in(said.webhook_secret_file),  # read anew each time: a secret is replaced while this runs
-            feed=feed,
-            certificate=said.tls_certificate,
-            certificate_key=said.tls_key,
-            tolerance=said.webhook_tolerance,
-        )
-    except OSError as problem:
-        raise Failed(f"cannot listen at {said.listen}: {problem}") from None
-
-
-def _kafka(settings: Settings, said: argparse.Namespace) -> "KafkaAccess | None":
-    from ...consumers.wire.kafka.access import KafkaAccess, password_in
-
-    address = said.kafka or ("" if said.feed else settings.kafka)
-    if not address:
-        return None
-    password = password_in(said.kafka_password_file) if said.kafka_password_file else ""
-    return KafkaAccess(address, said.kafka_ca, said.kafka_user, password)
-
-
-def _feed(said: argparse.Namespace) -> "Feed | None":
-    from ...consumers.agency.transports.feed import Feed
-
-    if not said.feed:
-        return None
-
-    def token() -> str:
-        """Read anew each time: whoever renews it writes the file."""
-        found: str = said.token_file.read_text().strip() if said.token_file else os.environ.get(TOKEN, "")
-        return found
-
-    if not token():
-        raise Failed(f"the feed needs an access token: --token-file FILE, or {TOKEN}")
-    return Feed(said.feed, token, said.feed_ca)
-
-
-def _keys(said: argparse.Namespace) -> "Keys":
-    from ...consumers.agency import KeyDirectory, key_from
-
-    if said.key and said.keys:
-        raise Failed("say --key or --keys, not both")
-    if said.keys:
-        return KeyDirectory(said.keys)
-    if not said.key:
-        raise Failed("say where the private key is: --key FILE, or --keys DIR")
-    return [key_from(file) for file in said.key]
-
-
-def _service_keys(said: argparse.Namespace) -> list[Any]:
-    from ...consumers.agency import service_key
-
-    if not said.service_key:
-        raise Failed("say the service's public key: --service-key KEY|FILE")
-    return [service_key(Path(text).read_text().strip() if Path(text).exists() else text) for text in said.service_key]
-
-
-def _opener(said: argparse.Namespace) -> "Opener":
-    from ...consumers.wire.envelope import Opener
-
-    return Opener(_keys(said), _service_keys(said))
-
-
-def _inbox(said: argparse.Namespace, handler: Any, is_there: bool = False) -> "Inbox[Any]":
-    """The inbox that is said. One that has to be there is not made by looking for it: raises Failed where it is not."""
-    where = said.inbox or f"{said.agency}.db"
-    handled_is_deleted = getattr(said, "handled_is_deleted", False)
-    if where.startswith(("postgresql://", "postgres://")):
-        from ...consumers.agency import PostgresInbox
-        from ...consumers.agency.postgres.inbox import is_made
-
-        if is_there and not is_made(where):
-            raise Failed("there is no inbox in that database yet: rujukan subscribe makes it")
-        return PostgresInbox(where, handler, handled_is_deleted=handled_is_deleted)
-    from ...consumers.agency import SqliteInbox
-
-    if is_there and not Path(where).is_file():
-        raise Failed(f"there is no inbox {where}: rujukan subscribe makes it; --inbox says another place")
-    return SqliteInbox(where, handler, handled_is_deleted=handled_is_deleted)
-
-
-def _require_begun(said: argparse.Namespace, inbox: "Inbox[Any]") -> None:
-    """Raises Failed for an agency of which the inbox has nothing: whoever misspelt it would see that nothing is
-    missing."""
-    names = inbox.notes.names()
-    if not any(name == said.agency or name.startswith(f"{said.agency}/") for name in names):
-        inbox.close()
-        there = f"there is {' '.join(names)}" if names else "nothing began in it yet"
-        raise Failed(f"the inbox has nothing of {said.agency}; {there}")
-
-
-def _sink(said: argparse.Namespace) -> Callable[[Any, Any], object]:
-    from ...consumers.agency.subscribing import sinks
-
-    if said.to_directory:
-        return sinks.to_directory(said.to_directory)
-    if said.to_command:
-        return sinks.to_command(said.to_command)
-    if said.to_webhook:
-        return sinks.to_webhook(said.to_webhook)
-    return sinks.to_lines(sys.stdout)
-
-
-def _counted(sink: Callable[[Any, Any], object], most: int | None, stop: Event) -> Callable[[Any, Any], object]:
-    """The sink; after so many deliveries it says stop."""
-    if most is None:
-        return sink
-    seen = 0
-
-    def count(delivery: Any, db: Any) -> None:
-        nonlocal seen
-        sink(delivery, db)
-        seen += 1
-        if seen >= most:
-            stop.set()
-
-    return count
