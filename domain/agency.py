@@ -140,13 +140,21 @@ FOUNDERS = Row(ADMINISTRATORS, FOUNDING, Extent.AGENCY, only={"roles": ADMINISTR
 
 
 def _takes_two(command: "AddMember", agency: Agency | None, own: bool) -> bool:
-    """Whether somebody is given power, or gives themselves anything. The first administrator has nobody to ask; who
-    lets the first one in is not that one: they would hold two agencies alone, and fill the other."""
+    """Whether somebody is given power, gives themselves anything, or unseats another administrator. The first
+    administrator has nobody to ask; who lets the first one in is not that one: they would hold two agencies alone, and
+    fill the other."""
     held = agency.members.get(command.member, frozenset()) if agency is not None else frozenset()
-    given = command.roles - held
+    given, taken = command.roles - held, held - command.roles
     if agency is not None and not agency.has_administrator and command.roles == ADMINISTRATORS and not own:
         return False
-    return bool(given & POWERFUL) or (own and bool(given))
+    return bool(given & POWERFUL) or bool(given if own else taken & ADMINISTRATORS)
+
+
+def _unseats(command: "RemoveMember", agency: Agency | None, own: bool) -> bool:
+    """Whether another administrator is taken away. Who could do that alone would soon be the only one, and nobody in
+    the agency would be left whom two people's acts need. Everybody may go themselves."""
+    held = agency.members.get(command.member, frozenset()) if agency is not None else frozenset()
+    return not own and bool(ADMINISTRATORS & held)
 
 
 @asked(
@@ -159,9 +167,10 @@ def _takes_two(command: "AddMember", agency: Agency | None, own: bool) -> bool:
         when=_takes_two,
         words=Words(
             "bila seseorang diberi peran penyelia, peninjau hukum, pejabat pelindungan data, atau administrator, atau "
-            "memberi dirinya sendiri suatu peran; orang lain sebagai administrator pertama tidak",
+            "memberi dirinya sendiri suatu peran, atau orang lain berhenti menjadi administrator; orang lain sebagai "
+            "administrator pertama tidak",
             "where somebody is made supervisor, legal reviewer, data protection officer or administrator, or gives "
-            "themselves a role; not for somebody else as first administrator",
+            "themselves a role, or another is administrator no more; not for somebody else as first administrator",
         ),
         gains="member",
     ),
@@ -178,6 +187,12 @@ class AddMember(MemberFacts, frozen=True, kw_only=True):
     "/agencies/{code}/members/{member}/removal",
     by=ADMINISTRATION,
     where=OWN_OR_SYSTEM,
+    second=Second(
+        (OWN_SECOND, OPERATOR_SECOND),
+        when=_unseats,
+        words=Words("bila seorang administrator lain dikeluarkan", "where another administrator is taken away"),
+        gains="member",
+    ),
     extent=Extent.AGENCY,
     means="Mengeluarkan anggota.",
     tag="agencies",

@@ -432,8 +432,11 @@ def test_who_lets_an_agency_s_first_administrator_in_is_not_that_one_alone() -> 
     assert tale.network["polres"].has_administrator
 
 
-SECONDED = [command for command in COMMANDS if ASKED[command].second and command is not AskGlassLeave]
-"""What is proposed, but for what there is nothing to ask for before a verdict (test_glass.py)."""
+ELSEWHERE = (AskGlassLeave, RemoveMember)
+"""There is nothing to ask for before a verdict (test_glass.py); taking an administrator away takes two others
+(test_seconds.py)."""
+SECONDED = [command for command in COMMANDS if ASKED[command].second and command not in ELSEWHERE]
+"""What is proposed."""
 
 
 @pytest.mark.parametrize("of", SECONDED, ids=lambda of: of.__name__)

@@ -116,6 +116,32 @@ def test_power_is_taken_away_by_one(house: House) -> None:
     assert not house.asks(own).waits
 
 
+def unseating(member: ActorId) -> list[Fact]:
+    """Each way to make an administrator none."""
+    return [say(a.RemoveMember, member=member), joins(Role.CASE_WORKER, member=member)]
+
+
+@pytest.mark.parametrize("way", [0, 1])
+def test_another_administrator_is_taken_away_by_two_and_never_by_those_two_alone_who_are_concerned(
+    house: House, way: int
+) -> None:
+    house.lets_in(replace(ADMINISTRATOR, actor=NEWCOMER))
+    asked = house.asks(unseating(NEWCOMER)[way])
+    assert asked.waits
+    assert house.roles(NEWCOMER) == {Role.AGENCY_ADMINISTRATOR}
+    for nobody in (ADMINISTRATOR, replace(ADMINISTRATOR, actor=NEWCOMER)):
+        with pytest.raises(AnotherPersonNeeded):
+            house.says(ApproveProposal, asked, nobody)
+    house.says(ApproveProposal, asked, COLLEAGUE)
+    assert Role.AGENCY_ADMINISTRATOR not in house.roles(NEWCOMER)
+
+
+def test_an_administrator_goes_alone(house: House) -> None:
+    house.lets_in(replace(ADMINISTRATOR, actor=NEWCOMER))
+    assert not house.asks(say(a.RemoveMember, member=ADMINISTRATOR.actor)).waits
+    assert house.roles(ADMINISTRATOR.actor) == frozenset()
+
+
 def test_the_first_administrator_is_let_in_by_one(house: House) -> None:
     first = joins(Role.AGENCY_ADMINISTRATOR)
     assert not house.asks(first, OPERATOR, "lbh").waits
@@ -250,7 +276,8 @@ def test_who_asked_must_still_be_allowed_to(house: House) -> None:
     asked = house.asks(joins(Role.SUPERVISOR))
     other = replace(ADMINISTRATOR, actor=ActorId(an_id("another administrator")))
     house.lets_in(other)
-    house.asks(say(a.RemoveMember, member=ADMINISTRATOR.actor), other)
+    gone = house.asks(say(a.RemoveMember, member=ADMINISTRATOR.actor), other)
+    house.says(ApproveProposal, gone, COLLEAGUE)
     with pytest.raises(NotAMember):
         house.says(ApproveProposal, asked, COLLEAGUE)
     assert house.roles(NEWCOMER) == frozenset()
