@@ -77,7 +77,8 @@ def keygen(settings: Settings, said: argparse.Namespace) -> int:
 
 
 def subscribe(settings: Settings, said: argparse.Namespace) -> int:
-    """Receive until stopped; a replay until its end. Status 3 where something is missing."""
+    """Receive until stopped; a replay until its end. Status 3 where something is missing. Raises Failed, then too,
+    where nothing was signed with the key that is pinned."""
     if (said.case or said.name) and not said.begin:
         raise Failed("--case and --name are of a replay: say where it begins, --from beginning")
     kafka, feed = None if said.listen else receiving.kafka_of(settings, said), receiving.feed_of(said)
@@ -107,6 +108,8 @@ def subscribe(settings: Settings, said: argparse.Namespace) -> int:
         file=sys.stderr,
     )
     inbox.close()
+    if subscription.doubt.count:
+        raise Failed(subscription.doubt.words)
     return MISSING if failed or missing else 0
 
 

@@ -200,6 +200,40 @@ def test_what_the_service_did_not_sign_stops_nothing_and_is_kept(desk, poison, r
     assert desk.letters() == [(None, reason)]
 
 
+@pytest.mark.parametrize("page", [1, 5, 1000])
+@pytest.mark.parametrize("before", [0, 4])
+def test_with_another_pinned_key_nothing_is_noted_or_said_and_the_right_one_has_all_handled(desk, caplog, page, before):
+    """Whoever pins a wrong key is told which, by the first message; none is lost, and none is reported as failed."""
+    desk.receive(Wire(TWELVE[:before]))
+    cursor = desk.inbox.notes.cursor(AGENCY)
+    wire = Wire(TWELVE, page=page)
+    wrong = desk.receive(wire, service=Ed25519PrivateKey.generate().public_key())
+    assert (desk.seen, desk.letters()) == (list(range(1, before + 1)), [])
+    assert before == 0 or desk.inbox.notes.cursor(AGENCY) == cursor
+    assert all(
+        not said.failed and (said.handled is None or said.handled.sequence <= before) for said in wire.clerk.said
+    )
+    assert wrong.doubt.count == 12 - before
+    pinned, count = wrong.doubt.words.split("): ")
+    assert "ed25519:" in pinned
+    assert (pinned in caplog.text, count.split()[0]) == (True, str(12 - before))
+    desk.receive(Wire(TWELVE, page=page))
+    assert (desk.seen, desk.letters()) == (list(range(1, 13)), [])
+
+
+@settings(max_examples=examples(30))
+@given(st.integers(1, 4), st.integers(1, 5), st.integers(0, 12))
+def test_forgeries_keep_nothing_waiting_and_are_known_once_something_is_signed(forged, page, behind):
+    desk = Desk()
+    made = desk.receive(
+        Wire([*TWELVE[:behind], *[forged_signature() for _ in range(forged)], *TWELVE[behind:]], page=page)
+    )
+    assert desk.seen == list(range(1, 13))
+    assert {reason for _, reason in desk.letters()} == {"bad-signature"}
+    assert (made.doubt.count, made.doubt.words, made.rejected) == (0, "", forged)
+    desk.inbox.close()
+
+
 def test_a_bad_seal_and_a_wrong_key_are_dead_letters_and_what_is_behind_them_is_handled(desk):
     stranger = AgencyKey.generate("1")
     other = AgencyKey.generate("another")

@@ -35,6 +35,7 @@ from ..inbox.taking import Opened, Tally
 from ..transports.feed import PAGE, Feed, FeedPage
 from ..transports.transport import AnotherHistory, Arrived, Bookmark, Source, Unreachable
 from .beginning import Beginning
+from .doubt import Doubt
 from .keys import KeyDirectory, Keys
 from .part import Part
 from .recovery import recover
@@ -80,7 +81,10 @@ class Subscription:
         `part` and `name` are for a replay (replay.py): it has a cursor of its own, and says nothing to the service."""
         self._source = source
         self._keys = keys if isinstance(keys, KeyDirectory) else tuple(keys)
-        self._opener = Opener(self._keys, (service,) if isinstance(service, Ed25519PublicKey) else service)
+        pinned = (service,) if isinstance(service, Ed25519PublicKey) else tuple(service)
+        self._opener = Opener(self._keys, pinned)
+        self.doubt = Doubt(pinned)
+        """Whether another key is pinned than the service's: then nothing is handled."""
         self._inbox = inbox
         self._feed = feed
         self._rules = rules or Rules()
@@ -123,9 +127,9 @@ class Subscription:
                     if self._is_replay and longest == GAP_PAUSE:
                         raise
                 except self._outages as problem:
-                    longest = LONGEST_PAUSE
-                    after = problem.after if isinstance(problem, Unreachable) else 0.0
-                    log.warning("receiving starts again: %s: %s", type(problem).__name__, _plain(problem))
+                    longest = LONGEST_PAUSE  # what a problem says is logged where it is ours and so names no content
+                    after, said = (problem.after, str(problem)) if isinstance(problem, Unreachable) else (0.0, "")
+                    log.warning("receiving starts again: %s: %s", type(problem).__name__, said)
                 pause = FIRST_PAUSE if self.handled + self.again > done and longest < GAP_PAUSE else pause
                 stop.wait(after + pause * random.uniform(0.5, 1))  # noqa: S311
                 pause = min(pause * 2, longest)
@@ -176,10 +180,11 @@ class Subscription:
         passed: list[tuple[Attributes, Arrived]] = []
         refused: list[tuple[Arrived, Reason]] = []
         came: dict[int, str] | None = None
-        other = 0
+        other, is_signed = 0, False
         for sealed in received:
             try:
                 attributes = self._opener.verified(sealed.headers, sealed.key, sealed.value)
+                is_signed = True
                 if attributes.subject != self._source.agency:
                     raise NotOurs("it is for another agency")
             except (NotOurs, BadSignature) as problem:
@@ -205,9 +210,9 @@ class Subscription:
                 other = other or number  # of those behind it, what is other too is kept, and nothing is handled
             elif not other:
                 passed.append((attributes, sealed))
-        if refused:
-            self.rejected += self._inbox.reject(self.name, refused)
-        place = place if self._order.gap is None and not other else None
+        if known := self.doubt.refused(refused, is_signed):
+            self.rejected += self._inbox.reject(self.name, known)
+        place = place if self._order.gap is None and not other and not self.doubt.count else None
         self._handle(ready, stop, place)
         if passed and stop.is_set():
             self._left += [sealed for _, sealed in passed]
@@ -356,6 +361,7 @@ class Subscription:
     def _look_around(self, stop: Event) -> None:
         """Now and then: report, keys that were added, gaps that the feed may close."""
         self._report()
+        self.doubt.say()
         self._look_for_keys()
         now = time.monotonic()
         if self._feed is not None and not self._is_replay and now - self._healed > HEAL_SECONDS:
@@ -391,8 +397,3 @@ def _parts(what: Sequence[T], size: int) -> Iterator[list[T]]:
     rest = iter(what)
     while part := list(islice(rest, size)):
         yield part
-
-
-def _plain(problem: Exception) -> str:
-    """What a problem says, where it is ours and so names no content."""
-    return str(problem) if isinstance(problem, Unreachable) else ""
