@@ -33,6 +33,7 @@ from . import (
 from .application.ports import Ports
 from .application.rooms import Rooms
 from .contract import answers_of, document
+from .docs_page import add_page
 from .gate import Gate
 from .limits import Limits
 from .methods import HeadAsGet, methods_of
@@ -83,12 +84,13 @@ ANSWERS: list[Any] = [
 def create_app(ports: Ports, version: str = "0.1.0", limits: Limits | None = None) -> FastAPI:
     """The API on these adapters, within these limits; unless they are said, only within those of what is open or under
     way."""
-    app = FastAPI(title="Rujukan", version=version, docs_url="/docs", redoc_url=None, redirect_slashes=False)
+    app = FastAPI(title="Rujukan", version=version, docs_url=None, redoc_url=None, redirect_slashes=False)
     rooms = Rooms.on(ports)
     door = Door(app, rooms, Gate(limits or Limits.of_places(), rooms.refused))
     feed = Subscribing(rooms, door.gate)
     for routes in (writes, documents, searching, erasing, ledger, acknowledging):
         routes.add_routes(door)
+    add_page(app)
     reads = (*READS, *feed.reads)
     for read in reads:
         door.add(read)
