@@ -11,33 +11,45 @@ from starlette.responses import Response
 from ..domain import survivor as about
 from ..domain.case.her_report import require_leave
 from ..domain.casefile.state import Case
-from ..domain.codes import AgencyKind, Purpose, Role
+from ..domain.codes import Purpose, Role
 from ..domain.compartment import ALL, Compartment
 from ..domain.oversight import SURVIVOR_REPORT as WHAT
 from ..domain.standing.readings import SURVIVOR_REPORT
-from ..domain.survivor_paper import UNNAMED, paper
+from ..domain.survivor_paper import BEFORE_PRINTING, paper
 from ..domain.words import Language
 from .application.reading import Asked, OnRecord
 from .application.rooms import Rooms
 from .gate import Work
 from .looking import all_readings
 from .parameters import REF
+from .problems import BadRequest
 from .reads import TEXT, Content, Read
 
 BASIS = "survivor-request: UU 27/2022"
 """She has a right to see her data; who acts for her reads all of it with her, whatever consent lets the agency know."""
 WAIT_SECONDS = 10.0
+Lines = Annotated[
+    str,
+    Meta(
+        pattern=r"^[0-9]+(\.[a-z0-9_]+)?(,[0-9]+(\.[a-z0-9_]+)?)*$",
+        max_length=6000,
+        description="what she chose for her paper: `line` of entries, items and readings, with commas between; "
+        "without it the paper has nothing of the case",
+        extra={"must": "what the report names as `line`, with commas between"},
+    ),
+]
 
 
 class SurvivorReport(Struct, frozen=True):
-    """For the screen in full; `text` is for paper, and leaves out where she can be found and her plan. Read it
-    through before handing it over: what people wrote can name others."""
+    """For the screen in full; `text` is for paper: a slip with nothing of the case, and the lines that she chose. Say
+    `before_printing` to her first, and read it through: what people wrote can name others."""
 
     case: UUID
     language: str
     made_at: str
     recorded: list[about.Recorded]
     looked: list[about.Looked]
+    before_printing: str
     text: str
 
 
@@ -49,9 +61,10 @@ def survivor_report(
     case: Annotated[UUID, Meta(description="the survivor's case")],
     language: Language = "id",
     format: Annotated[Literal["json", "text"], Meta(description="text: what is to be printed")] = "json",
+    lines: Lines | None = None,
 ) -> Response | SurvivorReport:
     require_leave(known, asked.act.actor, asked.act.at)
-    found = _report(rooms, asked, case, ALL - known.erased, language)
+    found = _report(rooms, asked, case, ALL - known.erased, language, lines)
     if format == "text":
         return Response(found.text, 200, {"Cache-Control": "no-store"}, "text/plain; charset=utf-8")
     return found
@@ -69,32 +82,28 @@ READS = (
 )
 
 
-def _report(rooms: Rooms, asked: Asked, case: UUID, all: frozenset[Compartment], language: Language) -> SurvivorReport:
-    """All that is left of the case, and who looked: this report among them."""
+def _report(
+    rooms: Rooms, asked: Asked, case: UUID, all: frozenset[Compartment], language: Language, lines: str | None
+) -> SurvivorReport:
+    """All that is left of the case, and who looked: this report among them. Raises BadRequest for a line that is not
+    there or is never printed."""
     wanted = [(w, all) for w in rooms.casework.written(case)]
     found = rooms.reading.open(asked, case, wanted, WHAT, basis=BASIS)
     rooms.lists.wait(found.position, WAIT_SECONDS)
     records = [
         about.Record(s.of.position, s.of.topic, s.of.at, s.of.author, _values(s.segments.values())) for s in found.seen
     ]
-    readings = _readings(rooms, asked, found, case)
-    names, on_paper = _names(rooms, language, False), _names(rooms, language, True)
+    names = _names(rooms, language)
+    hiding = about.hideouts(records, names)
+    recorded = [about.recorded(r, language, names, hiding) for r in records]
+    looked = [about.looked(r, language, names, hiding) for r in _readings(rooms, asked, found, case)]
+    try:
+        text = paper(recorded, looked, language, frozenset(lines.split(",")) if lines else ())
+    except KeyError:
+        detail = "lines names one that the report does not have, or that is never printed."
+        raise BadRequest(400, "BadQuery", detail, parameter="lines") from None
     made_at = about.moment(asked.act.at, language)
-    text = paper(
-        [about.recorded(r, language, on_paper) for r in records],
-        [about.looked(r, language, on_paper) for r in readings],
-        language,
-        made_at,
-        on_paper(asked.act.agency).name,
-    )
-    return SurvivorReport(
-        case,
-        language,
-        made_at,
-        [about.recorded(r, language, names) for r in records],
-        [about.looked(r, language, names) for r in readings],
-        text,
-    )
+    return SurvivorReport(case, language, made_at, recorded, looked, BEFORE_PRINTING.said_in(language), text)
 
 
 def _readings(rooms: Rooms, asked: Asked, under: OnRecord, case: UUID) -> list[about.Reading]:
@@ -103,6 +112,7 @@ def _readings(rooms: Rooms, asked: Asked, under: OnRecord, case: UUID) -> list[a
     full = rooms.reading.grounds(under, [e.position for e in found])
     return [
         about.Reading(
+            e.position,
             e.recorded_at,
             e.agency,
             Role.of(e.role or ""),
@@ -122,15 +132,13 @@ def _values(segments: Iterable[bytes]) -> dict[str, Any]:
     return values
 
 
-def _names(rooms: Rooms, language: Language, on_paper: bool) -> about.Agencies:
-    """Agencies by their names; on paper a shelter has none."""
+def _names(rooms: Rooms, language: Language) -> about.Agencies:
+    """Agencies by their names."""
 
     def named(code: str) -> about.Agency:
         agency = rooms.network.get(code)
         if agency is None:
             return about.Agency(code, None)
-        if on_paper and agency.kind is AgencyKind.SHELTER:
-            return about.Agency(UNNAMED.said_in(language), agency.kind)
         return about.Agency((agency.name_en if language == "en" else None) or agency.name, agency.kind)
 
     return named

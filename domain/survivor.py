@@ -1,27 +1,29 @@
 """The survivor's report: what is recorded about her, who looked and why, in plain words.
 
 She may have all of her own data, whatever consent lets agencies know. Three things a field can be:
-- shown, and printed;
-- shown on the screen and not printed: a paper is found by others at home (UU 27/2022 gives the right of access; how
-  it is handed over without danger is ours to see to);
+- shown, and printed where she chose that very line: a paper is found by others at home (UU 27/2022 gives the right of
+  access; how it is handed over without danger is ours to see to);
+- shown on the screen and never printed: how she is reached, her plan, and every line that speaks of a place to hide or
+  of an agency that may hide her. Nothing stands on paper for such a line, as a mask tells by being one;
 - withheld: data of another person whom it could endanger (who reported, who bore witness, whom she accuses), or the
   reasons of a hold, which are those of a legal proceeding.
 Free text can name others too, so a person reads the report through before handing it over; it says so.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from enum import Enum
 from typing import Any
 from uuid import UUID
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from .access import VIEWS
 from .catalogue import COMPARTMENTS as COMPARTMENTS_OF
 from .catalogue import TOPICS
 from .code import Code
-from .codes import AgencyKind, Purpose, Reporter, Role, SharingBasis
+from .codes import AgencyKind, Purpose, Reporter, Role, Service, SharingBasis
 from .compartment import Compartment
 from .declaring import HAPPENED, words_of
 from .field_kinds import AGENCY, COMPARTMENT, RECIPIENT, kinds_of
@@ -29,13 +31,14 @@ from .field_words import COMPARTMENTS
 from .oversight import LIMITS
 from .survivor_words import code_for_her
 from .timing import was_entered_late
+from .violence import Need
 from .words import Language, Words
 
 
 class Handling(Enum):
     """What becomes of a field."""
 
-    PRINTED = "printed"
+    IF_CHOSEN = "if-chosen"
     ON_SCREEN = "on-screen"
     WITHHELD = "withheld"
 
@@ -51,6 +54,9 @@ NOT_PRINTED = frozenset({Compartment.CONTACT, Compartment.SAFETY})
 
 TELLING_NO = frozenset({"safe_to_call", "in_time", "reached", "survivor_told"})
 """Where a "no" tells her something; elsewhere it is what nobody said anything about."""
+
+HIDING = frozenset({Service.SHELTER, Need.SHELTER, AgencyKind.SHELTER})
+"""What says that she hides, or where."""
 
 MONTHS = Words(
     "Januari Februari Maret April Mei Juni Juli Agustus September Oktober November Desember",
@@ -71,6 +77,7 @@ class Record(Struct, frozen=True):
 class Reading(Struct, frozen=True):
     """That somebody opened content of her case."""
 
+    position: int
     at: datetime
     agency: str
     role: Role
@@ -81,12 +88,14 @@ class Reading(Struct, frozen=True):
 
 
 class Item(Struct, frozen=True):
-    """One thing recorded; `value` is absent where it is withheld, `handling` says whether it is printed."""
+    """One thing recorded; `value` is absent where it is withheld. `line` is what she chooses it by for her paper, and
+    absent where it is never printed."""
 
     label: str
     handling: Handling
     value: str | None = None
     why: str | None = None
+    line: str | None = None
 
 
 class Recorded(Struct, frozen=True):
@@ -98,6 +107,8 @@ class Recorded(Struct, frozen=True):
     at: str
     agency: str
     items: list[Item]
+    line: str | None = None
+    """What she chooses it by for her paper, without its items; absent where it is never printed."""
 
 
 class Looked(Struct, frozen=True):
@@ -110,10 +121,12 @@ class Looked(Struct, frozen=True):
     what: str
     data: list[str]
     why: str
+    line: str | None = None
+    """What she chooses it by for her paper; absent where it is never printed."""
 
 
 class Agency(Struct, frozen=True):
-    """An agency's name, and whether it is a place to hide, which is not named on paper."""
+    """An agency's name, and its kind where it is known."""
 
     name: str
     kind: AgencyKind | None
@@ -122,8 +135,20 @@ class Agency(Struct, frozen=True):
 Agencies = Callable[[str], Agency]
 
 
-def recorded(record: Record, language: Language, agencies: Agencies) -> Recorded:
-    """An entry of her file in plain words."""
+def hideouts(records: Iterable[Record], agencies: Agencies) -> frozenset[str]:
+    """Codes of the agencies of these records that may hide her: every shelter, every agency of no known kind, and who
+    was asked for a place to hide, or gave one."""
+    found: set[str] = set()
+    for record in records:
+        others = _named(record) - {record.agency}
+        found |= {code for code in (*others, record.agency) if agencies(code).kind in (None, AgencyKind.SHELTER)}
+        if _speaks_of_hiding(record):
+            found |= others or ({record.agency} if Service.SHELTER in _codes(record) else set())
+    return frozenset(found)
+
+
+def recorded(record: Record, language: Language, agencies: Agencies, hiding: frozenset[str] = frozenset()) -> Recorded:
+    """An entry of her file in plain words; `hiding` are the agencies that may hide her."""
     items = [
         item
         for name, compartment in COMPARTMENTS_OF.get(record.topic, {}).items()
@@ -131,6 +156,7 @@ def recorded(record: Record, language: Language, agencies: Agencies) -> Recorded
     ]
     if (said := _said_earlier(record, language)) is not None:
         items.insert(0, said)
+    tells = _speaks_of_hiding(record) or bool(hiding & (_named(record) | {record.agency}))
     event = TOPICS.get(record.topic)
     title = (HAPPENED[event].her if event is not None else None) or OTHER
     return Recorded(
@@ -139,21 +165,25 @@ def recorded(record: Record, language: Language, agencies: Agencies) -> Recorded
         title.said_in(language),
         moment(record.at, language),
         agencies(record.agency).name,
-        items,
+        [_on_screen(item) for item in items] if tells else items,
+        None if tells else str(record.position),
     )
 
 
-def looked(reading: Reading, language: Language, agencies: Agencies) -> Looked:
-    """A reading of her file in plain words."""
+def looked(reading: Reading, language: Language, agencies: Agencies, hiding: frozenset[str] = frozenset()) -> Looked:
+    """A reading of her file in plain words; `hiding` are the agencies that may hide her."""
     what = VIEWS.get(reading.what)
+    agency = agencies(reading.agency)
+    tells = reading.agency in hiding or agency.kind in (None, AgencyKind.SHELTER)
     return Looked(
         moment(reading.at, language),
-        agencies(reading.agency).name,
+        agency.name,
         code_for_her(reading.role, language),
         code_for_her(reading.purpose, language),
         what.said_in(language) if what else reading.what,
         [_compartment(c, language) for c in reading.compartments if c in COMPARTMENTS],
         why(reading.basis, language),
+        None if tells else str(reading.position),
     )
 
 
@@ -180,7 +210,8 @@ def _said_earlier(record: Record, language: Language) -> Item | None:
         said_at = _instant(str(record.values.get("occurred_at")))
         if not was_entered_late(said_at, record.at):
             return None
-        return Item(SAID_EARLIER.said_in(language), Handling.PRINTED, moment(said_at, language))
+        line = _line(record, "occurred_at")
+        return Item(SAID_EARLIER.said_in(language), Handling.IF_CHOSEN, moment(said_at, language), line=line)
     except (ValueError, OverflowError):
         return None
 
@@ -198,7 +229,46 @@ def _item(record: Record, name: str, compartment: Compartment, language: Languag
     if reason is not None and not ((record.topic, name) in HER_OWN_REPORT and _reported_herself(record)):
         return Item(label, Handling.WITHHELD, None, reason.said_in(language))
     value = _value(record.topic, name, said, language, agencies)
-    return Item(label, Handling.ON_SCREEN if compartment in NOT_PRINTED else Handling.PRINTED, value)
+    item = Item(label, Handling.IF_CHOSEN, value, line=_line(record, name))
+    return _on_screen(item) if compartment in NOT_PRINTED else item
+
+
+def _line(record: Record, field: str) -> str:
+    return f"{record.position}.{field}"
+
+
+def _on_screen(item: Item) -> Item:
+    handling = Handling.WITHHELD if item.handling is Handling.WITHHELD else Handling.ON_SCREEN
+    return replace(item, handling=handling, line=None)
+
+
+def _speaks_of_hiding(record: Record) -> bool:
+    return bool(HIDING & _codes(record))
+
+
+def _codes(record: Record) -> set[Code]:
+    """Of the code lists that a place to hide is on: what the record says of them, a kind of agency among them."""
+    found: set[Code] = set()
+    for name, said in record.values.items():
+        kinds = kinds_of(record.topic, name)
+        for one in said if isinstance(said, list) else [said]:
+            if not isinstance(one, str):
+                continue
+            lists: set[type[Code]] = {of for of in (Service, Need, AgencyKind) if of in kinds}
+            if RECIPIENT in kinds and one.startswith("kind:"):
+                lists.add(AgencyKind)
+            found |= {code for of in lists for code in of if code.value == one.removeprefix("kind:")}
+    return found
+
+
+def _named(record: Record) -> set[str]:
+    """Codes of the agencies that the record names beside its author."""
+    found: set[str] = set()
+    for name, said in record.values.items():
+        if kinds_of(record.topic, name) & {AGENCY, RECIPIENT}:
+            many = said if isinstance(said, list) else [said]
+            found |= {one for one in many if isinstance(one, str) and one and not one.startswith("kind:")}
+    return found
 
 
 def _reported_herself(record: Record) -> bool:

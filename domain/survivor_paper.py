@@ -1,97 +1,91 @@
-"""The survivor's report as a text that can be printed and carried home."""
+"""What the survivor may carry home: a slip that has nothing of her case, and below it the lines that she chose.
+
+A paper is found by others. So the slip is the same for everybody, to the letter: no name, no agency, no date, no word
+for what happened, and no gap that says that something is left out. Only a line that she picked on the screen is
+added. What is never printed (`Handling.ON_SCREEN`, `WITHHELD`) cannot be chosen, and nothing stands in its place.
+"""
 
 import textwrap
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from .survivor import Handling, Looked, Recorded
 from .words import Language, Words
 
 WIDTH = 80
-UNNAMED = Words("layanan yang tidak disebut di sini", "a service that is not named here")
-"""What stands on paper for a place to hide."""
 
-TITLE = Words("YANG TERCATAT TENTANG ANDA", "WHAT IS RECORDED ABOUT YOU")
-MADE = Words("Disusun {when} oleh {agency}, atas permintaan Anda.", "Made on {when} by {agency}, because you asked.")
-KEEP = Words(
-    "Kertas ini memuat data pribadi Anda. Simpanlah di tempat yang aman, atau mintalah pendamping menyimpannya. "
-    "Telepon, alamat, waktu aman dihubungi, dan rencana keselamatan Anda tercatat tetapi sengaja tidak dicetak; "
-    "mintalah pendamping menunjukkannya di layar. Nama pelapor dan terlapor tidak kami tunjukkan. Tulisan "
-    "petugas bisa menyebut orang lain; petugas wajib memeriksanya dahulu.",
-    "This paper has personal data of yours. Keep it in a safe place, or ask your case worker to keep it. Your "
-    "telephone, address, safe times and safety plan are recorded but are not printed, on purpose; ask your case "
-    "worker to show them to you on the screen. The names of who reported and of who is reported are "
-    "not shown. What workers wrote may name others; a worker has to read it through first.",
+TITLE = Words("CATATAN LAYANAN", "SERVICE NOTES")
+ASK = Words(
+    "Ada pertanyaan? Tanyakan kepada petugas yang memberi Anda kertas ini.",
+    "Do you have questions? Ask the worker who gave you this paper.",
 )
-RECORDED = Words("APA YANG TERCATAT", "WHAT IS RECORDED")
-LOOKED = Words("SIAPA YANG MELIHAT, DAN MENGAPA", "WHO LOOKED, AND WHY")
-NOBODY = Words("Belum ada yang membuka data Anda.", "Nobody has opened your data yet.")
-RIGHTS = Words("HAK ANDA", "YOUR RIGHTS")
 RIGHTS_ARE = Words(
     "Anda boleh melihat data Anda, meminta data diperbaiki, mencabut persetujuan kapan saja tanpa memberi alasan, dan "
     "meminta data dihapus selama hukum tidak mewajibkan penyimpanannya. Data yang sudah diterima instansi lain mungkin "
-    "masih mereka simpan. Sampaikan kepada pendamping Anda. Bila keluhan Anda tentang pendamping, sampaikan kepada "
-    "atasannya.",
+    "masih mereka simpan. Bila ada keluhan tentang petugas, sampaikan kepada atasannya.",
     "You may see your data, ask for it to be corrected, withdraw consent at any time without giving a reason, and ask "
     "for it to be erased where the law does not oblige us to keep it. What other agencies received already they may "
-    "still keep. Tell your case worker; if you have a complaint about your case worker, tell the supervisor.",
+    "still keep. If you have a complaint about a worker, tell the supervisor.",
 )
-ON_SCREEN = Words("tercatat, tidak dicetak", "recorded, not printed")
-WITHHELD = Words("tidak ditunjukkan: {why}", "not shown: {why}")
 LOOK = Words(
     "{at}: {role}, {agency}. Dilihat: {what} ({data}). Tujuan: {purpose}. Alasannya: {why}.",
     "{at}: {role}, {agency}. Looked at: {what} ({data}). Purpose: {purpose}. Why: {why}.",
 )
+BEFORE_PRINTING = Words(
+    "Sebelum membawa kertas ini: apakah ada orang di rumah yang bisa menemukannya dan membahayakan Anda? Kalau ya, "
+    "jangan dibawa pulang. Anda boleh membacanya di sini, dan pendamping menyimpannya. Telepon, alamat, waktu aman, "
+    "rencana keselamatan, dan semua tentang tempat aman tidak dicetak; mintalah melihatnya di layar. Yang lain dicetak "
+    "hanya bila Anda memilihnya, baris demi baris. Nama pelapor dan terlapor tidak kami tunjukkan. Tulisan petugas "
+    "bisa menyebut orang lain; petugas wajib memeriksanya dahulu.",
+    "Before you take this paper along: could anybody at home find it and put you in danger? If so, do not take it "
+    "home. You may read it here, and your case worker keeps it. Telephone, address, safe times, safety plan and all "
+    "about a safe place are not printed; ask to see them on the screen. The rest is printed only if you choose it, "
+    "line by line. The names of who reported and of who is reported are not shown. What workers wrote may name others; "
+    "a worker has to read it through first.",
+)
+"""What she is asked on the screen, before anything is printed."""
 
 
-def paper(entries: Iterable[Recorded], looks: Sequence[Looked], language: Language, when: str, agency: str) -> str:
-    """The text, in lines of at most WIDTH characters where words allow it, and without characters that print as
-    nothing or turn the direction of writing. Agencies are named as the entries and looks name them."""
-
-    def say(words: Words, **about: str) -> str:
-        return words.said_in(language).format(**about)
-
-    def lines() -> Iterator[str]:
-        yield from (say(TITLE), "", *_prose(say(MADE, when=when, agency=agency)), "", *_prose(say(KEEP)), "")
-        yield from (say(RECORDED), "")
-        for entry in entries:
-            yield from _wrapped(f"{entry.at}: {entry.title} ({entry.agency})")
-            for item in entry.items:
-                yield from _wrapped(f"{item.label}: {_shown(item.handling, item.value, item.why, language)}", 4)
-        yield from ("", say(LOOKED), "")
-        yield from () if looks else (say(NOBODY),)
-        for look in looks:
-            about = {"at": look.at, "role": look.role, "agency": look.agency, "what": look.what}
-            yield from _wrapped(
-                say(LOOK, **about, data=", ".join(look.data), purpose=look.purpose, why=look.why),
-            )
-        yield from ("", say(RIGHTS), "", *_prose(say(RIGHTS_ARE)))
-
-    return "\n".join(_printable(line) for line in lines()) + "\n"
+def paper(
+    entries: Sequence[Recorded], looks: Sequence[Looked], language: Language, chosen: Collection[str] = ()
+) -> str:
+    """The slip, and the chosen lines, in lines of at most WIDTH characters where words allow it, and without characters
+    that print as nothing or turn the direction of writing. Raises KeyError for a chosen line that cannot be printed."""
+    lines = dict(_lines(entries, looks, language))
+    if not lines.keys() >= set(chosen):
+        raise KeyError("a line that cannot be printed")
+    text = [TITLE.said_in(language), "", *_prose(ASK.said_in(language)), "", *_prose(RIGHTS_ARE.said_in(language))]
+    picked = [line for name, said in lines.items() if name in chosen for line in _wrapped(said)]
+    return "\n".join(_printable(line) for line in [*text, *(["", *picked] if picked else [])]) + "\n"
 
 
-def _shown(handling: Handling, value: str | None, why: str | None, language: Language) -> str:
-    match handling:
-        case Handling.PRINTED:
-            return value or ""
-        case Handling.ON_SCREEN:
-            return ON_SCREEN.said_in(language)
-        case Handling.WITHHELD:
-            return WITHHELD.said_in(language).format(why=why)
+def _lines(entries: Sequence[Recorded], looks: Sequence[Looked], language: Language) -> Iterator[tuple[str, str]]:
+    """What she can choose from: each line with what it is chosen by, in the order of the screen."""
+    for entry in entries:
+        if entry.line is not None:
+            yield entry.line, f"{entry.at}: {entry.title} ({entry.agency})"
+        for item in entry.items:
+            if item.line is not None and item.handling is Handling.IF_CHOSEN:
+                yield item.line, f"{item.label}: {item.value or ''}"
+    for look in looks:
+        if look.line is not None:
+            about = {"at": look.at, "role": look.role, "agency": look.agency, "what": look.what, "why": look.why}
+            said = LOOK.said_in(language).format(**about, data=", ".join(look.data), purpose=look.purpose)
+            yield look.line, said
 
 
 def _prose(text: str) -> list[str]:
     return textwrap.wrap(text, WIDTH, break_on_hyphens=False)
 
 
-def _wrapped(text: str, indent: int = 0) -> list[str]:
+def _wrapped(text: str) -> list[str]:
     """Text in lines, those after the first further in; its own line breaks are kept."""
     found: list[str] = []
     for part in text.splitlines() or [""]:
-        first = " " * (indent if not found else indent + 2)
-        found += textwrap.wrap(
-            part, WIDTH, initial_indent=first, subsequent_indent=" " * (indent + 2), break_on_hyphens=False
-        ) or [""]
+        first = "  " if found else ""
+        found += textwrap.wrap(part, WIDTH, initial_indent=first, subsequent_indent="  ", break_on_hyphens=False) or [
+            ""
+        ]
     return found
 
 

@@ -9,6 +9,7 @@ from conftest import Running
 from people import OPENING, People, Three, approved, three_agencies
 
 from rujukan.domain.codes import Purpose, Role
+from rujukan.domain.survivor_paper import paper
 from rujukan.infra.issuer import usual_actor
 
 MARKERS = {
@@ -90,8 +91,22 @@ def test_she_is_told_all_of_her_own_data_whatever_consent_lets_the_lead_know(
     screen, text = shown(found), found["text"]
     for name, marker in MARKERS.items():
         assert (marker in screen) == (name not in OTHERS), name
-        assert (marker in text) == (name not in (*OTHERS, *NOT_ON_PAPER)), name
+        assert marker not in text, name
     assert all(marker not in str(found) for name, marker in MARKERS.items() if name in OTHERS)
+
+
+def test_on_paper_is_what_she_chose_line_by_line(running: Running, three: Three, case: str) -> None:
+    found = ask(running, three.lead, case=case).json()
+    items = [item for entry in found["recorded"] for item in entry["items"]]
+    marked = {name: item for name, marker in MARKERS.items() for item in items if marker in str(item["value"])}
+    assert {name for name, item in marked.items() if item["line"] is None} == set(NOT_ON_PAPER)
+    chosen = ",".join(marked[name]["line"] for name in ("name", "health"))
+    printed = ask(running, three.lead, case=case, format="text", lines=chosen).text
+    assert {name for name, marker in MARKERS.items() if marker in printed} == {"name", "health"}
+    assert "jangan dibawa pulang" in found["before_printing"]
+    for wrong in ("999999999", f"{chosen.split('.')[0]}.nik", "x", f"{chosen},"):
+        refused = ask(running, three.lead, case=case, lines=wrong)
+        assert (refused.status_code, refused.json()["parameter"]) == (400, "lines"), wrong
 
 
 def test_it_tells_who_looked_and_why_itself_among_them(running: Running, three: Three, case: str) -> None:
@@ -104,7 +119,7 @@ def test_it_tells_who_looked_and_why_itself_among_them(running: Running, three: 
     assert last["role"] == "Data protection officer"
 
 
-@pytest.mark.parametrize(("language", "words"), [("id", "YANG TERCATAT TENTANG ANDA"), ("en", "WHAT IS RECORDED")])
+@pytest.mark.parametrize(("language", "words"), [("id", "CATATAN LAYANAN"), ("en", "SERVICE NOTES")])
 def test_it_is_plain_text_in_either_language(
     running: Running, three: Three, case: str, language: str, words: str
 ) -> None:
@@ -112,9 +127,9 @@ def test_it_is_plain_text_in_either_language(
     assert answer.headers["content-type"].startswith("text/plain")
     assert answer.headers["cache-control"] == "no-store"
     assert answer.text.startswith(words)
-    assert case not in answer.text
+    assert answer.text == paper([], [], "en" if language == "en" else "id"), "it is the same for everybody"
     usual = ask(running, three.lead, case=case, format="text").text
-    assert usual.startswith("YANG TERCATAT")
+    assert usual.startswith("CATATAN LAYANAN")
 
 
 def test_only_for_her_request_by_the_lead_s_case_worker_or_officer(running: Running, three: Three, case: str) -> None:
