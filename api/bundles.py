@@ -14,7 +14,6 @@ from ..domain.standing.readings import BUNDLE
 from .application.reading import COORDINATION, Asked
 from .application.rooms import Rooms
 from .gate import Work
-from .looking import all_readings
 from .reads import BINARY, Content, Read
 
 WITH_REPORTS = Meta(description="with the readable reports (PDF/A, Indonesian and English)")
@@ -45,7 +44,6 @@ def bundle(
         asked,
         case,
         disclosure,
-        [reading.position for reading in all_readings(rooms, asked.act, case)],
         names,
         compartments_named(made.event.compartments) | COORDINATION,
         f"{made.event.basis.value}: {made.event.rule}",

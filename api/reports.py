@@ -8,6 +8,7 @@ from uuid import UUID
 
 from msgspec import Meta, Struct
 
+from ..domain.access import AccessRecorded
 from ..domain.agency import agency_stream
 from ..domain.codes import Purpose, Role
 from ..domain.fact import AgencyCode
@@ -97,10 +98,27 @@ Looked = Annotated[UUID, Meta(description="the case that was looked at")]
 
 
 def case_access(rooms: Rooms, asked: Asked, *, case: Looked, limit: Limit = USUAL, cursor: Place | None = None) -> Page:
+    """From the log itself: what a survivor or a court is shown is selected from no table that can be edited."""
     under = rooms.reading.show(asked, case, COORDINATION, "case-access")
     after = cursor[0] if cursor else 0
-    found = rooms.lists.ask(asked.act, audit.entries, subject=case, accesses_only=True, after=after, limit=limit)
-    return _openings(rooms, under, found, limit)
+    found = [w for w in rooms.reading.readings(asked, case, under) if w.position > after][:limit]
+    rows = [
+        Opening(
+            w.position,
+            w.at,
+            case,
+            w.actor,
+            w.author,
+            e.role.value,
+            e.purpose.value,
+            sorted(e.compartments),
+            e.basis,
+            e.what,
+        )
+        for w in found
+        if isinstance(e := w.event, AccessRecorded)
+    ]
+    return page(rows, limit, lambda opening: (opening.position,))
 
 
 def person_access(

@@ -9,9 +9,9 @@ from msgspec import Meta, Struct
 from starlette.responses import Response
 
 from ..domain import survivor as about
+from ..domain.access import AccessRecorded
 from ..domain.case.her_report import require_leave
 from ..domain.casefile.state import Case
-from ..domain.codes import Purpose, Role
 from ..domain.compartment import ALL, Compartment
 from ..domain.oversight import SURVIVOR_REPORT as WHAT
 from ..domain.standing.readings import SURVIVOR_REPORT
@@ -20,14 +20,12 @@ from ..domain.words import Language
 from .application.reading import Asked, OnRecord
 from .application.rooms import Rooms
 from .gate import Work
-from .looking import all_readings
 from .parameters import REF
 from .problems import BadRequest
 from .reads import TEXT, Content, Read
 
 BASIS = "survivor-request: UU 27/2022"
 """She has a right to see her data; who acts for her reads all of it with her, whatever consent lets the agency know."""
-WAIT_SECONDS = 10.0
 Lines = Annotated[
     str,
     Meta(
@@ -89,7 +87,6 @@ def _report(
     there or is never printed."""
     wanted = [(w, all) for w in rooms.casework.written(case)]
     found = rooms.reading.open(asked, case, wanted, WHAT, basis=BASIS)
-    rooms.lists.wait(found.position, WAIT_SECONDS)
     records = [
         about.Record(s.of.position, s.of.topic, s.of.at, s.of.author, _values(s.segments.values())) for s in found.seen
     ]
@@ -108,20 +105,10 @@ def _report(
 
 def _readings(rooms: Rooms, asked: Asked, under: OnRecord, case: UUID) -> list[about.Reading]:
     """Every opening of content of the case, that of this report among them."""
-    found = all_readings(rooms, asked.act, case)
-    full = rooms.reading.grounds(under, [e.position for e in found])
     return [
-        about.Reading(
-            e.position,
-            e.recorded_at,
-            e.agency,
-            Role.of(e.role or ""),
-            Purpose.of(e.purpose or ""),
-            e.compartments or [],
-            e.what or "",
-            full.get(e.position, e.basis or ""),
-        )
-        for e in found
+        about.Reading(w.position, w.at, e.agency, e.role, e.purpose, sorted(e.compartments), e.what, e.basis)
+        for w in rooms.reading.readings(asked, case, under)
+        if isinstance(e := w.event, AccessRecorded)
     ]
 
 

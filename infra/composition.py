@@ -163,6 +163,7 @@ def service(on: On, connections: int = 16) -> Iterator[Ports]:
     from .serving.opener import ApiOpener
     from .serving.vitals import ApiVitals
     from .store.documents import DocumentStore
+    from .store.readings import Readings
     from .webhooks.addresses import Networks
     from .webhooks.serving import ApiWebhooks
 
@@ -177,10 +178,11 @@ def service(on: On, connections: int = 16) -> Iterator[Ports]:
         policy = WitnessPolicy(settings.witness_policy)
         quorum = Quorum(policy, seal.keys)
         printing = reporter(settings, seal.keys, quorum)
-        bundles = Bundles(node.written, documents, sealed, seal, quorum, settings.network, printing)
+        looked = Readings(node.written)
+        bundles = Bundles(node.written, documents, sealed, seal, quorum, settings.network, printing, looked)
         yield Ports(
             node.log,
-            ApiOpener(node.written, documents, bundles, node.met),
+            ApiOpener(node.written, documents, bundles, looked, node.met),
             documents,
             node.views,
             token_keys(settings, node.keys),

@@ -6,6 +6,7 @@ from typing import Protocol
 from uuid import UUID
 
 from ...domain.compartment import Compartment
+from ...domain.disclosure import Written
 
 Wanted = Mapping[int, frozenset[Compartment]]
 """Position → the compartments to open there."""
@@ -24,16 +25,19 @@ class Opener(Protocol):
         """A document's bytes; None where there is none."""
         ...
 
+    def readings(self, case: UUID) -> Sequence[Written]:
+        """Every reading of a case that the log has, in its order, opened."""
+        ...
+
     def bundle(
         self,
         case: UUID,
         disclosure: UUID,
-        accesses: Sequence[int],
         names: Mapping[str, tuple[str, str]],
         *,
         reports: bool = True,
         witnessed: bool = True,
     ) -> bytes:
-        """The file of a disclosure that was recorded. `accesses` are the positions of the readings of the case, `names`
-        each agency's names in Indonesian and English. Raises KeyError for an unknown disclosure, NotSealedYet."""
+        """The file of a disclosure that was recorded. `names` are each agency's names in Indonesian and English. Raises
+        KeyError for an unknown disclosure, NotSealedYet."""
         ...

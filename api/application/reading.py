@@ -18,6 +18,7 @@ from ...domain.compartment import Compartment
 from ...domain.disclosure import Written
 from ...domain.fact import Act
 from ...domain.refusal import Unknown
+from ...domain.standing.rule import may_learn_of
 from .casework import Casework
 from .opener import Opener
 from .ports import Changes, Log
@@ -144,7 +145,6 @@ class Reading:
         asked: Asked,
         case: UUID,
         disclosure: UUID,
-        accesses: Sequence[int],
         names: Mapping[str, tuple[str, str]],
         shown: frozenset[Compartment],
         basis: str,
@@ -155,9 +155,17 @@ class Reading:
         """The file of a disclosure. It is made first, and nobody has it before the record: asking again while witnesses
         are waited for shows nothing. Raises KeyError, NotSealedYet, Unknown, Unavailable."""
         self._for_person(asked, case)
-        made = self._opener.bundle(case, disclosure, accesses, names, reports=reports, witnessed=witnessed)
+        made = self._opener.bundle(case, disclosure, names, reports=reports, witnessed=witnessed)
         self.record(asked, case, shown, "bundle", basis)
         return made
+
+    def readings(self, asked: Asked, case: UUID, under: OnRecord) -> list[Written]:
+        """Every reading of the case that who asks may know of, in the order of the log, for who is on record as being
+        shown them: the lead knows of all, each agency of its own people's. From the log itself, as a read model can be
+        edited. Raises Unknown, Unavailable."""
+        if not under.position:
+            return []
+        return may_learn_of(self._casework.known(case, asked.act), asked.act, self._opener.readings(case))
 
     def grounds(self, under: OnRecord, readings: Iterable[int]) -> dict[int, str]:
         """Position → on what each of these readings stood, with the rules of overrides, for who is on record as being

@@ -2,7 +2,7 @@
 everything answers as what does not exist."""
 
 from collections.abc import Callable, Iterable, Sequence, Set
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from msgspec import Struct
 
@@ -29,6 +29,16 @@ from .roles import SEES_ALL
 from .rows import KNOWS_ALSO_ENDED, TAKES_PART, Ground, Row, Second, Thing, Tie, Where
 
 R = Relation
+
+
+class Authored(Protocol):
+    """What an agency wrote down."""
+
+    @property
+    def author(self) -> AgencyCode: ...
+
+
+Looked = TypeVar("Looked", bound=Authored)
 Named = Callable[[str], Any]
 """Field of a command, or parameter of a reading → what it says."""
 
@@ -221,6 +231,12 @@ def is_known_to(case: Case, agency: AgencyCode) -> bool:
 def leads(case: Case, agency: AgencyCode) -> bool:
     """Whether an agency leads the case."""
     return agency == case.lead
+
+
+def may_learn_of(case: Case, act: Act, looked: Iterable[Looked]) -> list[Looked]:
+    """Of the readings of a case, those that who asks may learn of: the lead of all, each agency of its own people's."""
+    all_of_them = leads(case, act.agency)
+    return [reading for reading in looked if all_of_them or reading.author == act.agency]
 
 
 def takes_part(case: Case, agency: AgencyCode) -> bool:

@@ -27,6 +27,7 @@ from ..store import sealed_record
 from ..store.data_keys import KeyGone
 from ..store.documents import DocumentStore
 from ..store.event_store import EventStore, Opened
+from ..store.readings import Readings
 from ..store.sealed_record import author_of
 
 
@@ -80,8 +81,10 @@ class Bundles:
         has_quorum: Quorum,
         network: str,
         reporter: Reporter,
+        readings: Readings,
     ) -> None:
         self._store = store
+        self._readings = readings
         self._documents = documents
         self._ledger = ledger
         self._seal = seal
@@ -93,19 +96,19 @@ class Bundles:
         self,
         case: UUID,
         disclosure: UUID,
-        accesses: Sequence[int],
         names: Mapping[str, tuple[str, str]],
         *,
         reports: bool = True,
         witnessed: bool = True,
     ) -> bytes:
-        """The bundle. `accesses` are the positions of the readings of the case; those after the disclosure are left
-        out. `names` has each agency's names in Indonesian and English.
+        """The bundle, with every reading of the case before the disclosure. `names` has each agency's names in
+        Indonesian and English.
 
-        Raises KeyError where the case has no such disclosure, and NotSealedYet while the ledger does not prove all
-        of it, or enough witnesses (where any are asked for, and unless it need not be `witnessed`) have not seen it.
+        Raises Damaged where a record does not open, KeyError where the case has no such disclosure, and NotSealedYet
+        while the ledger does not prove all of it, or enough witnesses (where any are asked for, and unless it need not
+        be `witnessed`) have not seen it.
         """
-        gathered = self._gather(case, disclosure, accesses, names, witnessed)
+        gathered = self._gather(case, disclosure, names, witnessed)
         parts = self._parts(gathered)
         signed: Mapping[str, tuple[bytes, bytes]] = {}
         if reports:
@@ -122,7 +125,6 @@ class Bundles:
         self,
         case: UUID,
         disclosure: UUID,
-        accesses: Sequence[int],
         names: Mapping[str, tuple[str, str]],
         witnessed: bool,
     ) -> Gathered:
@@ -136,7 +138,7 @@ class Bundles:
         assert isinstance(said, DisclosureMade)
         last = made.position - 1 if said.as_of is None else said.as_of
         events = [o for o in stream if o.version < made.version and o.position <= last]
-        readings = self._store.opened([p for p in accesses if p < made.position])
+        readings = [reading for reading in self._readings.of(case) if reading.position < made.position]
         leaves = self._leaves([o.position for o in (*events, *readings, made)], made.position)
         disclosed = compartments_named(said.compartments) | {Compartment.COORDINATION}
         keys, erased = self._keys(case, disclosed)

@@ -1,26 +1,31 @@
 """The hands that open what is sealed, for the application's `reading` alone."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from uuid import UUID
 
 from ...api.application.ports import Unreadable
 from ...domain.compartment import Compartment
+from ...domain.disclosure import Written
 from ..bundle.building import Bundles
 from ..delivery.met import Met
 from ..store.data_keys import KeyGone
 from ..store.documents import DocumentStore
-from ..store.event_store import EventStore, OpenedAt
+from ..store.event_store import Damaged, EventStore, OpenedAt
+from ..store.following import written_of
+from ..store.readings import Readings
 from ..store.sealed_record import BrokenSeal
 
 
 class ApiOpener:
     """What opens sealed events, documents and bundles. Raises Unreadable where a record, or a key, is damaged."""
 
-    def __init__(self, store: EventStore, documents: DocumentStore, bundles: Bundles, met: Met) -> None:
+    def __init__(
+        self, store: EventStore, documents: DocumentStore, bundles: Bundles, looked: Readings, met: Met
+    ) -> None:
         """`met` is told of what does not open."""
         self._store, self._documents, self._met = store, documents, met
-        self.bundle = bundles.make
+        self._bundles, self._looked = bundles, looked
 
     def events(self, wanted: Mapping[int, frozenset[Compartment]]) -> OpenedAt:
         with _whole(lambda: self._met.positions(list(wanted))):
@@ -29,6 +34,31 @@ class ApiOpener:
     def document(self, case: UUID, document: UUID, compartment: Compartment) -> bytes | None:
         with _whole(lambda: self._met.streams(case)):
             return self._documents.get(case, document, compartment)
+
+    def readings(self, case: UUID) -> Sequence[Written]:
+        with _damage(self._met):
+            return [written_of(opened) for opened in self._looked.of(case)]
+
+    def bundle(
+        self,
+        case: UUID,
+        disclosure: UUID,
+        names: Mapping[str, tuple[str, str]],
+        *,
+        reports: bool = True,
+        witnessed: bool = True,
+    ) -> bytes:
+        with _damage(self._met):
+            return self._bundles.make(case, disclosure, names, reports=reports, witnessed=witnessed)
+
+
+@contextmanager
+def _damage(met: Met) -> Iterator[None]:
+    try:
+        yield
+    except Damaged as damaged:
+        met.positions([damaged.damage.position])
+        raise Unreadable from None
 
 
 @contextmanager

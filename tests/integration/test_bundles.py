@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 
 import httpx
 import msgspec
+import psycopg
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -531,3 +532,42 @@ def test_reports_are_signed_where_the_settings_say_with_what(running, filed, pol
         assert len(signed.parts[name]) > len(unsigned[name])
         assert f"+ {name}: " in said
     assert "UPTD PPA Kota Bontang" in said
+
+
+# Who looked ------------------------------------------------------------------------------------------------------
+
+
+def who_looked(running: Any, case: str, disclosure: str) -> list[list[tuple[str, ...]]]:
+    """What bundle, report and the survivor's paper say of readings before now: (agency, view) of each."""
+    verified = verify_bundle(fetch(running, case, disclosure), policy_of(running))
+    in_bundle = [(str(e.text()["agency"]), str(e.text()["what"])) for e in verified.accesses]
+    supervisor = running.client("uptd-ppa", Role.SUPERVISOR, Purpose.SUPERVISION)
+    listed = done(supervisor.get("/reports/case-access", params={"case": case, "limit": 500}))["items"]
+    in_report = [(o["agency"], o["what"]) for o in listed]
+    return [in_bundle, in_report[: len(in_bundle)]]
+
+
+@pytest.mark.parametrize(
+    "edited",
+    [
+        "DELETE FROM views.audit WHERE subject = %(case)s",
+        "UPDATE views.audit SET subject = gen_random_uuid() WHERE subject = %(case)s",
+        "UPDATE views.audit SET agency = 'polres', what = 'case' WHERE subject = %(case)s",
+    ],
+)
+def test_whoever_edits_read_models_changes_nothing_of_who_looked(running: Any, filed: Filed, edited: str) -> None:
+    before = who_looked(running, filed.case, filed.disclosure)
+    assert before[0]
+    assert before[0] == before[1]
+    with psycopg.connect(running.settings.database) as db:
+        kept = db.execute("SELECT a::text FROM views.audit a WHERE subject = %s", (filed.case,)).fetchall()
+        positions = [p for (p,) in db.execute("SELECT position FROM views.audit WHERE subject = %s", (filed.case,))]
+        db.execute("SET ROLE rujukan_follower")
+        assert db.execute(edited, {"case": filed.case}).rowcount >= len(before[0])
+    try:
+        assert who_looked(running, filed.case, filed.disclosure) == before
+    finally:
+        with psycopg.connect(running.settings.database) as db:
+            db.execute("DELETE FROM views.audit WHERE position = ANY(%s)", (positions,))
+            for (row,) in kept:
+                db.execute("INSERT INTO views.audit SELECT (%s::views.audit).*", (row,))

@@ -9,6 +9,7 @@ import msgspec
 from story import NETWORK
 
 from rujukan.api.application.ports import Changes, Gone, Moved, Repeated, Retryable, Unavailable, Unreadable, UsedBefore
+from rujukan.domain.access import AccessRecorded
 from rujukan.domain.agency import AgencyRegistered, ServicesOffered, agency_stream
 from rujukan.domain.compartment import Compartment
 from rujukan.domain.damaged import InClear
@@ -127,6 +128,10 @@ class PaperOpener:
     def document(self, case: UUID, document: UUID, compartment: Compartment) -> bytes | None:
         self._note()
         return b"visum"
+
+    def readings(self, case: UUID) -> list[Written]:
+        self._note()
+        return [w for w in self._log.events if isinstance(w.event, AccessRecorded) and w.event.subject == case]
 
     def bundle(self, case: UUID, disclosure: UUID, *parts: object, **switches: bool) -> bytes:
         return msgspec.json.encode([case, disclosure])

@@ -30,7 +30,7 @@ from rujukan.api.application.casework import Casework, KeyReused, Sent, VersionM
 from rujukan.api.application.kinds import AGENCY, ERASURE, delivery_of
 from rujukan.api.application.kinds import CASE as CASE_KIND
 from rujukan.api.application.ports import Moved, Unavailable, Unreadable
-from rujukan.api.application.reading import STREAMS, AccessStreams, Asked, Reading
+from rujukan.api.application.reading import STREAMS, AccessStreams, Asked, OnRecord, Reading
 from rujukan.api.application.rooms import Rooms
 from rujukan.domain import agency as a
 from rujukan.domain import delivery as d
@@ -329,7 +329,7 @@ def test_where_nothing_can_be_recorded_nothing_is_shown(house: House, what: str)
         "open": lambda: reading.open(asked, CASE, wanted(house, Compartment.HEALTH), "timeline"),
         "document": lambda: reading.document(asked, CASE, uuid4(), Compartment.HEALTH, "document", "own"),
         "bundle": lambda: reading.bundle(
-            asked, CASE, uuid4(), [], {}, frozenset(), "court-order: 1", reports=False, witnessed=False
+            asked, CASE, uuid4(), {}, frozenset(), "court-order: 1", reports=False, witnessed=False
         ),
         "show": lambda: reading.show(asked, CASE, frozenset({Compartment.COORDINATION}), "case"),
         "report": lambda: reading.report(asked, agency_stream("uptd-ppa"), "holdings"),
@@ -355,6 +355,16 @@ def test_on_what_others_read_is_told_to_who_is_on_record(house: House) -> None:
     under = house.reading.show(asked, CASE, frozenset({Compartment.COORDINATION}), "case-access")
     assert house.reading.grounds(under, [first.position]) == {first.position: "own"}
     assert house.reading.grounds(under._replace(position=0), [first.position]) == {}
+
+
+def test_who_looked_comes_from_the_log_for_who_is_on_record(house: House) -> None:
+    """The lead learns of every reading, another agency of its own people's."""
+    house.reading.open(Asked(LEAD, uuid4()), CASE, wanted(house, Compartment.HEALTH), "timeline")
+    nothing = OnRecord(0)
+    assert house.reading.readings(Asked(LEAD, uuid4()), CASE, nothing) == []
+    under = house.reading.show(Asked(LEAD, uuid4()), CASE, frozenset({Compartment.COORDINATION}), "case-access")
+    found = house.reading.readings(Asked(LEAD, uuid4()), CASE, under)
+    assert [w.event.what for w in found if isinstance(w.event, AccessRecorded)] == ["timeline", "case-access"]
 
 
 def test_no_door_is_handed_the_opener() -> None:
