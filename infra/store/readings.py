@@ -26,44 +26,55 @@ class Readings:
     def __init__(self, store: EventStore) -> None:
         self._store = store
         self._lock = Lock()
+        self._begin()
+
+    def _begin(self) -> None:
         self._upto = 0
         self._of: dict[UUID, array[int]] = {}
         """Case → the positions of its readings, in order."""
-        self._unread: dict[int, Damage] = {}
-        """Readings that do not open: of which case they are, nobody can say."""
+        self._versions: dict[UUID, int] = {}
+        """Stream of readings → the version met last."""
+        self._damage: Damage | None = None
+        """The first reading that does not open, or is missing: of which case it is, nobody can say."""
 
     def of(self, case: UUID) -> Sequence[Opened]:
         """Every reading of a case up to now, in the order of the log.
 
-        Raises Damaged where some reading, of whatever case, does not open: to leave it out would say that nobody
-        looked. It is back once the operator has put the record back.
+        Raises Damaged where some reading, of whatever case, does not open or is gone: to leave it out would say that
+        nobody looked. All of them are there again once the operator has put the record back.
         """
         with self._lock:
+            if self._damage is not None:
+                self._begin()
             self._catch_up()
-            if self._unread:
-                raise Damaged(next(iter(self._unread.values())))
+            if self._damage is not None:
+                raise Damaged(self._damage)
             positions = list(self._of.get(case, ()))
-        return self._store.opened(positions)
+        found = self._store.opened(positions)
+        if gone := sorted(set(positions) - {opened.position for opened in found}):
+            raise Damaged(Damage(gone[0], case, 0, TOPIC, "its row is not there any more"))
+        return found
 
     def _catch_up(self) -> None:
-        for position in list(self._unread):
-            self._take(self._store.recorder.select_notifications(position, 1, position))
         head = self._store.head()
-        while page := self._store.recorder.select_notifications(
-            self._upto, PAGE, head, [TOPIC], inclusive_of_start=False
-        ):
+        while self._damage is None and (page := self._next(head)):
             self._take(page)
             self._upto = page[-1].id
         self._upto = max(self._upto, head)
 
+    def _next(self, head: int) -> Sequence[Notification]:
+        select = self._store.recorder.select_notifications
+        return select(self._upto, PAGE, head, [TOPIC], inclusive_of_start=False)
+
     def _take(self, page: Sequence[Notification]) -> None:
         for found in self._store.open_each(page):
+            version = self._versions.get(found.stream, 0) + 1
             if isinstance(found, Damage):
-                self._unread[found.position] = found
-                continue
-            late = self._unread.pop(found.position, None) is not None
+                self._damage = found
+            elif found.version != version:
+                self._damage = Damage(found.position, found.stream, version, TOPIC, "one before it is not there")
+            if isinstance(found, Damage) or self._damage is not None:
+                return
             assert isinstance(found.event, AccessRecorded)
-            known = self._of.setdefault(found.event.subject, array("Q"))
-            known.append(found.position)
-            if late:
-                self._of[found.event.subject] = array("Q", sorted(known))
+            self._versions[found.stream] = version
+            self._of.setdefault(found.event.subject, array("Q")).append(found.position)
