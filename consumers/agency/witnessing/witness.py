@@ -115,6 +115,10 @@ class Witness:
             ).fetchall()
         return [Evidence(*row) for row in rows]
 
+    def alarms_over(self, origin: str) -> Sequence[Evidence]:
+        """Those over one log: what another log did says nothing of this one."""
+        return [evidence for evidence in self.alarms() if evidence.origin == origin]
+
     def clear(self, number: int) -> bool:
         """A person here has looked: the alarm ends, the evidence stays. Whether there was one."""
         with self._alone():
@@ -156,7 +160,7 @@ class Witness:
         if checkpoint.size == seen.size and checkpoint.root != seen.root:
             self._keep_evidence(checkpoint.origin, "the log has two trees of one size", body)
             return Verdict(422, b"another tree of this size was cosigned\n")
-        if any(e.origin == checkpoint.origin for e in self.alarms()):
+        if self.alarms_over(checkpoint.origin):
             return Verdict(403, b"an alarm stands over this log\n")
         if old != seen.size:
             return Verdict(409, f"{seen.size}\n".encode(), "text/x.tlog.size")
@@ -194,7 +198,7 @@ class Witness:
         own = self._checked(note, notes.verify(note, keys))
         with self._alone():
             seen = self.seen(checkpoint.origin)
-            if any(e.origin == checkpoint.origin for e in self.alarms()):
+            if self.alarms_over(checkpoint.origin):
                 raise Misbehaviour("an alarm stands over this log; a person has to look")
             if checkpoint == seen:
                 return ()
@@ -203,12 +207,13 @@ class Witness:
         if checkpoint.size < seen.size:
             raise Misbehaviour(f"the log shows {checkpoint.size} leaves; {seen.size} were cosigned")
         hashes = list(proof(seen.size, checkpoint.size))
-        answer = self.add_checkpoint(request(seen.size, hashes, own))
-        if answer.status == 422 and root_at is not None and merkle.is_power_of_two(seen.size) and not self.alarms():
+        answer, origin = self.add_checkpoint(request(seen.size, hashes, own)), checkpoint.origin
+        unseen = answer.status == 422 and merkle.is_power_of_two(seen.size) and not self.alarms_over(origin)
+        if unseen and root_at is not None:
             self.add_checkpoint(request(seen.size, [root_at(seen.size, checkpoint.size), *hashes], own))
         if answer.status == 200:
             return [notes.parse_signature(line) for line in answer.body.decode().splitlines()]
-        if self.alarms():
+        if self.alarms_over(origin):
             raise Misbehaviour(f"the log shows another tree of {checkpoint.size} leaves")
         raise NotConsistent(answer.body.decode().strip())
 
