@@ -23,6 +23,9 @@ from .locks import Lock
 
 SECONDS = 3.0
 """How long a lease is, and at most how long nobody does the work of a process that was halted."""
+LONGEST_SECONDS = 3_600.0
+"""No lease is so long. One that says so was not written by a keeper, or by one whose clock was wrong: nobody would do
+the work meanwhile. Nor has anybody been seen so far ahead."""
 HALTED = "SET idle_in_transaction_session_timeout = '3s'; SET transaction_timeout = '20s'"
 """The server ends the transaction of a process that was halted in the middle of it: others wait for its locks. Where
 half of a pipeline was sent (`executemany`), the server does not call it idle, and ends it by how long it lasts."""
@@ -46,6 +49,7 @@ class Lease:
             "name": self._name,
             "seconds": self._seconds,
             "shares": shares,
+            "longest": LONGEST_SECONDS,
         }
         with db.transaction():
             db.execute(FORGETTABLE)
@@ -88,7 +92,7 @@ class Lease:
         """How many of the shares this keeper may hold: an equal part of them, rounded up, among those who were seen
         lately. It says first that it is here, and forgets who was not seen."""
         db.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", (Lock.SHARING_OUT, self.work))
-        about = {"work": self.work, "keeper": self._keeper, "seconds": self._seconds}
+        about = {"work": self.work, "keeper": self._keeper, "seconds": self._seconds, "longest": LONGEST_SECONDS}
         db.execute(_FORGET, about)
         db.execute(_SEEN, about)
         row = db.execute("SELECT count(*) FROM follow.keepers WHERE work = %(work)s", about).fetchone()
@@ -109,7 +113,8 @@ _MAKE = (
 _HOLD = """
     WITH free AS MATERIALIZED (
       SELECT share FROM follow.leases WHERE work = %(work)s AND share < %(shares)s
-          AND (keeper IS NULL OR keeper = %(keeper)s OR until < clock_timestamp())
+          AND (keeper IS NULL OR keeper = %(keeper)s OR until < clock_timestamp()
+            OR until > clock_timestamp() + %(longest)s * interval '1 second')
         ORDER BY keeper IS DISTINCT FROM %(keeper)s, share LIMIT %(fair)s FOR UPDATE SKIP LOCKED
     )
     UPDATE follow.leases l
@@ -133,7 +138,10 @@ _RENEW = """
      WHERE work = %(work)s AND keeper = %(keeper)s
 """
 _OTHERS = "SELECT EXISTS (SELECT FROM follow.keepers WHERE work = %(work)s AND keeper <> %(keeper)s)"
-_FORGET = "DELETE FROM follow.keepers WHERE work = %(work)s AND seen_at < now() - %(seconds)s * interval '1 second'"
+_FORGET = """
+    DELETE FROM follow.keepers WHERE work = %(work)s AND (seen_at < now() - %(seconds)s * interval '1 second'
+      OR seen_at > now() + %(longest)s * interval '1 second')
+"""
 _SEEN = (
     "INSERT INTO follow.keepers VALUES (%(work)s, %(keeper)s, now())"
     " ON CONFLICT (work, keeper) DO UPDATE SET seen_at = now()"

@@ -521,7 +521,7 @@ def test_reports_are_signed_where_the_settings_say_with_what(running, filed, pol
     signer.write_bytes(both)
     root.write_bytes(public)
     with composition.service(msgspec.structs.replace(running.settings, report_signer=signer)) as ports:
-        data = ports.opener.bundle(UUID(filed.case), UUID(filed.disclosure), [], {})
+        data = ports.opener.bundle(UUID(filed.case), UUID(filed.disclosure), {})
     unsigned = container.unpack(fetch(running, filed.case, filed.disclosure))
     signed = verify_bundle(data, filed.policy)
     out = tmp_path / "signed.zip"

@@ -83,6 +83,18 @@ def test_one_that_is_over_is_taken_and_who_had_it_finds_that(db: psycopg.Connect
     assert second.keeps(db)
 
 
+@pytest.mark.parametrize("ahead", ["100 years", "2 hours"])
+def test_one_that_ends_far_ahead_is_free(db: psycopg.Connection, settings: Settings, ahead: str) -> None:
+    """A bit of its end is another, and its keeper is gone: the work is done all the same, all shares of it."""
+    work = str(uuid4())
+    gone, here = Lease(work), Lease(work)
+    assert gone.hold(db, 4) == {0, 1, 2, 3}
+    for changed in ("leases SET until", "keepers SET seen_at"):
+        db.execute(f"UPDATE follow.{changed} = now() + %s::interval WHERE work = %s", (ahead, work))
+    assert here.hold(db, 4) == {0, 1, 2, 3}
+    assert not gone.keeps(db)
+
+
 def test_nobody_takes_it_from_who_is_in_a_transaction(db: psycopg.Connection, other: psycopg.Connection) -> None:
     work = str(uuid4())
     first, second = Lease(work, ENDED), Lease(work, 600)

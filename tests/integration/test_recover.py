@@ -294,7 +294,7 @@ def goes_on(newest: Settings, second: Settings, case: UUID) -> None:
         }
         Office(ports).does("uptd-ppa", case, DiscloseCase, disclosure=disclosure, role=Role.LEGAL_REVIEWER, **about)
         composition.sealer(second).seal_all()
-        bundle = ports.opener.bundle(case, disclosure, [], {}, reports=False, witnessed=False)
+        bundle = ports.opener.bundle(case, disclosure, {}, reports=False, witnessed=False)
     policy = Policy(tuple(keys[:1]), {}, {}, policies.NONE)
     assert verify_bundle(bundle, policy).joining == said
     lie = said._replace(common=said.common._replace(root=b"n" * 32)).text
