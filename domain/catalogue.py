@@ -5,7 +5,7 @@ rewritten: when a shape changes, VERSIONS counts up and an upcast turns the olde
 ones when they are read.
 """
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from typing import Any
 
 from . import (
@@ -23,7 +23,7 @@ from . import (
     webhook,
 )
 from .compartment import Compartment, compartments_of
-from .declaring import HAPPENED
+from .declaring import HAPPENED, Upcast
 from .fact import Fact
 
 DECLARED_IN = (
@@ -43,7 +43,6 @@ DECLARED_IN = (
 """What has to be imported for all that is declared to be known."""
 
 Fields = dict[str, Any]
-Upcast = Callable[[Fields], Fields]
 
 
 def topic_of(event: type[Fact]) -> str:
@@ -70,11 +69,15 @@ TOLD: tuple[str, ...] = tuple(topic for topic, event in TOPICS.items() if HAPPEN
 """What an agency can be told of: what happens in a case, and what is said to it alone. Who is told of one such event,
 disclosure.py says."""
 
-VERSIONS: dict[str, int] = {}
+VERSIONS: dict[str, int] = {
+    topic: 1 + len(HAPPENED[event].earlier) for topic, event in TOPICS.items() if HAPPENED[event].earlier
+}
 """Topic → version of its shape, where it is not 1."""
 
-UPCASTS: dict[tuple[str, int], Upcast] = {}
-"""(topic, older version) → fields as the next version has them. Fields that stay sealed are absent."""
+UPCASTS: dict[tuple[str, int], Upcast] = {
+    (topic, older): upcast for topic, event in TOPICS.items() for older, upcast in enumerate(HAPPENED[event].earlier, 1)
+}
+"""(topic, older version) → fields as the next version has them."""
 
 
 def version_of(topic: str) -> int:
@@ -88,3 +91,18 @@ def upcast(topic: str, version: int, fields: Fields) -> Fields:
         fields = UPCASTS[topic, version](fields)
         version += 1
     return fields
+
+
+def as_today(topic: str, version: int, opened: Mapping[Compartment, Fields]) -> dict[Compartment, Fields]:
+    """What was opened of an event of that version, in the present shape. A field stays in the compartment in which it
+    was sealed, also where it would be sealed in another today: who may open it is the same. One that the older shape
+    had not stands in the compartment that it has today, and nowhere while that is sealed. Raises KeyError for a version
+    that cannot be read."""
+    sealed_in = {name: compartment for compartment, fields in opened.items() for name in fields}
+    found: dict[Compartment, Fields] = {compartment: {} for compartment in opened}
+    fields = upcast(topic, version, {name: said for fields in opened.values() for name, said in fields.items()})
+    for name, said in fields.items():
+        compartment = sealed_in.get(name, COMPARTMENTS[topic].get(name, Compartment.COORDINATION))
+        if compartment in found:
+            found[compartment][name] = said
+    return found

@@ -20,6 +20,9 @@ from .standing.rows import Row, Second, Where
 from .words import Words
 
 F = TypeVar("F", bound=Fact)
+Upcast = Callable[[dict[str, Any]], dict[str, Any]]
+"""Fields as JSON has them, of an older version of an event → as the next version has them. Fields that are sealed are
+absent, before and after; one that is added to what is sealed is left out again (catalogue.py)."""
 
 
 class Step(Enum):
@@ -71,6 +74,9 @@ class Happened(NamedTuple):
     """Field → why the survivor's report does not show it."""
     calls: Mapping[str, "FieldWords"]
     """Field → what it is called in this event, where everybody's name for it would mislead."""
+    earlier: tuple["Upcast", ...]
+    """Of each version of its shape that is written no more, the oldest first: how its fields are read as the next has
+    them."""
 
 
 class Asked(NamedTuple):
@@ -127,13 +133,14 @@ def happened(
     about: Callable[[Any], frozenset[Compartment]] | None = None,
     withheld: Mapping[str, Words] = NOTHING,
     calls: Mapping[str, "FieldWords"] = NONE_OF_ITS_OWN,
+    earlier: "tuple[Upcast, ...]" = (),
 ) -> Callable[[type[F]], type[F]]:
     """Declare an event. Raises TypeError for one without a topic, or declared twice."""
 
     def declare(event: type[F]) -> type[F]:
         if not isinstance(event.__struct_config__.tag, str) or event in HAPPENED:
             raise TypeError(f"{event.__name__} has no topic, or is declared already")
-        HAPPENED[event] = Happened(label, her, means, step, shared, to, about, withheld, calls)
+        HAPPENED[event] = Happened(label, her, means, step, shared, to, about, withheld, calls, earlier)
         return event
 
     return declare
@@ -173,11 +180,13 @@ class FieldWords(NamedTuple):
     label: Words
     her: Words | None
     """What the survivor's report calls it; None for what says nothing to a person: an id, a hash."""
+    unsaid: Words | None = None
+    """What stands where nothing was said of it: for what must not be guessed. None where nothing stands."""
 
 
-def field(id: str, en: str, her: tuple[str, str] | None = None) -> FieldWords:
-    """The words of a field: in the record, and in the survivor's report."""
-    return FieldWords(Words(id, en), Words(*her) if her is not None else None)
+def field(id: str, en: str, her: tuple[str, str] | None = None, unsaid: tuple[str, str] | None = None) -> FieldWords:
+    """The words of a field: in the record, in the survivor's report, and where nothing was said of it."""
+    return FieldWords(Words(id, en), Words(*her) if her else None, Words(*unsaid) if unsaid else None)
 
 
 def words_of(event: type[Fact] | None, name: str) -> FieldWords | None:

@@ -220,6 +220,8 @@ def _item(record: Record, name: str, compartment: Compartment, language: Languag
     said = record.values.get(name)
     named = words_of(TOPICS.get(record.topic), name)
     words = named.her if named is not None else None
+    if named is not None and said is None and name in record.values:
+        said = named.unsaid
     if words is None or said in (None, "", []) or _is_id(said):
         return None
     if said is False and name not in TELLING_NO:
@@ -276,6 +278,8 @@ def _reported_herself(record: Record) -> bool:
 
 
 def _value(topic: str, name: str, said: Any, language: Language, agencies: Agencies) -> str:
+    if isinstance(said, Words):
+        return said.said_in(language)
     if isinstance(said, list):
         return ", ".join(_value(topic, name, one, language, agencies) for one in said)
     if isinstance(said, bool):

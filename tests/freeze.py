@@ -1,7 +1,8 @@
 """Bring every file that is generated up to date: `python -m tests.freeze`.
 
-A new event gets its golden example, made by its types; schemas, EVENTS.md, the events that agencies know and the table
-of standing are written anew. What stands in a golden file is never changed: where it would, this refuses and says so.
+A new event gets its golden example, made by its types, and so does a new version of one; the schema of a version that
+is written no more goes to where it is served from; schemas, EVENTS.md, the events that agencies know and the table of
+standing are written anew. What stands in a golden file is never changed: where it would, this refuses and says so.
 """
 
 import json
@@ -9,6 +10,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid5
@@ -24,9 +26,10 @@ from rujukan.infra.schemas import frozen, known, markdown
 from rujukan.infra.store.transcoder import to_segments
 
 TOP = Path(__file__).parents[1]
-EVENTS = TOP / "tests" / "golden" / "events_v1.json"
+EVENTS = TOP / "tests" / "golden"
 STANDING = TOP / "domain" / "standing" / "TABLE.md"
 SCHEMAS = TOP / "tests" / "golden" / "schemas"
+EARLIER = TOP / "infra" / "schemas" / "earlier"
 EXAMPLES = UUID("5d7f5a42-7c7e-5a0b-9b5e-6578616d706c")
 """Namespace of example ids (RFC 9562, version 5)."""
 AT = "2026-03-03T20:00:00.123456+08:00"
@@ -78,14 +81,34 @@ def _value(of: inspect.Type, name: str, default: Any) -> Any:
     raise TypeError(f"say in tests/freeze.py what an example of {of} is")
 
 
-def golden_events() -> str:
-    """The golden file, with the events that it lacks behind those that it has."""
-    there: dict[str, Any] = json.loads(EVENTS.read_text("utf-8"))
-    for topic, event in catalogue.TOPICS.items():
-        if topic not in there:
-            segments = {c.word: text.decode() for c, text in to_segments(example(event)).items()}
-            there[topic] = {"schema": catalogue.version_of(topic), "segments": segments}
+def events_file(version: int) -> Path:
+    """The golden file of the events that have that version."""
+    return EVENTS / f"events_v{version}.json"
+
+
+def golden_events(version: int) -> str:
+    """That file, with the events that it lacks behind those that it has."""
+    file = events_file(version)
+    there: dict[str, Any] = json.loads(file.read_text("utf-8")) if file.exists() else {}
+    from examples import EXAMPLES
+
+    for topic in catalogue.TOPICS:
+        if topic not in there and catalogue.version_of(topic) == version:
+            segments = {c.word: text.decode() for c, text in to_segments(EXAMPLES[topic]).items()}
+            there[topic] = {"schema": version, "segments": segments}
     return json.dumps(there, ensure_ascii=False, indent=1) + "\n"
+
+
+def keep_earlier() -> list[str]:
+    """Copy the schemas of versions that are written no more to where they are served from; what was copied."""
+    copied = []
+    for name, shape in frozen.read(SCHEMAS).items():
+        file = EARLIER / f"{name}{frozen.SUFFIX}"
+        if name.topic in catalogue.TOLD and name.version < catalogue.version_of(name.topic) and not file.exists():
+            EARLIER.mkdir(exist_ok=True)
+            file.write_text(frozen.text_of(shape), "utf-8")
+            copied.append(str(file.relative_to(TOP)))
+    return copied
 
 
 def standing_page() -> str:
@@ -99,7 +122,6 @@ def standing_page() -> str:
 def freeze_history() -> list[str]:
     """What the disclosure rule tells of the told cases: those that its version's file lacks, of a new event say. None
     that is there is changed."""
-    sys.path[:0] = [str(TOP / "tests" / "unit"), str(TOP / "tests")]
     import histories
 
     file = histories.FOLDER / f"{histories.RULE}.json"
@@ -114,13 +136,15 @@ def freeze_history() -> list[str]:
 
 def main() -> int:
     """Write what is not as it should be, and name it."""
+    sys.path[:0] = [str(TOP / "tests" / "unit"), str(TOP / "tests")]
+    kept = keep_earlier()
     try:
-        written = [f"{name}{frozen.SUFFIX}" for name in frozen.write(SCHEMAS, frozen.all_shapes())]
+        written = kept + [f"{name}{frozen.SUFFIX}" for name in frozen.write(SCHEMAS, frozen.all_shapes())]
     except frozen.Broken as broken:
         print(broken, file=sys.stderr)
         return 1
     generated: dict[Path, Callable[[], str]] = {
-        EVENTS: golden_events,
+        **{events_file(n): partial(golden_events, n) for n in (1, *sorted(set(catalogue.VERSIONS.values())))},
         TOP / "consumers" / "EVENTS.md": markdown.page,
         TOP / "consumers" / "wire" / "known_events.py": known.module,
         STANDING: standing_page,

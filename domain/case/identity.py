@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -9,11 +10,11 @@ from ..casefile.deciding import Network, decides
 from ..casefile.evolving import applies
 from ..casefile.state import Case, Part
 from ..codes import Sex
-from ..compartment import Compartment, Contact, Coordination, Identity, Safety
+from ..compartment import Compartment, Contact, Coordination, Identity
 from ..declaring import Shared, Step, asked, field, happened, name_fields
 from ..fact import Act, AgencyCode, Fact, Sha256, Short, Text, recorded
 from ..nik import Nik, contradiction
-from ..refusal import AlreadyRecorded, BeyondReach, Invalid
+from ..refusal import AlreadyRecorded, Invalid
 from ..standing.relations import Extent, Relation
 from ..standing.roles import CASE_WORK
 from ..standing.rows import TAKES_PART, Since, Thing
@@ -61,37 +62,51 @@ class SurvivorIdentityCorrected(IdentityFacts, frozen=True, kw_only=True, tag="c
 class ContactFacts(Fact, frozen=True, kw_only=True):
     phone: Contact[Short | None] = None
     address: Contact[Text | None] = None
-    safe_times: Safety[Short | None] = None
-    safe_to_call: Safety[bool] = False
+    safe_times: Contact[Short | None] = None
+    safe_to_call: Contact[bool | None] = None
+    """None where nobody said whether it is safe. It stands with the number, in its compartment: nobody is handed the
+    one without the other."""
+
+
+def _caveat_apart(fields: dict[str, Any]) -> dict[str, Any]:
+    """Version 1 had the caveat in `safety`, and took silence for "no": a false that it stored may be either, so it is
+    read as not said. Whoever reads the number and not the caveat reads that nothing is said of it."""
+    is_safe = True if fields.get("safe_to_call") else None
+    return {**fields, "safe_times": fields.get("safe_times"), "safe_to_call": is_safe}
 
 
 @happened(
     Words("Kontak korban dicatat", "Survivor's contact recorded"),
     her=Words("Cara menghubungi Anda dicatat", "How to reach you was recorded"),
-    means="Bagaimana, dan kapan, penyintas aman dihubungi.",
+    means="Bagaimana, dan kapan, penyintas aman dihubungi. `safe_to_call` null: tidak disebutkan apakah aman; tanyakan "
+    "dahulu sebelum menelepon.",
     step=Step.REPORT,
     shared=Shared.STORY,
+    earlier=(_caveat_apart,),
 )
 class SurvivorContactRecorded(ContactFacts, frozen=True, kw_only=True, tag="case.SurvivorContactRecorded"):
-    """How, and when it is safe, to reach the survivor."""
+    """How, and when it is safe, to reach the survivor. `safe_to_call` null: it is not said whether it is safe; ask
+    before you call."""
 
 
 @happened(
     Words("Kontak korban diperbaiki", "Survivor's contact corrected"),
     her=Words("Cara menghubungi Anda diperbaiki", "How to reach you was corrected"),
-    means="Catatan kontak penyintas keliru atau usang; inilah yang benar.",
+    means="Catatan kontak penyintas keliru atau usang; inilah yang benar, menggantikan seluruh catatan itu. "
+    "`safe_to_call` null: tidak disebutkan apakah aman; tanyakan dahulu sebelum menelepon.",
     step=Step.REPORT,
     shared=Shared.STORY,
+    earlier=(_caveat_apart,),
 )
 class SurvivorContactCorrected(ContactFacts, frozen=True, kw_only=True, tag="case.SurvivorContactCorrected"):
-    """What was recorded of the survivor's contact was wrong or is out of date; this is right."""
+    """What was recorded of the survivor's contact was wrong or is out of date; this is right, in the place of all of
+    it. `safe_to_call` null: it is not said whether it is safe; ask before you call."""
 
     reason: Contact[Text]
 
 
 IDENTITY_ONLY = frozenset({Compartment.IDENTITY})
 CONTACT_ONLY = frozenset({Compartment.CONTACT})
-SAFETY_TOO = frozenset({Compartment.CONTACT, Compartment.SAFETY})
 
 WHO_SHE_IS = Thing(
     "survivor identity",
@@ -217,10 +232,6 @@ def record_contact(command: RecordSurvivorContact, case: Case, act: Act, network
 
 @decides.register
 def correct_contact(command: CorrectSurvivorContact, case: Case, act: Act, network: Network) -> Sequence[Fact]:
-    """When she may be called safely is the part of it that another compartment holds."""
-    says_when_safe = command.safe_to_call or command.safe_times is not None
-    if says_when_safe and not opens(case, act, case.of(Survivor).reached_by, SAFETY_TOO):
-        raise BeyondReach(compartments=[Compartment.SAFETY])
     return [recorded(SurvivorContactCorrected, command, act)]
 
 
@@ -242,5 +253,7 @@ name_fields(
     phone=field("Telepon", "Telephone", ("Telepon", "Telephone")),
     address=field("Alamat", "Address", ("Alamat", "Address")),
     safe_times=field("Waktu aman dihubungi", "Safe times to call", ("Waktu aman dihubungi", "Safe times to call")),
-    safe_to_call=field("Aman dihubungi", "Safe to call", ("Aman ditelepon", "Safe to call")),
+    safe_to_call=field(
+        "Aman dihubungi", "Safe to call", ("Aman ditelepon", "Safe to call"), unsaid=("tidak disebutkan", "not said")
+    ),
 )

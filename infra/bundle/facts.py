@@ -7,15 +7,16 @@ from typing import Any
 
 from ...consumers.evidence import bundle_parts as b
 from ...consumers.evidence import merkle
-from ...consumers.evidence.bundle_parts import Segment
 from ...consumers.evidence.checkpoints import parse_checkpoint
 from ...consumers.evidence.notes import COSIGNATURE_ML_DSA, PublicKey
 from ...consumers.evidence.records import entry_from, read_header
 from ...domain.access import AccessRecorded
 from ...domain.case.documents import DocumentAttached, DocumentSuperseded
 from ...domain.case.referrals import ReferralDrafted
-from ...domain.compartment import ALL
+from ...domain.catalogue import TOPICS, as_today
+from ...domain.compartment import ALL, Compartment
 from ...domain.custody import Custody, Ran, custody
+from ...domain.declaring import words_of
 from ...domain.disclosure import Written
 from ...domain.timing import was_entered_late
 from ..ledger.log_key import LogKeys
@@ -111,7 +112,9 @@ def _event(made: Made, hidden: frozenset[int]) -> f.Event:
     header = read_header(made.header)
     leaf = merkle.leaf_hash(entry_from(made.header, [s.sha256 for s in made.segments]))
     wholly = made.opened.version in hidden
-    fields = tuple(field for s in made.segments if not s.withheld for field in _fields(s))
+    opened = {Compartment.named(s.compartment): s.text for s in made.segments if not s.withheld}
+    shown = as_today(header.topic, header.schema, opened)
+    fields = tuple(one for compartment, said in shown.items() for one in fields_of(header.topic, compartment, said))
     return f.Event(
         position=made.position,
         version=header.version,
@@ -128,15 +131,23 @@ def _event(made: Made, hidden: frozenset[int]) -> f.Event:
     )
 
 
-def _fields(segment: Segment) -> list[f.Field]:
+def fields_of(topic: str, compartment: Compartment, said: Mapping[str, Any]) -> list[f.Field]:
+    """What was said, and, of what must not be guessed, that it was not."""
     return [
-        f.Field(name=name, compartment=segment.compartment, value=_value(value))
-        for name, value in segment.text.items()
-        if value is not None and name != "occurred_at"
+        f.Field(name=name, compartment=compartment.word, value=_value(value))
+        for name, value in said.items()
+        if name != "occurred_at" and (value is not None or _tells_silence(topic, name))
     ]
 
 
+def _tells_silence(topic: str, name: str) -> bool:
+    words = words_of(TOPICS.get(topic), name)
+    return words is not None and words.unsaid is not None
+
+
 def _value(value: Any) -> f.Value:
+    if value is None:
+        return None
     if isinstance(value, list):
         return tuple(v if isinstance(v, str) else json.dumps(v, ensure_ascii=False) for v in value)
     return value if isinstance(value, str | int | float | bool) else json.dumps(value, ensure_ascii=False)

@@ -35,7 +35,7 @@ from ..keys.home import Macs
 from ..keys.names import DELIVERY_RECEIPT, DELIVERY_SIGNATURE, PSEUDONYMS, REGISTER
 from ..store import forked
 from ..store.data_keys import KeyGone
-from ..store.event_store import EventStore
+from ..store.event_store import EventStore, as_shown
 from ..store.forked import Check, Forked
 from ..store.sealed_record import BrokenSeal, Header, Record
 from ..system_act import SYSTEM_AGENCY
@@ -317,7 +317,8 @@ class Tellings:
             try:
                 if not telling.compartments or record.header.stream != telling.stream:
                     raise BrokenSeal
-                opened[same] = _Opened(record.header, self._open(telling, record), sorted(record.held), ERASED)
+                header, shown = as_shown(record.header), self._open(telling, record)
+                opened[same] = _Opened(header, shown, sorted(record.held), ERASED)
             except (BrokenSeal, KeyGone):
                 opened[same] = _Opened(_unreadable(telling), {}, [], DAMAGED)
         return opened[same]

@@ -64,6 +64,8 @@ class Reader:
 
     def value(self, topic: str, name: str, value: Value) -> str:
         """A field's value as a person reads it; text as it stands."""
+        if value is None and (words := words_of(TOPICS.get(topic), name)) is not None and words.unsaid is not None:
+            return words.unsaid.said_in(self.language)
         if value is None or value == ():
             return "-"
         if isinstance(value, bool):

@@ -15,6 +15,10 @@ from .envelope_words import ACKNOWLEDGEMENT, ATTRIBUTES, DELIVERY, ENVELOPE
 from .shapes import Name, Schema
 from .words import PLACEHOLDERS, chapter
 
+EARLIER = Words(
+    "Bentuk lama: tidak disampaikan lagi, dan berlaku bagi yang pernah disampaikan dengannya.",
+    "An earlier shape: it is told no more, and holds for what was told in it.",
+)
 _INDONESIAN = {topic: meaning for step in Step for topic, meaning in chapter(step).items()}
 
 
@@ -43,7 +47,10 @@ def meaning(name: Name) -> Words:
     if name.topic in PLACEHOLDERS:
         return PLACEHOLDERS[name.topic][1]
     english = getdoc(catalogue.TOPICS[name.topic]) or ""
-    return Words(_INDONESIAN[name.topic], " ".join(english.split()))
+    said = Words(_INDONESIAN[name.topic], " ".join(english.split()))
+    if name.version < catalogue.version_of(name.topic):
+        return Words(f"{said.id} {EARLIER.id}", f"{said.en} {EARLIER.en}")
+    return said
 
 
 def field_title(name: Name, field: str) -> Words:

@@ -19,14 +19,19 @@ RULES: tuple[tuple[str, str], ...] = (
         "`data` of a delivery has the fields of the compartments that the agency is told (`compartments`), and not "
         "those of others (`withheld`). Coordination is told to whoever is told anything: its fields are always there. "
         "Every other field is absent where its compartment is withheld, or where nothing was said in it; a compartment "
-        "is told whole or not at all. `null` says that nothing was said.",
+        "is told whole or not at all. `null` says that nothing was said. It is not `false`, and no "
+        "default stands for it.",
     ),
     ("Who is told", f"It stands with each event. {LEAD_IS_TOLD.en}"),
     (
         "What may change",
         "Under one version nothing does, but: a field may be added that need not be there (pass over those that you do "
         "not know), and a value to a list that may grow (take one that you do not know for `other`, or `lainnya`). "
-        "Everything else is a new version, beside the old one; history keeps the version that it was written in.",
+        "Everything else is a new version, beside the old one, whose schema stays. What was recorded under an old "
+        "version is told in the present one, also when it is told again. In `case.SurvivorContactRecorded` and "
+        "`case.SurvivorContactCorrected`, version 1, `safe_to_call` false is also what stood where nobody said "
+        "anything: the present version has `null` there. What lies in `safety` in them is there still, and `withheld` "
+        "from whoever is not told `safety`.",
     ),
     (
         "A schema of the future",

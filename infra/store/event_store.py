@@ -224,11 +224,12 @@ class EventStore:
             return found
 
     def plaintext(self, record: Record, compartments: Iterable[Compartment]) -> dict[Compartment, bytes]:
-        """The JSON of those of the compartments that the record has, as it is told and shown: without what the service
-        keeps for itself. Raises BrokenSeal, KeyGone."""
+        """The JSON of those of the compartments that the record has, as it is told and shown: in the present shape, and
+        without what the service keeps for itself. Raises BrokenSeal, KeyGone."""
         wanted = [c for c in sorted(compartments) if c in record.segments]
         keys = self.keys.for_opening(UUID(bytes=record.stream), wanted)
-        return shown(record.header.topic, {c: sealed_record.unseal(record, c, keys[c]) for c in wanted})
+        opened = {c: sealed_record.unseal(record, c, keys[c]) for c in wanted}
+        return shown(record.header.topic, record.header.schema, opened)
 
     def erasures(self, after: int) -> list[Opened | Damage]:
         """The records of erasures after a position, in order; what does not open is named in its place."""
@@ -254,6 +255,11 @@ class EventStore:
         if row is not None and self.recorder.writer is not None:
             self.recorder.writer.settle()
         return (row[0], row[1], row[2]) if row else None
+
+
+def as_shown(header: Header) -> Header:
+    """The header of what `plaintext` shows of a record: its shape is the present one."""
+    return header._replace(schema=version_of(header.topic))
 
 
 def _check_whole(rows: Sequence[tuple[int, int, str, bytes]], after: int) -> None:

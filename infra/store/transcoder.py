@@ -41,16 +41,21 @@ def to_segments(event: Fact) -> dict[Compartment, bytes]:
     return segments
 
 
-def shown(topic: str, segments: Mapping[Compartment, bytes]) -> dict[Compartment, bytes]:
-    """The segments, null in fields that the service keeps for itself (`catalogue.WITHHELD`): schemas require them."""
-    kept = catalogue.WITHHELD.get(topic)
-    if kept is None:
+def shown(topic: str, schema: int, segments: Mapping[Compartment, bytes]) -> dict[Compartment, bytes]:
+    """The segments in the present shape, whatever version they were stored in, and null in fields that the service
+    keeps for itself (`catalogue.WITHHELD`): schemas require them."""
+    kept = catalogue.WITHHELD.get(topic, frozenset())
+    if not kept and schema == catalogue.version_of(topic):
         return dict(segments)
-    found: dict[Compartment, bytes] = {}
-    for compartment, text in segments.items():
-        fields = msgspec.json.decode(text, type=dict[str, Any])
-        found[compartment] = _encoder.encode({name: None if name in kept else fields[name] for name in fields})
-    return found
+    return {
+        compartment: _encoder.encode({name: None if name in kept else said for name, said in fields.items()})
+        for compartment, fields in _as_today(topic, schema, segments).items()
+    }
+
+
+def _as_today(topic: str, schema: int, segments: Mapping[Compartment, bytes]) -> dict[Compartment, catalogue.Fields]:
+    opened = {c: msgspec.json.decode(text, type=catalogue.Fields) for c, text in segments.items()}
+    return catalogue.as_today(topic, schema, opened)
 
 
 def merged(segments: Iterable[bytes]) -> bytes:
@@ -70,8 +75,8 @@ def to_event(topic: str, schema: int, segments: Mapping[Compartment, bytes]) -> 
     shape = _SHAPES[topic]
     if schema == catalogue.version_of(topic):
         return shape.decoder.decode(merged(segments.values()))
-    fields = msgspec.json.decode(merged(segments.values()))
-    return msgspec.convert(catalogue.upcast(topic, schema, fields), shape.opened)
+    today = _as_today(topic, schema, segments).values()
+    return msgspec.convert({name: said for fields in today for name, said in fields.items()}, shape.opened)
 
 
 def _shape(topic: str, event: type[Fact]) -> _Shape:

@@ -1,4 +1,5 @@
-"""One event of every topic with something said in every field. Frozen: tests/golden/events_v1.json is these."""
+"""One event of every topic with something said in every field. Frozen: tests/golden/events_v1.json, and those
+of later versions, are these."""
 
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any

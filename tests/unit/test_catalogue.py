@@ -1,12 +1,13 @@
 """Every event by its topic: where each field belongs, and that what was written once is read for ever."""
 
 import json
-from pathlib import Path
+from itertools import combinations
 from typing import Annotated, Any
 
 import msgspec
 import pytest
 from examples import EXAMPLES
+from stored import GOLDEN, OLDER, frozen
 from story import NOON, NOTE, consent, say
 
 from rujukan.api.contract import MADE_HERE
@@ -26,7 +27,6 @@ from rujukan.domain.declaring import ASKED, HAPPENED
 from rujukan.domain.fact import Fact
 from rujukan.infra.store.transcoder import merged, shown, to_event, to_segments, topic_of
 
-GOLDEN: dict[str, Any] = json.loads((Path(__file__).parent.parent / "golden" / "events_v1.json").read_text())
 COORDINATION_ONLY = {
     ReferralSent,
     ReferralCancelled,
@@ -42,10 +42,6 @@ def said(event: Fact) -> dict[str, Any]:
     """Field → value, of the fields that are not sealed and in which something was said."""
     values = {name: getattr(event, name) for name in event.__struct_fields__}
     return {name: value for name, value in values.items() if value is not None and value is not msgspec.UNSET}
-
-
-def frozen(topic: str) -> dict[Compartment, bytes]:
-    return {Compartment.named(word): text.encode() for word, text in GOLDEN[topic]["segments"].items()}
 
 
 OF_AGENCIES = ("agency_keys", "judged", "notices", "recovery", "webhook")
@@ -145,8 +141,9 @@ def test_the_story_is_no_coordination() -> None:
 # Written once, read for ever ---------------------------------------------------------------------------------
 
 
-def test_every_topic_has_a_frozen_example() -> None:
-    assert set(GOLDEN) == set(EXAMPLES) == set(catalogue.TOPICS)
+def test_every_version_of_every_topic_has_a_frozen_example() -> None:
+    assert set(EXAMPLES) == set(catalogue.TOPICS)
+    assert set(GOLDEN) == {(t, n) for t in catalogue.TOPICS for n in range(1, catalogue.version_of(t) + 1)}
 
 
 @pytest.mark.parametrize("topic", list(EXAMPLES))
@@ -161,13 +158,12 @@ def test_an_example_says_something_in_every_field(topic: str) -> None:
 
 @pytest.mark.parametrize("topic", list(catalogue.TOPICS))
 def test_an_event_is_written_today_as_it_was_first_written(topic: str) -> None:
-    assert catalogue.version_of(topic) == GOLDEN[topic]["schema"]
     assert to_segments(EXAMPLES[topic]) == frozen(topic)
 
 
 @pytest.mark.parametrize("topic", list(catalogue.TOPICS))
 def test_an_event_that_was_written_once_is_read_for_ever(topic: str) -> None:
-    read = to_event(topic, GOLDEN[topic]["schema"], frozen(topic))
+    read = to_event(topic, catalogue.version_of(topic), frozen(topic))
     assert isinstance(read, catalogue.TOPICS[topic])
     assert said(read) == said(EXAMPLES[topic])
     assert topic_of(read) == topic
@@ -175,14 +171,14 @@ def test_an_event_that_was_written_once_is_read_for_ever(topic: str) -> None:
 
 @pytest.mark.parametrize("topic", list(catalogue.TOPICS))
 def test_what_was_read_whole_is_written_again_as_it_was(topic: str) -> None:
-    assert to_segments(to_event(topic, GOLDEN[topic]["schema"], frozen(topic))) == frozen(topic)
+    assert to_segments(to_event(topic, catalogue.version_of(topic), frozen(topic))) == frozen(topic)
 
 
 @pytest.mark.parametrize("topic", list(catalogue.TOPICS))
 def test_with_coordination_alone_an_event_tells_coordination_alone(topic: str) -> None:
     """Every other field is UNSET, required or not: nobody takes what is sealed for what was not said."""
     segments = frozen(topic)
-    read = to_event(topic, GOLDEN[topic]["schema"], {Compartment.COORDINATION: segments[Compartment.COORDINATION]})
+    read = to_event(topic, catalogue.version_of(topic), {Compartment.COORDINATION: segments[Compartment.COORDINATION]})
     event = EXAMPLES[topic]
     for name, compartment in catalogue.COMPARTMENTS[topic].items():
         if compartment is Compartment.COORDINATION:
@@ -205,7 +201,8 @@ def test_a_segment_in_which_something_is_said_is_written_whole() -> None:
     assert json.loads(plan[Compartment.SAFETY]) == {"plan": "a neighbour knows", "review_on": None}
     contact = to_segments(say(SurvivorContactRecorded, phone="0000"))
     assert set(contact) == {Compartment.COORDINATION, Compartment.CONTACT}
-    assert json.loads(contact[Compartment.CONTACT]) == {"phone": "0000", "address": None}
+    unsaid = {"address": None, "safe_times": None, "safe_to_call": None}
+    assert json.loads(contact[Compartment.CONTACT]) == {"phone": "0000", **unsaid}
     given = to_segments(consent())
     assert set(given) == {Compartment.COORDINATION}
     assert json.loads(given[Compartment.COORDINATION]).keys() == {
@@ -228,7 +225,7 @@ def test_each_compartment_opens_for_itself_and_leaves_the_others_unset(topic: st
     segments, event = frozen(topic), EXAMPLES[topic]
     for opened in segments:
         kept = {c: segments[c] for c in (Compartment.COORDINATION, opened)}
-        read = to_event(topic, GOLDEN[topic]["schema"], kept)
+        read = to_event(topic, catalogue.version_of(topic), kept)
         for name, compartment in catalogue.COMPARTMENTS[topic].items():
             expected = getattr(event, name) if compartment in kept else msgspec.UNSET
             assert getattr(read, name) == expected, name
@@ -311,6 +308,24 @@ def test_every_upcast_leads_to_a_version_there_is() -> None:
         assert all((topic, older) in catalogue.UPCASTS for older in range(1, version))
 
 
+@pytest.mark.parametrize(("topic", "version"), OLDER)
+def test_an_older_version_reads_as_the_present_one_whatever_is_opened_of_it(topic: str, version: int) -> None:
+    """What was said in it is read, in the compartments that were opened, and in no other; and it fits the class."""
+    segments, held = frozen(topic, version), catalogue.COMPARTMENTS[topic]
+    for count in range(len(segments)):
+        for more in combinations([c for c in segments if c is not Compartment.COORDINATION], count):
+            some = {c: segments[c] for c in (Compartment.COORDINATION, *more)}
+            today = shown(topic, version, some)
+            assert today.keys() == some.keys()
+            fields = {n: v for text in today.values() for n, v in json.loads(text).items()}
+            assert fields.keys() <= held.keys()
+            read = to_event(topic, version, some)
+            assert isinstance(read, catalogue.TOPICS[topic])
+            assert {n for n in held if getattr(read, n) is not msgspec.UNSET} == fields.keys()
+            was = {n: v for text in some.values() for n, v in json.loads(text).items()}
+            assert all(fields[n] in (was[n], None) for n in was if n in fields)
+
+
 # Told and shown ----------------------------------------------------------------------------------------------
 
 
@@ -318,7 +333,8 @@ def test_every_upcast_leads_to_a_version_there_is() -> None:
 def test_what_the_service_makes_for_itself_is_not_shown(topic: str) -> None:
     """No request carries it, so nobody but the service needs it; and all else is shown as it was said."""
     segments = to_segments(EXAMPLES[topic])
-    seen = {n: v for text in shown(topic, segments).values() for n, v in msgspec.json.decode(text).items()}
+    told = shown(topic, catalogue.version_of(topic), segments)
+    seen = {n: v for text in told.values() for n, v in msgspec.json.decode(text).items()}
     said = {n: v for text in segments.values() for n, v in msgspec.json.decode(text).items()}
     assert seen == {name: None if name in MADE_HERE else value for name, value in said.items()}
-    assert shown(topic, segments).keys() == segments.keys()
+    assert told.keys() == segments.keys()

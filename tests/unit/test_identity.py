@@ -1,5 +1,8 @@
 """Who the survivor is and how to reach her: recorded once, then corrected."""
 
+from typing import Any
+
+import pytest
 from story import given, opened, say
 
 from rujukan.domain.case.identity import (
@@ -12,6 +15,8 @@ from rujukan.domain.case.identity import (
     SurvivorIdentified,
     SurvivorIdentityCorrected,
 )
+from rujukan.domain.compartment import Compartment, compartments_of
+from rujukan.domain.fact import Fact
 from rujukan.domain.refusal import AlreadyExists, Unknown
 
 IDENTITY = {"name": "Penyintas A"}
@@ -49,6 +54,18 @@ def test_what_was_never_recorded_of_her_contact_cannot_be_corrected() -> None:
     )
 
 
-def test_it_is_not_safe_to_call_until_somebody_says_so() -> None:
-    recorded = given(opened()).when(say(RecordSurvivorContact, phone="0000")).events[0]
-    assert recorded.safe_to_call is False  # type: ignore[attr-defined]
+@pytest.mark.parametrize("safe", [None, False, True])
+def test_whether_it_is_safe_to_call_is_what_was_said_and_no_default(safe: bool | None) -> None:
+    said: dict[str, Any] = {"phone": "0000"} if safe is None else {"phone": "0000", "safe_to_call": safe}
+    how = say(SurvivorContactRecorded, phone="0000", safe_to_call=safe)
+    given(opened()).when(say(RecordSurvivorContact, **said)).then(how)
+    given(opened(), how).when(say(CorrectSurvivorContact, **said, reason="r")).then(
+        say(SurvivorContactCorrected, phone="0000", safe_to_call=safe, reason="r")
+    )
+
+
+@pytest.mark.parametrize("event", [SurvivorContactRecorded, SurvivorContactCorrected])
+def test_how_to_reach_her_safely_is_in_the_compartment_of_her_number(event: type[Fact]) -> None:
+    """Nobody can be handed the one without the other."""
+    where = compartments_of(event)
+    assert {where[field] for field in ("phone", "address", "safe_times", "safe_to_call")} == {Compartment.CONTACT}

@@ -349,8 +349,10 @@ def test_who_may_not_see_what_is_recorded_records_what_it_heard_beside_it() -> N
         given_that(*KNOWN).when(command, by=LEAD).refused(AlreadyRecorded)
 
 
-def test_who_corrects_a_number_says_when_it_is_safe_only_where_it_may_know_that() -> None:
+def test_who_may_know_the_number_says_whether_it_is_safe() -> None:
+    """A hospital that hears *he holds the telephone* can say so, whatever else it may not know."""
     of_contact = [*KNOWN[:-4], consent(of=("contact",)), *brought_to(S.IN_PROGRESS, of=("contact",))]
     assert given_that(*of_contact).when(say(CorrectSurvivorContact, **NEW_NUMBER), by=HOSPITAL).refusal is None
-    safe = say(CorrectSurvivorContact, **NEW_NUMBER, safe_to_call=True)
-    given_that(*of_contact).when(safe, by=HOSPITAL).refused(BeyondReach, compartments=["safety"])
+    for is_safe in (False, True):
+        says = say(CorrectSurvivorContact, **NEW_NUMBER, safe_to_call=is_safe, safe_times="mornings")
+        assert given_that(*of_contact).when(says, by=HOSPITAL).refusal is None

@@ -3,6 +3,7 @@ up to date."""
 
 import json
 import shutil
+from collections.abc import Iterable, Iterator
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from uuid import uuid4
 import msgspec
 import pytest
 from jsonschema import Draft202012Validator
+from stored import GOLDEN, OLDER, opened
+from stored import frozen as stored
 from test_envelope import KEY, SERVICE, batch_of
 
 from rujukan.consumers.wire import envelope, known_events
@@ -24,11 +27,11 @@ from rujukan.infra.schemas import frozen, known, markdown, reading, shapes, word
 from rujukan.infra.schemas.compatibility import Kind, breaks_of_all
 from rujukan.infra.schemas.described import described, field_title, meaning, title
 from rujukan.infra.schemas.shapes import ACKNOWLEDGEMENT, CLOUDEVENT, DELIVERY, HEADERS, PLACEHOLDERS, Name
+from rujukan.infra.store.transcoder import merged, shown
 
 TESTS = Path(__file__).parent.parent
 PROMISED = TESTS / "golden" / "schemas"
 CONSUMERS = TESTS.parent / "consumers"
-STORED: dict[str, Any] = json.loads((TESTS / "golden" / "events_v1.json").read_text("utf-8"))
 NAMES = list(frozen.all_shapes())
 RENEW = "run `rujukan schemas --write tests/golden/schemas`, and look at what changed"
 
@@ -44,11 +47,7 @@ def fits(name: Name, value: Any) -> bool:
 
 def told(topic: str, *compartments: str) -> dict[str, Any]:
     """`data`, as an agency is told these compartments of the event that is frozen for the topic."""
-    segments: dict[str, str] = STORED[topic]["segments"]
-    found: dict[str, Any] = {}
-    for word in compartments:
-        found |= json.loads(segments[word])
-    return found
+    return opened(topic, None, *compartments)
 
 
 # Promised ------------------------------------------------------------------------------------------------------
@@ -92,7 +91,7 @@ def second_version(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def test_a_new_version_stands_beside_the_old_one(second_version: Any) -> None:
-    promised = frozen.read(PROMISED)
+    promised = {name: shape for name, shape in frozen.read(PROMISED).items() if name in shapes.present()}
     (found,) = breaks_of_all(promised, second_version)
     assert (found.name, found.kind) == (Name("case.NoteRecorded", 1), Kind.VERSION_GONE)
     old = promised[Name("case.NoteRecorded", 1)]
@@ -155,11 +154,30 @@ def test_the_command_prints_what_is_served(capsys: pytest.CaptureFixture[str]) -
 
 @pytest.mark.parametrize("topic", catalogue.TOLD)
 def test_an_event_fits_its_schema_whatever_is_withheld_of_it(topic: str) -> None:
-    rest = [word for word in STORED[topic]["segments"] if word != "coordination"]
     schema = validator(Name(topic, catalogue.version_of(topic)))
+    for some in subsets(GOLDEN[topic, catalogue.version_of(topic)]):
+        schema.validate(told(topic, *some))
+
+
+@pytest.mark.parametrize(("topic", "version"), [old for old in OLDER if old[0] in catalogue.TOLD])
+def test_an_older_event_fits_the_schema_that_it_was_told_in_and_the_one_that_it_is_told_in(
+    topic: str, version: int
+) -> None:
+    """Whoever kept it finds the schema of what they have, and who is told of it now that of the present version."""
+    segments = stored(topic, version)
+    was, present = validator(Name(topic, version)), validator(Name(topic, catalogue.version_of(topic)))
+    for some in subsets(GOLDEN[topic, version]):
+        was.validate(opened(topic, version, *some))
+        now = shown(topic, version, {c: text for c, text in segments.items() if c.word in some})
+        present.validate(json.loads(merged(now.values())))
+
+
+def subsets(held: Iterable[str]) -> Iterator[tuple[str, ...]]:
+    """Coordination, with any of the rest."""
+    rest = [word for word in held if word != "coordination"]
     for count in range(len(rest) + 1):
-        for shown in combinations(rest, count):
-            schema.validate(told(topic, "coordination", *shown))
+        for some in combinations(rest, count):
+            yield ("coordination", *some)
 
 
 @pytest.mark.parametrize("topic", catalogue.TOLD)
