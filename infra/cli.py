@@ -52,12 +52,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"rujukan: {missing.name} is not installed: pip install 'rujukan[{extra}]'", file=sys.stderr)
         return 1
     except Exception as problem:
-        if _is_away(problem):
-            print(f"rujukan: the database is away, or does not answer ({type(problem).__name__})", file=sys.stderr)
-        elif _is_explained(problem):
-            print(f"rujukan: {problem}", file=sys.stderr)
-        else:
+        from .commands.explaining import explained
+
+        if (why := explained(problem, said)) is None:
             raise
+        for line in why.splitlines():
+            print(f"rujukan: {line}", file=sys.stderr)
         return 1
 
 
@@ -324,20 +324,6 @@ def _require_keys(settings: Settings) -> None:
             f"no keys are at {settings.keyring_file}: nothing was started there yet (rujukan up), or they are elsewhere"
             " (--data, RUJUKAN_KEYRING)"
         )
-
-
-def _is_away(problem: Exception) -> bool:
-    """Whether no server answers. Its driver is not imported for that: who has not imported it asked for no database."""
-    database = sys.modules.get(f"{__package__}.database")
-    if database is None or not isinstance(problem, database.AWAY):
-        return False
-    state = getattr(problem, "sqlstate", None)
-    return state is None or state.startswith(("08", "57P"))
-
-
-def _is_explained(problem: Exception) -> bool:
-    """Whether an error's message is one for people: ours are, a bug's is not."""
-    return isinstance(problem, Failed | ValueError | OSError) or type(problem).__module__.startswith("rujukan.")
 
 
 if __name__ == "__main__":

@@ -120,11 +120,13 @@ def token_keys(settings: Settings, keys: Keys) -> TokenKeys:
 
 def prepare(settings: Settings) -> list[str]:
     """Apply missing migrations and make missing read models; the names of the migrations applied. Raises
-    SessionsShared."""
+    Unmet, before anything is applied, and SessionsShared."""
     from ..projections.rebuilding import RebuildRunning
     from .migrations import migrate
+    from .requirements import meet
     from .sessions import check_sessions
 
+    meet(settings.database)
     check_sessions(settings.database)
     applied = migrate(settings.database)
     with follower(settings) as source, runner(settings, source) as views:

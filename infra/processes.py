@@ -24,6 +24,7 @@ from .settings import Settings
 from .store.forked import Forked
 from .system_act import system_act
 from .unforeseen import where
+from .unreachable import why
 
 log = logging.getLogger(__name__)
 
@@ -263,12 +264,12 @@ def _started(settings: Settings) -> Iterator[Event]:
 
 def _check_sessions(settings: Settings, role: str, stop: Event) -> None:
     """Once the database is there. Raises SessionsShared."""
-    said = ""
+    said, database = "", as_role(settings.database, role)
     while not stop.is_set():
         try:
-            check_sessions(as_role(settings.database, role))
+            check_sessions(database)
             return
         except AWAY as away:
-            if said != (said := type(away).__name__):
+            if said != (said := why(away, database) or type(away).__name__):
                 log.warning("the database is away: %s", said)
             stop.wait(AWAY_SECONDS)

@@ -19,7 +19,8 @@ class Settings(Struct, frozen=True, kw_only=True):
     data: Path = Path(".rujukan")
     """Directory of the embedded system: databases, keys, logs."""
     database: str = ""
-    """PostgreSQL conninfo with the rights of the database's owner; service and follower use their own roles."""
+    """PostgreSQL conninfo with the rights of the database's owner; service and follower use their own roles. Its
+    `passfile` is good for all three."""
     kafka: str = ""
     """Bootstrap address of the Kafka cluster."""
     kafka_ca: Path | None = None
@@ -182,6 +183,8 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
             raise ValueError(f"{variable} must be a number") from None
         if name in checks.FILES and text:
             _refuse(name, checks.file(name, Path(text)))
+    if said.get("database"):
+        _refuse("database", checks.database(str(said["database"])))
     return Settings(**said)  # type: ignore[arg-type]
 
 

@@ -54,6 +54,20 @@ def file(name: str, said: Path) -> str | None:
     return f"names {FILES[name]}, and there is no file {said}: put it there, name another, or leave the setting out"
 
 
+def database(said: str) -> str | None:
+    """The same of where PostgreSQL is, and of the file with passwords that it names."""
+    try:
+        from psycopg import ProgrammingError
+
+        from . import passfile
+    except ModuleNotFoundError:  # an agency's machine, which asks no database
+        return None
+    try:
+        return passfile.wrong(said)
+    except ProgrammingError:  # whose words may be a part of a password
+        return "is no conninfo of libpq: host=… dbname=… user=… passfile=…, or postgresql://…"
+
+
 def networks(said: str) -> str | None:
     """The same of networks that webhooks may lead into."""
     for part in said.replace(",", " ").split():

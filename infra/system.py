@@ -27,7 +27,7 @@ from typing import Self, TextIO
 from msgspec.structs import replace
 
 from ..consumers import durable
-from . import composition
+from . import composition, passfile
 from .database import without_password
 from .lifeline import Lifeline
 from .services.broker import EmbeddedBroker, free_port
@@ -71,7 +71,7 @@ class System:
     """A running system. Use as a context manager, and call `watch` to keep it running."""
 
     def __init__(self, settings: Settings) -> None:
-        self.settings = replace(settings, data=settings.data.resolve())
+        self.settings = replace(settings, data=settings.data.resolve(), database=passfile.absolute(settings.database))
         self.logs = self.settings.data / "logs"
         self._names = processes(settings)
         self._children: dict[str, subprocess.Popen[bytes]] = {}

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 
 from psycopg import Connection
 from psycopg.errors import LockNotAvailable
@@ -54,9 +55,7 @@ def migrate(conninfo: str) -> list[str]:
             " name text PRIMARY KEY, sha256 text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())"
         )
         done: dict[str, str] = dict(db.execute("SELECT name, sha256 FROM public.migrations").fetchall())
-        for file in sorted(files(__package__).iterdir(), key=lambda f: f.name):
-            if not file.name.endswith(".sql"):
-                continue
+        for file in _all():
             sql = file.read_bytes()
             digest = hashlib.sha256(sql).hexdigest()
             if file.name in done:
@@ -69,6 +68,19 @@ def migrate(conninfo: str) -> list[str]:
                 db.execute("INSERT INTO public.migrations (name, sha256) VALUES (%s, %s)", (file.name, digest))
             applied.append(file.name)
     return applied
+
+
+def lacking(conninfo: str) -> list[str]:
+    """The names of those that were not applied yet. Raises what says that the database is away."""
+    with maintain(conninfo) as db:
+        (there,) = db.execute("SELECT to_regclass('public.migrations') IS NOT NULL").fetchone() or (False,)
+        done = {name for (name,) in db.execute("SELECT name FROM public.migrations").fetchall()} if there else set()
+    return [file.name for file in _all() if file.name not in done]
+
+
+def _all() -> list[Traversable]:
+    there = sorted(files(__package__).iterdir(), key=lambda file: file.name)
+    return [file for file in there if file.name.endswith(".sql")]
 
 
 def _check_indexes(db: Connection[TupleRow]) -> None:

@@ -13,6 +13,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from rujukan.infra import composition
 from rujukan.infra.database import CONNECT_SECONDS, FOLLOWER, SERVICE, as_role, connect, pool, without_password
+from rujukan.infra.requirements import Unmet, explain
 from rujukan.infra.services.postgres import EmbeddedPostgres
 from rujukan.infra.settings import Settings
 from rujukan.infra.store.recorder import datastore
@@ -74,6 +75,21 @@ def test_a_password_is_neither_shown_nor_kept(said: str, tmp_path: Path, capsys:
     assert kept.stat().st_mode & 0o077 == 0
     assert "opensesame" not in kept.read_text() + capsys.readouterr().out
     assert running(Settings(data=tmp_path)).database == without_password(said)
+
+
+def test_what_lacks_is_said_at_the_start_and_nothing_is_done(settings: Settings, tmp_path: Path) -> None:
+    """On a server that asks for no password; what one that does is asked, test_external_postgres.py asks."""
+    nowhere = make_conninfo(settings.database, dbname="nowhere")
+    with pytest.raises(Unmet, match="there is no database nowhere: CREATE DATABASE nowhere OWNER postgres"):
+        composition.prepare(replace(settings, database=nowhere))
+    not_owner = make_conninfo(settings.database, user=SERVICE)
+    with pytest.raises(Unmet) as unmet:
+        composition.prepare(replace(settings, database=not_owner))
+    assert [line.partition(":")[0] for line in str(unmet.value).splitlines()] == ["owner", "role"]
+    away = make_conninfo(settings.database, host=str(tmp_path))
+    with pytest.raises(Unmet, match="it is away, or does not answer"):
+        composition.prepare(replace(settings, database=away))
+    assert explain(settings.database) is None
 
 
 @pytest.fixture
