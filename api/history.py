@@ -1,6 +1,6 @@
 """The routes that look back: a case as it was, as an agency could see it then, what changed, and who held what."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID
@@ -8,22 +8,26 @@ from uuid import UUID
 from msgspec import Meta, Struct, field
 from msgspec.structs import replace
 
-from ..domain.casefile.state import Case
+from ..domain.case.referrals import ReferralDrafted, ReferralSent
+from ..domain.casefile.state import NOTHING, Case
 from ..domain.codes import AgencyKind
 from ..domain.compartment import Compartment
 from ..domain.custody import Custody, custody
+from ..domain.delivery import Arrival
 from ..domain.disclosure import Written
 from ..domain.fact import Act, AgencyCode
-from ..domain.history import AsOf, Change, Seen, When, as_of, as_seen_by, diff, known_events, narrowed
+from ..domain.history import AsOf, Change, Register, Seen, When, as_of, as_seen_by, diff, known_events, narrowed
 from ..domain.refusal import Unknown
 from ..domain.standing import readings
 from ..domain.standing.relations import Extent
 from ..domain.standing.rule import ask, extent_for, is_known_to, leads
-from .application.reading import COORDINATION, Asked, Segments
+from .application.reading import COORDINATION, Asked, OnRecord, Segments
 from .application.rooms import Rooms
 from .case_file import CaseView, Data, Line, case_view, data_of
+from .knowing import Entitled, entitled_of
 from .problems import BadRequest
 from .reads import Read
+from .reports import Opening, opening_of
 
 Readable = Mapping[int, frozenset[Compartment]]
 
@@ -44,23 +48,37 @@ class Point(Struct, frozen=True, omit_defaults=True):
 
 
 class HistoryEntry(Line, frozen=True, omit_defaults=True):
-    """One event of the case as it was: `data` is what the caller may open now. With `agency`: `told` is what that
-    agency had been told of it by then, `could_open` what of that it could have opened again at that instant."""
+    """One event of the case as it was: `data` is what the caller may open now. With `agency`: `entitled` is what that
+    agency had been entitled to know of it by then, `could_open` what it could have opened again at that instant."""
 
     data: Data
     withheld: list[str] = field(default_factory=list)
-    told: list[str] = field(default_factory=list)
+    entitled: list[Entitled] = field(default_factory=list)
     could_open: list[str] = field(default_factory=list)
 
 
+class RegisterDamage(Struct, frozen=True, omit_defaults=True):
+    """Rows of the register of deliveries that are not as they were written: `changed`, their numbers as they stand now;
+    so many are `missing`; so many name another case, and may be of this one (`elsewhere`); and `strange`, the numbers
+    of those that name no event of the case. What the agency was entitled to may be more than is shown."""
+
+    changed: list[int] = []
+    missing: int = 0
+    elsewhere: int = 0
+    strange: list[int] = []
+
+
 class CaseHistory(Struct, frozen=True, omit_defaults=True):
-    """A case as of an instant or a position. `seen_by` is the agency whose sight it is, where that was asked."""
+    """A case as of an instant or a position. With `agency`: `seen_by` is that agency, and `openings` who of it opened
+    something of the case by then. `register`: what of its register does not fit."""
 
     case: UUID
     as_of: Point
     events: list[HistoryEntry]
     state: CaseView | None = None
     seen_by: str | None = None
+    openings: list[Opening] = []
+    register: RegisterDamage | None = None
 
 
 class CaseDiff(Struct, frozen=True, rename={"from_": "from"}):
@@ -73,12 +91,24 @@ class CaseDiff(Struct, frozen=True, rename={"from_": "from"}):
     changes: Sequence[Change]
 
 
+class Delivered(Struct, frozen=True):
+    """That a referral was sent, as the recipient could know it: from when on it was entitled to, and when it said that
+    this had arrived, and was handled. `register`: what of its register does not fit."""
+
+    referral: UUID
+    recipient: str
+    entitled: list[Entitled]
+    register: RegisterDamage | None = None
+
+
 class CaseCustody(Struct, frozen=True):
-    """Who led, who held which referral, and which clock ran out, as of an instant."""
+    """Who led, who held which referral, which clock ran out, and which referral reached its recipient, as of an
+    instant."""
 
     case: UUID
     as_of: Point
     custody: Custody
+    deliveries: list[Delivered]
 
 
 def show_history(
@@ -95,18 +125,38 @@ def show_history(
         ask(readings.HISTORY_SEEN_BY.rows, known, act, {"agency": agency}.get)
     events = rooms.casework.written(case)
     then = _point(as_of, events, act.at)
-    readable = _readable(rooms, case, events, act)
-    if agency is None:
-        mine, whole = act.agency, leads(known, act.agency)
-        seen = [Seen(w, frozenset(), frozenset()) for w in then.events if w.position in readable]
-        knew = then.case is not None and (whole or is_known_to(then.case, mine))
-        state = case_view(case, then.case, mine, then.at, whole) if then.case and knew else None
-    else:
-        kind, active = _agency_then(rooms, agency, then.at)
-        told = rooms.register.of_case(agency, case, events[-1].position)
-        seen = as_seen_by(then, told, agency, kind, active)
-        state = case_view(case, then.case, agency, then.at) if then.case and is_known_to(then.case, agency) else None
-    return CaseHistory(case, _where(then), _opened(rooms, asked, case, seen, readable), state, agency)
+    on_record = rooms.register.of_case(act.agency, case, events[-1].position)
+    readable = _readable(rooms, case, events, on_record, act)
+    if agency is not None:
+        return _seen_by(rooms, asked, case, agency, then, events, readable)
+    whole = leads(known, act.agency)
+    seen = [Seen(w, NOTHING, NOTHING) for w in then.events if w.position in readable]
+    knew = then.case is not None and (whole or is_known_to(then.case, act.agency))
+    state = case_view(case, then.case, act.agency, then.at, whole) if then.case and knew else None
+    opened, _ = _opened(rooms, asked, case, seen, readable, then.at)
+    return CaseHistory(case, _where(then), opened, state, register=None if whole else damage_of(on_record, events))
+
+
+def _seen_by(
+    rooms: Rooms,
+    asked: Asked,
+    case: UUID,
+    agency: AgencyCode,
+    then: AsOf,
+    events: Sequence[Written],
+    readable: Readable,
+) -> CaseHistory:
+    """What another agency knew."""
+    kind, active = _agency_then(rooms, agency, then.at)
+    register = rooms.register.of_case(agency, case, events[-1].position)
+    seen = as_seen_by(then, register.entitled, agency, kind, active)
+    state = case_view(case, then.case, agency, then.at) if then.case and is_known_to(then.case, agency) else None
+    arrived = rooms.arrivals.at(agency, {by.sequence for s in seen for by in s.by if by.sequence}, then.at)
+    shown, under = _opened(rooms, asked, case, seen, readable, then.at, arrived)
+    looked = [w for w in rooms.reading.readings(asked, case, under) if w.author == agency and w.at <= then.at]
+    return CaseHistory(
+        case, _where(then), shown, state, agency, [opening_of(w) for w in looked], damage_of(register, events)
+    )
 
 
 def show_diff(
@@ -123,7 +173,7 @@ def show_diff(
     before, after = _point(from_, events, act.at), _point(to, events, act.at)
     shown = events
     if not whole:
-        shown = known_events(events, _readable(rooms, case, events, act))
+        shown = known_events(events, _readable_now(rooms, case, events, act))
         before, after = narrowed(before, act.agency), narrowed(after, act.agency)
     try:
         found = diff(before, after)
@@ -141,9 +191,11 @@ def show_custody(rooms: Rooms, asked: Asked, known: Case, *, case: UUID, as_of: 
     then = _point(as_of, events, act.at)
     shown = then.events
     if not whole:
-        shown = known_events(shown, _readable(rooms, case, events, act))
+        shown = known_events(shown, _readable_now(rooms, case, events, act))
     rooms.reading.show(asked, case, COORDINATION, "custody")
-    return CaseCustody(case, _where(then), custody(shown, then.at))
+    parties = None if whole else act.agency
+    delivered = list(_delivered(rooms, case, shown, then, events, parties))
+    return CaseCustody(case, _where(then), custody(shown, then.at), delivered)
 
 
 READS = (
@@ -153,14 +205,22 @@ READS = (
 )
 
 
-def _opened(rooms: Rooms, asked: Asked, case: UUID, seen: Sequence[Seen], readable: Readable) -> list[HistoryEntry]:
+def _opened(
+    rooms: Rooms,
+    asked: Asked,
+    case: UUID,
+    seen: Sequence[Seen],
+    readable: Readable,
+    until: datetime,
+    arrived: Mapping[int, Arrival] = {},
+) -> tuple[list[HistoryEntry], OnRecord]:
     """These events, as far as the caller may open them now."""
     may = [(s.of, readable[s.of.position]) for s in seen if s.of.position in readable]
     wanted = may if extent_for(readings.HISTORY.rows, asked.act) is Extent.OPENABLE else []
     shown = frozenset(c for _, compartments in wanted for c in compartments)
-    opened = rooms.reading.open(asked, case, wanted, "history", shown=shown or COORDINATION).seen
-    segments = {s.of.position: s.segments for s in opened}
-    return [_entry(s, segments.get(s.of.position, {})) for s in seen]
+    under = rooms.reading.open(asked, case, wanted, "history", shown=shown or COORDINATION)
+    segments = {s.of.position: s.segments for s in under.seen}
+    return [_entry(s, segments.get(s.of.position, {}), arrived, until) for s in seen], under
 
 
 def _point(when: When | None, events: Sequence[Written], now: datetime) -> AsOf:
@@ -172,12 +232,42 @@ def _as_it_is(events: Sequence[Written], now: datetime) -> AsOf:
     return replace(as_of(events, events[-1].position), at=now)
 
 
-def _readable(rooms: Rooms, case: UUID, events: Sequence[Written], act: Act) -> Readable:
+def _delivered(
+    rooms: Rooms, case: UUID, shown: Sequence[Written], then: AsOf, events: Sequence[Written], party: str | None
+) -> Iterator[Delivered]:
+    """Of each referral that was sent, how its recipient could know; of those alone that an agency sent, or was sent,
+    where one is named."""
+    drafts = {w.event.referral: w.event for w in shown if isinstance(w.event, ReferralDrafted)}
+    sent = [(w, draft) for w in shown if isinstance(w.event, ReferralSent) and (draft := drafts.get(w.event.referral))]
+    sent = [(w, draft) for w, draft in sent if party in (None, draft.sender, draft.recipient)]
+    for recipient in sorted({draft.recipient for _, draft in sent}):
+        register = rooms.register.of_case(recipient, case, events[-1].position)
+        by = {e.sequence: e for e in register.entitled if e.at <= then.events[-1].position}
+        arrived = rooms.arrivals.at(recipient, by.keys(), then.at)
+        for w, draft in sent:
+            if draft.recipient == recipient:
+                of = [e for e in by.values() if e.position == w.position and e.compartments]
+                knew = [entitled_of(e, arrived.get(e.sequence, Arrival()), then.at) for e in of]
+                yield Delivered(draft.referral, recipient, knew, damage_of(register, events))
+
+
+def _readable_now(rooms: Rooms, case: UUID, events: Sequence[Written], act: Act) -> Readable:
+    return _readable(rooms, case, events, rooms.register.of_case(act.agency, case, events[-1].position), act)
+
+
+def _readable(rooms: Rooms, case: UUID, events: Sequence[Written], register: Register, act: Act) -> Readable:
     """Of the whole case, what the caller's agency may open now."""
-    on_record = rooms.register.of_case(act.agency, case, events[-1].position)
-    told = as_seen_by(_as_it_is(events, act.at), on_record, act.agency, act.kind)
-    found = rooms.casework.readable(case, {s.of.position: s.told for s in told}, act)
+    seen = as_seen_by(_as_it_is(events, act.at), register.entitled, act.agency, act.kind)
+    found = rooms.casework.readable(case, {s.of.position: s.entitled for s in seen}, act)
     return {written.position: may for written, may in found}
+
+
+def damage_of(register: Register, events: Sequence[Written]) -> RegisterDamage | None:
+    """What of the register does not fit, to itself or to the log; None where all does."""
+    positions = {w.position for w in events}
+    strange = sorted(e.sequence for e in register.entitled if e.position not in positions)
+    found = RegisterDamage(list(register.changed), register.missing, register.elsewhere, strange)
+    return None if found == RegisterDamage() else found
 
 
 def _agency_then(rooms: Rooms, code: AgencyCode, at: datetime) -> tuple[AgencyKind, bool]:
@@ -189,7 +279,7 @@ def _agency_then(rooms: Rooms, code: AgencyCode, at: datetime) -> tuple[AgencyKi
     return agency.kind, active
 
 
-def _entry(seen: Seen, segments: Segments) -> HistoryEntry:
+def _entry(seen: Seen, segments: Segments, arrived: Mapping[int, Arrival], until: datetime) -> HistoryEntry:
     of = seen.of
     return HistoryEntry(
         of.position,
@@ -200,7 +290,7 @@ def _entry(seen: Seen, segments: Segments) -> HistoryEntry:
         of.author,
         data_of(segments),
         sorted(c.word for c in of.compartments_present if c not in segments),
-        sorted(c.word for c in seen.told),
+        [entitled_of(by, arrived.get(by.sequence, Arrival()), until) for by in seen.by if by.compartments],
         sorted(c.word for c in seen.could_open),
     )
 

@@ -1,7 +1,7 @@
 """Reports on who looked at what, who held what, and what looks unusual. Opening one is itself on the record."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 from uuid import UUID
@@ -11,12 +11,12 @@ from msgspec import Meta, Struct
 from ..domain.access import AccessRecorded
 from ..domain.agency import agency_stream
 from ..domain.codes import Purpose, Role
+from ..domain.disclosure import Written
 from ..domain.fact import AgencyCode
 from ..domain.history import When
 from ..domain.oversight import LIMITS, REASONS, TOLD, Finding, Look, Unusual, by_rule, unusual
 from ..domain.standing import readings
 from ..projections import audit, holdings, notices
-from ..projections.audit import AuditEntry
 from ..projections.holdings import HoldingEntry
 from ..projections.listing import Positive
 from ..projections.notices import NoticeEntry
@@ -101,35 +101,17 @@ def case_access(rooms: Rooms, asked: Asked, *, case: Looked, limit: Limit = USUA
     """From the log itself: what a survivor or a court is shown is selected from no table that can be edited."""
     under = rooms.reading.show(asked, case, COORDINATION, "case-access")
     after = cursor[0] if cursor else 0
-    found = [w for w in rooms.reading.readings(asked, case, under) if w.position > after][:limit]
-    rows = [
-        Opening(
-            w.position,
-            w.at,
-            case,
-            w.actor,
-            w.author,
-            e.role.value,
-            e.purpose.value,
-            sorted(e.compartments),
-            e.basis,
-            e.what,
-        )
-        for w in found
-        if isinstance(e := w.event, AccessRecorded)
-    ]
+    rows = [opening_of(w) for w in rooms.reading.readings(asked, case, under, after, limit)]
     return page(rows, limit, lambda opening: (opening.position,))
 
 
 def person_access(
     rooms: Rooms, asked: Asked, *, actor: OfPerson, limit: Limit = USUAL, cursor: Place | None = None
 ) -> Page:
-    under, agency = _recorded(rooms, asked, "person-access"), asked.act.agency
-    after = cursor[0] if cursor else 0
-    found = rooms.lists.ask(
-        asked.act, audit.entries, actor=actor, agency=agency, accesses_only=True, after=after, limit=limit
-    )
-    return _openings(rooms, under, found, limit)
+    """From the log itself, as `case_access`."""
+    under = _recorded(rooms, asked, "person-access")
+    found = rooms.reading.readings_by(asked, actor, under, cursor[0] if cursor else 0, limit)
+    return page([opening_of(w) for w in found], limit, lambda opening: (opening.position,))
 
 
 def what_was_held(
@@ -205,24 +187,22 @@ def _recorded(rooms: Rooms, asked: Asked, what: str) -> OnRecord:
     return rooms.reading.report(asked, agency_stream(asked.act.agency), what)
 
 
-def _openings(rooms: Rooms, under: OnRecord, found: Sequence[AuditEntry], limit: int) -> Page:
-    full = rooms.reading.grounds(under, [e.position for e in found])
-    rows = [
-        Opening(
-            e.position,
-            e.recorded_at,
-            e.subject,
-            e.actor,
-            e.agency,
-            e.role,
-            e.purpose,
-            e.compartments or [],
-            full.get(e.position, e.basis),
-            e.what,
-        )
-        for e in found
-    ]
-    return page(rows, limit, lambda opening: (opening.position,))
+def opening_of(of: Written) -> Opening:
+    """A reading, as it stands in the log."""
+    event = of.event
+    assert isinstance(event, AccessRecorded)
+    return Opening(
+        of.position,
+        of.at,
+        event.subject,
+        of.actor,
+        of.author,
+        event.role.value,
+        event.purpose.value,
+        sorted(event.compartments),
+        event.basis,
+        event.what,
+    )
 
 
 def _span(since: datetime | None, until: datetime | None, now: datetime) -> tuple[datetime, datetime]:

@@ -8,6 +8,7 @@ of, the register knows.
 
 import hmac
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Annotated, Literal, NamedTuple
 from uuid import UUID, uuid5
 
@@ -148,6 +149,40 @@ def evolve(marks: Marks, event: Acknowledged) -> Marks:
         marks.recovered | set(event.recovered) if event.recovered else marks.recovered,
         marks.version + 1,
     )
+
+
+class Arrival(Struct, frozen=True):
+    """What an agency said of one delivery, and when that was recorded. None: it did not say so."""
+
+    received_at: datetime | None = None
+    handled_at: datetime | None = None
+    failed: Reason | None = None
+    """Why it lies in the agency's dead letters."""
+
+
+def arrivals(sequences: Iterable[int], said: Iterable[tuple[datetime, Acknowledged]]) -> Mapping[int, Arrival]:
+    """What an agency said of the deliveries with these numbers. `said`: what it acknowledged, each with the time of its
+    recording, in order; what changes nothing for these numbers may be left out. A failure counts before the marks: what
+    could not be opened did not arrive, whatever mark goes past it."""
+    found = dict.fromkeys(sequences, Arrival())
+    for at, event in said:
+        failed = {f.sequence: f.reason for f in event.failed}
+        for sequence, known in found.items():
+            found[sequence] = _arrived(known, sequence, failed.get(sequence), event, at)
+    return found
+
+
+def _arrived(known: Arrival, sequence: int, fails: Reason | None, event: Acknowledged, at: datetime) -> Arrival:
+    if sequence in event.recovered:
+        return Arrival(known.received_at or at, known.handled_at or at)
+    if fails is not None:
+        return Arrival(known.received_at or at if fails in OPENED else None, None, fails)
+    received, handled = known.received_at, known.handled_at
+    if sequence <= event.received and (known.failed is None or known.failed in OPENED):
+        received = received or at
+    if sequence <= event.handled and known.failed is None:
+        handled = handled or at
+    return Arrival(received, handled, known.failed)
 
 
 def named(command: AcknowledgeDeliveries) -> frozenset[int]:

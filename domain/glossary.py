@@ -38,6 +38,11 @@ GLOSSARY = (
     Term("legal hold", "larangan pemusnahan", rejected=("larangan hapus", "penahanan penghapusan")),
     Term("agency", "instansi", rejected=("lembaga",)),
     Term("bundle", "bundel", "salinan riwayat kasus", ("berkas perkara",)),
+    Term("entitled to know", "berhak tahu"),
+    Term("sent", "dikirim"),
+    Term("received", "diterima"),
+    Term("handled", "diproses"),
+    Term("opened", "dibuka"),
     Term("parent, guardian or caregiver", "orang tua, wali, atau pengasuh", rejected=("tanpa wali",)),
 )
 """A stem may be a common word elsewhere (a room's *keamanan*): then its thing is named by another word there, too."""

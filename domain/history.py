@@ -40,20 +40,41 @@ class AsOf(Struct, frozen=True):
     """Positions of events whose recorded time lies before the instant, but which stand behind a later one."""
 
 
-class Seen(Struct, frozen=True, gc=False):
-    """An event as an agency knew it: what it had been told of it, and what of that it could open again."""
-
-    of: Written
-    told: frozenset[Compartment]
-    could_open: frozenset[Compartment]
-
-
-class ToldOf(NamedTuple):
-    """On record: by the event at `at` an agency was told these compartments of the one at `position`."""
+class Entitlement(NamedTuple):
+    """On record: by the event at `at` an agency was entitled to know these compartments of the one at `position`, from
+    then on (`since`). That it was sent, arrived or was read is not said by this."""
 
     at: int
     position: int
     compartments: frozenset[Compartment]
+    since: datetime = EARLIEST
+    sequence: int = 0
+    """Under which of the agency's numbers it is sent; 0 for none: the agency wrote it itself."""
+    empty_since: datetime | None = None
+    """Since when what went out under that number was a placeholder, as a record was damaged: it brought nothing."""
+
+
+class Register(NamedTuple):
+    """What the register of deliveries has on an agency and a case. What is not as it was written is named: nobody knows
+    what it said."""
+
+    entitled: Sequence[Entitlement]
+    changed: Sequence[int] = ()
+    """The numbers, as they stand there now, of rows that are not as they were written."""
+    missing: int = 0
+    """So many rows are not there, or name another case or agency now."""
+    elsewhere: int = 0
+    """So many rows that are not as they were written name another case: they may be of this one."""
+
+
+class Seen(Struct, frozen=True, gc=False):
+    """An event as an agency could know it: what it was entitled to of it, by which entitlements, and what of that it
+    could have opened again."""
+
+    of: Written
+    entitled: frozenset[Compartment]
+    could_open: frozenset[Compartment]
+    by: tuple[Entitlement, ...] = ()
 
 
 class Change(Struct, frozen=True):
@@ -84,24 +105,25 @@ def as_of(events: Sequence[Written], when: When) -> AsOf:
 
 
 def as_seen_by(
-    then: AsOf, told: Iterable[ToldOf], agency: AgencyCode, kind: AgencyKind, active: bool = True
+    then: AsOf, register: Iterable[Entitlement], agency: AgencyCode, kind: AgencyKind, active: bool = True
 ) -> list[Seen]:
-    """What an agency had been told by then, and what of that it could have opened again at that instant: with the
-    consents that stood then, if the agency was active and might know of the case. `told`: all that the register has
-    on record of what it was told of the case. What an agency wrote itself it knew, told or not."""
+    """What an agency had been entitled to know by then, and what of that it could have opened again at that instant:
+    with the consents that stood then, if the agency was active and might know of the case. `register`: all that it has
+    on the agency and the case. What an agency wrote itself it knew, whatever the register has."""
     if then.case is None:
         return []
     reaches, may = Reaches(then.case, then.at), active and is_known_to(then.case, agency)
     last = then.events[-1].position
-    known: dict[int, frozenset[Compartment]] = {}
-    for at, position, compartments in told:
-        if at <= last:
-            known[position] = known.get(position, NOTHING) | compartments
+    by: dict[int, list[Entitlement]] = {}
     for w in then.events:
         if w.author == agency:
-            known[w.position] = known.get(w.position, NOTHING) | holds(w)
+            by[w.position] = [Entitlement(w.position, w.position, holds(w), w.at)]
+    for entitled in register:
+        if entitled.at <= last:
+            by.setdefault(entitled.position, []).append(entitled)
+    known = {at: frozenset(c for e in found for c in e.compartments) for at, found in by.items()}
     return [
-        Seen(w, has, may_open(reaches, w, has, agency, kind) if may else NOTHING)
+        Seen(w, has, may_open(reaches, w, has, agency, kind) if may else NOTHING, tuple(by[w.position]))
         for w in then.events
         if (has := known.get(w.position, NOTHING))
     ]

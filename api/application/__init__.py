@@ -12,6 +12,7 @@ What is protected leaves through one hand, `Reading`, which records that it is r
 `reading`          no log, no read: the only holder of the opener
 `lists`            declared queries, asked under row-level security
 `acknowledgements` what agencies say of what they were told
+`arriving`         when they said so: what arrived, and was handled, of each delivery
 `ports`, `opener`  what all this needs of the world outside: fulfilled in infra/, wired in infra/composition.py
 
 There is no HTTP here. May import `domain` and `projections`.

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from ...domain.compartment import Compartment
 from ...domain.disclosure import Written
+from ...domain.fact import AgencyCode
 
 Wanted = Mapping[int, frozenset[Compartment]]
 """Position → the compartments to open there."""
@@ -25,8 +26,17 @@ class Opener(Protocol):
         """A document's bytes; None where there is none."""
         ...
 
-    def readings(self, case: UUID) -> Sequence[Written]:
-        """Every reading of a case that the log has, in its order, opened."""
+    def readings(
+        self, case: UUID, agency: AgencyCode | None = None, after: int = 0, limit: int | None = None
+    ) -> Sequence[Written]:
+        """The readings of a case that the log has behind a position, in its order, opened: those by people of one
+        agency where it is named, so many at most. Raises Unreadable where one is damaged, of whatever case."""
+        ...
+
+    def readings_by(
+        self, person: UUID, agency: AgencyCode, after: int = 0, limit: int | None = None
+    ) -> Sequence[Written]:
+        """The same, by a person for an agency, of whatever case or list."""
         ...
 
     def bundle(

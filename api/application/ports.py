@@ -15,7 +15,7 @@ from ...domain.damaged import InClear
 from ...domain.delivery import Cursor, ToldSoFar
 from ...domain.disclosure import Remembered, Written
 from ...domain.fact import Act, AgencyCode, Fact
-from ...domain.history import ToldOf
+from ...domain.history import Register
 from .opener import Opener
 from .vitals import VitalSigns
 
@@ -94,8 +94,9 @@ class Log(Protocol):
         """Positions of the events, once durable. Raises Moved, UsedBefore, Unavailable."""
         ...
 
-    def read(self, stream: UUID, after: int = 0) -> list[Written]:
-        """The stream's events after a version, their coordination opened. Raises Gone, Unreadable."""
+    def read(self, stream: UUID, after: int = 0, upto: int | None = None) -> list[Written]:
+        """The stream's events after a version, up to one where it is named, their coordination opened. Raises Gone,
+        Unreadable."""
         ...
 
     def in_clear(self, stream: UUID) -> list[InClear]:
@@ -234,9 +235,9 @@ class Deliveries(OnRecord, Protocol):
         """How far what the agency was told goes, and the receipts that lie in these deliveries."""
         ...
 
-    def of_case(self, agency: AgencyCode, case: UUID, position: int) -> Sequence[ToldOf]:
-        """All that is on record of what the agency was told of a case, once the register followed the log up to that
-        position. Raises Unavailable where that takes too long."""
+    def of_case(self, agency: AgencyCode, case: UUID, position: int) -> Register:
+        """All that the register has on the agency and a case, once it followed the log up to that position. Raises
+        Unavailable where that takes too long."""
         ...
 
 

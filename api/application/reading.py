@@ -4,21 +4,19 @@ This is the only holder of the opener. Each way in appends the access event, wai
 what was opened leaves with the record of it (`OnRecord`), so nobody can be shown what nobody wrote down.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from queue import LifoQueue
 from typing import NamedTuple
 from uuid import UUID, uuid4
 
-import msgspec
-
 from ...domain.access import AccessRecorded
 from ...domain.compartment import Compartment
 from ...domain.disclosure import Written
 from ...domain.fact import Act
 from ...domain.refusal import Unknown
-from ...domain.standing.rule import may_learn_of
+from ...domain.standing.rule import learns_of
 from .casework import Casework
 from .opener import Opener
 from .ports import Changes, Log
@@ -159,24 +157,30 @@ class Reading:
         self.record(asked, case, shown, "bundle", basis)
         return made
 
-    def readings(self, asked: Asked, case: UUID, under: OnRecord) -> list[Written]:
-        """Every reading of the case that who asks may know of, in the order of the log, for who is on record as being
-        shown them: the lead knows of all, each agency of its own people's. From the log itself, as a read model can be
-        edited. Raises Unknown, Unavailable."""
+    def readings(
+        self, asked: Asked, case: UUID, under: OnRecord, after: int = 0, limit: int | None = None
+    ) -> list[Written]:
+        """The readings of the case that who asks may know of behind a position, in the order of the log, so many at
+        most, for who is on record as being shown them. From the log itself, as a read model can be edited. Raises
+        Unknown, Unavailable, Unreadable."""
         if not under.position:
             return []
-        return may_learn_of(self._casework.known(case, asked.act), asked.act, self._opener.readings(case))
+        by = learns_of(self._casework.known(case, asked.act), asked.act)
+        return list(self._opener.readings(case, by, after, limit))
 
-    def grounds(self, under: OnRecord, readings: Iterable[int]) -> dict[int, str]:
-        """Position → on what each of these readings stood, with the rules of overrides, for who is on record as being
-        shown them."""
-        if not under.position:
-            return {}
-        opened = self._opener.events(dict.fromkeys(readings, COORDINATION))
-        return {
-            at: str(msgspec.json.decode(segments[Compartment.COORDINATION])["basis"])
-            for at, (_, segments) in opened.items()
-        }
+    def readings_by(
+        self, asked: Asked, person: UUID, under: OnRecord, after: int = 0, limit: int | None = None
+    ) -> list[Written]:
+        """The same, of what a person of the asking agency opened, without those of cases that who asks is excluded
+        from."""
+        found: list[Written] = []
+        while under.position and (limit is None or len(found) < limit):
+            more = self._opener.readings_by(person, asked.act.agency, after, limit)
+            found += [w for w in more if not self._casework.hides(subject_of(w), asked.act)]
+            if limit is None or len(more) < limit:
+                break
+            after = more[-1].position
+        return found[:limit]
 
     def _for_person(self, asked: Asked, case: UUID) -> None:
         """Raises Unknown where who asks is excluded from the case: whichever door forgot to ask, nothing is opened."""
@@ -204,3 +208,9 @@ class Reading:
             position = self._log.append([Changes(stream.id, stream.version, [event])], act, asked.correlation)[-1]
             stream.version += 1
         return position
+
+
+def subject_of(reading: Written) -> UUID:
+    """Of which case a reading was, or of which agency's people."""
+    assert isinstance(reading.event, AccessRecorded)
+    return reading.event.subject

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from .acknowledgements import Acknowledgements
+from .arriving import Arrivals
 from .casework import Casework
 from .lists import Lists
 from .network import Agencies
@@ -31,6 +32,7 @@ class Rooms(NamedTuple):
     reading: Reading
     lists: Lists
     acknowledgements: Acknowledgements
+    arrivals: Arrivals
     documents: Documents
     tokens: TokenKeys
     macs: Macs
@@ -59,6 +61,7 @@ class Rooms(NamedTuple):
             Reading(casework, ports.log, ports.opener),
             Lists(ports.views),
             Acknowledgements(casework, ports.deliveries),
+            Arrivals(casework, ports.log),
             ports.documents,
             ports.tokens,
             ports.macs,

@@ -233,10 +233,10 @@ def leads(case: Case, agency: AgencyCode) -> bool:
     return agency == case.lead
 
 
-def may_learn_of(case: Case, act: Act, looked: Iterable[Looked]) -> list[Looked]:
-    """Of the readings of a case, those that who asks may learn of: the lead of all, each agency of its own people's."""
-    all_of_them = leads(case, act.agency)
-    return [reading for reading in looked if all_of_them or reading.author == act.agency]
+def learns_of(case: Case, act: Act) -> AgencyCode | None:
+    """By whose people the readings of a case are that who asks may learn of: the lead of everybody's (None), each
+    agency of its own people's."""
+    return None if leads(case, act.agency) else act.agency
 
 
 def takes_part(case: Case, agency: AgencyCode) -> bool:

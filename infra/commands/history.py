@@ -70,7 +70,35 @@ def _lines(found: dict[str, Any]) -> Iterable[str]:
         whose = f", as {found['seen_by']} could see it" if "seen_by" in found else ""
         yield f"case {found['case']}, as of {_point(found['as_of'])}{whose}"
         yield from _state(found.get("state"))
-        yield from (_event(e) for e in found["events"])
+        yield from (line for e in found["events"] for line in (_event(e), *_knew(e)))
+        yield from (_opening(o) for o in found.get("openings") or ())
+        yield from _damage(found.get("register"))
+
+
+def _knew(event: dict[str, Any]) -> Iterable[str]:
+    """What the agency was entitled to know of an event, and what it said of it. What it did not say is not known."""
+    for known in event.get("entitled") or ():
+        said = f"{'':8} entitled from {known['at']}: {' '.join(known['compartments'])}"
+        if known.get("own"):
+            yield f"{said}; its own words"
+            continue
+        for name in ("received", "handled"):
+            at = known.get(f"{name}_at")
+            said += f"; {name} {at}" if at else f"; {name}: not known"
+        if known.get("failed"):
+            said += f"; in its dead letters: {known['failed']}"
+        yield said + ("; a placeholder went out" if known.get("empty") else "")
+
+
+def _opening(opening: dict[str, Any]) -> str:
+    of = f"{opening['position']:>8} {opening['at']} opened by {opening['actor']} ({opening['role']})"
+    return f"{of}, {opening['what']}: {' '.join(opening['compartments'])}"
+
+
+def _damage(register: dict[str, Any] | None) -> Iterable[str]:
+    for name, found in (register or {}).items():
+        said = " ".join(map(str, found)) if isinstance(found, list) else str(found)
+        yield f"  THE REGISTER OF DELIVERIES IS NOT WHOLE, {name}: {said}; what was known may be more than is shown"
 
 
 def _state(state: dict[str, Any] | None) -> Iterable[str]:
@@ -87,7 +115,7 @@ def _state(state: dict[str, Any] | None) -> Iterable[str]:
 
 def _event(event: dict[str, Any]) -> str:
     line = f"{event['position']:>8} {event['recorded_at']} {event['author']:16} {event['topic']}"
-    for name in ("told", "could_open", "withheld"):
+    for name in ("could_open", "withheld"):
         if event.get(name):
             line += f"  {name.replace('_', ' ')}: {' '.join(event[name])}"
     return line
@@ -108,6 +136,10 @@ def _custody(found: dict[str, Any]) -> Iterable[str]:
         if clock["breached_at"]:
             met += f", BREACHED {clock['breached_at']} with {' '.join(clock['held_by'])}"
         yield f"  {what}: due {clock['due_at']}, {met}"
+    for delivered in found.get("deliveries") or ():
+        yield f"  sending of referral {delivered['referral']}, as {delivered['recipient']} could know it:"
+        yield from _knew(delivered)
+        yield from _damage(delivered.get("register"))
 
 
 def _span(span: dict[str, Any]) -> str:

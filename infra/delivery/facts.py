@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from datetime import datetime
 from operator import itemgetter
 from threading import Event
 from typing import LiteralString, NamedTuple
@@ -18,7 +19,7 @@ from psycopg.rows import TupleRow
 
 from ...api.application.ports import Unavailable
 from ...domain.disclosure import Followed, Remembered
-from ...domain.history import ToldOf
+from ...domain.history import Entitlement, Register
 from ..database import Pool, acting_for, connect
 from ..positions import BEFORE, REACHED, Positions
 from ..store import following
@@ -121,11 +122,29 @@ class OnRecord:
             db.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             return position(db, self._digests.positions), of_case(db, self._digests, case, all_of_it=False)
 
-    def of_agency(self, agency: str, case: UUID) -> list[ToldOf]:
-        """What an agency was told of a case."""
+    def of_agency(self, agency: str, case: UUID) -> Register:
+        """What there is on an agency and a case. A row that does not fit is named: what it says may be wrong, and what
+        it said is not known."""
         with acting_for(self._pool, agency) as db:
-            told, _ = whole_rows(db, self._digests, _OF_AGENCY, agency, case)
-        return [ToldOf(row.at_position, row.position, from_bits(row.compartments)) for row in told]
+            told, unfit = whole_rows(db, self._digests, _OF_AGENCY, agency, case)
+            empty: dict[int, datetime] = dict(db.execute(_EMPTY, (agency, [row.sequence for row in told])).fetchall())
+            (damaged,) = db.execute("SELECT delivery.unfit_rows()").fetchone() or (0,)
+        entitled = [
+            Entitlement(
+                row.at_position,
+                row.position,
+                from_bits(row.compartments),
+                row.told_at,
+                row.sequence,
+                empty.get(row.sequence),
+            )
+            for row in told
+            if row.stream == case
+        ]
+        numbered = max((row.case_sequence for row in told), default=0)
+        missing = max(0, numbered - len(told) - len(unfit))
+        elsewhere = max(0, int(damaged) - len(unfit))
+        return Register(entitled, tuple(sorted(row.sequence for row in unfit)), missing, elsewhere)
 
 
 def set_aside(db: Connection[TupleRow], damage: Iterable[Damage], by_register: bool = False) -> int:
@@ -304,5 +323,6 @@ _SET_ASIDE = """
     WHERE d.repaired_at IS NOT NULL OR d.version > excluded.version OR d.left_from IS DISTINCT FROM
       least(d.left_from, excluded.left_from)
 """
-_OF_AGENCY = f"SELECT {COLUMNS} FROM delivery.told WHERE agency = %s AND case_id = %s AND stream = case_id ORDER BY n"
+_OF_AGENCY = f"SELECT {COLUMNS} FROM delivery.told WHERE agency = %s AND case_id = %s ORDER BY n"
+_EMPTY = "SELECT sequence, since FROM delivery.gaps WHERE agency = %s AND sequence = ANY(%s)"
 _BETWEEN = f"SELECT {COLUMNS} FROM delivery.told WHERE at_position BETWEEN %s AND %s ORDER BY n"

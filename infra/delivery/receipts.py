@@ -8,7 +8,7 @@ from uuid import UUID
 
 from ...api.application.ports import Unavailable
 from ...domain.delivery import ToldSoFar
-from ...domain.history import ToldOf
+from ...domain.history import Register
 from ..database import Pool, acting_for
 from ..keys.home import Macs
 from ..keys.names import DELIVERY_RECEIPT
@@ -39,8 +39,8 @@ class Receipts:
             ).fetchall()
         return ToldSoFar(int(row[0]) if row else 0, {s: receipt_of(self._macs, id) for s, id in found})
 
-    def of_case(self, agency: str, case: UUID, position: int) -> list[ToldOf]:
-        """All that is on record of what the agency was told of a case."""
+    def of_case(self, agency: str, case: UUID, position: int) -> Register:
+        """All that the register has on the agency and a case."""
         give_up = time.monotonic() + BEHIND_SECONDS
         while True:
             with self._pool.connection() as db:

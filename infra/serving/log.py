@@ -56,9 +56,9 @@ class ApiLog:
         except group_commit.LogUnavailable as away:
             raise Unavailable(str(away)) from None
 
-    def read(self, stream: UUID, after: int = 0) -> list[Written]:
+    def read(self, stream: UUID, after: int = 0, upto: int | None = None) -> list[Written]:
         try:
-            return [written_of(opened) for opened in self._store.read(stream, after)]
+            return [written_of(opened) for opened in self._store.read(stream, after, upto)]
         except KeyGone:
             if Compartment.COORDINATION in self._store.keys.erased(stream):
                 raise Gone from None

@@ -7,6 +7,7 @@ from uuid import UUID
 from ...api.application.ports import Unreadable
 from ...domain.compartment import Compartment
 from ...domain.disclosure import Written
+from ...domain.fact import AgencyCode
 from ..bundle.building import Bundles
 from ..delivery.met import Met
 from ..store.data_keys import KeyGone
@@ -35,9 +36,17 @@ class ApiOpener:
         with _whole(lambda: self._met.streams(case)):
             return self._documents.get(case, document, compartment)
 
-    def readings(self, case: UUID) -> Sequence[Written]:
+    def readings(
+        self, case: UUID, agency: AgencyCode | None = None, after: int = 0, limit: int | None = None
+    ) -> Sequence[Written]:
         with _damage(self._met):
-            return [written_of(opened) for opened in self._looked.of(case)]
+            return [written_of(opened) for opened in self._looked.of(case, agency, after, limit)]
+
+    def readings_by(
+        self, person: UUID, agency: AgencyCode, after: int = 0, limit: int | None = None
+    ) -> Sequence[Written]:
+        with _damage(self._met):
+            return [written_of(opened) for opened in self._looked.by(person, agency, after, limit)]
 
     def bundle(
         self,

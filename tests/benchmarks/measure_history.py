@@ -39,7 +39,7 @@ def run(bench: Bench) -> list[Measured]:
             as_of([written_of(o) for o in store.read(case)], half)
 
         def as_the_hospital() -> None:
-            as_seen_by(as_of([written_of(o) for o in store.read(case)], half), "rsud", AgencyKind.HEALTH)
+            as_seen_by(as_of([written_of(o) for o in store.read(case)], half), (), "rsud", AgencyKind.HEALTH)
 
         bare = ms(_bare(store, case))
         found = [

@@ -1,6 +1,8 @@
 """Looking back over HTTP: as it was, as another agency could see it then, what changed, who held what; and that
 every look is in the audit trail before its answer is."""
 
+import json
+import re
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
@@ -70,7 +72,7 @@ def test_the_lead_sees_the_case_as_it_was_at_a_position(people: People, three: T
     assert [c["live"] for c in found["state"]["consents"]] == [True]
     assert max(events(found)) == told.sent
     assert note(found, told)["data"]["legal"] == "Perkara 12/2026."
-    assert "told" not in note(found, told)
+    assert "entitled" not in note(found, told)
 
 
 def test_an_instant_is_asked_for_with_its_zone(people: People, three: Three, told: Told) -> None:
@@ -111,7 +113,12 @@ def test_the_helper_sees_its_part_and_only_what_it_may_read_now(people: People, 
 # As another could see it then --------------------------------------------------------------------------------------
 
 
-def test_what_the_helper_was_told_and_could_open_before_and_after_the_withdrawal(
+def entitled(found: dict[str, Any], told: Told) -> list[str]:
+    """To what of the note the agency was entitled."""
+    return sorted({c for known in note(found, told)["entitled"] for c in known["compartments"]})
+
+
+def test_what_the_helper_was_entitled_to_and_could_open_before_and_after_the_withdrawal(
     people: People, three: Three, told: Told
 ) -> None:
     query = {"role": Role.LEGAL_REVIEWER, "agency": three.helper}
@@ -119,11 +126,40 @@ def test_what_the_helper_was_told_and_could_open_before_and_after_the_withdrawal
     assert nothing["events"] == []
     assert "state" not in nothing
     before = people.get(three.lead, f"{told.path}/history", as_of=told.received, **query)
-    assert note(before, told)["told"] == note(before, told)["could_open"] == ["coordination", "health"]
+    assert entitled(before, told) == note(before, told)["could_open"] == ["coordination", "health"]
     assert "consents" not in before["state"]
     after = people.get(three.lead, f"{told.path}/history", as_of=told.withdrawn, **query)
-    assert note(after, told)["told"] == ["coordination", "health"]
+    assert entitled(after, told) == ["coordination", "health"]
     assert "could_open" not in note(after, told)
+
+
+def test_of_what_nobody_acknowledged_it_is_said_that_they_were_entitled_and_no_more(
+    people: People, three: Three, told: Told
+) -> None:
+    """The agency has no key, so nothing was ever sent to it."""
+    query = {"role": Role.LEGAL_REVIEWER, "agency": three.helper}
+    found = people.get(three.lead, f"{told.path}/history", as_of=told.received, **query)
+    sent = events(found)[told.sent]
+    assert [set(known) for known in sent["entitled"]] == [{"compartments", "at"}]
+    assert sent["entitled"][0]["at"] == sent["recorded_at"]
+    assert [known.get("own", False) for known in events(found)[told.received]["entitled"]] == [True, False]
+    (delivered,) = people.get(three.lead, f"{told.path}/custody")["deliveries"]
+    assert (delivered["referral"], delivered["recipient"]) == (told.referral, three.helper)
+    assert [set(known) for known in delivered["entitled"]] == [{"compartments", "at"}]
+    words = json.dumps([found, delivered])
+    assert not re.search(r'"(told|sent|received|handled)\w*":', words), "nothing is said that nobody can show"
+
+
+def test_who_of_the_agency_opened_it_stands_beside(people: People, three: Three, told: Told) -> None:
+    people.get(three.helper, f"{told.path}/timeline")
+    query = {"role": Role.LEGAL_REVIEWER, "agency": three.helper}
+    found = people.get(three.lead, f"{told.path}/history", **query)
+    looked = [o for o in found["openings"] if o["what"] == "timeline"]
+    assert looked
+    assert {o["agency"] for o in found["openings"]} == {three.helper}
+    assert {o["actor"] for o in looked} == {str(usual_actor(three.helper, Role.CASE_WORKER))}
+    before = people.get(three.lead, f"{told.path}/history", as_of=told.withdrawn, **query)
+    assert [o for o in before.get("openings", ()) if o["what"] == "timeline"] == []
 
 
 def test_a_data_protection_officer_is_shown_what_was_told_without_its_content(
@@ -131,7 +167,7 @@ def test_a_data_protection_officer_is_shown_what_was_told_without_its_content(
 ) -> None:
     query = {"role": Role.DATA_PROTECTION_OFFICER, "agency": three.helper, "as_of": told.received}
     found = people.get(three.lead, f"{told.path}/history", **query)
-    assert note(found, told)["told"] == ["coordination", "health"]
+    assert entitled(found, told) == ["coordination", "health"]
     assert {str(e["data"]) for e in found["events"]} == {"{}"}
 
 

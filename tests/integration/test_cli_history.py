@@ -39,7 +39,9 @@ def test_it_prints_the_case_as_of_now_as_an_agency_could_see_it_and_its_custody(
     assert main(["history", case, "--url", url, "--agency", "rsud"]) == 0
     seen = capsys.readouterr().out
     assert "as rsud could see it" in seen
-    assert "told: coordination health" in seen
+    assert ": coordination health; received: not known; handled: not known" in seen
+    assert "entitled from" in seen
+    assert "told" not in seen
     assert "case.ConsentGiven" not in seen
     assert main(["history", case, "--url", url, "--custody"]) == 0
     assert "requested with uptd-ppa" in capsys.readouterr().out

@@ -22,6 +22,7 @@ from rujukan.domain.case.consents import WithdrawConsent
 from rujukan.domain.compartment import Compartment
 from rujukan.domain.delivery import Cursor
 from rujukan.domain.disclosure import RULE
+from rujukan.domain.history import Register
 from rujukan.infra import composition
 from rujukan.infra.database import SERVICE
 from rujukan.infra.delivery import damaged_rows
@@ -129,7 +130,8 @@ def test_every_flipped_bit_of_every_column_is_found_and_by_it_nobody_is_told(
     catch_up(settings)
     row = row_at(superuser, "rsud", at)
     told = len(node.on_record.of_all(case)[1])
-    looked_back = len(node.on_record.of_agency("rsud", case))
+    whole = node.on_record.of_agency("rsud", case)
+    assert whole == Register(whole.entitled), "nothing is named where all is as it was written"
     tried = 0
     for column, bit in bits_of(row)[::every]:
         with flipped(superuser, row, column, bit) as could_be:
@@ -138,13 +140,31 @@ def test_every_flipped_bit_of_every_column_is_found_and_by_it_nobody_is_told(
             tried += 1
             assert not is_told_of(node, at), (column, bit)
             assert len(node.on_record.of_all(case)[1]) == told - 1, (column, bit)
-            assert len(node.on_record.of_agency("rsud", case)) == looked_back - 1, (column, bit)
+            back = node.on_record.of_agency("rsud", case)
+            assert len(back.entitled) == len(whole.entitled) - 1, (column, bit)
+            assert len(back.changed) + back.missing == 1, "what is left out is named"
             assert len(looked_through(node, superuser)) == 1, (column, bit)
             with pytest.raises(UnfitRow):
                 of_case(superuser, node.digests, case)
     assert looked_through(node, superuser) == []
     assert tried * every > 900
     assert is_told_of(node, at)
+
+
+def test_who_looks_back_is_told_of_the_last_row_too_once_the_register_was_looked_through(
+    place: Place, settings: Settings, superuser: psycopg.Connection, node: Node
+) -> None:
+    """Behind the last row stands none that would miss it: which case it was of, nobody can tell any more."""
+    case = case_with(place, "rsud")
+    at = note(place.office, case, MINE)
+    catch_up(settings)
+    row = row_at(superuser, "rsud", at)
+    with flipped(superuser, row, "case_id", 5) as could_be:
+        assert could_be
+        assert len(looked_through(node, superuser)) == 1
+        assert node.on_record.of_agency("rsud", case).elsewhere == 1
+    assert looked_through(node, superuser) == []
+    assert node.on_record.of_agency("rsud", case).elsewhere == 0
 
 
 MORE_COLUMNS = [thorough(column) for column in COLUMNS if column != "compartments"]

@@ -20,11 +20,11 @@ superuser = damaging.superuser
 HERS, OTHER = uuid4(), uuid4()
 
 
-def looked(at: UUID, what: str = "timeline") -> AccessRecorded:
+def looked(at: UUID, what: str = "timeline", by: UUID | None = None, agency: str = "polres") -> AccessRecorded:
     return AccessRecorded(
         occurred_at=NOON,
-        reader=ActorId(uuid4()),
-        agency="polres",
+        reader=ActorId(by or uuid4()),
+        agency=agency,
         role=Role.CASE_WORKER,
         purpose=Purpose.CARE,
         subject=at,
@@ -92,3 +92,56 @@ def test_one_whose_row_says_something_else_is_not_left_out(
     with changed(superuser, "log.stored_events", column, where, to, told[1]), pytest.raises(Damaged):
         positions(readings)
     assert positions(readings) == told
+
+
+def test_a_page_of_a_case_s_readings_opens_that_page_and_no_more(
+    store: EventStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case, readings = uuid4(), Readings(store)
+    at = append(store, uuid4(), 0, *(looked(case, agency=("polres", "rsud")[n % 2]) for n in range(40)))
+    whole = [o.position for o in readings.of(case)]
+    assert whole == at
+    opened: list[int] = []
+    opens = store.opened
+    monkeypatch.setattr(store, "opened", lambda positions: opened.extend(positions) or opens(positions))
+    for agency, these in ((None, at), ("polres", at[::2]), ("rsud", at[1::2])):
+        opened.clear()
+        pages: list[int] = []
+        while more := readings.of(case, agency, pages[-1] if pages else 0, 7):
+            pages += [o.position for o in more]
+        assert pages == opened == these
+
+
+def test_what_a_person_looked_at_for_an_agency_is_found_whatever_it_was_of(store: EventStore) -> None:
+    person, readings = uuid4(), Readings(store)
+    mine = append(store, uuid4(), 0, looked(HERS, by=person), looked(uuid4()), looked(OTHER, by=person))
+    append(store, uuid4(), 0, looked(HERS, by=person, agency="rsud"))
+    assert [o.position for o in readings.by(person, "polres")] == [mine[0], mine[2]]
+    assert [o.position for o in readings.by(person, "polres", mine[0], 1)] == [mine[2]]
+    assert list(readings.by(person, "lsm")) == []
+
+
+def test_what_was_taken_back_for_good_is_forgotten_and_what_stands_in_its_place_is_no_reading_of_hers(
+    store: EventStore, superuser: psycopg.Connection
+) -> None:
+    """An older state is restored beneath a process that goes on: it says nothing until somebody recovered from it."""
+    case, stream, readings = uuid4(), uuid4(), Readings(store)
+    kept, *lost = append(store, stream, 0, looked(case), looked(case), looked(case))
+
+    def of_case() -> list[int]:
+        return [o.position for o in readings.of(case)]
+
+    assert of_case() == [kept, *lost]
+    with superuser.transaction():
+        superuser.execute("SET LOCAL session_replication_role = replica")
+        superuser.execute("DELETE FROM log.stored_events WHERE notification_id > %s", (kept,))
+    with pytest.raises(Damaged):
+        of_case()
+    superuser.execute("SELECT setval('log.stored_events_notification_id_seq', %s)", (kept,))
+    assert append(store, uuid4(), 0, looked(OTHER), looked(OTHER)) == lost, "the numbers are given again"
+    with pytest.raises(Damaged):
+        of_case()
+    superuser.execute("INSERT INTO ledger.joinings (origin, of, note) VALUES ('rujukan/b', 'rujukan/a', '')")
+    assert of_case() == [kept]
+    (later,) = append(store, stream, 1, looked(case))
+    assert of_case() == [kept, later]

@@ -49,12 +49,12 @@ class PaperLog:
             self._keys[retryable.key] = Repeated(retryable.fingerprint, retryable.answer, positions[-1])
         return positions
 
-    def read(self, stream: UUID, after: int = 0) -> list[Written]:
+    def read(self, stream: UUID, after: int = 0, upto: int | None = None) -> list[Written]:
         if Compartment.COORDINATION in self.erased.get(stream, ()):
             raise Gone
         if stream in self.damaged:
             raise Unreadable
-        return self._given([w for w in self.events if w.stream == stream and w.version > after])
+        return self._given([w for w in self.events if w.stream == stream and after < w.version <= (upto or w.version)])
 
     def in_clear(self, stream: UUID) -> list[InClear]:
         return [InClear(w.version, w.topic, w.author, w.at) for w in self.events if w.stream == stream]
@@ -129,9 +129,25 @@ class PaperOpener:
         self._note()
         return b"visum"
 
-    def readings(self, case: UUID) -> list[Written]:
+    def readings(
+        self, case: UUID, agency: str | None = None, after: int = 0, limit: int | None = None
+    ) -> list[Written]:
         self._note()
-        return [w for w in self._log.events if isinstance(w.event, AccessRecorded) and w.event.subject == case]
+        return [
+            w
+            for w in self._log.events
+            if isinstance(w.event, AccessRecorded) and w.event.subject == case and agency in (None, w.author)
+            if w.position > after
+        ][:limit]
+
+    def readings_by(self, person: UUID, agency: str, after: int = 0, limit: int | None = None) -> list[Written]:
+        self._note()
+        return [
+            w
+            for w in self._log.events
+            if isinstance(w.event, AccessRecorded) and (w.event.reader, w.author) == (person, agency)
+            if w.position > after
+        ][:limit]
 
     def bundle(self, case: UUID, disclosure: UUID, *parts: object, **switches: bool) -> bytes:
         return msgspec.json.encode([case, disclosure])

@@ -349,14 +349,6 @@ def test_an_empty_view_is_on_record_where_that_is_said(house: House) -> None:
     assert (said.what, said.compartments) == ("break-glass", frozenset({"health"}))
 
 
-def test_on_what_others_read_is_told_to_who_is_on_record(house: House) -> None:
-    asked = Asked(LEAD, uuid4())
-    first = house.reading.open(asked, CASE, wanted(house, Compartment.HEALTH), "timeline")
-    under = house.reading.show(asked, CASE, frozenset({Compartment.COORDINATION}), "case-access")
-    assert house.reading.grounds(under, [first.position]) == {first.position: "own"}
-    assert house.reading.grounds(under._replace(position=0), [first.position]) == {}
-
-
 def test_who_looked_comes_from_the_log_for_who_is_on_record(house: House) -> None:
     """The lead learns of every reading, another agency of its own people's."""
     house.reading.open(Asked(LEAD, uuid4()), CASE, wanted(house, Compartment.HEALTH), "timeline")

@@ -87,7 +87,7 @@ from rujukan.domain.codes import (
 from rujukan.domain.compartment import ALL, Compartment
 from rujukan.domain.disclosure import Knowledge, Written, may_open, through_glass
 from rujukan.domain.fact import Fact
-from rujukan.domain.history import ToldOf, as_of, as_seen_by
+from rujukan.domain.history import Entitlement, as_of, as_seen_by
 from rujukan.domain.refusal import Refusal
 from rujukan.domain.standing.reach import Reaches
 from rujukan.domain.standing.readings import READINGS
@@ -246,7 +246,7 @@ class Insiders(RuleBasedStateMachine):
         self.case: Case | None = None
         self.log: list[Written] = []
         self.knowledge = Knowledge()
-        self.told: dict[str, list[ToldOf]] = {}
+        self.told: dict[str, list[Entitlement]] = {}
         self.ids: dict[str, list[UUID]] = {
             "ActorId": [WORKER, *(act(code, role).actor for code in AGENCIES for role in ROLES)]
         }
@@ -310,7 +310,9 @@ class Insiders(RuleBasedStateMachine):
         given = self.given(self.account()) if any(t.of.author in HONEST for t in told) else set()
         for telling in told:
             of = telling.of
-            self.told.setdefault(telling.agency, []).append(ToldOf(new.position, of.position, telling.compartments))
+            self.told.setdefault(telling.agency, []).append(
+                Entitlement(new.position, of.position, telling.compartments)
+            )
             if of.author in HONEST:
                 assert content(telling.compartments) <= given, f"{telling.agency} was told of {of.topic}"
 

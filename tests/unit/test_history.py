@@ -46,7 +46,7 @@ from rujukan.domain.compartment import Compartment
 from rujukan.domain.custody import Custody, custody
 from rujukan.domain.disclosure import Knowledge, Written, may_open
 from rujukan.domain.fact import Act, Fact
-from rujukan.domain.history import AsOf, ToldOf, as_of, as_seen_by, diff, narrowed
+from rujukan.domain.history import AsOf, Entitlement, as_of, as_seen_by, diff, narrowed
 from rujukan.domain.remembered import Field, facts
 from rujukan.domain.standing.reach import Reaches
 from rujukan.domain.standing.rule import is_known_to
@@ -69,17 +69,17 @@ def note(**said: str) -> NoteRecorded:
     return say(NoteRecorded, note=NOTE, **said)
 
 
-def on_record(events: Sequence[Written], agency: str) -> list[ToldOf]:
+def on_record(events: Sequence[Written], agency: str) -> list[Entitlement]:
     """What the register has of what the agency was told by these events."""
     knowledge = Knowledge()
     told = [(w.position, t) for w in events for t in knowledge.follow(w)]
-    return [ToldOf(at, t.of.position, t.compartments) for at, t in told if t.agency == agency]
+    return [Entitlement(at, t.of.position, t.compartments) for at, t in told if t.agency == agency]
 
 
 def seen(then: AsOf, agency: str) -> dict[str, tuple[set[str], set[str]]]:
     """Kind of event → (what the agency had been told of it, what it could open again)."""
     found = as_seen_by(then, on_record(then.events, agency), agency, NETWORK[agency].kind)
-    return {type(s.of.event).__name__: ({c.word for c in s.told}, {c.word for c in s.could_open}) for s in found}
+    return {type(s.of.event).__name__: ({c.word for c in s.entitled}, {c.word for c in s.could_open}) for s in found}
 
 
 # As it was -------------------------------------------------------------------------------------------------------
@@ -105,7 +105,7 @@ def test_before_it_was_opened_there_was_no_case(when: int | datetime) -> None:
     then = as_of(hourly(opened(), report()), when)
     assert then.case is None
     assert not then.events
-    assert not as_seen_by(then, [ToldOf(1, 1, frozenset(Compartment))], "uptd-ppa", AgencyKind.LEAD)
+    assert not as_seen_by(then, [Entitlement(1, 1, frozenset(Compartment))], "uptd-ppa", AgencyKind.LEAD)
 
 
 def test_where_clocks_disagree_nothing_is_shown_that_was_recorded_later_and_what_is_left_out_is_named() -> None:
@@ -170,7 +170,7 @@ def test_a_suspended_agency_had_been_told_and_could_open_nothing() -> None:
     then = as_of(hourly(*referred()), 99)
     found = as_seen_by(then, on_record(then.events, "rsud"), "rsud", HEALTH, active=False)
     assert found
-    assert all(s.told and not s.could_open for s in found)
+    assert all(s.entitled and not s.could_open for s in found)
 
 
 # What changed ----------------------------------------------------------------------------------------------------
@@ -372,10 +372,10 @@ class HistoryMachine(Walk):
         assert head.case == self.case
         assert as_of(self.written, self.now).case == self.case
         knowledge = Knowledge()
-        told: dict[str, list[ToldOf]] = {agency: [] for agency in (*AGENCIES, OUTSIDER)}
+        told: dict[str, list[Entitlement]] = {agency: [] for agency in (*AGENCIES, OUTSIDER)}
         for w in self.written:
             for t in knowledge.follow(w):
-                told[t.agency].append(ToldOf(w.position, t.of.position, t.compartments))
+                told[t.agency].append(Entitlement(w.position, t.of.position, t.compartments))
             then = as_of(self.written, w.position)
             assert then.case == knowledge.case == fold_log(self.written[: w.position])
             for agency in (*AGENCIES, OUTSIDER):
@@ -383,17 +383,19 @@ class HistoryMachine(Walk):
         self.changes_add_up()
         self.somebody_leads_and_holds(custody(self.written, self.now))
 
-    def sees_what_it_was_told(self, then: AsOf, knowledge: Knowledge, agency: str, on_record: list[ToldOf]) -> None:
+    def sees_what_it_was_told(
+        self, then: AsOf, knowledge: Knowledge, agency: str, on_record: list[Entitlement]
+    ) -> None:
         told = {v: c for v, c in knowledge.told.get(agency, {}).items() if c}
         found = as_seen_by(then, on_record, agency, NETWORK[agency].kind)
-        assert {s.of.version: s.told for s in found} == told
+        assert {s.of.version: s.entitled for s in found} == told
         assert knowledge.case is not None
         for s in found:
-            again = may_open(Reaches(knowledge.case, then.at), s.of, s.told, agency, NETWORK[agency].kind)
+            again = may_open(Reaches(knowledge.case, then.at), s.of, s.entitled, agency, NETWORK[agency].kind)
             assert s.could_open == (again if is_known_to(knowledge.case, agency) else frozenset())
-            assert s.could_open <= s.told | (s.of.compartments_present if s.of.author == agency else frozenset()) | {
-                Compartment.INCIDENT
-            }
+            assert s.could_open <= s.entitled | (
+                s.of.compartments_present if s.of.author == agency else frozenset()
+            ) | {Compartment.INCIDENT}
 
     def changes_add_up(self) -> None:
         """What changed from step to step leads from nothing to what is there."""

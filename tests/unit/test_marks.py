@@ -1,22 +1,29 @@
 """What an agency acknowledges: marks that only grow, shown by receipts, and what failed, once."""
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import given as for_all
 from hypothesis import strategies as st
 from msgspec.structs import replace
-from story import HOSPITAL_S_MACHINE, LEAD, POLICE, fitting, say
+from paper_log import PaperLog, PaperMacs
+from story import HOSPITAL_S_MACHINE, LEAD, NOON, POLICE, fitting, say
 
+from rujukan.api.application import arriving
+from rujukan.api.application.arriving import Arrivals
+from rujukan.api.application.casework import Casework
 from rujukan.domain.delivery import (
     MOST_FAILURES,
     Acknowledged,
     AcknowledgeDeliveries,
+    Arrival,
     Failure,
     Mark,
     Marks,
     ToldSoFar,
     acknowledge,
+    arrivals,
     delivery_stream,
     fold,
     named,
@@ -170,3 +177,50 @@ def test_in_whatever_order_and_however_often_they_come_the_marks_are_the_same(sa
     again = marks(other)
     assert (again.received, again.handled, again.failed) == (once.received, once.handled, once.failed)
     assert once.recovered <= once.failed
+
+
+# When it was said ------------------------------------------------------------------------------------------------
+
+
+def minute(n: int) -> datetime:
+    return NOON + n * timedelta(minutes=1)
+
+
+def said(*events: Fact) -> list[tuple[datetime, Acknowledged]]:
+    return [(minute(n), event) for n, event in enumerate(events) if isinstance(event, Acknowledged)]
+
+
+def test_a_delivery_arrived_with_the_first_word_that_goes_so_far() -> None:
+    words = said(recorded(2, 0), recorded(4, 3), recorded(9, 4))
+    assert arrivals([3, 4, 10], words) == {
+        3: Arrival(minute(1), minute(1)),
+        4: Arrival(minute(1), minute(2)),
+        10: Arrival(),
+    }
+
+
+def test_what_could_not_be_opened_did_not_arrive_whatever_mark_goes_past_it() -> None:
+    failed = Arrival(failed="cannot-open")
+    assert arrivals([4], said(recorded(9, 9, failed=[4]))) == {4: failed}
+    assert arrivals([4], said(recorded(9, 9), recorded(9, 9, failed=[4]))) == {4: failed}
+    again = said(recorded(9, 9, failed=[4]), recorded(9, 9), recorded(9, 9, recovered=[4]))
+    assert arrivals([4], again) == {4: Arrival(minute(2), minute(2))}
+
+
+def test_what_its_handler_failed_on_had_arrived() -> None:
+    event = say(Acknowledged, agency="rsud", received=9, handled=9, failed=(Failure(4, "handler-failed"),))
+    assert arrivals([4], said(recorded(5, 3), event)) == {4: Arrival(minute(0), None, "handler-failed")}
+
+
+@for_all(st.lists(commands, max_size=40), st.lists(st.integers(1, HEAD), max_size=6), st.integers(0, 40))
+def test_what_is_looked_for_among_many_is_what_all_of_them_say(words: list, of: list[int], until: int) -> None:
+    events: list[Fact] = []
+    for command in words:
+        events += taken(command, *events)
+    log = PaperLog()
+    for n, event in enumerate(events):
+        log.write(delivery_stream("rsud"), replace(HOSPITAL_S_MACHINE, at=minute(n)), event)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(arriving, "PAGE", 3)
+        found = Arrivals(Casework(log, PaperMacs()), log).at("rsud", of, minute(until))
+    assert found == arrivals(of, said(*events[: until + 1]))
