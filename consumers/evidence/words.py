@@ -1,12 +1,12 @@
 """What verifying a bundle or a proof showed, and what it could not show, in plain Indonesian and English."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Literal
 
 from .bundles import Verified
+from .figures import Language, figures_of, instant, lines
 
-Language = Literal["id", "en"]
 Verdict = Literal["passed", "unvouched", "failed", "unproven"]
 
 VERDICTS: dict[Verdict, tuple[str, str]] = {
@@ -17,6 +17,27 @@ VERDICTS: dict[Verdict, tuple[str, str]] = {
 }
 """The first words of an answer. None of them is a word of the courts: *sah* and *valid* are said of evidence that is
 admitted, *tidak terbukti* of who is acquitted."""
+
+COMPARTMENTS: dict[str, tuple[str, str]] = {
+    "coordination": ("koordinasi", "coordination"),
+    "identity": ("identitas", "identity"),
+    "contact": ("kontak", "contact"),
+    "incident": ("kejadian", "incident"),
+    "health": ("kesehatan", "health"),
+    "psychosocial": ("psikososial", "psychosocial"),
+    "legal": ("hukum", "legal"),
+    "safety": ("keselamatan", "safety"),
+    "economic": ("ekonomi", "economic"),
+}
+BASES: dict[str, tuple[str, str]] = {
+    "court-order": ("Penetapan atau putusan pengadilan", "Court order or judgement"),
+    "investigation": ("Permintaan tertulis penyidik", "Written request of the investigators"),
+    "prosecution": ("Permintaan penuntut umum", "Request of the public prosecutor"),
+    "restitution": ("Permohonan restitusi (LPSK)", "Claim for restitution (LPSK)"),
+    "survivor-request": ("Permintaan korban", "Survivor's request"),
+    "audit": ("Pemeriksaan (audit)", "Audit"),
+}
+"""Codes of a bundle as a person reads them: the words of the domain, which no agency's machine has."""
 
 SAYS: dict[str, tuple[str, str]] = {
     "whole": (
@@ -74,6 +95,10 @@ SAYS: dict[str, tuple[str, str]] = {
     "head": (
         "Keadaan log: {size} catatan, akar {root}.",
         "The state of the log: {size} entries, root {root}.",
+    ),
+    "compare": (
+        "Angka-angka ini harus sama persis dengan yang tercetak di laporan:",
+        "These figures must be exactly those that the report prints:",
     ),
     "joined": (
         "Log ini dimulai pada {at} sebagai lanjutan log {log}, yang berakhir pada {size} catatan karena yang terbaru "
@@ -153,16 +178,17 @@ def told(verified: Verified, language: Language) -> Iterator[str]:
     segments = [s for e in (*verified.events, *verified.accesses, verified.disclosure) for s in e.segments]
     withheld = sorted({s.compartment for s in segments if s.withheld == "not-disclosed"})
     yield say("whole", language, log=verified.checkpoint.origin)
-    yield say("about", language, **{k: manifest[k] for k in ("case", "recipient", "basis", "rule", "made_for")})
-    yield say("disclosed", language, words=", ".join(manifest["disclosed"]) or "coordination")
-    yield say("events", language, count=len(verified.events), at=manifest["as_of"]["at"])
+    about = {k: manifest[k] for k in ("case", "recipient", "rule", "made_for")}
+    yield say("about", language, **about, basis=_word(BASES, manifest["basis"], language))
+    yield say("disclosed", language, words=_compartments(manifest["disclosed"] or ["coordination"], language))
+    yield say("events", language, count=len(verified.events), at=_moment(manifest["as_of"]["at"], language))
     yield say("opened", language, count=sum(s.withheld is None for s in segments))
     if withheld:
         count = sum(s.withheld == "not-disclosed" for s in segments)
-        yield say("withheld", language, count=count, words=", ".join(withheld))
+        yield say("withheld", language, count=count, words=_compartments(withheld, language))
     if erased := sum(s.withheld == "erased" for s in segments):
         gone = sorted({s.compartment for s in segments if s.withheld == "erased"})
-        yield say("said-erased", language, count=erased, words=", ".join(gone))
+        yield say("said-erased", language, count=erased, words=_compartments(gone, language))
     yield say("accesses", language, count=len(verified.accesses))
     yield say("disclosure", language)
     if verified.documents:
@@ -172,15 +198,18 @@ def told(verified: Verified, language: Language) -> Iterator[str]:
         yield say("absent", language, count=len(absent), words=", ".join(absent))
     yield say("head", language, size=verified.checkpoint.size, root=verified.checkpoint.root.hex())
     if (joining := verified.joining) is not None:
-        about = {"log": joining.ended.origin, "size": joining.ended.size, "common": joining.common.size}
-        yield say("joined", language, **about, lost=joining.lost, at=joining.at)
+        ended = {"log": joining.ended.origin, "size": joining.ended.size, "common": joining.common.size}
+        yield say("joined", language, **ended, lost=joining.lost, at=_moment(joining.at, language))
     if verified.witnesses:
-        yield say("witnesses", language, words=witnesses(verified.witnesses))
+        yield say("witnesses", language, words=witnesses(verified.witnesses, language))
+    yield say("compare", language)
+    for label, figure in lines(figures_of(verified), language):
+        yield f"{label}: {_printable(figure)}"
 
 
-def witnesses(seen: Mapping[str, int]) -> str:
+def witnesses(seen: Mapping[str, int], language: Language) -> str:
     """Each witness with the time it says."""
-    return ", ".join(f"{name} ({_instant(at)})" for name, at in seen.items())
+    return ", ".join(f"{name} ({_instant(at, language)})" for name, at in seen.items())
 
 
 def say(key: str, language: Language, **about: object) -> str:
@@ -190,10 +219,27 @@ def say(key: str, language: Language, **about: object) -> str:
     return (indonesian if language == "id" else english).format(**shown)
 
 
-def _instant(seconds: int) -> str:
+def _word(words: Mapping[str, tuple[str, str]], code: str, language: Language) -> str:
+    """A code of a later release stands as it is."""
+    return words[code][language == "en"] if code in words else code
+
+
+def _compartments(words: Iterable[str], language: Language) -> str:
+    return ", ".join(_word(COMPARTMENTS, word, language) for word in words)
+
+
+def _moment(text: str, language: Language) -> str:
+    """A time as it is written in a part; what only looks like one stands as it is."""
+    try:
+        return instant(datetime.fromisoformat(text), language)
+    except ValueError:
+        return text
+
+
+def _instant(seconds: int, language: Language) -> str:
     """A witness may say any number."""
     try:
-        return datetime.fromtimestamp(seconds, UTC).isoformat()
+        return instant(datetime.fromtimestamp(seconds, UTC), language)
     except (ValueError, OverflowError, OSError):
         return f"{seconds} s"
 

@@ -34,7 +34,7 @@ class PdfReporter:
     """Prints reports as PDF/A, and signs them (PAdES) where there is a signer."""
 
     def __init__(
-        self, network: str, keys: LogKeys, quorum: Quorum, sign: Callable[[bytes], bytes] = lambda pdf: pdf
+        self, network: str, keys: LogKeys, quorum: Quorum, sign: Callable[[bytes], bytes] | None = None
     ) -> None:
         self._network = network
         self._keys = keys
@@ -48,7 +48,7 @@ class PdfReporter:
         made: dict[str, tuple[bytes, bytes]] = {}
         for name in b.REPORTS:
             plain = render(facts, "id" if LANGUAGES[name] == "id" else "en")
-            made[name] = plain, self._sign(plain)
+            made[name] = plain, self._sign(plain) if self._sign else plain
         return made
 
     def facts(self, gathered: Gathered, bundle: str) -> f.ReportFacts:
@@ -75,8 +75,10 @@ class PdfReporter:
             disclosed=tuple(c.word for c in sorted(ALL) if c.word in disclosed),
             withheld=tuple(c.word for c in sorted(ALL) if c.word not in disclosed),
             erased=tuple(c.word for c in sorted(gathered.erased) if _is_held(gathered, c.word)),
+            signed=self._sign is not None,
             ledger=self._ledger(gathered),
             events=tuple(_event(m, hidden) for m in gathered.events),
+            led=tuple(f.Led(agency=led.agency, since=led.since, until=led.until) for led in held.led),
             referrals=_referrals(held, known),
             clocks=tuple(_clock(ran, gathered) for ran in held.clocks if ran.clock is not None),
             documents=_documents(gathered, hidden),

@@ -241,7 +241,7 @@ def _verify(settings: Settings, said: argparse.Namespace) -> int:
             shown = verify_proof(proof, proof.extra, policy)
             print(say("proof", said.language, leaf=proof.leaf, log=shown.checkpoint.origin))
             if shown.witnesses:
-                print(say("witnesses", said.language, words=words.witnesses(shown.witnesses)))
+                print(say("witnesses", said.language, words=words.witnesses(shown.witnesses, said.language)))
             print(say("position", said.language))
             return 0
         verified = verify_bundle(data, policy)

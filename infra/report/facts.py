@@ -9,6 +9,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from ...consumers.evidence.figures import Figures
+
 Value = str | int | float | bool | None | tuple[str, ...]
 """A field as its disclosed JSON has it: times and dates are ISO 8601 texts, sets are sorted tuples."""
 
@@ -68,6 +70,14 @@ class Holding(Struct, frozen=True, kw_only=True):
     """None: still so at the report's instant."""
     said_since: datetime | None = None
     """When it was said to begin, where that is earlier than it was recorded."""
+
+
+class Led(Struct, frozen=True, kw_only=True):
+    """An agency led the case; `until` is absent where it still does."""
+
+    agency: str
+    since: datetime
+    until: datetime | None = None
 
 
 class Referral(Struct, frozen=True, kw_only=True):
@@ -186,11 +196,29 @@ class ReportFacts(Struct, frozen=True, kw_only=True):
     withheld: tuple[str, ...]
     ledger: Ledger
     events: tuple[Event, ...]
+    led: tuple[Led, ...] = ()
     referrals: tuple[Referral, ...] = ()
     clocks: tuple[Clock, ...] = ()
     documents: tuple[Document, ...] = ()
     accesses: tuple[Access, ...] = ()
     agencies: tuple[Agency, ...] = ()
     erased: tuple[str, ...] = ()
-    utc_offset_minutes: int = 480
-    """Zone that every time is printed in; WITA (UTC+8) unless said otherwise."""
+    signed: bool = False
+    """Whether the file is going to carry an electronic signature of its own."""
+
+    @property
+    def figures(self) -> Figures:
+        """What the verifier prints too, for a person to compare."""
+        return Figures(
+            case=self.case,
+            bundle=self.bundle,
+            made_at=self.made_at,
+            as_of=self.as_of,
+            position=self.position,
+            events=len(self.events),
+            accesses=len(self.accesses),
+            origin=self.ledger.origin,
+            size=self.ledger.size,
+            root=self.ledger.root_hash,
+            log_key=self.ledger.log_key,
+        )

@@ -4,16 +4,22 @@ What events, fields and compartments are called, their subjects declare (domain/
 log holds beside them is printed under its own name.
 """
 
-from datetime import UTC, date, datetime, timedelta, timezone
+from collections.abc import Mapping
+from datetime import date, datetime
 
+from ...consumers.evidence import figures
+from ...domain.access import VIEWS
 from ...domain.catalogue import TOPICS
 from ...domain.code import Code
-from ...domain.codes import AgencyKind
+from ...domain.codes import AgencyKind, SharingBasis
 from ...domain.declaring import HAPPENED, words_of
 from ...domain.field_kinds import AGENCY, COMPARTMENT, RECIPIENT, kinds_of
 from ...domain.field_words import COMPARTMENTS
-from ...domain.words import Language
+from ...domain.words import Language, Words
 from .facts import Agency, Value
+from .numbers import Numbers
+
+HER_REPORT = Words("laporan bagi korban, atas permintaannya", "the survivor's report, as she asked")
 
 
 def event(topic: str, language: Language) -> str:
@@ -41,26 +47,47 @@ def code(codes: type[Code], value: str, language: Language) -> str:
     return member.en if language == "en" else member.id
 
 
+def view(word: str, language: Language) -> str:
+    """What was opened; the word itself where it is on no list."""
+    if word == "survivor-report":
+        return HER_REPORT.said_in(language)
+    return VIEWS[word].said_in(language) if word in VIEWS else word
+
+
+def basis(said: str, grounds: Mapping[str, str], number: Numbers, language: Language) -> str:
+    """On what a reading stood (`domain.access.basis_of`): each ground in words, ids by their numbers."""
+    return "; ".join(_ground(part, grounds, number, language) for part in said.split("; "))
+
+
+def _ground(part: str, grounds: Mapping[str, str], number: Numbers, language: Language) -> str:
+    word, _, rest = part.partition(" ")
+    head, _, kind = word.rstrip(":").partition(":")
+    if head not in grounds:
+        return number.within(part)
+    ground = grounds[head]
+    id, _, rule = rest.partition(" ")
+    if head == "override":  # override ID GROUND: RULE
+        kind, _, rule = rule.partition(": ")
+        return f"{ground} ({code(SharingBasis, kind, language)}{f', {rule}' if rule else ''})"
+    if head in ("consent", "referral") and id:
+        return number.of(id)
+    return f"{ground} ({code(SharingBasis, kind, language)})" if kind else ground
+
+
 class Reader:
     """Turns stored values into what a person reads: labels for codes, names for agencies, times in one zone."""
 
-    def __init__(self, language: Language, agencies: tuple[Agency, ...], utc_offset_minutes: int) -> None:
-        self.language = language
-        self.zone = timezone(timedelta(minutes=utc_offset_minutes))
+    def __init__(self, language: Language, agencies: tuple[Agency, ...]) -> None:
+        self.language: Language = language
         self.agencies = {a.code: (a.name_en or a.name) if language == "en" else a.name for a in agencies}
 
-    def agency(self, name: str) -> str:
-        """`RSUD Kota (rsud)`, or the bare code of an agency that is not on the list."""
-        return f"{self.agencies[name]} ({name})" if name in self.agencies else name
+    def name(self, code: str) -> str:
+        """What an agency is called; the bare code of one that is not on the list."""
+        return self.agencies.get(code, code)
 
     def time(self, at: datetime) -> str:
-        """To the second, in the report's zone. Raises ValueError for a time without a zone."""
-        if at.tzinfo is None:
-            raise ValueError("a time without a zone cannot be printed")
-        try:
-            return at.astimezone(self.zone).replace(tzinfo=None).isoformat(" ", "seconds")
-        except OverflowError:  # first or last day of the calendar
-            return at.astimezone(UTC).isoformat(" ", "seconds")
+        """To the second, in the network's zone, as the verifier says it. Raises ValueError for a time with no zone."""
+        return figures.instant(at, self.language)
 
     def value(self, topic: str, name: str, value: Value) -> str:
         """A field's value as a person reads it; text as it stands."""
@@ -86,9 +113,12 @@ class Reader:
             except ValueError:
                 return value
         if date in kinds:
-            return value
+            try:
+                return figures.date_of(date.fromisoformat(value), self.language)
+            except ValueError:
+                return value
         if COMPARTMENT in kinds:
             return compartment(value, self.language)
         if RECIPIENT in kinds and value.startswith("kind:"):
             return code(AgencyKind, value.removeprefix("kind:"), self.language)
-        return self.agency(value) if kinds & {AGENCY, RECIPIENT} else value
+        return self.name(value) if kinds & {AGENCY, RECIPIENT} else value

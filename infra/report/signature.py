@@ -30,6 +30,7 @@ from pyhanko.sign.validation.status import PdfSignatureStatus, SignatureCoverage
 from pyhanko_certvalidator import ValidationContext
 from pyhanko_certvalidator.registry import SimpleCertificateStore
 
+from ...consumers.evidence.figures import instant
 from ...domain.words import Language
 
 logging.getLogger("pyhanko.sign.validation").setLevel(logging.CRITICAL)
@@ -207,7 +208,7 @@ def _told(status: PdfSignatureStatus, *, padded: bool, with_roots: bool, say: "S
         not_checked.append(say("no timestamp"))
     else:
         authority = _name(stamped.signing_cert)
-        details = {"at": stamped.timestamp.astimezone(UTC).isoformat(" ", "seconds"), "authority": authority}
+        details = {"at": instant(stamped.timestamp, say.language), "authority": authority}
         judge(stamped.intact and stamped.valid, "timestamp", "timestamp broken", **details)
         by_authority = {"timestamp": stamped.timestamp, "timestamp_authority": authority}
         if with_roots:
@@ -257,10 +258,10 @@ class Sentences:
     """Findings in words."""
 
     def __init__(self, language: Language) -> None:
-        self._at = language == "en"
+        self.language: Language = language
 
     def __call__(self, finding: str, **details: object) -> str:
-        return FINDINGS[finding][self._at].format(**details)
+        return FINDINGS[finding][self.language == "en"].format(**details)
 
 
 FINDINGS: dict[str, tuple[str, str]] = {

@@ -75,6 +75,7 @@ def facts(**more: Any) -> f.ReportFacts:
                 ),
             ),
         ),
+        "led": (f.Led(agency="dp3akb", since=AT - HOUR),),
         "referrals": (
             f.Referral(
                 referral="r-1",
@@ -85,7 +86,7 @@ def facts(**more: Any) -> f.ReportFacts:
                 urgency="urgent",
                 due_at=AT + 3 * HOUR,
                 custody=(
-                    f.Holding(agency="rsud", status="requested", since=AT, until=AT + HOUR),
+                    f.Holding(agency="dp3akb", status="requested", since=AT, until=AT + HOUR),
                     f.Holding(agency="rsud", status="in-progress", since=AT + HOUR),
                 ),
             ),

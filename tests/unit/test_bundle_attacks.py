@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -25,11 +26,15 @@ from rujukan.consumers.evidence.bundles import Refused, Verified, verify_bundle
 from rujukan.consumers.evidence.checkpoints import Checkpoint, parse_checkpoint
 from rujukan.consumers.evidence.coding import from_base64
 from rujukan.consumers.evidence.container import Damaged, pack, unpack
+from rujukan.consumers.evidence.figures import ZONE, Figures, figures_of, lines
 from rujukan.consumers.evidence.joinings import Joining, with_proof
 from rujukan.consumers.evidence.notes import COSIGNATURE, COSIGNATURE_ML_DSA, ED25519, Note, SigningKey
 from rujukan.consumers.evidence.policies import Policy
 from rujukan.consumers.evidence.proofs import Proof
+from rujukan.domain.codes import DisclosureBasis
 from rujukan.domain.compartment import Compartment
+from rujukan.domain.field_words import COMPARTMENTS
+from rujukan.domain.oversight import LIMITS
 from rujukan.infra.ledger.log_key import BundleSeal, LogKey
 from rujukan.infra.store import sealed_record
 
@@ -255,6 +260,27 @@ def test_an_honest_one_holds_and_says_what_it_could_not_check() -> None:
         said = list(words.told(verified, language))
         said += [words.say(key, language) for key in verified.unchecked]
         assert all(s.isprintable() for s in said)
+
+
+@pytest.mark.parametrize("language", ["id", "en"])
+def test_what_is_said_of_it_has_no_code_no_other_zone_and_each_figure_to_compare(language: Any) -> None:
+    verified = verify_bundle(joined(make(told(basis="court-order")), 5).file, POLICY)
+    witnessed = verified._replace(witnesses={"w": 1_800_000_000})
+    said = list(words.told(witnessed, language))
+    assert said[-len(Figures._fields) :] == [
+        f"{label}: {value}" for label, value in lines(figures_of(verified), language)
+    ]
+    for sentence in said:
+        assert not re.search(r"\d{4}-\d\d-\d\dT|\+00:00|UTC", sentence), sentence
+        for code in {*(basis.value for basis in DisclosureBasis)} | ({*COMPARTMENTS} if language == "id" else set()):
+            assert not re.search(rf"\b{code}\b", sentence), sentence
+
+
+def test_the_words_of_an_agencys_machine_are_those_of_the_record() -> None:
+    assert {word: (*said.label,) for word, said in COMPARTMENTS.items()} == words.COMPARTMENTS
+    assert {basis.value: (basis.id, basis.en) for basis in DisclosureBasis} == words.BASES
+    assert LIMITS.zone == ZONE
+    assert str(ZONE) == str(LIMITS.zone)
 
 
 def test_one_from_when_other_words_stood_before_it_holds() -> None:
@@ -629,7 +655,7 @@ def test_a_policy_that_knows_witnesses_and_asks_for_none_is_not_called_witnessed
 
 def test_a_witness_that_says_an_absurd_time_stops_nobody_from_reading() -> None:
     for at in (0, 10**12, 2**62):
-        assert words.witnesses({"w": at})
+        assert all(words.witnesses({"w": at}, language) for language in ("id", "en"))
 
 
 def test_no_word_of_the_file_makes_a_line_or_moves_the_cursor() -> None:

@@ -7,11 +7,14 @@ import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import uuid4
 
 import msgspec
 import pytest
 from cryptography.hazmat.primitives import serialization as s
 from cryptography.hazmat.primitives.serialization import pkcs12
+from fontTools.pens.recordingPen import RecordingPen
+from fontTools.ttLib import TTFont
 from hypothesis import given
 from hypothesis import strategies as st
 from pyhanko.pdf_utils.generic import pdf_string
@@ -21,15 +24,20 @@ from report_certificates import Holder, a_holder, timestamp_server
 from report_facts import AT, SAID, an_event, facts
 from some import thorough
 
+from rujukan.consumers.evidence.figures import LABELS, Figures, instant, lines
 from rujukan.domain.catalogue import TOPICS
 from rujukan.domain.compartment import Compartment
 from rujukan.domain.declaring import FIELDS, HAPPENED
 from rujukan.domain.field_words import COMPARTMENTS
 from rujukan.domain.recovery import Numbers
 from rujukan.infra.report import facts as f
-from rujukan.infra.report.canvas import Canvas, font
-from rujukan.infra.report.labels import Language
+from rujukan.infra.report.canvas import LEFT, RIGHT, Canvas
+from rujukan.infra.report.fonts import font
+from rujukan.infra.report.labels import Language, Reader
+from rujukan.infra.report.numbers import Numbers as Numbered
 from rujukan.infra.report.pages import Contradiction, render
+from rujukan.infra.report.pdf_file import Bar, Shape, Text
+from rujukan.infra.report.pen import Pen
 from rujukan.infra.report.signature import (
     FINDINGS,
     Signer,
@@ -38,7 +46,8 @@ from rujukan.infra.report.signature import (
     sign,
     verify_signature,
 )
-from rujukan.infra.report.words import WORDS
+from rujukan.infra.report.timeline import draw
+from rujukan.infra.report.words import WORDS, Words
 
 LANGUAGES: tuple[Language, ...] = ("id", "en")
 HOSTILE = {
@@ -57,6 +66,12 @@ HOSTILE = {
 }
 
 
+def chapters_of(words: Words) -> list[str]:
+    """Titles of the chapters, in order."""
+    own = [words.chronology, words.documents, words.accesses, words.ledger, words.meaning, words.appendix]
+    return [words.title, *own]
+
+
 def text_of(pdf: bytes) -> str:
     """All text, pages parted by form feeds."""
     return "\f".join(page.extract_text() for page in PdfReader(io.BytesIO(pdf)).pages)
@@ -64,6 +79,11 @@ def text_of(pdf: bytes) -> str:
 
 def flat(text: str) -> str:
     return re.sub(r"\s+", "", text)
+
+
+def without_feet(text: str) -> str:
+    """What stands above the foot of each page."""
+    return re.sub(r"(?:Kasus|Case) \S+ · [^\n\f]*", "", text)
 
 
 def telling(value: f.Value, **more: object) -> f.ReportFacts:
@@ -134,10 +154,11 @@ def test_a_report_says_what_it_was_given(language: Language) -> None:
     for value in (told.case, told.bundle, told.recipient, told.basis, "RSUD Taman Husada", "cd" * 16, "ef" * 16, "41"):
         assert flat(value) in flat(said)
     front = pages[0]
-    assert "2026-03-04 16:00:00" in front  # as of, eight hours ahead of UTC
+    as_of = {"id": "4 Maret 2026 pukul 16.00.00 WITA", "en": "4 March 2026, 16:00:00 WITA"}
+    assert as_of[language] in front  # eight hours ahead of UTC
     assert {"id": "kesehatan, identitas, kontak", "en": "health, identity, contact"}[language] in front
     words = WORDS[language]
-    for title in (words.meaning, words.chronology, words.referrals, words.documents, words.accesses, words.ledger):
+    for title in chapters_of(words):
         assert title in said
     assert flat(told.ledger.root_hash) in flat(said)
     assert flat(told.ledger.witnesses[0].name) in flat(said)
@@ -146,17 +167,17 @@ def test_a_report_says_what_it_was_given(language: Language) -> None:
 
 
 def test_codes_times_and_agencies_are_said_in_words() -> None:
-    said = text_of(render(facts(), "id"))
+    said = flat(text_of(render(facts(), "id")))
     for words in (
         "Kekerasan seksual lain",
         "Fisik, Seksual",
-        "2026-03-03 18:00:00",
-        "Kepolisian (Unit PPA), RSUD Taman Husada (rsud)",
+        "3 Maret 2026 pukul 18.00.00 WITA",
+        "Kepolisian (Unit PPA), RSUD Taman Husada",
         "kesehatan, kejadian",
         "Dalam rumah tangga",
     ):
-        assert words in said
-    assert "Women's Office (dp3akb)" in text_of(render(facts(), "en"))
+        assert flat(words) in said
+    assert "Women's Office" in text_of(render(facts(), "en"))
 
 
 def test_withheld_and_erased_compartments_show_as_such() -> None:
@@ -172,7 +193,7 @@ def test_withheld_and_erased_compartments_show_as_such() -> None:
     assert "[telah dihapus, kunci dimusnahkan: keselamatan]" in ours
     assert "[seluruh isi peristiwa ini tidak diungkap]" in ours
     assert "[all that this event says is withheld]" in theirs
-    assert "5 · Peristiwa" in ours
+    assert flat(WORDS["id"].not_counted.format(n=1)) in flat(ours)
 
 
 @pytest.mark.parametrize(
@@ -190,6 +211,23 @@ def test_content_of_what_is_withheld_is_refused_and_not_repeated(event: f.Event)
     with pytest.raises(Contradiction) as refused:
         render(facts(events=(event,)), "id")
     assert SAID not in str(refused.value)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_each_figure_stands_as_the_verifier_prints_it_and_in_that_order(language: Language) -> None:
+    told = facts()
+    said, at = flat(text_of(render(told, language))), 0
+    assert set(LABELS) == set(Figures._fields)
+    for label, figure in lines(told.figures, language):
+        at = said.index(flat(label + figure), at) + 1
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_it_speaks_of_a_signature_only_where_there_is_one(language: Language) -> None:
+    words = WORDS[language]
+    for signed, is_there in ((True, words.signed), (False, words.unsigned)):
+        said = flat(text_of(render(facts(signed=signed), language)))
+        assert [flat(one) in said for one in (words.signed, words.unsigned)] == [signed, not signed], is_there
 
 
 def test_a_report_without_witnesses_says_so() -> None:
@@ -221,7 +259,8 @@ def test_any_text_becomes_pages(text: str) -> None:
 def test_a_long_text_is_all_there_and_within_the_page() -> None:
     words = " ".join(f"kata{n}" for n in range(2400))
     pdf = render(telling(words), "id")
-    assert flat(words) in flat(re.sub(r"Kasus \S+ · [^\n\f]*", "", text_of(pdf)))
+    titles = flat("".join(WORDS["id"].chronology_columns))
+    assert flat(words) in flat(without_feet(text_of(pdf))).replace(titles, "")
     places: list[tuple[float, float]] = []
 
     def seen(text: str, _cm: object, at: list[float], *_: object) -> None:
@@ -231,7 +270,7 @@ def test_a_long_text_is_all_there_and_within_the_page() -> None:
     for page in PdfReader(io.BytesIO(pdf)).pages:
         page.extract_text(visitor_text=seen)
     assert len(places) > 400
-    assert all(50 < x < 545 and 20 < y < 800 for x, y in places)
+    assert all(LEFT <= x < RIGHT and 20 < y < 810 for x, y in places)
 
 
 @given(st.text(), st.sampled_from([8.0, 60.0, 480.0]))
@@ -260,14 +299,149 @@ def test_characters_that_cannot_be_shown_are_replaced_counted_and_named() -> Non
 
 @pytest.mark.thorough
 def test_a_table_goes_on_over_the_page_under_its_titles() -> None:
-    accesses = tuple(
-        msgspec.structs.replace(facts().accesses[0], position=n, reader=f"pembaca-{n}") for n in range(300)
-    )
+    accesses = tuple(msgspec.structs.replace(facts().accesses[0], position=n, what=f"{n}-dilihat") for n in range(300))
     pages = text_of(render(facts(accesses=accesses), "id")).split("\f")
-    over = [page for page in pages if "pembaca-" in page]
+    over = [page for page in pages if "-dilihat" in page]
     assert len(over) > 3
-    assert all("Pembaca (kode)" in page for page in over)
-    assert all(flat(f"pembaca-{n}") in flat("".join(over)) for n in range(300))
+    assert all("Yang dibuka" in page for page in over)
+    assert all(flat(f"{n}-dilihat") in flat("".join(over)) for n in range(300))
+
+
+def test_a_heading_stands_on_the_page_of_what_follows_it() -> None:
+    """Wherever on the page it comes, and of whatever height what follows is."""
+    after = ("kata " * 900, "satu baris", "x\n" * 6)
+    for kind in range(5):
+        for filled in range(60):
+            paper = Canvas("{n}")
+            for n in range(filled):
+                paper.paragraph(f"baris {n}")
+            paper.heading("JUDUL", 1)
+            if kind < 3:
+                paper.paragraph(after[kind])
+            elif kind == 3:
+                paper.table([("KOLOM", 1), ("LAIN", 1)], [("isi", after[2]), ("isi", "isi")])
+            else:
+                paper.table([("KOLOM", 1), ("LAIN", 1)], [("BAGIAN",), ("isi", "isi")])
+            paper.page()
+            for page in paper.pages:
+                said = [mark.text for mark in page if isinstance(mark, Text)]
+                for heading in ("JUDUL", "KOLOM", "BAGIAN"):
+                    assert heading not in said or said[-1] != heading, (kind, filled)
+                assert "KOLOM" not in said or said[-1] != "LAIN", (kind, filled)
+
+
+def test_i_and_l_and_the_digits_have_forms_of_their_own_in_a_hash() -> None:
+    glyphs = TTFont(io.BytesIO(font("mono").data))
+    shapes = {}
+    for c in "Il1|O0":
+        pen = RecordingPen()
+        glyphs.getGlyphSet()[glyphs.getBestCmap()[ord(c)]].draw(pen)
+        shapes[c] = pen.value
+        assert font("mono").widths[c] == font("mono").widths["m"]
+    assert len({str(shape) for shape in shapes.values()}) == len(shapes)
+    faces: list[tuple[str, str]] = []
+
+    def seen(text: str, _cm: object, _tm: object, face: object, _size: object) -> None:
+        faces.append((text, str(face)))
+
+    for page in PdfReader(io.BytesIO(render(facts(), "id"))).pages:
+        page.extract_text(visitor_text=seen)
+    hashes = [face for text, face in faces if re.search(r"[0-9a-f]{32}", text)]
+    assert len(hashes) > 4
+    assert all("FiraMono" in face.replace(" ", "") for face in hashes), hashes
+
+
+def test_ids_stand_in_the_appendix_and_numbers_in_the_text() -> None:
+    """The case's own id, and those among the figures, are for comparing; of all others the text says numbers."""
+    a_uuid = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+    told, referral, consent = facts(), str(uuid4()), str(uuid4())
+    sent = an_event(20, topic="case.ReferralSent", fields=(
+        f.Field(name="referral", compartment="coordination", value=referral),
+    ))  # fmt: skip
+    given = an_event(21, topic="case.ConsentWithdrawn", fields=(
+        f.Field(name="consent", compartment="coordination", value=consent),
+    ))  # fmt: skip
+    basis = f"consent {consent}; referral {referral}; override {uuid4()} court-order: Penetapan 12"
+    told = facts(
+        events=(*told.events, sent, given),
+        referrals=(msgspec.structs.replace(told.referrals[0], referral=referral),),
+        accesses=(msgspec.structs.replace(told.accesses[0], basis=basis),),
+    )
+    for language in LANGUAGES:
+        words, said = WORDS[language], without_feet(text_of(render(told, language)))
+        text, appendix = said.split(words.appendix, 1)
+        assert set(a_uuid.findall(text)) <= {told.case, told.bundle}
+        assert {referral, consent, told.made_by, told.events[1].actor} <= set(a_uuid.findall(appendix))
+        assert f"{words.referral} 1" in text
+        assert f"{words.consent} 1" in text
+
+
+def a_long_case(count: int = 47) -> f.ReportFacts:
+    """So many events as the demo's have, of all kinds, with ids."""
+    told = facts()
+    fields = tuple(
+        f.Field(name=name, compartment="coordination", value=str(uuid4())) for name in ("referral", "clock", "consent")
+    )
+    more = (f.Field(name="compartments", compartment="coordination", value=("health", "incident", "safety")),)
+    topics = ("case.ReferralDrafted", "case.ReferralSent", "case.ClockStarted", "case.ConsentGiven")
+    events = tuple(an_event(n + 7, topic=topics[n % len(topics)], fields=(*fields, *more)) for n in range(count))
+    return msgspec.structs.replace(told, events=events)
+
+
+def test_what_a_judge_asks_is_answered_on_the_first_two_pages_and_47_events_take_no_17_pages() -> None:
+    for language in LANGUAGES:
+        words, pages = WORDS[language], text_of(render(a_long_case(), language)).split("\f")
+        first = flat("".join(pages[:2]))
+        for asked in (
+            words.happened_here,
+            words.time_line,
+            words.who_held,
+            words.clocks,
+            words.who_knew,
+            words.who_looked,
+        ):
+            assert flat(asked) in first
+        assert next(n for n, page in enumerate(pages) if page.startswith(words.chronology)) <= 2
+        assert len(pages) <= 9
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_page_one_says_which_clock_ran_out_under_whom(language: Language) -> None:
+    told = facts()
+    words, late = WORDS[language], told.clocks[1]
+    front = flat(text_of(render(told, language)).split("\f")[0])
+    name = {"id": "RSUD Taman Husada", "en": "RSUD Taman Husada"}[language]
+    state = words.never_met.format(as_of=instant(told.as_of, language))
+    need = words.withheld_mark.format(compartments={"id": "kejadian", "en": "incident"}[language])
+    due = instant(late.due_at, language)
+    said = words.ran_out.format(what=need, number=f"{words.clock} 2", due=due, held=name, state=state)
+    assert flat(said) in front
+    assert flat(words.none_ran_out.format(as_of=instant(told.as_of, language))) not in front
+    kept = facts(clocks=told.clocks[:1])
+    assert flat(words.none_ran_out.format(as_of=instant(told.as_of, language))) in flat(text_of(render(kept, language)))
+
+
+def test_nobody_is_said_to_have_received_what_only_was_sent() -> None:
+    referral = facts().referrals[0]
+    waits = msgspec.structs.replace(referral, status="requested", custody=referral.custody[:1])
+    said = flat(text_of(render(facts(referrals=(waits,)), "id")))
+    assert flat(WORDS["id"].not_received) in said
+    assert flat(WORDS["id"].with_recipient.format(since="")) not in said
+
+
+def test_the_time_line_is_drawn_within_the_page_and_names_each_lane() -> None:
+    told = facts()
+    paper = Canvas("{n}")
+    words = WORDS["id"]
+    number = Numbered(told, words, lambda topic, name: name)
+    draw(Pen(paper, words, Reader("id", told.agencies), number, "id"), told)
+    bars = [mark for mark in paper.pages[0] if isinstance(mark, Bar)]
+    diamonds = [mark for mark in paper.pages[0] if isinstance(mark, Shape)]
+    assert len(diamonds) == len(told.referrals) + len(told.clocks)
+    assert all(bar.x >= LEFT - 1 and bar.x + bar.width <= RIGHT + 1 for bar in bars)
+    said = " ".join(mark.text for mark in paper.pages[0] if isinstance(mark, Text))
+    for lane in ("Penanggung jawab: Dinas P3AKB", "Rujukan 1: RSUD Taman Husada", "Batas waktu 1", "Batas waktu 2"):
+        assert lane in said
 
 
 def test_pages_are_numbered_and_named() -> None:
@@ -281,15 +455,7 @@ def test_pages_are_numbered_and_named() -> None:
 def test_chapters_stand_in_the_outline() -> None:
     outline = PdfReader(io.BytesIO(render(facts(), "en"))).outline
     chapters = [entry["/Title"] for entry in outline if not isinstance(entry, list)]
-    words = WORDS["en"]
-    assert chapters[1:] == [
-        words.meaning,
-        words.chronology,
-        words.referrals,
-        words.documents,
-        words.accesses,
-        words.ledger,
-    ]
+    assert chapters == chapters_of(WORDS["en"])
 
 
 # The file ----------------------------------------------------------------------------------------------------

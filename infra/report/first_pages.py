@@ -1,0 +1,301 @@
+"""The first two pages: what happened, who held what, which clock ran out under whom, who knew what when, who looked."""
+
+from collections.abc import Iterator
+
+from ...domain import codes
+from . import timeline
+from .canvas import GREY, WARN, Cell, Line
+from .facts import Access, Clock, Event, Referral, ReportFacts
+from .pen import Pen
+
+MOST_ROWS = 14
+"""Of a table on these pages; what is more stands in the section that has all."""
+ANSWERED = {"received", "accepted", "in-progress", "on-hold", "completed", "rejected"}
+
+
+def write(pen: Pen, facts: ReportFacts) -> None:
+    """Both pages, or as many as it takes."""
+    _about(pen, facts)
+    _what_happened(pen, facts)
+    timeline.draw(pen, facts)
+    _custody(pen, facts)
+    _clocks(pen, facts)
+    _who_knew(pen, facts)
+    _who_looked(pen, facts)
+
+
+def _about(pen: Pen, facts: ReportFacts) -> None:
+    paper, words, time = pen.canvas, pen.words, pen.read.time
+    paper.heading(words.title)
+    paper.paragraph(words.subtitle, size=8.5, colour=GREY)
+    paper.space(3)
+    made_by = f"{pen.read.name(facts.made_for)}, {pen.number.of(facts.made_by)}"
+    for label, value in (
+        (words.case, facts.case),
+        (words.recipient, facts.recipient),
+        (words.basis, _basis(pen, facts)),
+        (words.made_by, f"{made_by}, {time(facts.made_at)}"),
+        (words.as_of, time(facts.as_of)),
+    ):
+        paper.pair(label, value, face="mono" if value == facts.case else "regular")
+    paper.pair(words.disclosed, pen.compartments(facts.disclosed), face="bold")
+    paper.pair(words.withheld, pen.compartments(facts.withheld), face="bold", colour=WARN)
+    if facts.erased:
+        paper.pair(words.erased, pen.compartments(facts.erased), face="bold", colour=WARN)
+    paper.space(4)
+
+
+def _basis(pen: Pen, facts: ReportFacts) -> str:
+    """`Penetapan atau putusan pengadilan: 1/Pen.Pid/2026`."""
+    code, parted, rule = facts.basis.partition(": ")
+    return pen.code(codes.DisclosureBasis, code) + parted + rule
+
+
+def _what_happened(pen: Pen, facts: ReportFacts) -> None:
+    paper = pen.canvas
+    paper.heading(pen.words.happened_here, 1)
+    for sentence in (*_course(pen, facts), *_referrals(pen, facts)):
+        paper.bullet(sentence, size=8.5)
+    ran_out = list(_ran_out(pen, facts))
+    for sentence in ran_out:
+        paper.bullet(sentence, size=8.5, colour=WARN)
+    if not ran_out:
+        paper.bullet(pen.words.none_ran_out.format(as_of=pen.read.time(facts.as_of)), size=8.5)
+    for sentence in _left_out(pen, facts):
+        paper.bullet(sentence, size=8.5)
+
+
+def _course(pen: Pen, facts: ReportFacts) -> Iterator[str]:
+    words, time, name = pen.words, pen.read.time, pen.read.name
+    if opened := _last(facts, "case.CaseOpened"):
+        yield words.opened.format(at=time(opened.recorded_at), agency=name(opened.agency))
+    for led in facts.led:
+        until = words.led_until.format(until=time(led.until)) if led.until else ""
+        yield words.led.format(agency=name(led.agency), since=time(led.since), until=until)
+    closed, again = _last(facts, "case.CaseClosed"), _last(facts, "case.CaseReopened")
+    if closed and (again is None or again.position < closed.position):
+        reason = next((str(f.value) for f in closed.fields if f.name == "reason"), "")
+        yield words.closed.format(
+            at=time(closed.recorded_at), agency=name(closed.agency), reason=pen.code(codes.CloseReason, reason)
+        )
+    elif opened:
+        yield words.not_closed.format(as_of=time(facts.as_of))
+
+
+def _last(facts: ReportFacts, topic: str) -> Event | None:
+    return next((event for event in reversed(facts.events) if event.topic == topic), None)
+
+
+def _referrals(pen: Pen, facts: ReportFacts) -> Iterator[str]:
+    words = pen.words
+    sent = [r for r in facts.referrals if _sent(r) is not None]
+    answered = [r for r in sent if r.answered_at is not None]
+    late = [r for r in sent if r.breached_at is not None]
+    if not sent:
+        yield words.no_referral
+        return
+    yield words.referrals_sent.format(
+        n=len(sent),
+        in_time=len([r for r in answered if r.breached_at is None]),
+        late=len(late),
+        cancelled=len([r for r in sent if r.ended_unanswered_at is not None and r.breached_at is None]),
+        waiting=len(
+            [r for r in sent if r.breached_at is None and r.answered_at is None and r.ended_unanswered_at is None]
+        ),
+    )
+
+
+def _sent(referral: Referral) -> object:
+    return next((h.since for h in referral.custody if h.status == codes.ReferralStatus.REQUESTED), None)
+
+
+def _ran_out(pen: Pen, facts: ReportFacts) -> Iterator[str]:
+    words, time = pen.words, pen.read.time
+    late = [c for c in facts.clocks if c.state in ("breached", "met-late", "said-late")]
+    for clock in late[:6]:
+        state = {
+            "breached": words.never_met,
+            "met-late": words.met_after,
+            "said-late": words.said_after,
+        }[clock.state]
+        met = time(clock.met_at) if clock.met_at else ""
+        recorded = time(clock.met_recorded_at) if clock.met_recorded_at else met
+        yield words.ran_out.format(
+            what=pen.need(clock),
+            number=pen.number.of(clock.clock),
+            due=time(clock.due_at),
+            held=pen.agencies(clock.held_by),
+            state=state.format(met=met, recorded=recorded, as_of=time(facts.as_of)),
+        )
+    for referral in [r for r in facts.referrals if r.breached_at is not None and r.due_at is not None][:6]:
+        due = referral.due_at
+        assert due is not None
+        spans = [h.agency for h in referral.custody if h.since <= due and (h.until is None or h.until > due)]
+        holder = spans[0] if spans else referral.sender
+        yield words.answer_ran_out.format(
+            number=pen.number.of(referral.referral),
+            recipient=pen.read.name(referral.recipient),
+            due=time(due),
+            held=pen.read.name(holder),
+        )
+
+
+def _left_out(pen: Pen, facts: ReportFacts) -> Iterator[str]:
+    if hidden := sum(event.wholly_withheld for event in facts.events):
+        yield pen.words.not_counted.format(n=hidden)
+
+
+def _custody(pen: Pen, facts: ReportFacts) -> None:
+    """Who held what: a row for each referral."""
+    paper, words = pen.canvas, pen.words
+    paper.heading(words.who_held, 1)
+    if not facts.referrals:
+        paper.paragraph(words.none)
+        return
+    rows = [_held(pen, referral) for referral in facts.referrals[:MOST_ROWS]]
+    paper.table(list(zip(words.held_columns, (20, 29, 25, 26), strict=True)), rows, size=7)
+    _more(pen, len(facts.referrals), words.referrals)
+
+
+def _held(pen: Pen, referral: Referral) -> tuple[Cell, ...]:
+    words, time = pen.words, pen.read.time
+    sent = next((h.since for h in referral.custody if h.status == codes.ReferralStatus.REQUESTED), None)
+    taken = next((h for h in referral.custody if h.agency != referral.sender), None)
+    about = f"{pen.code(codes.Service, referral.service)}, {pen.code(codes.Urgency, referral.urgency)}"
+    from_to = words.from_to.format(sender=pen.read.name(referral.sender), recipient=pen.read.name(referral.recipient))
+    answer: list[Line] = []
+    if referral.answered_at is not None:
+        answer.append(Line(pen.said(referral.answered_at, referral.answer_recorded_at)))
+    elif referral.ended_unanswered_at is not None:
+        answer.append(Line(words.never_answered.format(ended=time(referral.ended_unanswered_at))))
+    else:
+        answer.append(Line(words.no_answer))
+    if referral.due_at is not None:
+        late = referral.breached_at is not None
+        said = (words.answer_late if late else words.answer_by).format(due=time(referral.due_at))
+        answer.append(Line(said, colour=WARN if late else GREY))
+    last = referral.custody[-1] if referral.custody else None
+    held = [words.with_sender.format(since=time(sent))] if sent else [words.not_sent]
+    if taken is not None:
+        held.append(words.with_recipient.format(since=time(taken.since)))
+    ended = pen.code(codes.ReferralStatus, referral.status)
+    if last is not None and last.until is not None:
+        ended += f"\n{time(last.since)}"
+    return (
+        [Line(pen.number.of(referral.referral), "bold"), Line(about)],
+        f"{from_to}\n" + "\n".join(held),
+        answer,
+        ended,
+    )
+
+
+def _clocks(pen: Pen, facts: ReportFacts) -> None:
+    paper, words, time = pen.canvas, pen.words, pen.read.time
+    paper.heading(words.clocks, 1)
+    if not facts.clocks:
+        paper.paragraph(words.none)
+        return
+    order = {"breached": 0, "said-late": 1, "met-late": 2, "running": 3, "met": 4}
+    shown: list[Clock] = sorted(facts.clocks, key=lambda c: (order[c.state], c.due_at))[:MOST_ROWS]
+    paper.table(
+        list(zip(words.clock_columns, (27, 19, 19, 20, 15), strict=True)),
+        [
+            (
+                [Line(pen.number.of(c.clock), "bold"), Line(pen.need(c))],
+                time(c.starts_at),
+                time(c.due_at),
+                [
+                    Line(
+                        words.clock_states[c.state],
+                        "bold" if order[c.state] < 3 else "regular",
+                        WARN if order[c.state] < 3 else (20, 20, 24),
+                    ),
+                    *([Line(pen.said(c.met_at, c.met_recorded_at))] if c.met_at is not None else []),
+                ],
+                pen.agencies(c.held_by),
+            )
+            for c in shown
+        ],
+        size=7,
+    )
+    _more(pen, len(facts.clocks), words.clocks)
+
+
+def _who_knew(pen: Pen, facts: ReportFacts) -> None:
+    """Who could know what, since when: what was sent to an agency, when a person there received it, what was opened."""
+    paper, words, time = pen.canvas, pen.words, pen.read.time
+    paper.heading(words.who_knew, 1)
+    paper.paragraph(words.who_knew_note, size=7, colour=GREY)
+    named = [led.agency for led in facts.led] + [r.recipient for r in facts.referrals]
+    agencies = dict.fromkeys([*named, *(a.agency for a in facts.accesses)])
+    rows: list[tuple[Cell, ...]] = []
+    for agency in list(agencies)[:MOST_ROWS]:
+        given = [words.knew_as_lead.format(since=time(led.since)) for led in facts.led if led.agency == agency]
+        received = ["-"] if given else []
+        for referral in facts.referrals:
+            sent = next((h.since for h in referral.custody if h.status == codes.ReferralStatus.REQUESTED), None)
+            if referral.recipient != agency or sent is None:
+                continue
+            shared = pen.compartments(_shared(facts, referral.referral))
+            number = pen.number.of(referral.referral)
+            given.append(words.knew_by_referral.format(number=number, sent=time(sent), data=shared))
+            taken = next((h.since for h in referral.custody if h.agency == agency), None)
+            received.append(f"{number}: " + (time(taken) if taken else words.not_received))
+        opened = [a for a in facts.accesses if a.agency == agency]
+        rows.append((pen.read.name(agency), "\n".join(given) or "-", "\n".join(received) or "-", _opened(pen, opened)))
+    if rows:
+        paper.table(list(zip(words.knew_columns, (18, 38, 22, 22), strict=True)), rows, size=7)
+    else:
+        paper.paragraph(words.none)
+    _more(pen, len(agencies), words.chronology)
+
+
+def _shared(facts: ReportFacts, referral: str) -> list[str]:
+    """The compartments that a referral shares, as its draft says."""
+    for event in facts.events:
+        said = {field.name: field.value for field in event.fields}
+        if event.topic == "case.ReferralDrafted" and said.get("referral") == referral:
+            value = said.get("compartments")
+            return list(value) if isinstance(value, tuple) else []
+    return []
+
+
+def _opened(pen: Pen, opened: list[Access]) -> str:
+    words, time = pen.words, pen.read.time
+    if not opened:
+        return words.never_opened
+    data = sorted({c for a in opened for c in a.compartments})
+    times = time(opened[0].at) if len(opened) == 1 else words.from_until.format(
+        first=time(opened[0].at), last=time(opened[-1].at)
+    )  # fmt: skip
+    return f"{words.opened_times.format(n=len(opened))}: {times}\n{pen.compartments(data)}"
+
+
+def _who_looked(pen: Pen, facts: ReportFacts) -> None:
+    """Each person, what for and how often; each opening stands in its own section."""
+    paper, words = pen.canvas, pen.words
+    paper.heading(words.who_looked, 1)
+    if not facts.accesses:
+        paper.paragraph(words.nobody_looked)
+        return
+    by: dict[tuple[str, str, str, str], list[Access]] = {}
+    for seen in facts.accesses:
+        by.setdefault((seen.reader, seen.agency, seen.role, seen.purpose), []).append(seen)
+    rows: list[tuple[Cell, ...]] = [
+        (
+            f"{pen.number.of(reader)}, {pen.code(codes.Role, role)}",
+            pen.read.name(agency),
+            pen.code(codes.Purpose, purpose),
+            _opened(pen, looks),
+        )
+        for (reader, agency, role, purpose), looks in list(by.items())[:MOST_ROWS]
+    ]
+    paper.table(list(zip(words.looked_columns, (25, 20, 20, 35), strict=True)), rows, size=7)
+    _more(pen, len(by), words.accesses)
+
+
+def _more(pen: Pen, there_are: int, section: str) -> None:
+    if there_are > MOST_ROWS:
+        pen.canvas.paragraph(
+            pen.words.more_rows.format(n=there_are - MOST_ROWS, section=section), size=7.5, colour=WARN
+        )
