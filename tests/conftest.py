@@ -63,10 +63,8 @@ FIRST = ("faults", "e2e", "integration")
 """Folders whose files take long: begun first, so that no worker is left with one of them at the end."""
 MEMORY, ROOM = Path("/dev/shm"), 6 * 2**30
 LEFT_OUT = pytest.StashKey[int]()
-SHARED = pytest.StashKey[set[Path]]()
-"""Files with tests on the one running system."""
 SYSTEMS = 2
-"""So many workers start one, and do all of those files: one takes a tenth of a core also while nobody asks."""
+"""So many workers start one, and do all tests that ask for it: one takes a tenth of a core also while nobody asks."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -80,7 +78,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[LEFT_OUT] = 0
-    config.stash[SHARED] = set()
     if not config.getoption("hypothesis_profile", None):
         hypothesis.settings.load_profile("thorough" if config.getoption("thorough") else "quick")
 
@@ -92,7 +89,7 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 
 class Together(LoadScopeScheduling):
-    """A file's tests are one worker's, and so are those of files that share a system."""
+    """A file's tests are one worker's, but for those of many files that share a system: they are one worker's, too."""
 
     def _split_scope(self, nodeid: str) -> str:
         shared = nodeid.rfind("@system-")
@@ -103,24 +100,29 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
     return Together(config, log)
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist adds groups to ids
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what is thorough, unless that is asked for. Files that use the running system go to a few workers.
-    Unless order is random, begin with those, so that it can be stopped, and then with what takes long."""
+@pytest.hookimpl(wrapper=True)  # before xdist adds groups to ids, which asks to be the first as well
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Iterator[None]:
+    """Leave out what is thorough, unless that is asked for. What uses the running system goes to a few workers.
+    Unless order is random, begin with that, so that it can be stopped, and then with what takes long."""
     if not config.getoption("thorough"):
         left_out = [item for item in items if item.get_closest_marker("thorough")]
         config.stash[LEFT_OUT] = len(left_out)
         items[:] = [item for item in items if not item.get_closest_marker("thorough")]
         config.hook.pytest_deselected(items=left_out)
-    shared = config.stash[SHARED]
-    shared |= {item.path for item in items if "running" in getattr(item, "fixturenames", ())}
+    shared = [item for item in items if shares(item)]
     if not is_random(config):
         folders = (*FIRST, "unit")
-        items.sort(key=lambda item: -1 if item.path in shared else folders.index(item.path.parent.name))
-    together = {path: pytest.mark.xdist_group(f"system-{n % SYSTEMS + 1}") for n, path in enumerate(sorted(shared))}
-    for item in items:
-        if item.path in together:
-            item.add_marker(together[item.path])
+        items.sort(key=lambda item: -1 if shares(item) else folders.index(item.path.parent.name))
+    files = sorted({item.path for item in shared})
+    together = {path: pytest.mark.xdist_group(f"system-{n % SYSTEMS + 1}") for n, path in enumerate(files)}
+    for item in shared:
+        item.add_marker(together[item.path])
+    return (yield)
+
+
+def shares(item: pytest.Item) -> bool:
+    """Whether it is tried on the one running system."""
+    return "running" in getattr(item, "fixturenames", ())
 
 
 def pytest_collection_finish() -> None:
@@ -136,10 +138,9 @@ def is_random(config: pytest.Config) -> bool:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
-    """Stop the running system behind its last file: what it does while nobody asks would slow down all others."""
+    """Stop the running system behind its last test: what it does while nobody asks would slow down all others."""
     result = yield
-    shared = item.config.stash[SHARED]
-    if item.path in shared and nextitem is not None and nextitem.path not in shared and Running.shared is not None:
+    if shares(item) and nextitem is not None and not shares(nextitem) and Running.shared is not None:
         Running.shared.stop()
     return result
 

@@ -148,6 +148,7 @@ def test_two_publishers_share_the_agencies(up):
     assert counts == [(2,), (2,)]
 
 
+@pytest.mark.thorough
 def test_a_second_system_on_the_same_directory_is_refused(up):
     directory, _ = up
     refused = run("up", directory=directory, check=False)
@@ -240,6 +241,7 @@ def test_a_supervisor_that_is_killed_takes_its_processes_along_and_the_next_star
     assert left.strip() == "", "a process was left behind"
 
 
+@pytest.mark.thorough
 def test_ctrl_c_stops_everything_and_says_so(up):
     directory, process = up
     about = json.loads((directory / ".rujukan" / "run.json").read_text())

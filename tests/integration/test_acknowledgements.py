@@ -312,6 +312,7 @@ def test_one_reads_and_another_goes_on_where_it_stops(world: World) -> None:
         assert waits.read == 1, "it read on, and not again"
 
 
+@pytest.mark.thorough
 def test_deleted_copies_are_acknowledged_to_their_erasure(world: World) -> None:
     case, referral = world.refers()
     world.opens("rsud", case)
@@ -664,6 +665,7 @@ def problem(response: httpx.Response) -> tuple[int, str]:
     return response.status_code, response.json()["type"].removeprefix("urn:rujukan:problem:")
 
 
+@pytest.mark.thorough
 def test_over_http_what_nobody_can_show_is_refused(posting: Posting) -> None:
     sequence, receipt = posting.one.sequence, posting.one.receipt
     assert problem(posting.post({"received": {"sequence": sequence, "receipt": "B" * 22}})) == (403, "wrong-receipt")

@@ -134,6 +134,7 @@ def test_what_is_handled_is_acknowledged_and_what_fails_is_in_the_dead_letters_a
     assert again.seen == [41]
 
 
+@pytest.mark.thorough
 def test_a_replay_begins_at_a_time_a_position_a_sequence_or_the_beginning_and_of_one_case(bootstrap, tmp_path):
     publish(bootstrap, MANY[:20])
     time.sleep(1.1)

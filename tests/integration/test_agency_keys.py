@@ -49,6 +49,7 @@ def problem(response: httpx.Response) -> tuple[int, str]:
     return response.status_code, response.json()["type"].removeprefix("urn:rujukan:problem:")
 
 
+@pytest.mark.thorough
 def test_history_goes_to_the_new_key_once_another_person_saw_it_and_said_so(office: Office) -> None:
     lost: dict[str, object] = {"lost": ["lost"]}
     asked = office.post(ADMINISTRATOR, "", {**lost, "reason": "Peladen terbakar."})

@@ -145,6 +145,7 @@ def test_once_the_service_knows_what_was_lost_it_goes_on_by_itself(
         server.shutdown()
 
 
+@pytest.mark.thorough
 def test_where_nothing_that_is_remembered_is_known_nothing_is_handled(tmp_path: Path) -> None:
     many = told(RECENT + 10)
     with FeedServer(many) as server:

@@ -19,7 +19,7 @@ import pytest
 from conftest import Running
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from some import examples
+from some import examples, some
 
 from rujukan.api.app import READS
 from rujukan.api.reads import Read
@@ -154,7 +154,7 @@ def edges(parts: Any) -> st.SearchStrategy[Any]:
     return st.tuples(*(EDGES[part] for part in plain)).map(list)
 
 
-@pytest.mark.parametrize(("read", "parts"), PAGED, ids=[read.path for read, _ in PAGED])
+@pytest.mark.parametrize(("read", "parts"), some(PAGED), ids=[read.path for read, _ in PAGED])
 @given(data=st.data())
 @settings(max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_cursor_that_no_page_gave_is_answered_all_the_same(
@@ -229,6 +229,7 @@ def test_who_sends_no_token_is_told_no_reason_why_it_is_wrong(running: Running) 
 
 @given(order=st.permutations(["subject", "health", "legal"]), indent=st.sampled_from([None, 0, 3]))
 @settings(max_examples=examples(12), suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.thorough
 def test_the_same_request_is_the_same_however_it_is_written(
     worker: httpx.Client, case: str, order: list[str], indent: int | None
 ) -> None:

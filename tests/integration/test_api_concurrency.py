@@ -237,6 +237,7 @@ def test_twenty_different_acts_on_one_case_are_all_done(
     assert subjects == {f"Catatan {n}": 1 for n in range(20)}
 
 
+@pytest.mark.thorough
 def test_acts_on_different_cases_do_not_meet(hands: ThreadPoolExecutor, lead: Desk) -> None:
     cases = [lead.post("/cases", OPENING).headers["Location"] for _ in range(20)]
     answers = at_once(hands, [lambda c=c: lead.post(f"{c}/notes", {"subject": c}) for c in cases])

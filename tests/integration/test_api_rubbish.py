@@ -259,6 +259,7 @@ def test_an_id_that_is_none_is_refused(careless: Careless, case: str, id: str) -
             refused(careless.post(action, json.dumps(action.example).encode(), where), 403, 404, 405, 422)
 
 
+@pytest.mark.thorough
 def test_a_field_of_the_path_is_not_in_the_body_too(careless: Careless) -> None:
     for action in CASE_ACTIONS:
         for field in re.findall(r"{(\w+)}", action.path):
@@ -419,6 +420,7 @@ def marks(machine: httpx.Client) -> dict[str, Any]:
 
 @given(body=SAID)
 @settings(max_examples=examples(150), suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.thorough
 def test_whatever_is_acknowledged_that_was_not_told_is_refused_or_nothing_new(
     machine: httpx.Client, marks: dict[str, Any], body: dict[str, Any]
 ) -> None:

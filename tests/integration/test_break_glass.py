@@ -544,6 +544,7 @@ def ears(running: Running, tmp_path: Path) -> Iterator[Ears]:
     listening.stop()
 
 
+@pytest.mark.thorough
 def test_the_lead_and_the_openers_agency_hear_every_turn_and_the_opener_nothing_of_the_case(
     ears: Ears, running: Running, doctor: httpx.Client, chief: httpx.Client, told: Told
 ) -> None:

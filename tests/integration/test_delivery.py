@@ -236,6 +236,7 @@ def test_an_agency_handles_exactly_what_it_may_know_once_and_in_order(world):
     assert told_before == ["case.CaseOpened", "case.NoteRecorded", "case.ReferralDrafted"]
 
 
+@pytest.mark.thorough
 def test_a_publisher_that_stops_goes_on_without_loss_or_repetition(world):
     seen: list[str] = []
     stop = world.publisher()
@@ -267,6 +268,7 @@ def test_a_subscriber_that_stops_goes_on_behind_what_it_handled(world):
     assert not set(first) & set(second)
 
 
+@pytest.mark.thorough
 def test_a_handler_that_fails_gets_the_delivery_again_and_nothing_overtakes_it(world):
     failures = iter([True, True, False])
     order: list[int] = []

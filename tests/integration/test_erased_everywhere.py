@@ -129,6 +129,7 @@ def test_nobody_finds_an_erased_case_through_the_api(office: Office, settings: S
     assert found.status_code == 404
 
 
+@pytest.mark.thorough
 def test_an_erased_compartment_is_withheld_and_the_rest_goes_on(
     office: Office, settings: Settings, api: Caller
 ) -> None:
@@ -332,6 +333,7 @@ def test_a_hold_and_an_erasure_that_cross_do_not_both_happen(office: Office, set
     assert outcomes <= {"held", "erased"}
 
 
+@pytest.mark.thorough
 def test_who_asked_cannot_approve_over_the_api(office: Office, settings: Settings, api: Caller) -> None:
     case = told(office)
     asking = {"whole": True, "basis": "survivor-request", "reason": "she asks"}
@@ -392,6 +394,7 @@ def test_keys_are_destroyed_also_where_who_erased_is_killed_after_the_commit(
 # Read models, and what remains -------------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 def test_read_models_drop_an_erased_case_and_keep_who_looked(office: Office, settings: Settings) -> None:
     case = told(office)
     catch_up(settings)
@@ -413,6 +416,7 @@ def test_read_models_drop_an_erased_case_and_keep_who_looked(office: Office, set
     assert str(erasure) in str(after["erasure"])
 
 
+@pytest.mark.thorough
 def test_a_worker_passes_by_what_cannot_be_opened_any_more(office: Office, settings: Settings) -> None:
     """While it runs, the log ends with events that no key opens; no list stays behind them."""
     catch_up(settings)

@@ -143,6 +143,7 @@ def tower(settings: Settings) -> Iterator[Tower]:
         keeper.join(PATIENCE_SECONDS)
 
 
+@pytest.mark.thorough
 def test_what_one_person_did_alone_and_nobody_judged_in_time_goes_to_the_lead(tower: Tower) -> None:
     """An opening in an emergency and a sharing without consent; again each time, also once the case ended."""
     office, case, consent = tower.office, tower.opens(), uuid4()
@@ -570,6 +571,7 @@ class Away(NamedTuple):
 @pytest.mark.parametrize(
     "problem", some([OSError(), UnwrapFailed(), psycopg.InternalError()]), ids=lambda p: type(p).__name__
 )
+@pytest.mark.thorough
 def test_what_is_away_for_a_moment_sets_no_case_aside_whose_consent_ran_out(
     tower: Tower, settings: Settings, problem: Exception
 ) -> None:

@@ -133,6 +133,7 @@ def test_rubbish_from_the_feed_ends_no_subscription_that_heals_by_it(server: Fee
 
 
 @pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.thorough
 def test_answers_that_fail_or_end_in_the_middle_lose_and_double_nothing(server, tmp_path, stream, monkeypatch):
     monkeypatch.setattr(feed_source, "PAGE", 7)
     server.fails, server.cuts = 2, 3

@@ -215,6 +215,7 @@ def test_the_sealer_has_it_known_and_takes_it_back_once_the_guard_agrees(restore
     restored.newest.ledger_guard.write_bytes(signed)
 
 
+@pytest.mark.thorough
 def test_a_publisher_without_the_guard_finds_it_by_the_topic_and_sends_nothing(
     restored: Restored, broker: EmbeddedBroker, tmp_path: Path
 ) -> None:

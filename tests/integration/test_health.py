@@ -105,6 +105,7 @@ def register(settings: Settings) -> None:
     keeper.join(PATIENCE_SECONDS)
 
 
+@pytest.mark.thorough
 def test_what_waits_is_told_by_its_age_until_it_is_done(settings: Settings, office: Office) -> None:
     """Nobody works at first, then one after the other does; an hour goes by in between."""
     case = office.opens(composition.now())
@@ -191,6 +192,7 @@ def test_who_folds_what_is_named(settings: Settings, office: Office) -> None:
                 lease.give_back(db)
 
 
+@pytest.mark.thorough
 def test_several_workers_share_what_is_folded_in_several_shards(own: Running) -> None:
     """As `rujukan up` starts them; and who keeps the register, and seals, is named too."""
     parted = replace(own.settings, shards=2)

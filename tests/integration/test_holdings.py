@@ -69,6 +69,7 @@ def held(office: Office, by: str, agency: str, when: int | datetime, case: UUID)
         return [(e.relation, e.status) for e in holdings(db, agency, when) if e.case == case]
 
 
+@pytest.mark.thorough
 def test_what_an_agency_held_then_and_holds_now(office: Office, story: Story) -> None:
     assert held(office, "rsud", "rsud", story.sent - 1, story.case) == []
     assert held(office, "rsud", "rsud", story.sent, story.case) == [("recipient", "requested")]

@@ -13,6 +13,7 @@ import pytest
 from conftest import Running
 from office import until
 from patience import PATIENCE_SECONDS
+from some import some
 from two import seconded
 
 from rujukan.api.app import READS
@@ -216,7 +217,7 @@ def of_a_case(read: Read) -> bool:
     return any(p.name in ("case", "subject") for p in read.parameters)
 
 
-@pytest.mark.parametrize("read", [r for r in READS if r.may.who is None and of_a_case(r)], ids=lambda r: r.path)
+@pytest.mark.parametrize("read", some(r for r in READS if r.may.who is None and of_a_case(r)), ids=lambda r: r.path)
 def test_every_read_answers_who_is_excluded_as_for_a_case_that_there_is_not(
     kept: tuple[Station, Told, dict[str, str]], read: Read
 ) -> None:
@@ -240,7 +241,7 @@ def names_no_case(read: Read) -> bool:
     return not any(p.place == "path" or (p.is_needed and p.name == "case") for p in read.parameters)
 
 
-@pytest.mark.parametrize("read", [r for r in READS if r.may.who is None and names_no_case(r)], ids=lambda r: r.path)
+@pytest.mark.parametrize("read", some(r for r in READS if r.may.who is None and names_no_case(r)), ids=lambda r: r.path)
 def test_every_list_leaves_the_case_out(kept: tuple[Station, Told, dict[str, str]], read: Read) -> None:
     station, told, made = kept
     asked = {p.name for p in read.parameters}

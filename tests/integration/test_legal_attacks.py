@@ -61,6 +61,7 @@ def put_in(settings: Settings, position: int) -> None:
         )
 
 
+@pytest.mark.thorough
 def test_a_log_of_no_events_is_whole_unless_somebody_saw_it_with_some(fresh, ledger):  # noqa: F811
     assert (audited(fresh).leaves, audited(fresh).difference) == (0, None)
     assert audited(fresh).root == merkle.EMPTY_ROOT
@@ -279,6 +280,7 @@ def test_what_is_no_id_is_not_found(running: Any, case: str, id: str) -> None:
     assert reviewer(running).get(f"/cases/{id}/disclosures/{uuid4()}/bundle").status_code == 404
 
 
+@pytest.mark.thorough
 def test_no_byte_leaves_while_the_fetching_cannot_be_recorded(running: Any) -> None:
     """The database refuses the access event; nothing is answered but that it is so."""
     case = a_case(running)

@@ -68,6 +68,7 @@ def test_a_case_that_nothing_follows_any_more_is_set_aside_once_somebody_acts_on
     note(place.office, hit, "and goes on")
 
 
+@pytest.mark.thorough
 def test_what_does_not_open_of_a_case_that_goes_on_is_named_until_it_does(
     place: Place, settings: Settings, superuser: psycopg.Connection
 ) -> None:
@@ -135,6 +136,7 @@ def test_an_operator_has_a_stream_looked_through_by_its_id_or_by_a_position(
     assert "no record stands at position 999999999" in capsys.readouterr().err
 
 
+@pytest.mark.thorough
 def test_who_meets_what_was_erased_meets_no_damage(place: Place, settings: Settings) -> None:
     hit = place.office.opens(composition.now())
     catch_up(settings)

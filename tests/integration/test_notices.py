@@ -84,6 +84,7 @@ def fresh(watching: Watching, agency: str, before: list[Found]) -> list[Found]:
     return watching.shown(agency)[len(before) :]
 
 
+@pytest.mark.thorough
 def test_a_recipient_s_own_consent_and_what_it_sends_on_reach_the_lead_s_people_once(watching: Watching) -> None:
     office, before = watching.office, watching.shown("uptd-ppa")
     told, case = watching.told("uptd-ppa"), office.opens(composition.now())
@@ -173,6 +174,7 @@ def test_a_run_of_searches_reaches_the_searchers_own_supervisors(watching: Watch
     assert not [n for n in watching.shown("uptd-ppa") if n.rule == "searches"]
 
 
+@pytest.mark.thorough
 def test_new_and_retired_keys_and_webhooks_reach_the_leads_concerned_and_the_agency_s_own_officer(
     watching: Watching,
 ) -> None:
@@ -212,6 +214,7 @@ def test_what_was_done_long_ago_is_told_to_nobody(watching: Watching) -> None:
     assert fresh(watching, "uptd-ppa", before) == [Found("own-consent", "rsud", case)]
 
 
+@pytest.mark.thorough
 def test_of_an_erased_case_no_notice_is_left_and_built_anew_all_is_the_same(
     watching: Watching, settings: Settings
 ) -> None:

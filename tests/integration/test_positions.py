@@ -286,6 +286,7 @@ def test_an_agency_whose_newest_number_is_gone_or_was_set_back_with_its_digest_i
     world.db.execute("DELETE FROM follow.unfit")
 
 
+@pytest.mark.thorough
 def test_a_read_model_of_which_nobody_knows_where_it_is_stands_named_alone_and_is_built_anew(
     world: World, settings: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:

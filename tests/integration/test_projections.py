@@ -443,6 +443,7 @@ def in_small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("in_small_batches")
+@pytest.mark.thorough
 def test_many_small_batches_give_what_one_large_gives(story: Story, settings: Settings) -> None:
     large = dump(settings)
     forget_everything(settings)

@@ -185,6 +185,7 @@ def test_a_publisher_killed_in_the_middle_of_a_history_leaves_nothing_out(world:
 # Recall --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 def test_an_agency_is_asked_to_delete_what_it_was_told_when_consent_is_withdrawn(world: Publishing) -> None:
     office, key = world.office, world.new_key("dinsos")
     case = office.opens(composition.now())

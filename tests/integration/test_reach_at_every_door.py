@@ -13,6 +13,7 @@ from conftest import Running
 from feeding import eventually
 from kafka import KafkaConsumer
 from patience import PATIENCE_SECONDS
+from some import some
 
 from rujukan.consumers.wire.envelope import Delivery, Opener, from_cloudevent
 from rujukan.consumers.wire.kafka import topics
@@ -267,7 +268,7 @@ ENDS: dict[str, Callable[[Story, str], None]] = {
 }
 
 
-@pytest.mark.parametrize("ended", ENDS)
+@pytest.mark.parametrize("ended", some(ENDS))
 def test_a_referral_that_is_over_opens_nothing_of_others_words(story: Story, ended: str) -> None:
     """Row e: her consent stands all the while."""
     story.consent(LEAD, EVERYTHING, [HOSPITAL])
@@ -295,7 +296,7 @@ CONSENT_ENDS: dict[str, Callable[[Story, str], object]] = {
 }
 
 
-@pytest.mark.parametrize("ended", CONSENT_ENDS)
+@pytest.mark.parametrize("ended", some(CONSENT_ENDS))
 def test_who_she_is_no_door_says_once_her_consent_to_that_ended(story: Story, ended: str) -> None:
     """The search by number neither: it would say of anybody whether the case is theirs."""
     consent = story.consent(LEAD, ["identity", "health"], [HOSPITAL])
@@ -335,6 +336,7 @@ def test_what_was_shared_for_care_is_not_opened_for_prosecution(story: Story) ->
         assert story.opened(HOSPITAL, purpose) == set()
 
 
+@pytest.mark.thorough
 def test_what_it_may_not_know_an_agency_does_not_change(story: Story) -> None:
     """Row k: it answers as what does not exist."""
     for_health(story)

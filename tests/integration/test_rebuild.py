@@ -116,6 +116,7 @@ def test_a_rebuilt_read_model_is_the_live_one_row_by_row(
     assert shadows(settings) == []
 
 
+@pytest.mark.thorough
 def test_a_rebuild_mends_rows_that_went_wrong(settings: Settings) -> None:
     before = dump(settings)
     with psycopg.connect(settings.database, autocommit=True) as db:

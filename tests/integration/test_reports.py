@@ -167,6 +167,7 @@ def test_holdings_at_an_instant_of_one_s_own_and_in_the_cases_one_leads(
 # What looks unusual ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 def test_who_reads_many_cases_in_which_they_did_nothing_is_marked(people: People, three: Three, told: Told) -> None:
     """A supervisor, for care and not for supervision, browses."""
     cases = [people.post(three.lead, "/cases", **OPENING)["id"] for _ in range(22)]

@@ -101,6 +101,7 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("patient")
+@pytest.mark.thorough
 def test_a_body_that_drips_is_answered_408_and_hung_up_on(feeding: Feeding) -> None:
     began = time.monotonic()
     with closing(answering(feeding, head(feeding, len(OPENING)))) as client:

@@ -130,6 +130,7 @@ def test_another_agency_sees_nothing_of_it(feeding: Feeding) -> None:
 # Long-poll -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 def test_an_empty_answer_waits_for_something_new_and_only_for_ones_own(feeding: Feeding) -> None:
     case, head = feeding.case_with("rsud"), feeding.head("rsud")
     query = {"after": head, "wait": 30}
@@ -197,6 +198,7 @@ def test_a_stream_ends_with_its_token(feeding: Feeding) -> None:
         assert said(response.iter_lines(), 1) == []
 
 
+@pytest.mark.thorough
 def test_a_stream_ends_when_its_agency_is_suspended(feeding: Feeding) -> None:
     act = system_act()
     client = feeding.client("dinsos")

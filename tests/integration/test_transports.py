@@ -183,6 +183,7 @@ def test_a_new_key_while_messages_are_in_flight_loses_none(world, carrier, tmp_p
     assert len(world.told("key_id = %s", new.id)) >= 3
 
 
+@pytest.mark.thorough
 def test_what_fails_for_good_is_a_dead_letter_of_which_the_service_hears_and_the_rest_goes_on(world, carrier, tmp_path):
     case = world.feeding.case_with(AGENCY)
     bad = world.feeding.head(AGENCY)

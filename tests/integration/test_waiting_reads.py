@@ -170,6 +170,7 @@ def test_who_waits_for_a_case_and_who_waits_for_all_are_told_alike(office: Offic
     assert waiting(office) == 0
 
 
+@pytest.mark.thorough
 def test_nobody_waits_for_a_read_model_that_is_stopped(
     office: Office, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -269,6 +269,7 @@ def test_a_name_that_is_looked_up_for_ever_keeps_no_other_waiting(
         answers.set()
 
 
+@pytest.mark.thorough
 def test_the_status_counts_whatever_becomes_of_the_rest(feeding: Feeding, receiver: Receiver) -> None:
     receiver.answer = lambda post: Answer(200, (), b"half", lacking=10) if post.sequence == 1 else Answer()
     administrator = Administrator(feeding, "rumah-aman")
@@ -472,6 +473,7 @@ def test_a_name_that_leads_inside_is_found_out_when_it_is_resolved(feeding: Feed
     assert receiver.posts == []
 
 
+@pytest.mark.thorough
 def test_over_tls_the_name_is_checked_though_its_address_is_called(
     feeding: Feeding, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

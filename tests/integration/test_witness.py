@@ -95,6 +95,7 @@ def test_a_witness_remembers_over_a_restart(fresh, ledger, made):  # noqa: F811
     assert made().seen(fresh.ledger_origin) == parse_checkpoint(note.text)
 
 
+@pytest.mark.thorough
 def test_the_log_asks_a_witness_and_its_receipts_then_meet_the_policy(fresh, ledger, made):  # noqa: F811
     witness = made()
     with WitnessServer(witness) as server, httpx.Client() as http:
@@ -298,6 +299,7 @@ def test_an_agency_behind_its_firewall_witnesses_the_running_log(running, tmp_pa
             witness.close()
 
 
+@pytest.mark.thorough
 def test_a_policy_that_cannot_be_read_does_not_end_the_asking(fresh, ledger, made, tmp_path):  # noqa: F811
     witness, policy, stop = made(), tmp_path / "policy", Event()
     policy.write_text("half a li")

@@ -722,4 +722,4 @@ class DisclosureMachine(Walk):
 
 
 TestDisclosureMachine = DisclosureMachine.TestCase
-TestDisclosureMachine.settings = settings(max_examples=examples(120), stateful_step_count=40, deadline=None)
+TestDisclosureMachine.settings = settings(max_examples=examples(120, 8), stateful_step_count=40, deadline=None)

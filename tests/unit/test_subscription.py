@@ -113,6 +113,7 @@ def test_what_is_lost_is_gone_on_without_and_handled_once_when_it_comes(lost, ch
     desk.inbox.close()
 
 
+@pytest.mark.thorough
 def test_without_leave_to_skip_it_waits_and_says_what_is_missing(desk, caplog):
     caplog.set_level(logging.ERROR, "rujukan.consumers")
     wire = Wire([m for m in TWELVE if m.sequence not in (4, 5)])
