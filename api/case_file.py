@@ -10,7 +10,7 @@ from msgspec import Meta, Raw, Struct
 from starlette.responses import Response
 
 from ..domain.case.erasure import Erasing
-from ..domain.case.lifecycle import Files
+from ..domain.casefile.files import Files
 from ..domain.casefile.overriding import Overrides, Wanted
 from ..domain.casefile.staff import Accompanying, Staff
 from ..domain.casefile.state import Case, Consent, Hold

@@ -98,16 +98,16 @@ def refused(refusal: r.Refusal) -> Response:
     """The problem that a refusal of the rules is."""
     reason = refusal.reason()
     more: dict[str, Any] = {"about": refusal.about}
-    if acts := acts_of(type(refusal)):
+    says, mend, next = refusal.for_person()
+    if acts := acts_of(next):
         more["acts"] = acts
-    detail = f"{refusal.says.en} {refusal.mend.en}"
-    person = ForPerson(refusal.says, refusal.mend)
+    detail, person = f"{says.en} {mend.en}", ForPerson(says, mend)
     return _document(STATUS.get(reason, 409), reason.__name__, detail, person, None, more)
 
 
-def acts_of(refusal: type[r.Refusal]) -> list[str]:
+def acts_of(commands: Sequence[str]) -> list[str]:
     """What can be done next, as requests: `POST /cases/{case}/reopening`."""
-    return [f"POST {_paths()[name]}" for name in refusal.acts]
+    return [f"POST {_paths()[name]}" for name in commands]
 
 
 @cache

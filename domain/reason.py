@@ -21,6 +21,10 @@ class Refusal(Exception):
         self.about = {k: plain(v) for k, v in about.items()}
         super().__init__(f"{type(self).__name__}({', '.join(f'{k}={v}' for k, v in self.about.items())})")
 
+    def for_person(self) -> tuple[Words, Words, tuple[str, ...]]:
+        """What is said of it, what can be done next, and the commands that do that."""
+        return self.says, self.mend, self.acts
+
     @classmethod
     def reason(cls) -> "type[Refusal]":
         """The stable reason that it is."""

@@ -17,7 +17,8 @@ from psycopg.rows import TupleRow, class_row
 
 from ..domain.case.glass import GlassReviewed, GlassReviewOverdue
 from ..domain.case.lead import LeadTransferAccepted
-from ..domain.case.lifecycle import CaseClosed, CaseMerged, CaseReopened
+from ..domain.case.lifecycle import CaseClosed, CaseReopened
+from ..domain.case.merging import CaseMerged, CaseSeparated
 from ..domain.case.overrides import OverrideReviewed, OverrideReviewOverdue, SharedWithoutConsent
 from ..domain.case.reminders import ReferralEscalated, ReferralUndelivered
 from ..domain.casefile.clocks import ClockMet, ClockOverdue, ClockStarted
@@ -140,7 +141,7 @@ class Escalations:
                     db.execute(_RESOLVE + " AND kind = %s AND subject = %s", (at, stream, GLASS_REVIEW, event.glass))
                 case LeadTransferAccepted():
                     db.execute("UPDATE escalation SET lead = %s WHERE case_id = %s", (case.lead, stream))
-                case CaseClosed() | CaseMerged() | CaseReopened():
+                case CaseClosed() | CaseMerged() | CaseReopened() | CaseSeparated():
                     is_open = case.status is Status.OPEN
                     db.execute("UPDATE running_clock SET open = %s WHERE case_id = %s", (is_open, stream))
                     if not is_open:

@@ -11,7 +11,8 @@ from psycopg.rows import TupleRow, class_row
 
 from ..domain.case.expiring import ConsentExpiring, warns_at
 from ..domain.case.lead import LeadTransferAccepted
-from ..domain.case.lifecycle import CaseClosed, CaseMerged, CaseReopened
+from ..domain.case.lifecycle import CaseClosed, CaseReopened
+from ..domain.case.merging import CaseMerged, CaseSeparated
 from ..domain.casefile.consenting import Scope
 from ..domain.casefile.state import Case, Status
 from ..domain.disclosure import ENDS, Followed
@@ -71,7 +72,7 @@ class ExpiringConsents:
                     )
                 case LeadTransferAccepted():
                     db.execute("UPDATE expiring_consent SET lead = %s WHERE case_id = %s", (case.lead, stream))
-                case CaseClosed() | CaseMerged() | CaseReopened():
+                case CaseClosed() | CaseMerged() | CaseReopened() | CaseSeparated():
                     is_open = case.status is Status.OPEN
                     db.execute("UPDATE expiring_consent SET open = %s WHERE case_id = %s", (is_open, stream))
         drop(db, "expiring_consent", batch)

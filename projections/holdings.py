@@ -12,7 +12,8 @@ from psycopg.rows import TupleRow, class_row
 
 from ..domain.case.intake import CaseOpened
 from ..domain.case.lead import CaseWorkerAssigned, LeadTransferAccepted
-from ..domain.case.lifecycle import CaseClosed, CaseMerged, CaseReopened
+from ..domain.case.lifecycle import CaseClosed, CaseReopened
+from ..domain.case.merging import CaseMerged, CaseSeparated
 from ..domain.case.referrals import ReferralDrafted
 from ..domain.casefile.moves import ReferralMove
 from ..domain.casefile.staff import Accompanying
@@ -32,6 +33,7 @@ TELLING = frozenset(MOVES) | {
         CaseClosed,
         CaseReopened,
         CaseMerged,
+        CaseSeparated,
         LeadTransferAccepted,
         CaseWorkerAssigned,
         ReferralDrafted,
@@ -124,7 +126,7 @@ def _take_in(spans: _Spans, written: Written, case: Case) -> None:
     id, event = written.stream, written.event
     lead, worker = _Key(id, "lead", id), _Key(id, "worker", id)
     match event:
-        case CaseOpened() | CaseClosed() | CaseReopened() | CaseMerged():
+        case CaseOpened() | CaseClosed() | CaseReopened() | CaseMerged() | CaseSeparated():
             spans.begin(lead, case.lead, case, case.status.value, written)
         case LeadTransferAccepted():
             spans.begin(lead, case.lead, case, case.status.value, written)

@@ -18,7 +18,9 @@ from ..domain import retention
 from ..domain.case.first_hold import LegalHoldLifted, LegalHoldPlaced
 from ..domain.case.holds import HoldLifted, HoldPassed, HoldPlaced
 from ..domain.case.lead import LeadTransferAccepted
-from ..domain.case.lifecycle import CaseClosed, CaseMerged, CaseReopened
+from ..domain.case.lifecycle import CaseClosed, CaseReopened
+from ..domain.case.merging import CaseMerged, CaseSeparated
+from ..domain.casefile.files import Files
 from ..domain.casefile.state import FIRST, Case
 from ..domain.disclosure import Followed, Written
 from ..domain.standing import readings
@@ -30,6 +32,7 @@ MOVES = (
     CaseClosed,
     CaseReopened,
     CaseMerged,
+    CaseSeparated,
     LegalHoldPlaced,
     LegalHoldLifted,
     HoldPlaced,
@@ -63,7 +66,8 @@ class RetentionEntry(Struct, frozen=True):
     source: str | None
     """Of the rule: a law, or that it is a default."""
     due_at: datetime | None
-    """When it is to be erased; none for an open case."""
+    """When it is to be erased; none for an open case. What was merged into another waits for that one besides."""
+    merged_into: UUID | None
     held: bool
     held_since: datetime | None
     held_by: str | None
@@ -80,8 +84,8 @@ class Retention:
     ddl: LiteralString = f"""
         CREATE TABLE retention (
           case_id uuid PRIMARY KEY, agency text NOT NULL, status text NOT NULL, ended_at timestamptz,
-          end_recorded_at timestamptz, rule text, source text, due_at timestamptz, held boolean NOT NULL DEFAULT false,
-          holds jsonb NOT NULL DEFAULT '[]'
+          end_recorded_at timestamptz, rule text, source text, due_at timestamptz, merged_into uuid,
+          held boolean NOT NULL DEFAULT false, holds jsonb NOT NULL DEFAULT '[]'
         );
         CREATE INDEX ON retention (agency, due_at, case_id);
         ALTER TABLE retention ENABLE ROW LEVEL SECURITY;
@@ -123,7 +127,7 @@ def _row(case: Case, written: Written) -> tuple[Any, ...]:
     named = (rule.name, rule.source) if rule else (None, None)
     due = retention.CURRENT.due(case)
     times = (case.ended_at, case.end_recorded_at)
-    return (written.stream, case.lead, case.status.value, *times, *named, due, case.on_hold)
+    return (written.stream, case.lead, case.status.value, *times, *named, due, case.of(Files).merged_into, case.on_hold)
 
 
 def due(
@@ -139,7 +143,7 @@ def due(
     case) to go on from."""
     with db.cursor(row_factory=class_row(RetentionEntry)) as cursor:
         found = cursor.execute(
-            "SELECT case_id AS case, status, ended_at, end_recorded_at, rule, source, due_at, held,"
+            "SELECT case_id AS case, status, ended_at, end_recorded_at, rule, source, due_at, merged_into, held,"
             " (holds->0->>'held_since')::timestamptz AS held_since, holds->0->>'held_by' AS held_by,"
             " (holds->0->>'held_position')::bigint AS held_position, holds FROM views.retention"
             " WHERE (%(until)s::timestamptz IS NULL OR due_at <= %(until)s) AND (held OR NOT %(held)s)"
@@ -175,11 +179,11 @@ RETENTION = Listing(
 )
 
 _UPSERT: LiteralString = """
-    INSERT INTO retention (case_id, agency, status, ended_at, end_recorded_at, rule, source, due_at, held)
-    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
+    INSERT INTO retention (case_id, agency, status, ended_at, end_recorded_at, rule, source, due_at, merged_into, held)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
     ON CONFLICT (case_id) DO UPDATE SET agency = excluded.agency, status = excluded.status,
       ended_at = excluded.ended_at, end_recorded_at = excluded.end_recorded_at, rule = excluded.rule,
-      source = excluded.source, due_at = excluded.due_at, held = excluded.held
+      source = excluded.source, due_at = excluded.due_at, merged_into = excluded.merged_into, held = excluded.held
 """
 
 _PLACED: LiteralString = "UPDATE retention SET holds = holds || %s::jsonb WHERE case_id = %s"

@@ -11,7 +11,8 @@ from psycopg import Connection
 from psycopg.rows import TupleRow, class_row
 
 from ..domain.case.lead import LeadTransferAccepted
-from ..domain.case.lifecycle import CaseClosed, CaseMerged, CaseReopened
+from ..domain.case.lifecycle import CaseClosed, CaseReopened
+from ..domain.case.merging import CaseMerged, CaseSeparated
 from ..domain.case.stopping import StopConfirmed, StopNotConfirmed, StopWaits
 from ..domain.casefile.state import Status
 from ..domain.casefile.stopping import SharingStopped
@@ -102,7 +103,7 @@ class WaitingStops:
                     )
                 case LeadTransferAccepted():
                     db.execute("UPDATE stop SET lead = %s WHERE case_id = %s", (case.lead, written.stream))
-                case CaseClosed() | CaseMerged() | CaseReopened():
+                case CaseClosed() | CaseMerged() | CaseReopened() | CaseSeparated():
                     is_open = case.status is Status.OPEN
                     db.execute("UPDATE stop SET open = %s WHERE case_id = %s", (is_open, written.stream))
         drop(db, "stop", batch)

@@ -8,21 +8,22 @@ from ...domain import case as cases
 from ...domain import damaged, recall
 from ...domain import erasure as erasures
 from ...domain.agency import agency_stream
-from ...domain.case.erasure import ApproveErasure, CaseErased
+from ...domain.case.erasure import ApproveErasure, CaseErased, Erasing, RequestErasure
 from ...domain.case.glass import GlassReviewed, ReviewGlass
-from ...domain.case.lifecycle import AbsorbDuplicate, MergeCase
+from ...domain.case.merging import AbsorbDuplicate, CaseSeparated, MergeCase, released, told_of_both
 from ...domain.case.overrides import OverrideReviewed, ReviewOverride
 from ...domain.case.staffing import carried_over
 from ...domain.casefile.evolving import fold_log
 from ...domain.casefile.evolving import said as said_by
 from ...domain.casefile.overriding import Overrides
 from ...domain.casefile.state import Case, compartments_named
-from ...domain.codes import GlassVerdict
+from ...domain.codes import ErasureBasis, GlassVerdict
 from ...domain.disclosure import Knowledge, Remembered, Written
 from ...domain.erasure import ErasureRecorded
 from ...domain.fact import Act, AgencyCode, CaseId, Fact
 from ...domain.judged import JudgedNotJustified, JudgedOtherwise
 from ...domain.refusal import Unknown
+from ...domain.together import may_go
 from .network import Agencies
 from .ports import Changes, Moved, Unreadable
 
@@ -102,8 +103,34 @@ def absorb(step: Step[CaseId], merge: Fact) -> Sequence[Changes]:
     said = AbsorbDuplicate(occurred_at=merge.occurred_at, duplicate=step.id)
     events = [*cases.decide(said, into, step.act, step.casework.network)]
     if (merged := step.casework.case(step.id)) is not None and into is not None:
+        events += told_of_both(step.id, merged, into, step.act.at)
         events += carried_over(step.id, merged, into, step.act.at)
     return [Changes(merge.into, into.version if into else 0, events)]
+
+
+def release(step: Step[CaseId], separated: Fact) -> Sequence[Changes]:
+    """The side of the file that lived on, of a merger that is undone: whoever leads it by now, and in whatever state it
+    is; where it was destroyed, or is damaged, it says nothing."""
+    assert isinstance(separated, CaseSeparated)
+    try:
+        living = step.casework.case(separated.was_merged_into)
+    except Unreadable:
+        return []
+    said = [released(step.id, separated)]
+    return [Changes(separated.was_merged_into, living.version, said)] if living is not None else []
+
+
+def keep_together(step: Step[CaseId], erasing: Fact) -> Sequence[Changes]:
+    """Nothing of a case is destroyed that another file of the same case keeps. Raises HoldStands, OpenReferrals,
+    NotDueYet."""
+    assert isinstance(erasing, RequestErasure | ApproveErasure)
+    case = step.casework.case(step.id)
+    if case is None:
+        raise Moved
+    asked = case.of(Erasing).asked
+    basis = erasing.basis if isinstance(erasing, RequestErasure) else asked.basis if asked is not None else None
+    may_go(step.id, case, step.casework.case, basis is ErasureBasis.RETENTION_ENDED, step.act.at)
+    return []
 
 
 def record_erasure(step: Step[CaseId], erased: Fact) -> Sequence[Changes]:

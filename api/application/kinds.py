@@ -14,7 +14,7 @@ from ...domain.agency import agency_stream
 from ...domain.agency_state import Agency
 from ...domain.case.erasure import ApproveErasure, CaseErased, RefuseErasure, RequestErasure
 from ...domain.case.glass import GlassReviewed, ReviewGlass
-from ...domain.case.lifecycle import MergeCase
+from ...domain.case.merging import CaseSeparated, MergeCase
 from ...domain.case.overrides import OverrideReviewed, ReviewOverride
 from ...domain.casefile.deciding import Network
 from ...domain.casefile.evolving import Entry, fold_log
@@ -130,6 +130,8 @@ CASE: Kind[CaseId, Case] = Kind(
     hides=known,
     follows={
         MergeCase: consequences.absorb,
+        CaseSeparated: consequences.release,
+        **dict.fromkeys((RequestErasure, ApproveErasure), consequences.keep_together),
         CaseErased: consequences.record_erasure,
         **dict.fromkeys(ENDS, consequences.recall_copies),
         GlassReviewed: consequences.keep_verdict,

@@ -1,8 +1,9 @@
 """Case conferences (rapat koordinasi kasus), and the tasks that agencies take on, there or elsewhere."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Annotated
+from uuid import UUID
 
 from msgspec import Meta, Struct
 from msgspec.structs import replace
@@ -10,6 +11,7 @@ from msgspec.structs import replace
 from ..casefile.deciding import Network, decides, fresh
 from ..casefile.evolving import applies
 from ..casefile.state import EMPTY, Case, Part
+from ..casefile.waiting import waits
 from ..causes import Cause
 from ..codes import AgencyKind
 from ..compartment import Coordination
@@ -172,6 +174,19 @@ def action_agreed(part: Conferences, event: ActionAgreed) -> Conferences:
 def action_done(part: Conferences, event: ActionDone) -> Conferences:
     done = replace(part.actions[event.action], done=True)
     return replace(part, actions=put(part.actions, event.action, done))
+
+
+@waits(
+    "actions",
+    Words("tugas yang belum selesai", "actions that are not done"),
+    Words(
+        "Selesaikan tugas itu, atau sepakati pada berkas yang diteruskan lalu nyatakan selesai di sini dengan catatan.",
+        "Do the action; or agree on it in the file that lives on, and say so in the remark with which it ends here.",
+    ),
+    "FinishAction",
+)
+def not_done(case: Case, at: datetime) -> Iterable[UUID]:
+    return (id for id, action in case.of(Conferences).actions.items() if not action.done)
 
 
 @decides.register

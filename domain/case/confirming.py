@@ -1,14 +1,17 @@
 """What becomes of a consent that another agency than the lead heard: the lead asks her, and she confirms it or not."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from uuid import UUID
 
 from msgspec.structs import replace
 
 from ..casefile.asking_her import SAID_THE_SAME, SaidBy, who_reported
-from ..casefile.consenting import NAMED, live
+from ..casefile.consenting import NAMED, live, stands
 from ..casefile.deciding import Network, decides
 from ..casefile.evolving import applies
 from ..casefile.state import Case
+from ..casefile.waiting import waits
 from ..codes import Obtained
 from ..compartment import Coordination, Psychosocial
 from ..declaring import Step, asked, happened
@@ -105,6 +108,20 @@ def consent_confirmed(case: Case, event: ConsentConfirmed) -> Case:
 def consent_not_confirmed(case: Case, event: ConsentNotConfirmed) -> Case:
     ended = replace(case.consents[event.consent], live=False)
     return replace(case, consents=put(case.consents, event.consent, ended))
+
+
+@waits(
+    "consents",
+    Words("persetujuan yang dilaporkan dan belum dibenarkan", "reported consents that are not confirmed"),
+    Words(
+        "Tanyakan persetujuan itu kepada penyintas, lalu catat bahwa ia membenarkannya atau tidak.",
+        "Ask the survivor about the consent, and record that she confirmed it or did not.",
+    ),
+    "ConfirmConsent",
+    "ContradictConsent",
+)
+def not_confirmed(case: Case, at: datetime) -> Iterable[UUID]:
+    return (c.id for c in case.consents.values() if c.is_reported and stands(c, at))
 
 
 @decides.register

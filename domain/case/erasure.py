@@ -10,8 +10,9 @@ the store refuses the later of two that cross.
 - `retention ended` is a ground once the schedule says so.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
+from uuid import UUID
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -20,6 +21,7 @@ from .. import retention
 from ..casefile.deciding import Network, decides, fresh
 from ..casefile.evolving import applies
 from ..casefile.state import Case, Part, compartments_named
+from ..casefile.waiting import waits
 from ..codes import PROCEEDINGS, ErasureBasis
 from ..compartment import ALL, Compartment, CompartmentWord, Coordination, Legal
 from ..declaring import Step, asked, field, happened, name_fields
@@ -186,6 +188,21 @@ def case_erased(case: Case, event: CaseErased) -> Case:
         case.with_part(replace(case.of(Erasing), asked=None)),
         erased=case.erased | compartments_named(event.compartments),
     )
+
+
+@waits(
+    "erasure",
+    Words("permintaan penghapusan yang belum diputuskan", "erasure that is not decided"),
+    Words(
+        "Orang kedua menyetujui atau menolak penghapusan itu, atau yang memintanya mencabutnya.",
+        "A second person approves or refuses the erasure, or who asked for it takes it back.",
+    ),
+    "ApproveErasure",
+    "RefuseErasure",
+)
+def not_decided(case: Case, at: datetime) -> Iterable[UUID]:
+    asked = case.of(Erasing).asked
+    return [asked.id] if asked is not None else []
 
 
 @decides.register

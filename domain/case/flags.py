@@ -1,6 +1,6 @@
 """Flags: something about a case that must not be overlooked by a date, and for whom it is raised."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import NewType
 from uuid import UUID
@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from ..casefile.deciding import Network, decides, fresh
 from ..casefile.evolving import applies
 from ..casefile.state import EMPTY, Case, Part
+from ..casefile.waiting import waits
 from ..codes import AgencyKind
 from ..compartment import Coordination
 from ..declaring import Audience, Step, asked, field, happened, name_fields
@@ -137,6 +138,19 @@ def flag_raised(part: Flags, event: FlagRaised) -> Flags:
 @applies(FlagLowered)
 def flag_lowered(part: Flags, event: FlagLowered) -> Flags:
     return replace(part, raised=put(part.raised, event.flag, replace(part.raised[event.flag], lowered=True)))
+
+
+@waits(
+    "flags",
+    Words("tanda pengingat yang terpasang", "flags that are up"),
+    Words(
+        "Pasang tanda pengingat itu pada berkas yang diteruskan, lalu lepaskan di sini.",
+        "Raise the flag in the file that lives on, then lower it here.",
+    ),
+    "LowerFlag",
+)
+def up(case: Case, at: datetime) -> Iterable[UUID]:
+    return (id for id, flag in case.of(Flags).raised.items() if not flag.lowered)
 
 
 @decides.register

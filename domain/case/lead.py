@@ -1,6 +1,8 @@
 """Who leads a case, and who accompanies the survivor."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from uuid import UUID
 
 from msgspec.structs import replace
 
@@ -9,6 +11,7 @@ from ..casefile.evolving import applies
 from ..casefile.staff import NOT_EXCLUDED, Accompanying
 from ..casefile.state import Case, Transfer
 from ..casefile.stopping import as_if_answered
+from ..casefile.waiting import waits
 from ..codes import AgencyKind, Role
 from ..compartment import Compartment, Coordination
 from ..declaring import Audience, Shared, Step, asked, field, happened, name_fields
@@ -178,6 +181,20 @@ def lead_transfer_accepted(case: Case, event: LeadTransferAccepted) -> Case:
 @applies(LeadTransferDeclined)
 def lead_transfer_declined(case: Case, event: LeadTransferDeclined) -> Case:
     return replace(case, transfer=None)
+
+
+@waits(
+    "transfer",
+    Words("pengalihan penanggung jawab yang belum dijawab", "transfer of the lead that is not answered"),
+    Words(
+        "Instansi yang diminta menjadi penanggung jawab menyanggupi atau menolaknya.",
+        "The agency that was asked to lead accepts or declines.",
+    ),
+    "AcceptLeadTransfer",
+    "DeclineLeadTransfer",
+)
+def not_answered(case: Case, at: datetime) -> Iterable[UUID]:
+    return [case.transfer.id] if case.transfer is not None else []
 
 
 @decides.register

@@ -1,4 +1,4 @@
-"""How a case ends, begins again, or turns out to be another."""
+"""How a case ends, and begins again."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -7,16 +7,18 @@ from msgspec.structs import replace
 
 from ..casefile.deciding import Network, decides
 from ..casefile.evolving import applies
-from ..casefile.state import Case, Part, Status
+from ..casefile.files import Files
+from ..casefile.moves import WORK_ENDED
+from ..casefile.state import Case, Status
 from ..casefile.stopping import stop_waits
-from ..causes import Cause, latest
-from ..codes import CloseReason, ReferralStatus
+from ..causes import Cause
+from ..codes import CloseReason
 from ..compartment import Coordination
 from ..declaring import Shared, Step, asked, field, happened, name_fields
-from ..fact import Act, CaseId, Fact, Text, recorded
-from ..refusal import AlreadyDone, CaseIsOpen, CaseNotOpen, Invalid, OpenReferrals
+from ..fact import Act, Fact, Text, recorded
+from ..refusal import CaseIsOpen, CaseNotOpen, Invalid, OpenReferrals
 from ..standing.relations import Extent
-from ..standing.roles import CASE_WORK, SUPERVISION
+from ..standing.roles import CASE_WORK
 from ..standing.rows import LEADS, LEADS_ALSO_ENDED
 from ..words import Words
 
@@ -48,37 +50,6 @@ class CaseReopened(Fact, frozen=True, kw_only=True, tag="case.CaseReopened"):
     reason: Coordination[Text]
 
 
-@happened(
-    Words("Kasus digabungkan ke kasus lain", "Case merged into another"),
-    her=Words("Berkas disatukan dengan berkas lain", "The file was merged into another"),
-    means="Berkas ini berkas kedua dari kasus yang sama; `into` adalah yang diteruskan.",
-    step=Step.LEAD,
-)
-class CaseMerged(Fact, frozen=True, kw_only=True, tag="case.CaseMerged"):
-    """This file was a second one of the same case; `into` is the one that lives on."""
-
-    into: Coordination[CaseId]
-
-
-@happened(
-    Words("Berkas ganda digabungkan ke kasus ini", "Duplicate file absorbed"),
-    her=Words("Berkas ganda disatukan", "A duplicate file was taken in"),
-    means="Berkas lain dari kasus yang sama berakhir; isinya dibaca bersama berkas ini.",
-    step=Step.LEAD,
-)
-class DuplicateAbsorbed(Fact, frozen=True, kw_only=True, tag="case.DuplicateAbsorbed"):
-    """Another file of the same case ended; what it holds is to be read with this one."""
-
-    duplicate: Coordination[CaseId]
-
-
-WORK_ENDED = Cause(
-    Words(
-        "kasus itu dibuka kembali, atau rujukan terakhirnya berakhir",
-        "the case was last opened, or the last of its referrals ended",
-    ),
-    lambda command, case, act: latest((case.began_at, *(r.ended_at for r in case.referrals.values()))),
-)
 CLOSED = Cause(Words("kasus itu ditutup", "the case was closed"), lambda command, case, act: case.ended_at)
 
 
@@ -115,41 +86,6 @@ class ReopenCase(Fact, frozen=True, kw_only=True):
     reason: Coordination[Text]
 
 
-@asked(
-    "/cases/{case}/merger",
-    by=SUPERVISION,
-    where=LEADS,
-    extent=Extent.MOVE,
-    answers=(WORK_ENDED,),
-    means="Mengakhiri berkas ini sebagai berkas ganda dari kasus lain dari penanggung jawab yang sama.",
-    tag="life of the case",
-    example={"into": "00000000-0000-4000-8000-00000000000f"},
-)
-class MergeCase(Fact, frozen=True, kw_only=True):
-    """End this file as a duplicate of another that the same agency leads."""
-
-    into: Coordination[CaseId]
-
-
-@asked(
-    by=SUPERVISION,
-    where=LEADS,
-    extent=Extent.MOVE,
-    means="Mencatat pada berkas yang diteruskan bahwa berkas gandanya berakhir.",
-)
-class AbsorbDuplicate(Fact, frozen=True, kw_only=True):
-    """Note in the living file that a duplicate of it ended."""
-
-    duplicate: Coordination[CaseId]
-
-
-class Files(Part, frozen=True):
-    """Other files of the same case."""
-
-    merged_into: CaseId | None = None
-    duplicates: frozenset[CaseId] = frozenset()
-
-
 @applies(CaseClosed)
 def case_closed(case: Case, event: CaseClosed, recorded_at: datetime) -> Case:
     times = {"ended_at": event.occurred_at, "end_recorded_at": recorded_at}
@@ -160,21 +96,6 @@ def case_closed(case: Case, event: CaseClosed, recorded_at: datetime) -> Case:
 def case_reopened(case: Case, event: CaseReopened) -> Case:
     times = {"began_at": event.occurred_at, "ended_at": None, "end_recorded_at": None}
     return replace(case, status=Status.OPEN, close_reason=None, **times)
-
-
-@applies(CaseMerged)
-def case_merged(case: Case, event: CaseMerged, recorded_at: datetime) -> Case:
-    return replace(
-        case.with_part(replace(case.of(Files), merged_into=event.into)),
-        status=Status.MERGED,
-        ended_at=event.occurred_at,
-        end_recorded_at=recorded_at,
-    )
-
-
-@applies(DuplicateAbsorbed)
-def duplicate_absorbed(part: Files, event: DuplicateAbsorbed) -> Files:
-    return replace(part, duplicates=part.duplicates | {event.duplicate})
 
 
 @decides.register
@@ -198,27 +119,6 @@ def reopen_case(command: ReopenCase, case: Case, act: Act, network: Network) -> 
     return [recorded(CaseReopened, command, act)]
 
 
-@decides.register
-def merge_case(command: MergeCase, case: Case, act: Act, network: Network) -> Sequence[Fact]:
-    still = [r.id for r in case.referrals.values() if r.status.is_open or r.status is ReferralStatus.DRAFT]
-    if still:
-        raise OpenReferrals(referrals=still)
-    if case.transfer is not None:
-        raise Invalid(field="transfer", must="be answered before the case is merged")
-    if stop_waits(case):
-        raise Invalid(field="stop", must="be answered before the case is merged")
-    return [recorded(CaseMerged, command, act)]
-
-
-@decides.register
-def absorb_duplicate(command: AbsorbDuplicate, case: Case, act: Act, network: Network) -> Sequence[Fact]:
-    if command.duplicate in case.of(Files).duplicates:
-        raise AlreadyDone(duplicate=command.duplicate)
-    return [recorded(DuplicateAbsorbed, command, act)]
-
-
 name_fields(
     summary=field("Ringkasan", "Summary", ("Ringkasan", "Summary")),
-    into=field("Digabungkan ke", "Merged into"),
-    duplicate=field("Berkas ganda", "Duplicate"),
 )

@@ -8,9 +8,10 @@ Only the recipient moves it through received … completed; only the sender canc
 covers any more stops, or is held where work began, whatever ended the consent.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import partial
+from uuid import UUID
 
 from msgspec.structs import replace
 
@@ -30,6 +31,7 @@ from ..casefile.moves import (
     when_uncovered,
 )
 from ..casefile.state import Case, Referral, compartments_named
+from ..casefile.waiting import waits
 from ..causes import Cause, latest
 from ..codes import AgencyKind, EndReason, Purpose, ReferralStatus, Service, Urgency
 from ..compartment import Compartment, CompartmentWord, Coordination
@@ -37,7 +39,7 @@ from ..declaring import Step, asked, field, happened, name_fields
 from ..fact import Act, AgencyCode, ClockId, Details, Fact, ReferralId, recorded
 from ..pathways import PATHWAYS
 from ..persistent import put
-from ..refusal import Invalid, RecipientUnavailable
+from ..refusal import Invalid, OpenReferrals, RecipientUnavailable
 from ..standing.relations import Extent, Relation
 from ..standing.roles import CASE_WORK
 from ..standing.rows import KNOWS, TAKES_PART, Since
@@ -199,6 +201,16 @@ def referral_sent(case: Case, event: ReferralSent, recorded_at: datetime) -> Cas
         "delivery": pathway.deliveries.get(referral.urgency) if pathway else None,
     }
     return moved(case, event, recorded_at, S.REQUESTED, by_lead=referral.sender == case.lead, **times)
+
+
+@waits(
+    "referrals",
+    Words("rujukan yang belum berakhir", "referrals that are not ended"),
+    OpenReferrals.mend,
+    *OpenReferrals.acts,
+)
+def not_ended(case: Case, at: datetime) -> Iterable[UUID]:
+    return (r.id for r in case.referrals.values() if r.status.is_open or r.status is S.DRAFT)
 
 
 @decides.register

@@ -5,6 +5,7 @@ Several subjects start and meet clocks, so their whole story lies here, with wha
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from uuid import UUID
 
 from msgspec.structs import replace
 
@@ -24,6 +25,7 @@ from ..words import Words
 from .deciding import Network, decides
 from .evolving import applies
 from .state import Case, Clock, Status
+from .waiting import waits
 
 R = Relation
 
@@ -166,6 +168,26 @@ def clock_met(case: Case, event: ClockMet, recorded_at: datetime) -> Case:
 def clock_overdue(case: Case, event: ClockOverdue) -> Case:
     raised = replace(case.clocks[event.clock], overdue=True)
     return replace(case, clocks=put(case.clocks, event.clock, raised))
+
+
+@waits(
+    "clocks",
+    Words("batas waktu yang berjalan", "clocks that run"),
+    Words(
+        "Nyatakan terpenuhi batas waktu yang tindakannya sudah dilakukan. Yang belum dilakukan harus tetap dapat"
+        " dipenuhi: gabungkan berkas yang lain ke berkas ini.",
+        "End a clock once what it is for was done. What was not done has to stay possible: merge the other file into"
+        " this one.",
+    ),
+    "MeetClock",
+)
+def running(case: Case, at: datetime) -> Iterable[UUID]:
+    """Those that are not met, and of which it was not raised that they ran out. One that had run out before anybody
+    recorded it is never raised."""
+    for clock in case.clocks.values():
+        had_run_out = clock.told_at is not None and clock.due_at <= clock.told_at
+        if clock.met_at is None and not clock.overdue and not had_run_out:
+            yield clock.id
 
 
 @decides.register

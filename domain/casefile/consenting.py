@@ -76,9 +76,14 @@ def live(case: Case, id: ConsentId, at: datetime) -> Consent:
     consent = case.consents.get(id)
     if consent is None:
         raise Unknown(what="consent")
-    if not consent.live or (consent.expires_at is not None and at >= consent.expires_at):
+    if not stands(consent, at):
         raise ConsentNotLive(consent=id)
     return consent
+
+
+def stands(consent: Consent, at: datetime) -> bool:
+    """Whether a consent did not end by that time."""
+    return consent.live and (consent.expires_at is None or at < consent.expires_at)
 
 
 def require_later_end(command: Scope) -> None:

@@ -2,6 +2,7 @@
 and sharing on a ground. The lead's verdict is the last word.
 """
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Protocol
 from uuid import UUID
@@ -11,8 +12,10 @@ from ..fact import ActorId
 from ..refusal import AlreadyDone, NotByTheSamePerson, NotForThisAgency, StillRunning, WrongMove
 from ..standing.relations import Relation
 from ..standing.roles import REVIEW
+from ..words import Words
 from .deciding import Network
 from .state import Case, Glass
+from .waiting import waits
 
 WITHIN = timedelta(days=3)
 WITHIN_BECAUSE = (
@@ -60,6 +63,16 @@ def next_reminder(done: DoneAlone, at: datetime, **which: UUID) -> int:
     if at < due:
         raise StillRunning(due_at=due)
     return done.overdue + 1
+
+
+@waits(
+    "glasses",
+    Words("akses darurat yang belum dinilai", "emergency openings that nobody judged"),
+    Words("Orang lain menilai setiap pembukaan darurat itu.", "Another person judges each emergency opening."),
+    "ReviewGlass",
+)
+def not_judged(case: Case, at: datetime) -> Iterable[UUID]:
+    return (glass.id for glass in case.glasses.values() if not is_settled(glass.verdict))
 
 
 def require_last_word(glass: Glass, case: Case, mine: frozenset[Relation], person: ActorId, network: Network) -> None:

@@ -49,6 +49,14 @@ REFERRAL = Thing(
     ),
 )
 """What an agency is to a referral. To all others it does not exist."""
+WORK_ENDED = Cause(
+    Words(
+        "kasus itu dibuka kembali, atau rujukan terakhirnya berakhir",
+        "the case was last opened, or the last of its referrals ended",
+    ),
+    lambda command, case, act: latest((case.began_at, *(r.ended_at for r in case.referrals.values()))),
+)
+"""What the end of a case answers."""
 
 
 def moved(case: Case, event: ReferralMove, recorded_at: datetime, status: ReferralStatus, **more: Any) -> Case:

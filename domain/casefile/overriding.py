@@ -2,8 +2,9 @@
 what agencies and people are to each.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
+from uuid import UUID
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -18,6 +19,7 @@ from ..standing.rows import Since, Thing
 from ..words import Words
 from .judging import is_settled
 from .state import EMPTY, Case, Part
+from .waiting import waits
 
 R = Relation
 
@@ -120,3 +122,30 @@ TO_JUDGE = Thing(
     since=DECIDED,
 )
 """Its agency judges it once; the lead's verdict is the last word."""
+
+
+@waits(
+    "overrides_asked",
+    Words("permintaan berbagi tanpa persetujuan yang belum diputuskan", "undecided requests to share without consent"),
+    Words(
+        "Orang lain menyetujui atau menolak permintaan berbagi itu.",
+        "Another person approves or refuses the sharing that was asked for.",
+    ),
+    "ApproveOverride",
+    "RefuseOverride",
+)
+def not_decided(case: Case, at: datetime) -> Iterable[UUID]:
+    return (id for id, wanted in case.of(Overrides).asked.items() if not wanted.decided)
+
+
+@waits(
+    "overrides",
+    Words("berbagi tanpa persetujuan yang belum dinilai", "sharing without consent that nobody judged"),
+    Words(
+        "Orang lain menilai berbagi oleh satu orang itu.",
+        "Another person judges what one person shared alone.",
+    ),
+    "ReviewOverride",
+)
+def not_judged(case: Case, at: datetime) -> Iterable[UUID]:
+    return (id for id, made in case.of(Overrides).made.items() if made.review_due_at and not made.is_judged)

@@ -12,6 +12,7 @@ What is shared without consent is no consent of hers, and no stop ends it (overr
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -28,6 +29,7 @@ from ..standing.rows import Since, Thing
 from ..words import Words
 from .evolving import applies
 from .state import EMPTY, Case, Consent, Part, Referral
+from .waiting import waits
 
 R = Relation
 
@@ -121,6 +123,20 @@ class Stops(Part, frozen=True):
 def stop_waits(case: Case) -> bool:
     """Whether the lead has to answer a stop still."""
     return any(heard.waits for heard in case.of(Stops).heard.values())
+
+
+@waits(
+    "stops",
+    Words("permintaan berhenti yang menunggu", "stops that wait for the lead"),
+    Words(
+        "Tanyakan permintaan berhenti itu kepada penyintas, lalu catat bahwa ia membenarkannya atau tidak.",
+        "Ask the survivor about the stop, and record that she confirmed it or did not.",
+    ),
+    "ConfirmStop",
+    "ContradictStop",
+)
+def unanswered(case: Case, at: datetime) -> Iterable[UUID]:
+    return (id for id, heard in case.of(Stops).heard.items() if heard.waits)
 
 
 @applies(SharingStopped)

@@ -13,6 +13,7 @@ from two import seconded
 
 from rujukan.api.problems import type_of
 from rujukan.domain import refusal as r
+from rujukan.domain.casefile.waiting import StillWaits
 from rujukan.domain.codes import Purpose, Role
 
 Person = Callable[..., httpx.Client]
@@ -304,6 +305,26 @@ def test_a_duplicate_ends_and_names_the_file_that_lives_on(lead: httpx.Client, p
     assert lead.post(f"{living}/notes", json={}).status_code == 201
 
 
+def test_what_waits_in_a_duplicate_is_named_with_the_next_act(person: Person, case: str) -> None:
+    said = merged_with_a_flag(person, case).json()
+    assert list(said["about"]) == ["flags"]
+    assert said["acts"] == ["POST /cases/{case}/flags/{flag}/lowering"]
+    assert said["person"]["en"]["says"].endswith(": flags that are up (1).")
+    assert "lower it here" in said["person"]["en"]["next"]
+    assert said["person"]["id"]["says"].endswith(": tanda pengingat yang terpasang (1).")
+
+
+def test_a_merger_made_by_mistake_is_undone_by_two_people(lead: httpx.Client, person: Person, case: str) -> None:
+    supervisor, living = person("uptd-ppa", Role.SUPERVISOR), opened(lead)
+    done(supervisor.post(f"{case}/merger", json={"into": living.removeprefix("/cases/")}))
+    asked = supervisor.post(f"{case}/separation", json={"reason": "dua orang berbeda"})
+    assert done(lead.get(case))["status"] == "merged", "it waits for a second person"
+    done(seconded(asked, person("uptd-ppa", Role.DATA_PROTECTION_OFFICER)))
+    assert done(lead.get(case))["status"] == "open"
+    assert lead.post(f"{case}/notes", json={}).status_code == 201
+    assert problem(supervisor.post(f"{case}/separation", json={"reason": "x"})) == (409, "wrong-move")
+
+
 def test_a_case_is_merged_into_an_open_one_of_the_same_lead_only(lead: httpx.Client, person: Person, case: str) -> None:
     supervisor = person("uptd-ppa", Role.SUPERVISOR)
     closed, foreign = opened(lead), opened(person("rsud"))
@@ -498,6 +519,11 @@ def narrowed_to_more(person: Person, case: str) -> httpx.Response:
     return lead.post(f"{case}/consents/{consent}/narrowing", json=wider)
 
 
+def merged_with_a_flag(person: Person, case: str) -> httpx.Response:
+    done(person("uptd-ppa").post(f"{case}/flags", json={"due_on": "2026-04-01"}))
+    return person("uptd-ppa", Role.SUPERVISOR).post(f"{case}/merger", json={"into": str(uuid4())})
+
+
 def closed_with_a_referral(person: Person, case: str) -> httpx.Response:
     sent(person("uptd-ppa"), case)
     return person("uptd-ppa").post(f"{case}/closure", json={"reason": "goals-met"})
@@ -599,6 +625,7 @@ REFUSED: tuple[Act, ...] = (
         lambda person, case: person("uptd-ppa").post(f"{case}/reopening", json={"reason": "x"}),
     ),
     Act(r.OpenReferrals, 409, "open-referrals", closed_with_a_referral),
+    Act(StillWaits, 409, "still-waits", merged_with_a_flag),
     Act(r.NotForThisAgency, 403, "not-for-this-agency", cancelled_by_the_recipient),
     Act(
         r.NotForThisRole,

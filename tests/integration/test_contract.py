@@ -57,7 +57,8 @@ from rujukan.domain.case.incidents import CorrectIncident, RecordAllegedPerpetra
 from rujukan.domain.case.intake import OpenCase, ReceiveReport
 from rujukan.domain.case.lead import AcceptLeadTransfer, AskLeadTransfer, AssignCaseWorker, DeclineLeadTransfer
 from rujukan.domain.case.leave import AskGlassLeave
-from rujukan.domain.case.lifecycle import CloseCase, MergeCase, ReopenCase
+from rujukan.domain.case.lifecycle import CloseCase, ReopenCase
+from rujukan.domain.case.merging import MergeCase, SeparateCase
 from rujukan.domain.case.notes import RecordContactAttempt, RecordFollowUp, RecordNote
 from rujukan.domain.case.orders import RecordProtectionOrder
 from rujukan.domain.case.overrides import (
@@ -464,6 +465,9 @@ def _end(walk: Walk, case: str, consent: str) -> None:
         walk.take(CloseCase, case=case)
         walk.take(ReopenCase, case=case)
         walk.take(MergeCase, case=case, into=walk.take(OpenCase))
+        separation = walk.take(SeparateCase, case=case)
+    with walk.acting("rsud", Role.DATA_PROTECTION_OFFICER, Purpose.AUDIT):
+        walk.take(ApproveProposal, proposal=separation)
 
 
 def _agencies(walk: Walk, system: Casework) -> None:

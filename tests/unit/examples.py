@@ -44,7 +44,8 @@ from rujukan.domain.case.identity import (
 from rujukan.domain.case.incidents import AllegedPerpetratorRecorded, IncidentCorrected, IncidentRecorded
 from rujukan.domain.case.intake import CaseOpened, ReportReceived
 from rujukan.domain.case.lead import CaseWorkerAssigned, LeadTransferAccepted, LeadTransferAsked, LeadTransferDeclined
-from rujukan.domain.case.lifecycle import CaseClosed, CaseMerged, CaseReopened, DuplicateAbsorbed
+from rujukan.domain.case.lifecycle import CaseClosed, CaseReopened
+from rujukan.domain.case.merging import CaseMerged, DuplicateAbsorbed
 from rujukan.domain.case.notes import ContactAttempted, FollowUpRecorded, NoteRecorded
 from rujukan.domain.case.orders import ProtectionOrderRecorded
 from rujukan.domain.case.overrides import ConsentOverridden

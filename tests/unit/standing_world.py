@@ -95,7 +95,8 @@ from rujukan.domain.case.lead import (
     LeadTransferAsked,
 )
 from rujukan.domain.case.leave import AskGlassLeave
-from rujukan.domain.case.lifecycle import AbsorbDuplicate, CloseCase, MergeCase, ReopenCase
+from rujukan.domain.case.lifecycle import CloseCase, ReopenCase
+from rujukan.domain.case.merging import AbsorbDuplicate, MergeCase, SeparateCase
 from rujukan.domain.case.notes import RecordContactAttempt, RecordFollowUp, RecordNote
 from rujukan.domain.case.orders import RecordProtectionOrder
 from rujukan.domain.case.overrides import (
@@ -365,6 +366,7 @@ COMMANDS: Mapping[type[Fact], Fact] = {
         say(ReopenCase, reason="r"),
         say(MergeCase, into=OTHER_CASE),
         say(AbsorbDuplicate, duplicate=OTHER_CASE),
+        say(SeparateCase, reason="r"),
         say(
             DiscloseCase, disclosure=NEW, recipient="c", basis=DisclosureBasis.AUDIT, rule="r", compartments=frozenset()
         ),

@@ -27,7 +27,8 @@ from rujukan.domain.case.fulfilment import (
 from rujukan.domain.case.holds import HoldPlaced
 from rujukan.domain.case.incidents import IncidentRecorded
 from rujukan.domain.case.intake import CaseOpened, ReportReceived
-from rujukan.domain.case.lifecycle import CaseClosed, CaseMerged
+from rujukan.domain.case.lifecycle import CaseClosed
+from rujukan.domain.case.merging import CaseMerged
 from rujukan.domain.case.overrides import ConsentOverridden
 from rujukan.domain.case.referrals import ReferralCancelled, ReferralDrafted, ReferralSent
 from rujukan.domain.casefile.clocks import ClockStarted

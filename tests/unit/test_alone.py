@@ -42,7 +42,7 @@ from rujukan.domain.case.holds import HoldLifted, LiftHoldOnOrder, LiftLegalHold
 from rujukan.domain.case.intake import OpenCase
 from rujukan.domain.case.lead import AcceptLeadTransfer, AskLeadTransfer, LeadTransferAccepted, LeadTransferAsked
 from rujukan.domain.case.leave import AskGlassLeave, GlassAllowed
-from rujukan.domain.case.lifecycle import MergeCase
+from rujukan.domain.case.merging import MergeCase
 from rujukan.domain.case.notes import NoteRecorded
 from rujukan.domain.case.overrides import OverrideAsked, OverrideReviewed, SharedWithoutConsent
 from rujukan.domain.case.staffing import ExclusionEnded, PersonExcluded

@@ -39,7 +39,7 @@ from rujukan.domain.agency import agency_stream
 from rujukan.domain.case.consents import ConsentGiven, GiveConsent, WithdrawConsent
 from rujukan.domain.case.erasure import ApproveErasure, RequestErasure
 from rujukan.domain.case.first_hold import LegalHoldPlaced
-from rujukan.domain.case.lifecycle import MergeCase
+from rujukan.domain.case.merging import MergeCase
 from rujukan.domain.case.notes import NoteRecorded, RecordNote
 from rujukan.domain.case.referrals import CancelReferral
 from rujukan.domain.codes import ErasureBasis, Role

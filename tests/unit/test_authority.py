@@ -13,7 +13,8 @@ from rujukan.domain.case.glass import BreakGlass, CloseGlass, RaiseGlassReview, 
 from rujukan.domain.case.holds import LiftHoldOnOrder, LiftLegalHold, PlaceLegalHold
 from rujukan.domain.case.intake import CaseOpened
 from rujukan.domain.case.lead import AcceptLeadTransfer, AskLeadTransfer, AssignCaseWorker
-from rujukan.domain.case.lifecycle import CloseCase, MergeCase
+from rujukan.domain.case.lifecycle import CloseCase
+from rujukan.domain.case.merging import MergeCase
 from rujukan.domain.case.overrides import EndOverride, OverrideConsent
 from rujukan.domain.case.referrals import CancelReferral, DraftReferral, SendReferral
 from rujukan.domain.case.reminders import EscalateReferral

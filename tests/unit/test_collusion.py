@@ -65,7 +65,7 @@ from rujukan.domain.case.identity import (
 from rujukan.domain.case.incidents import CorrectIncident
 from rujukan.domain.case.intake import OpenCase
 from rujukan.domain.case.lead import AskLeadTransfer
-from rujukan.domain.case.lifecycle import MergeCase
+from rujukan.domain.case.merging import MergeCase
 from rujukan.domain.case.notes import NoteRecorded, RecordNote
 from rujukan.domain.case.overrides import ApproveOverride, OverrideConsent
 from rujukan.domain.case.referrals import CancelReferral, DraftReferral, ReferralDrafted, ReferralSent, SendReferral

@@ -58,7 +58,8 @@ from rujukan.domain.case.glass import GlassMove
 from rujukan.domain.case.holds import HoldFacts
 from rujukan.domain.case.intake import CaseOpened
 from rujukan.domain.case.lead import CaseWorkerAssigned, LeadTransferAccepted, LeadTransferAsked, LeadTransferDeclined
-from rujukan.domain.case.lifecycle import CaseClosed, CaseMerged, CaseReopened, DuplicateAbsorbed
+from rujukan.domain.case.lifecycle import CaseClosed, CaseReopened
+from rujukan.domain.case.merging import CaseMerged, DuplicateAbsorbed
 from rujukan.domain.case.notes import NoteRecorded
 from rujukan.domain.case.overrides import (
     OverrideAsked,

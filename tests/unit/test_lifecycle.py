@@ -1,44 +1,30 @@
-"""How a case ends, begins again, or turns out to be another."""
+"""How a case ends, and begins again."""
 
 import pytest
-from msgspec.structs import replace
 from story import (
     HOSPITAL,
-    OTHER_CASE,
     R1,
     R2,
     TO_LAWYERS,
     TRANSFER,
-    an_id,
     brought_to,
     closed,
     given,
-    merged,
     opened,
     referred,
     say,
 )
 
 from rujukan.domain.case.lead import LeadTransferAsked, LeadTransferDeclined
-from rujukan.domain.case.lifecycle import (
-    AbsorbDuplicate,
-    CaseReopened,
-    CloseCase,
-    DuplicateAbsorbed,
-    Files,
-    MergeCase,
-    ReopenCase,
-)
+from rujukan.domain.case.lifecycle import CaseReopened, CloseCase, ReopenCase
 from rujukan.domain.casefile.state import Status
 from rujukan.domain.codes import AgencyKind, CloseReason, ReferralStatus
-from rujukan.domain.refusal import AlreadyExists, CaseIsOpen, CaseNotOpen, Invalid, NotForThisAgency, OpenReferrals
+from rujukan.domain.refusal import CaseIsOpen, Invalid, NotForThisAgency, OpenReferrals
 
 S = ReferralStatus
 
 CLOSE = say(CloseCase, reason=CloseReason.GOALS_MET)
 REOPEN = say(ReopenCase, reason="it began again")
-MERGE = say(MergeCase, into=OTHER_CASE)
-ABSORB = say(AbsorbDuplicate, duplicate=OTHER_CASE)
 
 ASKED = say(LeadTransferAsked, transfer=TRANSFER, to="lbh", to_kind=AgencyKind.LEGAL_AID, reason="she moved")
 DECLINED = say(LeadTransferDeclined, transfer=TRANSFER, reason="no capacity")
@@ -82,41 +68,3 @@ def test_a_closed_case_is_reopened_by_its_lead() -> None:
 
 def test_an_open_case_is_not_reopened() -> None:
     given(opened()).when(REOPEN).refused(CaseIsOpen)
-
-
-# Duplicates --------------------------------------------------------------------------------------------------
-
-
-def test_a_duplicate_ends_for_good_and_names_the_case_that_lives_on() -> None:
-    case = given(opened()).when(MERGE).then(merged())
-    assert case is not None
-    assert (case.status, case.of(Files).merged_into) == (Status.MERGED, OTHER_CASE)
-    given(opened(), merged()).when(REOPEN).refused(CaseNotOpen, status="merged", merged_into=OTHER_CASE)
-
-
-@pytest.mark.parametrize("status", [s for s in S if s.is_open or s is S.DRAFT])
-def test_a_duplicate_with_referrals_under_way_is_not_merged(status: S) -> None:
-    given(*referred(status)).when(MERGE).refused(OpenReferrals, referrals=[str(R1)])
-
-
-def test_a_case_is_not_merged_while_another_agency_is_asked_to_lead() -> None:
-    given(opened(), TO_LAWYERS, ASKED).when(MERGE).refused(Invalid, field="transfer")
-    given(opened(), TO_LAWYERS, ASKED, DECLINED).when(MERGE).then(merged())
-
-
-def test_a_duplicate_is_absorbed_once() -> None:
-    absorbed = say(DuplicateAbsorbed, duplicate=OTHER_CASE)
-    given(opened(), absorbed).when(ABSORB).refused(AlreadyExists, duplicate=OTHER_CASE)
-    given(opened(), absorbed).when(replace(ABSORB, duplicate=an_id("third case"))).then_only(DuplicateAbsorbed)
-
-
-def test_the_living_case_notes_its_duplicate() -> None:
-    case = given(opened()).when(ABSORB).then(say(DuplicateAbsorbed, duplicate=OTHER_CASE))
-    assert case is not None
-    assert case.of(Files).duplicates == {OTHER_CASE}
-
-
-def test_a_file_that_had_taken_in_a_duplicate_still_names_it_when_it_ends_as_one_itself() -> None:
-    case = given(opened(), say(DuplicateAbsorbed, duplicate=an_id("third case"))).when(MERGE).then(merged())
-    assert case is not None
-    assert case.of(Files) == Files(merged_into=OTHER_CASE, duplicates=frozenset({an_id("third case")}))

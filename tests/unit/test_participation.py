@@ -46,7 +46,8 @@ from rujukan.domain.case.identity import (
 from rujukan.domain.case.incidents import CorrectIncident, RecordAllegedPerpetrator, RecordIncident
 from rujukan.domain.case.intake import ReceiveReport, ReportReceived
 from rujukan.domain.case.lead import AcceptLeadTransfer, AskLeadTransfer, AssignCaseWorker, DeclineLeadTransfer
-from rujukan.domain.case.lifecycle import AbsorbDuplicate, CloseCase, MergeCase, ReopenCase
+from rujukan.domain.case.lifecycle import CloseCase, ReopenCase
+from rujukan.domain.case.merging import AbsorbDuplicate, MergeCase
 from rujukan.domain.case.notes import RecordContactAttempt, RecordFollowUp, RecordNote
 from rujukan.domain.case.orders import RecordProtectionOrder
 from rujukan.domain.case.services import DeliverService

@@ -137,6 +137,7 @@ CloseCase                 ws---y  yaaaaauu    ccccccuu    uuuuuuuu
 ReopenCase                ws---y  yaaaaauu    yaaaaauu    uuuuuuuu
 MergeCase                 -s---y  yaaaaauu    ccccccuu    uuuuuuuu
 AbsorbDuplicate           -s---y  yaaaaauu    ccccccuu    uuuuuuuu
+SeparateCase              -s----  waaaaauu    waaaaauu    uuuuuuuu
 DiscloseCase              --l---  yaaaaauu    yaaaaauu    uuuuuuuu
 AskSurvivorReport         w--d--  yaaaaauu    yaaaaauu    uuuuuuuu
 PlaceLegalHold            --ld--  yaaaaauu    yaaaaauu    uuuuuuuu

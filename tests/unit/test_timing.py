@@ -102,6 +102,7 @@ REFERRALS = "ReferralDrafted ReferralSent ReferralReceived ReferralAccepted Refe
 OPENED = Answers("CaseOpened")
 WAITS = "LeadTransferAsked SharingStopped"
 UNDECIDED = "HoldPlaced ErasureRequested"
+UNSETTLED = "ClockStarted ConsentReported OverrideAsked SharedWithoutConsent ActionAgreed FlagRaised GlassBroken"
 ATTACHED = say(
     AttachDocument,
     document=NEWER,
@@ -187,7 +188,7 @@ ACCOUNT: dict[str, Answers | None] = {
     "CloseCase": Answers("CaseOpened", without=f"{REFERRALS} {WAITS}"),
     "CloseCase after a referral": Answers("ReferralCancelled", state=S.CANCELLED, without=f"{WAITS} another"),
     "ReopenCase": Answers("CaseClosed", ended=True),
-    "MergeCase": Answers("CaseOpened", without=f"{REFERRALS} {WAITS}"),
+    "MergeCase": Answers("CaseOpened", without=f"{REFERRALS} {WAITS} {UNSETTLED} {UNDECIDED}"),
     "AbsorbDuplicate": OPENED,
     "DiscloseCase": OPENED,
     "AskSurvivorReport": OPENED,
@@ -220,7 +221,7 @@ AS_RECORDED = {
     "AskGlassLeave",
     "AcknowledgeDeliveries",
 }
-AS_RECORDED |= {"AssignPerson", "EndAssignment", "ExcludePerson", "EndExclusion"}
+AS_RECORDED |= {"AssignPerson", "EndAssignment", "ExcludePerson", "EndExclusion", "SeparateCase"}
 """What takes effect as it is recorded."""
 
 

@@ -52,7 +52,8 @@ from rujukan.domain.case.lead import (
     LeadTransferAccepted,
     LeadTransferAsked,
 )
-from rujukan.domain.case.lifecycle import CaseClosed, CaseMerged, CaseReopened, CloseCase, ReopenCase
+from rujukan.domain.case.lifecycle import CaseClosed, CaseReopened, CloseCase, ReopenCase
+from rujukan.domain.case.merging import CaseMerged
 from rujukan.domain.case.notes import RecordNote
 from rujukan.domain.case.overrides import (
     ApproveOverride,
