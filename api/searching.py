@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from ..domain.agency import agency_stream
 from ..domain.case.identity import IdentityFacts
+from ..domain.casefile.files import Files
 from ..domain.compartment import Compartment
 from ..domain.fact import Act
 from ..domain.nik import Nik
@@ -15,6 +16,7 @@ from ..domain.oversight import SEARCHING
 from ..domain.refusal import Unknown
 from ..domain.standing.readings import SEARCH
 from ..domain.standing.rule import roles_of
+from ..domain.together import lives_on
 from ..projections import people
 from .application.reading import Asked
 from .application.rooms import Rooms
@@ -35,15 +37,24 @@ class Search(Struct, frozen=True, forbid_unknown_fields=True):
     nik: Nik
 
 
+class Merged(Struct, frozen=True):
+    """A file that was found ended as a second one of the same case."""
+
+    case: str
+    into: str | None
+    """The file that lives on; none where the caller may not know of that."""
+
+
 class CasesFound(Struct, frozen=True):
-    """The caller's agency's cases of that person."""
+    """The caller's agency's cases of that person, and those that they were merged into."""
 
     cases: list[str]
+    merged: list[Merged] = []
 
 
-ANSWERS: list[type] = [Search, CasesFound]
+ANSWERS: list[type] = [Search, Merged, CasesFound]
 
-IDENTITY = frozenset({Compartment.IDENTITY})
+IDENTITY, COORDINATION = frozenset({Compartment.IDENTITY}), frozenset({Compartment.COORDINATION})
 
 
 def add_routes(door: Door) -> None:
@@ -60,7 +71,12 @@ def add_routes(door: Door) -> None:
         found = [case for case in told if _may_be_found(rooms, case, index, act)]
         for case in found:
             rooms.reading.show(said, case, IDENTITY, "search")
-        return json_answer(CasesFound([str(case) for case in found]))
+        merged = {case: living for case in found for living in _merged(rooms, case, act)}
+        further = {living for living in merged.values() if living is not None} - {*found}
+        for case in sorted(further):
+            rooms.reading.show(said, case, COORDINATION, "search")
+        names = [Merged(str(case), str(living) if living is not None else None) for case, living in merged.items()]
+        return json_answer(CasesFound([str(case) for case in (*found, *sorted(further))], names))
 
     door.post(
         PATH,
@@ -91,6 +107,28 @@ def add_routes(door: Door) -> None:
         tag="lists",
         work=Work.READ,
     )
+
+
+def _merged(rooms: Rooms, case: UUID, act: Act) -> list[UUID | None]:
+    """Where a file goes on that was merged, one or none: in the last file that the agency may know of. Empty for one
+    that was not merged."""
+    if rooms.casework.known(case, act).of(Files).merged_into is None:
+        return []
+    return [next((id for id in reversed(_onward(rooms, case)) if _is_known(rooms, id, act)), None)]
+
+
+def _onward(rooms: Rooms, case: UUID) -> list[UUID]:
+    """The files into which one was merged, the last behind."""
+    file = rooms.casework.case(case)
+    return [id for id, _ in lives_on(file, rooms.casework.case)] if file is not None else []
+
+
+def _is_known(rooms: Rooms, case: UUID, act: Act) -> bool:
+    try:
+        rooms.casework.known(case, act)
+    except Unknown:
+        return False
+    return True
 
 
 def _may_be_found(rooms: Rooms, case: UUID, index: str, act: Act) -> bool:

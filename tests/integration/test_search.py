@@ -64,3 +64,37 @@ def test_an_export_is_the_timeline_and_a_stranger_gets_none(running):
     assert len(exported.text.strip().splitlines()) == len(lead.get(f"/cases/{case}/timeline")["items"]) == 3
     stranger = running.desk("disdik")
     assert stranger.status(f"/cases/{case}/export") == 404
+
+
+def test_what_was_merged_leads_to_the_file_that_lives_on_for_who_may_know_of_it(running):
+    number = "6474014107120085"
+    lead, supervisor = running.desk("uptd-ppa"), running.desk("uptd-ppa", Role.SUPERVISOR)
+    hospital, scope = running.desk("rsud"), {"purposes": ["care"], "given_by": ["survivor", "caregiver"]}
+
+    def file(shared_with):
+        case = lead.post("/cases", **OPENING)["id"]
+        here = f"/cases/{case}"
+        lead.post(f"{here}/survivor/identity", name="N", nik=number, sex="female")
+        for agency in shared_with:
+            lead.post(f"{here}/consents", compartments=["identity"], recipients=[agency], **scope, obtained="verbal")
+            draft = {"recipient": agency, "service": "kesehatan", "urgency": "urgent", "purpose": "care"}
+            referral = lead.post(f"{here}/referrals", **draft, compartments=["identity"])["id"]
+            lead.post(f"{here}/referrals/{referral}/sending")
+        return case
+
+    def found(desk):
+        answer = desk.post("/cases/search", nik=number)
+        return set(answer["cases"]), answer["merged"]
+
+    living = lead.post("/cases", **OPENING)["id"]  # nobody wrote down there who she is
+    second = file(())
+    last = supervisor.post(f"/cases/{second}/merger", into=living)["position"]
+    lead.get("/cases", wait_for=last)
+    assert found(lead) == ({second, living}, [{"case": second, "into": living}])
+    assert found(hospital) == (set(), [])
+    known = file(("rsud",))
+    last = supervisor.post(f"/cases/{living}/merger", into=known)["position"]
+    hospital.get("/cases", wait_for=last)
+    lead.get("/cases", wait_for=last)
+    assert found(lead) == ({second, known}, [{"case": second, "into": known}]), "to the end of the chain"
+    assert found(hospital) == ({known}, [])
