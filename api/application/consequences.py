@@ -1,6 +1,7 @@
 """What follows from a command or event: in other streams, in the same commit, and once that is durable."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 from uuid import UUID
 
@@ -21,7 +22,7 @@ from ...domain.codes import ErasureBasis, GlassVerdict
 from ...domain.disclosure import Knowledge, Remembered, Written
 from ...domain.erasure import ErasureRecorded
 from ...domain.fact import Act, AgencyCode, CaseId, Fact
-from ...domain.judged import JudgedNotJustified, JudgedOtherwise
+from ...domain.judged import JudgedNotJustified, JudgedOtherwise, person_stream
 from ...domain.refusal import Unknown
 from ...domain.together import may_go
 from .network import Agencies
@@ -164,7 +165,7 @@ def recall_copies(step: Step[CaseId], ended: Fact) -> Sequence[Changes]:
 
 def keep_verdict(step: Step[CaseId], reviewed: Fact) -> Sequence[Changes]:
     """What counts in every case: that something done past consent was judged not justified, or is so no more, stands
-    with the agency for which it was done. Raises Moved where the case moved on."""
+    with who did it, and with the agency for which it was done. Raises Moved where the case moved on."""
     assert isinstance(reviewed, GlassReviewed | OverrideReviewed)
     case = step.casework.case(step.id)
     if case is None or case.version != step.version:
@@ -183,13 +184,18 @@ def keep_verdict(step: Step[CaseId], reviewed: Fact) -> Sequence[Changes]:
     if was == now:
         return []
     kind = JudgedNotJustified if now else JudgedOtherwise
-    said = kind(occurred_at=reviewed.occurred_at, agency=agency, member=member, judged=judged)
-    try:
-        step.casework.network.forget(agency)
-        version = step.casework.network[agency].version
-    except (KeyError, Unreadable):  # the verdict stands in the case all the same
-        return []
-    return [Changes(agency_stream(agency), version, [said])]
+    said, network = (
+        kind(occurred_at=reviewed.occurred_at, agency=agency, member=member, judged=judged),
+        step.casework.network,
+    )
+    found: list[Changes] = []
+    for stream, version in (
+        (agency_stream(agency), lambda: network.fresh(agency).version),
+        (person_stream(member), lambda: network.judged_so_far(member)),
+    ):
+        with suppress(KeyError, Unreadable):  # the verdict stands in the case all the same
+            found.append(Changes(stream, version(), [said]))
+    return found
 
 
 def destroy_keys(casework: Cases, of: UUID, approved: Fact) -> None:

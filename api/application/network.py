@@ -7,9 +7,11 @@ from itertools import takewhile
 from typing import NoReturn
 
 from ...domain import agency as agencies
+from ...domain import judged
 from ...domain.agency import agency_stream
 from ...domain.agency_state import Agency
-from ...domain.fact import AgencyCode
+from ...domain.fact import ActorId, AgencyCode
+from ...domain.judged import person_stream
 from ...domain.memory import Memory
 from .ports import Log
 
@@ -52,6 +54,15 @@ class Agencies(Mapping[AgencyCode, Agency]):
         then = agencies.fold(w.event for w in takewhile(lambda w: w.at <= instant, events))
         return now, then is not None and then.active
 
+    def was_misjudged(self, person: ActorId) -> bool:
+        """Whether something that this person did past consent, for whatever agency, was judged not justified, and that
+        stands. The log is asked each time: who breaks the glass waits for nothing that is old."""
+        return bool(judged.fold(w.event for w in self._log.read(person_stream(person))))
+
+    def judged_so_far(self, person: ActorId) -> int:
+        """How often what this person did was judged."""
+        return len(self._log.read(person_stream(person)))
+
     def __iter__(self) -> Iterator[AgencyCode]:
         return self._refuse()
 
@@ -60,6 +71,11 @@ class Agencies(Mapping[AgencyCode, Agency]):
 
     def _refuse(self) -> NoReturn:
         raise TypeError("agencies are asked for by their code; the directory lists them")
+
+    def fresh(self, code: AgencyCode) -> Agency:
+        """An agency as the log has it now. Raises KeyError."""
+        self.forget(code)
+        return self[code]
 
     def forget(self, code: AgencyCode) -> None:
         """Ask the log the next time."""

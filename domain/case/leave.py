@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
-from ..agency_state import Agency
 from ..casefile.deciding import Network, decides
 from ..casefile.emergency import Leaves, misjudged
 from ..casefile.evolving import applies
@@ -67,11 +66,11 @@ def glass_allowed(part: Leaves, event: GlassAllowed) -> Leaves:
 @decides.register
 def ask_leave(command: AskGlassLeave, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
     """Who has nothing to ask for is told of no case."""
-    _has_to_ask(case, act.actor, network.get(act.agency))
+    _has_to_ask(case, act, network)
     until = act.at + LASTS
     return [recorded(GlassAllowed, command, act, actor=act.actor, agency=act.agency, kind=act.kind, expires_at=until)]
 
 
-def _has_to_ask(case: Case | None, person: ActorId, agency: Agency | None) -> None:
-    if case is None or not misjudged(case, person, agency):
+def _has_to_ask(case: Case | None, act: Act, network: Network) -> None:
+    if case is None or not misjudged(case, act, network):
         raise Unknown(what="case")

@@ -5,10 +5,11 @@ from datetime import datetime, timedelta
 
 from msgspec import Struct
 
-from ..agency_state import Agency
 from ..codes import GlassVerdict, LegalBasis
-from ..fact import ActorId, GlassId
+from ..fact import Act, ActorId, GlassId
+from ..judged import KnowsPeople
 from ..refusal import AnotherPersonNeeded, GlassNotOpen
+from .deciding import Network
 from .state import EMPTY, Case, Glass, Part
 
 HOUR = timedelta(hours=1)
@@ -41,17 +42,22 @@ class Leaves(Part, frozen=True):
     until: Mapping[ActorId, datetime] = EMPTY
 
 
-def misjudged(case: Case, person: ActorId, agency: Agency | None) -> bool:
-    """Whether an opening of theirs in this case, for whatever agency, was not justified; or what they did past consent
-    for this agency in any case."""
+def misjudged(case: Case, act: Act, network: Network) -> bool:
+    """Whether an opening by who acts, in this case, was not justified; or what they did past consent in any case, for
+    whatever agency."""
+    person, agency = act.actor, network.get(act.agency)
     here = any(g.actor == person and g.verdict is GlassVerdict.NOT_JUSTIFIED for g in case.glasses.values())
-    return here or (agency is not None and agency.was_misjudged(person))
+    if here or (agency is not None and agency.was_misjudged(person)):
+        return True
+    if isinstance(network, KnowsPeople):
+        return network.was_misjudged(person)
+    return any(other.was_misjudged(person) for other in network.values())
 
 
-def require_leave(case: Case, person: ActorId, agency: Agency | None, at: datetime) -> None:
+def require_leave(case: Case, act: Act, network: Network) -> None:
     """Raises AnotherPersonNeeded where it takes a second person's leave, and there is none."""
-    until = case.of(Leaves).until.get(person)
-    if misjudged(case, person, agency) and (until is None or at >= until):
+    until = case.of(Leaves).until.get(act.actor)
+    if misjudged(case, act, network) and (until is None or act.at >= until):
         raise AnotherPersonNeeded(ask="/cases/{case}/break-glass-leave")
 
 
