@@ -1,4 +1,5 @@
-"""The agency and service directory: who is in the network, and what they offer. Every member may read it."""
+"""The agency and service directory: who is in the network, and what they offer. Every member may read it.
+Beside it, for the system alone, who left which agency."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any, LiteralString, NamedTuple
@@ -9,6 +10,7 @@ from psycopg.rows import TupleRow, class_row
 
 from ..domain import agency as a
 from ..domain.agency_keys import KeyRegistered
+from ..domain.casefile.staff import WORKERS
 from ..domain.codes import AgencyKind, Service
 from ..domain.disclosure import Followed
 from ..domain.standing import readings
@@ -40,7 +42,7 @@ class Member(NamedTuple):
 
 class Directory:
     name = "directory"
-    tables: Sequence[LiteralString] = ("agency",)
+    tables: Sequence[LiteralString] = ("agency", "departed")
     by_case = False
     ddl: LiteralString = """
         CREATE TABLE agency (
@@ -49,6 +51,9 @@ class Directory:
           services text[] NOT NULL DEFAULT '{}', has_key boolean NOT NULL DEFAULT false
         );
         GRANT SELECT ON agency TO rujukan_service;
+        -- For the system alone: who works for the agency of that stream no more.
+        CREATE TABLE departed (stream uuid NOT NULL, person uuid NOT NULL, PRIMARY KEY (stream, person));
+        ALTER TABLE departed ENABLE ROW LEVEL SECURITY;
     """
 
     def fold(self, db: Tables, batch: Sequence[Followed]) -> None:
@@ -67,6 +72,10 @@ class Directory:
                     change = "services = %s", sorted(s.value for s in event.services)
                 case KeyRegistered():
                     change = "has_key = %s", True
+                case a.MemberLeft():
+                    db.execute(_LEFT, (followed.written.stream, event.member))
+                case a.MemberJoined():
+                    db.execute(_BACK if event.roles & WORKERS else _LEFT, (followed.written.stream, event.member))
                 case a.AgencySuspended():
                     change = "active = %s", False
                 case a.AgencyReactivated():
@@ -103,3 +112,7 @@ def subscribers(db: Connection[TupleRow]) -> list[str]:
     """The agencies that take part and have registered a key, by code."""
     rows = db.execute("SELECT code FROM views.agency WHERE has_key AND active ORDER BY code").fetchall()
     return [code for (code,) in rows]
+
+
+_LEFT: LiteralString = "INSERT INTO departed (stream, person) VALUES (%s, %s) ON CONFLICT DO NOTHING"
+_BACK: LiteralString = "DELETE FROM departed WHERE stream = %s AND person = %s"

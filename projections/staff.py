@@ -5,6 +5,10 @@ from collections.abc import Sequence
 from typing import LiteralString
 from uuid import UUID
 
+from psycopg import Connection
+from psycopg.rows import TupleRow
+
+from ..domain.case.departing import AssignmentLapsed
 from ..domain.case.intake import CaseOpened
 from ..domain.case.lead import CaseWorkerAssigned, LeadTransferAccepted
 from ..domain.case.staffing import AssignmentEnded, ExclusionEnded, PersonExcluded
@@ -19,6 +23,7 @@ from .projection import Tables
 TELLING = (
     *(CaseOpened, CaseWorkerAssigned, LeadTransferAccepted, PersonAssigned, AssignmentEnded, ReferralMove),
     PersonExcluded,
+    AssignmentLapsed,
 )
 """Events that change who works on a case, or what waits for somebody."""
 
@@ -71,3 +76,17 @@ def _works(case: Case) -> list[tuple[str, UUID | None]]:
     agencies = sorted({referral.recipient for referral in case.referrals.values()})
     waiting = [(agency, None) for agency in agencies if staff.waiting(case, agency)]
     return [*sorted(workers(case)), *waiting]
+
+
+def who_left(db: Connection[TupleRow]) -> list[tuple[UUID, str, UUID]]:
+    """(case, agency, person) of those who are assigned and left that agency, or can be assigned there no more."""
+    return db.execute(_WHO_LEFT).fetchall()
+
+
+_WHO_LEFT: LiteralString = """
+    SELECT DISTINCT a.case_id, g.code, a.person
+    FROM views.departed d
+    JOIN views.agency g ON g.stream = d.stream
+    JOIN views.assigned a ON a.agency = g.code AND a.person = d.person
+    ORDER BY a.case_id, a.person LIMIT 1000
+"""

@@ -184,17 +184,12 @@ def keep_verdict(step: Step[CaseId], reviewed: Fact) -> Sequence[Changes]:
     if was == now:
         return []
     kind = JudgedNotJustified if now else JudgedOtherwise
-    said, network = (
-        kind(occurred_at=reviewed.occurred_at, agency=agency, member=member, judged=judged),
-        step.casework.network,
-    )
-    found: list[Changes] = []
-    for stream, version in (
-        (agency_stream(agency), lambda: network.fresh(agency).version),
-        (person_stream(member), lambda: network.judged_so_far(member)),
-    ):
-        with suppress(KeyError, Unreadable):  # the verdict stands in the case all the same
-            found.append(Changes(stream, version(), [said]))
+    said = kind(occurred_at=reviewed.occurred_at, agency=agency, member=member, judged=judged)
+    network, found = step.casework.network, list[Changes]()
+    with suppress(KeyError, Unreadable):  # the verdict stands in the case all the same
+        found.append(Changes(agency_stream(agency), network.fresh(agency).version, [said]))
+    with suppress(Unreadable):
+        found.append(Changes(person_stream(member), network.judged_so_far(member), [said]))
     return found
 
 

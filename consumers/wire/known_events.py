@@ -13,6 +13,7 @@ HIGHEST: Final[dict[str, int]] = {
     "case.ActionDone": 1,
     "case.AllegedPerpetratorRecorded": 1,
     "case.AssignmentEnded": 1,
+    "case.AssignmentLapsed": 1,
     "case.CaseClosed": 1,
     "case.CaseErased": 1,
     "case.CaseMerged": 1,

@@ -279,7 +279,7 @@ def break_glass(command: BreakGlass, case: Case | None, act: Act, network: Netwo
     for glass in case.glasses_of(act.agency, act.actor):
         if glass.is_open(act.at):
             raise AlreadyDone(glass=glass.id)
-    require_leave(case, act, network)
+    require_leave(case, act.actor, act.agency, network, act.at)
     if command.glass in case.glasses:
         raise AlreadyExists(id=command.glass) if _may_know(case, act) else Unknown(what="case")
     return [broken]

@@ -66,11 +66,11 @@ def glass_allowed(part: Leaves, event: GlassAllowed) -> Leaves:
 @decides.register
 def ask_leave(command: AskGlassLeave, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
     """Who has nothing to ask for is told of no case."""
-    _has_to_ask(case, act, network)
+    _has_to_ask(case, act.actor, act.agency, network)
     until = act.at + LASTS
     return [recorded(GlassAllowed, command, act, actor=act.actor, agency=act.agency, kind=act.kind, expires_at=until)]
 
 
-def _has_to_ask(case: Case | None, act: Act, network: Network) -> None:
-    if case is None or not misjudged(case, act, network):
+def _has_to_ask(case: Case | None, person: ActorId, acts_for: AgencyCode, network: Network) -> None:
+    if case is None or not misjudged(case, person, acts_for, network):
         raise Unknown(what="case")

@@ -69,6 +69,7 @@ class CaseMerged(Fact, frozen=True, kw_only=True, tag="case.CaseMerged"):
 
 @happened(
     Words("Diberitahukan bahwa berkas ini berakhir sebagai berkas ganda", "Told that this file ended as a second one"),
+    her=Words("Instansi diberi tahu bahwa berkas ini berakhir", "Agencies were told that this file ended"),
     means="Pekerjaan diteruskan di berkas lain dari kasus yang sama. Yang boleh tahu berkas itu diberi tahu nomornya "
     "di sana.",
     step=Step.LEAD,
@@ -93,6 +94,7 @@ class CaseSeparated(Fact, frozen=True, kw_only=True, tag="case.CaseSeparated"):
 
 @happened(
     Words("Diberitahukan bahwa berkas ini hidup lagi", "Told that this file lives again"),
+    her=Words("Instansi diberi tahu bahwa berkas ini hidup lagi", "Agencies were told that this file lives again"),
     means="Penggabungan berkas ini dibatalkan: pekerjaan berlanjut di sini.",
     step=Step.LEAD,
     to=ALL_WHO_KNOW,
@@ -115,6 +117,9 @@ class DuplicateAbsorbed(Fact, frozen=True, kw_only=True, tag="case.DuplicateAbso
 
 @happened(
     Words("Diberitahukan bahwa berkas ganda diteruskan di sini", "Told that a duplicate file goes on in this one"),
+    her=Words(
+        "Instansi diberi tahu bahwa berkas lain diteruskan di sini", "An agency was told that another file goes on here"
+    ),
     means="Berkas `duplicate`, yang diketahui instansi itu, berakhir; kasusnya diteruskan di berkas ini.",
     step=Step.LEAD,
     to=WHO_KNOWS_BOTH,

@@ -310,7 +310,7 @@ def override_consent(command: OverrideConsent, case: Case, act: Act, network: Ne
     require_later_end(command)
     basis = _basis(command, case, act, network)
     until = ends(basis, command.expires_at, act.at)
-    judged = misjudged(case, act, network)
+    judged = misjudged(case, act.actor, act.agency, network)
     if judged or not is_done_alone(basis, case.urgency):
         return [recorded(OverrideAsked, command, act, asked_by=act.actor)]
     alone = {"decided_by": act.actor, "review_due_at": act.at + judging.WITHIN, "bases": TERMS}

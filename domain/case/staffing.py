@@ -14,7 +14,7 @@ from ..casefile.assigning import PersonAssigned
 from ..casefile.deciding import Network, decides, derived, fresh
 from ..casefile.evolving import applies
 from ..casefile.moves import REFERRAL
-from ..casefile.staff import NOT_EXCLUDED, Exclusion, Staff, workers
+from ..casefile.staff import NOT_EXCLUDED, WORKERS, Exclusion, Staff, workers
 from ..casefile.state import Case
 from ..causes import When
 from ..codes import AgencyKind, ReferralStatus, Role
@@ -33,8 +33,6 @@ R = Relation
 
 CARRIED_OVER = Words("Dibawa dari berkas ganda", "Carried over from the duplicate")
 OPEN = frozenset(s for s in ReferralStatus if s.is_open)
-WORKERS = frozenset({Role.CASE_WORKER, Role.SUPERVISOR, Role.LEGAL_REVIEWER})
-"""Who can be assigned."""
 
 
 @happened(

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from msgspec import Struct
 
 from ..codes import GlassVerdict, LegalBasis
-from ..fact import Act, ActorId, GlassId
+from ..fact import ActorId, AgencyCode, GlassId
 from ..judged import KnowsPeople
 from ..refusal import AnotherPersonNeeded, GlassNotOpen
 from .deciding import Network
@@ -42,11 +42,11 @@ class Leaves(Part, frozen=True):
     until: Mapping[ActorId, datetime] = EMPTY
 
 
-def misjudged(case: Case, act: Act, network: Network) -> bool:
-    """Whether an opening by who acts, in this case, was not justified; or what they did past consent in any case, for
-    whatever agency."""
-    person, agency = act.actor, network.get(act.agency)
+def misjudged(case: Case, person: ActorId, acts_for: AgencyCode, network: Network) -> bool:
+    """Whether an opening of theirs in this case was not justified; or what they did past consent in any case, for
+    whatever agency. (Verdicts of before stand with the agency alone, which is asked where they act for that.)"""
     here = any(g.actor == person and g.verdict is GlassVerdict.NOT_JUSTIFIED for g in case.glasses.values())
+    agency = network.get(acts_for)
     if here or (agency is not None and agency.was_misjudged(person)):
         return True
     if isinstance(network, KnowsPeople):
@@ -54,10 +54,10 @@ def misjudged(case: Case, act: Act, network: Network) -> bool:
     return any(other.was_misjudged(person) for other in network.values())
 
 
-def require_leave(case: Case, act: Act, network: Network) -> None:
+def require_leave(case: Case, person: ActorId, acts_for: AgencyCode, network: Network, at: datetime) -> None:
     """Raises AnotherPersonNeeded where it takes a second person's leave, and there is none."""
-    until = case.of(Leaves).until.get(act.actor)
-    if misjudged(case, act, network) and (until is None or act.at >= until):
+    until = case.of(Leaves).until.get(person)
+    if misjudged(case, person, acts_for, network) and (until is None or at >= until):
         raise AnotherPersonNeeded(ask="/cases/{case}/break-glass-leave")
 
 

@@ -4,12 +4,14 @@ from collections.abc import Mapping, Set
 
 from msgspec import Struct
 
-from ..codes import AgencyKind, ReferralStatus
+from ..codes import AgencyKind, ReferralStatus, Role
 from ..fact import ActorId, AgencyCode, ExclusionId, ReferralId
 from .state import EMPTY, Case, Part
 
 TO_TAKE = frozenset({ReferralStatus.REQUESTED, ReferralStatus.RECEIVED})
 """States of a referral in which somebody of its recipient has to take it."""
+WORKERS = frozenset({Role.CASE_WORKER, Role.SUPERVISOR, Role.LEGAL_REVIEWER})
+"""Who can be assigned."""
 NOT_EXCLUDED = "be somebody who is not excluded from the case"
 Worker = tuple[AgencyCode, ActorId]
 """A person, as one of an agency."""

@@ -20,6 +20,7 @@ from ...api.application.kinds import CASE, NOTICE
 from ...api.application.ports import Clock, Gone, Moved, Unavailable, Unreadable
 from ...domain.case import stopping
 from ...domain.case.consents import ExpireConsent
+from ...domain.case.departing import LapseAssignment
 from ...domain.case.expiring import WarnOfExpiry
 from ...domain.case.glass import RaiseGlassReview
 from ...domain.case.overrides import RaiseOverrideReview
@@ -30,7 +31,7 @@ from ...domain.fact import ActorId, CaseId, ClockId, ConsentId, Fact, GlassId, R
 from ...domain.notices import GiveNotice, NoticeId
 from ...domain.pathways import CONSENT_TIMES
 from ...domain.refusal import ConsentNotLive, Refusal, Unknown
-from ...projections import deliveries, emergencies, escalations, expiring, notices, referral_box, stops
+from ...projections import deliveries, emergencies, escalations, expiring, notices, referral_box, staff, stops
 from .. import database
 from ..store.event_store import Damage, EventStore
 from ..store.following import AWAY
@@ -44,6 +45,8 @@ LOOK_SECONDS = 5.0
 LISTS = tuple(
     p.name
     for p in (
+        projections.CaseStaff,
+        projections.Directory,
         projections.ReferralBox,
         projections.Deliveries,
         projections.Escalations,
@@ -156,6 +159,9 @@ class Escalator:
             ending = expiring.to_warn_of(db, now)
             unreviewed = emergencies.unreviewed(db, now, judging.WITHIN, judging.HIGHEST_REMINDER)
             unjudged = escalations.unjudged(db, now, judging.WITHIN, judging.HIGHEST_REMINDER)
+            gone = staff.who_left(db)
+        for case, agency, person in gone:
+            yield Due(case, LapseAssignment(occurred_at=now, agency=agency, person=ActorId(person)))
         for case, stop in waiting:
             yield Due(case, stopping.RaiseStop(occurred_at=now, stop=StopId(stop)))
         for case, consent in ending:

@@ -527,6 +527,7 @@ TOLD_BY_HAND = frozenset(
         "lead",
         "leave",
         "lifecycle",
+        "merging",
         "notes",
         "orders",
         "overrides",

@@ -319,7 +319,7 @@ def test_a_merger_made_by_mistake_is_undone_by_two_people(lead: httpx.Client, pe
     done(supervisor.post(f"{case}/merger", json={"into": living.removeprefix("/cases/")}))
     asked = supervisor.post(f"{case}/separation", json={"reason": "dua orang berbeda"})
     assert done(lead.get(case))["status"] == "merged", "it waits for a second person"
-    done(seconded(asked, person("uptd-ppa", Role.DATA_PROTECTION_OFFICER)))
+    done(seconded(asked, person("uptd-ppa", Role.DATA_PROTECTION_OFFICER, Purpose.AUDIT)))
     assert done(lead.get(case))["status"] == "open"
     assert lead.post(f"{case}/notes", json={}).status_code == 201
     assert problem(supervisor.post(f"{case}/separation", json={"reason": "x"})) == (409, "wrong-move")

@@ -134,6 +134,14 @@ def station(running: Running) -> Iterator[Station]:
     made.close()
 
 
+def narrow(station: Station) -> None:
+    """Who is assigned works on its cases from now on, and nobody else."""
+    administrator = station.client("administrator", Role.AGENCY_ADMINISTRATOR, Purpose.COORDINATION)
+    asked = administrator.post(f"/agencies/{station.code}/need-to-know", json={"need_to_know": "assigned"})
+    assert asked.status_code == 202
+    assert seconded(asked, station.client("chief", Role.SUPERVISOR, Purpose.COORDINATION)).is_success
+
+
 def test_a_second_officer_reads_every_case_only_until_the_agency_asks_for_need_to_know(
     running: Running, station: Station
 ) -> None:
@@ -142,11 +150,7 @@ def test_a_second_officer_reads_every_case_only_until_the_agency_asks_for_need_t
     chief = station.client("chief", Role.SUPERVISOR)
     assert knows(officer, told)
     assert knows(colleague, told)
-    administrator = station.client("administrator", Role.AGENCY_ADMINISTRATOR, Purpose.COORDINATION)
-    setting = f"/agencies/{station.code}/need-to-know"
-    asked = administrator.post(setting, json={"need_to_know": "assigned"})
-    assert asked.status_code == 202
-    assert seconded(asked, station.client("chief", Role.SUPERVISOR, Purpose.COORDINATION)).is_success
+    narrow(station)
     until(lambda: officer.get(f"/cases/{told.case}").status_code == 404)  # within a second, in every process
     # A referral that nobody took is in the inbox of everybody who is there, and can be taken, and not read.
     assert [row["referral"] for row in listed(officer, "/inbox", told.position)] == [told.referral]
@@ -170,6 +174,21 @@ def test_a_second_officer_reads_every_case_only_until_the_agency_asks_for_need_t
     assert knows(colleague, told._replace(position=brought["position"]))
     ended = post(chief, f"/cases/{told.case}/assignments/{station.id('colleague')}/end")
     assert not knows(colleague, told._replace(position=ended["position"]))
+
+
+def test_what_somebody_who_left_had_taken_is_on_call_again(running: Running) -> None:
+    station = Station(running, f"polsek-{uuid4().hex[:8]}")
+    told = refers(running, station.code, "6474014107120101")
+    officer, colleague = station.client("officer"), station.client("colleague")
+    narrow(station)
+    until(lambda: colleague.get(f"/cases/{told.case}").status_code == 404)
+    taken = post(officer, f"/cases/{told.case}/referrals/{told.referral}/receipt")
+    assert listed(colleague, "/inbox", taken["position"]) == []
+    administrator = station.client("administrator", Role.AGENCY_ADMINISTRATOR, Purpose.COORDINATION)
+    post(administrator, f"/agencies/{station.code}/members/{station.id('officer')}/removal")
+    until(lambda: [row["referral"] for row in listed(colleague, "/inbox", told.position)] == [told.referral])
+    post(colleague, f"/cases/{told.case}/referrals/{told.referral}/acceptance")
+    station.close()
 
 
 def roles_and_purposes(read: Read) -> Iterable[tuple[Role, Purpose]]:

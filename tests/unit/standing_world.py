@@ -59,6 +59,7 @@ from rujukan.domain.case.consents import (
     RefuseConsent,
     WithdrawConsent,
 )
+from rujukan.domain.case.departing import LapseAssignment
 from rujukan.domain.case.disclosures import DiscloseCase
 from rujukan.domain.case.documents import AttachDocument, DocumentAttached
 from rujukan.domain.case.erasure import ApproveErasure, ErasureRequested, RefuseErasure, RequestErasure
@@ -362,6 +363,7 @@ COMMANDS: Mapping[type[Fact], Fact] = {
         say(EndAssignment, person=ON_IT),
         say(ExcludePerson, exclusion=NEW, person=WORKER, member_of="rsud", reason="r"),
         say(EndExclusion, exclusion=EXCLUSION, reason="r"),
+        say(LapseAssignment, person=ON_IT, agency="rsud"),
         say(CloseCase, reason=CloseReason.GOALS_MET),
         say(ReopenCase, reason="r"),
         say(MergeCase, into=OTHER_CASE),

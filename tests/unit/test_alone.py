@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from msgspec.structs import replace
 from some import examples
-from story import C1, HOUR, NETWORK, NOON, NOTE, R1, R2, an_id, brought_to, consent, held, incident, opened, say
+from story import C1, HOUR, NETWORK, NOON, NOTE, R1, R2, an_id, brought_to, consent, held, incident, merged, opened, say
 
 from rujukan.domain import agency as agencies
 from rujukan.domain import proposal as proposals
@@ -42,7 +42,7 @@ from rujukan.domain.case.holds import HoldLifted, LiftHoldOnOrder, LiftLegalHold
 from rujukan.domain.case.intake import OpenCase
 from rujukan.domain.case.lead import AcceptLeadTransfer, AskLeadTransfer, LeadTransferAccepted, LeadTransferAsked
 from rujukan.domain.case.leave import AskGlassLeave, GlassAllowed
-from rujukan.domain.case.merging import MergeCase
+from rujukan.domain.case.merging import MergeCase, SeparateCase
 from rujukan.domain.case.notes import NoteRecorded
 from rujukan.domain.case.overrides import OverrideAsked, OverrideReviewed, SharedWithoutConsent
 from rujukan.domain.case.staffing import ExclusionEnded, PersonExcluded
@@ -435,6 +435,12 @@ def test_who_lets_an_agency_s_first_administrator_in_is_not_that_one_alone() -> 
 ELSEWHERE = (AskGlassLeave, RemoveMember)
 """There is nothing to ask for before a verdict (test_glass.py); taking an administrator away takes two others
 (test_seconds.py)."""
+BEFORE: dict[type[Fact], Any] = {
+    LiftLegalHold: HELD,
+    LiftHoldOnOrder: HELD,
+    SeparateCase: [(merged(), LEAD)],
+}
+"""What was there before it can be asked for."""
 SECONDED = [command for command in COMMANDS if ASKED[command].second and command not in ELSEWHERE]
 """What is proposed."""
 
@@ -446,7 +452,7 @@ def test_with_no_hat_is_who_asked_the_second_person(of: type[Fact]) -> None:
     for seed in range(60):
         tale = TwoPeople()
         tale.it_begins()
-        for event, author in HELD if of in (LiftLegalHold, LiftHoldOnOrder) else ():
+        for event, author in BEFORE.get(of, ()):
             tale.take_in_case(event, an_id("who was there before"), author)
         tale.attempt_by(ANI, seed, of)
         for id in list(tale.waiting):

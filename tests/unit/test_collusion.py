@@ -65,7 +65,7 @@ from rujukan.domain.case.identity import (
 from rujukan.domain.case.incidents import CorrectIncident
 from rujukan.domain.case.intake import OpenCase
 from rujukan.domain.case.lead import AskLeadTransfer
-from rujukan.domain.case.merging import MergeCase
+from rujukan.domain.case.merging import MergeCase, SeparateCase
 from rujukan.domain.case.notes import NoteRecorded, RecordNote
 from rujukan.domain.case.overrides import ApproveOverride, OverrideConsent
 from rujukan.domain.case.referrals import CancelReferral, DraftReferral, ReferralDrafted, ReferralSent, SendReferral
@@ -105,7 +105,7 @@ CONTENT = tuple(sorted(c.word for c in ALL - {Compartment.COORDINATION}))
 ROLES = tuple(role for role in Role if role is not Role.SYSTEM)
 MOST_TRIES = 8
 
-ENDS_THE_TALE = (OpenCase, MergeCase)
+ENDS_THE_TALE = (OpenCase, MergeCase, SeparateCase)
 COMMANDS = tuple(c for c in OF_A_CASE if c not in ENDS_THE_TALE)
 OF_PEOPLE = tuple(c for c in COMMANDS if not is_the_system_s(c))
 OF_THE_SYSTEM = tuple(c for c in COMMANDS if is_the_system_s(c))

@@ -97,7 +97,7 @@ def test_nor_do_they_share_alone_without_consent_for_another() -> None:
     judged = replace(NETWORK["rsud"], misjudged=frozenset({(BUDI, an_id("glass"))}))
     shares = say(
         OverrideConsent,
-        **scope(uuid4(), to="rsud", of=("health",)),
+        **scope(uuid4(), to="polres", of=("incident",)),
         basis=SharingBasis.IMMINENT_DANGER,
         rule="r",
         reason="r",

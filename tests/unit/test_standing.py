@@ -133,6 +133,7 @@ AssignPerson              ws---y  ayuaaauu    ccccccuu    uuuuuuuu
 EndAssignment             -s---y  uyuaaauu    ccccccuu    uuuuuuuu
 ExcludePerson             -s----  yyaaaauu    yyaaaauu    uuuuuuuu
 EndExclusion              -s----  uyuuuuuu    uyuuuuuu    uuuuuuuu
+LapseAssignment           -----y  yyyyyyyy    yyyyyyyy    uuuuuuuu
 CloseCase                 ws---y  yaaaaauu    ccccccuu    uuuuuuuu
 ReopenCase                ws---y  yaaaaauu    yaaaaauu    uuuuuuuu
 MergeCase                 -s---y  yaaaaauu    ccccccuu    uuuuuuuu

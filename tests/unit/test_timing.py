@@ -221,7 +221,7 @@ AS_RECORDED = {
     "AskGlassLeave",
     "AcknowledgeDeliveries",
 }
-AS_RECORDED |= {"AssignPerson", "EndAssignment", "ExcludePerson", "EndExclusion", "SeparateCase"}
+AS_RECORDED |= {"AssignPerson", "EndAssignment", "ExcludePerson", "EndExclusion", "SeparateCase", "LapseAssignment"}
 """What takes effect as it is recorded."""
 
 
