@@ -93,6 +93,7 @@ NOT_FOR_THE_SERVICE = {
     "assigned",
     "audit_lead",
     "deed",
+    "departed",
     "excluded",
     "led_case",
     "marked",
