@@ -66,7 +66,8 @@ class Verified(NamedTuple):
 
 
 def verify_bundle(data: bytes, policy: Policy | None = None) -> Verified:
-    """Check everything that can be checked with no one's help. Raises Refused, naming the part that does not hold."""
+    """Check everything that can be checked with no one's help. Raises Refused, naming the part that does not hold, and
+    PackedAnew for what is no bundle in this form."""
     try:
         parts = unpack(data)
     except Damaged as problem:

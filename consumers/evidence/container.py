@@ -17,6 +17,15 @@ _END = struct.Struct("<4s4H2IH")
 _DATE = 33
 """1980-01-01, the first that the format has."""
 _UTF8 = 1 << 11
+_OTHERS = {
+    b"\x1f\x8b": "gzip",
+    b"\xfd7zXZ\0": "xz",
+    b"BZh": "bzip2",
+    b"\x28\xb5\x2f\xfd": "zstd",
+    b"7z\xbc\xaf\x27\x1c": "7-Zip",
+    b"Rar!\x1a\x07": "RAR",
+}
+"""How the files of programs begin that people pack others in."""
 LARGEST = 2**32 - 1
 MOST_PARTS = 2**16 - 1
 
@@ -27,6 +36,10 @@ class Damaged(Malformed):
     def __init__(self, part: str, what: str) -> None:
         super().__init__(f"{part}: {what}")
         self.part = part
+
+
+class PackedAnew(Malformed):
+    """Another program packed it, or a program around it: what is in it may be as it was, and is not checked so."""
 
 
 def pack(parts: Mapping[str, bytes]) -> bytes:
@@ -45,8 +58,9 @@ def pack(parts: Mapping[str, bytes]) -> bytes:
 
 
 def unpack(data: bytes) -> dict[str, bytes]:
-    """The parts of an archive, in order. Raises Damaged for one that `pack` did not make, or with a name
-    that cannot be shown."""
+    """The parts of an archive, in order. Raises PackedAnew for one that another program seems to have made, Damaged for
+    all else that `pack` did not make, or with a name that cannot be shown."""
+    _check_packing(data)
     if len(data) > LARGEST // 2:
         raise Damaged("the file", "it is larger than a bundle can be")
     parts: dict[str, bytes] = {}
@@ -77,6 +91,22 @@ def unpack(data: bytes) -> dict[str, bytes]:
     if data[at:] != _directory(central, at):
         raise _misfit(data, at, zip(parts, central, strict=True), last)
     return parts
+
+
+def _check_packing(data: bytes) -> None:
+    """Raises PackedAnew for what begins as the files of other programs do. Two fields at least of the first part are
+    others then, as whoever damages one has not packed the file anew."""
+    for magic, program in _OTHERS.items():
+        if data.startswith(magic):
+            raise PackedAnew(f"it is a file of {program}: unpack it first, and check the bundle that is in it")
+    if data[:4] != b"PK\x03\x04" or len(data) < _LOCAL.size:
+        return
+    _, _, flags, method, time, date, *_ = _LOCAL.unpack_from(data)
+    if (flags != _UTF8) + (method != 0) + ((time, date) != (0, _DATE)) > 1:
+        raise PackedAnew(
+            "another program packed this archive anew, so it is not the file that was handed over, though what is in it"
+            " may be as it was: ask for the file itself, and pass it on as it is"
+        )
 
 
 def _can_be_shown(name: str) -> bool:

@@ -1,5 +1,6 @@
 """Whose signatures suffice: C2SP tlog-policy. Logs, witnesses, and how many of which of them."""
 
+import codecs
 from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 
@@ -72,8 +73,28 @@ class Policy(NamedTuple):
         return self.quorum in met
 
 
+def as_saved(data: bytes) -> bytes:
+    """The policy that an editor saved, as the format has it: editors of Windows put a mark before it, end lines with
+    CRLF, or write UTF-16. Raises Malformed where no mark says which encoding it is."""
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        try:
+            data = data.decode("utf-16").encode()
+        except UnicodeError:
+            raise Malformed("the policy was saved as UTF-16, and is damaged: save it as UTF-8") from None
+    elif b"\0" in data:
+        raise Malformed("the policy is not UTF-8 (UTF-16, or no text): save it as UTF-8")
+    return data.removeprefix(codecs.BOM_UTF8).replace(b"\r\n", b"\n")
+
+
+def read_policy(data: bytes) -> Policy:
+    """The policy of a file that a person saved with an editor. Raises Malformed, with the number of the line."""
+    if len(data) > 2 * LARGEST:
+        raise Malformed("the policy is too large")
+    return parse_policy(as_saved(data))
+
+
 def parse_policy(data: bytes) -> Policy:
-    """The policy of a file's bytes. Raises Malformed, with the number of the line."""
+    """The policy of its bytes, as C2SP tlog-policy has it. Raises Malformed, with the number of the line."""
     if len(data) > LARGEST:
         raise Malformed("the policy is too large")
     logs: list[PublicKey] = []

@@ -17,7 +17,7 @@ from ...consumers.agency.witnessing.witness import Witness
 from ...consumers.evidence import words
 from ...consumers.evidence.bundles import verify_bundle
 from ...consumers.evidence.notes import COSIGNATURE_ML_DSA, SigningKey
-from ...consumers.evidence.policies import parse_policy
+from ...consumers.evidence.policies import read_policy
 from ...consumers.evidence.refused import NotProven
 from .. import composition
 from ..database import FOLLOWER, as_role
@@ -74,7 +74,7 @@ def disclose(
     file.write_bytes(data)
     policy = Path(settings.witness_policy)
     try:
-        verified = verify_bundle(data, parse_policy(policy.read_bytes()))
+        verified = verify_bundle(data, read_policy(policy.read_bytes()))
     except NotProven as problem:
         console.print(f"[bold red]The bundle does not hold:[/bold red] {problem}")
         return False

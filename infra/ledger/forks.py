@@ -27,13 +27,13 @@ class Forks:
     def check(self, db: Connection[TupleRow]) -> None:
         """Raises Forked, and has it known to all. A file that cannot be read says nothing; the sealer says that."""
         try:
-            signed = self._guard.last()
+            signed = self._guard.of_log(self._origin)
         except NotExtended:
             signed = None
-        head = parse_checkpoint(signed.text) if signed is not None else None
-        if signed is None or head is None or head.origin != self._origin:
+        if signed is None:
             check_marks(db)
             return
+        head = parse_checkpoint(signed.text)
         row = db.execute(_KNOWN, (head.size,), binary=True).fetchone()
         why, same = row if row is not None else (None, None)
         if why is not None:

@@ -29,6 +29,11 @@ class Guard:
             raise NotExtended(f"{self._file} does not say what was signed last: {problem}") from None
         return note
 
+    def of_log(self, origin: str) -> Note | None:
+        """What was signed last of that log; None where nothing was, or of another log. Raises NotExtended."""
+        note = self.last()
+        return note if note is not None and parse_checkpoint(note.text).origin == origin else None
+
     def keep(self, note: Note) -> None:
         """Remember, durably. Raises NotExtended where it cannot be kept."""
         try:

@@ -9,7 +9,7 @@ from ...api.application.ports import NotSealedYet, NotTaken
 from ...consumers.evidence import notes
 from ...consumers.evidence.checkpoints import parse_checkpoint
 from ...consumers.evidence.notes import Note, PublicKey, parse_note
-from ...consumers.evidence.policies import Policy, parse_policy
+from ...consumers.evidence.policies import Policy, read_policy
 from ...consumers.evidence.refused import NotProven
 from ...consumers.evidence.tiles import parse_path
 from .store import LedgerStore, NotSealed
@@ -35,7 +35,7 @@ class WitnessPolicy:
         with self._lock:
             if self._read[0] != changed:
                 try:
-                    self._read = changed, parse_policy(self._file.read_bytes())
+                    self._read = changed, read_policy(self._file.read_bytes())
                 except (NotProven, OSError) as problem:
                     log.error("the witness policy is not used: %s", problem)
                     self._read = changed, self._read[1]

@@ -17,7 +17,7 @@ from ...consumers.evidence.add_checkpoint import request
 from ...consumers.evidence.checkpoints import Checkpoint, parse_checkpoint
 from ...consumers.evidence.coding import decimal
 from ...consumers.evidence.notes import Note, PublicKey, parse_signature
-from ...consumers.evidence.policies import parse_policy
+from ...consumers.evidence.policies import as_saved, parse_policy
 from ...consumers.evidence.refused import Malformed, NotProven
 from .store import LedgerStore, NotSealed
 
@@ -126,7 +126,7 @@ def addresses(policy: Path) -> Mapping[str, PublicKey]:
     """Address → key of the witnesses that a policy file gives an address for; nothing while there is no file, or
     one that cannot be read, as it may be for a moment while somebody writes it."""
     try:
-        data = policy.read_bytes()
+        data = as_saved(policy.read_bytes())
         witnesses = parse_policy(data).witnesses
     except FileNotFoundError:
         return {}

@@ -1,11 +1,16 @@
 """What a bundle's verification is worth: the log's own operator, holding its key, makes the file that is refused."""
 
+import bz2
+import gzip
+import io
 import json
+import lzma
 import os
 import re
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -25,7 +30,7 @@ from rujukan.consumers.evidence.bundle_parts import Segment
 from rujukan.consumers.evidence.bundles import Refused, Verified, verify_bundle
 from rujukan.consumers.evidence.checkpoints import Checkpoint, parse_checkpoint
 from rujukan.consumers.evidence.coding import from_base64
-from rujukan.consumers.evidence.container import Damaged, pack, unpack
+from rujukan.consumers.evidence.container import Damaged, PackedAnew, pack, unpack
 from rujukan.consumers.evidence.figures import ZONE, Figures, figures_of, lines
 from rujukan.consumers.evidence.joinings import Joining, with_proof
 from rujukan.consumers.evidence.notes import COSIGNATURE, COSIGNATURE_ML_DSA, ED25519, Note, SigningKey
@@ -715,16 +720,37 @@ def test_a_name_that_cannot_be_shown_is_refused_and_not_shown(by: str) -> None:
         assert str(refusal.value).isprintable()
 
 
-def test_what_other_programs_pack_is_refused(tmp_path) -> None:
-    import io
-    import zipfile
-
-    for method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+def packed_anew() -> dict[str, bytes]:
+    """The parts of a bundle, and bundles, as other programs pack them."""
+    bundle = make(told()).file
+    made = {}
+    for name, method in {"stored": zipfile.ZIP_STORED, "deflated": zipfile.ZIP_DEFLATED}.items():
         out = io.BytesIO()
         with zipfile.ZipFile(out, "w", method) as archive:
-            for name, content in make(told()).listed().items():
-                archive.writestr(name, content)
-        refused(out.getvalue())
+            for part, content in unpack(bundle).items():
+                archive.writestr(part, content)
+        made[name] = out.getvalue()
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("berkas.rujukan.zip", bundle)
+    made["within another"] = out.getvalue()
+    return made | {"gzip": gzip.compress(bundle), "xz": lzma.compress(bundle), "bzip2": bz2.compress(bundle)}
+
+
+PACKED_ANEW = packed_anew()
+
+
+@pytest.mark.parametrize("how", PACKED_ANEW)
+def test_what_other_programs_packed_is_called_that_and_not_damaged(how: str) -> None:
+    with pytest.raises(PackedAnew, match=r"another program|a file of"):
+        verify_bundle(PACKED_ANEW[how], POLICY)
+
+
+def test_no_one_byte_that_is_damaged_is_called_another_program() -> None:
+    bundle = make(told()).file
+    for at in range(4, 60):
+        with pytest.raises(Refused):
+            verify_bundle(bundle[:at] + bytes((bundle[at] ^ 0x10,)) + bundle[at + 1 :], POLICY)
 
 
 def test_a_name_is_not_there_twice() -> None:

@@ -13,7 +13,7 @@ from some import examples
 
 from rujukan.consumers.evidence.checkpoints import Checkpoint
 from rujukan.consumers.evidence.notes import COSIGNATURE, COSIGNATURE_ML_DSA, ED25519, Note, PublicKey, SigningKey
-from rujukan.consumers.evidence.policies import Group, Policy, parse_policy
+from rujukan.consumers.evidence.policies import LARGEST, Group, Policy, parse_policy, read_policy
 from rujukan.consumers.evidence.refused import (
     Malformed,
     NoQuorum,
@@ -365,3 +365,33 @@ def test_hostile_policies_are_refused_at_once(unit: bytes) -> None:
     with pytest.raises(Malformed):
         parse_policy(unit * (250_000 // len(unit)))
     assert time.process_time() - began < 5
+
+
+WORDS = f"# kebijakan kota – saksi\n{HEAD}quorum A\n"
+SAVED = {
+    "as it is": WORDS.encode(),
+    "a mark before it": WORDS.encode("utf-8-sig"),
+    "CRLF": WORDS.replace("\n", "\r\n").encode(),
+    "CRLF and a mark": WORDS.replace("\n", "\r\n").encode("utf-8-sig"),
+    "UTF-16, as PowerShell and Notepad write it": b"\xff\xfe" + WORDS.replace("\n", "\r\n").encode("utf-16-le"),
+    "UTF-16, the other way round": b"\xfe\xff" + WORDS.encode("utf-16-be"),
+}
+
+
+@pytest.mark.parametrize("how", SAVED)
+def test_a_policy_is_read_however_an_editor_saved_it(how: str) -> None:
+    assert read_policy(SAVED[how]) == parse_policy(WORDS.encode())
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (WORDS.encode("utf-16-le"), "UTF-16"),
+        (b"\xff\xfe" + WORDS.encode("utf-16-le") + b"x", "UTF-16"),
+        (WORDS.replace("\n", "\r").encode(), "line 1: a control character"),
+        (WORDS.encode() + b"#" * 2 * LARGEST, "too large"),
+    ],
+)
+def test_a_policy_that_cannot_be_read_says_what_it_is(data: bytes, says: str) -> None:
+    with pytest.raises(Malformed, match=says):
+        read_policy(data)
