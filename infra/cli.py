@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from .commands import agencies, damaged, evidence, forks, history, keys, recover, schemas, subscribe
+from .commands import agencies, damaged, evidence, forks, history, keys, recover, schemas, subscribe, witness
 from .commands.agreeing import add_yes
 from .commands.evidence import Failed, code_of, stopped_by_signal
 from .settings import Settings, from_environment
@@ -102,6 +102,7 @@ def _parser() -> argparse.ArgumentParser:
     rebuild.add_argument("--workers", type=int, default=1, help="in how many processes (RUJUKAN_SHARDS at most)")
     rebuild.add_argument("--help-another", action="store_true", help=argparse.SUPPRESS)
     evidence.add_commands(command)
+    witness.add_command(command)
     keys.add_commands(command)
     damaged.add_command(command)
     command("forks", forks.run, "whether the database goes on from what was signed and told; what it lacks")

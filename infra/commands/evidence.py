@@ -1,24 +1,20 @@
-"""The commands of the legal file: `ledger`, `witness`. Each imports what it needs, as in cli.py: an agency's
+"""The commands of the legal file: `ledger`, `verify`, `bundle`. Each imports what it needs, as in cli.py: a court's
 machine has no server parts."""
 
 import argparse
 import json
 import os
 import signal
-import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 from ..settings import TOKEN, Settings
 
-ALARMED = 3
 UNVOUCHED = 4
 """Status for a bundle that is whole under a key that nobody vouches for: anybody can make one."""
-"""Exit status of a witness that found the log to contradict itself."""
 
 
 class Failed(Exception):
@@ -78,24 +74,6 @@ def add_commands(command: AddCommand) -> None:
     bundle.add_argument("--no-reports", action="store_true", help="without the readable reports")
     bundle.add_argument("--unwitnessed", action="store_true", help="do not wait for witnesses")
     add_asking(bundle)
-    witness = command("witness", _witness, "witness a log: verify what it adds, and cosign it", data=False)
-    witness.add_argument("--keygen", metavar="NAME", help="make the key file, print the verifier keys, and stop")
-    add_witnessing(witness)
-    witness.add_argument("--listen", metavar="HOST:PORT", help="serve add-checkpoint (C2SP tlog-witness) there")
-    witness.add_argument("--once", action="store_true", help="look once and stop")
-    witness.add_argument("--alarms", action="store_true", help="show the alarms that stand, and the evidence")
-    witness.add_argument(
-        "--clear-alarm", type=int, metavar="N", help="a person has looked at evidence N: end its alarm"
-    )
-
-
-def add_witnessing(parser: argparse.ArgumentParser) -> None:
-    """The arguments of a witness."""
-    parser.add_argument("--witness-key", type=Path, metavar="FILE", help="the witness's private keys")
-    parser.add_argument("--witness-state", type=Path, metavar="FILE", help="what it has seen (default: KEY FILE.db)")
-    parser.add_argument("--log", metavar="URL", help="the ledger's address: https://HOST/ledger")
-    parser.add_argument("--log-key", action="append", default=[], metavar="VKEY", help="the ledger's verifier key")
-    parser.add_argument("--alarm-command", metavar="COMMAND", help="run when the log contradicts itself")
 
 
 def stopped_by_signal() -> threading.Event:
@@ -113,119 +91,10 @@ def add_asking(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--url", help="where the API answers (default: the system that runs here)")
 
 
-@contextmanager
-def witnessing(said: argparse.Namespace, stop: threading.Event) -> Iterator[list[str]]:
-    """A witness beside a subscription, where one is asked for; what it found against the log, in the end."""
-    found: list[str] = []
-    if said.log is None:
-        yield found
-        return
-    from ...consumers.agency.witnessing.at_work import LogClient, follow
-    from ...consumers.agency.witnessing.witness import Misbehaviour
-
-    witness = _open(said)
-
-    def run() -> None:
-        try:
-            follow(witness, LogClient(said.log), stop)
-        except Misbehaviour as problem:
-            found.append(str(problem))  # deliveries go on: a survivor's referral does not wait for a court
-
-    thread = threading.Thread(target=run, name="witness", daemon=True)
-    thread.start()
-    yield found
-    thread.join(2)
-
-
-def _witness(settings: Settings, said: argparse.Namespace) -> int:
-    if said.witness_key is None:
-        raise Failed("say where the witness's keys are, or will be: --witness-key FILE")
-    if said.keygen:
-        return _keygen(said.keygen, said.witness_key)
-    from ...consumers.agency.witnessing.at_work import LogClient, WitnessServer, follow, watch
-    from ...consumers.agency.witnessing.witness import Misbehaviour
-
-    witness = _open(said)
-    if said.clear_alarm is not None:
-        if not witness.clear(said.clear_alarm):
-            raise Failed(f"there is no alarm {said.clear_alarm}")
-        print(f"alarm {said.clear_alarm} is ended; its evidence stays in {_state(said)}")
-        return 0
-    for evidence in witness.alarms():
-        print(f"ALARM {evidence.number}: {evidence.origin}: {evidence.why} (at {evidence.at})")
-        if said.alarms:
-            print(evidence.request.decode(), evidence.contradicts.decode(), sep="\n--- contradicts ---\n")
-    if said.alarms:
-        return ALARMED if witness.alarms() else 0
-    stop = stopped_by_signal()
-    if said.listen:
-        host, _, port = said.listen.rpartition(":")
-        server = WitnessServer(witness, host or "127.0.0.1", int(port))
-        server.start()
-        print(f"serving add-checkpoint at {server.url}", flush=True)
-    try:
-        if said.log and said.once:
-            watch(witness, LogClient(said.log))
-        elif said.log:
-            follow(witness, LogClient(said.log), stop)
-        elif said.listen:
-            stop.wait()
-        else:
-            raise Failed("say which log to watch (--log URL), or where to serve (--listen HOST:PORT)")
-    except Misbehaviour as problem:
-        print(f"rujukan: ALARM: {problem}. The evidence is in {_state(said)}.", file=sys.stderr)
-        return ALARMED
-    return ALARMED if witness.alarms() else 0
-
-
-def _keygen(name: str, file: Path) -> int:
-    from ...consumers import durable
-    from ...consumers.evidence.coding import to_base64
-    from ...consumers.evidence.notes import COSIGNATURE, COSIGNATURE_ML_DSA, SigningKey
-
-    seeds = {str(kind): os.urandom(32) for kind in (COSIGNATURE_ML_DSA, COSIGNATURE)}
-    keys = [SigningKey(name, int(kind), seed).public for kind, seed in seeds.items()]
-    try:
-        kept = {"name": name, "seeds": {kind: to_base64(seed) for kind, seed in seeds.items()}}
-        durable.create(file, json.dumps(kept).encode())
-    except FileExistsError:
-        raise Failed(f"{file} is there already; a key is never overwritten") from None
-    print("\n".join(key.vkey for key in keys))
-    return 0
-
-
-def _open(said: argparse.Namespace) -> Any:
-    from ...consumers.agency.witnessing.witness import Evidence, Witness
-    from ...consumers.evidence.coding import from_base64
-    from ...consumers.evidence.notes import SigningKey, parse_vkey
-
-    if said.witness_key.stat().st_mode & 0o077:
-        raise Failed(f"{said.witness_key} can be read by others; chmod 600 it")
-    try:
-        kept = json.loads(said.witness_key.read_text())
-        keys = [SigningKey(kept["name"], int(kind), from_base64(seed)) for kind, seed in kept["seeds"].items()]
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise Failed(f"{said.witness_key} is not a witness's key file") from None
-
-    def alarm(evidence: Evidence) -> None:
-        if said.alarm_command:
-            subprocess.Popen([said.alarm_command, evidence.origin, evidence.why])
-
-    logs = [parse_vkey(text) for text in said.log_key]
-    if (said.log or getattr(said, "listen", None)) and not logs:
-        raise Failed("say which key the log signs with: --log-key VKEY, from somebody you trust, not from the log")
-    return Witness(_state(said), keys, logs, alarm=alarm)
-
-
-def _state(said: argparse.Namespace) -> Path:
-    state: Path = said.witness_state or said.witness_key.with_suffix(said.witness_key.suffix + ".db")
-    return state
-
-
 def _verify(settings: Settings, said: argparse.Namespace) -> int:
     from ...consumers.evidence import container, words
     from ...consumers.evidence.bundles import Refused, verify_bundle
-    from ...consumers.evidence.policies import parse_policy
+    from ...consumers.evidence.policies import read_policy
     from ...consumers.evidence.proofs import FIRST_LINE, parse_proof, verify_proof
     from ...consumers.evidence.refused import NotProven
 
@@ -233,7 +102,7 @@ def _verify(settings: Settings, said: argparse.Namespace) -> int:
         data = file.read(container.LARGEST // 2 + 1)
     say = words.say
     try:
-        policy = parse_policy(said.policy.read_bytes()) if said.policy else None
+        policy = read_policy(said.policy.read_bytes()) if said.policy else None
         if data.startswith(FIRST_LINE.encode()):
             proof = parse_proof(data)
             if policy is None or proof.extra is None:
@@ -350,6 +219,7 @@ def _ledger(settings: Settings, said: argparse.Namespace) -> int:
     from .. import composition
     from ..database import FOLLOWER, as_role
     from ..ledger.auditing import audit
+    from ..ledger.guard import Guard
     from ..system import running
 
     settings = running(settings)
@@ -371,10 +241,16 @@ def _ledger(settings: Settings, said: argparse.Namespace) -> int:
             raise Failed(f"the log {settings.ledger_origin} goes on from no other")
         sys.stdout.write(note.data.decode())
         return 0
-    known: Sequence[Any] = [parse_note(file.read_bytes()) for file in said.known]
-    report = audit(as_role(settings.database, FOLLOWER), keys, known)
+    known = [parse_note(file.read_bytes()) for file in said.known]
+    at_hand = Guard(settings.ledger_guard).of_log(settings.ledger_origin)  # before the rows: they are ahead of it
+    report = audit(as_role(settings.database, FOLLOWER), keys, [*known, *([at_hand] if at_hand else [])])
     if report.difference is not None:
         at, what = report.difference
         raise Failed(f"THE LEDGER DOES NOT MATCH{f' at position {at}' if at is not None else ''}: {what}")
     print(f"{report.leaves:,} events are what was sealed; root {report.root.hex()}; {report.unsealed} not sealed yet")
+    if at_hand is not None:
+        print(f"they go on from what was signed last, as {settings.ledger_guard} has it")
+    elif not known:
+        print(f"{settings.ledger_guard} says nothing of this log: whether the database was rolled back as a whole")
+        print("is told by a checkpoint from elsewhere alone, --known FILE")
     return 0

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from ..settings import Settings
-from . import evidence, receiving
+from . import receiving, witness
 from . import receiving_options as options
 from .evidence import Failed, stopped_by_signal
 
@@ -42,7 +42,7 @@ def add_commands(command: Any) -> None:
     subscribing.add_argument("--case", type=UUID, help="a replay of this case only")
     subscribing.add_argument("--name", help="the replay's name: given again, it goes on where it was")
     subscribing.add_argument("--stop-after", type=int, metavar="N", help="stop after so many deliveries")
-    evidence.add_witnessing(subscribing)
+    witness.add_witnessing(subscribing)
 
     state = command(
         "inbox", show_inbox, f"how far an inbox is; status {MISSING} where something is missing", data=False
@@ -92,7 +92,7 @@ def subscribe(settings: Settings, said: argparse.Namespace) -> int:
     stop = stopped_by_signal()
     inbox = receiving.inbox_of(said, receiving.counted(receiving.sink_of(said), said.stop_after, stop))
     subscription = receiving.subscription_of(said, keys, inbox, kafka, feed)
-    with evidence.witnessing(said, stop) as failed:
+    with witness.witnessing(said, stop) as failed:
         try:
             subscription.run(stop)
         except AnotherHistory:

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -25,6 +26,7 @@ from rujukan.consumers.evidence.checkpoints import parse_checkpoint
 from rujukan.consumers.evidence.notes import verify
 from rujukan.consumers.evidence.tiles import ENTRIES, Tile, entries_in, tile_of
 from rujukan.infra import composition
+from rujukan.infra.commands.evidence import Failed, _ledger
 from rujukan.infra.database import FOLLOWER, SERVICE, as_role
 from rujukan.infra.ledger import sealer as sealing
 from rujukan.infra.ledger.auditing import Difference, audit
@@ -239,6 +241,30 @@ def roll_back(settings: Settings, size: int) -> None:
         db.execute("DELETE FROM ledger.batches WHERE first_leaf >= %s", (size,))
         db.execute("DELETE FROM ledger.checkpoints WHERE size > %s", (size,))
         db.execute("SELECT setval('log.stored_events_notification_id_seq', %s, false)", (size + 1,))
+
+
+def test_the_command_holds_the_rows_against_what_lies_at_hand(fresh, ledger, capsys):
+    said, fresh = Namespace(what="verify", known=[]), replace(fresh, kafka="none")
+    write(fresh, 6)
+    seal(fresh)
+    write(fresh, 4)
+    seal(fresh)
+    assert _ledger(fresh, said) == 0
+    assert f"signed last, as {fresh.ledger_guard} has it" in capsys.readouterr().out
+    roll_back(fresh, 6)
+    with pytest.raises(Failed, match="a tree of 10 leaves was signed; the database has 6"):
+        _ledger(fresh, said)
+    other = composition.ledger_key(replace(fresh, ledger="example.com/another"))
+    for elsewhere in (other.sign(10, bytes(32), 0.0).data, None):
+        if elsewhere is None:
+            fresh.ledger_guard.unlink()
+        else:
+            fresh.ledger_guard.write_bytes(elsewhere)
+        assert _ledger(fresh, said) == 0
+        assert "says nothing of this log" in capsys.readouterr().out
+    fresh.ledger_guard.write_bytes(b"rubbish")
+    with pytest.raises(NotExtended, match="does not say what was signed last"):
+        _ledger(fresh, said)
 
 
 def test_the_sealer_signs_nothing_over_a_database_that_was_rolled_back(fresh, ledger):

@@ -21,13 +21,21 @@ from patience import PATIENCE_SECONDS
 from some import some
 from test_ledger import fresh, ledger, public, seal, write  # noqa: F401
 
-from rujukan.consumers.agency.witnessing.at_work import UNREACHABLE, LogClient, WitnessServer, watch
-from rujukan.consumers.agency.witnessing.witness import MOST_ALARMS, Misbehaviour, Witness
+from rujukan.consumers.agency.witnessing.at_work import (
+    LONGEST_PAUSE,
+    UNREACHABLE,
+    LogClient,
+    WitnessServer,
+    follow,
+    watch,
+)
+from rujukan.consumers.agency.witnessing.witness import MOST_ALARMS, Witness
 from rujukan.consumers.evidence import merkle, notes, policies
-from rujukan.consumers.evidence.add_checkpoint import parse_request, request
-from rujukan.consumers.evidence.checkpoints import Checkpoint, parse_checkpoint
+from rujukan.consumers.evidence.add_checkpoint import request
+from rujukan.consumers.evidence.checkpoints import Checkpoint
 from rujukan.consumers.evidence.notes import COSIGNATURE, COSIGNATURE_ML_DSA, ED25519, Note, SigningKey
 from rujukan.consumers.evidence.refused import NotProven
+from rujukan.consumers.evidence.tiles import ENTRIES, Tile, TiledTree
 from rujukan.infra.ledger import witnessing as asking
 from rujukan.infra.ledger.log_key import LogKey
 from rujukan.infra.ledger.witnessing import Asked, Refused, ask_witnesses
@@ -99,6 +107,7 @@ def test_two_on_one_file_do_not_cosign_two_histories(opened, old):
         assert [e.why for e in first.alarms()] == ["the log has two trees of one size"]
         with sqlite3.connect(first._db.execute("PRAGMA database_list").fetchone()[2]) as db:
             db.execute("DELETE FROM cosigned")
+            db.execute("DELETE FROM heads")
             db.execute("DELETE FROM evidence")
         db.close()
 
@@ -385,6 +394,58 @@ def test_a_log_of_more_leaves_than_there_can_be_is_asked_for_few_tiles_and_not_b
     assert witness.seen(LOG.origin).size == len(GROWN)
 
 
+class Told:
+    """A stop that comes after so many looks, and keeps how long was waited after each."""
+
+    def __init__(self, looks: int) -> None:
+        self.waited: list[float] = []
+        self._looks = looks
+
+    def is_set(self) -> bool:
+        return len(self.waited) == self._looks
+
+    def wait(self, seconds: float) -> bool:
+        self.waited.append(seconds)
+        return self.is_set()
+
+
+@pytest.mark.parametrize("away", [ConnectionRefusedError, NotProven])
+def test_a_log_that_is_away_is_asked_less_and_less_often_and_not_by_all_at_once(opened, away, monkeypatch, caplog):
+    looks = iter([True, *[False] * 12, True, False])
+
+    def look(*_: object) -> None:
+        if not next(looks):
+            raise away
+
+    monkeypatch.setattr("rujukan.consumers.agency.witnessing.at_work.watch", look)
+    stop = Told(15)
+    follow(opened(), LogClient("http://127.0.0.1:1"), stop, 1.0)  # type: ignore[arg-type]
+    first, *failed, back, again = stop.waited
+    assert (first, back) == (1.0, 1.0)
+    for n, waited in enumerate(failed, 1):
+        assert 0.5 <= waited / min(2.0**n, LONGEST_PAUSE) <= 1
+    assert 1 <= again <= 2
+    assert len(set(failed)) == len(failed)
+    said = [record.getMessage() for record in caplog.records]
+    assert len(said) == len(failed) + 1
+    assert all(f"again in {waited:.1f} s" in line for line, waited in zip(said, [*failed, again], strict=True))
+
+
+def test_tiles_that_grew_and_are_kept_no_more_are_read_from_the_full_ones():
+    full = tree(*(b"%d" % n for n in range(256)))
+    held = Tile(0, 0, 40)
+
+    def answer(h: Any) -> None:
+        h.says(200, b"".join(full)) if h.path == "/tile/0/000" else h.says(404, b"")
+
+    with serving(answer) as log:
+        client = LogClient(log.url)
+        assert client.tile(held) == b"".join(full[:40])
+        assert client.tree(40).root == merkle.root_of(full[:40])
+        with pytest.raises(OSError, match="404"):
+            client.tile(held._replace(level=ENTRIES))
+
+
 def test_what_could_not_be_brought_is_brought_the_next_time_also_by_another_process(opened):
     taken: list[bytes] = []
     up = Event()
@@ -412,16 +473,19 @@ def test_what_could_not_be_brought_is_brought_the_next_time_also_by_another_proc
     assert len(notes.verify(cosigned, [k.public for k in first.keys])) == 2
 
 
-def test_a_log_rolled_back_and_then_forked_has_one_alarm_each(opened):
+def test_a_log_that_shows_less_than_before_is_refused_and_what_it_shows_is_kept(opened):
+    """Its tiles are gone: nobody can say whether that was its tree."""
     witness = opened()
     witness.add_checkpoint(asked(GROWN, 0))
+
+    def gone(tile: Tile) -> bytes:
+        raise ConnectionError(tile.path)
+
     for size in (10, 10, 5):
-        with pytest.raises(Misbehaviour):
-            witness.follow(head(GROWN[:size]), lambda old, new: [])
-    (rolled,) = witness.alarms()
-    _, _, kept = parse_request(rolled.request)
-    assert parse_checkpoint(kept.text).size == 10
-    assert notes.verify(kept, LOG.public)
+        with pytest.raises(NotProven, match=f"shows {size} leaves; 40 were"):
+            witness.follow(head(GROWN[:size]), lambda size: TiledTree(size, gone))
+    assert not witness.alarms()
+    assert sorted(head.size for head in witness.unproven(LOG.origin)) == [5, 10]
 
 
 # A witness that the log asks ------------------------------------------------------------------------------------------

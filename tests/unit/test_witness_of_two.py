@@ -33,6 +33,24 @@ def proof(leaves: list[bytes], old: int) -> list[bytes]:
     return merkle.consistency_proof(old, len(leaves), lambda start, end: merkle.root_of(leaves[start:end]))
 
 
+class Shown:
+    """A tree as the log shows it."""
+
+    def __init__(self, leaves: list[bytes]) -> None:
+        self._leaves = leaves
+
+    def consistency(self, old: int) -> list[bytes]:
+        return proof(self._leaves, old)
+
+    def subtree(self, start: int, end: int) -> bytes:
+        return merkle.root_of(self._leaves[start:end])
+
+
+class Damaged(Shown):
+    def consistency(self, old: int) -> list[bytes]:
+        return [b"0" * 32] * 5
+
+
 def told(witness: Witness, log: LogKey, leaves: list[bytes], old: int) -> int:
     return witness.add_checkpoint(request(old, proof(leaves, old), head(log, leaves))).status
 
@@ -68,16 +86,14 @@ def test_a_fork_of_one_is_kept_while_an_alarm_stands_over_the_other(
 ) -> None:
     witness, forked = after_b_lied(seen), tree(new, b"another")
     with pytest.raises(Misbehaviour):
-        witness.follow(
-            head(A, forked), lambda old, size: proof(forked, old), lambda old, size: merkle.root_of(forked[:old])
-        )
+        witness.follow(head(A, forked), lambda size: Shown(forked))
     assert (over(witness, A), over(witness, B)) == (1, 1)
 
 
 def test_an_honest_log_whose_proof_came_damaged_is_accused_of_nothing(after_b_lied: Callable[[int], Witness]) -> None:
     witness = after_b_lied(10)
     with pytest.raises(NotConsistent):
-        witness.follow(head(A, tree(20)), lambda old, size: [b"0" * 32] * 5)
+        witness.follow(head(A, tree(20)), lambda size: Damaged(tree(size)))
     assert over(witness, A) == 0
     honest = tree(20)
-    assert witness.follow(head(A, honest), lambda old, size: proof(honest, old))
+    assert witness.follow(head(A, honest), lambda size: Shown(honest))

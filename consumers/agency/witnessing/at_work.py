@@ -6,28 +6,30 @@ Both need no more than Python: an agency behind a firewall runs the first beside
 import hashlib
 import http.client
 import logging
+import random
 import sys
 import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event
 from urllib.parse import urlsplit
 
 from ...evidence.checkpoints import parse_checkpoint
+from ...evidence.merkle import HASH_BYTES
 from ...evidence.notes import Note, parse_note
 from ...evidence.refused import NotProven
-from ...evidence.tiles import Tile, TiledTree
-from .witness import Misbehaviour, Verdict, Witness
+from ...evidence.tiles import ENTRIES, WIDTH, Tile, TiledTree
+from .witness import UNREACHABLE, Verdict, Witness
 
 log = logging.getLogger(__name__)
 
 SECONDS = 10
 """How long the log may take to answer, and to send what it answers."""
+LONGEST_PAUSE = 60.0
+"""How many seconds a log that is away is left alone, at the most."""
 LARGEST = 1024 * 1024
-UNREACHABLE = (OSError, http.client.HTTPException)
 
 
 class LogClient:
@@ -51,8 +53,14 @@ class LogClient:
         return TiledTree(size, self.tile)
 
     def tile(self, tile: Tile) -> bytes:
-        """A tile or entry bundle."""
-        return self._get(tile.path)
+        """A tile or entry bundle; of hashes also one that is full by now, as a log need not keep what grew."""
+        try:
+            return self._get(tile.path)
+        except urllib.error.HTTPError as problem:
+            if problem.code != 404 or tile.width == WIDTH or tile.level == ENTRIES:
+                raise
+            problem.close()
+            return self._get(tile._replace(width=WIDTH).path)[: tile.width * HASH_BYTES]
 
     def bring(self, note: Note) -> None:
         """Bring a checkpoint with cosignatures to the log."""
@@ -83,14 +91,7 @@ def watch(witness: Witness, client: LogClient) -> bool:
     """Look at the log once: verify, cosign, bring the cosignature; whether there was something new.
     Raises Misbehaviour, NotProven, and what UNREACHABLE names."""
     note = client.checkpoint()
-
-    def proof(old: int, new: int) -> Sequence[bytes]:
-        return client.tree(new).consistency(old)
-
-    def root_at(old: int, new: int) -> bytes:
-        return client.tree(new).subtree(0, old)
-
-    cosignatures = witness.follow(note, proof, root_at)
+    cosignatures = witness.follow(note, client.tree)
     origin = parse_checkpoint(note.text).origin
     kept = witness.cosigned(hashlib.sha256(origin.encode()).hexdigest())
     if kept is not None and kept != client.brought:  # also what an earlier process kept, and could not bring
@@ -99,17 +100,31 @@ def watch(witness: Witness, client: LogClient) -> bool:
 
 
 def follow(witness: Witness, client: LogClient, stop: Event, pause: float = 1.0) -> None:
-    """Watch the log until told to stop. Raises Misbehaviour as soon as it contradicts itself."""
+    """Watch the log until told to stop, every `pause` seconds; less and less often while that brings nothing. Raises
+    Misbehaviour as soon as it contradicts itself."""
+    failed = 0
     while not stop.is_set():
         try:
             watch(witness, client)
-        except Misbehaviour:
-            raise
         except NotProven as problem:
-            log.warning("the log shows what does not prove: %s", problem)
+            failed, what = failed + 1, f"the log shows what does not prove: {problem}"
         except UNREACHABLE as problem:
-            log.warning("the log cannot be reached: %s", type(problem).__name__)
-        stop.wait(pause)
+            failed, what = failed + 1, f"the log cannot be reached: {type(problem).__name__}"
+        else:
+            failed = 0
+        wait = pause_after(failed, pause)
+        if failed:
+            log.warning("%s; it is asked again in %.1f s", what, wait)
+        stop.wait(wait)
+
+
+def pause_after(failed: int, pause: float) -> float:
+    """Seconds until the log is asked again, after so many times in a row in vain: twice as long each time, no longer
+    than LONGEST_PAUSE, and not all witnesses at one moment when it comes back."""
+    if not failed:
+        return pause
+    longest = min(max(LONGEST_PAUSE, pause), pause * 2.0 ** min(failed, 32))
+    return longest * random.uniform(0.5, 1)  # noqa: S311
 
 
 class WitnessServer(ThreadingHTTPServer):

@@ -3,30 +3,40 @@
 It remembers, for each log, the newest checkpoint that it cosigned, and cosigns another only after a proof that the
 tree was only added to. So nobody, its operator included, can show two agencies two histories.
 
-A checkpoint of the log's own key that rolls back or forks is proof against the log: it is kept with what it
-contradicts, and raises an alarm. The alarm lives in this file, on this machine: while it stands nothing of that log
-is cosigned, and only a person here ends it (`rujukan witness --clear-alarm`). Nothing that the log's operator
-sends does.
+Two checkpoints of the log's own key that cannot both be of one tree are proof against the log: they are kept, and
+raise an alarm. Nothing less does: a proof that is damaged or made up is refused, and accuses nobody. What was refused
+is kept too, until it can be held against the log's tiles; a proof of RFC 9162 shows no fork where the size that was
+cosigned last is a power of two, and a log that means harm sends none that does.
+
+The alarm lives in this file, on this machine: while it stands nothing of that log is cosigned, and only a person here
+ends it (`rujukan witness --clear-alarm`). Nothing that the log's operator sends does.
 """
 
 import hashlib
+import http.client
 import logging
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from threading import RLock
+from threading import Lock, RLock
 from typing import NamedTuple
 
 from ...evidence import merkle, notes
 from ...evidence.add_checkpoint import parse_request, request
 from ...evidence.checkpoints import Checkpoint, parse_checkpoint
+from ...evidence.forks import Tree, fork_path, verify_fork
 from ...evidence.notes import Note, PublicKey, Signature, SigningKey
-from ...evidence.refused import Forked, Malformed, NotConsistent, NotProven
+from ...evidence.refused import Malformed, NotConsistent, NotProven
+from .heads import Heads
 
 log = logging.getLogger(__name__)
 
+UNREACHABLE = (OSError, http.client.HTTPException)
+"""What it is that a log, or its tiles, cannot be had."""
+MOST_AT_ONCE = 20
+"""How many checkpoints that were not proven are held against a log's tiles at a time."""
 MOST_ALARMS = 100
 """Of one log, while nobody has looked: it cannot fill the witness's disk."""
 BUSY_SECONDS = 30.0
@@ -40,6 +50,10 @@ SCHEMA = """
 """
 
 
+Trees = Callable[[int], Tree]
+"""A log's tree at a size, made of the tiles that it shows."""
+
+
 class Verdict(NamedTuple):
     """What a witness answers: an HTTP status, a body, and its type."""
 
@@ -49,8 +63,9 @@ class Verdict(NamedTuple):
 
 
 class Evidence(NamedTuple):
-    """What a log signed (in an `add-checkpoint` request: old size, proof, checkpoint) and the checkpoint, cosigned
-    before, that it contradicts. Anybody who has the log's public key can check it."""
+    """Two checkpoints that a log signed, of which one was cosigned. The newer is in an `add-checkpoint` request: old
+    size, proof that it does not begin with the older, checkpoint; the older is the one that it contradicts. Anybody who
+    has the log's public key can check it (`evidence.forks.verify_evidence`)."""
 
     number: int
     origin: str
@@ -76,8 +91,13 @@ class Witness:
         *,
         alarm: Callable[[Evidence], None] | None = None,
         now: Callable[[], float] = time.time,
+        trees: Mapping[str, Trees] | None = None,
     ) -> None:
+        """`trees` gives the tiles of each log, by its origin, where they can be asked for: what does not prove is held
+        against them at once."""
         self.keys = tuple(keys)
+        self._trees = trees or {}
+        self._settling = Lock()
         self._logs = tuple(logs)
         self._alarm = alarm
         self._now = now
@@ -86,6 +106,7 @@ class Witness:
         self._db = sqlite3.connect(file, BUSY_SECONDS, check_same_thread=False, isolation_level=None)
         self._db.execute("PRAGMA synchronous = FULL")
         self._db.executescript(SCHEMA)
+        self._heads = Heads(self._db)
 
     def close(self) -> None:
         """Close the file."""
@@ -149,72 +170,118 @@ class Witness:
             return Verdict(400, b"the old size is larger than the checkpoint's\n")
         try:
             with self._alone():
-                return self._consider(checkpoint, old, proof, self._checked(note, signed))
+                answer = self._consider(checkpoint, old, proof, self._checked(note, signed))
         except sqlite3.Error as problem:
             log.critical("nothing is cosigned, for it cannot be kept: %s", type(problem).__name__)
             return Verdict(500, b"the witness cannot keep what it cosigns\n")
+        trees = self._trees.get(checkpoint.origin)
+        if trees is not None:
+            self.settle(checkpoint.origin, trees)
+        return answer
 
     def _consider(self, checkpoint: Checkpoint, old: int, proof: Sequence[bytes], note: Note) -> Verdict:
-        seen = self.seen(checkpoint.origin)
-        body = request(old, proof, note)
+        origin = checkpoint.origin
+        seen = self.seen(origin)
+        for head in self._heads.of_size(origin, checkpoint.size):
+            if self._accuse(head.note, note, (), note):
+                return Verdict(422, b"another tree of this size was signed\n")
         if checkpoint.size == seen.size and checkpoint.root != seen.root:
-            self._keep_evidence(checkpoint.origin, "the log has two trees of one size", body)
             return Verdict(422, b"another tree of this size was cosigned\n")
-        if self.alarms_over(checkpoint.origin):
+        if self.alarms_over(origin):
             return Verdict(403, b"an alarm stands over this log\n")
+        for head in self._heads.of_size(origin, old) if old < checkpoint.size else ():
+            if head.proven and self._accuse(head.note, note, proof, note):
+                return Verdict(422, b"the tree does not begin with one that was cosigned\n")
         if old != seen.size:
+            self._heads.keep(checkpoint, note, proven=False)
             return Verdict(409, f"{seen.size}\n".encode(), "text/x.tlog.size")
         try:
             merkle.verify_consistency(old, seen.root, checkpoint.size, checkpoint.root, proof)
-        except Forked as problem:
-            self._keep_evidence(checkpoint.origin, "the log has two histories", body)
-            return Verdict(422, f"{problem}\n".encode())
         except NotProven as problem:
+            self._heads.keep(checkpoint, note, proven=False)
             return Verdict(422, f"{problem}\n".encode())
         cosignatures = [key.sign(note.text, self._time()) for key in self.keys]
         kept = Note(note.text, (*note.signatures, *cosignatures))
         self._db.execute(
             "INSERT INTO cosigned VALUES (?, ?, ?, ?) ON CONFLICT (origin)"
             " DO UPDATE SET size = excluded.size, root = excluded.root, note = excluded.note",
-            (checkpoint.origin, checkpoint.size, checkpoint.root, kept.data),
+            (origin, checkpoint.size, checkpoint.root, kept.data),
         )
+        self._heads.keep(checkpoint, note, proven=True)
         return Verdict(200, "".join(s.line for s in cosignatures).encode())
 
-    def follow(
-        self,
-        note: Note,
-        proof: Callable[[int, int], Sequence[bytes]],
-        root_at: Callable[[int, int], bytes] | None = None,
-    ) -> Sequence[Signature]:
-        """Cosign a checkpoint that was fetched; `proof` gives the consistency proof from one size to another, and
-        `root_at` the root that the tree of the second size has at the first: it shows a fork also where the first is a
-        power of two.
+    def origins(self) -> Sequence[str]:
+        """The logs that anything was met of."""
+        with self._lock:
+            return self._heads.origins()
+
+    def unproven(self, origin: str) -> Sequence[Checkpoint]:
+        """What the log signed, and neither proved nor was found to contradict."""
+        with self._lock:
+            return [claim.checkpoint for claim in self._heads.unproven(origin)]
+
+    def settle(self, origin: str, trees: Trees) -> None:
+        """Hold against the log's tiles what it signed and did not prove: each is of the tree that was cosigned, and
+        forgotten, or it is not, and evidence. What the tiles do not show is kept for another time."""
+        if not self._settling.acquire(blocking=False):
+            return  # somebody does it now: the log is asked for its tiles once
+        try:
+            with self._lock:
+                claims = self._heads.unproven(origin, MOST_AT_ONCE)
+            for claim in claims:
+                self._settle(claim.note, trees)
+        except UNREACHABLE as problem:
+            log.info("what the log did not prove is held against its tiles later: %s", type(problem).__name__)
+        finally:
+            self._settling.release()
+
+    def _settle(self, claim: Note, trees: Trees) -> None:
+        said = parse_checkpoint(claim.text)
+        with self._lock:
+            row = self._db.execute("SELECT note FROM cosigned WHERE origin = ?", (said.origin,)).fetchone()
+        if row is None:
+            return
+        older, newer = sorted((claim, notes.parse_note(row[0])), key=lambda note: parse_checkpoint(note.text).size)
+        was, now = parse_checkpoint(older.text), parse_checkpoint(newer.text)
+        try:
+            path = fork_path(was, now, trees(now.size))
+        except NotProven:
+            return
+        with self._alone():
+            if path is None or self._accuse(older, newer, path, claim):
+                self._heads.drop(said)
+
+    def follow(self, note: Note, trees: Trees) -> Sequence[Signature]:
+        """Cosign a checkpoint that was fetched; `trees` gives the log's tree at a size.
 
         Nothing where there is nothing new. Raises Misbehaviour where it contradicts what was cosigned (kept as
-        evidence), and NotProven where it is not the log's, or its tiles do not prove it.
+        evidence), NotProven where it is not the log's, its tiles do not prove it, or it is older than what was
+        cosigned, and what UNREACHABLE names where the tiles cannot be had.
         """
         checkpoint = parse_checkpoint(note.text)
-        keys = [key for key in self._logs if key.name == checkpoint.origin]
-        own = self._checked(note, notes.verify(note, keys))
-        with self._alone():
-            seen = self.seen(checkpoint.origin)
-            if self.alarms_over(checkpoint.origin):
-                raise Misbehaviour("an alarm stands over this log; a person has to look")
-            if checkpoint == seen:
-                return ()
-            if checkpoint.size < seen.size:
-                self._keep_evidence(checkpoint.origin, "the log was rolled back", request(0, (), own))
-        if checkpoint.size < seen.size:
-            raise Misbehaviour(f"the log shows {checkpoint.size} leaves; {seen.size} were cosigned")
-        hashes = list(proof(seen.size, checkpoint.size))
-        answer, origin = self.add_checkpoint(request(seen.size, hashes, own)), checkpoint.origin
-        unseen = answer.status == 422 and merkle.is_power_of_two(seen.size) and not self.alarms_over(origin)
-        if unseen and root_at is not None:
-            self.add_checkpoint(request(seen.size, [root_at(seen.size, checkpoint.size), *hashes], own))
-        if answer.status == 200:
-            return [notes.parse_signature(line) for line in answer.body.decode().splitlines()]
+        origin = checkpoint.origin
+        own = self._checked(note, notes.verify(note, [key for key in self._logs if key.name == origin]))
+        seen, answer, untold = self.seen(origin), None, None
+        if self.alarms_over(origin):
+            raise Misbehaviour("an alarm stands over this log; a person has to look")
+        if checkpoint != seen:
+            old, hashes = min(seen.size, checkpoint.size), []
+            try:
+                hashes = list(trees(checkpoint.size).consistency(old))
+            except (NotProven, *UNREACHABLE) as problem:
+                untold = problem  # what the log signed is kept all the same
+            answer = self.add_checkpoint(request(old, hashes, own))
+        self.settle(origin, trees)
         if self.alarms_over(origin):
             raise Misbehaviour(f"the log shows another tree of {checkpoint.size} leaves")
+        if answer is None:
+            return ()
+        if answer.status == 200:
+            return [notes.parse_signature(line) for line in answer.body.decode().splitlines()]
+        if untold is not None:
+            raise untold
+        if checkpoint.size < seen.size:
+            raise NotConsistent(f"the log shows {checkpoint.size} leaves; {seen.size} were cosigned")
         raise NotConsistent(answer.body.decode().strip())
 
     @contextmanager
@@ -243,20 +310,30 @@ class Witness:
         """The present, in seconds since 1970; a clock that is wrong stops nothing."""
         return min(max(0, int(self._now())), notes.LATEST)
 
-    def _keep_evidence(self, origin: str, why: str, body: bytes) -> None:
-        text = parse_request(body)[2].text
-        rows = self._db.execute("SELECT request, cleared FROM evidence WHERE origin = ?", (origin,)).fetchall()
-        if any(parse_request(kept)[2].text == text for kept, _ in rows):
-            return  # the same words of the log with another proof, or other signatures beside, are no news
-        if sum(cleared is None for _, cleared in rows) >= MOST_ALARMS:
-            return
-        row = self._db.execute("SELECT note FROM cosigned WHERE origin = ?", (origin,)).fetchone()
-        at, contradicts = self._time(), bytes(row[0]) if row else b""
-        kept = self._db.execute(
-            "INSERT INTO evidence (origin, why, at, request, contradicts) VALUES (?, ?, ?, ?, ?)",
-            (origin, why, at, body, contradicts),
-        )
-        self._raised.append(Evidence(kept.lastrowid or 0, origin, why, at, body, contradicts))
+    def _accuse(self, older: Note, newer: Note, path: Sequence[bytes], claim: Note) -> bool:
+        """Keep the two as evidence, where they cannot both be of one tree; whether they cannot. `claim` is the one of
+        them that is the lie, as far as this witness is concerned."""
+        try:
+            verify_fork(older, newer, path, self._logs)
+        except NotProven:
+            return False
+        was, origin = parse_checkpoint(older.text), parse_checkpoint(newer.text).origin
+        words, standing = claim.text.encode() + b"\n", 0
+        rows = self._db.execute("SELECT request, contradicts, cleared FROM evidence WHERE origin = ?", (origin,))
+        for kept, beside, cleared in rows.fetchall():
+            if kept.partition(b"\n\n")[2].startswith(words) or beside.startswith(words):
+                return True  # the same words of the log with another proof, or other signatures beside, are no news
+            standing += cleared is None
+        if standing < MOST_ALARMS:
+            same = was.size == parse_checkpoint(newer.text).size
+            why = "the log has two trees of one size" if same else "the log has two histories"
+            at, body = self._time(), request(was.size, path, newer)
+            added = self._db.execute(
+                "INSERT INTO evidence (origin, why, at, request, contradicts) VALUES (?, ?, ?, ?, ?)",
+                (origin, why, at, body, older.data),
+            )
+            self._raised.append(Evidence(added.lastrowid or 0, origin, why, at, body, older.data))
+        return True
 
     @staticmethod
     def _checked(note: Note, signed: Iterable[PublicKey]) -> Note:
