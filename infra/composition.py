@@ -143,12 +143,14 @@ def reporter(settings: Settings, keys: LogKeys, quorum: Quorum) -> Reporter:
     from .bundle.facts import PdfReporter
 
     if settings.report_signer is None:
-        return PdfReporter(settings.network, keys, quorum)
+        return PdfReporter(settings.network_name, keys, quorum)
     from .report.signature import Signer, sign
 
     passphrase = settings.report_signer_passphrase
     signer = Signer.load(settings.report_signer, passphrase.read_bytes().rstrip(b"\r\n") if passphrase else None)
-    return PdfReporter(settings.network, keys, quorum, lambda pdf: sign(pdf, signer, settings.timestamp_url or None))
+    return PdfReporter(
+        settings.network_name, keys, quorum, lambda pdf: sign(pdf, signer, settings.timestamp_url or None)
+    )
 
 
 @contextmanager
@@ -181,7 +183,7 @@ def service(on: On, connections: int = 16) -> Iterator[Ports]:
         quorum = Quorum(policy, seal.keys)
         printing = reporter(settings, seal.keys, quorum)
         looked = Readings(node.written)
-        bundles = Bundles(node.written, documents, sealed, seal, quorum, settings.network, printing, looked)
+        bundles = Bundles(node.written, documents, sealed, seal, quorum, settings.network_name, printing, looked)
         yield Ports(
             node.log,
             ApiOpener(node.written, documents, bundles, looked, node.met),
@@ -264,7 +266,7 @@ def publisher(on: On) -> Iterator[Publisher]:
         shares = LeasedShares(node.conninfo(FOLLOWER), publishing.LEASE_SECONDS)
         closing.callback(shares.close)
         service = Ed25519PublicKey.from_public_bytes(node.sealing.signer.public)
-        yield publishing.Publisher(source, shares, service_access(node.settings), service, node.settings.network)
+        yield publishing.Publisher(source, shares, service_access(node.settings), service, node.settings.network_name)
 
 
 def keep_register(on: On, stop: Event) -> None:

@@ -194,7 +194,7 @@ class Node:
     @Part
     def sealing(self) -> Sealing:
         """What tellings are sealed and signed with."""
-        return Sealing.of(self.keys, self.settings.network)
+        return Sealing.of(self.keys, self.settings.network_name)
 
     @Part
     def forks(self) -> Forks:

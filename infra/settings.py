@@ -10,6 +10,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from . import network_name
 from . import settings_checks as checks
 
 
@@ -50,8 +51,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     audience: str = "urn:rujukan:api"
     jwks: str = ""
     """File of the issuer's JSON Web Key Set; when empty, the embedded issuer's key is accepted."""
-    network: str = "development"
-    """Name of the network, in the source of every message."""
+    network: str = ""
+    """Name of the network, in the ledger's origin and the source of every message; see network_name.py for who says
+    none."""
     report_signer: Path | None = None
     """PKCS#12 file, or PEM file with key and certificates, that signs reports; they are unsigned when not set."""
     report_signer_passphrase: Path | None = None
@@ -129,9 +131,14 @@ class Settings(Struct, frozen=True, kw_only=True):
         return self.case_memory_mb * 2**20 // 2
 
     @property
+    def network_name(self) -> str:
+        """What the network is called, as it is said or kept in the data directory. Raises NotNamed."""
+        return network_name.name_of(self.network, self.data)
+
+    @property
     def ledger_origin(self) -> str:
-        """The ledger's origin."""
-        return self.ledger or f"rujukan/{self.network}"
+        """The ledger's origin. Raises NotNamed."""
+        return self.ledger or f"rujukan/{self.network_name}"
 
     @property
     def witness_policy(self) -> Path:

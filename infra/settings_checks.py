@@ -79,8 +79,8 @@ def networks(said: str) -> str | None:
 
 
 def network_name(said: str) -> str | None:
-    """The same of the network's name, which stands in addresses and names of topics."""
-    if _NAME.fullmatch(said):
+    """The same of the network's name, which stands in addresses and the ledger's origin; empty where none is said."""
+    if not said or _NAME.fullmatch(said):
         return None
     return f"must be letters, digits, dots, dashes and underscores, and is {said!r}"
 

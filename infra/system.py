@@ -27,7 +27,7 @@ from typing import Self, TextIO
 from msgspec.structs import replace
 
 from ..consumers import durable
-from . import composition, passfile
+from . import composition, network_name, passfile
 from .database import without_password
 from .lifeline import Lifeline
 from .services.broker import EmbeddedBroker, free_port
@@ -82,11 +82,13 @@ class System:
         self._restarts: dict[str, list[float]] = {}
 
     def start(self) -> None:
-        """Start everything; returns when the API answers. Raises AlreadyRunning, NotStarted."""
+        """Start everything; returns when the API answers. Raises AlreadyRunning, NotNamed, NotStarted."""
         data = self.settings.data
         data.mkdir(parents=True, exist_ok=True)
-        self.logs.mkdir(exist_ok=True)
         self._take_lock()
+        name = network_name.keep(self.settings.network, data, embedded=not self.settings.database)
+        self.settings = replace(self.settings, network=name)
+        self.logs.mkdir(exist_ok=True)
         before = self._remembered()
         if self.settings.port:
             self._take_port(LEFT_SECONDS if before.get("port") == self.settings.port else 0)

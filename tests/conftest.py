@@ -199,7 +199,7 @@ def seed() -> Path:
     atexit.register(shutil.rmtree, directory, ignore_errors=True)
     directory.chmod(0o755)
     server = EmbeddedPostgres(directory / "postgres")
-    made = Settings(data=directory, database=server.start(), kafka="")
+    made = Settings(data=directory, database=server.start(), kafka="", network="tests")
     with psycopg.connect(made.database, autocommit=True) as db:
         # It waits for no disk: what is written outlives every process that is killed, and nobody takes the machine's
         # power away.
@@ -245,7 +245,8 @@ def settings(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactor
 def fresh_settings(postgres: EmbeddedPostgres, data: Path) -> Iterator[Settings]:
     """The same, for who needs a further one."""
     name = f"t{uuid4().hex[:12]}"
-    fresh = Settings(data=data, database=make_conninfo(postgres.conninfo, dbname=name), kafka="")
+    database = make_conninfo(postgres.conninfo, dbname=name)
+    fresh = Settings(data=data, database=database, kafka="", network="tests")
     with psycopg.connect(postgres.conninfo, autocommit=True) as db:
         db.execute(f"CREATE DATABASE {name} TEMPLATE {PREPARED}")
         db.execute(f"GRANT CREATE ON DATABASE {name} TO {FOLLOWER}")  # 0001_log.sql does; a template hands on no rights

@@ -17,6 +17,8 @@ _END = struct.Struct("<4s4H2IH")
 _DATE = 33
 """1980-01-01, the first that the format has."""
 _UTF8 = 1 << 11
+_VERSIONS = (10, 20, 45)
+"""What programs of today say that their archives need."""
 _OTHERS = {
     b"\x1f\x8b": "gzip",
     b"\xfd7zXZ\0": "xz",
@@ -101,8 +103,8 @@ def _check_packing(data: bytes) -> None:
             raise PackedAnew(f"it is a file of {program}: unpack it first, and check the bundle that is in it")
     if data[:4] != b"PK\x03\x04" or len(data) < _LOCAL.size:
         return
-    _, _, flags, method, time, date, *_ = _LOCAL.unpack_from(data)
-    if (flags != _UTF8) + (method != 0) + ((time, date) != (0, _DATE)) > 1:
+    _, version, flags, method, time, date, *_ = _LOCAL.unpack_from(data)
+    if version in _VERSIONS and (flags != _UTF8) + (method != 0) + ((time, date) != (0, _DATE)) > 1:
         raise PackedAnew(
             "another program packed this archive anew, so it is not the file that was handed over, though what is in it"
             " may be as it was: ask for the file itself, and pass it on as it is"

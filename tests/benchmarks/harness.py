@@ -71,7 +71,8 @@ class Bench:
         name = f"b{uuid4().hex[:12]}"
         with psycopg.connect(self.conninfo, autocommit=True) as db:
             db.execute(f"CREATE DATABASE {name}")
-        settings = Settings(data=self.directory / name, database=make_conninfo(self.conninfo, dbname=name))
+        database = make_conninfo(self.conninfo, dbname=name)
+        settings = Settings(data=self.directory / name, database=database, network="bench")
         composition.prepare(settings)
         yield settings
         with psycopg.connect(self.conninfo, autocommit=True) as db:

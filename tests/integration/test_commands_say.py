@@ -41,6 +41,7 @@ def test_where_there_is_nothing_that_is_said(
 ) -> None:
     """On a network in which nothing happened yet."""
     monkeypatch.setenv("RUJUKAN_DATABASE", settings.database)
+    monkeypatch.setenv("RUJUKAN_NETWORK", settings.network)
     monkeypatch.setenv("RUJUKAN_KAFKA", "localhost:1")
     assert cli.main([*said, "--data", str(settings.data)]) == 0
     assert capsys.readouterr().out.strip()

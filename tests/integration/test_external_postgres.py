@@ -128,6 +128,7 @@ def say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
 
     def said(database: str, *command: str) -> tuple[int, str, list[str]]:
         monkeypatch.setenv("RUJUKAN_DATABASE", database)
+        monkeypatch.setenv("RUJUKAN_NETWORK", "tests")
         monkeypatch.setenv("RUJUKAN_KAFKA", "127.0.0.1:1")
         status = cli.main([*command, "--data", str(tmp_path / "data")])
         answer = capsys.readouterr()
@@ -149,6 +150,7 @@ def test_an_owner_without_the_rights_of_a_superuser_runs_the_whole_system(
     data, port = tmp_path / "data", free_port()
     said = {
         "RUJUKAN_DATABASE": cluster.conninfo(passfile=passfile.name),
+        "RUJUKAN_NETWORK": "tests",
         "RUJUKAN_DATA": str(data),
         "RUJUKAN_PORT": str(port),
     }
@@ -320,6 +322,7 @@ def test_a_system_that_cannot_work_with_its_database_does_not_start(
         env={
             **os.environ,
             "RUJUKAN_DATABASE": cluster.conninfo(passfile=str(passfile)),
+            "RUJUKAN_NETWORK": "tests",
             "RUJUKAN_DATA": str(tmp_path / "data"),
         },
         capture_output=True,

@@ -26,7 +26,10 @@ def empty(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) 
     with psycopg.connect(postgres.conninfo, autocommit=True) as db:
         db.execute(f"CREATE DATABASE {name}")
     made = Settings(
-        data=tmp_path_factory.mktemp("heads"), database=make_conninfo(postgres.conninfo, dbname=name), kafka=""
+        data=tmp_path_factory.mktemp("heads"),
+        database=make_conninfo(postgres.conninfo, dbname=name),
+        kafka="",
+        network="tests",
     )
     composition.prepare(made)
     yield made

@@ -23,7 +23,7 @@ from rujukan.consumers.evidence.add_checkpoint import request
 from rujukan.consumers.evidence.checkpoints import parse_checkpoint
 from rujukan.consumers.evidence.notes import COSIGNATURE, COSIGNATURE_ML_DSA, ED25519, Note, SigningKey, parse_note
 from rujukan.consumers.evidence.refused import NoQuorum, NotConsistent
-from rujukan.consumers.evidence.tiles import ENTRIES, entries_in, tile_of
+from rujukan.consumers.evidence.tiles import ENTRIES, Tile, TiledTree, entries_in, tile_of
 from rujukan.consumers.wire.envelope import encoded_service_key
 from rujukan.infra import composition
 from rujukan.infra.cli import main
@@ -189,9 +189,13 @@ def test_a_restored_backup_is_refused_and_is_an_alarm_once_it_grew_otherwise(fre
     witness.follow(new, ledger.tree)
     roll_back(fresh, 10)
     assert ledger.newest() == old
+
+    def gone(tile: Tile) -> bytes:
+        raise ConnectionError(tile.path)
+
     for _ in range(2):
         with pytest.raises(NotConsistent, match="10 leaves; 20 were cosigned"):
-            witness.follow(old, ledger.tree)
+            witness.follow(old, lambda size: TiledTree(size, gone))
     assert not witness.alarms()
     assert witness.seen(fresh.ledger_origin) == parse_checkpoint(new.text)
     fresh.ledger_guard.unlink()
