@@ -218,7 +218,9 @@ def health_of(settings: Settings) -> "subprocess.CompletedProcess[str]":
     """`rujukan health`."""
     return subprocess.run(
         [sys.executable, "-m", "rujukan.infra.cli", "health"],
-        env=to_environment(Settings(data=settings.data, database=settings.database, kafka="nowhere:9092")),
+        env=to_environment(
+            Settings(data=settings.data, database=settings.database, kafka="nowhere:9092", network="tests")
+        ),
         capture_output=True,
         text=True,
         timeout=PATIENCE_SECONDS,
