@@ -2,14 +2,13 @@
 no server parts, can receive."""
 
 import argparse
-import json
 import logging
 import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from .commands import agencies, damaged, evidence, forks, history, keys, recover, schemas, subscribe, witness
+from .commands import agencies, damaged, evidence, forks, history, importing, keys, recover, schemas, subscribe, witness
 from .commands.agreeing import add_yes
 from .commands.evidence import Failed, code_of, stopped_by_signal
 from .settings import Settings, from_environment
@@ -81,9 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     demo = command("demo", _demo, "play the Bontang story and import a real log on the embedded system")
     demo.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     demo.add_argument("--xes", type=Path, metavar="FILE", help="the log to import")
-    importing = command("import", _import, "import a log in XES (IEEE 1849) as cases and referrals")
-    importing.add_argument("file", type=Path, help=".xes or .xes.gz")
-    importing.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
+    importing.add_command(command)
     token = command("token", _token, "an access token from the embedded issuer, for development")
     token.add_argument("--agency", required=True)
     token.add_argument("--role", action="append", required=True)
@@ -174,24 +171,6 @@ def _demo(settings: Settings, said: argparse.Namespace) -> int:
     from .demo.play import play
 
     return int(play(settings, keep=said.data, figures=said.json, xes=said.xes))
-
-
-def _import(settings: Settings, said: argparse.Namespace) -> int:
-    from .demo.report import import_with_progress
-    from .system import running
-
-    figures = import_with_progress(running(settings), said.file)
-    print(
-        f"{figures['cases']:,} cases stored, {figures['events']:,} events of {figures['source_events']:,} in the log;"
-        f" {figures['agencies']:,} agencies registered, {figures['referrals']:,} referrals"
-    )
-    print(
-        f"left out: {figures['skipped_cases']:,} cases that were stored before,"
-        f" {figures['empty_traces']:,} traces without an event that is known"
-    )
-    if said.json:
-        said.json.write_text(json.dumps(figures, indent=2))
-    return 0
 
 
 def _token(settings: Settings, said: argparse.Namespace) -> int:

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from ...domain.codes import Purpose, Role
 from .. import composition
+from ..importing.bringing import as_json, bring_in
 from ..settings import Settings
 from ..system import System
 from . import court, network, report, story
@@ -80,7 +81,7 @@ def _import(settings: Settings, console: Console, log: Path | None) -> dict[str,
     if log is None:
         console.print("  no log to import: name one with --xes FILE")
         return None
-    return report.import_with_progress(settings, log, console)
+    return as_json(*bring_in(settings, log, console=console))
 
 
 def _report(

@@ -1,51 +1,12 @@
 """Tables a person likes to read."""
 
-import time
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from ...domain.codes import ReferralStatus, Service, Urgency
-from .. import composition
-from ..importing import importer, planning
-from ..settings import Settings
 from .figures import Figures
-
-
-def import_with_progress(settings: Settings, file: Path, console: Console | None = None) -> dict[str, Any]:
-    """Import a log, with a bar on the long part; the figures. Raises XesError, before anything is stored."""
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
-    started = time.perf_counter()
-    with Progress(*columns, console=console, transient=True) as bars:
-        reading = bars.add_task(f"reading {file.name}", total=None)
-        plan = planning.plan(file)
-        bars.update(reading, total=len(plan.cases), completed=len(plan.cases))
-        storing = bars.add_task("storing cases", total=len(plan.cases))
-        with composition.writer(settings) as store:
-            stored = importer.store(plan, store, progress=lambda cases: bars.advance(storing, cases))
-    return {
-        "cases": stored.cases,
-        "events": stored.events,
-        "source_events": stored.source_events,
-        "agencies": stored.agencies,
-        "skipped_cases": stored.skipped_cases,
-        "empty_traces": stored.empty_traces,
-        "referrals": stored.referrals,
-        "clocks_met": stored.clocks_met,
-        "clocks_breached": stored.clocks_breached,
-        "seconds": round(time.perf_counter() - started, 3),
-        "events_per_second": round(stored.events_per_second),
-    }
 
 
 def overview(counted: Figures, delivered: dict[str, int], imported: dict[str, Any] | None, seconds: float) -> Table:

@@ -1,26 +1,27 @@
-"""Event logs in XES (IEEE 1849-2016), plain or gzipped, read as a stream with line numbers.
+"""Event logs in XES (IEEE 1849-2016), plain or packed (packed.py), read as a stream with line numbers.
 
 Nothing in a file is trusted: what XML can do beyond elements and attributes (document types, entities) is
 refused, and tags, values, nesting and the whole are limited. An error says the line and what is wrong there; it
 names elements and keys, and repeats no value.
 """
 
-import gzip
 import hashlib
-import zlib
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from io import BufferedReader
 from pathlib import Path
 from typing import NoReturn
 from xml.parsers import expat
 
 from msgspec import Struct
 
+from .packed import DAMAGED, NotALog, opened, said_of
+
 CHUNK = 2**16
 ATTRIBUTES = frozenset({"string", "date", "int", "float", "boolean", "id", "list", "container"})
 OF_THE_LOG = frozenset({"extension", "global", "classifier"})
+FORM = "2026-11-30T08:15:00+08:00"
 ENCODINGS = frozenset({"UTF-8", "UTF-16", "ISO-8859-1", "US-ASCII"})
 
 _TRUNCATED = frozenset(
@@ -34,11 +35,16 @@ _TRUNCATED = frozenset(
 )
 
 
+_WHY = re.compile(r"(year|month|day|hour|minute|second|microsecond) (must be in|is out of range)[\w .]*$")
+"""What Python says of a date and repeats nothing of it."""
+
+
 class XesError(Exception):
-    """The file is not a log that can be read: the line, from 1 in the unpacked XML, and what is wrong there."""
+    """The file is not a log that can be read: the line, from 1 in the unpacked XML, and what is wrong there. Line 0 is
+    the file as a whole."""
 
     def __init__(self, line: int, reason: str) -> None:
-        super().__init__(f"line {line}: {reason}")
+        super().__init__(f"line {line}: {reason}" if line else reason)
         self.line = line
         self.reason = reason
 
@@ -82,34 +88,30 @@ class Trace(Struct, frozen=True):
 
 
 class Reader:
-    """A log to iterate over. After an iteration to the end, `empty` counts the traces without an event, which are
-    left out, and `sha256` is of the unpacked XML. Iterating raises XesError, and OSError where the file cannot be
-    read; what was yielded before an error is whole, but the log is not."""
+    """A log to iterate over. After an iteration to the end, `empty` counts the traces without an event, `nested` the
+    attributes within attributes and `of_log` those of the log itself, which are all left out; `sha256` is of the
+    unpacked XML. Iterating raises XesError, and OSError where the file cannot be read; what was yielded before an error
+    is whole, but the log is not."""
 
     def __init__(self, file: Path, limits: Limits = USUAL) -> None:
         self.file = file
         self.limits = limits
-        self.empty = 0
+        self.empty = self.nested = self.of_log = 0
         self.sha256 = b""
 
     def __iter__(self) -> Iterator[Trace]:
         content = _Content(self.limits)
         digest = hashlib.sha256()
-        with self._opened() as source:
+        with content.problems(), opened(self.file) as source:
             chunk = b"start"
             while chunk:
-                with content.problems():
-                    # read1 gives what is good of an archive before it meets what is not.
-                    chunk = source.read1(CHUNK)
-                    digest.update(chunk)
-                    content.take(chunk)
+                chunk = source.read1(CHUNK)
+                digest.update(chunk)
+                content.take(chunk)
                 yield from content.traces
                 content.traces.clear()
-        self.empty = content.empty
+        self.empty, self.nested, self.of_log = content.empty, content.nested, content.of_log
         self.sha256 = digest.digest()
-
-    def _opened(self) -> BufferedReader | gzip.GzipFile:
-        return gzip.GzipFile(self.file, "rb") if self.file.suffix == ".gz" else self.file.open("rb")
 
 
 class _Content:
@@ -117,7 +119,7 @@ class _Content:
 
     def __init__(self, limits: Limits) -> None:
         self.traces: list[Trace] = []
-        self.empty = 0
+        self.empty = self.nested = self.of_log = 0
         self._limits = limits
         self._names: set[str] = set()
         self._fed = 0
@@ -154,12 +156,10 @@ class _Content:
             yield
         except expat.ExpatError as problem:
             raise XesError(problem.lineno, self._said(problem.code)) from None
-        except gzip.BadGzipFile:
-            self._fail("not gzip" if self._fed == 0 else "the gzip data is damaged, or something follows it")
-        except EOFError:
-            self._fail("the gzip data ends too early")
-        except zlib.error:
-            self._fail("the gzip data is damaged")
+        except NotALog as problem:
+            raise XesError(0, str(problem)) from None
+        except DAMAGED as problem:
+            self._fail(said_of(problem, self._fed))
 
     def _said(self, code: int) -> str:
         if self._ended:
@@ -199,11 +199,14 @@ class _Content:
                 self._fail("a trace within another element")
             self._trace = _Trace(self._parser.CurrentLineNumber)
         elif name in ATTRIBUTES:
-            if self._event is not None:
-                if depth == 4:
-                    self._attribute(name, said, self._event)
-            elif self._trace is not None and depth == 3:
+            if self._event is not None and depth == 4:
+                self._attribute(name, said, self._event)
+            elif self._event is None and self._trace is not None and depth == 3:
                 self._attribute(name, said, self._trace)
+            elif self._trace is not None:
+                self.nested += 1
+            elif depth == 2:
+                self.of_log += 1
         elif not (name == "values" and depth > 2) and not (name in OF_THE_LOG and depth == 2):
             self._fail(f"{_shown(name)} is no element of XES here")
 
@@ -247,21 +250,23 @@ class _Content:
 
     def _date(self, key: str, value: str) -> datetime:
         try:
-            at = datetime.fromisoformat(value)
-        except ValueError:
-            self._fail(f"{_shown(key)} is not a date of ISO 8601")
-        return at
+            return datetime.fromisoformat(value)
+        except ValueError as problem:
+            why = str(problem)
+            if not _WHY.match(why):  # it repeats the value
+                why = f"it is read as {FORM}"
+            self._fail(f"{_shown(key)} is not a date of ISO 8601: {why}")
 
     def _zoned(self, at: datetime) -> datetime:
         offset = at.utcoffset()
         if offset is None:
-            self._fail("time:timestamp has no time zone")
+            self._fail(f"time:timestamp has no time zone: it is read as {FORM}")
         if offset % timedelta(minutes=1):
-            self._fail("time:timestamp is not a date of ISO 8601")
+            self._fail("time:timestamp is not a date of ISO 8601: its zone has seconds")
         try:
             at.astimezone(UTC)
         except OverflowError:
-            self._fail("time:timestamp is out of range")
+            self._fail("time:timestamp is out of range: its year in UTC is not between 1 and 9999")
         return at
 
     def _finished_event(self, event: "_Event") -> XesEvent:

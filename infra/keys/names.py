@@ -43,6 +43,8 @@ DELIVERY_RECEIPT = "delivery-receipt"
 """What only who opened a delivery can show."""
 REGISTER = "register"
 """Rows of the register of what was told."""
+IMPORTED = "imported"
+"""Cases that a log brings in, by their lead and its own number for them, and who did the work there."""
 WEBHOOK = "webhook/"
 """What is posted to a webhook; for agency and registration. Shared: the agency's administrator is shown the secret."""
 
@@ -53,7 +55,7 @@ SIGNATURES: Mapping[str, Algorithm] = {
     LEDGER_ML_DSA: Algorithm.ML_DSA_44,
     WEBHOOK_SIGNATURE: Algorithm.ED25519,
 }
-MACS = frozenset({IDEMPOTENCY, NIK_INDEX, PSEUDONYMS, DELIVERY_RECEIPT, REGISTER, WEBHOOK})
+MACS = frozenset({IDEMPOTENCY, NIK_INDEX, PSEUDONYMS, DELIVERY_RECEIPT, REGISTER, IMPORTED, WEBHOOK})
 SHARED = frozenset({WEBHOOK})
 
 
@@ -100,7 +102,9 @@ _TELLING = Allowed(signs=frozenset({DELIVERY_SIGNATURE}), macs=frozenset({PSEUDO
 FOLLOWING = Allowed(wraps=True, macs=frozenset({REGISTER}))
 """Who follows the log: read models, the register, the erasures."""
 ACTING = Allowed(wraps=True, macs=frozenset({IDEMPOTENCY, REGISTER}))
-"""Who decides and writes, and answers nobody: the escalator, the importer, the command line."""
+"""Who decides and writes, and answers nobody: the escalator, the command line."""
+IMPORTING = Allowed(macs=frozenset({IMPORTED}))
+"""What the command that brings logs in asks for beside what it acts with."""
 WORKER = FOLLOWING | ACTING
 API = (
     ACTING

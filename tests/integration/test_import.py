@@ -1,15 +1,18 @@
 """An old log comes in whole or not at all, by the rules, and once."""
 
 import hashlib
-from collections.abc import Callable, Iterator
+import unicodedata
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 from conftest import fresh_settings
+from msgspec.structs import replace
 
 from rujukan.domain import case as cases
 from rujukan.domain.agency import RegisterAgency, agency_stream
@@ -17,17 +20,25 @@ from rujukan.domain.agency import fold as fold_agency
 from rujukan.domain.agency_state import Agency
 from rujukan.domain.agency_state import decide as decide_agency
 from rujukan.domain.case.consents import ConsentGiven
+from rujukan.domain.case.erasure import CaseErased
 from rujukan.domain.case.lifecycle import CaseClosed
 from rujukan.domain.case.notes import NoteRecorded
 from rujukan.domain.case.referrals import ReferralDrafted
 from rujukan.domain.casefile.state import Case, Status
 from rujukan.domain.codes import AgencyKind, CloseReason, ReferralStatus, Role, Service
-from rujukan.domain.fact import Fact
+from rujukan.domain.compartment import Compartment
+from rujukan.domain.fact import CaseId, ErasureId, Fact
 from rujukan.infra import composition
-from rujukan.infra.importing import importer
-from rujukan.infra.importing.importer import CASES_A_COMMIT, CodeTaken, store
-from rujukan.infra.importing.planning import IMPORTER, PlannedCase, plan
+from rujukan.infra.importing import importer, mapping, planning
+from rujukan.infra.importing.bringing import as_json, bring_in, said
+from rujukan.infra.importing.groups import IMPORTER
+from rujukan.infra.importing.ids import Ids
+from rujukan.infra.importing.importer import CASES_A_COMMIT, CodeTaken, Doubtful, Unclear, store
+from rujukan.infra.importing.known import Found, Left, look, network
+from rujukan.infra.importing.mapping import Mapped, WrongMapping, read_mapping
+from rujukan.infra.importing.planning import Plan, PlannedCase
 from rujukan.infra.importing.xes import XesError
+from rujukan.infra.keys.local import LocalKeyring
 from rujukan.infra.services.postgres import EmbeddedPostgres
 from rujukan.infra.store.event_store import EventStore, Stream
 from rujukan.infra.system_act import system_act
@@ -56,6 +67,15 @@ def fresh(postgres: EmbeddedPostgres, tmp_path: Path) -> Iterator[Callable[[], E
 @pytest.fixture
 def log(fresh: Callable[[], EventStore]) -> EventStore:
     return fresh()
+
+
+KEYS = TemporaryDirectory(prefix="rujukan-keys-")
+IDS = Ids(LocalKeyring(Path(KEYS.name) / "keyring.json"))
+
+
+def plan(file: Path, log: EventStore | None = None, mapped: Mapping[str, Mapped] | None = None) -> Plan:
+    """What the command plans, for the network of that store."""
+    return planning.plan(file, IDS, there=network(log) if log else {}, mapped=mapped or {})
 
 
 def told(planned: PlannedCase) -> list[tuple[str, str, str]]:
@@ -131,7 +151,7 @@ def test_a_chain_of_hand_overs() -> None:
     assert (first.sender, first.recipient, first.parent) == ("unit-a", "unit-b", None)
     assert (second.sender, second.recipient, second.parent) == ("unit-b", "unit-c", first.referral)
     notes = [event.subject for event in chain.events if isinstance(event, NoteRecorded)]
-    assert notes == ["receive", "assess", "ask back", "decide", "answer"]
+    assert notes == ["receive (complete)", "assess", "ask back", "decide", "answer"]
     assert (chain.source_events, chain.referrals, chain.clocks_met) == (5, 2, 1)
 
 
@@ -196,7 +216,7 @@ def test_a_resource_is_a_pseudonym_that_the_log_alone_resolves() -> None:
         for event, act in zip(chain.events, chain.acts, strict=True)
         if isinstance(event, NoteRecorded)
     }
-    assert actors["receive"] == actors["answer"] != actors["assess"]
+    assert actors["receive (complete)"] == actors["answer"] != actors["assess"]
     assert actors["ask back"] == IMPORTER
     assert {act.actor for act in alone.acts} == {IMPORTER}
     assert nobody.acts[-1].actor == actors["assess"]
@@ -204,7 +224,7 @@ def test_a_resource_is_a_pseudonym_that_the_log_alone_resolves() -> None:
 
 
 def test_groups_whose_codes_meet_stay_apart() -> None:
-    """“Unit B” and “unit-b” are two agencies; spaces make no difference; work goes back and forth."""
+    """“Unit B” and “unit-b” are two agencies; case and spaces make no difference; work goes back and forth."""
     planned = plan(BACK_AND_FORTH)
     codes = [agency.agency.code for agency in planned.agencies]
     assert codes[:2] == ["unit-a", "unit-b"]
@@ -231,23 +251,208 @@ def test_codes_of_groups(tmp_path: Path, label: str, code: str) -> None:
     file = many(tmp_path, 1)
     file.write_text(file.read_text().replace("Desk", label))
     found = plan(file).agencies[0].agency
-    assert found.code == code + hashlib.sha256(label.encode()).hexdigest()[:12] * code.endswith("-")
+    assert found.code == code + hashlib.sha256(mapping.folded(label).encode()).hexdigest()[:12] * code.endswith("-")
     assert found.name == " ".join(label.split())
     assert found.services == {Service.COORDINATION}
     assert found.has_member(IMPORTER, (Role.CASE_WORKER,))
 
 
-def test_ids_follow_from_the_content() -> None:
-    first, second = plan(SMALL), plan(SMALL)
-    assert [(c.id, c.events) for c in first.cases] == [(c.id, c.events) for c in second.cases]
-    assert first.id == second.id
+def test_a_case_is_known_by_its_lead_and_number_whatever_else_is_in_the_log(tmp_path: Path) -> None:
+    """And by nobody who has not the key."""
+    grown = tmp_path / "grown.xes"
+    grown.write_text(SMALL.read_text().replace("</log>", "<!-- a byte more --></log>"))
+    first, second = plan(SMALL), plan(grown)
+    assert [(c.id, c.events, c.acts[0].actor) for c in first.cases] == [
+        (c.id, c.events, c.acts[0].actor) for c in second.cases
+    ]
     assert {c.id for c in first.cases}.isdisjoint(c.id for c in plan(BACK_AND_FORTH).cases)
+    assert {c.id for c in first.cases}.isdisjoint(c.earlier for c in first.cases)
+    other = Ids(LocalKeyring(tmp_path / "other.json"))
+    assert {c.id for c in first.cases}.isdisjoint(c.id for c in planning.plan(SMALL, other).cases)
+
+
+def test_every_transition_is_in_a_note_and_in_the_report(tmp_path: Path) -> None:
+    steps = ("schedule", "assign", "start", "suspend", "resume", "complete", "autoskip", "pi_abort", "In Call")
+    file = log_of(tmp_path, [(f"step {n}", "Unit A", f"2020-01-01T0{n}:00:00Z", s) for n, s in enumerate(steps)])
+    planned = plan(file)
+    notes = [event.subject for event in planned.cases[0].events if isinstance(event, NoteRecorded)]
+    assert notes == [f"step {n} ({step})" for n, step in enumerate(steps)]
+    assert planned.transitions == dict.fromkeys(steps, 1)
+
+
+def log_of(directory: Path, events: list[tuple[str, str, str, str]], name: str = "1", file: str = "a.xes") -> Path:
+    """A log of one trace, from (activity, group, time, transition), each event on a line of its own from line 2 on."""
+    told = "".join(
+        f'<event><string key="concept:name" value="{what}"/><string key="org:group" value="{group}"/>'
+        f'<string key="lifecycle:transition" value="{step}"/><date key="time:timestamp" value="{at}"/></event>\n'
+        for what, group, at, step in events
+    )
+    path = directory / file
+    path.write_text(f'<log><trace><string key="concept:name" value="{name}"/>\n{told}</trace></log>')
+    return path
+
+
+@pytest.mark.parametrize(
+    ("at", "reason"),
+    [
+        ("1899-12-31T23:59:59Z", "before 1900"),
+        ("2900-01-01T00:00:00Z", "in the future"),
+        ("2899-01-01T00:00:00Z", "in the future"),
+        ("2020-02-30T00:00:00Z", "day is out of range for month"),
+        ("yesterday", "it is read as"),
+        ("2020-02-03T00:00:00", "no time zone"),
+    ],
+)
+@pytest.mark.parametrize("where", [0, 1, 2])
+def test_a_wrong_time_names_the_line_of_its_event_and_the_reason(
+    tmp_path: Path, where: int, at: str, reason: str
+) -> None:
+    """Whichever event of the trace it is, the first included."""
+    events = [(f"step {n}", "Unit A", f"2020-01-0{n + 1}T00:00:00Z", "complete") for n in range(3)]
+    events[where] = ("wrong", "Unit A", at, "complete")
+    with pytest.raises(XesError, match=reason) as error:
+        plan(log_of(tmp_path, events))
+    assert error.value.line == 2 + where
+
+
+# Groups --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("Unit B", "UNIT B"),
+        ("Pôlres", unicodedata.normalize("NFD", "Pôlres")),
+        ("Pôlres", unicodedata.normalize("NFD", "PÔLRES")),
+        ("Straße", "STRASSE"),
+        ("日本 A", "日本 a"),
+        ("x" * 60, "X" * 60),
+        ("Empty", "eMPTY"),
+        ("Unassigned", "UNASSIGNED"),
+    ],
+)
+def test_groups_that_differ_in_case_or_unicode_form_are_one(
+    fresh: Callable[[], EventStore], tmp_path: Path, first: str, second: str
+) -> None:
+    """Within a log, and from one log to the next, whichever spelling comes first."""
+
+    def work(a: str, b: str) -> list[tuple[str, str, str, str]]:
+        return [("in", a, "2020-01-01T00:00:00Z", "x"), ("out", b, "2020-01-02T00:00:00Z", "x")]
+
+    planned = plan(log_of(tmp_path, work(first, second)))
+    assert [agency.agency.code for agency in planned.agencies] == [planned.cases[0].lead]
+    assert planned.cases[0].referrals == 0
+    log = fresh()
+    store(planned, log)
+    again = plan(log_of(tmp_path, work(second, first), file="b.xes"), log)
+    assert (again.agencies, again.questions, again.cases[0].id) == ((), (), planned.cases[0].id)
+
+
+def existing(log: EventStore, **said: Any) -> None:
+    usual = {"code": "unit-b", "kind": AgencyKind.HEALTH, "name": "RSUD", "services": frozenset({Service.HEALTH})}
+    register(log, RegisterAgency(occurred_at=system_act().at, **{**usual, **said}))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {},
+        {"kind": AgencyKind.OTHER, "name": "Unit B", "services": frozenset({Service.COORDINATION})},
+        {"code": "rsud", "name": "UNIT  B"},
+        {"code": "rsud", "name_en": "unit b"},
+    ],
+    ids=["code", "all of it", "name", "English name"],
+)
+def test_a_group_is_never_an_agency_of_the_network_unasked(log: EventStore, other: dict[str, Any]) -> None:
+    """Nor does it take its code: that is a question, and until it is answered nothing is stored."""
+    existing(log, **other)
+    head = log.head()
+    planned = plan(SMALL, log)
+    assert len(planned.questions) == 1
+    with pytest.raises(Unclear, match=f"the agency {other.get('code', 'unit-b')} of"):
+        store(planned, log)
+    assert log.head() == head
+    answers = {"unit b": Mapped("unit-b-lama", register=True)}
+    assert store(plan(SMALL, log, answers), log).cases == 3
+    assert registered(log, "unit-b-lama") is not None
+
+
+def test_a_group_is_mapped_to_an_agency_that_exists(log: EventStore) -> None:
+    """It leads, receives and acts as itself, of its own kind, and is asked for a service that it offers."""
+    existing(log, code="rsud")
+    existing(log, code="uptd", kind=AgencyKind.LEAD, name="UPTD", services=frozenset({Service.COORDINATION}))
+    mapped = {"unit a": Mapped("uptd"), "unit b": Mapped("rsud"), "": Mapped("uptd"), "none": Mapped("uptd")}
+    planned = plan(SMALL, log, mapped)
+    assert planned.questions == ()
+    assert [agency.agency.code for agency in planned.agencies] == ["unit-c"]
+    assert [case.lead for case in planned.cases] == ["uptd"] * 3
+    first = planned.cases[0]
+    drafted = [event for event in first.events if isinstance(event, ReferralDrafted)]
+    assert [(d.recipient, d.recipient_kind, d.service) for d in drafted] == [
+        ("rsud", AgencyKind.HEALTH, Service.HEALTH),
+        ("unit-c", AgencyKind.OTHER, Service.COORDINATION),
+    ]
+    assert planned.unmet == ("uptd",)
+    assert store(planned, log).cases == 3
+    assert registered(log, "unit-a") is None
+
+
+@pytest.mark.parametrize(
+    ("mapped", "question"),
+    [
+        (Mapped("nobody"), "there is no such agency"),
+        (Mapped("polres", Service.HEALTH), "does not offer"),
+        (Mapped("polres"), "what referrals to polres ask for"),
+        (Mapped("rsud", register=True), "is the agency rsud"),
+    ],
+)
+def test_what_the_mapping_cannot_mean_is_a_question(log: EventStore, mapped: Mapped, question: str) -> None:
+    existing(log, code="rsud")
+    both = frozenset({Service.LAW_ENFORCEMENT, Service.POLICE_PROTECTION})
+    existing(log, code="polres", kind=AgencyKind.POLICE, name="Polres", services=both)
+    (said,) = plan(SMALL, log, {"unit b": mapped}).questions
+    assert question in said
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("m.json", '{"groups": {"Unit  B": "rsud", "Unit C": {"agency": "polres", "service": "visum"}}}'),
+        ("M.TOML", '[groups]\n"UNIT B" = "rsud"\n"Unit C" = {agency = "polres", service = "visum"}'),
+        ("bom.toml", '\ufeff[groups]\r\n"unit b" = "rsud"\r\n"unit c".agency = "polres"\r\n"unit c".service = "visum"'),
+    ],
+)
+def test_a_mapping_is_read(tmp_path: Path, name: str, content: str) -> None:
+    file = tmp_path / name
+    file.write_text(content, newline="")
+    assert read_mapping(file) == {"unit b": Mapped("rsud"), "unit c": Mapped("polres", Service.FORENSIC)}
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("m.yaml", "groups:"),
+        ("m.json", "[]"),
+        ("m.json", '{"groups": {"GEHEIM": "Not A Code"}}'),
+        ("m.json", '{"groups": {"GEHEIM": {"agency": "rsud", "servis": "visum"}}}'),
+        ("m.json", '{"group": {}}'),
+        ("m.toml", '[groups]\n"GEHEIM" = "rsud"\n"geheim" = "polres"'),
+        ("m.toml", "[groups\n"),
+        ("m.toml", "\xff\xfe".encode("latin-1").decode("latin-1")),
+    ],
+)
+def test_what_is_no_mapping_says_so(tmp_path: Path, name: str, content: str) -> None:
+    file = tmp_path / name
+    file.write_text(content, encoding="latin-1")
+    with pytest.raises(WrongMapping) as error:
+        read_mapping(file)
+    assert "geheim" not in str(error.value).lower()
 
 
 @pytest.mark.parametrize(
     ("old", "new", "line", "reason"),
     [
-        ("2011-10-21T", "9999-10-21T", 40, "InTheFuture"),
+        ("2011-10-21T", "9999-10-21T", 40, "in the future"),
         ('value="ask back"', f'value="{"GEHEIM" * 40}"', 35, "subject"),
         ('value="from nobody"', f'value="{"GEHEIM" * 40}"', 53, "reference"),
         ("Unit C", "GEHEIM" * 40, 29, "name"),
@@ -298,7 +503,7 @@ def test_the_agencies_are_registered(log: EventStore) -> None:
 def test_importing_again_changes_nothing(log: EventStore) -> None:
     store(plan(SMALL), log)
     head = log.head()
-    figures = store(plan(SMALL), log)
+    figures = store(plan(SMALL, log), log)
     assert log.head() == head
     assert (figures.cases, figures.events, figures.agencies, figures.referrals) == (0, 0, 0, 0)
     assert figures.skipped_cases == 3
@@ -332,20 +537,15 @@ def test_an_import_that_was_killed_is_continued(fresh: Callable[[], EventStore],
 
 def test_two_imports_at_once_store_each_case_once(log: EventStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the other stored between the look and the commit is left to it."""
-    planned, looked = plan(SMALL), importer._missing
-    calls = 0
+    planned = plan(SMALL)
 
-    def late(cases: tuple[PlannedCase, ...], store: EventStore) -> list[PlannedCase]:
-        nonlocal calls
-        calls += 1
-        missing = looked(cases, store)
-        if calls == 1:
-            other = cases[0]
-            stream = Stream(other.id, 0, other.events, other.acts)
-            store.append([stream], planned.act, correlation=planned.id, causation=planned.id)
-        return missing
+    def late(cases: Sequence[PlannedCase], store: EventStore) -> Found:
+        found = look(cases, store)
+        stream = Stream(cases[0].id, 0, cases[0].events, cases[0].acts)
+        store.append([stream], planned.act, correlation=planned.id, causation=planned.id)
+        return found
 
-    monkeypatch.setattr(importer, "_missing", late)
+    monkeypatch.setattr(importer, "look", late)
     figures = store(planned, log)
     assert (figures.cases, figures.skipped_cases) == (2, 1)
     assert len(everything(log)) == sum(len(case.events) for case in planned.cases)
@@ -359,25 +559,149 @@ def test_a_malformed_log_stores_nothing(log: EventStore, tmp_path: Path) -> None
     assert log.head() == 0
 
 
-@pytest.mark.parametrize(
-    "other",
-    [{"kind": AgencyKind.HEALTH}, {"name": "Another"}, {"services": frozenset({Service.HEALTH})}],
-    ids=["kind", "name", "services"],
-)
-def test_a_code_that_is_another_agencys_stores_nothing(log: EventStore, other: dict[str, Any]) -> None:
-    act = system_act()
-    usual = {"kind": AgencyKind.OTHER, "name": "Unit B", "services": frozenset({Service.COORDINATION})}
-    register(log, RegisterAgency(occurred_at=act.at, code="unit-b", **{**usual, **other}))
+def test_a_code_that_somebody_took_meanwhile_stores_nothing(log: EventStore) -> None:
+    planned = plan(SMALL, log)
+    existing(log)
     head = log.head()
     with pytest.raises(CodeTaken) as error:
-        store(plan(SMALL), log)
+        store(planned, log)
     assert error.value.code == "unit-b"
     assert log.head() == head
 
 
 def test_an_agency_that_an_earlier_log_brought_is_used(log: EventStore, tmp_path: Path) -> None:
-    assert store(plan(SMALL), log).agencies == 4
-    assert store(plan(BACK_AND_FORTH), log).agencies == 1
+    assert store(plan(SMALL, log), log).agencies == 4
+    assert store(plan(BACK_AND_FORTH, log), log).agencies == 1
+
+
+# Again ---------------------------------------------------------------------------------------------------------
+
+
+def grown(directory: Path) -> Path:
+    """The small log, with another case and, in a case of before, another event."""
+    text = SMALL.read_text()
+    event = text[text.rindex("<event>") : text.rindex("</event>") + len("</event>")]
+    later = event.replace("2012-01-03", "2012-01-04")
+    more = f'<trace><string key="concept:name" value="new"/>{event}</trace></log>'
+    file = directory / "grown.xes"
+    file.write_text(text.replace(event, event + later).replace("</log>", more))
+    return file
+
+
+def brought_before(planned: Plan, log: EventStore) -> None:
+    """What an import of before ids followed from the lead and number left: the same cases under other ids."""
+    before = [replace(case, id=case.earlier) for case in planned.cases]
+    store(replace(planned, cases=tuple(before)), log)
+
+
+@pytest.mark.parametrize("first", [store, brought_before], ids=["now", "before ids were as now"])
+def test_a_log_that_has_grown_adds_what_is_new(log: EventStore, tmp_path: Path, first: Callable[..., Any]) -> None:
+    first(plan(SMALL, log), log)
+    head = log.head()
+    again = plan(grown(tmp_path), log)
+    figures = store(again, log)
+    assert (figures.cases, figures.skipped_cases, figures.agencies) == (1, 3, 0)
+    assert log.head() == head + len(again.cases[3].events)
+    assert figures.left == {
+        Left.BEFORE.value: [again.cases[0].line, again.cases[1].line],
+        Left.GROWN.value: [again.cases[2].line],
+    }
+    assert store(plan(grown(tmp_path), log), log).cases == 0
+
+
+def test_a_case_is_found_under_the_code_that_its_lead_had_then(log: EventStore, tmp_path: Path) -> None:
+    """Groups that are mapped since; and spellings that were agencies of their own."""
+    brought_before(plan(SMALL, log), log)
+    existing(log, code="uptd", kind=AgencyKind.LEAD, name="UPTD", services=frozenset({Service.COORDINATION}))
+    mapped = {"unit a": Mapped("uptd"), "": Mapped("uptd")}
+    assert store(plan(grown(tmp_path), log, mapped), log).cases == 1
+    apart = f"unit-q-{hashlib.sha256(b'UNIT Q').hexdigest()[:12]}"
+    file = log_of(tmp_path, [("in", "UNIT Q", "2020-01-01T00:00:00Z", "x")])
+    old = plan(file, log, {"unit q": Mapped(apart, register=True)})
+    brought_before(old, log)
+    register_as_imported = plan(log_of(tmp_path, [("in", "Unit Q", "2020-01-01T00:00:00Z", "x")], "2", "b.xes"), log)
+    store(register_as_imported, log)
+    assert store(plan(file, log), log).cases == 0
+
+
+def test_another_case_under_the_same_number_is_said_and_not_taken_for_it(log: EventStore, tmp_path: Path) -> None:
+    """One that somebody opened here, and one that began at another time."""
+    planned = plan(SMALL, log)
+    opened = planned.cases[2]
+    store(replace(planned, cases=(replace(opened, id=CaseId(uuid4())),)), log)
+    figures = store(plan(SMALL, log), log)
+    assert figures.cases == 2
+    assert figures.left == {Left.ANOTHER.value: [opened.line]}
+    later = tmp_path / "later.xes"
+    later.write_text(SMALL.read_text().replace("2011-10-11", "2011-10-10"))
+    assert store(plan(later, log), log).left[Left.ANOTHER.value] == [planned.cases[0].line, opened.line]
+
+
+def test_what_was_erased_does_not_come_in_again(log: EventStore, tmp_path: Path) -> None:
+    """It is known by its id; where ids of before tell nothing, nothing is imported until somebody looked."""
+    planned = plan(SMALL, log)
+    store(planned, log)
+    erase(planned.cases[0].id, log)
+    figures = store(plan(grown(tmp_path), log), log)
+    assert figures.cases == 1
+    assert figures.left[Left.ERASED.value] == [planned.cases[0].line]
+
+    other = tmp_path / "other.xes"
+    other.write_text(SMALL.read_text().replace('value="chain"', 'value="old"'))
+    old = plan(other, log)
+    brought_before(replace(old, cases=old.cases[:1]), log)
+    erase(old.cases[0].earlier, log)
+    assert store(plan(other, log), log).left[Left.ERASED.value] == [old.cases[0].line], "the same file knows it"
+    other.write_text(other.read_text() + "\n")
+    head = log.head()
+    with pytest.raises(Doubtful, match="1 that an earlier import brought in were erased"):
+        store(plan(other, log), log)
+    assert log.head() == head
+    assert store(plan(other, log), log, anyway=True).cases == 1
+
+
+def erase(case: UUID, log: EventStore) -> None:
+    """Destroy the key under which all is read, as an erasure does."""
+    act, version = system_act(), len(log.read(case))
+    erased = CaseErased(
+        occurred_at=act.at,
+        erasure=ErasureId(uuid4()),
+        compartments=frozenset({"coordination"}),
+        requested_by=act.actor,
+        approved_by=act.actor,
+    )
+    log.append([Stream(case, version, [erased])], act, correlation=uuid4(), causation=uuid4())
+    assert log.keys.erase(case, version + 1, [Compartment.COORDINATION])
+
+
+def test_a_dry_run_says_what_an_import_does_and_stores_nothing(log: EventStore, tmp_path: Path) -> None:
+    store(plan(SMALL, log), log)
+    head = log.head()
+    again = plan(grown(tmp_path), log)
+    expected = importer.expected(again, look(again.cases, log))
+    assert log.head() == head
+    done = store(again, log)
+    assert replace(expected, seconds=0, events_per_second=0) == replace(done, seconds=0, events_per_second=0)
+
+
+def test_the_report_says_what_became_what_and_what_did_not(log: EventStore, tmp_path: Path) -> None:
+    """Every group, transition, case and attribute of the log is in one of its counts."""
+    store(plan(SMALL, log), log)
+    planned = plan(grown(tmp_path), log)
+    figures = store(planned, log)
+    report = as_json(planned, figures)
+    assert [(g["groups"], g["agency"], g["how"], g["events"]) for g in report["groups"]] == [
+        (["Unit A"], "unit-a", "earlier", 5),
+        (["Unit B"], "unit-b", "earlier", 2),
+        (["Unit C"], "unit-c", "earlier", 1),
+        ([], "unassigned", "earlier", 1),
+    ]
+    left = report["left_out"]
+    assert left["attributes"] == {"channel": 1, "(attributes of the log)": 1, "(attributes within attributes)": 2}
+    assert sum(len(lines) for lines in left["cases"].values()) + report["cases"] == 4
+    text = "\n".join(said(planned, figures))
+    for told in ("“Unit A” → unit-a", "complete 1", Left.GROWN.value, "1 traces without an event", "channel 1"):
+        assert told in text
 
 
 @pytest.mark.thorough
@@ -388,7 +712,7 @@ def test_a_real_log(log: EventStore) -> None:
     assert (figures.cases, figures.source_events, figures.empty_traces) == (1434, 8577, 0)
     assert figures.events == log.head() - 3 * figures.agencies
     assert figures.clocks_met + figures.clocks_breached == figures.referrals
-    assert store(plan(RECEIPT), log).skipped_cases == 1434
+    assert store(plan(RECEIPT, log), log).skipped_cases == 1434
 
 
 def register(log: EventStore, command: RegisterAgency) -> None:
@@ -399,3 +723,19 @@ def register(log: EventStore, command: RegisterAgency) -> None:
 
 def registered(log: EventStore, code: str) -> Agency | None:
     return fold_agency(o.event for o in log.read(agency_stream(code)))
+
+
+def test_the_whole_of_it_is_said_and_a_dry_run_stores_nothing(postgres: EmbeddedPostgres, tmp_path: Path) -> None:
+    """As the command does it, with the keys of the system."""
+    groups = tmp_path / "groups.toml"
+    groups.write_text('[groups]\n"Unit A" = {agency = "desa", register = true}\n')
+    with fresh_settings(postgres, tmp_path) as settings:
+        planned, would = bring_in(settings, SMALL, mapping=groups, dry_run=True)
+        assert as_json(planned, would, dry_run=True)["cases"] == 3
+        _, done = bring_in(settings, SMALL, mapping=groups)
+        assert (done.cases, done.agencies) == (would.cases, would.agencies) == (3, 4)
+        _, again = bring_in(settings, SMALL, mapping=groups)
+        assert (again.cases, again.skipped_cases) == (0, 3)
+        with composition.writer(settings) as log:
+            assert registered(log, "desa") is not None
+            assert registered(log, "unit-a") is None

@@ -16,7 +16,7 @@ from rujukan.domain import catalogue
 from rujukan.domain.refusal import Invalid, Refusal
 from rujukan.domain.words import LANGUAGES, Words
 from rujukan.infra.cli import _parser
-from rujukan.infra.importing.planning import _refusals
+from rujukan.infra.importing.refused import refusals
 from rujukan.infra.importing.xes import XesError
 
 assert catalogue.DECLARED_IN, "every subject has declared what it refuses"
@@ -91,7 +91,7 @@ def test_so_does_every_other_problem(name: Name) -> None:
 
 
 def test_a_log_that_the_rules_refuse_is_told_which_value() -> None:
-    with pytest.raises(XesError, match="field: nik; must: be real"), _refusals(7):
+    with pytest.raises(XesError, match="field: nik; must: be real"), refusals(7):
         raise Invalid(field="nik", must="be real")
 
 

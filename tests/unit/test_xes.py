@@ -1,11 +1,16 @@
 """XES: a log is read with its lines; what is not one is refused with a line and a reason, and nothing else happens."""
 
+import bz2
 import gzip
 import hashlib
-from collections.abc import Container
+import lzma
+import tracemalloc
+from collections.abc import Callable, Container
 from contextlib import suppress
 from datetime import datetime, timedelta, timezone
+from io import BytesIO
 from pathlib import Path
+from zipfile import ZIP_BZIP2, ZIP_DEFLATED, ZIP_LZMA, ZipFile, ZipInfo
 
 import pytest
 from hypothesis import given
@@ -128,7 +133,17 @@ BROKEN = {
     "not a date": (
         f'<log><trace>{NAME}<event>{NAME}\n<date key="time:timestamp" value="GEHEIM"/></event></trace></log>',
         2,
-        "time:timestamp is not a date of ISO 8601",
+        "time:timestamp is not a date of ISO 8601: it is read as 2026-11-30T08:15:00+08:00",
+    ),
+    "no such day": (
+        f'<log><trace>{NAME}<event>\n<date key="time:timestamp" value="2012-02-30T08:00:00Z"/></event></trace></log>',
+        2,
+        "time:timestamp is not a date of ISO 8601: day is out of range for month",
+    ),
+    "no such hour": (
+        f'<log><trace>{NAME}<event>\n<date key="time:timestamp" value="2012-02-03T25:00:00Z"/></event></trace></log>',
+        2,
+        "time:timestamp is not a date of ISO 8601: hour must be in 0..23",
     ),
     "other date": (
         f'<log><trace>{NAME}\n<date key="due" value="GEHEIM"/>{EVENT}</trace></log>',
@@ -213,10 +228,10 @@ END = SMALL.count(b"\n") + 1
 @pytest.mark.parametrize(
     ("content", "lines", "reason"),
     [
-        (b"<log/>", {1}, "not gzip"),
+        (b"<log/>", {0}, "it is called .gz, and is none"),
         (b"", {1}, "the file ends before the log does"),
-        (ARCHIVE[:-30], range(2, END + 1), "the gzip data ends too early"),
-        (ARCHIVE[:40] + b"\xff" * 40 + ARCHIVE[80:], range(1, END + 1), "the gzip data is damaged"),
+        (ARCHIVE[:-30], range(2, END + 1), "the packed data ends too early"),
+        (ARCHIVE[:40] + b"\xff" * 40 + ARCHIVE[80:], range(1, END + 1), "the packed data is damaged"),
         (ARCHIVE + b"GEHEIM", {END}, "the gzip data is damaged, or something follows it"),
         (ARCHIVE + gzip.compress(b"<log/>"), {END}, "something follows the end of the log"),
     ],
@@ -228,6 +243,67 @@ def test_gzip_that_is_not_whole(tmp_path: Path, content: bytes, lines: Container
     assert error.line in lines
 
 
+def zipped(content: bytes = SMALL, name: str = "log.xes", packing: int = ZIP_DEFLATED, **others: bytes) -> bytes:
+    packed = BytesIO()
+    with ZipFile(packed, "w", packing) as archive:
+        archive.writestr(ZipInfo(name), content, packing)
+        for other, held in others.items():
+            archive.writestr(other.replace("_", "."), held)
+    return packed.getvalue()
+
+
+@pytest.mark.parametrize("name", ["A.XES", "a.xes", "A.XES.GZ", "a.Xes.Gz", "A.ZIP", "a", "a.xml"])
+@pytest.mark.parametrize("packing", [lambda plain: plain, gzip.compress, zipped], ids=["plain", "gzip", "zip"])
+def test_what_it_is_its_bytes_say_and_a_name_that_says_otherwise_is_refused(
+    tmp_path: Path, name: str, packing: Callable[[bytes], bytes]
+) -> None:
+    """Whatever it is called, it is the same log; but for a name of an archive that it is not."""
+    if packing(b"") == b"" and name.lower().endswith(("gz", "zip")):
+        error = refused(tmp_path, SMALL, name)
+        assert (error.line, error.reason) == (0, f"it is called {Path(name).suffix.lower()}, and is none")
+    else:
+        assert read(tmp_path, packing(SMALL), name) == list(Reader(DATA / "small.xes"))
+
+
+ENCRYPTED = bytearray(zipped())
+ENCRYPTED[ENCRYPTED.rindex(b"PK\x01\x02") + 8] |= 1
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (zipped(name="GEHEIM.txt"), "the .zip holds no files named .xes; it has to hold one"),
+        (zipped(b_xes=SMALL), "the .zip holds 2 files named .xes; it has to hold one"),
+        (zipped(packing=ZIP_LZMA), "is packed in a way that is not read"),
+        (zipped(packing=ZIP_BZIP2), "is packed in a way that is not read"),
+        (bytes(ENCRYPTED), "the log in the .zip is encrypted: unpack it"),
+        (zipped()[:200], "the .zip is damaged"),
+        (bz2.compress(SMALL), "bzip2 is not read: unpack it"),
+        (lzma.compress(SMALL), "xz is not read: unpack it"),
+        (b"7z\xbc\xaf\x27\x1c\0\4", "7-Zip is not read: unpack it"),
+        (b"Rar!\x1a\x07\1\0", "RAR is not read: unpack it"),
+        (b"\x28\xb5\x2f\xfd\4", "Zstandard is not read: unpack it"),
+        (b"PK\5\6" + bytes(18), "a .zip that holds nothing is not read: unpack it"),
+    ],
+)
+def test_other_archives_are_refused_by_name(tmp_path: Path, content: bytes, reason: str) -> None:
+    error = refused(tmp_path, content, "a.zip")
+    assert reason in error.reason
+
+
+def test_the_second_file_of_a_zip_is_no_log_where_a_macintosh_made_it(tmp_path: Path) -> None:
+    packed = BytesIO(zipped())
+    with ZipFile(packed, "a") as archive:
+        archive.writestr("__MACOSX/._log.xes", b"\0")
+    assert read(tmp_path, packed.getvalue(), "a.zip") == list(Reader(DATA / "small.xes"))
+
+
+def test_attributes_that_become_nothing_are_counted() -> None:
+    reader = Reader(DATA / "small.xes")
+    list(reader)
+    assert (reader.nested, reader.of_log) == (2, 1)
+
+
 def test_a_file_that_is_not_there_is_no_log_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         list(Reader(tmp_path / "none.xes"))
@@ -236,10 +312,17 @@ def test_a_file_that_is_not_there_is_no_log_error(tmp_path: Path) -> None:
 # Limits --------------------------------------------------------------------------------------------------------
 
 
-def test_a_gzip_bomb_stops_at_the_limit(tmp_path: Path) -> None:
-    bomb = gzip.compress(b"<log>" + b" " * 2**25)
+@pytest.mark.parametrize("packing", [gzip.compress, zipped], ids=["gzip", "zip"])
+def test_a_bomb_stops_at_the_limit(tmp_path: Path, packing: Callable[[bytes], bytes]) -> None:
+    """And before it is unpacked: what comes out at once is a small piece, whatever is said of its size."""
+    bomb = packing(b"<log>" + b" " * 2**25)
     assert len(bomb) < 2**16
-    assert "larger than 1048576 bytes" in refused(tmp_path, bomb, "a.xes.gz", Limits(total=2**20)).reason
+    tracemalloc.start()
+    try:
+        assert "larger than 1048576 bytes" in refused(tmp_path, bomb, "a", Limits(total=2**20)).reason
+        assert tracemalloc.get_traced_memory()[1] < 2**22
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize("token", ['<log a="', "<log><!--", "<log><?pi "], ids=["tag", "comment", "instruction"])
@@ -320,6 +403,11 @@ def test_a_damaged_log_in_utf_16_is_read_or_refused(tmp_path_factory: pytest.Tem
 @given(mutated(gzip.compress(SMALL, mtime=0)))
 def test_a_damaged_archive_is_read_or_refused(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
     survives(content, tmp_path_factory.getbasetemp() / "fuzz.xes.gz")
+
+
+@given(mutated(zipped()))
+def test_a_damaged_zip_is_read_or_refused(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
+    survives(content, tmp_path_factory.getbasetemp() / "fuzz.zip")
 
 
 @pytest.mark.thorough
