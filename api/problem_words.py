@@ -94,9 +94,9 @@ FOR_PERSON: dict[Name, ForPerson] = {
     "NotJson": ForPerson(_NOT_UNDERSTOOD, _PROGRAM),
     "NotSealedYet": ForPerson(Words("Bukti ini belum siap.", "This proof is not ready yet."), _AGAIN),
     "NotTaken": ForPerson(
-        Words("Yang dibawa saksi tidak diterima.", "What the witness brought was not taken."),
+        Words("Yang dikirim instansi pengesah tidak diterima.", "What the witness brought was not taken."),
         Words(
-            "Bandingkan dengan checkpoint terbaru, lalu bawa lagi.",
+            "Bandingkan dengan titik periksa terbaru, lalu kirim lagi.",
             "Compare it with the newest checkpoint, and bring it again.",
         ),
     ),

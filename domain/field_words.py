@@ -7,6 +7,7 @@ words in others.
 from collections.abc import Mapping
 
 from .declaring import FieldWords, field, name_fields
+from .words import Language, Words
 
 name_fields(
     occurred_at=field("Waktu tindakan petugas", "Time of the act recorded"),
@@ -53,3 +54,26 @@ COMPARTMENTS: Mapping[str, FieldWords] = {
     "economic": field("ekonomi", "economic", ("Ekonomi", "Economic")),
 }
 """Compartment → what the record, and the survivor's report, call it."""
+
+LANGUAGES: Mapping[str, Words] = {
+    code: Words(*names)
+    for code, names in {
+        "id": ("bahasa Indonesia", "Indonesian"),
+        "en": ("bahasa Inggris", "English"),
+        "jv": ("bahasa Jawa", "Javanese"),
+        "su": ("bahasa Sunda", "Sundanese"),
+        "mad": ("bahasa Madura", "Madurese"),
+        "bug": ("bahasa Bugis", "Buginese"),
+        "mak": ("bahasa Makassar", "Makassarese"),
+        "bjn": ("bahasa Banjar", "Banjarese"),
+        "vkt": ("bahasa Kutai", "Kutai Malay"),
+        "ms": ("bahasa Melayu", "Malay"),
+        "inl": ("bahasa isyarat Indonesia", "Indonesian sign language"),
+    }.items()
+}
+"""Language that consent was asked in (BCP 47) → its name. Another one is shown as it was recorded."""
+
+
+def language_name(code: str, language: Language) -> str:
+    """What a language is called; the code itself where it is on no list."""
+    return LANGUAGES[code].said_in(language) if code in LANGUAGES else code

@@ -19,7 +19,7 @@ class Unknown(Refusal):
 
 
 class InTheFuture(Refusal):
-    says = Words("Waktu kejadiannya belum tiba.", "It is said to have happened after now.")
+    says = Words("Waktu yang disebut belum tiba.", "It is said to have happened after now.")
     mend = Words(
         "Perbaiki waktunya (occurred_at, dengan zona waktu), paling lambat sekarang.",
         "Send occurred_at with its time zone, not later than the present.",
@@ -28,7 +28,8 @@ class InTheFuture(Refusal):
 
 class BeforeItsCause(Refusal):
     says = Words(
-        "Waktu kejadiannya mendahului hal yang dijawabnya.", "It is said to have happened before what it answers."
+        "Waktu yang disebut lebih awal daripada hal yang ditindaklanjuti.",
+        "It is said to have happened before what it answers.",
     )
     mend = Words(
         "Isi waktu (occurred_at) yang tidak mendahului waktu yang disebut, atau kosongkan: berarti sekarang. Pencatatan"
@@ -136,7 +137,7 @@ class PurposeNotAllowed(Refusal):
 class ConsentMissing(Refusal):
     says = Words("Belum ada persetujuan berlaku yang mencakup ini.", "No live consent covers this.")
     mend = Words(
-        "Mintakan dan catat persetujuan untuk penerima, tujuan, dan bagian data itu, atau bagikan tanpa persetujuan"
+        "Mintakan dan catat persetujuan untuk penerima, tujuan, dan kelompok data itu, atau bagikan tanpa persetujuan"
         " dengan dasar hukumnya.",
         "Record a consent for the recipient, purpose and compartments, or an override with its legal basis.",
     )
@@ -199,11 +200,11 @@ class BeyondReach(Refusal):
 
 class BasisTooNarrow(Refusal):
     says = Words(
-        "Dasar ini tidak mengizinkan semua bagian itu diserahkan.",
+        "Dasar ini tidak mengizinkan semua kelompok data itu diserahkan.",
         "The basis does not allow all of these compartments to be disclosed.",
     )
     mend = Words(
-        "Tinggalkan bagian yang tidak diizinkan, atau serahkan atas penetapan pengadilan yang menyebutkannya.",
+        "Keluarkan kelompok data yang tidak diizinkan, atau serahkan menurut penetapan pengadilan yang menyebutnya.",
         "Leave out those it does not allow, or disclose on a court order that names them.",
     )
     acts = ("DiscloseCase",)
@@ -258,7 +259,7 @@ class NotDueYet(Refusal):
 
 class Erased(Refusal):
     says = Words(
-        "Bagian kasus ini sudah dihapus; tidak ada lagi yang dicatat tentangnya.",
+        "Kelompok data ini sudah dihapus dari kasus; tidak ada lagi yang dicatat di dalamnya.",
         "This part of the case was erased; nothing of it is recorded any more.",
     )
     mend = Words(

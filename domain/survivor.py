@@ -27,7 +27,7 @@ from .codes import AgencyKind, Purpose, Reporter, Role, Service, SharingBasis
 from .compartment import Compartment
 from .declaring import HAPPENED, words_of
 from .field_kinds import AGENCY, COMPARTMENT, RECIPIENT, kinds_of
-from .field_words import COMPARTMENTS
+from .field_words import COMPARTMENTS, language_name
 from .oversight import LIMITS
 from .survivor_words import code_for_her
 from .timing import was_entered_late
@@ -284,6 +284,8 @@ def _value(topic: str, name: str, said: Any, language: Language, agencies: Agenc
         return ", ".join(_value(topic, name, one, language, agencies) for one in said)
     if isinstance(said, bool):
         return {("id", True): "ya", ("en", True): "yes"}.get((language, said), "no" if language == "en" else "tidak")
+    if name == "language":
+        return language_name(str(said), language)
     kinds = kinds_of(topic, name)
     if COMPARTMENT in kinds:
         return _compartment(said, language) if said in COMPARTMENTS else str(said)

@@ -49,6 +49,7 @@ class LegalHoldLifted(Fact, frozen=True, kw_only=True, tag="case.LegalHoldLifted
     means="Seseorang meminta larangan pemusnahan berakhir; orang lain memutuskan. Tidak dicatat lagi: pencabutan "
     "menunggu orang kedua sebagai usul.",
     step=Step.LEGAL,
+    withheld={"reason": PROCEEDING},
 )
 class HoldLiftingAsked(Fact, frozen=True, kw_only=True, tag="case.HoldLiftingAsked"):
     """Somebody asks that the hold ends; another person decides. Recorded no more: a lifting waits for its second person
@@ -63,6 +64,7 @@ class HoldLiftingAsked(Fact, frozen=True, kw_only=True, tag="case.HoldLiftingAsk
     her=Words("Larangan pemusnahan data Anda tetap berlaku", "The reason to keep your data still stands"),
     means="Larangan pemusnahan tetap berlaku. Tidak dicatat lagi.",
     step=Step.LEGAL,
+    withheld={"reason": PROCEEDING},
 )
 class HoldLiftingRefused(Fact, frozen=True, kw_only=True, tag="case.HoldLiftingRefused"):
     """The hold stays. Recorded no more."""

@@ -26,7 +26,7 @@ STANDS = timedelta(days=1)
 
 
 @happened(
-    Words("Orang kedua mengizinkan pembukaan darurat", "A second person allowed emergency access"),
+    Words("Orang kedua mengizinkan akses darurat", "A second person allowed emergency access"),
     her=Words("Pembukaan darurat diizinkan orang kedua", "A second person allowed an emergency opening"),
     means="Seseorang yang pembukaan daruratnya dinilai tidak beralasan boleh membuka sekali lagi, selama waktu ini.",
     step=Step.EMERGENCY,
@@ -51,7 +51,7 @@ class GlassAllowed(Fact, frozen=True, kw_only=True, tag="case.GlassAllowed"):
     second=Second((Row(REVIEW, LEADS_ALSO_ENDED, Extent.MOVE),), colleagues=REVIEW, stands=STANDS),
     extent=Extent.MOVE,
     when=When.NOW,
-    means="Meminta orang kedua mengizinkan pembukaan darurat, setelah satu dinilai tidak beralasan.",
+    means="Meminta orang kedua mengizinkan akses darurat, setelah satu dinilai tidak beralasan.",
     tag="emergency",
 )
 class AskGlassLeave(Fact, frozen=True, kw_only=True):

@@ -63,10 +63,13 @@ REPORTER = who_reported(lambda event, case: case.of(Stops).heard[event.stop].aut
 
 
 @happened(
-    Words("Permintaan berhenti menunggu penanggung jawab", "Stop waits for the lead"),
-    her=Words("Permintaan untuk berhenti menunggu jawaban", "That sharing is to stop waits for an answer"),
+    Words("Permintaan menghentikan pembagian data menunggu jawaban penanggung jawab", "Stop waits for the lead"),
+    her=Words(
+        "Permintaan agar data Anda berhenti dibagikan belum dijawab",
+        "That sharing is to stop waits for an answer",
+    ),
     means="Yang akan terhenti karenanya diberi tahu bahwa itu menunggu: pekerjaan berjalan, dan tidak ada yang baru "
-    "dikirim. `level` menghitung berapa kali itu diangkat: 1 segera, selebihnya tiap kali waktu menjawab lewat.",
+    "dikirim. `level` menghitung berapa kali itu dieskalasi: 1 segera, selebihnya tiap kali waktu menjawab lewat.",
     step=Step.CONSENT,
     to=TOUCHED,
 )
@@ -79,8 +82,8 @@ class StopWaits(OfStop, frozen=True, kw_only=True, tag="case.StopWaits"):
 
 
 @happened(
-    Words("Permintaan berhenti dibenarkan", "Stop confirmed"),
-    her=Words("Anda ditanya lagi, dan berbagi data itu berhenti", "You were asked again, and that sharing stopped"),
+    Words("Permintaan menghentikan pembagian data dibenarkan", "Stop confirmed"),
+    her=Words("Anda ditanya lagi, dan data itu tidak dibagikan lagi", "You were asked again, and that sharing stopped"),
     means="Penanggung jawab menanyakannya kepada penyintas, yang membenarkannya; kini semuanya berhenti.",
     step=Step.CONSENT,
     to=REPORTER,
@@ -90,8 +93,11 @@ class StopConfirmed(StopConfirmation, frozen=True, kw_only=True, tag="case.StopC
 
 
 @happened(
-    Words("Permintaan berhenti tidak dibenarkan", "Stop not confirmed"),
-    her=Words("Yang dicatat tidak Anda benarkan; berbagi berlanjut", "You did not confirm that sharing is to stop"),
+    Words("Permintaan menghentikan pembagian data tidak dibenarkan", "Stop not confirmed"),
+    her=Words(
+        "Anda tidak membenarkan permintaan itu; data Anda tetap dibagikan",
+        "You did not confirm that sharing is to stop",
+    ),
     means="Penanggung jawab menanyakannya kepada penyintas, yang tidak membenarkannya; yang menunggu berlanjut. Yang "
     "langsung berhenti tetap berhenti sampai ia menyetujuinya lagi.",
     step=Step.CONSENT,
@@ -181,7 +187,7 @@ class ContradictStop(StopContradiction, frozen=True, kw_only=True):
     where=ANYWHERE,
     extent=Extent.MOVE,
     answers=(DUE,),
-    means="Mengangkat bahwa permintaan berhenti menunggu penanggung jawab.",
+    means="Mengeskalasi permintaan menghentikan pembagian data yang belum dijawab penanggung jawab.",
 )
 class RaiseStop(OfStop, frozen=True, kw_only=True):
     """Raise that a stop waits for the lead."""

@@ -35,8 +35,8 @@ R = Relation
 
 
 @happened(
-    Words("Diminta berhenti", "Stop was said"),
-    her=Words("Permintaan untuk berhenti dicatat", "That sharing is to stop was recorded"),
+    Words("Permintaan menghentikan pembagian data dicatat", "Stop was said"),
+    her=Words("Permintaan agar data Anda berhenti dibagikan dicatat", "That sharing is to stop was recorded"),
     means="Penyintas, atau yang berbicara baginya, berkata: berhenti. Berlaku segera bagi instansi yang mencatatnya, "
     "dan seluruhnya bila penanggung jawab yang mencatat; selebihnya menunggu penanggung jawab sampai `answer_by`.",
     step=Step.CONSENT,
@@ -331,7 +331,7 @@ def _may_end_alone(consent: Consent, case: Case) -> frozenset[str]:
 
 
 name_fields(
-    stop=field("Permintaan berhenti", "Stop"),
+    stop=field("Permintaan menghentikan pembagian data", "Stop"),
     about=field("Tentang", "About", ("Tentang", "About")),
     said_by=field("Disampaikan oleh", "Said by", ("Disampaikan oleh", "Said by")),
     answer_by=field("Dijawab paling lambat", "To be answered by", ("Dijawab paling lambat", "To be answered by")),

@@ -225,7 +225,7 @@ DEADLINES = reading("deadlines", Words("Batas waktu", "Deadlines"), READERS, Ext
 FLAGS = reading("flags", Words("Tanda pengingat", "Flags"), READERS, Extent.ROWS)
 ESCALATIONS = reading(
     "escalations",
-    Words("Yang diangkat karena waktunya habis", "What was raised because time ran out"),
+    Words("Yang dieskalasi karena waktunya habis", "What was raised because time ran out"),
     SUPERVISORS,
     Extent.ROWS,
     or_else=(Row(CASE_WORKERS, ANYWHERE, Extent.ROWS_AS_LEAD),),
@@ -240,7 +240,7 @@ NOTICES = reading(
 )
 STOPS = reading(
     "stops",
-    Words("Permintaan berhenti yang menunggu penanggung jawab", "Stops that wait for the lead"),
+    Words("Permintaan menghentikan pembagian data yang menunggu penanggung jawab", "Stops that wait for the lead"),
     EMERGENCY,
     Extent.ROWS_AS_LEAD,
 )

@@ -13,7 +13,7 @@ from ...consumers.evidence.records import entry_from, read_header
 from ...domain.access import AccessRecorded
 from ...domain.case.documents import DocumentAttached, DocumentSuperseded
 from ...domain.case.referrals import ReferralDrafted
-from ...domain.catalogue import TOPICS, as_today
+from ...domain.catalogue import TOPICS, WITHHELD, as_today
 from ...domain.compartment import ALL, Compartment
 from ...domain.custody import Custody, Ran, custody
 from ...domain.declaring import words_of
@@ -134,11 +134,12 @@ def _event(made: Made, hidden: frozenset[int]) -> f.Event:
 
 
 def fields_of(topic: str, compartment: Compartment, said: Mapping[str, Any]) -> list[f.Field]:
-    """What was said, and, of what must not be guessed, that it was not."""
+    """What was said, and, of what must not be guessed, that it was not. What the service keeps for itself (`WITHHELD`)
+    is left out."""
     return [
         f.Field(name=name, compartment=compartment.word, value=_value(value))
         for name, value in said.items()
-        if name != "occurred_at" and (value is not None or _tells_silence(topic, name))
+        if name not in {"occurred_at", *WITHHELD.get(topic, ())} and (value is not None or _tells_silence(topic, name))
     ]
 
 

@@ -54,7 +54,7 @@ def _play(settings: Settings, console: Console, out: Path | None, log: Path | No
                     system.url, issuer, lambda who, what: console.print(f"  [cyan]{who:12}[/cyan] {what}")
                 )
                 imported = _import(settings, console, log)
-                console.rule("A bundle for the court · Berkas untuk pengadilan")
+                console.rule("A bundle for the court · Bundel untuk pengadilan")
                 reviewer = story.Desk(_client(system), issuer, "uptd-ppa", Role.LEGAL_REVIEWER, Purpose.LEGAL)
                 second = story.Desk(_client(system), issuer, "uptd-ppa", Role.SUPERVISOR, Purpose.SUPERVISION)
                 proved = court.disclose(settings, console, _client(system), reviewer, second, told.cases[0])

@@ -1,6 +1,7 @@
 """The first two pages: what happened, who held what, which clock ran out under whom, who knew what when, who looked."""
 
 from collections.abc import Iterator
+from datetime import datetime
 
 from ...domain import codes
 from . import timeline
@@ -120,7 +121,10 @@ def _ran_out(pen: Pen, facts: ReportFacts) -> Iterator[str]:
         }[clock.state]
         met = time(clock.met_at) if clock.met_at else ""
         recorded = time(clock.met_recorded_at) if clock.met_recorded_at else met
-        yield words.ran_out.format(
+        known = _recorded_at(facts, clock)
+        after = known is not None and known > clock.due_at
+        yield (words.ran_out_before if after else words.ran_out).format(
+            known=time(known) if known else "",
             what=pen.need(clock),
             number=pen.number.of(clock.clock),
             due=time(clock.due_at),
@@ -138,6 +142,23 @@ def _ran_out(pen: Pen, facts: ReportFacts) -> Iterator[str]:
             due=time(due),
             held=pen.read.name(holder),
         )
+
+
+def _recorded_at(facts: ReportFacts, clock: Clock) -> datetime | None:
+    """When it was recorded that a clock runs: before that nobody could see it here."""
+    for event in facts.events:
+        if event.topic == "case.ClockStarted" and any(
+            f.name == "clock" and f.value == clock.clock for f in event.fields
+        ):
+            return event.recorded_at
+    return None
+
+
+def _held_by(pen: Pen, facts: ReportFacts, clock: Clock) -> str:
+    known = _recorded_at(facts, clock)
+    if clock.held_by and known is not None and known > clock.due_at:
+        return pen.words.recorded_after.format(known=pen.read.time(known), held=pen.agencies(clock.held_by))
+    return pen.agencies(clock.held_by)
 
 
 def _left_out(pen: Pen, facts: ReportFacts) -> Iterator[str]:
@@ -212,7 +233,7 @@ def _clocks(pen: Pen, facts: ReportFacts) -> None:
                     ),
                     *([Line(pen.said(c.met_at, c.met_recorded_at))] if c.met_at is not None else []),
                 ],
-                pen.agencies(c.held_by),
+                _held_by(pen, facts, c),
             )
             for c in shown
         ],

@@ -14,7 +14,7 @@ from ...domain.code import Code
 from ...domain.codes import AgencyKind, SharingBasis
 from ...domain.declaring import HAPPENED, words_of
 from ...domain.field_kinds import AGENCY, COMPARTMENT, RECIPIENT, kinds_of
-from ...domain.field_words import COMPARTMENTS
+from ...domain.field_words import COMPARTMENTS, language_name
 from ...domain.words import Language, Words
 from .facts import Agency, Value
 from .numbers import Numbers
@@ -103,6 +103,8 @@ class Reader:
             return ", ".join(self.value(topic, name, one) for one in value)
         if not isinstance(value, str):
             return str(value)
+        if name == "language":
+            return language_name(value, self.language)
         kinds = kinds_of(topic, name)
         for codes in kinds:
             if isinstance(codes, type) and issubclass(codes, Code):

@@ -26,6 +26,8 @@ class Words(Struct, frozen=True, kw_only=True):
     referrals_sent: str
     no_referral: str
     ran_out: str
+    ran_out_before: str
+    recorded_after: str
     never_met: str
     met_after: str
     said_after: str

@@ -25,6 +25,9 @@ EN = Words(
     "Cancelled before an answer: {cancelled}. Still awaited: {waiting}.",
     no_referral="No referral was sent.",
     ran_out="A clock ran out: {what} ({number}), due {due}. It was then held by {held}. {state}",
+    ran_out_before="A clock had run out when it was recorded: {what} ({number}), due {due}, recorded only {known}. "
+    "Since then it was held by {held}. {state}",
+    recorded_after="recorded only {known}; since then {held}",
     never_met="It was not met by {as_of}.",
     met_after="It was met afterwards, {met}.",
     said_after="Afterwards, {recorded}, it was recorded that it had been met {met}.",

@@ -25,6 +25,9 @@ ID = Words(
     "{late}. Dibatalkan sebelum dijawab: {cancelled}. Masih ditunggu: {waiting}.",
     no_referral="Tidak ada rujukan yang dikirim.",
     ran_out="Batas waktu terlewati: {what} ({number}), berakhir {due}. Saat itu dipegang oleh {held}. {state}",
+    ran_out_before="Batas waktu sudah lewat ketika dicatat: {what} ({number}), berakhir {due}, baru dicatat {known}. "
+    "Sejak dicatat dipegang oleh {held}. {state}",
+    recorded_after="baru dicatat {known}; sejak itu {held}",
     never_met="Belum dipenuhi sampai {as_of}.",
     met_after="Dipenuhi sesudahnya, {met}.",
     said_after="Sesudahnya, {recorded}, dicatat bahwa itu telah dipenuhi {met}.",
@@ -157,8 +160,8 @@ ID = Words(
         "referral": "rujukan",
         "override": "tanpa persetujuan, atas dasar hukum",
         "survivor-request": "permintaan korban",
-        "break-glass": "pembukaan darurat",
-        "review": "peninjauan pembukaan darurat",
+        "break-glass": "akses darurat",
+        "review": "tinjauan akses darurat",
     },
     appendix="Lampiran: nomor pengenal dan letak dalam log",
     appendix_note="Teks di atas menyebut nomor. Di sini tertulis nomor pengenal lengkapnya, sebagaimana tersimpan "

@@ -9,6 +9,7 @@ import pytest
 
 import rujukan
 from rujukan.consumers.evidence.bundle_parts import EARLIER
+from rujukan.consumers.evidence.words import VERDICTS
 from rujukan.domain.catalogue import TOPICS
 from rujukan.domain.declaring import FIELDS, HAPPENED, words_of
 from rujukan.domain.glossary import GLOSSARY
@@ -59,6 +60,19 @@ def said() -> dict[str, list[str]]:
 def test_a_word_that_is_rejected_is_used_nowhere(stem: str, said: dict[str, list[str]]) -> None:
     found = {file: hits for file, texts in said.items() if (hits := [h for t in texts for h in rejected_in(t, stem)])}
     assert found == {}
+
+
+def test_a_verdict_of_the_verifier_is_no_word_of_the_courts() -> None:
+    """*Sah* is said of evidence that is admitted, *terbukti* of a deed, *putusan* of a judgment."""
+    for said in (text for both in VERDICTS.values() for text in both):
+        assert not re.search(r"\b(SAH|TERBUKTI|PUTUSAN|VALID|GUILTY|PROVEN)\b", said, re.IGNORECASE), said
+
+
+def test_whoever_recorded_is_called_by_no_word_for_who_did_it() -> None:
+    for name in ("actor", "raised_by", "recorded_by", "reader", "worker"):
+        words = FIELDS[name]
+        for said in (words.label.id, words.her.id if words.her else ""):
+            assert not re.search(r"pelaku|terlapor|tersangka|terdakwa", said, re.IGNORECASE), name
 
 
 def test_no_term_rejects_what_another_one_chooses() -> None:

@@ -25,11 +25,14 @@ from report_facts import AT, SAID, an_event, facts
 from some import thorough
 
 from rujukan.consumers.evidence.figures import LABELS, Figures, instant, lines
-from rujukan.domain.catalogue import TOPICS
+from rujukan.domain.catalogue import TOPICS, WITHHELD
+from rujukan.domain.code import Code
 from rujukan.domain.compartment import Compartment
 from rujukan.domain.declaring import FIELDS, HAPPENED
-from rujukan.domain.field_words import COMPARTMENTS
+from rujukan.domain.field_kinds import kinds_of
+from rujukan.domain.field_words import COMPARTMENTS, LANGUAGES
 from rujukan.domain.recovery import Numbers
+from rujukan.infra.bundle.facts import fields_of
 from rujukan.infra.report import facts as f
 from rujukan.infra.report.canvas import LEFT, RIGHT, Canvas
 from rujukan.infra.report.fonts import font
@@ -49,7 +52,9 @@ from rujukan.infra.report.signature import (
 from rujukan.infra.report.timeline import draw
 from rujukan.infra.report.words import WORDS, Words
 
-LANGUAGES: tuple[Language, ...] = ("id", "en")
+SAME_IN_WORDS: frozenset[str] = frozenset()
+"""Codes that are words of their own."""
+LANGUAGES_OF_A_REPORT: tuple[Language, ...] = ("id", "en")
 HOSTILE = {
     "control characters": "\x00\x01\x07\x1b[31m\x7f\x9b" * 50,
     "right to left": "aman \u202e\u2066بسم الله\u2069\u202c שלום" * 20,
@@ -139,14 +144,14 @@ def test_both_languages_have_every_sentence_and_the_font_has_its_characters() ->
         assert set(flattened) <= {*shown, "\n"}
     holes = re.compile(r"\{+\w+\}+")
     for name in WORDS["id"].__struct_fields__:
-        ours, theirs = (sorted(holes.findall(str(getattr(WORDS[one], name)))) for one in LANGUAGES)
+        ours, theirs = (sorted(holes.findall(str(getattr(WORDS[one], name)))) for one in LANGUAGES_OF_A_REPORT)
         assert ours == theirs or name == "clock_states", name
 
 
 # What it says ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("language", LANGUAGES_OF_A_REPORT)
 def test_a_report_says_what_it_was_given(language: Language) -> None:
     told = facts()
     pages = text_of(render(told, language)).split("\f")
@@ -178,6 +183,21 @@ def test_codes_times_and_agencies_are_said_in_words() -> None:
     ):
         assert flat(words) in said
     assert "Women's Office" in text_of(render(facts(), "en"))
+
+
+def test_no_field_of_a_code_list_is_said_by_its_code() -> None:
+    """Every code of every field of every event, and the language that consent was asked in, has words in the report."""
+    told = {("case.ConsentGiven", "language"): list(LANGUAGES)}
+    for topic, event in TOPICS.items():
+        for name in event.__struct_fields__:
+            lists = [k for k in kinds_of(topic, name) if isinstance(k, type) and issubclass(k, Code)]
+            told |= {(topic, name): [code.value for of in lists for code in of]} if lists else {}
+    for language in LANGUAGES_OF_A_REPORT:
+        read = Reader(language, ())
+        for (topic, name), values in told.items():
+            for value in values:
+                said = read.value(topic, name, value)
+                assert said != value or value.isdigit() or said in SAME_IN_WORDS, (topic, name, value)
 
 
 def test_withheld_and_erased_compartments_show_as_such() -> None:
@@ -213,7 +233,7 @@ def test_content_of_what_is_withheld_is_refused_and_not_repeated(event: f.Event)
     assert SAID not in str(refused.value)
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("language", LANGUAGES_OF_A_REPORT)
 def test_each_figure_stands_as_the_verifier_prints_it_and_in_that_order(language: Language) -> None:
     told = facts()
     said, at = flat(text_of(render(told, language))), 0
@@ -222,7 +242,7 @@ def test_each_figure_stands_as_the_verifier_prints_it_and_in_that_order(language
         at = said.index(flat(label + figure), at) + 1
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("language", LANGUAGES_OF_A_REPORT)
 def test_it_speaks_of_a_signature_only_where_there_is_one(language: Language) -> None:
     words = WORDS[language]
     for signed, is_there in ((True, words.signed), (False, words.unsigned)):
@@ -367,7 +387,7 @@ def test_ids_stand_in_the_appendix_and_numbers_in_the_text() -> None:
         referrals=(msgspec.structs.replace(told.referrals[0], referral=referral),),
         accesses=(msgspec.structs.replace(told.accesses[0], basis=basis),),
     )
-    for language in LANGUAGES:
+    for language in LANGUAGES_OF_A_REPORT:
         words, said = WORDS[language], without_feet(text_of(render(told, language)))
         text, appendix = said.split(words.appendix, 1)
         assert set(a_uuid.findall(text)) <= {told.case, told.bundle}
@@ -389,7 +409,7 @@ def a_long_case(count: int = 47) -> f.ReportFacts:
 
 
 def test_what_a_judge_asks_is_answered_on_the_first_two_pages_and_47_events_take_no_17_pages() -> None:
-    for language in LANGUAGES:
+    for language in LANGUAGES_OF_A_REPORT:
         words, pages = WORDS[language], text_of(render(a_long_case(), language)).split("\f")
         first = flat("".join(pages[:2]))
         for asked in (
@@ -405,7 +425,7 @@ def test_what_a_judge_asks_is_answered_on_the_first_two_pages_and_47_events_take
         assert len(pages) <= 9
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("language", LANGUAGES_OF_A_REPORT)
 def test_page_one_says_which_clock_ran_out_under_whom(language: Language) -> None:
     told = facts()
     words, late = WORDS[language], told.clocks[1]
@@ -419,6 +439,26 @@ def test_page_one_says_which_clock_ran_out_under_whom(language: Language) -> Non
     assert flat(words.none_ran_out.format(as_of=instant(told.as_of, language))) not in front
     kept = facts(clocks=told.clocks[:1])
     assert flat(words.none_ran_out.format(as_of=instant(told.as_of, language))) in flat(text_of(render(kept, language)))
+
+
+def test_nobody_is_said_to_have_held_a_clock_before_it_was_recorded() -> None:
+    told = facts()
+    late = told.clocks[1]
+    recorded = late.due_at + timedelta(hours=1)
+    field = f.Field(name="clock", compartment="coordination", value=late.clock)
+    began = an_event(30, topic="case.ClockStarted", recorded_at=recorded, fields=(field,))
+    for language in LANGUAGES_OF_A_REPORT:
+        words = WORDS[language]
+        pages = [
+            flat(text_of(render(facts(events=events), language))) for events in ((*told.events, began), told.events)
+        ]
+        beginnings = [flat(said.split("{")[0]) for said in (words.ran_out_before, words.recorded_after)]
+        assert [[said in page for said in beginnings] for page in pages] == [[True, True], [False, False]]
+
+
+def test_what_the_service_keeps_for_itself_is_not_printed() -> None:
+    for topic, names in WITHHELD.items():
+        assert fields_of(topic, Compartment.COORDINATION, dict.fromkeys(names, "x")) == []
 
 
 def test_nobody_is_said_to_have_received_what_only_was_sent() -> None:
