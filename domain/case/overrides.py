@@ -256,7 +256,7 @@ RUNS_OUT = Cause(
     where=ANYWHERE,
     extent=Extent.MOVE,
     answers=(RUNS_OUT,),
-    means="Mengangkat bahwa tidak ada yang menilai berbagi tanpa persetujuan pada waktunya.",
+    means="Mengeskalasi tinjauan atas pembagian data tanpa persetujuan yang tidak dilakukan pada waktunya.",
 )
 class RaiseOverrideReview(OfOverride, frozen=True, kw_only=True):
     """Raise that nobody reviewed in time what one person shared alone."""
