@@ -4,7 +4,7 @@ from collections.abc import Mapping, Set
 
 from msgspec import Struct
 
-from ..codes import AgencyKind, ReferralStatus, Role
+from ..codes import AgencyKind, ReferralStatus, Role, Urgency
 from ..fact import ActorId, AgencyCode, ExclusionId, ReferralId
 from .state import EMPTY, Case, Part
 
@@ -46,9 +46,13 @@ class Staff(Part, frozen=True):
     excluded: Set[ActorId] = frozenset()
 
     def waiting(self, case: Case, agency: AgencyCode) -> bool:
-        """Whether a referral to that agency waits for somebody to take it."""
+        """Whether a referral to that agency waits for somebody to take it. An emergency does until somebody says that
+        they have it: who was assigned may be asleep."""
         for referral in case.open_referrals_to(agency):
-            if referral.status in TO_TAKE and referral.sent_at is not None and not self.has_taken(agency, referral.id):
+            if referral.status not in TO_TAKE or referral.sent_at is None:
+                continue
+            unheard = referral.status is ReferralStatus.REQUESTED and referral.urgency is Urgency.EMERGENCY
+            if unheard or not self.has_taken(agency, referral.id):
                 return True
         return False
 

@@ -9,12 +9,12 @@ from story import NETWORK, R1, SYSTEM, WORKER, act, an_id, brought_to, consent, 
 from rujukan.domain.agency_state import Agency
 from rujukan.domain.case import decide
 from rujukan.domain.case.departing import AssignmentLapsed, LapseAssignment
-from rujukan.domain.case.fulfilment import AcceptReferral, ReceiveReferral
+from rujukan.domain.case.fulfilment import AcceptReferral, ReceiveReferral, ReferralReceived
 from rujukan.domain.case.lead import CaseWorkerAssigned
 from rujukan.domain.casefile.assigning import PersonAssigned
 from rujukan.domain.casefile.staff import Accompanying, Staff, workers
 from rujukan.domain.casefile.state import Case
-from rujukan.domain.codes import AgencyKind, NeedToKnow, ReferralStatus, Role
+from rujukan.domain.codes import AgencyKind, NeedToKnow, ReferralStatus, Role, Urgency
 from rujukan.domain.fact import Act, ActorId, Fact
 from rujukan.domain.refusal import Unknown, WrongMove
 
@@ -92,3 +92,14 @@ def test_others_stay_assigned() -> None:
     case = given(*both, elsewhere).when(LAPSE, by=SYSTEM, network=hospital()).then(LAPSED)
     assert case is not None
     assert workers(case) == {("rsud", COLLEAGUE), ("uptd-ppa", NURSE)}
+
+
+@pytest.mark.parametrize("urgency", list(Urgency))
+def test_an_emergency_is_on_call_until_somebody_says_that_they_have_it(urgency: Urgency) -> None:
+    assigned = say(PersonAssigned, person=NURSE, agency="rsud", referral=R1), "rsud"
+    sent = [opened(), consent(), *brought_to(S.REQUESTED, urgency=urgency), assigned]
+    receives = say(ReceiveReferral, referral=R1)
+    assert can(receives, the_case(*sent), COLLEAGUE) is (urgency is Urgency.EMERGENCY)
+    received = the_case(*sent, (say(ReferralReceived, referral=R1), "rsud"))
+    assert not can(say(AcceptReferral, referral=R1), received, COLLEAGUE)
+    assert can(say(AcceptReferral, referral=R1), received, NURSE)
