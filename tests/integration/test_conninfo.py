@@ -119,7 +119,7 @@ def test_of_several_hosts_the_primary_is_found_and_after_a_promotion_its_success
     both = make_conninfo(
         dbname="postgres", user="postgres", host=",".join(hosts), port="5432,5432", target_session_attrs="read-write"
     )
-    composition.prepare(replace(Settings(), data=tmp_path, database=both))
+    composition.prepare(replace(Settings(), data=tmp_path, database=both, network="tests"))
     with writing(both) as writer, datastore(as_role(both, SERVICE)) as library, library.get_connection() as reads:
         writer.append(rows(uuid4()))
         assert reads.execute("SELECT pg_is_in_recovery() AS is_standby").fetchone() == {"is_standby": False}

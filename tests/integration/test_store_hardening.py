@@ -277,7 +277,9 @@ def test_a_fresh_database_is_prepared_once_however_many_prepare_it(postgres: Emb
     name = f"t{uuid4().hex[:12]}"
     with psycopg.connect(postgres.conninfo, autocommit=True) as server:
         server.execute(f"CREATE DATABASE {name}")
-        settings = Settings(data=tmp_path, database=make_conninfo(postgres.conninfo, dbname=name), kafka="")
+        settings = Settings(
+            data=tmp_path, database=make_conninfo(postgres.conninfo, dbname=name), kafka="", network="tests"
+        )
         with ThreadPoolExecutor(6) as threads:
             list(threads.map(lambda _: composition.prepare(settings), range(6)))
         assert reached(settings) == {0}
