@@ -16,6 +16,7 @@ import pytest
 
 from rujukan.consumers.evidence import merkle, tiles
 from rujukan.consumers.evidence.checkpoints import Checkpoint, parse_checkpoint
+from rujukan.consumers.evidence.forks import fork_path
 from rujukan.consumers.evidence.notes import (
     COSIGNATURE,
     COSIGNATURE_ML_DSA,
@@ -161,6 +162,46 @@ def test_proofs_of_all_small_trees_are_judged_the_same(ask: Ask) -> None:
                 was = merkle.root_of(leaves[:old])
                 theirs = ask("consistency", Old=old, New=new, OldRoot=was, NewRoot=root, Hashes=list(hashes))
                 assert ("error" not in theirs) == consistent(old, was, new, root, hashes)
+
+
+def test_forks_at_every_two_sizes_to_300_are_judged_the_same(ask: Ask) -> None:
+    """What shows a fork, made of the newer tree: it extends its own beginning, and not what was seen. Two tools say so
+    too, and of the root that stands before it where the older size is a power of two."""
+    honest = [merkle.leaf_hash(e) for e in LEAVES[:300]]
+    forked = [merkle.leaf_hash(b"fork %d" % n) for n in range(300)]
+    made: dict[tuple[int, int], bytes] = {}
+
+    def subtree(start: int, end: int) -> bytes:
+        if (start, end) not in made:
+            whole = end - start == 1
+            middle = start + (merkle.split(end - start) if not whole else 0)
+            made[start, end] = (
+                forked[start] if whole else merkle.node_hash(subtree(start, middle), subtree(middle, end))
+            )
+        return made[start, end]
+
+    class Newer:
+        def __init__(self, size: int) -> None:
+            self.size = size
+
+        def consistency(self, old: int) -> list[bytes]:
+            return merkle.consistency_proof(old, self.size, subtree)
+
+        def subtree(self, start: int, end: int) -> bytes:
+            return subtree(start, end)
+
+    for old in range(1, 301):
+        seen = Checkpoint(ORIGIN, old, merkle.root_of(honest[:old]))
+        for new in range(old, 301):
+            root = subtree(0, new)
+            path = fork_path(seen, Checkpoint(ORIGIN, new, root), Newer(new))
+            assert path is not None
+            steps = list(path)
+            if merkle.is_power_of_two(old) and old < new:
+                assert steps.pop(0) == subtree(0, old)
+            asked = {"Old": old, "New": new, "NewRoot": root, "Hashes": steps}
+            assert "error" in ask("consistency", OldRoot=seen.root, **asked), (old, new)
+            assert "error" not in ask("consistency", OldRoot=subtree(0, old), **asked), (old, new)
 
 
 def included(leaf: bytes, index: int, size: int, hashes: tuple[bytes, ...], root: bytes) -> bool:
