@@ -7,8 +7,22 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from uuid import UUID
 
-from .commands import agencies, damaged, evidence, forks, history, importing, keys, recover, schemas, subscribe, witness
+from .commands import (
+    agencies,
+    arguments,
+    damaged,
+    evidence,
+    forks,
+    history,
+    importing,
+    keys,
+    recover,
+    schemas,
+    subscribe,
+    witness,
+)
 from .commands.agreeing import add_yes
 from .commands.evidence import Failed, code_of, stopped_by_signal
 from .settings import Settings, from_environment
@@ -82,9 +96,9 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--xes", type=Path, metavar="FILE", help="the log to import")
     importing.add_command(command)
     token = command("token", _token, "an access token from the embedded issuer, for development")
-    token.add_argument("--agency", required=True)
+    token.add_argument("--agency", required=True, type=arguments.agency)
     token.add_argument("--role", action="append", required=True)
-    token.add_argument("--actor", help="the member's id (default: a fixed one for agency and role)")
+    token.add_argument("--actor", type=UUID, help="the member's id (default: a fixed one for agency and role)")
     token.add_argument("--hours", type=float, default=1.0)
     agencies.add_command(command)
     subscribe.add_commands(command)
@@ -170,12 +184,12 @@ def _status(settings: Settings, said: argparse.Namespace) -> int:
 def _demo(settings: Settings, said: argparse.Namespace) -> int:
     from .demo.play import play
 
+    arguments.require_files("--xes", [said.xes] if said.xes else [])
+    arguments.require_place("--json", said.json)
     return int(play(settings, keep=said.data, figures=said.json, xes=said.xes))
 
 
 def _token(settings: Settings, said: argparse.Namespace) -> int:
-    from uuid import UUID
-
     from ..domain.codes import Role
     from . import composition
     from .issuer import usual_actor
@@ -183,7 +197,7 @@ def _token(settings: Settings, said: argparse.Namespace) -> int:
     _require_keys(settings)
     issuer = composition.issuer(settings)
     roles = [code_of(Role, r) for r in said.role]
-    actor = UUID(said.actor) if said.actor else usual_actor(said.agency, roles[0])
+    actor = said.actor or usual_actor(said.agency, roles[0])
     print(issuer.token(actor, said.agency, roles, int(said.hours * 3600)))
     return 0
 
@@ -237,7 +251,7 @@ def _rebuild(settings: Settings, said: argparse.Namespace) -> int:
     if said.help_another:
         help_another(settings, said.projection)
     elif not 1 <= said.workers <= settings.shards:
-        raise Failed(f"its cases fall into {settings.shards} shards (RUJUKAN_SHARDS): as many processes can share them")
+        raise Failed(f"--workers: 1 to {settings.shards}, as its cases fall into so many shards (RUJUKAN_SHARDS)")
     else:
         folded = rebuild(settings, said.projection, said.workers)
         print(f"{folded:,} events folded{' by this process' if said.workers > 1 else ''}; {said.projection} is new")
@@ -260,6 +274,7 @@ def _migrate(settings: Settings, said: argparse.Namespace) -> int:
 def _bench(settings: Settings, said: argparse.Namespace) -> int:
     from .commands.bench import bench
 
+    arguments.require_place("--json", said.json)
     return bench(said.what, said.json, said.seconds, said.workers)
 
 

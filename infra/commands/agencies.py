@@ -6,12 +6,12 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
-from uuid import UUID
 
 from ...domain.codes import AgencyKind, Role, Service
 from ...domain.fact import ActorId
 from ..settings import Settings
 from . import kafka
+from .arguments import agency, id_in, require_files, require_none
 from .evidence import Failed, code_of
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ...domain.agency_state import Agency
 
 CATCH_UP_SECONDS = 10.0
+OF_ADD = ("kind", "label", "service", "member", "key")
 
 
 class Member(NamedTuple):
@@ -44,7 +45,7 @@ def add_command(command: Any) -> None:
     """The command, added to the parser of cli.py."""
     agencies = command("agencies", run, "list the network's agencies, add one, or bring Kafka in line with them")
     kafka.add_sync(agencies)
-    agencies.add_argument("--add", metavar="CODE", help="or bring what is there in line with what is said")
+    agencies.add_argument("--add", metavar="CODE", type=agency, help="or bring what is there in line with what is said")
     agencies.add_argument("--kind", help="a new one needs it: health, police, lead, …")
     agencies.add_argument("--label", metavar="NAME", help="the agency's name (a new one: its code)")
     agencies.add_argument("--service", action="append", default=[])
@@ -55,7 +56,11 @@ def add_command(command: Any) -> None:
 def run(settings: Settings, said: argparse.Namespace) -> int:
     """List them, once what was asked for is done."""
     if said.what == "sync":
+        require_none(said, ("add", *OF_ADD), "rujukan agencies --add")
         return kafka.sync(settings, said)
+    require_none(said, kafka.OF_SYNC, "rujukan agencies sync")
+    if not said.add:
+        require_none(said, OF_ADD, "--add CODE")
     from ...api.application.ports import NOBODY
     from ...projections import directory
     from .. import composition
@@ -69,6 +74,8 @@ def run(settings: Settings, said: argparse.Namespace) -> int:
         give_up = time.monotonic() + CATCH_UP_SECONDS
         while any(behind for _, behind in node.views.lag()) and time.monotonic() < give_up:
             time.sleep(0.05)  # the list is to show what was just added
+        if behind := sum(behind for _, behind in node.views.lag()):
+            print(f"THE LIST IS BEHIND, by {behind} events of all read models: no worker keeps up (rujukan health)")
         listed = node.views.ask(NOBODY, directory.members)
         for code, kind_word, active, has_key, offered in listed:
             state = ("active" if active else "suspended") + (", key" if has_key else ", no key")
@@ -141,12 +148,16 @@ def _wanted(said: argparse.Namespace) -> Wanted:
     def member(text: str) -> Member:
         word, _, id = text.partition(":")
         role = code_of(Role, word)
-        return Member(ActorId(UUID(id) if id else usual_actor(said.add, role)), role)
+        return Member(ActorId(id_in(id, "--member") if id else usual_actor(said.add, role)), role)
 
     key = None
     if said.key is not None:
-        about = json.loads(said.key.read_text())
-        if "mlkem768" in about or not {"id", "public"} <= about.keys():
+        require_files("--key", [said.key])
+        try:
+            about = json.loads(said.key.read_text())
+        except ValueError:
+            about = {}
+        if not isinstance(about, dict) or "mlkem768" in about or not {"id", "public"} <= about.keys():
             raise Failed(f"{said.key} is not a public key: give the .pub file that rujukan keygen wrote")
         key = about["id"], about["public"]
     return Wanted(

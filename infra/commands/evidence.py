@@ -10,23 +10,15 @@ import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
+from uuid import UUID, uuid4
 
 from ..settings import TOKEN, Settings
+from .arguments import Failed as Failed
+from .arguments import code_of as code_of
+from .arguments import require_files, require_place, versions
 
 UNVOUCHED = 4
 """Status for a bundle that is whole under a key that nobody vouches for: anybody can make one."""
-
-
-class Failed(Exception):
-    """Something a person can mend; the message says what and how."""
-
-
-def code_of(codes: Any, word: str) -> Any:
-    """The code of that value. Raises Failed, which names all that there are."""
-    try:
-        return codes.of(word)
-    except ValueError:
-        raise Failed(f"{word} is not one of {', '.join(c.value for c in codes)}") from None
 
 
 class AddCommand(Protocol):
@@ -62,14 +54,18 @@ def add_commands(command: AddCommand) -> None:
     verify.add_argument("--language", choices=("id", "en"), default="en")
     verify.add_argument("--extract", type=Path, metavar="DIR", help="write the parts there, once they hold")
     bundle = command("bundle", _bundle, "take a case file out for a court: record the disclosure, fetch its bundle")
-    bundle.add_argument("case", help="the case's id")
-    bundle.add_argument("--disclosure", metavar="ID", help="one that was made, and approved by a second person")
+    bundle.add_argument("case", type=UUID, help="the case's id")
+    bundle.add_argument(
+        "--disclosure", type=UUID, metavar="ID", help="one that was made, and approved by a second person"
+    )
     bundle.add_argument("--as-of", metavar="WHEN", help="an instant with its zone, or a position (default: now)")
     bundle.add_argument("--disclose", required=True, metavar="WORDS", help="compartments, with commas: incident,legal")
     bundle.add_argument("--recipient", required=True, help="for whom: Pengadilan Negeri Bontang")
     bundle.add_argument("--basis", required=True, help="court-order, investigation, prosecution, restitution, …")
     bundle.add_argument("--rule", required=True, help="the order's number, or the article")
-    bundle.add_argument("--withhold", metavar="VERSIONS", default="", help="events of which nothing is shown: 3,7")
+    bundle.add_argument(
+        "--withhold", type=versions, metavar="VERSIONS", default=[], help="events of which nothing is shown: 3,7"
+    )
     bundle.add_argument("--out", type=Path, metavar="FILE", help="where to write it (default: DISCLOSURE.rujukan.zip)")
     bundle.add_argument("--no-reports", action="store_true", help="without the readable reports")
     bundle.add_argument("--unwitnessed", action="store_true", help="do not wait for witnesses")
@@ -98,6 +94,7 @@ def _verify(settings: Settings, said: argparse.Namespace) -> int:
     from ...consumers.evidence.proofs import FIRST_LINE, parse_proof, verify_proof
     from ...consumers.evidence.refused import NotProven
 
+    require_files("--root", said.root)
     with said.file.open("rb") as file:
         data = file.read(container.LARGEST // 2 + 1)
     say = words.say
@@ -172,22 +169,21 @@ def _signature(pdf: bytes, name: str, said: argparse.Namespace) -> list[str]:
 
 
 def _bundle(settings: Settings, said: argparse.Namespace) -> int:
-    from uuid import UUID, uuid4
-
     from .asking import Api
 
-    case = UUID(said.case)
+    require_place("--out", said.out)
+    case = said.case
     with Api(settings, said) as api:
         asked: dict[str, Any] = {
             "recipient": said.recipient,
             "basis": said.basis,
             "rule": said.rule,
             "compartments": [w for w in said.disclose.split(",") if w],
-            "withheld_events": [int(v) for v in said.withhold.split(",") if v],
+            "withheld_events": said.withhold,
         }
         if said.as_of is not None:
             asked["as_of"] = _position(api, case, said.as_of)
-        disclosure = said.disclosure or str(uuid4())
+        disclosure = str(said.disclosure or uuid4())
         if said.disclosure is None:
             made = api.post(f"/cases/{case}/disclosures", {**asked, "disclosure": disclosure})
             if made.get("waits"):

@@ -6,6 +6,7 @@ There is no other way in: what the API refuses is refused here, and what it show
 import argparse
 from collections.abc import Iterable
 from typing import Any
+from uuid import UUID
 
 from ..settings import Settings
 from .evidence import add_asking
@@ -13,7 +14,7 @@ from .evidence import add_asking
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What the command takes."""
-    parser.add_argument("case", help="the case's id")
+    parser.add_argument("case", type=UUID, help="the case's id")
     view = parser.add_mutually_exclusive_group()
     view.add_argument("--as-of", metavar="WHEN", help="an instant with its zone, or a position (default: now)")
     view.add_argument("--diff", nargs=2, metavar=("FROM", "TO"), help="what changed between two of these")
@@ -45,9 +46,7 @@ def run(settings: Settings, said: argparse.Namespace) -> int:
 
 
 def _asked(said: argparse.Namespace) -> tuple[str, dict[str, str]]:
-    from uuid import UUID
-
-    case = f"/cases/{UUID(said.case)}"
+    case = f"/cases/{said.case}"
     if said.diff:
         return f"{case}/history/diff", {"from": said.diff[0], "to": said.diff[1]}
     as_of = {"as_of": said.as_of} if said.as_of else {}

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..settings import Settings
+from .arguments import require_place
 
 
 def add_command(command: Callable[..., argparse.ArgumentParser]) -> None:
@@ -27,6 +28,7 @@ def run(settings: Settings, said: argparse.Namespace) -> int:
     from ..importing import bringing
     from ..system import running
 
+    require_place("--json", said.json)
     planned, figures = bringing.bring_in(
         running(settings), said.file, mapping=said.map, dry_run=said.dry_run, anyway=said.anyway
     )

@@ -15,6 +15,12 @@ if TYPE_CHECKING:
 CATCH_UP_SECONDS = 10.0
 
 
+OF_SYNC = (
+    *("replication", "min_insync", "retention", "quota_bytes_in", "quota_bytes_out", "credentials", "new_password"),
+    "dry_run",
+)
+
+
 def add_sync(parser: argparse.ArgumentParser) -> None:
     """`sync`, and what goes with it."""
     parser.add_argument(

@@ -137,7 +137,14 @@ def _service_keys(said: argparse.Namespace) -> list[Any]:
 
     if not said.service_key:
         raise Failed("say the service's public key: --service-key KEY|FILE")
-    return [service_key(Path(text).read_text().strip() if Path(text).exists() else text) for text in said.service_key]
+    try:
+        return [
+            service_key(Path(text).read_text().strip() if Path(text).exists() else text) for text in said.service_key
+        ]
+    except ValueError:
+        raise Failed(
+            "--service-key: that is not the service's public key, nor a file with it; rujukan service-key prints it"
+        ) from None
 
 
 def opener_of(said: argparse.Namespace) -> "Opener":
@@ -160,6 +167,8 @@ def inbox_of(said: argparse.Namespace, handler: Any, is_there: bool = False) -> 
         return PostgresInbox(where, handler, handled_is_deleted=handled_is_deleted)
     from ...consumers.agency import SqliteInbox
 
+    if not Path(where).parent.is_dir():
+        raise Failed(f"--inbox: there is no directory {Path(where).parent}")
     if is_there and not Path(where).is_file():
         raise Failed(f"there is no inbox {where}: rujukan subscribe makes it; --inbox says another place")
     return SqliteInbox(where, handler, handled_is_deleted=handled_is_deleted)

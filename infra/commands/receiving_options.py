@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from ..settings import TOKEN
+from .arguments import address
 
 
 def add_keys(parser: argparse.ArgumentParser, required: bool = True) -> None:
@@ -31,7 +32,9 @@ def add_sources(parser: argparse.ArgumentParser) -> None:
 
 def add_listening(parser: argparse.ArgumentParser) -> None:
     """Where deliveries are posted to."""
-    parser.add_argument("--listen", metavar="HOST:PORT", help="be posted to, as the agency's webhook: instead of Kafka")
+    parser.add_argument(
+        "--listen", type=address, metavar="HOST:PORT", help="be posted to, as the agency's webhook: instead of Kafka"
+    )
     parser.add_argument(
         "--webhook-secret-file", type=Path, metavar="FILE", help="whsec_…, or the service's key whpk_…; one a line"
     )

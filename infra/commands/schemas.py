@@ -42,7 +42,7 @@ def run(settings: Settings, said: argparse.Namespace) -> int:
             raise Failed(str(broken)) from None
         for name in written:
             print(name)
-        print(f"{len(written)} written, {len(frozen.all_shapes()) - len(written)} were as they are", file=sys.stderr)
+        print(f"{len(written)} written, {len(frozen.all_shapes()) - len(written)} were as they are")
         return 0
     if said.what is None:
         for name in frozen.all_shapes():

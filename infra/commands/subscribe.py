@@ -10,6 +10,7 @@ from uuid import UUID
 from ..settings import Settings
 from . import receiving, witness
 from . import receiving_options as options
+from .arguments import require_none
 from .evidence import Failed, stopped_by_signal
 
 MISSING = 3
@@ -82,6 +83,10 @@ def subscribe(settings: Settings, said: argparse.Namespace) -> int:
     if (said.case or said.name) and not said.begin:
         raise Failed("--case and --name are of a replay: say where it begins, --from beginning")
     kafka, feed = None if said.listen else receiving.kafka_of(settings, said), receiving.feed_of(said)
+    if kafka is None:
+        require_none(said, ("kafka_ca", "kafka_user", "kafka_password_file"), "--kafka HOST:PORT")
+    if said.log is None:
+        require_none(said, ("witness_key", "witness_state", "log_key", "alarm_command"), "--log URL")
     if said.listen and said.kafka:
         raise Failed("say --listen or --kafka, not both")
     if kafka is None and feed is None and (said.begin or not said.listen):
@@ -142,7 +147,7 @@ def dead_letters(settings: Settings, said: argparse.Namespace) -> int:
     name: str = said.agency
     if said.what == "list":
         if not inbox.letters.all(name):
-            print("there are no dead letters", file=sys.stderr)
+            print(f"there are no dead letters of {name}")
         for letter in inbox.letters.all(name):
             print(
                 f"{letter.n:>6}  sequence {letter.sequence or '?':>8}  {letter.reason:15} {letter.problem:20}"
@@ -151,6 +156,8 @@ def dead_letters(settings: Settings, said: argparse.Namespace) -> int:
         return 0
     feed = receiving.feed_of(said)
     if said.what == "show":
+        if not said.number:
+            raise Failed(f"say which dead letter, by its number: rujukan dead-letters list {name} lists them")
         for n in said.number:
             found = inbox.letters.get(name, n)
             if found is None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..settings import Settings
+from .arguments import address
 from .evidence import AddCommand, Failed, stopped_by_signal
 
 ALARMED = 3
@@ -24,7 +25,9 @@ def add_command(command: AddCommand) -> None:
     witness = command("witness", _witness, "witness a log: verify what it adds, and cosign it", data=False)
     witness.add_argument("--keygen", metavar="NAME", help="make the key file, print the verifier keys, and stop")
     add_witnessing(witness)
-    witness.add_argument("--listen", metavar="HOST:PORT", help="serve add-checkpoint (C2SP tlog-witness) there")
+    witness.add_argument(
+        "--listen", type=address, metavar="HOST:PORT", help="serve add-checkpoint (C2SP tlog-witness) there"
+    )
     witness.add_argument("--once", action="store_true", help="look once and stop")
     witness.add_argument("--alarms", action="store_true", help="show the alarms that stand, and the evidence")
     witness.add_argument(
@@ -85,6 +88,8 @@ def _witness(settings: Settings, said: argparse.Namespace) -> int:
             print(evidence.request.decode(), evidence.contradicts.decode(), sep="\n--- contradicts ---\n")
     if said.alarms:
         _print_unproven(witness)
+        if not witness.alarms():
+            print("no alarm stands")
         return ALARMED if witness.alarms() else 0
     stop = stopped_by_signal()
     if said.listen:
@@ -94,7 +99,8 @@ def _witness(settings: Settings, said: argparse.Namespace) -> int:
         print(f"serving add-checkpoint at {server.url}", flush=True)
     try:
         if said.log and said.once:
-            watch(witness, LogClient(said.log))
+            is_new = watch(witness, LogClient(said.log))
+            print(f"{said.log}: {'verified and cosigned' if is_new else 'nothing new; what was seen before holds'}")
         elif said.log:
             follow(witness, LogClient(said.log), stop)
         elif said.listen:
@@ -136,6 +142,7 @@ def _open(said: argparse.Namespace) -> Any:
     from ...consumers.agency.witnessing.witness import Evidence, Witness
     from ...consumers.evidence.coding import from_base64
     from ...consumers.evidence.notes import SigningKey, parse_vkey
+    from ...consumers.evidence.refused import Malformed
 
     if said.witness_key.stat().st_mode & 0o077:
         raise Failed(f"{said.witness_key} can be read by others; chmod 600 it")
@@ -149,7 +156,10 @@ def _open(said: argparse.Namespace) -> Any:
         if said.alarm_command:
             subprocess.Popen([said.alarm_command, evidence.origin, evidence.why])
 
-    logs = [parse_vkey(text) for text in said.log_key]
+    try:
+        logs = [parse_vkey(text) for text in said.log_key]
+    except (Malformed, ValueError) as problem:
+        raise Failed(f"--log-key: {problem}") from None
     if (said.log or getattr(said, "listen", None)) and not logs:
         raise Failed("say which key the log signs with: --log-key VKEY, from somebody you trust, not from the log")
     trees = {key.name: LogClient(said.log).tree for key in logs} if said.log else None

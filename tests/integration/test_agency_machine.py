@@ -85,7 +85,7 @@ def test_a_reader_that_goes_away_makes_no_dead_letters(machine):
         receiving.stdout.close()
         assert receiving.wait(PATIENCE_SECONDS) == 1
     assert first == 1
-    assert machine.run("dead-letters", "list", AGENCY).stdout == ""
+    assert machine.run("dead-letters", "list", AGENCY).stdout.startswith("there are no dead letters")
 
 
 @pytest.mark.thorough

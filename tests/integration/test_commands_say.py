@@ -121,5 +121,5 @@ def test_an_inbox_of_another_agency_is_not_this_one_s(
     assert cli.main(["inbox", "rsudd", "--inbox", "rsud.db"]) == 1
     assert "nothing of rsudd; there is rsud" in capsys.readouterr().err
     assert cli.main(["dead-letters", "list", "rsud"]) == 0
-    assert "no dead letters" in capsys.readouterr().err
+    assert "no dead letters" in capsys.readouterr().out
     assert msgspec.json.encode([file.name for file in tmp_path.iterdir() if "rsudd" in file.name]) == b"[]"
