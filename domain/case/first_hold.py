@@ -1,7 +1,8 @@
-"""The one legal hold that a case could have before holds had holders: it is the lead's, whoever leads.
+"""The one legal hold that a case could have before holds had holders: it is of who placed it. That of the lead is the
+lead's, whoever leads.
 
-These events are recorded no more. What was recorded keeps its meaning: the hold stands beside the others, and is lifted
-as they are (holds.py). Whoever had asked for its end asks again.
+These events are recorded no more. What was recorded stands beside the others, and is lifted as they are (holds.py):
+else two of the lead would lift what police had placed. Whoever had asked for its end asks again.
 """
 
 from msgspec.structs import replace
@@ -10,7 +11,7 @@ from ..casefile.evolving import applies
 from ..casefile.state import FIRST, Case, Hold
 from ..compartment import Coordination, Legal
 from ..declaring import Step, happened
-from ..fact import ActorId, Fact, Text
+from ..fact import ActorId, AgencyCode, Fact, Text
 from ..persistent import put
 from ..words import PROCEEDING, Words
 
@@ -18,13 +19,13 @@ from ..words import PROCEEDING, Words
 @happened(
     Words("Larangan pemusnahan demi hukum ditetapkan", "Legal hold placed"),
     her=Words("Data Anda dilarang dimusnahkan", "Your data may not be destroyed for now"),
-    means="Tidak ada dari kasus ini yang boleh dimusnahkan, dengan alasan ini. Larangan itu milik penanggung jawab "
-    "kasus. Tidak dicatat lagi: lihat `case.HoldPlaced`.",
+    means="Tidak ada dari kasus ini yang boleh dimusnahkan, dengan alasan ini. Larangan itu milik yang "
+    "menetapkannya. Tidak dicatat lagi: lihat `case.HoldPlaced`.",
     step=Step.LEGAL,
     withheld={"reason": PROCEEDING},
 )
 class LegalHoldPlaced(Fact, frozen=True, kw_only=True, tag="case.LegalHoldPlaced"):
-    """Nothing of this case may be destroyed, for this reason. It is the lead's hold. Recorded no more: see
+    """Nothing of this case may be destroyed, for this reason. It is a hold of who placed it. Recorded no more: see
     `case.HoldPlaced`."""
 
     reason: Legal[Text]
@@ -33,12 +34,12 @@ class LegalHoldPlaced(Fact, frozen=True, kw_only=True, tag="case.LegalHoldPlaced
 @happened(
     Words("Larangan pemusnahan demi hukum dicabut", "Legal hold lifted"),
     her=Words("Satu larangan pemusnahan data Anda berakhir", "A reason to keep your data ended"),
-    means="Larangan penanggung jawab kasus berakhir. Tidak dicatat lagi: lihat `case.HoldLifted`.",
+    means="Larangan itu berakhir. Tidak dicatat lagi: lihat `case.HoldLifted`.",
     step=Step.LEGAL,
     withheld={"reason": PROCEEDING},
 )
 class LegalHoldLifted(Fact, frozen=True, kw_only=True, tag="case.LegalHoldLifted"):
-    """The lead's hold ended. Recorded no more: see `case.HoldLifted`."""
+    """That hold ended. Recorded no more: see `case.HoldLifted`."""
 
     reason: Legal[Text]
 
@@ -73,8 +74,11 @@ class HoldLiftingRefused(Fact, frozen=True, kw_only=True, tag="case.HoldLiftingR
 
 
 @applies(LegalHoldPlaced)
-def legal_hold_placed(case: Case, event: LegalHoldPlaced) -> Case:
-    return replace(case, holds=put(case.holds, FIRST, Hold(FIRST, event.occurred_at)))
+def legal_hold_placed(case: Case, event: LegalHoldPlaced, author: AgencyCode | None) -> Case:
+    known = {**case.former_leads, **{r.recipient: r.recipient_kind for r in case.referrals.values()}}
+    kind = known.get(author) if author is not None and author != case.lead else None
+    hold = Hold(FIRST, event.occurred_at, holder=author if kind is not None else None, holder_kind=kind)
+    return replace(case, holds=put(case.holds, FIRST, hold))
 
 
 @applies(LegalHoldLifted)

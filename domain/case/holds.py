@@ -8,7 +8,7 @@ The proceedings place one by themselves: when police, prosecution or court have 
 It passes on when its holder sends the case to a prosecution or court that receives it. It ends when a stage ends the
 proceedings, as all are lifted, and never because a referral was completed.
 
-Before holds had holders there was one at a time (first_hold.py): it is the lead's.
+Before holds had holders there was one at a time (first_hold.py).
 """
 
 from collections.abc import Iterable, Sequence

@@ -225,7 +225,7 @@ class Hold(Struct, frozen=True):
     kind: HoldKind | None = None
     """None: of one that was placed before holds had kinds."""
     holder: AgencyCode | None = None
-    """None: the lead's, whoever leads; so was each that was placed before holds had holders."""
+    """None: the lead's, whoever leads: one that the lead placed before holds had holders."""
     holder_kind: AgencyKind | None = None
     of_proceedings: bool = False
     """The proceedings placed it by themselves."""

@@ -14,8 +14,10 @@ class Relation(Code):
     ASKED = "asked", "diminta menjadi penanggung jawab", "asked to lead"
     LEGAL_PARTY = (
         "legal-party",
-        "ikut serta untuk tujuan hukum, atau sebagai kepolisian, kejaksaan, pengadilan, LPSK",
-        "takes part for a legal purpose, or as police, prosecution, court or witness protection",
+        "ikut serta sebagai kepolisian, kejaksaan, pengadilan, LPSK; atau untuk tujuan hukum, sebagai bantuan hukum, "
+        "dirujuk penanggung jawab, atau dengan persetujuan yang didengar atau dibenarkan penanggung jawab",
+        "takes part as police, prosecution, court or witness protection; or for a legal purpose, as legal aid, referred "
+        "by the lead, or on a consent that the lead heard or confirmed",
     )
     INVESTIGATOR = (
         "investigator",

@@ -7,7 +7,7 @@ from typing import Any, Protocol, TypeVar
 from msgspec import Struct
 
 from ..casefile.staff import Staff, workers
-from ..casefile.state import Case, Status
+from ..casefile.state import Case, Consent, Referral, Status
 from ..codes import PROCEEDINGS, AgencyKind, NeedToKnow, Purpose, Role
 from ..compartment import Compartment
 from ..declaring import ASKED
@@ -56,6 +56,8 @@ EXCLUDED, MEMBER, SUPERVISOR = (frozenset({relation}) for relation in (R.EXCLUDE
 
 BY_OFFICE = PROCEEDINGS | {AgencyKind.WITNESS_PROTECTION}
 """Whose part is a legal one, whatever their referral is for."""
+FOR_THE_LAW = frozenset({AgencyKind.LEGAL_AID})
+"""Whose part is a legal one where their referral is for that, whoever sent it."""
 
 
 class Office(Protocol):
@@ -210,17 +212,31 @@ def relations(case: Case, agency: AgencyCode) -> frozenset[Relation]:
         if referral.recipient == agency and referral.sent_at is not None:
             found.add(R.RECIPIENT if referral.status.is_open else R.FORMER_RECIPIENT)
             if referral.status.is_open:
-                found |= _for_the_law(referral.recipient_kind, referral.purpose)
+                found |= _for_the_law(case, referral)
     if agency == case.lead and case.lead_kind in PROCEEDINGS:
         found.add(R.INVESTIGATOR)
     return frozenset(found)
 
 
-def _for_the_law(kind: AgencyKind, purpose: Purpose) -> frozenset[Relation]:
-    """What an open referral for this purpose makes of an agency of this kind, besides its recipient."""
+def _for_the_law(case: Case, referral: Referral) -> frozenset[Relation]:
+    """What an open referral makes of its recipient, besides that. Who does not lead makes nobody a party for the law,
+    with a word of theirs alone, whose office that is not."""
+    kind = referral.recipient_kind
     if kind in PROCEEDINGS:
         return frozenset({R.LEGAL_PARTY, R.INVESTIGATOR})
-    return frozenset({R.LEGAL_PARTY}) if kind in BY_OFFICE or purpose is Purpose.LEGAL else frozenset()
+    stands = referral.purpose is Purpose.LEGAL and (
+        kind in FOR_THE_LAW or referral.by_lead or any(_lets_for_the_law(c, referral) for c in case.consents.values())
+    )
+    return frozenset({R.LEGAL_PARTY}) if stands or kind in BY_OFFICE else frozenset()
+
+
+def _lets_for_the_law(consent: Consent, referral: Referral) -> bool:
+    """Whether a consent that the lead heard, or confirmed, lets that recipient know for a legal purpose. One that ran
+    out ends as that is recorded."""
+    agency, kind = referral.recipient, referral.recipient_kind
+    stopped = consent.left | consent.stopped
+    stands = consent.live and consent.bounded_by is None and not {agency, f"kind:{kind}"} & stopped
+    return stands and Purpose.LEGAL in consent.purposes and consent.names(agency, kind)
 
 
 def is_known_to(case: Case, agency: AgencyCode) -> bool:

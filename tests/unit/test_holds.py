@@ -11,6 +11,7 @@ from story import (
     HOLD,
     HOSPITAL,
     HOUR,
+    LAWYER,
     NETWORK,
     NOON,
     POLICE,
@@ -481,17 +482,38 @@ OLD = say(LegalHoldPlaced, reason="r")
 OLD_ASKED = say(HoldLiftingAsked, asked_by=REVIEWER.actor, reason="over")
 
 
-@pytest.mark.parametrize("author", ["uptd-ppa", "rsud"])
-def test_a_hold_of_before_is_the_lead_s_whoever_placed_it(author: str) -> None:
-    log = (*referred(S.COMPLETED), (OLD, author), OLD_ASKED)
+@pytest.mark.parametrize("status", [S.IN_PROGRESS, S.ON_HOLD, S.COMPLETED, S.FAILED])
+@pytest.mark.parametrize("author", sorted(set(NETWORK) - {"uptd-ppa"}))
+def test_a_hold_of_before_is_of_whoever_placed_it(author: str, status: ReferralStatus) -> None:
+    """The lead could place and lift any then; but to lift another's now takes its holder, or a court's order."""
+    log = (*with_police(status, to=author), (OLD, author), (OLD_ASKED, author))
     case = the_case(*log)
     assert [(h.id, h.kind, h.held_by(case)) for h in case.holds.values()] == [
-        (FIRST, None, ("uptd-ppa", AgencyKind.LEAD))
+        (FIRST, None, (author, NETWORK[author].kind))
     ]
+    given(*log).when(ERASE, by=SUPERVISOR).refused(HoldStands, holds=1)
+    for role in (Role.LEGAL_REVIEWER, Role.DATA_PROTECTION_OFFICER, Role.SUPERVISOR):
+        given(*log).when(lift(FIRST), by=act("uptd-ppa", role), in_role=True).refused(NotForThisAgency, needs="holder")
+    given(*log).when(lift(FIRST), by=SCHOOL if author != "disdik" else LAWYER).refused(Unknown, what="case")
+    given(*log).when(lift(FIRST), by=act(author, Role.LEGAL_REVIEWER)).then(lifted(FIRST, author))
+    given(*log, say(LegalHoldLifted, reason="r")).when(place(), by=REVIEWER).then(held()[0])
+
+
+def test_a_hold_of_before_by_the_lead_is_the_lead_s() -> None:
+    log = (*referred(S.COMPLETED), OLD, OLD_ASKED)
+    case = the_case(*log)
+    assert [(h.id, h.held_by(case)) for h in case.holds.values()] == [(FIRST, ("uptd-ppa", AgencyKind.LEAD))]
     given(*log).when(ERASE, by=SUPERVISOR).refused(HoldStands, holds=1)
     given(*log).when(lift(FIRST), by=HOSPITAL).refused(Unknown, what="hold")
     given(*log).when(lift(FIRST), by=REVIEWER).then(lifted(FIRST))
     given(*log, say(LegalHoldLifted, reason="r")).when(ERASE, by=SUPERVISOR).then(ASKED_TO_ERASE)
+
+
+def test_a_hold_of_before_by_who_led_then_is_theirs_where_the_lead_had_moved_on() -> None:
+    taken = say(LeadTransferAccepted, transfer=TRANSFER, lead="lbh", lead_kind=AgencyKind.LEGAL_AID)
+    log = (opened(), taken, (OLD, "uptd-ppa"))
+    given(*log).when(lift(FIRST), by=act("lbh", Role.LEGAL_REVIEWER)).refused(NotForThisAgency, needs="holder")
+    given(*log).when(lift(FIRST), by=REVIEWER).then(lifted(FIRST))
 
 
 def test_a_hold_of_before_is_of_whoever_leads_now() -> None:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import pytest
 from msgspec.structs import replace
 from standing_world import ASKER, COMMANDS, GLASS, NETWORK, OPENER, POSITIONS, happened, world
-from story import NOON, act, an_id, brought_to, consent, opened, say, the_case
+from story import C1, C2, NOON, R2, act, an_id, brought_to, consent, opened, reported, say, the_case, withdrawn
 
 from rujukan.api.actions import AGENCY_ACTIONS, CASE_ACTIONS
 from rujukan.api.app import DOORS
@@ -20,13 +20,14 @@ from rujukan.domain.agency_state import Agency, Resealing
 from rujukan.domain.case import Case, decide
 from rujukan.domain.case import fulfilment as f
 from rujukan.domain.case import glass as g
+from rujukan.domain.case.confirming import ConsentConfirmed
 from rujukan.domain.case.disclosures import DiscloseCase
 from rujukan.domain.case.erasure import ApproveErasure
 from rujukan.domain.case.holds import PlaceLegalHold
 from rujukan.domain.case.referrals import CancelReferral, SendReferral
 from rujukan.domain.case.staffing import PersonExcluded
 from rujukan.domain.casefile.assigning import PersonAssigned
-from rujukan.domain.codes import AgencyKind, NeedToKnow, Purpose, ReferralStatus, Role
+from rujukan.domain.codes import AgencyKind, ConsentBy, NeedToKnow, Obtained, Purpose, ReferralStatus, Role
 from rujukan.domain.declaring import ASKED
 from rujukan.domain.fact import Act, ActorId, Fact
 from rujukan.domain.refusal import (
@@ -454,6 +455,42 @@ def test_who_places_a_hold(line: str) -> None:
                 by = act(agency, role)
                 found = said(lambda case=case, by=by: decide(COMMANDS[PlaceLegalHold], case, by, NETWORK))  # type: ignore[misc]
                 assert ((purpose, state.value, role.value), found) == ((purpose, state.value, role.value), answer)
+
+
+AGREED: Mapping[str, tuple[Any, ...]] = {
+    "nothing": (),
+    "by-lead": (consent(to=("lbh", "disdik", "kejari"), purposes=Purpose),),
+    "for-care": (consent(to=("lbh", "disdik", "kejari")),),
+    "for-others": (consent(to=("rumah-aman",), purposes=Purpose),),
+    "taken-back": (consent(to=("lbh", "disdik", "kejari"), purposes=Purpose), withdrawn(C1)),
+    "reported": (reported(C1, to=("lbh", "disdik", "kejari"), purposes=Purpose),),
+    "confirmed": (
+        reported(C1, to=("lbh", "disdik", "kejari"), purposes=Purpose),
+        say(ConsentConfirmed, consent=C1, given_by=frozenset({ConsentBy.SURVIVOR}), obtained=Obtained.VERBAL),
+    ),
+}
+"""What she agreed to, as far as anybody said so."""
+MADE_A_PARTY = """
+          sender    nothing  by-lead  for-care  for-others  taken-back  reported  confirmed
+kejari    rsud      y        y        y         y           y           y         y
+lbh       rsud      y        y        y         y           y           y         y
+disdik    rsud      a        y        a         a           a           a         y
+disdik    uptd-ppa  y        y        y         y           y           y         y
+"""
+"""Who takes part for the law, by who referred her there for a legal purpose, and what she agreed to: nobody makes a
+friend one, with a word of theirs alone."""
+
+
+@pytest.mark.parametrize("line", MADE_A_PARTY.strip("\n").splitlines()[1:], ids=lambda line: "-".join(line.split()[:2]))
+def test_who_is_made_a_party_for_the_law(line: str) -> None:
+    agency, sender, *cells = line.split()
+    for agreed, cell in zip(MADE_A_PARTY.split()[1:8], cells, strict=True):
+        for state in (s for s in S if s.is_open):
+            sent_on = brought_to(state, R2, sender=sender, to=agency, purpose=Purpose.LEGAL)
+            case = the_case(opened(), consent(C2), *brought_to(S.IN_PROGRESS), *AGREED[agreed], *sent_on)
+            by = act(agency, Role.LEGAL_REVIEWER)
+            found = said(lambda case=case, by=by: decide(COMMANDS[PlaceLegalHold], case, by, NETWORK))  # type: ignore[misc]
+            assert ((agreed, state.value), found) == ((agreed, state.value), cell)
 
 
 @pytest.mark.parametrize(("lead", "supervisor"), [("uptd-ppa", "a"), ("polres", "y"), ("kejari", "y"), ("lbh", "a")])
