@@ -287,6 +287,7 @@ class DocumentKind(Code):
     PSYCHOLOGICAL_REPORT = "psychological-report", "Laporan psikologis", "Psychological report"
     POLICE_REPORT = "police-report", "Laporan polisi", "Police report"
     COURT_DOCUMENT = "court-document", "Dokumen pengadilan", "Court document"
+    COURT_ORDER = "court-order", "Perintah, penetapan, atau putusan pengadilan", "Order or judgement of a court"
     PHOTO = "photo", "Foto", "Photo"
     OTHER = "other", "Lainnya", "Other"
 

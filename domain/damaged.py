@@ -35,7 +35,7 @@ from .case.erasure import (
 from .case.first_hold import LegalHoldLifted, LegalHoldPlaced
 from .case.fulfilment import ReferralReceived
 from .case.glass import GlassBroken
-from .case.holds import HoldLifted, HoldPlaced
+from .case.holds import HoldFell, HoldLifted, HoldPlaced
 from .case.lead import LeadTransferAccepted
 from .casefile.state import FIRST, Case, Hold, compartments_named
 from .codes import PROCEEDINGS, AgeGroup, ErasureBasis, Urgency
@@ -101,7 +101,7 @@ def outline(rows: Sequence[InClear], network: Network) -> Outline | None:
     if not placed:
         received = (row.agency for row in known if _is(row, ReferralReceived))
         placed = int(any(network[agency].kind in PROCEEDINGS for agency in received if agency is not None))
-    held = placed - sum(_is(row, HoldLifted) or _is(row, LegalHoldLifted) for row in rows)
+    held = placed - sum(any(_is(row, ended) for ended in (HoldLifted, HoldFell, LegalHoldLifted)) for row in rows)
     opened_by = frozenset(str(row.agency) for row in known if _is(row, GlassBroken))
     opened_at = next((row.at for row in rows if row.at is not None), None)
     return Outline(rows[-1].version, lead, held > 0, opened_by, opened_at)

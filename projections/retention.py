@@ -16,7 +16,7 @@ from psycopg.rows import TupleRow, class_row
 
 from ..domain import retention
 from ..domain.case.first_hold import LegalHoldLifted, LegalHoldPlaced
-from ..domain.case.holds import HoldLifted, HoldPassed, HoldPlaced
+from ..domain.case.holds import HoldFell, HoldLifted, HoldPassed, HoldPlaced
 from ..domain.case.lead import LeadTransferAccepted
 from ..domain.case.lifecycle import CaseClosed, CaseReopened
 from ..domain.case.merging import CaseMerged, CaseSeparated
@@ -38,6 +38,7 @@ MOVES = (
     HoldPlaced,
     HoldPassed,
     HoldLifted,
+    HoldFell,
     LeadTransferAccepted,
 )
 
@@ -111,7 +112,7 @@ class Retention:
                 case HoldPassed():
                     now = encode({"held_by": event.holder, "kind": event.hold_kind.value}).decode()
                     db.execute(_PASSED, (str(event.hold), now, written.stream))
-                case HoldLifted():
+                case HoldLifted() | HoldFell():
                     db.execute(_LIFTED, (str(event.hold), written.stream))
                 case LegalHoldLifted():
                     db.execute(_LIFTED, (str(FIRST), written.stream))

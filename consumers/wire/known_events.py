@@ -53,6 +53,7 @@ HIGHEST: Final[dict[str, int]] = {
     "case.GlassClosed": 1,
     "case.GlassReviewOverdue": 1,
     "case.GlassReviewed": 1,
+    "case.HoldFell": 1,
     "case.HoldLifted": 1,
     "case.HoldLiftingAsked": 1,
     "case.HoldLiftingRefused": 1,

@@ -100,7 +100,7 @@ def document_attached(case: Case, event: DocumentAttached, author: AgencyCode | 
     document = Document(Compartment.named(event.compartment), author, attached_at=event.occurred_at)
     part = case.of(Documents)
     after = case.with_part(replace(part, attached=put(part.attached, event.document, document)))
-    if event.kind is not DocumentKind.COURT_DOCUMENT or author is None:
+    if event.kind is not DocumentKind.COURT_ORDER or author is None:
         return after
     if case.participants().get(author) is not AgencyKind.JUSTICE:
         return after

@@ -2,16 +2,18 @@
 
 A hold belongs to the agency that placed it, and says for what it is: an investigation, a trial, a claim, protection.
 Several stand at once. Two people of its holder lift it, also when their agency takes part no more; two of the lead lift
-another's on a court's order alone, which a prosecution or court attached to the case itself.
+another's on a court's order alone, which a prosecution or court attached to the case itself since the hold was placed.
 
 The proceedings place one by themselves: when police, prosecution or court have received a referral, or come to lead.
-It passes on when its holder sends the case to a prosecution or court that receives it. It ends when a stage ends the
-proceedings, as all are lifted, and never because a referral was completed.
+It passes on when its holder sends the case to a prosecution or court that accepts it, and back where that was taken
+back. It falls when they reject the referral of which it began, and have the case for no other reason. Else it ends when
+a stage ends the proceedings, as all are lifted, and never because a referral was completed.
 
 Before holds had holders there was one at a time (first_hold.py).
 """
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -19,7 +21,7 @@ from msgspec.structs import replace
 
 from ..casefile.deciding import Network, decides, derived, follows, fresh
 from ..casefile.evolving import applies
-from ..casefile.moves import PARTIES, ReferralMove
+from ..casefile.moves import LEADS_TO, PARTIES, ReferralMove, stop_uncovered
 from ..casefile.state import FIRST, Case, CourtOrders, Hold, Part, Referral
 from ..codes import PROCEEDINGS, AgencyKind, HoldEnd, HoldKind, ReferralStatus
 from ..compartment import Coordination, Legal
@@ -34,8 +36,11 @@ from ..words import PROCEEDING, Words
 
 R, S, E = Relation, ReferralStatus, HoldEnd
 
-RECEIVED = frozenset({S.RECEIVED, S.ACCEPTED, S.REJECTED, S.IN_PROGRESS, S.ON_HOLD, S.COMPLETED, S.FAILED})
-"""States of a referral that its recipient has, or had."""
+TAKEN = frozenset({S.ACCEPTED, S.IN_PROGRESS, S.ON_HOLD, S.COMPLETED, S.FAILED})
+"""States of a referral that its recipient accepted."""
+RECEIVED = TAKEN | {S.RECEIVED}
+"""States of a referral that its recipient has, or had, and did not reject."""
+TAKEN_BACK = frozenset({S.REJECTED, S.CANCELLED})
 STAGES = frozenset({E.WRITTEN_STOP, E.FINAL_JUDGMENT})
 """What ends the hold that the proceedings placed."""
 
@@ -73,12 +78,14 @@ class HoldPlaced(HoldFacts, frozen=True, kw_only=True, tag="case.HoldPlaced"):
 @happened(
     Words("Larangan pemusnahan beralih pemegang", "Hold passed on"),
     her=Words("Larangan pemusnahan data Anda beralih ke instansi lain", "Another agency now keeps your data safe"),
-    means="Pemegangnya meneruskan kasus ke kejaksaan atau pengadilan, yang menerimanya dan kini memegang larangan itu.",
+    means="Pemegangnya meneruskan kasus ke kejaksaan atau pengadilan, yang menyanggupinya dan kini memegang larangan "
+    "itu; atau rujukan itu dibatalkan, dan larangan itu kembali kepada pengirimnya.",
     step=Step.LEGAL,
     to=PARTIES,
 )
 class HoldPassed(HoldFacts, frozen=True, kw_only=True, tag="case.HoldPassed"):
-    """Its holder sent the case on to a prosecution or court, which received it and holds it now."""
+    """Its holder sent the case on to a prosecution or court, which accepted it and holds it now; or that referral was
+    taken back, and its sender holds it again."""
 
     referral: Coordination[ReferralId]
     hold_kind: Coordination[HoldKind]
@@ -104,6 +111,24 @@ class HoldLifted(HoldFacts, frozen=True, kw_only=True, tag="case.HoldLifted"):
     on_order: Coordination[DocumentId | None] = None
 
 
+@happened(
+    Words("Larangan pemusnahan gugur", "Hold fell"),
+    her=Words("Satu larangan pemusnahan data Anda gugur", "A reason to keep your data is gone"),
+    means="Kepolisian, kejaksaan, atau pengadilan menolak rujukan yang menjadi dasarnya dan tidak menangani kasus ini "
+    "karena hal lain: larangan itu berakhir dengan sendirinya; yang lain, bila ada, tetap berlaku.",
+    step=Step.LEGAL,
+    to=HOLDER,
+)
+class HoldFell(HoldFacts, frozen=True, kw_only=True, tag="case.HoldFell"):
+    """Police, prosecution or court rejected the referral of which it began, and have the case for no other reason: that
+    hold ended by itself; others stay, if there are any."""
+
+    holder: Coordination[AgencyCode]
+    holder_kind: Coordination[AgencyKind]
+    referral: Coordination[ReferralId]
+    """The one that they rejected, which says why."""
+
+
 # What can be asked ---------------------------------------------------------------------------------------------
 
 HOLD = Thing(
@@ -121,8 +146,8 @@ HOLD = Thing(
 ORDER = Thing(
     "court order",
     Words(
-        "perintah pengadilan, yang dilampirkan kejaksaan atau pengadilan sendiri",
-        "court's order, which a prosecution or court attached itself",
+        "perintah pengadilan, yang dilampirkan kejaksaan atau pengadilan sendiri sejak larangan itu ditetapkan",
+        "court's order, which a prosecution or court attached itself since the hold was placed",
     ),
     find=lambda case, id: case.of(CourtOrders).ordered_at.get(id),
     whose={},
@@ -188,8 +213,8 @@ class LiftLegalHold(HoldFacts, frozen=True, kw_only=True):
     example={"on_order": "00000000-0000-4000-8000-00000000000d", "rule": "Penetapan 12/2026"},
 )
 class LiftHoldOnOrder(HoldFacts, frozen=True, kw_only=True):
-    """End a hold, whoever holds it, on a court's order. Where no court takes part, the order is served on the holder,
-    who lifts the hold."""
+    """End a hold, whoever holds it, on a court's order that was attached since the hold was placed: an older one says
+    nothing of it. Where no court takes part, the order is served on the holder, who lifts the hold."""
 
     on_order: Coordination[DocumentId]
     rule: Coordination[Short]
@@ -206,22 +231,23 @@ class Reports(Part, frozen=True):
 
 
 @applies(HoldPlaced)
-def hold_placed(case: Case, event: HoldPlaced) -> Case:
+def hold_placed(case: Case, event: HoldPlaced, recorded_at: datetime) -> Case:
     of = (event.hold_kind, event.holder, event.holder_kind, event.of_proceedings)
-    hold = Hold(event.hold, event.occurred_at, *of)
+    hold = Hold(event.hold, event.occurred_at, *of, recorded_at=recorded_at)
     after = replace(case.using(hold.id), holds=put(case.holds, hold.id, hold))
     return _reported_to(after, event.holder) if event.of_proceedings else after
 
 
 @applies(HoldPassed)
 def hold_passed(case: Case, event: HoldPassed) -> Case:
+    went_on = event.holder == case.referrals[event.referral].recipient
     to = {"kind": event.hold_kind, "holder": event.holder, "holder_kind": event.holder_kind}
-    passed = replace(case.holds[event.hold], **to)
+    passed = replace(case.holds[event.hold], **to, passed_by=event.referral if went_on else None)
     return _reported_to(replace(case, holds=put(case.holds, event.hold, passed)), event.holder)
 
 
-@applies(HoldLifted)
-def hold_lifted(case: Case, event: HoldLifted) -> Case:
+@applies(HoldLifted, HoldFell)
+def hold_lifted(case: Case, event: HoldLifted | HoldFell) -> Case:
     ends = case.holds[event.hold]
     after = replace(case, holds={id: hold for id, hold in case.holds.items() if id != event.hold})
     return _reported_to(after, event.holder) if ends.of_proceedings else after
@@ -246,7 +272,9 @@ def place_hold(command: PlaceLegalHold, case: Case, act: Act, network: Network) 
 
 @decides.register
 def lift_hold(command: LiftLegalHold, case: Case, act: Act, network: Network) -> Sequence[Fact]:
-    ends = STAGES if case.holds[command.hold].of_proceedings else frozenset(E) - {E.COURT_ORDER}
+    hold = case.holds[command.hold]
+    is_before_them = hold.of_proceedings and _is_before(case, hold.held_by(case)[0])
+    ends = STAGES if is_before_them else frozenset(E) - {E.COURT_ORDER}
     if command.ended_by not in ends:
         raise Invalid(field="ended_by", must=f"be {' or '.join(sorted(ends))}")
     return [recorded(HoldLifted, command, act, **_holder(case, command.hold))]
@@ -254,6 +282,9 @@ def lift_hold(command: LiftLegalHold, case: Case, act: Act, network: Network) ->
 
 @decides.register
 def lift_on_order(command: LiftHoldOnOrder, case: Case, act: Act, network: Network) -> Sequence[Fact]:
+    hold = case.holds[command.hold]
+    if case.of(CourtOrders).ordered_at[command.on_order] < max(hold.placed_at, hold.recorded_at or hold.placed_at):
+        raise Invalid(field="on_order", must="have been attached since the hold was placed")
     return [recorded(HoldLifted, command, act, ended_by=E.COURT_ORDER, **_holder(case, command.hold))]
 
 
@@ -263,23 +294,32 @@ def hold_of_the_proceedings(before: Case | None, after: Case, change: Fact, act:
     report that they received, and passes on with the case."""
     if after.lead_kind in PROCEEDINGS and (before is None or before.lead != after.lead):
         yield from _placed(after, after.lead, after.lead_kind, derived(FIRST, after.lead), act)
-    if before is None or not isinstance(change, ReferralMove):
-        return
-    referral = after.referrals.get(change.referral)
-    if referral is None or not _is_new_report(before, referral):
-        return
-    passing = [hold for hold in after.holds.values() if hold.of_proceedings and _passes(hold, referral)]
-    for hold in passing:
-        yield HoldPassed(
-            occurred_at=act.at,
-            hold=hold.id,
-            referral=referral.id,
-            hold_kind=HoldKind.TRIAL,
-            holder=referral.recipient,
-            holder_kind=referral.recipient_kind,
-        )
-    if not passing:
-        yield from _placed(after, referral.recipient, referral.recipient_kind, derived(referral.id, "hold"), act)
+    moves = [change] if isinstance(change, ReferralMove) else stop_uncovered(before, after, change, act)
+    for move in moves:
+        if before is not None and isinstance(move, ReferralMove) and move.referral in after.referrals:
+            yield from _moved(before, after, move, act)
+
+
+def _moved(before: Case, after: Case, move: ReferralMove, act: Act) -> Iterable[Fact]:
+    """What becomes of their holds as a referral moves."""
+    referral = after.referrals[move.referral]
+    status = LEADS_TO.get(type(move), referral.status)
+    ours = [hold for hold in after.holds.values() if hold.of_proceedings]
+    if status in TAKEN_BACK:
+        passed = [hold for hold in ours if hold.passed_by == referral.id]
+        yield from (_passed_to(hold, referral, referral.sender, referral.sender_kind, act) for hold in passed)
+        if passed:
+            return
+    if status is S.REJECTED:
+        if not _is_before(after, referral.recipient):
+            yield from (_fallen(hold, referral, act) for hold in ours if hold.holder == referral.recipient)
+    elif _is_new_report(before, referral):
+        passing = [hold for hold in ours if _passes(hold, referral)]
+        if status in TAKEN:
+            to = (referral.recipient, referral.recipient_kind)
+            yield from (_passed_to(hold, referral, *to, act) for hold in passing)
+        if not passing:
+            yield from _placed(after, referral.recipient, referral.recipient_kind, derived(referral.id, "hold"), act)
 
 
 def _is_new_report(before: Case, referral: Referral) -> bool:
@@ -290,8 +330,29 @@ def _is_new_report(before: Case, referral: Referral) -> bool:
     return referral.status in RECEIVED or (was is not None and was.status in RECEIVED)
 
 
+def _is_before(case: Case, agency: AgencyCode) -> bool:
+    """Whether police, prosecution or court have, or had, the case: they lead or led, or received a referral that they
+    did not reject. What is taken back later stays received."""
+    received = (r for r in case.referrals.values() if r.recipient == agency and r.answered_at is not None)
+    return agency in {case.lead, *case.former_leads} or any(r.status is not S.REJECTED for r in received)
+
+
 def _passes(hold: Hold, by: Referral) -> bool:
     return hold.holder == by.sender != by.recipient and by.recipient_kind is AgencyKind.JUSTICE
+
+
+def _passed_to(hold: Hold, by: Referral, holder: AgencyCode, kind: AgencyKind, act: Act) -> HoldPassed:
+    of: dict[str, Any] = {"holder": holder, "holder_kind": kind, "hold_kind": _kind_at(kind)}
+    return HoldPassed(occurred_at=act.at, hold=hold.id, referral=by.id, **of)
+
+
+def _fallen(hold: Hold, by: Referral, act: Act) -> HoldFell:
+    of: dict[str, Any] = {"holder": by.recipient, "holder_kind": by.recipient_kind}
+    return HoldFell(occurred_at=act.at, hold=hold.id, referral=by.id, **of)
+
+
+def _kind_at(kind: AgencyKind) -> HoldKind:
+    return HoldKind.INVESTIGATION if kind is AgencyKind.POLICE else HoldKind.TRIAL
 
 
 def _placed(case: Case, agency: AgencyCode, kind: AgencyKind, id: UUID, act: Act) -> Iterable[HoldPlaced]:
@@ -303,7 +364,7 @@ def _placed(case: Case, agency: AgencyCode, kind: AgencyKind, id: UUID, act: Act
     yield HoldPlaced(
         occurred_at=act.at,
         hold=HoldId(id),
-        hold_kind=HoldKind.INVESTIGATION if kind is AgencyKind.POLICE else HoldKind.TRIAL,
+        hold_kind=_kind_at(kind),
         holder=agency,
         holder_kind=kind,
         of_proceedings=True,

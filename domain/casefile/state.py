@@ -229,6 +229,10 @@ class Hold(Struct, frozen=True):
     holder_kind: AgencyKind | None = None
     of_proceedings: bool = False
     """The proceedings placed it by themselves."""
+    recorded_at: datetime | None = None
+    """When its placing was recorded; None of one that was placed before holds had holders."""
+    passed_by: ReferralId | None = None
+    """By which referral it came to its holder; None where that placed it, or has it back."""
 
     def held_by(self, case: "Case") -> tuple[AgencyCode, AgencyKind]:
         """Whose it is, and of which kind that is."""
@@ -245,7 +249,7 @@ class Part(Struct, frozen=True):
 
 
 class CourtOrders(Part, frozen=True):
-    """Court documents that a prosecution or court attached itself while it took part, and when; none that was
+    """Orders of a court that a prosecution or court attached itself while it took part, and when; none that was
     replaced."""
 
     ordered_at: Mapping[DocumentId, datetime] = EMPTY

@@ -16,8 +16,8 @@ class Relation(Code):
         "legal-party",
         "ikut serta sebagai kepolisian, kejaksaan, pengadilan, LPSK; atau untuk tujuan hukum, sebagai bantuan hukum, "
         "dirujuk penanggung jawab, atau dengan persetujuan yang didengar atau dibenarkan penanggung jawab",
-        "takes part as police, prosecution, court or witness protection; or for a legal purpose, as legal aid, referred "
-        "by the lead, or on a consent that the lead heard or confirmed",
+        "takes part as police, prosecution, court or witness protection; or for a legal purpose, as legal aid, by a "
+        "referral of the lead, or on a consent that the lead heard or confirmed",
     )
     INVESTIGATOR = (
         "investigator",

@@ -411,9 +411,11 @@ def _on_order(walk: Walk, system: Casework) -> None:
         walk.take(SendReferral, case=case, referral=referral)
     with walk.acting(court):
         walk.take(ReceiveReferral, case=case, referral=referral)
-        order = walk.attach(case, kind="court-document", compartment="legal")
     with walk.acting("uptd-ppa", Role.LEGAL_REVIEWER, Purpose.LEGAL):
         hold = walk.take(PlaceLegalHold, case=case)
+    with walk.acting(court):
+        order = walk.attach(case, kind="court-order", compartment="legal")
+    with walk.acting("uptd-ppa", Role.LEGAL_REVIEWER, Purpose.LEGAL):
         lifting = walk.take(LiftHoldOnOrder, case=case, hold=hold, on_order=order)
     walk.agreed(lifting, "uptd-ppa")
 

@@ -83,7 +83,7 @@ def test_nothing_is_erased_while_it_is_before_the_police_and_nobody_else_lifts_t
     lifting = f"{case}/legal-holds/{hold['hold']}/lifting"
     for role in (REVIEWER, OFFICER):
         assert answer(person(LEAD, role).post(lifting, json=STOPPED)) == (403, "not-for-this-agency")
-    paper = {"kind": "court-document", "compartment": "legal"}
+    paper = {"kind": "court-order", "compartment": "legal"}
     named = {"Content-Type": "application/pdf"}
     attached = done(person(LEAD).post(f"{case}/documents", params=paper, content=b"%PDF-1.7", headers=named))["id"]
     ordered = {"on_order": attached, "rule": "Penetapan 1/2026"}

@@ -161,7 +161,7 @@ SHARED = ("identity", "contact", "incident", "health", "safety")
 
 COURT_ORDER: dict[str, Any] = {
     "document": an_id("court order"),
-    "kind": DocumentKind.COURT_DOCUMENT,
+    "kind": DocumentKind.COURT_ORDER,
     "compartment": "legal",
     "media_type": "application/pdf",
     "size": 3,

@@ -379,7 +379,7 @@ BEGINNING: tuple[tuple[Fact, str], ...] = (
 COURT_ORDER = say(
     DocumentAttached,
     document=an_id("order"),
-    kind=DocumentKind.COURT_DOCUMENT,
+    kind=DocumentKind.COURT_ORDER,
     compartment="legal",
     media_type="application/pdf",
     size=3,

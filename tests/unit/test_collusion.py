@@ -51,11 +51,14 @@ from rujukan.domain.case.fulfilment import (
     AcceptReferral,
     CompleteReferral,
     ReceiveReferral,
+    ReferralReceived,
+    ReferralRejected,
     RejectReferral,
     ResumeReferral,
     StartReferral,
 )
 from rujukan.domain.case.glass import BreakGlass, GlassBroken, GlassClosed, GlassReviewed, ReviewGlass
+from rujukan.domain.case.holds import HoldLifted, HoldPlaced, PlaceLegalHold
 from rujukan.domain.case.identity import (
     CorrectSurvivorContact,
     CorrectSurvivorIdentity,
@@ -72,8 +75,10 @@ from rujukan.domain.case.referrals import CancelReferral, DraftReferral, Referra
 from rujukan.domain.casefile.clocks import MeetClock
 from rujukan.domain.casefile.evolving import fold_log, said
 from rujukan.domain.codes import (
+    AgencyKind,
     ConsentBy,
     GlassVerdict,
+    HoldKind,
     LegalBasis,
     Obtained,
     Outcome,
@@ -228,9 +233,26 @@ def untrue_times(tale: Tale) -> None:
     tale.attempt(say(CompleteReferral, early, referral=R1, outcome=Outcome.DELIVERED), "rsud")
 
 
+def a_friend_holds(tale: Tale) -> None:
+    """The hospital says that she agreed to a legal purpose, and sends a friend nothing for it; who holds the file."""
+    tale.consents("rsud", frozenset({"health"}), "dinsos", Purpose.LEGAL, None)
+    tale.refers("rsud", "dinsos", frozenset(), Purpose.LEGAL)
+    hold = say(PlaceLegalHold, tale.now, hold=an_id("a friend's"), hold_kind=HoldKind.CLAIM, reason="r")
+    tale.attempt(hold, "dinsos", Role.DATA_PROTECTION_OFFICER)
+
+
+def turned_away(tale: Tale) -> None:
+    """The police reject what they were sent, having received it."""
+    tale.attempt(say(ReceiveReferral, tale.now, referral=R2), "polres")
+    tale.attempt(say(RejectReferral, tale.now, referral=R2, reason=RejectReason.OUT_OF_AREA), "polres")
+
+
 TRIED: Mapping[str, Callable[[Tale], None]] = {
     tried.__name__: tried
-    for tried in (claimed, own_words_first, said_anew, past_consent, over, recalled, friends_judge, wider, untrue_times)
+    for tried in (
+        *(claimed, own_words_first, said_anew, past_consent, over, recalled, friends_judge, wider, untrue_times),
+        *(a_friend_holds, turned_away),
+    )
 }
 
 
@@ -299,6 +321,8 @@ class Insiders(RuleBasedStateMachine):
     def take_in(self, event: Fact, author: str) -> None:
         if isinstance(event, ReferralSent) and author in INSIDERS:
             self.shares_no_more_than_it_may_know(event, author)
+        if isinstance(event, HoldPlaced) and author in INSIDERS and not event.of_proceedings:
+            assert self.is_party_for_the_law(author), f"{author} places a hold"
         self.case = fold_log(said([event], author, self.now), self.case)
         new = written(len(self.log) + 1, event, author, self.now)
         self.log.append(new)
@@ -323,6 +347,23 @@ class Insiders(RuleBasedStateMachine):
         for word in drafted.compartments - {"coordination"}:
             reached = any(account.reaches(sender, word, by, drafted.purpose) for by in AGENCIES if by != sender)
             assert reached or account.wrote(sender, word), f"{sender} shares {word}"
+
+    def is_party_for_the_law(self, agency: str) -> bool:
+        """Whether it is police, or the lead's referral, or a word of hers that the lead heard, lets it know for the
+        law."""
+        if NETWORK[agency].kind is AgencyKind.POLICE:
+            return True
+        account = self.account()
+        named = {agency, f"kind:{NETWORK[agency].kind}"}
+        lets = any(
+            now is not None and Purpose.LEGAL in now.purposes and named & now.recipients
+            for now in (account.scope(c.consent) for c in account.consents if account.bound(c) is None)
+        )
+        return any(
+            lets or account.lead(account.sent[r.referral]) == r.sender
+            for r in account.referrals
+            if r.recipient == agency and r.purpose is Purpose.LEGAL
+        )
 
     def attempt(self, command: Fact, agency: str, role: Role = Role.CASE_WORKER) -> bool:
         try:
@@ -518,6 +559,18 @@ class Insiders(RuleBasedStateMachine):
                     assert content(shown) <= behind.get(person, set()), f"{person} sees {of.topic}"
 
     @invariant()
+    def what_the_police_took_is_held_until_they_let_it_go(self) -> None:
+        """Whoever rejects, takes back or passes on what meanwhile."""
+        events = [w.event for w in self.log]
+        if self.case is None or any(isinstance(e, HoldLifted) for e in events):
+            return
+        theirs = {r.referral for r in self.account().referrals if NETWORK[r.recipient].kind is AgencyKind.POLICE}
+        received = {e.referral for e in events if isinstance(e, ReferralReceived)}
+        rejected = {e.referral for e in events if isinstance(e, ReferralRejected)}
+        held = [hold.holder for hold in self.case.holds.values() if hold.of_proceedings]
+        assert held == (["polres"] if theirs & received - rejected else [])
+
+    @invariant()
     def an_insider_never_leads(self) -> None:
         assert self.case is None or self.case.lead in HONEST
 
@@ -557,6 +610,7 @@ def test_what_was_once_tried_opens_nothing(tried: str) -> None:
     tale.it_begins(tried)
     tale.nobody_opens_what_was_given_to_none_of_them()
     tale.nobody_sees_through_a_glass_more_than_it_was_broken_for()
+    tale.what_the_police_took_is_held_until_they_let_it_go()
     for agency in INSIDERS:
         for purpose in Purpose:
             tale.opens_no_more_than_it_reaches(agency, purpose)

@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 from story import (
+    DAY,
     DOCUMENT,
     HOLD,
     HOSPITAL,
     HOUR,
     LAWYER,
+    LEAD,
     NETWORK,
     NOON,
     POLICE,
@@ -29,6 +31,7 @@ from story import (
     draft,
     given,
     held,
+    later,
     merged,
     moved,
     opened,
@@ -40,11 +43,22 @@ from story import (
 
 from rujukan.api.case_file import case_view
 from rujukan.domain.case import Case, decide
+from rujukan.domain.case.consents import WithdrawConsent
 from rujukan.domain.case.documents import AttachDocument, DocumentAttached, DocumentSuperseded
 from rujukan.domain.case.erasure import ApproveErasure, ErasureRequested, RequestErasure
 from rujukan.domain.case.first_hold import HoldLiftingAsked, LegalHoldLifted, LegalHoldPlaced
-from rujukan.domain.case.fulfilment import CompleteReferral, ReceiveReferral, ReferralReceived
+from rujukan.domain.case.fulfilment import (
+    AcceptReferral,
+    CompleteReferral,
+    FailReferral,
+    ReceiveReferral,
+    ReferralFailed,
+    ReferralReceived,
+    ReferralRejected,
+    RejectReferral,
+)
 from rujukan.domain.case.holds import (
+    HoldFell,
     HoldLifted,
     HoldPassed,
     HoldPlaced,
@@ -62,12 +76,14 @@ from rujukan.domain.codes import (
     AgencyKind,
     Channel,
     DocumentKind,
+    EndReason,
     ErasureBasis,
     HoldEnd,
     HoldKind,
     Outcome,
     Purpose,
     ReferralStatus,
+    RejectReason,
     Reporter,
     Role,
     Urgency,
@@ -269,7 +285,7 @@ def test_the_hold_of_the_proceedings_ends_when_a_stage_ends_it() -> None:
 
 PAPER: dict[str, Any] = {
     "document": DOCUMENT,
-    "kind": DocumentKind.COURT_DOCUMENT,
+    "kind": DocumentKind.COURT_ORDER,
     "compartment": "legal",
     "media_type": "application/pdf",
     "size": 3,
@@ -277,7 +293,8 @@ PAPER: dict[str, Any] = {
 }
 ORDER = (say(DocumentAttached, **PAPER), "kejari")
 ON_ORDER = say(LiftHoldOnOrder, hold=THEIRS, on_order=DOCUMENT, rule="B/7")
-BEFORE_COURT = [*WITH_POLICE, *brought_to(S.IN_PROGRESS, R2, to="kejari"), POLICE_HOLD]
+WITH_COURT = [*WITH_POLICE, *brought_to(S.IN_PROGRESS, R2, to="kejari")]
+BEFORE_COURT = [*WITH_COURT, POLICE_HOLD]
 
 
 def test_on_a_courts_order_two_people_of_the_lead_lift_anybodys() -> None:
@@ -296,12 +313,30 @@ def test_what_the_lead_or_another_attaches_as_a_courts_document_is_no_order() ->
     for author in ("uptd-ppa", "polres", "rsud"):
         given(*BEFORE_COURT, (ORDER[0], author)).when(ON_ORDER, by=REVIEWER).refused(Unknown, what="court order")
     given(*BEFORE_COURT).when(ON_ORDER, by=REVIEWER).refused(Unknown, what="court order")
-    letter = (replace(ORDER[0], kind=DocumentKind.OTHER), "kejari")
-    given(*BEFORE_COURT, letter).when(ON_ORDER, by=REVIEWER).refused(Unknown, what="court order")
+    for kind in set(DocumentKind) - {DocumentKind.COURT_ORDER}:  # an indictment is a court document, too
+        letter = (replace(ORDER[0], kind=kind), "kejari")
+        given(*BEFORE_COURT, letter).when(ON_ORDER, by=REVIEWER).refused(Unknown, what="court order")
     late = [*WITH_POLICE, *ended, POLICE_HOLD, ORDER]
     given(*late).when(ON_ORDER, by=REVIEWER).refused(Unknown, what="court order")
     replaced = say(DocumentSuperseded, document=DOCUMENT, by=an_id("newer"))
     given(*BEFORE_COURT, ORDER, replaced).when(ON_ORDER, by=REVIEWER).refused(Unknown, what="court order")
+
+
+@pytest.mark.parametrize("holder", ["uptd-ppa", "polres", "kejari", "lbh"])
+def test_an_order_from_before_a_hold_lifts_none_however_many_there_are(holder: str) -> None:
+    """Whoever holds it, and whenever its placing is said to have been."""
+    younger = replace(held(THEIRS, holder)[0], occurred_at=NOON + HOUR)
+    given(*WITH_COURT, ORDER, (younger, holder)).when(ON_ORDER, by=later(REVIEWER, DAY)).refused(
+        Invalid, field="on_order"
+    )
+    said_to_be_older = Said(held(THEIRS, holder)[0], holder, frozenset(), NOON + HOUR)
+    case = fold_log([said_to_be_older], the_case(*WITH_COURT, ORDER))
+    with pytest.raises(Invalid):
+        decide(ON_ORDER, case, later(REVIEWER, DAY), NETWORK)
+    newer = replace(ORDER[0], occurred_at=NOON + DAY)
+    on_order = replace(ON_ORDER, occurred_at=NOON + DAY)
+    after = given(*WITH_COURT, (younger, holder), (newer, "kejari")).when(on_order, by=later(REVIEWER, DAY))
+    assert after.refusal is None
 
 
 def test_the_prosecution_attaches_its_order_itself() -> None:
@@ -391,28 +426,136 @@ def test_an_id_that_somebody_took_before_gives_way_to_nobody() -> None:
     assert sorted(h.held_by(after)[0] for h in after.holds.values()) == ["polres", "uptd-ppa"]
 
 
-def test_it_passes_on_with_the_case_from_its_holder_to_the_court() -> None:
-    theirs = [*WITH_POLICE, POLICE_HOLD, consent(an_id("c2"), to="kejari", purposes=Purpose)]
-    by_police = [*theirs, draft(R2, sender="polres", to="kejari"), sent(R2)]
-    receive = say(ReceiveReferral, referral=R2)
-    passed = say(
-        HoldPassed,
-        hold=THEIRS,
-        referral=R2,
-        hold_kind=K.TRIAL,
-        holder="kejari",
-        holder_kind=AgencyKind.JUSTICE,
-    )
-    after = given(*by_police).when(receive, by=act("kejari")).then(say(ReferralReceived, referral=R2), passed)
+BY_POLICE = [
+    *WITH_POLICE,
+    POLICE_HOLD,
+    consent(an_id("c2"), to="kejari", purposes=Purpose),
+    draft(R2, sender="polres", to="kejari"),
+    sent(R2),
+]
+"""The police sent it on to the prosecution, which has not received it."""
+PASSED = say(HoldPassed, hold=THEIRS, referral=R2, hold_kind=K.TRIAL, holder="kejari", holder_kind=AgencyKind.JUSTICE)
+PROSECUTION = act("kejari")
+BEFORE_ACCEPTANCE = [say(ReferralReceived, referral=R2)]
+ACCEPTED = [*BEFORE_ACCEPTANCE, moved(S.ACCEPTED, R2)]
+"""Old logs have the hold passed with the receipt."""
+
+
+def holders(case: Case | None) -> list[tuple[str | None, HoldKind | None]]:
+    assert case is not None
+    return [(h.holder, h.kind) for h in case.holds.values()]
+
+
+def test_it_passes_on_with_the_case_from_its_holder_to_the_court_that_accepts_it() -> None:
+    received = given(*BY_POLICE).when(say(ReceiveReferral, referral=R2), by=PROSECUTION).then_only(ReferralReceived)
+    assert holders(received) == [("polres", K.INVESTIGATION)]
+    accept = given(*BY_POLICE, *BEFORE_ACCEPTANCE).when(say(AcceptReferral, referral=R2), by=PROSECUTION)
+    after = accept.then(moved(S.ACCEPTED, R2), PASSED)
     assert after is not None
     assert [(h.id, h.holder, h.kind, h.of_proceedings) for h in after.holds.values()] == [
         (THEIRS, "kejari", K.TRIAL, True)
     ]
-    done = (*by_police, say(ReferralReceived, referral=R2), (passed, "kejari"))
+    done = (*BY_POLICE, *ACCEPTED, (PASSED, "kejari"))
     given(*done).when(lift(THEIRS, E.FINAL_JUDGMENT), by=POLICE_LAWYER).refused(Unknown, what="hold")
     given(*done).when(lift(THEIRS, E.FINAL_JUDGMENT), by=CHIEF_PROSECUTOR, in_role=True).then(
         lifted(THEIRS, "kejari", E.FINAL_JUDGMENT)
     )
+
+
+def test_the_police_keep_theirs_where_the_court_rejects_it_or_they_take_it_back() -> None:
+    rejected = say(RejectReferral, referral=R2, reason=RejectReason.OUT_OF_AREA)
+    cancelled = say(CancelReferral, referral=R2)
+    received = [*BY_POLICE, *BEFORE_ACCEPTANCE]
+    for before in (BY_POLICE, received):
+        assert holders(given(*before).when(cancelled, by=POLICE).then_only(ReferralCancelled)) == [
+            ("polres", K.INVESTIGATION)
+        ]
+    after = given(*received).when(rejected, by=PROSECUTION).then_only(ReferralRejected)
+    assert holders(after) == [("polres", K.INVESTIGATION)]
+    given(*received, moved(S.REJECTED, R2)).when(lift(THEIRS, E.WRITTEN_STOP), by=PROSECUTOR).refused(
+        Unknown, what="hold"
+    )
+
+
+@pytest.mark.parametrize("taken_back", ["cancelled", "consent withdrawn", "rejected, where it had passed with receipt"])
+def test_it_goes_back_where_the_referral_with_which_it_passed_was_taken_back(taken_back: str) -> None:
+    passed = (PASSED, "kejari")
+    match taken_back:
+        case "cancelled":
+            when = given(*BY_POLICE, *ACCEPTED, passed).when(say(CancelReferral, referral=R2), by=POLICE)
+            after = when.then_only(ReferralCancelled, HoldPassed)
+        case "consent withdrawn":
+            withdraw = say(WithdrawConsent, consent=an_id("c2"))
+            when = given(*BY_POLICE, *ACCEPTED, passed).when(withdraw, by=LEAD)
+            assert [type(e) for e in when.events][-1] is HoldPassed
+            after = fold_log(said(when.events, "uptd-ppa"), when.case)  # type: ignore[assignment]
+        case _:
+            reject = say(RejectReferral, referral=R2, reason=RejectReason.OUT_OF_AREA)
+            when = given(*BY_POLICE, *BEFORE_ACCEPTANCE, passed).when(reject, by=PROSECUTION)
+            after = when.then_only(ReferralRejected, HoldPassed)
+    assert holders(after) == [("polres", K.INVESTIGATION)]
+    done = [*(e for e in BY_POLICE), *ACCEPTED, passed]
+    failed = given(*done, moved(S.IN_PROGRESS, R2)).when(
+        say(FailReferral, referral=R2, reason=EndReason.OTHER), by=PROSECUTION
+    )
+    assert holders(failed.then_only(ReferralFailed)) == [("kejari", K.TRIAL)], "what the court had begun stays there"
+
+
+# It falls with what it began of ------------------------------------------------------------------------------------
+
+REJECT = say(RejectReferral, referral=R1, reason=RejectReason.OUT_OF_AREA)
+RECEIVED_THERE = [*with_police(S.RECEIVED), POLICE_HOLD]
+
+
+def test_it_falls_where_they_reject_what_it_began_of_and_says_so() -> None:
+    fell = say(HoldFell, hold=THEIRS, holder="polres", holder_kind=AgencyKind.POLICE, referral=R1)
+    given(*RECEIVED_THERE).when(REJECT, by=POLICE).then(moved_by(REJECT), fell)
+    gone = (*RECEIVED_THERE, moved(S.REJECTED), (fell, "polres"))
+    given(*gone).when(ERASE, by=SUPERVISOR).then(ASKED_TO_ERASE)
+    anew = [*gone, draft(R2, to="polres"), sent(R2)]
+    assert by_itself(anew, say(ReceiveReferral, referral=R2)).hold != THEIRS, "a new report, a new hold"
+
+
+def moved_by(command: RejectReferral) -> Fact:
+    return say(ReferralRejected, referral=command.referral, reason=command.reason)
+
+
+@pytest.mark.parametrize("other", [s for s in S if s not in (S.DRAFT, S.REQUESTED)])
+def test_it_stays_where_they_have_the_case_for_another_reason(other: ReferralStatus) -> None:
+    """Whatever became of another report; a hold of another kind is no business of the proceedings."""
+    second = [draft(R2, to="polres"), sent(R2), say(ReferralReceived, referral=R2)]
+    second += [
+        moved(s, R2) for s in ((S.IN_PROGRESS, other) if other is S.ON_HOLD else (other,)) if other != S.RECEIVED
+    ]
+    stays = given(*RECEIVED_THERE, *second).when(REJECT, by=POLICE)
+    stays.then_only(*([ReferralRejected] if other is not S.REJECTED else [ReferralRejected, HoldFell]))
+
+
+def test_it_stays_where_they_lead_or_led_and_what_they_placed_themselves_stays() -> None:
+    leads = say(LeadTransferAccepted, transfer=TRANSFER, lead="polres", lead_kind=AgencyKind.POLICE)
+    back = say(LeadTransferAccepted, transfer=TRANSFER, lead="uptd-ppa", lead_kind=AgencyKind.LEAD)
+    for more in ((leads,), (leads, back)):
+        given(*RECEIVED_THERE, *more).when(REJECT, by=POLICE).then_only(ReferralRejected)
+    theirs = held(THEIRS, "polres", K.INVESTIGATION)
+    given(*with_police(S.RECEIVED), theirs).when(REJECT, by=POLICE).then_only(ReferralRejected)
+    others = held(an_id("of the prosecution"), "kejari", K.TRIAL, of_proceedings=True)
+    after = given(*RECEIVED_THERE, others).when(REJECT, by=POLICE).then_only(ReferralRejected, HoldFell)
+    assert holders(after) == [("kejari", K.TRIAL)]
+
+
+def test_what_was_rejected_before_there_were_such_holds_gets_none_by_that() -> None:
+    given(*with_police(S.RECEIVED)).when(REJECT, by=POLICE).then_only(ReferralRejected)
+
+
+def test_what_was_taken_back_once_they_had_it_stays_held() -> None:
+    """A withdrawal erases nothing there (UU 27/2022 art. 15)."""
+    given(*RECEIVED_THERE).when(say(CancelReferral, referral=R1), by=SUPERVISOR).then_only(ReferralCancelled)
+    given(*RECEIVED_THERE, moved(S.CANCELLED)).when(ERASE, by=SUPERVISOR).refused(HoldStands, holds=1)
+
+
+def test_a_hold_that_was_to_fall_before_that_was_so_two_of_them_lift_without_a_stage() -> None:
+    old = [*with_police(S.REJECTED), POLICE_HOLD]
+    given(*old).when(lift(THEIRS), by=POLICE_LAWYER).then(lifted(THEIRS, "polres"))
 
 
 def test_whoever_else_sends_it_to_the_court_takes_nothing_from_the_police() -> None:
