@@ -103,11 +103,11 @@ class OpenReferrals(Refusal):
     says = Words("Kasus ini masih punya rujukan yang belum berakhir.", "Referrals of this case are not ended yet.")
     mend = Words(
         "Akhiri dahulu setiap rujukan yang disebut: penerima menyelesaikan atau menyatakan gagal, pengirim membatalkan"
-        " yang masih konsep atau terkirim.",
+        " yang masih konsep atau terkirim, penyelia penanggung jawab mengakhiri yang tidak dicakup persetujuan lagi.",
         "End each one that is named first: its recipient completes or fails it, its sender cancels a draft or what was"
-        " sent.",
+        " sent, a supervisor of the lead ends what no consent covers any more.",
     )
-    acts = ("CompleteReferral", "FailReferral", "CancelReferral")
+    acts = ("CompleteReferral", "FailReferral", "CancelReferral", "EndUncoveredReferral")
 
 
 class NotForThisAgency(Refusal):

@@ -105,6 +105,7 @@ HIGHEST: Final[dict[str, int]] = {
     "case.SurvivorIdentified": 1,
     "case.SurvivorIdentityCorrected": 1,
     "case.SurvivorReportAllowed": 1,
+    "case.UncoveredReferralEnded": 1,
     "erasure.DeletionAsked": 1,
 }
 

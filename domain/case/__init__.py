@@ -23,6 +23,7 @@ from . import (  # isort: skip
     referrals,
     fulfilment,
     reminders,
+    uncovered,
     services,
     notes,
     documents,
@@ -81,4 +82,5 @@ __all__ = [
     "services",
     "staffing",
     "stopping",
+    "uncovered",
 ]

@@ -536,6 +536,7 @@ TOLD_BY_HAND = frozenset(
         "services",
         "staffing",
         "stopping",
+        "uncovered",
     }
 )
 """Subjects of which the stories of these tests tell."""

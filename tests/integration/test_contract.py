@@ -72,6 +72,7 @@ from rujukan.domain.case.referrals import CancelReferral, DraftReferral, SendRef
 from rujukan.domain.case.services import DeliverService
 from rujukan.domain.case.staffing import AssignPerson, EndAssignment, EndExclusion, ExcludePerson
 from rujukan.domain.case.stopping import ConfirmStop, ContradictStop, StopSharing
+from rujukan.domain.case.uncovered import EndUncoveredReferral
 from rujukan.domain.casefile.clocks import MeetClock
 from rujukan.domain.codes import AgencyKind, Purpose, Role, Service
 from rujukan.domain.compartment import compartments_of
@@ -297,6 +298,7 @@ def walk(running: Running) -> Walk:
     _staffing(walk)
     _end(walk, case, consent)
     _erasure(walk)
+    _uncovered(walk)
     with composition.service(running.settings, connections=2) as ports:
         system = Casework(ports.log, ports.macs)
         _on_order(walk, system)
@@ -397,6 +399,22 @@ def _work(walk: Walk, case: str) -> None:
         hold = walk.take(PlaceLegalHold, case=case)
         lifting = walk.take(LiftLegalHold, case=case, hold=hold)
     walk.agreed(lifting, "uptd-ppa")
+
+
+def _uncovered(walk: Walk) -> None:
+    """Work that goes on without her consent."""
+    with walk.acting("uptd-ppa"):
+        case = walk.take(OpenCase)
+        consent = walk.take(GiveConsent, case=case)
+        referral = walk.take(DraftReferral, case=case, urgency="urgent")
+        walk.take(SendReferral, case=case, referral=referral)
+    with walk.acting("rsud", purpose=Purpose.CARE):
+        for move in (ReceiveReferral, AcceptReferral, StartReferral):
+            walk.take(move, case=case, referral=referral)
+    with walk.acting("uptd-ppa"):
+        walk.take(WithdrawConsent, case=case, consent=consent)
+    with walk.acting("uptd-ppa", Role.SUPERVISOR, Purpose.SUPERVISION):
+        walk.take(EndUncoveredReferral, case=case, referral=referral)
 
 
 def _on_order(walk: Walk, system: Casework) -> None:

@@ -16,6 +16,7 @@ from rujukan.domain.case.lead import LeadTransferAccepted
 from rujukan.domain.case.overrides import ConsentOverridden, OverrideEnded, SharedWithoutConsent
 from rujukan.domain.case.referrals import ReferralCancelled, ReferralDrafted, ReferralSent
 from rujukan.domain.case.stopping import StopConfirmed
+from rujukan.domain.case.uncovered import UncoveredReferralEnded
 from rujukan.domain.casefile.clocks import ClockMet
 from rujukan.domain.casefile.consenting import Scope
 from rujukan.domain.casefile.stopping import SharingStopped
@@ -26,7 +27,7 @@ from rujukan.infra.store.transcoder import to_segments
 LOOKS_AT_ALL = (Purpose.COORDINATION, Purpose.SUPERVISION, Purpose.AUDIT)
 GIVEN = (ConsentGiven, ConsentReported, ConsentOverridden, SharedWithoutConsent)
 OVER = (ConsentWithdrawn, ConsentExpired, ConsentNotConfirmed, OverrideEnded)
-TAKEN_BACK = (ReferralRejected, ReferralCancelled)
+TAKEN_BACK = (ReferralRejected, ReferralCancelled, UncoveredReferralEnded)
 ENDED = (*TAKEN_BACK, ReferralCompleted, ReferralFailed)
 
 

@@ -115,6 +115,7 @@ from rujukan.domain.case.reminders import EscalateReferral, RaiseUndelivered
 from rujukan.domain.case.services import DeliverService
 from rujukan.domain.case.staffing import AssignPerson, EndAssignment, EndExclusion, ExcludePerson, PersonExcluded
 from rujukan.domain.case.stopping import ConfirmStop, ContradictStop, RaiseStop, StopSharing
+from rujukan.domain.case.uncovered import EndUncoveredReferral
 from rujukan.domain.casefile.assigning import PersonAssigned
 from rujukan.domain.casefile.clocks import MeetClock, RaiseClock
 from rujukan.domain.casefile.stopping import SharingStopped
@@ -332,6 +333,7 @@ COMMANDS: Mapping[type[Fact], Fact] = {
         say(ResumeReferral, **MOVE),
         say(CompleteReferral, **MOVE, outcome=Outcome.DELIVERED),
         say(FailReferral, **MOVE, reason=EndReason.UNREACHABLE),
+        say(EndUncoveredReferral, **MOVE, reason="r"),
         say(EscalateReferral, **MOVE),
         say(RaiseUndelivered, **MOVE),
         say(DeliverService, delivery=DELIVERY, service=Service.HEALTH, **MOVE),

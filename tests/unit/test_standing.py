@@ -111,6 +111,7 @@ HoldReferral              ws--my  ayuuuuuu    ccccccuu    uuuuuuuu
 ResumeReferral            ws--my  ayuuuuuu    ccccccuu    uuuuuuuu
 CompleteReferral          ws--my  ayuuuuuu    ccccccuu    uuuuuuuu
 FailReferral              ws--my  ayuuuuuu    ccccccuu    uuuuuuuu
+EndUncoveredReferral      -s----  yaaaaauu    ccccccuu    uuuuuuuu
 EscalateReferral          -----y  wwwwwwww    wwwwwwww    uuuuuuuu
 RaiseUndelivered          -----y  wwwwwwww    wwwwwwww    uuuuuuuu
 DeliverService            ws--my  ayuaaauu    ccccccuu    uuuuuuuu

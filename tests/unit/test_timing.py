@@ -155,6 +155,7 @@ ACCOUNT: dict[str, Answers | None] = {
     "DraftReferral clocks": Answers("", time=NOON, command=replace(DRAFTED, clocks=(CLOCK,))),
     "SendReferral": Answers("ReferralDrafted", "referral", S.DRAFT),
     "CancelReferral": Answers("ReferralStarted", "referral"),
+    "EndUncoveredReferral": Answers("ReferralStarted", "referral", without="ConsentGiven"),
     "ReceiveReferral": Answers("ReferralSent", "referral", S.REQUESTED),
     "AcceptReferral": Answers("ReferralReceived", "referral", S.RECEIVED),
     "RejectReferral": Answers("ReferralReceived", "referral", S.RECEIVED),
