@@ -294,10 +294,13 @@ def hold_of_the_proceedings(before: Case | None, after: Case, change: Fact, act:
     report that they received, and passes on with the case."""
     if after.lead_kind in PROCEEDINGS and (before is None or before.lead != after.lead):
         yield from _placed(after, after.lead, after.lead_kind, derived(FIRST, after.lead), act)
-    moves = [change] if isinstance(change, ReferralMove) else stop_uncovered(before, after, change, act)
-    for move in moves:
-        if before is not None and isinstance(move, ReferralMove) and move.referral in after.referrals:
-            yield from _moved(before, after, move, act)
+    if before is None:
+        return
+    if isinstance(change, ReferralMove) and change.referral in after.referrals:
+        yield from _moved(before, after, change, act)
+    for stopped in stop_uncovered(before, after, change, act):
+        if isinstance(stopped, ReferralMove) and LEADS_TO[type(stopped)] in TAKEN_BACK:
+            yield from _moved(before, after, stopped, act)
 
 
 def _moved(before: Case, after: Case, move: ReferralMove, act: Act) -> Iterable[Fact]:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 from story import (
+    C1,
     DAY,
     DOCUMENT,
     HOLD,
@@ -541,6 +542,12 @@ def test_it_stays_where_they_lead_or_led_and_what_they_placed_themselves_stays()
     others = held(an_id("of the prosecution"), "kejari", K.TRIAL, of_proceedings=True)
     after = given(*RECEIVED_THERE, others).when(REJECT, by=POLICE).then_only(ReferralRejected, HoldFell)
     assert holders(after) == [("kejari", K.TRIAL)]
+
+
+@pytest.mark.parametrize("status", [S.RECEIVED, S.ACCEPTED])
+def test_what_they_had_before_there_were_such_holds_gets_one_as_her_consent_ends(status: ReferralStatus) -> None:
+    when = given(*with_police(status)).when(say(WithdrawConsent, consent=C1), by=LEAD)
+    assert [type(e) for e in when.events][1:] == [ReferralCancelled, HoldPlaced]
 
 
 def test_what_was_rejected_before_there_were_such_holds_gets_none_by_that() -> None:

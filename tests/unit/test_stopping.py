@@ -52,6 +52,7 @@ from rujukan.domain.case.consents import (
     WithdrawConsent,
 )
 from rujukan.domain.case.fulfilment import ReferralHeld, ResumeReferral
+from rujukan.domain.case.holds import HoldPlaced
 from rujukan.domain.case.lead import AskLeadTransfer
 from rujukan.domain.case.lifecycle import CloseCase
 from rujukan.domain.case.merging import MergeCase
@@ -188,7 +189,8 @@ def test_it_says_who_said_so() -> None:
 
 def test_the_lead_stops_everything_at_once() -> None:
     given(*at_work()).when(stop()).then_only(SharingStopped, ReferralHeld, ReferralHeld)
-    given(*at_work(S.ACCEPTED)).when(stop()).then_only(SharingStopped, ReferralCancelled, ReferralCancelled)
+    cancelled = (ReferralCancelled, ReferralCancelled)
+    given(*at_work(S.ACCEPTED)).when(stop()).then_only(SharingStopped, *cancelled, HoldPlaced)  # what the police had
 
 
 def test_who_recorded_a_consent_ends_it_at_once() -> None:
