@@ -6,7 +6,8 @@ Parts, in this order (FORMATS.md shows each byte by byte):
     manifest.json                 what of which case was disclosed, to whom, on what basis; size and SHA-256 of parts
     seal.note                     the log's signature (signed-note) over manifest, checkpoint and signed reports
     checkpoint                    the ledger's signed head with its witnesses' cosignatures
-    joining                       where the ledger goes on from another log: how, signed, with the proof
+    joinings/NNNNNN               where the ledger goes on from another log, and that from another: how, signed, with
+                                  the proof (in format 1: `joining`, of the newest alone)
     disclosure.json               the event that recorded the making of this bundle
     events/NNNNNN.json            each event of the case, by its version, in order
     accesses/NNNNNN.json          each recorded reading of the case, in order
@@ -27,7 +28,8 @@ from typing import Any, NamedTuple
 from .coding import to_base64
 from .refused import Malformed
 
-FORMAT = "rujukan/bundle/1"
+FIRST, FORMAT = FORMATS = ("rujukan/bundle/1", "rujukan/bundle/2")
+"""A bundle of format 1 says nowhere from where to where it is complete, and names the newest joining alone."""
 MANIFEST, SEAL, CHECKPOINT, JOINING, DISCLOSURE, ABOUT = (
     "manifest.json",
     "seal.note",
@@ -37,6 +39,7 @@ MANIFEST, SEAL, CHECKPOINT, JOINING, DISCLOSURE, ABOUT = (
     "READ-ME.txt",
 )
 REPORTS = ("report.id.pdf", "report.en.pdf")
+JOININGS = "joinings/"
 SEALED_WHOLE = (MANIFEST, CHECKPOINT, *REPORTS)
 """The parts that the seal names by the hash of all their bytes."""
 DISCLOSURE_TOPIC, ACCESS_TOPIC, DOCUMENT_TOPIC = "case.DisclosureMade", "access.AccessRecorded", "case.DocumentAttached"
@@ -73,13 +76,14 @@ Yang tidak diungkap tampak sebagai tidak diungkap. / What is withheld shows as w
 """What stood before every bundle until the one above did: such a bundle still passes. It names a program by a name that
 anybody can register."""
 NAME = re.compile(
-    r"READ-ME\.txt|manifest\.json|seal\.note|checkpoint|joining|disclosure\.json|report\.(?:id|en)\.pdf"
+    r"READ-ME\.txt|manifest\.json|seal\.note|checkpoint|joining|joinings/[0-9]{6}|disclosure\.json|report\.(?:id|en)\.pdf"
     r"|(?:events|accesses)/[0-9]{6,9}\.json|proofs/(?:disclosure|(?:events|accesses)/[0-9]{6,9})\.tlog-proof"
     r"|documents/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}",
     re.ASCII,
 )
 OPTIONAL_INT = (int, type(None))
-SAYS: Mapping[str, Any] = {
+SPAN = {"from": int, "to": int}
+_SAYS: Mapping[str, Any] = {
     "format": str,
     "network": str,
     "case": str,
@@ -93,12 +97,17 @@ SAYS: Mapping[str, Any] = {
     "as_of": {"asked": OPTIONAL_INT, "position": int, "at": str},
     "events": int,
     "accesses": int,
+    "complete": {"events": SPAN, "accesses": SPAN},
     "disclosed": [str],
     "erased": [str],
     "log": {"origin": str, "size": int, "keys": [str]},
     "parts": [{"name": str, "size": int, "sha256": str}],
 }
-"""What a manifest says, in this order, and nothing else."""
+SAYS: Mapping[str, Mapping[str, Any]] = {
+    FIRST: {name: shape for name, shape in _SAYS.items() if name != "complete"},
+    FORMAT: _SAYS,
+}
+"""Format → what a manifest says, in this order, and nothing else."""
 
 
 class Segment(NamedTuple):
@@ -131,13 +140,13 @@ def to_json(value: Any) -> bytes:
     return (json.dumps(value, ensure_ascii=False, indent=1) + "\n").encode()
 
 
-def seal_text(case: str, parts: Mapping[str, bytes]) -> str:
+def seal_text(case: str, parts: Mapping[str, bytes], format: str = FORMAT) -> str:
     """What the log's key signs of a bundle."""
     named = [f"{name} {sha256(parts[name]).hexdigest()}" for name in SEALED_WHOLE if name in parts]
-    return "\n".join((FORMAT, case, *named)) + "\n"
+    return "\n".join((format, case, *named)) + "\n"
 
 
-def is_shaped(value: Any, shape: Any = SAYS) -> bool:
+def is_shaped(value: Any, shape: Any) -> bool:
     """Whether a value of JSON has exactly this shape: a bool is no int, and an object's fields stand in order."""
     if isinstance(shape, dict):
         return type(value) is dict and list(value) == list(shape) and all(is_shaped(value[k], shape[k]) for k in shape)

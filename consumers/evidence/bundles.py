@@ -18,14 +18,17 @@ from .bundle_parts import (
     DISCLOSURE_TOPIC,
     DOCUMENT_TOPIC,
     EARLIER,
-    FORMAT,
+    FIRST,
+    FORMATS,
     JOINING,
+    JOININGS,
     MANIFEST,
     NAME,
     OPTIONAL_INT,
     PROOF_OF,
     READ_ME,
     REPORTS,
+    SAYS,
     SEAL,
     SEALED_WHOLE,
     is_shaped,
@@ -35,7 +38,7 @@ from .bundle_parts import (
 )
 from .checkpoints import Checkpoint
 from .container import Damaged, unpack
-from .joinings import Joining, check_with_proof
+from .joinings import Link, check_chain
 from .notes import PublicKey, parse_note, parse_vkey
 from .policies import Policy
 from .refused import Malformed
@@ -61,8 +64,8 @@ class Verified(NamedTuple):
     unchecked: tuple[str, ...]
     absent: tuple[str, ...]
     """Documents that shown events record under a disclosed compartment, and that are not here."""
-    joining: Joining | None
-    """How the log goes on from another, where it does."""
+    joinings: tuple[Link, ...]
+    """How the log goes on from another, where it does, and that one from the one before: the newest first."""
 
 
 def verify_bundle(data: bytes, policy: Policy | None = None) -> Verified:
@@ -103,10 +106,7 @@ def verify_bundle(data: bytes, policy: Policy | None = None) -> Verified:
     _check_accesses(accesses, case, made, manifest)
     _check_positions((*events, *accesses, made))
     _check_log(manifest, accepted)
-    joined = None
-    if JOINING in parts:
-        with blaming(JOINING):
-            joined = check_with_proof(parts[JOINING], accepted.log, head)
+    joinings = _check_joinings(parts, manifest, policy, accepted)
     documents, absent = _check_documents(parts, events, manifest, hidden)
     _check_order(parts, (DISCLOSURE, *(e.part for e in (*events, *accesses))), documents)
     if len(events) < made.header.version - 1:
@@ -115,7 +115,10 @@ def verify_bundle(data: bytes, policy: Policy | None = None) -> Verified:
         unchecked.append("erased")
     if any(name in parts for name in REPORTS):
         unchecked.append("reports")
-    unchecked += ["more-accesses", "numbers", "truth"]
+    if not all(link.is_signed and link.is_proved for link in joinings):
+        unchecked.append("joinings")
+    unchecked.append("more-accesses" if manifest["format"] == FIRST else "said-complete")
+    unchecked += ["numbers", "truth"]
     unchecked += [f"signature:{n}" for n in REPORTS if _is_signed(parts, manifest, n)]
     return Verified(
         manifest,
@@ -129,7 +132,7 @@ def verify_bundle(data: bytes, policy: Policy | None = None) -> Verified:
         parts,
         tuple(unchecked),
         absent,
-        joined,
+        joinings,
     )
 
 
@@ -141,9 +144,9 @@ def _manifest(parts: Mapping[str, bytes]) -> Mapping[str, Any]:
         raise Refused(ABOUT, "it is not what stands before every bundle")
     with blaming(MANIFEST):
         manifest: dict[str, Any] = read_json(parts[MANIFEST], LARGEST_MANIFEST)
-        if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+        if not isinstance(manifest, dict) or manifest.get("format") not in FORMATS:
             raise Malformed("a bundle of another format")
-        if not is_shaped(manifest) or to_json(manifest) != parts[MANIFEST]:
+        if not is_shaped(manifest, SAYS[manifest["format"]]) or to_json(manifest) != parts[MANIFEST]:
             raise Malformed("it does not say what a manifest says, in the one way that it is said")
         for name in ("case", "disclosure"):
             if str(UUID(manifest[name])) != manifest[name]:
@@ -175,13 +178,13 @@ def _check_seal(parts: Mapping[str, bytes], manifest: Mapping[str, Any], policy:
             raise Malformed("it has other than one signature")
         (signer,) = notes.verify(note, keys)
         said = note.text.split("\n")
-    if said[:2] != [FORMAT, manifest["case"]]:
+    if said[:2] != [manifest["format"], manifest["case"]]:
         raise Refused(SEAL, "it seals another bundle")
     sealed = dict(line.rpartition(" ")[::2] for line in said[2:-1])
     for name in SEALED_WHOLE:
         if name in parts and sealed.get(name) != sha256(parts[name]).hexdigest():
             raise Refused(name, "it is not what was sealed")
-    if note.text != seal_text(manifest["case"], parts):
+    if note.text != seal_text(manifest["case"], parts, manifest["format"]):
         raise Refused(SEAL, "it names other parts than there are")
     return signer
 
@@ -269,6 +272,33 @@ def _check_accesses(accesses: Sequence[Entry], case: UUID, made: Entry, manifest
     if len(accesses) != manifest["accesses"]:
         raise Refused(MANIFEST, "it counts another number of readings")
 
+    complete = manifest.get("complete")
+    asked = {"events": manifest["as_of"]["position"], "accesses": made.position - 1}
+    if complete is not None and complete != {name: {"from": 1, "to": to} for name, to in asked.items()}:
+        raise Refused(MANIFEST, "it is complete from or up to another position than the disclosure asks")
+    if beyond := [access.part for access in accesses if access.position >= made.position]:
+        raise Refused(beyond[0], "it came after the disclosure")
+
+
+def _check_joinings(
+    parts: Mapping[str, bytes], manifest: Mapping[str, Any], policy: Policy, accepted: policies.Accepted
+) -> tuple[Link, ...]:
+    names = _joinings(parts)
+    of_format = [JOINING] if manifest["format"] == FIRST else [f"{JOININGS}{n:06}" for n in range(1, len(names) + 1)]
+    for name, expected in zip(names, [*of_format, *[""] * len(names)], strict=False):
+        if name != expected:
+            raise Refused(name, "a bundle of this format has no such part, or has it in another place")
+    found: list[Link] = []
+    chain = check_chain((parts[name] for name in names), (*accepted.log, *policy.logs), accepted.checkpoint)
+    for name in names:
+        with blaming(name):
+            found.append(next(chain))
+    return tuple(found)
+
+
+def _joinings(parts: Iterable[str]) -> list[str]:
+    return [name for name in parts if name == JOINING or name.startswith(JOININGS)]
+
 
 def _check_positions(entries: Iterable[Entry]) -> None:
     """Positions run ahead of leaves by the numbers that no event got, so never by less than they did before."""
@@ -348,8 +378,7 @@ def _check_order(parts: Mapping[str, bytes], entries: Sequence[str], documents: 
     """One order for the same parts, in the file and in the manifest, so that one disclosure is one file."""
     proofs = [PROOF_OF.format(name.removesuffix(".json")) for name in entries]
     reports = [name for name in REPORTS if name in parts]
-    joined = [JOINING] if JOINING in parts else []
-    order = [ABOUT, MANIFEST, SEAL, CHECKPOINT, *joined, *entries, *proofs, *documents, *reports]
+    order = [ABOUT, MANIFEST, SEAL, CHECKPOINT, *_joinings(parts), *entries, *proofs, *documents, *reports]
     for name, expected in zip(parts, order, strict=True):
         if name != expected:
             raise Refused(name, "it stands where another part should")

@@ -7,7 +7,7 @@ vouches for the old one's side, and so does every checkpoint of that size that s
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from . import add_checkpoint, merkle, notes
@@ -75,18 +75,69 @@ def check_joining(note: Note, keys: Iterable[PublicKey], origin: str) -> Joining
     return found
 
 
+class Link(NamedTuple):
+    """A joining of a chain."""
+
+    joining: Joining
+    is_signed: bool
+    """Whether a known key of the log that began signed it: of one that ended long ago it may not be known any more."""
+    is_proved: bool
+    """Whether the head's tree has the root that both logs have. It cannot be, where the head has fewer of the entries
+    that they have in common."""
+
+
 def with_proof(note: Note, joining: Joining, head: Checkpoint, consistency: Sequence[bytes]) -> bytes:
     """The note with the proof that the smaller of the common tree and the head's is the beginning of the larger."""
     return add_checkpoint.request(min(joining.common.size, head.size), consistency, note)
 
 
-def check_with_proof(data: bytes, keys: Iterable[PublicKey], head: Checkpoint) -> Joining:
+def without_proof(note: Note) -> bytes:
+    """The note, where nothing of it can be proved in the head's tree."""
+    return add_checkpoint.request(0, (), note)
+
+
+def is_provable(joining: Joining, upto: int | None) -> bool:
+    """Whether the head's tree can show it. `upto`: up to this size the head has the entries of the log that began; None
+    for all of them."""
+    return upto is None or joining.common.size <= upto
+
+
+def check_chain(data: Iterable[bytes], keys: Sequence[PublicKey], head: Checkpoint) -> Iterator[Link]:
+    """How the log of this head goes on from another, that one from a third, and so on, the newest first. Raises what
+    does not hold. `keys` are known; the log of the head has them under its name, and may have had them under each name
+    before."""
+    origin, upto, met = head.origin, None, {head.origin}
+    for one in data:
+        size, proof, note = add_checkpoint.parse_request(one)
+        found = parse_joining(note.text)
+        if found.origin != origin or found.ended.origin in met:
+            raise Malformed("it is of another log")
+        known = [key for key in keys if key.name == origin]
+        known += [PublicKey(origin, key.kind, key.public) for key in keys if key.name == head.origin]
+        is_signed = True
+        try:
+            check_joining(note, dict.fromkeys(known), origin)
+        except NoTrustedSignature:
+            if upto is None:
+                raise
+            is_signed = False
+        if is_provable(found, upto):
+            _check_proof(one, found, head, size, proof, note)
+        elif one != without_proof(note):
+            raise Malformed("it is not written as it should be")
+        yield Link(found, is_signed, is_provable(found, upto))
+        origin, upto = found.ended.origin, min(found.common.size, found.common.size if upto is None else upto)
+        met.add(origin)
+
+
+def check_with_proof(data: bytes, keys: Sequence[PublicKey], head: Checkpoint) -> Joining:
     """What it says, once it is sure that the log of this head signed it, and has the root that it says. Raises what
     does not hold."""
-    size, proof, note = add_checkpoint.parse_request(data)
-    found = check_joining(note, keys, head.origin)
+    return next(check_chain([data], keys, head)).joining
+
+
+def _check_proof(data: bytes, found: Joining, head: Checkpoint, size: int, proof: Sequence[bytes], note: Note) -> None:
     small, large = sorted((found.common, head), key=lambda tree: tree.size)
     if size != small.size or add_checkpoint.request(size, proof, note) != data:
         raise Malformed("it is not written as it should be")
     merkle.verify_consistency(small.size, small.root, large.size, large.root, proof)
-    return found

@@ -75,6 +75,12 @@ SAYS: dict[str, tuple[str, str]] = {
         "{count} pembacaan kasus ini tercatat, dengan bukti yang sama.",
         "{count} readings of this case are recorded, under the same proofs.",
     ),
+    "complete": (
+        "Itulah semua pembacaannya dari nomor {first} sampai {last} dalam log, menurut penyelenggara log yang menyegel "
+        "berkas ini.",
+        "Those are all of its readings from position {first} to {last} of the log, says the log's operator, who sealed "
+        "this file.",
+    ),
     "disclosure": (
         "Pembuatan berkas ini sendiri tercatat dalam log, sebelum berkas ini dibuat.",
         "The making of this file is itself recorded in the log, before there was a file.",
@@ -105,6 +111,12 @@ SAYS: dict[str, tuple[str, str]] = {
         "hilang. Sampai {common} catatan keduanya sama: itu terbukti dalam log ini. Sekurangnya {lost} catatan hilang.",
         "This log began at {at} and goes on from the log {log}, which ended at {size} entries as the newest were lost. "
         "Up to {common} entries both are the same: in this log that is proved. {lost} entries or more are lost.",
+    ),
+    "joined-said": (
+        "Log {began} dimulai pada {at} sebagai lanjutan log {log}, yang berakhir pada {size} catatan; sekurangnya "
+        "{lost} catatan hilang. Itu dinyatakan; yang tidak terbukti di sini disebut di bawah.",
+        "The log {began} began at {at} and goes on from the log {log}, which ended at {size} entries; {lost} entries "
+        "or more are lost. That is said; what of it is not proved here stands below.",
     ),
     "proof": (
         "Catatan nomor {leaf} ada dalam log {log}.",
@@ -151,6 +163,18 @@ UNCHECKED: dict[str, tuple[str, str]] = {
         "lengkap.",
         "That there were no other readings: those here are proved, but no proof shows that the list is complete.",
     ),
+    "said-complete": (
+        "Bahwa tidak ada pembacaan lain di antara nomor yang disebut: penyelenggara log menyatakannya dengan segelnya, "
+        "tetapi bukti tidak menunjukkannya. Itu hanya terlihat oleh yang memeriksa seluruh log.",
+        "That there were no other readings between the positions named: the log's operator says so under its seal, but "
+        "no proof shows it. Only who audits the whole log sees that.",
+    ),
+    "joinings": (
+        "Bagaimana log yang lebih lama saling melanjutkan: kuncinya tidak dikenal di sini, atau catatan yang sama di "
+        "antara keduanya hilang kemudian.",
+        "How older logs go on from each other: their key is not known here, or entries that they had in common were "
+        "lost later.",
+    ),
     "truth": (
         "Bahwa yang tertulis benar. Bukti menunjukkan apa yang dicatat, oleh siapa dan kapan; bukan bahwa hal itu "
         "benar terjadi.",
@@ -190,6 +214,9 @@ def told(verified: Verified, language: Language) -> Iterator[str]:
         gone = sorted({s.compartment for s in segments if s.withheld == "erased"})
         yield say("said-erased", language, count=erased, words=_compartments(gone, language))
     yield say("accesses", language, count=len(verified.accesses))
+    if (complete := manifest.get("complete")) is not None:
+        span = complete["accesses"]
+        yield say("complete", language, first=span["from"], last=span["to"])
     yield say("disclosure", language)
     if verified.documents:
         yield say("documents", language, count=len(verified.documents))
@@ -197,9 +224,13 @@ def told(verified: Verified, language: Language) -> Iterator[str]:
         absent = [name.rpartition("/")[2] for name in verified.absent]
         yield say("absent", language, count=len(absent), words=", ".join(absent))
     yield say("head", language, size=verified.checkpoint.size, root=verified.checkpoint.root.hex())
-    if (joining := verified.joining) is not None:
-        ended = {"log": joining.ended.origin, "size": joining.ended.size, "common": joining.common.size}
-        yield say("joined", language, **ended, lost=joining.lost, at=_moment(joining.at, language))
+    for n, (joining, is_signed, is_proved) in enumerate(verified.joinings):
+        ended = {"log": joining.ended.origin, "size": joining.ended.size, "lost": joining.lost}
+        at = _moment(joining.at, language)
+        if n == 0 and is_signed and is_proved:
+            yield say("joined", language, **ended, common=joining.common.size, at=at)
+        else:
+            yield say("joined-said", language, **ended, began=joining.origin, at=at)
     if verified.witnesses:
         yield say("witnesses", language, words=witnesses(verified.witnesses, language))
     yield say("compare", language)

@@ -13,7 +13,7 @@ from ...consumers.evidence import bundle_parts as b
 from ...consumers.evidence import container, records
 from ...consumers.evidence.bundle_parts import Segment
 from ...consumers.evidence.checkpoints import Checkpoint, parse_checkpoint
-from ...consumers.evidence.joinings import parse_joining, with_proof
+from ...consumers.evidence.joinings import Joining, is_provable, parse_joining, with_proof, without_proof
 from ...consumers.evidence.notes import Note
 from ...consumers.evidence.proofs import Proof
 from ...domain.case.disclosures import DisclosureMade
@@ -26,7 +26,7 @@ from ..ledger.store import LedgerStore, NotSealed
 from ..store import sealed_record
 from ..store.data_keys import KeyGone
 from ..store.documents import DocumentStore
-from ..store.event_store import EventStore, Opened
+from ..store.event_store import Damage, Damaged, EventStore, Opened
 from ..store.readings import Readings
 from ..store.sealed_record import author_of
 
@@ -140,6 +140,7 @@ class Bundles:
         events = [o for o in stream if o.version < made.version and o.position <= last]
         readings = [reading for reading in self._readings.of(case) if reading.position < made.position]
         leaves = self._leaves([o.position for o in (*events, *readings, made)], made.position)
+        self._check_whole(made, leaves[made.position])
         disclosed = compartments_named(said.compartments) | {Compartment.COORDINATION}
         keys, erased = self._keys(case, disclosed)
         hidden = frozenset(said.withheld_events)
@@ -161,6 +162,15 @@ class Bundles:
             checkpoint=checkpoint,
             names=names,
         )
+
+    def _check_whole(self, made: Opened, leaf: int) -> None:
+        """Raises Damaged where the log has not as many events before the disclosure as were sealed: one that is gone
+        may be a reading of the case."""
+        with self._store.pool.connection() as db:
+            (before,) = db.execute(_BEFORE, (made.position,)).fetchone() or (0,)
+        if before != leaf:
+            why = f"{leaf} events before it were sealed, and {before} are there"
+            raise Damaged(Damage(made.position, made.stream, made.version, made.topic, why))
 
     def _leaves(self, positions: Sequence[int], last: int) -> Mapping[int, int]:
         try:
@@ -210,23 +220,36 @@ class Bundles:
         return parts | {f"documents/{id}": content for id, content in gathered.documents.items()}
 
     def _joined(self, head: Checkpoint) -> dict[str, bytes]:
-        """How the log goes on from another, where it does, and the proof that it has the root which that had."""
-        note = self._ledger.joining(head.origin)
-        if note is None:
-            return {}
-        said = parse_joining(note.text)
+        """How the log goes on from another, where it does, and that one from the one before, to the first; each with
+        the proof that this log has the root which both had, as far as it can have it."""
+        found: dict[str, bytes] = {}
+        origin, upto, met = head.origin, None, {head.origin}
+        while (note := self._ledger.joining(origin)) is not None:
+            said = parse_joining(note.text)
+            found[f"{b.JOININGS}{len(met):06}"] = self._proved(note, said, head, upto)
+            origin = said.ended.origin
+            upto = said.common.size if upto is None else min(upto, said.common.size)
+            if origin in met:
+                raise ValueError("two logs go on from each other")
+            met.add(origin)
+        return found
+
+    def _proved(self, note: Note, said: Joining, head: Checkpoint, upto: int | None) -> bytes:
+        if not is_provable(said, upto):
+            return without_proof(note)
         larger = max(said.common.size, head.size)
         try:
             proof = self._ledger.tree(larger).consistency(min(said.common.size, head.size))
         except NotSealed:
             raise NotSealedYet(larger) from None
-        return {b.JOINING: with_proof(note, said, head, proof)}
+        return with_proof(note, said, head, proof)
 
     def _manifest(self, gathered: Gathered, parts: Mapping[str, bytes]) -> Mapping[str, Any]:
         made, said = gathered.disclosure, gathered.said
         agency, actor, _, at = author_of(made.state)
         head = parse_checkpoint(gathered.checkpoint.text)
         last = gathered.events[-1].opened.state if gathered.events else made.state
+        as_of = made.position - 1 if said.as_of is None else said.as_of
         return {
             "format": b.FORMAT,
             "network": self._network,
@@ -240,11 +263,15 @@ class Bundles:
             "made_at": at.isoformat(),
             "as_of": {
                 "asked": said.as_of,
-                "position": made.position - 1 if said.as_of is None else said.as_of,
+                "position": as_of,
                 "at": author_of(last)[3].isoformat(),
             },
             "events": len(gathered.events),
             "accesses": len(gathered.accesses),
+            "complete": {
+                "events": {"from": 1, "to": as_of},
+                "accesses": {"from": 1, "to": made.position - 1},
+            },
             "disclosed": sorted(said.compartments),
             "erased": sorted(c.word for c in gathered.erased & _held(gathered.events)),
             "log": {"origin": head.origin, "size": head.size, "keys": [key.vkey for key in self._seal.keys]},
@@ -252,6 +279,9 @@ class Bundles:
                 {"name": name, "size": len(data), "sha256": sha256(data).hexdigest()} for name, data in parts.items()
             ],
         }
+
+
+_BEFORE = "SELECT count(*) FROM log.stored_events WHERE notification_id < %s"
 
 
 def _made(

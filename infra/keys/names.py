@@ -67,7 +67,7 @@ class Narrowed(NamedTuple):
 
 
 NARROWED: Mapping[str, Narrowed] = {
-    BUNDLE_SEAL: Narrowed(LEDGER_ED25519, b"rujukan/bundle/1\n"),
+    BUNDLE_SEAL: Narrowed(LEDGER_ED25519, b"rujukan/bundle/2\n"),
     LEDGER_JOINING: Narrowed(LEDGER_ED25519, b"rujukan/joining/1\n"),
 }
 """A seal of a bundle begins with its format, and so does a joining; a ledger's head begins with the ledger's origin."""

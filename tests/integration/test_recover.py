@@ -25,8 +25,8 @@ from rujukan.consumers.agency.kafka.source import KafkaSource
 from rujukan.consumers.agency.subscribing.subscription import Subscription
 from rujukan.consumers.evidence import policies
 from rujukan.consumers.evidence.bundles import verify_bundle
-from rujukan.consumers.evidence.checkpoints import parse_checkpoint
-from rujukan.consumers.evidence.joinings import check_joining
+from rujukan.consumers.evidence.checkpoints import Checkpoint, parse_checkpoint
+from rujukan.consumers.evidence.joinings import Joining, Link, check_joining
 from rujukan.consumers.evidence.notes import Note, NoteSigner, parse_note, verify
 from rujukan.consumers.evidence.policies import Policy
 from rujukan.consumers.wire.envelope import AgencyKey, Delivery
@@ -295,12 +295,22 @@ def goes_on(newest: Settings, second: Settings, case: UUID) -> None:
         Office(ports).does("uptd-ppa", case, DiscloseCase, disclosure=disclosure, role=Role.LEGAL_REVIEWER, **about)
         composition.sealer(second).seal_all()
         bundle = ports.opener.bundle(case, disclosure, {}, reports=False, witnessed=False)
+        before = Checkpoint("rujukan/before", said.common.size + 1, b"e" * 32)
+        older = Joining(said.ended.origin, before, said.common._replace(origin=before.origin), 1, said.at)
+        signing = NoteSigner(old[0], node.keys(second, names.RECOVERING).signer(names.LEDGER_JOINING).sign)
+        with psycopg.connect(second.database) as db:
+            note = Note(older.text, (signing.sign(older.text),)).data
+            about = (older.origin, before.origin, note)
+            db.execute("INSERT INTO ledger.joinings (origin, of, note) VALUES (%s, %s, %s)", about)
+        with_both = ports.opener.bundle(case, disclosure, {}, reports=False, witnessed=False)
     policy = Policy(tuple(keys[:1]), {}, {}, policies.NONE)
-    assert verify_bundle(bundle, policy).joining == said
+    assert verify_bundle(bundle, policy).joinings == (Link(said, True, True),)
+    assert verify_bundle(with_both, policy).joinings == (Link(said, True, True), Link(older, True, True))
     lie = said._replace(common=said.common._replace(root=b"n" * 32)).text
     signer = NoteSigner(keys[0], node.keys(second, names.RECOVERING).signer(names.LEDGER_JOINING).sign)
     with psycopg.connect(second.database) as db:  # somebody with the owner's rights
         db.execute("ALTER TABLE ledger.joinings DISABLE TRIGGER append_only")
+        db.execute("DELETE FROM ledger.joinings WHERE of = %s", (before.origin,))
         db.execute("UPDATE ledger.joinings SET note = %s", (Note(lie, (signer.sign(lie),)).data,))
     difference = audited(second)
     assert difference is not None

@@ -32,7 +32,7 @@ from rujukan.consumers.evidence.checkpoints import Checkpoint, parse_checkpoint
 from rujukan.consumers.evidence.coding import from_base64
 from rujukan.consumers.evidence.container import Damaged, PackedAnew, pack, unpack
 from rujukan.consumers.evidence.figures import ZONE, Figures, figures_of, lines
-from rujukan.consumers.evidence.joinings import Joining, with_proof
+from rujukan.consumers.evidence.joinings import Joining, with_proof, without_proof
 from rujukan.consumers.evidence.notes import COSIGNATURE, COSIGNATURE_ML_DSA, ED25519, Note, SigningKey
 from rujukan.consumers.evidence.policies import Policy
 from rujukan.consumers.evidence.proofs import Proof
@@ -64,8 +64,10 @@ def sealed_by(log: LogKey, text: str) -> bytes:
 
 
 LOG = log_key("example.com/log")
+GOLDEN = Path(__file__).parents[1] / "golden" / "bundle_v1.zip"
 POLICY = Policy((LOG.public[0],), {}, {}, policies.NONE)
 NOON = datetime(2026, 3, 3, 12, tzinfo=UTC)
+FIRST_JOINING = f"{b.JOININGS}000001"
 Parts = dict[str, bytes]
 Json = dict[str, Any]
 
@@ -222,7 +224,10 @@ def make(log: Log, cosigned: Sequence[SigningKey] = ()) -> Made:
     manifest |= {"made_by": str(ACTOR), "made_for": "uptd-ppa"}
     manifest |= {"made_at": header_of(made_at, log.rows[0]).recorded_at.isoformat()}
     manifest |= {"as_of": {"asked": said.get("as_of"), "position": last, "at": at.isoformat()}}
-    manifest |= {"events": len(own), "accesses": len(read), "disclosed": sorted(log.disclosed)}
+    manifest |= {"events": len(own), "accesses": len(read)}
+    to = {"events": last, "accesses": log.position(made_at) - 1}
+    manifest |= {"complete": {name: {"from": 1, "to": at} for name, at in to.items()}}
+    manifest |= {"disclosed": sorted(log.disclosed)}
     manifest |= {"erased": sorted(log.erased)}
     keys = [key.vkey for key in LOG.public]
     manifest |= {"log": {"origin": LOG.origin, "size": len(tree), "keys": keys}}
@@ -241,7 +246,21 @@ def joined(made: Made, shared: int, lie: bytes = b"") -> Made:
     head = parse_checkpoint(made.checkpoint.text)
     path = merkle.consistency_proof(shared, head.size, lambda start, end: merkle.root_of(made.tree[start:end]))
     about = made.parts.pop(b.ABOUT)
-    made.parts = {b.ABOUT: about, b.JOINING: with_proof(note, joining, head, path), **made.parts}
+    made.parts = {b.ABOUT: about, FIRST_JOINING: with_proof(note, joining, head, path), **made.parts}
+    return made
+
+
+def older(made: Made, shared: int, by: bytes = SEEDS["example.com/log"], lie: bytes = b"", proved: bool = True) -> Made:
+    """The same, and the log before went on from another, too."""
+    root = lie or merkle.root_of(made.tree[:shared])
+    ended = Checkpoint("example.com/first", shared + 1, b"f" * 32)
+    joining = Joining("example.com/before", ended, Checkpoint(ended.origin, shared, root), 1, "2026-01-03T12:00:00Z")
+    note = Note(joining.text, (SigningKey(joining.origin, ED25519, by).sign(joining.text),))
+    head = parse_checkpoint(made.checkpoint.text)
+    path = merkle.consistency_proof(shared, head.size, lambda start, end: merkle.root_of(made.tree[start:end]))
+    data = with_proof(note, joining, head, path) if proved else without_proof(note)
+    first = {name: made.parts.pop(name) for name in (b.ABOUT, FIRST_JOINING)}
+    made.parts = {**first, f"{b.JOININGS}000002": data, **made.parts}
     return made
 
 
@@ -259,7 +278,7 @@ def refused(data: bytes, policy: Policy | None = POLICY) -> Refused:
 def test_an_honest_one_holds_and_says_what_it_could_not_check() -> None:
     verified = verify_bundle(make(told()).file, POLICY)
     assert [e.header.version for e in verified.events] == [1, 2, 3, 4]
-    assert verified.unchecked == ("no-witnesses", "more-accesses", "numbers", "truth")
+    assert verified.unchecked == ("no-witnesses", "said-complete", "numbers", "truth")
     assert len(verified.documents) == 1
     assert verified.absent == ()
     for language in ("id", "en"):
@@ -304,22 +323,80 @@ def test_what_stands_before_it_and_what_is_said_of_it_name_nothing_to_install_by
 
 def test_one_of_a_log_that_goes_on_from_another_says_so() -> None:
     verified = verify_bundle(joined(make(told()), 5).file, POLICY)
-    assert verified.joining is not None
-    assert (verified.joining.ended.origin, verified.joining.common.size) == ("example.com/before", 5)
+    ((joining, *is_sure),) = verified.joinings
+    assert (joining.ended.origin, joining.common.size, is_sure) == ("example.com/before", 5, [True, True])
     for language in ("id", "en"):
         assert any("example.com/before" in sentence for sentence in words.told(verified, language))
-    assert verify_bundle(make(told()).file, POLICY).joining is None
+    assert verify_bundle(make(told()).file, POLICY).joinings == ()
+
+
+def test_one_of_a_log_that_was_recovered_twice_has_both_joinings() -> None:
+    verified = verify_bundle(older(joined(make(told()), 5), 4).file, POLICY)
+    assert [link.joining.ended.origin for link in verified.joinings] == ["example.com/before", "example.com/first"]
+    assert all(link.is_signed and link.is_proved for link in verified.joinings)
+    assert "joinings" not in verified.unchecked
+    for language in ("id", "en"):
+        assert any("example.com/first" in sentence for sentence in words.told(verified, language))
+
+
+def test_what_of_older_logs_cannot_be_shown_is_said() -> None:
+    beyond = verify_bundle(older(joined(make(told()), 4), 6, proved=False).file, POLICY)
+    assert [link[1:] for link in beyond.joinings] == [(True, True), (True, False)], "entries in common were lost later"
+    stranger = verify_bundle(older(joined(make(told()), 5), 4, by=b"9" * 32).file, POLICY)
+    assert [link[1:] for link in stranger.joinings] == [(True, True), (False, True)]
+    for verified in (beyond, stranger):
+        assert "joinings" in verified.unchecked
+        assert all(words.say("joinings", language).isprintable() for language in ("id", "en"))
+
+
+def test_a_chain_that_lies_or_has_a_hole_is_refused() -> None:
+    second = f"{b.JOININGS}000002"
+    assert refused(older(joined(make(told()), 5), 4, lie=b"n" * 32).file).part == second
+    assert refused(older(joined(make(told()), 5), 4, proved=False).file).part == second
+    assert refused(older(joined(make(told()), 4), 6).file).part == second, "a proof of what cannot be proved"
+    alone = older(joined(make(told()), 5), 4)
+    del alone.parts[FIRST_JOINING]
+    assert refused(alone.file).part == second
+    swapped = older(joined(make(told()), 5), 4)
+    swapped.parts[FIRST_JOINING], swapped.parts[second] = swapped.parts[second], swapped.parts[FIRST_JOINING]
+    assert refused(swapped.file).part == FIRST_JOINING
+
+
+# Format 1 -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_bundle_of_the_first_format_still_holds_and_says_what_it_does_not() -> None:
+    """As it was made when there was that format alone."""
+    verified = verify_bundle(GOLDEN.read_bytes(), POLICY)
+    assert verified.manifest["format"] == b.FIRST
+    assert [e.header.version for e in verified.events] == [1, 2, 3, 4]
+    assert verified.unchecked == ("no-witnesses", "more-accesses", "numbers", "truth")
+    assert [link.joining.ended.origin for link in verified.joinings] == ["example.com/before"]
+
+
+def test_one_format_does_not_pass_for_the_other() -> None:
+    parts = dict(unpack(GOLDEN.read_bytes()))
+    manifest = parts[b.MANIFEST].replace(b.FIRST.encode(), b.FORMAT.encode())
+    assert refused(pack(parts | {b.MANIFEST: manifest})).part == b.MANIFEST
+    renamed = {FIRST_JOINING if name == b.JOINING else name: data for name, data in parts.items()}
+    assert refused(pack(renamed)).part in (FIRST_JOINING, b.JOINING)
+    old = joined(make(told()), 5)
+    old.parts = {b.JOINING if name == FIRST_JOINING else name: data for name, data in old.parts.items()}
+    assert refused(old.file).part == b.JOINING
+    without = make(told())
+    del without.manifest["complete"]
+    assert refused(without.file).part == b.MANIFEST
 
 
 def test_a_log_that_says_so_and_is_another_is_refused() -> None:
-    assert refused(joined(make(told()), 5, b"n" * 32).file).part == b.JOINING
+    assert refused(joined(make(told()), 5, b"n" * 32).file).part == FIRST_JOINING
     moved = joined(make(told()), 5)
-    moved.parts[b.JOINING] = moved.parts.pop(b.JOINING)
+    moved.parts[FIRST_JOINING] = moved.parts.pop(FIRST_JOINING)
     assert "stands where another part should" in str(refused(moved.file))
     left = joined(make(told()), 5)
     left.listed()
-    del left.parts[b.JOINING]
-    assert refused(left.file).part == b.JOINING
+    del left.parts[FIRST_JOINING]
+    assert refused(left.file).part in (FIRST_JOINING, b.MANIFEST)
 
 
 texts = st.dictionaries(
@@ -532,6 +609,18 @@ LIES: dict[str, tuple[Lie, str]] = {
     ),
     "a reading is left out": (
         lambda m: [m.parts.pop(n) for n in ("accesses/000001.json", "proofs/accesses/000001.tlog-proof")] and None,
+        b.MANIFEST,
+    ),
+    "a reading that is gone though it says it is complete": (
+        lambda m: [m.parts.pop(n) for n in ("accesses/000001.json", "proofs/accesses/000001.tlog-proof")] and None,
+        b.MANIFEST,
+    ),
+    "complete from another position": (
+        lambda m: m.manifest["complete"]["accesses"].__setitem__("from", 2),
+        b.MANIFEST,
+    ),
+    "complete up to beyond what it has": (
+        lambda m: m.manifest["complete"]["events"].__setitem__("to", 10**6),
         b.MANIFEST,
     ),
     "another count of readings": (lambda m: m.manifest.__setitem__("accesses", 2), b.MANIFEST),
