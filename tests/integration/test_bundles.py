@@ -575,3 +575,26 @@ def test_whoever_edits_read_models_changes_nothing_of_who_looked(running: Any, f
             db.execute("DELETE FROM views.audit WHERE position = ANY(%s)", (positions,))
             for (row,) in kept:
                 db.execute("INSERT INTO views.audit SELECT (%s::views.audit).*", (row,))
+
+
+def test_none_is_made_of_a_log_that_lacks_an_event_which_was_sealed(running: Any, filed: Filed) -> None:
+    """Whatever it was: it may have been a reading of the case, the last of its stream, which nothing misses."""
+    other = UUID(a_case(running))
+    fetch(running, str(other), disclose(running, str(other)))  # it is sealed, and so is all before it
+    disclosure = disclose(running, filed.case)
+    before = fetch(running, filed.case, disclosure)
+    where = "originator_id = %s AND topic = 'case.NoteRecorded'"
+    with psycopg.connect(running.settings.database, autocommit=True) as db:
+
+        def past_triggers(sql: str, *values: Any) -> list[Any]:
+            with db.transaction():
+                db.execute("SET LOCAL session_replication_role = replica")
+                return db.execute(sql, values).fetchall()
+
+        ((row,),) = past_triggers(f"DELETE FROM log.stored_events e WHERE {where} RETURNING e::text", other)
+        try:
+            refused = reviewer(running).get(f"/cases/{filed.case}/disclosures/{disclosure}/bundle")
+            assert refused.json()["type"] == "urn:rujukan:problem:record-damaged"
+        finally:
+            past_triggers("INSERT INTO log.stored_events SELECT (%s::log.stored_events).* RETURNING 1", row)
+    assert fetch(running, filed.case, disclosure) == before
