@@ -44,7 +44,7 @@ HIGHEST: Final[dict[str, int]] = {
     "case.DuplicateTold": 1,
     "case.ErasureRefused": 1,
     "case.ErasureRequested": 1,
-    "case.ExclusionEnded": 1,
+    "case.ExclusionEnded": 2,
     "case.FlagLowered": 1,
     "case.FlagRaised": 1,
     "case.FollowUpRecorded": 1,

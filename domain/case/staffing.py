@@ -6,6 +6,7 @@ excluded is shown nothing, through no door, glass included, for whatever agency 
 
 from collections.abc import Iterable, Mapping, Sequence, Set
 from datetime import datetime
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -56,6 +57,14 @@ class ExclusionFacts(Fact, frozen=True, kw_only=True):
     reason: Legal[Text]
 
 
+NAMES_OTHERS = {"reason": Words("Dapat menyebut orang lain.", "It can name another person.")}
+
+
+def _reason_in_clear(fields: dict[str, Any]) -> dict[str, Any]:
+    """Version 1 had the reason among its coordination, and whoever was told of it was told why: there it stays."""
+    return fields
+
+
 def _whose_member(event: "PersonExcluded | ExclusionEnded", case: Case) -> Mapping[AgencyCode, AgencyKind]:
     return {event.member_of: event.kind} if is_known_to(case, event.member_of) else {}
 
@@ -75,9 +84,7 @@ THEIR_AGENCY = Audience(
     means="Orang itu tidak boleh melihat apa pun dari kasus ini; sistem instansinya harus menutupnya pula.",
     step=Step.REPORT,
     to=THEIR_AGENCY,
-    withheld={
-        "reason": Words("Dapat menyebut orang lain.", "It can name another person."),
-    },
+    withheld=NAMES_OTHERS,
 )
 class PersonExcluded(ExclusionFacts, frozen=True, kw_only=True, tag="case.PersonExcluded"):
     """A person is to see nothing of the case from now on; their agency's own system has to keep it from them, too."""
@@ -92,6 +99,8 @@ class PersonExcluded(ExclusionFacts, frozen=True, kw_only=True, tag="case.Person
     means="Orang itu boleh melihat kasus ini lagi, sejauh instansinya boleh, kecuali pengecualian lain masih berlaku.",
     step=Step.REPORT,
     to=THEIR_AGENCY,
+    withheld=NAMES_OTHERS,
+    earlier=(_reason_in_clear,),
 )
 class ExclusionEnded(Fact, frozen=True, kw_only=True, tag="case.ExclusionEnded"):
     """A person may see the case again as far as their agency may, unless another exclusion stands."""
@@ -100,7 +109,7 @@ class ExclusionEnded(Fact, frozen=True, kw_only=True, tag="case.ExclusionEnded")
     person: Coordination[ActorId]
     member_of: Coordination[AgencyCode]
     kind: Coordination[AgencyKind]
-    reason: Coordination[Text]
+    reason: Legal[Text]
 
 
 THEIRS = Thing(

@@ -40,6 +40,7 @@ from rujukan.domain.codes import (
     Service,
     Urgency,
 )
+from rujukan.domain.compartment import Compartment, compartments_of
 from rujukan.domain.fact import Act, ActorId, CaseId, Fact
 from rujukan.domain.refusal import AlreadyExists, Invalid, NotAMember, NotForThisAgency, Refusal, Unknown
 from rujukan.domain.remembered import Field, facts
@@ -298,6 +299,11 @@ def test_who_placed_it_ends_it_with_a_second_person_and_nobody_else() -> None:
     assert second_needed(command, case, chief()) is not None
     with pytest.raises(Unknown):
         done(command, case, chief("uptd-ppa"))
+
+
+def test_why_it_ended_is_sealed_as_why_it_began_is() -> None:
+    """It can name her brother, and who he is to whom: an agency that is told that it ended is not told why."""
+    assert {compartments_of(event)["reason"] for event in (PersonExcluded, ExclusionEnded)} == {Compartment.LEGAL}
 
 
 def test_it_lasts_while_one_of_two_stands() -> None:
