@@ -101,6 +101,17 @@ class Asked(NamedTuple):
     """When what it says can have happened; None where its rows say it (timing.py)."""
 
 
+def defaults_unsaid(**defaults: Any) -> Upcast:
+    """Field → what an older version stored where nobody said anything, as JSON has it. Nobody can tell it from what
+    somebody said, so the next version reads it as not said."""
+
+    def read(fields: dict[str, Any]) -> dict[str, Any]:
+        silent = {name for name, default in defaults.items() if name in fields and fields[name] == default}
+        return {name: None if name in silent else said for name, said in fields.items()}
+
+    return read
+
+
 HAPPENED: dict[type[Fact], Happened] = {}
 ASKED: dict[type[Fact], Asked] = {}
 FIELDS: dict[str, "FieldWords"] = {}

@@ -16,7 +16,7 @@ Nik = Annotated[str, Meta(pattern="^[0-9]{16}$(?!\n)", description="National ide
 WOMAN = 40
 
 
-def contradiction(nik: str, born_on: date | None, sex: Sex) -> str | None:
+def contradiction(nik: str, born_on: date | None, sex: Sex | None) -> str | None:
     """What does not fit in a number of 16 digits, in words that repeat nothing of it; None where all does."""
     day, month, year = int(nik[6:8]), int(nik[8:10]), int(nik[10:12])
     woman = day > WOMAN

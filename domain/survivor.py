@@ -52,9 +52,6 @@ HER_OWN_REPORT = frozenset(("case.ReportReceived", f) for f in ("reporter", "rep
 NOT_PRINTED = frozenset({Compartment.CONTACT, Compartment.SAFETY})
 """Where she can be found, when, and her plan: what whoever hurt her must not find on a paper."""
 
-TELLING_NO = frozenset({"safe_to_call", "in_time", "reached", "survivor_told"})
-"""Where a "no" tells her something; elsewhere it is what nobody said anything about."""
-
 HIDING = frozenset({Service.SHELTER, Need.SHELTER, AgencyKind.SHELTER})
 """What says that she hides, or where."""
 
@@ -223,8 +220,6 @@ def _item(record: Record, name: str, compartment: Compartment, language: Languag
     if named is not None and said is None and name in record.values:
         said = named.unsaid
     if words is None or said in (None, "", []) or _is_id(said):
-        return None
-    if said is False and name not in TELLING_NO:
         return None
     label = words.said_in(language)
     reason = HAPPENED[TOPICS[record.topic]].withheld.get(name)

@@ -16,7 +16,7 @@ from ..casefile.stopping import CONSENT, as_recorded, hear
 from ..causes import Cause
 from ..codes import AgeGroup, ConsentBy, Obtained, StopAbout
 from ..compartment import Coordination, Identity, Psychosocial, Safety
-from ..declaring import Step, asked, field, happened, name_fields
+from ..declaring import Step, asked, defaults_unsaid, field, happened, name_fields
 from ..fact import Act, AgencyCode, ConsentId, Fact, Recipient, Short, Text, recorded
 from ..persistent import put
 from ..refusal import (
@@ -39,10 +39,14 @@ R = Relation
 class ConsentFacts(Scope, frozen=True, kw_only=True):
     given_by: Coordination[Annotated[frozenset[ConsentBy], Meta(min_length=1)]]
     obtained: Coordination[Obtained]
-    child_assent: Coordination[bool] = False
-    language: Coordination[Short] = "id"
+    child_assent: Coordination[bool | None] = None
+    """None where nobody said: of an adolescent or adult it is not asked."""
+    language: Coordination[Short | None] = None
     witness: Identity[Short | None] = None
     no_caregiver_because: Safety[Text | None] = None
+
+
+UNSAID = defaults_unsaid(child_assent=False, language="id")
 
 
 @happened(
@@ -51,6 +55,7 @@ class ConsentFacts(Scope, frozen=True, kw_only=True):
     means="Penyintas, atau orang tua/walinya, mengizinkan penerima mengetahuinya.",
     step=Step.CONSENT,
     withheld={"witness": OF_OTHERS},
+    earlier=(UNSAID,),
 )
 class ConsentGiven(ConsentFacts, frozen=True, kw_only=True, tag="case.ConsentGiven"):
     """The survivor, or who speaks for a child, lets these recipients know this."""
@@ -63,6 +68,7 @@ class ConsentGiven(ConsentFacts, frozen=True, kw_only=True, tag="case.ConsentGiv
     "sendiri langsung berlaku; selebihnya menunggu penanggung jawab menanyakannya kepada penyintas.",
     step=Step.CONSENT,
     withheld={"witness": OF_OTHERS},
+    earlier=(UNSAID,),
 )
 class ConsentReported(ConsentFacts, frozen=True, kw_only=True, tag="case.ConsentReported"):
     """Another agency than the lead heard her consent. For what that agency may know itself it holds at once; for more
@@ -352,7 +358,7 @@ def _right_person(command: GiveConsent, age: AgeGroup) -> None:
         AgeGroup.ADOLESCENT: ConsentBy.SURVIVOR in by
         and (ConsentBy.CAREGIVER in by or command.no_caregiver_because is not None),
         AgeGroup.YOUNG_CHILD: (ConsentBy.CAREGIVER in by or command.no_caregiver_because is not None)
-        and command.child_assent,
+        and command.child_assent is True,
     }
     if not allowed[age]:
         raise ConsentFromWrongPerson(age_group=age, given_by=by)

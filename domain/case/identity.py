@@ -11,7 +11,7 @@ from ..casefile.evolving import applies
 from ..casefile.state import Case, Part
 from ..codes import Sex
 from ..compartment import Compartment, Contact, Coordination, Identity
-from ..declaring import Shared, Step, asked, field, happened, name_fields
+from ..declaring import Shared, Step, asked, defaults_unsaid, field, happened, name_fields
 from ..fact import Act, AgencyCode, Fact, Sha256, Short, Text, recorded
 from ..nik import Nik, contradiction
 from ..refusal import AlreadyRecorded, Invalid
@@ -30,9 +30,12 @@ class IdentityFacts(Fact, frozen=True, kw_only=True):
     nik_index: Coordination[Sha256 | None] = None
     """A keyed hash of the number, made by the service; told to nobody who is not told the identity."""
     born_on: Identity[date | None] = None
-    sex: Identity[Sex] = Sex.UNKNOWN
+    sex: Identity[Sex | None] = None
     language: Identity[Short | None] = None
     guardian_name: Identity[Short | None] = None
+
+
+SEX_UNSAID = defaults_unsaid(sex="unknown")
 
 
 @happened(
@@ -41,6 +44,7 @@ class IdentityFacts(Fact, frozen=True, kw_only=True):
     means="Identitas penyintas.",
     step=Step.REPORT,
     shared=Shared.STORY,
+    earlier=(SEX_UNSAID,),
 )
 class SurvivorIdentified(IdentityFacts, frozen=True, kw_only=True, tag="case.SurvivorIdentified"):
     """Who the survivor is."""
@@ -52,6 +56,7 @@ class SurvivorIdentified(IdentityFacts, frozen=True, kw_only=True, tag="case.Sur
     means="Catatan identitas penyintas keliru; inilah yang benar.",
     step=Step.REPORT,
     shared=Shared.STORY,
+    earlier=(SEX_UNSAID,),
 )
 class SurvivorIdentityCorrected(IdentityFacts, frozen=True, kw_only=True, tag="case.SurvivorIdentityCorrected"):
     """What was recorded of the survivor's identity was wrong; this is right."""

@@ -13,7 +13,7 @@ from ..casefile.evolving import applies, evolve
 from ..casefile.state import EMPTY, Case, Part
 from ..causes import Cause, When
 from ..compartment import Compartment, Coordination, Incident, Legal, Safety
-from ..declaring import Shared, Step, asked, field, happened, name_fields
+from ..declaring import Shared, Step, asked, defaults_unsaid, field, happened, name_fields
 from ..fact import Act, AgencyCode, ClockId, Fact, IncidentId, Short, Text, recorded
 from ..pathways import PATHWAYS
 from ..persistent import put
@@ -32,9 +32,12 @@ class IncidentFacts(Fact, frozen=True, kw_only=True):
     forms: Incident[frozenset[ViolenceForm]]
     gbv_type: Incident[GbvType]
     happened_at: Incident[Annotated[datetime, Meta(tz=True)] | None] = None
-    place: Incident[Place] = Place.OTHER
+    place: Incident[Place | None] = None
     narrative: Incident[Text | None] = None
-    domestic: Incident[bool] = False
+    domestic: Incident[bool | None] = None
+
+
+UNSAID = defaults_unsaid(place="lainnya", domestic=False)
 
 
 @happened(
@@ -43,6 +46,7 @@ class IncidentFacts(Fact, frozen=True, kw_only=True):
     means="Apa yang terjadi. Batas waktu yang dimulainya adalah peristiwa tersendiri.",
     step=Step.REPORT,
     shared=Shared.STORY,
+    earlier=(UNSAID,),
 )
 class IncidentRecorded(IncidentFacts, frozen=True, kw_only=True, tag="case.IncidentRecorded"):
     """What happened. Which clocks it starts are events of their own."""
@@ -54,6 +58,7 @@ class IncidentRecorded(IncidentFacts, frozen=True, kw_only=True, tag="case.Incid
     means="Catatan kejadian keliru; inilah yang benar.",
     step=Step.REPORT,
     shared=Shared.STORY,
+    earlier=(UNSAID,),
 )
 class IncidentCorrected(IncidentFacts, frozen=True, kw_only=True, tag="case.IncidentCorrected"):
     """What was recorded of an incident was wrong; this is right."""
@@ -194,7 +199,8 @@ def _clocks(command: IncidentFacts, case: Case, act: Act) -> list[Fact]:
     pathway = PATHWAYS[case.pathway]
     started: list[Fact] = []
     reported = reported_at(case, command.incident)
-    for need, starts_at, due_at in pathway.clocks(command.gbv_type, command.domestic, command.happened_at, reported):
+    at_home = command.domestic is True
+    for need, starts_at, due_at in pathway.clocks(command.gbv_type, at_home, command.happened_at, reported):
         clock = ClockId(derived(command.incident, f"{need}@{due_at.astimezone(UTC).isoformat()}"))
         if clock not in case.clocks:
             started.append(

@@ -19,7 +19,7 @@ from ..casefile.state import Case, compartments_named
 from ..causes import Cause
 from ..codes import GlassVerdict, LegalBasis, SharingBasis
 from ..compartment import Coordination, Legal
-from ..declaring import Step, asked, field, happened, name_fields
+from ..declaring import Step, asked, defaults_unsaid, field, happened, name_fields
 from ..fact import Act, ActorId, AgencyCode, DocumentId, Fact, Short, Text, recorded
 from ..persistent import put
 from ..refusal import Invalid, Unknown
@@ -36,13 +36,14 @@ class OverrideFacts(Scope, frozen=True, kw_only=True):
     basis: Coordination[SharingBasis]
     rule: Coordination[Short]
     reason: Legal[Text]
-    survivor_told: Coordination[bool] = False
+    survivor_told: Coordination[bool | None] = None
     document: Coordination[DocumentId | None] = None
     """The order that it rests on."""
     on_word_of: Legal[Short | None] = None
     """The clinician or supervisor on whose word she was not asked."""
 
 
+UNSAID = defaults_unsaid(survivor_told=False)
 HER = Words(
     "Data Anda boleh dibagikan tanpa persetujuan Anda, karena aturan hukum",
     "Your data may be shared without your consent, because of a rule of law",
@@ -58,6 +59,7 @@ MEANS = "Data boleh dibagikan tanpa persetujuan, menurut aturan yang disebut, at
     her=HER,
     means=MEANS + " Dicatat oleh rilis sebelumnya.",
     step=Step.CONSENT,
+    earlier=(UNSAID,),
 )
 class ConsentOverridden(Scope, frozen=True, kw_only=True, tag="case.ConsentOverridden"):
     """Something may be shared without consent, under a rule that is named, by a person who decided. Earlier releases
@@ -67,7 +69,7 @@ class ConsentOverridden(Scope, frozen=True, kw_only=True, tag="case.ConsentOverr
     rule: Coordination[Short]
     decided_by: Coordination[ActorId]
     reason: Legal[Text]
-    survivor_told: Coordination[bool] = False
+    survivor_told: Coordination[bool | None] = None
 
 
 @happened(
@@ -79,6 +81,7 @@ class ConsentOverridden(Scope, frozen=True, kw_only=True, tag="case.ConsentOverr
     means=MEANS,
     step=Step.CONSENT,
     to=MAKER,
+    earlier=(UNSAID,),
 )
 class SharedWithoutConsent(OverrideFacts, frozen=True, kw_only=True, tag="case.SharedWithoutConsent"):
     """Something may be shared without consent, within the bounds of a legal basis, by a person who decided."""
@@ -97,6 +100,7 @@ class SharedWithoutConsent(OverrideFacts, frozen=True, kw_only=True, tag="case.S
     her=Words("Pembagian data Anda tanpa persetujuan Anda diminta", "Sharing without your consent was asked for"),
     means="Seseorang meminta berbagi tanpa persetujuan; orang lain memutuskan. Belum mencakup apa pun.",
     step=Step.CONSENT,
+    earlier=(UNSAID,),
 )
 class OverrideAsked(OverrideFacts, frozen=True, kw_only=True, tag="case.OverrideAsked"):
     """Somebody asks to share without consent; another person decides. It covers nothing yet."""

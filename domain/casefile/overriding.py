@@ -35,7 +35,7 @@ class Wanted(Struct, frozen=True):
     expires_at: datetime | None
     basis: SharingBasis
     rule: Short
-    survivor_told: bool
+    survivor_told: bool | None
     document: DocumentId | None
     decided: bool = False
     asked_at: datetime | None = None

@@ -28,10 +28,10 @@ RULES: tuple[tuple[str, str], ...] = (
         "Under one version nothing does, but: a field may be added that need not be there (pass over those that you do "
         "not know), and a value to a list that may grow (take one that you do not know for `other`, or `lainnya`). "
         "Everything else is a new version, beside the old one, whose schema stays. What was recorded under an old "
-        "version is told in the present one, also when it is told again. In `case.SurvivorContactRecorded` and "
-        "`case.SurvivorContactCorrected`, version 1, `safe_to_call` false is also what stood where nobody said "
-        "anything: the present version has `null` there. What lies in `safety` in them is there still, and `withheld` "
-        "from whoever is not told `safety`.",
+        "version is told in the present one, also when it is told again. In version 1, `safe_to_call`, `child_assent`, "
+        "`survivor_told` and `domestic` false, `sex` unknown, `place` lainnya and a consent's `language` id are also "
+        "what stood where nobody said anything: they are told as `null`. What a record has in another compartment than it "
+        "would have today is there still, and `withheld` from whoever is not told that compartment.",
     ),
     (
         "A schema of the future",

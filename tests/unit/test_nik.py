@@ -11,7 +11,9 @@ from rujukan.domain.refusal import Invalid
 WOMANS, MANS = "6474014107120001", "6474010107120001"
 
 
-@pytest.mark.parametrize(("nik", "sex"), [(WOMANS, Sex.FEMALE), (MANS, Sex.MALE), (WOMANS, Sex.UNKNOWN)])
+@pytest.mark.parametrize(
+    ("nik", "sex"), [(WOMANS, Sex.FEMALE), (MANS, Sex.MALE), (WOMANS, Sex.UNKNOWN), (WOMANS, None)]
+)
 def test_a_number_that_fits_is_accepted(nik, sex):
     assert contradiction(nik, date(2012, 7, 1), sex) is None
     assert contradiction(nik, None, sex) is None

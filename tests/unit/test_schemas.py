@@ -189,7 +189,7 @@ def test_a_schema_has_every_field_with_its_compartment(topic: str) -> None:
 
 
 def test_what_does_not_fit_is_refused() -> None:
-    name = Name("case.IncidentRecorded", 1)
+    name = Name("case.IncidentRecorded", catalogue.version_of("case.IncidentRecorded"))
     whole = told("case.IncidentRecorded", "coordination", "incident")
     assert fits(name, whole)
     assert fits(name, {**whole, "of_a_later_release": 1})
@@ -198,13 +198,13 @@ def test_what_does_not_fit_is_refused() -> None:
         {**whole, "gbv_type": "another"},
         {**whole, "happened_at": "yesterday"},
         {**whole, "incident": "not-a-uuid"},
-        {**whole, "domestic": None},
+        {**whole, "domestic": "no"},
     ):
         assert not fits(name, wrong)
 
 
 def test_a_list_with_a_catch_all_may_grow_and_another_may_not() -> None:
-    name = Name("case.IncidentRecorded", 1)
+    name = Name("case.IncidentRecorded", catalogue.version_of("case.IncidentRecorded"))
     whole = told("case.IncidentRecorded", "coordination", "incident")
     assert fits(name, {**whole, "place": "a-place-that-comes-later"})
     for field, shape in frozen.all_shapes()[name]["properties"].items():
