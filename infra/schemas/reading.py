@@ -30,8 +30,8 @@ RULES: tuple[tuple[str, str], ...] = (
         "Everything else is a new version, beside the old one, whose schema stays. What was recorded under an old "
         "version is told in the present one, also when it is told again. In version 1, `safe_to_call`, `child_assent`, "
         "`survivor_told` and `domestic` false, `sex` unknown, `place` lainnya and a consent's `language` id are also "
-        "what stood where nobody said anything: they are told as `null`. What a record has in another compartment than it "
-        "would have today is there still, and `withheld` from whoever is not told that compartment.",
+        "what stood where nobody said anything: they are told as `null`. What a record has in another compartment than "
+        "it would have today is there still, and `withheld` from whoever is not told that compartment.",
     ),
     (
         "A schema of the future",
