@@ -143,16 +143,18 @@ class Office:
         if role not in may:
             act = replace(act, role=next(r for r in Role if r in may))
         said = command(**{"occurred_at": at or act.at, **fields})
-        return self._seconded(agency, self.casework.handle(CASE, CaseId(case), said, act, correlation=uuid4()))
+        done = self.casework.handle(CASE, CaseId(case), said, act, correlation=uuid4())
+        other = Role.DATA_PROTECTION_OFFICER if act.role is Role.SUPERVISOR else Role.SUPERVISOR
+        return self._seconded(agency, done, other)
 
     def agrees(self, agency: str, command: Fact, role: Role = Role.AGENCY_ADMINISTRATOR) -> Done:
         """On an agency, by its person of that role; its supervisor is the second, where that takes two."""
         act = self.act(agency, role)
         return self._seconded(agency, self.casework.handle(AGENCY, agency, command, act, correlation=uuid4()))
 
-    def _seconded(self, agency: str, done: Done) -> Done:
+    def _seconded(self, agency: str, done: Done, second: Role = Role.SUPERVISOR) -> Done:
         if done.waits:
-            act, id = self.act(agency, Role.SUPERVISOR), ProposalId(UUID(done.id))
+            act, id = self.act(agency, second), ProposalId(UUID(done.id))
             said = ApproveProposal(occurred_at=act.at, proposal=id)
             done = self.casework.handle(proposal_on(self.casework), id, said, act, correlation=uuid4())
         self.position = max(self.position, done.position)

@@ -56,7 +56,7 @@ from rujukan.domain.case.overrides import (
 )
 from rujukan.domain.case.referrals import DraftReferral, SendReferral
 from rujukan.domain.case.services import DeliverService
-from rujukan.domain.case.staffing import ExcludePerson
+from rujukan.domain.case.staffing import EndExclusion, ExcludePerson
 from rujukan.domain.case.stopping import ConfirmStop, ContradictStop, StopSharing
 from rujukan.domain.codes import (
     AgeGroup,
@@ -503,6 +503,7 @@ def tell_everything(office: Office) -> tuple[UUID, list[str]]:
     says(case, ReviewGlass, **glass, verdict=GlassVerdict.JUSTIFIED, role=Role.SUPERVISOR)
     kin: Fields = {"exclusion": uuid4(), "person": office.act("polres").actor, "member_of": "polres"}
     says(case, ExcludePerson, **kin, role=Role.SUPERVISOR)
+    says(case, EndExclusion, exclusion=kin["exclusion"], role=Role.SUPERVISOR)
     say_the_rest(case, secrets)
     office.casework.handle(
         AGENCY,
