@@ -6,6 +6,7 @@ import functools
 import gc
 import logging
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -63,8 +64,13 @@ FIRST = ("faults", "e2e", "integration")
 """Folders whose files take long: begun first, so that no worker is left with one of them at the end."""
 MEMORY, ROOM = Path("/dev/shm"), 6 * 2**30
 LEFT_OUT = pytest.StashKey[int]()
+ASKS = re.compile(r"def \w+\([^)]*\brunning\b[,:)]")
+SHARED = sorted(file for file in Path(__file__).parent.rglob("test_*.py") if ASKS.search(file.read_text("utf-8")))
+"""Files with tests on the one running system. They are told by their text: who hands out files to workers collects no
+tests itself, and the ids that pytest 9 sends have not the groups that xdist's marker would write into them."""
 SYSTEMS = 2
-"""So many workers start one, and do all tests that ask for it: one takes a tenth of a core also while nobody asks."""
+"""So many workers start one, and do all of those files: one takes a tenth of a core also while nobody asks."""
+TOGETHER = {file.relative_to(Path(__file__).parents[1]).as_posix(): n % SYSTEMS for n, file in enumerate(SHARED)}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -89,40 +95,29 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 
 class Together(LoadScopeScheduling):
-    """A file's tests are one worker's, but for those of many files that share a system: they are one worker's, too."""
+    """A file's tests are one worker's, and so are those of files that share a system."""
 
     def _split_scope(self, nodeid: str) -> str:
-        shared = nodeid.rfind("@system-")
-        return nodeid[shared:] if shared > nodeid.rfind("]") else str(nodeid.partition("::")[0])
+        file = nodeid.partition("::")[0]
+        return f"system {TOGETHER[file]}" if file in TOGETHER else file
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
     return Together(config, log)
 
 
-@pytest.hookimpl(wrapper=True)  # before xdist adds groups to ids, which asks to be the first as well
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Iterator[None]:
-    """Leave out what is thorough, unless that is asked for. What uses the running system goes to a few workers.
-    Unless order is random, begin with that, so that it can be stopped, and then with what takes long."""
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what is thorough, unless that is asked for. Unless order is random, begin with files that use the
+    running system, so that it can be stopped, and then with what takes long."""
     if not config.getoption("thorough"):
         left_out = [item for item in items if item.get_closest_marker("thorough")]
         config.stash[LEFT_OUT] = len(left_out)
         items[:] = [item for item in items if not item.get_closest_marker("thorough")]
         config.hook.pytest_deselected(items=left_out)
-    shared = [item for item in items if shares(item)]
     if not is_random(config):
         folders = (*FIRST, "unit")
-        items.sort(key=lambda item: -1 if shares(item) else folders.index(item.path.parent.name))
-    files = sorted({item.path for item in shared})
-    together = {path: pytest.mark.xdist_group(f"system-{n % SYSTEMS + 1}") for n, path in enumerate(files)}
-    for item in shared:
-        item.add_marker(together[item.path])
-    return (yield)
-
-
-def shares(item: pytest.Item) -> bool:
-    """Whether it is tried on the one running system."""
-    return "running" in getattr(item, "fixturenames", ())
+        items.sort(key=lambda item: -1 if item.path in SHARED else folders.index(item.path.parent.name))
 
 
 def pytest_collection_finish() -> None:
@@ -138,9 +133,9 @@ def is_random(config: pytest.Config) -> bool:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
-    """Stop the running system behind its last test: what it does while nobody asks would slow down all others."""
+    """Stop the running system behind its last file: what it does while nobody asks would slow down all others."""
     result = yield
-    if shares(item) and nextitem is not None and not shares(nextitem) and Running.shared is not None:
+    if item.path in SHARED and nextitem is not None and nextitem.path not in SHARED and Running.shared is not None:
         Running.shared.stop()
     return result
 
