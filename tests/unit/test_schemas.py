@@ -118,7 +118,8 @@ def test_the_command_writes_what_is_missing_and_leaves_the_rest(
     shutil.copytree(PROMISED, tmp_path, dirs_exist_ok=True)
     (tmp_path / "case.NoteRecorded.v1.json").unlink()
     assert cli.main(["schemas", "--write", str(tmp_path)]) == 0
-    assert capsys.readouterr().out == "case.NoteRecorded.v1\n"
+    rest = len(frozen.all_shapes()) - 1
+    assert capsys.readouterr().out == f"case.NoteRecorded.v1\n1 written, {rest} were as they are\n"
     assert frozen.read(tmp_path) == frozen.read(PROMISED)
 
 

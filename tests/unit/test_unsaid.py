@@ -119,8 +119,8 @@ def test_no_is_printed_as_no_and_what_was_not_said_never_is(topic: str, field: s
     """In the report, and on her screen."""
     where = catalogue.COMPARTMENTS[topic][field]
     (said,) = fields_of(topic, where, {field: value})
-    assert Reader(language, (), 480).value(topic, field, said.value) == NO[language]
-    silent = [Reader(language, (), 480).value(topic, f.name, f.value) for f in fields_of(topic, where, {field: None})]
+    assert Reader(language, ()).value(topic, field, said.value) == NO[language]
+    silent = [Reader(language, ()).value(topic, f.name, f.value) for f in fields_of(topic, where, {field: None})]
     words = words_of(catalogue.TOPICS[topic], field)
     assert words is not None
     assert silent == ([words.unsaid.said_in(language)] if words.unsaid else [])
@@ -174,7 +174,7 @@ def test_a_no_of_before_is_not_told_from_silence_and_a_yes_stays(topic: str, was
 @pytest.mark.parametrize(("safe", "id", "en"), [(None, "tidak disebutkan", "not said"), (False, "tidak", "no")])
 def test_a_number_is_never_printed_bare(topic: str, safe: bool | None, id: str, en: str) -> None:
     for language, says in (("id", id), ("en", en)):
-        read = Reader(language, (), 480)
+        read = Reader(language, ())
         fields = fields_of(topic, C.CONTACT, {"phone": "0000", "safe_to_call": safe})
         printed = {f.name: read.value(topic, f.name, f.value) for f in fields}
         assert printed == {"phone": "0000", "safe_to_call": says}
