@@ -504,6 +504,7 @@ def tell_everything(office: Office) -> tuple[UUID, list[str]]:
     kin: Fields = {"exclusion": uuid4(), "person": office.act("polres").actor, "member_of": "polres"}
     says(case, ExcludePerson, **kin, role=Role.SUPERVISOR)
     says(case, EndExclusion, exclusion=kin["exclusion"], role=Role.SUPERVISOR)
+    says(case, ExcludePerson, **{**kin, "exclusion": uuid4()}, role=Role.SUPERVISOR)
     say_the_rest(case, secrets)
     office.casework.handle(
         AGENCY,
