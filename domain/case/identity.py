@@ -182,9 +182,11 @@ class RecordSurvivorContact(ContactFacts, frozen=True, kw_only=True):
     example={"phone": "0000-0001", "safe_to_call": False, "reason": "Telepon dipegang terlapor."},
 )
 class CorrectSurvivorContact(ContactFacts, frozen=True, kw_only=True):
-    """Correct how to reach the survivor."""
+    """Correct how to reach the survivor. All of the record is replaced, so whether it is safe to call has to be said
+    again, be it that nobody knows (null): a *do not call* is not lost by silence."""
 
     reason: Contact[Text]
+    safe_to_call: Contact[bool | None]
 
 
 class Survivor(Part, frozen=True):

@@ -297,9 +297,10 @@ KNOWN = [
 """All of it the lead's word; the hospital may know `health` alone."""
 
 NEW_NUMBER = {"phone": "0001", "reason": "a new number"}
+NOBODY_SAID = {"safe_to_call": None}
 BEYOND = {
     "survivor identity": say(CorrectSurvivorIdentity, name="Penyintas B", reason="a slip"),
-    "survivor contact": say(CorrectSurvivorContact, **NEW_NUMBER),
+    "survivor contact": say(CorrectSurvivorContact, **NEW_NUMBER, **NOBODY_SAID),
     "incident": say(CorrectIncident, **incident_fields(), reason="a slip"),
     "clock": say(MeetClock, clock=CLOCK),
     "document": say(
@@ -352,7 +353,6 @@ def test_who_may_not_see_what_is_recorded_records_what_it_heard_beside_it() -> N
 def test_who_may_know_the_number_says_whether_it_is_safe() -> None:
     """A hospital that hears *he holds the telephone* can say so, whatever else it may not know."""
     of_contact = [*KNOWN[:-4], consent(of=("contact",)), *brought_to(S.IN_PROGRESS, of=("contact",))]
-    assert given_that(*of_contact).when(say(CorrectSurvivorContact, **NEW_NUMBER), by=HOSPITAL).refusal is None
-    for is_safe in (False, True):
+    for is_safe in (None, False, True):
         says = say(CorrectSurvivorContact, **NEW_NUMBER, safe_to_call=is_safe, safe_times="mornings")
         assert given_that(*of_contact).when(says, by=HOSPITAL).refusal is None
