@@ -14,6 +14,7 @@ from uuid import UUID
 from msgspec import Struct
 from msgspec.structs import replace
 
+from .case.departing import AssignmentLapsed
 from .case.fulfilment import ReferralReceived, ReferralRejected
 from .case.intake import CaseOpened
 from .case.lead import CaseWorkerAssigned, LeadTransferAccepted
@@ -137,6 +138,9 @@ class _Story:
                 self._end_worker(at)
                 agency = self.led[-1].agency if self.led else written.author
                 self.accompanied.append(Accompanied(event.worker, agency, written.position, at))
+            case AssignmentLapsed() if self.accompanied and self.led:
+                if (self.accompanied[-1].worker, self.led[-1].agency) == (event.person, event.agency):
+                    self._end_worker(at)
             case ReferralDrafted():
                 self._drafts[event.referral] = event
                 self._move(written, event.referral, ReferralStatus.DRAFT)

@@ -10,6 +10,7 @@ from msgspec import Struct
 from psycopg import Connection
 from psycopg.rows import TupleRow, class_row
 
+from ..domain.case.departing import AssignmentLapsed
 from ..domain.case.intake import CaseOpened
 from ..domain.case.lead import CaseWorkerAssigned, LeadTransferAccepted
 from ..domain.case.lifecycle import CaseClosed, CaseReopened
@@ -36,6 +37,7 @@ TELLING = frozenset(MOVES) | {
         CaseSeparated,
         LeadTransferAccepted,
         CaseWorkerAssigned,
+        AssignmentLapsed,
         ReferralDrafted,
     )
 }
@@ -133,6 +135,8 @@ def _take_in(spans: _Spans, written: Written, case: Case) -> None:
             spans.end(worker, written)
         case CaseWorkerAssigned():
             spans.begin(worker, case.lead, case, case.status.value, written)
+        case AssignmentLapsed() if event.agency == case.lead and case.of(Accompanying).worker is None:
+            spans.end(worker, written)
         case ReferralDrafted():
             spans.begin(_Key(id, "sender", event.referral), event.sender, case, "draft", written)
         case ReferralMove() if written.topic in MOVES:

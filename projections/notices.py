@@ -26,7 +26,7 @@ from ..domain.case.referrals import ReferralSent
 from ..domain.casefile.assigning import PersonAssigned
 from ..domain.casefile.state import Case
 from ..domain.disclosure import Followed
-from ..domain.judged import JudgedNotJustified, JudgedOtherwise
+from ..domain.judged import JudgedNotJustified, JudgedOtherwise, VerdictFacts, person_stream
 from ..domain.notices import NoticeGiven
 from ..domain.oversight import LIMITS, SEARCHING, Unusual
 from ..domain.recovery import HistoryRecovered
@@ -150,6 +150,8 @@ def _deeds(db: Tables, batch: Sequence[Followed]) -> Iterator[Deed]:
                 continue
         else:
             agency = w.author
+        if isinstance(event, VerdictFacts) and w.stream == person_stream(event.member):
+            continue  # the same verdict stands in its agency's stream
         found = done(event, followed.case, agency, w.actor)
         if found is not None:
             what, actor, more = found

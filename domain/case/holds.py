@@ -6,8 +6,9 @@ another's on a court's order alone, which a prosecution or court attached to the
 
 The proceedings place one by themselves: when police, prosecution or court have received a referral, or come to lead.
 It passes on when its holder sends the case to a prosecution or court that accepts it, and back where that was taken
-back. It falls when they reject the referral of which it began, and have the case for no other reason. Else it ends when
-a stage ends the proceedings, as all are lifted, and never because a referral was completed.
+back. It falls when they reject the referral of which it began, wrote nothing in the case, and have it for no other
+reason: who worked on it does not drop its hold by rejecting it, which one person does. Else it ends when a stage ends
+the proceedings, as all are lifted, and never because a referral was completed.
 
 Before holds had holders there was one at a time (first_hold.py).
 """
@@ -22,9 +23,9 @@ from msgspec.structs import replace
 from ..casefile.deciding import Network, decides, derived, follows, fresh
 from ..casefile.evolving import applies
 from ..casefile.moves import LEADS_TO, PARTIES, ReferralMove, stop_uncovered
-from ..casefile.state import FIRST, Case, CourtOrders, Hold, Part, Referral
+from ..casefile.state import FIRST, NOTHING, Case, CourtOrders, Hold, Part, Referral
 from ..codes import PROCEEDINGS, AgencyKind, HoldEnd, HoldKind, ReferralStatus
-from ..compartment import Coordination, Legal
+from ..compartment import Compartment, Coordination, Legal
 from ..declaring import Audience, Step, asked, field, happened, name_fields
 from ..fact import Act, AgencyCode, DocumentId, Fact, HoldId, ReferralId, Short, Text, recorded
 from ..persistent import put
@@ -114,14 +115,15 @@ class HoldLifted(HoldFacts, frozen=True, kw_only=True, tag="case.HoldLifted"):
 @happened(
     Words("Larangan pemusnahan gugur", "Hold fell"),
     her=Words("Satu larangan pemusnahan data Anda gugur", "A reason to keep your data is gone"),
-    means="Kepolisian, kejaksaan, atau pengadilan menolak rujukan yang menjadi dasarnya dan tidak menangani kasus ini "
-    "karena hal lain: larangan itu berakhir dengan sendirinya; yang lain, bila ada, tetap berlaku.",
+    means="Kepolisian, kejaksaan, atau pengadilan menolak rujukan yang menjadi dasarnya, tidak mencatat apa pun "
+    "dalam kasus ini, dan tidak menanganinya karena hal lain: larangan itu berakhir dengan sendirinya; yang lain, bila "
+    "ada, tetap berlaku.",
     step=Step.LEGAL,
     to=HOLDER,
 )
 class HoldFell(HoldFacts, frozen=True, kw_only=True, tag="case.HoldFell"):
-    """Police, prosecution or court rejected the referral of which it began, and have the case for no other reason: that
-    hold ended by itself; others stay, if there are any."""
+    """Police, prosecution or court rejected the referral of which it began, wrote nothing in the case, and have it for
+    no other reason: that hold ended by itself; others stay, if there are any."""
 
     holder: Coordination[AgencyCode]
     holder_kind: Coordination[AgencyKind]
@@ -314,7 +316,7 @@ def _moved(before: Case, after: Case, move: ReferralMove, act: Act) -> Iterable[
         if passed:
             return
     if status is S.REJECTED:
-        if not _is_before(after, referral.recipient):
+        if not _is_before(after, referral.recipient) and not _wrote(before, referral.recipient):
             yield from (_fallen(hold, referral, act) for hold in ours if hold.holder == referral.recipient)
     elif _is_new_report(before, referral):
         passing = [hold for hold in ours if _passes(hold, referral)]
@@ -338,6 +340,11 @@ def _is_before(case: Case, agency: AgencyCode) -> bool:
     did not reject. What is taken back later stays received."""
     received = (r for r in case.referrals.values() if r.recipient == agency and r.answered_at is not None)
     return agency in {case.lead, *case.former_leads} or any(r.status is not S.REJECTED for r in received)
+
+
+def _wrote(case: Case, agency: AgencyCode) -> bool:
+    """Whether there are words of theirs in the case, beyond that something moved."""
+    return bool(case.words.get(agency, NOTHING) - {Compartment.COORDINATION})
 
 
 def _passes(hold: Hold, by: Referral) -> bool:

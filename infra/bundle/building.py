@@ -269,7 +269,7 @@ class Bundles:
             "events": len(gathered.events),
             "accesses": len(gathered.accesses),
             "complete": {
-                "events": {"from": 1, "to": as_of},
+                "events": {"from": 1, "to": min(as_of, made.position - 1)},
                 "accesses": {"from": 1, "to": made.position - 1},
             },
             "disclosed": sorted(said.compartments),

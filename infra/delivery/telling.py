@@ -317,8 +317,8 @@ class Tellings:
             try:
                 if not telling.compartments or record.header.stream != telling.stream:
                     raise BrokenSeal
-                header, shown = as_shown(record.header), self._open(telling, record)
-                opened[same] = _Opened(header, shown, sorted(record.held), ERASED)
+                now, shown = as_shown(record.header), self._open(telling, record)
+                opened[same] = _Opened(now if shown else now._replace(schema=1), shown, sorted(record.held), ERASED)
             except (BrokenSeal, KeyGone):
                 opened[same] = _Opened(_unreadable(telling), {}, [], DAMAGED)
         return opened[same]

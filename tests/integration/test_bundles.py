@@ -189,6 +189,15 @@ def test_it_is_of_the_instant_that_was_asked_for(running: Any) -> None:
     assert b"AFTERWARDS" not in data
 
 
+def test_it_says_no_more_than_was_known_as_it_was_disclosed(running: Any) -> None:
+    """Whatever instant was asked for: what comes later is not in it, and is not said to be none."""
+    case = a_case(running)
+    data = fetch(running, case, disclose(running, case, as_of=2**40), reports="false")
+    found = verify_bundle(data, policy_of(running))
+    assert found.manifest["complete"]["events"]["to"] == found.manifest["complete"]["accesses"]["to"]
+    assert found.manifest["complete"]["events"]["to"] < 2**40
+
+
 @pytest.mark.thorough
 def test_an_event_can_be_withheld_whole_and_shows_as_withheld(running: Any) -> None:
     case = a_case(running)

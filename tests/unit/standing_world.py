@@ -275,7 +275,7 @@ def happened(
 
 NONE: frozenset[str] = frozenset()
 IDENTITY: dict[str, Any] = {"name": "Penyintas A"}
-CONTACT: dict[str, Any] = {"phone": "0000"}
+CONTACT: dict[str, Any] = {"phone": "0000", "safe_to_call": None}
 REPORT: dict[str, Any] = {"channel": Channel.HOTLINE, "reporter": Reporter.WITNESS}
 MOVE: dict[str, UUID] = {"referral": R1}
 

@@ -4,7 +4,22 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from story import NETWORK, R1, SYSTEM, WORKER, act, an_id, brought_to, consent, given, opened, say, the_case
+from story import (
+    NETWORK,
+    NOON,
+    R1,
+    SYSTEM,
+    WORKER,
+    act,
+    an_id,
+    brought_to,
+    consent,
+    given,
+    opened,
+    say,
+    the_case,
+    written,
+)
 
 from rujukan.domain.agency_state import Agency
 from rujukan.domain.case import decide
@@ -15,6 +30,7 @@ from rujukan.domain.casefile.assigning import PersonAssigned
 from rujukan.domain.casefile.staff import Accompanying, Staff, workers
 from rujukan.domain.casefile.state import Case
 from rujukan.domain.codes import AgencyKind, NeedToKnow, ReferralStatus, Role, Urgency
+from rujukan.domain.custody import custody
 from rujukan.domain.fact import Act, ActorId, Fact
 from rujukan.domain.refusal import Unknown, WrongMove
 
@@ -84,6 +100,9 @@ def test_who_accompanied_her_and_left_accompanies_her_no_more() -> None:
     )
     assert case.of(Accompanying).worker is None
     assert workers(case) == frozenset()
+    lapsed = say(AssignmentLapsed, person=WORKER, agency="uptd-ppa", kind=NETWORK["uptd-ppa"].kind)
+    told = [written(n, e) for n, e in enumerate([opened(), say(CaseWorkerAssigned, worker=WORKER), lapsed], 1)]
+    assert custody(told, NOON).accompanied[-1].until == told[-1].at
 
 
 def test_others_stay_assigned() -> None:

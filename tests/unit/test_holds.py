@@ -69,6 +69,7 @@ from rujukan.domain.case.holds import (
 )
 from rujukan.domain.case.intake import CaseOpened, OpenCase, ReportReceived
 from rujukan.domain.case.lead import AcceptLeadTransfer, LeadTransferAccepted, LeadTransferAsked
+from rujukan.domain.case.notes import NoteRecorded
 from rujukan.domain.case.referrals import CancelReferral, ReferralCancelled
 from rujukan.domain.casefile.evolving import Said, fold_log, said
 from rujukan.domain.casefile.state import FIRST, CourtOrders
@@ -530,6 +531,13 @@ def test_it_stays_where_they_have_the_case_for_another_reason(other: ReferralSta
     ]
     stays = given(*RECEIVED_THERE, *second).when(REJECT, by=POLICE)
     stays.then_only(*([ReferralRejected] if other is not S.REJECTED else [ReferralRejected, HoldFell]))
+
+
+def test_who_wrote_of_the_case_does_not_drop_it_alone_by_rejecting_what_it_began_of() -> None:
+    """Two of them lift it."""
+    worked = (*RECEIVED_THERE, (say(NoteRecorded, note=an_id("note"), legal="He was seen there."), "polres"))
+    given(*worked).when(REJECT, by=POLICE).then_only(ReferralRejected)
+    given(*worked, moved(S.REJECTED)).when(ERASE, by=SUPERVISOR).refused(HoldStands, holds=1)
 
 
 def test_it_stays_where_they_lead_or_led_and_what_they_placed_themselves_stays() -> None:

@@ -290,6 +290,7 @@ SETTLES = {
             "FailReferral",
             "DeliverService",
             "AssignPerson",
+            "EndUncoveredReferral",
         ),
         "referrals",
     ),
