@@ -76,8 +76,8 @@ SAYS: dict[str, tuple[str, str]] = {
         "{count} readings of this case are recorded, under the same proofs.",
     ),
     "complete": (
-        "Itulah semua pembacaannya dari nomor {first} sampai {last} dalam log, menurut penyelenggara log yang menyegel "
-        "berkas ini.",
+        "Itulah semua pembacaannya dari posisi {first} sampai {last} dalam log, menurut penyelenggara log yang "
+        "menyegel berkas ini.",
         "Those are all of its readings from position {first} to {last} of the log, says the log's operator, who sealed "
         "this file.",
     ),
@@ -132,7 +132,7 @@ UNCHECKED: dict[str, tuple[str, str]] = {
         "file that is whole under a key of their own. Use --policy, with a key from somebody you trust.",
     ),
     "no-witnesses": (
-        "Apakah orang lain melihat log yang sama: kebijakan ini tidak meminta instansi pengesah, jadi penyelenggara "
+        "Apakah pihak lain melihat log yang sama: kebijakan ini tidak meminta instansi pengesah, jadi penyelenggara "
         "log sendirilah yang dipercaya bahwa hanya ada satu log.",
         "Whether others saw the same log: the policy asks for no witness, so the log's operator alone is trusted that "
         "there is one log only.",
@@ -164,8 +164,8 @@ UNCHECKED: dict[str, tuple[str, str]] = {
         "That there were no other readings: those here are proved, but no proof shows that the list is complete.",
     ),
     "said-complete": (
-        "Bahwa tidak ada pembacaan lain di antara nomor yang disebut: penyelenggara log menyatakannya dengan segelnya, "
-        "tetapi bukti tidak menunjukkannya. Itu hanya terlihat oleh yang memeriksa seluruh log.",
+        "Bahwa tidak ada pembacaan lain di antara posisi yang disebut: penyelenggara log menyatakannya dengan "
+        "segelnya, tetapi bukti tidak menunjukkannya. Itu hanya terlihat oleh yang memeriksa seluruh log.",
         "That there were no other readings between the positions named: the log's operator says so under its seal, but "
         "no proof shows it. Only who audits the whole log sees that.",
     ),

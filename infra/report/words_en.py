@@ -15,7 +15,7 @@ EN = Words(
     made_by="Made by",
     none="none",
     footer="Case {case} · times {zone} · Page {{page}} of {{pages}}",
-    happened_here="What happened",
+    happened_here="How the case was handled",
     opened="The case was opened {at} by {agency}.",
     led="Led by {agency}, since {since}{until}.",
     led_until=" until {until}",
@@ -54,7 +54,7 @@ EN = Words(
     not_sent="not sent",
     no_answer="not answered",
     answer_by="due {due}",
-    who_knew="Who knew what, since when",
+    who_knew="Who was entitled to, received and opened what, since when",
     who_knew_note="“Sent”: the system recorded that the referral was sent, with the compartments named. “Received”: a "
     "person of that agency recorded its receipt or answer. “Opened”: content opened through this system. What has "
     "come into an agency's own system can be read there without a record here.",

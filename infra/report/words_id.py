@@ -15,30 +15,30 @@ ID = Words(
     made_by="Dibuat oleh",
     none="tidak ada",
     footer="Kasus {case} · waktu {zone} · Halaman {{page}} dari {{pages}}",
-    happened_here="Yang terjadi",
-    opened="Kasus dibuka {at} oleh {agency}.",
+    happened_here="Jalannya penanganan kasus",
+    opened="Kasus dibuka pada {at} oleh {agency}.",
     led="Penanggung jawab: {agency}, sejak {since}{until}.",
     led_until=" sampai {until}",
-    closed="Kasus ditutup {at} oleh {agency}. Alasan: {reason}.",
-    not_closed="Kasus belum ditutup pada {as_of}.",
+    closed="Kasus ditutup pada {at} oleh {agency}. Alasan: {reason}.",
+    not_closed="Sampai {as_of} kasus belum ditutup.",
     referrals_sent="{n} rujukan dikirim. Dijawab dalam batas waktu: {in_time}. Tidak dijawab sampai batas waktu lewat: "
     "{late}. Dibatalkan sebelum dijawab: {cancelled}. Masih ditunggu: {waiting}.",
     no_referral="Tidak ada rujukan yang dikirim.",
-    ran_out="Batas waktu terlewati: {what} ({number}), berakhir {due}. Saat itu dipegang oleh {held}. {state}",
-    ran_out_before="Batas waktu sudah lewat ketika dicatat: {what} ({number}), berakhir {due}, baru dicatat {known}. "
-    "Sejak dicatat dipegang oleh {held}. {state}",
-    recorded_after="baru dicatat {known}; sejak itu {held}",
+    ran_out="Batas waktu terlewati: {what} ({number}), berakhir pada {due}. Saat itu dipegang oleh {held}. {state}",
+    ran_out_before="Batas waktu sudah lewat ketika dicatat: {what} ({number}), berakhir pada {due}, baru dicatat pada "
+    "{known}. Sejak dicatat dipegang oleh {held}. {state}",
+    recorded_after="baru dicatat pada {known}; sejak itu {held}",
     never_met="Belum dipenuhi sampai {as_of}.",
-    met_after="Dipenuhi sesudahnya, {met}.",
-    said_after="Sesudahnya, {recorded}, dicatat bahwa itu telah dipenuhi {met}.",
+    met_after="Dipenuhi sesudahnya, pada {met}.",
+    said_after="Sesudahnya, pada {recorded}, dicatat bahwa batas waktu itu telah dipenuhi pada {met}.",
     answer_ran_out="Batas waktu terlewati: jawaban {recipient} atas {number}, ditunggu sampai {due}. Saat itu "
     "rujukan dipegang oleh {held}.",
     none_ran_out="Tidak ada batas waktu yang terlewati sampai {as_of}.",
-    not_counted="{n} peristiwa seluruhnya tidak diungkap. Isinya tidak ikut diperhitungkan pada halaman ini dan "
+    not_counted="{n} peristiwa tidak diungkap sama sekali. Isinya tidak ikut diperhitungkan pada halaman ini dan "
     "halaman berikutnya.",
     time_line="Garis waktu",
-    time_line_note="Belah ketupat: saat batas waktu berakhir. Garis tegak merah: saat keadaan yang dilaporkan. Setiap "
-    "langkah digambar sama lebar menurut urutannya; jarak tidak menunjukkan lama waktu.",
+    time_line_note="Belah ketupat: saat batas waktu berakhir. Garis tegak merah: waktu “Keadaan per” laporan ini. "
+    "Setiap langkah digambar sama lebar menurut urutannya; jarak tidak menunjukkan lama waktu.",
     more_lanes="{n} baris lain tidak digambar di sini; lihat tabel dan lampiran.",
     lane_lead="Penanggung jawab: {agency}",
     legend_lead="penanggung jawab kasus",
@@ -46,7 +46,7 @@ ID = Words(
     legend_recipient="rujukan dipegang penerima",
     legend_met="batas waktu dipenuhi",
     legend_runs="batas waktu berjalan",
-    legend_late="terlewati",
+    legend_late="batas waktu terlewati",
     from_to="dari {sender} kepada {recipient}",
     who_held="Siapa memegang rujukan",
     held_columns=("Rujukan", "Dari siapa kepada siapa, dipegang oleh", "Dijawab", "Keadaan terakhir"),
@@ -55,11 +55,11 @@ ID = Words(
     not_sent="belum dikirim",
     no_answer="belum dijawab",
     answer_by="ditunggu sampai {due}",
-    who_knew="Siapa mengetahui apa, sejak kapan",
+    who_knew="Siapa berhak tahu, menerima, dan membuka apa, sejak kapan",
     who_knew_note="“Dikirim”: sistem mencatat rujukan itu dikirim, dengan kelompok data yang disebut. “Diterima”: "
     "petugas instansi itu mencatat penerimaan atau jawabannya. “Dibuka”: isi yang dibuka melalui sistem ini. Isi yang "
     "sudah masuk ke sistem instansi sendiri dapat dibaca di sana tanpa tercatat di sini.",
-    knew_columns=("Instansi", "Berhak atas dasar", "Diterima", "Dibuka"),
+    knew_columns=("Instansi", "Dasar berhak tahu", "Diterima", "Dibuka"),
     knew_as_lead="penanggung jawab sejak {since}",
     knew_by_referral="{number}, dikirim {sent}: {data}",
     not_received="tidak ada penerimaan yang dicatat",
@@ -115,8 +115,8 @@ ID = Words(
     erased_mark="[telah dihapus, kunci dimusnahkan: {compartments}]",
     event_withheld="[seluruh isi peristiwa ini tidak diungkap]",
     unlabelled="Peristiwa",
-    unshown="{n} tanda tidak dapat ditampilkan huruf laporan ini dan ditulis � ({codes}). Teks persisnya ada di "
-    "bundel.",
+    unshown="{n} karakter tidak dapat ditampilkan dengan huruf laporan ini dan ditulis � ({codes}). Teks persisnya "
+    "ada di bundel.",
     referrals="Rujukan dan batas waktu",
     referral="Rujukan",
     answer_late="{due}: terlewati",
@@ -131,8 +131,8 @@ ID = Words(
     clock_states={
         "running": "berjalan",
         "met": "dipenuhi",
-        "met-late": "dipenuhi terlambat",
-        "said-late": "terlewati; kemudian dikatakan dipenuhi tepat waktu",
+        "met-late": "terlambat dipenuhi",
+        "said-late": "terlewati; kemudian dinyatakan dipenuhi tepat waktu",
         "breached": "terlewati",
     },
     document="Dokumen",
@@ -146,7 +146,7 @@ ID = Words(
     accesses_note="Setiap pembukaan isi yang dilindungi dicatat sebelum isinya ditampilkan.",
     access_columns=("Waktu", "Orang (kode), peran, instansi", "Tujuan", "Yang dibuka", "Dasar"),
     ledger="Angka untuk dibandingkan",
-    ledger_note="Log adalah pohon Merkle (RFC 6962) atas semua catatan jaringan. Angka di bawah ini harus sama "
+    ledger_note="Log adalah pohon Merkle (RFC 6962) atas semua catatan jejaring. Angka di bawah ini harus sama "
     "dengan yang disebut program pemeriksa.",
     witnesses_needed="Instansi pengesah yang disyaratkan",
     witness_columns=("Instansi pengesah", "Algoritma", "Kunci", "Waktu tanda tangan"),
@@ -174,6 +174,7 @@ ID = Words(
     places="Letak setiap peristiwa dalam log",
     place_columns=("No.", "Posisi log", "Nilai hash catatan"),
     notes="Catatan tentang laporan ini",
-    notes_unshown="Dalam seluruh laporan {n} tanda ditulis � karena tidak ada hurufnya atau tidak kasatmata: {codes}.",
+    notes_unshown="Dalam seluruh laporan {n} karakter ditulis � karena tidak ada hurufnya atau tidak kasatmata: "
+    "{codes}.",
     blank_lines="[{n} baris kosong]",
 )
