@@ -135,7 +135,7 @@ FOR_PERSON: dict[Name, ForPerson] = {
         ),
     ),
     "Unknown": ForPerson(
-        Words("Yang Anda maksud tidak ada, atau tidak Anda ketahui.", "No such thing is known to you."),
+        Words("Yang Anda maksud tidak ada, atau tidak dapat Anda lihat.", "No such thing is known to you."),
         Words("Periksa nomor atau alamatnya.", "Check the id or the address."),
     ),
     "VersionMismatch": ForPerson(

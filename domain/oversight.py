@@ -33,12 +33,16 @@ class Unusual(Code):
     OUT_OF_HOURS = "out-of-hours", "Di luar jam kerja", "Out of hours"
     EVERYTHING = "everything", "Laporan penyintas dibuka", "A survivor's report was opened"
     SEARCHES = "searches", "Banyak pencarian", "Many searches"
-    OWN_CONSENT = "own-consent", "Persetujuan dicatat oleh yang diuntungkan", "Consent recorded by who gains by it"
+    OWN_CONSENT = (
+        "own-consent",
+        "Persetujuan dicatat oleh instansi yang mendapat akses karenanya",
+        "Consent recorded by who gains by it",
+    )
     SENT_ON = "sent-on", "Penerima rujukan merujuk lebih lanjut", "A recipient referred on"
     REPEATED_GLASS = "repeated-glass", "Akses darurat dalam beberapa kasus", "Emergency openings of several cases"
     AFTER_NOT_JUSTIFIED = (
         "after-not-justified",
-        "Tanpa persetujuan lagi, setelah dinilai tidak beralasan",
+        "Kembali bertindak tanpa persetujuan, setelah dinilai tidak beralasan",
         "Past consent again, after it was judged not justified",
     )
     JUST_LET_IN = (

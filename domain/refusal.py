@@ -11,7 +11,7 @@ from .words import Words
 
 
 class Unknown(Refusal):
-    says = Words("Yang Anda maksud tidak ada, atau tidak Anda ketahui.", "No such thing is known to you.")
+    says = Words("Yang Anda maksud tidak ada, atau tidak dapat Anda lihat.", "No such thing is known to you.")
     mend = Words(
         "Periksa nomornya. Yang tidak boleh Anda ketahui dijawab sama dengan yang tidak ada.",
         "Check the id. What you may not know of answers the same as what does not exist.",
@@ -88,7 +88,8 @@ class StillUndecided(AlreadyExists):
 class CaseNotOpen(Refusal):
     says = Words("Kasus ini sudah ditutup atau digabungkan.", "The case is closed or merged.")
     mend = Words(
-        "Buka kembali dahulu kasus yang ditutup; untuk yang digabungkan, bekerjalah pada kasus tempat ia digabungkan.",
+        "Buka kembali dahulu kasus yang ditutup; untuk yang digabungkan, lanjutkan pada kasus tempat kasus ini "
+        "digabungkan.",
         "Re-open it first, or act on the case it was merged into.",
     )
     acts = ("ReopenCase",)
@@ -96,14 +97,15 @@ class CaseNotOpen(Refusal):
 
 class CaseIsOpen(Refusal):
     says = Words("Kasus ini masih terbuka.", "The case is open already.")
-    mend = Words("Tidak perlu dibuka kembali: langsung bekerja saja.", "It needs no re-opening: go on with the work.")
+    mend = Words("Tidak perlu dibuka kembali: lanjutkan pekerjaan.", "It needs no re-opening: go on with the work.")
 
 
 class OpenReferrals(Refusal):
     says = Words("Kasus ini masih punya rujukan yang belum berakhir.", "Referrals of this case are not ended yet.")
     mend = Words(
-        "Akhiri dahulu setiap rujukan yang disebut: penerima menyelesaikan atau menyatakan gagal, pengirim membatalkan"
-        " yang masih konsep atau terkirim, penyelia penanggung jawab mengakhiri yang tidak dicakup persetujuan lagi.",
+        "Akhiri dahulu setiap rujukan yang disebut: penerima menyelesaikannya atau menyatakannya gagal, pengirim"
+        " membatalkan yang masih konsep atau baru terkirim, penyelia instansi penanggung jawab mengakhiri yang tidak"
+        " lagi dicakup persetujuan.",
         "End each one that is named first: its recipient completes or fails it, its sender cancels a draft or what was"
         " sent, a supervisor of the lead ends what no consent covers any more.",
     )
@@ -150,8 +152,8 @@ class ConsentFromWrongPerson(Refusal):
         "This person cannot give consent alone at the survivor's age.",
     )
     mend = Words(
-        "Orang dewasa menyetujui sendiri; untuk anak kecil pengasuhnya, dengan kesediaan anak; remaja bersama pengasuh,"
-        " atau sendiri dengan alasan mengapa tidak ada pengasuh yang dapat.",
+        "Orang dewasa menyetujui sendiri; untuk anak kecil orang tua, wali, atau pengasuhnya, dengan kesediaan anak;"
+        " remaja bersama salah satu dari mereka, atau sendiri dengan alasan mengapa tidak satu pun dari mereka dapat.",
         "An adult consents herself; a young child's caregiver with the child's assent; an adolescent with a caregiver,"
         " or alone with the reason why no caregiver can.",
     )
@@ -204,7 +206,8 @@ class BasisTooNarrow(Refusal):
         "The basis does not allow all of these compartments to be disclosed.",
     )
     mend = Words(
-        "Keluarkan kelompok data yang tidak diizinkan, atau serahkan menurut penetapan pengadilan yang menyebutnya.",
+        "Jangan sertakan kelompok data yang tidak diizinkan, atau serahkan menurut penetapan pengadilan yang "
+        "menyebutnya.",
         "Leave out those it does not allow, or disclose on a court order that names them.",
     )
     acts = ("DiscloseCase",)
@@ -213,7 +216,7 @@ class BasisTooNarrow(Refusal):
 class WrongMove(Refusal):
     says = Words("Keadaannya sekarang tidak mengizinkan langkah ini.", "Its state does not allow this move now.")
     mend = Words(
-        "Lihat keadaannya sekarang, yang disebut, lalu ambil langkah yang mengikutinya.",
+        "Lihat keadaannya sekarang, yang disebut di sini, lalu ambil langkah yang sesuai.",
         "Look at its state, which is named, and take a step that follows from it.",
     )
 
@@ -225,12 +228,12 @@ class StillRunning(Refusal):
 
 class HoldStands(Refusal):
     says = Words(
-        "Larangan pemusnahan berlaku, berlawanan dengan yang diminta.",
+        "Larangan pemusnahan masih berlaku dan menghalangi yang diminta.",
         "A legal hold stands against what was asked.",
     )
     mend = Words(
-        "Dua orang dari pemegang larangan itu dapat mengakhirinya; atau, atas perintah pengadilan, dua orang penanggung"
-        " jawab kasus.",
+        "Dua orang dari instansi pemegang larangan itu dapat mengakhirinya; atau, atas penetapan atau putusan"
+        " pengadilan, dua orang dari instansi penanggung jawab.",
         "Two people of its holder can lift it; or, on a court's order, two of the lead.",
     )
     acts = ("LiftLegalHold", "LiftHoldOnOrder")
@@ -252,7 +255,7 @@ class ProposalOver(Refusal):
 class NotDueYet(Refusal):
     says = Words("Masa simpannya belum berakhir.", "The time for which it is to be kept has not ended.")
     mend = Words(
-        "Lihat kapan berakhirnya dalam daftar masa simpan (GET /retention), atau sebut alasan lain.",
+        "Lihat kapan berakhirnya dalam daftar masa simpan (GET /retention), atau sebut dasar lain.",
         "See the retention list (GET /retention) for when it does, or name another ground.",
     )
 
@@ -270,7 +273,7 @@ class Erased(Refusal):
 
 
 class Invalid(Refusal):
-    says = Words("Isian ini tidak saling cocok.", "The values do not fit together.")
+    says = Words("Isian-isian ini tidak saling cocok.", "The values do not fit together.")
     mend = Words(
         "Perbaiki isian yang disebut (field) sebagaimana seharusnya (must).",
         "Mend the field that is named, as `must` says.",
@@ -291,7 +294,7 @@ class NotAMember(Refusal):
 
 class AgencyInactive(Refusal):
     says = Words(
-        "Instansi yang bertindak tidak terdaftar atau sedang ditangguhkan.",
+        "Instansi yang bertindak tidak terdaftar atau sedang dinonaktifkan.",
         "The acting agency is not registered or is suspended.",
     )
     mend = Words(
@@ -336,12 +339,12 @@ class NotTold(Refusal):
 
 class AnotherHistory(Refusal):
     says = Words(
-        "Layanan tidak punya penyampaian itu: keadaan lama dipulihkan, dan nomor Anda dari riwayat lain.",
+        "Layanan tidak punya kiriman itu: keadaan lama dipulihkan, dan nomor Anda dari riwayat lain.",
         "The service has no such delivery: an older state of it was restored, and your number is of another history.",
     )
     mend = Words(
         "Jangan proses apa pun lagi, simpan yang ada, dan hubungi pengelola layanan (`rujukan forks`). Setelah"
-        " diperbaiki, mulailah setelah penyampaian terakhir Anda yang dikenal layanan: yang disampaikan dengan nomor"
+        " diperbaiki, mulailah setelah kiriman terakhir Anda yang dikenal layanan: yang disampaikan dengan nomor"
         " yang sudah Anda punya berbeda dari yang sudah Anda proses.",
         "Handle nothing more, keep what you have, and ask whoever runs the service (`rujukan forks`). Once that is set"
         " right, begin behind the last delivery of yours that the service does know: what it tells under numbers that"
@@ -351,11 +354,11 @@ class AnotherHistory(Refusal):
 
 class WrongReceipt(Refusal):
     says = Words(
-        "Tanda terima ini bukan yang ada dalam penyampaian dengan nomor itu.",
+        "Tanda terima ini bukan yang ada dalam kiriman dengan nomor itu.",
         "The receipt is not the one in the delivery with this sequence.",
     )
     mend = Words(
-        "Kirim tanda terima yang tersegel dalam penyampaian itu sendiri.",
+        "Kirim tanda terima yang tersegel dalam kiriman itu sendiri.",
         "Send the receipt that lies inside the seal of that very delivery.",
     )
 
