@@ -233,12 +233,12 @@ class SharingBasis(Code):
     COURT_ORDER = "court-order", "Penetapan atau putusan pengadilan", "Court order or judgement"
     SEXUAL_VIOLENCE_REPORT = (
         "sexual-violence-report",
-        "Kewajiban lapor kekerasan seksual (UU 12/2022 ps. 41)",
+        "Kewajiban lapor kekerasan seksual (UU 12/2022 Pasal 41)",
         "Duty to report sexual violence (UU 12/2022 art. 41)",
     )
     HEALTH_WORKER_REPORT = (
         "health-worker-report",
-        "Kewajiban tenaga kesehatan memberi tahu (UU 12/2022 ps. 39-40)",
+        "Kewajiban tenaga kesehatan memberi tahu (UU 12/2022 Pasal 39–40)",
         "Health workers' duty to inform (UU 12/2022 art. 39-40)",
     )
     VITAL_INTEREST = (
@@ -297,18 +297,18 @@ class HoldKind(Code):
 
     INVESTIGATION = "investigation", "Penyidikan", "Investigation"
     TRIAL = "trial", "Penuntutan dan persidangan", "Prosecution and trial"
-    CLAIM = "claim", "Tuntutan ganti rugi atau restitusi", "Claim for compensation or restitution"
+    CLAIM = "claim", "Gugatan ganti rugi atau permohonan restitusi", "Claim for compensation or restitution"
     PROTECTION = "protection", "Pelindungan", "Protection"
 
 
 class HoldEnd(Code):
     """What ends a legal hold."""
 
-    WRITTEN_STOP = "written-stop", "Penghentian tertulis", "Written stop of the proceedings"
+    WRITTEN_STOP = "written-stop", "Penghentian perkara secara tertulis", "Written stop of the proceedings"
     FINAL_JUDGMENT = "final-judgment", "Putusan berkekuatan hukum tetap", "Final judgment"
-    CLAIM_ENDED = "claim-ended", "Tuntutan selesai", "The claim is settled or given up"
+    CLAIM_ENDED = "claim-ended", "Gugatan atau permohonan selesai atau dicabut", "The claim is settled or given up"
     NO_LONGER_NEEDED = "no-longer-needed", "Tidak diperlukan lagi", "No longer needed"
-    COURT_ORDER = "court-order", "Perintah pengadilan", "Court's order"
+    COURT_ORDER = "court-order", "Penetapan atau putusan pengadilan", "Court's order"
 
 
 CODE_LISTS: dict[str, type[Code]] = {

@@ -103,7 +103,7 @@ def decide(command: Fact, given: Given | None, act: Act) -> Sequence[Fact]:
 
 
 name_fields(
-    deed=field("Letak dalam catatan", "Position in the log"),
+    deed=field("Posisi dalam log", "Position in the log"),
     done_at=field("Dilakukan pada", "Done at"),
     done_for=field("Dilakukan bagi instansi", "Done for the agency"),
 )

@@ -44,7 +44,7 @@ class Handling(Enum):
 
 
 OTHER = Words("Catatan lain", "Another record")
-SAID_EARLIER = Words("Dikatakan terjadi", "Said to have happened")
+SAID_EARLIER = Words("Waktu tindakan, menurut petugas", "Time of the act, as the worker says")
 """Where it was recorded later: both times stand beside each other."""
 
 HER_OWN_REPORT = frozenset(("case.ReportReceived", f) for f in ("reporter", "reporter_name", "reporter_contact"))
@@ -343,7 +343,7 @@ def _legal(code: str, language: Language) -> str:
 _GROUNDS: dict[str, Words] = {
     "own": Words("itu catatan instansi itu sendiri", "they are that agency's own words"),
     "lead": Words("instansi itu penanggung jawab kasus Anda", "that agency leads your case"),
-    "consent": Words("Anda menyetujuinya", "you consented"),
+    "consent": Words("ada persetujuan untuk itu", "consent was given for it"),
     "referral": Words("Anda dirujuk ke instansi itu", "you were referred to that agency"),
     "told": Words("instansi itu sudah diberi tahu sebelumnya", "that agency had been told before"),
     "survivor-request": Words("Anda memintanya", "you asked for it"),

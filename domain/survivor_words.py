@@ -7,12 +7,14 @@ from .codes import (
     CloseReason,
     ConsentBy,
     DisclosureBasis,
+    DocumentKind,
     ErasureBasis,
     Outcome,
     Purpose,
     Reporter,
     Role,
     Service,
+    SharingBasis,
 )
 from .violence import ClockNeed, GbvType, Need
 from .words import Language, Words
@@ -28,6 +30,7 @@ _HERS: Mapping[tuple[type[Code], Code], Words] = {
         (Reporter.SURVIVOR, Words("Anda sendiri", "You yourself")),
         (Role.SUPERVISOR, Words("Atasan pendamping", "The case worker's supervisor")),
         (Role.LEGAL_REVIEWER, Words("Petugas hukum", "Legal officer")),
+        (Role.INTEGRATOR, Words("Sistem komputer instansi", "The agency's computer system")),
         (Purpose.SURVIVOR_REQUEST, HER_REQUEST),
         (ErasureBasis.SURVIVOR_REQUEST, HER_REQUEST),
         (DisclosureBasis.SURVIVOR_REQUEST, HER_REQUEST),
@@ -38,6 +41,21 @@ _HERS: Mapping[tuple[type[Code], Code], Words] = {
         (Service.PSYCHOSOCIAL, SUPPORT),
         (Need.PSYCHOSOCIAL, SUPPORT),
         (Service.FORENSIC, EXAMINATION),
+        (
+            DocumentKind.VISUM,
+            Words("Hasil pemeriksaan dokter untuk bukti (visum)", "Result of the examination (visum)"),
+        ),
+        (
+            SharingBasis.FORWARDED_REPORT,
+            Words("Laporan diteruskan agar Anda dihubungi", "Passed on so that you are reached"),
+        ),
+        (
+            SharingBasis.VITAL_INTEREST,
+            Words(
+                "Menjaga nyawa atau kesehatan orang yang tidak dapat ditanya",
+                "To protect the life or health of somebody who cannot be asked",
+            ),
+        ),
         (ClockNeed.FORENSIC_EVIDENCE, EXAMINATION),
         (ClockNeed.HIV_PEP, Words("Obat pencegah HIV", "Medicine that prevents HIV")),
         (ClockNeed.EMERGENCY_CONTRACEPTION, Words("Obat pencegah kehamilan", "Medicine that prevents pregnancy")),

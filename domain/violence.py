@@ -85,7 +85,7 @@ class ClockNeed(Code):
     REPORT_TO_POLICE = "report-to-police", "Pelaporan ke kepolisian", "Report to the police"
     POLICE_PROTECTION_DV = (
         "police-protection-dv",
-        "Pelindungan sementara kepolisian (UU PKDRT)",
+        "Perlindungan sementara kepolisian (UU PKDRT)",
         "Temporary police protection, domestic violence",
     )
     TEMPORARY_PROTECTION_SV = (

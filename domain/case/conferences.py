@@ -180,7 +180,8 @@ def action_done(part: Conferences, event: ActionDone) -> Conferences:
     "actions",
     Words("tugas yang belum selesai", "actions that are not done"),
     Words(
-        "Selesaikan tugas itu, atau sepakati pada berkas yang diteruskan lalu nyatakan selesai di sini dengan catatan.",
+        "Selesaikan tugas itu; atau sepakati pada berkas yang diteruskan, lalu nyatakan selesai di sini dan sebut hal "
+        "itu dalam keterangannya.",
         "Do the action; or agree on it in the file that lives on, and say so in the remark with which it ends here.",
     ),
     "FinishAction",

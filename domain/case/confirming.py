@@ -42,7 +42,9 @@ REPORTER = who_reported(lambda event, case: case.consents[event.consent].reporte
 
 @happened(
     Words("Persetujuan yang dilaporkan dibenarkan", "Reported consent confirmed"),
-    her=Words("Persetujuan Anda ditanyakan lagi, dan Anda membenarkannya", "You were asked again, and said the same"),
+    her=Words(
+        "Persetujuan ditanyakan lagi kepada Anda, dan Anda membenarkannya", "You were asked again, and said the same"
+    ),
     means="Penanggung jawab menanyakannya kepada penyintas, yang membenarkannya; kini berlaku seluruhnya.",
     step=Step.CONSENT,
     to=REPORTER,
@@ -53,7 +55,10 @@ class ConsentConfirmed(ConfirmationFacts, frozen=True, kw_only=True, tag="case.C
 
 @happened(
     Words("Persetujuan yang dilaporkan tidak dibenarkan", "Reported consent not confirmed"),
-    her=Words("Yang dicatat instansi lain tidak Anda benarkan", "You did not confirm what another agency recorded"),
+    her=Words(
+        "Anda tidak membenarkan persetujuan yang dicatat instansi lain",
+        "You did not confirm what another agency recorded",
+    ),
     means="Penanggung jawab menanyakannya kepada penyintas, yang tidak membenarkannya; tidak mencakup apa pun lagi.",
     step=Step.CONSENT,
     to=NAMED,

@@ -52,7 +52,7 @@ UNSAID = defaults_unsaid(child_assent=False, language="id")
 @happened(
     Words("Persetujuan diberikan", "Consent given"),
     her=Words("Persetujuan dicatat", "A consent was recorded"),
-    means="Penyintas, atau orang tua/walinya, mengizinkan penerima mengetahuinya.",
+    means="Penyintas, atau orang tua, wali, atau pengasuhnya, mengizinkan penerima mengetahuinya.",
     step=Step.CONSENT,
     withheld={"witness": OF_OTHERS},
     earlier=(UNSAID,),
@@ -86,7 +86,7 @@ class RefusalFacts(Fact, frozen=True, kw_only=True):
 
 @happened(
     Words("Persetujuan ditolak", "Consent refused"),
-    her=Words("Jawaban tidak setuju dicatat", "That the answer was no was recorded"),
+    her=Words("Dicatat bahwa persetujuan tidak diberikan", "That the answer was no was recorded"),
     means="Ditanya, dan menjawab tidak. Tidak perlu alasan.",
     step=Step.CONSENT,
     calls={

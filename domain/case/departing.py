@@ -36,7 +36,7 @@ def _theirs(event: "AssignmentLapsed", case: Case) -> Mapping[AgencyCode, Agency
 
 @happened(
     Words("Penunjukan gugur: orangnya sudah keluar", "Assignment lapsed: the person has left"),
-    her=Words("Petugas yang sudah keluar tidak lagi ditunjuk", "Somebody who left is assigned no more"),
+    her=Words("Penunjukan seorang petugas berakhir karena ia sudah keluar", "Somebody who left is assigned no more"),
     means="Orang itu bukan lagi petugas di instansi itu. Rujukan yang dipegangnya dan belum dikerjakan menunggu siapa "
     "pun yang ada.",
     step=Step.REPORT,

@@ -50,7 +50,10 @@ class DisclosureFacts(Fact, frozen=True, kw_only=True):
 
 @happened(
     Words("Salinan riwayat kasus (bundel) diserahkan", "Copy of the case's history (bundle) handed over"),
-    her=Words("Salinan riwayat kasus Anda diserahkan ke pihak luar", "A bundle was made for somebody outside"),
+    her=Words(
+        "Salinan riwayat kasus Anda diserahkan ke pihak luar",
+        "A copy of your case's history was handed over to somebody outside",
+    ),
     means="Bundel kasus dibuat bagi pihak luar, atas dasar ini.",
     step=Step.LEGAL,
     calls={

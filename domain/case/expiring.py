@@ -28,9 +28,9 @@ from ..words import Words
 
 @happened(
     Words("Masa persetujuan segera habis", "Consent will run out soon"),
-    her=Words("Masa persetujuan Anda segera habis", "Your consent will run out soon"),
-    means="Persetujuan itu, atau berbagi tanpa persetujuan itu, tidak mencakup apa pun lagi mulai `expires_at`; masih "
-    "ada waktu untuk menanyakannya kepada penyintas.",
+    her=Words("Izin membagikan data Anda segera habis waktunya", "What lets your data be shared will run out soon"),
+    means="Persetujuan itu, atau pembagian data tanpa persetujuan itu, tidak mencakup apa pun lagi mulai "
+    "`expires_at`; masih ada waktu untuk menanyakannya kepada penyintas.",
     step=Step.CONSENT,
     to=NAMED,
 )

@@ -17,8 +17,8 @@ from ..words import PROCEEDING, Words
 
 
 @happened(
-    Words("Larangan pemusnahan demi hukum ditetapkan", "Legal hold placed"),
-    her=Words("Data Anda dilarang dimusnahkan", "Your data may not be destroyed for now"),
+    Words("Larangan pemusnahan untuk proses hukum ditetapkan", "Legal hold placed"),
+    her=Words("Data Anda untuk sementara tidak boleh dihapus", "Your data may not be destroyed for now"),
     means="Tidak ada dari kasus ini yang boleh dimusnahkan, dengan alasan ini. Larangan itu milik yang "
     "menetapkannya. Tidak dicatat lagi: lihat `case.HoldPlaced`.",
     step=Step.LEGAL,
@@ -32,8 +32,8 @@ class LegalHoldPlaced(Fact, frozen=True, kw_only=True, tag="case.LegalHoldPlaced
 
 
 @happened(
-    Words("Larangan pemusnahan demi hukum dicabut", "Legal hold lifted"),
-    her=Words("Satu larangan pemusnahan data Anda berakhir", "A reason to keep your data ended"),
+    Words("Larangan pemusnahan untuk proses hukum dicabut", "Legal hold lifted"),
+    her=Words("Satu larangan menghapus data Anda berakhir", "A reason to keep your data ended"),
     means="Larangan itu berakhir. Tidak dicatat lagi: lihat `case.HoldLifted`.",
     step=Step.LEGAL,
     withheld={"reason": PROCEEDING},
@@ -46,7 +46,7 @@ class LegalHoldLifted(Fact, frozen=True, kw_only=True, tag="case.LegalHoldLifted
 
 @happened(
     Words("Pencabutan larangan pemusnahan diminta", "Lifting of the hold asked for"),
-    her=Words("Diminta agar larangan pemusnahan data Anda berakhir", "An end of that reason to keep was asked for"),
+    her=Words("Diminta agar larangan menghapus data Anda berakhir", "An end of that reason to keep was asked for"),
     means="Seseorang meminta larangan pemusnahan berakhir; orang lain memutuskan. Tidak dicatat lagi: pencabutan "
     "menunggu orang kedua sebagai usul.",
     step=Step.LEGAL,
@@ -62,7 +62,7 @@ class HoldLiftingAsked(Fact, frozen=True, kw_only=True, tag="case.HoldLiftingAsk
 
 @happened(
     Words("Pencabutan larangan pemusnahan ditolak", "Lifting of the hold refused"),
-    her=Words("Larangan pemusnahan data Anda tetap berlaku", "The reason to keep your data still stands"),
+    her=Words("Larangan menghapus data Anda tetap berlaku", "The reason to keep your data still stands"),
     means="Larangan pemusnahan tetap berlaku. Tidak dicatat lagi.",
     step=Step.LEGAL,
     withheld={"reason": PROCEEDING},

@@ -193,7 +193,7 @@ class BreakGlass(GlassFacts, frozen=True, kw_only=True):
     by=EMERGENCY,
     where=ANYWHERE.to(GLASS, R.OPENER, by="glass"),
     extent=Extent.MOVE,
-    means="Mengakhiri pembukaan darurat sebelum waktunya habis.",
+    means="Mengakhiri akses darurat sebelum waktunya habis.",
     tag="emergency",
 )
 class CloseGlass(GlassMove, frozen=True, kw_only=True):
@@ -205,7 +205,7 @@ class CloseGlass(GlassMove, frozen=True, kw_only=True):
     by=REVIEW,
     where=ANYWHERE.to(GLASS, R.LEAD, R.OPENED_FOR, by="glass", another_than=R.OPENED_BY),
     extent=Extent.OWN_WORDS,
-    means="Menilai pembukaan darurat oleh orang lain.",
+    means="Menilai akses darurat yang dibuka orang lain.",
     tag="emergency",
     example={"verdict": "justified", "remark": "Nyawa terancam; tidak ada yang dapat dimintai persetujuan."},
 )
@@ -218,7 +218,7 @@ class ReviewGlass(GlassReviewFacts, frozen=True, kw_only=True):
     where=ANYWHERE,
     extent=Extent.MOVE,
     answers=(RUNS_OUT,),
-    means="Mengeskalasi bahwa tidak ada yang menilai pembukaan darurat pada waktunya.",
+    means="Mengeskalasi bahwa tidak ada yang menilai akses darurat pada waktunya.",
 )
 class RaiseGlassReview(GlassMove, frozen=True, kw_only=True):
     """Raise that nobody reviewed an emergency opening in time."""

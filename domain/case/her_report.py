@@ -24,7 +24,7 @@ LASTS = timedelta(days=1)
 
 @happened(
     Words("Orang kedua mengizinkan laporan bagi korban", "A second person allowed the survivor's report"),
-    her=Words("Laporan bagi Anda disetujui untuk dibuat", "Making your report was agreed to"),
+    her=Words("Pembuatan laporan bagi Anda disetujui", "Making your report was agreed to"),
     means="Penyintas meminta laporannya; orang ini boleh membuatnya sampai waktu itu, atas persetujuan orang lain.",
     step=Step.LEGAL,
 )

@@ -58,7 +58,7 @@ HOLDER = Audience(
 
 @happened(
     Words("Larangan pemusnahan ditetapkan", "Hold placed"),
-    her=Words("Data Anda dilarang dimusnahkan", "Your data may not be destroyed for now"),
+    her=Words("Data Anda untuk sementara tidak boleh dihapus", "Your data may not be destroyed for now"),
     means="Tidak ada dari kasus ini yang boleh dimusnahkan, selama pemegang larangan mempertahankannya. "
     "`of_proceedings`: ditetapkan dengan sendirinya karena perkara ada pada kepolisian, kejaksaan, atau pengadilan.",
     step=Step.LEGAL,
@@ -78,7 +78,10 @@ class HoldPlaced(HoldFacts, frozen=True, kw_only=True, tag="case.HoldPlaced"):
 
 @happened(
     Words("Larangan pemusnahan beralih pemegang", "Hold passed on"),
-    her=Words("Larangan pemusnahan data Anda beralih ke instansi lain", "Another agency now keeps your data safe"),
+    her=Words(
+        "Larangan menghapus data Anda kini untuk kepentingan instansi lain",
+        "Your data is now kept on behalf of another agency",
+    ),
     means="Pemegangnya meneruskan kasus ke kejaksaan atau pengadilan, yang menyanggupinya dan kini memegang larangan "
     "itu; atau rujukan itu dibatalkan, dan larangan itu kembali kepada pengirimnya.",
     step=Step.LEGAL,
@@ -96,9 +99,9 @@ class HoldPassed(HoldFacts, frozen=True, kw_only=True, tag="case.HoldPassed"):
 
 @happened(
     Words("Larangan pemusnahan dicabut", "Hold lifted"),
-    her=Words("Satu larangan pemusnahan data Anda berakhir", "A reason to keep your data ended"),
+    her=Words("Satu larangan menghapus data Anda berakhir", "A reason to keep your data ended"),
     means="Larangan itu berakhir atas persetujuan dua orang; yang lain, bila ada, tetap berlaku. `on_order`: atas "
-    "perintah pengadilan itu.",
+    "penetapan atau putusan pengadilan itu.",
     step=Step.LEGAL,
     to=HOLDER,
 )
@@ -114,7 +117,7 @@ class HoldLifted(HoldFacts, frozen=True, kw_only=True, tag="case.HoldLifted"):
 
 @happened(
     Words("Larangan pemusnahan gugur", "Hold fell"),
-    her=Words("Satu larangan pemusnahan data Anda gugur", "A reason to keep your data is gone"),
+    her=Words("Satu larangan menghapus data Anda tidak berlaku lagi", "A reason to keep your data is gone"),
     means="Kepolisian, kejaksaan, atau pengadilan menolak rujukan yang menjadi dasarnya, tidak mencatat apa pun "
     "dalam kasus ini, dan tidak menanganinya karena hal lain: larangan itu berakhir dengan sendirinya; yang lain, bila "
     "ada, tetap berlaku.",
@@ -148,12 +151,15 @@ HOLD = Thing(
 ORDER = Thing(
     "court order",
     Words(
-        "perintah pengadilan, yang dilampirkan kejaksaan atau pengadilan sendiri sejak larangan itu ditetapkan",
+        "penetapan atau putusan pengadilan, yang dilampirkan kejaksaan atau pengadilan sendiri sejak larangan itu "
+        "ditetapkan",
         "court's order, which a prosecution or court attached itself since the hold was placed",
     ),
     find=lambda case, id: case.of(CourtOrders).ordered_at.get(id),
     whose={},
-    since=Since(Words("perintah itu dilampirkan", "that order was attached"), lambda attached_at: attached_at),
+    since=Since(
+        Words("penetapan atau putusan itu dilampirkan", "that order was attached"), lambda attached_at: attached_at
+    ),
 )
 OF_THE_LAW = Where(
     Ground.CASE,
@@ -210,7 +216,7 @@ class LiftLegalHold(HoldFacts, frozen=True, kw_only=True):
     where=ORDERED,
     second=Second((Row(AUDITORS, ORDERED, Extent.MOVE),)),
     extent=Extent.MOVE,
-    means="Mengakhiri larangan pemusnahan, siapa pun pemegangnya, atas perintah pengadilan.",
+    means="Mengakhiri larangan pemusnahan, siapa pun pemegangnya, atas penetapan atau putusan pengadilan.",
     tag="life of the case",
     example={"on_order": "00000000-0000-4000-8000-00000000000d", "rule": "Penetapan 12/2026"},
 )
@@ -393,9 +399,9 @@ def _holder(case: Case, id: HoldId) -> dict[str, Any]:
 name_fields(
     hold=field("Larangan pemusnahan", "Hold"),
     hold_kind=field("Jenis larangan pemusnahan", "Kind of hold", ("Untuk apa", "For what")),
-    holder=field("Pemegang larangan", "Holder", ("Atas permintaan", "On behalf of")),
+    holder=field("Pemegang larangan", "Holder", ("Untuk kepentingan", "On behalf of")),
     holder_kind=field("Jenis pemegang", "Kind of holder"),
     of_proceedings=field("Ditetapkan oleh proses hukum", "Placed by the proceedings"),
     ended_by=field("Berakhir karena", "Ended by", ("Berakhir karena", "Why it ended")),
-    on_order=field("Perintah pengadilan", "Court's order"),
+    on_order=field("Penetapan atau putusan pengadilan", "Court's order"),
 )

@@ -259,8 +259,8 @@ name_fields(
     ),
     phone=field("Telepon", "Telephone", ("Telepon", "Telephone")),
     address=field("Alamat", "Address", ("Alamat", "Address")),
-    safe_times=field("Waktu aman dihubungi", "Safe times to call", ("Waktu aman dihubungi", "Safe times to call")),
+    safe_times=field("Waktu aman ditelepon", "Safe times to call", ("Waktu aman ditelepon", "Safe times to call")),
     safe_to_call=field(
-        "Aman dihubungi", "Safe to call", ("Aman ditelepon", "Safe to call"), unsaid=("tidak disebutkan", "not said")
+        "Aman ditelepon", "Safe to call", ("Aman ditelepon", "Safe to call"), unsaid=("tidak disebutkan", "not said")
     ),
 )

@@ -79,7 +79,10 @@ class LeadTransferAccepted(Fact, frozen=True, kw_only=True, tag="case.LeadTransf
 
 @happened(
     Words("Pengalihan kasus ditolak", "Transfer of the lead declined"),
-    her=Words("Instansi lain tidak bersedia menjadi penanggung jawab kasus Anda", "Another agency declined to lead"),
+    her=Words(
+        "Instansi yang diminta tidak mengambil alih kasus Anda",
+        "The agency that was asked does not take your case over",
+    ),
     means="Instansi yang diminta tidak akan menjadi penanggung jawab.",
     step=Step.LEAD,
 )

@@ -28,7 +28,7 @@ STANDS = timedelta(days=1)
 @happened(
     Words("Orang kedua mengizinkan akses darurat", "A second person allowed emergency access"),
     her=Words("Pembukaan darurat diizinkan orang kedua", "A second person allowed an emergency opening"),
-    means="Seseorang yang pembukaan daruratnya dinilai tidak beralasan boleh membuka sekali lagi, selama waktu ini.",
+    means="Seseorang yang akses daruratnya dinilai tidak beralasan boleh membukanya sekali lagi, selama waktu ini.",
     step=Step.EMERGENCY,
     to=Audience(
         Words("instansi yang membuka akses darurat", "the agency for which the glass is broken"),

@@ -57,7 +57,7 @@ WHO_WAS_TOLD = Audience(
 
 @happened(
     Words("Kasus digabungkan ke kasus lain", "Case merged into another"),
-    her=Words("Berkas disatukan dengan berkas lain", "The file was merged into another"),
+    her=Words("Berkas digabungkan ke berkas lain", "The file was merged into another"),
     means="Berkas ini berkas kedua dari kasus yang sama; `into` adalah yang diteruskan.",
     step=Step.LEAD,
 )
@@ -80,9 +80,9 @@ class MergerTold(Fact, frozen=True, kw_only=True, tag="case.MergerTold"):
 
 
 @happened(
-    Words("Berkas dipisahkan lagi dari kasus lain", "File separated from another case again"),
-    her=Words("Berkas dipisahkan lagi dari berkas lain", "The file was separated from another again"),
-    means="Dua orang menemukan bahwa penggabungan itu keliru: berkas ini hidup lagi, seperti sebelum digabungkan.",
+    Words("Berkas dipisahkan kembali dari kasus lain", "File separated from another case again"),
+    her=Words("Berkas dipisahkan kembali dari berkas lain", "The file was separated from another again"),
+    means="Dua orang menemukan bahwa penggabungan itu keliru: berkas ini dipakai kembali, seperti sebelum digabungkan.",
     step=Step.LEAD,
 )
 class CaseSeparated(Fact, frozen=True, kw_only=True, tag="case.CaseSeparated"):
@@ -93,8 +93,8 @@ class CaseSeparated(Fact, frozen=True, kw_only=True, tag="case.CaseSeparated"):
 
 
 @happened(
-    Words("Diberitahukan bahwa berkas ini hidup lagi", "Told that this file lives again"),
-    her=Words("Instansi diberi tahu bahwa berkas ini hidup lagi", "Agencies were told that this file lives again"),
+    Words("Diberitahukan bahwa berkas ini dipakai kembali", "Told that this file lives again"),
+    her=Words("Instansi diberi tahu bahwa berkas ini dipakai kembali", "Agencies were told that this file lives again"),
     means="Penggabungan berkas ini dibatalkan: pekerjaan berlanjut di sini.",
     step=Step.LEAD,
     to=ALL_WHO_KNOW,
@@ -105,7 +105,7 @@ class SeparationTold(Fact, frozen=True, kw_only=True, tag="case.SeparationTold")
 
 @happened(
     Words("Berkas ganda digabungkan ke kasus ini", "Duplicate file absorbed"),
-    her=Words("Berkas ganda disatukan", "A duplicate file was taken in"),
+    her=Words("Berkas ganda digabungkan", "A duplicate file was taken in"),
     means="Berkas lain dari kasus yang sama berakhir; isinya dibaca bersama berkas ini.",
     step=Step.LEAD,
 )
@@ -133,9 +133,9 @@ class DuplicateTold(Fact, frozen=True, kw_only=True, tag="case.DuplicateTold"):
 
 
 @happened(
-    Words("Berkas ganda dipisahkan lagi dari kasus ini", "Duplicate file separated again"),
-    her=Words("Berkas lain dipisahkan lagi", "Another file was separated again"),
-    means="Berkas `duplicate` ternyata bukan berkas ganda dari kasus ini, dan hidup lagi.",
+    Words("Berkas ganda dipisahkan kembali dari kasus ini", "Duplicate file separated again"),
+    her=Words("Berkas lain dipisahkan kembali", "Another file was separated again"),
+    means="Berkas `duplicate` ternyata bukan berkas ganda dari kasus ini, dan dipakai kembali.",
     step=Step.LEAD,
     to=WHO_WAS_TOLD,
 )
@@ -151,7 +151,7 @@ class DuplicateReleased(Fact, frozen=True, kw_only=True, tag="case.DuplicateRele
     where=LEADS,
     extent=Extent.MOVE,
     answers=(WORK_ENDED,),
-    means="Mengakhiri berkas ini sebagai berkas ganda dari kasus lain dari penanggung jawab yang sama.",
+    means="Mengakhiri berkas ini sebagai berkas ganda dari kasus lain yang penanggung jawabnya sama.",
     tag="life of the case",
     example={"into": "00000000-0000-4000-8000-00000000000f"},
 )
@@ -180,7 +180,7 @@ class AbsorbDuplicate(Fact, frozen=True, kw_only=True):
     extent=Extent.MOVE,
     second=Second((Row(REVIEW, LEADS_ALSO_ENDED, Extent.MOVE),)),
     when=When.NOW,
-    means="Membatalkan penggabungan yang keliru: berkas ini hidup lagi, seperti sebelum digabungkan.",
+    means="Membatalkan penggabungan yang keliru: berkas ini dipakai kembali, seperti sebelum digabungkan.",
     tag="life of the case",
     example={"reason": "Ternyata dua orang berbeda."},
 )

@@ -142,7 +142,7 @@ def record_follow_up(command: RecordFollowUp, case: Case, act: Act, network: Net
 
 name_fields(
     subject=field("Perihal", "Subject", ("Perihal", "Subject")),
-    reached=field("Tersambung", "Reached", ("Tersambung", "Reached")),
+    reached=field("Berhasil dihubungi", "Reached", ("Berhasil dihubungi", "Reached")),
     means=field("Sarana", "Means", ("Melalui", "By")),
     next_on=field("Berikutnya pada", "Next on", ("Tindak lanjut berikutnya", "Next follow-up")),
 )

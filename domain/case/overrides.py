@@ -98,7 +98,7 @@ class SharedWithoutConsent(OverrideFacts, frozen=True, kw_only=True, tag="case.S
 @happened(
     Words("Pembagian data tanpa persetujuan diminta", "Sharing without consent asked for"),
     her=Words("Pembagian data Anda tanpa persetujuan Anda diminta", "Sharing without your consent was asked for"),
-    means="Seseorang meminta berbagi tanpa persetujuan; orang lain memutuskan. Belum mencakup apa pun.",
+    means="Seseorang meminta data dibagikan tanpa persetujuan; orang lain memutuskan. Belum mencakup apa pun.",
     step=Step.CONSENT,
     earlier=(UNSAID,),
 )
@@ -109,8 +109,14 @@ class OverrideAsked(OverrideFacts, frozen=True, kw_only=True, tag="case.Override
 
 
 @happened(
-    Words("Pembagian data tanpa persetujuan ditolak", "Sharing without consent refused"),
-    her=Words("Pembagian data Anda tanpa persetujuan Anda ditolak", "Sharing without your consent was refused"),
+    Words(
+        "Permintaan membagikan data tanpa persetujuan ditolak atau dicabut",
+        "Sharing without consent refused, or its request taken back",
+    ),
+    her=Words(
+        "Permintaan membagikan data Anda tanpa persetujuan Anda ditolak atau dicabut",
+        "Sharing without your consent was refused, or its request taken back",
+    ),
     means="Tidak dibagikan: orang lain menolaknya, atau permintaannya dicabut.",
     step=Step.CONSENT,
     to=MAKER,
@@ -129,7 +135,8 @@ class OverrideReviewFacts(OfOverride, frozen=True, kw_only=True):
 @happened(
     Words("Pembagian data tanpa persetujuan ditinjau", "Sharing without consent reviewed"),
     her=Words("Pembagian data Anda tanpa persetujuan Anda ditinjau", "Sharing without your consent was reviewed"),
-    means="Orang lain menilai apakah berbagi tanpa persetujuan itu beralasan. Yang tidak beralasan berakhir karenanya.",
+    means="Orang lain menilai apakah pembagian data tanpa persetujuan itu beralasan. Yang tidak beralasan berakhir "
+    "karenanya.",
     step=Step.CONSENT,
     to=MAKER,
 )
@@ -173,8 +180,8 @@ class OverrideEnded(OfOverride, frozen=True, kw_only=True, tag="case.OverrideEnd
     by=PAST_CONSENT,
     where=TAKES_PART,
     extent=Extent.BASIS,
-    means="Berbagi tanpa persetujuan, atas dasar hukum: dalam keadaan darurat segera, lalu ditinjau orang lain; "
-    "selain itu setelah orang lain menyetujuinya.",
+    means="Membagikan data tanpa persetujuan, atas dasar hukum: dalam keadaan darurat segera, lalu ditinjau orang "
+    "lain; selain itu setelah orang lain menyetujuinya.",
     tag="consent",
     example={
         "compartments": ["identity", "incident"],
@@ -196,7 +203,7 @@ class OverrideConsent(OverrideFacts, frozen=True, kw_only=True):
     by=AUDITORS,
     where=TAKES_PART.to(WANTED, R.AUTHOR, R.LEAD, by="consent", another_than=R.ASKER),
     extent=Extent.BASIS,
-    means="Menyetujui berbagi tanpa persetujuan, sebagaimana diminta orang lain.",
+    means="Menyetujui pembagian data tanpa persetujuan, sebagaimana diminta orang lain.",
     tag="consent",
     example={"reason": "Diperiksa."},
 )
@@ -211,7 +218,7 @@ class ApproveOverride(OfOverride, frozen=True, kw_only=True):
     by=AUDITORS | PAST_CONSENT,
     where=TAKES_PART.to(WANTED, R.AUTHOR, R.LEAD, by="consent"),
     extent=Extent.MOVE,
-    means="Menolak berbagi tanpa persetujuan, atau mencabut permintaannya.",
+    means="Menolak pembagian data tanpa persetujuan, atau mencabut permintaannya.",
     tag="consent",
     example={"reason": "Ia dapat ditanya."},
 )
@@ -226,7 +233,7 @@ class RefuseOverride(OfOverride, frozen=True, kw_only=True):
     by=REVIEW,
     where=TAKES_PART.to(TO_JUDGE, R.AUTHOR, R.LEAD, by="consent", another_than=R.OPENED_BY),
     extent=Extent.OWN_WORDS,
-    means="Menilai berbagi tanpa persetujuan yang dilakukan satu orang.",
+    means="Menilai pembagian data tanpa persetujuan yang dilakukan satu orang.",
     tag="consent",
     example={"verdict": "justified", "remark": "Nyawa terancam."},
 )
@@ -239,7 +246,7 @@ class ReviewOverride(OverrideReviewFacts, frozen=True, kw_only=True):
     by=SUPERVISORS,
     where=TAKES_PART.to(SHARING, R.AUTHOR, R.LEAD, by="consent"),
     extent=Extent.MOVE,
-    means="Mengakhiri berbagi tanpa persetujuan, dengan alasan.",
+    means="Mengakhiri pembagian data tanpa persetujuan, dengan alasan.",
     tag="consent",
     example={"reason": "Ia sudah dapat ditanya."},
 )

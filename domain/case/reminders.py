@@ -24,7 +24,7 @@ HIGHEST_ESCALATION = 3
 
 @happened(
     Words("Rujukan tanpa jawaban dieskalasi", "Unanswered referral escalated"),
-    her=Words("Rujukan belum dijawab, diingatkan", "A referral had no answer, and a reminder was sent"),
+    her=Words("Rujukan belum dijawab; instansinya diingatkan", "A referral had no answer, and a reminder was sent"),
     means="Tidak dijawab pada waktunya; `level` menghitung berapa kali itu dieskalasi.",
     step=Step.REFERRAL,
     to=PARTIES,
@@ -37,7 +37,7 @@ class ReferralEscalated(ReferralMove, frozen=True, kw_only=True, tag="case.Refer
 
 @happened(
     Words("Rujukan belum sampai, dieskalasi", "Undelivered referral escalated"),
-    her=Words("Rujukan belum sampai, diingatkan", "A referral had not arrived, and a reminder was sent"),
+    her=Words("Rujukan belum sampai; instansinya diingatkan", "A referral had not arrived, and a reminder was sent"),
     means="Sistem penerima belum menyatakan pada waktunya bahwa rujukan sampai; `level` menghitung berapa kali "
     "itu dieskalasi, `to` instansi yang penyelianya diminta menindaklanjuti.",
     step=Step.REFERRAL,

@@ -95,8 +95,8 @@ class StopConfirmed(StopConfirmation, frozen=True, kw_only=True, tag="case.StopC
 @happened(
     Words("Permintaan menghentikan pembagian data tidak dibenarkan", "Stop not confirmed"),
     her=Words(
-        "Anda tidak membenarkan permintaan itu; data Anda tetap dibagikan",
-        "You did not confirm that sharing is to stop",
+        "Anda ditanya lagi, dan tidak meminta data Anda berhenti dibagikan",
+        "You were asked again, and did not ask that sharing stop",
     ),
     means="Penanggung jawab menanyakannya kepada penyintas, yang tidak membenarkannya; yang menunggu berlanjut. Yang "
     "langsung berhenti tetap berhenti sampai ia menyetujuinya lagi.",
@@ -110,7 +110,7 @@ class StopNotConfirmed(StopContradiction, frozen=True, kw_only=True, tag="case.S
 
 WAITING = Thing(
     "stop",
-    Words("permintaan berhenti yang menunggu", "a stop that waits"),
+    Words("permintaan menghentikan pembagian data yang menunggu", "a stop that waits"),
     find=lambda case, id: found if (found := case.of(Stops).heard.get(id)) and found.waits else None,
     whose={R.LEAD: lambda stop, case: case.lead},
     since=Since(Words("permintaan itu disampaikan", "stop was said"), lambda stop: stop.said_at),
@@ -160,7 +160,8 @@ class StopSharing(Fact, frozen=True, kw_only=True):
     by=CASE_WORK,
     where=LEADS.to(WAITING, by="stop"),
     extent=Extent.MOVE,
-    means="Mencatat bahwa penyintas, ditanya penanggung jawab, membenarkan permintaan berhenti; semuanya berhenti.",
+    means="Mencatat bahwa penyintas, ditanya penanggung jawab, membenarkan permintaan menghentikan pembagian data; "
+    "semuanya berhenti.",
     tag="consent",
     example=SAID_THE_SAME,
 )
@@ -173,8 +174,8 @@ class ConfirmStop(StopConfirmation, frozen=True, kw_only=True):
     by=CASE_WORK,
     where=LEADS.to(WAITING, by="stop"),
     extent=Extent.MOVE,
-    means="Mencatat bahwa penyintas, ditanya penanggung jawab, tidak membenarkan permintaan berhenti; yang menunggu "
-    "berlanjut.",
+    means="Mencatat bahwa penyintas, ditanya penanggung jawab, tidak membenarkan permintaan menghentikan pembagian "
+    "data; yang menunggu berlanjut.",
     tag="consent",
     example={"remark": "Ia hanya bicara tentang sekolah."},
 )

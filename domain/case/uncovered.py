@@ -27,8 +27,13 @@ S = ReferralStatus
 
 
 @happened(
-    Words("Rujukan tanpa persetujuan diakhiri penanggung jawab", "Uncovered referral ended by the lead"),
-    her=Words("Rujukan yang tidak Anda setujui lagi diakhiri", "A referral that you agree to no more was ended"),
+    Words(
+        "Rujukan yang tidak lagi dicakup persetujuan diakhiri penanggung jawab", "Uncovered referral ended by the lead"
+    ),
+    her=Words(
+        "Satu rujukan diakhiri karena tidak ada lagi persetujuan untuk itu",
+        "A referral was ended, as there is no consent for it any more",
+    ),
     means="Tidak ada persetujuan yang mencakupnya lagi; penanggung jawab mengakhirinya, dengan alasan ini.",
     step=Step.REFERRAL,
     to=PARTIES,

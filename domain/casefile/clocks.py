@@ -68,7 +68,7 @@ class ClockStarted(Fact, frozen=True, kw_only=True, tag="case.ClockStarted"):
 
 @happened(
     Words("Batas waktu dipenuhi", "Clock met"),
-    her=Words("Yang harus dilakukan petugas pada waktunya sudah dilakukan", "What was due from the agencies was done"),
+    her=Words("Yang harus dilakukan petugas sudah dilakukan", "What was due from the agencies was done"),
     means="Tindakan yang dibatasi waktunya telah dilakukan, pada `occurred_at`. Bukan `in_time` bila batasnya sudah "
     "terlewati saat itu dicatat, apa pun yang dikatakan.",
     step=Step.REPORT,

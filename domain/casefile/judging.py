@@ -68,7 +68,7 @@ def next_reminder(done: DoneAlone, at: datetime, **which: UUID) -> int:
 @waits(
     "glasses",
     Words("akses darurat yang belum dinilai", "emergency openings that nobody judged"),
-    Words("Orang lain menilai setiap pembukaan darurat itu.", "Another person judges each emergency opening."),
+    Words("Orang lain menilai setiap akses darurat itu.", "Another person judges each emergency opening."),
     "ReviewGlass",
 )
 def not_judged(case: Case, at: datetime) -> Iterable[UUID]:

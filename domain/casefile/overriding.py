@@ -83,33 +83,33 @@ def _maker(event: OfOverride, case: Case) -> Mapping[AgencyCode, AgencyKind]:
 
 
 MAKER = Audience(
-    Words("instansi yang berbagi atau memintanya, selama ikut serta", "the agency that shares, while it takes part"),
+    Words("instansi yang membagikan atau memintanya, selama ikut serta", "the agency that shares, while it takes part"),
     _maker,
 )
 
 
 WANTED = Thing(
     "override",
-    Words("permintaan berbagi tanpa persetujuan", "asking to share without consent"),
+    Words("permintaan membagikan data tanpa persetujuan", "asking to share without consent"),
     find=lambda case, id: found if (found := case.of(Overrides).asked.get(id)) and not found.decided else None,
     whose={
         R.AUTHOR: lambda asked, case: asked.agency,
         R.LEAD: lambda asked, case: case.lead,
         R.ASKER: lambda asked, case: asked.asked_by,
     },
-    since=Since(Words("berbagi itu diminta", "the sharing was asked for"), lambda asked: asked.asked_at),
+    since=Since(Words("pembagian data itu diminta", "the sharing was asked for"), lambda asked: asked.asked_at),
 )
-DECIDED = Since(Words("berbagi itu diputuskan", "the sharing was decided"), lambda made: made.made_at)
+DECIDED = Since(Words("pembagian data itu diputuskan", "the sharing was decided"), lambda made: made.made_at)
 SHARING = Thing(
     "override",
-    Words("berbagi tanpa persetujuan", "sharing without consent"),
+    Words("pembagian data tanpa persetujuan", "sharing without consent"),
     find=lambda case, id: case.of(Overrides).made.get(id),
     whose={R.AUTHOR: lambda made, case: made.agency, R.LEAD: lambda made, case: case.lead},
     since=DECIDED,
 )
 TO_JUDGE = Thing(
     "override",
-    Words("berbagi tanpa persetujuan oleh satu orang", "sharing without consent by one person"),
+    Words("pembagian data tanpa persetujuan oleh satu orang", "sharing without consent by one person"),
     find=lambda case, id: found if (found := case.of(Overrides).made.get(id)) and found.review_due_at else None,
     whose={
         R.AUTHOR: lambda made, case: None if made.is_judged else made.agency,
@@ -126,9 +126,12 @@ TO_JUDGE = Thing(
 
 @waits(
     "overrides_asked",
-    Words("permintaan berbagi tanpa persetujuan yang belum diputuskan", "undecided requests to share without consent"),
     Words(
-        "Orang lain menyetujui atau menolak permintaan berbagi itu.",
+        "permintaan membagikan data tanpa persetujuan yang belum diputuskan",
+        "undecided requests to share without consent",
+    ),
+    Words(
+        "Orang lain menyetujui atau menolak permintaan itu.",
         "Another person approves or refuses the sharing that was asked for.",
     ),
     "ApproveOverride",
@@ -140,9 +143,9 @@ def not_decided(case: Case, at: datetime) -> Iterable[UUID]:
 
 @waits(
     "overrides",
-    Words("berbagi tanpa persetujuan yang belum dinilai", "sharing without consent that nobody judged"),
+    Words("pembagian data tanpa persetujuan yang belum dinilai", "sharing without consent that nobody judged"),
     Words(
-        "Orang lain menilai berbagi oleh satu orang itu.",
+        "Orang lain menilai pembagian data oleh satu orang itu.",
         "Another person judges what one person shared alone.",
     ),
     "ReviewOverride",

@@ -127,9 +127,9 @@ def stop_waits(case: Case) -> bool:
 
 @waits(
     "stops",
-    Words("permintaan berhenti yang menunggu", "stops that wait for the lead"),
+    Words("permintaan menghentikan pembagian data yang menunggu", "stops that wait for the lead"),
     Words(
-        "Tanyakan permintaan berhenti itu kepada penyintas, lalu catat bahwa ia membenarkannya atau tidak.",
+        "Tanyakan permintaan itu kepada penyintas, lalu catat bahwa ia membenarkannya atau tidak.",
         "Ask the survivor about the stop, and record that she confirmed it or did not.",
     ),
     "ConfirmStop",

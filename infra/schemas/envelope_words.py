@@ -13,7 +13,7 @@ ATTRIBUTES: dict[str, Words] = {
         "1, 2, 3 … without gaps, for all that the agency is told: the cursor of every transport",
     ),
     "casesequence": Words("Sama, untuk kasus ini saja", "The same, of this case alone"),
-    "position": Words("Tempat peristiwa dalam log", "Where the event stands in the log"),
+    "position": Words("Posisi peristiwa dalam log", "Where the event stands in the log"),
     "caseversion": Words("Peristiwa ke berapa dari alirannya", "Which event of its stream it is"),
     "schemaversion": Words(
         "Versi skema; skema apa, hanya tersegel", "The schema's version; of which schema, only the seal tells"
@@ -39,7 +39,7 @@ DELIVERY: dict[str, Words] = {
     "schema": Words("Versi bentuk `data`", "The version of the shape of `data`"),
     "case": Words("Kasus", "The case"),
     "version": Words("Peristiwa ke berapa dari kasusnya", "Which event of its case it is"),
-    "position": Words("Tempatnya dalam log", "Where it stands in the log"),
+    "position": Words("Posisinya dalam log", "Where it stands in the log"),
     "sequence": Words("Nomor pemberitahuan ini", "The number of this telling"),
     "recorded_at": Words("Kapan dicatat", "When it was recorded"),
     "author": Words("Instansi yang mencatat", "The agency that recorded it"),
