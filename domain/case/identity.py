@@ -83,29 +83,31 @@ def _caveat_apart(fields: dict[str, Any]) -> dict[str, Any]:
 @happened(
     Words("Kontak korban dicatat", "Survivor's contact recorded"),
     her=Words("Cara menghubungi Anda dicatat", "How to reach you was recorded"),
-    means="Bagaimana, dan kapan, penyintas aman dihubungi. `safe_to_call` null: tidak disebutkan apakah aman; tanyakan "
-    "dahulu sebelum menelepon.",
+    means="Bagaimana, dan kapan, penyintas aman dihubungi. `safe_to_call` null: tidak disebutkan apakah aman. Jangan "
+    "menelepon untuk mencari tahu: tanyakan kepada yang mencatatnya, atau kepada penyintas ketika bertemu.",
     step=Step.REPORT,
     shared=Shared.STORY,
     earlier=(_caveat_apart,),
 )
 class SurvivorContactRecorded(ContactFacts, frozen=True, kw_only=True, tag="case.SurvivorContactRecorded"):
-    """How, and when it is safe, to reach the survivor. `safe_to_call` null: it is not said whether it is safe; ask
-    before you call."""
+    """How, and when it is safe, to reach the survivor. `safe_to_call` null: it is not said whether it is safe. Do
+    not call to find out: ask who recorded it, or her when you meet."""
 
 
 @happened(
     Words("Kontak korban diperbaiki", "Survivor's contact corrected"),
     her=Words("Cara menghubungi Anda diperbaiki", "How to reach you was corrected"),
     means="Catatan kontak penyintas keliru atau usang; inilah yang benar, menggantikan seluruh catatan itu. "
-    "`safe_to_call` null: tidak disebutkan apakah aman; tanyakan dahulu sebelum menelepon.",
+    "`safe_to_call` null: tidak disebutkan apakah aman. Jangan menelepon untuk mencari tahu: tanyakan kepada yang "
+    "mencatatnya, atau kepada penyintas ketika bertemu.",
     step=Step.REPORT,
     shared=Shared.STORY,
     earlier=(_caveat_apart,),
 )
 class SurvivorContactCorrected(ContactFacts, frozen=True, kw_only=True, tag="case.SurvivorContactCorrected"):
     """What was recorded of the survivor's contact was wrong or is out of date; this is right, in the place of all of
-    it. `safe_to_call` null: it is not said whether it is safe; ask before you call."""
+    it. `safe_to_call` null: it is not said whether it is safe. Do not call to find out: ask who recorded it, or her
+    when you meet."""
 
     reason: Contact[Text]
 
@@ -177,7 +179,8 @@ class RecordSurvivorContact(ContactFacts, frozen=True, kw_only=True):
     by=CASE_WORK,
     where=TAKES_PART.to(HOW_TO_REACH_HER, R.AUTHOR, R.REACHES),
     extent=Extent.OPENABLE,
-    means="Memperbaiki catatan cara menghubungi penyintas.",
+    means="Memperbaiki catatan cara menghubungi penyintas. Seluruh catatan itu diganti, jadi aman tidaknya menelepon "
+    "harus disebut lagi, juga bila tidak diketahui (null): larangan menelepon tidak boleh hilang karena tidak disebut.",
     tag="intake",
     example={"phone": "0000-0001", "safe_to_call": False, "reason": "Telepon dipegang terlapor."},
 )
