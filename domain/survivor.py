@@ -191,9 +191,9 @@ def why(basis: str, language: Language) -> str:
 
 
 def moment(at: datetime, language: Language) -> str:
-    """An instant in the local time of Bontang: 3 Maret 2026 20.00 WITA."""
+    """An instant in the local time of Bontang: 3 Maret 2026 pukul 20.00 WITA."""
     local = at.astimezone(LIMITS.zone)
-    clock = f"{local:%H.%M}" if language == "id" else f"{local:%H:%M}"
+    clock = f"pukul {local:%H.%M}" if language == "id" else f"{local:%H:%M}"
     return f"{day(local.date(), language)} {clock} WITA"
 
 

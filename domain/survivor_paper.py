@@ -20,12 +20,14 @@ ASK = Words(
     "Do you have questions? Ask the worker who gave you this paper.",
 )
 RIGHTS_ARE = Words(
-    "Anda boleh melihat data Anda, meminta data diperbaiki, mencabut persetujuan kapan saja tanpa memberi alasan, dan "
-    "meminta data dihapus selama hukum tidak mewajibkan penyimpanannya. Data yang sudah diterima instansi lain mungkin "
-    "masih mereka simpan. Bila ada keluhan tentang petugas, sampaikan kepada atasannya.",
-    "You may see your data, ask for it to be corrected, withdraw consent at any time without giving a reason, and ask "
-    "for it to be erased where the law does not oblige us to keep it. What other agencies received already they may "
-    "still keep. If you have a complaint about a worker, tell the supervisor.",
+    "Anda berhak melihat data Anda, dan meminta data yang salah diperbaiki. Anda berhak mencabut persetujuan kapan "
+    "saja, tanpa memberi alasan. Anda berhak meminta data dihapus, kecuali bila hukum mewajibkan penyimpanannya. Data "
+    "yang sudah diterima instansi lain mungkin masih mereka simpan. Bila ada keluhan tentang petugas, sampaikan kepada "
+    "atasannya.",
+    "You have the right to see your data, and to ask that what is wrong is corrected. You have the right to withdraw "
+    "consent at any time, without giving a reason. You have the right to ask that data is erased, unless the law "
+    "obliges us to keep it. What other agencies received already they may still keep. If you have a complaint about a "
+    "worker, tell the supervisor.",
 )
 LOOK = Words(
     "{at}: {role}, {agency}. Dilihat: {what} ({data}). Tujuan: {purpose}. Alasannya: {why}.",
@@ -34,9 +36,9 @@ LOOK = Words(
 BEFORE_PRINTING = Words(
     "Sebelum membawa kertas ini: apakah ada orang di rumah yang bisa menemukannya dan membahayakan Anda? Kalau ya, "
     "jangan dibawa pulang. Anda boleh membacanya di sini, dan pendamping menyimpannya. Telepon, alamat, waktu aman, "
-    "rencana keselamatan, dan semua tentang tempat aman tidak dicetak; mintalah melihatnya di layar. Yang lain dicetak "
-    "hanya bila Anda memilihnya, baris demi baris. Nama pelapor dan terlapor tidak kami tunjukkan. Tulisan petugas "
-    "bisa menyebut orang lain; petugas wajib memeriksanya dahulu.",
+    "rencana keselamatan, dan semua tentang tempat aman tidak dicetak; mintalah melihatnya di layar. Yang lain "
+    "dicetak hanya bila Anda memilihnya, baris demi baris. Nama orang yang melapor dan orang yang dilaporkan tidak "
+    "kami tunjukkan. Tulisan petugas bisa menyebut orang lain; petugas wajib memeriksanya dahulu.",
     "Before you take this paper along: could anybody at home find it and put you in danger? If so, do not take it "
     "home. You may read it here, and your case worker keeps it. Telephone, address, safe times, safety plan and all "
     "about a safe place are not printed; ask to see them on the screen. The rest is printed only if you choose it, "

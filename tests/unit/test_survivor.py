@@ -85,7 +85,7 @@ def test_codes_times_agencies_and_kinds_of_data_are_said_in_words() -> None:
     assert found == {
         "Bentuk kekerasan": "Seksual, Fisik",
         "Jenis kekerasan": "Perkosaan",
-        "Waktu kejadian": "3 Maret 2026 20.05 WITA",
+        "Waktu kejadian": "3 Maret 2026 pukul 20.05 WITA",
         "Dalam rumah tangga": "ya",
     }
     scope = {"compartments": ["health"], "recipients": ["rsud", "kind:police"], "purposes": ["care"]}
@@ -137,7 +137,9 @@ def test_where_she_can_be_found_and_her_plan_are_shown_and_not_printed() -> None
 
 def test_a_basis_is_said_without_ids_and_an_override_with_its_rule() -> None:
     id = "0b0e7a7e-5c3a-4a0e-9f6e-0d6f0a1b2c3d"
-    assert why(f"consent {id}; consent {id}; referral {id}", "en") == "consent was given for it; you were referred to that agency"
+    assert why(f"consent {id}; consent {id}; referral {id}", "en") == (
+        "consent was given for it; you were referred to that agency"
+    )
     assert why(f"override {id} court-order: Penetapan 12/2026", "id") == (
         "tanpa persetujuan Anda, karena aturan hukum: Penetapan atau putusan pengadilan, Penetapan 12/2026"
     )
