@@ -7,10 +7,7 @@ another's on a court's order alone, which a prosecution or court attached to the
 The proceedings place one by themselves: when police, prosecution or court have received a referral, or come to lead.
 It passes on when its holder sends the case to a prosecution or court that accepts it, and back where that was taken
 back. It falls when they reject the referral of which it began, wrote nothing in the case, and have it for no other
-reason: who worked on it does not drop its hold by rejecting it, which one person does. Else it ends when a stage ends
-the proceedings, as all are lifted, and never because a referral was completed.
-
-Before holds had holders there was one at a time (first_hold.py).
+reason. Else it ends when a stage ends the proceedings, as all are lifted. Of before holds had holders: first_hold.py.
 """
 
 from collections.abc import Iterable, Sequence
@@ -322,7 +319,8 @@ def _moved(before: Case, after: Case, move: ReferralMove, act: Act) -> Iterable[
         if passed:
             return
     if status is S.REJECTED:
-        if not _is_before(after, referral.recipient) and not _wrote(before, referral.recipient):
+        words = before.words.get(referral.recipient, NOTHING) - {Compartment.COORDINATION}
+        if not words and not _is_before(after, referral.recipient):
             yield from (_fallen(hold, referral, act) for hold in ours if hold.holder == referral.recipient)
     elif _is_new_report(before, referral):
         passing = [hold for hold in ours if _passes(hold, referral)]
@@ -346,11 +344,6 @@ def _is_before(case: Case, agency: AgencyCode) -> bool:
     did not reject. What is taken back later stays received."""
     received = (r for r in case.referrals.values() if r.recipient == agency and r.answered_at is not None)
     return agency in {case.lead, *case.former_leads} or any(r.status is not S.REJECTED for r in received)
-
-
-def _wrote(case: Case, agency: AgencyCode) -> bool:
-    """Whether there are words of theirs in the case, beyond that something moved."""
-    return bool(case.words.get(agency, NOTHING) - {Compartment.COORDINATION})
 
 
 def _passes(hold: Hold, by: Referral) -> bool:

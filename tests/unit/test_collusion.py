@@ -560,15 +560,23 @@ class Insiders(RuleBasedStateMachine):
 
     @invariant()
     def what_the_police_took_is_held_until_they_let_it_go(self) -> None:
-        """Whoever rejects, takes back or passes on what meanwhile."""
-        events = [w.event for w in self.log]
-        if self.case is None or any(isinstance(e, HoldLifted) for e in events):
+        """Whoever rejects, takes back or passes on what meanwhile. Where they wrote in the case, rejecting it does
+        not let it go."""
+        if self.case is None or any(isinstance(w.event, HoldLifted) for w in self.log):
             return
         theirs = {r.referral for r in self.account().referrals if NETWORK[r.recipient].kind is AgencyKind.POLICE}
-        received = {e.referral for e in events if isinstance(e, ReferralReceived)}
-        rejected = {e.referral for e in events if isinstance(e, ReferralRejected)}
+        have: set[UUID] = set()
+        wrote = holds = False
+        for w in self.log:
+            if isinstance(w.event, ReferralReceived) and w.event.referral in theirs:
+                have.add(w.event.referral)
+                holds = True
+            elif isinstance(w.event, ReferralRejected) and w.event.referral in theirs:
+                have.discard(w.event.referral)
+                holds = holds and bool(have or wrote)
+            wrote |= w.author == "polres" and w.compartments_present > {Compartment.COORDINATION}
         held = [hold.holder for hold in self.case.holds.values() if hold.of_proceedings]
-        assert held == (["polres"] if theirs & received - rejected else [])
+        assert held == (["polres"] if holds else [])
 
     @invariant()
     def an_insider_never_leads(self) -> None:

@@ -90,7 +90,7 @@ WORK = [
 """What whoever takes part does for the survivor; that it may, each subject's own file says."""
 
 IDENTITY = {"name": "Penyintas A"}
-CONTACT = {"phone": "0000", "safe_times": "mornings"}
+CONTACT = {"phone": "0000", "safe_times": "mornings", "safe_to_call": None}
 ADDITIONS = [
     say(ReceiveReport, channel=Channel.HOTLINE, reporter=Reporter.WITNESS),
     say(IdentifySurvivor, **IDENTITY),
