@@ -167,7 +167,7 @@ class Bundles:
         """Raises Damaged where the log has not as many events before the disclosure as were sealed: one that is gone
         may be a reading of the case."""
         with self._store.pool.connection() as db:
-            (before,) = db.execute(_BEFORE, (made.position,)).fetchone() or (0,)
+            (before,) = db.execute(_BEFORE, (made.position - 1,)).fetchone() or (0,)
         if before != leaf:
             why = f"{leaf} events before it were sealed, and {before} are there"
             raise Damaged(Damage(made.position, made.stream, made.version, made.topic, why))
@@ -281,7 +281,7 @@ class Bundles:
         }
 
 
-_BEFORE = "SELECT count(*) FROM log.stored_events WHERE notification_id < %s"
+_BEFORE = "SELECT count(*) FROM log.stored_events WHERE notification_id <= %s"
 
 
 def _made(

@@ -22,6 +22,7 @@ from ...domain.case.intake import CaseOpened
 from ...domain.fact import AgencyCode
 from ..store import sealed_record
 from ..store.event_store import Damage, EventStore, Opened
+from ..store.given import GIVEN
 from ..store.sealed_record import BrokenSeal
 from .groups import Network
 from .ids import is_imported
@@ -146,7 +147,8 @@ def _notes(streams: Iterable[UUID], store: EventStore) -> list[tuple[UUID, int]]
 _THERE = "SELECT originator_id FROM log.stored_events WHERE originator_id = ANY(%s) AND originator_version = 1"
 _FIRST = (
     "SELECT notification_id, originator_id, originator_version, topic, state FROM log.stored_events"
-    " WHERE originator_version = 1 AND topic = %s AND notification_id > %s ORDER BY notification_id LIMIT %s"
+    f" WHERE originator_version = 1 AND topic = %s AND notification_id > %s AND {GIVEN}"
+    " ORDER BY notification_id LIMIT %s"
 )
 _NOTES = (
     "SELECT originator_id, count(*) FROM log.stored_events"
