@@ -113,7 +113,7 @@ def test_it_tells_who_looked_and_why_itself_among_them(running: Running, three: 
     found = ask(running, three.lead, Role.DATA_PROTECTION_OFFICER, case=case, language="en").json()
     helper = next(look for look in found["looked"] if look["what"] == "the timeline" and "Health" in look["data"])
     assert (helper["role"], helper["purpose"]) == ("Case worker", "Care and accompaniment")
-    assert "you consented" in helper["why"]
+    assert "consent was given for it" in helper["why"]
     last = found["looked"][-1]
     assert (last["what"], last["why"]) == ("this report, as you asked", "you asked for it")
     assert last["role"] == "Data protection officer"
