@@ -11,6 +11,8 @@ from .pen import Pen
 
 MOST_ROWS = 14
 """Of a table on these pages; what is more stands in the section that has all."""
+MOST_SENTENCES = 6
+"""Of one kind on the first page; it says how many more there are."""
 ANSWERED = {"received", "accepted", "in-progress", "on-hold", "completed", "rejected"}
 
 
@@ -73,14 +75,23 @@ def _course(pen: Pen, facts: ReportFacts) -> Iterator[str]:
     for led in facts.led:
         until = words.led_until.format(until=time(led.until)) if led.until else ""
         yield words.led.format(agency=name(led.agency), since=time(led.since), until=until)
-    closed, again = _last(facts, "case.CaseClosed"), _last(facts, "case.CaseReopened")
-    if closed and (again is None or again.position < closed.position):
+    closed = _ended(facts, "case.CaseClosed", "case.CaseReopened")
+    merged = _ended(facts, "case.CaseMerged", "case.CaseSeparated")
+    if merged:
+        yield words.merged.format(at=time(merged.recorded_at), agency=name(merged.agency))
+    elif closed:
         reason = next((str(f.value) for f in closed.fields if f.name == "reason"), "")
         yield words.closed.format(
             at=time(closed.recorded_at), agency=name(closed.agency), reason=pen.code(codes.CloseReason, reason)
         )
     elif opened:
         yield words.not_closed.format(as_of=time(facts.as_of))
+
+
+def _ended(facts: ReportFacts, by: str, undone_by: str) -> Event | None:
+    """What ended the case in this way, and stands."""
+    end, undone = _last(facts, by), _last(facts, undone_by)
+    return end if end and (undone is None or undone.position < end.position) else None
 
 
 def _last(facts: ReportFacts, topic: str) -> Event | None:
@@ -113,7 +124,7 @@ def _sent(referral: Referral) -> object:
 def _ran_out(pen: Pen, facts: ReportFacts) -> Iterator[str]:
     words, time = pen.words, pen.read.time
     late = [c for c in facts.clocks if c.state in ("breached", "met-late", "said-late")]
-    for clock in late[:6]:
+    for clock in late[:MOST_SENTENCES]:
         state = {
             "breached": words.never_met,
             "met-late": words.met_after,
@@ -131,7 +142,8 @@ def _ran_out(pen: Pen, facts: ReportFacts) -> Iterator[str]:
             held=pen.agencies(clock.held_by),
             state=state.format(met=met, recorded=recorded, as_of=time(facts.as_of)),
         )
-    for referral in [r for r in facts.referrals if r.breached_at is not None and r.due_at is not None][:6]:
+    unanswered = [r for r in facts.referrals if r.breached_at is not None and r.due_at is not None]
+    for referral in unanswered[:MOST_SENTENCES]:
         due = referral.due_at
         assert due is not None
         spans = [h.agency for h in referral.custody if h.since <= due and (h.until is None or h.until > due)]
@@ -142,6 +154,8 @@ def _ran_out(pen: Pen, facts: ReportFacts) -> Iterator[str]:
             due=time(due),
             held=pen.read.name(holder),
         )
+    if more := sum(max(0, len(those) - MOST_SENTENCES) for those in (late, unanswered)):
+        yield words.more_ran_out.format(n=more)
 
 
 def _recorded_at(facts: ReportFacts, clock: Clock) -> datetime | None:
@@ -257,7 +271,8 @@ def _who_knew(pen: Pen, facts: ReportFacts) -> None:
             sent = next((h.since for h in referral.custody if h.status == codes.ReferralStatus.REQUESTED), None)
             if referral.recipient != agency or sent is None:
                 continue
-            shared = pen.compartments(_shared(facts, referral.referral))
+            data = _shared(facts, referral.referral)
+            shared = words.data_not_disclosed if data is None else pen.compartments(data)
             number = pen.number.of(referral.referral)
             given.append(words.knew_by_referral.format(number=number, sent=time(sent), data=shared))
             taken = next((h.since for h in referral.custody if h.agency == agency), None)
@@ -271,14 +286,14 @@ def _who_knew(pen: Pen, facts: ReportFacts) -> None:
     _more(pen, len(agencies), words.chronology)
 
 
-def _shared(facts: ReportFacts, referral: str) -> list[str]:
-    """The compartments that a referral shares, as its draft says."""
+def _shared(facts: ReportFacts, referral: str) -> list[str] | None:
+    """The compartments that a referral shares, as its draft says; None where that is withheld whole."""
     for event in facts.events:
         said = {field.name: field.value for field in event.fields}
         if event.topic == "case.ReferralDrafted" and said.get("referral") == referral:
             value = said.get("compartments")
             return list(value) if isinstance(value, tuple) else []
-    return []
+    return None
 
 
 def _opened(pen: Pen, opened: list[Access]) -> str:

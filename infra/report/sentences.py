@@ -23,6 +23,7 @@ class Words(Struct, frozen=True, kw_only=True):
     led_until: str
     closed: str
     not_closed: str
+    merged: str
     referrals_sent: str
     no_referral: str
     ran_out: str
@@ -32,6 +33,7 @@ class Words(Struct, frozen=True, kw_only=True):
     met_after: str
     said_after: str
     answer_ran_out: str
+    more_ran_out: str
     none_ran_out: str
     not_counted: str
 
@@ -59,6 +61,7 @@ class Words(Struct, frozen=True, kw_only=True):
     knew_columns: tuple[str, ...]
     knew_as_lead: str
     knew_by_referral: str
+    data_not_disclosed: str
     not_received: str
     never_opened: str
     opened_times: str

@@ -21,6 +21,7 @@ EN = Words(
     led_until=" until {until}",
     closed="The case was closed {at} by {agency}. Reason: {reason}.",
     not_closed="The case was not closed by {as_of}.",
+    merged="This file was merged {at} by {agency} into another file of the same case. Work went on there.",
     referrals_sent="{n} referrals were sent. Answered in time: {in_time}. Not answered when the time ran out: {late}. "
     "Cancelled before an answer: {cancelled}. Still awaited: {waiting}.",
     no_referral="No referral was sent.",
@@ -33,6 +34,7 @@ EN = Words(
     said_after="Afterwards, {recorded}, it was recorded that it had been met {met}.",
     answer_ran_out="A clock ran out: the answer of {recipient} to {number}, due {due}. The referral was then held by "
     "{held}.",
+    more_ran_out="{n} more clocks ran out: the tables below and the appendix name them.",
     none_ran_out="No clock ran out by {as_of}.",
     not_counted="{n} events are withheld whole. What they say is not taken into account on this page and the next.",
     time_line="Time line",
@@ -61,6 +63,7 @@ EN = Words(
     knew_columns=("Agency", "Entitled by", "Received", "Opened"),
     knew_as_lead="lead since {since}",
     knew_by_referral="{number}, sent {sent}: {data}",
+    data_not_disclosed="what it shared is not disclosed",
     not_received="no receipt is recorded",
     never_opened="no opening is recorded",
     opened_times="{n} times",

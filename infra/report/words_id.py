@@ -21,6 +21,8 @@ ID = Words(
     led_until=" sampai {until}",
     closed="Kasus ditutup pada {at} oleh {agency}. Alasan: {reason}.",
     not_closed="Sampai {as_of} kasus belum ditutup.",
+    merged="Berkas ini digabungkan pada {at} oleh {agency} ke berkas lain dari kasus yang sama. Penanganan diteruskan "
+    "di sana.",
     referrals_sent="{n} rujukan dikirim. Dijawab dalam batas waktu: {in_time}. Tidak dijawab sampai batas waktu lewat: "
     "{late}. Dibatalkan sebelum dijawab: {cancelled}. Masih ditunggu: {waiting}.",
     no_referral="Tidak ada rujukan yang dikirim.",
@@ -33,6 +35,7 @@ ID = Words(
     said_after="Sesudahnya, pada {recorded}, dicatat bahwa batas waktu itu telah dipenuhi pada {met}.",
     answer_ran_out="Batas waktu terlewati: jawaban {recipient} atas {number}, ditunggu sampai {due}. Saat itu "
     "rujukan dipegang oleh {held}.",
+    more_ran_out="{n} batas waktu lain terlewati: lihat tabel di bawah dan lampiran.",
     none_ran_out="Tidak ada batas waktu yang terlewati sampai {as_of}.",
     not_counted="{n} peristiwa tidak diungkap sama sekali. Isinya tidak ikut diperhitungkan pada halaman ini dan "
     "halaman berikutnya.",
@@ -62,6 +65,7 @@ ID = Words(
     knew_columns=("Instansi", "Dasar berhak tahu", "Diterima", "Dibuka"),
     knew_as_lead="penanggung jawab sejak {since}",
     knew_by_referral="{number}, dikirim {sent}: {data}",
+    data_not_disclosed="data yang dibagikan tidak diungkap",
     not_received="tidak ada penerimaan yang dicatat",
     never_opened="tidak ada pembukaan yang tercatat",
     opened_times="{n} kali",

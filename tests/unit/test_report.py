@@ -441,6 +441,31 @@ def test_page_one_says_which_clock_ran_out_under_whom(language: Language) -> Non
     assert flat(words.none_ran_out.format(as_of=instant(told.as_of, language))) in flat(text_of(render(kept, language)))
 
 
+@pytest.mark.parametrize("language", LANGUAGES_OF_A_REPORT)
+def test_page_one_says_how_the_file_ended_and_no_more_than_is_disclosed(language: Language) -> None:
+    told, words = facts(), WORDS[language]
+    open_still = flat(words.not_closed.format(as_of=instant(told.as_of, language)))
+    merged = an_event(20, topic="case.CaseMerged", fields=())
+    apart = an_event(21, topic="case.CaseSeparated", fields=())
+    ended = flat(words.merged.format(at=instant(AT, language), agency=Reader(language, told.agencies).name("dp3akb")))
+    said = [
+        flat(text_of(render(facts(events=(*told.events, *more)), language)).split("\f")[0])
+        for more in ((), (merged,), (merged, apart))
+    ]
+    assert [open_still in page for page in said] == [True, False, True]
+    assert [ended in page for page in said] == [False, True, False]
+    whole = flat(text_of(render(told, language)))
+    assert flat(words.data_not_disclosed) in whole, "its draft is not there to say what it shared"
+
+
+@pytest.mark.parametrize("language", LANGUAGES_OF_A_REPORT)
+def test_page_one_counts_what_ran_out_and_is_not_named_there(language: Language) -> None:
+    told, words = facts(), WORDS[language]
+    late = tuple(msgspec.structs.replace(told.clocks[1], clock=f"c-{n}") for n in range(9))
+    assert flat(words.more_ran_out.format(n=3)) in flat(text_of(render(facts(clocks=late), language)))
+    assert flat(words.more_ran_out.format(n="")) not in flat(text_of(render(facts(clocks=late[:6]), language)))
+
+
 def test_nobody_is_said_to_have_held_a_clock_before_it_was_recorded() -> None:
     told = facts()
     late = told.clocks[1]
