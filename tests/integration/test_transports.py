@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from feeding import eventually, serving
 from msgspec.structs import replace
-from office import erases
+from office import catch_up, erases
 from some import thorough
 from transports import AGENCY, RULES, Carrier, Hospital, Lossy, OverKafka, OverWebhook, World
 
@@ -29,6 +29,7 @@ def world(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Itera
         for _ in range(2):
             feeding.case_with(AGENCY)
         feeding.case_with("polres")
+        catch_up(made.settings)  # a publisher looks there who subscribes
         yield made
 
 
