@@ -3,6 +3,9 @@
 A group is the agency that the mapping names for it (mapping.py). Where it names none, an agency of its own is
 registered for it; the next log finds that again. No group ever becomes an agency of the network by its name or code
 alone: where they meet, that is a question, and nothing is stored until the mapping answers it.
+
+That an agency is an import's is said by how it was registered (known.py), never by what its own people may change: an
+administrator who makes the importer a member would otherwise be given cases of a log that are another agency's.
 """
 
 import hashlib
@@ -36,7 +39,12 @@ NO_GROUP = frozenset({"", "empty", "unknown"})
 LONGEST_CODE = 40
 NOBODY = ("Belum ditetapkan", "Unassigned")
 
-Network = Mapping[AgencyCode, Agency]
+
+class Network(Struct, frozen=True):
+    """The agencies that there are, by their codes; and which of them an import registered for a group."""
+
+    agencies: Mapping[AgencyCode, Agency] = {}
+    brought: frozenset[AgencyCode] = frozenset()
 
 
 class PlannedAgency(Struct, frozen=True):
@@ -66,18 +74,19 @@ class Groups:
         self.registered: list[PlannedAgency] = []
         self.questions: list[str] = []
         self.met: dict[str, Group] = {}
-        self._there = there
+        self._there = there.agencies
+        self._of_an_import = there.brought
         self._mapped = mapped
         self._system = system
         self._names = {
             folded(name): agency.code
-            for agency in there.values()
+            for agency in self._there.values()
             for name in (agency.name, agency.name_en)
-            if name and not _of_an_import(agency)
+            if name and agency.code not in self._of_an_import
         }
         self._brought: dict[str, list[AgencyCode]] = {}
-        for agency in sorted(there.values(), key=lambda one: (len(one.code), one.code)):
-            if _of_an_import(agency):
+        for agency in sorted(self._there.values(), key=lambda one: (len(one.code), one.code)):
+            if agency.code in self._of_an_import:
                 name = "" if agency.code == UNASSIGNED else folded(agency.name)
                 self._brought.setdefault(name, []).append(agency.code)
         self._folded: dict[str, str] = {}
@@ -164,7 +173,7 @@ class Groups:
             other = self._there.get(code)
             if other is None and code not in self.network:
                 break
-            if other is not None and not _of_an_import(other):
+            if other is not None and code not in self._of_an_import:
                 met = met or code
                 break
         else:
@@ -220,10 +229,6 @@ class Groups:
         self.network[code] = agency
         self.registered.append(PlannedAgency(agency, tuple(events)))
         return Group(code, "registered", service, [])
-
-
-def _of_an_import(agency: Agency) -> bool:
-    return agency.has_had_member(IMPORTER, None)
 
 
 def _codes_of(name: str, label: str) -> list[AgencyCode]:

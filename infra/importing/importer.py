@@ -14,7 +14,7 @@ from ...domain.agency import agency_stream
 from ...domain.agency_state import Agency
 from ...domain.fact import AgencyCode
 from ..store.event_store import Conflict, EventStore, Stream
-from .known import Found, look, stored_of
+from .known import Found, look, stored_of, was_brought
 from .planning import Plan, PlannedCase
 
 CASES_A_COMMIT = 50
@@ -162,10 +162,11 @@ def _store_agencies(plan: Plan, store: EventStore) -> int:
 
 def _is_there(planned: Agency, store: EventStore) -> bool:
     """Whether the network has the agency as it was planned with. Raises CodeTaken where it has another."""
-    found = agencies.fold(opened.event for opened in store.read(agency_stream(planned.code)))
+    history = store.read(agency_stream(planned.code))
+    found = agencies.fold(opened.event for opened in history)
     if found is None:
         return False
-    same = (found.kind, found.name) == (planned.kind, planned.name)
+    same = was_brought(history) and (found.kind, found.name) == (planned.kind, planned.name)
     if not same or not found.active or not planned.services <= found.services:
         raise CodeTaken(planned.code)
     return True

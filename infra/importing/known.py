@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from enum import Enum
+from itertools import takewhile
 from typing import NamedTuple
 from uuid import UUID
 
@@ -16,15 +17,16 @@ from eventsourcing.persistence import Notification
 from msgspec import Struct
 
 from ...domain import agency as agencies
-from ...domain.agency import AgencyRegistered, agency_stream
+from ...domain.agency import AgencyRegistered, MemberJoined, agency_stream
 from ...domain.agency_state import Agency
 from ...domain.case.intake import CaseOpened
 from ...domain.fact import AgencyCode
 from ..store import sealed_record
 from ..store.event_store import Damage, EventStore, Opened
 from ..store.given import GIVEN
-from ..store.sealed_record import BrokenSeal
-from .groups import Network
+from ..store.sealed_record import BrokenSeal, author_of
+from ..system_act import SYSTEM_ACTOR, SYSTEM_AGENCY
+from .groups import IMPORTER, Network
 from .ids import is_imported
 from .planning import PlannedCase
 
@@ -57,16 +59,30 @@ class _Opening(NamedTuple):
 
 
 def network(store: EventStore) -> Network:
-    """Every agency. Raises BrokenSeal, LogUnavailable."""
+    """Every agency, and which of them an import registered. Raises BrokenSeal, LogUnavailable."""
     there: dict[AgencyCode, Agency] = {}
+    brought: set[AgencyCode] = set()
     for found in _first(store, "agency.AgencyRegistered"):
         if not isinstance(found, Opened) or not isinstance(found.event, AgencyRegistered):
             raise BrokenSeal("an agency cannot be read, so no group can be held against it")
         code = found.event.code
-        agency = agencies.fold(opened.event for opened in store.read(agency_stream(code)))
+        history = store.read(agency_stream(code))
+        agency = agencies.fold(opened.event for opened in history)
         assert agency is not None
         there[code] = agency
-    return there
+        if was_brought(history):
+            brought.add(code)
+    return Network(there, frozenset(brought))
+
+
+def was_brought(history: Sequence[Opened]) -> bool:
+    """Whether an import registered the agency of these events: the system did so, and made the importer a member with
+    the same stroke. Nobody can do that later, as who adds a member by the API or the command line does that alone."""
+    stroke = author_of(history[0].state)[:3] if history else None
+    if stroke is None or stroke[:2] != (SYSTEM_AGENCY, SYSTEM_ACTOR):
+        return False
+    at_once = takewhile(lambda opened: author_of(opened.state)[:3] == stroke, history)
+    return any(isinstance(one.event, MemberJoined) and one.event.member == IMPORTER for one in at_once)
 
 
 def look(planned: Sequence[PlannedCase], store: EventStore) -> Found:

@@ -60,6 +60,7 @@ from .xes import USUAL, Limits, Reader, Trace, XesError, XesEvent
 TAKEN = frozenset({"concept:name", "org:group", "org:resource", "lifecycle:transition", "time:timestamp"})
 """The attributes of an event that become something; of a trace its name does."""
 NOTHING: Mapping[Any, Any] = {}
+NOBODY_YET = Network()
 
 
 class PlannedCase(Struct, frozen=True):
@@ -107,7 +108,7 @@ def plan(
     file: Path,
     ids: Ids,
     *,
-    there: Network = NOTHING,
+    there: Network = NOBODY_YET,
     mapped: Mapping[str, Mapped] = NOTHING,
     limits: Limits = USUAL,
 ) -> Plan:

@@ -15,7 +15,7 @@ from conftest import fresh_settings
 from msgspec.structs import replace
 
 from rujukan.domain import case as cases
-from rujukan.domain.agency import RegisterAgency, agency_stream
+from rujukan.domain.agency import AddMember, RegisterAgency, agency_stream
 from rujukan.domain.agency import fold as fold_agency
 from rujukan.domain.agency_state import Agency
 from rujukan.domain.agency_state import decide as decide_agency
@@ -31,7 +31,7 @@ from rujukan.domain.fact import CaseId, ErasureId, Fact
 from rujukan.infra import composition
 from rujukan.infra.importing import importer, mapping, planning
 from rujukan.infra.importing.bringing import as_json, bring_in, said
-from rujukan.infra.importing.groups import IMPORTER
+from rujukan.infra.importing.groups import IMPORTER, Network
 from rujukan.infra.importing.ids import Ids
 from rujukan.infra.importing.importer import CASES_A_COMMIT, CodeTaken, Doubtful, Unclear, store
 from rujukan.infra.importing.known import Found, Left, look, network
@@ -75,7 +75,7 @@ IDS = Ids(LocalKeyring(Path(KEYS.name) / "keyring.json"))
 
 def plan(file: Path, log: EventStore | None = None, mapped: Mapping[str, Mapped] | None = None) -> Plan:
     """What the command plans, for the network of that store."""
-    return planning.plan(file, IDS, there=network(log) if log else {}, mapped=mapped or {})
+    return planning.plan(file, IDS, there=network(log) if log else Network(), mapped=mapped or {})
 
 
 def told(planned: PlannedCase) -> list[tuple[str, str, str]]:
@@ -348,11 +348,18 @@ def test_groups_that_differ_in_case_or_unicode_form_are_one(
     assert (again.agencies, again.questions, again.cases[0].id) == ((), (), planned.cases[0].id)
 
 
-def existing(log: EventStore, **said: Any) -> None:
+def existing(log: EventStore, *, joined: bool = False, **said: Any) -> None:
+    """An agency of the network; `joined`: whose administrator made whoever imports a member, in any roles that a member
+    of an import's own agency has."""
     usual = {"code": "unit-b", "kind": AgencyKind.HEALTH, "name": "RSUD", "services": frozenset({Service.HEALTH})}
-    register(log, RegisterAgency(occurred_at=system_act().at, **{**usual, **said}))
+    command = RegisterAgency(occurred_at=system_act().at, **{**usual, **said})
+    register(log, command)
+    if joined:
+        roles = frozenset({Role.CASE_WORKER, Role.SUPERVISOR})
+        as_member(log, command.code, AddMember(occurred_at=system_act().at, member=IMPORTER, roles=roles, name="Impor"))
 
 
+@pytest.mark.parametrize("joined", [False, True], ids=["", "with the importer as a member"])
 @pytest.mark.parametrize(
     "other",
     [
@@ -363,9 +370,10 @@ def existing(log: EventStore, **said: Any) -> None:
     ],
     ids=["code", "all of it", "name", "English name"],
 )
-def test_a_group_is_never_an_agency_of_the_network_unasked(log: EventStore, other: dict[str, Any]) -> None:
-    """Nor does it take its code: that is a question, and until it is answered nothing is stored."""
-    existing(log, **other)
+def test_a_group_is_never_an_agency_of_the_network_unasked(log: EventStore, other: dict[str, Any], joined: bool) -> None:
+    """Nor does it take its code: that is a question, and until it is answered nothing is stored. Whom an agency makes a
+    member changes nothing: cases that are another's would come into its hands."""
+    existing(log, joined=joined, **other)
     head = log.head()
     planned = plan(SMALL, log)
     assert len(planned.questions) == 1
@@ -559,9 +567,11 @@ def test_a_malformed_log_stores_nothing(log: EventStore, tmp_path: Path) -> None
     assert log.head() == 0
 
 
-def test_a_code_that_somebody_took_meanwhile_stores_nothing(log: EventStore) -> None:
+@pytest.mark.parametrize("same", [False, True], ids=["another", "one like it, with the importer as a member"])
+def test_a_code_that_somebody_took_meanwhile_stores_nothing(log: EventStore, same: bool) -> None:
     planned = plan(SMALL, log)
-    existing(log)
+    alike = {"kind": AgencyKind.OTHER, "name": "Unit B", "services": frozenset({Service.COORDINATION})}
+    existing(log, joined=same, **(alike if same else {}))
     head = log.head()
     with pytest.raises(CodeTaken) as error:
         store(planned, log)
@@ -719,6 +729,11 @@ def register(log: EventStore, command: RegisterAgency) -> None:
     act = system_act()
     events = decide_agency(command, None, act)
     log.append([Stream(agency_stream(command.code), 0, events)], act, correlation=uuid4(), causation=uuid4())
+
+
+def as_member(log: EventStore, code: str, command: AddMember) -> None:
+    events = decide_agency(command, registered(log, code), system_act())
+    log.append([Stream(agency_stream(code), 2, events)], system_act(), correlation=uuid4(), causation=uuid4())
 
 
 def registered(log: EventStore, code: str) -> Agency | None:
