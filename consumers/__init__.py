@@ -7,5 +7,5 @@
 `durable`     files that a power cut leaves as they should be, for all of them and the service
 
 `publishing` and `agency` do not know each other, `wire` knows neither; all of it is in the import contracts of
-pyproject.toml. Nothing here imports the domain, so that an agency needs no server: `pip install 'rujukan[agency]'`.
+pyproject.toml. Nothing here imports the domain, so that an agency needs no server: the part `agency` of the package.
 """

@@ -62,7 +62,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         extra = EXTRAS.get(said.name, "embedded")
         if extra == "agency" and missing.name == "psycopg":
             extra = "agency-postgres"
-        print(f"rujukan: {missing.name} is not installed: pip install 'rujukan[{extra}]'", file=sys.stderr)
+        print(
+            f"rujukan: {missing.name} is not installed; it comes with the part {extra}: from a checkout, pip install"
+            f" '.[{extra}]'; from the file that the network gives out, after its SHA-256 was compared,"
+            f" pip install './FILE.whl[{extra}]'. Never by the name alone: anybody can publish under it",
+            file=sys.stderr,
+        )
         return 1
     except Exception as problem:
         from .commands.explaining import explained

@@ -2,9 +2,9 @@
 
     from rujukan.consumers.agency import KafkaSource, SqliteInbox, Subscription, key_from, service_key
 
-`pip install 'rujukan[agency]'` brings what is needed; `PostgresInbox` takes `rujukan[agency-postgres]`. Each name
-is imported when it is asked for: a program needs the clients that it uses, Kafka's or PostgreSQL's, and no other, and
-starts no slower for what it leaves.
+The package's part `agency` brings what is needed; `PostgresInbox` takes `agency-postgres`. Each name is imported when
+it is asked for: a program needs the clients that it uses, Kafka's or PostgreSQL's, and no other, and starts no slower
+for what it leaves.
 
 Behind it: `subscribing` (receives, opens, verifies, puts in order, hands to a handler, says so), `inbox` (what was
 handled, in a database of the agency's own), `transports` (what one has to offer; the feed and the webhook), `kafka`,

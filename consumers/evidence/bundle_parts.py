@@ -61,20 +61,9 @@ anybody can publish a false one under that name.
 Laporan untuk dibaca, bila ada / The report to read, where there is one: report.id.pdf, report.en.pdf
 Yang tidak diungkap tampak sebagai tidak diungkap. / What is withheld shows as withheld.
 """
-EARLIER = """\
-Berkas perkara Rujukan / A Rujukan case bundle
-
-Berkas ini dapat diperiksa tanpa jaringan dan tanpa pembuatnya:
-This file can be checked with no network, and without those who made it:
-
-    pip install 'rujukan[verify]'
-    rujukan verify BERKAS --policy KEBIJAKAN
-
-Laporan untuk dibaca, bila ada / The report to read, where there is one: report.id.pdf, report.en.pdf
-Yang tidak diungkap tampak sebagai tidak diungkap. / What is withheld shows as withheld.
-"""
-"""What stood before every bundle until the one above did: such a bundle still passes. It names a program by a name that
-anybody can register."""
+EARLIER = "a3085d9e8d4653f1264ea8ecbaee8f5409b9a087fd15f9407e2f226f3045eea0"
+"""SHA-256 of what stood before every bundle until the one above did: such a bundle still passes. The text named a
+program by a name that anybody can register, so it is not repeated here."""
 NAME = re.compile(
     r"READ-ME\.txt|manifest\.json|seal\.note|checkpoint|joining|joinings/[0-9]{6}|disclosure\.json|report\.(?:id|en)\.pdf"
     r"|(?:events|accesses)/[0-9]{6,9}\.json|proofs/(?:disclosure|(?:events|accesses)/[0-9]{6,9})\.tlog-proof"

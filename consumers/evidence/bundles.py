@@ -140,7 +140,7 @@ def _manifest(parts: Mapping[str, bytes]) -> Mapping[str, Any]:
     for name in (ABOUT, MANIFEST, SEAL, CHECKPOINT, DISCLOSURE):
         if name not in parts:
             raise Refused(name, "it is missing")
-    if parts[ABOUT] not in (READ_ME.encode(), EARLIER.encode()):
+    if parts[ABOUT] != READ_ME.encode() and sha256(parts[ABOUT]).hexdigest() != EARLIER:
         raise Refused(ABOUT, "it is not what stands before every bundle")
     with blaming(MANIFEST):
         manifest: dict[str, Any] = read_json(parts[MANIFEST], LARGEST_MANIFEST)

@@ -184,6 +184,12 @@ UNCHECKED: dict[str, tuple[str, str]] = {
         "Tanda tangan elektronik dalam {name}: {why}.",
         "The electronic signature in {name}: {why}.",
     ),
+    "without-report": (
+        "alat pemeriksa ini dipasang tanpa bagian report; pasanglah dari berkas yang sama, setelah nilai SHA-256-nya "
+        "dicocokkan",
+        "this checker was installed without its part report; install that from the same file, after its SHA-256 was "
+        "compared",
+    ),
     "position": (
         "Apa yang tertulis dalam catatan itu: bukti ini hanya menunjukkan bahwa catatan itu ada.",
         "What the entry says: this proof shows that it is there, and no more.",

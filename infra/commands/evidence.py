@@ -151,16 +151,16 @@ def _signed(unchecked: Sequence[str]) -> list[str]:
 
 def _signature(pdf: bytes, name: str, said: argparse.Namespace) -> list[str]:
     """What the electronic signature in a report shows. Raises Refused where it is broken."""
-    from ...consumers.evidence import words
     from ...consumers.evidence.bundles import Refused
+    from ...consumers.evidence.words import say
 
     try:
         from cryptography.x509 import load_pem_x509_certificates
 
         from ..report.signature import verify_signature
     except ModuleNotFoundError:
-        why = "pip install 'rujukan[report]'"
-        return ["- " + words.say("signature", said.language, name=name, why=why)]
+        why = say("without-report", said.language)
+        return ["- " + say("signature", said.language, name=name, why=why)]
     roots = [c for file in said.root for c in load_pem_x509_certificates(file.read_bytes())]
     shown = verify_signature(pdf, roots, said.language)
     if shown.failed:

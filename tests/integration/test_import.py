@@ -370,7 +370,9 @@ def existing(log: EventStore, *, joined: bool = False, **said: Any) -> None:
     ],
     ids=["code", "all of it", "name", "English name"],
 )
-def test_a_group_is_never_an_agency_of_the_network_unasked(log: EventStore, other: dict[str, Any], joined: bool) -> None:
+def test_a_group_is_never_an_agency_of_the_network_unasked(
+    log: EventStore, other: dict[str, Any], joined: bool
+) -> None:
     """Nor does it take its code: that is a question, and until it is answered nothing is stored. Whom an agency makes a
     member changes nothing: cases that are another's would come into its hands."""
     existing(log, joined=joined, **other)

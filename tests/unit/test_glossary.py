@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 import rujukan
-from rujukan.consumers.evidence.bundle_parts import EARLIER
 from rujukan.consumers.evidence.words import VERDICTS
 from rujukan.domain.catalogue import TOPICS
 from rujukan.domain.declaring import FIELDS, HAPPENED, words_of
@@ -21,8 +20,6 @@ PAGES = (
     TOP / "consumers" / "evidence" / "UNTUK-AHLI-HUKUM.md",
     TOP / "domain" / "standing" / "TABLE.md",
 )
-SAID_FOR_EVER = {EARLIER}
-"""What stands in files that others hold, and is known again by its text."""
 STEMS = sorted({stem for term in GLOSSARY for stem in term.rejected})
 
 
@@ -52,7 +49,6 @@ def said() -> dict[str, list[str]]:
         for file in sorted((TOP / part).rglob("*.py"))
         if file.name != "glossary.py"
     }
-    found = {file: [t for t in texts if t not in SAID_FOR_EVER] for file, texts in found.items()}
     return found | {str(page.relative_to(TOP)): [page.read_text("utf-8")] for page in PAGES}
 
 

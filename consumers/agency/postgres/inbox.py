@@ -1,4 +1,4 @@
-"""An inbox in the agency's PostgreSQL: `pip install 'rujukan[agency-postgres]'`.
+"""An inbox in the agency's PostgreSQL: the package's part `agency-postgres`.
 
 No wait for that database is without end. A server that hangs (a frozen machine, a stuck disk) keeps its connections
 open, and no timeout of its own ends that wait: so it is ended here, and the connection given up and made again.
