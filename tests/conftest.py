@@ -116,7 +116,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if not item.get_closest_marker("thorough")]
         config.hook.pytest_deselected(items=left_out)
     if not is_random(config):
-        folders = (*FIRST, "unit")
+        folders = (*FIRST, "stories", "unit")
         items.sort(key=lambda item: -1 if item.path in SHARED else folders.index(item.path.parent.name))
 
 

@@ -1,0 +1,125 @@
+"""2. Thirteen, with a mother who is safe.
+
+The alleged perpetrator is an adult neighbour. Her mother believes her and brings her. `uptd` leads; `rsud`, `psi`,
+`polres`, `sekolah`.
+"""
+
+from collections.abc import Iterator
+
+import pytest
+from theatre import Story, not_yet, opened
+
+from rujukan.infra.services.postgres import EmbeddedPostgres
+
+pytestmark = pytest.mark.thorough
+
+
+@pytest.fixture(scope="module")
+def story(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
+    with opened(postgres, tmp_path_factory.mktemp("stories")) as theatre:
+        yield theatre.story()
+
+
+def test_thirteen_with_a_mother_who_is_safe(story: Story) -> None:
+    s = story
+
+    # 1: 08:30 she says herself what happened
+    s.at("2026-02-13 08:30")
+    s.opens("uptd CW1", age_group="adolescent", reporter="family", account="Anak bercerita sendiri kepada pendamping")
+    s.does("uptd CW1", "survivor/identity", name="Anak Tiga Belas", born_on="2012-09-03", sex="female")
+    s.does("uptd CW1", "survivor/contact", phone="nomor ibu 0812", safe_to_call=True)
+    happened = {"forms": ["seksual"], "gbv_type": "rape", "place": "lainnya", "narrative": "Terjadi di rumah tetangga"}
+    s.does("uptd CW1", "incidents", **happened, happened_at="2026-02-12T15:00:00+08:00")
+    s.notes_everything("uptd CW1")
+
+    # 2: 09:15 her mother consents, with her assent; she says no to the school
+    s.at("09:15")
+    with not_yet("a parent consents for a child of 13, with her assent"):
+        s.consents("uptd CW1", "lsm", "identity", given_by=["parent"], child_assent=True)
+    both = {"given_by": ["survivor", "caregiver"], "child_assent": True}
+    s.consents("uptd CW1", "rsud", "identity contact incident health", **both)
+    s.consents("uptd CW1", "psi", "identity contact incident psychosocial", **both)
+    s.consents("uptd CW1", "polres", "identity contact incident", "legal", **both)
+    s.does("uptd CW1", "consent-refusals", given_by=["survivor"], asked_for=["sekolah"])
+
+    # 3: 09:20 the mother wants the school told as well
+    s.at("09:20")
+    with not_yet("a parent's yes is held by a child's no, until two people decide"):
+        s.consents("uptd CW1", "sekolah", "identity psychosocial", given_by=["parent"], child_assent=False)
+
+    clocks = s.clocks()
+    assert clocks["hiv-pep"].due == clocks["forensic-evidence"].due == "2026-02-15 15:00"
+    assert clocks["emergency-contraception"].due == "2026-02-17 15:00"
+    assert clocks["hepatitis-b"].due == "2026-02-26 15:00"
+    assert clocks["report-to-police"].due == "2026-02-16 08:30"
+
+    # 4: 09:40 three referrals
+    s.at("09:40")
+    health = [clocks[need].id for need in ("hiv-pep", "forensic-evidence", "emergency-contraception", "hepatitis-b")]
+    to_hospital = s.refers(
+        "uptd CW1", "rsud", "kesehatan", "identity contact incident health", urgency="emergency", clocks=health
+    )
+    to_psychologist = s.refers("uptd CW1", "psi", "psikososial", "identity contact incident psychosocial")
+    to_police = s.refers(
+        "uptd CW1",
+        "polres",
+        "penegakan-hukum",
+        "identity contact incident",
+        "legal",
+        clocks=[clocks["report-to-police"].id],
+    )
+    s.at("09:58")
+    s.moves("rsud CW", to_hospital, "receipt", "acceptance", "start")
+    s.moves("psi CW", to_psychologist, "receipt", "acceptance", "start")
+    s.moves("polres CW", to_police, "receipt")
+    s.at("11:00")
+    s.moves("polres CW", to_police, "acceptance", "start")
+
+    # 5: 13:00 the examination
+    s.at("11:20")
+    with not_yet("the investigator's letter is a kind of document, linked to the referral"):
+        s.attaches("polres CW", "visum-letter", "legal", "Permintaan visum", referral=to_police)
+    s.at("13:20")
+    s.does(
+        "rsud CW",
+        "services",
+        service="kesehatan",
+        referral=to_hospital,
+        health="PEP dan kontrasepsi darurat diberikan",
+        meets=[clocks["hiv-pep"].id, clocks["emergency-contraception"].id],
+    )
+    s.at("16:00")
+    visum = s.attaches("rsud CW", "visum", "legal", "Visum et repertum")
+
+    # 6: the psychologist writes
+    s.at("2026-02-20 10:00")
+    s.does("psi CW", "notes", psychosocial="Yang dikatakannya kepada psikolog")
+
+    # What must be true then
+    assert s.knows("rsud") == s.may("identity contact incident health")
+    assert s.knows("psi") == s.may("identity contact incident psychosocial")
+    assert s.knows("polres") == s.may("identity contact incident")
+    assert s.is_nothing_to("sekolah CW")
+    with not_yet("the visum reaches the police that asked for it, and nothing else of the hospital's record does"):
+        assert s.get("polres CW", f"documents/{visum}")
+    met = s.clocks()
+    assert met["hiv-pep"].met == met["emergency-contraception"].met == "2026-02-13 13:20"
+    with not_yet("the acceptance by the police meets the report"):
+        assert met["report-to-police"].met == "2026-02-13 11:00"
+
+    with not_yet("a right asked for, with a clock and an answer"):
+        s.does("uptd CW1", "rights", kind="access", asked_by="parent")
+
+    # 7: thirty days before she is 15
+    s.at("2027-08-04 09:00")
+    with not_yet("thirty days before she is 15, the case worker is told to ask her which consents stand"):
+        assert [a for a in s.reads("uptd CW1", "/ages")["items"] if a["case"] == s.case]
+
+    # Custody: each was answered within the hour, by the hospital after 18 minutes
+    held = {h["recipient"]: h["since"] for h in s.custody()["referrals"] if h["status"] == "received"}
+    assert held["rsud"] == held["psi"] == "2026-02-13T01:58:00Z"
+
+    report = s.report()
+    assert "A refusal" not in report
+    with not_yet("the report says that her mother agreed and she agreed"):
+        assert '"Parent"' in report
