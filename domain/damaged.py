@@ -35,8 +35,10 @@ from .case.erasure import (
 from .case.first_hold import LegalHoldLifted, LegalHoldPlaced
 from .case.fulfilment import ReferralReceived
 from .case.glass import GlassBroken
-from .case.holds import HoldFell, HoldLifted, HoldPlaced
+from .case.holds import HoldLifted
 from .case.lead import LeadTransferAccepted
+from .case.proceedings import HoldFell
+from .casefile.holding import HoldPlaced
 from .casefile.state import FIRST, Case, Hold, compartments_named
 from .codes import PROCEEDINGS, AgeGroup, ErasureBasis, Urgency
 from .compartment import ALL, Coordination

@@ -16,11 +16,13 @@ from psycopg.rows import TupleRow, class_row
 
 from ..domain import retention
 from ..domain.case.first_hold import LegalHoldLifted, LegalHoldPlaced
-from ..domain.case.holds import HoldFell, HoldLifted, HoldPassed, HoldPlaced
+from ..domain.case.holds import HoldLifted
 from ..domain.case.lead import LeadTransferAccepted
 from ..domain.case.lifecycle import CaseClosed, CaseReopened
 from ..domain.case.merging import CaseMerged, CaseSeparated
+from ..domain.case.proceedings import HoldFell, HoldPassed
 from ..domain.casefile.files import Files
+from ..domain.casefile.holding import HoldPlaced
 from ..domain.casefile.state import FIRST, Case
 from ..domain.disclosure import Followed, Written
 from ..domain.standing import readings

@@ -138,7 +138,15 @@ EXCLUSION = Thing(
     find=lambda case, id: case.of(Staff).exclusions.get(id),
     whose={R.AUTHOR: lambda exclusion, case: exclusion.placed_by},
 )
+WHO = Thing(
+    "person",
+    Words("orang yang ditunjuk", "the person who is assigned"),
+    find=lambda case, id: id,
+    whose={R.ONESELF: lambda id, case: id},
+    known_to=None,
+)
 HELD_REFERRAL = TAKES_PART.to(REFERRAL, R.ADDRESSEE, by="referral", states=OPEN, move="assign")
+ON_CALL = frozenset({R.ON_CALL})
 PLACED = KNOWS_ALSO_ENDED.to(EXCLUSION, R.AUTHOR, by="exclusion")
 
 
@@ -146,15 +154,20 @@ PLACED = KNOWS_ALSO_ENDED.to(EXCLUSION, R.AUTHOR, by="exclusion")
     "/cases/{case}/assignments",
     by=SUPERVISION,
     where=HELD_REFERRAL,
-    or_else=(Row(CASE_WORKERS, HELD_REFERRAL.to(WORK, R.ASSIGNED), Extent.AGENCY),),
+    or_else=(
+        Row(CASE_WORKERS, HELD_REFERRAL.to(WORK, R.ASSIGNED), Extent.AGENCY),
+        Row(CASE_WORKERS, replace(HELD_REFERRAL, people=ON_CALL).to(WHO, R.ONESELF, by="person"), Extent.AGENCY),
+    ),
     extent=Extent.AGENCY,
     when=When.NOW,
-    means="Menunjuk seseorang di instansi sendiri pada kasus, atau pada rujukan yang diterimanya.",
+    means="Menunjuk seseorang di instansi sendiri pada kasus, atau pada rujukan yang diterimanya. Rujukan yang tidak "
+    "dipegang siapa pun dapat diambil sendiri oleh petugas yang ada.",
     tag="life of the case",
     example={"person": "00000000-0000-4000-8000-000000000001"},
 )
 class AssignPerson(Fact, frozen=True, kw_only=True):
-    """Assign a person of one's own agency to the case, or to a referral that it received."""
+    """Assign a person of one's own agency to the case, or to a referral that it received: a supervisor, or a colleague
+    who works on it; and whoever is there takes an emergency themselves that nobody is left to work on."""
 
     person: Coordination[ActorId]
     referral: Coordination[ReferralId | None] = None

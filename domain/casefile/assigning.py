@@ -19,7 +19,8 @@ from .moves import ReferralMove
 from .staff import Staff
 from .state import Case
 
-TAKEN = frozenset({ReferralStatus.RECEIVED, ReferralStatus.ACCEPTED})
+TAKEN = frozenset({ReferralStatus.RECEIVED, ReferralStatus.ACCEPTED, ReferralStatus.IN_PROGRESS})
+"""Who brings a referral into one of these states has it from then on."""
 
 
 @happened(
@@ -52,7 +53,7 @@ def assigned_to_self(act: Act, at: datetime, referral: ReferralId | None = None)
 
 @follows
 def assign_who_takes(before: Case | None, after: Case, change: Fact, act: Act) -> Iterable[Fact]:
-    """Who says that they have a referral that came in, or accepts it, is assigned to it."""
+    """Who says that they have a referral that came in, accepts it, or begins the work, is assigned to it."""
     if before is None or not isinstance(change, ReferralMove):
         return []
     if after.referrals[change.referral].status not in TAKEN:

@@ -8,8 +8,9 @@ from ..codes import AgencyKind, ReferralStatus, Role, Urgency
 from ..fact import ActorId, AgencyCode, ExclusionId, ReferralId
 from .state import EMPTY, Case, Part
 
-TO_TAKE = frozenset({ReferralStatus.REQUESTED, ReferralStatus.RECEIVED})
-"""States of a referral in which somebody of its recipient has to take it."""
+TO_TAKE = frozenset({ReferralStatus.REQUESTED, ReferralStatus.RECEIVED, ReferralStatus.ACCEPTED})
+"""States of a referral in which no work began: somebody of its recipient has to take it. An emergency has to be
+somebody's as long as it is open."""
 WORKERS = frozenset({Role.CASE_WORKER, Role.SUPERVISOR, Role.LEGAL_REVIEWER})
 """Who can be assigned."""
 NOT_EXCLUDED = "be somebody who is not excluded from the case"
@@ -46,12 +47,14 @@ class Staff(Part, frozen=True):
     excluded: Set[ActorId] = frozenset()
 
     def waiting(self, case: Case, agency: AgencyCode) -> bool:
-        """Whether a referral to that agency waits for somebody to take it. An emergency does until somebody says that
-        they have it: who was assigned may be asleep."""
+        """Whether a referral to that agency waits for somebody to take it. An emergency does until a person says that
+        they have it, as who was assigned may be asleep; and again, also where the work began, when nobody has it any
+        more."""
         for referral in case.open_referrals_to(agency):
-            if referral.status not in TO_TAKE or referral.sent_at is None:
+            is_emergency = referral.urgency is Urgency.EMERGENCY
+            if referral.sent_at is None or not (is_emergency or referral.status in TO_TAKE):
                 continue
-            unheard = referral.status is ReferralStatus.REQUESTED and referral.urgency is Urgency.EMERGENCY
+            unheard = is_emergency and referral.status is ReferralStatus.REQUESTED
             if unheard or not self.has_taken(agency, referral.id):
                 return True
         return False

@@ -231,8 +231,8 @@ class Hold(Struct, frozen=True):
     """The proceedings placed it by themselves."""
     recorded_at: datetime | None = None
     """When its placing was recorded; None of one that was placed before holds had holders."""
-    passed_by: ReferralId | None = None
-    """By which referral it came to its holder; None where that placed it, or has it back."""
+    passed_by: tuple[ReferralId, ...] = ()
+    """By which referrals it came to its holder, one after the other; none where that placed it, or has it back."""
 
     def held_by(self, case: "Case") -> tuple[AgencyCode, AgencyKind]:
         """Whose it is, and of which kind that is."""

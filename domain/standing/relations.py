@@ -14,10 +14,10 @@ class Relation(Code):
     ASKED = "asked", "diminta menjadi penanggung jawab", "asked to lead"
     LEGAL_PARTY = (
         "legal-party",
-        "ikut serta sebagai kepolisian, kejaksaan, pengadilan, LPSK; atau untuk tujuan hukum, sebagai bantuan hukum, "
-        "dirujuk penanggung jawab, atau dengan persetujuan yang didengar atau dibenarkan penanggung jawab",
-        "takes part as police, prosecution, court or witness protection; or for a legal purpose, as legal aid, by a "
-        "referral of the lead, or on a consent that the lead heard or confirmed",
+        "ikut serta sebagai kepolisian, kejaksaan, pengadilan, LPSK; atau untuk tujuan hukum, dengan persetujuan yang "
+        "didengar atau dibenarkan penanggung jawab",
+        "takes part as police, prosecution, court or witness protection; or for a legal purpose, on a consent that the "
+        "lead heard or confirmed",
     )
     INVESTIGATOR = (
         "investigator",
@@ -51,6 +51,7 @@ class Relation(Code):
     OPENER = "opener", "orang yang membukanya, bagi instansi itu", "the person who opened it, for that agency"
     OPENED_BY = "opened-by", "orang yang membukanya", "the person who opened it"
     ASKER = "asker", "orang yang memintanya", "the person who asked for it"
+    ONESELF = "oneself", "dirinya sendiri", "oneself"
     SECOND = "second", "orang kedua yang dibutuhkannya", "a second person that it needs"
 
     # A person, to a case.

@@ -7,6 +7,9 @@ MACHINE_WORK = frozenset({Role.CASE_WORKER, Role.SUPERVISOR, Role.INTEGRATOR, Ro
 
 CASE_WORK = frozenset({Role.CASE_WORKER, Role.SUPERVISOR, Role.SYSTEM})
 
+AT_WORK = frozenset({Role.CASE_WORKER, Role.SUPERVISOR})
+"""A person's own word: neither a machine's nor the system's."""
+
 CASE_WORKERS = frozenset({Role.CASE_WORKER})
 
 SUPERVISION = frozenset({Role.SUPERVISOR, Role.SYSTEM})

@@ -49,6 +49,7 @@ SAID: dict[Relation, str] = {
     R.ASSIGNED: "assigned",
     R.HOLDER: "holder",
     R.HOLDING_OFFICE: "holder",
+    R.ONESELF: "supervisor",  # as a supervisor may for all of the agency's people
     R.OWN: "lead",  # as the lead may for everybody
 }
 """What `NotForThisAgency` calls them."""
@@ -56,8 +57,6 @@ EXCLUDED, MEMBER, SUPERVISOR = (frozenset({relation}) for relation in (R.EXCLUDE
 
 BY_OFFICE = PROCEEDINGS | {AgencyKind.WITNESS_PROTECTION}
 """Whose part is a legal one, whatever their referral is for."""
-FOR_THE_LAW = frozenset({AgencyKind.LEGAL_AID})
-"""Whose part is a legal one where their referral is for that, whoever sent it."""
 
 
 class Office(Protocol):
@@ -219,14 +218,12 @@ def relations(case: Case, agency: AgencyCode) -> frozenset[Relation]:
 
 
 def _for_the_law(case: Case, referral: Referral) -> frozenset[Relation]:
-    """What an open referral makes of its recipient, besides that. Who does not lead makes nobody a party for the law,
-    with a word of theirs alone, whose office that is not."""
+    """What an open referral makes of its recipient, besides that. Whose office the law is not, legal aid among them, is
+    a party for it on her word to the lead alone: not on what a colleague says that she said, whoever sent it."""
     kind = referral.recipient_kind
     if kind in PROCEEDINGS:
         return frozenset({R.LEGAL_PARTY, R.INVESTIGATOR})
-    stands = referral.purpose is Purpose.LEGAL and (
-        kind in FOR_THE_LAW or referral.by_lead or any(_lets_for_the_law(c, referral) for c in case.consents.values())
-    )
+    stands = referral.purpose is Purpose.LEGAL and any(_lets_for_the_law(c, referral) for c in case.consents.values())
     return frozenset({R.LEGAL_PARTY}) if stands or kind in BY_OFFICE else frozenset()
 
 

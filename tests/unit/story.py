@@ -24,7 +24,6 @@ from rujukan.domain.case.fulfilment import (
     ReferralRejected,
     ReferralStarted,
 )
-from rujukan.domain.case.holds import HoldPlaced
 from rujukan.domain.case.incidents import IncidentRecorded
 from rujukan.domain.case.intake import CaseOpened, ReportReceived
 from rujukan.domain.case.lifecycle import CaseClosed
@@ -33,6 +32,7 @@ from rujukan.domain.case.overrides import ConsentOverridden
 from rujukan.domain.case.referrals import ReferralCancelled, ReferralDrafted, ReferralSent
 from rujukan.domain.casefile.clocks import ClockStarted
 from rujukan.domain.casefile.evolving import Said, fold_log, said
+from rujukan.domain.casefile.holding import HoldPlaced
 from rujukan.domain.codes import (
     AgeGroup,
     AgencyKind,

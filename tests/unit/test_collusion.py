@@ -58,7 +58,7 @@ from rujukan.domain.case.fulfilment import (
     StartReferral,
 )
 from rujukan.domain.case.glass import BreakGlass, GlassBroken, GlassClosed, GlassReviewed, ReviewGlass
-from rujukan.domain.case.holds import HoldLifted, HoldPlaced, PlaceLegalHold
+from rujukan.domain.case.holds import HoldLifted, PlaceLegalHold
 from rujukan.domain.case.identity import (
     CorrectSurvivorContact,
     CorrectSurvivorIdentity,
@@ -74,6 +74,7 @@ from rujukan.domain.case.overrides import ApproveOverride, OverrideConsent
 from rujukan.domain.case.referrals import CancelReferral, DraftReferral, ReferralDrafted, ReferralSent, SendReferral
 from rujukan.domain.casefile.clocks import MeetClock
 from rujukan.domain.casefile.evolving import fold_log, said
+from rujukan.domain.casefile.holding import HoldPlaced
 from rujukan.domain.codes import (
     AgencyKind,
     ConsentBy,

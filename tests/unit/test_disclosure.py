@@ -55,7 +55,6 @@ from rujukan.domain.case.documents import DocumentAttached, DocumentSuperseded
 from rujukan.domain.case.erasure import CaseErased, ErasureRefused, ErasureRequested
 from rujukan.domain.case.first_hold import HoldLiftingAsked, HoldLiftingRefused, LegalHoldLifted, LegalHoldPlaced
 from rujukan.domain.case.glass import GlassMove
-from rujukan.domain.case.holds import HoldFacts
 from rujukan.domain.case.intake import CaseOpened
 from rujukan.domain.case.lead import CaseWorkerAssigned, LeadTransferAccepted, LeadTransferAsked, LeadTransferDeclined
 from rujukan.domain.case.lifecycle import CaseClosed, CaseReopened
@@ -72,6 +71,7 @@ from rujukan.domain.case.referrals import DraftFacts, ReferralDrafted, ReferralS
 from rujukan.domain.case.stopping import OfStop, StopConfirmed, StopNotConfirmed
 from rujukan.domain.casefile.clocks import ClockMet, ClockOverdue, ClockStarted
 from rujukan.domain.casefile.consenting import Scope
+from rujukan.domain.casefile.holding import HoldFacts
 from rujukan.domain.casefile.moves import ReferralMove
 from rujukan.domain.casefile.overriding import OfOverride
 from rujukan.domain.casefile.stopping import SharingStopped

@@ -50,10 +50,11 @@ from rujukan.domain.case.erasure import (
     RequestErasure,
 )
 from rujukan.domain.case.glass import GlassBroken, GlassReviewed
-from rujukan.domain.case.holds import HoldLifted, HoldPlaced, LiftLegalHold, PlaceLegalHold
+from rujukan.domain.case.holds import HoldLifted, LiftLegalHold, PlaceLegalHold
 from rujukan.domain.case.lead import LeadTransferAccepted, LeadTransferAsked
 from rujukan.domain.case.lifecycle import CaseClosed, CaseReopened, ReopenCase
 from rujukan.domain.case.notes import NoteRecorded
+from rujukan.domain.casefile.holding import HoldPlaced
 from rujukan.domain.codes import (
     AgeGroup,
     AgencyKind,

@@ -208,6 +208,7 @@ def test_status_lead_hold_and_worker_are_among_what_changes() -> None:
         ("case", "on_hold"): (False, True),
         ("hold", "placed_at"): (None, NOON.isoformat()),
         ("hold", "of_proceedings"): (None, False),
+        ("hold", "passed_by"): (None, []),
     }
     assert (
         changes(log, 3, 5).items()

@@ -58,20 +58,14 @@ from rujukan.domain.case.fulfilment import (
     ReferralRejected,
     RejectReferral,
 )
-from rujukan.domain.case.holds import (
-    HoldFell,
-    HoldLifted,
-    HoldPassed,
-    HoldPlaced,
-    LiftHoldOnOrder,
-    LiftLegalHold,
-    PlaceLegalHold,
-)
+from rujukan.domain.case.holds import HoldLifted, LiftHoldOnOrder, LiftLegalHold, PlaceLegalHold
 from rujukan.domain.case.intake import CaseOpened, OpenCase, ReportReceived
 from rujukan.domain.case.lead import AcceptLeadTransfer, LeadTransferAccepted, LeadTransferAsked
 from rujukan.domain.case.notes import NoteRecorded
+from rujukan.domain.case.proceedings import HoldFell, HoldPassed
 from rujukan.domain.case.referrals import CancelReferral, ReferralCancelled
 from rujukan.domain.casefile.evolving import Said, fold_log, said
+from rujukan.domain.casefile.holding import HoldPlaced
 from rujukan.domain.casefile.state import FIRST, CourtOrders
 from rujukan.domain.codes import (
     AgeGroup,

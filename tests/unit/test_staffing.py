@@ -12,7 +12,6 @@ from rujukan.domain.agency_state import Agency
 from rujukan.domain.agency_state import decide as decide_of_agency
 from rujukan.domain.case import Case, decide
 from rujukan.domain.case.fulfilment import AcceptReferral, ReceiveReferral, ReferralAccepted, ReferralReceived
-from rujukan.domain.case.holds import HoldPlaced
 from rujukan.domain.case.intake import CaseOpened, OpenCase, ReportReceived
 from rujukan.domain.case.lead import AssignCaseWorker, CaseWorkerAssigned
 from rujukan.domain.case.notes import RecordNote
@@ -28,6 +27,7 @@ from rujukan.domain.case.staffing import (
     carried_over,
 )
 from rujukan.domain.casefile.assigning import PersonAssigned
+from rujukan.domain.casefile.holding import HoldPlaced
 from rujukan.domain.casefile.staff import Staff
 from rujukan.domain.codes import (
     AgeGroup,

@@ -103,7 +103,7 @@ EndOverride               -s----  yyuaaauu    ccccccuu    uuuuuuuu
 DraftReferral             ws---y  yyyaaauu    ccccccuu    uuuuuuuu
 SendReferral              ws---y  yuuaaauu    ccccccuu    uuuuuuuu
 CancelReferral            ws---y  yauuuuuu    ccccccuu    uuuuuuuu
-ReceiveReferral           ws--my  ayuuuuuu    ccccccuu    uuuuuuuu
+ReceiveReferral           ws----  ayuuuuuu    ccccccuu    uuuuuuuu
 AcceptReferral            ws--my  ayuuuuuu    ccccccuu    uuuuuuuu
 RejectReferral            ws--my  ayuuuuuu    ccccccuu    uuuuuuuu
 StartReferral             ws--my  ayuuuuuu    ccccccuu    uuuuuuuu
@@ -311,8 +311,10 @@ def test_who_may_do_what(line: Line) -> None:
 X = ActorId(an_id("a person"))
 OF_NO_CASE = {"OpenCase", "BreakGlass"}
 """What asks for no relation to a case: whether one is assigned to it is not asked either."""
-FOR_ALL = {"ReceiveReferral", "AcceptReferral", "RejectReferral"}
+FOR_ALL = {"ReceiveReferral", "AcceptReferral", "RejectReferral", "StartReferral"}
 """What whoever is there may do for a referral that nobody took: an emergency finds somebody."""
+HAVE_ONE_TO_TAKE = ("party", "other")
+"""Which agencies were sent a referral that nobody there took."""
 KEPT_FROM_IT = say(
     PersonExcluded,
     exclusion=an_id("another exclusion"),
@@ -351,7 +353,7 @@ def test_who_may_do_what_as_what_person(line: Line) -> None:
             for role in set(Role) - {Role.SYSTEM} - of_others(line):
                 by = as_person(agency, role)
                 may = expected(line, cell, n, role)
-                takes = line.name in FOR_ALL and position == "party"
+                takes = line.name in FOR_ALL and position in HAVE_ONE_TO_TAKE
                 hidden = role is Role.CASE_WORKER and line.name not in OF_NO_CASE and not takes and may != "r"
                 none = "r" if may == "r" else "u"
                 answers = {"assigned": may, "unassigned": "u" if hidden else may, "excluded": none}
@@ -474,12 +476,13 @@ AGREED: Mapping[str, tuple[Any, ...]] = {
 MADE_A_PARTY = """
           sender    nothing  by-lead  for-care  for-others  taken-back  reported  confirmed
 kejari    rsud      y        y        y         y           y           y         y
-lbh       rsud      y        y        y         y           y           y         y
+lbh       rsud      a        y        a         a           a           a         y
+lbh       uptd-ppa  a        y        a         a           a           a         y
 disdik    rsud      a        y        a         a           a           a         y
-disdik    uptd-ppa  y        y        y         y           y           y         y
+disdik    uptd-ppa  a        y        a         a           a           a         y
 """
 """Who takes part for the law, by who referred her there for a legal purpose, and what she agreed to: nobody makes a
-friend one, with a word of theirs alone."""
+friend one, with a word of theirs alone; nor does the lead, on a colleague's."""
 
 
 @pytest.mark.parametrize("line", MADE_A_PARTY.strip("\n").splitlines()[1:], ids=lambda line: "-".join(line.split()[:2]))

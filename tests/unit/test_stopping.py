@@ -52,7 +52,6 @@ from rujukan.domain.case.consents import (
     WithdrawConsent,
 )
 from rujukan.domain.case.fulfilment import ReferralHeld, ResumeReferral
-from rujukan.domain.case.holds import HoldPlaced
 from rujukan.domain.case.lead import AskLeadTransfer
 from rujukan.domain.case.lifecycle import CloseCase
 from rujukan.domain.case.merging import MergeCase
@@ -68,6 +67,7 @@ from rujukan.domain.case.stopping import (
     StopWaits,
 )
 from rujukan.domain.casefile.evolving import fold_log, said
+from rujukan.domain.casefile.holding import HoldPlaced
 from rujukan.domain.casefile.stopping import SharingStopped, touched
 from rujukan.domain.casefile.waiting import StillWaits
 from rujukan.domain.codes import (

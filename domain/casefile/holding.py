@@ -1,0 +1,123 @@
+"""A legal hold as its subjects share it: that it was placed, whose it is, and that it is no more."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from msgspec.structs import replace
+
+from ..codes import PROCEEDINGS, AgencyKind, HoldKind, ReferralStatus
+from ..compartment import Coordination, Legal
+from ..declaring import Audience, Step, field, happened, name_fields
+from ..fact import AgencyCode, Fact, HoldId, ReferralId, Text
+from ..persistent import put
+from ..standing.relations import Relation
+from ..standing.rows import Since, Thing
+from ..words import PROCEEDING, Words
+from .evolving import applies
+from .state import Case, Hold, Part
+
+R, S = Relation, ReferralStatus
+
+TAKEN = frozenset({S.ACCEPTED, S.IN_PROGRESS, S.ON_HOLD, S.COMPLETED, S.FAILED})
+"""States of a referral that its recipient accepted."""
+RECEIVED = TAKEN | {S.RECEIVED}
+"""States of a referral that its recipient has, or had, and did not reject."""
+
+
+class HoldFacts(Fact, frozen=True, kw_only=True):
+    hold: Coordination[HoldId]
+
+
+HOLDER = Audience(
+    Words("pemegang larangan", "who holds it"),
+    lambda event, case: {event.holder: event.holder_kind},
+)
+
+
+@happened(
+    Words("Larangan pemusnahan ditetapkan", "Hold placed"),
+    her=Words("Data Anda untuk sementara tidak boleh dihapus", "Your data may not be destroyed for now"),
+    means="Tidak ada dari kasus ini yang boleh dimusnahkan, selama pemegang larangan mempertahankannya. "
+    "`of_proceedings`: ditetapkan dengan sendirinya karena perkara ada pada kepolisian, kejaksaan, atau pengadilan.",
+    step=Step.LEGAL,
+    to=HOLDER,
+    withheld={"reason": PROCEEDING},
+)
+class HoldPlaced(HoldFacts, frozen=True, kw_only=True, tag="case.HoldPlaced"):
+    """Nothing of this case may be destroyed, as long as the holder keeps the hold. `of_proceedings`: it was placed by
+    itself, as the case is before police, prosecution or court."""
+
+    hold_kind: Coordination[HoldKind]
+    holder: Coordination[AgencyCode]
+    holder_kind: Coordination[AgencyKind]
+    of_proceedings: Coordination[bool] = False
+    reason: Legal[Text | None] = None
+
+
+HOLD = Thing(
+    "hold",
+    Words("larangan pemusnahan", "hold"),
+    find=lambda case, id: case.holds.get(id),
+    whose={
+        R.HOLDER: lambda hold, case: hold.held_by(case)[0],
+        R.HOLDING_OFFICE: lambda hold, case: _office(*hold.held_by(case)),
+        R.LEAD: lambda hold, case: case.lead,
+    },
+    known_to=frozenset({R.HOLDER, R.LEAD}),
+    since=Since(Words("larangan itu ditetapkan", "the hold was placed"), lambda hold: hold.placed_at),
+)
+
+
+class Reports(Part, frozen=True):
+    """Referrals of which the proceedings' hold began, or with which it ended: none begins another."""
+
+    reports: frozenset[ReferralId] = frozenset()
+
+
+@applies(HoldPlaced)
+def hold_placed(case: Case, event: HoldPlaced, recorded_at: datetime) -> Case:
+    of = (event.hold_kind, event.holder, event.holder_kind, event.of_proceedings)
+    hold = Hold(event.hold, event.occurred_at, *of, recorded_at=recorded_at)
+    after = replace(case.using(hold.id), holds=put(case.holds, hold.id, hold))
+    return reported_to(after, event.holder) if event.of_proceedings else after
+
+
+def without_hold(case: Case, id: HoldId) -> Case:
+    """The case in which that hold stands no more: what its holder had received until then begins none anew."""
+    ended = case.holds[id]
+    after = replace(case, holds={other: hold for other, hold in case.holds.items() if other != id})
+    return reported_to(after, ended.held_by(case)[0]) if ended.of_proceedings else after
+
+
+def reported_to(case: Case, agency: AgencyCode) -> Case:
+    """The case in which what that agency has received began its hold."""
+    theirs = {r.id for r in case.referrals.values() if r.recipient == agency and r.status in RECEIVED}
+    part = case.of(Reports)
+    return case.with_part(replace(part, reports=part.reports | theirs))
+
+
+def is_before(case: Case, agency: AgencyCode) -> bool:
+    """Whether police, prosecution or court have, or had, the case: they lead or led, or received a referral that they
+    did not reject. What is taken back later stays received."""
+    received = (r for r in case.referrals.values() if r.recipient == agency and r.answered_at is not None)
+    return agency in {case.lead, *case.former_leads} or any(r.status is not S.REJECTED for r in received)
+
+
+def holder_of(case: Case, id: HoldId) -> Mapping[str, Any]:
+    """Whose a hold is, as its events say it."""
+    holder, kind = case.holds[id].held_by(case)
+    return {"holder": holder, "holder_kind": kind}
+
+
+def _office(agency: AgencyCode, kind: AgencyKind) -> AgencyCode | None:
+    return agency if kind in PROCEEDINGS else None
+
+
+name_fields(
+    hold=field("Larangan pemusnahan", "Hold"),
+    hold_kind=field("Jenis larangan pemusnahan", "Kind of hold", ("Untuk apa", "For what")),
+    holder=field("Pemegang larangan", "Holder", ("Untuk kepentingan", "On behalf of")),
+    holder_kind=field("Jenis pemegang", "Kind of holder"),
+    of_proceedings=field("Ditetapkan oleh proses hukum", "Placed by the proceedings"),
+)
