@@ -342,13 +342,33 @@ def _prepare_user(bin_path: Path, data_dir: Path) -> str | None:
     if not _as_root():
         return None
     utils = _library()
-    utils.ensure_user_exists(_SYSTEM_USER)
+    ensure_user(_SYSTEM_USER)
     for target in (bin_path.parent, data_dir.parent / "cluster"):
         for folder in _closed_parents(target):
             folder.chmod(folder.stat().st_mode | 0o055)
     if not _open(bin_path / "postgres"):
         utils.ensure_folder_permissions(bin_path.parent, 0o055)
     return _SYSTEM_USER
+
+
+def ensure_user(name: str) -> None:
+    """Make the machine's user ``name`` where there is none; as root. Of servers that start at once on a new machine one
+    makes it and the others wait: two ``useradd`` at once both end well, and the first one's user is gone again.
+
+    Raises:
+        PostgresError: the machine refuses it.
+    """
+    import fcntl
+
+    users = os.open("/etc", os.O_RDONLY)  # where the list of users is: known to all, and nothing is left behind
+    try:
+        fcntl.flock(users, fcntl.LOCK_EX)
+        _library().ensure_user_exists(name)
+    except subprocess.CalledProcessError:
+        text = f"This machine does not let its user {name} be made: `useradd {name}`, as root, says why."
+        raise PostgresError(text) from None
+    finally:
+        os.close(users)
 
 
 def _open(path: Path) -> bool:

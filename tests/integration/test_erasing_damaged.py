@@ -9,7 +9,7 @@ import damaging
 import fetching
 import psycopg
 import pytest
-from damaging import STATE, case_with, changed, entries, flipped, main_of
+from damaging import STATE, case_with, changed, entries, flipped, main_of, take_up
 from fetching import Place, note
 from office import LEAD_PEOPLE, Office, a_hold, asks_to_erase, catch_up
 from some import some
@@ -37,6 +37,15 @@ Damaging = Callable[[psycopg.Connection, UUID], AbstractContextManager[None]]
 
 
 place, superuser = fetching.place, damaging.superuser
+
+
+@pytest.fixture(autouse=True)
+def what_was_set_aside_is_taken_up_again(settings: Settings) -> Iterator[None]:
+    """The tests share a database, in any order: what is whole again at a test's end is not set aside in the next."""
+    yield
+    catch_up(settings)
+    take_up(settings)
+    assert entries(settings) == []
 
 
 def position(db: psycopg.Connection, case: UUID, which: str) -> int:
