@@ -13,7 +13,7 @@ from ..domain.case.erasure import Erasing
 from ..domain.casefile.files import Files
 from ..domain.casefile.overriding import Overrides, Wanted
 from ..domain.casefile.staff import Accompanying, Staff
-from ..domain.casefile.state import Case, Consent, Hold
+from ..domain.casefile.state import Case, Clock, Consent, Hold
 from ..domain.compartment import Compartment
 from ..domain.fact import AgencyCode
 from ..domain.standing import readings
@@ -110,6 +110,16 @@ class ClockView(Struct, frozen=True):
     clock: UUID
     due_at: datetime
     met_at: datetime | None
+    duty: str | None
+    """What kind of duty it is; absent of a clock that began before clocks said so."""
+    guessed: bool
+    """The time of what happened is a guess: it counts from its earliest moment."""
+    too_late: bool
+    """It had closed before anybody of the network knew: nobody's breach."""
+    ended_at: datetime | None
+    """When it ended, where nobody says in clear that it was met: why is sealed."""
+    ended_by: str | None
+    """Which agency said so."""
 
 
 class AssignedView(Struct, frozen=True):
@@ -279,12 +289,17 @@ def case_view(id: UUID, case: Case, agency: AgencyCode, at: datetime, leads: boo
         worker=case.of(Accompanying).worker,
         consents=[_consent(c, case, reaches) for c in case.consents.values()],
         overrides_asked=[_asked(id, asked) for id, asked in case.of(Overrides).asked.items() if not asked.decided],
-        clocks=[ClockView(c.id, c.due_at, c.met_at) for c in case.clocks.values()],
+        clocks=[_clock_view(clock) for clock in case.clocks.values()],
         on_hold=case.on_hold,
         merged_into=case.of(Files).merged_into,
         erasure=asked.id if asked else None,
         erased=sorted(c.word for c in case.erased) or None,
     )
+
+
+def _clock_view(of: Clock) -> ClockView:
+    duty = of.duty.value if of.duty is not None else None
+    return ClockView(of.id, of.due_at, of.met_at, duty, of.guessed, of.too_late, of.ended_at, of.ended_by)
 
 
 def _hold(hold: Hold, case: Case) -> HoldView:

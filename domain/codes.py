@@ -6,6 +6,7 @@ Agencies were promised that the other lists are closed: one more value is a new 
 (infra/README.md, Schemas).
 """
 
+from .clock_codes import ClockDuty, ClockEnd, ClockStart
 from .code import Code
 from .violence import ClockNeed, GbvType, Need, Place, RiskLevel, ViolenceForm
 
@@ -339,6 +340,9 @@ CODE_LISTS: dict[str, type[Code]] = {
     "disclosure-bases": DisclosureBasis,
     "needs": Need,
     "clock-needs": ClockNeed,
+    "clock-duties": ClockDuty,
+    "clock-starts": ClockStart,
+    "clock-ends": ClockEnd,
     "document-kinds": DocumentKind,
     "erasure-bases": ErasureBasis,
     "hold-kinds": HoldKind,

@@ -25,7 +25,7 @@ from .case.referrals import (
 )
 from .case.reminders import ReferralEscalated
 from .case.uncovered import UncoveredReferralEnded
-from .casefile.clocks import ClockMet, ClockOverdue, ClockStarted
+from .casefile.clocks import ClockEnded, ClockMet, ClockOverdue, ClockResumed, ClockStarted
 from .casefile.moves import LEADS_TO, ReferralMove
 from .catalogue import topic_of
 from .codes import ReferralStatus
@@ -79,7 +79,9 @@ class Ran(Struct, frozen=True):
     `breached_at` is when it ran out, where that had happened by the instant asked for; `held_by` who led the case
     and who held a referral that shared the clock at that moment. `met_at` is when it was said to have been met, and
     `met_recorded_at` when that was recorded: with a breach between the two, it was said too late to be known.
-    `ended_at` is when what it asks for was asked no more, and nobody had met it: a referral that was cancelled."""
+    `ended_at` is when what it asks for was asked no more, and nobody says in clear that it was met: a referral that was
+    cancelled, a clock that ended (`ended_by`: which agency said so). `too_late`: it had closed before anybody of the
+    network knew: nobody held it, and it is nobody's breach."""
 
     clock: UUID | None
     referral: UUID | None
@@ -89,6 +91,8 @@ class Ran(Struct, frozen=True):
     met_recorded_at: datetime | None = None
     ended_at: datetime | None = None
     ended_recorded_at: datetime | None = None
+    ended_by: AgencyCode | None = None
+    too_late: bool = False
     breached_at: datetime | None = None
     held_by: tuple[AgencyCode, ...] = ()
 
@@ -147,10 +151,20 @@ class _Story:
             case ReferralMove() if written.topic in MOVES:
                 self._move(written, event.referral, MOVES[written.topic])
             case ClockStarted():
-                self._runs(event.clock, Ran(event.clock, None, event.starts_at, event.due_at), at)
+                too_late = event.too_late is True
+                self._runs(event.clock, Ran(event.clock, None, event.starts_at, event.due_at, too_late=too_late), at)
             case ClockMet() if event.clock in self._ran:
                 ran = self._ran[event.clock]
                 self._ran[event.clock] = replace(ran, met_at=event.occurred_at, met_recorded_at=at)
+            case ClockEnded() if event.clock in self._ran:
+                ran = replace(self._ran[event.clock], met_at=None, met_recorded_at=None)
+                ended = {"ended_at": event.occurred_at, "ended_recorded_at": at, "ended_by": written.author}
+                self._ran[event.clock] = replace(ran, **ended)
+                if not event.in_time:
+                    self._raised.add(event.clock)
+            case ClockResumed() if event.clock in self._ran:
+                ran = replace(self._ran[event.clock], met_at=None, met_recorded_at=None)
+                self._ran[event.clock] = replace(ran, ended_at=None, ended_recorded_at=None, ended_by=None)
             case ClockOverdue():
                 self._raised.add(event.clock)
         self._answer(written)
@@ -218,6 +232,8 @@ class _Story:
         return sorted(found, key=lambda ran: (ran.due_at, str(ran.clock or ran.referral)))
 
     def _ran_out(self, ran: Ran, known_at: datetime, at: datetime) -> bool:
+        if ran.too_late:
+            return False
         over, recorded = (ran.met_at or ran.ended_at), (ran.met_recorded_at or ran.ended_recorded_at)
         if over is None or recorded is None:
             return at > ran.due_at

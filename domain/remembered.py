@@ -101,4 +101,4 @@ def _stands(consent: Consent, at: datetime) -> bool:
 
 
 def _is_breached(clock: Clock, at: datetime) -> bool:
-    return clock.late or clock.overdue or (clock.met_at is None and at > clock.due_at)
+    return clock.late or clock.overdue or (clock.runs and at > clock.due_at)

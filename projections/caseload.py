@@ -82,7 +82,7 @@ class Caseload:
 
 def _lead_row(stream: UUID, case: Case, position: int) -> tuple[Any, ...]:
     """The lead sees all that happens in its case."""
-    unmet = [c.due_at for c in case.clocks.values() if c.met_at is None]
+    unmet = [c.due_at for c in case.clocks.values() if c.runs]
     count = sum(r.status.is_open for r in case.referrals.values())
     common = (case.lead, case.status.value, case.urgency.value, case.opened_at)
     return (
@@ -104,7 +104,7 @@ def _row(stream: UUID, case: Case, agency: AgencyCode, position: int) -> tuple[A
     if not is_known_to(case, agency):
         return None
     mine = list(case.open_referrals_to(agency))
-    due = [c.due_at for r in mine for c in (case.clocks[id] for id in r.clocks) if c.met_at is None]
+    due = [c.due_at for r in mine for c in (case.clocks[id] for id in r.clocks) if c.runs]
     asked = case.transfer is not None and case.transfer.to == agency
     relation = "recipient" if mine else "asked" if asked else "former"
     common = (case.lead, case.status.value, case.urgency.value, case.opened_at)

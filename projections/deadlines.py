@@ -1,5 +1,6 @@
 """The deadlines board: the windows of care and law that run in an agency's cases. When each ends is in clear;
-what for stays sealed at the position it points to."""
+which care it is
+for stays sealed at the position it points to."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -12,7 +13,7 @@ from psycopg.rows import TupleRow, class_row
 
 from ..domain.case.lead import LeadTransferAccepted
 from ..domain.case.referrals import ReferralSent
-from ..domain.casefile.clocks import ClockMet, ClockStarted
+from ..domain.casefile.clocks import ClockEnded, ClockMet, ClockResumed, ClockStarted
 from ..domain.compartment import Compartment
 from ..domain.disclosure import Followed
 from ..domain.standing import readings
@@ -32,8 +33,19 @@ class DeadlineEntry(Struct, frozen=True):
     """When it was said to have been met."""
     met_recorded_at: datetime | None
     """When that was recorded."""
+    duty: str | None
+    """What kind of duty it is; absent of a clock that began before clocks said so."""
+    guessed: bool
+    """The time of what happened is a guess: it counts from its earliest moment."""
+    too_late: bool
+    """It had closed before anybody of the network knew: nobody's breach."""
+    ended_at: datetime | None
+    """When it ended, as was said, where nobody says in clear that it was met: why is sealed."""
+    ended_recorded_at: datetime | None
+    ended_by: str | None
+    """Which agency said so."""
     breached: bool
-    """It was met late, or was not met and is due; also where it had run out when that it was met was recorded, whatever
+    """It was met, or ended, late, or did not end and is due; also where it had run out when that was recorded, whatever
     was said."""
     position: int
 
@@ -47,6 +59,8 @@ class Deadlines:
           agency text NOT NULL, clock uuid NOT NULL, case_id uuid NOT NULL, starts_at timestamptz NOT NULL,
           due_at timestamptz NOT NULL, met_at timestamptz, met_recorded_at timestamptz,
           late boolean NOT NULL DEFAULT false, position bigint NOT NULL,
+          duty text, guessed boolean NOT NULL, too_late boolean NOT NULL,
+          ended_at timestamptz, ended_recorded_at timestamptz, ended_by text,
           PRIMARY KEY (case_id, clock, agency)
         );
         CREATE INDEX ON deadline (agency, due_at, clock);
@@ -63,18 +77,21 @@ class Deadlines:
             match event:
                 case ClockStarted():
                     db.execute(
-                        "INSERT INTO deadline (agency, clock, case_id, starts_at, due_at, position)"
-                        " VALUES (%s, %s, %s, %s, %s, %s)",
-                        (case.lead, event.clock, written.stream, event.starts_at, event.due_at, written.position),
-                    )
-                case ClockMet():
+                        "INSERT INTO deadline"
+                        " (agency, clock, case_id, starts_at, due_at, position, duty, guessed, too_late)"
+                        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
+                        (case.lead, event.clock, written.stream, event.starts_at, event.due_at, written.position,
+                         event.duty, event.guessed is True, event.too_late is True),
+                    )  # fmt: skip
+                case ClockMet() | ClockEnded() | ClockResumed():
                     told = [t.agency for t in followed.tell if t.of is written]
-                    late = case.clocks[event.clock].late
+                    now = case.clocks[event.clock]
                     db.execute(
-                        "UPDATE deadline SET met_at = %s, met_recorded_at = %s, late = %s"
-                        " WHERE case_id = %s AND clock = %s AND agency = ANY(%s)",
-                        (event.occurred_at, written.at, late, written.stream, event.clock, told),
-                    )
+                        "UPDATE deadline SET met_at = %s, met_recorded_at = %s, late = %s, ended_at = %s,"
+                        " ended_recorded_at = %s, ended_by = %s WHERE case_id = %s AND clock = %s AND agency = ANY(%s)",
+                        (now.met_at, now.met_recorded_at, now.late, now.ended_at, now.ended_recorded_at, now.ended_by,
+                         written.stream, event.clock, told),
+                    )  # fmt: skip
                 case ReferralSent():
                     referral = case.referrals[event.referral]
                     _share(db, written.stream, referral.recipient, list(referral.clocks))
@@ -86,18 +103,23 @@ class Deadlines:
 def _share(db: Tables, case: UUID, agency: str, clocks: list[UUID]) -> None:
     if clocks:
         db.execute(
-            "INSERT INTO deadline (agency, clock, case_id, starts_at, due_at, met_at, met_recorded_at, late, position)"
-            " SELECT DISTINCT ON (clock) %s, clock, case_id, starts_at, due_at, met_at, met_recorded_at, late, position"
+            f"INSERT INTO deadline (agency, {_SHARED}) SELECT DISTINCT ON (clock) %s, {_SHARED}"
             " FROM deadline WHERE case_id = %s AND clock = ANY(%s) ON CONFLICT DO NOTHING",
             (agency, case, clocks),
         )
+
+
+_SHARED: LiteralString = (
+    "clock, case_id, starts_at, due_at, met_at, met_recorded_at, late, position, duty, guessed, too_late, ended_at,"
+    " ended_recorded_at, ended_by"
+)
 
 
 def deadlines(
     db: Connection[TupleRow],
     now: datetime,
     *,
-    all: Annotated[bool, Meta(description="also those met")] = False,
+    all: Annotated[bool, Meta(description="also those that ended")] = False,
     after: tuple[Instant, UUID] | None = None,
     limit: int = 50,
 ) -> list[DeadlineEntry]:
@@ -105,9 +127,10 @@ def deadlines(
     due, clock = after or (None, None)
     with db.cursor(row_factory=class_row(DeadlineEntry)) as cursor:
         return cursor.execute(
-            "SELECT clock, case_id AS case, starts_at, due_at, met_at, met_recorded_at,"
-            " late OR coalesce(met_at, %(now)s) > due_at AS breached, position"
-            " FROM views.deadline WHERE (%(all)s OR met_at IS NULL)"
+            "SELECT clock, case_id AS case, starts_at, due_at, met_at, met_recorded_at, duty, guessed, too_late,"
+            " ended_at, ended_recorded_at, ended_by, position,"
+            " NOT too_late AND (late OR coalesce(met_at, ended_at, %(now)s) > due_at) AS breached"
+            " FROM views.deadline WHERE (%(all)s OR (met_at IS NULL AND ended_at IS NULL AND NOT too_late))"
             " AND (%(due)s::timestamptz IS NULL OR (due_at, clock) > (%(due)s, %(clock)s::uuid))"
             " ORDER BY due_at, clock LIMIT %(limit)s",
             {"now": now, "all": all, "due": due, "clock": clock, "limit": limit},

@@ -21,10 +21,10 @@ from ..domain.case.lifecycle import CaseClosed, CaseReopened
 from ..domain.case.merging import CaseMerged, CaseSeparated
 from ..domain.case.overrides import OverrideReviewed, OverrideReviewOverdue, SharedWithoutConsent
 from ..domain.case.reminders import ReferralEscalated, ReferralUndelivered
-from ..domain.casefile.clocks import ClockMet, ClockOverdue, ClockStarted
+from ..domain.casefile.clocks import ClockEnded, ClockMet, ClockOverdue, ClockResumed, ClockStarted
 from ..domain.casefile.moves import ReferralMove
 from ..domain.casefile.overriding import Overrides
-from ..domain.casefile.state import Case, Status
+from ..domain.casefile.state import Case, Clock, Status
 from ..domain.codes import ReferralStatus
 from ..domain.compartment import Compartment
 from ..domain.disclosure import Followed, Written
@@ -107,22 +107,23 @@ class Escalations:
                     db.execute(_RAISE, row)
                 case ReferralMove():
                     _moved(db, stream, case, event.referral, at)
-                case ClockStarted() if event.due_at > at:  # one that had run out before needs nobody to say so
-                    db.execute(
-                        "INSERT INTO running_clock (case_id, clock, due_at) VALUES (%s, %s, %s)",
-                        (stream, event.clock, event.due_at),
-                    )
+                case ClockStarted() if (
+                    event.due_at > at and not event.too_late
+                ):  # what ran out before needs nobody to say so
+                    db.execute(_RUNS, (stream, event.clock, event.due_at))
                 case ClockOverdue():
                     _stop(db, stream, event.clock)
                     db.execute(_RAISE, (stream, CLOCK, event.clock, 2, "", case.lead, at, written.position))
                     for agency in sorted(told):
                         db.execute(_RAISE, (stream, CLOCK, event.clock, 1, agency, case.lead, at, written.position))
-                case ClockMet():
+                case ClockMet() | ClockEnded():
                     _stop(db, stream, event.clock)
                     db.execute(
                         _RESOLVE + " AND kind = 'clock' AND subject = %s AND recipient = ANY(%s)",
                         (at, stream, event.clock, ["", *told, written.author]),
                     )
+                case ClockResumed():
+                    _resume(db, stream, case.clocks[event.clock])
                 case SharedWithoutConsent() if event.review_due_at is not None:
                     db.execute(_ALONE, (stream, event.consent, event.review_due_at))
                 case OverrideReviewOverdue():
@@ -178,6 +179,17 @@ def _unjudged(
         db.execute(_RAISE, (written.stream, kind, subject, 1, agency, case.lead, written.at, written.position))
 
 
+def _resume(db: Tables, case: UUID, clock: Clock) -> None:
+    """One that was raised is open again as it was raised; another is looked at again."""
+    if clock.overdue:
+        db.execute(
+            "UPDATE escalation SET resolved_at = NULL WHERE case_id = %s AND kind = 'clock' AND subject = %s",
+            (case, clock.id),
+        )
+    elif clock.told_at is not None and clock.due_at > clock.told_at and not clock.too_late:
+        db.execute(_RUNS, (case, clock.id, clock.due_at))
+
+
 def _stop(db: Tables, case: UUID, clock: UUID) -> None:
     db.execute("DELETE FROM running_clock WHERE case_id = %s AND clock = %s", (case, clock))
 
@@ -229,6 +241,7 @@ def unjudged(db: Connection[TupleRow], now: datetime, window: timedelta, highest
     ).fetchall()
 
 
+_RUNS: LiteralString = "INSERT INTO running_clock (case_id, clock, due_at) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING"
 _ALONE: LiteralString = "INSERT INTO sharing_alone (case_id, consent, review_due_at) VALUES (%s, %s, %s)"
 _REMINDED: LiteralString = "UPDATE sharing_alone SET reminders = %s WHERE case_id = %s AND consent = %s"
 _RAISE: LiteralString = """

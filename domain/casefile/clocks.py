@@ -1,21 +1,28 @@
 """Clocks: windows of care and law (pathways.py). Incidents start them, services meet them, the system raises them.
 
-Several subjects start and meet clocks, so their whole story lies here, with what subjects share.
+Several subjects start and end clocks, so their whole story lies here, with what subjects share; how people end one
+otherwise than by doing what it is for stands in case/clock_ends.py.
+
+**How an end is told.** A window of care ends in one form, whatever the reason (`ClockEnded`): when, and by which
+agency. How and why (given, declined, already positive, pregnant) is sealed with `health`. A duty of law that was met
+says so (`ClockMet`).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Any, Protocol
 from uuid import UUID
 
 from msgspec.structs import replace
 
 from ..causes import Cause, latest
+from ..clock_codes import ClockDuty, ClockEnd, ClockStart
 from ..codes import AgencyKind
-from ..compartment import Compartment, Coordination, Incident
+from ..compartment import Compartment, Coordination, Health, Incident, Legal
 from ..declaring import Audience, Shared, Step, asked, field, happened, name_fields
-from ..fact import Act, AgencyCode, ClockId, Fact, recorded
+from ..fact import Act, AgencyCode, ClockId, Fact, IncidentId, Text, recorded
 from ..persistent import put
-from ..refusal import AlreadyDone, StillRunning, Unknown, WrongMove
+from ..refusal import AlreadyDone, Invalid, StillRunning, Unknown, WrongMove
 from ..standing.relations import Extent, Relation
 from ..standing.roles import CASE_WORK, ESCALATION
 from ..standing.rows import ANYWHERE, TAKES_PART, Thing
@@ -30,10 +37,21 @@ from .waiting import waits
 R = Relation
 
 
-def _sharers(event: "ClockStarted | ClockMet | ClockOverdue", case: Case) -> Mapping[AgencyCode, AgencyKind]:
+CARE_ENDS = frozenset({ClockDuty.CARE})
+"""Duties of which it is sealed with `health` how they ended."""
+
+
+def _sharers(event: "OfClock", case: Case) -> Mapping[AgencyCode, AgencyKind]:
     return {
         r.recipient: r.recipient_kind for r in case.referrals.values() if event.clock in r.clocks and r.status.is_open
     }
+
+
+class OfClock(Protocol):
+    """An event of one clock."""
+
+    @property
+    def clock(self) -> ClockId: ...
 
 
 SHARERS = Audience(
@@ -45,25 +63,45 @@ SHARERS = Audience(
 )
 
 
+UNSAID_BEFORE = ("incident", "duty", "started_by", "guessed", "too_late")
+
+
+def _duty_unsaid(fields: dict[str, Any]) -> dict[str, Any]:
+    """Version 1 said neither what duty a clock stands for nor what began it."""
+    return dict.fromkeys(UNSAID_BEFORE) | fields
+
+
 @happened(
     Words("Batas waktu mulai berjalan", "Clock started"),
     her=Words(
         "Batas waktu bagi petugas (bukan bagi Anda) mulai berjalan", "A time limit for the agencies (not for you) began"
     ),
-    means="Batas waktu mulai berjalan. Batas akhirnya terlihat oleh penerima; tujuannya hanya oleh yang berhak atas "
-    "data kejadian.",
+    means="Batas waktu mulai berjalan. Batas akhir dan jenis kewajibannya terlihat oleh penerima; layanan kesehatan "
+    "mana yang dimaksud hanya oleh yang berhak atas data kejadian atau kesehatan. `guessed`: waktu kejadian tidak "
+    "diketahui pasti; dihitung dari saat paling awal. `too_late`: sudah lewat sebelum jejaring mengetahuinya, bukan "
+    "kelalaian siapa pun.",
     step=Step.REPORT,
     shared=Shared.STORY,
     to=SHARERS,
+    earlier=(_duty_unsaid,),
 )
 class ClockStarted(Fact, frozen=True, kw_only=True, tag="case.ClockStarted"):
-    """A pathway's window opened. When it ends is plain to lists; for what stays with the incident."""
+    """A pathway's window opened. When it ends, and what duty it is, is plain to lists; which care it is for stays with
+    the incident and with `health`. `guessed`: the time of what happened is a guess, and it counts from its earliest
+    moment. `too_late`: it had closed before anybody of the network knew, and is nobody's breach."""
 
     clock: Coordination[ClockId]
     starts_at: Coordination[datetime]
     due_at: Coordination[datetime]
     pathway: Coordination[str]
     need: Incident[ClockNeed]
+    care: Health[ClockNeed | None] = None
+    """The need once more, for who keeps a window of care and may know health alone."""
+    incident: Coordination[IncidentId | None] = None
+    duty: Coordination[ClockDuty | None] = None
+    started_by: Coordination[ClockStart | None] = None
+    guessed: Coordination[bool | None] = None
+    too_late: Coordination[bool | None] = None
 
 
 @happened(
@@ -82,6 +120,48 @@ class ClockMet(Fact, frozen=True, kw_only=True, tag="case.ClockMet"):
 
     clock: Coordination[ClockId]
     in_time: Coordination[bool]
+
+
+@happened(
+    Words("Batas waktu berakhir", "Clock ended"),
+    her=Words("Batas waktu bagi petugas berakhir", "A time limit for the agencies ended"),
+    means="Batas waktu tidak berjalan lagi sejak `occurred_at`, dan bukan karena habis. Untuk layanan kesehatan, "
+    "bagaimana (`how`) dan mengapa tersegel dalam data kesehatan, dengan bentuk yang sama apa pun sebabnya. "
+    "Bukan `in_time` bila batasnya sudah terlewati saat itu dicatat, apa pun yang dikatakan.",
+    step=Step.REPORT,
+    shared=Shared.STORY,
+    to=SHARERS,
+    about=lambda event: frozenset({Compartment.INCIDENT}),
+)
+class ClockEnded(Fact, frozen=True, kw_only=True, tag="case.ClockEnded"):
+    """A clock runs no more since `occurred_at`, and not because it ran out. Of care, how and why stands in `health`, in
+    one form for every reason; of a duty of law in `ended_as`. It is not `in_time` where it had run out when that was
+    recorded, whatever is said."""
+
+    clock: Coordination[ClockId]
+    in_time: Coordination[bool]
+    ended_as: Coordination[ClockEnd | None] = None
+    how: Health[ClockEnd | None] = None
+    reason: Health[Text | None] = None
+    grounds: Legal[Text | None] = None
+
+
+@happened(
+    Words("Batas waktu berjalan lagi", "Clock runs again"),
+    her=Words("Batas waktu bagi petugas berjalan lagi", "A time limit for the agencies runs again"),
+    means="Bahwa batas waktu berakhir dicatat karena keliru; batas waktu itu berjalan lagi, dengan batas akhir yang "
+    "sama.",
+    step=Step.REPORT,
+    shared=Shared.STORY,
+    to=SHARERS,
+    about=lambda event: frozenset({Compartment.INCIDENT}),
+)
+class ClockResumed(Fact, frozen=True, kw_only=True, tag="case.ClockResumed"):
+    """That a clock ended was recorded by mistake: it runs on, due when it was."""
+
+    clock: Coordination[ClockId]
+    reason: Health[Text | None] = None
+    grounds: Legal[Text | None] = None
 
 
 @happened(
@@ -128,6 +208,9 @@ CLOCK = Thing(
         R.SHARER: lambda clock, case: {
             r.recipient for r in case.referrals.values() if clock.id in r.clocks and r.status.is_open
         },
+        R.CLINICIAN: lambda clock, case: frozenset(
+            agency for agency, kind in case.participants().items() if kind is AgencyKind.HEALTH
+        ),
     },
     content=lambda clock, case: ((clock.author,), frozenset({Compartment.INCIDENT})),
 )
@@ -152,7 +235,17 @@ class MeetClock(Fact, frozen=True, kw_only=True):
 
 @applies(ClockStarted)
 def clock_started(case: Case, event: ClockStarted, author: AgencyCode | None, recorded_at: datetime) -> Case:
-    clock = Clock(event.clock, event.due_at, author=author, starts_at=event.starts_at, told_at=recorded_at)
+    clock = Clock(
+        event.clock,
+        event.due_at,
+        author=author,
+        starts_at=event.starts_at,
+        told_at=recorded_at,
+        duty=event.duty,
+        incident=event.incident,
+        guessed=event.guessed is True,
+        too_late=event.too_late is True,
+    )
     return replace(case, clocks=put(case.clocks, event.clock, clock))
 
 
@@ -162,6 +255,37 @@ def clock_met(case: Case, event: ClockMet, recorded_at: datetime) -> Case:
     late = _is_late(before, event.occurred_at, recorded_at)
     met = replace(before, met_at=event.occurred_at, met_recorded_at=recorded_at, late=late)
     return replace(case, clocks=put(case.clocks, event.clock, met))
+
+
+@applies(ClockEnded)
+def clock_ended(case: Case, event: ClockEnded, author: AgencyCode | None, recorded_at: datetime) -> Case:
+    before = case.clocks[event.clock]
+    ended = replace(
+        before,
+        met_at=None,
+        met_recorded_at=None,
+        ended_at=event.occurred_at,
+        ended_recorded_at=recorded_at,
+        ended_by=author,
+        ended_as=event.ended_as,
+        late=before.late or _is_late(before, event.occurred_at, recorded_at),
+    )
+    return replace(case, clocks=put(case.clocks, event.clock, ended))
+
+
+@applies(ClockResumed)
+def clock_resumed(case: Case, event: ClockResumed) -> Case:
+    runs = replace(
+        case.clocks[event.clock],
+        met_at=None,
+        met_recorded_at=None,
+        ended_at=None,
+        ended_recorded_at=None,
+        ended_by=None,
+        ended_as=None,
+        late=False,
+    )
+    return replace(case, clocks=put(case.clocks, event.clock, runs))
 
 
 @applies(ClockOverdue)
@@ -174,19 +298,20 @@ def clock_overdue(case: Case, event: ClockOverdue) -> Case:
     "clocks",
     Words("batas waktu yang berjalan", "clocks that run"),
     Words(
-        "Nyatakan terpenuhi batas waktu yang tindakannya sudah dilakukan. Yang belum dilakukan harus tetap dapat"
-        " dipenuhi: gabungkan berkas yang lain ke berkas ini.",
-        "End a clock once what it is for was done. What was not done has to stay possible: merge the other file into"
-        " this one.",
+        "Nyatakan terpenuhi batas waktu yang tindakannya sudah dilakukan, atau akhiri yang tidak berlaku atau tidak"
+        " diinginkannya. Yang belum dilakukan harus tetap dapat dipenuhi: gabungkan berkas yang lain ke berkas ini.",
+        "End a clock once what it is for was done, or end one that she declined or that does not apply. What was not"
+        " done has to stay possible: merge the other file into this one.",
     ),
     "MeetClock",
+    "EndClock",
 )
 def running(case: Case, at: datetime) -> Iterable[UUID]:
-    """Those that are not met, and of which it was not raised that they ran out. One that had run out before anybody
+    """Those that did not end, and of which it was not raised that they ran out. One that had run out before anybody
     recorded it is never raised."""
     for clock in case.clocks.values():
         had_run_out = clock.told_at is not None and clock.due_at <= clock.told_at
-        if clock.met_at is None and not clock.overdue and not had_run_out:
+        if clock.runs and not clock.overdue and not had_run_out:
             yield clock.id
 
 
@@ -201,7 +326,7 @@ def raise_clock(command: RaiseClock, case: Case | None, act: Act, network: Netwo
     clock = case.clocks.get(command.clock) if case else None
     if case is None or clock is None:
         raise Unknown(what="clock")
-    if case.status is not Status.OPEN or clock.met_at is not None or clock.overdue:
+    if case.status is not Status.OPEN or not clock.runs or clock.overdue:
         raise WrongMove(clock=clock.id, move="raise")
     if act.at < clock.due_at:
         raise StillRunning(due_at=clock.due_at)
@@ -210,14 +335,36 @@ def raise_clock(command: RaiseClock, case: Case | None, act: Act, network: Netwo
 
 def met(clocks: Iterable[ClockId], command: Fact, case: Case, act: Act) -> list[Fact]:
     """That these clocks were met, each once. Raises AlreadyExists."""
-    ended: list[Fact] = []
+    found: list[Fact] = []
     for id in dict.fromkeys(clocks):
         clock = case.clocks[id]
-        if clock.met_at is not None:
-            raise AlreadyDone(what="the clock's end", id=id)
+        if clock.duty in CARE_ENDS:
+            found.append(ended(clock, ClockEnd.MET, command, act))
+            continue
+        require_running(clock)
         in_time = not _is_late(clock, command.occurred_at, act.at)
-        ended.append(recorded(ClockMet, command, act, clock=id, in_time=in_time))
-    return ended
+        found.append(recorded(ClockMet, command, act, clock=id, in_time=in_time))
+    return found
+
+
+def ended(clock: Clock, how: ClockEnd, command: Fact, act: Act, why: str | None = None, again: bool = False) -> Fact:
+    """That a clock ended, in the form in which that is told of its duty. `again`: it may have ended already, and ends
+    otherwise now. Raises AlreadyExists, Invalid for what a correction has superseded."""
+    require_running(clock, again)
+    told = {"clock": clock.id, "in_time": not (clock.late or _is_late(clock, command.occurred_at, act.at))}
+    if clock.duty in CARE_ENDS or clock.duty is None:  # of an older clock nobody can tell which it is
+        sealed = {"how": how, "reason": why, "grounds": None, "ended_as": None}
+    else:
+        sealed = {"ended_as": how, "grounds": why, "reason": None, "how": None}
+    return recorded(ClockEnded, command, act, **told, **sealed)
+
+
+def require_running(clock: Clock, again: bool = False) -> None:
+    """Raises AlreadyExists for a clock that ended, Invalid where it takes no other end."""
+    if clock.ended_as is ClockEnd.SUPERSEDED:
+        raise Invalid(field="clock", must="not be superseded by a correction of the incident")
+    if not again and clock.is_over:
+        raise AlreadyDone(what="the clock's end", id=clock.id)
 
 
 def _began(case: Case, clocks: Iterable[ClockId]) -> datetime | None:
@@ -225,6 +372,8 @@ def _began(case: Case, clocks: Iterable[ClockId]) -> datetime | None:
 
 
 def _is_late(clock: Clock, said_at: datetime, recorded_at: datetime) -> bool:
+    if clock.too_late:
+        return False
     return clock.overdue or overran(clock.due_at, said_at, recorded_at, clock.told_at or recorded_at)
 
 
@@ -233,4 +382,20 @@ name_fields(
     starts_at=field("Mulai", "Starts", ("Mulai", "From")),
     need=field("Kebutuhan", "Need", ("Untuk", "For")),
     in_time=field("Tepat waktu", "In time", ("Tepat waktu", "In time")),
+    care=field("Kebutuhan kesehatan", "Care needed", ("Untuk", "For")),
+    duty=field("Kewajiban", "Duty"),
+    guessed=field(
+        "Waktu kejadian tidak pasti",
+        "Time of the incident uncertain",
+        ("Waktunya tidak pasti", "Its time is uncertain"),
+    ),
+    started_by=field("Dimulai oleh", "Started by", ("Dimulai karena", "Started by")),
+    too_late=field(
+        "Sudah lewat sebelum diketahui jejaring",
+        "Closed before the network knew",
+        ("Sudah lewat sebelum petugas tahu", "It had closed before the agencies knew"),
+    ),
+    ended_as=field("Berakhir karena", "Ended as", ("Berakhir karena", "It ended as")),
+    how=field("Berakhir karena (kesehatan)", "Ended as (care)", ("Berakhir karena", "It ended as")),
+    grounds=field("Dasar keputusan", "Grounds", ("Dasar keputusan", "Grounds")),
 )

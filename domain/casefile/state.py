@@ -15,6 +15,7 @@ from uuid import UUID
 from msgspec import Struct
 from msgspec.structs import replace
 
+from ..clock_codes import ClockDuty, ClockEnd
 from ..codes import (
     AgeGroup,
     AgencyKind,
@@ -38,6 +39,7 @@ from ..fact import (
     DocumentId,
     GlassId,
     HoldId,
+    IncidentId,
     ReferralId,
     StopId,
     TransferId,
@@ -177,6 +179,29 @@ class Clock(Struct, frozen=True):
     """It was raised that it ran out."""
     author: AgencyCode | None = None
     """Whose word started it."""
+    duty: ClockDuty | None = None
+    """None: of a clock that began before clocks said so."""
+    incident: IncidentId | None = None
+    guessed: bool = False
+    """The time of what happened is a guess."""
+    too_late: bool = False
+    """It had closed before anybody of the network knew: nobody's breach."""
+    ended_at: datetime | None = None
+    """When it ended, as was said, where nobody says in clear that it was met."""
+    ended_recorded_at: datetime | None = None
+    ended_by: AgencyCode | None = None
+    ended_as: ClockEnd | None = None
+    """How, of a duty of law; of care that is sealed."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it was met, or ended otherwise."""
+        return self.met_at is not None or self.ended_at is not None
+
+    @property
+    def runs(self) -> bool:
+        """Whether somebody still has to do what it is for, in time or late."""
+        return not self.is_over and not self.too_late
 
 
 class Transfer(Struct, frozen=True):

@@ -45,6 +45,7 @@ class Relation(Code):
         "kepolisian, kejaksaan, atau pengadilan pemegangnya",
         "police, prosecution or court that holds it",
     )
+    CLINICIAN = "clinician", "layanan kesehatan yang ikut serta", "a health service that takes part"
     TOLD = "told", "diminta menghapus", "asked to delete it"
 
     # A person, to a thing.

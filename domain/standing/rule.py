@@ -48,6 +48,7 @@ SAID: dict[Relation, str] = {
     R.LEAD: "lead",
     R.ASSIGNED: "assigned",
     R.HOLDER: "holder",
+    R.CLINICIAN: "health service",
     R.HOLDING_OFFICE: "holder",
     R.ONESELF: "supervisor",  # as a supervisor may for all of the agency's people
     R.OWN: "lead",  # as the lead may for everybody

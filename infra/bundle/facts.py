@@ -13,6 +13,7 @@ from ...consumers.evidence.records import entry_from, read_header
 from ...domain.access import AccessRecorded
 from ...domain.case.documents import DocumentAttached, DocumentSuperseded
 from ...domain.case.referrals import ReferralDrafted
+from ...domain.casefile.clocks import ClockEnded
 from ...domain.catalogue import TOPICS, WITHHELD, as_today
 from ...domain.compartment import ALL, Compartment
 from ...domain.custody import Custody, Ran, custody
@@ -193,30 +194,50 @@ def _referrals(held: Custody, known: Sequence[Written]) -> tuple[f.Referral, ...
 
 
 def _clock(ran: Ran, gathered: Gathered) -> f.Clock:
-    if ran.met_at is not None:
-        in_time = "met" if ran.breached_at is None else "said-late"
-        state = in_time if ran.met_at <= ran.due_at else "met-late"
-    else:
-        state = "breached" if ran.breached_at is not None else "running"
+    said = _said(ran, gathered)
     return f.Clock(
         clock=str(ran.clock),
         starts_at=ran.starts_at,
         due_at=ran.due_at,
-        state=state,  # type: ignore[arg-type]
-        need=_need(ran, gathered),
-        met_at=ran.met_at,
-        met_recorded_at=ran.met_recorded_at,
+        state=_state(ran),
+        need=said["need"],
+        duty=said["duty"],
+        guessed=said["guessed"] == "True",
+        how=said["how"] if ran.ended_at is not None else "",
+        ended_by=ran.ended_by or "",
+        met_at=ran.met_at or ran.ended_at,
+        met_recorded_at=ran.met_recorded_at or ran.ended_recorded_at,
         held_by=ran.held_by,
     )
 
 
-def _need(ran: Ran, gathered: Gathered) -> str:
-    """What a clock is for, where the incident is disclosed."""
+def _state(ran: Ran) -> f.ClockState:
+    if ran.too_late:
+        return "too-late"
+    late = ran.breached_at is not None
+    if ran.ended_at is not None:
+        return "ended-late" if late else "ended"
+    if ran.met_at is None:
+        return "breached" if late else "running"
+    if ran.met_at > ran.due_at:
+        return "met-late"
+    return "said-late" if late else "met"
+
+
+def _said(ran: Ran, gathered: Gathered) -> Mapping[str, str]:
+    """What a clock is for and how it ended last, as far as that is disclosed."""
+    found = dict.fromkeys(("need", "duty", "guessed", "how"), "")
     for made in gathered.events:
         shown = {s.compartment: s.text for s in made.segments if not s.withheld}
-        if shown.get("coordination", {}).get("clock") == str(ran.clock) and "need" in shown.get("incident", {}):
-            return str(shown["incident"]["need"])
-    return ""
+        plain, incident, health = (shown.get(name, {}) for name in ("coordination", "incident", "health"))
+        if plain.get("clock") != str(ran.clock):
+            continue
+        found["need"] = str(incident.get("need") or health.get("care") or found["need"])
+        found["duty"] = str(plain.get("duty") or found["duty"])
+        found["guessed"] = str(plain.get("guessed") or found["guessed"])
+        if isinstance(made.opened.event, ClockEnded):
+            found["how"] = str(plain.get("ended_as") or health.get("how") or "")
+    return found
 
 
 def _documents(gathered: Gathered, hidden: frozenset[int]) -> tuple[f.Document, ...]:

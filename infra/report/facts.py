@@ -101,16 +101,28 @@ class Referral(Struct, frozen=True, kw_only=True):
     redirects: str = ""
 
 
+ClockState = Literal["running", "met", "met-late", "said-late", "breached", "ended", "ended-late", "too-late"]
+LATE = frozenset({"breached", "met-late", "said-late", "ended-late"})
+"""States of a clock that ran out."""
+
+
 class Clock(Struct, frozen=True, kw_only=True):
     """A window that a pathway opened."""
 
     clock: str
     starts_at: datetime
     due_at: datetime
-    state: Literal["running", "met", "met-late", "said-late", "breached"]
-    """`said-late`: it was said in time, and recorded when the window had run out, which stays on record."""
+    state: ClockState
+    """`said-late`: it was said in time, and recorded when the window had run out, which stays on record. `ended`: `how`
+    says how, where that is disclosed. `too-late`: it had closed before anybody of the network knew."""
     need: str = ""
     """A `ClockNeed`; empty where it is withheld."""
+    duty: str = ""
+    """A `ClockDuty`; empty where the clock began before clocks said so."""
+    guessed: bool = False
+    how: str = ""
+    """A `ClockEnd`; empty where it is withheld."""
+    ended_by: str = ""
     met_at: datetime | None = None
     met_recorded_at: datetime | None = None
     held_by: tuple[str, ...] = ()

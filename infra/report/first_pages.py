@@ -6,7 +6,7 @@ from datetime import datetime
 from ...domain import codes
 from . import timeline
 from .canvas import GREY, WARN, Cell, Line
-from .facts import Access, Clock, Event, Referral, ReportFacts
+from .facts import LATE, Access, Clock, Event, Referral, ReportFacts
 from .pen import Pen
 
 MOST_ROWS = 14
@@ -123,12 +123,13 @@ def _sent(referral: Referral) -> object:
 
 def _ran_out(pen: Pen, facts: ReportFacts) -> Iterator[str]:
     words, time = pen.words, pen.read.time
-    late = [c for c in facts.clocks if c.state in ("breached", "met-late", "said-late")]
+    late = [c for c in facts.clocks if c.state in LATE]
     for clock in late[:MOST_SENTENCES]:
         state = {
             "breached": words.never_met,
             "met-late": words.met_after,
             "said-late": words.said_after,
+            "ended-late": words.ended_after,
         }[clock.state]
         met = time(clock.met_at) if clock.met_at else ""
         recorded = time(clock.met_recorded_at) if clock.met_recorded_at else met
@@ -230,7 +231,8 @@ def _clocks(pen: Pen, facts: ReportFacts) -> None:
     if not facts.clocks:
         paper.paragraph(words.none)
         return
-    order = {"breached": 0, "said-late": 1, "met-late": 2, "running": 3, "met": 4}
+    states = ("breached", "said-late", "met-late", "ended-late", "running", "met", "ended", "too-late")
+    order = {state: n for n, state in enumerate(states)}
     shown: list[Clock] = sorted(facts.clocks, key=lambda c: (order[c.state], c.due_at))[:MOST_ROWS]
     paper.table(
         list(zip(words.clock_columns, (27, 19, 19, 20, 15), strict=True)),
@@ -241,11 +243,13 @@ def _clocks(pen: Pen, facts: ReportFacts) -> None:
                 time(c.due_at),
                 [
                     Line(
-                        words.clock_states[c.state],
-                        "bold" if order[c.state] < 3 else "regular",
-                        WARN if order[c.state] < 3 else (20, 20, 24),
+                        pen.ended(c),
+                        "bold" if c.state in LATE else "regular",
+                        WARN if c.state in LATE else (20, 20, 24),
                     ),
                     *([Line(pen.said(c.met_at, c.met_recorded_at))] if c.met_at is not None else []),
+                    *([Line(words.ended_by.format(agency=pen.read.name(c.ended_by)))] if c.ended_by else []),
+                    *([Line(words.guessed, colour=GREY)] if c.guessed else []),
                 ],
                 _held_by(pen, facts, c),
             )

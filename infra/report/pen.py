@@ -5,6 +5,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
+from ...domain.clock_codes import ClockDuty, ClockEnd
 from ...domain.code import Code
 from ...domain.timing import was_entered_late
 from ...domain.violence import ClockNeed
@@ -14,6 +15,8 @@ from .canvas import Canvas
 from .facts import Clock
 from .numbers import Numbers
 from .words import Words
+
+ENDED = frozenset({"ended", "ended-late"})
 
 
 class Pen(Struct, frozen=True):
@@ -35,7 +38,17 @@ class Pen(Struct, frozen=True):
         """What a clock is for, or that this is withheld."""
         if clock.need:
             return self.code(ClockNeed, clock.need)
+        if clock.duty not in ("", ClockDuty.CARE):
+            return self.code(ClockDuty, clock.duty)
         return self.words.withheld_mark.format(compartments=self.compartments(("incident",)))
+
+    def ended(self, clock: Clock) -> str:
+        """The state of a clock, and of one that ended how, or that this is withheld: in one form for every reason."""
+        state = self.words.clock_states[clock.state]
+        if clock.state not in ENDED:
+            return state
+        sealed = self.words.ended_sealed.format(compartments=self.compartments(("health",)))
+        return state.format(how=f"({self.code(ClockEnd, clock.how).lower()})" if clock.how else sealed)
 
     def said(self, said_at: datetime, recorded_at: datetime | None) -> str:
         """A time, and below it when it was recorded, where that was later."""

@@ -31,6 +31,7 @@ class Words(Struct, frozen=True, kw_only=True):
     recorded_after: str
     never_met: str
     met_after: str
+    ended_after: str
     said_after: str
     answer_ran_out: str
     more_ran_out: str
@@ -109,6 +110,9 @@ class Words(Struct, frozen=True, kw_only=True):
     clocks: str
     clock_columns: tuple[str, ...]
     clock_states: dict[str, str]
+    ended_by: str
+    ended_sealed: str
+    guessed: str
 
     document: str
     documents: str

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from ...domain.codes import ReferralStatus
 from .canvas import GREY, INK, LEADING, LEFT, RIGHT, TINT, WARN
-from .facts import Clock, ReportFacts
+from .facts import LATE, Clock, ReportFacts
 from .pdf_file import Colour
 from .pen import Pen
 
@@ -84,15 +84,15 @@ def _lanes(pen: Pen, facts: ReportFacts) -> Iterator[Lane]:
             yield Lane(name, stretches, referral.due_at, referral.breached_at is not None)
     for clock in facts.clocks:
         yield Lane(f"{pen.number.of(clock.clock)}: {pen.need(clock)}", tuple(_of_clock(clock, end)), clock.due_at,
-                   clock.state in ("breached", "met-late", "said-late"))  # fmt: skip
+                   clock.state in LATE)  # fmt: skip
 
 
 def _of_clock(clock: Clock, end: datetime) -> Iterator[Stretch]:
     met = clock.met_recorded_at or clock.met_at
-    late = clock.state in ("breached", "met-late", "said-late")
+    late = clock.state in LATE
     in_time = min(clock.due_at, met or end, end)
     if clock.starts_at < in_time:
-        yield Stretch(clock.starts_at, in_time, KEPT if clock.state == "met" else RUNS)
+        yield Stretch(clock.starts_at, in_time, KEPT if clock.state in ("met", "ended") else RUNS)
     if late and (met or end) > clock.due_at:
         yield Stretch(max(clock.due_at, clock.starts_at), met or end, WARN)
 

@@ -52,7 +52,7 @@ from rujukan.domain.case.overrides import ConsentOverridden
 from rujukan.domain.case.referrals import ReferralCancelled, ReferralDrafted, ReferralSent
 from rujukan.domain.case.reminders import ReferralEscalated, ReferralUndelivered
 from rujukan.domain.case.services import ServiceDelivered
-from rujukan.domain.casefile.clocks import ClockMet, ClockOverdue, ClockStarted
+from rujukan.domain.casefile.clocks import ClockEnded, ClockMet, ClockOverdue, ClockResumed, ClockStarted
 from rujukan.domain.fact import Fact
 
 AT = datetime(2026, 3, 3, 20, 0, 0, 123456, tzinfo=timezone(timedelta(hours=8)))
@@ -133,7 +133,22 @@ FIELDS: dict[type[Fact], dict[str, Any]] = {
         "due_at": LATER,
         "pathway": "2026-1",
         "need": v.ClockNeed.HIV_PEP,
+        "care": v.ClockNeed.HIV_PEP,
+        "incident": an_id("incident"),
+        "duty": k.ClockDuty.CARE,
+        "started_by": k.ClockStart.INCIDENT,
+        "guessed": True,
+        "too_late": False,
     },
+    ClockEnded: {
+        "clock": an_id("clock"),
+        "in_time": True,
+        "ended_as": k.ClockEnd.SUPERSEDED,
+        "how": k.ClockEnd.NOT_INDICATED,
+        "reason": "immune",
+        "grounds": "her word",
+    },
+    ClockResumed: {"clock": an_id("clock"), "reason": "a slip", "grounds": "a slip"},
     ClockMet: {"clock": an_id("clock"), "in_time": True},
     ClockOverdue: {"clock": an_id("clock")},
     NeedsAssessed: {**DETAILS, "needs": frozenset({v.Need.SHELTER, v.Need.HEALTH})},

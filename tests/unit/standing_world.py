@@ -49,6 +49,7 @@ from story import (
 from rujukan.domain.case import Case
 from rujukan.domain.case import glass as g
 from rujukan.domain.case.assessments import AgreeSafetyPlan, AssessNeeds, AssessRisk
+from rujukan.domain.case.clock_ends import EndClock, FindNotIndicated, ResumeClock
 from rujukan.domain.case.conferences import ActionAgreed, AgreeAction, FinishAction, HoldConference
 from rujukan.domain.case.confirming import ConfirmConsent, ContradictConsent
 from rujukan.domain.case.consents import (
@@ -119,6 +120,7 @@ from rujukan.domain.case.uncovered import EndUncoveredReferral
 from rujukan.domain.casefile.assigning import PersonAssigned
 from rujukan.domain.casefile.clocks import MeetClock, RaiseClock
 from rujukan.domain.casefile.stopping import SharingStopped
+from rujukan.domain.clock_codes import ClockEnd
 from rujukan.domain.codes import (
     AgeGroup,
     AgencyKind,
@@ -356,6 +358,9 @@ COMMANDS: Mapping[type[Fact], Fact] = {
         say(RaiseFlag, flag=NEW, due_on=date(2026, 3, 10)),
         say(LowerFlag, flag=FLAG),
         say(MeetClock, clock=CLOCK),
+        say(EndClock, clock=CLOCK, how=ClockEnd.DECLINED),
+        say(FindNotIndicated, clock=CLOCK, reason="immune"),
+        say(ResumeClock, clock=CLOCK, reason="a slip"),
         say(RaiseClock, clock=CLOCK),
         say(AssignCaseWorker, worker=WORKER),
         say(AskLeadTransfer, transfer=NEW, to="rsud", reason="r"),

@@ -129,7 +129,7 @@ def test_the_story_is_no_coordination() -> None:
         IncidentRecorded: {"forms", "gbv_type", "happened_at", "place", "narrative", "domestic"},
         SurvivorIdentified: {"name", "nik", "born_on", "sex", "language", "guardian_name"},
         SurvivorContactRecorded: {"phone", "address", "safe_times", "safe_to_call"},
-        ClockStarted: {"need"},
+        ClockStarted: {"need", "care"},
         RiskAssessed: {"level", "reasons"},
         ProtectionOrderRecorded: {"order", "issued_by", "valid_from", "valid_until", "terms"},
     }

@@ -126,6 +126,9 @@ RecordProtectionOrder     wsl--y  yyyaaauu    ccccccuu    uuuuuuuu
 RaiseFlag                 ws---y  yyyaaauu    ccccccuu    uuuuuuuu
 LowerFlag                 ws---y  yyuaaauu    ccccccuu    uuuuuuuu
 MeetClock                 ws---y  yyuaaauu    ccccccuu    uuuuuuuu
+EndClock                  ws---y  yyuaaauu    ccccccuu    uuuuuuuu
+FindNotIndicated          ws----  ayuaaauu    ccccccuu    uuuuuuuu
+ResumeClock               ws---y  yyuaaauu    ccccccuu    uuuuuuuu
 RaiseClock                -----y  yyyyyyyy    wwwwwwww    uuuuuuuu
 AssignCaseWorker          -s---y  yaaaaauu    ccccccuu    uuuuuuuu
 AskLeadTransfer           -s---y  yaaaaauu    ccccccuu    uuuuuuuu

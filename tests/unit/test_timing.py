@@ -49,6 +49,7 @@ from test_standing import AGENCY_COMMANDS, office_for
 
 from rujukan.domain import agency_state, retention
 from rujukan.domain.case import decide, fold
+from rujukan.domain.case.clock_ends import ResumeClock
 from rujukan.domain.case.conferences import AgreeAction, ConferenceHeld
 from rujukan.domain.case.documents import AttachDocument, DocumentAttached
 from rujukan.domain.case.first_hold import LegalHoldPlaced
@@ -102,7 +103,9 @@ REFERRALS = "ReferralDrafted ReferralSent ReferralReceived ReferralAccepted Refe
 OPENED = Answers("CaseOpened")
 WAITS = "LeadTransferAsked SharingStopped"
 UNDECIDED = "HoldPlaced ErasureRequested"
-UNSETTLED = "ClockStarted ConsentReported OverrideAsked SharedWithoutConsent ActionAgreed FlagRaised GlassBroken"
+UNSETTLED = (
+    "ClockStarted ClockMet ConsentReported OverrideAsked SharedWithoutConsent ActionAgreed FlagRaised GlassBroken"
+)
 ATTACHED = say(
     AttachDocument,
     document=NEWER,
@@ -113,6 +116,7 @@ ATTACHED = say(
     sha256="0" * 64,
     supersedes=DOCUMENT,
 )
+ENDED_CLOCK = an_id("clock that ended")
 DELIVERED = say(DeliverService, delivery=DELIVERY, service=Service.HEALTH, referral=R1)
 DRAFTED = say(DraftReferral, **draft_fields(an_id("new"), "lbh", Service.LEGAL_AID))
 AGREED = say(AgreeAction, action=an_id("new"), owner="uptd-ppa", what="w", due_on=NOON.date(), conference=CONFERENCE)
@@ -181,6 +185,9 @@ ACCOUNT: dict[str, Answers | None] = {
     "RaiseFlag": OPENED,
     "LowerFlag": Answers("FlagRaised"),
     "MeetClock": Answers("", time=NOON),
+    "EndClock": Answers("", time=NOON),
+    "FindNotIndicated": Answers("", time=NOON),
+    "ResumeClock": Answers("ClockMet", "clock", command=say(ResumeClock, clock=ENDED_CLOCK, reason="a slip")),
     "RaiseClock": Answers("", time=NOON + DAY),
     "AssignCaseWorker": OPENED,
     "AskLeadTransfer": Answers("CaseOpened", without="LeadTransferAsked"),
@@ -264,7 +271,8 @@ def _spread(answers: Answers) -> list[Any]:
     others.sort(key=_is_order)  # behind the holds: an older paper is not about them
     out = answers.without.split()
     log: list[Any] = []
-    for n, entry in enumerate([first, *more, *others]):
+    over = [replace(clock(NOON + 400 * DAY), clock=ENDED_CLOCK), say(ClockMet, clock=ENDED_CLOCK, in_time=True)]
+    for n, entry in enumerate([first, *more, *others, *over]):
         event, author = entry if isinstance(entry, tuple) else (entry, "uptd-ppa")
         if not answers.before_court and _ids(event) & COURT:
             continue

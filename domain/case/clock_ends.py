@@ -1,0 +1,120 @@
+"""Clocks that end otherwise than by what they are for, and ends that were recorded by mistake.
+
+She declined; it does not apply to her; it was started in error; a clinician found that it is not indicated. Nobody has
+to say *met* for any of it. Of care, how and why is sealed with `health` (casefile/clocks.py).
+"""
+
+from collections.abc import Sequence
+
+from msgspec.structs import replace
+
+from ..casefile.clocks import CARE_ENDS, CLOCK, CONCERNED, MET_CLOCK, ClockResumed, ended
+from ..casefile.deciding import Network, decides
+from ..casefile.state import Case
+from ..causes import Cause
+from ..clock_codes import ClockEnd
+from ..compartment import Coordination, Health
+from ..declaring import asked
+from ..fact import Act, ClockId, Fact, Text, recorded
+from ..refusal import Invalid
+from ..standing.relations import Extent, Relation
+from ..standing.roles import CASE_WORK, CASE_WORKERS, SUPERVISORS
+from ..standing.rows import TAKES_PART
+from ..words import Words
+
+R = Relation
+
+OTHERWISE = frozenset({ClockEnd.DECLINED, ClockEnd.NOT_APPLICABLE, ClockEnd.STARTED_IN_ERROR})
+REASON_ASKED = OTHERWISE - {ClockEnd.DECLINED}
+"""She owes nobody a reason."""
+ENDED = Cause(
+    Words("batas waktu itu dinyatakan berakhir", "the clock was said to have ended"),
+    lambda command, case, act: case.clocks[command.clock].met_at or case.clocks[command.clock].ended_at,
+)
+CARE = replace(CLOCK, known_to=None)
+"""A clock once more, for who is concerned and is told that it is a clinician's to say."""
+CLINICIANS = CASE_WORKERS | SUPERVISORS
+"""For persons of a health service: it is a clinician's word, and no machine's."""
+
+
+@asked(
+    "/cases/{case}/clocks/{clock}/other-end",
+    by=CASE_WORK,
+    where=TAKES_PART.to(CLOCK, *CONCERNED, by="clock"),
+    extent=Extent.OWN_WORDS,
+    answers=(MET_CLOCK,),
+    means="Menyatakan bahwa batas waktu berakhir tanpa tindakannya: korban tidak menginginkannya, tidak berlaku "
+    "baginya, atau dimulai karena keliru.",
+    tag="work",
+    example={"how": "declined"},
+)
+class EndClock(Fact, frozen=True, kw_only=True):
+    """Say that a clock ended without what it is for: she declined, it does not apply, or it was started in error."""
+
+    clock: Coordination[ClockId]
+    how: Health[ClockEnd]
+    reason: Health[Text | None] = None
+
+
+@asked(
+    "/cases/{case}/clocks/{clock}/not-indicated",
+    by=CLINICIANS,
+    where=TAKES_PART.to(CLOCK, *CONCERNED, by="clock").to(CARE, R.CLINICIAN, by="clock"),
+    extent=Extent.OWN_WORDS,
+    answers=(MET_CLOCK,),
+    means="Menyatakan, sebagai tenaga kesehatan, bahwa layanan yang dibatasi waktunya tidak diperlukan secara medis; "
+    "menggantikan akhir yang sudah dicatat.",
+    tag="work",
+    example={"reason": "Sudah kebal."},
+)
+class FindNotIndicated(Fact, frozen=True, kw_only=True):
+    """Say as a clinician that what a clock of care is for is not indicated; it takes the place of an end that was
+    recorded."""
+
+    clock: Coordination[ClockId]
+    reason: Health[Text]
+
+
+@asked(
+    "/cases/{case}/clocks/{clock}/resumption",
+    by=CASE_WORK,
+    where=TAKES_PART.to(CLOCK, *CONCERNED, by="clock"),
+    extent=Extent.OWN_WORDS,
+    answers=(ENDED,),
+    means="Menyatakan bahwa akhir sebuah batas waktu dicatat karena keliru; batas waktu itu berjalan lagi.",
+    tag="work",
+    example={"reason": "Salah batas waktu."},
+)
+class ResumeClock(Fact, frozen=True, kw_only=True):
+    """Say that the end of a clock was recorded by mistake: it runs on."""
+
+    clock: Coordination[ClockId]
+    reason: Health[Text]
+
+
+@decides.register
+def end_clock(command: EndClock, case: Case, act: Act, network: Network) -> Sequence[Fact]:
+    if command.how not in OTHERWISE:
+        raise Invalid(field="how", must=f"be one of {', '.join(sorted(OTHERWISE))}")
+    if command.reason is None and command.how in REASON_ASKED:
+        raise Invalid(field="reason", must="say why, where she did not decline it")
+    return [ended(case.clocks[command.clock], command.how, command, act, command.reason)]
+
+
+@decides.register
+def find_not_indicated(command: FindNotIndicated, case: Case, act: Act, network: Network) -> Sequence[Fact]:
+    clock = case.clocks[command.clock]
+    if clock.duty is not None and clock.duty not in CARE_ENDS:
+        raise Invalid(field="clock", must="be a clock of care")
+    return [ended(clock, ClockEnd.NOT_INDICATED, command, act, command.reason, again=True)]
+
+
+@decides.register
+def resume_clock(command: ResumeClock, case: Case, act: Act, network: Network) -> Sequence[Fact]:
+    """A superseded clock runs no more, whoever says so: the one in its place does."""
+    clock = case.clocks[command.clock]
+    if not clock.is_over or clock.ended_as is ClockEnd.SUPERSEDED:
+        raise Invalid(field="clock", must="have ended, and not by a correction of the incident")
+    of_care = clock.duty is None or clock.duty in CARE_ENDS
+    why = {"reason": command.reason, "grounds": None} if of_care else {"reason": None, "grounds": command.reason}
+    return [recorded(ClockResumed, command, act, clock=clock.id, **why)]
