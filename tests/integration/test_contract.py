@@ -29,6 +29,7 @@ from rujukan.domain import agency as a
 from rujukan.domain import webhook as w
 from rujukan.domain.agency_keys import ApproveResealing, AskResealing, RefuseResealing, RegisterKey, RetireKey
 from rujukan.domain.case.assessments import AgreeSafetyPlan, AssessNeeds, AssessRisk
+from rujukan.domain.case.clock_ends import EndClock, FindNotIndicated, ResumeClock
 from rujukan.domain.case.conferences import AgreeAction, FinishAction, HoldConference
 from rujukan.domain.case.confirming import ConfirmConsent, ContradictConsent
 from rujukan.domain.case.consents import GiveConsent, NarrowConsent, RefuseConsent, WithdrawConsent
@@ -338,14 +339,18 @@ def _intake(walk: Walk, case: str) -> None:
         walk.take(AssessNeeds, case=case)
         walk.take(AssessRisk, case=case)
         walk.take(AgreeSafetyPlan, case=case)
-        walk.take(MeetClock, case=case, clock=walk.read(f"/cases/{case}")["clocks"][0]["clock"])
+        clocks = walk.read(f"/cases/{case}")["clocks"]
+        walk.take(MeetClock, case=case, clock=clocks[0]["clock"])
+        walk.take(EndClock, case=case, clock=clocks[1]["clock"])
+        walk.take(ResumeClock, case=case, clock=clocks[1]["clock"])
 
 
 def _consent_and_referrals(walk: Walk, case: str) -> str:
     with walk.acting("uptd-ppa"):
         consent = walk.take(GiveConsent, case=case)
         walk.take(RefuseConsent, case=case)
-        helped, declined, failed, taken_back = (walk.take(DraftReferral, case=case) for _ in range(4))
+        clock = walk.read(f"/cases/{case}")["clocks"][1]["clock"]
+        helped, declined, failed, taken_back = (walk.take(DraftReferral, case=case, clocks=[clock]) for _ in range(4))
         for referral in (helped, declined, failed):
             walk.take(SendReferral, case=case, referral=referral)
         walk.take(CancelReferral, case=case, referral=taken_back)
@@ -371,6 +376,7 @@ def _consent_and_referrals(walk: Walk, case: str) -> str:
         walk.take(HoldReferral, case=case, referral=helped)
         walk.take(ResumeReferral, case=case, referral=helped)
         walk.take(DeliverService, case=case)
+        walk.take(FindNotIndicated, case=case, clock=clock)
         walk.take(CompleteReferral, case=case, referral=helped)
         walk.take(FailReferral, case=case, referral=failed)
     with walk.acting("uptd-ppa"):
