@@ -93,3 +93,37 @@ class ClockNeed(Code):
         "Pelindungan sementara kepolisian (UU TPKS)",
         "Temporary protection, sexual violence",
     )
+    HIV_FOLLOW_UP = "hiv-follow-up", "Tes HIV lanjutan", "HIV follow-up test"
+    PREGNANCY_TEST = "pregnancy-test", "Tes kehamilan", "Pregnancy test"
+    PREGNANCY_TERMINATION = (
+        "pregnancy-termination",
+        "Penghentian kehamilan akibat perkosaan",
+        "Termination of a pregnancy from rape",
+    )
+    COURT_REQUEST = (
+        "court-order-request",
+        "Permohonan perintah perlindungan ke pengadilan",
+        "Court asked for a protection order",
+    )
+    COURT_DECISION = (
+        "court-order-decision",
+        "Keputusan pengadilan atas permohonan perlindungan",
+        "Court's decision on the protection order",
+    )
+    LPSK_REQUEST = "lpsk-request", "Permohonan pelindungan ke LPSK", "LPSK asked for protection"
+    PROTECTION_END = (
+        "police-protection-end",
+        "Akhir pelindungan sementara kepolisian",
+        "End of temporary police protection",
+    )
+    ACCESS_REQUEST = (
+        "access-request",
+        "Permintaan melihat atau memperbaiki data",
+        "Request to see or correct personal data",
+    )
+    CONSENT_WITHDRAWAL = "consent-withdrawal", "Pencabutan persetujuan", "Withdrawal of consent"
+    BREACH_NOTICE = (
+        "breach-notice",
+        "Pemberitahuan kegagalan pelindungan data",
+        "Notice of a failure to protect data",
+    )
