@@ -33,8 +33,6 @@ class DeadlineEntry(Struct, frozen=True):
     """When it was said to have been met."""
     met_recorded_at: datetime | None
     """When that was recorded."""
-    duty: str | None
-    """What kind of duty it is; absent of a clock that began before clocks said so."""
     guessed: bool
     """The time of what happened is a guess: it counts from its earliest moment."""
     too_late: bool
@@ -59,7 +57,7 @@ class Deadlines:
           agency text NOT NULL, clock uuid NOT NULL, case_id uuid NOT NULL, starts_at timestamptz NOT NULL,
           due_at timestamptz NOT NULL, met_at timestamptz, met_recorded_at timestamptz,
           late boolean NOT NULL DEFAULT false, position bigint NOT NULL,
-          duty text, guessed boolean NOT NULL, too_late boolean NOT NULL,
+          guessed boolean NOT NULL, too_late boolean NOT NULL,
           ended_at timestamptz, ended_recorded_at timestamptz, ended_by text,
           PRIMARY KEY (case_id, clock, agency)
         );
@@ -78,10 +76,10 @@ class Deadlines:
                 case ClockStarted():
                     db.execute(
                         "INSERT INTO deadline"
-                        " (agency, clock, case_id, starts_at, due_at, position, duty, guessed, too_late)"
-                        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)",
+                        " (agency, clock, case_id, starts_at, due_at, position, guessed, too_late)"
+                        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
                         (case.lead, event.clock, written.stream, event.starts_at, event.due_at, written.position,
-                         event.duty, event.guessed is True, event.too_late is True),
+                         event.guessed is True, event.too_late is True),
                     )  # fmt: skip
                 case ClockMet() | ClockEnded() | ClockResumed():
                     told = [t.agency for t in followed.tell if t.of is written]
@@ -110,7 +108,7 @@ def _share(db: Tables, case: UUID, agency: str, clocks: list[UUID]) -> None:
 
 
 _SHARED: LiteralString = (
-    "clock, case_id, starts_at, due_at, met_at, met_recorded_at, late, position, duty, guessed, too_late, ended_at,"
+    "clock, case_id, starts_at, due_at, met_at, met_recorded_at, late, position, guessed, too_late, ended_at,"
     " ended_recorded_at, ended_by"
 )
 
@@ -127,7 +125,7 @@ def deadlines(
     due, clock = after or (None, None)
     with db.cursor(row_factory=class_row(DeadlineEntry)) as cursor:
         return cursor.execute(
-            "SELECT clock, case_id AS case, starts_at, due_at, met_at, met_recorded_at, duty, guessed, too_late,"
+            "SELECT clock, case_id AS case, starts_at, due_at, met_at, met_recorded_at, guessed, too_late,"
             " ended_at, ended_recorded_at, ended_by, position,"
             " NOT too_late AND (late OR coalesce(met_at, ended_at, %(now)s) > due_at) AS breached"
             " FROM views.deadline WHERE (%(all)s OR (met_at IS NULL AND ended_at IS NULL AND NOT too_late))"

@@ -511,6 +511,7 @@ def frozen(server: int | None) -> Iterator[None]:
 
 TOLD_BY_HAND = frozenset(
     {
+        "clock_ends",
         "clocks",
         "assessments",
         "conferences",

@@ -350,7 +350,9 @@ def _consent_and_referrals(walk: Walk, case: str) -> str:
         consent = walk.take(GiveConsent, case=case)
         walk.take(RefuseConsent, case=case)
         clock = walk.read(f"/cases/{case}")["clocks"][1]["clock"]
-        helped, declined, failed, taken_back = (walk.take(DraftReferral, case=case, clocks=[clock]) for _ in range(4))
+        with_clock = {**ASKED[DraftReferral].example, "clocks": [clock]}
+        helped = walk.propose(DraftReferral, f"/cases/{case}/referrals", **with_clock)
+        declined, failed, taken_back = (walk.take(DraftReferral, case=case) for _ in range(3))
         for referral in (helped, declined, failed):
             walk.take(SendReferral, case=case, referral=referral)
         walk.take(CancelReferral, case=case, referral=taken_back)

@@ -14,7 +14,18 @@ from uuid import UUID, uuid4
 import msgspec
 import psycopg
 import pytest
-from office import KINDS, Office, catch_up, further, opened_office, tell_erasures, tell_lateness, tell_one_case, until
+from office import (
+    KINDS,
+    Office,
+    catch_up,
+    clocks_of,
+    further,
+    opened_office,
+    tell_erasures,
+    tell_lateness,
+    tell_one_case,
+    until,
+)
 from patience import PATIENCE_SECONDS
 from psycopg import errors
 from psycopg.sql import SQL, Identifier
@@ -26,6 +37,7 @@ from rujukan.api.application.once import Sent
 from rujukan.domain import catalogue
 from rujukan.domain.agency import AddMember
 from rujukan.domain.case.assessments import AgreeSafetyPlan, AssessNeeds, AssessRisk
+from rujukan.domain.case.clock_ends import EndClock, FindNotIndicated, ResumeClock
 from rujukan.domain.case.conferences import AgreeAction, FinishAction, HoldConference
 from rujukan.domain.case.confirming import ConfirmConsent, ContradictConsent
 from rujukan.domain.case.consents import GiveConsent, RefuseConsent
@@ -58,6 +70,7 @@ from rujukan.domain.case.referrals import DraftReferral, SendReferral
 from rujukan.domain.case.services import DeliverService
 from rujukan.domain.case.staffing import EndExclusion, ExcludePerson
 from rujukan.domain.case.stopping import ConfirmStop, ContradictStop, StopSharing
+from rujukan.domain.clock_codes import ClockEnd
 from rujukan.domain.codes import (
     AgeGroup,
     Channel,
@@ -480,6 +493,10 @@ def tell_everything(office: Office) -> tuple[UUID, list[str]]:
         said = {"given_by": by, "obtained": Obtained.VERBAL} if answer is ConfirmStop else {}
         says(case, answer, stop=stop, **said)
     says(case, DeliverService, "rsud", delivery=uuid4(), service=Service.HEALTH, **referral)
+    clock = next(iter(clocks_of(office, case)))
+    says(case, EndClock, clock=clock, how=ClockEnd.DECLINED)
+    says(case, ResumeClock, clock=clock)
+    says(case, FindNotIndicated, "rsud", clock=clock)
     says(case, CompleteReferral, "rsud", **referral, outcome=Outcome.PARTIAL)
     says(case, RecordNote, note=uuid4())
     says(case, RecordContactAttempt, note=uuid4(), reached=True)
