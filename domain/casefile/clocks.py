@@ -63,12 +63,9 @@ SHARERS = Audience(
 )
 
 
-UNSAID_BEFORE = ("incident", "duty", "started_by", "guessed", "too_late")
-
-
 def _duty_unsaid(fields: dict[str, Any]) -> dict[str, Any]:
     """Version 1 said neither what duty a clock stands for nor what began it."""
-    return dict.fromkeys(UNSAID_BEFORE) | fields
+    return dict.fromkeys(("incident", "duty", "started_by", "guessed", "too_late")) | fields
 
 
 @happened(

@@ -297,6 +297,9 @@ SETTLES = {
     "FinishAction": "actions",
     "LowerFlag": "flags",
     "MeetClock": "clocks",
+    "EndClock": "clocks",
+    "FindNotIndicated": "clocks",
+    "ResumeClock": "clocks",
     "AcceptLeadTransfer": "transfer",
     "DeclineLeadTransfer": "transfer",
 }
