@@ -39,6 +39,8 @@ class FeedServer(ThreadingHTTPServer):
         self.rubbish: list[bytes] = []
         """Each is written instead of an answer, head and all, and then the connection is closed."""
         self.token = TOKEN
+        self.refuses = 401
+        """How another token is answered."""
         self.changed = Condition()
         Thread(target=self.serve_forever, daemon=True).start()
 
@@ -90,15 +92,16 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _is_refused(self) -> bool:
         if self.headers["Authorization"] != f"Bearer {self.server.token}":
-            self._answer(401, b"{}")
+            self._answer(self.server.refuses, b"{}")
             return True
         if later := self.server.later.get(urlsplit(self.path).path):
             status, after = later.pop(0)
             self.send_response(status)
+            body = json.dumps({"type": after}).encode()
             self.send_header("Retry-After", after)
-            self.send_header("Content-Length", "2")
+            self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            self.wfile.write(b"{}")
+            self.wfile.write(body)
             return True
         if self.server.fails:
             self.server.fails -= 1

@@ -12,6 +12,7 @@ attributes and ciphertexts (batch.py) says who sent it.
 
 import base64
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -19,27 +20,26 @@ from uuid import UUID
 import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey, MLKEM768PublicKey
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
-from cryptography.hazmat.primitives.hpke import (
-    AEAD,
-    KDF,
-    KEM,
-    MLKEM768X25519PrivateKey,
-    MLKEM768X25519PublicKey,
-    Suite,
-)
+from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 from msgspec import Raw, Struct
 
 from . import batch
+from .base64url import b64, exactly
 from .batch import HASH_BYTES, Signatures
+from .keys import AgencyKey as AgencyKey
+from .keys import PublicKey as PublicKey
+from .keys import encoded_service_key as encoded_service_key
+from .keys import public_key as public_key
+from .keys import service_key as service_key
 
 SUITE = Suite(KEM.MLKEM768_X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
 TYPE = "id.rujukan.sealed.v2"
 CONTENT_TYPE = "application/vnd.rujukan.sealed"
 INFO = b"rujukan/delivery/2"
 SMALLEST = 512
-_MLKEM_PUBLIC = 1184
+KEY_FINGERPRINT = "ce_keyfingerprint"
+"""Header with the fingerprint of the key that a message is sealed to. It is not signed: it helps a person to see which
+key is lacking, and decides nothing."""
 
 
 class Rejected(Exception):
@@ -138,63 +138,15 @@ DAMAGED = "delivery.Damaged"
 told under a number of its own."""
 
 
-class AgencyKey:
-    """An agency's key pair: what is told to it is sealed to this."""
-
-    def __init__(self, id: str, mlkem_seed: bytes, x25519: bytes) -> None:
-        self.id = id
-        self._parts = mlkem_seed, x25519
-        self._mlkem = MLKEM768PrivateKey.from_seed_bytes(mlkem_seed)
-        self._x25519 = X25519PrivateKey.from_private_bytes(x25519)
-        self.private = MLKEM768X25519PrivateKey(self._mlkem, self._x25519)
-
-    @classmethod
-    def generate(cls, id: str) -> "AgencyKey":
-        """A fresh pair."""
-        mlkem, x25519 = MLKEM768PrivateKey.generate(), X25519PrivateKey.generate()
-        return cls(id, mlkem.private_bytes_raw(), x25519.private_bytes_raw())
-
-    @property
-    def public(self) -> str:
-        """What is registered with the network: ML-KEM-768 then X25519, 1,216 bytes in base64url."""
-        raw = self._mlkem.public_key().public_bytes_raw() + self._x25519.public_key().public_bytes_raw()
-        return _b64(raw)
-
-    def to_json(self) -> bytes:
-        """For a file that only its owner may read."""
-        seed, x25519 = self._parts
-        return msgspec.json.encode(
-            {"id": self.id, "mlkem768": _b64(seed), "x25519": _b64(x25519), "public": self.public}
-        )
-
-    @classmethod
-    def from_json(cls, text: bytes) -> "AgencyKey":
-        """Raises ValueError for what is not a key file."""
-        try:
-            kept = msgspec.json.decode(text, type=dict[str, str])
-            return cls(kept["id"], _unb64(kept["mlkem768"]), _unb64(kept["x25519"]))
-        except (msgspec.MsgspecError, KeyError, ValueError):
-            raise ValueError("not an agency key file") from None
-
-
-def public_key(encoded: str) -> MLKEM768X25519PublicKey:
-    """A registered public key. Raises ValueError for what is none."""
-    raw = _unb64(encoded)
-    if len(raw) != _MLKEM_PUBLIC + 32:
-        raise ValueError("a public key has 1,216 bytes")
-    mlkem = MLKEM768PublicKey.from_public_bytes(raw[:_MLKEM_PUBLIC])
-    return MLKEM768X25519PublicKey(mlkem, X25519PublicKey.from_public_bytes(raw[_MLKEM_PUBLIC:]))
-
-
 def check_public_key(encoded: str) -> None:
     """Seals something to a public key. Raises ValueError where that cannot be done."""
-    SUITE.encrypt(b"", public_key(encoded), info=INFO)
+    SUITE.encrypt(b"", public_key(encoded).key, info=INFO)
 
 
 def pseudonym(mac: Callable[[bytes], bytes], agency: str, of: UUID) -> str:
     """What stands for a case, or a request, in an agency's topic; two agencies cannot join theirs. `mac` is
     HMAC-SHA256 under the service's secret."""
-    return _b64(mac(agency.encode() + b"\x00" + of.bytes)[:16])
+    return b64(mac(agency.encode() + b"\x00" + of.bytes)[:16])
 
 
 class Unsigned(NamedTuple):
@@ -202,19 +154,21 @@ class Unsigned(NamedTuple):
 
     attributes: Attributes
     value: bytes
+    fingerprint: str = ""
+    """Of the key that it is sealed to."""
 
 
-def seal(delivery: Delivery, attributes: Attributes, to: MLKEM768X25519PublicKey) -> Unsigned:
+def seal(delivery: Delivery, attributes: Attributes, to: PublicKey) -> Unsigned:
     """A delivery sealed to an agency's key, its attributes bound into the seal."""
-    value = SUITE.encrypt(_padded(msgspec.json.encode(delivery)), to, info=_info(attributes))
-    return Unsigned(attributes, value)
+    value = SUITE.encrypt(_padded(msgspec.json.encode(delivery)), to.key, info=_info(attributes))
+    return Unsigned(attributes, value, to.fingerprint)
 
 
 def sign(messages: Sequence[Unsigned], signer: batch.Signer) -> list[Message]:
     """These messages, in order, under one signature. At most `batch.LARGEST`."""
     signature, paths = batch.signed(signer, [_signed_part(m.attributes, m.value) for m in messages])
     first, content = ("ce_specversion", b"1.0"), ("content-type", CONTENT_TYPE.encode())
-    signed = _b64(signature).encode()
+    signed = b64(signature).encode()
     return [
         Message(
             int(attributes.sequence),
@@ -223,12 +177,13 @@ def sign(messages: Sequence[Unsigned], signer: batch.Signer) -> list[Message]:
                 first,
                 *zip(_HEADERS, _encoded(attributes), strict=True),
                 content,
-                ("ce_batch", f"{n}.{len(messages)}.{_b64(b''.join(path))}".encode()),
+                ("ce_batch", f"{n}.{len(messages)}.{b64(b''.join(path))}".encode()),
                 ("ce_signature", signed),
+                *([(KEY_FINGERPRINT, fingerprint.encode())] if fingerprint else ()),
             ],
             value,
         )
-        for n, ((attributes, value), path) in enumerate(zip(messages, paths, strict=True))
+        for n, ((attributes, value, fingerprint), path) in enumerate(zip(messages, paths, strict=True))
     ]
 
 
@@ -236,7 +191,8 @@ class Opener:
     """Opens what was sealed to these keys and signed by one of these keys of the service."""
 
     def __init__(self, keys: Iterable[AgencyKey], services: Iterable[Ed25519PublicKey]) -> None:
-        self.keys = {key.id: key for key in keys}
+        self.keys = {key.fingerprint: key for key in keys}
+        """By their fingerprints: what a key is called, somebody typed."""
         self._signatures = Signatures(services)
 
     def open(self, headers: Iterable[tuple[str, bytes | None]], key: bytes | None, value: bytes | None) -> Delivery:
@@ -251,9 +207,9 @@ class Opener:
         attributes = attributes_of(found, key)
         try:
             index, size, path = found["ce_batch"].decode("ascii").split(".")
-            hashes = _exactly(path)
+            hashes = exactly(path)
             proof = [hashes[i : i + HASH_BYTES] for i in range(0, len(hashes), HASH_BYTES)]
-            signature = _exactly(found["ce_signature"].decode("ascii"))
+            signature = exactly(found["ce_signature"].decode("ascii"))
             place = _number(index), _number(size)
         except (KeyError, ValueError):
             raise BadSignature("it carries no signature that can be read") from None
@@ -263,19 +219,24 @@ class Opener:
 
     def unseal(self, attributes: Attributes, value: bytes | None) -> Delivery:
         """What a message with these attributes, whose signature was checked, says. Raises CannotOpen."""
-        mine = self.keys.get(attributes.keyid)
-        if mine is None:
-            raise CannotOpen("sealed to a key that is not here")
         try:
-            plain = SUITE.decrypt(value or b"", mine.private, info=_info(attributes))
+            plain = self._decrypted(attributes, value)
             delivery = msgspec.json.decode(plain, type=Delivery)
-        except (InvalidTag, ValueError, RecursionError):
-            raise CannotOpen("not sealed to this key, or not whole") from None
+        except (ValueError, RecursionError):
+            raise CannotOpen("what is sealed is no delivery") from None
         outside = attributes.position, attributes.sequence, attributes.caseversion, attributes.schemaversion
         inside = delivery.position, delivery.sequence, delivery.version, delivery.schema
         if tuple(map(str, inside)) != outside:
             raise CannotOpen("sealed for another place in the log")
         return msgspec.structs.replace(delivery, id=attributes.id)
+
+    def _decrypted(self, attributes: Attributes, value: bytes | None) -> bytes:
+        """By whichever key opens it; the one that is called as the message says is tried first. Raises CannotOpen."""
+        info = _info(attributes)
+        for key in sorted(self.keys.values(), key=lambda key: key.id != attributes.keyid):
+            with suppress(InvalidTag, ValueError):
+                return SUITE.decrypt(value or b"", key.private, info=info)
+        raise CannotOpen("sealed to a key that is not here, or not whole")
 
 
 def attributes_of(headers: Mapping[str, bytes], key: bytes | None) -> Attributes:
@@ -345,34 +306,3 @@ def _padded(plain: bytes) -> bytes:
     while size < len(plain):
         size *= 2
     return plain.ljust(size)
-
-
-def _b64(raw: bytes) -> str:
-    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
-
-
-def _unb64(text: str) -> bytes:
-    return base64.urlsafe_b64decode(text.encode() + b"=" * (-len(text) % 4))
-
-
-SERVICE_KEY = "ed25519:"
-"""So a service's key begins as text: it says what it is, and no command line takes it for an option, as one key in 64
-would be that begins with a hyphen."""
-
-
-def encoded_service_key(key: Ed25519PublicKey) -> str:
-    """The service's public key as text, for agencies to pin: `ed25519:` and the key in base64url (RFC 4648 § 5)."""
-    return SERVICE_KEY + _b64(key.public_bytes_raw())
-
-
-def _exactly(text: str) -> bytes:
-    """The bytes, from the one text that they have. Raises ValueError for another (RFC 4648 § 3.5)."""
-    raw = _unb64(text)
-    if _b64(raw) != text:
-        raise ValueError("not canonical")
-    return raw
-
-
-def service_key(text: str) -> Ed25519PublicKey:
-    """The service's public key, with `ed25519:` before it or without. Raises ValueError for what is none."""
-    return Ed25519PublicKey.from_public_bytes(_unb64(text.removeprefix(SERVICE_KEY)))

@@ -36,6 +36,7 @@ def subscription_of(
         skip_gaps=said.skip_gaps,
         hold_case=said.hold_case,
         knows=is_known if said.strict else None,
+        lost=frozenset(said.lost_key),
     )
     service = _service_keys(said)
     source: Source
@@ -121,7 +122,8 @@ def feed_of(said: argparse.Namespace) -> "Feed | None":
 
 def keys_of(said: argparse.Namespace) -> "Keys":
     """The agency's private keys. Raises Failed where none is said, or in two ways."""
-    from ...consumers.agency import KeyDirectory, key_from
+    from ...consumers.agency import KeyDirectory
+    from ...consumers.agency.subscribing.keys import keys_from
 
     if said.key and said.keys:
         raise Failed("say --key or --keys, not both")
@@ -129,7 +131,7 @@ def keys_of(said: argparse.Namespace) -> "Keys":
         return KeyDirectory(said.keys)
     if not said.key:
         raise Failed("say where the private key is: --key FILE, or --keys DIR")
-    return [key_from(file) for file in said.key]
+    return keys_from(said.key)
 
 
 def _service_keys(said: argparse.Namespace) -> list[Any]:

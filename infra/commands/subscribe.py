@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -15,6 +16,8 @@ from .evidence import Failed, stopped_by_signal
 
 MISSING = 3
 """Exit status where something is missing: a gap stands, or a witness found the log contradicting itself."""
+NOT_ADMITTED = 5
+"""Exit status where the service or the broker refused our token or password for long."""
 
 
 def add_commands(command: Any) -> None:
@@ -35,7 +38,16 @@ def add_commands(command: Any) -> None:
         "--hold-case", action="store_true", help="behind a dead letter hold all of its case until it is replayed"
     )
     subscribing.add_argument(
-        "--strict", action="store_true", help="what is of a later release than this is a dead letter, to be replayed"
+        "--strict",
+        action="store_true",
+        help="what is of a later release than this waits until this is brought up to date",
+    )
+    subscribing.add_argument(
+        "--lost-key",
+        action="append",
+        default=[],
+        metavar="ID",
+        help="that key is lost: what is sealed to it goes to the dead letters, and nothing waits for it",
     )
     subscribing.add_argument(
         "--from", dest="begin", metavar="WHERE", help="a replay: beginning, SEQ, TIME or position:N"
@@ -73,13 +85,14 @@ def keygen(settings: Settings, said: argparse.Namespace) -> int:
         raise Failed(f"{said.file} is there already; a key is never overwritten") from None
     public = said.file.with_suffix(said.file.suffix + ".pub")
     durable.replace(public, json.dumps({"id": key.id, "public": key.public}).encode(), mode=durable.PUBLIC)
-    print(f"private {said.file} (keep it), public {public} (register it)")
+    print(f"private {said.file} (keep it), public {public} (register it); fingerprint {key.fingerprint}")
     return 0
 
 
 def subscribe(settings: Settings, said: argparse.Namespace) -> int:
-    """Receive until stopped; a replay until its end. Status 3 where something is missing. Raises Failed, then too,
-    where nothing was signed with the key that is pinned."""
+    """Receive until stopped; a replay until its end. Status 3 where something is missing, 5 where the credentials are
+    refused. Raises Failed, then too, where nothing was signed with the key that is pinned, or something waits for a
+    private key that is not here."""
     if (said.case or said.name) and not said.begin:
         raise Failed("--case and --name are of a replay: say where it begins, --from beginning")
     kafka, feed = None if said.listen else receiving.kafka_of(settings, said), receiving.feed_of(said)
@@ -91,15 +104,20 @@ def subscribe(settings: Settings, said: argparse.Namespace) -> int:
         raise Failed("say --listen or --kafka, not both")
     if kafka is None and feed is None and (said.begin or not said.listen):
         raise Failed("say where Kafka is, --kafka HOST:PORT (or RUJUKAN_KAFKA), or the feed, --feed URL")
-    from ...consumers.agency.transports.transport import AnotherHistory
+    from ...consumers.agency.subscribing.halts import Waits
+    from ...consumers.agency.transports.transport import AnotherHistory, NotAdmitted
 
     keys = receiving.keys_of(said)
     stop = stopped_by_signal()
     inbox = receiving.inbox_of(said, receiving.counted(receiving.sink_of(said), said.stop_after, stop))
     subscription = receiving.subscription_of(said, keys, inbox, kafka, feed)
+    refused = ""
     with witness.witnessing(said, stop) as failed:
         try:
-            subscription.run(stop)
+            with suppress(Waits):  # a replay that ended; its words are said below
+                subscription.run(stop)
+        except NotAdmitted as problem:
+            refused = problem.words
         except AnotherHistory:
             raise Failed("the service was not told so much: there is nothing from which to replay") from None
         finally:
@@ -113,8 +131,11 @@ def subscribe(settings: Settings, said: argparse.Namespace) -> int:
         file=sys.stderr,
     )
     inbox.close()
-    if subscription.doubt.count:
-        raise Failed(subscription.doubt.words)
+    if refused:
+        print(f"rujukan: {refused}", file=sys.stderr)
+        return NOT_ADMITTED
+    if why := subscription.doubt.words or subscription.opening.words:
+        raise Failed(why)
     return MISSING if failed or missing else 0
 
 
@@ -122,11 +143,15 @@ def show_inbox(settings: Settings, said: argparse.Namespace) -> int:
     """How far it is, what is missing, what lies in the dead letters, what was not said yet."""
     inbox = receiving.inbox_of(said, lambda delivery, db: None, is_there=True)
     receiving.require_begun(said, inbox)
+    waits = False
     for name in inbox.notes.names():
         cursor = inbox.notes.cursor(name)
         if cursor is None or not (name == said.agency or name.startswith(f"{said.agency}/")):
             continue
         print(f"{name}: handled to {cursor.handled}")
+        if why := inbox.notes.waits_here(name):
+            waits = True
+            print(f"  waits: {why}")
         if cursor.tries:
             print(f"  {cursor.trying} failed {cursor.tries} times, and is tried again")
         for gap, state in inbox.notes.gaps(name):
@@ -135,7 +160,7 @@ def show_inbox(settings: Settings, said: argparse.Namespace) -> int:
             print(f"  {len(letters)} dead letters: rujukan dead-letters list {said.agency}")
         if deletions := inbox.notes.deletions(name):
             print(f"  {len(deletions)} deletions not acknowledged yet")
-    return MISSING if inbox.notes.gaps(said.agency) else 0
+    return MISSING if waits or inbox.notes.gaps(said.agency) else 0
 
 
 def dead_letters(settings: Settings, said: argparse.Namespace) -> int:

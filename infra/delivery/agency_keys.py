@@ -3,8 +3,6 @@
 from time import monotonic
 from uuid import UUID
 
-from cryptography.hazmat.primitives.hpke import MLKEM768X25519PublicKey
-
 from ...consumers.wire import envelope
 from ...domain import agency as agencies
 from ...domain.agency_state import Agency
@@ -44,9 +42,9 @@ class KeyBook:
     def __init__(self, store: EventStore) -> None:
         self._store = store
         self._agencies: Memory[str, tuple[float, Agency | None]] = Memory(REMEMBERED, lambda _: 1)
-        self._public: Memory[str, MLKEM768X25519PublicKey] = Memory(REMEMBERED, lambda _: 1)
+        self._public: Memory[str, envelope.PublicKey] = Memory(REMEMBERED, lambda _: 1)
 
-    def key(self, agency: str, id: str) -> tuple[str, MLKEM768X25519PublicKey]:
+    def key(self, agency: str, id: str) -> tuple[str, envelope.PublicKey]:
         """(id, key) that what was told under this key is sealed to now: that key, or the one that its history was
         re-sealed to; the agency's first where it had none. Raises NoKey, BadKey, KeyDamaged."""
         found = self._sealed_to(agency, id)

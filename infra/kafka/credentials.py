@@ -1,7 +1,9 @@
 """Passwords of Kafka users: made here, written once for who is to have them, and never shown.
 
-A file is the properties of an ordinary Kafka client, whole: it goes to the agency over a safe way, and nothing else has
-to. `rujukan subscribe` takes it as `--kafka-password-file`.
+`CODE.properties` is the properties of an ordinary Kafka client, whole: it goes to the agency over a safe way, and
+nothing else has to. `rujukan subscribe` takes it as `--kafka-password-file`. Beside it lies the same for clients that
+are built on librdkafka (2.6.1 or later: those before cannot log in by SCRAM to Kafka 4), made of it: `CODE.librdkafka`,
+which names `CODE.ca.pem`.
 """
 
 import secrets
@@ -23,9 +25,9 @@ class Credentials:
         """A password for a user that is to be made. It is in its file before it holds; a file that a run wrote which
         ended before it made the user, or that was written for a cluster which was lost, is taken as it is."""
         file = self._file(name)
-        if file.exists():
-            return password_in(file)
-        return self._write(file, user, access)
+        password = password_in(file) if file.exists() else self._write(file, user, access)
+        self._for_librdkafka(name)
+        return password
 
     def password_for_change(self, name: str, user: str, access: KafkaAccess) -> str:
         """A new password for a user. `changed` is to follow, once it holds; until then the old file is the true one."""
@@ -36,6 +38,12 @@ class Credentials:
     def changed(self, name: str) -> None:
         """Put the new file in the old one's place."""
         durable.rename(self._next(name), self._file(name))
+        self._for_librdkafka(name)
+
+    def _for_librdkafka(self, name: str) -> None:
+        said, certificates = for_librdkafka(self._file(name).read_text("utf-8"), f"{name}.ca.pem")
+        durable.replace(self._directory / f"{name}.ca.pem", certificates.encode())
+        durable.replace(self._directory / f"{name}.librdkafka", said.encode())
 
     def _file(self, name: str) -> Path:
         return self._directory / f"{name}.properties"
@@ -65,3 +73,13 @@ def _properties(user: str, password: str, access: KafkaAccess) -> str:
         certificates = access.ca.read_text(encoding="ascii").strip().replace("\n", "\\n\\\n")
         lines += ["ssl.truststore.type=PEM", f"ssl.truststore.certificates={certificates}"]
     return "\n".join([*lines, ""])
+
+
+def for_librdkafka(properties: str, ca: str) -> tuple[str, str]:
+    """The same properties as clients built on librdkafka take them (kcat -F, say), which name a file with the
+    certificates of the authority; and what is to be in that."""
+    said = dict(line.split("=", 1) for line in properties.replace("\\\n", "").splitlines() if "=" in line)
+    certificates = said.get("ssl.truststore.certificates", "").replace("\\n", "\n")
+    taken = ("bootstrap.servers", "security.protocol", "sasl.username", "sasl.password")
+    lines = [*(f"{name}={said[name]}" for name in taken), f"sasl.mechanisms={said['sasl.mechanism']}"]
+    return "\n".join([*lines, *([f"ssl.ca.location={ca}"] if certificates else []), ""]), f"{certificates}\n"

@@ -29,6 +29,10 @@ ATTRIBUTES: dict[str, Words] = {
         "Its place in what was signed together: number, count, Merkle path",
     ),
     "signature": Words("Tanda tangan Ed25519 layanan", "The service's Ed25519 signature"),
+    "keyfingerprint": Words(
+        "Sidik kunci itu (SHA-256 bagian publiknya): untuk dibaca orang; tidak ditandatangani, dan boleh tidak ada",
+        "That key's fingerprint (SHA-256 of its public half): for people to read; not signed, and may be absent",
+    ),
     "content-type": Words("Isi tersegel (HPKE)", "Sealed content (HPKE)"),
     "datacontenttype": Words("Isi tersegel (HPKE)", "Sealed content (HPKE)"),
     "data_base64": Words("Isi tersegel, dalam base64", "The sealed content, in base64"),

@@ -35,8 +35,9 @@ RULES: tuple[tuple[str, str], ...] = (
     ),
     (
         "A schema of the future",
-        "A topic that is not here, or a version above those here, is none that you can handle yet: it goes to the dead "
-        "letters as `unknown-schema`, and is replayed from there when your side was brought up to date.",
+        "A topic that is not here, or a version above those here, is of a later release than your side. It goes to "
+        "your handler all the same, unless it says which it knows (`--strict`, `Rules.knows`): then it waits, with all "
+        "behind it, until your side was brought up to date, and is no dead letter.",
     ),
 )
 """What holds for all of them."""

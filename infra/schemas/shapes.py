@@ -19,7 +19,7 @@ import msgspec
 
 from ...consumers.wire.acknowledgement import Acknowledgement
 from ...consumers.wire.batch import LARGEST
-from ...consumers.wire.envelope import ATTRIBUTES, CONTENT_TYPE, DAMAGED, ERASED, TYPE, Delivery
+from ...consumers.wire.envelope import ATTRIBUTES, CONTENT_TYPE, DAMAGED, ERASED, KEY_FINGERPRINT, TYPE, Delivery
 from ...domain import catalogue
 from ...domain.codes import CODE_LISTS
 from ...domain.compartment import ALL, Compartment, CompartmentWord
@@ -68,6 +68,7 @@ class Name(NamedTuple):
         return self.topic == ACKNOWLEDGEMENT.topic
 
 
+HINT = KEY_FINGERPRINT.removeprefix("ce_")
 DELIVERY = Name("envelope.Delivery", ENVELOPE)
 HEADERS = Name("envelope.Headers", ENVELOPE)
 CLOUDEVENT = Name("envelope.CloudEvent", ENVELOPE)
@@ -125,14 +126,14 @@ def acknowledgement() -> Schema:
 def headers() -> Schema:
     """The shape of a message's headers in Kafka (CloudEvents, binary mode)."""
     fields = {f"ce_{name}": schema for name, schema in _attributes()}
-    return _all_required(HEADERS, {**fields, "content-type": {"type": "string", "const": CONTENT_TYPE}})
+    return _required_but_the_hint(HEADERS, {**fields, "content-type": {"type": "string", "const": CONTENT_TYPE}})
 
 
 def cloudevent() -> Schema:
     """The shape of the same message over HTTP (CloudEvents, JSON)."""
     value: Schema = {"type": "string", "contentEncoding": "base64"}
     content: Schema = {"type": "string", "const": CONTENT_TYPE}
-    return _all_required(CLOUDEVENT, {**dict(_attributes()), "datacontenttype": content, "data_base64": value})
+    return _required_but_the_hint(CLOUDEVENT, {**dict(_attributes()), "datacontenttype": content, "data_base64": value})
 
 
 def _attributes() -> Iterator[tuple[str, Schema]]:
@@ -144,14 +145,17 @@ def _attributes() -> Iterator[tuple[str, Schema]]:
     digits = len(str(LARGEST))
     yield "batch", {"type": "string", "pattern": rf"^[0-9]{{1,{digits}}}\.[0-9]{{1,{digits}}}\.[A-Za-z0-9_-]*$"}
     yield "signature", BASE64URL
+    yield HINT, {"type": "string", "pattern": "^[0-9a-f]{64}$"}
 
 
 def _head(name: Name) -> Schema:
     return {"$schema": DIALECT, "$id": f"urn:rujukan:schema:{name.topic}:{name.version}", "type": "object"}
 
 
-def _all_required(name: Name, fields: Schema) -> Schema:
-    return {**_head(name), "required": list(fields), "properties": fields}
+def _required_but_the_hint(name: Name, fields: Schema) -> Schema:
+    """Messages of before do not say which key they are sealed to by its fingerprint."""
+    required = [field for field in fields if field.removeprefix("ce_") != HINT]
+    return {**_head(name), "required": required, "properties": fields}
 
 
 def _closed(name: Name, fields: Schema) -> Schema:

@@ -98,6 +98,7 @@ ANY = {
     "--data": "a directory that is made, or found to be empty",
     "--label": "a name",
     "--id": "a name",
+    "--lost-key": "a name",
     "--new-password": "asked of the cluster (test_kafka_security.py)",
     "--credentials": "made",
     "--agency": "asked of the service",

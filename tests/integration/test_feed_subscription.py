@@ -15,6 +15,7 @@ from feed_server import TOKEN, FeedServer
 from hypothesis import given
 from hypothesis import strategies as st
 from patience import PATIENCE_SECONDS
+from some import thorough
 from told import AGENCY, CASES, KEY, PINNED, Wire, delivery, sealed, told
 
 from rujukan.consumers.agency.inbox.handling import Rules
@@ -22,10 +23,10 @@ from rujukan.consumers.agency.inbox.inbox import SqliteInbox
 from rujukan.consumers.agency.inbox.order import Gap
 from rujukan.consumers.agency.subscribing.replay import Begin, from_feed, replay
 from rujukan.consumers.agency.subscribing.subscription import Subscription
-from rujukan.consumers.agency.transports import feed, feed_source
-from rujukan.consumers.agency.transports.feed import Feed, FeedPage, events
-from rujukan.consumers.agency.transports.feed_source import FeedSource
-from rujukan.consumers.agency.transports.transport import Unreachable
+from rujukan.consumers.agency.transports import feed, feed_source, transport
+from rujukan.consumers.agency.transports.feed import Feed, FeedPage, TokenRefused, events
+from rujukan.consumers.agency.transports.feed_source import FeedReplies, FeedSource
+from rujukan.consumers.agency.transports.transport import NotAdmitted, Unreachable
 from rujukan.consumers.wire.acknowledgement import Acknowledgement, Mark
 from rujukan.consumers.wire.envelope import AgencyKey, NotOurs, Opener
 
@@ -154,6 +155,70 @@ def test_a_token_is_asked_for_anew_so_that_a_renewed_one_is_used(server, tmp_pat
     receiving.end()
 
 
+def ends_as_nobody_lets_it_in(directory: Path, source: Any, feed: Feed | None = None) -> tuple[NotAdmitted, list[int]]:
+    """What a subscription says that ends by itself, and what it handled until then."""
+    seen: list[int] = []
+    inbox = SqliteInbox(directory / "inbox.db", lambda d, db: seen.append(d.sequence))
+    with pytest.raises(NotAdmitted) as ended:
+        Subscription(source, [KEY], PINNED, inbox, feed=feed, rules=QUICK).run(Event())
+    assert inbox.letters.all(AGENCY) == []
+    inbox.close()
+    return ended.value, seen
+
+
+@pytest.mark.parametrize("status", [403, thorough(401)])
+@pytest.mark.parametrize("stream", [False, thorough(True)])
+def test_a_token_that_is_refused_is_asked_for_anew_for_a_while_and_then_it_ends(
+    server, tmp_path, monkeypatch, status, stream
+):
+    monkeypatch.setattr(transport, "GRACE_SECONDS", 0.3)
+    server.refuses, asked = status, list[float]()
+
+    def token() -> str:
+        asked.append(time.monotonic())
+        return "expired"
+
+    source = FeedSource(AGENCY, Feed(server.url, token), stream=stream)
+    why, seen = ends_as_nobody_lets_it_in(tmp_path, source)
+    assert (isinstance(why, TokenRefused), seen, server.said) == (True, [], [])
+    assert len(asked) > 1
+    assert asked[-1] - asked[0] >= 0.2
+    assert f"the service answers {status}" in why.words
+    assert "nothing is lost" in why.words
+    receiving = Receiving(tmp_path, FeedSource(AGENCY, feed_of(server), stream=stream))
+    assert eventually(lambda: receiving.seen == list(range(1, 31)))
+    receiving.end()
+
+
+@pytest.mark.thorough
+def test_it_ends_too_where_only_what_is_said_is_refused_or_what_is_missing(server, tmp_path, monkeypatch):
+    """As over a webhook, whose acknowledgements go by the feed; and where a gap stands until the feed closes it. What
+    Kafka brings whole needs no token."""
+    monkeypatch.setattr(transport, "GRACE_SECONDS", 0.3)
+    server.token = "another"
+
+    class Posted(Wire):
+        def replies(self) -> Any:
+            return FeedReplies(feed_of(server))
+
+    why, seen = ends_as_nobody_lets_it_in(tmp_path, Posted(MANY[:3]))
+    assert (isinstance(why, TokenRefused), seen) == (True, [1, 2, 3])
+    hole = Wire([m for m in MANY[:9] if m.sequence != 6])
+    assert ends_as_nobody_lets_it_in(tmp_path, hole, feed_of(server))[1] == [4, 5]
+    (tmp_path / "kafka").mkdir()
+    receiving = Receiving(tmp_path / "kafka", Wire(MANY[:30]), feed_of(server))
+    assert eventually(lambda: receiving.seen == list(range(1, 31)))
+    receiving.end()
+
+
+def test_a_refusal_of_what_is_said_is_none_of_who_says_it(server):
+    """403 `wrong-receipt`: the token is good."""
+    server.later = {"/subscription/acknowledgements": [(403, "urn:rujukan:problem:wrong-receipt")]}
+    with pytest.raises(Unreachable) as refused:
+        feed_of(server).acknowledge(Acknowledgement(received=Mark(1, "x")))
+    assert not isinstance(refused.value, NotAdmitted)
+
+
 def test_a_gap_in_a_topic_is_healed_from_the_feed_before_anything_later_is_handled(server, tmp_path):
     """The subscriber was off for longer than the topic keeps, and the broker lost some more."""
     wire = Wire([m for m in MANY[:30] if m.sequence > 12 and m.sequence not in (20, 21)])
@@ -198,7 +263,7 @@ def test_what_the_feed_has_not_either_is_skipped_with_leave_and_healed_when_it_h
     assert receiving.seen == [1, 2, 3, 4, 7, 8, 9, 10]
     server.hidden = set()
     assert eventually(lambda: receiving.seen[8:] == [5, 6])
-    assert eventually(lambda: {n for said in wire.clerk.said for n in said.recovered} == {5, 6})
+    assert eventually(lambda: {n for said in wire.clerk.said for n in said.recovered} >= {5, 6})
     receiving.end()
 
 
@@ -214,7 +279,7 @@ def test_what_was_sealed_to_a_lost_key_is_fetched_when_it_is_sealed_anew(server,
     server.messages = MANY[:30]
     assert eventually(lambda: len(receiving.seen) >= 30)
     assert receiving.seen == [*range(1, 11), *range(21, 31), *range(11, 21)]
-    assert eventually(lambda: {n for said in server.said for n in said.recovered} == set(range(11, 21)))
+    assert eventually(lambda: {n for said in server.said for n in said.recovered} >= set(range(11, 21)))
     receiving.end()
 
 

@@ -184,6 +184,31 @@ def test_a_new_key_while_messages_are_in_flight_loses_none(world, carrier, tmp_p
     assert len(world.told("key_id = %s", new.id)) >= 3
 
 
+def test_a_wrong_private_key_handles_and_says_nothing_and_the_right_one_has_all_handled(world, carrier, tmp_path):
+    """It is called as the right one is. With the right key beside it all goes on where it stood."""
+    world.feeding.case_with(AGENCY)
+    told, before = world.told(), world.marks()
+    wrong = AgencyKey.generate(AgencyKey.from_json(min(world.keys.glob("*.key")).read_bytes()).id)
+    keys = tmp_path / "keys"
+    keys.mkdir()
+    (keys / "a.key").touch(0o600)
+    (keys / "a.key").write_bytes(wrong.to_json())
+    hospital = Hospital(world, carrier.fresh(), tmp_path / "inbox.db", keys=keys)
+    assert eventually(lambda: hospital.subscription is not None and hospital.subscription.opening.words)
+    assert "number 1 is sealed to the key" in hospital.subscription.opening.words
+    assert wrong.fingerprint in hospital.subscription.opening.words
+    assert (hospital.seen, hospital.subscription.dead, world.marks()) == ([], 0, before)
+    (keys / "a.key").unlink()
+    for key in world.keys.glob("*.key"):
+        copy = keys / f"right-{key.name}"
+        copy.touch(0o600)
+        copy.write_bytes(key.read_bytes())
+    hospital.saw(told)
+    hospital.stop()
+    assert hospital.subscription.dead == 0
+    assert world.marks().failed == before.failed
+
+
 @pytest.mark.thorough
 def test_what_fails_for_good_is_a_dead_letter_of_which_the_service_hears_and_the_rest_goes_on(world, carrier, tmp_path):
     case = world.feeding.case_with(AGENCY)
@@ -197,3 +222,7 @@ def test_what_fails_for_good_is_a_dead_letter_of_which_the_service_hears_and_the
     assert eventually(lambda: bad in world.marks().failed)
     assert eventually(lambda: world.marks().handled == len(told))
     hospital.stop()
+    anew = Hospital(world, carrier.fresh(), tmp_path / "new.db")
+    anew.saw(told)
+    assert eventually(lambda: bad in world.marks().recovered), "a new inbox that handles all takes it back"
+    anew.stop()

@@ -286,7 +286,10 @@ def sending(settings: Settings) -> Iterator[None]:
 class Hospital:
     """A machine at the end of a transport, which runs until it is stopped; it fails at some deliveries."""
 
-    def __init__(self, world: World, source: Source, file: Path, failing: frozenset[int] = frozenset()) -> None:
+    def __init__(
+        self, world: World, source: Source, file: Path, failing: frozenset[int] = frozenset(), keys: Path | None = None
+    ) -> None:
+        self._keys = keys or world.keys
         self.seen: list[Delivery] = []
         self.failures = 0
         self.subscription: Any = None
@@ -297,7 +300,7 @@ class Hospital:
 
     def _run(self, source: Source, file: Path) -> None:
         inbox = SqliteInbox(file, self._handle)
-        keys, service = KeyDirectory(self._world.keys), self._world.feeding.service_key
+        keys, service = KeyDirectory(self._keys), self._world.feeding.service_key
         self.subscription = Subscription(source, keys, service, inbox, feed=self._world.feed(), rules=RULES)
         self.subscription.run(self._stop)
         inbox.close()

@@ -112,11 +112,24 @@ def test_another_service_is_not_believed():
         opened(service=Ed25519PrivateKey.generate())
 
 
-@pytest.mark.parametrize("name", [n for n, _ in HEADERS if n not in ("content-type", "ce_signature", "ce_batch")])
+UNBOUND = ("content-type", "ce_signature", "ce_batch", envelope.KEY_FINGERPRINT)
+
+
+@pytest.mark.parametrize("name", [n for n, _ in HEADERS if n not in UNBOUND])
 def test_no_attribute_can_be_changed(name):
     changed = [(n, v + b"0" if n == name else v) for n, v in HEADERS]
     with pytest.raises(Rejected):
         opened(headers=changed)
+
+
+def test_a_key_is_found_whatever_it_was_called_and_whatever_the_fingerprint_outside_says():
+    """A number is typed by somebody, twice; the fingerprint is not signed, and helps a person only."""
+    called_otherwise = AgencyKey.from_json(KEY.to_json().replace(b'"id":"1"', b'"id":"9"'))
+    assert (called_otherwise.id, called_otherwise.fingerprint) == ("9", KEY.fingerprint)
+    assert dict(HEADERS)[envelope.KEY_FINGERPRINT].decode() == KEY.fingerprint
+    for about in ([], [(envelope.KEY_FINGERPRINT, OTHER.fingerprint.encode())]):
+        headers = [(n, v) for n, v in HEADERS if n != envelope.KEY_FINGERPRINT] + about
+        assert opened(headers, keys=[AgencyKey.generate("1"), called_otherwise]).sequence == 5
 
 
 def test_the_kafka_key_cannot_be_changed():
@@ -219,7 +232,7 @@ def test_any_headers_are_a_message_or_rejected(headers):
 @settings(max_examples=examples(150))
 def test_a_message_of_which_headers_were_changed_is_rejected(data):
     changed = dict(HEADERS)
-    name = data.draw(st.sampled_from([n for n in changed if n != "content-type"]))
+    name = data.draw(st.sampled_from([n for n in changed if n not in ("content-type", envelope.KEY_FINGERPRINT)]))
     text = bytearray(changed[name])
     match data.draw(st.sampled_from(("set", "cut", "put", "drop"))):
         case "set":

@@ -1,5 +1,7 @@
 """What a Kafka cluster should hold for the agencies, and the steps to it."""
 
+from pathlib import Path
+
 import pytest
 
 from rujukan.consumers.wire.kafka.access import KafkaAccess, password_in
@@ -279,3 +281,25 @@ def test_settings_that_do_not_fit_together_are_refused(tmp_path):
         admin_access(Settings(kafka="a:1", kafka_admin_user="x"))
     with pytest.raises(ValueError, match="TLS only"):
         service_access(Settings(kafka="a:1", kafka_user="x", kafka_password=secret))
+
+
+def test_credentials_are_given_as_librdkafka_takes_them_too(tmp_path: Path) -> None:
+    """Of the file for others: so it is right also where that was written by a run that was ended."""
+    ca = tmp_path / "authority.pem"
+    ca.write_text("-----BEGIN CERTIFICATE-----\nMIIB\nAAE=\n-----END CERTIFICATE-----\n")
+    made, access = Credentials(tmp_path / "out"), KafkaAccess("a:1,b:2", ca)
+    for is_new in (True, False):
+        make = made.password_for_new if is_new else made.password_for_change
+        password = make("rsud", "agency-rsud", access)
+        if not is_new:
+            made.changed("rsud")
+        assert (tmp_path / "out" / "rsud.librdkafka").read_text().splitlines() == [
+            "bootstrap.servers=a:1,b:2",
+            "security.protocol=SASL_SSL",
+            "sasl.username=agency-rsud",
+            f"sasl.password={password}",
+            "sasl.mechanisms=SCRAM-SHA-512",
+            "ssl.ca.location=rsud.ca.pem",
+        ]
+        assert (tmp_path / "out" / "rsud.ca.pem").read_text() == ca.read_text()
+        assert {oct(file.stat().st_mode & 0o777) for file in (tmp_path / "out").iterdir()} == {"0o600"}

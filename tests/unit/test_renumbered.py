@@ -18,7 +18,7 @@ from rujukan.consumers.agency.subscribing.recovery import recover
 from rujukan.consumers.agency.subscribing.subscription import SeenOtherwise, Subscription
 from rujukan.consumers.wire.envelope import AgencyKey, Message, Opener
 
-ONCE = Rules(tries=1, first_pause=0.001)
+ONCE = Rules(tries=1, first_pause=0.001, lost=frozenset({"lost"}))
 OPENER = Opener([KEY], [PINNED])
 OTHER = UUID(int=0xFFFF)
 

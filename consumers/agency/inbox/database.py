@@ -75,6 +75,8 @@ TABLES = """
       word TEXT NOT NULL DEFAULT ''
     );
     CREATE INDEX IF NOT EXISTS rujukan_to_say_name ON rujukan_to_say (name, n);
+    CREATE TABLE IF NOT EXISTS rujukan_waits (name TEXT PRIMARY KEY, why TEXT NOT NULL);
+    CREATE TABLE IF NOT EXISTS rujukan_fresh (name TEXT PRIMARY KEY);
     CREATE TABLE IF NOT EXISTS rujukan_begun (
       name TEXT NOT NULL, number BIGINT NOT NULL, processes INTEGER NOT NULL, PRIMARY KEY (name, number)
     );

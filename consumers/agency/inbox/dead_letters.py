@@ -146,14 +146,14 @@ class DeadLetters:
         ).fetchone()
         return None if row is None or row[0] is None else int(row[0])
 
-    def sealed_to(self, name: str, key_id: str) -> list[int]:
-        """The numbers of those that lie here because this key was not there."""
+    def locked(self, name: str) -> list[tuple[int, str]]:
+        """(number, what the key is called) of those that lie here because no key opened them."""
         rows = self._db.execute(
-            "SELECT n FROM rujukan_dead_letter WHERE name = ? AND state = 'open' AND reason = 'cannot-open'"
-            " AND key_id = ? ORDER BY sequence",
-            (name, key_id),
+            "SELECT n, key_id FROM rujukan_dead_letter WHERE name = ? AND state = 'open' AND reason = 'cannot-open'"
+            " ORDER BY sequence",
+            (name,),
         )
-        return [n for (n,) in rows.fetchall()]
+        return [(n, key_id) for n, key_id in rows.fetchall()]
 
     def cases(self, name: str) -> set[str]:
         """The cases of which something lies here that the handler failed at."""

@@ -6,6 +6,7 @@ deletes, in the same transaction, and the inbox has it acknowledged. Without `fo
 delivery; whether its success means that copies were deleted, `handled_is_deleted` says.
 """
 
+import random
 from collections.abc import Callable
 from typing import NamedTuple, TypeVar
 from uuid import UUID
@@ -64,8 +65,15 @@ class Rules(Struct, frozen=True, kw_only=True):
     """Behind a dead letter hold all of its case, in the dead letters too, so that a replay keeps the case's order."""
     knows: Callable[[str, int], bool] | None = None
     """Whether this side understands that version of a topic (`known_events.is_known`: this release does): what it does
-    not is a dead letter, to be replayed after an update. None: the handler gets everything, as new versions only add
-    fields, and a referral that waits for an update helps nobody."""
+    not waits, with all behind it, until this side was brought up to date. None: the handler gets everything, as a
+    referral that waits for an update helps nobody."""
+    lost: frozenset[str] = frozenset()
+    """What keys are called that are lost: what is sealed to one of these is a dead letter, and waits for no key."""
+
+    def pause(self, failures: int) -> float:
+        """Seconds to wait after so many failures, one after the other."""
+        longest: float = min(self.first_pause * 2 ** (min(failures, 32) - 1), self.longest_pause)
+        return longest * random.uniform(0.5, 1)  # noqa: S311
 
 
 def deletion_of(delivery: Delivery) -> Deletion:

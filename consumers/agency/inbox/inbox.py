@@ -48,16 +48,25 @@ class Inbox(Generic[C]):
         self.letters = DeadLetters(database)
         self.notes = Notes(database)
         self.watch = Watch(database)
+        self._caught_up: set[str] = set()
 
     def transaction(self) -> AbstractContextManager[None]:
         """All that is noted inside of it, or nothing."""
         return self._db.transaction()
 
-    def begin(self, name: str, handled: int = 0) -> Cursor:
-        """The cursor of that name; where there is none yet, one that begins behind that number."""
+    def begin(self, name: str, handled: int = 0, *, says: bool = False) -> Cursor:
+        """The cursor of that name; where there is none yet, one that begins behind that number. With `says` what a new
+        one handles is said to be recovered, until it has caught up: an inbox before it may have failed at some."""
         with self.transaction():
-            self.notes.begin(name, handled)
+            self.notes.begin(name, handled, says)
             return self.notes.cursor(name) or Cursor(handled)
+
+    def caught_up(self, name: str) -> None:
+        """All that there was when the cursor was new has come."""
+        if name not in self._caught_up:
+            with self.transaction():
+                self.notes.caught_up(name)
+            self._caught_up.add(name)
 
     def take(self, name: str, batch: Sequence[Opened], place: Bookmark | None, rules: Rules) -> Tally:
         """Handle deliveries, which follow one another or were missing, in one transaction, as far as `rules` let it.

@@ -67,11 +67,21 @@ class Notes:
         """The names of all cursors. Also outside of a transaction."""
         return [name for (name,) in self._db.execute("SELECT name FROM rujukan_cursor ORDER BY name").fetchall()]
 
-    def begin(self, name: str, handled: int) -> None:
-        """A cursor behind that number, where there is none of that name."""
-        self._db.execute(
+    def begin(self, name: str, handled: int, says: bool = False) -> None:
+        """A cursor behind that number, where there is none of that name; and that it is new, if it `says` so."""
+        made = self._db.execute(
             "INSERT INTO rujukan_cursor (name, handled) VALUES (?, ?) ON CONFLICT DO NOTHING", (name, handled)
         )
+        if says and made.rowcount > 0:
+            self._db.execute("INSERT INTO rujukan_fresh (name) VALUES (?) ON CONFLICT DO NOTHING", (name,))
+
+    def is_fresh(self, name: str) -> bool:
+        """Whether the cursor is new, and has not caught up."""
+        return self._db.execute("SELECT 1 FROM rujukan_fresh WHERE name = ?", (name,)).fetchone() is not None
+
+    def caught_up(self, name: str) -> None:
+        """It is new no more."""
+        self._db.execute("DELETE FROM rujukan_fresh WHERE name = ?", (name,))
 
     def move(self, name: str, to: Cursor) -> None:
         """Move the cursor there."""
@@ -161,6 +171,17 @@ class Notes:
     def _put(self, name: str, gap: Gap, state: str) -> None:
         self._db.execute("INSERT INTO rujukan_gap VALUES (?, ?, ?, ?, ?)", (name, gap.first, gap.last, state, now()))
 
+    def wait_here(self, name: str, why: str) -> None:
+        """Something waits for what is lacking here, a key or a newer release; nothing does where it is empty."""
+        self._db.execute("DELETE FROM rujukan_waits WHERE name = ?", (name,))
+        if why:
+            self._db.execute("INSERT INTO rujukan_waits (name, why) VALUES (?, ?)", (name, why))
+
+    def waits_here(self, name: str) -> str:
+        """Why something waits; empty where nothing does. Also outside of a transaction."""
+        row = self._db.execute("SELECT why FROM rujukan_waits WHERE name = ?", (name,)).fetchone()
+        return "" if row is None else str(row[0])
+
     # What is said of it
 
     def say(self, name: str, what: str, gap: Gap = Gap(0, 0), word: str = "") -> None:  # noqa: B008
@@ -169,6 +190,16 @@ class Notes:
             "INSERT INTO rujukan_to_say (name, what, first, last, word) VALUES (?, ?, ?, ?, ?)",
             (name, what, *gap, word),
         )
+
+    def say_handled(self, name: str, run: Gap) -> None:
+        """The service may have heard that these failed, from an inbox before this one: they are handled. What follows
+        on what is to be said already lengthens it."""
+        longer = self._db.execute(
+            "UPDATE rujukan_to_say SET last = ? WHERE name = ? AND what = 'recovered' AND last = ?",
+            (run.last, name, run.first - 1),
+        )
+        if longer.rowcount < 1:
+            self.say(name, "recovered", run)
 
     def to_say(self, name: str) -> ToSay:
         """What the service has to hear now. Also outside of a transaction."""
@@ -186,7 +217,8 @@ class Notes:
                     upto = min(last, first + MOST_SAID - len(failed) - 1)
                     failed += (Failure(number, word) for number in range(first, upto + 1))
                 case "recovered":
-                    recovered.append(first)
+                    upto = min(last, first + MOST_SAID - len(recovered) - 1)
+                    recovered += range(first, upto + 1)
                 case _:
                     deleted.append(UUID(word))
             done.append((n, upto))

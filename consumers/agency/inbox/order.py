@@ -4,7 +4,8 @@ The numbers 1, 2, 3 … have no gaps, so one number says all that was handled, a
 own: the next one, a repeat, or one that comes too early and waits for those before it.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
+from itertools import islice
 from typing import Generic, NamedTuple, TypeVar
 
 T = TypeVar("T")
@@ -64,3 +65,10 @@ class Order(Generic[T]):
             self.done += 1
             ready.append(self._early.pop(self.done))
         return ready
+
+
+def parts(what: Sequence[T], size: int) -> Iterator[list[T]]:
+    """These in order, so many at once."""
+    rest = iter(what)
+    while part := list(islice(rest, size)):
+        yield part

@@ -85,6 +85,9 @@ class Taking:
         self._recent = self._notes.recent(name)
         self._came: dict[str, int] = {}
         self._moved: dict[str, int] = {}
+        self._is_fresh = self._notes.is_fresh(name)
+        self._run: Gap | None = None
+        """What was handled one after the other, and is to be said as the inbox is new."""
         self._tally = Tally()
 
     def take(self, place: Bookmark | None, known: Outcome | None = None) -> Tally:
@@ -106,12 +109,15 @@ class Taking:
             self._settle(opened, outcome, late)
             if not late:
                 self._move(opened)
+            if self._is_fresh and outcome.reason is None:
+                self._lengthen(int(opened.attributes.sequence))
             if opened.number > self._cursor.handled - RECENT:  # its place among the recent ones is not another's now
                 self._came[opened.attributes.id] = self._recent[opened.attributes.id] = opened.number
             is_dead = outcome.reason is not None
             self._count(handled=not is_dead and not again, again=again, dead=is_dead)
             if time.monotonic() > self._give_up:
                 break
+        self._say_run()
         if place is not None and self._tally.done == len(self._batch):
             self._cursor = self._cursor._replace(place=place)
         self._notes.move(self._name, self._cursor)
@@ -179,6 +185,16 @@ class Taking:
                 self._notes.say(name, "recovered", Gap(sequence, sequence))
         if reason == "handler-failed" and self._rules.hold_case:
             self._held.add(opened.attributes.partitionkey)
+
+    def _lengthen(self, sequence: int) -> None:
+        if self._run is not None and self._run.last != sequence - 1:
+            self._say_run()
+        self._run = Gap(self._run.first if self._run is not None else sequence, sequence)
+
+    def _say_run(self) -> None:
+        run, self._run = self._run, None
+        if run is not None:
+            self._notes.say_handled(self._name, run)
 
     def _move(self, opened: Opened) -> None:
         """The cursor stands at this one now, and so does its case."""

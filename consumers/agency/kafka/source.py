@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
-from kafka.errors import KafkaError
+from kafka.errors import AuthorizationError, KafkaError, SaslAuthenticationFailedError
 
 from ...wire.acknowledgement import Acknowledgement
 from ...wire.kafka import clients, topics
@@ -15,7 +15,7 @@ from ...wire.kafka.access import Access, options
 from ...wire.kafka.internals import in_hand
 from ...wire.kafka.unreadable import UNREADABLE, pass_by
 from ..subscribing.replay import Begin
-from ..transports.transport import Arrived, Bookmark, DeadLetter, Last, Replies, Unreachable
+from ..transports.transport import Arrived, Bookmark, DeadLetter, Last, NotAdmitted, Replies, Unreachable
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +28,28 @@ an agency on a slow line would never get on. So much comes in time at 9 kB/s, an
 FETCH = {"max_poll_records": 1000, "fetch_max_bytes": FETCH_BYTES, "max_partition_fetch_bytes": FETCH_BYTES}
 
 
+REFUSED = (AuthorizationError, SaslAuthenticationFailedError)
+
+
+class _Door:
+    """Whether the broker lets us in."""
+
+    def __init__(self) -> None:
+        self._refused_since: float | None = None
+
+    def problem(self, problem: Exception) -> Unreachable:
+        """What is raised for it."""
+        if not isinstance(problem, REFUSED):
+            return Unreachable(type(problem).__name__)
+        if self._refused_since is None:
+            self._refused_since = time.monotonic()
+        return NotAdmitted(f"Kafka answers {type(problem).__name__}", self._refused_since)
+
+    def opened(self) -> None:
+        """It does."""
+        self._refused_since = None
+
+
 class KafkaSource:
     """Messages from the agency's topic. With `since` it begins at that time rather than where it is sent."""
 
@@ -36,6 +58,7 @@ class KafkaSource:
         self._access = access
         self._since = since
         self._at = topics.partition(agency)
+        self._door = _Door()
         self._topic_id = ""
         self._looked = 0.0
         self._clients: tuple[KafkaAdminClient, KafkaConsumer] | None = None
@@ -53,8 +76,9 @@ class KafkaSource:
             self._topic_id = self._identity()
             consumer.assign([self._at])
             consumer.seek(self._at, self._offset(consumer, place))
+            self._door.opened()
         except (KafkaError, OSError) as problem:
-            raise Unreachable(type(problem).__name__) from None
+            raise self._door.problem(problem) from None
 
     def receive(self, seconds: float) -> Sequence[Arrived]:
         if self._clients is None:
@@ -70,7 +94,7 @@ class KafkaSource:
             log.critical("offset %d of the topic cannot be read (%s): passed by", passed, type(problem).__name__)
             return ()
         except (KafkaError, OSError) as problem:
-            raise Unreachable(type(problem).__name__) from None
+            raise self._door.problem(problem) from None
         return [
             Arrived(r.headers, r.key, r.value, Bookmark(self._topic_id, r.offset + 1), r.timestamp / 1000)
             for r in records
@@ -120,6 +144,7 @@ class KafkaReplies:
         self._agency = agency
         self._access = access
         self._producer: KafkaProducer | None = None
+        self._door = _Door()
 
     def acknowledge(self, said: Acknowledgement) -> None:
         self._send(topics.acks_of(self._agency), [(said.to_json(), None, [])])
@@ -150,9 +175,10 @@ class KafkaReplies:
             self._producer.flush(SEND_SECONDS)
             for future in sending:
                 future.get(timeout=SEND_SECONDS)
+            self._door.opened()
         except (KafkaError, OSError) as problem:
             self.close()
-            raise Unreachable(type(problem).__name__) from None
+            raise self._door.problem(problem) from None
 
 
 def from_kafka(agency: str, access: Access, begin: Begin) -> KafkaSource:

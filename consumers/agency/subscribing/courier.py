@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeVar
 
 from ...wire.acknowledgement import Acknowledgement
-from ..transports.transport import DeadLetter, Replies, Unreachable
+from ..transports.transport import DeadLetter, NotAdmitted, Replies, Unreachable
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -48,6 +48,11 @@ class Courier:
     def takes_letters(self) -> bool:
         """Whether dead letters would be brought now."""
         return self._letters.is_over
+
+    @property
+    def refused(self) -> NotAdmitted | None:
+        """That what is said is not taken from whoever brings it, where it is so."""
+        return self._said.refused
 
     def offer(self, parcel: Parcel) -> None:
         """Bring this, rather than what waits still."""
@@ -115,6 +120,7 @@ class _Patience:
         self._what = what
         self._again_at = 0.0
         self.pause = 0.0
+        self.refused: NotAdmitted | None = None
 
     @property
     def is_over(self) -> bool:
@@ -126,10 +132,12 @@ class _Patience:
         try:
             bring(what)
         except Unreachable as problem:
+            self.refused = problem if isinstance(problem, NotAdmitted) else None
             if not self.pause:
                 log.warning("%s are not heard: %s", self._what, problem)
             self.pause = max(min(max(self.pause * 2, EVERY_SECONDS), LONGEST_PAUSE), problem.after)
             self._again_at = time.monotonic() + self.pause
             return False
         self.pause = 0.0
+        self.refused = None
         return True

@@ -35,7 +35,10 @@ class Reports:
 
     def report(self, so_far: object, at_once: bool = False) -> None:
         """Let the courier bring what there is to say, and note what was heard. `so_far` tells whether anything happened
-        since the last time."""
+        since the last time. Raises NotAdmitted where nobody takes it from us, and that for good."""
+        refused = self._courier.refused
+        if refused is not None and refused.is_for_good and not at_once:
+            raise refused
         now = time.monotonic()
         if now - self._at < EVERY_SECONDS and not at_once:
             return

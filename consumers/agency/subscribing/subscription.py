@@ -17,49 +17,36 @@ waits for it, or `Rules.skip_gaps`.
 import logging
 import random
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from itertools import islice
 from threading import Event
-from typing import Any, TypeVar
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from ...wire.acknowledgement import Reason
-from ...wire.envelope import Attributes, BadSignature, CannotOpen, NotOurs, Opener
+from ...wire.envelope import Attributes, BadSignature, NotOurs
 from ..inbox.handling import PROCESS_DIED, Rules
 from ..inbox.inbox import Inbox
 from ..inbox.notes import Cursor
-from ..inbox.order import Gap, Order
-from ..inbox.taking import Opened, Tally
+from ..inbox.order import Gap, Order, parts
+from ..inbox.taking import Tally
 from ..transports.feed import PAGE, Feed, FeedPage
-from ..transports.transport import AnotherHistory, Arrived, Bookmark, Source, Unreachable
+from ..transports.transport import AnotherHistory, Arrived, Bookmark, NotAdmitted, Source, Unreachable
 from .beginning import Beginning
 from .doubt import Doubt
+from .halts import GapStands, SeenOtherwise, Waits
 from .keys import KeyDirectory, Keys
+from .opening import Opening
 from .part import Part
-from .recovery import recover
 from .reports import Reports
 
 log = logging.getLogger(__name__)
-T = TypeVar("T")
-
 RECEIVE_SECONDS = 0.2
-LOOK_SECONDS = 1.0
-"""So often, at the most, it looks for keys that were added."""
 HEAL_SECONDS = 60.0
 """So often it asks the feed for what was gone on without."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 5.0
 GAP_PAUSE = 60.0
-
-
-class GapStands(Exception):
-    """A number is missing, and nobody has it now."""
-
-
-class SeenOtherwise(Exception):
-    """A number came again with another delivery than before: the service's history forked, and one of the two is not
-    what the service stands by. Nothing more is handled until a person has looked at the dead letters."""
 
 
 class Subscription:
@@ -80,9 +67,7 @@ class Subscription:
         """`service` is the service's key, pinned, or several while it is rotated. `feed` has what the source lost.
         `part` and `name` are for a replay (replay.py): it has a cursor of its own, and says nothing to the service."""
         self._source = source
-        self._keys = keys if isinstance(keys, KeyDirectory) else tuple(keys)
         pinned = (service,) if isinstance(service, Ed25519PublicKey) else tuple(service)
-        self._opener = Opener(self._keys, pinned)
         self.doubt = Doubt(pinned)
         """Whether another key is pinned than the service's: then nothing is handled."""
         self._inbox = inbox
@@ -96,13 +81,14 @@ class Subscription:
         self._order: Order[tuple[Attributes, Arrived]] = Order(0)
         self._left: list[Arrived] = []
         """Not handled any more, as it was told to stop."""
-        self._tried_keys: set[str] = set()
-        self._sought: set[str] = set()
         self._begun = False
         self._rewind = False
         self._beginning = Beginning(inbox, self.name, self._part)
+        keys = keys if isinstance(keys, KeyDirectory) else tuple(keys)
+        self.opening = Opening(self.name, keys, pinned, inbox, self._part, self._rules)
+        """Whether something waits for a key that is not here, or for a newer release: nothing behind it is handled."""
         self._reports: Reports | None = None
-        self._looked = self._healed = 0.0
+        self._healed = 0.0
         self._waited_for: Gap | None = None
         self.handled = 0
         self.again = 0
@@ -111,7 +97,8 @@ class Subscription:
         self.dead = 0
 
     def run(self, stop: Event) -> None:
-        """Receive until told to stop; a replay, until its end. Outages, of either side, are waited out."""
+        """Receive until told to stop; a replay, until its end. Outages, of either side, are waited out. Raises
+        NotAdmitted where the other side refused our credentials for long."""
         pause = FIRST_PAUSE
         self._reports = None if self._is_replay else Reports(self._inbox, self.name, self._source.replies())
         try:
@@ -122,11 +109,17 @@ class Subscription:
                     break
                 except (GapStands, SeenOtherwise):
                     longest = GAP_PAUSE
+                except Waits:
+                    longest = FIRST_PAUSE
+                    if self._is_replay and self.opening.words:
+                        raise
                 except AnotherHistory:
                     longest = FIRST_PAUSE if self._beginning.look_back() else GAP_PAUSE
                     if self._is_replay and longest == GAP_PAUSE:
                         raise
                 except self._outages as problem:
+                    if isinstance(problem, NotAdmitted) and problem.is_for_good:
+                        raise
                     longest = LONGEST_PAUSE  # what a problem says is logged where it is ours and so names no content
                     after, said = (problem.after, str(problem)) if isinstance(problem, Unreachable) else (0.0, "")
                     log.warning("receiving starts again: %s: %s", type(problem).__name__, said)
@@ -150,15 +143,23 @@ class Subscription:
     def _session(self, stop: Event) -> None:
         cursor = self._inbox.notes.cursor(self.name)
         if cursor is None and self._part.behind is not None:
-            cursor = self._inbox.begin(self.name, self._part.behind)
+            cursor = self._inbox.begin(self.name, self._part.behind, says=not self._is_replay)
         self._begun = cursor is not None
         self._waited_for = next((gap for gap, state in self._inbox.notes.gaps(self.name) if state == "open"), None)
         cursor = cursor or Cursor(0)
         self._order = Order(cursor.handled)
         self._left = []
-        self._look_for_keys()
+        self.opening.look(self._feed)
         self._source.start(None if self._rewind else cursor.place, self._beginning.last(cursor.handled))
         self._rewind = False
+        try:
+            self._receive(stop)
+        except Waits:
+            self._source.settled(self._left, ())
+            self._wait(stop)
+            raise
+
+    def _receive(self, stop: Event) -> None:
         while not stop.is_set():
             received = () if self._order.full else self._source.receive(RECEIVE_SECONDS)
             refused = self._arrive(received, stop, received[-1].after) if received else ()
@@ -167,9 +168,24 @@ class Subscription:
             elif self._waited_for is not None and self._order.done >= self._waited_for.last:
                 self._wait_for(None)
             self._source.settled([*(sealed for _, sealed in self._order.early), *self._left], refused)
+            if not received and self._source.at_end:
+                if self._is_replay:
+                    return
+                self._inbox.caught_up(self.name)
+            self._look_around(stop)
+
+    def _wait(self, stop: Event) -> None:
+        """Until what waits need not wait any more; a replay, until its end. What comes meanwhile comes again."""
+        received: Sequence[Arrived] = ()
+        again_at = time.monotonic() + GAP_PAUSE
+        while not stop.is_set() and time.monotonic() < again_at and not self.opening.goes_on(received):
+            received = self._source.receive(RECEIVE_SECONDS)
+            self._source.settled([*self._left, *received], ())
             if not received and self._is_replay and self._source.at_end:
                 return
-            self._look_around(stop)
+            self._report()
+            self.opening.say()
+            self.opening.look(self._feed)
 
     # What arrives
 
@@ -183,14 +199,14 @@ class Subscription:
         other, is_signed = 0, False
         for sealed in received:
             try:
-                attributes = self._opener.verified(sealed.headers, sealed.key, sealed.value)
+                attributes = self.opening.opener.verified(sealed.headers, sealed.key, sealed.value)
                 is_signed = True
                 if attributes.subject != self._source.agency:
                     raise NotOurs("it is for another agency")
             except (NotOurs, BadSignature) as problem:
                 refused.append((sealed, "not-ours" if isinstance(problem, NotOurs) else "bad-signature"))
                 continue
-            if not self._part.wants(attributes, sealed, self._opener):
+            if not self._part.wants(attributes, sealed, self.opening.opener):
                 continue
             number = self._part.number(attributes)
             if not self._begun:
@@ -213,7 +229,11 @@ class Subscription:
         if known := self.doubt.refused(refused, is_signed):
             self.rejected += self._inbox.reject(self.name, known)
         place = place if self._order.gap is None and not other and not self.doubt.count else None
-        self._handle(ready, stop, place)
+        try:
+            self._handle(ready, stop, place, may_wait=True)
+        except Waits:
+            self._left += [*(sealed for _, sealed in passed), *(sealed for sealed, _ in refused)]
+            raise
         if passed and stop.is_set():
             self._left += [sealed for _, sealed in passed]
         elif passed:
@@ -243,13 +263,20 @@ class Subscription:
         return late
 
     def _handle(
-        self, messages: Sequence[tuple[Attributes, Arrived]], stop: Event, place: Bookmark | None = None
+        self,
+        messages: Sequence[tuple[Attributes, Arrived]],
+        stop: Event,
+        place: Bookmark | None = None,
+        may_wait: bool = False,
     ) -> None:
-        """Open these, hand them on, and call a handler that raised again."""
+        """Open these, hand them on, and call a handler that raised again. Raises Waits, with those before handled."""
         left = len(messages)
-        for some in _parts(messages, self._rules.together):
+        for some in parts(messages, self._rules.together):
             left -= len(some)
-            opened = [self._open(*message) for message in some]
+            opened = [self.opening.open(*message, self._feed) for message in some]
+            held = self.opening.holds(opened, messages[len(messages) - left :]) if may_wait else None
+            waiting = [] if held is None else opened[held:]
+            opened, place = (opened, place) if held is None else (opened[:held], None)
             if self._reports is not None:
                 self._reports.received(opened)
             self._report()
@@ -265,33 +292,15 @@ class Subscription:
                         log.error("%d processes died while they handled one delivery; it is handled again", taken.tries)
                     else:
                         log.warning("the handler raised %s; it is called again", taken.stopped_by)
-                    stop.wait(self._pause(failures))
-            if stop.is_set():
-                self._left += [one.sealed for one in opened]
+                    stop.wait(self._rules.pause(failures))
+            if stop.is_set() or held is not None:
+                self._left += [one.sealed for one in (*opened, *waiting)]
                 self._left += [sealed for _, sealed in messages[len(messages) - left :]]
-                return
+                if stop.is_set():
+                    return
+                raise Waits
         if not messages and place is not None:
             self._inbox.take(self.name, (), place, self._rules)
-
-    def _open(self, attributes: Attributes, sealed: Arrived) -> Opened:
-        number = self._part.number(attributes)
-        if attributes.keyid not in self._opener.keys:
-            if attributes.keyid not in self._sought:  # its file is there before anything is sealed to it
-                self._sought.add(attributes.keyid)
-                self._looked = 0.0
-            self._look_for_keys()
-        try:
-            delivery = self._opener.unseal(attributes, sealed.value)
-        except CannotOpen:
-            return Opened(number, sealed, attributes, None, "cannot-open")
-        knows = self._rules.knows
-        if knows is not None and not knows(delivery.topic, delivery.schema):
-            return Opened(number, sealed, attributes, delivery, "unknown-schema")
-        return Opened(number, sealed, attributes, delivery)
-
-    def _pause(self, failures: int) -> float:
-        longest: float = min(self._rules.first_pause * 2 ** (min(failures, 32) - 1), self._rules.longest_pause)
-        return longest * random.uniform(0.5, 1)  # noqa: S311
 
     def _count(self, taken: Tally) -> None:
         self.handled += taken.handled
@@ -322,6 +331,8 @@ class Subscription:
                 except AnotherHistory:
                     raise
                 except Unreachable as problem:
+                    if isinstance(problem, NotAdmitted) and problem.is_for_good:
+                        raise
                     log.warning("the feed does not help: %s", problem)
             elif not (idle or self._order.full):
                 return
@@ -362,7 +373,7 @@ class Subscription:
         """Now and then: report, keys that were added, gaps that the feed may close."""
         self._report()
         self.doubt.say()
-        self._look_for_keys()
+        self.opening.look(self._feed)
         now = time.monotonic()
         if self._feed is not None and not self._is_replay and now - self._healed > HEAL_SECONDS:
             self._healed = now
@@ -380,20 +391,3 @@ class Subscription:
     @property
     def _so_far(self) -> object:
         return self.handled, self.dead, self.rejected
-
-    def _look_for_keys(self) -> None:
-        """Take in keys that were added, and handle what lies in the dead letters for want of them."""
-        if time.monotonic() - self._looked < LOOK_SECONDS:
-            return
-        self._looked = time.monotonic()
-        self._opener.keys.update({key.id: key for key in self._keys})
-        for key in self._opener.keys.keys() - self._tried_keys:
-            self._tried_keys.add(key)
-            for n in self._inbox.letters.sealed_to(self.name, key):
-                recover(self._inbox, self.name, n, self._opener, self._feed, self._rules)
-
-
-def _parts(what: Sequence[T], size: int) -> Iterator[list[T]]:
-    rest = iter(what)
-    while part := list(islice(rest, size)):
-        yield part

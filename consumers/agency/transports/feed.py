@@ -23,7 +23,7 @@ from msgspec import Raw
 from ...wire.acknowledgement import Acknowledgement
 from ...wire.envelope import Rejected, from_cloudevent
 from . import flat_json
-from .transport import AnotherHistory, Arrived, Last, Unreachable
+from .transport import AnotherHistory, Arrived, Last, NotAdmitted, Unreachable
 
 PAGE = 500
 WAIT_SECONDS = 20
@@ -38,6 +38,9 @@ STREAM = "/subscription/stream"
 ANOTHER_HISTORY = "another-history"
 ID = re.compile(r"[0-9a-fA-F-]{36}")
 TOO_MANY, NOT_NOW = 429, 503
+REFUSED = (401, 403)
+OF_WHAT_IS_SAID = "wrong-receipt"
+"""A 403 that is of an acknowledgement, and not of who brings it."""
 LONGEST_AFTER = {TOO_MANY: 3_600.0, NOT_NOW: 30.0}
 """How long it is left alone at most, where it says when to ask again (`Retry-After`). What is away for now may be back
 sooner than it thought, and an emergency may wait there."""
@@ -63,6 +66,11 @@ class FeedPage(NamedTuple):
         return self.upto >= self.head
 
 
+class TokenRefused(NotAdmitted):
+    """The service refuses the access token (401, 403): it expired, is of another agency or role, or the agency is
+    suspended."""
+
+
 class _TooLarge(Exception):
     """An answer larger than is read."""
 
@@ -86,11 +94,13 @@ class Feed:
         self._closed = False
         self._not_before: dict[str, float] = {}
         """Address → when it may be asked again; shared with further connections."""
+        self._refused: list[float] = []
+        """Since when the token is refused, where it is; shared likewise."""
 
     def again(self) -> "Feed":
         """Another connection to the same feed."""
         other = Feed(self._url, self._token, self._ca)
-        other._not_before = self._not_before
+        other._not_before, other._refused = self._not_before, self._refused
         return other
 
     def page(
@@ -136,8 +146,7 @@ class Feed:
         headers = {"Accept": "text/event-stream", "Last-Event-ID": cursor}
         try:
             answer = self._send("GET", f"{STREAM}?after={cursor}", None, headers, TIMEOUT_SECONDS * 2)
-            if answer.status != 200:
-                self._refuse(STREAM, answer, answer.read(LONGEST_LINE))
+            self._refuse(STREAM, answer, answer.read(LONGEST_LINE) if answer.status != 200 else b"")
             for data in events(answer):
                 yield sealed(data.encode())
         except (*BROKEN, ValueError) as problem:
@@ -219,13 +228,19 @@ class Feed:
         return self._http
 
     def _refuse(self, path: str, answer: http.client.HTTPResponse, body: bytes) -> None:
+        words = _words(body) if answer.status != 200 else ()
+        said = " ".join((f"the service answers {answer.status}", *words))
+        if answer.status in REFUSED and OF_WHAT_IS_SAID not in words:
+            if not self._refused:
+                self._refused.append(time.monotonic())
+            raise TokenRefused(said, self._refused[0])
+        self._refused.clear()
         if answer.status != 200:
-            words = _words(body)
             after = _after(answer)
             if after:
                 self._not_before[_address(path)] = time.monotonic() + after
             refused = AnotherHistory if ANOTHER_HISTORY in words else Unreachable
-            raise refused(" ".join((f"the service answers {answer.status}", *words)), after)
+            raise refused(said, after)
 
 
 def _cursor(after: int | Last) -> str:

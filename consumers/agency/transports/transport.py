@@ -5,6 +5,7 @@ turns round, the subscription notices by the numbers inside the signature. A `Bo
 it was; what was handled is never decided by it.
 """
 
+import time
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Protocol
 
@@ -85,6 +86,33 @@ class Unreachable(Exception):
 class AnotherHistory(Unreachable):
     """The other side does not know the delivery that is the last one here: an older state of it was restored, and what
     it tells now under numbers that were handled here is something else."""
+
+
+GRACE_SECONDS = 120.0
+"""So long credentials that are refused are asked for anew; somebody may be renewing them."""
+
+
+class NotAdmitted(Unreachable):
+    """The other side answers, and lets nobody in with these credentials. `since` is when it began to, by the monotonic
+    clock."""
+
+    def __init__(self, said: str, since: float) -> None:
+        super().__init__(said)
+        self.since = since
+
+    @property
+    def is_for_good(self) -> bool:
+        """Whether they were asked for anew for long enough."""
+        return time.monotonic() - self.since >= GRACE_SECONDS
+
+    @property
+    def words(self) -> str:
+        """What is the matter and what to do."""
+        return (
+            f"no admittance for {GRACE_SECONDS:.0f} s, and the credentials were read anew each time: {self}. A token or"
+            " password that expired or was replaced, one of another agency or role, or an agency that is suspended."
+            " Nothing more is received or acknowledged, and nothing is lost: put the right ones there, and start again"
+        )
 
 
 class Replies(Protocol):
