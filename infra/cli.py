@@ -5,6 +5,7 @@ import argparse
 import logging
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from uuid import UUID
@@ -264,15 +265,23 @@ def _rebuild(settings: Settings, said: argparse.Namespace) -> int:
 
 
 def _migrate(settings: Settings, said: argparse.Namespace) -> int:
-    from .composition import prepare
+    from .composition import keep_name, prepare
+    from .network_name import NotNamed
 
     if not settings.database:
         raise Failed("say where PostgreSQL is: RUJUKAN_DATABASE, with the rights of the database's owner")
+    name = ""
+    with suppress(NotNamed):  # it is asked for before the first event
+        name = settings.network_name
     applied = prepare(settings)
+    if name:
+        keep_name(settings)
     for name in applied:
         print(f"applied {name}")
     if not applied:
         print("nothing to apply: every migration was applied before")
+    if name:
+        print(f"the network is called {name}")
     return 0
 
 

@@ -14,8 +14,8 @@ from datetime import timedelta
 from threading import Event, Thread
 
 from ..api.application.ports import Unavailable
-from . import composition
-from .database import AWAY, FOLLOWER, SERVICE, as_role
+from . import composition, network_name
+from .database import AWAY, FOLLOWER, SERVICE, as_role, connect
 from .keys import names
 from .ledger.guard import NotExtended
 from .node import Node
@@ -51,7 +51,7 @@ NOT_STARTED = 3
 
 
 def api(settings: Settings) -> None:
-    """Serve the API until told to stop. Raises SessionsShared."""
+    """Serve the API until told to stop. Raises SessionsShared, NamedOtherwise."""
     import uvicorn
 
     from ..api.app import create_app
@@ -74,14 +74,14 @@ def api(settings: Settings) -> None:
         )
         server = Server(config, app.state.waiting.close)
         stop = Event()
-        refused: list[SessionsShared] = []
+        refused: list[SessionsShared | network_name.NamedOtherwise] = []
 
         def check() -> None:
             """Beside it: it answers probes also while the database is away."""
             try:
-                _check_sessions(settings, SERVICE, stop)
-            except SessionsShared as shared:
-                refused.append(shared)
+                _check(settings, SERVICE, stop)
+            except (SessionsShared, network_name.NamedOtherwise) as problem:
+                refused.append(problem)
                 app.state.waiting.close()
                 server.should_exit = True
 
@@ -96,7 +96,7 @@ def api(settings: Settings) -> None:
 
 
 def worker(settings: Settings) -> None:
-    """Keep the read models, and raise what nobody answers, until told to stop. Raises SessionsShared."""
+    """Keep the read models, and raise what nobody answers, until told to stop. Raises as `_check`."""
     with _started(settings) as stop, Node(settings, names.WORKER, role=SERVICE) as node:
         beside = (
             lambda: _escalate(node, stop),
@@ -112,7 +112,7 @@ def worker(settings: Settings) -> None:
 def publisher(settings: Settings) -> None:
     """Keep the register of what was told to whom, publish it, and take in what agencies acknowledge, until told to
     stop. Several share the work: one keeps the register, one reads acknowledgements, each publishes its shares of the
-    agencies, and posts to the webhooks that no other does. Raises SessionsShared."""
+    agencies, and posts to the webhooks that no other does. Raises SessionsShared, NamedOtherwise."""
     connections = composition.publisher_connections()
     with _started(settings) as stop, Node(settings, names.PUBLISHER, connections, SERVICE) as node:
         beside = (
@@ -258,16 +258,18 @@ def _started(settings: Settings) -> Iterator[Event]:
     stop = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    _check_sessions(settings, FOLLOWER, stop)
+    _check(settings, FOLLOWER, stop)
     yield stop
 
 
-def _check_sessions(settings: Settings, role: str, stop: Event) -> None:
-    """Once the database is there. Raises SessionsShared."""
+def _check(settings: Settings, role: str, stop: Event) -> None:
+    """Once the database is there. Raises SessionsShared, NamedOtherwise."""
     said, database = "", as_role(settings.database, role)
     while not stop.is_set():
         try:
             check_sessions(database)
+            with connect(database) as db:
+                network_name.check(db, settings.network_name)
             return
         except AWAY as away:
             if said != (said := why(away, database) or type(away).__name__):

@@ -19,6 +19,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from threading import Event
 from types import TracebackType
@@ -82,7 +83,8 @@ class System:
         self._restarts: dict[str, list[float]] = {}
 
     def start(self) -> None:
-        """Start everything; returns when the API answers. Raises AlreadyRunning, NotNamed, NotStarted."""
+        """Start everything; returns when the API answers. Raises AlreadyRunning, NotNamed, NamedOtherwise,
+        NotStarted."""
         data = self.settings.data
         data.mkdir(parents=True, exist_ok=True)
         self._take_lock()
@@ -109,6 +111,7 @@ class System:
             self._take_port(LEFT_SECONDS)
         self._remember()
         composition.prepare(self.settings)
+        composition.keep_name(self.settings)
         for name in self._names:
             self._children[name] = self._spawn(name)
             if name == "api":
@@ -304,6 +307,8 @@ def supervisor(data: Path) -> int | None:
 
 def running(settings: Settings) -> Settings:
     """The settings of the system that runs, or ran last, on this data directory. Raises NotStarted."""
+    if settings.database and settings.network:
+        _check_name(settings)
     if settings.database and settings.kafka:
         return settings
     try:
@@ -318,3 +323,12 @@ def running(settings: Settings) -> Settings:
         kafka=settings.kafka or about["kafka"],
         port=port,
     )
+
+
+def _check_name(settings: Settings) -> None:
+    """Raises NamedOtherwise, where the database knows the network by another name than is said. Where it cannot be
+    asked, the command says so itself."""
+    from .database import AWAY, FOLLOWER, as_role, connect
+
+    with suppress(*AWAY), connect(as_role(settings.database, FOLLOWER)) as db:
+        network_name.check(db, settings.network)

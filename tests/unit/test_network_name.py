@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from rujukan.infra import composition
-from rujukan.infra.network_name import BEFORE, FILE, MARKS, NotNamed, keep, name_of
+from rujukan.infra.network_name import BEFORE, FILE, MARKS, NamedOtherwise, NotNamed, keep, name_of
 from rujukan.infra.settings import Settings
 from rujukan.infra.system import System
 
@@ -58,7 +58,13 @@ def test_what_is_said_counts_and_is_known_to_the_commands_that_are_told_nothing(
     place = data(tmp_path / "data")
     assert keep("bontang.example", place, embedded=embedded) == "bontang.example"
     assert Settings(data=place).network_name == "bontang.example"
-    assert Settings(data=place, network="another").network_name == "another"
+    for said in (
+        lambda: keep("another", place, embedded=embedded),
+        lambda: Settings(data=place, network="another").ledger_origin,
+    ):
+        with pytest.raises(NamedOtherwise, match=r"called bontang\.example .* says another"):
+            said()
+    assert Settings(data=place, network="bontang.example").network_name == "bontang.example"
     assert (place / FILE).read_text() == "bontang.example\n"
 
 
