@@ -1,10 +1,8 @@
 """An agency's public keys, and the re-sealing that waits for a second person: what to see before one approves it."""
 
-import base64
-import hashlib
-
 from msgspec import Struct
 
+from ..domain.agency_keys import fingerprint
 from ..domain.agency_state import Agency, Resealing, require_agency
 from ..domain.standing.readings import KEYS
 from .application.reading import Asked
@@ -52,9 +50,3 @@ def _view(agency: Agency) -> KeysView:
         for key, public in agency.public_keys.items()
     ]
     return KeysView(keys, agency.resealing)
-
-
-def fingerprint(public_key: str) -> str:
-    """SHA-256 of a public key's bytes, in hex."""
-    raw = base64.urlsafe_b64decode(public_key + "=" * (-len(public_key) % 4))
-    return hashlib.sha256(raw).hexdigest()

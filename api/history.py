@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, NamedTuple
 from uuid import UUID
 
 from msgspec import Meta, Struct, field
@@ -16,20 +16,47 @@ from ..domain.custody import Custody, custody
 from ..domain.delivery import Arrival
 from ..domain.disclosure import Written
 from ..domain.fact import Act, AgencyCode
-from ..domain.history import AsOf, Change, Register, Seen, When, as_of, as_seen_by, diff, known_events, narrowed
+from ..domain.history import (
+    AsOf,
+    Change,
+    Entitlement,
+    Register,
+    Seen,
+    When,
+    as_of,
+    as_seen_by,
+    diff,
+    known_events,
+    narrowed,
+)
 from ..domain.refusal import Unknown
+from ..domain.sending import Sent
 from ..domain.standing import readings
 from ..domain.standing.relations import Extent
 from ..domain.standing.rule import ask, extent_for, is_known_to, leads
 from .application.reading import COORDINATION, Asked, OnRecord, Segments
 from .application.rooms import Rooms
 from .case_file import CaseView, Data, Line, case_view, data_of
-from .knowing import Entitled, entitled_of
+from .knowing import Entitled, RegisterDamage, SendingsDamage, damage_of, damage_of_sendings, entitled_of
 from .problems import BadRequest
 from .reads import Read
 from .reports import Opening, opening_of
 
 Readable = Mapping[int, frozenset[Compartment]]
+
+
+class Known(NamedTuple):
+    """What an agency said of its deliveries, and what was sent to it."""
+
+    arrived: Mapping[int, Arrival]
+    sent: Sequence[Sent]
+
+    def of(self, by: Entitlement, until: datetime) -> Entitled:
+        """An entitlement with all that is on record of it until then."""
+        return entitled_of(by, self.arrived.get(by.sequence, Arrival()), until, self.sent)
+
+
+NOTHING_KNOWN = Known({}, ())
 
 AsOfWhen = Annotated[When, Meta(description="an instant with its zone, or a position; now when left out")]
 SeenBy = Annotated[
@@ -57,20 +84,11 @@ class HistoryEntry(Line, frozen=True, omit_defaults=True):
     could_open: list[str] = field(default_factory=list)
 
 
-class RegisterDamage(Struct, frozen=True, omit_defaults=True):
-    """Rows of the register of deliveries that are not as they were written: `changed`, their numbers as they stand now;
-    so many are `missing`; so many name another case, and may be of this one (`elsewhere`); and `strange`, the numbers
-    of those that name no event of the case. What the agency was entitled to may be more than is shown."""
-
-    changed: list[int] = []
-    missing: int = 0
-    elsewhere: int = 0
-    strange: list[int] = []
-
-
 class CaseHistory(Struct, frozen=True, omit_defaults=True):
     """A case as of an instant or a position. With `agency`: `seen_by` is that agency, and `openings` who of it opened
-    something of the case by then. `register`: what of its register does not fit."""
+    something of the case by then. `register`: what of its register does not fit; `sendings`: what does not of that of
+    what was sent; `unread`: the log's positions of readings that do not open, or are gone: of which case they were,
+    nobody can say, so somebody may have opened more than is shown."""
 
     case: UUID
     as_of: Point
@@ -79,6 +97,8 @@ class CaseHistory(Struct, frozen=True, omit_defaults=True):
     seen_by: str | None = None
     openings: list[Opening] = []
     register: RegisterDamage | None = None
+    sendings: SendingsDamage | None = None
+    unread: list[int] = []
 
 
 class CaseDiff(Struct, frozen=True, rename={"from_": "from"}):
@@ -92,13 +112,15 @@ class CaseDiff(Struct, frozen=True, rename={"from_": "from"}):
 
 
 class Delivered(Struct, frozen=True):
-    """That a referral was sent, as the recipient could know it: from when on it was entitled to, and when it said that
-    this had arrived, and was handled. `register`: what of its register does not fit."""
+    """That a referral was sent, as the recipient could know it: from when on it was entitled to, when that was sealed
+    and sent, and when it said that this had arrived, and was handled. `register`, `sendings`: what of the two
+    registers does not fit."""
 
     referral: UUID
     recipient: str
     entitled: list[Entitled]
     register: RegisterDamage | None = None
+    sendings: SendingsDamage | None = None
 
 
 class CaseCustody(Struct, frozen=True):
@@ -151,11 +173,20 @@ def _seen_by(
     register = rooms.register.of_case(agency, case, events[-1].position)
     seen = as_seen_by(then, register.entitled, agency, kind, active)
     state = case_view(case, then.case, agency, then.at) if then.case and is_known_to(then.case, agency) else None
-    arrived = rooms.arrivals.at(agency, {by.sequence for s in seen for by in s.by if by.sequence}, then.at)
-    shown, under = _opened(rooms, asked, case, seen, readable, then.at, arrived)
-    looked = [w for w in rooms.reading.readings(asked, case, under) if w.author == agency and w.at <= then.at]
+    arrived = rooms.arrivals.at(agency, {by.sequence: by.since for s in seen for by in s.by if by.sequence}, then.at)
+    sent = rooms.register.sent(agency, case)
+    shown, under = _opened(rooms, asked, case, seen, readable, then.at, Known(arrived, sent.sent))
+    looked = rooms.reading.readings(asked, case, under, agency=agency)
     return CaseHistory(
-        case, _where(then), shown, state, agency, [opening_of(w) for w in looked], damage_of(register, events)
+        case,
+        _where(then),
+        shown,
+        state,
+        agency,
+        [opening_of(w) for w in looked.found if w.at <= then.at],
+        damage_of(register, events),
+        damage_of_sendings(sent),
+        list(looked.unread),
     )
 
 
@@ -212,7 +243,7 @@ def _opened(
     seen: Sequence[Seen],
     readable: Readable,
     until: datetime,
-    arrived: Mapping[int, Arrival] = {},
+    known: Known = NOTHING_KNOWN,
 ) -> tuple[list[HistoryEntry], OnRecord]:
     """These events, as far as the caller may open them now."""
     may = [(s.of, readable[s.of.position]) for s in seen if s.of.position in readable]
@@ -220,7 +251,7 @@ def _opened(
     shown = frozenset(c for _, compartments in wanted for c in compartments)
     under = rooms.reading.open(asked, case, wanted, "history", shown=shown or COORDINATION)
     segments = {s.of.position: s.segments for s in under.seen}
-    return [_entry(s, segments.get(s.of.position, {}), arrived, until) for s in seen], under
+    return [_entry(s, segments.get(s.of.position, {}), known, until) for s in seen], under
 
 
 def _point(when: When | None, events: Sequence[Written], now: datetime) -> AsOf:
@@ -240,15 +271,18 @@ def _delivered(
     drafts = {w.event.referral: w.event for w in shown if isinstance(w.event, ReferralDrafted)}
     sent = [(w, draft) for w in shown if isinstance(w.event, ReferralSent) and (draft := drafts.get(w.event.referral))]
     sent = [(w, draft) for w, draft in sent if party in (None, draft.sender, draft.recipient)]
+    positions = {w.position for w, _ in sent}
     for recipient in sorted({draft.recipient for _, draft in sent}):
         register = rooms.register.of_case(recipient, case, events[-1].position)
         by = {e.sequence: e for e in register.entitled if e.at <= then.events[-1].position}
-        arrived = rooms.arrivals.at(recipient, by.keys(), then.at)
+        told = {e.sequence: e.since for e in by.values() if e.position in positions}
+        of = rooms.register.sent(recipient, case)
+        known = Known(rooms.arrivals.at(recipient, told, then.at), of.sent)
+        damage = damage_of(register, events), damage_of_sendings(of)
         for w, draft in sent:
             if draft.recipient == recipient:
-                of = [e for e in by.values() if e.position == w.position and e.compartments]
-                knew = [entitled_of(e, arrived.get(e.sequence, Arrival()), then.at) for e in of]
-                yield Delivered(draft.referral, recipient, knew, damage_of(register, events))
+                knew = [known.of(e, then.at) for e in by.values() if e.position == w.position and e.compartments]
+                yield Delivered(draft.referral, recipient, knew, *damage)
 
 
 def _readable_now(rooms: Rooms, case: UUID, events: Sequence[Written], act: Act) -> Readable:
@@ -262,14 +296,6 @@ def _readable(rooms: Rooms, case: UUID, events: Sequence[Written], register: Reg
     return {written.position: may for written, may in found}
 
 
-def damage_of(register: Register, events: Sequence[Written]) -> RegisterDamage | None:
-    """What of the register does not fit, to itself or to the log; None where all does."""
-    positions = {w.position for w in events}
-    strange = sorted(e.sequence for e in register.entitled if e.position not in positions)
-    found = RegisterDamage(list(register.changed), register.missing, register.elsewhere, strange)
-    return None if found == RegisterDamage() else found
-
-
 def _agency_then(rooms: Rooms, code: AgencyCode, at: datetime) -> tuple[AgencyKind, bool]:
     """An agency's kind, and whether it was active at an instant. Raises Unknown."""
     try:
@@ -279,7 +305,7 @@ def _agency_then(rooms: Rooms, code: AgencyCode, at: datetime) -> tuple[AgencyKi
     return agency.kind, active
 
 
-def _entry(seen: Seen, segments: Segments, arrived: Mapping[int, Arrival], until: datetime) -> HistoryEntry:
+def _entry(seen: Seen, segments: Segments, known: Known, until: datetime) -> HistoryEntry:
     of = seen.of
     return HistoryEntry(
         of.position,
@@ -290,7 +316,7 @@ def _entry(seen: Seen, segments: Segments, arrived: Mapping[int, Arrival], until
         of.author,
         data_of(segments),
         sorted(c.word for c in of.compartments_present if c not in segments),
-        [entitled_of(by, arrived.get(by.sequence, Arrival()), until) for by in seen.by if by.compartments],
+        [known.of(by, until) for by in seen.by if by.compartments],
         sorted(c.word for c in seen.could_open),
     )
 

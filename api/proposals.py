@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta, Struct
 
+from ..domain.agency_keys import fingerprint
 from ..domain.fact import Act, ProposalId
 from ..domain.proposal import ApproveProposal
 from ..domain.refusal import Refusal
@@ -14,7 +15,6 @@ from ..domain.standing.readings import PROPOSAL, PROPOSALS
 from ..domain.standing.rule import standing
 from ..projections import proposals
 from ..projections.listing import Positive
-from .agency_keys import fingerprint
 from .application.ports import Unreadable
 from .application.proposing import waiting
 from .application.reading import Asked

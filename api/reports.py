@@ -20,6 +20,7 @@ from ..projections import audit, holdings, notices
 from ..projections.holdings import HoldingEntry
 from ..projections.listing import Positive
 from ..projections.notices import NoticeEntry
+from .application.ports import ReadingsFound
 from .application.reading import COORDINATION, Asked, OnRecord
 from .application.rooms import Rooms
 from .cursors import next_page
@@ -49,6 +50,16 @@ class Opening(Struct, frozen=True):
     compartments: list[str]
     basis: str | None
     what: str | None
+
+
+class Openings(Struct, frozen=True, omit_defaults=True):
+    """One page of openings; `next` is the cursor of the one after, absent at the end. `unread`: positions of the log
+    where the record of an opening does not open, or one before is gone: of what it was, nobody can say, so somebody may
+    have opened more than is listed, of any case."""
+
+    items: list[Opening]
+    next: str | None = None
+    unread: list[int] = []
 
 
 class UnusualRule(Struct, frozen=True):
@@ -97,21 +108,26 @@ OfPerson = Annotated[UUID, Meta(description="a person of the caller's agency")]
 Looked = Annotated[UUID, Meta(description="the case that was looked at")]
 
 
-def case_access(rooms: Rooms, asked: Asked, *, case: Looked, limit: Limit = USUAL, cursor: Place | None = None) -> Page:
+def case_access(
+    rooms: Rooms, asked: Asked, *, case: Looked, limit: Limit = USUAL, cursor: Place | None = None
+) -> Openings:
     """From the log itself: what a survivor or a court is shown is selected from no table that can be edited."""
     under = rooms.reading.show(asked, case, COORDINATION, "case-access")
     after = cursor[0] if cursor else 0
-    rows = [opening_of(w) for w in rooms.reading.readings(asked, case, under, after, limit)]
-    return page(rows, limit, lambda opening: (opening.position,))
+    return _openings(rooms.reading.readings(asked, case, under, after, limit), limit)
 
 
 def person_access(
     rooms: Rooms, asked: Asked, *, actor: OfPerson, limit: Limit = USUAL, cursor: Place | None = None
-) -> Page:
+) -> Openings:
     """From the log itself, as `case_access`."""
     under = _recorded(rooms, asked, "person-access")
-    found = rooms.reading.readings_by(asked, actor, under, cursor[0] if cursor else 0, limit)
-    return page([opening_of(w) for w in found], limit, lambda opening: (opening.position,))
+    return _openings(rooms.reading.readings_by(asked, actor, under, cursor[0] if cursor else 0, limit), limit)
+
+
+def _openings(looked: ReadingsFound, limit: int) -> Openings:
+    found = page([opening_of(w) for w in looked.found], limit, lambda opening: (opening.position,))
+    return Openings(found.items, found.next, list(looked.unread))
 
 
 def what_was_held(
@@ -167,8 +183,8 @@ def unusual_access(
 
 
 READS = (
-    Read("/reports/case-access", case_access, page_of(Opening), "reports", readings.CASE_ACCESS, waits=True),
-    Read("/reports/person-access", person_access, page_of(Opening), "reports", readings.PERSON_ACCESS, waits=True),
+    Read("/reports/case-access", case_access, Openings, "reports", readings.CASE_ACCESS, waits=True),
+    Read("/reports/person-access", person_access, Openings, "reports", readings.PERSON_ACCESS, waits=True),
     Read("/reports/holdings", what_was_held, page_of(HoldingEntry), "reports", readings.HELD, waits=True),
     Read(
         "/reports/unusual-access",

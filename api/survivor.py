@@ -13,11 +13,12 @@ from ..domain.access import AccessRecorded
 from ..domain.case.her_report import require_leave
 from ..domain.casefile.state import Case
 from ..domain.compartment import ALL, Compartment
+from ..domain.disclosure import Written
 from ..domain.oversight import SURVIVOR_REPORT as WHAT
 from ..domain.standing.readings import SURVIVOR_REPORT
-from ..domain.survivor_paper import BEFORE_PRINTING, paper
+from ..domain.survivor_paper import BEFORE_PRINTING, NOT_WHOLE, paper
 from ..domain.words import Language
-from .application.reading import Asked, OnRecord
+from .application.reading import Asked
 from .application.rooms import Rooms
 from .gate import Work
 from .parameters import REF
@@ -40,7 +41,8 @@ Lines = Annotated[
 
 class SurvivorReport(Struct, frozen=True):
     """For the screen in full; `text` is for paper: a slip with nothing of the case, and the lines that she chose. Say
-    `before_printing` to her first, and read it through: what people wrote can name others."""
+    `before_printing` to her first, and read it through: what people wrote can name others. `not_whole`, where it is
+    there, is to be said to her with who looked: the record of a reading does not open (at `unread`, of the log)."""
 
     case: UUID
     language: str
@@ -49,6 +51,8 @@ class SurvivorReport(Struct, frozen=True):
     looked: list[about.Looked]
     before_printing: str
     text: str
+    not_whole: str | None = None
+    unread: list[int] = []
 
 
 def survivor_report(
@@ -93,23 +97,26 @@ def _report(
     names = _names(rooms, language)
     hiding = about.hideouts(records, names)
     recorded = [about.recorded(r, language, names, hiding) for r in records]
-    looked = [about.looked(r, language, names, hiding) for r in _readings(rooms, asked, found, case)]
+    readings = rooms.reading.readings(asked, case, found)
+    looked = [about.looked(_reading(w), language, names, hiding) for w in readings.found]
+    chosen = frozenset(lines.split(",")) if lines else frozenset[str]()
     try:
-        text = paper(recorded, looked, language, frozenset(lines.split(",")) if lines else ())
+        text = paper(recorded, looked, language, chosen)
     except KeyError:
         detail = "lines names one that the report does not have, or that is never printed."
         raise BadRequest(400, "BadQuery", detail, parameter="lines") from None
     made_at = about.moment(asked.act.at, language)
-    return SurvivorReport(case, language, made_at, recorded, looked, BEFORE_PRINTING.said_in(language), text)
+    if chosen:
+        rooms.reading.printed(asked, case, chosen, BASIS)
+    before, gap = BEFORE_PRINTING.said_in(language), NOT_WHOLE.said_in(language) if readings.unread else None
+    return SurvivorReport(case, language, made_at, recorded, looked, before, text, gap, list(readings.unread))
 
 
-def _readings(rooms: Rooms, asked: Asked, under: OnRecord, case: UUID) -> list[about.Reading]:
-    """Every opening of content of the case, that of this report among them."""
-    return [
-        about.Reading(w.position, w.at, e.agency, e.role, e.purpose, sorted(e.compartments), e.what, e.basis)
-        for w in rooms.reading.readings(asked, case, under)
-        if isinstance(e := w.event, AccessRecorded)
-    ]
+def _reading(w: Written) -> about.Reading:
+    """An opening of content of the case."""
+    e = w.event
+    assert isinstance(e, AccessRecorded)
+    return about.Reading(w.position, w.at, e.agency, e.role, e.purpose, sorted(e.compartments), e.what, e.basis)
 
 
 def _values(segments: Iterable[bytes]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ which it may be."""
 import re
 from collections.abc import Collection, Mapping
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from msgspec import Meta
@@ -18,11 +18,18 @@ from .standing.reach import Reaches
 from .words import Words
 
 LONGEST_BASIS = 1_000
+PaperLine = Annotated[str, Meta(pattern=r"^[0-9]+(\.[a-z0-9_]+)?$(?!\n)", max_length=100)]
+"""A line of the survivor's report: the position of an entry or a reading, and the name of a field of it."""
 GROUNDS = ("own", "lead", "told", "consent", "referral", "override", "survivor-request", "break-glass", "review")
 """The words that a part of a basis begins with."""
 
 
-@happened(Words("Akses dicatat", "Access recorded"))
+def _no_lines(fields: dict[str, Any]) -> dict[str, Any]:
+    """Of version 1, which lines she chose for her paper is not on record."""
+    return {**fields, "lines": []}
+
+
+@happened(Words("Akses dicatat", "Access recorded"), earlier=(_no_lines,))
 class AccessRecorded(Fact, frozen=True, kw_only=True, tag="access.AccessRecorded"):
     """This person, for this agency, in this role and for this purpose, was shown these compartments."""
 
@@ -37,6 +44,8 @@ class AccessRecorded(Fact, frozen=True, kw_only=True, tag="access.AccessRecorded
     """Which view was shown: `timeline`, `document`, …"""
     basis: Coordination[Annotated[str, Meta(max_length=LONGEST_BASIS)]]
     """Why it was allowed, in the words of `basis_of`."""
+    lines: Coordination[tuple[PaperLine, ...]] = ()
+    """Which lines of her report the survivor chose for her paper, by their ids; never their text."""
 
 
 def basis_of(
@@ -101,6 +110,7 @@ def _more(count: int) -> list[str]:
 
 name_fields(
     reader=field("Pembaca", "Reader"),
+    lines=field("Baris yang dipilih", "Lines that were chosen"),
 )
 
 VIEWS: Mapping[str, Words] = {
@@ -115,6 +125,7 @@ VIEWS: Mapping[str, Words] = {
     "break-glass": Words("data darurat", "data in an emergency"),
     "break-glass-review": Words("tinjauan pembukaan darurat", "an emergency opening, to review it"),
     "case-access": Words("daftar pembaca", "who looked"),
+    "survivor-paper": Words("baris yang Anda pilih untuk kertas Anda", "the lines that you chose for your paper"),
     "survivor-report": Words("laporan ini, atas permintaan Anda", "this report, as you asked"),
 }
 """View → what the survivor's report calls it."""

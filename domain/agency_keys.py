@@ -1,6 +1,7 @@
 """The keys that an agency's messages are sealed to: registered, retired, and replaced where private halves are lost."""
 
 import base64
+import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Final, Literal
 
@@ -28,6 +29,12 @@ EXAMPLE_KEY = base64.urlsafe_b64encode(bytes(1184) + bytes((9,)) + bytes(31)).rs
 PublicKey = Annotated[
     str, Meta(pattern="^[A-Za-z0-9_-]{1622}$(?!\n)", description="1,216 bytes in base64url, unpadded")
 ]
+
+
+def fingerprint(public_key: str) -> str:
+    """SHA-256 of a public key's bytes, in hex."""
+    raw = base64.urlsafe_b64decode(public_key + "=" * (-len(public_key) % 4))
+    return hashlib.sha256(raw).hexdigest()
 
 
 class KeyFacts(Fact, frozen=True, kw_only=True):

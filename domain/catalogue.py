@@ -20,6 +20,7 @@ from . import (
     notices,
     proposal,
     recovery,
+    sending,
     webhook,
 )
 from .compartment import Compartment, compartments_of
@@ -35,6 +36,7 @@ DECLARED_IN = (
     erasure,
     damaged,
     delivery,
+    sending,
     proposal,
     judged,
     notices,

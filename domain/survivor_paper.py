@@ -47,6 +47,14 @@ BEFORE_PRINTING = Words(
 )
 """What she is asked on the screen, before anything is printed."""
 
+NOT_WHOLE = Words(
+    "Sebagian catatan tentang siapa yang melihat data rusak. Mungkin ada orang lain yang melihat data Anda, dan kami "
+    "belum bisa mengatakan siapa.",
+    "A part of the notes on who looked at data is damaged. Somebody else may have looked at your data, and we cannot "
+    "say yet who.",
+)
+"""What she is told where the record of a reading, of whatever case, does not open."""
+
 
 def paper(
     entries: Sequence[Recorded], looks: Sequence[Looked], language: Language, chosen: Collection[str] = ()

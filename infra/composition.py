@@ -211,7 +211,7 @@ def service(on: On, connections: int = 16) -> Iterator[Ports]:
                 node.keys.public(names.WEBHOOK_SIGNATURE),
                 Networks(settings.webhook_networks),
             ),
-            Receipts(connected, node.keys.macs(names.DELIVERY_RECEIPT), node.on_record),
+            Receipts(connected, node.keys.macs(names.DELIVERY_RECEIPT), node.on_record, node.sent_on_record),
             within,
             vitals,
             settings.case_bytes,
@@ -304,7 +304,7 @@ def webhooks(
         yield Sender(
             node.followed,
             node.tellings,
-            Rows(node.follower_pool, node.digests.positions, SECRET_SECONDS, lease_seconds),
+            Rows(node.follower_pool, node.digests.positions, SECRET_SECONDS, lease_seconds, node.sendings),
             node.keys.macs(names.WEBHOOK),
             node.keys.signing(names.WEBHOOK_SIGNATURE),
             Networks(settings.webhook_networks),
@@ -327,7 +327,8 @@ def acknowledgement_reader(on: On) -> Iterator[AcknowledgementReader]:
     from .kafka.access import service_access
 
     with _node(on, names.READING_ACKNOWLEDGEMENTS, 4, SERVICE) as node:
-        receipts = Receipts(node.service_pool, node.keys.macs(names.DELIVERY_RECEIPT), node.on_record)
+        about = node.keys.macs(names.DELIVERY_RECEIPT), node.on_record, node.sent_on_record
+        receipts = Receipts(node.service_pool, *about)
         look = partial(look_at, node.followed, node.follower_pool)
         taking = Taking(Acknowledgements(node.casework, receipts), node.casework, now, look)
         agencies = partial(node.views.ask, NOBODY, directory.subscribers)

@@ -21,6 +21,8 @@ class Lock(IntEnum):
     ROTATING = 727164918
     SHARING_OUT = 727164919
     """With the hash of some work as second number: to say who does which share of it."""
+    SENDING = 727164921
+    """With the hash of an agency as second number: to put on record what it was sent."""
 
 
 class LeaseLost(Exception):

@@ -15,7 +15,10 @@ from .delivery.bell import Bell
 from .delivery.digests import Digests
 from .delivery.facts import OnRecord
 from .delivery.met import Met
-from .delivery.telling import Sealing, Tellings
+from .delivery.sealing import Sealing
+from .delivery.sent import Sendings
+from .delivery.telling import Tellings
+from .delivery.vouching import SentOnRecord, Vouched
 from .keys.handles import Keys
 from .keys.home import Home
 from .keys.local import LocalKeyring
@@ -190,6 +193,21 @@ class Node:
     def on_record(self) -> OnRecord:
         """What the register has on record of cases."""
         return OnRecord(self.service_pool, self.digests)
+
+    @Part
+    def sendings(self) -> Sendings:
+        """What writes the register of what was sent, and tells a damaged row of it."""
+        return Sendings(self.keys.macs(REGISTER))
+
+    @Part
+    def vouched(self) -> Vouched:
+        """What the log says of the register of what was sent, for who writes events."""
+        return Vouched(self.written)
+
+    @Part
+    def sent_on_record(self) -> SentOnRecord:
+        """What was sent to agencies."""
+        return SentOnRecord(self.service_pool, self.sendings, self.vouched)
 
     @Part
     def sealing(self) -> Sealing:

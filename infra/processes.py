@@ -105,6 +105,7 @@ def worker(settings: Settings) -> None:
             lambda: _drop(node, stop),
             lambda: _ask_for_deletion(node, stop),
             lambda: _tell_what_is_lost(node, stop),
+            lambda: _vouch(node, stop),
         )
         _run(stop, lambda: _project(node, stop), *beside)
 
@@ -207,6 +208,13 @@ def _tell_what_is_lost(node: Node, stop: Event) -> None:
     """Tell agencies what a recovery found lost, where the command that recovered came no further."""
     with composition.notices(node) as notices:
         notices.run(stop)
+
+
+def _vouch(node: Node, stop: Event) -> None:
+    """Put on record in the log what the register of what was sent has."""
+    from .delivery.vouching import Vouching
+
+    Vouching(node.written, node.follower_pool, node.sendings, node.vouched).run(stop)
 
 
 def _escalate(node: Node, stop: Event) -> None:

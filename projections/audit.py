@@ -21,6 +21,7 @@ from ..domain.delivery import Acknowledged
 from ..domain.disclosure import Followed
 from ..domain.erasure import CopiesKept, DeletionAsked, ErasureAcknowledged, ErasureRecorded, RecallRecorded
 from ..domain.oversight import SEARCHING
+from ..domain.sending import SendingsRecorded
 from ..domain.standing import readings
 from .erased import records
 from .listing import Listing
@@ -87,7 +88,7 @@ class Audit:
         rows: list[tuple[Any, ...]] = []
         for followed in batch:
             w = followed.written
-            if isinstance(w.event, Acknowledged):
+            if isinstance(w.event, Acknowledged | SendingsRecorded):
                 continue  # machines say it, several times a minute; nobody did anything with a case
             access = w.event if isinstance(w.event, AccessRecorded) else None
             subject = access.subject if access else w.stream

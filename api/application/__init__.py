@@ -13,7 +13,7 @@ What is protected leaves through one hand, `Reading`, which records that it is r
 `lists`            declared queries, asked under row-level security
 `acknowledgements` what agencies say of what they were told
 `arriving`         when they said so: what arrived, and was handled, of each delivery
-`ports`, `opener`  what all this needs of the world outside: fulfilled in infra/, wired in infra/composition.py
+`ports`, `opener`, `register` what all this needs of the world outside: fulfilled in infra/, wired in its composition.py
 
 There is no HTTP here. May import `domain` and `projections`.
 """

@@ -13,7 +13,7 @@ from ...domain.fact import Act, AgencyCode
 from ...domain.refusal import AlreadyExists
 from .casework import Casework
 from .kinds import ERASURE, delivery_of
-from .ports import Deliveries
+from .register import Deliveries
 
 
 class Acknowledgements:

@@ -1,18 +1,23 @@
 """What arrived at an agency, when: what it said itself of each delivery, looked for in the log."""
 
 from bisect import bisect_left
-from collections.abc import Collection, Mapping
-from datetime import datetime
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
 
 from ...domain import delivery
-from ...domain.delivery import Acknowledged, Arrival, ToldSoFar
+from ...domain.delivery import Acknowledged, Arrival, Marks, ToldSoFar
 from ...domain.fact import AgencyCode
+from ...domain.memory import Memory
 from .casework import Casework
 from .kinds import delivery_of
 from .ports import Log
 
 PAGE = 64
 """So many acknowledgements are read at once, where one is looked for among a year's."""
+CLOCKS = timedelta(minutes=5)
+"""An acknowledgement that is stamped so much earlier than what it acknowledges may still be of it."""
+REMEMBERED = 10_000
+"""Deliveries that failed of which it is remembered where that was said."""
 
 
 class Arrivals:
@@ -21,24 +26,51 @@ class Arrivals:
     def __init__(self, casework: Casework, log: Log) -> None:
         self._casework = casework
         self._log = log
+        self._named: Memory[tuple[AgencyCode, int], tuple[int, ...]] = Memory(REMEMBERED, lambda _: 1)
 
-    def at(self, agency: AgencyCode, sequences: Collection[int], by: datetime) -> Mapping[int, Arrival]:
-        """What the agency had said of the deliveries with these numbers by then, from the log. Marks only grow, so few
-        of the acknowledgements are read, however many there are. Raises Unreadable."""
+    def at(self, agency: AgencyCode, told: Mapping[int, datetime], by: datetime) -> Mapping[int, Arrival]:
+        """What the agency had said of these deliveries by then, from the log. `told`: number → since when it was
+        entitled to that. Marks only grow, so few of the acknowledgements are read, however many there are; of what
+        failed, those from then on, until it was said that it failed, and came right. Raises Unreadable."""
+        return delivery.arrivals(told, [(at, said) for _, at, said in self.said(agency, told, by)])
+
+    def said(
+        self, agency: AgencyCode, told: Mapping[int, datetime], by: datetime
+    ) -> list[tuple[int, datetime, Acknowledged]]:
+        """Those acknowledgements by which it is known: (version in the agency's stream, when it was recorded, what it
+        says), in order."""
         marks = self._casework.state(delivery_of(agency, ToldSoFar(0, {})), agency)
-        if marks is None or not sequences:
-            return dict.fromkeys(sequences, Arrival())
+        if marks is None or not told:
+            return []
         said = _Said(self._log, agency)
         versions = range(1, marks.version + 1)
         wanted: set[int] = set()
-        for sequence in sequences:
+        for sequence, since in told.items():
             if sequence <= marks.received:
                 wanted.add(versions[bisect_left(versions, sequence, key=lambda v: said.at(v)[1].received)])
             if sequence <= marks.handled:
                 wanted.add(versions[bisect_left(versions, sequence, key=lambda v: said.at(v)[1].handled)])
-        if odd := {*sequences} & (marks.failed | marks.recovered):  # rare, and named by any of them
-            wanted |= {v for v in versions if odd & _names(said.at(v)[1])}
-        return delivery.arrivals(sequences, [one for v in sorted(wanted) if (one := said.at(v))[0] <= by])
+            if sequence in marks.failed | marks.recovered:  # rare, and any of them may name it
+                wanted |= {*self._names(agency, said, marks, sequence, since)}
+        return [(v, *one) for v in sorted(wanted) if (one := said.at(v))[0] <= by]
+
+    def _names(
+        self, agency: AgencyCode, said: "_Said", marks: Marks, sequence: int, since: datetime
+    ) -> tuple[int, ...]:
+        """The versions that say that this failed, and that it came right: each is said once."""
+        known = self._named.get((agency, sequence))
+        if known and all(sequence in _named_by(said.at(v)[1]) for v in known):
+            return known
+        left = (sequence in marks.failed) + (sequence in marks.recovered)
+        found: list[int] = []
+        for version in _from(said, marks.version, since - CLOCKS):
+            if len(found) == left:
+                break
+            if sequence in _named_by(said.at(version)[1]):
+                found.append(version)
+        if len(found) == left:
+            self._named[agency, sequence] = tuple(found)
+        return tuple(found)
 
 
 class _Said:
@@ -57,5 +89,10 @@ class _Said:
         return self._pages[page][within]
 
 
-def _names(said: Acknowledged) -> set[int]:
+def _from(said: _Said, last: int, since: datetime) -> Iterator[int]:
+    versions = range(1, last + 1)
+    yield from versions[bisect_left(versions, since, key=lambda v: said.at(v)[0]) :]
+
+
+def _named_by(said: Acknowledged) -> set[int]:
     return {f.sequence for f in said.failed} | {*said.recovered}

@@ -23,7 +23,8 @@ from .consequences import Step, following, said_of
 from .kinds import CASE, ERASURE, Id, Kind, State
 from .network import Agencies
 from .once import Done, KeyReused, Once, Sent
-from .ports import CASE_BYTES, Changes, Gone, Log, Macs, Moved, OnRecord, Unreadable, UsedBefore
+from .ports import CASE_BYTES, Changes, Gone, Log, Macs, Moved, Unreadable, UsedBefore
+from .register import OnRecord
 
 STATE_BYTES, EVENT_BYTES = 3_000, 700
 """What a state weighs, and what it grows by with each event: rather too much than too little."""

@@ -2,7 +2,7 @@
 give leaves through `reading`, which records it first."""
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from uuid import UUID
 
 from ...domain.compartment import Compartment
@@ -13,6 +13,14 @@ Wanted = Mapping[int, frozenset[Compartment]]
 """Position → the compartments to open there."""
 Opened = Mapping[int, tuple[frozenset[Compartment], Mapping[Compartment, bytes]]]
 """Position → (compartments the event has, JSON objects of those wanted)."""
+
+
+class ReadingsFound(NamedTuple):
+    """Readings that the log has, and its positions of those that do not open, or are gone before them: of which case
+    those were, nobody can say."""
+
+    found: Sequence[Written]
+    unread: Sequence[int]
 
 
 class Opener(Protocol):
@@ -28,14 +36,12 @@ class Opener(Protocol):
 
     def readings(
         self, case: UUID, agency: AgencyCode | None = None, after: int = 0, limit: int | None = None
-    ) -> Sequence[Written]:
+    ) -> ReadingsFound:
         """The readings of a case that the log has behind a position, in its order, opened: those by people of one
-        agency where it is named, so many at most. Raises Unreadable where one is damaged, of whatever case."""
+        agency where it is named, so many at most."""
         ...
 
-    def readings_by(
-        self, person: UUID, agency: AgencyCode, after: int = 0, limit: int | None = None
-    ) -> Sequence[Written]:
+    def readings_by(self, person: UUID, agency: AgencyCode, after: int = 0, limit: int | None = None) -> ReadingsFound:
         """The same, by a person for an agency, of whatever case or list."""
         ...
 

@@ -12,11 +12,12 @@ from psycopg.rows import TupleRow
 
 from ...domain.compartment import Compartment
 from ...domain.damaged import InClear
-from ...domain.delivery import Cursor, ToldSoFar
-from ...domain.disclosure import Remembered, Written
+from ...domain.delivery import Cursor
+from ...domain.disclosure import Written
 from ...domain.fact import Act, AgencyCode, Fact
-from ...domain.history import Register
 from .opener import Opener
+from .opener import ReadingsFound as ReadingsFound
+from .register import Deliveries
 from .vitals import VitalSigns
 
 P = ParamSpec("P")
@@ -217,27 +218,6 @@ class Ledger(Protocol):
 
     def lag(self) -> tuple[int, int]:
         """(events not sealed yet, milliseconds that the newest sealed ones had waited)."""
-        ...
-
-
-class OnRecord(Protocol):
-    """The register, for what follows from a command: whoever was told."""
-
-    def of_all(self, case: UUID) -> tuple[int, Sequence[Remembered]]:
-        """How far the register followed the log, and what it has on record of a case, as it came about."""
-        ...
-
-
-class Deliveries(OnRecord, Protocol):
-    """The register of what was told to whom."""
-
-    def told(self, agency: AgencyCode, sequences: Iterable[int]) -> ToldSoFar:
-        """How far what the agency was told goes, and the receipts that lie in these deliveries."""
-        ...
-
-    def of_case(self, agency: AgencyCode, case: UUID, position: int) -> Register:
-        """All that the register has on the agency and a case, once it followed the log up to that position. Raises
-        Unavailable where that takes too long."""
         ...
 
 

@@ -14,16 +14,17 @@ from uuid import UUID, uuid4
 from ...domain.access import AccessRecorded
 from ...domain.compartment import Compartment
 from ...domain.disclosure import Written
-from ...domain.fact import Act
+from ...domain.fact import Act, AgencyCode
 from ...domain.refusal import Unknown
 from ...domain.standing.rule import learns_of
 from .casework import Casework
-from .opener import Opener
+from .opener import Opener, ReadingsFound
 from .ports import Changes, Log
 
 Segments = Mapping[Compartment, bytes]
 """What was opened of an event: a JSON object for each compartment."""
 
+NOBODY_LOOKED = ReadingsFound((), ())
 STREAMS = 32
 """Access streams of a process. Each is another stream, with a data key, in the log for ever; and so many readings at
 most are in one commit."""
@@ -158,36 +159,60 @@ class Reading:
         return made
 
     def readings(
-        self, asked: Asked, case: UUID, under: OnRecord, after: int = 0, limit: int | None = None
-    ) -> list[Written]:
+        self,
+        asked: Asked,
+        case: UUID,
+        under: OnRecord,
+        after: int = 0,
+        limit: int | None = None,
+        agency: AgencyCode | None = None,
+    ) -> ReadingsFound:
         """The readings of the case that who asks may know of behind a position, in the order of the log, so many at
-        most, for who is on record as being shown them. From the log itself, as a read model can be edited. Raises
-        Unknown, Unavailable, Unreadable."""
+        most, for who is on record as being shown them; by one agency's people where it is named. From the log itself,
+        as a read model can be edited; what of it does not open is named. Raises Unknown, Unavailable."""
         if not under.position:
-            return []
+            return NOBODY_LOOKED
         by = learns_of(self._casework.known(case, asked.act), asked.act)
-        return list(self._opener.readings(case, by, after, limit))
+        if None not in (by, agency) and by != agency:
+            return NOBODY_LOOKED
+        return self._opener.readings(case, agency if by is None else by, after, limit)
 
     def readings_by(
         self, asked: Asked, person: UUID, under: OnRecord, after: int = 0, limit: int | None = None
-    ) -> list[Written]:
+    ) -> ReadingsFound:
         """The same, of what a person of the asking agency opened, without those of cases that who asks is excluded
         from."""
         found: list[Written] = []
+        unread: set[int] = set()
         while under.position and (limit is None or len(found) < limit):
-            more = self._opener.readings_by(person, asked.act.agency, after, limit)
+            more, damaged = self._opener.readings_by(person, asked.act.agency, after, limit)
             found += [w for w in more if not self._casework.hides(subject_of(w), asked.act)]
+            unread |= {*damaged}
             if limit is None or len(more) < limit:
                 break
             after = more[-1].position
-        return found[:limit]
+        return ReadingsFound(found[:limit], sorted(unread))
 
     def _for_person(self, asked: Asked, case: UUID) -> None:
         """Raises Unknown where who asks is excluded from the case: whichever door forgot to ask, nothing is opened."""
         if self._casework.hides(case, asked.act):
             raise Unknown(what="case")
 
-    def record(self, asked: Asked, subject: UUID, compartments: Collection[Compartment], what: str, basis: str) -> int:
+    def printed(self, asked: Asked, case: UUID, lines: Collection[str], basis: str) -> int:
+        """Put on record which lines of her report the survivor chose for her paper, by their ids. Raises Unknown,
+        Unavailable."""
+        self._for_person(asked, case)
+        return self.record(asked, case, (), "survivor-paper", basis, lines)
+
+    def record(
+        self,
+        asked: Asked,
+        subject: UUID,
+        compartments: Collection[Compartment],
+        what: str,
+        basis: str,
+        lines: Collection[str] = (),
+    ) -> int:
         """Make it durable that this person is shown this; its position. Raises Unavailable.
 
         Nobody waits for another's version: who records has a stream alone, of a few that go round.
@@ -203,6 +228,7 @@ class Reading:
             compartments=frozenset(c.word for c in compartments),
             what=what,
             basis=basis,
+            lines=tuple(sorted(lines)),
         )
         with self._streams.one() as stream:
             position = self._log.append([Changes(stream.id, stream.version, [event])], act, asked.correlation)[-1]

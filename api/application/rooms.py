@@ -9,7 +9,6 @@ from .lists import Lists
 from .network import Agencies
 from .ports import (
     Clock,
-    Deliveries,
     Documents,
     Feed,
     KeyCheck,
@@ -22,6 +21,7 @@ from .ports import (
     Webhooks,
 )
 from .reading import Reading
+from .register import Deliveries
 from .vitals import Refused, VitalSigns
 
 

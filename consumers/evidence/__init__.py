@@ -9,6 +9,7 @@
 `policies`        whose signatures suffice (C2SP tlog-policy)
 `add_checkpoint`  how a log asks a witness to cosign (C2SP tlog-witness)
 `forks`           that a log signed two trees of which neither begins with the other: evidence, and its check
+`sendings`        what was sealed and sent to an agency, and the hash by which the log vouches for it
 `records`         the sealed record as its reader meets it: leaf, and a segment opened with its disclosed key
 
 Nothing here does I/O or imports anything else of ours: the extra `verify` is `cryptography` beside it.

@@ -35,6 +35,7 @@ from ..wire.kafka import clients, topics
 from ..wire.kafka.access import Access, options
 from ..wire.kafka.internals import ask_for
 from ..wire.kafka.topics import topic_of
+from .asking import Asking
 from .sending import SEND_SECONDS, Refused, send
 from .supply import Again, Supply, TopicProgress
 from .tails import Tail, tails
@@ -60,7 +61,6 @@ MOMENT_SECONDS = 0.25
 DOUBT_SECONDS = 2.0
 """When a publisher that reaches the database, and publishes nothing, asks whether a broker answers at all. Where none
 does within ASK_SECONDS, it leaves its shares to another."""
-ASK_SECONDS = 2.5
 UNABLE_SECONDS = 15.0
 """When it does so also where one answers: it may not be let in, or be too slow."""
 
@@ -107,7 +107,7 @@ class Publisher:
         self._sent: dict[int, int] = {}
         self._topics: dict[int, int] = {}
         """Share → how many topics its next transaction writes to, where the last ones were too slow."""
-        self._asking: _Asking | None = None
+        self._asking: Asking | None = None
         self._aside = Aside()
         self._held = Aside()
         """Of these a history waits, and what is new goes on."""
@@ -151,7 +151,7 @@ class Publisher:
             self._asking = None
             return False
         if self._asking is None:
-            self._asking = _Asking(self._access)
+            self._asking = Asking(self._access)
         answers = self._asking.answers()
         if answers:
             self._asking = None  # it is slow, or this is: it is asked again
@@ -287,6 +287,7 @@ class Publisher:
         }
         written |= ends
         self._keep_back(self._supply.others(ends, anew=True), written)
+        self._supply.found({agency: end for agency, end in ends.items() if agency in written})
         ask_for(producer, [topic_of(agency) for agency in new])
 
     def _remember(self, written: Mapping[str, TopicProgress], remembered: dict[str, TopicProgress]) -> None:
@@ -314,10 +315,10 @@ class Publisher:
         count = sum(map(len, sending.values()))
         if count:
             send(producer, sending)
+            self._supply.sent(sending, {a: _behind(written[a], new.get(a, ())) for a in sending})
         self._topics[share] = min(TOPICS, most * 2)
-        for agency, sealed in new.items():
-            place = written.pop(agency)  # it goes behind the others: next time it is their turn first
-            written[agency] = place._replace(sequence=sealed[-1].sequence, id=sealed[-1].id)
+        for agency, sealed in new.items():  # it goes behind the others: next time it is their turn first
+            written[agency] = _behind(written.pop(agency), sealed)
         for part, _ in again:
             self._supply.resealed(part.job, part.to)
         self._sent[share] = self._sent.get(share, 0) + count
@@ -345,29 +346,6 @@ class Publisher:
         return sealed.messages
 
 
-class _Asking:
-    """Asks, on a thread of its own, whether a broker answers."""
-
-    def __init__(self, access: Access) -> None:
-        self._answers: bool | None = None
-        self._give_up = time.monotonic() + ASK_SECONDS
-        self._access = access
-        Thread(target=self._ask, name="asking", daemon=True).start()
-
-    def answers(self) -> bool | None:
-        """Whether one does, in time; None as long as that is not known."""
-        if self._answers is None and time.monotonic() > self._give_up:
-            return False
-        return self._answers
-
-    def _ask(self) -> None:
-        try:
-            clients.admin(**topics.ADMIN, **options(self._access)).close()
-            self._answers = True
-        except Exception:
-            self._answers = False
-
-
 class Aside:
     """Agencies that are set aside for a while, so that nobody else waits for what is the matter with them."""
 
@@ -389,6 +367,11 @@ class Aside:
     def holds(self, agency: str) -> bool:
         """Whether it is not its turn yet."""
         return time.monotonic() < self._until.get(agency, 0.0)
+
+
+def _behind(place: TopicProgress, sealed: Sequence[Message]) -> TopicProgress:
+    """Where a topic is with these behind it."""
+    return place._replace(sequence=sealed[-1].sequence, id=sealed[-1].id) if sealed else place
 
 
 def _goes_on(tail: Tail, before: TopicProgress | None) -> TopicProgress:

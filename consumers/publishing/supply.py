@@ -79,6 +79,14 @@ class Supply(Protocol[W]):
         """Remember how far these topics were written."""
         ...
 
+    def sent(self, messages: Mapping[str, Sequence[Message]], places: Mapping[str, TopicProgress]) -> None:
+        """Put on record, at once and as one, that the broker has these, and how far those topics are written."""
+        ...
+
+    def found(self, ends: Mapping[str, TopicProgress]) -> None:
+        """The topics end there: put on record that what they have, and nothing is on record of, was sent."""
+        ...
+
     def others(self, ends: Mapping[str, TopicProgress], *, anew: bool = False) -> Mapping[str, str]:
         """Agency → why, of those whose topic ends with another telling than the register has under that number, or with
         one that it does not have: the history in the database forked, and everybody is told so. `anew`: these topics

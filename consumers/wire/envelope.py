@@ -116,6 +116,17 @@ class Delivery(Struct, frozen=True, kw_only=True, omit_defaults=True):
         return dict(msgspec.json.decode(self.data))
 
 
+class Inside(NamedTuple):
+    """What lies inside a message, for who puts on record that it was sent: nothing of it goes onto the wire."""
+
+    case: UUID
+    position: int
+    """Of the event in the log; 0 for a placeholder that stands for none."""
+    compartments: tuple[str, ...]
+    key: str
+    """SHA-256 of the public key that it is sealed to, in hex."""
+
+
 class Message(NamedTuple):
     """A sealed message, as Kafka carries it."""
 
@@ -123,6 +134,7 @@ class Message(NamedTuple):
     key: bytes
     headers: list[tuple[str, bytes]]
     value: bytes
+    of: Inside | None = None
 
     @property
     def id(self) -> str:
@@ -156,12 +168,13 @@ class Unsigned(NamedTuple):
     value: bytes
     fingerprint: str = ""
     """Of the key that it is sealed to."""
+    of: Inside | None = None
 
 
-def seal(delivery: Delivery, attributes: Attributes, to: PublicKey) -> Unsigned:
+def seal(delivery: Delivery, attributes: Attributes, to: PublicKey, of: Inside | None = None) -> Unsigned:
     """A delivery sealed to an agency's key, its attributes bound into the seal."""
     value = SUITE.encrypt(_padded(msgspec.json.encode(delivery)), to.key, info=_info(attributes))
-    return Unsigned(attributes, value, to.fingerprint)
+    return Unsigned(attributes, value, to.fingerprint, of)
 
 
 def sign(messages: Sequence[Unsigned], signer: batch.Signer) -> list[Message]:
@@ -182,8 +195,9 @@ def sign(messages: Sequence[Unsigned], signer: batch.Signer) -> list[Message]:
                 *([(KEY_FINGERPRINT, fingerprint.encode())] if fingerprint else ()),
             ],
             value,
+            of,
         )
-        for n, ((attributes, value, fingerprint), path) in enumerate(zip(messages, paths, strict=True))
+        for n, ((attributes, value, fingerprint, of), path) in enumerate(zip(messages, paths, strict=True))
     ]
 
 

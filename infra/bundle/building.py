@@ -138,7 +138,8 @@ class Bundles:
         assert isinstance(said, DisclosureMade)
         last = made.position - 1 if said.as_of is None else said.as_of
         events = [o for o in stream if o.version < made.version and o.position <= last]
-        readings = [reading for reading in self._readings.of(case) if reading.position < made.position]
+        looked = self._readings.of(case)
+        readings = [reading for reading in looked.found if reading.position < made.position]
         leaves = self._leaves([o.position for o in (*events, *readings, made)], made.position)
         self._check_whole(made, leaves[made.position])
         disclosed = compartments_named(said.compartments) | {Compartment.COORDINATION}

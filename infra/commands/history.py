@@ -71,16 +71,18 @@ def _lines(found: dict[str, Any]) -> Iterable[str]:
         yield from _state(found.get("state"))
         yield from (line for e in found["events"] for line in (_event(e), *_knew(e)))
         yield from (_opening(o) for o in found.get("openings") or ())
-        yield from _damage(found.get("register"))
+        yield from _damages(found)
 
 
 def _knew(event: dict[str, Any]) -> Iterable[str]:
-    """What the agency was entitled to know of an event, and what it said of it. What it did not say is not known."""
+    """What the agency was entitled to know of an event, what of it was sent, and what it said of it. Of what is not on
+    record nothing is known."""
     for known in event.get("entitled") or ():
         said = f"{'':8} entitled from {known['at']}: {' '.join(known['compartments'])}"
         if known.get("own"):
             yield f"{said}; its own words"
             continue
+        said += "".join(map(_sent, known.get("sent") or ())) or "; sent: not on record"
         for name in ("received", "handled"):
             at = known.get(f"{name}_at")
             said += f"; {name} {at}" if at else f"; {name}: not known"
@@ -89,15 +91,35 @@ def _knew(event: dict[str, Any]) -> Iterable[str]:
         yield said + ("; a placeholder went out" if known.get("empty") else "")
 
 
+def _sent(sending: dict[str, Any]) -> str:
+    """That it was sent, and over what."""
+    how = f"; sent {sending['at']} over {sending['transport']}"
+    if (times := sending.get("times", 1)) > 1:
+        how += f" ({times} times, the last {sending['last']})"
+    if key := sending.get("key"):
+        how += f", to the key {key[:16]}…"
+    for name, words in (("found", "as was found on the topic"), ("empty", "as a placeholder")):
+        how += f", {words}" if sending.get(name) else ""
+    return how + ("" if sending.get("vouched") else ", which the log does not vouch for yet")
+
+
 def _opening(opening: dict[str, Any]) -> str:
     of = f"{opening['position']:>8} {opening['at']} opened by {opening['actor']} ({opening['role']})"
     return f"{of}, {opening['what']}: {' '.join(opening['compartments'])}"
 
 
-def _damage(register: dict[str, Any] | None) -> Iterable[str]:
-    for name, found in (register or {}).items():
+def _damages(found: dict[str, Any]) -> Iterable[str]:
+    """What of the records does not fit, so that more may be so than is shown."""
+    yield from _damage("THE REGISTER OF DELIVERIES", found.get("register"), "what was known")
+    yield from _damage("THE REGISTER OF WHAT WAS SENT", found.get("sendings"), "what was sent")
+    if unread := found.get("unread"):
+        yield from _damage("THE RECORD OF READINGS", {"unread": unread}, "what was opened")
+
+
+def _damage(what: str, damage: dict[str, Any] | None, more: str) -> Iterable[str]:
+    for name, found in (damage or {}).items():
         said = " ".join(map(str, found)) if isinstance(found, list) else str(found)
-        yield f"  THE REGISTER OF DELIVERIES IS NOT WHOLE, {name}: {said}; what was known may be more than is shown"
+        yield f"  {what} IS NOT WHOLE, {name}: {said}; {more} may be more than is shown"
 
 
 def _state(state: dict[str, Any] | None) -> Iterable[str]:
@@ -138,7 +160,7 @@ def _custody(found: dict[str, Any]) -> Iterable[str]:
     for delivered in found.get("deliveries") or ():
         yield f"  sending of referral {delivered['referral']}, as {delivered['recipient']} could know it:"
         yield from _knew(delivered)
-        yield from _damage(delivered.get("register"))
+        yield from _damages(delivered)
 
 
 def _span(span: dict[str, Any]) -> str:

@@ -55,6 +55,7 @@ class ApiFeed:
             if not tellings:  # its cursor may be of another history
                 self._tellings.check()
             messages = self._tellings.seal(tellings)
+            self._tellings.handed_out(agency, messages)
         except (NoHistory, forked.Forked):
             raise Forked("the history in the database forked") from None
         except NoKey:

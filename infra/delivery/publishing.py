@@ -4,17 +4,25 @@ import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 
+from psycopg import Connection
+from psycopg.rows import TupleRow
+
 from ...consumers.publishing.supply import Supplied, TopicProgress
+from ...consumers.wire.envelope import Message
 from ...projections import directory
 from ..database import Pool
 from ..positions import BEFORE, TOPICS
 from ..store import forked
 from .agency_keys import KeyDamaged
 from .bell import Bell
+from .sent import UNKNOWN, ToRecord, of_messages
 from .telling import Tellings
-from .told import Telling
+from .told import SELECT, Telling, telling_of
 
 log = logging.getLogger(__name__)
+
+FOUND = 1_000
+"""So many are put on record in one go."""
 
 
 class PublisherSource:
@@ -25,6 +33,7 @@ class PublisherSource:
         self._pool = pool
         self._bell = bell
         self._positions = tellings.positions
+        self._sendings = tellings.sendings
         self._closing = ExitStack()
         self.waiting = tellings.waiting
         self.resealing, self.resealed = tellings.resealing, tellings.resealed
@@ -82,9 +91,45 @@ class PublisherSource:
         return damaged
 
     def remember(self, places: Mapping[str, TopicProgress]) -> None:
-        rows = [(agency, place.topic_id, place.sequence) for agency, place in places.items()]
         with self._pool.connection() as db:
-            db.cursor().executemany(_REMEMBER, [(*row, self._positions.of(TOPICS.name, *row)) for row in rows])
+            self._remember(db, places)
+
+    def sent(self, messages: Mapping[str, Sequence[Message]], places: Mapping[str, TopicProgress]) -> None:
+        with self._pool.connection() as db, db.transaction():
+            for agency in sorted(messages):
+                self._sendings.write(db, agency, "kafka", of_messages(messages[agency]))
+            self._remember(db, places)
+
+    def found(self, ends: Mapping[str, TopicProgress]) -> None:
+        before = self.places(ends)
+        for agency, end in sorted(ends.items()):
+            known = before.get(agency)
+            upto = known.sequence if known is not None and known.topic_id == end.topic_id else 0
+            if end.id and end.sequence > upto:
+                self._found(agency, upto, end)
+
+    def _found(self, agency: str, upto: int, end: TopicProgress) -> None:
+        """Who sent it was killed between the broker's commit and the database's."""
+        log.info(
+            "found on the topic of %s, and not on record as sent: numbers %d to %d", agency, upto + 1, end.sequence
+        )
+        with self._pool.connection() as db, db.transaction():
+            for start in range(upto, end.sequence, FOUND):
+                rows = db.execute(_BETWEEN, (agency, start, min(end.sequence, start + FOUND))).fetchall()
+                told = [_as_told(telling_of(row, self._tellings.digests)) for row in rows]
+                self._sendings.write(db, agency, "kafka", told, found=True)
+            self._remember(db, {agency: end})
+
+    def _remember(self, db: Connection[TupleRow], places: Mapping[str, TopicProgress]) -> None:
+        rows = [(agency, place.topic_id, place.sequence) for agency, place in places.items()]
+        db.cursor().executemany(_REMEMBER, [(*row, self._positions.of(TOPICS.name, *row)) for row in rows])
+
+
+def _as_told(telling: Telling) -> ToRecord:
+    """A telling that was found on the topic: what lay inside is what the register has of it, at most."""
+    whole = telling.is_whole
+    about = telling.sequence, telling.id, telling.position if whole else 0, telling.case
+    return ToRecord(*about, telling.compartments if whole else 0, UNKNOWN)
 
 
 def _by(agency: str) -> str:
@@ -93,6 +138,7 @@ def _by(agency: str) -> str:
 
 
 _PLACES = f"SELECT agency, topic, sequence, digest, {BEFORE} FROM delivery.topics WHERE agency = ANY(%s)"
+_BETWEEN = f"{SELECT} WHERE agency = %s AND sequence > %s AND sequence <= %s ORDER BY sequence"
 _REMEMBER = (
     "INSERT INTO delivery.topics (agency, topic, sequence, digest) VALUES (%s, %s, %s, %s) ON CONFLICT (agency)"
     " DO UPDATE SET topic = excluded.topic, sequence = excluded.sequence, digest = excluded.digest"

@@ -9,11 +9,13 @@ from uuid import UUID
 from ...api.application.ports import Unavailable
 from ...domain.delivery import ToldSoFar
 from ...domain.history import Register
+from ...domain.sending import SentOfCase
 from ..database import Pool, acting_for
 from ..keys.home import Macs
 from ..keys.names import DELIVERY_RECEIPT
 from . import facts
 from .facts import OnRecord
+from .vouching import SentOnRecord
 
 BEHIND_SECONDS = 5.0
 """How long who looks back waits for the register."""
@@ -23,8 +25,9 @@ class Receipts:
     """The register as acknowledgements ask for it. Safe to share between threads. The API's role sees the acting
     agency's rows only."""
 
-    def __init__(self, pool: Pool, macs: Macs, on_record: OnRecord) -> None:
+    def __init__(self, pool: Pool, macs: Macs, on_record: OnRecord, sent: SentOnRecord) -> None:
         self._pool = pool
+        self._sent = sent
         self._macs = macs
         self._on_record = on_record
         self.of_all = on_record.of_all
@@ -50,6 +53,10 @@ class Receipts:
             if time.monotonic() > give_up:
                 raise Unavailable("the register of what was told is behind")
             time.sleep(0.02)
+
+    def sent(self, agency: str, case: UUID) -> SentOfCase:
+        """What was sealed and sent to the agency of a case."""
+        return self._sent.of_case(agency, case).told
 
 
 def receipt_of(macs: Macs, id: UUID) -> str:

@@ -39,7 +39,7 @@ from .cursors import LOST
 from .digests import NONE, Digests
 from .register import WORK
 from .rows import COLUMNS, PLACES, WRITTEN, Row, columns_of, from_bits
-from .telling import Sealing
+from .sealing import Sealing
 
 MARGIN = 1_000
 """So many positions are left out, behind all that are known to have been given."""

@@ -53,6 +53,11 @@ def columns_of(row: Row) -> tuple[Any, ...]:
     return structs.astuple(row)
 
 
+def by_words(words: Iterable[str]) -> frozenset[Compartment]:
+    """The compartments that are called so."""
+    return frozenset(Compartment.named(word) for word in words)
+
+
 def bits(compartments: Iterable[Compartment]) -> int:
     """Compartments as the register writes them."""
     return sum(1 << c for c in compartments)

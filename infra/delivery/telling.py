@@ -15,7 +15,6 @@ placeholder says so at its number, the register keeps it in mind (`gaps`), and t
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from functools import partial
 from itertools import islice
 from typing import NamedTuple
 from uuid import UUID
@@ -25,14 +24,11 @@ from psycopg.rows import TupleRow
 
 from ...consumers.publishing.supply import Again, Supplied
 from ...consumers.wire import batch, envelope
-from ...consumers.wire.envelope import DAMAGED, ERASED, Attributes, Delivery, Message, Unsigned
+from ...consumers.wire.envelope import DAMAGED, ERASED, Attributes, Delivery, Inside, Message, Unsigned
 from ...domain.compartment import Compartment
 from ...domain.delivery import Cursor
 from ..clock import now as by_the_clock
 from ..database import Pool, acting_for
-from ..keys.handles import Keys, Signer
-from ..keys.home import Macs
-from ..keys.names import DELIVERY_RECEIPT, DELIVERY_SIGNATURE, PSEUDONYMS, REGISTER
 from ..store import forked
 from ..store.data_keys import KeyGone
 from ..store.event_store import EventStore, as_shown
@@ -41,11 +37,12 @@ from ..store.sealed_record import BrokenSeal, Header, Record
 from ..system_act import SYSTEM_AGENCY
 from . import cursors, holding
 from .agency_keys import BadKey, KeyBook, NotTold
-from .digests import Digests
 from .facts import LATE, UNFIT, look_at
 from .holding import ENDING, LATER
 from .reaching import Reaching
 from .receipts import receipt_of
+from .sealing import Sealing
+from .sent import Sendings, of_messages
 from .told import SELECT, Telling, in_order, placeholder, telling_of
 
 _Same = tuple[int, UUID, int, int]
@@ -71,25 +68,6 @@ class _Opened(NamedTuple):
 _Shown = dict[_Same, _Opened]
 
 
-class Sealing(NamedTuple):
-    """What the service seals and signs with."""
-
-    signer: Signer
-    macs: Macs
-    network: str
-    digests: Digests
-
-    @classmethod
-    def of(cls, keys: Keys, network: str) -> "Sealing":
-        """The network's."""
-        macs = keys.macs(PSEUDONYMS, DELIVERY_RECEIPT)
-        return cls(keys.signer(DELIVERY_SIGNATURE), macs, network, Digests(keys.macs(REGISTER)))
-
-    def pseudonym(self, agency: str, of: UUID) -> str:
-        """What stands for a case, or a request, in an agency's topic."""
-        return envelope.pseudonym(partial(self.macs.mac, PSEUDONYMS), agency, of)
-
-
 class Tellings:
     """The register, read and sealed. Safe to share between threads. The API's role sees the acting
     agency's rows only."""
@@ -108,8 +86,11 @@ class Tellings:
         self._store = store
         self._pool = pool
         self._sealing = sealing
+        self.digests = sealing.digests
+        """What tells a damaged row of the register."""
         self.positions = sealing.digests.positions
         """What says whether a row says rightly where somebody goes on."""
+        self.sendings = Sendings(sealing.macs)
         self._keys = KeyBook(store)
 
     def after(self, agency: str, at: Cursor, limit: int, case: UUID | None = None) -> list[Telling]:
@@ -127,6 +108,12 @@ class Tellings:
         if case is not None:
             return [telling for telling in found if telling.sequence <= head]
         return in_order(found, agency, at.sequence, head, limit)
+
+    def handed_out(self, agency: str, messages: Sequence[Message]) -> None:
+        """Put on record that these are handed out in a page of the feed."""
+        if messages:
+            with acting_for(self._pool, agency) as db:
+                self.sendings.write(db, agency, "feed", of_messages(messages))
 
     def waiting(self, sent: Mapping[str, int], limit: int, agencies: int) -> list[Telling]:
         """Tellings that come after what was sent to each of these agencies, in order for each; about `limit` of them,
@@ -359,7 +346,8 @@ class Tellings:
             partitionkey=self._sealing.pseudonym(agency, telling.case),
         )
         try:
-            return envelope.seal(delivery, attributes, public)
+            inside = Inside(telling.case, telling.position, tuple(c.word for c in shown), public.fingerprint)
+            return envelope.seal(delivery, attributes, public, inside)
         except ValueError:
             raise BadKey(f"nothing can be sealed to the key of {agency}") from None
 

@@ -1,12 +1,11 @@
 """The hands that open what is sealed, for the application's `reading` alone."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from uuid import UUID
 
-from ...api.application.ports import Unreadable
+from ...api.application.ports import ReadingsFound, Unreadable
 from ...domain.compartment import Compartment
-from ...domain.disclosure import Written
 from ...domain.fact import AgencyCode
 from ..bundle.building import Bundles
 from ..delivery.met import Met
@@ -14,7 +13,7 @@ from ..store.data_keys import KeyGone
 from ..store.documents import DocumentStore
 from ..store.event_store import Damaged, EventStore, OpenedAt
 from ..store.following import written_of
-from ..store.readings import Readings
+from ..store.readings import Looked, Readings
 from ..store.sealed_record import BrokenSeal
 
 
@@ -38,15 +37,18 @@ class ApiOpener:
 
     def readings(
         self, case: UUID, agency: AgencyCode | None = None, after: int = 0, limit: int | None = None
-    ) -> Sequence[Written]:
-        with _damage(self._met):
-            return [written_of(opened) for opened in self._looked.of(case, agency, after, limit)]
+    ) -> ReadingsFound:
+        return self._as_looked(self._looked.of(case, agency, after, limit))
 
-    def readings_by(
-        self, person: UUID, agency: AgencyCode, after: int = 0, limit: int | None = None
-    ) -> Sequence[Written]:
-        with _damage(self._met):
-            return [written_of(opened) for opened in self._looked.by(person, agency, after, limit)]
+    def readings_by(self, person: UUID, agency: AgencyCode, after: int = 0, limit: int | None = None) -> ReadingsFound:
+        return self._as_looked(self._looked.by(person, agency, after, limit))
+
+    def _as_looked(self, looked: Looked) -> ReadingsFound:
+        if looked.unread:
+            self._met.positions([damage.position for damage in looked.unread])
+        return ReadingsFound(
+            [written_of(o) for o in looked.found], sorted({damage.position for damage in looked.unread})
+        )
 
     def bundle(
         self,

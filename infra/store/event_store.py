@@ -205,12 +205,18 @@ class EventStore:
 
     def opened(self, positions: Sequence[int]) -> list[Opened]:
         """The events at these positions, in order, their coordination opened; those whose key is gone are left out."""
+        return self.open_all(self._at(positions))
+
+    def opened_each(self, positions: Sequence[int]) -> list[Opened | Damage]:
+        """The same; what does not open is named in its place."""
+        return self.open_each(self._at(positions))
+
+    def _at(self, positions: Sequence[int]) -> list[Notification]:
         with self.pool.connection() as db, db.cursor(binary=True) as cursor:
             cursor.execute(f"{_AT} ORDER BY notification_id", (list(positions),))
-            rows = [
+            return [
                 Notification(id=n, originator_id=s, originator_version=v, topic=t, state=x) for n, s, v, t, x in cursor
             ]
-        return self.open_all(rows)
 
     def records(self, positions: Sequence[int]) -> dict[int, Record]:
         """The records at these positions, sealed, by position; checked against their rows."""

@@ -14,9 +14,11 @@ from uuid import UUID, uuid4
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
+from ...consumers.wire.envelope import Message
 from ...domain import webhook as w
 from ...domain.fact import AgencyCode, Fact
 from ..database import Pool
+from ..delivery.sent import Sendings, of_messages
 from ..positions import BEFORE, WEBHOOKS, Positions
 
 LEASE_SECONDS = 5.0
@@ -125,10 +127,17 @@ class Rows:
     """The table, for senders. Safe to share between threads."""
 
     def __init__(
-        self, pool: Pool, positions: Positions, rotation_seconds: float, lease_seconds: float = LEASE_SECONDS
+        self,
+        pool: Pool,
+        positions: Positions,
+        rotation_seconds: float,
+        lease_seconds: float = LEASE_SECONDS,
+        sendings: Sendings | None = None,
     ) -> None:
-        """A secret that was replaced signs for so long beside its successor."""
+        """A secret that was replaced signs for so long beside its successor. `sendings` is where it is put on record
+        that something was posted."""
         self._pool = pool
+        self._sendings = sendings
         self._positions = positions
         self._rotation = rotation_seconds
         self.lease_seconds = lease_seconds
@@ -171,13 +180,16 @@ class Rows:
                 (self.lease_seconds, [claim.lease for claim in claims], [claim.agency for claim in claims]),
             )
 
-    def taken(self, claim: Claim, sequence: int) -> bool:
-        """The agency took everything up to this. Whether the lease holds still, and its row is as it was written; it
+    def taken(self, claim: Claim, sequence: int, message: Message | None = None) -> bool:
+        """The agency took everything up to this, and now this message, which is put on record as sent also where
+        another has the lease by now. Whether the lease holds still, and its row is as it was written; it
         runs anew."""
         with self._pool.connection() as db, db.transaction():
             held = f"{_PLACE} WHERE agency = %s AND lease = %s FOR UPDATE"
             row = db.execute(held, (claim.agency, claim.lease)).fetchone()
             place = self._whole(claim.agency, row) if row is not None else None
+            if self._sendings is not None and message is not None:
+                self._sendings.write(db, claim.agency, "webhook", of_messages([message]))
             if place is None:
                 return False
             digest = self._positions.of(WEBHOOKS.name, claim.agency, *place._replace(sent=sequence))

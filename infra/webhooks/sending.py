@@ -23,6 +23,7 @@ import msgspec
 from ...api.application.casework import Casework
 from ...api.application.kinds import AGENCY
 from ...consumers.wire import envelope
+from ...consumers.wire.envelope import Message
 from ...domain import agency as agencies
 from ...domain.delivery import Cursor
 from ...domain.fact import Act, AgencyCode
@@ -73,6 +74,7 @@ class Posted(NamedTuple):
     sequence: int
     id: str
     body: bytes
+    of: Message
 
 
 class Outcome(NamedTuple):
@@ -206,7 +208,7 @@ class Sender:
                     outcome = await self._attempt(client, url, headers, message.body)
                     if not outcome.taken:
                         return await self._work(self._failed, claim, failures + 1, outcome)
-                    if not await self._work(self._rows.taken, claim, message.sequence):
+                    if not await self._work(self._rows.taken, claim, message.sequence, message.of):
                         return None  # it was set anew, replayed or removed meanwhile
                     sent, failures = message.sequence, 0
 
@@ -258,8 +260,7 @@ class Sender:
 
     def _page(self, agency: AgencyCode, after: int) -> list[Posted]:
         messages = self._tellings.seal(self._tellings.after(agency, Cursor(after), PAGE))
-        events = [envelope.to_cloudevent(message) for message in messages]
-        return [Posted(int(event["sequence"]), event["id"], msgspec.json.encode(event)) for event in events]
+        return [Posted(m.sequence, m.id, msgspec.json.encode(envelope.to_cloudevent(m)), m) for m in messages]
 
     def _failed(self, claim: Claim, failures: int, outcome: Outcome) -> None:
         pause = self._patience.pause(failures, outcome.retry_after)

@@ -17,7 +17,8 @@ from rujukan.consumers.wire.envelope import Opener, from_cloudevent, to_cloudeve
 from rujukan.consumers.wire.known_events import is_known
 from rujukan.domain.delivery import Cursor
 from rujukan.infra import composition
-from rujukan.infra.delivery.telling import Sealing, Tellings
+from rujukan.infra.delivery.sealing import Sealing
+from rujukan.infra.delivery.telling import Tellings
 from rujukan.infra.demo.story import tell
 from rujukan.infra.keys.names import PUBLISHING
 from rujukan.infra.schemas import serving

@@ -29,7 +29,8 @@ from rujukan.domain.delivery import Cursor
 from rujukan.domain.recovery import Numbers, TellOfRecovery
 from rujukan.infra import composition
 from rujukan.infra.delivery.reaching import LATELY
-from rujukan.infra.delivery.telling import Sealing, Tellings
+from rujukan.infra.delivery.sealing import Sealing
+from rujukan.infra.delivery.telling import Tellings
 from rujukan.infra.keys.names import PUBLISHING
 from rujukan.infra.settings import Settings
 from rujukan.infra.system_act import system_act

@@ -339,6 +339,7 @@ FIELDS: dict[type[Fact], dict[str, Any]] = {
         "compartments": frozenset({"health", "coordination"}),
         "what": "timeline",
         "basis": "consent",
+        "lines": ("12", "12.health"),
     },
     r.ErasureRecorded: {
         "erasure": an_id("erasure"),

@@ -8,7 +8,17 @@ from uuid import UUID
 import msgspec
 from story import NETWORK
 
-from rujukan.api.application.ports import Changes, Gone, Moved, Repeated, Retryable, Unavailable, Unreadable, UsedBefore
+from rujukan.api.application.ports import (
+    Changes,
+    Gone,
+    Moved,
+    ReadingsFound,
+    Repeated,
+    Retryable,
+    Unavailable,
+    Unreadable,
+    UsedBefore,
+)
 from rujukan.domain.access import AccessRecorded
 from rujukan.domain.agency import AgencyRegistered, ServicesOffered, agency_stream
 from rujukan.domain.compartment import Compartment
@@ -131,23 +141,25 @@ class PaperOpener:
 
     def readings(
         self, case: UUID, agency: str | None = None, after: int = 0, limit: int | None = None
-    ) -> list[Written]:
+    ) -> ReadingsFound:
         self._note()
-        return [
+        found = [
             w
             for w in self._log.events
             if isinstance(w.event, AccessRecorded) and w.event.subject == case and agency in (None, w.author)
             if w.position > after
-        ][:limit]
+        ]
+        return ReadingsFound(found[:limit], ())
 
-    def readings_by(self, person: UUID, agency: str, after: int = 0, limit: int | None = None) -> list[Written]:
+    def readings_by(self, person: UUID, agency: str, after: int = 0, limit: int | None = None) -> ReadingsFound:
         self._note()
-        return [
+        found = [
             w
             for w in self._log.events
             if isinstance(w.event, AccessRecorded) and (w.event.reader, w.author) == (person, agency)
             if w.position > after
-        ][:limit]
+        ]
+        return ReadingsFound(found[:limit], ())
 
     def bundle(self, case: UUID, disclosure: UUID, *parts: object, **switches: bool) -> bytes:
         return msgspec.json.encode([case, disclosure])

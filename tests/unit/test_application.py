@@ -353,9 +353,9 @@ def test_who_looked_comes_from_the_log_for_who_is_on_record(house: House) -> Non
     """The lead learns of every reading, another agency of its own people's."""
     house.reading.open(Asked(LEAD, uuid4()), CASE, wanted(house, Compartment.HEALTH), "timeline")
     nothing = OnRecord(0)
-    assert house.reading.readings(Asked(LEAD, uuid4()), CASE, nothing) == []
+    assert list(house.reading.readings(Asked(LEAD, uuid4()), CASE, nothing).found) == []
     under = house.reading.show(Asked(LEAD, uuid4()), CASE, frozenset({Compartment.COORDINATION}), "case-access")
-    found = house.reading.readings(Asked(LEAD, uuid4()), CASE, under)
+    found = house.reading.readings(Asked(LEAD, uuid4()), CASE, under).found
     assert [w.event.what for w in found if isinstance(w.event, AccessRecorded)] == ["timeline", "case-access"]
 
 

@@ -58,7 +58,12 @@ def test_every_event_has_a_topic_of_its_own() -> None:
 def test_a_topic_is_its_family_and_its_name_and_no_python_path(topic: str) -> None:
     event = catalogue.TOPICS[topic]
     room = event.__module__.removeprefix("rujukan.domain.").partition(".")[0]
-    family = {"casefile": "case", "damaged": "erasure", **dict.fromkeys(OF_AGENCIES, "agency")}.get(room, room)
+    family = {
+        "casefile": "case",
+        "damaged": "erasure",
+        "sending": "delivery",
+        **dict.fromkeys(OF_AGENCIES, "agency"),
+    }.get(room, room)
     assert topic == f"{family}.{event.__name__}"
 
 

@@ -83,7 +83,7 @@ def batch_of(size: int) -> list[Message]:
     return envelope.sign(unsigned, SERVICE)
 
 
-_, KAFKA_KEY, HEADERS, VALUE = batch_of(1)[0]
+_, KAFKA_KEY, HEADERS, VALUE, _ = batch_of(1)[0]
 
 
 def opened(headers=HEADERS, key=KAFKA_KEY, value=VALUE, keys=(KEY,), service=SERVICE):

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from uuid import UUID
 
 import pytest
 from hypothesis import given as for_all
@@ -222,5 +223,32 @@ def test_what_is_looked_for_among_many_is_what_all_of_them_say(words: list, of: 
         log.write(delivery_stream("rsud"), replace(HOSPITAL_S_MACHINE, at=minute(n)), event)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(arriving, "PAGE", 3)
-        found = Arrivals(Casework(log, PaperMacs()), log).at("rsud", of, minute(until))
-    assert found == arrivals(of, said(*events[: until + 1]))
+        asked = Arrivals(Casework(log, PaperMacs()), log)
+        found = [asked.at("rsud", dict.fromkeys(of, minute(0)), minute(until)) for _ in range(2)]
+    assert found == [arrivals(of, said(*events[: until + 1]))] * 2
+
+
+def test_of_what_failed_no_acknowledgement_from_before_it_was_told_is_read_and_none_a_second_time() -> None:
+    log, first, told, told_at = PaperLog(), 200, 950, 180
+    for n in range(1, 301):
+        more = {"failed": (Failure(told, "handler-failed"),)} if n == first else {}
+        received = n if n < first else told + n
+        event = say(Acknowledged, agency="rsud", received=received, handled=received, **more)
+        log.write(delivery_stream("rsud"), replace(HOSPITAL_S_MACHINE, at=minute(n)), event)
+    asked = Arrivals(Casework(log, PaperMacs()), log)
+    read: list[tuple[int, int | None]] = []
+    reads = log.read
+
+    def noting(stream: UUID, after: int = 0, upto: int | None = None) -> list:
+        read.append((after, upto))
+        return reads(stream, after, upto)
+
+    log.read = noting  # type: ignore[method-assign]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(arriving, "PAGE", 1)
+        for most in (45, 25):
+            arrived = asked.at("rsud", {told: minute(told_at)}, minute(400))
+            assert arrived[told].failed == "handler-failed"
+            pages = {after for after, upto in read if upto is not None}
+            assert len(pages) <= most
+            read.clear()

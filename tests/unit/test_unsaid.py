@@ -64,7 +64,7 @@ def each() -> Iterator[Any]:
 
 NOBODY_SAYS_NOTHING = {
     "failed", "recovered", "told_again", "said_by", "recipients", "asked_for", "clocks", "meets", "seen_by",
-    "withheld_events",
+    "withheld_events", "lines", "gone",
 }  # fmt: skip
 """Lists that somebody makes whole: one that is empty names none, and its absence could say nothing else."""
 ONE_VALUE = {"algorithm"}
