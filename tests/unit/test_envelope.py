@@ -161,7 +161,7 @@ def test_rubbish_is_rejected_and_nothing_else(value, key):
 
 
 def test_a_rogue_signature_over_rubbish_still_opens_nothing():
-    _, key, headers, value = envelope.sign([envelope.Unsigned(ATTRIBUTES, b"x" * 2000)], SERVICE)[0]
+    _, key, headers, value, _ = envelope.sign([envelope.Unsigned(ATTRIBUTES, b"x" * 2000)], SERVICE)[0]
     with pytest.raises(CannotOpen):
         opened(headers, key, value)
 
@@ -169,7 +169,7 @@ def test_a_rogue_signature_over_rubbish_still_opens_nothing():
 @pytest.mark.parametrize("size", [1, 2, 3, 5, 8, 21])
 def test_each_message_of_a_batch_opens_alone_and_none_with_anothers_proof(size):
     messages = batch_of(size)
-    for n, (_, key, headers, value) in enumerate(messages):
+    for n, (_, key, headers, value, _) in enumerate(messages):
         assert opened(headers, key, value).sequence == 5 + n
         other = dict(messages[n - 1].headers)["ce_batch"]
         if size > 1:
@@ -196,7 +196,7 @@ def test_a_proof_that_cannot_be_one_is_no_signature(proof):
 
 def test_what_is_inside_stands_where_the_outside_says():
     moved = envelope.seal(DELIVERY, msgspec.structs.replace(ATTRIBUTES, sequence="6"), PUBLIC)
-    _, key, headers, value = envelope.sign([moved], SERVICE)[0]
+    _, key, headers, value, _ = envelope.sign([moved], SERVICE)[0]
     with pytest.raises(CannotOpen):
         opened(headers, key, value)
 
