@@ -4,6 +4,7 @@ import hashlib
 from typing import Any
 from uuid import UUID, uuid4, uuid5
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -51,7 +52,9 @@ def add_routes(door: Door) -> None:
         case = id_of(request.path_params["case"])
         query = request.query_params
         digest = hashlib.sha256(body).hexdigest()
-        again = sent(request, str(query).encode(), digest.encode())
+        media_type = request.headers.get("content-type", "application/octet-stream").partition(";")[0].strip()
+        means = msgspec.json.encode({**query, "media_type": media_type, "sha256": digest})
+        again = sent(request, means, as_before=f"{query} {digest}".encode())
         # Sent again with its key, the same document has the same id; other bytes have another.
         document = uuid4() if again is None else uuid5(case, f"{act.agency}/{act.actor}/{again.key}/{digest}")
         fields: dict[str, Any] = {
@@ -59,7 +62,7 @@ def add_routes(door: Door) -> None:
             "document": str(document),
             "kind": query.get("kind"),
             "compartment": query.get("compartment"),
-            "media_type": request.headers.get("content-type", "application/octet-stream").partition(";")[0].strip(),
+            "media_type": media_type,
             "size": len(body),
             "sha256": digest,
         }

@@ -22,6 +22,7 @@ from starlette.datastructures import QueryParams
 from starlette.requests import Request
 
 from ..domain.fact import EARLIEST
+from ..domain.letters import is_plain
 from ..domain.refusal import Unknown
 from ..projections.listing import IN_FUTURE, Positive
 from . import cursors
@@ -174,8 +175,6 @@ def read_all(parameters: Sequence[Parameter], request: Request, now: datetime) -
         if parameter.place == "path":
             values[parameter.argument] = parameter.read(request.path_params[parameter.name], now)
     query = request.query_params
-    if any("\x00" in said for said in query.values()):
-        raise BadRequest(400, "BadQuery", "A query value has no NUL.")
     refuse_unknown(query, [p.name for p in parameters if p.place == "query"])
     for parameter in parameters:
         if parameter.place != "path":
@@ -185,7 +184,10 @@ def read_all(parameters: Sequence[Parameter], request: Request, now: datetime) -
 
 
 def refuse_unknown(query: QueryParams, allowed: Sequence[str]) -> None:
-    """Raises BadRequest where a query says something that may not be asked, or one thing twice."""
+    """Raises BadRequest where a query says something that may not be asked, or one thing twice, or what nobody sees."""
+    unseen = next((name for name in allowed if not is_plain(query.get(name, ""))), None)
+    if unseen is not None:
+        raise BadRequest(400, "BadQuery", f"{unseen} has characters that are not seen; type it.", parameter=unseen)
     twice = next((name for name in allowed if len(query.getlist(name)) > 1), None)
     if twice is not None:
         raise BadRequest(400, "BadQuery", f"{twice} is said more than once.", parameter=twice)

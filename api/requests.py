@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+from contextlib import suppress
 from itertools import islice
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
@@ -61,9 +62,10 @@ def correlation_of(request: Request) -> UUID:
         raise BadRequest(400, "BadHeader", "X-Correlation-Id is a UUID.", header="X-Correlation-Id") from None
 
 
-def sent(request: Request, *parts: bytes) -> Sent | None:
-    """What an Idempotency-Key came with: the address and these parts, a JSON object among them however it is written;
-    None without a key. Raises BadRequest for a key that is none, and for two."""
+def sent(request: Request, body: bytes, *, as_before: bytes | None = None) -> Sent | None:
+    """What an Idempotency-Key came with: the address, and what the body means, a JSON object however it is written;
+    None without a key. `as_before` is what older releases took for the body. Raises BadRequest for a key that is none,
+    and for two."""
     keys = request.headers.getlist("idempotency-key")
     if not keys:
         return None
@@ -75,17 +77,39 @@ def sent(request: Request, *parts: bytes) -> Sent | None:
             400, "BadHeader", "Idempotency-Key has 1 to 200 printable characters.", header="Idempotency-Key"
         )
     path = request.url.path.encode()
-    return Sent(key, b" ".join((path, *map(_canonical, parts))), as_written=b" ".join((path, *parts)))
+    before = body if as_before is None else as_before
+    earlier = tuple(path + b" " + said for said in dict.fromkeys((before, _in_order(before))))
+    return Sent(key, path.lower() + b" " + _canonical(body), earlier)
 
 
-def _canonical(part: bytes) -> bytes:
-    """A JSON object in the one form that all its spellings have: no space, keys in order. Anything else as it is."""
-    if part[:1] in (b"{", b" ", b"\n", b"\r", b"\t"):
-        try:
-            return msgspec.json.encode(msgspec.json.decode(part), order="sorted")
-        except (msgspec.MsgspecError, UnicodeError, RecursionError):
-            pass
-    return part
+def _canonical(body: bytes) -> bytes:
+    """A JSON object in the one form that all its spellings have, as RFC 8785 has one: no space, keys in order, each
+    number once; no body is an empty object. Anything else as it is."""
+    try:
+        said = _numbers_once(msgspec.json.decode(body or b"{}"))
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return body
+    return msgspec.json.encode(said, order="sorted") if isinstance(said, dict) else body
+
+
+def _in_order(body: bytes) -> bytes:
+    """The form of before: 1 and 1.0 are two numbers, and nothing is no object."""
+    if body[:1] in (b"{", b" ", b"\n", b"\r", b"\t"):
+        with suppress(msgspec.MsgspecError, UnicodeError, RecursionError):
+            return msgspec.json.encode(msgspec.json.decode(body), order="sorted")
+    return body
+
+
+def _numbers_once(said: Any) -> Any:
+    """A number that is whole as an integer, however it was written."""
+    match said:
+        case float() if said.is_integer():
+            return int(said)
+        case dict():
+            return {name: _numbers_once(value) for name, value in said.items()}
+        case list():
+            return [_numbers_once(value) for value in said]
+    return said
 
 
 def expected_version(request: Request) -> int | None:

@@ -209,6 +209,11 @@ def moved(before: Agency, after: Agency) -> frozenset[KeyId]:
 def register_key(command: RegisterKey, agency: Agency | None, act: Act) -> Sequence[Fact]:
     if command.key in require_agency(agency).public_keys:
         raise AlreadyExists(key=command.key)
+    if command.public_key == EXAMPLE_KEY:
+        raise Invalid(
+            field="public_key",
+            must="be the agency's own, as `rujukan keygen` makes it: everybody has that of an example",
+        )
     return [recorded(KeyRegistered, command, act)]
 
 

@@ -1,6 +1,6 @@
 """The shape that commands and events share: frozen, keyword-only, every field with its compartment."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Annotated, Any, NewType, TypeVar, get_args, get_type_hints
@@ -145,8 +145,8 @@ def recorded(event: type[F], command: Fact, act: Act, **more: Any) -> F:
     """The event that says what the command said, with `more` beside or instead.
 
     Raises InTheFuture when it is said to have happened after it was recorded (plus CLOCK_SKEW), and Invalid for
-    a time outside of EARLIEST and LATEST, which no list could order in every zone, and for what cannot be seen
-    (letters.py).
+    a time outside of EARLIEST and LATEST, which no list could order in every zone, and for text in which something is
+    not seen, or nothing is (letters.py).
     """
     if command.occurred_at > act.at + CLOCK_SKEW:
         raise InTheFuture(occurred_at=command.occurred_at, recorded_at=act.at)
@@ -155,16 +155,35 @@ def recorded(event: type[F], command: Fact, act: Act, **more: Any) -> F:
     for name, value in said.items():
         if isinstance(value, datetime) and not EARLIEST <= value <= LATEST:
             raise Invalid(field=name, must=f"lie between {EARLIEST.year} and {LATEST.year}")
-        if isinstance(value, str):
-            _require_seen(type(command), name, value)
+    if command.__struct_config__.tag is None:  # not an event, of which another is made
+        _require_seen(command)
     return event(**{**said, **more})
 
 
-def _require_seen(command: type[Fact], field: str, value: str) -> None:
-    """Raises Invalid for what cannot be seen. What is stored stays readable, whatever is in it: it is commands that are
+def _require_seen(command: Fact) -> None:
+    """Raises Invalid, which names the field. What is stored stays readable, whatever is in it: it is commands that are
     asked."""
-    if not is_plain(value) if field in _of_one_line(command) else not reads_as_written(value):
-        raise Invalid(field=field, must="have no characters that cannot be seen; type it anew instead of pasting it")
+    lines = _of_one_line(type(command))
+    for field in command.__struct_fields__:
+        for text in _texts_in(getattr(command, field)):
+            if not (is_plain(text) if field in lines else reads_as_written(text)):
+                raise Invalid(
+                    field=field, must="say something, in characters that are seen; type it anew instead of pasting it"
+                )
+
+
+def _texts_in(value: Any) -> Iterator[str]:
+    """All text in a field, also in lists and in what has fields of its own."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Struct):
+        for name in value.__struct_fields__:
+            yield from _texts_in(getattr(value, name))
+    elif isinstance(value, Mapping):
+        yield from (text for pair in value.items() for part in pair for text in _texts_in(part))
+    elif isinstance(value, Iterable) and not isinstance(value, bytes):
+        for one in value:
+            yield from _texts_in(one)
 
 
 @cache

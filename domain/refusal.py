@@ -112,6 +112,20 @@ class OpenReferrals(Refusal):
     acts = ("CompleteReferral", "FailReferral", "CancelReferral", "EndUncoveredReferral")
 
 
+class AlreadyReferred(Refusal):
+    says = Words(
+        "Rujukan untuk layanan yang sama ke instansi ini masih terbuka.",
+        "A referral for the same service to this agency is open already.",
+    )
+    mend = Words(
+        "Lihat dahulu rujukan yang disebut. Bila rujukan lain memang diperlukan, kirim lagi dengan alasannya"
+        " (duplicate_reason); alasan itu dicatat.",
+        "Look at the one that is named first. Where another is needed all the same, send it again with the reason"
+        " (duplicate_reason), which is recorded.",
+    )
+    acts = ("SendReferral",)
+
+
 class NotForThisAgency(Refusal):
     says = Words(
         "Hubungan instansi Anda dengan kasus ini tidak mengizinkannya.",

@@ -19,8 +19,8 @@ class Sent(NamedTuple):
     key: str
     content: bytes
     """What it says, in the one form that all ways of writing it have."""
-    as_written: bytes = b""
-    """Its bytes: keys that were stored by an older release hold those."""
+    as_before: tuple[bytes, ...] = ()
+    """What keys that were stored by older releases hold of it: its bytes, and the form that was used next."""
 
 
 class Done(NamedTuple):
@@ -49,7 +49,7 @@ class Once:
         before = self._log.repeated(self._hash(act, b"key", sent.key.encode()))
         if before is None:
             return None
-        same = (self._hash(act, b"content", said) for said in (sent.content, sent.as_written))
+        same = (self._hash(act, b"content", said) for said in (sent.content, *sent.as_before))
         if not any(hmac.compare_digest(before.fingerprint, one) for one in same):
             raise KeyReused("this Idempotency-Key came with another request")
         id, version, *waits = msgspec.json.decode(before.answer)

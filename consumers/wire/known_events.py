@@ -89,7 +89,7 @@ HIGHEST: Final[dict[str, int]] = {
     "case.ReferralReceived": 1,
     "case.ReferralRejected": 1,
     "case.ReferralResumed": 1,
-    "case.ReferralSent": 1,
+    "case.ReferralSent": 2,
     "case.ReferralStarted": 1,
     "case.ReferralUndelivered": 1,
     "case.ReportReceived": 1,

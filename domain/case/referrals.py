@@ -11,6 +11,7 @@ covers any more stops, or is held where work began, whatever ended the consent.
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import partial
+from typing import Any
 from uuid import UUID
 
 from msgspec.structs import replace
@@ -36,10 +37,10 @@ from ..causes import Cause, latest
 from ..codes import AgencyKind, EndReason, Purpose, ReferralStatus, Service, Urgency
 from ..compartment import Compartment, CompartmentWord, Coordination
 from ..declaring import Step, asked, field, happened, name_fields
-from ..fact import Act, AgencyCode, ClockId, Details, Fact, ReferralId, recorded
+from ..fact import Act, AgencyCode, ClockId, Details, Fact, ReferralId, Short, recorded
 from ..pathways import PATHWAYS
 from ..persistent import put
-from ..refusal import Invalid, OpenReferrals, RecipientUnavailable
+from ..refusal import AlreadyReferred, Invalid, OpenReferrals, RecipientUnavailable
 from ..standing.relations import Extent, Relation
 from ..standing.roles import CASE_WORK
 from ..standing.rows import KNOWS, TAKES_PART, Since
@@ -54,6 +55,11 @@ MAY_CANCEL = BEFORE_WORK | {S.DRAFT, S.IN_PROGRESS, S.ON_HOLD}
 MAY_BE_REDIRECTED = frozenset({S.REJECTED, S.CANCELLED, S.FAILED})
 
 said = partial(happened, step=Step.REFERRAL, to=PARTIES)
+
+
+def _nobody_asked(fields: dict[str, Any]) -> dict[str, Any]:
+    """Version 1 asked no reason of who sent a second referral for the same."""
+    return {"duplicate_reason": None, **fields}
 
 
 class DraftFacts(Details, frozen=True, kw_only=True):
@@ -81,12 +87,18 @@ class ReferralDrafted(DraftFacts, frozen=True, kw_only=True, tag="case.ReferralD
     recipient_kind: Coordination[AgencyKind]
 
 
+class SendingFacts(ReferralMove, frozen=True, kw_only=True):
+    duplicate_reason: Coordination[Short | None] = None
+    """Why this one is sent beside another for the same service to the same agency, which is open."""
+
+
 @said(
     Words("Rujukan dikirim", "Referral sent"),
     her=Words("Rujukan dikirim; jawaban ditunggu", "A referral was sent; an answer is awaited"),
     means="konsep → terkirim. Penerima boleh tahu yang dibagikan; jawaban ditunggu.",
+    earlier=(_nobody_asked,),
 )
-class ReferralSent(ReferralMove, frozen=True, kw_only=True, tag="case.ReferralSent"):
+class ReferralSent(SendingFacts, frozen=True, kw_only=True, tag="case.ReferralSent"):
     """draft → requested. The recipient may know the compartments shared; an answer is due."""
 
     due_at: Coordination[datetime]
@@ -147,8 +159,9 @@ class DraftReferral(DraftFacts, frozen=True, kw_only=True):
     means="Mengirim rujukan yang telah disusun kepada penerimanya.",
     tag="referral",
 )
-class SendReferral(ReferralMove, frozen=True, kw_only=True):
-    """Send a drafted referral to its recipient."""
+class SendReferral(SendingFacts, frozen=True, kw_only=True):
+    """Send a drafted referral to its recipient. Where one for the same service to the same agency is open, say why
+    (`duplicate_reason`)."""
 
 
 @asked(
@@ -233,8 +246,22 @@ def send(command: SendReferral, case: Case, act: Act, network: Network) -> Seque
         raise RecipientUnavailable(agency=referral.recipient, service=referral.service)
     require_reach(case, referral, act)
     require_cover(case, referral, act)
+    if command.duplicate_reason is None and (beside := _open_beside(case, referral)):
+        raise AlreadyReferred(referrals=beside, recipient=referral.recipient, service=referral.service)
     due_at = act.at + PATHWAYS[case.pathway].answers[referral.urgency]  # nobody answers what was not told yet
     return [recorded(ReferralSent, command, act, due_at=due_at)]
+
+
+def _open_beside(case: Case, referral: Referral) -> list[ReferralId]:
+    """The open referrals for the same service to the same agency, of those that the sender may know of: its own, and
+    the lead all."""
+    return [
+        r.id
+        for r in case.referrals.values()
+        if r.status.is_open
+        and (r.recipient, r.service) == (referral.recipient, referral.service)
+        and referral.sender in (r.sender, case.lead)
+    ]
 
 
 @decides.register
@@ -247,6 +274,11 @@ when_uncovered(BEFORE_WORK, lambda at, id, why: ReferralCancelled(occurred_at=at
 
 name_fields(
     purpose=field("Tujuan", "Purpose", ("Tujuan", "Purpose")),
+    duplicate_reason=field(
+        "Alasan rujukan berikutnya",
+        "Reason for another referral",
+        ("Mengapa dirujuk lagi", "Why you are referred again"),
+    ),
     clocks=field("Batas waktu terkait", "Clocks"),
     redirects=field("Mengalihkan rujukan", "Redirects referral"),
     parent=field("Rujukan induk", "Parent referral"),

@@ -3,6 +3,8 @@ answers of 500, answers that tell too much, and promises that were not kept."""
 
 import base64
 import json
+import re
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,7 +21,7 @@ from two import seconded
 from rujukan.consumers.publishing.tails import tails
 from rujukan.consumers.wire.kafka import topics
 from rujukan.consumers.wire.kafka.access import options
-from rujukan.domain.agency_keys import EXAMPLE_KEY, RegisterKey
+from rujukan.domain.agency_keys import RegisterKey
 from rujukan.domain.codes import Role
 from rujukan.infra import composition
 from rujukan.infra.issuer import usual_actor
@@ -34,6 +36,7 @@ CONSENT = {
 }
 REFERRAL = {"urgency": "routine", "purpose": "care", "compartments": ["identity", "health"]}
 INCIDENT = {"forms": ["seksual"], "gbv_type": "rape"}
+TOP = Path(__file__).parents[2]
 PARTS = ("api", "worker", "publisher", "postgres", "broker")
 
 
@@ -175,13 +178,23 @@ def test_a_key_that_nothing_can_be_sealed_to_is_refused(own: Running, key: str) 
     assert key not in response.text
 
 
-def test_the_documented_example_of_a_key_can_be_sealed_to(own: Running) -> None:
+def test_no_key_that_is_published_is_registered(own: Running) -> None:
+    """Who copies the request out of the documents would have everybody read what their agency is told."""
+    body = own.http.get("/openapi.json").json()["paths"]["/agencies/{code}/keys"]["post"]["requestBody"]
+    (example,) = (said["value"] for said in body["content"]["application/json"]["examples"].values())
     administrator = own.client("rsud", Role.AGENCY_ADMINISTRATOR)
-    registered = administrator.post("/agencies/rsud/keys", json={"key": "example", "public_key": EXAMPLE_KEY})
-    done(seconded(registered, own.client("rsud", Role.SUPERVISOR)))
-    lead = own.client("uptd-ppa")
-    shared(lead, opened(lead), "rsud")
-    assert publishing_goes_on(own)
+    for key in {example["public_key"], *published()}:
+        response = administrator.post("/agencies/rsud/keys", json={**example, "public_key": key})
+        assert problem(response) == (422, "invalid"), response.text
+        assert response.json()["about"]["field"] == "public_key"
+
+
+def published() -> set[str]:
+    """Whatever in the repository has the form of a public key."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=TOP, capture_output=True, check=True).stdout
+    form = re.compile(rb"(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{1622}(?![A-Za-z0-9_-])")
+    files = [TOP / name.decode() for name in listed.split(b"\0") if name]
+    return {found.decode() for file in files if file.is_file() for found in form.findall(file.read_bytes())}
 
 
 def test_a_bad_key_that_was_stored_before_keys_were_checked_keeps_nobody_else_waiting(own: Running) -> None:

@@ -353,8 +353,10 @@ def _consent_and_referrals(walk: Walk, case: str) -> str:
         with_clock = {**ASKED[DraftReferral].example, "clocks": [clock]}
         helped = walk.propose(DraftReferral, f"/cases/{case}/referrals", **with_clock)
         declined, failed, taken_back = (walk.take(DraftReferral, case=case) for _ in range(3))
-        for referral in (helped, declined, failed):
-            walk.take(SendReferral, case=case, referral=referral)
+        walk.take(SendReferral, case=case, referral=helped)
+        for referral in (declined, failed):
+            sending = f"/cases/{case}/referrals/{referral}/sending"
+            walk.propose(SendReferral, sending, duplicate_reason="Pemeriksaan kedua.")
         walk.take(CancelReferral, case=case, referral=taken_back)
     with walk.acting("uptd-ppa", Role.SUPERVISOR):
         alone, ended = walk.take(OverrideConsent, case=case), walk.take(OverrideConsent, case=case)

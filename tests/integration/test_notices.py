@@ -11,8 +11,9 @@ import pytest
 from office import Office, catch_up, dump, erases, opened_office, opened_runner
 
 from rujukan.api.application.reading import Asked
+from rujukan.consumers.wire.envelope import AgencyKey
 from rujukan.domain.agency import AddMember, agency_stream
-from rujukan.domain.agency_keys import EXAMPLE_KEY, RegisterKey, RetireKey
+from rujukan.domain.agency_keys import RegisterKey, RetireKey
 from rujukan.domain.case.fulfilment import ReceiveReferral, RejectReferral
 from rujukan.domain.case.glass import BreakGlass, ReviewGlass
 from rujukan.domain.case.lead import AssignCaseWorker
@@ -189,7 +190,7 @@ def test_new_and_retired_keys_and_webhooks_reach_the_leads_concerned_and_the_age
     def says(command: type, **fields: object) -> None:
         office.agrees("disdik", command(occurred_at=composition.now(), **fields))
 
-    says(RegisterKey, key="new", public_key=EXAMPLE_KEY)
+    says(RegisterKey, key="new", public_key=AgencyKey.generate("new").public)
     says(SetWebhook, url="https://disdik.example/")
     says(ReplayWebhook, after=0)
     says(RetireKey, key="new")

@@ -325,7 +325,7 @@ COMMANDS: Mapping[type[Fact], Fact] = {
         say(EndOverride, consent=ALONE, reason="r"),
         say(RaiseOverrideReview, consent=ALONE),
         say(DraftReferral, **draft_fields(NEW, "lbh", Service.LEGAL_AID)),
-        say(SendReferral, **MOVE),
+        say(SendReferral, **MOVE, duplicate_reason="r"),
         say(CancelReferral, **MOVE),
         say(ReceiveReferral, **MOVE),
         say(AcceptReferral, **MOVE),

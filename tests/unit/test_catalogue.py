@@ -296,7 +296,7 @@ def test_an_old_record_that_stays_sealed_in_part_is_read_in_part() -> None:
 def test_a_record_of_today_is_not_upcast() -> None:
     today = to_segments(say(NoteRecorded, note=NOTE, subject="a visit"))
     assert said(to_event(TOPIC, 3, today))["subject"] == "a visit"
-    assert catalogue.version_of("case.ReferralSent") == 1
+    assert catalogue.version_of("case.ReferralCancelled") == 1
 
 
 def test_a_version_for_which_there_is_no_upcast_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """No command brings in what nobody sees: in names and references no control, bidirectional or invisible character, in
 narratives none that turns text around. Each text field of each command is tried."""
 
+import unicodedata
 from datetime import UTC, datetime
 from typing import Any, get_args, get_type_hints
 from uuid import uuid4
@@ -37,7 +38,18 @@ UNSEEN = {
     "C1": "\u0085",
     "a tag": "\U000e0041",
     "of private use": "\ue000",
+    "of no use yet": "\u0378",
+    "half of a pair": "\ud800",
+    "a joiner of nothing": "\u200d",
+    "a filler": "\u3164",
+    "a blank of Braille": "\u2800",
+    "a grapheme joiner": "\u034f",
+    "a variation": "\ufe0f",
+    "two lines": "\n",
+    "a tabulator": "\t",
 }
+UNSEEN_IN_A_TEXT = ("\u202e", "\u202d", "\u0085", "\x00", "\x0b", "\x1b", "\x7f", "a\rb", "\ud800")
+PASTED = ("\n", "\r\n", "\t", "\u200f", "\u202a", "\ufeff", "\u2028", "❤\ufe0f", "👨\u200d👩")
 SEEN = ("Bunga", "Ni Luh Ayu", "Núñez-O’Hara", "雅子", "عائشة", "ক্\u200dষ", "e\u0301", "No. 12/VeR/2026", "👩🏽")
 
 
@@ -59,22 +71,61 @@ def event_with(field: str) -> type[Fact]:
     return msgspec.defstruct("Said", [(field, Any)], bases=(Fact,), kw_only=True)
 
 
+def refused(command: type[Fact], field: str, text: str) -> None:
+    """As it does not fit, or by the rules: either names the field."""
+    with pytest.raises((msgspec.ValidationError, Invalid), match=field):
+        recorded(event_with(field), given(command, field, text), ACT)
+
+
 @pytest.mark.parametrize("command", ASKED, ids=lambda command: command.__name__)
 def test_no_command_brings_in_what_nobody_sees(command: type[Fact]) -> None:
     for field in with_text(command, LINE):
         for letter in UNSEEN.values():
-            wrong = given(command, field, f"a{letter}b")
-            with pytest.raises(Invalid, match=field):
-                recorded(event_with(field), wrong, ACT)
+            refused(command, field, f"a{letter}b")
+        for nothing in (" ", "\u00a0\u3000"):
+            refused(command, field, nothing)
         for name in SEEN:
             assert recorded(event_with(field), given(command, field, name), ACT)
     for field in with_text(command, TEXT):
-        for letter in ("\u202e", "\u202d", "\u0085"):
-            wrong = given(command, field, f"a{letter}b")
-            with pytest.raises(Invalid, match=field):
-                recorded(event_with(field), wrong, ACT)
-        for letter in ("\n", "\u200f", "\u202a", "\ufeff"):
+        for letter in UNSEEN_IN_A_TEXT:
+            refused(command, field, f"a{letter}b")
+        refused(command, field, " \n\t")
+        for letter in PASTED:
             assert recorded(event_with(field), given(command, field, f"ditempel {letter} dari pesan"), ACT)
+
+
+ODD = (range(0x3400), range(0xD7F0, 0xD810), range(0xF8F0, 0x10000), range(0xE0000, 0xE0200))
+"""Where the characters are that are no letters of Han, Hangul and the like; of all others one in so many is tried."""
+EVERY = [chr(n) for n in sorted({n for part in ODD for n in part} | set(range(0, 0x110000, 37)))]
+BIDI = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
+
+
+def test_of_all_characters_none_that_is_not_seen_stands_in_a_name() -> None:
+    """By their properties, not by a list of ours."""
+    plain = {c for c in EVERY if is_plain(f"a{c}b")}
+    for c in plain:
+        assert unicodedata.category(c)[0] in "LMNPSZ", hex(ord(c))
+        assert unicodedata.category(c) not in ("Zl", "Zp"), hex(ord(c))
+        assert unicodedata.bidirectional(c) not in BIDI, hex(ord(c))
+    assert len(plain) > 10_000
+    assert {c for c in EVERY if 31 < ord(c) < 127} <= plain
+    written = {c for c in EVERY if reads_as_written(f"a{c}b")}
+    assert {c for c in written if unicodedata.category(c) == "Cc"} == {"\n", "\t"}
+    assert plain <= written
+
+
+def test_a_field_that_has_texts_inside_is_looked_into() -> None:
+    """A list of names, or something with fields of its own."""
+    part = msgspec.defstruct("Part", [("note", str)], frozen=True)
+    hints: dict[str, tuple[Any, Any]] = {
+        "names": (frozenset[Short], frozenset({"Siti", "a\u200bb"})),
+        "parts": (tuple[part, ...], (part("a\u202eb"),)),  # type: ignore[valid-type]
+        "words": (dict[str, str], {"a": "b\x1b"}),
+    }
+    for field, (hint, wrong) in hints.items():
+        made = msgspec.defstruct("Said", [(field, hint)], bases=(Fact,), kw_only=True)
+        with pytest.raises(Invalid, match=field):
+            recorded(event_with(field), made(occurred_at=NOW, **{field: wrong}), ACT)
 
 
 def test_every_text_is_one_or_the_other() -> None:

@@ -39,6 +39,7 @@ from rujukan.domain.codes import AgencyKind, Purpose, ReferralStatus, Service, U
 from rujukan.domain.compartment import Compartment
 from rujukan.domain.refusal import (
     AlreadyExists,
+    AlreadyReferred,
     ConsentMissing,
     Invalid,
     NotForThisAgency,
@@ -201,3 +202,43 @@ def test_a_referral_is_sent_only_to_an_active_agency_that_offers_the_service() -
 def test_a_recipient_of_an_ended_referral_sends_none_of_its_drafts() -> None:
     events = [*referred(), draft(R2, sender="rsud", to="psikolog", service=Service.PSYCHOSOCIAL), moved(S.COMPLETED)]
     given(*events).when(say(SendReferral, referral=R2), by=HOSPITAL).refused(NotForThisAgency)
+
+
+# Beside one that is open -------------------------------------------------------------------------------------
+
+AGAIN = say(SendReferral, referral=R2)
+WITH_A_REASON = say(SendReferral, referral=R2, duplicate_reason="Pemeriksaan lanjutan bulan depan.")
+
+
+@pytest.mark.parametrize("status", [S.REQUESTED, S.RECEIVED, S.ACCEPTED, S.IN_PROGRESS, S.ON_HOLD])
+def test_another_for_the_same_beside_one_that_is_open_is_sent_with_a_reason(status: ReferralStatus) -> None:
+    """It may be a slip, and may be meant: nobody is kept from it, who says why."""
+    twice = given(*referred(status), draft(R2))
+    twice.when(AGAIN).refused(AlreadyReferred, referrals=[R1], recipient="rsud", service=Service.HEALTH)
+    case = twice.when(WITH_A_REASON).then_only(ReferralSent)
+    assert case.referrals[R2].status is S.REQUESTED
+    (event,) = given(*referred(status), draft(R2)).when(WITH_A_REASON).events
+    assert isinstance(event, ReferralSent)
+    assert event.duplicate_reason == "Pemeriksaan lanjutan bulan depan."
+
+
+@pytest.mark.parametrize("status", [S.DRAFT, S.REJECTED, S.COMPLETED, S.FAILED, S.CANCELLED])
+def test_none_is_asked_for_where_nothing_is_open(status: ReferralStatus) -> None:
+    given(*referred(status), draft(R2)).when(AGAIN).then_only(ReferralSent)
+
+
+def test_nor_for_another_service_or_another_agency() -> None:
+    examined = draft(R2, service=Service.FORENSIC)
+    given(*referred(), examined).when(AGAIN).then_only(ReferralSent)
+    elsewhere = draft(R2, to="psikolog", service=Service.PSYCHOSOCIAL)
+    given(*referred(), consent(C2, to="psikolog"), elsewhere).when(AGAIN).then_only(ReferralSent)
+
+
+def test_who_may_not_know_of_the_open_one_is_not_told_that_there_is_one() -> None:
+    """To all but its sender, its recipient and the lead a referral does not exist; the lead sees all."""
+    by_police = [*brought_to(S.ACCEPTED, R3, to="polres"), draft(R2, sender="polres")]
+    given(*referred(), consent(C2, to="polres"), *by_police).when(AGAIN, by=POLICE).then_only(ReferralSent)
+    of_police = [*brought_to(S.ACCEPTED, R3, to="polres"), draft(R1, sender="polres"), sent(R1)]
+    given(opened(), consent(), consent(C2, to="polres"), *of_police, draft(R2)).when(AGAIN).refused(
+        AlreadyReferred, referrals=[R1]
+    )

@@ -295,9 +295,8 @@ def test_what_a_caregiver_takes_back_that_she_gave_waits_also_where_the_lead_hea
         case = story.then_only(SharingStopped)
         assert story.events[0].answer_by is not None  # type: ignore[attr-defined]
         assert opens(case, "rsud", AgencyKind.HEALTH)
-        given(*hers, draft(R2), (story.events[0], by.agency)).when(say(SendReferral, referral=R2)).then_only(
-            ReferralSent
-        )
+        another = say(SendReferral, referral=R2, duplicate_reason="Pemeriksaan kedua.")
+        given(*hers, draft(R2), (story.events[0], by.agency)).when(another).then_only(ReferralSent)
     story = given(*hers).when(say(WithdrawConsent, consent=C1, said_by=CAREGIVER))
     story.then_only(SharingStopped)
     confirm = say(ConfirmStop, stop=STOP, given_by=SHE, obtained=Obtained.VERBAL)
@@ -350,7 +349,8 @@ def test_or_she_did_not_say_so_and_what_waited_goes_on() -> None:
     assert opens(case, "polres", AgencyKind.POLICE)
     assert not opens(case, "rsud", AgencyKind.HEALTH), "what stopped at once stays so"
     on = [*HEARD, draft(R3, to="polres", **WITH_POLICE), say(StopNotConfirmed, stop=STOP)]
-    given(*on).when(say(SendReferral, referral=R3)).then_only(ReferralSent)
+    another = say(SendReferral, referral=R3, duplicate_reason="Laporan kedua.")
+    given(*on).when(another).then_only(ReferralSent)
     for again in (otherwise, CONFIRM):
         given(*on).when(again).refused(Unknown, what="stop")
 
