@@ -18,6 +18,7 @@ from ..domain.refusal import Unknown
 from ..domain.standing.page import in_data, sentence
 from ..domain.standing.readings import DOCUMENT
 from ..domain.standing.rule import standing
+from ..domain.words import Words
 from ..projections import timeline
 from .actions import Action
 from .application.kinds import CASE
@@ -27,7 +28,8 @@ from .application.rooms import Rooms
 from .contract import PROBLEM, STORED, WRITE_HEADERS, path_parameters
 from .identity import Caller
 from .limits import MIB, too_many
-from .problems import BadRequest
+from .misfit import misfit
+from .problems import unreadable
 from .reads import BINARY, Content, Read
 from .requests import correlation_of, expected_version, id_of, read_body, sent
 from .serving import Door
@@ -47,7 +49,7 @@ def add_routes(door: Door) -> None:
 
     def attach(request: Request, body: bytes, caller: Caller) -> Response:
         if not body:
-            raise BadRequest(422, "DoesNotFit", "A document has at least one byte.", at="$", expected="bytes")
+            raise unreadable([misfit("$", Words("sedikitnya satu bita", "at least one byte"))])
         act = door.giving(request, caller, AttachDocument)
         case = id_of(request.path_params["case"])
         query = request.query_params

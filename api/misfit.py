@@ -17,27 +17,44 @@ import msgspec
 from msgspec import NODEFAULT, UNSET, Meta, Struct, UnsetType
 from msgspec.structs import fields
 
+from ..domain.declaring import FIELDS
+from ..domain.words import LANGUAGES, Language, Words
+
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 """What a field or a parameter can be called: whatever else stands in that place, no problem repeats it."""
 SHOWN = 10
 """How many misfits a problem names at most."""
-_KINDS: dict[Any, str] = {
-    bool: "true or false",
-    int: "an integer",
-    float: "a number",
-    str: "a string",
-    UUID: "a UUID",
-    datetime: "an instant with its zone, as 2026-03-03T14:00:00+08:00",
-    date: "a date, as 2026-03-03",
-    dict: "an object",
-    **dict.fromkeys((list, tuple, set, frozenset), "an array"),
+_TEXT = Words("teks", "a string")
+_KINDS: dict[Any, Words] = {
+    bool: Words("true atau false", "true or false"),
+    int: Words("bilangan bulat", "an integer"),
+    float: Words("bilangan", "a number"),
+    str: _TEXT,
+    UUID: Words("UUID", "a UUID"),
+    datetime: Words(
+        "waktu dengan zonanya, seperti 2026-03-03T14:00:00+08:00 (ISO 8601)",
+        "an instant with its zone, as 2026-03-03T14:00:00+08:00 (ISO 8601)",
+    ),
+    date: Words("tanggal, seperti 2026-03-03", "a date, as 2026-03-03"),
+    dict: Words("objek", "an object"),
+    **dict.fromkeys((list, tuple, set, frozenset), Words("daftar (array)", "an array")),
 }
+ANOTHER = Words("nilai lain", "another value")
+AN_OBJECT = Words("objek", "an object")
+_ONE_OF_THEM = Words("salah satu nilai yang diperbolehkan", "one of the values that are allowed")
+_NO_FIELD = Words("hanya isian yang diperbolehkan", "no field but those that are allowed")
+_NULL = Words(" atau null", " or null")
 _BOUNDS = {
-    "description": "",
-    "ge": "at least",
-    "le": "at most",
-    "min_length": "at least",
-    "max_length": "at most",
+    "description": Words("", ""),
+    "ge": Words("sedikitnya", "at least"),
+    "le": Words("paling banyak", "at most"),
+    "min_length": Words("sedikitnya", "at least"),
+    "max_length": Words("paling banyak", "at most"),
+}
+_COUNTED = {
+    list: Words(" butir", " items"),
+    dict: Words(" entri", " entries"),
+    str: Words(" karakter", " characters"),
 }
 
 
@@ -51,12 +68,28 @@ class Misfit(Struct, frozen=True, omit_defaults=True):
     """All values, or all fields, that there can be."""
     meant: str | UnsetType = UNSET
     """The one of them that was misspelt, as it seems."""
+    mend: dict[Language, str] = {}
+    """What to do, for a person, in both languages."""
 
     @property
     def sentence(self) -> str:
         """In words."""
         meant = f" Did you mean {self.meant}?" if self.meant is not UNSET else ""
         return f"At {self.at}: expected is {self.expected}.{meant}"
+
+
+def misfit(at: str, expected: Words, allowed: Sequence[str] | None = None, said: Any = None) -> Misfit:
+    """One thing that does not fit: where, what is expected there, all that is allowed; which of it `said` means."""
+    field = re.match(r"\$\.(\w+)", at)
+    named = FIELDS.get(field[1]) if field else None
+    called = named.label if named else Words("isi permintaan", "the body") if at == "$" else Words(at[2:], at[2:])
+    mend: dict[Language, str] = {
+        "id": f"Perbaiki {called.id}: {expected.id}.",
+        "en": f"Mend {called.en}: expected is {expected.en}.",
+    }
+    if allowed is None:
+        return Misfit(at, expected.en, mend=mend)
+    return Misfit(at, expected.en, list(allowed), meant_by(said, allowed), mend)
 
 
 class _Part(NamedTuple):
@@ -75,12 +108,12 @@ def misfits(value: Any, hint: Any, unsaid: frozenset[str] = frozenset(), at: str
     if isinstance(base, type) and issubclass(base, Struct):
         yield from _of_struct(value, base, unsaid, at)
     elif (inner := _inside(base)) is not None and isinstance(value, list):
-        found = [misfit for n, one in enumerate(value) for misfit in misfits(one, inner, at=f"{at}[{n}]")]
-        yield from found or [Misfit(at, _expected(base, meta))]
+        found = [each for n, one in enumerate(value) for each in misfits(one, inner, at=f"{at}[{n}]")]
+        yield from found or [misfit(at, _expected(base, meta))]
     elif words := allowed_by(base, meta):
-        yield Misfit(at, "one of the values that are allowed", list(words), meant_by(value, words))
+        yield misfit(at, _ONE_OF_THEM, words, value)
     else:
-        yield Misfit(at, _expected(base, meta))
+        yield misfit(at, _expected(base, meta))
 
 
 def allowed_by(base: Any, meta: Mapping[str, Any]) -> tuple[str, ...]:
@@ -94,19 +127,20 @@ def allowed_by(base: Any, meta: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _of_struct(value: Any, struct: type[Struct], unsaid: frozenset[str], at: str) -> Iterator[Misfit]:
     if not isinstance(value, dict):
-        yield Misfit(at, "an object")
+        yield misfit(at, AN_OBJECT)
         return
     parts = _parts(struct)
     may = [name for name in parts if name not in unsaid]
     for name in value:
         if name not in parts:
             where = f"{at}.{name}" if NAME.fullmatch(name) else at
-            yield Misfit(where, "no field but those that are allowed", may, meant_by(name, may))
+            yield misfit(where, _NO_FIELD, may, name)
     for name, part in parts.items():
         if name in value:
             yield from misfits(value[name], part.hint, at=f"{at}.{name}")
         elif part.is_needed:
-            yield Misfit(f"{at}.{name}", f"a value, as {name} is needed")
+            needed = Words(f"wajib diisi dengan {_kind(part.hint).id}", f"{_kind(part.hint).en}, as {name} is needed")
+            yield misfit(f"{at}.{name}", needed)
 
 
 def _parts(struct: type[Struct]) -> dict[str, _Part]:
@@ -139,7 +173,7 @@ def _plain(hint: Any) -> tuple[Any, dict[str, Any]]:
             hint = hint.__supertype__
         elif get_origin(hint) in (Union, UnionType):
             left = [one for one in get_args(hint) if one not in (type(None), UnsetType)]
-            said |= {"or": " or null"} if len(left) < len(get_args(hint)) else {}
+            said |= {"or": True} if len(left) < len(get_args(hint)) else {}
             if len(left) != 1:
                 return hint, said
             hint = left[0]
@@ -152,14 +186,23 @@ def _inside(base: Any) -> Any:
     return get_args(base)[0] if get_origin(base) in (list, tuple, set, frozenset) else None
 
 
-def _expected(base: Any, meta: Mapping[str, Any]) -> str:
-    """In words: the type's own, or what the kind of its values is called; and its bounds."""
-    kind = _KINDS.get(get_origin(base) or base, "another value")
-    words = meta.get("must") or meta.get("description") or kind
-    counted = {list: " items", dict: " entries", str: " characters"}.get(_counted(base), "")
-    bounds = [f"{word} {meta[name]:,}{counted}" for name, word in _BOUNDS.items() if word and name in meta]
-    first = words[0].lower() if words[1:2].islower() else words[0]
-    return ", ".join([first + words[1:], *bounds]) + str(meta.get("or", ""))
+def _kind(hint: Any) -> Words:
+    """What a field takes, with its values where they are a list."""
+    base, meta = _plain(hint)
+    words = allowed_by(base, meta)
+    return _ONE_OF_THEM if words else _expected(base, meta)
+
+
+def _expected(base: Any, meta: Mapping[str, Any]) -> Words:
+    """The type's own words, or what the kind of its values is called; and its bounds."""
+    kind = meta.get("must") or _KINDS.get(get_origin(base) or base, ANOTHER)
+    counted = _COUNTED.get(_counted(base), Words("", ""))
+    null = _NULL if meta.get("or") else Words("", "")
+    said = {}
+    for n, language in enumerate(LANGUAGES):
+        bounds = [f"{word[n]} {meta[name]:,}{counted[n]}" for name, word in _BOUNDS.items() if word.en and name in meta]
+        said[language] = ", ".join([kind[n], *bounds]) + null[n]
+    return Words(**said)
 
 
 def _counted(base: Any) -> Any:

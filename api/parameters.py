@@ -33,6 +33,9 @@ LARGEST_PAGE = 500
 USUAL = 50
 Limit = Annotated[int, Meta(ge=1, le=LARGEST_PAGE, description="how many, at most")]
 
+FORMS = "(ISO 8601: 2026-03-03T14:00:00+08:00, 2026-03-03T06:00Z, 20260303T060000Z)"
+"""How an instant is written, among other ways."""
+
 REF = "#/components/schemas/{name}"
 
 
@@ -100,10 +103,10 @@ class Parameter:
         if get_origin(base) is tuple:
             return "cursor is not one that a page gave."
         if kinds == {int, datetime}:
-            return f"{self.name} is a position, or an instant with its zone that is not in the future."
+            return f"{self.name} is a position, or an instant with its zone that is not in the future {FORMS}."
         if datetime in kinds:
             when = "" if _has(self.type, IN_FUTURE) else " that is not in the future"
-            return f"{self.name} is an instant with its zone{when}."
+            return f"{self.name} is an instant with its zone{when} {FORMS}."
         if int in kinds:
             schema = self._schema()
             return f"{self.name} is a number from {schema['minimum']} to {schema['maximum']}."
@@ -112,7 +115,7 @@ class Parameter:
         if bool in kinds:
             return f"{self.name} is true or false."
         if must := _extra(self.type).get("must"):
-            return f"{self.name} is {must}."
+            return f"{self.name} is {must.en}."
         words = self.words
         return f"{self.name} is one of {', '.join(words)}." if words else f"{self.name} is not what it may be."
 

@@ -16,12 +16,12 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from ..domain import refusal as r
-from ..domain.declaring import ASKED
-from ..domain.words import LANGUAGES
+from ..domain.declaring import ASKED, FIELDS
+from ..domain.words import LANGUAGES, Words
 from .application.casework import KeyReused, VersionMismatch
 from .application.ports import Behind, BeyondHead, Forked, Gone, Moved, NotSealedYet, NotTaken, Unavailable, Unreadable
 from .identity import NotAuthenticated
-from .misfit import Misfit
+from .misfit import ANOTHER, Misfit, misfit
 from .problem_words import FOR_PERSON, ForPerson, Name
 
 log = logging.getLogger(__name__)
@@ -75,7 +75,12 @@ def type_of(name: str) -> str:
 
 def problem(status: int, name: Name, detail: str, headers: dict[str, str] | None = None, **more: Any) -> Response:
     """A problem document, of what is no refusal of the rules."""
-    return _document(status, name, detail, FOR_PERSON[name], headers, more)
+    person = FOR_PERSON[name]
+    if mends := [error["mend"] for error in more.get("errors", ()) if "mend" in error]:
+        person = ForPerson(
+            person.says, Words(*(" ".join(mend[language] for mend in mends[:3]) for language in LANGUAGES))
+        )
+    return _document(status, name, detail, person, headers, more)
 
 
 def _document(
@@ -99,6 +104,9 @@ def refused(refusal: r.Refusal) -> Response:
     reason = refusal.reason()
     more: dict[str, Any] = {"about": refusal.about}
     says, mend, next = refusal.for_person()
+    if isinstance(refusal, r.Invalid):
+        named = FIELDS.get(refusal.field)
+        mend = refusal.mended(named.label if named else None)
     if acts := acts_of(next):
         more["acts"] = acts
     detail, person = f"{says.en} {mend.en}", ForPerson(says, mend)
@@ -184,11 +192,12 @@ def method_not_allowed(allowed: Sequence[str]) -> Response:
 
 def unreadable(found: Sequence[Misfit]) -> BadRequest:
     """A body that does not fit: where, what was expected there, and what is allowed, without what was sent. What is
-    said of the first misfit stands at the top; `errors` has them all, if there are several."""
-    first = found[0] if found else Misfit("$", "another value")
-    errors = {"errors": [msgspec.to_builtins(one) for one in found]} if len(found) > 1 else {}
-    detail = f"{DOES_NOT_FIT} {first.sentence} Mend it and send it again; nothing was stored."
-    return BadRequest(422, "DoesNotFit", detail, **msgspec.to_builtins(first), **errors)
+    said of the first misfit stands at the top; `errors` has them all, each with what to do."""
+    errors = [msgspec.to_builtins(one) for one in found or [misfit("$", ANOTHER)]]
+    first = {name: value for name, value in errors[0].items() if name != "mend"}
+    sentence = found[0].sentence if found else ""
+    detail = f"{DOES_NOT_FIT} {sentence} Mend it and send it again; nothing was stored."
+    return BadRequest(422, "DoesNotFit", detail, **first, errors=errors)
 
 
 def _title(name: str) -> str:

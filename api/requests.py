@@ -13,11 +13,14 @@ from starlette.requests import Request
 
 from ..domain.fact import Act
 from ..domain.refusal import Unknown
+from ..domain.words import Words
 from .actions import MADE_HERE, OPENING, Action
 from .application.once import Sent
-from .misfit import SHOWN, Misfit, misfits
-from .problems import DOES_NOT_FIT, BadRequest, unreadable
+from .misfit import AN_OBJECT, SHOWN, misfit, misfits
+from .problems import BadRequest, unreadable
 
+ONCE = Words("tiap isian sekali saja", "each field once: one stands in it twice")
+NOTHING = Words("tidak diisi: sudah ada pada alamat", "nothing: it stands in the address already")
 Said = TypeVar("Said", bound=msgspec.Struct)
 
 LARGEST_BODY = 256 * 1024
@@ -144,7 +147,7 @@ def object_of(request: Request, body: bytes) -> dict[str, Any]:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         raise BadRequest(400, "NotJson", "The body is not JSON.") from None
     if not isinstance(fields, dict):
-        raise unreadable([Misfit("$", "an object")])
+        raise unreadable([misfit("$", AN_OBJECT)])
     _refuse_said_twice(body)
     return fields
 
@@ -155,7 +158,7 @@ def _refuse_said_twice(body: bytes) -> None:
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
         if len(found) < len(pairs):
-            raise BadRequest(422, "DoesNotFit", f"{DOES_NOT_FIT} A field stands in it twice.", at="$", expected="once")
+            raise unreadable([misfit("$", ONCE)])
         return found
 
     if body:
@@ -170,7 +173,7 @@ def fields_of(action: Action, request: Request, body: bytes, act: Act) -> dict[s
     fields = object_of(request, body)
     for name, value in request.path_params.items():
         if name in fields and name not in ("case", "code"):
-            raise BadRequest(422, "DoesNotFit", "It stands in the path already.", at=f"$.{name}", expected="nothing")
+            raise unreadable([misfit(f"$.{name}", NOTHING)])
         if name in action.command.__struct_fields__:
             fields[name] = value
     fields.setdefault("occurred_at", act.at.isoformat())

@@ -21,6 +21,7 @@ from ..domain.agency_state import Agency
 from ..domain.delivery import CURSOR, Cursor
 from ..domain.refusal import KeyMissing, Refusal
 from ..domain.standing.readings import SUBSCRIPTION
+from ..domain.words import Words
 from ..projections import marks
 from ..projections.listing import OfCase, Positive
 from .application.ports import FeedPage, Sight
@@ -61,7 +62,14 @@ class Subscription(Struct, frozen=True):
     handled: int
 
 
-Place = Annotated[str, Meta(pattern=CURSOR, max_length=60, extra={"must": "a sequence, or one and an id: 57.UUID"})]
+Place = Annotated[
+    str,
+    Meta(
+        pattern=CURSOR,
+        max_length=60,
+        extra={"must": Words("nomor, atau nomor dan id: 57.UUID", "a sequence, or one and an id: 57.UUID")},
+    ),
+]
 After = Annotated[
     Place,
     Meta(

@@ -17,7 +17,7 @@ from ..domain.disclosure import Written
 from ..domain.oversight import SURVIVOR_REPORT as WHAT
 from ..domain.standing.readings import SURVIVOR_REPORT
 from ..domain.survivor_paper import BEFORE_PRINTING, NOT_WHOLE, paper
-from ..domain.words import Language
+from ..domain.words import Language, Words
 from .application.reading import Asked
 from .application.rooms import Rooms
 from .gate import Work
@@ -34,7 +34,12 @@ Lines = Annotated[
         max_length=6000,
         description="what she chose for her paper: `line` of entries, items and readings, with commas between; "
         "without it the paper has nothing of the case",
-        extra={"must": "what the report names as `line`, with commas between"},
+        extra={
+            "must": Words(
+                "yang disebut `line` dalam laporan, dipisah koma",
+                "what the report names as `line`, with commas between",
+            )
+        },
     ),
 ]
 

@@ -11,7 +11,8 @@ from ..domain.agency_keys import RegisterKey
 from ..domain.case.glass import BreakGlass, CloseGlass
 from ..domain.fact import Act, AgencyCode, CaseId, Fact, ProposalId
 from ..domain.refusal import Invalid, NotTold
-from ..domain.webhook import ReplayWebhook, SetWebhook
+from ..domain.webhook import AddressRefused, ReplayWebhook, SetWebhook
+from ..domain.words import Words
 from .actions import AGENCY_ACTIONS, CASE_ACTIONS, OPENING, PROPOSAL_ACTIONS, Action
 from .application.casework import Done
 from .application.kinds import AGENCY, CASE
@@ -20,13 +21,18 @@ from .application.rooms import Rooms
 from .contract import write_operation
 from .gate import Work
 from .identity import Caller
-from .problems import DOES_NOT_FIT, BadRequest
+from .misfit import misfit
+from .problems import unreadable
 from .requests import correlation_of, expected_version, fields_of, id_of, read_body, sent, unsaid_in
 from .secrets import nik_index
 from .serving import Door
 
 EMERGENCIES: frozenset[type[Fact]] = frozenset({BreakGlass, CloseGlass})
 """Commands that have room of their own."""
+
+
+MADE_BY_THE_SERVICE = Words("tidak diisi: dibuat oleh layanan", "nothing: the service makes it")
+_CAN_BE_SEALED_TO = Words("harus kunci yang dapat dipakai menyegel pesan", "be one that a message can be sealed to")
 
 
 class Stored(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -117,7 +123,7 @@ def stored(door: Door, done: Done, action: Action, request: Request, act: Act) -
 def _index_nik(fields: dict[str, Any], rooms: Rooms) -> None:
     """The number's keyed hash is the service's to make."""
     if "nik_index" in fields:
-        raise BadRequest(422, "DoesNotFit", DOES_NOT_FIT, at="$.nik_index", expected="nothing")
+        raise unreadable([misfit("$.nik_index", MADE_BY_THE_SERVICE)])
     if isinstance(nik := fields.get("nik"), str):
         fields["nik_index"] = nik_index(rooms.macs, nik)
 
@@ -126,7 +132,7 @@ def _check_key(command: RegisterKey, rooms: Rooms) -> None:
     try:
         rooms.check_key(command.public_key)
     except ValueError:
-        raise Invalid(field="public_key", must="be one that a message can be sealed to") from None
+        raise Invalid(field="public_key", must=_CAN_BE_SEALED_TO) from None
 
 
 def _check_told(command: ReplayWebhook, rooms: Rooms, agency: AgencyCode) -> None:
@@ -137,5 +143,5 @@ def _check_told(command: ReplayWebhook, rooms: Rooms, agency: AgencyCode) -> Non
 def _check_url(command: SetWebhook, rooms: Rooms) -> None:
     try:
         rooms.webhooks.check(command.url)
-    except ValueError as refused:
-        raise Invalid(field="url", must=str(refused)) from None
+    except AddressRefused as refused:
+        raise Invalid(field="url", must=refused.must) from None

@@ -27,7 +27,12 @@ EXAMPLE_KEY = base64.urlsafe_b64encode(bytes(1184) + bytes((9,)) + bytes(31)).rs
 """A well-formed public key whose private half everybody knows (X25519's base point): an example, never a key."""
 
 PublicKey = Annotated[
-    str, Meta(pattern="^[A-Za-z0-9_-]{1622}$(?!\n)", description="1,216 bytes in base64url, unpadded")
+    str,
+    Meta(
+        pattern="^[A-Za-z0-9_-]{1622}$(?!\n)",
+        description="1,216 bytes in base64url, unpadded",
+        extra={"must": Words("1.216 bita dalam base64url, tanpa pengisi", "1,216 bytes in base64url, unpadded")},
+    ),
 ]
 
 
@@ -212,7 +217,10 @@ def register_key(command: RegisterKey, agency: Agency | None, act: Act) -> Seque
     if command.public_key == EXAMPLE_KEY:
         raise Invalid(
             field="public_key",
-            must="be the agency's own, as `rujukan keygen` makes it: everybody has that of an example",
+            must=Words(
+                "harus kunci instansi sendiri, buatan `rujukan keygen`: kunci contoh dimiliki semua orang",
+                "be the agency's own, as `rujukan keygen` makes it: everybody has that of an example",
+            ),
         )
     return [recorded(KeyRegistered, command, act)]
 
@@ -223,7 +231,13 @@ def retire_key(command: RetireKey, agency: Agency | None, act: Act) -> Sequence[
     if command.key not in own.keys:
         raise Unknown(what="key")
     if len(own.keys) == 1:
-        raise Invalid(field="key", must="not be the agency's only one; register its successor first")
+        raise Invalid(
+            field="key",
+            must=Words(
+                "tidak boleh satu-satunya kunci instansi; daftarkan dahulu penggantinya",
+                "not be the agency's only one; register its successor first",
+            ),
+        )
     return [recorded(KeyRetired, command, act)]
 
 
@@ -255,7 +269,10 @@ def _may_take_over(command: AskResealing | ApproveResealing, agency: Agency) -> 
     if not command.lost | {command.key} <= agency.public_keys.keys():
         raise Unknown(what="key")
     if command.key in command.lost or command.key not in agency.keys:
-        raise Invalid(field="key", must="be one in use, and none of the lost")
+        raise Invalid(
+            field="key",
+            must=Words("harus kunci yang dipakai, dan bukan yang hilang", "be one in use, and none of the lost"),
+        )
 
 
 def _judged(command: ApproveResealing | RefuseResealing, agency: Agency | None) -> tuple[Agency, Resealing]:

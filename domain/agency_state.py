@@ -15,12 +15,18 @@ from .fact import Act, ActorId, AgencyCode, Fact
 from .refusal import Unknown
 from .standing.rule import standing
 from .timing import at_the_latest_now
+from .words import Words
 
 KeyId = Annotated[
     str,
     Meta(
         pattern="^[A-Za-z0-9._-]{1,64}$(?!\n)",
-        extra={"must": "a key's id: letters, digits, dots, hyphens and low lines, 64 at most"},
+        extra={
+            "must": Words(
+                "nama kunci: huruf, angka, titik, tanda hubung, dan garis bawah, paling banyak 64",
+                "a key's id: letters, digits, dots, hyphens and low lines, 64 at most",
+            )
+        },
     ),
 ]
 

@@ -153,7 +153,13 @@ def decide(
     match said:
         case ErasureRequested():
             if compartments_named(said.compartments) != ALL:
-                raise Invalid(field="whole", must="be true: a case whose record is damaged goes as a whole")
+                raise Invalid(
+                    field="whole",
+                    must=Words(
+                        "harus true: kasus yang catatannya rusak dihapus seutuhnya",
+                        "be true: a case whose record is damaged goes as a whole",
+                    ),
+                )
             return [recorded(DamagedErasureAsked, said, act, case=case, lead=known.lead)]
         case CaseErased():
             return record(case, said, known, {*told, *outline.opened_by}, act, network)

@@ -23,6 +23,7 @@ from .compartment import (
 )
 from .letters import is_plain, reads_as_written
 from .refusal import InTheFuture, Invalid
+from .words import Words
 
 CaseId = NewType("CaseId", UUID)
 ReferralId = NewType("ReferralId", UUID)
@@ -50,7 +51,12 @@ AgencyCode = Annotated[
     Meta(
         pattern="^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$(?!\n)",
         examples=["rsud"],
-        extra={"must": "an agency's code: lower-case letters, digits and hyphens, 40 at most"},
+        extra={
+            "must": Words(
+                "kode instansi: huruf kecil, angka, dan tanda hubung, paling banyak 40",
+                "an agency's code: lower-case letters, digits and hyphens, 40 at most",
+            )
+        },
     ),
 ]
 """An agency's short name in the network: lower-case letters, digits and hyphens, 1 to 40 long."""
@@ -59,11 +65,21 @@ Recipient = Annotated[
     Meta(
         pattern="^(kind:)?[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$(?!\n)",
         description="An agency's code, or kind:KIND for every agency of that kind",
+        extra={
+            "must": Words(
+                "kode instansi, atau kind:JENIS untuk setiap instansi sejenis",
+                "an agency's code, or kind:KIND for every agency of that kind",
+            )
+        },
         examples=["rsud", "kind:health"],
     ),
 ]
 Sha256 = Annotated[
-    str, Meta(pattern="^[0-9a-f]{64}$(?!\n)", extra={"must": "a SHA-256 in 64 lower-case hexadecimal digits"})
+    str,
+    Meta(
+        pattern="^[0-9a-f]{64}$(?!\n)",
+        extra={"must": Words("SHA-256 dalam 64 angka heksadesimal", "a SHA-256 in 64 lower-case hexadecimal digits")},
+    ),
 ]
 Short = Annotated[
     str,
@@ -71,7 +87,7 @@ Short = Annotated[
         min_length=1,
         max_length=200,
         pattern=r"^[^\x00-\x1f\x7f]*$(?!\n)",
-        extra={"must": "one line of text without control characters"},
+        extra={"must": Words("satu baris teks tanpa karakter kendali", "one line of text without control characters")},
     ),
 ]
 Text = Annotated[
@@ -80,7 +96,7 @@ Text = Annotated[
         min_length=1,
         max_length=20_000,
         pattern=r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*$",
-        extra={"must": "text without control characters"},
+        extra={"must": Words("teks tanpa karakter kendali", "text without control characters")},
     ),
 ]
 
@@ -154,7 +170,12 @@ def recorded(event: type[F], command: Fact, act: Act, **more: Any) -> F:
     said = {f: getattr(command, f) for f in command.__struct_fields__ if f in known}
     for name, value in said.items():
         if isinstance(value, datetime) and not EARLIEST <= value <= LATEST:
-            raise Invalid(field=name, must=f"lie between {EARLIEST.year} and {LATEST.year}")
+            raise Invalid(
+                field=name,
+                must=Words(
+                    f"harus antara {EARLIEST.year} dan {LATEST.year}", f"lie between {EARLIEST.year} and {LATEST.year}"
+                ),
+            )
     if command.__struct_config__.tag is None:  # not an event, of which another is made
         _require_seen(command)
     return event(**{**said, **more})
@@ -168,7 +189,11 @@ def _require_seen(command: Fact) -> None:
         for text in _texts_in(getattr(command, field)):
             if not (is_plain(text) if field in lines else reads_as_written(text)):
                 raise Invalid(
-                    field=field, must="say something, in characters that are seen; type it anew instead of pasting it"
+                    field=field,
+                    must=Words(
+                        "harus berisi, dengan huruf yang terlihat; ketik, jangan ditempel",
+                        "say something, in characters that are seen; type it, do not paste it",
+                    ),
                 )
 
 

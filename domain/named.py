@@ -8,8 +8,11 @@ from typing import Any, get_args, get_type_hints
 from .codes import AgencyKind
 from .fact import AgencyCode, Fact, Recipient, parts_of
 from .refusal import Invalid, RecipientUnavailable
+from .words import Words
 
 KIND = "kind:"
+_KINDS = ", ".join(AgencyKind)
+_A_KIND = Words(f"harus menyebut salah satu jenis instansi: {_KINDS}", f"name a kind of agencies: {_KINDS}")
 _NAMES = (get_args(AgencyCode)[1], get_args(Recipient)[1])
 
 
@@ -21,7 +24,7 @@ def require_known(command: Fact, network: Mapping[AgencyCode, Any]) -> None:
         for named in sorted({said} if isinstance(said, str) else said or ()):
             if named.startswith(KIND):
                 if named.removeprefix(KIND) not in list(AgencyKind):
-                    raise Invalid(field=field, must=f"name a kind of agencies: {', '.join(AgencyKind)}")
+                    raise Invalid(field=field, must=_A_KIND)
             elif network.get(named) is None:
                 raise RecipientUnavailable(agency=named, field=field)
 

@@ -10,20 +10,30 @@ from typing import Annotated
 from msgspec import Meta
 
 from .codes import Sex
+from .words import Words
 
-Nik = Annotated[str, Meta(pattern="^[0-9]{16}$(?!\n)", description="National identity number, 16 digits")]
+Nik = Annotated[
+    str,
+    Meta(
+        pattern="^[0-9]{16}$(?!\n)",
+        description="National identity number, 16 digits",
+        extra={"must": Words("NIK, 16 angka", "national identity number, 16 digits")},
+    ),
+]
 
 WOMAN = 40
 
 
-def contradiction(nik: str, born_on: date | None, sex: Sex | None) -> str | None:
+def contradiction(nik: str, born_on: date | None, sex: Sex | None) -> Words | None:
     """What does not fit in a number of 16 digits, in words that repeat nothing of it; None where all does."""
     day, month, year = int(nik[6:8]), int(nik[8:10]), int(nik[10:12])
     woman = day > WOMAN
     if not (1 <= month <= 12 and 1 <= day - WOMAN * woman <= 31) or nik[12:] == "0000" or nik[:2] < "11":
-        return "have an area, a date of birth and a serial in it"
+        return Words(
+            "harus memuat wilayah, tanggal lahir, dan nomor urut", "have an area, a date of birth and a serial in it"
+        )
     if (sex is Sex.FEMALE and not woman) or (sex is Sex.MALE and woman):
-        return "fit the sex that is given"
+        return Words("harus cocok dengan jenis kelamin yang disebut", "fit the sex that is given")
     if born_on is not None and (born_on.day, born_on.month, born_on.year % 100) != (day - WOMAN * woman, month, year):
-        return "fit the date of birth that is given"
+        return Words("harus cocok dengan tanggal lahir yang disebut", "fit the date of birth that is given")
     return None

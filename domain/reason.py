@@ -31,6 +31,12 @@ class Refusal(Exception):
         return next(of for of in cls.__mro__ if of.__base__ is Refusal or of is Refusal)
 
 
+def one_of(values: Iterable[str]) -> Words:
+    """What a field has to be of which some values are allowed here."""
+    listed = ", ".join(sorted(values))
+    return Words(f"harus salah satu dari {listed}", f"be one of {listed}")
+
+
 def plain(value: Any) -> Any:
     """A value as JSON has it: codes and ids as text, sets as sorted lists."""
     match value:

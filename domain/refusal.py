@@ -5,7 +5,10 @@ Each says, in both languages, one sentence for the person who acted, and what ca
 that do it. A class beneath another is the same reason, met otherwise: its type is the other's, its advice its own.
 """
 
+from typing import Any
+
 from .reason import Refusal as Refusal
+from .reason import one_of as one_of
 from .reason import plain as plain
 from .words import Words
 
@@ -292,6 +295,16 @@ class Invalid(Refusal):
         "Perbaiki isian yang disebut (field) sebagaimana seharusnya (must).",
         "Mend the field that is named, as `must` says.",
     )
+
+    def __init__(self, *, field: str, must: Words, **about: Any) -> None:
+        """`must`: what the field has to be, as the end of a sentence; in Indonesian with its verb."""
+        super().__init__(field=field, must=must.en, **about)
+        self.field, self.must = field, must
+
+    def mended(self, called: Words | None) -> Words:
+        """What to do, with the field by what people call it."""
+        its = Words(*(f"{word} ({self.field})" for word in called)) if called else Words(self.field, self.field)
+        return Words(f"Perbaiki {its.id}: {self.must.id}.", f"Mend {its.en}: it has to {self.must.en}.")
 
 
 class NotAMember(Refusal):

@@ -26,11 +26,20 @@ Url = Annotated[
         pattern=r"^https?://[!-~]+$(?!\n)",
         description="Where messages are posted: https, no credentials, no fragment",
         examples=["https://rsud.example/rujukan"],
+        extra={"must": Words("alamat https, tanpa sandi dan fragmen", "an https address, no credentials, no fragment")},
     ),
 ]
 SequenceNumber = Annotated[int, Meta(ge=0, le=2**53)]
 Reason = Literal["gone", "failing"]
 """It answered that it is gone (410), or nothing but failures for too long."""
+
+
+class AddressRefused(ValueError):
+    """Nothing is ever posted to an address. It says what one has to be, and repeats nothing of it."""
+
+    def __init__(self, must: Words) -> None:
+        super().__init__(must.en)
+        self.must = must
 
 
 # Events --------------------------------------------------------------------------------------------------------

@@ -299,7 +299,7 @@ class Webhooks(Protocol):
     """What posts to agencies' webhooks."""
 
     def check(self, url: str) -> None:
-        """Raises ValueError, whose message says what the address must be, for one that is never posted to."""
+        """Raises AddressRefused, which says what the address must be, for one that is never posted to."""
         ...
 
     def state(self, agency: AgencyCode, registration: int) -> WebhookState:

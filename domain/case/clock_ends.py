@@ -16,7 +16,7 @@ from ..clock_codes import ClockEnd
 from ..compartment import Coordination, Health
 from ..declaring import asked
 from ..fact import Act, ClockId, Fact, Text, recorded
-from ..refusal import Invalid
+from ..refusal import Invalid, one_of
 from ..standing.relations import Extent, Relation
 from ..standing.roles import CASE_WORK, CASE_WORKERS, SUPERVISORS
 from ..standing.rows import TAKES_PART
@@ -95,9 +95,15 @@ class ResumeClock(Fact, frozen=True, kw_only=True):
 @decides.register
 def end_clock(command: EndClock, case: Case, act: Act, network: Network) -> Sequence[Fact]:
     if command.how not in OTHERWISE:
-        raise Invalid(field="how", must=f"be one of {', '.join(sorted(OTHERWISE))}")
+        raise Invalid(field="how", must=one_of(OTHERWISE))
     if command.reason is None and command.how in REASON_ASKED:
-        raise Invalid(field="reason", must="say why, where she did not decline it")
+        raise Invalid(
+            field="reason",
+            must=Words(
+                "harus menyebut mengapa, bila bukan korban yang tidak menginginkannya",
+                "say why, where she did not decline it",
+            ),
+        )
     return [ended(case.clocks[command.clock], command.how, command, act, command.reason)]
 
 
@@ -105,7 +111,7 @@ def end_clock(command: EndClock, case: Case, act: Act, network: Network) -> Sequ
 def find_not_indicated(command: FindNotIndicated, case: Case, act: Act, network: Network) -> Sequence[Fact]:
     clock = case.clocks[command.clock]
     if clock.duty is not None and clock.duty not in CARE_ENDS:
-        raise Invalid(field="clock", must="be a clock of care")
+        raise Invalid(field="clock", must=Words("harus batas waktu layanan", "be a clock of care"))
     return [ended(clock, ClockEnd.NOT_INDICATED, command, act, command.reason, again=True)]
 
 
@@ -114,7 +120,13 @@ def resume_clock(command: ResumeClock, case: Case, act: Act, network: Network) -
     """A superseded clock runs no more, whoever says so: the one in its place does."""
     clock = case.clocks[command.clock]
     if not clock.is_over or clock.ended_as is ClockEnd.SUPERSEDED:
-        raise Invalid(field="clock", must="have ended, and not by a correction of the incident")
+        raise Invalid(
+            field="clock",
+            must=Words(
+                "harus yang sudah berakhir, dan bukan karena perbaikan data kejadian",
+                "have ended, and not by a correction of the incident",
+            ),
+        )
     of_care = clock.duty is None or clock.duty in CARE_ENDS
     why = {"reason": command.reason, "grounds": None} if of_care else {"reason": None, "grounds": command.reason}
     return [recorded(ClockResumed, command, act, clock=clock.id, **why)]

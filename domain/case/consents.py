@@ -339,7 +339,13 @@ def _fresh(case: Case, id: ConsentId) -> None:
 def _hers(consent: Consent) -> Consent:
     """The consent, which somebody gave. Raises Invalid for a sharing without consent: that is no consent of hers."""
     if consent.override:
-        raise Invalid(field="consent", must="be one; a supervisor ends a sharing without consent, with a reason")
+        raise Invalid(
+            field="consent",
+            must=Words(
+                "harus suatu persetujuan; pembagian tanpa persetujuan diakhiri penyelia, dengan alasan",
+                "be one; a supervisor ends a sharing without consent, with a reason",
+            ),
+        )
     return consent
 
 

@@ -107,7 +107,13 @@ def disclose(command: DiscloseCase, case: Case, act: Act, network: Network) -> S
     if beyond:
         raise BasisTooNarrow(basis=command.basis, compartments=beyond)
     if any(version > case.version for version in command.withheld_events):
-        raise Invalid(field="withheld_events", must=f"be versions of events that there are, up to {case.version}")
+        raise Invalid(
+            field="withheld_events",
+            must=Words(
+                f"harus versi peristiwa yang ada, sampai {case.version}",
+                f"be versions of events that there are, up to {case.version}",
+            ),
+        )
     return [recorded(DisclosureMade, command, act)]
 
 

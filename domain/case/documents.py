@@ -31,7 +31,11 @@ class DocumentFacts(Details, frozen=True, kw_only=True):
     media_type: Coordination[
         Annotated[
             str,
-            Meta(pattern=r"^[\w.+-]+/[\w.+-]+$(?!\n)", max_length=100, extra={"must": "a media type, as image/png"}),
+            Meta(
+                pattern=r"^[\w.+-]+/[\w.+-]+$(?!\n)",
+                max_length=100,
+                extra={"must": Words("jenis media, seperti image/png", "a media type, as image/png")},
+            ),
         ]
     ]
     size: Coordination[Annotated[int, Meta(ge=0)]]
@@ -129,7 +133,10 @@ def attach_document(command: AttachDocument, case: Case, act: Act, network: Netw
     if old.superseded_by is not None:
         raise AlreadyReplaced(what="a newer document", id=old.superseded_by)
     if old.compartment is not Compartment.named(command.compartment):
-        raise Invalid(field="compartment", must="be that of the document it supersedes")
+        raise Invalid(
+            field="compartment",
+            must=Words("harus sama dengan dokumen yang digantikan", "be that of the document it supersedes"),
+        )
     superseded = DocumentSuperseded(occurred_at=command.occurred_at, document=command.supersedes, by=command.document)
     return [attached, superseded]
 

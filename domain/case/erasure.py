@@ -209,10 +209,21 @@ def not_decided(case: Case, at: datetime) -> Iterable[UUID]:
 def request_erasure(command: RequestErasure, case: Case, act: Act, network: Network) -> Sequence[Fact]:
     fresh(case.used_ids, command.erasure)
     if bool(command.compartments) == command.whole:
-        raise Invalid(field="compartments", must="be named, or the whole case; one of the two")
+        raise Invalid(
+            field="compartments",
+            must=Words(
+                "harus disebut, atau seluruh kasus; salah satu saja", "be named, or the whole case; one of the two"
+            ),
+        )
     what = ALL if command.whole else compartments_named(command.compartments)
     if not command.whole and what & {Compartment.COORDINATION, Compartment.LEGAL}:
-        raise Invalid(field="compartments", must="leave coordination and legal, which go with the whole case only")
+        raise Invalid(
+            field="compartments",
+            must=Words(
+                "tidak boleh memuat koordinasi dan hukum, yang hanya terhapus bersama seluruh kasus",
+                "leave coordination and legal, which go with the whole case only",
+            ),
+        )
     if what <= case.erased:
         raise AlreadyDone(what="the erasure", compartments=[w.word for w in what])
     if (undecided := case.of(Erasing).asked) is not None:
@@ -256,9 +267,15 @@ def _may_go(case: Case, asked: Erasure, act: Act) -> None:
         if still:
             raise OpenReferrals(referrals=still)
         if case.transfer is not None:
-            raise Invalid(field="transfer", must="be answered before the case is erased")
+            raise Invalid(
+                field="transfer",
+                must=Words("harus dijawab sebelum kasus dihapus", "be answered before the case is erased"),
+            )
         if any(glass.verdict is None for glass in case.glasses.values()):
-            raise Invalid(field="glasses", must="be judged before the case is erased")
+            raise Invalid(
+                field="glasses",
+                must=Words("harus ditinjau sebelum kasus dihapus", "be judged before the case is erased"),
+            )
     if asked.basis is ErasureBasis.RETENTION_ENDED:
         due = retention.CURRENT.due(case)
         if due is None or act.at < due:

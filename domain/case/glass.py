@@ -25,7 +25,7 @@ from ..compartment import Compartment, CompartmentWord, Coordination, Legal
 from ..declaring import Audience, Step, asked, field, happened, name_fields
 from ..fact import Act, ActorId, AgencyCode, Fact, GlassId, Short, Text, recorded
 from ..persistent import put
-from ..refusal import AgencyInactive, AlreadyDone, AlreadyExists, Invalid, Unknown
+from ..refusal import AgencyInactive, AlreadyDone, AlreadyExists, Invalid, Unknown, one_of
 from ..standing.readings import reading
 from ..standing.relations import Extent, Relation
 from ..standing.roles import EMERGENCY, ESCALATION, REVIEW
@@ -317,12 +317,18 @@ def _allowed(command: BreakGlass, act: Act, network: Network) -> timedelta:
     if agency is None or not agency.active:
         raise AgencyInactive(agency=act.agency)
     if command.basis not in RULE.bases:
-        raise Invalid(field="basis", must=f"be one of {', '.join(sorted(RULE.bases))}")
+        raise Invalid(field="basis", must=one_of(RULE.bases))
     if not compartments_named(command.compartments) - {Compartment.COORDINATION}:
-        raise Invalid(field="compartments", must="name at least one beside coordination")
+        raise Invalid(
+            field="compartments",
+            must=Words("harus menyebut sedikitnya satu selain koordinasi", "name at least one beside coordination"),
+        )
     lasts = RULE.usual if command.minutes is None else command.minutes * MINUTE
     if lasts > RULE.longest:
-        raise Invalid(field="minutes", must=f"be {RULE.longest // MINUTE} at most")
+        raise Invalid(
+            field="minutes",
+            must=Words(f"paling banyak {RULE.longest // MINUTE}", f"be {RULE.longest // MINUTE} at most"),
+        )
     return lasts
 
 

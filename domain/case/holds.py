@@ -14,12 +14,12 @@ from collections.abc import Sequence
 from ..casefile.deciding import Network, decides, fresh
 from ..casefile.evolving import applies
 from ..casefile.holding import HOLD, HOLDER, HoldFacts, HoldPlaced, holder_of, is_before, without_hold
-from ..casefile.state import Case, CourtOrders
+from ..casefile.state import ORDERED_SINCE, Case, CourtOrders
 from ..codes import AgencyKind, HoldEnd, HoldKind
 from ..compartment import Coordination, Legal
 from ..declaring import Step, asked, field, happened, name_fields
 from ..fact import Act, AgencyCode, DocumentId, Fact, Short, Text, recorded
-from ..refusal import Invalid
+from ..refusal import Invalid, one_of
 from ..standing.relations import Extent, Relation
 from ..standing.roles import AUDITORS, HOLDS, SUPERVISORS
 from ..standing.rows import KNOWS_ALSO_ENDED, LEADS_ALSO_ENDED, Ground, Row, Second, Since, Thing, Where
@@ -154,7 +154,7 @@ def lift_hold(command: LiftLegalHold, case: Case, act: Act, network: Network) ->
     is_before_them = hold.of_proceedings and is_before(case, hold.held_by(case)[0])
     ends = STAGES if is_before_them else frozenset(E) - {E.COURT_ORDER}
     if command.ended_by not in ends:
-        raise Invalid(field="ended_by", must=f"be {' or '.join(sorted(ends))}")
+        raise Invalid(field="ended_by", must=one_of(ends))
     return [recorded(HoldLifted, command, act, **holder_of(case, command.hold))]
 
 
@@ -162,7 +162,7 @@ def lift_hold(command: LiftLegalHold, case: Case, act: Act, network: Network) ->
 def lift_on_order(command: LiftHoldOnOrder, case: Case, act: Act, network: Network) -> Sequence[Fact]:
     hold = case.holds[command.hold]
     if case.of(CourtOrders).ordered_at[command.on_order] < max(hold.placed_at, hold.recorded_at or hold.placed_at):
-        raise Invalid(field="on_order", must="have been attached since the hold was placed")
+        raise Invalid(field="on_order", must=ORDERED_SINCE)
     return [recorded(HoldLifted, command, act, ended_by=E.COURT_ORDER, **holder_of(case, command.hold))]
 
 

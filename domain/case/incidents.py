@@ -195,7 +195,13 @@ def record_perpetrator(command: RecordAllegedPerpetrator, case: Case, act: Act, 
 
 def _clocks(command: IncidentFacts, case: Case, act: Act) -> list[Fact]:
     if command.happened_at is not None and command.happened_at > command.occurred_at:
-        raise Invalid(field="happened_at", must="not be after occurred_at, when it was told")
+        raise Invalid(
+            field="happened_at",
+            must=Words(
+                "tidak boleh sesudah occurred_at, saat hal itu disampaikan",
+                "not be after occurred_at, when it was told",
+            ),
+        )
     pathway = PATHWAYS[case.pathway]
     started: list[Fact] = []
     reported = reported_at(case, command.incident)

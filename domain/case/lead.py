@@ -216,7 +216,10 @@ def ask_transfer(command: AskLeadTransfer, case: Case, act: Act, network: Networ
     to = active(network, command.to)
     another(command.to, act, "to")
     if case.transfer is not None:
-        raise Invalid(field="transfer", must="wait until the earlier one is answered")
+        raise Invalid(
+            field="transfer",
+            must=Words("harus menunggu sampai yang sebelumnya dijawab", "wait until the earlier one is answered"),
+        )
     if not as_if_answered(case).shareable(command.to, to.kind, act.at):
         raise ConsentMissing(recipient=command.to, compartments=[Compartment.COORDINATION])
     return [recorded(LeadTransferAsked, command, act, to_kind=to.kind)]

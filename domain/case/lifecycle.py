@@ -104,9 +104,13 @@ def close_case(command: CloseCase, case: Case, act: Act, network: Network) -> Se
     if still:
         raise OpenReferrals(referrals=still)
     if case.transfer is not None:
-        raise Invalid(field="transfer", must="be answered before the case is closed")
+        raise Invalid(
+            field="transfer", must=Words("harus dijawab sebelum kasus ditutup", "be answered before the case is closed")
+        )
     if stop_waits(case):
-        raise Invalid(field="stop", must="be answered before the case is closed")
+        raise Invalid(
+            field="stop", must=Words("harus dijawab sebelum kasus ditutup", "be answered before the case is closed")
+        )
     return [recorded(CaseClosed, command, act)]
 
 

@@ -53,7 +53,7 @@ class RecordProtectionOrder(ProtectionOrderFacts, frozen=True, kw_only=True):
 @decides.register
 def record_protection_order(command: RecordProtectionOrder, case: Case, act: Act, network: Network) -> Sequence[Fact]:
     if command.valid_until is not None and command.valid_until < command.valid_from:
-        raise Invalid(field="valid_until", must="not be before valid_from")
+        raise Invalid(field="valid_until", must=Words("tidak boleh sebelum valid_from", "not be before valid_from"))
     return [recorded(ProtectionOrderRecorded, command, act)]
 
 

@@ -23,7 +23,7 @@ from ..declaring import Step, asked, defaults_unsaid, field, happened, name_fiel
 from ..fact import Act, ActorId, AgencyCode, DocumentId, Fact, Short, Text, recorded
 from ..persistent import put
 from ..refusal import Invalid, Unknown
-from ..standing.bases import TERMS, Basis, bounded, ends, is_done_alone
+from ..standing.bases import ORDER_NAMED, TERMS, WORD_NAMED, Basis, bounded, ends, is_done_alone
 from ..standing.relations import Extent, Relation
 from ..standing.roles import AUDITORS, ESCALATION, PAST_CONSENT, REVIEW, SUPERVISORS
 from ..standing.rows import ANYWHERE, TAKES_PART
@@ -376,9 +376,9 @@ def _basis(of: OverrideFacts | Wanted, case: Case, act: Act | None, network: Net
     towards = [(named, kind_of(named, network)) for named in of.recipients]
     basis = bounded(of.basis, compartments_named(of.compartments), towards, of.purposes, case.age_group, act)
     if basis.document and of.document is None:
-        raise Invalid(field="document", must="name the order, attached to the case")
+        raise Invalid(field="document", must=ORDER_NAMED)
     if basis.on_word and isinstance(of, OverrideFacts) and of.on_word_of is None:
-        raise Invalid(field="on_word_of", must="name the clinician or supervisor who says that she cannot be asked")
+        raise Invalid(field="on_word_of", must=WORD_NAMED)
     return basis
 
 

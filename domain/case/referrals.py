@@ -232,7 +232,7 @@ def draft(command: DraftReferral, case: Case, act: Act, network: Network) -> Seq
     recipient = active(network, command.recipient)
     another(command.recipient, act, "recipient")
     if command.parent is not None and not case.referrals[command.parent].status.is_open:
-        raise Invalid(field="parent", must="be an open referral")
+        raise Invalid(field="parent", must=Words("harus rujukan yang masih terbuka", "be an open referral"))
     return [
         recorded(ReferralDrafted, command, act, sender=act.agency, sender_kind=act.kind, recipient_kind=recipient.kind)
     ]

@@ -275,19 +275,43 @@ def exclude_person(command: ExcludePerson, case: Case, act: Act, network: Networ
     if agency is None or command.person not in agency.members:
         raise NotAMember(person=command.person)
     if agency.has_member(command.person, (Role.INTEGRATOR,)):
-        raise Invalid(field="person", must="have no role of a machine: an administrator takes it away first")
+        raise Invalid(
+            field="person",
+            must=Words(
+                "tidak boleh berperan sebagai sistem: administrator mencabut peran itu dahulu",
+                "have no role of a machine: an administrator takes it away first",
+            ),
+        )
     others = {case.lead, *case.participants()} - {command.member_of}
     if extent_of(command, case, act) is Extent.ITS_PEOPLE and any(_is_of(network, c, command.person) for c in others):
-        raise Invalid(field="person", must="be of no other agency that takes part: else the lead excludes them")
+        raise Invalid(
+            field="person",
+            must=Words(
+                "tidak boleh anggota instansi lain yang terlibat: instansi penanggung jawab yang mengecualikannya",
+                "be of no other agency that takes part: else the lead excludes them",
+            ),
+        )
     fresh(case.used_ids, command.exclusion)
     staff = case.of(Staff)
     made = recorded(PersonExcluded, command, act, kind=agency.kind, placed_by=act.agency)
     if any(e.person == made.person and e.placed_by == made.placed_by for e in staff.exclusions.values()):
         raise AlreadyExists(what="exclusion")
     if not _supervised(agency, {*staff.excluded, made.person}):
-        raise Invalid(field="person", must="leave the agency a supervisor who is not excluded")
+        raise Invalid(
+            field="person",
+            must=Words(
+                "harus menyisakan seorang penyelia yang tidak dikecualikan pada instansi itu",
+                "leave the agency a supervisor who is not excluded",
+            ),
+        )
     if not _ended_by_two(network[made.placed_by], staff.excluded, made.person):
-        raise Invalid(field="person", must="leave this agency two people who can end an exclusion together")
+        raise Invalid(
+            field="person",
+            must=Words(
+                "harus menyisakan dua orang yang bersama-sama dapat mengakhiri pengecualian",
+                "leave this agency two people who can end an exclusion together",
+            ),
+        )
     return [made]
 
 

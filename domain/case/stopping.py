@@ -213,9 +213,21 @@ def stop_not_confirmed(case: Case, event: StopNotConfirmed) -> Case:
 def stop_sharing(command: StopSharing, case: Case, act: Act, network: Network) -> Sequence[Fact]:
     fresh(case.of(Stops).heard, command.stop)
     if (command.consent is not None) != (command.about is StopAbout.CONSENT):
-        raise Invalid(field="consent", must="be named where it is about a consent, and only there")
+        raise Invalid(
+            field="consent",
+            must=Words(
+                "harus disebut bila menyangkut satu persetujuan, dan hanya bila demikian",
+                "be named where it is about a consent, and only there",
+            ),
+        )
     if bool(command.recipients) != (command.about is StopAbout.RECIPIENTS):
-        raise Invalid(field="recipients", must="be named where it is about recipients, and only there")
+        raise Invalid(
+            field="recipients",
+            must=Words(
+                "harus disebut bila menyangkut penerima, dan hanya bila demikian",
+                "be named where it is about recipients, and only there",
+            ),
+        )
     reports = extent_of(command, case, act) is Extent.HEARD
     return [hear(case, command.about, command, act, reports)]
 

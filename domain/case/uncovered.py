@@ -67,11 +67,29 @@ leads_to(UncoveredReferralEnded, S.CANCELLED, ends=True)
 def end_uncovered(command: EndUncoveredReferral, case: Case, act: Act, network: Network) -> Sequence[Fact]:
     referral = case.referrals[command.referral]
     if not Reaches(case, act.at).missing(referral):
-        raise Invalid(field="referral", must="be one that no consent covers any more: record first that she said stop")
+        raise Invalid(
+            field="referral",
+            must=Words(
+                "harus yang tidak lagi dicakup persetujuan: catat dahulu bahwa korban meminta berhenti",
+                "be one that no consent covers any more: record first that she said stop",
+            ),
+        )
     if referral.recipient_kind in PROCEEDINGS and referral.answered_at is not None:
-        raise Invalid(field="referral", must="be none that police, prosecution or court received")
+        raise Invalid(
+            field="referral",
+            must=Words(
+                "tidak boleh yang sudah diterima polisi, kejaksaan, atau pengadilan",
+                "be none that police, prosecution or court received",
+            ),
+        )
     if referral.urgency is Urgency.EMERGENCY and not _rests(referral, act):
-        raise Invalid(field="referral", must="be no emergency, unless it was on hold for three days")
+        raise Invalid(
+            field="referral",
+            must=Words(
+                "tidak boleh yang darurat, kecuali sudah ditunda tiga hari",
+                "be no emergency, unless it was on hold for three days",
+            ),
+        )
     return [recorded(UncoveredReferralEnded, command, act)]
 
 

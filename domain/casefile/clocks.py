@@ -359,7 +359,13 @@ def ended(clock: Clock, how: ClockEnd, command: Fact, act: Act, why: str | None 
 def require_running(clock: Clock, again: bool = False) -> None:
     """Raises AlreadyExists for a clock that ended, Invalid where it takes no other end."""
     if clock.ended_as is ClockEnd.SUPERSEDED:
-        raise Invalid(field="clock", must="not be superseded by a correction of the incident")
+        raise Invalid(
+            field="clock",
+            must=Words(
+                "tidak boleh yang sudah digantikan perbaikan data kejadian",
+                "not be superseded by a correction of the incident",
+            ),
+        )
     if not again and clock.is_over:
         raise AlreadyDone(what="the clock's end", id=clock.id)
 

@@ -89,7 +89,9 @@ def stands(consent: Consent, at: datetime) -> bool:
 def require_later_end(command: Scope) -> None:
     """Raises Invalid for an end before the beginning."""
     if command.expires_at is not None and command.expires_at <= command.occurred_at:
-        raise Invalid(field="expires_at", must="be later than occurred_at")
+        raise Invalid(
+            field="expires_at", must=Words("harus lebih kemudian daripada occurred_at", "be later than occurred_at")
+        )
 
 
 name_fields(

@@ -15,6 +15,7 @@ from ..named import require_known
 from ..refusal import AlreadyExists, Invalid, RecipientUnavailable, Unknown
 from ..standing.rule import is_excluded, standing
 from ..timing import at_the_latest_now, require_cause
+from ..words import Words
 from .evolving import fold_log, said
 from .state import Case
 
@@ -70,7 +71,7 @@ def fresh(taken: Container[object], new: UUID) -> None:
 def another(code: AgencyCode, act: Act, field: str) -> None:
     """Raises Invalid where an agency names itself."""
     if code == act.agency:
-        raise Invalid(field=field, must="be another agency")
+        raise Invalid(field=field, must=Words("harus instansi lain", "be another agency"))
 
 
 def active(network: Network, code: AgencyCode) -> Agency:

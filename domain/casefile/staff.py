@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from ..codes import AgencyKind, ReferralStatus, Role, Urgency
 from ..fact import ActorId, AgencyCode, ExclusionId, ReferralId
+from ..words import Words
 from .state import EMPTY, Case, Part
 
 TO_TAKE = frozenset({ReferralStatus.REQUESTED, ReferralStatus.RECEIVED, ReferralStatus.ACCEPTED})
@@ -13,7 +14,7 @@ TO_TAKE = frozenset({ReferralStatus.REQUESTED, ReferralStatus.RECEIVED, Referral
 somebody's as long as it is open."""
 WORKERS = frozenset({Role.CASE_WORKER, Role.SUPERVISOR, Role.LEGAL_REVIEWER})
 """Who can be assigned."""
-NOT_EXCLUDED = "be somebody who is not excluded from the case"
+NOT_EXCLUDED = Words("harus orang yang tidak dikecualikan dari kasus", "be somebody who is not excluded from the case")
 Worker = tuple[AgencyCode, ActorId]
 """A person, as one of an agency."""
 

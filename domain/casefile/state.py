@@ -45,6 +45,7 @@ from ..fact import (
     TransferId,
 )
 from ..persistent import add, put
+from ..words import Words
 
 P = TypeVar("P", bound="Part")
 
@@ -271,6 +272,10 @@ class Part(Struct, frozen=True):
 
     ends_with_lead: ClassVar[bool] = False
     """Whether it begins anew when another agency takes the lead: what the former lead's people asked ends with it."""
+
+
+ORDERED_SINCE = Words("harus dilampirkan setelah larangan dipasang", "have been attached since the hold was placed")
+"""What an order has to be that lifts a hold."""
 
 
 class CourtOrders(Part, frozen=True):

@@ -16,6 +16,7 @@ from ..codes import AgeGroup, AgencyKind, Purpose, Role, SharingBasis, Urgency
 from ..compartment import ALL, Compartment
 from ..fact import Act
 from ..refusal import Invalid
+from ..words import Words
 
 K, C, P = AgencyKind, Compartment, Purpose
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -124,6 +125,12 @@ BASES: Mapping[SharingBasis, Basis] = {
 }
 """Ground → how far it goes. What is on none of these rows is not shared without her."""
 
+ORDER_NAMED = Words("harus menyebut penetapan atau putusannya, yang terlampir", "name the order, attached to the case")
+WORD_NAMED = Words(
+    "harus menyebut tenaga klinis atau penyelia yang menyatakan bahwa korban tidak dapat ditanya",
+    "name the clinician or supervisor who says that she cannot be asked",
+)
+
 
 def bounded(
     on: SharingBasis,
@@ -138,17 +145,42 @@ def bounded(
     Invalid."""
     basis = BASES[on]
     if act is not None and act.role not in basis.by:
-        raise Invalid(field="basis", must=f"be one for this role: this is for {_list(basis.by)}")
+        raise Invalid(
+            field="basis",
+            must=Words(
+                f"harus dasar untuk peran ini: yang ini untuk {_list(basis.by)}",
+                f"be one for this role: this is for {_list(basis.by)}",
+            ),
+        )
     if act is not None and basis.of and act.kind not in basis.of:
-        raise Invalid(field="basis", must=f"be one for this agency: this is for {_list(basis.of)}")
+        raise Invalid(
+            field="basis",
+            must=Words(
+                f"harus dasar untuk instansi ini: yang ini untuk {_list(basis.of)}",
+                f"be one for this agency: this is for {_list(basis.of)}",
+            ),
+        )
     if basis.concerns and age not in basis.concerns:
-        raise Invalid(field="basis", must=f"be one for this age: this is for {_list(basis.concerns)}")
+        raise Invalid(
+            field="basis",
+            must=Words(
+                f"harus dasar untuk usia ini: yang ini untuk {_list(basis.concerns)}",
+                f"be one for this age: this is for {_list(basis.concerns)}",
+            ),
+        )
     if more := frozenset(of) - basis.at_most - {Compartment.COORDINATION}:
-        raise Invalid(field="compartments", must=f"be within the basis, which leaves out {_list(c.word for c in more)}")
+        raise Invalid(field="compartments", must=_within(_list(c.word for c in more)))
     if other := purposes - basis.purposes:
-        raise Invalid(field="purposes", must=f"be within the basis, which leaves out {_list(other)}")
+        raise Invalid(field="purposes", must=_within(_list(other)))
     if strange := [name for name, kind in towards if kind is None or (basis.towards and kind not in basis.towards)]:
-        raise Invalid(field="recipients", must=f"be whom the basis is for: {_list(basis.towards)}", recipients=strange)
+        raise Invalid(
+            field="recipients",
+            must=Words(
+                f"harus yang dituju dasar ini: {_list(basis.towards)}",
+                f"be whom the basis is for: {_list(basis.towards)}",
+            ),
+            recipients=strange,
+        )
     return basis
 
 
@@ -157,7 +189,13 @@ def ends(basis: Basis, expires_at: datetime | None, at: datetime) -> datetime | 
     if expires_at is None:
         return at + basis.usual if basis.usual is not None else None
     if basis.longest is not None and expires_at > at + basis.longest:
-        raise Invalid(field="expires_at", must=f"be {basis.longest // HOUR} hours from now at most")
+        raise Invalid(
+            field="expires_at",
+            must=Words(
+                f"paling lama {basis.longest // HOUR} jam dari sekarang",
+                f"be {basis.longest // HOUR} hours from now at most",
+            ),
+        )
     return expires_at
 
 
@@ -168,3 +206,9 @@ def is_done_alone(basis: Basis, urgency: Urgency) -> bool:
 
 def _list(codes: Iterable[str]) -> str:
     return ", ".join(sorted(codes))
+
+
+def _within(beyond: str) -> Words:
+    return Words(
+        f"harus dalam batas dasar itu, yang tidak mencakup {beyond}", f"be within the basis, which leaves out {beyond}"
+    )

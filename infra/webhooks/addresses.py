@@ -11,6 +11,8 @@ from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import TYPE_CHECKING
 
+from ...domain.webhook import AddressRefused
+from ...domain.words import Words
 from .names import Names
 
 if TYPE_CHECKING:
@@ -24,7 +26,14 @@ UNICAST = IPv6Network("2000::/3")
 """All that is global unicast so far; the site-local fec0::/10 of old lies outside, and leads inside (RFC 3879)."""
 
 
-class Refused(ValueError):
+HTTPS = Words("harus alamat https", "be an https address")
+PUBLIC = Words(
+    "harus menuju alamat publik, atau jaringan yang diizinkan pengelola layanan",
+    "lead to a public address, or into a network that the operator allows",
+)
+
+
+class Refused(AddressRefused):
     """Nothing is posted there. The message says which rule it breaks, and repeats nothing of the address."""
 
 
@@ -44,15 +53,15 @@ class Networks:
             parsed = httpx.URL(url)
             host = parsed.host  # is decoded only now, and what is no name repeats itself in what is raised
         except (httpx.InvalidURL, ValueError):
-            raise Refused("be an address") from None
+            raise Refused(Words("harus suatu alamat", "be an address")) from None
         if parsed.scheme not in ("https", "http") or not host:
-            raise Refused("be an https address")
+            raise Refused(HTTPS)
         if parsed.userinfo or parsed.fragment:
-            raise Refused("have no credentials and no fragment")
+            raise Refused(Words("tidak boleh memuat sandi atau fragmen", "have no credentials and no fragment"))
         if parsed.port is not None and not 0 < parsed.port < 65536:
-            raise Refused("have a port that there is")
+            raise Refused(Words("harus memuat port yang ada", "have a port that there is"))
         if parsed.scheme == "http" and not self._allowed:
-            raise Refused("be an https address")
+            raise Refused(HTTPS)
         literal = _literal(host)
         if literal is not None:
             self._judge(parsed, literal)
@@ -71,16 +80,16 @@ class Networks:
                 continue
             allowed.append(str(address))
         if not allowed:
-            raise Refused("lead to a public address, or into a network that the operator allows")
+            raise Refused(PUBLIC)
         return list(dict.fromkeys(allowed))
 
     def _judge(self, url: httpx.URL, address: Address) -> None:
         if any(address.version == network.version and address in network for network in self._allowed):
             return
         if url.scheme != "https":
-            raise Refused("be an https address")
+            raise Refused(HTTPS)
         if not all(_public(each) for each in _meant(address)):
-            raise Refused("lead to a public address, or into a network that the operator allows")
+            raise Refused(PUBLIC)
 
 
 def _public(address: Address) -> bool:

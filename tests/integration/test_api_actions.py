@@ -543,6 +543,13 @@ def sent_without_consent(person: Person, case: str) -> httpx.Response:
     return lead.post(f"{case}/referrals/{referral}/sending")
 
 
+def sent_beside_one_that_is_open(person: Person, case: str) -> httpx.Response:
+    sent(person("uptd-ppa"), case)
+    lead = person("uptd-ppa")
+    referral = done(lead.post(f"{case}/referrals", json=REFERRAL))["id"]
+    return lead.post(f"{case}/referrals/{referral}/sending")
+
+
 def shared_beyond_its_reach(person: Person, case: str) -> httpx.Response:
     """The hospital, which was told of identity and health, sends on what happened."""
     sent(person("uptd-ppa"), case)
@@ -641,6 +648,7 @@ REFUSED: tuple[Act, ...] = (
     ),
     Act(r.BeyondReach, 403, "beyond-reach", shared_beyond_its_reach),
     Act(r.ConsentMissing, 409, "consent-missing", sent_without_consent),
+    Act(r.AlreadyReferred, 409, "already-referred", sent_beside_one_that_is_open),
     Act(r.BasisTooNarrow, 409, "basis-too-narrow", disclosed_beyond_its_basis),
     Act(r.ConsentFromWrongPerson, 422, "consent-from-wrong-person", consent_of_an_adult_by_somebody_else),
     Act(r.ConsentNotLive, 409, "consent-not-live", withdrawn_twice),

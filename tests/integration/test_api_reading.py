@@ -303,7 +303,7 @@ def test_a_sending_that_is_entered_late_is_late_from_when_it_was_entered(lead: D
     one = shared(lead, pair, **long_ago)
     about = {"recipient": pair.helper, "service": "kesehatan", "urgency": "routine", "purpose": "care"}
     late = lead.post(f"{one.case}/referrals", **about, compartments=["identity"], **long_ago)["id"]
-    sent = lead.post(f"{one.case}/referrals/{late}/sending", **long_ago)
+    sent = lead.post(f"{one.case}/referrals/{late}/sending", duplicate_reason="Datang lagi.", **long_ago)
     items = helper.get("/inbox", case=uuid_of(one.case), wait_for=sent["position"])["items"]
     assert {row["referral"]: row["breached"] for row in items} == {late: False, one.referral: False}
 
@@ -385,7 +385,7 @@ def test_what_consent_covers_again_is_shown_again(lead: Desk, helper: Desk, pair
     lead.post(f"{one.case}/consents", compartments=["legal"], **obtained)
     about = {"recipient": pair.helper, "service": "kesehatan", "urgency": "routine", "purpose": "care"}
     second = lead.post(f"{one.case}/referrals", **about, compartments=["legal"])["id"]
-    sent = lead.post(f"{one.case}/referrals/{second}/sending")
+    sent = lead.post(f"{one.case}/referrals/{second}/sending", duplicate_reason="Perkaranya.")
     assert "Perkara 12/2026." in str(timeline(helper, one, sent["position"]))
     assert "Perlu PEP." not in str(timeline(helper, one))
     lead.post(f"{one.case}/consents", compartments=["identity", "health"], **obtained)

@@ -85,9 +85,9 @@ class Story:
         about = {"recipient": to, "service": SERVICES[to], "urgency": "urgent", "purpose": purpose, "compartments": of}
         return str(self.post(sender, f"/cases/{self.case}/referrals", **about)["id"])
 
-    def refer(self, sender: str, to: str, of: list[str]) -> str:
+    def refer(self, sender: str, to: str, of: list[str], **more: str) -> str:
         referral = self.draft(sender, to, of)
-        self.move(sender, referral, "sending")
+        self.move(sender, referral, "sending", **more)
         for move in ("receipt", "acceptance", "start"):
             self.move(to, referral, move)
         return referral
@@ -212,7 +212,7 @@ def test_what_its_beneficiary_says_she_agreed_to_waits_for_the_lead(story: Story
     story.post(LEAD, f"{here}/consents/{consent}/confirmation", **HEARD)
     (shown,) = [c for c in story.client(LEAD).get(here).json()["consents"] if c["consent"] == consent]
     assert shown["waits"] == []
-    story.refer(LEAD, HOSPITAL, EVERYTHING)
+    story.refer(LEAD, HOSPITAL, EVERYTHING, duplicate_reason="Lebih banyak dibagikan.")
     assert story.opened(HOSPITAL) == set(EVERYTHING) - {"economic"}, "she said the same, and the lead refers"
     assert story.sent(HOSPITAL) == set(EVERYTHING) - {"economic"}
     assert story.sent(LAWYERS) == {"health"}

@@ -1,7 +1,11 @@
 """A body that does not fit is answered with the field, the place, what is expected there and all that is allowed."""
 
+import re
+from collections.abc import Iterator
+from datetime import date, datetime
 from enum import Enum
 from typing import Any, Literal, get_args, get_origin, get_type_hints
+from uuid import UUID
 
 import msgspec
 import pytest
@@ -10,9 +14,10 @@ from hypothesis import strategies as st
 
 from rujukan.api.actions import AGENCY_ACTIONS, CASE_ACTIONS, OPENING, PROPOSAL_ACTIONS, Action
 from rujukan.api.misfit import NAME, Misfit, misfits
-from rujukan.api.problems import unreadable
+from rujukan.api.problems import answer, unreadable
 from rujukan.domain.case.consents import GiveConsent
 from rujukan.domain.compartment import Compartment
+from rujukan.domain.declaring import FIELDS
 from rujukan.domain.fact import Fact
 
 ACTIONS: tuple[Action, ...] = (OPENING, *CASE_ACTIONS, *AGENCY_ACTIONS, *PROPOSAL_ACTIONS)
@@ -69,6 +74,79 @@ def test_a_field_that_is_lacking_is_named(action: Action) -> None:
     found = of(action.command)
     assert found.keys() == {f"$.{name}" for name in lacking}
     assert all("needed" in misfit.expected for misfit in found.values())
+
+
+KINDS: dict[Any, list[Any]] = {
+    str: [1, True, None, [], {}, "", "x" * 30_000, "\x00"],
+    int: ["1", True, None, [], 1.5, -1, 10**30],
+    bool: ["true", 0, 1, None, []],
+    UUID: ["", MARKER, "0" * 31, 1, None, [], "7d0c5e0e-52b5-4a53-9d7b-0f4f7f3f6c1g"],
+    datetime: ["", MARKER, "2026-03-03", "2026-03-03T14:00:00", "2026-02-30T14:00:00Z", 1, None, "T14:00Z"],
+    date: ["", MARKER, "2026-02-30", "03-03-2026", 20260303, None, []],
+}
+"""What is none of a kind, or none within its bounds: another type, too long, no such day, no zone."""
+
+
+def spoiled(action: Action) -> Iterator[tuple[str, dict[str, Any]]]:
+    """A field, and a body in which it alone is wrong: it is lacking, or something that it cannot be."""
+    whole = {"occurred_at": AT, **{name: str(UUID(int=7)) for name in unsaid_of(action)}, **action.example}
+    for field in msgspec.structs.fields(action.command):
+        if field.required:
+            yield field.name, {name: value for name, value in whole.items() if name != field.name}
+        hint = get_type_hints(action.command, include_extras=True)[field.name]
+        kinds = {kind for kind in KINDS if kind in bases_of(hint)} or {str}
+        for value in {repr(v): v for kind in kinds for v in (*KINDS[kind], [KINDS[kind]], {MARKER: MARKER})}.values():
+            said = {**whole, field.name: value}
+            try:
+                msgspec.convert(said, action.command)
+            except (msgspec.ValidationError, UnicodeError, OverflowError):
+                yield field.name, said
+
+
+def unsaid_of(action: Action) -> list[str]:
+    """Ids that stand in the address, or that the service makes."""
+    ids = [name for name, kind in get_type_hints(action.command).items() if "NewType" in type(kind).__name__]
+    return [name for name in ids if name not in action.example]
+
+
+def bases_of(hint: Any) -> Iterator[Any]:
+    yield getattr(hint, "__supertype__", hint)
+    for part in get_args(hint):
+        if not isinstance(part, str):
+            yield from bases_of(part)
+
+
+@pytest.mark.parametrize("action", ACTIONS, ids=named)
+def test_each_field_that_is_wrong_is_named_with_what_to_do_in_both_languages(action: Action) -> None:
+    """Whatever is wrong with it; and nothing of what was sent is said."""
+    seen = set()
+    for field, said in spoiled(action):
+        seen.add(field)
+        response = answer(unreadable(list(misfits(said, action.command))))
+        problem = msgspec.json.decode(response.body)
+        assert response.status_code == problem["status"] == 422
+        errors = [error for error in problem["errors"] if re.match(rf"\$\.{field}\b", error["at"])]
+        assert errors, (field, problem)
+        for error in errors:
+            assert error["expected"]
+            assert error["mend"].keys() == {"id", "en"}
+            assert error["mend"]["id"].startswith("Perbaiki ")
+            assert error["mend"]["en"].startswith("Mend ")
+            if (label := FIELDS.get(field)) is not None:
+                assert label.label.id in error["mend"]["id"]
+                assert label.label.en in error["mend"]["en"]
+        assert problem["person"]["id"]["next"].startswith("Perbaiki ")
+        assert MARKER not in response.body.decode()
+    needed = {f.name for f in msgspec.structs.fields(action.command) if f.required}
+    assert needed <= seen
+
+
+def test_what_is_expected_says_how_it_is_written() -> None:
+    found = of(OPENING.command, occurred_at="kemarin", channel="telepon")
+    assert found["$.occurred_at"].mend["id"].endswith("seperti 2026-03-03T14:00:00+08:00 (ISO 8601).")
+    assert found["$.channel"].mend["id"].endswith("salah satu nilai yang diperbolehkan.")
+    long = of(GiveConsent, recipients=["x" * 41])["$.recipients[0]"]
+    assert long.mend["id"] == "Perbaiki Penerima: kode instansi, atau kind:JENIS untuk setiap instansi sejenis."
 
 
 def test_a_compartment_is_one_of_nine_words() -> None:

@@ -41,4 +41,6 @@ def test_a_number_that_contradicts_sex_or_birth_is_refused():
 
 
 def test_the_refusal_repeats_nothing_of_the_number():
-    assert WOMANS not in str(Invalid(field="nik", must=contradiction(WOMANS, None, Sex.MALE)))
+    must = contradiction(WOMANS, None, Sex.MALE)
+    assert must is not None
+    assert WOMANS not in str(Invalid(field="nik", must=must))
