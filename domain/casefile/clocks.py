@@ -31,7 +31,7 @@ from ..violence import ClockNeed
 from ..words import Words
 from .deciding import Network, decides
 from .evolving import applies
-from .state import Case, Clock, Status
+from .state import NOT_SUPERSEDED, Case, Clock, Status
 from .waiting import waits
 
 R = Relation
@@ -359,13 +359,7 @@ def ended(clock: Clock, how: ClockEnd, command: Fact, act: Act, why: str | None 
 def require_running(clock: Clock, again: bool = False) -> None:
     """Raises AlreadyExists for a clock that ended, Invalid where it takes no other end."""
     if clock.ended_as is ClockEnd.SUPERSEDED:
-        raise Invalid(
-            field="clock",
-            must=Words(
-                "tidak boleh yang sudah digantikan perbaikan data kejadian",
-                "not be superseded by a correction of the incident",
-            ),
-        )
+        raise Invalid(field="clock", must=NOT_SUPERSEDED)
     if not again and clock.is_over:
         raise AlreadyDone(what="the clock's end", id=clock.id)
 

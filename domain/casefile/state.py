@@ -276,6 +276,10 @@ class Part(Struct, frozen=True):
 
 ORDERED_SINCE = Words("harus dilampirkan setelah larangan dipasang", "have been attached since the hold was placed")
 """What an order has to be that lifts a hold."""
+NOT_SUPERSEDED = Words(
+    "tidak boleh yang sudah digantikan perbaikan data kejadian", "not be superseded by a correction of the incident"
+)
+"""What a clock has to be that somebody ends."""
 
 
 class CourtOrders(Part, frozen=True):
