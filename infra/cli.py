@@ -236,12 +236,13 @@ def _health(settings: Settings, said: argparse.Namespace) -> int:
 def _deliveries(settings: Settings, said: argparse.Namespace) -> int:
     from ..projections.marks import progress
     from . import composition
+    from .clock import local
     from .system import running
 
     with composition.follower(running(settings)) as source, source.store.pool.connection() as db:
         print(f"{'agency':20} {'told':>8} {'received':>8} {'handled':>8} {'behind':>8} {'failed':>6}  acknowledged")
         for agency, head, received, handled, failed, at in progress(db):
-            last = at.isoformat(timespec="seconds") if at else "never"
+            last = local(at).isoformat(timespec="seconds") if at else "never"
             print(f"{agency:20} {head:8} {received:8} {handled:8} {head - handled:8} {failed:6}  {last}")
     return 0
 

@@ -28,6 +28,7 @@ def run(settings: Settings, said: argparse.Namespace) -> int:
     """Ask, and print. Raises NotAnswered, ValueError for arguments that do not go together."""
     import msgspec
 
+    from ..clock import locally
     from .asking import Api
 
     if said.agency and (said.diff or said.custody):
@@ -41,7 +42,7 @@ def run(settings: Settings, said: argparse.Namespace) -> int:
     if said.json:
         print(msgspec.json.format(content, indent=2).decode())
     else:
-        print("\n".join(_lines(found)))
+        print(locally("\n".join(_lines(found))))
     return 0
 
 

@@ -43,6 +43,7 @@ def add_commands(command: Any) -> None:
 def keys(settings: Settings, said: argparse.Namespace) -> int:
     """List the key-encryption keys, replace the active one, or make an erasure epoch."""
     from .. import composition
+    from ..clock import local
     from ..keys.names import ROTATING
     from ..store import rotation
     from ..store.erasing import finish_erasures
@@ -72,7 +73,7 @@ def keys(settings: Settings, said: argparse.Namespace) -> int:
             print(_COPY)
         case _:
             for key in rotation.states(settings.database, key_encryption):
-                since = f"retired {key.retired_at:%Y-%m-%d %H:%M}" if key.retired_at else ""
+                since = f"retired {local(key.retired_at):%Y-%m-%d %H:%M %Z}" if key.retired_at else ""
                 print(f"{key.id:24} {key.state:14} {key.data_keys:>9,} data keys  {since}")
     return 0
 
@@ -81,13 +82,14 @@ def list_erasures(settings: Settings, said: argparse.Namespace) -> int:
     """Every erasure of the network, the latest first."""
     from ...projections import erasures
     from .. import composition
+    from ..clock import local
     from ..system import running
 
     any_of = False
     with composition.follower(running(settings)) as source, source.store.pool.connection() as db:
         for entry in _every(lambda last: erasures.erasures(db, before=last.position if last else None, limit=AT_ONCE)):
             waiting = [c.agency for c in entry.copies if c.acknowledged_at is None]
-            when = f"{entry.erased_at or entry.requested_at:%Y-%m-%d %H:%M}"
+            when = f"{local(entry.erased_at or entry.requested_at):%Y-%m-%d %H:%M %Z}"
             keys = "keys destroyed" if entry.keys_destroyed_at else "keys there"
             backups = "also in backups" if entry.beyond_backups else "not yet in backups"
             state = {"erased": f"{keys}, {backups}", "recalled": entry.basis}.get(entry.status, "undecided")
@@ -103,6 +105,7 @@ def list_retention(settings: Settings, said: argparse.Namespace) -> int:
     """What falls due, what is held against it, and by which rule."""
     from ...projections import retention
     from .. import composition
+    from ..clock import local
     from ..system import running
 
     any_of = False
@@ -110,8 +113,8 @@ def list_retention(settings: Settings, said: argparse.Namespace) -> int:
         for entry in _every(
             lambda last: retention.due(db, after=retention.place(last) if last else None, limit=AT_ONCE)
         ):
-            due = f"{entry.due_at:%Y-%m-%d}" if entry.due_at else "open      "
-            held = "; ".join(f"HELD by {hold.held_by} since {hold.held_since:%Y-%m-%d}" for hold in entry.holds)
+            due = f"{local(entry.due_at):%Y-%m-%d}" if entry.due_at else "open      "
+            held = "; ".join(f"HELD by {hold.held_by} since {local(hold.held_since):%Y-%m-%d}" for hold in entry.holds)
             print(f"{due}  case {entry.case}  {entry.rule or '':14} {entry.source or ''}  {held}".rstrip())
             any_of = True
     if not any_of:

@@ -45,7 +45,11 @@ def test_it_prints_the_case_as_of_now_as_an_agency_could_see_it_and_its_custody(
     assert "told" not in seen
     assert "case.ConsentGiven" not in seen
     assert main(["history", case, "--url", url, "--custody"]) == 0
-    assert "requested with uptd-ppa" in capsys.readouterr().out
+    held = capsys.readouterr().out
+    assert "requested with uptd-ppa" in held
+    for shown in (seen, held):
+        assert re.findall(r"T[0-9:.]+\+08:00", shown), "as the clocks of the network have it"
+        assert not re.findall(r"T[0-9:.]+(?:Z|\+00:00)", shown)
 
 
 def test_it_prints_a_diff_and_the_answer_as_json(case: str, url: str, capsys: pytest.CaptureFixture[str]) -> None:
