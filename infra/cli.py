@@ -266,8 +266,8 @@ def _rebuild(settings: Settings, said: argparse.Namespace) -> int:
 
 
 def _migrate(settings: Settings, said: argparse.Namespace) -> int:
-    from .composition import keep_name, prepare
-    from .network_name import NotNamed
+    from .composition import prepare
+    from .network_name import NotNamed, keep_in
 
     if not settings.database:
         raise Failed("say where PostgreSQL is: RUJUKAN_DATABASE, with the rights of the database's owner")
@@ -276,7 +276,7 @@ def _migrate(settings: Settings, said: argparse.Namespace) -> int:
         name = settings.network_name
     applied = prepare(settings)
     if name:
-        keep_name(settings)
+        keep_in(settings.database, name)
     for name in applied:
         print(f"applied {name}")
     if not applied:

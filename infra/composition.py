@@ -118,15 +118,6 @@ def token_keys(settings: Settings, keys: Keys) -> TokenKeys:
     return OwnIssuer(keys.public(names.ISSUER), settings.issuer, settings.audience)
 
 
-def keep_name(settings: Settings) -> None:
-    """Keep in the database what the network is called; needs the rights of its owner. Raises NotNamed,
-    NamedOtherwise."""
-    from .network_name import keep_in
-
-    with connect(settings.database) as db:
-        keep_in(db, settings.network_name)
-
-
 def prepare(settings: Settings) -> list[str]:
     """Apply missing migrations and make missing read models; the names of the migrations applied. Raises
     Unmet, before anything is applied, and SessionsShared."""

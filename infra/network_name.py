@@ -68,10 +68,13 @@ def keep(said: str, data: Path, *, embedded: bool) -> str:
     return name
 
 
-def keep_in(db: "Connection[TupleRow]", name: str) -> None:
-    """Keep it in the database, with its owner's rights. Raises NamedOtherwise."""
-    db.execute("INSERT INTO log.network (name) VALUES (%s) ON CONFLICT DO NOTHING", (name,))
-    check(db, name)
+def keep_in(database: str, name: str) -> None:
+    """Keep it in that database, with its owner's rights. Raises NamedOtherwise, and what says that it is away."""
+    from .database import connect
+
+    with connect(database) as db:
+        db.execute("INSERT INTO log.network (name) VALUES (%s) ON CONFLICT DO NOTHING", (name,))
+        check(db, name)
 
 
 def check(db: "Connection[TupleRow]", name: str) -> None:

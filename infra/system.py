@@ -111,7 +111,7 @@ class System:
             self._take_port(LEFT_SECONDS)
         self._remember()
         composition.prepare(self.settings)
-        composition.keep_name(self.settings)
+        network_name.keep_in(self.settings.database, self.settings.network)
         for name in self._names:
             self._children[name] = self._spawn(name)
             if name == "api":

@@ -8,9 +8,9 @@ import psycopg
 import pytest
 from msgspec.structs import replace
 
-from rujukan.infra import cli, composition, processes
+from rujukan.infra import cli, processes
 from rujukan.infra.database import FOLLOWER, SERVICE
-from rujukan.infra.network_name import NamedOtherwise
+from rujukan.infra.network_name import NamedOtherwise, keep_in
 from rujukan.infra.settings import Settings
 from rujukan.infra.system import running
 
@@ -21,7 +21,7 @@ def elsewhere(settings: Settings, data: Path, network: str) -> Settings:
 
 
 DOORS: dict[str, Callable[[Settings], object]] = {
-    "up and migrate": composition.keep_name,
+    "up and migrate": lambda settings: keep_in(settings.database, settings.network_name),
     "the API": lambda settings: processes._check(settings, SERVICE, Event()),
     "worker, publisher, sealer": lambda settings: processes._check(settings, FOLLOWER, Event()),
     "commands": running,
@@ -31,7 +31,7 @@ DOORS: dict[str, Callable[[Settings], object]] = {
 def test_a_name_that_is_kept_is_never_another_silently(settings: Settings, tmp_path: Path, capsys, monkeypatch) -> None:
     for said in ("bontang.example", "kota.example"):  # nobody kept one yet: that is no refusal
         processes._check(elsewhere(settings, tmp_path, said), FOLLOWER, Event())
-    composition.keep_name(elsewhere(settings, tmp_path, "bontang.example"))
+    keep_in(settings.database, "bontang.example")
     for door in DOORS.values():
         door(elsewhere(settings, tmp_path, "bontang.example"))
         with pytest.raises(NamedOtherwise, match=r"bontang\.example .*says kota\.example.*Say RUJUKAN_NETWORK=bontang"):
