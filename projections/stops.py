@@ -1,5 +1,5 @@
-"""Stops that wait for the lead: the survivor was heard to say stop, and the lead is to ask her, by a time. What was
-remarked stays sealed at the position that a row points to."""
+"""Stops that wait for the lead: the survivor was heard to say stop, and the lead is to ask her, by a time, also where
+the file ended. What was remarked stays sealed at the position that a row points to."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -11,10 +11,7 @@ from psycopg import Connection
 from psycopg.rows import TupleRow, class_row
 
 from ..domain.case.lead import LeadTransferAccepted
-from ..domain.case.lifecycle import CaseClosed, CaseReopened
-from ..domain.case.merging import CaseMerged, CaseSeparated
 from ..domain.case.stopping import StopConfirmed, StopNotConfirmed, StopWaits
-from ..domain.casefile.state import Status
 from ..domain.casefile.stopping import SharingStopped
 from ..domain.disclosure import Followed
 from ..domain.standing import readings
@@ -54,11 +51,11 @@ class WaitingStops:
           case_id uuid NOT NULL, stop uuid NOT NULL, lead text NOT NULL, heard_by text NOT NULL, about text NOT NULL,
           said_by text[] NOT NULL, consent uuid, recipients text[] NOT NULL, said_at timestamptz NOT NULL,
           recorded_at timestamptz NOT NULL, answer_by timestamptz NOT NULL, raised int NOT NULL DEFAULT 0,
-          open boolean NOT NULL DEFAULT true, confirmed boolean, answered_at timestamptz, position bigint NOT NULL,
+          confirmed boolean, answered_at timestamptz, position bigint NOT NULL,
           PRIMARY KEY (case_id, stop)
         );
         CREATE INDEX ON stop (lead, answer_by, stop);
-        CREATE INDEX ON stop (answer_by) WHERE open AND confirmed IS NULL;
+        CREATE INDEX ON stop (answer_by) WHERE confirmed IS NULL;
         ALTER TABLE stop ENABLE ROW LEVEL SECURITY;
         -- The lead's alone: it says who takes part, and what she said of them.
         CREATE POLICY own ON stop FOR SELECT TO rujukan_service
@@ -103,9 +100,6 @@ class WaitingStops:
                     )
                 case LeadTransferAccepted():
                     db.execute("UPDATE stop SET lead = %s WHERE case_id = %s", (case.lead, written.stream))
-                case CaseClosed() | CaseMerged() | CaseReopened() | CaseSeparated():
-                    is_open = case.status is Status.OPEN
-                    db.execute("UPDATE stop SET open = %s WHERE case_id = %s", (is_open, written.stream))
         drop(db, "stop", batch)
 
 
@@ -126,7 +120,7 @@ def stops(
             "SELECT stop, case_id AS case, heard_by, about, said_by, consent, recipients, recorded_at, answer_by,"
             " coalesce(answered_at, %(now)s) > answer_by AS overdue, greatest(raised - 1, 0) AS reminders, confirmed,"
             " answered_at, position FROM views.stop"
-            " WHERE (%(all)s OR (open AND confirmed IS NULL)) AND (%(case)s::uuid IS NULL OR case_id = %(case)s)"
+            " WHERE (%(all)s OR confirmed IS NULL) AND (%(case)s::uuid IS NULL OR case_id = %(case)s)"
             " AND (%(due)s::timestamptz IS NULL OR (answer_by, stop) > (%(due)s, %(stop)s::uuid))"
             " ORDER BY answer_by, stop LIMIT %(limit)s",
             {"now": now, "case": case, "all": all, "due": due, "stop": stop, "limit": limit},
@@ -149,7 +143,7 @@ def waiting(db: Connection[TupleRow], now: datetime, window: timedelta, highest:
     """(case, stop) of those of which it is to be raised now that they wait: once at once, then each time the window
     passes behind the time to answer. For followers."""
     return db.execute(
-        "SELECT case_id, stop FROM views.stop WHERE open AND confirmed IS NULL AND raised < %s"
+        "SELECT case_id, stop FROM views.stop WHERE confirmed IS NULL AND raised < %s"
         " AND CASE WHEN raised = 0 THEN said_at ELSE answer_by + (raised - 1) * %s::interval END <= %s"
         " ORDER BY answer_by",
         (highest, window, now),

@@ -19,7 +19,7 @@ from ...domain.standing.reach import Reaches
 from ...domain.standing.rows import Second
 from ...domain.standing.rule import is_hidden, known, second_needed
 from . import proposing
-from .consequences import Step, following, said_of
+from .consequences import Step, by_stream, following, said_of
 from .kinds import CASE, ERASURE, Id, Kind, State
 from .network import Agencies
 from .once import Done, KeyReused, Once, Sent
@@ -122,14 +122,17 @@ class Casework:
                 events = kind.decide(command, now, act, self.network)
                 if not events:
                     return self._once.before(act, sent) or Done(named, version, 0)
+                step = Step(id, version, events, act, self)
+                changes = by_stream(
+                    [
+                        *following(kind.ahead, step, command),
+                        Changes(kind.stream(id), version, events),
+                        *following(kind.follows, step, command),
+                    ]
+                )
                 if (second := second_needed(command, now, act)) is not None:
                     return self._proposed(kind, id, command, second, act, correlation, sent)
-                step = Step(id, version, events, act, self)
-                changes = [
-                    *following(kind.ahead, step, command),
-                    Changes(kind.stream(id), version, events),
-                    *following(kind.follows, step, command),
-                ]
+                events = next(change.events for change in changes if change.stream == kind.stream(id))
                 after = kind.fold(said_by(events, act.agency, act.at), now) if kind.resumes else None
                 retryable = self._once.retryable(act, sent, named, version + len(events))
                 positions = self._log.append(changes, act, correlation, retryable)
@@ -143,6 +146,8 @@ class Casework:
                     raise
                 fresh = True
                 continue
+            for change in changes:  # what follows in other streams is seen by whoever asks next
+                self._drop(change.stream)
             self._keep(kind, id, after)
             return Done(named, version + len(events), positions[-1])
         raise AssertionError("unreachable")
@@ -237,6 +242,10 @@ class Casework:
     def outline(self, case: UUID) -> Outline | None:
         """What is known of a case without opening it, also where it is damaged."""
         return outline(self._log.in_clear(case), self.network)
+
+    def joined(self, case: UUID) -> frozenset[CaseId]:
+        """Files that were ever merged with that one, or separated from it, also where they are damaged."""
+        return frozenset(CaseId(other) for other in self._log.joined(case))
 
     def destroy(self, erasure: UUID) -> None:
         """Destroy the keys that an erasure says, and wait until no process has them. May be called again."""

@@ -1,30 +1,25 @@
 """What follows from a command or event: in other streams, in the same commit, and once that is durable."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 from uuid import UUID
 
-from ...domain import case as cases
 from ...domain import damaged, recall
 from ...domain import erasure as erasures
 from ...domain.agency import agency_stream
-from ...domain.case.erasure import ApproveErasure, CaseErased, Erasing, RequestErasure
+from ...domain.case.erasure import ApproveErasure, CaseErased
 from ...domain.case.glass import GlassReviewed, ReviewGlass
-from ...domain.case.merging import AbsorbDuplicate, CaseSeparated, MergeCase, released, told_of_both
 from ...domain.case.overrides import OverrideReviewed, ReviewOverride
-from ...domain.case.staffing import carried_over
 from ...domain.casefile.evolving import fold_log
 from ...domain.casefile.evolving import said as said_by
 from ...domain.casefile.overriding import Overrides
 from ...domain.casefile.state import Case, compartments_named
-from ...domain.codes import ErasureBasis, GlassVerdict
+from ...domain.codes import GlassVerdict
 from ...domain.disclosure import Knowledge, Remembered, Written
 from ...domain.erasure import ErasureRecorded
 from ...domain.fact import Act, AgencyCode, CaseId, Fact
 from ...domain.judged import JudgedNotJustified, JudgedOtherwise, person_stream
-from ...domain.refusal import Unknown
-from ...domain.together import may_go
 from .network import Agencies
 from .ports import Changes, Moved, Unreadable
 
@@ -61,6 +56,10 @@ class Cases(Protocol):
         """What is known of a case without opening it."""
         ...
 
+    def joined(self, case: UUID) -> frozenset[CaseId]:
+        """Files that were ever merged with that one, or separated from it, by what is in clear."""
+        ...
+
     def destroy(self, erasure: UUID) -> None:
         """Destroy the keys that an erasure says, and wait until no process has them."""
         ...
@@ -95,43 +94,13 @@ def following(table: Mapping[type[Fact], Consequence[Id]], step: Step[Id], comma
             yield from follow(step, said)
 
 
-def absorb(step: Step[CaseId], merge: Fact) -> Sequence[Changes]:
-    """The living file's side of a merger."""
-    assert isinstance(merge, MergeCase)
-    if merge.into == step.id:
-        raise Unknown(what="case")
-    into = step.casework.case(merge.into)
-    said = AbsorbDuplicate(occurred_at=merge.occurred_at, duplicate=step.id)
-    events = [*cases.decide(said, into, step.act, step.casework.network)]
-    if (merged := step.casework.case(step.id)) is not None and into is not None:
-        events += told_of_both(step.id, merged, into, step.act.at)
-        events += carried_over(step.id, merged, into, step.act.at)
-    return [Changes(merge.into, into.version if into else 0, events)]
-
-
-def release(step: Step[CaseId], separated: Fact) -> Sequence[Changes]:
-    """The side of the file that lived on, of a merger that is undone: whoever leads it by now, and in whatever state it
-    is; where it was destroyed, or is damaged, it says nothing."""
-    assert isinstance(separated, CaseSeparated)
-    try:
-        living = step.casework.case(separated.was_merged_into)
-    except Unreadable:
-        return []
-    said = [released(step.id, separated)]
-    return [Changes(separated.was_merged_into, living.version, said)] if living is not None else []
-
-
-def keep_together(step: Step[CaseId], erasing: Fact) -> Sequence[Changes]:
-    """Nothing of a case is destroyed that another file of the same case keeps. Raises HoldStands, OpenReferrals,
-    NotDueYet."""
-    assert isinstance(erasing, RequestErasure | ApproveErasure)
-    case = step.casework.case(step.id)
-    if case is None:
-        raise Moved
-    asked = case.of(Erasing).asked
-    basis = erasing.basis if isinstance(erasing, RequestErasure) else asked.basis if asked is not None else None
-    may_go(step.id, case, step.casework.case, basis is ErasureBasis.RETENTION_ENDED, step.act.at)
-    return []
+def by_stream(changes: Iterable[Changes]) -> list[Changes]:
+    """The same, each stream once: what several say of one stands together, where that comes first."""
+    found: dict[UUID, Changes] = {}
+    for change in changes:
+        known = found.get(change.stream)
+        found[change.stream] = change if known is None else known._replace(events=[*known.events, *change.events])
+    return list(found.values())
 
 
 def record_erasure(step: Step[CaseId], erased: Fact) -> Sequence[Changes]:

@@ -14,18 +14,22 @@ from ...domain.agency import agency_stream
 from ...domain.agency_state import Agency
 from ...domain.case.erasure import ApproveErasure, CaseErased, RefuseErasure, RequestErasure
 from ...domain.case.glass import GlassReviewed, ReviewGlass
+from ...domain.case.lead import LeadTransferAccepted
 from ...domain.case.merging import CaseSeparated, MergeCase
 from ...domain.case.overrides import OverrideReviewed, ReviewOverride
+from ...domain.case.staffing import ExclusionEnded, PersonExcluded
+from ...domain.case.stopping import StopConfirmed
 from ...domain.casefile.deciding import Network
 from ...domain.casefile.evolving import Entry, fold_log
 from ...domain.casefile.state import Case
+from ...domain.casefile.stopping import SharingStopped
 from ...domain.delivery import AcknowledgeDeliveries, Marks, delivery_stream
 from ...domain.disclosure import ENDS
 from ...domain.erasure import AcknowledgeErasure, Asked, ErasureRecorded, erasure_stream
 from ...domain.fact import Act, AgencyCode, CaseId, Fact
 from ...domain.notices import Given, NoticeId, notice_stream
 from ...domain.standing.rule import known
-from . import consequences
+from . import consequences, of_one_case
 from .consequences import Afterwards, Cases, Consequence
 
 
@@ -114,6 +118,7 @@ def _erasing_damaged(casework: Cases, case: CaseId, command: Fact) -> tuple[Kind
         resumes=False,
         decide=decide,
         ahead={ErasureRecorded: consequences.end_damaged},
+        follows=dict.fromkeys((RequestErasure, ApproveErasure), of_one_case.keep_damaged(case)),
         afterwards={ApproveErasure: consequences.destroy_keys},
     )
     return kind, command.erasure
@@ -129,11 +134,15 @@ CASE: Kind[CaseId, Case] = Kind(
     is_gone=lambda case: case.is_erased,
     hides=known,
     follows={
-        MergeCase: consequences.absorb,
-        CaseSeparated: consequences.release,
-        **dict.fromkeys((RequestErasure, ApproveErasure), consequences.keep_together),
+        MergeCase: of_one_case.absorb,
+        CaseSeparated: of_one_case.release,
+        PersonExcluded: of_one_case.exclude_from_all,
+        ExclusionEnded: of_one_case.let_in_to_all,
+        LeadTransferAccepted: of_one_case.lead_all,
+        **dict.fromkeys((RequestErasure, ApproveErasure), of_one_case.keep_together),
         CaseErased: consequences.record_erasure,
         **dict.fromkeys(ENDS, consequences.recall_copies),
+        **dict.fromkeys((SharingStopped, StopConfirmed), of_one_case.stop_in_all),
         GlassReviewed: consequences.keep_verdict,
         OverrideReviewed: consequences.keep_verdict,
     },

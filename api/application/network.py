@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from itertools import takewhile
 from typing import NoReturn
+from uuid import UUID
 
 from ...domain import agency as agencies
 from ...domain import judged
@@ -57,7 +58,11 @@ class Agencies(Mapping[AgencyCode, Agency]):
     def was_misjudged(self, person: ActorId) -> bool:
         """Whether something that this person did past consent, for whatever agency, was judged not justified, and that
         stands. The log is asked each time: who breaks the glass waits for nothing that is old."""
-        return bool(judged.fold(w.event for w in self._log.read(person_stream(person))))
+        return bool(self.misjudged(person))
+
+    def misjudged(self, person: ActorId) -> frozenset[UUID]:
+        """What this person did past consent, by its id, that was judged not justified, where that stands."""
+        return judged.fold(w.event for w in self._log.read(person_stream(person)))
 
     def judged_so_far(self, person: ActorId) -> int:
         """How often what this person did was judged."""

@@ -25,8 +25,8 @@ T = TypeVar("T")
 
 
 class Changes(NamedTuple):
-    """Events to append to a stream after the version at which it was read. `unkept`: where a key of the stream does not
-    open, they are sealed under one that nobody keeps, as they are never read."""
+    """Events to append to a stream after the version at which it was read; none, where it was only read, and has to be
+    as it was then. `unkept`: where a key of it does not open, they are sealed under one that nobody keeps."""
 
     stream: UUID
     version: int
@@ -104,9 +104,12 @@ class Log(Protocol):
         """What the stream's events say without being opened, also where they are damaged."""
         ...
 
+    def joined(self, stream: UUID) -> frozenset[UUID]:
+        """Cases ever merged with that one, or separated from it: by what is in clear, also where they are damaged."""
+        ...
+
     def at(self, positions: Collection[int]) -> list[Written]:
-        """The events at these positions of any streams, in order, their coordination opened; erased ones are left
-        out. Raises Unreadable."""
+        """The events at these positions, in order, their coordination opened; no erased ones. Raises Unreadable."""
         ...
 
     def erase(self, stream: UUID, version: int, compartments: Iterable[Compartment]) -> None:
@@ -178,8 +181,7 @@ class Views(Protocol):
 
     def expect(self, position: int, case: UUID | None = None) -> "Future[None]":
         """Done once the read models took in a position, as far as that case is concerned; nothing is held meanwhile.
-        Who waits no longer cancels it. Raises BeyondHead; and Behind, as it does itself later, where a read model is
-        stopped before that position."""
+        Who waits no longer cancels it. Raises BeyondHead; and Behind, at once or later, where one is stopped before."""
         ...
 
     def lag(self) -> Iterable[tuple[str, int]]:
@@ -271,8 +273,7 @@ class Feed(Protocol):
         ...
 
     def page(self, agency: AgencyCode, after: Cursor, limit: int, case: UUID | None = None) -> FeedPage:
-        """What comes after a delivery, in order; of one case only where one is named. Raises KeyMissing,
-        AnotherHistory where the register has no such delivery."""
+        """What comes after a delivery, in order; of one case where one is named. Raises KeyMissing, AnotherHistory."""
         ...
 
     def when_told(self, call: Callable[[frozenset[AgencyCode] | None], object]) -> None:

@@ -20,7 +20,7 @@ from ..persistent import put
 from ..refusal import AlreadyDone
 from ..standing.relations import Extent, Relation
 from ..standing.roles import CASE_WORK
-from ..standing.rows import LEADS, Since, Thing
+from ..standing.rows import LEADS, LEADS_ALSO_ENDED, Since, Thing
 from ..words import Words
 
 R = Relation
@@ -93,7 +93,7 @@ class ConfirmConsent(ConfirmationFacts, frozen=True, kw_only=True):
 @asked(
     "/cases/{case}/consents/{consent}/contradiction",
     by=CASE_WORK,
-    where=LEADS.to(REPORTED, by="consent"),
+    where=LEADS_ALSO_ENDED.to(REPORTED, by="consent"),
     extent=Extent.MOVE,
     means="Mencatat bahwa penyintas, ditanya penanggung jawab, tidak membenarkan persetujuan yang dilaporkan.",
     tag="consent",

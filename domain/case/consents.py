@@ -29,7 +29,7 @@ from ..refusal import (
 )
 from ..standing.relations import Extent, Relation
 from ..standing.roles import CASE_WORK, ESCALATION
-from ..standing.rows import ANYWHERE, LEADS, TAKES_PART, Row
+from ..standing.rows import ANYWHERE, LEADS, LEADS_ALSO_ENDED, TAKES_PART, TAKES_PART_ALSO_ENDED, Row
 from ..standing.rule import extent_of
 from ..words import OF_OTHERS, Words
 
@@ -143,7 +143,7 @@ HEARD = Row(CASE_WORK, TAKES_PART, Extent.REPORTED)
 """Whoever hears her say yes records it."""
 
 
-HEARD_STOP = Row(CASE_WORK, TAKES_PART, Extent.HEARD)
+HEARD_STOP = Row(CASE_WORK, TAKES_PART_ALSO_ENDED, Extent.HEARD)
 """Whoever hears her say no records it."""
 
 
@@ -173,7 +173,7 @@ class GiveConsent(ConsentFacts, frozen=True, kw_only=True):
 @asked(
     "/cases/{case}/consent-refusals",
     by=CASE_WORK,
-    where=LEADS,
+    where=LEADS_ALSO_ENDED,
     extent=Extent.MOVE,
     or_else=(HEARD_STOP,),
     means="Mencatat bahwa persetujuan ditolak: bagi yang disebut `asked_for`, atau bagi semua bila tidak ada yang "
@@ -190,7 +190,7 @@ class RefuseConsent(RefusalFacts, frozen=True, kw_only=True):
 @asked(
     "/cases/{case}/consents/{consent}/narrowing",
     by=CASE_WORK,
-    where=TAKES_PART.to(CONSENT, R.LEAD, R.ALONE, by="consent"),
+    where=TAKES_PART_ALSO_ENDED.to(CONSENT, R.LEAD, R.ALONE, by="consent"),
     extent=Extent.MOVE,
     means="Mencatat bahwa persetujuan kini mencakup lebih sedikit.",
     tag="consent",
@@ -203,9 +203,9 @@ class NarrowConsent(Scope, frozen=True, kw_only=True):
 @asked(
     "/cases/{case}/consents/{consent}/withdrawal",
     by=CASE_WORK,
-    where=TAKES_PART.to(CONSENT, R.LEAD, R.ALONE, by="consent"),
+    where=TAKES_PART_ALSO_ENDED.to(CONSENT, R.LEAD, R.ALONE, by="consent"),
     extent=Extent.MOVE,
-    or_else=(replace(HEARD_STOP, where=TAKES_PART.to(CONSENT, R.AUTHOR, R.NAMED, by="consent")),),
+    or_else=(replace(HEARD_STOP, where=TAKES_PART_ALSO_ENDED.to(CONSENT, R.AUTHOR, R.NAMED, by="consent")),),
     means="Mencatat bahwa persetujuan dicabut, dan oleh siapa; yang didasarkan padanya berhenti. Dari instansi lain "
     "daripada penanggung jawab langsung berlaku untuk yang menyangkut instansi itu sendiri; selebihnya menunggu.",
     tag="consent",

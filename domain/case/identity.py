@@ -17,7 +17,7 @@ from ..nik import Nik, contradiction
 from ..refusal import AlreadyRecorded, Invalid
 from ..standing.relations import Extent, Relation
 from ..standing.roles import CASE_WORK
-from ..standing.rows import TAKES_PART, Since, Thing
+from ..standing.rows import TAKES_PART, TAKES_PART_ALSO_ENDED, Since, Thing
 from ..standing.rule import opens
 from ..words import Words
 
@@ -149,7 +149,7 @@ class IdentifySurvivor(IdentityFacts, frozen=True, kw_only=True):
 @asked(
     "/cases/{case}/survivor/identity/corrections",
     by=CASE_WORK,
-    where=TAKES_PART.to(WHO_SHE_IS, R.AUTHOR, R.REACHES),
+    where=TAKES_PART_ALSO_ENDED.to(WHO_SHE_IS, R.AUTHOR, R.REACHES),
     extent=Extent.OPENABLE,
     means="Memperbaiki catatan siapa penyintas.",
     tag="intake",
@@ -177,7 +177,7 @@ class RecordSurvivorContact(ContactFacts, frozen=True, kw_only=True):
 @asked(
     "/cases/{case}/survivor/contact/corrections",
     by=CASE_WORK,
-    where=TAKES_PART.to(HOW_TO_REACH_HER, R.AUTHOR, R.REACHES),
+    where=TAKES_PART_ALSO_ENDED.to(HOW_TO_REACH_HER, R.AUTHOR, R.REACHES),
     extent=Extent.OPENABLE,
     means="Memperbaiki catatan cara menghubungi penyintas. Seluruh catatan itu diganti, jadi aman tidaknya menelepon "
     "harus disebut lagi, juga bila tidak diketahui (null): larangan menelepon tidak boleh hilang karena tidak disebut.",

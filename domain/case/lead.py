@@ -6,8 +6,9 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
-from ..casefile.deciding import Network, active, another, decides, fresh
+from ..casefile.deciding import Network, active, another, decides, followed, fresh
 from ..casefile.evolving import applies
+from ..casefile.files import Files
 from ..casefile.staff import NOT_EXCLUDED, Accompanying
 from ..casefile.state import Case, Transfer
 from ..casefile.stopping import as_if_answered
@@ -176,9 +177,10 @@ def lead_transfer_asked(case: Case, event: LeadTransferAsked) -> Case:
 
 
 @applies(LeadTransferAccepted)
-def lead_transfer_accepted(case: Case, event: LeadTransferAccepted) -> Case:
+def lead_transfer_accepted(case: Case, event: LeadTransferAccepted, recorded_at: datetime) -> Case:
     former = {a: k for a, k in put(case.former_leads, case.lead, case.lead_kind).items() if a != event.lead}
-    return replace(case, lead=event.lead, lead_kind=event.lead_kind, former_leads=former, transfer=None)
+    handed = case.with_part(replace(case.of(Files), led_since=recorded_at))
+    return replace(handed, lead=event.lead, lead_kind=event.lead_kind, former_leads=former, transfer=None)
 
 
 @applies(LeadTransferDeclined)
@@ -240,6 +242,13 @@ def accept_transfer(command: AcceptLeadTransfer, case: Case, act: Act, network: 
 @decides.register
 def decline_transfer(command: DeclineLeadTransfer, case: Case, act: Act, network: Network) -> Sequence[Fact]:
     return [recorded(LeadTransferDeclined, command, act)]
+
+
+def led_along(of: Case, accepted: LeadTransferAccepted, act: Act) -> Sequence[Fact]:
+    """What is recorded in another file of the same case, which the same agency led: who takes the case takes all of
+    it. That she lets them know her case was asked in the file that goes on; what a consent in the other does not name
+    them for, they reach as little as before."""
+    return followed([accepted], of, act)
 
 
 name_fields(

@@ -193,7 +193,7 @@ class SeparateCase(Fact, frozen=True, kw_only=True):
 @applies(CaseMerged)
 def case_merged(case: Case, event: CaseMerged, recorded_at: datetime) -> Case:
     return replace(
-        case.with_part(replace(case.of(Files), merged_into=event.into)),
+        case.with_part(replace(case.of(Files), merged_into=event.into).joined(event.into, recorded_at)),
         status=Status.MERGED,
         ended_at=event.occurred_at,
         end_recorded_at=recorded_at,
@@ -201,14 +201,16 @@ def case_merged(case: Case, event: CaseMerged, recorded_at: datetime) -> Case:
 
 
 @applies(CaseSeparated)
-def case_separated(case: Case, event: CaseSeparated) -> Case:
-    alone = case.with_part(replace(case.of(Files), merged_into=None))
+def case_separated(case: Case, event: CaseSeparated, recorded_at: datetime) -> Case:
+    files = case.of(Files).parted(event.was_merged_into, recorded_at, frozenset(case.holds))
+    alone = case.with_part(replace(files, merged_into=None))
     return replace(alone, status=Status.OPEN, ended_at=None, end_recorded_at=None)
 
 
 @applies(DuplicateAbsorbed)
-def duplicate_absorbed(part: Files, event: DuplicateAbsorbed) -> Files:
-    return replace(part, duplicates=part.duplicates | {event.duplicate}, told=put(part.told, event.duplicate, {}))
+def duplicate_absorbed(part: Files, event: DuplicateAbsorbed, recorded_at: datetime) -> Files:
+    taken = replace(part, duplicates=part.duplicates | {event.duplicate}, told=put(part.told, event.duplicate, {}))
+    return taken.joined(event.duplicate, recorded_at)
 
 
 @applies(DuplicateTold)
@@ -218,8 +220,9 @@ def duplicate_told(part: Files, event: DuplicateTold) -> Files:
 
 
 @applies(DuplicateReleased)
-def duplicate_released(part: Files, event: DuplicateReleased) -> Files:
-    return replace(part, duplicates=part.duplicates - {event.duplicate})
+def duplicate_released(case: Case, event: DuplicateReleased, recorded_at: datetime) -> Case:
+    files = case.of(Files).parted(event.duplicate, recorded_at, frozenset(case.holds))
+    return case.with_part(replace(files, duplicates=files.duplicates - {event.duplicate}))
 
 
 @decides.register
@@ -253,6 +256,10 @@ def released(duplicate: CaseId, separated: CaseSeparated) -> DuplicateReleased:
     """What the file that lived on says of it, whoever leads that by now."""
     return DuplicateReleased(occurred_at=separated.occurred_at, duplicate=duplicate)
 
+
+JOININGS = (CaseMerged, MergerTold, DuplicateAbsorbed, CaseSeparated, SeparationTold, DuplicateReleased)
+"""What is recorded, in one commit, of two files that are merged or separated: by this they are found where the words of
+one do not open."""
 
 name_fields(
     into=field("Digabungkan ke", "Merged into"),

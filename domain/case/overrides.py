@@ -26,7 +26,7 @@ from ..refusal import Invalid, Unknown
 from ..standing.bases import ORDER_NAMED, TERMS, WORD_NAMED, Basis, bounded, ends, is_done_alone
 from ..standing.relations import Extent, Relation
 from ..standing.roles import AUDITORS, ESCALATION, PAST_CONSENT, REVIEW, SUPERVISORS
-from ..standing.rows import ANYWHERE, TAKES_PART
+from ..standing.rows import ANYWHERE, TAKES_PART, TAKES_PART_ALSO_ENDED
 from ..words import Words
 
 R = Relation
@@ -216,7 +216,7 @@ class ApproveOverride(OfOverride, frozen=True, kw_only=True):
 @asked(
     "/cases/{case}/consent-overrides/{consent}/refusal",
     by=AUDITORS | PAST_CONSENT,
-    where=TAKES_PART.to(WANTED, R.AUTHOR, R.LEAD, by="consent"),
+    where=TAKES_PART_ALSO_ENDED.to(WANTED, R.AUTHOR, R.LEAD, by="consent"),
     extent=Extent.MOVE,
     means="Menolak pembagian data tanpa persetujuan, atau mencabut permintaannya.",
     tag="consent",
@@ -231,7 +231,7 @@ class RefuseOverride(OfOverride, frozen=True, kw_only=True):
 @asked(
     "/cases/{case}/consent-overrides/{consent}/review",
     by=REVIEW,
-    where=TAKES_PART.to(TO_JUDGE, R.AUTHOR, R.LEAD, by="consent", another_than=R.OPENED_BY),
+    where=TAKES_PART_ALSO_ENDED.to(TO_JUDGE, R.AUTHOR, R.LEAD, by="consent", another_than=R.OPENED_BY),
     extent=Extent.OWN_WORDS,
     means="Menilai pembagian data tanpa persetujuan yang dilakukan satu orang.",
     tag="consent",
@@ -244,7 +244,7 @@ class ReviewOverride(OverrideReviewFacts, frozen=True, kw_only=True):
 @asked(
     "/cases/{case}/consent-overrides/{consent}/end",
     by=SUPERVISORS,
-    where=TAKES_PART.to(SHARING, R.AUTHOR, R.LEAD, by="consent"),
+    where=TAKES_PART_ALSO_ENDED.to(SHARING, R.AUTHOR, R.LEAD, by="consent"),
     extent=Extent.MOVE,
     means="Mengakhiri pembagian data tanpa persetujuan, dengan alasan.",
     tag="consent",

@@ -5,14 +5,13 @@ excluded is shown nothing, through no door, glass included, for whatever agency 
 """
 
 from collections.abc import Iterable, Mapping, Sequence, Set
-from datetime import datetime
 from typing import Any
 
 from msgspec.structs import replace
 
 from ..agency_state import Agency
 from ..casefile.assigning import PersonAssigned
-from ..casefile.deciding import Network, decides, derived, fresh
+from ..casefile.deciding import Network, decides, fresh
 from ..casefile.evolving import applies
 from ..casefile.moves import REFERRAL
 from ..casefile.staff import NOT_EXCLUDED, WORKERS, Exclusion, Staff, workers
@@ -21,18 +20,26 @@ from ..causes import When
 from ..codes import AgencyKind, ReferralStatus, Role
 from ..compartment import Coordination, Legal
 from ..declaring import Audience, Step, asked, field, happened, name_fields
-from ..fact import Act, ActorId, AgencyCode, CaseId, ExclusionId, Fact, ReferralId, Text, recorded
+from ..fact import Act, ActorId, AgencyCode, ExclusionId, Fact, ReferralId, Text, recorded
 from ..persistent import add, put
 from ..refusal import AlreadyExists, Invalid, NotAMember
 from ..standing.relations import Extent, Relation
 from ..standing.roles import CASE_WORKERS, REVIEW, SUPERVISION, SUPERVISORS
-from ..standing.rows import KNOWS_ALSO_ENDED, TAKES_PART, Row, Second, Thing
+from ..standing.rows import KNOWS_ALSO_ENDED, TAKES_PART_ALSO_ENDED, Row, Second, Thing
 from ..standing.rule import extent_of, is_hidden, is_known_to
 from ..words import Words
 
 R = Relation
 
-CARRIED_OVER = Words("Dibawa dari berkas ganda", "Carried over from the duplicate")
+SUPERVISOR_LEFT = Words(
+    "harus menyisakan seorang penyelia yang tidak dikecualikan pada instansi itu",
+    "leave the agency a supervisor who is not excluded",
+)
+TWO = len(("who asks", "who approves"))
+TWO_LEFT = Words(
+    "harus menyisakan dua orang yang bersama-sama dapat mengakhiri pengecualian",
+    "leave this agency two people who can end an exclusion together",
+)
 OPEN = frozenset(s for s in ReferralStatus if s.is_open)
 
 
@@ -145,7 +152,7 @@ WHO = Thing(
     whose={R.ONESELF: lambda id, case: id},
     known_to=None,
 )
-HELD_REFERRAL = TAKES_PART.to(REFERRAL, R.ADDRESSEE, by="referral", states=OPEN, move="assign")
+HELD_REFERRAL = TAKES_PART_ALSO_ENDED.to(REFERRAL, R.ADDRESSEE, by="referral", states=OPEN, move="assign")
 ON_CALL = frozenset({R.ON_CALL})
 PLACED = KNOWS_ALSO_ENDED.to(EXCLUSION, R.AUTHOR, by="exclusion")
 
@@ -176,7 +183,7 @@ class AssignPerson(Fact, frozen=True, kw_only=True):
 @asked(
     "/cases/{case}/assignments/{person}/end",
     by=SUPERVISION,
-    where=TAKES_PART.to(ASSIGNED_HERE, R.OWN, by="person"),
+    where=TAKES_PART_ALSO_ENDED.to(ASSIGNED_HERE, R.OWN, by="person"),
     extent=Extent.AGENCY,
     when=When.NOW,
     means="Mengakhiri penunjukan seseorang di instansi sendiri.",
@@ -296,22 +303,10 @@ def exclude_person(command: ExcludePerson, case: Case, act: Act, network: Networ
     made = recorded(PersonExcluded, command, act, kind=agency.kind, placed_by=act.agency)
     if any(e.person == made.person and e.placed_by == made.placed_by for e in staff.exclusions.values()):
         raise AlreadyExists(what="exclusion")
-    if not _supervised(agency, {*staff.excluded, made.person}):
-        raise Invalid(
-            field="person",
-            must=Words(
-                "harus menyisakan seorang penyelia yang tidak dikecualikan pada instansi itu",
-                "leave the agency a supervisor who is not excluded",
-            ),
-        )
+    if not is_supervised(agency, {*staff.excluded, made.person}):
+        raise Invalid(field="person", must=SUPERVISOR_LEFT)
     if not _ended_by_two(network[made.placed_by], staff.excluded, made.person):
-        raise Invalid(
-            field="person",
-            must=Words(
-                "harus menyisakan dua orang yang bersama-sama dapat mengakhiri pengecualian",
-                "leave this agency two people who can end an exclusion together",
-            ),
-        )
+        raise Invalid(field="person", must=TWO_LEFT)
     return [made]
 
 
@@ -322,23 +317,7 @@ def end_exclusion(command: EndExclusion, case: Case, act: Act, network: Network)
     return [recorded(ExclusionEnded, command, act, **of)]
 
 
-def carried_over(duplicate: CaseId, of: Case, into: Case, at: datetime) -> Iterable[PersonExcluded]:
-    """Who is excluded from a duplicate is excluded from the file that it is read with. It is the lead's to end, where
-    who placed it knows nothing of that file."""
-    for ended in of.of(Staff).exclusions.values():
-        if not is_hidden(into, ended.person):
-            yield PersonExcluded(
-                occurred_at=at,
-                exclusion=ExclusionId(derived(ended.id, str(duplicate))),
-                person=ended.person,
-                member_of=ended.member_of,
-                kind=ended.kind,
-                placed_by=ended.placed_by if is_known_to(into, ended.placed_by) else into.lead,
-                reason=f"{CARRIED_OVER.id} {duplicate}. / {CARRIED_OVER.en} {duplicate}.",
-            )
-
-
-def _supervised(agency: Agency, excluded: Iterable[ActorId]) -> bool:
+def is_supervised(agency: Agency, excluded: Iterable[ActorId]) -> bool:
     """Whether an agency that had a supervisor has one who is not excluded."""
     supervisors = {who for who, roles in agency.members.items() if Role.SUPERVISOR in roles}
     return not supervisors or bool(supervisors - set(excluded))
@@ -352,8 +331,13 @@ def _is_of(network: Network, code: AgencyCode, person: ActorId) -> bool:
 
 def _ended_by_two(agency: Agency, excluded: Set[ActorId], person: ActorId) -> bool:
     """Whether an agency in which two people could end an exclusion still has two once that one is excluded as well."""
-    may = {who for who, roles in agency.members.items() if roles & REVIEW} - excluded
-    return person not in may or len(may) < len(("who asks", "who approves")) or len(may - {person}) > 1
+    may = may_end_it(agency, excluded)
+    return person not in may or len(may) < TWO or len(may - {person}) >= TWO
+
+
+def may_end_it(agency: Agency, excluded: Set[ActorId]) -> Set[ActorId]:
+    """Who of an agency can end an exclusion, with another of them."""
+    return {who for who, roles in agency.members.items() if roles & REVIEW} - excluded
 
 
 name_fields(

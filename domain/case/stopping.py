@@ -12,7 +12,7 @@ from typing import Any
 from ..casefile.asking_her import SAID_THE_SAME, SaidBy, who_reported
 from ..casefile.deciding import Network, decides, fresh
 from ..casefile.evolving import applies
-from ..casefile.state import Case, Status
+from ..casefile.state import Case
 from ..casefile.stopping import (
     CONSENT,
     Heard,
@@ -32,7 +32,7 @@ from ..pathways import CONSENT_TIMES
 from ..refusal import Invalid, StillRunning, Unknown, WrongMove
 from ..standing.relations import Extent, Relation
 from ..standing.roles import CASE_WORK, ESCALATION
-from ..standing.rows import ANYWHERE, LEADS, TAKES_PART, Row, Since, Thing
+from ..standing.rows import ANYWHERE, LEADS_ALSO_ENDED, TAKES_PART_ALSO_ENDED, Row, Since, Thing
 from ..standing.rule import extent_of
 from ..words import Words
 
@@ -134,9 +134,9 @@ DUE = Cause(Words("permintaan itu menunggu", "it was to be raised that it waits"
 @asked(
     "/cases/{case}/stops",
     by=CASE_WORK,
-    where=LEADS.to(CONSENT, by="consent"),
+    where=LEADS_ALSO_ENDED.to(CONSENT, by="consent"),
     extent=Extent.MOVE,
-    or_else=(Row(CASE_WORK, TAKES_PART.to(CONSENT, R.AUTHOR, R.NAMED, by="consent"), Extent.HEARD),),
+    or_else=(Row(CASE_WORK, TAKES_PART_ALSO_ENDED.to(CONSENT, R.AUTHOR, R.NAMED, by="consent"), Extent.HEARD),),
     means="Mencatat bahwa penyintas, atau yang berbicara baginya, berkata: berhenti. Berlaku segera bagi instansi yang "
     "mencatatnya; yang akan menghentikan pekerjaan instansi lain menunggu penanggung jawab.",
     tag="consent",
@@ -158,7 +158,7 @@ class StopSharing(Fact, frozen=True, kw_only=True):
 @asked(
     "/cases/{case}/stops/{stop}/confirmation",
     by=CASE_WORK,
-    where=LEADS.to(WAITING, by="stop"),
+    where=LEADS_ALSO_ENDED.to(WAITING, by="stop"),
     extent=Extent.MOVE,
     means="Mencatat bahwa penyintas, ditanya penanggung jawab, membenarkan permintaan menghentikan pembagian data; "
     "semuanya berhenti.",
@@ -172,7 +172,7 @@ class ConfirmStop(StopConfirmation, frozen=True, kw_only=True):
 @asked(
     "/cases/{case}/stops/{stop}/contradiction",
     by=CASE_WORK,
-    where=LEADS.to(WAITING, by="stop"),
+    where=LEADS_ALSO_ENDED.to(WAITING, by="stop"),
     extent=Extent.MOVE,
     means="Mencatat bahwa penyintas, ditanya penanggung jawab, tidak membenarkan permintaan menghentikan pembagian "
     "data; yang menunggu berlanjut.",
@@ -249,7 +249,7 @@ def raise_stop(command: RaiseStop, case: Case | None, act: Act, network: Network
     if case is None or stop is None or stop.answer_by is None:
         raise Unknown(what="stop")
     due, level = _due(stop), stop.raised + 1
-    if case.status is not Status.OPEN or not stop.waits or level > HIGHEST_REMINDER or due is None:
+    if not stop.waits or level > HIGHEST_REMINDER or due is None:
         raise WrongMove(stop=stop.id, move="raise")
     if act.at < due:
         raise StillRunning(due_at=due)

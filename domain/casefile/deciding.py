@@ -43,8 +43,11 @@ def decide(command: Fact, case: Case | None, act: Act, network: Network) -> Sequ
         raise Unknown(what="case")
     events = decides(command, case, act, network)
     require_cause(command, case, act)
-    if not events:
-        return events
+    return followed(events, case, act) if events else events
+
+
+def followed(events: Sequence[Fact], case: Case | None, act: Act) -> Sequence[Fact]:
+    """These events of a decision, and what else follows from the first of them."""
     after = fold_log(said(events, act.agency, act.at), case)
     assert after is not None
     return [*events, *(event for of in CONSEQUENCES for event in of(case, after, events[0], act))]

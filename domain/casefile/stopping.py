@@ -213,6 +213,16 @@ def emergencies_of_others(case: Case, agency: AgencyCode) -> frozenset[ReferralI
     return frozenset(r.id for r in running if agency not in (r.sender, r.recipient))
 
 
+def said_in_other_file(case: Case, stop: StopId, said: SharingStopped, act: Act) -> SharingStopped | None:
+    """The same, in another file of the same case, which the same agency leads: what she says of everything, or of those
+    whom she names, she says of all of it. None where it stops nothing there, or is said already. What was remarked
+    stays where it was written down."""
+    event = replace(said, stop=stop, answer_by=None, rule=None, remark=None)
+    heard = _heard(event, act.agency)
+    known = stop in case.of(Stops).heard or said.about is StopAbout.CONSENT
+    return None if known or not any(heard.stops(consent) for consent in case.consents.values()) else event
+
+
 def hear(case: Case, about: StopAbout, command: Fact, act: Act, reports: bool, **more: Any) -> SharingStopped:
     """The event that stop was said. The lead has to answer what who does not lead `reports` of others than itself, and
     what somebody said who did not give the consent: whether that would stop anything is not said here, as it would tell

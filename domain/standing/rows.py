@@ -168,6 +168,8 @@ TAKES_PART = Where(
         "ikut serta: penanggung jawab, atau memegang rujukan yang terbuka", "takes part: leads, or has an open referral"
     ),
 )
+TAKES_PART_ALSO_ENDED = replace(TAKES_PART, open=False)
+"""What she may ask for at any time, and what takes from others what they have: the end of a file ends none of it."""
 KNOWS = Where(
     Ground.CASE,
     frozenset({R.LEAD, R.RECIPIENT, R.FORMER_LEAD, R.FORMER_RECIPIENT, R.ASKED}),

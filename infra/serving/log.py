@@ -23,7 +23,7 @@ from ..delivery.met import Met
 from ..store import forked, group_commit
 from ..store.data_keys import WITHIN_SECONDS, KeyGone
 from ..store.event_store import Damaged, EventStore, Stream
-from ..store.examining import in_clear
+from ..store.examining import in_clear, joined
 from ..store.following import written_of
 from ..store.group_commit import Idempotency
 from ..store.sealed_record import BrokenSeal
@@ -70,6 +70,9 @@ class ApiLog:
 
     def in_clear(self, stream: UUID) -> list[InClear]:
         return in_clear(self._store, stream)
+
+    def joined(self, stream: UUID) -> frozenset[UUID]:
+        return joined(self._store, stream)
 
     def at(self, positions: Collection[int]) -> list[Written]:
         try:

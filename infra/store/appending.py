@@ -42,6 +42,13 @@ class Named(NamedTuple):
     agency: str
 
 
+class Unmoved(NamedTuple):
+    """A stream that a command reads and does not write: it is stored only where that is still at that version."""
+
+    stream: UUID
+    version: int
+
+
 class Conflict(Exception):
     """Somebody else wrote to the stream first. Read it again and decide again."""
 
@@ -54,9 +61,16 @@ class Command:
     """Rows to store in one commit, all or none; of none, a commit that changes nothing. `sent`: the server was handed
     it once, so that it may be stored."""
 
-    def __init__(self, rows: Sequence[Row], idempotency: Idempotency | None, documents: Sequence[Named] = ()) -> None:
+    def __init__(
+        self,
+        rows: Sequence[Row],
+        idempotency: Idempotency | None,
+        documents: Sequence[Named] = (),
+        unmoved: Sequence[Unmoved] = (),
+    ) -> None:
         self.rows = rows
         self.documents = documents
+        self.unmoved = unmoved
         self.idempotency = idempotency
         self.sent = False
 
@@ -149,12 +163,15 @@ def check_versions(rows: Sequence[Row]) -> None:
 
 
 def _columns(batch: Sequence[Command]) -> Sequence[Sequence[object]]:
-    """What `_APPEND` takes: the rows, the first version of each stream of each command, and the idempotency keys, each
-    with the number of its command in the batch."""
+    """What `_APPEND` takes: the rows, the first version of each stream of each command (of one that it only reads, the
+    one that would come next), and the idempotency keys, each with the number of its command in the batch."""
     rows = [(n, row) for n, command in enumerate(batch) for row in command.rows]
     firsts: dict[tuple[int, UUID], int] = {}
     for n, row in rows:
         firsts.setdefault((n, row.stream), row.version)
+    for n, command in enumerate(batch):
+        for read in command.unmoved:
+            firsts.setdefault((n, read.stream), read.version + 1)
     keyed = [(n, c.idempotency, c.rows[-1]) for n, c in enumerate(batch) if c.idempotency]
     return (
         [n for n, _ in rows],

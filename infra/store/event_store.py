@@ -17,7 +17,7 @@ from ..unforeseen import where
 from . import sealed_record
 from .data_keys import KEY_BYTES, DataKeys, KeyGone, Keys
 from .given import GIVEN
-from .group_commit import Conflict, Idempotency, LogUnavailable, Named, Repeated
+from .group_commit import Conflict, Idempotency, LogUnavailable, Named, Repeated, Unmoved
 from .recorder import LogRecorder
 from .sealed_record import BrokenSeal, Header, Record
 from .transcoder import shown, to_event, to_segments, topic_of
@@ -30,9 +30,10 @@ OpenedAt = Mapping[int, tuple[frozenset[Compartment], Mapping[Compartment, bytes
 
 
 class Stream(NamedTuple):
-    """Events to append to one stream after the version at which it was read (0: it is new).
-    `acts`, where given, says of each event whose it is, in the place of the one act for all. `unkept`: where a key of
-    the stream does not open, they are sealed under one that nobody keeps: they are never read."""
+    """Events to append to one stream after the version at which it was read (0: it is new); none, of a stream that was
+    only read: all is stored only where that did not move on either. `acts`, where given, says of each event whose it
+    is, in the place of the one act for all. `unkept`: where a key of the stream does not open, they are sealed under
+    one that nobody keeps: they are never read."""
 
     id: UUID
     version: int
@@ -109,7 +110,7 @@ class EventStore:
             self.recorder.writer.check()  # before keys are made for what is not stored
         stored: list[StoredEvent] = []
         documents: list[Named] = []
-        for stream in streams:
+        for stream in (written for written in streams if written.events):
             segments = [to_segments(event) for event in stream.events]
             keys = self._keys_for(stream, sorted({c for s in segments for c in s}))
             for n, (event, plain) in enumerate(zip(stream.events, segments, strict=True)):
@@ -129,7 +130,9 @@ class EventStore:
                 stored.append(StoredEvent(stream.id, header.version, topic, sealed_record.seal(header, plain, keys)))
                 if isinstance(event, DocumentAttached):
                     documents.append(Named(stream.id, event.document, whose.agency))
-        return list(self.recorder.insert_events(stored, idempotency=idempotency, documents=documents) or ())
+        unmoved = [Unmoved(stream.id, stream.version) for stream in streams if not stream.events]
+        beside = {"idempotency": idempotency, "documents": documents, "unmoved": unmoved}
+        return list(self.recorder.insert_events(stored, **beside) or ())
 
     def _keys_for(self, stream: Stream, compartments: Sequence[Compartment]) -> Keys:
         try:

@@ -1,9 +1,12 @@
 """What is the matter with a stream: which of its records do not open, and what they say without being opened."""
 
+from collections.abc import Iterator
+from typing import LiteralString, NamedTuple
 from uuid import UUID
 
 from eventsourcing.persistence import Notification
 
+from ...domain.case.merging import JOININGS
 from ...domain.compartment import Compartment
 from ...domain.damaged import InClear
 from . import sealed_record
@@ -47,3 +50,41 @@ def in_clear(store: EventStore, stream: UUID) -> list[InClear]:
         except BrokenSeal:
             found.append(InClear(version, topic, None))
     return found
+
+
+class _Joining(NamedTuple):
+    """An event by which files are merged, or separated again."""
+
+    position: int
+    stream: UUID
+    correlation: UUID | None
+    """None where its header is damaged."""
+
+
+def joined(store: EventStore, stream: UUID) -> frozenset[UUID]:
+    """Files that were ever merged with that one, or separated from it. Both say so in one commit, of one request, which
+    the headers name in clear. Where a header is damaged, whatever was merged beside it counts."""
+    found: set[UUID] = set()
+    for own in _joinings(store, "originator_id = %s", stream):
+        for beside in _joinings(store, "notification_id BETWEEN %s AND %s", own.position - NEAR, own.position + NEAR):
+            if None in (own.correlation, beside.correlation) or own.correlation == beside.correlation:
+                found.add(beside.stream)
+    return frozenset(found - {stream})
+
+
+def _joinings(store: EventStore, where: LiteralString, *values: object) -> Iterator[_Joining]:
+    topics = [event.__struct_config__.tag for event in JOININGS]
+    with store.pool.connection() as db:
+        rows = db.execute(_JOININGS + where, (topics, *values)).fetchall()
+    for position, of, state in rows:
+        try:
+            yield _Joining(position, of, sealed_record.parse(state).header.correlation)
+        except BrokenSeal:
+            yield _Joining(position, of, None)
+
+
+NEAR = 200
+"""Positions on either side in which the other half of a commit is looked for: longer than any merger is."""
+_JOININGS: LiteralString = (
+    "SELECT notification_id, originator_id, state FROM log.stored_events WHERE topic = ANY (%s) AND "
+)

@@ -31,10 +31,10 @@ from psycopg.rows import TupleRow, tuple_row
 from ..database import Answering, patient
 from ..patience import left
 from . import appending, forked
-from .appending import Command, Conflict, Idempotency, Named, Repeated, Row
+from .appending import Command, Conflict, Idempotency, Named, Repeated, Row, Unmoved
 from .forked import Check, Forked
 
-__all__ = ["Conflict", "GroupCommit", "Idempotency", "LogUnavailable", "Named", "Repeated", "Row", "Writing"]
+__all__ = ["Conflict", "GroupCommit", "Idempotency", "LogUnavailable", "Named", "Repeated", "Row", "Unmoved", "Writing"]
 
 log = logging.getLogger(__name__)
 
@@ -72,8 +72,14 @@ class Writing(NamedTuple):
 class _Append(Command):
     """A command that waits for its answer."""
 
-    def __init__(self, rows: Sequence[Row], idempotency: Idempotency | None, documents: Sequence[Named] = ()) -> None:
-        super().__init__(rows, idempotency, documents)
+    def __init__(
+        self,
+        rows: Sequence[Row],
+        idempotency: Idempotency | None,
+        documents: Sequence[Named] = (),
+        unmoved: Sequence[Unmoved] = (),
+    ) -> None:
+        super().__init__(rows, idempotency, documents, unmoved)
         self.done: Future[list[int]] = Future()
         self.size = sum(len(r.state) for r in rows)
         self.since = time.monotonic()
@@ -111,15 +117,19 @@ class GroupCommit:
         self._thread.start()
 
     def append(
-        self, rows: Sequence[Row], idempotency: Idempotency | None = None, documents: Sequence[Named] = ()
+        self,
+        rows: Sequence[Row],
+        idempotency: Idempotency | None = None,
+        documents: Sequence[Named] = (),
+        unmoved: Sequence[Unmoved] = (),
     ) -> list[int]:
-        """Store these events, and that they name these documents, in one commit, all or none; their positions, in
-        order, once they are durable.
+        """Store these events, and that they name these documents, in one commit, all or none, and only where those
+        streams did not move; their positions, in order, once they are durable.
 
         Raises Conflict, Repeated, LogUnavailable, Forked, and ValueError where the versions of a stream do not run on.
         """
         appending.check_versions(rows)
-        return self._ask(_Append(rows, idempotency, documents))
+        return self._ask(_Append(rows, idempotency, documents, unmoved))
 
     def settle(self) -> None:
         """Returns when all that could be read before is durable, on the standbys too. Raises LogUnavailable."""

@@ -30,12 +30,13 @@ class LogRecorder(PostgresApplicationRecorder):
         self.writer = writer
 
     def insert_events(self, stored_events: Sequence[StoredEvent], **kwargs: Any) -> Sequence[int] | None:
-        """Their positions once they are durable. `idempotency=` and `documents=` may come beside. Raises Conflict,
-        Repeated."""
+        """Their positions once they are durable. `idempotency=`, `documents=` and `unmoved=` may come beside. Raises
+        Conflict, Repeated."""
         if self.writer is None:
             raise PermissionError("this process follows the log and does not write it")
         rows = [Row(e.originator_id, e.originator_version, e.topic, e.state) for e in stored_events]  # type: ignore[arg-type]
-        return self.writer.append(rows, kwargs.get("idempotency"), kwargs.get("documents", ()))
+        beside = {name: kwargs[name] for name in ("idempotency", "documents", "unmoved") if name in kwargs}
+        return self.writer.append(rows, **beside)
 
     def select_notifications(
         self,

@@ -575,6 +575,23 @@ def erased_under_a_hold(person: Person, case: str) -> httpx.Response:
     return person("uptd-ppa", Role.SUPERVISOR).post(f"{case}/erasures", json=ERASURE)
 
 
+def erased_under_a_hold_of_a_file_that_another_leads(person: Person, case: str) -> httpx.Response:
+    """They were one when it was placed; since then they were separated, and the other one was handed on."""
+    lead, supervisor = person("uptd-ppa"), person("uptd-ppa", Role.SUPERVISOR)
+    living = opened(lead)
+    done(supervisor.post(f"{case}/merger", json={"into": living.removeprefix("/cases/")}))
+    done(person("uptd-ppa", Role.LEGAL_REVIEWER, Purpose.LEGAL).post(f"{living}/legal-holds", json=HELD))
+    asked = supervisor.post(f"{case}/separation", json={"reason": "dua orang berbeda"})
+    done(seconded(asked, person("uptd-ppa", Role.DATA_PROTECTION_OFFICER, Purpose.AUDIT)))
+    done(lead.post(f"{living}/consents", json=CONSENT))
+    transfer = done(supervisor.post(f"{living}/lead-transfers", json={"to": "rsud", "reason": "Rawat inap."}))["id"]
+    done(person("rsud", Role.SUPERVISOR).post(f"{living}/lead-transfers/{transfer}/acceptance"))
+    refused = supervisor.post(f"{case}/erasures", json=ERASURE)
+    assert "about" not in refused.json()
+    assert living.removeprefix("/cases/") not in refused.text
+    return refused
+
+
 def consent_of_an_adult_by_somebody_else(person: Person, case: str) -> httpx.Response:
     return person("uptd-ppa").post(f"{case}/consents", json={**CONSENT, "given_by": ["caregiver"]})
 
@@ -656,6 +673,7 @@ REFUSED: tuple[Act, ...] = (
     Act(r.RecipientUnavailable, 409, "recipient-unavailable", sent_for_a_service_not_offered),
     Act(r.WrongMove, 409, "wrong-move", accepted_before_received),
     Act(r.HoldStands, 409, "hold-stands", erased_under_a_hold),
+    Act(r.StillKept, 409, "still-kept", erased_under_a_hold_of_a_file_that_another_leads),
     Act(r.AnotherPersonNeeded, 403, "another-person-needed", approved_by_who_asked),
     Act(r.NotDueYet, 409, "not-due-yet", erased_before_its_time),
     Act(r.Erased, 409, "erased", told_again_after_it_was_erased),

@@ -19,6 +19,7 @@ from rujukan.api.application.casework import Casework
 from rujukan.api.application.ports import Unreadable
 from rujukan.domain.case.erasure import ApproveErasure, RefuseErasure, RequestErasure
 from rujukan.domain.case.holds import PlaceLegalHold
+from rujukan.domain.case.merging import MergeCase
 from rujukan.domain.case.notes import RecordNote
 from rujukan.domain.codes import ErasureBasis, Role
 from rujukan.domain.compartment import ALL
@@ -261,6 +262,26 @@ def test_a_hold_stands_also_where_it_cannot_be_read(
     with DAMAGES[damage](superuser, hit), composition.service(settings, connections=2) as ports:
         with pytest.raises(HoldStands):
             asks_to_erase(Office(ports), hit)
+        assert keys_of(superuser, hit)[1] == 0
+
+
+@pytest.mark.parametrize("damage", some(["the last one's header", "its key", "the first one's content"]))
+@pytest.mark.parametrize("which", ["duplicate", "living"])
+def test_a_file_that_cannot_be_read_asks_the_others_of_its_case_all_the_same(
+    place: Place, settings: Settings, superuser: psycopg.Connection, which: str, damage: str
+) -> None:
+    """It is found by what both said in one commit, as that is in clear. One of another case keeps nothing."""
+    files = {"duplicate": case_with(place), "living": case_with(place)}
+    place.office.does("uptd-ppa", case_with(place), MergeCase, role=Role.SUPERVISOR, into=case_with(place))
+    place.office.does("uptd-ppa", files["duplicate"], MergeCase, role=Role.SUPERVISOR, into=files["living"])
+    hit = files.pop(which)
+    (other,) = files.values()
+    with DAMAGES[damage](superuser, hit), composition.service(settings, connections=2) as ports:
+        office = Office(ports)
+        erasure = asks_to_erase(office, hit)
+        place.office.does("uptd-ppa", other, PlaceLegalHold, role=Role.LEGAL_REVIEWER, **a_hold())
+        with pytest.raises(HoldStands):
+            approves(office, hit, erasure)
         assert keys_of(superuser, hit)[1] == 0
 
 

@@ -18,7 +18,7 @@ from rujukan.infra.migrations import migrate
 from rujukan.infra.services.postgres import EmbeddedPostgres
 from rujukan.infra.settings import Settings
 from rujukan.infra.store import group_commit
-from rujukan.infra.store.group_commit import Conflict, GroupCommit, Idempotency, LogUnavailable, Repeated, Row
+from rujukan.infra.store.group_commit import Conflict, GroupCommit, Idempotency, LogUnavailable, Repeated, Row, Unmoved
 
 
 class Command(NamedTuple):
@@ -126,6 +126,20 @@ def test_what_waited_together_is_stored_in_one_commit(writer: GroupCommit, db: p
         positions = [p for answer in answers for p in answer.result()]
     assert len(set(positions)) == 40
     assert commits(db, positions) == 1
+
+
+def test_what_was_decided_on_a_stream_that_moved_is_not_stored(writer: GroupCommit) -> None:
+    """Also where it writes nothing there: it only read it."""
+    read = uuid4()
+    writer.append(rows(read))
+    assert writer.append(rows(uuid4()), unmoved=[Unmoved(read, 1)])
+    assert writer.append(rows(uuid4()), unmoved=[Unmoved(uuid4(), 0)])
+    for not_there in (Unmoved(read, 0), Unmoved(read, 2), Unmoved(uuid4(), 1)):
+        with pytest.raises(Conflict):
+            writer.append(rows(uuid4()), unmoved=[not_there])
+    writer.append(rows(read, version=2))
+    with pytest.raises(Conflict):
+        writer.append(rows(uuid4()), unmoved=[Unmoved(read, 1)])
 
 
 def test_a_conflict_or_a_repeated_key_does_not_fail_its_neighbours(writer: GroupCommit, db: psycopg.Connection) -> None:

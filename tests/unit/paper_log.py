@@ -21,6 +21,7 @@ from rujukan.api.application.ports import (
 )
 from rujukan.domain.access import AccessRecorded
 from rujukan.domain.agency import AgencyRegistered, ServicesOffered, agency_stream
+from rujukan.domain.case.merging import JOININGS
 from rujukan.domain.compartment import Compartment
 from rujukan.domain.damaged import InClear
 from rujukan.domain.disclosure import Written
@@ -33,6 +34,7 @@ class PaperLog:
 
     def __init__(self) -> None:
         self.events: list[Written] = []
+        self._streams: dict[UUID, list[Written]] = {}
         self.erased: dict[UUID, frozenset[Compartment]] = {}
         self.damaged: set[UUID] = set()
         """Streams that do not open."""
@@ -64,10 +66,15 @@ class PaperLog:
             raise Gone
         if stream in self.damaged:
             raise Unreadable
-        return self._given([w for w in self.events if w.stream == stream and after < w.version <= (upto or w.version)])
+        return self._given(self._streams.get(stream, [])[after:upto])
 
     def in_clear(self, stream: UUID) -> list[InClear]:
         return [InClear(w.version, w.topic, w.author, w.at) for w in self.events if w.stream == stream]
+
+    def joined(self, stream: UUID) -> frozenset[UUID]:
+        said = {event.__struct_config__.tag for event in JOININGS}
+        requests = {w.correlation for w in self.events if w.stream == stream and w.topic in said}
+        return frozenset(w.stream for w in self.events if w.correlation in requests and w.topic in said) - {stream}
 
     def at(self, positions: Collection[int]) -> list[Written]:
         wanted = [w for w in self.events if w.position in positions]
@@ -96,25 +103,25 @@ class PaperLog:
         return [w.topic for w in self.events if stream in (None, w.stream)]
 
     def _version(self, stream: UUID) -> int:
-        return sum(w.stream == stream for w in self.events)
+        return len(self._streams.get(stream, ()))
 
     def _add(self, stream: UUID, event: Fact, act: Act, correlation: UUID) -> int:
         position, held = len(self.events) + 1, frozenset(to_segments(event))
         version = self._version(stream) + 1
-        self.events.append(
-            Written(
-                position,
-                stream,
-                version,
-                topic_of(event),
-                event,
-                held,
-                act.agency,
-                act.actor,
-                act.at,
-                correlation,
-            )
+        written = Written(
+            position,
+            stream,
+            version,
+            topic_of(event),
+            event,
+            held,
+            act.agency,
+            act.actor,
+            act.at,
+            correlation,
         )
+        self.events.append(written)
+        self._streams.setdefault(stream, []).append(written)
         return position
 
 

@@ -18,12 +18,14 @@ from story import (
     CONFERENCE,
     DELIVERY,
     DOCUMENT,
+    GLASS,
     HOLD,
     HOUR,
     NETWORK,
     NEWER,
     NOON,
     NOTE,
+    OPENER,
     OTHER_CASE,
     R1,
     R2,
@@ -31,6 +33,7 @@ from story import (
     TRANSFER,
     WORKER,
     an_id,
+    broken_glass,
     brought_to,
     clock,
     closed,
@@ -141,7 +144,6 @@ from rujukan.domain.codes import (
     ReferralStatus,
     RejectReason,
     Reporter,
-    Role,
     Service,
     SharingBasis,
     StopAbout,
@@ -152,11 +154,11 @@ from rujukan.domain.violence import Need, RiskLevel
 
 S = ReferralStatus
 
-ERASURE, GLASS, FLAG, NEW = an_id("erasure"), an_id("glass"), an_id("flag"), an_id("new")
+ERASURE, FLAG, NEW = an_id("erasure"), an_id("flag"), an_id("new")
 STOP = an_id("stop")
 WISHED, ALONE = an_id("asked to share"), an_id("shared alone")
 EXCLUSION, KIN, ON_IT = an_id("exclusion"), an_id("who is kin"), an_id("case-worker of rsud")
-OPENER, ASKER = an_id("who broke the glass"), an_id("who asked")
+ASKER = an_id("who asked")
 
 GROUNDS = {"basis": SharingBasis.COURT_ORDER, "rule": "r", "reason": "r"}
 DONE_ALONE = {"decided_by": OPENER, "bases": "2026-1", "review_due_at": NOON + HOUR}
@@ -233,20 +235,7 @@ def happened(
         say(LeadTransferAsked, transfer=TRANSFER, to="polres", to_kind=AgencyKind.POLICE, reason="r"),
         say(ActionAgreed, action=ACTION, owner="rsud", what="w", due_on=date(2026, 3, 10)),
         say(FlagRaised, flag=FLAG, due_on=date(2026, 3, 10), seen_by=frozenset({"rumah-aman"}), raised_by="rsud"),
-        say(
-            g.GlassBroken,
-            glass=GLASS,
-            compartments=frozenset({"health"}),
-            basis=LegalBasis.IMMINENT_DANGER,
-            rule="r",
-            reason="r",
-            agency="rsud",
-            kind=AgencyKind.HEALTH,
-            actor=OPENER,
-            role=Role.CASE_WORKER,
-            expires_at=NOON + HOUR,
-            review_due_at=NOON - HOUR,
-        ),
+        broken_glass("rsud", OPENER, review_within=-HOUR),
         (say(PersonAssigned, person=ON_IT, agency="rsud", referral=R2), "rsud"),
         (
             say(

@@ -24,6 +24,7 @@ from rujukan.domain.case.fulfilment import (
     ReferralRejected,
     ReferralStarted,
 )
+from rujukan.domain.case.glass import GlassBroken
 from rujukan.domain.case.incidents import IncidentRecorded
 from rujukan.domain.case.intake import CaseOpened, ReportReceived
 from rujukan.domain.case.lifecycle import CaseClosed
@@ -76,6 +77,7 @@ R1, R2, R3 = an_id("referral 1"), an_id("referral 2"), an_id("referral 3")
 C1, C2, C3 = an_id("consent 1"), an_id("consent 2"), an_id("consent 3")
 INCIDENT, CLOCK, DOCUMENT, NEWER = an_id("incident"), an_id("clock"), an_id("document"), an_id("newer document")
 ACTION, CONFERENCE, TRANSFER = an_id("action"), an_id("conference"), an_id("transfer")
+GLASS, OPENER = an_id("glass"), an_id("who broke the glass")
 DELIVERY, NOTE, WORKER, HOLD = an_id("delivery"), an_id("note"), an_id("worker"), an_id("hold")
 
 
@@ -250,6 +252,33 @@ def held(
     holder = {"holder": by, "holder_kind": NETWORK[by].kind}
     reason = None if of_proceedings else "a trial"
     return say(HoldPlaced, hold=id, hold_kind=kind, **holder, of_proceedings=of_proceedings, reason=reason), by
+
+
+def broken_glass(
+    by: str = "rsud",
+    who: UUID = OPENER,
+    glass: UUID = GLASS,
+    of: Iterable[str] = ("health",),
+    at: datetime = NOON,
+    lasts: timedelta = HOUR,
+    review_within: timedelta = 3 * DAY,
+) -> GlassBroken:
+    """Somebody of that agency opened these compartments in an emergency."""
+    return say(
+        GlassBroken,
+        at,
+        glass=glass,
+        compartments=frozenset(of),
+        basis=LegalBasis.IMMINENT_DANGER,
+        rule="UU 12/2022",
+        reason="she does not wake up",
+        agency=by,
+        kind=NETWORK[by].kind,
+        actor=who,
+        role=Role.CASE_WORKER,
+        expires_at=at + lasts,
+        review_due_at=at + review_within,
+    )
 
 
 def draft_fields(

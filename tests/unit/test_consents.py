@@ -179,9 +179,13 @@ def test_an_agency_whose_referral_ended_records_no_consent(command: Fact) -> Non
     given(*referred(S.COMPLETED)).when(command, by=HOSPITAL).refused(NotForThisAgency)
 
 
-@pytest.mark.parametrize("command", ALL_COMMANDS, ids=lambda command: type(command).__name__)
-def test_a_closed_case_takes_no_consent(command: Fact) -> None:
-    given(opened(), say(CaseClosed, reason=CloseReason.GOALS_MET)).when(command).refused(CaseNotOpen)
+def test_a_closed_case_takes_no_consent_and_what_takes_one_back() -> None:
+    over = [opened(), consent(), say(CaseClosed, reason=CloseReason.GOALS_MET)]
+    for command in ALL_COMMANDS:
+        if isinstance(command, GiveConsent | OverrideConsent):
+            given(*over).when(command).refused(CaseNotOpen)
+        else:
+            assert not isinstance(given(*over).when(command).refusal, CaseNotOpen | NotForThisAgency)
 
 
 @pytest.mark.parametrize("command", ALL_COMMANDS, ids=lambda command: type(command).__name__)

@@ -26,6 +26,7 @@ from story import (
     TRANSFER,
     act,
     an_id,
+    broken_glass,
     consent,
     fitting,
     given,
@@ -63,7 +64,6 @@ from rujukan.domain.codes import (
     GlassVerdict,
     HoldEnd,
     HoldKind,
-    LegalBasis,
     ReferralStatus,
     Role,
 )
@@ -104,20 +104,7 @@ def erased(of: frozenset[str] = EVERY) -> CaseErased:
 
 def glass_of(agency: str, *compartments: str) -> GlassBroken:
     """Somebody of that agency opened these compartments in an emergency."""
-    return say(
-        GlassBroken,
-        glass=an_id("glass"),
-        compartments=frozenset(compartments),
-        basis=LegalBasis.IMMINENT_DANGER,
-        rule="UU 12/2022",
-        reason="she does not wake up",
-        agency=agency,
-        kind=NETWORK[agency].kind,
-        actor=an_id("opener"),
-        role=Role.CASE_WORKER,
-        expires_at=NOON + HOUR,
-        review_due_at=NOON + HOUR,
-    )
+    return broken_glass(agency, an_id("opener"), of=compartments, review_within=HOUR)
 
 
 APPROVE = say(ApproveErasure, erasure=ERASURE)

@@ -18,6 +18,7 @@ from story import (
     Given,
     act,
     an_id,
+    broken_glass,
     consent,
     draft,
     given,
@@ -94,21 +95,8 @@ def breaking(glass: UUID = G1, **other: Any) -> BreakGlass:
 def broken(
     glass: UUID = G1, by: Act = DOCTOR, of: frozenset[str] = frozenset({"health"}), lasts: timedelta = HOUR
 ) -> GlassBroken:
-    return say(
-        GlassBroken,
-        by.at,
-        glass=glass,
-        compartments=of,
-        basis=LegalBasis.IMMINENT_DANGER,
-        rule="UU 12/2022",
-        reason="she does not wake up",
-        agency=by.agency,
-        kind=by.kind,
-        actor=by.actor,
-        role=by.role,
-        expires_at=by.at + lasts,
-        review_due_at=by.at + 3 * DAY,
-    )
+    made = broken_glass(by.agency, by.actor, glass, of, by.at, lasts)
+    return replace(made, role=by.role)
 
 
 def reviewing(verdict: GlassVerdict = GlassVerdict.JUSTIFIED, glass: UUID = G1) -> ReviewGlass:

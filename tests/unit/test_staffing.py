@@ -24,7 +24,6 @@ from rujukan.domain.case.staffing import (
     ExcludePerson,
     ExclusionEnded,
     PersonExcluded,
-    carried_over,
 )
 from rujukan.domain.casefile.assigning import PersonAssigned
 from rujukan.domain.casefile.holding import HoldPlaced
@@ -41,7 +40,7 @@ from rujukan.domain.codes import (
     Urgency,
 )
 from rujukan.domain.compartment import Compartment, compartments_of
-from rujukan.domain.fact import Act, ActorId, CaseId, Fact
+from rujukan.domain.fact import Act, ActorId, Fact
 from rujukan.domain.refusal import AlreadyExists, Invalid, NotAMember, NotForThisAgency, Refusal, Unknown
 from rujukan.domain.remembered import Field, facts
 from rujukan.domain.standing.rule import second_needed
@@ -324,11 +323,3 @@ def test_their_agency_s_systems_are_told_where_it_may_know_the_case() -> None:
     for case, agency, told in ((referred(S.ACCEPTED), "polres", True), (referred(S.ACCEPTED), "disdik", False)):
         said = excluded(OFFICER, agency)
         assert (agency in THEIR_AGENCY.of(said, case)) is told
-
-
-def test_an_exclusion_goes_along_with_a_merger() -> None:
-    duplicate, into = CaseId(an_id("duplicate")), the_case(opened())
-    of = referred(S.ACCEPTED, excluded(OFFICER, placed_by="polres"))
-    (carried,) = carried_over(duplicate, of, into, NOON)
-    assert (carried.person, carried.placed_by) == (OFFICER, "uptd-ppa")
-    assert list(carried_over(duplicate, of, the_case(opened(), carried), NOON)) == []

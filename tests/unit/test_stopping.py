@@ -376,7 +376,7 @@ def test_it_is_raised_at_once_and_again_when_the_time_to_answer_passes() -> None
         story += raised.events
     given(*story).when_raised(raise_it, 9 * CONSENT_TIMES.answer).refused(WrongMove)
     given(*HEARD, say(StopNotConfirmed, stop=STOP)).when_raised(raise_it, DAY).refused(WrongMove)
-    given(*HEARD, closed()).when_raised(raise_it, DAY).refused(WrongMove)
+    given(*HEARD, closed()).when_raised(raise_it, DAY).then_only(StopWaits)
     ours = after(at_work(), *given(*at_work()).when(stop(A.OURS), by=HOSPITAL).events, by=HOSPITAL)
     given(*ours).when_raised(raise_it, DAY).refused(Unknown)
 

@@ -1,0 +1,115 @@
+"""Who is excluded from one file of a case is excluded from all of them: each file says so itself, so that every door
+which asks one file is right. What was carried over stands under an id that follows from where it was placed, and ends
+with it.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+from msgspec.structs import replace
+
+from .agency_state import Agency
+from .case.staffing import (
+    SUPERVISOR_LEFT,
+    TWO,
+    TWO_LEFT,
+    ExclusionEnded,
+    PersonExcluded,
+    is_supervised,
+    may_end_it,
+)
+from .casefile.deciding import Network, derived
+from .casefile.staff import Exclusion, Staff
+from .casefile.state import Case
+from .fact import AgencyCode, CaseId, ExclusionId, Fact
+from .refusal import Invalid
+from .standing.rule import is_known_to
+from .words import Words
+
+Files = Mapping[CaseId, Case]
+"""Files of one case, by their numbers."""
+CARRIED_OVER = "Dibawa dari berkas lain dari kasus ini. / Carried over from another file of this case."
+ENDED_ELSEWHERE = "Berakhir di berkas lain dari kasus ini. / Ended in another file of this case."
+
+
+def carried_over(files: Files, at: datetime) -> Mapping[CaseId, Sequence[PersonExcluded]]:
+    """What is still to be recorded in each of the files of one case: who is excluded from one, is from all. It is told
+    to nobody but the lead and the person's own agency, and names no file; where who placed it may not know of a file,
+    that file's lead stands in its place there."""
+    return {to: [*_carried(files, to, into, at)] for to, into in files.items()}
+
+
+def _carried(files: Files, to: CaseId, into: Case, at: datetime) -> Iterable[PersonExcluded]:
+    for of, placed in _placed(files):
+        id = _copy(of, placed.id)
+        if of != to and not {id, placed.id} & into.of(Staff).exclusions.keys():
+            yield PersonExcluded(
+                occurred_at=at,
+                exclusion=id,
+                person=placed.person,
+                member_of=placed.member_of,
+                kind=placed.kind,
+                placed_by=placed.placed_by if is_known_to(into, placed.placed_by) else into.lead,
+                reason=CARRIED_OVER,
+            )
+
+
+def ended_along(ended: ExclusionEnded, of: CaseId, files: Files, at: datetime) -> Mapping[CaseId, Sequence[Fact]]:
+    """What ends in the other files of the case with an exclusion that is ended where it was placed. Raises Invalid for
+    one that was carried over, and stands where it was placed."""
+    if any(_copy(file, placed.id) == ended.exclusion for file, placed in _standing(files) if file != of):
+        raise Invalid(
+            field="exclusion",
+            must=Words(
+                "harus ditetapkan di berkas ini: pengecualian berakhir di tempat penetapannya",
+                "be one that was placed in this file: it ends where it was placed",
+            ),
+        )
+    over = {(of, ended.exclusion)}
+    ahead = [*over]
+    while ahead:
+        at_file, id = ahead.pop()
+        same = {id, _copy(at_file, id)}
+        more = {(file, placed.id) for file, placed in _standing(files) if placed.id in same} - over
+        over |= more
+        ahead += sorted(more)
+    said: dict[CaseId, list[Fact]] = {}
+    for file, id in sorted(over - {(of, ended.exclusion)}):
+        said.setdefault(file, []).append(replace(ended, occurred_at=at, exclusion=id, reason=ENDED_ELSEWHERE))
+    return said
+
+
+def require_remaining(files: Files, network: Network, field: str) -> None:
+    """Lets everybody who is excluded from one of these files be excluded from all of them: as where they are excluded
+    one by one, each agency keeps a supervisor, and who placed an exclusion two people who can end it. Raises
+    Invalid."""
+    everybody = frozenset(placed.person for _, placed in _standing(files))
+    for case in files.values():
+        staff = case.of(Staff)
+        placers = {case.lead, *(placed.placed_by for placed in staff.exclusions.values())}
+        for agency in _known({placed.member_of for _, placed in _standing(files)}, network):
+            if not is_supervised(agency, everybody) and is_supervised(agency, staff.excluded):
+                raise Invalid(field=field, must=SUPERVISOR_LEFT)
+        for agency in _known(placers, network):
+            before, after = (may_end_it(agency, excluded) for excluded in (staff.excluded, everybody))
+            if after < before and len(after) < TWO <= len(before):
+                raise Invalid(field=field, must=TWO_LEFT)
+
+
+def _standing(files: Files) -> Iterable[tuple[CaseId, Exclusion]]:
+    return ((id, placed) for id, case in files.items() for placed in case.of(Staff).exclusions.values())
+
+
+def _placed(files: Files) -> list[tuple[CaseId, Exclusion]]:
+    """Exclusions where they were placed: all but those that were carried over from another of these files."""
+    copies = [(of, _copy(of, placed.id)) for of, placed in _standing(files)]
+    return [(id, one) for id, one in _standing(files) if not any(one.id == copy and id != of for of, copy in copies)]
+
+
+def _copy(of: CaseId, exclusion: ExclusionId) -> ExclusionId:
+    """The id under which what was placed in a file stands in the others."""
+    return ExclusionId(derived(exclusion, str(of)))
+
+
+def _known(codes: Iterable[AgencyCode], network: Network) -> list[Agency]:
+    return [agency for code in sorted(codes) if (agency := network.get(code)) is not None]
