@@ -12,8 +12,11 @@ from psycopg import Connection
 from psycopg.rows import TupleRow, class_row
 
 from ..domain.case.lead import LeadTransferAccepted
+from ..domain.case.lifecycle import CaseClosed, CaseReopened
+from ..domain.case.merging import CaseMerged, CaseSeparated
 from ..domain.case.referrals import ReferralSent
 from ..domain.casefile.clocks import ClockEnded, ClockMet, ClockResumed, ClockStarted
+from ..domain.casefile.state import Status
 from ..domain.compartment import Compartment
 from ..domain.disclosure import Followed
 from ..domain.standing import readings
@@ -58,7 +61,7 @@ class Deadlines:
           due_at timestamptz NOT NULL, met_at timestamptz, met_recorded_at timestamptz,
           late boolean NOT NULL DEFAULT false, position bigint NOT NULL,
           guessed boolean NOT NULL, too_late boolean NOT NULL,
-          ended_at timestamptz, ended_recorded_at timestamptz, ended_by text,
+          ended_at timestamptz, ended_recorded_at timestamptz, ended_by text, over boolean NOT NULL DEFAULT false,
           PRIMARY KEY (case_id, clock, agency)
         );
         CREATE INDEX ON deadline (agency, due_at, clock);
@@ -95,6 +98,9 @@ class Deadlines:
                     _share(db, written.stream, referral.recipient, list(referral.clocks))
                 case LeadTransferAccepted():
                     _share(db, written.stream, event.lead, list(case.clocks))
+                case CaseClosed() | CaseMerged() | CaseReopened() | CaseSeparated():
+                    is_over = case.status is not Status.OPEN
+                    db.execute("UPDATE deadline SET over = %s WHERE case_id = %s", (is_over, written.stream))
         drop(db, "deadline", batch, Compartment.INCIDENT)  # how long a window is tells what it was for
 
 
@@ -109,7 +115,7 @@ def _share(db: Tables, case: UUID, agency: str, clocks: list[UUID]) -> None:
 
 _SHARED: LiteralString = (
     "clock, case_id, starts_at, due_at, met_at, met_recorded_at, late, position, guessed, too_late, ended_at,"
-    " ended_recorded_at, ended_by"
+    " ended_recorded_at, ended_by, over"
 )
 
 
@@ -117,7 +123,7 @@ def deadlines(
     db: Connection[TupleRow],
     now: datetime,
     *,
-    all: Annotated[bool, Meta(description="also those that ended")] = False,
+    all: Annotated[bool, Meta(description="also those that ended, or whose file did")] = False,
     after: tuple[Instant, UUID] | None = None,
     limit: int = 50,
 ) -> list[DeadlineEntry]:
@@ -128,7 +134,8 @@ def deadlines(
             "SELECT clock, case_id AS case, starts_at, due_at, met_at, met_recorded_at, guessed, too_late,"
             " ended_at, ended_recorded_at, ended_by, position,"
             " NOT too_late AND (late OR coalesce(met_at, ended_at, %(now)s) > due_at) AS breached"
-            " FROM views.deadline WHERE (%(all)s OR (met_at IS NULL AND ended_at IS NULL AND NOT too_late))"
+            " FROM views.deadline"
+            " WHERE (%(all)s OR (met_at IS NULL AND ended_at IS NULL AND NOT too_late AND NOT over))"
             " AND (%(due)s::timestamptz IS NULL OR (due_at, clock) > (%(due)s, %(clock)s::uuid))"
             " ORDER BY due_at, clock LIMIT %(limit)s",
             {"now": now, "all": all, "due": due, "clock": clock, "limit": limit},

@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 from conftest import fresh_settings
+from msgspec.structs import replace
 from office import (
     HOUR,
     KINDS,
@@ -43,11 +44,15 @@ from rujukan.domain.case.fulfilment import (
     StartReferral,
 )
 from rujukan.domain.case.lead import AcceptLeadTransfer, AskLeadTransfer, AssignCaseWorker
+from rujukan.domain.case.lifecycle import CloseCase
+from rujukan.domain.case.merging import MergeCase, SeparateCase
 from rujukan.domain.case.notes import RecordNote
 from rujukan.domain.case.reminders import EscalateReferral
 from rujukan.domain.case.services import DeliverService
+from rujukan.domain.casefile.clocks import RaiseClock
 from rujukan.domain.codes import (
     AgencyKind,
+    CloseReason,
     Outcome,
     Purpose,
     RejectReason,
@@ -432,6 +437,41 @@ def test_a_new_lead_takes_over_caseload_clocks_and_audit_trail(office: Office, e
         (left,) = [r for r in caseload.cases(db) if r.case == case]
         assert (left.relation, left.lead, left.worker, left.open_referrals) == ("former", "dinsos", None, 0)
         assert left.version is None
+
+
+def test_a_new_lead_takes_the_duplicates_over_and_a_clock_of_a_file_that_ended_is_on_no_board(
+    office: Office, elsewhere: Settings
+) -> None:
+    at = composition.now() - 240 * HOUR
+    duplicate, living = office.opens(at), office.opens(at)
+    office.records_incident(duplicate, at)
+    office.consents(living, "dinsos", "incident")
+    known = office.casework.case(duplicate)
+    assert known is not None
+    for clock in known.clocks.values():
+        said = RaiseClock(occurred_at=clock.due_at, clock=clock.id)
+        by = replace(system_act(), at=clock.due_at)
+        office.casework.handle(CASE, CaseId(duplicate), said, by, correlation=uuid4())
+    clocks = clocks_of(office, duplicate)
+
+    def board(agency: str, *, all: bool = False) -> list[UUID]:
+        catch_up(elsewhere)
+        with office.ports.views.acting_for(agency) as db:
+            return [b.clock for b in deadlines.deadlines(db, composition.now(), all=all)]
+
+    assert board("uptd-ppa") == clocks
+    office.does("uptd-ppa", duplicate, MergeCase, role=Role.SUPERVISOR, into=living)
+    assert (board("uptd-ppa"), board("uptd-ppa", all=True)) == ([], clocks)
+    transfer = uuid4()
+    office.does("uptd-ppa", living, AskLeadTransfer, transfer=transfer, to="dinsos", reason="she moved")
+    office.does("dinsos", living, AcceptLeadTransfer, transfer=transfer)
+    assert (board("dinsos"), board("dinsos", all=True)) == ([], clocks)
+    with office.ports.views.acting_for("dinsos") as db:
+        assert {(entry.case, entry.relation) for entry in caseload.cases(db)} == {(duplicate, "lead"), (living, "lead")}
+    office.does("dinsos", duplicate, SeparateCase, role=Role.SUPERVISOR, reason="two people after all")
+    assert board("dinsos") == clocks
+    office.does("dinsos", duplicate, CloseCase, reason=CloseReason.GOALS_MET)
+    assert board("dinsos") == []
 
 
 # Exactly once ------------------------------------------------------------------------------------------------
