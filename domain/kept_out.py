@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from .agency_state import Agency
 from .case.staffing import (
+    CARRIED_OVER,
     SUPERVISOR_LEFT,
     TWO,
     TWO_LEFT,
@@ -28,7 +29,6 @@ from .words import Words
 
 Files = Mapping[CaseId, Case]
 """Files of one case, by their numbers."""
-CARRIED_OVER = "Dibawa dari berkas lain dari kasus ini. / Carried over from another file of this case."
 ENDED_ELSEWHERE = "Berakhir di berkas lain dari kasus ini. / Ended in another file of this case."
 
 
@@ -54,10 +54,15 @@ def _carried(files: Files, to: CaseId, into: Case, at: datetime) -> Iterable[Per
             )
 
 
+def is_carried(exclusion: ExclusionId, to: CaseId, files: Files) -> bool:
+    """Whether an exclusion in that file was carried over from another one of these."""
+    return any(_copy(of, placed.id) == exclusion for of, placed in _standing(files) if of != to)
+
+
 def ended_along(ended: ExclusionEnded, of: CaseId, files: Files, at: datetime) -> Mapping[CaseId, Sequence[Fact]]:
     """What ends in the other files of the case with an exclusion that is ended where it was placed. Raises Invalid for
     one that was carried over, and stands where it was placed."""
-    if any(_copy(file, placed.id) == ended.exclusion for file, placed in _standing(files) if file != of):
+    if is_carried(ended.exclusion, of, files):
         raise Invalid(
             field="exclusion",
             must=Words(

@@ -90,3 +90,20 @@ _WHO_LEFT: LiteralString = """
     JOIN views.assigned a ON a.agency = g.code AND a.person = d.person
     ORDER BY a.case_id, a.person LIMIT 1000
 """
+
+
+def kept_apart(db: Connection[TupleRow]) -> list[UUID]:
+    """Files that were merged, and of which somebody is excluded who is not from the file that they were merged into, or
+    the other way round. For followers."""
+    return [case for (case,) in db.execute(_KEPT_APART)]
+
+
+_KEPT_APART: LiteralString = """
+    SELECT DISTINCT r.case_id FROM views.retention r
+    JOIN views.excluded e ON e.case_id IN (r.case_id, r.merged_into)
+    WHERE EXISTS (SELECT FROM views.caseload c WHERE c.case_id = r.merged_into)
+      AND NOT EXISTS (
+        SELECT FROM views.excluded o WHERE o.person = e.person
+        AND o.case_id = CASE e.case_id WHEN r.case_id THEN r.merged_into ELSE r.case_id END)
+    LIMIT 1000
+"""

@@ -20,7 +20,7 @@ from ...domain.casefile.stopping import SharingStopped, Stops, said_in_other_fil
 from ...domain.codes import ErasureBasis, GlassVerdict
 from ...domain.fact import Act, ActorId, AgencyCode, CaseId, Fact, StopId
 from ...domain.judged import JudgedNotJustified, person_stream
-from ...domain.kept_out import carried_over, ended_along, require_remaining
+from ...domain.kept_out import carried_over, ended_along, is_carried, require_remaining
 from ...domain.refusal import Unknown
 from ...domain.together import Damaged, File, Find, family, may_go
 from .consequences import Cases, Consequence, Step, recall_copies
@@ -81,10 +81,19 @@ def exclude_from_all(step: Step[CaseId], excluded: Fact) -> Sequence[Changes]:
     assert isinstance(excluded, PersonExcluded)
     case = _before(step)
     all_of_it = {**family(step.id, case, files(step.casework)), step.id: _after(case, step.events, step.act)}
-    if len(all_of_it) == 1:
-        return []
-    require_remaining(all_of_it, step.casework.network, "person")
+    if len(all_of_it) > 1 and not is_carried(excluded.exclusion, step.id, all_of_it):
+        require_remaining(all_of_it, step.casework.network, "person")
     return _excluded_from_all(all_of_it, {step.id: step.version}, step.act)
+
+
+def not_carried(casework: Cases, case: CaseId) -> list[tuple[CaseId, PersonExcluded]]:
+    """Exclusions that stand in another file of a case, and not in that file: an earlier release carried them one way,
+    and what did not open took none. Raises Unreadable."""
+    found = casework.case(case)
+    if found is None:
+        return []
+    all_of_it = {**family(case, found, files(casework)), case: found}
+    return [(id, event) for id, events in carried_over(all_of_it, found.opened_at).items() for event in events]
 
 
 def let_in_to_all(step: Step[CaseId], ended: Fact) -> Sequence[Changes]:

@@ -22,10 +22,10 @@ from ..compartment import Coordination, Legal
 from ..declaring import Audience, Step, asked, field, happened, name_fields
 from ..fact import Act, ActorId, AgencyCode, ExclusionId, Fact, ReferralId, Text, recorded
 from ..persistent import add, put
-from ..refusal import AlreadyExists, Invalid, NotAMember
+from ..refusal import AlreadyExists, Invalid, NotAMember, Unknown
 from ..standing.relations import Extent, Relation
-from ..standing.roles import CASE_WORKERS, REVIEW, SUPERVISION, SUPERVISORS
-from ..standing.rows import KNOWS_ALSO_ENDED, TAKES_PART_ALSO_ENDED, Row, Second, Thing
+from ..standing.roles import CASE_WORKERS, ESCALATION, REVIEW, SUPERVISION, SUPERVISORS
+from ..standing.rows import ANYWHERE, KNOWS_ALSO_ENDED, TAKES_PART_ALSO_ENDED, Row, Second, Thing
 from ..standing.rule import extent_of, is_hidden, is_known_to
 from ..words import Words
 
@@ -35,6 +35,7 @@ SUPERVISOR_LEFT = Words(
     "harus menyisakan seorang penyelia yang tidak dikecualikan pada instansi itu",
     "leave the agency a supervisor who is not excluded",
 )
+CARRIED_OVER = "Dibawa dari berkas lain dari kasus ini. / Carried over from another file of this case."
 TWO = len(("who asks", "who approves"))
 TWO_LEFT = Words(
     "harus menyisakan dua orang yang bersama-sama dapat mengakhiri pengecualian",
@@ -233,6 +234,24 @@ class EndExclusion(Fact, frozen=True, kw_only=True):
     reason: Coordination[Text]
 
 
+@asked(
+    by=ESCALATION,
+    where=ANYWHERE,
+    extent=Extent.AGENCY,
+    when=When.NOW,
+    means="Mencatat pengecualian yang berlaku di berkas lain dari kasus yang sama.",
+)
+class CarryExclusion(Fact, frozen=True, kw_only=True):
+    """Record an exclusion that stands in another file of the same case, where an earlier release merged them, or this
+    one did not open."""
+
+    exclusion: Coordination[ExclusionId]
+    person: Coordination[ActorId]
+    member_of: Coordination[AgencyCode]
+    kind: Coordination[AgencyKind]
+    placed_by: Coordination[AgencyCode]
+
+
 @applies(AssignmentEnded)
 def assignment_ended(part: Staff, event: AssignmentEnded) -> Staff:
     ended = (event.agency, event.person)
@@ -308,6 +327,14 @@ def exclude_person(command: ExcludePerson, case: Case, act: Act, network: Networ
     if not _ended_by_two(network[made.placed_by], staff.excluded, made.person):
         raise Invalid(field="person", must=TWO_LEFT)
     return [made]
+
+
+@decides.register
+def carry_exclusion(command: CarryExclusion, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
+    if case is None:
+        raise Unknown(what="case")
+    fresh(case.of(Staff).exclusions, command.exclusion)
+    return [recorded(PersonExcluded, command, act, reason=CARRIED_OVER)]
 
 
 @decides.register

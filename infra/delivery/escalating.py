@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from ... import projections
 from ...api.application.casework import Casework
 from ...api.application.kinds import CASE, NOTICE
+from ...api.application.of_one_case import not_carried
 from ...api.application.ports import Clock, Gone, Moved, Unavailable, Unreadable
 from ...domain.case import stopping
 from ...domain.case.consents import ExpireConsent
@@ -25,6 +26,7 @@ from ...domain.case.expiring import WarnOfExpiry
 from ...domain.case.glass import RaiseGlassReview
 from ...domain.case.overrides import RaiseOverrideReview
 from ...domain.case.reminders import HIGHEST_ESCALATION, EscalateReferral, RaiseUndelivered
+from ...domain.case.staffing import CarryExclusion
 from ...domain.casefile import judging
 from ...domain.casefile.clocks import RaiseClock
 from ...domain.fact import ActorId, CaseId, ClockId, ConsentId, Fact, GlassId, ReferralId, StopId
@@ -46,6 +48,8 @@ LISTS = tuple(
     p.name
     for p in (
         projections.CaseStaff,
+        projections.Retention,
+        projections.Caseload,
         projections.Directory,
         projections.ReferralBox,
         projections.Deliveries,
@@ -160,6 +164,9 @@ class Escalator:
             unreviewed = emergencies.unreviewed(db, now, judging.WITHIN, judging.HIGHEST_REMINDER)
             unjudged = escalations.unjudged(db, now, judging.WITHIN, judging.HIGHEST_REMINDER)
             gone = staff.who_left(db)
+            apart = staff.kept_apart(db)
+        for case in apart:
+            yield from self._not_carried(CaseId(case), now)
         for case, agency, person in gone:
             yield Due(case, LapseAssignment(occurred_at=now, agency=agency, person=ActorId(person)))
         for case, stop in waiting:
@@ -176,6 +183,17 @@ class Escalator:
             yield Due(case, RaiseGlassReview(occurred_at=now, glass=GlassId(glass)))
         for case, consent in unjudged:
             yield Due(case, RaiseOverrideReview(occurred_at=now, consent=ConsentId(consent)))
+
+    def _not_carried(self, case: CaseId, now: datetime) -> Iterator[Due]:
+        """Exclusions that another file of the same case has, and that one has not, or the other way round."""
+        try:
+            found = not_carried(self._casework, case)
+        except Unreadable:
+            return
+        for file, excluded in found:
+            names = (name for name in CarryExclusion.__struct_fields__ if name != "occurred_at")
+            fields = {name: getattr(excluded, name) for name in names}
+            yield Due(file, CarryExclusion(occurred_at=now, **fields))
 
     def _raise(self, case: UUID, command: Fact, now: datetime) -> bool:
         try:

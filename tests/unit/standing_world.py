@@ -117,7 +117,14 @@ from rujukan.domain.case.overrides import (
 from rujukan.domain.case.referrals import CancelReferral, DraftReferral, SendReferral
 from rujukan.domain.case.reminders import EscalateReferral, RaiseUndelivered
 from rujukan.domain.case.services import DeliverService
-from rujukan.domain.case.staffing import AssignPerson, EndAssignment, EndExclusion, ExcludePerson, PersonExcluded
+from rujukan.domain.case.staffing import (
+    AssignPerson,
+    CarryExclusion,
+    EndAssignment,
+    EndExclusion,
+    ExcludePerson,
+    PersonExcluded,
+)
 from rujukan.domain.case.stopping import ConfirmStop, ContradictStop, RaiseStop, StopSharing
 from rujukan.domain.case.uncovered import EndUncoveredReferral
 from rujukan.domain.casefile.assigning import PersonAssigned
@@ -359,6 +366,9 @@ COMMANDS: Mapping[type[Fact], Fact] = {
         say(EndAssignment, person=ON_IT),
         say(ExcludePerson, exclusion=NEW, person=WORKER, member_of="rsud", reason="r"),
         say(EndExclusion, exclusion=EXCLUSION, reason="r"),
+        say(
+            CarryExclusion, exclusion=NEW, person=WORKER, member_of="rsud", kind=AgencyKind.HEALTH, placed_by="uptd-ppa"
+        ),
         say(LapseAssignment, person=ON_IT, agency="rsud"),
         say(CloseCase, reason=CloseReason.GOALS_MET),
         say(ReopenCase, reason="r"),

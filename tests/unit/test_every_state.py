@@ -54,6 +54,7 @@ ENDED: Mapping[str, str] = {
             "ExcludePerson",
             "EndExclusion",
             "LapseAssignment",
+            "CarryExclusion",
             "CloseGlass",
         ],
         "it takes from somebody what they have, or gives back what was taken; what is shared ends as it began",

@@ -34,6 +34,7 @@ from story import (
 
 from rujukan.api.application.casework import Casework
 from rujukan.api.application.kinds import CASE as CASE_KIND
+from rujukan.api.application.of_one_case import not_carried
 from rujukan.api.application.proposing import proposal_on
 from rujukan.domain.agency import MemberJoined, agency_stream
 from rujukan.domain.case.erasure import ApproveErasure, Erasing, RefuseErasure, RequestErasure
@@ -41,7 +42,7 @@ from rujukan.domain.case.glass import GlassReviewed
 from rujukan.domain.case.holds import HoldLifted
 from rujukan.domain.case.lead import AcceptLeadTransfer, AskLeadTransfer, LeadTransferAccepted
 from rujukan.domain.case.merging import MergeCase, MergerTold, SeparateCase
-from rujukan.domain.case.staffing import EndExclusion, ExcludePerson, PersonExcluded
+from rujukan.domain.case.staffing import CarryExclusion, EndExclusion, ExcludePerson, PersonExcluded
 from rujukan.domain.casefile.deciding import derived
 from rujukan.domain.casefile.emergency import misjudged
 from rujukan.domain.casefile.staff import Staff
@@ -434,6 +435,22 @@ def test_what_was_carried_by_an_earlier_release_is_known_as_the_same(desk: Desk)
     placed = desk.exclude("H3", A)
     desk.merge(A, B)
     assert set(desk.case(B).of(Staff).exclusions) == {derived(placed, str(A))}
+
+
+@pytest.mark.parametrize("where", [A, B])
+def test_what_was_not_carried_is_made_up_for(desk: Desk, where: UUID) -> None:
+    """An earlier release carried it one way, at the merger; what did not open then was left out."""
+    other = B if where == A else A
+    desk.merge(A, B)
+    desk.damage(other)
+    desk.exclude("H3", where)
+    desk.log.damaged.clear()
+    assert desk.excluded(other) == set()
+    for file, left in not_carried(desk.casework, CaseId(where)):
+        fields = {name: getattr(left, name) for name in CarryExclusion.__struct_fields__}
+        desk.says(CarryExclusion(**fields), desk.by("uptd-ppa", Role.SYSTEM), file)
+    assert desk.excluded(A) == desk.excluded(B) == {member("H3")}
+    assert not_carried(desk.casework, A) == not_carried(desk.casework, B) == []
 
 
 # What keeps it ---------------------------------------------------------------------------------------------------

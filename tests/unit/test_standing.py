@@ -138,6 +138,7 @@ AssignPerson              ws---y  ayuaaauu    ayuaaauu    uuuuuuuu
 EndAssignment             -s---y  uyuaaauu    uyuaaauu    uuuuuuuu
 ExcludePerson             -s----  yyaaaauu    yyaaaauu    uuuuuuuu
 EndExclusion              -s----  uyuuuuuu    uyuuuuuu    uuuuuuuu
+CarryExclusion            -----y  yyyyyyyy    yyyyyyyy    uuuuuuuu
 LapseAssignment           -----y  yyyyyyyy    yyyyyyyy    uuuuuuuu
 CloseCase                 ws---y  yaaaaauu    ccccccuu    uuuuuuuu
 ReopenCase                ws---y  yaaaaauu    yaaaaauu    uuuuuuuu

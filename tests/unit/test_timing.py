@@ -230,6 +230,7 @@ AS_RECORDED = {
     "AcknowledgeDeliveries",
 }
 AS_RECORDED |= {"AssignPerson", "EndAssignment", "ExcludePerson", "EndExclusion", "SeparateCase", "LapseAssignment"}
+AS_RECORDED.add("CarryExclusion")
 """What takes effect as it is recorded."""
 
 
