@@ -256,17 +256,6 @@ class HoldStands(Refusal):
     acts = ("LiftLegalHold", "LiftHoldOnOrder")
 
 
-class StillKept(Refusal):
-    says = Words(
-        "Ada yang menghalangi: data dari kasus yang sama masih harus disimpan.",
-        "Something stands in the way: data of the same case has to be kept still.",
-    )
-    mend = Words(
-        "Coba lagi nanti. Bila penyintas memintanya, catat permintaannya dan jawab apa yang masih disimpan.",
-        "Try again later. Where the survivor asks for it, record what she asked, and tell her that it is kept still.",
-    )
-
-
 class AnotherPersonNeeded(Refusal):
     says = Words("Yang meminta tidak dapat memutuskannya juga.", "Who asked for it cannot also decide it.")
     mend = Words(

@@ -22,7 +22,19 @@ from .casefile.state import Case, Hold
 from .codes import PROCEEDINGS
 from .damaged import Outline
 from .fact import AgencyCode, CaseId, HoldId
-from .refusal import HoldStands, NotDueYet, OpenReferrals, StillKept
+from .refusal import HoldStands, NotDueYet, OpenReferrals, Refusal
+from .words import Words
+
+
+class StillKept(Refusal):
+    says = Words(
+        "Ada yang menghalangi: data dari kasus yang sama masih harus disimpan.",
+        "Something stands in the way: data of the same case has to be kept still.",
+    )
+    mend = Words(
+        "Coba lagi nanti. Bila penyintas memintanya, catat permintaannya dan jawab apa yang masih disimpan.",
+        "Try again later. Where the survivor asks for it, record what she asked, and tell her that it is kept still.",
+    )
 
 
 class Damaged(Struct, frozen=True):

@@ -15,6 +15,7 @@ from rujukan.api.problems import type_of
 from rujukan.domain import refusal as r
 from rujukan.domain.casefile.waiting import StillWaits
 from rujukan.domain.codes import Purpose, Role
+from rujukan.domain.together import StillKept
 
 Person = Callable[..., httpx.Client]
 
@@ -673,7 +674,7 @@ REFUSED: tuple[Act, ...] = (
     Act(r.RecipientUnavailable, 409, "recipient-unavailable", sent_for_a_service_not_offered),
     Act(r.WrongMove, 409, "wrong-move", accepted_before_received),
     Act(r.HoldStands, 409, "hold-stands", erased_under_a_hold),
-    Act(r.StillKept, 409, "still-kept", erased_under_a_hold_of_a_file_that_another_leads),
+    Act(StillKept, 409, "still-kept", erased_under_a_hold_of_a_file_that_another_leads),
     Act(r.AnotherPersonNeeded, 403, "another-person-needed", approved_by_who_asked),
     Act(r.NotDueYet, 409, "not-due-yet", erased_before_its_time),
     Act(r.Erased, 409, "erased", told_again_after_it_was_erased),

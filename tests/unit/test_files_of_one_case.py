@@ -62,8 +62,9 @@ from rujukan.domain.disclosure import Knowledge
 from rujukan.domain.fact import Act, ActorId, CaseId, Fact, ProposalId
 from rujukan.domain.judged import person_stream
 from rujukan.domain.proposal import ApproveProposal
-from rujukan.domain.refusal import HoldStands, Invalid, OpenReferrals, Refusal, StillKept, Unknown
+from rujukan.domain.refusal import HoldStands, Invalid, OpenReferrals, Refusal, Unknown
 from rujukan.domain.standing.reach import Reaches
+from rujukan.domain.together import StillKept
 
 S = ReferralStatus
 A, B, C = (CaseId(an_id(f"file {letter}")) for letter in "ABC")
