@@ -333,7 +333,7 @@ def escalator(on: On) -> Iterator[Escalator]:
     from .delivery.escalating import Escalator
 
     with _node(on, names.ACTING, 4, SERVICE) as node:
-        yield Escalator(node.casework, node.followed, now)
+        yield Escalator(node.casework, node.followed, now, node.digests.positions)
 
 
 @contextmanager
@@ -342,7 +342,7 @@ def deletions(on: On) -> Iterator[Deletions]:
     from .delivery.deleting import Deletions
 
     with _node(on, names.ACTING, 4, SERVICE) as node:
-        yield Deletions(node.written, node.follower_pool, now)
+        yield Deletions(node.written, node.follower_pool, now, node.digests.positions)
 
 
 @contextmanager
@@ -351,7 +351,7 @@ def notices(on: On) -> Iterator[Notices]:
     from .delivery.noticing import Notices
 
     with _node(on, names.ACTING, 4, SERVICE) as node:
-        yield Notices(node.casework, node.follower_pool)
+        yield Notices(node.casework, node.follower_pool, node.digests.positions)
 
 
 @contextmanager

@@ -16,12 +16,13 @@ import hmac
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import islice
-from typing import NamedTuple
+from typing import LiteralString, NamedTuple
 from uuid import UUID
 
 import msgspec
 from psycopg import Connection
 from psycopg.rows import TupleRow
+from psycopg.sql import SQL, Composed, Identifier
 
 from .keys.home import Macs, UnwrapFailed
 from .keys.names import REGISTER
@@ -31,6 +32,12 @@ _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 """From when PostgreSQL counts microseconds: its bits are of that number."""
 _BEGINS = b"rujukan/position/1\0"
 """Nothing else that is made a MAC of with that key begins so: a row of the register begins with its number."""
+
+
+class UnreadableTime(NamedTuple):
+    """What a bit that flipped made of a time."""
+
+    bits: int
 
 
 class Table(NamedTuple):
@@ -55,6 +62,26 @@ class Table(NamedTuple):
         return " ".join(islice(key, len(self.key))) or "-"
 
 
+TIMES = frozenset(("set_at", "done_at", "recalled_at", "expires_at", "since"))
+"""Columns with a time: read as their bytes, as of a flipped bit a client may make no time at all."""
+JSON = frozenset(("said",))
+
+
+def selected(table: Table) -> Composed:
+    """SQL for its columns, for `read`."""
+    kinds = (
+        "timestamptz_send({})" if name in TIMES else "{}::text" if name in JSON else "{}" for name in table.columns
+    )
+    named = (SQL(kind).format(Identifier(name)) for kind, name in zip(kinds, table.columns, strict=True))
+    return SQL(", ").join(named)
+
+
+def read(table: Table, columns: Sequence[object]) -> tuple[object, ...]:
+    """The columns of a row that was selected so. In the place of a time that is none stands a number."""
+    names = zip(table.columns, columns, strict=True)
+    return tuple(_time(column) if name in TIMES and isinstance(column, bytes) else column for name, column in names)
+
+
 REACHED = Table("delivery.reached", (), ("position", "expiries_known"))
 HEADS = Table("delivery.heads", ("agency",), ("sequence",))
 SEALING_KEYS = Table("delivery.sealing_keys", ("agency",), ("key_id",))
@@ -62,10 +89,23 @@ TOPICS = Table("delivery.topics", ("agency",), ("topic", "sequence"))
 ACKNOWLEDGED = Table("delivery.acknowledgement_offsets", ("agency",), ("topic_id", "next_offset"))
 WEBHOOKS = Table("delivery.webhooks", ("agency",), ("registration", "previous", "set_at", "active", "sent"))
 PROCESSORS = Table("follow.processors", ("name", "live", "shard"), ("shards", "version", "position"))
+RESEALINGS = Table("delivery.resealings", ("position",), ("agency", "keys", "upto", "sent", "done_at"))
+DELETIONS = Table("delivery.deletions", ("at_position", "agency"), ("stream", "version", "compartments", "done_at"))
+NOTICES = Table("delivery.notices", ("recovery", "agency"), ("said", "among", "done_at"))
+RECALLED = Table(
+    "delivery.recalled", ("agency", "position", "at_position"), ("case_id", "compartments", "upto", "recalled_at")
+)
+EXPIRIES = Table("delivery.expiries", ("case_id", "consent"), ("expires_at",))
+GAPS = Table("delivery.gaps", ("agency", "sequence"), ("position", "stream", "why", "since", "told_again"))
+TALLIES = Table("delivery.tallies", ("of_table", "agency", "case_id"), ("many", "digests"))
+FACTS = (RECALLED, EXPIRIES, GAPS, DELETIONS, RESEALINGS, NOTICES, TALLIES)
+"""What is on record of cases, and work that is still to be done (delivery/kept.py)."""
 ALL = (REACHED, HEADS, SEALING_KEYS, TOPICS, ACKNOWLEDGED, WEBHOOKS, PROCESSORS)
-BY_NAME = {table.name: table for table in ALL}
+BY_NAME = {table.name: table for table in (*ALL, *FACTS)}
 BEFORE = "(SELECT positions_under IS NULL FROM delivery.reached)"
 """Whether rows may be from before they had digests: then each is believed, until the register's keeper gave them."""
+FACTS_BEFORE = "SELECT facts_under IS NULL FROM delivery.reached"
+"""The same of facts."""
 
 
 class Positions:
@@ -96,9 +136,10 @@ class Positions:
                     return was
         return None
 
-    def known(self, db: Connection[TupleRow]) -> bool:
-        """Whether all rows have digests by now. Raises UnwrapFailed where another keyring wrote them."""
-        (under,) = db.execute("SELECT positions_under FROM delivery.reached").fetchone() or (None,)
+    def known(self, db: Connection[TupleRow], mark: LiteralString = "positions_under") -> bool:
+        """Whether all rows have digests by now; with `facts_under`, facts. Raises UnwrapFailed where another keyring
+        wrote them."""
+        (under,) = db.execute(SQL("SELECT {} FROM delivery.reached").format(Identifier(mark))).fetchone() or (None,)
         if under is None:
             return False
         if bytes(under) != self.under and not differ_in_one(self.under, bytes(under)):
@@ -129,6 +170,12 @@ def flips(column: object) -> Iterator[object]:
                     yield text.decode()
                 except UnicodeDecodeError:
                     continue
+        case bytes():
+            yield from _flipped(column)
+        case UnreadableTime():
+            for bit in range(64):
+                if isinstance(time := _time((column.bits ^ 1 << bit).to_bytes(8)), datetime):
+                    yield time
         case UUID():
             for id in _flipped(column.bytes):
                 yield UUID(bytes=id)
@@ -143,6 +190,14 @@ def flips(column: object) -> Iterator[object]:
             for n, item in enumerate(column):
                 for other_item in flips(item):
                     yield [*column[:n], other_item, *column[n + 1 :]]
+
+
+def _time(data: bytes) -> datetime | UnreadableTime:
+    """A time by its eight bytes."""
+    try:
+        return _EPOCH + timedelta(microseconds=int.from_bytes(data, signed=True))
+    except OverflowError:
+        return UnreadableTime(int.from_bytes(data))
 
 
 def _signed(number: int, bits: int) -> int:

@@ -173,6 +173,7 @@ def _show_row(settings: Settings, digests: Any, row: Any, said: argparse.Namespa
 def _show_position(position: Any) -> None:
     """Show a row that said wrongly where somebody goes on, and what was done about it."""
     from ..delivery import putting_right
+    from ..positions import FACTS
 
     done = {
         putting_right.STANDS: "who goes on from it stands still until --again begins that anew",
@@ -182,7 +183,8 @@ def _show_position(position: Any) -> None:
         putting_right.DROPPED: "begun anew: what is sent or read again is known by its number",
     }
     print(f"{position.table}, {position.row}  since {position.since:%Y-%m-%d %H:%M}  not as it was written")
-    print(f"    {done[position.how]}")
+    of_case = position.how == putting_right.STANDS and position.table in {table.name for table in FACTS}
+    print(f"    {'what it said is not known: put it back from a backup' if of_case else done[position.how]}")
 
 
 def _explained(about: Any, opens: bool) -> str:

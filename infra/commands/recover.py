@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 def run(settings: Settings, said: argparse.Namespace) -> int:
     """Say what is lost, ask, and go on above all that was signed and told."""
+    from ...domain.fact import AgencyCode
     from .. import composition
     from ..database import maintain
     from ..delivery import noticing, recovering
@@ -43,9 +44,11 @@ def run(settings: Settings, said: argparse.Namespace) -> int:
             sealing, now = node.sealing, composition.now()
             db.execute("DELETE FROM ledger.forks")
             recovery, kept = uuid4(), recovering.kept_until(db, found, last is not None)
+            said_to = {}
             for lost in found:
                 taken = recovering.take_in(db, lost, sealing, now)
-                noticing.note(db, lost.agency, recovering.notice(recovery, lost, taken, kept, lacking))
+                said_to[AgencyCode(lost.agency)] = recovering.notice(recovery, lost, taken, kept, lacking)
+            noticing.note(db, node.digests.positions, said_to, recovery)
             position = recovering.go_on(db, given, lacking)
             if last is not None:
                 joining.join(db, settings.ledger_origin, last, lacking, node.keys, now)

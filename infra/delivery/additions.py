@@ -13,11 +13,13 @@ from ...domain.casefile.state import compartments_named
 from ...domain.compartment import Compartment
 from ...domain.disclosure import Written
 from ...domain.erasure import ErasureRecorded
-from ..positions import HEADS, SEALING_KEYS, Positions
+from .. import clock
+from ..positions import DELETIONS, GAPS, HEADS, RESEALINGS, SEALING_KEYS, Positions
 from ..store.event_store import Damage
 from ..system_act import SYSTEM_AGENCY
 from ..webhooks import rows as webhook_rows
-from . import bell, cursors, facts
+from . import bell, cursors, facts, kept
+from .kept import Recall
 from .rows import Row, bits, columns_of
 
 
@@ -28,18 +30,8 @@ class Resealing(NamedTuple):
     agency: str
     keys: list[str]
     upto: int
-
-
-class Recall(NamedTuple):
-    """What an agency has to delete of the event at `position`, of all that it was told up to `upto` (`told.n`)."""
-
-    agency: str
-    position: int
-    at_position: int
-    case: UUID
-    compartments: int
-    upto: int
-    recalled_at: datetime
+    sent: int = 0
+    done_at: datetime | None = None
 
 
 class Deletion(NamedTuple):
@@ -50,6 +42,7 @@ class Deletion(NamedTuple):
     stream: UUID
     version: int
     compartments: int
+    done_at: datetime | None = None
 
 
 class Gap(NamedTuple):
@@ -60,6 +53,8 @@ class Gap(NamedTuple):
     position: int
     stream: UUID
     why: str
+    since: datetime
+    told_again: int | None = None
 
 
 class Additions(Struct):
@@ -98,33 +93,37 @@ class Additions(Struct):
         for written, code in self.of_webhooks:
             about = written.event, written.version, written.position, written.at
             webhook_rows.follow(db, positions, code, *about)
-        cursor = db.cursor()
-        cursor.executemany(_RESEALING, self.resealings)
-        cursor.executemany(_RECALL, self.recalls)
-        cursor.executemany(_DELETION, self.deletions)
-        cursor.executemany(_GAP, self.gaps)
-        cursor.executemany(_PASSED, [(*number, cursors.LOST, facts.UNFIT) for number in self.passed])
-        self._write_expiries(db)
-        self._write_erased(db)
+        kept.add(db, positions, RESEALINGS, self.resealings)
+        kept.add_recalls(db, positions, self.recalls)
+        kept.add(db, positions, DELETIONS, self.deletions)
+        kept.add(db, positions, GAPS, self.gaps)
+        passed = [Gap(*number, 0, cursors.LOST, facts.UNFIT, clock.now(), 0) for number in self.passed]
+        kept.add(db, positions, GAPS, passed)
+        kept.put_expiries(db, positions, self.expiries)
+        self._write_erased(db, positions)
         facts.set_aside(db, self.damage, by_register=True)
         if self.rows or self.resealings:
             bell.ring(db, [*heads, *(resealing.agency for resealing in self.resealings)])
 
-    def _write_expiries(self, db: Connection[TupleRow]) -> None:
-        for (case, consent), at in self.expiries.items():
-            db.execute("DELETE FROM delivery.expiries WHERE case_id = %s AND consent = %s", (case, consent))
-            if at is not None:
-                db.execute("INSERT INTO delivery.expiries VALUES (%s, %s, %s)", (case, consent, at))
-
-    def _write_erased(self, db: Connection[TupleRow]) -> None:
+    def _write_erased(self, db: Connection[TupleRow], positions: Positions) -> None:
         """Whoever was told of what was erased is to delete it."""
         for position, erased in self.erased:
-            gone = compartments_named(erased.compartments)
-            about = {"at": position, "stream": erased.case, "version": erased.version, "gone": bits(gone)}
-            db.execute(_ERASED, about | {"system": SYSTEM_AGENCY})
-            if Compartment.COORDINATION in gone:  # nothing of it runs out, or is to be told, any more
+            kept.add(db, positions, DELETIONS, deletions_of(db, position, erased))
+            if Compartment.COORDINATION in compartments_named(erased.compartments):
+                # nothing of it runs out, or is to be told, any more
+                kept.forget_expiries(db, erased.case)
+                kept.change(db, positions, GAPS, "stream = %s AND told_again IS NULL", (erased.case,), told_again=0)
                 for statement in _ERASED_WHOLE:
                     db.execute(statement, (erased.case,))
+
+
+def deletions_of(db: Connection[TupleRow], position: int, erased: ErasureRecorded) -> list[Deletion]:
+    """Who is to delete what was erased with the event at that position, as far as it is on record: who was told of it
+    before, or may have been."""
+    gone = bits(compartments_named(erased.compartments))
+    about = {"at": position, "stream": erased.case, "gone": gone, "system": SYSTEM_AGENCY}
+    agencies = db.execute(_ERASED, about).fetchall()
+    return [Deletion(position, agency, erased.case, erased.version, gone) for (agency,) in agencies]
 
 
 def write_heads(db: Connection[TupleRow], positions: Positions, heads: Mapping[str, int]) -> None:
@@ -144,39 +143,16 @@ _HEADS = (
     " ON CONFLICT (agency) DO UPDATE SET sequence = excluded.sequence, digest = excluded.digest"
 )
 _SEALING_KEY = "INSERT INTO delivery.sealing_keys (agency, key_id, digest) VALUES (%s, %s, %s)"
-_RESEALING = (
-    "INSERT INTO delivery.resealings (position, agency, keys, upto) VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING"
-)
-_RECALL = (
-    "INSERT INTO delivery.recalled (agency, position, at_position, case_id, compartments, upto, recalled_at)"
-    " VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING"
-)
-_DELETION = (
-    "INSERT INTO delivery.deletions (at_position, agency, stream, version, compartments) VALUES (%s, %s, %s, %s, %s)"
-    " ON CONFLICT DO NOTHING"
-)
-_GAP = (
-    "INSERT INTO delivery.gaps (agency, sequence, position, stream, why) VALUES (%s, %s, %s, %s, %s)"
-    " ON CONFLICT DO NOTHING"
-)
-_PASSED = (
-    "INSERT INTO delivery.gaps (agency, sequence, position, stream, why, told_again) VALUES (%s, %s, 0, %s, %s, 0)"
-    " ON CONFLICT DO NOTHING"
-)
 _ERASED = """
-    INSERT INTO delivery.deletions (at_position, agency, stream, version, compartments)
-    SELECT %(at)s, agency, %(stream)s, %(version)s, %(gone)s FROM (
-      SELECT agency FROM delivery.told
-        WHERE stream = %(stream)s AND case_id = %(stream)s AND compartments & %(gone)s <> 0
+    SELECT agency FROM (
+      SELECT agency FROM delivery.told WHERE stream = %(stream)s AND case_id = %(stream)s
+        AND compartments & %(gone)s <> 0 AND at_position <= %(at)s
       UNION
       SELECT agency FROM delivery.unfit u WHERE %(stream)s IN (u.stream, u.case_id)
     ) t JOIN delivery.heads USING (agency) WHERE agency <> %(system)s
-    ON CONFLICT DO NOTHING
 """
 """Also who is named by a row that is not as it was written: rather one is asked too many."""
 _ERASED_WHOLE = (
-    "DELETE FROM delivery.expiries WHERE case_id = %s",
-    "UPDATE delivery.gaps SET told_again = 0 WHERE stream = %s AND told_again IS NULL",
     "UPDATE delivery.damaged SET repaired_at = clock_timestamp() WHERE stream = %s AND repaired_at IS NULL",
     "DELETE FROM delivery.met WHERE stream = %s",
 )

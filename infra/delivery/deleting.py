@@ -9,6 +9,8 @@ several write.
 
 import logging
 from collections.abc import Iterator, Sequence
+from itertools import islice
+from operator import itemgetter
 from threading import Event
 from typing import NamedTuple
 from uuid import UUID
@@ -22,17 +24,20 @@ from ...domain.disclosure import Written
 from ...domain.erasure import DeletionAsked, ErasureRecorded, RecallRecorded, erasure_stream
 from ...domain.fact import Act, ActorId, AgencyCode, CaseId, Fact
 from ..database import Pool
+from ..positions import DELETIONS, Positions
 from ..store.data_keys import KeyGone
 from ..store.event_store import Conflict, Damage, EventStore, Opened, Stream
 from ..store.following import AWAY, written_of
 from ..system_act import system_act
 from ..unforeseen import where
+from . import kept
 from .facts import look_at, put_aside
 from .rows import from_bits
 
 log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 0.25
+AT_ONCE = 100
 LATER_SECONDS = 30.0
 """When what went wrong is tried again: a case of which a record is damaged, say."""
 
@@ -57,8 +62,9 @@ class NotThere(LookupError):
 class Deletions:
     """Asks whoever is still to be asked. Belongs to one thread."""
 
-    def __init__(self, store: EventStore, pool: Pool, now: Clock) -> None:
+    def __init__(self, store: EventStore, pool: Pool, now: Clock, positions: Positions) -> None:
         """`store` writes; `pool` has the rights of who follows."""
+        self._positions = positions
         self._store = store
         self._pool = pool
         self._now = now
@@ -91,17 +97,20 @@ class Deletions:
                 self._later[due.position] = self._now().timestamp() + LATER_SECONDS
                 look_at(self._store, self._pool, due.stream)
                 continue
-            with self._pool.connection() as db:
-                db.execute(_DONE, (due.position, list(due.of)))
+            with self._pool.connection() as db, db.transaction():
+                about = due.position, list(due.of)
+                kept.change(db, self._positions, DELETIONS, _OF_THESE, about, done_at=self._now())
             done += 1
         return done
 
     def _due(self) -> Iterator[Due]:
         with self._pool.connection() as db:
-            rows = db.execute(_DUE, (list(self._later),)).fetchall()
-        for position, stream, version, agencies, compartments in rows:
-            lost = zip(agencies, map(from_bits, compartments), strict=True)
-            yield Due(position, stream, version, dict(lost))
+            rows = kept.whole_rows(db, self._positions, DELETIONS, _DUE, (list(self._later),))
+        of: dict[tuple[int, UUID, int], dict[AgencyCode, frozenset[Compartment]]] = {}
+        for position, agency, stream, version, compartments, _ in sorted(rows, key=itemgetter(0, 1)):
+            of.setdefault((position, stream, version), {})[agency] = from_bits(compartments)
+        for (position, stream, version), lost in islice(of.items(), AT_ONCE):
+            yield Due(position, stream, version, lost)
 
     def _ask(self, due: Due) -> None:
         found = self._store.opened([due.position])
@@ -159,9 +168,5 @@ def _is_of(due: Due, found: Opened) -> bool:
 
 
 _STANDS = "SELECT FROM log.stored_events WHERE notification_id = %s AND originator_id = %s AND originator_version = %s"
-_DONE = "UPDATE delivery.deletions SET done_at = now() WHERE at_position = %s AND agency = ANY(%s)"
-_DUE = """
-    SELECT at_position, stream, version, array_agg(agency ORDER BY agency), array_agg(compartments ORDER BY agency)
-    FROM delivery.deletions WHERE done_at IS NULL AND at_position <> ALL(%s)
-    GROUP BY at_position, stream, version ORDER BY at_position LIMIT 100
-"""
+_OF_THESE = "at_position = %s AND agency = ANY(%s) AND done_at IS NULL"
+_DUE = "done_at IS NULL AND at_position <> ALL(%s) ORDER BY at_position, agency LIMIT 5000"

@@ -35,10 +35,12 @@ from ...domain.pathways import CONSENT_TIMES
 from ...domain.refusal import ConsentNotLive, Refusal, Unknown
 from ...projections import deliveries, emergencies, escalations, expiring, notices, referral_box, staff, stops
 from .. import database
+from ..positions import EXPIRIES, Positions
 from ..store.event_store import Damage, EventStore
 from ..store.following import AWAY
 from ..system_act import system_act
 from ..unforeseen import where
+from . import kept
 from .facts import look_at, set_aside
 
 log = logging.getLogger(__name__)
@@ -77,7 +79,8 @@ class Due(NamedTuple):
 class Escalator:
     """Looks for what ran out, and raises it. Belongs to one thread."""
 
-    def __init__(self, casework: Casework, store: EventStore, now: Clock) -> None:
+    def __init__(self, casework: Casework, store: EventStore, now: Clock, positions: Positions) -> None:
+        self._positions = positions
         self._casework = casework
         self._store = store
         self._now = now
@@ -101,9 +104,9 @@ class Escalator:
         """Put on record which consents ran out: before all else, as what was told on them waits for it. Returns of how
         many that was done."""
         with self._store.pool.connection() as db:
-            expired = db.execute(_EXPIRED, (now,)).fetchall()
+            expired = kept.whole_rows(db, self._positions, EXPIRIES, _EXPIRED, (now,))
         done = 0
-        for case, consent in expired:
+        for case, consent, _ in expired:
             if halted():
                 break
             command = ExpireConsent(occurred_at=now, consent=ConsentId(consent))
@@ -112,8 +115,8 @@ class Escalator:
                 self._casework.handle(CASE, CaseId(case), command, act, correlation=uuid4())
                 done += 1
             except (Unknown, ConsentNotLive, Gone):  # it was erased, or ended otherwise
-                with self._store.pool.connection() as db:
-                    db.execute("DELETE FROM delivery.expiries WHERE case_id = %s AND consent = %s", (case, consent))
+                with self._store.pool.connection() as db, db.transaction():
+                    kept.put_expiries(db, self._positions, {(case, consent): None})
             except (Refusal, Moved) as not_now:
                 log.info("a consent that ran out is not put on record yet: %s", type(not_now).__name__)
             except (*database.AWAY, Unavailable):
@@ -217,7 +220,6 @@ _LAST = (
     " ORDER BY originator_version DESC LIMIT 1"
 )
 _EXPIRED = (
-    "SELECT case_id, consent FROM delivery.expiries e WHERE expires_at <= %s"
-    " AND NOT EXISTS (SELECT FROM delivery.damaged d WHERE d.stream = e.case_id AND d.repaired_at IS NULL)"
-    " ORDER BY expires_at LIMIT 1000"
+    "expires_at <= %s AND NOT EXISTS (SELECT FROM delivery.damaged d"
+    " WHERE d.stream = case_id AND d.repaired_at IS NULL) ORDER BY expires_at LIMIT 1000"
 )

@@ -26,6 +26,7 @@ from ..store import following
 from ..store.event_store import Damage, EventStore
 from ..store.examining import damage_of
 from ..store.following import CASE_BYTES, CaseFiles, Follower
+from . import kept
 from .digests import Digests
 from .rows import COLUMNS, Row, from_bits
 
@@ -88,7 +89,10 @@ def of_case(
         for row in told
         if row.stream == case and (before is None or row.at_position < before)
     ]
-    for agency, of, gone, at, upto in db.execute("SELECT * FROM delivery.recalled_of(%s)", (case,)):
+    recalled = kept.recalls_of_case(db, digests.positions, case)
+    if all_of_it and recalled.unfit:
+        raise UnfitRow
+    for agency, of, at, _, gone, upto, _ in recalled.recalls():
         if before is None or at < before:
             facts.append(((upto, 1, at, of), Remembered(agency, of, from_bits(gone), at)))
     return [fact for _, fact in sorted(facts, key=itemgetter(0))]

@@ -12,6 +12,7 @@ from uuid import UUID
 from ...domain.disclosure import delivery_id
 from ..database import Pool, acting_for
 from ..store.sealed_record import Record
+from . import kept
 from .digests import Digests
 from .told import Telling
 
@@ -46,8 +47,17 @@ def now(pool: Pool, tellings: Sequence[Telling], digests: Digests) -> Now:
         held: dict[UUID, set[str]] = {}
         for case, why in db.execute("SELECT * FROM delivery.held(%s)", (list({t.case for t in tellings}),)):
             held.setdefault(case, set()).add(why)
-        asked = [t.n for t in tellings], [t.agency for t in tellings], [t.position for t in tellings]
-        recalled: dict[int, int] = dict(db.execute(_RECALLED, asked).fetchall())
+        recalls = kept.recalls(db, digests.positions, {kept.Scope(t.agency, t.case) for t in tellings})
+        runs_out = kept.expiries(db, digests.positions, list({t.case for t in tellings}))
+        unfit = {scope.case for scope in (*recalls.unfit, *runs_out.unfit)}
+        unfit -= {case for (case,) in db.execute(_ERASED, (list(unfit),))} if unfit else set()
+    if unfit:  # nobody knows what of it had to be deleted, or ran out: it waits a moment for who puts that right
+        with pool.connection() as db:
+            kept.meet(db, unfit)
+        for case in unfit:
+            held.setdefault(case, set()).add(ENDING)
+    gone = kept.gone(recalls)
+    recalled = {t.n: compartments for t in tellings if (compartments := gone(t.agency, t.position, t.n))}
     return Now(held, recalled, known)
 
 
@@ -68,9 +78,6 @@ def is_so(pool: Pool, telling: Telling, record: Record | None) -> bool:
     return telling.id in ids | {delivery_id(*about, again=sequence) for (sequence,) in again}
 
 
-_RECALLED = """
-    SELECT t.n, bit_or(r.compartments) FROM unnest(%s::bigint[], %s::text[], %s::bigint[]) AS t (n, agency, position)
-      JOIN delivery.recalled r ON r.agency = t.agency AND r.position = t.position AND r.upto >= t.n GROUP BY t.n
-"""
+_ERASED = "SELECT stream FROM log.erased_keys WHERE compartment = 0 AND stream = ANY(%s)"
 _HOW_OFTEN = "SELECT count(DISTINCT at_position) FROM delivery.recalled WHERE agency = %s AND case_id = %s"
 _AGAIN = "SELECT sequence FROM delivery.gaps WHERE agency = %s AND position = %s"

@@ -6,6 +6,7 @@ stream knows of which recovery it was told, so it is told once.
 """
 
 import logging
+from collections.abc import Mapping
 from threading import Event
 from uuid import UUID, uuid4
 
@@ -21,28 +22,33 @@ from ...domain.fact import AgencyCode
 from ...domain.recovery import TellOfRecovery
 from ...domain.refusal import AlreadyExists, Unknown
 from ..database import AWAY, Pool
+from ..positions import NOTICES, Positions
 from ..system_act import system_act
 from ..unforeseen import where
+from . import kept
 
 log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 5.0
 
 
-def note(db: Connection[TupleRow], agency: AgencyCode, notice: TellOfRecovery) -> None:
-    """Write down that the agency is to be told this. For inside of a transaction of the database's owner."""
-    said = msgspec.json.encode(notice).decode()
-    db.execute(
-        "INSERT INTO delivery.notices (recovery, agency, said) VALUES (%s, %s, %s)", (notice.recovery, agency, said)
-    )
+def note(
+    db: Connection[TupleRow], positions: Positions, said: Mapping[AgencyCode, TellOfRecovery], recovery: UUID
+) -> None:
+    """Write down what each agency is to be told of a recovery. For inside of a transaction of the database's owner."""
+    for agency, notice in said.items():
+        text = msgspec.json.encode(notice).decode()
+        (as_kept,) = db.execute("SELECT %s::jsonb::text", (text,)).fetchone() or (text,)
+        kept.add(db, positions, NOTICES, [(recovery, agency, as_kept, len(said), None)])
 
 
 class Notices:
     """Belongs to one thread."""
 
-    def __init__(self, casework: Casework, pool: Pool) -> None:
+    def __init__(self, casework: Casework, pool: Pool, positions: Positions) -> None:
         """`pool` has the rights of who follows."""
         self._casework = casework
+        self._positions = positions
         self._pool = pool
         self._unknown: set[AgencyCode] = set()
         """Those that are not registered, as was said in the log."""
@@ -55,13 +61,13 @@ class Notices:
     def once(self) -> list[AgencyCode]:
         """Say what is left to be said. Returns to whom. Raises what it looks like when the store is away."""
         with self._pool.connection() as db:
-            left = db.execute(_LEFT).fetchall()
-        return [agency for recovery, agency, said in left if self._say(recovery, agency, said)]
+            left = kept.whole_rows(db, self._positions, NOTICES, "done_at IS NULL", ())
+        return [agency for recovery, agency, said, *_ in sorted(left) if self._say(recovery, agency, said)]
 
-    def _say(self, recovery: UUID, agency: AgencyCode, said: object) -> bool:
+    def _say(self, recovery: UUID, agency: AgencyCode, said: str) -> bool:
         act = system_act()
         try:
-            notice = replace(msgspec.convert(said, TellOfRecovery), occurred_at=act.at)
+            notice = replace(msgspec.json.decode(said, type=TellOfRecovery), occurred_at=act.at)
             self._casework.handle(AGENCY, agency, notice, act, correlation=uuid4())
         except AlreadyExists:
             pass  # it was said, and whoever said it came no further
@@ -77,10 +83,7 @@ class Notices:
         except Exception as problem:  # its stream does not open: the others are told all the same
             log.error("%s is not told what is lost yet: %s", agency, where(problem))
             return False
-        with self._pool.connection() as db:
-            db.execute(_DONE, (recovery, agency))
+        with self._pool.connection() as db, db.transaction():
+            about = recovery, agency
+            kept.change(db, self._positions, NOTICES, "recovery = %s AND agency = %s", about, done_at=act.at)
         return True
-
-
-_LEFT = "SELECT recovery, agency, said FROM delivery.notices WHERE done_at IS NULL ORDER BY recovery, agency"
-_DONE = "UPDATE delivery.notices SET done_at = clock_timestamp() WHERE recovery = %s AND agency = %s"

@@ -15,12 +15,14 @@ from psycopg.rows import TupleRow
 from ...domain.catalogue import topic_of
 from ...domain.compartment import Compartment
 from ...domain.disclosure import ENDS
+from ..positions import Positions
 from ..store import following
 from ..store.data_keys import KeyGone
 from ..store.event_store import Damage, EventStore, Opened
 from ..store.following import AWAY, Learning
 from ..unforeseen import where
-from . import facts
+from . import facts, kept
+from .kept import Recall
 from .rows import bits
 from .working_out import expiry_of
 
@@ -39,11 +41,17 @@ class Past:
     """The log up to where the register is, read by its keeper."""
 
     def __init__(
-        self, store: EventStore, db: Connection[TupleRow], reached: int, still_keeper: Callable[[], None]
+        self,
+        store: EventStore,
+        db: Connection[TupleRow],
+        positions: Positions,
+        reached: int,
+        still_keeper: Callable[[], object],
     ) -> None:
         """`still_keeper` is asked again and again, and raises where another keeps the register meanwhile."""
         self._store = store
         self._db = db
+        self._positions = positions
         self._reached = reached
         self._still_keeper = still_keeper
 
@@ -62,6 +70,18 @@ class Past:
         except KeyGone:
             if Compartment.COORDINATION not in self._store.keys.erased(case):
                 raise
+
+    def expiries_anew(self, case: UUID, left_from: int | None) -> None:
+        """When consents of a case run out, as the log says it. Raises what does not open."""
+        try:
+            found = self._followed(case, left_from)
+        except KeyGone:
+            if Compartment.COORDINATION not in self._store.keys.erased(case):
+                raise
+            found = []
+        with self._db.transaction():
+            kept.forget_expiries(self._db, case)
+            self._expire(found)
 
     def _recalls(self) -> None:
         """What had to be deleted before that was kept here: by the one rule that there was then."""
@@ -86,16 +106,16 @@ class Past:
             for opened in self._followed(case, left_from):
                 self._still_keeper()
                 followed = learning.follow(opened)
-                for recall in followed.recall:
-                    about = {
-                        "agency": recall.agency,
-                        "position": recall.of.position,
-                        "at": followed.written.position,
-                        "case": case,
-                        "compartments": bits(recall.compartments),
-                        "when": followed.written.at,
-                    }
-                    self._db.execute(_RECALL, about)
+                if not followed.recall:
+                    continue
+                at, when = followed.written.position, followed.written.at
+                (upto,) = self._db.execute(_UPTO, {"case": case, "at": at}).fetchone() or (0,)
+                recalls = [
+                    Recall(recall.agency, recall.of.position, at, case, bits(recall.compartments), upto, when)
+                    for recall in followed.recall
+                ]
+                with self._db.transaction():
+                    kept.add_recalls(self._db, self._positions, recalls)
         finally:
             learning.close()
 
@@ -135,10 +155,13 @@ class Past:
         for opened in events:
             found |= expiry_of(opened.stream, opened.event)
         if found:
-            about = [case for case, _ in found], [consent for _, consent in found]
+            erased = {case for (case,) in self._db.execute(_ERASED, ([case for case, _ in found],))}
             with self._db.transaction():
-                self._db.execute(_EXPIRIES, (*about, list(found.values())))
-                self._db.execute(_OVER, (*about, list(found.values())))
+                kept.put_expiries(
+                    self._db,
+                    self._positions,
+                    {(case, consent): at for (case, consent), at in found.items() if at is None or case not in erased},
+                )
 
     def _all_of(self, topics: Sequence[str]) -> Iterator[Opened | Damage]:
         for page in self._pages_of(topics):
@@ -160,17 +183,4 @@ _UPTO = """
       AND n < coalesce((SELECT min(n) FROM delivery.told WHERE case_id = %(case)s AND at_position > %(at)s), 1e18)
 """
 """The last that was told of a case before something of it had to be deleted: what was told again since came after."""
-_RECALL = f"""
-    INSERT INTO delivery.recalled (agency, position, at_position, case_id, compartments, upto, recalled_at)
-      VALUES (%(agency)s, %(position)s, %(at)s, %(case)s, %(compartments)s, ({_UPTO}), %(when)s) ON CONFLICT DO NOTHING
-"""
-_FOUND = "unnest(%s::uuid[], %s::uuid[], %s::timestamptz[]) AS f (case_id, consent, at)"
-_EXPIRIES = (
-    f"INSERT INTO delivery.expiries (case_id, consent, expires_at) SELECT * FROM {_FOUND} WHERE at IS NOT NULL"
-    " AND NOT EXISTS (SELECT FROM log.erased_keys k WHERE k.stream = f.case_id AND k.compartment = 0)"
-    " ON CONFLICT (case_id, consent) DO UPDATE SET expires_at = excluded.expires_at"
-)
-_OVER = (
-    f"DELETE FROM delivery.expiries e USING {_FOUND} WHERE f.at IS NULL AND e.case_id = f.case_id"
-    " AND e.consent = f.consent"
-)
+_ERASED = "SELECT stream FROM log.erased_keys WHERE compartment = 0 AND stream = ANY (%s)"

@@ -30,6 +30,7 @@ from ...domain import agency as agencies
 from ..positions import (
     ACKNOWLEDGED,
     ALL,
+    FACTS,
     HEADS,
     PROCESSORS,
     REACHED,
@@ -38,6 +39,8 @@ from ..positions import (
     WEBHOOKS,
     Table,
     differ_in_one,
+    read,
+    selected,
 )
 from ..store.event_store import EventStore
 from ..store.sealed_record import author_of
@@ -86,11 +89,17 @@ def give(db: Connection[TupleRow], digests: Digests) -> None:
     keeper's transaction."""
     positions = digests.positions
     for table in ALL:
-        db.execute(SQL("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE").format(_name(table)))
-        for ctid, *columns, _ in db.execute(_select(table)).fetchall():
-            set_digest = SQL("UPDATE {} SET digest = %s WHERE ctid = %s::tid").format(_name(table))
-            db.execute(set_digest, (positions.of(table.name, *columns), ctid))
+        give_to(db, digests, table)
     db.execute("UPDATE delivery.reached SET positions_under = %s", (positions.under,))
+
+
+def give_to(db: Connection[TupleRow], digests: Digests, table: Table) -> None:
+    """Give the rows of a table theirs. For inside of the keeper's transaction."""
+    db.execute(SQL("LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE").format(_name(table)))
+    set_digest = SQL("UPDATE {} SET digest = %s WHERE ctid = %s::tid").format(_name(table))
+    rows = db.execute(_select(table)).fetchall()
+    new = [(digests.positions.of(table.name, *read(table, columns)), ctid) for ctid, *columns, _ in rows]
+    db.cursor().executemany(set_digest, new)
 
 
 def look(db: Connection[TupleRow], digests: Digests, still: Still) -> int:
@@ -101,12 +110,18 @@ def look(db: Connection[TupleRow], digests: Digests, still: Still) -> int:
     standing = [one for one in found if not _is_put_right(db, digests, one, still)]
     for agency in _without_head(db, digests):
         write_heads(db, digests.positions, {agency: _head_of(db, digests, agency, still)})
-        _note(db, HEADS.name, agency, FROM_REGISTER)
+        note(db, HEADS.name, agency, FROM_REGISTER)
     for one in standing:
-        _note(db, one.table.name, one.row, STANDS)
-    names = [f"{one.table.name} {one.row}" for one in standing]
-    db.execute("DELETE FROM follow.unfit WHERE how = %s AND of_table || ' ' || of_row <> ALL(%s)", (STANDS, names))
+        note(db, one.table.name, one.row, STANDS)
+    stand_no_more(db, ALL, [(one.table.name, one.row) for one in standing])
     return len(found)
+
+
+def stand_no_more(db: Connection[TupleRow], tables: Iterable[Table], standing: Iterable[tuple[str, str]]) -> None:
+    """Of these tables, nothing stands but these rows, each (table, row)."""
+    names = [f"{of_table} {of_row}" for of_table, of_row in standing]
+    about = STANDS, [table.name for table in tables], names
+    db.execute(_STAND_NO_MORE, about)
 
 
 def listed(db: Connection[TupleRow]) -> list[Unfit]:
@@ -121,8 +136,11 @@ def looked_at(db: Connection[TupleRow], digests: Digests, seen: Iterable[Unfit])
     stood = {one.row for one in seen if one.how == STANDS}
     for found in _unfit(db, digests, PROCESSORS):
         if found.row in stood:
-            _drop(db, found)
+            drop(db, found)
+    facts = {table.name for table in FACTS}
     for one in seen:
+        if one.how == STANDS and one.table in facts:
+            continue  # until it is put back
         sql = "DELETE FROM follow.unfit WHERE of_table = %s AND of_row = %s AND how = %s AND since = %s"
         db.execute(sql, (one.table, one.row, one.how, one.since))
 
@@ -130,7 +148,7 @@ def looked_at(db: Connection[TupleRow], digests: Digests, seen: Iterable[Unfit])
 def begin_webhooks_anew(db: Connection[TupleRow], digests: Digests, store: EventStore) -> None:
     """Drop rows of webhooks that stand, and begin anew with each webhook that has none, as its agency's stream says."""
     for one in _unfit(db, digests, WEBHOOKS):
-        _drop(db, one)
+        drop(db, one)
     for (code,) in db.execute(_WITHOUT_WEBHOOK).fetchall():
         opened = list(store.read(agencies.agency_stream(code)))
         agency = agencies.fold(one.event for one in opened)
@@ -141,8 +159,9 @@ def begin_webhooks_anew(db: Connection[TupleRow], digests: Digests, store: Event
 
 def _unfit(db: Connection[TupleRow], digests: Digests, table: Table) -> Iterator[Found]:
     for ctid, *columns, digest in db.execute(_select(table)).fetchall():
-        if not digests.positions.fits(digest, table.name, *columns):
-            yield Found(table, ctid, tuple(columns), digest)
+        row = read(table, columns)
+        if not digests.positions.fits(digest, table.name, *row):
+            yield Found(table, ctid, row, digest)
 
 
 def _is_put_right(db: Connection[TupleRow], digests: Digests, found: Found, still: Still) -> bool:
@@ -154,22 +173,22 @@ def _is_put_right(db: Connection[TupleRow], digests: Digests, found: Found, stil
         right = None  # somebody wrote a row at the number that would be given next
     if right is not None:
         row, how = table.row_of(right), PUT_RIGHT
-        done = _put(db, digests, found, right)
+        done = put(db, digests, found, right)
     elif table is REACHED:
         how = FROM_REGISTER
-        done = _put(db, digests, found, (_register_at(db, digests), False))
+        done = put(db, digests, found, (_register_at(db, digests), False))
     elif table is HEADS:
-        how, done = FROM_REGISTER, _drop(db, found)  # it is one without a head then
+        how, done = FROM_REGISTER, drop(db, found)  # it is one without a head then
     elif table in (TOPICS, ACKNOWLEDGED, SEALING_KEYS):
-        how, done = DROPPED, _drop(db, found)
+        how, done = DROPPED, drop(db, found)
     else:
         return False
     if done:
-        _note(db, table.name, row, how)
+        note(db, table.name, row, how)
     return True
 
 
-def _put(db: Connection[TupleRow], digests: Digests, found: Found, columns: tuple[object, ...]) -> bool:
+def put(db: Connection[TupleRow], digests: Digests, found: Found, columns: tuple[object, ...]) -> bool:
     """Write these columns in its place; drop it where there is another row of that name. Whether it was there still."""
     table = found.table
     sets = SQL(", ").join(SQL("{} = %s").format(Identifier(name)) for name in table.columns)
@@ -183,10 +202,11 @@ def _put(db: Connection[TupleRow], digests: Digests, found: Found, columns: tupl
             db.execute(set_digest, (digests.positions.of(table.name, *columns), row[0]))
             return True
     except UniqueViolation:
-        return _drop(db, found)
+        return drop(db, found)
 
 
-def _drop(db: Connection[TupleRow], found: Found) -> bool:
+def drop(db: Connection[TupleRow], found: Found) -> bool:
+    """Take it out; whether it was there still."""
     gone = SQL("DELETE FROM {} WHERE ctid = %s::tid AND digest = %s").format(_name(found.table))
     return bool(db.execute(gone, (found.ctid, found.digest)).rowcount)
 
@@ -196,12 +216,13 @@ def _put_marks_right(db: Connection[TupleRow], digests: Digests) -> None:
     marks: tuple[tuple[LiteralString, bytes], ...] = (
         ("digests_under", digests.under),
         ("positions_under", digests.positions.under),
+        ("facts_under", digests.positions.under),
     )
     for column, right in marks:
         row = db.execute(SQL("SELECT {} FROM delivery.reached").format(Identifier(column))).fetchone()
         if row is not None and row[0] is not None and differ_in_one(bytes(row[0]), right):
             db.execute(SQL("UPDATE delivery.reached SET {} = %s").format(Identifier(column)), (right,))
-            _note(db, REACHED.name, column, PUT_RIGHT)
+            note(db, REACHED.name, column, PUT_RIGHT)
 
 
 def _register_at(db: Connection[TupleRow], digests: Digests) -> int:
@@ -233,9 +254,10 @@ def _head_of(db: Connection[TupleRow], digests: Digests, agency: str, still: Sti
     return newest + unfit
 
 
-def _note(db: Connection[TupleRow], table: str, row: str, how: str) -> None:
+def note(db: Connection[TupleRow], table: str, row: str, how: str) -> None:
+    """Keep in mind that a row was not as it was written, and what was done about it."""
     if db.execute(_NOTE, (table, row, how)).rowcount:
-        log.error("a row that says where to go on is not as it was written: %s, %s: %s", table, row, how)
+        log.error("a row is not as it was written: %s, %s: %s", table, row, how)
 
 
 def _name(table: Table) -> Identifier:
@@ -243,10 +265,12 @@ def _name(table: Table) -> Identifier:
 
 
 def _select(table: Table) -> Composed:
-    columns = SQL(", ").join(map(Identifier, table.columns))
-    return SQL("SELECT ctid::text, {}, digest FROM {} WHERE {}").format(columns, _name(table), SQL(table.only))
+    return SQL("SELECT ctid::text, {}, digest FROM {} WHERE {}").format(selected(table), _name(table), SQL(table.only))
 
 
+_STAND_NO_MORE = (
+    "DELETE FROM follow.unfit WHERE how = %s AND of_table = ANY(%s) AND of_table || ' ' || of_row <> ALL(%s)"
+)
 _NEWEST_OF = f"SELECT {COLUMNS} FROM delivery.told WHERE agency = %s ORDER BY sequence DESC LIMIT 100"
 _HAS_MORE = "SELECT FROM delivery.told WHERE agency = %s AND sequence > %s LIMIT 1"
 _NOTE = """

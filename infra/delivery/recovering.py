@@ -33,8 +33,10 @@ from ...consumers.wire.kafka.topics import CONSUMER, RESENT, partition
 from ...domain.disclosure import RULE, delivery_id
 from ...domain.fact import EARLIEST, LATEST
 from ...domain.recovery import MOST_RANGES, Numbers, TellOfRecovery
+from ..positions import GAPS
 from ..store.sealed_record import author_of
-from .additions import write_heads
+from . import kept as kept_rows
+from .additions import Gap, write_heads
 from .cursors import LOST
 from .digests import NONE, Digests
 from .register import WORK
@@ -177,7 +179,9 @@ def take_in(db: Connection[TupleRow], found: Lost, sealing: Sealing, now: dateti
         at = row.at_position, row.position, row.stream, row.case, row.compartments, row.key_id, row.told_at
         told = Row(n, agency, told_as, count(row.case), *at, id, row.rule, NONE)
         db.execute(_TOLD, columns_of(digests.written(told)))
-        db.execute(_AGAIN, (agency, row.sequence, row.position, row.stream, OTHERWISE, told_as))
+        db.execute("DELETE FROM delivery.gaps WHERE agency = %s AND sequence = %s", (agency, row.sequence))
+        gap = Gap(agency, row.sequence, row.position, row.stream, OTHERWISE, now, told_as)
+        kept_rows.add(db, digests.positions, GAPS, [gap])
     write_heads(db, digests.positions, {agency: head + len(again)})
     return TakenIn([row.sequence for row in again], head + 1 if again else None)
 
@@ -253,22 +257,17 @@ def end_log(db: Connection[TupleRow], name: str) -> None:
 
 def _kept(db: Connection[TupleRow], digests: Digests, agency: str, numbers: Sequence[int]) -> list[Row]:
     """What stands at numbers that were given to something else, without what had to be deleted since; of a row that is
-    not as it was written, nothing."""
+    not as it was written, or of a case of which it is not known what had to be deleted, nothing."""
+    rows = [Row(*columns) for columns in db.execute(_KEPT, (agency, list(numbers)))]
+    recalls = kept_rows.recalls(db, digests.positions, {kept_rows.Scope(agency, row.case) for row in rows})
+    gone = kept_rows.gone(recalls)
     kept: list[Row] = []
-    for *columns, gone in db.execute(_KEPT, (agency, list(numbers))):
-        row = Row(*columns)
-        kept.append(structs.replace(row, compartments=row.compartments & ~gone if digests.fits(row) else 0))
+    for row in rows:
+        is_known = digests.fits(row) and kept_rows.Scope(agency, row.case) not in recalls.unfit
+        left = row.compartments & ~gone(agency, row.position, row.n) if is_known else 0
+        kept.append(structs.replace(row, compartments=left))
     return kept
 
 
-_KEPT = f"""
-    SELECT {COLUMNS}, (SELECT coalesce(bit_or(r.compartments), 0) FROM delivery.recalled r
-        WHERE r.agency = t.agency AND r.position = t.position AND r.upto >= t.n)
-      FROM delivery.told t WHERE agency = %s AND sequence = ANY(%s) ORDER BY sequence
-"""
+_KEPT = f"SELECT {COLUMNS} FROM delivery.told WHERE agency = %s AND sequence = ANY(%s) ORDER BY sequence"
 _TOLD = f"INSERT INTO delivery.told ({WRITTEN}) VALUES ({PLACES})"
-_AGAIN = (
-    "INSERT INTO delivery.gaps (agency, sequence, position, stream, why, told_again) VALUES (%s, %s, %s, %s, %s, %s)"
-    " ON CONFLICT (agency, sequence) DO UPDATE SET position = excluded.position, stream = excluded.stream,"
-    " why = excluded.why, told_again = excluded.told_again"
-)

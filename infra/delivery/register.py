@@ -40,7 +40,7 @@ from ..store import following, forked
 from ..store.event_store import Damage, EventStore
 from ..store.following import AWAY, Follower, Learning
 from ..store.forked import Check, Forked
-from . import damaged_rows, facts, met, putting_right, taking_up
+from . import damaged_rows, facts, keeping, met, putting_right, taking_up
 from .digests import Digests, give
 from .numbering import Numbers
 from .past import Past
@@ -85,6 +85,8 @@ class Register:
         self._learning = Learning(store, self._recorded, most_bytes, self._still)
         self._source = Follower(store, self._learning, self._damage.append, still=self._still)
         self._db: Connection[TupleRow] | None = None
+        self._look = keeping.Look()
+        """How far what is on record of cases was looked through."""
         self._looked_through = -1
         """Up to which row the register was looked through for damaged ones."""
         self._looked: set[UUID] = set()
@@ -182,11 +184,17 @@ class Register:
         self._source = Follower(self._store, self._learning, self._damage.append, aside, self._still)
         self._at = reached
         if not expiries_known:
-            Past(self._store, db, reached, self._still).write_down()
+            self._past(db, reached).write_down()
             with db.transaction():
                 self._still_keeper(db)
                 db.execute(_EXPIRIES_KNOWN, (self._digest_at(reached),))
         return reached
+
+    def _past(self, db: Connection[TupleRow], reached: int) -> Past:
+        return Past(self._store, db, self._digests.positions, reached, self._still)
+
+    def _keeping(self, db: Connection[TupleRow], reached: int) -> keeping.Keeping:
+        return keeping.Keeping(self._store, db, self._digests, reached, self._look, self._still)
 
     def _give_digests(self, db: Connection[TupleRow]) -> None:
         """Give rows from before there were digests theirs. Raises Deposed."""
@@ -194,6 +202,10 @@ class Register:
             with db.transaction():
                 self._still_keeper(db)
                 putting_right.give(db, self._digests)
+        if not self._digests.positions.known(db, "facts_under"):
+            with db.transaction():
+                self._still_keeper(db)
+                keeping.give(db, self._digests)
         if self._digests.known(db):
             return
         after: int | None = -1
@@ -257,6 +269,8 @@ class Register:
         set aside those that nobody could open when they were sent, or read since; and tell anew what stands at numbers
         that could not be opened, or waited too long. Raises Deposed."""
         putting_right.look(db, self._digests, self._still)
+        on_record = self._keeping(db, reached)
+        on_record.once()
         taking_up.end_erased(db)
         self._set_aside_ahead(db, reached)
         self._looked_through = damaged_rows.look(db, self._digests, self._looked_through)
@@ -264,7 +278,9 @@ class Register:
             log.info("a stream that was set aside is taken up again")
             try:
                 if ends_unknown:
-                    Past(self._store, db, reached, self._still).write_down_of(stream, left_from)
+                    Past(self._store, db, self._digests.positions, reached, self._still).write_down_of(
+                        stream, left_from
+                    )
                 batch = taking_up.left_out(self._store, self._digests, stream, left_from, reached, self._still)
                 self._source.aside.pop(stream, None)
                 self._learning.forget(stream)
@@ -279,8 +295,9 @@ class Register:
             facts.look_at(self._store, self._store.pool, stream)
         self._looked = unlooked
         for stream in met.unlooked(db):
+            on_record.at_case(stream)
             met.look_into(self._store, db, stream)
-        if late := taking_up.late(db):
+        if late := taking_up.late(db, self._digests.positions):
             with db.transaction():
                 self._move(db, reached, reached)
                 for stream in late:

@@ -13,12 +13,13 @@ from psycopg.rows import TupleRow
 
 from ...domain.compartment import Compartment
 from ...domain.disclosure import Followed, delivery_id
+from ..positions import GAPS, Positions
 from ..store.data_keys import KeyGone
 from ..store.event_store import Damage, EventStore, OutOfPlace
 from ..store.following import Learning, Still
 from ..store.sealed_record import BrokenSeal
 from ..unforeseen import where
-from . import facts
+from . import facts, kept
 from .additions import Additions
 from .digests import Digests
 from .numbering import Numbers, Unnumbered, counts_of
@@ -64,6 +65,8 @@ def left_out(
     """What of the stream was left out up to that position, worked out as it would have been; nothing of one that was
     erased. Raises what is still wrong. `still` is called in between."""
     with store.pool.connection() as db:
+        if kept.unfit(db, digests.positions, stream):
+            raise facts.UnfitRow
         told = [row for row in _missing(db, digests, stream) if row.stream == stream]
     try:
         store.open_at({row.position: from_bits(row.compartments) for row in told})
@@ -117,9 +120,10 @@ def unlooked(db: Connection[TupleRow]) -> set[UUID]:
     return {stream for (stream,) in db.execute(_UNLOOKED, (facts.LATE,)).fetchall()}
 
 
-def late(db: Connection[TupleRow]) -> list[UUID]:
+def late(db: Connection[TupleRow], positions: Positions) -> list[UUID]:
     """Cases of which something waited too long for the end of a consent, and need wait no more."""
-    return [stream for (stream,) in db.execute(_LATE, (facts.LATE,)).fetchall()]
+    found = db.execute(_LATE, (facts.LATE,)).fetchall()
+    return [stream for (stream,) in found if not kept.unfit(db, positions, stream)]
 
 
 def tell_again(db: Connection[TupleRow], digests: Digests, numbers: Numbers, stream: UUID) -> None:
@@ -135,18 +139,23 @@ def tell_again(db: Connection[TupleRow], digests: Digests, numbers: Numbers, str
             new.rows.append(numbers.give(Unnumbered(*about, row.told_at, id), counts))
     new.passed = numbers.take_passed()
     new.write(db, digests.positions)
-    again = [(row.position, row.stream, row.agency, row.sequence) for row in found]
-    db.cursor().executemany(_TOLD_AGAIN, again)
+    for row in found:
+        (head,) = db.execute("SELECT sequence FROM delivery.heads WHERE agency = %s", (row.agency,)).fetchone() or (0,)
+        to = {"position": row.position, "stream": row.stream, "told_again": head}
+        kept.change(db, digests.positions, GAPS, "agency = %s AND sequence = %s", (row.agency, row.sequence), **to)
 
 
 def _missing(db: Connection[TupleRow], digests: Digests, stream: UUID) -> list[Row]:
     """What of the stream was to be told at numbers, and could not be: the rows that are as they were written, without
     the compartments that had to be deleted since."""
-    found: list[Row] = []
-    for *columns, gone in db.execute(_MISSING, (stream,)):
-        if digests.fits(row := Row(*columns)):
-            found.append(structs.replace(row, compartments=row.compartments & ~gone))
-    return found
+    rows = [row for columns in db.execute(_MISSING, (stream,)) if digests.fits(row := Row(*columns))]
+    recalls = kept.recalls(db, digests.positions, {kept.Scope(row.agency, row.case) for row in rows})
+    gone = kept.gone(recalls)
+    return [
+        structs.replace(row, compartments=row.compartments & ~gone(row.agency, row.position, row.n))
+        for row in rows
+        if kept.Scope(row.agency, row.case) not in recalls.unfit
+    ]
 
 
 _AHEAD = (
@@ -178,15 +187,8 @@ _UNLOOKED = """
       AND NOT EXISTS (SELECT FROM delivery.damaged d WHERE d.stream = g.stream AND d.repaired_at IS NULL)
 """
 _MISSING = f"""
-    SELECT t.*, coalesce((SELECT bit_or(r.compartments)
-        FROM delivery.recalled r WHERE r.agency = t.agency AND r.position = t.position AND r.upto >= t.n), 0)
-    FROM delivery.gaps g JOIN LATERAL (
+    SELECT t.* FROM delivery.gaps g JOIN LATERAL (
       SELECT {COLUMNS} FROM delivery.told t WHERE t.agency = g.agency AND t.sequence = g.sequence
     ) t ON true
     WHERE g.stream = %s AND g.told_again IS NULL ORDER BY t.n
-"""
-_TOLD_AGAIN = """
-    UPDATE delivery.gaps g SET told_again = (SELECT h.sequence FROM delivery.heads h WHERE h.agency = g.agency),
-      position = %s, stream = %s
-    WHERE agency = %s AND sequence = %s
 """

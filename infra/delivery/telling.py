@@ -16,6 +16,7 @@ placeholder says so at its number, the register keeps it in mind (`gaps`), and t
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
+from operator import itemgetter
 from typing import NamedTuple
 from uuid import UUID
 
@@ -29,13 +30,15 @@ from ...domain.compartment import Compartment
 from ...domain.delivery import Cursor
 from ..clock import now as by_the_clock
 from ..database import Pool, acting_for
+from ..positions import GAPS, RESEALINGS
 from ..store import forked
 from ..store.data_keys import KeyGone
 from ..store.event_store import EventStore, as_shown
 from ..store.forked import Check, Forked
 from ..store.sealed_record import BrokenSeal, Header, Record
 from ..system_act import SYSTEM_AGENCY
-from . import cursors, holding
+from . import cursors, holding, kept
+from .additions import Gap
 from .agency_keys import BadKey, KeyBook, NotTold
 from .facts import LATE, UNFIT, look_at
 from .holding import ENDING, LATER
@@ -47,7 +50,6 @@ from .told import SELECT, Telling, in_order, placeholder, telling_of
 
 _Same = tuple[int, UUID, int, int]
 """(position, stream, compartments, those recalled): of the same, the same is shown."""
-_Gap = tuple[str, int, int, UUID, str]
 READ_AT_ONCE = 64
 """Records are read so many at a time: a note may have half a megabyte."""
 
@@ -142,14 +144,16 @@ class Tellings:
         """What was sent to these agencies before, and is to be sent again under another key, as two people approved:
         of each agency the oldest re-sealing that is not done, in order; about `limit` tellings. For followers."""
         with self._pool.connection() as db:
-            jobs = db.execute(_RESEALINGS, (list(sent),)).fetchall()
+            open = kept.whole_rows(db, self.positions, RESEALINGS, _RESEALINGS, (list(sent),))
+            jobs = list({row[1]: row for row in sorted(open, key=itemgetter(0), reverse=True)}.values())
             most = max(1, limit // max(1, len(jobs)))
             found: list[Again[Telling]] = []
-            for job, agency, keys, done, upto in jobs:
+            for job, agency, keys, upto, done, _ in jobs:
                 if not done:  # what was not sent before goes out under the new key, once
                     self._keys.forget(agency)  # what is remembered of it may be from before the approval
                     upto = min(upto, sent[agency])
-                    db.execute("UPDATE delivery.resealings SET upto = %s WHERE position = %s", (upto, job))
+                    with db.transaction():
+                        kept.change(db, self.positions, RESEALINGS, "position = %s", (job,), upto=upto)
                 rows = db.execute(
                     f"{SELECT} WHERE agency = %s AND sequence > %s AND sequence <= %s AND key_id = ANY(%s)"
                     " ORDER BY sequence LIMIT %s",
@@ -161,12 +165,13 @@ class Tellings:
 
     def resealed(self, job: int, to: int) -> None:
         """Remember that this re-sealing was sent up to that sequence."""
-        with self._pool.connection() as db:
-            db.execute(
-                "UPDATE delivery.resealings SET sent = greatest(sent, %s),"
-                " done_at = CASE WHEN %s >= upto THEN coalesce(done_at, now()) END WHERE position = %s",
-                (to, to, job),
-            )
+        with self._pool.connection() as db, db.transaction():
+            for _, _, _, upto, sent, done_at in kept.whole_rows(
+                db, self.positions, RESEALINGS, "position = %s", (job,)
+            ):
+                done = (done_at or by_the_clock()) if to >= upto else None
+                about = {"sent": max(sent, to), "done_at": done}
+                kept.change(db, self.positions, RESEALINGS, "position = %s", (job,), **about)
 
     def head(self, agency: str) -> Cursor:
         """The agency's newest; 0 for none."""
@@ -215,7 +220,7 @@ class Tellings:
             beyond, unknown = self._reaching.beyond(part)
             records = self._records({t.position for t in part})
             opened: _Shown = {}
-            gaps: list[_Gap] = []
+            gaps: list[Gap] = []
             for telling in part:
                 why = now.why(telling)
                 if why == ENDING or not now.digests_known:
@@ -239,7 +244,7 @@ class Tellings:
                     stands = records[telling.position]
                     is_of_case = stands is not None and stands.header.stream == telling.case
                     stream = telling.case if is_of_case else telling.stream  # which of them is damaged
-                    gaps.append((telling.agency, telling.sequence, telling.position, stream, said))
+                    gaps.append(Gap(telling.agency, telling.sequence, telling.position, stream, said, by_the_clock()))
                 unsigned.setdefault(telling.agency, []).append(sealed)
                 size += len(sealed.value)
             self._keep_in_mind(gaps)
@@ -278,11 +283,11 @@ class Tellings:
         """Set a stream aside if a record of it does not open. For followers."""
         look_at(self._store, self._pool, stream)
 
-    def _keep_in_mind(self, gaps: Sequence[_Gap]) -> None:
+    def _keep_in_mind(self, gaps: Sequence[Gap]) -> None:
         """That something could not be opened at these numbers."""
-        for agency in {gap[0] for gap in gaps}:
+        for agency in {gap.agency for gap in gaps}:
             with acting_for(self._pool, agency) as db:
-                db.cursor().executemany(_GAP, [gap for gap in gaps if gap[0] == agency])
+                kept.add(db, self.positions, GAPS, [gap for gap in gaps if gap.agency == agency])
 
     def _records(self, positions: set[int]) -> Mapping[int, Record | None]:
         """The records at these positions; None for one that is damaged or not there."""
@@ -377,12 +382,5 @@ def _same(telling: Telling) -> _Same:
     return telling.position, telling.stream, telling.compartments, telling.recalled
 
 
-_GAP = (
-    "INSERT INTO delivery.gaps (agency, sequence, position, stream, why) VALUES (%s, %s, %s, %s, %s)"
-    " ON CONFLICT DO NOTHING"
-)
 _WENT_OUT_UNFIT = "SELECT FROM delivery.gaps WHERE agency = %s AND sequence = %s AND why = %s"
-_RESEALINGS = (
-    "SELECT DISTINCT ON (agency) position, agency, keys, sent, upto FROM delivery.resealings"
-    " WHERE done_at IS NULL AND agency = ANY(%s) ORDER BY agency, position"
-)
+_RESEALINGS = "done_at IS NULL AND agency = ANY(%s)"

@@ -24,7 +24,8 @@ from ..store.event_store import Damage, EventStore
 from ..store.following import AWAY
 from ..unforeseen import where
 from . import facts
-from .additions import Additions, Deletion, Gap, Recall, Resealing
+from .additions import Additions, Deletion, Gap, Resealing
+from .kept import Recall
 from .numbering import Counts, Numbers, Unnumbered, counts_of
 from .rows import Row, bits
 from .told import case_of
@@ -110,7 +111,7 @@ class Workings:
             kept = Unnumbered(agency, *at, frozenset(), datetime.now().astimezone(), id)
             row = self._numbers.give(kept, counts)
             new.rows.append(row)
-            new.gaps.append(Gap(agency, row.sequence, row.position, row.stream, damage.why))
+            new.gaps.append(Gap(agency, row.sequence, row.position, row.stream, damage.why, row.told_at))
 
     def _row(self, told: Told, followed: Followed, counts: Counts) -> Row:
         at, of = followed.written, told.of

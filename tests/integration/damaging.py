@@ -15,6 +15,8 @@ from rujukan.domain.codes import Service
 from rujukan.infra import composition
 from rujukan.infra.cli import main
 from rujukan.infra.delivery import damaged
+from rujukan.infra.keys.names import FOLLOWING, REGISTER
+from rujukan.infra.positions import Positions
 from rujukan.infra.settings import Settings, to_environment
 
 STATE = "state", "log.stored_events", "notification_id = %s"
@@ -100,6 +102,18 @@ def last_position(db: psycopg.Connection, stream: UUID) -> int:
         "SELECT max(notification_id) FROM log.stored_events WHERE originator_id = %s", (stream,)
     ).fetchone() or (0,)
     return int(at)
+
+
+def positions_of(settings: Settings) -> Positions:
+    """What rows are written with, by who may: so that what a test writes is believed."""
+    return Positions(composition.keys(settings, FOLLOWING).macs(REGISTER))
+
+
+def believe_facts(db: psycopg.Connection) -> None:
+    """From here on what is on record of cases may be without a digest, and not counted, as before there were any; the
+    register's keeper gives each its own."""
+    db.execute("UPDATE delivery.reached SET facts_under = NULL")
+    db.execute("DELETE FROM delivery.tallies")
 
 
 # What is set aside -------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import damaging
 import fetching
 import psycopg
 import pytest
-from damaging import STATE, case_with, changed, entries, flipped, look_again, take_up
+from damaging import STATE, case_with, changed, entries, flipped, look_again, positions_of, take_up
 from fetching import Place, fetched, note
 from office import catch_up, opened_runner, rows_of
 from some import some
@@ -21,9 +21,11 @@ from rujukan.domain.codes import Role, Service, Urgency
 from rujukan.domain.delivery import AcknowledgeDeliveries, Mark
 from rujukan.infra import composition
 from rujukan.infra.database import SERVICE, as_role
+from rujukan.infra.delivery import kept
 from rujukan.infra.delivery.publishing import PublisherSource
 from rujukan.infra.keys import names
 from rujukan.infra.node import Node
+from rujukan.infra.positions import GAPS
 from rujukan.infra.serving.vitals import vitals
 from rujukan.infra.settings import Settings
 from rujukan.projections.deliveries import undelivered
@@ -129,7 +131,9 @@ def test_what_arrived_whole_has_arrived_whatever_is_sent_once_more_later(
     acknowledges(place, settings, case)
     with flipped(superuser, STATE, at, lambda size: 120):
         assert DAMAGED in fetched(settings, place, case).topics
-        superuser.execute("UPDATE delivery.gaps SET since = since + interval '1 hour' WHERE position = %s", (at,))
+        positions, later = positions_of(settings), composition.now() + timedelta(hours=1)
+        with superuser.transaction():
+            assert kept.change(superuser, positions, GAPS, "position = %s", (at,), since=later)
         assert has_arrived(superuser, at) == (True, True)
     take_up(settings)
     assert has_arrived(superuser, at) == (True, True)
@@ -160,10 +164,11 @@ def test_what_is_told_again_is_counted_once_as_told_and_as_received(
     case, at = refers(place)
     note(place.office, case, "told again")
     catch_up(settings)
-    superuser.execute("INSERT INTO delivery.expiries VALUES (%s, %s, now() - interval '1 hour')", (case, uuid4()))
+    ran_out = {(case, uuid4()): composition.now() - timedelta(hours=1)}
+    kept.put_expiries(superuser, positions_of(settings), ran_out)
     assert set(acknowledges(place, settings, case)) == {DAMAGED}
     assert progress(superuser, case).received == 0
-    superuser.execute("DELETE FROM delivery.expiries WHERE case_id = %s", (case,))
+    kept.forget_expiries(superuser, case)
     look_again(settings)
     catch_up(settings)
     for _ in range(2):

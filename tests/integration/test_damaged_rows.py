@@ -8,7 +8,7 @@ import damaging
 import fetching
 import psycopg
 import pytest
-from damaging import STATE, case_with, changed, damaged_streams, entries, flipped, take_up
+from damaging import STATE, case_with, changed, damaged_streams, entries, flipped, positions_of, take_up
 from fetching import Place, consent_of, fetched, note
 from office import catch_up, erases, until
 from some import some, thorough
@@ -21,7 +21,7 @@ from rujukan.domain.codes import Service
 from rujukan.domain.delivery import Cursor
 from rujukan.infra import composition
 from rujukan.infra.database import SERVICE
-from rujukan.infra.delivery import past, taking_up, working_out
+from rujukan.infra.delivery import kept, past, taking_up, working_out
 from rujukan.infra.delivery.publishing import PublisherSource
 from rujukan.infra.keys import names
 from rujukan.infra.node import Node
@@ -181,7 +181,9 @@ def test_what_waited_too_long_for_an_expiry_goes_out_empty_and_is_told_once_that
     note(place.office, other, "elsewhere")
     catch_up(settings)
     until(lambda: composition.now() > soon)
-    superuser.execute("UPDATE delivery.expiries SET expires_at = now() - interval '1 hour' WHERE case_id = %s", (case,))
+    found = superuser.execute("SELECT case_id, consent FROM delivery.expiries WHERE case_id = %s", (case,)).fetchall()
+    ran_out = dict.fromkeys(found, composition.now() - timedelta(hours=1))
+    kept.put_expiries(superuser, positions_of(settings), ran_out)  # type: ignore[arg-type]
     assert fetched(settings, place, other).notes == ["elsewhere"]
     assert fetched(settings, place, case).notes == []
     with composition.escalator(settings) as escalator:

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 import fetching
 import psycopg
 import pytest
-from damaging import STATE, case_with, damaged_streams, flipped, look_again
+from damaging import STATE, believe_facts, case_with, damaged_streams, flipped, look_again
 from fetching import Place, Told, consent_of, note
 from office import Office, believe_rows, catch_up, until
 from some import some
@@ -340,7 +340,7 @@ def test_what_was_read_of_the_past_stays_when_the_keeper_is_replaced_in_the_midd
                 raise past.AWAY[0]
 
         with composition.Node(settings, names.FOLLOWING, 2) as node:
-            past.Past(node.followed, db, 10**9, still)._expiries()
+            past.Past(node.followed, db, node.digests.positions, 10**9, still)._expiries()
 
     with psycopg.connect(settings.database, autocommit=True) as superuser:
         kept = _ends(superuser)
@@ -374,4 +374,5 @@ def _forgotten(db: psycopg.Connection) -> None:
         db.execute("DELETE FROM delivery.recalled")
         db.execute("DELETE FROM delivery.expiries")
         believe_rows(db)
+        believe_facts(db)
         db.execute("UPDATE delivery.reached SET expiries_known = false")

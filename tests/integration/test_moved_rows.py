@@ -7,7 +7,7 @@ import damaging
 import fetching
 import psycopg
 import pytest
-from damaging import case_with, changed, damaged_streams, look_again
+from damaging import case_with, changed, damaged_streams, look_again, positions_of
 from fetching import Place
 from office import LEAD_PEOPLE, asks_to_erase, catch_up, erases
 from some import thorough
@@ -19,6 +19,8 @@ from rujukan.domain.case.consents import WithdrawConsent
 from rujukan.domain.case.erasure import ApproveErasure
 from rujukan.domain.erasure import erasure_stream
 from rujukan.infra import composition
+from rujukan.infra.delivery import kept
+from rujukan.infra.positions import DELETIONS
 from rujukan.infra.settings import Settings
 from rujukan.infra.store.erasing import finish_erasures
 
@@ -79,7 +81,8 @@ def test_agencies_are_asked_to_delete_once_the_row_that_says_so_is_back(
     else:
         erases(place.office, case, "health")
     catch_up(settings)
-    superuser.execute("UPDATE delivery.deletions SET done_at = NULL WHERE stream = %s", (case,))
+    with superuser.transaction():
+        kept.change(superuser, positions_of(settings), DELETIONS, "stream = %s", (case,), done_at=None)
     (at,) = superuser.execute("SELECT at_position FROM delivery.deletions WHERE stream = %s", (case,)).fetchone() or ()
     with changed(superuser, *how, at):
         with composition.deletions(settings) as asking:

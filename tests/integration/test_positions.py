@@ -31,7 +31,18 @@ from rujukan.infra.keys import names
 from rujukan.infra.keys.home import UnwrapFailed
 from rujukan.infra.keys.local import LocalKeyring
 from rujukan.infra.node import Node
-from rujukan.infra.positions import ACKNOWLEDGED, ALL, HEADS, PROCESSORS, REACHED, SEALING_KEYS, TOPICS, WEBHOOKS, Table
+from rujukan.infra.positions import (
+    ACKNOWLEDGED,
+    ALL,
+    FACTS,
+    HEADS,
+    PROCESSORS,
+    REACHED,
+    SEALING_KEYS,
+    TOPICS,
+    WEBHOOKS,
+    Table,
+)
 from rujukan.infra.serving.vitals import AHEAD, vitals
 from rujukan.infra.settings import Settings
 from rujukan.infra.webhooks.rows import Rows
@@ -44,7 +55,7 @@ ONE_OF_EACH = "('rsud', 'timeline')"
 """Of each table one row is damaged: the hospital's, the timeline's."""
 ERA = datetime(2000, 1, 1, tzinfo=UTC)
 """From which the database counts the microseconds of a time."""
-MARKS = ("digests_under", "positions_under")
+MARKS = ("digests_under", "positions_under", "facts_under")
 """What stands for the keys, beside how far the register is."""
 
 
@@ -211,7 +222,8 @@ def test_each_table_from_which_somebody_goes_on_is_one_of_these(superuser: psyco
         "SELECT attrelid::regclass::text FROM pg_attribute WHERE attname = 'digest' AND NOT attisdropped AND"
         " attrelid IN (SELECT oid FROM pg_class WHERE relkind = 'r') ORDER BY 1"
     )
-    assert {name for (name,) in found} == {table.name for table in ALL} | {"delivery.told", "delivery.sent"}
+    others = {"delivery.told", "delivery.sent"}
+    assert {name for (name,) in found} == {table.name for table in (*ALL, *FACTS)} | others
 
 
 @pytest.mark.thorough
