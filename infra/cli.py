@@ -30,7 +30,7 @@ from .settings import Settings, from_environment
 
 MEASURES = (
     *("append", "read", "seal", "rebuild", "http", "fair", "fanout", "topics", "subscribe", "history", "ledger"),
-    "bundle",
+    *("bundle", "standing", "long"),
     "replay",
 )
 EXTRAS = {

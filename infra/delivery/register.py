@@ -271,7 +271,8 @@ class Register:
         putting_right.look(db, self._digests, self._still)
         on_record = self._keeping(db, reached)
         on_record.once()
-        taking_up.end_erased(db)
+        with db.transaction():
+            taking_up.end_erased(db, self._digests.positions)
         self._set_aside_ahead(db, reached)
         self._looked_through = damaged_rows.look(db, self._digests, self._looked_through)
         for stream, left_from, ends_unknown in taking_up.asked(db):

@@ -108,10 +108,11 @@ def is_still_wrong(db: Connection[TupleRow], stream: UUID, problem: Exception) -
     db.execute("UPDATE delivery.damaged SET asked_at = NULL, why = %s WHERE stream = %s", said)
 
 
-def end_erased(db: Connection[TupleRow]) -> None:
-    """End what is set aside of streams whose keys were destroyed since: nothing of them is there to be repaired. They
-    may be met between the erasure and that."""
+def end_erased(db: Connection[TupleRow], positions: Positions) -> None:
+    """End what is set aside, or missing, of streams whose keys were destroyed since: nothing of them is there to be
+    repaired, or told. They may be met between the erasure and that. For inside of a transaction."""
     db.execute(_END_ERASED)
+    kept.change(db, positions, GAPS, _ERASED, (), told_again=0)
 
 
 def unlooked(db: Connection[TupleRow]) -> set[UUID]:
@@ -177,6 +178,9 @@ _END_ERASED = """
       SELECT FROM log.erased_keys e WHERE e.stream = d.stream AND e.compartment = 0
     )
 """
+_ERASED = (
+    "told_again IS NULL AND EXISTS (SELECT FROM log.erased_keys e WHERE e.stream = gaps.stream AND e.compartment = 0)"
+)
 _LATE = """
     SELECT DISTINCT g.stream FROM delivery.gaps g WHERE g.told_again IS NULL AND g.why = %s
       AND NOT EXISTS (SELECT FROM delivery.damaged d WHERE d.stream = g.stream AND d.repaired_at IS NULL)

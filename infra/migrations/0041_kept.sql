@@ -92,3 +92,25 @@ GRANT EXECUTE ON FUNCTION delivery.recalls_of, delivery.expiries_of, delivery.ta
 -- From which work that is still to be done follows: what is missing of it is worked out anew.
 CREATE INDEX stored_events_work_idx ON log.stored_events (notification_id)
   WHERE topic IN ('agency.ResealingApproved', 'erasure.ErasureRecorded');
+
+-- What was missing of a case that is erased is told to nobody any more: the register's keeper says so, as it alone writes
+-- that (infra/delivery/keeping.py).
+CREATE OR REPLACE FUNCTION log.erase_keys(erased uuid, version bigint, compartments smallint[]) RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = log, pg_temp AS $$
+DECLARE
+  found bigint;
+BEGIN
+  SELECT s.notification_id INTO found FROM stored_events s
+    WHERE s.originator_id = erased AND s.originator_version = version AND s.topic = 'case.CaseErased';
+  IF found IS NULL THEN
+    RETURN NULL;
+  END IF;
+  PERFORM pg_advisory_xact_lock(727164917);
+  INSERT INTO erased_keys (stream, compartment, position)
+    SELECT erased, c, found FROM unnest(compartments) c ON CONFLICT DO NOTHING;
+  DELETE FROM data_keys k WHERE k.stream = erased AND k.compartment = ANY (compartments);
+  IF 0 = ANY (compartments) THEN
+    UPDATE delivery.damaged SET repaired_at = clock_timestamp() WHERE stream = erased AND repaired_at IS NULL;
+  END IF;
+  RETURN found;
+END $$;

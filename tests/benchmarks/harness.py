@@ -28,7 +28,7 @@ from rujukan.infra.services.postgres import EmbeddedPostgres
 from rujukan.infra.settings import LIMIT, Settings
 
 ALL = ("append", "read", "seal", "rebuild", "http", "fair", "fanout", "topics")
-ALL += ("subscribe", "history", "ledger", "bundle")
+ALL += ("subscribe", "history", "ledger", "bundle", "standing", "long")
 UNLIMITED: dict = {name: 0 for name in Settings.__struct_fields__ if name.startswith(LIMIT)}
 """How fast it is, whoever asks."""
 LONG = ("replay",)

@@ -39,7 +39,7 @@ def run(bench: Bench) -> list[Measured]:
     found: list[Measured] = []
     with bench.database() as settings:
         with composition.writer(settings) as store:
-            _cases(store)
+            written_cases(store)
         with composition.follower(settings) as source, composition.runner(settings, source) as runner:
             started = time.perf_counter()
             total = 0
@@ -75,7 +75,7 @@ def _shared(bench: Bench) -> list[Measured]:
         settings = replace(settings, shards=bench.workers)
         with composition.writer(settings) as store:
             for _ in range(LONGER):
-                _cases(store)
+                written_cases(store)
         with composition.follower(settings) as source:
             events = source.head()
         for name in SHARED:
@@ -114,7 +114,7 @@ def _reading(settings: Settings, name: str) -> Iterator[list[float]]:
         reader.result()
 
 
-def _cases(store: EventStore) -> None:
+def written_cases(store: EventStore, notes: int = NOTES) -> None:
     opening = OpenCase(
         occurred_at=NOW,
         channel=Channel.HOTLINE,
@@ -126,7 +126,7 @@ def _cases(store: EventStore) -> None:
         stream = uuid4()
         events = list(decide(opening, None, ACT, {}))
         case = fold(events)
-        for _ in range(NOTES):
+        for _ in range(notes):
             note = RecordNote(occurred_at=NOW, note=NoteId(uuid4()), subject="s" * 100, psychosocial="p" * 220)
             events += decide(note, case, ACT, {})
         store.append([Stream(stream, 0, events)], ACT, correlation=stream, causation=stream)

@@ -110,11 +110,13 @@ class Wire(Fault):
 
     def inject(self, world: World) -> None:
         for client, server in self._pairs:
-            world.wires.connect(client, server, self._line)
+            for relay in world.servers(server):
+                world.wires.connect(client, relay, self._line)
 
     def heal(self, world: World) -> None:
         for client, server in self._pairs:
-            world.wires.connect(client, server)
+            for relay in world.servers(server):
+                world.wires.connect(client, relay)
 
     @property
     def about(self) -> str:

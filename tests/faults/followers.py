@@ -14,16 +14,19 @@ from random import Random
 from typing import Any, NamedTuple
 from uuid import UUID
 
+import flipping
 import psutil
 import psycopg
 from patience import PATIENCE_SECONDS
-from psycopg.rows import namedtuple_row
+from psycopg.rows import namedtuple_row, tuple_row
+from psycopg.sql import SQL, Identifier
 
 from rujukan.domain.agency import agency_stream
 from rujukan.domain.compartment import Compartment
 from rujukan.infra import composition, positions
 from rujukan.infra.commands import damaged as taking_up
 from rujukan.infra.delivery import damaged
+from rujukan.infra.keys import names
 from rujukan.projections import stopped, wait_for
 
 from .catalogue import Fault, Kill, Wire
@@ -36,6 +39,7 @@ from .world import TRANSPORTS, World, subscriber
 PUBLISHERS = ("publisher", "publisher-2")
 FOLLOWING = (*PUBLISHERS, "worker")
 MODELS = composition.NAMES
+GOES_ON = [table for table in positions.ALL if table is not positions.SEALING_KEYS]
 
 
 # What all of them ask ----------------------------------------------------------------------------------------
@@ -198,15 +202,18 @@ class FlippedAgency(Flipped):
             world.parts[part].release()
 
 
-class FlippedPosition(Fault):
-    """One bit of a row from which somebody goes on is another, while all go on, or begin anew."""
+class FlippedPlace(Fault):
+    """One bit, of any column, of a row from which somebody goes on, or of what is on record of cases and is to be done,
+    is another, while all go on, or begin anew."""
 
     endured = True
 
-    def __init__(self, random: Random, begun: bool) -> None:
-        self.kind = "bit flips, where who begins goes on" if begun else "bit flips, where somebody goes on"
+    def __init__(self, random: Random, begun: bool, tables: Sequence[positions.Table]) -> None:
+        what = "on record" if tables[0] in positions.FACTS else "where somebody goes on"
+        self.kind = f"bit flips, {what}, before who follows begins" if begun else f"bit flips, {what}"
         self._random, self._begun = random, begun
-        self._table = random.choice([table for table in positions.ALL if table is not positions.SEALING_KEYS])
+        self._table = random.choice(tables)
+        self._column, self._flipped = "", False
 
     def inject(self, world: World) -> None:
         if self._begun:
@@ -218,15 +225,39 @@ class FlippedPosition(Fault):
                 world.parts[part].release()
 
     def _flip(self, db: psycopg.Connection[Any]) -> bool:
-        """Past the triggers. Not where the table has no row, or it was written anew in the same moment."""
-        column = "position" if "position" in self._table.rest else self._table.rest[-1]
-        sql = f"SELECT ctid::text FROM {self._table.name}"
-        rows = db.execute(sql).fetchall()
-        with db.transaction():
-            db.execute("SET LOCAL session_replication_role = replica")
-            change = f"UPDATE {self._table.name} SET {column} = {column} # (1::bigint << %s) WHERE ctid = %s::tid"
-            about = self._random.randrange(40), self._random.choice(rows)[0] if rows else "(0,0)"
-            return not rows or bool(db.execute(change, about).rowcount)
+        """Not where the table has no row."""
+        rows = db.execute(f"SELECT ctid::text FROM {self._table.name}").fetchall()
+        if not rows:
+            return True
+        row, columns = self._random.choice(rows)[0], [*self._table.columns, "digest"]
+        self._column = self._random.choice(columns)
+        bits = flipping.size(db, self._table.name, self._column, row)
+        if not bits:
+            return False
+        bit = self._random.randrange(bits)
+        self._flipped = flipping.flip(db, self._table.name, self._column, row, bit) is not None
+        return self._flipped
+
+    def goes_on(self, world: World, position: int) -> None:
+        """It is put right, or was written anew meanwhile."""
+        eventually(
+            world, lambda db: not self._unfit(world, db), f"every row of {self._table.name} is as it was written"
+        )
+        if self._flipped and self._table in positions.FACTS and self._table is not positions.TALLIES:
+            with asking(world) as db:
+                of = {of_table for (of_table,) in db.execute("SELECT of_table FROM follow.unfit").fetchall()}
+            assert self._table.name in of, f"a bit of {self._column} flipped and nobody named it"
+
+    def _unfit(self, world: World, db: psycopg.Connection[Any]) -> bool:
+        digests = composition.keys(world.settings, names.FOLLOWING).macs(names.REGISTER)
+        whole = positions.Positions(digests)
+        sql = SQL("SELECT {}, digest FROM {}").format(
+            positions.selected(self._table), Identifier(*self._table.name.split("."))
+        )
+        rows = psycopg.Cursor(db, row_factory=tuple_row).execute(sql).fetchall()
+        return not all(
+            whole.fits(digest, self._table.name, *positions.read(self._table, columns)) for *columns, digest in rows
+        )
 
     def check(self, world: World) -> None:
         """An operator looks, and nothing is left to be named."""
@@ -238,6 +269,62 @@ class FlippedPosition(Fault):
     @property
     def about(self) -> str:
         return f"{self.kind}: {self._table.name}"
+
+
+class FlippedTold(Fault):
+    """One bit, of any column, of a row of the register is another. Its case waits, all else goes on; it is put back."""
+
+    kind = "bit flips, in the register"
+    endured = True
+
+    def __init__(self, agency: str, random: Random) -> None:
+        self._agency, self._random = agency, random
+
+    def inject(self, world: World) -> None:
+        with lead(world) as person:
+            self._stream = case_shared(person, self._agency).case
+        told = "SELECT n FROM delivery.told WHERE agency = %s AND case_id = %s"
+        about = self._agency, self._stream
+        has_all = "SELECT position >= (SELECT max(notification_id) FROM log.stored_events) FROM delivery.reached"
+        eventually(world, lambda db: db.execute(has_all).fetchone()[0], "the register is where the log is")
+        eventually(world, lambda db: db.execute(told, about).fetchall(), "the case is told")
+        eventually(world, self._flip, "a bit is flipped")
+
+    def _flip(self, db: psycopg.Connection[Any]) -> bool:
+        rows = db.execute(
+            "SELECT ctid::text, * FROM delivery.told WHERE agency = %s AND case_id = %s", (self._agency, self._stream)
+        ).fetchall()
+        self._ctid, *self._whole = self._random.choice(rows)
+        column = self._random.choice([*flipping.columns_of(db, "delivery.told")])
+        if not (bits := flipping.size(db, "delivery.told", column, self._ctid)):
+            return False
+        row = flipping.flip(db, "delivery.told", column, self._ctid, self._random.randrange(bits))
+        self._ctid = row or self._ctid
+        return row is not None
+
+    def goes_on(self, world: World, position: int) -> None:
+        eventually(world, lambda db: db.execute("SELECT 1 FROM delivery.unfit").fetchall(), "the row is named")
+
+    def heal(self, world: World) -> None:
+        eventually(world, self._put_back, "the row is put back")
+        eventually(world, lambda db: not still_damaged(db), "what was put back is taken up again")
+
+    def _put_back(self, db: psycopg.Connection[Any]) -> bool:
+        with db.transaction():
+            db.execute("SET LOCAL session_replication_role = replica")
+            db.execute("DELETE FROM delivery.told WHERE ctid = %s::tid", (self._ctid,))
+            places = ", ".join(["%s"] * len(self._whole))
+            db.execute(f"INSERT INTO delivery.told VALUES ({places}) ON CONFLICT DO NOTHING", self._whole)
+        damaged.take_up(db)
+        return True
+
+    def check(self, world: World) -> None:
+        said = Namespace(stream=[], backup=None, repair=False, again=True, yes=False)
+        assert taking_up.run(world.settings, said) == 0
+
+    @property
+    def about(self) -> str:
+        return f"{self.kind}: a case of {self._agency}"
 
 
 # Read models -------------------------------------------------------------------------------------------------
@@ -532,8 +619,14 @@ def followers(random: Random) -> list[Callable[[], Fault]]:
         lambda: Flipped(any_of(partners), random, expiring=False),
         lambda: Flipped(any_of(partners), random, expiring=True),
         lambda: FlippedAgency(any_of(partners), random),
-        lambda: FlippedPosition(random, begun=False),
-        lambda: FlippedPosition(random, begun=True),
+        lambda: FlippedPlace(random, begun=False, tables=GOES_ON),
+        lambda: FlippedPlace(random, begun=True, tables=GOES_ON),
+        *(
+            lambda table=table: FlippedPlace(random, begun=random.random() < 0.3, tables=[table])
+            for table in positions.FACTS
+            if table is not positions.NOTICES
+        ),
+        lambda: FlippedTold(any_of(partners), random),
         lambda: Raises(any_of(MODELS), any_of(partners)),
         lambda: Replaced("worker"),
         lambda: Replaced("publisher"),
@@ -553,6 +646,7 @@ def few(random: Random) -> list[Fault]:
         Flipped("rsud", random, expiring=True),
         Hung(4),
         Expires("lbh"),
+        FlippedPlace(random, begun=False, tables=[positions.EXPIRIES]),
     ]
 
 

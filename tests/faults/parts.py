@@ -149,8 +149,8 @@ class Program(Part):
 class Database(Part):
     """PostgreSQL. Killed is its postmaster: what serves connections notices, and goes too."""
 
-    def __init__(self, server: EmbeddedPostgres) -> None:
-        super().__init__("database")
+    def __init__(self, name: str, server: EmbeddedPostgres) -> None:
+        super().__init__(name)
         self.server = server
 
     @property

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
 from statistics import median
@@ -12,9 +12,10 @@ from msgspec import json as structured
 
 from . import check
 from .catalogue import Fault, catalogue
-from .followers import few, followers, settled
+from .followers import Hung, few, followers, settled
 from .load import Load
 from .restored import Restored
+from .standby import FailedOver, HungStandby, LostStandby
 from .world import World
 
 RECOVER_SECONDS = 240.0
@@ -110,14 +111,32 @@ def draw(world: World, random: Random, rounds: int, disk: Path | None, short: bo
     beside so many some of those of what follows the log."""
     makers = catalogue(world, random, disk)
     if not short:
-        makers += [*followers(random), Restored]
+        makers += followers(random)
+    if world.kind == "standby":  # what is restored is restored without one
+        makers += of_standby(random)
+    elif not short:
+        makers.append(Restored)
     drawn: list[Fault] = []
     while len(drawn) < rounds:
         random.shuffle(makers)
         drawn += [make() for make in makers]
     if short and world.cluster is not None:
         drawn.sort(key=lambda fault: fault.kind not in KEEPING)
-    return drawn[:rounds] + ([*few(random), Restored()] if short and world.cluster is None else [])
+    if not short or world.cluster is not None:
+        return drawn[:rounds]
+    if world.kind == "standby":
+        return [LostStandby(8.0), FailedOver(), Hung(4.0), FailedOver(), *drawn[:rounds]]
+    return [*drawn[:rounds], *few(random), Restored()]
+
+
+def of_standby(random: Random) -> list[Callable[[], Fault]]:
+    """Makers of what can go wrong with one, each twice: with it the others are tried as elsewhere."""
+    makers: list[Callable[[], Fault]] = [
+        lambda: LostStandby(random.uniform(4, 25)),
+        lambda: HungStandby(random.uniform(4, 25)),
+        FailedOver,
+    ]
+    return makers * 2
 
 
 def recovery(world: World, load: Load, lasting: Fault | None = None) -> float:

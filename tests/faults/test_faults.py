@@ -17,8 +17,8 @@ from .world import World
 
 ROUNDS = int(os.environ.get("FAULT_ROUNDS", "0"))
 SEED = int(os.environ.get("FAULT_SEED", random.randrange(10**6) if ROUNDS else 1))
-KINDS = os.environ.get("FAULT_KINDS", "embedded,secured" + (",cluster" if ROUNDS else "")).split(",")
-SHORT = {"embedded": 8, "secured": 2, "cluster": 4}
+KINDS = os.environ.get("FAULT_KINDS", "embedded,secured,standby" + (",cluster" if ROUNDS else "")).split(",")
+SHORT = {"embedded": 8, "secured": 2, "cluster": 4, "standby": 2}
 ASKED_FOR = any(name.startswith("FAULT_") for name in os.environ)
 """A run that does not ask for it by name leaves it out, unless it is thorough."""
 DISK = f"size={192 + 2 * ROUNDS}m"
@@ -30,7 +30,7 @@ DISK = f"size={192 + 2 * ROUNDS}m"
 )
 @pytest.mark.timeout(600 + 60 * ROUNDS)
 def test_whatever_goes_wrong_every_agency_handles_exactly_what_it_may_know_once_and_in_order(kind, places):
-    if kind != "embedded" and not KafkaCluster.available():
+    if kind in ("secured", "cluster") and not KafkaCluster.available():
         pytest.skip("Java 17 and Maven are not here")
     rounds = ROUNDS or SHORT[kind]
     say(f"FAULT_KINDS={kind} FAULT_SEED={SEED} FAULT_ROUNDS={rounds} repeats these faults")

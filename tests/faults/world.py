@@ -2,6 +2,8 @@
 relay before every server."""
 
 import json
+import os
+import shutil
 import sqlite3
 import sys
 import time
@@ -13,8 +15,10 @@ from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
 
 import httpx
+import psycopg
 from kafka import KafkaAdminClient
 from msgspec.structs import replace
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from rujukan.api.application.casework import Casework
 from rujukan.consumers.wire.envelope import encoded_service_key
@@ -67,7 +71,8 @@ UNLIMITED: dict[str, Any] = {name: 0 for name in Settings.__struct_fields__ if n
 
 
 class World:
-    """Everything. `kind`: `embedded`, a broker that keeps nothing; `secured`, one Kafka node; `cluster`, three."""
+    """Everything. `kind`: `embedded`, a broker that keeps nothing; `secured`, one Kafka node; `cluster`, three;
+    `standby`, the first of these, and a database whose commits wait for a synchronous standby."""
 
     def __init__(self, directory: Path, kind: str = "embedded", disk: Callable[[Path], None] | None = None) -> None:
         """`disk` prepares the directory in which the first node of a cluster keeps its messages, before it starts."""
@@ -90,12 +95,13 @@ class World:
     def start(self) -> None:
         """Start all of it; returns when the API answers and every agency's topic is there."""
         postgres = EmbeddedPostgres(self.directory / "postgres")
-        self._run(Database(postgres))
+        self._run(Database("database", postgres))
+        conninfo = self._database("database", postgres)
+        if self.kind == "standby":
+            conninfo = self._with_standby(postgres)
         self._start_brokers()
         port = free_port()
-        self.settings = replace(
-            self.settings, database=self._database(postgres), port=port, network="faults", kafka=self.bootstrap
-        )
+        self.settings = replace(self.settings, database=conninfo, port=port, network="faults", kafka=self.bootstrap)
         self.api = f"http://{HOST}:{port}"
         feed = f"http://{HOST}:{self.wires.before('api', port)}"
         composition.prepare(self.settings)
@@ -118,7 +124,7 @@ class World:
         self.wires.close()
 
     def _start_brokers(self) -> None:
-        if self.kind == "embedded":
+        if self.kind in ("embedded", "standby"):
             broker = RelayedBroker(self.directory / "broker.log")
             broker.advertised = self.wires.before("broker", broker.port)
             self.bootstrap = broker.bootstrap
@@ -141,11 +147,34 @@ class World:
         if self.cluster is not None:
             syncing.sync(self.cluster.access(ADMIN_USER), members, Options(), self._passwords)
 
-    def _database(self, postgres: EmbeddedPostgres) -> str:
+    def _database(self, name: str, postgres: EmbeddedPostgres) -> str:
         """The database behind its relay."""
+        return f"postgresql://postgres@{HOST}:{self._relayed(name, postgres)}/postgres"
+
+    def _relayed(self, name: str, postgres: EmbeddedPostgres) -> int:
         folder = parse_qs(urlsplit(postgres.conninfo).query)["host"][0]
-        port = self.wires.before("database", f"{folder}/.s.PGSQL.{PORT}")
-        return f"postgresql://postgres@{HOST}:{port}/postgres"
+        return self.wires.before(name, f"{folder}/.s.PGSQL.{PORT}")
+
+    def _with_standby(self, primary: EmbeddedPostgres) -> str:
+        """Both hosts, as an operator names them: whichever takes writes."""
+        standby = EmbeddedPostgres(self.directory / "standby")
+        copied_from(primary, standby)
+        self._run(Database("standby", standby))
+        with psycopg.connect(primary.conninfo, autocommit=True) as db:
+            db.execute("ALTER SYSTEM SET synchronous_standby_names = '*'")
+            db.execute("SELECT pg_reload_conf()")
+        ports = (self._relayed(name, server) for name, server in (("standby", standby), ("database", primary)))
+        return make_conninfo(
+            dbname="postgres",
+            user="postgres",
+            host=f"{HOST},{HOST}",
+            port=",".join(map(str, ports)),
+            target_session_attrs="read-write",
+        )
+
+    def servers(self, name: str) -> list[str]:
+        """The relays that lead to a part: to the database, both, as either may be the one that takes writes."""
+        return ["database", "standby"] if name == "database" and "standby" in self.parts else [name]
 
     def command(self, name: str) -> list[str]:
         """What runs a part of the service."""
@@ -269,6 +298,18 @@ class World:
         """What a part said."""
         file = self.directory / f"{part}.log"
         return file.read_text(errors="replace") if file.exists() else ""
+
+
+def copied_from(primary: EmbeddedPostgres, standby: EmbeddedPostgres) -> None:
+    """Make a server a standby of another: its data are copied, and whatever it had is gone."""
+    host = str(conninfo_to_dict(primary.conninfo)["host"])
+    shutil.rmtree(standby.data_dir, ignore_errors=True)
+    standby.data_dir.parent.chmod(0o755)
+    standby.data_dir.mkdir(mode=0o700)
+    os.chown(standby.data_dir, primary.data_dir.stat().st_uid, -1)
+    command = ("pg_basebackup", "-h", host, "-U", "postgres", "-D", str(standby.data_dir), "-R", "-X", "stream")
+    done = primary._run(*command, "-c", "fast", folder=Path("/"))
+    assert done.returncode == 0, done.stdout
 
 
 def subscriber(agency: str) -> str:

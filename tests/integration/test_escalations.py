@@ -65,7 +65,7 @@ class Tower:
         self.now = to
         catch_up(self.settings)
         with composition.follower(self.settings) as source:
-            return Escalator(self.office.casework, source.store, lambda: self.now).once()
+            return Escalator(self.office.casework, source.store, lambda: self.now, source.positions).once()
 
     def raised(self, case: UUID) -> list[Fact]:
         kinds = ReferralUndelivered | ReferralEscalated | ClockOverdue
@@ -442,7 +442,7 @@ def test_two_workers_at_once_raise_nothing_twice(tower: Tower, settings: Setting
             composition.service(settings, connections=2) as ports,
             composition.follower(settings) as source,
         ):
-            escalator = Escalator(Office(ports).casework, source.store, lambda: sent + WINDOW)
+            escalator = Escalator(Office(ports).casework, source.store, lambda: sent + WINDOW, source.positions)
             due = list(escalator.due(sent + WINDOW))
             barrier.wait(PATIENCE_SECONDS)  # both have looked, and saw the same
             raised[n] = sum(escalator._raise(case, command, sent + WINDOW) for case, command in due if case in cases)
@@ -521,7 +521,7 @@ def test_however_many_cannot_be_raised_the_next_one_is(tower: Tower, settings: S
             now = tower.sent_at(case, referral) + HOUR
             catch_up(settings)
             with composition.follower(settings) as source:
-                due = set(Escalator(tower.office.casework, source.store, lambda: now).due(now))
+                due = set(Escalator(tower.office.casework, source.store, lambda: now, source.positions).due(now))
             assert EscalateReferral(occurred_at=now, referral=ReferralId(referral)) in {d.command for d in due}
             assert sum(isinstance(d.command, RaiseGlassReview) for d in due) >= 150
         finally:
@@ -550,7 +550,7 @@ def test_a_worker_whose_lists_are_old_raises_nothing_that_was_answered(tower: To
     catch_up(settings)
     with composition.follower(settings) as source:
         later = tower.sent_at(case, referral) + 2 * HOUR
-        escalator = Escalator(tower.office.casework, source.store, lambda: later)
+        escalator = Escalator(tower.office.casework, source.store, lambda: later, source.positions)
         due = [(of, command) for of, command in escalator.due(later) if of == case]
         assert len(due) == 2
         tower.office.does("rsud", case, ReceiveReferral, referral=referral)
@@ -579,9 +579,9 @@ def test_what_is_away_for_a_moment_sets_no_case_aside_whose_consent_ran_out(
     tower.office.consents(case, "rsud", "health", expires_at=later)
     catch_up(settings)
     with composition.follower(settings) as source:
-        Escalator(cast(Casework, Away(problem)), source.store, lambda: later).once()
+        Escalator(cast(Casework, Away(problem)), source.store, lambda: later, source.positions).once()
         assert case not in damaged_streams(settings)
-        Escalator(tower.office.casework, source.store, lambda: later).once()
+        Escalator(tower.office.casework, source.store, lambda: later, source.positions).once()
     assert "case.ConsentExpired" in [w.topic for w in tower.office.ports.log.read(case)]
 
 

@@ -50,7 +50,9 @@ class Watching:
         catch_up(self.settings)
         now = at or composition.now()
         with composition.follower(self.settings) as source:
-            return Escalator(self.office.casework, source.store, lambda: now)._tell(now, lambda: False)
+            return Escalator(self.office.casework, source.store, lambda: now, source.positions)._tell(
+                now, lambda: False
+            )
 
     def shown(self, agency: str) -> list[Found]:
         """What the agency's people are shown of what was done since the last time that it was looked at."""

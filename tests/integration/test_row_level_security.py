@@ -211,7 +211,7 @@ def test_what_agencies_were_told_is_each_agencys_own(
         " AND has_table_privilege(%s, oid, 'SELECT') ORDER BY 1",
         (SERVICE,),
     ).fetchall()
-    own = ("gaps", "heads", "recalled", "sent", "told", "webhooks")
+    own = ("gaps", "heads", "recalled", "sent", "tallies", "told", "webhooks")
     assert found == sorted([*((name, True) for name in own), ("reached", False)])
     at = composition.now()
     for agency in ("rsud", "polres"):

@@ -181,7 +181,7 @@ class Theatre:
         """The system raises what is due at this instant."""
         for _ in range(PASSES):
             self.keep_up()
-            if not Escalator(self._casework, self._source.store, lambda: self.now).once():
+            if not Escalator(self._casework, self._source.store, lambda: self.now, self._source.positions).once():
                 return
 
     def fed(self, agency: str, case: str) -> str:
