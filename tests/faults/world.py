@@ -158,10 +158,10 @@ class World:
     def _with_standby(self, primary: EmbeddedPostgres) -> str:
         """Both hosts, as an operator names them: whichever takes writes."""
         standby = EmbeddedPostgres(self.directory / "standby")
-        copied_from(primary, standby)
-        self._run(Database("standby", standby))
         with psycopg.connect(primary.conninfo, autocommit=True) as db:
-            db.execute("ALTER SYSTEM SET synchronous_standby_names = '*'")
+            db.execute("ALTER SYSTEM SET synchronous_standby_names = '*'")  # is copied, and holds after a promotion
+            copied_from(primary, standby)
+            self._run(Database("standby", standby))
             db.execute("SELECT pg_reload_conf()")
         ports = (self._relayed(name, server) for name, server in (("standby", standby), ("database", primary)))
         return make_conninfo(
