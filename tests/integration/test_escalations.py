@@ -15,19 +15,32 @@ from some import some
 
 from rujukan.api.application.acknowledgements import Acknowledgements
 from rujukan.api.application.casework import Casework, Done
+from rujukan.api.application.ports import Changes
 from rujukan.domain.case.fulfilment import AcceptReferral, ReceiveReferral, StartReferral
 from rujukan.domain.case.glass import RaiseGlassReview, ReviewGlass
 from rujukan.domain.case.intake import CaseOpened
 from rujukan.domain.case.lead import AcceptLeadTransfer, AskLeadTransfer
 from rujukan.domain.case.lifecycle import CloseCase, ReopenCase
+from rujukan.domain.case.merging import MergeCase
 from rujukan.domain.case.notes import NoteRecorded, RecordNote
 from rujukan.domain.case.overrides import OverrideConsent, OverrideReviewOverdue, ReviewOverride
 from rujukan.domain.case.referrals import CancelReferral, ReferralSent, SendReferral
 from rujukan.domain.case.reminders import EscalateReferral, ReferralEscalated, ReferralUndelivered
+from rujukan.domain.case.staffing import PersonExcluded
 from rujukan.domain.casefile.clocks import ClockOverdue, MeetClock
-from rujukan.domain.codes import CloseReason, EndReason, GlassVerdict, Purpose, Role, Service, SharingBasis, Urgency
+from rujukan.domain.codes import (
+    AgencyKind,
+    CloseReason,
+    EndReason,
+    GlassVerdict,
+    Purpose,
+    Role,
+    Service,
+    SharingBasis,
+    Urgency,
+)
 from rujukan.domain.delivery import AcknowledgeDeliveries, Failure, Mark, Marks
-from rujukan.domain.fact import CaseId, Fact, ReferralId
+from rujukan.domain.fact import ActorId, CaseId, ExclusionId, Fact, ReferralId
 from rujukan.infra import composition
 from rujukan.infra.database import FOLLOWER, as_role
 from rujukan.infra.delivery.escalating import Escalator
@@ -605,3 +618,24 @@ def test_built_anew_the_lists_are_the_same(tower: Tower, settings: Settings) -> 
     after = dump(settings)
     for table in TABLES:
         assert after[table] == before[table], table
+
+
+def test_an_exclusion_that_an_earlier_release_left_to_one_file_is_recorded_in_the_other(tower: Tower) -> None:
+    duplicate, living = tower.opens(), tower.opens()
+    tower.office.does("uptd-ppa", duplicate, MergeCase, role=Role.SUPERVISOR, into=living)
+    known = tower.office.casework.case(living)
+    assert known is not None
+    placed = PersonExcluded(
+        occurred_at=tower.now,
+        exclusion=ExclusionId(uuid4()),
+        person=ActorId(uuid4()),
+        member_of="rsud",
+        kind=AgencyKind.HEALTH,
+        placed_by="uptd-ppa",
+        reason="kin",
+    )
+    tower.office.ports.log.append([Changes(living, known.version, [placed])], tower.office.act("uptd-ppa"), uuid4())
+    for _ in range(2):
+        tower.turns(composition.now())
+        (carried,) = (w.event for w in tower.office.ports.log.read(duplicate) if isinstance(w.event, PersonExcluded))
+        assert (carried.person, carried.placed_by) == (placed.person, "uptd-ppa")
