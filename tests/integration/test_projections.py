@@ -457,7 +457,8 @@ def test_a_new_lead_takes_the_duplicates_over_and_a_clock_of_a_file_that_ended_i
     def board(agency: str, *, all: bool = False) -> list[UUID]:
         catch_up(elsewhere)
         with office.ports.views.acting_for(agency) as db:
-            return [b.clock for b in deadlines.deadlines(db, composition.now(), all=all)]
+            shown = deadlines.deadlines(db, composition.now(), all=all, limit=500)
+        return [b.clock for b in shown if b.case == duplicate]
 
     assert board("uptd-ppa") == clocks
     office.does("uptd-ppa", duplicate, MergeCase, role=Role.SUPERVISOR, into=living)
@@ -467,7 +468,8 @@ def test_a_new_lead_takes_the_duplicates_over_and_a_clock_of_a_file_that_ended_i
     office.does("dinsos", living, AcceptLeadTransfer, transfer=transfer)
     assert (board("dinsos"), board("dinsos", all=True)) == ([], clocks)
     with office.ports.views.acting_for("dinsos") as db:
-        assert {(entry.case, entry.relation) for entry in caseload.cases(db)} == {(duplicate, "lead"), (living, "lead")}
+        led = {entry.case for entry in caseload.cases(db, limit=500) if entry.relation == "lead"}
+        assert {duplicate, living} <= led
     office.does("dinsos", duplicate, SeparateCase, role=Role.SUPERVISOR, reason="two people after all")
     assert board("dinsos") == clocks
     office.does("dinsos", duplicate, CloseCase, reason=CloseReason.GOALS_MET)
