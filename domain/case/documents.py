@@ -1,15 +1,15 @@
 """Documents: their hash and kind stand in the case, their bytes lie sealed beside it."""
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Sequence
 from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import Meta
 from msgspec.structs import replace
 
+from ..casefile.attaching import Document, Documents
 from ..casefile.deciding import Network, decides, fresh
 from ..casefile.evolving import applies
-from ..casefile.state import EMPTY, Case, CourtOrders, Part
+from ..casefile.state import Case, CourtOrders
 from ..codes import AgencyKind, DocumentKind
 from ..compartment import Compartment, CompartmentWord, Coordination
 from ..declaring import Shared, Step, asked, field, happened, name_fields
@@ -86,17 +86,6 @@ OLDER = Thing(
 )
 class AttachDocument(DocumentFacts, frozen=True, kw_only=True):
     """Attach a document whose bytes are stored already."""
-
-
-class Document(Struct, frozen=True):
-    compartment: Compartment
-    author: AgencyCode | None = None
-    superseded_by: DocumentId | None = None
-    attached_at: datetime | None = None
-
-
-class Documents(Part, frozen=True):
-    attached: Mapping[DocumentId, Document] = EMPTY
 
 
 @applies(DocumentAttached)

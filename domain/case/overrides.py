@@ -10,6 +10,7 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from ..casefile import judging
+from ..casefile.attaching import Documents
 from ..casefile.consenting import NAMED, Scope, consent_in, live, require_later_end
 from ..casefile.deciding import Network, decides, fresh, kind_of
 from ..casefile.emergency import misjudged
@@ -375,6 +376,8 @@ def _basis(of: OverrideFacts | Wanted, case: Case, act: Act | None, network: Net
     """The row of the basis, if it covers all that is asked. Raises what `bounded` does, and Invalid."""
     towards = [(named, kind_of(named, network)) for named in of.recipients]
     basis = bounded(of.basis, compartments_named(of.compartments), towards, of.purposes, case.age_group, act)
+    if of.document is not None and of.document not in case.of(Documents).attached:
+        raise Unknown(what="document")
     if basis.document and of.document is None:
         raise Invalid(field="document", must=ORDER_NAMED)
     if basis.on_word and isinstance(of, OverrideFacts) and of.on_word_of is None:

@@ -313,7 +313,7 @@ COMMANDS: Mapping[type[Fact], Fact] = {
             OverrideConsent,
             **scope(C2),
             **GROUNDS,
-            document=DOCUMENT,
+            document=COURT_ORDER["document"],
         ),
         say(ApproveOverride, consent=WISHED, reason="r"),
         say(RefuseOverride, consent=WISHED, reason="r"),

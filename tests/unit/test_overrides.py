@@ -19,6 +19,7 @@ from story import (
     SUPERVISOR,
     SYSTEM,
     act,
+    an_id,
     brought_to,
     consent,
     draft,
@@ -34,6 +35,7 @@ from story import (
     the_case,
 )
 
+from rujukan.domain.case.documents import DocumentAttached
 from rujukan.domain.case.overrides import (
     ApproveOverride,
     EndOverride,
@@ -53,6 +55,7 @@ from rujukan.domain.casefile.judging import HIGHEST_REMINDER, WITHIN
 from rujukan.domain.codes import (
     AgeGroup,
     AgencyKind,
+    DocumentKind,
     GlassVerdict,
     Purpose,
     ReferralStatus,
@@ -86,6 +89,17 @@ NEEDS = {B.COURT_ORDER: {"document": DOCUMENT}, B.VITAL_INTEREST: {"on_word_of":
 """What a ground asks for beside."""
 
 
+ATTACHED = say(
+    DocumentAttached,
+    document=DOCUMENT,
+    kind=DocumentKind.COURT_DOCUMENT,
+    compartment="legal",
+    media_type="application/pdf",
+    size=3,
+    sha256="0" * 64,
+)
+
+
 def shares(basis: SharingBasis = B.IMMINENT_DANGER, id: Any = C2, **other: Any) -> OverrideConsent:
     """To share the least that the ground is for, with whom it is for."""
     row = BASES[basis]
@@ -106,7 +120,7 @@ def by_whom(basis: SharingBasis, role: Role | None = None) -> Act:
 def a_case(basis: SharingBasis, urgency: Urgency = Urgency.EMERGENCY) -> list[Fact]:
     """A case whom the ground may concern, in which lead and hospital take part."""
     age = AgeGroup.ADOLESCENT if BASES[basis].concerns else AgeGroup.ADULT
-    return [replace(opened(age=age), urgency=urgency), consent(), *brought_to(S.IN_PROGRESS)]
+    return [replace(opened(age=age), urgency=urgency), consent(), *brought_to(S.IN_PROGRESS), ATTACHED]
 
 
 def shared_alone(id: Any, by: Act) -> SharedWithoutConsent:
@@ -168,6 +182,8 @@ def test_an_order_is_attached_and_who_cannot_be_asked_is_somebody_s_word() -> No
     order, vital = shares(B.COURT_ORDER, document=None), shares(B.VITAL_INTEREST, on_word_of=None)
     given(*a_case(B.COURT_ORDER)).when(order, by=SUPERVISOR).refused(Invalid, field="document")
     given(*a_case(B.VITAL_INTEREST)).when(vital, by=LEAD).refused(Invalid, field="on_word_of")
+    elsewhere = shares(B.COURT_ORDER, document=an_id("a document of another case"))
+    given(*a_case(B.COURT_ORDER)).when(elsewhere, by=SUPERVISOR).refused(Unknown, what="document")
 
 
 def test_it_is_shared_once_and_then_sent() -> None:
@@ -255,14 +271,14 @@ def _refused(case: Any, command: Fact, by: Act) -> Any:
 # By two, before ----------------------------------------------------------------------------------------------------
 
 ORDER = shares(B.COURT_ORDER, to="rsud", of=("legal",))
-ASKED = given(opened()).when(ORDER, by=SUPERVISOR).events
+ASKED = given(opened(), ATTACHED).when(ORDER, by=SUPERVISOR).events
 APPROVES, REFUSES = say(ApproveOverride, consent=C2, reason="seen"), say(RefuseOverride, consent=C2, reason="no")
 
 
 def test_what_can_wait_takes_two_people_before() -> None:
-    asked = given(opened()).when(ORDER, by=SUPERVISOR).then_only(OverrideAsked)
+    asked = given(opened(), ATTACHED).when(ORDER, by=SUPERVISOR).then_only(OverrideAsked)
     assert C2 not in asked.consents, "it covers nothing yet"
-    after = given(opened(), *ASKED).when(APPROVES, by=REVIEWER)
+    after = given(opened(), ATTACHED, *ASKED).when(APPROVES, by=REVIEWER)
     (made,) = after.events
     assert isinstance(made, SharedWithoutConsent)
     assert (made.asked_by, made.decided_by, made.review_due_at) == (SUPERVISOR.actor, REVIEWER.actor, None)
@@ -273,16 +289,16 @@ def test_what_can_wait_takes_two_people_before() -> None:
 def test_who_asked_is_not_the_second_person_in_whatever_hat() -> None:
     for role in (Role.SUPERVISOR, Role.LEGAL_REVIEWER, Role.DATA_PROTECTION_OFFICER):
         same = replace(act("uptd-ppa", role), actor=SUPERVISOR.actor)
-        given(opened(), *ASKED).when(APPROVES, by=same).refused(AnotherPersonNeeded)
+        given(opened(), ATTACHED, *ASKED).when(APPROVES, by=same).refused(AnotherPersonNeeded)
 
 
 def test_what_is_refused_or_decided_is_over() -> None:
-    refused = given(opened(), *ASKED).when(REFUSES, by=SUPERVISOR).events
+    refused = given(opened(), ATTACHED, *ASKED).when(REFUSES, by=SUPERVISOR).events
     assert [type(event) for event in refused] == [OverrideRefused]
-    given(opened(), *ASKED, *refused).when(APPROVES, by=REVIEWER).refused(Unknown, what="override")
-    approved = given(opened(), *ASKED).when(APPROVES, by=REVIEWER).events
-    given(opened(), *ASKED, *approved).when(APPROVES, by=OFFICER).refused(Unknown, what="override")
-    given(opened(), *ASKED).when(ORDER, by=SUPERVISOR).refused(AlreadyExists, id=C2)
+    given(opened(), ATTACHED, *ASKED, *refused).when(APPROVES, by=REVIEWER).refused(Unknown, what="override")
+    approved = given(opened(), ATTACHED, *ASKED).when(APPROVES, by=REVIEWER).events
+    given(opened(), ATTACHED, *ASKED, *approved).when(APPROVES, by=OFFICER).refused(Unknown, what="override")
+    given(opened(), ATTACHED, *ASKED).when(ORDER, by=SUPERVISOR).refused(AlreadyExists, id=C2)
 
 
 def test_its_time_counts_from_the_approval() -> None:

@@ -57,6 +57,7 @@ from rujukan.domain.case.fulfilment import ReceiveReferral
 from rujukan.domain.case.holds import LiftHoldOnOrder
 from rujukan.domain.case.lifecycle import CaseClosed
 from rujukan.domain.case.notes import RecordNote
+from rujukan.domain.case.overrides import OverrideConsent
 from rujukan.domain.case.referrals import DraftReferral, ReferralCancelled, ReferralSent, SendReferral
 from rujukan.domain.case.reminders import EscalateReferral, ReferralEscalated
 from rujukan.domain.case.services import DeliverService
@@ -136,7 +137,7 @@ ACCOUNT: dict[str, Answers | None] = {
     "AgreeSafetyPlan": OPENED,
     "GiveConsent": OPENED,
     "RefuseConsent": OPENED,
-    "OverrideConsent": OPENED,
+    "OverrideConsent": OPENED._replace(command=replace(COMMANDS[OverrideConsent], document=DOCUMENT)),
     "ApproveOverride": Answers("OverrideAsked", "consent"),
     "RefuseOverride": Answers("OverrideAsked", "consent"),
     "ReviewOverride": Answers("SharedWithoutConsent", "consent"),
