@@ -467,7 +467,10 @@ def tell_everything(office: Office) -> tuple[UUID, list[str]]:
     says(case, CorrectIncident, incident=incident, happened_at=None)
     says(case, GiveConsent, consent=consent, **scope, given_by=by, obtained=Obtained.WRITTEN)
     says(case, RefuseConsent, consent=uuid4(), given_by=by, asked_for=frozenset({"lbh"}))
-    override: Fields = {"basis": SharingBasis.COURT_ORDER, "document": uuid4(), "expires_at": None}
+    attached: Fields = {"kind": DocumentKind.VISUM, "compartment": "health", "media_type": "text/plain", "size": 7}
+    office.ports.documents.put(case, document, Compartment.HEALTH, f"{MARKER}-bytes-of-a-document".encode())
+    says(case, AttachDocument, document=document, **attached, sha256="0" * 64, supersedes=None)
+    override: Fields = {"basis": SharingBasis.COURT_ORDER, "document": document, "expires_at": None}
     for answer in (ApproveOverride, RefuseOverride):
         asked: Fields = {"consent": uuid4()}
         says(case, OverrideConsent, **{**scope, **override, **asked}, role=Role.SUPERVISOR)
@@ -503,9 +506,6 @@ def tell_everything(office: Office) -> tuple[UUID, list[str]]:
     says(case, RecordNote, note=uuid4())
     says(case, RecordContactAttempt, note=uuid4(), reached=True)
     says(case, RecordFollowUp, note=uuid4())
-    attached: Fields = {"kind": DocumentKind.VISUM, "compartment": "health", "media_type": "text/plain", "size": 7}
-    office.ports.documents.put(case, document, Compartment.HEALTH, f"{MARKER}-bytes-of-a-document".encode())
-    says(case, AttachDocument, document=document, **attached, sha256="0" * 64, supersedes=None)
     says(case, HoldConference, conference=uuid4(), attendees=frozenset({"uptd-ppa"}))
     says(case, AgreeAction, action=(action := uuid4()), owner="uptd-ppa", conference=None)
     says(case, FinishAction, action=action)
