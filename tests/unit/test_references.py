@@ -15,7 +15,7 @@ from rujukan.domain.refusal import Invalid, NotAMember, Unknown
 NOWHERE = an_id("what there is not")
 BY_OTHERS = {("MergeCase", "into"), ("AbsorbDuplicate", "duplicate"), ("AttachDocument", "document")}
 """Of another file, whose door looks there (api/application/consequences.py); and what is made as it is named."""
-PEOPLE = {"AssignPerson", "EndAssignment", "ExcludePerson", "EndExclusion", "LapseAssignment"}
+PEOPLE = {"AssignPerson", "CarryExclusion", "EndAssignment", "ExcludePerson", "EndExclusion", "LapseAssignment"}
 """Of people and their agencies: tried in test_staffing.py."""
 
 
