@@ -68,6 +68,20 @@ class ClockStart(Code):
     DECISION = "decision", "Keputusan seseorang", "Somebody decided it"
 
 
+class OrderKind(Code):
+    """Who protects her by an order."""
+
+    POLICE = "police", "Pelindungan sementara oleh kepolisian", "Temporary protection by the police"
+    COURT = "court", "Perintah perlindungan oleh pengadilan", "Protection order by a court"
+
+
+class AskedOf(Code):
+    """Whom the police ask for protection that lasts."""
+
+    COURT = "court", "Pengadilan", "Court"
+    LPSK = "lpsk", "LPSK", "LPSK"
+
+
 class ClockEnd(Code):
     """How a window ended."""
 

@@ -6,9 +6,9 @@ Agencies were promised that the other lists are closed: one more value is a new 
 (infra/README.md, Schemas).
 """
 
-from .clock_codes import ClockDuty, ClockEnd, ClockStart
+from .clock_codes import AskedOf, ClockDuty, ClockEnd, ClockStart, OrderKind
 from .code import Code
-from .violence import ClockNeed, GbvType, Need, Place, RiskLevel, ViolenceForm
+from .violence import ClockNeed, GbvType, Need, Place, RiskLevel, SexualKind, ToldBy, ViolenceForm, YesNo
 
 
 class AgencyKind(Code):
@@ -326,6 +326,9 @@ CODE_LISTS: dict[str, type[Code]] = {
     "violence-forms": ViolenceForm,
     "gbv-types": GbvType,
     "places": Place,
+    "sexual-kinds": SexualKind,
+    "told-by": ToldBy,
+    "yes-no": YesNo,
     "services": Service,
     "referral-statuses": ReferralStatus,
     "reject-reasons": RejectReason,
@@ -343,6 +346,8 @@ CODE_LISTS: dict[str, type[Code]] = {
     "clock-duties": ClockDuty,
     "clock-starts": ClockStart,
     "clock-ends": ClockEnd,
+    "order-kinds": OrderKind,
+    "asked-of": AskedOf,
     "document-kinds": DocumentKind,
     "erasure-bases": ErasureBasis,
     "hold-kinds": HoldKind,

@@ -17,6 +17,7 @@ name_fields(
     pathway=field("Aturan batas waktu", "Pathway rules"),
     name=field("Nama", "Name", ("Nama", "Name")),
     language=field("Bahasa", "Language", ("Bahasa", "Language")),
+    needs=field("Kebutuhan", "Needs", ("Kebutuhan", "Needs")),
     reason=field("Alasan", "Reason", ("Alasan", "Reason")),
     incident=field("Kejadian", "Incident", ("Kejadian", "What happened")),
     due_at=field("Batas akhir", "Due", ("Paling lambat", "By when")),

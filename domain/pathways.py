@@ -11,7 +11,9 @@ from typing import Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from .codes import Urgency
+from .clock_codes import ClockDuty
+from .codes import AgencyKind, ReferralStatus, Service, Urgency
+from .triggers import BOUND, CareRule, DutyRule, What
 from .violence import ClockNeed, GbvType
 
 MINUTE = timedelta(minutes=1)
@@ -44,6 +46,37 @@ class Pathway(Struct, frozen=True):
     """How soon a referral is to be answered, by urgency."""
     deliveries: dict[Urgency, timedelta] = {}
     """How soon the recipient's system is to say that a referral arrived, by urgency; empty where nobody watches."""
+    care: tuple[CareRule, ...] = ()
+    """Windows of care. Empty: `rules` say them."""
+    duties: dict[ClockDuty, DutyRule] = {}
+    """Duties of law, each begun by what the law names. Empty: `rules` say them, from the report."""
+    protection_lasts: dict[ClockDuty, timedelta] = {}
+    """How long temporary protection by the police lasts at most, from when she was attended, by the law it is on."""
+    follow_ups: dict[ClockNeed, tuple[tuple[ClockNeed, timedelta], ...]] = {}
+    """What was given → which tests follow it, and when."""
+    stages: dict[ReferralStatus, dict[Urgency, timedelta]] = {}
+    """How long a referral may be in a state until somebody acts, by urgency; empty where nobody watches."""
+    long_work: frozenset[Service] = frozenset()
+    """Services whose work goes on for weeks: looked at in `LONG` while it does."""
+
+    def stage(self, status: ReferralStatus, urgency: Urgency, service: Service) -> timedelta | None:
+        """How long a referral may be in that state; None where nobody watches."""
+        windows = self.stages.get(status)
+        if windows is None:
+            return None
+        is_long = status is ReferralStatus.IN_PROGRESS and service in self.long_work
+        return max(windows[urgency], LONG) if is_long else windows[urgency]
+
+    def care_for(self, what: What, reported_at: datetime) -> Iterable[tuple[ClockNeed, datetime, datetime]]:
+        """(need, starts at, due at) of each window of care. Where nobody knows when it happened, from the report."""
+        starts = what.happened_at or reported_at
+        for rule in self.care:
+            if rule.need not in what.ruled_out and rule.when(what):
+                yield rule.need, starts, starts + rule.window
+
+    def duties_of(self, what: What) -> frozenset[ClockDuty]:
+        """The duties that such an incident brings: each begins when what the law names comes about."""
+        return frozenset(duty for duty, rule in self.duties.items() if rule.when(what))
 
     def clocks(
         self, gbv_type: GbvType, domestic: bool, happened_at: datetime | None, reported_at: datetime
@@ -109,10 +142,101 @@ V2026_2 = replace(
 )
 """Watches whether referrals arrive: a message that is lost is found long before its answer is due."""
 
-PATHWAYS = {V2026_1.version: V2026_1, V2026_2.version: V2026_2}
+WEEK = 7 * DAY
+LONG = 30 * DAY
+POLICE, JUSTICE = frozenset({AgencyKind.POLICE}), frozenset({AgencyKind.JUSTICE})
+U, S, C, D = Urgency, ReferralStatus, ClockNeed, ClockDuty
+CLINICAL = "WHO, Clinical management of rape and intimate partner violence survivors (2020): "
+
+V2026_3 = Pathway(
+    version="2026-3",
+    rules=(),
+    answers=V2026_2.answers,
+    deliveries=V2026_2.deliveries,
+    care=(
+        CareRule(C.HIV_PEP, 72 * HOUR, lambda what: what.exposed, CLINICAL + "PEP within 72 hours"),
+        CareRule(
+            C.EMERGENCY_CONTRACEPTION,
+            120 * HOUR,
+            lambda what: what.may_be_pregnant,
+            CLINICAL + "emergency contraception within 120 hours",
+        ),
+        CareRule(C.HEPATITIS_B, 14 * DAY, lambda what: what.exposed, CLINICAL + "hepatitis B vaccine, up to 14 days"),
+        CareRule(
+            C.FORENSIC_EVIDENCE,
+            72 * HOUR,
+            lambda what: what.leaves_traces,
+            "practice; UU 23/2004 art. 21: evidence is best taken within 72 hours",
+        ),
+        CareRule(
+            C.PREGNANCY_TEST,
+            6 * WEEK,
+            lambda what: what.may_be_pregnant,
+            CLINICAL + "pregnancy test at about 6 weeks",
+        ),
+    ),
+    duties={
+        D.REPORT_TO_POLICE: DutyRule(
+            72 * HOUR,
+            BOUND,
+            "UU 12/2022 art. 41(2)-(3): providers report to the police within 3 x 24 hours of her report, or a"
+            " professional's; of a complaint offence not without her",
+            lambda what: what.is_reported_by_others,
+        ),
+        D.PROTECTION_SV: DutyRule(
+            24 * HOUR,
+            POLICE,
+            "UU 12/2022 art. 42: within 1 x 24 hours of the police's receipt of the report",
+            lambda what: what.is_sexual,
+        ),
+        D.PROTECTION_DV: DutyRule(
+            24 * HOUR,
+            POLICE,
+            "UU 23/2004 art. 16(1): within 1 x 24 hours of when the police knew or received the report",
+            lambda what: what.domestic,
+        ),
+        D.COURT_REQUEST: DutyRule(
+            24 * HOUR, POLICE, "UU 23/2004 art. 16(3): within 1 x 24 hours of the temporary protection"
+        ),
+        D.COURT_DECISION: DutyRule(
+            7 * DAY, JUSTICE, "UU 23/2004 art. 28: within 7 days of the request (to be confirmed by a lawyer)"
+        ),
+        D.LPSK_REQUEST: DutyRule(
+            24 * HOUR, POLICE, "UU 12/2022 art. 43: within 1 x 24 hours of the temporary protection"
+        ),
+        D.PROTECTION_END: DutyRule(
+            7 * DAY, POLICE, "UU 23/2004 art. 16(2): 7 days at most; UU 12/2022 art. 42: 14 days at most"
+        ),
+    },
+    protection_lasts={D.PROTECTION_DV: 7 * DAY, D.PROTECTION_SV: 14 * DAY},
+    follow_ups={C.HIV_PEP: ((C.HIV_FOLLOW_UP, 6 * WEEK), (C.HIV_FOLLOW_UP, 90 * DAY))},
+    stages={
+        S.DRAFT: {U.EMERGENCY: HOUR, U.URGENT: DAY, U.ROUTINE: 3 * DAY},
+        S.RECEIVED: {U.EMERGENCY: HOUR, U.URGENT: DAY, U.ROUTINE: 3 * DAY},
+        S.ACCEPTED: {U.EMERGENCY: 4 * HOUR, U.URGENT: DAY, U.ROUTINE: 7 * DAY},
+        S.IN_PROGRESS: {U.EMERGENCY: 3 * DAY, U.URGENT: 7 * DAY, U.ROUTINE: LONG},
+        S.ON_HOLD: {U.EMERGENCY: DAY, U.URGENT: 3 * DAY, U.ROUTINE: 7 * DAY},
+        S.REJECTED: {U.EMERGENCY: HOUR, U.URGENT: DAY, U.ROUTINE: 3 * DAY},
+    },
+    long_work=frozenset(
+        {
+            Service.PSYCHOSOCIAL,
+            Service.LEGAL_AID,
+            Service.LAW_ENFORCEMENT,
+            Service.SOCIAL_REHABILITATION,
+            Service.SOCIAL_REINTEGRATION,
+            Service.EDUCATION,
+            Service.LIVELIHOOD,
+        }
+    ),
+)
+"""Windows begin by the form of violence and the kind of act, not by the type of GBV alone; the police's begin when the
+police know; every state of a referral has its window."""
+
+PATHWAYS = {pathway.version: pathway for pathway in (V2026_1, V2026_2, V2026_3)}
 """Every version ever in use; none is ever taken out, none is ever edited."""
 
-CURRENT = V2026_2
+CURRENT = V2026_3
 
 
 class ConsentTimes(Struct, frozen=True):

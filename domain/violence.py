@@ -55,6 +55,56 @@ class Place(Code):
     OTHER = "lainnya", "Lainnya", "Other"
 
 
+class SexualKind(Code):
+    """Kinds of sexual violence: the nine of UU 12/2022 art. 4(1), and of those that art. 4(2) names."""
+
+    NON_PHYSICAL_HARASSMENT = "non-physical-harassment", "Pelecehan seksual nonfisik", "Non-physical harassment"
+    PHYSICAL_HARASSMENT = "physical-harassment", "Pelecehan seksual fisik", "Physical harassment"
+    CONTRACEPTION = "forced-contraception", "Pemaksaan kontrasepsi", "Forced contraception"
+    STERILISATION = "forced-sterilisation", "Pemaksaan sterilisasi", "Forced sterilisation"
+    MARRIAGE = "forced-marriage", "Pemaksaan perkawinan", "Forced marriage"
+    TORTURE = "sexual-torture", "Penyiksaan seksual", "Sexual torture"
+    EXPLOITATION = "sexual-exploitation", "Eksploitasi seksual", "Sexual exploitation"
+    SLAVERY = "sexual-slavery", "Perbudakan seksual", "Sexual slavery"
+    ELECTRONIC = "electronic", "Kekerasan seksual berbasis elektronik", "Electronic sexual violence"
+    RAPE = "rape", "Perkosaan", "Rape"
+    OBSCENE_ACTS = "obscene-acts", "Perbuatan cabul", "Obscene acts"
+    ACTS_AGAINST_CHILD = (
+        "sexual-acts-against-child",
+        "Persetubuhan, pencabulan, atau eksploitasi seksual terhadap anak",
+        "Sexual acts against, or exploitation of, a child",
+    )
+    PROSTITUTION = "forced-prostitution", "Pemaksaan pelacuran", "Forced prostitution"
+    TRAFFICKING = (
+        "trafficking-for-sex",
+        "Perdagangan orang untuk eksploitasi seksual",
+        "Trafficking for sexual exploitation",
+    )
+    DOMESTIC = "domestic-sexual", "Kekerasan seksual dalam rumah tangga", "Sexual violence within the household"
+    OTHER = "other", "Lainnya", "Other"
+
+
+class YesNo(Code):
+    """An answer to what was asked; absent where nobody asked."""
+
+    YES = "yes", "Ya", "Yes"
+    NO = "no", "Tidak", "No"
+    UNKNOWN = "unknown", "Tidak diketahui", "Not known"
+
+
+class ToldBy(Code):
+    """Who told the agency what happened."""
+
+    SURVIVOR = "survivor", "Korban sendiri", "The survivor herself"
+    HEALTH_WORKER = "health-worker", "Tenaga medis atau kesehatan", "Medical or health worker"
+    PSYCHOLOGIST = "psychologist", "Psikiater atau psikolog", "Psychiatrist or psychologist"
+    SOCIAL_WORKER = "social-worker", "Pekerja atau tenaga kesejahteraan sosial", "Social worker"
+    TEACHER = "teacher", "Guru atau tenaga pendidikan", "Teacher or school staff"
+    FAMILY = "family", "Keluarga", "Family"
+    WITNESS = "witness", "Orang lain yang melihat atau mengetahui", "Somebody else who saw or knows of it"
+    OTHER = "other", "Lainnya", "Other"
+
+
 class RiskLevel(Code):
     LOW = "low", "Rendah", "Low"
     MEDIUM = "medium", "Sedang", "Medium"
@@ -127,3 +177,7 @@ class ClockNeed(Code):
         "Pemberitahuan kegagalan pelindungan data",
         "Notice of a failure to protect data",
     )
+
+
+OF_PREGNANCY = frozenset({ClockNeed.EMERGENCY_CONTRACEPTION, ClockNeed.PREGNANCY_TEST, ClockNeed.PREGNANCY_TERMINATION})
+"""Care that concerns a pregnancy only."""

@@ -15,7 +15,7 @@ from ..domain.case.lead import LeadTransferAccepted
 from ..domain.case.lifecycle import CaseClosed, CaseReopened
 from ..domain.case.merging import CaseMerged, CaseSeparated
 from ..domain.case.referrals import ReferralSent
-from ..domain.casefile.clocks import ClockEnded, ClockMet, ClockResumed, ClockStarted
+from ..domain.casefile.clocks import ClockEnded, ClockMet, ClockResumed, ClockStarted, sharers
 from ..domain.casefile.state import Status
 from ..domain.compartment import Compartment
 from ..domain.disclosure import Followed
@@ -77,25 +77,30 @@ class Deadlines:
                 continue
             match event:
                 case ClockStarted():
-                    db.execute(
-                        "INSERT INTO deadline"
-                        " (agency, clock, case_id, starts_at, due_at, position, guessed, too_late)"
+                    told = {t.agency for t in followed.tell if t.of is written}
+                    owes = {case.lead, *sharers(case.clocks[event.clock], case), written.author} & {case.lead, *told}
+                    db.executemany(
+                        "INSERT INTO deadline (agency, clock, case_id, starts_at, due_at, position, guessed, too_late)"
                         " VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
-                        (case.lead, event.clock, written.stream, event.starts_at, event.due_at, written.position,
-                         event.guessed is True, event.too_late is True),
+                        [
+                            (agency, event.clock, written.stream, event.starts_at, event.due_at, written.position,
+                             event.guessed is True, event.too_late is True)
+                            for agency in sorted(owes)
+                        ],
                     )  # fmt: skip
                 case ClockMet() | ClockEnded() | ClockResumed():
-                    told = [t.agency for t in followed.tell if t.of is written]
+                    told = {t.agency for t in followed.tell if t.of is written}
                     now = case.clocks[event.clock]
                     db.execute(
                         "UPDATE deadline SET met_at = %s, met_recorded_at = %s, late = %s, ended_at = %s,"
                         " ended_recorded_at = %s, ended_by = %s WHERE case_id = %s AND clock = %s AND agency = ANY(%s)",
                         (now.met_at, now.met_recorded_at, now.late, now.ended_at, now.ended_recorded_at, now.ended_by,
-                         written.stream, event.clock, told),
+                         written.stream, event.clock, sorted(told)),
                     )  # fmt: skip
                 case ReferralSent():
                     referral = case.referrals[event.referral]
-                    _share(db, written.stream, referral.recipient, list(referral.clocks))
+                    shared = [c.id for c in case.clocks.values() if referral.recipient in sharers(c, case)]
+                    _share(db, written.stream, referral.recipient, shared)
                 case LeadTransferAccepted():
                     _share(db, written.stream, event.lead, list(case.clocks))
                 case CaseClosed() | CaseMerged() | CaseReopened() | CaseSeparated():
@@ -104,12 +109,12 @@ class Deadlines:
         drop(db, "deadline", batch, Compartment.INCIDENT)  # how long a window is tells what it was for
 
 
-def _share(db: Tables, case: UUID, agency: str, clocks: list[UUID]) -> None:
+def _share(db: Tables, case: UUID, agency: str, clocks: Sequence[UUID]) -> None:
     if clocks:
         db.execute(
             f"INSERT INTO deadline (agency, {_SHARED}) SELECT DISTINCT ON (clock) %s, {_SHARED}"
             " FROM deadline WHERE case_id = %s AND clock = ANY(%s) ON CONFLICT DO NOTHING",
-            (agency, case, clocks),
+            (agency, case, list(clocks)),
         )
 
 

@@ -1,9 +1,9 @@
 """Escalations: what was raised because time ran out, for who is to see to it; and which clocks still run.
 
-A referral that nobody answered, or that did not arrive, is first the business of the recipient's supervisors, and from
-the second level on of the lead too. A clock that ran out is the lead's, and of who was referred to for it. What one
-person did alone and nobody judged in time, an opening in an emergency or sharing without consent, is that agency's and
-the lead's; it stays theirs when the case ends.
+A referral that nobody answered, that did not arrive, or on which nobody acted in its state, is first the business of
+the supervisors of who has to act, and from the second level on of the lead too. A clock that ran out is the lead's, and
+of who was referred to for it. What one person did alone and nobody judged in time, an opening in an emergency or
+sharing without consent, is that agency's and the lead's; it stays theirs when the case ends.
 """
 
 from collections.abc import Sequence
@@ -21,6 +21,8 @@ from ..domain.case.lifecycle import CaseClosed, CaseReopened
 from ..domain.case.merging import CaseMerged, CaseSeparated
 from ..domain.case.overrides import OverrideReviewed, OverrideReviewOverdue, SharedWithoutConsent
 from ..domain.case.reminders import ReferralEscalated, ReferralUndelivered
+from ..domain.case.services import ServiceDelivered
+from ..domain.case.silence import ReferralStalled
 from ..domain.casefile.clocks import ClockEnded, ClockMet, ClockOverdue, ClockResumed, ClockStarted
 from ..domain.casefile.moves import ReferralMove
 from ..domain.casefile.overriding import Overrides
@@ -36,7 +38,7 @@ from .erased import drop, records
 from .listing import Listing
 from .projection import Tables
 
-UNANSWERED, UNDELIVERED, CLOCK = "unanswered", "undelivered", "clock"
+UNANSWERED, UNDELIVERED, STALLED, CLOCK = "unanswered", "undelivered", "stalled", "clock"
 GLASS_REVIEW, SHARING_REVIEW = "glass-review", "sharing-review"
 
 
@@ -105,6 +107,9 @@ class Escalations:
                     recipient = case.referrals[event.referral].recipient
                     row = (stream, kind, event.referral, event.level, recipient, case.lead, at, written.position)
                     db.execute(_RAISE, row)
+                case ReferralStalled():
+                    row = (stream, STALLED, event.referral, event.level, event.to, case.lead, at, written.position)
+                    db.execute(_RAISE, row)
                 case ReferralMove():
                     _moved(db, stream, case, event.referral, at)
                 case ClockStarted() if (
@@ -116,6 +121,8 @@ class Escalations:
                     db.execute(_RAISE, (stream, CLOCK, event.clock, 2, "", case.lead, at, written.position))
                     for agency in sorted(told):
                         db.execute(_RAISE, (stream, CLOCK, event.clock, 1, agency, case.lead, at, written.position))
+                case ServiceDelivered() if event.referral is not None:
+                    db.execute(_RESOLVE + " AND kind = %s AND subject = %s", (at, stream, STALLED, event.referral))
                 case ClockMet() | ClockEnded():
                     _stop(db, stream, event.clock)
                     db.execute(
@@ -158,6 +165,7 @@ def _moved(db: Tables, stream: UUID, case: Case, id: ReferralId, at: datetime) -
     """An answer, or an end, resolves what was raised of a referral; with its end, its clocks are its recipient's no
     more."""
     referral = case.referrals[id]
+    db.execute(_RESOLVE + " AND kind = %s AND subject = ANY(%s)", (at, stream, STALLED, [id, referral.redirects]))
     if referral.status in (ReferralStatus.DRAFT, ReferralStatus.REQUESTED):
         return
     db.execute(_RESOLVE + " AND kind <> 'clock' AND subject = %s", (at, stream, id))

@@ -1,6 +1,6 @@
 """Inbox and outbox: each agency's referrals, received and sent, with their clocks."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, LiteralString
 from uuid import UUID
@@ -9,11 +9,15 @@ from msgspec import Struct
 from psycopg import Connection
 from psycopg.rows import TupleRow, class_row
 
+from ..domain.case.lifecycle import CaseClosed, CaseReopened
+from ..domain.case.merging import CaseMerged, CaseSeparated
 from ..domain.case.referrals import DraftFacts
+from ..domain.case.services import ServiceDelivered
 from ..domain.casefile.moves import ReferralMove
-from ..domain.casefile.state import Referral
+from ..domain.casefile.state import Case, Referral, Status
 from ..domain.codes import ReferralStatus
 from ..domain.disclosure import Followed
+from ..domain.fact import Fact
 from ..domain.standing import readings
 from ..domain.standing.readings import Reading
 from .erased import drop
@@ -64,10 +68,12 @@ class ReferralBox:
           purpose text NOT NULL, status text NOT NULL, sent_at timestamptz, due_at timestamptz,
           answered_at timestamptz, answer_recorded_at timestamptz, ended_at timestamptz, late boolean NOT NULL,
           answer_within interval NOT NULL, escalations int NOT NULL, position bigint NOT NULL,
+          endless boolean NOT NULL, acts_by timestamptz,
           PRIMARY KEY (agency, case_id, referral)
         );
         CREATE INDEX ON referral_box (agency, box, position DESC);
         CREATE INDEX ON referral_box (due_at) WHERE status = 'requested';
+        CREATE INDEX ON referral_box (acts_by) WHERE box = 'out';
         ALTER TABLE referral_box ENABLE ROW LEVEL SECURITY;
         CREATE POLICY own ON referral_box FOR SELECT TO rujukan_service USING ({OWN_AGENCY});
         GRANT SELECT ON referral_box TO rujukan_service;
@@ -76,34 +82,49 @@ class ReferralBox:
     def fold(self, db: Tables, batch: Sequence[Followed]) -> None:
         changed: dict[tuple[str, UUID, UUID], tuple[Any, ...]] = {}
         for followed in batch:
-            event = followed.written.event
-            if followed.case is None or not isinstance(event, ReferralMove | DraftFacts):
+            case = followed.case
+            if case is None:
                 continue
-            referral = followed.case.referrals[event.referral]
-            for agency, box, counterpart in _parties(referral):
-                changed[agency, followed.written.stream, referral.id] = (
-                    agency,
-                    referral.id,
-                    box,
-                    followed.written.stream,
-                    counterpart,
-                    referral.service.value,
-                    referral.urgency.value,
-                    referral.purpose.value,
-                    referral.status.value,
-                    referral.sent_at,
-                    referral.due_at,
-                    referral.answered_at,
-                    referral.answer_recorded_at,
-                    referral.ended_at,
-                    referral.late,
-                    referral.window,
-                    referral.escalations,
-                    followed.written.position,
-                )
+            for referral in _moved(followed.written.event, case):
+                for agency, box, counterpart in _parties(referral):
+                    changed[agency, followed.written.stream, referral.id] = (
+                        agency,
+                        referral.id,
+                        box,
+                        followed.written.stream,
+                        counterpart,
+                        referral.service.value,
+                        referral.urgency.value,
+                        referral.purpose.value,
+                        referral.status.value,
+                        referral.sent_at,
+                        referral.due_at,
+                        referral.answered_at,
+                        referral.answer_recorded_at,
+                        referral.ended_at,
+                        referral.late,
+                        referral.window,
+                        referral.escalations,
+                        followed.written.position,
+                        referral.endless,
+                        referral.acts_by if case.status is Status.OPEN else None,
+                    )
         if changed:
             db.execute(_UPSERT, [list(column) for column in zip(*changed.values(), strict=True)], binary=True)
         drop(db, "referral_box", batch)
+
+
+def _moved(event: Fact, case: Case) -> Iterable[Referral]:
+    """The referrals of which something changed."""
+    match event:
+        case DraftFacts(redirects=None) | ReferralMove():
+            yield case.referrals[event.referral]
+        case DraftFacts():
+            yield from (r for r in case.referrals.values() if r.id in (event.redirects, event.referral))
+        case ServiceDelivered():
+            yield from (r for r in case.referrals.values() if r.id == event.referral)
+        case CaseClosed() | CaseMerged() | CaseReopened() | CaseSeparated():
+            yield from case.referrals.values()
 
 
 def _parties(referral: Referral) -> list[tuple[str, str, str]]:
@@ -149,8 +170,15 @@ def unanswered(db: Connection[TupleRow], now: datetime, highest: int) -> list[tu
     For followers: it looks into every agency's inbox."""
     return db.execute(
         "SELECT case_id, referral FROM views.referral_box WHERE box = 'in' AND status = 'requested'"
-        " AND due_at + escalations * answer_within <= %s AND escalations < %s ORDER BY due_at",
+        " AND due_at + escalations * answer_within <= %s AND (endless OR escalations < %s) ORDER BY due_at",
         (now, highest),
+    ).fetchall()
+
+
+def stalled(db: Connection[TupleRow], now: datetime) -> list[tuple[UUID, UUID]]:
+    """(case, referral) of those on which nobody acted in time in their state. For followers."""
+    return db.execute(
+        "SELECT case_id, referral FROM views.referral_box WHERE box = 'out' AND acts_by <= %s ORDER BY acts_by", (now,)
     ).fetchall()
 
 
@@ -166,12 +194,13 @@ _SELECT: LiteralString = """
 
 _UPSERT: LiteralString = """
     INSERT INTO referral_box (agency, referral, box, case_id, counterpart, service, urgency, purpose, status, sent_at,
-      due_at, answered_at, answer_recorded_at, ended_at, late, answer_within, escalations, position)
+      due_at, answered_at, answer_recorded_at, ended_at, late, answer_within, escalations, position, endless, acts_by)
     SELECT * FROM unnest(%b::text[], %b::uuid[], %b::text[], %b::uuid[], %b::text[], %b::text[], %b::text[], %b::text[],
       %b::text[], %b::timestamptz[], %b::timestamptz[], %b::timestamptz[], %b::timestamptz[], %b::timestamptz[],
-      %b::boolean[], %b::interval[], %b::int[], %b::bigint[])
+      %b::boolean[], %b::interval[], %b::int[], %b::bigint[], %b::boolean[],
+      %b::timestamptz[])
     ON CONFLICT (agency, case_id, referral) DO UPDATE SET status = excluded.status, sent_at = excluded.sent_at,
       due_at = excluded.due_at, answered_at = excluded.answered_at, answer_recorded_at = excluded.answer_recorded_at,
       ended_at = excluded.ended_at, late = excluded.late, answer_within = excluded.answer_within,
-      escalations = excluded.escalations, position = excluded.position
+      escalations = excluded.escalations, position = excluded.position, acts_by = excluded.acts_by
 """

@@ -117,7 +117,6 @@ def agree_safety_plan(command: AgreeSafetyPlan, case: Case, act: Act, network: N
 
 
 name_fields(
-    needs=field("Kebutuhan", "Needs", ("Kebutuhan", "Needs")),
     reasons=field("Alasan", "Reasons", ("Alasan", "Reasons")),
     plan=field("Rencana", "Plan", ("Rencana", "Plan")),
     review_on=field("Ditinjau pada", "To be reviewed on", ("Ditinjau pada", "To be reviewed on")),

@@ -14,7 +14,7 @@ from ..casefile.state import Case
 from ..causes import Cause
 from ..clock_codes import ClockEnd
 from ..compartment import Coordination, Health
-from ..declaring import asked
+from ..declaring import asked, field, name_fields
 from ..fact import Act, ClockId, Fact, Text, recorded
 from ..refusal import Invalid, one_of
 from ..standing.relations import Extent, Relation
@@ -130,3 +130,10 @@ def resume_clock(command: ResumeClock, case: Case, act: Act, network: Network) -
     of_care = clock.duty is None or clock.duty in CARE_ENDS
     why = {"reason": command.reason, "grounds": None} if of_care else {"reason": None, "grounds": command.reason}
     return [recorded(ClockResumed, command, act, clock=clock.id, **why)]
+
+
+name_fields(
+    ended_as=field("Berakhir karena", "Ended as", ("Berakhir karena", "It ended as")),
+    how=field("Berakhir karena (kesehatan)", "Ended as (care)", ("Berakhir karena", "It ended as")),
+    grounds=field("Dasar keputusan", "Grounds", ("Dasar keputusan", "Grounds")),
+)

@@ -1,12 +1,13 @@
 """Who the survivor is, and how to reach her."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from typing import Any
 
 from msgspec.structs import replace
 
 from ..casefile.deciding import Network, decides
+from ..casefile.duties import rule_out
 from ..casefile.evolving import applies
 from ..casefile.state import Case, Part
 from ..codes import Sex
@@ -19,6 +20,7 @@ from ..standing.relations import Extent, Relation
 from ..standing.roles import CASE_WORK
 from ..standing.rows import TAKES_PART, TAKES_PART_ALSO_ENDED, Since, Thing
 from ..standing.rule import opens
+from ..violence import OF_PREGNANCY
 from ..words import Words
 
 R = Relation
@@ -223,13 +225,13 @@ def identify_survivor(command: IdentifySurvivor, case: Case, act: Act, network: 
     if case.of(Survivor).identified and opens(case, act, case.of(Survivor).identified_by, IDENTITY_ONLY):
         raise AlreadyRecorded(what="survivor identity", use="correction")
     _consistent(command)
-    return [recorded(SurvivorIdentified, command, act)]
+    return [recorded(SurvivorIdentified, command, act), *_not_for(command, case, act)]
 
 
 @decides.register
 def correct_identity(command: CorrectSurvivorIdentity, case: Case, act: Act, network: Network) -> Sequence[Fact]:
     _consistent(command)
-    return [recorded(SurvivorIdentityCorrected, command, act)]
+    return [recorded(SurvivorIdentityCorrected, command, act), *_not_for(command, case, act)]
 
 
 @decides.register
@@ -243,6 +245,12 @@ def record_contact(command: RecordSurvivorContact, case: Case, act: Act, network
 @decides.register
 def correct_contact(command: CorrectSurvivorContact, case: Case, act: Act, network: Network) -> Sequence[Fact]:
     return [recorded(SurvivorContactCorrected, command, act)]
+
+
+def _not_for(command: IdentityFacts, case: Case, act: Act) -> Iterator[Fact]:
+    """Which care is not for her or him, as her sex says; where that is not said, nothing is ruled out or in."""
+    if command.sex in (Sex.MALE, Sex.FEMALE):
+        yield from rule_out(case, OF_PREGNANCY if command.sex is Sex.MALE else frozenset(), command, act)
 
 
 def _consistent(command: IdentityFacts) -> None:

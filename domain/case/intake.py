@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from ..casefile.assigning import assigned_to_self
 from ..casefile.deciding import Network, decides
-from ..casefile.evolving import begins
+from ..casefile.duties import Duties, reported
+from ..casefile.evolving import applies, begins
 from ..casefile.state import Case
 from ..causes import When
 from ..codes import AgeGroup, AgencyKind, Channel, Reporter, Urgency
@@ -102,6 +103,11 @@ def case_opened(event: CaseOpened) -> Case:
         opened_at=event.occurred_at,
         began_at=event.occurred_at,
     )
+
+
+@applies(ReportReceived)
+def report_received(part: Duties, event: ReportReceived) -> Duties:
+    return reported(part, event.reporter, event.occurred_at)
 
 
 @decides.register

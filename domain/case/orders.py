@@ -1,21 +1,47 @@
-"""Protection orders."""
+"""Protection: temporary by the police, by a court's order, and what the police ask for next.
+
+Temporary protection lasts so many days from when she was first attended, and not from the paper: until when is plain to
+lists, number and terms are not. When it was given and when that was recorded stand beside each other.
+"""
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
+from typing import Annotated, Any
+
+from msgspec import Meta
 
 from ..casefile.deciding import Network, decides
+from ..casefile.duties import asked_for, court_decided, order_given
 from ..casefile.state import Case
-from ..compartment import Legal
+from ..causes import latest
+from ..clock_codes import AskedOf, ClockDuty, OrderKind
+from ..compartment import Compartment, Coordination, Legal
 from ..declaring import Shared, Step, asked, field, happened, name_fields
 from ..fact import Act, Fact, Short, Text, recorded
+from ..pathways import PATHWAYS
 from ..refusal import Invalid
 from ..standing.relations import Extent
 from ..standing.roles import CASE_WORK, LEGAL
 from ..standing.rows import TAKES_PART
 from ..words import Words
 
+SAYS_WHEN = Words("harus menyebut kapan diberikan, seperti dalam suratnya", "say when it was given, as the paper does")
+NOT_BEFORE_ASKED = Words("tidak boleh sebelum pengadilan dimohon", "not be before the court was asked")
+Instant = Annotated[datetime, Meta(tz=True)]
+UNSAID_BEFORE = ("kind", "given_at", "attended_from", "ends_at")
+
+
+def _kind_unsaid(fields: dict[str, Any]) -> dict[str, Any]:
+    """Version 1 did not say whose order it was, and had days where there are hours."""
+    return dict.fromkeys(UNSAID_BEFORE) | fields
+
 
 class ProtectionOrderFacts(Fact, frozen=True, kw_only=True):
+    kind: Coordination[OrderKind | None] = None
+    given_at: Coordination[Instant | None] = None
+    attended_from: Coordination[Instant | None] = None
+    """When the police first received or attended her."""
+    ends_at: Coordination[Instant | None] = None
     order: Legal[Short]
     issued_by: Legal[Short]
     valid_from: Legal[date]
@@ -32,6 +58,7 @@ class ProtectionOrderFacts(Fact, frozen=True, kw_only=True):
     means="Pelindungan sementara oleh polisi, atau perintah perlindungan oleh pengadilan (UU 23/2004, UU 12/2022).",
     step=Step.SERVICES,
     shared=Shared.STORY,
+    earlier=(_kind_unsaid,),
 )
 class ProtectionOrderRecorded(ProtectionOrderFacts, frozen=True, kw_only=True, tag="case.ProtectionOrderRecorded"):
     """A court or the police protect the survivor (UU 23/2004 art. 16-28, UU 12/2022 art. 42)."""
@@ -50,14 +77,71 @@ class RecordProtectionOrder(ProtectionOrderFacts, frozen=True, kw_only=True):
     """Record a protection order."""
 
 
+class RequestFacts(Fact, frozen=True, kw_only=True):
+    asked: Coordination[AskedOf]
+    request: Legal[Short | None] = None
+
+
+@happened(
+    Words("Pelindungan lanjutan dimohonkan", "Further protection asked for"),
+    her=Words("Pelindungan lanjutan bagi Anda dimohonkan", "Further protection for you was asked for"),
+    means="Pengadilan atau LPSK dimohon melindungi korban (UU 23/2004 Pasal 16 ayat 3, UU 12/2022 Pasal 43).",
+    step=Step.SERVICES,
+    shared=Shared.STORY,
+    about=lambda event: frozenset({Compartment.LEGAL}),
+)
+class ProtectionRequested(RequestFacts, frozen=True, kw_only=True, tag="case.ProtectionRequested"):
+    """A court, or LPSK, was asked to protect the survivor (UU 23/2004 art. 16(3), UU 12/2022 art. 43)."""
+
+
+@asked(
+    "/cases/{case}/protection-requests",
+    by=CASE_WORK | LEGAL,
+    where=TAKES_PART,
+    extent=Extent.OWN_WORDS,
+    means="Mencatat bahwa pengadilan atau LPSK dimohon melindungi korban.",
+    tag="work",
+    example={"asked": "court", "request": "12/VII/2026"},
+)
+class RequestProtection(RequestFacts, frozen=True, kw_only=True):
+    """Record that a court, or LPSK, was asked for protection."""
+
+
 @decides.register
 def record_protection_order(command: RecordProtectionOrder, case: Case, act: Act, network: Network) -> Sequence[Fact]:
     if command.valid_until is not None and command.valid_until < command.valid_from:
         raise Invalid(field="valid_until", must=Words("tidak boleh sebelum valid_from", "not be before valid_from"))
-    return [recorded(ProtectionOrderRecorded, command, act)]
+    at = command.given_at
+    if command.kind is not None and at is None:
+        raise Invalid(field="given_at", must=SAYS_WHEN)
+    if at is not None and at > command.occurred_at:
+        raise Invalid(field="given_at", must=Words("tidak boleh sesudah occurred_at", "not be after occurred_at"))
+    said = recorded(ProtectionOrderRecorded, command, act)
+    if at is None or not PATHWAYS[case.pathway].duties:
+        return [said]
+    if command.kind is OrderKind.POLICE:
+        return [said, *order_given(case, command, act, at, command.attended_from, command.ends_at)]
+    asked_at = latest(c.starts_at for c in case.clocks.values() if c.duty is ClockDuty.COURT_DECISION)
+    if asked_at is not None and at < asked_at:
+        raise Invalid(field="given_at", must=NOT_BEFORE_ASKED)
+    return [said, *court_decided(case, act, at)]
+
+
+@decides.register
+def request_protection(command: RequestProtection, case: Case, act: Act, network: Network) -> Sequence[Fact]:
+    duty = ClockDuty.COURT_REQUEST if command.asked is AskedOf.COURT else ClockDuty.LPSK_REQUEST
+    more = asked_for(case, duty, command, act) if PATHWAYS[case.pathway].duties else ()
+    return [recorded(ProtectionRequested, command, act), *more]
 
 
 name_fields(
+    given_at=field("Diberikan", "Given", ("Diberikan", "Given")),
+    attended_from=field(
+        "Korban diterima atau ditangani sejak", "Attended since", ("Ditangani sejak", "Attended since")
+    ),
+    ends_at=field("Berakhir", "Ends", ("Berakhir", "Ends")),
+    asked=field("Dimohonkan kepada", "Asked of", ("Dimohonkan kepada", "Asked of")),
+    request=field("Nomor permohonan", "Number of the request", ("Nomor permohonan", "Number of the request")),
     order=field("Nomor surat atau penetapan", "Number of the order", ("Nomor surat", "Number of the paper")),
     issued_by=field("Dikeluarkan oleh", "Issued by", ("Dikeluarkan oleh", "Issued by")),
     valid_from=field("Berlaku sejak", "Valid from", ("Berlaku dari", "Valid from")),

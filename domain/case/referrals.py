@@ -29,6 +29,7 @@ from ..casefile.moves import (
     moved,
     require_cover,
     require_reach,
+    stage,
     when_uncovered,
 )
 from ..casefile.state import Case, Referral, compartments_named
@@ -185,7 +186,8 @@ leads_to(ReferralCancelled, S.CANCELLED, ends=True)
 
 
 @applies(ReferralDrafted)
-def referral_drafted(case: Case, event: ReferralDrafted) -> Case:
+def referral_drafted(case: Case, event: ReferralDrafted, recorded_at: datetime) -> Case:
+    pathway = PATHWAYS.get(case.pathway)
     referral = Referral(
         id=event.referral,
         sender=event.sender,
@@ -199,8 +201,14 @@ def referral_drafted(case: Case, event: ReferralDrafted) -> Case:
         clocks=event.clocks,
         redirects=event.redirects,
         moved_at=event.occurred_at,
+        entered_at=recorded_at,
+        endless=bool(pathway.stages) if pathway is not None else False,
     )
-    return replace(case, referrals=put(case.referrals, event.referral, referral))
+    referral = replace(referral, stage=stage(case, referral, S.DRAFT))
+    referrals = put(case.referrals, event.referral, referral)
+    if event.redirects is not None and event.redirects in referrals:
+        referrals = put(referrals, event.redirects, replace(referrals[event.redirects], replaced=True))
+    return replace(case, referrals=referrals)
 
 
 @applies(ReferralSent)

@@ -20,6 +20,7 @@ from ..standing.rows import ANYWHERE
 from ..words import Words
 
 HIGHEST_ESCALATION = 3
+"""Of cases opened before 2026-3; since then it goes on until somebody acts."""
 
 
 @happened(
@@ -98,12 +99,14 @@ def referral_undelivered(case: Case, event: ReferralUndelivered) -> Case:
 
 @decides.register
 def escalate(command: EscalateReferral, case: Case | None, act: Act, network: Network) -> Sequence[Fact]:
-    """Silence is not acceptance: each time the window passes again without an answer, one level more."""
+    """Silence is not acceptance: each time the window passes again without an answer, one level more, until there is
+    one."""
     referral = case.referrals.get(command.referral) if case else None
     if referral is None or referral.due_at is None:
         raise Unknown(what="referral")
     level = referral.escalations + 1
-    if referral.status is not ReferralStatus.REQUESTED or level > HIGHEST_ESCALATION:
+    last = level > HIGHEST_ESCALATION and not referral.endless
+    if referral.status is not ReferralStatus.REQUESTED or last:
         raise WrongMove(referral=referral.id, status=referral.status, move="escalate")
     due_at = referral.due_at + referral.escalations * referral.window
     if act.at < due_at:

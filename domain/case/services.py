@@ -1,19 +1,26 @@
 """Services that an agency delivered."""
 
 from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
 
-from ..casefile.clocks import CLOCK, CONCERNED, MET_CLOCKS, met
+from msgspec.structs import replace
+
+from ..casefile.clocks import CARE_ENDS, CLOCK, CONCERNED, MET_CLOCKS, met
 from ..casefile.deciding import Network, decides, fresh
 from ..casefile.evolving import applies
 from ..casefile.moves import REFERRAL
 from ..casefile.state import Case
+from ..casefile.windows import follow_ups, is_for
 from ..codes import ReferralStatus, Service
-from ..compartment import Coordination
+from ..compartment import Coordination, Health
 from ..declaring import Shared, Step, asked, field, happened, name_fields
 from ..fact import Act, ClockId, Details, Fact, ReferralId, ServiceId, recorded
+from ..persistent import put
 from ..standing.relations import Extent, Relation
 from ..standing.roles import MACHINE_WORK
 from ..standing.rows import TAKES_PART, Since
+from ..violence import ClockNeed
 from ..words import Words
 
 R = Relation
@@ -26,6 +33,13 @@ class ServiceFacts(Details, frozen=True, kw_only=True):
     service: Coordination[Service]
     referral: Coordination[ReferralId | None] = None
     meets: Coordination[tuple[ClockId, ...]] = ()
+    gave: Health[frozenset[ClockNeed] | None] = None
+    """Care that was given: its clocks are met, without anybody naming them."""
+
+
+def _gave_unsaid(fields: dict[str, Any]) -> dict[str, Any]:
+    """Version 1 did not say what was given."""
+    return fields
 
 
 @happened(
@@ -34,6 +48,7 @@ class ServiceFacts(Details, frozen=True, kw_only=True):
     means="Layanan telah diberikan.",
     step=Step.SERVICES,
     shared=Shared.STORY,
+    earlier=(_gave_unsaid,),
 )
 class ServiceDelivered(ServiceFacts, frozen=True, kw_only=True, tag="case.ServiceDelivered"):
     """Help reached the survivor."""
@@ -60,17 +75,31 @@ class DeliverService(ServiceFacts, frozen=True, kw_only=True):
 
 
 @applies(ServiceDelivered)
-def service_delivered(case: Case, event: ServiceDelivered) -> Case:
+def service_delivered(case: Case, event: ServiceDelivered, recorded_at: datetime) -> Case:
+    """That its recipient acted on a referral ends the silence."""
+    referral = case.referrals.get(event.referral) if event.referral is not None else None
+    if referral is not None and referral.status.is_open:
+        acted = replace(referral, entered_at=recorded_at, stalled=0)
+        case = replace(case, referrals=put(case.referrals, acted.id, acted))
     return case.using(event.delivery)
 
 
 @decides.register
 def deliver_service(command: DeliverService, case: Case, act: Act, network: Network) -> Sequence[Fact]:
     fresh(case.used_ids, command.delivery)
-    return [recorded(ServiceDelivered, command, act), *met(command.meets, command, case, act)]
+    """Of care, which clock it meets is sealed as what was given is."""
+    in_clear = tuple(id for id in command.meets if case.clocks[id].duty not in CARE_ENDS)
+    gave = command.gave or frozenset()
+    by_need = [c.id for c in case.clocks.values() if c.runs and any(is_for(c, need) for need in gave)]
+    return [
+        recorded(ServiceDelivered, command, act, meets=in_clear),
+        *met((*command.meets, *by_need), command, case, act),
+        *follow_ups(gave, command.delivery, command.occurred_at, case),
+    ]
 
 
 name_fields(
     delivery=field("Layanan yang diberikan", "Delivery"),
+    gave=field("Layanan kesehatan yang diberikan", "Care that was given", ("Yang diberikan", "What was given")),
     meets=field("Memenuhi batas waktu", "Meets clocks"),
 )

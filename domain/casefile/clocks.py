@@ -21,6 +21,7 @@ from ..codes import AgencyKind
 from ..compartment import Compartment, Coordination, Health, Incident, Legal
 from ..declaring import Audience, Shared, Step, asked, field, happened, name_fields
 from ..fact import Act, AgencyCode, ClockId, Fact, IncidentId, Text, recorded
+from ..pathways import PATHWAYS
 from ..persistent import put
 from ..refusal import AlreadyDone, Invalid, StillRunning, Unknown, WrongMove
 from ..standing.relations import Extent, Relation
@@ -42,8 +43,20 @@ CARE_ENDS = frozenset({ClockDuty.CARE})
 
 
 def _sharers(event: "OfClock", case: Case) -> Mapping[AgencyCode, AgencyKind]:
+    clock = case.clocks.get(event.clock)
+    return sharers(clock, case) if clock is not None else {}
+
+
+def sharers(clock: Clock, case: Case) -> Mapping[AgencyCode, AgencyKind]:
+    """Who has an open referral that names the clock, or owes the duty by its kind and was told what happened."""
+    pathway = PATHWAYS.get(case.pathway)
+    rule = pathway.duties.get(clock.duty) if pathway is not None and clock.duty is not None else None
+    owes = rule.owed_by if rule is not None else frozenset()
     return {
-        r.recipient: r.recipient_kind for r in case.referrals.values() if event.clock in r.clocks and r.status.is_open
+        r.recipient: r.recipient_kind
+        for r in case.referrals.values()
+        if r.status.is_open
+        and (clock.id in r.clocks or (r.recipient_kind in owes and Compartment.INCIDENT in r.compartments))
     }
 
 
@@ -56,8 +69,8 @@ class OfClock(Protocol):
 
 SHARERS = Audience(
     Words(
-        "penerima rujukan terbuka yang terkait batas waktu ini",
-        "the recipient of an open referral that shares the clock",
+        "penerima rujukan terbuka yang terkait batas waktu ini, atau yang wajib dan menerima uraian kejadian",
+        "the recipient of an open referral that shares the clock, or whose duty it is and who was sent what happened",
     ),
     _sharers,
 )
@@ -202,9 +215,7 @@ CLOCK = Thing(
     whose={
         R.LEAD: lambda clock, case: case.lead,
         R.AUTHOR: lambda clock, case: clock.author,
-        R.SHARER: lambda clock, case: {
-            r.recipient for r in case.referrals.values() if clock.id in r.clocks and r.status.is_open
-        },
+        R.SHARER: lambda clock, case: frozenset(sharers(clock, case)),
         R.CLINICIAN: lambda clock, case: frozenset(
             agency for agency, kind in case.participants().items() if kind is AgencyKind.HEALTH
         ),
@@ -339,8 +350,8 @@ def met(clocks: Iterable[ClockId], command: Fact, case: Case, act: Act) -> list[
             found.append(ended(clock, ClockEnd.MET, command, act))
             continue
         require_running(clock)
-        in_time = not _is_late(clock, command.occurred_at, act.at)
-        found.append(recorded(ClockMet, command, act, clock=id, in_time=in_time))
+        told = in_time(clock, command.occurred_at, act.at)
+        found.append(recorded(ClockMet, command, act, clock=id, in_time=told))
     return found
 
 
@@ -348,7 +359,7 @@ def ended(clock: Clock, how: ClockEnd, command: Fact, act: Act, why: str | None 
     """That a clock ended, in the form in which that is told of its duty. `again`: it may have ended already, and ends
     otherwise now. Raises AlreadyExists, Invalid for what a correction has superseded."""
     require_running(clock, again)
-    told = {"clock": clock.id, "in_time": not (clock.late or _is_late(clock, command.occurred_at, act.at))}
+    told = {"clock": clock.id, "in_time": in_time(clock, command.occurred_at, act.at)}
     if clock.duty in CARE_ENDS or clock.duty is None:  # of an older clock nobody can tell which it is
         sealed = {"how": how, "reason": why, "grounds": None, "ended_as": None}
     else:
@@ -362,6 +373,11 @@ def require_running(clock: Clock, again: bool = False) -> None:
         raise Invalid(field="clock", must=NOT_SUPERSEDED)
     if not again and clock.is_over:
         raise AlreadyDone(what="the clock's end", id=clock.id)
+
+
+def in_time(clock: Clock, said_at: datetime, recorded_at: datetime) -> bool:
+    """Whether a window had not run out when it was recorded that it ended."""
+    return not (clock.late or _is_late(clock, said_at, recorded_at))
 
 
 def _began(case: Case, clocks: Iterable[ClockId]) -> datetime | None:
@@ -379,20 +395,5 @@ name_fields(
     starts_at=field("Mulai", "Starts", ("Mulai", "From")),
     need=field("Kebutuhan", "Need", ("Untuk", "For")),
     in_time=field("Tepat waktu", "In time", ("Tepat waktu", "In time")),
-    care=field("Kebutuhan kesehatan", "Care needed", ("Untuk", "For")),
     duty=field("Kewajiban", "Duty"),
-    guessed=field(
-        "Waktu kejadian tidak pasti",
-        "Time of the incident uncertain",
-        ("Waktunya tidak pasti", "Its time is uncertain"),
-    ),
-    started_by=field("Dimulai oleh", "Started by", ("Dimulai karena", "Started by")),
-    too_late=field(
-        "Sudah lewat sebelum diketahui jejaring",
-        "Closed before the network knew",
-        ("Sudah lewat sebelum petugas tahu", "It had closed before the agencies knew"),
-    ),
-    ended_as=field("Berakhir karena", "Ended as", ("Berakhir karena", "It ended as")),
-    how=field("Berakhir karena (kesehatan)", "Ended as (care)", ("Berakhir karena", "It ended as")),
-    grounds=field("Dasar keputusan", "Grounds", ("Dasar keputusan", "Grounds")),
 )

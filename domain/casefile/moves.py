@@ -1,7 +1,7 @@
 """What every move of a referral has in common: its parties, its states, and the cover of a consent."""
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from msgspec.structs import replace
@@ -11,6 +11,7 @@ from ..codes import AgencyKind, EndReason, ReferralStatus
 from ..compartment import Compartment, Coordination
 from ..declaring import Audience
 from ..fact import Act, AgencyCode, Fact, ReferralId
+from ..pathways import PATHWAYS
 from ..persistent import put
 from ..refusal import BeyondReach, ConsentMissing
 from ..standing.reach import Reaches
@@ -66,8 +67,15 @@ def moved(case: Case, event: ReferralMove, recorded_at: datetime, status: Referr
     if before.status is ReferralStatus.REQUESTED and before.due_at is not None:
         late = overran(before.due_at, at, recorded_at, before.told_at or recorded_at)
         more |= {"answer_recorded_at": recorded_at, "late": late}
+    more |= {"entered_at": recorded_at, "stage": stage(case, before, status), "stalled": 0}
     after = replace(before, status=status, moved_at=latest((before.moved_at, at)), **more)
     return replace(case, referrals=put(case.referrals, event.referral, after))
+
+
+def stage(case: Case, referral: Referral, status: ReferralStatus) -> timedelta | None:
+    """How long a referral may be in a state until somebody acts, by the rules of the case."""
+    pathway = PATHWAYS.get(case.pathway)
+    return pathway.stage(status, referral.urgency, referral.service) if pathway is not None else None
 
 
 def noted(case: Case, event: ReferralMove, **more: Any) -> Case:

@@ -156,6 +156,23 @@ class Referral(Struct, frozen=True):
     """How long the recipient's system has to say that it arrived; None where the case's pathway has no such window."""
     undelivered: int = 0
     """How often it was raised that it did not arrive."""
+    entered_at: datetime | None = None
+    """When it was recorded that it came into its state, or that somebody acted on it since."""
+    stage: timedelta | None = None
+    """How long it may be in its state until somebody acts; None where the case's pathway has no such window."""
+    stalled: int = 0
+    """How often it was raised that nobody did."""
+    endless: bool = False
+    """What is raised of it goes on until somebody acts."""
+    replaced: bool = False
+    """Rejected, and another referral names it, or its sender decided that none will."""
+
+    @property
+    def acts_by(self) -> datetime | None:
+        """By when somebody acts on it, or that is raised once more; None where nobody has to."""
+        if self.stage is None or self.entered_at is None or self.replaced:
+            return None
+        return self.entered_at + (self.stalled + 1) * self.stage
 
     @property
     def window(self) -> timedelta:

@@ -26,6 +26,7 @@ from ...domain.case.expiring import WarnOfExpiry
 from ...domain.case.glass import RaiseGlassReview
 from ...domain.case.overrides import RaiseOverrideReview
 from ...domain.case.reminders import HIGHEST_ESCALATION, EscalateReferral, RaiseUndelivered
+from ...domain.case.silence import RaiseStalled
 from ...domain.case.staffing import CarryExclusion
 from ...domain.casefile import judging
 from ...domain.casefile.clocks import RaiseClock
@@ -161,6 +162,7 @@ class Escalator:
                 log.warning("escalating by lists that are behind the log")
             late = deliveries.undelivered(db, now, HIGHEST_ESCALATION)
             unanswered = referral_box.unanswered(db, now, HIGHEST_ESCALATION)
+            stalled = referral_box.stalled(db, now)
             ran_out = escalations.ran_out(db, now)
             waiting = stops.waiting(db, now, CONSENT_TIMES.answer, stopping.HIGHEST_REMINDER)
             ending = expiring.to_warn_of(db, now)
@@ -180,6 +182,8 @@ class Escalator:
             yield Due(case, RaiseUndelivered(occurred_at=now, referral=ReferralId(referral)))
         for case, referral in unanswered:
             yield Due(case, EscalateReferral(occurred_at=now, referral=ReferralId(referral)))
+        for case, referral in stalled:
+            yield Due(case, RaiseStalled(occurred_at=now, referral=ReferralId(referral)))
         for case, clock in ran_out:
             yield Due(case, RaiseClock(occurred_at=now, clock=ClockId(clock)))
         for case, glass in unreviewed:

@@ -37,10 +37,13 @@ def figures(settings: Settings) -> Figures:
             events=number("SELECT count(*) FROM log.stored_events"),
             agencies=number("SELECT count(*) FROM views.agency"),
             referrals=number("SELECT count(*) FROM views.referral_box WHERE box = 'out'"),
-            clocks_met=number("SELECT count(DISTINCT clock) FROM views.deadline WHERE met_at <= due_at")
+            clocks_met=number(
+                "SELECT count(DISTINCT clock) FROM views.deadline WHERE coalesce(met_at, ended_at) <= due_at"
+            )
             + number(in_time),
             clocks_breached=number(
-                "SELECT count(DISTINCT clock) FROM views.deadline WHERE coalesce(met_at, now()) > due_at"
+                "SELECT count(DISTINCT clock) FROM views.deadline"
+                " WHERE NOT too_late AND coalesce(met_at, ended_at, now()) > due_at"
             )
             + number(answered),
         )

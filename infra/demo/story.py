@@ -144,12 +144,12 @@ class _Story:
         for move in ("receipt", "acceptance", "start"):
             self._do(f"The hospital: {move}", self.hospital, f"{hospital}/{move}")
         self._do(
-            "PEP is given in time; its clock is met",
+            "PEP is given in time; its clock ends, and the tests that follow it have theirs",
             self.hospital,
             f"{here}/services",
             service="kesehatan",
             referral=to_hospital,
-            meets=[pep["clock"]],
+            gave=["hiv-pep"],
             health="PEP hari pertama diberikan.",
         )
         self._do("The hospital closes the loop", self.hospital, f"{hospital}/completion", outcome="service-delivered")
@@ -157,7 +157,8 @@ class _Story:
         for move in ("receipt", "acceptance", "start"):
             self._do(f"The police: {move}", self.police, f"{police}/{move}")
         self._do("Temporary protection is granted", self.police, f"{here}/protection-orders",
-                 order="SP.Lindung/01", issued_by="Polres Bontang", valid_from=now.date().isoformat())  # fmt: skip
+                 order="SP.Lindung/01", issued_by="Polres Bontang", valid_from=now.date().isoformat(),
+                 kind="police", given_at=datetime.now(UTC).isoformat())  # fmt: skip
         full = self._refer(lead, here, "rumah-aman", "rumah-aman", "urgent", "protection", ["identity", "safety"])
         self._do("The shelter has it", self.shelter, f"{here}/referrals/{full}/receipt")
         self._do("The shelter is full and declines", self.shelter, f"{here}/referrals/{full}/rejection",
@@ -197,20 +198,25 @@ class _Story:
         here = f"/cases/{case}"
         self._do("Her identity is recorded", lead, f"{here}/survivor/identity", name="Kenanga (nama samaran)",
                  nik="6474015503880002", sex="female")  # fmt: skip
-        self._do("What happened; the 24-hour clock of the police runs", lead, f"{here}/incidents", forms=["fisik"],
-                 gbv_type="physical-assault", domestic=True, place="rumah-tangga", occurred_at=reported,
-                 narrative="Lebam di lengan.")  # fmt: skip
-        self._consent(lead, here, ["identity", "contact", "incident"], ["polres"], ["protection"], by=["survivor"])
+        self._do("What happened; no clock of the police runs, as they know nothing", lead, f"{here}/incidents",
+                 forms=["fisik"], gbv_type="physical-assault", domestic=True, place="rumah-tangga",
+                 occurred_at=reported, narrative="Lebam di lengan.")  # fmt: skip
+        self._consent(lead, here, ["identity", "contact", "incident"], ["polres"], ["protection"], by=["survivor"],
+                      occurred_at=reported)  # fmt: skip
         to_lbh = self._consent(lead, here, ["identity", "incident", "legal"], ["lbh"], ["legal"], by=["survivor"])
-        clock = lead.get(here)["clocks"][0]["clock"]
         police = self._refer(
             lead, here, "polres", "perlindungan-polisi", "emergency", "protection", ["identity", "incident"],
-            clocks=[clock],
+            occurred_at=reported,
         )  # fmt: skip
-        for move in ("receipt", "acceptance", "start"):
+        self._do("The police: receipt; it was 26 hours ago, and their 24 hours run from then", self.police,
+                 f"{here}/referrals/{police}/receipt", occurred_at=reported)  # fmt: skip
+        for move in ("acceptance", "start"):
             self._do(f"The police: {move}", self.police, f"{here}/referrals/{police}/{move}")
-        self._do("Protection comes, too late for its clock", self.police, f"{here}/services",
-                 service="perlindungan-polisi", referral=police, meets=[clock])  # fmt: skip
+        self._do("Protection comes, too late for its clock; the court is to be asked within a day", self.police,
+                 f"{here}/protection-orders", order="SP.Lindung/02", issued_by="Polres Bontang",
+                 valid_from=now.date().isoformat(), kind="police", given_at=datetime.now(UTC).isoformat())  # fmt: skip
+        self._do("The court is asked for a protection order", self.police, f"{here}/protection-requests",
+                 asked="court", request="B/02/2026")  # fmt: skip
         self._do("The police close the loop", self.police, f"{here}/referrals/{police}/completion",
                  outcome="service-delivered")  # fmt: skip
         aid = self._refer(lead, here, "lbh", "bantuan-hukum", "routine", "legal", ["identity", "incident", "legal"])
@@ -232,7 +238,7 @@ class _Story:
 
     def _consent(
         self, desk: Desk, here: str, compartments: list[str], recipients: list[str], purposes: list[str],
-        by: list[str] | None = None,
+        by: list[str] | None = None, **more: Any,
     ) -> str:  # fmt: skip
         done = self._do(
             f"Consent: {', '.join(recipients)} may know {', '.join(compartments)}",
@@ -243,6 +249,7 @@ class _Story:
             purposes=purposes,
             given_by=by or ["survivor", "caregiver"],
             obtained="written",
+            **more,
         )
         return str(done["id"])
 
@@ -261,7 +268,8 @@ class _Story:
             compartments=compartments,
             **more,
         )["id"]
-        self._do(f"It is sent to {recipient}: {urgency}", desk, f"{here}/referrals/{referral}/sending")
+        said = {"occurred_at": more["occurred_at"]} if "occurred_at" in more else {}
+        self._do(f"It is sent to {recipient}: {urgency}", desk, f"{here}/referrals/{referral}/sending", **said)
         return str(referral)
 
     def _expect(self, desk: Desk, here: str, referral: str, status: str) -> None:

@@ -68,7 +68,7 @@ from rujukan.domain.erasure import AcknowledgeErasure
 from rujukan.domain.fact import Act, ActorId, CaseId, ErasureId, Fact, NoteId, ProposalId, ReferralId
 from rujukan.domain.proposal import ApproveProposal
 from rujukan.domain.standing.rule import roles_for
-from rujukan.domain.violence import GbvType, Place, ViolenceForm
+from rujukan.domain.violence import GbvType, Place, ToldBy, ViolenceForm, YesNo
 from rujukan.infra import composition
 from rujukan.infra.database import SERVICE, as_role, pool
 from rujukan.infra.demo import network
@@ -188,6 +188,8 @@ class Office:
             incident=incident or uuid4(),
             forms=frozenset({ViolenceForm.SEXUAL}),
             gbv_type=gbv_type,
+            penetration=YesNo.NO,
+            told_by=ToldBy.SURVIVOR,
             happened_at=at - HOUR,
             place=Place.PUBLIC,
             narrative="what happened",
@@ -537,6 +539,7 @@ TOLD_BY_HAND = frozenset(
         "referrals",
         "reminders",
         "services",
+        "silence",
         "staffing",
         "stopping",
         "uncovered",

@@ -308,7 +308,7 @@ def test_a_sending_that_is_entered_late_is_late_from_when_it_was_entered(lead: D
     assert {row["referral"]: row["breached"] for row in items} == {late: False, one.referral: False}
 
 
-def test_deadlines_run_until_they_are_met(lead: Desk, helper: Desk, one: Shared) -> None:
+def test_deadlines_run_until_they_are_met(lead: Desk, pair: Pair, helper: Desk, one: Shared) -> None:
     def clocks(desk: Desk, **query: Any) -> dict[str, dict[str, Any]]:
         items = desk.get("/deadlines", limit=500, **query)["items"]
         return {row["clock"]: row for row in items if row["case"] == uuid_of(one.case)}
@@ -320,7 +320,8 @@ def test_deadlines_run_until_they_are_met(lead: Desk, helper: Desk, one: Shared)
     assert one.clock not in clocks(lead, wait_for=met["position"])
     for desk in (lead, helper):
         row = clocks(desk, all="true")[one.clock]
-        assert row["met_at"] is not None
+        assert (row["met_at"], row["ended_by"]) == (None, pair.helper), "of care nobody says in clear how it ended"
+        assert row["ended_at"] is not None
         assert row["breached"] is False
 
 

@@ -71,6 +71,7 @@ from rujukan.domain.case.overrides import (
 )
 from rujukan.domain.case.referrals import CancelReferral, DraftReferral, SendReferral
 from rujukan.domain.case.services import DeliverService
+from rujukan.domain.case.silence import LeaveRejected
 from rujukan.domain.case.staffing import AssignPerson, EndAssignment, EndExclusion, ExcludePerson
 from rujukan.domain.case.stopping import ConfirmStop, ContradictStop, StopSharing
 from rujukan.domain.case.uncovered import EndUncoveredReferral
@@ -384,6 +385,7 @@ def _consent_and_referrals(walk: Walk, case: str) -> str:
         walk.take(CompleteReferral, case=case, referral=helped)
         walk.take(FailReferral, case=case, referral=failed)
     with walk.acting("uptd-ppa"):
+        walk.take(LeaveRejected, case=case, referral=declined)
         walk.take(ConfirmConsent, case=case, consent=heard)
         walk.take(ContradictConsent, case=case, consent=misheard)
         walk.take(ConfirmStop, case=case, stop=stop)

@@ -64,7 +64,7 @@ class Tower:
         self.acknowledgements = Acknowledgements(office.casework, office.ports.deliveries)
 
     def refers(self, case: UUID, to: str = "rsud", urgency: Urgency = Urgency.EMERGENCY, **fields: object) -> UUID:
-        service = {"rsud": Service.HEALTH, "polres": Service.LAW_ENFORCEMENT}[to]
+        service = {"rsud": Service.HEALTH, "polres": Service.LAW_ENFORCEMENT, "disdik": Service.EDUCATION}[to]
         self.office.consents(case, to, "incident")
         referral = self.office.refers(case, to, service, urgency=urgency, **fields)
         self.now = composition.now()  # not before it was recorded
@@ -118,13 +118,15 @@ class Tower:
         return self.acknowledgements.take(agency, command, act, uuid4())
 
     def sees(
-        self, agency: str, case: UUID, *, all: bool = True, leading: bool = False
+        self, agency: str, case: UUID, *, all: bool = True, leading: bool = False, stalled: bool = False
     ) -> list[tuple[str, int, str, bool]]:
-        """(kind, level, relation, resolved) of what was raised to the agency, the first first."""
+        """(kind, level, relation, resolved) of what was raised to the agency, the first first; `stalled`: of
+        referrals on which nobody acted alone, which are left out else."""
         catch_up(self.settings)
         with self.office.ports.views.acting_for(agency) as db:
             found = escalations.escalations(db, all=all, leading_only=leading, limit=500)
         rows = [(x.kind, x.level, x.relation, x.resolved_at is not None) for x in found if x.case == case]
+        rows = [row for row in rows if (row[0] == "stalled") == stalled]
         return rows[::-1]
 
     def outbox(self, agency: str, referral: UUID, now: datetime | None = None) -> referral_box.ReferralEntry:
@@ -410,9 +412,9 @@ def test_a_clock_that_runs_out_is_raised_once_to_who_shares_it(tower: Tower) -> 
     soonest = clocks_of(tower.office, case)[0]
     due_at = now.clocks[soonest].due_at
     shared = tower.refers(case, clocks=(soonest,))
-    apart = tower.refers(case, to="polres")
+    apart = tower.refers(case, to="disdik")
     tower.office.does("rsud", case, ReceiveReferral, referral=shared)
-    tower.office.does("polres", case, ReceiveReferral, referral=apart)
+    tower.office.does("disdik", case, ReceiveReferral, referral=apart)
     tower.turns(due_at - INSTANT)
     assert tower.raised(case) == []
     tower.turns(due_at)
@@ -420,7 +422,7 @@ def test_a_clock_that_runs_out_is_raised_once_to_who_shares_it(tower: Tower) -> 
     assert [x.clock for x in tower.raised(case) if isinstance(x, ClockOverdue)] == [soonest]
     assert tower.sees("uptd-ppa", case) == [("clock", 2, "lead", False)]
     assert tower.sees("rsud", case) == [("clock", 1, "recipient", False)]
-    assert tower.sees("polres", case) == []
+    assert tower.sees("disdik", case) == []
     tower.office.does("uptd-ppa", case, MeetClock, clock=soonest)
     assert tower.sees("uptd-ppa", case) == [("clock", 2, "lead", True)]
     assert tower.sees("rsud", case) == [("clock", 1, "recipient", True)]
@@ -439,6 +441,26 @@ def test_a_clock_that_was_met_or_had_run_out_when_it_was_written_down_is_not_rai
     tower.office.does("uptd-ppa", closed, ReopenCase, reason="she came back")
     tower.turns(now + 60 * DAY)
     assert len(tower.raised(closed)) == len(clocks_of(tower.office, closed))
+
+
+# Silence in every state --------------------------------------------------------------------------------------
+
+
+def test_a_referral_on_which_nobody_acts_is_raised_until_somebody_does(tower: Tower) -> None:
+    """Accepted in an emergency, and not begun: to its recipient first, then to the lead, with no last level."""
+    case = tower.opens()
+    referral = tower.refers(case)
+    for move in (ReceiveReferral, AcceptReferral):
+        tower.office.does("rsud", case, move, referral=referral)
+    accepted_at = composition.now()
+    for times in range(1, 6):
+        tower.turns(accepted_at + times * 4 * HOUR + MINUTE)
+    assert tower.sees("rsud", case, stalled=True) == [("stalled", 1, "recipient", False)]
+    to_lead = tower.sees("uptd-ppa", case, stalled=True)
+    assert [row[1] for row in to_lead] == [2, 3, 4, 5]
+    tower.office.does("rsud", case, StartReferral, referral=referral)
+    assert tower.sees("rsud", case, stalled=True) == [("stalled", 1, "recipient", True)]
+    assert {row[3] for row in tower.sees("uptd-ppa", case, stalled=True)} == {True}
 
 
 # Several workers ---------------------------------------------------------------------------------------------
@@ -476,8 +498,8 @@ def test_who_takes_part_otherwise_is_not_told_of_what_was_raised(tower: Tower) -
     soonest = clocks_of(tower.office, case)[0]
     now = tower.office.casework.case(case)
     assert now is not None
-    apart = tower.refers(case, to="polres")
-    tower.office.does("polres", case, ReceiveReferral, referral=apart)
+    apart = tower.refers(case, to="disdik")
+    tower.office.does("disdik", case, ReceiveReferral, referral=apart)
     late = tower.refers(case, clocks=(soonest,))
     tower.turns(tower.sent_at(case, late) + WINDOW)
     tower.turns(max(tower.sent_at(case, late) + HOUR, now.clocks[soonest].due_at))
@@ -487,9 +509,9 @@ def test_who_takes_part_otherwise_is_not_told_of_what_was_raised(tower: Tower) -
     for kind in kinds:
         tower.told("uptd-ppa", case, kind)
     for written in raised:
-        asked = {a: tower._sequence(a, written.position) is not None for a in ("uptd-ppa", "rsud", "polres", "lbh")}
-        assert asked == {"uptd-ppa": True, "rsud": True, "polres": False, "lbh": False}, written.topic
-    assert tower.sees("polres", case) == []
+        asked = {a: tower._sequence(a, written.position) is not None for a in ("uptd-ppa", "rsud", "disdik", "lbh")}
+        assert asked == {"uptd-ppa": True, "rsud": True, "disdik": False, "lbh": False}, written.topic
+    assert tower.sees("disdik", case) == []
 
 
 def test_a_case_that_cannot_be_read_keeps_no_other_from_being_raised(
@@ -520,7 +542,7 @@ def test_however_many_cannot_be_raised_the_next_one_is(tower: Tower, settings: S
     with psycopg.connect(as_role(settings.database, FOLLOWER), autocommit=True) as db:
         db.execute(
             "INSERT INTO views.referral_box SELECT 'rsud', gen_random_uuid(), 'in', gen_random_uuid(), 'p2tp2a', 'x',"
-            " 'x', 'x', 'requested', '2001-01-01', '2001-01-02', NULL, NULL, NULL, false, '1 day', 0, 1"
+            " 'x', 'x', 'requested', '2001-01-01', '2001-01-02', NULL, NULL, NULL, false, '1 day', 0, 1, false, NULL"
             " FROM generate_series(1, 150)"
         )
         db.execute(

@@ -290,7 +290,7 @@ def test_the_lead_sees_its_case_with_worker_version_and_next_deadline(story: Sto
     assert entry.opened_at == story.at
     assert entry.worker == usual_actor("uptd-ppa", Role.CASE_WORKER)
     assert entry.open_referrals == 0
-    assert entry.next_due == case.clocks[story.clocks[0]].due_at == story.at + 24 * HOUR  # type: ignore[index]
+    assert entry.next_due == case.clocks[story.clocks[0]].due_at == story.at + 71 * HOUR  # type: ignore[index]
     assert entry.version == case.version
     assert entry.position == story.office.ports.log.read(story.first)[-1].position
 
@@ -356,13 +356,12 @@ def test_the_board_shows_the_lead_every_clock_the_soonest_first(story: Story) ->
     with story.office.ports.views.acting_for("uptd-ppa") as db:
         board = deadlines.deadlines(db, now, all=True)
         assert [(b.clock, b.case, b.starts_at, b.due_at, b.met_at, b.breached) for b in board] == [
-            (story.clocks[0], story.first, story.at, story.at + 24 * HOUR, None, False),
-            (story.clocks[1], story.first, story.at - HOUR, story.at + 71 * HOUR, story.at + 3 * HOUR, False),
-            (story.clocks[2], story.first, story.at, story.at + 72 * HOUR, None, False),
+            (story.clocks[0], story.first, story.at - HOUR, story.at + 71 * HOUR, None, False),
+            (story.clocks[1], story.first, story.at, story.at + 72 * HOUR, story.at + 3 * HOUR, False),
         ]
-        assert [b.clock for b in deadlines.deadlines(db, now)] == [story.clocks[0], story.clocks[2]]
-        late = deadlines.deadlines(db, story.at + 25 * HOUR, all=True)
-        assert [b.breached for b in late] == [True, False, False]
+        assert [b.clock for b in deadlines.deadlines(db, now)] == [story.clocks[0]]
+        late = deadlines.deadlines(db, story.at + 73 * HOUR, all=True)
+        assert [b.breached for b in late] == [True, False]
         paged, after = [], None
         while page := deadlines.deadlines(db, now, after=after, all=True, limit=1):
             paged += page

@@ -99,6 +99,15 @@ INCIDENT: dict[str, Any] = {
     "place": v.Place.HOUSEHOLD,
     "narrative": "what happened",
     "domestic": True,
+    "kinds": frozenset({v.SexualKind.RAPE}),
+    "happened_until": LATER,
+    "roughly": True,
+    "repeated_since": AT,
+    "penetration": v.YesNo.YES,
+    "pregnancy_possible": v.YesNo.UNKNOWN,
+    "complains": v.YesNo.YES,
+    "disability": v.YesNo.NO,
+    "told_by": v.ToldBy.HEALTH_WORKER,
 }
 REFERRAL = {"referral": an_id("referral")}
 NOTE = {"note": an_id("note")}
@@ -212,6 +221,7 @@ FIELDS: dict[type[Fact], dict[str, Any]] = {
         "delivery": an_id("delivery"),
         "service": k.Service.HEALTH,
         "meets": (an_id("clock"),),
+        "gave": frozenset({v.ClockNeed.HIV_PEP}),
     },
     NoteRecorded: {**DETAILS, **NOTE, "subject": "a visit"},
     ContactAttempted: {**NOTE, "reached": True, "means": "telephone", "remark": "she answered"},
@@ -242,6 +252,10 @@ FIELDS: dict[type[Fact], dict[str, Any]] = {
         "valid_from": DAY,
         "valid_until": date(2026, 9, 9),
         "terms": "stay away",
+        "kind": k.OrderKind.POLICE,
+        "given_at": AT,
+        "attended_from": AT,
+        "ends_at": LATER,
     },
     CaseWorkerAssigned: {"worker": an_id("worker")},
     LeadTransferAsked: {

@@ -103,7 +103,7 @@ from rujukan.domain.case.leave import AskGlassLeave
 from rujukan.domain.case.lifecycle import CloseCase, ReopenCase
 from rujukan.domain.case.merging import AbsorbDuplicate, MergeCase, SeparateCase
 from rujukan.domain.case.notes import RecordContactAttempt, RecordFollowUp, RecordNote
-from rujukan.domain.case.orders import RecordProtectionOrder
+from rujukan.domain.case.orders import RecordProtectionOrder, RequestProtection
 from rujukan.domain.case.overrides import (
     ApproveOverride,
     EndOverride,
@@ -117,6 +117,7 @@ from rujukan.domain.case.overrides import (
 from rujukan.domain.case.referrals import CancelReferral, DraftReferral, SendReferral
 from rujukan.domain.case.reminders import EscalateReferral, RaiseUndelivered
 from rujukan.domain.case.services import DeliverService
+from rujukan.domain.case.silence import LeaveRejected, RaiseStalled
 from rujukan.domain.case.staffing import (
     AssignPerson,
     CarryExclusion,
@@ -130,7 +131,7 @@ from rujukan.domain.case.uncovered import EndUncoveredReferral
 from rujukan.domain.casefile.assigning import PersonAssigned
 from rujukan.domain.casefile.clocks import MeetClock, RaiseClock
 from rujukan.domain.casefile.stopping import SharingStopped
-from rujukan.domain.clock_codes import ClockEnd
+from rujukan.domain.clock_codes import AskedOf, ClockEnd
 from rujukan.domain.codes import (
     AgeGroup,
     AgencyKind,
@@ -334,6 +335,8 @@ COMMANDS: Mapping[type[Fact], Fact] = {
         say(EndUncoveredReferral, **MOVE, reason="r"),
         say(EscalateReferral, **MOVE),
         say(RaiseUndelivered, **MOVE),
+        say(RaiseStalled, **MOVE),
+        say(LeaveRejected, **MOVE),
         say(DeliverService, delivery=DELIVERY, service=Service.HEALTH, **MOVE),
         say(RecordNote, note=NOTE, health="h"),
         say(RecordContactAttempt, note=NOTE, reached=False, means="m"),
@@ -351,6 +354,7 @@ COMMANDS: Mapping[type[Fact], Fact] = {
         say(AgreeAction, action=NEW, owner="uptd-ppa", what="w", due_on=date(2026, 3, 10)),
         say(FinishAction, action=ACTION),
         say(RecordProtectionOrder, order="7", issued_by="c", valid_from=date(2026, 3, 3)),
+        say(RequestProtection, asked=AskedOf.COURT),
         say(RaiseFlag, flag=NEW, due_on=date(2026, 3, 10)),
         say(LowerFlag, flag=FLAG),
         say(MeetClock, clock=CLOCK),

@@ -131,7 +131,10 @@ def test_what_the_rules_and_lists_need_stays_in_coordination(event: type[Fact]) 
 
 def test_the_story_is_no_coordination() -> None:
     story_fields = {
-        IncidentRecorded: {"forms", "gbv_type", "happened_at", "place", "narrative", "domestic"},
+        IncidentRecorded: {
+            *("forms", "gbv_type", "kinds", "happened_at", "happened_until", "roughly", "repeated_since", "place"),
+            *("narrative", "domestic", "penetration", "pregnancy_possible", "complains", "disability", "told_by"),
+        },
         SurvivorIdentified: {"name", "nik", "born_on", "sex", "language", "guardian_name"},
         SurvivorContactRecorded: {"phone", "address", "safe_times", "safe_to_call"},
         ClockStarted: {"need", "care"},

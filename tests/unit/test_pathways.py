@@ -6,7 +6,7 @@ import pytest
 from story import NOON
 
 from rujukan.domain.codes import Urgency
-from rujukan.domain.pathways import CURRENT, PATHWAYS, V2026_1, Pathway
+from rujukan.domain.pathways import CURRENT, PATHWAYS, V2026_1, V2026_2, Pathway
 from rujukan.domain.violence import ClockNeed, GbvType
 
 HOURS = timedelta(hours=1)
@@ -54,7 +54,7 @@ def test_a_window_is_as_long_as_its_source_says(need: ClockNeed) -> None:
 @pytest.mark.parametrize("gbv_type", list(GbvType))
 def test_an_incident_starts_exactly_the_clocks_of_its_type(gbv_type: GbvType, domestic: bool) -> None:
     happened = NOON - 5 * HOURS
-    clocks = {need: (start, due) for need, start, due in CURRENT.clocks(gbv_type, domestic, happened, NOON)}
+    clocks = {need: (start, due) for need, start, due in V2026_2.clocks(gbv_type, domestic, happened, NOON)}
     expected = {}
     for need, (hours, from_incident, types, at_home, _) in RULES.items():
         if gbv_type in types or (at_home and domestic):
@@ -64,7 +64,7 @@ def test_an_incident_starts_exactly_the_clocks_of_its_type(gbv_type: GbvType, do
 
 
 def test_where_the_time_of_the_incident_is_not_known_its_clocks_run_from_the_report() -> None:
-    assert {start for _, start, _ in CURRENT.clocks(GbvType.RAPE, False, None, NOON)} == {NOON}
+    assert {start for _, start, _ in V2026_2.clocks(GbvType.RAPE, False, None, NOON)} == {NOON}
 
 
 def test_a_referral_is_answered_within_an_hour_a_day_or_three_days() -> None:
@@ -82,7 +82,10 @@ def test_a_referral_arrives_within_ten_minutes_two_hours_or_a_day() -> None:
 
 def test_a_case_of_the_first_version_has_the_rules_that_it_had() -> None:
     assert V2026_1.deliveries == {}
-    assert (CURRENT.rules, CURRENT.answers) == (V2026_1.rules, V2026_1.answers)
+    assert (V2026_2.rules, V2026_2.answers) == (V2026_1.rules, V2026_1.answers)
+    assert not V2026_2.care
+    assert not V2026_2.duties
+    assert not V2026_2.stages
 
 
 def test_every_version_answers_every_urgency_and_is_found_by_its_name() -> None:
@@ -91,3 +94,9 @@ def test_every_version_answers_every_urgency_and_is_found_by_its_name() -> None:
         assert isinstance(pathway, Pathway)
         assert pathway.version == version
         assert set(pathway.answers) == set(Urgency)
+
+
+def test_every_window_of_today_names_its_source() -> None:
+    assert all(rule.source for rule in (*CURRENT.care, *CURRENT.duties.values()))
+    assert all(set(windows) == set(Urgency) for windows in CURRENT.stages.values())
+    assert {need.value for need in ClockNeed} >= {duty.value for duty in CURRENT.duties}

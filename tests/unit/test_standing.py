@@ -25,6 +25,7 @@ from rujukan.domain.case.disclosures import DiscloseCase
 from rujukan.domain.case.erasure import ApproveErasure
 from rujukan.domain.case.holds import PlaceLegalHold
 from rujukan.domain.case.referrals import CancelReferral, SendReferral
+from rujukan.domain.case.silence import LeaveRejected
 from rujukan.domain.case.staffing import PersonExcluded
 from rujukan.domain.casefile.assigning import PersonAssigned
 from rujukan.domain.codes import AgencyKind, ConsentBy, NeedToKnow, Obtained, Purpose, ReferralStatus, Role
@@ -113,6 +114,8 @@ CompleteReferral          ws--my  ayuuuuuu    ccccccuu    uuuuuuuu
 FailReferral              ws--my  ayuuuuuu    ccccccuu    uuuuuuuu
 EndUncoveredReferral      -s----  yaaaaauu    ccccccuu    uuuuuuuu
 EscalateReferral          -----y  wwwwwwww    wwwwwwww    uuuuuuuu
+RaiseStalled              -----y  wwwwwwww    wwwwwwww    uuuuuuuu
+LeaveRejected             ws---y  yauuuuuu    ccccccuu    uuuuuuuu
 RaiseUndelivered          -----y  wwwwwwww    wwwwwwww    uuuuuuuu
 DeliverService            ws--my  ayuaaauu    ccccccuu    uuuuuuuu
 RecordNote                wsl-my  yyyaaauu    ccccccuu    uuuuuuuu
@@ -123,6 +126,7 @@ HoldConference            ws---y  yaaaaauu    ccccccuu    uuuuuuuu
 AgreeAction               ws---y  yyyaaauu    ccccccuu    uuuuuuuu
 FinishAction              ws---y  yyuaaauu    ccccccuu    uuuuuuuu
 RecordProtectionOrder     wsl--y  yyyaaauu    ccccccuu    uuuuuuuu
+RequestProtection         wsl--y  yyyaaauu    ccccccuu    uuuuuuuu
 RaiseFlag                 ws---y  yyyaaauu    ccccccuu    uuuuuuuu
 LowerFlag                 ws---y  yyuaaauu    ccccccuu    uuuuuuuu
 MeetClock                 ws---y  yyuaaauu    ccccccuu    uuuuuuuu
@@ -176,6 +180,7 @@ MOVES: Mapping[type[Fact], tuple[str, str]] = {
     f.ResumeReferral: ("recipient", "on-hold"),
     f.CompleteReferral: ("recipient", "in-progress on-hold"),
     f.FailReferral: ("recipient", "in-progress on-hold"),
+    LeaveRejected: ("sender", "rejected"),
 }
 """Who makes a move, in which states: DOMAIN's picture of the state machine, told again."""
 

@@ -98,6 +98,7 @@ class Answers(NamedTuple):
     ended: bool = False
     before_court: bool = False
     """The prosecution takes part, and attached a court's order."""
+    pathway: str = "2026-2"
 
 
 REFERRALS = "ReferralDrafted ReferralSent ReferralReceived ReferralAccepted ReferralStarted ReferralCompleted"
@@ -171,6 +172,8 @@ ACCOUNT: dict[str, Answers | None] = {
     "FailReferral": Answers("ReferralHeld", "referral", S.ON_HOLD),
     "EscalateReferral": Answers("", state=S.REQUESTED, time=NOON + DAY),
     "RaiseUndelivered": Answers("ReferralSent", "referral", S.REQUESTED),
+    "RaiseStalled": Answers("ReferralAccepted", "referral", S.ACCEPTED, pathway="2026-3"),
+    "LeaveRejected": Answers("ReferralRejected", "referral", S.REJECTED),
     "DeliverService": Answers("ReferralAccepted", "referral"),
     "DeliverService meets": Answers("", time=NOON, command=replace(DELIVERED, meets=(CLOCK,))),
     "RecordNote": OPENED,
@@ -183,6 +186,7 @@ ACCOUNT: dict[str, Answers | None] = {
     "AgreeAction conference": Answers("ConferenceHeld", command=AGREED),
     "FinishAction": Answers("ActionAgreed"),
     "RecordProtectionOrder": OPENED,
+    "RequestProtection": OPENED,
     "RaiseFlag": OPENED,
     "LowerFlag": Answers("FlagRaised"),
     "MeetClock": Answers("", time=NOON),
@@ -259,6 +263,9 @@ def tried(name: str) -> Tried:
     if name == "RaiseUndelivered":
         assert not_before is not None
         not_before += 2 * HOUR  # by when something urgent is to have arrived
+    if name == "RaiseStalled":
+        assert not_before is not None
+        not_before += DAY  # by when work on something urgent is to have begun
     return Tried(command, case, by, not_before)
 
 
@@ -270,6 +277,7 @@ def _spread(answers: Answers) -> list[Any]:
         *([say(LegalHoldPlaced, reason="r")] if answers.before_court else []),
     ]
     first, *others = happened(answers.state, ended=answers.ended)
+    first = replace(first, pathway=answers.pathway)
     others.sort(key=_is_order)  # behind the holds: an older paper is not about them
     out = answers.without.split()
     log: list[Any] = []

@@ -1,0 +1,261 @@
+"""Duties of law: what an incident brings, and when each begins and is met, without anybody having to remember it.
+
+What happened is sealed, so the rules remember no more than its consequence: which duties it brings (`DutiesFound`).
+Each begins when what its law names comes about: her own report, that the police received one, that protection was
+given. It is met by what is done in the case: the police's acceptance, the order, the request. So the police's windows
+never run while the police know nothing, and no duty to report binds who is not bound, or a case that the police opened.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from ..causes import latest
+from ..clock_codes import ClockDuty, ClockEnd, ClockStart
+from ..codes import AgencyKind, Reporter
+from ..compartment import Compartment, Coordination
+from ..declaring import Step, field, happened, name_fields
+from ..fact import Act, Fact, IncidentId, recorded
+from ..pathways import PATHWAYS
+from ..persistent import put
+from ..triggers import BOUND
+from ..violence import ClockNeed
+from ..words import Words
+from .clocks import ClockEnded, ClockMet, ClockStarted, in_time
+from .deciding import follows
+from .evolving import applies
+from .state import EMPTY, Case, Clock, Part, Referral
+from .windows import clock_id, is_for
+
+D = ClockDuty
+
+STARTS_REPORT = frozenset({Reporter.SURVIVOR, Reporter.PROFESSIONAL})
+"""Whose word starts the time to report, where the incident does not say whose it was (UU 12/2022 art. 41(2))."""
+PROTECTIONS = (D.PROTECTION_SV, D.PROTECTION_DV)
+AFTER_PROTECTION = {D.PROTECTION_DV: D.COURT_REQUEST, D.PROTECTION_SV: D.LPSK_REQUEST}
+"""The law that temporary protection is on → what the police ask for next."""
+
+
+@happened(
+    Words("Kewajiban instansi diketahui", "Duties found"),
+    her=Words("Kewajiban petugas dicatat", "What the agencies have to do was recorded"),
+    means="Kewajiban yang timbul dari sebuah kejadian. Batas waktunya mulai saat yang disebut undang-undang terjadi.",
+    step=Step.REPORT,
+)
+class DutiesFound(Fact, frozen=True, kw_only=True, tag="case.DutiesFound"):
+    """The duties that an incident brings. The time for each begins when what the law names comes about. `reported_at`:
+    when she, or a professional whom the law names, reported it; null where that was somebody else."""
+
+    incident: Coordination[IncidentId]
+    duties: Coordination[frozenset[ClockDuty]]
+    reported_at: Coordination[datetime | None]
+
+
+@happened(
+    Words("Batas waktu yang tidak berlaku baginya diketahui", "Clocks ruled out"),
+    her=Words("Batas waktu yang tidak berlaku bagi Anda dicatat", "Time limits that do not apply to you were recorded"),
+    means="Layanan yang batas waktunya tidak berlaku bagi korban; sebabnya tidak disebut.",
+    step=Step.REPORT,
+)
+class ClocksRuledOut(Fact, frozen=True, kw_only=True, tag="case.ClocksRuledOut"):
+    """Care whose windows are not for her, without why. Empty: all may be."""
+
+    needs: Coordination[frozenset[ClockNeed]]
+
+
+class Found(Struct, frozen=True):
+    duties: frozenset[ClockDuty]
+    reported_at: datetime | None
+    told_at: datetime
+
+
+class Duties(Part, frozen=True):
+    found: Mapping[IncidentId, Found] = EMPTY
+    ruled_out: frozenset[ClockNeed] = frozenset()
+    reports: tuple[datetime, ...] = ()
+    """When she, or a professional, reported, as was said."""
+
+    def reported_by(self, at: datetime) -> datetime | None:
+        """The first such report up to that time."""
+        return min((report for report in self.reports if report <= at), default=None)
+
+
+@applies(DutiesFound)
+def duties_found(part: Duties, event: DutiesFound) -> Duties:
+    found = Found(event.duties, event.reported_at, event.occurred_at)
+    return replace(part, found=put(part.found, event.incident, found))
+
+
+@applies(ClocksRuledOut)
+def clocks_ruled_out(part: Duties, event: ClocksRuledOut) -> Duties:
+    return replace(part, ruled_out=event.needs)
+
+
+def reported(part: Duties, reporter: Reporter, at: datetime) -> Duties:
+    """After a report by that kind of person."""
+    return replace(part, reports=(*part.reports, at)) if reporter in STARTS_REPORT else part
+
+
+@follows
+def begin_and_meet(before: Case | None, after: Case, change: Fact, act: Act) -> Iterable[Fact]:
+    """Duties whose time began by what was decided, and those that it met."""
+    if before is None or not after.of(Duties).found or not PATHWAYS[after.pathway].duties:
+        return
+    took_over = change.occurred_at if before.lead != after.lead else None
+    for incident, found in after.of(Duties).found.items():
+        for duty in sorted(found.duties):
+            since, by = _begins(after, duty, found, took_over)
+            if since is not None and not _has(after, incident, duty):
+                yield _started(after, duty, incident, since, by, change.occurred_at)
+    for referral in after.referrals.values():
+        was = before.referrals.get(referral.id)
+        if _is_reported(referral) and (was is None or was.accepted_at is None):
+            yield from _met(after, (D.REPORT_TO_POLICE,), referral.accepted_at or act.at, act)
+
+
+def order_given(
+    case: Case, command: Fact, act: Act, given_at: datetime, attended_from: datetime | None, ends_at: datetime | None
+) -> Iterator[Fact]:
+    """What follows from temporary protection by the police: the duty is met; the next ones begin; it ends after so many
+    days from when she was attended, and not from the paper."""
+    yield from _met(case, PROTECTIONS, given_at, act)
+    lasts = PATHWAYS[case.pathway].protection_lasts
+    for incident, found in case.of(Duties).found.items():
+        for law in PROTECTIONS:
+            if law not in found.duties:
+                continue
+            after, attended = AFTER_PROTECTION[law], attended_from or _police_know(case, found) or given_at
+            if not _has(case, incident, after):
+                yield _started(case, after, incident, given_at, ClockStart.PROTECTION_GIVEN, command.occurred_at)
+            end = min(ends_at or attended + lasts[law], attended + lasts[law])
+            yield _started(
+                case, D.PROTECTION_END, incident, attended, ClockStart.PROTECTION_GIVEN, command.occurred_at, end
+            )
+
+
+def court_decided(case: Case, act: Act, at: datetime) -> Iterator[Fact]:
+    """What follows from a court's order: it was decided, and no gap is left where the police's protection ends."""
+    yield from _met(case, (D.COURT_DECISION, D.PROTECTION_END), at, act)
+
+
+def asked_for(case: Case, duty: ClockDuty, command: Fact, act: Act) -> Iterator[Fact]:
+    """What follows when the court, or LPSK, was asked: the duty is met, and the court has its time."""
+    yield from _met(case, (duty,), command.occurred_at, act)
+    if duty is D.COURT_REQUEST:
+        for clock in case.clocks.values():
+            if clock.duty is duty and clock.incident is not None and not _has(case, clock.incident, D.COURT_DECISION):
+                yield _started(
+                    case, D.COURT_DECISION, clock.incident, command.occurred_at, ClockStart.COURT_ASKED,
+                    command.occurred_at,
+                )  # fmt: skip
+
+
+def rule_out(case: Case, needs: frozenset[ClockNeed], command: Fact, act: Act) -> Iterator[Fact]:
+    """That these windows of care are not for her, or are again: those that run end by themselves, started in error."""
+    part = case.of(Duties)
+    if needs == part.ruled_out:
+        return
+    yield recorded(ClocksRuledOut, command, act, needs=needs)
+    for clock in case.clocks.values():
+        if clock.runs and any(is_for(clock, need) for need in needs):
+            told = in_time(clock, command.occurred_at, act.at)
+            yield recorded(
+                ClockEnded, command, act, clock=clock.id, in_time=told, how=ClockEnd.STARTED_IN_ERROR,
+                ended_as=None, reason=None, grounds=None,
+            )  # fmt: skip
+
+
+def _begins(
+    case: Case, duty: ClockDuty, found: Found, took_over: datetime | None
+) -> tuple[datetime | None, ClockStart]:
+    match duty:
+        case D.REPORT_TO_POLICE:
+            return _report_begins(case, found, took_over), ClockStart.REPORT
+        case D.PROTECTION_SV | D.PROTECTION_DV:
+            return _police_know(case, found), ClockStart.POLICE_RECEIPT
+        case _:
+            return None, ClockStart.DECISION
+
+
+def _report_begins(case: Case, found: Found, took_over: datetime | None) -> datetime | None:
+    """When somebody who is bound knew of her report; None where nobody does, or the police have it."""
+    if case.lead_kind is AgencyKind.POLICE or any(map(_is_reported, case.referrals.values())):
+        return None
+    later = min((at for at in case.of(Duties).reports if at > found.told_at), default=None)
+    said = found.reported_at or later
+    if said is None:
+        return None
+    if case.lead_kind in BOUND:
+        return latest((said, took_over))
+    heard = [r.answered_at for r in case.referrals.values() if r.recipient_kind in BOUND and _carries(r)]
+    first = min((at for at in heard if at is not None), default=None)
+    return latest((said, first)) if first is not None else None
+
+
+def _police_know(case: Case, found: Found) -> datetime | None:
+    """When the police received a report of it, or knew."""
+    if case.lead_kind is AgencyKind.POLICE:
+        return min(case.opened_at, found.told_at)
+    heard = (r.answered_at for r in case.referrals.values() if r.recipient_kind is AgencyKind.POLICE and _carries(r))
+    return min((at for at in heard if at is not None), default=None)
+
+
+def _carries(referral: Referral) -> bool:
+    return Compartment.INCIDENT in referral.compartments
+
+
+def _is_reported(referral: Referral) -> bool:
+    """Whether the police accepted a referral that says what happened."""
+    return referral.recipient_kind is AgencyKind.POLICE and referral.accepted_at is not None and _carries(referral)
+
+
+def _has(case: Case, incident: IncidentId, duty: ClockDuty) -> bool:
+    return any(
+        c.incident == incident and c.duty is duty and c.ended_as is not ClockEnd.SUPERSEDED
+        for c in case.clocks.values()
+    )
+
+
+def _started(
+    case: Case,
+    duty: ClockDuty,
+    incident: IncidentId,
+    since: datetime,
+    by: ClockStart,
+    at: datetime,
+    due_at: datetime | None = None,
+) -> ClockStarted:
+    pathway = PATHWAYS[case.pathway]
+    due = due_at or since + pathway.duties[duty].window
+    need = ClockNeed.of(duty.value)
+    return ClockStarted(
+        occurred_at=at,
+        clock=clock_id(case, incident, need, due),
+        starts_at=since,
+        due_at=due,
+        pathway=pathway.version,
+        need=need,
+        incident=incident,
+        duty=duty,
+        started_by=by,
+        guessed=False,
+        too_late=False,
+    )
+
+
+def _met(case: Case, duties: tuple[ClockDuty, ...], at: datetime, act: Act) -> Iterator[ClockMet]:
+    for clock in case.clocks.values():
+        if clock.duty in duties and clock.runs:
+            yield ClockMet(occurred_at=_not_before(clock, at), clock=clock.id, in_time=in_time(clock, at, act.at))
+
+
+def _not_before(clock: Clock, at: datetime) -> datetime:
+    return max(at, clock.starts_at) if clock.starts_at is not None else at
+
+
+name_fields(
+    duties=field("Kewajiban", "Duties", ("Kewajiban petugas", "What the agencies have to do")),
+    reported_at=field("Dilaporkan", "Reported", ("Dilaporkan", "Reported")),
+)

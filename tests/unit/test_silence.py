@@ -1,0 +1,124 @@
+"""Silence at every stage is raised until somebody acts, first to who has to, then to the lead as well."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+from story import (
+    DAY,
+    DELIVERY,
+    HOSPITAL,
+    HOUR,
+    LEAD,
+    NOON,
+    R1,
+    R2,
+    brought_to,
+    closed,
+    consent,
+    draft,
+    given,
+    later,
+    opened,
+    said,
+    say,
+    the_case,
+)
+
+from rujukan.domain.case.reminders import EscalateReferral, ReferralEscalated
+from rujukan.domain.case.services import ServiceDelivered
+from rujukan.domain.case.silence import LeaveRejected, RaiseStalled, ReferralNotRedirected, ReferralStalled
+from rujukan.domain.casefile.evolving import fold_log
+from rujukan.domain.codes import ReferralStatus, Service, Urgency
+from rujukan.domain.fact import Fact
+from rujukan.domain.pathways import V2026_3
+from rujukan.domain.refusal import AlreadyDone, StillRunning, WrongMove
+
+S, U = ReferralStatus, Urgency
+RAISE = say(RaiseStalled, referral=R1)
+WATCHED = sorted(V2026_3.stages)
+ENDED = [S.COMPLETED, S.FAILED, S.CANCELLED]
+
+
+def in_state(status: ReferralStatus, **of: Any) -> list[Fact]:
+    return [replace(opened(), pathway="2026-3"), consent(), *brought_to(status, **of)]
+
+
+def stalled(status: ReferralStatus, level: int, to: str, after: timedelta) -> ReferralStalled:
+    return say(ReferralStalled, NOON + after, referral=R1, status=status, level=level, to=to)
+
+
+@pytest.mark.parametrize("urgency", list(U))
+@pytest.mark.parametrize("status", WATCHED)
+def test_each_state_has_its_window_and_is_raised_until_somebody_acts(status: S, urgency: Urgency) -> None:
+    window = V2026_3.stages[status][urgency]
+    events = in_state(status, urgency=urgency)
+    first = "uptd-ppa" if status in (S.DRAFT, S.REJECTED) else "rsud"
+    for level in range(1, 8):
+        given(*events).when_raised(RAISE, level * window - HOUR / 60).refused(
+            StillRunning, due_at=NOON + level * window
+        )
+        raised = stalled(status, level, first if level == 1 else "uptd-ppa", level * window)
+        given(*events).when_raised(RAISE, level * window).then(raised)
+        events.append(raised)
+
+
+@pytest.mark.parametrize("status", ENDED)
+def test_what_is_over_waits_for_nobody(status: ReferralStatus) -> None:
+    given(*in_state(status)).when_raised(RAISE, 400 * DAY).refused(WrongMove)
+
+
+def test_what_was_sent_waits_for_an_answer_and_that_is_raised_without_end() -> None:
+    events = in_state(S.REQUESTED)
+    given(*events).when_raised(RAISE, 400 * DAY).refused(WrongMove)
+    for level in range(1, 8):
+        raised = say(ReferralEscalated, NOON + level * DAY, referral=R1, level=level)
+        given(*events).when_raised(say(EscalateReferral, referral=R1), level * DAY).then(raised)
+        events.append(raised)
+
+
+def test_a_case_of_the_earlier_rules_keeps_them() -> None:
+    for status in WATCHED:
+        events = [opened(), consent(), *brought_to(status)]
+        given(*events).when_raised(RAISE, 400 * DAY).refused(WrongMove)
+
+
+def test_a_closed_case_is_quiet() -> None:
+    given(*in_state(S.REJECTED), closed()).when_raised(RAISE, 400 * DAY).refused(WrongMove)
+
+
+def test_work_that_is_long_by_its_nature_is_looked_at_less_often() -> None:
+    long = in_state(S.IN_PROGRESS, to="psikolog", service=Service.PSYCHOSOCIAL)
+    given(*long).when_raised(RAISE, 29 * DAY).refused(StillRunning, due_at=NOON + 30 * DAY)
+
+
+def test_a_service_that_was_delivered_is_an_act() -> None:
+    served = say(ServiceDelivered, NOON + 6 * DAY, delivery=DELIVERY, service=Service.HEALTH, referral=R1)
+    events = said([*in_state(S.IN_PROGRESS), served], "rsud")
+    case = fold_log(events)
+    assert case is not None
+    assert case.referrals[R1].acts_by == NOON + 13 * DAY
+
+
+def test_what_was_rejected_is_redirected_or_its_sender_says_that_it_is_not() -> None:
+    """Story 12: put before the sender until it acts."""
+    rejected = in_state(S.REJECTED)
+    instead = draft(R2, to="psikolog", service=Service.PSYCHOSOCIAL, redirects=R1)
+    given(*rejected, instead).when_raised(RAISE, 400 * DAY).refused(WrongMove)
+    leave = say(LeaveRejected, NOON + HOUR, referral=R1, note="she does not want it now")
+    left = say(ReferralNotRedirected, NOON + HOUR, referral=R1, note="she does not want it now")
+    given(*rejected).when(leave, by=later(LEAD, HOUR)).then(left)
+    given(*rejected, left).when_raised(RAISE, 400 * DAY).refused(WrongMove)
+    given(*rejected, left).when(leave, by=later(LEAD, HOUR)).refused(AlreadyDone)
+    assert the_case(*rejected, left).referrals[R1].status is S.REJECTED
+
+
+def test_each_move_begins_its_own_window() -> None:
+    accepted = in_state(S.ACCEPTED)
+    assert the_case(*accepted).referrals[R1].acts_by == NOON + DAY
+    raised = stalled(S.ACCEPTED, 1, "rsud", DAY)
+    started = brought_to(S.IN_PROGRESS)[-1]
+    case = the_case(*accepted, raised, replace(started, occurred_at=NOON + 2 * DAY))
+    assert (case.referrals[R1].stalled, case.referrals[R1].acts_by) == (0, NOON + 9 * DAY)
+    assert HOSPITAL.agency == case.referrals[R1].recipient
