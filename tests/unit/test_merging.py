@@ -286,7 +286,7 @@ SETTLES = {
     "DeclineLeadTransfer": "transfer",
 }
 """What can be done to a thing in an open case alone → what has to be settled before the case ends."""
-OVER = {"CorrectIncident", "AttachDocument", "DraftReferral"}
+OVER = {"CorrectIncident", "AttachDocument", "DraftReferral", "LeaveRejected"}
 """What is over with the file: nobody works on it. Who finds that it has to be done after all, separates the file. What
 can be done in a file that ended says test_every_state.py."""
 ENDED_TOO = {"stops", "overrides", "glasses", "erasure"}
