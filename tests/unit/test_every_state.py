@@ -84,13 +84,17 @@ OTHERWISE: Mapping[str, Mapping[str, str]] = {
     "RaiseClock": {"open": "y", "separated": "y"},
     "EscalateReferral": {},
     "RaiseUndelivered": {},
+    "RaiseStalled": {},
 }
 """What asks for no case, leads out of a state, or is the system's, of work (where nothing is said, it is a wrong move).
 All else is work: it needs an open file; who finds that there is some re-opens it, or goes on in the living one."""
 SAME_EVERYWHERE = {"AskGlassLeave"}
 """Of whom nothing was judged, it is not said whether there is a case."""
 
-FURTHER = {"SendReferral", "ReceiveReferral", "AcceptReferral", "RejectReferral", "StartReferral", "ResumeReferral"}
+FURTHER = {
+    *("SendReferral", "ReceiveReferral", "AcceptReferral", "RejectReferral", "StartReferral", "ResumeReferral"),
+    "LeaveRejected",
+}
 """Moves that the referral of this world is beyond."""
 
 SEPARATED = say(CaseSeparated, was_merged_into=OTHER_CASE, reason="r")
@@ -150,6 +154,7 @@ def test_what_can_be_done_in_a_file_in_each_state(command: Fact) -> None:
         "ReceiveReferral",
         "AcceptReferral",
         "RejectReferral",
+        "LeaveRejected",
         "StartReferral",
         "ResumeReferral",
     ):
