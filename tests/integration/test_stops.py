@@ -92,6 +92,22 @@ def test_the_police_end_no_emergency_of_the_hospital(story: Story) -> None:
     assert story.sent(HOSPITAL) == set()
 
 
+def test_what_she_says_counts_in_a_file_that_was_closed(story: Story) -> None:
+    """A caregiver's word waits for the lead, on its list; her own ends it, and copies are asked back."""
+    consent, referral = at_work(story, HOSPITAL)
+    story.move(HOSPITAL, referral, "completion", outcome="service-delivered")
+    here = f"/cases/{story.case}"
+    story.post(LEAD, f"{here}/closure", reason="goals-met")
+    assert refused(story.ask(LEAD, f"{here}/notes", subject="more work")) == (409, "case-not-open")
+    stop = story.post(LEAD, f"{here}/stops", about="everything", said_by=["caregiver"])["id"]
+    story.client(LEAD).get("/cases", params={"wait_for": story.last, "limit": 1}).raise_for_status()
+    (waits,) = story.client(LEAD).get("/stops", params={"case": story.case}).json()["items"]
+    assert waits["stop"] == stop
+    assert "erasure.DeletionAsked" not in {d.topic for d in told(story, HOSPITAL)}
+    story.post(LEAD, f"{here}/consents/{consent}/withdrawal", **SAID)
+    assert eventually(lambda: "erasure.DeletionAsked" in {d.topic for d in told(story, HOSPITAL)})
+
+
 def test_a_refusal_keeps_the_referral_at_home(story: Story) -> None:
     story.consent(LEAD, ["health"], [HOSPITAL])
     referral = story.draft(LEAD, HOSPITAL, ["health"])

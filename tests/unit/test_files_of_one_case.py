@@ -488,6 +488,26 @@ def test_a_hold_that_comes_after_the_separation_binds_its_own_file_alone(desk: D
         desk.ask_to_erase(B)
 
 
+def test_a_hold_on_a_third_file_of_the_case_binds_one_that_was_separated_from_it(desk: Desk) -> None:
+    desk.merge(A, B)
+    desk.merge(C, B)
+    desk.hold(C)
+    desk.pass_time()
+    desk.separate(A)
+    with pytest.raises(HoldStands):
+        desk.ask_to_erase(A)
+
+
+def test_what_becomes_one_with_the_other_after_the_separation_does_not(desk: Desk) -> None:
+    desk.merge(A, B)
+    desk.pass_time()
+    desk.separate(A)
+    desk.hold(C)
+    desk.pass_time()
+    desk.merge(C, B)
+    desk.ask_to_erase(A)
+
+
 def test_files_under_two_leads_tell_each_other_nothing_of_what_stands_in_the_way(desk: Desk) -> None:
     desk.merge(A, B)
     desk.hold(B)
