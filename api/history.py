@@ -184,7 +184,7 @@ def _seen_by(
         state,
         agency,
         [opening_of(w) for w in looked.found if w.at <= then.at],
-        damage_of(register, events),
+        damage_of(register, events, sent),
         damage_of_sendings(sent),
         list(looked.unread),
     )
@@ -278,7 +278,7 @@ def _delivered(
         told = {e.sequence: e.since for e in by.values() if e.position in positions}
         of = rooms.register.sent(recipient, case)
         known = Known(rooms.arrivals.at(recipient, told, then.at), of.sent)
-        damage = damage_of(register, events), damage_of_sendings(of)
+        damage = damage_of(register, events, of), damage_of_sendings(of)
         for w, draft in sent:
             if draft.recipient == recipient:
                 knew = [known.of(e, then.at) for e in by.values() if e.position == w.position and e.compartments]

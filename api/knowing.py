@@ -9,11 +9,13 @@ from msgspec import Struct
 
 from ..domain.delivery import Arrival, Reason
 from ..domain.disclosure import Written
-from ..domain.history import Entitlement, Register
+from ..domain.history import Entitlement, Register, missing_from
 from ..domain.sending import Sent, SentOfCase, Transport
 
 CLOCKS = timedelta(minutes=1)
 """What went out as a placeholder so long after it was acknowledged may have before: clocks differ."""
+
+NOTHING_SENT = SentOfCase(())
 
 
 class SentTo(Struct, frozen=True, omit_defaults=True):
@@ -78,6 +80,8 @@ def entitled_of(by: Entitlement, arrival: Arrival, until: datetime, sent: Iterab
     if not by.sequence:
         return Entitled(words, by.since, own=True)
     sendings = sent_of(s for s in sent if s.sequence == by.sequence and s.at <= until)
+    if sendings and all(s.empty for s in sendings):  # whatever came, brought nothing
+        return Entitled(words, by.since, failed=arrival.failed, empty=True, sent=sendings)
     received, empty_since = arrival.received_at, by.empty_since
     if empty_since is not None and empty_since <= (until if received is None else received + CLOCKS):
         return Entitled(words, by.since, failed=arrival.failed, empty=True, sent=sendings)
@@ -106,11 +110,11 @@ def _together(its: Sequence[Sent]) -> SentTo:
     )
 
 
-def damage_of(register: Register, events: Sequence[Written]) -> RegisterDamage | None:
-    """What of the register does not fit, to itself or to the log; None where all does."""
+def damage_of(register: Register, events: Sequence[Written], sent: SentOfCase = NOTHING_SENT) -> RegisterDamage | None:
+    """What of the register does not fit, to itself, to what was sent or to the log; None where all does."""
     positions = {w.position for w in events}
     strange = sorted(e.sequence for e in register.entitled if e.position not in positions)
-    found = RegisterDamage(list(register.changed), register.missing, register.elsewhere, strange)
+    found = RegisterDamage(list(register.changed), missing_from(register, sent), register.elsewhere, strange)
     return None if found == RegisterDamage() else found
 
 

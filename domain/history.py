@@ -22,6 +22,7 @@ from .compartment import Compartment
 from .disclosure import Written, holds, may_open
 from .fact import EARLIEST, AgencyCode
 from .remembered import facts
+from .sending import SentOfCase
 from .standing.reach import Reaches
 from .standing.rule import is_known_to
 
@@ -65,6 +66,12 @@ class Register(NamedTuple):
     """So many rows are not there, or name another case or agency now."""
     elsewhere: int = 0
     """So many rows that are not as they were written name another case: they may be of this one."""
+
+
+def missing_from(register: Register, sent: SentOfCase) -> int:
+    """So many of its rows are not there: the numbers count them, or something of the case was sent under theirs."""
+    known = {e.sequence for e in register.entitled} | {*register.changed}
+    return max(register.missing, len({s.sequence for s in sent.sent} - known))
 
 
 class Seen(Struct, frozen=True, gc=False):

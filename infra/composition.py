@@ -159,7 +159,6 @@ def service(on: On, connections: int = 16) -> Iterator[Ports]:
     from ..api.application.ports import Ports
     from ..consumers.wire.envelope import check_public_key
     from .bundle.building import Bundles
-    from .delivery.receipts import Receipts
     from .ledger.log_key import BundleSeal
     from .ledger.publishing import ApiLedger, Quorum, WitnessPolicy
     from .ledger.store import LedgerStore
@@ -173,17 +172,15 @@ def service(on: On, connections: int = 16) -> Iterator[Ports]:
 
     with _node(on, names.API, connections, SERVICE) as node, ExitStack() as closing:
         settings, connected = node.settings, node.service_pool
-        stop = Event()
-        closing.callback(stop.set)
+        closing.callback((stop := Event()).set)
         vitals = ApiVitals(node.conninfo(SERVICE), node.writer)
         closing.callback(vitals.close)
         documents, sealed = DocumentStore(connected, node.data_keys), LedgerStore(connected)
-        seal = BundleSeal.of(settings.ledger_origin, node.keys)
-        policy = WitnessPolicy(settings.witness_policy)
+        seal, policy = BundleSeal.of(settings.ledger_origin, node.keys), WitnessPolicy(settings.witness_policy)
         quorum = Quorum(policy, seal.keys)
-        printing = reporter(settings, seal.keys, quorum)
         looked = Readings(node.written)
-        bundles = Bundles(node.written, documents, sealed, seal, quorum, settings.network_name, printing, looked)
+        about = settings.network_name, reporter(settings, seal.keys, quorum), looked, node.knowing
+        bundles = Bundles(node.written, documents, sealed, seal, quorum, *about)
         yield Ports(
             node.log,
             ApiOpener(node.written, documents, bundles, looked, node.met),
@@ -202,7 +199,7 @@ def service(on: On, connections: int = 16) -> Iterator[Ports]:
                 node.keys.public(names.WEBHOOK_SIGNATURE),
                 Networks(settings.webhook_networks),
             ),
-            Receipts(connected, node.keys.macs(names.DELIVERY_RECEIPT), node.on_record, node.sent_on_record),
+            node.receipts,
             within,
             vitals,
             settings.case_bytes,
@@ -314,14 +311,11 @@ def acknowledgement_reader(on: On) -> Iterator[AcknowledgementReader]:
     from ..projections import directory
     from .delivery.acknowledging import AcknowledgementReader, Taking
     from .delivery.facts import look_at
-    from .delivery.receipts import Receipts
     from .kafka.access import service_access
 
     with _node(on, names.READING_ACKNOWLEDGEMENTS, 4, SERVICE) as node:
-        about = node.keys.macs(names.DELIVERY_RECEIPT), node.on_record, node.sent_on_record
-        receipts = Receipts(node.service_pool, *about)
         look = partial(look_at, node.followed, node.follower_pool)
-        taking = Taking(Acknowledgements(node.casework, receipts), node.casework, now, look)
+        taking = Taking(Acknowledgements(node.casework, node.receipts), node.casework, now, look)
         agencies = partial(node.views.ask, NOBODY, directory.subscribers)
         access = service_access(node.settings)
         yield AcknowledgementReader(access, node.conninfo(FOLLOWER), agencies, taking, node.digests.positions)

@@ -9,12 +9,15 @@ from threading import Event, RLock, Thread
 from types import TracebackType
 from typing import Generic, TypeVar, overload
 
+from ..api.application.arriving import Arrivals
 from ..api.application.casework import Casework
+from .bundle.deliveries import Knowing
 from .database import FOLLOWER, SERVICE, Pool, as_role, connect, pool
 from .delivery.bell import Bell
 from .delivery.digests import Digests
 from .delivery.facts import OnRecord
 from .delivery.met import Met
+from .delivery.receipts import Receipts
 from .delivery.sealing import Sealing
 from .delivery.sent import Sendings
 from .delivery.telling import Tellings
@@ -22,7 +25,7 @@ from .delivery.vouching import SentOnRecord, Vouched
 from .keys.handles import Keys
 from .keys.home import Home
 from .keys.local import LocalKeyring
-from .keys.names import IDEMPOTENCY, REGISTER, Allowed
+from .keys.names import DELIVERY_RECEIPT, IDEMPOTENCY, REGISTER, Allowed
 from .ledger.forks import Forks
 from .ledger.guard import Guard
 from .serving.log import ApiLog
@@ -208,6 +211,17 @@ class Node:
     def sent_on_record(self) -> SentOnRecord:
         """What was sent to agencies."""
         return SentOnRecord(self.service_pool, self.sendings, self.vouched)
+
+    @Part
+    def receipts(self) -> Receipts:
+        """The registers as the application asks for them."""
+        return Receipts(self.service_pool, self.keys.macs(DELIVERY_RECEIPT), self.on_record, self.sent_on_record)
+
+    @Part
+    def knowing(self) -> Knowing:
+        """Who knew what when, for bundles."""
+        arrivals = Arrivals(self.casework, self.log)
+        return Knowing(self.written, self.on_record, self.receipts, self.sent_on_record, arrivals)
 
     @Part
     def sealing(self) -> Sealing:

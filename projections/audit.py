@@ -132,7 +132,6 @@ def entries(
     *,
     subject: UUID | None = None,
     actor: UUID | None = None,
-    agency: str | None = None,
     accesses_only: bool = False,
     after: int = 0,
     limit: int = 100,
@@ -144,13 +143,11 @@ def entries(
             " what, basis FROM views.audit WHERE position > %(after)s"
             " AND (%(subject)s::uuid IS NULL OR subject = %(subject)s)"
             " AND (%(actor)s::uuid IS NULL OR actor = %(actor)s)"
-            " AND (%(agency)s::text IS NULL OR agency = %(agency)s)"
             " AND (NOT %(accesses)s OR topic = 'access.AccessRecorded') ORDER BY position LIMIT %(limit)s",
             {
                 "after": after,
                 "subject": subject,
                 "actor": actor,
-                "agency": agency,
                 "accesses": accesses_only,
                 "limit": limit,
             },

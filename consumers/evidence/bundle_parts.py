@@ -11,7 +11,9 @@ Parts, in this order (FORMATS.md shows each byte by byte):
     disclosure.json               the event that recorded the making of this bundle
     events/NNNNNN.json            each event of the case, by its version, in order
     accesses/NNNNNN.json          each recorded reading of the case, in order
+    sendings/, acknowledgements/  what the log says of what was sent to agencies, and arrived there
     proofs/….tlog-proof           for each of these, the proof that it is in the ledger
+    deliveries.json               who was entitled to know what, and what of it was sent (bundle_deliveries.py)
     documents/ID                  documents, where their compartment is disclosed
     report.id.pdf, report.en.pdf  the same to read, where reports were made
 
@@ -66,7 +68,8 @@ EARLIER = "a3085d9e8d4653f1264ea8ecbaee8f5409b9a087fd15f9407e2f226f3045eea0"
 program by a name that anybody can register, so it is not repeated here."""
 NAME = re.compile(
     r"READ-ME\.txt|manifest\.json|seal\.note|checkpoint|joining|joinings/[0-9]{6}|disclosure\.json|report\.(?:id|en)\.pdf"
-    r"|(?:events|accesses)/[0-9]{6,9}\.json|proofs/(?:disclosure|(?:events|accesses)/[0-9]{6,9})\.tlog-proof"
+    r"|deliveries\.json|(?:events|accesses|sendings|acknowledgements)/[0-9]{6,9}\.json"
+    r"|proofs/(?:disclosure|(?:events|accesses|sendings|acknowledgements)/[0-9]{6,9})\.tlog-proof"
     r"|documents/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}",
     re.ASCII,
 )

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from . import notes, policies
+from .bundle_deliveries import DELIVERIES, Deliveries, read_deliveries
 from .bundle_entries import Entry, Proofs, Refused, blaming
 from .bundle_parts import (
     ABOUT,
@@ -64,6 +65,8 @@ class Verified(NamedTuple):
     unchecked: tuple[str, ...]
     absent: tuple[str, ...]
     """Documents that shown events record under a disclosed compartment, and that are not here."""
+    deliveries: Deliveries
+    """Who knew what when."""
     joinings: tuple[Link, ...]
     """How the log goes on from another, where it does, and that one from the one before: the newest first."""
 
@@ -93,10 +96,13 @@ def verify_bundle(data: bytes, policy: Policy | None = None) -> Verified:
     if not accepted.witnesses and not unchecked:
         unchecked.append("no-witnesses")
     proofs = Proofs(parts, accepted.log, head)
+    if manifest["format"] == FIRST and (of_later := [n for n in parts if n.startswith(("sendings", "ack", "deliv"))]):
+        raise Refused(of_later[0], "a bundle of this format has no such part")
     case = UUID(manifest["case"])
     events = tuple(proofs.entry(name) for name in parts if name.startswith("events/"))
     accesses = tuple(proofs.entry(name) for name in parts if name.startswith("accesses/"))
     made = proofs.entry(DISCLOSURE)
+    told = read_deliveries(parts, proofs, case, made)
     for name in parts:
         if name.startswith("proofs/") and name not in proofs.used:
             raise Refused(name, "it is the proof of nothing here")
@@ -104,11 +110,11 @@ def verify_bundle(data: bytes, policy: Policy | None = None) -> Verified:
     _check_events(events, case, manifest, hidden)
     _check_disclosure(made, case, manifest, events)
     _check_accesses(accesses, case, made, manifest)
-    _check_positions((*events, *accesses, made))
+    _check_positions((*events, *accesses, *told.entries, made))
     _check_log(manifest, accepted)
     joinings = _check_joinings(parts, manifest, policy, accepted)
     documents, absent = _check_documents(parts, events, manifest, hidden)
-    _check_order(parts, (DISCLOSURE, *(e.part for e in (*events, *accesses))), documents)
+    _check_order(parts, (DISCLOSURE, *(e.part for e in (*events, *accesses, *told.entries))), documents)
     if len(events) < made.header.version - 1:
         unchecked.append("until")
     if manifest["erased"]:
@@ -118,7 +124,7 @@ def verify_bundle(data: bytes, policy: Policy | None = None) -> Verified:
     if not all(link.is_signed and link.is_proved for link in joinings):
         unchecked.append("joinings")
     unchecked.append("more-accesses" if manifest["format"] == FIRST else "said-complete")
-    unchecked += ["numbers", "truth"]
+    unchecked += [*told.unchecked, "numbers", "truth"]
     unchecked += [f"signature:{n}" for n in REPORTS if _is_signed(parts, manifest, n)]
     return Verified(
         manifest,
@@ -132,6 +138,7 @@ def verify_bundle(data: bytes, policy: Policy | None = None) -> Verified:
         parts,
         tuple(unchecked),
         absent,
+        told,
         joinings,
     )
 
@@ -379,7 +386,8 @@ def _check_order(parts: Mapping[str, bytes], entries: Sequence[str], documents: 
     """One order for the same parts, in the file and in the manifest, so that one disclosure is one file."""
     proofs = [PROOF_OF.format(name.removesuffix(".json")) for name in entries]
     reports = [name for name in REPORTS if name in parts]
-    order = [ABOUT, MANIFEST, SEAL, CHECKPOINT, *_joinings(parts), *entries, *proofs, *documents, *reports]
+    told = [DELIVERIES] if DELIVERIES in parts else []
+    order = [ABOUT, MANIFEST, SEAL, CHECKPOINT, *_joinings(parts), *entries, *proofs, *told, *documents, *reports]
     for name, expected in zip(parts, order, strict=True):
         if name != expected:
             raise Refused(name, "it stands where another part should")

@@ -130,12 +130,6 @@ def check_chain(data: Iterable[bytes], keys: Sequence[PublicKey], head: Checkpoi
         met.add(origin)
 
 
-def check_with_proof(data: bytes, keys: Sequence[PublicKey], head: Checkpoint) -> Joining:
-    """What it says, once it is sure that the log of this head signed it, and has the root that it says. Raises what
-    does not hold."""
-    return next(check_chain([data], keys, head)).joining
-
-
 def _check_proof(data: bytes, found: Joining, head: Checkpoint, size: int, proof: Sequence[bytes], note: Note) -> None:
     small, large = sorted((found.common, head), key=lambda tree: tree.size)
     if size != small.size or add_checkpoint.request(size, proof, note) != data:

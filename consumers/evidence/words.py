@@ -75,6 +75,12 @@ SAYS: dict[str, tuple[str, str]] = {
         "{count} pembacaan kasus ini tercatat, dengan bukti yang sama.",
         "{count} readings of this case are recorded, under the same proofs.",
     ),
+    "sendings": (
+        "{agencies} instansi diberi tahu tentang kasus ini; {sent} pengiriman tercatat, {vouched} di antaranya "
+        "dinyatakan oleh log sendiri. {said} pernyataan sampai dari instansi terbukti tercatat dalam log.",
+        "{agencies} agencies were told something of this case; {sent} sendings are on record, of which the log itself "
+        "vouches for {vouched}. {said} statements of agencies that something arrived are proved to stand in the log.",
+    ),
     "complete": (
         "Itulah semua pembacaannya dari posisi {first} sampai {last} dalam log, menurut penyelenggara log yang "
         "menyegel berkas ini.",
@@ -158,6 +164,26 @@ UNCHECKED: dict[str, tuple[str, str]] = {
         "log.",
         "That the log holds no other event under the same numbers: only who audits the whole log sees that.",
     ),
+    "deliveries": (
+        "Siapa berhak tahu apa: penyelenggara log menyatakannya dengan segelnya. Bahwa sesuatu dikirim juga dikatakan "
+        "oleh log sendiri sejauh disebut di atas; bahwa tidak ada kiriman lain, tidak ditunjukkan bukti apa pun. Waktu "
+        "kirim menurut jam layanan.",
+        "Who was entitled to what: the log's operator says so under its seal. That something was sent the log itself "
+        "says, too, as far as is said above; that nothing else was sent, no proof shows. Times of sending are by the "
+        "service's clock.",
+    ),
+    "deliveries-damaged": (
+        "Catatan tentang apa yang diberitahukan atau dikirim kepada instansi tidak utuh: deliveries.json menyebut yang "
+        "mana. Mungkin lebih banyak yang diketahui daripada yang ada di sini.",
+        "The records of what agencies were told or sent are not whole: deliveries.json says which. More may have been "
+        "known than stands here.",
+    ),
+    "readings-damaged": (
+        "Ada catatan pembacaan yang tidak dapat dibuka; dari kasus mana, tidak dapat dikatakan. Mungkin ada pembacaan "
+        "lain daripada yang ada di sini.",
+        "A record of a reading does not open; of which case it was, nobody can say. There may be other readings than "
+        "those here.",
+    ),
     "more-accesses": (
         "Bahwa tidak ada pembacaan lain: yang ada di sini terbukti, tetapi bukti tidak menunjukkan bahwa daftarnya "
         "lengkap.",
@@ -223,6 +249,13 @@ def told(verified: Verified, language: Language) -> Iterator[str]:
     if (complete := manifest.get("complete")) is not None:
         span = complete["accesses"]
         yield say("complete", language, first=span["from"], last=span["to"])
+    if told := verified.deliveries.agencies:
+        counts = {
+            "sent": sum(len(of.sent) for of in told),
+            "vouched": sum(len(of.vouched) for of in told),
+            "said": sum(len(of.said) for of in told),
+        }
+        yield say("sendings", language, agencies=len(told), **counts)
     yield say("disclosure", language)
     if verified.documents:
         yield say("documents", language, count=len(verified.documents))

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 from ...api.application.ports import NotSealedYet
+from ...consumers.evidence import bundle_deliveries as d
 from ...consumers.evidence import bundle_parts as b
 from ...consumers.evidence import container, records
 from ...consumers.evidence.bundle_parts import Segment
@@ -29,6 +30,7 @@ from ..store.documents import DocumentStore
 from ..store.event_store import Damage, Damaged, EventStore, Opened
 from ..store.readings import Readings
 from ..store.sealed_record import author_of
+from .deliveries import Knowing, OfAgency
 
 
 class Made(NamedTuple):
@@ -57,6 +59,11 @@ class Gathered(NamedTuple):
     made: Made
     documents: Mapping[str, bytes]
     erased: frozenset[Compartment]
+    told: Sequence[OfAgency]
+    vouching: Sequence[Made]
+    acknowledged: Sequence[Made]
+    unread: Sequence[int]
+    """Positions of records of readings that do not open."""
     checkpoint: Note
     names: Mapping[str, tuple[str, str]]
 
@@ -82,7 +89,9 @@ class Bundles:
         network: str,
         reporter: Reporter,
         readings: Readings,
+        knowing: Knowing,
     ) -> None:
+        self._knowing = knowing
         self._store = store
         self._readings = readings
         self._documents = documents
@@ -140,7 +149,10 @@ class Bundles:
         events = [o for o in stream if o.version < made.version and o.position <= last]
         looked = self._readings.of(case)
         readings = [reading for reading in looked.found if reading.position < made.position]
-        leaves = self._leaves([o.position for o in (*events, *readings, made)], made.position)
+        told = self._knowing.of(case, made)
+        vouching = sorted((o for of in told for o in of.vouching), key=_position)
+        marks = sorted((o for of in told for o in of.acknowledged), key=_position)
+        leaves = self._leaves([o.position for o in (*events, *readings, *vouching, *marks, made)], made.position)
         self._check_whole(made, leaves[made.position])
         disclosed = compartments_named(said.compartments) | {Compartment.COORDINATION}
         keys, erased = self._keys(case, disclosed)
@@ -150,7 +162,10 @@ class Bundles:
             raise NotSealedYet(made.position)
         coordination = {Compartment.COORDINATION}
         shown = [_made(o, leaves, set() if o.version in hidden else disclosed, keys) for o in events]
-        read = [_made(o, leaves, coordination, self._store.keys.for_opening(o.stream, coordination)) for o in readings]
+        read, vouched, acknowledged = (
+            [_made(o, leaves, coordination, self._store.keys.for_opening(o.stream, coordination)) for o in its]
+            for its in (readings, vouching, marks)
+        )
         return Gathered(
             case=case,
             disclosure=made,
@@ -160,6 +175,10 @@ class Bundles:
             made=_made(made, leaves, coordination, keys),
             documents=self._attached(case, events, disclosed - erased, hidden),
             erased=erased,
+            told=told,
+            vouching=vouched,
+            acknowledged=acknowledged,
+            unread=sorted({damage.position for damage in looked.unread}),
             checkpoint=checkpoint,
             names=names,
         )
@@ -213,11 +232,15 @@ class Bundles:
         listed = {b.DISCLOSURE: gathered.made}
         listed |= {f"events/{made.opened.version:06}.json": made for made in gathered.events}
         listed |= {f"accesses/{n:06}.json": made for n, made in enumerate(gathered.accesses, 1)}
+        for kind, its in ((d.SENDINGS, gathered.vouching), (d.ACKNOWLEDGEMENTS, gathered.acknowledged)):
+            listed |= {f"{kind}{n:06}.json": made for n, made in enumerate(its, 1)}
         for name, made in listed.items():
             parts[name] = made.part
         for name, made in listed.items():
             proof = Proof(made.leaf, tree.inclusion(made.leaf), bare)
             parts[b.PROOF_OF.format(name.removesuffix(".json"))] = proof.data
+        if gathered.told or gathered.unread:
+            parts[d.DELIVERIES] = d.deliveries_part([of.said for of in gathered.told], gathered.unread)
         return parts | {f"documents/{id}": content for id, content in gathered.documents.items()}
 
     def _joined(self, head: Checkpoint) -> dict[str, bytes]:
@@ -280,6 +303,10 @@ class Bundles:
                 {"name": name, "size": len(data), "sha256": sha256(data).hexdigest()} for name, data in parts.items()
             ],
         }
+
+
+def _position(opened: Opened) -> int:
+    return opened.position
 
 
 _BEFORE = "SELECT count(*) FROM log.stored_events WHERE notification_id <= %s"

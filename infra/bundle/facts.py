@@ -1,9 +1,11 @@
 """What the readable report says, taken from what the bundle holds: nothing that the bundle withholds is in it."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
+
+from msgspec import structs
 
 from ...consumers.evidence import bundle_parts as b
 from ...consumers.evidence import merkle
@@ -12,12 +14,13 @@ from ...consumers.evidence.notes import COSIGNATURE_ML_DSA, PublicKey
 from ...consumers.evidence.records import entry_from, read_header
 from ...domain.access import AccessRecorded
 from ...domain.case.documents import DocumentAttached, DocumentSuperseded
-from ...domain.case.referrals import ReferralDrafted
+from ...domain.case.referrals import ReferralDrafted, ReferralSent
 from ...domain.casefile.clocks import ClockEnded
-from ...domain.catalogue import TOPICS, WITHHELD, as_today
+from ...domain.catalogue import TOPICS, WITHHELD, as_today, version_of
 from ...domain.compartment import ALL, Compartment
 from ...domain.custody import Custody, Ran, custody
 from ...domain.declaring import words_of
+from ...domain.delivery import Arrival
 from ...domain.disclosure import Written
 from ...domain.timing import was_entered_late
 from ..ledger.log_key import LogKeys
@@ -25,6 +28,7 @@ from ..ledger.publishing import Quorum
 from ..report import facts as f
 from ..store.following import written_of
 from .building import Gathered, Made
+from .deliveries import OfAgency
 
 LAST_SECOND = 253_402_300_799
 """Of the year 9999: a witness may say any time, and the report is printed all the same."""
@@ -84,6 +88,9 @@ class PdfReporter:
             clocks=tuple(_clock(ran, gathered) for ran in held.clocks if ran.clock is not None),
             documents=_documents(gathered, hidden),
             accesses=tuple(_access(m) for m in gathered.accesses),
+            told=tuple(_told(gathered.told, known)),
+            not_whole=tuple(of.agency for of in gathered.told if any(of.not_whole.values())),
+            unread=tuple(gathered.unread),
             agencies=tuple(
                 f.Agency(code=code, name=id, name_en=en) for code, (id, en) in sorted(gathered.names.items())
             ),
@@ -118,6 +125,9 @@ def _event(made: Made, hidden: frozenset[int]) -> f.Event:
     opened = {Compartment.named(s.compartment): s.text for s in made.segments if not s.withheld}
     shown = as_today(header.topic, header.schema, opened)
     fields = tuple(one for compartment, said in shown.items() for one in fields_of(header.topic, compartment, said))
+    if header.schema < version_of(header.topic) and any(s.withheld for s in made.segments):
+        # An older version may have had it in a compartment that is not shown: that it was not said, nobody can say.
+        fields = tuple(structs.replace(one, withheld=one.value is None) for one in fields)
     return f.Event(
         position=made.position,
         version=header.version,
@@ -284,6 +294,31 @@ def _access(made: Made) -> f.Access:
         what=event.what,
         reader=str(event.reader),
     )
+
+
+def _told(agencies: Sequence[OfAgency], known: Sequence[Written]) -> Iterator[f.Told]:
+    """What agencies were entitled to know of these events; of what was sent more than once, the first time."""
+    events = {w.position: w.event for w in known}
+    for of in agencies:
+        first = {row.sequence: row for row in reversed(of.sent)}
+        for e in of.entitled:
+            if (event := events.get(e.position)) is None:
+                continue
+            row, arrived = first.get(e.sequence), of.arrived.get(e.sequence, Arrival())
+            is_empty = e.empty_since is not None or (row is not None and not row.compartments)
+            yield f.Told(
+                agency=of.agency,
+                position=e.position,
+                since=e.since,
+                referral=str(event.referral) if isinstance(event, ReferralSent) else "",
+                sent_at=row.sent_at if row else None,
+                transport=row.transport if row else "",
+                found=row is not None and row.found,
+                vouched=row is not None and row.number in of.vouched,
+                received_at=None if is_empty else arrived.received_at,
+                handled_at=None if is_empty else arrived.handled_at,
+                failed=arrived.failed is not None,
+            )
 
 
 def _is_held(gathered: Gathered, word: str) -> bool:

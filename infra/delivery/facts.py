@@ -133,6 +133,8 @@ class OnRecord:
             told, unfit = whole_rows(db, self._digests, _OF_AGENCY, agency, case)
             empty: dict[int, datetime] = dict(db.execute(_EMPTY, (agency, [row.sequence for row in told])).fetchall())
             (damaged,) = db.execute("SELECT delivery.unfit_rows()").fetchone() or (0,)
+            last = max((row.sequence for row in (*told, *unfit)), default=0)
+            (gone,) = db.execute(_GONE, (last, last, agency)).fetchone() or (0,)
         entitled = [
             Entitlement(
                 row.at_position,
@@ -147,7 +149,7 @@ class OnRecord:
         ]
         numbered = max((row.case_sequence for row in told), default=0)
         missing = max(0, numbered - len(told) - len(unfit))
-        elsewhere = max(0, int(damaged) - len(unfit))
+        elsewhere = max(0, int(damaged) - len(unfit)) + max(0, int(gone))
         return Register(entitled, tuple(sorted(row.sequence for row in unfit)), missing, elsewhere)
 
 
@@ -328,5 +330,10 @@ _SET_ASIDE = """
       least(d.left_from, excluded.left_from)
 """
 _OF_AGENCY = f"SELECT {COLUMNS} FROM delivery.told WHERE agency = %s AND case_id = %s ORDER BY n"
+_GONE = (
+    "SELECT h.sequence - %s - (SELECT count(*) FROM delivery.told t WHERE t.agency = h.agency AND t.sequence > %s"
+    " AND t.sequence <= h.sequence) FROM delivery.heads h WHERE h.agency = %s"
+)
+"""Of the agency's numbers behind the last of the case, how many have no row: of which case they were, nobody knows."""
 _EMPTY = "SELECT sequence, since FROM delivery.gaps WHERE agency = %s AND sequence = ANY(%s)"
 _BETWEEN = f"SELECT {COLUMNS} FROM delivery.told WHERE at_position BETWEEN %s AND %s ORDER BY n"

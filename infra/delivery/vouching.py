@@ -92,6 +92,12 @@ class Vouched:
         unread = {d.position for d in damage if d.stream == stream} | {d.position for d in gone}
         return Known(entries, upto, lost, sorted(unread))
 
+    def agencies_of(self, case: UUID) -> set[AgencyCode]:
+        """The agencies of which it says that something of the case was sent to them."""
+        with self._lock:
+            self._index.catch_up()
+            return {agency for agency in self._upto if bytes.fromhex(pseudonym(agency, case)) in self._of}
+
     def reached(self, agency: AgencyCode) -> tuple[int, int]:
         """(version of the agency's stream, the number up to which the log vouches)."""
         with self._lock:
@@ -148,6 +154,7 @@ class SentOnRecord:
         self._pool = pool
         self._sendings = sendings
         self._vouched = vouched
+        self.agencies_of = vouched.agencies_of
 
     def of_case(self, agency: AgencyCode, case: UUID) -> Found:
         """What was sent to the agency of a case."""

@@ -57,7 +57,7 @@ def _what(pen: Pen, event: Event) -> list[Line]:
     short: list[str] = []
     for field in event.fields:
         of = "" if field.compartment == "coordination" else f" ({labels.compartment(field.compartment, pen.language)})"
-        value = pen.number.within(pen.read.value(event.topic, field.name, field.value))
+        value = pen.number.within(pen.read.value(event.topic, field.name, field.value, field.withheld))
         label = labels.field(event.topic, field.name, pen.language)
         said = f"{value}{of}" if value.startswith(f"{label} ") else f"{label}{of}: {value}"
         pen.canvas.legible(said)

@@ -30,6 +30,8 @@ class Field(Struct, frozen=True, kw_only=True):
     """As the event's type calls it: `narrative`."""
     compartment: str
     value: Value
+    withheld: bool = False
+    """Nothing of it is shown, and it may have been said in what is withheld."""
 
 
 class Event(Struct, frozen=True, kw_only=True):
@@ -160,6 +162,26 @@ class Access(Struct, frozen=True, kw_only=True):
     """Pseudonym."""
 
 
+class Told(Struct, frozen=True, kw_only=True):
+    """An agency was entitled to know of an event; the rest is absent where no record shows it. The agency's system said
+    that it arrived, was handled, or could not be."""
+
+    agency: str
+    position: int
+    since: datetime
+    referral: str = ""
+    """The referral that the event sent, where it sent one."""
+    sent_at: datetime | None = None
+    transport: str = ""
+    found: bool = False
+    """It was found on the topic at that instant, and sent before."""
+    vouched: bool = False
+    """The log itself says that it was sent."""
+    received_at: datetime | None = None
+    handled_at: datetime | None = None
+    failed: bool = False
+
+
 class Witness(Struct, frozen=True, kw_only=True):
     """An independent party that signed the same checkpoint."""
 
@@ -213,6 +235,11 @@ class ReportFacts(Struct, frozen=True, kw_only=True):
     clocks: tuple[Clock, ...] = ()
     documents: tuple[Document, ...] = ()
     accesses: tuple[Access, ...] = ()
+    told: tuple[Told, ...] = ()
+    not_whole: tuple[str, ...] = ()
+    """Agencies of which the records of what they were entitled to, or sent, are not whole."""
+    unread: tuple[int, ...] = ()
+    """Positions of the log where the record of a reading does not open: of whatever case."""
     agencies: tuple[Agency, ...] = ()
     erased: tuple[str, ...] = ()
     signed: bool = False

@@ -266,11 +266,12 @@ def _who_knew(pen: Pen, facts: ReportFacts) -> None:
     paper.heading(words.who_knew, 1)
     paper.paragraph(words.who_knew_note, size=7, colour=GREY)
     named = [led.agency for led in facts.led] + [r.recipient for r in facts.referrals]
-    agencies = dict.fromkeys([*named, *(a.agency for a in facts.accesses)])
+    agencies = dict.fromkeys([*named, *(a.agency for a in facts.accesses), *(t.agency for t in facts.told)])
     rows: list[tuple[Cell, ...]] = []
     for agency in list(agencies)[:MOST_ROWS]:
         given = [words.knew_as_lead.format(since=time(led.since)) for led in facts.led if led.agency == agency]
         received = ["-"] if given else []
+        sent_to: list[str] = []
         for referral in facts.referrals:
             sent = next((h.since for h in referral.custody if h.status == codes.ReferralStatus.REQUESTED), None)
             if referral.recipient != agency or sent is None:
@@ -281,13 +282,57 @@ def _who_knew(pen: Pen, facts: ReportFacts) -> None:
             given.append(words.knew_by_referral.format(number=number, sent=time(sent), data=shared))
             taken = next((h.since for h in referral.custody if h.agency == agency), None)
             received.append(f"{number}: " + (time(taken) if taken else words.not_received))
+            sent_to.append(f"{number}: " + _sent_to(pen, facts, agency, referral.referral))
+        if its := [t for t in facts.told if t.agency == agency]:
+            sent_to.append(
+                words.deliveries.format(
+                    n=len(its),
+                    sent=sum(t.sent_at is not None for t in its),
+                    received=sum(t.received_at is not None for t in its),
+                    handled=sum(t.handled_at is not None for t in its),
+                )
+            )
         opened = [a for a in facts.accesses if a.agency == agency]
-        rows.append((pen.read.name(agency), "\n".join(given) or "-", "\n".join(received) or "-", _opened(pen, opened)))
+        told = "\n".join(sent_to) or "-"
+        rows.append(
+            (pen.read.name(agency), "\n".join(given) or "-", told, "\n".join(received) or "-", _opened(pen, opened))
+        )
     if rows:
-        paper.table(list(zip(words.knew_columns, (18, 38, 22, 22), strict=True)), rows, size=7)
+        paper.table(list(zip(words.knew_columns, (11, 22, 37, 14, 16), strict=True)), rows, size=7)
     else:
         paper.paragraph(words.none)
+    if facts.not_whole:
+        names = ", ".join(map(pen.read.name, facts.not_whole))
+        paper.paragraph(words.records_damaged.format(agencies=names), size=7.5, colour=WARN)
+    if facts.unread:
+        positions = ", ".join(map(str, facts.unread))
+        paper.paragraph(words.readings_damaged.format(positions=positions), size=7.5, colour=WARN)
     _more(pen, len(agencies), words.chronology)
+
+
+def _sent_to(pen: Pen, facts: ReportFacts, agency: str, referral: str) -> str:
+    """That the sending of a referral was sent to an agency's system, and arrived there: the first of it that was."""
+    words, time = pen.words, pen.read.time
+    its = [t for t in facts.told if t.agency == agency and t.referral == referral]
+    told = min((t for t in its if t.sent_at is not None), key=lambda t: t.sent_at, default=None)  # type: ignore[arg-type,return-value]
+    told = told or next(iter(its), None)
+    if told is None or told.sent_at is None:
+        said = [words.no_sending]
+    else:
+        how = words.transports.get(told.transport, told.transport)
+        said = [(words.sent_found if told.found else words.sent_over).format(at=time(told.sent_at), how=how)]
+    if told is None or (told.received_at is None and not told.failed):
+        return f"{said[0]}; {words.no_arrival}"
+    day = time(told.sent_at).partition(words.time_of_day)[0] if told.sent_at else ""
+
+    def later(at: datetime) -> str:
+        """Of what came on the day on which it was sent, the time alone."""
+        on, between, clock = time(at).partition(words.time_of_day)
+        return clock if on == day else on + between + clock
+
+    said += [words.arrived.format(at=later(told.received_at))] if told.received_at else []
+    said += [words.handled.format(at=later(told.handled_at))] if told.handled_at else []
+    return "; ".join([*said, words.failed] if told.failed else said)
 
 
 def _shared(facts: ReportFacts, referral: str) -> list[str] | None:

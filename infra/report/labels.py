@@ -74,6 +74,10 @@ def _ground(part: str, grounds: Mapping[str, str], number: Numbers, language: La
     return f"{ground} ({code(SharingBasis, kind, language)})" if kind else ground
 
 
+MAY_BE_WITHHELD = Words("tidak diungkap", "not disclosed")
+"""In the place of a field that an older record may have in a compartment that is withheld."""
+
+
 class Reader:
     """Turns stored values into what a person reads: labels for codes, names for agencies, times in one zone."""
 
@@ -89,8 +93,11 @@ class Reader:
         """To the second, in the network's zone, as the verifier says it. Raises ValueError for a time with no zone."""
         return figures.instant(at, self.language)
 
-    def value(self, topic: str, name: str, value: Value) -> str:
-        """A field's value as a person reads it; text as it stands."""
+    def value(self, topic: str, name: str, value: Value, withheld: bool = False) -> str:
+        """A field's value as a person reads it; text as it stands. `withheld`: where there is none, it may have been
+        said in what is withheld."""
+        if value is None and withheld:
+            return MAY_BE_WITHHELD.said_in(self.language)
         if value is None and (words := words_of(TOPICS.get(topic), name)) is not None and words.unsaid is not None:
             return words.unsaid.said_in(self.language)
         if value is None or value == ():

@@ -1,5 +1,7 @@
 """Which sentences a report has of its own, in each language."""
 
+from collections.abc import Mapping
+
 from msgspec import Struct
 
 
@@ -62,6 +64,19 @@ class Words(Struct, frozen=True, kw_only=True):
     knew_columns: tuple[str, ...]
     knew_as_lead: str
     knew_by_referral: str
+    sent_over: str
+    sent_found: str
+    transports: Mapping[str, str]
+    time_of_day: str
+    """What stands between a date and the time of the day."""
+    arrived: str
+    handled: str
+    failed: str
+    no_sending: str
+    no_arrival: str
+    deliveries: str
+    records_damaged: str
+    readings_damaged: str
     data_not_disclosed: str
     not_received: str
     never_opened: str

@@ -57,13 +57,32 @@ EN = Words(
     not_sent="not sent",
     no_answer="not answered",
     answer_by="due {due}",
-    who_knew="Who was entitled to, received and opened what, since when",
-    who_knew_note="“Sent”: the system recorded that the referral was sent, with the compartments named. “Received”: a "
-    "person of that agency recorded its receipt or answer. “Opened”: content opened through this system. What has "
-    "come into an agency's own system can be read there without a record here.",
-    knew_columns=("Agency", "Entitled by", "Received", "Opened"),
+    who_knew="Who was entitled to, was sent, received and opened what, since when",
+    who_knew_note="“Sent”: sealed and handed to the agency's system or to the message broker; “arrived”, “handled”: "
+    "so said the agency's system. “Received”: a person of that agency recorded the receipt or an answer. “Opened”: "
+    "content opened through this system. What has come into an agency's own system can be read there without a record "
+    "here.",
+    knew_columns=("Agency", "Entitled by", "Sent, arrived", "Received", "Opened"),
     knew_as_lead="lead since {since}",
-    knew_by_referral="{number}, sent {sent}: {data}",
+    knew_by_referral="{number}, of {sent}: {data}",
+    sent_over="sent {at} ({how})",
+    sent_found="sent by {at} ({how})",
+    transports={
+        "kafka": "message broker",
+        "feed": "fetched by the agency",
+        "webhook": "posted to the agency",
+    },
+    time_of_day=", ",
+    arrived="arrived {at}",
+    handled="handled {at}",
+    failed="the agency's system could not handle it",
+    no_sending="no sending is recorded",
+    no_arrival="no arrival is recorded",
+    deliveries="All deliveries: {n}; sent {sent}, arrived {received}, handled {handled}",
+    records_damaged="The records of what {agencies} was entitled to know, or was sent, are not whole: it may have "
+    "known more than stands here.",
+    readings_damaged="The record of a reading does not open (position in the log: {positions}). Of which case it was, "
+    "nobody can say: somebody may have opened more than stands here.",
     data_not_disclosed="what it shared is not disclosed",
     not_received="no receipt is recorded",
     never_opened="no opening is recorded",

@@ -59,13 +59,32 @@ ID = Words(
     not_sent="belum dikirim",
     no_answer="belum dijawab",
     answer_by="ditunggu sampai {due}",
-    who_knew="Siapa berhak tahu, menerima, dan membuka apa, sejak kapan",
-    who_knew_note="“Dikirim”: sistem mencatat rujukan itu dikirim, dengan kelompok data yang disebut. “Diterima”: "
-    "petugas instansi itu mencatat penerimaan atau jawabannya. “Dibuka”: isi yang dibuka melalui sistem ini. Isi yang "
-    "sudah masuk ke sistem instansi sendiri dapat dibaca di sana tanpa tercatat di sini.",
-    knew_columns=("Instansi", "Dasar berhak tahu", "Diterima", "Dibuka"),
+    who_knew="Siapa berhak tahu, dikirimi, menerima, dan membuka apa, sejak kapan",
+    who_knew_note="“Dikirim”: disegel dan diserahkan ke sistem instansi atau perantara pesan; “sampai”, “diproses”: "
+    "menurut sistem instansi itu. “Diterima”: petugas instansi itu mencatat penerimaan atau jawabannya. “Dibuka”: isi "
+    "yang dibuka melalui sistem ini. Isi yang sudah masuk ke sistem instansi sendiri dapat dibaca di sana tanpa "
+    "tercatat di sini.",
+    knew_columns=("Instansi", "Dasar berhak tahu", "Dikirim, sampai", "Diterima", "Dibuka"),
     knew_as_lead="penanggung jawab sejak {since}",
-    knew_by_referral="{number}, dikirim {sent}: {data}",
+    knew_by_referral="{number}, tanggal {sent}: {data}",
+    sent_over="dikirim {at} ({how})",
+    sent_found="dikirim paling lambat {at} ({how})",
+    transports={
+        "kafka": "perantara pesan",
+        "feed": "diambil oleh instansi",
+        "webhook": "diantar ke instansi",
+    },
+    time_of_day=" pukul ",
+    arrived="sampai {at}",
+    handled="diproses {at}",
+    failed="sistem instansi tidak dapat memprosesnya",
+    no_sending="tidak ada pengiriman yang tercatat",
+    no_arrival="sampainya tidak tercatat",
+    deliveries="Semua kiriman: {n}; dikirim {sent}, sampai {received}, diproses {handled}",
+    records_damaged="Catatan tentang apa yang berhak diketahui {agencies}, atau dikirim kepadanya, tidak utuh: mungkin "
+    "lebih banyak yang diketahuinya daripada yang tertulis di sini.",
+    readings_damaged="Ada catatan pembacaan yang tidak dapat dibuka (posisi dalam log: {positions}). Dari kasus mana, "
+    "tidak dapat dikatakan: mungkin lebih banyak yang dibuka daripada yang tertulis di sini.",
     data_not_disclosed="data yang dibagikan tidak diungkap",
     not_received="tidak ada penerimaan yang dicatat",
     never_opened="tidak ada pembukaan yang tercatat",

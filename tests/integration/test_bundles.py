@@ -1,5 +1,6 @@
 """Bundles on a running system: made for a court, verified with nothing of ours, changed nowhere unseen."""
 
+import io
 import re
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 from patience import PATIENCE_SECONDS
 from people import known
+from pypdf import PdfReader
 from some import ONE_IN, is_thorough, some
 from two import seconded
 
@@ -607,3 +609,57 @@ def test_none_is_made_of_a_log_that_lacks_an_event_which_was_sealed(running: Any
         finally:
             past_triggers("INSERT INTO log.stored_events SELECT (%s::log.stored_events).* RETURNING 1", row)
     assert fetch(running, filed.case, disclosure) == before
+
+
+# Who knew what when ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def referred(running: Any) -> tuple[str, Verified]:
+    """A case with a referral that was sent to the hospital over Kafka, and the log vouches for that."""
+    worker = running.client("uptd-ppa", Role.CASE_WORKER, Purpose.CARE)
+    case = a_case(running)
+    here = f"/cases/{case}"
+    about = {"recipients": ["rsud"], "compartments": ["health"], "purposes": ["care"]}
+    done(worker.post(f"{here}/consents", json={**about, "given_by": ["survivor"], "obtained": "written"}))
+    draft = {"recipient": "rsud", "service": "kesehatan", "urgency": "urgent", "purpose": "care"}
+    referral = done(worker.post(f"{here}/referrals", json={**draft, "compartments": ["health"], "health": "PEP"}))["id"]
+    done(worker.post(f"{here}/referrals/{referral}/sending"))
+    give_up = time.monotonic() + PATIENCE_SECONDS
+    auditor = reviewer(running)
+    while True:
+        (delivered,) = done(auditor.get(f"{here}/custody"))["deliveries"]
+        sent = [s for known in delivered["entitled"] for s in known.get("sent", ())]
+        if sent and all(s.get("vouched") for s in sent):
+            break
+        assert time.monotonic() < give_up, delivered
+        time.sleep(0.2)
+    disclosure = disclose(running, case)
+    return case, verify_bundle(fetch(running, case, disclosure, reports="true"), policy_of(running))
+
+
+def test_who_was_entitled_and_was_sent_what_is_in_it_and_the_log_vouches_for_it(referred: tuple[str, Verified]) -> None:
+    _, verified = referred
+    (hospital,) = [of for of in verified.deliveries.agencies if of.agency == "rsud"]
+    (sending,) = [e.position for e in verified.events if e.header.topic == "case.ReferralSent"]
+    assert sending in {e.of for e in hospital.entitled}
+    assert sending in {s.position for s in hospital.sent}
+    assert {s.transport for s in hospital.sent} == {"kafka"}
+    assert hospital.vouched
+    assert "deliveries" in verified.unchecked
+    assert "deliveries-damaged" not in verified.unchecked
+
+
+def test_the_log_s_word_for_it_says_nothing_of_another_case(referred: tuple[str, Verified]) -> None:
+    _, verified = referred
+    vouching = [e for e in verified.deliveries.entries if e.header.topic == "delivery.SendingsRecorded"]
+    assert vouching
+    assert not any(re.search(r"[0-9a-f]{8}-", str(e.text()["sendings"])) for e in vouching), "no case is named"
+
+
+def test_the_report_says_that_it_was_sent_over_what(referred: tuple[str, Verified]) -> None:
+    _, verified = referred
+    said = " ".join(p.extract_text() for p in PdfReader(io.BytesIO(verified.parts["report.en.pdf"])).pages)
+    said = " ".join(said.split())
+    assert "message broker" in said
+    assert "no arrival is recorded" in said

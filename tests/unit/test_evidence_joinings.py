@@ -1,6 +1,7 @@
 """How a log goes on from another: it is proved by the new log's tree, said in one way, and signed by who has to."""
 
 from base64 import b64encode
+from collections.abc import Sequence
 
 import pytest
 from damage import damaged
@@ -9,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rujukan.consumers.evidence.checkpoints import Checkpoint, parse_checkpoint
-from rujukan.consumers.evidence.joinings import Joining, check_joining, check_with_proof, parse_joining, with_proof
+from rujukan.consumers.evidence.joinings import Joining, check_chain, check_joining, parse_joining, with_proof
 from rujukan.consumers.evidence.merkle import EMPTY_ROOT
-from rujukan.consumers.evidence.notes import COSIGNATURE_ML_DSA, ED25519, Note, SigningKey
+from rujukan.consumers.evidence.notes import COSIGNATURE_ML_DSA, ED25519, Note, PublicKey, SigningKey
 from rujukan.consumers.evidence.refused import (
     Forked,
     Malformed,
@@ -27,6 +28,11 @@ BEGAN, ENDED = SigningKey(NEW, ED25519, SEED), SigningKey(OLD, ED25519, SEED)
 PQ = SigningKey(NEW, COSIGNATURE_ML_DSA, b"p" * 32)
 KEYS = [BEGAN.public, PQ.public]
 AT = "2026-03-03T12:00:00Z"
+
+
+def only(data: bytes, keys: Sequence[PublicKey], head: Checkpoint) -> Joining:
+    """What the one joining of a bundle says, once it holds."""
+    return next(check_chain([data], keys, head)).joining
 
 
 def entries(shared: int, more: int, of: str) -> list[bytes]:
@@ -63,7 +69,7 @@ def test_it_is_proved_under_any_head_of_the_log_that_began(
     if size > len(leaves):
         return
     handed, head = shown(joining, leaves, size)
-    assert check_with_proof(handed, KEYS, head) == joining
+    assert only(handed, KEYS, head) == joining
     assert check_joining(signed(joining), [*KEYS, ENDED.public], NEW) == joining
     assert parse_joining(joining.text) == joining
     with pytest.raises(Malformed):
@@ -79,7 +85,7 @@ def test_a_log_that_is_not_the_one_before_up_to_there_is_refused(
     leaves[data.draw(st.integers(0, shared - 1))] = b"another"
     handed, head = shown(said(shared, lost), leaves, len(leaves))
     with pytest.raises((NotConsistent, Forked)):
-        check_with_proof(handed, KEYS, head)
+        only(handed, KEYS, head)
 
 
 GOOD = said(11, 4)
@@ -89,7 +95,7 @@ HANDED, HEAD = shown(GOOD, entries(11, 5, "new"), 16)
 @given(damaged(st.just(HANDED), b"old 11\n", b64encode(b"x" * 32)))
 def test_no_byte_of_it_can_be_changed_unseen(data: bytes) -> None:
     try:
-        found = check_with_proof(data, [*KEYS, ENDED.public], HEAD)
+        found = only(data, [*KEYS, ENDED.public], HEAD)
     except NotProven:
         return
     assert data == HANDED or found == GOOD, "signature lines of nobody who is known may be added or left out"
@@ -118,7 +124,7 @@ def test_what_cannot_be_is_refused_whoever_signed_it(wrong: Joining) -> None:
 def test_nothing_may_be_left_of_the_log_before() -> None:
     joining = GOOD._replace(common=Checkpoint(OLD, 0, EMPTY_ROOT), lost=15)
     handed, head = shown(joining, entries(0, 3, "new"), 3)
-    assert check_with_proof(handed, KEYS, head) == joining
+    assert only(handed, KEYS, head) == joining
 
 
 def test_the_log_that_began_has_to_sign_it() -> None:
@@ -143,4 +149,4 @@ def test_a_signature_of_the_log_before_that_is_known_has_to_be_its_own() -> None
 
 def test_a_head_of_another_log_is_refused() -> None:
     with pytest.raises(Malformed, match="another log"):
-        check_with_proof(HANDED, KEYS, HEAD._replace(origin=OLD))
+        only(HANDED, KEYS, HEAD._replace(origin=OLD))

@@ -261,7 +261,7 @@ def test_routes_are_those_that_are_served() -> None:
 
 def test_the_places_of_a_bundle() -> None:
     said = [row[0] for row in rows("### Parts, in their order")]
-    assert len(said) == 12
+    assert len(said) == 15
     for name in said:
         for pattern, number in (("NNNNNN", "000001"), ("NAME", "disclosure"), ("UUID", str(UUID(int=0)))):
             name = name.replace(pattern, number)
