@@ -59,6 +59,12 @@ MISFIT: dict[str, Any] = {
     "allowed": {"type": "array", "items": {"type": "string"}, "description": "All that is allowed there"},
     "meant": {"type": "string", "description": "The one of them that was misspelt, as it seems"},
 }
+MEND: dict[str, Any] = {
+    "type": "object",
+    "required": ["id", "en"],
+    "properties": {"id": {"type": "string"}, "en": {"type": "string"}},
+    "description": "What to do, for the person in front of the screen, in Bahasa Indonesia and English",
+}
 _WORDS: dict[str, Any] = {
     "type": "object",
     "required": ["says", "next"],
@@ -241,8 +247,8 @@ def document(app: FastAPI, answers: Sequence[Any], more: Sequence[Action] = ()) 
             **MISFIT,
             "errors": {
                 "type": "array",
-                "items": {"type": "object", "required": ["at", "expected"], "properties": MISFIT},
-                "description": "All that does not fit, where it is more than the one thing said above",
+                "items": {"type": "object", "required": ["at", "expected"], "properties": {**MISFIT, "mend": MEND}},
+                "description": "All that does not fit, with `does-not-fit`; the first is said above, too",
             },
             "limit": {"type": "string", "examples": ["reads"], "description": "Which limit, with status 429"},
         },

@@ -6,6 +6,8 @@ from typing import Any
 
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
+from ..api.problems import problem
+
 HEAD_SECONDS = 20.0
 """So long the head of a request may take, from the connection or from its first byte on."""
 _Base: Any = AutoHTTPProtocol
@@ -28,6 +30,13 @@ class Protocol(_Base):  # type: ignore[misc]
     def connection_lost(self, problem: Exception | None) -> None:
         self._stop_waiting()
         super().connection_lost(problem)
+
+    def send_400_response(self, _: str) -> None:
+        """What is no request is answered as every other is that cannot be read: by a problem, without a word of it."""
+        body = problem(400, "Refused", "What came here is no HTTP request.").body
+        head = b"content-type: application/problem+json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n" % len(body)
+        self.transport.write(b"HTTP/1.1 400 Bad Request\r\n" + head + bytes(body))
+        self.transport.close()
 
     def _look(self) -> None:
         """Whether a request is under way; if not, its head is awaited."""

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 from collections.abc import Iterator
 from datetime import date, datetime
@@ -98,6 +99,23 @@ def test_a_method_that_an_address_has_not_is_told_all_that_it_has(
         assert problem(answer) == (405, "method-not-allowed"), path
         said = set(answer.headers["Allow"].split(", "))
         assert said == has | ({"HEAD"} if "GET" in has else set()), path
+
+
+@pytest.mark.parametrize(
+    "rubbish", [b"RAHASIA\r\n\r\n", b"GET /cases RAHASIA/1\r\n\r\n", b"\x16\x03\x01RAHASIA\r\n\r\n"]
+)
+def test_what_is_no_request_is_answered_with_a_problem(running: Running, rubbish: bytes) -> None:
+    """As TLS that came to a port without it: no plain text, and nothing of it repeated."""
+    host, port = running.system.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=20) as asking:
+        asking.sendall(rubbish)
+        answer = b"".join(iter(lambda: asking.recv(65_536), b""))
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 "), answer
+    assert b"content-type: application/problem+json" in head.lower()
+    assert json.loads(body)["status"] == 400
+    assert json.loads(body)["person"]["id"]["next"]
+    assert b"RAHASIA" not in answer
 
 
 # Queries ---------------------------------------------------------------------------------------------------------
