@@ -19,7 +19,18 @@ from ..domain import refusal as r
 from ..domain.declaring import ASKED, FIELDS
 from ..domain.words import LANGUAGES, Words
 from .application.casework import KeyReused, VersionMismatch
-from .application.ports import Behind, BeyondHead, Forked, Gone, Moved, NotSealedYet, NotTaken, Unavailable, Unreadable
+from .application.ports import (
+    Behind,
+    BeyondHead,
+    Forked,
+    Gone,
+    Moved,
+    NotSealedYet,
+    NotTaken,
+    NotYetKnown,
+    Unavailable,
+    Unreadable,
+)
 from .identity import NotAuthenticated
 from .misfit import ANOTHER, Misfit, misfit
 from .problem_words import FOR_PERSON, ForPerson, Name
@@ -150,7 +161,7 @@ def answer(error: Exception) -> Response:
                 " right. Write down what you do meanwhile; where it is urgent, tell the agencies by phone."
             )
             return problem(503, "HistoryForked", detail, {"Retry-After": "300"})
-        case Unavailable() | psycopg.OperationalError() | psycopg.InterfaceError() | PoolTimeout():
+        case NotYetKnown() | Unavailable() | psycopg.OperationalError() | psycopg.InterfaceError() | PoolTimeout():
             detail = "The store is away. Send it again with the same Idempotency-Key; nothing is doubled."
             return problem(503, "Unavailable", detail, {"Retry-After": "2"})
         case Unreadable():

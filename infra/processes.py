@@ -22,6 +22,7 @@ from .node import Node
 from .sessions import SessionsShared, check_sessions
 from .settings import Settings
 from .store.forked import Forked
+from .store.transcoder import LaterRelease
 from .system_act import system_act
 from .unforeseen import where
 from .unreachable import why
@@ -246,6 +247,12 @@ def _again(stop: Event, run: Callable[[], None]) -> None:
             continue
         except Forked as fork:
             log.critical("NOTHING IS STORED, SEALED OR TOLD: %s", fork)
+            stop.wait(UNSEALED_SECONDS)
+            continue
+        except LaterRelease as why_it_waits:
+            log.critical(
+                "WAITS FOR A LATER RELEASE, nothing behind is followed: %s. Replace this process", why_it_waits
+            )
             stop.wait(UNSEALED_SECONDS)
             continue
         except NotExtended as problem:

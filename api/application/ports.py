@@ -66,6 +66,11 @@ class Unreadable(Exception):
     """A record, or a key, of what is asked for is damaged. Nothing is stored until it is repaired."""
 
 
+class NotYetKnown(Unreadable):
+    """What is asked for is whole, and of a later release than this process: another one knows it, or this one once it
+    is replaced."""
+
+
 class Unavailable(Exception):
     """What is needed to answer is away. It is not known whether anything is stored, or will be."""
 

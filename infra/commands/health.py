@@ -3,6 +3,7 @@
 import argparse
 import time
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 import psycopg
@@ -12,6 +13,8 @@ from ..database import FOLLOWER, SERVICE, as_role, connect
 from ..delivery.naming import Trouble, named
 from ..serving.vitals import vitals
 from ..settings import Settings
+from ..store.sealed_record import schema_of
+from ..store.transcoder import later
 from ..system import running
 
 NO_WRITER = Writing(0, 0, 0, True)
@@ -27,7 +30,7 @@ def run(settings: Settings, said: argparse.Namespace) -> int:
         with connect(as_role(running(settings).database, SERVICE)) as db:
             found = vitals(db, time.time())
         with connect(as_role(running(settings).database, FOLLOWER)) as db:
-            troubles = [*named(db), *late(found)]
+            troubles = [*named(db), *late(found), *waiting(db, found)]
     except psycopg.OperationalError:
         pass
     by_part = words(found, NO_WRITER)
@@ -63,6 +66,24 @@ def late(found: Vitals) -> list[Trouble]:
         about = f"a telling is on no topic for {_seconds(found.unpublished_ms)}: `rujukan deliveries`"
         troubles.append(Trouble("publisher", about))
     return troubles
+
+
+def waiting(db: "psycopg.Connection[Any]", found: Vitals) -> list[Trouble]:
+    """That somebody waits for a later release than this: at what, and what this one knows of it."""
+    behind = {one.position: one.name for one in (*found.views, found.register) if one.behind}
+    troubles = []
+    for position, name in behind.items():
+        row = db.execute(_NEXT, (position,), binary=True).fetchone()
+        if row is not None and (why := later(row[1], schema_of(row[2]))):
+            about = f"{name} waits for a later release: position {row[0]} is {why}. Replace the processes of this one"
+            troubles.append(Trouble("register" if name == found.register.name else "views", about))
+    return troubles
+
+
+_NEXT = (
+    "SELECT notification_id, topic, state FROM log.stored_events WHERE notification_id > %s"
+    " ORDER BY notification_id LIMIT 1"
+)
 
 
 def _print(worst: Word, parts: dict[str, str], found: Vitals | None, troubles: Sequence[Trouble]) -> None:

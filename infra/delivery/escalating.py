@@ -38,6 +38,7 @@ from ...projections import deliveries, emergencies, escalations, expiring, notic
 from .. import database
 from ..positions import EXPIRIES, Positions
 from ..store.event_store import Damage, EventStore
+from ..store.examining import damage_of
 from ..store.following import AWAY
 from ..system_act import system_act
 from ..unforeseen import where
@@ -125,6 +126,9 @@ class Escalator:
             except AWAY as away:  # it says nothing of this case, and the others need not wait for it
                 log.warning("a consent that ran out is not put on record yet: %s", type(away).__name__)
             except Exception as problem:  # what was told on it nobody can know: the case is set aside
+                if (damage := damage_of(self._store, case)) is not None and damage.later:
+                    log.warning("a consent that ran out is not put on record yet: %s", damage.why)
+                    continue
                 look_at(self._store, self._store.pool, case)
                 with self._store.pool.connection() as db:
                     if (last := db.execute(_LAST, (case,)).fetchone()) is not None:

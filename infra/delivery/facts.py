@@ -158,6 +158,8 @@ def set_aside(db: Connection[TupleRow], damage: Iterable[Damage], by_register: b
     `by_register`: the register did not follow them from there on. Returns how much of that was new."""
     new = 0
     for one in damage:
+        if one.later:  # it is whole: whoever follows waits for the release that knows it
+            continue
         left_from = one.version if by_register else None
         new += db.execute(_SET_ASIDE, one._asdict() | {"left_from": left_from}).rowcount
     return new

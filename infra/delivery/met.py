@@ -61,6 +61,8 @@ def look_into(store: EventStore, db: Connection[TupleRow], stream: UUID) -> None
     away."""
     try:
         if (damage := damage_of(store, stream)) is not None:
+            if damage.later:
+                return
             if set_aside(db, [damage]):
                 log_damage(damage)
         elif (damage := half_damage_of(store, stream)) is not None:

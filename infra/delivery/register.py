@@ -40,6 +40,7 @@ from ..store import following, forked
 from ..store.event_store import Damage, EventStore
 from ..store.following import AWAY, Follower, Learning
 from ..store.forked import Check, Forked
+from ..store.transcoder import LaterRelease
 from . import damaged_rows, facts, keeping, met, putting_right, taking_up
 from .digests import Digests, give
 from .numbering import Numbers
@@ -132,6 +133,9 @@ class Register:
             self._take_up(self._db, reached)
         except (Deposed, Forked) as why:
             log.info("another keeps the register, or nobody may: %s", type(why).__name__)
+        except LaterRelease as why:
+            self._again_at = time.monotonic() + STANDBY_SECONDS
+            log.info("the register waits for a later release: %s", why)
         finally:
             if not self._db.closed and not self._db.broken:
                 self._lease.give_back(self._db)

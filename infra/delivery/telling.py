@@ -36,6 +36,7 @@ from ..store.data_keys import KeyGone
 from ..store.event_store import EventStore, as_shown
 from ..store.forked import Check, Forked
 from ..store.sealed_record import BrokenSeal, Header, Record
+from ..store.transcoder import later
 from ..system_act import SYSTEM_AGENCY
 from . import cursors, holding, kept
 from .additions import Gap
@@ -233,8 +234,8 @@ class Tellings:
                 record = records[telling.position] if why is None and is_known else None
                 if record is not None and not holding.is_so(self._pool, telling, record):
                     record = None
-                shows = self._shown(telling, record, opened)
                 try:
+                    shows = self._shown(telling, record, opened)
                     sealed = self._sealed(telling, shows)
                 except NotTold as problem:
                     problems[telling.agency] = problem
@@ -301,7 +302,10 @@ class Tellings:
 
     def _shown(self, telling: Telling, record: Record | None, opened: _Shown) -> _Opened:
         """What a telling shows of its record: opened once for all agencies that are told the same. Without a record it
-        shows nothing, and that is the matter of this telling alone: its row may be damaged, or its case held."""
+        shows nothing, and that is the matter of this telling alone: its row may be damaged, or its case held. Raises
+        NotTold for an event of a later release: a process of that one tells it."""
+        if record is not None and (why := later(record.header.topic, record.header.schema)):
+            raise NotTold(f"what is told to {telling.agency} waits for a later release: {why}")
         if record is None:
             return _Opened(_unreadable(telling), {}, [], DAMAGED)
         same = _same(telling)

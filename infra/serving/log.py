@@ -9,6 +9,7 @@ from ...api.application.ports import (
     Forked,
     Gone,
     Moved,
+    NotYetKnown,
     Repeated,
     Retryable,
     Unavailable,
@@ -27,6 +28,7 @@ from ..store.examining import in_clear, joined
 from ..store.following import written_of
 from ..store.group_commit import Idempotency
 from ..store.sealed_record import BrokenSeal
+from ..store.transcoder import LaterRelease
 
 
 class ApiLog:
@@ -64,6 +66,8 @@ class ApiLog:
                 raise Gone from None
             self._met.streams(stream)
             raise Unreadable from None
+        except LaterRelease as later:
+            raise NotYetKnown(str(later)) from None
         except BrokenSeal:
             self._met.streams(stream)
             raise Unreadable from None
@@ -77,7 +81,9 @@ class ApiLog:
     def at(self, positions: Collection[int]) -> list[Written]:
         try:
             return [written_of(opened) for opened in self._store.opened(list(positions))]
-        except Damaged:
+        except Damaged as damaged:
+            if damaged.damage.later:
+                raise NotYetKnown(damaged.damage.why) from None
             self._met.positions(list(positions))
             raise Unreadable from None
 

@@ -20,7 +20,7 @@ from .given import GIVEN
 from .group_commit import Conflict, Idempotency, LogUnavailable, Named, Repeated, Unmoved
 from .recorder import LogRecorder
 from .sealed_record import BrokenSeal, Header, Record
-from .transcoder import shown, to_event, to_segments, topic_of
+from .transcoder import LaterRelease, shown, to_event, to_segments, topic_of
 
 __all__ = ["Conflict", "EventStore", "Idempotency", "LogUnavailable", "Opened", "Repeated", "Stream"]
 
@@ -83,6 +83,8 @@ class Damage(NamedTuple):
     version: int
     topic: str
     why: str
+    later: bool = False
+    """Whether it is whole, and of a later release than this."""
 
 
 class EventStore:
@@ -293,6 +295,8 @@ def check_order(before: Iterable[tuple[int, int]], position: int) -> None:
 def _damage(n: Notification, stream: UUID, problem: Exception) -> Damage:
     """Of the stream that the record itself names, where it can be read; else of the row's."""
     of = _whose(n.state) or (stream, n.originator_version, n.topic)
+    if isinstance(problem, LaterRelease):
+        return Damage(n.id, *of, str(problem), later=True)
     return Damage(n.id, *of, where(problem))
 
 

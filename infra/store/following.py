@@ -3,7 +3,8 @@
 Who was told what is a fact, once the register wrote it down: `CaseFiles` takes it from there. What the register has not
 followed yet is decided here, by `Learning`, for the register alone.
 
-A stream of which a record, or a key, is damaged, or which is not understood, is set aside; all others go on.
+A stream of which a record, or a key, is damaged, or which is not understood, is set aside; all others go on. Where an
+event is of a later release than this, everything waits for that release.
 
 What takes long is parted by time, not by number: of old cases each may have to be read whole. So whoever follows
 commits what it has every second or so, and says in between that it is at work (`still`).
@@ -37,6 +38,7 @@ from ..unforeseen import where
 from .data_keys import KeyGone
 from .event_store import Damage, EventStore, Opened, OutOfPlace, check_order
 from .sealed_record import author_of, held_in
+from .transcoder import LaterRelease
 
 FILE_BYTES, EVENT_BYTES = 3_000, 1_200
 """What a case weighs in memory, and each of its events: rather too much than too little."""
@@ -48,9 +50,9 @@ MOMENT_SECONDS = 0.1
 """About so long are records opened before any of them is followed."""
 READ_AT_ONCE = 500
 """Records of one stream."""
-AWAY = (*database.AWAY, psycopg.Error, PoolClosed, OSError, UnwrapFailed, LeaseLost)
-"""What says nothing of the record that was read: the database, or the home of the keys, is away or set up wrongly, or
-another works in its place."""
+AWAY = (*database.AWAY, psycopg.Error, PoolClosed, OSError, UnwrapFailed, LeaseLost, LaterRelease)
+"""What says nothing against the record that was read: the database, or the home of the keys, is away or set up wrongly,
+another works in its place, or a later release is needed."""
 
 F = TypeVar("F")
 Still = Callable[[], object]
@@ -256,7 +258,7 @@ class Follower:
     def parts(self, notifications: Sequence[Notification]) -> Iterator[Sequence[Followed]]:
         """The same in parts, each of what was followed in a second or so, and at least one event: for whoever keeps a
         lease. `passed` is where the part ends, which may have nothing in it. Nothing is worked out before it is asked
-        for."""
+        for. Raises LaterRelease at an event of a later release, behind the part that ends before it."""
         taken: list[Followed] = []
         start, began, yielded = 0, time.monotonic(), -1
         while start < len(notifications):
@@ -264,6 +266,10 @@ class Follower:
             start += len(lump)
             for found in self._opened(lump):
                 self._still()
+                if self._is_later(found):
+                    self.passed = found.position - 1
+                    yield taken
+                    raise LaterRelease(f"position {found.position} is {found.why}")  # type: ignore[union-attr]
                 self._take(found, taken)
                 if time.monotonic() - began >= PART_SECONDS:
                     self.passed = yielded = found.position
@@ -281,6 +287,11 @@ class Follower:
         slow = time.monotonic() - began > MOMENT_SECONDS
         self._at_once = max(1, len(lump) // 2) if slow else min(PAGE, max(self._at_once, 2 * len(wanted)))
         return opened
+
+    def _is_later(self, found: Opened | Damage) -> bool:
+        """Whether all has to wait for a newer release: the case is whole, and to pass it by would lose what it says."""
+        is_aside = found.version >= self.aside.get(found.stream, found.version + 1)
+        return isinstance(found, Damage) and found.later and not is_aside
 
     def _take(self, found: Opened | Damage, taken: list[Followed]) -> None:
         if found.version >= self.aside.get(found.stream, found.version + 1):

@@ -67,11 +67,26 @@ def merged(segments: Iterable[bytes]) -> bytes:
     return b"{" + inner + b"}"
 
 
+class LaterRelease(Exception):
+    """Something is of a release later than this, which knows no such topic, or not that version of its schema. What
+    meets it waits: it is no damage."""
+
+
+def later(topic: str, schema: int) -> str:
+    """What is to be said of an event of a later release; empty for what this one knows."""
+    known = catalogue.version_of(topic) if topic in _SHAPES else 0
+    if schema <= known:
+        return ""
+    return f"{topic} in version {schema} of its schema; this release knows {f'version {known}' if known else 'none'}"
+
+
 def to_event(topic: str, schema: int, segments: Mapping[Compartment, bytes]) -> Fact:
     """The event, with UNSET in fields whose compartment is not among the segments and which were said.
 
-    Raises KeyError for an unknown topic, msgspec.ValidationError where the shape does not fit.
+    Raises LaterRelease for an unknown topic or version, msgspec.ValidationError where the shape does not fit.
     """
+    if why := later(topic, schema):
+        raise LaterRelease(why)
     shape = _SHAPES[topic]
     if schema == catalogue.version_of(topic):
         return shape.decoder.decode(merged(segments.values()))
