@@ -25,7 +25,7 @@ from rujukan.domain.casefile.clocks import ClockStarted
 from rujukan.domain.compartment import Compartment, Health, compartments_of
 from rujukan.domain.declaring import ASKED, HAPPENED
 from rujukan.domain.fact import Fact
-from rujukan.infra.store.transcoder import merged, shown, to_event, to_segments, topic_of
+from rujukan.infra.store.transcoder import LaterRelease, later, merged, shown, to_event, to_segments, topic_of
 
 COORDINATION_ONLY = {
     ReferralSent,
@@ -244,9 +244,13 @@ def test_segments_merge_to_one_object() -> None:
     assert merged([]) == b"{}"
 
 
-def test_an_unknown_topic_is_not_read() -> None:
-    with pytest.raises(KeyError):
+def test_an_unknown_topic_and_a_version_that_is_to_come_are_of_a_later_release() -> None:
+    with pytest.raises(LaterRelease, match=r"case\.NeverHappened in version 1 .*knows none"):
         to_event("case.NeverHappened", 1, {})
+    for topic in catalogue.TOPICS:
+        known = catalogue.version_of(topic)
+        assert later(topic, known) == ""
+        assert later(topic, known + 1).startswith(f"{topic} in version {known + 1}")
 
 
 def test_a_segment_of_another_shape_is_not_read() -> None:
