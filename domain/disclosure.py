@@ -37,6 +37,7 @@ from .case.overrides import OverrideEnded
 from .case.referrals import ReferralSent
 from .case.stopping import StopConfirmed
 from .casefile.evolving import fold_log, take
+from .casefile.holding import has_report
 from .casefile.state import NOTHING, Case, Glass
 from .casefile.stopping import SharingStopped
 from .codes import AgencyKind, Purpose
@@ -48,7 +49,7 @@ from .notices import NoticeGiven
 from .recovery import HistoryRecovered
 from .standing.reach import NONE, Reaches, Words
 
-RULE = "2026-2"
+RULE = "2026-3"
 """The version of this rule. Who changes what it answers for any case gives it another, and freezes a history of the
 one before in tests/golden/histories."""
 COORDINATION = frozenset({Compartment.COORDINATION})
@@ -310,10 +311,13 @@ def may_open(
 def may_keep(
     reaches: Reaches, of: Written, told: frozenset[Compartment], agency: AgencyCode, kind: AgencyKind
 ) -> frozenset[Compartment]:
-    """What an agency may keep copies of: what a consent still lets it know, whether its work is over or not."""
+    """What an agency may keep copies of: what a consent still lets it know, whether its work is over or not; of police,
+    prosecution and court that received a report, all that they were told until then."""
     case = reaches.case
     if agency == of.author:
         return holds(of) - case.erased
+    if has_report(case, agency, kind):
+        return told - case.erased
     stands = reaches.consented(agency, kind).on(of.author)
     if agency == case.lead or not tells_story(of.event):
         stands |= COORDINATION

@@ -104,6 +104,12 @@ def is_before(case: Case, agency: AgencyCode) -> bool:
     return agency in {case.lead, *case.former_leads} or any(r.status is not S.REJECTED for r in received)
 
 
+def has_report(case: Case, agency: AgencyCode, kind: AgencyKind) -> bool:
+    """Whether police, prosecution or court received a report. The end of her consent stops what is sent further, and
+    asks nothing back of it there, as it serves the proceedings (UU 27/2022 art. 15)."""
+    return kind in PROCEEDINGS and is_before(case, agency)
+
+
 def holder_of(case: Case, id: HoldId) -> Mapping[str, Any]:
     """Whose a hold is, as its events say it."""
     holder, kind = case.holds[id].held_by(case)

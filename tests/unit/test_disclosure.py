@@ -54,6 +54,7 @@ from rujukan.domain.case.disclosures import DisclosureMade
 from rujukan.domain.case.documents import DocumentAttached, DocumentSuperseded
 from rujukan.domain.case.erasure import CaseErased, ErasureRefused, ErasureRequested
 from rujukan.domain.case.first_hold import HoldLiftingAsked, HoldLiftingRefused, LegalHoldLifted, LegalHoldPlaced
+from rujukan.domain.case.fulfilment import ReferralReceived, ReferralRejected
 from rujukan.domain.case.glass import GlassMove
 from rujukan.domain.case.intake import CaseOpened
 from rujukan.domain.case.lead import CaseWorkerAssigned, LeadTransferAccepted, LeadTransferAsked, LeadTransferDeclined
@@ -628,11 +629,21 @@ class DisclosureMachine(Walk):
         is_answer = isinstance(event, StopConfirmed | StopNotConfirmed)
         return is_answer and agency == self.authors[heard.index(True)] and bool(open_to(self.log, agency))
 
+    def has_report(self, agency: str) -> bool:
+        """Whether police, prosecution or court led, or received a referral and did not reject it: they keep what they
+        were told."""
+        if NETWORK[agency].kind not in (K.POLICE, K.JUSTICE):
+            return False
+        received = {e.referral for e in self.log if isinstance(e, ReferralReceived)}
+        rejected = {e.referral for e in self.log if isinstance(e, ReferralRejected)}
+        theirs = {id for id, drafted in drafts(self.log).items() if drafted.recipient == agency}
+        return agency == led_by(self.log) or agency in led_before(self.log) or bool(theirs & received - rejected)
+
     def what_no_consent_covers_any_more_is_recalled(self, at: datetime) -> None:
         account = Account(self.log, self.authors, at)
         for (agency, version), told in self.known.items():
             author = self.authors[version - 1]
-            if author != agency:
+            if author != agency and not self.has_report(agency):
                 gone = self.deleted.get((agency, version), frozenset())
                 stands = {c.word for c in ALL if account.keeps(agency, c.word, author)}
                 lost = {c for c in told - gone if c.word not in stands | {"coordination"}}

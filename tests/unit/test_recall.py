@@ -25,6 +25,7 @@ from story import (
     fitting,
     incident,
     later,
+    moved,
     opened,
     override,
     referred,
@@ -132,6 +133,26 @@ def test_a_narrowing_that_takes_an_agency_out_recalls_all_from_it() -> None:
     police = brought_to(ReferralStatus.REQUESTED, R2, to="polres", service=Service.LAW_ENFORCEMENT)
     without = say(NarrowConsent, **scope(C1, to="rsud"))
     assert asked(*recalled(*two, *police, NOTED, ends=without)) == {"polres": {"health"}}
+
+
+S = ReferralStatus
+
+
+@pytest.mark.parametrize("status", [S.REQUESTED, S.RECEIVED, S.ACCEPTED, S.IN_PROGRESS, S.COMPLETED])
+def test_what_the_police_received_stays_with_them(status: ReferralStatus) -> None:
+    """UU 27/2022 art. 15: it serves the proceedings. Not what lies ready in a report that they did not receive; and no
+    other agency keeps anything by it."""
+    two = [opened(), consent(to=("rsud", "polres")), *brought_to(S.ACCEPTED), NOTED]
+    police = brought_to(status, R2, to="polres", service=Service.LAW_ENFORCEMENT)
+    found = asked(*recalled(*two, *police))
+    assert found == {"rsud": {"health"}} | ({"polres": {"health"}} if status is S.REQUESTED else {})
+
+
+def test_of_what_the_police_rejected_they_delete_their_copies() -> None:
+    two = [opened(), consent(to=("rsud", "polres")), *brought_to(S.ACCEPTED), NOTED]
+    police = brought_to(S.RECEIVED, R2, to="polres", service=Service.LAW_ENFORCEMENT)
+    found = asked(*recalled(*two, *police, moved(S.REJECTED, R2)))
+    assert found == {"rsud": {"health"}, "polres": {"health"}}
 
 
 @pytest.mark.parametrize("still", [consent(C2), override(C2), consent(C2, to="kind:health")])
