@@ -47,9 +47,8 @@ def test_the_toddler_whose_father_is_the_suspect(story: Story) -> None:
     s.does("uptd CW1", "survivor/identity", name="Anak Dua Tahun", born_on="2023-05-14", sex="female")
     reached = {"phone": "nomor nenek 0811", "safe_times": "tidak sebelum pukul 12.00", "safe_to_call": True}
     s.does("uptd CW1", "survivor/contact", **reached)
-    with not_yet("a range as the time of an incident"):
-        s.does("uptd CW1", "incidents", **INCIDENT, happened_from="2026-02-14T18:00:00+08:00")
-    s.does("uptd CW1", "incidents", **INCIDENT, happened_at="2026-02-14T18:00:00+08:00")
+    between = {"happened_at": "2026-02-14T18:00:00+08:00", "happened_until": "2026-02-15T12:00:00+08:00"}
+    s.does("uptd CW1", "incidents", **INCIDENT, **between, penetration="unknown", told_by="health-worker")
     s.does("uptd CW1", "alleged-perpetrators", relation="orang tua", name="Nama Ayah Itu", danger="Ayah dapat datang")
     s.notes_everything("uptd CW1")
 
@@ -71,10 +70,8 @@ def test_the_toddler_whose_father_is_the_suspect(story: Story) -> None:
     clocks = s.clocks()
     assert clocks["forensic-evidence"].due == "2026-02-17 18:00"
     assert "emergency-contraception" not in clocks
-    with not_yet("PEP and hepatitis B while penetration is not known"):
-        assert clocks.get("hiv-pep") is not None
-    with not_yet("police windows run from the police's receipt"):
-        assert not clocks.keys() & {"temporary-protection-sv", "police-protection-dv"}
+    assert (clocks["hiv-pep"].due, clocks["hepatitis-b"].due) == ("2026-02-17 18:00", "2026-02-28 18:00")
+    assert not clocks.keys() & {"temporary-protection-sv", "police-protection-dv"}, "the police know nothing yet"
 
     # 6: 10:30 the emergency referral to the hospital
     s.at("10:30")
@@ -116,19 +113,25 @@ def test_the_toddler_whose_father_is_the_suspect(story: Story) -> None:
 
     # 8: PEP, temporary protection
     s.at("12:15")
-    s.does("rsud CW", "services", service="kesehatan", health="PEP dosis pertama diberikan", referral=to_hospital)
+    s.does("rsud CW", "services", service="kesehatan", health="PEP dosis pertama diberikan", referral=to_hospital,
+           gave=["hiv-pep"])  # fmt: skip
     s.at("15:40")
     order = {"order": "SP.Lindung/12/II/2026", "issued_by": "Polres Bontang", "valid_from": "2026-02-16"}
-    s.does("polres CW", "protection-orders", **order)
+    given = {"kind": "police", "given_at": "2026-02-16T15:30:00+08:00"}
+    s.does("polres CW", "protection-orders", **order, **given)
 
     # What must be true then
     assert s.knows("rsud") == s.may(CARE)
     assert s.knows("polres") == s.knows("dinsos") == s.may(PROTECTION)
     assert s.is_nothing_to("sekolah CW")
-    with not_yet("the acceptance by the police meets the report"):
-        assert s.clocks()["report-to-police"].met == "2026-02-16 11:30"
-    with not_yet("the recorded order meets protection"):
-        assert s.clocks()["temporary-protection-sv"].met == "2026-02-16 15:30"
+    clocks = s.clocks()
+    assert clocks["report-to-police"].met == "2026-02-16 11:30", "by the acceptance, nobody having typed it"
+    assert clocks["hiv-pep"].met == "2026-02-16 12:15"
+    for law in ("temporary-protection-sv", "police-protection-dv"):
+        assert (clocks[law].starts, clocks[law].due) == ("2026-02-16 11:05", "2026-02-17 11:05")
+        assert clocks[law].met == "2026-02-16 15:30"
+    for asked in ("lpsk-request", "court-order-request"):
+        assert (clocks[asked].due, clocks[asked].met) == ("2026-02-17 15:30", None)
 
     # CW1 does not review her own sharing, for another agency or in another role neither; SV2 does by 02-19 10:45
     (view,) = [c for c in s.get("uptd SV2")["consents"] if c["consent"] == shared]

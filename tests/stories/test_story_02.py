@@ -29,7 +29,8 @@ def test_thirteen_with_a_mother_who_is_safe(story: Story) -> None:
     s.does("uptd CW1", "survivor/identity", name="Anak Tiga Belas", born_on="2012-09-03", sex="female")
     s.does("uptd CW1", "survivor/contact", phone="nomor ibu 0812", safe_to_call=True)
     happened = {"forms": ["seksual"], "gbv_type": "rape", "place": "lainnya", "narrative": "Terjadi di rumah tetangga"}
-    s.does("uptd CW1", "incidents", **happened, happened_at="2026-02-12T15:00:00+08:00")
+    s.does("uptd CW1", "incidents", **happened, happened_at="2026-02-12T15:00:00+08:00",
+           happened_until="2026-02-12T16:00:00+08:00", pregnancy_possible="yes", told_by="survivor")  # fmt: skip
     s.notes_everything("uptd CW1")
 
     # 2: 09:15 her mother consents, with her assent; she says no to the school
@@ -104,8 +105,7 @@ def test_thirteen_with_a_mother_who_is_safe(story: Story) -> None:
         assert s.get("polres CW", f"documents/{visum}")
     met = s.clocks()
     assert met["hiv-pep"].met == met["emergency-contraception"].met == "2026-02-13 13:20"
-    with not_yet("the acceptance by the police meets the report"):
-        assert met["report-to-police"].met == "2026-02-13 11:00"
+    assert met["report-to-police"].met == "2026-02-13 11:00", "by the acceptance, nobody having typed it"
 
     with not_yet("a right asked for, with a clock and an answer"):
         s.does("uptd CW1", "rights", kind="access", asked_by="parent")

@@ -331,10 +331,12 @@ class Story:
         return True
 
     def clocks(self, who: str = "uptd CW") -> dict[str, "Clock"]:
-        """The clocks of the case by what they are for, as far as somebody may know; the last of each."""
-        met = {data["clock"]: data for data in self.events(who, "ClockMet")}
+        """The clocks of the case by what they are for, as far as somebody may know; the last of each. Of care, that it
+        was met is told as that it ended."""
+        ends = ("ClockMet", "ClockEnded")
+        met = {data["clock"]: data for kind in ends for data in self.events(who, kind)}
         times = {entry["data"]["clock"]: entry for entry in self.get(who, "timeline", limit=500)["items"]
-                 if entry["topic"] == "case.ClockMet"}  # fmt: skip
+                 if entry["topic"].removeprefix("case.") in ends}  # fmt: skip
         found: dict[str, Clock] = {}
         for data in self.events(who, "ClockStarted"):
             id = data["clock"]
