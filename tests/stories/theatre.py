@@ -341,7 +341,8 @@ class Story:
         for data in self.events(who, "ClockStarted"):
             id = data["clock"]
             ended = _local(times[id]["occurred_at"]) if id in met else None
-            found[data.get("need", "?")] = Clock(id, _local(data["starts_at"]), _local(data["due_at"]), ended)
+            need = data.get("need") or data.get("duty", "?")  # what a duty of law is, is plain
+            found[need] = Clock(id, _local(data["starts_at"]), _local(data["due_at"]), ended)
         return found
 
     def custody(self, who: str = "uptd LR") -> Any:
