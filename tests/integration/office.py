@@ -233,9 +233,19 @@ class Office:
         referral: UUID = said["referral"]
         return referral
 
-    def refers(self, case: UUID, to: str, service: Service, at: datetime | None = None, **fields: Any) -> UUID:
+    def refers(
+        self,
+        case: UUID,
+        to: str,
+        service: Service,
+        at: datetime | None = None,
+        *,
+        again: str | None = None,
+        **fields: Any,
+    ) -> UUID:
+        """Draft and send one; ``again`` is why, where one for the same service is open there."""
         referral = self.drafts(case, to, service, **fields)
-        self.does(fields.get("by", "uptd-ppa"), case, SendReferral, at, referral=referral)
+        self.does(fields.get("by", "uptd-ppa"), case, SendReferral, at, referral=referral, duplicate_reason=again)
         return referral
 
     def breaks_glass(self, agency: str, case: UUID, *of: str, minutes: int | None = None) -> UUID:
