@@ -46,11 +46,15 @@ def told(running: Running, people: People, three: Three) -> Told:
     scope = {"recipients": [helper], "purposes": ["care"]}
     given = {"given_by": ["survivor"], "obtained": "written"}
     consent = people.post(lead, f"{case}/consents", **scope, compartments=["health"], **given)["id"]
+    named, paper = {"Content-Type": "application/pdf"}, {"kind": "court-order", "compartment": "legal"}
+    worker = running.client(lead, Role.CASE_WORKER, Purpose.CARE)
+    attached = worker.post(f"{case}/documents", params=paper, content=b"%PDF-1.7", headers=named)
+    assert attached.status_code == 201, attached.text
     grounds = {
         "basis": "court-order",
         "rule": "Penetapan 12/2026",
         "reason": "perintah hakim",
-        "document": str(uuid4()),
+        "document": attached.json()["id"],
     }
     asked = {**scope, "compartments": ["legal"], **grounds}
     override = running.client(lead, S, Purpose.CARE).post(f"{case}/consent-overrides", json=asked).json()["id"]
