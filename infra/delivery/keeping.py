@@ -199,7 +199,9 @@ class Keeping:
         putting_right.note(self._db, EXPIRIES.name, str(case), FROM_REGISTER)
 
     def _set_aside(self, case: UUID, why: str = NOT_WHOLE) -> None:
-        position, version, topic = self._db.execute(_LAST, (case,)).fetchone() or (0, 1, "?")
+        if (last := self._db.execute(_LAST, (case,)).fetchone()) is None:
+            return  # what a damaged row names is no case
+        position, version, topic = last
         damage = Damage(position, case, version, topic, why)
         if facts.set_aside(self._db, [damage]):
             facts.log_damage(damage)
