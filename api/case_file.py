@@ -10,6 +10,8 @@ from msgspec import Meta, Raw, Struct
 from starlette.responses import Response
 
 from ..domain.case.erasure import Erasing
+from ..domain.case.keeping import confirm_by
+from ..domain.case.uncovered import announced_end
 from ..domain.casefile.files import Files
 from ..domain.casefile.overriding import Overrides, Wanted
 from ..domain.casefile.staff import Accompanying, Staff
@@ -65,6 +67,8 @@ class ReferralView(Struct, frozen=True):
     urgency: str
     status: str
     due_at: datetime | None
+    ends_at: datetime | None = None
+    """When the lead ends it, as no consent covers it any more: what covers it by then is the answer."""
 
 
 class ConsentView(Struct, frozen=True):
@@ -149,6 +153,10 @@ class HoldView(Struct, frozen=True, omit_defaults=True):
     """None: of one that was placed before holds had kinds."""
     of_proceedings: bool = False
     """The proceedings placed it by themselves."""
+    confirm_by: datetime | None = None
+    """By when its holder says that it is needed still."""
+    lapses_at: datetime | None = None
+    """When it lapses, as its holder was asked and did not say so yet."""
 
 
 class CaseView(Struct, frozen=True, omit_defaults=True):
@@ -255,7 +263,11 @@ def case_view(id: UUID, case: Case, agency: AgencyCode, at: datetime, leads: boo
     """A case as an agency may see it; `leads`, where given, says in its place whether all of it is shown."""
     leads = case.lead == agency if leads is None else leads
     referrals = [
-        ReferralView(r.id, r.sender, r.recipient, r.service.value, r.urgency.value, r.status.value, r.due_at)
+        ReferralView(
+            *(r.id, r.sender, r.recipient, r.service.value, r.urgency.value, r.status.value),
+            due_at=r.due_at,
+            ends_at=announced_end(case, r),
+        )
         for r in case.referrals.values()
         if leads or r.sender == agency or (r.recipient == agency and r.sent_at is not None)
     ]
@@ -304,7 +316,8 @@ def _clock_view(of: Clock) -> ClockView:
 
 def _hold(hold: Hold, case: Case) -> HoldView:
     kind = hold.kind.value if hold.kind is not None else None
-    return HoldView(hold.id, hold.held_by(case)[0], hold.placed_at, kind, hold.of_proceedings)
+    times = (confirm_by(hold), hold.lapses_at)
+    return HoldView(hold.id, hold.held_by(case)[0], hold.placed_at, kind, hold.of_proceedings, *times)
 
 
 def _relation(case: Case, agency: AgencyCode) -> str:

@@ -36,6 +36,7 @@ from .case.first_hold import LegalHoldLifted, LegalHoldPlaced
 from .case.fulfilment import ReferralReceived
 from .case.glass import GlassBroken
 from .case.holds import HoldLifted
+from .case.keeping import HoldLapsed
 from .case.lead import LeadTransferAccepted
 from .case.proceedings import HoldFell
 from .casefile.holding import HoldPlaced
@@ -103,7 +104,9 @@ def outline(rows: Sequence[InClear], network: Network) -> Outline | None:
     if not placed:
         received = (row.agency for row in known if _is(row, ReferralReceived))
         placed = int(any(network[agency].kind in PROCEEDINGS for agency in received if agency is not None))
-    held = placed - sum(any(_is(row, ended) for ended in (HoldLifted, HoldFell, LegalHoldLifted)) for row in rows)
+    held = placed - sum(
+        any(_is(row, ended) for ended in (HoldLifted, HoldFell, HoldLapsed, LegalHoldLifted)) for row in rows
+    )
     opened_by = frozenset(str(row.agency) for row in known if _is(row, GlassBroken))
     opened_at = next((row.at for row in rows if row.at is not None), None)
     return Outline(rows[-1].version, lead, held > 0, opened_by, opened_at)
@@ -186,7 +189,8 @@ def _as_known(outline: Outline, wanted: Wanted | None, id: CaseId, act: Act, net
     asked = wanted.asked if wanted is not None else None
     if asked is None or asked.case != id or asked.lead != outline.lead:
         return known
-    return known.with_part(Erasing(Erasure(asked.erasure, ALL, asked.basis, asked.asked_by, asked.occurred_at)))
+    times = (asked.occurred_at, asked.occurred_at)
+    return known.with_part(Erasing(Erasure(asked.erasure, ALL, asked.basis, asked.asked_by, *times)))
 
 
 def end(erased: ErasureRecorded, act: Act) -> CaseErased:

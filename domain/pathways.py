@@ -256,6 +256,47 @@ class ConsentTimes(Struct, frozen=True):
         return expires_at - min(self.warning, max(expires_at - given_at, timedelta(0)) / self.share)
 
 
+class HoldTimes(Struct, frozen=True):
+    """How long a legal hold stands without a word of its holder. What was recorded says by which version."""
+
+    version: str
+    confirmed_every: timedelta
+    """Its holder says at least so often that it is needed still."""
+    warning: timedelta
+    """How long before that is due it is asked for, and at least how long its holder has to answer."""
+    source: str
+
+
+HOLD_TIMES = HoldTimes(
+    version="2026-1",
+    confirmed_every=180 * DAY,
+    warning=30 * DAY,
+    source="default: UU 27/2022 art. 16(2)(g), 43 and 44 have data destroyed that is needed no more, so somebody says"
+    " twice a year that it is; a month to answer spans leave and a change of staff. A network sets its own",
+)
+
+
+class EndTimes(Struct, frozen=True):
+    """How long what stands in the way of an end, or of an erasure, may do so. What was recorded says by which
+    version."""
+
+    version: str
+    windows: dict[Urgency, timedelta]
+    """How long before the lead ends a referral that no consent covers any more its holder is told, by urgency. An
+    emergency has been on hold so long by then."""
+    postponed: timedelta
+    """How long, after an erasure was asked for, what stands on nothing that the lead heard keeps it waiting."""
+    source: str
+
+
+END_TIMES = EndTimes(
+    version="2026-1",
+    windows={Urgency.ROUTINE: 3 * DAY, Urgency.URGENT: DAY, Urgency.EMERGENCY: 3 * DAY},
+    postponed=14 * DAY,
+    source="default: three days are those of UU 27/2022 for a withdrawal (3 x 24 hours), a day for what is urgent; two"
+    " weeks have room for asking her twice of what others say that she said. A network sets its own",
+)
+
 CONSENT_TIMES = ConsentTimes(
     version="2026-1",
     answer=3 * DAY,

@@ -7,7 +7,7 @@
 `processors`  where each is, what stopped it, and waiting for it; `shards`: the parts that it is folded in; `log`
 `directory`, `referral_box`, `caseload`, `timeline`, `deadlines`, `people`, `audit`, `emergencies`, `holdings`,
 `erasures`, `retention`, `deliveries`, `marks`, `escalations`, `notices`, `proposals`,
-`flags`, `staff`, `stops`, `expiring`
+`flags`, `staff`, `stops`, `expiring`, `legal_holds`
               one file a read model: its tables, its fold, its queries
 
 Columns in clear are what lists, clocks and counts need: ids, codes, times. Protected fields are not here:
@@ -25,6 +25,7 @@ from .escalations import Escalations
 from .expiring import ExpiringConsents
 from .flags import RaisedFlags
 from .holdings import Holdings
+from .legal_holds import LegalHolds
 from .listing import Listing, listings
 from .marks import DeliveryMarks
 from .notices import Notices
@@ -60,6 +61,7 @@ ALL: tuple[type[Projection], ...] = (
     RaisedFlags,
     WaitingStops,
     ExpiringConsents,
+    LegalHolds,
 )
 """Every read model there is: the one list of them."""
 
@@ -78,6 +80,7 @@ __all__ = [
     "ExpiringConsents",
     "Holdings",
     "Lag",
+    "LegalHolds",
     "Listing",
     "Notices",
     "Projection",

@@ -23,6 +23,7 @@ from ..domain.case.overrides import OverrideReviewed, OverrideReviewOverdue, Sha
 from ..domain.case.reminders import ReferralEscalated, ReferralUndelivered
 from ..domain.case.services import ServiceDelivered
 from ..domain.case.silence import ReferralStalled
+from ..domain.case.uncovered import UncoveredEndAnnounced, UncoveredEndAnswered
 from ..domain.casefile.clocks import ClockEnded, ClockMet, ClockOverdue, ClockResumed, ClockStarted
 from ..domain.casefile.moves import ReferralMove
 from ..domain.casefile.overriding import Overrides
@@ -62,7 +63,7 @@ class EscalationEntry(Struct, frozen=True):
 
 class Escalations:
     name = "escalations"
-    tables: Sequence[LiteralString] = ("escalation", "running_clock", "sharing_alone")
+    tables: Sequence[LiteralString] = ("escalation", "running_clock", "sharing_alone", "announced_end")
     by_case = True
     ddl: LiteralString = """
         CREATE TABLE escalation (
@@ -92,6 +93,12 @@ class Escalations:
         );
         CREATE INDEX ON sharing_alone (review_due_at);
         ALTER TABLE sharing_alone ENABLE ROW LEVEL SECURITY;
+        CREATE TABLE announced_end (
+          case_id uuid NOT NULL, referral uuid NOT NULL, ends_at timestamptz NOT NULL,
+          PRIMARY KEY (case_id, referral)
+        );
+        CREATE INDEX ON announced_end (ends_at);
+        ALTER TABLE announced_end ENABLE ROW LEVEL SECURITY;
     """
 
     def fold(self, db: Tables, batch: Sequence[Followed]) -> None:
@@ -110,6 +117,10 @@ class Escalations:
                 case ReferralStalled():
                     row = (stream, STALLED, event.referral, event.level, event.to, case.lead, at, written.position)
                     db.execute(_RAISE, row)
+                case UncoveredEndAnnounced():
+                    db.execute(_ANNOUNCED, (stream, event.referral, event.ends_at))
+                case UncoveredEndAnswered():
+                    _not_announced(db, stream, [event.referral])
                 case ReferralMove():
                     _moved(db, stream, case, event.referral, at)
                 case ClockStarted() if (
@@ -147,7 +158,8 @@ class Escalations:
                     )
                 case GlassReviewed():
                     db.execute(_RESOLVE + " AND kind = %s AND subject = %s", (at, stream, GLASS_REVIEW, event.glass))
-                case LeadTransferAccepted():
+                case LeadTransferAccepted():  # what the former lead announced ends with it
+                    db.execute("DELETE FROM announced_end WHERE case_id = %s", (stream,))
                     db.execute("UPDATE escalation SET lead = %s WHERE case_id = %s", (case.lead, stream))
                 case CaseClosed() | CaseMerged() | CaseReopened() | CaseSeparated():
                     is_open = case.status is Status.OPEN
@@ -156,6 +168,7 @@ class Escalations:
                         db.execute(_RESOLVE + " AND kind <> ALL(%s)", (at, stream, [GLASS_REVIEW, SHARING_REVIEW]))
         drop(db, "escalation", batch)
         drop(db, "sharing_alone", batch)
+        drop(db, "announced_end", batch)
         drop(db, "running_clock", batch, Compartment.INCIDENT)
         for record in records(batch, Compartment.INCIDENT):  # how long a window was tells what it was for
             db.execute("DELETE FROM escalation WHERE case_id = %s AND kind = 'clock'", (record.case,))
@@ -169,12 +182,18 @@ def _moved(db: Tables, stream: UUID, case: Case, id: ReferralId, at: datetime) -
     if referral.status in (ReferralStatus.DRAFT, ReferralStatus.REQUESTED):
         return
     db.execute(_RESOLVE + " AND kind <> 'clock' AND subject = %s", (at, stream, id))
+    if not referral.status.is_open:
+        _not_announced(db, stream, [id])
     if not referral.status.is_open and referral.clocks:
         left = {clock for other in case.open_referrals_to(referral.recipient) for clock in other.clocks}
         db.execute(
             _RESOLVE + " AND kind = 'clock' AND recipient = %s AND subject = ANY(%s)",
             (at, stream, referral.recipient, [clock for clock in referral.clocks if clock not in left]),
         )
+
+
+def _not_announced(db: Tables, stream: UUID, referrals: Sequence[UUID]) -> None:
+    db.execute("DELETE FROM announced_end WHERE case_id = %s AND referral = ANY(%s)", (stream, list(referrals)))
 
 
 def _unjudged(
@@ -239,6 +258,13 @@ def ran_out(db: Connection[TupleRow], now: datetime) -> list[tuple[UUID, UUID]]:
     ).fetchall()
 
 
+def announced(db: Connection[TupleRow], now: datetime) -> list[tuple[UUID, UUID]]:
+    """(case, referral) of those whose end was announced for by now. For followers."""
+    return db.execute(
+        "SELECT case_id, referral FROM views.announced_end WHERE ends_at <= %s ORDER BY ends_at", (now,)
+    ).fetchall()
+
+
 def unjudged(db: Connection[TupleRow], now: datetime, window: timedelta, highest: int) -> list[tuple[UUID, UUID]]:
     """(case, consent) of what one person shared alone without consent, whose review is due now, and not raised as often
     as it should be. For followers."""
@@ -250,6 +276,10 @@ def unjudged(db: Connection[TupleRow], now: datetime, window: timedelta, highest
 
 
 _RUNS: LiteralString = "INSERT INTO running_clock (case_id, clock, due_at) VALUES (%s, %s, %s) ON CONFLICT DO NOTHING"
+_ANNOUNCED: LiteralString = """
+    INSERT INTO announced_end (case_id, referral, ends_at) VALUES (%s, %s, %s)
+    ON CONFLICT (case_id, referral) DO UPDATE SET ends_at = excluded.ends_at
+"""
 _ALONE: LiteralString = "INSERT INTO sharing_alone (case_id, consent, review_due_at) VALUES (%s, %s, %s)"
 _REMINDED: LiteralString = "UPDATE sharing_alone SET reminders = %s WHERE case_id = %s AND consent = %s"
 _RAISE: LiteralString = """

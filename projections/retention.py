@@ -17,6 +17,7 @@ from psycopg.rows import TupleRow, class_row
 from ..domain import retention
 from ..domain.case.first_hold import LegalHoldLifted, LegalHoldPlaced
 from ..domain.case.holds import HoldLifted
+from ..domain.case.keeping import HoldLapsed
 from ..domain.case.lead import LeadTransferAccepted
 from ..domain.case.lifecycle import CaseClosed, CaseReopened
 from ..domain.case.merging import CaseMerged, CaseSeparated
@@ -41,6 +42,7 @@ MOVES = (
     HoldPassed,
     HoldLifted,
     HoldFell,
+    HoldLapsed,
     LeadTransferAccepted,
 )
 
@@ -114,7 +116,7 @@ class Retention:
                 case HoldPassed():
                     now = encode({"held_by": event.holder, "kind": event.hold_kind.value}).decode()
                     db.execute(_PASSED, (str(event.hold), now, written.stream))
-                case HoldLifted() | HoldFell():
+                case HoldLifted() | HoldFell() | HoldLapsed():
                     db.execute(_LIFTED, (str(event.hold), written.stream))
                 case LegalHoldLifted():
                     db.execute(_LIFTED, (str(FIRST), written.stream))

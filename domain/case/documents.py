@@ -97,7 +97,8 @@ def document_attached(case: Case, event: DocumentAttached, author: AgencyCode | 
         return after
     if case.participants().get(author) is not AgencyKind.JUSTICE:
         return after
-    return after.with_part(CourtOrders(put(case.of(CourtOrders).ordered_at, event.document, event.occurred_at)))
+    orders = case.of(CourtOrders)
+    return after.with_part(replace(orders, ordered_at=put(orders.ordered_at, event.document, event.occurred_at)))
 
 
 @applies(DocumentSuperseded)
@@ -105,10 +106,11 @@ def document_superseded(case: Case, event: DocumentSuperseded) -> Case:
     part = case.of(Documents)
     old = replace(part.attached[event.document], superseded_by=event.by)
     after = case.with_part(replace(part, attached=put(part.attached, event.document, old)))
-    orders = case.of(CourtOrders).ordered_at
-    if event.document not in orders:
+    orders = case.of(CourtOrders)
+    if event.document not in orders.ordered_at:
         return after
-    return after.with_part(CourtOrders({id: at for id, at in orders.items() if id != event.document}))
+    left = {id: at for id, at in orders.ordered_at.items() if id != event.document}
+    return after.with_part(replace(orders, ordered_at=left))
 
 
 @decides.register

@@ -6,11 +6,13 @@ the store refuses the later of two that cross.
 
 - The whole case goes when no referral is open and nobody is asked to lead, as others still work with it; and when every
   emergency opening of it was judged, as nobody can judge it afterwards.
+- What stands on other agencies' word alone postpones it for two weeks (`END_TIMES`) from when it was asked for, and no
+  longer: then a data protection officer goes on. All of that is in the file until it goes.
 - `legal` goes with the whole case only: holds, orders and the grounds of erasures are written there.
 - `retention ended` is a ground once the schedule says so.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from datetime import datetime
 from uuid import UUID
 
@@ -20,15 +22,18 @@ from msgspec.structs import replace
 from .. import retention
 from ..casefile.deciding import Network, decides, fresh
 from ..casefile.evolving import applies
-from ..casefile.state import Case, Part, compartments_named
+from ..casefile.moves import is_heard
+from ..casefile.state import Case, Part, Referral, compartments_named
 from ..casefile.waiting import waits
+from ..causes import When
 from ..codes import PROCEEDINGS, ErasureBasis
 from ..compartment import ALL, Compartment, CompartmentWord, Coordination, Legal
 from ..declaring import Step, asked, field, happened, name_fields
-from ..fact import Act, ActorId, ErasureId, Fact, Text, recorded
-from ..refusal import AlreadyDone, HoldStands, Invalid, NotDueYet, OpenReferrals, StillUndecided
+from ..fact import Act, ActorId, ErasureId, Fact, ReferralId, Text, recorded
+from ..pathways import END_TIMES
+from ..refusal import AlreadyDone, HoldStands, Invalid, NotDueYet, OpenReferrals, StillRunning, StillUndecided
 from ..standing.relations import Extent, Relation
-from ..standing.roles import ERASURE
+from ..standing.roles import ERASURE, OFFICERS
 from ..standing.rows import LEADS_ALSO_ENDED, Since, Thing
 from ..words import Words
 
@@ -140,6 +145,21 @@ class ApproveErasure(Fact, frozen=True, kw_only=True):
 
 
 @asked(
+    "/cases/{case}/erasures/{erasure}/approval-though-postponed",
+    by=OFFICERS,
+    where=LEADS_ALSO_ENDED.to(ERASURE_ASKED, by="erasure", another_than=R.ASKER),
+    extent=Extent.WHOLE,
+    when=When.NOW,
+    means="Memusnahkan yang diminta dimusnahkan orang lain dua minggu lalu atau lebih, walaupun ada rujukan yang "
+    "bertumpu hanya pada keterangan instansi lain. Tidak dapat dibatalkan.",
+    tag="erasure",
+)
+class ApprovePostponedErasure(ApproveErasure, frozen=True, kw_only=True):
+    """Destroy what another person asked to be destroyed two weeks ago or more, though there are referrals that stand on
+    what other agencies say alone, or somebody who was asked to lead is silent. There is no way back."""
+
+
+@asked(
     "/cases/{case}/erasures/{erasure}/refusal",
     by=ERASURE,
     where=LEADS_ALSO_ENDED.to(ERASURE_ASKED, by="erasure"),
@@ -163,6 +183,8 @@ class Erasure(Struct, frozen=True):
     basis: ErasureBasis
     asked_by: ActorId
     asked_at: datetime
+    recorded_at: datetime
+    """When the asking was recorded, whenever it is said to have been."""
 
 
 class Erasing(Part, frozen=True):
@@ -171,9 +193,9 @@ class Erasing(Part, frozen=True):
 
 
 @applies(ErasureRequested)
-def erasure_requested(case: Case, event: ErasureRequested) -> Case:
+def erasure_requested(case: Case, event: ErasureRequested, recorded_at: datetime) -> Case:
     what = compartments_named(event.compartments)
-    asked = Erasure(event.erasure, what, event.basis, event.asked_by, event.occurred_at)
+    asked = Erasure(event.erasure, what, event.basis, event.asked_by, event.occurred_at, recorded_at)
     return case.with_part(replace(case.of(Erasing), asked=asked)).using(event.erasure)
 
 
@@ -228,8 +250,8 @@ def request_erasure(command: RequestErasure, case: Case, act: Act, network: Netw
         raise AlreadyDone(what="the erasure", compartments=[w.word for w in what])
     if (undecided := case.of(Erasing).asked) is not None:
         raise StillUndecided(what="an undecided erasure", id=undecided.id)
-    asked = Erasure(command.erasure, what, command.basis, act.actor, command.occurred_at)
-    _may_go(case, asked, act)
+    asked = Erasure(command.erasure, what, command.basis, act.actor, command.occurred_at, act.at)
+    _may_go(case, asked, act, postponing=frozenset(r.id for r in _postponing(case, act)))
     named = frozenset(w.word for w in what)
     return [recorded(ErasureRequested, command, act, compartments=named, asked_by=act.actor)]
 
@@ -239,6 +261,24 @@ def approve_erasure(command: ApproveErasure, case: Case, act: Act, network: Netw
     asked = case.of(Erasing).asked
     assert asked is not None
     _may_go(case, asked, act)
+    return _erased(command, asked, act)
+
+
+@decides.register
+def approve_postponed(command: ApprovePostponedErasure, case: Case, act: Act, network: Network) -> Sequence[Fact]:
+    """A data protection officer's, who works on no case. It is no shorter way: where nothing postpones it, the other
+    one is open."""
+    asked = case.of(Erasing).asked
+    assert asked is not None
+    until = asked.recorded_at + END_TIMES.postponed
+    if act.at < until:
+        raise StillRunning(due_at=until)
+    settled = replace(case, transfer=None)
+    _may_go(settled, asked, act, postponing=frozenset(r.id for r in _postponing(case, act)))
+    return _erased(command, asked, act)
+
+
+def _erased(command: ApproveErasure, asked: Erasure, act: Act) -> Sequence[Fact]:
     named = frozenset(w.word for w in asked.compartments)
     return [recorded(CaseErased, command, act, compartments=named, requested_by=asked.asked_by, approved_by=act.actor)]
 
@@ -254,18 +294,28 @@ def _asked(case: Case, id: ErasureId) -> Erasure | None:
     return asked if asked is not None and asked.id == id else None
 
 
-def _may_go(case: Case, asked: Erasure, act: Act) -> None:
-    """Nothing goes while a hold stands, or while police, prosecution or court are asked or at work.
+def _postponing(case: Case, act: Act) -> Iterable[Referral]:
+    """Open referrals that stand on nothing that the lead heard of her: two who send each other on, and say each time
+    that she agreed, would else keep a file for ever. What police, prosecution or court received is none of them."""
+    for referral in case.referrals.values():
+        received = referral.recipient_kind in PROCEEDINGS and referral.answered_at is not None
+        if referral.status.is_open and not received and not is_heard(case, referral, act.at):
+            yield referral
+
+
+def _may_go(case: Case, asked: Erasure, act: Act, postponing: Set[ReferralId] = frozenset()) -> None:
+    """Nothing goes while a hold stands, or while police, prosecution or court are asked or at work; `postponing` are
+    referrals that are not looked at.
 
     Raises HoldStands, OpenReferrals, Invalid, NotDueYet."""
     if case.holds:
         raise HoldStands(holds=len(case.holds))
-    if before := [r.id for r in case.referrals.values() if r.status.is_open and r.recipient_kind in PROCEEDINGS]:
+    still = {r.id: r for r in case.referrals.values() if r.status.is_open and r.id not in postponing}
+    if before := [r.id for r in still.values() if r.recipient_kind in PROCEEDINGS]:
         raise OpenReferrals(referrals=before)
     if Compartment.COORDINATION in asked.compartments:
-        still = [r.id for r in case.referrals.values() if r.status.is_open]
         if still:
-            raise OpenReferrals(referrals=still)
+            raise OpenReferrals(referrals=list(still))
         if case.transfer is not None:
             raise Invalid(
                 field="transfer",

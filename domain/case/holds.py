@@ -2,24 +2,29 @@
 
 A hold belongs to the agency that placed it, and says for what it is: an investigation, a trial, a claim, protection.
 Several stand at once. Two people of its holder lift it, also when their agency takes part no more; two of the lead lift
-another's on a court's order alone, which the court attached itself, or the lead had confirmed by a second person, since
-the hold was placed.
+another's on a court's order alone, which a prosecution or court attached since, and which two others have checked.
 
 The proceedings place one by themselves (proceedings.py). One that nobody keeps lapses (keeping.py). Of before holds
 had holders: first_hold.py.
 """
 
 from collections.abc import Sequence
+from datetime import datetime
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from ..casefile.deciding import Network, decides, fresh
 from ..casefile.evolving import applies
 from ..casefile.holding import HOLD, HOLDER, HoldFacts, HoldPlaced, holder_of, is_before, without_hold
 from ..casefile.state import ORDERED_SINCE, Case, CourtOrders
+from ..causes import When
 from ..codes import AgencyKind, HoldEnd, HoldKind
 from ..compartment import Coordination, Legal
 from ..declaring import Step, asked, field, happened, name_fields
-from ..fact import Act, AgencyCode, DocumentId, Fact, Short, Text, recorded
-from ..refusal import Invalid, one_of
+from ..fact import Act, ActorId, AgencyCode, DocumentId, Fact, Short, Text, recorded
+from ..persistent import put
+from ..refusal import AlreadyDone, Invalid, one_of
 from ..standing.relations import Extent, Relation
 from ..standing.roles import AUDITORS, HOLDS, SUPERVISORS
 from ..standing.rows import KNOWS_ALSO_ENDED, LEADS_ALSO_ENDED, Ground, Row, Second, Since, Thing, Where
@@ -49,19 +54,48 @@ class HoldLifted(HoldFacts, frozen=True, kw_only=True, tag="case.HoldLifted"):
     on_order: Coordination[DocumentId | None] = None
 
 
+@happened(
+    Words("Penetapan atau putusan pengadilan diperiksa", "Court's order checked"),
+    her=Words("Surat dari pengadilan diperiksa", "A paper of a court was checked"),
+    means="Dua orang penanggung jawab menyatakan bahwa dokumen itu sesuai dengan yang ada pada pengadilan; larangan "
+    "pemusnahan dapat dicabut atas dasar itu.",
+    step=Step.LEGAL,
+)
+class CourtOrderChecked(Fact, frozen=True, kw_only=True, tag="case.CourtOrderChecked"):
+    """Two people of the lead say that the document is what the court has; a hold can be lifted on it."""
+
+    document: Coordination[DocumentId]
+    rule: Coordination[Short]
+    """Its number in the court's register."""
+    checked_by: Coordination[ActorId]
+
+
 # What can be asked ---------------------------------------------------------------------------------------------
 
-ORDER = Thing(
+PAPER = Thing(
     "court order",
     Words(
-        "penetapan atau putusan pengadilan, yang dilampirkan kejaksaan atau pengadilan sendiri sejak larangan itu "
-        "ditetapkan",
-        "court's order, which a prosecution or court attached itself since the hold was placed",
+        "penetapan atau putusan pengadilan, yang dilampirkan kejaksaan atau pengadilan sendiri",
+        "court's order, which a prosecution or court attached itself",
     ),
     find=lambda case, id: case.of(CourtOrders).ordered_at.get(id),
     whose={},
     since=Since(
         Words("penetapan atau putusan itu dilampirkan", "that order was attached"), lambda attached_at: attached_at
+    ),
+)
+ORDER = Thing(
+    "court order",
+    Words(
+        "penetapan atau putusan pengadilan, yang dilampirkan kejaksaan atau pengadilan sendiri sejak larangan itu "
+        "ditetapkan, dan yang telah diperiksa dua orang penanggung jawab",
+        "court's order, which a prosecution or court attached itself since the hold was placed, and which two people "
+        "of the lead have checked",
+    ),
+    find=lambda case, id: _checked(case, id),
+    whose={R.ASKER: lambda order, case: order.checked_by},
+    since=Since(
+        Words("penetapan atau putusan itu dilampirkan", "that order was attached"), lambda order: order.attached_at
     ),
 )
 OF_THE_LAW = Where(
@@ -73,7 +107,8 @@ OF_THE_LAW = Where(
 INVESTIGATES = Where(Ground.CASE, frozenset({R.INVESTIGATOR}), open=False, needs="police, prosecution or court")
 HELD = KNOWS_ALSO_ENDED.to(HOLD, R.HOLDER, by="hold")
 HELD_BY_OFFICE = KNOWS_ALSO_ENDED.to(HOLD, R.HOLDING_OFFICE, by="hold")
-ORDERED = LEADS_ALSO_ENDED.to(HOLD, by="hold").to(ORDER, by="on_order")
+PRESENTED = LEADS_ALSO_ENDED.to(PAPER, by="document")
+ORDERED = LEADS_ALSO_ENDED.to(HOLD, by="hold").to(ORDER, by="on_order", another_than=R.ASKER)
 
 
 @asked(
@@ -114,6 +149,26 @@ class LiftLegalHold(HoldFacts, frozen=True, kw_only=True):
 
 
 @asked(
+    "/cases/{case}/court-orders/{document}/check",
+    by=HOLDS,
+    where=PRESENTED,
+    second=Second((Row(AUDITORS, PRESENTED, Extent.MOVE),)),
+    extent=Extent.MOVE,
+    when=When.NOW,
+    means="Menyatakan bahwa penetapan atau putusan yang dilampirkan itu sesuai dengan yang ada pada pengadilan.",
+    tag="life of the case",
+    example={"rule": "12/Pdt.P/2026/PN Bon"},
+)
+class CheckCourtOrder(Fact, frozen=True, kw_only=True):
+    """Say that an order which was attached is what the court has: asked for at its registry, not read off the paper.
+    Whoever attached it may gain by it, and the system cannot tell a court from a prosecution."""
+
+    document: Coordination[DocumentId]
+    rule: Coordination[Short]
+    """Its number in the court's register."""
+
+
+@asked(
     "/cases/{case}/legal-holds/{hold}/lifting-on-order",
     by=HOLDS,
     where=ORDERED,
@@ -124,8 +179,9 @@ class LiftLegalHold(HoldFacts, frozen=True, kw_only=True):
     example={"on_order": "00000000-0000-4000-8000-00000000000d", "rule": "Penetapan 12/2026"},
 )
 class LiftHoldOnOrder(HoldFacts, frozen=True, kw_only=True):
-    """End a hold, whoever holds it, on a court's order that was attached since the hold was placed: an older one says
-    nothing of it. Where no court takes part, the order is served on the holder, who lifts the hold."""
+    """End a hold, whoever holds it, on a court's order that was attached since the hold was placed (an older one says
+    nothing of it), and that another than who ends it has checked with the court. Where no court takes part, the order
+    is served on the holder, who lifts the hold."""
 
     on_order: Coordination[DocumentId]
     rule: Coordination[Short]
@@ -138,6 +194,25 @@ class LiftHoldOnOrder(HoldFacts, frozen=True, kw_only=True):
 @applies(HoldLifted)
 def hold_lifted(case: Case, event: HoldLifted) -> Case:
     return without_hold(case, event.hold)
+
+
+class CheckedOrder(Struct, frozen=True):
+    """A court's order that a hold can be lifted on."""
+
+    attached_at: datetime
+    checked_by: ActorId
+
+
+def _checked(case: Case, id: DocumentId) -> CheckedOrder | None:
+    orders = case.of(CourtOrders)
+    if id not in orders.ordered_at or id not in orders.checked_by:
+        return None
+    return CheckedOrder(orders.ordered_at[id], orders.checked_by[id])
+
+
+@applies(CourtOrderChecked)
+def court_order_checked(part: CourtOrders, event: CourtOrderChecked) -> CourtOrders:
+    return replace(part, checked_by=put(part.checked_by, event.document, event.checked_by))
 
 
 @decides.register
@@ -159,6 +234,13 @@ def lift_hold(command: LiftLegalHold, case: Case, act: Act, network: Network) ->
 
 
 @decides.register
+def check_order(command: CheckCourtOrder, case: Case, act: Act, network: Network) -> Sequence[Fact]:
+    if command.document in case.of(CourtOrders).checked_by:
+        raise AlreadyDone(what="the check", id=command.document)
+    return [recorded(CourtOrderChecked, command, act, checked_by=act.actor)]
+
+
+@decides.register
 def lift_on_order(command: LiftHoldOnOrder, case: Case, act: Act, network: Network) -> Sequence[Fact]:
     hold = case.holds[command.hold]
     if case.of(CourtOrders).ordered_at[command.on_order] < max(hold.placed_at, hold.recorded_at or hold.placed_at):
@@ -168,5 +250,6 @@ def lift_on_order(command: LiftHoldOnOrder, case: Case, act: Act, network: Netwo
 
 name_fields(
     ended_by=field("Berakhir karena", "Ended by", ("Berakhir karena", "Why it ended")),
+    checked_by=field("Diperiksa oleh", "Checked by"),
     on_order=field("Penetapan atau putusan pengadilan", "Court's order"),
 )

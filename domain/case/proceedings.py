@@ -7,6 +7,7 @@ reason. Else it ends when a stage ends the proceedings, as all holds are lifted 
 """
 
 from collections.abc import Iterable, Sequence, Set
+from datetime import datetime
 from itertools import takewhile
 from typing import Any
 from uuid import UUID
@@ -81,11 +82,12 @@ class HoldFell(HoldFacts, frozen=True, kw_only=True, tag="case.HoldFell"):
 
 
 @applies(HoldPassed)
-def hold_passed(case: Case, event: HoldPassed) -> Case:
+def hold_passed(case: Case, event: HoldPassed, recorded_at: datetime) -> Case:
     hold, went_on = case.holds[event.hold], event.holder == case.referrals[event.referral].recipient
     to = {"kind": event.hold_kind, "holder": event.holder, "holder_kind": event.holder_kind}
     before = tuple(takewhile(lambda step: step != event.referral, hold.passed_by))
-    passed = replace(hold, **to, passed_by=(*hold.passed_by, event.referral) if went_on else before)
+    way = (*hold.passed_by, event.referral) if went_on else before
+    passed = replace(hold, **to, passed_by=way, kept_at=recorded_at, lapses_at=None)
     return reported_to(replace(case, holds=put(case.holds, event.hold, passed)), event.holder)
 
 

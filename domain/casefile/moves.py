@@ -130,6 +130,13 @@ def require_reach(case: Case, referral: Referral, act: Act) -> None:
         raise BeyondReach(compartments=beyond)
 
 
+def is_heard(case: Case, referral: Referral, at: datetime) -> bool:
+    """Whether it stands on what the lead heard her agree to, or confirmed, or decided itself: not on what others say
+    that she said, or shared without consent."""
+    heard = {id: consent for id, consent in case.consents.items() if consent.bounded_by is None}
+    return not Reaches(replace(case, consents=heard), at).missing(referral)
+
+
 def _covered_since(command: Any, case: Case, act: Act) -> datetime | None:
     """Since when consents cover a referral that they cover now."""
     referral = case.referrals[command.referral]

@@ -250,6 +250,12 @@ EXPIRING = reading(
     EMERGENCY,
     Extent.ROWS_AS_LEAD,
 )
+LEGAL_HOLDS = reading(
+    "legal-holds",
+    Words("Larangan pemusnahan yang berlaku", "Legal holds that stand"),
+    AUDITORS,
+    Extent.ROWS,
+)
 ERASURES = reading("erasures", Words("Penghapusan", "Erasures"), AUDITORS, Extent.ROWS)
 RETENTION = reading("retention", Words("Masa simpan", "Retention"), AUDITORS, Extent.ROWS)
 

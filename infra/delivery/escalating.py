@@ -24,17 +24,29 @@ from ...domain.case.consents import ExpireConsent
 from ...domain.case.departing import LapseAssignment
 from ...domain.case.expiring import WarnOfExpiry
 from ...domain.case.glass import RaiseGlassReview
+from ...domain.case.keeping import AskToConfirmHold, LapseHold
 from ...domain.case.overrides import RaiseOverrideReview
 from ...domain.case.reminders import HIGHEST_ESCALATION, EscalateReferral, RaiseUndelivered
 from ...domain.case.silence import RaiseStalled
 from ...domain.case.staffing import CarryExclusion
+from ...domain.case.uncovered import EndAnnouncedReferral
 from ...domain.casefile import judging
 from ...domain.casefile.clocks import RaiseClock
-from ...domain.fact import ActorId, CaseId, ClockId, ConsentId, Fact, GlassId, ReferralId, StopId
+from ...domain.fact import ActorId, CaseId, ClockId, ConsentId, Fact, GlassId, HoldId, ReferralId, StopId
 from ...domain.notices import GiveNotice, NoticeId
 from ...domain.pathways import CONSENT_TIMES
 from ...domain.refusal import ConsentNotLive, Refusal, Unknown
-from ...projections import deliveries, emergencies, escalations, expiring, notices, referral_box, staff, stops
+from ...projections import (
+    deliveries,
+    emergencies,
+    escalations,
+    expiring,
+    legal_holds,
+    notices,
+    referral_box,
+    staff,
+    stops,
+)
 from .. import database
 from ..positions import EXPIRIES, Positions
 from ..store.event_store import Damage, EventStore
@@ -62,6 +74,7 @@ LISTS = tuple(
         projections.Notices,
         projections.WaitingStops,
         projections.ExpiringConsents,
+        projections.LegalHolds,
     )
 )
 TOLD_WITHIN = timedelta(days=31)
@@ -168,16 +181,22 @@ class Escalator:
             unanswered = referral_box.unanswered(db, now, HIGHEST_ESCALATION)
             stalled = referral_box.stalled(db, now)
             ran_out = escalations.ran_out(db, now)
+            announced = escalations.announced(db, now)
             waiting = stops.waiting(db, now, CONSENT_TIMES.answer, stopping.HIGHEST_REMINDER)
             ending = expiring.to_warn_of(db, now)
             unreviewed = emergencies.unreviewed(db, now, judging.WITHIN, judging.HIGHEST_REMINDER)
             unjudged = escalations.unjudged(db, now, judging.WITHIN, judging.HIGHEST_REMINDER)
             gone = staff.who_left(db)
             apart = staff.kept_apart(db)
+            unkept, lapsed = legal_holds.to_ask_about(db, now), legal_holds.lapsed(db, now)
         for case in apart:
             yield from self._not_carried(CaseId(case), now)
         for case, agency, person in gone:
             yield Due(case, LapseAssignment(occurred_at=now, agency=agency, person=ActorId(person)))
+        for case, hold in unkept:
+            yield Due(case, AskToConfirmHold(occurred_at=now, hold=HoldId(hold)))
+        for case, hold in lapsed:
+            yield Due(case, LapseHold(occurred_at=now, hold=HoldId(hold)))
         for case, stop in waiting:
             yield Due(case, stopping.RaiseStop(occurred_at=now, stop=StopId(stop)))
         for case, consent in ending:
@@ -188,6 +207,8 @@ class Escalator:
             yield Due(case, EscalateReferral(occurred_at=now, referral=ReferralId(referral)))
         for case, referral in stalled:
             yield Due(case, RaiseStalled(occurred_at=now, referral=ReferralId(referral)))
+        for case, referral in announced:
+            yield Due(case, EndAnnouncedReferral(occurred_at=now, referral=ReferralId(referral)))
         for case, clock in ran_out:
             yield Due(case, RaiseClock(occurred_at=now, clock=ClockId(clock)))
         for case, glass in unreviewed:

@@ -11,6 +11,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -18,12 +19,14 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 from conftest import Running
+from msgspec.structs import replace
 from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import validate
 
 from rujukan.api.actions import AGENCY_ACTIONS, CASE_ACTIONS, MADE_HERE, OPENING, PROPOSAL_ACTIONS, Action
 from rujukan.api.application.casework import Casework
 from rujukan.api.application.kinds import AGENCY
+from rujukan.api.application.ports import Changes, Ports
 from rujukan.consumers.wire.envelope import AgencyKey
 from rujukan.domain import agency as a
 from rujukan.domain import webhook as w
@@ -34,7 +37,13 @@ from rujukan.domain.case.conferences import AgreeAction, FinishAction, HoldConfe
 from rujukan.domain.case.confirming import ConfirmConsent, ContradictConsent
 from rujukan.domain.case.consents import GiveConsent, NarrowConsent, RefuseConsent, WithdrawConsent
 from rujukan.domain.case.disclosures import DiscloseCase
-from rujukan.domain.case.erasure import ApproveErasure, RefuseErasure, RequestErasure
+from rujukan.domain.case.erasure import (
+    ApproveErasure,
+    ApprovePostponedErasure,
+    ErasureRequested,
+    RefuseErasure,
+    RequestErasure,
+)
 from rujukan.domain.case.fulfilment import (
     AcceptReferral,
     CompleteReferral,
@@ -47,7 +56,7 @@ from rujukan.domain.case.fulfilment import (
 )
 from rujukan.domain.case.glass import BreakGlass, CloseGlass, ReviewGlass
 from rujukan.domain.case.her_report import AskSurvivorReport
-from rujukan.domain.case.holds import LiftHoldOnOrder, LiftLegalHold, PlaceLegalHold
+from rujukan.domain.case.holds import CheckCourtOrder, LiftHoldOnOrder, LiftLegalHold, PlaceLegalHold
 from rujukan.domain.case.identity import (
     CorrectSurvivorContact,
     CorrectSurvivorIdentity,
@@ -56,6 +65,7 @@ from rujukan.domain.case.identity import (
 )
 from rujukan.domain.case.incidents import CorrectIncident, RecordAllegedPerpetrator, RecordIncident
 from rujukan.domain.case.intake import OpenCase, ReceiveReport
+from rujukan.domain.case.keeping import ConfirmLegalHold, EndUnconfirmedHold, HoldConfirmationDue
 from rujukan.domain.case.lead import AcceptLeadTransfer, AskLeadTransfer, AssignCaseWorker, DeclineLeadTransfer
 from rujukan.domain.case.leave import AskGlassLeave
 from rujukan.domain.case.lifecycle import CloseCase, ReopenCase
@@ -76,10 +86,11 @@ from rujukan.domain.case.staffing import AssignPerson, EndAssignment, EndExclusi
 from rujukan.domain.case.stopping import ConfirmStop, ContradictStop, StopSharing
 from rujukan.domain.case.uncovered import EndUncoveredReferral
 from rujukan.domain.casefile.clocks import MeetClock
-from rujukan.domain.codes import AgencyKind, Purpose, Role, Service
+from rujukan.domain.codes import AgencyKind, ErasureBasis, Purpose, Role, Service
 from rujukan.domain.compartment import compartments_of
 from rujukan.domain.declaring import ASKED
-from rujukan.domain.fact import Fact
+from rujukan.domain.fact import ErasureId, Fact, HoldId
+from rujukan.domain.pathways import END_TIMES
 from rujukan.domain.proposal import ApproveProposal, RefuseProposal, WithdrawProposal
 from rujukan.domain.standing.rule import roles_for
 from rujukan.infra import composition, onboarding
@@ -304,6 +315,8 @@ def walk(running: Running) -> Walk:
     with composition.service(running.settings, connections=2) as ports:
         system = Casework(ports.log, ports.macs)
         _on_order(walk, system)
+        _unconfirmed(walk, ports)
+        _postponed(walk, ports)
         _agencies(walk, system)
     _two_people(walk)
     _leave(walk)
@@ -429,6 +442,47 @@ def _uncovered(walk: Walk) -> None:
         walk.take(EndUncoveredReferral, case=case, referral=referral)
 
 
+def _unconfirmed(walk: Walk, ports: Ports) -> None:
+    """Nobody of the court said in time that it needs its hold still."""
+    court, casework = f"pengadilan-{uuid4().hex[:8]}", Casework(ports.log, ports.macs)
+    onboarding.register(casework, court, AgencyKind.JUSTICE, "Pengadilan Negeri", [Service.LAW_ENFORCEMENT])
+    onboarding.add_member(casework, court, usual_actor(court, Role.CASE_WORKER), [Role.CASE_WORKER], None)
+    with walk.acting("uptd-ppa"):
+        case = walk.take(OpenCase)
+        walk.propose(GiveConsent, f"/cases/{case}/consents", **{**ASKED[GiveConsent].example, "recipients": [court]})
+        referral = walk.take(DraftReferral, case=case, recipient=court, service=Service.LAW_ENFORCEMENT.value)
+        walk.take(SendReferral, case=case, referral=referral)
+    with walk.acting(court):
+        walk.take(ReceiveReferral, case=case, referral=referral)
+    with walk.acting("uptd-ppa"):
+        (hold,) = walk.read(f"/cases/{case}")["holds"]
+    long_ago = datetime.now(UTC) - timedelta(days=1)
+    of: dict[str, Any] = {"hold": HoldId(UUID(hold["hold"])), "holder": court, "holder_kind": AgencyKind.JUSTICE}
+    asked = HoldConfirmationDue(occurred_at=long_ago, **of, lapses_at=long_ago, rule="2026-1")
+    _recorded(ports, case, asked, long_ago)
+    with walk.acting("uptd-ppa", Role.LEGAL_REVIEWER, Purpose.LEGAL):
+        ending = walk.take(EndUnconfirmedHold, case=case, hold=hold["hold"])
+    walk.agreed(ending, "uptd-ppa")
+
+
+def _recorded(ports: Ports, case: str, event: Fact, at: datetime) -> None:
+    """That happened in the case then."""
+    stored = ports.log.read(UUID(case))
+    ports.log.append([Changes(UUID(case), len(stored), [event])], replace(system_act(), at=at), uuid4())
+
+
+def _postponed(walk: Walk, ports: Ports) -> None:
+    """Two weeks ago somebody asked for an erasure, and nobody could approve it."""
+    with walk.acting("uptd-ppa"):
+        case = walk.take(OpenCase)
+    long_ago, erasure = datetime.now(UTC) - END_TIMES.postponed, ErasureId(uuid4())
+    of: dict[str, Any] = {"erasure": erasure, "basis": ErasureBasis.SURVIVOR_REQUEST, "reason": "Diminta."}
+    of |= {"compartments": frozenset({"economic"}), "asked_by": usual_actor("uptd-ppa", Role.SUPERVISOR)}
+    _recorded(ports, case, ErasureRequested(occurred_at=long_ago, **of), long_ago)
+    with walk.acting("uptd-ppa", Role.DATA_PROTECTION_OFFICER, Purpose.SURVIVOR_REQUEST):
+        walk.take(ApprovePostponedErasure, case=case, erasure=erasure)
+
+
 def _on_order(walk: Walk, system: Casework) -> None:
     """A prosecution takes part, and attaches a court's order."""
     court = f"kejari-{uuid4().hex[:8]}"
@@ -445,7 +499,11 @@ def _on_order(walk: Walk, system: Casework) -> None:
         hold = walk.take(PlaceLegalHold, case=case)
     with walk.acting(court):
         order = walk.attach(case, kind="court-order", compartment="legal")
+    with walk.acting("uptd-ppa", Role.DATA_PROTECTION_OFFICER, Purpose.AUDIT):
+        check = walk.take(CheckCourtOrder, case=case, document=order)
+    walk.agreed(check, "uptd-ppa")
     with walk.acting("uptd-ppa", Role.LEGAL_REVIEWER, Purpose.LEGAL):
+        walk.take(ConfirmLegalHold, case=case, hold=hold)
         lifting = walk.take(LiftHoldOnOrder, case=case, hold=hold, on_order=order)
     walk.agreed(lifting, "uptd-ppa")
 

@@ -66,7 +66,13 @@ from rujukan.domain.case.consents import (
 from rujukan.domain.case.departing import LapseAssignment
 from rujukan.domain.case.disclosures import DiscloseCase
 from rujukan.domain.case.documents import AttachDocument, DocumentAttached
-from rujukan.domain.case.erasure import ApproveErasure, ErasureRequested, RefuseErasure, RequestErasure
+from rujukan.domain.case.erasure import (
+    ApproveErasure,
+    ApprovePostponedErasure,
+    ErasureRequested,
+    RefuseErasure,
+    RequestErasure,
+)
 from rujukan.domain.case.expiring import WarnOfExpiry
 from rujukan.domain.case.flags import FlagRaised, LowerFlag, RaiseFlag
 from rujukan.domain.case.fulfilment import (
@@ -80,7 +86,7 @@ from rujukan.domain.case.fulfilment import (
     StartReferral,
 )
 from rujukan.domain.case.her_report import AskSurvivorReport
-from rujukan.domain.case.holds import LiftHoldOnOrder, LiftLegalHold, PlaceLegalHold
+from rujukan.domain.case.holds import CheckCourtOrder, CourtOrderChecked, LiftHoldOnOrder, LiftLegalHold, PlaceLegalHold
 from rujukan.domain.case.identity import (
     CorrectSurvivorContact,
     CorrectSurvivorIdentity,
@@ -91,6 +97,7 @@ from rujukan.domain.case.identity import (
 )
 from rujukan.domain.case.incidents import CorrectIncident, RecordAllegedPerpetrator, RecordIncident
 from rujukan.domain.case.intake import OpenCase, ReceiveReport
+from rujukan.domain.case.keeping import AskToConfirmHold, ConfirmLegalHold, EndUnconfirmedHold, LapseHold
 from rujukan.domain.case.lead import (
     AcceptLeadTransfer,
     AskLeadTransfer,
@@ -127,7 +134,7 @@ from rujukan.domain.case.staffing import (
     PersonExcluded,
 )
 from rujukan.domain.case.stopping import ConfirmStop, ContradictStop, RaiseStop, StopSharing
-from rujukan.domain.case.uncovered import EndUncoveredReferral
+from rujukan.domain.case.uncovered import EndAnnouncedReferral, EndUncoveredReferral
 from rujukan.domain.casefile.assigning import PersonAssigned
 from rujukan.domain.casefile.clocks import MeetClock, RaiseClock
 from rujukan.domain.casefile.stopping import SharingStopped
@@ -180,6 +187,8 @@ COURT_ORDER: dict[str, Any] = {
     "size": 3,
     "sha256": "0" * 64,
 }
+
+NOT_CHECKED = an_id("court order that nobody checked")
 
 POSITIONS = {
     "lead": "uptd-ppa",
@@ -259,6 +268,8 @@ def happened(
         ),
         *brought_to(S.ACCEPTED, an_id("to the prosecution"), to="kejari", service=Service.LAW_ENFORCEMENT),
         (say(DocumentAttached, **COURT_ORDER), "kejari"),
+        (say(DocumentAttached, **{**COURT_ORDER, "document": NOT_CHECKED}), "kejari"),
+        say(CourtOrderChecked, document=COURT_ORDER["document"], rule="r", checked_by=ASKER),
         held(by="rsud", kind=HoldKind.CLAIM),
         say(
             ErasureRequested,
@@ -333,6 +344,7 @@ COMMANDS: Mapping[type[Fact], Fact] = {
         say(CompleteReferral, **MOVE, outcome=Outcome.DELIVERED),
         say(FailReferral, **MOVE, reason=EndReason.UNREACHABLE),
         say(EndUncoveredReferral, **MOVE, reason="r"),
+        say(EndAnnouncedReferral, **MOVE),
         say(EscalateReferral, **MOVE),
         say(RaiseUndelivered, **MOVE),
         say(RaiseStalled, **MOVE),
@@ -385,6 +397,11 @@ COMMANDS: Mapping[type[Fact], Fact] = {
         say(AskSurvivorReport, obtained=Obtained.WRITTEN),
         say(PlaceLegalHold, hold=NEW, hold_kind=HoldKind.TRIAL, reason="r"),
         say(LiftLegalHold, hold=HOLD, ended_by=HoldEnd.CLAIM_ENDED, rule="r"),
+        say(ConfirmLegalHold, hold=HOLD),
+        say(EndUnconfirmedHold, hold=HOLD),
+        say(AskToConfirmHold, hold=HOLD),
+        say(LapseHold, hold=HOLD),
+        say(CheckCourtOrder, document=NOT_CHECKED, rule="r"),
         say(LiftHoldOnOrder, hold=HOLD, on_order=COURT_ORDER["document"], rule="r"),
         say(
             RequestErasure,
@@ -394,6 +411,7 @@ COMMANDS: Mapping[type[Fact], Fact] = {
             reason="r",
         ),
         say(ApproveErasure, erasure=ERASURE),
+        say(ApprovePostponedErasure, erasure=ERASURE),
         say(RefuseErasure, erasure=ERASURE, reason="r"),
         say(
             g.BreakGlass,

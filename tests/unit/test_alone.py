@@ -15,7 +15,25 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from msgspec.structs import replace
 from some import examples
-from story import C1, HOUR, NETWORK, NOON, NOTE, R1, R2, an_id, brought_to, consent, held, incident, merged, opened, say
+from story import (
+    C1,
+    DAY,
+    HOLD,
+    HOUR,
+    NETWORK,
+    NOON,
+    NOTE,
+    R1,
+    R2,
+    an_id,
+    brought_to,
+    consent,
+    held,
+    incident,
+    merged,
+    opened,
+    say,
+)
 
 from rujukan.domain import agency as agencies
 from rujukan.domain import proposal as proposals
@@ -38,8 +56,15 @@ from rujukan.domain.case.documents import DocumentAttached
 from rujukan.domain.case.erasure import CaseErased, ErasureRequested, RequestErasure
 from rujukan.domain.case.glass import GlassBroken, GlassReviewed
 from rujukan.domain.case.her_report import SurvivorReportAllowed, require_leave
-from rujukan.domain.case.holds import HoldLifted, LiftHoldOnOrder, LiftLegalHold
+from rujukan.domain.case.holds import (
+    CheckCourtOrder,
+    CourtOrderChecked,
+    HoldLifted,
+    LiftHoldOnOrder,
+    LiftLegalHold,
+)
 from rujukan.domain.case.intake import OpenCase
+from rujukan.domain.case.keeping import EndUnconfirmedHold, HoldConfirmationDue
 from rujukan.domain.case.lead import AcceptLeadTransfer, AskLeadTransfer, LeadTransferAccepted, LeadTransferAsked
 from rujukan.domain.case.leave import AskGlassLeave, GlassAllowed
 from rujukan.domain.case.merging import MergeCase, SeparateCase
@@ -388,9 +413,27 @@ COURT_ORDER = say(
 HELD: tuple[tuple[Fact, str], ...] = (
     *((event, LEAD) for event in brought_to(ReferralStatus.IN_PROGRESS, R2, to="kejari")),
     (COURT_ORDER, "kejari"),
+    (say(CourtOrderChecked, document=COURT_ORDER.document, rule="r", checked_by=an_id("who checked it")), LEAD),
     held(),
 )
 """A legal hold, and a court's order, where it is about these."""
+
+
+UNCONFIRMED: tuple[tuple[Fact, str], ...] = (
+    held(of_proceedings=True),
+    (
+        say(
+            HoldConfirmationDue,
+            hold=HOLD,
+            holder="uptd-ppa",
+            holder_kind=AgencyKind.LEAD,
+            lapses_at=NOON - 9 * DAY,
+            rule="2026-1",
+        ),
+        LEAD,
+    ),
+)
+"""One of the proceedings that its holder did not confirm."""
 
 
 def are_of_one(one: Fact, other: Fact) -> bool:
@@ -438,6 +481,8 @@ ELSEWHERE = (AskGlassLeave, RemoveMember)
 BEFORE: dict[type[Fact], Any] = {
     LiftLegalHold: HELD,
     LiftHoldOnOrder: HELD,
+    CheckCourtOrder: [entry for entry in HELD if not isinstance(entry[0], CourtOrderChecked)],
+    EndUnconfirmedHold: UNCONFIRMED,
     SeparateCase: [(merged(), LEAD)],
 }
 """What was there before it can be asked for."""

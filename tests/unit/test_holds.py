@@ -58,7 +58,14 @@ from rujukan.domain.case.fulfilment import (
     ReferralRejected,
     RejectReferral,
 )
-from rujukan.domain.case.holds import HoldLifted, LiftHoldOnOrder, LiftLegalHold, PlaceLegalHold
+from rujukan.domain.case.holds import (
+    CheckCourtOrder,
+    CourtOrderChecked,
+    HoldLifted,
+    LiftHoldOnOrder,
+    LiftLegalHold,
+    PlaceLegalHold,
+)
 from rujukan.domain.case.intake import CaseOpened, OpenCase, ReportReceived
 from rujukan.domain.case.lead import AcceptLeadTransfer, LeadTransferAccepted, LeadTransferAsked
 from rujukan.domain.case.notes import NoteRecorded
@@ -88,6 +95,7 @@ from rujukan.domain.declaring import ASKED, Second
 from rujukan.domain.fact import Act, Fact
 from rujukan.domain.proposal import ApproveProposal
 from rujukan.domain.refusal import (
+    AlreadyDone,
     AlreadyExists,
     AnotherPersonNeeded,
     HoldStands,
@@ -288,6 +296,8 @@ PAPER: dict[str, Any] = {
     "sha256": "0" * 64,
 }
 ORDER = (say(DocumentAttached, **PAPER), "kejari")
+CHECK, CHECKER = say(CheckCourtOrder, document=DOCUMENT, rule="12/Pdt.P/2026"), replace(OFFICER, actor=an_id("checker"))
+CHECKED = say(CourtOrderChecked, document=DOCUMENT, rule="12/Pdt.P/2026", checked_by=CHECKER.actor)
 ON_ORDER = say(LiftHoldOnOrder, hold=THEIRS, on_order=DOCUMENT, rule="B/7")
 WITH_COURT = [*WITH_POLICE, *brought_to(S.IN_PROGRESS, R2, to="kejari")]
 BEFORE_COURT = [*WITH_COURT, POLICE_HOLD]
@@ -295,12 +305,36 @@ BEFORE_COURT = [*WITH_COURT, POLICE_HOLD]
 
 def test_on_a_courts_order_two_people_of_the_lead_lift_anybodys() -> None:
     then = lifted(THEIRS, "polres", E.COURT_ORDER, DOCUMENT)
-    given(*BEFORE_COURT, ORDER).when(ON_ORDER, by=REVIEWER).then(then)
-    two = (ON_ORDER, the_case(*BEFORE_COURT, ORDER), REVIEWER)
+    given(*BEFORE_COURT, ORDER, CHECKED).when(ON_ORDER, by=REVIEWER).then(then)
+    two = (ON_ORDER, the_case(*BEFORE_COURT, ORDER, CHECKED), REVIEWER)
     seconded(*two, OFFICER)
     with pytest.raises(AnotherPersonNeeded):
         seconded(*two, replace(REVIEWER, role=Role.SUPERVISOR))
-    given(*BEFORE_COURT, ORDER).when(ON_ORDER, by=POLICE_LAWYER).refused(NotForThisAgency, needs="lead")
+    given(*BEFORE_COURT, ORDER, CHECKED).when(ON_ORDER, by=POLICE_LAWYER).refused(NotForThisAgency, needs="lead")
+
+
+def test_what_a_prosecution_attached_lifts_nothing_until_two_of_the_lead_checked_it_with_the_court() -> None:
+    """Else it would lift its own opponents' hold with a paper of its own."""
+    by_prosecution = [*BEFORE_COURT, ORDER]
+    given(*by_prosecution).when(ON_ORDER, by=REVIEWER).refused(Unknown, what="court order")
+    given(*by_prosecution).when(CHECK, by=CHECKER, in_role=True).then(CHECKED)
+    given(*by_prosecution).when(CHECK, by=PROSECUTOR).refused(NotForThisAgency, needs="lead")
+    given(*by_prosecution, CHECKED).when(CHECK, by=REVIEWER).refused(AlreadyDone)
+    two = (CHECK, the_case(*by_prosecution), CHECKER)
+    seconded(*two, REVIEWER)
+    for nobody in (CHECKER, PROSECUTOR, CHIEF_PROSECUTOR, POLICE_LAWYER):
+        with pytest.raises(Refusal):
+            seconded(*two, nobody)
+    for not_attached_there in ("uptd-ppa", "polres", "rsud"):
+        of_others = [*BEFORE_COURT, (ORDER[0], not_attached_there)]
+        given(*of_others).when(CHECK, by=CHECKER).refused(Unknown, what="court order")
+
+
+def test_who_checked_an_order_lifts_nothing_on_it_and_is_not_the_second_who_does() -> None:
+    checked = the_case(*BEFORE_COURT, ORDER, CHECKED)
+    given(*BEFORE_COURT, ORDER, CHECKED).when(ON_ORDER, by=CHECKER).refused(AnotherPersonNeeded)
+    with pytest.raises(AnotherPersonNeeded):
+        seconded(ON_ORDER, checked, REVIEWER, CHECKER)
 
 
 def test_what_the_lead_or_another_attaches_as_a_courts_document_is_no_order() -> None:
@@ -315,23 +349,23 @@ def test_what_the_lead_or_another_attaches_as_a_courts_document_is_no_order() ->
     late = [*WITH_POLICE, *ended, POLICE_HOLD, ORDER]
     given(*late).when(ON_ORDER, by=REVIEWER).refused(Unknown, what="court order")
     replaced = say(DocumentSuperseded, document=DOCUMENT, by=an_id("newer"))
-    given(*BEFORE_COURT, ORDER, replaced).when(ON_ORDER, by=REVIEWER).refused(Unknown, what="court order")
+    given(*BEFORE_COURT, ORDER, CHECKED, replaced).when(ON_ORDER, by=REVIEWER).refused(Unknown, what="court order")
 
 
 @pytest.mark.parametrize("holder", ["uptd-ppa", "polres", "kejari", "lbh"])
 def test_an_order_from_before_a_hold_lifts_none_however_many_there_are(holder: str) -> None:
     """Whoever holds it, and whenever its placing is said to have been."""
     younger = replace(held(THEIRS, holder)[0], occurred_at=NOON + HOUR)
-    given(*WITH_COURT, ORDER, (younger, holder)).when(ON_ORDER, by=later(REVIEWER, DAY)).refused(
+    given(*WITH_COURT, ORDER, CHECKED, (younger, holder)).when(ON_ORDER, by=later(REVIEWER, DAY)).refused(
         Invalid, field="on_order"
     )
     said_to_be_older = Said(held(THEIRS, holder)[0], holder, frozenset(), NOON + HOUR)
-    case = fold_log([said_to_be_older], the_case(*WITH_COURT, ORDER))
+    case = fold_log([said_to_be_older], the_case(*WITH_COURT, ORDER, CHECKED))
     with pytest.raises(Invalid):
         decide(ON_ORDER, case, later(REVIEWER, DAY), NETWORK)
     newer = replace(ORDER[0], occurred_at=NOON + DAY)
     on_order = replace(ON_ORDER, occurred_at=NOON + DAY)
-    after = given(*WITH_COURT, (younger, holder), (newer, "kejari")).when(on_order, by=later(REVIEWER, DAY))
+    after = given(*WITH_COURT, (younger, holder), (newer, "kejari"), CHECKED).when(on_order, by=later(REVIEWER, DAY))
     assert after.refusal is None
 
 

@@ -113,6 +113,7 @@ ResumeReferral            ws--my  ayuuuuuu    ccccccuu    uuuuuuuu
 CompleteReferral          ws--my  ayuuuuuu    ccccccuu    uuuuuuuu
 FailReferral              ws--my  ayuuuuuu    ccccccuu    uuuuuuuu
 EndUncoveredReferral      -s----  yaaaaauu    ccccccuu    uuuuuuuu
+EndAnnouncedReferral      -----y  wwwwwwww    wwwwwwww    uuuuuuuu
 EscalateReferral          -----y  wwwwwwww    wwwwwwww    uuuuuuuu
 RaiseStalled              -----y  wwwwwwww    wwwwwwww    uuuuuuuu
 LeaveRejected             ws---y  yauuuuuu    ccccccuu    uuuuuuuu
@@ -156,8 +157,15 @@ PlaceLegalHold            -s----  aaaaaauu    aaaaaauu    uuuuuuuu
 LiftLegalHold             --ld--  ayuuuuuu    ayuuuuuu    uuuuuuuu
 LiftLegalHold             -s----  aauuuuuu    aauuuuuu    uuuuuuuu
 LiftHoldOnOrder           --ld--  yaaaaauu    yaaaaauu    uuuuuuuu
+ConfirmLegalHold          --ld--  ayuuuuuu    ayuuuuuu    uuuuuuuu
+ConfirmLegalHold          -s----  aauuuuuu    aauuuuuu    uuuuuuuu
+EndUnconfirmedHold        --ld--  yaaaaauu    yaaaaauu    uuuuuuuu
+AskToConfirmHold          -----y  yyyyyyyy    yyyyyyyy    uuuuuuuu
+LapseHold                 -----y  wwwwwwww    wwwwwwww    uuuuuuuu
+CheckCourtOrder           --ld--  yaaaaauu    yaaaaauu    uuuuuuuu
 RequestErasure            -sld--  yaaaaauu    yaaaaauu    uuuuuuuu
 ApproveErasure            -sld--  yaaaaauu    yaaaaauu    uuuuuuuu
+ApprovePostponedErasure   ---d--  yaaaaauu    yaaaaauu    uuuuuuuu
 RefuseErasure             -sld--  yaaaaauu    yaaaaauu    uuuuuuuu
 BreakGlass                ws----  yyyyyyyy    yyyyyyyy    uuuuuuuu
 AskGlassLeave             ws----  uuuuuuuu    uuuuuuuu    uuuuuuuu
@@ -217,6 +225,7 @@ proposals        -slda-  any               yyyyyyyy
 notices          -s-d--  any               yyyyyyyy
 stops            ws----  any               yyyyyyyy
 expiring-consents ws---- any               yyyyyyyy
+legal-holds      -sld--  any               yyyyyyyy
 erasures         -sld--  any               yyyyyyyy
 retention        -sld--  any               yyyyyyyy
 subscription     ----m-  any               yyyyyyyy

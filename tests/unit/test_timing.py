@@ -11,7 +11,7 @@ from hypothesis import example
 from hypothesis import given as for_any
 from hypothesis import strategies as st
 from msgspec.structs import replace
-from standing_world import COMMANDS, COURT_ORDER, NETWORK, OPENER, POSITIONS, happened
+from standing_world import COMMANDS, COURT_ORDER, NETWORK, NOT_CHECKED, OPENER, POSITIONS, happened
 from story import (
     C1,
     C2,
@@ -234,6 +234,14 @@ AS_RECORDED = {
     "AskGlassLeave",
     "AcknowledgeDeliveries",
 }
+AS_RECORDED |= {
+    "ConfirmLegalHold",
+    "EndUnconfirmedHold",
+    "AskToConfirmHold",
+    "LapseHold",
+    "CheckCourtOrder",
+    "ApprovePostponedErasure",
+}
 AS_RECORDED |= {"AssignPerson", "EndAssignment", "ExcludePerson", "EndExclusion", "SeparateCase", "LapseAssignment"}
 AS_RECORDED.add("CarryExclusion")
 """What takes effect as it is recorded."""
@@ -298,7 +306,7 @@ def _is_order(entry: Any) -> bool:
     return COURT_ORDER["document"] in _ids(entry[0] if isinstance(entry, tuple) else entry)
 
 
-COURT = {an_id("to the prosecution"), COURT_ORDER["document"]}
+COURT = {an_id("to the prosecution"), COURT_ORDER["document"], NOT_CHECKED}
 ANOTHER = {R2, an_id("to another"), an_id("mere draft")}
 
 
