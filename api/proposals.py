@@ -37,7 +37,8 @@ class ProposalView(Struct, frozen=True):
     target: str
     """The agency's code, or the case's id."""
     said: dict[str, Any]
-    """Its fields, but for what is sealed."""
+    """Its fields, but for what is sealed: a person's name, a reason that may name another person. Who asked says that
+    to the second person."""
     now: dict[str, Any]
     """Of those fields, what the agency has now: who gains a role holds these today."""
     fingerprint: str | None

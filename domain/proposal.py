@@ -20,7 +20,7 @@ from msgspec.structs import replace
 
 from .causes import When
 from .codes import AgencyKind, Purpose, Role
-from .compartment import Compartment, Coordination, Identity, compartments_of
+from .compartment import Compartment, Coordination, Identity, Legal, compartments_of
 from .declaring import ASKED, asked, field, happened, name_fields
 from .fact import Act, ActorId, AgencyCode, Fact, ProposalId, Short, Text, recorded
 from .refusal import ProposalOver
@@ -36,7 +36,15 @@ On = Literal["agency", "case"]
 Decided = Literal["approved", "refused", "withdrawn"]
 
 
-@happened(Words("Usul diajukan kepada orang kedua", "Proposed to a second person"))
+def _without_sealed(fields: dict[str, Any]) -> dict[str, Any]:
+    """Version 1 had in clear why somebody's exclusion was to end, which may name another person. It is read no more."""
+    if fields.get("operation") != "EndExclusion":
+        return fields
+    said = msgspec.json.decode(fields["said"])
+    return {**fields, "said": msgspec.json.encode({k: v for k, v in said.items() if k != "reason"}).decode()}
+
+
+@happened(Words("Usul diajukan kepada orang kedua", "Proposed to a second person"), earlier=(_without_sealed,))
 class ProposalMade(Fact, frozen=True, kw_only=True, tag="proposal.ProposalMade"):
     """Somebody asks for what takes two people; another person decides."""
 
@@ -50,6 +58,8 @@ class ProposalMade(Fact, frozen=True, kw_only=True, tag="proposal.ProposalMade")
     """The command's fields, as JSON: those in clear to the rules."""
     said_of_people: Identity[Text | None] = None
     """Those of identity, as JSON. What follows of the proposal does not repeat them."""
+    said_of_law: Legal[Text | None] = None
+    """Those of `legal`, as JSON: a reason that may name another person. What follows of the proposal refers to it."""
     asked_by: Coordination[ActorId]
     agency: Coordination[AgencyCode]
     kind: Coordination[AgencyKind]
@@ -148,16 +158,21 @@ class Proposal(Struct, frozen=True):
         return self.decided or ("expired" if at >= self.expires_at else "waiting")
 
 
+IN = (Compartment.COORDINATION, Compartment.IDENTITY, Compartment.LEGAL)
+"""Compartments in which a command that takes two people says something."""
+REFERS = Words("Lihat usul", "See proposal")
+
+
 def propose(
     id: ProposalId, command: Fact, on: On, target: str, second: Second, act: Act, expires_at: datetime
 ) -> ProposalMade:
     """The event that asks for a command by a second person."""
-    said: dict[Compartment, dict[str, Any]] = {Compartment.COORDINATION: {}, Compartment.IDENTITY: {}}
+    said: dict[Compartment, dict[str, Any]] = {compartment: {} for compartment in IN}
     of, values = compartments_of(type(command)), msgspec.to_builtins(command, order="deterministic")
     for name, value in values.items():
         if value is not None:
             said[of[name]][name] = value
-    sealed = said[Compartment.IDENTITY]
+    of_people, of_law = (msgspec.json.encode(said[c]).decode() if said[c] else None for c in IN[1:])
     return recorded(
         ProposalMade,
         command,
@@ -168,7 +183,8 @@ def propose(
         on=on,
         target=target,
         said=msgspec.json.encode(said[Compartment.COORDINATION]).decode(),
-        said_of_people=msgspec.json.encode(sealed).decode() if sealed else None,
+        said_of_people=of_people,
+        said_of_law=of_law,
         asked_by=act.actor,
         agency=act.agency,
         kind=act.kind,
@@ -218,11 +234,15 @@ def _decided(event: Decision) -> Decided:
 
 
 def command_of(proposal: Proposal) -> Fact:
-    """The command that is asked for. Raises ProposalOver where this release has no such command any more."""
+    """The command that is asked for; where it has to say what is sealed in the proposal, it refers to that. Raises
+    ProposalOver where this release has no such command any more."""
     kind = next((command for command in ASKED if command.__name__ == proposal.operation), None)
     if kind is None or ASKED[kind].second is None:
         raise ProposalOver(proposal=proposal.id)
-    return msgspec.json.decode(proposal.said, type=kind)
+    said = msgspec.json.decode(proposal.said)
+    refers = f"{REFERS.id} {proposal.id}. / {REFERS.en} {proposal.id}."
+    sealed = (name for name, of in compartments_of(kind).items() if of is Compartment.LEGAL)
+    return msgspec.convert({**dict.fromkeys(sealed, refers), **said}, type=kind)
 
 
 def decide(command: Fact, proposal: Proposal | None, proposed: Proposed | None, act: Act) -> Sequence[Fact]:
@@ -251,4 +271,5 @@ name_fields(
     target=field("Instansi atau kasusnya", "Agency or case"),
     said=field("Isi permintaan", "What was asked"),
     said_of_people=field("Isi permintaan tentang orang", "What was asked, of people"),
+    said_of_law=field("Alasan permintaan, tersegel", "Why it was asked, sealed"),
 )

@@ -231,7 +231,7 @@ class EndExclusion(Fact, frozen=True, kw_only=True):
     """End the exclusion of a person from the case."""
 
     exclusion: Coordination[ExclusionId]
-    reason: Coordination[Text]
+    reason: Legal[Text]
 
 
 @asked(

@@ -1,14 +1,15 @@
 """Two people: whatever takes a second person waits for one, and for nobody who is the first, or gains by it."""
 
 from datetime import timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_type_hints
 from uuid import UUID, uuid4
 
 import pytest
 from msgspec import NODEFAULT
+from msgspec.json import decode, encode
 from msgspec.structs import fields, replace
 from paper_log import PaperLog, PaperMacs, a_network
-from story import DAY, LEAD, act, an_id, later, say
+from story import DAY, LEAD, NOON, act, an_id, later, say
 
 from rujukan.api.application.casework import Casework
 from rujukan.api.application.kinds import AGENCY
@@ -19,11 +20,13 @@ from rujukan.domain import agency as a
 from rujukan.domain import agency_keys as k
 from rujukan.domain import webhook as w
 from rujukan.domain.agency import agency_stream
+from rujukan.domain.case.staffing import EndExclusion
+from rujukan.domain.catalogue import upcast
 from rujukan.domain.codes import AgencyKind, Role
 from rujukan.domain.compartment import Compartment, compartments_of
 from rujukan.domain.declaring import ASKED
 from rujukan.domain.fact import Act, ActorId, Fact, ProposalId
-from rujukan.domain.proposal import ApproveProposal, RefuseProposal, WithdrawProposal
+from rujukan.domain.proposal import ApproveProposal, RefuseProposal, WithdrawProposal, command_of, fold, propose
 from rujukan.domain.refusal import (
     AnotherPersonNeeded,
     NotAMember,
@@ -33,6 +36,7 @@ from rujukan.domain.refusal import (
     Refusal,
     Unknown,
 )
+from rujukan.infra.store.transcoder import to_segments
 
 TWO = [command for command, said in ASKED.items() if said.second is not None]
 ADMINISTRATOR = act("rsud", Role.AGENCY_ADMINISTRATOR)
@@ -326,15 +330,44 @@ def test_the_second_person_sees_what_they_approve_and_its_name_stays_sealed(hous
     assert joined == say(a.MemberJoined, member=NEWCOMER, roles=frozenset({Role.SUPERVISOR}))
 
 
+def test_why_an_exclusion_is_to_end_is_sealed_and_what_follows_refers_to_it() -> None:
+    """It may name who is kin to whom: neither the rules nor who lists what waits read it."""
+    command = say(EndExclusion, exclusion=an_id("exclusion"), reason="She is the sister of A.")
+    second = ASKED[EndExclusion].second
+    assert second is not None
+    made = propose(ProposalId(an_id("proposal")), command, "case", str(an_id("case")), second, SUPERVISOR, NOON + DAY)
+    in_clear = {c.word: text.decode() for c, text in to_segments(made).items() if c is Compartment.COORDINATION}
+    assert "sister" not in str(in_clear)
+    assert made.said_of_law is not None
+    assert "sister" in made.said_of_law
+    proposal = fold([made])
+    assert proposal is not None
+    assert command_of(proposal).reason == f"Lihat usul {proposal.id}. / See proposal {proposal.id}."  # type: ignore[attr-defined]
+    assert command_of(proposal) == replace(command, reason=command_of(proposal).reason)  # type: ignore[attr-defined]
+
+
+def test_what_was_recorded_in_clear_before_is_shown_no_more() -> None:
+    said = {"occurred_at": NOON.isoformat(), "exclusion": str(an_id("exclusion")), "reason": "She is the sister of A."}
+    stored = {"operation": "EndExclusion", "said": encode(said).decode()}
+    shown = upcast("proposal.ProposalMade", 1, stored)
+    assert "sister" not in str(shown)
+    assert decode(shown["said"]) == {name: value for name, value in said.items() if name != "reason"}
+    other = {"operation": "LiftLegalHold", "said": encode({"reason": "r"}).decode()}
+    assert upcast("proposal.ProposalMade", 1, other) == other
+
+
 # All that takes two ----------------------------------------------------------------------------------------------
 
 
 def test_what_a_proposal_does_not_hold_can_be_left_out() -> None:
-    """It holds what the rules read, and people's names, sealed; nothing else of a command that takes two."""
+    """It holds what the rules read, and, sealed, people's names, and reasons that may name somebody, to which what
+    follows refers; nothing else of a command that takes two."""
     for command in TWO:
         for name, compartment in compartments_of(command).items():
             left_out = next(f for f in fields(command) if f.name == name).default is not NODEFAULT
+            refers = compartment is Compartment.LEGAL and get_type_hints(command)[name] is str
             held = compartment is Compartment.COORDINATION or (compartment is Compartment.IDENTITY and left_out)
+            held |= refers
             assert held, (command.__name__, name)
 
 
