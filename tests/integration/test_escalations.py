@@ -16,9 +16,12 @@ from some import some
 from rujukan.api.application.acknowledgements import Acknowledgements
 from rujukan.api.application.casework import Casework, Done
 from rujukan.api.application.ports import Changes
+from rujukan.domain.case.consents import ConsentGiven, WithdrawConsent
 from rujukan.domain.case.fulfilment import AcceptReferral, ReceiveReferral, StartReferral
 from rujukan.domain.case.glass import RaiseGlassReview, ReviewGlass
+from rujukan.domain.case.holds import PlaceLegalHold
 from rujukan.domain.case.intake import CaseOpened
+from rujukan.domain.case.keeping import HoldConfirmationDue, HoldConfirmed, HoldLapsed
 from rujukan.domain.case.lead import AcceptLeadTransfer, AskLeadTransfer
 from rujukan.domain.case.lifecycle import CloseCase, ReopenCase
 from rujukan.domain.case.merging import MergeCase
@@ -27,12 +30,14 @@ from rujukan.domain.case.overrides import OverrideConsent, OverrideReviewOverdue
 from rujukan.domain.case.referrals import CancelReferral, ReferralSent, SendReferral
 from rujukan.domain.case.reminders import EscalateReferral, ReferralEscalated, ReferralUndelivered
 from rujukan.domain.case.staffing import PersonExcluded
+from rujukan.domain.case.uncovered import EndUncoveredReferral, UncoveredEndAnnounced, UncoveredReferralEnded
 from rujukan.domain.casefile.clocks import ClockOverdue, MeetClock
 from rujukan.domain.codes import (
     AgencyKind,
     CloseReason,
     EndReason,
     GlassVerdict,
+    HoldKind,
     Purpose,
     Role,
     Service,
@@ -41,12 +46,13 @@ from rujukan.domain.codes import (
 )
 from rujukan.domain.delivery import AcknowledgeDeliveries, Failure, Mark, Marks
 from rujukan.domain.fact import ActorId, CaseId, ExclusionId, Fact, ReferralId
+from rujukan.domain.pathways import HOLD_TIMES
 from rujukan.infra import composition
 from rujukan.infra.database import FOLLOWER, as_role
 from rujukan.infra.delivery.escalating import Escalator
 from rujukan.infra.keys.home import UnwrapFailed
 from rujukan.infra.settings import Settings
-from rujukan.projections import deliveries, escalations, referral_box
+from rujukan.projections import deliveries, escalations, legal_holds, referral_box
 
 DAY = timedelta(days=1)
 INSTANT = timedelta(microseconds=1)
@@ -661,3 +667,58 @@ def test_an_exclusion_that_an_earlier_release_left_to_one_file_is_recorded_in_th
         tower.turns(composition.now())
         (carried,) = (w.event for w in tower.office.ports.log.read(duplicate) if isinstance(w.event, PersonExcluded))
         assert (carried.person, carried.placed_by) == (placed.person, "uptd-ppa")
+
+
+def happened(tower: Tower, case: UUID, *kinds: type[Fact]) -> list[type[Fact]]:
+    return [type(w.event) for w in tower.office.ports.log.read(case) if isinstance(w.event, kinds)]
+
+
+@pytest.mark.thorough
+def test_a_hold_that_nobody_confirms_lapses_and_one_of_the_proceedings_does_not(
+    tower: Tower,
+) -> None:
+    """Its holder and the lead see it on their lists, and nobody else."""
+    office, case, before_police = tower.office, tower.opens(), tower.opens()
+    hold, reviewer = uuid4(), {"role": Role.LEGAL_REVIEWER}
+    office.does("uptd-ppa", case, PlaceLegalHold, hold=hold, hold_kind=HoldKind.CLAIM, reason="r", **reviewer)
+    office.does("polres", before_police, ReceiveReferral, referral=tower.refers(before_police, "polres"))
+    placed_at = office.ports.log.read(case)[-1].at
+    kept = (HoldConfirmationDue, HoldConfirmed, HoldLapsed)
+    asked, due = placed_at + HOLD_TIMES.confirmed_every - HOLD_TIMES.warning, placed_at + HOLD_TIMES.confirmed_every
+
+    def listed(agency: str) -> list[tuple[UUID, bool]]:
+        catch_up(tower.settings)
+        with office.ports.views.acting_for(agency) as db:
+            found = legal_holds.legal_holds(db, limit=500)
+        return [(x.case, x.lapses_at is not None) for x in found if x.case in (case, before_police)]
+
+    tower.turns(asked - INSTANT)
+    assert happened(tower, case, *kept) == []
+    tower.turns(asked + DAY)  # both were placed by then
+    assert happened(tower, case, *kept) == happened(tower, before_police, *kept) == [HoldConfirmationDue]
+    assert sorted(listed("uptd-ppa")) == sorted([(case, True), (before_police, True)])
+    assert listed("polres") == [(before_police, True)]
+    assert listed("rsud") == listed("lbh") == []
+    tower.turns(due + 30 * DAY)
+    tower.turns(due + 60 * DAY)
+    assert happened(tower, case, *kept) == [HoldConfirmationDue, HoldLapsed]
+    assert happened(tower, before_police, *kept) == [HoldConfirmationDue]
+    assert listed("uptd-ppa") == [(before_police, True)]
+
+
+@pytest.mark.thorough
+def test_the_end_that_was_announced_takes_place_by_itself_once_nothing_answered_it(tower: Tower) -> None:
+    office, case = tower.office, tower.opens()
+    office.consents(case, "rsud", "incident")
+    referral = office.refers(case, "rsud", Service.HEALTH, urgency=Urgency.URGENT)
+    for move in (ReceiveReferral, AcceptReferral, StartReferral):
+        office.does("rsud", case, move, referral=referral)
+    (consent,) = (w.event.consent for w in office.ports.log.read(case) if isinstance(w.event, ConsentGiven))
+    office.does("uptd-ppa", case, WithdrawConsent, consent=consent)
+    office.does("uptd-ppa", case, EndUncoveredReferral, referral=referral, reason="r", role=Role.SUPERVISOR)
+    (announced,) = (w.event for w in office.ports.log.read(case) if isinstance(w.event, UncoveredEndAnnounced))
+    tower.turns(announced.ends_at - INSTANT)
+    assert happened(tower, case, UncoveredReferralEnded) == []
+    tower.turns(announced.ends_at)
+    tower.turns(announced.ends_at + DAY)
+    assert happened(tower, case, UncoveredReferralEnded) == [UncoveredReferralEnded]
