@@ -539,6 +539,7 @@ TOLD_BY_HAND = frozenset(
         "identity",
         "incidents",
         "intake",
+        "keeping",
         "lead",
         "leave",
         "lifecycle",

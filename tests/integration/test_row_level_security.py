@@ -54,6 +54,7 @@ from rujukan.domain.case.identity import (
 )
 from rujukan.domain.case.incidents import CorrectIncident, RecordAllegedPerpetrator, RecordIncident
 from rujukan.domain.case.intake import OpenCase, ReceiveReport
+from rujukan.domain.case.keeping import ConfirmLegalHold
 from rujukan.domain.case.lifecycle import CloseCase
 from rujukan.domain.case.notes import RecordContactAttempt, RecordFollowUp, RecordNote
 from rujukan.domain.case.orders import RecordProtectionOrder, RequestProtection
@@ -520,6 +521,9 @@ def tell_everything(office: Office) -> tuple[UUID, list[str]]:
     part: Fields = {"erasure": uuid4(), "basis": ErasureBasis.SURVIVOR_REQUEST, "whole": False}
     says(case, RequestErasure, **part, compartments=frozenset({"economic"}))
     says(case, RefuseErasure, erasure=part["erasure"])
+    stays: Fields = {"hold": uuid4(), "role": Role.LEGAL_REVIEWER}
+    says(case, PlaceLegalHold, **stays, hold_kind=HoldKind.CLAIM)
+    says(case, ConfirmLegalHold, **stays)
     glass: Fields = {"glass": uuid4()}
     danger: Fields = {"compartments": frozenset({"health"}), "basis": LegalBasis.IMMINENT_DANGER, "minutes": None}
     says(case, BreakGlass, "lbh", **glass, **danger)
