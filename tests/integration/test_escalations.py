@@ -44,6 +44,7 @@ from rujukan.domain.codes import (
     SharingBasis,
     Urgency,
 )
+from rujukan.domain.declaring import event_type
 from rujukan.domain.delivery import AcknowledgeDeliveries, Failure, Mark, Marks
 from rujukan.domain.fact import ActorId, CaseId, ExclusionId, Fact, ReferralId
 from rujukan.domain.pathways import HOLD_TIMES
@@ -670,7 +671,7 @@ def test_an_exclusion_that_an_earlier_release_left_to_one_file_is_recorded_in_th
 
 
 def happened(tower: Tower, case: UUID, *kinds: type[Fact]) -> list[type[Fact]]:
-    return [type(w.event) for w in tower.office.ports.log.read(case) if isinstance(w.event, kinds)]
+    return [event_type(type(w.event)) for w in tower.office.ports.log.read(case) if isinstance(w.event, kinds)]
 
 
 @pytest.mark.thorough
