@@ -30,10 +30,13 @@ from patience import PATIENCE_SECONDS
 from some import some, thorough
 
 from rujukan import projections
+from rujukan.domain.case.consents import WithdrawConsent
+from rujukan.domain.case.fulfilment import AcceptReferral, ReceiveReferral, StartReferral
 from rujukan.domain.case.notes import RecordNote
 from rujukan.domain.case.staffing import AssignPerson, ExcludePerson
 from rujukan.domain.case.stopping import StopSharing
-from rujukan.domain.codes import ConsentBy, Role, StopAbout
+from rujukan.domain.case.uncovered import EndUncoveredReferral
+from rujukan.domain.codes import ConsentBy, Role, Service, StopAbout, Urgency
 from rujukan.infra import composition
 from rujukan.infra.database import AWAY, FOLLOWER, as_role
 from rujukan.infra.settings import Settings
@@ -62,7 +65,22 @@ def office(settings: Settings) -> Iterator[Office]:
         tell_erasures(opened, composition.now() - HOUR)
         said = {"stop": uuid4(), "about": StopAbout.EVERYTHING, "said_by": frozenset({ConsentBy.SURVIVOR})}
         opened.does("lbh", tell_lateness(opened), StopSharing, **said)
+        announces_an_end(opened)
         yield opened
+
+
+def announces_an_end(office: Office) -> None:
+    """Of work that no consent covers any more."""
+    case = office.opens(composition.now())
+    office.consents(case, "rsud", "incident")
+    referral = office.refers(case, "rsud", Service.HEALTH, urgency=Urgency.URGENT)
+    for move in (ReceiveReferral, AcceptReferral, StartReferral):
+        office.does("rsud", case, move, referral=referral)
+    known = office.casework.case(case)
+    assert known is not None
+    for consent in known.consents:
+        office.does("uptd-ppa", case, WithdrawConsent, consent=consent)
+    office.does("uptd-ppa", case, EndUncoveredReferral, referral=referral, reason="r", role=Role.SUPERVISOR)
 
 
 @pytest.fixture(autouse=True)
