@@ -23,7 +23,7 @@ from ..casefile.state import EMPTY, Case, Part, Referral
 from ..causes import When
 from ..codes import PROCEEDINGS, ReferralStatus, Urgency
 from ..compartment import Coordination
-from ..declaring import Step, asked, field, happened, name_fields
+from ..declaring import Step, asked, field, happened
 from ..fact import Act, Fact, ReferralId, Short, Text, recorded
 from ..pathways import END_TIMES
 from ..persistent import put
@@ -47,6 +47,7 @@ S = ReferralStatus
     "alasan ini, kecuali sampai saat itu ada persetujuan atau dasar yang mencakupnya.",
     step=Step.REFERRAL,
     to=PARTIES,
+    calls={"ends_at": field("Diakhiri pada", "To be ended at", ("Diakhiri pada", "To be ended at"))},
 )
 class UncoveredEndAnnounced(ReferralMove, frozen=True, kw_only=True, tag="case.UncoveredEndAnnounced"):
     """No consent covers it any more, and the lead ends it at `ends_at`, for this reason, unless a consent or a ground
@@ -206,6 +207,3 @@ def covered_again(before: Case | None, after: Case, change: Fact, act: Act) -> I
         referral = after.referrals[id]
         if announced_end(after, referral) is not None and was.missing(referral) and not now.missing(referral):
             yield UncoveredEndAnswered(occurred_at=act.at, referral=id)
-
-
-name_fields(ends_at=field("Diakhiri pada", "Ends at", ("Diakhiri pada", "Ends at")))
