@@ -275,11 +275,9 @@ class Hold(Struct, frozen=True):
     recorded_at: datetime | None = None
     """When its placing was recorded; None of one that was placed before holds had holders."""
     passed_by: tuple[ReferralId, ...] = ()
-    """By which referrals it came to its holder, one after the other; none where that placed it, or has it back."""
-    kept_at: datetime | None = None
-    """When it was recorded last that its holder needs it still, or that it passed to its holder."""
-    lapses_at: datetime | None = None
-    """When it lapses unless its holder confirms it; None where that was not asked."""
+    """By which referrals it came to its holder; none where that placed it, or has it back."""
+    kept_at: datetime | None = None  # when it was recorded last that its holder needs it
+    lapses_at: datetime | None = None  # None where nobody was asked yet
 
     def held_by(self, case: "Case") -> tuple[AgencyCode, AgencyKind]:
         """Whose it is, and of which kind that is."""
@@ -309,7 +307,6 @@ class CourtOrders(Part, frozen=True):
 
     ordered_at: Mapping[DocumentId, datetime] = EMPTY
     checked_by: Mapping[DocumentId, ActorId] = EMPTY
-    """Of those that two people of the lead found to be what the court ordered: who of them asked for that."""
 
 
 class Case(Struct, frozen=True):

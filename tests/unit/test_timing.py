@@ -241,6 +241,7 @@ AS_RECORDED |= {
     "LapseHold",
     "CheckCourtOrder",
     "ApprovePostponedErasure",
+    "EndAnnouncedReferral",
 }
 AS_RECORDED |= {"AssignPerson", "EndAssignment", "ExcludePerson", "EndExclusion", "SeparateCase", "LapseAssignment"}
 AS_RECORDED.add("CarryExclusion")
