@@ -35,7 +35,9 @@ rujukan deliveries > before.txt
 kill -KILL $(cat .rujukan/lock); wait %1 || true
 rujukan up > again.log 2>&1 &
 until curl -sf localhost:8129/health > /dev/null; do sleep 0.2; done
-test "$(awk '{print $1, $2}' before.txt)" = "$(rujukan deliveries | awk '{print $1, $2}')"
+rujukan deliveries > after.txt
+awk 'NR == FNR { told[$1] = $2; next } { if ($2 + 0 < told[$1] + 0) lost = 1; delete told[$1] }
+  END { for (agency in told) lost = 1; exit lost }' before.txt after.txt
 """
 SECOND_START = """
 rujukan up > second.log 2>&1 &

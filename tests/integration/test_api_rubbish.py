@@ -77,7 +77,7 @@ def stored(database: psycopg.Connection) -> tuple[int, ...]:
     row = database.execute(
         "SELECT (SELECT count(*) FROM log.stored_events "
         "   WHERE topic NOT IN ('case.ReferralEscalated', 'case.ReferralUndelivered', 'case.ClockOverdue',"
-        "   'case.GlassReviewOverdue')),"
+        "   'case.ReferralStalled', 'case.GlassReviewOverdue', 'delivery.SendingsRecorded')),"
         " (SELECT count(*) FROM log.documents), (SELECT count(*) FROM log.idempotency_keys)"
     ).fetchone()
     assert row is not None
