@@ -89,7 +89,7 @@ def _written(data: Path) -> str:
     """The name that was written down; empty for one that cannot be read, or is none."""
     try:
         kept = (data / FILE).read_text(encoding="utf-8", errors="replace").strip()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return ""
     return kept if kept and checks.network_name(kept) is None else ""
 
@@ -97,7 +97,7 @@ def _written(data: Path) -> str:
 def _kept(data: Path) -> str:
     try:
         kept = (data / FILE).read_text(encoding="utf-8", errors="replace").strip()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return BEFORE if any((data / mark).exists() for mark in MARKS) else ""
     if not kept or checks.network_name(kept) is not None:
         raise NotNamed(f"{data / FILE} does not say what this network is called: put it back, or set RUJUKAN_NETWORK")
