@@ -67,6 +67,7 @@ from rujukan.domain.delivery import Acknowledged, delivery_stream
 from rujukan.domain.erasure import AcknowledgeErasure
 from rujukan.domain.fact import Act, ActorId, CaseId, ErasureId, Fact, NoteId, ProposalId, ReferralId
 from rujukan.domain.proposal import ApproveProposal
+from rujukan.domain.refusal import AlreadyReferred
 from rujukan.domain.standing.rule import roles_for
 from rujukan.domain.violence import GbvType, Place, ToldBy, ViolenceForm, YesNo
 from rujukan.infra import composition
@@ -233,19 +234,13 @@ class Office:
         referral: UUID = said["referral"]
         return referral
 
-    def refers(
-        self,
-        case: UUID,
-        to: str,
-        service: Service,
-        at: datetime | None = None,
-        *,
-        again: str | None = None,
-        **fields: Any,
-    ) -> UUID:
-        """Draft and send one; ``again`` is why, where one for the same service is open there."""
-        referral = self.drafts(case, to, service, **fields)
-        self.does(fields.get("by", "uptd-ppa"), case, SendReferral, at, referral=referral, duplicate_reason=again)
+    def refers(self, case: UUID, to: str, service: Service, at: datetime | None = None, **fields: Any) -> UUID:
+        """Draft and send one; it says why, where one for the same service is open there."""
+        referral, by = self.drafts(case, to, service, **fields), fields.get("by", "uptd-ppa")
+        try:
+            self.does(by, case, SendReferral, at, referral=referral)
+        except AlreadyReferred:
+            self.does(by, case, SendReferral, at, referral=referral, duplicate_reason="needed once more")
         return referral
 
     def breaks_glass(self, agency: str, case: UUID, *of: str, minutes: int | None = None) -> UUID:

@@ -180,7 +180,7 @@ def test_under_a_rule_that_tells_more_what_was_never_told_is_told_when_there_is_
     assert Told(settings, office, keys["rsud"], case).notes == []
     office.consents(case, "rsud", "incident", "health")
     more = frozenset({"health", "incident"})
-    office.refers(case, "rsud", Service.HEALTH, compartments=more, again="what happened is needed, too")
+    office.refers(case, "rsud", Service.HEALTH, compartments=more)
     catch_up(settings)
     assert Told(settings, office, keys["rsud"], case).notes == ["kept from them by the rule before"]
 

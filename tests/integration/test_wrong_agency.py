@@ -25,7 +25,7 @@ from rujukan.domain.standing.roles import PURPOSES
 from rujukan.domain.standing.rule import commands_of
 from rujukan.infra.issuer import usual_actor
 
-PEOPLE = (Role.CASE_WORKER, Role.SUPERVISOR, Role.LEGAL_REVIEWER, Role.INTEGRATOR)
+PEOPLE = (Role.CASE_WORKER, Role.SUPERVISOR, Role.LEGAL_REVIEWER, Role.DATA_PROTECTION_OFFICER, Role.INTEGRATOR)
 OUTSIDERS = ("psikolog", "disdik")
 """One that never took part, and one that a referral is drafted to but not sent."""
 READS = (
@@ -65,7 +65,8 @@ class Desk:
     """A person's desk: posts and reads, and looks at the whole answer."""
 
     def __init__(self, running: Running, agency: str, role: Role = Role.CASE_WORKER) -> None:
-        self._http = running.client(agency, role, Purpose.CARE if Purpose.CARE in PURPOSES[role] else Purpose.LEGAL)
+        usual = next(purpose for purpose in (Purpose.CARE, Purpose.LEGAL, *Purpose) if purpose in PURPOSES[role])
+        self._http = running.client(agency, role, usual)
 
     def ask(self, method: str, path: str, **more: Any) -> httpx.Response:
         return self._http.request(method, path, **more)
