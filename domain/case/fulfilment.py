@@ -26,7 +26,7 @@ from ..compartment import Coordination
 from ..declaring import Step, asked, field, happened, name_fields
 from ..fact import Act, Fact, Text, recorded
 from ..standing.relations import Extent, Relation
-from ..standing.roles import AT_WORK, MACHINE_WORK
+from ..standing.roles import CASE_WORK, MACHINE_WORK
 from ..standing.rows import KNOWS, TAKES_CALLS
 from ..words import Words
 
@@ -124,14 +124,15 @@ class ReferralFailed(ReferralMove, frozen=True, kw_only=True, tag="case.Referral
 
 @asked(
     "/cases/{case}/referrals/{referral}/receipt",
-    by=AT_WORK,
+    by=CASE_WORK,
     where=TAKES_CALLS.to(REFERRAL, R.ADDRESSEE, by="referral", states={S.REQUESTED}, move="receive"),
     extent=Extent.MOVE,
     means="Menyatakan bahwa seseorang di pihak penerima sudah menerima rujukan itu: pernyataan orang, bukan mesin.",
     tag="referral",
 )
 class ReceiveReferral(ReferralMove, frozen=True, kw_only=True):
-    """Say that a person at the recipient has the referral: a person's word, as a machine's is that it was delivered."""
+    """Say that a person at the recipient has the referral: a person's word, as a machine's is that it was delivered.
+    The system says it for the people of a log that is imported."""
 
 
 @asked(
