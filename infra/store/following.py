@@ -25,7 +25,7 @@ from msgspec import Struct
 from msgspec import field as fields
 from psycopg_pool import PoolClosed
 
-from ...domain.casefile.evolving import take
+from ...domain.casefile.evolving import fold_log, take
 from ...domain.casefile.state import Case
 from ...domain.catalogue import TOLD
 from ...domain.compartment import Compartment
@@ -115,12 +115,14 @@ class _Kept(Generic[F]):
 
 
 class CaseFiles:
-    """Follows events in the log's order, with what is on record of them. Belongs to one thread."""
+    """Follows events in the log's order, with what is on record of them; at two places of the log in turns, too, as
+    where some read models fell behind: of each case the two files are kept that were followed last. With one, a long
+    case would be read whole at each turn, which takes longer than a turn is to. Belongs to one thread."""
 
     def __init__(self, store: EventStore, most_bytes: int, still: Still = lambda: None) -> None:
         self._store = store
         self._still = still
-        self._files = _Kept[File](store, most_bytes, lambda file: len(file.written))
+        self._files = _Kept[list[File]](store, most_bytes, lambda files: sum(len(file.written) for file in files))
         self.close, self.forget = self._files.close, self._files.forget
         self.told: Mapping[int, Sequence[Row]] = {}
         """Position → what was told by that event, of the events that are followed next."""
@@ -147,13 +149,16 @@ class CaseFiles:
 
     def _at(self, stream: UUID, version: int) -> File:
         """The case after that version."""
-        file = self._files.get(stream)
-        if file is None or len(file.written) != version:
-            file = File()
-            for w in _read(self._store, stream, version, self._still):
-                file.case = take(file.case, w)
-                file.written.append(w)
-        self._files.keep(stream, file)
+        known = self._files.get(stream) or []
+        file = next((one for one in known if len(one.written) == version), None)
+        if file is None:
+            longest = max((one.written for one in known), key=len, default=[])
+            is_there = len(longest) > version
+            written = longest[:version] if is_there else _read(self._store, stream, version, self._still)
+            file = File(fold_log(written), written)
+        # One that is where this one goes is the same: the place behind arrived there at the one in front.
+        others = [one for one in known if len(one.written) not in (version, version + 1)]
+        self._files.keep(stream, [*others[-1:], file])
         self._files.settle()
         return file
 

@@ -1,6 +1,8 @@
 """Work that takes longer than a lease: whoever is slow keeps it, and who stands by does not begin it anew."""
 
+from collections import Counter
 from collections.abc import Callable
+from random import Random
 from threading import Event, Thread
 from typing import Any
 from uuid import UUID
@@ -20,9 +22,9 @@ from rujukan.infra.locks import LeaseLost
 from rujukan.infra.node import Node
 from rujukan.infra.settings import Settings
 from rujukan.infra.store import following
-from rujukan.infra.store.event_store import Damage
+from rujukan.infra.store.event_store import Damage, EventStore
 from rujukan.infra.store.following import CaseFiles, Follower, Learning
-from rujukan.projections import runner
+from rujukan.projections import Deliveries, runner
 
 EVENTS = 40
 LEASE_SECONDS = 0.3
@@ -169,3 +171,90 @@ def test_what_is_parted_is_what_it_is_as_a_whole(
         parts = list(source.pages(0))
         assert [f.written.position for part in parts for f in part] == whole
         assert {len(part) for part in parts} == {1}
+
+
+@pytest.fixture
+def read_whole(monkeypatch: pytest.MonkeyPatch) -> Counter[UUID]:
+    """How often each stream was read from its first record on."""
+    found: Counter[UUID] = Counter()
+    read = EventStore.read
+
+    def counted(self: EventStore, stream: UUID, after: int = 0, upto: int | None = None) -> Any:
+        found[stream] += not after
+        return read(self, stream, after, upto)
+
+    monkeypatch.setattr(EventStore, "read", counted)
+    return found
+
+
+@pytest.mark.thorough
+def test_who_follows_at_two_places_in_turns_reads_no_case_again_at_each_turn(
+    place: Place, settings: Settings, read_whole: Counter[UUID]
+) -> None:
+    """As a worker does of whose read models some fell behind. Reading a long case takes longer than a turn, and neither
+    place would come nearer to the end of a log that grows."""
+    cases = [case_with(place, "rsud") for _ in range(2)]
+    for n in range(EVENTS):
+        note(place.office, cases[n % 2], f"{n}")
+    with composition.follower(settings) as source:
+        source.keep_up()
+        every = {f.written.position: f for page in source.pages(0) for f in page}
+    own = sorted(position for position, f in every.items() if f.written.stream in cases)
+    for seed in range(5):
+        random, at = Random(seed), {"behind": own[len(own) // 4], "in front": own[-EVENTS // 2]}
+        read_whole.clear()
+        with composition.follower(settings) as source:
+            while at["behind"] < own[-1]:
+                who = "behind" if at["in front"] == own[-1] else random.choice(sorted(at))
+                for f in source.after(at[who], random.randint(1, 3)):
+                    at[who] = f.written.position
+                    expected = every[at[who]]
+                    assert (f.written, f.case, f.tell) == (expected.written, expected.case, expected.tell)
+                at["in front"] = max(at.values())  # from where they met, they are one place
+        assert max(read_whole[case] for case in cases) <= 2, "once for each place"
+
+
+@pytest.mark.thorough
+def test_read_models_of_which_some_fell_behind_come_together_though_long_cases_take_long_to_read(
+    place: Place,
+    settings: Settings,
+    superuser: psycopg.Connection,
+    monkeypatch: pytest.MonkeyPatch,
+    read_whole: Counter[UUID],
+) -> None:
+    """Given a worker that was killed when some read models had taken in what is new, and others not, when another goes
+    on while each turn hands on an event alone, then all are where the log is, and each case was read once a place."""
+    case = case_with(place, "rsud")
+    catch_up(settings)
+    for n in range(EVENTS):
+        note(place.office, case, f"{n}")
+    fold = Deliveries.fold
+
+    def dies(self: Deliveries, db: Any, batch: Any) -> None:
+        raise SystemExit("killed in the middle of all read models")
+
+    monkeypatch.setattr(Deliveries, "fold", dies)
+    with composition.follower(settings) as source, composition.runner(settings, source) as dying:
+        source.keep_up()
+        with pytest.raises(SystemExit):
+            dying.catch_up()
+    monkeypatch.setattr(Deliveries, "fold", fold)
+    live = "SELECT count(DISTINCT position) FROM follow.processors WHERE live"
+    assert superuser.execute(live).fetchone() == (2,)
+    for n in range(EVENTS):
+        note(place.office, case, f"later {n}")
+    with composition.follower(settings) as source:
+        source.keep_up()
+    monkeypatch.setattr(following, "PART_SECONDS", 0.0)
+    monkeypatch.setattr(processes, "LAGGARDS_SECONDS", 0.1)
+    read_whole.clear()
+    stop = Event()
+    with Node(settings, names.WORKER, 8) as node:
+        worker = Thread(target=processes._project, args=(node, stop), daemon=True)
+        worker.start()
+        try:
+            until(lambda: at_the_head(superuser, "SELECT min(position) FROM follow.processors WHERE live"))
+        finally:
+            stop.set()
+            worker.join()
+    assert read_whole[case] <= 2, "once for each place"
