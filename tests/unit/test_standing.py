@@ -104,7 +104,7 @@ EndOverride               -s----  yyuaaauu    yyuaaauu    uuuuuuuu
 DraftReferral             ws---y  yyyaaauu    ccccccuu    uuuuuuuu
 SendReferral              ws---y  yuuaaauu    ccccccuu    uuuuuuuu
 CancelReferral            ws---y  yauuuuuu    ccccccuu    uuuuuuuu
-ReceiveReferral           ws----  ayuuuuuu    ccccccuu    uuuuuuuu
+ReceiveReferral           ws---y  ayuuuuuu    ccccccuu    uuuuuuuu
 AcceptReferral            ws--my  ayuuuuuu    ccccccuu    uuuuuuuu
 RejectReferral            ws--my  ayuuuuuu    ccccccuu    uuuuuuuu
 StartReferral             ws--my  ayuuuuuu    ccccccuu    uuuuuuuu
