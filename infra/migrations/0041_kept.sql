@@ -45,6 +45,8 @@ DROP TRIGGER append_only ON delivery.recalled;
 CREATE TRIGGER append_only BEFORE DELETE OR TRUNCATE ON delivery.recalled
   FOR EACH STATEMENT EXECUTE FUNCTION log.refuse_change();
 GRANT UPDATE ON delivery.recalled TO rujukan_follower;
+-- A row of work that nobody can believe is taken out, and worked out anew.
+GRANT DELETE ON delivery.resealings, delivery.notices TO rujukan_follower;
 
 CREATE TRIGGER new_has_digest BEFORE INSERT ON delivery.recalled FOR EACH ROW WHEN (NEW.digest = ''::bytea)
   EXECUTE FUNCTION follow.refuse_fact_without_digest();

@@ -297,7 +297,7 @@ def test_when_a_consent_runs_out_is_read_anew_of_the_log_and_nothing_is_told_pas
 
 @pytest.mark.parametrize("why", ["a consent ended", thorough("it was erased")])
 @pytest.mark.parametrize(
-    "how", ["DELETE FROM", thorough("UPDATE {} SET agency = 'lbh'"), thorough("UPDATE {} SET done_at = now()")]
+    "how", ["DELETE FROM", thorough("UPDATE {} SET agency = 'psikolog'"), thorough("UPDATE {} SET done_at = now()")]
 )
 def test_who_is_to_delete_copies_is_asked_though_the_row_that_says_so_is_gone_or_changed(
     place: Place, settings: Settings, superuser: psycopg.Connection, why: str, how: str
@@ -312,7 +312,7 @@ def test_who_is_to_delete_copies_is_asked_though_the_row_that_says_so_is_gone_or
         source.keep_up()
     change = how.format("delivery.deletions") if "{}" in how else f"{how} delivery.deletions"
     with past_all_triggers(superuser):
-        assert superuser.execute(f"{change} WHERE stream = %s", (case,)).rowcount
+        assert superuser.execute(f"{change} WHERE stream = %s AND agency = 'rsud'", (case,)).rowcount
     with composition.deletions(settings) as asking:
         asking.once()
         keep(settings)
@@ -354,11 +354,11 @@ def test_a_resealing_that_two_people_approved_is_done_though_its_row_is_gone_or_
     assert node.tellings.resealing({"rsud": head}, 1000) == [], "nobody believes it"
     keep(settings)
     (again,) = node.tellings.resealing({"rsud": head}, 1000)
-    assert {telling.key_id for telling in again.tellings} == {*lost}
-    assert [t.sequence for t in again.tellings] == [
-        t.sequence for t in node.tellings.after("rsud", Cursor(0), 1000) if t.key_id in lost
+    assert {telling.key_id for telling in again.tellings} >= {*lost}
+    assert [t.sequence for t in again.tellings] == [  # also what was sealed anew once, to the key that is lost now
+        t.sequence for t in node.tellings.after("rsud", Cursor(0), 1000) if t.key_id != key.id
     ]
-    node.tellings.resealed(again.job, again.upto)
+    node.tellings.resealed(again.job, again.to)
     assert node.tellings.resealing({"rsud": head}, 1000) == []
     place.keys["rsud"] = key
 
