@@ -13,6 +13,7 @@ from ..database import FOLLOWER, SERVICE, as_role, connect
 from ..delivery.naming import Trouble, named
 from ..serving.vitals import vitals
 from ..settings import Settings
+from ..store.given import GIVEN
 from ..store.sealed_record import schema_of
 from ..store.transcoder import later
 from ..system import running
@@ -81,7 +82,7 @@ def waiting(db: "psycopg.Connection[Any]", found: Vitals) -> list[Trouble]:
 
 
 _NEXT = (
-    "SELECT notification_id, topic, state FROM log.stored_events WHERE notification_id > %s"
+    f"SELECT notification_id, topic, state FROM log.stored_events WHERE notification_id > %s AND {GIVEN}"
     " ORDER BY notification_id LIMIT 1"
 )
 

@@ -12,6 +12,7 @@ from ...domain.damaged import InClear
 from . import sealed_record
 from .data_keys import KeyGone
 from .event_store import Damage, EventStore
+from .given import GIVEN
 from .sealed_record import BrokenSeal
 
 
@@ -86,5 +87,5 @@ def _joinings(store: EventStore, where: LiteralString, *values: object) -> Itera
 NEAR = 200
 """Positions on either side in which the other half of a commit is looked for: longer than any merger is."""
 _JOININGS: LiteralString = (
-    "SELECT notification_id, originator_id, state FROM log.stored_events WHERE topic = ANY (%s) AND "
+    f"SELECT notification_id, originator_id, state FROM log.stored_events WHERE {GIVEN} AND topic = ANY (%s) AND "
 )

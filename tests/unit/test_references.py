@@ -2,19 +2,32 @@
 that nothing has. What would be stored of it would point nowhere, and somebody would think that it was said."""
 
 import pytest
+import standing_world
 from any_command import OF_A_CASE, kinds_of_ids
 from msgspec.structs import replace
-from story import NETWORK, an_id
+from story import NETWORK, act, an_id
 from test_timing import ACCOUNT, Tried, tried
 
 from rujukan.domain.case import decide
+from rujukan.domain.codes import Role
 from rujukan.domain.declaring import ASKED
 from rujukan.domain.fact import Fact
-from rujukan.domain.refusal import Invalid, NotAMember, Unknown
+from rujukan.domain.refusal import Invalid, NotAMember, NotForThisAgency, NotForThisRole, Unknown
+from rujukan.domain.standing.rule import roles_for
 
 NOWHERE = an_id("what there is not")
 BY_OTHERS = {("MergeCase", "into"), ("AbsorbDuplicate", "duplicate"), ("AttachDocument", "document")}
 """Of another file, whose door looks there (api/application/consequences.py); and what is made as it is named."""
+OF_KEEPING = {
+    "ApprovePostponedErasure",
+    "AskToConfirmHold",
+    "CheckCourtOrder",
+    "ConfirmLegalHold",
+    "EndAnnouncedReferral",
+    "EndUnconfirmedHold",
+    "LapseHold",
+}
+"""Of what waits, and the system ends: tried in the world in which all of it is."""
 PEOPLE = {"AssignPerson", "CarryExclusion", "EndAssignment", "ExcludePerson", "EndExclusion", "LapseAssignment"}
 """Of people and their agencies: tried in test_staffing.py."""
 
@@ -48,4 +61,18 @@ def given(possible: Tried, field: str) -> None:
 
 def test_every_command_that_names_something_is_tried() -> None:
     named = {c.__name__ for c in OF_A_CASE if references(c)}
-    assert named - set(POSSIBLE) == PEOPLE
+    assert named - set(POSSIBLE) == PEOPLE | OF_KEEPING
+
+
+@pytest.mark.parametrize("name", sorted(OF_KEEPING))
+def test_what_is_not_there_is_named_by_nobody(name: str) -> None:
+    """Whoever asks, of every agency and in every role: to none of them is it there."""
+    command, case = standing_world.COMMANDS[COMMANDS[name]], standing_world.world()
+    for field in references(COMMANDS[name]):
+        wrong = replace(command, **{field: NOWHERE})
+        for agency in standing_world.POSITIONS.values():
+            for role in Role:
+                with pytest.raises((Unknown, NotForThisRole, NotForThisAgency)) as refused:
+                    decide(wrong, case, act(agency, role), dict(NETWORK))
+                if agency == "uptd-ppa" and role in roles_for(COMMANDS[name]):
+                    assert isinstance(refused.value, Unknown), (field, role)
