@@ -67,7 +67,19 @@ ENDED: Mapping[str, str] = {
         "the file is read still: by who works on the one that lives on, in an emergency, by a court, by her",
     ),
     **dict.fromkeys(
-        ["PlaceLegalHold", "LiftLegalHold", "LiftHoldOnOrder", "RequestErasure", "ApproveErasure", "RefuseErasure"],
+        [
+            "PlaceLegalHold",
+            "LiftLegalHold",
+            "CheckCourtOrder",
+            "LiftHoldOnOrder",
+            "AskToConfirmHold",
+            "ConfirmLegalHold",
+            "EndUnconfirmedHold",
+            "RequestErasure",
+            "ApproveErasure",
+            "ApprovePostponedErasure",
+            "RefuseErasure",
+        ],
         "what is kept, and what is destroyed, is decided of what ended most of all",
     ),
     **dict.fromkeys(
@@ -85,6 +97,8 @@ OTHERWISE: Mapping[str, Mapping[str, str]] = {
     "EscalateReferral": {},
     "RaiseUndelivered": {},
     "RaiseStalled": {},
+    "EndAnnouncedReferral": {},
+    "LapseHold": {},
 }
 """What asks for no case, leads out of a state, or is the system's, of work (where nothing is said, it is a wrong move).
 All else is work: it needs an open file; who finds that there is some re-opens it, or goes on in the living one."""
