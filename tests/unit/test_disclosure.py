@@ -70,7 +70,7 @@ from rujukan.domain.case.overrides import (
 )
 from rujukan.domain.case.referrals import DraftFacts, ReferralDrafted, ReferralSent
 from rujukan.domain.case.stopping import OfStop, StopConfirmed, StopNotConfirmed
-from rujukan.domain.casefile.clocks import ClockMet, ClockOverdue, ClockStarted
+from rujukan.domain.casefile.clocks import ClockEnded, ClockMet, ClockOverdue, ClockStarted
 from rujukan.domain.casefile.consenting import Scope
 from rujukan.domain.casefile.holding import HoldFacts
 from rujukan.domain.casefile.moves import ReferralMove
@@ -666,7 +666,7 @@ class DisclosureMachine(Walk):
         held = {c.word for c in to_segments(event)}
         if isinstance(event, DocumentAttached):
             held.add(event.compartment)
-        if isinstance(event, ClockMet):
+        if isinstance(event, ClockMet | ClockEnded):
             held.add("incident")
         of = agency, told.of.version
         new = words(told.compartments - (self.known.get(of, frozenset()) - self.deleted.get(of, frozenset())))
