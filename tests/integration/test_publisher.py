@@ -104,12 +104,17 @@ def test_an_agency_that_lost_its_key_handles_its_history_once_it_is_sealed_anew(
     world: Publishing, tmp_path: Path
 ) -> None:
     """The lost key opens nothing any more: what was told under it waits, with all behind it, until two agreed."""
-    agency = next(code for code in ("disdik", "rumah-aman") if world.head(code) == 0)  # whose other keys open all else
+    agency = "disdik"
+    first, before = world.new_key(agency), world.case_with(agency)
+    second = world.new_key(agency)  # whoever has the last key alone lacks this one, too
+    world.note(before)
+    world.reseal(agency, second, first)
+    world.thread()
+    until(lambda: _resealed(world, agency))
     lost = world.new_key(agency)
     case = world.case_with(agency)
     for _ in range(20):
         world.note(case)
-    world.thread()
     head = world.head(agency)
     until(lambda: world.tail(agency) == head)
     under_lost = [s.sequence for s in world.topic(agency, lost) if s.delivery is not None]

@@ -56,7 +56,8 @@ class Opening:
         return self._opened(attributes, sealed)
 
     def holds(self, opened: Sequence[Opened], behind: Iterable[tuple[Attributes, Arrived]]) -> int | None:
-        """Which of these, the first, has to wait, with all behind it; None where none has."""
+        """Which of these, the first, has to wait, with all behind it; None where none has. `behind` is all that came
+        with them: what is sealed anew comes behind its own number, and may be of lower ones."""
         for n, one in enumerate(opened):
             if one.reason == "unknown-schema":
                 return self._hold(one, n)
@@ -64,7 +65,7 @@ class Opening:
                 self._decided.add(one.attributes.keyid)
             elif one.attributes.keyid not in self._decided:
                 if all(other.reason == "cannot-open" for other in opened[n + 1 :]) and not any(
-                    self._opened(*message).reason != "cannot-open" for message in behind
+                    self._speaks_for(one, *message) for message in behind
                 ):
                     return self._hold(one, n)
                 self._give_up(one)
@@ -88,10 +89,7 @@ class Opening:
                 attributes = self.opener.verified(sealed.headers, sealed.key, sealed.value)
             except Rejected:
                 continue
-            if (
-                self._part.number(attributes) >= held.number
-                and self._opened(attributes, sealed).reason != "cannot-open"
-            ):
+            if self._speaks_for(held, attributes, sealed):
                 self._give_up(held)
                 self._held = None
                 return True
@@ -148,6 +146,11 @@ class Opening:
         if knows is not None and not knows(delivery.topic, delivery.schema):
             return Opened(number, sealed, attributes, delivery, "unknown-schema")
         return Opened(number, sealed, attributes, delivery)
+
+    def _speaks_for(self, held: Opened, attributes: Attributes, sealed: Arrived) -> bool:
+        """Whether this, which came behind what is held, opens: the key of what is held was given up for another."""
+        is_behind = self._part.number(attributes) >= held.number
+        return is_behind and self._opened(attributes, sealed).reason != "cannot-open"
 
     def _hold(self, one: Opened, n: int) -> int:
         is_new = self._held is None or self._held.number != one.number

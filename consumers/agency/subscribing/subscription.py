@@ -230,7 +230,7 @@ class Subscription:
             self.rejected += self._inbox.reject(self.name, known)
         place = place if self._order.gap is None and not other and not self.doubt.count else None
         try:
-            self._handle(ready, stop, place, may_wait=True)
+            self._handle(ready, stop, place, beside=[*passed, *self._order.early])
         except Waits:
             self._left += [*(sealed for _, sealed in passed), *(sealed for sealed, _ in refused)]
             raise
@@ -267,14 +267,16 @@ class Subscription:
         messages: Sequence[tuple[Attributes, Arrived]],
         stop: Event,
         place: Bookmark | None = None,
-        may_wait: bool = False,
+        beside: Sequence[tuple[Attributes, Arrived]] | None = None,
     ) -> None:
-        """Open these, hand them on, and call a handler that raised again. Raises Waits, with those before handled."""
+        """Open these, hand them on, and call a handler that raised again. Where `beside` says what else came with them,
+        it may raise Waits, with those before handled."""
         left = len(messages)
         for some in parts(messages, self._rules.together):
             left -= len(some)
             opened = [self.opening.open(*message, self._feed) for message in some]
-            held = self.opening.holds(opened, messages[len(messages) - left :]) if may_wait else None
+            rest = messages[len(messages) - left :]
+            held = None if beside is None else self.opening.holds(opened, [*rest, *beside])
             waiting = [] if held is None else opened[held:]
             opened, place = (opened, place) if held is None else (opened[:held], None)
             if self._reports is not None:
@@ -295,7 +297,7 @@ class Subscription:
                     stop.wait(self._rules.pause(failures))
             if stop.is_set() or held is not None:
                 self._left += [one.sealed for one in (*opened, *waiting)]
-                self._left += [sealed for _, sealed in messages[len(messages) - left :]]
+                self._left += [sealed for _, sealed in rest]
                 if stop.is_set():
                     return
                 raise Waits
