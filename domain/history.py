@@ -66,11 +66,14 @@ class Register(NamedTuple):
     """So many rows are not there, or name another case or agency now."""
     elsewhere: int = 0
     """So many rows that are not as they were written name another case: they may be of this one."""
+    beside: frozenset[int] = frozenset()
+    """The numbers of what it was told of the case that is no event of the case itself: that copies are to be deleted,
+    that something unusual was done."""
 
 
 def missing_from(register: Register, sent: SentOfCase) -> int:
     """So many of its rows are not there: the numbers count them, or something of the case was sent under theirs."""
-    known = {e.sequence for e in register.entitled} | {*register.changed}
+    known = {e.sequence for e in register.entitled} | {*register.changed} | register.beside
     return max(register.missing, len({s.sequence for s in sent.sent} - known))
 
 

@@ -150,7 +150,8 @@ class OnRecord:
         numbered = max((row.case_sequence for row in told), default=0)
         missing = max(0, numbered - len(told) - len(unfit))
         elsewhere = max(0, int(damaged) - len(unfit)) + max(0, int(gone))
-        return Register(entitled, tuple(sorted(row.sequence for row in unfit)), missing, elsewhere)
+        beside = frozenset(row.sequence for row in told if row.stream != case)
+        return Register(entitled, tuple(sorted(row.sequence for row in unfit)), missing, elsewhere, beside)
 
 
 def set_aside(db: Connection[TupleRow], damage: Iterable[Damage], by_register: bool = False) -> int:

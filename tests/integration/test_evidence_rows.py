@@ -11,12 +11,13 @@ import fetching
 import psycopg
 import pytest
 from damaging import case_with
-from fetching import Place, fetched, note
+from fetching import Place, consent_of, fetched, note
 from office import catch_up
 from test_sent import vouch
 
 from rujukan.api.application.acknowledgements import Acknowledgements
 from rujukan.api.application.ports import Unavailable
+from rujukan.domain.case.consents import WithdrawConsent
 from rujukan.domain.codes import Role
 from rujukan.domain.delivery import AcknowledgeDeliveries, Mark
 from rujukan.infra import composition
@@ -105,3 +106,21 @@ def test_a_row_that_is_deleted_from_any_table_changes_nothing_or_is_named(
                 assert any(any(of.not_whole.values()) for of in now), (table, ctid)
             assert known() == whole, table
         assert tried > 50
+
+
+def test_what_an_agency_is_told_beside_the_events_of_a_case_is_no_damage(place: Place, settings: Settings) -> None:
+    """That it is to delete its copies stands in a stream of its own: it is told, it is sent, and nothing is missing."""
+    case = case_with(place, "rsud")
+    note(place.office, case, "told")
+    catch_up(settings)
+    place.office.does("uptd-ppa", case, WithdrawConsent, consent=consent_of(place.office, case))
+    catch_up(settings)
+    fetched(settings, place, case)
+    note(place.office, case, "in the place of a disclosure")
+    catch_up(settings)
+    with Node(settings, names.API, 4, SERVICE) as node:
+        made = node.written.read(case)[-1]
+        (hospital,) = [of for of in node.knowing.of(case, made) if of.agency == "rsud"]
+        beside = node.on_record.of_agency("rsud", case).beside
+    assert beside & {row.sending.sequence for row in hospital.sent}, "it was asked to delete"
+    assert not any(hospital.not_whole.values())
