@@ -156,6 +156,7 @@ def test_a_second_system_on_the_same_directory_is_refused(up):
     assert "already" in refused.stderr
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
@@ -173,12 +174,14 @@ def test_a_wrong_word_is_explained_without_a_traceback(up, arguments, says):
     assert "Traceback" not in refused.stderr
 
 
+@pytest.mark.thorough
 def test_a_setting_that_is_none_is_named(tmp_path):
     refused = run("lag", directory=tmp_path, check=False, RUJUKAN_DATABSE="x")
     assert refused.returncode == 1
     assert "RUJUKAN_DATABSE" in refused.stderr
 
 
+@pytest.mark.thorough
 def test_a_key_is_never_overwritten_and_never_readable_by_others(tmp_path):
     run("keygen", "a.key", directory=tmp_path)
     assert (tmp_path / "a.key").stat().st_mode & 0o077 == 0
@@ -210,6 +213,7 @@ def test_an_operator_replaces_the_key_encryption_key_and_sees_erasures_and_what_
         assert run(command, directory=directory).stdout.count("\n") == 1, "that there is nothing"
 
 
+@pytest.mark.thorough
 def test_a_port_that_somebody_has_is_refused_at_once_and_by_its_number(tmp_path):
     """Whoever answers there would be taken for the API."""
     with socket.create_server(("127.0.0.1", 0)) as another:

@@ -129,6 +129,7 @@ def test_a_command_that_fails_makes_dead_letters_that_can_be_shown_and_replayed(
     assert any(said.recovered == [2] for said in machine.server.said)
 
 
+@pytest.mark.thorough
 def test_what_is_missing_is_said_by_the_status(machine):
     machine.server.hidden = {3}
     receiving = subprocess.Popen(
@@ -144,6 +145,7 @@ def test_what_is_missing_is_said_by_the_status(machine):
     assert out.count(b"\n") == 2
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("with_feed", [False, True])
 def test_who_is_posted_to_and_has_no_way_back_is_told_so(machine, with_feed):
     secret = machine.directory / "secret"
@@ -169,6 +171,7 @@ def test_that_a_deletion_was_handled_is_acknowledged_only_where_that_means_delet
     assert machine.server.said[-1].deleted
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

@@ -123,6 +123,7 @@ def test_nothing_of_the_new_history_is_skipped_and_nothing_is_handled_unseen(
         server.shutdown()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("stream", [False, True])
 def test_once_the_service_knows_what_was_lost_it_goes_on_by_itself(
     tmp_path: Path, stream: bool, caplog: pytest.LogCaptureFixture

@@ -67,6 +67,7 @@ def addresses(document: dict[str, Any], case: str) -> Iterator[tuple[str, str]]:
 # Methods ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 def test_head_answers_as_get_does_without_the_body(
     running: Running, worker: httpx.Client, document: dict[str, Any], case: str
 ) -> None:
@@ -80,6 +81,7 @@ def test_head_answers_as_get_does_without_the_body(
     assert worker.head("/docs").status_code == running.http.get("/docs").status_code == 200
 
 
+@pytest.mark.thorough
 def test_head_of_a_stream_ends(running: Running) -> None:
     """And gives its place back, as often as somebody asks."""
     machine = running.client("rsud", Role.INTEGRATOR)
@@ -121,6 +123,7 @@ def test_what_is_no_request_is_answered_with_a_problem(running: Running, rubbish
 # Queries ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 def test_what_no_operation_is_asked_is_refused(
     running: Running, worker: httpx.Client, document: dict[str, Any], case: str
 ) -> None:

@@ -178,6 +178,7 @@ def test_a_key_that_nothing_can_be_sealed_to_is_refused(own: Running, key: str) 
     assert key not in response.text
 
 
+@pytest.mark.thorough
 def test_no_key_that_is_published_is_registered(own: Running) -> None:
     """Who copies the request out of the documents would have everybody read what their agency is told."""
     body = own.http.get("/openapi.json").json()["paths"]["/agencies/{code}/keys"]["post"]["requestBody"]
@@ -358,6 +359,7 @@ def test_every_word_of_a_problems_type_stands_alone(running: Running) -> None:
     assert problem(running.http.post("/cases", json=OPENING, headers=headers)) == (403, "not-a-member")
 
 
+@pytest.mark.thorough
 def test_an_act_upon_an_older_version_of_an_agency_is_refused(running: Running) -> None:
     administrator = running.client("uptd-ppa", Role.AGENCY_ADMINISTRATOR)
     code = f"a-{uuid4().hex[:8]}"

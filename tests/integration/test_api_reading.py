@@ -469,6 +469,7 @@ def test_who_looked_is_on_record_before_the_answer_is_given(
     assert datetime.now(UTC) - instant(entry["recorded_at"]) < timedelta(minutes=1)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("what", READS)
 def test_every_look_is_a_record_of_its_own(running: Running, lead: Desk, one: Shared, what: str) -> None:
     path = READS[what](lead, one)

@@ -136,6 +136,7 @@ def test_so_is_each_parameter_asked_each_rubbish(
                 assert answer.json()["parameter"] == name, path
 
 
+@pytest.mark.thorough
 def test_an_instant_is_written_as_iso_8601_has_it(
     people: list[httpx.Client], document: dict[str, Any], case: str
 ) -> None:
@@ -154,6 +155,7 @@ def test_an_instant_is_written_as_iso_8601_has_it(
             assert "2026-03-03T14:00:00+08:00" in answer.json()["detail"], answer.text
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("beyond", [10**9, 10**17])
 def test_no_position_is_beyond_the_log(
     running: Running, people: list[httpx.Client], document: dict[str, Any], case: str, beyond: int

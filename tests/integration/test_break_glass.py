@@ -347,6 +347,7 @@ def test_a_case_that_is_not_there_answers_as_anything_unknown(doctor: httpx.Clie
 # What it leaves in the log -------------------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 def test_each_opening_is_recorded_with_its_basis_and_traced_by_the_glass(
     running: Running, doctor: httpx.Client, chief: httpx.Client, told: Told
 ) -> None:
@@ -416,6 +417,7 @@ def waiting(client: Client, glass: str, **query: Any) -> dict[str, Any] | None:
     return next((item for item in items if item["glass"] == glass.rpartition("/")[2]), None)
 
 
+@pytest.mark.thorough
 def test_both_sides_see_what_waits_for_their_review_and_nobody_else_does(
     running: Running, doctor: httpx.Client, chief: httpx.Client, told: Told
 ) -> None:

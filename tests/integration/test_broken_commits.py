@@ -142,6 +142,7 @@ def test_what_the_broken_connection_stores_late_is_no_conflict(
     assert all(a.answers == 1 for a in answered)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("arrives", [False, True])
 def test_who_is_told_that_it_is_not_known_learns_it_by_the_same_key(
     arrives: bool, db: psycopg.Connection, relay: Cutting, monkeypatch: pytest.MonkeyPatch

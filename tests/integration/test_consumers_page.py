@@ -63,6 +63,7 @@ def test_the_example_receives_in_ten_lines(machine, broker):
     assert printed(EXAMPLE.replace("kafka:9092", broker), machine) == EXPECTED
 
 
+@pytest.mark.thorough
 def test_over_http_it_is_the_same_with_another_source(machine):
     with FeedServer(MESSAGES) as server:
         over_http = OVER_HTTP.replace("https://rujukan.example", server.url).replace("TOKEN", TOKEN)
@@ -72,6 +73,7 @@ def test_over_http_it_is_the_same_with_another_source(machine):
         server.shutdown()
 
 
+@pytest.mark.thorough
 def test_every_command_of_the_page_is_one(machine):
     """Each is understood, up to where it would need a broker."""
     rujukan = [sys.executable, "-m", "rujukan.infra.cli"]

@@ -701,6 +701,7 @@ def patterns(schema: Any) -> Iterator[str]:
             yield from patterns(inner)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("where", ["/openapi.json", "/asyncapi.json", "/schemas"])
 def test_every_pattern_is_one_that_all_engines_know(running: Running, where: str) -> None:
     """RE2 (Go) and Rust's look neither ahead nor behind, and JSON Schema advises against it."""

@@ -172,6 +172,7 @@ def feeding(settings: Settings) -> Iterator[Feeding]:
         yield served
 
 
+@pytest.mark.thorough
 def test_pages_and_the_answer_on_how_far_it_goes_give_cursors_with_ids(feeding: Feeding) -> None:
     client, head = feeding.client("rsud"), feeding.head("rsud")
     ids = {int(e["sequence"]): e["id"] for e in client.get(EVENTS).json()}

@@ -50,6 +50,7 @@ def on_timeline(settings: Settings, case: UUID) -> int:
     return int(row[0]) if row else 0
 
 
+@pytest.mark.thorough
 def test_everybody_else_goes_on_and_what_was_left_out_is_told_once_it_is_repaired(
     place: Place, settings: Settings, superuser: psycopg.Connection
 ) -> None:
@@ -252,6 +253,7 @@ def _told_as_by_rule(settings: Settings, db: psycopg.Connection, but: set[UUID])
     assert set(rows) == by_rule
 
 
+@pytest.mark.thorough
 def test_an_agency_whose_own_record_is_damaged_waits_alone(
     place: Place, settings: Settings, superuser: psycopg.Connection
 ) -> None:

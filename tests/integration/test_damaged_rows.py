@@ -78,6 +78,7 @@ def test_an_event_that_is_gone_from_its_stream_is_not_folded_over(
     assert withdrawn
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("column", ["position", "compartments", "id", "stream"])
 def test_a_changed_row_of_the_register_shows_an_agency_nothing_that_is_not_its(
     place: Place, settings: Settings, superuser: psycopg.Connection, column: str
@@ -258,6 +259,7 @@ def test_an_end_that_was_followed_and_moved_since_holds_up_nobody(
         assert fetched(settings, place, hit).notes == []
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("column", "to"), [("id", "gen_random_uuid()"), ("sequence", "sequence + 1048576")])
 def test_a_changed_row_at_the_end_of_a_topic_is_no_fork(
     place: Place, settings: Settings, superuser: psycopg.Connection, column: str, to: str

@@ -319,6 +319,7 @@ def test_what_others_write_to_a_topic_does_not_stop_the_publisher(world):
     assert sub.again == 0, "the publisher lost its place"
 
 
+@pytest.mark.thorough
 def test_the_topic_tells_nothing(world):
     world.publisher()
     case, _ = world.case_with_hospital()

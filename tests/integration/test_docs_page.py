@@ -38,6 +38,7 @@ def policy(headers: object) -> Iterator[tuple[str, list[str]]]:
         yield name, sources
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("path", ["/docs", "/docs/events"])
 def test_all_that_a_page_names_is_served_here_and_nothing_else_may_be_asked(running: Running, path: str) -> None:
     answer = running.http.get(path)

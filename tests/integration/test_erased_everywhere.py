@@ -111,6 +111,7 @@ def told(office: Office) -> UUID:
 # Unreadable --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 def test_nobody_finds_an_erased_case_through_the_api(office: Office, settings: Settings, api: Caller) -> None:
     case = told(office)
     catch_up(settings)
@@ -160,6 +161,7 @@ def test_documents_die_with_their_keys(office: Office) -> None:
     assert office.ports.opener.document(case, document, C.HEALTH) is None
 
 
+@pytest.mark.thorough
 def test_a_running_process_forgets_within_the_bound(office: Office, settings: Settings) -> None:
     """Another process of the API, which has the case, its keys and its content at hand, and asks all the time."""
     case = told(office)
@@ -216,6 +218,7 @@ def test_while_the_database_cannot_be_asked_nothing_is_opened_from_a_cache(
         assert store.keys.for_opening(case, [C.HEALTH])
 
 
+@pytest.mark.thorough
 def test_a_follower_forgets_the_files_it_keeps(office: Office, settings: Settings) -> None:
     case = told(office)
     with composition.follower(settings) as source:
@@ -459,6 +462,7 @@ def test_the_lead_sees_what_was_erased_and_who_has_not_deleted(office: Office, s
     assert [c["agency"] for c in entry["copies"] if c["acknowledged_at"] is None] == ["lbh", "uptd-ppa"]
 
 
+@pytest.mark.thorough
 def test_an_asking_is_in_the_list_until_it_is_decided(office: Office, settings: Settings, api: Caller) -> None:
     case = told(office)
     erasure = asks_to_erase(office, case, "health")
@@ -470,6 +474,7 @@ def test_an_asking_is_in_the_list_until_it_is_decided(office: Office, settings: 
     assert str(erasure) not in api.get("/erasures", role=Role.SUPERVISOR).text
 
 
+@pytest.mark.thorough
 def test_retention_lists_what_falls_due_and_what_is_held(office: Office, settings: Settings, api: Caller) -> None:
     closed, held = told(office), told(office)
     for case in (closed, held):

@@ -209,6 +209,7 @@ def of_case(db: psycopg.Connection, case: UUID) -> dict[str, int]:
     return found
 
 
+@pytest.mark.thorough
 def test_whoever_does_not_lead_it_learns_nothing_and_nothing_less_than_two_people_will_do(
     place: Place, settings: Settings, superuser: psycopg.Connection
 ) -> None:
@@ -252,6 +253,7 @@ def test_whoever_does_not_lead_it_learns_nothing_and_nothing_less_than_two_peopl
         assert keys_of(superuser, hit)[1] == 0
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("damage", some(["the last one's content", "its key", "the first one's content"]))
 def test_a_hold_stands_also_where_it_cannot_be_read(
     place: Place, settings: Settings, superuser: psycopg.Connection, damage: str
@@ -265,6 +267,7 @@ def test_a_hold_stands_also_where_it_cannot_be_read(
         assert keys_of(superuser, hit)[1] == 0
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("damage", some(["the last one's header", "its key", "the first one's content"]))
 @pytest.mark.parametrize("which", ["duplicate", "living"])
 def test_a_file_that_cannot_be_read_asks_the_others_of_its_case_all_the_same(
@@ -285,6 +288,7 @@ def test_a_file_that_cannot_be_read_asks_the_others_of_its_case_all_the_same(
         assert keys_of(superuser, hit)[1] == 0
 
 
+@pytest.mark.thorough
 def test_a_hold_that_comes_in_between_by_who_still_has_the_case_in_memory_counts(
     place: Place, settings: Settings, superuser: psycopg.Connection
 ) -> None:

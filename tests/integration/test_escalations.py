@@ -221,6 +221,7 @@ def test_an_emergency_that_does_not_arrive_goes_to_the_recipient_and_then_to_the
     assert len(tower.raised(case)) == 3
 
 
+@pytest.mark.thorough
 def test_silence_after_that_is_raised_too_and_counts_apart(tower: Tower) -> None:
     case = tower.opens()
     referral = tower.refers(case)
@@ -233,6 +234,7 @@ def test_silence_after_that_is_raised_too_and_counts_apart(tower: Tower) -> None
     assert [x.level for x in tower.raised(case) if isinstance(x, ReferralEscalated)] == [1, 2]
 
 
+@pytest.mark.thorough
 def test_one_that_arrived_is_not_raised_and_its_sender_sees_when(tower: Tower) -> None:
     case = tower.opens()
     referral = tower.refers(case)
@@ -255,6 +257,7 @@ def test_one_that_arrived_is_not_raised_and_its_sender_sees_when(tower: Tower) -
     assert tower.raised(case) == []
 
 
+@pytest.mark.thorough
 def test_one_that_arrives_late_is_raised_no_more_and_resolved(tower: Tower) -> None:
     case = tower.opens()
     referral = tower.refers(case)
@@ -302,6 +305,7 @@ def test_one_that_arrived_and_that_no_handler_took_arrived(tower: Tower) -> None
     assert tower.raised(case) == []
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("answer", ["receipt", "cancelling"])
 def test_an_answer_ends_it(tower: Tower, answer: str) -> None:
     case = tower.opens()
@@ -351,6 +355,7 @@ def test_one_that_was_written_down_afterwards_is_late_from_when_it_was_written(t
         assert [x.level for x in tower.raised(case) if isinstance(x, ReferralEscalated)] == [*range(1, level + 1)]
 
 
+@pytest.mark.thorough
 def test_who_sees_what_was_raised(tower: Tower) -> None:
     """Its recipient all of it; the lead from the second level on; the sender, if it is another, and strangers nothing;
     whoever leads later what the lead saw."""
@@ -435,6 +440,7 @@ def test_a_clock_that_runs_out_is_raised_once_to_who_shares_it(tower: Tower) -> 
     assert tower.sees("rsud", case) == [("clock", 1, "recipient", True)]
 
 
+@pytest.mark.thorough
 def test_a_clock_that_was_met_or_had_run_out_when_it_was_written_down_is_not_raised(tower: Tower) -> None:
     met, old, closed = (tower.opens() for _ in range(3))
     now = composition.now()
@@ -473,6 +479,7 @@ def test_a_referral_on_which_nobody_acts_is_raised_until_somebody_does(tower: To
 # Several workers ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 def test_two_workers_at_once_raise_nothing_twice(tower: Tower, settings: Settings) -> None:
     cases = [tower.opens() for _ in range(8)]
     sent = max(tower.sent_at(case, tower.refers(case)) for case in cases)
@@ -498,6 +505,7 @@ def test_two_workers_at_once_raise_nothing_twice(tower: Tower, settings: Setting
     assert [len(tower.raised(case)) for case in cases] == [1] * len(cases)
 
 
+@pytest.mark.thorough
 def test_who_takes_part_otherwise_is_not_told_of_what_was_raised(tower: Tower) -> None:
     """Nor is it told that there is another, by a telling of nothing."""
     case = tower.opens()
@@ -571,6 +579,7 @@ def test_however_many_cannot_be_raised_the_next_one_is(tower: Tower, settings: S
             db.execute("DELETE FROM views.emergency WHERE opened_at = '2001-01-01'")
 
 
+@pytest.mark.thorough
 def test_a_clock_that_its_recipient_met_is_raised_to_it_no_more(tower: Tower) -> None:
     case = tower.opens()
     tower.office.records_incident(case, composition.now())
@@ -632,6 +641,7 @@ def test_what_is_away_for_a_moment_sets_no_case_aside_whose_consent_ran_out(
 TABLES = ("delivery_mark", "case_delivery", "referral_delivery", "escalation", "running_clock")
 
 
+@pytest.mark.thorough
 def test_built_anew_the_lists_are_the_same(tower: Tower, settings: Settings) -> None:
     case = tower.opens()
     referral = tower.refers(case)

@@ -63,6 +63,7 @@ def deletions(settings: Settings, case: UUID) -> dict[str, frozenset[str]]:
 # Told again, by today's consent ------------------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 def test_what_was_withdrawn_is_not_handed_out_to_who_fetches_only_now(
     office: Office, settings: Settings, keys: dict[str, AgencyKey], case: UUID
 ) -> None:
@@ -135,6 +136,7 @@ def test_a_consent_that_runs_out_while_something_waits_holds_it_until_what_follo
         assert not [due for due in escalator.due(composition.now()) if due.case == case], "once"
 
 
+@pytest.mark.thorough
 def test_what_is_told_anew_on_a_new_consent_is_sent(
     office: Office, settings: Settings, keys: dict[str, AgencyKey], case: UUID
 ) -> None:
@@ -159,6 +161,7 @@ def test_each_telling_says_by_which_rule_it_was_told(office: Office, settings: S
     assert rules == [(RULE,)]
 
 
+@pytest.mark.thorough
 def test_under_a_rule_that_tells_less_what_was_told_is_asked_back_all_the_same(
     office: Office, settings: Settings, case: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -170,6 +173,7 @@ def test_under_a_rule_that_tells_less_what_was_told_is_asked_back_all_the_same(
     assert deletions(settings, case) == {"rsud": frozenset({"health"})}
 
 
+@pytest.mark.thorough
 def test_under_a_rule_that_tells_more_what_was_never_told_is_told_when_there_is_reason(
     office: Office, settings: Settings, keys: dict[str, AgencyKey], case: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -185,6 +189,7 @@ def test_under_a_rule_that_tells_more_what_was_never_told_is_told_when_there_is_
     assert Told(settings, office, keys["rsud"], case).notes == ["kept from them by the rule before"]
 
 
+@pytest.mark.thorough
 def test_read_models_built_anew_show_what_was_told_whatever_the_rule_says_now(
     office: Office, settings: Settings, case: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -215,6 +220,7 @@ def _notes_are_told(monkeypatch: pytest.MonkeyPatch, *, to_nobody: bool) -> None
 # Behind the register -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 def test_who_was_told_by_what_the_register_followed_later_is_asked_behind_it(
     office: Office, settings: Settings, case: UUID, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -244,6 +250,7 @@ def _asked(settings: Settings, case: UUID) -> set[str]:
 # Webhooks ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 def test_a_webhook_that_is_replayed_leaves_out_nothing_that_is_told_later_though_both_are_taken_in_at_once(
     office: Office, settings: Settings, case: UUID
 ) -> None:
@@ -267,6 +274,7 @@ def test_a_webhook_that_is_replayed_leaves_out_nothing_that_is_told_later_though
 # The release before ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 def test_a_register_of_the_release_before_finds_what_was_recalled_and_what_runs_out(
     office: Office, settings: Settings, keys: dict[str, AgencyKey], case: UUID
 ) -> None:

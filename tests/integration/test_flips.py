@@ -163,6 +163,7 @@ def test_a_consent_that_runs_out_in_a_damaged_case_holds_up_nothing_of_other_cas
     assert "case.ConsentExpired" in told.topics
 
 
+@pytest.mark.thorough
 def test_the_erasures_behind_a_damaged_one_are_carried_out(
     place: Place, settings: Settings, superuser: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:

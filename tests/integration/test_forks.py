@@ -235,6 +235,7 @@ def test_a_publisher_without_the_guard_finds_it_by_the_topic_and_sends_nothing(
     assert stored(settings) == before
 
 
+@pytest.mark.thorough
 def test_a_topic_that_is_ahead_of_the_register_is_found(
     restored: Restored, broker: EmbeddedBroker, tmp_path: Path
 ) -> None:

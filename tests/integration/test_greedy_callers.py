@@ -93,6 +93,7 @@ def said(answer: httpx.Response) -> tuple[int, str]:
     return answer.status_code, problem["limit"]
 
 
+@pytest.mark.thorough
 def test_a_greedy_reader_is_refused_and_nobody_else_is(office: Office, settings: Settings) -> None:
     network = Network(office, settings, Limits(reads=1))
     greedy, colleague = usual_actor("uptd-ppa", Role.CASE_WORKER), usual_actor("uptd-ppa", Role.SUPERVISOR)
@@ -135,6 +136,7 @@ def test_who_writes_without_end_is_refused_and_may_break_the_glass(office: Offic
     played(play)
 
 
+@pytest.mark.thorough
 def test_whoever_breaks_the_glass_without_end_uses_up_their_own_and_nobody_s_else(
     office: Office, settings: Settings
 ) -> None:
@@ -152,6 +154,7 @@ def test_whoever_breaks_the_glass_without_end_uses_up_their_own_and_nobody_s_els
     played(play)
 
 
+@pytest.mark.thorough
 def test_machines_and_people_have_nothing_of_each_other_s(office: Office, settings: Settings) -> None:
     network = Network(office, settings, Limits(reads=1, pages=1))
 
@@ -321,6 +324,7 @@ def test_a_refusal_is_held_for_a_moment(office: Office, settings: Settings, monk
     played(play)
 
 
+@pytest.mark.thorough
 def test_every_operation_says_that_it_may_be_refused(office: Office, settings: Settings) -> None:
     document = Network(office, settings).app.openapi()
     without = {

@@ -311,6 +311,7 @@ def test_a_server_killed_under_load_keeps_every_acknowledged_event(cluster: Embe
         check(db, commands)
 
 
+@pytest.mark.thorough
 def test_who_waits_for_an_absent_database_is_told_when_the_time_is_over(
     settings: Settings, postgres: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -395,6 +395,7 @@ def test_what_the_service_did_not_sign_is_kept_once_and_not_without_end(boxes):
     assert inbox.notes.to_say(AGENCY).rows == [], "nobody vouches for its number"
 
 
+@pytest.mark.thorough
 def test_the_inbox_does_not_grow_with_what_was_handled(boxes):
     inbox = boxes()
     many = sealed(delivery(n, CASES[n % 3], data=delivery(1).data) for n in range(1, 41))

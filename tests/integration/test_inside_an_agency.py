@@ -142,6 +142,7 @@ def narrow(station: Station) -> None:
     assert seconded(asked, station.client("chief", Role.SUPERVISOR, Purpose.COORDINATION)).is_success
 
 
+@pytest.mark.thorough
 def test_a_second_officer_reads_every_case_only_until_the_agency_asks_for_need_to_know(
     running: Running, station: Station
 ) -> None:
@@ -176,6 +177,7 @@ def test_a_second_officer_reads_every_case_only_until_the_agency_asks_for_need_t
     assert not knows(colleague, told._replace(position=ended["position"]))
 
 
+@pytest.mark.thorough
 def test_what_somebody_who_left_had_taken_is_on_call_again(running: Running) -> None:
     station = Station(running, f"polsek-{uuid4().hex[:8]}")
     told = refers(running, station.code, "6474014107120101")
@@ -236,6 +238,7 @@ def of_a_case(read: Read) -> bool:
     return any(p.name in ("case", "subject") for p in read.parameters)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("read", some(r for r in READS if r.may.who is None and of_a_case(r)), ids=lambda r: r.path)
 def test_every_read_answers_who_is_excluded_as_for_a_case_that_there_is_not(
     kept: tuple[Station, Told, dict[str, str]], read: Read

@@ -198,6 +198,7 @@ OTHERS = [thorough(how) for how in ("gone", *CHANGES) if how != AT_ONCE]
 """Each has the read models built anew, which takes long."""
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("how", [AT_ONCE, *OTHERS])
 def test_what_was_withdrawn_is_told_to_nobody_whatever_becomes_of_the_row_that_says_so(
     place: Place, facts: Facts, settings: Settings, superuser: psycopg.Connection, how: str
@@ -239,6 +240,7 @@ def put_back(db: psycopg.Connection, rows: list[Any]) -> None:
             db.execute(f"INSERT INTO delivery.recalled VALUES ({', '.join(['%s'] * len(row))})", row)
 
 
+@pytest.mark.thorough
 def test_who_acts_on_what_is_on_record_of_a_case_knows_when_it_is_not_whole(
     facts: Facts, superuser: psycopg.Connection, node: Node, settings: Settings
 ) -> None:
@@ -383,6 +385,7 @@ def test_what_a_recovery_left_to_be_said_is_missed_where_it_is_gone_or_changed(
 # Releases and keyrings ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 def test_rows_from_before_there_were_digests_are_given_theirs_and_counted(
     place: Place, facts: Facts, settings: Settings, superuser: psycopg.Connection
 ) -> None:
@@ -401,6 +404,7 @@ def test_rows_from_before_there_were_digests_are_given_theirs_and_counted(
     assert named(superuser) == []
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("table", [table for table in FACTS if table is not TALLIES], ids=lambda table: table.name)
 def test_a_process_of_the_release_before_that_writes_no_digest_stands_still(
     facts: Facts, superuser: psycopg.Connection, table: Table

@@ -84,6 +84,7 @@ with composition.acting(from_environment()) as node:
 """
 
 
+@pytest.mark.thorough
 def test_who_is_halted_as_it_makes_a_key_holds_up_no_erasure(settings: Settings) -> None:
     """A halted client commits nothing. Whoever erases wants the lock alone; and all who make keys wait behind that."""
     asked = "SELECT pid FROM pg_locks WHERE relation = 'log.data_keys'::regclass AND NOT granted"

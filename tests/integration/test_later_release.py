@@ -53,6 +53,7 @@ def number_of(settings: Settings, position: int) -> int:
     return int(row[0])
 
 
+@pytest.mark.thorough
 def test_nothing_is_set_aside_everything_behind_waits_and_goes_on_with_the_release_that_knows_it(
     place: Place, settings: Settings, monkeypatch: pytest.MonkeyPatch, superuser: psycopg.Connection
 ) -> None:

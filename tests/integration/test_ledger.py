@@ -419,6 +419,7 @@ def test_a_checkpoint_that_was_held_up_delays_the_next_by_seconds_at_most(fresh,
         child.wait()
 
 
+@pytest.mark.thorough
 def test_the_clock_may_jump_either_way(fresh, ledger, monkeypatch):
     for jump in (0, 10**9, -(10**9)):
         monkeypatch.setattr(sealing.time, "time", lambda jump=jump: 1_800_000_000.0 + jump)

@@ -361,6 +361,7 @@ def test_a_witness_that_says_an_absurd_time_does_not_stop_the_report(running: An
 # Taking it apart ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 def test_it_is_extracted_where_nothing_is_and_only_there(running: Any, case: str, tmp_path: Path, capsys) -> None:
     from rujukan.infra.cli import main
 

@@ -50,6 +50,7 @@ def test_an_erasure_far_ahead_keeps_no_later_one_from_being_carried_out(
         assert keys_of(superuser, later) == 0
 
 
+@pytest.mark.thorough
 def test_nobody_is_behind_a_row_far_ahead(place: Place, settings: Settings, superuser: psycopg.Connection) -> None:
     office, case = place.office, case_with(place, "rsud")
     at = fetching.note(office, case, "far ahead")

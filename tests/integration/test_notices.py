@@ -106,6 +106,7 @@ def test_a_recipient_s_own_consent_and_what_it_sends_on_reach_the_lead_s_people_
         assert not [n for n in watching.shown(other) if n.case == case], "nobody else learns who takes part"
 
 
+@pytest.mark.thorough
 def test_what_somebody_opens_in_emergencies_of_one_case_after_another_reaches_the_lead(watching: Watching) -> None:
     office, before = watching.office, watching.shown("uptd-ppa")
     cases = [office.opens(composition.now()) for _ in range(LIMITS.glasses)]
@@ -156,6 +157,7 @@ def test_who_was_judged_not_justified_asks_a_second_person_in_every_case_and_is_
     assert len(fresh(watching, "uptd-ppa", before)) == 1
 
 
+@pytest.mark.thorough
 def test_a_reading_right_after_an_assignment_or_a_joining_reaches_the_lead_once(watching: Watching) -> None:
     office, before = watching.office, watching.shown("uptd-ppa")
     case = office.opens(composition.now())
@@ -169,6 +171,7 @@ def test_a_reading_right_after_an_assignment_or_a_joining_reaches_the_lead_once(
     assert len(fresh(watching, "uptd-ppa", before)) == 1
 
 
+@pytest.mark.thorough
 def test_a_run_of_searches_reaches_the_searchers_own_supervisors(watching: Watching) -> None:
     before, act = watching.shown("lbh"), watching.office.act("lbh")
     for _ in range(LIMITS.searches + 3):
@@ -207,6 +210,7 @@ def test_new_and_retired_keys_and_webhooks_reach_the_leads_concerned_and_the_age
     assert [n.rule for n in report][1:] == [rule for rule, _ in rules]
 
 
+@pytest.mark.thorough
 def test_what_was_done_long_ago_is_told_to_nobody(watching: Watching) -> None:
     office, before = watching.office, watching.shown("uptd-ppa")
     case = office.opens(composition.now())

@@ -284,6 +284,7 @@ def test_what_is_wrong_in_more_than_a_bit_is_worked_out_from_what_is_right_and_n
     assert main_of(settings, "damaged") == 0
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("how", ["gone", "set back"])
 def test_an_agency_whose_newest_number_is_gone_or_was_set_back_with_its_digest_is_given_no_number_twice(
     world: World, how: str

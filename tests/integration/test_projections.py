@@ -186,6 +186,7 @@ def office(elsewhere: Settings) -> Iterator[Office]:
 # The directory -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 def test_the_directory_lists_every_agency_with_its_services(story: Story) -> None:
     with story.office.ports.views.acting_for("disdik") as db:
         found = directory.agencies(db)
@@ -438,6 +439,7 @@ def test_a_new_lead_takes_over_caseload_clocks_and_audit_trail(office: Office, e
         assert left.version is None
 
 
+@pytest.mark.thorough
 def test_a_new_lead_takes_the_duplicates_over_and_a_clock_of_a_file_that_ended_is_on_no_board(
     office: Office, elsewhere: Settings
 ) -> None:
@@ -556,6 +558,7 @@ def test_a_batch_that_was_taken_already_changes_nothing(story: Story, settings: 
         assert dump(settings) == before
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("in_small_batches")
 def test_a_batch_that_overlaps_or_comes_too_early_is_taken_once_with_all_before_it(
     story: Story, settings: Settings

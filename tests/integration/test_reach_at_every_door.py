@@ -188,6 +188,7 @@ def test_a_hospital_that_hears_its_patient_agree_sends_her_on_at_once(story: Sto
     assert (story.sent(PSYCHOLOGIST), story.sent(PSYCHOLOGIST, by=HOSPITAL)) == ({"health"}, {"psychosocial"})
 
 
+@pytest.mark.thorough
 def test_what_its_beneficiary_says_she_agreed_to_waits_for_the_lead(story: Story) -> None:
     """Row a: for all compartments, to whom nobody named; and back to who said it."""
     for_health(story)
@@ -218,6 +219,7 @@ def test_what_its_beneficiary_says_she_agreed_to_waits_for_the_lead(story: Story
     assert story.sent(LAWYERS) == {"health"}
 
 
+@pytest.mark.thorough
 def test_one_supervisor_shares_nothing_past_consent_that_the_hospital_may_not_know(story: Story) -> None:
     """Row c: for everything, on whatever ground, without an end. What a ground does allow one person to do at once goes
     no further than what the hospital was sent; the rest waits for another, and covers nothing."""
@@ -243,6 +245,7 @@ def test_one_supervisor_shares_nothing_past_consent_that_the_hospital_may_not_kn
     assert story.sent(POLICE) == set()
 
 
+@pytest.mark.thorough
 def test_who_lost_her_consent_does_not_resume_on_its_own_word(story: Story) -> None:
     """Row b."""
     consent, referral = for_health(story)
@@ -268,6 +271,7 @@ ENDS: dict[str, Callable[[Story, str], None]] = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("ended", some(ENDS))
 def test_a_referral_that_is_over_opens_nothing_of_others_words(story: Story, ended: str) -> None:
     """Row e: her consent stands all the while."""
@@ -296,6 +300,7 @@ CONSENT_ENDS: dict[str, Callable[[Story, str], object]] = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("ended", some(CONSENT_ENDS))
 def test_who_she_is_no_door_says_once_her_consent_to_that_ended(story: Story, ended: str) -> None:
     """The search by number neither: it would say of anybody whether the case is theirs."""
@@ -329,6 +334,7 @@ def test_who_she_is_no_door_says_once_her_consent_to_that_ran_out(story: Story) 
     assert story.opened(LEAD) >= {"identity"}
 
 
+@pytest.mark.thorough
 def test_what_was_shared_for_care_is_not_opened_for_prosecution(story: Story) -> None:
     for_health(story)
     assert story.opened(HOSPITAL, Purpose.CARE) == story.opened(HOSPITAL, Purpose.COORDINATION) == {"health"}

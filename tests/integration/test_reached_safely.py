@@ -38,6 +38,7 @@ def told_of_contact(office: Office) -> UUID:
     return case
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("safe", [None, False, True])
 def test_who_is_told_a_number_is_told_what_was_said_of_calling_it(
     settings: Settings, place: Place, safe: bool | None

@@ -317,6 +317,7 @@ def test_what_a_worker_took_in_after_the_last_batch_was_read_is_folded_before_th
     assert dump(settings) == after
 
 
+@pytest.mark.thorough
 def test_a_read_model_of_an_older_shape_is_rebuilt_before_it_is_used(settings: Settings) -> None:
     """As after an upgrade: the table lacks a column, and says that it was made from other words."""
     before = dump(settings)

@@ -323,6 +323,7 @@ def test_another_keyring_is_no_damage(place: Place, settings: Settings, node: No
         other.known(db)
 
 
+@pytest.mark.thorough
 def test_a_row_that_somebody_wrote_who_has_no_key_is_told_to_nobody(
     place: Place, settings: Settings, superuser: psycopg.Connection
 ) -> None:

@@ -150,6 +150,7 @@ def test_person_access_tells_what_a_person_of_one_s_own_agency_opened(people: Pe
 # What did an agency hold -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 def test_holdings_at_an_instant_of_one_s_own_and_in_the_cases_one_leads(
     people: People, three: Three, told: Told
 ) -> None:

@@ -388,6 +388,7 @@ def told(office: Office) -> UUID:
     return tell_one_case(office, composition.now())
 
 
+@pytest.mark.thorough
 def test_without_an_epoch_a_restored_backup_brings_erased_content_back(
     told: UUID, office: Office, settings: Settings, copied: Callable[[], None]
 ) -> None:
@@ -398,6 +399,7 @@ def test_without_an_epoch_a_restored_backup_brings_erased_content_back(
         assert store.read(told)
 
 
+@pytest.mark.thorough
 def test_after_an_epoch_a_restored_backup_brings_nothing_back(
     told: UUID, office: Office, settings: Settings, copied: Callable[[], None]
 ) -> None:
@@ -413,6 +415,7 @@ def test_after_an_epoch_a_restored_backup_brings_nothing_back(
         store.read(told)
 
 
+@pytest.mark.thorough
 def test_an_epoch_goes_on_until_what_was_erased_is_covered(
     told: UUID, office: Office, settings: Settings, superuser: psycopg.Connection
 ) -> None:

@@ -169,6 +169,7 @@ CHANGES = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("vouched", [False, True], ids=["before the log vouches for it", "once the log does"])
 @pytest.mark.parametrize("column", list(CHANGES))
 def test_a_changed_row_is_named_and_never_shown(
@@ -189,6 +190,7 @@ def test_a_changed_row_is_named_and_never_shown(
     assert sent(place, case) == before
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("which", ["first", "last", "all"])
 def test_a_row_that_is_gone_is_missed(
     place: Place, settings: Settings, superuser: psycopg.Connection, case: UUID, which: str
@@ -201,6 +203,7 @@ def test_a_row_that_is_gone_is_missed(
     assert sent(place, case) == before
 
 
+@pytest.mark.thorough
 def test_one_among_the_newest_that_is_gone_is_missed_though_nobody_can_say_of_which_case_it_was(
     place: Place, settings: Settings, superuser: psycopg.Connection, case: UUID
 ) -> None:
@@ -210,6 +213,7 @@ def test_one_among_the_newest_that_is_gone_is_missed_though_nobody_can_say_of_wh
         assert sent(place, case).elsewhere == 1, "the log says that it was gone when it vouched for the others"
 
 
+@pytest.mark.thorough
 def test_a_row_that_was_added_with_the_right_key_is_not_believed(
     place: Place, settings: Settings, superuser: psycopg.Connection, case: UUID
 ) -> None:
@@ -232,6 +236,7 @@ def test_a_row_that_was_added_with_the_right_key_is_not_believed(
         assert which not in [s.number for s in now.sent]
 
 
+@pytest.mark.thorough
 def test_where_the_log_s_own_word_does_not_open_it_is_named_and_other_cases_go_on(
     place: Place, settings: Settings, superuser: psycopg.Connection, case: UUID
 ) -> None:
@@ -249,6 +254,7 @@ def test_where_the_log_s_own_word_does_not_open_it_is_named_and_other_cases_go_o
     assert sent(place, other).unread == []
 
 
+@pytest.mark.thorough
 def test_the_log_vouches_once_and_for_all_that_is_new(place: Place, settings: Settings, case: UUID) -> None:
     vouch(settings)
     assert vouch(settings) == 0

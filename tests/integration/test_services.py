@@ -52,6 +52,7 @@ def cluster(places: Callable[[], Path]) -> Iterator[EmbeddedPostgres]:
     server.stop()
 
 
+@pytest.mark.thorough
 def test_postgres_answers_with_the_promised_settings(cluster: EmbeddedPostgres) -> None:
     expected = {
         "max_connections": "200",
@@ -122,6 +123,7 @@ def test_no_statement_and_no_value_reaches_the_log(cluster: EmbeddedPostgres) ->
     assert "secrets" not in log
 
 
+@pytest.mark.thorough
 def test_a_long_and_odd_data_directory_works_and_stop_is_repeatable(places: Callable[[], Path]) -> None:
     data_dir = places() / ("d" * 100 + ' o\'dd "name"') / "cluster"
     server = EmbeddedPostgres(data_dir)

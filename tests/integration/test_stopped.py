@@ -72,6 +72,7 @@ def try_now(settings: Settings) -> None:
     catch_up(settings)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", some(NAMES, len(NAMES)))
 def test_it_stops_right_before_what_it_cannot_take_in_and_all_others_go_on(
     settings: Settings, before: int, name: str, monkeypatch: pytest.MonkeyPatch
@@ -170,6 +171,7 @@ def test_one_that_fell_behind_holds_up_none_of_the_others(
     assert position(settings, "flags") == head(settings)
 
 
+@pytest.mark.thorough
 def test_one_that_fell_behind_has_its_turn_also_where_what_is_new_takes_all_the_time(
     settings: Settings, before: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -52,6 +52,7 @@ def status(story: Story, referral: str) -> str:
     return str(found["status"])
 
 
+@pytest.mark.thorough
 def test_the_police_end_no_emergency_of_the_hospital(story: Story) -> None:
     """Row d: they find a consent's id, and say stop."""
     consent, emergency = at_work(story, HOSPITAL, "emergency")
@@ -92,6 +93,7 @@ def test_the_police_end_no_emergency_of_the_hospital(story: Story) -> None:
     assert story.sent(HOSPITAL) == set()
 
 
+@pytest.mark.thorough
 def test_what_she_says_counts_in_a_file_that_was_closed(story: Story) -> None:
     """A caregiver's word waits for the lead, on its list; her own ends it, and copies are asked back."""
     consent, referral = at_work(story, HOSPITAL)

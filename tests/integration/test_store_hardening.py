@@ -213,6 +213,7 @@ def erased(office: Office, db: psycopg.Connection, notes: int) -> UUID:
     return case
 
 
+@pytest.mark.thorough
 def test_a_page_of_what_was_erased_is_not_the_end_of_the_log(
     office: Office, settings: Settings, db: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -273,6 +274,7 @@ def test_a_second_rebuild_at_once_is_refused_and_does_the_first_no_harm(
         assert first.rebuild(name), "what was refused leaves no lock behind"
 
 
+@pytest.mark.thorough
 def test_a_fresh_database_is_prepared_once_however_many_prepare_it(postgres: EmbeddedPostgres, tmp_path: Path) -> None:
     name = f"t{uuid4().hex[:12]}"
     with psycopg.connect(postgres.conninfo, autocommit=True) as server:

@@ -234,6 +234,7 @@ def test_what_breaks_a_stream_ends_it_and_leaves_no_words_in_a_log(
     assert "RAHASIA" not in caplog.text
 
 
+@pytest.mark.thorough
 def test_an_agency_has_so_many_streams_open_and_no_more(feeding: Feeding, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feeding.gate, "streams", Places("streams", 0, 2, 100))
     client = feeding.client("lbh")

@@ -134,6 +134,7 @@ def late(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -
         yield told
 
 
+@pytest.mark.thorough
 def test_a_deadline_stays_breached_beside_what_is_said_of_before(late: Late) -> None:
     with late.office.ports.views.acting_for("uptd-ppa") as db:
         found = {entry.clock: entry for entry in deadlines.deadlines(db, composition.now(), all=True)}

@@ -81,6 +81,7 @@ def failed(office: Office, case: UUID, referral: UUID) -> None:
     office.does("rsud", case, FailReferral, referral=referral, reason=EndReason.UNREACHABLE)
 
 
+@pytest.mark.thorough
 def test_an_agency_that_uses_http_alone_is_told_over_the_feed_and_in_its_list_that_an_older_state_was_restored(
     settings: Settings, place: Place
 ) -> None:

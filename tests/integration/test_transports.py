@@ -90,6 +90,7 @@ def test_all_it_is_entitled_to_once_in_order_across_a_restart_and_the_service_he
     assert shown == {"agency": AGENCY, "head": len(told), "received": len(told), "handled": len(told)}
 
 
+@pytest.mark.thorough
 def test_what_comes_again_is_not_handled_again(world, carrier, tmp_path):
     case = world.feeding.case_with(AGENCY)
     hospital = Hospital(world, carrier.fresh(), tmp_path / "inbox.db")
@@ -103,6 +104,7 @@ def test_what_comes_again_is_not_handled_again(world, carrier, tmp_path):
     again.stop()
 
 
+@pytest.mark.thorough
 def test_what_is_lost_on_the_way_is_noticed_and_fetched_from_the_feed(world, carrier, tmp_path, caplog):
     case = world.feeding.case_with(AGENCY)
     head = world.feeding.head(AGENCY)
@@ -169,6 +171,7 @@ def test_what_was_erased_before_it_was_sent_comes_as_a_placeholder_and_its_copie
     assert ERASED not in {d.topic for d in hospital.seen[last:]}
 
 
+@pytest.mark.thorough
 def test_a_new_key_while_messages_are_in_flight_loses_none(world, carrier, tmp_path):
     case = world.feeding.case_with(AGENCY)
     hospital = Hospital(world, carrier.fresh(), tmp_path / "inbox.db")
@@ -184,6 +187,7 @@ def test_a_new_key_while_messages_are_in_flight_loses_none(world, carrier, tmp_p
     assert len(world.told("key_id = %s", new.id)) >= 3
 
 
+@pytest.mark.thorough
 def test_a_wrong_private_key_handles_and_says_nothing_and_the_right_one_has_all_handled(world, carrier, tmp_path):
     """It is called as the right one is. With the right key beside it all goes on where it stood."""
     world.feeding.case_with(AGENCY)

@@ -110,6 +110,7 @@ def test_a_position_that_the_log_does_not_have_is_refused_at_once(office: Office
     played(play())
 
 
+@pytest.mark.thorough
 def test_a_person_who_waits_for_too_much_is_told_and_nobody_else_is(
     office: Office, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

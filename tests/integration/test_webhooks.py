@@ -339,6 +339,7 @@ def test_what_fails_for_too_long_is_disabled(feeding: Feeding, receiver: Receive
     assert (shown["sent"], shown["failures"]) == (0, tried)
 
 
+@pytest.mark.thorough
 def test_it_is_replayed_from_a_sequence_and_goes_on_from_there(feeding: Feeding, receiver: Receiver) -> None:
     """Back to post again, forward to leave out what a receiver cannot take."""
     administrator, case = Administrator(feeding, "rsud"), feeding.case_with("rsud")

@@ -124,6 +124,7 @@ def test_the_monitoring_prefix_serves_what_was_cosigned(fresh, ledger, made):  #
 # The statuses of C2SP tlog-witness ------------------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 def test_every_refusal_has_the_status_that_the_specification_gives_it(fresh, ledger, made):  # noqa: F811
     witness = made()
     note = grow(fresh, ledger, 5)
@@ -223,6 +224,7 @@ def test_the_asking_log_is_refused_after_it_rolled_back(fresh, ledger, made):  #
     assert [e.why for e in witness.alarms()] == ["the log has two histories"]
 
 
+@pytest.mark.thorough
 def test_an_alarm_stands_until_a_person_at_the_witness_ends_it(fresh, ledger, made):  # noqa: F811
     witness = made()
     witness.follow(grow(fresh, ledger, 10), ledger.tree)

@@ -82,6 +82,7 @@ def opened(tmp_path: Path) -> Iterator[Callable[..., Witness]]:
 # Two on one file ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("old", [0, 3])
 def test_two_on_one_file_do_not_cosign_two_histories(opened, old):
     """As two processes have it: a connection each. Both are asked for another history at one moment."""
@@ -348,6 +349,7 @@ def hurried(monkeypatch):
     monkeypatch.setattr(asking, "SECONDS", 0.5)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("to", ["http", "file", "ftp"])
 def test_a_log_sends_its_witness_nowhere_else(opened, to):
     with serving(lambda h: h.says(200, head(GROWN).data)) as elsewhere:
@@ -366,6 +368,7 @@ def test_a_log_is_asked_over_http_alone(scheme):
         LogClient(scheme)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("pause", [0, 0.05])
 def test_a_log_that_never_stops_answering_is_left(opened, hurried, pause):
     began = time.monotonic()
@@ -376,6 +379,7 @@ def test_a_log_that_never_stops_answering_is_left(opened, hurried, pause):
     assert time.monotonic() - began < 300
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("tile", some([b"", b"x", bytes(31), bytes(33), bytes(256 * 32), bytes(10**6)]))
 def test_a_log_of_more_leaves_than_there_can_be_is_asked_for_few_tiles_and_not_believed(opened, tile):
     witness = opened()
@@ -564,6 +568,7 @@ def test_a_cosignature_among_others_is_taken_alone():
     assert [s.key_id for s in store.taken] == [WITNESS.public.key_id]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("pause", [0, 0.05])
 def test_a_witness_that_never_stops_answering_is_left(hurried, pause):
     began = time.monotonic()

@@ -171,6 +171,7 @@ def test_a_report_says_what_it_was_given(language: Language) -> None:
         assert flat(sentence) in flat(said)
 
 
+@pytest.mark.thorough
 def test_codes_times_and_agencies_are_said_in_words() -> None:
     said = flat(text_of(render(facts(), "id")))
     for words in (
@@ -242,6 +243,7 @@ def test_each_figure_stands_as_the_verifier_prints_it_and_in_that_order(language
         at = said.index(flat(label + figure), at) + 1
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("language", LANGUAGES_OF_A_REPORT)
 def test_it_speaks_of_a_signature_only_where_there_is_one(language: Language) -> None:
     words = WORDS[language]
@@ -270,12 +272,14 @@ def test_a_time_without_a_zone_is_refused() -> None:
 # Pages -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
 def test_any_text_becomes_pages(text: str) -> None:
     pdf = render(telling(text, case=text[:40], recipient=text), "id")
     assert text_of(pdf).count("Halaman ") == len(PdfReader(io.BytesIO(pdf)).pages)
 
 
+@pytest.mark.thorough
 def test_a_long_text_is_all_there_and_within_the_page() -> None:
     words = " ".join(f"kata{n}" for n in range(2400))
     pdf = render(telling(words), "id")
@@ -466,6 +470,7 @@ def test_page_one_counts_what_ran_out_and_is_not_named_there(language: Language)
     assert flat(words.more_ran_out.format(n="")) not in flat(text_of(render(facts(clocks=late[:6]), language)))
 
 
+@pytest.mark.thorough
 def test_nobody_is_said_to_have_held_a_clock_before_it_was_recorded() -> None:
     told = facts()
     late = told.clocks[1]

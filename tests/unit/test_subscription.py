@@ -292,6 +292,7 @@ def other(number: int) -> Message:
     return message
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("page", [1, 3, 1000])
 def test_a_number_that_comes_with_another_delivery_stops_it_until_a_person_has_looked(desk, caplog, page):
     """One of the two is not what the service stands by: what follows may stand on it."""
