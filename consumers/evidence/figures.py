@@ -97,6 +97,13 @@ def clock(at: datetime, language: Language) -> str:
     return f"{at.astimezone(ZONE):{'%H:%M:%S' if language == 'en' else '%H.%M.%S'}} {ZONE}"
 
 
+def brief(at: datetime, language: Language) -> str:
+    """`29 Nov 2026, 18.06.45`, in English `29 Nov 2026, 18:06:45`: for a table under which the zone is named. Raises
+    OverflowError at the calendar's ends."""
+    on, time = at.astimezone(ZONE), clock(at, language).removesuffix(f" {ZONE}")
+    return f"{on.day} {MONTHS[language][on.month - 1][:3]} {on.year}, {time}"
+
+
 def instant(at: datetime, language: Language) -> str:
     """`29 November 2026 pukul 18.06.45 WITA`, in English `29 November 2026, 18:06:45 WITA`.
 

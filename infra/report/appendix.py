@@ -3,7 +3,7 @@
 from ...domain import codes
 from .canvas import GREY, Cell, Line
 from .chronology import named
-from .facts import Referral, ReportFacts
+from .facts import Holding, Referral, ReportFacts
 from .pen import Pen
 
 
@@ -39,13 +39,21 @@ def _spans(pen: Pen, facts: ReportFacts) -> None:
                     pen.read.name(held.agency),
                     pen.code(codes.ReferralStatus, held.status),
                     since,
-                    pen.read.time(held.until) if held.until is not None else words.still,
+                    _until(pen, held),
                 )
             )
     if rows:
         paper.table(list(zip(words.custody, (23, 19, 29, 29), strict=True)), rows, size=7)
     else:
         paper.paragraph(words.none)
+
+
+def _until(pen: Pen, held: Holding) -> str:
+    """When a span ended; the last of a referral that ended is no span."""
+    if held.until is None:
+        return pen.words.still
+    status = codes.ReferralStatus.of(held.status)
+    return pen.read.time(held.until) if status.is_open or status is codes.ReferralStatus.DRAFT else "-"
 
 
 def _about(pen: Pen, referral: Referral) -> str:

@@ -1,25 +1,22 @@
 """The first two pages: what happened, who held what, which clock ran out under whom, who knew what when, who looked."""
 
-from collections.abc import Iterator
 from datetime import datetime
 
 from ...domain import codes
-from . import timeline
+from . import happened, timeline
 from .canvas import GREY, WARN, Cell, Line
-from .facts import LATE, Access, Clock, Event, Referral, ReportFacts
+from .facts import LATE, Access, Clock, Referral, ReportFacts
 from .pen import Pen
 
 MOST_ROWS = 14
 """Of a table on these pages; what is more stands in the section that has all."""
-MOST_SENTENCES = 6
-"""Of one kind on the first page; it says how many more there are."""
 ANSWERED = {"received", "accepted", "in-progress", "on-hold", "completed", "rejected"}
 
 
 def write(pen: Pen, facts: ReportFacts) -> None:
     """Both pages, or as many as it takes."""
     _about(pen, facts)
-    _what_happened(pen, facts)
+    happened.write(pen, facts)
     timeline.draw(pen, facts)
     _custody(pen, facts)
     _clocks(pen, facts)
@@ -54,131 +51,11 @@ def _basis(pen: Pen, facts: ReportFacts) -> str:
     return pen.code(codes.DisclosureBasis, code) + parted + rule
 
 
-def _what_happened(pen: Pen, facts: ReportFacts) -> None:
-    paper = pen.canvas
-    paper.heading(pen.words.happened_here, 1)
-    for sentence in (*_course(pen, facts), *_referrals(pen, facts)):
-        paper.bullet(sentence, size=8.5)
-    ran_out = list(_ran_out(pen, facts))
-    for sentence in ran_out:
-        paper.bullet(sentence, size=8.5, colour=WARN)
-    if not ran_out:
-        paper.bullet(pen.words.none_ran_out.format(as_of=pen.read.time(facts.as_of)), size=8.5)
-    for sentence in _left_out(pen, facts):
-        paper.bullet(sentence, size=8.5)
-
-
-def _course(pen: Pen, facts: ReportFacts) -> Iterator[str]:
-    words, time, name = pen.words, pen.read.time, pen.read.name
-    if opened := _last(facts, "case.CaseOpened"):
-        yield words.opened.format(at=time(opened.recorded_at), agency=name(opened.agency))
-    for led in facts.led:
-        until = words.led_until.format(until=time(led.until)) if led.until else ""
-        yield words.led.format(agency=name(led.agency), since=time(led.since), until=until)
-    closed = _ended(facts, "case.CaseClosed", "case.CaseReopened")
-    merged = _ended(facts, "case.CaseMerged", "case.CaseSeparated")
-    if merged:
-        yield words.merged.format(at=time(merged.recorded_at), agency=name(merged.agency))
-    elif closed:
-        reason = next((str(f.value) for f in closed.fields if f.name == "reason"), "")
-        yield words.closed.format(
-            at=time(closed.recorded_at), agency=name(closed.agency), reason=pen.code(codes.CloseReason, reason)
-        )
-    elif opened:
-        yield words.not_closed.format(as_of=time(facts.as_of))
-
-
-def _ended(facts: ReportFacts, by: str, undone_by: str) -> Event | None:
-    """What ended the case in this way, and stands."""
-    end, undone = _last(facts, by), _last(facts, undone_by)
-    return end if end and (undone is None or undone.position < end.position) else None
-
-
-def _last(facts: ReportFacts, topic: str) -> Event | None:
-    return next((event for event in reversed(facts.events) if event.topic == topic), None)
-
-
-def _referrals(pen: Pen, facts: ReportFacts) -> Iterator[str]:
-    words = pen.words
-    sent = [r for r in facts.referrals if _sent(r) is not None]
-    answered = [r for r in sent if r.answered_at is not None]
-    late = [r for r in sent if r.breached_at is not None]
-    if not sent:
-        yield words.no_referral
-        return
-    yield words.referrals_sent.format(
-        n=len(sent),
-        in_time=len([r for r in answered if r.breached_at is None]),
-        late=len(late),
-        cancelled=len([r for r in sent if r.ended_unanswered_at is not None and r.breached_at is None]),
-        waiting=len(
-            [r for r in sent if r.breached_at is None and r.answered_at is None and r.ended_unanswered_at is None]
-        ),
-    )
-
-
-def _sent(referral: Referral) -> object:
-    return next((h.since for h in referral.custody if h.status == codes.ReferralStatus.REQUESTED), None)
-
-
-def _ran_out(pen: Pen, facts: ReportFacts) -> Iterator[str]:
-    words, time = pen.words, pen.read.time
-    late = [c for c in facts.clocks if c.state in LATE]
-    for clock in late[:MOST_SENTENCES]:
-        state = {
-            "breached": words.never_met,
-            "met-late": words.met_after,
-            "said-late": words.said_after,
-            "ended-late": words.ended_after,
-        }[clock.state]
-        met = time(clock.met_at) if clock.met_at else ""
-        recorded = time(clock.met_recorded_at) if clock.met_recorded_at else met
-        known = _recorded_at(facts, clock)
-        after = known is not None and known > clock.due_at
-        yield (words.ran_out_before if after else words.ran_out).format(
-            known=time(known) if known else "",
-            what=pen.need(clock),
-            number=pen.number.of(clock.clock),
-            due=time(clock.due_at),
-            held=pen.agencies(clock.held_by),
-            state=state.format(met=met, recorded=recorded, as_of=time(facts.as_of)),
-        )
-    unanswered = [r for r in facts.referrals if r.breached_at is not None and r.due_at is not None]
-    for referral in unanswered[:MOST_SENTENCES]:
-        due = referral.due_at
-        assert due is not None
-        spans = [h.agency for h in referral.custody if h.since <= due and (h.until is None or h.until > due)]
-        holder = spans[0] if spans else referral.sender
-        yield words.answer_ran_out.format(
-            number=pen.number.of(referral.referral),
-            recipient=pen.read.name(referral.recipient),
-            due=time(due),
-            held=pen.read.name(holder),
-        )
-    if more := sum(max(0, len(those) - MOST_SENTENCES) for those in (late, unanswered)):
-        yield words.more_ran_out.format(n=more)
-
-
-def _recorded_at(facts: ReportFacts, clock: Clock) -> datetime | None:
-    """When it was recorded that a clock runs: before that nobody could see it here."""
-    for event in facts.events:
-        if event.topic == "case.ClockStarted" and any(
-            f.name == "clock" and f.value == clock.clock for f in event.fields
-        ):
-            return event.recorded_at
-    return None
-
-
 def _held_by(pen: Pen, facts: ReportFacts, clock: Clock) -> str:
-    known = _recorded_at(facts, clock)
+    known = happened.recorded_at(facts, clock)
     if clock.held_by and known is not None and known > clock.due_at:
-        return pen.words.recorded_after.format(known=pen.read.time(known), held=pen.agencies(clock.held_by))
+        return pen.words.recorded_after.format(known=pen.read.brief(known), held=pen.agencies(clock.held_by))
     return pen.agencies(clock.held_by)
-
-
-def _left_out(pen: Pen, facts: ReportFacts) -> Iterator[str]:
-    if hidden := sum(event.wholly_withheld for event in facts.events):
-        yield pen.words.not_counted.format(n=hidden)
 
 
 def _custody(pen: Pen, facts: ReportFacts) -> None:
@@ -189,12 +66,12 @@ def _custody(pen: Pen, facts: ReportFacts) -> None:
         paper.paragraph(words.none)
         return
     rows = [_held(pen, referral) for referral in facts.referrals[:MOST_ROWS]]
-    paper.table(list(zip(words.held_columns, (20, 29, 25, 26), strict=True)), rows, size=7)
+    paper.table(list(zip(words.held_columns, (17, 36, 25, 22), strict=True)), rows, size=7)
     _more(pen, len(facts.referrals), words.referrals)
 
 
 def _held(pen: Pen, referral: Referral) -> tuple[Cell, ...]:
-    words, time = pen.words, pen.read.time
+    words, time = pen.words, pen.read.brief
     sent = next((h.since for h in referral.custody if h.status == codes.ReferralStatus.REQUESTED), None)
     taken = next((h for h in referral.custody if h.agency != referral.sender), None)
     about = f"{pen.code(codes.Service, referral.service)}, {pen.code(codes.Urgency, referral.urgency)}"
@@ -226,7 +103,7 @@ def _held(pen: Pen, referral: Referral) -> tuple[Cell, ...]:
 
 
 def _clocks(pen: Pen, facts: ReportFacts) -> None:
-    paper, words, time = pen.canvas, pen.words, pen.read.time
+    paper, words, time = pen.canvas, pen.words, pen.read.brief
     paper.heading(words.clocks, 1)
     if not facts.clocks:
         paper.paragraph(words.none)
@@ -262,7 +139,7 @@ def _clocks(pen: Pen, facts: ReportFacts) -> None:
 
 def _who_knew(pen: Pen, facts: ReportFacts) -> None:
     """Who could know what, since when: what was sent to an agency, when a person there received it, what was opened."""
-    paper, words, time = pen.canvas, pen.words, pen.read.time
+    paper, words, time = pen.canvas, pen.words, pen.read.brief
     paper.heading(words.who_knew, 1)
     paper.paragraph(words.who_knew_note, size=7, colour=GREY)
     named = [led.agency for led in facts.led] + [r.recipient for r in facts.referrals]
@@ -312,7 +189,7 @@ def _who_knew(pen: Pen, facts: ReportFacts) -> None:
 
 def _sent_to(pen: Pen, facts: ReportFacts, agency: str, referral: str) -> str:
     """That the sending of a referral was sent to an agency's system, and arrived there: the first of it that was."""
-    words, time = pen.words, pen.read.time
+    words, time = pen.words, pen.read.brief
     its = [t for t in facts.told if t.agency == agency and t.referral == referral]
     told = min((t for t in its if t.sent_at is not None), key=lambda t: t.sent_at, default=None)  # type: ignore[arg-type,return-value]
     told = told or next(iter(its), None)
@@ -323,11 +200,11 @@ def _sent_to(pen: Pen, facts: ReportFacts, agency: str, referral: str) -> str:
         said = [(words.sent_found if told.found else words.sent_over).format(at=time(told.sent_at), how=how)]
     if told is None or (told.received_at is None and not told.failed):
         return f"{said[0]}; {words.no_arrival}"
-    day = time(told.sent_at).partition(words.time_of_day)[0] if told.sent_at else ""
+    day = time(told.sent_at).partition(", ")[0] if told.sent_at else ""
 
     def later(at: datetime) -> str:
         """Of what came on the day on which it was sent, the time alone."""
-        on, between, clock = time(at).partition(words.time_of_day)
+        on, between, clock = time(at).partition(", ")
         return clock if on == day else on + between + clock
 
     said += [words.arrived.format(at=later(told.received_at))] if told.received_at else []
@@ -346,7 +223,7 @@ def _shared(facts: ReportFacts, referral: str) -> list[str] | None:
 
 
 def _opened(pen: Pen, opened: list[Access]) -> str:
-    words, time = pen.words, pen.read.time
+    words, time = pen.words, pen.read.brief
     if not opened:
         return words.never_opened
     data = sorted({c for a in opened for c in a.compartments})

@@ -74,6 +74,8 @@ def _ground(part: str, grounds: Mapping[str, str], number: Numbers, language: La
     return f"{ground} ({code(SharingBasis, kind, language)})" if kind else ground
 
 
+EVERY_OF_KIND = Words("setiap instansi jenis “{kind}”", "every agency of the kind “{kind}”")
+"""A recipient that is a kind: some agencies are called as their kind is."""
 MAY_BE_WITHHELD = Words("tidak diungkap", "not disclosed")
 """In the place of a field that an older record may have in a compartment that is withheld."""
 
@@ -92,6 +94,13 @@ class Reader:
     def time(self, at: datetime) -> str:
         """To the second, in the network's zone, as the verifier says it. Raises ValueError for a time with no zone."""
         return figures.instant(at, self.language)
+
+    def brief(self, at: datetime) -> str:
+        """The same for a table: `29 Nov 2026, 18.06.45`. Each page says in which zone."""
+        try:
+            return figures.brief(at, self.language)
+        except OverflowError:  # first or last day of the calendar
+            return self.time(at)
 
     def value(self, topic: str, name: str, value: Value, withheld: bool = False) -> str:
         """A field's value as a person reads it; text as it stands. `withheld`: where there is none, it may have been
@@ -129,5 +138,6 @@ class Reader:
         if COMPARTMENT in kinds:
             return compartment(value, self.language)
         if RECIPIENT in kinds and value.startswith("kind:"):
-            return code(AgencyKind, value.removeprefix("kind:"), self.language)
+            kind = code(AgencyKind, value.removeprefix("kind:"), self.language)
+            return EVERY_OF_KIND.said_in(self.language).format(kind=kind)
         return self.name(value) if kinds & {AGENCY, RECIPIENT} else value

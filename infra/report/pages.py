@@ -10,6 +10,9 @@ from .numbers import Numbers
 from .pen import Pen
 from .words import WORDS
 
+WITH_WHAT_FOLLOWS = 72.0
+"""Points that a line which leads into a list takes with the first of that list."""
+
 
 class Contradiction(ValueError):
     """The facts hold content that they also say is withheld. Nothing is printed."""
@@ -132,16 +135,19 @@ def _figures(pen: Pen, facts: ReportFacts) -> None:
 def _meaning(pen: Pen, facts: ReportFacts) -> None:
     paper, words = pen.canvas, pen.words
     paper.heading(words.meaning)
+    paper.room(WITH_WHAT_FOLLOWS)
     paper.paragraph(words.proves, face="bold")
     for item in words.proven:
         paper.bullet(item)
     names = {witness.name for witness in facts.ledger.witnesses}
     paper.bullet(words.witnessed.format(n=len(names)) if names else words.unwitnessed)
     paper.space(4)
+    paper.room(WITH_WHAT_FOLLOWS)
     paper.paragraph(words.not_proves, face="bold")
     for item in (*words.not_proven, words.signed if facts.signed else words.unsigned):
         paper.bullet(item)
     paper.space(4)
+    paper.room(WITH_WHAT_FOLLOWS)
     paper.paragraph(words.how, face="bold")
     paper.paragraph(words.check)
 

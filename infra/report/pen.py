@@ -51,8 +51,8 @@ class Pen(Struct, frozen=True):
         return state.format(how=f"({self.code(ClockEnd, clock.how).lower()})" if clock.how else sealed)
 
     def said(self, said_at: datetime, recorded_at: datetime | None) -> str:
-        """A time, and below it when it was recorded, where that was later."""
-        time = self.read.time
+        """A time, and below it when it was recorded, where that was later: for a table."""
+        time = self.read.brief
         if recorded_at is None or not was_entered_late(said_at, recorded_at):
             return time(said_at)
         return f"{time(said_at)}\n{self.words.recorded_later.format(recorded=time(recorded_at))}"

@@ -38,6 +38,11 @@ class Words(Struct, frozen=True, kw_only=True):
     answer_ran_out: str
     more_ran_out: str
     none_ran_out: str
+    too_late: str
+    raised: str
+    more_raised: str
+    raised_first_to: str
+    absorbed: str
     not_counted: str
 
     time_line: str
@@ -48,6 +53,7 @@ class Words(Struct, frozen=True, kw_only=True):
     legend_sender: str
     legend_recipient: str
     legend_met: str
+    legend_ended: str
     legend_runs: str
     legend_late: str
 
@@ -67,7 +73,6 @@ class Words(Struct, frozen=True, kw_only=True):
     sent_over: str
     sent_found: str
     transports: Mapping[str, str]
-    time_of_day: str
     """What stands between a date and the time of the day."""
     arrived: str
     handled: str

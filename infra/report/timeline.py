@@ -9,6 +9,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
+from ...domain.clock_codes import ClockEnd
 from ...domain.codes import ReferralStatus
 from .canvas import GREY, INK, LEADING, LEFT, RIGHT, TINT, WARN
 from .facts import LATE, Clock, ReportFacts
@@ -20,6 +21,8 @@ WITH_SENDER: Colour = (176, 184, 202)
 WITH_RECIPIENT: Colour = (84, 122, 158)
 RUNS: Colour = (196, 200, 208)
 KEPT: Colour = (86, 140, 104)
+ENDED: Colour = (150, 140, 170)
+"""Of a clock that ended, where it is not disclosed that it was met: one colour for every reason."""
 MOST_LANES = 24
 LANE, SIZE, SMALL = 12.5, 7.0, 6.3
 NAMES = 168.0
@@ -92,9 +95,15 @@ def _of_clock(clock: Clock, end: datetime) -> Iterator[Stretch]:
     late = clock.state in LATE
     in_time = min(clock.due_at, met or end, end)
     if clock.starts_at < in_time:
-        yield Stretch(clock.starts_at, in_time, KEPT if clock.state in ("met", "ended") else RUNS)
+        yield Stretch(clock.starts_at, in_time, _colour(clock))
     if late and (met or end) > clock.due_at:
         yield Stretch(max(clock.due_at, clock.starts_at), met or end, WARN)
+
+
+def _colour(clock: Clock) -> Colour:
+    if clock.state == "met" or (clock.state == "ended" and clock.how == ClockEnd.MET.value):
+        return KEPT
+    return ENDED if clock.state == "ended" else RUNS
 
 
 def _instants(lane: Lane) -> Iterator[datetime]:
@@ -145,7 +154,12 @@ def _legend(pen: Pen, facts: ReportFacts) -> None:
     if facts.referrals:
         marks += [(WITH_SENDER, words.legend_sender), (WITH_RECIPIENT, words.legend_recipient)]
     if facts.clocks:
-        marks += [(KEPT, words.legend_met), (RUNS, words.legend_runs), (WARN, words.legend_late)]
+        marks += [
+            (KEPT, words.legend_met),
+            (ENDED, words.legend_ended),
+            (RUNS, words.legend_runs),
+            (WARN, words.legend_late),
+        ]
     for colour, said in marks:
         wide = paper.width(said, size)
         if x + 12 + wide > RIGHT:

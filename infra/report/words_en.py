@@ -36,7 +36,12 @@ EN = Words(
     answer_ran_out="A clock ran out: the answer of {recipient} to {number}, due {due}. The referral was then held by "
     "{held}.",
     more_ran_out="{n} more clocks ran out: the tables below and the appendix name them.",
-    none_ran_out="No clock ran out by {as_of}.",
+    none_ran_out="No clock ran out under anybody by {as_of}.",
+    too_late="Closed before anybody of the network knew, and nobody's breach: {n} clocks.",
+    raised="{what}: {number}, {n} times; {to}last recorded {at}.",
+    more_raised="{n} more things were raised: see the section “{section}”.",
+    raised_first_to="first to {agency}; ",
+    absorbed="Another file of the same case was merged into this one {at}. What stands there is not in this report.",
     not_counted="{n} events are withheld whole. What they say is not taken into account on this page and the next.",
     time_line="Time line",
     time_line_note="Diamond: when a clock is due. Upright red line: the instant that is reported. Each step is drawn "
@@ -47,6 +52,7 @@ EN = Words(
     legend_sender="referral still with its sender",
     legend_recipient="referral held by its recipient",
     legend_met="clock met",
+    legend_ended="clock ended",
     legend_runs="clock running",
     legend_late="ran out",
     from_to="from {sender} to {recipient}",
@@ -56,7 +62,7 @@ EN = Words(
     with_recipient="recipient, since {since}",
     not_sent="not sent",
     no_answer="not answered",
-    answer_by="due {due}",
+    answer_by="answer due {due}",
     who_knew="Who was entitled to, was sent, received and opened what, since when",
     who_knew_note="“Sent”: sealed and handed to the agency's system or to the message broker; “arrived”, “handled”: "
     "so said the agency's system. “Received”: a person of that agency recorded the receipt or an answer. “Opened”: "
@@ -72,7 +78,6 @@ EN = Words(
         "feed": "fetched by the agency",
         "webhook": "posted to the agency",
     },
-    time_of_day=", ",
     arrived="arrived {at}",
     handled="handled {at}",
     failed="the agency's system could not handle it",
@@ -138,7 +143,7 @@ EN = Words(
     "the bundle.",
     referrals="Referrals and clocks",
     referral="Referral",
-    answer_late="{due}: it ran out",
+    answer_late="answer due {due}: it ran out",
     never_answered="no; cancelled {ended}",
     said_earlier="said to be since {said}",
     recorded_later="recorded {recorded}",
@@ -146,7 +151,7 @@ EN = Words(
     custody=("Held by", "Status", "Since", "Until"),
     still="still so",
     clocks="Clocks",
-    clock_columns=("Clock", "Started", "Due", "State", "Held, when due, by"),
+    clock_columns=("Clock", "Started", "Due", "State", "Held, when it ran out, by"),
     clock_states={
         "running": "running",
         "met": "met",
@@ -176,7 +181,7 @@ EN = Words(
     witnesses_needed="Co-signing agencies required",
     witness_columns=("Co-signing agency", "Algorithm", "Key", "Signed at"),
     no_witness="No co-signing agency (witness) signed.",
-    checkpoint="The checkpoint, whole",
+    checkpoint="The checkpoint, without its signatures",
     grounds={
         "own": "that agency's own words",
         "lead": "that agency leads the case",

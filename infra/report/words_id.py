@@ -26,22 +26,28 @@ ID = Words(
     referrals_sent="{n} rujukan dikirim. Dijawab dalam batas waktu: {in_time}. Tidak dijawab sampai batas waktu lewat: "
     "{late}. Dibatalkan sebelum dijawab: {cancelled}. Masih ditunggu: {waiting}.",
     no_referral="Tidak ada rujukan yang dikirim.",
-    ran_out="Batas waktu terlewati: {what} ({number}), berakhir pada {due}. Saat itu dipegang oleh {held}. {state}",
-    ran_out_before="Batas waktu sudah lewat ketika dicatat: {what} ({number}), berakhir pada {due}, baru dicatat pada "
+    ran_out="Batas waktu terlewati: {what} ({number}), batas akhirnya {due}. Saat itu dipegang oleh {held}. {state}",
+    ran_out_before="Batas waktu sudah lewat ketika dicatat: {what} ({number}), batas akhirnya {due}, baru dicatat pada "
     "{known}. Sejak dicatat dipegang oleh {held}. {state}",
     recorded_after="baru dicatat pada {known}; sejak itu {held}",
     never_met="Belum dipenuhi sampai {as_of}.",
     met_after="Dipenuhi sesudahnya, pada {met}.",
-    ended_after="Batas waktu itu berakhir kemudian, {met}.",
+    ended_after="Sesudahnya, pada {met}, batas waktu itu tidak berjalan lagi.",
     said_after="Sesudahnya, pada {recorded}, dicatat bahwa batas waktu itu telah dipenuhi pada {met}.",
     answer_ran_out="Batas waktu terlewati: jawaban {recipient} atas {number}, ditunggu sampai {due}. Saat itu "
     "rujukan dipegang oleh {held}.",
     more_ran_out="{n} batas waktu lain terlewati: lihat tabel di bawah dan lampiran.",
-    none_ran_out="Tidak ada batas waktu yang terlewati sampai {as_of}.",
+    none_ran_out="Tidak ada batas waktu yang terlewati pada siapa pun sampai {as_of}.",
+    too_late="Sudah lewat sebelum jejaring mengetahuinya, dan bukan kelalaian siapa pun: {n} batas waktu.",
+    raised="{what}: {number}, {n} kali; {to}terakhir dicatat pada {at}.",
+    more_raised="{n} hal lain dieskalasi: lihat bagian “{section}”.",
+    raised_first_to="pertama kali kepada {agency}; ",
+    absorbed="Berkas lain dari kasus yang sama digabungkan ke berkas ini pada {at}. Yang tercatat di sana tidak ada "
+    "dalam laporan ini.",
     not_counted="{n} peristiwa tidak diungkap sama sekali. Isinya tidak ikut diperhitungkan pada halaman ini dan "
     "halaman berikutnya.",
     time_line="Garis waktu",
-    time_line_note="Belah ketupat: saat batas waktu berakhir. Garis tegak merah: waktu “Keadaan per” laporan ini. "
+    time_line_note="Belah ketupat: batas akhir. Garis tegak merah: waktu “Keadaan per” laporan ini. "
     "Setiap langkah digambar sama lebar menurut urutannya; jarak tidak menunjukkan lama waktu.",
     more_lanes="{n} baris lain tidak digambar di sini; lihat tabel dan lampiran.",
     lane_lead="Penanggung jawab: {agency}",
@@ -49,6 +55,7 @@ ID = Words(
     legend_sender="rujukan masih pada pengirim",
     legend_recipient="rujukan dipegang penerima",
     legend_met="batas waktu dipenuhi",
+    legend_ended="batas waktu tidak berjalan lagi",
     legend_runs="batas waktu berjalan",
     legend_late="batas waktu terlewati",
     from_to="dari {sender} kepada {recipient}",
@@ -58,7 +65,7 @@ ID = Words(
     with_recipient="penerima, sejak {since}",
     not_sent="belum dikirim",
     no_answer="belum dijawab",
-    answer_by="ditunggu sampai {due}",
+    answer_by="batas jawaban {due}",
     who_knew="Siapa berhak tahu, dikirimi, menerima, dan membuka apa, sejak kapan",
     who_knew_note="“Dikirim”: disegel dan diserahkan ke sistem instansi atau perantara pesan; “sampai”, “diproses”: "
     "menurut sistem instansi itu. “Diterima”: petugas instansi itu mencatat penerimaan atau jawabannya. “Dibuka”: isi "
@@ -74,7 +81,6 @@ ID = Words(
         "feed": "diambil oleh instansi",
         "webhook": "diantar ke instansi",
     },
-    time_of_day=" pukul ",
     arrived="sampai {at}",
     handled="diproses {at}",
     failed="sistem instansi tidak dapat memprosesnya",
@@ -143,7 +149,7 @@ ID = Words(
     "ada di bundel.",
     referrals="Rujukan dan batas waktu",
     referral="Rujukan",
-    answer_late="{due}: terlewati",
+    answer_late="batas jawaban {due}: terlewati",
     never_answered="tidak; dibatalkan {ended}",
     said_earlier="dikatakan sejak {said}",
     recorded_later="dicatat {recorded}",
@@ -151,15 +157,15 @@ ID = Words(
     custody=("Pemegang", "Status", "Sejak", "Sampai"),
     still="masih berlaku",
     clocks="Batas waktu",
-    clock_columns=("Batas waktu", "Mulai", "Berakhir", "Keadaan", "Saat berakhir dipegang oleh"),
+    clock_columns=("Batas waktu", "Mulai", "Batas akhir", "Keadaan", "Dipegang saat terlewati oleh"),
     clock_states={
         "running": "berjalan",
         "met": "dipenuhi",
         "met-late": "terlambat dipenuhi",
         "said-late": "terlewati; kemudian dinyatakan dipenuhi tepat waktu",
         "breached": "terlewati",
-        "ended": "berakhir {how}",
-        "ended-late": "terlewati; berakhir kemudian {how}",
+        "ended": "tidak berjalan lagi {how}",
+        "ended-late": "terlewati; kemudian tidak berjalan lagi {how}",
         "too-late": "sudah lewat sebelum jejaring mengetahuinya; bukan kelalaian siapa pun",
     },
     ended_by="oleh {agency}",
@@ -181,7 +187,7 @@ ID = Words(
     witnesses_needed="Instansi pengesah yang disyaratkan",
     witness_columns=("Instansi pengesah", "Algoritma", "Kunci", "Waktu tanda tangan"),
     no_witness="Tidak ada tanda tangan instansi pengesah.",
-    checkpoint="Titik periksa selengkapnya",
+    checkpoint="Titik periksa, tanpa tanda tangannya",
     grounds={
         "own": "catatan instansi itu sendiri",
         "lead": "instansi itu penanggung jawab kasus",
