@@ -13,7 +13,7 @@ from ..domain.case.intake import OpenCase
 from ..domain.declaring import ASKED
 from ..domain.fact import Fact
 
-MADE_HERE = frozenset({"nik_index"})
+MADE_HERE = catalogue.KEPT
 """Fields of commands that the service makes and no caller sends."""
 
 

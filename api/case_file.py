@@ -12,8 +12,10 @@ from starlette.responses import Response
 from ..domain.case.erasure import Erasing
 from ..domain.case.keeping import confirm_by
 from ..domain.case.uncovered import announced_end
+from ..domain.casefile.ages import age_of
 from ..domain.casefile.files import Files
 from ..domain.casefile.overriding import Overrides, Wanted
+from ..domain.casefile.speaking import Speaking
 from ..domain.casefile.staff import Accompanying, Staff
 from ..domain.casefile.state import Case, Clock, Consent, Hold
 from ..domain.compartment import Compartment
@@ -94,6 +96,10 @@ class ConsentView(Struct, frozen=True):
     """Agencies and kinds of them of which somebody said stop: it gives them nothing."""
     stops_waiting: list[UUID] = []
     """Stops that the lead has to answer; meanwhile nothing new is sent to whom they name."""
+    held: bool = False
+    """The child said no to it: it covers nothing, until two people decide what is best for her."""
+    given_by: list[str] = []
+    """In which capacity somebody gave it."""
 
 
 class OverrideAskedView(Struct, frozen=True):
@@ -174,6 +180,11 @@ class CaseView(Struct, frozen=True, omit_defaults=True):
     exclusions: list[ExclusionView] = []
     """Of the agency's own people, and those that it placed; the lead is shown all."""
     age_group: str | None = None
+    """Of now: it moves with her age, where that is known."""
+    capacity: str | None = None
+    """Whether she can decide herself; absent where nobody said."""
+    set_aside: list[str] = []
+    """Capacities in which somebody could speak for her, who gives and withdraws nothing."""
     worker: UUID | None = None
     consents: list[ConsentView] | None = None
     clocks: list[ClockView] | None = None
@@ -294,10 +305,12 @@ def case_view(id: UUID, case: Case, agency: AgencyCode, at: datetime, leads: boo
     )
     if not leads:
         return common
-    asked, reaches = case.of(Erasing).asked, Reaches(case, at)
+    asked, reaches, speaking = case.of(Erasing).asked, Reaches(case, at), case.of(Speaking)
     return msgspec.structs.replace(
         common,
-        age_group=case.age_group.value,
+        age_group=age_of(case, at).value,
+        capacity=speaking.capacity.value if speaking.capacity is not None else None,
+        set_aside=sorted(by.value for by in speaking.set_aside),
         worker=case.of(Accompanying).worker,
         consents=[_consent(c, case, reaches) for c in case.consents.values()],
         overrides_asked=[_asked(id, asked) for id, asked in case.of(Overrides).asked.items() if not asked.decided],
@@ -343,6 +356,8 @@ def _consent(of: Consent, case: Case, reaches: Reaches) -> ConsentView:
         made.verdict.value if made is not None and made.verdict is not None else None,
         sorted(of.stopped | of.left),
         sorted(of.waiting),
+        of.held,
+        sorted(by.value for by in of.given_by),
     )
 
 

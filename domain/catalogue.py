@@ -61,11 +61,13 @@ TOPICS: dict[str, type[Fact]] = {topic_of(event): event for event in HAPPENED}
 COMPARTMENTS: dict[str, dict[str, Compartment]] = {topic: compartments_of(event) for topic, event in TOPICS.items()}
 """Topic → field → compartment."""
 
+KEPT = frozenset({"nik_index", "next_group_from"})
 WITHHELD: dict[str, frozenset[str]] = {
-    topic: frozenset({"nik_index"}) for topic, fields in COMPARTMENTS.items() if "nik_index" in fields
+    topic: KEPT & fields.keys() for topic, fields in COMPARTMENTS.items() if KEPT & fields.keys()
 }
 """Topic → fields that the service keeps for itself: no agency is told or shown them, whatever their compartment. An
-index of who somebody is would name them again in another case, also after their identity was erased."""
+index of who somebody is would name them again in another case, also after their identity was erased; and when her age
+group changes is her birthday."""
 
 TOLD: tuple[str, ...] = tuple(topic for topic, event in TOPICS.items() if HAPPENED[event].step is not None)
 """What an agency can be told of: what happens in a case, and what is said to it alone. Who is told of one such event,

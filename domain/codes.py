@@ -8,6 +8,7 @@ Agencies were promised that the other lists are closed: one more value is a new 
 
 from .clock_codes import AskedOf, ClockDuty, ClockEnd, ClockStart, OrderKind
 from .code import Code
+from .persons import AgeBasis, Capacity, Identifier, NikWarning, Saying, SetAside
 from .violence import ClockNeed, GbvType, Need, Place, RiskLevel, SexualKind, ToldBy, ViolenceForm, YesNo
 
 
@@ -65,9 +66,16 @@ class Urgency(Code):
 
 
 class AgeGroup(Code):
+    """The bands of the age table (age_table.py); `young-child` and `adolescent` say no more than that she is a child of
+    0 to 11, or of 12 to 17: her age was not said more exactly."""
+
     YOUNG_CHILD = "young-child", "Anak (0–11 tahun)", "Young child (0–11)"
     ADOLESCENT = "adolescent", "Anak (12–17 tahun)", "Adolescent (12–17)"
     ADULT = "adult", "Dewasa", "Adult"
+    SMALL_CHILD = "small-child", "Anak (0–5 tahun)", "Child (0–5)"
+    SCHOOL_CHILD = "school-child", "Anak (6–11 tahun)", "Child (6–11)"
+    YOUNGER_ADOLESCENT = "younger-adolescent", "Anak (12–14 tahun)", "Child (12–14)"
+    OLDER_ADOLESCENT = "older-adolescent", "Anak (15–17 tahun)", "Child (15–17)"
 
 
 class Sex(Code):
@@ -188,8 +196,17 @@ class CloseReason(Code):
 
 
 class ConsentBy(Code):
+    """In which capacity somebody speaks: of herself, or for her. `caregiver` says no more than that it was one of
+    three."""
+
     SURVIVOR = "survivor", "Korban", "Survivor"
     CAREGIVER = "caregiver", "Orang tua / wali / pengasuh", "Parent, guardian or caregiver"
+    PARENT = "parent", "Orang tua", "Parent"
+    GUARDIAN = "guardian", "Wali", "Guardian"
+    TRUSTED_ADULT = "trusted-adult", "Orang dewasa lain yang dipercaya", "Other trusted adult"
+    INSTITUTION = "institution", "Panti atau instansi yang mengasuhnya", "Institution in charge"
+    NEXT_OF_KIN = "next-of-kin", "Keluarga terdekat dari yang meninggal", "Next of kin of who died"
+    CASE_WORKER = "case-worker", "Pendamping, demi kepentingan terbaik anak", "Case worker, as is best for the child"
 
 
 class StopAbout(Code):
@@ -320,6 +337,10 @@ CODE_LISTS: dict[str, type[Code]] = {
     "urgencies": Urgency,
     "risk-levels": RiskLevel,
     "age-groups": AgeGroup,
+    "age-bases": AgeBasis,
+    "capacities": Capacity,
+    "identifiers": Identifier,
+    "nik-warnings": NikWarning,
     "sexes": Sex,
     "channels": Channel,
     "reporters": Reporter,
@@ -336,6 +357,8 @@ CODE_LISTS: dict[str, type[Code]] = {
     "end-reasons": EndReason,
     "close-reasons": CloseReason,
     "consent-by": ConsentBy,
+    "set-aside": SetAside,
+    "sayings": Saying,
     "obtained": Obtained,
     "stop-about": StopAbout,
     "legal-bases": LegalBasis,

@@ -112,6 +112,20 @@ def defaults_unsaid(**defaults: Any) -> Upcast:
     return read
 
 
+def unchanged(fields: dict[str, Any]) -> dict[str, Any]:
+    """Of a version to which nothing was added but what may be said: all that was said stays as it was."""
+    return fields
+
+
+def not_asked(*names: str) -> Upcast:
+    """Of fields that an older version had not: nothing was said of them."""
+
+    def read(fields: dict[str, Any]) -> dict[str, Any]:
+        return {**dict.fromkeys(names), **fields}
+
+    return read
+
+
 HAPPENED: dict[type[Fact], Happened] = {}
 ASKED: dict[type[Fact], Asked] = {}
 FIELDS: dict[str, "FieldWords"] = {}

@@ -32,10 +32,11 @@ from uuid import UUID, uuid5
 from msgspec import Struct, field
 
 from .case.confirming import ConsentNotConfirmed
-from .case.consents import ConsentExpired, ConsentNarrowed, ConsentWithdrawn
+from .case.consents import ConsentExpired, ConsentWithdrawn
 from .case.overrides import OverrideEnded
 from .case.referrals import ReferralSent
 from .case.stopping import StopConfirmed
+from .casefile.consenting import ConsentNarrowed
 from .casefile.evolving import fold_log, take
 from .casefile.holding import has_report
 from .casefile.state import NOTHING, Case, Glass

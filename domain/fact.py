@@ -28,6 +28,7 @@ from .words import Words
 CaseId = NewType("CaseId", UUID)
 ReferralId = NewType("ReferralId", UUID)
 ConsentId = NewType("ConsentId", UUID)
+DecisionId = NewType("DecisionId", UUID)
 IncidentId = NewType("IncidentId", UUID)
 ClockId = NewType("ClockId", UUID)
 DocumentId = NewType("DocumentId", UUID)

@@ -10,6 +10,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from .codes import Sex
+from .persons import NikWarning
 from .words import Words
 
 Nik = Annotated[
@@ -24,16 +25,14 @@ Nik = Annotated[
 WOMAN = 40
 
 
-def contradiction(nik: str, born_on: date | None, sex: Sex | None) -> Words | None:
-    """What does not fit in a number of 16 digits, in words that repeat nothing of it; None where all does."""
+def warning(nik: str, born_on: date | None, sex: Sex | None) -> NikWarning | None:
+    """What does not fit in a number of 16 digits; None where all does."""
     day, month, year = int(nik[6:8]), int(nik[8:10]), int(nik[10:12])
     woman = day > WOMAN
     if not (1 <= month <= 12 and 1 <= day - WOMAN * woman <= 31) or nik[12:] == "0000" or nik[:2] < "11":
-        return Words(
-            "harus memuat wilayah, tanggal lahir, dan nomor urut", "have an area, a date of birth and a serial in it"
-        )
+        return NikWarning.NO_SUCH_NUMBER
     if (sex is Sex.FEMALE and not woman) or (sex is Sex.MALE and woman):
-        return Words("harus cocok dengan jenis kelamin yang disebut", "fit the sex that is given")
+        return NikWarning.OTHER_SEX
     if born_on is not None and (born_on.day, born_on.month, born_on.year % 100) != (day - WOMAN * woman, month, year):
-        return Words("harus cocok dengan tanggal lahir yang disebut", "fit the date of birth that is given")
+        return NikWarning.OTHER_BIRTH
     return None

@@ -12,8 +12,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from uuid import UUID, uuid5
 
 from .case.confirming import ConsentNotConfirmed
-from .case.consents import ConsentExpired, ConsentNarrowed
+from .case.consents import ConsentExpired
 from .case.overrides import OverrideEnded
+from .casefile.consenting import ConsentNarrowed
 from .compartment import Compartment
 from .disclosure import ENDS, Recalled
 from .erasure import DeletionAsked, RecallRecorded

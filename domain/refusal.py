@@ -169,12 +169,12 @@ class ConsentFromWrongPerson(Refusal):
         "This person cannot give consent alone at the survivor's age.",
     )
     mend = Words(
-        "Orang dewasa menyetujui sendiri; untuk anak kecil orang tua, wali, atau pengasuhnya, dengan kesediaan anak;"
-        " remaja bersama salah satu dari mereka, atau sendiri dengan alasan mengapa tidak satu pun dari mereka dapat.",
-        "An adult consents herself; a young child's caregiver with the child's assent; an adolescent with a caregiver,"
-        " or alone with the reason why no caregiver can.",
+        "Sejak 15 tahun ia menyetujui sendiri; sebelumnya orang tua, wali, atau pengasuhnya, dengan kesediaan anak"
+        " sejak 6 tahun; yang lain setelah keputusan demi kepentingan terbaik anak. Bila usianya keliru, nilai ulang.",
+        "From 15 on she consents herself; before that a parent or guardian, from 6 on with the child's assent; others"
+        " once a best-interest decision lets them. Where her age is wrong, assess it anew.",
     )
-    acts = ("GiveConsent",)
+    acts = ("GiveConsent", "DecideBestInterest", "AssessAge")
 
 
 class ConsentNotLive(Refusal):

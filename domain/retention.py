@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from msgspec import Struct
 
+from .age_table import BELOW_12, FROM_12
 from .casefile.state import Case, Status
 from .codes import AgeGroup, CloseReason
 
@@ -64,13 +65,13 @@ V2026_1 = Schedule(
             "young-child",
             25 * YEAR,
             "default: until a child of 0 to 11 years is a grown person who can ask for it herself",
-            ages=frozenset({AgeGroup.YOUNG_CHILD}),
+            ages=BELOW_12,
         ),
         RetentionRule(
             "adolescent",
             15 * YEAR,
             "default: until an adolescent is a grown person who can ask for it herself",
-            ages=frozenset({AgeGroup.ADOLESCENT}),
+            ages=FROM_12,
         ),
         RetentionRule(
             "lost-contact",

@@ -7,7 +7,7 @@
 `processors`  where each is, what stopped it, and waiting for it; `shards`: the parts that it is folded in; `log`
 `directory`, `referral_box`, `caseload`, `timeline`, `deadlines`, `people`, `audit`, `emergencies`, `holdings`,
 `erasures`, `retention`, `deliveries`, `marks`, `escalations`, `notices`, `proposals`,
-`flags`, `staff`, `stops`, `expiring`, `legal_holds`
+`flags`, `staff`, `stops`, `expiring`, `legal_holds`, `coming_of_age`
               one file a read model: its tables, its fold, its queries
 
 Columns in clear are what lists, clocks and counts need: ids, codes, times. Protected fields are not here:
@@ -16,6 +16,7 @@ rows point at positions of the log, where they stay sealed until somebody with a
 
 from .audit import Audit
 from .caseload import Caseload
+from .coming_of_age import ComingOfAge
 from .deadlines import Deadlines
 from .deliveries import Deliveries
 from .directory import Directory
@@ -62,6 +63,7 @@ ALL: tuple[type[Projection], ...] = (
     WaitingStops,
     ExpiringConsents,
     LegalHolds,
+    ComingOfAge,
 )
 """Every read model there is: the one list of them."""
 
@@ -74,6 +76,7 @@ __all__ = [
     "LISTINGS",
     "CaseStaff",
     "Caseload",
+    "ComingOfAge",
     "Deliveries",
     "Directory",
     "Escalations",

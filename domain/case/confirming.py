@@ -6,18 +6,20 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
+from ..casefile.ages import age_of
 from ..casefile.asking_her import SAID_THE_SAME, SaidBy, who_reported
 from ..casefile.consenting import NAMED, live, stands
 from ..casefile.deciding import Network, decides
 from ..casefile.evolving import applies
+from ..casefile.speaking import is_nobodys
 from ..casefile.state import Case
 from ..casefile.waiting import waits
 from ..codes import Obtained
 from ..compartment import Coordination, Psychosocial
-from ..declaring import Step, asked, happened
+from ..declaring import Step, asked, happened, unchanged
 from ..fact import Act, ConsentId, Fact, Text, recorded
 from ..persistent import put
-from ..refusal import AlreadyDone
+from ..refusal import AlreadyDone, ConsentFromWrongPerson
 from ..standing.relations import Extent, Relation
 from ..standing.roles import CASE_WORK
 from ..standing.rows import LEADS, LEADS_ALSO_ENDED, Since, Thing
@@ -48,6 +50,7 @@ REPORTER = who_reported(lambda event, case: case.consents[event.consent].reporte
     means="Penanggung jawab menanyakannya kepada penyintas, yang membenarkannya; kini berlaku seluruhnya.",
     step=Step.CONSENT,
     to=REPORTER,
+    earlier=(unchanged,),
 )
 class ConsentConfirmed(ConfirmationFacts, frozen=True, kw_only=True, tag="case.ConsentConfirmed"):
     """The lead asked her about a consent that another agency reported, and she said the same: it holds as a whole."""
@@ -132,6 +135,8 @@ def not_confirmed(case: Case, at: datetime) -> Iterable[UUID]:
 @decides.register
 def confirm_consent(command: ConfirmConsent, case: Case, act: Act, network: Network) -> Sequence[Fact]:
     _unconfirmed(case, command, act)
+    if is_nobodys(case, command.given_by, None, act.at):
+        raise ConsentFromWrongPerson(age_group=age_of(case, act.at), given_by=command.given_by)
     return [recorded(ConsentConfirmed, command, act)]
 
 

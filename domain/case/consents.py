@@ -7,20 +7,21 @@ from typing import Annotated
 from msgspec import Meta
 from msgspec.structs import replace
 
-from ..casefile.consenting import NAMED, SCOPE, Scope, consent_in, live, require_later_end
+from ..casefile.consenting import NAMED, SCOPE, ConsentNarrowed, Scope, consent_in, live, require_later_end
 from ..casefile.deciding import Network, decides, derived, fresh
 from ..casefile.evolving import applies
 from ..casefile.overriding import Overrides
+from ..casefile.speaking import decision_of_right_person, heard, is_nobodys, without_effect
 from ..casefile.state import NOTHING, Case, Consent, compartments_named
 from ..casefile.stopping import CONSENT, as_recorded, hear
 from ..causes import Cause
-from ..codes import AgeGroup, ConsentBy, Obtained, StopAbout
+from ..codes import ConsentBy, Obtained, StopAbout
 from ..compartment import Coordination, Identity, Psychosocial, Safety
-from ..declaring import Step, asked, defaults_unsaid, field, happened, name_fields
-from ..fact import Act, AgencyCode, ConsentId, Fact, Recipient, Short, Text, recorded
+from ..declaring import Step, asked, defaults_unsaid, field, happened, name_fields, not_asked
+from ..fact import Act, AgencyCode, ConsentId, DecisionId, Fact, Recipient, Short, Text, recorded
 from ..persistent import put
+from ..persons import Saying
 from ..refusal import (
-    ConsentFromWrongPerson,
     ConsentNotLive,
     ConsentWidened,
     Invalid,
@@ -44,9 +45,32 @@ class ConsentFacts(Scope, frozen=True, kw_only=True):
     language: Coordination[Short | None] = None
     witness: Identity[Short | None] = None
     no_caregiver_because: Safety[Text | None] = None
+    assent_words: Psychosocial[Text | None] = None
+    """What the child said, in her own words."""
+    assent_not_asked: Psychosocial[Text | None] = None
+    """Why a child who is to be asked was not."""
+    speaker: Identity[Short | None] = None
+    """Who that is, where somebody speaks for her: her grandmother."""
+    by_alleged: Coordination[bool | None] = None
+    """False: it is another person than the one who was set aside."""
+    supporter: Identity[Short | None] = None
+    """Who supported her in deciding."""
+    interpreter: Identity[Short | None] = None
+    text_version: Coordination[Short | None] = None
+    """Of the text that was read with her."""
+    limits_told: Psychosocial[Text | None] = None
+    """What she was told of what cannot be kept from others."""
+    recorded_how: Coordination[Short | None] = None
+    """Of what was said and not written: the record that there is of it (UU 27/2022 art. 22)."""
+    decision: Coordination[DecisionId | None] = None
+    """The best-interest decision that lets them speak."""
 
 
 UNSAID = defaults_unsaid(child_assent=False, language="id")
+HOW = not_asked(
+    *("assent_words", "assent_not_asked", "speaker", "by_alleged", "supporter", "interpreter", "text_version"),
+    *("limits_told", "recorded_how", "decision"),
+)
 
 
 @happened(
@@ -55,7 +79,7 @@ UNSAID = defaults_unsaid(child_assent=False, language="id")
     means="Penyintas, atau orang tua, wali, atau pengasuhnya, mengizinkan penerima mengetahuinya.",
     step=Step.CONSENT,
     withheld={"witness": OF_OTHERS},
-    earlier=(UNSAID,),
+    earlier=(UNSAID, HOW),
 )
 class ConsentGiven(ConsentFacts, frozen=True, kw_only=True, tag="case.ConsentGiven"):
     """The survivor, or who speaks for a child, lets these recipients know this."""
@@ -68,7 +92,7 @@ class ConsentGiven(ConsentFacts, frozen=True, kw_only=True, tag="case.ConsentGiv
     "sendiri langsung berlaku; selebihnya menunggu penanggung jawab menanyakannya kepada penyintas.",
     step=Step.CONSENT,
     withheld={"witness": OF_OTHERS},
-    earlier=(UNSAID,),
+    earlier=(UNSAID, HOW),
 )
 class ConsentReported(ConsentFacts, frozen=True, kw_only=True, tag="case.ConsentReported"):
     """Another agency than the lead heard her consent. For what that agency may know itself it holds at once; for more
@@ -82,6 +106,7 @@ class RefusalFacts(Fact, frozen=True, kw_only=True):
     given_by: Coordination[Annotated[frozenset[ConsentBy], Meta(min_length=1)]]
     asked_for: Coordination[frozenset[Recipient]] = frozenset()
     remark: Psychosocial[Text | None] = None
+    by_alleged: Coordination[bool | None] = None
 
 
 @happened(
@@ -95,20 +120,10 @@ class RefusalFacts(Fact, frozen=True, kw_only=True):
             "Diminta agar diketahui oleh", "Who was to know", ("Diminta agar diketahui oleh", "Who was to know")
         ),
     },
+    earlier=(not_asked("by_alleged"),),
 )
 class ConsentRefused(RefusalFacts, frozen=True, kw_only=True, tag="case.ConsentRefused"):
     """Asked, and said no. Needs no reason."""
-
-
-@happened(
-    Words("Persetujuan dipersempit", "Consent narrowed"),
-    her=Words("Persetujuan dipersempit", "A consent was narrowed"),
-    means="Persetujuan yang berlaku kini hanya mencakup hal ini.",
-    step=Step.CONSENT,
-    to=NAMED,
-)
-class ConsentNarrowed(Scope, frozen=True, kw_only=True, tag="case.ConsentNarrowed"):
-    """A live consent now covers only this."""
 
 
 @happened(
@@ -216,6 +231,7 @@ class WithdrawConsent(Fact, frozen=True, kw_only=True):
 
     consent: Coordination[ConsentId]
     said_by: Coordination[frozenset[ConsentBy]] = frozenset()
+    by_alleged: Coordination[bool | None] = None
 
 
 @asked(
@@ -242,21 +258,6 @@ def consent_reported(case: Case, event: ConsentReported) -> Case:
     return replace(case, consents=put(case.consents, event.consent, as_recorded(case, consent)))
 
 
-@applies(ConsentNarrowed)
-def consent_narrowed(case: Case, event: ConsentNarrowed) -> Case:
-    now = consent_in(event)
-    narrowed = replace(
-        case.consents[event.consent],
-        compartments=now.compartments,
-        recipients=now.recipients,
-        purposes=now.purposes,
-        expires_at=now.expires_at,
-        changed_at=now.changed_at,
-        warned=False,
-    )
-    return replace(case, consents=put(case.consents, event.consent, narrowed))
-
-
 @applies(ConsentWithdrawn, ConsentExpired)
 def consent_ended(case: Case, event: ConsentWithdrawn | ConsentExpired) -> Case:
     ended = replace(case.consents[event.consent], live=False)
@@ -272,16 +273,21 @@ def consent_refused(case: Case, event: ConsentRefused) -> Case:
 @decides.register
 def give_consent(command: GiveConsent, case: Case, act: Act, network: Network) -> Sequence[Fact]:
     _fresh(case, command.consent)
-    _right_person(command, case.age_group)
+    by = heard(case, command.given_by, command.by_alleged)
+    if not by:
+        return [without_effect(Saying.CONSENT, command, act, command.given_by, command.recipients)]
+    decision = decision_of_right_person(command, by, case, act)
     require_later_end(command)
     if extent_of(command, case, act) is Extent.REPORTED:
-        return [recorded(ConsentReported, command, act, reported_by=act.agency)]
-    return [recorded(ConsentGiven, command, act)]
+        return [recorded(ConsentReported, command, act, reported_by=act.agency, decision=decision)]
+    return [recorded(ConsentGiven, command, act, decision=decision)]
 
 
 @decides.register
 def refuse_consent(command: RefuseConsent, case: Case, act: Act, network: Network) -> Sequence[Fact]:
     _fresh(case, command.consent)
+    if is_nobodys(case, command.given_by, command.by_alleged, act.at):
+        return [without_effect(Saying.REFUSAL, command, act, command.given_by, command.asked_for)]
     reports = extent_of(command, case, act) is Extent.HEARD
     about = StopAbout.RECIPIENTS if command.asked_for else StopAbout.EVERYTHING
     said = {"stop": derived(command.consent, "stop"), "said_by": command.given_by, "recipients": command.asked_for}
@@ -305,7 +311,9 @@ def narrow_consent(command: NarrowConsent, case: Case, act: Act, network: Networ
 
 @decides.register
 def withdraw_consent(command: WithdrawConsent, case: Case, act: Act, network: Network) -> Sequence[Fact]:
-    _hers(live(case, command.consent, act.at))
+    given = _hers(live(case, command.consent, act.at))
+    if is_nobodys(case, command.said_by or given.given_by, command.by_alleged, act.at):
+        return [without_effect(Saying.WITHDRAWAL, command, act, command.said_by or given.given_by)]
     reports = extent_of(command, case, act) is Extent.HEARD
     id = derived(command.consent, f"stop {case.version}")
     said = hear(case, StopAbout.CONSENT, command, act, reports, stop=id)
@@ -355,21 +363,6 @@ def _named(recipient: str, recipients: frozenset[str], network: Network) -> bool
     return recipient in recipients or (agency is not None and f"kind:{agency.kind}" in recipients)
 
 
-def _right_person(command: GiveConsent, age: AgeGroup) -> None:
-    """IRC/UNICEF, Caring for Child Survivors (2012), informed consent and assent by age; UU 35/2014: a child
-    is under 18. A caregiver may be the perpetrator, so an adolescent may consent alone with the reason given."""
-    by = command.given_by
-    allowed = {
-        AgeGroup.ADULT: ConsentBy.SURVIVOR in by,
-        AgeGroup.ADOLESCENT: ConsentBy.SURVIVOR in by
-        and (ConsentBy.CAREGIVER in by or command.no_caregiver_because is not None),
-        AgeGroup.YOUNG_CHILD: (ConsentBy.CAREGIVER in by or command.no_caregiver_because is not None)
-        and command.child_assent is True,
-    }
-    if not allowed[age]:
-        raise ConsentFromWrongPerson(age_group=age, given_by=by)
-
-
 name_fields(
     reported_by=field("Dilaporkan oleh", "Reported by", ("Dicatat oleh", "Recorded by")),
     given_by=field("Diberikan oleh", "Given by", ("Diberikan oleh", "Given by")),
@@ -385,5 +378,22 @@ name_fields(
         "Why without a caregiver",
         ("Tanpa orang tua, wali, atau pengasuh karena", "Without a caregiver because"),
     ),
+    assent_words=field("Kata-kata anak", "The child's words", ("Kata-kata Anda", "Your words")),
+    assent_not_asked=field(
+        "Alasan anak tidak ditanya",
+        "Why the child was not asked",
+        ("Anda tidak ditanya karena", "You were not asked because"),
+    ),
+    speaker=field("Yang berbicara baginya", "Who speaks for her", ("Yang berbicara bagi Anda", "Who spoke for you")),
+    supporter=field(
+        "Pendukung pengambilan keputusan", "Supporter in deciding", ("Yang mendukung Anda", "Who supported you")
+    ),
+    interpreter=field("Juru bahasa", "Interpreter", ("Juru bahasa", "Interpreter")),
+    text_version=field("Versi teks persetujuan", "Version of the text", ("Versi teks", "Version of the text")),
+    limits_told=field(
+        "Batas kerahasiaan yang dijelaskan", "Limits told", ("Yang dijelaskan kepada Anda", "What you were told")
+    ),
+    recorded_how=field("Cara dicatat", "How it was recorded", ("Cara dicatat", "How it was recorded")),
+    decision=field("Keputusan kepentingan terbaik", "Best-interest decision"),
     asked_for=field("Diminta untuk", "Asked for", ("Yang diminta", "What was asked for")),
 )

@@ -6,20 +6,23 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from ..casefile.ages import follows_from_birth
 from ..casefile.deciding import Network, decides
 from ..casefile.duties import rule_out
 from ..casefile.evolving import applies
 from ..casefile.state import Case, Part
 from ..codes import Sex
 from ..compartment import Compartment, Contact, Coordination, Identity
-from ..declaring import Shared, Step, asked, defaults_unsaid, field, happened, name_fields
+from ..declaring import Shared, Step, asked, defaults_unsaid, field, happened, name_fields, not_asked
 from ..fact import Act, AgencyCode, Fact, Sha256, Short, Text, recorded
-from ..nik import Nik, contradiction
-from ..refusal import AlreadyRecorded, Invalid
+from ..nik import Nik, warning
+from ..persons import Identifier as IdentifierKind
+from ..persons import NikWarning
+from ..refusal import AlreadyRecorded
 from ..standing.relations import Extent, Relation
 from ..standing.roles import CASE_WORK
 from ..standing.rows import TAKES_PART, TAKES_PART_ALSO_ENDED, Since, Thing
-from ..standing.rule import opens
+from ..standing.rule import is_the_leads, opens
 from ..violence import OF_PREGNANCY
 from ..words import Words
 
@@ -35,9 +38,13 @@ class IdentityFacts(Fact, frozen=True, kw_only=True):
     sex: Identity[Sex | None] = None
     language: Identity[Short | None] = None
     guardian_name: Identity[Short | None] = None
+    identifier: Identity[IdentifierKind | None] = None
+    identifier_number: Identity[Short | None] = None
+    """Of what is no NIK."""
 
 
 SEX_UNSAID = defaults_unsaid(sex="unknown")
+IDENTIFIERS = not_asked("identifier", "identifier_number", "nik_warning")
 
 
 @happened(
@@ -46,10 +53,12 @@ SEX_UNSAID = defaults_unsaid(sex="unknown")
     means="Identitas penyintas.",
     step=Step.REPORT,
     shared=Shared.STORY,
-    earlier=(SEX_UNSAID,),
+    earlier=(SEX_UNSAID, IDENTIFIERS),
 )
 class SurvivorIdentified(IdentityFacts, frozen=True, kw_only=True, tag="case.SurvivorIdentified"):
-    """Who the survivor is."""
+    """Who the survivor is. `nik_warning`: what of the number does not fit; it is kept as it was said."""
+
+    nik_warning: Identity[NikWarning | None] = None
 
 
 @happened(
@@ -58,12 +67,13 @@ class SurvivorIdentified(IdentityFacts, frozen=True, kw_only=True, tag="case.Sur
     means="Catatan identitas penyintas keliru; inilah yang benar.",
     step=Step.REPORT,
     shared=Shared.STORY,
-    earlier=(SEX_UNSAID,),
+    earlier=(SEX_UNSAID, IDENTIFIERS),
 )
 class SurvivorIdentityCorrected(IdentityFacts, frozen=True, kw_only=True, tag="case.SurvivorIdentityCorrected"):
     """What was recorded of the survivor's identity was wrong; this is right."""
 
     reason: Identity[Text]
+    nik_warning: Identity[NikWarning | None] = None
 
 
 class ContactFacts(Fact, frozen=True, kw_only=True):
@@ -224,14 +234,22 @@ def identify_survivor(command: IdentifySurvivor, case: Case, act: Act, network: 
     """Who may not know what is recorded records what it heard beside it, and is not told that there is something."""
     if case.of(Survivor).identified and opens(case, act, case.of(Survivor).identified_by, IDENTITY_ONLY):
         raise AlreadyRecorded(what="survivor identity", use="correction")
-    _consistent(command)
-    return [recorded(SurvivorIdentified, command, act), *_not_for(command, case, act)]
+    age = _age(command, case, act)
+    return [
+        recorded(SurvivorIdentified, command, act, nik_warning=_warning(command)),
+        *age,
+        *_not_for(command, case, act),
+    ]
 
 
 @decides.register
 def correct_identity(command: CorrectSurvivorIdentity, case: Case, act: Act, network: Network) -> Sequence[Fact]:
-    _consistent(command)
-    return [recorded(SurvivorIdentityCorrected, command, act), *_not_for(command, case, act)]
+    age = _age(command, case, act)
+    return [
+        recorded(SurvivorIdentityCorrected, command, act, nik_warning=_warning(command)),
+        *age,
+        *_not_for(command, case, act),
+    ]
 
 
 @decides.register
@@ -253,12 +271,24 @@ def _not_for(command: IdentityFacts, case: Case, act: Act) -> Iterator[Fact]:
         yield from rule_out(case, OF_PREGNANCY if command.sex is Sex.MALE else frozenset(), command, act)
 
 
-def _consistent(command: IdentityFacts) -> None:
-    if command.nik is not None and (must := contradiction(command.nik, command.born_on, command.sex)):
-        raise Invalid(field="nik", must=must)
+def _age(command: IdentityFacts, case: Case, act: Act) -> Sequence[Fact]:
+    """What follows of when she was born: the lead's word is what the rules go by."""
+    return follows_from_birth(case, command.born_on, command, act) if is_the_leads(case, act) else ()
+
+
+def _warning(command: IdentityFacts) -> NikWarning | None:
+    """A number that does not fit is kept, with what does not fit: a paper may be wrong, and a birth date, too."""
+    return warning(command.nik, command.born_on, command.sex) if command.nik is not None else None
 
 
 name_fields(
+    identifier=field("Jenis identitas", "Kind of identifier", ("Jenis identitas", "Kind of identity paper")),
+    identifier_number=field("Nomor identitas", "Number of the identifier", ("Nomor identitas", "Its number")),
+    nik_warning=field(
+        "Yang tidak cocok pada NIK",
+        "What of the NIK does not fit",
+        ("Yang tidak cocok pada NIK", "What of the NIK does not fit"),
+    ),
     nik=field("NIK", "National identity number (NIK)", ("NIK", "National identity number")),
     nik_index=field("Indeks NIK", "Index of the NIK"),
     born_on=field("Tanggal lahir", "Date of birth", ("Tanggal lahir", "Date of birth")),

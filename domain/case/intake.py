@@ -10,7 +10,7 @@ from ..casefile.state import Case
 from ..causes import When
 from ..codes import AgeGroup, AgencyKind, Channel, Reporter, Urgency
 from ..compartment import Contact, Coordination, Identity, Incident
-from ..declaring import Shared, Step, asked, field, happened, name_fields
+from ..declaring import Shared, Step, asked, field, happened, name_fields, unchanged
 from ..fact import Act, AgencyCode, Fact, Short, Text, recorded
 from ..pathways import CURRENT
 from ..refusal import AlreadyExists
@@ -46,6 +46,7 @@ class ReportReceived(ReportFacts, frozen=True, kw_only=True, tag="case.ReportRec
     means="Sebuah instansi menjadi penanggung jawab kasus baru. `reference`: nomor berkasnya sendiri, bila ada.",
     step=Step.REPORT,
     shared=Shared.COMMON,
+    earlier=(unchanged,),
 )
 class CaseOpened(Fact, frozen=True, kw_only=True, tag="case.CaseOpened"):
     """An agency took the lead of a new case. `reference` is its own file number, if any."""
@@ -132,6 +133,5 @@ name_fields(
     reporter_name=field("Nama pelapor", "Reporter's name", ("Nama pelapor", "The reporter's name")),
     reporter_contact=field("Kontak pelapor", "Reporter's contact", ("Kontak pelapor", "The reporter's contact")),
     account=field("Uraian pelapor", "Reporter's account", ("Yang disampaikan", "What was said")),
-    age_group=field("Kelompok usia", "Age group", ("Kelompok usia", "Age group")),
     reference=field("Nomor berkas instansi", "Agency's own file number", ("Nomor berkas", "File number")),
 )

@@ -10,6 +10,7 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from ..casefile import judging
+from ..casefile.ages import age_of
 from ..casefile.attaching import Documents
 from ..casefile.consenting import NAMED, Scope, consent_in, live, require_later_end
 from ..casefile.deciding import Network, decides, fresh, kind_of
@@ -320,7 +321,7 @@ def override_consent(command: OverrideConsent, case: Case, act: Act, network: Ne
     fresh(case.consents, command.consent)
     fresh(case.of(Overrides).asked, command.consent)
     require_later_end(command)
-    basis = _basis(command, case, act, network)
+    basis = _basis(command, case, act, network, act.at)
     until = ends(basis, command.expires_at, act.at)
     judged = misjudged(case, act.actor, act.agency, network)
     if judged or not is_done_alone(basis, case.urgency):
@@ -333,7 +334,7 @@ def override_consent(command: OverrideConsent, case: Case, act: Act, network: Ne
 def approve_override(command: ApproveOverride, case: Case, act: Act, network: Network) -> Sequence[Fact]:
     """What was asked is asked again of the table: she may have grown up, or a recipient be another kind now."""
     asked = case.of(Overrides).asked[command.consent]
-    basis = _basis(asked, case, None, network)
+    basis = _basis(asked, case, None, network, act.at)
     said = {name: getattr(asked, name) for name in _SCOPE}
     said["expires_at"] = ends(basis, asked.expires_at, act.at)
     two = {"asked_by": asked.asked_by, "decided_by": act.actor, "bases": TERMS}
@@ -372,10 +373,10 @@ def end_override(command: EndOverride, case: Case, act: Act, network: Network) -
 _SCOPE = ("compartments", "recipients", "purposes", "expires_at", "basis", "rule", "survivor_told", "document")
 
 
-def _basis(of: OverrideFacts | Wanted, case: Case, act: Act | None, network: Network) -> Basis:
+def _basis(of: OverrideFacts | Wanted, case: Case, act: Act | None, network: Network, at: datetime) -> Basis:
     """The row of the basis, if it covers all that is asked. Raises what `bounded` does, and Invalid."""
     towards = [(named, kind_of(named, network)) for named in of.recipients]
-    basis = bounded(of.basis, compartments_named(of.compartments), towards, of.purposes, case.age_group, act)
+    basis = bounded(of.basis, compartments_named(of.compartments), towards, of.purposes, age_of(case, at), act)
     if of.document is not None and of.document not in case.of(Documents).attached:
         raise Unknown(what="document")
     if basis.document and of.document is None:

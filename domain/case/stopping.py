@@ -9,9 +9,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from ..casefile.ages import age_of
 from ..casefile.asking_her import SAID_THE_SAME, SaidBy, who_reported
 from ..casefile.deciding import Network, decides, fresh
 from ..casefile.evolving import applies
+from ..casefile.speaking import is_nobodys, without_effect
 from ..casefile.state import Case
 from ..casefile.stopping import (
     CONSENT,
@@ -26,10 +28,11 @@ from ..casefile.stopping import (
 from ..causes import Cause
 from ..codes import Obtained, StopAbout
 from ..compartment import Coordination, Psychosocial
-from ..declaring import Audience, Step, asked, happened
+from ..declaring import Audience, Step, asked, happened, unchanged
 from ..fact import Act, ConsentId, Fact, Recipient, StopId, Text, recorded
 from ..pathways import CONSENT_TIMES
-from ..refusal import Invalid, StillRunning, Unknown, WrongMove
+from ..persons import Saying
+from ..refusal import ConsentFromWrongPerson, Invalid, StillRunning, Unknown, WrongMove
 from ..standing.relations import Extent, Relation
 from ..standing.roles import CASE_WORK, ESCALATION
 from ..standing.rows import ANYWHERE, LEADS_ALSO_ENDED, TAKES_PART_ALSO_ENDED, Row, Since, Thing
@@ -87,6 +90,7 @@ class StopWaits(OfStop, frozen=True, kw_only=True, tag="case.StopWaits"):
     means="Penanggung jawab menanyakannya kepada penyintas, yang membenarkannya; kini semuanya berhenti.",
     step=Step.CONSENT,
     to=REPORTER,
+    earlier=(unchanged,),
 )
 class StopConfirmed(StopConfirmation, frozen=True, kw_only=True, tag="case.StopConfirmed"):
     """The lead asked her about a stop that was recorded, and she said the same: all of it stops now."""
@@ -150,6 +154,7 @@ class StopSharing(Fact, frozen=True, kw_only=True):
     stop: Coordination[StopId]
     about: Coordination[StopAbout]
     said_by: Coordination[SaidBy]
+    by_alleged: Coordination[bool | None] = None
     consent: Coordination[ConsentId | None] = None
     recipients: Coordination[frozenset[Recipient]] = frozenset()
     remark: Psychosocial[Text | None] = None
@@ -228,12 +233,17 @@ def stop_sharing(command: StopSharing, case: Case, act: Act, network: Network) -
                 "be named where it is about recipients, and only there",
             ),
         )
+    if is_nobodys(case, command.said_by, command.by_alleged, act.at):
+        said = without_effect(Saying.STOP, command, act, command.said_by)
+        return [said]
     reports = extent_of(command, case, act) is Extent.HEARD
     return [hear(case, command.about, command, act, reports)]
 
 
 @decides.register
 def confirm_stop(command: ConfirmStop, case: Case, act: Act, network: Network) -> Sequence[Fact]:
+    if is_nobodys(case, command.given_by, None, act.at):
+        raise ConsentFromWrongPerson(age_group=age_of(case, act.at), given_by=command.given_by)
     return [recorded(StopConfirmed, command, act)]
 
 

@@ -5,13 +5,16 @@ from datetime import datetime
 from typing import Annotated, Any, Protocol
 
 from msgspec import Meta
+from msgspec.structs import replace
 
-from ..codes import AgencyKind, Purpose
+from ..codes import AgencyKind, ConsentBy, Purpose
 from ..compartment import CompartmentWord, Coordination
-from ..declaring import Audience, field, name_fields
+from ..declaring import Audience, Step, field, happened, name_fields
 from ..fact import AgencyCode, ConsentId, Fact, Recipient
+from ..persistent import put
 from ..refusal import ConsentNotLive, Invalid, Unknown
 from ..words import Words
+from .evolving import applies
 from .state import Case, Consent, compartments_named
 
 
@@ -56,8 +59,20 @@ class OfConsent(Protocol):
     def consent(self) -> ConsentId: ...
 
 
+@happened(
+    Words("Persetujuan dipersempit", "Consent narrowed"),
+    her=Words("Persetujuan dipersempit", "A consent was narrowed"),
+    means="Persetujuan yang berlaku kini hanya mencakup hal ini.",
+    step=Step.CONSENT,
+    to=NAMED,
+)
+class ConsentNarrowed(Scope, frozen=True, kw_only=True, tag="case.ConsentNarrowed"):
+    """A live consent now covers only this."""
+
+
 def consent_in(event: Scope) -> Consent:
-    """The consent that a scope is of."""
+    """The consent that a scope is of. One to which the child said no is held."""
+    given_by = getattr(event, "given_by", frozenset[ConsentBy]())
     return Consent(
         event.consent,
         compartments_named(event.compartments),
@@ -67,8 +82,24 @@ def consent_in(event: Scope) -> Consent:
         event.recipients,
         given_at=event.occurred_at,
         changed_at=event.occurred_at,
-        given_by=getattr(event, "given_by", frozenset()),
+        given_by=given_by,
+        held=getattr(event, "child_assent", None) is False and ConsentBy.SURVIVOR not in given_by,
     )
+
+
+@applies(ConsentNarrowed)
+def consent_narrowed(case: Case, event: ConsentNarrowed) -> Case:
+    now = consent_in(event)
+    narrowed = replace(
+        case.consents[event.consent],
+        compartments=now.compartments,
+        recipients=now.recipients,
+        purposes=now.purposes,
+        expires_at=now.expires_at,
+        changed_at=now.changed_at,
+        warned=False,
+    )
+    return replace(case, consents=put(case.consents, event.consent, narrowed))
 
 
 def live(case: Case, id: ConsentId, at: datetime) -> Consent:

@@ -95,6 +95,8 @@ class Consent(Struct, frozen=True):
     """Stop that the lead has to answer → agencies and kinds that it would stop: to them nothing new is sent on this."""
     warned: bool = False
     """It was said that it will run out soon."""
+    held: bool = False
+    """Who speaks for the child said yes, and the child no: it covers nothing until two people decide what is best."""
 
     @property
     def is_reported(self) -> bool:
@@ -110,7 +112,7 @@ class Consent(Struct, frozen=True):
     def covers(self, agency: AgencyCode, kind: AgencyKind, at: datetime, passed_on: bool = False) -> bool:
         """Whether this names the agency, or its kind, and stands at that time. `passed_on`: for what the agency passed
         on to others."""
-        if not self.live or (self.expires_at is not None and at >= self.expires_at):
+        if not self.live or self.held or (self.expires_at is not None and at >= self.expires_at):
             return False
         if not self.names(agency, kind) or (agency in self.left and not passed_on):
             return False

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 
 from ..codes import AgencyKind, ConsentBy, StopAbout, Urgency
 from ..compartment import Coordination, Psychosocial
-from ..declaring import Step, field, happened, name_fields
+from ..declaring import Step, field, happened, name_fields, unchanged
 from ..fact import Act, AgencyCode, ConsentId, Fact, Recipient, ReferralId, Short, StopId, Text, recorded
 from ..pathways import CONSENT_TIMES
 from ..persistent import put
@@ -28,6 +28,7 @@ from ..standing.relations import Relation
 from ..standing.rows import Since, Thing
 from ..words import Words
 from .evolving import applies
+from .speaking import is_same
 from .state import EMPTY, Case, Consent, Part, Referral
 from .waiting import waits
 
@@ -40,6 +41,7 @@ R = Relation
     means="Penyintas, atau yang berbicara baginya, berkata: berhenti. Berlaku segera bagi instansi yang mencatatnya, "
     "dan seluruhnya bila penanggung jawab yang mencatat; selebihnya menunggu penanggung jawab sampai `answer_by`.",
     step=Step.CONSENT,
+    earlier=(unchanged,),
 )
 class SharingStopped(Fact, frozen=True, kw_only=True, tag="case.SharingStopped"):
     """The survivor, or who speaks for her, said stop. It holds at once for the agency that recorded it, and as a whole
@@ -113,7 +115,7 @@ class Heard(Struct, frozen=True):
         or did not, may be whom she has to be protected from: then the lead asks her first."""
         if not self.said_by or ConsentBy.SURVIVOR in self.said_by:
             return True
-        return ConsentBy.SURVIVOR not in consent.given_by and bool(self.said_by & consent.given_by)
+        return ConsentBy.SURVIVOR not in consent.given_by and is_same(self.said_by, consent.given_by)
 
 
 class Stops(Part, frozen=True):

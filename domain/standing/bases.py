@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from msgspec import Struct
 
+from ..age_table import CHILDREN
 from ..codes import AgeGroup, AgencyKind, Purpose, Role, SharingBasis, Urgency
 from ..compartment import ALL, Compartment
 from ..fact import Act
@@ -24,7 +25,6 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 TERMS = "2026-1"
 
 CASE_WORKERS = frozenset({Role.CASE_WORKER, Role.SUPERVISOR})
-CHILDREN = frozenset({AgeGroup.YOUNG_CHILD, AgeGroup.ADOLESCENT})
 WHO_AVERT = frozenset({K.LEAD, K.POLICE, K.HEALTH, K.SHELTER, K.SOCIAL, K.WITNESS_PROTECTION})
 REPORT = frozenset({C.IDENTITY, C.INCIDENT, C.CONTACT})
 

@@ -256,6 +256,12 @@ LEGAL_HOLDS = reading(
     AUDITORS,
     Extent.ROWS,
 )
+COMING_OF_AGE = reading(
+    "coming-of-age",
+    Words("Korban yang segera memberi persetujuan sendiri", "Survivors who will consent themselves soon"),
+    EMERGENCY,
+    Extent.ROWS_AS_LEAD,
+)
 ERASURES = reading("erasures", Words("Penghapusan", "Erasures"), AUDITORS, Extent.ROWS)
 RETENTION = reading("retention", Words("Masa simpan", "Retention"), AUDITORS, Extent.ROWS)
 

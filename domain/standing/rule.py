@@ -233,8 +233,13 @@ def _lets_for_the_law(consent: Consent, referral: Referral) -> bool:
     out ends as that is recorded."""
     agency, kind = referral.recipient, referral.recipient_kind
     stopped = consent.left | consent.stopped
-    stands = consent.live and consent.bounded_by is None and not {agency, f"kind:{kind}"} & stopped
+    stands = consent.live and not consent.held and consent.bounded_by is None and not {agency, f"kind:{kind}"} & stopped
     return stands and Purpose.LEGAL in consent.purposes and consent.names(agency, kind)
+
+
+def is_the_leads(case: Case, act: Act) -> bool:
+    """Whether it is said for the agency that leads: the rules go by its word where several may say the same."""
+    return Relation.LEAD in relations(case, act.agency)
 
 
 def is_known_to(case: Case, agency: AgencyCode) -> bool:

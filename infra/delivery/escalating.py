@@ -20,6 +20,7 @@ from ...api.application.kinds import CASE, NOTICE
 from ...api.application.of_one_case import not_carried
 from ...api.application.ports import Clock, Gone, Moved, Unavailable, Unreadable
 from ...domain.case import stopping
+from ...domain.case.ages import WarnOfMajority
 from ...domain.case.consents import ExpireConsent
 from ...domain.case.departing import LapseAssignment
 from ...domain.case.expiring import WarnOfExpiry
@@ -37,6 +38,7 @@ from ...domain.notices import GiveNotice, NoticeId
 from ...domain.pathways import CONSENT_TIMES
 from ...domain.refusal import ConsentNotLive, Refusal, Unknown
 from ...projections import (
+    coming_of_age,
     deliveries,
     emergencies,
     escalations,
@@ -75,6 +77,7 @@ LISTS = tuple(
         projections.WaitingStops,
         projections.ExpiringConsents,
         projections.LegalHolds,
+        projections.ComingOfAge,
     )
 )
 TOLD_WITHIN = timedelta(days=31)
@@ -184,6 +187,7 @@ class Escalator:
             announced = escalations.announced(db, now)
             waiting = stops.waiting(db, now, CONSENT_TIMES.answer, stopping.HIGHEST_REMINDER)
             ending = expiring.to_warn_of(db, now)
+            grown_up = coming_of_age.to_say(db, now)
             unreviewed = emergencies.unreviewed(db, now, judging.WITHIN, judging.HIGHEST_REMINDER)
             unjudged = escalations.unjudged(db, now, judging.WITHIN, judging.HIGHEST_REMINDER)
             gone = staff.who_left(db)
@@ -201,6 +205,8 @@ class Escalator:
             yield Due(case, stopping.RaiseStop(occurred_at=now, stop=StopId(stop)))
         for case, consent in ending:
             yield Due(case, WarnOfExpiry(occurred_at=now, consent=ConsentId(consent)))
+        for case in grown_up:
+            yield Due(case, WarnOfMajority(occurred_at=now))
         for case, referral in late:
             yield Due(case, RaiseUndelivered(occurred_at=now, referral=ReferralId(referral)))
         for case, referral in unanswered:

@@ -14,9 +14,9 @@ from ...domain import agency_keys, webhook
 from ...domain.agency_keys import KeyRegistered, KeyRetired, ResealingApproved
 from ...domain.agency_state import Agency
 from ...domain.case.confirming import ConsentNotConfirmed
-from ...domain.case.consents import ConsentExpired, ConsentNarrowed, ConsentWithdrawn
+from ...domain.case.consents import ConsentExpired, ConsentWithdrawn
 from ...domain.case.overrides import OverrideAsked, OverrideEnded
-from ...domain.casefile.consenting import Scope
+from ...domain.casefile.consenting import ConsentNarrowed, Scope
 from ...domain.compartment import Compartment
 from ...domain.disclosure import Followed, Told, Written, delivery_id
 from ...domain.erasure import ErasureRecorded

@@ -5,7 +5,7 @@ may set it to any agency. So it is the API that sets it, for one transaction at 
 """
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 from threading import Barrier, Event, Thread
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
@@ -33,8 +33,9 @@ from psycopg.types.string import TextLoader
 from rujukan import projections
 from rujukan.api.application.kinds import AGENCY, CASE
 from rujukan.api.application.once import Sent
-from rujukan.domain import catalogue
+from rujukan.domain import catalogue, persons
 from rujukan.domain.agency import AddMember
+from rujukan.domain.case.ages import AssessAge, WarnOfMajority
 from rujukan.domain.case.assessments import AgreeSafetyPlan, AssessNeeds, AssessRisk
 from rujukan.domain.case.clock_ends import EndClock, FindNotIndicated, ResumeClock
 from rujukan.domain.case.conferences import AgreeAction, FinishAction, HoldConference
@@ -129,6 +130,7 @@ def office(settings: Settings) -> Iterator[Office]:
         tell_erasures(opened, composition.now())
         opened.breaks_glass("rsud", police, "health")
         tell_everything(opened)
+        tell_growing_up(opened)
         catch_up(settings)
         yield opened
 
@@ -380,15 +382,19 @@ Fields = dict[str, Any]
 MARKER = "RAHASIA"
 BORN = date(1987, 6, 5)
 NIK = "6474990506877654"
-"""Of a man born then."""
+"""Of a man born then, so that it does not fit."""
 WORDS = {
     "forms": frozenset({ViolenceForm.TRAFFICKING}),
     "gbv_type": GbvType.FORCED_MARRIAGE,
     "place": Place.WORKPLACE,
     "needs": frozenset({Need.DISABILITY}),
     "level": RiskLevel.EXTREME,
-    "sex": Sex.MALE,
+    "sex": Sex.FEMALE,
     "nik": NIK,
+    "identifier": persons.Identifier.PASSPORT,
+    "age_basis": persons.AgeBasis.SAID,
+    "years_from": 12,
+    "years_to": 14,
     "nik_index": "5e" * 32,
     "safe_to_call": True,
     "domestic": True,
@@ -445,6 +451,14 @@ def say_the_rest(case: CaseId, secrets: Secrets) -> None:
 CODES = {"recipient", "member_of", "seen_by", "owner", "to", "compartment", "media_type", "sha256", "lead", "language"}
 
 
+def tell_growing_up(office: Office) -> None:
+    """A case of a child of twelve, three years later: it was said that she will consent herself soon."""
+    case, now = office.opens(composition.now()), composition.now() + timedelta(days=3 * 365)
+    office.does("uptd-ppa", case, AssessAge, years_from=12, age_basis=persons.AgeBasis.CLINICIAN)
+    by = msgspec.structs.replace(system_act(), at=now)
+    office.casework.handle(CASE, CaseId(case), WarnOfMajority(occurred_at=now), by, correlation=uuid4())
+
+
 def tell_everything(office: Office) -> tuple[UUID, list[str]]:
     """A case of an adolescent in which everything that can be said is said, markers in all free text."""
     says = (secrets := Secrets(office)).says
@@ -494,6 +508,8 @@ def tell_everything(office: Office) -> tuple[UUID, list[str]]:
         says(case, GiveConsent, "rsud", **{**scope, "consent": heard}, given_by=by, obtained=Obtained.VERBAL)
         said: Fields = {"given_by": by, "obtained": Obtained.VERBAL} if answer is ConfirmConsent else {}
         says(case, answer, consent=heard, **said)
+    accused: Fields = {"about": StopAbout.EVERYTHING, "recipients": frozenset(), "consent": None, "by_alleged": True}
+    says(case, StopSharing, stop=uuid4(), said_by=frozenset({ConsentBy.GUARDIAN}), **accused)
     of_school: Fields = {"about": StopAbout.RECIPIENTS, "recipients": frozenset({"disdik"}), "consent": None}
     for stop, answer in ((uuid4(), ConfirmStop), (uuid4(), ContradictStop)):
         says(case, StopSharing, "rsud", stop=stop, said_by=by, **of_school)

@@ -7,12 +7,13 @@ reached. Her grandmother is safe. A midwife of `rsud` reports; `uptd` leads; `po
 from collections.abc import Iterator
 
 import pytest
-from theatre import Story, not_yet, opened
+from theatre import Refused, Story, opened
 
 from rujukan.infra.services.postgres import EmbeddedPostgres
 
 pytestmark = pytest.mark.thorough
 
+SCOPE = {"compartments": ["health"], "recipients": ["rsud"], "purposes": ["care"], "obtained": "written"}
 CARE = "identity contact incident health"
 PROTECTION = "identity incident safety contact"
 INCIDENT = {
@@ -52,20 +53,48 @@ def test_the_toddler_whose_father_is_the_suspect(story: Story) -> None:
     s.does("uptd CW1", "alleged-perpetrators", relation="orang tua", name="Nama Ayah Itu", danger="Ayah dapat datang")
     s.notes_everything("uptd CW1")
 
+    assert s.get("uptd CW1")["age_group"] == "small-child", "it follows from the date of birth"
+    s.does("uptd CW1", "speakers-set-aside", speakers=["guardian"], set_aside="alleged-perpetrator")
+
     # 3: 10:05 the father telephones: "I allow nothing, and I take everything back"
     s.at("10:05")
+    father = {"given_by": ["guardian"], "remark": "Saya tidak mengizinkan apa pun"}
+    s.does("uptd CW1", "consent-refusals", **father)
+    takes_back = {"about": "everything", "said_by": ["guardian"], "remark": "Semuanya saya cabut kembali"}
+    s.does("uptd CW1", "stops", **takes_back)
+    said = s.events("uptd CW1", "SaidWithoutEffect")
+    assert [(e["saying"], e["said_by"]) for e in said] == [("refusal", ["guardian"]), ("stop", ["guardian"])]
+    assert s.get("uptd CW1")["consents"] == []
+    assert s.reads("uptd CW1", "/stops", case=s.case)["items"] == []
+
     # 4: 10:20 two people let the grandmother speak for the child
     s.at("10:20")
-    with not_yet("a best-interest decision by two people"):
-        s.does("uptd CW1", "best-interest-decisions", lets=["trusted-adult"], reasons="nenek aman")
+    s.refused("uptd CW1", "consents", "consent-from-wrong-person", **SCOPE, given_by=["trusted-adult"])
+    lets = {"lets": ["trusted-adult"], "reason": "Ayah terlapor, ibu tidak terjangkau, nenek aman"}
+    waits = s.does("uptd CW1", "best-interest-decisions", **lets)
+    with pytest.raises(Refused):
+        s.approves("uptd CW1 as SV", waits)  # herself, in another hat
+    s.approves("uptd SV", waits)
+    (decision,) = s.events("uptd CW1", "BestInterestDecided")
 
     # 5: 10:25 she consents; the child is not asked
     s.at("10:25")
-    with not_yet("a trusted adult's consent for a small child, who is not asked"):
-        s.consents("uptd CW1", "rsud", CARE, given_by=["trusted-adult"])
+    s.refused("uptd CW1", "consents", "invalid", **SCOPE, given_by=["trusted-adult"], child_assent=True)
+    s.refused("uptd CW1", "consents", "consent-from-wrong-person", **SCOPE, given_by=["survivor"])
     s.consents(
-        "uptd CW1", "rsud", CARE, given_by=["caregiver"], child_assent=True, expires_at="2026-05-16T00:00:00+08:00"
+        "uptd CW1",
+        "rsud",
+        CARE,
+        given_by=["trusted-adult"],
+        speaker="Nenek dari pihak ibu",
+        expires_at="2026-05-16T00:00:00+08:00",
+        text_version="2026-1",
+        language="id",
+        limits_told="Kewajiban lapor kekerasan terhadap anak",
     )
+    (given,) = s.events("uptd CW1", "ConsentGiven")
+    assert (given["given_by"], given["decision"]) == (["trusted-adult"], decision["decision"])
+    assert given["child_assent"] is None
 
     clocks = s.clocks()
     assert clocks["forensic-evidence"].due == "2026-02-17 18:00"
@@ -146,7 +175,7 @@ def test_the_toddler_whose_father_is_the_suspect(story: Story) -> None:
 
     # dinsos refers on no more than it was sent
     on = {"recipient": "lsm", "service": "psikososial", "urgency": "urgent", "purpose": "protection"}
-    s.consents("dinsos CW", "lsm", CARE, "protection", given_by=["caregiver"], child_assent=True)
+    s.consents("dinsos CW", "lsm", CARE, "protection", given_by=["trusted-adult"])
     onward = s.does("dinsos CW", "referrals", **on, compartments=["identity", "health"])
     refusal = s.refused("dinsos CW", f"referrals/{onward}/sending", "beyond-reach")
     assert refusal.about["about"]["compartments"] == ["health"]
@@ -162,7 +191,10 @@ def test_the_toddler_whose_father_is_the_suspect(story: Story) -> None:
     held = [h for h in custody["referrals"] if h["referral"] == to_hospital and h["holder"] == "rsud"]
     assert held[0]["since"] == "2026-02-16T02:36:00Z"
 
-    # Her report
+    # Her report: who spoke for her, and who was not heard, and why
     report = s.report()
-    with not_yet("the report says who spoke for her, and why her father was not asked"):
-        assert "trusted adult" in report
+    assert "Nenek dari pihak ibu" in report
+    assert "Somebody who could speak for you is not heard for you" in report
+    assert "Is the alleged perpetrator" in report
+    assert "Other trusted adult" in report
+    assert "assent" not in report

@@ -35,9 +35,13 @@ def test_thirteen_with_a_mother_who_is_safe(story: Story) -> None:
 
     # 2: 09:15 her mother consents, with her assent; she says no to the school
     s.at("09:15")
-    with not_yet("a parent consents for a child of 13, with her assent"):
-        s.consents("uptd CW1", "lsm", "identity", given_by=["parent"], child_assent=True)
-    both = {"given_by": ["survivor", "caregiver"], "child_assent": True}
+    assert s.get("uptd CW1")["age_group"] == "younger-adolescent"
+    both = {
+        "given_by": ["parent"],
+        "speaker": "Ibu kandung anak",
+        "child_assent": True,
+        "assent_words": "Ya, dokternya boleh",
+    }
     s.consents("uptd CW1", "rsud", "identity contact incident health", **both)
     s.consents("uptd CW1", "psi", "identity contact incident psychosocial", **both)
     s.consents("uptd CW1", "polres", "identity contact incident", "legal", **both)
@@ -45,8 +49,13 @@ def test_thirteen_with_a_mother_who_is_safe(story: Story) -> None:
 
     # 3: 09:20 the mother wants the school told as well
     s.at("09:20")
-    with not_yet("a parent's yes is held by a child's no, until two people decide"):
-        s.consents("uptd CW1", "sekolah", "identity psychosocial", given_by=["parent"], child_assent=False)
+    against = {"given_by": ["parent"], "child_assent": False, "assent_words": "Jangan, sekolah tidak boleh tahu"}
+    to_school = s.consents("uptd CW1", "sekolah", "identity psychosocial", **against)
+    (held,) = [c for c in s.get("uptd CW1")["consents"] if c["consent"] == to_school]
+    assert (held["held"], held["given_by"]) == (True, ["parent"])
+    told = {"recipient": "sekolah", "service": "pendidikan", "urgency": "urgent", "purpose": "care"}
+    letter = s.does("uptd CW1", "referrals", **told, compartments=["identity"])
+    s.refused("uptd CW1", f"referrals/{letter}/sending", "consent-missing")
 
     clocks = s.clocks()
     assert clocks["hiv-pep"].due == clocks["forensic-evidence"].due == "2026-02-15 15:00"
@@ -112,14 +121,30 @@ def test_thirteen_with_a_mother_who_is_safe(story: Story) -> None:
 
     # 7: thirty days before she is 15
     s.at("2027-08-04 09:00")
-    with not_yet("thirty days before she is 15, the case worker is told to ask her which consents stand"):
-        assert [a for a in s.reads("uptd CW1", "/ages")["items"] if a["case"] == s.case]
+    (asked,) = s.reads("uptd CW1", "/coming-of-age", case=s.case)["items"]
+    assert asked["herself_from"] == "2027-09-02T16:00:00Z", "3 September, midnight"
+    assert s.reads("rsud CW", "/coming-of-age")["items"] == []
+
+    # From 3 September on her mother neither gives nor takes back; she takes back each alone; the rest lapses in October
+    s.at("2027-09-03 09:00")
+    assert s.get("uptd CW1")["age_group"] == "older-adolescent"
+    mother = {"compartments": ["health"], "recipients": ["rsud"], "purposes": ["care"], "obtained": "written"}
+    s.refused("uptd CW1", "consents", "consent-from-wrong-person", **mother, given_by=["parent"], child_assent=True)
+    live = {c["recipients"][0]: c for c in s.get("uptd CW1")["consents"] if c["live"] and not c["held"]}
+    s.does("uptd CW1", f"consents/{live['rsud']['consent']}/withdrawal", said_by=["parent"])
+    assert s.events("uptd CW1", "SaidWithoutEffect")[-1]["saying"] == "withdrawal"
+    s.does("uptd CW1", f"consents/{live['polres']['consent']}/withdrawal", said_by=["survivor"])
+    s.at("2027-10-03 00:01")
+    assert [c["recipients"] for c in s.get("uptd CW1")["consents"] if c["live"]] == []
+    assert s.knows("psi") == s.knows("rsud") == frozenset()
 
     # Custody: each was answered within the hour, by the hospital after 18 minutes
     held = {h["recipient"]: h["since"] for h in s.custody()["referrals"] if h["status"] == "received"}
     assert held["rsud"] == held["psi"] == "2026-02-13T01:58:00Z"
 
+    # Her report: her mother agreed and she agreed; she did not want her school to know, and it was not told
     report = s.report()
-    assert "A refusal" not in report
-    with not_yet("the report says that her mother agreed and she agreed"):
-        assert '"Parent"' in report
+    assert '"Parent"' in report
+    assert "Ya, dokternya boleh" in report
+    assert "Jangan, sekolah tidak boleh tahu" in report
+    assert s.is_nothing_to("sekolah CW")

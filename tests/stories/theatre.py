@@ -16,9 +16,10 @@ AD administrator; `CW1` and `CW2` are two people.
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4, uuid5
 
@@ -37,6 +38,7 @@ from rujukan.domain.codes import AgencyKind, Purpose, Role, Service
 from rujukan.domain.compartment import ALL, Compartment, compartments_of
 from rujukan.infra import composition, onboarding
 from rujukan.infra.delivery.escalating import Escalator
+from rujukan.infra.services.postgres import EmbeddedPostgres
 from rujukan.infra.settings import Settings
 
 K, S = AgencyKind, Service
@@ -136,11 +138,11 @@ class Refused(Exception):
 class Theatre:
     """The network. Stories are played one after another, each in cases of its own."""
 
-    def __init__(self, settings: Settings, closing: ExitStack) -> None:
+    def __init__(self, settings: Settings, closing: ExitStack, agencies: Iterable[str]) -> None:
         self.settings, self.now = settings, datetime(2026, 1, 1, tzinfo=UTC)
         ports = closing.enter_context(composition.service(settings, connections=4))
         ports = ports._replace(now=lambda: self.now)
-        self.keys = self._network(Casework(ports.log, ports.macs))
+        self.keys = self._network(Casework(ports.log, ports.macs), agencies)
         self._casework = Casework(ports.log, ports.macs, ports.deliveries)
         self._source = closing.enter_context(composition.follower(settings))
         self._runner = closing.enter_context(composition.runner(settings, self._source))
@@ -149,9 +151,10 @@ class Theatre:
         self._service_key = composition.service_key(settings)
         self._tokens: dict[Person, str] = {}
 
-    def _network(self, casework: Casework) -> dict[str, AgencyKey]:
+    def _network(self, casework: Casework, agencies: Iterable[str]) -> dict[str, AgencyKey]:
         keys: dict[str, AgencyKey] = {}
-        for code, (kind, services) in AGENCIES.items():
+        for code in agencies:
+            kind, services = AGENCIES[code]
             onboarding.register(casework, code, kind, code, services)
             for name in PEOPLE:
                 who = person(f"{code} {name}")
@@ -421,7 +424,7 @@ def _local(text: str) -> str:
 
 
 @contextmanager
-def opened(postgres: Any, data: Any) -> Iterator[Theatre]:
-    """A theatre in a fresh database."""
+def opened(postgres: EmbeddedPostgres, data: Path, agencies: Iterable[str] = AGENCIES) -> Iterator[Theatre]:
+    """A theatre in a fresh database, with these agencies."""
     with fresh_settings(postgres, data) as settings, ExitStack() as closing:
-        yield Theatre(settings, closing)
+        yield Theatre(settings, closing, agencies)

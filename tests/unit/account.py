@@ -15,6 +15,7 @@ from rujukan.domain.case.intake import CaseOpened
 from rujukan.domain.case.lead import LeadTransferAccepted
 from rujukan.domain.case.overrides import ConsentOverridden, OverrideEnded, SharedWithoutConsent
 from rujukan.domain.case.referrals import ReferralCancelled, ReferralDrafted, ReferralSent
+from rujukan.domain.case.speaking import BestInterestDecided
 from rujukan.domain.case.stopping import StopConfirmed
 from rujukan.domain.case.uncovered import UncoveredReferralEnded
 from rujukan.domain.casefile.clocks import ClockMet
@@ -60,7 +61,7 @@ class Account:
         names = {who, f"kind:{NETWORK[who].kind.value}"}
         for consent in self.consents:
             now = self.scope(consent.consent)
-            if now is None or purpose not in now.purposes or not names & now.recipients:
+            if now is None or purpose not in now.purposes or not names & now.recipients or self.is_held(consent):
                 continue
             if word not in {"coordination", *now.compartments} or self.is_stopped(who, consent, reads):
                 continue
@@ -126,7 +127,7 @@ class Account:
             given_by = getattr(consent, "given_by", frozenset())
             may_say = not stop.said_by or ConsentBy.SURVIVOR in stop.said_by
             if ConsentBy.SURVIVOR not in given_by:  # what she agreed to, nobody takes back without asking her
-                may_say = may_say or bool(stop.said_by & given_by)
+                may_say = may_say or bool(stop.said_by & given_by) or _one_of_three(stop.said_by, given_by)
             if stop.occurred_at < consent.occurred_at or not (may_say or confirmed):
                 continue
             reported = isinstance(consent, ConsentReported) and consent.reported_by == author
@@ -162,6 +163,12 @@ class Account:
     def is_confirmed(self, consent: UUID) -> bool:
         return any(isinstance(e, ConsentConfirmed) and e.consent == consent for e in self.log)
 
+    def is_held(self, consent: Scope) -> bool:
+        """Whether the child said no to what somebody agreed to for her, and nobody decided that it holds."""
+        if getattr(consent, "child_assent", None) is not False or ConsentBy.SURVIVOR in consent.given_by:  # type: ignore[attr-defined]
+            return False
+        return not any(isinstance(e, BestInterestDecided) and consent.consent in (e.outweighs or ()) for e in self.log)
+
     def was(self, referral: UUID, moves: tuple[type[Fact], ...]) -> bool:
         return any(isinstance(e, moves) and getattr(e, "referral", None) == referral for e in self.log)
 
@@ -169,6 +176,12 @@ class Account:
         """Who leads, or did before that event."""
         led = [e.lead for e in self.log[:before] if isinstance(e, CaseOpened | LeadTransferAccepted)]
         return led[-1]
+
+
+def _one_of_three(one: frozenset[ConsentBy], other: frozenset[ConsentBy]) -> bool:
+    """Whether it may be the same person, as one of them says no more than that it was one of three."""
+    three = {ConsentBy.CAREGIVER, ConsentBy.PARENT, ConsentBy.GUARDIAN}
+    return bool(ConsentBy.CAREGIVER in one | other and three & one and three & other)
 
 
 def _serves(used_for: Purpose | None, shared_for: Purpose) -> bool:

@@ -54,6 +54,7 @@ from rujukan.domain.case.reminders import ReferralEscalated, ReferralUndelivered
 from rujukan.domain.case.services import ServiceDelivered
 from rujukan.domain.casefile.clocks import ClockEnded, ClockMet, ClockOverdue, ClockResumed, ClockStarted
 from rujukan.domain.fact import Fact
+from rujukan.domain.persons import Identifier, NikWarning
 
 AT = datetime(2026, 3, 3, 20, 0, 0, 123456, tzinfo=timezone(timedelta(hours=8)))
 LATER = datetime(2026, 3, 6, 12, 0, tzinfo=UTC)
@@ -85,6 +86,9 @@ IDENTITY: dict[str, Any] = {
     "name": "Penyintas A",
     "nik": "6474010000000000",
     "nik_index": "0f" * 32,
+    "identifier": Identifier.FAMILY_CARD,
+    "identifier_number": "6474 0100 0000",
+    "nik_warning": NikWarning.NO_SUCH_NUMBER,
     "born_on": date(1990, 1, 2),
     "sex": k.Sex.FEMALE,
     "language": "id",
@@ -171,12 +175,23 @@ FIELDS: dict[type[Fact], dict[str, Any]] = {
         "language": "en",
         "witness": "Saksi A",
         "no_caregiver_because": "none is safe",
+        "assent_words": "yes, the doctor",
+        "assent_not_asked": "she slept",
+        "speaker": "her grandmother",
+        "by_alleged": False,
+        "supporter": "her sister",
+        "interpreter": "Juru bahasa A",
+        "text_version": "2026-1",
+        "limits_told": "the duty to report",
+        "recorded_how": "a note read back to her",
+        "decision": an_id("decision"),
     },
     ConsentRefused: {
         "consent": an_id("consent"),
         "given_by": frozenset({k.ConsentBy.SURVIVOR}),
         "asked_for": frozenset({"rsud", "kind:police"}),
         "remark": "not now",
+        "by_alleged": False,
     },
     ConsentNarrowed: SCOPE,
     ConsentWithdrawn: {"consent": an_id("consent")},

@@ -49,8 +49,10 @@ from story import (
     the_case,
 )
 
+from rujukan.domain.age_table import WARNING
 from rujukan.domain.case import Case
 from rujukan.domain.case import glass as g
+from rujukan.domain.case.ages import AssessAge, ReassessUrgency, WarnOfMajority
 from rujukan.domain.case.assessments import AgreeSafetyPlan, AssessNeeds, AssessRisk
 from rujukan.domain.case.clock_ends import EndClock, FindNotIndicated, ResumeClock
 from rujukan.domain.case.conferences import ActionAgreed, AgreeAction, FinishAction, HoldConference
@@ -125,6 +127,14 @@ from rujukan.domain.case.referrals import CancelReferral, DraftReferral, SendRef
 from rujukan.domain.case.reminders import EscalateReferral, RaiseUndelivered
 from rujukan.domain.case.services import DeliverService
 from rujukan.domain.case.silence import LeaveRejected, RaiseStalled
+from rujukan.domain.case.speaking import (
+    BestInterestDecided,
+    DecideBestInterest,
+    HearSpeakerAgain,
+    RecordCapacity,
+    SetSpeakerAside,
+    SpeakerSetAside,
+)
 from rujukan.domain.case.staffing import (
     AssignPerson,
     CarryExclusion,
@@ -135,6 +145,7 @@ from rujukan.domain.case.staffing import (
 )
 from rujukan.domain.case.stopping import ConfirmStop, ContradictStop, RaiseStop, StopSharing
 from rujukan.domain.case.uncovered import EndAnnouncedReferral, EndUncoveredReferral
+from rujukan.domain.casefile.ages import AgeAssessed
 from rujukan.domain.casefile.assigning import PersonAssigned
 from rujukan.domain.casefile.clocks import MeetClock, RaiseClock
 from rujukan.domain.casefile.stopping import SharingStopped
@@ -165,6 +176,7 @@ from rujukan.domain.codes import (
     Urgency,
 )
 from rujukan.domain.fact import Fact
+from rujukan.domain.persons import AgeBasis, Capacity, SetAside
 from rujukan.domain.violence import Need, RiskLevel
 
 S = ReferralStatus
@@ -241,6 +253,15 @@ def happened(
         (say(OverrideAsked, **scope(WISHED), **GROUNDS, asked_by=ASKER), "rsud"),
         (say(SharedWithoutConsent, **scope(ALONE, to="lbh"), **GROUNDS, **DONE_ALONE), "rsud"),
         say(SurvivorIdentified, name="Penyintas A"),
+        say(
+            AgeAssessed,
+            age_group=AgeGroup.YOUNGER_ADOLESCENT,
+            next_group_from=NOON + WARNING,
+            age_table="2026-1",
+            age_basis=AgeBasis.BIRTH_DATE,
+        ),
+        say(BestInterestDecided, decision=an_id("decision"), lets=frozenset({ConsentBy.SURVIVOR}), reason="r"),
+        say(SpeakerSetAside, speakers=frozenset({ConsentBy.NEXT_OF_KIN}), set_aside=SetAside.NOT_SAFE),
         say(SurvivorContactRecorded, phone="0000"),
         incident(),
         clock(),
@@ -317,6 +338,13 @@ COMMANDS: Mapping[type[Fact], Fact] = {
         say(WithdrawConsent, consent=C1),
         say(ExpireConsent, NOON, consent=C1),
         say(WarnOfExpiry, NOON, consent=C1),
+        say(AssessAge, years_from=25, years_to=35, age_basis=AgeBasis.CLINICIAN),
+        say(ReassessUrgency, urgency=Urgency.EMERGENCY, reason="r"),
+        say(WarnOfMajority),
+        say(RecordCapacity, capacity=Capacity.SUPPORTED),
+        say(DecideBestInterest, decision=NEW, lets=frozenset({ConsentBy.GUARDIAN}), reason="r"),
+        say(SetSpeakerAside, speakers=frozenset({ConsentBy.GUARDIAN}), set_aside=SetAside.ALLEGED_PERPETRATOR),
+        say(HearSpeakerAgain, speakers=frozenset({ConsentBy.NEXT_OF_KIN})),
         say(StopSharing, stop=NEW, about=StopAbout.OURS, said_by=frozenset({ConsentBy.SURVIVOR})),
         say(ConfirmStop, stop=STOP, given_by=frozenset({ConsentBy.SURVIVOR}), obtained=Obtained.VERBAL),
         say(ContradictStop, stop=STOP),

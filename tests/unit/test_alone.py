@@ -70,11 +70,22 @@ from rujukan.domain.case.leave import AskGlassLeave, GlassAllowed
 from rujukan.domain.case.merging import MergeCase, SeparateCase
 from rujukan.domain.case.notes import NoteRecorded
 from rujukan.domain.case.overrides import OverrideAsked, OverrideReviewed, SharedWithoutConsent
+from rujukan.domain.case.speaking import HearSpeakerAgain, SpeakerSetAside
 from rujukan.domain.case.staffing import ExclusionEnded, PersonExcluded
 from rujukan.domain.casefile.evolving import fold_log, said
-from rujukan.domain.codes import AgencyKind, DocumentKind, GlassVerdict, Purpose, ReferralStatus, Role, SharingBasis
+from rujukan.domain.codes import (
+    AgencyKind,
+    ConsentBy,
+    DocumentKind,
+    GlassVerdict,
+    Purpose,
+    ReferralStatus,
+    Role,
+    SharingBasis,
+)
 from rujukan.domain.declaring import ASKED
 from rujukan.domain.fact import Act, ActorId, Fact, ProposalId
+from rujukan.domain.persons import SetAside
 from rujukan.domain.proposal import ApproveProposal, Proposal, RefuseProposal, WithdrawProposal
 from rujukan.domain.refusal import Refusal
 from rujukan.domain.standing.rule import Proposed, roles_for, second_needed
@@ -484,6 +495,7 @@ BEFORE: dict[type[Fact], Any] = {
     CheckCourtOrder: [entry for entry in HELD if not isinstance(entry[0], CourtOrderChecked)],
     EndUnconfirmedHold: UNCONFIRMED,
     SeparateCase: [(merged(), LEAD)],
+    HearSpeakerAgain: [(say(SpeakerSetAside, speakers=frozenset(ConsentBy), set_aside=SetAside.NOT_SAFE), LEAD)],
 }
 """What was there before it can be asked for."""
 SECONDED = [command for command in COMMANDS if ASKED[command].second and command not in ELSEWHERE]

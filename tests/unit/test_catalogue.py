@@ -135,7 +135,10 @@ def test_the_story_is_no_coordination() -> None:
             *("forms", "gbv_type", "kinds", "happened_at", "happened_until", "roughly", "repeated_since", "place"),
             *("narrative", "domestic", "penetration", "pregnancy_possible", "complains", "disability", "told_by"),
         },
-        SurvivorIdentified: {"name", "nik", "born_on", "sex", "language", "guardian_name"},
+        SurvivorIdentified: {
+            *("name", "nik", "born_on", "sex", "language", "guardian_name"),
+            *("identifier", "identifier_number", "nik_warning"),
+        },
         SurvivorContactRecorded: {"phone", "address", "safe_times", "safe_to_call"},
         ClockStarted: {"need", "care"},
         RiskAssessed: {"level", "reasons"},

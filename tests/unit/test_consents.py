@@ -125,13 +125,11 @@ def test_a_consent_is_given_once() -> None:
         (AgeGroup.ADOLESCENT, (SURVIVOR, CAREGIVER), {}, True),
         (AgeGroup.ADOLESCENT, (SURVIVOR,), {}, False),
         (AgeGroup.ADOLESCENT, (SURVIVOR,), {"no_caregiver_because": "he is the suspect"}, True),
-        (AgeGroup.ADOLESCENT, (CAREGIVER,), {}, False),
-        (AgeGroup.ADOLESCENT, (CAREGIVER,), {"child_assent": True}, False),
+        (AgeGroup.ADOLESCENT, (CAREGIVER,), {"child_assent": True}, True),
         (AgeGroup.YOUNG_CHILD, (CAREGIVER,), {"child_assent": True}, True),
-        (AgeGroup.YOUNG_CHILD, (CAREGIVER,), {}, False),
+        (AgeGroup.YOUNG_CHILD, (CAREGIVER,), {}, True),
         (AgeGroup.YOUNG_CHILD, (SURVIVOR,), {"child_assent": True}, False),
-        (AgeGroup.YOUNG_CHILD, (SURVIVOR,), {"child_assent": True, "no_caregiver_because": "none is safe"}, True),
-        (AgeGroup.YOUNG_CHILD, (SURVIVOR,), {"no_caregiver_because": "none is safe"}, False),
+        (AgeGroup.YOUNG_CHILD, (SURVIVOR,), {"child_assent": True, "no_caregiver_because": "none is safe"}, False),
     ],
 )
 def test_who_consents_follows_the_survivors_age(

@@ -57,6 +57,7 @@ from rujukan.domain import retention
 from rujukan.domain.agency import MemberJoined, agency_stream
 from rujukan.domain.case.conferences import ActionAgreed, ActionDone
 from rujukan.domain.case.confirming import ConsentConfirmed
+from rujukan.domain.case.consents import ConsentGiven
 from rujukan.domain.case.erasure import ApproveErasure, ErasureRefused, ErasureRequested, RequestErasure
 from rujukan.domain.case.flags import FlagLowered, FlagRaised
 from rujukan.domain.case.glass import GlassReviewed
@@ -75,6 +76,7 @@ from rujukan.domain.case.merging import (
     SeparationTold,
 )
 from rujukan.domain.case.overrides import OverrideAsked, OverrideRefused, OverrideReviewed, SharedWithoutConsent
+from rujukan.domain.case.speaking import BestInterestDecided
 from rujukan.domain.case.stopping import StopNotConfirmed
 from rujukan.domain.casefile.clocks import ClockMet, ClockOverdue, RaiseClock
 from rujukan.domain.casefile.files import Files
@@ -172,6 +174,19 @@ LEFT: dict[str, Left] = {
         [reported(C2, to="psikolog")],
         C2,
         [say(ConsentConfirmed, consent=C2, given_by=SHE, obtained=Obtained.VERBAL)],
+    ),
+    "held_consents": Left(
+        [
+            say(
+                ConsentGiven,
+                **scope(an_id("held"), to="disdik"),
+                given_by=frozenset({ConsentBy.PARENT}),
+                obtained=Obtained.WRITTEN,
+                child_assent=False,
+            )
+        ],
+        an_id("held"),
+        [say(BestInterestDecided, decision=an_id("decision"), outweighs=frozenset({an_id("held")}), reason="r")],
     ),
     "overrides_asked": Left(
         [say(OverrideAsked, **scope(an_id("wished")), **GROUNDS, asked_by=ASKER)],
@@ -303,7 +318,7 @@ def _tied_to_an_open_case() -> Iterator[str]:
 
 def test_whatever_can_be_done_to_a_thing_in_an_open_case_is_accounted_for() -> None:
     assert set(_tied_to_an_open_case()) == SETTLES.keys() | OVER
-    assert set(SETTLES.values()) | ENDED_TOO == WAITS.keys()
+    assert set(SETTLES.values()) | ENDED_TOO | {"held_consents"} == WAITS.keys()
 
 
 def test_a_clock_that_ran_out_and_was_raised_stands_in_nobodys_way() -> None:

@@ -3,10 +3,12 @@
 from datetime import date
 
 import pytest
+from story import given, opened, say
 
+from rujukan.domain.case.identity import IdentifySurvivor, SurvivorIdentified
 from rujukan.domain.codes import Sex
-from rujukan.domain.nik import contradiction
-from rujukan.domain.refusal import Invalid
+from rujukan.domain.nik import warning
+from rujukan.domain.persons import Identifier, NikWarning
 
 WOMANS, MANS = "6474014107120001", "6474010107120001"
 
@@ -15,8 +17,8 @@ WOMANS, MANS = "6474014107120001", "6474010107120001"
     ("nik", "sex"), [(WOMANS, Sex.FEMALE), (MANS, Sex.MALE), (WOMANS, Sex.UNKNOWN), (WOMANS, None)]
 )
 def test_a_number_that_fits_is_accepted(nik, sex):
-    assert contradiction(nik, date(2012, 7, 1), sex) is None
-    assert contradiction(nik, None, sex) is None
+    assert warning(nik, date(2012, 7, 1), sex) is None
+    assert warning(nik, None, sex) is None
 
 
 @pytest.mark.parametrize(
@@ -31,16 +33,25 @@ def test_a_number_that_fits_is_accepted(nik, sex):
     ],
 )
 def test_a_number_without_a_date_area_and_serial_is_none(nik):
-    assert contradiction(nik, None, Sex.UNKNOWN)
+    assert warning(nik, None, Sex.UNKNOWN)
 
 
-def test_a_number_that_contradicts_sex_or_birth_is_refused():
-    assert contradiction(WOMANS, None, Sex.MALE)
-    assert contradiction(MANS, None, Sex.FEMALE)
-    assert contradiction(WOMANS, date(2012, 7, 2), Sex.FEMALE)
+def test_what_does_not_fit_is_said_and_nothing_of_the_number():
+    assert warning(WOMANS, None, Sex.MALE) is NikWarning.OTHER_SEX
+    assert warning(MANS, None, Sex.FEMALE) is NikWarning.OTHER_SEX
+    assert warning(WOMANS, date(2012, 7, 2), Sex.FEMALE) is NikWarning.OTHER_BIRTH
 
 
-def test_the_refusal_repeats_nothing_of_the_number():
-    must = contradiction(WOMANS, None, Sex.MALE)
-    assert must is not None
-    assert WOMANS not in str(Invalid(field="nik", must=must))
+@pytest.mark.parametrize("said", [{"born_on": date(2012, 7, 2)}, {"sex": Sex.MALE}, {"nik": "6474010000000000"}])
+def test_a_number_that_does_not_fit_is_kept_with_a_warning(said):
+    command = say(IdentifySurvivor, **{"name": "A", "nik": WOMANS, **said})
+    event = given(opened()).when(command).events[0]
+    assert isinstance(event, SurvivorIdentified)
+    assert event.nik == command.nik
+    assert event.nik_warning is warning(command.nik, command.born_on, command.sex) is not None
+
+
+def test_what_is_no_nik_has_its_kind():
+    passport = say(IdentifySurvivor, name="A", identifier=Identifier.PASSPORT, identifier_number="X 12")
+    assert given(opened()).when(passport).events[0].identifier is Identifier.PASSPORT
+    given(opened()).when(say(IdentifySurvivor, name="A", identifier=Identifier.NONE)).then_only(SurvivorIdentified)

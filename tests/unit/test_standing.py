@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from msgspec.structs import replace
+from msgspec.structs import fields, replace
 from standing_world import ASKER, COMMANDS, GLASS, NETWORK, OPENER, POSITIONS, happened, world
 from story import C1, C2, NOON, R2, act, an_id, brought_to, consent, opened, reported, say, the_case, withdrawn
 
@@ -29,6 +29,7 @@ from rujukan.domain.case.silence import LeaveRejected
 from rujukan.domain.case.staffing import PersonExcluded
 from rujukan.domain.casefile.assigning import PersonAssigned
 from rujukan.domain.codes import AgencyKind, ConsentBy, NeedToKnow, Obtained, Purpose, ReferralStatus, Role
+from rujukan.domain.compartment import Compartment, compartments_of
 from rujukan.domain.declaring import ASKED
 from rujukan.domain.fact import Act, ActorId, Fact
 from rujukan.domain.refusal import (
@@ -81,6 +82,13 @@ CorrectSurvivorContact    ws---y  yyuaaauu    yyuaaauu    uuuuuuuu
 RecordIncident            ws---y  yyyaaauu    ccccccuu    uuuuuuuu
 CorrectIncident           ws---y  yyuaaauu    ccccccuu    uuuuuuuu
 RecordAllegedPerpetrator  ws---y  yyyaaauu    ccccccuu    uuuuuuuu
+AssessAge                 ws---y  yaaaaauu    ccccccuu    uuuuuuuu
+ReassessUrgency           ws---y  yaaaaauu    ccccccuu    uuuuuuuu
+WarnOfMajority            -----y  yyyyyyyy    wwwwwwww    uuuuuuuu
+RecordCapacity            ws---y  yaaaaauu    ccccccuu    uuuuuuuu
+DecideBestInterest        ws---y  yaaaaauu    ccccccuu    uuuuuuuu
+SetSpeakerAside           ws---y  yaaaaauu    ccccccuu    uuuuuuuu
+HearSpeakerAgain          ws---y  yaaaaauu    ccccccuu    uuuuuuuu
 AssessNeeds               ws---y  yyyaaauu    ccccccuu    uuuuuuuu
 AssessRisk                ws---y  yyyaaauu    ccccccuu    uuuuuuuu
 AgreeSafetyPlan           ws---y  yyyaaauu    ccccccuu    uuuuuuuu
@@ -226,6 +234,7 @@ notices          -s-d--  any               yyyyyyyy
 stops            ws----  any               yyyyyyyy
 expiring-consents ws---- any               yyyyyyyy
 legal-holds      -sld--  any               yyyyyyyy
+coming-of-age    ws----  any               yyyyyyyy
 erasures         -sld--  any               yyyyyyyy
 retention        -sld--  any               yyyyyyyy
 subscription     ----m-  any               yyyyyyyy
@@ -833,3 +842,14 @@ def test_no_decider_and_no_door_judges_who_acts() -> None:
 )
 def test_a_rule_elsewhere_would_be_found(rule: str) -> None:
     assert list(judges(ast.parse(rule)))
+
+
+@pytest.mark.parametrize("command", [c for c, said in ASKED.items() if said.second], ids=lambda c: c.__name__)
+def test_what_takes_two_people_is_said_where_the_second_is_shown_it(command: type[Fact]) -> None:
+    """A proposal keeps what the rules are told in clear, and of people what they need: a field of another compartment
+    would be lost, and nobody approves what they were not shown."""
+    kept = {Compartment.COORDINATION, Compartment.IDENTITY}
+    needed = {f.name for f in fields(command) if f.required}
+    lost = {name for name, of in compartments_of(command).items() if of not in kept}
+    people = {name for name, of in compartments_of(command).items() if of is Compartment.IDENTITY}
+    assert (lost, people & needed) == (set(), set())
