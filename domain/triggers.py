@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from msgspec import Struct
 
+from .age_table import BELOW_12
 from .clock_codes import ClockDuty
 from .codes import AgeGroup, AgencyKind
 from .violence import ClockNeed, GbvType, SexualKind, ViolenceForm, YesNo
@@ -62,7 +63,7 @@ class What(Struct, frozen=True, kw_only=True):
         """Of a small child only where somebody says so."""
         if not self.exposed or self.pregnancy_possible is YesNo.NO:
             return False
-        return self.pregnancy_possible is YesNo.YES or self.age is not AgeGroup.YOUNG_CHILD
+        return self.pregnancy_possible is YesNo.YES or self.age not in BELOW_12
 
     @property
     def leaves_traces(self) -> bool:

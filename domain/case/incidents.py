@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from msgspec import Meta
 from msgspec.structs import replace
 
+from ..casefile.ages import age_of
 from ..casefile.clocks import ClockStarted
 from ..casefile.deciding import Network, decides, fresh
 from ..casefile.duties import Duties, DutiesFound
@@ -260,7 +261,7 @@ def _what(command: IncidentFacts, case: Case) -> What:
         domestic=command.domestic is True,
         happened_at=command.happened_at,
         is_range=command.happened_until is not None or command.roughly is True,
-        age=case.age_group,
+        age=age_of(case, command.occurred_at),
         ruled_out=case.of(Duties).ruled_out,
     )
 
