@@ -16,12 +16,12 @@ from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct
-from msgspec.structs import replace
+from msgspec.structs import fields, replace
 
 from .causes import When
 from .codes import AgencyKind, Purpose, Role
-from .compartment import Compartment, Coordination, Identity, Legal, compartments_of
-from .declaring import ASKED, asked, field, happened, name_fields
+from .compartment import Compartment, Coordination, Health, Identity, Legal, Safety, compartments_of
+from .declaring import ASKED, asked, field, happened, name_fields, unchanged
 from .fact import Act, ActorId, AgencyCode, Fact, ProposalId, Short, Text, recorded
 from .refusal import ProposalOver
 from .standing.relations import Extent
@@ -44,7 +44,9 @@ def _without_sealed(fields: dict[str, Any]) -> dict[str, Any]:
     return {**fields, "said": msgspec.json.encode({k: v for k, v in said.items() if k != "reason"}).decode()}
 
 
-@happened(Words("Usul diajukan kepada orang kedua", "Proposed to a second person"), earlier=(_without_sealed,))
+@happened(
+    Words("Usul diajukan kepada orang kedua", "Proposed to a second person"), earlier=(_without_sealed, unchanged)
+)
 class ProposalMade(Fact, frozen=True, kw_only=True, tag="proposal.ProposalMade"):
     """Somebody asks for what takes two people; another person decides."""
 
@@ -55,11 +57,14 @@ class ProposalMade(Fact, frozen=True, kw_only=True, tag="proposal.ProposalMade")
     target: Coordination[Short]
     """The agency's code, or the case's id."""
     said: Coordination[Text]
-    """The command's fields, as JSON: those in clear to the rules."""
+    """The command's fields, as JSON: those in clear to the rules, and of each reason that is sealed that it is here."""
     said_of_people: Identity[Text | None] = None
     """Those of identity, as JSON. What follows of the proposal does not repeat them."""
     said_of_law: Legal[Text | None] = None
     """Those of `legal`, as JSON: a reason that may name another person. What follows of the proposal refers to it."""
+    said_of_health: Health[Text | None] = None
+    said_of_safety: Safety[Text | None] = None
+    """The same for those of `health` and `safety`."""
     asked_by: Coordination[ActorId]
     agency: Coordination[AgencyCode]
     kind: Coordination[AgencyKind]
@@ -158,21 +163,33 @@ class Proposal(Struct, frozen=True):
         return self.decided or ("expired" if at >= self.expires_at else "waiting")
 
 
-IN = (Compartment.COORDINATION, Compartment.IDENTITY, Compartment.LEGAL)
-"""Compartments in which a command that takes two people says something."""
+REASONS = {
+    Compartment.LEGAL: "said_of_law",
+    Compartment.HEALTH: "said_of_health",
+    Compartment.SAFETY: "said_of_safety",
+}
+SEALED = {Compartment.IDENTITY: "said_of_people", **REASONS}
+"""Compartments in which a command that takes two people says something, and the field that holds it."""
 REFERS = Words("Lihat usul", "See proposal")
+
+
+def refers(id: ProposalId) -> str:
+    """What stands for a reason that is sealed in that proposal."""
+    return f"{REFERS.id} {id}. / {REFERS.en} {id}."
 
 
 def propose(
     id: ProposalId, command: Fact, on: On, target: str, second: Second, act: Act, expires_at: datetime
 ) -> ProposalMade:
     """The event that asks for a command by a second person."""
-    said: dict[Compartment, dict[str, Any]] = {compartment: {} for compartment in IN}
+    said: dict[Compartment, dict[str, Any]] = {c: {} for c in (Compartment.COORDINATION, *SEALED)}
     of, values = compartments_of(type(command)), msgspec.to_builtins(command, order="deterministic")
     for name, value in values.items():
         if value is not None:
             said[of[name]][name] = value
-    of_people, of_law = (msgspec.json.encode(said[c]).decode() if said[c] else None for c in IN[1:])
+            if of[name] in REASONS:
+                said[Compartment.COORDINATION][name] = refers(id)
+    sealed = {keeps: msgspec.json.encode(said[c]).decode() for c, keeps in SEALED.items() if said[c]}
     return recorded(
         ProposalMade,
         command,
@@ -183,14 +200,13 @@ def propose(
         on=on,
         target=target,
         said=msgspec.json.encode(said[Compartment.COORDINATION]).decode(),
-        said_of_people=of_people,
-        said_of_law=of_law,
         asked_by=act.actor,
         agency=act.agency,
         kind=act.kind,
         role=act.role,
         purpose=act.purpose,
         expires_at=expires_at,
+        **sealed,
     )
 
 
@@ -234,15 +250,15 @@ def _decided(event: Decision) -> Decided:
 
 
 def command_of(proposal: Proposal) -> Fact:
-    """The command that is asked for; where it has to say what is sealed in the proposal, it refers to that. Raises
+    """The command that is asked for; for a reason that is sealed in the proposal, it refers to that. Raises
     ProposalOver where this release has no such command any more."""
     kind = next((command for command in ASKED if command.__name__ == proposal.operation), None)
     if kind is None or ASKED[kind].second is None:
         raise ProposalOver(proposal=proposal.id)
     said = msgspec.json.decode(proposal.said)
-    refers = f"{REFERS.id} {proposal.id}. / {REFERS.en} {proposal.id}."
-    sealed = (name for name, of in compartments_of(kind).items() if of is Compartment.LEGAL)
-    return msgspec.convert({**dict.fromkeys(sealed, refers), **said}, type=kind)
+    of = compartments_of(kind)
+    unsaid = (f.encode_name for f in fields(kind) if f.required and of[f.name] in REASONS)  # of before it was said
+    return msgspec.convert({**dict.fromkeys(unsaid, refers(proposal.id)), **said}, type=kind)
 
 
 def decide(command: Fact, proposal: Proposal | None, proposed: Proposed | None, act: Act) -> Sequence[Fact]:
@@ -272,4 +288,6 @@ name_fields(
     said=field("Isi permintaan", "What was asked"),
     said_of_people=field("Isi permintaan tentang orang", "What was asked, of people"),
     said_of_law=field("Alasan permintaan, tersegel", "Why it was asked, sealed"),
+    said_of_health=field("Alasan permintaan tentang kesehatan", "Why it was asked, of health"),
+    said_of_safety=field("Alasan permintaan tentang keselamatan", "Why it was asked, of safety"),
 )

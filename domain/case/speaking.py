@@ -1,9 +1,9 @@
 """Who speaks for her: whether she can decide herself, what two people decide to be best for a child, and who gives and
 withdraws nothing.
 
-A reason is sealed once it is recorded; what follows of it for the rules is in clear, and so is what a second person is
-asked to approve. A guardian whom she accuses speaks for her in
-nothing: what they say is recorded as said (casefile/speaking.py).
+A reason is sealed, in a proposal too; what follows of it for the rules is in clear, and so is all else that a second
+person is asked to approve. A guardian whom she accuses speaks for her in nothing: what they say is recorded as said
+(casefile/speaking.py).
 """
 
 from collections.abc import Iterable, Sequence
@@ -122,8 +122,8 @@ class RecordCapacity(Fact, frozen=True, kw_only=True):
     """Record whether the survivor can decide herself. That she cannot decide takes a second person."""
 
     capacity: Coordination[Capacity]
-    on_word_of: Coordination[Short | None] = None
-    reason: Coordination[Text | None] = None
+    on_word_of: Health[Short | None] = None
+    reason: Health[Text | None] = None
 
 
 @asked(
@@ -145,7 +145,7 @@ class DecideBestInterest(Fact, frozen=True, kw_only=True):
     decision: Coordination[DecisionId]
     lets: Coordination[frozenset[ConsentBy] | None] = None
     outweighs: Coordination[frozenset[ConsentId] | None] = None
-    reason: Coordination[Text]
+    reason: Safety[Text]
 
 
 @asked(
@@ -169,7 +169,7 @@ class SetSpeakerAside(Fact, frozen=True, kw_only=True):
 
     speakers: Coordination[Speakers]
     set_aside: Coordination[SetAside]
-    reason: Coordination[Text | None] = None
+    reason: Safety[Text | None] = None
 
 
 @asked(
@@ -186,7 +186,7 @@ class HearSpeakerAgain(Fact, frozen=True, kw_only=True):
     """Record, with a second person, that who was set aside counts again."""
 
     speakers: Coordination[Speakers]
-    reason: Coordination[Text | None] = None
+    reason: Safety[Text | None] = None
 
 
 @applies(CapacityRecorded)

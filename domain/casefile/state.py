@@ -142,8 +142,7 @@ class Referral(Struct, frozen=True):
     due_at: datetime | None = None
     answered_at: datetime | None = None
     answer_recorded_at: datetime | None = None
-    """When it was recorded that it was received, or that it ended before: that was said to have been at
-    `answered_at`, or `ended_at`."""
+    """When it was recorded that it was received, or ended before: as was said, at `answered_at`, or `ended_at`."""
     late: bool = False
     """The time to answer had run out when that was recorded, whatever was said."""
     accepted_at: datetime | None = None
@@ -304,8 +303,7 @@ NOT_SUPERSEDED = Words(
 
 
 class CourtOrders(Part, frozen=True):
-    """Orders of a court that a prosecution or court attached itself while it took part, and when; none that was
-    replaced."""
+    """Orders that a prosecution or court attached itself while it took part, and when; none that was replaced."""
 
     ordered_at: Mapping[DocumentId, datetime] = EMPTY
     checked_by: Mapping[DocumentId, ActorId] = EMPTY

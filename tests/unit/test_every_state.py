@@ -93,6 +93,7 @@ OTHERWISE: Mapping[str, Mapping[str, str]] = {
     "ReopenCase": {"open": "already", "closed": "y", "merged": "over", "separated": "already"},
     "SeparateCase": {"open": "wrong", "closed": "wrong", "merged": "y", "separated": "wrong"},
     "WarnOfExpiry": {"open": "y", "separated": "y"},
+    "WarnOfMajority": {"open": "y", "separated": "y"},
     "RaiseClock": {"open": "y", "separated": "y"},
     "EscalateReferral": {},
     "RaiseUndelivered": {},

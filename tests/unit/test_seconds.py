@@ -9,6 +9,7 @@ from msgspec import NODEFAULT
 from msgspec.json import decode, encode
 from msgspec.structs import fields, replace
 from paper_log import PaperLog, PaperMacs, a_network
+from standing_world import COMMANDS
 from story import DAY, LEAD, NOON, act, an_id, later, say
 
 from rujukan.api.application.casework import Casework
@@ -26,7 +27,16 @@ from rujukan.domain.codes import AgencyKind, Role
 from rujukan.domain.compartment import Compartment, compartments_of
 from rujukan.domain.declaring import ASKED
 from rujukan.domain.fact import Act, ActorId, Fact, ProposalId
-from rujukan.domain.proposal import ApproveProposal, RefuseProposal, WithdrawProposal, command_of, fold, propose
+from rujukan.domain.proposal import (
+    REASONS,
+    ApproveProposal,
+    RefuseProposal,
+    WithdrawProposal,
+    command_of,
+    fold,
+    propose,
+    refers,
+)
 from rujukan.domain.refusal import (
     AnotherPersonNeeded,
     NotAMember,
@@ -346,6 +356,30 @@ def test_why_an_exclusion_is_to_end_is_sealed_and_what_follows_refers_to_it() ->
     assert command_of(proposal) == replace(command, reason=command_of(proposal).reason)  # type: ignore[attr-defined]
 
 
+WITH_REASONS = [command for command in TWO if REASONS.keys() & set(compartments_of(command).values())]
+
+
+@pytest.mark.parametrize("of", WITH_REASONS, ids=lambda of: of.__name__)
+def test_of_every_command_a_sealed_reason_stays_sealed_and_what_follows_refers_to_it(of: type[Fact]) -> None:
+    """Said or left out: what was not said is not referred to, where it need not be."""
+    second, id = ASKED[of].second, ProposalId(an_id("proposal"))
+    assert second is not None
+    sealed = {name: compartment for name, compartment in compartments_of(of).items() if compartment in REASONS}
+    said = replace(COMMANDS[of], **dict.fromkeys(sealed, "She is the sister of A."))
+    required = {f.name for f in fields(of) if f.required}
+    left_out = replace(COMMANDS[of], **dict.fromkeys(sealed.keys() - required, None))
+    for command in (said, left_out):
+        made = propose(id, command, "case", str(an_id("case")), second, SUPERVISOR, NOON + DAY)
+        proposal = fold([made])
+        assert proposal is not None
+        assert "sister" not in to_segments(made)[Compartment.COORDINATION].decode()
+        given = {name for name in sealed if getattr(command, name) is not None}
+        for name in given:
+            kept = getattr(made, REASONS[sealed[name]])
+            assert decode(kept)[name] == getattr(command, name)
+        assert command_of(proposal) == replace(command, **dict.fromkeys(given, refers(id)))
+
+
 def test_what_was_recorded_in_clear_before_is_shown_no_more() -> None:
     said = {"occurred_at": NOON.isoformat(), "exclusion": str(an_id("exclusion")), "reason": "She is the sister of A."}
     stored = {"operation": "EndExclusion", "said": encode(said).decode()}
@@ -365,7 +399,7 @@ def test_what_a_proposal_does_not_hold_can_be_left_out() -> None:
     for command in TWO:
         for name, compartment in compartments_of(command).items():
             left_out = next(f for f in fields(command) if f.name == name).default is not NODEFAULT
-            refers = compartment is Compartment.LEGAL and get_type_hints(command)[name] is str
+            refers = compartment in REASONS and get_type_hints(command)[name] in (str, str | None)
             held = compartment is Compartment.COORDINATION or (compartment is Compartment.IDENTITY and left_out)
             held |= refers
             assert held, (command.__name__, name)

@@ -32,6 +32,7 @@ from rujukan.domain.codes import AgencyKind, ConsentBy, NeedToKnow, Obtained, Pu
 from rujukan.domain.compartment import Compartment, compartments_of
 from rujukan.domain.declaring import ASKED
 from rujukan.domain.fact import Act, ActorId, Fact
+from rujukan.domain.proposal import SEALED
 from rujukan.domain.refusal import (
     AnotherPersonNeeded,
     CaseNotOpen,
@@ -845,10 +846,10 @@ def test_a_rule_elsewhere_would_be_found(rule: str) -> None:
 
 
 @pytest.mark.parametrize("command", [c for c, said in ASKED.items() if said.second], ids=lambda c: c.__name__)
-def test_what_takes_two_people_is_said_where_the_second_is_shown_it(command: type[Fact]) -> None:
-    """A proposal keeps what the rules are told in clear, and of people what they need: a field of another compartment
-    would be lost, and nobody approves what they were not shown."""
-    kept = {Compartment.COORDINATION, Compartment.IDENTITY}
+def test_what_takes_two_people_is_said_where_its_proposal_keeps_it(command: type[Fact]) -> None:
+    """A proposal keeps what the rules are told in clear, and sealed what it has a field for: a field of another
+    compartment would be lost. Of people it needs nothing, as what follows of it does not repeat that."""
+    kept = {Compartment.COORDINATION, *SEALED}
     needed = {f.name for f in fields(command) if f.required}
     lost = {name for name, of in compartments_of(command).items() if of not in kept}
     people = {name for name, of in compartments_of(command).items() if of is Compartment.IDENTITY}
