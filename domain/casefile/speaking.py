@@ -17,7 +17,7 @@ from ..declaring import Step, happened, name_fields
 from ..declaring import field as named
 from ..fact import Act, ConsentId, DecisionId, Fact, Recipient, Text, recorded
 from ..persons import Capacity, Saying
-from ..refusal import ConsentFromWrongPerson, Invalid
+from ..refusal import ConsentFromWrongPerson, Invalid, Unknown
 from ..words import Words
 from .ages import age_of, decides_herself
 from .state import EMPTY, Case, Part
@@ -128,7 +128,11 @@ def without_effect(
 
 def decision_of_right_person(command: Consenting, by: Set[ConsentBy], case: Case, act: Act) -> DecisionId | None:
     """The best-interest decision that lets them, where it takes one. `by` are those whose word counts. Raises
-    ConsentFromWrongPerson, and Invalid for a child's assent that was asked and is not to be, or the other way round."""
+    ConsentFromWrongPerson, Unknown for a decision that there is not, and Invalid for one that lets others, and for a
+    child's assent that was asked and is not to be, or the other way round."""
+    decisions = case.of(Speaking).decisions
+    if command.decision is not None and command.decision not in decisions:
+        raise Unknown(what="best-interest decision")
     age, row = age_of(case, act.at), row_for(case, act.at)
     about = {"age_group": age, "given_by": command.given_by}
     if age in BELOW_12 and ConsentBy.SURVIVOR in by:
@@ -150,6 +154,11 @@ def decision_of_right_person(command: Consenting, by: Set[ConsentBy], case: Case
     if by & row.gives or (by & row.with_reason and command.no_caregiver_because is not None):
         return command.decision
     if by & row.by_decision and (found := decision_that_lets(case, by & row.by_decision)) is not None:
+        if command.decision is not None and not decisions[command.decision].lets & by:
+            raise Invalid(
+                field="decision",
+                must=Words("harus mengizinkan mereka berbicara baginya", "be one that lets them speak for her"),
+            )
         return command.decision or found
     raise ConsentFromWrongPerson(**about)
 

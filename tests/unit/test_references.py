@@ -1,6 +1,8 @@
 """A command names things that are there: each id that each command holds, in its address or its body, is tried with one
 that nothing has. What would be stored of it would point nowhere, and somebody would think that it was said."""
 
+from typing import Any, get_args, get_origin, get_type_hints
+
 import pytest
 import standing_world
 from any_command import OF_A_CASE, kinds_of_ids
@@ -53,10 +55,16 @@ def test_what_is_not_there_is_not_named(name: str) -> None:
 
 def given(possible: Tried, field: str) -> None:
     """The command, with an id in that field that nothing has."""
-    is_of_many = isinstance(value := getattr(possible.command, field), tuple | frozenset)
-    named = type(value)([NOWHERE]) if is_of_many else NOWHERE
+    many = holder(get_type_hints(type(possible.command))[field])
+    named = many([NOWHERE]) if many is not None else NOWHERE
     wrong = replace(possible.command, **{field: named}, occurred_at=possible.by.at)
     decide(wrong, possible.case, possible.by, NETWORK)
+
+
+def holder(hint: Any) -> type | None:
+    """The type that holds several of what a field is; None where it is one."""
+    found = (get_origin(part) for part in (hint, *get_args(hint)))
+    return next((part for part in found if part in (tuple, frozenset)), None)
 
 
 def test_every_command_that_names_something_is_tried() -> None:

@@ -135,6 +135,16 @@ def test_the_consent_names_the_decision_that_lets_them() -> None:
     story.then(gave(B.TRUSTED_ADULT, speaker="her grandmother", decision=DECISION))
 
 
+def test_a_decision_that_there_is_not_or_that_lets_others_is_named_by_no_consent() -> None:
+    named = {"decision": DECISION, **YES}
+    for by in (B.PARENT, B.TRUSTED_ADULT):
+        given(*of(A.SCHOOL_CHILD)).when(give(by, **named)).refused(Unknown, what="best-interest decision")
+    other = say(BestInterestDecided, decision=C1, lets=frozenset({B.TRUSTED_ADULT}), reason="r")
+    lets_another = [*of(A.SCHOOL_CHILD), other, decided(B.INSTITUTION)]
+    given(*lets_another).when(give(B.TRUSTED_ADULT, **named)).refused(Invalid, field="decision")
+    given(*lets_another).when(give(B.INSTITUTION, **named)).then_only(ConsentGiven)
+
+
 # A child's no ------------------------------------------------------------------------------------------------
 
 
