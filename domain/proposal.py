@@ -10,7 +10,7 @@ What the asker may not, nobody approves; who approves is another person, by thei
 gains nothing by it. The system, which the operator runs on the command line, needs no second person.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
@@ -170,6 +170,9 @@ REASONS = {
 }
 SEALED = {Compartment.IDENTITY: "said_of_people", **REASONS}
 """Compartments in which a command that takes two people says something, and the field that holds it."""
+CARRIED = frozenset({Compartment.HEALTH, Compartment.SAFETY})
+"""Of these, what is approved says the reason again, as sealed: it is part of the case, and of her report. A reason of
+`legal` may name another person, and stays where it was written."""
 REFERS = Words("Lihat usul", "See proposal")
 
 
@@ -249,15 +252,19 @@ def _decided(event: Decision) -> Decided:
     return "withdrawn"
 
 
-def command_of(proposal: Proposal) -> Fact:
-    """The command that is asked for; for a reason that is sealed in the proposal, it refers to that. Raises
-    ProposalOver where this release has no such command any more."""
+def command_of(proposal: Proposal, sealed: Mapping[Compartment, bytes] | None = None) -> Fact:
+    """The command that is asked for. For a reason that is sealed in the proposal it refers to that, or says it where
+    it is among what was opened of the proposal's first event (`sealed`). Raises ProposalOver where this release has no
+    such command any more."""
     kind = next((command for command in ASKED if command.__name__ == proposal.operation), None)
     if kind is None or ASKED[kind].second is None:
         raise ProposalOver(proposal=proposal.id)
     said = msgspec.json.decode(proposal.said)
     of = compartments_of(kind)
     unsaid = (f.encode_name for f in fields(kind) if f.required and of[f.name] in REASONS)  # of before it was said
+    for compartment, segment in (sealed or {}).items():
+        reasons = msgspec.json.decode(segment).get(REASONS[compartment])
+        said |= msgspec.json.decode(reasons) if reasons is not None else {}
     return msgspec.convert({**dict.fromkeys(unsaid, refers(proposal.id)), **said}, type=kind)
 
 

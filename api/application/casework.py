@@ -23,6 +23,7 @@ from .consequences import Step, by_stream, following, said_of
 from .kinds import CASE, ERASURE, Id, Kind, State
 from .network import Agencies
 from .once import Done, KeyReused, Once, Sent
+from .opener import Opener
 from .ports import CASE_BYTES, Changes, Gone, Log, Macs, Moved, Unreadable, UsedBefore
 from .register import OnRecord
 
@@ -54,11 +55,20 @@ class Somebody(Protocol):
 class Casework:
     """Handles commands, and knows the cases. Safe to share between threads."""
 
-    def __init__(self, log: Log, macs: Macs, register: OnRecord | None = None, most_bytes: int = CASE_BYTES) -> None:
+    def __init__(
+        self,
+        log: Log,
+        macs: Macs,
+        register: OnRecord | None = None,
+        most_bytes: int = CASE_BYTES,
+        opener: Opener | None = None,
+    ) -> None:
         """`register` says what is on record of what was told; where there is none, nothing is, and what follows from
-        the end of a consent is worked out from the log. `most_bytes` is the memory for the states that it remembers."""
+        the end of a consent is worked out from the log. `most_bytes` is the memory for the states that it remembers.
+        `opener` opens what an event that follows says again, sealed; without one, it refers to where it is said."""
         self._log = log
         self._register = register
+        self._opener = opener
         self.network = Agencies(log)
         self._once = Once(log, macs)
         self._states: Memory[UUID, Any] = Memory(most_bytes, _weight)
@@ -260,6 +270,16 @@ class Casework:
     def written(self, case: UUID) -> Sequence[Written]:
         """The case's events, their coordination opened. For callers that check what may be shown."""
         return self._log.read(case)
+
+    def first_sealed(self, stream: UUID, of: frozenset[Compartment]) -> Mapping[Compartment, bytes]:
+        """What the first event of a stream says in these compartments: for another event, and for nobody's eyes.
+        Nothing decides by it."""
+        first = self._log.read(stream, 0, 1)
+        if self._opener is None or not first:
+            return {}
+        at = first[0].position
+        _, segments = self._opener.events({at: of}).get(at, (frozenset(), {}))
+        return segments
 
     def readable(
         self, case: UUID, told: Mapping[int, frozenset[Compartment]], act: Act

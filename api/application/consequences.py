@@ -16,6 +16,7 @@ from ...domain.casefile.evolving import said as said_by
 from ...domain.casefile.overriding import Overrides
 from ...domain.casefile.state import Case, compartments_named
 from ...domain.codes import GlassVerdict
+from ...domain.compartment import Compartment
 from ...domain.disclosure import Knowledge, Remembered, Written
 from ...domain.erasure import ErasureRecorded
 from ...domain.fact import Act, AgencyCode, CaseId, Fact
@@ -42,6 +43,10 @@ class Cases(Protocol):
 
     def written(self, case: UUID) -> Sequence[Written]:
         """The case's events, their coordination opened."""
+        ...
+
+    def first_sealed(self, stream: UUID, of: frozenset[Compartment]) -> Mapping[Compartment, bytes]:
+        """What the first event of a stream says in these compartments: for another event, and for nobody's eyes."""
         ...
 
     def on_record(self, case: UUID) -> tuple[int, Sequence[Remembered]]:

@@ -70,7 +70,8 @@ def _carry_out(step: Step[ProposalId], approved: Fact) -> Sequence[Changes]:
     if agency is None or not agency.active or not agency.has_member(asked.actor, (asked.role,)):
         raise NotAMember(asked_by=asked.actor)
     asked = replace(asked, need_to_know=agency.need_to_know)
-    command = replace(found.command, occurred_at=step.act.at)
+    sealed = step.casework.first_sealed(step.id, proposals.CARRIED)
+    command = replace(proposals.command_of(found.proposal, sealed), occurred_at=step.act.at)
     version = found.on.version if found.on is not None else 0
     then = Step(id, version, kind.decide(command, found.on, asked, step.casework.network), asked, step.casework)
     return [

@@ -55,7 +55,7 @@ class Rooms(NamedTuple):
     @classmethod
     def on(cls, ports: Ports) -> "Rooms":
         """The application on these adapters."""
-        casework = Casework(ports.log, ports.macs, ports.deliveries, ports.case_bytes)
+        casework = Casework(ports.log, ports.macs, ports.deliveries, ports.case_bytes, ports.opener)
         return cls(
             casework,
             Reading(casework, ports.log, ports.opener),

@@ -1,9 +1,9 @@
 """Who speaks for her: whether she can decide herself, what two people decide to be best for a child, and who gives and
 withdraws nothing.
 
-A reason is sealed, in a proposal too; what follows of it for the rules is in clear, and so is all else that a second
-person is asked to approve. A guardian whom she accuses speaks for her in nothing: what they say is recorded as said
-(casefile/speaking.py).
+A reason is sealed, in a proposal too, and what is approved says it again, sealed. What follows of it for the rules is
+in clear, and so is all else that a second person is asked to approve. A guardian whom she accuses speaks for her in
+nothing: what they say is recorded as said (casefile/speaking.py).
 """
 
 from collections.abc import Iterable, Sequence

@@ -113,7 +113,7 @@ class Office:
 
     def __init__(self, ports: Ports) -> None:
         self.ports = ports
-        self.casework = Casework(ports.log, ports.macs, ports.deliveries)
+        self.casework = Casework(ports.log, ports.macs, ports.deliveries, opener=ports.opener)
         self.reading = Reading(self.casework, ports.log, ports.opener)
         self.position = 0
 

@@ -15,7 +15,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 from msgspec.structs import replace
-from some import examples, is_thorough
+from some import examples
 from story import (
     C1,
     C2,
@@ -636,5 +636,4 @@ def test_insiders_who_collude_open_nothing_that_none_of_them_was_given() -> None
     )
     asked, accepted = sum(Insiders.asked.values()), sum(Insiders.accepted.values())
     assert accepted > asked / 6, "most of what they ask for means nothing"
-    few = len(COMMANDS) / (3 if is_thorough() else 4)  # some are for nobody but the lead, and a quick run is short
-    assert len(Insiders.accepted) > few, "they do the same few things"
+    assert len(Insiders.accepted) > len(COMMANDS) / 3, "they do the same few things"

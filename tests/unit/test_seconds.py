@@ -8,12 +8,12 @@ import pytest
 from msgspec import NODEFAULT
 from msgspec.json import decode, encode
 from msgspec.structs import fields, replace
-from paper_log import PaperLog, PaperMacs, a_network
-from standing_world import COMMANDS
+from paper_log import PaperLog, PaperMacs, PaperOpener, a_network
+from standing_world import COMMANDS, happened
 from story import DAY, LEAD, NOON, act, an_id, later, say
 
 from rujukan.api.application.casework import Casework
-from rujukan.api.application.kinds import AGENCY
+from rujukan.api.application.kinds import AGENCY, CASE
 from rujukan.api.application.once import Done, Sent
 from rujukan.api.application.ports import Moved
 from rujukan.api.application.proposing import proposal_on, waiting
@@ -21,13 +21,16 @@ from rujukan.domain import agency as a
 from rujukan.domain import agency_keys as k
 from rujukan.domain import webhook as w
 from rujukan.domain.agency import agency_stream
+from rujukan.domain.case.speaking import RecordCapacity, SetSpeakerAside
 from rujukan.domain.case.staffing import EndExclusion
 from rujukan.domain.catalogue import upcast
 from rujukan.domain.codes import AgencyKind, Role
 from rujukan.domain.compartment import Compartment, compartments_of
 from rujukan.domain.declaring import ASKED
-from rujukan.domain.fact import Act, ActorId, Fact, ProposalId
+from rujukan.domain.fact import Act, ActorId, CaseId, Fact, ProposalId
+from rujukan.domain.persons import Capacity, SetAside
 from rujukan.domain.proposal import (
+    CARRIED,
     REASONS,
     ApproveProposal,
     RefuseProposal,
@@ -356,6 +359,11 @@ def test_why_an_exclusion_is_to_end_is_sealed_and_what_follows_refers_to_it() ->
     assert command_of(proposal) == replace(command, reason=command_of(proposal).reason)  # type: ignore[attr-defined]
 
 
+BY_TWO: dict[type[Fact], dict[str, Any]] = {
+    RecordCapacity: {"capacity": Capacity.UNABLE},
+    SetSpeakerAside: {"set_aside": SetAside.NOT_SAFE},
+}
+"""As which it takes two people."""
 WITH_REASONS = [command for command in TWO if REASONS.keys() & set(compartments_of(command).values())]
 
 
@@ -378,6 +386,29 @@ def test_of_every_command_a_sealed_reason_stays_sealed_and_what_follows_refers_t
             kept = getattr(made, REASONS[sealed[name]])
             assert decode(kept)[name] == getattr(command, name)
         assert command_of(proposal) == replace(command, **dict.fromkeys(given, refers(id)))
+
+
+@pytest.mark.parametrize("of", [c for c in WITH_REASONS if CARRIED & set(compartments_of(c).values())])
+def test_what_is_approved_says_a_sealed_reason_of_the_case_again_sealed(of: type[Fact]) -> None:
+    """A court, and she, read the case, not what was asked of a second person."""
+    log, case = PaperLog(), CaseId(an_id("case"))
+    a_network(log, LEAD)
+    casework = Casework(log, PaperMacs(), opener=PaperOpener(log))
+    House(log, casework).lets_in(LEAD, LEAD_S_SUPERVISOR)
+    for said in happened():
+        event, author = said if isinstance(said, tuple) else (said, LEAD.agency)
+        log.write(case, act(author), event)
+    sealed = {name for name, compartment in compartments_of(of).items() if compartment in CARRIED}
+    command = replace(
+        COMMANDS[of], **dict.fromkeys(sealed, "Her father threatens her."), **BY_TWO.get(of, {}), occurred_at=NOON
+    )
+    asked = casework.handle(CASE, case, command, replace(LEAD, at=NOON), correlation=uuid4())
+    assert asked.waits
+    kind, id = proposal_on(casework), ProposalId(UUID(asked.id))
+    casework.handle(kind, id, say(ApproveProposal, NOON, proposal=id), LEAD_S_SUPERVISOR, correlation=uuid4())
+    (done,) = [w.event for w in log.events if w.stream == case][len(happened()) :]
+    assert {getattr(done, name) for name in sealed} == {"Her father threatens her."}
+    assert "threatens" not in to_segments(done)[Compartment.COORDINATION].decode()
 
 
 def test_what_was_recorded_in_clear_before_is_shown_no_more() -> None:
