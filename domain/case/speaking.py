@@ -91,7 +91,8 @@ class SpeakersFacts(Fact, frozen=True, kw_only=True):
 class SpeakerSetAside(SpeakersFacts, frozen=True, kw_only=True, tag="case.SpeakerSetAside"):
     """Who speaks in these capacities gives and withdraws nothing; what they say is recorded."""
 
-    set_aside: Coordination[SetAside]
+    set_aside: Safety[SetAside]
+    """Sealed, as the reason is: that her guardian is accused is part of what happened."""
 
 
 @happened(

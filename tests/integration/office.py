@@ -554,9 +554,9 @@ TOLD_BY_HAND = frozenset(
 """Subjects of which the stories of these tests tell."""
 
 
-def further(case: UUID) -> Iterator[tuple[Action, dict[str, Any]]]:
-    """Every action of the other subjects, in their order, with what its example says but for free text: so a new
-    subject, and its list, are tried without being named. What one makes, a later one names."""
+def further(case: UUID, texts: bool = True) -> Iterator[tuple[Action, dict[str, Any]]]:
+    """Every action of the other subjects, in their order, with what its example says, with or without free text:
+    so a new subject, and its list, are tried without being named. What one makes, a later one names."""
     made: dict[str, str] = {"case": str(case)}
     for action in CASE_ACTIONS:
         if action.command.__module__.rpartition(".")[2] in TOLD_BY_HAND:
@@ -566,4 +566,4 @@ def further(case: UUID) -> Iterator[tuple[Action, dict[str, Any]]]:
         said = {**action.example, **{str(name): made[str(name)] for name in names}}
         example = msgspec.convert({**said, "occurred_at": composition.now().isoformat()}, action.command)
         given = {name: getattr(example, name) for name in said}
-        yield action, {name: value for name, value in given.items() if name in names or type(value) is not str}
+        yield action, {name: value for name, value in given.items() if texts or name in names or type(value) is not str}

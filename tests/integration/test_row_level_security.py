@@ -444,7 +444,7 @@ class Secrets:
 
 def say_the_rest(case: CaseId, secrets: Secrets) -> None:
     """Every further action as its example has it; in free text are markers."""
-    for action, values in further(case):
+    for action, values in further(case, texts=False):
         secrets.says(case, action.command, **values)
 
 
@@ -620,7 +620,7 @@ def test_the_markers_are_in_every_protected_field_of_every_event(office: Office,
     assert not protected - said
     assert said >= SAID_BY_THE_SYSTEM
     content = b" ".join(json for _, segments in opened.values() for json in segments.values()).decode()
-    in_its_proposal = f"{MARKER}-{EndExclusion.__name__}-reason"  # to which the case refers
+    in_its_proposal = f"{MARKER}-{EndExclusion.__name__}-reason"  # of law: the case refers to it
     assert [marker for marker in markers if marker not in content] == [in_its_proposal]
     assert [word for word in (*UNMISTAKABLE, NIK, BORN.isoformat()) if word not in content] == []
 
