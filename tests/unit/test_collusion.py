@@ -376,7 +376,7 @@ class Insiders(RuleBasedStateMachine):
         return bool(events)
 
     def attempt_some(self, of: Sequence[type[Fact]], seed: int, agencies: Sequence[str], system: bool = False) -> None:
-        for _ in range(3):
+        for _ in range(4):
             self.steps += 1
             self.attempt_one(of, seed, agencies, system)
 
