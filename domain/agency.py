@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from . import agency_keys as keys
 from . import judged
 from . import webhook as webhooks
+from .agency_hours import HoursSet, hours_of
 from .agency_state import Agency, decides, require_agency
 from .codes import AgencyKind, NeedToKnow, Role, Service
 from .compartment import Coordination, Identity
@@ -258,6 +259,8 @@ def evolve(agency: Agency | None, event: Fact) -> Agency:
             after = replace(agency, services=event.services)
         case NeedToKnowSet():
             after = replace(agency, need_to_know=event.need_to_know)
+        case HoursSet():
+            after = replace(agency, hours=hours_of(event))
         case MemberJoined():
             after = replace(agency, members={**agency.members, event.member: event.roles})
         case MemberLeft():

@@ -10,6 +10,7 @@ from uuid import UUID
 from msgspec import Meta, Struct
 
 from . import webhook as webhooks
+from .calendar import Hours
 from .codes import AgencyKind, NeedToKnow, Role, Service
 from .fact import Act, ActorId, AgencyCode, Fact
 from .refusal import Unknown
@@ -64,6 +65,8 @@ class Agency(Struct, frozen=True):
     webhook: webhooks.Webhook | None = None
     need_to_know: NeedToKnow = NeedToKnow.EVERYBODY
     """Who of its members works on its cases."""
+    hours: Hours | None = None
+    """When people are there; None where it never said so."""
     recoveries: frozenset[UUID] = frozenset()
     """Recoveries of the service of which it was told."""
     misjudged: frozenset[tuple[ActorId, UUID]] = frozenset()

@@ -2,20 +2,35 @@
 Beside it, for the system alone, who left which agency."""
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Annotated, Any, LiteralString, NamedTuple
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, convert, to_builtins
 from psycopg import Connection
-from psycopg.rows import TupleRow, class_row
+from psycopg.rows import TupleRow, dict_row
+from psycopg.types.json import Jsonb
 
 from ..domain import agency as a
+from ..domain.agency_hours import HoursSet, TimeOfDay
 from ..domain.agency_keys import KeyRegistered
+from ..domain.calendar import WEEK, Weekday, Zone
 from ..domain.casefile.staff import WORKERS
 from ..domain.codes import AgencyKind, Service
 from ..domain.disclosure import Followed
 from ..domain.standing import readings
 from .listing import Listing
 from .projection import Tables
+
+
+class WorkingHours(Struct, frozen=True):
+    """When people are at an agency, in its own zone."""
+
+    zone: Zone
+    workdays: list[Weekday]
+    opens: TimeOfDay
+    closes: TimeOfDay
+    closed_on: list[date]
+    """Holidays, and other days on which nobody is there, the first one first."""
 
 
 class AgencyEntry(Struct, frozen=True):
@@ -28,6 +43,8 @@ class AgencyEntry(Struct, frozen=True):
     area: str | None
     active: bool
     services: list[str]
+    hours: WorkingHours | None
+    """When people are there; null where it never said so."""
 
 
 class Member(NamedTuple):
@@ -48,7 +65,7 @@ class Directory:
         CREATE TABLE agency (
           code text PRIMARY KEY, stream uuid NOT NULL UNIQUE, kind text NOT NULL,
           name text NOT NULL, name_en text, area text, active boolean NOT NULL DEFAULT true,
-          services text[] NOT NULL DEFAULT '{}', has_key boolean NOT NULL DEFAULT false
+          services text[] NOT NULL DEFAULT '{}', has_key boolean NOT NULL DEFAULT false, hours jsonb
         );
         GRANT SELECT ON agency TO rujukan_service;
         -- For the system alone: who works for the agency of that stream no more.
@@ -70,6 +87,8 @@ class Directory:
                     )
                 case a.ServicesOffered():
                     change = "services = %s", sorted(s.value for s in event.services)
+                case HoursSet():
+                    change = "hours = %s", Jsonb(to_builtins(_shown(event)))
                 case KeyRegistered():
                     change = "has_key = %s", True
                 case a.MemberLeft():
@@ -90,13 +109,19 @@ def agencies(
     kind: AgencyKind | None = None,
 ) -> list[AgencyEntry]:
     """The agencies, by code; those that offer a service, or are of a kind, where one is named."""
-    with db.cursor(row_factory=class_row(AgencyEntry)) as cursor:
-        return cursor.execute(
-            "SELECT code, kind, name, name_en, area, active, services FROM views.agency"
+    with db.cursor(row_factory=dict_row) as cursor:
+        rows = cursor.execute(
+            "SELECT code, kind, name, name_en, area, active, services, hours FROM views.agency"
             " WHERE (%(service)s::text IS NULL OR %(service)s = ANY (services))"
             " AND (%(kind)s::text IS NULL OR kind = %(kind)s) ORDER BY code",
             {"service": service, "kind": kind},
         ).fetchall()
+    return [convert(row, AgencyEntry) for row in rows]
+
+
+def _shown(event: HoursSet) -> WorkingHours:
+    workdays = sorted(event.workdays, key=WEEK.index)
+    return WorkingHours(event.zone, workdays, event.opens, event.closes, sorted(event.closed_on))
 
 
 AGENCIES = Listing("/agencies", agencies, AgencyEntry, "agencies", readings.DIRECTORY, name="list_agencies")

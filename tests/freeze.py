@@ -33,7 +33,16 @@ EARLIER = TOP / "infra" / "schemas" / "earlier"
 EXAMPLES = UUID("5d7f5a42-7c7e-5a0b-9b5e-6578616d706c")
 """Namespace of example ids (RFC 9562, version 5)."""
 AT = "2026-03-03T20:00:00.123456+08:00"
-WORDS = ("rsud", "health", "0f" * 32, "6474010000000000", "application/pdf", "https://rsud.example/rujukan", "A" * 1622)
+WORDS = (
+    "rsud",
+    "health",
+    "08:00",
+    "0f" * 32,
+    "6474010000000000",
+    "application/pdf",
+    "https://rsud.example/rujukan",
+    "A" * 1622,
+)
 """What fits some pattern of a text."""
 
 

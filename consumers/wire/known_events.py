@@ -100,7 +100,7 @@ HIGHEST: Final[dict[str, int]] = {
     "case.ReferralReceived": 1,
     "case.ReferralRejected": 1,
     "case.ReferralResumed": 1,
-    "case.ReferralSent": 2,
+    "case.ReferralSent": 3,
     "case.ReferralStalled": 1,
     "case.ReferralStarted": 1,
     "case.ReferralUndelivered": 1,

@@ -16,6 +16,8 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
+from ..agency_hours import WorkingDays
+from ..agency_state import Agency
 from ..casefile.clocks import CLOCK, CONCERNED
 from ..casefile.deciding import Network, active, another, decides, fresh
 from ..casefile.evolving import applies
@@ -63,6 +65,11 @@ def _nobody_asked(fields: dict[str, Any]) -> dict[str, Any]:
     return {"duplicate_reason": None, **fields}
 
 
+def _within_hours(fields: dict[str, Any]) -> dict[str, Any]:
+    """Until version 2 every answer was due within hours."""
+    return {"working_days": None, **fields}
+
+
 class DraftFacts(Details, frozen=True, kw_only=True):
     referral: Coordination[ReferralId]
     recipient: Coordination[AgencyCode]
@@ -91,13 +98,15 @@ class ReferralDrafted(DraftFacts, frozen=True, kw_only=True, tag="case.ReferralD
 class SendingFacts(ReferralMove, frozen=True, kw_only=True):
     duplicate_reason: Coordination[Short | None] = None
     """Why this one is sent beside another for the same service to the same agency, which is open."""
+    working_days: Coordination[WorkingDays | None] = None
+    """The answer is due within so many working days of the recipient, not within the hours of its urgency."""
 
 
 @said(
     Words("Rujukan dikirim", "Referral sent"),
     her=Words("Rujukan dikirim; jawaban ditunggu", "A referral was sent; an answer is awaited"),
     means="konsep → terkirim. Penerima boleh tahu yang dibagikan; jawaban ditunggu.",
-    earlier=(_nobody_asked,),
+    earlier=(_nobody_asked, _within_hours),
 )
 class ReferralSent(SendingFacts, frozen=True, kw_only=True, tag="case.ReferralSent"):
     """draft → requested. The recipient may know the compartments shared; an answer is due."""
@@ -162,7 +171,7 @@ class DraftReferral(DraftFacts, frozen=True, kw_only=True):
 )
 class SendReferral(SendingFacts, frozen=True, kw_only=True):
     """Send a drafted referral to its recipient. Where one for the same service to the same agency is open, say why
-    (`duplicate_reason`)."""
+    (`duplicate_reason`). What is routine may be answered within working days of the recipient (`working_days`)."""
 
 
 @asked(
@@ -256,8 +265,27 @@ def send(command: SendReferral, case: Case, act: Act, network: Network) -> Seque
     require_cover(case, referral, act)
     if command.duplicate_reason is None and (beside := _open_beside(case, referral)):
         raise AlreadyReferred(referrals=beside, recipient=referral.recipient, service=referral.service)
-    due_at = act.at + PATHWAYS[case.pathway].answers[referral.urgency]  # nobody answers what was not told yet
-    return [recorded(ReferralSent, command, act, due_at=due_at)]
+    return [recorded(ReferralSent, command, act, due_at=_answer_due_at(command, case, referral, recipient, act))]
+
+
+def _answer_due_at(command: SendReferral, case: Case, referral: Referral, recipient: Agency, act: Act) -> datetime:
+    """By when it is answered, counted from its recording: nobody answers what was not told yet. Raises Invalid where
+    working days do not fit."""
+    days = command.working_days
+    if days is None:
+        return act.at + PATHWAYS[case.pathway].answers[referral.urgency]
+    if referral.urgency is not Urgency.ROUTINE:
+        must = Words(
+            "hanya untuk rujukan rutin: selebihnya dihitung jam", "only for what is routine: the rest is hours"
+        )
+        raise Invalid(field="working_days", must=must)
+    if recipient.hours is None:
+        must = Words(
+            "hanya untuk penerima yang telah menyatakan jam kerjanya: kirim tanpa isian ini",
+            "only for a recipient that said its hours: send it without this",
+        )
+        raise Invalid(field="working_days", must=must)
+    return recipient.hours.end_of(act.at, days)
 
 
 def _open_beside(case: Case, referral: Referral) -> list[ReferralId]:
@@ -286,6 +314,11 @@ name_fields(
         "Alasan rujukan berikutnya",
         "Reason for another referral",
         ("Mengapa dirujuk lagi", "Why you are referred again"),
+    ),
+    working_days=field(
+        "Dijawab dalam sekian hari kerja penerima",
+        "Answer within working days of the recipient",
+        ("Dijawab dalam sekian hari kerja", "Working days to answer"),
     ),
     clocks=field("Batas waktu terkait", "Clocks"),
     redirects=field("Mengalihkan rujukan", "Redirects referral"),

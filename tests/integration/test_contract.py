@@ -30,6 +30,7 @@ from rujukan.api.application.ports import Changes, Ports
 from rujukan.consumers.wire.envelope import AgencyKey
 from rujukan.domain import agency as a
 from rujukan.domain import webhook as w
+from rujukan.domain.agency_hours import SetHours
 from rujukan.domain.agency_keys import ApproveResealing, AskResealing, RefuseResealing, RegisterKey, RetireKey
 from rujukan.domain.case.assessments import AgreeSafetyPlan, AssessNeeds, AssessRisk
 from rujukan.domain.case.clock_ends import EndClock, FindNotIndicated, ResumeClock
@@ -572,6 +573,7 @@ def _agencies(walk: Walk, system: Casework) -> None:
     onboarding.add_member(system, code, usual_actor(code, Role.SUPERVISOR), [Role.SUPERVISOR], None)
     with walk.acting(code, Role.AGENCY_ADMINISTRATOR):
         walk.take(a.OfferServices, code=code)
+        walk.take(SetHours, code=code)
         walk.agreed(walk.take(a.SetNeedToKnow, code=code), code)
         first = AgencyKey.generate("first")
         walk.take(RegisterKey, code=code, public_key=first.public)

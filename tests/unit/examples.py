@@ -218,7 +218,7 @@ FIELDS: dict[type[Fact], dict[str, Any]] = {
         "sender_kind": k.AgencyKind.LEAD,
         "recipient_kind": k.AgencyKind.HEALTH,
     },
-    ReferralSent: {**REFERRAL, "due_at": LATER, "duplicate_reason": "a second examination"},
+    ReferralSent: {**REFERRAL, "due_at": LATER, "duplicate_reason": "a second examination", "working_days": 3},
     ReferralReceived: REFERRAL,
     ReferralAccepted: {**REFERRAL, "note": "tomorrow"},
     ReferralRejected: {**REFERRAL, "reason": k.RejectReason.OUT_OF_AREA, "note": "too far"},

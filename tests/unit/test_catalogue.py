@@ -44,7 +44,7 @@ def said(event: Fact) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None and value is not msgspec.UNSET}
 
 
-OF_AGENCIES = ("agency_keys", "judged", "notices", "recovery", "webhook")
+OF_AGENCIES = ("agency_hours", "agency_keys", "judged", "notices", "recovery", "webhook")
 """Rooms whose events stand in an agency's stream, or are said to an agency."""
 
 # Topics ------------------------------------------------------------------------------------------------------

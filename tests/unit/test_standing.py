@@ -16,7 +16,9 @@ from rujukan.api.app import DOORS
 from rujukan.domain import agency as a
 from rujukan.domain import agency_keys as k
 from rujukan.domain import agency_state, delivery, erasure, webhook
+from rujukan.domain.agency_hours import SetHours
 from rujukan.domain.agency_state import Agency, Resealing
+from rujukan.domain.calendar import Weekday, Zone
 from rujukan.domain.case import Case, decide
 from rujukan.domain.case import fulfilment as f
 from rujukan.domain.case import glass as g
@@ -257,6 +259,7 @@ OF_AGENCIES = """
                   roles   own  lead  other  nobody's
 RegisterAgency    ---a-y  a    y     a      y
 OfferServices     ---a-y  y    a     a      u
+SetHours          ---a-y  y    a     a      u
 AddMember         ---a-y  y    a     a      u
 RemoveMember      ---a-y  y    a     a      u
 SuspendAgency     ---a-y  a    y     a      y
@@ -582,6 +585,14 @@ AGENCY_COMMANDS: Mapping[str, Fact] = {
     for command in (
         say(a.RegisterAgency, code="rsud", kind=AgencyKind.HEALTH, name="RSUD"),
         say(a.OfferServices, services=frozenset()),
+        say(
+            SetHours,
+            zone=Zone.WIB,
+            workdays=frozenset({Weekday.MONDAY}),
+            opens="08:00",
+            closes="16:00",
+            closed_on=frozenset(),
+        ),
         say(a.AddMember, member=an_id("member"), roles=frozenset({Role.CASE_WORKER})),
         say(a.RemoveMember, member=an_id("an administrator")),
         say(a.SuspendAgency, reason="r"),
