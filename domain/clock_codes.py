@@ -29,7 +29,7 @@ class ClockDuty(Code):
     )
     COURT_DECISION = (
         "court-order-decision",
-        "Keputusan pengadilan atas permohonan perlindungan",
+        "Penetapan pengadilan atas permohonan perlindungan",
         "Court's decision on the protection order",
     )
     LPSK_REQUEST = "lpsk-request", "Permohonan pelindungan ke LPSK", "LPSK asked for protection"

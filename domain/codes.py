@@ -128,7 +128,7 @@ class ReferralStatus(Code):
 
     DRAFT = "draft", "Konsep", "Draft"
     REQUESTED = "requested", "Terkirim, menunggu jawaban", "Sent, waiting for an answer"
-    RECEIVED = "received", "Sudah sampai, belum disanggupi", "Received, not yet accepted"
+    RECEIVED = "received", "Sampai pada petugas penerima, belum disanggupi", "Received, not yet accepted"
     ACCEPTED = "accepted", "Disanggupi", "Accepted"
     REJECTED = "rejected", "Ditolak", "Rejected"
     IN_PROGRESS = "in-progress", "Berjalan", "In progress"
@@ -212,7 +212,7 @@ class ConsentBy(Code):
 class StopAbout(Code):
     """What somebody heard the survivor, or who speaks for her, say stop to."""
 
-    OURS = "ours", "Yang menyangkut instansi kami", "What concerns our agency"
+    OURS = "ours", "Yang menyangkut instansi pencatat", "What concerns the agency that recorded it"
     RECIPIENTS = "recipients", "Penerima yang disebut", "The recipients that are named"
     CONSENT = "consent", "Persetujuan yang disebut", "The consent that is named"
     EVERYTHING = "everything", "Semuanya", "Everything"

@@ -27,6 +27,7 @@ GLOSSARY = (
     Term("age group", "kelompok usia", rejected=("kelompok umur",)),
     Term("safety", "keselamatan", rejected=("keamanan",)),
     Term("time limit, clock", "batas waktu", rejected=("tenggat",)),
+    Term("a clock that ended", "batas waktu tidak berjalan lagi", rejected=("batas waktu berakhir",)),
     Term("to withdraw", "mencabut", rejected=("ditarik", "penarikan", "menarik")),
     Term("lead", "penanggung jawab", rejected=("memimpin", "dipimpin", "pemimpin", "kepemimpinan")),
     Term("to correct", "memperbaiki", rejected=("membetulkan", "dibetulkan", "pembetulan")),

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 
+from .clock_codes import ClockEnd, ClockStart
 from .code import Code
 from .codes import (
     CloseReason,
     ConsentBy,
     DisclosureBasis,
     DocumentKind,
+    EndReason,
     ErasureBasis,
     Outcome,
     Purpose,
@@ -16,7 +18,7 @@ from .codes import (
     Service,
     SharingBasis,
 )
-from .violence import ClockNeed, GbvType, Need
+from .violence import ClockNeed, GbvType, Need, ToldBy
 from .words import Language, Words
 
 HER_REQUEST = Words("Permintaan Anda", "Your request")
@@ -37,6 +39,18 @@ _HERS: Mapping[tuple[type[Code], Code], Words] = {
         (CloseReason.SURVIVOR_ASKED, HER_REQUEST),
         (Outcome.DID_NOT_ATTEND, Words("Anda belum datang", "You have not come yet")),
         (Outcome.DECLINED, Words("Anda tidak menginginkannya", "You did not want it")),
+        (ClockEnd.DECLINED, Words("Anda tidak menginginkannya", "You did not want it")),
+        (ClockEnd.NOT_APPLICABLE, Words("Tidak berlaku bagi Anda", "It does not apply to you")),
+        (
+            ClockStart.REPORT,
+            Words(
+                "Laporan Anda, atau petugas yang disebut undang-undang",
+                "Your own report, or that of a professional whom the law names",
+            ),
+        ),
+        (ToldBy.SURVIVOR, Words("Anda sendiri", "You yourself")),
+        (EndReason.UNREACHABLE, Words("Anda tidak dapat dihubungi", "You could not be reached")),
+        (Service.WITNESS_PROTECTION, Words("Perlindungan oleh LPSK", "Protection by LPSK")),
         (GbvType.RAPE, Words("Perkosaan", "Rape")),
         (Service.PSYCHOSOCIAL, SUPPORT),
         (Need.PSYCHOSOCIAL, SUPPORT),

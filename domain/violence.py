@@ -71,7 +71,7 @@ class SexualKind(Code):
     OBSCENE_ACTS = "obscene-acts", "Perbuatan cabul", "Obscene acts"
     ACTS_AGAINST_CHILD = (
         "sexual-acts-against-child",
-        "Persetubuhan, pencabulan, atau eksploitasi seksual terhadap anak",
+        "Persetubuhan, perbuatan cabul, atau eksploitasi seksual terhadap anak",
         "Sexual acts against, or exploitation of, a child",
     )
     PROSTITUTION = "forced-prostitution", "Pemaksaan pelacuran", "Forced prostitution"
@@ -80,7 +80,7 @@ class SexualKind(Code):
         "Perdagangan orang untuk eksploitasi seksual",
         "Trafficking for sexual exploitation",
     )
-    DOMESTIC = "domestic-sexual", "Kekerasan seksual dalam rumah tangga", "Sexual violence within the household"
+    DOMESTIC = "domestic-sexual", "Kekerasan seksual dalam lingkup rumah tangga", "Sexual violence within the household"
     OTHER = "other", "Lainnya", "Other"
 
 
@@ -147,8 +147,8 @@ class ClockNeed(Code):
     PREGNANCY_TEST = "pregnancy-test", "Tes kehamilan", "Pregnancy test"
     PREGNANCY_TERMINATION = (
         "pregnancy-termination",
-        "Penghentian kehamilan akibat perkosaan",
-        "Termination of a pregnancy from rape",
+        "Penghentian kehamilan akibat perkosaan atau kekerasan seksual lain",
+        "Termination of a pregnancy from rape or other sexual violence",
     )
     COURT_REQUEST = (
         "court-order-request",
@@ -157,7 +157,7 @@ class ClockNeed(Code):
     )
     COURT_DECISION = (
         "court-order-decision",
-        "Keputusan pengadilan atas permohonan perlindungan",
+        "Penetapan pengadilan atas permohonan perlindungan",
         "Court's decision on the protection order",
     )
     LPSK_REQUEST = "lpsk-request", "Permohonan pelindungan ke LPSK", "LPSK asked for protection"

@@ -43,8 +43,8 @@ CLINICIANS = CASE_WORKERS | SUPERVISORS
     where=TAKES_PART.to(CLOCK, *CONCERNED, by="clock"),
     extent=Extent.OWN_WORDS,
     answers=(MET_CLOCK,),
-    means="Menyatakan bahwa batas waktu berakhir tanpa tindakannya: korban tidak menginginkannya, tidak berlaku "
-    "baginya, atau dimulai karena keliru.",
+    means="Menyatakan bahwa batas waktu tidak berjalan lagi walaupun tindakannya tidak dilakukan: korban tidak "
+    "menginginkannya, tidak berlaku baginya, atau dimulai karena keliru.",
     tag="work",
     example={"how": "declined"},
 )
@@ -111,7 +111,7 @@ def end_clock(command: EndClock, case: Case, act: Act, network: Network) -> Sequ
 def find_not_indicated(command: FindNotIndicated, case: Case, act: Act, network: Network) -> Sequence[Fact]:
     clock = case.clocks[command.clock]
     if clock.duty is not None and clock.duty not in CARE_ENDS:
-        raise Invalid(field="clock", must=Words("harus batas waktu layanan", "be a clock of care"))
+        raise Invalid(field="clock", must=Words("harus batas waktu layanan kesehatan", "be a clock of care"))
     return [ended(clock, ClockEnd.NOT_INDICATED, command, act, command.reason, again=True)]
 
 

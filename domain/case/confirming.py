@@ -44,9 +44,7 @@ REPORTER = who_reported(lambda event, case: case.consents[event.consent].reporte
 
 @happened(
     Words("Persetujuan yang dilaporkan dibenarkan", "Reported consent confirmed"),
-    her=Words(
-        "Persetujuan ditanyakan lagi kepada Anda, dan Anda membenarkannya", "You were asked again, and said the same"
-    ),
+    her=Words("Persetujuan ditanyakan lagi, dan dibenarkan", "The consent was asked about again, and confirmed"),
     means="Penanggung jawab menanyakannya kepada penyintas, yang membenarkannya; kini berlaku seluruhnya.",
     step=Step.CONSENT,
     to=REPORTER,
@@ -59,8 +57,8 @@ class ConsentConfirmed(ConfirmationFacts, frozen=True, kw_only=True, tag="case.C
 @happened(
     Words("Persetujuan yang dilaporkan tidak dibenarkan", "Reported consent not confirmed"),
     her=Words(
-        "Anda tidak membenarkan persetujuan yang dicatat instansi lain",
-        "You did not confirm what another agency recorded",
+        "Persetujuan yang dicatat instansi lain ditanyakan lagi, dan tidak dibenarkan",
+        "A consent that another agency recorded was asked about again, and not confirmed",
     ),
     means="Penanggung jawab menanyakannya kepada penyintas, yang tidak membenarkannya; tidak mencakup apa pun lagi.",
     step=Step.CONSENT,

@@ -67,7 +67,10 @@ class ErasureRequested(Fact, frozen=True, kw_only=True, tag="case.ErasureRequest
 
 @happened(
     Words("Permintaan penghapusan ditolak atau dicabut", "Erasure refused, or its request taken back"),
-    her=Words("Permintaan menghapus data Anda ditolak atau dicabut", "Erasing your data was refused, or taken back"),
+    her=Words(
+        "Permintaan menghapus data Anda ditolak atau dicabut",
+        "The request to erase your data was refused, or taken back",
+    ),
     means="Tidak ada yang dimusnahkan: ditolak, atau permintaannya dicabut.",
     step=Step.LEGAL,
 )

@@ -38,8 +38,8 @@ said = partial(happened, step=Step.REFERRAL, to=PARTIES)
 
 
 @said(
-    Words("Rujukan sampai", "Referral received"),
-    her=Words("Rujukan sudah sampai di instansi yang dituju", "A referral arrived at the agency it was sent to"),
+    Words("Rujukan sampai pada petugas penerima", "Referral received by a person"),
+    her=Words("Rujukan sampai pada petugas instansi yang dituju", "A person of that agency received a referral"),
     means="terkirim → sampai: seseorang di pihak penerima sudah menerimanya.",
 )
 class ReferralReceived(ReferralMove, frozen=True, kw_only=True, tag="case.ReferralReceived"):

@@ -362,8 +362,8 @@ def _clocks(command: IncidentFacts, case: Case) -> list[Fact]:
 name_fields(
     forms=field("Bentuk kekerasan", "Forms of violence", ("Bentuk kekerasan", "Forms of violence")),
     gbv_type=field(
-        "Jenis kekerasan (klasifikasi GBVIMS, bukan kualifikasi hukum)",
-        "Type of GBV (GBVIMS)",
+        "Jenis kekerasan menurut GBVIMS",
+        "Type of violence (GBVIMS)",
         ("Jenis kekerasan", "Type of violence"),
     ),
     happened_at=field("Waktu kejadian", "Time of the incident", ("Waktu kejadian", "When it happened")),

@@ -234,5 +234,5 @@ name_fields(
     confirm_by=field(
         "Dinyatakan lagi paling lambat", "To be confirmed by", ("Ditanyakan lagi paling lambat", "Asked again by")
     ),
-    lapses_at=field("Gugur pada", "Lapses at", ("Tidak berlaku lagi mulai", "Ends at")),
+    lapses_at=field("Dinyatakan paling lambat", "To be confirmed by", ("Dijawab paling lambat", "To be answered by")),
 )

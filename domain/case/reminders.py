@@ -37,8 +37,11 @@ class ReferralEscalated(ReferralMove, frozen=True, kw_only=True, tag="case.Refer
 
 
 @happened(
-    Words("Rujukan belum sampai, dieskalasi", "Undelivered referral escalated"),
-    her=Words("Rujukan belum sampai; instansinya diingatkan", "A referral had not arrived, and a reminder was sent"),
+    Words("Rujukan belum sampai di sistem penerima, dieskalasi", "Undelivered referral escalated"),
+    her=Words(
+        "Rujukan belum sampai di sistem instansi yang dituju; instansinya diingatkan",
+        "A referral had not arrived in the agency's system, and a reminder was sent",
+    ),
     means="Sistem penerima belum menyatakan pada waktunya bahwa rujukan sampai; `level` menghitung berapa kali "
     "itu dieskalasi, `to` instansi yang penyelianya diminta menindaklanjuti.",
     step=Step.REFERRAL,

@@ -66,10 +66,13 @@ REPORTER = who_reported(lambda event, case: case.of(Stops).heard[event.stop].aut
 
 
 @happened(
-    Words("Permintaan menghentikan pembagian data menunggu jawaban penanggung jawab", "Stop waits for the lead"),
+    Words(
+        "Permintaan menghentikan pembagian data menunggu jawaban penanggung jawab",
+        "Request to stop sharing waits for the lead",
+    ),
     her=Words(
         "Permintaan agar data Anda berhenti dibagikan belum dijawab",
-        "That sharing is to stop waits for an answer",
+        "A request that your data be shared no more has no answer yet",
     ),
     means="Yang akan terhenti karenanya diberi tahu bahwa itu menunggu: pekerjaan berjalan, dan tidak ada yang baru "
     "dikirim. `level` menghitung berapa kali itu dieskalasi: 1 segera, selebihnya tiap kali waktu menjawab lewat.",
@@ -85,8 +88,11 @@ class StopWaits(OfStop, frozen=True, kw_only=True, tag="case.StopWaits"):
 
 
 @happened(
-    Words("Permintaan menghentikan pembagian data dibenarkan", "Stop confirmed"),
-    her=Words("Anda ditanya lagi, dan data itu tidak dibagikan lagi", "You were asked again, and that sharing stopped"),
+    Words("Permintaan menghentikan pembagian data dibenarkan", "Request to stop sharing confirmed"),
+    her=Words(
+        "Permintaan berhenti ditanyakan lagi, dan dibenarkan: data itu tidak dibagikan lagi",
+        "The request to stop was asked about again, and confirmed: that data is shared no more",
+    ),
     means="Penanggung jawab menanyakannya kepada penyintas, yang membenarkannya; kini semuanya berhenti.",
     step=Step.CONSENT,
     to=REPORTER,
@@ -97,10 +103,10 @@ class StopConfirmed(StopConfirmation, frozen=True, kw_only=True, tag="case.StopC
 
 
 @happened(
-    Words("Permintaan menghentikan pembagian data tidak dibenarkan", "Stop not confirmed"),
+    Words("Permintaan menghentikan pembagian data tidak dibenarkan", "Request to stop sharing not confirmed"),
     her=Words(
-        "Anda ditanya lagi, dan tidak meminta data Anda berhenti dibagikan",
-        "You were asked again, and did not ask that sharing stop",
+        "Permintaan berhenti ditanyakan lagi, dan tidak dibenarkan",
+        "The request to stop was asked about again, and not confirmed",
     ),
     means="Penanggung jawab menanyakannya kepada penyintas, yang tidak membenarkannya; yang menunggu berlanjut. Yang "
     "langsung berhenti tetap berhenti sampai ia menyetujuinya lagi.",

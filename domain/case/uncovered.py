@@ -47,7 +47,7 @@ S = ReferralStatus
     "alasan ini, kecuali sampai saat itu ada persetujuan atau dasar yang mencakupnya.",
     step=Step.REFERRAL,
     to=PARTIES,
-    calls={"ends_at": field("Diakhiri pada", "To be ended at", ("Diakhiri pada", "To be ended at"))},
+    calls={"ends_at": field("Akan diakhiri pada", "To be ended at", ("Akan diakhiri pada", "To be ended at"))},
 )
 class UncoveredEndAnnounced(ReferralMove, frozen=True, kw_only=True, tag="case.UncoveredEndAnnounced"):
     """No consent covers it any more, and the lead ends it at `ends_at`, for this reason, unless a consent or a ground
@@ -61,7 +61,10 @@ class UncoveredEndAnnounced(ReferralMove, frozen=True, kw_only=True, tag="case.U
 
 @happened(
     Words("Rujukan tidak jadi diakhiri: tercakup lagi", "Uncovered referral is covered again"),
-    her=Words("Satu rujukan dilanjutkan, karena ada persetujuan lagi", "A referral goes on, as there is consent again"),
+    her=Words(
+        "Satu rujukan tidak jadi diakhiri, karena ada lagi persetujuan atau aturan hukum untuk itu",
+        "A referral is not ended after all, as there is consent, or a rule of law, for it again",
+    ),
     means="Ada persetujuan atau dasar yang mencakupnya lagi; pengakhiran yang diberitahukan tidak berlaku.",
     step=Step.REFERRAL,
     to=PARTIES,

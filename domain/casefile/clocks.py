@@ -133,8 +133,8 @@ class ClockMet(Fact, frozen=True, kw_only=True, tag="case.ClockMet"):
 
 
 @happened(
-    Words("Batas waktu berakhir", "Clock ended"),
-    her=Words("Batas waktu bagi petugas berakhir", "A time limit for the agencies ended"),
+    Words("Batas waktu tidak berjalan lagi", "Clock ended"),
+    her=Words("Batas waktu bagi petugas tidak berjalan lagi", "A time limit for the agencies ended"),
     means="Batas waktu tidak berjalan lagi sejak `occurred_at`, dan bukan karena habis. Untuk layanan kesehatan, "
     "bagaimana (`how`) dan mengapa tersegel dalam data kesehatan, dengan bentuk yang sama apa pun sebabnya. "
     "Bukan `in_time` bila batasnya sudah terlewati saat itu dicatat, apa pun yang dikatakan.",
@@ -159,7 +159,7 @@ class ClockEnded(Fact, frozen=True, kw_only=True, tag="case.ClockEnded"):
 @happened(
     Words("Batas waktu berjalan lagi", "Clock runs again"),
     her=Words("Batas waktu bagi petugas berjalan lagi", "A time limit for the agencies runs again"),
-    means="Bahwa batas waktu berakhir dicatat karena keliru; batas waktu itu berjalan lagi, dengan batas akhir yang "
+    means="Bahwa batas waktu tidak berjalan lagi dicatat karena keliru; ia berjalan lagi, dengan batas akhir yang "
     "sama.",
     step=Step.REPORT,
     shared=Shared.STORY,
@@ -177,7 +177,7 @@ class ClockResumed(Fact, frozen=True, kw_only=True, tag="case.ClockResumed"):
 @happened(
     Words("Batas waktu terlewati", "Clock ran out"),
     her=Words("Batas waktu bagi petugas terlewati", "A time limit for the agencies ran out"),
-    means="Batas waktu berakhir, dan belum ada yang menyatakan bahwa tindakannya telah dilakukan.",
+    means="Batas waktu habis, dan belum ada yang menyatakan bahwa tindakannya telah dilakukan.",
     step=Step.REPORT,
     to=SHARERS,
 )

@@ -54,10 +54,14 @@ class DutiesFound(Fact, frozen=True, kw_only=True, tag="case.DutiesFound"):
 
 
 @happened(
-    Words("Batas waktu yang tidak berlaku baginya diketahui", "Clocks ruled out"),
-    her=Words("Batas waktu yang tidak berlaku bagi Anda dicatat", "Time limits that do not apply to you were recorded"),
-    means="Layanan yang batas waktunya tidak berlaku bagi korban; sebabnya tidak disebut.",
+    Words("Batas waktu mana yang tidak berlaku baginya dicatat", "Which clocks do not apply recorded"),
+    her=Words(
+        "Batas waktu mana yang tidak berlaku bagi Anda dicatat", "Which time limits do not apply to you was recorded"
+    ),
+    means="Layanan yang batas waktunya tidak berlaku bagi korban; sebabnya tidak disebut. Kosong: semua "
+    "mungkin berlaku.",
     step=Step.REPORT,
+    calls={"needs": field("Yang tidak berlaku", "What does not apply", ("Yang tidak berlaku", "What does not apply"))},
 )
 class ClocksRuledOut(Fact, frozen=True, kw_only=True, tag="case.ClocksRuledOut"):
     """Care whose windows are not for her, without why. Empty: all may be."""

@@ -36,8 +36,11 @@ R = Relation
 
 
 @happened(
-    Words("Permintaan menghentikan pembagian data dicatat", "Stop was said"),
-    her=Words("Permintaan agar data Anda berhenti dibagikan dicatat", "That sharing is to stop was recorded"),
+    Words("Permintaan menghentikan pembagian data dicatat", "Request to stop sharing recorded"),
+    her=Words(
+        "Permintaan agar data Anda berhenti dibagikan dicatat",
+        "A request that your data be shared no more was recorded",
+    ),
     means="Penyintas, atau yang berbicara baginya, berkata: berhenti. Berlaku segera bagi instansi yang mencatatnya, "
     "dan seluruhnya bila penanggung jawab yang mencatat; selebihnya menunggu penanggung jawab sampai `answer_by`.",
     step=Step.CONSENT,

@@ -77,7 +77,7 @@ name_fields(
         "Time of the incident uncertain",
         ("Waktunya tidak pasti", "Its time is uncertain"),
     ),
-    started_by=field("Dimulai oleh", "Started by", ("Dimulai karena", "Started by")),
+    started_by=field("Dihitung sejak", "Counted from", ("Dihitung sejak", "Counted from")),
     too_late=field(
         "Sudah lewat sebelum diketahui jejaring",
         "Closed before the network knew",

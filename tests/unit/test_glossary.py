@@ -10,8 +10,11 @@ import pytest
 import rujukan
 from rujukan.consumers.evidence.words import VERDICTS
 from rujukan.domain.catalogue import TOPICS
+from rujukan.domain.codes import CODE_LISTS
 from rujukan.domain.declaring import FIELDS, HAPPENED, words_of
 from rujukan.domain.glossary import GLOSSARY
+from rujukan.domain.survivor_words import code_for_her
+from rujukan.domain.words import LANGUAGES
 
 TOP = Path(rujukan.domain.__file__).parents[1]
 PARTS = ("domain", "projections", "api", "consumers", "infra")
@@ -56,6 +59,26 @@ def said() -> dict[str, list[str]]:
 def test_a_word_that_is_rejected_is_used_nowhere(stem: str, said: dict[str, list[str]]) -> None:
     found = {file: hits for file, texts in said.items() if (hits := [h for t in texts for h in rejected_in(t, stem)])}
     assert found == {}
+
+
+def test_her_paper_speaks_to_her_and_not_of_her() -> None:
+    """A code, an event or a field that her report names calls her *you*, whatever the record calls her."""
+    of_her = re.compile(r"\b(korban|penyintas|baginya)\b|\bsurvivor", re.IGNORECASE)
+    codes = [code_for_her(code, language) for of in CODE_LISTS.values() for code in of for language in LANGUAGES]
+    events = [text for said in HAPPENED.values() for text in (said.her or ())]
+    fields = [text for words in FIELDS.values() for text in (words.her or ())]
+    own = [text for said in HAPPENED.values() for words in said.calls.values() for text in (words.her or ())]
+    assert [text for text in (*codes, *events, *fields, *own) if of_her.search(text)] == []
+
+
+def test_what_others_may_have_said_for_her_is_not_told_to_her_as_her_own_word() -> None:
+    """A parent consents, stops and confirms for a child: *you* would be untrue of it."""
+    for topic, event in TOPICS.items():
+        her = HAPPENED[event].her
+        if her is None or not {"given_by", "said_by"} & set(event.__struct_fields__):
+            continue
+        assert not re.search(r"\bAnda (tidak )?(membenarkan|setuju|menyetujui|meminta|ditanya|mencabut)", her.id), topic
+        assert not re.search(r"\byou (were|did|agreed|asked|said|withdrew)", her.en, re.IGNORECASE), topic
 
 
 def test_a_verdict_of_the_verifier_is_no_word_of_the_courts() -> None:
