@@ -78,10 +78,13 @@ class Misfit(Struct, frozen=True, omit_defaults=True):
         return f"At {self.at}: expected is {self.expected}.{meant}"
 
 
-def misfit(at: str, expected: Words, allowed: Sequence[str] | None = None, said: Any = None) -> Misfit:
-    """One thing that does not fit: where, what is expected there, all that is allowed; which of it `said` means."""
+def misfit(
+    at: str, expected: Words, allowed: Sequence[str] | None = None, said: Any = None, is_field: bool = True
+) -> Misfit:
+    """One thing that does not fit: where, what is expected there, all that is allowed; which of it `said` means.
+    What is no field here (`is_field`) is called as it was sent: a label is another form's field."""
     field = re.match(r"\$\.(\w+)", at)
-    named = FIELDS.get(field[1]) if field else None
+    named = FIELDS.get(field[1]) if field and is_field else None
     called = named.label if named else Words("isi permintaan", "the body") if at == "$" else Words(at[2:], at[2:])
     mend: dict[Language, str] = {
         "id": f"Perbaiki {called.id}: {expected.id}.",
@@ -134,13 +137,13 @@ def _of_struct(value: Any, struct: type[Struct], unsaid: frozenset[str], at: str
     for name in value:
         if name not in parts:
             where = f"{at}.{name}" if NAME.fullmatch(name) else at
-            yield misfit(where, _NO_FIELD, may, name)
+            yield misfit(where, _NO_FIELD, may, name, is_field=where == at)
     for name, part in parts.items():
         if name in value:
             yield from misfits(value[name], part.hint, at=f"{at}.{name}")
         elif part.is_needed:
             needed = Words(f"wajib diisi dengan {_kind(part.hint).id}", f"{_kind(part.hint).en}, as {name} is needed")
-            yield misfit(f"{at}.{name}", needed)
+            yield misfit(f"{at}.{name}", needed, _values(part.hint))
 
 
 def _parts(struct: type[Struct]) -> dict[str, _Part]:
@@ -191,6 +194,13 @@ def _kind(hint: Any) -> Words:
     base, meta = _plain(hint)
     words = allowed_by(base, meta)
     return _ONE_OF_THEM if words else _expected(base, meta)
+
+
+def _values(hint: Any) -> tuple[str, ...] | None:
+    """All values that a field, or each item of it, can have; None where they are no list."""
+    base, meta = _plain(hint)
+    inner = _inside(base)
+    return allowed_by(base, meta) or (_values(inner) if inner is not None else None)
 
 
 def _expected(base: Any, meta: Mapping[str, Any]) -> Words:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import date, datetime
 from enum import Enum
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 from uuid import UUID
 
 from .words import Words
@@ -18,12 +18,18 @@ class Refusal(Exception):
     """Commands that are the next act, by their class's name."""
 
     def __init__(self, **about: Any) -> None:
+        self._acts: tuple[str, ...] = ()
         self.about = {k: plain(v) for k, v in about.items()}
         super().__init__(f"{type(self).__name__}({', '.join(f'{k}={v}' for k, v in self.about.items())})")
 
+    def with_acts(self, acts: Iterable[str]) -> Self:
+        """The same, where the next act depends on what was met: these commands do it."""
+        self._acts = tuple(acts)
+        return self
+
     def for_person(self) -> tuple[Words, Words, tuple[str, ...]]:
         """What is said of it, what can be done next, and the commands that do that."""
-        return self.says, self.mend, self.acts
+        return self.says, self.mend, self._acts or self.acts
 
     @classmethod
     def reason(cls) -> "type[Refusal]":

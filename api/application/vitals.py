@@ -10,7 +10,8 @@ from typing import NamedTuple, Protocol
 STUCK_MS = 6_000
 """A writer that could store nothing for so long, or whose oldest command waits three times as long, is of no use."""
 LATE_MS = 60_000
-"""Who follows the log is late when what comes next for it has waited so long."""
+"""Who follows the log is late when what comes next for it has waited so long. So is a work that nobody has done for so
+long, though nothing waits for it: what comes due by the clock (a silence, an end) is found by nobody meanwhile."""
 EMERGENCY_MS = 30_000
 """An emergency referral is late when it is not on its way for so long."""
 
@@ -46,6 +47,8 @@ class Follower(NamedTuple):
     """Why it stands still, where it does: the class of an error, and where it was raised."""
     by: str = ""
     """Who does it now: machine and process. Empty where nobody does."""
+    unkept_ms: int = 0
+    """How long nobody has done it, by the database's clock; 0 where somebody does, or nobody ever did."""
 
 
 class Writing(NamedTuple):
@@ -82,6 +85,8 @@ class Vitals(NamedTuple):
     forks: int = 0
     """By how many ways it was found that the history in the database does not go on from what was signed and told:
     nothing is stored, sealed or told then."""
+    unshared_ms: int = 0
+    """How long there have been agencies to which nobody publishes, as `unkept_ms`."""
 
 
 class VitalSigns(Protocol):
@@ -124,7 +129,7 @@ def words(vitals: Vitals | None, writing: Writing) -> Mapping[str, Word]:
     }
     if vitals is None:
         return found
-    late = vitals.unpublished_ms >= LATE_MS or vitals.emergency_ms >= EMERGENCY_MS
+    late = max(vitals.unpublished_ms, vitals.unshared_ms) >= LATE_MS or vitals.emergency_ms >= EMERGENCY_MS
     return found | {
         "history": Word.DAMAGED if vitals.forks else Word.OK,
         "records": Word.DAMAGED if vitals.damaged else Word.OK,
@@ -138,4 +143,4 @@ def words(vitals: Vitals | None, writing: Writing) -> Mapping[str, Word]:
 def _of(follower: Follower) -> Word:
     if follower.why:
         return Word.DAMAGED
-    return Word.DEGRADED if follower.age_ms >= LATE_MS else Word.OK
+    return Word.DEGRADED if max(follower.age_ms, follower.unkept_ms) >= LATE_MS else Word.OK

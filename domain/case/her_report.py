@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from msgspec.structs import replace
 
+from ..advised import LeaveNeeded
 from ..casefile.deciding import Network, decides
 from ..casefile.evolving import applies
 from ..casefile.state import EMPTY, Case, Part
@@ -12,7 +13,6 @@ from ..codes import Obtained
 from ..compartment import Compartment, Coordination
 from ..declaring import Step, asked, happened
 from ..fact import Act, ActorId, Fact, recorded
-from ..refusal import AnotherPersonNeeded
 from ..standing.reach import Reaches
 from ..standing.relations import Extent
 from ..standing.roles import AUDITORS, HER_READERS
@@ -82,4 +82,4 @@ def require_leave(case: Case, person: ActorId, at: datetime) -> None:
     second one, or not any more."""
     until = case.of(HerReport).allowed.get(person)
     if beyond_reach(case, at) and (until is None or at >= until):
-        raise AnotherPersonNeeded(ask="/cases/{case}/survivor-report-leave")
+        raise LeaveNeeded(ask="/cases/{case}/survivor-report-leave").with_acts(("AskSurvivorReport",))

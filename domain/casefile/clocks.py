@@ -15,6 +15,7 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
+from ..advised import ClockHasEnded
 from ..causes import Cause, latest
 from ..clock_codes import ClockDuty, ClockEnd, ClockStart
 from ..codes import AgencyKind
@@ -23,7 +24,7 @@ from ..declaring import Audience, Shared, Step, asked, field, happened, name_fie
 from ..fact import Act, AgencyCode, ClockId, Fact, IncidentId, Text, recorded
 from ..pathways import PATHWAYS
 from ..persistent import put
-from ..refusal import AlreadyDone, Invalid, StillRunning, Unknown, WrongMove
+from ..refusal import Invalid, StillRunning, Unknown, WrongMove
 from ..standing.relations import Extent, Relation
 from ..standing.roles import CASE_WORK, ESCALATION
 from ..standing.rows import ANYWHERE, TAKES_PART, Thing
@@ -372,7 +373,7 @@ def require_running(clock: Clock, again: bool = False) -> None:
     if clock.ended_as is ClockEnd.SUPERSEDED:
         raise Invalid(field="clock", must=NOT_SUPERSEDED)
     if not again and clock.is_over:
-        raise AlreadyDone(what="the clock's end", id=clock.id)
+        raise ClockHasEnded(what="the clock's end", id=clock.id)
 
 
 def in_time(clock: Clock, said_at: datetime, recorded_at: datetime) -> bool:

@@ -5,10 +5,11 @@ from datetime import datetime, timedelta
 
 from msgspec import Struct
 
+from ..advised import LeaveNeeded
 from ..codes import GlassVerdict, LegalBasis
 from ..fact import ActorId, AgencyCode, GlassId
 from ..judged import KnowsPeople
-from ..refusal import AnotherPersonNeeded, GlassNotOpen
+from ..refusal import GlassNotOpen
 from .deciding import Network
 from .state import EMPTY, Case, Glass, Part
 
@@ -58,7 +59,7 @@ def require_leave(case: Case, person: ActorId, acts_for: AgencyCode, network: Ne
     """Raises AnotherPersonNeeded where it takes a second person's leave, and there is none."""
     until = case.of(Leaves).until.get(person)
     if misjudged(case, person, acts_for, network) and (until is None or at >= until):
-        raise AnotherPersonNeeded(ask="/cases/{case}/break-glass-leave")
+        raise LeaveNeeded(ask="/cases/{case}/break-glass-leave").with_acts(("AskGlassLeave",))
 
 
 def still_open(case: Case, id: GlassId, at: datetime) -> Glass:

@@ -6,6 +6,7 @@ from typing import Any, Protocol, TypeVar
 
 from msgspec import Struct
 
+from ..advised import ForClinicians
 from ..casefile.staff import Staff, workers
 from ..casefile.state import Case, Consent, Referral, Status
 from ..codes import PROCEEDINGS, AgencyKind, NeedToKnow, Purpose, Role
@@ -23,6 +24,7 @@ from ..refusal import (
     Unknown,
     WrongMove,
 )
+from .next_moves import moves_from
 from .reach import Reaches
 from .relations import Extent, Relation
 from .roles import SEES_ALL
@@ -355,11 +357,14 @@ def _to_one(tie: Tie, id: Any, case: Case | None, act: Act) -> None:
     if thing is None or (tie.relations and not mine & tie.relations):
         if tie.thing.known_to is not None and not mine & tie.thing.known_to:
             raise Unknown(what=tie.thing.name)
-        raise NotForThisAgency(needs=next(SAID[relation] for relation in Relation if relation in tie.relations))
+        needs = next(relation for relation in Relation if relation in tie.relations)
+        raise (ForClinicians if needs is R.CLINICIAN else NotForThisAgency)(needs=SAID[needs])
     if tie.another_than in mine:
         raise NotByTheSamePerson(**{tie.by: id}) if tie.another_than is R.OPENED_BY else AnotherPersonNeeded()
     if tie.states and thing.status not in tie.states:
-        raise WrongMove(referral=thing.id, status=thing.status, move=tie.move)
+        raise WrongMove(referral=thing.id, status=thing.status, move=tie.move).with_acts(
+            moves_from(tie.thing, thing.status, mine, act.role)
+        )
 
 
 def _ties(tie: Tie, thing: Any, case: Any, act: Act) -> frozenset[Relation]:

@@ -31,7 +31,7 @@ def run(settings: Settings, said: argparse.Namespace) -> int:
         with connect(as_role(running(settings).database, SERVICE)) as db:
             found = vitals(db, time.time())
         with connect(as_role(running(settings).database, FOLLOWER)) as db:
-            troubles = [*named(db), *late(found), *waiting(db, found)]
+            troubles = [*named(db), *late(found), *undone(found), *waiting(db, found)]
     except psycopg.OperationalError:
         pass
     by_part = words(found, NO_WRITER)
@@ -67,6 +67,22 @@ def late(found: Vitals) -> list[Trouble]:
         about = f"a telling is on no topic for {_seconds(found.unpublished_ms)}: `rujukan deliveries`"
         troubles.append(Trouble("publisher", about))
     return troubles
+
+
+def undone(found: Vitals) -> list[Trouble]:
+    """What nobody has done for too long, whether something waits for it or not, and who would do it."""
+    shards = {view.shard: view.unkept_ms for view in found.views}
+    works = [("views", f"the read models of shard {shard}", ms, "a worker") for shard, ms in sorted(shards.items())]
+    works += [
+        ("register", "the register", found.register.unkept_ms, "a publisher"),
+        ("publisher", "publishing to some of the agencies", found.unshared_ms, "a publisher that reaches the broker"),
+        ("ledger", "the ledger", found.ledger.unkept_ms, "a sealer"),
+    ]
+    return [
+        Trouble(part, f"nobody has done {work} for {_seconds(ms)}: start {who}, or end the one that is halted")
+        for part, work, ms, who in works
+        if ms >= LATE_MS
+    ]
 
 
 def waiting(db: "psycopg.Connection[Any]", found: Vitals) -> list[Trouble]:

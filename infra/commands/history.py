@@ -154,14 +154,27 @@ def _custody(found: dict[str, Any]) -> Iterable[str]:
         yield f"  referral {span['referral']}: {span['status']} with {span['holder']}: {_span(span)}"
     for clock in held["clocks"]:
         what = f"clock {clock['clock']}" if clock["clock"] else f"answer to referral {clock['referral']}"
-        met = f"met {clock['met_at']}" if clock["met_at"] else "not met"
+        how = went(clock)
         if clock["breached_at"]:
-            met += f", BREACHED {clock['breached_at']} with {' '.join(clock['held_by'])}"
-        yield f"  {what}: due {clock['due_at']}, {met}"
+            how += f", BREACHED {clock['breached_at']} with {' '.join(clock['held_by'])}"
+        yield f"  {what}: due {clock['due_at']}, {how}"
     for delivered in found.get("deliveries") or ():
         yield f"  sending of referral {delivered['referral']}, as {delivered['recipient']} could know it:"
         yield from _knew(delivered)
         yield from _damages(delivered)
+
+
+def went(clock: dict[str, Any]) -> str:
+    """How a clock went, as far as it is said in clear: how one of care ended is not, and one that runs has missed
+    nothing yet."""
+    if clock["met_at"]:
+        return f"met {clock['met_at']}"
+    if clock.get("ended_at"):
+        by = f" by {clock['ended_by']}" if clock.get("ended_by") else ""
+        return f"ended {clock['ended_at']}{by}"
+    if clock.get("too_late"):
+        return "closed before the report"
+    return "not met" if clock["breached_at"] else "runs"
 
 
 def _span(span: dict[str, Any]) -> str:

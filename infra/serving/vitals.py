@@ -3,7 +3,7 @@ nobody, and a database that hangs holds up this one thread."""
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
 from threading import Lock
@@ -16,6 +16,7 @@ from psycopg.rows import TupleRow, tuple_row
 from ...api.application.vitals import Follower, Vitals, Writing
 from ..database import Answering, patient
 from ..delivery.facts import LATE
+from ..delivery.shares import WORK as PUBLISHING
 from ..ledger.store import waited
 from ..store.given import GIVEN
 from ..store.group_commit import GroupCommit
@@ -72,10 +73,10 @@ class ApiVitals:
 def vitals(db: Connection[TupleRow], now: float) -> Vitals:
     """How everybody is. Raises what breaks the connection."""
     followers: dict[str, list[Follower]] = {"view": [], "register": [], "ledger": []}
-    for kind, name, shard, position, behind, waiting, why, by in db.execute(_FOLLOWERS, binary=True):
+    for kind, name, shard, position, behind, waiting, why, by, unkept in db.execute(_FOLLOWERS, binary=True):
         age = waited(waiting, now) if waiting is not None else 0
-        followers[kind].append(Follower(name, shard, position, behind, age, why, by))
-    sealed, damaged, forks = _one(db, _MORE, LATE)
+        followers[kind].append(Follower(name, shard, position, behind, age, why, by, unkept))
+    sealed, damaged, forks, unshared = _one(db, _MORE, (LATE, PUBLISHING))
     told_at, emergency_at, unconfirmed_at = _unpublished(db)
     since = _age_at(now)
     return Vitals(
@@ -88,6 +89,7 @@ def vitals(db: Connection[TupleRow], now: float) -> Vitals:
         since(emergency_at),
         since(unconfirmed_at),
         forks,
+        unshared,
     )
 
 
@@ -98,7 +100,7 @@ def _unpublished(db: Connection[TupleRow]) -> TupleRow:
         return (None, None, None)  # the read models are not made yet
 
 
-def _one(db: Connection[TupleRow], query: str, *about: object) -> TupleRow:
+def _one(db: Connection[TupleRow], query: str, about: Sequence[object] = ()) -> TupleRow:
     row = db.execute(query, about).fetchone()
     assert row is not None
     return row
@@ -109,6 +111,9 @@ def _age_at(now: float) -> Callable[[datetime | None], int]:
 
 
 AHEAD = "it says that it is ahead of the log"
+_UNKEPT = """CASE WHEN isfinite({0}.until) AND {0}.until < clock_timestamp()
+      THEN (extract(epoch FROM clock_timestamp() - {0}.until) * 1000)::int8 ELSE 0 END"""
+"""How long ago a lease ended, ms: also one that was given back, and that nobody took."""
 UNFIT = "the row that says where it is is not as it was written"
 _FOLLOWERS = f"""
     WITH head AS (SELECT coalesce(max(notification_id), 0) AS position FROM log.stored_events WHERE {GIVEN}),
@@ -126,14 +131,16 @@ _FOLLOWERS = f"""
     SELECT f.kind, f.name, f.shard, f.position, greatest(0, h.position - f.position),
       (SELECT state FROM log.stored_events WHERE notification_id > f.position AND {GIVEN}
         ORDER BY notification_id LIMIT 1),
-      CASE WHEN f.position > h.position THEN '{AHEAD}' ELSE coalesce(f.why, '') END, coalesce(l.held_by, '')
-    FROM head h, followers f LEFT JOIN follow.leases l
-      ON l.work = f.work AND l.share = f.shard AND l.keeper IS NOT NULL AND l.until > clock_timestamp()
+      CASE WHEN f.position > h.position THEN '{AHEAD}' ELSE coalesce(f.why, '') END,
+      CASE WHEN l.keeper IS NOT NULL AND l.until > clock_timestamp() THEN l.held_by ELSE '' END,
+      {_UNKEPT.format("l")}
+    FROM head h, followers f LEFT JOIN follow.leases l ON l.work = f.work AND l.share = f.shard
     ORDER BY f.kind, f.name, f.shard
 """
-_MORE = """
+_MORE = f"""
     SELECT coalesce((SELECT lag_ms FROM ledger.batches ORDER BY first_leaf DESC LIMIT 1), 0),
       (SELECT count(*) FROM delivery.damaged WHERE repaired_at IS NULL) + delivery.unsent(%s) + delivery.unfit_rows()
         + delivery.met_count() + (SELECT count(*) FROM follow.unfit),
-      (SELECT count(*) FROM ledger.forks)
+      (SELECT count(*) FROM ledger.forks),
+      coalesce((SELECT max({_UNKEPT.format("s")}) FROM follow.leases s WHERE s.work = %s), 0)
 """

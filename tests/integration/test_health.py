@@ -27,6 +27,7 @@ from rujukan.api.health import PATIENCE_SECONDS as OF_PROBES
 from rujukan.domain.case.fulfilment import ReceiveReferral
 from rujukan.domain.codes import Role, Service, Urgency
 from rujukan.infra import composition
+from rujukan.infra.commands.health import undone
 from rujukan.infra.database import FOLLOWER, SERVICE, as_role, connect
 from rujukan.infra.demo import network
 from rujukan.infra.lease import Lease
@@ -190,6 +191,40 @@ def test_who_folds_what_is_named(settings: Settings, office: Office) -> None:
             db.execute("UPDATE follow.processors SET shards = 1, shard = 0 WHERE name = 'timeline'")
             for lease in leases:
                 lease.give_back(db)
+
+
+@pytest.mark.parametrize(
+    ("work", "part", "who"),
+    [
+        ("views", "views", "a worker"),
+        ("register", "register", "a publisher"),
+        ("publishing", "publisher", "a publisher"),
+        ("sealing", "ledger", "a sealer"),
+    ],
+)
+@pytest.mark.parametrize("how", ["killed or halted", "stopped"])
+def test_a_work_that_nobody_does_is_not_well_though_nothing_waits(
+    settings: Settings, work: str, part: str, who: str, how: str
+) -> None:
+    """Each process by itself is gone for a minute, and nothing new comes: what comes due by the clock would be raised
+    by nobody."""
+    fold(settings)
+    register(settings)
+    composition.sealer(settings).seal_all()
+    with connect(as_role(settings.database, FOLLOWER)) as db:
+        lease = Lease(work)
+        lease.hold(db)
+        try:
+            assert words(look(settings), WELL)[part] is Word.OK
+            if how == "stopped":
+                lease.give_back(db)
+            db.execute("UPDATE follow.leases SET until = now() - interval '61 s' WHERE work = %s", (work,))
+            found = look(settings)
+            assert {p for p, word in words(found, WELL).items() if word is not Word.OK} == {part}
+            assert [trouble.part for trouble in undone(found)] == [part]
+            assert f"start {who}" in undone(found)[0].what
+        finally:
+            db.execute("DELETE FROM follow.leases WHERE work = %s", (work,))
 
 
 @pytest.mark.thorough

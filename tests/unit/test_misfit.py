@@ -74,6 +74,22 @@ def test_a_field_that_is_lacking_is_named(action: Action) -> None:
     found = of(action.command)
     assert found.keys() == {f"$.{name}" for name in lacking}
     assert all("needed" in misfit.expected for misfit in found.values())
+    hints = get_type_hints(action.command, include_extras=True)
+    for name in lacking:
+        if codes := codes_of(hints[name]):
+            assert found[f"$.{name}"].allowed == codes, "whoever left it out sees what there is"
+
+
+@pytest.mark.parametrize("action", ACTIONS, ids=named)
+def test_what_is_no_field_is_not_called_by_the_label_of_another_form(action: Action) -> None:
+    """The person looks for it in the form before them."""
+    for field in FIELDS.keys() - set(action.command.__struct_fields__):
+        if NAME.fullmatch(field):
+            mend = of(action.command, **{field: MARKER})[f"$.{field}"].mend
+            assert (mend["id"], mend["en"]) == (
+                f"Perbaiki {field}: hanya isian yang diperbolehkan.",
+                f"Mend {field}: expected is no field but those that are allowed.",
+            )
 
 
 KINDS: dict[Any, list[Any]] = {

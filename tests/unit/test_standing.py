@@ -296,7 +296,7 @@ def said(attempt: Callable[[], object]) -> str:
     try:
         attempt()
     except tuple(LETTERS.values()) as refusal:
-        return next(letter for letter, kind in LETTERS.items() if type(refusal) is kind)
+        return next(letter for letter, kind in LETTERS.items() if refusal.reason() is kind)
     except Refusal:
         return "y"
     return "y"

@@ -6,6 +6,7 @@ from rujukan.api.application.vitals import EMERGENCY_MS, LATE_MS, STUCK_MS, Foll
 
 HERE = Follower("here", 0, 9, 0, 0)
 LATE = HERE._replace(behind=1, age_ms=LATE_MS)
+UNKEPT = HERE._replace(unkept_ms=LATE_MS)
 STOPPED = HERE._replace(why="ValueError notes.py:7")
 WELL = Vitals([HERE, HERE], HERE, HERE, 100, 0, 0, 0, 0)
 WRITES = Writing(0, 0, 0, True)
@@ -26,6 +27,10 @@ WRITES = Writing(0, 0, 0, True)
         (WELL._replace(unpublished_ms=LATE_MS), WRITES, "publisher", Word.DEGRADED),
         (WELL._replace(emergency_ms=EMERGENCY_MS), WRITES, "publisher", Word.DEGRADED),
         (WELL._replace(ledger=LATE), WRITES, "ledger", Word.DEGRADED),
+        (WELL._replace(views=[HERE, UNKEPT]), WRITES, "views", Word.DEGRADED),
+        (WELL._replace(register=UNKEPT), WRITES, "register", Word.DEGRADED),
+        (WELL._replace(ledger=UNKEPT), WRITES, "ledger", Word.DEGRADED),
+        (WELL._replace(unshared_ms=LATE_MS), WRITES, "publisher", Word.DEGRADED),
     ],
 )
 def test_each_part_says_its_own_word(vitals: Vitals | None, writing: Writing, part: str, word: Word) -> None:
@@ -34,8 +39,8 @@ def test_each_part_says_its_own_word(vitals: Vitals | None, writing: Writing, pa
 
 
 def test_all_is_well_a_little_before_it_is_late() -> None:
-    soon = HERE._replace(behind=1, age_ms=LATE_MS - 1)
-    vitals = Vitals([soon], soon, soon, 100, 0, LATE_MS - 1, EMERGENCY_MS - 1, 10 * LATE_MS)
+    soon = HERE._replace(behind=1, age_ms=LATE_MS - 1, unkept_ms=LATE_MS - 1)
+    vitals = Vitals([soon], soon, soon, 100, 0, LATE_MS - 1, EMERGENCY_MS - 1, 10 * LATE_MS, 0, LATE_MS - 1)
     assert max(words(vitals, Writing(3, 3 * STUCK_MS - 1, STUCK_MS - 1, True)).values()) is Word.OK
 
 

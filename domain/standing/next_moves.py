@@ -1,0 +1,24 @@
+"""What follows from a state, for who asks: whoever took a step too early or too late is told which there are."""
+
+from collections.abc import Set
+
+from ..codes import Role
+from ..declaring import ASKED
+from .relations import Relation
+from .rows import Thing
+
+
+def moves_from(thing: Thing, status: object, mine: Set[Relation], role: Role) -> tuple[str, ...]:
+    """The commands that a person in this role may give on a thing in this state, being this to it. It tells of nothing
+    but the table: whether more stands in the way is asked when the command is given."""
+    return tuple(
+        command.__name__
+        for command, said in ASKED.items()
+        if said.path is not None
+        and any(
+            tie.thing.name == thing.name and status in tie.states and mine & tie.relations
+            for row in said.rows
+            if role in row.roles
+            for tie in row.where.ties
+        )
+    )
