@@ -108,11 +108,12 @@ class OpenReferrals(Refusal):
     mend = Words(
         "Akhiri dahulu setiap rujukan yang disebut: penerima menyelesaikannya atau menyatakannya gagal, pengirim"
         " membatalkan yang masih konsep atau baru terkirim, penyelia instansi penanggung jawab mengakhiri yang tidak"
-        " lagi dicakup persetujuan.",
+        " lagi dicakup persetujuan. Persetujuan yang dilaporkan instansi lain dijawab dahulu oleh penanggung jawab.",
         "End each one that is named first: its recipient completes or fails it, its sender cancels a draft or what was"
-        " sent, a supervisor of the lead ends what no consent covers any more.",
+        " sent, a supervisor of the lead ends what no consent covers any more. A consent that another agency reported"
+        " the lead answers first.",
     )
-    acts = ("CompleteReferral", "FailReferral", "CancelReferral", "EndUncoveredReferral")
+    acts = ("CompleteReferral", "FailReferral", "CancelReferral", "EndUncoveredReferral", "ContradictConsent")
 
 
 class AlreadyReferred(Refusal):

@@ -9,7 +9,8 @@ from msgspec.structs import replace
 from ..casefile.attaching import Document, Documents
 from ..casefile.deciding import Network, decides, fresh
 from ..casefile.evolving import applies
-from ..casefile.state import Case, CourtOrders
+from ..casefile.holding import CourtOrders
+from ..casefile.state import Case
 from ..codes import AgencyKind, DocumentKind
 from ..compartment import Compartment, CompartmentWord, Coordination
 from ..declaring import Shared, Step, asked, field, happened, name_fields

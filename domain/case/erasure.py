@@ -5,14 +5,15 @@ that one who asks learns early and a hold placed in between still counts. Hold a
 the store refuses the later of two that cross.
 
 - The whole case goes when no referral is open and nobody is asked to lead, as others still work with it; and when every
-  emergency opening of it was judged, as nobody can judge it afterwards.
-- What stands on other agencies' word alone postpones it for two weeks (`END_TIMES`) from when it was asked for, and no
-  longer: then a data protection officer goes on. All of that is in the file until it goes.
+  emergency opening of it was judged, as nobody can judge it afterwards. A part goes when no open referral carries any
+  of it. What is open and stands on other agencies' word alone postpones either for two weeks; then a data protection
+  officer goes on (casefile/at_work.py). All of that is in the file until it goes.
+- Those who work with the file are told as it is asked for, and as it is refused: they answer while there is time.
 - `legal` goes with the whole case only: holds, orders and the grounds of erasures are written there.
 - `retention ended` is a ground once the schedule says so.
 """
 
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -20,17 +21,18 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from .. import retention
+from ..casefile.at_work import Kept, keeps
 from ..casefile.deciding import Network, decides, fresh
 from ..casefile.evolving import applies
-from ..casefile.moves import is_heard
-from ..casefile.state import Case, Part, Referral, compartments_named
+from ..casefile.state import EMPTY, Case, Part, compartments_named
 from ..casefile.waiting import waits
 from ..causes import When
-from ..codes import PROCEEDINGS, ErasureBasis
+from ..codes import AgencyKind, ErasureBasis
 from ..compartment import ALL, Compartment, CompartmentWord, Coordination, Legal
-from ..declaring import Step, asked, field, happened, name_fields
-from ..fact import Act, ActorId, ErasureId, Fact, ReferralId, Text, recorded
+from ..declaring import Audience, Step, asked, field, happened, name_fields
+from ..fact import Act, ActorId, AgencyCode, ErasureId, Fact, ReferralId, Text, recorded
 from ..pathways import END_TIMES
+from ..persistent import put
 from ..refusal import AlreadyDone, HoldStands, Invalid, NotDueYet, OpenReferrals, StillRunning, StillUndecided
 from ..standing.relations import Extent, Relation
 from ..standing.roles import ERASURE, OFFICERS
@@ -40,12 +42,19 @@ from ..words import Words
 R = Relation
 
 
+AT_WORK = Audience(
+    Words("instansi yang rujukannya masih terbuka", "who has an open referral, as long as it is not decided"),
+    lambda event, case: _at_work(event, case),
+)
+
+
 @happened(
     Words("Penghapusan diminta", "Erasure asked for"),
     her=Words("Penghapusan data Anda diminta", "Erasure of your data was asked for"),
     means="Seseorang meminta kelompok data ini dimusnahkan; orang lain memutuskan. Bila `coordination` termasuk, itu "
     "seluruh kasus, dan semuanya disebut.",
     step=Step.LEGAL,
+    to=AT_WORK,
     calls={
         "compartments": field(
             "Kelompok data yang diminta dihapus",
@@ -73,6 +82,7 @@ class ErasureRequested(Fact, frozen=True, kw_only=True, tag="case.ErasureRequest
     ),
     means="Tidak ada yang dimusnahkan: ditolak, atau permintaannya dicabut.",
     step=Step.LEGAL,
+    to=AT_WORK,
 )
 class ErasureRefused(Fact, frozen=True, kw_only=True, tag="case.ErasureRefused"):
     """Nothing is destroyed: it was refused, or taken back."""
@@ -154,12 +164,13 @@ class ApproveErasure(Fact, frozen=True, kw_only=True):
     extent=Extent.WHOLE,
     when=When.NOW,
     means="Memusnahkan yang diminta dimusnahkan orang lain dua minggu lalu atau lebih, walaupun ada rujukan yang "
-    "bertumpu hanya pada keterangan instansi lain. Tidak dapat dibatalkan.",
+    "bertumpu hanya pada keterangan instansi lain dan belum dikerjakan. Tidak dapat dibatalkan.",
     tag="erasure",
 )
 class ApprovePostponedErasure(ApproveErasure, frozen=True, kw_only=True):
     """Destroy what another person asked to be destroyed two weeks ago or more, though there are referrals that stand on
-    what other agencies say alone, or somebody who was asked to lead is silent. There is no way back."""
+    what other agencies say alone, and on which no work began, or that nothing covers; or though somebody who was asked
+    to lead is silent. There is no way back."""
 
 
 @asked(
@@ -193,6 +204,15 @@ class Erasure(Struct, frozen=True):
 class Erasing(Part, frozen=True):
     ends_with_lead = True
     asked: Erasure | None = None
+    told: Mapping[ErasureId, Mapping[AgencyCode, AgencyKind]] = EMPTY
+    """Who had an open referral as one was refused, with its kind."""
+
+
+def _at_work(event: "ErasureRequested | ErasureRefused", case: Case) -> Mapping[AgencyCode, AgencyKind]:
+    part = case.of(Erasing)
+    if part.asked is not None and part.asked.id == event.erasure:
+        return case.participants()
+    return part.told.get(event.erasure, {})
 
 
 @applies(ErasureRequested)
@@ -203,8 +223,9 @@ def erasure_requested(case: Case, event: ErasureRequested, recorded_at: datetime
 
 
 @applies(ErasureRefused)
-def erasure_refused(part: Erasing, event: ErasureRefused) -> Erasing:
-    return replace(part, asked=None)
+def erasure_refused(case: Case, event: ErasureRefused) -> Case:
+    part = case.of(Erasing)
+    return case.with_part(replace(part, asked=None, told=put(part.told, event.erasure, case.participants())))
 
 
 @applies(CaseErased)
@@ -254,7 +275,8 @@ def request_erasure(command: RequestErasure, case: Case, act: Act, network: Netw
     if (undecided := case.of(Erasing).asked) is not None:
         raise StillUndecided(what="an undecided erasure", id=undecided.id)
     asked = Erasure(command.erasure, what, command.basis, act.actor, command.occurred_at, act.at)
-    _may_go(case, asked, act, postponing=frozenset(r.id for r in _postponing(case, act)))
+    kept = _kept(case, asked, act)
+    _may_go(case, asked, act, kept.stands)
     named = frozenset(w.word for w in what)
     return [recorded(ErasureRequested, command, act, compartments=named, asked_by=act.actor)]
 
@@ -263,7 +285,9 @@ def request_erasure(command: RequestErasure, case: Case, act: Act, network: Netw
 def approve_erasure(command: ApproveErasure, case: Case, act: Act, network: Network) -> Sequence[Fact]:
     asked = case.of(Erasing).asked
     assert asked is not None
-    _may_go(case, asked, act)
+    kept = _kept(case, asked, act)
+    _may_go(case, asked, act, kept.before_the_law or kept.all)
+    _not_before(kept.broken_off, act)
     return _erased(command, asked, act)
 
 
@@ -273,11 +297,10 @@ def approve_postponed(command: ApprovePostponedErasure, case: Case, act: Act, ne
     one is open."""
     asked = case.of(Erasing).asked
     assert asked is not None
-    until = asked.recorded_at + END_TIMES.postponed
-    if act.at < until:
-        raise StillRunning(due_at=until)
-    settled = replace(case, transfer=None)
-    _may_go(settled, asked, act, postponing=frozenset(r.id for r in _postponing(case, act)))
+    _not_before(asked.recorded_at + END_TIMES.postponed, act)
+    kept = _kept(case, asked, act)
+    _may_go(replace(case, transfer=None), asked, act, kept.stands or kept.unanswered)
+    _not_before(max((*kept.postponing.values(), kept.broken_off or act.at)), act)
     return _erased(command, asked, act)
 
 
@@ -297,28 +320,24 @@ def _asked(case: Case, id: ErasureId) -> Erasure | None:
     return asked if asked is not None and asked.id == id else None
 
 
-def _postponing(case: Case, act: Act) -> Iterable[Referral]:
-    """Open referrals that stand on nothing that the lead heard of her: two who send each other on, and say each time
-    that she agreed, would else keep a file for ever. What police, prosecution or court received is none of them."""
-    for referral in case.referrals.values():
-        received = referral.recipient_kind in PROCEEDINGS and referral.answered_at is not None
-        if referral.status.is_open and not received and not is_heard(case, referral, act.at):
-            yield referral
+def _kept(case: Case, asked: Erasure, act: Act) -> Kept:
+    return keeps(case, asked.compartments, asked.recorded_at, act.at)
 
 
-def _may_go(case: Case, asked: Erasure, act: Act, postponing: Set[ReferralId] = frozenset()) -> None:
-    """Nothing goes while a hold stands, or while police, prosecution or court are asked or at work; `postponing` are
-    referrals that are not looked at.
+def _not_before(until: datetime | None, act: Act) -> None:
+    if until is not None and act.at < until:
+        raise StillRunning(due_at=until)
+
+
+def _may_go(case: Case, asked: Erasure, act: Act, still_open: Sequence[ReferralId]) -> None:
+    """Nothing goes while a hold stands, nor while any of these referrals is open.
 
     Raises HoldStands, OpenReferrals, Invalid, NotDueYet."""
     if case.holds:
         raise HoldStands(holds=len(case.holds))
-    still = {r.id: r for r in case.referrals.values() if r.status.is_open and r.id not in postponing}
-    if before := [r.id for r in still.values() if r.recipient_kind in PROCEEDINGS]:
-        raise OpenReferrals(referrals=before)
+    if still_open:
+        raise OpenReferrals(referrals=list(still_open))
     if Compartment.COORDINATION in asked.compartments:
-        if still:
-            raise OpenReferrals(referrals=list(still))
         if case.transfer is not None:
             raise Invalid(
                 field="transfer",

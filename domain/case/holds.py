@@ -16,8 +16,18 @@ from msgspec.structs import replace
 
 from ..casefile.deciding import Network, decides, fresh
 from ..casefile.evolving import applies
-from ..casefile.holding import HOLD, HOLDER, HoldFacts, HoldPlaced, holder_of, is_before, without_hold
-from ..casefile.state import ORDERED_SINCE, Case, CourtOrders
+from ..casefile.holding import (
+    HOLD,
+    HOLDER,
+    ORDERED_SINCE,
+    CourtOrders,
+    HoldFacts,
+    HoldPlaced,
+    holder_of,
+    is_before,
+    without_hold,
+)
+from ..casefile.state import Case
 from ..causes import When
 from ..codes import AgencyKind, HoldEnd, HoldKind
 from ..compartment import Coordination, Legal

@@ -191,7 +191,7 @@ class CancelReferral(ReferralMove, frozen=True, kw_only=True):
 
 LEADS_TO[ReferralDrafted] = S.DRAFT
 LEADS_TO[ReferralSent] = S.REQUESTED
-leads_to(ReferralCancelled, S.CANCELLED, ends=True)
+leads_to(ReferralCancelled, S.CANCELLED, ends=True, breaks_off=True)
 
 
 @applies(ReferralDrafted)

@@ -9,13 +9,13 @@ from msgspec.structs import replace
 from ..codes import PROCEEDINGS, AgencyKind, HoldKind, ReferralStatus
 from ..compartment import Coordination, Legal
 from ..declaring import Audience, Step, field, happened, name_fields
-from ..fact import AgencyCode, Fact, HoldId, ReferralId, Text
+from ..fact import ActorId, AgencyCode, DocumentId, Fact, HoldId, ReferralId, Text
 from ..persistent import put
 from ..standing.relations import Relation
 from ..standing.rows import Since, Thing
 from ..words import PROCEEDING, Words
 from .evolving import applies
-from .state import Case, Hold, Part
+from .state import EMPTY, Case, Hold, Part
 
 R, S = Relation, ReferralStatus
 
@@ -67,6 +67,18 @@ HOLD = Thing(
     known_to=frozenset({R.HOLDER, R.LEAD}),
     since=Since(Words("larangan itu ditetapkan", "the hold was placed"), lambda hold: hold.placed_at),
 )
+
+
+ORDERED_SINCE = Words("harus dilampirkan setelah larangan dipasang", "have been attached since the hold was placed")
+"""What an order has to be that lifts a hold."""
+
+
+class CourtOrders(Part, frozen=True):
+    """Orders of a court that a prosecution or court attached itself while it took part, and when; none that was
+    replaced."""
+
+    ordered_at: Mapping[DocumentId, datetime] = EMPTY
+    checked_by: Mapping[DocumentId, ActorId] = EMPTY
 
 
 class Reports(Part, frozen=True):

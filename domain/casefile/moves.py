@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from msgspec.structs import replace
 
 from ..causes import Cause, latest
-from ..codes import AgencyKind, EndReason, ReferralStatus
+from ..codes import AgencyKind, EndReason, ReferralStatus, Urgency
 from ..compartment import Compartment, Coordination
 from ..declaring import Audience
 from ..fact import Act, AgencyCode, Fact, ReferralId
@@ -25,6 +25,10 @@ from .state import Case, Referral
 from .stopping import as_if_answered, emergencies_of_others
 
 R = Relation
+
+
+BEGUN = frozenset({ReferralStatus.IN_PROGRESS, ReferralStatus.ON_HOLD})
+"""States in which work began."""
 
 
 class ReferralMove(Fact, frozen=True, kw_only=True):
@@ -88,17 +92,26 @@ LEADS_TO: dict[type[Fact], ReferralStatus] = {}
 """The state after each move."""
 
 
-def leads_to(event: type[M], status: ReferralStatus, ends: bool = False) -> None:
-    """Declare that a move leads to a state and changes nothing else; `ends`: but for when the referral ended."""
+def leads_to(event: type[M], status: ReferralStatus, ends: bool = False, breaks_off: bool = False) -> None:
+    """Declare that a move leads to a state and changes nothing else; `ends`: but for when the referral ended;
+    `breaks_off`: and when another than its recipient ended what that had in hand."""
     LEADS_TO[event] = status
 
     def move(case: Case, event: M, recorded_at: datetime) -> Case:
         times = {"ended_at": event.occurred_at} if ends else {}
         if status is ReferralStatus.ACCEPTED:
             times["accepted_at"] = event.occurred_at
+        if breaks_off and _in_hand(case.referrals[event.referral]):
+            times["broken_off_at"] = recorded_at
         return moved(case, event, recorded_at, status, **times)
 
     applies(event)(move)
+
+
+def _in_hand(referral: Referral) -> bool:
+    """Whether somebody of its recipient works on it; of an emergency, whether somebody has it."""
+    S, emergency = ReferralStatus, referral.urgency is Urgency.EMERGENCY  # noqa: N806
+    return referral.status in ({S.RECEIVED, S.ACCEPTED, S.IN_PROGRESS, S.ON_HOLD} if emergency else BEGUN)
 
 
 def _parties(event: ReferralMove, case: Case) -> Mapping[AgencyCode, AgencyKind]:
@@ -128,13 +141,6 @@ def require_reach(case: Case, referral: Referral, act: Act) -> None:
     share what they may open themselves for that purpose, and what they wrote."""
     if beyond := Reaches(as_if_answered(case, referral), act.at).beyond(referral):
         raise BeyondReach(compartments=beyond)
-
-
-def is_heard(case: Case, referral: Referral, at: datetime) -> bool:
-    """Whether it stands on what the lead heard her agree to, or confirmed, or decided itself: not on what others say
-    that she said, or shared without consent."""
-    heard = {id: consent for id, consent in case.consents.items() if consent.bounded_by is None}
-    return not Reaches(replace(case, consents=heard), at).missing(referral)
 
 
 def _covered_since(command: Any, case: Case, act: Act) -> datetime | None:

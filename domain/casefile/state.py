@@ -36,7 +36,6 @@ from ..fact import (
     AgencyCode,
     ClockId,
     ConsentId,
-    DocumentId,
     GlassId,
     HoldId,
     IncidentId,
@@ -147,6 +146,8 @@ class Referral(Struct, frozen=True):
     """The time to answer had run out when that was recorded, whatever was said."""
     accepted_at: datetime | None = None
     ended_at: datetime | None = None
+    broken_off_at: datetime | None = None
+    """When it was recorded that another than its recipient ended what that had in hand."""
     moved_at: datetime | None = None
     """When it came into its present state, as was said."""
     told_at: datetime | None = None
@@ -294,19 +295,10 @@ class Part(Struct, frozen=True):
     """Whether it begins anew when another agency takes the lead: what the former lead's people asked ends with it."""
 
 
-ORDERED_SINCE = Words("harus dilampirkan setelah larangan dipasang", "have been attached since the hold was placed")
-"""What an order has to be that lifts a hold."""
 NOT_SUPERSEDED = Words(
     "tidak boleh yang sudah digantikan perbaikan data kejadian", "not be superseded by a correction of the incident"
 )
 """What a clock has to be that somebody ends."""
-
-
-class CourtOrders(Part, frozen=True):
-    """Orders that a prosecution or court attached itself while it took part, and when; none that was replaced."""
-
-    ordered_at: Mapping[DocumentId, datetime] = EMPTY
-    checked_by: Mapping[DocumentId, ActorId] = EMPTY
 
 
 class Case(Struct, frozen=True):

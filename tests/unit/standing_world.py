@@ -295,7 +295,7 @@ def happened(
         say(
             ErasureRequested,
             erasure=ERASURE,
-            compartments=frozenset({"health"}),
+            compartments=frozenset({"economic"}),
             basis=ErasureBasis.SURVIVOR_REQUEST,
             asked_by=ASKER,
             reason="r",
@@ -435,7 +435,7 @@ COMMANDS: Mapping[type[Fact], Fact] = {
             RequestErasure,
             erasure=NEW,
             basis=ErasureBasis.SURVIVOR_REQUEST,
-            compartments=frozenset({"contact"}),
+            compartments=frozenset({"economic"}),
             reason="r",
         ),
         say(ApproveErasure, erasure=ERASURE),

@@ -39,10 +39,11 @@ from rujukan.domain.agency import agency_stream
 from rujukan.domain.case.consents import ConsentGiven, GiveConsent, WithdrawConsent
 from rujukan.domain.case.erasure import ApproveErasure, RequestErasure
 from rujukan.domain.case.first_hold import LegalHoldPlaced
+from rujukan.domain.case.fulfilment import CompleteReferral
 from rujukan.domain.case.merging import MergeCase
 from rujukan.domain.case.notes import NoteRecorded, RecordNote
 from rujukan.domain.case.referrals import CancelReferral
-from rujukan.domain.codes import ErasureBasis, Role
+from rujukan.domain.codes import ErasureBasis, Outcome, Role
 from rujukan.domain.compartment import ALL, Compartment
 from rujukan.domain.delivery import delivery_stream
 from rujukan.domain.erasure import AcknowledgeErasure, DeletionAsked, erasure_stream
@@ -214,7 +215,7 @@ def test_the_end_of_a_consent_asks_for_copies_back_in_the_same_commit(house: Hou
 def test_an_erasure_leaves_its_record_and_then_destroys_the_keys(house: House) -> None:
     erasure = uuid4()
     asks = {"erasure": erasure, "whole": True, "basis": ErasureBasis.SURVIVOR_REQUEST, "reason": "she asks"}
-    house.says(say(CancelReferral, referral=_referral(house), reason="by-sender"))
+    house.says(say(CompleteReferral, referral=_referral(house), outcome=Outcome.DELIVERED), by=HOSPITAL)
     house.says(say(RequestErasure, **asks), by=SUPERVISOR)
     house.says(say(ApproveErasure, erasure=erasure), by=OFFICER, sent=KEY)
     assert set(house.log.topics(erasure_stream(erasure))) == {"erasure.ErasureRecorded", "erasure.DeletionAsked"}

@@ -164,8 +164,8 @@ def test_a_hold_stands_against_asking_and_against_approving() -> None:
 def test_a_case_that_others_work_with_is_not_erased_whole(status: ReferralStatus) -> None:
     given(*referred(status)).when(asking(), by=SUPERVISOR).refused(OpenReferrals, referrals=[str(R1)])
     given(*referred(status), asked()).when(APPROVE, by=OFFICER).refused(OpenReferrals)
-    part = asking(whole=False, compartments=frozenset({"health"}))
-    given(*referred(status)).when(part, by=SUPERVISOR).then(asked(of=frozenset({"health"})))
+    part = asking(whole=False, compartments=frozenset({"economic"}))
+    given(*referred(status)).when(part, by=SUPERVISOR).then(asked(of=frozenset({"economic"})))
 
 
 def test_a_case_whose_lead_is_asked_for_is_not_erased() -> None:

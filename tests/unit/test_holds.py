@@ -72,8 +72,8 @@ from rujukan.domain.case.notes import NoteRecorded
 from rujukan.domain.case.proceedings import HoldFell, HoldPassed
 from rujukan.domain.case.referrals import CancelReferral, ReferralCancelled
 from rujukan.domain.casefile.evolving import Said, fold_log, said
-from rujukan.domain.casefile.holding import HoldPlaced
-from rujukan.domain.casefile.state import FIRST, CourtOrders
+from rujukan.domain.casefile.holding import CourtOrders, HoldPlaced
+from rujukan.domain.casefile.state import FIRST
 from rujukan.domain.codes import (
     AgeGroup,
     AgencyKind,
@@ -627,8 +627,6 @@ def test_nothing_is_erased_while_a_referral_to_the_police_is_under_way(status: R
     case = with_police(status, to=to)
     given(*case).when(ERASE, by=SUPERVISOR).refused(OpenReferrals, referrals=[str(R1)])
     given(*case, ASKED_TO_ERASE).when(APPROVE_ERASURE, by=OFFICER).refused(OpenReferrals, referrals=[str(R1)])
-    hospital = referred(status)
-    given(*hospital).when(ERASE, by=SUPERVISOR).then(ASKED_TO_ERASE)
 
 
 def test_an_erasure_that_was_asked_before_the_police_received_it_waits_for_them() -> None:

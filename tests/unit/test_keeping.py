@@ -110,7 +110,8 @@ def test_what_nobody_confirmed_lapses_and_keeps_nothing_any_more() -> None:
     assert after is not None
     assert not after.on_hold
     given(*LEGAL_AID, OF_AID).when(ERASE, by=SUPERVISOR).refused(HoldStands, holds=1)
-    given(*LEGAL_AID, OF_AID, asked(), say(HoldLapsed, **of("lbh"))).when(ERASE, by=SUPERVISOR).then_only(
+    done = moved(S.COMPLETED)
+    given(*LEGAL_AID, OF_AID, done, asked(), say(HoldLapsed, **of("lbh"))).when(ERASE, by=SUPERVISOR).then_only(
         ErasureRequested
     )
 

@@ -510,7 +510,7 @@ def test_a_separation_needs_nothing_of_the_file_that_lived_on(desk: Desk) -> Non
 
 
 def erasing(basis: ErasureBasis = ErasureBasis.SURVIVOR_REQUEST, **more: Any) -> RequestErasure:
-    return say(RequestErasure, erasure=uuid4(), compartments=frozenset({"health"}), basis=basis, reason="r", **more)
+    return say(RequestErasure, erasure=uuid4(), compartments=frozenset({"economic"}), basis=basis, reason="r", **more)
 
 
 @pytest.mark.parametrize(("of", "kept_by"), [(CASE, LIVING), (LIVING, CASE)], ids=["the duplicate", "the living file"])
@@ -531,7 +531,7 @@ def test_nothing_of_a_file_is_destroyed_while_a_hold_stands_on_another_of_its_ca
     )  # fmt: skip
     desk.log.write(kept_by, act(by), lifted)
     desk.says(say(ApproveErasure, erasure=early.erasure), by=OFFICER, on=of)
-    assert Compartment.HEALTH in desk.log.erased[of]
+    assert Compartment.ECONOMIC in desk.log.erased[of]
 
 
 def test_nor_while_police_are_at_work_in_another(desk: Desk) -> None:

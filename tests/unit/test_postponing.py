@@ -10,12 +10,14 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from story import (
     C1,
+    C2,
     C3,
     DAY,
     HOUR,
     NETWORK,
     NOON,
     R2,
+    R3,
     SUPERVISOR,
     SYSTEM,
     TRANSFER,
@@ -23,17 +25,21 @@ from story import (
     an_id,
     brought_to,
     consent,
+    draft,
     draft_fields,
     given,
     held,
     later,
+    moved,
     opened,
     override,
     referred,
     reported,
     say,
     scope,
+    sent,
     the_case,
+    written,
 )
 
 from rujukan.domain.case import Case, decide
@@ -43,12 +49,14 @@ from rujukan.domain.case.erasure import (
     ApproveErasure,
     ApprovePostponedErasure,
     CaseErased,
+    ErasureRefused,
     ErasureRequested,
     RequestErasure,
 )
 from rujukan.domain.case.fulfilment import AcceptReferral, ReceiveReferral, ResumeReferral, StartReferral
 from rujukan.domain.case.lead import LeadTransferAsked
-from rujukan.domain.case.notes import RecordNote
+from rujukan.domain.case.notes import NoteRecorded, RecordNote
+from rujukan.domain.case.overrides import SharedWithoutConsent
 from rujukan.domain.case.referrals import DraftReferral, SendReferral
 from rujukan.domain.case.uncovered import EndAnnouncedReferral, EndUncoveredReferral
 from rujukan.domain.casefile.evolving import fold_log, said
@@ -61,9 +69,11 @@ from rujukan.domain.codes import (
     ReferralStatus,
     Role,
     Service,
+    SharingBasis,
     Urgency,
 )
 from rujukan.domain.compartment import Compartment
+from rujukan.domain.disclosure import Knowledge
 from rujukan.domain.fact import Act, Fact
 from rujukan.domain.pathways import END_TIMES
 from rujukan.domain.refusal import (
@@ -99,9 +109,14 @@ def after(pause: Any, command: Fact, by: Act) -> tuple[Fact, Act]:
     return replace(command, occurred_at=NOON + pause), later(by, pause)
 
 
+NOT_BEGUN = brought_to(S.ACCEPTED, R2, sender="rsud", **TO_PSYCHOLOGIST)
+WAITING = [*referred(S.COMPLETED), reported(C3, to="psikolog"), *((event, "rsud") for event in NOT_BEGUN)]
+"""What one of them says that she said, and on which no work began."""
+
+
 def test_it_is_asked_for_though_others_say_that_she_agreed_and_goes_on_by_the_officer_after_two_weeks() -> None:
-    given(*AMONG_FRIENDS).when(ASK, by=SUPERVISOR).then(ASKED)
-    asked = given(*AMONG_FRIENDS, ASKED)
+    given(*WAITING).when(ASK, by=SUPERVISOR).then(ASKED)
+    asked = given(*WAITING, ASKED)
     command, by = after(LONGEST - HOUR, GO_ON, OFFICER)
     asked.when(command, by=by).refused(StillRunning, due_at=NOON + LONGEST)
     command, by = after(LONGEST, APPROVE, OFFICER)
@@ -111,8 +126,88 @@ def test_it_is_asked_for_though_others_say_that_she_agreed_and_goes_on_by_the_of
     assert gone.is_erased
 
 
+@pytest.mark.parametrize("urgency", list(Urgency))
+@pytest.mark.parametrize("status", [s for s in S if s.is_open])
+def test_work_and_emergencies_stand_against_it_until_the_lead_has_answered(status: S, urgency: Urgency) -> None:
+    """A lead that never answers would judge its own cause. It asks her, and says what she says: then it goes on."""
+    sent_on = brought_to(status, R2, sender="rsud", urgency=urgency, **TO_PSYCHOLOGIST)
+    log = [*referred(S.COMPLETED), reported(C3, to="psikolog"), *((event, "rsud") for event in sent_on)]
+    given(*log).when(ASK, by=SUPERVISOR).then(ASKED)
+    asked = given(*log, ASKED)
+    for pause in (LONGEST, 10 * LONGEST):
+        command, by = after(pause, GO_ON, OFFICER)
+        when = asked.when(command, by=by)
+        if urgency is Urgency.EMERGENCY or status in (S.IN_PROGRESS, S.ON_HOLD):
+            when.refused(OpenReferrals, referrals=[R2])
+        else:
+            when.then_only(CaseErased)
+    says_no = say(ContradictConsent, consent=C3)
+    answered = fold_log(said(decide(says_no, asked.case, act("uptd-ppa"), NETWORK), "uptd-ppa"), asked.case)
+    assert answered is not None
+    command, by = after(LONGEST, GO_ON, OFFICER)
+    assert any(isinstance(event, CaseErased) for event in decide(command, answered, by, NETWORK))
+
+
+@pytest.mark.parametrize("urgency", list(Urgency))
+def test_the_two_weeks_count_for_what_was_sent_after_it_was_asked_for_too(urgency: Urgency) -> None:
+    """Nobody learns on the thirteenth day, by a referral, of what is gone on the fourteenth."""
+    later_on, heard = NOON + LONGEST - DAY, reported(C3, to="psikolog")
+    sent_on = [draft(R2, sender="rsud", urgency=urgency, **TO_PSYCHOLOGIST), sent(R2, later_on)]
+    case = the_case(*referred(S.COMPLETED), heard, ASKED, *((event, "rsud") for event in sent_on))
+    command, by = after(LONGEST, GO_ON, OFFICER)
+    refusal, due = (OpenReferrals, None) if urgency is Urgency.EMERGENCY else (StillRunning, later_on + LONGEST)
+    with pytest.raises(refusal) as refused:
+        decide(command, case, by, NETWORK)
+    assert due is None or refused.value.about["due_at"] == due.isoformat()
+
+
+BY_LAW = scope(C3, to="polres", of=("incident",), purposes=(Purpose.PROTECTION,))
+TO_POLICE: dict[str, Any] = {
+    "to": "polres",
+    "service": Service.LAW_ENFORCEMENT,
+    "of": ("incident",),
+    "purpose": Purpose.PROTECTION,
+}
+GROUNDS: dict[str, list[Any]] = {
+    "a duty of a health service": [
+        (
+            say(
+                SharedWithoutConsent,
+                **BY_LAW,
+                basis=SharingBasis.HEALTH_WORKER_REPORT,
+                rule="UU 12/2022 art. 39",
+                reason="she was raped",
+                decided_by=an_id("a doctor"),
+                asked_by=an_id("a nurse"),
+                bases="2026-1",
+            ),
+            "rsud",
+        )
+    ],
+    "what the hospital says that she said": [
+        reported(C3, to="polres", of=("incident",), purposes=(Purpose.PROTECTION,))
+    ],
+    "what the lead heard": [consent(C3, to="polres", of=("incident",), purposes=(Purpose.PROTECTION,))],
+    "nothing any more": [],
+}
+
+
+@pytest.mark.parametrize("whole", [True, False])
+@pytest.mark.parametrize("status", [s for s in S if s.is_open])
+@pytest.mark.parametrize("ground", GROUNDS)
+def test_nothing_goes_while_the_police_are_asked_whoever_asked_them(ground: str, status: S, whole: bool) -> None:
+    """Received or not, and on whatever it stands: who sent it takes it back, or the lead ends what nothing covers."""
+    to_them = [(event, "rsud") for event in brought_to(status, R2, sender="rsud", **TO_POLICE)]
+    log = [*referred(S.COMPLETED), *GROUNDS[ground], *to_them]
+    what = {"whole": True} if whole else {"whole": False, "compartments": frozenset({"health"})}
+    given(*log).when(replace(ASK, **what), by=SUPERVISOR).refused(OpenReferrals, referrals=[R2])
+    for command in (APPROVE, GO_ON):
+        late, by = after(10 * LONGEST, command, OFFICER)
+        given(*log, ASKED).when(late, by=by).refused(OpenReferrals, referrals=[R2])
+
+
 def test_it_takes_an_officer_and_never_who_asked() -> None:
-    asked = given(*AMONG_FRIENDS, ASKED)
+    asked = given(*WAITING, ASKED)
     command, by = after(LONGEST, GO_ON, SUPERVISOR)
     for role in (Role.SUPERVISOR, Role.LEGAL_REVIEWER, Role.SYSTEM):
         asked.when(command, by=replace(by, role=role, actor=an_id("another")), in_role=True).refused(NotForThisRole)
@@ -163,6 +258,76 @@ def test_what_no_consent_covers_at_all_postpones_it_no_longer_than_that(status: 
     given(*log).when(ASK, by=SUPERVISOR).then(ASKED)
     command, by = after(LONGEST, GO_ON, OFFICER)
     given(*log, ASKED).when(command, by=by).then_only(CaseErased)
+
+
+PARTS = [["identity", "safety"], ["health"], ["incident", "economic"]]
+
+
+@pytest.mark.parametrize("part", PARTS, ids=", ".join)
+@pytest.mark.parametrize("status", [s for s in S if s.is_open])
+def test_what_an_open_referral_shares_is_not_erased_in_part_either(status: S, part: list[str]) -> None:
+    """Two people of the lead would else take all that is known from under an emergency, in a minute."""
+    shared = {"incident", "health"} & set(part)
+    log = referred(status, urgency=Urgency.EMERGENCY)
+    ask = replace(ASK, whole=False, compartments=frozenset(part))
+    asked = replace(ASKED, compartments=frozenset(part))
+    if shared:
+        given(*log).when(ask, by=SUPERVISOR).refused(OpenReferrals)
+        given(*log, asked).when(APPROVE, by=OFFICER).refused(OpenReferrals)
+    else:
+        given(*log).when(ask, by=SUPERVISOR).then(asked)
+        given(*log, asked).when(APPROVE, by=OFFICER).then_only(CaseErased)
+
+
+def test_nor_what_who_works_on_it_wrote() -> None:
+    wrote = say(NoteRecorded, note=an_id("note"), psychosocial="she trembles"), "rsud"
+    ask = replace(ASK, whole=False, compartments=frozenset({"psychosocial"}))
+    given(*referred(), wrote).when(ask, by=SUPERVISOR).refused(OpenReferrals)
+    given(*referred(S.COMPLETED), wrote).when(ask, by=SUPERVISOR).then_only(ErasureRequested)
+
+
+@pytest.mark.parametrize("urgency", list(Urgency))
+@pytest.mark.parametrize("status", [s for s in S if s.is_open])
+def test_what_the_lead_breaks_off_keeps_it_as_long_as_an_end_is_announced_before(status: S, urgency: Urgency) -> None:
+    """Those who worked on it learn of it while there is something left to save."""
+    emergency = urgency is Urgency.EMERGENCY and status is not S.REQUESTED
+    in_hand = emergency or status in (S.IN_PROGRESS, S.ON_HOLD)
+    broken_off = given(*referred(status, urgency=urgency), moved(S.CANCELLED), ASKED)
+    window = END_TIMES.windows[urgency] if in_hand else 0 * DAY
+    if in_hand:
+        command, by = after(window - HOUR, APPROVE, OFFICER)
+        broken_off.when(command, by=by).refused(StillRunning, due_at=NOON + window)
+    command, by = after(window, APPROVE, OFFICER)
+    broken_off.when(command, by=by).then_only(CaseErased)
+
+
+def test_those_at_work_are_told_as_it_is_asked_for_and_as_it_is_refused() -> None:
+    """Not why, and not those who come later, once it is decided."""
+    refused = say(ErasureRefused, erasure=ERASURE, reason="the trial")
+    new = [
+        consent(C2, to="lbh", of=("legal",)),
+        draft(R3, to="lbh", service=Service.LEGAL_AID, of=("legal",)),
+        sent(R3),
+    ]
+    log = [*WAITING, ASKED, refused, *new]
+    known, told = Knowledge(), set[tuple[str, type[Fact], str]]()
+    for version, entry in enumerate(log, 1):
+        event, author = entry if isinstance(entry, tuple) else (entry, "uptd-ppa")
+        for one in known.follow(written(version, event, author)):
+            if isinstance(one.of.event, (ErasureRequested, ErasureRefused)):
+                told |= {(one.agency, type(one.of.event), c.word) for c in one.compartments}
+    to_others = {one for one in told if one[0] != "uptd-ppa"}
+    assert to_others == {("psikolog", event, "coordination") for event in (ErasureRequested, ErasureRefused)}
+
+
+def test_who_is_sent_a_referral_meanwhile_is_told_too() -> None:
+    heard, sent_on = reported(C3, to="psikolog"), brought_to(S.REQUESTED, R2, sender="rsud", **TO_PSYCHOLOGIST)
+    log = [*referred(S.COMPLETED), heard, ASKED, *((event, "rsud") for event in sent_on)]
+    known, told = Knowledge(), set[str]()
+    for version, entry in enumerate(log, 1):
+        event, author = entry if isinstance(entry, tuple) else (entry, "uptd-ppa")
+        told |= {t.agency for t in known.follow(written(version, event, author)) if t.of.event == ASKED}
+    assert told == {"uptd-ppa", "psikolog"}
 
 
 def test_whoever_is_asked_to_lead_and_is_silent_keeps_nothing_either() -> None:
@@ -231,8 +396,8 @@ MOVES = st.lists(
 @example([(20, 1, Urgency.EMERGENCY, False), (20, 0, Urgency.EMERGENCY, False)] * 6)
 @example([(20, 1, Urgency.EMERGENCY, True), (20, 0, Urgency.EMERGENCY, True)] * 6)
 def test_no_two_who_do_not_lead_keep_a_file_longer_than_two_weeks(moves: list[tuple[int, int, Urgency, bool]]) -> None:
-    """Whatever they send each other, and say that she said; unless the lead heard or confirmed that she wants it, or a
-    hold stands. The lead's own referral is done, and hers to agree to was taken back."""
+    """Whatever they send each other, and say that she said, once the lead has asked her; unless she wants it, or a hold
+    stands. The lead's own referral is done, and hers to agree to was taken back."""
     tale = Tale()
     for hours, choice, urgency, lead_looks in moves:
         tale.now += hours * HOUR
@@ -243,6 +408,7 @@ def test_no_two_who_do_not_lead_keep_a_file_longer_than_two_weeks(moves: list[tu
         if agreed.live and agreed.reported_by is None:
             tale.does(say(WithdrawConsent, consent=agreed.id), act("uptd-ppa"))
     tale.now = max(tale.now, NOON + LONGEST)
+    tale.lead()
     assert not tale.case.holds
     assert tale.does(GO_ON, OFFICER), [r.status for r in tale.case.referrals.values()]
 
@@ -260,4 +426,6 @@ def test_before_that_they_do_keep_it_so_the_property_says_something() -> None:
     tale.does(say(WithdrawConsent, consent=C1), act("uptd-ppa"))
     tale.does(say(WithdrawConsent, consent=an_id("c2")), act("uptd-ppa"))
     assert not tale.does(APPROVE, OFFICER)
+    assert not tale.does(GO_ON, OFFICER), "the lead has not asked her"
+    tale.lead()
     assert tale.does(GO_ON, OFFICER)
