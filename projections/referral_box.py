@@ -17,7 +17,7 @@ from ..domain.casefile.moves import ReferralMove
 from ..domain.casefile.state import Case, Referral, Status
 from ..domain.codes import ReferralStatus
 from ..domain.disclosure import Followed
-from ..domain.fact import Fact
+from ..domain.fact import Fact, ReferralId
 from ..domain.standing import readings
 from ..domain.standing.readings import Reading
 from .erased import drop
@@ -117,10 +117,11 @@ class ReferralBox:
 def _moved(event: Fact, case: Case) -> Iterable[Referral]:
     """The referrals of which something changed."""
     match event:
-        case DraftFacts(redirects=None) | ReferralMove():
-            yield case.referrals[event.referral]
-        case DraftFacts():
-            yield from (r for r in case.referrals.values() if r.id in (event.redirects, event.referral))
+        case DraftFacts() | ReferralMove():
+            next: ReferralId | None = event.referral
+            while next is not None and (moved := case.referrals.get(next)) is not None:
+                yield moved
+                next = moved.redirects  # whether that is replaced hangs on this one
         case ServiceDelivered():
             yield from (r for r in case.referrals.values() if r.id == event.referral)
         case CaseClosed() | CaseMerged() | CaseReopened() | CaseSeparated():

@@ -137,9 +137,7 @@ CLOCKS_BEGUN = Cause(
 @asked(
     "/cases/{case}/referrals",
     by=CASE_WORK,
-    where=TAKES_PART.to(
-        REFERRAL, R.SENDER, R.ADDRESSEE, R.LEAD, by="redirects", states=MAY_BE_REDIRECTED, move="redirect"
-    )
+    where=TAKES_PART.to(REFERRAL, R.SENDER, R.LEAD, by="redirects", states=MAY_BE_REDIRECTED, move="redirect")
     .to(REFERRAL, R.SENDER, R.ADDRESSEE, R.LEAD, by="parent", since=PARENT_SENT)
     .to(CLOCK, *CONCERNED, by="clocks"),
     extent=Extent.OWN_WORDS,
@@ -214,10 +212,7 @@ def referral_drafted(case: Case, event: ReferralDrafted, recorded_at: datetime) 
         endless=bool(pathway.stages) if pathway is not None else False,
     )
     referral = replace(referral, stage=stage(case, referral, S.DRAFT))
-    referrals = put(case.referrals, event.referral, referral)
-    if event.redirects is not None and event.redirects in referrals:
-        referrals = put(referrals, event.redirects, replace(referrals[event.redirects], replaced=True))
-    return replace(case, referrals=referrals)
+    return replace(case, referrals=put(case.referrals, event.referral, referral))
 
 
 @applies(ReferralSent)

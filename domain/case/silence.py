@@ -11,7 +11,7 @@ from functools import partial
 
 from ..casefile.deciding import Network, decides
 from ..casefile.evolving import applies
-from ..casefile.moves import PARTIES, REFERRAL, ReferralMove, noted
+from ..casefile.moves import PARTIES, REFERRAL, ReferralMove, in_its_place, noted
 from ..casefile.state import Case, Referral, Status
 from ..causes import Cause
 from ..codes import ReferralStatus
@@ -100,7 +100,8 @@ def referral_stalled(case: Case, event: ReferralStalled) -> Case:
 
 @applies(ReferralNotRedirected)
 def referral_not_redirected(case: Case, event: ReferralNotRedirected) -> Case:
-    return noted(case, event, replaced=True)
+    left = noted(case, event, left=True)
+    return in_its_place(left, left.referrals[event.referral].redirects)
 
 
 @decides.register
@@ -122,7 +123,8 @@ def raise_stalled(command: RaiseStalled, case: Case | None, act: Act, network: N
 
 @decides.register
 def leave_rejected(command: LeaveRejected, case: Case, act: Act, network: Network) -> Sequence[Fact]:
-    if case.referrals[command.referral].replaced:
+    referral = case.referrals[command.referral]
+    if referral.replaced or referral.left:
         raise AlreadyDone(what="the rejected referral")
     return [recorded(ReferralNotRedirected, command, act)]
 

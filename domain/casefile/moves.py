@@ -73,7 +73,23 @@ def moved(case: Case, event: ReferralMove, recorded_at: datetime, status: Referr
         more |= {"answer_recorded_at": recorded_at, "late": late}
     more |= {"entered_at": recorded_at, "stage": stage(case, before, status), "stalled": 0}
     after = replace(before, status=status, moved_at=latest((before.moved_at, at)), **more)
-    return replace(case, referrals=put(case.referrals, event.referral, after))
+    return in_its_place(replace(case, referrals=put(case.referrals, event.referral, after)), after.redirects)
+
+
+NOT_THERE = frozenset({ReferralStatus.DRAFT, ReferralStatus.CANCELLED})
+"""States in which a referral is in no other's place: nobody was asked, or is asked any more."""
+
+
+def in_its_place(case: Case, id: ReferralId | None) -> Case:
+    """The case in which it is known anew whether a referral was replaced, and that one which it replaces, and so on."""
+    while id is not None and (of := case.referrals.get(id)) is not None:
+        instead = (r for r in case.referrals.values() if r.redirects == id and r.status not in NOT_THERE)
+        replaced = any(r.status is not ReferralStatus.REJECTED or r.replaced or r.left for r in instead)
+        if replaced is of.replaced:
+            break
+        case = replace(case, referrals=put(case.referrals, id, replace(of, replaced=replaced)))
+        id = of.redirects
+    return case
 
 
 def stage(case: Case, referral: Referral, status: ReferralStatus) -> timedelta | None:

@@ -167,12 +167,14 @@ class Referral(Struct, frozen=True):
     endless: bool = False
     """What is raised of it goes on until somebody acts."""
     replaced: bool = False
-    """Rejected, and another referral names it, or its sender decided that none will."""
+    """Another was sent in its place, which is neither cancelled nor rejected; or that one was replaced so."""
+    left: bool = False
+    """Rejected, and its sender decided that nobody else is asked."""
 
     @property
     def acts_by(self) -> datetime | None:
         """By when somebody acts on it, or that is raised once more; None where nobody has to."""
-        if self.stage is None or self.entered_at is None or self.replaced:
+        if self.stage is None or self.entered_at is None or self.replaced or self.left:
             return None
         return self.entered_at + (self.stalled + 1) * self.stage
 

@@ -14,18 +14,24 @@ from story import (
     NOON,
     R1,
     R2,
+    R3,
+    act,
     brought_to,
     closed,
     consent,
     draft,
+    draft_fields,
     given,
     later,
+    moved,
     opened,
     said,
     say,
+    sent,
     the_case,
 )
 
+from rujukan.domain.case.referrals import DraftReferral, ReferralDrafted
 from rujukan.domain.case.reminders import EscalateReferral, ReferralEscalated
 from rujukan.domain.case.services import ServiceDelivered
 from rujukan.domain.case.silence import LeaveRejected, RaiseStalled, ReferralNotRedirected, ReferralStalled
@@ -33,7 +39,7 @@ from rujukan.domain.casefile.evolving import fold_log
 from rujukan.domain.codes import ReferralStatus, Service, Urgency
 from rujukan.domain.fact import Fact
 from rujukan.domain.pathways import V2026_3
-from rujukan.domain.refusal import AlreadyDone, StillRunning, WrongMove
+from rujukan.domain.refusal import AlreadyDone, NotForThisAgency, StillRunning, WrongMove
 
 S, U = ReferralStatus, Urgency
 RAISE = say(RaiseStalled, referral=R1)
@@ -104,14 +110,53 @@ def test_a_service_that_was_delivered_is_an_act() -> None:
 def test_what_was_rejected_is_redirected_or_its_sender_says_that_it_is_not() -> None:
     """Story 12: put before the sender until it acts."""
     rejected = in_state(S.REJECTED)
-    instead = draft(R2, to="psikolog", service=Service.PSYCHOSOCIAL, redirects=R1)
-    given(*rejected, instead).when_raised(RAISE, 400 * DAY).refused(WrongMove)
+    instead = [draft(R2, to="psikolog", service=Service.PSYCHOSOCIAL, redirects=R1), sent(R2)]
+    given(*rejected, *instead).when_raised(RAISE, 400 * DAY).refused(WrongMove)
     leave = say(LeaveRejected, NOON + HOUR, referral=R1, note="she does not want it now")
     left = say(ReferralNotRedirected, NOON + HOUR, referral=R1, note="she does not want it now")
     given(*rejected).when(leave, by=later(LEAD, HOUR)).then(left)
     given(*rejected, left).when_raised(RAISE, 400 * DAY).refused(WrongMove)
     given(*rejected, left).when(leave, by=later(LEAD, HOUR)).refused(AlreadyDone)
     assert the_case(*rejected, left).referrals[R1].status is S.REJECTED
+
+
+@pytest.mark.parametrize("status", list(S))
+def test_what_was_rejected_is_replaced_by_what_was_sent_and_is_not_back(status: ReferralStatus) -> None:
+    """A draft asks nobody, nor does what was taken back; what was rejected in its turn helps her no more."""
+    rejected = in_state(S.REJECTED)
+    instead = brought_to(status, R2, to="psikolog", service=Service.PSYCHOSOCIAL, redirects=R1)
+    raised = given(*rejected, *instead).when_raised(RAISE, 400 * DAY)
+    if status in (S.DRAFT, S.CANCELLED, S.REJECTED):
+        assert [event.referral for event in raised.events if isinstance(event, ReferralStalled)] == [R1]
+    else:
+        raised.refused(WrongMove)
+
+
+def test_one_that_was_rejected_in_its_turn_is_replaced_or_left_for_both() -> None:
+    to_psychologist = brought_to(S.REJECTED, R2, to="psikolog", service=Service.PSYCHOSOCIAL, redirects=R1)
+    rejected = [*in_state(S.REJECTED), *to_psychologist]
+    to_shelter = brought_to(S.REQUESTED, R3, to="rumah-aman", service=Service.SHELTER, redirects=R2)
+    leave = say(ReferralNotRedirected, referral=R2)
+    for answer in ([*to_shelter], [leave]):
+        for one in (R1, R2):
+            again = replace(RAISE, referral=one)
+            given(*rejected, *answer).when_raised(again, 400 * DAY).refused(WrongMove)
+    taken_back = [*rejected, *to_shelter, moved(S.CANCELLED, R3)]
+    for one in (R1, R2):
+        given(*taken_back).when_raised(replace(RAISE, referral=one), 400 * DAY).then_only(ReferralStalled)
+
+
+@pytest.mark.parametrize("by", ["rsud", "uptd-ppa"])
+def test_who_rejected_it_redirects_it_for_nobody(by: str) -> None:
+    """Else a recipient that has another referral open silences the reminder of the one that it rejected."""
+    other = brought_to(S.ACCEPTED, R2, service=Service.FORENSIC)
+    rejected = [*in_state(S.REJECTED), *other]
+    fields = draft_fields(R3, "psikolog", Service.PSYCHOSOCIAL, redirects=R1)
+    when = given(*rejected).when(say(DraftReferral, **fields), by=act(by))
+    if by == "uptd-ppa":
+        when.then_only(ReferralDrafted)
+    else:
+        when.refused(NotForThisAgency)
 
 
 def test_each_move_begins_its_own_window() -> None:
