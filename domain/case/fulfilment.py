@@ -18,6 +18,7 @@ from ..casefile.moves import (
     leads_to,
     moved,
     require_cover,
+    stays,
     when_uncovered,
 )
 from ..casefile.state import Case
@@ -199,11 +200,12 @@ class HoldReferral(ReferralMove, frozen=True, kw_only=True):
     where=KNOWS.to(REFERRAL, R.ADDRESSEE, by="referral", states={S.ON_HOLD}, move="resume"),
     extent=Extent.CONSENT,
     answers=(COVER,),
-    means="Melanjutkan setelah ditunda; persetujuan harus masih mencakupnya.",
+    means="Melanjutkan setelah ditunda; persetujuan harus masih mencakupnya, kecuali pada kepolisian, kejaksaan, dan "
+    "pengadilan, yang sudah menerimanya.",
     tag="referral",
 )
 class ResumeReferral(ReferralMove, frozen=True, kw_only=True):
-    """Go on after a pause; consent must still cover it."""
+    """Go on after a pause; consent must still cover it, but for police, prosecution and court, which received it."""
 
 
 @asked(
@@ -280,7 +282,9 @@ def hold(command: HoldReferral, case: Case, act: Act, network: Network) -> Seque
 
 @decides.register
 def resume(command: ResumeReferral, case: Case, act: Act, network: Network) -> Sequence[Fact]:
-    require_cover(case, case.referrals[command.referral], act)
+    referral = case.referrals[command.referral]
+    if not stays(referral):
+        require_cover(case, referral, act)
     return [recorded(ReferralResumed, command, act)]
 
 

@@ -18,10 +18,10 @@ from msgspec.structs import replace
 
 from ..casefile.deciding import Network, decides, follows
 from ..casefile.evolving import applies
-from ..casefile.moves import PARTIES, REFERRAL, ReferralMove, leads_to
+from ..casefile.moves import PARTIES, REFERRAL, ReferralMove, leads_to, stays
 from ..casefile.state import EMPTY, Case, Part, Referral
 from ..causes import When
-from ..codes import PROCEEDINGS, ReferralStatus, Urgency
+from ..codes import ReferralStatus, Urgency
 from ..compartment import Coordination
 from ..declaring import Step, asked, field, happened
 from ..fact import Act, Fact, ReferralId, Short, Text, recorded
@@ -167,7 +167,7 @@ def end_uncovered(command: EndUncoveredReferral, case: Case, act: Act, network: 
                 "be one that no consent covers any more: record first that she said stop",
             ),
         )
-    if referral.recipient_kind in PROCEEDINGS and referral.answered_at is not None:
+    if stays(referral):
         raise Invalid(
             field="referral",
             must=Words(

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from msgspec.structs import replace
 
 from ..causes import Cause, latest
-from ..codes import AgencyKind, EndReason, ReferralStatus, Urgency
+from ..codes import PROCEEDINGS, AgencyKind, EndReason, ReferralStatus, Urgency
 from ..compartment import Compartment, Coordination
 from ..declaring import Audience
 from ..fact import Act, AgencyCode, Fact, ReferralId
@@ -178,6 +178,12 @@ COVER = Cause(
 )
 
 
+def stays(referral: Referral) -> bool:
+    """Whether police, prosecution or court received it: the end of her consent cancels, holds and recalls nothing of it
+    there, as it serves the proceedings, whoever heard her say so (UU 27/2022 art. 15)."""
+    return referral.recipient_kind in PROCEEDINGS and referral.answered_at is not None
+
+
 Stop = Callable[[datetime, ReferralId, EndReason], Fact]
 _STOPS: dict[ReferralStatus, Stop] = {}
 
@@ -191,7 +197,8 @@ def when_uncovered(states: Iterable[ReferralStatus], stop: Stop) -> None:
 def stop_uncovered(before: Case | None, after: Case, change: Fact, act: Act) -> Iterable[Fact]:
     """Referrals that no live consent covers any more, in their order: stopped where no work began, held for a person
     where it did. It stops as that is recorded: until then it went on, whenever the consent is said to have ended. An
-    emergency of others goes on, whatever it stood on: who ended that is not to end it."""
+    emergency of others goes on, whatever it stood on: who ended that is not to end it. So does what police, prosecution
+    or court received: nothing further is sent to them, as that asks for a consent each time."""
     if before is None or after.consents is before.consents:
         return
     before, ran_out = _before_it_ran_out(before, after, act.at)
@@ -199,7 +206,7 @@ def stop_uncovered(before: Case | None, after: Case, change: Fact, act: Act) -> 
     spared = frozenset() if ran_out else emergencies_of_others(before, act.agency)
     reason = EndReason.CONSENT_EXPIRED if ran_out else EndReason.CONSENT_WITHDRAWN
     for referral in before.referrals.values():
-        stop = _STOPS.get(referral.status)
+        stop = _STOPS.get(referral.status) if not stays(referral) else None
         if stop is not None and referral.id not in spared and not was.missing(referral) and now.missing(referral):
             yield stop(act.at, referral.id, reason)
 

@@ -44,7 +44,7 @@ from story import (
 
 from rujukan.api.case_file import case_view
 from rujukan.domain.case import Case, decide
-from rujukan.domain.case.consents import WithdrawConsent
+from rujukan.domain.case.consents import ConsentWithdrawn, WithdrawConsent
 from rujukan.domain.case.documents import AttachDocument, DocumentAttached, DocumentSuperseded
 from rujukan.domain.case.erasure import ApproveErasure, ErasureRequested, RequestErasure
 from rujukan.domain.case.first_hold import HoldLiftingAsked, LegalHoldLifted, LegalHoldPlaced
@@ -507,18 +507,19 @@ def test_the_police_keep_theirs_where_the_court_rejects_it_or_they_take_it_back(
     )
 
 
-@pytest.mark.parametrize("taken_back", ["cancelled", "consent withdrawn", "rejected, where it had passed with receipt"])
+def test_it_stays_where_her_consent_ends() -> None:
+    withdraw = say(WithdrawConsent, consent=an_id("c2"))
+    after = given(*BY_POLICE, *ACCEPTED, (PASSED, "kejari")).when(withdraw, by=LEAD).then_only(ConsentWithdrawn)
+    assert holders(after) == [("kejari", K.TRIAL)]
+
+
+@pytest.mark.parametrize("taken_back", ["cancelled", "rejected, where it had passed with receipt"])
 def test_it_goes_back_where_the_referral_with_which_it_passed_was_taken_back(taken_back: str) -> None:
     passed = (PASSED, "kejari")
     match taken_back:
         case "cancelled":
             when = given(*BY_POLICE, *ACCEPTED, passed).when(say(CancelReferral, referral=R2), by=POLICE)
             after = when.then_only(ReferralCancelled, HoldPassed)
-        case "consent withdrawn":
-            withdraw = say(WithdrawConsent, consent=an_id("c2"))
-            when = given(*BY_POLICE, *ACCEPTED, passed).when(withdraw, by=LEAD)
-            assert [type(e) for e in when.events][-1] is HoldPassed
-            after = fold_log(said(when.events, "uptd-ppa"), when.case)  # type: ignore[assignment]
         case _:
             reject = say(RejectReferral, referral=R2, reason=RejectReason.OUT_OF_AREA)
             when = given(*BY_POLICE, *BEFORE_ACCEPTANCE, passed).when(reject, by=PROSECUTION)
@@ -581,9 +582,11 @@ def test_it_stays_where_they_lead_or_led_and_what_they_placed_themselves_stays()
 
 
 @pytest.mark.parametrize("status", [S.RECEIVED, S.ACCEPTED])
-def test_what_they_had_before_there_were_such_holds_gets_one_as_her_consent_ends(status: ReferralStatus) -> None:
-    when = given(*with_police(status)).when(say(WithdrawConsent, consent=C1), by=LEAD)
-    assert [type(e) for e in when.events][1:] == [ReferralCancelled, HoldPlaced]
+def test_what_they_had_before_there_were_such_holds_is_kept_though_her_consent_ends(status: ReferralStatus) -> None:
+    after = given(*with_police(status)).when(say(WithdrawConsent, consent=C1), by=LEAD).then_only(ConsentWithdrawn)
+    assert after.referrals[R1].status is status
+    with pytest.raises(OpenReferrals):
+        decide(ERASE, after, SUPERVISOR, NETWORK)
 
 
 def test_what_was_rejected_before_there_were_such_holds_gets_none_by_that() -> None:

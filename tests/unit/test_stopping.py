@@ -22,6 +22,7 @@ from story import (
     R1,
     R2,
     R3,
+    SYSTEM,
     act,
     an_id,
     brought_to,
@@ -39,6 +40,7 @@ from story import (
     scope,
     sent,
     the_case,
+    withdrawn,
     written,
 )
 
@@ -47,11 +49,12 @@ from rujukan.domain.case.confirming import ConsentConfirmed
 from rujukan.domain.case.consents import (
     ConsentRefused,
     ConsentWithdrawn,
+    ExpireConsent,
     NarrowConsent,
     RefuseConsent,
     WithdrawConsent,
 )
-from rujukan.domain.case.fulfilment import ReferralHeld, ResumeReferral
+from rujukan.domain.case.fulfilment import ReferralHeld, ReferralResumed, ResumeReferral
 from rujukan.domain.case.lead import AskLeadTransfer
 from rujukan.domain.case.lifecycle import CloseCase
 from rujukan.domain.case.merging import MergeCase
@@ -188,9 +191,50 @@ def test_it_says_who_said_so() -> None:
 
 
 def test_the_lead_stops_everything_at_once() -> None:
-    given(*at_work()).when(stop()).then_only(SharingStopped, ReferralHeld, ReferralHeld)
-    cancelled = (ReferralCancelled, ReferralCancelled)
-    given(*at_work(S.ACCEPTED)).when(stop()).then_only(SharingStopped, *cancelled, HoldPlaced)  # what the police had
+    """But for what the police received, which stays with them."""
+    for status, stopped in ((S.IN_PROGRESS, ReferralHeld), (S.ACCEPTED, ReferralCancelled)):
+        case = given(*at_work(status)).when(stop()).then_only(SharingStopped, stopped)
+        assert case.referrals[R2].status is status
+        assert not opens(case, "polres", AgencyKind.POLICE), "nothing further is sent to them"
+    given(*at_work(S.REQUESTED)).when(stop()).then_only(SharingStopped, ReferralCancelled, ReferralCancelled)
+
+
+ENDS: dict[str, tuple[Fact, Act]] = {
+    "the lead hears it": (stop(), LEAD),
+    "the lead withdraws it": (say(WithdrawConsent, consent=C2), LEAD),
+    "the lead narrows it to nobody of theirs": (
+        say(NarrowConsent, **scope(C2, to="polres", of=(), purposes=(Purpose.PROTECTION,))),
+        LEAD,
+    ),
+    "a police officer hears it": (stop(A.OURS), POLICE),
+    "a police officer withdraws it": (say(WithdrawConsent, consent=C2), POLICE),
+    "it runs out": (say(ExpireConsent, NOON + DAY, consent=C2), later(SYSTEM, DAY)),
+}
+
+
+@pytest.mark.parametrize("to", ["polres", "kejari"])
+@pytest.mark.parametrize("status", [s for s in S if s.is_open and s is not S.REQUESTED])
+@pytest.mark.parametrize("how", ENDS)
+def test_what_police_prosecution_or_court_received_goes_on_however_her_consent_ends(
+    how: str, status: S, to: str
+) -> None:
+    """UU 27/2022 art. 15: whoever hears it, in whatever state; one word of an officer ends no report, either."""
+    command, by = ENDS[how]
+    agreed = consent(C2, to=to, purposes=(Purpose.PROTECTION,), until=NOON + DAY if how == "it runs out" else None)
+    theirs = brought_to(status, R2, to=to, **WITH_POLICE)
+    if isinstance(command, NarrowConsent):
+        command = replace(command, recipients=frozenset({to}))
+    by = act(to) if by == POLICE else by
+    story = given(*referred(), agreed, *theirs).when(command, by=by)
+    assert story.refusal is None
+    after = fold_log(said(story.events, by.agency, by.at), story.case)
+    assert after is not None
+    assert after.referrals[R2].status is status
+    assert to in after.participants()
+    if status is S.ON_HOLD:
+        given(*referred(), agreed, *theirs, withdrawn(C2)).when(say(ResumeReferral, referral=R2), by=act(to)).then_only(
+            ReferralResumed, HoldPlaced
+        )
 
 
 def test_who_recorded_a_consent_ends_it_at_once() -> None:
@@ -233,7 +277,7 @@ def test_nothing_new_is_sent_on_what_waits() -> None:
     waits = [*HEARD, draft(R3, to="polres", **WITH_POLICE)]
     given(*waits).when(say(SendReferral, referral=R3)).refused(ConsentMissing)
     held = [*waits, (say(ReferralHeld, referral=R2, reason=EndReason.WAITING), "polres")]
-    given(*held).when(say(ResumeReferral, referral=R2), by=POLICE).refused(ConsentMissing)
+    given(*held).when(say(ResumeReferral, referral=R2), by=POLICE).then_only(ReferralResumed, HoldPlaced)
     given(*waits).when(say(AskLeadTransfer, transfer=an_id("t"), to="polres", reason="r")).refused(ConsentMissing)
     onward = (draft(an_id("onward"), "polres", "rsud", purpose=Purpose.PROTECTION), "polres")
     story = given(*waits, onward).when(say(SendReferral, referral=an_id("onward")), by=POLICE)
@@ -336,9 +380,9 @@ CONFIRM = say(ConfirmStop, stop=STOP, given_by=SHE, obtained=Obtained.VERBAL)
 
 
 def test_the_lead_asks_her_and_confirms_it() -> None:
-    case = given(*HEARD).when(CONFIRM).then_only(StopConfirmed, ReferralHeld)
+    case = given(*HEARD).when(CONFIRM).then_only(StopConfirmed)
     assert not opens(case, "polres", AgencyKind.POLICE)
-    assert case.referrals[R2].status is S.ON_HOLD
+    assert case.referrals[R2].status is S.IN_PROGRESS, "what they received stays with them"
     given(*HEARD).when(CONFIRM, by=HOSPITAL).refused(NotForThisAgency)
     given(*HEARD).when(CONFIRM, by=POLICE).refused(NotForThisAgency)
 
