@@ -8,21 +8,12 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from .agency_state import Agency
-from .case.staffing import (
-    CARRIED_OVER,
-    SUPERVISOR_LEFT,
-    TWO,
-    TWO_LEFT,
-    ExclusionEnded,
-    PersonExcluded,
-    is_supervised,
-    may_end_it,
-)
+from .case.staffing import CARRIED_OVER, ExclusionEnded, PersonExcluded
 from .casefile.deciding import Network, derived
+from .casefile.remaining import agencies_of, began, require_two, require_workers
 from .casefile.staff import Exclusion, Staff
 from .casefile.state import Case
-from .fact import AgencyCode, CaseId, ExclusionId, Fact
+from .fact import CaseId, ExclusionId, Fact
 from .refusal import Invalid
 from .standing.rule import is_known_to
 from .words import Words
@@ -86,19 +77,22 @@ def ended_along(ended: ExclusionEnded, of: CaseId, files: Files, at: datetime) -
 
 def require_remaining(files: Files, network: Network, field: str) -> None:
     """Lets everybody who is excluded from one of these files be excluded from all of them: as where they are excluded
-    one by one, each agency keeps a supervisor, and who placed an exclusion two people who can end it. Raises
-    Invalid."""
+    one by one, each agency of theirs that takes part in any file keeps who sees to its work, and each lead two people
+    who can end it. Raises Invalid."""
     everybody = frozenset(placed.person for _, placed in _standing(files))
+    if not everybody:
+        return
+    of = {placed.member_of for id, placed in _placed(files) if _is_asked_for(placed, files[id])}
+    at_work = of | {code for case in files.values() for code in case.participants()}
+    theirs = [agency for agency in agencies_of(network, everybody) if agency.code in at_work]
     for case in files.values():
-        staff = case.of(Staff)
-        placers = {case.lead, *(placed.placed_by for placed in staff.exclusions.values())}
-        for agency in _known({placed.member_of for _, placed in _standing(files)}, network):
-            if not is_supervised(agency, everybody) and is_supervised(agency, staff.excluded):
-                raise Invalid(field=field, must=SUPERVISOR_LEFT)
-        for agency in _known(placers, network):
-            before, after = (may_end_it(agency, excluded) for excluded in (staff.excluded, everybody))
-            if after < before and len(after) < TWO <= len(before):
-                raise Invalid(field=field, must=TWO_LEFT)
+        before = case.of(Staff).excluded
+        require_workers(theirs, before, everybody, field)
+        require_two(network[case.lead], before, everybody, field)
+
+
+def _is_asked_for(placed: Exclusion, case: Case) -> bool:
+    return began(placed, case.of(Staff).exclusions) == placed.id
 
 
 def _standing(files: Files) -> Iterable[tuple[CaseId, Exclusion]]:
@@ -114,7 +108,3 @@ def _placed(files: Files) -> list[tuple[CaseId, Exclusion]]:
 def _copy(of: CaseId, exclusion: ExclusionId) -> ExclusionId:
     """The id under which what was placed in a file stands in the others."""
     return ExclusionId(derived(exclusion, str(of)))
-
-
-def _known(codes: Iterable[AgencyCode], network: Network) -> list[Agency]:
-    return [agency for code in sorted(codes) if (agency := network.get(code)) is not None]

@@ -2,19 +2,19 @@
 
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import datetime
 from itertools import takewhile
-from typing import NoReturn
 from uuid import UUID
 
 from ...domain import agency as agencies
 from ...domain import judged
-from ...domain.agency import agency_stream
+from ...domain.agency import AgencyRegistered, agency_stream
 from ...domain.agency_state import Agency
 from ...domain.fact import ActorId, AgencyCode
 from ...domain.judged import person_stream
 from ...domain.memory import Memory
-from .ports import Log
+from .ports import Log, Unreadable
 
 AGENCY_SECONDS = 1.0
 """How long an agency's state is used before the log is asked again: a suspension takes effect within this."""
@@ -26,12 +26,14 @@ AGENCIES_KEPT = 1_000
 class Agencies(Mapping[AgencyCode, Agency]):
     """Agency by code, at most AGENCY_SECONDS old. Safe to share between threads.
 
-    The log is asked for one agency at a time, so all of them cannot be told: who tries to go through them, or to count
-    them, gets a TypeError, and not those that happen to be known here. The directory lists them.
+    The log is asked for one agency at a time: to go through all of them takes as many questions as there are agencies.
+    One that cannot be read is left out then. For lists there is the directory.
     """
 
     def __init__(self, log: Log) -> None:
         self._log = log
+        self._codes: dict[UUID, AgencyCode] = {}
+        """Stream → code, of those whose registration was read: a code is for ever."""
         self._known: Memory[AgencyCode, tuple[float, Agency]] = Memory(AGENCIES_KEPT, lambda _: 1)
 
     def __getitem__(self, code: AgencyCode) -> Agency:
@@ -69,13 +71,20 @@ class Agencies(Mapping[AgencyCode, Agency]):
         return len(self._log.read(person_stream(person)))
 
     def __iter__(self) -> Iterator[AgencyCode]:
-        return self._refuse()
+        for stream in self._log.agencies():
+            with suppress(Unreadable):
+                if stream not in self._codes:
+                    self._codes[stream] = self._registered(stream)
+                self[self._codes[stream]]  # it is left out where it cannot be read
+                yield self._codes[stream]
+
+    def _registered(self, stream: UUID) -> AgencyCode:
+        (written,) = self._log.read(stream, upto=1)
+        assert isinstance(written.event, AgencyRegistered)
+        return written.event.code
 
     def __len__(self) -> int:
-        return self._refuse()
-
-    def _refuse(self) -> NoReturn:
-        raise TypeError("agencies are asked for by their code; the directory lists them")
+        return sum(1 for _ in self)
 
     def fresh(self, code: AgencyCode) -> Agency:
         """An agency as the log has it now. Raises KeyError."""

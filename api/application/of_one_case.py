@@ -79,6 +79,8 @@ def release(step: Step[CaseId], separated: Fact) -> Sequence[Changes]:
 def exclude_from_all(step: Step[CaseId], excluded: Fact) -> Sequence[Changes]:
     """Who is excluded from a file is excluded from all files of its case. Raises Invalid, Moved."""
     assert isinstance(excluded, PersonExcluded)
+    if excluded is not step.events[0]:  # of another agency of the same person: what is carried over has it
+        return []
     case = _before(step)
     all_of_it = {**family(step.id, case, files(step.casework)), step.id: _after(case, step.events, step.act)}
     if len(all_of_it) > 1 and not is_carried(excluded.exclusion, step.id, all_of_it):

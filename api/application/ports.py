@@ -113,6 +113,10 @@ class Log(Protocol):
         """Cases ever merged with that one, or separated from it: by what is in clear, also where they are damaged."""
         ...
 
+    def agencies(self) -> list[UUID]:
+        """The streams of all agencies that were ever registered, in that order."""
+        ...
+
     def at(self, positions: Collection[int]) -> list[Written]:
         """The events at these positions, in order, their coordination opened; no erased ones. Raises Unreadable."""
         ...

@@ -4,7 +4,7 @@ An agency says whether every member works on its cases, or who is assigned, and 
 excluded is shown nothing, through no door, glass included, for whatever agency they act: to them there is no case.
 """
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from msgspec.structs import replace
@@ -14,6 +14,7 @@ from ..casefile.assigning import PersonAssigned
 from ..casefile.deciding import Network, decides, fresh
 from ..casefile.evolving import applies
 from ..casefile.moves import REFERRAL
+from ..casefile.remaining import agencies_of, began, beside, require_two, require_workers
 from ..casefile.staff import NOT_EXCLUDED, WORKERS, Exclusion, Staff, workers
 from ..casefile.state import Case
 from ..causes import When
@@ -24,23 +25,28 @@ from ..fact import Act, ActorId, AgencyCode, ExclusionId, Fact, ReferralId, Text
 from ..persistent import add, put
 from ..refusal import AlreadyExists, Invalid, NotAMember, Unknown
 from ..standing.relations import Extent, Relation
-from ..standing.roles import CASE_WORKERS, ESCALATION, REVIEW, SUPERVISION, SUPERVISORS
-from ..standing.rows import ANYWHERE, KNOWS_ALSO_ENDED, TAKES_PART_ALSO_ENDED, Row, Second, Thing
-from ..standing.rule import extent_of, is_hidden, is_known_to
+from ..standing.roles import CASE_WORKERS, ESCALATION, REVIEW, SECONDERS, SUPERVISION, SUPERVISORS
+from ..standing.rows import ANYWHERE, KNOWS_ALSO_ENDED, LEADS_ALSO_ENDED, TAKES_PART_ALSO_ENDED, Row, Second, Thing
+from ..standing.rule import extent_of, is_hidden, is_known_to, takes_part
 from ..words import Words
 
 R = Relation
 
-SUPERVISOR_LEFT = Words(
-    "harus menyisakan seorang penyelia yang tidak dikecualikan pada instansi itu",
-    "leave the agency a supervisor who is not excluded",
+LEAD_ALONE = Words(
+    "harus orang instansi sendiri yang bukan anggota instansi lain, bukan penyelia, dan bukan petugas pelindungan "
+    "data: yang lain dikecualikan oleh instansi penanggung jawab",
+    "be one of its own people who is of no other agency, and neither supervisor nor data protection officer: all "
+    "others the lead excludes",
+)
+NO_MACHINE = Words(
+    "tidak boleh berperan sebagai sistem, di instansi mana pun: administrator mencabut peran itu dahulu",
+    "have no role of a machine, at any agency: an administrator takes it away first",
+)
+THEIR_OWN = Words(
+    "harus instansi orang itu yang menjadi penanggung jawab, atau yang ikut serta bila ada",
+    "be the agency of theirs that leads the case, or one that takes part where there is any",
 )
 CARRIED_OVER = "Dibawa dari berkas lain dari kasus ini. / Carried over from another file of this case."
-TWO = len(("who asks", "who approves"))
-TWO_LEFT = Words(
-    "harus menyisakan dua orang yang bersama-sama dapat mengakhiri pengecualian",
-    "leave this agency two people who can end an exclusion together",
-)
 OPEN = frozenset(s for s in ReferralStatus if s.is_open)
 
 
@@ -144,7 +150,7 @@ EXCLUSION = Thing(
     "exclusion",
     Words("pengecualian", "exclusion"),
     find=lambda case, id: case.of(Staff).exclusions.get(id),
-    whose={R.AUTHOR: lambda exclusion, case: exclusion.placed_by},
+    whose={R.AUTHOR: lambda exclusion, case: exclusion.placed_by, R.LEAD: lambda exclusion, case: case.lead},
 )
 WHO = Thing(
     "person",
@@ -155,7 +161,13 @@ WHO = Thing(
 )
 HELD_REFERRAL = TAKES_PART_ALSO_ENDED.to(REFERRAL, R.ADDRESSEE, by="referral", states=OPEN, move="assign")
 ON_CALL = frozenset({R.ON_CALL})
-PLACED = KNOWS_ALSO_ENDED.to(EXCLUSION, R.AUTHOR, by="exclusion")
+PLACED = KNOWS_ALSO_ENDED.to(EXCLUSION, R.AUTHOR, R.LEAD, by="exclusion")
+
+
+def _takes_two(command: "ExcludePerson", case: Case, own: bool) -> bool:
+    """One person is kept out at once. All of an agency, or those who judge at the lead, are not by one person alone."""
+    others = (e for e in case.of(Staff).exclusions.values() if e.person != command.person)
+    return command.member_of == case.lead or any(e.member_of == command.member_of for e in others)
 
 
 @asked(
@@ -201,7 +213,17 @@ class EndAssignment(Fact, frozen=True, kw_only=True):
     by=SUPERVISORS,
     where=KNOWS_ALSO_ENDED.to(THEIRS, R.LEAD, by="member_of"),
     extent=Extent.AGENCY,
-    or_else=(Row(SUPERVISORS, KNOWS_ALSO_ENDED.to(THEIRS, R.OWN, by="member_of"), Extent.ITS_PEOPLE),),
+    or_else=(Row(SUPERVISORS, TAKES_PART_ALSO_ENDED.to(THEIRS, R.OWN, by="member_of"), Extent.ITS_PEOPLE),),
+    second=Second(
+        (Row(REVIEW, LEADS_ALSO_ENDED, Extent.MOVE),),
+        when=_takes_two,
+        words=Words(
+            "untuk orang instansi penanggung jawab, dan untuk setiap orang berikutnya dari instansi yang sama",
+            "for the lead's own people, and for each further one of the same agency",
+        ),
+        colleagues=SECONDERS,
+        against="person",
+    ),
     when=When.NOW,
     means="Mengecualikan seseorang dari kasus: tidak satu pun boleh dilihatnya, juga dalam keadaan darurat.",
     tag="life of the case",
@@ -294,39 +316,44 @@ def end_assignment(command: EndAssignment, case: Case, act: Act, network: Networ
 
 @decides.register
 def exclude_person(command: ExcludePerson, case: Case, act: Act, network: Network) -> Sequence[Fact]:
-    """A machine's role gives what the agency is told, of all cases: who has one gives it up first. Who is a member of
-    another agency that takes part, too, is excluded by the lead alone: any agency can make somebody its member, and
-    would so keep others' people from their case. And those have to remain who see to the work, and who can end it."""
+    """A machine's role gives what the agency is told, of all cases: who has one gives it up first. Any agency can make
+    somebody its member, and would so keep others' people from their case: who is a member of another agency, whether
+    that takes part or not, is excluded by the lead alone; as is who judges at the agency, and could be kept from
+    judging. Each agency of theirs is told, in an event of its own."""
     agency = network.get(command.member_of)
     if agency is None or command.person not in agency.members:
         raise NotAMember(person=command.person)
-    if agency.has_member(command.person, (Role.INTEGRATOR,)):
-        raise Invalid(
-            field="person",
-            must=Words(
-                "tidak boleh berperan sebagai sistem: administrator mencabut peran itu dahulu",
-                "have no role of a machine: an administrator takes it away first",
-            ),
-        )
-    others = {case.lead, *case.participants()} - {command.member_of}
-    if extent_of(command, case, act) is Extent.ITS_PEOPLE and any(_is_of(network, c, command.person) for c in others):
-        raise Invalid(
-            field="person",
-            must=Words(
-                "tidak boleh anggota instansi lain yang terlibat: instansi penanggung jawab yang mengecualikannya",
-                "be of no other agency that takes part: else the lead excludes them",
-            ),
-        )
+    theirs = agencies_of(network, {command.person})
+    of_its_own = theirs == [agency] and not agency.has_member(command.person, REVIEW)
+    if extent_of(command, case, act) is Extent.ITS_PEOPLE and not of_its_own:
+        raise Invalid(field="person", must=LEAD_ALONE)
+    if any(one.has_member(command.person, (Role.INTEGRATOR,)) for one in theirs):
+        raise Invalid(field="person", must=NO_MACHINE)
+    _require_theirs(command.member_of, theirs, case)
     fresh(case.used_ids, command.exclusion)
     staff = case.of(Staff)
-    made = recorded(PersonExcluded, command, act, kind=agency.kind, placed_by=act.agency)
-    if any(e.person == made.person and e.placed_by == made.placed_by for e in staff.exclusions.values()):
+    if any(e.person == command.person and e.placed_by == act.agency for e in staff.exclusions.values()):
         raise AlreadyExists(what="exclusion")
-    if not is_supervised(agency, {*staff.excluded, made.person}):
-        raise Invalid(field="person", must=SUPERVISOR_LEFT)
-    if not _ended_by_two(network[made.placed_by], staff.excluded, made.person):
-        raise Invalid(field="person", must=TWO_LEFT)
-    return [made]
+    after = {*staff.excluded, command.person}
+    asked = [one for one in theirs if one == agency or takes_part(case, one.code)]
+    require_workers(asked, staff.excluded, after, "person")
+    require_two(network[case.lead], staff.excluded, after, "person")
+    made = recorded(PersonExcluded, command, act, kind=agency.kind, placed_by=act.agency)
+    return [made, *(_also(made, other) for other in theirs if other != agency)]
+
+
+def _require_theirs(named: AgencyCode, theirs: Sequence[Agency], case: Case) -> None:
+    """Raises Invalid where an agency of theirs is named that is not the lead, though they are of the lead; nor one that
+    takes part, though they are of such a one: it says whether a second person is needed, and who of whom remains."""
+    codes = {agency.code for agency in theirs}
+    parts = {case.lead} & codes or codes & case.participants().keys()
+    if parts and named not in parts:
+        raise Invalid(field="member_of", must=THEIR_OWN)
+
+
+def _also(made: PersonExcluded, agency: Agency) -> PersonExcluded:
+    """The same, of a person as a member of another agency."""
+    return replace(made, exclusion=beside(made.exclusion, agency.code), member_of=agency.code, kind=agency.kind)
 
 
 @decides.register
@@ -339,32 +366,14 @@ def carry_exclusion(command: CarryExclusion, case: Case | None, act: Act, networ
 
 @decides.register
 def end_exclusion(command: EndExclusion, case: Case, act: Act, network: Network) -> Sequence[Fact]:
-    ended = case.of(Staff).exclusions[command.exclusion]
-    of = {"person": ended.person, "member_of": ended.member_of, "kind": ended.kind}
-    return [recorded(ExclusionEnded, command, act, **of)]
-
-
-def is_supervised(agency: Agency, excluded: Iterable[ActorId]) -> bool:
-    """Whether an agency that had a supervisor has one who is not excluded."""
-    supervisors = {who for who, roles in agency.members.items() if Role.SUPERVISOR in roles}
-    return not supervisors or bool(supervisors - set(excluded))
-
-
-def _is_of(network: Network, code: AgencyCode, person: ActorId) -> bool:
-    """Whether that person is a member of that agency."""
-    agency = network.get(code)
-    return agency is not None and person in agency.members
-
-
-def _ended_by_two(agency: Agency, excluded: Set[ActorId], person: ActorId) -> bool:
-    """Whether an agency in which two people could end an exclusion still has two once that one is excluded as well."""
-    may = may_end_it(agency, excluded)
-    return person not in may or len(may) < TWO or len(may - {person}) >= TWO
-
-
-def may_end_it(agency: Agency, excluded: Set[ActorId]) -> Set[ActorId]:
-    """Who of an agency can end an exclusion, with another of them."""
-    return {who for who, roles in agency.members.items() if roles & REVIEW} - excluded
+    """Of who is a member of several agencies it ends for all of them, as it began."""
+    standing = case.of(Staff).exclusions
+    ended = standing[command.exclusion]
+    of_one_act = [e for e in standing.values() if began(e, standing) == began(ended, standing) and e != ended]
+    return [
+        recorded(ExclusionEnded, command, act, exclusion=e.id, person=e.person, member_of=e.member_of, kind=e.kind)
+        for e in (ended, *of_one_act)
+    ]
 
 
 name_fields(

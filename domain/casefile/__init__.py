@@ -7,6 +7,7 @@
 `moves`      a referral's parties, and what every move of one names
 `consenting` what consents and overrides have in common
 `overriding` what is remembered of sharing without consent
+`remaining`  who has to remain where somebody is excluded
 `judging`    what one person did alone, and another judges within a time
 `emergency`  what bounds breaking the glass
 

@@ -126,7 +126,7 @@ def second_sentence(second: Second) -> str:
 
 def second_in_data(second: Second) -> dict[str, Any]:
     """The same for programs: the `x-second-person` of an operation."""
-    another = ["asker", *([second.gains] if second.gains else [])]
+    another = ["asker", *(field for field in (second.gains, second.against) if field)]
     colleagues = {"colleagues": sorted(second.colleagues)} if second.colleagues else {}
     return {"when": second.words.en, "who": in_data(second.rows), **colleagues, "another_than": another}
 

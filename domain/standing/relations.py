@@ -107,8 +107,8 @@ class Extent(Code):
     AGENCY = "agency", "instansi, bukan kasus", "an agency, and no case"
     ITS_PEOPLE = (
         "its-people",
-        "orangnya sendiri, yang bukan anggota instansi lain yang ikut serta",
-        "its own people, who are of no other agency that takes part",
+        "orangnya sendiri, yang bukan anggota instansi lain, bukan penyelia, dan bukan petugas pelindungan data",
+        "its own people, who are of no other agency, and neither supervisor nor data protection officer",
     )
     ROWS = "rows", "baris milik instansinya: kode, waktu, keadaan", "the agency's own rows: codes, times, states"
     ROWS_AS_LEAD = (

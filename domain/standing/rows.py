@@ -147,6 +147,8 @@ class Second(Struct, frozen=True):
     """When, for people."""
     gains: str = ""
     """The field that names a person who gains by it: that one is no second person either."""
+    against: str = ""
+    """The field that names a person whom it is done against: to that one there is no such proposal."""
     colleagues: frozenset[Role] = frozenset()
     """Roles in which somebody of the asker's own agency may be the second, whatever that is to the case."""
     stands: timedelta = timedelta(days=7)

@@ -331,6 +331,8 @@ def _to_proposal(where: Where, proposed: Proposed | None, act: Act) -> None:
     second = ASKED[type(proposed.command)].second
     if R.SECOND not in where.relations or second is None:
         raise Unknown(what="proposal")
+    if second.against and getattr(proposed.command, second.against) == act.actor:
+        raise Unknown(what="proposal")
     is_colleague = act.agency == proposed.asked.agency
     if not (is_colleague and act.role in second.colleagues):
         try:

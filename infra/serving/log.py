@@ -24,7 +24,7 @@ from ..delivery.met import Met
 from ..store import forked, group_commit
 from ..store.data_keys import WITHIN_SECONDS, KeyGone
 from ..store.event_store import Damaged, EventStore, Stream
-from ..store.examining import in_clear, joined
+from ..store.examining import in_clear, joined, registered
 from ..store.following import written_of
 from ..store.group_commit import Idempotency
 from ..store.sealed_record import BrokenSeal
@@ -77,6 +77,9 @@ class ApiLog:
 
     def joined(self, stream: UUID) -> frozenset[UUID]:
         return joined(self._store, stream)
+
+    def agencies(self) -> list[UUID]:
+        return registered(self._store)
 
     def at(self, positions: Collection[int]) -> list[Written]:
         try:

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from eventsourcing.persistence import Notification
 
+from ...domain.agency import AgencyRegistered
 from ...domain.case.merging import JOININGS
 from ...domain.compartment import Compartment
 from ...domain.damaged import InClear
@@ -84,8 +85,17 @@ def _joinings(store: EventStore, where: LiteralString, *values: object) -> Itera
             yield _Joining(position, of, None)
 
 
+def registered(store: EventStore) -> list[UUID]:
+    """The streams that begin with the registration of an agency, in the order of the log."""
+    with store.pool.connection() as db:
+        return [stream for (stream,) in db.execute(_REGISTERED, (AgencyRegistered.__struct_config__.tag,)).fetchall()]
+
+
 NEAR = 200
 """Positions on either side in which the other half of a commit is looked for: longer than any merger is."""
 _JOININGS: LiteralString = (
     f"SELECT notification_id, originator_id, state FROM log.stored_events WHERE {GIVEN} AND topic = ANY (%s) AND "
+)
+_REGISTERED: LiteralString = (
+    f"SELECT originator_id FROM log.stored_events WHERE {GIVEN} AND topic = %s ORDER BY notification_id"
 )

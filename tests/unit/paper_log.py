@@ -76,6 +76,9 @@ class PaperLog:
         requests = {w.correlation for w in self.events if w.stream == stream and w.topic in said}
         return frozenset(w.stream for w in self.events if w.correlation in requests and w.topic in said) - {stream}
 
+    def agencies(self) -> list[UUID]:
+        return [w.stream for w in self.events if isinstance(w.event, AgencyRegistered)]
+
     def at(self, positions: Collection[int]) -> list[Written]:
         wanted = [w for w in self.events if w.position in positions]
         return self._given([w for w in wanted if Compartment.COORDINATION not in self.erased.get(w.stream, ())])

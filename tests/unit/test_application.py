@@ -15,6 +15,7 @@ from story import (
     HOSPITAL,
     HOSPITAL_S_MACHINE,
     LEAD,
+    NETWORK,
     NOTE,
     SUPERVISOR,
     act,
@@ -285,12 +286,13 @@ def test_a_suspension_is_seen_by_who_asks_next(house: House) -> None:
     assert (done.id, house.casework.network["rsud"].active) == ("rsud", False)
 
 
-def test_agencies_are_not_counted_or_gone_through(house: House) -> None:
-    assert house.casework.network.get("rsud") is not None
-    assert "nobody" not in house.casework.network
-    for all_of in (list, len):
-        with pytest.raises(TypeError):
-            all_of(house.casework.network)
+def test_all_agencies_are_gone_through_but_one_that_cannot_be_read(house: House) -> None:
+    """Who excludes somebody from a case asks of which agencies that person is a member: of all that there are."""
+    network = house.casework.network
+    assert (set(network), len(network)) == (set(NETWORK), len(NETWORK))
+    house.log.damaged.add(agency_stream("lbh"))
+    network.forget("lbh")
+    assert set(network) == set(NETWORK) - {"lbh"}
 
 
 def test_marks_grow_and_the_same_word_twice_is_nothing_new(house: House) -> None:

@@ -25,7 +25,9 @@ from rujukan.domain.case.staffing import (
     ExclusionEnded,
     PersonExcluded,
 )
+from rujukan.domain.casefile import evolving
 from rujukan.domain.casefile.assigning import PersonAssigned
+from rujukan.domain.casefile.evolving import fold_log
 from rujukan.domain.casefile.holding import HoldPlaced
 from rujukan.domain.casefile.staff import Staff
 from rujukan.domain.codes import (
@@ -41,9 +43,10 @@ from rujukan.domain.codes import (
 )
 from rujukan.domain.compartment import Compartment, compartments_of
 from rujukan.domain.fact import Act, ActorId, Fact
+from rujukan.domain.proposal import ApproveProposal, RefuseProposal
 from rujukan.domain.refusal import AlreadyExists, Invalid, NotAMember, NotForThisAgency, Refusal, Unknown
 from rujukan.domain.remembered import Field, facts
-from rujukan.domain.standing.rule import second_needed
+from rujukan.domain.standing.rule import Proposed, second_needed, standing
 
 S = ReferralStatus
 OFFICER, COLLEAGUE, CHIEF, DEPUTY = (ActorId(an_id(who)) for who in ("officer", "colleague", "chief", "deputy"))
@@ -57,8 +60,12 @@ PEOPLE = {
 STAFFED = {code: replace(agency, members=PEOPLE) for code, agency in NETWORK.items()}
 LEADER, OTHER_LEADER = (ActorId(an_id(who)) for who in ("leader", "other leader"))
 LEADING = {LEADER: frozenset({Role.SUPERVISOR}), OTHER_LEADER: frozenset({Role.DATA_PROTECTION_OFFICER})}
-APART = {**STAFFED, "uptd-ppa": replace(NETWORK["uptd-ppa"], members=LEADING)}
-"""In which nobody is of two agencies that take part."""
+APART = {
+    **NETWORK,
+    "polres": replace(NETWORK["polres"], members=PEOPLE),
+    "uptd-ppa": replace(NETWORK["uptd-ppa"], members=LEADING),
+}
+"""In which nobody is of two agencies."""
 NOTE = say(RecordNote, note=an_id("note"), legal="n")
 
 
@@ -70,6 +77,10 @@ def by(who: ActorId, agency: str = "polres", role: Role = Role.CASE_WORKER, *, n
 
 def chief(agency: str = "polres") -> Act:
     return by(CHIEF, agency, Role.SUPERVISOR)
+
+
+def leader() -> Act:
+    return by(LEADER, "uptd-ppa", Role.SUPERVISOR)
 
 
 def referred(status: ReferralStatus = S.REQUESTED, *more: Any) -> Case:
@@ -238,35 +249,144 @@ def test_to_who_is_excluded_there_is_no_case_for_whatever_agency(role: Role, age
         assert (type(here.value), here.value.args) == (type(nowhere.value), nowhere.value.args)
 
 
-def test_who_is_of_another_agency_that_takes_part_is_excluded_by_the_lead_alone() -> None:
-    """Any agency can make somebody its member: it would so keep the lead's people from their own case."""
-    case, lead = referred(S.ACCEPTED), by(LEADER, "uptd-ppa", Role.SUPERVISOR)
-    hired = {**PEOPLE, LEADER: frozenset({Role.CASE_WORKER}), OTHER_LEADER: frozenset({Role.CASE_WORKER})}
-    network = {**APART, "polres": replace(STAFFED["polres"], members=hired)}
-    for one in (LEADER, OTHER_LEADER):
-        with pytest.raises(Invalid, match="no other agency"):
-            decide(exclude(one), case, chief(), network)
-    of_both = {**LEADING, OFFICER: frozenset({Role.CASE_WORKER})}
-    both = {**APART, "uptd-ppa": replace(APART["uptd-ppa"], members=of_both)}
-    with pytest.raises(Invalid, match="no other agency"):
-        decide(exclude(OFFICER), case, chief(), both)
-    assert decide(exclude(OFFICER), case, lead, both)
+HIRED = {who: frozenset({Role.CASE_WORKER}) for who in (LEADER, OTHER_LEADER, OFFICER, CHIEF)}
+"""Of another agency, whose administrator alone made them its case workers."""
+
+
+@pytest.mark.parametrize("status", [S.REQUESTED, S.IN_PROGRESS, None])
+@pytest.mark.parametrize("of_another", ["rsud", "dinsos", "uptd-ppa"])
+def test_who_is_of_another_agency_is_excluded_by_the_lead_alone_whether_that_takes_part_or_not(
+    status: S | None, of_another: str
+) -> None:
+    """Any agency can make somebody its member: it would so keep others' people from their own case, and would learn
+    from the answer who takes part."""
+    more = [consent(an_id("c"), of=("health",)), *brought_to(status, an_id("r"), of=("health",))] if status else []
+    case = referred(S.ACCEPTED, *more)
+    members = {**APART[of_another].members, OFFICER: frozenset({Role.CASE_WORKER})}
+    with pytest.raises(Invalid, match="no other agency") as refused:
+        decide(exclude(OFFICER), case, chief(), {**APART, of_another: replace(APART[of_another], members=members)})
+    with pytest.raises(Invalid) as judges:
+        decide(exclude(DEPUTY), case, chief(), APART)
+    assert refused.value.about == judges.value.about, "nor does it say why"
+
+
+@pytest.mark.parametrize("ended", [S.CANCELLED, S.REJECTED, S.COMPLETED])
+def test_who_takes_part_no_more_excludes_nobody(ended: S) -> None:
+    case = referred(ended)
+    with pytest.raises(NotForThisAgency):
+        decide(exclude(OFFICER), case, chief(), APART)
+    assert decide(exclude(OFFICER), case, leader(), APART)
+
+
+def test_who_judges_at_an_agency_is_excluded_by_the_lead_alone() -> None:
+    """Else one supervisor excludes the other, and cannot be excluded any more."""
+    case, lead = referred(S.ACCEPTED), leader()
+    with pytest.raises(Invalid, match="the lead excludes"):
+        decide(exclude(DEPUTY), case, chief(), APART)
+    assert decide(exclude(CHIEF), case, lead, APART)
+
+
+def test_each_agency_of_theirs_is_told_in_an_event_of_its_own() -> None:
+    lead = leader()
+    both = {**APART, "rsud": replace(NETWORK["rsud"], members={**HIRED, DEPUTY: frozenset({Role.SUPERVISOR})})}
+    case = referred(S.ACCEPTED, consent(an_id("c")), *brought_to(S.ACCEPTED, an_id("r")))
+    said = decide(exclude(OFFICER), case, lead, both)
+    told = [(e.member_of, [*THEIR_AGENCY.of(e, case)]) for e in said if isinstance(e, PersonExcluded)]
+    assert told == [("polres", ["polres"]), ("rsud", ["rsud"])]
+    after = fold_log(evolving.said(said, "uptd-ppa"), case)
+    assert after is not None
+    for id in after.of(Staff).exclusions:
+        ended = decide(say(EndExclusion, exclusion=id, reason="r"), after, lead, both)
+        assert {e.member_of for e in ended if isinstance(e, ExclusionEnded)} == {"polres", "rsud"}
+
+
+def test_who_is_of_the_lead_too_is_named_as_its_own() -> None:
+    """Else one person excludes the lead's own supervisor, as a member of another agency."""
+    lead = leader()
+    network = {**APART, "rsud": replace(NETWORK["rsud"], members={**HIRED, DEPUTY: frozenset({Role.SUPERVISOR})})}
+    with pytest.raises(Invalid, match="agency of theirs"):
+        decide(exclude(OTHER_LEADER, "rsud"), referred(S.ACCEPTED), lead, network)
+    with pytest.raises(Invalid, match="agency of theirs"):
+        decide(exclude(OFFICER, "rsud"), referred(S.ACCEPTED), lead, network)
+
+
+@pytest.mark.parametrize(
+    ("who", "agency", "before", "two"),
+    [
+        (OFFICER, "polres", None, False),
+        (OFFICER, "polres", excluded(COLLEAGUE, id=an_id("first")), True),
+        (OFFICER, "polres", excluded(COLLEAGUE, "rsud", id=an_id("first")), False),
+        (OFFICER, "polres", excluded(OFFICER, placed_by="polres", id=an_id("first")), False),
+        (OTHER_LEADER, "uptd-ppa", None, True),
+    ],
+)
+def test_a_second_one_of_an_agency_and_the_lead_s_own_take_two(
+    who: ActorId, agency: str, before: Any, two: bool
+) -> None:
+    """One person keeps somebody out at once; all of an agency, or those who judge at the lead, one person does not."""
+    case = referred(S.ACCEPTED, *([before] if before else []))
+    assert (second_needed(exclude(who, agency), case, leader()) is not None) is two
+
+
+def test_to_who_is_to_be_excluded_there_is_no_such_proposal() -> None:
+    """They would refuse it."""
+    asked_by = by(LEADER, "uptd-ppa", Role.SUPERVISOR, narrow=False)
+    waits = Proposed(exclude(OTHER_LEADER, "uptd-ppa"), asked_by, referred(S.ACCEPTED))
+    for command in (ApproveProposal, RefuseProposal):
+        said = say(command, proposal=an_id("proposal"), **({"reason": "r"} if command is RefuseProposal else {}))
+        for role in (Role.SUPERVISOR, Role.DATA_PROTECTION_OFFICER):
+            with pytest.raises(Unknown):
+                standing(said, waits, by(OTHER_LEADER, "uptd-ppa", role, narrow=False))
+            standing(said, waits, by(an_id("a third"), "uptd-ppa", role, narrow=False))
 
 
 def test_one_supervisor_remains() -> None:
-    case, lead = referred(S.ACCEPTED, excluded(CHIEF)), by(LEADER, "uptd-ppa", Role.SUPERVISOR)
+    case, lead = referred(S.ACCEPTED, excluded(CHIEF)), leader()
     with pytest.raises(Invalid, match="a supervisor"):
         decide(exclude(DEPUTY), case, lead, APART)
     assert decide(exclude(CHIEF), referred(S.ACCEPTED), lead, APART)
 
 
-def test_two_remain_who_can_end_it() -> None:
+def test_somebody_remains_who_can_work_on_it_where_there_is_no_supervisor() -> None:
+    two = {who: frozenset({Role.CASE_WORKER}) for who in (OFFICER, COLLEAGUE)}
+    network, lead = (
+        {**APART, "polres": replace(NETWORK["polres"], members=two)},
+        leader(),
+    )
+    assert decide(exclude(OFFICER), referred(S.REQUESTED), lead, network)
+    with pytest.raises(Invalid, match="somebody who can work"):
+        decide(exclude(OFFICER), referred(S.REQUESTED, excluded(COLLEAGUE)), lead, network)
+
+
+def test_those_remain_at_each_agency_of_theirs_that_takes_part_and_at_no_other() -> None:
+    """Who made themself the one supervisor of a friend's agency could else be kept from nothing."""
+    alone = {OFFICER: frozenset({Role.SUPERVISOR})}
+    network, lead = {**APART, "rsud": replace(NETWORK["rsud"], members=alone)}, leader()
+    assert decide(exclude(OFFICER), referred(S.ACCEPTED), lead, network)
+    takes_part = (consent(an_id("c")), *brought_to(S.REQUESTED, an_id("r")))
+    with pytest.raises(Invalid, match="a supervisor"):
+        decide(exclude(OFFICER), referred(S.ACCEPTED, *takes_part), lead, network)
+
+
+def test_two_remain_of_the_lead_who_can_end_it() -> None:
     """Else one supervisor would exclude all others of the lead, and nobody could end that with them."""
-    case, lead = referred(S.ACCEPTED), by(LEADER, "uptd-ppa", Role.SUPERVISOR)
+    case, lead = referred(S.ACCEPTED), leader()
     with pytest.raises(Invalid, match="two people"):
         decide(exclude(OTHER_LEADER, "uptd-ppa"), case, lead, APART)
     three = {**APART, "uptd-ppa": replace(APART["uptd-ppa"], members={**LEADING, CHIEF: frozenset({Role.SUPERVISOR})})}
-    assert decide(exclude(OTHER_LEADER, "uptd-ppa"), case, lead, three)
+    assert decide(exclude(OTHER_LEADER, "uptd-ppa"), case, lead, {**three, "polres": NETWORK["polres"]})
+
+
+def test_what_an_agency_placed_keeps_the_lead_from_excluding_nobody() -> None:
+    """That two of an agency could not end an exclusion of its own any more: the lead ends any."""
+    two = {
+        CHIEF: frozenset({Role.SUPERVISOR}),
+        DEPUTY: frozenset({Role.SUPERVISOR}),
+        OFFICER: frozenset({Role.CASE_WORKER}),
+    }
+    network = {**APART, "polres": replace(NETWORK["polres"], members=two)}
+    case = referred(S.ACCEPTED, excluded(OFFICER, placed_by="polres"))
+    assert decide(exclude(CHIEF), case, leader(), network)
 
 
 def test_who_is_excluded_has_taken_nothing() -> None:
@@ -275,11 +395,12 @@ def test_who_is_excluded_has_taken_nothing() -> None:
     assert set(case.of(Staff).assigned) == {("polres", COLLEAGUE)}
 
 
-def test_who_has_the_role_of_a_machine_gives_it_up_first() -> None:
-    machine = {**PEOPLE, OFFICER: frozenset({Role.CASE_WORKER, Role.INTEGRATOR})}
-    network = {**STAFFED, "polres": replace(STAFFED["polres"], members=machine)}
-    with pytest.raises(Invalid):
-        decide(exclude(OFFICER), referred(S.ACCEPTED), chief(), {**network, "uptd-ppa": APART["uptd-ppa"]})
+@pytest.mark.parametrize("at", ["polres", "rsud"])
+def test_who_has_the_role_of_a_machine_gives_it_up_first_at_whatever_agency(at: str) -> None:
+    machine = {**APART[at].members, OFFICER: frozenset({Role.INTEGRATOR})}
+    network = {**APART, at: replace(APART[at], members=machine)}
+    with pytest.raises(Invalid, match="machine"):
+        decide(exclude(OFFICER), referred(S.ACCEPTED), leader(), network)
 
 
 def test_who_is_excluded_is_assigned_to_nothing() -> None:
@@ -290,14 +411,18 @@ def test_who_is_excluded_is_assigned_to_nothing() -> None:
         done(say(AssignCaseWorker, worker=COLLEAGUE), case, chief("uptd-ppa"))
 
 
-def test_who_placed_it_ends_it_with_a_second_person_and_nobody_else() -> None:
+def test_who_placed_it_and_the_lead_end_it_with_a_second_person_and_nobody_else() -> None:
     case = referred(S.ACCEPTED, excluded(OFFICER, placed_by="polres"))
     command = say(EndExclusion, exclusion=EXCLUSION, reason="r")
-    (ended,) = done(command, case, chief())
-    assert isinstance(ended, ExclusionEnded)
-    assert second_needed(command, case, chief()) is not None
+    for who in (chief(), chief("uptd-ppa")):
+        (ended,) = done(command, case, who)
+        assert isinstance(ended, ExclusionEnded)
+        assert second_needed(command, case, who) is not None
+    for agency in ("rsud", "dinsos"):
+        with pytest.raises(Unknown):
+            done(command, case, chief(agency))
     with pytest.raises(Unknown):
-        done(command, case, chief("uptd-ppa"))
+        done(command, referred(S.ACCEPTED, excluded(OFFICER)), chief())
 
 
 def test_why_it_ended_is_sealed_as_why_it_began_is() -> None:
@@ -316,7 +441,7 @@ def test_it_lasts_while_one_of_two_stands() -> None:
 
 def test_the_same_agency_excludes_somebody_once() -> None:
     with pytest.raises(AlreadyExists):
-        done(exclude(OFFICER), referred(S.ACCEPTED, excluded(OFFICER)), chief("uptd-ppa"))
+        decide(exclude(OFFICER), referred(S.ACCEPTED, excluded(OFFICER)), leader(), APART)
 
 
 def test_their_agency_s_systems_are_told_where_it_may_know_the_case() -> None:

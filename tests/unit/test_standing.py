@@ -153,7 +153,7 @@ DeclineLeadTransfer       -s---y  uuuuuyuu    ccccccuu    uuuuuuuu
 AssignPerson              ws---y  ayuaaauu    ayuaaauu    uuuuuuuu
 EndAssignment             -s---y  uyuaaauu    uyuaaauu    uuuuuuuu
 ExcludePerson             -s----  yyaaaauu    yyaaaauu    uuuuuuuu
-EndExclusion              -s----  uyuuuuuu    uyuuuuuu    uuuuuuuu
+EndExclusion              -s----  yyuuuuuu    yyuuuuuu    uuuuuuuu
 CarryExclusion            -----y  yyyyyyyy    yyyyyyyy    uuuuuuuu
 LapseAssignment           -----y  yyyyyyyy    yyyyyyyy    uuuuuuuu
 CloseCase                 ws---y  yaaaaauu    ccccccuu    uuuuuuuu
