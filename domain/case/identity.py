@@ -1,6 +1,6 @@
 """Who the survivor is, and how to reach her."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from datetime import date, datetime
 from typing import Any
 
@@ -18,7 +18,8 @@ from ..fact import Act, AgencyCode, Fact, Sha256, Short, Text, recorded
 from ..nik import Nik, warning
 from ..persons import Identifier as IdentifierKind
 from ..persons import NikWarning
-from ..refusal import AlreadyRecorded
+from ..refusal import AlreadyRecorded, Invalid
+from ..standing.records import record_meant
 from ..standing.relations import Extent, Relation
 from ..standing.roles import CASE_WORK
 from ..standing.rows import TAKES_PART, TAKES_PART_ALSO_ENDED, Since, Thing
@@ -47,6 +48,11 @@ SEX_UNSAID = defaults_unsaid(sex="unknown")
 IDENTIFIERS = not_asked("identifier", "identifier_number", "nik_warning")
 
 
+def _all_of_it(fields: dict[str, Any]) -> dict[str, Any]:
+    """Corrections of before named no record: they were in the place of all that was recorded."""
+    return fields
+
+
 @happened(
     Words("Identitas korban dicatat", "Survivor's identity recorded"),
     her=Words("Identitas Anda dicatat", "Who you are was recorded"),
@@ -64,16 +70,20 @@ class SurvivorIdentified(IdentityFacts, frozen=True, kw_only=True, tag="case.Sur
 @happened(
     Words("Identitas korban diperbaiki", "Survivor's identity corrected"),
     her=Words("Identitas Anda diperbaiki", "Who you are was corrected"),
-    means="Catatan identitas penyintas keliru; inilah yang benar.",
+    means="Catatan identitas penyintas keliru; inilah yang benar, menggantikan catatan instansi yang disebut "
+    "`corrects`, dan milik yang mencatatnya. Catatan instansi lain tetap. Tanpa `corrects`: menggantikan semuanya.",
     step=Step.REPORT,
     shared=Shared.STORY,
-    earlier=(SEX_UNSAID, IDENTIFIERS),
+    earlier=(SEX_UNSAID, IDENTIFIERS, _all_of_it),
 )
 class SurvivorIdentityCorrected(IdentityFacts, frozen=True, kw_only=True, tag="case.SurvivorIdentityCorrected"):
-    """What was recorded of the survivor's identity was wrong; this is right."""
+    """What was recorded of the survivor's identity was wrong; this is right, in the place of what the agency that
+    `corrects` names recorded, and of what its author had. What other agencies recorded stands beside it. Where
+    `corrects` is left out, in the place of all of it."""
 
     reason: Identity[Text]
     nik_warning: Identity[NikWarning | None] = None
+    corrects: Identity[AgencyCode | None] = None
 
 
 class ContactFacts(Fact, frozen=True, kw_only=True):
@@ -109,21 +119,28 @@ class SurvivorContactRecorded(ContactFacts, frozen=True, kw_only=True, tag="case
 @happened(
     Words("Kontak korban diperbaiki", "Survivor's contact corrected"),
     her=Words("Cara menghubungi Anda diperbaiki", "How to reach you was corrected"),
-    means="Catatan kontak penyintas keliru atau usang; inilah yang benar, menggantikan seluruh catatan itu. "
-    "`safe_to_call` null: tidak disebutkan apakah aman. Jangan menelepon untuk mencari tahu: tanyakan kepada yang "
-    "mencatatnya, atau kepada penyintas ketika bertemu.",
+    means="Catatan kontak penyintas keliru atau usang; inilah yang benar, menggantikan seluruh catatan instansi yang "
+    "disebut `corrects`, dan milik yang mencatatnya. Catatan instansi lain tetap: larangan menelepon di dalamnya masih "
+    "berlaku. Tanpa `corrects`: menggantikan semuanya. `safe_to_call` null: tidak disebutkan apakah aman. Jangan "
+    "menelepon untuk mencari tahu: tanyakan kepada yang mencatatnya, atau kepada penyintas ketika bertemu.",
     step=Step.REPORT,
     shared=Shared.STORY,
-    earlier=(_caveat_apart,),
+    earlier=(_caveat_apart, _all_of_it),
 )
 class SurvivorContactCorrected(ContactFacts, frozen=True, kw_only=True, tag="case.SurvivorContactCorrected"):
-    """What was recorded of the survivor's contact was wrong or is out of date; this is right, in the place of all of
-    it. `safe_to_call` null: it is not said whether it is safe. Do not call to find out: ask who recorded it, or her
-    when you meet."""
+    """What was recorded of the survivor's contact was wrong or is out of date; this is right, in the place of all that
+    the agency that `corrects` names recorded, and of what its author had. What other agencies recorded stands beside
+    it: a *do not call* of theirs holds. Where `corrects` is left out, in the place of all of it. `safe_to_call` null:
+    it is not said whether it is safe. Do not call to find out: ask who recorded it, or her when you meet."""
 
     reason: Contact[Text]
+    corrects: Contact[AgencyCode | None] = None
 
 
+NAME_ONE = Words(
+    "harus menyebut instansi yang catatannya diperbaiki, karena ada beberapa",
+    "name the agency whose record is corrected, as there are several",
+)
 IDENTITY_ONLY = frozenset({Compartment.IDENTITY})
 CONTACT_ONLY = frozenset({Compartment.CONTACT})
 
@@ -143,6 +160,20 @@ HOW_TO_REACH_HER = Thing(
     content=lambda part, case: (part.reached_by, CONTACT_ONLY),
     since=Since(Words("kontak itu dicatat", "the contact was recorded"), lambda part: part.reachable_at),
 )
+WHOSE_IDENTITY = Thing(
+    "survivor identity",
+    Words("catatan identitas penyintas oleh instansi itu", "that agency's record of who she is"),
+    find=lambda case, code: code if code in case.of(Survivor).identified_by else None,
+    whose={R.AUTHOR: lambda code, case: code},
+    content=lambda code, case: ((code,), IDENTITY_ONLY),
+)
+WHOSE_CONTACT = Thing(
+    "survivor contact",
+    Words("catatan cara menghubunginya oleh instansi itu", "that agency's record of how to reach her"),
+    find=lambda case, code: code if code in case.of(Survivor).reached_by else None,
+    whose={R.AUTHOR: lambda code, case: code},
+    content=lambda code, case: ((code,), CONTACT_ONLY),
+)
 
 
 @asked(
@@ -161,16 +192,21 @@ class IdentifySurvivor(IdentityFacts, frozen=True, kw_only=True):
 @asked(
     "/cases/{case}/survivor/identity/corrections",
     by=CASE_WORK,
-    where=TAKES_PART_ALSO_ENDED.to(WHO_SHE_IS, R.AUTHOR, R.REACHES),
+    where=TAKES_PART_ALSO_ENDED.to(WHO_SHE_IS, R.AUTHOR, R.REACHES).to(
+        WHOSE_IDENTITY, R.AUTHOR, R.REACHES, by="corrects"
+    ),
     extent=Extent.OPENABLE,
-    means="Memperbaiki catatan siapa penyintas.",
+    means="Memperbaiki catatan siapa penyintas: catatan instansi yang disebut `corrects`, bila tidak disebut catatan "
+    "sendiri, atau satu-satunya yang boleh dibukanya.",
     tag="intake",
     example={"name": "Bunga (nama samaran)", "born_on": "2012-07-02", "sex": "female", "reason": "Sesuai akta lahir."},
 )
 class CorrectSurvivorIdentity(IdentityFacts, frozen=True, kw_only=True):
-    """Correct who the survivor is."""
+    """Correct what an agency recorded of who the survivor is: the one that `corrects` names; where it is left out,
+    one's own record, or the only one that one may open."""
 
     reason: Identity[Text]
+    corrects: Identity[AgencyCode | None] = None
 
 
 @asked(
@@ -189,19 +225,25 @@ class RecordSurvivorContact(ContactFacts, frozen=True, kw_only=True):
 @asked(
     "/cases/{case}/survivor/contact/corrections",
     by=CASE_WORK,
-    where=TAKES_PART_ALSO_ENDED.to(HOW_TO_REACH_HER, R.AUTHOR, R.REACHES),
+    where=TAKES_PART_ALSO_ENDED.to(HOW_TO_REACH_HER, R.AUTHOR, R.REACHES).to(
+        WHOSE_CONTACT, R.AUTHOR, R.REACHES, by="corrects"
+    ),
     extent=Extent.OPENABLE,
-    means="Memperbaiki catatan cara menghubungi penyintas. Seluruh catatan itu diganti, jadi aman tidaknya menelepon "
-    "harus disebut lagi, juga bila tidak diketahui (null): larangan menelepon tidak boleh hilang karena tidak disebut.",
+    means="Memperbaiki catatan cara menghubungi penyintas: catatan instansi yang disebut `corrects`, bila tidak "
+    "disebut catatan sendiri, atau satu-satunya yang boleh dibukanya. Seluruh catatan itu diganti, jadi aman tidaknya "
+    "menelepon harus disebut lagi, juga bila tidak diketahui (null): larangan menelepon tidak boleh hilang karena "
+    "tidak disebut.",
     tag="intake",
     example={"phone": "0000-0001", "safe_to_call": False, "reason": "Telepon dipegang terlapor."},
 )
 class CorrectSurvivorContact(ContactFacts, frozen=True, kw_only=True):
-    """Correct how to reach the survivor. All of the record is replaced, so whether it is safe to call has to be said
-    again, be it that nobody knows (null): a *do not call* is not lost by silence."""
+    """Correct what an agency recorded of how to reach the survivor: the one that `corrects` names; where it is left
+    out, one's own record, or the only one that one may open. All of that is replaced, so whether it is safe to call has
+    to be said again, be it that nobody knows (null): a *do not call* is not lost by silence."""
 
     reason: Contact[Text]
     safe_to_call: Contact[bool | None]
+    corrects: Contact[AgencyCode | None] = None
 
 
 class Survivor(Part, frozen=True):
@@ -211,7 +253,7 @@ class Survivor(Part, frozen=True):
     reachable: bool = False
     identified_by: frozenset[AgencyCode] = frozenset()
     reached_by: frozenset[AgencyCode] = frozenset()
-    """Who recorded, or corrected, who she is, and how to reach her."""
+    """Who recorded, or corrected, who she is, and how to reach her: each has a record of its own."""
     identified_at: datetime | None = None
     reachable_at: datetime | None = None
     """When that was recorded first, as was said."""
@@ -244,9 +286,10 @@ def identify_survivor(command: IdentifySurvivor, case: Case, act: Act, network: 
 
 @decides.register
 def correct_identity(command: CorrectSurvivorIdentity, case: Case, act: Act, network: Network) -> Sequence[Fact]:
+    whose = _whose(command.corrects, case.of(Survivor).identified_by, IDENTITY_ONLY, case, act)
     age = _age(command, case, act)
     return [
-        recorded(SurvivorIdentityCorrected, command, act, nik_warning=_warning(command)),
+        recorded(SurvivorIdentityCorrected, command, act, corrects=whose, nik_warning=_warning(command)),
         *age,
         *_not_for(command, case, act),
     ]
@@ -262,7 +305,18 @@ def record_contact(command: RecordSurvivorContact, case: Case, act: Act, network
 
 @decides.register
 def correct_contact(command: CorrectSurvivorContact, case: Case, act: Act, network: Network) -> Sequence[Fact]:
-    return [recorded(SurvivorContactCorrected, command, act)]
+    whose = _whose(command.corrects, case.of(Survivor).reached_by, CONTACT_ONLY, case, act)
+    return [recorded(SurvivorContactCorrected, command, act, corrects=whose)]
+
+
+def _whose(
+    named: AgencyCode | None, by: Set[AgencyCode], of: frozenset[Compartment], case: Case, act: Act
+) -> AgencyCode:
+    """Whose record is corrected. Raises Invalid where it has to be named."""
+    whose = named or record_meant(by, of, case, act)
+    if whose is None:
+        raise Invalid(field="corrects", must=NAME_ONE)
+    return whose
 
 
 def _not_for(command: IdentityFacts, case: Case, act: Act) -> Iterator[Fact]:
@@ -303,5 +357,11 @@ name_fields(
     safe_times=field("Waktu aman ditelepon", "Safe times to call", ("Waktu aman ditelepon", "Safe times to call")),
     safe_to_call=field(
         "Aman ditelepon", "Safe to call", ("Aman ditelepon", "Safe to call"), unsaid=("tidak disebutkan", "not said")
+    ),
+    corrects=field(
+        "Instansi yang catatannya diperbaiki",
+        "Agency whose record is corrected",
+        ("Catatan dari", "Recorded by"),
+        unsaid=("seluruh catatan", "all that was recorded"),
     ),
 )

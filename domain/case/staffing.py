@@ -332,13 +332,13 @@ def exclude_person(command: ExcludePerson, case: Case, act: Act, network: Networ
     _require_theirs(command.member_of, theirs, case)
     fresh(case.used_ids, command.exclusion)
     staff = case.of(Staff)
-    if any(e.person == command.person and e.placed_by == act.agency for e in staff.exclusions.values()):
+    made = recorded(PersonExcluded, command, act, kind=agency.kind, placed_by=act.agency)
+    if any(e.person == made.person and e.placed_by == made.placed_by for e in staff.exclusions.values()):
         raise AlreadyExists(what="exclusion")
     after = {*staff.excluded, command.person}
     asked = [one for one in theirs if one == agency or takes_part(case, one.code)]
     require_workers(asked, staff.excluded, after, "person")
     require_two(network[case.lead], staff.excluded, after, "person")
-    made = recorded(PersonExcluded, command, act, kind=agency.kind, placed_by=act.agency)
     return [made, *(_also(made, other) for other in theirs if other != agency)]
 
 

@@ -21,7 +21,7 @@ SUPERVISOR_LEFT = Words(
 )
 WORKER_LEFT = Words(
     "harus menyisakan seseorang yang dapat mengerjakan rujukan pada setiap instansi orang itu yang terlibat: instansi "
-    "itu menunjuk petugas lain dahulu, atau rujukannya ditarik",
+    "itu menunjuk petugas lain dahulu, atau rujukannya dibatalkan",
     "leave each agency of theirs that takes part somebody who can work on a referral: it names another first, or its "
     "referral is taken back",
 )

@@ -129,9 +129,9 @@ FIELDS: dict[type[Fact], dict[str, Any]] = {
         "reference": "7/2026",
     },
     SurvivorIdentified: IDENTITY,
-    SurvivorIdentityCorrected: {**IDENTITY, "reason": "misheard"},
+    SurvivorIdentityCorrected: {**IDENTITY, "reason": "misheard", "corrects": "uptd-ppa"},
     SurvivorContactRecorded: CONTACT,
-    SurvivorContactCorrected: {**CONTACT, "reason": "a new number"},
+    SurvivorContactCorrected: {**CONTACT, "reason": "a new number", "corrects": "uptd-ppa"},
     IncidentRecorded: INCIDENT,
     IncidentCorrected: {**INCIDENT, "reason": "a slip"},
     AllegedPerpetratorRecorded: {

@@ -71,7 +71,7 @@ from rujukan.domain.case.merging import MergeCase, SeparateCase
 from rujukan.domain.case.notes import NoteRecorded
 from rujukan.domain.case.overrides import OverrideAsked, OverrideReviewed, SharedWithoutConsent
 from rujukan.domain.case.speaking import HearSpeakerAgain, SpeakerSetAside
-from rujukan.domain.case.staffing import ExclusionEnded, PersonExcluded
+from rujukan.domain.case.staffing import ExcludePerson, ExclusionEnded, PersonExcluded
 from rujukan.domain.casefile.evolving import fold_log, said
 from rujukan.domain.codes import (
     AgencyKind,
@@ -486,9 +486,9 @@ def test_who_lets_an_agency_s_first_administrator_in_is_not_that_one_alone() -> 
     assert tale.network["polres"].has_administrator
 
 
-ELSEWHERE = (AskGlassLeave, RemoveMember)
+ELSEWHERE = (AskGlassLeave, RemoveMember, ExcludePerson)
 """There is nothing to ask for before a verdict (test_glass.py); taking an administrator away takes two others
-(test_seconds.py)."""
+(test_seconds.py); so does excluding somebody, as two more remain (test_staffing.py)."""
 BEFORE: dict[type[Fact], Any] = {
     LiftLegalHold: HELD,
     LiftHoldOnOrder: HELD,

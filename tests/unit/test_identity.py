@@ -30,7 +30,7 @@ def test_the_survivor_is_identified_once_and_then_corrected() -> None:
     given(opened(), who).when(say(IdentifySurvivor, **IDENTITY)).refused(AlreadyExists, what="survivor identity")
     correction = {"name": "Penyintas B", "reason": "misheard"}
     given(opened(), who).when(say(CorrectSurvivorIdentity, **correction)).then(
-        say(SurvivorIdentityCorrected, **correction)
+        say(SurvivorIdentityCorrected, **correction, corrects="uptd-ppa")
     )
 
 
@@ -45,7 +45,7 @@ def test_her_contact_is_recorded_once_and_then_corrected() -> None:
     given(opened()).when(say(RecordSurvivorContact, **CONTACT)).then(how)
     given(opened(), how).when(say(RecordSurvivorContact, **CONTACT)).refused(AlreadyExists, what="survivor contact")
     given(opened(), how).when(say(CorrectSurvivorContact, phone="1111", safe_to_call=None, reason="new number")).then(
-        say(SurvivorContactCorrected, phone="1111", reason="new number")
+        say(SurvivorContactCorrected, phone="1111", reason="new number", corrects="uptd-ppa")
     )
 
 
@@ -61,7 +61,7 @@ def test_whether_it_is_safe_to_call_is_what_was_said_and_no_default(safe: bool |
     how = say(SurvivorContactRecorded, phone="0000", safe_to_call=safe)
     given(opened()).when(say(RecordSurvivorContact, **said)).then(how)
     given(opened(), how).when(say(CorrectSurvivorContact, **said, reason="r")).then(
-        say(SurvivorContactCorrected, phone="0000", safe_to_call=safe, reason="r")
+        say(SurvivorContactCorrected, phone="0000", safe_to_call=safe, reason="r", corrects="uptd-ppa")
     )
 
 
