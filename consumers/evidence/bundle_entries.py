@@ -20,9 +20,11 @@ LARGEST_ENTRY = 4 * 1024 * 1024
 class Refused(NotProven):
     """A part of the bundle does not hold. `part` names it; the message says why."""
 
-    def __init__(self, part: str, why: str) -> None:
+    def __init__(self, part: str, why: str, because: type[NotProven] | None = None) -> None:
         super().__init__(f"{part}: {why}")
         self.part = part
+        self.because = because
+        """What it is that failed there, where that has a class of its own."""
 
 
 class Entry(NamedTuple):
@@ -52,7 +54,7 @@ def blaming(name: str) -> Iterator[None]:
     except Refused:
         raise
     except NotProven as problem:
-        raise Refused(name, str(problem)) from None
+        raise Refused(name, str(problem), type(problem)) from None
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError, ArithmeticError, IndexError):
         raise Refused(name, "it is not in the format that it should be in") from None
 

@@ -274,7 +274,7 @@ def told(verified: Verified, language: Language) -> Iterator[str]:
         yield say("witnesses", language, words=witnesses(verified.witnesses, language))
     yield say("compare", language)
     for label, figure in lines(figures_of(verified), language):
-        yield f"{label}: {_printable(figure)}"
+        yield f"{label}: {printable(figure)}"
 
 
 def witnesses(seen: Mapping[str, int], language: Language) -> str:
@@ -285,7 +285,7 @@ def witnesses(seen: Mapping[str, int], language: Language) -> str:
 def say(key: str, language: Language, **about: object) -> str:
     """The sentence of a key."""
     indonesian, english = (SAYS | UNCHECKED)[key]
-    shown = {name: _printable(str(value)) for name, value in about.items()}
+    shown = {name: printable(str(value)) for name, value in about.items()}
     return (indonesian if language == "id" else english).format(**shown)
 
 
@@ -314,6 +314,6 @@ def _instant(seconds: int, language: Language) -> str:
         return f"{seconds} s"
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """Without what would move the cursor, turn the direction of writing, or begin a line of its own."""
     return "".join(c if c.isprintable() else "\ufffd" for c in text)

@@ -88,8 +88,8 @@ def add_asking(parser: argparse.ArgumentParser) -> None:
 
 
 def _verify(settings: Settings, said: argparse.Namespace) -> int:
-    from ...consumers.evidence import container, words
-    from ...consumers.evidence.bundles import Refused, verify_bundle
+    from ...consumers.evidence import container, refusal_words, words
+    from ...consumers.evidence.bundles import verify_bundle
     from ...consumers.evidence.policies import read_policy
     from ...consumers.evidence.proofs import FIRST_LINE, parse_proof, verify_proof
     from ...consumers.evidence.refused import NotProven
@@ -112,11 +112,8 @@ def _verify(settings: Settings, said: argparse.Namespace) -> int:
             return 0
         verified = verify_bundle(data, policy)
         signatures = [_signature(verified.parts[name], name, said) for name in _signed(verified.unchecked)]
-    except Refused as problem:
-        print(f"{words.verdict('failed', said.language)}: {problem}", file=sys.stderr)
-        return 1
     except NotProven as problem:
-        print(f"{words.verdict('unproven', said.language)}: {problem}", file=sys.stderr)
+        print("\n".join(refusal_words.refused(problem, said.language)), file=sys.stderr)
         return 1
     print(words.verdict("unvouched" if policy is None else "passed", said.language))
     for sentence in words.told(verified, said.language):
