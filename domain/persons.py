@@ -30,7 +30,7 @@ class SetAside(Code):
     """Why somebody who could speak for her does not."""
 
     ALLEGED_PERPETRATOR = "alleged-perpetrator", "Ia adalah terlapor", "Is the alleged perpetrator"
-    NOT_SAFE = "not-safe", "Ia tidak aman bagi penyintas", "Is not safe for her"
+    NOT_SAFE = "not-safe", "Ia tidak aman bagi korban", "Is not safe for her"
 
 
 class Saying(Code):

@@ -18,6 +18,7 @@ from .codes import (
     Service,
     SharingBasis,
 )
+from .persons import SetAside
 from .violence import ClockNeed, GbvType, Need, ToldBy
 from .words import Language, Words
 
@@ -51,6 +52,7 @@ _HERS: Mapping[tuple[type[Code], Code], Words] = {
         (ToldBy.SURVIVOR, Words("Anda sendiri", "You yourself")),
         (EndReason.UNREACHABLE, Words("Anda tidak dapat dihubungi", "You could not be reached")),
         (Service.WITNESS_PROTECTION, Words("Perlindungan oleh LPSK", "Protection by LPSK")),
+        (SetAside.NOT_SAFE, Words("Ia tidak aman bagi Anda", "Is not safe for you")),
         (GbvType.RAPE, Words("Perkosaan", "Rape")),
         (Service.PSYCHOSOCIAL, SUPPORT),
         (Need.PSYCHOSOCIAL, SUPPORT),
