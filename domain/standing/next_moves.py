@@ -1,11 +1,20 @@
 """What follows from a state, for who asks: whoever took a step too early or too late is told which there are."""
 
 from collections.abc import Set
+from typing import Any
 
 from ..codes import Role
 from ..declaring import ASKED
+from ..refusal import WrongMove
 from .relations import Relation
-from .rows import Thing
+from .rows import Thing, Tie
+
+
+def wrong_move(tie: Tie, thing: Any, mine: Set[Relation], role: Role) -> WrongMove:
+    """That a thing's state does not allow what was asked, with what it does allow."""
+    refusal = WrongMove(referral=thing.id, status=thing.status, move=tie.move)
+    refusal.with_acts(moves_from(tie.thing, thing.status, mine, role))
+    return refusal
 
 
 def moves_from(thing: Thing, status: object, mine: Set[Relation], role: Role) -> tuple[str, ...]:

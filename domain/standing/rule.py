@@ -22,9 +22,8 @@ from ..refusal import (
     PurposeNotAllowed,
     Refusal,
     Unknown,
-    WrongMove,
 )
-from .next_moves import moves_from
+from .next_moves import wrong_move
 from .reach import Reaches
 from .relations import Extent, Relation
 from .roles import SEES_ALL
@@ -364,9 +363,7 @@ def _to_one(tie: Tie, id: Any, case: Case | None, act: Act) -> None:
     if tie.another_than in mine:
         raise NotByTheSamePerson(**{tie.by: id}) if tie.another_than is R.OPENED_BY else AnotherPersonNeeded()
     if tie.states and thing.status not in tie.states:
-        raise WrongMove(referral=thing.id, status=thing.status, move=tie.move).with_acts(
-            moves_from(tie.thing, thing.status, mine, act.role)
-        )
+        raise wrong_move(tie, thing, mine, act.role)
 
 
 def _ties(tie: Tie, thing: Any, case: Any, act: Act) -> frozenset[Relation]:
