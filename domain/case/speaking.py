@@ -169,7 +169,7 @@ class SetSpeakerAside(Fact, frozen=True, kw_only=True):
     for her. They give and withdraw nothing."""
 
     speakers: Coordination[Speakers]
-    set_aside: Coordination[SetAside]
+    set_aside: Safety[SetAside]
     reason: Safety[Text | None] = None
 
 
