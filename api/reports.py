@@ -1,33 +1,34 @@
 """Reports on who looked at what, who held what, and what looks unusual. Opening one is itself on the record."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Annotated, Any
+from itertools import islice
+from typing import Annotated
 from uuid import UUID
 
 from msgspec import Meta, Struct
 
 from ..domain.access import AccessRecorded
 from ..domain.agency import agency_stream
-from ..domain.codes import Purpose, Role
 from ..domain.disclosure import Written
-from ..domain.fact import AgencyCode
+from ..domain.fact import Act, AgencyCode
 from ..domain.history import When
-from ..domain.oversight import LIMITS, REASONS, TOLD, Finding, Look, Unusual, by_rule, unusual
+from ..domain.holdings import Span
+from ..domain.oversight import LIMITS, REASONS, TOLD, Finding, Unusual, by_rule, unusual
 from ..domain.standing import readings
-from ..projections import audit, holdings, notices
-from ..projections.holdings import HoldingEntry
+from ..projections import notices
 from ..projections.listing import Positive
 from ..projections.notices import NoticeEntry
+from .application.oversight import looks_of
 from .application.ports import ReadingsFound
-from .application.reading import COORDINATION, Asked, OnRecord
+from .application.reading import COORDINATION, Asked, OnRecord, subject_of
 from .application.rooms import Rooms
 from .cursors import next_page
 from .gate import Work
 from .parameters import USUAL, Limit
 from .problems import BadRequest
-from .reads import Page, Read, page, page_of
+from .reads import Read, page
 
 USUAL_SPAN, LONGEST_SPAN = timedelta(days=7), timedelta(days=31)
 MOST_LOOKS = 100_000
@@ -58,6 +59,30 @@ class Openings(Struct, frozen=True, omit_defaults=True):
     have opened more than is listed, of any case."""
 
     items: list[Opening]
+    next: str | None = None
+    unread: list[int] = []
+
+
+class HoldingEntry(Struct, frozen=True):
+    """What an agency held, and since when. `relation`: lead, worker, recipient or sender; `of`: the referral, or the
+    case. `status` is the referral's, or the case's."""
+
+    case: UUID
+    relation: str
+    of: UUID
+    status: str
+    worker: UUID | None
+    since: datetime
+    until: datetime | None
+    position: int
+
+
+class Held(Struct, frozen=True, omit_defaults=True):
+    """One page of what an agency held; `next` is the cursor of the one after, absent at the end. `unread`: positions of
+    the log where something of such a case does not open, or is gone before it: what was held in that case is left
+    out."""
+
+    items: list[HoldingEntry]
     next: str | None = None
     unread: list[int] = []
 
@@ -93,7 +118,9 @@ class UnusualLook(Struct, frozen=True):
 
 class UnusualAccess(Struct, frozen=True, omit_defaults=True):
     """Unusual reading between two instants, and the acts of which this agency's people were told, as /notices shows
-    them: the first 1,000, with each page. Rules mark; a person judges."""
+    them: the first 1,000, with each page. Rules mark; a person judges. `unread`: positions of the log where a reading,
+    a notice, or something of a case that was read, does not open, or is gone before it: more may be unusual than is
+    listed."""
 
     since: datetime
     until: datetime
@@ -101,6 +128,7 @@ class UnusualAccess(Struct, frozen=True, omit_defaults=True):
     items: list[UnusualLook]
     acts: list[NoticeEntry]
     next: str | None = None
+    unread: list[int] = []
 
 
 Place = tuple[Positive]
@@ -142,18 +170,22 @@ def what_was_held(
     at: Annotated[When, Meta(description="an instant with its zone, or a position; now when left out")] | None = None,
     limit: Limit = USUAL,
     cursor: tuple[Positive, str, UUID] | None = None,
-) -> Page:
+) -> Held:
+    """From the log itself, as `case_access`: each case is told anew from its first event."""
     _recorded(rooms, asked, "holdings")
     act = asked.act
-    found = rooms.lists.ask(
-        act,
-        holdings.holdings,
-        act.agency if agency is None else agency,
-        act.at if at is None else at,
-        after=cursor,
-        limit=limit,
+    whose, when = act.agency if agency is None else agency, act.at if at is None else at
+    cases = rooms.oversight.held_by(whose)
+    spans = (
+        span
+        for case in cases.found.values()
+        if act.agency in (whose, case.lead)
+        for span in case.spans
+        if span.agency == whose and span.holds_at(when) and (cursor is None or _place(span) > cursor)
     )
-    return page(found, limit, lambda entry: (entry.position, entry.relation, entry.of))
+    shown = (span for span in sorted(spans, key=_place) if not rooms.casework.hides(span.holding.case, act))
+    found = page([_entry(span) for span in islice(shown, limit)], limit, lambda e: (e.position, e.relation, e.of))
+    return Held(found.items, found.next, list(cases.unread))
 
 
 def unusual_access(
@@ -168,24 +200,44 @@ def unusual_access(
     limit: Limit = USUAL,
     cursor: Place | None = None,
 ) -> UnusualAccess:
-    since, until = _span(from_, to, asked.act.at)
-    _recorded(rooms, asked, "unusual-access")
-    rows = rooms.lists.ask(asked.act, audit.looks, since, until, LIMITS.grace, MOST_LOOKS + 1)
-    if len(rows) > MOST_LOOKS:
+    """From the log itself: the readings, how who read stood to the case, and the notices."""
+    act = asked.act
+    since, until = _span(from_, to, act.at)
+    under = _recorded(rooms, asked, "unusual-access")
+    read = rooms.reading.readings_between(asked, since, until, rooms.oversight.led_by(act.agency), under, MOST_LOOKS)
+    if len(read.found) > MOST_LOOKS:
         detail = f"There are more than {MOST_LOOKS:,} readings. Ask for a shorter span."
         raise BadRequest(400, "TooMany", detail, parameter="from")
-    found = unusual([_look(row, rooms) for row in rows])
-    acts = rooms.lists.ask(asked.act, notices.done_between, since, until, MOST_ACTS)
+    cases = rooms.oversight.cases({subject_of(w) for w in read.found})
+    kinds = {code: rooms.network[code].kind for code in {w.author for w in read.found} if code in rooms.network}
+    found = unusual(looks_of(read.found, cases.found, kinds, act.agency, LIMITS.grace))
+    acts, unread = _acts(rooms, act, since, until)
     start = cursor[0] if cursor else 0
     shown = [f for f in found if f.look.position > start][:limit]
     more = (shown[-1].look.position,) if len(shown) == limit else None
-    return UnusualAccess(since, until, _rules(found, acts), [_marked(f) for f in shown], acts, next_page(more))
+    missed = sorted({*read.unread, *cases.unread, *unread})
+    return UnusualAccess(since, until, _rules(found, acts), [_marked(f) for f in shown], acts, next_page(more), missed)
+
+
+def _acts(rooms: Rooms, act: Act, since: datetime, until: datetime) -> tuple[list[NoticeEntry], Sequence[int]]:
+    """The first acts of a span, as the asking agency's people were told of them; positions of notices that do not
+    open."""
+    given = rooms.oversight.notices(act.agency, since, until)
+    own = notices.of_its_own(act.agency, rooms.casework.written(agency_stream(act.agency)))
+    erased = rooms.oversight.erased()
+    acts = {
+        (entry.deed, entry.rule): entry
+        for entry in (*map(notices.as_given, given.found), *own)
+        if since <= entry.done_at < until
+        and (entry.case is None or not (entry.case in erased or rooms.casework.hides(entry.case, act)))
+    }
+    return [acts[deed] for deed in sorted(acts)][:MOST_ACTS], given.unread
 
 
 READS = (
     Read("/reports/case-access", case_access, Openings, "reports", readings.CASE_ACCESS, waits=True),
     Read("/reports/person-access", person_access, Openings, "reports", readings.PERSON_ACCESS, waits=True),
-    Read("/reports/holdings", what_was_held, page_of(HoldingEntry), "reports", readings.HELD, waits=True),
+    Read("/reports/holdings", what_was_held, Held, "reports", readings.HELD, waits=True),
     Read(
         "/reports/unusual-access",
         unusual_access,
@@ -230,10 +282,14 @@ def _span(since: datetime | None, until: datetime | None, now: datetime) -> tupl
     return since, until
 
 
-def _look(row: dict[str, Any], rooms: Rooms) -> Look:
-    agency = rooms.network.get(row["agency"])
-    codes = {"role": Role.of(row["role"]), "purpose": Purpose.of(row["purpose"])}
-    return Look(**{**row, **codes, "kind": agency.kind if agency else None})
+def _place(span: Span) -> tuple[int, str, UUID]:
+    """Where it stands in a list."""
+    return span.position, span.holding.relation, span.holding.of
+
+
+def _entry(span: Span) -> HoldingEntry:
+    case, relation, of = span.holding
+    return HoldingEntry(case, relation, of, span.status, span.worker, span.since, span.until, span.position)
 
 
 def _rules(found: Iterable[Finding], acts: Iterable[NoticeEntry]) -> list[UnusualRule]:

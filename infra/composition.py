@@ -164,6 +164,7 @@ def service(on: On, connections: int = 16) -> Iterator[Ports]:
     from .ledger.store import LedgerStore
     from .schemas.serving import MessageSchemas
     from .serving.opener import ApiOpener
+    from .serving.oversight import ApiOversight
     from .serving.vitals import ApiVitals
     from .store.documents import DocumentStore
     from .store.readings import Readings
@@ -202,6 +203,7 @@ def service(on: On, connections: int = 16) -> Iterator[Ports]:
             node.receipts,
             within,
             vitals,
+            ApiOversight(node.written, node.met),
             settings.case_bytes,
         )
 

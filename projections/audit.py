@@ -6,13 +6,13 @@ was worked on, and how, tells a story too.
 """
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Any, LiteralString
 from uuid import UUID
 
 from msgspec import Meta, Struct
 from psycopg import Connection
-from psycopg.rows import TupleRow, class_row, dict_row
+from psycopg.rows import TupleRow, class_row
 
 from ..domain.access import AccessRecorded, codes_of
 from ..domain.case.lead import LeadTransferAccepted
@@ -20,7 +20,6 @@ from ..domain.damaged import DamagedErasureAsked, DamagedErasureRefused
 from ..domain.delivery import Acknowledged
 from ..domain.disclosure import Followed
 from ..domain.erasure import CopiesKept, DeletionAsked, ErasureAcknowledged, ErasureRecorded, RecallRecorded
-from ..domain.oversight import SEARCHING
 from ..domain.sending import SendingsRecorded
 from ..domain.standing import readings
 from .erased import records
@@ -171,32 +170,6 @@ TRAIL = Listing(
     "/audit", trail, AuditEntry, "audit", readings.TRAIL, cursor=lambda entry: (entry.position,), name="list_audit"
 )
 
-
-def looks(
-    db: Connection[TupleRow], since: datetime, until: datetime, grace: timedelta, limit: int
-) -> list[dict[str, Any]]:
-    """The openings of content of cases that the acting agency may see, and its people's searches, from `since` to
-    before `until`, in the order of the log, as fields of `domain.oversight.Look` (its `kind` excepted): how the reader
-    stood to the case then."""
-    with db.cursor(row_factory=dict_row) as cursor:
-        return cursor.execute(
-            _LOOKS, {"since": since, "until": until, "grace": grace, "limit": limit, "searching": SEARCHING}
-        ).fetchall()
-
-
-_LOOKS: LiteralString = """
-    SELECT a.position, a.subject AS case, a.agency, a.actor, a.role, a.purpose, a.what, a.recorded_at AS at,
-      EXISTS (SELECT FROM views.audit w WHERE w.subject = a.subject AND w.actor = a.actor AND w.purpose IS NULL
-        AND w.recorded_at <= a.recorded_at + %(grace)s) AS acted,
-      EXISTS (SELECT FROM views.holding h WHERE h.case_id = a.subject AND h.worker = a.actor
-        AND h.from_position < a.position AND coalesce(h.until_position, a.position + 1) > a.position) AS accompanied,
-      EXISTS (SELECT FROM views.holding h WHERE h.case_id = a.subject AND h.agency = a.agency AND h.status <> 'draft'
-        AND h.from_position < a.position AND coalesce(h.until_position, a.position + 1) > a.position) AS took_part
-      FROM views.audit a
-     WHERE a.purpose IS NOT NULL AND (a.compartments <> '{}' OR a.what = %(searching)s)
-       AND a.recorded_at >= %(since)s AND a.recorded_at < %(until)s
-     ORDER BY a.position LIMIT %(limit)s
-"""
 
 _LEADS: LiteralString = """
     INSERT INTO audit_lead SELECT * FROM unnest(%b::uuid[], %b::text[])

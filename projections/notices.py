@@ -5,7 +5,7 @@ What was found waits until it is told (`untold`, for the escalator). An agency's
 became of its own keys and webhook: a message of it would go to the very key, or address, that it is about.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, LiteralString, NamedTuple
 from uuid import UUID
@@ -25,7 +25,7 @@ from ..domain.case.overrides import OverrideAsked, SharedWithoutConsent
 from ..domain.case.referrals import ReferralSent
 from ..domain.casefile.assigning import PersonAssigned
 from ..domain.casefile.state import Case
-from ..domain.disclosure import Followed
+from ..domain.disclosure import Followed, Written
 from ..domain.judged import JudgedNotJustified, JudgedOtherwise, VerdictFacts, person_stream
 from ..domain.notices import NoticeGiven
 from ..domain.oversight import LIMITS, SEARCHING, Unusual
@@ -247,15 +247,32 @@ def notices(db: Connection[TupleRow], *, before: int | None = None, limit: int =
         ).fetchall()
 
 
-def done_between(db: Connection[TupleRow], since: datetime, until: datetime, limit: int) -> list[NoticeEntry]:
-    """The same, of what was done between two instants, in the order of the log."""
-    with db.cursor(row_factory=class_row(NoticeEntry)) as cursor:
-        return cursor.execute(
-            _SELECT + " WHERE done_at >= %s AND done_at < %s ORDER BY deed, rule LIMIT %s", (since, until, limit)
-        ).fetchall()
-
-
 NOTICES = Listing("/notices", notices, NoticeEntry, "lists", readings.NOTICES, cursor=lambda entry: (entry.position,))
+
+
+def of_its_own(agency: str, events: Iterable[Written]) -> list[NoticeEntry]:
+    """What became of an agency's own keys and webhook, and whether an older state was restored, as its people are shown
+    it: told by all events of its own stream."""
+    watch, found = Watch(), list[NoticeEntry]()
+    for w in events:
+        now = w.at, agency, w.actor, None
+        if isinstance(w.event, HistoryRecovered):
+            found.append(NoticeEntry(Unusual.RESTORED.value, *now, None, w.position, w.at, w.position))
+        elif isinstance(w.event, OF_AN_AGENCY) and (did := done(w.event, None, agency, w.actor)) is not None:
+            what, actor, more = did
+            deed = Deed(w.position, what, w.at, agency, actor or w.actor, **more)
+            rule, _ = watch.take(deed)
+            if rule in OF_KEYS:
+                done_by = deed.at, agency, deed.actor, None, deed.key
+                found.append(NoticeEntry(rule.value, *done_by, w.position, w.at, w.position))
+    return found
+
+
+def as_given(w: Written) -> NoticeEntry:
+    """A notice, as it stands in the log."""
+    e = w.event
+    assert isinstance(e, NoticeGiven)
+    return NoticeEntry(e.rule, e.done_at, e.done_for, e.actor, e.case, e.key, e.deed, w.at, w.position)
 
 
 def untold(db: Connection[TupleRow], since: datetime) -> list[Untold]:

@@ -1,7 +1,8 @@
 """The hands that open what is sealed. Nobody but this package may hold them (an import contract says so): what they
 give leaves through `reading`, which records it first."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from typing import NamedTuple, Protocol
 from uuid import UUID
 
@@ -43,6 +44,13 @@ class Opener(Protocol):
 
     def readings_by(self, person: UUID, agency: AgencyCode, after: int = 0, limit: int | None = None) -> ReadingsFound:
         """The same, by a person for an agency, of whatever case or list."""
+        ...
+
+    def readings_between(
+        self, since: datetime, until: datetime, agency: AgencyCode, led: Collection[UUID], limit: int
+    ) -> ReadingsFound:
+        """The same, of content or a search, between two instants: those for an agency, and those of the cases that it
+        leads."""
         ...
 
     def bundle(

@@ -17,6 +17,7 @@ from ...domain.disclosure import Written
 from ...domain.fact import Act, AgencyCode, Fact
 from .opener import Opener
 from .opener import ReadingsFound as ReadingsFound
+from .oversight import Oversight
 from .register import Deliveries
 from .vitals import VitalSigns
 
@@ -386,4 +387,5 @@ class Ports(NamedTuple):
     deliveries: Deliveries
     within: Patience
     vitals: VitalSigns
+    oversight: Oversight
     case_bytes: int = CASE_BYTES

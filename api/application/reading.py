@@ -7,6 +7,7 @@ what was opened leaves with the record of it (`OnRecord`), so nobody can be show
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from queue import LifoQueue
 from typing import NamedTuple
 from uuid import UUID, uuid4
@@ -192,6 +193,17 @@ class Reading:
                 break
             after = more[-1].position
         return ReadingsFound(found[:limit], sorted(unread))
+
+    def readings_between(
+        self, asked: Asked, since: datetime, until: datetime, led: Collection[UUID], under: OnRecord, limit: int
+    ) -> ReadingsFound:
+        """The same, of what was opened or searched between two instants for the asking agency, or of the cases that it
+        leads; where there are more than the limit, one more than that."""
+        if not under.position:
+            return NOBODY_LOOKED
+        more = self._opener.readings_between(since, until, asked.act.agency, led, limit + 1)
+        hidden = {case: self._casework.hides(case, asked.act) for case in {subject_of(w) for w in more.found}}
+        return ReadingsFound([w for w in more.found if not hidden[subject_of(w)]], more.unread)
 
     def _for_person(self, asked: Asked, case: UUID) -> None:
         """Raises Unknown where who asks is excluded from the case: whichever door forgot to ask, nothing is opened."""

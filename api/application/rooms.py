@@ -7,6 +7,7 @@ from .arriving import Arrivals
 from .casework import Casework
 from .lists import Lists
 from .network import Agencies
+from .oversight import Oversight
 from .ports import (
     Clock,
     Documents,
@@ -44,6 +45,7 @@ class Rooms(NamedTuple):
     webhooks: Webhooks
     within: Patience
     register: Deliveries
+    oversight: Oversight
     vitals: VitalSigns
     refused: Refused
 
@@ -73,6 +75,7 @@ class Rooms(NamedTuple):
             ports.webhooks,
             ports.within,
             ports.deliveries,
+            ports.oversight,
             ports.vitals,
             Refused(),
         )

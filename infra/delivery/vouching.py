@@ -56,7 +56,7 @@ class Vouched:
 
     def __init__(self, store: EventStore) -> None:
         self._lock = Lock()
-        self._index = LogIndex(store, TOPIC, self._forget, self._take)
+        self._index = LogIndex(store, [TOPIC], self._forget, self._take)
 
     def _forget(self) -> None:
         self._of: dict[bytes, array[int]] = {}

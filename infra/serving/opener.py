@@ -1,7 +1,8 @@
 """The hands that open what is sealed, for the application's `reading` alone."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from uuid import UUID
 
 from ...api.application.ports import ReadingsFound, Unreadable
@@ -11,7 +12,7 @@ from ..bundle.building import Bundles
 from ..delivery.met import Met
 from ..store.data_keys import KeyGone
 from ..store.documents import DocumentStore
-from ..store.event_store import Damaged, EventStore, OpenedAt
+from ..store.event_store import Damage, Damaged, EventStore, OpenedAt
 from ..store.following import written_of
 from ..store.readings import Looked, Readings
 from ..store.sealed_record import BrokenSeal
@@ -43,12 +44,19 @@ class ApiOpener:
     def readings_by(self, person: UUID, agency: AgencyCode, after: int = 0, limit: int | None = None) -> ReadingsFound:
         return self._as_looked(self._looked.by(person, agency, after, limit))
 
+    def readings_between(
+        self, since: datetime, until: datetime, agency: AgencyCode, led: Collection[UUID], limit: int
+    ) -> ReadingsFound:
+        looked = self._looked.between(since, until, agency, led, limit)
+        return ReadingsFound(looked.found, self._named(looked.unread))
+
     def _as_looked(self, looked: Looked) -> ReadingsFound:
-        if looked.unread:
-            self._met.positions([damage.position for damage in looked.unread])
-        return ReadingsFound(
-            [written_of(o) for o in looked.found], sorted({damage.position for damage in looked.unread})
-        )
+        return ReadingsFound([written_of(o) for o in looked.found], self._named(looked.unread))
+
+    def _named(self, unread: Sequence[Damage]) -> list[int]:
+        if unread:
+            self._met.positions([damage.position for damage in unread])
+        return sorted({damage.position for damage in unread})
 
     def bundle(
         self,

@@ -1,7 +1,7 @@
-"""An index of what of one topic stands where in the log, for evidence: it is selected from the log itself, and nothing
-of it is left out in silence.
+"""An index of what of some topics stands where in the log, for evidence: it is selected from the log itself, and
+nothing of it is left out in silence.
 
-A process opens each record of the topic once and remembers where it stands. The first question after a start goes
+A process opens each record of these topics once and remembers where it stands. The first question after a start goes
 through the whole log, later ones through what is new. One that does not open, or that is gone while a later one of its
 stream is there, is named, and the others are taken in all the same. What was taken back for good (`rujukan recover`) is
 forgotten, and so is all that was remembered once something damaged is whole again: all is read anew then.
@@ -21,14 +21,23 @@ MOVED = "its row is not there any more, or is another"
 
 
 class LogIndex:
-    """Follows one topic. Belongs to one thread at a time: who holds it has a lock."""
+    """Follows some topics. Belongs to one thread at a time: who holds it has a lock."""
 
     def __init__(
-        self, store: EventStore, topic: str, forget: Callable[[], None], take: Callable[[Opened], None]
+        self,
+        store: EventStore,
+        topics: Sequence[str],
+        forget: Callable[[], None],
+        take: Callable[[Opened], None],
+        *,
+        among_others: bool = False,
     ) -> None:
-        """`take` is called with each that opens, in the order of the log; `forget` before all begins anew."""
+        """`take` is called with each that opens, in the order of the log; `forget` before all begins anew.
+        `among_others`: their streams have other topics, too, so that it does not show here where one of a stream is
+        gone."""
         self._store = store
-        self._topic = topic
+        self._topics = topics
+        self._among_others = among_others
         self._forget = forget
         self._take = take
         self._begin(self._recoveries())
@@ -66,17 +75,17 @@ class LogIndex:
                 found[one.position] = one
         for position in positions:
             if position not in found:
-                damage.setdefault(position, Damage(position, UUID(int=0), 0, self._topic, MOVED))
+                damage.setdefault(position, Damage(position, UUID(int=0), 0, self._topics[0], MOVED))
         return [found[p] for p in positions if p in found], [damage[p] for p in sorted(damage)]
 
     def _next(self, head: int) -> Sequence[Notification]:
         select = self._store.recorder.select_notifications
-        return select(self._upto, PAGE, head, [self._topic], inclusive_of_start=False)
+        return select(self._upto, PAGE, head, self._topics, inclusive_of_start=False)
 
     def _met(self, found: Opened | Damage) -> None:
         stream, met = found.stream, self.versions.get(found.stream, 0)
-        for version in range(met + 1, found.version):
-            self._damage[stream, version] = Damage(found.position, stream, version, self._topic, GONE)
+        for version in range(met + 1, found.version) if not self._among_others else ():
+            self._damage[stream, version] = Damage(found.position, stream, version, self._topics[0], GONE)
         self.versions[stream] = max(met, found.version)
         if isinstance(found, Damage):
             self._damage[stream, found.version] = found

@@ -90,6 +90,24 @@ def still_damaged(db: psycopg.Connection[Any]) -> set[UUID]:
     return {entry.stream for entry in damaged.entries(db) if not entry.is_repaired}
 
 
+def taken_up(world: World) -> None:
+    """An operator looks, and has what is whole again taken up."""
+    said = Namespace(stream=[], backup=None, repair=False, again=True, yes=False)
+    assert taking_up.run(world.settings, said) == 0
+
+
+@contextmanager
+def dead(world: World, parts: Sequence[str]) -> Iterator[None]:
+    """These are killed, and started again at the end."""
+    for part in parts:
+        world.parts[part].kill(down=True)
+    try:
+        yield
+    finally:
+        for part in parts:
+            world.parts[part].release()
+
+
 _DUE = """
     SELECT at_position FROM delivery.deletions WHERE done_at IS NULL
     UNION ALL SELECT 1 FROM delivery.expiries WHERE expires_at <= now()
@@ -174,8 +192,7 @@ class Flipped(Fault):
 
     def check(self, world: World) -> None:
         """The command that operators are told of builds the read models with what they passed by."""
-        said = Namespace(stream=[], backup=None, repair=False, again=True, yes=False)
-        assert taking_up.run(world.settings, said) == 0
+        taken_up(world)
         with asking(world) as db:
             assert not damaged.entries(db)
 
@@ -195,11 +212,8 @@ class FlippedAgency(Flipped):
         self._stream = agency_stream(agency)
 
     def inject(self, world: World) -> None:
-        for part in FOLLOWING:
-            world.parts[part].kill(down=True)
-        eventually(world, lambda db: self._flip(db) is None, "a bit is flipped")
-        for part in FOLLOWING:
-            world.parts[part].release()
+        with dead(world, FOLLOWING):
+            eventually(world, lambda db: self._flip(db) is None, "a bit is flipped")
 
 
 class FlippedPlace(Fault):
@@ -216,13 +230,8 @@ class FlippedPlace(Fault):
         self._column, self._flipped = "", False
 
     def inject(self, world: World) -> None:
-        if self._begun:
-            for part in FOLLOWING:
-                world.parts[part].kill(down=True)
-        eventually(world, self._flip, "a bit is flipped")
-        if self._begun:
-            for part in FOLLOWING:
-                world.parts[part].release()
+        with dead(world, FOLLOWING if self._begun else ()):
+            eventually(world, self._flip, "a bit is flipped")
 
     def _flip(self, db: psycopg.Connection[Any]) -> bool:
         """Not where the table has no row."""
@@ -261,8 +270,7 @@ class FlippedPlace(Fault):
 
     def check(self, world: World) -> None:
         """An operator looks, and nothing is left to be named."""
-        said = Namespace(stream=[], backup=None, repair=False, again=True, yes=False)
-        assert taking_up.run(world.settings, said) == 0
+        taken_up(world)
         with asking(world) as db:
             assert not db.execute("SELECT * FROM follow.unfit").fetchall()
 
@@ -319,8 +327,7 @@ class FlippedTold(Fault):
         return True
 
     def check(self, world: World) -> None:
-        said = Namespace(stream=[], backup=None, repair=False, again=True, yes=False)
-        assert taking_up.run(world.settings, said) == 0
+        taken_up(world)
 
     @property
     def about(self) -> str:
@@ -420,17 +427,17 @@ def keeper_of_register(world: World) -> str:
 
 
 class Hung(Fault):
-    """The database does nothing, and hangs up on nobody."""
+    """A server of the database does nothing, and hangs up on nobody."""
 
-    kind = "database hangs"
-
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, part: str = "database") -> None:
+        self.kind = f"{part} hangs"
         self.seconds = seconds, seconds
+        self._part = part
         self._halted: list[psutil.Process] = []
 
     def inject(self, world: World) -> None:
         with suppress(psutil.NoSuchProcess):
-            postmaster = psutil.Process(world.parts["database"].pid)
+            postmaster = psutil.Process(world.parts[self._part].pid)
             self._halted = [postmaster, *postmaster.children()]
         self._say(signal.SIGSTOP)
 
@@ -444,7 +451,7 @@ class Hung(Fault):
 
     @property
     def about(self) -> str:
-        return f"the database hangs for {self.seconds[0]:.0f} s"
+        return f"the {self._part} hangs for {self.seconds[0]:.0f} s"
 
 
 class InARow(Fault):
@@ -531,16 +538,12 @@ class Expires(Fault):
 
     def inject(self, world: World) -> None:
         world.parts["worker"].halt()
-        away = [*PUBLISHERS, subscriber(self._agency), subscriber("uptd-ppa")]
-        for part in away:
-            world.parts[part].kill(down=True)
-        with lead(world) as person:
-            shared = case_shared(person, self._agency, 4.0)
-        self._case = shared.case
-        assert shared.ends is not None
-        eventually(world, lambda db: db.execute("SELECT now() > %s", (shared.ends,)).fetchone()[0], "it ran out")
-        for part in away:
-            world.parts[part].release()
+        with dead(world, [*PUBLISHERS, subscriber(self._agency), subscriber("uptd-ppa")]):
+            with lead(world) as person:
+                shared = case_shared(person, self._agency, 4.0)
+            self._case = shared.case
+            assert shared.ends is not None
+            eventually(world, lambda db: db.execute("SELECT now() > %s", (shared.ends,)).fetchone()[0], "it ran out")
 
     def heal(self, world: World) -> None:
         world.parts["worker"].wake()

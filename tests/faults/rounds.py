@@ -15,7 +15,7 @@ from .catalogue import Fault, catalogue
 from .followers import Hung, few, followers, settled
 from .load import Load
 from .restored import Restored
-from .standby import FailedOver, HungStandby, LostStandby
+from .standby import FailedOver, LostStandby
 from .world import World
 
 RECOVER_SECONDS = 240.0
@@ -133,7 +133,7 @@ def of_standby(random: Random) -> list[Callable[[], Fault]]:
     """Makers of what can go wrong with one, each twice: with it the others are tried as elsewhere."""
     makers: list[Callable[[], Fault]] = [
         lambda: LostStandby(random.uniform(4, 25)),
-        lambda: HungStandby(random.uniform(4, 25)),
+        lambda: Hung(random.uniform(4, 25), "standby"),
         FailedOver,
     ]
     return makers * 2

@@ -1,11 +1,6 @@
-"""Faults of a database whose commits wait for a synchronous standby: the standby dies, or hangs; the primary is gone
-for good, and the standby is promoted in its place."""
+"""Faults of a database whose commits wait for a synchronous standby: the standby dies; the primary is gone for good,
+and the standby is promoted in its place. That it hangs: `Hung` in followers.py."""
 
-import os
-import signal
-from contextlib import suppress
-
-import psutil
 import psycopg
 
 from .catalogue import Fault
@@ -31,34 +26,6 @@ class LostStandby(Fault):
     @property
     def about(self) -> str:
         return f"the standby is gone for {self.seconds[0]:.0f} s"
-
-
-class HungStandby(Fault):
-    """It does nothing, and hangs up on nobody."""
-
-    kind = "standby hangs"
-
-    def __init__(self, seconds: float) -> None:
-        self.seconds = seconds, seconds
-        self._halted: list[psutil.Process] = []
-
-    def inject(self, world: World) -> None:
-        with suppress(psutil.NoSuchProcess):
-            postmaster = psutil.Process(world.parts["standby"].pid)
-            self._halted = [postmaster, *postmaster.children()]
-        self._say(signal.SIGSTOP)
-
-    def heal(self, world: World) -> None:
-        self._say(signal.SIGCONT)
-
-    def _say(self, number: int) -> None:
-        for process in self._halted:
-            with suppress(ProcessLookupError):
-                os.kill(process.pid, number)
-
-    @property
-    def about(self) -> str:
-        return f"the standby hangs for {self.seconds[0]:.0f} s"
 
 
 class FailedOver(Fault):

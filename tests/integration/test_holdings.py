@@ -2,13 +2,16 @@
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
 import psycopg
 import pytest
 from office import Office, catch_up, dump, forget_everything, opened_office, opened_runner
 
+from rujukan.api.application.reading import Asked
+from rujukan.api.application.rooms import Rooms
+from rujukan.api.reports import Held, what_was_held
 from rujukan.domain.case.fulfilment import AcceptReferral, ReceiveReferral
 from rujukan.domain.case.lead import AcceptLeadTransfer, AskLeadTransfer, AssignCaseWorker
 from rujukan.domain.case.lifecycle import CloseCase
@@ -19,7 +22,6 @@ from rujukan.domain.history import as_of
 from rujukan.infra import composition
 from rujukan.infra.issuer import usual_actor
 from rujukan.infra.settings import Settings
-from rujukan.projections.holdings import holdings
 
 
 @pytest.fixture(scope="module")
@@ -65,8 +67,13 @@ def story(office: Office, settings: Settings) -> Story:
 
 def held(office: Office, by: str, agency: str, when: int | datetime, case: UUID) -> list[tuple[str, str]]:
     """(relation, status) of what that agency held of the case, as `by` sees it."""
-    with office.ports.views.acting_for(by) as db:
-        return [(e.relation, e.status) for e in holdings(db, agency, when) if e.case == case]
+    return [(e.relation, e.status) for e in entries(office, by, agency, when).items if e.case == case]
+
+
+def entries(office: Office, by: str, agency: str, when: int | datetime, **page: Any) -> Held:
+    """What the report shows a supervisor."""
+    asked = Asked(office.act(by, Role.SUPERVISOR), uuid4())
+    return what_was_held(Rooms.on(office.ports), asked, agency=agency, at=when, **page)
 
 
 @pytest.mark.thorough
@@ -156,9 +163,10 @@ def test_at_every_position_it_is_what_the_case_was_there(office: Office, setting
 
 
 def test_pages_go_on_where_they_ended(office: Office, story: Story) -> None:
-    with office.ports.views.acting_for("uptd-ppa") as db:
-        everything = holdings(db, "uptd-ppa", story.accepted)
-        first = holdings(db, "uptd-ppa", story.accepted, limit=2)
-        last = first[-1]
-        rest = holdings(db, "uptd-ppa", story.accepted, after=(last.position, last.relation, last.of))
-    assert first + rest == everything
+    everything = entries(office, "uptd-ppa", "uptd-ppa", story.accepted)
+    first = entries(office, "uptd-ppa", "uptd-ppa", story.accepted, limit=2)
+    last = first.items[-1]
+    rest = entries(
+        office, "uptd-ppa", "uptd-ppa", story.accepted, cursor=(last.position, last.relation, last.of), limit=500
+    )
+    assert first.items + rest.items == everything.items

@@ -11,6 +11,8 @@ import pytest
 from office import Office, catch_up, dump, erases, opened_office, opened_runner
 
 from rujukan.api.application.reading import Asked
+from rujukan.api.application.rooms import Rooms
+from rujukan.api.reports import unusual_access
 from rujukan.consumers.wire.envelope import AgencyKey
 from rujukan.domain.agency import AddMember, agency_stream
 from rujukan.domain.agency_keys import RegisterKey, RetireKey
@@ -205,9 +207,9 @@ def test_new_and_retired_keys_and_webhooks_reach_the_leads_concerned_and_the_age
     assert fresh(watching, "disdik", own) == found
     assert fresh(watching, "polres", police) == []
     assert watching.told("disdik") == machine
-    with office.ports.views.acting_for("disdik") as db:  # its first key was the office's
-        report = notices.done_between(db, composition.now() - timedelta(hours=1), composition.now(), 500)
-    assert [n.rule for n in report][1:] == [rule for rule, _ in rules]
+    asked = Asked(office.act("disdik", Role.SUPERVISOR), uuid4())
+    report = unusual_access(Rooms.on(office.ports), asked, to=composition.now() + timedelta(minutes=1))
+    assert [n.rule for n in report.acts][1:] == [rule for rule, _ in rules], "its first key was the office's"
 
 
 @pytest.mark.thorough
