@@ -77,7 +77,7 @@ class HoldingEntry(Struct, frozen=True):
     position: int
 
 
-class Held(Struct, frozen=True, omit_defaults=True):
+class HoldingEntryPage(Struct, frozen=True, omit_defaults=True):
     """One page of what an agency held; `next` is the cursor of the one after, absent at the end. `unread`: positions of
     the log where something of such a case does not open, or is gone before it: what was held in that case is left
     out."""
@@ -170,7 +170,7 @@ def what_was_held(
     at: Annotated[When, Meta(description="an instant with its zone, or a position; now when left out")] | None = None,
     limit: Limit = USUAL,
     cursor: tuple[Positive, str, UUID] | None = None,
-) -> Held:
+) -> HoldingEntryPage:
     """From the log itself, as `case_access`: each case is told anew from its first event."""
     _recorded(rooms, asked, "holdings")
     act = asked.act
@@ -185,7 +185,7 @@ def what_was_held(
     )
     shown = (span for span in sorted(spans, key=_place) if not rooms.casework.hides(span.holding.case, act))
     found = page([_entry(span) for span in islice(shown, limit)], limit, lambda e: (e.position, e.relation, e.of))
-    return Held(found.items, found.next, list(cases.unread))
+    return HoldingEntryPage(found.items, found.next, list(cases.unread))
 
 
 def unusual_access(
@@ -237,7 +237,7 @@ def _acts(rooms: Rooms, act: Act, since: datetime, until: datetime) -> tuple[lis
 READS = (
     Read("/reports/case-access", case_access, Openings, "reports", readings.CASE_ACCESS, waits=True),
     Read("/reports/person-access", person_access, Openings, "reports", readings.PERSON_ACCESS, waits=True),
-    Read("/reports/holdings", what_was_held, Held, "reports", readings.HELD, waits=True),
+    Read("/reports/holdings", what_was_held, HoldingEntryPage, "reports", readings.HELD, waits=True),
     Read(
         "/reports/unusual-access",
         unusual_access,

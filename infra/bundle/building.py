@@ -25,6 +25,7 @@ from ..ledger.log_key import BundleSeal
 from ..ledger.publishing import Quorum
 from ..ledger.store import LedgerStore, NotSealed
 from ..store import sealed_record
+from ..store.counting import EventCounts
 from ..store.data_keys import KeyGone
 from ..store.documents import DocumentStore
 from ..store.event_store import Damage, Damaged, EventStore, Opened
@@ -93,6 +94,7 @@ class Bundles:
     ) -> None:
         self._knowing = knowing
         self._store = store
+        self._counts = EventCounts(store)
         self._readings = readings
         self._documents = documents
         self._ledger = ledger
@@ -186,9 +188,8 @@ class Bundles:
     def _check_whole(self, made: Opened, leaf: int) -> None:
         """Raises Damaged where the log has not as many events before the disclosure as were sealed: one that is gone
         may be a reading of the case."""
-        with self._store.pool.connection() as db:
-            (before,) = db.execute(_BEFORE, (made.position - 1,)).fetchone() or (0,)
-        if before != leaf:
+        before = self._counts.upto(made.position - 1)
+        if before != leaf and (before := self._counts.upto(made.position - 1, anew=True)) != leaf:
             why = f"{leaf} events before it were sealed, and {before} are there"
             raise Damaged(Damage(made.position, made.stream, made.version, made.topic, why))
 
@@ -307,9 +308,6 @@ class Bundles:
 
 def _position(opened: Opened) -> int:
     return opened.position
-
-
-_BEFORE = "SELECT count(*) FROM log.stored_events WHERE notification_id <= %s"
 
 
 def _made(

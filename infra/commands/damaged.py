@@ -37,7 +37,7 @@ def run(settings: Settings, said: argparse.Namespace) -> int:
     """List what is damaged, having looked at it again, and through the streams that are named. With `--repair` put
     records back, with `--again` take up what is whole again. The status is 0 where nothing is left."""
     from .. import composition
-    from ..delivery import damaged, damaged_rows, putting_right
+    from ..delivery import damaged, damaged_rows, kept_put_back, putting_right
     from ..delivery.digests import Digests
     from ..keys.names import FOLLOWING, REGISTER
     from ..positions import PROCESSORS, WEBHOOKS
@@ -61,6 +61,9 @@ def run(settings: Settings, said: argparse.Namespace) -> int:
         positions = putting_right.listed(db) if not named else []
         for position in positions:
             _show_position(position)
+        if said.backup:
+            _show_kept(settings, digests, db, positions, said)
+            kept_put_back.stands(db, digests, positions)
         if not found and not rows and not positions:
             print("nothing of it is damaged" if named else "nothing is damaged")
             return 0
@@ -184,7 +187,23 @@ def _show_position(position: Any) -> None:
     }
     print(f"{position.table}, {position.row}  since {position.since:%Y-%m-%d %H:%M}  not as it was written")
     of_case = position.how == putting_right.STANDS and position.table in {table.name for table in FACTS}
-    print(f"    {'what it said is not known: put it back from a backup' if of_case else done[position.how]}")
+    of_backup = "what it said is not known: a restored backup, named with --backup, may have it; --repair puts it back"
+    print(f"    {of_backup if of_case else done[position.how]}")
+
+
+def _show_kept(settings: Settings, digests: Any, db: Any, positions: "list[Any]", said: argparse.Namespace) -> None:
+    """Show what a backup has of what is on record of cases and stands, and put it back where that is asked for."""
+    from ..delivery import kept_put_back
+
+    for written in kept_put_back.in_backup(said.backup, db, digests, positions):
+        print(f"the backup has {written.many} rows of {written.table.name} as they were written, which are not here so")
+        if not said.repair:
+            continue
+        if agreed("    put them back?", said):
+            kept_put_back.put_back(settings.database, digests, written)
+            print("    put back")
+        else:
+            print("    left as they are")
 
 
 def _explained(about: Any, opens: bool) -> str:

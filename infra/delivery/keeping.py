@@ -7,7 +7,7 @@ round and round: some pages of each table each second.
 - More is wrong in when consents of a case run out, or it is gone: that is read anew of the case's log.
 - More is wrong in what agencies had to delete of a case, or it is gone: nobody works that out anew, as it was said by
   the rule of its time. The case is set aside, and what is on record of it stands named until it is put back from a
-  backup. All others go on.
+  backup (kept_put_back.py). All others go on.
 - More is wrong in a number at which something is missing, or in what `rujukan recover` left to be said: it stands
   named.
 

@@ -106,7 +106,7 @@ def look(db: Connection[TupleRow], digests: Digests, still: Still) -> int:
     """Look at every row, and put right what can be; how many were not as they were written. `still` is called in
     between. For the keeper, once all rows have digests."""
     _put_marks_right(db, digests)
-    found = [one for table in ALL for one in _unfit(db, digests, table)]
+    found = [one for table in ALL for one in unfit(db, digests, table)]
     standing = [one for one in found if not _is_put_right(db, digests, one, still)]
     for agency in _without_head(db, digests):
         write_heads(db, digests.positions, {agency: _head_of(db, digests, agency, still)})
@@ -134,7 +134,7 @@ def looked_at(db: Connection[TupleRow], digests: Digests, seen: Iterable[Unfit])
     """An operator has looked at these, and read models that stood were built anew: they are named no more. The rows
     that stood are dropped where they are still there, under whatever name."""
     stood = {one.row for one in seen if one.how == STANDS}
-    for found in _unfit(db, digests, PROCESSORS):
+    for found in unfit(db, digests, PROCESSORS):
         if found.row in stood:
             drop(db, found)
     facts = {table.name for table in FACTS}
@@ -147,7 +147,7 @@ def looked_at(db: Connection[TupleRow], digests: Digests, seen: Iterable[Unfit])
 
 def begin_webhooks_anew(db: Connection[TupleRow], digests: Digests, store: EventStore) -> None:
     """Drop rows of webhooks that stand, and begin anew with each webhook that has none, as its agency's stream says."""
-    for one in _unfit(db, digests, WEBHOOKS):
+    for one in unfit(db, digests, WEBHOOKS):
         drop(db, one)
     for (code,) in db.execute(_WITHOUT_WEBHOOK).fetchall():
         opened = list(store.read(agencies.agency_stream(code)))
@@ -157,7 +157,8 @@ def begin_webhooks_anew(db: Connection[TupleRow], digests: Digests, store: Event
             webhook_rows.begin_anew(db, digests.positions, code, webhook, at)
 
 
-def _unfit(db: Connection[TupleRow], digests: Digests, table: Table) -> Iterator[Found]:
+def unfit(db: Connection[TupleRow], digests: Digests, table: Table) -> Iterator[Found]:
+    """The rows of a table that are not as they were written."""
     for ctid, *columns, digest in db.execute(_select(table)).fetchall():
         row = read(table, columns)
         if not digests.positions.fits(digest, table.name, *row):

@@ -40,11 +40,11 @@ class LogIndex:
         self._among_others = among_others
         self._forget = forget
         self._take = take
-        self._begin(self._recoveries())
+        self._begin(recoveries(self._store))
 
-    def _begin(self, recoveries: int) -> None:
+    def _begin(self, recovered: int) -> None:
         self._forget()
-        self._recoveries_known = recoveries
+        self._recoveries_known = recovered
         self._upto = 0
         self.versions: dict[UUID, int] = {}
         """Stream → the version met last."""
@@ -53,9 +53,9 @@ class LogIndex:
 
     def catch_up(self) -> list[Damage]:
         """Take in what is new; what does not open or is gone, as far as that is known, in the order of the log."""
-        recoveries = self._recoveries()
-        if recoveries != self._recoveries_known or any(map(self._is_whole_again, self._damage.values())):
-            self._begin(recoveries)
+        now = recoveries(self._store)
+        if now != self._recoveries_known or any(map(self._is_whole_again, self._damage.values())):
+            self._begin(now)
         head = self._store.head()
         while page := self._next(head):
             for found in self._store.open_each(page):
@@ -100,11 +100,12 @@ class LogIndex:
         found = self._store.opened_each([damage.position])
         return any(isinstance(o, Opened) and (o.stream, o.version) == (damage.stream, damage.version) for o in found)
 
-    def _recoveries(self) -> int:
-        """How often an older state was taken for good: what came after it is not there any more."""
-        with self._store.pool.connection() as db:
-            (joined, recovered) = db.execute(_RECOVERIES).fetchone() or (0, 0)
-        return int(joined) + int(recovered)
+
+def recoveries(store: EventStore) -> int:
+    """How often an older state was taken for good: what came after it is not there any more."""
+    with store.pool.connection() as db:
+        (joined, recovered) = db.execute(_RECOVERIES).fetchone() or (0, 0)
+    return int(joined) + int(recovered)
 
 
 _RECOVERIES = "SELECT (SELECT count(*) FROM ledger.joinings), delivery.recoveries()"

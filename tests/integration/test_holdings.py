@@ -11,7 +11,7 @@ from office import Office, catch_up, dump, forget_everything, opened_office, ope
 
 from rujukan.api.application.reading import Asked
 from rujukan.api.application.rooms import Rooms
-from rujukan.api.reports import Held, what_was_held
+from rujukan.api.reports import HoldingEntryPage, what_was_held
 from rujukan.domain.case.fulfilment import AcceptReferral, ReceiveReferral
 from rujukan.domain.case.lead import AcceptLeadTransfer, AskLeadTransfer, AssignCaseWorker
 from rujukan.domain.case.lifecycle import CloseCase
@@ -70,7 +70,7 @@ def held(office: Office, by: str, agency: str, when: int | datetime, case: UUID)
     return [(e.relation, e.status) for e in entries(office, by, agency, when).items if e.case == case]
 
 
-def entries(office: Office, by: str, agency: str, when: int | datetime, **page: Any) -> Held:
+def entries(office: Office, by: str, agency: str, when: int | datetime, **page: Any) -> HoldingEntryPage:
     """What the report shows a supervisor."""
     asked = Asked(office.act(by, Role.SUPERVISOR), uuid4())
     return what_was_held(Rooms.on(office.ports), asked, agency=agency, at=when, **page)

@@ -13,6 +13,7 @@ import psycopg
 import pytest
 from damaging import case_with
 from fetching import Place, note
+from msgspec.structs import replace
 from office import NAMES, catch_up, until
 
 from rujukan.infra import composition, processes
@@ -171,6 +172,27 @@ def test_what_is_parted_is_what_it_is_as_a_whole(
         parts = list(source.pages(0))
         assert [f.written.position for part in parts for f in part] == whole
         assert {len(part) for part in parts} == {1}
+
+
+@pytest.mark.thorough
+def test_what_who_follows_remembers_weighs_no_more_than_it_may_and_all_is_followed_alike(
+    place: Place, settings: Settings
+) -> None:
+    """So with any number of cases: what is let go of is read again."""
+    for n in range(30):
+        note(place.office, case_with(place, "rsud"), f"{n}")
+    with composition.follower(settings) as source:
+        source.keep_up()
+        whole = [(f.written, f.case, f.tell) for page in source.pages(0) for f in page]
+    most = 0
+    with composition.follower(replace(settings, case_bytes=100_000)) as source:
+        found = []
+        for page in source.pages(0):
+            for f in page:
+                found.append((f.written, f.case, f.tell))
+                most = max(most, source.files._files._files.weight)
+    assert found == whole
+    assert 50_000 < most <= 100_000
 
 
 @pytest.fixture

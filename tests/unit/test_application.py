@@ -385,6 +385,19 @@ def test_a_page_of_a_long_case_reads_a_page(house: House) -> None:
         assert house.log.given <= len(page)
 
 
+def test_what_is_remembered_of_any_number_of_cases_weighs_no_more_than_it_may(house: House) -> None:
+    """And each is answered as by who remembers all."""
+    most, cases = 60_000, [uuid4() for _ in range(60)]
+    for n, case in enumerate(cases):
+        house.log.write(case, LEAD, opened(), *(say(NoteRecorded, note=uuid4()) for _ in range(n % 7)))
+    small = Casework(house.log, PaperMacs(), most_bytes=most)
+    weights: list[int] = []
+    for case in (*cases, *reversed(cases)):
+        assert small.case(case) == house.elsewhere().case(case)
+        weights.append(small._states.weight)
+    assert most / 2 < max(weights) <= most
+
+
 def test_a_list_that_names_another_cases_events_opens_none_of_them(house: House) -> None:
     """The lists are tables that can be edited."""
     other = uuid4()
