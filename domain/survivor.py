@@ -47,7 +47,9 @@ OTHER = Words("Catatan lain", "Another record")
 SAID_EARLIER = Words("Waktu tindakan, menurut petugas", "Time of the act, as the worker says")
 """Where it was recorded later: both times stand beside each other."""
 
-HER_OWN_REPORT = frozenset(("case.ReportReceived", f) for f in ("reporter", "reporter_name", "reporter_contact"))
+HER_OWN_REPORT = frozenset(
+    ("case.ReportReceived", f) for f in ("reporter", "reporter_name", "reporter_contact", "reporter_safe_to_call")
+)
 """Not withheld where she reported herself. That it was "family" can be enough to know who it was."""
 NOT_PRINTED = frozenset({Compartment.CONTACT, Compartment.SAFETY})
 """Where she can be found, when, and her plan: what whoever hurt her must not find on a paper."""

@@ -104,7 +104,7 @@ HIGHEST: Final[dict[str, int]] = {
     "case.ReferralStalled": 1,
     "case.ReferralStarted": 1,
     "case.ReferralUndelivered": 1,
-    "case.ReportReceived": 1,
+    "case.ReportReceived": 2,
     "case.RiskAssessed": 1,
     "case.SafetyPlanAgreed": 1,
     "case.SaidWithoutEffect": 1,

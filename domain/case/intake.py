@@ -1,6 +1,7 @@
 """Reports, and the opening of a case."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from ..casefile.assigning import assigned_to_self
 from ..casefile.deciding import Network, decides
@@ -25,19 +26,30 @@ class ReportFacts(Fact, frozen=True, kw_only=True):
     reporter: Coordination[Reporter]
     reporter_name: Identity[Short | None] = None
     reporter_contact: Contact[Short | None] = None
+    reporter_safe_to_call: Contact[bool | None] = None
+    """Whether `reporter_contact` may be called: often it is her own number, or that of who lives with him. None where
+    nobody said. It stands with the number, in its compartment: nobody is handed the one without the other."""
     account: Incident[Text | None] = None
+
+
+def _caveat_unsaid(fields: dict[str, Any]) -> dict[str, Any]:
+    """Version 1 had no place for it: whether the reporter may be called is not said."""
+    return {**fields, "reporter_safe_to_call": None}
 
 
 @happened(
     Words("Laporan diterima", "Report received"),
     her=Words("Laporan diterima", "A report was received"),
-    means="Seseorang melaporkan dugaan kekerasan kepada instansi anggota.",
+    means="Seseorang melaporkan dugaan kekerasan kepada instansi anggota. `reporter_safe_to_call` null: tidak "
+    "disebutkan apakah pelapor aman dihubungi. Jangan menelepon untuk mencari tahu: tanyakan kepada yang mencatatnya.",
     step=Step.REPORT,
     shared=Shared.STORY,
-    withheld={"reporter": OF_OTHERS, "reporter_name": OF_OTHERS, "reporter_contact": OF_OTHERS},
+    withheld=dict.fromkeys(("reporter", "reporter_name", "reporter_contact", "reporter_safe_to_call"), OF_OTHERS),
+    earlier=(_caveat_unsaid,),
 )
 class ReportReceived(ReportFacts, frozen=True, kw_only=True, tag="case.ReportReceived"):
-    """Somebody told a member agency what happened or may have happened."""
+    """Somebody told a member agency what happened or may have happened. `reporter_safe_to_call` null: it is not said
+    whether the reporter may be called. Do not call to find out: ask who recorded it."""
 
 
 @happened(
@@ -132,6 +144,12 @@ name_fields(
     reporter=field("Pelapor", "Reporter", ("Pelapor", "Who reported")),
     reporter_name=field("Nama pelapor", "Reporter's name", ("Nama pelapor", "The reporter's name")),
     reporter_contact=field("Kontak pelapor", "Reporter's contact", ("Kontak pelapor", "The reporter's contact")),
+    reporter_safe_to_call=field(
+        "Aman menghubungi pelapor",
+        "Safe to call the reporter",
+        ("Aman menghubungi pelapor", "Safe to call the reporter"),
+        unsaid=("tidak disebutkan", "not said"),
+    ),
     account=field("Uraian pelapor", "Reporter's account", ("Yang disampaikan", "What was said")),
     reference=field("Nomor berkas instansi", "Agency's own file number", ("Nomor berkas", "File number")),
 )
