@@ -10,6 +10,7 @@ from starlette.responses import Response
 from ..domain.agency_keys import RegisterKey
 from ..domain.case.glass import BreakGlass, CloseGlass
 from ..domain.fact import Act, AgencyCode, CaseId, Fact, ProposalId
+from ..domain.named import suspended
 from ..domain.refusal import Invalid, NotTold
 from ..domain.webhook import AddressRefused, ReplayWebhook, SetWebhook
 from ..domain.words import Words
@@ -45,6 +46,9 @@ class Stored(msgspec.Struct, frozen=True, omit_defaults=True):
     id: str | None = None
     waits: bool = False
     """It takes a second person, and nothing is done yet (202): `id` is that of the proposal."""
+    suspended: list[str] = []
+    """Agencies that were named and are suspended: what was said of them stands, and nothing reaches them until they
+    are taken back. Somebody else may have to be asked."""
 
 
 def add_routes(door: Door) -> None:
@@ -70,12 +74,12 @@ def add_routes(door: Door) -> None:
             done = rooms.casework.handle(
                 AGENCY, code, command, act, correlation=correlation, expected=expected, sent=again
             )
-            return stored(door, done, action, request, act)
+            return stored(door, done, action, request, act, command)
         if action in PROPOSAL_ACTIONS:
             proposal = ProposalId(id_of(request.path_params["proposal"]))
             kind = proposal_on(rooms.casework)
             done = rooms.casework.handle(kind, proposal, command, act, correlation=correlation, sent=again)
-            return stored(door, done, action, request, act)
+            return stored(door, done, action, request, act, command)
         case = CaseId(id_of(made if made is not None else request.path_params["case"]))
         minted = fields.get(action.mints) if action.mints and action is not OPENING else made
         done = rooms.casework.handle(
@@ -88,7 +92,7 @@ def add_routes(door: Door) -> None:
             expected=expected,
             sent=again,
         )
-        return stored(door, done, action, request, act)
+        return stored(door, done, action, request, act, command)
 
     def add(action: Action) -> None:
         door.post(
@@ -106,7 +110,7 @@ def add_routes(door: Door) -> None:
         add(action)
 
 
-def stored(door: Door, done: Done, action: Action, request: Request, act: Act) -> Response:
+def stored(door: Door, done: Done, action: Action, request: Request, act: Act, command: Fact | None = None) -> Response:
     """The answer to a write. It has a Location where who wrote may read what was made."""
     headers = {"ETag": f'"{done.version}"', "Rujukan-Position": str(done.position)}
     if done.replayed:
@@ -115,7 +119,8 @@ def stored(door: Door, done: Done, action: Action, request: Request, act: Act) -
         headers["Location"] = f"/proposals/{done.id}"
     elif action.mints and done.id and door.is_read_there(f"{action.path}/{{{action.mints}}}", act):
         headers["Location"] = f"{request.url.path.rstrip('/')}/{done.id}"
-    said = Stored(done.version, done.position, f"/ledger/receipts/{done.position}", done.id, done.waits)
+    named = suspended(command, door.rooms.network) if command is not None else []
+    said = Stored(done.version, done.position, f"/ledger/receipts/{done.position}", done.id, done.waits, named)
     status = 202 if done.waits else 201 if action.mints else 200
     return Response(msgspec.json.encode(said), status, headers, "application/json")
 

@@ -29,6 +29,19 @@ def require_known(command: Fact, network: Mapping[AgencyCode, Any]) -> None:
                 raise RecipientUnavailable(agency=named, field=field)
 
 
+def suspended(command: Fact, network: Mapping[AgencyCode, Any]) -> list[AgencyCode]:
+    """The agencies that a command names and that are suspended: what is said of them stands, and nothing reaches them
+    until they are taken back. A survivor's word is recorded all the same; whoever records it has to know."""
+    found: set[AgencyCode] = set()
+    for field in _naming(type(command)):
+        said = getattr(command, field)
+        for named in {said} if isinstance(said, str) else said or ():
+            agency = None if named.startswith(KIND) else network.get(named)
+            if agency is not None and not agency.active:
+                found.add(named)
+    return sorted(found)
+
+
 @cache
 def _naming(command: type[Fact]) -> tuple[str, ...]:
     """The fields that hold agencies' codes."""

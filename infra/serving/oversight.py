@@ -169,7 +169,7 @@ class ApiOversight:
         for case, of_case in groupby(rows, lambda row: row[1]):
             its = list(of_case)
             events = [opened[n] for n, *_ in its if n in opened]
-            if not events or not its[0][3].startswith("case."):
+            if not events or not any(topic.startswith("case.") for _, _, _, topic, _ in its):
                 continue  # nothing is left of it, or it is an agency, with which searches are on record
             if (wrong := _damage(its, events)) is not None:
                 yield case, wrong

@@ -323,6 +323,13 @@ def test_a_suspended_agency_neither_acts_nor_reads_until_it_is_back(running: Run
     assert running.http.post(f"/agencies/{agency}/suspension", json=suspension, headers=lead).status_code == 200
     for path in ("/cases", case, f"{case}/timeline", "/inbox", "/deadlines"):
         assert refused(running.http.get(path, headers=worker), 403, "agency-inactive")
+    theirs = running.client("uptd-ppa", Role.CASE_WORKER)
+    of_lead = theirs.post("/cases", json=OPENING).headers["Location"]
+    for named, said in (([agency, "rsud"], [agency]), (["rsud"], None)):
+        scope = {"recipients": named, "purposes": ["care"], "compartments": ["health"]}
+        given = theirs.post(f"{of_lead}/consents", json={**scope, "given_by": ["survivor"], "obtained": "written"})
+        assert given.status_code == 201, "what she says is recorded"
+        assert given.json().get("suspended") == said
     assert refused(running.http.post(f"{case}/notes", json={}, headers=worker), 403, "agency-inactive")
     asked = running.http.post(f"/agencies/{agency}/reactivation", headers=lead)
     assert seconded(asked, running.client("uptd-ppa", Role.SUPERVISOR)).status_code == 200

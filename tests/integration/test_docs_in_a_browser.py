@@ -33,7 +33,7 @@ class Seen(NamedTuple):
 def browse(url: str, at: Path) -> Seen:
     log = at / "net.json"
     command = [str(CHROMIUM), *SWITCHES, *QUIET, f"--user-data-dir={at / 'profile'}", f"--log-net-log={log}"]
-    command += ["--enable-logging=stderr", "--log-level=0", "--virtual-time-budget=30000", "--dump-dom", url]
+    command += ["--enable-logging=stderr", "--log-level=0", "--virtual-time-budget=60000", "--dump-dom", url]
     ran = subprocess.run(command, capture_output=True, text=True, timeout=180)
     complaints = [line for line in ran.stderr.splitlines() if "CONSOLE" in line]
     return Seen(ran.stdout, complaints, set(asked_in(json.loads(log.read_text()))))
