@@ -2,55 +2,109 @@
 and the Content-Security-Policy refused nothing of theirs."""
 
 import json
+import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
-from typing import NamedTuple
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 from conftest import Running
+from patience import PATIENCE_SECONDS
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = [pytest.mark.thorough, pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not here")]
-SWITCHES = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run")
-QUIET = ("--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-pings")
-"""What a browser asks of its maker by itself is no matter of the page."""
+SWITCHES = (
+    "--headless --window-size=1200,60000 --no-sandbox --disable-gpu --disable-dev-shm-usage --no-first-run"
+    " --remote-debugging-pipe"
+)
+"""The page is high enough for all of it to be in sight: Swagger UI makes no more of it than that."""
 ELSEWHERE = "http://elsewhere.invalid/a.png"
+COMPLAINTS = {"Log.entryAdded": "entry", "Runtime.exceptionThrown": "exceptionDetails"}
+OPERATIONS = "document.querySelectorAll('[data-path]').length"
 
 
-class Seen(NamedTuple):
-    """What a browser made of a page: its elements, what it complained of, and whom the page had it ask."""
+class Tab:
+    """A page in a real browser, spoken to over two pipes (Chrome DevTools Protocol): whom it asks, of what the browser
+    complains, and what stands there."""
 
-    dom: str
-    complaints: list[str]
-    asked: set[str]
+    def __init__(self, into: int, out: int) -> None:
+        self._into, self._out = into, os.fdopen(out, "rb")
+        self._last, self._session = 0, {}
+        self.asked: set[str] = set()
+        self.complaints: list[str] = []
+        target = self._call("Target.createTarget", url="about:blank")["targetId"]
+        session = self._call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        self._session = {"sessionId": session}
+        for domain in ("Network", "Log", "Runtime", "Page"):
+            self._call(f"{domain}.enable")
+
+    def opens(self, url: str, until: Callable[[], bool]) -> str:
+        """The page, once that is so, or as it is when it should be."""
+        self._call("Page.navigate", url=url)
+        give_up = time.monotonic() + PATIENCE_SECONDS
+        while not until() and time.monotonic() < give_up:
+            time.sleep(0.2)
+        return self.says("document.documentElement.outerHTML")
+
+    def says(self, expression: str) -> str:
+        """What that is in the page."""
+        return str(self._call("Runtime.evaluate", expression=expression)["result"].get("value"))
+
+    def _call(self, method: str, **about: Any) -> Any:
+        self._last += 1
+        said = {"id": self._last, "method": method, "params": about, **self._session}
+        os.write(self._into, json.dumps(said).encode() + b"\0")
+        while True:
+            answer = self._next()
+            if answer.get("id") == self._last:
+                assert "error" not in answer, answer
+                return answer["result"]
+
+    def _next(self) -> Any:
+        data = bytearray()
+        while (one := self._out.read(1)) != b"\0":
+            assert one, "the browser is gone"
+            data += one
+        said = json.loads(data)
+        if said.get("method") == "Network.requestWillBeSent":
+            there = urlsplit(said["params"]["request"]["url"])
+            self.asked.add(f"{there.scheme}://{there.netloc}")
+        elif said.get("method") in COMPLAINTS:
+            self.complaints.append(str(said["params"][COMPLAINTS[said["method"]]]))
+        return said
 
 
-def browse(url: str, at: Path) -> Seen:
-    log = at / "net.json"
-    command = [str(CHROMIUM), *SWITCHES, *QUIET, f"--user-data-dir={at / 'profile'}", f"--log-net-log={log}"]
-    command += ["--enable-logging=stderr", "--log-level=0", "--virtual-time-budget=60000", "--dump-dom", url]
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=180)
-    complaints = [line for line in ran.stderr.splitlines() if "CONSOLE" in line]
-    return Seen(ran.stdout, complaints, set(asked_in(json.loads(log.read_text()))))
+@contextmanager
+def browser(at: Path) -> Iterator[Tab]:
+    its_in, into = os.pipe()
+    out, its_out = os.pipe()
+    command = f'exec "$0" {SWITCHES} --user-data-dir="$1" 3<&{its_in} 4>&{its_out}'
+    with (at / "browser.log").open("wb") as log:
+        running = subprocess.Popen(
+            ["bash", "-c", command, str(CHROMIUM), str(at / "profile")],
+            pass_fds=(its_in, its_out), stdout=log, stderr=log, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+    os.close(its_in)
+    os.close(its_out)
+    try:
+        yield Tab(into, out)
+    finally:
+        os.close(into)
+        running.terminate()
+        running.wait(30)
 
 
-def asked_in(log: dict[str, list[dict[str, object]]]) -> Iterator[str]:
-    """scheme://host of each request that a page began (net/log, `URL_REQUEST_START_JOB`)."""
-    start = log["constants"]["logEventTypes"]["URL_REQUEST_START_JOB"]  # type: ignore[call-overload]
-    for event in log["events"]:
-        of = event.get("params")
-        if (
-            event["type"] == start
-            and isinstance(of, dict)
-            and str(of.get("initiator", "")) not in ("", "not an origin")
-        ):
-            there = urlsplit(str(of["url"]))
-            yield f"{there.scheme}://{there.netloc}"
+@pytest.fixture
+def tab(tmp_path: Path) -> Iterator[Tab]:
+    with browser(tmp_path) as opened:
+        yield opened
 
 
 @pytest.fixture
@@ -74,26 +128,26 @@ def careless() -> Iterator[str]:
     server.shutdown()
 
 
-def test_what_this_looks_for_is_found_on_a_page_that_has_it(careless: str, tmp_path: Path) -> None:
-    seen = browse(careless, tmp_path)
-    assert any("Content Security Policy" in line for line in seen.complaints), seen.complaints
-    assert "http://elsewhere.invalid" in seen.asked
+def test_what_this_looks_for_is_found_on_a_page_that_has_it(careless: str, tab: Tab) -> None:
+    tab.opens(careless, lambda: bool(tab.says("1") and len(tab.complaints) > 1))
+    assert any("Content Security Policy" in one for one in tab.complaints), tab.complaints
+    assert "http://elsewhere.invalid" in tab.asked
 
 
-def test_the_contract_shows_every_operation_and_asks_nobody_else(running: Running, tmp_path: Path) -> None:
-    here = running.system.url
-    seen = browse(f"{here}/docs", tmp_path)
-    paths = running.http.get("/openapi.json").json()["paths"]
-    shown = seen.dom.replace("<wbr>", "").replace("\u200b", "")
+def test_the_contract_shows_every_operation_and_asks_nobody_else(running: Running, tab: Tab) -> None:
+    here, paths = running.system.url, running.http.get("/openapi.json").json()["paths"]
+
+    operations = sum(len(paths[path].keys() - {"parameters"}) for path in paths)
+    dom = tab.opens(f"{here}/docs", lambda: int(tab.says(OPERATIONS)) >= operations)
+    shown = dom.replace("<wbr>", "").replace("\u200b", "")
     assert [path for path in paths if f'data-path="{path}"' not in shown] == []
-    assert seen.complaints == []
-    assert seen.asked <= {"data://", here}
-    assert here in seen.asked, "what the page loads is asked of us"
+    assert tab.complaints == []
+    assert {one for one in tab.asked if one != "data://"} == {here}
 
 
-def test_the_page_of_messages_asks_nobody_else(running: Running, tmp_path: Path) -> None:
+def test_the_page_of_messages_asks_nobody_else(running: Running, tab: Tab) -> None:
     here = running.system.url
-    seen = browse(f"{here}/docs/events", tmp_path)
-    assert "case.ReferralSent" in seen.dom
-    assert seen.complaints == []
-    assert seen.asked <= {"data://", here}
+    dom = tab.opens(f"{here}/docs/events", lambda: "case.ReferralSent" in tab.says("document.body.innerText"))
+    assert "case.ReferralSent" in dom
+    assert tab.complaints == []
+    assert {one for one in tab.asked if one != "data://"} == {here}
