@@ -147,6 +147,7 @@ name_fields(
     reporter_safe_to_call=field(
         "Aman menghubungi pelapor",
         "Safe to call the reporter",
+        ("Aman menghubungi pelapor", "Safe to call the reporter"),
         unsaid=("tidak disebutkan", "not said"),
     ),
     account=field("Uraian pelapor", "Reporter's account", ("Yang disampaikan", "What was said")),

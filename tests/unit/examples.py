@@ -80,6 +80,7 @@ REPORT: dict[str, Any] = {
     "reporter": k.Reporter.WITNESS,
     "reporter_name": "Pelapor A",
     "reporter_contact": "0000",
+    "reporter_safe_to_call": False,
     "account": "kata “saksi” — baris\nkedua",
 }
 IDENTITY: dict[str, Any] = {

@@ -131,6 +131,13 @@ def test_no_is_printed_as_no_and_what_was_not_said_never_is(topic: str, field: s
 
 
 def on_her_screen(topic: str, values: dict[str, Any], language: Any) -> dict[str, str | None]:
+    """Of her own report, where it is one: what is said there of another who reported is withheld."""
+    own = {"reporter": "survivor"} if {(topic, name) for name in values} & survivor.HER_OWN_REPORT else {}
+    shown = [_items(topic, said, language) for said in ({**own, **values}, own)]
+    return {label: value for label, value in shown[0].items() if label not in shown[1]}
+
+
+def _items(topic: str, values: dict[str, Any], language: Any) -> dict[str, str | None]:
     record = survivor.Record(1, topic, AT, "uptd-ppa", values)
     entry = survivor.recorded(record, language, lambda code: survivor.Agency(code, None))
     return {item.label: item.value for item in entry.items}
