@@ -10,7 +10,8 @@ from fetching import Place
 from office import Office, catch_up, opened_store
 
 from rujukan.domain.case.identity import CorrectSurvivorContact, RecordSurvivorContact
-from rujukan.domain.codes import Service
+from rujukan.domain.case.intake import ReceiveReport
+from rujukan.domain.codes import Channel, Reporter, Service
 from rujukan.domain.compartment import Compartment
 from rujukan.infra import composition
 from rujukan.infra.settings import Settings
@@ -63,6 +64,20 @@ def test_a_number_that_was_recorded_with_its_caveat_apart_is_told_as_one_of_whic
     ((schema, compartments, withheld, data),) = contacts(settings, place, case)
     assert (schema, compartments, withheld) == (2, ["coordination", "contact"], ["safety"])
     assert data == {"phone": "0000", "address": None, "safe_times": None, "safe_to_call": None}
+
+
+@pytest.mark.parametrize("safe", [None, False, True])
+def test_who_is_told_how_to_reach_the_reporter_is_told_what_was_said_of_calling(
+    settings: Settings, place: Place, safe: bool | None
+) -> None:
+    """Who reported may live with whoever did it, or be the survivor herself."""
+    case, said = told_of_contact(place.office), {"channel": Channel.HOTLINE, "reporter": Reporter.FAMILY}
+    contact = {"reporter_contact": "0002", "reporter_safe_to_call": safe}
+    place.office.does("uptd-ppa", case, ReceiveReport, **said, **contact)
+    catch_up(settings)
+    told = fetching.fetched(settings, place, case).of_case
+    (report,) = [d for d in told if d.topic == "case.ReportReceived" and "contact" in d.compartments]
+    assert {name: report.fields().get(name, "absent") for name in contact} == contact
 
 
 def _stored_in_version_1(settings: Settings, case: UUID, office: Office) -> None:
