@@ -237,7 +237,15 @@ def _acts(rooms: Rooms, act: Act, since: datetime, until: datetime) -> tuple[lis
 READS = (
     Read("/reports/case-access", case_access, Openings, "reports", readings.CASE_ACCESS, waits=True),
     Read("/reports/person-access", person_access, Openings, "reports", readings.PERSON_ACCESS, waits=True),
-    Read("/reports/holdings", what_was_held, HoldingEntryPage, "reports", readings.HELD, waits=True),
+    Read(
+        "/reports/holdings",
+        what_was_held,
+        HoldingEntryPage,
+        "reports",
+        readings.HELD,
+        waits=True,
+        work=Work.LONG,
+    ),
     Read(
         "/reports/unusual-access",
         unusual_access,
