@@ -21,14 +21,15 @@ from ..casefile.moves import (
     stays,
     when_uncovered,
 )
+from ..casefile.staff import CALL
 from ..casefile.state import Case
-from ..codes import EndReason, Outcome, ReferralStatus, RejectReason
+from ..codes import EndReason, Outcome, ReferralStatus, RejectReason, Role
 from ..compartment import Coordination
 from ..declaring import Step, asked, field, happened, name_fields
 from ..fact import Act, Fact, Text, recorded
 from ..standing.relations import Extent, Relation
 from ..standing.roles import CASE_WORK, MACHINE_WORK
-from ..standing.rows import KNOWS, TAKES_CALLS
+from ..standing.rows import KNOWS, TAKES_CALLS, Row
 from ..words import Words
 
 R = Relation
@@ -123,10 +124,17 @@ class ReferralFailed(ReferralMove, frozen=True, kw_only=True, tag="case.Referral
     note: Coordination[Text | None] = None
 
 
+def _on_call(roles: frozenset[Role], states: set[ReferralStatus], move: str) -> tuple[Row]:
+    """Who is there takes what waits for somebody, and no colleague's."""
+    takes = TAKES_CALLS.to(CALL, R.ADDRESSEE, by="referral", states=states, move=move)
+    return (Row(roles, takes, Extent.MOVE),)
+
+
 @asked(
     "/cases/{case}/referrals/{referral}/receipt",
     by=CASE_WORK,
-    where=TAKES_CALLS.to(REFERRAL, R.ADDRESSEE, by="referral", states={S.REQUESTED}, move="receive"),
+    where=KNOWS.to(REFERRAL, R.ADDRESSEE, by="referral", states={S.REQUESTED}, move="receive"),
+    or_else=_on_call(CASE_WORK, {S.REQUESTED}, "receive"),
     extent=Extent.MOVE,
     means="Menyatakan bahwa seseorang di pihak penerima sudah menerima rujukan itu: pernyataan orang, bukan mesin.",
     tag="referral",
@@ -139,7 +147,8 @@ class ReceiveReferral(ReferralMove, frozen=True, kw_only=True):
 @asked(
     "/cases/{case}/referrals/{referral}/acceptance",
     by=MACHINE_WORK,
-    where=TAKES_CALLS.to(REFERRAL, R.ADDRESSEE, by="referral", states={S.RECEIVED}, move="accept"),
+    where=KNOWS.to(REFERRAL, R.ADDRESSEE, by="referral", states={S.RECEIVED}, move="accept"),
+    or_else=_on_call(MACHINE_WORK, {S.RECEIVED}, "accept"),
     extent=Extent.MOVE,
     means="Menyanggupi rujukan.",
     tag="referral",
@@ -154,7 +163,8 @@ class AcceptReferral(ReferralMove, frozen=True, kw_only=True):
 @asked(
     "/cases/{case}/referrals/{referral}/rejection",
     by=MACHINE_WORK,
-    where=TAKES_CALLS.to(REFERRAL, R.ADDRESSEE, by="referral", states={S.RECEIVED}, move="reject"),
+    where=KNOWS.to(REFERRAL, R.ADDRESSEE, by="referral", states={S.RECEIVED}, move="reject"),
+    or_else=_on_call(MACHINE_WORK, {S.RECEIVED}, "reject"),
     extent=Extent.MOVE,
     means="Menolak rujukan.",
     tag="referral",
@@ -170,7 +180,8 @@ class RejectReferral(ReferralMove, frozen=True, kw_only=True):
 @asked(
     "/cases/{case}/referrals/{referral}/start",
     by=MACHINE_WORK,
-    where=TAKES_CALLS.to(REFERRAL, R.ADDRESSEE, by="referral", states={S.ACCEPTED}, move="start"),
+    where=KNOWS.to(REFERRAL, R.ADDRESSEE, by="referral", states={S.ACCEPTED}, move="start"),
+    or_else=_on_call(MACHINE_WORK, {S.ACCEPTED}, "start"),
     extent=Extent.MOVE,
     means="Memulai pekerjaan yang dirujuk.",
     tag="referral",

@@ -15,7 +15,7 @@ from ..casefile.deciding import Network, decides, fresh
 from ..casefile.evolving import applies
 from ..casefile.moves import REFERRAL
 from ..casefile.remaining import agencies_of, began, beside, require_two, require_workers
-from ..casefile.staff import NOT_EXCLUDED, WORKERS, Exclusion, Staff, workers
+from ..casefile.staff import EMERGENCY_CALL, MOVERS, NOT_EXCLUDED, WORKERS, Exclusion, Staff, at_work_on
 from ..casefile.state import Case
 from ..causes import When
 from ..codes import AgencyKind, ReferralStatus, Role
@@ -141,8 +141,8 @@ ASSIGNED_HERE = Thing(
 )
 WORK = Thing(
     "work",
-    Words("pekerjaan pada kasus itu", "the work on the case"),
-    find=lambda case, id: workers(case),
+    Words("pekerjaan pada rujukan itu, atau pada kasusnya", "the work on the referral, or on the case as a whole"),
+    find=at_work_on,
     whose={R.ASSIGNED: lambda who, case: who},
     known_to=None,
 )
@@ -160,7 +160,9 @@ WHO = Thing(
     known_to=None,
 )
 HELD_REFERRAL = TAKES_PART_ALSO_ENDED.to(REFERRAL, R.ADDRESSEE, by="referral", states=OPEN, move="assign")
-ON_CALL = frozenset({R.ON_CALL})
+TAKES_EMERGENCY = replace(HELD_REFERRAL, people=frozenset({R.ON_CALL})).to(
+    EMERGENCY_CALL, R.ADDRESSEE, by="referral", always=True
+)
 PLACED = KNOWS_ALSO_ENDED.to(EXCLUSION, R.AUTHOR, R.LEAD, by="exclusion")
 
 
@@ -175,19 +177,20 @@ def _takes_two(command: "ExcludePerson", case: Case, own: bool) -> bool:
     by=SUPERVISION,
     where=HELD_REFERRAL,
     or_else=(
-        Row(CASE_WORKERS, HELD_REFERRAL.to(WORK, R.ASSIGNED), Extent.AGENCY),
-        Row(CASE_WORKERS, replace(HELD_REFERRAL, people=ON_CALL).to(WHO, R.ONESELF, by="person"), Extent.AGENCY),
+        Row(CASE_WORKERS, HELD_REFERRAL.to(WORK, R.ASSIGNED, by="referral", always=True), Extent.AGENCY),
+        Row(CASE_WORKERS, TAKES_EMERGENCY.to(WHO, R.ONESELF, by="person"), Extent.AGENCY),
     ),
     extent=Extent.AGENCY,
     when=When.NOW,
     means="Menunjuk seseorang di instansi sendiri pada kasus, atau pada rujukan yang diterimanya. Rujukan yang tidak "
-    "dipegang siapa pun dapat diambil sendiri oleh petugas yang ada.",
+    "dipegang siapa pun, bila darurat, dapat diambil sendiri oleh petugas yang ada.",
     tag="life of the case",
     example={"person": "00000000-0000-4000-8000-000000000001"},
 )
 class AssignPerson(Fact, frozen=True, kw_only=True):
     """Assign a person of one's own agency to the case, or to a referral that it received: a supervisor, or a colleague
-    who works on it; and whoever is there takes an emergency themselves that nobody is left to work on."""
+    who works on that; and whoever is there takes an emergency themselves that nobody has, by its id and nothing else.
+    Who is assigned to a referral is one who may move it."""
 
     person: Coordination[ActorId]
     referral: Coordination[ReferralId | None] = None
@@ -299,7 +302,7 @@ def exclusion_ended(part: Staff, event: ExclusionEnded) -> Staff:
 @decides.register
 def assign_person(command: AssignPerson, case: Case, act: Act, network: Network) -> Sequence[Fact]:
     made = recorded(PersonAssigned, command, act, agency=act.agency)
-    if not network[made.agency].has_member(made.person, WORKERS):
+    if not network[made.agency].has_member(made.person, WORKERS if made.referral is None else MOVERS):
         raise NotAMember(person=made.person)
     if is_hidden(case, made.person):
         raise Invalid(field="person", must=NOT_EXCLUDED)

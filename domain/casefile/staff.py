@@ -3,17 +3,22 @@
 from collections.abc import Mapping, Set
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from ..codes import AgencyKind, ReferralStatus, Role, Urgency
 from ..fact import ActorId, AgencyCode, ExclusionId, ReferralId
+from ..standing.relations import Relation
+from ..standing.rows import Thing
 from ..words import Words
-from .state import EMPTY, Case, Part
+from .state import EMPTY, Case, Part, Referral
 
 TO_TAKE = frozenset({ReferralStatus.REQUESTED, ReferralStatus.RECEIVED, ReferralStatus.ACCEPTED})
 """States of a referral in which no work began: somebody of its recipient has to take it. An emergency has to be
 somebody's as long as it is open."""
 WORKERS = frozenset({Role.CASE_WORKER, Role.SUPERVISOR, Role.LEGAL_REVIEWER})
-"""Who can be assigned."""
+"""Who can be assigned to a case."""
+MOVERS = frozenset({Role.CASE_WORKER, Role.SUPERVISOR})
+"""Who can be assigned to a referral: who may move it, as to have it is to answer for it."""
 NOT_EXCLUDED = Words("harus orang yang tidak dikecualikan dari kasus", "be somebody who is not excluded from the case")
 Worker = tuple[AgencyCode, ActorId]
 """A person, as one of an agency."""
@@ -51,18 +56,49 @@ class Staff(Part, frozen=True):
         """Whether a referral to that agency waits for somebody to take it. An emergency does until a person says that
         they have it, as who was assigned may be asleep; and again, also where the work began, when nobody has it any
         more."""
-        for referral in case.open_referrals_to(agency):
-            is_emergency = referral.urgency is Urgency.EMERGENCY
-            if referral.sent_at is None or not (is_emergency or referral.status in TO_TAKE):
-                continue
-            unheard = is_emergency and referral.status is ReferralStatus.REQUESTED
-            if unheard or not self.has_taken(agency, referral.id):
-                return True
-        return False
+        return any(self.waits(referral) for referral in case.open_referrals_to(agency))
+
+    def waits(self, referral: Referral) -> bool:
+        """Whether that one does."""
+        is_emergency = referral.urgency is Urgency.EMERGENCY
+        in_time = referral.status.is_open and (is_emergency or referral.status in TO_TAKE)
+        if referral.sent_at is None or not in_time:
+            return False
+        unheard = is_emergency and referral.status is ReferralStatus.REQUESTED
+        return unheard or not self.has_taken(referral.recipient, referral.id)
 
     def has_taken(self, agency: AgencyCode, referral: ReferralId) -> bool:
         """Whether anybody of that agency is assigned to a referral."""
         return any(at == agency and referral in to for (at, _), to in self.assigned.items())
+
+
+def at_work_on(case: Case, referral: ReferralId | None) -> frozenset[Worker]:
+    """Who is assigned to a referral, or to the case as a whole; None: to that alone."""
+    assigned, worker = case.of(Staff).assigned, case.of(Accompanying).worker
+    found = frozenset(who for who, to in assigned.items() if not to or referral in to)
+    return found if worker is None else found | {(case.lead, worker)}
+
+
+def _waiting(case: Case, id: ReferralId | None) -> Referral | None:
+    referral = case.referrals.get(id) if id is not None else None
+    return referral if referral is not None and case.of(Staff).waits(referral) else None
+
+
+def _call(case: Case, id: ReferralId | None) -> Referral | None:
+    referral = _waiting(case, id)
+    return referral if referral is not None and referral.urgency is Urgency.EMERGENCY else None
+
+
+CALL = Thing(
+    "referral",
+    Words("rujukan yang menunggu seseorang", "a referral that waits for somebody to take it"),
+    find=_waiting,
+    whose={Relation.ADDRESSEE: lambda referral, case: referral.recipient},
+)
+"""What somebody who is on call takes: no colleague's."""
+EMERGENCY_CALL = replace(
+    CALL, words=Words("rujukan darurat yang menunggu seseorang", "an emergency that waits for somebody"), find=_call
+)
 
 
 def workers(case: Case) -> frozenset[Worker]:

@@ -84,6 +84,8 @@ class Tie(Struct, frozen=True):
     """It takes another person than this one."""
     since: Since | None = None
     """What of the thing is answered; None: that it is as it is."""
+    always: bool = False
+    """Asked also where the command leaves it out."""
 
 
 class Where(Struct, frozen=True):
@@ -113,9 +115,10 @@ class Where(Struct, frozen=True):
         move: str = "",
         another_than: Relation | None = None,
         since: Since | None = None,
+        always: bool = False,
     ) -> "Where":
         """The same, of who is one of these to a thing, too."""
-        tie = Tie(thing, by, frozenset(relations), frozenset(states), move, another_than, since)
+        tie = Tie(thing, by, frozenset(relations), frozenset(states), move, another_than, since, always)
         return replace(self, ties=(*self.ties, tie))
 
     def naming(self, field: str) -> "Where":
@@ -179,8 +182,8 @@ KNOWS = Where(
 )
 """Who may know that the case exists: who leads or led, was sent a referral, or is asked to lead."""
 KNOWS_ALSO_ENDED = replace(KNOWS, open=False)
-TAKES_CALLS = replace(KNOWS, people=WORKS_ON_IT | {R.ON_CALL})
-"""Who takes a referral that came in, also where nobody was assigned to it: an emergency finds whoever is there."""
+TAKES_CALLS = replace(KNOWS, people=frozenset({R.ON_CALL}))
+"""Who is there, and takes what waits for somebody, and that alone (`CALL`): an emergency finds whoever is there."""
 
 OWN_AGENCY = Where(Ground.AGENCY, frozenset({R.OWN}))
 OWN_OR_SYSTEM = Where(Ground.AGENCY, frozenset({R.OWN, R.SYSTEM}))

@@ -346,7 +346,7 @@ def _to_proposal(where: Where, proposed: Proposed | None, act: Act) -> None:
 
 def _to_thing(tie: Tie, case: Case | None, act: Act, named: Named) -> None:
     id = named(tie.by) if tie.by else None
-    if tie.by and id is None:
+    if tie.by and id is None and not tie.always:
         return
     for one in id if isinstance(id, tuple) else (id,):
         _to_one(tie, one, case, act)

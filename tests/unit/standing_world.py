@@ -274,7 +274,7 @@ def happened(
         say(ActionAgreed, action=ACTION, owner="rsud", what="w", due_on=date(2026, 3, 10)),
         say(FlagRaised, flag=FLAG, due_on=date(2026, 3, 10), seen_by=frozenset({"rumah-aman"}), raised_by="rsud"),
         broken_glass("rsud", OPENER, review_within=-HOUR),
-        (say(PersonAssigned, person=ON_IT, agency="rsud", referral=R2), "rsud"),
+        (say(PersonAssigned, person=ON_IT, agency="rsud"), "rsud"),
         (
             say(
                 PersonExcluded,

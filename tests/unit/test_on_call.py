@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from story import NETWORK, R1, act, an_id, brought_to, consent, opened, say, the_case
+from story import NETWORK, R1, R2, act, an_id, brought_to, consent, opened, say, the_case
 
 from rujukan.domain.case import Case, decide
 from rujukan.domain.case.departing import AssignmentLapsed
@@ -15,9 +15,9 @@ from rujukan.domain.case.staffing import AssignmentEnded, AssignPerson, PersonEx
 from rujukan.domain.casefile.assigning import PersonAssigned
 from rujukan.domain.casefile.evolving import fold_log, said
 from rujukan.domain.casefile.staff import Staff
-from rujukan.domain.codes import AgencyKind, NeedToKnow, ReferralStatus, RejectReason, Role, Urgency
+from rujukan.domain.codes import AgencyKind, NeedToKnow, ReferralStatus, RejectReason, Role, Service, Urgency
 from rujukan.domain.fact import Act, ActorId, Fact
-from rujukan.domain.refusal import NotForThisRole, Refusal
+from rujukan.domain.refusal import NotAMember, NotForThisRole, Refusal
 
 S = ReferralStatus
 NURSE, COLLEAGUE, ASLEEP = (ActorId(an_id(who)) for who in ("nurse", "colleague", "asleep"))
@@ -104,11 +104,14 @@ def test_who_is_there_takes_what_nobody_has(who: str, state: S, cell: str) -> No
         case = case_of(who, state, urgency)
         waits = cell == "all" or (cell == "emergency" and urgency is Urgency.EMERGENCY)
         assert (urgency, case.of(Staff).waiting(case, "rsud")) == (urgency, waits)
-        for command in [*MOVES.get(state, []), TAKE]:
+        is_emergency = urgency is Urgency.EMERGENCY
+        takes = [*MOVES.get(state, []), *([TAKE] if is_emergency else [])]
+        for command in takes:
             assert (urgency, command, can(command, case, whoever_is_there())) == (urgency, command, waits)
+        assert is_emergency or not can(TAKE, case, whoever_is_there()), "what is no emergency is received, or accepted"
         if not waits:
             continue
-        for command in [*MOVES.get(state, [])[:1], TAKE]:
+        for command in [*MOVES.get(state, [])[:1], *([TAKE] if is_emergency else [])]:
             after = fold_log(said(decide(command, case, whoever_is_there(), HOSPITAL), "rsud"), case)
             assert after is not None
             heard = command is not TAKE or state is not S.REQUESTED or urgency is not Urgency.EMERGENCY
@@ -127,6 +130,31 @@ def test_who_is_there_takes_it_themselves_and_hands_it_to_nobody() -> None:
     case = case_of("who left", S.IN_PROGRESS, Urgency.EMERGENCY)
     assert can(TAKE, case, whoever_is_there())
     assert not can(replace(TAKE, person=COLLEAGUE), case, whoever_is_there())
+
+
+@pytest.mark.parametrize("urgency", list(Urgency))
+@pytest.mark.parametrize(("theirs", "came"), list(product((s for s in S if s.is_open and s is not S.DRAFT), repeat=2)))
+def test_what_waits_lets_nobody_take_a_colleague_s_referral_nor_the_case(theirs: S, came: S, urgency: Urgency) -> None:
+    """Each time that something comes in, whoever likes would else read all that the agency may open."""
+    log = [opened(), consent(), *brought_to(theirs), assigned(NURSE)]
+    case = the_case(*log, *brought_to(came, R2, urgency=urgency, service=Service.FORENSIC))
+    nosy = whoever_is_there()
+    for command in [*MOVES.get(theirs, []), TAKE, replace(TAKE, referral=None)]:
+        assert not can(command, case, nosy)
+    case = the_case(*log, *brought_to(came, R2, urgency=urgency, service=Service.FORENSIC), assigned(COLLEAGUE, R2))
+    for referral, person in product((R1, None), (COLLEAGUE, ASLEEP)):
+        assert not can(replace(TAKE, referral=referral, person=person), case, whoever_is_there(COLLEAGUE))
+    assert can(replace(TAKE, referral=R2), case, whoever_is_there(COLLEAGUE)), "who has it calls another to it"
+
+
+def test_who_may_not_move_a_referral_does_not_have_it() -> None:
+    """A legal reviewer reads; an emergency that one of them had would be on call for nobody."""
+    lawyers = {**HOSPITAL["rsud"].members, COLLEAGUE: frozenset({Role.LEGAL_REVIEWER})}
+    network = {**HOSPITAL, "rsud": replace(HOSPITAL["rsud"], members=lawyers)}
+    case, chief = case_of("nobody yet", S.IN_PROGRESS, Urgency.EMERGENCY), act("rsud", Role.SUPERVISOR)
+    with pytest.raises(NotAMember):
+        decide(replace(TAKE, person=COLLEAGUE), case, chief, network)
+    assert decide(replace(TAKE, person=COLLEAGUE, referral=None), case, chief, network)
 
 
 @pytest.mark.parametrize("who", [*WHO])

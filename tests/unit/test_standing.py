@@ -384,7 +384,7 @@ def test_who_may_do_what_as_what_person(line: Line) -> None:
             for role in set(Role) - {Role.SYSTEM} - of_others(line):
                 by = as_person(agency, role)
                 may = expected(line, cell, n, role)
-                takes = line.name in FOR_ALL and position in HAVE_ONE_TO_TAKE
+                takes = line.name in FOR_ALL and position in HAVE_ONE_TO_TAKE and not ended
                 hidden = role is Role.CASE_WORKER and line.name not in OF_NO_CASE and not takes and may != "r"
                 none = "r" if may == "r" else "u"
                 answers = {"assigned": may, "unassigned": "u" if hidden else may, "excluded": none}
