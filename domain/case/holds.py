@@ -17,8 +17,8 @@ from msgspec.structs import replace
 from ..casefile.deciding import Network, decides, fresh
 from ..casefile.evolving import applies
 from ..casefile.holding import (
+    HELD_IT,
     HOLD,
-    HOLDER,
     ORDERED_SINCE,
     CourtOrders,
     HoldFacts,
@@ -52,7 +52,7 @@ STAGES = frozenset({E.WRITTEN_STOP, E.FINAL_JUDGMENT})
     means="Larangan itu berakhir atas persetujuan dua orang; yang lain, bila ada, tetap berlaku. `on_order`: atas "
     "penetapan atau putusan pengadilan itu.",
     step=Step.LEGAL,
-    to=HOLDER,
+    to=HELD_IT,
 )
 class HoldLifted(HoldFacts, frozen=True, kw_only=True, tag="case.HoldLifted"):
     """That hold ended, by two people; others stay, if there are any. `on_order`: on that order of a court."""

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from ..casefile.deciding import Network, decides
 from ..casefile.evolving import applies
-from ..casefile.holding import HOLD, HOLDER, HoldFacts, holder_of, without_hold
+from ..casefile.holding import HELD_IT, HOLD, HOLDER, HoldFacts, holder_of, without_hold
 from ..casefile.state import Case, Hold
 from ..causes import When
 from ..codes import AgencyKind
@@ -78,7 +78,7 @@ class HoldConfirmationDue(OfHolder, frozen=True, kw_only=True, tag="case.HoldCon
     means="Pemegangnya tidak menyatakan pada waktunya bahwa larangan itu masih diperlukan; yang lain, bila ada, tetap "
     "berlaku.",
     step=Step.LEGAL,
-    to=HOLDER,
+    to=HELD_IT,
 )
 class HoldLapsed(OfHolder, frozen=True, kw_only=True, tag="case.HoldLapsed"):
     """Its holder did not say in time that the hold is needed still; others stay, if there are any."""

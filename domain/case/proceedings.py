@@ -1,9 +1,11 @@
 """The hold that the proceedings place by themselves: what is before police, prosecution or court is not destroyed.
 
-It begins when they have received a referral, or come to lead. It passes on when its holder sends the case to a
-prosecution or court that accepts it, and comes back the same way, step by step, as those referrals are taken back: also
-over many. It falls when they reject the referral of which it began, wrote nothing in the case, and have it for no other
-reason. Else it ends when a stage ends the proceedings, as all holds are lifted (holds.py).
+It begins when they have received a referral, or come to lead. It passes on when its holder sends the case, for a legal
+purpose and with what happened, to a prosecution or court that accepts it: what carries no report passes nothing on. It
+comes back the same way, step by step, as those referrals are taken back: also over many. Where it is lifted there, or
+lapses, whoever passed it on and works on the case still has one of its own again. It falls when they reject the
+referral of which it began, wrote nothing in the case, and have it for no other reason. Else it ends when a stage ends
+the proceedings, as all holds are lifted (holds.py).
 """
 
 from collections.abc import Iterable, Sequence, Set
@@ -17,19 +19,20 @@ from msgspec.structs import replace
 from ..casefile.deciding import derived, follows
 from ..casefile.evolving import applies
 from ..casefile.holding import (
-    HOLDER,
+    HELD_IT,
     RECEIVED,
     TAKEN,
     HoldFacts,
     HoldPlaced,
     Reports,
+    came_from,
     is_before,
     reported_to,
     without_hold,
 )
 from ..casefile.moves import LEADS_TO, PARTIES, ReferralMove, stop_uncovered
 from ..casefile.state import FIRST, NOTHING, Case, Hold, Referral
-from ..codes import PROCEEDINGS, AgencyKind, HoldKind, ReferralStatus
+from ..codes import PROCEEDINGS, AgencyKind, HoldKind, Purpose, ReferralStatus
 from ..compartment import Compartment, Coordination
 from ..declaring import Step, happened
 from ..fact import Act, AgencyCode, Fact, HoldId, ReferralId
@@ -69,7 +72,7 @@ class HoldPassed(HoldFacts, frozen=True, kw_only=True, tag="case.HoldPassed"):
     "dalam kasus ini, dan tidak menanganinya karena hal lain: larangan itu berakhir dengan sendirinya; yang lain, bila "
     "ada, tetap berlaku.",
     step=Step.LEGAL,
-    to=HOLDER,
+    to=HELD_IT,
 )
 class HoldFell(HoldFacts, frozen=True, kw_only=True, tag="case.HoldFell"):
     """Police, prosecution or court rejected the referral of which it began, wrote nothing in the case, and have it for
@@ -103,6 +106,7 @@ def hold_of_the_proceedings(before: Case | None, after: Case, change: Fact, act:
         yield from _placed(after, after.lead, after.lead_kind, derived(FIRST, after.lead), act)
     if before is None:
         return
+    yield from _again(before, after, change, act)
     if isinstance(change, ReferralMove) and change.referral in after.referrals:
         yield from _moved(before, after, [change], act)
     stopped = (event for event in stop_uncovered(before, after, change, act) if isinstance(event, ReferralMove))
@@ -119,6 +123,24 @@ def _moved(before: Case, after: Case, moves: Sequence[ReferralMove], act: Act) -
     for id, status in to.items():
         if not any(id in hold.passed_by for hold in ours):
             yield from _came(before, after, after.referrals[id], status, act)
+
+
+def _again(before: Case, after: Case, change: Fact, act: Act) -> Iterable[Fact]:
+    """Its own hold, of whoever had passed on one that ended, and has the case still; not where it ended on a court's
+    order, which binds them, too."""
+    if before.holds is after.holds or getattr(change, "on_order", None) is not None:
+        return
+    had_it: dict[AgencyCode, AgencyKind] = {}
+    for hold in (hold for id, hold in before.holds.items() if id not in after.holds and hold.of_proceedings):
+        had_it |= came_from(before, hold)
+    for agency, kind in had_it.items():
+        open_there = [r for r in after.open_referrals_to(agency) if r.status in RECEIVED]
+        if kind in PROCEEDINGS and (open_there or agency == after.lead):
+            yield from _placed(after, agency, kind, derived(_of(open_there, agency), "again"), act)
+
+
+def _of(reports: Sequence[Referral], agency: AgencyCode) -> UUID:
+    return reports[0].id if reports else derived(FIRST, agency)
 
 
 def _came(before: Case, after: Case, referral: Referral, status: S, act: Act) -> Iterable[Fact]:
@@ -158,7 +180,8 @@ def _is_new_report(before: Case, referral: Referral) -> bool:
 
 
 def _passes(hold: Hold, by: Referral) -> bool:
-    return hold.holder == by.sender != by.recipient and by.recipient_kind is AgencyKind.JUSTICE
+    is_report = by.purpose is Purpose.LEGAL and Compartment.INCIDENT in by.compartments
+    return is_report and hold.holder == by.sender != by.recipient and by.recipient_kind is AgencyKind.JUSTICE
 
 
 def _passed_to(hold: Hold, by: Referral, holder: AgencyCode, kind: AgencyKind, act: Act) -> HoldPassed:

@@ -33,6 +33,11 @@ HOLDER = Audience(
     Words("pemegang larangan", "who holds it"),
     lambda event, case: {event.holder: event.holder_kind},
 )
+HELD_IT = Audience(
+    Words("pemegang larangan, dan yang meneruskannya kepada pemegangnya", "who holds it, and who had it before"),
+    lambda event, case: {**case.of(Reports).passed_on.get(event.hold, {}), event.holder: event.holder_kind},
+)
+"""Of the end of a hold: who sent the case on is not to believe that nothing can be destroyed."""
 
 
 @happened(
@@ -85,6 +90,8 @@ class Reports(Part, frozen=True):
     """Referrals of which the proceedings' hold began, or with which it ended: none begins another."""
 
     reports: frozenset[ReferralId] = frozenset()
+    passed_on: Mapping[HoldId, Mapping[AgencyCode, AgencyKind]] = EMPTY
+    """Of a hold that ended, who had passed it on, with its kind."""
 
 
 @applies(HoldPlaced)
@@ -99,7 +106,16 @@ def without_hold(case: Case, id: HoldId) -> Case:
     """The case in which that hold stands no more: what its holder had received until then begins none anew."""
     ended = case.holds[id]
     after = replace(case, holds={other: hold for other, hold in case.holds.items() if other != id})
+    if had_it := came_from(case, ended):
+        part = after.of(Reports)
+        after = after.with_part(replace(part, passed_on=put(part.passed_on, id, had_it)))
     return reported_to(after, ended.held_by(case)[0]) if ended.of_proceedings else after
+
+
+def came_from(case: Case, hold: Hold) -> Mapping[AgencyCode, AgencyKind]:
+    """Who had a hold before its holder, with its kind."""
+    steps = (case.referrals[step] for step in hold.passed_by)
+    return {by.sender: by.sender_kind for by in steps}
 
 
 def reported_to(case: Case, agency: AgencyCode) -> Case:

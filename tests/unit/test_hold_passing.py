@@ -54,7 +54,7 @@ def sent_on(n: int) -> list[tuple[Fact, str]]:
         "recipient": WAY[n + 1],
         "service": Service.LAW_ENFORCEMENT,
         "urgency": Urgency.URGENT,
-        "purpose": Purpose.CARE,
+        "purpose": Purpose.LEGAL,
     }
     draft = say(ReferralDrafted, referral=step(n), sender=WAY[n], **kinds, **of, compartments=frozenset({"incident"}))
     return [(event, WAY[n]) for event in (draft, sent(step(n)), moved(S.RECEIVED, step(n)))]

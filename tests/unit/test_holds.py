@@ -53,6 +53,7 @@ from rujukan.domain.case.fulfilment import (
     CompleteReferral,
     FailReferral,
     ReceiveReferral,
+    ReferralAccepted,
     ReferralFailed,
     ReferralReceived,
     ReferralRejected,
@@ -91,7 +92,7 @@ from rujukan.domain.codes import (
     Role,
     Urgency,
 )
-from rujukan.domain.declaring import ASKED, Second
+from rujukan.domain.declaring import ASKED, Second, declared
 from rujukan.domain.fact import Act, Fact
 from rujukan.domain.proposal import ApproveProposal
 from rujukan.domain.refusal import (
@@ -460,7 +461,7 @@ BY_POLICE = [
     *WITH_POLICE,
     POLICE_HOLD,
     consent(an_id("c2"), to="kejari", purposes=Purpose),
-    draft(R2, sender="polres", to="kejari"),
+    draft(R2, sender="polres", to="kejari", purpose=Purpose.LEGAL),
     sent(R2),
 ]
 """The police sent it on to the prosecution, which has not received it."""
@@ -487,9 +488,41 @@ def test_it_passes_on_with_the_case_from_its_holder_to_the_court_that_accepts_it
     ]
     done = (*BY_POLICE, *ACCEPTED, (PASSED, "kejari"))
     given(*done).when(lift(THEIRS, E.FINAL_JUDGMENT), by=POLICE_LAWYER).refused(Unknown, what="hold")
-    given(*done).when(lift(THEIRS, E.FINAL_JUDGMENT), by=CHIEF_PROSECUTOR, in_role=True).then(
-        lifted(THEIRS, "kejari", E.FINAL_JUDGMENT)
-    )
+    ended = given(*done).when(lift(THEIRS, E.FINAL_JUDGMENT), by=CHIEF_PROSECUTOR, in_role=True)
+    assert ended.events[0] == lifted(THEIRS, "kejari", E.FINAL_JUDGMENT)
+
+
+@pytest.mark.parametrize("purpose", list(Purpose))
+@pytest.mark.parametrize("of", [(), ("legal",), ("health", "legal"), ("incident",)], ids=", ".join)
+def test_only_a_report_passes_it_on(of: tuple[str, ...], purpose: Purpose) -> None:
+    """One officer would else give it away with a referral that carries nothing, and two of another office lift it. What
+    passes nothing on leaves the police theirs, and the prosecution places its own."""
+    onward = [draft(R2, sender="polres", to="kejari", of=of, purpose=purpose), sent(R2)]
+    log = [*WITH_POLICE, POLICE_HOLD, consent(an_id("c2"), to="kejari", purposes=Purpose), *onward, *BEFORE_ACCEPTANCE]
+    when = given(*log).when(say(AcceptReferral, referral=R2), by=PROSECUTION)
+    if purpose is Purpose.LEGAL and "incident" in of:
+        after = when.then_only(ReferralAccepted, HoldPassed)
+        assert holders(after) == [("kejari", K.TRIAL)]
+    else:
+        after = when.then_only(ReferralAccepted, HoldPlaced)
+        assert holders(after) == [("polres", K.INVESTIGATION), ("kejari", K.TRIAL)]
+
+
+@pytest.mark.parametrize("status", [S.RECEIVED, S.ACCEPTED, S.IN_PROGRESS, S.ON_HOLD, S.COMPLETED, S.CANCELLED])
+def test_who_passed_it_on_and_works_on_it_still_has_one_again_as_it_is_lifted_there(status: ReferralStatus) -> None:
+    to_court = [*BY_POLICE[len(WITH_POLICE) :], *ACCEPTED, (PASSED, "kejari")]
+    log = [*with_police(status), *to_court]
+    when = given(*log).when(lift(THEIRS, E.FINAL_JUDGMENT), by=CHIEF_PROSECUTOR, in_role=True)
+    if status.is_open:
+        after = when.then_only(HoldLifted, HoldPlaced)
+        assert holders(after) == [("polres", K.INVESTIGATION)]
+        with pytest.raises(HoldStands):
+            decide(ERASE, after, SUPERVISOR, NETWORK)
+    else:
+        after = when.then_only(HoldLifted)
+    end = declared(when.events[0]).to
+    assert end is not None
+    assert set(end.of(when.events[0], after)) == {"polres", "kejari"}, "who passed it on is told of its end"
 
 
 def test_the_police_keep_theirs_where_the_court_rejects_it_or_they_take_it_back() -> None:
