@@ -2,7 +2,8 @@
 
 Each state has its window, by urgency and service (pathways.py): a draft that was not sent, a referral that was
 received, accepted, begun, held, or rejected and not redirected. Each time the window passes again that is raised once
-more, first to who has to act, then to the lead as well, until somebody does: no level is the last.
+more, first to who has to act, then to the lead as well, until somebody does: no level is the last. To hold work and to
+resume it is no such act.
 """
 
 from collections.abc import Sequence

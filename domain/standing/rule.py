@@ -390,8 +390,7 @@ def opens(case: Case, act: Act, authors: Iterable[AgencyCode | None], compartmen
 
 
 def _naming(named: str | Iterable[str], case: Case, act: Act) -> None:
-    """Nobody may learn of a case by being named in it; and who does not lead names only itself and the lead, so that
-    nobody can find out who else takes part."""
+    """Nobody learns of a case by being named; who does not lead names itself and the lead, so nobody finds others."""
     agencies = [named] if isinstance(named, str) else list(named)
     if act.agency != case.lead:
         outside = [a for a in agencies if a not in (act.agency, case.lead)]

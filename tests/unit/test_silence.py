@@ -4,6 +4,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from hypothesis import example
+from hypothesis import given as for_any
+from hypothesis import strategies as st
 from msgspec.structs import replace
 from story import (
     DAY,
@@ -11,10 +14,12 @@ from story import (
     HOSPITAL,
     HOUR,
     LEAD,
+    NETWORK,
     NOON,
     R1,
     R2,
     R3,
+    SYSTEM,
     act,
     brought_to,
     closed,
@@ -31,11 +36,14 @@ from story import (
     the_case,
 )
 
+from rujukan.domain.case import decide
+from rujukan.domain.case.fulfilment import ReferralResumed
 from rujukan.domain.case.referrals import DraftReferral, ReferralDrafted
 from rujukan.domain.case.reminders import EscalateReferral, ReferralEscalated
 from rujukan.domain.case.services import ServiceDelivered
 from rujukan.domain.case.silence import LeaveRejected, RaiseStalled, ReferralNotRedirected, ReferralStalled
 from rujukan.domain.casefile.evolving import fold_log
+from rujukan.domain.casefile.evolving import said as _said
 from rujukan.domain.codes import ReferralStatus, Service, Urgency
 from rujukan.domain.fact import Fact
 from rujukan.domain.pathways import V2026_3
@@ -157,6 +165,39 @@ def test_who_rejected_it_redirects_it_for_nobody(by: str) -> None:
         when.then_only(ReferralDrafted)
     else:
         when.refused(NotForThisAgency)
+
+
+MOVES = st.lists(st.tuples(st.integers(1, 96), st.booleans()), min_size=1, max_size=40)
+
+
+@for_any(MOVES, st.sampled_from(list(U)))
+@example([(47, True), (20, True)] * 12, U.EMERGENCY)
+@example([(71, True), (23, True)] * 12, U.EMERGENCY)
+def test_whoever_holds_and_resumes_work_keeps_nobody_from_hearing_of_it(
+    moves: list[tuple[int, bool]], urgency: Urgency
+) -> None:
+    """In whatever order and how often: it is raised after the window of work that began, and to the lead after the
+    second, and so on."""
+    case, now = the_case(*in_state(S.IN_PROGRESS, urgency=urgency)), NOON
+    longest = V2026_3.stages[S.IN_PROGRESS][urgency]
+    raised: list[tuple[str, timedelta]] = []
+    for hours, does in moves:
+        until = now + hours * HOUR
+        while (due := case.referrals[R1].acts_by) is not None and due <= until:
+            at = max(due, now)
+            (event,) = decide(replace(RAISE, occurred_at=at), case, replace(SYSTEM, at=at), NETWORK)
+            assert isinstance(event, ReferralStalled)
+            raised.append((event.to, at - NOON))
+            case = fold_log(_said([event], "uptd-ppa", at), case) or case
+        now = until
+        if does:
+            status = S.IN_PROGRESS if case.referrals[R1].status is S.ON_HOLD else S.ON_HOLD
+            move = say(ReferralResumed, referral=R1) if status is S.IN_PROGRESS else moved(S.ON_HOLD)
+            case = fold_log(_said([replace(move, occurred_at=now)], "rsud", now), case) or case
+    passed = (now - NOON) // longest
+    assert len(raised) >= passed
+    assert [to for to, _ in raised] == ["rsud", *["uptd-ppa"] * (len(raised) - 1)][: len(raised)]
+    assert all(after <= n * longest for n, (_, after) in enumerate(raised, 1))
 
 
 def test_each_move_begins_its_own_window() -> None:
