@@ -112,7 +112,7 @@ def _clocks(pen: Pen, facts: ReportFacts) -> None:
     order = {state: n for n, state in enumerate(states)}
     shown: list[Clock] = sorted(facts.clocks, key=lambda c: (order[c.state], c.due_at))[:MOST_ROWS]
     paper.table(
-        list(zip(words.clock_columns, (27, 19, 19, 20, 15), strict=True)),
+        list(zip(words.clock_columns, (26, 15, 15, 30, 14), strict=True)),
         [
             (
                 [Line(pen.number.of(c.clock), "bold"), Line(pen.need(c))],
