@@ -43,6 +43,15 @@ name_fields(
     role=field("Peran", "Role", ("Peran", "Role")),
 )
 
+VERSION_OF_TIMES = field("Versi aturan batas waktu", "Version of the time limits")
+"""A `rule` that is no rule of law: which version of the network's times was followed. It says nothing to her."""
+NUMBER_OF_PAPER = field(
+    "Nomor surat, penetapan, atau putusan",
+    "Number of the letter, order or judgment",
+    ("Nomor surat, penetapan, atau putusan", "Number of the letter, order or judgment"),
+)
+"""A `rule` that is the paper on which something stands."""
+
 COMPARTMENTS: Mapping[str, FieldWords] = {
     "coordination": field("koordinasi", "coordination", ("Koordinasi layanan", "Coordination")),
     "identity": field("identitas", "identity", ("Identitas", "Identity")),

@@ -62,6 +62,7 @@ class NoticeFacts(Fact, frozen=True, kw_only=True):
     "atau kunci atau alamat penerusan pesan sebuah instansi yang ikut serta di dalamnya berubah. Penyelia "
     "dan pejabat pelindungan data memeriksanya; aturannya menandai, dan tidak menuduh.",
     step=Step.NETWORK,
+    calls={"rule": field("Aturan yang menandainya", "Rule that marks it")},
 )
 class NoticeGiven(NoticeFacts, frozen=True, kw_only=True, tag="agency.NoticeGiven"):
     """Something allowed and unusual was done in a case that this agency leads, or a key or webhook changed of an agency

@@ -17,6 +17,7 @@ from ..causes import Cause
 from ..compartment import Coordination
 from ..declaring import Step, asked, happened
 from ..fact import Act, ConsentId, Fact, Short, recorded
+from ..field_words import VERSION_OF_TIMES
 from ..pathways import CONSENT_TIMES
 from ..persistent import put
 from ..refusal import StillRunning, Unknown, WrongMove
@@ -33,6 +34,7 @@ from ..words import Words
     "`expires_at`; masih ada waktu untuk menanyakannya kepada penyintas.",
     step=Step.CONSENT,
     to=NAMED,
+    calls={"rule": VERSION_OF_TIMES},
 )
 class ConsentExpiring(Fact, frozen=True, kw_only=True, tag="case.ConsentExpiring"):
     """A consent, or a sharing without one, will cover nothing any more from `expires_at` on; there is time yet to ask

@@ -33,6 +33,7 @@ from ..codes import AgencyKind, HoldEnd, HoldKind
 from ..compartment import Coordination, Legal
 from ..declaring import Step, asked, field, happened, name_fields
 from ..fact import Act, ActorId, AgencyCode, DocumentId, Fact, Short, Text, recorded
+from ..field_words import NUMBER_OF_PAPER
 from ..persistent import put
 from ..refusal import AlreadyDone, Invalid, one_of
 from ..standing.relations import Extent, Relation
@@ -53,6 +54,7 @@ STAGES = frozenset({E.WRITTEN_STOP, E.FINAL_JUDGMENT})
     "penetapan atau putusan pengadilan itu.",
     step=Step.LEGAL,
     to=HELD_IT,
+    calls={"rule": NUMBER_OF_PAPER},
 )
 class HoldLifted(HoldFacts, frozen=True, kw_only=True, tag="case.HoldLifted"):
     """That hold ended, by two people; others stay, if there are any. `on_order`: on that order of a court."""
@@ -70,6 +72,7 @@ class HoldLifted(HoldFacts, frozen=True, kw_only=True, tag="case.HoldLifted"):
     means="Dua orang penanggung jawab menyatakan bahwa dokumen itu sesuai dengan yang ada pada pengadilan; larangan "
     "pemusnahan dapat dicabut atas dasar itu.",
     step=Step.LEGAL,
+    calls={"rule": NUMBER_OF_PAPER},
 )
 class CourtOrderChecked(Fact, frozen=True, kw_only=True, tag="case.CourtOrderChecked"):
     """Two people of the lead say that the document is what the court has; a hold can be lifted on it."""

@@ -22,6 +22,7 @@ from ..codes import AgencyKind
 from ..compartment import Coordination
 from ..declaring import Step, asked, field, happened, name_fields
 from ..fact import Act, AgencyCode, Fact, HoldId, Short, recorded
+from ..field_words import VERSION_OF_TIMES
 from ..pathways import HOLD_TIMES
 from ..persistent import put
 from ..refusal import Invalid, StillRunning, Unknown, WrongMove
@@ -45,6 +46,7 @@ class OfHolder(HoldFacts, frozen=True, kw_only=True):
     "lagi.",
     step=Step.LEGAL,
     to=HOLDER,
+    calls={"rule": VERSION_OF_TIMES},
 )
 class HoldConfirmed(OfHolder, frozen=True, kw_only=True, tag="case.HoldConfirmed"):
     """Its holder says that the hold is needed still; by `confirm_by` it says so again."""
@@ -63,6 +65,7 @@ class HoldConfirmed(OfHolder, frozen=True, kw_only=True, tag="case.HoldConfirmed
     "`lapses_at`; yang ditetapkan oleh proses hukum sejak itu dapat diakhiri dua orang penanggung jawab.",
     step=Step.LEGAL,
     to=HOLDER,
+    calls={"rule": VERSION_OF_TIMES},
 )
 class HoldConfirmationDue(OfHolder, frozen=True, kw_only=True, tag="case.HoldConfirmationDue"):
     """Its holder is asked to say that the hold is needed still. If it does not, the hold lapses at `lapses_at`; that of
@@ -79,6 +82,7 @@ class HoldConfirmationDue(OfHolder, frozen=True, kw_only=True, tag="case.HoldCon
     "berlaku.",
     step=Step.LEGAL,
     to=HELD_IT,
+    calls={"rule": VERSION_OF_TIMES},
 )
 class HoldLapsed(OfHolder, frozen=True, kw_only=True, tag="case.HoldLapsed"):
     """Its holder did not say in time that the hold is needed still; others stay, if there are any."""

@@ -25,6 +25,7 @@ from ..codes import ReferralStatus, Urgency
 from ..compartment import Coordination
 from ..declaring import Step, asked, field, happened
 from ..fact import Act, Fact, ReferralId, Short, Text, recorded
+from ..field_words import VERSION_OF_TIMES
 from ..pathways import END_TIMES
 from ..persistent import put
 from ..refusal import AlreadyDone, Invalid, StillRunning, Unknown, WrongMove
@@ -47,7 +48,10 @@ S = ReferralStatus
     "alasan ini, kecuali sampai saat itu ada persetujuan atau dasar yang mencakupnya.",
     step=Step.REFERRAL,
     to=PARTIES,
-    calls={"ends_at": field("Akan diakhiri pada", "To be ended at", ("Akan diakhiri pada", "To be ended at"))},
+    calls={
+        "ends_at": field("Akan diakhiri pada", "To be ended at", ("Akan diakhiri pada", "To be ended at")),
+        "rule": VERSION_OF_TIMES,
+    },
 )
 class UncoveredEndAnnounced(ReferralMove, frozen=True, kw_only=True, tag="case.UncoveredEndAnnounced"):
     """No consent covers it any more, and the lead ends it at `ends_at`, for this reason, unless a consent or a ground

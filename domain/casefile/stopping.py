@@ -21,6 +21,7 @@ from ..codes import AgencyKind, ConsentBy, StopAbout, Urgency
 from ..compartment import Coordination, Psychosocial
 from ..declaring import Step, field, happened, name_fields, unchanged
 from ..fact import Act, AgencyCode, ConsentId, Fact, Recipient, ReferralId, Short, StopId, Text, recorded
+from ..field_words import VERSION_OF_TIMES
 from ..pathways import CONSENT_TIMES
 from ..persistent import put
 from ..refusal import AlreadyDone
@@ -45,6 +46,7 @@ R = Relation
     "dan seluruhnya bila penanggung jawab yang mencatat; selebihnya menunggu penanggung jawab sampai `answer_by`.",
     step=Step.CONSENT,
     earlier=(unchanged,),
+    calls={"rule": VERSION_OF_TIMES},
 )
 class SharingStopped(Fact, frozen=True, kw_only=True, tag="case.SharingStopped"):
     """The survivor, or who speaks for her, said stop. It holds at once for the agency that recorded it, and as a whole

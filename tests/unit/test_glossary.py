@@ -107,6 +107,17 @@ def test_a_field_is_named_by_its_event_only_where_it_has_it_and_everybody_s_name
         assert all(words != FIELDS[field] for field, words in said.calls.items())
 
 
+def test_a_rule_of_law_is_named_only_where_a_basis_stands_on_it() -> None:
+    """A court, and she, would look for the law *2026-1*, which is the version of the network's times."""
+    for topic, event in TOPICS.items():
+        words = words_of(event, "rule") if "rule" in event.__struct_fields__ else None
+        if words is None or "basis" in event.__struct_fields__:
+            continue
+        assert not any(re.search("hukum|law", said, re.IGNORECASE) for said in (*words.label, *(words.her or ()))), (
+            topic
+        )
+
+
 def test_what_is_called_shared_or_referred_to_is_shared_with_somebody_inside() -> None:
     """Data that is erased, opened or handed over outside was not shared with an agency, nor given by who said no."""
     for topic, event in TOPICS.items():
