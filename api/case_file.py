@@ -97,6 +97,8 @@ class ConsentView(Struct, frozen=True):
     stops_waiting: list[UUID] = []
     """Stops that the lead has to answer; meanwhile nothing new is sent to whom they name."""
     held: bool = False
+    doubted: bool = False
+    """Who gave it for her was set aside since."""
     """The child said no to it: it covers nothing, until two people decide what is best for her."""
     given_by: list[str] = []
     """In which capacity somebody gave it."""
@@ -357,6 +359,7 @@ def _consent(of: Consent, case: Case, reaches: Reaches) -> ConsentView:
         sorted(of.stopped | of.left),
         sorted(of.waiting),
         of.held,
+        of.doubted,
         sorted(by.value for by in of.given_by),
     )
 

@@ -35,7 +35,7 @@ HIGHEST: Final[dict[str, int]] = {
     "case.ConsentExpired": 1,
     "case.ConsentExpiring": 1,
     "case.ConsentGiven": 3,
-    "case.ConsentNarrowed": 1,
+    "case.ConsentNarrowed": 2,
     "case.ConsentNotConfirmed": 1,
     "case.ConsentOverridden": 2,
     "case.ConsentRefused": 2,

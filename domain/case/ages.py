@@ -1,6 +1,6 @@
 """How old she is, and how urgent her case: assessed anew as more is known; and that she will consent herself soon."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -9,8 +9,9 @@ from msgspec.structs import replace
 from ..age_table import GRACE, WARNING, born, consents_herself_from, estimated
 from ..casefile.ages import AgeFacts, assessed, band
 from ..casefile.consenting import ConsentNarrowed, stands
-from ..casefile.deciding import Network, decides
+from ..casefile.deciding import Network, decides, follows
 from ..casefile.evolving import applies
+from ..casefile.speaking import speaks_alone
 from ..casefile.state import Case, Consent, Part, Status
 from ..causes import Cause
 from ..codes import ConsentBy, Urgency
@@ -170,6 +171,18 @@ def warn_of_majority(command: WarnOfMajority, case: Case | None, act: Act, netwo
     until = day + GRACE
     ends = [_ending(c, until, command, act) for c in case.consents.values() if _is_others(c, act.at, until)]
     return [recorded(WillConsentHerself, command, act, herself_from=day), *ends]
+
+
+@follows
+def found_to_consent_herself(before: Case | None, after: Case, change: Fact, act: Act) -> Iterable[Fact]:
+    """Where it is found that she is older than was thought, or can decide again, what others agreed to for her gets an
+    end, as it does when she grows up."""
+    if before is None or not speaks_alone(after, act.at) or speaks_alone(before, act.at):
+        return
+    until = act.at + GRACE
+    for consent in after.consents.values():
+        if _is_others(consent, act.at, until):
+            yield _ending(consent, until, change, act)
 
 
 def _is_others(consent: Consent, at: datetime, until: datetime) -> bool:

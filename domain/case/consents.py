@@ -21,13 +21,7 @@ from ..declaring import Step, asked, defaults_unsaid, field, happened, name_fiel
 from ..fact import Act, AgencyCode, ConsentId, DecisionId, Fact, Recipient, Short, Text, recorded
 from ..persistent import put
 from ..persons import Saying
-from ..refusal import (
-    ConsentNotLive,
-    ConsentWidened,
-    Invalid,
-    StillRunning,
-    Unknown,
-)
+from ..refusal import ConsentNotLive, ConsentWidened, Invalid, StillRunning, Unknown
 from ..standing.relations import Extent, Relation
 from ..standing.roles import CASE_WORK, ESCALATION
 from ..standing.rows import ANYWHERE, LEADS, LEADS_ALSO_ENDED, TAKES_PART, TAKES_PART_ALSO_ENDED, Row
@@ -207,12 +201,15 @@ class RefuseConsent(RefusalFacts, frozen=True, kw_only=True):
     by=CASE_WORK,
     where=TAKES_PART_ALSO_ENDED.to(CONSENT, R.LEAD, R.ALONE, by="consent"),
     extent=Extent.MOVE,
-    means="Mencatat bahwa persetujuan kini mencakup lebih sedikit.",
+    means="Mencatat bahwa persetujuan kini mencakup lebih sedikit, dan atas ucapan siapa.",
     tag="consent",
-    example={**SCOPE, "compartments": ["identity", "incident", "health"]},
+    example={**SCOPE, "compartments": ["identity", "incident", "health"], "said_by": ["survivor"]},
 )
 class NarrowConsent(Scope, frozen=True, kw_only=True):
-    """Record that a consent now covers less."""
+    """Record that a consent now covers less, and who said so (`said_by`)."""
+
+    said_by: Coordination[frozenset[ConsentBy] | None] = None
+    by_alleged: Coordination[bool | None] = None
 
 
 @asked(
@@ -298,6 +295,8 @@ def refuse_consent(command: RefuseConsent, case: Case, act: Act, network: Networ
 @decides.register
 def narrow_consent(command: NarrowConsent, case: Case, act: Act, network: Network) -> Sequence[Fact]:
     before = _hers(live(case, command.consent, act.at))
+    if command.said_by and is_nobodys(case, command.said_by, command.by_alleged, act.at):
+        return [without_effect(Saying.WITHDRAWAL, command, act, command.said_by)]
     after_end, before_end = command.expires_at, before.expires_at
     if (
         not compartments_named(command.compartments) <= before.compartments

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from ..casefile.consenting import stands
 from ..casefile.deciding import Network, decides, fresh
 from ..casefile.evolving import applies
-from ..casefile.speaking import Decision, Speaking
+from ..casefile.speaking import Decision, Speaking, is_doubted, speaks_alone
 from ..casefile.state import Case
 from ..casefile.waiting import waits
 from ..codes import ConsentBy
@@ -59,7 +59,7 @@ class BestInterestFacts(Fact, frozen=True, kw_only=True):
     lets: Coordination[frozenset[ConsentBy] | None] = None
     """Who may speak for her, beside who may anyway."""
     outweighs: Coordination[frozenset[ConsentId] | None] = None
-    """Consents to which the child said no, and which are to hold all the same."""
+    """Consents that are to hold all the same: to which the child said no, or whose giver was set aside since."""
     reason: Safety[Text]
 
 
@@ -112,15 +112,16 @@ class SpeakerHeardAgain(SpeakersFacts, frozen=True, kw_only=True, tag="case.Spea
     extent=Extent.MOVE,
     second=Second(
         ANOTHER,
-        when=lambda command, case, own: command.capacity is Capacity.UNABLE,
-        words=Words("bila ia tidak dapat memutuskan", "where she cannot decide"),
+        when=lambda command, case, own: command.capacity in (Capacity.UNABLE, Capacity.DIED),
+        words=Words("bila ia tidak dapat memutuskan, atau meninggal", "where she cannot decide, or died"),
     ),
-    means="Mencatat apakah penyintas dapat memutuskan sendiri. Bahwa ia tidak dapat memutuskan memerlukan orang kedua.",
+    means="Mencatat apakah penyintas dapat memutuskan sendiri. Bahwa ia tidak dapat memutuskan, atau meninggal, "
+    "memerlukan orang kedua.",
     tag="consent",
     example={"capacity": "supported", "reason": "Tuli; didampingi juru bahasa isyarat."},
 )
 class RecordCapacity(Fact, frozen=True, kw_only=True):
-    """Record whether the survivor can decide herself. That she cannot decide takes a second person."""
+    """Record whether the survivor can decide herself. That she cannot decide, or died, takes a second person."""
 
     capacity: Coordination[Capacity]
     on_word_of: Health[Short | None] = None
@@ -201,13 +202,19 @@ def best_interest_decided(case: Case, event: BestInterestDecided) -> Case:
     decided = put(part.decisions, event.decision, Decision(event.lets or frozenset(), event.occurred_at))
     consents = case.consents
     for id in sorted((event.outweighs or frozenset[ConsentId]()) & consents.keys()):
-        consents = put(consents, id, replace(consents[id], held=False))
+        consents = put(consents, id, replace(consents[id], held=False, doubted=False))
     return replace(case, consents=consents).with_part(replace(part, decisions=decided))
 
 
 @applies(SpeakerSetAside)
-def speaker_set_aside(part: Speaking, event: SpeakerSetAside) -> Speaking:
-    return replace(part, set_aside=frozenset(part.set_aside | event.speakers))
+def speaker_set_aside(case: Case, event: SpeakerSetAside) -> Case:
+    """What they gave for her before is put before the lead."""
+    part = case.of(Speaking)
+    after = case.with_part(replace(part, set_aside=frozenset(part.set_aside | event.speakers)))
+    consents = after.consents
+    for consent in [c for c in consents.values() if is_doubted(after, c, event.speakers)]:
+        consents = put(consents, consent.id, replace(consent, doubted=True))
+    return replace(after, consents=consents) if consents is not after.consents else after
 
 
 @applies(SpeakerHeardAgain)
@@ -217,7 +224,10 @@ def speaker_heard_again(part: Speaking, event: SpeakerHeardAgain) -> Speaking:
 
 @waits(
     "held_consents",
-    Words("persetujuan yang tidak dikehendaki anak", "consents to which the child said no"),
+    Words(
+        "persetujuan yang tidak dikehendaki anak, atau diberikan orang yang kemudian dikesampingkan",
+        "consents to which the child said no, or whose giver was set aside since",
+    ),
     Words(
         "Putuskan bersama orang kedua bahwa persetujuan itu berlaku, atau cabut.",
         "Decide with a second person that the consent holds, or withdraw it.",
@@ -226,7 +236,9 @@ def speaker_heard_again(part: Speaking, event: SpeakerHeardAgain) -> Speaking:
     "WithdrawConsent",
 )
 def held(case: Case, at: datetime) -> Iterable[UUID]:
-    return (consent.id for consent in case.consents.values() if consent.held and stands(consent, at))
+    return (
+        consent.id for consent in case.consents.values() if (consent.held or consent.doubted) and stands(consent, at)
+    )
 
 
 @decides.register
@@ -262,10 +274,15 @@ def decide_best_interest(command: DecideBestInterest, case: Case, act: Act, netw
                 "not be next-of-kin: whoever died is spoken for by law",
             ),
         )
+    if command.outweighs and speaks_alone(case, act.at):
+        raise Invalid(
+            field="outweighs",
+            must=Words("harus dikosongkan: ia memutuskan sendiri", "be left out: she decides herself"),
+        )
     for id in command.outweighs or ():
         if (consent := case.consents.get(id)) is None:
             raise Unknown(what="consent")
-        if not consent.held:
+        if not consent.held and not consent.doubted:
             raise AlreadyDone(what="the decision on that consent", id=id)
     return [recorded(BestInterestDecided, command, act)]
 

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from ..codes import AgencyKind, ConsentBy, Purpose
 from ..compartment import CompartmentWord, Coordination
-from ..declaring import Audience, Step, field, happened, name_fields
+from ..declaring import Audience, Step, field, happened, name_fields, not_asked
 from ..fact import AgencyCode, ConsentId, Fact, Recipient
 from ..persistent import put
 from ..refusal import ConsentNotLive, Invalid, Unknown
@@ -65,9 +65,13 @@ class OfConsent(Protocol):
     means="Persetujuan yang berlaku kini hanya mencakup hal ini.",
     step=Step.CONSENT,
     to=NAMED,
+    earlier=(not_asked("said_by"),),
 )
 class ConsentNarrowed(Scope, frozen=True, kw_only=True, tag="case.ConsentNarrowed"):
     """A live consent now covers only this."""
+
+    said_by: Coordination[frozenset[ConsentBy] | None] = None
+    """None: nobody wrote down who."""
 
 
 def consent_in(event: Scope) -> Consent:

@@ -20,7 +20,7 @@ from ..persons import Capacity, Saying
 from ..refusal import ConsentFromWrongPerson, Invalid, Unknown
 from ..words import Words
 from .ages import age_of, decides_herself
-from .state import EMPTY, Case, Part
+from .state import EMPTY, Case, Consent, Part
 
 SURVIVOR = frozenset({ConsentBy.SURVIVOR})
 
@@ -111,11 +111,24 @@ def heard(case: Case, said_by: Set[ConsentBy], by_alleged: bool | None) -> froze
 
 def is_nobodys(case: Case, said_by: Set[ConsentBy], by_alleged: bool | None, at: datetime) -> bool:
     """Whether a no was said by nobody whose word counts. Once she consents herself, nobody else's does; where nobody
-    wrote down who said it, it is hers."""
+    wrote down who said it, it is hers. Raises ConsentFromWrongPerson for a small child, who is asked neither for a yes
+    nor for a no: it was somebody else who said it."""
     if not said_by:
         return False
+    if ConsentBy.SURVIVOR in said_by and (age := age_of(case, at)) is AgeGroup.SMALL_CHILD:
+        raise ConsentFromWrongPerson(age_group=age, given_by=said_by)
     counts = heard(case, said_by, by_alleged)
-    return not counts or (decides_herself(case, at) and not counts & SURVIVOR and not _is_spoken_for(case))
+    return not counts or (speaks_alone(case, at) and not counts & SURVIVOR)
+
+
+def speaks_alone(case: Case, at: datetime) -> bool:
+    """Whether nobody consents for her then: of her age, and of what she can decide herself."""
+    return decides_herself(case, at) and case.of(Speaking).capacity not in INSTEAD_OF_AGE
+
+
+def is_doubted(case: Case, consent: Consent, aside: Set[ConsentBy]) -> bool:
+    """Whether a consent was given for her by nobody but who is set aside now, in these capacities."""
+    return consent.live and is_same(consent.given_by, aside) and not heard(case, consent.given_by, None)
 
 
 def without_effect(
@@ -168,10 +181,6 @@ def is_same(one: Set[ConsentBy], other: Set[ConsentBy]) -> bool:
     caregiver."""
     unsaid = ConsentBy.CAREGIVER in (*one, *other)
     return bool(one & other) or (unsaid and bool(one & PARENTS) and bool(other & PARENTS))
-
-
-def _is_spoken_for(case: Case) -> bool:
-    return case.of(Speaking).capacity in INSTEAD_OF_AGE
 
 
 name_fields(

@@ -96,6 +96,8 @@ class Consent(Struct, frozen=True):
     """It was said that it will run out soon."""
     held: bool = False
     """Who speaks for the child said yes, and the child no: it covers nothing until two people decide what is best."""
+    doubted: bool = False
+    """Who gave it for her was set aside since: what runs on it goes on, and nothing new is sent on it."""
 
     @property
     def is_reported(self) -> bool:
@@ -378,11 +380,8 @@ class Case(Struct, frozen=True):
 
     def participants(self) -> Mapping[AgencyCode, AgencyKind]:
         """Who takes part now, with its kind: the lead, and each agency with an open referral."""
-        found = {self.lead: self.lead_kind}
-        for referral in self.referrals.values():
-            if referral.status.is_open:
-                found[referral.recipient] = referral.recipient_kind
-        return found
+        by_referral = {r.recipient: r.recipient_kind for r in self.referrals.values() if r.status.is_open}
+        return {self.lead: self.lead_kind, **by_referral}
 
     def glasses_of(self, agency: AgencyCode, actor: ActorId | None = None) -> Iterable[Glass]:
         """What was opened in an emergency for that agency, by that person (None: by any)."""

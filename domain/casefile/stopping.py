@@ -181,9 +181,10 @@ def raised_again(case: Case, id: StopId, level: int) -> Case:
 
 
 def as_if_answered(case: Case, referral: Referral | None = None) -> Case:
-    """The case as if all that waits were stopped: what is new is sent only where it could be then, too. An emergency
-    is sent, and taken up again, whatever a third agency heard: else one word of whoever takes part, said again and
-    again, would keep help from her. What its own sender, its recipient or the lead heard counts there, too."""
+    """The case as if all that waits were stopped, and what is doubted were none: what is new is sent only where it
+    could be then, too. An emergency is sent, and taken up again, whatever a third agency heard: else one word of
+    whoever takes part, said again and again, would keep help from her. What its own sender, its recipient or the lead
+    heard counts there, too."""
     urgent = referral is not None and referral.urgency is Urgency.EMERGENCY
     concerned = {referral.sender, referral.recipient, case.lead} if referral is not None else set()
     heard = case.of(Stops).heard
@@ -192,7 +193,11 @@ def as_if_answered(case: Case, referral: Referral | None = None) -> Case:
         of = (words for id, words in consent.waiting.items() if not urgent or heard[id].author in concerned)
         return frozenset[str]().union(*of)
 
-    return _changed(case, (_stopped(c, counted(c)) for c in case.consents.values() if c.waiting))
+    def answered(consent: Consent) -> Consent:
+        stopped = _stopped(consent, counted(consent))
+        return replace(stopped, held=True) if consent.doubted and not urgent else stopped
+
+    return _changed(case, (answered(c) for c in case.consents.values() if c.waiting or c.doubted))
 
 
 def touched(case: Case, id: StopId) -> Mapping[AgencyCode, AgencyKind]:

@@ -1,21 +1,21 @@
-"""A story in short, for every run: one that needs two agencies only. The others are thorough."""
+"""Stories in short, for every run: those that need two agencies only. The others are thorough."""
 
 from collections.abc import Iterator
 
 import pytest
-from theatre import Story, opened
+from theatre import Theatre, opened
 
 from rujukan.infra.services.postgres import EmbeddedPostgres
 
 
 @pytest.fixture(scope="module")
-def story(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
+def theatre(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Theatre]:
     with opened(postgres, tmp_path_factory.mktemp("stories"), ("uptd", "rsud")) as theatre:
-        yield theatre.story()
+        yield theatre
 
 
-def test_a_child_says_no_and_her_fathers_yes_is_held(story: Story) -> None:
-    s = story
+def test_a_child_says_no_and_her_fathers_yes_is_held(theatre: Theatre) -> None:
+    s = theatre.story()
     s.at("2026-02-16 09:40")
     s.opens("uptd CW1", age_group="adult", account="Anak bercerita sendiri kepada pendamping")
     s.does("uptd CW1", "survivor/identity", name="Anak Sepuluh Tahun", born_on="2015-05-14", sex="female")
@@ -32,3 +32,30 @@ def test_a_child_says_no_and_her_fathers_yes_is_held(story: Story) -> None:
     s.approves("uptd SV", s.does("uptd CW1", "best-interest-decisions", **best))
     s.does("uptd CW1", f"referrals/{letter}/sending")
     assert s.knows("rsud") == s.may("identity incident") == {"identity", "incident"}
+
+
+def test_a_father_agrees_and_is_accused_later(theatre: Theatre) -> None:
+    s = theatre.story()
+    s.at("2026-02-17 08:00")
+    s.opens("uptd CW1", age_group="young-child", account="Ayahnya mengantar anak itu")
+    s.does("uptd CW1", "survivor/identity", name="Anak Dua Tahun Itu", born_on="2023-05-14", sex="female")
+    s.consents("uptd CW1", "rsud", "identity incident", given_by=["parent"])
+    running = s.refers("uptd CW1", "rsud", "kesehatan", "identity")
+    s.moves("rsud CW", running, "receipt", "acceptance", "start")
+
+    s.at("14:00")
+    s.does("uptd CW1", "speakers-set-aside", speakers=["parent"], set_aside="alleged-perpetrator")
+    assert s.knows("rsud") == {"identity"}, "nobody asked to stop: her care goes on"
+    (doubted,) = [c["consent"] for c in s.get("uptd CW1")["consents"] if c["doubted"]]
+    letter = {"recipient": "rsud", "service": "visum", "urgency": "urgent", "purpose": "care"}
+    later = s.does("uptd CW1", "referrals", **letter, compartments=["identity", "incident"])
+    s.refused("uptd CW1", f"referrals/{later}/sending", "consent-missing")
+    s.does("uptd CW1", f"consents/{doubted}/withdrawal", said_by=["parent"])
+    assert s.knows("rsud") == {"identity"}, "and he takes nothing back"
+    s.refused("uptd CW1", "stops", "consent-from-wrong-person", about="everything", said_by=["survivor"])
+
+    best = {"outweighs": [doubted], "reason": "Perawatannya harus berlanjut"}
+    s.approves("uptd SV", s.does("uptd CW1", "best-interest-decisions", **best))
+    s.does("uptd CW1", f"referrals/{later}/sending")
+    (decided,) = s.events("uptd CW1", "BestInterestDecided")
+    assert decided["reason"] == best["reason"], "in the case itself, not in what was asked of a second person alone"

@@ -194,7 +194,7 @@ FIELDS: dict[type[Fact], dict[str, Any]] = {
         "remark": "not now",
         "by_alleged": False,
     },
-    ConsentNarrowed: SCOPE,
+    ConsentNarrowed: {**SCOPE, "said_by": frozenset({k.ConsentBy.SURVIVOR})},
     ConsentWithdrawn: {"consent": an_id("consent")},
     ConsentOverridden: {
         **SCOPE,

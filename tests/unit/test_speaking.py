@@ -6,11 +6,14 @@ from typing import Any
 import pytest
 from story import C1, C2, LEAD, NOON, given, opened, say, scope, the_case
 
+from rujukan.domain.age_table import GRACE
+from rujukan.domain.case.ages import AssessAge
 from rujukan.domain.case.consents import (
     ConsentGiven,
     ConsentRefused,
     ConsentWithdrawn,
     GiveConsent,
+    NarrowConsent,
     RefuseConsent,
     WithdrawConsent,
 )
@@ -23,15 +26,17 @@ from rujukan.domain.case.speaking import (
     SetSpeakerAside,
     SpeakerHeardAgain,
     SpeakerSetAside,
+    held,
 )
 from rujukan.domain.case.stopping import StopSharing
 from rujukan.domain.casefile.ages import AgeAssessed
+from rujukan.domain.casefile.consenting import ConsentNarrowed
 from rujukan.domain.casefile.speaking import SaidWithoutEffect
-from rujukan.domain.casefile.state import NOTHING
-from rujukan.domain.casefile.stopping import SharingStopped, Stops
+from rujukan.domain.casefile.state import NOTHING, Case
+from rujukan.domain.casefile.stopping import SharingStopped, Stops, as_if_answered
 from rujukan.domain.codes import AgeGroup, AgencyKind, ConsentBy, Obtained, StopAbout
 from rujukan.domain.fact import Fact
-from rujukan.domain.persons import Capacity, Saying, SetAside
+from rujukan.domain.persons import AgeBasis, Capacity, Saying, SetAside
 from rujukan.domain.refusal import AlreadyDone, ConsentFromWrongPerson, Invalid, Unknown
 from rujukan.domain.standing.rule import second_needed
 
@@ -239,6 +244,93 @@ def test_what_she_says_counts_whoever_is_set_aside() -> None:
     given(*of(A.YOUNGER_ADOLESCENT), gave(B.SURVIVOR), aside(B.PARENT, B.GUARDIAN)).when(
         say(WithdrawConsent, consent=C1, said_by=frozenset({B.SURVIVOR}))
     ).then_only(ConsentWithdrawn, SharingStopped)
+
+
+@pytest.mark.parametrize("by", [B.GUARDIAN, B.CAREGIVER])
+def test_what_a_guardian_gave_who_is_accused_later_is_put_before_the_lead(by: ConsentBy) -> None:
+    """What runs on it goes on, as nobody asked to stop; nothing new is sent on it, but in an emergency."""
+    until_then = [*of(A.SMALL_CHILD), gave(by)]
+    later = say(SetSpeakerAside, speakers=frozenset({B.GUARDIAN}), set_aside=SetAside.ALLEGED_PERPETRATOR)
+    case = given(*until_then).when(later).then_only(SpeakerSetAside)
+    assert case.shareable("rsud", AgencyKind.HEALTH, NOON)
+    assert as_if_answered(case).shareable("rsud", AgencyKind.HEALTH, NOON) == NOTHING
+    assert waiting_in(case) == {C1}
+    outweigh = say(DecideBestInterest, decision=DECISION, outweighs=frozenset({C1}), reason="he agreed to her care")
+    upheld = given(*until_then, aside(B.GUARDIAN)).when(outweigh).then_only(BestInterestDecided)
+    assert as_if_answered(upheld).shareable("rsud", AgencyKind.HEALTH, NOON)
+    assert waiting_in(upheld) == set()
+
+
+@pytest.mark.parametrize("by", [(B.PARENT,), (B.SURVIVOR,), (B.GUARDIAN, B.PARENT)], ids=str)
+def test_what_others_gave_or_gave_too_stands_whoever_is_set_aside(by: tuple[ConsentBy, ...]) -> None:
+    case = the_case(*of(A.YOUNGER_ADOLESCENT), gave(*by), aside(B.GUARDIAN))
+    assert as_if_answered(case).shareable("rsud", AgencyKind.HEALTH, NOON)
+    assert waiting_in(case) == set()
+
+
+def waiting_in(case: Case) -> set[Any]:
+    """The consents that wait for two people."""
+    return set(held(case, NOON))
+
+
+def narrow(*by: ConsentBy, **more: Any) -> NarrowConsent:
+    return say(NarrowConsent, **scope(C1, of=("health",)), said_by=frozenset(by) or None, **more)
+
+
+def test_whoever_narrows_a_consent_is_named_and_who_is_set_aside_narrows_nothing() -> None:
+    story = given(*of(A.SMALL_CHILD), gave(B.PARENT))
+    (narrowed,) = story.when(narrow(B.PARENT)).events
+    assert isinstance(narrowed, ConsentNarrowed)
+    assert narrowed.said_by == {B.PARENT}
+    story.when(narrow(B.PARENT, by_alleged=True)).then_only(SaidWithoutEffect)
+    given(*of(A.SMALL_CHILD), gave(B.PARENT), aside(B.GUARDIAN)).when(narrow(B.GUARDIAN)).then_only(SaidWithoutEffect)
+    given(*of(A.OLDER_ADOLESCENT), gave(B.SURVIVOR)).when(narrow(B.PARENT)).then_only(SaidWithoutEffect)
+    (unsaid,) = story.when(narrow()).events
+    assert isinstance(unsaid, ConsentNarrowed)
+    assert unsaid.said_by is None, "nobody said who: that is no statement of hers"
+
+
+SAID_BY_HER: list[Fact] = [
+    say(RefuseConsent, consent=C2, given_by=frozenset({B.SURVIVOR})),
+    say(WithdrawConsent, consent=C1, said_by=frozenset({B.SURVIVOR})),
+    say(StopSharing, stop=STOP, about=StopAbout.EVERYTHING, said_by=frozenset({B.SURVIVOR})),
+    narrow(B.SURVIVOR),
+]
+
+
+@pytest.mark.parametrize("command", SAID_BY_HER, ids=lambda command: type(command).__name__)
+def test_a_small_child_is_not_asked_for_a_no_either(command: Fact) -> None:
+    given(*of(A.SMALL_CHILD), gave(B.PARENT)).when(command).refused(ConsentFromWrongPerson)
+    assert given(*of(A.SCHOOL_CHILD), gave(B.PARENT, **YES)).when(command).events
+
+
+def test_nobody_outweighs_her_no_once_she_decides_herself() -> None:
+    outweigh = say(DecideBestInterest, decision=DECISION, outweighs=frozenset({C1}), reason="r")
+    story = [*of(A.YOUNGER_ADOLESCENT), gave(B.PARENT, **NO), *of(A.OLDER_ADOLESCENT)[1:]]
+    given(*story).when(outweigh).refused(Invalid, field="outweighs")
+
+
+@pytest.mark.parametrize(
+    ("before", "found"),
+    [
+        (of(A.YOUNGER_ADOLESCENT), say(AssessAge, years_from=16, age_basis=AgeBasis.CLINICIAN)),
+        ([*of(A.ADULT), can(Capacity.UNABLE)], say(RecordCapacity, capacity=Capacity.ABLE)),
+    ],
+    ids=["older than was thought", "able again"],
+)
+def test_who_is_found_to_decide_herself_is_asked_what_of_others_consents_stands(
+    before: list[Fact], found: Fact
+) -> None:
+    story = given(*before, gave(B.GUARDIAN)).when(found)
+    (narrowed,) = [event for event in story.events if isinstance(event, ConsentNarrowed)]
+    assert (narrowed.expires_at, narrowed.said_by) == (NOON + GRACE, None)
+    hers = given(*before, gave(B.SURVIVOR)).when(found)
+    assert ConsentNarrowed not in [type(event) for event in hers.events]
+
+
+def test_that_she_died_takes_two_people() -> None:
+    died = say(RecordCapacity, capacity=Capacity.DIED)
+    assert second_needed(died, the_case(*of(A.ADULT)), LEAD) is not None
 
 
 def test_nobody_sets_her_aside_and_who_is_set_aside_takes_one_person_or_two() -> None:
