@@ -12,7 +12,7 @@ gains nothing by it. The system, which the operator runs on the command line, ne
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, get_type_hints
 
 import msgspec
 from msgspec import Struct
@@ -173,6 +173,7 @@ SEALED = {Compartment.IDENTITY: "said_of_people", **REASONS}
 CARRIED = frozenset({Compartment.HEALTH, Compartment.SAFETY})
 """Of these, what is approved says the reason again, as sealed: it is part of the case, and of her report. A reason of
 `legal` may name another person, and stays where it was written."""
+TEXT = (str, str | None)
 REFERS = Words("Lihat usul", "See proposal")
 
 
@@ -184,13 +185,15 @@ def refers(id: ProposalId) -> str:
 def propose(
     id: ProposalId, command: Fact, on: On, target: str, second: Second, act: Act, expires_at: datetime
 ) -> ProposalMade:
-    """The event that asks for a command by a second person."""
+    """The event that asks for a command by a second person. A sealed code is in clear not even referred to: what is
+    approved has it once that was opened."""
     said: dict[Compartment, dict[str, Any]] = {c: {} for c in (Compartment.COORDINATION, *SEALED)}
     of, values = compartments_of(type(command)), msgspec.to_builtins(command, order="deterministic")
+    texts = get_type_hints(type(command))
     for name, value in values.items():
         if value is not None:
             said[of[name]][name] = value
-            if of[name] in REASONS:
+            if of[name] in REASONS and texts[name] in TEXT:
                 said[Compartment.COORDINATION][name] = refers(id)
     sealed = {keeps: msgspec.json.encode(said[c]).decode() for c, keeps in SEALED.items() if said[c]}
     return recorded(

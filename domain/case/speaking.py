@@ -157,7 +157,7 @@ class DecideBestInterest(Fact, frozen=True, kw_only=True):
     extent=Extent.MOVE,
     second=Second(
         ANOTHER,
-        when=lambda command, case, own: command.set_aside is SetAside.NOT_SAFE,
+        when=lambda command, case, own: command.set_aside is not SetAside.ALLEGED_PERPETRATOR,
         words=Words("bila ia bukan terlapor", "where that one is not accused"),
     ),
     means="Mengesampingkan siapa yang dapat berbicara bagi penyintas: terlapor, atau, bersama orang kedua, yang tidak "
@@ -170,7 +170,8 @@ class SetSpeakerAside(Fact, frozen=True, kw_only=True):
     for her. They give and withdraw nothing."""
 
     speakers: Coordination[Speakers]
-    set_aside: Safety[SetAside]
+    set_aside: Safety[SetAside | None] = None
+    """Has to be said. None: of what a second person is shown, where it is sealed."""
     reason: Safety[Text | None] = None
 
 
@@ -289,6 +290,8 @@ def decide_best_interest(command: DecideBestInterest, case: Case, act: Act, netw
 
 @decides.register
 def set_speaker_aside(command: SetSpeakerAside, case: Case, act: Act, network: Network) -> Sequence[Fact]:
+    if command.set_aside is None:
+        raise Invalid(field="set_aside", must=Words("harus disebut", "be said"))
     if ConsentBy.SURVIVOR in command.speakers:
         raise Invalid(
             field="speakers",

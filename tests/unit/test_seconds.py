@@ -32,6 +32,7 @@ from rujukan.domain.persons import Capacity, SetAside
 from rujukan.domain.proposal import (
     CARRIED,
     REASONS,
+    TEXT,
     ApproveProposal,
     RefuseProposal,
     WithdrawProposal,
@@ -382,10 +383,12 @@ def test_of_every_command_a_sealed_reason_stays_sealed_and_what_follows_refers_t
         assert proposal is not None
         assert "sister" not in to_segments(made)[Compartment.COORDINATION].decode()
         given = {name for name in sealed if getattr(command, name) is not None}
+        texts = {name for name in given if get_type_hints(of)[name] in TEXT}
         for name in given:
             kept = getattr(made, REASONS[sealed[name]])
             assert decode(kept)[name] == getattr(command, name)
-        assert command_of(proposal) == replace(command, **dict.fromkeys(given, refers(id)))
+        shown = {**dict.fromkeys(given, None), **dict.fromkeys(texts, refers(id))}
+        assert command_of(proposal) == replace(command, **shown)
 
 
 @pytest.mark.parametrize("of", [c for c in WITH_REASONS if CARRIED & set(compartments_of(c).values())])
@@ -399,15 +402,15 @@ def test_what_is_approved_says_a_sealed_reason_of_the_case_again_sealed(of: type
         event, author = said if isinstance(said, tuple) else (said, LEAD.agency)
         log.write(case, act(author), event)
     sealed = {name for name, compartment in compartments_of(of).items() if compartment in CARRIED}
-    command = replace(
-        COMMANDS[of], **dict.fromkeys(sealed, "Her father threatens her."), **BY_TWO.get(of, {}), occurred_at=NOON
-    )
+    given = {**dict.fromkeys(sealed, "Her father threatens her."), **BY_TWO.get(of, {})}
+    command = replace(COMMANDS[of], **given, occurred_at=NOON)
     asked = casework.handle(CASE, case, command, replace(LEAD, at=NOON), correlation=uuid4())
     assert asked.waits
     kind, id = proposal_on(casework), ProposalId(UUID(asked.id))
     casework.handle(kind, id, say(ApproveProposal, NOON, proposal=id), LEAD_S_SUPERVISOR, correlation=uuid4())
     (done,) = [w.event for w in log.events if w.stream == case][len(happened()) :]
-    assert {getattr(done, name) for name in sealed} == {"Her father threatens her."}
+    assert {name: getattr(done, name) for name in sealed} == {name: given[name] for name in sealed}
+    assert "Her father threatens her." in given.values()
     assert "threatens" not in to_segments(done)[Compartment.COORDINATION].decode()
 
 
@@ -430,7 +433,7 @@ def test_what_a_proposal_does_not_hold_can_be_left_out() -> None:
     for command in TWO:
         for name, compartment in compartments_of(command).items():
             left_out = next(f for f in fields(command) if f.name == name).default is not NODEFAULT
-            refers = compartment in REASONS and get_type_hints(command)[name] in (str, str | None)
+            refers = compartment in REASONS and (left_out or get_type_hints(command)[name] in TEXT)
             held = compartment is Compartment.COORDINATION or (compartment is Compartment.IDENTITY and left_out)
             held |= refers
             assert held, (command.__name__, name)
