@@ -202,7 +202,7 @@ def _token(settings: Settings, said: argparse.Namespace) -> int:
 
     _require_keys(settings)
     issuer = composition.issuer(settings)
-    roles = [code_of(Role, r) for r in said.role]
+    roles = [code_of(Role, r, "--role") for r in said.role]
     actor = said.actor or usual_actor(said.agency, roles[0])
     print(issuer.token(actor, said.agency, roles, int(said.hours * 3600)))
     return 0

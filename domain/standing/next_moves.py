@@ -1,13 +1,19 @@
 """What follows from a state, for who asks: whoever took a step too early or too late is told which there are."""
 
-from collections.abc import Set
+from collections.abc import Mapping, Set
 from typing import Any
 
+from ..advised import ForClinicians
 from ..codes import Role
 from ..declaring import ASKED
-from ..refusal import WrongMove
+from ..refusal import NotForThisAgency, WrongMove
 from .relations import Relation
 from .rows import Thing, Tie
+
+
+def not_for(needed: Relation, called: Mapping[Relation, str]) -> NotForThisAgency:
+    """That it takes another relation than the caller's, and who has it."""
+    return (ForClinicians if needed is Relation.CLINICIAN else NotForThisAgency)(needs=called[needed])
 
 
 def wrong_move(tie: Tie, thing: Any, mine: Set[Relation], role: Role) -> WrongMove:

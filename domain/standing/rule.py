@@ -6,7 +6,6 @@ from typing import Any, Protocol, TypeVar
 
 from msgspec import Struct
 
-from ..advised import ForClinicians
 from ..casefile.staff import Staff, workers
 from ..casefile.state import Case, Consent, Referral, Status
 from ..codes import PROCEEDINGS, AgencyKind, NeedToKnow, Purpose, Role
@@ -23,7 +22,7 @@ from ..refusal import (
     Refusal,
     Unknown,
 )
-from .next_moves import wrong_move
+from .next_moves import not_for, wrong_move
 from .reach import Reaches
 from .relations import Extent, Relation
 from .roles import SEES_ALL
@@ -358,8 +357,7 @@ def _to_one(tie: Tie, id: Any, case: Case | None, act: Act) -> None:
     if thing is None or (tie.relations and not mine & tie.relations):
         if tie.thing.known_to is not None and not mine & tie.thing.known_to:
             raise Unknown(what=tie.thing.name)
-        needs = next(relation for relation in Relation if relation in tie.relations)
-        raise (ForClinicians if needs is R.CLINICIAN else NotForThisAgency)(needs=SAID[needs])
+        raise not_for(next(relation for relation in Relation if relation in tie.relations), SAID)
     if tie.another_than in mine:
         raise NotByTheSamePerson(**{tie.by: id}) if tie.another_than is R.OPENED_BY else AnotherPersonNeeded()
     if tie.states and thing.status not in tie.states:

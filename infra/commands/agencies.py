@@ -147,7 +147,7 @@ def _wanted(said: argparse.Namespace) -> Wanted:
 
     def member(text: str) -> Member:
         word, _, id = text.partition(":")
-        role = code_of(Role, word)
+        role = code_of(Role, word, "--member")
         return Member(ActorId(id_in(id, "--member") if id else usual_actor(said.add, role)), role)
 
     key = None
@@ -162,9 +162,9 @@ def _wanted(said: argparse.Namespace) -> Wanted:
         key = about["id"], about["public"]
     return Wanted(
         said.add,
-        code_of(AgencyKind, said.kind) if said.kind else None,
+        code_of(AgencyKind, said.kind, "--kind") if said.kind else None,
         said.label,
-        frozenset(code_of(Service, word) for word in said.service),
+        frozenset(code_of(Service, word, "--service") for word in said.service),
         tuple(member(text) for text in said.member),
         key,
     )

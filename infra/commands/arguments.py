@@ -4,6 +4,7 @@ argument, before anything is done."""
 import argparse
 import re
 from collections.abc import Iterable
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -16,12 +17,15 @@ class Failed(Exception):
 _CODE = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
 
 
-def code_of(codes: Any, word: str) -> Any:
-    """The code of that value. Raises Failed, which names all that there are."""
+def code_of(codes: Any, word: str, argument: str) -> Any:
+    """The code of that value. Raises Failed, which names the argument, all that there are, and the one that was meant
+    as it seems."""
     try:
         return codes.of(word)
     except ValueError:
-        raise Failed(f"{word} is not one of {', '.join(c.value for c in codes)}") from None
+        known = [c.value for c in codes]
+        meant = "".join(f". Did you mean {close}?" for close in get_close_matches(word.lower(), known, 1, 0.6))
+        raise Failed(f"{argument}: {word} is not one of {', '.join(known)}{meant}") from None
 
 
 def address(text: str) -> str:

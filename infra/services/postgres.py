@@ -127,7 +127,7 @@ class EmbeddedPostgres:
         with self._lock:
             if self.is_alive() and self._answers():
                 return self.conninfo
-            self._process = self._find_postmaster()
+            self._process = self.postmaster()
             # A postmaster killed an instant ago still shows as a live process: only an answer counts.
             if self._process is not None and _wait(self._answers_or_died, START_SECONDS) and self.is_alive():
                 return self.conninfo
@@ -146,7 +146,7 @@ class EmbeddedPostgres:
         with self._lock:
             process = self._process
             if process is None or not _lives(process):
-                process = self._find_postmaster()
+                process = self.postmaster()
             if process is not None:
                 for mode in ("fast", "immediate"):
                     self._control("stop", "-m", mode, "-w", "-t", str(int(STOP_SECONDS)))
@@ -240,7 +240,7 @@ class EmbeddedPostgres:
         while time.monotonic() < begin + RETRY_SECONDS:
             seconds = max(1, int(deadline - time.monotonic()))
             done = self._control("start", "-l", self._log_file.name, "-w", "-t", str(seconds))
-            self._process = self._find_postmaster()
+            self._process = self.postmaster()
             if (
                 self._process is not None
                 and _wait(self._answers_or_died, deadline - time.monotonic())
@@ -277,7 +277,7 @@ class EmbeddedPostgres:
         lines = self._pid_lines()
         return lines[7].strip() if len(lines) > 7 else ""
 
-    def _find_postmaster(self) -> psutil.Process | None:
+    def postmaster(self) -> psutil.Process | None:
         """The live process named in postmaster.pid, provided it is this cluster's and not a reused id."""
         lines = self._pid_lines()
         if not lines or not lines[0].strip().isdigit():
@@ -297,7 +297,7 @@ class EmbeddedPostgres:
         either for a rival.  The check of the shared memory segment still guards against a second server on
         the same files.
         """
-        if self._find_postmaster() is None:
+        if self.postmaster() is None:
             (self._data_dir / "postmaster.pid").unlink(missing_ok=True)
             (self._socket_dir() / _SOCKET_NAME).unlink(missing_ok=True)
 

@@ -160,8 +160,8 @@ def test_a_second_system_on_the_same_directory_is_refused(up):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("agencies", "--add", "x", "--kind", "nothing"), "is not one of"),
-        (("token", "--agency", "x", "--role", "king"), "is not one of"),
+        (("agencies", "--add", "x", "--kind", "helth"), "--kind: helth is not one of"),
+        (("token", "--agency", "x", "--role", "case-wroker"), "Did you mean case-worker?"),
         (("subscribe", "x", "--key", "no.key", "--service-key", "AA"), "Kafka"),
         (("import", "no.xes"), "no.xes"),
     ],

@@ -123,7 +123,11 @@ class KafkaSource:
         assert self._clients is not None
         found = topics.identities(self._clients[0], [self.agency]).get(self.agency)
         if found is None:
-            raise Unreachable("the topic is not there")
+            topic = topics.partition(self.agency).topic
+            raise Unreachable(
+                f"the topic {topic} is not there: look at the agency's code, or ask whoever runs the service for its"
+                " topics (rujukan agencies sync)"
+            )
         self._looked = time.monotonic()
         return found
 

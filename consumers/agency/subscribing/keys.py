@@ -13,7 +13,12 @@ SUFFIX = ".key"
 
 
 def key_from(file: Path) -> AgencyKey:
-    """The key in a file. Raises ValueError for what is not one, PermissionError where others may read it."""
+    """The key in a file. Raises ValueError for what is not one, FileNotFoundError where there is none,
+    PermissionError where others may read it."""
+    if not file.exists():
+        raise FileNotFoundError(f"no key is at {file}: `rujukan keygen FILE` makes one")
+    if file.suffix == ".pub":
+        raise ValueError(f"{file} is the public half of a key: say the private one, {file.with_suffix('')}")
     if file.stat().st_mode & 0o077:
         raise PermissionError(f"{file} can be read by others; chmod 600 it")
     return AgencyKey.from_json(file.read_bytes())

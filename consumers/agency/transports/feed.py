@@ -183,7 +183,10 @@ class Feed:
             return answer, read
         except BROKEN as problem:
             self._hang_up()
-            raise Unreachable(type(problem).__name__) from None
+            where = f"{self._host}:{self._port}" if self._port else self._host
+            raise Unreachable(
+                f"{type(problem).__name__}, at {where}: look at the address, and ask who runs it"
+            ) from None
         except (Unreachable, _TooLarge):
             self._hang_up()
             raise
