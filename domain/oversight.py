@@ -63,16 +63,15 @@ class Unusual(Code):
 
 REASONS: dict[Unusual, Words] = {
     Unusual.BULK: Words(
-        "Lebih banyak kasus dalam rentang waktu itu daripada yang ditangani satu pendamping: tidak ada yang "
-        "mengerjakan semua kasusnya sekaligus, sedangkan yang menyalin atau mencari-cari berbuat demikian.",
-        "More cases within the window than one worker carries at a time: nobody works on a whole caseload at once, "
-        "while who copies or browses does just that.",
+        "Lebih banyak kasus dalam rentang waktu itu daripada yang biasanya ditangani satu pendamping sekaligus: "
+        "tanyakan untuk apa.",
+        "More cases within the window than one worker usually carries at a time: ask what for.",
     ),
     Unusual.NO_RELATION: Words(
-        "Bukan pendampingnya, dan tidak berbuat apa pun dalam kasus itu sebelumnya atau segera sesudahnya: yang "
-        "membaca untuk bekerja meninggalkan jejak. Pengawas dan sistem dikecualikan.",
-        "Not the case worker, and nothing done in the case before or within the grace after: whoever reads a case to "
-        "work on it leaves a trace in it. Who oversees, and a machine, need not.",
+        "Bukan pendampingnya, dan tidak berbuat apa pun dalam kasus itu sebelumnya atau segera sesudahnya: "
+        "tanyakan untuk apa. Pengawas dan sistem dikecualikan.",
+        "Not the case worker, and nothing done in the case before or within the grace after: ask what it was read "
+        "for. Who oversees, and a machine, need not.",
     ),
     Unusual.NO_PART: Words(
         "Instansi boleh membuka lagi yang pernah diberitahukan, tetapi saat itu bukan penanggung jawab dan tidak "
@@ -90,10 +89,10 @@ REASONS: dict[Unusual, Words] = {
         "The report shows all of the survivor's own data whatever consent says: see that she asked.",
     ),
     Unusual.SEARCHES: Words(
-        "Lebih banyak orang dicari dalam rentang waktu itu daripada yang datang atau menelepon, ditemukan atau tidak: "
-        "yang mencoba nomor demi nomor ingin tahu siapa yang pernah melapor.",
-        "More people searched for within the window than come or ring up, found or not: who tries number after number "
-        "wants to learn who ever reported.",
+        "Lebih banyak orang dicari dalam rentang waktu itu daripada yang biasanya datang atau menelepon, ditemukan "
+        "atau tidak: tanyakan untuk apa. Pencarian nomor demi nomor dapat menunjukkan siapa yang pernah melapor.",
+        "More people searched for within the window than usually come or ring up, found or not: ask what for. A search "
+        "number after number can show who ever reported.",
     ),
     Unusual.OWN_CONSENT: Words(
         "Instansi yang bukan penanggung jawab mencatat dasar untuk mengetahui lebih banyak, dan menyebut dirinya "
@@ -105,10 +104,10 @@ REASONS: dict[Unusual, Words] = {
         "What a recipient refers on reaches an agency that the lead did not choose.",
     ),
     Unusual.REPEATED_GLASS: Words(
-        "Keadaan darurat jarang terjadi: satu orang yang membuka beberapa kasus dalam sebulan bekerja di tempat gawat, "
-        "atau menjadikannya jalan biasa.",
-        "Emergencies are rare: one person who opens several cases within a month works where they happen, or has made "
-        "it the usual way in.",
+        "Keadaan darurat jarang terjadi, kecuali di tempat gawat: satu orang membuka beberapa kasus dalam sebulan; "
+        "periksa apakah jalan biasa sudah cukup.",
+        "Emergencies are rare, but where they are brought: one person opened several cases within a month; see whether "
+        "the usual way in would do.",
     ),
     Unusual.AFTER_NOT_JUSTIFIED: Words(
         "Sekali dinilai tidak beralasan, lalu berbuat demikian lagi, dalam kasus mana pun: penyelia harus tahu segera.",
@@ -121,8 +120,10 @@ REASONS: dict[Unusual, Words] = {
         "people are left out.",
     ),
     Unusual.KEY_THEN_HISTORY: Words(
-        "Kunci atau alamat yang baru saja ditetapkan menerima riwayat sekaligus: begitulah riwayat disalin ke luar.",
-        "A key or address that was only just set gets history at once: that is how history is copied out.",
+        "Kunci atau alamat yang baru saja ditetapkan menerima riwayat sekaligus: pastikan siapa yang menetapkannya, "
+        "karena dengan cara itu riwayat dapat tersalin ke luar.",
+        "A key or address that was only just set gets history at once: see who set it, as history can be copied out in "
+        "that way.",
     ),
     Unusual.NEW_KEY: Words(
         "Menyampaikan isi kepada mesin adalah membaca: yang memegang kunci ini membaca semua yang diberitahukan "

@@ -32,7 +32,7 @@ class StillKept(Refusal):
         "Something stands in the way: data of the same case has to be kept still.",
     )
     mend = Words(
-        "Coba lagi nanti. Bila penyintas memintanya, catat permintaannya dan jawab apa yang masih disimpan.",
+        "Coba lagi nanti. Bila penyintas memintanya, catat permintaannya, dan beri tahu ia apa yang masih disimpan.",
         "Try again later. Where the survivor asks for it, record what she asked, and tell her that it is kept still.",
     )
 
