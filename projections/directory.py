@@ -14,7 +14,7 @@ from ..domain import agency as a
 from ..domain.agency_hours import HoursSet, TimeOfDay
 from ..domain.agency_keys import KeyRegistered
 from ..domain.calendar import WEEK, Weekday, Zone
-from ..domain.casefile.staff import WORKERS
+from ..domain.casefile.staff import MOVERS, WORKERS
 from ..domain.codes import AgencyKind, Service
 from ..domain.disclosure import Followed
 from ..domain.standing import readings
@@ -68,8 +68,10 @@ class Directory:
           services text[] NOT NULL DEFAULT '{}', has_key boolean NOT NULL DEFAULT false, hours jsonb
         );
         GRANT SELECT ON agency TO rujukan_service;
-        -- For the system alone: who works for the agency of that stream no more.
-        CREATE TABLE departed (stream uuid NOT NULL, person uuid NOT NULL, PRIMARY KEY (stream, person));
+        -- For the system alone: who works for the agency of that stream no more, or reviews and takes no referral.
+        CREATE TABLE departed (
+          stream uuid NOT NULL, person uuid NOT NULL, reviews boolean NOT NULL, PRIMARY KEY (stream, person)
+        );
         ALTER TABLE departed ENABLE ROW LEVEL SECURITY;
     """
 
@@ -92,9 +94,11 @@ class Directory:
                 case KeyRegistered():
                     change = "has_key = %s", True
                 case a.MemberLeft():
-                    db.execute(_LEFT, (followed.written.stream, event.member))
+                    db.execute(_LEFT, (followed.written.stream, event.member, False))
+                case a.MemberJoined() if event.roles & MOVERS:
+                    db.execute(_BACK, (followed.written.stream, event.member))
                 case a.MemberJoined():
-                    db.execute(_BACK if event.roles & WORKERS else _LEFT, (followed.written.stream, event.member))
+                    db.execute(_LEFT, (followed.written.stream, event.member, bool(event.roles & WORKERS)))
                 case a.AgencySuspended():
                     change = "active = %s", False
                 case a.AgencyReactivated():
@@ -139,5 +143,8 @@ def subscribers(db: Connection[TupleRow]) -> list[str]:
     return [code for (code,) in rows]
 
 
-_LEFT: LiteralString = "INSERT INTO departed (stream, person) VALUES (%s, %s) ON CONFLICT DO NOTHING"
+_LEFT: LiteralString = (
+    "INSERT INTO departed (stream, person, reviews) VALUES (%s, %s, %s)"
+    " ON CONFLICT (stream, person) DO UPDATE SET reviews = EXCLUDED.reviews"
+)
 _BACK: LiteralString = "DELETE FROM departed WHERE stream = %s AND person = %s"

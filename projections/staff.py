@@ -14,7 +14,7 @@ from ..domain.case.lead import CaseWorkerAssigned, LeadTransferAccepted
 from ..domain.case.staffing import AssignmentEnded, ExclusionEnded, PersonExcluded
 from ..domain.casefile.assigning import PersonAssigned
 from ..domain.casefile.moves import ReferralMove
-from ..domain.casefile.staff import Staff, workers
+from ..domain.casefile.staff import Staff, takes, workers
 from ..domain.casefile.state import Case
 from ..domain.disclosure import Followed
 from .erased import drop
@@ -35,8 +35,8 @@ class CaseStaff:
     ddl: LiteralString = """
         CREATE TABLE excluded (case_id uuid NOT NULL, person uuid NOT NULL, PRIMARY KEY (person, case_id));
         CREATE INDEX ON excluded (case_id);
-        -- Without a person: a referral to that agency that nobody took.
-        CREATE TABLE assigned (case_id uuid NOT NULL, agency text NOT NULL, person uuid);
+        -- Without a person: a referral to that agency that nobody took. `takes`: has a referral, or accompanies her.
+        CREATE TABLE assigned (case_id uuid NOT NULL, agency text NOT NULL, person uuid, takes boolean NOT NULL);
         CREATE INDEX ON assigned (case_id);
         CREATE INDEX ON assigned (agency, person);
         ALTER TABLE excluded ENABLE ROW LEVEL SECURITY;
@@ -62,20 +62,21 @@ class CaseStaff:
             found = [(id, *row) for id, case in works.items() for row in _works(case)]
             if found:
                 db.execute(
-                    "INSERT INTO assigned (case_id, agency, person)"
-                    " SELECT * FROM unnest(%s::uuid[], %s::text[], %s::uuid[])",
+                    "INSERT INTO assigned (case_id, agency, person, takes)"
+                    " SELECT * FROM unnest(%s::uuid[], %s::text[], %s::uuid[], %s::boolean[])",
                     [list(column) for column in zip(*found, strict=True)],
                 )
         drop(db, "excluded", batch)
         drop(db, "assigned", batch)
 
 
-def _works(case: Case) -> list[tuple[str, UUID | None]]:
-    """(agency, person) of who is assigned, and of agencies that have a referral to take, without a person."""
+def _works(case: Case) -> list[tuple[str, UUID | None, bool]]:
+    """(agency, person, whether they have a referral or accompany her) of who is assigned, and of agencies that have a
+    referral to take, without a person."""
     staff = case.of(Staff)
     agencies = sorted({referral.recipient for referral in case.referrals.values()})
-    waiting = [(agency, None) for agency in agencies if staff.waiting(case, agency)]
-    return [*sorted(workers(case)), *waiting]
+    waiting = [(agency, None, False) for agency in agencies if staff.waiting(case, agency)]
+    return [*((*who, takes(case, who)) for who in sorted(workers(case))), *waiting]
 
 
 def who_left(db: Connection[TupleRow]) -> list[tuple[UUID, str, UUID]]:
@@ -87,7 +88,7 @@ _WHO_LEFT: LiteralString = """
     SELECT DISTINCT a.case_id, g.code, a.person
     FROM views.departed d
     JOIN views.agency g ON g.stream = d.stream
-    JOIN views.assigned a ON a.agency = g.code AND a.person = d.person
+    JOIN views.assigned a ON a.agency = g.code AND a.person = d.person AND (a.takes OR NOT d.reviews)
     ORDER BY a.case_id, a.person LIMIT 1000
 """
 

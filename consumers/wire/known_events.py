@@ -97,7 +97,7 @@ HIGHEST: Final[dict[str, int]] = {
     "case.ReferralFailed": 1,
     "case.ReferralHeld": 1,
     "case.ReferralNotRedirected": 1,
-    "case.ReferralReceived": 1,
+    "case.ReferralReceived": 2,
     "case.ReferralRejected": 1,
     "case.ReferralResumed": 1,
     "case.ReferralSent": 3,

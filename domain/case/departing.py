@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from ..casefile.deciding import Network, decides
 from ..casefile.evolving import applies
-from ..casefile.staff import WORKERS, Accompanying, Staff, workers
+from ..casefile.staff import MOVERS, WORKERS, Accompanying, Staff, takes, workers
 from ..casefile.state import Case
 from ..causes import When
 from ..codes import AgencyKind
@@ -37,8 +37,8 @@ def _theirs(event: "AssignmentLapsed", case: Case) -> Mapping[AgencyCode, Agency
 @happened(
     Words("Penunjukan gugur: orangnya sudah keluar", "Assignment lapsed: the person has left"),
     her=Words("Penunjukan seorang petugas berakhir karena ia sudah keluar", "Somebody who left is assigned no more"),
-    means="Orang itu bukan lagi petugas di instansi itu. Rujukan yang dipegangnya dan belum dikerjakan menunggu siapa "
-    "pun yang ada.",
+    means="Orang itu bukan lagi petugas di instansi itu, atau tidak lagi berperan yang mengerjakan rujukan. Rujukan "
+    "yang dipegangnya dan belum dikerjakan menunggu siapa pun yang ada.",
     step=Step.REPORT,
     to=Audience(
         Words("instansi itu, bila boleh tahu kasusnya", "that agency, where it may know of the case"),
@@ -46,8 +46,8 @@ def _theirs(event: "AssignmentLapsed", case: Case) -> Mapping[AgencyCode, Agency
     ),
 )
 class AssignmentLapsed(OfWorker, frozen=True, kw_only=True, tag="case.AssignmentLapsed"):
-    """The person works for that agency no more. A referral that they had taken, and on which no work began, waits for
-    whoever is there."""
+    """The person works for that agency no more, or in no role that works on referrals. A referral that they had taken,
+    and on which no work began, waits for whoever is there."""
 
     kind: Coordination[AgencyKind]
 
@@ -60,7 +60,7 @@ class AssignmentLapsed(OfWorker, frozen=True, kw_only=True, tag="case.Assignment
     means="Mencatat bahwa penunjukan gugur karena orangnya sudah keluar dari instansinya.",
 )
 class LapseAssignment(OfWorker, frozen=True, kw_only=True):
-    """Record that the assignment of somebody lapsed who has left their agency."""
+    """Record that the assignment of somebody lapsed who has left their agency, or can work on it no more."""
 
 
 @applies(AssignmentLapsed)
@@ -76,6 +76,8 @@ def lapse_assignment(command: LapseAssignment, case: Case | None, act: Act, netw
     if case is None:
         raise Unknown(what="case")
     agency = network[command.agency]
-    if (command.agency, command.person) not in workers(case) or agency.has_member(command.person, WORKERS):
+    who = (command.agency, command.person)
+    needed = MOVERS if takes(case, who) else WORKERS
+    if who not in workers(case) or agency.has_member(command.person, needed):
         raise WrongMove(person=command.person, move="lapse")
     return [recorded(AssignmentLapsed, command, act, kind=agency.kind)]

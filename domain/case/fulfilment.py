@@ -6,6 +6,9 @@ The whole state machine is drawn in referrals.py, which is the sender's side.
 from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
+from typing import Any
+
+from msgspec.structs import replace
 
 from ..casefile.deciding import Network, decides
 from ..casefile.evolving import applies
@@ -21,7 +24,7 @@ from ..casefile.moves import (
     stays,
     when_uncovered,
 )
-from ..casefile.staff import CALL
+from ..casefile.staff import CALL, Staff
 from ..casefile.state import Case
 from ..codes import EndReason, Outcome, ReferralStatus, RejectReason, Role
 from ..compartment import Coordination
@@ -39,13 +42,23 @@ S = ReferralStatus
 said = partial(happened, step=Step.REFERRAL, to=PARTIES)
 
 
+def _a_person_s_word(fields: dict[str, Any]) -> dict[str, Any]:
+    """Version 1 did not say whose word it was: a person's."""
+    return {**fields, "person_has_it": None}
+
+
 @said(
     Words("Rujukan sampai pada petugas penerima", "Referral received by a person"),
     her=Words("Rujukan sampai pada petugas instansi yang dituju", "A person of that agency received a referral"),
-    means="terkirim → sampai: seseorang di pihak penerima sudah menerimanya.",
+    means="terkirim → sampai: seseorang di pihak penerima sudah menerimanya. `person_has_it` false: sistem yang "
+    "menyatakannya bagi petugas pada log yang diimpor, dan belum ada orang yang menyatakannya sendiri.",
+    earlier=(_a_person_s_word,),
 )
 class ReferralReceived(ReferralMove, frozen=True, kw_only=True, tag="case.ReferralReceived"):
-    """requested → received: a person at the recipient has it."""
+    """requested → received: a person at the recipient has it. `person_has_it` false: the system says so for the people
+    of a log that was imported, and nobody has said it themselves."""
+
+    person_has_it: Coordination[bool | None] = None
 
 
 @said(
@@ -263,12 +276,16 @@ LEADS_TO[ReferralReceived] = S.RECEIVED
 
 @applies(ReferralReceived)
 def referral_received(case: Case, event: ReferralReceived, recorded_at: datetime) -> Case:
-    return moved(case, event, recorded_at, S.RECEIVED, answered_at=event.occurred_at)
+    after = moved(case, event, recorded_at, S.RECEIVED, answered_at=event.occurred_at)
+    if event.person_has_it is not False:
+        return after
+    staff = after.of(Staff)
+    return after.with_part(replace(staff, unheard=staff.unheard | {event.referral}))
 
 
 @decides.register
 def receive(command: ReceiveReferral, case: Case, act: Act, network: Network) -> Sequence[Fact]:
-    return [recorded(ReferralReceived, command, act)]
+    return [recorded(ReferralReceived, command, act, person_has_it=False if act.role is Role.SYSTEM else None)]
 
 
 @decides.register
@@ -312,4 +329,7 @@ def fail(command: FailReferral, case: Case, act: Act, network: Network) -> Seque
 when_uncovered({S.IN_PROGRESS}, lambda at, id, why: ReferralHeld(occurred_at=at, referral=id, reason=why))
 
 
-name_fields(outcome=field("Hasil", "Outcome", ("Hasil", "Outcome")))
+name_fields(
+    outcome=field("Hasil", "Outcome", ("Hasil", "Outcome")),
+    person_has_it=field("Dinyatakan oleh petugas", "Said by a person", ("Dinyatakan oleh petugas", "Said by a person")),
+)

@@ -306,8 +306,9 @@ def assign_person(command: AssignPerson, case: Case, act: Act, network: Network)
         raise NotAMember(person=made.person)
     if is_hidden(case, made.person):
         raise Invalid(field="person", must=NOT_EXCLUDED)
-    held = case.of(Staff).assigned.get((made.agency, made.person))
-    if held is not None and (made.referral is None or made.referral in held):
+    staff = case.of(Staff)
+    held = staff.assigned.get((made.agency, made.person))
+    if held is not None and (made.referral is None or made.referral in held - staff.unheard):
         raise AlreadyExists(what="assignment")
     return [made]
 

@@ -41,7 +41,8 @@ class PersonAssigned(Fact, frozen=True, kw_only=True, tag="case.PersonAssigned")
 def person_assigned(part: Staff, event: PersonAssigned) -> Staff:
     worker = (event.agency, event.person)
     to = {event.referral} if event.referral is not None else set()
-    return replace(part, assigned=put(part.assigned, worker, part.assigned.get(worker, frozenset()) | to))
+    assigned = put(part.assigned, worker, part.assigned.get(worker, frozenset()) | to)
+    return replace(part, assigned=assigned, unheard=part.unheard - to)
 
 
 def assigned_to_self(act: Act, at: datetime, referral: ReferralId | None = None) -> list[Fact]:
@@ -58,7 +59,8 @@ def assign_who_takes(before: Case | None, after: Case, change: Fact, act: Act) -
         return []
     if after.referrals[change.referral].status not in TAKEN:
         return []
-    held = before.of(Staff).assigned.get((act.agency, act.actor), frozenset())
+    staff = before.of(Staff)
+    held = staff.assigned.get((act.agency, act.actor), frozenset()) - staff.unheard
     if change.referral in held or before.referrals[change.referral].status is after.referrals[change.referral].status:
         return []
     return assigned_to_self(act, change.occurred_at, change.referral)

@@ -51,6 +51,8 @@ class Staff(Part, frozen=True):
     exclusions: Mapping[ExclusionId, Exclusion] = EMPTY
     """Those that stand."""
     excluded: Set[ActorId] = frozenset()
+    unheard: frozenset[ReferralId] = frozenset()
+    """Received by the system, for the people of an imported log: nobody has said yet that they have it."""
 
     def waiting(self, case: Case, agency: AgencyCode) -> bool:
         """Whether a referral to that agency waits for somebody to take it. An emergency does until a person says that
@@ -64,8 +66,8 @@ class Staff(Part, frozen=True):
         in_time = referral.status.is_open and (is_emergency or referral.status in TO_TAKE)
         if referral.sent_at is None or not in_time:
             return False
-        unheard = is_emergency and referral.status is ReferralStatus.REQUESTED
-        return unheard or not self.has_taken(referral.recipient, referral.id)
+        is_heard = referral.status is not ReferralStatus.REQUESTED and referral.id not in self.unheard
+        return (is_emergency and not is_heard) or not self.has_taken(referral.recipient, referral.id)
 
     def has_taken(self, agency: AgencyCode, referral: ReferralId) -> bool:
         """Whether anybody of that agency is assigned to a referral."""
@@ -105,3 +107,8 @@ def workers(case: Case) -> frozenset[Worker]:
     """All who are assigned: whoever accompanies the survivor, at the lead, among them."""
     assigned, worker = frozenset(case.of(Staff).assigned), case.of(Accompanying).worker
     return assigned if worker is None else assigned | {(case.lead, worker)}
+
+
+def takes(case: Case, who: Worker) -> bool:
+    """Whether somebody who is assigned has a referral, or accompanies the survivor."""
+    return bool(case.of(Staff).assigned.get(who)) or who == (case.lead, case.of(Accompanying).worker)

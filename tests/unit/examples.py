@@ -220,7 +220,7 @@ FIELDS: dict[type[Fact], dict[str, Any]] = {
         "recipient_kind": k.AgencyKind.HEALTH,
     },
     ReferralSent: {**REFERRAL, "due_at": LATER, "duplicate_reason": "a second examination", "working_days": 3},
-    ReferralReceived: REFERRAL,
+    ReferralReceived: {**REFERRAL, "person_has_it": False},
     ReferralAccepted: {**REFERRAL, "note": "tomorrow"},
     ReferralRejected: {**REFERRAL, "reason": k.RejectReason.OUT_OF_AREA, "note": "too far"},
     ReferralStarted: REFERRAL,

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from story import NETWORK, R1, R2, act, an_id, brought_to, consent, opened, say, the_case
+from story import NETWORK, R1, R2, SYSTEM, act, an_id, brought_to, consent, opened, say, the_case
 
 from rujukan.domain.case import Case, decide
-from rujukan.domain.case.departing import AssignmentLapsed
+from rujukan.domain.case.departing import AssignmentLapsed, LapseAssignment
 from rujukan.domain.case.fulfilment import AcceptReferral, ReceiveReferral, RejectReferral, StartReferral
 from rujukan.domain.case.staffing import AssignmentEnded, AssignPerson, PersonExcluded
 from rujukan.domain.casefile.assigning import PersonAssigned
@@ -17,7 +17,7 @@ from rujukan.domain.casefile.evolving import fold_log, said
 from rujukan.domain.casefile.staff import Staff
 from rujukan.domain.codes import AgencyKind, NeedToKnow, ReferralStatus, RejectReason, Role, Service, Urgency
 from rujukan.domain.fact import Act, ActorId, Fact
-from rujukan.domain.refusal import NotAMember, NotForThisRole, Refusal
+from rujukan.domain.refusal import NotAMember, NotForThisRole, Refusal, WrongMove
 
 S = ReferralStatus
 NURSE, COLLEAGUE, ASLEEP = (ActorId(an_id(who)) for who in ("nurse", "colleague", "asleep"))
@@ -159,14 +159,12 @@ def test_who_may_not_move_a_referral_does_not_have_it() -> None:
 
 @pytest.mark.parametrize("who", [*WHO])
 def test_no_machine_s_word_ends_that_an_emergency_is_on_call(who: str) -> None:
-    """Whatever a machine may do from whatever state: it says that it was delivered, and a person that they have it. The
-    system receives for the people of a log that is imported alone, and has no token."""
+    """Whatever a machine may do from whatever state: it says that it was delivered, and a person that they have it; so
+    does the system not say it, which receives for the people of a log that is imported."""
     for state in (s for s in S if s.is_open and s is not S.DRAFT):
         case = case_of(who, state, Urgency.EMERGENCY)
         before = case.of(Staff).waiting(case, "rsud")
         for role, command in product((Role.INTEGRATOR, Role.SYSTEM), MOVES.get(state, [])):
-            if role is Role.SYSTEM and state is S.REQUESTED:
-                continue
             by = whoever_is_there(ActorId(an_id("a machine")), role)
             try:
                 events = decide(command, case, by, HOSPITAL)
@@ -176,3 +174,37 @@ def test_no_machine_s_word_ends_that_an_emergency_is_on_call(who: str) -> None:
             assert after is not None
             open_still = after.referrals[R1].status.is_open
             assert not before or not open_still or after.of(Staff).waiting(after, "rsud")
+
+
+@pytest.mark.parametrize("who", ["nobody yet", "somebody", "of the case"])
+def test_what_the_system_received_waits_until_a_person_says_that_they_have_it(who: str) -> None:
+    """Also who was assigned before: they may be asleep. Afterwards it is theirs."""
+    case = case_of(who, S.REQUESTED, Urgency.EMERGENCY)
+    system = whoever_is_there(ActorId(an_id("the system")), Role.SYSTEM)
+    for command in (say(ReceiveReferral, referral=R1), say(AcceptReferral, referral=R1)):
+        case = fold_log(said(decide(command, case, system, HOSPITAL), "rsud"), case) or case
+        assert case.of(Staff).waiting(case, "rsud")
+    for command in (say(StartReferral, referral=R1), TAKE, replace(TAKE, person=NURSE)):
+        has_it = whoever_is_there(command.person if isinstance(command, AssignPerson) else NURSE)
+        after = fold_log(said(decide(command, case, has_it, HOSPITAL), "rsud"), case)
+        assert after is not None
+        assert not after.of(Staff).waiting(after, "rsud")
+
+
+@pytest.mark.parametrize("referral", [R1, None])
+def test_who_became_a_legal_reviewer_has_a_referral_no_more_and_may_be_on_the_case(referral: Any) -> None:
+    """One administrator makes its only worker a legal reviewer: nobody would have it, and it would be on call for
+    nobody."""
+    reviews = {**HOSPITAL["rsud"].members, NURSE: frozenset({Role.LEGAL_REVIEWER})}
+    network = {**HOSPITAL, "rsud": replace(HOSPITAL["rsud"], members=reviews)}
+    case = the_case(
+        opened(), consent(), *brought_to(S.IN_PROGRESS, urgency=Urgency.EMERGENCY), assigned(NURSE, referral)
+    )
+    lapse = say(LapseAssignment, person=NURSE, agency="rsud")
+    if referral is None:
+        with pytest.raises(WrongMove):
+            decide(lapse, case, SYSTEM, network)
+        return
+    after = fold_log(said(decide(lapse, case, SYSTEM, network), "uptd-ppa"), case)
+    assert after is not None
+    assert after.of(Staff).waiting(after, "rsud")
