@@ -448,7 +448,19 @@ def say_the_rest(case: CaseId, secrets: Secrets) -> None:
         secrets.says(case, action.command, **values)
 
 
-CODES = {"recipient", "member_of", "seen_by", "owner", "to", "compartment", "media_type", "sha256", "lead", "language"}
+CODES = {
+    "recipient",
+    "member_of",
+    "corrects",
+    "seen_by",
+    "owner",
+    "to",
+    "compartment",
+    "media_type",
+    "sha256",
+    "lead",
+    "language",
+}
 
 
 def tell_growing_up(office: Office) -> None:
