@@ -5,9 +5,12 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
+import damaging
 import psycopg
 import pytest
+from damaging import STATE, flipped
 from office import Office, catch_up, dump, forget_everything, opened_office, opened_runner
+from some import thorough
 
 from rujukan.api.application.reading import Asked
 from rujukan.api.application.rooms import Rooms
@@ -15,6 +18,7 @@ from rujukan.api.reports import HoldingEntryPage, what_was_held
 from rujukan.domain.case.fulfilment import AcceptReferral, ReceiveReferral
 from rujukan.domain.case.lead import AcceptLeadTransfer, AskLeadTransfer, AssignCaseWorker
 from rujukan.domain.case.lifecycle import CloseCase
+from rujukan.domain.case.notes import RecordNote
 from rujukan.domain.case.referrals import CancelReferral
 from rujukan.domain.casefile.staff import Accompanying
 from rujukan.domain.codes import CloseReason, ReferralStatus, Role, Service
@@ -22,6 +26,8 @@ from rujukan.domain.history import as_of
 from rujukan.infra import composition
 from rujukan.infra.issuer import usual_actor
 from rujukan.infra.settings import Settings
+
+superuser = damaging.superuser
 
 
 @pytest.fixture(scope="module")
@@ -160,6 +166,28 @@ def test_at_every_position_it_is_what_the_case_was_there(office: Office, setting
                 if r.status.is_open:
                     expected.add(("recipient", r.id, r.recipient, r.status.value))
             assert set(rows) == expected
+
+
+@pytest.mark.parametrize("known", [False, thorough(True)], ids=["at the first question", "once it was told"])
+def test_a_case_that_does_not_open_is_left_out_and_named_and_all_others_are_there(
+    office: Office, settings: Settings, story: Story, superuser: psycopg.Connection, known: bool
+) -> None:
+    """Also its first event, which alone says who leads it: nobody is told that an agency held nothing there."""
+    whole = entries(office, "uptd-ppa", "uptd-ppa", story.accepted, limit=500)
+    assert not whole.unread
+    positions = [w.position for w in office.ports.log.read(story.case)]
+    for at in (positions[0], positions[3], positions[-1]):
+        with composition.service(settings, connections=2) as ports:
+            asker = Office(ports)
+            if known:
+                entries(asker, "uptd-ppa", "uptd-ppa", story.accepted)
+                office.does("lbh", story.case, RecordNote, note=uuid4(), subject="moved on")
+            with flipped(superuser, STATE, at):
+                found = entries(asker, "uptd-ppa", "uptd-ppa", story.accepted, limit=500)
+            assert at in found.unread
+            assert found.items == [e for e in whole.items if e.case != story.case]
+            again = entries(asker, "uptd-ppa", "uptd-ppa", story.accepted, limit=500)
+            assert (again.items, again.unread) == (whole.items, []), "it was put back"
 
 
 def test_pages_go_on_where_they_ended(office: Office, story: Story) -> None:
