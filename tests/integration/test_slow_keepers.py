@@ -179,20 +179,20 @@ def test_what_who_follows_remembers_weighs_no_more_than_it_may_and_all_is_follow
     place: Place, settings: Settings
 ) -> None:
     """So with any number of cases: what is let go of is read again."""
-    for n in range(30):
+    for n in range(60):
         note(place.office, case_with(place, "rsud"), f"{n}")
     with composition.follower(settings) as source:
         source.keep_up()
         whole = [(f.written, f.case, f.tell) for page in source.pages(0) for f in page]
-    most = 0
-    with composition.follower(replace(settings, case_bytes=100_000)) as source:
+    most, small = 0, replace(settings, case_memory_mb=1)
+    with composition.follower(small) as source:
         found = []
         for page in source.pages(0):
             for f in page:
                 found.append((f.written, f.case, f.tell))
                 most = max(most, source.files._files._files.weight)
     assert found == whole
-    assert 50_000 < most <= 100_000
+    assert small.case_bytes / 2 < most <= small.case_bytes
 
 
 @pytest.fixture
