@@ -109,7 +109,7 @@ HIGHEST: Final[dict[str, int]] = {
     "case.SafetyPlanAgreed": 1,
     "case.SaidWithoutEffect": 1,
     "case.SeparationTold": 1,
-    "case.ServiceDelivered": 2,
+    "case.ServiceDelivered": 3,
     "case.SharedWithoutConsent": 2,
     "case.SharingStopped": 2,
     "case.SpeakerHeardAgain": 1,

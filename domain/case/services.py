@@ -12,7 +12,7 @@ from ..casefile.evolving import applies
 from ..casefile.moves import REFERRAL
 from ..casefile.state import Case
 from ..casefile.windows import follow_ups, is_for
-from ..codes import ReferralStatus, Service
+from ..codes import ReferralStatus, Role, Service
 from ..compartment import Coordination, Health
 from ..declaring import Shared, Step, asked, field, happened, name_fields
 from ..fact import Act, ClockId, Details, Fact, ReferralId, ServiceId, recorded
@@ -42,16 +42,24 @@ def _gave_unsaid(fields: dict[str, Any]) -> dict[str, Any]:
     return fields
 
 
+def _by_whom_unsaid(fields: dict[str, Any]) -> dict[str, Any]:
+    """Version 2 did not say whether a person recorded it."""
+    return {"by_machine": None, **fields}
+
+
 @happened(
     Words("Layanan diberikan", "Service delivered"),
     her=Words("Layanan diberikan", "A service was given"),
     means="Layanan telah diberikan.",
     step=Step.SERVICES,
     shared=Shared.STORY,
-    earlier=(_gave_unsaid,),
+    earlier=(_gave_unsaid, _by_whom_unsaid),
 )
 class ServiceDelivered(ServiceFacts, frozen=True, kw_only=True, tag="case.ServiceDelivered"):
     """Help reached the survivor."""
+
+    by_machine: Coordination[bool | None] = None
+    """The agency's own system recorded it, and no person: that ends no silence. None: a person did, or nobody said."""
 
 
 ACCEPTED = Since(Words("rujukan itu disanggupi", "the referral was accepted"), lambda referral: referral.accepted_at)
@@ -76,9 +84,9 @@ class DeliverService(ServiceFacts, frozen=True, kw_only=True):
 
 @applies(ServiceDelivered)
 def service_delivered(case: Case, event: ServiceDelivered, recorded_at: datetime) -> Case:
-    """That its recipient acted on a referral ends the silence."""
+    """That its recipient acted on a referral ends the silence; that a system of theirs says so every day does not."""
     referral = case.referrals.get(event.referral) if event.referral is not None else None
-    if referral is not None and referral.status.is_open:
+    if referral is not None and referral.status.is_open and not event.by_machine:
         acted = replace(referral, entered_at=recorded_at, stalled=0)
         case = replace(case, referrals=put(case.referrals, acted.id, acted))
     return case.using(event.delivery)
@@ -92,7 +100,7 @@ def deliver_service(command: DeliverService, case: Case, act: Act, network: Netw
     gave = command.gave or frozenset()
     by_need = [c.id for c in case.clocks.values() if c.runs and any(is_for(c, need) for need in gave)]
     return [
-        recorded(ServiceDelivered, command, act, meets=in_clear),
+        recorded(ServiceDelivered, command, act, meets=in_clear, by_machine=act.role is Role.INTEGRATOR or None),
         *met((*command.meets, *by_need), command, case, act),
         *follow_ups(gave, command.delivery, command.occurred_at, case),
     ]
@@ -100,6 +108,7 @@ def deliver_service(command: DeliverService, case: Case, act: Act, network: Netw
 
 name_fields(
     delivery=field("Layanan yang diberikan", "Delivery"),
+    by_machine=field("Dicatat oleh sistem instansi", "Recorded by a system"),
     gave=field("Layanan kesehatan yang diberikan", "Care that was given", ("Yang diberikan", "What was given")),
     meets=field("Memenuhi batas waktu", "Meets clocks"),
 )

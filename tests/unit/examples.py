@@ -238,6 +238,7 @@ FIELDS: dict[type[Fact], dict[str, Any]] = {
         "service": k.Service.HEALTH,
         "meets": (an_id("clock"),),
         "gave": frozenset({v.ClockNeed.HIV_PEP}),
+        "by_machine": True,
     },
     NoteRecorded: {**DETAILS, **NOTE, "subject": "a visit"},
     ContactAttempted: {**NOTE, "reached": True, "means": "telephone", "remark": "she answered"},

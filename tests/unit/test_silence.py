@@ -12,6 +12,7 @@ from story import (
     DAY,
     DELIVERY,
     HOSPITAL,
+    HOSPITAL_S_MACHINE,
     HOUR,
     LEAD,
     NETWORK,
@@ -40,12 +41,12 @@ from rujukan.domain.case import decide
 from rujukan.domain.case.fulfilment import ReferralResumed
 from rujukan.domain.case.referrals import DraftReferral, ReferralDrafted
 from rujukan.domain.case.reminders import EscalateReferral, ReferralEscalated
-from rujukan.domain.case.services import ServiceDelivered
+from rujukan.domain.case.services import DeliverService, ServiceDelivered
 from rujukan.domain.case.silence import LeaveRejected, RaiseStalled, ReferralNotRedirected, ReferralStalled
 from rujukan.domain.casefile.evolving import fold_log
 from rujukan.domain.casefile.evolving import said as _said
 from rujukan.domain.codes import ReferralStatus, Service, Urgency
-from rujukan.domain.fact import Fact
+from rujukan.domain.fact import Act, Fact
 from rujukan.domain.pathways import V2026_3
 from rujukan.domain.refusal import AlreadyDone, NotForThisAgency, StillRunning, WrongMove
 
@@ -113,6 +114,19 @@ def test_a_service_that_was_delivered_is_an_act() -> None:
     case = fold_log(events)
     assert case is not None
     assert case.referrals[R1].acts_by == NOON + 13 * DAY
+
+
+@pytest.mark.parametrize("by", [HOSPITAL, HOSPITAL_S_MACHINE], ids=["a person", "a machine"])
+def test_no_machine_s_word_that_it_was_delivered_ends_the_silence(by: Act) -> None:
+    """A system that says so every day would else keep an emergency from ever being raised."""
+    case = the_case(*in_state(S.IN_PROGRESS, urgency=U.EMERGENCY))
+    before, at = case.referrals[R1].acts_by, NOON + DAY
+    serve = say(DeliverService, at, delivery=DELIVERY, service=Service.HEALTH, referral=R1)
+    events = decide(serve, case, replace(by, at=at), NETWORK)
+    after = fold_log(_said(events, "rsud", at), case)
+    assert after is not None
+    is_person = by is HOSPITAL
+    assert after.referrals[R1].acts_by == (NOON + 4 * DAY if is_person else before)
 
 
 def test_what_was_rejected_is_redirected_or_its_sender_says_that_it_is_not() -> None:
