@@ -45,13 +45,15 @@ REPORTER = who_reported(lambda event, case: case.consents[event.consent].reporte
 @happened(
     Words("Persetujuan yang dilaporkan dibenarkan", "Reported consent confirmed"),
     her=Words("Persetujuan ditanyakan lagi, dan dibenarkan", "The consent was asked about again, and confirmed"),
-    means="Penanggung jawab menanyakannya kepada penyintas, yang membenarkannya; kini berlaku seluruhnya.",
+    means="Penanggung jawab menanyakannya kepada penyintas, atau yang berbicara baginya, dan itu dibenarkan; kini "
+    "berlaku seluruhnya.",
     step=Step.CONSENT,
     to=REPORTER,
     earlier=(unchanged,),
 )
 class ConsentConfirmed(ConfirmationFacts, frozen=True, kw_only=True, tag="case.ConsentConfirmed"):
-    """The lead asked her about a consent that another agency reported, and she said the same: it holds as a whole."""
+    """The lead asked her, or who speaks for her, about a consent that another agency reported, and it was confirmed: it
+    holds as a whole."""
 
 
 @happened(
@@ -60,7 +62,8 @@ class ConsentConfirmed(ConfirmationFacts, frozen=True, kw_only=True, tag="case.C
         "Persetujuan yang dicatat instansi lain ditanyakan lagi, dan tidak dibenarkan",
         "A consent that another agency recorded was asked about again, and not confirmed",
     ),
-    means="Penanggung jawab menanyakannya kepada penyintas, yang tidak membenarkannya; tidak mencakup apa pun lagi.",
+    means="Penanggung jawab menanyakannya kepada penyintas, atau yang berbicara baginya, dan itu tidak dibenarkan; tidak "
+    "mencakup apa pun lagi.",
     step=Step.CONSENT,
     to=NAMED,
 )

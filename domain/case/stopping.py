@@ -93,13 +93,15 @@ class StopWaits(OfStop, frozen=True, kw_only=True, tag="case.StopWaits"):
         "Permintaan berhenti ditanyakan lagi, dan dibenarkan: data itu tidak dibagikan lagi",
         "The request to stop was asked about again, and confirmed: that data is shared no more",
     ),
-    means="Penanggung jawab menanyakannya kepada penyintas, yang membenarkannya; kini semuanya berhenti.",
+    means="Penanggung jawab menanyakannya kepada penyintas, atau yang berbicara baginya, dan itu dibenarkan; kini semuanya "
+    "berhenti.",
     step=Step.CONSENT,
     to=REPORTER,
     earlier=(unchanged,),
 )
 class StopConfirmed(StopConfirmation, frozen=True, kw_only=True, tag="case.StopConfirmed"):
-    """The lead asked her about a stop that was recorded, and she said the same: all of it stops now."""
+    """The lead asked her, or who speaks for her, about a stop that was recorded, and it was confirmed: all of it stops
+    now."""
 
 
 @happened(
