@@ -62,8 +62,8 @@ class ConsentConfirmed(ConfirmationFacts, frozen=True, kw_only=True, tag="case.C
         "Persetujuan yang dicatat instansi lain ditanyakan lagi, dan tidak dibenarkan",
         "A consent that another agency recorded was asked about again, and not confirmed",
     ),
-    means="Penanggung jawab menanyakannya kepada penyintas, atau yang berbicara baginya, dan itu tidak dibenarkan; tidak "
-    "mencakup apa pun lagi.",
+    means="Penanggung jawab menanyakannya kepada penyintas, atau yang berbicara baginya, dan itu tidak dibenarkan; "
+    "tidak mencakup apa pun lagi.",
     step=Step.CONSENT,
     to=NAMED,
 )

@@ -93,8 +93,8 @@ class StopWaits(OfStop, frozen=True, kw_only=True, tag="case.StopWaits"):
         "Permintaan berhenti ditanyakan lagi, dan dibenarkan: data itu tidak dibagikan lagi",
         "The request to stop was asked about again, and confirmed: that data is shared no more",
     ),
-    means="Penanggung jawab menanyakannya kepada penyintas, atau yang berbicara baginya, dan itu dibenarkan; kini semuanya "
-    "berhenti.",
+    means="Penanggung jawab menanyakannya kepada penyintas, atau yang berbicara baginya, dan itu dibenarkan; kini "
+    "semuanya berhenti.",
     step=Step.CONSENT,
     to=REPORTER,
     earlier=(unchanged,),
